@@ -1,0 +1,110 @@
+// Lint: strict types, the budgets of CONTRIBUTING.md, and the layers of ARCHITECTURE.md with the cure in the message.
+import nx from '@nx/eslint-plugin';
+import tseslint from 'typescript-eslint';
+
+const layer = (source, allowed) => ({
+  sourceTag: `layer:${source}`,
+  onlyDependOnLibsWithTags: allowed.map((name) => `layer:${name}`),
+});
+
+const layers = [
+  layer('base', ['base']),
+  layer('contracts', ['contracts', 'base']),
+  // A platform library wraps one technology; it may stand on other platform libraries.
+  layer('platform', ['platform', 'contracts', 'base']),
+  // A domain library is pure: no Nest, no broker, no database, no clock but the one passed in.
+  layer('domain', ['domain', 'contracts', 'base']),
+  // No service imports a service: they meet in proto/ and in topics.
+  layer('service', ['domain', 'platform', 'contracts', 'base']),
+  layer('agent', ['domain', 'platform', 'contracts', 'base']),
+  // Assembles services into processes; nothing imports it but tests.
+  layer('assembly', ['assembly', 'service', 'agent', 'platform', 'contracts', 'base', 'testkit']),
+  layer('testkit', ['assembly', 'domain', 'platform', 'contracts', 'base']),
+  layer('test', ['testkit', 'assembly', 'service', 'agent', 'domain', 'platform', 'contracts', 'base']),
+];
+
+const budgets = {
+  'max-lines-per-function': ['error', { max: 70, skipBlankLines: true, skipComments: true }],
+  'max-lines': ['error', { max: 400, skipBlankLines: true, skipComments: true }],
+  'max-params': ['error', 4],
+  complexity: ['error', 15],
+};
+
+const pure = ['@nestjs/*', 'kafkajs', 'typeorm', 'pg', '@clickhouse/*', 'node:fs', 'node:net', 'node:http'];
+
+export default tseslint.config(
+  {
+    ignores: [
+      '**/node_modules/',
+      '**/dist/',
+      'libs/contracts/src/gen/',
+      'native-agent/target/',
+      '**/*.mjs',
+      'services/console/',
+      '.nx/',
+      'test-artifacts/',
+    ],
+  },
+  ...tseslint.configs.strictTypeChecked,
+  {
+    files: ['**/*.ts'],
+    plugins: { '@nx': nx },
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    rules: {
+      ...budgets,
+      '@nx/enforce-module-boundaries': [
+        'error',
+        { enforceBuildableLibDependency: false, allow: [], depConstraints: layers },
+      ],
+      '@typescript-eslint/no-extraneous-class': ['error', { allowWithDecorator: true }],
+      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
+      '@typescript-eslint/no-floating-promises': 'error',
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector: "MemberExpression[object.name='process'][property.name='env']",
+          message: 'Read the environment through @norn/config: it parses once, types it and refuses unknown keys.',
+        },
+      ],
+    },
+  },
+  {
+    files: ['libs/{enrichers,lineage,rules,response}/src/**/*.ts'],
+    ignores: ['**/*.spec.ts'],
+    rules: {
+      'no-restricted-imports': [
+        'error',
+        {
+          patterns: [
+            {
+              group: pure,
+              message:
+                'A domain library is pure: pass what it needs as an argument, keep technology in services/*/adapters.',
+            },
+          ],
+        },
+      ],
+      'no-restricted-properties': [
+        'error',
+        {
+          object: 'Date',
+          property: 'now',
+          message: 'No clock but the one passed in: a replay must give the same result.',
+        },
+      ],
+    },
+  },
+  {
+    files: ['libs/config/src/**/*.ts', 'deploy/**/*.ts', 'test/**/*.ts', 'libs/testkit/**/*.ts'],
+    rules: { 'no-restricted-syntax': 'off' },
+  },
+  {
+    files: ['**/*.spec.ts', '**/*.test.ts'],
+    rules: {
+      'max-lines-per-function': 'off',
+      '@typescript-eslint/no-unsafe-assignment': 'off',
+      '@typescript-eslint/no-non-null-assertion': 'off',
+      'max-lines': 'off',
+    },
+  },
+);

@@ -1,0 +1,3 @@
+// What everything stands on; depends on nothing.
+export { NornError, messageOf } from './error.ts';
+export { fromHex, toHex } from './hex.ts';

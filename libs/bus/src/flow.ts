@@ -1,0 +1,37 @@
+// The way of the data: each stage, what it reads and what it writes. An architecture test walks this table.
+
+/** Kafka topics. Key of every record: `tenant:host`, so one host is one ordered stream. */
+export const topics = {
+  raw: 'norn.raw.v1',
+  facts: 'norn.facts.v1',
+  enriched: 'norn.enriched.v1',
+  lineage: 'norn.lineage.v1',
+  findings: 'norn.findings.v1',
+  alerts: 'norn.alerts.v1',
+  commands: 'norn.commands.v1',
+  outcomes: 'norn.outcomes.v1',
+  deadLetter: 'norn.deadletter.v1',
+  /** Compacted; process-tree's own snapshots, key `tenant:host`. Not part of the flow between stages. */
+  lineageState: 'norn.lineage-state.v1',
+} as const;
+
+export type TopicName = keyof typeof topics;
+
+export interface Stage {
+  readonly name: string;
+  readonly consumes: readonly TopicName[];
+  readonly produces: readonly TopicName[];
+}
+
+/** In run order: a stage consumes only what an earlier row produces. Every stage may also dead-letter. */
+export const flow: readonly Stage[] = [
+  { name: 'ingest', consumes: [], produces: ['raw', 'facts', 'outcomes'] },
+  { name: 'enrichment', consumes: ['raw', 'facts'], produces: ['enriched'] },
+  { name: 'process-tree', consumes: ['enriched'], produces: ['lineage'] },
+  { name: 'detection', consumes: ['lineage'], produces: ['findings', 'alerts'] },
+  { name: 'remediation', consumes: ['alerts', 'outcomes'], produces: ['commands'] },
+  { name: 'storage', consumes: ['facts', 'lineage', 'findings', 'alerts', 'outcomes'], produces: [] },
+];
+
+/** The one edge back up: ingest delivers commands to the hosts connected to it. */
+export const downlink = { stage: 'ingest', consumes: 'commands' } as const;

@@ -1,0 +1,63 @@
+// Every setting an installation has: its type, its default, and what it is for. The environment name of `apiPort` is NORN_API_PORT.
+import { z } from 'zod';
+
+const port = z.coerce.number().int().min(1).max(65_535);
+const bytes = z.coerce.number().int().positive();
+const milliseconds = z.coerce.number().int().positive();
+
+export const settings = {
+  home: z.string().default('/var/lib/norn').describe('Where state lives'),
+  portBase: port.default(7400).describe('First of the ports of an embedded installation'),
+  host: z.string().default('127.0.0.1').describe('Address that services listen on'),
+  apiPort: port.default(7400),
+  ingestPort: port.default(7401).describe('gRPC over mTLS, agents'),
+  enrolPort: port.default(7408).describe('gRPC over TLS, enrolment by join token'),
+  healthPort: port.default(7407).describe('/healthz and /metrics'),
+  publicUrl: z.string().default('http://127.0.0.1:7400').describe('Where a browser finds the console'),
+  kafkaBrokers: z.string().default('127.0.0.1:7402').describe('Comma-separated host:port'),
+  kafkaPartitions: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(1024)
+    .default(2)
+    .describe('Partitions of each topic when created'),
+  clickhouseUrl: z.string().default('http://127.0.0.1:7404'),
+  clickhouseDatabase: z.string().default('norn'),
+  clickhouseWriterPasswordFile: z.string().describe('Password of user norn_writer'),
+  clickhouseReaderPasswordFile: z.string().describe('Password of user norn_reader, bound to one tenant by row policy'),
+  postgresUrl: z.string().default('postgres://norn@127.0.0.1:7406/norn'),
+  postgresPasswordFile: z.string(),
+  secretsDir: z.string().describe('Keys and certificates: ca, ingest, command'),
+  consoleDir: z.string().default('').describe('Built console; empty: not served'),
+  logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
+  traceFile: z.string().default('').describe('Spans as JSON lines, bounded; empty: none'),
+  batchBytesMax: bytes.default(4 * 1024 * 1024).describe('Largest batch that ingest takes'),
+  tenantEventsPerSecondMax: z.coerce.number().int().positive().default(200_000),
+  commandTtlMs: milliseconds.default(120_000),
+  alertWindowMs: milliseconds.default(600_000).describe('Findings of one lineage within it are one alert'),
+  treeSnapshotMs: milliseconds.default(15_000),
+  storageLingerMs: milliseconds.default(200).describe('How long rows wait for a larger insert'),
+  // The agent's own.
+  agentDir: z.string().default('/var/lib/norn/agent'),
+  agentSocket: z.string().default('/var/lib/norn/agent/baldur.sock'),
+  baldurPath: z.string().default(''),
+  ingestAddress: z.string().default('127.0.0.1:7401'),
+  enrolAddress: z.string().default('127.0.0.1:7408'),
+  authorityFile: z.string().default('').describe('PEM of the installation authority, trusted at enrolment'),
+  joinTokenFile: z.string().default(''),
+  spoolBytesMax: bytes.default(512 * 1024 * 1024),
+  dockerSocket: z.string().default('/var/run/docker.sock'),
+  containerdSocket: z.string().default('/run/containerd/containerd.sock'),
+  protectedPaths: z
+    .string()
+    .default('/home:/srv:/var/www')
+    .describe('Host directories with pre-images, colon-separated'),
+} as const;
+
+export type SettingName = keyof typeof settings;
+
+/** `apiPort` → `NORN_API_PORT`. */
+export function environmentName(setting: string): string {
+  return `NORN_${setting.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
+}

@@ -1,0 +1,92 @@
+// Alerts as people and policy handle them, the commands they caused, and the outbox and inbox that keep both exact.
+import {
+  Column,
+  CreateDateColumn,
+  Entity,
+  Index,
+  PrimaryColumn,
+  PrimaryGeneratedColumn,
+  UpdateDateColumn,
+} from 'typeorm';
+
+export type AlertState = 'open' | 'responding' | 'remediated' | 'failed' | 'released' | 'archived';
+
+@Entity('alert_handlings')
+@Index(['tenantId', 'createdAt'])
+export class AlertHandling {
+  @PrimaryColumn('text') id!: string;
+  @Column('text') tenantId!: string;
+  @Column('text') hostId!: string;
+  @Column('integer') version!: number;
+  /** norn.finding.v1.Severity. */
+  @Column('smallint') severity!: number;
+  @Column('text') state!: AlertState;
+  @Column('text') containerId!: string;
+  @Column('integer', { default: 0 }) filesRestored!: number;
+  @Column('integer', { default: 0 }) filesRemoved!: number;
+  @Column('integer', { default: 0 }) filesUnchanged!: number;
+  @Column('integer', { default: 0 }) filesLost!: number;
+  @Column('integer', { default: 0 }) filesConflict!: number;
+  @Column('integer', { array: true, default: () => "'{}'" }) killedPids!: number[];
+  /** norn.finding.v1.Alert, serialised: the newest version. */
+  @Column('bytea') body!: Buffer;
+  @Column('timestamptz') createdAt!: Date;
+  @Column('timestamptz') updatedAt!: Date;
+}
+
+export type CommandState =
+  'requested' | 'dispatched' | 'delivered' | 'running' | 'succeeded' | 'failed' | 'expired' | 'cancelled';
+
+export type ActionName = 'kill' | 'suspend' | 'release' | 'restore';
+
+@Entity('commands')
+@Index(['tenantId', 'alertId'])
+export class CommandRecord {
+  /** 32 hex. */
+  @PrimaryColumn('text') id!: string;
+  @Column('text') tenantId!: string;
+  @Column('text') hostId!: string;
+  @Column('text') alertId!: string;
+  @Column('text') action!: ActionName;
+  @Column('text') state!: CommandState;
+  @Column('text', { default: '' }) code!: string;
+  @Column('text', { default: '' }) message!: string;
+  @Column('text') requestedBy!: string;
+  @Column('bigint') epoch!: string;
+  /** norn.action.v1.SignedCommand, serialised. */
+  @Column('bytea') signed!: Buffer;
+  @Column('timestamptz') expiresAt!: Date;
+  /** The sweeper dispatches again what nobody has confirmed by then. */
+  @Column('timestamptz') retryAt!: Date;
+  @Column('timestamptz', { nullable: true }) finishedAt!: Date | null;
+  @CreateDateColumn({ type: 'timestamptz' }) requestedAt!: Date;
+  @UpdateDateColumn({ type: 'timestamptz' }) updatedAt!: Date;
+}
+
+/** What is to be produced to Kafka, written in the transaction that decided it. */
+@Entity('outbox')
+export class OutboxEntry {
+  @PrimaryGeneratedColumn({ type: 'bigint' }) id!: string;
+  @Column('text') topic!: string;
+  @Column('text') key!: string;
+  @Column('bytea') body!: Buffer;
+  @Column('text', { default: '' }) traceparent!: string;
+  @CreateDateColumn({ type: 'timestamptz' }) createdAt!: Date;
+}
+
+/** Messages a consumer has already applied: `topic:key:id`. */
+@Entity('inbox')
+export class InboxEntry {
+  @PrimaryColumn('text') id!: string;
+  @CreateDateColumn({ type: 'timestamptz' }) appliedAt!: Date;
+}
+
+/** What a tenant wants done; one row a protection. */
+@Entity('policies')
+export class Policy {
+  @PrimaryColumn('text') tenantId!: string;
+  /** "ransomware", "fileless", "miner", "reverse-shell", "rule". */
+  @PrimaryColumn('text') protection!: string;
+  @Column('text') response!: 'observe' | 'suspend' | 'kill' | 'kill-and-remediate';
+  @UpdateDateColumn({ type: 'timestamptz' }) updatedAt!: Date;
+}

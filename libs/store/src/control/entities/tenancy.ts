@@ -1,0 +1,64 @@
+// Tenants, the people in them and their ways in.
+import { Column, CreateDateColumn, Entity, PrimaryColumn } from 'typeorm';
+
+/** viewer sees; analyst also archives and assigns; responder also acts on hosts; admin also manages people and hosts. */
+export type Role = 'viewer' | 'analyst' | 'responder' | 'admin';
+
+@Entity('tenants')
+export class Tenant {
+  @PrimaryColumn('text') id!: string;
+  @Column('text') name!: string;
+  @CreateDateColumn({ type: 'timestamptz' }) createdAt!: Date;
+}
+
+@Entity('users')
+export class User {
+  @PrimaryColumn('uuid') id!: string;
+  @Column('text') tenantId!: string;
+  @Column('text') name!: string;
+  @Column('text') role!: Role;
+  @CreateDateColumn({ type: 'timestamptz' }) createdAt!: Date;
+}
+
+/** A secret that lets someone in; only its SHA-256 is kept. */
+@Entity('access_tokens')
+export class AccessToken {
+  /** SHA-256 of the token, hex. */
+  @PrimaryColumn('text') tokenHash!: string;
+  /** `session`: a browser's cookie; `api`: a bearer token; `login`: the one-time link; `join`: enrols a host, once. */
+  @Column('text') kind!: 'session' | 'api' | 'login' | 'join';
+  @Column('text') tenantId!: string;
+  /** Null for join tokens. */
+  @Column('uuid', { nullable: true }) userId!: string | null;
+  @Column('timestamptz') expiresAt!: Date;
+  @Column('timestamptz', { nullable: true }) usedAt!: Date | null;
+  @CreateDateColumn({ type: 'timestamptz' }) createdAt!: Date;
+}
+
+@Entity('hosts')
+export class Host {
+  @PrimaryColumn('text') id!: string;
+  @Column('text') tenantId!: string;
+  @Column('text') name!: string;
+  @Column('text') machineId!: string;
+  /** Certificates with a serial in this list, or issued before `revokedBefore`, are refused. */
+  @Column('timestamptz', { nullable: true }) revokedBefore!: Date | null;
+  @Column('timestamptz', { nullable: true }) lastSeenAt!: Date | null;
+  /** norn.event.v1.HostFacts as JSON, the newest. */
+  @Column('jsonb', { nullable: true }) facts!: object | null;
+  @CreateDateColumn({ type: 'timestamptz' }) enrolledAt!: Date;
+}
+
+/** Append-only: a trigger refuses update and delete. */
+@Entity('audit_entries')
+export class AuditEntry {
+  @PrimaryColumn('uuid') id!: string;
+  @Column('text') tenantId!: string;
+  /** "policy", "ingest", or a user's name. */
+  @Column('text') actor!: string;
+  /** "login", "command.requested", "command.refused", "certificate.refused", …. */
+  @Column('text') action!: string;
+  @Column('text') subject!: string;
+  @Column('jsonb') details!: object;
+  @CreateDateColumn({ type: 'timestamptz' }) at!: Date;
+}

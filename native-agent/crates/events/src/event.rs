@@ -1,0 +1,24 @@
+//! One kernel fact, borrowed from the ring it came in.
+use crate::{EventKind, ProcessIndex, ProcessTable};
+
+/// One kernel fact. What `path`, `target`, `flags`, `value` and `result` hold depends on `kind`:
+/// see `EventKind` in `proto/norn/event/v1/event.proto`.
+#[derive(Debug, Clone, Copy)]
+pub struct Event<'a> {
+    pub kind: EventKind,
+    /// CLOCK_BOOTTIME, ns.
+    pub time_ns: u64,
+    /// Who did it; its image is the one it had at that moment.
+    pub process: ProcessIndex,
+    pub flags: u32,
+    pub value: u64,
+    pub result: i32,
+    /// As the process saw it (container-relative), absolute; not always UTF-8.
+    pub path: &'a [u8],
+    pub target: &'a [u8],
+}
+
+/// Something that watches the stream of events in order: the batch builder, the reflexes, the vault's journal.
+pub trait Observer {
+    fn observe(&mut self, event: &Event<'_>, processes: &ProcessTable);
+}

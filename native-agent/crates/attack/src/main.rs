@@ -1,1 +1,86 @@
-fn main() {}
+//! Harmless attack simulators. Each works only inside a corpus that this program made and marked, and refuses anything else.
+mod corpus;
+mod fileless;
+mod guard;
+mod manifest;
+mod miner;
+mod ransomware;
+mod reverse_shell;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(
+    version,
+    about = "Harmless attack simulators; they act only inside a corpus made by `prepare`"
+)]
+struct Arguments {
+    #[command(subcommand)]
+    scenario: Scenario,
+}
+
+#[derive(Subcommand)]
+enum Scenario {
+    /// Make a corpus of files of many kinds in a new directory, and mark it
+    Prepare {
+        dir: PathBuf,
+        #[arg(long, default_value_t = 300)]
+        files: u32,
+    },
+    /// Print what is in the corpus as JSON: content hash, mode, owner, mtime, extended attributes
+    Manifest { dir: PathBuf },
+    /// Encrypt the corpus
+    Ransomware {
+        dir: PathBuf,
+        #[arg(long, value_enum, default_value = "in-place")]
+        mode: ransomware::Mode,
+        /// Pause between files, milliseconds
+        #[arg(long, default_value_t = 0)]
+        pause_ms: u64,
+    },
+    /// Run a program from memory that never was a file
+    Fileless { dir: PathBuf },
+    /// What `fileless` runs from memory
+    #[command(hide = true)]
+    FilelessPayload { dir: PathBuf },
+    /// Compute double SHA-256 without end, as a miner does
+    Miner {
+        dir: PathBuf,
+        #[arg(long, default_value_t = 60)]
+        seconds: u64,
+    },
+    /// Give a shell to a listener on loopback that this program starts itself
+    ReverseShell {
+        dir: PathBuf,
+        #[arg(long, default_value_t = 20)]
+        seconds: u64,
+    },
+    /// Wait, so that a container has something to run
+    Hold,
+}
+
+fn main() -> anyhow::Result<()> {
+    match Arguments::parse().scenario {
+        Scenario::Prepare { dir, files } => corpus::prepare(&dir, files),
+        Scenario::Manifest { dir } => manifest::print(&guard::marked(&dir)?),
+        Scenario::Ransomware { dir, mode, pause_ms } => {
+            ransomware::run(&guard::marked(&dir)?, mode, pause_ms)
+        }
+        Scenario::Fileless { dir } => fileless::run(&guard::marked(&dir)?),
+        Scenario::FilelessPayload { dir } => fileless::payload(&guard::marked(&dir)?),
+        Scenario::Miner { dir, seconds } => {
+            guard::marked(&dir)?;
+            miner::run(seconds);
+            Ok(())
+        }
+        Scenario::ReverseShell { dir, seconds } => {
+            guard::marked(&dir)?;
+            reverse_shell::run(seconds)
+        }
+        Scenario::Hold => loop {
+            std::thread::park();
+        },
+    }
+}

@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file norn/view/v1/view.proto.
  */
 export const file_norn_view_v1_view: GenFile = /*@__PURE__*/
-  fileDesc("Chdub3JuL3ZpZXcvdjEvdmlldy5wcm90bxIMbm9ybi52aWV3LnYxImIKCkZpbGVDb3VudHMSEAoIcmVzdG9yZWQYASABKA0SDwoHcmVtb3ZlZBgCIAEoDRIRCgl1bmNoYW5nZWQYAyABKA0SDAoEbG9zdBgEIAEoDRIQCghjb25mbGljdBgFIAEoDSLwAwoJQWxlcnRWaWV3EgoKAmlkGAEgASgJEg8KB2hvc3RfaWQYAiABKAkSEQoJaG9zdF9uYW1lGAMgASgJEhQKDGNvbnRhaW5lcl9pZBgEIAEoCRIWCg5jb250YWluZXJfbmFtZRgFIAEoCRIXCg9jb250YWluZXJfaW1hZ2UYBiABKAkSEAoIc2V2ZXJpdHkYByABKAkSDQoFc3RhdGUYCCABKAkSDQoFdGl0bGUYCSABKAkSDwoHc3VtbWFyeRgKIAEoCRISCgpjcmVhdGVkX2F0GAsgASgJEhIKCnVwZGF0ZWRfYXQYDCABKAkSEgoKdGVjaG5pcXVlcxgNIAMoCRInCgVmaWxlcxgOIAEoCzIYLm5vcm4udmlldy52MS5GaWxlQ291bnRzEhYKDmZpbmRpbmdzX3RvdGFsGA8gASgNEhQKDHByb2Nlc3NfbmFtZRgQIAEoCRIRCglzY29wZV91aWQYESABKAkSEwoLbGluZWFnZV91aWQYEiABKAkSEwoLa2lsbGVkX3BpZHMYEyADKA0SGAoQc3RvcHBlZF9hZnRlcl9tcxgUIAEoDRIVCg1maWxlc19jaGFuZ2VkGBUgASgNEg8KB3ZlcnNpb24YFiABKA0SGQoRcnVubmluZ19wcm9jZXNzZXMYFyABKA0i/AIKC0FsZXJ0RGV0YWlsEiYKBWFsZXJ0GAEgASgLMhcubm9ybi52aWV3LnYxLkFsZXJ0VmlldxIrCghmaW5kaW5ncxgCIAMoCzIZLm5vcm4udmlldy52MS5GaW5kaW5nVmlldxIsCglwcm9jZXNzZXMYAyADKAsyGS5ub3JuLnZpZXcudjEuUHJvY2Vzc1ZpZXcSJQoFZmlsZXMYBCADKAsyFi5ub3JuLnZpZXcudjEuRmlsZVZpZXcSMQoLY29ubmVjdGlvbnMYBSADKAsyHC5ub3JuLnZpZXcudjEuQ29ubmVjdGlvblZpZXcSKwoIY29tbWFuZHMYBiADKAsyGS5ub3JuLnZpZXcudjEuQ29tbWFuZFZpZXcSLQoIdGltZWxpbmUYByADKAsyGy5ub3JuLnZpZXcudjEuVGltZWxpbmVFbnRyeRIXCg9maWxlc190cnVuY2F0ZWQYCCABKAgSGwoTcHJvY2Vzc2VzX3RydW5jYXRlZBgJIAEoCCL1AQoLRmluZGluZ1ZpZXcSCgoCaWQYASABKAkSDwoHcnVsZV9pZBgCIAEoCRINCgV0aXRsZRgDIAEoCRIOCgZzb3VyY2UYBCABKAkSEAoIc2V2ZXJpdHkYBSABKAkSEgoKdGVjaG5pcXVlcxgGIAMoCRIMCgR0aW1lGAcgASgJEhMKC3Byb2Nlc3NfdWlkGAggASgJEg8KB3N1bW1hcnkYCSABKAkSLAoIZXZpZGVuY2UYCiADKAsyGi5ub3JuLnZpZXcudjEuRXZpZGVuY2VWaWV3EhQKDHJ1bGVfdmVyc2lvbhgLIAEoDRIMCgRydW5nGAwgASgJIiwKDEV2aWRlbmNlVmlldxINCgVmaWVsZBgBIAEoCRINCgV2YWx1ZRgCIAEoCSKNAQoJSW1hZ2VWaWV3Eg4KBm51bWJlchgBIAEoDRIMCgRwYXRoGAIgASgJEhQKDGNvbW1hbmRfbGluZRgDIAEoCRIOCgZzaGEyNTYYBCABKAkSDQoFZmxhZ3MYBSADKAkSGQoRd29ya2luZ19kaXJlY3RvcnkYBiABKAkSEgoKc3RhcnRlZF9hdBgHIAEoCSKwAwoLUHJvY2Vzc1ZpZXcSEwoLcHJvY2Vzc191aWQYASABKAkSEgoKcGFyZW50X3VpZBgCIAEoCRILCgNwaWQYAyABKA0SFQoNbmFtZXNwYWNlX3BpZBgEIAEoDRISCgpwYXJlbnRfcGlkGAUgASgNEhQKDGNvbnRhaW5lcl9pZBgGIAEoCRIWCg5jb250YWluZXJfbmFtZRgHIAEoCRIXCg9jb250YWluZXJfaW1hZ2UYCCABKAkSDwoHdXNlcl9pZBgJIAEoDRIRCgl1c2VyX25hbWUYCiABKAkSEgoKc3RhcnRlZF9hdBgLIAEoCRIQCghlbmRlZF9hdBgMIAEoCRIRCglleGl0X2NvZGUYDSABKAUSJwoGaW1hZ2VzGA4gAygLMhcubm9ybi52aWV3LnYxLkltYWdlVmlldxIVCg1maWxlc190b3VjaGVkGA8gASgNEhMKC2Nvbm5lY3Rpb25zGBAgASgNEhMKC2ZpbmRpbmdfaWRzGBEgAygJEhIKCnRlY2huaXF1ZXMYEiADKAkSDgoGYmxhbWVkGBMgASgIEg4KBmtpbGxlZBgUIAEoCCKJAgoIRmlsZVZpZXcSDAoEcGF0aBgBIAEoCRIUCgxjb250YWluZXJfaWQYAiABKAkSDwoHdmVyZGljdBgDIAEoCRIOCgZyZWFzb24YBCABKAkSDgoGY2hhbmdlGAUgASgJEgwKBHNpemUYBiABKAESFQoNc2hhMjU2X2JlZm9yZRgHIAEoCRIUCgxzaGEyNTZfYWZ0ZXIYCCABKAkSDAoEbW9kZRgJIAEoDRIPCgd1c2VyX2lkGAogASgNEhAKCGdyb3VwX2lkGAsgASgNEhMKC21vZGlmaWVkX2F0GAwgASgJEhIKCmNoYW5nZWRfYXQYDSABKAkSEwoLcHJvY2Vzc191aWQYDiABKAkiZQoOQ29ubmVjdGlvblZpZXcSDAoEdGltZRgBIAEoCRITCgtwcm9jZXNzX3VpZBgCIAEoCRIRCglkaXJlY3Rpb24YAyABKAkSDwoHYWRkcmVzcxgEIAEoCRIMCgRwb3J0GAUgASgNIqoBCgtDb21tYW5kVmlldxIKCgJpZBgBIAEoCRIQCghhbGVydF9pZBgCIAEoCRIOCgZhY3Rpb24YAyABKAkSDQoFc3RhdGUYBCABKAkSDAoEY29kZRgFIAEoCRIPCgdtZXNzYWdlGAYgASgJEhQKDHJlcXVlc3RlZF9ieRgHIAEoCRIUCgxyZXF1ZXN0ZWRfYXQYCCABKAkSEwoLZmluaXNoZWRfYXQYCSABKAkiTgoNVGltZWxpbmVFbnRyeRIMCgR0aW1lGAEgASgJEgwKBGtpbmQYAiABKAkSDAoEdGV4dBgDIAEoCRITCgtwcm9jZXNzX3VpZBgEIAEoCSJmCg5DYXBhYmlsaXR5VmlldxIMCgRuYW1lGAEgASgJEhEKCWF2YWlsYWJsZRgCIAEoCBIRCgltZWNoYW5pc20YAyABKAkSDgoGZGV0YWlsGAQgASgJEhAKCHZlcmlmaWVkGAUgASgIIvwCCghIb3N0VmlldxIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEg0KBXN0YXRlGAMgASgJEhQKDGxhc3Rfc2Vlbl9hdBgEIAEoCRITCgtlbnJvbGxlZF9hdBgFIAEoCRIVCg1hZ2VudF92ZXJzaW9uGAYgASgJEg4KBmtlcm5lbBgHIAEoCRIKCgJvcxgIIAEoCRIyCgxjYXBhYmlsaXRpZXMYCSADKAsyHC5ub3JuLnZpZXcudjEuQ2FwYWJpbGl0eVZpZXcSFAoMZXZlbnRzX3RvdGFsGAogASgBEhMKC2V2ZW50c19sb3N0GAsgASgBEhgKEGJhbGR1cl9yc3NfYnl0ZXMYDCABKAESFQoNdHlyX3Jzc19ieXRlcxgNIAEoARITCgt2YXVsdF9ieXRlcxgOIAEoARITCgt2YXVsdF9maWxlcxgPIAEoARIvCgpjb250YWluZXJzGBAgAygLMhsubm9ybi52aWV3LnYxLkNvbnRhaW5lclZpZXcixQEKDUNvbnRhaW5lclZpZXcSFAoMY29udGFpbmVyX2lkGAEgASgJEgwKBG5hbWUYAiABKAkSDQoFaW1hZ2UYAyABKAkSEAoIaW1hZ2VfaWQYBCABKAkSDwoHcnVudGltZRgFIAEoCRIQCghwb2RfbmFtZRgGIAEoCRIVCg1wb2RfbmFtZXNwYWNlGAcgASgJEhIKCnN0YXJ0ZWRfYXQYCCABKAkSEAoIZW5kZWRfYXQYCSABKAkSDwoHaG9zdF9pZBgKIAEoCWIGcHJvdG8z");
+  fileDesc("Chdub3JuL3ZpZXcvdjEvdmlldy5wcm90bxIMbm9ybi52aWV3LnYxImIKCkZpbGVDb3VudHMSEAoIcmVzdG9yZWQYASABKA0SDwoHcmVtb3ZlZBgCIAEoDRIRCgl1bmNoYW5nZWQYAyABKA0SDAoEbG9zdBgEIAEoDRIQCghjb25mbGljdBgFIAEoDSK/BAoJQWxlcnRWaWV3EgoKAmlkGAEgASgJEg8KB2hvc3RfaWQYAiABKAkSEQoJaG9zdF9uYW1lGAMgASgJEhQKDGNvbnRhaW5lcl9pZBgEIAEoCRIWCg5jb250YWluZXJfbmFtZRgFIAEoCRIXCg9jb250YWluZXJfaW1hZ2UYBiABKAkSEAoIc2V2ZXJpdHkYByABKAkSDQoFc3RhdGUYCCABKAkSDQoFdGl0bGUYCSABKAkSDwoHc3VtbWFyeRgKIAEoCRISCgpjcmVhdGVkX2F0GAsgASgJEhIKCnVwZGF0ZWRfYXQYDCABKAkSEgoKdGVjaG5pcXVlcxgNIAMoCRInCgVmaWxlcxgOIAEoCzIYLm5vcm4udmlldy52MS5GaWxlQ291bnRzEhYKDmZpbmRpbmdzX3RvdGFsGA8gASgNEhQKDHByb2Nlc3NfbmFtZRgQIAEoCRIRCglzY29wZV91aWQYESABKAkSEwoLbGluZWFnZV91aWQYEiABKAkSEwoLa2lsbGVkX3BpZHMYEyADKA0SGAoQc3RvcHBlZF9hZnRlcl9tcxgUIAEoDRIVCg1maWxlc19jaGFuZ2VkGBUgASgNEg8KB3ZlcnNpb24YFiABKA0SGQoRcnVubmluZ19wcm9jZXNzZXMYFyABKA0SEAoIcG9kX25hbWUYGCABKAkSFQoNcG9kX25hbWVzcGFjZRgZIAEoCRISCgpzdG9wcGVkX2J5GBogASgJEhAKCHJlc3BvbnNlGBsgASgJIpoECgtBbGVydERldGFpbBImCgVhbGVydBgBIAEoCzIXLm5vcm4udmlldy52MS5BbGVydFZpZXcSKwoIZmluZGluZ3MYAiADKAsyGS5ub3JuLnZpZXcudjEuRmluZGluZ1ZpZXcSLAoJcHJvY2Vzc2VzGAMgAygLMhkubm9ybi52aWV3LnYxLlByb2Nlc3NWaWV3EiUKBWZpbGVzGAQgAygLMhYubm9ybi52aWV3LnYxLkZpbGVWaWV3EjEKC2Nvbm5lY3Rpb25zGAUgAygLMhwubm9ybi52aWV3LnYxLkNvbm5lY3Rpb25WaWV3EisKCGNvbW1hbmRzGAYgAygLMhkubm9ybi52aWV3LnYxLkNvbW1hbmRWaWV3Ei0KCHRpbWVsaW5lGAcgAygLMhsubm9ybi52aWV3LnYxLlRpbWVsaW5lRW50cnkSFwoPZmlsZXNfdHJ1bmNhdGVkGAggASgIEhsKE3Byb2Nlc3Nlc190cnVuY2F0ZWQYCSABKAgSKQoHYWN0aW9ucxgKIAMoCzIYLm5vcm4udmlldy52MS5BY3Rpb25WaWV3EhMKC2ZpbGVzX3RvdGFsGAsgASgNEhcKD3Byb2Nlc3Nlc190b3RhbBgMIAEoDRIuCgljb250YWluZXIYDSABKAsyGy5ub3JuLnZpZXcudjEuQ29udGFpbmVyVmlldxITCgtldmVudHNfbG9zdBgOIAEoASL1AQoLRmluZGluZ1ZpZXcSCgoCaWQYASABKAkSDwoHcnVsZV9pZBgCIAEoCRINCgV0aXRsZRgDIAEoCRIOCgZzb3VyY2UYBCABKAkSEAoIc2V2ZXJpdHkYBSABKAkSEgoKdGVjaG5pcXVlcxgGIAMoCRIMCgR0aW1lGAcgASgJEhMKC3Byb2Nlc3NfdWlkGAggASgJEg8KB3N1bW1hcnkYCSABKAkSLAoIZXZpZGVuY2UYCiADKAsyGi5ub3JuLnZpZXcudjEuRXZpZGVuY2VWaWV3EhQKDHJ1bGVfdmVyc2lvbhgLIAEoDRIMCgRydW5nGAwgASgJIiwKDEV2aWRlbmNlVmlldxINCgVmaWVsZBgBIAEoCRINCgV2YWx1ZRgCIAEoCSKNAQoJSW1hZ2VWaWV3Eg4KBm51bWJlchgBIAEoDRIMCgRwYXRoGAIgASgJEhQKDGNvbW1hbmRfbGluZRgDIAEoCRIOCgZzaGEyNTYYBCABKAkSDQoFZmxhZ3MYBSADKAkSGQoRd29ya2luZ19kaXJlY3RvcnkYBiABKAkSEgoKc3RhcnRlZF9hdBgHIAEoCSKYBAoLUHJvY2Vzc1ZpZXcSEwoLcHJvY2Vzc191aWQYASABKAkSEgoKcGFyZW50X3VpZBgCIAEoCRILCgNwaWQYAyABKA0SFQoNbmFtZXNwYWNlX3BpZBgEIAEoDRISCgpwYXJlbnRfcGlkGAUgASgNEhQKDGNvbnRhaW5lcl9pZBgGIAEoCRIWCg5jb250YWluZXJfbmFtZRgHIAEoCRIXCg9jb250YWluZXJfaW1hZ2UYCCABKAkSDwoHdXNlcl9pZBgJIAEoDRIRCgl1c2VyX25hbWUYCiABKAkSEgoKc3RhcnRlZF9hdBgLIAEoCRIQCghlbmRlZF9hdBgMIAEoCRIRCglleGl0X2NvZGUYDSABKAUSJwoGaW1hZ2VzGA4gAygLMhcubm9ybi52aWV3LnYxLkltYWdlVmlldxIVCg1maWxlc190b3VjaGVkGA8gASgNEhMKC2Nvbm5lY3Rpb25zGBAgASgNEhMKC2ZpbmRpbmdfaWRzGBEgAygJEhIKCnRlY2huaXF1ZXMYEiADKAkSDgoGYmxhbWVkGBMgASgIEg4KBmtpbGxlZBgUIAEoCBIQCghhbmNlc3RvchgVIAEoCBIOCgZvcmlnaW4YFiABKAgSEwoLZXhpdF9zaWduYWwYFyABKA0SEAoIZ3JvdXBfaWQYGCABKA0SDQoFZW5kZWQYGSABKAgSDgoGb3JwaGFuGBogASgIIsACCghGaWxlVmlldxIMCgRwYXRoGAEgASgJEhQKDGNvbnRhaW5lcl9pZBgCIAEoCRIPCgd2ZXJkaWN0GAMgASgJEg4KBnJlYXNvbhgEIAEoCRIOCgZjaGFuZ2UYBSABKAkSDAoEc2l6ZRgGIAEoARIVCg1zaGEyNTZfYmVmb3JlGAcgASgJEhQKDHNoYTI1Nl9hZnRlchgIIAEoCRIMCgRtb2RlGAkgASgNEg8KB3VzZXJfaWQYCiABKA0SEAoIZ3JvdXBfaWQYCyABKA0SEwoLbW9kaWZpZWRfYXQYDCABKAkSEgoKY2hhbmdlZF9hdBgNIAEoCRITCgtwcm9jZXNzX3VpZBgOIAEoCRIUCgxwcm9jZXNzX25hbWUYDyABKAkSCwoDcGlkGBAgASgNEhIKCmRlY2lkZWRfYXQYESABKAkisgEKDkNvbm5lY3Rpb25WaWV3EgwKBHRpbWUYASABKAkSEwoLcHJvY2Vzc191aWQYAiABKAkSEQoJZGlyZWN0aW9uGAMgASgJEg8KB2FkZHJlc3MYBCABKAkSDAoEcG9ydBgFIAEoDRIUCgxwcm9jZXNzX25hbWUYBiABKAkSCwoDcGlkGAcgASgNEhQKDGNvbnRhaW5lcl9pZBgIIAEoCRISCgpsb2NhbF9wb3J0GAkgASgNIooCCgtDb21tYW5kVmlldxIKCgJpZBgBIAEoCRIQCghhbGVydF9pZBgCIAEoCRIOCgZhY3Rpb24YAyABKAkSDQoFc3RhdGUYBCABKAkSDAoEY29kZRgFIAEoCRIPCgdtZXNzYWdlGAYgASgJEhQKDHJlcXVlc3RlZF9ieRgHIAEoCRIUCgxyZXF1ZXN0ZWRfYXQYCCABKAkSEwoLZmluaXNoZWRfYXQYCSABKAkSDwoHaG9zdF9pZBgKIAEoCRIRCglob3N0X25hbWUYCyABKAkSEwoLYWxlcnRfdGl0bGUYDCABKAkSFAoMY29udGFpbmVyX2lkGA0gASgJEg8KB3N1bW1hcnkYDiABKAkibwoNVGltZWxpbmVFbnRyeRIMCgR0aW1lGAEgASgJEgwKBGtpbmQYAiABKAkSDAoEdGV4dBgDIAEoCRITCgtwcm9jZXNzX3VpZBgEIAEoCRIRCglvZmZzZXRfdXMYBSABKAESDAoEdG9uZRgGIAEoCSJmCg5DYXBhYmlsaXR5VmlldxIMCgRuYW1lGAEgASgJEhEKCWF2YWlsYWJsZRgCIAEoCBIRCgltZWNoYW5pc20YAyABKAkSDgoGZGV0YWlsGAQgASgJEhAKCHZlcmlmaWVkGAUgASgIIqoECghIb3N0VmlldxIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEg0KBXN0YXRlGAMgASgJEhQKDGxhc3Rfc2Vlbl9hdBgEIAEoCRITCgtlbnJvbGxlZF9hdBgFIAEoCRIVCg1hZ2VudF92ZXJzaW9uGAYgASgJEg4KBmtlcm5lbBgHIAEoCRIKCgJvcxgIIAEoCRIyCgxjYXBhYmlsaXRpZXMYCSADKAsyHC5ub3JuLnZpZXcudjEuQ2FwYWJpbGl0eVZpZXcSFAoMZXZlbnRzX3RvdGFsGAogASgBEhMKC2V2ZW50c19sb3N0GAsgASgBEhgKEGJhbGR1cl9yc3NfYnl0ZXMYDCABKAESFQoNdHlyX3Jzc19ieXRlcxgNIAEoARITCgt2YXVsdF9ieXRlcxgOIAEoARITCgt2YXVsdF9maWxlcxgPIAEoARIvCgpjb250YWluZXJzGBAgAygLMhsubm9ybi52aWV3LnYxLkNvbnRhaW5lclZpZXcSDgoGcmVhc29uGBEgASgJEhcKD2JhdGNoZXNfc3Bvb2xlZBgSIAEoARITCgtzcG9vbF9ieXRlcxgTIAEoARIbChNwZXJtaXNzaW9uX3RpbWVvdXRzGBQgASgBEhcKD2JhbGR1cl9yZXN0YXJ0cxgVIAEoARITCgtvcGVuX2FsZXJ0cxgWIAEoDRIjCgRnYXBzGBcgAygLMhUubm9ybi52aWV3LnYxLkdhcFZpZXci/gEKDUNvbnRhaW5lclZpZXcSFAoMY29udGFpbmVyX2lkGAEgASgJEgwKBG5hbWUYAiABKAkSDQoFaW1hZ2UYAyABKAkSEAoIaW1hZ2VfaWQYBCABKAkSDwoHcnVudGltZRgFIAEoCRIQCghwb2RfbmFtZRgGIAEoCRIVCg1wb2RfbmFtZXNwYWNlGAcgASgJEhIKCnN0YXJ0ZWRfYXQYCCABKAkSEAoIZW5kZWRfYXQYCSABKAkSDwoHaG9zdF9pZBgKIAEoCRIRCglob3N0X25hbWUYCyABKAkSEwoLb3Blbl9hbGVydHMYDCABKA0SDwoHcnVubmluZxgNIAEoCCJLCgdHYXBWaWV3EgwKBHRpbWUYASABKAkSDgoGZXZlbnRzGAIgASgBEg0KBXBsYWNlGAMgASgJEhMKC2R1cmF0aW9uX21zGAQgASgBImEKCkFjdGlvblZpZXcSDgoGYWN0aW9uGAEgASgJEg0KBWxhYmVsGAIgASgJEhMKC2NvbnNlcXVlbmNlGAMgASgJEg8KB2VuYWJsZWQYBCABKAgSDgoGcmVhc29uGAUgASgJIkkKCUFsZXJ0TGlzdBInCgZhbGVydHMYASADKAsyFy5ub3JuLnZpZXcudjEuQWxlcnRWaWV3EhMKC25leHRfY3Vyc29yGAIgASgJIjEKCEhvc3RMaXN0EiUKBWhvc3RzGAEgAygLMhYubm9ybi52aWV3LnYxLkhvc3RWaWV3IlMKDUNvbnRhaW5lckxpc3QSLwoKY29udGFpbmVycxgBIAMoCzIbLm5vcm4udmlldy52MS5Db250YWluZXJWaWV3EhEKCXRydW5jYXRlZBgCIAEoCCJPCgtDb21tYW5kTGlzdBIrCghjb21tYW5kcxgBIAMoCzIZLm5vcm4udmlldy52MS5Db21tYW5kVmlldxITCgtuZXh0X2N1cnNvchgCIAEoCSJqCgtTZXNzaW9uVmlldxIRCgl1c2VyX25hbWUYASABKAkSDAoEcm9sZRgCIAEoCRIRCgl0ZW5hbnRfaWQYAyABKAkSEwoLdGVuYW50X25hbWUYBCABKAkSEgoKZXhwaXJlc19hdBgFIAEoCSJkCg5TZXZlcml0eUNvdW50cxIVCg1pbmZvcm1hdGlvbmFsGAEgASgNEgsKA2xvdxgCIAEoDRIOCgZtZWRpdW0YAyABKA0SDAoEaGlnaBgEIAEoDRIQCghjcml0aWNhbBgFIAEoDSJBCgpIb3N0Q291bnRzEhEKCXByb3RlY3RlZBgBIAEoDRIQCghkZWdyYWRlZBgCIAEoDRIOCgZzaWxlbnQYAyABKA0i+AIKClN0YXR1c1ZpZXcSDwoHdmVyc2lvbhgBIAEoCRInCgVob3N0cxgCIAEoCzIYLm5vcm4udmlldy52MS5Ib3N0Q291bnRzEjEKC2FsZXJ0c19vcGVuGAMgASgLMhwubm9ybi52aWV3LnYxLlNldmVyaXR5Q291bnRzEhQKDGFsZXJ0c190b3RhbBgEIAEoDRIUCgxldmVudHNfdG90YWwYBSABKAESEwoLZXZlbnRzX2xvc3QYBiABKAESGQoRZXZlbnRzX3Blcl9taW51dGUYByADKAESJwoFZmlsZXMYCCABKAsyGC5ub3JuLnZpZXcudjEuRmlsZUNvdW50cxIsCgtsYXN0X2FsZXJ0cxgJIAMoCzIXLm5vcm4udmlldy52MS5BbGVydFZpZXcSDwoHc3VtbWFyeRgKIAEoCRIMCgRtb29kGAsgASgJEgwKBHRpbWUYDCABKAkSHQoVdGVsZW1ldHJ5X3VuYXZhaWxhYmxlGA0gASgIIjIKDUpvaW5Ub2tlblZpZXcSDQoFdG9rZW4YASABKAkSEgoKZXhwaXJlc19hdBgCIAEoCSIqCglFcnJvclZpZXcSDAoEY29kZRgBIAEoCRIPCgdtZXNzYWdlGAIgASgJYgZwcm90bzM");
 
 /**
  * @generated from message norn.view.v1.FileCounts
@@ -186,6 +186,30 @@ export type AlertView = Message<"norn.view.v1.AlertView"> & {
    * @generated from field: uint32 running_processes = 23;
    */
   runningProcesses: number;
+
+  /**
+   * @generated from field: string pod_name = 24;
+   */
+  podName: string;
+
+  /**
+   * @generated from field: string pod_namespace = 25;
+   */
+  podNamespace: string;
+
+  /**
+   * "reflex", "policy" or a person's name: who stopped it; empty when nobody did.
+   *
+   * @generated from field: string stopped_by = 26;
+   */
+  stoppedBy: string;
+
+  /**
+   * One sentence: what Norn did and what is left to do.
+   *
+   * @generated from field: string response = 27;
+   */
+  response: string;
 };
 
 /**
@@ -243,6 +267,37 @@ export type AlertDetail = Message<"norn.view.v1.AlertDetail"> & {
    * @generated from field: bool processes_truncated = 9;
    */
   processesTruncated: boolean;
+
+  /**
+   * @generated from field: repeated norn.view.v1.ActionView actions = 10;
+   */
+  actions: ActionView[];
+
+  /**
+   * Changed files known, also those beyond `files`.
+   *
+   * @generated from field: uint32 files_total = 11;
+   */
+  filesTotal: number;
+
+  /**
+   * @generated from field: uint32 processes_total = 12;
+   */
+  processesTotal: number;
+
+  /**
+   * What the runtime said last; absent on the host.
+   *
+   * @generated from field: norn.view.v1.ContainerView container = 13;
+   */
+  container?: ContainerView | undefined;
+
+  /**
+   * Stretches of events known to be lost on the host while the attack ran.
+   *
+   * @generated from field: double events_lost = 14;
+   */
+  eventsLost: number;
 };
 
 /**
@@ -510,6 +565,44 @@ export type ProcessView = Message<"norn.view.v1.ProcessView"> & {
    * @generated from field: bool killed = 20;
    */
   killed: boolean;
+
+  /**
+   * It stands above the alert's origin; shown folded.
+   *
+   * @generated from field: bool ancestor = 21;
+   */
+  ancestor: boolean;
+
+  /**
+   * The alert's origin.
+   *
+   * @generated from field: bool origin = 22;
+   */
+  origin: boolean;
+
+  /**
+   * The signal that ended it; 0 when none.
+   *
+   * @generated from field: uint32 exit_signal = 23;
+   */
+  exitSignal: number;
+
+  /**
+   * @generated from field: uint32 group_id = 24;
+   */
+  groupId: number;
+
+  /**
+   * @generated from field: bool ended = 25;
+   */
+  ended: boolean;
+
+  /**
+   * Its parent was not seen.
+   *
+   * @generated from field: bool orphan = 26;
+   */
+  orphan: boolean;
 };
 
 /**
@@ -534,7 +627,7 @@ export type FileView = Message<"norn.view.v1.FileView"> & {
   containerId: string;
 
   /**
-   * "restored", "removed", "unchanged", "lost", "conflict".
+   * "restored", "removed", "unchanged", "lost", "conflict"; "changed" while nothing was decided.
    *
    * @generated from field: string verdict = 3;
    */
@@ -594,6 +687,23 @@ export type FileView = Message<"norn.view.v1.FileView"> & {
    * @generated from field: string process_uid = 14;
    */
   processUid: string;
+
+  /**
+   * @generated from field: string process_name = 15;
+   */
+  processName: string;
+
+  /**
+   * @generated from field: uint32 pid = 16;
+   */
+  pid: number;
+
+  /**
+   * When the verdict was reached; empty when nothing was decided yet.
+   *
+   * @generated from field: string decided_at = 17;
+   */
+  decidedAt: string;
 };
 
 /**
@@ -618,7 +728,7 @@ export type ConnectionView = Message<"norn.view.v1.ConnectionView"> & {
   processUid: string;
 
   /**
-   * "connect", "accept", "listen".
+   * "connect", "accept", "listen", "stdio" (standard input and output joined to the socket).
    *
    * @generated from field: string direction = 3;
    */
@@ -633,6 +743,26 @@ export type ConnectionView = Message<"norn.view.v1.ConnectionView"> & {
    * @generated from field: uint32 port = 5;
    */
   port: number;
+
+  /**
+   * @generated from field: string process_name = 6;
+   */
+  processName: string;
+
+  /**
+   * @generated from field: uint32 pid = 7;
+   */
+  pid: number;
+
+  /**
+   * @generated from field: string container_id = 8;
+   */
+  containerId: string;
+
+  /**
+   * @generated from field: uint32 local_port = 9;
+   */
+  localPort: number;
 };
 
 /**
@@ -692,6 +822,33 @@ export type CommandView = Message<"norn.view.v1.CommandView"> & {
    * @generated from field: string finished_at = 9;
    */
   finishedAt: string;
+
+  /**
+   * @generated from field: string host_id = 10;
+   */
+  hostId: string;
+
+  /**
+   * @generated from field: string host_name = 11;
+   */
+  hostName: string;
+
+  /**
+   * @generated from field: string alert_title = 12;
+   */
+  alertTitle: string;
+
+  /**
+   * @generated from field: string container_id = 13;
+   */
+  containerId: string;
+
+  /**
+   * One sentence: what was asked of what, and what came of it.
+   *
+   * @generated from field: string summary = 14;
+   */
+  summary: string;
 };
 
 /**
@@ -726,6 +883,20 @@ export type TimelineEntry = Message<"norn.view.v1.TimelineEntry"> & {
    * @generated from field: string process_uid = 4;
    */
   processUid: string;
+
+  /**
+   * µs since the first act; negative before it.
+   *
+   * @generated from field: double offset_us = 5;
+   */
+  offsetUs: number;
+
+  /**
+   * "", "bad" (the attack), "good" (the response).
+   *
+   * @generated from field: string tone = 6;
+   */
+  tone: string;
 };
 
 /**
@@ -857,6 +1028,43 @@ export type HostView = Message<"norn.view.v1.HostView"> & {
    * @generated from field: repeated norn.view.v1.ContainerView containers = 16;
    */
   containers: ContainerView[];
+
+  /**
+   * One sentence: why it is degraded or silent, and what to do; empty when protected.
+   *
+   * @generated from field: string reason = 17;
+   */
+  reason: string;
+
+  /**
+   * @generated from field: double batches_spooled = 18;
+   */
+  batchesSpooled: number;
+
+  /**
+   * @generated from field: double spool_bytes = 19;
+   */
+  spoolBytes: number;
+
+  /**
+   * @generated from field: double permission_timeouts = 20;
+   */
+  permissionTimeouts: number;
+
+  /**
+   * @generated from field: double baldur_restarts = 21;
+   */
+  baldurRestarts: number;
+
+  /**
+   * @generated from field: uint32 open_alerts = 22;
+   */
+  openAlerts: number;
+
+  /**
+   * @generated from field: repeated norn.view.v1.GapView gaps = 23;
+   */
+  gaps: GapView[];
 };
 
 /**
@@ -919,6 +1127,21 @@ export type ContainerView = Message<"norn.view.v1.ContainerView"> & {
    * @generated from field: string host_id = 10;
    */
   hostId: string;
+
+  /**
+   * @generated from field: string host_name = 11;
+   */
+  hostName: string;
+
+  /**
+   * @generated from field: uint32 open_alerts = 12;
+   */
+  openAlerts: number;
+
+  /**
+   * @generated from field: bool running = 13;
+   */
+  running: boolean;
 };
 
 /**
@@ -927,4 +1150,416 @@ export type ContainerView = Message<"norn.view.v1.ContainerView"> & {
  */
 export const ContainerViewSchema: GenMessage<ContainerView> = /*@__PURE__*/
   messageDesc(file_norn_view_v1_view, 13);
+
+/**
+ * A stretch of events known to be lost.
+ *
+ * @generated from message norn.view.v1.GapView
+ */
+export type GapView = Message<"norn.view.v1.GapView"> & {
+  /**
+   * @generated from field: string time = 1;
+   */
+  time: string;
+
+  /**
+   * @generated from field: double events = 2;
+   */
+  events: number;
+
+  /**
+   * "critical ring", "bulk ring", "agent queue", "spool".
+   *
+   * @generated from field: string place = 3;
+   */
+  place: string;
+
+  /**
+   * @generated from field: double duration_ms = 4;
+   */
+  durationMs: number;
+};
+
+/**
+ * Describes the message norn.view.v1.GapView.
+ * Use `create(GapViewSchema)` to create a new message.
+ */
+export const GapViewSchema: GenMessage<GapView> = /*@__PURE__*/
+  messageDesc(file_norn_view_v1_view, 14);
+
+/**
+ * What a person may do about an alert now, in words.
+ *
+ * @generated from message norn.view.v1.ActionView
+ */
+export type ActionView = Message<"norn.view.v1.ActionView"> & {
+  /**
+   * "restore", "kill", "release", "archive".
+   *
+   * @generated from field: string action = 1;
+   */
+  action: string;
+
+  /**
+   * The button: "Kill 7 processes".
+   *
+   * @generated from field: string label = 2;
+   */
+  label: string;
+
+  /**
+   * What it will do to what, one or two sentences; asked before it is done.
+   *
+   * @generated from field: string consequence = 3;
+   */
+  consequence: string;
+
+  /**
+   * @generated from field: bool enabled = 4;
+   */
+  enabled: boolean;
+
+  /**
+   * Why not; empty when enabled.
+   *
+   * @generated from field: string reason = 5;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message norn.view.v1.ActionView.
+ * Use `create(ActionViewSchema)` to create a new message.
+ */
+export const ActionViewSchema: GenMessage<ActionView> = /*@__PURE__*/
+  messageDesc(file_norn_view_v1_view, 15);
+
+/**
+ * @generated from message norn.view.v1.AlertList
+ */
+export type AlertList = Message<"norn.view.v1.AlertList"> & {
+  /**
+   * @generated from field: repeated norn.view.v1.AlertView alerts = 1;
+   */
+  alerts: AlertView[];
+
+  /**
+   * Empty at the end.
+   *
+   * @generated from field: string next_cursor = 2;
+   */
+  nextCursor: string;
+};
+
+/**
+ * Describes the message norn.view.v1.AlertList.
+ * Use `create(AlertListSchema)` to create a new message.
+ */
+export const AlertListSchema: GenMessage<AlertList> = /*@__PURE__*/
+  messageDesc(file_norn_view_v1_view, 16);
+
+/**
+ * @generated from message norn.view.v1.HostList
+ */
+export type HostList = Message<"norn.view.v1.HostList"> & {
+  /**
+   * @generated from field: repeated norn.view.v1.HostView hosts = 1;
+   */
+  hosts: HostView[];
+};
+
+/**
+ * Describes the message norn.view.v1.HostList.
+ * Use `create(HostListSchema)` to create a new message.
+ */
+export const HostListSchema: GenMessage<HostList> = /*@__PURE__*/
+  messageDesc(file_norn_view_v1_view, 17);
+
+/**
+ * @generated from message norn.view.v1.ContainerList
+ */
+export type ContainerList = Message<"norn.view.v1.ContainerList"> & {
+  /**
+   * @generated from field: repeated norn.view.v1.ContainerView containers = 1;
+   */
+  containers: ContainerView[];
+
+  /**
+   * @generated from field: bool truncated = 2;
+   */
+  truncated: boolean;
+};
+
+/**
+ * Describes the message norn.view.v1.ContainerList.
+ * Use `create(ContainerListSchema)` to create a new message.
+ */
+export const ContainerListSchema: GenMessage<ContainerList> = /*@__PURE__*/
+  messageDesc(file_norn_view_v1_view, 18);
+
+/**
+ * @generated from message norn.view.v1.CommandList
+ */
+export type CommandList = Message<"norn.view.v1.CommandList"> & {
+  /**
+   * @generated from field: repeated norn.view.v1.CommandView commands = 1;
+   */
+  commands: CommandView[];
+
+  /**
+   * @generated from field: string next_cursor = 2;
+   */
+  nextCursor: string;
+};
+
+/**
+ * Describes the message norn.view.v1.CommandList.
+ * Use `create(CommandListSchema)` to create a new message.
+ */
+export const CommandListSchema: GenMessage<CommandList> = /*@__PURE__*/
+  messageDesc(file_norn_view_v1_view, 19);
+
+/**
+ * Who is asking.
+ *
+ * @generated from message norn.view.v1.SessionView
+ */
+export type SessionView = Message<"norn.view.v1.SessionView"> & {
+  /**
+   * @generated from field: string user_name = 1;
+   */
+  userName: string;
+
+  /**
+   * "viewer", "analyst", "responder", "admin".
+   *
+   * @generated from field: string role = 2;
+   */
+  role: string;
+
+  /**
+   * @generated from field: string tenant_id = 3;
+   */
+  tenantId: string;
+
+  /**
+   * @generated from field: string tenant_name = 4;
+   */
+  tenantName: string;
+
+  /**
+   * @generated from field: string expires_at = 5;
+   */
+  expiresAt: string;
+};
+
+/**
+ * Describes the message norn.view.v1.SessionView.
+ * Use `create(SessionViewSchema)` to create a new message.
+ */
+export const SessionViewSchema: GenMessage<SessionView> = /*@__PURE__*/
+  messageDesc(file_norn_view_v1_view, 20);
+
+/**
+ * @generated from message norn.view.v1.SeverityCounts
+ */
+export type SeverityCounts = Message<"norn.view.v1.SeverityCounts"> & {
+  /**
+   * @generated from field: uint32 informational = 1;
+   */
+  informational: number;
+
+  /**
+   * @generated from field: uint32 low = 2;
+   */
+  low: number;
+
+  /**
+   * @generated from field: uint32 medium = 3;
+   */
+  medium: number;
+
+  /**
+   * @generated from field: uint32 high = 4;
+   */
+  high: number;
+
+  /**
+   * @generated from field: uint32 critical = 5;
+   */
+  critical: number;
+};
+
+/**
+ * Describes the message norn.view.v1.SeverityCounts.
+ * Use `create(SeverityCountsSchema)` to create a new message.
+ */
+export const SeverityCountsSchema: GenMessage<SeverityCounts> = /*@__PURE__*/
+  messageDesc(file_norn_view_v1_view, 21);
+
+/**
+ * @generated from message norn.view.v1.HostCounts
+ */
+export type HostCounts = Message<"norn.view.v1.HostCounts"> & {
+  /**
+   * @generated from field: uint32 protected = 1;
+   */
+  protected: number;
+
+  /**
+   * @generated from field: uint32 degraded = 2;
+   */
+  degraded: number;
+
+  /**
+   * @generated from field: uint32 silent = 3;
+   */
+  silent: number;
+};
+
+/**
+ * Describes the message norn.view.v1.HostCounts.
+ * Use `create(HostCountsSchema)` to create a new message.
+ */
+export const HostCountsSchema: GenMessage<HostCounts> = /*@__PURE__*/
+  messageDesc(file_norn_view_v1_view, 22);
+
+/**
+ * The installation in one look, for one tenant.
+ *
+ * @generated from message norn.view.v1.StatusView
+ */
+export type StatusView = Message<"norn.view.v1.StatusView"> & {
+  /**
+   * @generated from field: string version = 1;
+   */
+  version: string;
+
+  /**
+   * @generated from field: norn.view.v1.HostCounts hosts = 2;
+   */
+  hosts?: HostCounts | undefined;
+
+  /**
+   * Alerts that are open, responding or failed.
+   *
+   * @generated from field: norn.view.v1.SeverityCounts alerts_open = 3;
+   */
+  alertsOpen?: SeverityCounts | undefined;
+
+  /**
+   * @generated from field: uint32 alerts_total = 4;
+   */
+  alertsTotal: number;
+
+  /**
+   * Since the agents started.
+   *
+   * @generated from field: double events_total = 5;
+   */
+  eventsTotal: number;
+
+  /**
+   * @generated from field: double events_lost = 6;
+   */
+  eventsLost: number;
+
+  /**
+   * Events stored in each of the last 60 minutes, oldest first.
+   *
+   * @generated from field: repeated double events_per_minute = 7;
+   */
+  eventsPerMinute: number[];
+
+  /**
+   * Files of all alerts of the last 30 days.
+   *
+   * @generated from field: norn.view.v1.FileCounts files = 8;
+   */
+  files?: FileCounts | undefined;
+
+  /**
+   * @generated from field: repeated norn.view.v1.AlertView last_alerts = 9;
+   */
+  lastAlerts: AlertView[];
+
+  /**
+   * One sentence: is anything on fire.
+   *
+   * @generated from field: string summary = 10;
+   */
+  summary: string;
+
+  /**
+   * "calm", "watch", "fire".
+   *
+   * @generated from field: string mood = 11;
+   */
+  mood: string;
+
+  /**
+   * @generated from field: string time = 12;
+   */
+  time: string;
+
+  /**
+   * Events could not be read just now; what depends on them is missing.
+   *
+   * @generated from field: bool telemetry_unavailable = 13;
+   */
+  telemetryUnavailable: boolean;
+};
+
+/**
+ * Describes the message norn.view.v1.StatusView.
+ * Use `create(StatusViewSchema)` to create a new message.
+ */
+export const StatusViewSchema: GenMessage<StatusView> = /*@__PURE__*/
+  messageDesc(file_norn_view_v1_view, 23);
+
+/**
+ * A secret that enrols one host, shown once.
+ *
+ * @generated from message norn.view.v1.JoinTokenView
+ */
+export type JoinTokenView = Message<"norn.view.v1.JoinTokenView"> & {
+  /**
+   * @generated from field: string token = 1;
+   */
+  token: string;
+
+  /**
+   * @generated from field: string expires_at = 2;
+   */
+  expiresAt: string;
+};
+
+/**
+ * Describes the message norn.view.v1.JoinTokenView.
+ * Use `create(JoinTokenViewSchema)` to create a new message.
+ */
+export const JoinTokenViewSchema: GenMessage<JoinTokenView> = /*@__PURE__*/
+  messageDesc(file_norn_view_v1_view, 24);
+
+/**
+ * @generated from message norn.view.v1.ErrorView
+ */
+export type ErrorView = Message<"norn.view.v1.ErrorView"> & {
+  /**
+   * @generated from field: string code = 1;
+   */
+  code: string;
+
+  /**
+   * @generated from field: string message = 2;
+   */
+  message: string;
+};
+
+/**
+ * Describes the message norn.view.v1.ErrorView.
+ * Use `create(ErrorViewSchema)` to create a new message.
+ */
+export const ErrorViewSchema: GenMessage<ErrorView> = /*@__PURE__*/
+  messageDesc(file_norn_view_v1_view, 25);
 

@@ -28,6 +28,10 @@ export class AlertHandling {
   @Column('integer', { default: 0 }) filesLost!: number;
   @Column('integer', { default: 0 }) filesConflict!: number;
   @Column('integer', { array: true, default: () => "'{}'" }) killedPids!: number[];
+  /** The highest fencing epoch given to a command of this alert. */
+  @Column('bigint', { default: '0' }) epoch!: string;
+  /** W3C trace context of the batch that opened it; commands and outcomes join this trace. */
+  @Column('text', { default: '' }) traceparent!: string;
   /** norn.finding.v1.Alert, serialised: the newest version. */
   @Column('bytea') body!: Buffer;
   @Column('timestamptz') createdAt!: Date;
@@ -53,6 +57,12 @@ export class CommandRecord {
   @Column('text', { default: '' }) message!: string;
   @Column('text') requestedBy!: string;
   @Column('bigint') epoch!: string;
+  /** 32 hex each: roots of the subtrees the action applies to. */
+  @Column('text', { array: true, default: () => "'{}'" }) scopeUids!: string[];
+  /** The findings it answers; a later alert version asks only for what is not here yet. */
+  @Column('text', { array: true, default: () => "'{}'" }) findingIds!: string[];
+  /** How often it was put into the outbox. */
+  @Column('integer', { default: 0 }) attempts!: number;
   /** norn.action.v1.SignedCommand, serialised. */
   @Column('bytea') signed!: Buffer;
   @Column('timestamptz') expiresAt!: Date;

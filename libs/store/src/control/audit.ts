@@ -1,0 +1,21 @@
+// The append-only trail: who did what to what, and what was refused.
+import type { EntityManager } from 'typeorm';
+
+export interface AuditFact {
+  readonly tenantId: string;
+  /** "policy", "ingest", "agent", or a user's name. */
+  readonly actor: string;
+  /** "command.requested", "command.refused", "login", …. */
+  readonly action: string;
+  /** Id of what it was done to. */
+  readonly subject: string;
+  readonly details?: Readonly<Record<string, unknown>>;
+}
+
+/** Writes one entry in the caller's transaction, so that the deed and its trace stand or fall together. */
+export async function audit(manager: EntityManager, fact: AuditFact): Promise<void> {
+  await manager.query(
+    'INSERT INTO audit_entries (tenant_id, actor, action, subject, details) VALUES ($1, $2, $3, $4, $5)',
+    [fact.tenantId, fact.actor, fact.action, fact.subject, JSON.stringify(fact.details ?? {})],
+  );
+}

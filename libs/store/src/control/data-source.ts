@@ -1,0 +1,90 @@
+// Opens the control plane: one pool, migrations brought up to date first.
+import { readFileSync } from 'node:fs';
+import { NornError, messageOf } from '@norn/base';
+import { DataSource } from 'typeorm';
+import { AlertHandling, CommandRecord, InboxEntry, OutboxEntry, Policy } from './entities/handling.ts';
+import { AccessToken, AuditEntry, Host, Tenant, User } from './entities/tenancy.ts';
+import { ControlPlane1760000000001 } from './migrations/0001-control-plane.ts';
+import { SnakeNames } from './snake-names.ts';
+
+/** The settings of the same names in libs/config. */
+export interface ControlStoreConfig {
+  readonly postgresUrl: string;
+  /** Holds the password alone; empty or absent: the URL says all. */
+  readonly postgresPasswordFile?: string;
+  /** Connections of this process. */
+  readonly poolMax?: number;
+}
+
+/** Any fixed number that nothing else in the database locks on. */
+const MIGRATION_LOCK = 7_400_001;
+const POOL_MAX = 8;
+const CONNECT_TIMEOUT_MS = 10_000;
+/** A statement of the control plane touches a handful of rows. */
+const STATEMENT_TIMEOUT_MS = 30_000;
+
+/** Connects, runs pending migrations under an advisory lock (many processes may start at once) and returns the pool. */
+export async function createControlStore(config: ControlStoreConfig): Promise<DataSource> {
+  const source = new DataSource({
+    type: 'postgres',
+    url: withPassword(config),
+    entities: [
+      Tenant,
+      User,
+      AccessToken,
+      Host,
+      AuditEntry,
+      AlertHandling,
+      CommandRecord,
+      OutboxEntry,
+      InboxEntry,
+      Policy,
+    ],
+    migrations: [ControlPlane1760000000001],
+    migrationsTableName: 'control_migrations',
+    namingStrategy: new SnakeNames(),
+    synchronize: false,
+    poolSize: config.poolMax ?? POOL_MAX,
+    connectTimeoutMS: CONNECT_TIMEOUT_MS,
+    extra: { statement_timeout: STATEMENT_TIMEOUT_MS },
+  });
+  try {
+    await source.initialize();
+    await migrate(source);
+    return source;
+  } catch (error) {
+    if (source.isInitialized) await source.destroy();
+    const address = addressOf(config.postgresUrl);
+    throw new NornError(
+      'control_store_unavailable',
+      `PostgreSQL at ${address} can not be used (${messageOf(error)}): check that it runs and that NORN_POSTGRES_URL and NORN_POSTGRES_PASSWORD_FILE are right`,
+      { cause: error },
+    );
+  }
+}
+
+async function migrate(source: DataSource): Promise<void> {
+  const guard = source.createQueryRunner();
+  try {
+    await guard.query('SET statement_timeout = 0');
+    await guard.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
+    await source.runMigrations({ transaction: 'each' });
+    await guard.query('SELECT pg_advisory_unlock($1)', [MIGRATION_LOCK]);
+    await guard.query(`SET statement_timeout = ${STATEMENT_TIMEOUT_MS}`);
+  } finally {
+    await guard.release();
+  }
+}
+
+/** The URL for `pg`, with the password out of its file: for clients that LISTEN on a connection of their own. */
+export function withPassword(config: ControlStoreConfig): string {
+  const url = new URL(config.postgresUrl);
+  const file = config.postgresPasswordFile ?? '';
+  if (file !== '') url.password = encodeURIComponent(readFileSync(file, 'utf8').trim());
+  return url.toString();
+}
+
+function addressOf(postgresUrl: string): string {
+  const url = new URL(postgresUrl);
+  return `${url.host}${url.pathname}`;
+}

@@ -1,0 +1,8 @@
+// The control plane in PostgreSQL: tenants, people, hosts, policies, alerts' handling, commands.
+export * from './entities/tenancy.ts';
+export * from './entities/handling.ts';
+export { createControlStore, withPassword, type ControlStoreConfig } from './data-source.ts';
+export { audit, type AuditFact } from './audit.ts';
+export * from './tokens.ts';
+export * from './tenants.ts';
+export * from './changes.ts';

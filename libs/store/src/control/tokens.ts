@@ -1,0 +1,63 @@
+// Secrets that let someone in: made here, shown once, kept only as SHA-256.
+import { createHash, randomBytes } from 'node:crypto';
+import type { EntityManager } from 'typeorm';
+import { AccessToken } from './entities/tenancy.ts';
+
+export type TokenKind = AccessToken['kind'];
+
+export interface TokenRequest {
+  readonly tenantId: string;
+  /** Null for join tokens. */
+  readonly userId: string | null;
+  readonly ttlMs: number;
+  /** A secret made elsewhere, at least 32 characters; absent: a new one of 256 random bits. */
+  readonly secret?: string;
+}
+
+/** SHA-256 of the token, hex: what `access_tokens` keeps. */
+export function hashToken(token: string): string {
+  return createHash('sha256').update(token, 'utf8').digest('hex');
+}
+
+/** Makes (or registers) a token and returns it; nobody can read it back later. The same secret twice is one token with the later expiry. */
+export async function createToken(manager: EntityManager, kind: TokenKind, request: TokenRequest): Promise<string> {
+  const token = request.secret ?? randomBytes(32).toString('base64url');
+  await manager.query(
+    `INSERT INTO access_tokens (token_hash, kind, tenant_id, user_id, expires_at)
+     VALUES ($1, $2, $3, $4, now() + $5 * interval '1 millisecond')
+     ON CONFLICT (token_hash) DO UPDATE SET expires_at = greatest(access_tokens.expires_at, excluded.expires_at)`,
+    [hashToken(token), kind, request.tenantId, request.userId, request.ttlMs],
+  );
+  return token;
+}
+
+/** The token's row while it is valid (sessions, API tokens); null when unknown, of another kind, or expired. */
+export async function findToken(manager: EntityManager, kind: TokenKind, token: string): Promise<AccessToken | null> {
+  return manager
+    .createQueryBuilder(AccessToken, 'token')
+    .where('token.tokenHash = :hash AND token.kind = :kind AND token.expiresAt > now()', {
+      hash: hashToken(token),
+      kind,
+    })
+    .getOne();
+}
+
+/** Uses up a one-time token (login, join): of two callers exactly one gets the row, the other null. */
+export async function redeemToken(manager: EntityManager, kind: TokenKind, token: string): Promise<AccessToken | null> {
+  const result = await manager
+    .createQueryBuilder()
+    .update(AccessToken)
+    .set({ usedAt: () => 'now()' })
+    .where('token_hash = :hash AND kind = :kind AND used_at IS NULL AND expires_at > now()', {
+      hash: hashToken(token),
+      kind,
+    })
+    .execute();
+  if (result.affected !== 1) return null;
+  return manager.findOneByOrFail(AccessToken, { tokenHash: hashToken(token) });
+}
+
+/** Ends a session or revokes a token. */
+export async function revokeToken(manager: EntityManager, token: string): Promise<void> {
+  await manager.delete(AccessToken, { tokenHash: hashToken(token) });
+}

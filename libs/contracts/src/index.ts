@@ -7,3 +7,4 @@ export * as action from './gen/norn/action/v1/action_pb.ts';
 export * as lineage from './gen/norn/lineage/v1/lineage_pb.ts';
 export * as view from './gen/norn/view/v1/view_pb.ts';
 export type { Shown, ShownAlert, ShownAlertDetail, ShownCommand, ShownHost } from './shown.ts';
+export * from './grpc/agent-service.ts';

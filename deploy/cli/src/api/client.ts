@@ -1,0 +1,63 @@
+// Talks to the API with the token that `up` made.
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { messageOf, NornError } from '@norn/base';
+import { loadConfig, settings } from '@norn/config';
+import { z } from 'zod';
+
+const schema = z.object({ home: settings.home, portBase: settings.portBase });
+
+export interface ApiClient {
+  readonly url: string;
+  /** Throws NornError with the API's own code and sentence. */
+  get<Answer>(path: string): Promise<Answer>;
+  post<Answer>(path: string, body?: object): Promise<Answer>;
+}
+
+/** Throws `not_installed` when this NORN_HOME has no token, `unreachable` at a call when nothing answers. */
+export async function connectApi(): Promise<ApiClient> {
+  const { home, portBase } = loadConfig(schema);
+  const url = `http://127.0.0.1:${String(portBase)}`;
+  const token = await readToken(join(home, 'secrets', 'api.token'));
+  const call = async <Answer>(method: string, path: string, body?: object): Promise<Answer> => {
+    const response = await request(`${url}/api/v1${path}`, { method, token, body });
+    return (await response.json()) as Answer;
+  };
+  return { url, get: (path) => call('GET', path), post: (path, body) => call('POST', path, body ?? {}) };
+}
+
+async function readToken(file: string): Promise<string> {
+  try {
+    return (await readFile(file, 'utf8')).trim();
+  } catch (error) {
+    throw new NornError('not_installed', `No token in ${file}: start Norn with ./norn up, or set NORN_HOME`, {
+      cause: error,
+    });
+  }
+}
+
+interface Call {
+  readonly method: string;
+  readonly token: string;
+  readonly body: object | undefined;
+}
+
+async function request(url: string, { method, token, body }: Call): Promise<Response> {
+  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+  const init: RequestInit = { method, headers, signal: AbortSignal.timeout(30_000) };
+  if (body) init.body = JSON.stringify(body);
+  let response: Response;
+  try {
+    response = await fetch(url, init);
+  } catch (error) {
+    throw new NornError('unreachable', `Nothing answers at ${url} (${messageOf(error)}): is it up? ./norn up`, {
+      cause: error,
+    });
+  }
+  if (response.ok) return response;
+  const problem = (await response.json().catch(() => ({}))) as { code?: string; message?: string };
+  throw new NornError(
+    problem.code ?? `http_${String(response.status)}`,
+    problem.message ?? `${method} ${url} was refused`,
+  );
+}

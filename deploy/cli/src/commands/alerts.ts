@@ -1,0 +1,170 @@
+// `norn alerts`, `norn alert ID`, and what a person does about one: restore, kill, release, archive.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { NornError } from '@norn/base';
+import type { ShownAlert, ShownAlertDetail, ShownCommand } from '@norn/contracts';
+import type { Command } from 'commander';
+import { connectApi, type ApiClient } from '../api/client.ts';
+import { ago, columns, write, writeJson } from '../print/columns.ts';
+
+const actions = {
+  restore: 'Undo every change the attack made to files',
+  kill: 'Kill what still runs of the attack',
+  release: 'Thaw what is frozen; Norn will not fire again on the same evidence',
+  archive: 'Close the alert',
+} as const;
+
+type ActionName = keyof typeof actions;
+
+interface ListOptions {
+  json?: boolean;
+  state?: string;
+  severity?: string;
+  limit: string;
+}
+
+export function registerAlertCommands(program: Command): void {
+  program
+    .command('alerts')
+    .description('List alerts, newest first')
+    .option('--state <state>', 'open, responding, remediated, failed, released or archived')
+    .option('--severity <severity>', 'low, medium, high or critical')
+    .option('--limit <count>', 'at most so many', '20')
+    .option('--json', 'as JSON')
+    .action(listAlerts);
+  program
+    .command('alert <id>')
+    .description('Show one alert: what happened, where, which processes, what became of each file')
+    .option('--json', 'as JSON')
+    .action(showAlert);
+  for (const [action, description] of Object.entries(actions)) {
+    program
+      .command(`${action} <alert>`)
+      .description(description)
+      .option('--json', 'as JSON')
+      .action((alert: string, options: { json?: boolean }) => act(action as ActionName, alert, options));
+  }
+}
+
+async function listAlerts(options: ListOptions): Promise<void> {
+  const api = await connectApi();
+  const query = new URLSearchParams({ limit: options.limit });
+  if (options.state) query.set('state', options.state);
+  if (options.severity) query.set('severity', options.severity);
+  const answer = await api.get<{ alerts: ShownAlert[] }>(`/alerts?${query.toString()}`);
+  if (options.json) {
+    writeJson(answer.alerts);
+    return;
+  }
+  write(
+    answer.alerts.length === 0 ? 'No alerts. Try one: ./norn attack ransomware --container' : alertTable(answer.alerts),
+  );
+}
+
+function alertTable(alerts: readonly ShownAlert[]): string {
+  const now = new Date();
+  const rows = alerts.map((alert) => [
+    alert.id.slice(0, 12),
+    alert.severity,
+    alert.state,
+    alert.containerId.slice(0, 12) || 'host',
+    alert.hostName,
+    fileSentence(alert),
+    ago(alert.createdAt, now),
+    alert.title,
+  ]);
+  return columns([['ALERT', 'SEVERITY', 'STATE', 'CONTAINER', 'HOST', 'FILES', 'WHEN', 'WHAT'], ...rows]);
+}
+
+/** "7 restored, 3 removed", or "–". */
+export function fileSentence(alert: ShownAlert): string {
+  const parts = Object.entries(alert.files).filter(([, count]) => count > 0);
+  return parts.length === 0 ? '–' : parts.map(([verdict, count]) => `${String(count)} ${verdict}`).join(', ');
+}
+
+async function showAlert(id: string, options: { json?: boolean }): Promise<void> {
+  const api = await connectApi();
+  const detail = await api.get<ShownAlertDetail>(`/alerts/${await resolveId(api, id)}`);
+  if (options.json) {
+    // The alert's own fields stand on top: `id`, `containerId`, `severity`, `state`, `createdAt`, `files` are an interface.
+    const { alert, files, ...rest } = detail;
+    writeJson({ ...alert, ...rest, fileList: files });
+    return;
+  }
+  write(alertPage(detail, api.url));
+}
+
+function alertPage(detail: ShownAlertDetail, url: string): string {
+  const { alert, processes, files, timeline } = detail;
+  const where = alert.containerId
+    ? `container ${alert.containerId.slice(0, 12)} (${alert.containerName || 'unnamed'}, ${alert.containerImage || 'image unknown'}) on ${alert.hostName}`
+    : `host ${alert.hostName}`;
+  const tree = processes.map((process) => {
+    const image = process.images.at(-1);
+    return `  ${process.blamed ? '!' : ' '} ${String(process.pid).padStart(7)}  ${image?.commandLine || image?.path || '?'}${process.killed ? '  (killed)' : ''}`;
+  });
+  return [
+    `${alert.severity.toUpperCase()}  ${alert.title}`,
+    `  ${alert.summary}`,
+    `  ${where}`,
+    `  state ${alert.state} · files: ${fileSentence(alert)} · ${alert.techniques.join(' ')}`,
+    `  ${url}/alerts/${alert.id}`,
+    `Processes (! blamed)`,
+    ...tree,
+    `Files (${String(files.length)})`,
+    ...files
+      .slice(0, 20)
+      .map((file) => `  ${file.verdict.padEnd(9)}  ${file.path}${file.reason ? `: ${file.reason}` : ''}`),
+    ...(files.length > 20 ? [`  … ${String(files.length - 20)} more with --json`] : []),
+    'Timeline',
+    ...timeline.map((entry) => `  ${entry.time.slice(11, 23)}  ${entry.text}`),
+  ].join('\n');
+}
+
+/** The full id of an alert named by its first characters. */
+async function resolveId(api: ApiClient, id: string): Promise<string> {
+  if (id.length === 32) return id;
+  const { alerts } = await api.get<{ alerts: ShownAlert[] }>('/alerts?limit=200');
+  const found = alerts.filter((alert) => alert.id.startsWith(id));
+  if (found.length === 1 && found[0]) return found[0].id;
+  throw new NornError('alert_unknown', `${String(found.length)} alerts start with "${id}": ./norn alerts lists them`);
+}
+
+async function act(action: ActionName, alert: string, options: { json?: boolean }): Promise<void> {
+  const api = await connectApi();
+  const id = await resolveId(api, alert);
+  if (action === 'archive') {
+    const archived = await api.post<ShownAlert>(`/alerts/${id}/archive`);
+    report(archived, `Alert ${id.slice(0, 12)} is ${archived.state}`, options);
+    return;
+  }
+  const command = await finished(api, await api.post<ShownCommand>(`/alerts/${id}/${action}`));
+  const { alert: after } = await api.get<ShownAlertDetail>(`/alerts/${id}`);
+  const sentence = `${action} ${command.state}${command.message ? `: ${command.message}` : ''} · files: ${fileSentence(after)}`;
+  report({ ...command, files: after.files }, sentence, options);
+  if (command.state !== 'succeeded') process.exitCode = 1;
+}
+
+function report(value: object, sentence: string, options: { json?: boolean }): void {
+  if (options.json) writeJson(value);
+  else write(sentence);
+}
+
+const finalStates = new Set(['succeeded', 'failed', 'expired', 'cancelled']);
+const commandWaitMs = 120_000;
+
+async function finished(api: ApiClient, requested: ShownCommand): Promise<ShownCommand> {
+  const deadline = Date.now() + commandWaitMs;
+  let command = requested;
+  while (!finalStates.has(command.state)) {
+    if (Date.now() > deadline) {
+      throw new NornError(
+        'command_pending',
+        `Command ${command.id} is still ${command.state}: is the host connected? ./norn hosts`,
+      );
+    }
+    await sleep(150);
+    const detail = await api.get<ShownAlertDetail>(`/alerts/${requested.alertId}`);
+    command = detail.commands.find(({ id }) => id === requested.id) ?? command;
+  }
+  return command;
+}

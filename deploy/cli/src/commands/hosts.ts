@@ -1,0 +1,63 @@
+// `norn hosts` and `norn status`.
+import type { ShownAlert, ShownHost } from '@norn/contracts';
+import type { Command } from 'commander';
+import { connectApi } from '../api/client.ts';
+import { ago, bytes, columns, write, writeJson } from '../print/columns.ts';
+
+export function registerHostCommands(program: Command): void {
+  program
+    .command('hosts')
+    .description('List hosts with what each can see and prevent')
+    .option('--json', 'as JSON')
+    .action(listHosts);
+  program
+    .command('status')
+    .description('Is everything up, is anything on fire, is anything lost')
+    .option('--json', 'as JSON')
+    .action(showStatus);
+}
+
+async function listHosts(options: { json?: boolean }): Promise<void> {
+  const api = await connectApi();
+  const { hosts } = await api.get<{ hosts: ShownHost[] }>('/hosts');
+  if (options.json) writeJson(hosts);
+  else write(hosts.map(hostText).join('\n') || 'No hosts are enrolled: ./norn up enrols this one');
+}
+
+function hostText(host: ShownHost): string {
+  const seen = ago(host.lastSeenAt, new Date());
+  const capabilities = host.capabilities.map(({ available, name, mechanism, detail }) => [
+    available ? '  ✓' : '  ✗',
+    name,
+    mechanism,
+    detail,
+  ]);
+  return [
+    `${host.name}  ${host.state}, seen ${seen}  (${host.id})`,
+    `  agent ${host.agentVersion} · kernel ${host.kernel} · events ${String(host.eventsTotal)}, lost ${String(host.eventsLost)} · memory ${bytes(host.baldurRssBytes)} + ${bytes(host.tyrRssBytes)} · vault ${bytes(host.vaultBytes)} in ${String(host.vaultFiles)} files`,
+    ...(capabilities.length > 0 ? [columns(capabilities)] : []),
+  ].join('\n');
+}
+
+async function showStatus(options: { json?: boolean }): Promise<void> {
+  const api = await connectApi();
+  const [status, { hosts }, { alerts }] = await Promise.all([
+    api.get<Record<string, unknown>>('/status'),
+    api.get<{ hosts: ShownHost[] }>('/hosts'),
+    api.get<{ alerts: ShownAlert[] }>('/alerts?state=open&limit=200'),
+  ]);
+  if (options.json) {
+    writeJson({
+      ...status,
+      hosts: hosts.map(({ id, name, state, eventsLost }) => ({ id, name, state, eventsLost })),
+      openAlerts: alerts.length,
+    });
+    return;
+  }
+  const protectedHosts = hosts.filter(({ state }) => state === 'protected').length;
+  const lost = hosts.reduce((sum, host) => sum + host.eventsLost, 0);
+  write(`Norn is up at ${api.url}`);
+  write(`  hosts   ${String(protectedHosts)} of ${String(hosts.length)} protected`);
+  write(`  alerts  ${alerts.length === 0 ? 'none open' : `${String(alerts.length)} open`}`);
+  write(`  events  ${String(hosts.reduce((sum, host) => sum + host.eventsTotal, 0))} seen, ${String(lost)} lost`);
+}

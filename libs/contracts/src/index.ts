@@ -8,3 +8,4 @@ export * as lineage from './gen/norn/lineage/v1/lineage_pb.ts';
 export * as view from './gen/norn/view/v1/view_pb.ts';
 export type { Shown, ShownAlert, ShownAlertDetail, ShownCommand, ShownHost } from './shown.ts';
 export * from './grpc/agent-service.ts';
+export * from './grpc/batch-envelope.ts';

@@ -1,1 +1,35 @@
-fn main() {}
+//! Baldur, the agent on the host: `run` protects, `watch` shows what the sensor sees, `capabilities` says what it can see.
+mod capabilities;
+mod watch;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(
+    name = "baldur",
+    version,
+    about = "Observes, protects and restores this host and its containers"
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Prints what the sensor sees, one JSON object a line.
+    Watch(watch::WatchArguments),
+    /// Says what this host can observe and by which mechanism.
+    Capabilities(capabilities::CapabilitiesArguments),
+}
+
+fn main() -> anyhow::Result<()> {
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .json()
+        .init();
+    match Arguments::parse().command {
+        Command::Watch(arguments) => watch::watch(&arguments),
+        Command::Capabilities(arguments) => capabilities::show(&arguments),
+    }
+}

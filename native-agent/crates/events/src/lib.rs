@@ -1,6 +1,7 @@
 //! What a kernel event, a process and a batch are; the contract between the sensor and everything that watches it.
 #![forbid(unsafe_code)]
 
+mod batch;
 mod content;
 mod event;
 mod process;
@@ -33,7 +34,10 @@ pub mod wire {
     }
 }
 
+pub use batch::{
+    BatchBuilder, BatchError, BatchIdentity, ReadBatch, ReadImage, ReadProcess, ReadRow, read_batch,
+};
 pub use content::{ChangeKind, ContentChange, ContentFormat, ContentShape};
 pub use event::{Event, Observer};
 pub use process::{ContainerId, Image, Process, ProcessIndex, ProcessTable, ProcessUid, process_uid};
-pub use wire::event::v1::{EventKind, ImageFlag};
+pub use wire::event::v1::{EventKind, ExecFlag, ImageFlag};

@@ -1,0 +1,56 @@
+//! `baldur capabilities`: what this host can observe, as a table or as JSON.
+use clap::Args;
+use norn_events::wire::event::v1::Capability;
+use norn_probe::{Probe, ProbeOptions};
+use serde_json::json;
+
+#[derive(Args)]
+pub struct CapabilitiesArguments {
+    /// JSON instead of a table.
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn show(arguments: &CapabilitiesArguments) -> anyhow::Result<()> {
+    let options = ProbeOptions {
+        hash_executables: false,
+        ..ProbeOptions::default()
+    };
+    let capabilities = Probe::start(&options)?.capabilities();
+    if arguments.json {
+        let list: Vec<_> = capabilities.iter().map(as_json).collect();
+        println!("{}", serde_json::to_string_pretty(&list)?);
+        return Ok(());
+    }
+    for capability in &capabilities {
+        println!("{}", as_line(capability));
+    }
+    Ok(())
+}
+
+fn as_json(capability: &Capability) -> serde_json::Value {
+    json!({
+        "name": capability.name,
+        "available": capability.available,
+        "verified": capability.verified,
+        "mechanism": capability.mechanism,
+        "detail": capability.detail,
+    })
+}
+
+fn as_line(capability: &Capability) -> String {
+    let state = match (capability.available, capability.verified) {
+        (true, true) => "verified",
+        (true, false) => "available",
+        (false, _) => "missing",
+    };
+    let Capability {
+        name,
+        mechanism,
+        detail,
+        ..
+    } = capability;
+    format!("{state:<10} {name:<24} {mechanism:<12} {detail}")
+        .trim_end()
+        .to_owned()
+}

@@ -1,0 +1,61 @@
+//! What a probe is asked for, and the figures it answers with.
+
+#[derive(Debug, Clone)]
+pub struct ProbeOptions {
+    /// Ring of fork, exec, exit, setns, memfd, ptrace: bytes, a power of two of at least a page.
+    pub critical_ring_bytes: u32,
+    /// Ring of everything else: bytes, a power of two of at least a page.
+    pub bulk_ring_bytes: u32,
+    /// Processes whose file and network events are not reported, beside the agent's own: host pids, at most 16.
+    pub excluded_pids: Vec<u32>,
+    /// SHA-256 of executables, computed on a low-priority thread.
+    pub hash_executables: bool,
+    /// Do a known action at the start and see its event come back; `capabilities()` then says `verified`.
+    pub self_test: bool,
+    /// Events one `poll` hands out at most; the rest waits in the rings.
+    pub events_per_poll_max: usize,
+}
+
+impl Default for ProbeOptions {
+    fn default() -> Self {
+        Self {
+            critical_ring_bytes: 4 << 20,
+            bulk_ring_bytes: 16 << 20,
+            excluded_pids: Vec::new(),
+            hash_executables: true,
+            self_test: true,
+            events_per_poll_max: 16_384,
+        }
+    }
+}
+
+/// What is killed at exec, before its first user instruction. A container runtime that runs a sealed copy of itself
+/// (runc does) is left alone. Default: nothing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ExecPolicy {
+    /// Images that are a memfd.
+    pub kill_memfd: bool,
+    /// Images whose file has no name any more.
+    pub kill_deleted: bool,
+}
+
+/// Counts since the start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ProbeStats {
+    /// Handed to observers.
+    pub events: u64,
+    /// Lost because the critical ring was full.
+    pub lost_critical: u64,
+    /// Lost because the bulk ring was full, or shed on purpose before it was.
+    pub lost_bulk: u64,
+    /// Of `lost_bulk`: shed on purpose.
+    pub shed_bulk: u64,
+    /// Times the process table was reconciled with the kernel after a loss.
+    pub reconciliations: u64,
+    /// Executables not hashed because the queue was full.
+    pub hashes_refused: u64,
+    /// Bytes in the rings that could not be read as a record; not 0 means a defect.
+    pub records_malformed: u64,
+    /// System calls by 32-bit programs, which are not interpreted.
+    pub compat_calls: u64,
+}

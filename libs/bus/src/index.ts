@@ -1,1 +1,16 @@
+// The bus between stages: Kafka behind a small port, and the flow as data.
+export { BatchServer, type BatchServerOptions } from './batch-server.ts';
+export { type BusConfig, type TopicConfig, recordBytesMax } from './config.ts';
+export {
+  type BatchHandler,
+  type BusConsumer,
+  type ConsumerOptions,
+  type PartitionPreparer,
+  createConsumer,
+} from './consumer.ts';
 export * from './flow.ts';
+export { type Follower, followTopic, readRange } from './follow.ts';
+export { partitionOf } from './partition.ts';
+export { type BusProducer, type ProducerOptions, createProducer } from './producer.ts';
+export { type BusRecord, type OutRecord, type RecordBatch, recordKey } from './record.ts';
+export { type OffsetRange, ensureTopics, offsetRanges } from './topics.ts';

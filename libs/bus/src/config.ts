@@ -1,0 +1,16 @@
+// What the bus needs of the configuration; any parsed config with these settings will do.
+
+export interface BusConfig {
+  /** Comma-separated host:port. */
+  readonly kafkaBrokers: string;
+}
+
+export interface TopicConfig extends BusConfig {
+  readonly kafkaPartitions: number;
+}
+
+/** Largest value of a record, bytes: the largest batch that ingest takes (4 MiB) and what stages append to it. */
+export const recordBytesMax = 6 * 1024 * 1024;
+
+/** Largest record batch that the broker takes, bytes. */
+export const recordBatchBytesMax = 8 * 1024 * 1024;

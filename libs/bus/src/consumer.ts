@@ -1,0 +1,211 @@
+// Consuming: whole batches of one partition, in order; committed after the handler's promise; survives the loss of the broker.
+import { messageOf } from '@norn/base';
+import { Metric, count, createLogger } from '@norn/telemetry';
+import type { Consumer, ConsumerCrashEvent, ConsumerGroupJoinEvent, EachBatchPayload } from 'kafkajs';
+import { Commits } from './commits.ts';
+import { type BusConfig, recordBatchBytesMax } from './config.ts';
+import { backOff } from './failure.ts';
+import { type TopicName, topics } from './flow.ts';
+import { createKafka } from './kafkajs.ts';
+import { toRecords } from './messages.ts';
+import type { RecordBatch } from './record.ts';
+
+export type BatchHandler = (batch: RecordBatch) => Promise<void>;
+
+/** Called before the first batch of a partition that this consumer was given (again), or whose handler failed. */
+export type PartitionPreparer = (topic: TopicName, partition: number, nextOffset: number) => Promise<void>;
+
+export interface ConsumerOptions {
+  /** Members of a group share the partitions: "norn.storage". */
+  readonly groupId: string;
+  readonly handlers: ReadonlyMap<TopicName, BatchHandler>;
+  readonly prepare?: PartitionPreparer;
+  /** Bytes the broker gathers before it answers, if they come within `maxWaitMs`. */
+  readonly minBytes?: number;
+  readonly maxWaitMs?: number;
+}
+
+export interface BusConsumer {
+  /** False while the group has no connection; it comes back by itself. */
+  readonly connected: boolean;
+  /** Records read but not handled yet, by `topic:partition`. */
+  readonly lag: ReadonlyMap<string, number>;
+  close(): Promise<void>;
+}
+
+/** Bytes of records that a handler gets at once, about; one record at least. */
+export const handlerBytesMax = 1024 * 1024;
+/** A killed member is noticed after this long, ms: the least that the broker allows by default. */
+const sessionTimeoutMs = 6_000;
+const heartbeatMs = 1_500;
+
+/** Starts reading from where the group left off, or from the beginning. A handler that throws gets the same records again. */
+export async function createConsumer(config: BusConfig, options: ConsumerOptions): Promise<BusConsumer> {
+  const consumer = new SupervisedConsumer(config, options);
+  await consumer.start();
+  return consumer;
+}
+
+class SupervisedConsumer implements BusConsumer {
+  readonly lag = new Map<string, number>();
+  connected = false;
+  private readonly logger = createLogger('bus');
+  private readonly stopped = new AbortController();
+  private readonly prepared = new Map<string, number>();
+  private readonly names: ReadonlyMap<string, TopicName>;
+  private consumer: Consumer | undefined;
+  private commits: Commits | undefined;
+  private working: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly config: BusConfig,
+    private readonly options: ConsumerOptions,
+  ) {
+    this.names = new Map([...options.handlers.keys()].map((name) => [topics[name], name]));
+  }
+
+  /** Retries until it runs or is closed. */
+  async start(): Promise<void> {
+    for (let attempt = 0; !this.stopped.signal.aborted; attempt++) {
+      try {
+        await this.run();
+        return;
+      } catch (error) {
+        if (attempt === 0) this.logger.warn({ code: 'broker_away', group: this.options.groupId }, messageOf(error));
+        await this.consumer?.disconnect().catch(() => undefined);
+        await backOff(attempt, this.stopped.signal).catch(() => undefined);
+      }
+    }
+  }
+
+  async close(): Promise<void> {
+    this.stopped.abort();
+    await this.consumer?.stop();
+    await this.working;
+    await this.consumer?.disconnect();
+  }
+
+  private async run(): Promise<void> {
+    const { groupId } = this.options;
+    const consumer = createKafka(this.config, groupId).consumer({
+      groupId,
+      allowAutoTopicCreation: false,
+      sessionTimeout: sessionTimeoutMs,
+      heartbeatInterval: heartbeatMs,
+      minBytes: this.options.minBytes ?? 400 * 1024,
+      maxWaitTimeInMs: this.options.maxWaitMs ?? 50,
+      maxBytesPerPartition: recordBatchBytesMax,
+      maxBytes: 2 * recordBatchBytesMax,
+      retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 4, restartOnFailure: () => Promise.resolve(false) },
+    });
+    this.consumer = consumer;
+    this.commits = new Commits(consumer);
+    consumer.on(consumer.events.GROUP_JOIN, (event) => {
+      this.joined(event);
+    });
+    consumer.on(consumer.events.CRASH, (event) => {
+      void this.crashed(event);
+    });
+    await consumer.connect();
+    await consumer.subscribe({ topics: [...this.names.keys()], fromBeginning: true });
+    await consumer.run({
+      autoCommit: false,
+      eachBatchAutoResolve: false,
+      partitionsConsumedConcurrently: 4,
+      eachBatch: (payload) => this.work(payload),
+    });
+  }
+
+  private joined({ payload }: ConsumerGroupJoinEvent): void {
+    this.connected = true;
+    this.commits?.forget();
+    const assigned = new Set<string>();
+    for (const [topic, partitions] of Object.entries(payload.memberAssignment)) {
+      for (const partition of partitions) assigned.add(`${topic}:${partition}`);
+    }
+    for (const name of this.prepared.keys()) if (!assigned.has(name)) this.prepared.delete(name);
+    this.logger.info({ group: this.options.groupId, partitions: [...assigned] }, 'joined');
+  }
+
+  /** kafkajs gives up on some errors; we do not. */
+  private async crashed({ payload }: ConsumerCrashEvent): Promise<void> {
+    this.connected = false;
+    if (this.stopped.signal.aborted) return;
+    count(Metric.BusConsumerRestarts, 1, { group: this.options.groupId });
+    const { groupId } = this.options;
+    this.logger.warn({ code: 'consumer_restarts', group: groupId }, `Reading starts again: ${payload.error.message}`);
+    await backOff(1, this.stopped.signal).catch(() => undefined);
+    await this.start();
+  }
+
+  private async work(payload: EachBatchPayload): Promise<void> {
+    const handling = this.handle(payload);
+    const settled = handling.catch(() => undefined);
+    this.working = Promise.all([this.working, settled]).then(() => undefined);
+    const beat = setInterval(() => {
+      // A heartbeat that fails shows up as an error of the next fetch.
+      payload.heartbeat().catch(() => undefined);
+    }, heartbeatMs);
+    try {
+      await handling;
+    } finally {
+      clearInterval(beat);
+    }
+    await payload.heartbeat();
+  }
+
+  private async handle(payload: EachBatchPayload): Promise<void> {
+    const { batch } = payload;
+    const topic = this.names.get(batch.topic);
+    const handler = topic === undefined ? undefined : this.options.handlers.get(topic);
+    if (topic === undefined || handler === undefined) return;
+    const endOffset = Number(batch.highWatermark);
+    for (const records of toRecords(topic, batch, handlerBytesMax)) {
+      const [first] = records;
+      const last = records.at(-1);
+      if (first === undefined || last === undefined || this.isOver(payload)) return;
+      try {
+        await this.prepare(topic, batch.partition, first.offset);
+        await handler({ topic, partition: batch.partition, records, endOffset });
+      } catch (error) {
+        this.failed(topic, batch.partition, error);
+        throw error;
+      }
+      this.finished(payload, topic, last.offset + 1);
+      count(Metric.BusRecordsReceived, records.length, { topic, group: this.options.groupId });
+    }
+  }
+
+  private isOver(payload: EachBatchPayload): boolean {
+    return !payload.isRunning() || payload.isStale() || this.stopped.signal.aborted;
+  }
+
+  private async prepare(topic: TopicName, partition: number, nextOffset: number): Promise<void> {
+    const name = `${topics[topic]}:${partition}`;
+    const expected = this.prepared.get(name);
+    if (expected === undefined) await this.options.prepare?.(topic, partition, nextOffset);
+    else if (expected < nextOffset && topic !== 'facts') this.missed(topic, nextOffset - expected);
+    this.prepared.set(name, nextOffset);
+  }
+
+  private missed(topic: TopicName, records: number): void {
+    const { groupId } = this.options;
+    count(Metric.BusRecordsMissed, records, { group: groupId, topic });
+    const cure = 'add partitions and members, or raise the retention of the topic';
+    this.logger.error({ code: 'records_missed', group: groupId, topic, records }, `Retention was faster: ${cure}`);
+  }
+
+  private finished(payload: EachBatchPayload, topic: TopicName, nextOffset: number): void {
+    const { batch } = payload;
+    payload.resolveOffset(String(nextOffset - 1));
+    this.prepared.set(`${batch.topic}:${batch.partition}`, nextOffset);
+    this.lag.set(`${topic}:${batch.partition}`, Math.max(0, Number(batch.highWatermark) - nextOffset));
+    this.commits?.done(batch.topic, batch.partition, nextOffset);
+  }
+
+  private failed(topic: TopicName, partition: number, error: unknown): void {
+    this.prepared.delete(`${topics[topic]}:${partition}`);
+    count(Metric.BusHandlerFailures, 1, { topic, group: this.options.groupId });
+    this.logger.error({ code: 'handler_failed', topic, partition, err: error }, messageOf(error));
+  }
+}

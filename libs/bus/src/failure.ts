@@ -1,0 +1,23 @@
+// Which of Kafka's errors go away by waiting, and how long to wait.
+import { setTimeout as sleep } from 'node:timers/promises';
+
+interface KafkaError extends Error {
+  readonly retriable?: boolean;
+  readonly type?: string;
+}
+
+/** False when the same request would fail for ever (too large, malformed, not authorised). */
+export function isRetriable(error: unknown): boolean {
+  let cause = error;
+  while (cause instanceof Error && cause.cause instanceof Error) cause = cause.cause;
+  if (!(cause instanceof Error)) return false;
+  const { retriable, name } = cause as KafkaError;
+  // Thrown when every broker refused the connection: it is what a restarting broker looks like.
+  if (name === 'KafkaJSNoBrokerAvailableError' || name === 'KafkaJSNumberOfRetriesExceeded') return true;
+  return retriable ?? false;
+}
+
+/** 100 ms, doubling up to 2 s. */
+export function backOff(attempt: number, signal?: AbortSignal): Promise<void> {
+  return sleep(Math.min(100 * 2 ** attempt, 2_000), undefined, signal === undefined ? {} : { signal });
+}

@@ -1,0 +1,56 @@
+// kafkajs 2.2.4 with two faults mended. Nothing else imports kafkajs, so another client can take its place.
+import { createRequire } from 'node:module';
+import { crc32c } from '@node-rs/crc32';
+import { createLogger } from '@norn/telemetry';
+import type * as KafkaJs from 'kafkajs';
+import type { BusConfig } from './config.ts';
+
+const require = createRequire(import.meta.url);
+
+interface RequestQueue {
+  pending: readonly unknown[];
+  scheduleCheckPendingRequests(): void;
+}
+
+/**
+ * Idle connections re-arm a 1 ms timer for ever (564 ms CPU in 10 s; 27 ms with this) although nothing is pending.
+ * A request that is enqueued later schedules its own check.
+ */
+function mendIdleTimer(): void {
+  const { prototype } = require('kafkajs/src/network/requestQueue') as { prototype: RequestQueue };
+  // eslint-disable-next-line @typescript-eslint/unbound-method -- called with the queue as `this` below
+  const schedule = prototype.scheduleCheckPendingRequests;
+  prototype.scheduleCheckPendingRequests = function (this: RequestQueue) {
+    if (this.pending.length > 0) schedule.call(this);
+  };
+}
+
+/** The checksum of record batches is computed in JavaScript, byte by byte; the native one is 20 times faster. Must run before kafkajs is loaded. */
+function useNativeChecksum(): void {
+  const path = require.resolve('kafkajs/src/protocol/recordBatch/crc32C');
+  require(path);
+  const module = require.cache[path];
+  if (module !== undefined) module.exports = (buffer: Buffer) => crc32c(buffer);
+}
+
+useNativeChecksum();
+mendIdleTimer();
+
+export const { Kafka, Partitioners, logLevel } = require('kafkajs') as typeof KafkaJs;
+
+/** A client that retries for about two seconds by itself; who uses it goes on from there. */
+export function createKafka(config: BusConfig, clientId: string): KafkaJs.Kafka {
+  const logger = createLogger('kafka');
+  return new Kafka({
+    clientId,
+    brokers: config.kafkaBrokers.split(','),
+    connectionTimeout: 3_000,
+    requestTimeout: 15_000,
+    retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 4 },
+    logLevel: logLevel.WARN,
+    // A lost broker is reported once by us, with what is done about it; kafkajs reports it several times.
+    logCreator: () => (entry) => {
+      logger.debug({ clientId, kafka: entry.log }, entry.log.message);
+    },
+  });
+}

@@ -1,0 +1,29 @@
+// A record on the bus, as it goes in and as it comes out.
+import type { TopicName } from './flow.ts';
+
+export interface OutRecord {
+  /** `tenant:host`. */
+  readonly key: string;
+  readonly value: Uint8Array;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+export interface BusRecord extends OutRecord {
+  readonly topic: TopicName;
+  readonly partition: number;
+  readonly offset: number;
+}
+
+/** Consecutive records of one partition, in order. */
+export interface RecordBatch {
+  readonly topic: TopicName;
+  readonly partition: number;
+  readonly records: readonly BusRecord[];
+  /** Offset after the newest record of the partition when this was read; how far behind one is. */
+  readonly endOffset: number;
+}
+
+/** Makes the key of a host's records. */
+export function recordKey(tenantId: string, hostId: string): string {
+  return `${tenantId}:${hostId}`;
+}

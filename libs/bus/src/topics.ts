@@ -1,0 +1,109 @@
+// The topics of the flow: making them, and asking the broker how they are.
+import { NornError, messageOf } from '@norn/base';
+import { createLogger } from '@norn/telemetry';
+import type { Admin, ITopicConfig, Kafka } from 'kafkajs';
+import { type BusConfig, type TopicConfig, recordBatchBytesMax } from './config.ts';
+import { backOff } from './failure.ts';
+import { type TopicName, topics } from './flow.ts';
+import { createKafka } from './kafkajs.ts';
+
+const compacted: ReadonlySet<TopicName> = new Set(['facts', 'lineageState']);
+/** Batches: bulky, needed until every stage has read them. Retention is by partition. */
+const bulky: ReadonlySet<TopicName> = new Set(['raw', 'enriched', 'lineage']);
+
+/** Bytes of a partition that are kept of bulky topics, and of others. */
+const bulkyRetentionBytes = 2 * 1024 ** 3;
+const otherRetentionBytes = 512 * 1024 ** 2;
+const retentionMs = 7 * 24 * 3600 * 1000;
+/** How long one waits for a broker that starts or topics that are being made, ms. */
+const topicsTimeoutMs = 30_000;
+
+/** Makes the topics that are missing; leaves the others as they are. Safe to call from several processes. */
+export async function ensureTopics(config: TopicConfig): Promise<void> {
+  await withAdmin(createKafka(config, 'norn-topics'), async (admin) => {
+    const present = new Set(await admin.listTopics());
+    const missing = (Object.keys(topics) as TopicName[]).filter((name) => !present.has(topics[name]));
+    if (missing.length === 0) return;
+    await admin.createTopics({
+      waitForLeaders: true,
+      topics: missing.map((name) => topicConfig(name, config.kafkaPartitions)),
+    });
+  });
+}
+
+function topicConfig(name: TopicName, numPartitions: number): ITopicConfig {
+  const entries: Record<string, string | number> = {
+    'max.message.bytes': recordBatchBytesMax,
+    'compression.type': 'producer',
+  };
+  if (compacted.has(name)) {
+    Object.assign(entries, {
+      'cleanup.policy': 'compact',
+      'segment.bytes': 32 * 1024 ** 2,
+      'segment.ms': 3600 * 1000,
+      'min.cleanable.dirty.ratio': 0.2,
+    });
+  } else {
+    Object.assign(entries, {
+      'retention.ms': retentionMs,
+      'retention.bytes': bulky.has(name) ? bulkyRetentionBytes : otherRetentionBytes,
+      'segment.bytes': 128 * 1024 ** 2,
+    });
+  }
+  return {
+    topic: topics[name],
+    numPartitions,
+    replicationFactor: -1,
+    configEntries: Object.entries(entries).map(([key, value]) => ({ name: key, value: String(value) })),
+  };
+}
+
+/** How many partitions each topic has. Throws `topic_missing` when they are not there after 30 s. */
+export function partitionCounts(kafka: Kafka): Promise<Map<TopicName, number>> {
+  return withAdmin(kafka, async (admin) => {
+    const { topics: found } = await admin.fetchTopicMetadata({ topics: Object.values(topics) });
+    const counts = new Map(found.map(({ name, partitions }) => [name, partitions.length]));
+    return new Map(
+      (Object.keys(topics) as TopicName[]).map((name) => [name, counts.get(topics[name]) ?? missing(topics[name])]),
+    );
+  });
+}
+
+function missing(topic: string): never {
+  throw new NornError(
+    'topic_missing',
+    `Kafka has no topic ${topic}: start the installation or call ensureTopics first`,
+  );
+}
+
+/** Where a partition's records begin, and the offset after its newest. */
+export interface OffsetRange {
+  readonly partition: number;
+  readonly first: number;
+  readonly end: number;
+}
+
+export function offsetRanges(config: BusConfig, topic: TopicName): Promise<OffsetRange[]> {
+  return withAdmin(createKafka(config, 'norn-offsets'), async (admin) => {
+    const ranges = await admin.fetchTopicOffsets(topics[topic]);
+    return ranges.map(({ partition, low, high }) => ({ partition, first: Number(low), end: Number(high) }));
+  });
+}
+
+/** Runs `ask` with an admin client, again while the broker or the topics are not there yet. */
+async function withAdmin<T>(kafka: Kafka, ask: (admin: Admin) => Promise<T>): Promise<T> {
+  const deadline = performance.now() + topicsTimeoutMs;
+  for (let attempt = 0; ; attempt++) {
+    const admin = kafka.admin();
+    try {
+      await admin.connect();
+      return await ask(admin);
+    } catch (error) {
+      if (performance.now() > deadline) throw error;
+      if (attempt === 3) createLogger('bus').warn({ code: 'broker_away' }, `Waiting for Kafka: ${messageOf(error)}`);
+      await backOff(attempt);
+    } finally {
+      await admin.disconnect();
+    }
+  }
+}

@@ -1,0 +1,50 @@
+// Every metric of Norn by name. A stage that counts something new adds its name here, so one list answers what is measured.
+
+/** Counters end in `_total`, durations in `_ms`, sizes in `_bytes`; the rest are gauges. */
+export enum Metric {
+  // Steps of every stage. Attributes: stage, step, reason.
+  StepOk = 'norn_step_ok_total',
+  StepDropped = 'norn_step_dropped_total',
+  StepDeadLettered = 'norn_step_dead_lettered_total',
+  StepRedirected = 'norn_step_redirected_total',
+  /** Synchronous time a stage held the thread. Attributes: stage, step. */
+  StageBusyMs = 'norn_stage_busy_ms_total',
+  /** Attributes: stage. */
+  StageEvents = 'norn_stage_events_total',
+
+  // The bus. Attributes: topic.
+  BusRecordsSent = 'norn_bus_records_sent_total',
+  BusBytesSent = 'norn_bus_bytes_sent_total',
+  BusSends = 'norn_bus_sends_total',
+  BusSendRetries = 'norn_bus_send_retries_total',
+  BusRecordsRefused = 'norn_bus_records_refused_total',
+  BusRecordsReceived = 'norn_bus_records_received_total',
+  BusHandlerFailures = 'norn_bus_handler_failures_total',
+  /** Attributes: group. */
+  BusConsumerRestarts = 'norn_bus_consumer_restarts_total',
+  /** Records of a topic that retention removed before this group read them. Attributes: group, topic. */
+  BusRecordsMissed = 'norn_bus_records_missed_total',
+  BusPendingBytes = 'norn_bus_pending_bytes',
+
+  // Enrichment.
+  FactsHosts = 'norn_facts_hosts',
+  FactsEvicted = 'norn_facts_evicted_total',
+
+  // Process-tree.
+  TreeHosts = 'norn_tree_hosts',
+  TreeHostsEvicted = 'norn_tree_hosts_evicted_total',
+  TreeNodes = 'norn_tree_nodes',
+  TreeNodesEvicted = 'norn_tree_nodes_evicted_total',
+  TreeSnapshots = 'norn_tree_snapshots_total',
+  TreeSnapshotBytes = 'norn_tree_snapshot_bytes_total',
+  TreeReplayed = 'norn_tree_replayed_batches_total',
+
+  // Storage. Attributes: table.
+  StorageRows = 'norn_storage_rows_total',
+  StorageInserts = 'norn_storage_inserts_total',
+  StorageInsertRetries = 'norn_storage_insert_retries_total',
+  StorageInsertMs = 'norn_storage_insert_ms',
+
+  // Telemetry itself.
+  SpansDiscarded = 'norn_spans_discarded_total',
+}

@@ -1,0 +1,74 @@
+// Spans as JSON lines in a bounded file: two halves, the older is dropped when the newer is full.
+import { closeSync, mkdirSync, openSync, renameSync, statSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { type ExportResult, ExportResultCode, hrTimeToMicroseconds } from '@opentelemetry/core';
+import type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace';
+
+/** Bytes of each half. */
+export const traceFileBytesMax = 32 * 1024 * 1024;
+
+/** One line of the file. */
+export interface TraceLine {
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly parentSpanId: string;
+  readonly name: string;
+  readonly service: string;
+  readonly startUs: number;
+  readonly endUs: number;
+  readonly attributes: Readonly<Record<string, unknown>>;
+  readonly error: string;
+}
+
+export class TraceFileExporter implements SpanExporter {
+  private descriptor: number;
+  private size: number;
+
+  constructor(
+    private readonly path: string,
+    private readonly service: string,
+    private readonly bytesMax = traceFileBytesMax,
+  ) {
+    mkdirSync(dirname(path), { recursive: true });
+    this.descriptor = openSync(path, 'a', 0o600);
+    this.size = statSync(path).size;
+  }
+
+  export(spans: ReadableSpan[], done: (result: ExportResult) => void): void {
+    const text = spans.map((span) => `${JSON.stringify(this.line(span))}\n`).join('');
+    try {
+      if (this.size + text.length > this.bytesMax) this.rotate();
+      this.size += writeSync(this.descriptor, text);
+      done({ code: ExportResultCode.SUCCESS });
+    } catch (error) {
+      done({ code: ExportResultCode.FAILED, error: error instanceof Error ? error : new Error(String(error)) });
+    }
+  }
+
+  shutdown(): Promise<void> {
+    closeSync(this.descriptor);
+    return Promise.resolve();
+  }
+
+  private rotate(): void {
+    closeSync(this.descriptor);
+    renameSync(this.path, `${this.path}.1`);
+    this.descriptor = openSync(this.path, 'a', 0o600);
+    this.size = 0;
+  }
+
+  private line(span: ReadableSpan): TraceLine {
+    const { traceId, spanId } = span.spanContext();
+    return {
+      traceId,
+      spanId,
+      parentSpanId: span.parentSpanContext?.spanId ?? '',
+      name: span.name,
+      service: this.service,
+      startUs: hrTimeToMicroseconds(span.startTime),
+      endUs: hrTimeToMicroseconds(span.endTime),
+      attributes: span.attributes,
+      error: span.status.message ?? '',
+    };
+  }
+}

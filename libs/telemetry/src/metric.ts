@@ -26,6 +26,24 @@ export enum Metric {
   BusRecordsMissed = 'norn_bus_records_missed_total',
   BusPendingBytes = 'norn_bus_pending_bytes',
 
+  // Ingest.
+  IngestConnections = 'norn_ingest_connections',
+  IngestInFlightBytes = 'norn_ingest_in_flight_bytes',
+  /** Attributes: code. */
+  IngestConnectionsRefused = 'norn_ingest_connections_refused_total',
+  /** Attributes: code. */
+  IngestMessagesRefused = 'norn_ingest_messages_refused_total',
+  /** Sent behind a throttled batch and left; they come again. */
+  IngestBatchesLeft = 'norn_ingest_batches_left_total',
+  IngestProduceFailures = 'norn_ingest_produce_failures_total',
+  IngestCommandsSent = 'norn_ingest_commands_sent_total',
+  /** The connection had too many unsent commands. */
+  IngestCommandsDiscarded = 'norn_ingest_commands_discarded_total',
+  /** Attributes: code. */
+  IngestEnrolments = 'norn_ingest_enrolments_total',
+  /** The control plane could not be asked or told. */
+  IngestControlFailures = 'norn_ingest_control_failures_total',
+
   // Enrichment.
   FactsHosts = 'norn_facts_hosts',
   FactsEvicted = 'norn_facts_evicted_total',

@@ -1,0 +1,19 @@
+// The way of a batch through ingest, in run order. What is left goes to Kafka; the ack follows when Kafka has it.
+import { type Pipeline, each, pipeline } from '@norn/pipeline';
+import { createCheckEnvelope } from './steps/check-envelope.step.ts';
+import type { CheckedBatch, HostBatch } from './steps/envelope-of-host.ts';
+import { createMeterTenant } from './steps/meter-tenant.step.ts';
+
+export type IngestPipeline = Pipeline<HostBatch, CheckedBatch>;
+
+export interface IngestPipelineOptions {
+  readonly batchBytesMax: number;
+  readonly tenantEventsPerSecondMax: number;
+  readonly nowMs: () => number;
+}
+
+export function createIngestPipeline(options: IngestPipelineOptions): IngestPipeline {
+  return pipeline<HostBatch>('ingest')
+    .pipe(each(createCheckEnvelope(options)))
+    .pipe(each(createMeterTenant(options)));
+}

@@ -1,0 +1,178 @@
+// Ingest as it runs: who may connect, what becomes of a connection, enrolment, the downlink.
+import { status } from '@grpc/grpc-js';
+import { NornError, messageOf } from '@norn/base';
+import type { agent } from '@norn/contracts';
+import type { HealthReport } from '@norn/pipeline';
+import { type Logger, Metric, count, observe } from '@norn/telemetry';
+import { type ListeningServer, serveAgents, serveEnrolment } from './adapters/grpc-servers.ts';
+import type { IngestSecrets } from './adapters/secrets.ts';
+import type { Authority } from './enrolment/authority.ts';
+import { createEnrolHost, createRenewCertificate } from './enrolment/enrol-host.ts';
+import type { IngestConfig } from './ingest.config.ts';
+import { createIngestPipeline } from './ingest.pipeline.ts';
+import { limits } from './limits.ts';
+import type { CommandFeed } from './ports/command-feed.ts';
+import type { HostRegistry } from './ports/host-registry.ts';
+import type { ProduceRecords } from './ports/produce-records.ts';
+import { Admission } from './stream/admission.ts';
+import { Connections } from './stream/connections.ts';
+import { FactsSaver } from './stream/facts-saver.ts';
+import { type ConnectCall, HostStream } from './stream/host-stream.ts';
+import { InFlight } from './stream/in-flight.ts';
+import type { Peer } from './stream/peer.ts';
+
+export type IngestServerConfig = Pick<
+  IngestConfig,
+  'host' | 'ingestPort' | 'enrolPort' | 'batchBytesMax' | 'tenantEventsPerSecondMax'
+>;
+
+export interface IngestServerOptions {
+  readonly config: IngestServerConfig;
+  readonly secrets: IngestSecrets;
+  readonly authority: Authority;
+  readonly registry: HostRegistry;
+  readonly producer: ProduceRecords;
+  readonly commands: CommandFeed;
+  readonly logger: Logger;
+}
+
+export class IngestServer {
+  private readonly connections = new Connections();
+  private readonly totalInFlight = new InFlight(limits.totalInFlightBytesMax);
+  private readonly admission: Admission;
+  private readonly factsSaver: FactsSaver;
+  private readonly pipeline: ReturnType<typeof createIngestPipeline>;
+  private readonly forgetGauges: (() => void)[];
+  private agents: ListeningServer | undefined;
+  private enrolment: ListeningServer | undefined;
+  private recheck: NodeJS.Timeout | undefined;
+  private enrolmentsNow = 0;
+
+  constructor(private readonly options: IngestServerOptions) {
+    this.admission = new Admission(options.registry);
+    this.factsSaver = new FactsSaver(options.registry, this.controlFailed);
+    this.pipeline = createIngestPipeline({ ...options.config, nowMs: () => performance.now() });
+    this.forgetGauges = [
+      observe(Metric.IngestConnections, () => this.connections.size),
+      observe(Metric.IngestInFlightBytes, () => this.totalInFlight.bytes),
+    ];
+  }
+
+  get ports(): { readonly ingest: number; readonly enrol: number } {
+    return { ingest: this.agents?.port ?? 0, enrol: this.enrolment?.port ?? 0 };
+  }
+
+  async start(): Promise<void> {
+    const { config, secrets, commands } = this.options;
+    await commands.start((command) => {
+      this.connections.deliver(command);
+    });
+    const { host, batchBytesMax } = config;
+    const renewCertificate = createRenewCertificate(this.enrolmentOptions());
+    this.agents = await serveAgents(
+      { host, port: config.ingestPort, secrets },
+      {
+        batchBytesMax,
+        connect: (peer, call) => void this.connect(peer, call),
+        renew: async (peer, request) => {
+          await this.admit(peer);
+          return renewCertificate(peer, request);
+        },
+      },
+    );
+    const enrolHost = createEnrolHost(this.enrolmentOptions());
+    this.enrolment = await serveEnrolment({ host, port: config.enrolPort, secrets }, (request) =>
+      this.enrol(() => enrolHost(request)),
+    );
+    this.recheck = setInterval(
+      () => void this.connections.recheck(this.admission, this.controlFailed),
+      limits.admissionCacheMs,
+    );
+  }
+
+  health(): HealthReport {
+    const details = { connections: this.connections.size, inFlightBytes: this.totalInFlight.bytes };
+    return { healthy: this.agents !== undefined && this.enrolment !== undefined, details };
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.recheck);
+    await this.options.commands.close();
+    this.connections.closeAll();
+    this.agents?.close();
+    this.enrolment?.close();
+    this.factsSaver.close();
+    for (const forget of this.forgetGauges) forget();
+  }
+
+  private async connect(peer: Peer, call: ConnectCall): Promise<void> {
+    const { logger, producer } = this.options;
+    try {
+      await this.admit(peer);
+    } catch (error) {
+      const known = error instanceof NornError;
+      const code = known ? status.PERMISSION_DENIED : status.UNAVAILABLE;
+      call.emit('error', {
+        code,
+        details: known ? `${error.code}: ${error.message}` : 'control_plane_unavailable: connect again',
+      });
+      return;
+    }
+    if (this.connections.size >= limits.connectionsMax) {
+      count(Metric.IngestConnectionsRefused, 1, { code: 'connections_full' });
+      call.emit('error', { code: status.RESOURCE_EXHAUSTED, details: `connections_full: ${limits.connectionsMax}` });
+      return;
+    }
+    const { pipeline, totalInFlight, factsSaver } = this;
+    const stream = new HostStream({ peer, call, pipeline, producer, totalInFlight, factsSaver, logger });
+    this.connections.add(stream);
+    logger.info({ host: peer.hostId, tenant: peer.tenantId }, 'connected');
+    await stream.run();
+    this.connections.remove(stream);
+    logger.info({ host: peer.hostId, tenant: peer.tenantId }, 'disconnected');
+  }
+
+  /** Throws the refusal as a NornError; what else is thrown means that the control plane could not be asked. */
+  private async admit(peer: Peer): Promise<void> {
+    let refusal;
+    try {
+      refusal = await this.admission.refusalOf(peer);
+    } catch (error) {
+      this.controlFailed(error);
+      throw error;
+    }
+    if (refusal === undefined) return;
+    this.options.logger.warn({ host: peer.hostId, tenant: peer.tenantId, code: refusal }, 'refused');
+    await this.admission.auditRefusal(peer, refusal, this.controlFailed);
+    throw new NornError(refusal, `host ${peer.hostId} of tenant ${peer.tenantId} may not connect: enrol it again`);
+  }
+
+  private async enrol(enrol: () => Promise<agent.EnrolResponse>): Promise<agent.EnrolResponse> {
+    if (this.enrolmentsNow >= limits.enrolmentsAtOnceMax) {
+      throw new NornError('enrolment_busy', `${this.enrolmentsNow} hosts enrol now: try again in a second`);
+    }
+    this.enrolmentsNow++;
+    try {
+      const response = await enrol();
+      count(Metric.IngestEnrolments, 1, { code: 'ok' });
+      this.options.logger.info({ host: response.hostId, tenant: response.tenantId }, 'enrolled');
+      return response;
+    } catch (error) {
+      count(Metric.IngestEnrolments, 1, { code: error instanceof NornError ? error.code : 'failed' });
+      this.options.logger.warn({ err: error }, 'enrolment refused');
+      throw error;
+    } finally {
+      this.enrolmentsNow--;
+    }
+  }
+
+  private enrolmentOptions(): Parameters<typeof createEnrolHost>[0] {
+    const { registry, authority, secrets } = this.options;
+    return { registry, authority, commandPublicKeyPem: secrets.commandPublicKeyPem };
+  }
+
+  private readonly controlFailed = (error: unknown): void => {
+    count(Metric.IngestControlFailures);
+    this.options.logger.error({ code: 'control_plane_unavailable', err: error }, messageOf(error));
+  };
+}

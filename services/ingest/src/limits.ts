@@ -1,0 +1,46 @@
+// Every bound of ingest by name, with its unit. What a bound refuses is counted under a metric of its own or a reason.
+const MiB = 1024 * 1024;
+
+export const limits = {
+  /** Declared size of a batch's columns before compression. */
+  columnsBytesMax: 4 * MiB,
+  /** Rows are indexed by u16. */
+  batchEventsMax: 65_535,
+  factsBytesMax: MiB,
+  outcomeBytesMax: MiB,
+  /** How much above `batchBytesMax` a message may be and still be answered with a code; beyond, the call ends. */
+  messageSlackBytes: MiB,
+  /** How much of a refused batch is kept for whoever looks into it. */
+  deadLetterBytesMax: 64 * 1024,
+  /** Taken from one host and not yet in Kafka. */
+  streamInFlightBytesMax: 8 * MiB,
+  streamInFlightRecordsMax: 2048,
+  /** Taken from all hosts and not yet in Kafka; below what the bus lets wait. */
+  totalInFlightBytesMax: 48 * MiB,
+  connectionsMax: 20_000,
+  /** How long Kafka may refuse before the agent is told to spool and come back. */
+  produceStalledMs: 30_000,
+  produceRetryFirstMs: 100,
+  produceRetryMaxMs: 5_000,
+  /** A host known good is looked up again after this; so a revocation takes at most twice this. */
+  admissionCacheMs: 5_000,
+  admissionCacheHostsMax: 20_000,
+  /** Facts of one host go to PostgreSQL at most this often; Kafka has all of them. */
+  factsSaveEveryMs: 2_000,
+  /** Unsent commands of one connection. */
+  downlinkQueueMax: 256,
+  /** Same refusal of the same host is written to the audit trail at most this often. */
+  auditEveryMs: 60_000,
+  auditSubjectsMax: 10_000,
+  /** Burst above the quota: this many milliseconds of it. */
+  quotaBurstMs: 2_000,
+  throttleMinMs: 50,
+  throttleMaxMs: 5_000,
+  tenantsMax: 10_000,
+  enrolMessageBytesMax: 64 * 1024,
+  enrolmentsAtOnceMax: 16,
+  certificateTtlMs: 7 * 24 * 3_600_000,
+} as const;
+
+/** Schema of batches that this installation understands. */
+export const batchSchemaVersion = 1;

@@ -1,0 +1,36 @@
+// What the control plane knows of hosts, and what it is told about them.
+
+export interface KnownHost {
+  /** Certificates issued before this moment are refused. */
+  readonly revokedBefore: Date | null;
+}
+
+export interface EnrolmentClaim {
+  readonly joinToken: string;
+  readonly machineId: string;
+  readonly hostname: string;
+}
+
+export interface EnrolledHost {
+  readonly tenantId: string;
+  readonly hostId: string;
+}
+
+export interface AuditFact {
+  readonly tenantId: string;
+  /** "certificate.refused", "host.enrolled", …. */
+  readonly action: string;
+  readonly subject: string;
+  readonly details?: Readonly<Record<string, unknown>>;
+}
+
+export interface HostRegistry {
+  find(tenantId: string, hostId: string): Promise<KnownHost | undefined>;
+  /**
+   * Uses the token up and names the host, in one transaction with its audit entry; `issue` runs inside it, so a certificate that
+   * can't be issued leaves the token unused. The same machine of the same tenant keeps its host id. Undefined: the token is not valid.
+   */
+  enrol<T>(claim: EnrolmentClaim, issue: (host: EnrolledHost) => Promise<T>): Promise<T | undefined>;
+  saveFacts(host: EnrolledHost, facts: object, seenAt: Date): Promise<void>;
+  audit(fact: AuditFact): Promise<void>;
+}

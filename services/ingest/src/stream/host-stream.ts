@@ -1,0 +1,197 @@
+// One connected host: takes its messages in order, acks what Kafka has, carries commands down.
+import { create, toBinary } from '@bufbuild/protobuf';
+import { type ServerDuplexStream, status } from '@grpc/grpc-js';
+import { messageOf } from '@norn/base';
+import type { TopicName } from '@norn/bus';
+import { action, agent, event } from '@norn/contracts';
+import { type Logger, Metric, count, currentTraceparent, isSampled, withSpan } from '@norn/telemetry';
+import type { IngestPipeline } from '../ingest.pipeline.ts';
+import { limits } from '../limits.ts';
+import type { ProduceRecords } from '../ports/produce-records.ts';
+import type { CheckedBatch } from '../steps/envelope-of-host.ts';
+import type { ThrottleOrder } from '../steps/meter-tenant.step.ts';
+import type { FactsSaver } from './facts-saver.ts';
+import { HostRecords } from './host-records.ts';
+import { InFlight } from './in-flight.ts';
+import type { Peer } from './peer.ts';
+import { RecordQueue } from './record-queue.ts';
+
+export type ConnectCall = ServerDuplexStream<agent.ConnectRequest, agent.ConnectResponse>;
+
+export interface HostStreamOptions {
+  readonly peer: Peer;
+  readonly call: ConnectCall;
+  readonly pipeline: IngestPipeline;
+  readonly producer: ProduceRecords;
+  readonly totalInFlight: InFlight;
+  readonly factsSaver: FactsSaver;
+  readonly logger: Logger;
+}
+
+interface Refused {
+  readonly code: string;
+  readonly reason: string;
+}
+
+export class HostStream {
+  readonly peer: Peer;
+  private readonly records: HostRecords;
+  private readonly queue: RecordQueue;
+  private nextSeq = 1n;
+  /** The message at `nextSeq` was sent back to wait; what follows it is left until it comes again, so order holds. */
+  private throttled = false;
+  private ended = false;
+
+  constructor(private readonly options: HostStreamOptions) {
+    this.peer = options.peer;
+    this.records = new HostRecords(options.peer);
+    this.queue = new RecordQueue({
+      producer: options.producer,
+      inFlight: [new InFlight(limits.streamInFlightBytesMax), options.totalInFlight],
+      onProduced: (seq) => {
+        this.respond({ case: 'ack', value: create(agent.AckSchema, { seq }) });
+      },
+      onStalled: (reason) => {
+        this.fail(status.UNAVAILABLE, `kafka_unavailable: ${reason}; spool and connect again`);
+      },
+    });
+  }
+
+  /** Returns when the host or this side has ended the call. */
+  async run(): Promise<void> {
+    const { call } = this.options;
+    call.once('cancelled', () => {
+      this.stop();
+    });
+    try {
+      for await (const message of call.iterator({ destroyOnReturn: false })) {
+        await this.take(message as agent.ConnectRequest);
+        await this.queue.room();
+        if (this.hasEnded()) return;
+      }
+      await this.queue.drained();
+      if (!this.hasEnded()) call.end();
+    } catch (error) {
+      if (!this.hasEnded()) this.fail(status.INTERNAL, messageOf(error));
+    } finally {
+      this.stop();
+    }
+  }
+
+  sendCommand(signed: action.SignedCommand): void {
+    if (this.options.call.writableLength >= limits.downlinkQueueMax) {
+      count(Metric.IngestCommandsDiscarded);
+      return;
+    }
+    count(Metric.IngestCommandsSent);
+    this.respond({ case: 'command', value: signed });
+  }
+
+  /** Ends the call; what was not acked comes again on the host's next connection. */
+  fail(code: status, details: string): void {
+    if (this.ended) return;
+    this.options.logger.warn({ host: this.peer.hostId, tenant: this.peer.tenantId, code: status[code] }, details);
+    this.stop();
+    this.options.call.emit('error', { code, details });
+  }
+
+  private hasEnded(): boolean {
+    return this.ended;
+  }
+
+  private stop(): void {
+    this.ended = true;
+    this.queue.close();
+  }
+
+  private async take(message: agent.ConnectRequest): Promise<void> {
+    const { seq } = message;
+    if (seq < this.nextSeq) return;
+    if (seq > this.nextSeq) {
+      if (this.throttled) count(Metric.IngestBatchesLeft);
+      else this.fail(status.INVALID_ARGUMENT, `sequence_hole: message ${seq} where ${this.nextSeq} was due`);
+      return;
+    }
+    const { message: body } = message;
+    if (body.case === 'batch') {
+      await this.takeBatch(seq, body.value);
+      return;
+    }
+    this.nextSeq = seq + 1n;
+    this.throttled = false;
+    if (body.case === 'facts') this.takeFacts(seq, body.value);
+    else if (body.case === 'outcome') this.takeOutcome(seq, body.value);
+    else
+      this.refuse(seq, { code: 'message_unknown', reason: 'A kind of message that this installation does not know' });
+  }
+
+  private async takeBatch(seq: bigint, batch: Uint8Array): Promise<void> {
+    const { tenantId, hostId } = this.peer;
+    const { ok, redirected, deadLettered } = await this.options.pipeline.run([{ tenantId, hostId, batch }]);
+    const order = redirected[0]?.value as ThrottleOrder | undefined;
+    if (order !== undefined) {
+      this.throttled = true;
+      this.respond({ case: 'throttle', value: create(agent.ThrottleSchema, { ...order, seq }) });
+      return;
+    }
+    this.nextSeq = seq + 1n;
+    this.throttled = false;
+    const refused = deadLettered[0];
+    if (refused !== undefined) this.refuse(seq, { code: refused.reason, reason: refused.error.message }, batch);
+    const checked = ok[0]?.value;
+    if (checked !== undefined) this.produceBatch(seq, checked);
+  }
+
+  private produceBatch(seq: bigint, { batch, envelope }: CheckedBatch): void {
+    const { traceparent, eventCount, batchSeq } = envelope;
+    count(Metric.StageEvents, eventCount, { stage: 'ingest' });
+    if (!isSampled(traceparent)) {
+      this.produce(seq, 'raw', this.records.of(batch, traceparent));
+      return;
+    }
+    const attributes = { 'norn.host': this.peer.hostId, 'norn.batch_seq': batchSeq, 'norn.events': eventCount };
+    void withSpan('ingest batch', { traceparent, attributes }, () => {
+      const record = this.records.of(batch, currentTraceparent() || traceparent);
+      return new Promise<void>((settled) => {
+        this.queue.push({ seq, output: { topic: 'raw', record }, settled });
+      });
+    });
+  }
+
+  private takeFacts(seq: bigint, facts: event.HostFacts): void {
+    const value = toBinary(event.HostFactsSchema, facts);
+    if (value.byteLength > limits.factsBytesMax) {
+      this.refuse(seq, { code: 'facts_too_large', reason: `${value.byteLength} bytes of facts` }, value);
+      return;
+    }
+    this.produce(seq, 'facts', this.records.of(value));
+    this.options.factsSaver.save(this.peer, facts);
+  }
+
+  /** Tenant and host of an outcome are the certificate's, whatever the message says. */
+  private takeOutcome(seq: bigint, outcome: action.Outcome): void {
+    const { tenantId, hostId } = this.peer;
+    const value = toBinary(action.OutcomeSchema, { ...outcome, tenantId, hostId });
+    if (value.byteLength > limits.outcomeBytesMax) {
+      this.refuse(seq, { code: 'outcome_too_large', reason: `${value.byteLength} bytes of outcome` }, value);
+      return;
+    }
+    this.produce(seq, 'outcomes', this.records.of(value));
+  }
+
+  private produce(seq: bigint, topic: TopicName, record: ReturnType<HostRecords['of']>): void {
+    this.queue.push({ seq, output: { topic, record } });
+  }
+
+  /** Said to the host, counted, kept as a dead letter, acked in its turn: the stream goes on. */
+  private refuse(seq: bigint, refused: Refused, value: Uint8Array = new Uint8Array()): void {
+    count(Metric.IngestMessagesRefused, 1, { code: refused.code });
+    const { code, reason } = refused;
+    this.respond({ case: 'refusal', value: create(agent.RefusalSchema, { seq, code, message: reason }) });
+    this.produce(seq, 'deadLetter', this.records.refused(value, refused));
+  }
+
+  private respond(message: agent.ConnectResponse['message']): void {
+    if (!this.ended) this.options.call.write(create(agent.ConnectResponseSchema, { message }));
+  }
+}

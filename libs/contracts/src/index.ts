@@ -9,3 +9,4 @@ export * as view from './gen/norn/view/v1/view_pb.ts';
 export type { Shown, ShownAlert, ShownAlertDetail, ShownCommand, ShownHost } from './shown.ts';
 export * from './grpc/agent-service.ts';
 export * from './grpc/batch-envelope.ts';
+export * from './batch/index.ts';

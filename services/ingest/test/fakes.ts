@@ -1,0 +1,83 @@
+// Fakes of ingest's ports: what a unit test can look into, break and mend.
+import type { TopicName } from '@norn/bus';
+import type { AddressedCommand, CommandFeed } from '../src/ports/command-feed.ts';
+import type { AuditFact, EnrolledHost, EnrolmentClaim, HostRegistry, KnownHost } from '../src/ports/host-registry.ts';
+import type { OutgoingRecord, ProduceRecords } from '../src/ports/produce-records.ts';
+
+export interface ProducedRecord extends OutgoingRecord {
+  readonly topic: TopicName;
+}
+
+export class FakeProducer implements ProduceRecords {
+  readonly records: ProducedRecord[] = [];
+  /** How many of the next sends are refused. */
+  failures = 0;
+  private gate: Promise<void> | undefined;
+  private open: () => void = () => undefined;
+
+  async send(topic: TopicName, records: readonly OutgoingRecord[]): Promise<void> {
+    await this.gate;
+    if (this.failures > 0) {
+      this.failures--;
+      throw new Error('The fake broker is away');
+    }
+    this.records.push(...records.map((record) => ({ ...record, topic })));
+  }
+
+  /** Nothing is acked until `release`. */
+  hold(): void {
+    this.gate = new Promise((resolve) => (this.open = resolve));
+  }
+
+  release(): void {
+    this.gate = undefined;
+    this.open();
+  }
+
+  of(topic: TopicName): ProducedRecord[] {
+    return this.records.filter((record) => record.topic === topic);
+  }
+}
+
+export class FakeRegistry implements HostRegistry {
+  readonly hosts = new Map<string, KnownHost>();
+  readonly audits: AuditFact[] = [];
+  readonly saved: { readonly hostId: string; readonly facts: object }[] = [];
+  readonly joinTokens = new Map<string, string>();
+
+  find(tenantId: string, hostId: string): Promise<KnownHost | undefined> {
+    return Promise.resolve(this.hosts.get(`${tenantId}:${hostId}`));
+  }
+
+  async enrol<T>(claim: EnrolmentClaim, issue: (host: EnrolledHost) => Promise<T>): Promise<T | undefined> {
+    const tenantId = this.joinTokens.get(claim.joinToken);
+    if (tenantId === undefined) return undefined;
+    this.joinTokens.delete(claim.joinToken);
+    const hostId = 'host-0123456789abcdef';
+    this.hosts.set(`${tenantId}:${hostId}`, { revokedBefore: null });
+    return issue({ tenantId, hostId });
+  }
+
+  saveFacts({ hostId }: EnrolledHost, facts: object): Promise<void> {
+    this.saved.push({ hostId, facts });
+    return Promise.resolve();
+  }
+
+  audit(fact: AuditFact): Promise<void> {
+    this.audits.push(fact);
+    return Promise.resolve();
+  }
+}
+
+export class FakeCommands implements CommandFeed {
+  deliver: (command: AddressedCommand) => void = () => undefined;
+
+  start(deliver: (command: AddressedCommand) => void): Promise<void> {
+    this.deliver = deliver;
+    return Promise.resolve();
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+}

@@ -1,0 +1,280 @@
+// Ingest over real gRPC with real certificates; only Kafka, PostgreSQL and the command feed are fakes.
+import { create, fromBinary } from '@bufbuild/protobuf';
+import { Client, credentials, status } from '@grpc/grpc-js';
+import { action, agent, enrolmentServiceDefinition, event } from '@norn/contracts';
+import { signCommand } from '@norn/response';
+import { createLogger } from '@norn/telemetry';
+import { Authority } from '../src/enrolment/authority.ts';
+import { IngestServer } from '../src/ingest.server.ts';
+import { FakeCommands, FakeProducer, FakeRegistry } from './fakes.ts';
+import { type HostIdentity, issueIdentity, makeRequest, makeSecrets, type TestSecrets } from './test-authority.ts';
+import { TestHost, aBatch } from './test-host.ts';
+
+const batchBytesMax = 64 * 1024;
+const logger = createLogger('ingest-test');
+logger.level = 'silent';
+
+let secrets: TestSecrets;
+let producer: FakeProducer;
+let registry: FakeRegistry;
+let commands: FakeCommands;
+let server: IngestServer;
+const hosts: TestHost[] = [];
+
+async function startServer(tenantEventsPerSecondMax = 1_000_000): Promise<void> {
+  producer = new FakeProducer();
+  registry = new FakeRegistry();
+  commands = new FakeCommands();
+  const config = { host: '127.0.0.1', ingestPort: 0, enrolPort: 0, batchBytesMax, tenantEventsPerSecondMax };
+  const authority = await Authority.open(secrets);
+  server = new IngestServer({ config, secrets, authority, registry, producer, commands, logger });
+  await server.start();
+}
+
+function connect(identity: HostIdentity | undefined): TestHost {
+  const host = new TestHost({ port: server.ports.ingest, authorityPem: secrets.authorityCertPem, identity });
+  hosts.push(host);
+  return host;
+}
+
+async function connectKnown() {
+  const identity = await issueIdentity(secrets);
+  registry.hosts.set(`${identity.tenantId}:${identity.hostId}`, { revokedBefore: null });
+  return { identity, host: connect(identity) };
+}
+
+beforeAll(async () => {
+  secrets = await makeSecrets();
+});
+
+beforeEach(async () => {
+  await startServer();
+});
+
+afterEach(async () => {
+  for (const host of hosts.splice(0)) host.close();
+  await server.close();
+});
+
+describe('a connected host', () => {
+  it('is acked when Kafka has its batch, keyed by its certificate', async () => {
+    const { host, identity } = await connectKnown();
+    const batch = aBatch({ traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-00` });
+    await host.untilAcked(host.sendBatch(batch));
+    const [record] = producer.of('raw');
+    expect(record?.key).toBe(`default:${identity.hostId}`);
+    expect(record?.headers).toMatchObject({ tenant: 'default', host: identity.hostId, schema: '1' });
+    expect(record?.headers.traceparent).toBe(`00-${'a'.repeat(32)}-${'b'.repeat(16)}-00`);
+    expect(Buffer.from(record?.value ?? []).equals(batch)).toBe(true);
+  });
+
+  it('is not acked while Kafka has not', async () => {
+    const { host } = await connectKnown();
+    producer.hold();
+    host.sendBatch(aBatch());
+    host.sendBatch(aBatch({ schemaVersion: 99 }));
+    await host.until(() => host.refusals().length === 1);
+    expect(host.acked()).toBe(0n);
+    producer.release();
+    await host.untilAcked(2n);
+  });
+
+  it('keeps the order of its batches when Kafka refuses some sends', async () => {
+    const { host } = await connectKnown();
+    producer.failures = 3;
+    for (let seq = 1n; seq <= 20n; seq++) host.sendBatch(aBatch({ batchSeq: seq }));
+    await host.untilAcked(20n);
+    const order = producer.of('raw').map(({ value }) => fromBinary(event.EventBatchSchema, value).batchSeq);
+    expect(order).toEqual(Array.from({ length: 20 }, (_, index) => BigInt(index + 1)));
+  });
+
+  it('is answered with a code for what is refused, and goes on', async () => {
+    const { host } = await connectKnown();
+    host.sendBatch(aBatch().subarray(0, 100));
+    host.sendBatch(aBatch({ columns: new Uint8Array(batchBytesMax) }));
+    host.sendBatch(aBatch({ columnsSize: 5 * 1024 * 1024 }));
+    host.sendBatch(aBatch({ eventCount: 65_536 }));
+    host.sendBatch(aBatch({ lineage: new Uint8Array(4) }));
+    host.sendBatch(aBatch({ enrichment: create(event.BatchEnrichmentSchema) }));
+    host.sendBatch(aBatch({ schemaVersion: 2 }));
+    host.send({ case: undefined });
+    await host.untilAcked(host.sendBatch(aBatch()));
+    const codes = ['batch_malformed', 'batch_too_large', 'batch_too_large', 'batch_too_large', 'batch_foreign'];
+    expect(host.refusals()).toEqual([...codes, 'batch_foreign', 'schema_unknown', 'message_unknown']);
+    expect(producer.of('raw')).toHaveLength(1);
+    expect(producer.of('deadLetter').map(({ headers }) => headers.code)).toEqual(host.refusals());
+    expect(producer.of('deadLetter').every(({ value }) => value.byteLength <= 64 * 1024)).toBe(true);
+  });
+
+  it('is cut off when a message is far too large to be read', async () => {
+    const { host } = await connectKnown();
+    host.sendBatch(aBatch({ columns: new Uint8Array(batchBytesMax + 2 * 1024 * 1024) }));
+    expect((await host.ended)?.code).toBe(status.RESOURCE_EXHAUSTED);
+    expect(producer.records).toEqual([]);
+  });
+
+  it('is cut off when a message is missing in between', async () => {
+    const { host } = await connectKnown();
+    host.sendBatch(aBatch(), 1n);
+    host.sendBatch(aBatch(), 3n);
+    expect((await host.ended)?.details).toMatch(/^sequence_hole/);
+  });
+
+  it('has everything it sent acked before its call ends', async () => {
+    const { host } = await connectKnown();
+    for (let seq = 1n; seq <= 50n; seq++) host.sendBatch(aBatch({ batchSeq: seq }));
+    expect(await host.finish()).toBeUndefined();
+    expect(host.acked()).toBe(50n);
+  });
+
+  it('cannot speak for another host in an outcome', async () => {
+    const { host, identity } = await connectKnown();
+    const outcome = create(action.OutcomeSchema, { commandId: 'c', tenantId: 'other', hostId: 'host-other' });
+    await host.untilAcked(host.send({ case: 'outcome', value: outcome }));
+    const stored = fromBinary(action.OutcomeSchema, producer.of('outcomes')[0]?.value ?? new Uint8Array());
+    expect([stored.tenantId, stored.hostId]).toEqual(['default', identity.hostId]);
+  });
+
+  it('has its facts in Kafka each time and in the control plane at once the first time', async () => {
+    const { host, identity } = await connectKnown();
+    for (const hostname of ['one', 'two', 'three']) {
+      host.send({ case: 'facts', value: create(event.HostFactsSchema, { hostname }) });
+    }
+    await host.untilAcked(3n);
+    expect(producer.of('facts')).toHaveLength(3);
+    expect(registry.saved).toEqual([{ hostId: identity.hostId, facts: { hostname: 'one' } }]);
+  });
+
+  it('loses its older connection when it connects again', async () => {
+    const { host, identity } = await connectKnown();
+    await host.untilAcked(host.sendBatch(aBatch()));
+    const again = connect(identity);
+    await again.untilAcked(again.sendBatch(aBatch()));
+    expect((await host.ended)?.code).toBe(status.ABORTED);
+  });
+
+  it('gets the commands of its tenant and host, and no others', async () => {
+    const { host, identity } = await connectKnown();
+    await host.untilAcked(host.sendBatch(aBatch()));
+    const { tenantId, hostId } = identity;
+    const signed = (id: string) => signCommand(create(action.CommandSchema, { id }), secrets.commandPrivateKeyPem);
+    commands.deliver({ tenantId: 'other', hostId, signed: signed('1') });
+    commands.deliver({ tenantId, hostId: 'host-ffffffffffffffff', signed: signed('2') });
+    commands.deliver({ tenantId, hostId, signed: signed('3') });
+    const isCommand = (message: { case: string | undefined }) => message.case === 'command';
+    await host.until(() => host.heard.some(isCommand));
+    const heard = host.heard.filter(isCommand).map((message) => message.value as action.SignedCommand);
+    expect(heard.map(({ command }) => fromBinary(action.CommandSchema, command).id)).toEqual(['3']);
+  });
+});
+
+describe('a tenant over its quota', () => {
+  beforeEach(async () => {
+    await server.close();
+    await startServer(1000);
+  });
+
+  it('is told to wait, and nothing behind the throttled batch is taken before it', async () => {
+    const { host } = await connectKnown();
+    const aBurst = 65_535;
+    host.sendBatch(aBatch({ batchSeq: 1n, eventCount: aBurst }));
+    host.sendBatch(aBatch({ batchSeq: 2n, eventCount: 60 }));
+    host.sendBatch(aBatch({ batchSeq: 3n, eventCount: 1 }));
+    const throttles = () => host.heard.flatMap((message) => (message.case === 'throttle' ? [message.value] : []));
+    await host.until(() => throttles().length > 0);
+    expect(throttles()[0]?.seq).toBe(2n);
+    await host.untilAcked(1n);
+    expect(producer.of('raw')).toHaveLength(1);
+    await new Promise((resolve) => setTimeout(resolve, throttles()[0]?.pauseMs));
+    host.sendBatch(aBatch({ batchSeq: 2n, eventCount: 60 }), 2n);
+    host.sendBatch(aBatch({ batchSeq: 3n, eventCount: 1 }), 3n);
+    await host.untilAcked(2n);
+    const order = producer.of('raw').map(({ value }) => fromBinary(event.EventBatchSchema, value).batchSeq);
+    expect(order.slice(0, 2)).toEqual([1n, 2n]);
+  });
+});
+
+describe('who may connect', () => {
+  it('is nobody with a certificate of another authority', async () => {
+    const foreign = await issueIdentity(await makeSecrets());
+    registry.hosts.set(`default:${foreign.hostId}`, { revokedBefore: null });
+    const host = connect(foreign);
+    host.sendBatch(aBatch());
+    expect((await host.ended)?.code).toBe(status.UNAVAILABLE);
+    expect(producer.records).toEqual([]);
+  });
+
+  it('is no host that is unknown to its tenant, and the refusal is audited', async () => {
+    const { hostId } = await issueIdentity(secrets);
+    registry.hosts.set(`default:${hostId}`, { revokedBefore: null });
+    const host = connect(await issueIdentity(secrets, { tenantId: 'other', hostId }));
+    expect((await host.ended)?.code).toBe(status.PERMISSION_DENIED);
+    expect(registry.audits).toMatchObject([{ tenantId: 'other', action: 'certificate.refused', subject: hostId }]);
+  });
+
+  it('is no host whose certificate was revoked, but the same host with a newer one', async () => {
+    const revoked = await issueIdentity(secrets, { now: new Date(Date.now() - 3_600_000) });
+    registry.hosts.set(`default:${revoked.hostId}`, { revokedBefore: new Date(Date.now() - 60_000) });
+    expect((await connect(revoked).ended)?.details).toMatch(/^certificate_revoked/);
+    expect(registry.audits).toMatchObject([{ details: { code: 'certificate_revoked' } }]);
+    const renewed = connect(await issueIdentity(secrets, { hostId: revoked.hostId }));
+    await renewed.untilAcked(renewed.sendBatch(aBatch()));
+  });
+
+  it('is nobody without a certificate', async () => {
+    const host = connect(undefined);
+    host.sendBatch(aBatch());
+    expect((await host.ended)?.code).toBe(status.UNAVAILABLE);
+    expect(producer.records).toEqual([]);
+  });
+});
+
+describe('enrolment', () => {
+  function enrol(request: Partial<agent.EnrolRequest>): Promise<agent.EnrolResponse> {
+    const client = new Client(
+      `localhost:${server.ports.enrol}`,
+      credentials.createSsl(Buffer.from(secrets.authorityCertPem)),
+    );
+    const { path, requestSerialize, responseDeserialize } = enrolmentServiceDefinition.enrol;
+    const message = create(agent.EnrolRequestSchema, { hostname: 'web-1', machineId: 'm'.repeat(32), ...request });
+    return new Promise<agent.EnrolResponse>((resolve, reject) => {
+      client.makeUnaryRequest(path, requestSerialize, responseDeserialize, message, (error, response) => {
+        client.close();
+        if (error !== null) reject(error);
+        else if (response !== undefined) resolve(response);
+      });
+    });
+  }
+
+  it('turns a join token into a certificate that connects', async () => {
+    registry.joinTokens.set('token', 'default');
+    const { keyPem, requestPem } = await makeRequest();
+    const enrolled = await enrol({ joinToken: 'token', certificateRequest: requestPem });
+    expect(enrolled.tenantId).toBe('default');
+    const host = connect({ keyPem, certificatePem: enrolled.certificate });
+    await host.untilAcked(host.sendBatch(aBatch()));
+    expect(producer.of('raw')[0]?.key).toBe(`default:${enrolled.hostId}`);
+  });
+
+  it('takes a join token once', async () => {
+    registry.joinTokens.set('token', 'default');
+    const { requestPem } = await makeRequest();
+    await enrol({ joinToken: 'token', certificateRequest: requestPem });
+    await expect(enrol({ joinToken: 'token', certificateRequest: requestPem })).rejects.toMatchObject({
+      code: status.UNAUTHENTICATED,
+      details: expect.stringMatching(/^join_token_invalid/),
+    });
+  });
+
+  it('does not use a token up for a request whose signature is not its own', async () => {
+    registry.joinTokens.set('token', 'default');
+    const { requestPem } = await makeRequest();
+    const der = Buffer.from(requestPem.replace(/-----.*-----|\s/g, ''), 'base64');
+    der[der.length - 1] = (der[der.length - 1] ?? 0) ^ 1;
+    const forged = `-----BEGIN CERTIFICATE REQUEST-----\n${der.toString('base64')}\n-----END CERTIFICATE REQUEST-----\n`;
+    await expect(enrol({ joinToken: 'token', certificateRequest: forged })).rejects.toMatchObject({
+      code: status.INVALID_ARGUMENT,
+    });
+    expect(registry.joinTokens.has('token')).toBe(true);
+  });
+});

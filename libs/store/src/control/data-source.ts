@@ -5,6 +5,7 @@ import { DataSource } from 'typeorm';
 import { AlertHandling, CommandRecord, InboxEntry, OutboxEntry, Policy } from './entities/handling.ts';
 import { AccessToken, AuditEntry, Host, Tenant, User } from './entities/tenancy.ts';
 import { ControlPlane1760000000001 } from './migrations/0001-control-plane.ts';
+import { FileVerdicts1760000000002 } from './migrations/0002-file-verdicts.ts';
 import { SnakeNames } from './snake-names.ts';
 
 /** The settings of the same names in libs/config. */
@@ -40,7 +41,7 @@ export async function createControlStore(config: ControlStoreConfig): Promise<Da
       InboxEntry,
       Policy,
     ],
-    migrations: [ControlPlane1760000000001],
+    migrations: [ControlPlane1760000000001, FileVerdicts1760000000002],
     migrationsTableName: 'control_migrations',
     namingStrategy: new SnakeNames(),
     synchronize: false,

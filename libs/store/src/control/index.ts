@@ -6,3 +6,12 @@ export { audit, type AuditFact } from './audit.ts';
 export * from './tokens.ts';
 export * from './tenants.ts';
 export * from './changes.ts';
+export {
+  issueCommand,
+  COMMANDS_TOPIC,
+  type CommandIssuer,
+  type CommandOrder,
+  type CommandSigner,
+} from './issue-command.ts';
+export { archiveAlert, lockAlert, requestAction, type ActionRequest } from './request-action.ts';
+export { listenTo, type Listener } from './listen.ts';

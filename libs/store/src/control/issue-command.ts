@@ -1,0 +1,144 @@
+// Issuing a command: the row, its place in the outbox, the alert's state and the audit entry, in the caller's transaction.
+import { create, toBinary } from '@bufbuild/protobuf';
+import { fromHex } from '@norn/base';
+import { action } from '@norn/contracts';
+import { createHash } from 'node:crypto';
+import type { EntityManager } from 'typeorm';
+import { audit } from './audit.ts';
+import { CommandRecord, type ActionName, type AlertHandling } from './entities/handling.ts';
+
+/** Signs with the installation's key (`signCommand` of libs/response with the key filled in). */
+export type CommandSigner = (command: action.Command, traceparent: string) => action.SignedCommand;
+
+export interface CommandIssuer {
+  readonly sign: CommandSigner;
+  /** How long a host may take to start it; the setting commandTtlMs. */
+  readonly commandTtlMs: number;
+}
+
+export interface CommandOrder {
+  readonly action: ActionName;
+  /** "policy" or a user's name. */
+  readonly requestedBy: string;
+  /** 32 hex each. */
+  readonly scopeUids: readonly string[];
+  readonly findingIds: readonly string[];
+}
+
+/** The topic of libs/bus that commands go to; the outbox names topics as the flow does. */
+export const COMMANDS_TOPIC = 'commands';
+/** A host that is connected confirms well within it. */
+const FIRST_RETRY_MS = 1_000;
+
+/**
+ * Issues one command for an alert whose row the caller has locked. The id follows from the alert, the epoch and the order, so the same decision
+ * in a repeated transaction is the same command.
+ */
+export async function issueCommand(
+  manager: EntityManager,
+  issuer: CommandIssuer,
+  handling: AlertHandling,
+  order: CommandOrder,
+): Promise<CommandRecord> {
+  const epoch = BigInt(handling.epoch) + 1n;
+  const command = await describe(manager, issuer, { handling, order, epoch });
+  const signed = Buffer.from(toBinary(action.SignedCommandSchema, issuer.sign(command, handling.traceparent)));
+  const record = await insertCommand(manager, { command, order, signed });
+  handling.epoch = String(epoch);
+  handling.state = 'responding';
+  await manager.query('UPDATE alert_handlings SET epoch = $2, state = $3, updated_at = now() WHERE id = $1', [
+    handling.id,
+    handling.epoch,
+    handling.state,
+  ]);
+  await putInOutbox(manager, { handling, signed });
+  await audit(manager, {
+    tenantId: handling.tenantId,
+    actor: order.requestedBy,
+    action: 'command.requested',
+    subject: command.id,
+    details: {
+      alertId: handling.id,
+      hostId: handling.hostId,
+      action: order.action,
+      epoch: String(epoch),
+      ...scopesOf(order),
+    },
+  });
+  return record;
+}
+
+function scopesOf(order: CommandOrder): object {
+  return { scopeUids: order.scopeUids, findingIds: order.findingIds };
+}
+
+async function describe(
+  manager: EntityManager,
+  issuer: CommandIssuer,
+  { handling, order, epoch }: { handling: AlertHandling; order: CommandOrder; epoch: bigint },
+): Promise<action.Command> {
+  const issuedAtUs = await databaseTimeUs(manager);
+  return create(action.CommandSchema, {
+    id: commandId(handling, order, epoch),
+    tenantId: handling.tenantId,
+    hostId: handling.hostId,
+    alertId: handling.id,
+    issuedAtUs,
+    expiresAtUs: issuedAtUs + BigInt(issuer.commandTtlMs) * 1000n,
+    epoch,
+    requestedBy: order.requestedBy,
+    scopeUids: order.scopeUids.map(fromHex),
+    findingIds: [...order.findingIds],
+    containerId: handling.containerId,
+    action: { case: order.action, value: {} },
+  });
+}
+
+/** First 16 bytes of SHA-256, hex. */
+function commandId(handling: AlertHandling, order: CommandOrder, epoch: bigint): string {
+  const parts = ['command', handling.tenantId, handling.id, String(epoch), order.action, order.requestedBy];
+  return createHash('sha256').update(parts.join('\0')).digest('hex').slice(0, 32);
+}
+
+/** The transaction's own time, Unix µs: deadlines are the database's, whatever the clocks of the services say. */
+async function databaseTimeUs(manager: EntityManager): Promise<bigint> {
+  const [row] = await manager.query<{ us: string }[]>('SELECT (extract(epoch FROM now()) * 1000000)::bigint AS us');
+  return BigInt(row?.us ?? 0);
+}
+
+async function insertCommand(
+  manager: EntityManager,
+  { command, order, signed }: { command: action.Command; order: CommandOrder; signed: Buffer },
+): Promise<CommandRecord> {
+  await manager.query(
+    `INSERT INTO commands (id, tenant_id, host_id, alert_id, action, state, requested_by, epoch, scope_uids, finding_ids, attempts, signed, expires_at, retry_at)
+     VALUES ($1, $2, $3, $4, $5, 'requested', $6, $7, $8, $9, 1, $10, to_timestamp($11::numeric / 1000000), now() + $12 * interval '1 millisecond')`,
+    [
+      command.id,
+      command.tenantId,
+      command.hostId,
+      command.alertId,
+      order.action,
+      order.requestedBy,
+      String(command.epoch),
+      order.scopeUids,
+      order.findingIds,
+      signed,
+      String(command.expiresAtUs),
+      FIRST_RETRY_MS,
+    ],
+  );
+  return manager.findOneByOrFail(CommandRecord, { id: command.id });
+}
+
+async function putInOutbox(
+  manager: EntityManager,
+  { handling, signed }: { handling: AlertHandling; signed: Buffer },
+): Promise<void> {
+  await manager.query('INSERT INTO outbox (topic, key, body, traceparent) VALUES ($1, $2, $3, $4)', [
+    COMMANDS_TOPIC,
+    `${handling.tenantId}:${handling.hostId}`,
+    signed,
+    handling.traceparent,
+  ]);
+}

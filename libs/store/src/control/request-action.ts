@@ -1,0 +1,90 @@
+// What a person asks of an alert: an action on its host, or to put it away. One transaction; refusals are audited too.
+import { fromBinary } from '@bufbuild/protobuf';
+import { NornError, toHex } from '@norn/base';
+import { finding } from '@norn/contracts';
+import type { DataSource, EntityManager } from 'typeorm';
+import { audit } from './audit.ts';
+import { AlertHandling, type ActionName, type CommandRecord } from './entities/handling.ts';
+import { issueCommand, type CommandIssuer } from './issue-command.ts';
+
+export interface ActionRequest {
+  readonly tenantId: string;
+  readonly alertId: string;
+  readonly action: ActionName;
+  /** The user's name. */
+  readonly requestedBy: string;
+}
+
+/** Issues the command. Throws `alert_unknown` (also for another tenant's) and `action_pending` when the same one is on its way. */
+export async function requestAction(
+  source: DataSource,
+  issuer: CommandIssuer,
+  request: ActionRequest,
+): Promise<CommandRecord> {
+  const handling = await source.transaction(async (manager) => {
+    const locked = await lockAlert(manager, request.tenantId, request.alertId);
+    if (!locked) return undefined;
+    await refusePending(manager, request);
+    const { scopeUids, findingIds } = blamed(locked);
+    const { action, requestedBy } = request;
+    return issueCommand(manager, issuer, locked, { action, requestedBy, scopeUids, findingIds });
+  });
+  return handling ?? (await refuseUnknown(source, request));
+}
+
+/** Puts an alert away; nothing happens on the host. Throws `alert_unknown`. */
+export async function archiveAlert(source: DataSource, request: Omit<ActionRequest, 'action'>): Promise<AlertHandling> {
+  const { tenantId, alertId, requestedBy } = request;
+  const archived = await source.transaction(async (manager) => {
+    const handling = await lockAlert(manager, tenantId, alertId);
+    if (!handling || handling.state === 'archived') return handling;
+    await manager.query(`UPDATE alert_handlings SET state = 'archived', updated_at = now() WHERE id = $1`, [alertId]);
+    const details = { before: handling.state };
+    await audit(manager, { tenantId, actor: requestedBy, action: 'alert.archived', subject: alertId, details });
+    return manager.findOneByOrFail(AlertHandling, { id: alertId });
+  });
+  return archived ?? (await refuseUnknown(source, { ...request, action: 'archive' }));
+}
+
+/** The alert's row until the end of the transaction, or null when this tenant has none of that id. */
+export async function lockAlert(
+  manager: EntityManager,
+  tenantId: string,
+  alertId: string,
+): Promise<AlertHandling | null> {
+  return manager.findOne(AlertHandling, { where: { id: alertId, tenantId }, lock: { mode: 'pessimistic_write' } });
+}
+
+async function refusePending(manager: EntityManager, { tenantId, alertId, action }: ActionRequest): Promise<void> {
+  const pending = await manager.query<{ id: string }[]>(
+    'SELECT id FROM commands WHERE tenant_id = $1 AND alert_id = $2 AND action = $3 AND finished_at IS NULL LIMIT 1',
+    [tenantId, alertId, action],
+  );
+  const [command] = pending;
+  if (!command) return;
+  throw new NornError(
+    'action_pending',
+    `A ${action} of this alert is on its way (command ${command.id}): wait for its outcome`,
+  );
+}
+
+function blamed(handling: AlertHandling): { scopeUids: string[]; findingIds: string[] } {
+  const alert = fromBinary(finding.AlertSchema, handling.body);
+  const scopes = new Set(alert.findings.map((each) => toHex(each.scopeUid)).filter((uid) => uid !== ''));
+  if (scopes.size === 0) scopes.add(toHex(alert.scopeUid));
+  return { scopeUids: [...scopes], findingIds: alert.findings.map((each) => each.id) };
+}
+
+async function refuseUnknown(
+  source: DataSource,
+  {
+    tenantId,
+    alertId,
+    action,
+    requestedBy,
+  }: { tenantId: string; alertId: string; action: string; requestedBy: string },
+): Promise<never> {
+  const details = { action, reason: 'alert_unknown' };
+  await audit(source.manager, { tenantId, actor: requestedBy, action: 'command.refused', subject: alertId, details });
+  throw new NornError('alert_unknown', `There is no alert ${alertId}: look at the list of alerts for its id`);
+}

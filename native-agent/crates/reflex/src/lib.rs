@@ -1,1 +1,193 @@
-//! .
+//! Detections that run inside the agent because milliseconds count. Pure state machines fed by events and changes of
+//! content; only the miner's instruction sampler asks the kernel for anything.
+mod fileless;
+mod firing;
+mod lineage;
+mod miner;
+mod provenance;
+mod ransomware;
+mod released;
+mod reverse_shell;
+mod rule;
+#[cfg(test)]
+mod testing;
+
+use norn_events::{ContentChange, Event, EventKind, Observer, ProcessTable, ProcessUid};
+
+pub use firing::{Clock, Firing};
+pub use lineage::{is_manager, is_runtime, is_system_image};
+pub use miner::{Instructions, MinerStatus, Sampler};
+pub use provenance::{Packages, Provenance};
+pub use released::Released;
+pub use rule::Rule;
+
+use fileless::Fileless;
+use miner::Miner;
+use ransomware::Ransomware;
+use reverse_shell::ReverseShell;
+
+/// What a reflex may look at while it decides.
+pub(crate) struct Context<'a> {
+    pub processes: &'a ProcessTable,
+    pub provenance: &'a mut dyn Provenance,
+    pub released: &'a Released,
+    /// The agent's own pids: never blamed, and the end of every chain.
+    pub guarded: &'a [u32],
+}
+
+/// All reflexes. Feed it events in order and changes as they come; collect with `take`.
+pub struct Reflexes {
+    ransomware: Ransomware,
+    fileless: Fileless,
+    reverse_shell: ReverseShell,
+    miner: Miner,
+    provenance: Box<dyn Provenance>,
+    released: Released,
+    guarded: Vec<u32>,
+    firings: Vec<Firing>,
+    swept_ns: u64,
+    suppressed: u64,
+}
+
+impl Reflexes {
+    /// Firings that wait to be taken; beyond it they are counted as suppressed.
+    const FIRINGS_MAX: usize = 1_024;
+    const SWEEP_NS: u64 = 60_000_000_000;
+
+    /// `instructions`: where samples of running code come from, `None` when the kernel gives none.
+    pub fn new(provenance: Box<dyn Provenance>, instructions: Option<Box<dyn Instructions>>) -> Self {
+        Self {
+            ransomware: Ransomware::default(),
+            fileless: Fileless,
+            reverse_shell: ReverseShell::default(),
+            miner: Miner::new(instructions),
+            provenance,
+            released: Released::default(),
+            guarded: Vec::new(),
+            firings: Vec::new(),
+            swept_ns: 0,
+            suppressed: 0,
+        }
+    }
+
+    /// The agent's own pids (Baldur, Tyr).
+    pub fn guard(&mut self, pids: Vec<u32>) {
+        self.guarded = pids;
+    }
+
+    /// What was released before this start.
+    pub fn set_released(&mut self, released: Released) {
+        self.released = released;
+    }
+
+    /// Never fires again on these. False when `Released::MAX` is reached.
+    pub fn release(&mut self, scopes: &[ProcessUid], findings: &[String]) -> bool {
+        self.released.add(scopes, findings)
+    }
+
+    pub fn released(&self) -> &Released {
+        &self.released
+    }
+
+    pub fn miner_status(&self) -> MinerStatus {
+        self.miner.status()
+    }
+
+    /// Firings that were released before, or had no room.
+    pub fn suppressed(&self) -> u64 {
+        self.suppressed
+    }
+
+    pub fn content_changed(&mut self, change: &ContentChange, processes: &ProcessTable) {
+        let (ransomware, mut context) = (
+            &mut self.ransomware,
+            Context {
+                processes,
+                provenance: self.provenance.as_mut(),
+                released: &self.released,
+                guarded: &self.guarded,
+            },
+        );
+        let firing = ransomware.judge(change, &mut context);
+        self.keep(firing);
+    }
+
+    /// Work that time asks for: samples, forgetting. Call it several times a second; it decides itself what is due.
+    pub fn tick(&mut self, now_ns: u64, processes: &ProcessTable) {
+        let mut context = Context {
+            processes,
+            provenance: self.provenance.as_mut(),
+            released: &self.released,
+            guarded: &self.guarded,
+        };
+        for firing in self.miner.tick(now_ns, &mut context) {
+            keep(&mut self.firings, &self.released, &mut self.suppressed, firing);
+        }
+        if now_ns > self.swept_ns + Self::SWEEP_NS {
+            self.swept_ns = now_ns;
+            self.ransomware.sweep(now_ns);
+            self.reverse_shell.sweep(processes);
+        }
+    }
+
+    /// What fired since the last call, in order.
+    pub fn take(&mut self) -> Vec<Firing> {
+        std::mem::take(&mut self.firings)
+    }
+
+    pub fn has_fired(&self) -> bool {
+        !self.firings.is_empty()
+    }
+
+    fn keep(&mut self, firing: Option<Firing>) {
+        if let Some(firing) = firing {
+            keep(&mut self.firings, &self.released, &mut self.suppressed, firing);
+        }
+    }
+}
+
+fn keep(firings: &mut Vec<Firing>, released: &Released, suppressed: &mut u64, firing: Firing) {
+    let known = released.holds(firing.scope) || released.holds_finding(&firing.finding_id());
+    if known || firings.len() >= Reflexes::FIRINGS_MAX {
+        *suppressed += 1;
+        return;
+    }
+    firings.push(firing);
+}
+
+impl Observer for Reflexes {
+    fn observe(&mut self, event: &Event<'_>, processes: &ProcessTable) {
+        if !is_interesting(event.kind) {
+            return;
+        }
+        let mut context = Context {
+            processes,
+            provenance: self.provenance.as_mut(),
+            released: &self.released,
+            guarded: &self.guarded,
+        };
+        let firing = match event.kind {
+            EventKind::FileRename => self.ransomware.rename(event, &mut context),
+            EventKind::Exec => {
+                let fileless = self.fileless.exec(event, &mut context);
+                let shell = self.reverse_shell.observe(event, &mut context);
+                fileless.or(shell)
+            }
+            _ => self.reverse_shell.observe(event, &mut context),
+        };
+        self.keep(firing);
+    }
+}
+
+fn is_interesting(kind: EventKind) -> bool {
+    matches!(
+        kind,
+        EventKind::FileRename
+            | EventKind::Exec
+            | EventKind::Fork
+            | EventKind::Exit
+            | EventKind::NetConnect
+            | EventKind::NetAccept
+            | EventKind::StdioSocket
+    )
+}

@@ -1,0 +1,179 @@
+//! Who may be blamed for what a process did: itself and its ancestors, up to whatever starts other people's work.
+use norn_events::{ImageFlag, Process, ProcessIndex, ProcessTable};
+
+/// Ancestors looked at, the process itself included. Encryptors that fork deeper than this are found at the depth's end.
+pub const CHAIN_MAX: usize = 12;
+
+/// Start sessions, services and containers; blaming one of them would stop work that has nothing to do with the attack.
+const MANAGERS: [&str; 31] = [
+    "systemd",
+    "init",
+    "sshd",
+    "sshd-session",
+    "cron",
+    "crond",
+    "atd",
+    "anacron",
+    "login",
+    "getty",
+    "agetty",
+    "su",
+    "sudo",
+    "containerd",
+    "containerd-shim",
+    "containerd-shim-runc-v1",
+    "containerd-shim-runc-v2",
+    "dockerd",
+    "docker-init",
+    "runc",
+    "crun",
+    "conmon",
+    "podman",
+    "kubelet",
+    "supervisord",
+    "tmux",
+    "screen",
+    "gdm",
+    "dbus-daemon",
+    "tyr",
+    "baldur",
+];
+
+const RUNTIMES: [&str; 11] = [
+    "runc",
+    "crun",
+    "youki",
+    "containerd-shim",
+    "containerd-shim-runc-v1",
+    "containerd-shim-runc-v2",
+    "containerd",
+    "dockerd",
+    "podman",
+    "conmon",
+    "buildah",
+];
+
+const SHELLS: [&str; 10] = [
+    "sh", "bash", "rbash", "dash", "zsh", "ash", "ksh", "mksh", "fish", "csh",
+];
+
+/// Run what they are given: that they came with a package says nothing of the script.
+const INTERPRETERS: [&str; 17] = [
+    "python", "perl", "ruby", "node", "nodejs", "php", "php-fpm", "lua", "luajit", "java", "awk", "gawk",
+    "mawk", "tclsh", "pwsh", "deno", "bun",
+];
+
+/// Do to a file what their parent tells them; `openssl` among them because it encrypts for whoever calls it.
+const CARRIERS: [&str; 16] = [
+    "mv", "cp", "rm", "dd", "tee", "cat", "install", "unlink", "shred", "truncate", "ln", "xargs", "find",
+    "env", "busybox", "openssl",
+];
+
+const SYSTEM_DIRECTORIES: [&[u8]; 7] = [
+    b"/usr/", b"/bin/", b"/sbin/", b"/lib/", b"/lib64/", b"/opt/", b"/snap/",
+];
+
+/// Image flags that say "this program did not come with the system".
+pub const FOREIGN: u32 = ImageFlag::UpperLayer as u32
+    | ImageFlag::Memfd as u32
+    | ImageFlag::Deleted as u32
+    | ImageFlag::Tmpfs as u32
+    | ImageFlag::New as u32;
+
+/// Last component of the image's path; a memfd's own name.
+pub fn image_name(process: &Process) -> &[u8] {
+    base_name(&process.image.path)
+}
+
+pub fn base_name(path: &[u8]) -> &[u8] {
+    path.rsplit(|&byte| byte == b'/').next().unwrap_or(path)
+}
+
+pub fn directory(path: &[u8]) -> &[u8] {
+    &path[..path.len() - base_name(path).len()]
+}
+
+fn is_one_of(name: &[u8], list: &[&str]) -> bool {
+    list.iter().any(|&known| known.as_bytes() == name)
+}
+
+/// `python3.11` → `python`.
+fn without_version(name: &[u8]) -> &[u8] {
+    let end = name
+        .iter()
+        .rposition(|&byte| !byte.is_ascii_digit() && byte != b'.')
+        .map_or(0, |last| last + 1);
+    &name[..end]
+}
+
+pub fn is_foreign(process: &Process) -> bool {
+    process.image.flags & FOREIGN != 0
+}
+
+/// In a directory that only an administrator writes, and not put there lately.
+pub fn is_system_image(process: &Process) -> bool {
+    let path = &process.image.path;
+    !is_foreign(process)
+        && process.image.flags & ImageFlag::Writable as u32 == 0
+        && SYSTEM_DIRECTORIES
+            .iter()
+            .any(|directory| path.starts_with(directory))
+}
+
+/// `sh` and its kin. Debian's busybox runs applets without an exec of their own, so its arguments are looked at too.
+pub fn is_shell(process: &Process) -> bool {
+    let name = image_name(process);
+    is_one_of(name, &SHELLS)
+        || (name == b"busybox" && is_one_of(applet(&process.image.command_line), &SHELLS))
+}
+
+/// The applet a busybox command line asks for: `busybox sh -i`, or `sh -i` through a link.
+fn applet(command_line: &[u8]) -> &[u8] {
+    let mut words = command_line.split(|&byte| byte == b' ').map(base_name);
+    match words.next() {
+        Some(b"busybox") => words.next().unwrap_or_default(),
+        first => first.map_or(b"", |name| name.strip_prefix(b"-").unwrap_or(name)),
+    }
+}
+
+pub fn is_interpreter(process: &Process) -> bool {
+    let name = image_name(process);
+    is_one_of(name, &INTERPRETERS) || is_one_of(without_version(name), &INTERPRETERS)
+}
+
+/// Programs whose provenance proves nothing: they do what a script or their parent says.
+pub fn does_as_told(process: &Process) -> bool {
+    is_shell(process) || is_interpreter(process) || is_one_of(image_name(process), &CARRIERS)
+}
+
+/// A container runtime of the host itself.
+pub fn is_runtime(process: &Process) -> bool {
+    process.container.is_none() && is_one_of(image_name(process), &RUNTIMES) && is_system_image(process)
+}
+
+/// Takes its name from a list, so it must also lie where only an administrator puts programs.
+pub fn is_manager(process: &Process) -> bool {
+    (process.pid == 1 && process.container.is_none())
+        || (is_one_of(image_name(process), &MANAGERS) && is_system_image(process))
+}
+
+/// The process and its ancestors by original creator, lowest first, that may be blamed for what it did: those in the same
+/// container, below any manager and below `guarded` pids (the agent's own). The process itself is always in it.
+pub fn chain(processes: &ProcessTable, index: ProcessIndex, guarded: &[u32]) -> Vec<ProcessIndex> {
+    let mut chain = vec![index];
+    let Some(first) = processes.get(index) else {
+        return chain;
+    };
+    let mut current = index;
+    while let Some(next) = processes.parent(current) {
+        let Some(parent) = processes.get(next) else { break };
+        let outside =
+            parent.container != first.container || is_manager(parent) || guarded.contains(&parent.pid);
+        if outside || chain.len() >= CHAIN_MAX || chain.contains(&next) {
+            break;
+        }
+        chain.push(next);
+        current = next;
+    }
+    chain
+}

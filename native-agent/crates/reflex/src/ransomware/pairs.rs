@@ -1,0 +1,197 @@
+//! Finds the new file that took the place of a deleted one: write-new-and-unlink has no single change that shows it.
+use std::collections::VecDeque;
+
+use norn_events::{ContentFormat, ProcessUid};
+
+use super::evidence::Harm;
+use crate::lineage::{base_name, directory};
+
+/// Two halves further apart than this are not one act, ns.
+const APART_MAX_NS: u64 = 60_000_000_000;
+/// Without a likeness of names the halves must follow each other at once, ns.
+const APART_UNNAMED_MAX_NS: u64 = 5_000_000_000;
+/// Ciphertext is as long as its plain text but for header, padding and tag, bytes.
+const GROWTH_MAX: u64 = 1_024;
+
+/// A new name that is only the beginning of the old one must be at least this long to say anything, bytes.
+const NAME_PREFIX_MIN: usize = 3;
+
+/// One half of a conversion, waiting for the other.
+#[derive(Debug, Clone)]
+pub struct Half {
+    pub path: Vec<u8>,
+    pub size: u64,
+    pub time_ns: u64,
+    pub process: ProcessUid,
+    /// `Some`: a new file that could be ciphertext. `None`: an original that is gone.
+    pub made: Option<Harm>,
+    /// Of an original.
+    pub format: ContentFormat,
+}
+
+/// The halves of one lineage that wait; the oldest is given up for the newest.
+#[derive(Debug, Default)]
+pub struct Pairs {
+    waiting: VecDeque<Half>,
+}
+
+impl Pairs {
+    const MAX: usize = 256;
+
+    /// The other half of `half`, if it waited; else `half` waits now.
+    pub fn complete(&mut self, half: Half) -> Option<Half> {
+        while self
+            .waiting
+            .front()
+            .is_some_and(|old| old.time_ns + APART_MAX_NS < half.time_ns)
+        {
+            self.waiting.pop_front();
+        }
+        let best = self
+            .waiting
+            .iter()
+            .enumerate()
+            .filter(|(_, other)| other.made.is_some() != half.made.is_some())
+            .max_by_key(|(_, other)| likeness(other, &half))
+            .filter(|(_, other)| likeness(other, &half) > 0)
+            .map(|(position, _)| position);
+        if let Some(position) = best {
+            return self.waiting.remove(position);
+        }
+        if self.waiting.len() >= Self::MAX {
+            self.waiting.pop_front();
+        }
+        self.waiting.push_back(half);
+        None
+    }
+
+    /// A waiting file has another name now.
+    pub fn rename(&mut self, from: &[u8], to: &[u8]) {
+        for half in self
+            .waiting
+            .iter_mut()
+            .filter(|half| half.made.is_some() && half.path == from)
+        {
+            half.path = to.to_vec();
+        }
+    }
+}
+
+/// 2: the names are of one file; 1: only size and moment fit; 0: nothing to do with each other.
+fn likeness(one: &Half, other: &Half) -> u8 {
+    let (made, gone) = if one.made.is_some() {
+        (one, other)
+    } else {
+        (other, one)
+    };
+    if names_are_of_one_file(&made.path, &gone.path) {
+        return 2;
+    }
+    let apart = one.time_ns.abs_diff(other.time_ns);
+    let alone_proves_nothing = gone.format == ContentFormat::Archive;
+    if apart < APART_UNNAMED_MAX_NS && !alone_proves_nothing && sizes_fit(made, gone) {
+        1
+    } else {
+        0
+    }
+}
+
+/// `a/report.pdf` and `a/report.pdf.locked`, `a/report.locked` or `a/report.pdf.tmp`.
+fn names_are_of_one_file(made: &[u8], gone: &[u8]) -> bool {
+    let (made_name, gone_name) = (base_name(made), base_name(gone));
+    let (made_stem, gone_stem) = (stem(made_name), stem(gone_name));
+    directory(made) == directory(gone)
+        && !gone_name.is_empty()
+        && (made_name.starts_with(gone_name)
+            || made_stem == gone_stem
+            || (made_name.len() >= NAME_PREFIX_MIN && gone_name.starts_with(made_name)))
+}
+
+fn stem(name: &[u8]) -> &[u8] {
+    match name.iter().rposition(|&byte| byte == b'.') {
+        Some(dot) if dot > 0 => &name[..dot],
+        _ => name,
+    }
+}
+
+fn sizes_fit(made: &Half, gone: &Half) -> bool {
+    let plain = match made.made {
+        Some(Harm::Encoded) => made.size * 3 / 4,
+        _ => made.size,
+    };
+    plain + GROWTH_MAX / 2 >= gone.size && plain <= gone.size + GROWTH_MAX
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn made(path: &str, size: u64, time_ns: u64) -> Half {
+        Half {
+            path: path.into(),
+            size,
+            time_ns,
+            process: ProcessUid([1; 16]),
+            made: Some(Harm::Encrypted),
+            format: ContentFormat::Unknown,
+        }
+    }
+
+    fn gone(path: &str, size: u64, time_ns: u64) -> Half {
+        Half {
+            made: None,
+            format: ContentFormat::Text,
+            ..made(path, size, time_ns)
+        }
+    }
+
+    #[test]
+    fn a_new_name_that_extends_the_old_one_is_a_pair_in_either_order() {
+        let mut pairs = Pairs::default();
+        assert!(pairs.complete(made("/d/a.txt.locked", 9_000, 1)).is_none());
+        assert!(pairs.complete(gone("/d/a.txt", 5_000, 2)).is_some());
+        assert!(pairs.complete(gone("/d/b.txt", 5_000, 3)).is_none());
+        assert!(pairs.complete(made("/d/b.locked", 9_000, 4)).is_some());
+    }
+
+    #[test]
+    fn random_names_pair_by_size_and_moment() {
+        let mut pairs = Pairs::default();
+        pairs.complete(made("/d/8f2c", 5_040, 1));
+        assert!(pairs.complete(gone("/d/a.txt", 5_000, 2)).is_some());
+        pairs.complete(made("/d/77aa", 5_040, 3));
+        assert!(pairs.complete(gone("/d/b.txt", 50_000, 4)).is_none());
+    }
+
+    #[test]
+    fn halves_far_apart_in_time_are_not_a_pair() {
+        let mut pairs = Pairs::default();
+        pairs.complete(made("/d/8f2c", 5_040, 1));
+        assert!(
+            pairs
+                .complete(gone("/d/a.txt", 5_000, APART_UNNAMED_MAX_NS + 2))
+                .is_none()
+        );
+    }
+
+    #[test]
+    fn a_renamed_half_is_known_by_its_new_name() {
+        let mut pairs = Pairs::default();
+        pairs.complete(made("/tmp/work", 90_000, 1));
+        pairs.rename(b"/tmp/work", b"/d/a.txt.locked");
+        assert!(pairs.complete(gone("/d/a.txt", 5_000, 2)).is_some());
+    }
+
+    #[test]
+    fn the_oldest_half_is_given_up_when_there_are_too_many() {
+        let mut pairs = Pairs::default();
+        for number in 0..=Pairs::MAX {
+            pairs.complete(made(
+                &format!("/d/{number}.x"),
+                10_000_000 + 10_000 * number as u64,
+                1,
+            ));
+        }
+        assert_eq!(pairs.waiting.len(), Pairs::MAX);
+    }
+}

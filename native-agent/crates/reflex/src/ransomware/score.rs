@@ -1,0 +1,113 @@
+//! How much stands against a process: evidence of its own and of what it started, fading with time.
+use super::evidence::Harm;
+
+/// A process's own evidence loses half its weight in this time: slow encryptors are still caught at a file every two minutes, ns.
+const OWN_HALF_LIFE_NS: f32 = 600e9;
+/// What children did fades faster: a shell must not be blamed for unrelated programs it started over an hour, ns.
+const BELOW_HALF_LIFE_NS: f32 = 60e9;
+/// What dedicated tools of unchanged packages (`ccrypt -r`, `gpg` in a loop) can add up to: below any threshold, so that
+/// something else must stand against the lineage as well.
+const PROVEN_MAX: f32 = 2.2;
+/// Renames and notes corroborate; alone they are a file manager or a template.
+const CORROBORATION_MAX: f32 = 3.0;
+/// Corroboration counts from this much evidence on.
+const CORROBORATION_FROM: f32 = 1.5;
+
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Fading {
+    value: f32,
+    at_ns: u64,
+}
+
+impl Fading {
+    fn at(self, now_ns: u64, half_life_ns: f32) -> f32 {
+        self.value * (-(now_ns.saturating_sub(self.at_ns) as f32) / half_life_ns).exp2()
+    }
+
+    fn add(&mut self, weight: f32, now_ns: u64, half_life_ns: f32) {
+        self.value = (self.at(now_ns, half_life_ns) + weight).max(0.0);
+        self.at_ns = now_ns;
+    }
+}
+
+/// One piece of evidence.
+#[derive(Debug, Clone, Copy)]
+pub struct Piece {
+    pub weight: f32,
+    /// `None` for corroboration.
+    pub harm: Option<Harm>,
+    /// Done by a dedicated tool of an unchanged package.
+    pub proven: bool,
+    pub time_ns: u64,
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct Score {
+    own: Fading,
+    below: Fading,
+    proven: Fading,
+    corroboration: Fading,
+    pub files: u32,
+    pub wiped: u32,
+    pub first_ns: u64,
+    pub last_ns: u64,
+    pub first_path: Vec<u8>,
+}
+
+impl Score {
+    pub fn add(&mut self, piece: &Piece, own: bool, path: &[u8]) {
+        let now = piece.time_ns;
+        if self.first_ns == 0 {
+            self.first_ns = now;
+            self.first_path = path.to_vec();
+        }
+        self.first_ns = self.first_ns.min(now);
+        self.last_ns = self.last_ns.max(now);
+        match piece.harm {
+            None => self.corroboration.add(piece.weight, now, BELOW_HALF_LIFE_NS),
+            Some(_) if piece.proven => self.proven.add(piece.weight, now, BELOW_HALF_LIFE_NS),
+            Some(_) if own => self.own.add(piece.weight, now, OWN_HALF_LIFE_NS),
+            Some(_) => self.below.add(piece.weight, now, BELOW_HALF_LIFE_NS),
+        }
+        if let Some(harm) = piece.harm {
+            self.files += 1;
+            self.wiped += u32::from(harm == Harm::Wiped);
+        }
+    }
+
+    pub fn total(&self, now_ns: u64) -> f32 {
+        let evidence = self.own.at(now_ns, OWN_HALF_LIFE_NS)
+            + self.below.at(now_ns, BELOW_HALF_LIFE_NS)
+            + self.proven.at(now_ns, BELOW_HALF_LIFE_NS).min(PROVEN_MAX);
+        let corroboration = self
+            .corroboration
+            .at(now_ns, BELOW_HALF_LIFE_NS)
+            .min(CORROBORATION_MAX);
+        if evidence >= CORROBORATION_FROM {
+            evidence + corroboration
+        } else {
+            evidence
+        }
+    }
+
+    pub fn corroboration(&self, now_ns: u64) -> f32 {
+        self.corroboration.at(now_ns, BELOW_HALF_LIFE_NS)
+    }
+
+    /// A scope below has been blamed: what it did no longer stands against this one.
+    pub fn discharge(&mut self, blamed: &Self, now_ns: u64) {
+        self.below.add(-blamed.total(now_ns), now_ns, BELOW_HALF_LIFE_NS);
+        self.proven.add(
+            -blamed.proven.at(now_ns, BELOW_HALF_LIFE_NS),
+            now_ns,
+            BELOW_HALF_LIFE_NS,
+        );
+        self.corroboration
+            .add(-blamed.corroboration(now_ns), now_ns, BELOW_HALF_LIFE_NS);
+        self.files = self.files.saturating_sub(blamed.files);
+        self.wiped = self.wiped.saturating_sub(blamed.wiped);
+        if self.files == 0 {
+            self.first_ns = 0;
+        }
+    }
+}

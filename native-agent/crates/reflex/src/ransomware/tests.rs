@@ -1,0 +1,299 @@
+use super::*;
+use crate::testing::{ARCHIVE, CIPHER, EMPTY, TEXT, World};
+use norn_events::ImageFlag;
+
+fn encrypt_in_place(world: &mut World, by: ProcessIndex, files: std::ops::Range<u32>) {
+    for number in files {
+        world.overwrite(by, &format!("/srv/data/{number}.txt"), (TEXT, CIPHER));
+    }
+}
+
+#[test]
+fn one_process_that_encrypts_in_place_is_blamed_alone_before_ten_files() {
+    let mut world = World::new();
+    let shell = world.process("/usr/bin/bash", None);
+    let attacker = world.process("/usr/bin/python3.11", Some(shell));
+    encrypt_in_place(&mut world, attacker, 0..9);
+    let firing = world.firing().expect("fires");
+    assert_eq!(firing.scope, world.uid(attacker));
+    assert!(firing.files_changed < 10);
+    assert_eq!(
+        firing.summary,
+        format!("python3.11 encrypted {} files in 16 ms", firing.files_changed)
+    );
+}
+
+#[test]
+fn a_shell_that_starts_one_process_a_file_is_blamed_and_its_terminal_is_not() {
+    let mut world = World::new();
+    let terminal = world.process("/usr/bin/bash", None);
+    let script = world.process("/bin/sh", Some(terminal));
+    for number in 0..9 {
+        let child = world.process("/usr/bin/openssl", Some(script));
+        encrypt_in_place(&mut world, child, number..number + 1);
+    }
+    assert_eq!(world.firing().expect("fires").scope, world.uid(script));
+}
+
+#[test]
+fn workers_are_blamed_through_the_process_that_forked_them() {
+    let mut world = World::new();
+    let leader = world.process("/tmp/a", None);
+    let workers: Vec<_> = (0..4).map(|_| world.process("/tmp/a", Some(leader))).collect();
+    for number in 0..8_u32 {
+        encrypt_in_place(&mut world, workers[number as usize % 4], number..number + 1);
+    }
+    assert_eq!(world.firing().expect("fires").scope, world.uid(leader));
+}
+
+#[test]
+fn a_new_file_beside_an_unlinked_original_counts_as_encrypted() {
+    let mut world = World::new();
+    let attacker = world.process("/tmp/a", None);
+    for number in 0..9 {
+        world.create(attacker, &format!("/srv/{number}.txt.locked"), CIPHER);
+        world.unlink(attacker, &format!("/srv/{number}.txt"), TEXT);
+    }
+    assert!(world.firing().expect("fires").files_changed < 10);
+}
+
+#[test]
+fn originals_unlinked_before_their_ciphertext_appears_count_too() {
+    let mut world = World::new();
+    let attacker = world.process("/tmp/a", None);
+    for number in 0..9 {
+        world.unlink(attacker, &format!("/srv/{number}.txt"), TEXT);
+        world.create(attacker, &format!("/srv/f{}", number * 7919), CIPHER);
+    }
+    assert!(world.firing().is_some());
+}
+
+#[test]
+fn originals_truncated_while_ciphertext_appears_elsewhere_count_too() {
+    let mut world = World::new();
+    let attacker = world.process("/tmp/a", None);
+    for number in 0..9 {
+        world.create(attacker, &format!("/srv/{number}.txt.locked"), CIPHER);
+        world.overwrite(attacker, &format!("/srv/{number}.txt"), (TEXT, EMPTY));
+    }
+    assert!(world.firing().is_some());
+}
+
+#[test]
+fn ciphertext_renamed_over_originals_is_found_by_what_was_replaced() {
+    let mut world = World::new();
+    let shell = world.process("/bin/sh", None);
+    for number in 0..9 {
+        let mover = world.process("/usr/bin/mv", Some(shell));
+        world.replace(mover, &format!("/srv/{number}.txt"), (TEXT, CIPHER));
+    }
+    assert_eq!(world.firing().expect("fires").scope, world.uid(shell));
+}
+
+#[test]
+fn openssl_and_rm_in_a_loop_blame_the_loop() {
+    let mut world = World::with(&["/usr/bin/openssl", "/usr/bin/rm"], None);
+    let shell = world.process("/usr/bin/bash", None);
+    for number in 0..9 {
+        let cipher = world.process("/usr/bin/openssl", Some(shell));
+        world.create(cipher, &format!("/srv/{number}.txt.enc"), CIPHER);
+        let remover = world.process("/usr/bin/rm", Some(shell));
+        world.unlink(remover, &format!("/srv/{number}.txt"), TEXT);
+    }
+    assert_eq!(world.firing().expect("fires").scope, world.uid(shell));
+}
+
+#[test]
+fn a_program_from_the_containers_upper_layer_is_given_less() {
+    let mut world = World::new();
+    let init = world.process("/bin/sh", None);
+    let init = world.in_container(init);
+    let attacker = world.process("/tmp/a", Some(init));
+    let attacker = world.flagged(attacker, ImageFlag::UpperLayer as u32);
+    encrypt_in_place(&mut world, attacker, 0..3);
+    assert_eq!(world.firing().expect("fires").scope, world.uid(attacker));
+}
+
+#[test]
+fn a_containers_init_is_blamed_only_when_it_is_the_offender() {
+    let mut world = World::new();
+    let shim = world.process("/usr/bin/containerd-shim-runc-v2", None);
+    let init = world.process("/bin/busybox", Some(shim));
+    let init = world.in_container(init);
+    encrypt_in_place(&mut world, init, 0..9);
+    assert_eq!(world.firing().expect("fires").scope, world.uid(init));
+}
+
+#[test]
+fn a_session_manager_is_never_blamed() {
+    let mut world = World::new();
+    let sshd = world.process("/usr/sbin/sshd", None);
+    for number in 0..20 {
+        let child = world.process("/usr/bin/python3", Some(sshd));
+        encrypt_in_place(&mut world, child, number..number + 1);
+    }
+    assert!(world.firing().is_none());
+}
+
+#[test]
+fn zeros_over_documents_are_a_wiper() {
+    let mut world = World::new();
+    let wiper = world.process("/tmp/w", None);
+    for number in 0..9 {
+        let zeros = ContentShape {
+            entropy: 0.0,
+            format: ContentFormat::Unknown,
+            ..TEXT
+        };
+        world.overwrite(wiper, &format!("/srv/{number}.txt"), (TEXT, zeros));
+    }
+    assert!(world.firing().expect("fires").summary.starts_with("w wiped"));
+}
+
+#[test]
+fn gzip_of_a_whole_tree_never_fires() {
+    let mut world = World::new();
+    let gzip = world.process("/usr/bin/gzip", None);
+    for number in 0..800 {
+        world.create(gzip, &format!("/srv/{number}.txt.gz"), ARCHIVE);
+        world.unlink(gzip, &format!("/srv/{number}.txt"), TEXT);
+    }
+    assert!(world.firing().is_none());
+}
+
+#[test]
+fn unpacking_thousands_of_files_with_many_readmes_never_fires() {
+    let mut world = World::new();
+    let tar = world.process("/usr/bin/tar", None);
+    for number in 0..3_000 {
+        let after = match number % 4 {
+            0 => ARCHIVE,
+            1 => CIPHER,
+            _ => TEXT,
+        };
+        world.create(tar, &format!("/srv/src/{number}/README"), after);
+    }
+    assert!(world.firing().is_none());
+}
+
+#[test]
+fn ccrypt_from_an_unchanged_package_never_fires_by_itself() {
+    let mut world = World::with(&["/usr/bin/ccrypt"], None);
+    let shell = world.process("/usr/bin/bash", None);
+    let ccrypt = world.process("/usr/bin/ccrypt", Some(shell));
+    for number in 0..800 {
+        world.overwrite(ccrypt, &format!("/srv/{number}.txt"), (TEXT, CIPHER));
+        world.rename(
+            ccrypt,
+            &format!("/srv/{number}.txt"),
+            &format!("/srv/{number}.txt.cpt"),
+        );
+    }
+    assert!(world.firing().is_none());
+}
+
+#[test]
+fn ccrypt_with_ransom_notes_fires_for_who_started_it() {
+    let mut world = World::with(&["/usr/bin/ccrypt"], None);
+    let script = world.process("/usr/bin/bash", None);
+    let ccrypt = world.process("/usr/bin/ccrypt", Some(script));
+    for number in 0..20 {
+        world.overwrite(ccrypt, &format!("/srv/{number}/a.txt"), (TEXT, CIPHER));
+        world.create(script, &format!("/srv/{number}/HOW_TO_DECRYPT.txt"), TEXT);
+    }
+    assert_eq!(world.firing().expect("fires").scope, world.uid(script));
+}
+
+#[test]
+fn gpg_in_a_loop_that_keeps_the_originals_never_fires() {
+    let mut world = World::with(&["/usr/bin/gpg"], None);
+    let shell = world.process("/usr/bin/bash", None);
+    for number in 0..500 {
+        let gpg = world.process("/usr/bin/gpg", Some(shell));
+        world.create(gpg, &format!("/srv/{number}.txt.gpg"), CIPHER);
+    }
+    assert!(world.firing().is_none());
+}
+
+#[test]
+fn a_compiler_that_removes_its_temporary_files_never_fires() {
+    let mut world = World::new();
+    let make = world.process("/usr/bin/make", None);
+    for number in 0..400 {
+        let compiler = world.process("/usr/lib/gcc/cc1", Some(make));
+        let object = ContentShape {
+            size: 40_000,
+            entropy: 5.9,
+            format: ContentFormat::Structured,
+        };
+        world.create(compiler, &format!("/srv/{number}.o"), object);
+        world.unlink(compiler, &format!("/tmp/cc{number}.s"), TEXT);
+    }
+    assert!(world.firing().is_none());
+}
+
+#[test]
+fn one_file_encrypted_again_and_again_counts_once() {
+    let mut world = World::new();
+    let editor = world.process("/usr/bin/keepass", None);
+    for _ in 0..50 {
+        world.overwrite(editor, "/srv/secrets.db", (TEXT, CIPHER));
+    }
+    assert!(world.firing().is_none());
+}
+
+#[test]
+fn evidence_of_unrelated_programs_does_not_add_up_against_their_shell() {
+    let mut world = World::new();
+    let shell = world.process("/usr/bin/bash", None);
+    for number in 0..30 {
+        let program = world.process("/usr/local/bin/convert", Some(shell));
+        encrypt_in_place(&mut world, program, number..number + 1);
+        world.now_ns += 60_000_000_000;
+    }
+    assert!(world.firing().is_none());
+}
+
+#[test]
+fn a_lineage_fires_once_and_its_shell_is_not_charged_for_it_again() {
+    let mut world = World::new();
+    let shell = world.process("/usr/bin/bash", None);
+    for round in 0..2 {
+        let attacker = world.process("/usr/bin/python3", Some(shell));
+        encrypt_in_place(&mut world, attacker, round * 100..round * 100 + 50);
+        assert_eq!(world.firing().expect("fires").scope, world.uid(attacker));
+    }
+}
+
+#[test]
+fn what_was_released_never_fires_again() {
+    let mut world = World::new();
+    let attacker = world.process("/usr/bin/python3", None);
+    let scope = world.uid(attacker);
+    assert!(world.reflexes.release(&[scope], &[]));
+    encrypt_in_place(&mut world, attacker, 0..100);
+    assert!(world.firing().is_none());
+}
+
+#[test]
+fn the_agents_own_restore_is_no_attack() {
+    let mut world = World::new();
+    let agent = world.process("/opt/norn/baldur", None);
+    world.reflexes.guard(vec![world.pid(agent)]);
+    encrypt_in_place(&mut world, agent, 0..100);
+    assert!(world.firing().is_none());
+}
+
+#[test]
+fn the_same_evidence_has_the_same_id() {
+    let ids: Vec<String> = (0..2)
+        .map(|_| {
+            let mut world = World::new();
+            let attacker = world.process("/usr/bin/python3", None);
+            encrypt_in_place(&mut world, attacker, 0..9);
+            world.firing().expect("fires").finding_id()
+        })
+        .collect();
+    assert_eq!(ids[0], ids[1]);
+    assert_eq!(ids[0].len(), 32);
+}

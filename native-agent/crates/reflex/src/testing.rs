@@ -1,0 +1,200 @@
+//! Builders for this crate's tests: processes, changes and events in a few words.
+use std::sync::Arc;
+
+use norn_events::{
+    ChangeKind, ContentChange, ContentFormat, ContentShape, Event, EventKind, Image, Observer, Process,
+    ProcessIndex, ProcessTable, ProcessUid,
+};
+
+use crate::{Firing, Instructions, Provenance, Reflexes};
+
+/// Package-owned is what the test names.
+#[derive(Default)]
+pub struct FakeProvenance(pub Vec<&'static str>);
+
+impl Provenance for FakeProvenance {
+    fn is_package_owned(&mut self, process: &Process) -> bool {
+        self.0.iter().any(|path| path.as_bytes() == process.image.path)
+    }
+}
+
+pub struct World {
+    pub processes: ProcessTable,
+    pub reflexes: Reflexes,
+    pub now_ns: u64,
+    next_pid: u32,
+}
+
+pub const TEXT: ContentShape = ContentShape {
+    size: 6_000,
+    entropy: 4.3,
+    format: ContentFormat::Text,
+};
+pub const CIPHER: ContentShape = ContentShape {
+    size: 6_016,
+    entropy: 7.96,
+    format: ContentFormat::Unknown,
+};
+pub const ARCHIVE: ContentShape = ContentShape {
+    size: 2_000,
+    entropy: 7.9,
+    format: ContentFormat::Archive,
+};
+pub const EMPTY: ContentShape = ContentShape {
+    size: 0,
+    entropy: 0.0,
+    format: ContentFormat::Empty,
+};
+
+impl World {
+    pub fn new() -> Self {
+        Self::with(&[], None)
+    }
+
+    pub fn with(packaged: &[&'static str], instructions: Option<Box<dyn Instructions>>) -> Self {
+        Self {
+            processes: ProcessTable::default(),
+            reflexes: Reflexes::new(Box::new(FakeProvenance(packaged.to_vec())), instructions),
+            now_ns: 1_000_000_000,
+            next_pid: 100,
+        }
+    }
+
+    /// A running process with this image; `parent` as the original creator.
+    pub fn process(&mut self, image: &str, parent: Option<ProcessIndex>) -> ProcessIndex {
+        self.next_pid += 1;
+        let pid = self.next_pid;
+        let parent = parent.and_then(|index| self.processes.get(index)).cloned();
+        let mut uid = [0; 16];
+        uid[..4].copy_from_slice(&pid.to_le_bytes());
+        self.processes.insert(Process {
+            uid: ProcessUid(uid),
+            parent_uid: parent.as_ref().map_or(ProcessUid::UNKNOWN, |parent| parent.uid),
+            pid,
+            namespace_pid: pid,
+            parent_pid: parent.as_ref().map_or(1, |parent| parent.pid),
+            start_time_ns: self.now_ns,
+            end_time_ns: None,
+            image_number: 1,
+            image: Arc::new(Image {
+                path: image.into(),
+                command_line: image.into(),
+                ..Image::default()
+            }),
+            container: parent.and_then(|parent| parent.container),
+            cgroup_id: 0,
+            user_id: 0,
+            group_id: 0,
+        })
+    }
+
+    pub fn in_container(&mut self, index: ProcessIndex) -> ProcessIndex {
+        self.edit(index, |process| process.container = Some("c0ffee".into()));
+        index
+    }
+
+    pub fn flagged(&mut self, index: ProcessIndex, flags: u32) -> ProcessIndex {
+        self.edit(index, |process| {
+            process.image = Arc::new(Image {
+                flags,
+                ..(*process.image).clone()
+            });
+        });
+        index
+    }
+
+    fn edit(&mut self, index: ProcessIndex, change: impl FnOnce(&mut Process)) {
+        change(
+            self.processes
+                .get_mut(index)
+                .expect("the process is in the table"),
+        );
+    }
+
+    pub fn uid(&self, index: ProcessIndex) -> ProcessUid {
+        self.processes
+            .get(index)
+            .expect("the process is in the table")
+            .uid
+    }
+
+    pub fn pid(&self, index: ProcessIndex) -> u32 {
+        self.processes
+            .get(index)
+            .expect("the process is in the table")
+            .pid
+    }
+
+    fn change(
+        &mut self,
+        by: ProcessIndex,
+        (path, kind): (&str, ChangeKind),
+        shapes: [Option<ContentShape>; 2],
+    ) {
+        self.now_ns += 4_000_000;
+        let process = self.processes.get(by).expect("the process is in the table");
+        let change = ContentChange {
+            time_ns: self.now_ns,
+            pid: process.pid,
+            process: Some(process.uid),
+            container: process.container.clone(),
+            path: path.into(),
+            kind,
+            before: shapes[0],
+            after: shapes[1],
+        };
+        self.reflexes.content_changed(&change, &self.processes);
+    }
+
+    pub fn overwrite(&mut self, by: ProcessIndex, path: &str, (before, after): (ContentShape, ContentShape)) {
+        self.change(by, (path, ChangeKind::Overwritten), [Some(before), Some(after)]);
+    }
+
+    pub fn replace(&mut self, by: ProcessIndex, path: &str, (before, after): (ContentShape, ContentShape)) {
+        self.change(by, (path, ChangeKind::Replaced), [Some(before), Some(after)]);
+    }
+
+    pub fn create(&mut self, by: ProcessIndex, path: &str, after: ContentShape) {
+        self.change(by, (path, ChangeKind::Created), [None, Some(after)]);
+    }
+
+    pub fn unlink(&mut self, by: ProcessIndex, path: &str, before: ContentShape) {
+        self.change(by, (path, ChangeKind::Unlinked), [Some(before), None]);
+    }
+
+    /// An event with (path, flags, value).
+    pub fn event(&mut self, by: ProcessIndex, kind: EventKind, (path, flags, value): (&str, u32, u64)) {
+        self.emit((by, kind), (path, ""), (flags, value));
+    }
+
+    pub fn rename(&mut self, by: ProcessIndex, from: &str, to: &str) {
+        self.emit((by, EventKind::FileRename), (from, to), (0, 0));
+    }
+
+    fn emit(
+        &mut self,
+        (by, kind): (ProcessIndex, EventKind),
+        (path, target): (&str, &str),
+        (flags, value): (u32, u64),
+    ) {
+        self.now_ns += 1_000_000;
+        let event = Event {
+            kind,
+            time_ns: self.now_ns,
+            process: by,
+            flags,
+            value,
+            result: 0,
+            path: path.as_bytes(),
+            target: target.as_bytes(),
+        };
+        self.reflexes.observe(&event, &self.processes);
+    }
+
+    /// The one firing there is, or none.
+    pub fn firing(&mut self) -> Option<Firing> {
+        let mut firings = self.reflexes.take();
+        assert!(firings.len() <= 1, "one attack fires once: {firings:#?}");
+        firings.pop()
+    }
+}

@@ -1,1 +1,12 @@
-export {};
+// The real broker, engine and database of an installation on one machine.
+export { runCommand } from './command.ts';
+export { startKafka, type KafkaPorts, type RunningKafka } from './kafka.ts';
+export { provideKafka } from './kafka.install.ts';
+export { startClickHouse, type ClickHouseOptions, type RunningClickHouse } from './clickhouse.ts';
+export { provideClickHouse } from './clickhouse.install.ts';
+export { tenantHeader } from './clickhouse.config.ts';
+export { startPostgres, type PostgresOptions, type RunningPostgres } from './postgres.ts';
+export { providePostgres } from './postgres.install.ts';
+export { type Part } from './part.ts';
+export { assertPortFree, freePorts, isPortFree, portOwner } from './ports.ts';
+export { lock, provide, toolchainFolder } from './toolchain.ts';

@@ -1,1 +1,4 @@
-export {};
+// Real parts for tests, by name.
+export { startKafka, type TestKafka } from './kafka.ts';
+export { startClickHouse, type TestClickHouse } from './clickhouse.ts';
+export { startPostgres, type TestPostgres } from './postgres.ts';

@@ -1,0 +1,101 @@
+// The real ClickHouse engine on loopback, HTTP and native TCP. State: <home>/clickhouse.
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { serverConfig, tablesOf, usersConfig } from './clickhouse.config.ts';
+import { provideClickHouse } from './clickhouse.install.ts';
+import { startPart, waitForLock, type Part } from './part.ts';
+import { assertPortFree } from './ports.ts';
+
+const readyWithinMs = 60_000;
+
+// The query that keeps the process alive: it asks the server to listen and then sleeps for ever.
+const listenForEver = `SYSTEM START LISTEN HTTP; SYSTEM START LISTEN TCP;
+  SELECT sleepEachRow(0.25) FROM system.numbers
+  SETTINGS max_block_size = 1, function_sleep_max_microseconds_per_block = 0 FORMAT Null`;
+
+export interface ClickHousePorts {
+  readonly http: number;
+  readonly tcp: number;
+}
+
+export interface ClickHouseOptions {
+  readonly home: string;
+  readonly ports: ClickHousePorts;
+  readonly writerPassword: string;
+  readonly readerPassword: string;
+  /** Default `norn`; it is made when it is not there. */
+  readonly database?: string;
+  /** Tables under the row policy; default: all that the store's migrations make. */
+  readonly tables?: readonly string[];
+}
+
+export interface RunningClickHouse extends Part {
+  /** For `NORN_CLICKHOUSE_URL`. */
+  readonly url: string;
+}
+
+/** Starts the engine on `<home>/clickhouse`. Throws `port_taken`, `home_in_use`, `part_not_started`. */
+export async function startClickHouse(options: ClickHouseOptions): Promise<RunningClickHouse> {
+  const { ports } = options;
+  const home = join(options.home, 'clickhouse');
+  const { launcher, library } = await provideClickHouse();
+  await mkdir(join(home, 'data'), { recursive: true, mode: 0o700 });
+  await waitForLock(join(home, 'engine.lock'), 'ClickHouse');
+  await assertPortFree(ports.http, 'ClickHouse HTTP');
+  await assertPortFree(ports.tcp, 'ClickHouse TCP');
+  const configFile = await writeConfig(home, options);
+  const listen = ['--listen_host', '127.0.0.1', '--http_port', String(ports.http), '--tcp_port', String(ports.tcp)];
+  const url = `http://127.0.0.1:${ports.http}`;
+  const part = await startPart({
+    name: 'clickhouse',
+    command: launcher,
+    args: [library, '--config-file', configFile, '--path', join(home, 'data'), ...listen, '--query', listenForEver],
+    cwd: home,
+    logFile: join(home, 'engine.log'),
+    lockFile: join(home, 'engine.lock'),
+    stopSignal: 'SIGTERM',
+    isReady: () => answersPing(url),
+    readyWithinMs,
+  });
+  await createDatabase(url, options);
+  return { ...part, url };
+}
+
+async function writeConfig(home: string, options: ClickHouseOptions): Promise<string> {
+  const usersFile = join(home, 'users.xml');
+  const users = usersConfig({
+    database: options.database ?? 'norn',
+    tables: options.tables ?? (await migratedTables()),
+    writerPassword: options.writerPassword,
+    readerPassword: options.readerPassword,
+  });
+  await writeFile(usersFile, users, { mode: 0o600 });
+  const configFile = join(home, 'config.xml');
+  await writeFile(configFile, serverConfig(usersFile), { mode: 0o600 });
+  return configFile;
+}
+
+async function migratedTables(): Promise<string[]> {
+  const entry = createRequire(import.meta.url).resolve('@norn/store');
+  const folder = join(dirname(entry), 'clickhouse/migrations');
+  const files = (await readdir(folder)).filter((file) => file.endsWith('.sql'));
+  return tablesOf(await Promise.all(files.map((file) => readFile(join(folder, file), 'utf8'))));
+}
+
+async function createDatabase(url: string, options: ClickHouseOptions): Promise<void> {
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: { 'X-ClickHouse-User': 'norn_writer', 'X-ClickHouse-Key': options.writerPassword },
+    body: `CREATE DATABASE IF NOT EXISTS ${options.database ?? 'norn'}`,
+  });
+  if (!response.ok) throw new Error(`ClickHouse refused to make the database: ${await response.text()}`);
+}
+
+async function answersPing(url: string): Promise<boolean> {
+  try {
+    return (await fetch(`${url}/ping`)).ok;
+  } catch {
+    return false; // Not listening yet.
+  }
+}

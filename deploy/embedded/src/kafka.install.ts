@@ -1,0 +1,46 @@
+// Gets the broker's jars by Maven, and prepares what makes its start fast: an AppCDS archive and a formatted template.
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { runCommand } from './command.ts';
+import { brokerArguments, startBroker, writeProperties } from './kafka.ts';
+import { freePorts } from './ports.ts';
+import { provide } from './toolchain.ts';
+
+const sources = fileURLToPath(new URL('../kafka', import.meta.url));
+const templateClusterId = 'AAAAAAAAAAAAAAAAAAAAAA';
+
+/** The folder with lib/, log4j2.xml, kafka.jsa and template/. Needs java and mvn. */
+export async function provideKafka(): Promise<string> {
+  const pom = await readFile(join(sources, 'pom.xml'), 'utf8');
+  const log4j = await readFile(join(sources, 'log4j2.xml'), 'utf8');
+  const java = await runCommand('java', ['-version']);
+  const jars = await provide({ name: 'kafka-jars', content: [pom], build: fetchJars });
+  return provide({ name: 'kafka', content: [pom, log4j, java, 'v1'], build: (folder) => prepare(jars, folder) });
+}
+
+async function fetchJars(folder: string): Promise<void> {
+  const copy = ['dependency:copy-dependencies', `-DoutputDirectory=${folder}`, '-DincludeScope=runtime'];
+  await runCommand('mvn', ['-B', '-q', '-f', join(sources, 'pom.xml'), ...copy]);
+}
+
+// The archive remembers the class path, so the jars are named where they will stay.
+async function prepare(jars: string, folder: string): Promise<void> {
+  await cp(join(sources, 'log4j2.xml'), join(folder, 'log4j2.xml'));
+  await writeFile(join(folder, 'class-path'), `${jars}/*`);
+  const home = await mkdtemp(join(tmpdir(), 'norn-kafka-'));
+  try {
+    const [broker = 0, controller = 0] = await freePorts(2);
+    const properties = await writeProperties(home, { broker, controller });
+    const format = ['kafka.tools.StorageTool', 'format', '-t', templateClusterId, '-c', properties];
+    await runCommand('java', [...(await brokerArguments(folder)), ...format]);
+    await mkdir(join(folder, 'template'));
+    await cp(join(home, 'data'), join(folder, 'template'), { recursive: true });
+    const archive = `-XX:ArchiveClassesAtExit=${join(folder, 'kafka.jsa')}`;
+    const part = await startBroker(home, [archive, ...(await brokerArguments(folder))]);
+    await part.stop();
+  } finally {
+    await rm(home, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,123 @@
+// The real PostgreSQL on loopback, password authentication only. State: <home>/postgres.
+import { existsSync } from 'node:fs';
+import { mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { NornError } from '@norn/base';
+import pg from 'pg';
+import { runCommand } from './command.ts';
+import { startPart, waitForLock, type Part } from './part.ts';
+import { assertPortFree } from './ports.ts';
+import { providePostgres, providePostgresUser } from './postgres.install.ts';
+
+const readyWithinMs = 60_000;
+const connectionsMax = 80;
+
+export interface PostgresOptions {
+  readonly home: string;
+  readonly port: number;
+  /** Of user `norn`, who owns database `norn`. Decided when the cluster is made. */
+  readonly password: string;
+}
+
+export interface RunningPostgres extends Part {
+  /** Without the password, for `NORN_POSTGRES_URL`. */
+  readonly url: string;
+}
+
+/** Starts PostgreSQL on `<home>/postgres`, made when new. Throws `port_taken`, `home_in_use`, `home_not_traversable`. */
+export async function startPostgres(options: PostgresOptions): Promise<RunningPostgres> {
+  const home = join(options.home, 'postgres');
+  const folder = await providePostgres();
+  const user = await providePostgresUser();
+  await mkdir(home, { recursive: true, mode: 0o700 });
+  if (user) await handOver(home, user);
+  await waitForLock(join(home, 'server.lock'), 'PostgreSQL');
+  await assertPortFree(options.port, 'PostgreSQL');
+  await initialise(folder, home, options.password, user);
+  const part = await startServer(folder, home, options.port, user);
+  await createDatabase(options);
+  return { ...part, url: `postgres://norn@127.0.0.1:${options.port}/norn` };
+}
+
+async function handOver(home: string, user: string): Promise<void> {
+  for (let folder = dirname(home); folder !== '/'; folder = dirname(folder)) {
+    const { mode } = await stat(folder);
+    if (mode & 0o001) continue;
+    throw new NornError(
+      'home_not_traversable',
+      `PostgreSQL runs as ${user}, who cannot pass ${folder}: set NORN_HOME to a folder such as /var/lib/norn, or \`chmod o+x ${folder}\``,
+    );
+  }
+  await runCommand('chown', [`${user}:${user}`, home]);
+}
+
+function asUser(user: string | undefined, command: readonly string[]): [string, string[]] {
+  const identity = user ? ['--reuid', user, '--regid', user, '--clear-groups'] : [];
+  return ['setpriv', [...identity, ...command]];
+}
+
+async function initialise(folder: string, home: string, password: string, user?: string): Promise<void> {
+  const data = join(home, 'data');
+  if (existsSync(data)) return;
+  const unfinished = join(home, 'data.part');
+  await rm(unfinished, { recursive: true, force: true });
+  const passwordFile = join(home, 'initial.password');
+  await writeFile(passwordFile, `${password}\n`, { mode: 0o600 });
+  if (user) await runCommand('chown', [user, passwordFile]);
+  try {
+    const who = ['--username=norn', '--auth=scram-sha-256', `--pwfile=${passwordFile}`];
+    const how = ['--encoding=UTF8', '--locale=C', '--no-sync', `--pgdata=${unfinished}`];
+    const [command, args] = asUser(user, [join(folder, 'bin/initdb'), ...who, ...how]);
+    await runCommand(command, args, { cwd: home });
+    await rename(unfinished, data);
+  } finally {
+    await rm(passwordFile, { force: true });
+  }
+}
+
+function startServer(folder: string, home: string, port: number, user?: string): Promise<Part> {
+  const settings = {
+    listen_addresses: '127.0.0.1',
+    unix_socket_directories: '',
+    max_connections: connectionsMax,
+    shared_buffers: '32MB',
+    max_wal_size: '256MB',
+    wal_compression: 'on',
+    jit: 'off',
+    max_worker_processes: 2,
+    max_parallel_workers: 0,
+    io_method: 'sync',
+    log_min_messages: 'warning',
+  };
+  const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+  return startPart({
+    name: 'postgres',
+    command: join(folder, 'bin/postgres'),
+    args: ['-D', join(home, 'data'), '-p', String(port), ...flags],
+    cwd: home,
+    logFile: join(home, 'server.log'),
+    lockFile: join(home, 'server.lock'),
+    // SIGTERM would wait for the clients to leave; SIGINT is PostgreSQL's fast shutdown.
+    stopSignal: 'SIGINT',
+    ...(user ? { user } : {}),
+    isReady: (log) => log.includes('database system is ready to accept connections'),
+    readyWithinMs,
+  });
+}
+
+async function createDatabase(options: PostgresOptions): Promise<void> {
+  const client = new pg.Client({
+    host: '127.0.0.1',
+    port: options.port,
+    user: 'norn',
+    password: options.password,
+    database: 'postgres',
+  });
+  await client.connect();
+  try {
+    const { rowCount } = await client.query(`SELECT 1 FROM pg_database WHERE datname = 'norn'`);
+    if (!rowCount) await client.query('CREATE DATABASE norn');
+  } finally {
+    await client.end();
+  }
+}

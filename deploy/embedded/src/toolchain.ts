@@ -1,0 +1,76 @@
+// The cache of what the embedded parts are made of: shared by homes and clones, named by content, filled once.
+import { spawn, type ChildProcess } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { accessSync, constants, existsSync, mkdirSync } from 'node:fs';
+import { mkdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { NornError } from '@norn/base';
+
+/** `$NORN_TOOLCHAIN`, else /var/cache/norn, else a folder of this user's that other users can traverse. */
+export function toolchainFolder(): string {
+  const chosen = process.env['NORN_TOOLCHAIN'];
+  const candidates = chosen ? [chosen] : ['/var/cache/norn', `/var/tmp/norn-${String(process.getuid?.() ?? 0)}`];
+  const folder = candidates.find(isWritable);
+  if (folder) return folder;
+  throw new NornError(
+    'toolchain_not_writable',
+    `None of ${candidates.join(', ')} can be written: set NORN_TOOLCHAIN to a folder that can`,
+  );
+}
+
+function isWritable(folder: string): boolean {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o755 });
+    accessSync(folder, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+export interface Piece {
+  readonly name: string;
+  /** Everything that decides the content: versions, sources. Another content, another folder. */
+  readonly content: readonly string[];
+  readonly build: (folder: string) => Promise<void>;
+}
+
+/** The folder of a piece, built when it is not there yet. Safe against another install at the same moment. */
+export async function provide(piece: Piece, cache = toolchainFolder()): Promise<string> {
+  const hash = createHash('sha256').update(JSON.stringify(piece.content)).digest('hex').slice(0, 12);
+  const folder = join(cache, `${piece.name}-${hash}`);
+  if (existsSync(folder)) return folder;
+  const release = await lock(join(cache, `${piece.name}.lock`));
+  try {
+    if (existsSync(folder)) return folder;
+    const unfinished = `${folder}.part`;
+    await rm(unfinished, { recursive: true, force: true });
+    await mkdir(unfinished, { recursive: true, mode: 0o755 });
+    await piece.build(unfinished);
+    await rename(unfinished, folder);
+    return folder;
+  } finally {
+    release();
+  }
+}
+
+/** An exclusive lock held by a child that ends when this process does, however it ends. */
+export async function lock(file: string): Promise<() => void> {
+  const holder = spawn('flock', [file, 'sh', '-c', 'echo held; cat'], { stdio: ['pipe', 'pipe', 'inherit'] });
+  await held(holder, file);
+  return () => {
+    holder.stdin.end();
+  };
+}
+
+function held(holder: ChildProcess, file: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    holder.stdout?.once('data', () => {
+      resolve();
+    });
+    holder.once('error', reject);
+    holder.once('exit', (code) => {
+      reject(new NornError('lock_failed', `Could not lock ${file}: flock ended with ${String(code)}`));
+    });
+  });
+}

@@ -57,6 +57,22 @@ export enum Metric {
   TreeSnapshotBytes = 'norn_tree_snapshot_bytes_total',
   TreeReplayed = 'norn_tree_replayed_batches_total',
 
+  // Detection.
+  /** Attributes: rule. */
+  RuleMatches = 'norn_rule_matches_total',
+  RuleMatchesRefused = 'norn_rule_matches_refused_total',
+  /** Alerts that could still have grown. Attributes: reason. */
+  AlertsForgotten = 'norn_alerts_forgotten_total',
+
+  // Remediation.
+  /** Attributes: action. */
+  CommandsIssued = 'norn_commands_issued_total',
+  CommandsDispatched = 'norn_commands_dispatched_total',
+  CommandsRetried = 'norn_commands_retried_total',
+  CommandsExpired = 'norn_commands_expired_total',
+  /** Attributes: reason. */
+  OutcomesRefused = 'norn_outcomes_refused_total',
+
   // Storage. Attributes: table.
   StorageRows = 'norn_storage_rows_total',
   StorageInserts = 'norn_storage_inserts_total',

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file norn/finding/v1/finding.proto.
  */
 export const file_norn_finding_v1_finding: GenFile = /*@__PURE__*/
-  fileDesc("Ch1ub3JuL2ZpbmRpbmcvdjEvZmluZGluZy5wcm90bxIPbm9ybi5maW5kaW5nLnYxIigKCEV2aWRlbmNlEg0KBWZpZWxkGAEgASgJEg0KBXZhbHVlGAIgASgJIoYBCghSZXNwb25zZRIrCgRydW5nGAEgASgOMh0ubm9ybi5maW5kaW5nLnYxLlJlc3BvbnNlUnVuZxIMCgRwaWRzGAIgAygNEhQKDGZpcnN0X2FjdF91cxgDIAEoBBISCgpzdG9wcGVkX3VzGAQgASgEEhUKDWZpbGVzX2NoYW5nZWQYBSABKA0irwMKB0ZpbmRpbmcSCgoCaWQYASABKAkSDwoHcnVsZV9pZBgCIAEoCRINCgV0aXRsZRgDIAEoCRIUCgxydWxlX3ZlcnNpb24YBCABKA0SLgoGc291cmNlGAUgASgOMh4ubm9ybi5maW5kaW5nLnYxLkZpbmRpbmdTb3VyY2USKwoIc2V2ZXJpdHkYBiABKA4yGS5ub3JuLmZpbmRpbmcudjEuU2V2ZXJpdHkSEgoKdGVjaG5pcXVlcxgHIAMoCRIPCgd0aW1lX3VzGAggASgEEhMKC3Byb2Nlc3NfdWlkGAkgASgMEhEKCXNjb3BlX3VpZBgKIAEoDBIUCgxjb250YWluZXJfaWQYCyABKAkSKwoIZXZpZGVuY2UYDCADKAsyGS5ub3JuLmZpbmRpbmcudjEuRXZpZGVuY2USDwoHc3VtbWFyeRgNIAEoCRIrCghyZXNwb25zZRgOIAEoCzIZLm5vcm4uZmluZGluZy52MS5SZXNwb25zZRITCgtsaW5lYWdlX3VpZBgPIAEoDBIRCgl0ZW5hbnRfaWQYECABKAkSDwoHaG9zdF9pZBgRIAEoCSKgAwoFQWxlcnQSCgoCaWQYASABKAkSEQoJdGVuYW50X2lkGAIgASgJEg8KB2hvc3RfaWQYAyABKAkSDwoHdmVyc2lvbhgEIAEoDRIrCghzZXZlcml0eRgFIAEoDjIZLm5vcm4uZmluZGluZy52MS5TZXZlcml0eRINCgV0aXRsZRgGIAEoCRIPCgdzdW1tYXJ5GAcgASgJEhUKDWNyZWF0ZWRfYXRfdXMYCCABKAQSFQoNdXBkYXRlZF9hdF91cxgJIAEoBBIUCgxjb250YWluZXJfaWQYCiABKAkSFgoOY29udGFpbmVyX25hbWUYCyABKAkSFwoPY29udGFpbmVyX2ltYWdlGAwgASgJEhEKCXNjb3BlX3VpZBgNIAEoDBITCgtsaW5lYWdlX3VpZBgOIAEoDBISCgp0ZWNobmlxdWVzGA8gAygJEioKCGZpbmRpbmdzGBAgAygLMhgubm9ybi5maW5kaW5nLnYxLkZpbmRpbmcSFgoOZmluZGluZ3NfdG90YWwYESABKA0SFAoMcHJvY2Vzc19uYW1lGBIgASgJKpEBCghTZXZlcml0eRIYChRTRVZFUklUWV9VTlNQRUNJRklFRBAAEhoKFlNFVkVSSVRZX0lORk9STUFUSU9OQUwQARIQCgxTRVZFUklUWV9MT1cQAhITCg9TRVZFUklUWV9NRURJVU0QAxIRCg1TRVZFUklUWV9ISUdIEAQSFQoRU0VWRVJJVFlfQ1JJVElDQUwQBSpjCg1GaW5kaW5nU291cmNlEh4KGkZJTkRJTkdfU09VUkNFX1VOU1BFQ0lGSUVEEAASGQoVRklORElOR19TT1VSQ0VfUkVGTEVYEAESFwoTRklORElOR19TT1VSQ0VfUlVMRRACKrkBCgxSZXNwb25zZVJ1bmcSHQoZUkVTUE9OU0VfUlVOR19VTlNQRUNJRklFRBAAEhoKFlJFU1BPTlNFX1JVTkdfT0JTRVJWRUQQARIYChRSRVNQT05TRV9SVU5HX0ZST1pFThACEhgKFFJFU1BPTlNFX1JVTkdfS0lMTEVEEAMSIAocUkVTUE9OU0VfUlVOR19LSUxMRURfQVRfRVhFQxAEEhgKFFJFU1BPTlNFX1JVTkdfREVOSUVEEAViBnByb3RvMw");
+  fileDesc("Ch1ub3JuL2ZpbmRpbmcvdjEvZmluZGluZy5wcm90bxIPbm9ybi5maW5kaW5nLnYxIigKCEV2aWRlbmNlEg0KBWZpZWxkGAEgASgJEg0KBXZhbHVlGAIgASgJIoYBCghSZXNwb25zZRIrCgRydW5nGAEgASgOMh0ubm9ybi5maW5kaW5nLnYxLlJlc3BvbnNlUnVuZxIMCgRwaWRzGAIgAygNEhQKDGZpcnN0X2FjdF91cxgDIAEoBBISCgpzdG9wcGVkX3VzGAQgASgEEhUKDWZpbGVzX2NoYW5nZWQYBSABKA0irwMKB0ZpbmRpbmcSCgoCaWQYASABKAkSDwoHcnVsZV9pZBgCIAEoCRINCgV0aXRsZRgDIAEoCRIUCgxydWxlX3ZlcnNpb24YBCABKA0SLgoGc291cmNlGAUgASgOMh4ubm9ybi5maW5kaW5nLnYxLkZpbmRpbmdTb3VyY2USKwoIc2V2ZXJpdHkYBiABKA4yGS5ub3JuLmZpbmRpbmcudjEuU2V2ZXJpdHkSEgoKdGVjaG5pcXVlcxgHIAMoCRIPCgd0aW1lX3VzGAggASgEEhMKC3Byb2Nlc3NfdWlkGAkgASgMEhEKCXNjb3BlX3VpZBgKIAEoDBIUCgxjb250YWluZXJfaWQYCyABKAkSKwoIZXZpZGVuY2UYDCADKAsyGS5ub3JuLmZpbmRpbmcudjEuRXZpZGVuY2USDwoHc3VtbWFyeRgNIAEoCRIrCghyZXNwb25zZRgOIAEoCzIZLm5vcm4uZmluZGluZy52MS5SZXNwb25zZRITCgtsaW5lYWdlX3VpZBgPIAEoDBIRCgl0ZW5hbnRfaWQYECABKAkSDwoHaG9zdF9pZBgRIAEoCSLQAwoFQWxlcnQSCgoCaWQYASABKAkSEQoJdGVuYW50X2lkGAIgASgJEg8KB2hvc3RfaWQYAyABKAkSDwoHdmVyc2lvbhgEIAEoDRIrCghzZXZlcml0eRgFIAEoDjIZLm5vcm4uZmluZGluZy52MS5TZXZlcml0eRINCgV0aXRsZRgGIAEoCRIPCgdzdW1tYXJ5GAcgASgJEhUKDWNyZWF0ZWRfYXRfdXMYCCABKAQSFQoNdXBkYXRlZF9hdF91cxgJIAEoBBIUCgxjb250YWluZXJfaWQYCiABKAkSFgoOY29udGFpbmVyX25hbWUYCyABKAkSFwoPY29udGFpbmVyX2ltYWdlGAwgASgJEhEKCXNjb3BlX3VpZBgNIAEoDBITCgtsaW5lYWdlX3VpZBgOIAEoDBISCgp0ZWNobmlxdWVzGA8gAygJEioKCGZpbmRpbmdzGBAgAygLMhgubm9ybi5maW5kaW5nLnYxLkZpbmRpbmcSFgoOZmluZGluZ3NfdG90YWwYESABKA0SFAoMcHJvY2Vzc19uYW1lGBIgASgJEhYKDmxhc3Rfc3RyZWFtX2lkGBMgASgMEhYKDmxhc3RfYmF0Y2hfc2VxGBQgASgEKpEBCghTZXZlcml0eRIYChRTRVZFUklUWV9VTlNQRUNJRklFRBAAEhoKFlNFVkVSSVRZX0lORk9STUFUSU9OQUwQARIQCgxTRVZFUklUWV9MT1cQAhITCg9TRVZFUklUWV9NRURJVU0QAxIRCg1TRVZFUklUWV9ISUdIEAQSFQoRU0VWRVJJVFlfQ1JJVElDQUwQBSpjCg1GaW5kaW5nU291cmNlEh4KGkZJTkRJTkdfU09VUkNFX1VOU1BFQ0lGSUVEEAASGQoVRklORElOR19TT1VSQ0VfUkVGTEVYEAESFwoTRklORElOR19TT1VSQ0VfUlVMRRACKrkBCgxSZXNwb25zZVJ1bmcSHQoZUkVTUE9OU0VfUlVOR19VTlNQRUNJRklFRBAAEhoKFlJFU1BPTlNFX1JVTkdfT0JTRVJWRUQQARIYChRSRVNQT05TRV9SVU5HX0ZST1pFThACEhgKFFJFU1BPTlNFX1JVTkdfS0lMTEVEEAMSIAocUkVTUE9OU0VfUlVOR19LSUxMRURfQVRfRVhFQxAEEhgKFFJFU1BPTlNFX1JVTkdfREVOSUVEEAViBnByb3RvMw");
 
 /**
  * @generated from message norn.finding.v1.Evidence
@@ -441,13 +441,15 @@ export type Alert = Message<"norn.finding.v1.Alert"> & {
   techniques: string[];
 
   /**
-   * At most 100, the earliest; `findings_total` counts all.
+   * At most 100, the earliest; a reflex's finding takes the place of the last rule's.
    *
    * @generated from field: repeated norn.finding.v1.Finding findings = 16;
    */
   findings: Finding[];
 
   /**
+   * Counts all, up to 1,000 ("at least").
+   *
    * @generated from field: uint32 findings_total = 17;
    */
   findingsTotal: number;
@@ -458,6 +460,18 @@ export type Alert = Message<"norn.finding.v1.Alert"> & {
    * @generated from field: string process_name = 18;
    */
   processName: string;
+
+  /**
+   * The batch that changed it last; the same batch delivered again changes nothing. 16 bytes.
+   *
+   * @generated from field: bytes last_stream_id = 19;
+   */
+  lastStreamId: Uint8Array;
+
+  /**
+   * @generated from field: uint64 last_batch_seq = 20;
+   */
+  lastBatchSeq: bigint;
 };
 
 /**
@@ -544,13 +558,15 @@ export type AlertJson = {
   techniques?: string[];
 
   /**
-   * At most 100, the earliest; `findings_total` counts all.
+   * At most 100, the earliest; a reflex's finding takes the place of the last rule's.
    *
    * @generated from field: repeated norn.finding.v1.Finding findings = 16;
    */
   findings?: FindingJson[];
 
   /**
+   * Counts all, up to 1,000 ("at least").
+   *
    * @generated from field: uint32 findings_total = 17;
    */
   findingsTotal?: number;
@@ -561,6 +577,18 @@ export type AlertJson = {
    * @generated from field: string process_name = 18;
    */
   processName?: string;
+
+  /**
+   * The batch that changed it last; the same batch delivered again changes nothing. 16 bytes.
+   *
+   * @generated from field: bytes last_stream_id = 19;
+   */
+  lastStreamId?: string;
+
+  /**
+   * @generated from field: uint64 last_batch_seq = 20;
+   */
+  lastBatchSeq?: string;
 };
 
 /**

@@ -1,0 +1,126 @@
+// The unix socket that baldur connects to. One baldur at a time: the newest that said hello.
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { NornError, messageOf } from '@norn/base';
+import { local } from '@norn/contracts';
+import { chmodSync, existsSync, mkdirSync, unlinkSync } from 'node:fs';
+import { type Server, type Socket, createConnection, createServer } from 'node:net';
+import { dirname } from 'node:path';
+import type { Logger } from 'pino';
+import { limits } from '../limits.ts';
+import { FrameReader, encodeFrame } from './frames.ts';
+
+export interface BaldurHandlers {
+  readonly onHello: (hello: local.BaldurHello) => void;
+  readonly onHeartbeat: (heartbeat: local.BaldurHeartbeat) => void;
+  readonly onBatch: (batch: Uint8Array, batchSeq: bigint) => void;
+  readonly onOutcome: (outcome: Extract<local.BaldurMessage['message'], { case: 'outcome' }>['value']) => void;
+  readonly onGone: () => void;
+}
+
+export class BaldurLink {
+  private server: Server | undefined;
+  private active: Socket | undefined;
+  private readonly sockets = new Set<Socket>();
+  framesDropped = 0;
+
+  constructor(
+    private readonly path: string,
+    private readonly handlers: BaldurHandlers,
+    private readonly logger: Logger,
+  ) {}
+
+  get isConnected(): boolean {
+    return this.active !== undefined;
+  }
+
+  /** Throws `tyr_running` when another tyr answers on the socket. */
+  async listen(): Promise<void> {
+    mkdirSync(dirname(this.path), { recursive: true, mode: 0o700 });
+    if (existsSync(this.path)) {
+      if (await answers(this.path)) {
+        throw new NornError('tyr_running', `Another tyr listens on ${this.path}: stop it or set NORN_AGENT_SOCKET`);
+      }
+      unlinkSync(this.path);
+    }
+    const server = createServer((socket) => {
+      this.accept(socket);
+    });
+    this.server = server;
+    // Nobody but the owner may connect, from the first moment on.
+    const before = process.umask(0o177);
+    try {
+      await new Promise<void>((resolve, reject) => {
+        server.once('error', reject);
+        server.listen(this.path, resolve);
+      });
+    } finally {
+      process.umask(before);
+    }
+    chmodSync(this.path, 0o600);
+  }
+
+  /** False when no baldur is connected, or it does not read: then the frame is dropped and counted. */
+  send(message: local.TyrMessage['message']): boolean {
+    const socket = this.active;
+    if (socket === undefined) return false;
+    if (socket.writableLength > limits.baldurQueueBytesMax) {
+      this.framesDropped++;
+      return false;
+    }
+    socket.write(encodeFrame(toBinary(local.TyrMessageSchema, create(local.TyrMessageSchema, { message }))));
+    return true;
+  }
+
+  close(): void {
+    this.server?.close();
+    for (const socket of this.sockets) socket.destroy();
+  }
+
+  private accept(socket: Socket): void {
+    const reader = new FrameReader();
+    this.sockets.add(socket);
+    socket.on('data', (chunk) => {
+      try {
+        for (const frame of reader.push(chunk)) this.receive(socket, fromBinary(local.BaldurMessageSchema, frame));
+      } catch (error) {
+        this.logger.error({ code: 'baldur_malformed', err: error }, messageOf(error));
+        socket.destroy();
+      }
+    });
+    socket.on('error', (error) => {
+      this.logger.warn({ code: 'baldur_socket', err: error }, error.message);
+    });
+    socket.on('close', () => {
+      this.sockets.delete(socket);
+      if (this.active !== socket) return;
+      this.active = undefined;
+      this.handlers.onGone();
+    });
+  }
+
+  private receive(socket: Socket, { message, seq }: local.BaldurMessage): void {
+    if (message.case === 'hello') {
+      const older = this.active;
+      this.active = socket;
+      if (older !== socket) older?.destroy();
+      this.handlers.onHello(message.value);
+      return;
+    }
+    if (socket !== this.active)
+      throw new NornError('hello_missing', `Baldur sent ${message.case ?? 'nothing known'} before its hello`);
+    if (message.case === 'heartbeat') this.handlers.onHeartbeat(message.value);
+    else if (message.case === 'batch') this.handlers.onBatch(message.value, seq);
+    else if (message.case === 'outcome') this.handlers.onOutcome(message.value);
+  }
+}
+
+function answers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = createConnection(path);
+    const settle = (isThere: boolean) => () => {
+      socket.destroy();
+      resolve(isThere);
+    };
+    socket.once('connect', settle(true)).once('error', settle(false));
+  });
+}

@@ -1,0 +1,59 @@
+// Every bound of tyr by name, with its unit. What a bound refuses is counted in the agent's health or in the log.
+const KiB = 1024;
+const MiB = 1024 * KiB;
+
+export const limits = {
+  /** A message between baldur and tyr; local.proto says so. */
+  frameBytesMax: 8 * MiB,
+  /** Frames waiting for a baldur that does not read. */
+  baldurQueueBytesMax: 4 * MiB,
+
+  segmentBytesMax: 4 * MiB,
+  /** Held in memory before the spool goes to disk; also what is kept when the disk is full. */
+  spoolMemoryBytesMax: 4 * MiB,
+  /** Un-acked for longer than this goes to disk. */
+  spoolMemoryAgeMs: 1000,
+  /** At most this long between writing and fdatasync. */
+  spoolFlushEveryMs: 50,
+  spoolCursorEveryMs: 1000,
+  spoolReadBytes: 256 * KiB,
+
+  /** Sent and not yet acked. */
+  windowBytesMax: 4 * MiB,
+  windowMessagesMax: 1024,
+  /** Nothing acked for this long while something waits: the connection is given up. */
+  ackTimeoutMs: 120_000,
+  reconnectFirstMs: 250,
+  reconnectMaxMs: 30_000,
+
+  baldurConnectMs: 15_000,
+  baldurAdoptMs: 2_000,
+  baldurSilenceMs: 3_000,
+  responderAgeMaxMs: 2_000,
+  baldurRestartFirstMs: 250,
+  baldurRestartMaxMs: 30_000,
+  /** After this long in good health the back-off begins anew. */
+  baldurHealthyMs: 60_000,
+  baldurStopMs: 5_000,
+  baldurLogBytesMax: 8 * MiB,
+  /** Resident memory and page cache of its writes; the kernel reclaims the cache first. */
+  baldurMemoryBytesMax: 512 * MiB,
+
+  seenCommandsMax: 100_000,
+  /** Kept beyond a command's expiry, against clocks that were set back. */
+  seenCommandKeptMs: 7 * 24 * 3_600_000,
+  fencedAlertsMax: 10_000,
+
+  containersMax: 4096,
+  /** An ended container is told of for this long. */
+  containerEndedMs: 60_000,
+  runtimeRetryMs: 5_000,
+  runtimeAnswerBytesMax: 16 * MiB,
+  runtimeTimeoutMs: 10_000,
+  criPollMs: 2_000,
+  factsEveryMs: 15_000,
+  factsDelayMs: 100,
+  usersMax: 10_000,
+} as const;
+
+export const agentVersion = '0.1.0';

@@ -1,0 +1,30 @@
+// What tyr is told: where it keeps things, where baldur and the installation are, how much it may keep.
+import { type Environment, loadConfig, settings } from '@norn/config';
+import { z } from 'zod';
+
+const schema = z.object({
+  agentDir: settings.agentDir,
+  agentSocket: settings.agentSocket,
+  baldurPath: settings.baldurPath,
+  ingestAddress: settings.ingestAddress,
+  enrolAddress: settings.enrolAddress,
+  authorityFile: settings.authorityFile,
+  joinTokenFile: settings.joinTokenFile,
+  spoolBytesMax: settings.spoolBytesMax,
+  batchBytesMax: settings.batchBytesMax,
+  dockerSocket: settings.dockerSocket,
+  containerdSocket: settings.containerdSocket,
+  protectedPaths: settings.protectedPaths,
+  logLevel: settings.logLevel,
+});
+
+export type TyrConfig = z.output<typeof schema>;
+
+export function loadTyrConfig(environment?: Environment): TyrConfig {
+  return loadConfig(schema, environment);
+}
+
+/** "/home:/srv" → ["/home", "/srv"]. */
+export function protectedPathsOf({ protectedPaths }: Pick<TyrConfig, 'protectedPaths'>): string[] {
+  return protectedPaths.split(':').filter((path) => path.startsWith('/'));
+}

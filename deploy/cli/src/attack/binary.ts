@@ -1,0 +1,30 @@
+// The simulator's binary: static, so that it runs in an empty image.
+import { fileURLToPath } from 'node:url';
+import { NornError } from '@norn/base';
+import type { Tell } from './play.ts';
+import { run } from './stage.ts';
+
+const agentFolder = fileURLToPath(new URL('../../../../native-agent', import.meta.url));
+const target = 'x86_64-unknown-linux-gnu';
+
+/** Builds it when it is not there (20 s) and returns its path. */
+export async function buildSimulator(tell: Tell): Promise<string> {
+  const notice = setTimeout(() => {
+    tell('Building the simulator (once, about 20 s)');
+  }, 2_000);
+  try {
+    await run('cargo', ['build', '--quiet', '--release', '--locked', '--package', 'norn-attack', '--target', target], {
+      cwd: agentFolder,
+      env: { ...process.env, RUSTFLAGS: '-C target-feature=+crt-static' },
+    });
+  } catch (error) {
+    throw new NornError(
+      'build_failed',
+      `The simulator does not build: cd ${agentFolder} && cargo build -p norn-attack`,
+      { cause: error },
+    );
+  } finally {
+    clearTimeout(notice);
+  }
+  return `${agentFolder}/target/${target}/release/norn-attack`;
+}

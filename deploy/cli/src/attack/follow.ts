@@ -1,0 +1,61 @@
+// Waits for the alert of an attack, and then for its end, telling each change as it is seen.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { NornError } from '@norn/base';
+import type { ShownAlert } from '@norn/contracts';
+import type { ApiClient } from '../api/client.ts';
+
+export interface Follow {
+  readonly api: ApiClient;
+  /** Full id; empty for the host. */
+  readonly containerId: string;
+  /** Alerts that were there before the attack. */
+  readonly known: ReadonlySet<string>;
+  readonly timeoutMs: number;
+  readonly onChange: (alert: ShownAlert) => void;
+}
+
+const pollMs = 100;
+const finalStates = new Set(['remediated', 'failed', 'released', 'archived']);
+
+export async function knownAlerts(api: ApiClient): Promise<Set<string>> {
+  return new Set((await newestAlerts(api)).map(({ id }) => id));
+}
+
+/** The alert when nothing more will come of it; throws `not_detected` or `not_remediated`. */
+export async function followAlert(follow: Follow): Promise<ShownAlert> {
+  const deadline = Date.now() + follow.timeoutMs;
+  let seen: ShownAlert | undefined;
+  while (Date.now() < deadline) {
+    const alert = (await newestAlerts(follow.api)).find((candidate) => isOfAttack(candidate, follow));
+    if (alert && describeState(alert) !== (seen && describeState(seen))) follow.onChange(alert);
+    seen = alert ?? seen;
+    if (seen && finalStates.has(seen.state)) return seen;
+    await sleep(pollMs);
+  }
+  if (!seen)
+    throw new NornError(
+      'not_detected',
+      `No alert within ${String(follow.timeoutMs / 1000)} s: ./norn hosts shows what this host can see`,
+    );
+  throw new NornError(
+    'not_remediated',
+    `Alert ${seen.id} is still ${seen.state} after ${String(follow.timeoutMs / 1000)} s: ./norn alert ${seen.id}`,
+  );
+}
+
+async function newestAlerts(api: ApiClient): Promise<ShownAlert[]> {
+  return (await api.get<{ alerts: ShownAlert[] }>('/alerts?limit=50')).alerts;
+}
+
+function isOfAttack(alert: ShownAlert, { containerId, known }: Follow): boolean {
+  return alert.containerId === containerId && !known.has(alert.id) && (containerId !== '' || isSimulator(alert));
+}
+
+/** On the host other alerts may come at the same moment. */
+function isSimulator(alert: ShownAlert): boolean {
+  return /norn-attack|memfd|\/sh$|\/dash$|busybox/.test(alert.processName);
+}
+
+function describeState(alert: ShownAlert): string {
+  return JSON.stringify([alert.state, alert.files, alert.killedPids]);
+}

@@ -1,0 +1,74 @@
+// An attack in a container without Docker: runc over an overlay of the image's root, made here.
+import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { NornError } from '@norn/base';
+import { buildRootfs, imageCorpus } from './rootfs.ts';
+import { outputBytesMax, run, type Stage, type StageOptions } from './stage.ts';
+
+export async function runcAnswers(): Promise<boolean> {
+  return run('runc', ['--version']).then(
+    () => true,
+    () => false,
+  );
+}
+
+export async function openRuncStage(options: StageOptions): Promise<Stage> {
+  const containerId = randomBytes(32).toString('hex');
+  const bundle = join(options.workDir, `bundle-${options.id}`);
+  await mountRoot(bundle, options);
+  await writeConfig(bundle, containerId);
+  await detached(['run', '--detach', '--bundle', bundle, containerId]);
+  return {
+    description: `container ${containerId.slice(0, 12)} (runc, root ${bundle}/rootfs)`,
+    containerId,
+    corpus: imageCorpus,
+    ask: async (args) =>
+      (await run('runc', ['exec', containerId, '/bin/norn-attack', ...args], { maxBuffer: outputBytesMax })).stdout,
+    launch: (line) => detached(['exec', '--detach', containerId, '/bin/sh', '-c', line]),
+    close: async () => {
+      await run('runc', ['delete', '--force', containerId]);
+      await run('umount', [join(bundle, 'rootfs')]);
+      await rm(bundle, { recursive: true, force: true });
+    },
+  };
+}
+
+/** A detached container keeps the pipes it was given, so it gets none. */
+async function detached(args: readonly string[]): Promise<void> {
+  const [code] = (await once(spawn('runc', args, { stdio: 'ignore' }), 'exit')) as [number | null];
+  if (code !== 0) throw new NornError('runc_failed', `runc ${args.join(' ')} ended with ${String(code)}`);
+}
+
+async function mountRoot(bundle: string, options: StageOptions): Promise<void> {
+  const [lower, upper, work, merged] = ['lower', 'upper', 'work', 'rootfs'].map((name) => join(bundle, name));
+  for (const folder of [lower, upper, work, merged]) await mkdir(String(folder), { recursive: true });
+  await buildRootfs(String(lower), options);
+  const layers = `lowerdir=${String(lower)},upperdir=${String(upper)},workdir=${String(work)}`;
+  await run('mount', ['-t', 'overlay', 'overlay', '-o', layers, String(merged)]);
+}
+
+/** What an ordinary container engine leaves to root in a container. */
+const capabilities = ['CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'FSETID', 'KILL', 'SETGID', 'SETUID', 'SETPCAP'].map(
+  (name) => `CAP_${name}`,
+);
+
+interface RuncConfig {
+  process: { terminal: boolean; args: string[]; capabilities: Record<string, string[]> };
+  root: { path: string; readonly: boolean };
+  linux: { cgroupsPath: string };
+}
+
+async function writeConfig(bundle: string, containerId: string): Promise<void> {
+  await run('runc', ['spec', '--bundle', bundle]);
+  const file = join(bundle, 'config.json');
+  const config = JSON.parse(await readFile(file, 'utf8')) as RuncConfig;
+  config.process.terminal = false;
+  config.process.args = ['/bin/norn-attack', 'hold'];
+  for (const set of Object.keys(config.process.capabilities)) config.process.capabilities[set] = capabilities;
+  config.root = { path: 'rootfs', readonly: false };
+  config.linux.cgroupsPath = `/norn/${containerId}`;
+  await writeFile(file, JSON.stringify(config));
+}

@@ -1,0 +1,44 @@
+// The four attacks: what is run, how long detection may take, and what must be true afterwards.
+import type { ShownAlert } from '@norn/contracts';
+
+export interface Scenario {
+  readonly description: string;
+  /** Shell line; `$CORPUS` is replaced. */
+  readonly line: (corpus: string, mode: string) => string;
+  readonly timeoutMs: number;
+  /** Something besides the corpus that must hold; the sentence when it does not. */
+  readonly check: (alert: ShownAlert) => string | undefined;
+}
+
+const mustKill = (alert: ShownAlert): string | undefined =>
+  alert.killedPids.length > 0 ? undefined : 'nothing was killed';
+
+// `:` keeps the shell: a shell replaces itself with its last command, and then there is no tree to see.
+export const scenarios = {
+  ransomware: {
+    description: 'encrypts 300 files of many kinds and drops notes',
+    line: (corpus, mode) => `norn-attack ransomware ${corpus} --mode ${mode}; :`,
+    timeoutMs: 60_000,
+    check: mustKill,
+  },
+  fileless: {
+    description: 'runs a program from memory that never was a file',
+    line: (corpus) => `norn-attack fileless ${corpus}; :`,
+    timeoutMs: 30_000,
+    check: mustKill,
+  },
+  miner: {
+    description: 'computes double SHA-256 like a coin miner',
+    line: (corpus) => `norn-attack miner ${corpus} --seconds 90; :`,
+    timeoutMs: 90_000,
+    check: mustKill,
+  },
+  'reverse-shell': {
+    description: 'gives a shell to a listener on loopback',
+    line: (corpus) => `norn-attack reverse-shell ${corpus} --seconds 20; :`,
+    timeoutMs: 30_000,
+    check: mustKill,
+  },
+} as const satisfies Record<string, Scenario>;
+
+export type ScenarioName = keyof typeof scenarios;

@@ -1,0 +1,33 @@
+// Where an attack plays: a container or a directory of the host, with a corpus of its own in it.
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+
+export const run = promisify(execFile);
+
+/** Output of one program, at most; a manifest of 5,000 files is 1.5 MB. */
+export const outputBytesMax = 64 * 1024 * 1024;
+
+export interface Stage {
+  /** "container 4f1c… (norn-attack-1a2b, image …)" or "directory /srv/norn-attack/…". */
+  readonly description: string;
+  /** Full id; empty on the host. */
+  readonly containerId: string;
+  /** The corpus, as the attacker sees it. */
+  readonly corpus: string;
+  /** Runs norn-attack to its end and returns what it printed. */
+  ask(args: readonly string[]): Promise<string>;
+  /** Starts a shell with this line and does not wait. */
+  launch(line: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** What is fixed for all attacks of a session. */
+export interface StageOptions {
+  /** The static norn-attack binary. */
+  readonly binary: string;
+  /** A folder for working files, not inside any protected directory. */
+  readonly workDir: string;
+  readonly files: number;
+  /** Eight hex digits, new for each attack. */
+  readonly id: string;
+}

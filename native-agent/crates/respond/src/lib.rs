@@ -1,1 +1,9 @@
-//! .
+//! Stops a subtree of processes without a race: freeze until nobody new appears, then kill by pidfd; or leave frozen and
+//! thaw later. Never touches pid 1, kernel threads, the agent itself or a container runtime.
+mod guard;
+mod handle;
+mod procfs;
+mod responder;
+
+pub use guard::Refusal;
+pub use responder::{FrozenMember, Report, Responder};

@@ -1,0 +1,11 @@
+// Every command of `./norn`: a function that adds its own to the program. A new one is one line here.
+import type { Command } from 'commander';
+import { registerAttackCommand } from './attack/command.ts';
+import { registerAlertCommands } from './commands/alerts.ts';
+import { registerHostCommands } from './commands/hosts.ts';
+
+export const commands: readonly ((program: Command) => void)[] = [
+  registerAttackCommand,
+  registerAlertCommands,
+  registerHostCommands,
+];

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file norn/lineage/v1/lineage.proto.
  */
 export const file_norn_lineage_v1_lineage: GenFile = /*@__PURE__*/
-  fileDesc("Ch1ub3JuL2xpbmVhZ2UvdjEvbGluZWFnZS5wcm90bxIPbm9ybi5saW5lYWdlLnYxIpUBCg5MaW5lYWdlQ29sdW1ucxITCgtsaW5lYWdlX3VpZBgBIAEoDBINCgVkZXB0aBgCIAEoDBIWCg5hbmNlc3Rvcl9wYXRocxgDIAEoDBIcChRwYXJlbnRfY29tbWFuZF9saW5lcxgEIAEoDBISCgppbmNvbXBsZXRlGAUgASgMEhUKDWFuY2VzdG9yX3VpZHMYBiABKAwicwoMVHJlZVNuYXBzaG90EhEKCXN0cmVhbV9pZBgBIAEoDBIRCgliYXRjaF9zZXEYAiABKAQSEwoLbmV4dF9vZmZzZXQYAyABKAMSKAoFbm9kZXMYBCADKAsyGS5ub3JuLmxpbmVhZ2UudjEuVHJlZU5vZGUirAEKCFRyZWVOb2RlEhMKC3Byb2Nlc3NfdWlkGAEgASgMEhIKCnBhcmVudF91aWQYAiABKAwSCwoDcGlkGAMgASgNEhIKCmltYWdlX3BhdGgYBCABKAkSFAoMY29tbWFuZF9saW5lGAUgASgJEhQKDGNvbnRhaW5lcl9pZBgGIAEoCRIVCg1zdGFydF90aW1lX3VzGAcgASgEEhMKC2VuZF90aW1lX3VzGAggASgEYgZwcm90bzM");
+  fileDesc("Ch1ub3JuL2xpbmVhZ2UvdjEvbGluZWFnZS5wcm90bxIPbm9ybi5saW5lYWdlLnYxIpUBCg5MaW5lYWdlQ29sdW1ucxITCgtsaW5lYWdlX3VpZBgBIAEoDBINCgVkZXB0aBgCIAEoDBIWCg5hbmNlc3Rvcl9wYXRocxgDIAEoDBIcChRwYXJlbnRfY29tbWFuZF9saW5lcxgEIAEoDBISCgppbmNvbXBsZXRlGAUgASgMEhUKDWFuY2VzdG9yX3VpZHMYBiABKAwirAEKDFRyZWVTbmFwc2hvdBITCgtuZXh0X29mZnNldBgDIAEoAxIoCgVub2RlcxgEIAMoCzIZLm5vcm4ubGluZWFnZS52MS5UcmVlTm9kZRIqCgVtYXJrcxgFIAMoCzIbLm5vcm4ubGluZWFnZS52MS5TdHJlYW1NYXJrEg8KB2Jvb3RfaWQYBiABKAxKBAgBEAJKBAgCEANSCXN0cmVhbV9pZFIJYmF0Y2hfc2VxIjIKClN0cmVhbU1hcmsSEQoJc3RyZWFtX2lkGAEgASgMEhEKCWJhdGNoX3NlcRgCIAEoBCLCAQoIVHJlZU5vZGUSEwoLcHJvY2Vzc191aWQYASABKAwSEgoKcGFyZW50X3VpZBgCIAEoDBILCgNwaWQYAyABKA0SEgoKaW1hZ2VfcGF0aBgEIAEoDBIUCgxjb21tYW5kX2xpbmUYBSABKAwSFAoMY29udGFpbmVyX2lkGAYgASgMEhUKDXN0YXJ0X3RpbWVfdXMYByABKAQSEwoLZW5kX3RpbWVfdXMYCCABKAQSFAoMaW1hZ2VfbnVtYmVyGAkgASgNYgZwcm90bzM");
 
 /**
  * One element for each entry of the batch's process table.
@@ -120,21 +120,11 @@ export const LineageColumnsSchema: GenMessage<LineageColumns, {jsonType: Lineage
   messageDesc(file_norn_lineage_v1_lineage, 0);
 
 /**
- * One host's tree, as it was after the batch named by stream_id and batch_seq.
+ * One host's tree, as it was when everything below next_offset had been applied. On the topic it is one zstd frame.
  *
  * @generated from message norn.lineage.v1.TreeSnapshot
  */
 export type TreeSnapshot = Message<"norn.lineage.v1.TreeSnapshot"> & {
-  /**
-   * @generated from field: bytes stream_id = 1;
-   */
-  streamId: Uint8Array;
-
-  /**
-   * @generated from field: uint64 batch_seq = 2;
-   */
-  batchSeq: bigint;
-
   /**
    * Offset in the enriched topic that follows the last batch applied.
    *
@@ -146,24 +136,28 @@ export type TreeSnapshot = Message<"norn.lineage.v1.TreeSnapshot"> & {
    * @generated from field: repeated norn.lineage.v1.TreeNode nodes = 4;
    */
   nodes: TreeNode[];
+
+  /**
+   * The highest batch applied of each start of the agent, oldest start first; at most 16.
+   *
+   * @generated from field: repeated norn.lineage.v1.StreamMark marks = 5;
+   */
+  marks: StreamMark[];
+
+  /**
+   * 16 bytes; the boot that the nodes belong to.
+   *
+   * @generated from field: bytes boot_id = 6;
+   */
+  bootId: Uint8Array;
 };
 
 /**
- * One host's tree, as it was after the batch named by stream_id and batch_seq.
+ * One host's tree, as it was when everything below next_offset had been applied. On the topic it is one zstd frame.
  *
  * @generated from message norn.lineage.v1.TreeSnapshot
  */
 export type TreeSnapshotJson = {
-  /**
-   * @generated from field: bytes stream_id = 1;
-   */
-  streamId?: string;
-
-  /**
-   * @generated from field: uint64 batch_seq = 2;
-   */
-  batchSeq?: string;
-
   /**
    * Offset in the enriched topic that follows the last batch applied.
    *
@@ -175,6 +169,20 @@ export type TreeSnapshotJson = {
    * @generated from field: repeated norn.lineage.v1.TreeNode nodes = 4;
    */
   nodes?: TreeNodeJson[];
+
+  /**
+   * The highest batch applied of each start of the agent, oldest start first; at most 16.
+   *
+   * @generated from field: repeated norn.lineage.v1.StreamMark marks = 5;
+   */
+  marks?: StreamMarkJson[];
+
+  /**
+   * 16 bytes; the boot that the nodes belong to.
+   *
+   * @generated from field: bytes boot_id = 6;
+   */
+  bootId?: string;
 };
 
 /**
@@ -183,6 +191,43 @@ export type TreeSnapshotJson = {
  */
 export const TreeSnapshotSchema: GenMessage<TreeSnapshot, {jsonType: TreeSnapshotJson}> = /*@__PURE__*/
   messageDesc(file_norn_lineage_v1_lineage, 1);
+
+/**
+ * @generated from message norn.lineage.v1.StreamMark
+ */
+export type StreamMark = Message<"norn.lineage.v1.StreamMark"> & {
+  /**
+   * @generated from field: bytes stream_id = 1;
+   */
+  streamId: Uint8Array;
+
+  /**
+   * @generated from field: uint64 batch_seq = 2;
+   */
+  batchSeq: bigint;
+};
+
+/**
+ * @generated from message norn.lineage.v1.StreamMark
+ */
+export type StreamMarkJson = {
+  /**
+   * @generated from field: bytes stream_id = 1;
+   */
+  streamId?: string;
+
+  /**
+   * @generated from field: uint64 batch_seq = 2;
+   */
+  batchSeq?: string;
+};
+
+/**
+ * Describes the message norn.lineage.v1.StreamMark.
+ * Use `create(StreamMarkSchema)` to create a new message.
+ */
+export const StreamMarkSchema: GenMessage<StreamMark, {jsonType: StreamMarkJson}> = /*@__PURE__*/
+  messageDesc(file_norn_lineage_v1_lineage, 2);
 
 /**
  * @generated from message norn.lineage.v1.TreeNode
@@ -204,19 +249,23 @@ export type TreeNode = Message<"norn.lineage.v1.TreeNode"> & {
   pid: number;
 
   /**
-   * @generated from field: string image_path = 4;
+   * Not always UTF-8, as the next two.
+   *
+   * @generated from field: bytes image_path = 4;
    */
-  imagePath: string;
+  imagePath: Uint8Array;
 
   /**
-   * @generated from field: string command_line = 5;
+   * At most 1 KiB.
+   *
+   * @generated from field: bytes command_line = 5;
    */
-  commandLine: string;
+  commandLine: Uint8Array;
 
   /**
-   * @generated from field: string container_id = 6;
+   * @generated from field: bytes container_id = 6;
    */
-  containerId: string;
+  containerId: Uint8Array;
 
   /**
    * @generated from field: uint64 start_time_us = 7;
@@ -229,6 +278,11 @@ export type TreeNode = Message<"norn.lineage.v1.TreeNode"> & {
    * @generated from field: uint64 end_time_us = 8;
    */
   endTimeUs: bigint;
+
+  /**
+   * @generated from field: uint32 image_number = 9;
+   */
+  imageNumber: number;
 };
 
 /**
@@ -251,17 +305,21 @@ export type TreeNodeJson = {
   pid?: number;
 
   /**
-   * @generated from field: string image_path = 4;
+   * Not always UTF-8, as the next two.
+   *
+   * @generated from field: bytes image_path = 4;
    */
   imagePath?: string;
 
   /**
-   * @generated from field: string command_line = 5;
+   * At most 1 KiB.
+   *
+   * @generated from field: bytes command_line = 5;
    */
   commandLine?: string;
 
   /**
-   * @generated from field: string container_id = 6;
+   * @generated from field: bytes container_id = 6;
    */
   containerId?: string;
 
@@ -276,6 +334,11 @@ export type TreeNodeJson = {
    * @generated from field: uint64 end_time_us = 8;
    */
   endTimeUs?: string;
+
+  /**
+   * @generated from field: uint32 image_number = 9;
+   */
+  imageNumber?: number;
 };
 
 /**
@@ -283,5 +346,5 @@ export type TreeNodeJson = {
  * Use `create(TreeNodeSchema)` to create a new message.
  */
 export const TreeNodeSchema: GenMessage<TreeNode, {jsonType: TreeNodeJson}> = /*@__PURE__*/
-  messageDesc(file_norn_lineage_v1_lineage, 2);
+  messageDesc(file_norn_lineage_v1_lineage, 3);
 

@@ -32,7 +32,7 @@ export async function startInstallation(portBase: number): Promise<Installation>
     home,
     url: `http://127.0.0.1:${String(portBase)}`,
     norn,
-    json: async <T>(...args: string[]) => parse<T>(await norn(...args, '--json')),
+    json: async <T>(...args: string[]) => parse(await norn(...args, '--json')) as T,
     stop: async () => {
       await norn('down');
       await rm(home, { recursive: true, force: true });
@@ -56,9 +56,9 @@ function call(args: string[], env: NodeJS.ProcessEnv): Promise<Answer> {
   });
 }
 
-function parse<T>({ stdout, stderr, code }: Answer): T {
+function parse({ stdout, stderr, code }: Answer): unknown {
   try {
-    return JSON.parse(stdout) as T;
+    return JSON.parse(stdout) as unknown;
   } catch (error) {
     throw new Error(`Not JSON (exit ${String(code)}):\n${stdout}\n${stderr}`, { cause: error });
   }

@@ -1,1 +1,36 @@
-export {};
+// The stage that judges: rules over every batch, the agent's findings merged, one alert an attack.
+import 'reflect-metadata';
+import { NestFactory } from '@nestjs/core';
+import type { MicroserviceOptions } from '@nestjs/microservices';
+import { BatchServer } from '@norn/bus';
+import type { Service } from '@norn/pipeline';
+import { loadDetectionConfig } from './detection.config.ts';
+import { DetectionModule } from './detection.module.ts';
+import { Detector } from './detector.ts';
+
+/** A batch waits at most this long for others at the broker, ms: alerts are on this path. */
+const MAX_WAIT_MS = 20;
+const MIN_BYTES = 64 * 1024;
+
+export const detection: Service = {
+  name: 'detection',
+  async start(environment) {
+    const config = loadDetectionConfig(environment);
+    const server = new BatchServer(config, { groupId: 'norn.detection', minBytes: MIN_BYTES, maxWaitMs: MAX_WAIT_MS });
+    // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- Nest's options class is an interface in all but name
+    const app = await NestFactory.createMicroservice<MicroserviceOptions>(DetectionModule.register(config), {
+      strategy: server,
+      logger: ['error'],
+      abortOnError: false,
+    });
+    const detector = app.get(Detector);
+    server.prepareWith((_topic, partition) => detector.prepare(partition));
+    await app.listen();
+    return {
+      name: 'detection',
+      health: () =>
+        Promise.resolve({ healthy: server.connected, details: { connected: server.connected, lag: server.lag } }),
+      close: () => app.close(),
+    };
+  },
+};

@@ -1,0 +1,81 @@
+// What an alert says: made from its findings alone, so that the same findings in the same order give the same alert.
+import { create } from '@bufbuild/protobuf';
+import { toHex } from '@norn/base';
+import { type BatchView, type event, finding } from '@norn/contracts';
+import { createHash } from 'node:crypto';
+import { limits } from '../limits.ts';
+import { imagePathOf } from '../steps/batch-processes.ts';
+import type { HostBatch } from '../steps/envelope.ts';
+
+/** A new alert around its first finding; its version is set when the batch is done. */
+export function openAlert(first: finding.Finding, { tenantId, hostId, batch }: HostBatch): finding.Alert {
+  const empty = create(finding.AlertSchema, {
+    id: alertId(tenantId, hostId, first),
+    tenantId,
+    hostId,
+    containerId: first.containerId,
+    lineageUid: first.lineageUid,
+    createdAtUs: first.timeUs,
+    updatedAtUs: first.timeUs,
+  });
+  return addContainerFact(addFinding(empty, first, batch), batch.enrichment?.containers ?? []);
+}
+
+/** The alert with one more finding. */
+export function addFinding(alert: finding.Alert, each: finding.Finding, batch: BatchView): finding.Alert {
+  const findingsTotal = Math.min(alert.findingsTotal + 1, limits.findingsCountedMax);
+  const findings = withFinding(alert.findings, each);
+  if (findings === alert.findings && findingsTotal === alert.findingsTotal) return alert;
+  const grown = {
+    ...alert,
+    findings,
+    findingsTotal,
+    severity: each.severity > alert.severity ? each.severity : alert.severity,
+    techniques: [...new Set([...alert.techniques, ...each.techniques])],
+    createdAtUs: each.timeUs < alert.createdAtUs ? each.timeUs : alert.createdAtUs,
+    updatedAtUs: each.timeUs > alert.updatedAtUs ? each.timeUs : alert.updatedAtUs,
+  };
+  return speaksFor(each, alert) ? { ...grown, ...headline(each, batch) } : grown;
+}
+
+/** With the container's name and image, when the facts have them and the alert has not. */
+export function addContainerFact(alert: finding.Alert, facts: readonly event.ContainerFact[]): finding.Alert {
+  if (alert.containerId === '' || alert.containerName !== '') return alert;
+  const fact = facts.find((each) => each.containerId === alert.containerId);
+  if (!fact || (fact.name === '' && fact.image === '')) return alert;
+  return { ...alert, containerName: fact.name, containerImage: fact.image };
+}
+
+/** First 16 bytes of SHA-256 over tenant, host, lineage and the first finding, hex. */
+function alertId(tenantId: string, hostId: string, first: finding.Finding): string {
+  const parts = ['alert', tenantId, hostId, toHex(first.lineageUid), first.id];
+  return createHash('sha256').update(parts.join('\0')).digest('hex').slice(0, 32);
+}
+
+/** The finding gives the alert its title: the first one, then whichever weighs more. */
+function speaksFor(each: finding.Finding, alert: finding.Alert): boolean {
+  if (alert.findings.length === 0) return true;
+  return alert.findings.every((known) => weight(each) > weight(known));
+}
+
+/** Severity first, then what was acted upon by a reflex. */
+function weight(each: finding.Finding): number {
+  return each.severity * 2 + (isReflex(each) ? 1 : 0);
+}
+
+function isReflex(each: finding.Finding): boolean {
+  return each.source === finding.FindingSource.REFLEX;
+}
+
+function headline(each: finding.Finding, batch: BatchView): Partial<finding.Alert> {
+  const processName = imagePathOf(batch, each.scopeUid) || imagePathOf(batch, each.processUid);
+  return { title: each.title, summary: each.summary || each.title, scopeUid: each.scopeUid, processName };
+}
+
+/** The same list when there is no room for it. */
+function withFinding(findings: finding.Finding[], each: finding.Finding): finding.Finding[] {
+  if (findings.length < limits.findingsPerAlertMax) return [...findings, each];
+  const last = findings.findLastIndex((known) => !isReflex(known));
+  if (!isReflex(each) || last < 0) return findings;
+  return [...findings.slice(0, last), ...findings.slice(last + 1), each];
+}

@@ -1,0 +1,89 @@
+// Runs the pipeline over what Kafka hands out and sends the results: findings first, so that an alert's findings are always there.
+import { toBinary } from '@bufbuild/protobuf';
+import { type BusRecord, type OutRecord, type RecordBatch, recordKey } from '@norn/bus';
+import { finding } from '@norn/contracts';
+import type { Pipeline } from '@norn/pipeline';
+import { Metric, count, currentTraceparent, withSpan } from '@norn/telemetry';
+import type { AlertBook } from './alerts/alert-book.ts';
+import { limits } from './limits.ts';
+import type { AlertHistory } from './ports/alert-history.port.ts';
+import type { Outputs } from './ports/outputs.port.ts';
+import type { BatchAlerts } from './steps/envelope.ts';
+
+export interface DetectorParts {
+  readonly pipeline: Pipeline<BusRecord, BatchAlerts>;
+  readonly book: AlertBook;
+  readonly history: AlertHistory;
+  readonly outputs: Outputs;
+  /** Which partition a host's records are in. */
+  readonly partitionOf: (hostKey: string) => number;
+}
+
+export class Detector {
+  constructor(private readonly parts: DetectorParts) {}
+
+  /** A partition was taken over, or a batch of it failed: its alerts are read back before the next batch. */
+  async prepare(partition: number): Promise<void> {
+    const { book, history, partitionOf } = this.parts;
+    book.forget((hostKey) => partitionOf(hostKey) === partition);
+    await history.read(partition, (alert) => {
+      if (partitionOf(recordKey(alert.tenantId, alert.hostId)) === partition) book.load(alert);
+    });
+  }
+
+  /** Resolves when all that came of the records is in Kafka. */
+  async handle({ topic, records }: RecordBatch): Promise<void> {
+    const { pipeline, outputs } = this.parts;
+    const { ok, deadLettered } = await pipeline.run(records);
+    const refused = deadLettered.flatMap(({ source, reason, error }) => {
+      const record = records[source];
+      return record ? [deadLetterRecord(record, topic, { reason, message: error.message })] : [];
+    });
+    const found = ok.map(({ value }) => recordsOf(value));
+    count(
+      Metric.StageEvents,
+      ok.reduce((sum, { value }) => sum + value.batch.eventCount, 0),
+      { stage: 'detection' },
+    );
+    await sendSome(outputs, 'deadLetter', refused);
+    await sendSome(
+      outputs,
+      'findings',
+      found.flatMap((each) => each.findings),
+    );
+    await sendSome(
+      outputs,
+      'alerts',
+      found.flatMap((each) => each.alerts),
+    );
+  }
+}
+
+async function sendSome(
+  outputs: Outputs,
+  output: Parameters<Outputs['send']>[0],
+  records: readonly OutRecord[],
+): Promise<void> {
+  if (records.length > 0) await outputs.send(output, records);
+}
+
+function recordsOf(envelope: BatchAlerts): { findings: OutRecord[]; alerts: OutRecord[] } {
+  const { record, batch, findings, alerts } = envelope;
+  if (findings.length === 0 && alerts.length === 0) return { findings: [], alerts: [] };
+  const attributes = { findings: findings.length, alerts: alerts.length };
+  return withSpan('detection found', { traceparent: batch.traceparent, attributes }, () => {
+    const headers = { ...record.headers, traceparent: currentTraceparent() || batch.traceparent };
+    const out = (value: Uint8Array): OutRecord => ({ key: record.key, value, headers });
+    return {
+      findings: findings.map((each) => out(toBinary(finding.FindingSchema, each))),
+      alerts: alerts.map((each) => out(toBinary(finding.AlertSchema, each))),
+    };
+  });
+}
+
+function deadLetterRecord(record: BusRecord, topic: string, why: { reason: string; message: string }): OutRecord {
+  const { key, value, headers, offset } = record;
+  const place = { stage: 'detection', topic, offset: String(offset) };
+  const reasons = { code: why.reason, reason: why.message.slice(0, 500) };
+  return { key, value: value.subarray(0, limits.deadLetterBytesMax), headers: { ...headers, ...place, ...reasons } };
+}

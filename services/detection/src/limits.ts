@@ -1,0 +1,15 @@
+// The bounds of detection, each with its unit.
+export const limits = {
+  /** Findings kept in an alert. */
+  findingsPerAlertMax: 100,
+  /** An alert's `findings_total` stops here; what comes later is stored as findings only. */
+  findingsCountedMax: 1_000,
+  /** Alerts that may still grow, of one host. */
+  alertsPerHostMax: 64,
+  /** Hosts with such alerts, in one process. */
+  hostsMax: 20_000,
+  /** Records of the alerts topic read back when a partition is taken over. */
+  historyRecordsMax: 5_000,
+  /** Bytes of a refused batch that are kept in the dead-letter topic. */
+  deadLetterBytesMax: 1024 * 1024,
+} as const;

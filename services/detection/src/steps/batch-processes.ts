@@ -1,0 +1,45 @@
+// Questions about the processes a batch knows. Asked for findings only, so a walk over the table is cheap enough.
+import type { BatchView } from '@norn/contracts';
+
+/** Position in the process table of the newest image of a process, or -1. */
+export function processIndex({ columns }: BatchView, uid: Uint8Array): number {
+  const { uid: uids, count, imageNumber } = columns.processes;
+  if (uid.length !== 16) return -1;
+  let found = -1;
+  for (let at = 0; at < count; at += 1) {
+    if (!equal(uids, at * 16, uid)) continue;
+    if (found < 0 || (imageNumber[at] ?? 0) > (imageNumber[found] ?? 0)) found = at;
+  }
+  return found;
+}
+
+/** The origin of a process: a copy of 16 bytes; undefined when the batch does not know it. */
+export function lineageOf(batch: BatchView, uid: Uint8Array): Uint8Array | undefined {
+  const at = processIndex(batch, uid);
+  if (at < 0 || !batch.lineage) return undefined;
+  const lineage = batch.lineage.lineageUid.slice(at * 16, at * 16 + 16);
+  return lineage.some((byte) => byte !== 0) ? lineage : undefined;
+}
+
+/** Path of the process's newest image; empty when the batch does not know it. */
+export function imagePathOf(batch: BatchView, uid: Uint8Array): string {
+  const at = processIndex(batch, uid);
+  const { processes, images, strings } = batch.columns;
+  return at < 0 ? '' : strings.text(images.path[processes.image[at] ?? 0] ?? 0);
+}
+
+/** Whether `ancestor` is `uid` itself or above it, as far as the batch knows. */
+export function isBelow(batch: BatchView, uid: Uint8Array, ancestor: Uint8Array): boolean {
+  if (ancestor.length !== 16) return false;
+  if (uid.length === 16 && equal(uid, 0, ancestor)) return true;
+  const at = processIndex(batch, uid);
+  const above = at < 0 ? undefined : batch.lineage?.ancestorUids(at);
+  if (!above) return false;
+  for (let start = 0; start < above.length; start += 16) if (equal(above, start, ancestor)) return true;
+  return false;
+}
+
+function equal(bytes: Uint8Array, start: number, wanted: Uint8Array): boolean {
+  for (let at = 0; at < 16; at += 1) if (bytes[start + at] !== wanted[at]) return false;
+  return true;
+}

@@ -1,0 +1,33 @@
+// Record → batch: tenant and host from the key, the columns checked. What does not parse is dead-lettered with its code.
+import { NornError } from '@norn/base';
+import type { BusRecord } from '@norn/bus';
+import { type BatchView, openBatch } from '@norn/contracts';
+import { type Outcome, deadLetter, ok } from '@norn/pipeline';
+import type { HostBatch } from './envelope.ts';
+
+export function createOpenBatch(): (record: BusRecord) => Outcome<HostBatch> {
+  return function openHostBatch(record) {
+    try {
+      const colon = record.key.indexOf(':');
+      if (colon < 1) throw new NornError('key_malformed', `Record key "${record.key}" is not tenant:host`);
+      const batch = openBatch(record.value);
+      readWhole(batch);
+      return ok({ record, tenantId: record.key.slice(0, colon), hostId: record.key.slice(colon + 1), batch });
+    } catch (error) {
+      if (error instanceof NornError) return deadLetter(error.code, error);
+      throw error;
+    }
+  };
+}
+
+/** What is read later is read once here, so that a batch that does not parse fails here and nowhere else. */
+function readWhole({ columns, findings, enrichment, lineage }: BatchView): unknown[] {
+  return [
+    columns,
+    findings,
+    enrichment,
+    lineage?.ancestorPaths(0),
+    lineage?.parentCommandLine(0),
+    lineage?.ancestorUids(0),
+  ];
+}

@@ -1,0 +1,265 @@
+// Detection as a whole, without Kafka: batches in, findings and alerts out.
+import { fromBinary } from '@bufbuild/protobuf';
+import { toHex } from '@norn/base';
+import type { BusRecord, OutRecord } from '@norn/bus';
+import { event, finding } from '@norn/contracts';
+import { RuleEngine } from '@norn/rules';
+import { readRulePack } from '../src/adapters/rule-pack.ts';
+import { AlertBook } from '../src/alerts/alert-book.ts';
+import { createDetectionPipeline } from '../src/detection.pipeline.ts';
+import { Detector } from '../src/detector.ts';
+import { batchRecord, process, reflexFinding, startUs, uid } from './simulated-host.ts';
+
+const { EventKind } = event;
+const windowMs = 600_000;
+const engine = new RuleEngine(readRulePack());
+
+/** A detector whose outputs are kept in memory: what Kafka would hold. A new one over the same log stands for a restart. */
+class DetectionInMemory {
+  readonly written: Record<string, OutRecord[]> = { findings: [], alerts: [], deadLetter: [] };
+  private detector = this.start();
+
+  async deliver(...records: BusRecord[]): Promise<void> {
+    await this.detector.handle({ topic: 'lineage', partition: 0, records, endOffset: 0 });
+  }
+
+  async restart(): Promise<void> {
+    this.detector = this.start();
+    await this.detector.prepare(0);
+  }
+
+  get alerts(): finding.Alert[] {
+    return this.written['alerts']!.map(({ value }) => fromBinary(finding.AlertSchema, value));
+  }
+
+  get findings(): finding.Finding[] {
+    return this.written['findings']!.map(({ value }) => fromBinary(finding.FindingSchema, value));
+  }
+
+  private start(): Detector {
+    const book = new AlertBook(BigInt(windowMs) * 1000n);
+    const outputs = {
+      send: (output: string, records: readonly OutRecord[]) => {
+        this.written[output]!.push(...records);
+        return Promise.resolve();
+      },
+    };
+    const history = {
+      read: (_partition: number, take: (alert: finding.Alert) => void) => {
+        for (const alert of this.alerts) take(alert);
+        return Promise.resolve();
+      },
+    };
+    return new Detector({
+      pipeline: createDetectionPipeline({ engine, book }),
+      book,
+      history,
+      outputs,
+      partitionOf: () => 0,
+    });
+  }
+}
+
+const containerId = '4f'.repeat(32);
+const entry = process('nginx', undefined, { containerId, imagePath: '/usr/sbin/nginx' });
+const shell = process('sh', entry, { imagePath: '/bin/sh', commandLine: 'sh -c id' });
+const python = process('python3', shell, { commandLine: 'python3' });
+const exec = (by: typeof entry, afterMs = 0) => ({ kind: EventKind.EXEC, by, afterMs });
+const touch = (by: typeof entry, afterMs = 0) => ({
+  kind: EventKind.FILE_OPEN,
+  path: '/srv/data/a',
+  flags: 1,
+  by,
+  afterMs,
+});
+
+describe('detection', () => {
+  it('opens one alert for a reflex finding, with tenant, host, lineage, container and a sentence', async () => {
+    const detection = new DetectionInMemory();
+    const containers = { [containerId]: 'web-1' };
+    await detection.deliver(
+      batchRecord({ seq: 1, rows: [touch(python)], findings: [reflexFinding('a1', python)], containers }),
+    );
+
+    expect(detection.alerts).toEqual([
+      expect.objectContaining({
+        tenantId: 'default',
+        hostId: 'host-1',
+        version: 1,
+        severity: finding.Severity.CRITICAL,
+        title: 'Files encrypted or wiped',
+        summary: 'python3 encrypted 7 files in 38 ms',
+        containerId,
+        containerName: 'web-1',
+        containerImage: 'web-1:1',
+        processName: '/usr/bin/python3',
+        techniques: ['T1486'],
+        findingsTotal: 1,
+        createdAtUs: BigInt(startUs),
+      }),
+    ]);
+    const [alert] = detection.alerts;
+    expect(toHex(alert!.lineageUid)).toBe(toHex(uid('nginx')));
+    expect(toHex(alert!.scopeUid)).toBe(toHex(uid('python3')));
+    expect(detection.findings.map(({ tenantId, hostId }) => `${tenantId}:${hostId}`)).toEqual(['default:host-1']);
+    expect(alert!.id).toMatch(/^[0-9a-f]{32}$/);
+  });
+
+  it('joins rule and reflex findings of one lineage; severity, title and techniques are those of the worst', async () => {
+    const detection = new DetectionInMemory();
+    await detection.deliver(
+      batchRecord({ seq: 1, rows: [exec(shell)] }),
+      batchRecord({
+        seq: 2,
+        rows: [touch(python, 5000)],
+        findings: [reflexFinding('a1', python, { timeUs: BigInt(startUs + 5_000_000) })],
+      }),
+    );
+    const versions = detection.alerts;
+    expect(versions.map(({ id, version, severity }) => [id, version, severity])).toEqual([
+      [versions[0]!.id, 1, finding.Severity.HIGH],
+      [versions[0]!.id, 2, finding.Severity.CRITICAL],
+    ]);
+    expect(versions[1]).toMatchObject({
+      title: 'Files encrypted or wiped',
+      findingsTotal: 2,
+      techniques: ['T1505.003', 'T1059.004', 'T1486'],
+    });
+    expect(versions[1]!.updatedAtUs).toBe(BigInt(startUs + 5_000_000));
+  });
+
+  it('keeps other containers, other hosts, other tenants and other lineages apart', async () => {
+    const detection = new DetectionInMemory();
+    const elsewhere = process('python3', undefined, { containerId: 'ab'.repeat(32) });
+    const unrelated = process('other', undefined, { containerId });
+    const batch = { seq: 1, rows: [touch(python), touch(unrelated)] };
+    await detection.deliver(
+      batchRecord({ ...batch, findings: [reflexFinding('a1', python), reflexFinding('a2', unrelated)] }),
+      batchRecord({ seq: 2, rows: [touch(elsewhere)], findings: [reflexFinding('a3', elsewhere)] }),
+      batchRecord({ ...batch, findings: [reflexFinding('a1', python)] }, 'default:host-2'),
+      batchRecord({ ...batch, findings: [reflexFinding('a1', python)] }, 'acme:host-1'),
+    );
+    expect(new Set(detection.alerts.map(({ id }) => id)).size).toBe(5);
+  });
+
+  it('joins by scope when the lineage is not known', async () => {
+    const detection = new DetectionInMemory();
+    const orphan = reflexFinding('a2', process('unseen', undefined, { containerId }), { scopeUid: shell.uid });
+    await detection.deliver(batchRecord({ seq: 1, rows: [touch(python)], findings: [reflexFinding('a1', python)] }));
+    await detection.deliver(batchRecord({ seq: 2, rows: [touch(python)], findings: [orphan] }));
+    expect(detection.alerts.map(({ version, findingsTotal }) => [version, findingsTotal])).toEqual([
+      [1, 1],
+      [2, 2],
+    ]);
+  });
+
+  it('opens a new alert when the window of event time has passed', async () => {
+    const detection = new DetectionInMemory();
+    const late = startUs + (windowMs + 1) * 1000;
+    await detection.deliver(batchRecord({ seq: 1, rows: [touch(python)], findings: [reflexFinding('a1', python)] }));
+    await detection.deliver(
+      batchRecord({
+        seq: 2,
+        rows: [touch(python, windowMs + 1)],
+        findings: [reflexFinding('a2', python, { timeUs: BigInt(late) })],
+      }),
+    );
+    expect(new Set(detection.alerts.map(({ id }) => id)).size).toBe(2);
+  });
+
+  it('does not open an alert for what says little, but lets it join one', async () => {
+    const detection = new DetectionInMemory();
+    const little = (id: string) =>
+      reflexFinding(id, python, { source: finding.FindingSource.RULE, severity: finding.Severity.LOW });
+    await detection.deliver(batchRecord({ seq: 1, rows: [touch(python)], findings: [little('b1')] }));
+    expect(detection.alerts).toEqual([]);
+    expect(detection.findings).toHaveLength(1);
+    await detection.deliver(
+      batchRecord({ seq: 2, rows: [touch(python)], findings: [reflexFinding('a1', python), little('b2')] }),
+    );
+    expect(detection.alerts).toEqual([
+      expect.objectContaining({ version: 1, findingsTotal: 2, severity: finding.Severity.CRITICAL }),
+    ]);
+  });
+
+  it('changes nothing for a finding or a batch that comes again', async () => {
+    const detection = new DetectionInMemory();
+    const first = batchRecord({ seq: 1, rows: [touch(python)], findings: [reflexFinding('a1', python)] });
+    await detection.deliver(first, first);
+    await detection.deliver(batchRecord({ seq: 2, rows: [touch(python)], findings: [reflexFinding('a1', python)] }));
+    expect(detection.alerts).toHaveLength(1);
+    expect(detection.findings).toHaveLength(1);
+  });
+
+  it('adds the container name when the runtime tells it later', async () => {
+    const detection = new DetectionInMemory();
+    await detection.deliver(batchRecord({ seq: 1, rows: [touch(python)], findings: [reflexFinding('a1', python)] }));
+    await detection.deliver(batchRecord({ seq: 2, rows: [touch(python)], containers: { [containerId]: 'web-1' } }));
+    await detection.deliver(batchRecord({ seq: 3, rows: [touch(python)], containers: { [containerId]: 'web-1' } }));
+    expect(detection.alerts.map(({ version, containerName }) => [version, containerName])).toEqual([
+      [1, ''],
+      [2, 'web-1'],
+    ]);
+  });
+
+  it('keeps a hundred findings, counts on, and makes room for a reflex', async () => {
+    const detection = new DetectionInMemory();
+    const many = Array.from({ length: 150 }, (_, at) =>
+      reflexFinding(`c${at}x`, python, { source: finding.FindingSource.RULE, severity: finding.Severity.MEDIUM }),
+    );
+    const rows = [touch(python)];
+    await detection.deliver(batchRecord({ seq: 1, rows, findings: many }));
+    await detection.deliver(batchRecord({ seq: 2, rows, findings: [reflexFinding('a1', python)] }));
+    await detection.restart();
+    await detection.deliver(
+      batchRecord({ seq: 1, rows, findings: many }),
+      batchRecord({ seq: 2, rows, findings: [reflexFinding('a1', python)] }),
+    );
+    expect(
+      detection.alerts.map(({ version, findingsTotal, findings }) => [version, findingsTotal, findings.length]),
+    ).toEqual([
+      [1, 150, 100],
+      [2, 151, 100],
+    ]);
+    expect(detection.alerts[1]!.findings.at(-1)!.id).toMatch(/^a1/);
+  });
+
+  it('sends what does not parse to the dead letters and goes on', async () => {
+    const detection = new DetectionInMemory();
+    const good = batchRecord({ seq: 2, rows: [touch(python)], findings: [reflexFinding('a1', python)] });
+    await detection.deliver({ ...good, value: Uint8Array.from([8, 1, 255]) }, { ...good, key: 'nobody' }, good);
+    expect(detection.alerts).toHaveLength(1);
+    expect(detection.written['deadLetter']!.map(({ headers }) => headers['code'])).toEqual([
+      'batch_malformed',
+      'key_malformed',
+    ]);
+  });
+
+  it('gives the same ids and content when the log is replayed, however often it was restarted', async () => {
+    const log = [
+      batchRecord({ seq: 1, rows: [exec(shell)] }),
+      batchRecord({ seq: 2, rows: [exec(shell, 10), touch(python, 20)], findings: [reflexFinding('a1', python)] }),
+      batchRecord({ seq: 3, rows: [touch(python, 30)], containers: { [containerId]: 'web-1' } }),
+      batchRecord({
+        seq: 4,
+        rows: [touch(shell, 40)],
+        findings: [reflexFinding('a2', shell, { severity: finding.Severity.HIGH })],
+      }),
+    ];
+    const once = new DetectionInMemory();
+    await once.deliver(...log);
+    const again = new DetectionInMemory();
+    await again.deliver(...log);
+    const restarted = new DetectionInMemory();
+    // Each batch once before a restart, and once more after it: a crash between the output and the commit.
+    for (const record of log) {
+      await restarted.deliver(record);
+      await restarted.restart();
+      await restarted.deliver(record);
+    }
+    expect(once.alerts.map(({ version }) => version)).toEqual([1, 2, 3, 4]);
+    expect(again.written).toEqual(once.written);
+    expect(restarted.written['alerts']).toEqual(once.written['alerts']);
+    expect(restarted.written['findings']).toEqual(once.written['findings']);
+  });
+});

@@ -5,6 +5,7 @@ import { isObservable, lastValueFrom } from 'rxjs';
 import type { BusConfig } from './config.ts';
 import {
   type BatchHandler,
+  type Deferred,
   type BusConsumer,
   type ConsumerOptions,
   type PartitionPreparer,
@@ -79,7 +80,8 @@ export class BatchServer extends Server implements CustomTransportStrategy {
       pattern as TopicName,
       async (batch) => {
         const result: unknown = await handler(batch);
-        if (isObservable(result)) await lastValueFrom(result, { defaultValue: undefined });
+        const value: unknown = isObservable(result) ? await lastValueFrom(result, { defaultValue: undefined }) : result;
+        return value as Deferred | undefined;
       },
     ];
   }

@@ -1,4 +1,5 @@
 // Consuming: whole batches of one partition, in order; committed after the handler's promise; survives the loss of the broker.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '@norn/base';
 import { Metric, count, createLogger } from '@norn/telemetry';
 import type { Consumer, ConsumerCrashEvent, ConsumerGroupJoinEvent, EachBatchPayload } from 'kafkajs';
@@ -10,7 +11,14 @@ import { createKafka } from './kafkajs.ts';
 import { toRecords } from './messages.ts';
 import type { RecordBatch } from './record.ts';
 
-export type BatchHandler = (batch: RecordBatch) => Promise<void>;
+/** What a handler answers when it took the records but is not done with them: they are committed when `settled` is. */
+export interface Deferred {
+  readonly settled: Promise<void>;
+}
+
+/** The records are committed when the promise resolves, or later (`Deferred`); when it rejects they come again. */
+// eslint-disable-next-line @typescript-eslint/no-invalid-void-type -- most handlers have nothing to say
+export type BatchHandler = (batch: RecordBatch) => Promise<void | Deferred>;
 
 /** Called before the first batch of a partition that this consumer was given (again), or whose handler failed. */
 export type PartitionPreparer = (topic: TopicName, partition: number, nextOffset: number) => Promise<void>;
@@ -38,12 +46,22 @@ export const handlerBytesMax = 1024 * 1024;
 /** A killed member is noticed after this long, ms: the least that the broker allows by default. */
 const sessionTimeoutMs = 6_000;
 const heartbeatMs = 1_500;
+/** How long `close` waits for what handlers took; it comes again at the next start otherwise. */
+const closeTimeoutMs = 5_000;
 
 /** Starts reading from where the group left off, or from the beginning. A handler that throws gets the same records again. */
 export async function createConsumer(config: BusConfig, options: ConsumerOptions): Promise<BusConsumer> {
   const consumer = new SupervisedConsumer(config, options);
   await consumer.start();
   return consumer;
+}
+
+/** Records that a handler took. */
+interface Taken {
+  readonly topic: TopicName;
+  readonly partition: number;
+  readonly first: number;
+  readonly next: number;
 }
 
 class SupervisedConsumer implements BusConsumer {
@@ -80,8 +98,8 @@ class SupervisedConsumer implements BusConsumer {
 
   async close(): Promise<void> {
     this.stopped.abort();
-    await this.consumer?.stop();
-    await this.working;
+    await Promise.race([this.working, sleep(closeTimeoutMs, undefined, { ref: false })]);
+    await this.commits?.flush();
     await this.consumer?.disconnect();
   }
 
@@ -140,8 +158,7 @@ class SupervisedConsumer implements BusConsumer {
 
   private async work(payload: EachBatchPayload): Promise<void> {
     const handling = this.handle(payload);
-    const settled = handling.catch(() => undefined);
-    this.working = Promise.all([this.working, settled]).then(() => undefined);
+    this.waitFor(handling);
     const beat = setInterval(() => {
       // A heartbeat that fails shows up as an error of the next fetch.
       payload.heartbeat().catch(() => undefined);
@@ -152,6 +169,11 @@ class SupervisedConsumer implements BusConsumer {
       clearInterval(beat);
     }
     await payload.heartbeat();
+  }
+
+  private waitFor(work: Promise<void>): void {
+    const settled = work.catch(() => undefined);
+    this.working = Promise.all([this.working, settled]).then(() => undefined);
   }
 
   private async handle(payload: EachBatchPayload): Promise<void> {
@@ -166,12 +188,18 @@ class SupervisedConsumer implements BusConsumer {
       if (first === undefined || last === undefined || this.isOver(payload)) return;
       try {
         await this.prepare(topic, batch.partition, first.offset);
-        await handler({ topic, partition: batch.partition, records, endOffset });
+        const deferred = await handler({ topic, partition: batch.partition, records, endOffset });
+        this.taken(payload, topic, last.offset + 1);
+        this.commitWhen(deferred ?? undefined, {
+          topic,
+          partition: batch.partition,
+          first: first.offset,
+          next: last.offset + 1,
+        });
       } catch (error) {
         this.failed(topic, batch.partition, error);
         throw error;
       }
-      this.finished(payload, topic, last.offset + 1);
       count(Metric.BusRecordsReceived, records.length, { topic, group: this.options.groupId });
     }
   }
@@ -195,12 +223,30 @@ class SupervisedConsumer implements BusConsumer {
     this.logger.error({ code: 'records_missed', group: groupId, topic, records }, `Retention was faster: ${cure}`);
   }
 
-  private finished(payload: EachBatchPayload, topic: TopicName, nextOffset: number): void {
+  private commitWhen(deferred: Deferred | undefined, { topic, partition, first, next }: Taken): void {
+    const { commits, consumer } = this;
+    if (deferred !== undefined) this.waitFor(deferred.settled);
+    if (deferred === undefined) {
+      commits?.done(topics[topic], partition, next);
+      return;
+    }
+    deferred.settled.then(
+      () => {
+        // A consumer that was replaced has nothing to commit any more.
+        if (this.commits === commits) commits?.done(topics[topic], partition, next);
+      },
+      (error: unknown) => {
+        this.failed(topic, partition, error);
+        if (!this.stopped.signal.aborted) consumer?.seek({ topic: topics[topic], partition, offset: String(first) });
+      },
+    );
+  }
+
+  private taken(payload: EachBatchPayload, topic: TopicName, nextOffset: number): void {
     const { batch } = payload;
     payload.resolveOffset(String(nextOffset - 1));
     this.prepared.set(`${batch.topic}:${batch.partition}`, nextOffset);
     this.lag.set(`${topic}:${batch.partition}`, Math.max(0, Number(batch.highWatermark) - nextOffset));
-    this.commits?.done(batch.topic, batch.partition, nextOffset);
   }
 
   private failed(topic: TopicName, partition: number, error: unknown): void {

@@ -5,6 +5,7 @@ export {
   type BatchHandler,
   type BusConsumer,
   type ConsumerOptions,
+  type Deferred,
   type PartitionPreparer,
   createConsumer,
 } from './consumer.ts';
@@ -13,4 +14,5 @@ export { type Follower, followTopic, readRange } from './follow.ts';
 export { partitionOf } from './partition.ts';
 export { type BusProducer, type ProducerOptions, createProducer } from './producer.ts';
 export { type BusRecord, type OutRecord, type RecordBatch, recordKey } from './record.ts';
+export { type StageOptions, createStageHandler, deadLettersOf } from './stage-handler.ts';
 export { type OffsetRange, ensureTopics, offsetRanges } from './topics.ts';

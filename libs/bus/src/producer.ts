@@ -129,7 +129,7 @@ class MergingProducer implements BusProducer {
   }
 
   private enqueue(topic: TopicName, record: OutRecord, caller: Caller): void {
-    const partition = partitionOf(record.key, this.counts.get(topic) ?? 1);
+    const partition = record.partition ?? partitionOf(record.key, this.counts.get(topic) ?? 1);
     const name = `${topic}:${partition}`;
     let lane = this.lanes.get(name);
     if (lane === undefined) {

@@ -6,6 +6,8 @@ export interface OutRecord {
   readonly key: string;
   readonly value: Uint8Array;
   readonly headers: Readonly<Record<string, string>>;
+  /** Where it goes; the key decides when absent. */
+  readonly partition?: number;
 }
 
 export interface BusRecord extends OutRecord {

@@ -2,6 +2,6 @@
 export { type Logger, createLogger } from './logger.ts';
 export { Metric } from './metric.ts';
 export { count, metricsText, observe, record } from './metrics.ts';
-export { type SpanOptions, currentTraceparent, isSampled, withSpan } from './span.ts';
+export { type OpenSpan, type SpanOptions, beginSpan, currentTraceparent, isSampled, withSpan } from './span.ts';
 export { type RunningTelemetry, type TelemetryOptions, startTelemetry } from './start.ts';
 export { type TraceLine, TraceFileExporter } from './trace-file.ts';

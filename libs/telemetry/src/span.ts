@@ -62,3 +62,25 @@ function run<T>(span: Span, fn: () => T): T {
     return value;
   }, fail) as T;
 }
+
+/** A span that is ended by hand: for work that is done in one go for many causes. */
+export interface OpenSpan {
+  /** W3C trace context of this span. */
+  readonly traceparent: string;
+  end(error?: unknown): void;
+}
+
+/** `undefined` when the cause is not sampled. */
+export function beginSpan(name: string, options: SpanOptions): OpenSpan | undefined {
+  const parent = parentOf(options.traceparent);
+  if (parent === undefined) return undefined;
+  const span = trace.getTracer('norn').startSpan(name, { attributes: options.attributes ?? {} }, parent);
+  const { traceId, spanId } = span.spanContext();
+  return {
+    traceparent: `00-${traceId}-${spanId}-01`,
+    end: (error) => {
+      if (error !== undefined) span.setStatus({ code: SpanStatusCode.ERROR, message: messageOf(error) });
+      span.end();
+    },
+  };
+}

@@ -1,0 +1,66 @@
+// What a stage between two topics does with a batch of records: run its pipeline, send what came out, and only then be done.
+import { NornError } from '@norn/base';
+import type { Pipeline, PipelineResult } from '@norn/pipeline';
+import { type OpenSpan, beginSpan } from '@norn/telemetry';
+import type { BatchHandler } from './consumer.ts';
+import type { TopicName } from './flow.ts';
+import type { BusProducer } from './producer.ts';
+import type { BusRecord, OutRecord } from './record.ts';
+
+export interface StageOptions {
+  readonly stage: string;
+  readonly output: TopicName;
+  readonly producer: BusProducer;
+  /** From a record to the value of the record that follows from it. */
+  readonly pipeline: Pipeline<BusRecord, Uint8Array>;
+}
+
+/** Resolves when outputs and dead letters are acked. The outputs keep key and headers; a sampled record gets a span. */
+export function createStageHandler({ stage, output, producer, pipeline }: StageOptions): BatchHandler {
+  return async ({ records }) => {
+    const spans = records.map(({ headers }) =>
+      headers.traceparent === undefined ? undefined : beginSpan(stage, { traceparent: headers.traceparent }),
+    );
+    try {
+      const result = await pipeline.run(records);
+      await Promise.all([
+        producer.send(output, outputsOf(records, result, spans)),
+        producer.send('deadLetter', deadLettersOf(stage, records, result)),
+      ]);
+    } finally {
+      for (const span of spans) span?.end();
+    }
+  };
+}
+
+function outputsOf(
+  records: readonly BusRecord[],
+  result: PipelineResult<Uint8Array>,
+  spans: readonly (OpenSpan | undefined)[],
+): OutRecord[] {
+  return result.ok.map(({ source, value }) => {
+    const { key, headers } = recordAt(records, source);
+    const span = spans[source];
+    return { key, value, headers: span === undefined ? headers : { ...headers, traceparent: span.traceparent } };
+  });
+}
+
+/** What could not be handled, as it came, with the reason. */
+export function deadLettersOf(
+  stage: string,
+  records: readonly BusRecord[],
+  { deadLettered }: Pick<PipelineResult<unknown>, 'deadLettered'>,
+): OutRecord[] {
+  return deadLettered.map(({ source, reason, error }) => {
+    const { key, value, headers, topic, offset } = recordAt(records, source);
+    const code = error instanceof NornError ? error.code : 'unexpected';
+    const why = { reason, code, stage, topic, offset: String(offset), message: error.message };
+    return { key, value, headers: { ...headers, ...why } };
+  });
+}
+
+function recordAt(records: readonly BusRecord[], source: number): BusRecord {
+  const record = records[source];
+  if (record === undefined) throw new Error(`The pipeline names record ${source} of ${records.length}`);
+  return record;
+}

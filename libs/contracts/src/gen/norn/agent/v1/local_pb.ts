@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file norn/agent/v1/local.proto.
  */
 export const file_norn_agent_v1_local: GenFile = /*@__PURE__*/
-  fileDesc("Chlub3JuL2FnZW50L3YxL2xvY2FsLnByb3RvEg1ub3JuLmFnZW50LnYxIsYBCg1CYWxkdXJNZXNzYWdlEisKBWhlbGxvGAEgASgLMhoubm9ybi5hZ2VudC52MS5CYWxkdXJIZWxsb0gAEjMKCWhlYXJ0YmVhdBgCIAEoCzIeLm5vcm4uYWdlbnQudjEuQmFsZHVySGVhcnRiZWF0SAASDwoFYmF0Y2gYAyABKAxIABIqCgdvdXRjb21lGAQgASgLMhcubm9ybi5hY3Rpb24udjEuT3V0Y29tZUgAEgsKA3NlcRgPIAEoBEIJCgdtZXNzYWdlIrEBCgpUeXJNZXNzYWdlEhMKCWJhdGNoX2FjaxgBIAEoBEgAEioKB2NvbW1hbmQYAiABKAsyFy5ub3JuLmFjdGlvbi52MS5Db21tYW5kSAASLAoGcG9saWN5GAMgASgLMhoubm9ybi5hZ2VudC52MS5BZ2VudFBvbGljeUgAEikKBWZhY3RzGAQgASgLMhgubm9ybi5ldmVudC52MS5Ib3N0RmFjdHNIAEIJCgdtZXNzYWdlIm8KC0JhbGR1ckhlbGxvEgsKA3BpZBgBIAEoDRIPCgd2ZXJzaW9uGAIgASgJEhEKCXN0cmVhbV9pZBgDIAEoDBIvCgxjYXBhYmlsaXRpZXMYBCADKAsyGS5ub3JuLmV2ZW50LnYxLkNhcGFiaWxpdHkibwoPQmFsZHVySGVhcnRiZWF0EioKBmhlYWx0aBgBIAEoCzIaLm5vcm4uZXZlbnQudjEuQWdlbnRIZWFsdGgSGAoQcmVzcG9uZGVyX2FnZV9tcxgCIAEoDRIWCg5sYXN0X2JhdGNoX3NlcRgDIAEoBCL3AQoLQWdlbnRQb2xpY3kSLQoKcmFuc29td2FyZRgBIAEoDjIZLm5vcm4uYWdlbnQudjEuUmVmbGV4TW9kZRIrCghmaWxlbGVzcxgCIAEoDjIZLm5vcm4uYWdlbnQudjEuUmVmbGV4TW9kZRIoCgVtaW5lchgDIAEoDjIZLm5vcm4uYWdlbnQudjEuUmVmbGV4TW9kZRIwCg1yZXZlcnNlX3NoZWxsGAQgASgOMhkubm9ybi5hZ2VudC52MS5SZWZsZXhNb2RlEhcKD3Byb3RlY3RlZF9wYXRocxgFIAMoCRIXCg92YXVsdF9ieXRlc19tYXgYBiABKAQqcQoKUmVmbGV4TW9kZRIbChdSRUZMRVhfTU9ERV9VTlNQRUNJRklFRBAAEhcKE1JFRkxFWF9NT0RFX09CU0VSVkUQARIXChNSRUZMRVhfTU9ERV9TVVNQRU5EEAISFAoQUkVGTEVYX01PREVfS0lMTBADYgZwcm90bzM", [file_norn_action_v1_action, file_norn_event_v1_event]);
+  fileDesc("Chlub3JuL2FnZW50L3YxL2xvY2FsLnByb3RvEg1ub3JuLmFnZW50LnYxIsYBCg1CYWxkdXJNZXNzYWdlEisKBWhlbGxvGAEgASgLMhoubm9ybi5hZ2VudC52MS5CYWxkdXJIZWxsb0gAEjMKCWhlYXJ0YmVhdBgCIAEoCzIeLm5vcm4uYWdlbnQudjEuQmFsZHVySGVhcnRiZWF0SAASDwoFYmF0Y2gYAyABKAxIABIqCgdvdXRjb21lGAQgASgLMhcubm9ybi5hY3Rpb24udjEuT3V0Y29tZUgAEgsKA3NlcRgPIAEoBEIJCgdtZXNzYWdlIsgBCgpUeXJNZXNzYWdlEhMKCWJhdGNoX2FjaxgBIAEoBEgAEioKB2NvbW1hbmQYAiABKAsyFy5ub3JuLmFjdGlvbi52MS5Db21tYW5kSAASLAoGcG9saWN5GAMgASgLMhoubm9ybi5hZ2VudC52MS5BZ2VudFBvbGljeUgAEikKBWZhY3RzGAQgASgLMhgubm9ybi5ldmVudC52MS5Ib3N0RmFjdHNIABIVCgtvdXRjb21lX2FjaxgFIAEoCUgAQgkKB21lc3NhZ2UibwoLQmFsZHVySGVsbG8SCwoDcGlkGAEgASgNEg8KB3ZlcnNpb24YAiABKAkSEQoJc3RyZWFtX2lkGAMgASgMEi8KDGNhcGFiaWxpdGllcxgEIAMoCzIZLm5vcm4uZXZlbnQudjEuQ2FwYWJpbGl0eSJvCg9CYWxkdXJIZWFydGJlYXQSKgoGaGVhbHRoGAEgASgLMhoubm9ybi5ldmVudC52MS5BZ2VudEhlYWx0aBIYChByZXNwb25kZXJfYWdlX21zGAIgASgNEhYKDmxhc3RfYmF0Y2hfc2VxGAMgASgEIvcBCgtBZ2VudFBvbGljeRItCgpyYW5zb213YXJlGAEgASgOMhkubm9ybi5hZ2VudC52MS5SZWZsZXhNb2RlEisKCGZpbGVsZXNzGAIgASgOMhkubm9ybi5hZ2VudC52MS5SZWZsZXhNb2RlEigKBW1pbmVyGAMgASgOMhkubm9ybi5hZ2VudC52MS5SZWZsZXhNb2RlEjAKDXJldmVyc2Vfc2hlbGwYBCABKA4yGS5ub3JuLmFnZW50LnYxLlJlZmxleE1vZGUSFwoPcHJvdGVjdGVkX3BhdGhzGAUgAygJEhcKD3ZhdWx0X2J5dGVzX21heBgGIAEoBCpxCgpSZWZsZXhNb2RlEhsKF1JFRkxFWF9NT0RFX1VOU1BFQ0lGSUVEEAASFwoTUkVGTEVYX01PREVfT0JTRVJWRRABEhcKE1JFRkxFWF9NT0RFX1NVU1BFTkQQAhIUChBSRUZMRVhfTU9ERV9LSUxMEANiBnByb3RvMw", [file_norn_action_v1_action, file_norn_event_v1_event]);
 
 /**
  * @generated from message norn.agent.v1.BaldurMessage
@@ -137,6 +137,15 @@ export type TyrMessage = Message<"norn.agent.v1.TyrMessage"> & {
      */
     value: HostFacts;
     case: "facts";
+  } | {
+    /**
+     * All parts of the outcome of this command id are on tyr's disk or further; until then baldur sends them again after
+     * each reconnect.
+     *
+     * @generated from field: string outcome_ack = 5;
+     */
+    value: string;
+    case: "outcomeAck";
   } | { case: undefined; value?: undefined };
 };
 
@@ -167,6 +176,14 @@ export type TyrMessageJson = {
    * @generated from field: norn.event.v1.HostFacts facts = 4;
    */
   facts?: HostFactsJson;
+
+  /**
+   * All parts of the outcome of this command id are on tyr's disk or further; until then baldur sends them again after
+   * each reconnect.
+   *
+   * @generated from field: string outcome_ack = 5;
+   */
+  outcomeAck?: string;
 };
 
 /**

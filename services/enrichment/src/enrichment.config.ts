@@ -1,0 +1,11 @@
+// What enrichment is told: Kafka.
+import { type Environment, loadConfig, settings } from '@norn/config';
+import { z } from 'zod';
+
+const schema = z.object({ kafkaBrokers: settings.kafkaBrokers });
+
+export type EnrichmentConfig = z.output<typeof schema>;
+
+export function loadEnrichmentConfig(environment: Environment): EnrichmentConfig {
+  return loadConfig(schema, environment);
+}

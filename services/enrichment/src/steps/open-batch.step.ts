@@ -1,0 +1,25 @@
+// The door: from here on a batch is known to be well-formed. What is not goes to the dead letters.
+import { NornError } from '@norn/base';
+import type { BusRecord } from '@norn/bus';
+import { type BatchView, openBatch as open } from '@norn/contracts';
+import { type Outcome, deadLetter, ok } from '@norn/pipeline';
+
+export interface OpenedBatch {
+  readonly hostKey: string;
+  readonly batch: BatchView;
+}
+
+export function createOpenBatch(): (record: BusRecord) => Outcome<OpenedBatch> {
+  return function openBatch({ key, value }) {
+    try {
+      const batch = open(value);
+      // Reading the columns is what proves them.
+      return batch.columns.kind.length === batch.eventCount
+        ? ok({ hostKey: key, batch })
+        : deadLetter('malformed', new NornError('batch_malformed', 'Rows and event_count differ'));
+    } catch (error) {
+      if (error instanceof NornError) return deadLetter('malformed', error);
+      throw error;
+    }
+  };
+}

@@ -1,1 +1,3 @@
-export {};
+// Tyr keeps baldur healthy, gives it commands and policy, takes its telemetry to the installation. Runs as a process: main.ts.
+export { type TyrConfig, loadTyrConfig } from './tyr.config.ts';
+export { Tyr } from './tyr.ts';

@@ -16,6 +16,9 @@ export const limits = {
   /** At most this long between writing and fdatasync. */
   spoolFlushEveryMs: 50,
   spoolCursorEveryMs: 1000,
+  diskSaidEveryMs: 10_000,
+  /** Losses of this long are told in one GAP event. */
+  gapEveryMs: 1000,
   spoolReadBytes: 256 * KiB,
 
   /** Sent and not yet acked. */

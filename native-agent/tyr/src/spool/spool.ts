@@ -101,6 +101,11 @@ export class Spool {
     return entries;
   }
 
+  /** For the start: what a spool before this one held last. */
+  *newestFirst(): Generator<SpoolEntry> {
+    for (const segment of this.segments.toReversed()) yield* [...segment.entries()].toReversed();
+  }
+
   /** Everything up to and including this position is in Kafka. */
   ack(position: number): void {
     if (position <= this.acked) return;

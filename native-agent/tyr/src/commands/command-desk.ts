@@ -1,0 +1,111 @@
+// Takes commands from the installation, checks them, gives them to baldur, and answers for those it refuses.
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { messageOf } from '@norn/base';
+import { action } from '@norn/contracts';
+import { type CommandRefusal, verifyCommand } from '@norn/response';
+import type { Logger } from 'pino';
+import type { CommandLog } from './command-log.ts';
+
+export interface CommandDeskOptions {
+  readonly identity: () => { readonly tenantId: string; readonly hostId: string; readonly commandKeyPem: string };
+  readonly log: CommandLog;
+  /** False when baldur can't be told now; it is told when it connects. */
+  readonly giveToBaldur: (command: action.Command) => boolean;
+  readonly report: (outcome: action.Outcome) => void;
+  readonly nowMs: () => number;
+  readonly logger: Logger;
+}
+
+const reasons: Readonly<Record<CommandRefusal, string>> = {
+  bad_signature: 'the signature is not of the key that signs commands',
+  malformed: 'it is no command this agent understands',
+  wrong_tenant: 'it is for another tenant',
+  wrong_host: 'it is for another host',
+  expired: 'it expired before it came',
+  replayed: 'it was accepted before',
+  fenced: 'a newer one for the same alert was accepted before',
+};
+
+const final = new Set([
+  action.OutcomeState.SUCCEEDED,
+  action.OutcomeState.FAILED,
+  action.OutcomeState.EXPIRED,
+  action.OutcomeState.REFUSED,
+]);
+
+export class CommandDesk {
+  constructor(private readonly options: CommandDeskOptions) {}
+
+  receive(signed: action.SignedCommand): void {
+    const { log, nowMs, logger } = this.options;
+    const { tenantId, hostId, commandKeyPem } = this.options.identity();
+    const verdict = verifyCommand(signed, {
+      publicKeyPem: commandKeyPem,
+      tenantId,
+      hostId,
+      nowUs: BigInt(nowMs()) * 1000n,
+      seenIds: log,
+      highestEpoch: (alertId) => log.highestEpoch(alertId),
+    });
+    if (!verdict.ok) {
+      this.refuse(verdict.code, verdict.command);
+      return;
+    }
+    const { command } = verdict;
+    try {
+      log.accept(acceptedOf(command));
+    } catch (error) {
+      // Not remembered, so not run: the sweeper sends it again.
+      logger.error({ code: 'command_not_kept', id: command.id, err: error }, messageOf(error));
+      return;
+    }
+    logger.info({ id: command.id, alert: command.alertId, action: command.action.case }, 'command accepted');
+    this.answer(command, { state: action.OutcomeState.DELIVERED, code: 'ok', message: '' });
+    this.options.giveToBaldur(command);
+  }
+
+  /** To a baldur that has just connected: what no baldur has answered for good. It keeps the ids it has run. */
+  onBaldurConnected(): void {
+    for (const pending of this.options.log.pending()) {
+      const command = fromBinary(action.CommandSchema, Buffer.from(pending.command, 'base64'));
+      if (pending.expiresAtMs > this.options.nowMs()) this.options.giveToBaldur(command);
+      else {
+        this.options.log.finish(command.id);
+        const message = 'Expired before baldur could run it, or while it did';
+        this.answer(command, { state: action.OutcomeState.EXPIRED, code: 'expired', message });
+      }
+    }
+  }
+
+  /** False: not to be passed on, for baldur only says that it knows a command which tyr gave it a second time. */
+  onOutcome(outcome: action.Outcome): boolean {
+    if (outcome.state === action.OutcomeState.REFUSED && outcome.code === 'replayed') return false;
+    if (final.has(outcome.state)) this.options.log.finish(outcome.commandId);
+    return true;
+  }
+
+  private refuse(code: CommandRefusal, command: action.Command | undefined): void {
+    this.options.logger.warn({ code, id: command?.id }, `command refused: ${reasons[code]}`);
+    const message = `Refused: ${reasons[code]}`;
+    this.answer(command ?? create(action.CommandSchema), { state: action.OutcomeState.REFUSED, code, message });
+  }
+
+  private answer(command: action.Command, what: Pick<action.Outcome, 'state' | 'code' | 'message'>): void {
+    const { tenantId, hostId } = this.options.identity();
+    const nowUs = BigInt(this.options.nowMs()) * 1000n;
+    const times = { startedAtUs: nowUs, finishedAtUs: nowUs };
+    const names = { commandId: command.id.slice(0, 64), alertId: command.alertId.slice(0, 64), tenantId, hostId };
+    const outcome = create(action.OutcomeSchema, { ...names, ...what, ...times, action: command.action.case ?? '' });
+    this.options.report(outcome);
+  }
+}
+
+function acceptedOf(command: action.Command) {
+  return {
+    id: command.id,
+    alertId: command.alertId,
+    epoch: String(command.epoch),
+    expiresAtMs: Number(command.expiresAtUs / 1000n),
+    command: Buffer.from(toBinary(action.CommandSchema, command)).toString('base64'),
+  };
+}

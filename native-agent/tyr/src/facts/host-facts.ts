@@ -1,0 +1,62 @@
+// What tyr knows of its host, as one message: the whole state, the newest wins.
+import { create } from '@bufbuild/protobuf';
+import { event } from '@norn/contracts';
+import { readFileSync, statSync } from 'node:fs';
+import { hostname, release } from 'node:os';
+import { agentVersion, limits } from '../limits.ts';
+
+export interface FactsSources {
+  readonly containers: () => event.ContainerFact[];
+  readonly capabilities: () => event.Capability[];
+  readonly health: () => event.AgentHealth;
+  readonly nowMs: () => number;
+}
+
+export class HostFactsSource {
+  private users: Record<number, string> = {};
+  private usersChangedAtMs = -1;
+  private readonly os = readOs();
+
+  constructor(
+    private readonly sources: FactsSources,
+    private readonly passwdFile = '/etc/passwd',
+  ) {}
+
+  read(): event.HostFacts {
+    this.readUsers();
+    return create(event.HostFactsSchema, {
+      containers: this.sources.containers(),
+      users: this.users,
+      hostname: hostname(),
+      os: this.os,
+      kernel: release(),
+      agentVersion,
+      capabilities: this.sources.capabilities(),
+      health: this.sources.health(),
+      observedAtUs: BigInt(this.sources.nowMs()) * 1000n,
+    });
+  }
+
+  /** Again only when the file has changed. */
+  private readUsers(): void {
+    const changedAtMs = statSync(this.passwdFile, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+    if (changedAtMs === this.usersChangedAtMs) return;
+    this.usersChangedAtMs = changedAtMs;
+    this.users = changedAtMs === 0 ? {} : parsePasswd(readFileSync(this.passwdFile, 'utf8'));
+  }
+}
+
+/** "root:x:0:0:…" → {0: "root"}; the first name of a uid counts. */
+export function parsePasswd(text: string): Record<number, string> {
+  const users: Record<number, string> = {};
+  for (const line of text.split('\n').slice(0, limits.usersMax)) {
+    const [name = '', , uid = ''] = line.split(':');
+    if (name !== '' && /^\d{1,10}$/.test(uid) && Number(uid) <= 0xffff_ffff) users[Number(uid)] ??= name;
+  }
+  return users;
+}
+
+function readOs(file = '/etc/os-release'): string {
+  if (statSync(file, { throwIfNoEntry: false }) === undefined) return 'Linux';
+  return /^PRETTY_NAME="?([^"\n]*)"?$/m.exec(readFileSync(file, 'utf8'))?.[1] ?? 'Linux';
+}

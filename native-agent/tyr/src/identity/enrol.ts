@@ -1,0 +1,108 @@
+// A host's first certificate, by join token, and the next ones, by the one it has.
+import { create } from '@bufbuild/protobuf';
+import type { ServiceError } from '@grpc/grpc-js';
+import { NornError, messageOf } from '@norn/base';
+import { agent, agentServiceDefinition, enrolmentServiceDefinition } from '@norn/contracts';
+import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { openClient } from '../uplink/grpc-client.ts';
+import { requestCertificate } from './certificate-request.ts';
+import type { Identity } from './identity-file.ts';
+
+export interface EnrolOptions {
+  readonly enrolAddress: string;
+  /** PEM file of the installation's authority: whom to give the join token to. */
+  readonly authorityFile: string;
+  readonly joinTokenFile: string;
+  /** /etc/machine-id, or what stands for it. */
+  readonly machineId: string;
+}
+
+const timeoutMs = 15_000;
+
+export async function enrol(options: EnrolOptions): Promise<Identity> {
+  const authorityPem = readSetting('NORN_AUTHORITY_FILE', options.authorityFile);
+  const joinToken = readSetting('NORN_JOIN_TOKEN_FILE', options.joinTokenFile).trim();
+  const { keyPem, requestPem } = requestCertificate(hostname());
+  const client = openClient(options.enrolAddress, { authorityPem });
+  const { path, requestSerialize, responseDeserialize } = enrolmentServiceDefinition.enrol;
+  const request = create(agent.EnrolRequestSchema, {
+    joinToken,
+    certificateRequest: requestPem,
+    hostname: hostname(),
+    machineId: options.machineId,
+  });
+  try {
+    const response = await new Promise<agent.EnrolResponse>((resolve, reject) => {
+      const deadline = Date.now() + timeoutMs;
+      client.makeUnaryRequest(
+        path,
+        requestSerialize,
+        responseDeserialize,
+        request,
+        { deadline },
+        settle(resolve, reject),
+      );
+    });
+    const { tenantId, hostId, certificate, authority, commandKey, expiresAtUs } = response;
+    const life = { issuedAtMs: Date.now(), expiresAtMs: Number(expiresAtUs / 1000n) };
+    const names = { tenantId, hostId, keyPem, certificatePem: certificate };
+    return { ...names, ...life, authorityPem: authority, commandKeyPem: commandKey };
+  } catch (error) {
+    throw new NornError('enrolment_failed', `Enrolment at ${options.enrolAddress}: ${detailsOf(error)}`, {
+      cause: error,
+    });
+  } finally {
+    client.close();
+  }
+}
+
+/** The same host with a new key and certificate. */
+export async function renew(ingestAddress: string, identity: Identity): Promise<Identity> {
+  const { keyPem, requestPem } = requestCertificate(identity.hostId);
+  const client = openClient(ingestAddress, identity);
+  const { path, requestSerialize, responseDeserialize } = agentServiceDefinition.renew;
+  const request = create(agent.RenewRequestSchema, { certificateRequest: requestPem });
+  try {
+    const response = await new Promise<agent.RenewResponse>((resolve, reject) => {
+      const deadline = Date.now() + timeoutMs;
+      client.makeUnaryRequest(
+        path,
+        requestSerialize,
+        responseDeserialize,
+        request,
+        { deadline },
+        settle(resolve, reject),
+      );
+    });
+    const life = { issuedAtMs: Date.now(), expiresAtMs: Number(response.expiresAtUs / 1000n) };
+    const commandKeyPem = response.commandKey === '' ? identity.commandKeyPem : response.commandKey;
+    return { ...identity, ...life, keyPem, certificatePem: response.certificate, commandKeyPem };
+  } catch (error) {
+    throw new NornError('renewal_failed', `Renewal at ${ingestAddress}: ${detailsOf(error)}`, { cause: error });
+  } finally {
+    client.close();
+  }
+}
+
+function settle<T>(resolve: (value: T) => void, reject: (error: Error) => void) {
+  return (error: ServiceError | null, response?: T): void => {
+    if (error !== null) reject(error);
+    else if (response === undefined) reject(new Error('The installation answered nothing'));
+    else resolve(response);
+  };
+}
+
+function readSetting(name: string, path: string): string {
+  if (path === '')
+    throw new NornError('enrolment_unset', `This host is not enrolled and ${name} is not set: set it to a file`);
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new NornError('enrolment_unset', `${name}: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+function detailsOf(error: unknown): string {
+  return error instanceof Error && 'details' in error ? String(error.details) : messageOf(error);
+}

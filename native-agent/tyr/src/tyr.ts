@@ -1,0 +1,275 @@
+// Tyr as it runs: what each part says to the others. It decides nothing about attacks; baldur does.
+import { create, toBinary } from '@bufbuild/protobuf';
+import { messageOf } from '@norn/base';
+import { action, event, local } from '@norn/contracts';
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import { BaldurLink } from './baldur/baldur-link.ts';
+import { Supervisor } from './baldur/supervisor.ts';
+import { CommandDesk } from './commands/command-desk.ts';
+import { CommandLog } from './commands/command-log.ts';
+import { ContainerTable } from './containers/container-table.ts';
+import { CriWatch } from './containers/cri-watch.ts';
+import { DockerWatch } from './containers/docker-watch.ts';
+import { HostFactsSource } from './facts/host-facts.ts';
+import { type Identity, IdentityFile } from './identity/identity-file.ts';
+import { IdentityKeeper } from './identity/identity-keeper.ts';
+import { limits } from './limits.ts';
+import { Intake } from './spool/intake.ts';
+import { Spool } from './spool/spool.ts';
+import { type TyrConfig, protectedPathsOf } from './tyr.config.ts';
+import { Uplink } from './uplink/uplink.ts';
+
+export class Tyr {
+  private readonly link: BaldurLink;
+  private readonly supervisor: Supervisor;
+  private readonly intake: Intake;
+  private readonly spool: Spool;
+  private readonly uplink: Uplink;
+  private readonly commandLog: CommandLog;
+  private readonly desk: CommandDesk;
+  private readonly keeper: IdentityKeeper;
+  private readonly table: ContainerTable;
+  private readonly docker: DockerWatch;
+  private readonly cri: CriWatch;
+  private readonly factsSource: HostFactsSource;
+  private readonly timers: NodeJS.Timeout[] = [];
+  private factsTimer: NodeJS.Timeout | undefined;
+  private diskSaidAtMs = -Infinity;
+  private hello: local.BaldurHello | undefined;
+  private baldurHealth: event.AgentHealth | undefined;
+
+  constructor(
+    private readonly config: TyrConfig,
+    private readonly logger: Logger,
+  ) {
+    const nowMs = (): number => Date.now();
+    const monotonicMs = (): number => performance.now();
+    this.intake = new Intake({ batchBytesMax: config.batchBytesMax, nowMs, logger });
+    this.spool = this.intake.attach(this.createSpool(monotonicMs));
+    this.keeper = new IdentityKeeper(config, new IdentityFile(config.agentDir), logger);
+    this.commandLog = new CommandLog(config.agentDir, nowMs());
+    for (const line of this.commandLog.damage) logger.error({ code: 'command_log_damaged' }, line);
+    this.desk = this.createDesk(nowMs);
+    this.uplink = this.createUplink();
+    this.supervisor = new Supervisor({
+      baldurPath: config.baldurPath,
+      agentDir: config.agentDir,
+      socket: config.agentSocket,
+      protectedPaths: protectedPathsOf(config),
+      logger,
+      nowMs: monotonicMs,
+    });
+    this.link = this.createLink();
+    const factsSoon = (): void => {
+      this.sendFactsSoon();
+    };
+    this.table = new ContainerTable(nowMs, factsSoon);
+    const watch = { table: this.table, logger, onStateChange: factsSoon };
+    this.docker = new DockerWatch({ ...watch, socketPath: config.dockerSocket });
+    this.cri = new CriWatch({ ...watch, socketPath: config.containerdSocket });
+    this.factsSource = new HostFactsSource({
+      containers: () => this.table.all(),
+      capabilities: () => this.capabilities(),
+      health: () => this.health(),
+      nowMs,
+    });
+  }
+
+  /** Baldur first: it protects before anyone is asked. Enrolment goes on in the background until it succeeds. */
+  async start(): Promise<void> {
+    await this.link.listen();
+    this.supervisor.start();
+    this.docker.start();
+    this.cri.start();
+    this.every(limits.spoolFlushEveryMs, () => void this.flush());
+    this.every(limits.spoolCursorEveryMs, () => {
+      this.spool.saveCursor();
+    });
+    this.every(limits.factsEveryMs, () => {
+      this.sendFacts();
+    });
+    this.keeper.start({
+      onEnrolled: () => {
+        this.uplink.start();
+      },
+      onRenewed: () => {
+        this.uplink.reconnect();
+      },
+    });
+  }
+
+  /** `norn down`: the stream, the spool and baldur. A tyr that is killed leaves baldur running. */
+  async stop(): Promise<void> {
+    for (const timer of this.timers) clearInterval(timer);
+    clearTimeout(this.factsTimer);
+    this.keeper.stop();
+    this.docker.stop();
+    this.cri.stop();
+    await this.supervisor.stop();
+    this.uplink.stop();
+    await this.spool.close();
+    this.link.close();
+    this.commandLog.close();
+  }
+
+  private createSpool(nowMs: () => number): Spool {
+    const { agentDir, spoolBytesMax } = this.config;
+    return new Spool({
+      directory: join(agentDir, 'spool'),
+      limits: {
+        bytesMax: spoolBytesMax,
+        segmentBytesMax: Math.min(limits.segmentBytesMax, Math.ceil(spoolBytesMax / 8)),
+        memoryBytesMax: limits.spoolMemoryBytesMax,
+        memoryAgeMs: limits.spoolMemoryAgeMs,
+      },
+      nowMs,
+      onLost: (loss) => {
+        this.intake.lost(loss);
+      },
+      onDiskFailed: (error) => {
+        this.diskFailed(error);
+      },
+    });
+  }
+
+  private createDesk(nowMs: () => number): CommandDesk {
+    return new CommandDesk({
+      identity: () => this.identity(),
+      log: this.commandLog,
+      giveToBaldur: (command) => this.link.send({ case: 'command', value: command }),
+      report: (outcome) => {
+        this.report(outcome);
+      },
+      nowMs,
+      logger: this.logger,
+    });
+  }
+
+  private createUplink(): Uplink {
+    return new Uplink({
+      address: this.config.ingestAddress,
+      secrets: () => this.identity(),
+      spool: this.spool,
+      onCommand: (signed) => {
+        this.desk.receive(signed);
+      },
+      onConnecting: () => {
+        this.sendFacts();
+      },
+      onAcked: () => {
+        this.ackToBaldur();
+      },
+      logger: this.logger,
+    });
+  }
+
+  private createLink(): BaldurLink {
+    const handlers = {
+      onHello: (hello: local.BaldurHello) => {
+        this.baldurConnected(hello);
+      },
+      onHeartbeat: (heartbeat: local.BaldurHeartbeat) => {
+        this.baldurHealth = heartbeat.health;
+        this.supervisor.onHeartbeat(heartbeat);
+      },
+      onBatch: (batch: Uint8Array, batchSeq: bigint) => {
+        this.intake.batch(batch, batchSeq);
+        this.uplink.pump();
+      },
+      onOutcome: (outcome: action.Outcome) => {
+        if (this.desk.onOutcome(outcome)) this.report(outcome);
+      },
+      onGone: () => {
+        this.supervisor.onGone();
+      },
+    };
+    return new BaldurLink(this.config.agentSocket, handlers, this.logger);
+  }
+
+  private baldurConnected(hello: local.BaldurHello): void {
+    this.logger.info({ pid: hello.pid, version: hello.version }, 'baldur connected');
+    this.hello = hello;
+    this.intake.stream(hello.streamId);
+    this.supervisor.onHello(hello);
+    this.link.send({ case: 'policy', value: policyOf(this.config) });
+    this.ackToBaldur();
+    this.sendFacts();
+    this.desk.onBaldurConnected();
+  }
+
+  private report(outcome: action.Outcome): void {
+    this.spool.append({ kind: 'outcome', bytes: toBinary(action.OutcomeSchema, outcome), precious: true, events: 0 });
+    void this.flush();
+    this.uplink.pump();
+  }
+
+  /** Tried again at every flush; said now and then. */
+  private diskFailed(error: unknown): void {
+    const nowMs = performance.now();
+    if (nowMs < this.diskSaidAtMs + limits.diskSaidEveryMs) return;
+    this.diskSaidAtMs = nowMs;
+    this.logger.error({ code: 'spool_disk', err: error }, `The spool can not be written: ${messageOf(error)}`);
+  }
+
+  private async flush(): Promise<void> {
+    this.intake.tellLosses();
+    await this.spool.flushIfDue();
+    this.ackToBaldur();
+  }
+
+  private ackToBaldur(): void {
+    const batchSeq = this.intake.newlyDurable(this.spool.durableThrough);
+    if (batchSeq !== undefined) this.link.send({ case: 'batchAck', value: batchSeq });
+  }
+
+  private sendFactsSoon(): void {
+    this.factsTimer ??= setTimeout(() => {
+      this.sendFacts();
+    }, limits.factsDelayMs);
+  }
+
+  private sendFacts(): void {
+    clearTimeout(this.factsTimer);
+    this.factsTimer = undefined;
+    const facts = this.factsSource.read();
+    this.link.send({ case: 'facts', value: facts });
+    this.uplink.sendFacts(facts);
+  }
+
+  private capabilities(): event.Capability[] {
+    const { capReport } = this.supervisor;
+    const own = [
+      { name: 'agent.limits', ...capReport, verified: capReport.available },
+      { name: 'containers.docker', ...this.docker.state, mechanism: this.docker.state.available ? 'docker' : '' },
+      { name: 'containers.cri', ...this.cri.state, mechanism: this.cri.state.available ? 'cri' : '' },
+    ];
+    return [...(this.hello?.capabilities ?? []), ...own.map((one) => create(event.CapabilitySchema, one))];
+  }
+
+  private health(): event.AgentHealth {
+    const { baldurHealth, intake, spool, supervisor } = this;
+    return Object.assign(create(event.AgentHealthSchema), baldurHealth, {
+      eventsLost: (baldurHealth?.eventsLost ?? 0n) + BigInt(intake.eventsLost),
+      tyrRssBytes: BigInt(process.memoryUsage.rss()),
+      batchesSpooled: BigInt(spool.entriesWaiting),
+      spoolBytes: BigInt(spool.diskBytes),
+      baldurRestarts: BigInt(supervisor.restarts),
+    });
+  }
+
+  private identity(): Identity {
+    return this.keeper.identity();
+  }
+
+  private every(periodMs: number, run: () => void): void {
+    this.timers.push(setInterval(run, periodMs));
+  }
+}
+
+/** Until policy comes from the installation: every reflex acts. */
+function policyOf(config: TyrConfig): local.AgentPolicy {
+  const { KILL } = local.ReflexMode;
+  const modes = { ransomware: KILL, fileless: KILL, miner: KILL, reverseShell: KILL };
+  return create(local.AgentPolicySchema, { ...modes, protectedPaths: protectedPathsOf(config) });
+}

@@ -4,7 +4,10 @@ import { registerAttackCommand } from './attack/command.ts';
 import { registerAlertCommands } from './commands/alerts.ts';
 import { registerHostCommands } from './commands/hosts.ts';
 
+import { registerInstallationCommands } from './up/command.ts';
+
 export const commands: readonly ((program: Command) => void)[] = [
+  registerInstallationCommands,
   registerAttackCommand,
   registerAlertCommands,
   registerHostCommands,

@@ -7,6 +7,7 @@ export { provideClickHouse } from './clickhouse.install.ts';
 export { tenantHeader } from './clickhouse.config.ts';
 export { startPostgres, type PostgresOptions, type RunningPostgres } from './postgres.ts';
 export { providePostgres } from './postgres.install.ts';
-export { type Part } from './part.ts';
+export { startPart, waitForLock, type Part, type PartPlan } from './part.ts';
+export { processIdentity, type ProcessIdentity, isAlive, endProcess } from './process.ts';
 export { assertPortFree, freePorts, isPortFree, portOwner } from './ports.ts';
 export { lock, provide, toolchainFolder } from './toolchain.ts';

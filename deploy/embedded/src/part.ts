@@ -20,8 +20,11 @@ export interface PartPlan {
   readonly logFile: string;
   /** Held while the part lives: two servers on one data directory destroy each other's work. */
   readonly lockFile: string;
+  /** Lives on when its supervisor dies; default: it does not. */
+  readonly outlivesParent?: boolean;
   /** What the part is told when it is to end, or when its supervisor has died. */
   readonly stopSignal: 'SIGTERM' | 'SIGINT';
+  readonly env?: NodeJS.ProcessEnv;
   /** Run as this user and group. */
   readonly user?: string;
   /** Answers once the part is of use; `log` is what it has written since it started. */
@@ -83,14 +86,17 @@ export async function startPart(plan: PartPlan): Promise<Part> {
 // flock and setpriv replace themselves by the part, so the child's pid is the part's.
 function spawnPart(plan: PartPlan): ChildProcess {
   const identity = plan.user ? ['--reuid', plan.user, '--regid', plan.user, '--clear-groups'] : [];
-  const parentDeath = ['--pdeathsig', plan.stopSignal.slice(3)];
+  const parentDeath = plan.outlivesParent ? [] : ['--pdeathsig', plan.stopSignal.slice(3)];
+  const privileges = [...identity, ...parentDeath];
+  const become = privileges.length > 0 ? ['setpriv', ...privileges] : [];
   const log = openSync(plan.logFile, 'a', 0o600);
   try {
-    return spawn(
-      'flock',
-      ['-n', '--no-fork', plan.lockFile, 'setpriv', ...identity, ...parentDeath, plan.command, ...plan.args],
-      { cwd: plan.cwd, stdio: ['ignore', log, log], detached: true },
-    );
+    return spawn('flock', ['-n', '--no-fork', plan.lockFile, ...become, plan.command, ...plan.args], {
+      cwd: plan.cwd,
+      env: plan.env,
+      stdio: ['ignore', log, log],
+      detached: true,
+    });
   } finally {
     closeSync(log);
   }

@@ -1,0 +1,61 @@
+// Builds what an installation runs that is not TypeScript from source: the agent, and the console's files.
+import { createHash } from 'node:crypto';
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join, relative } from 'node:path';
+import { processEnvironment } from '@norn/config';
+import { provide, runCommand } from '@norn/embedded';
+import { consoleFolder, repository, type Installation } from './installation.ts';
+import { provideCargo } from './packages.ts';
+
+type OnLine = (line: string) => void;
+
+/** 0.3 s when nothing changed. */
+export async function buildAgent(onLine: OnLine): Promise<void> {
+  await provideCargo(onLine);
+  const cwd = join(repository, 'native-agent');
+  await runCommand('cargo', ['build', '--release', '--locked', '-p', 'baldur'], { cwd, onLine });
+}
+
+const consoleSources = join(repository, 'services/console');
+
+/** Built once for each state of its sources, then copied into the installation. */
+export async function buildConsole(installation: Installation): Promise<void> {
+  if (!existsSync(join(consoleSources, 'index.html'))) return;
+  const hash = sourcesHash();
+  const folder = consoleFolder(installation);
+  const stamp = join(folder, '.built-from');
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === hash) return;
+  const built = await provide({
+    name: 'console',
+    content: [hash],
+    build: async (outDir) => {
+      const manifest = createRequire(join(consoleSources, 'package.json')).resolve('vite/package.json');
+      const vite = join(dirname(manifest), 'bin/vite.js');
+      // Relative: the build's own plugins join it to their root.
+      const args = [vite, 'build', '--outDir', relative(consoleSources, outDir), '--emptyOutDir', '--logLevel', 'warn'];
+      const env = { ...processEnvironment(), NODE_ENV: 'production' };
+      await runCommand(process.execPath, args, { cwd: consoleSources, env });
+    },
+  });
+  rmSync(folder, { recursive: true, force: true });
+  cpSync(built, folder, { recursive: true });
+  writeFileSync(stamp, hash);
+}
+
+function sourcesHash(): string {
+  const hash = createHash('sha256').update(readFileSync(join(repository, 'package-lock.json')));
+  const contracts = join(repository, 'libs/contracts/src');
+  for (const file of [...filesOf(consoleSources), ...filesOf(contracts)]) hash.update(file).update(readFileSync(file));
+  return hash.digest('hex').slice(0, 16);
+}
+
+const notSources = new Set(['node_modules', 'dist', 'test', '.vite']);
+
+function filesOf(folder: string): string[] {
+  const names = readdirSync(folder).filter((name) => !notSources.has(name));
+  return names.sort().flatMap((name) => {
+    const path = join(folder, name);
+    return statSync(path).isDirectory() ? filesOf(path) : [path];
+  });
+}

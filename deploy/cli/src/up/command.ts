@@ -1,0 +1,39 @@
+// `norn up`, `norn down`, `norn login`, `norn doctor`.
+import type { Command } from 'commander';
+import { write } from '../print/columns.ts';
+import { findInstallation } from './installation.ts';
+
+export function registerInstallationCommands(program: Command): void {
+  program
+    .command('up')
+    .description('Start Norn on this machine: install what is missing, build, run, protect this host')
+    .option('-d, --detach', 'go on in the background; ./norn down stops it')
+    .option('--separate', 'one process for each stage')
+    .option('--no-agent', 'the installation alone, without protecting this host')
+    .action(async (options: { detach?: boolean; separate?: boolean; agent: boolean }) => {
+      const { up } = await import('./up.ts');
+      await up({ detach: options.detach === true, separate: options.separate === true, withAgent: options.agent });
+    });
+  program
+    .command('down')
+    .description('Stop everything that ./norn up started, and nothing else')
+    .action(async () => {
+      const { down } = await import('./down.ts');
+      write(await down(findInstallation()));
+    });
+  program
+    .command('login')
+    .description('Print a new one-time link into the console')
+    .action(async () => {
+      const { createLoginLink } = await import('./login-link.ts');
+      write(await createLoginLink(findInstallation()));
+    });
+  program
+    .command('doctor')
+    .description('What is missing on this machine, why it is needed, and what gets it')
+    .option('--json', 'as JSON')
+    .action(async (options: { json?: boolean }) => {
+      const { doctor } = await import('../doctor.ts');
+      await doctor(options.json === true);
+    });
+}

@@ -1,0 +1,114 @@
+// Where an installation on this machine lives: its folder, its ports, its secrets, and what its processes are told.
+import { existsSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { messageOf, NornError } from '@norn/base';
+import { loadConfig, processEnvironment, settings } from '@norn/config';
+import { z } from 'zod';
+
+export const repository = fileURLToPath(new URL('../../../..', import.meta.url)).replace(/\/$/, '');
+export const registerFile = join(repository, 'deploy/runtime/register.mjs');
+export const tenantId = 'default';
+
+const schema = z.object({ home: settings.home, portBase: settings.portBase });
+
+export interface Ports {
+  readonly api: number;
+  readonly ingest: number;
+  readonly kafka: number;
+  readonly kafkaController: number;
+  readonly clickhouseHttp: number;
+  readonly clickhouseTcp: number;
+  readonly postgres: number;
+  readonly health: number;
+  readonly enrol: number;
+  /** Health of the first stage that runs apart; the others follow. */
+  readonly separateHealth: number;
+}
+
+export interface Installation {
+  readonly home: string;
+  readonly ports: Ports;
+  /** A path below home. */
+  path(...parts: string[]): string;
+}
+
+/** By NORN_HOME and NORN_PORT_BASE. */
+export function findInstallation(): Installation {
+  const { home, portBase } = loadConfig(schema);
+  const ports: Ports = {
+    api: portBase,
+    ingest: portBase + 1,
+    kafka: portBase + 2,
+    kafkaController: portBase + 3,
+    clickhouseHttp: portBase + 4,
+    clickhouseTcp: portBase + 5,
+    postgres: portBase + 6,
+    health: portBase + 7,
+    enrol: portBase + 8,
+    separateHealth: portBase + 10,
+  };
+  return { home, ports, path: (...parts) => join(home, ...parts) };
+}
+
+/** Makes the folders. Others may pass through home (PostgreSQL's user does), nobody may read what matters. */
+export function makeFolders(installation: Installation): void {
+  try {
+    mkdirSync(installation.home, { recursive: true, mode: 0o711 });
+    for (const name of ['secrets', 'run', 'logs', 'agent']) {
+      mkdirSync(installation.path(name), { recursive: true, mode: 0o700 });
+    }
+  } catch (error) {
+    throw new NornError(
+      'home_not_writable',
+      `${installation.home} can not be written (${messageOf(error)}): run as root, or set NORN_HOME to a folder of yours`,
+      { cause: error },
+    );
+  }
+}
+
+export function consoleFolder(installation: Installation): string {
+  return installation.path('console');
+}
+
+/** What every process of Norn is told; the user's own NORN_ settings win where they do not name a place or a port. */
+export function processSettings(installation: Installation): NodeJS.ProcessEnv {
+  const { ports } = installation;
+  const secret = (name: string): string => installation.path('secrets', name);
+  const console = consoleFolder(installation);
+  return {
+    NORN_TRACE_FILE: installation.path('logs', 'spans.jsonl'),
+    ...processEnvironment(),
+    NORN_HOME: installation.home,
+    NORN_PORT_BASE: String(ports.api),
+    NORN_API_PORT: String(ports.api),
+    NORN_PUBLIC_URL: `http://127.0.0.1:${ports.api}`,
+    NORN_INGEST_PORT: String(ports.ingest),
+    NORN_ENROL_PORT: String(ports.enrol),
+    NORN_HEALTH_PORT: String(ports.health),
+    NORN_KAFKA_BROKERS: `127.0.0.1:${ports.kafka}`,
+    NORN_CLICKHOUSE_URL: `http://127.0.0.1:${ports.clickhouseHttp}`,
+    NORN_CLICKHOUSE_WRITER_PASSWORD_FILE: secret('clickhouse-writer.password'),
+    NORN_CLICKHOUSE_READER_PASSWORD_FILE: secret('clickhouse-reader.password'),
+    NORN_POSTGRES_URL: `postgres://norn@127.0.0.1:${ports.postgres}/norn`,
+    NORN_POSTGRES_PASSWORD_FILE: secret('postgres.password'),
+    NORN_SECRETS_DIR: installation.path('secrets'),
+    NORN_CONSOLE_DIR: existsSync(join(console, 'index.html')) ? console : '',
+  };
+}
+
+/** What tyr is told on top of it. */
+export function agentSettings(installation: Installation): NodeJS.ProcessEnv {
+  const { ports } = installation;
+  return {
+    ...processSettings(installation),
+    NORN_TRACE_FILE: installation.path('logs', 'spans-tyr.jsonl'),
+    NORN_AGENT_DIR: installation.path('agent'),
+    NORN_AGENT_SOCKET: installation.path('agent', 'baldur.sock'),
+    NORN_BALDUR_PATH: join(repository, 'native-agent/target/release/baldur'),
+    NORN_INGEST_ADDRESS: `127.0.0.1:${ports.ingest}`,
+    NORN_ENROL_ADDRESS: `127.0.0.1:${ports.enrol}`,
+    NORN_AUTHORITY_FILE: installation.path('secrets', 'authority.cert.pem'),
+    NORN_JOIN_TOKEN_FILE: installation.path('secrets', 'join.token'),
+  };
+}

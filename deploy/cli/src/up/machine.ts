@@ -1,0 +1,84 @@
+// Can this machine run Norn: rights, kernel, memory, disk. What is in doubt is said, what can't work is refused with its cure.
+import { existsSync, readFileSync, statfsSync } from 'node:fs';
+import { NornError } from '@norn/base';
+import type { Installation } from './installation.ts';
+
+const mebibyte = 1024 * 1024;
+const memoryWantedBytes = 3_500 * mebibyte;
+const memoryNeededBytes = 1_500 * mebibyte;
+const diskWantedBytes = 5_000 * mebibyte;
+const diskNeededBytes = 1_000 * mebibyte;
+
+export interface MachineFinding {
+  readonly name: string;
+  readonly state: 'fine' | 'doubtful' | 'unusable';
+  readonly sentence: string;
+  /** The command or setting that mends it. */
+  readonly cure: string;
+}
+
+export function inspectMachine(installation: Installation, withAgent: boolean): MachineFinding[] {
+  const agent = withAgent ? [rights(), kernelTypes()] : [];
+  return [...agent, memory(), disk(installation)];
+}
+
+/** Throws `machine_unusable` with everything that is in the way. */
+export function refuseUnusable(findings: readonly MachineFinding[]): void {
+  const unusable = findings.filter(({ state }) => state === 'unusable');
+  if (unusable.length === 0) return;
+  const sentences = unusable.map(({ sentence, cure }) => `${sentence}: ${cure}`);
+  throw new NornError('machine_unusable', sentences.join('\n'));
+}
+
+function rights(): MachineFinding {
+  const root = process.getuid?.() === 0;
+  return {
+    name: 'rights',
+    state: root ? 'fine' : 'unusable',
+    sentence: root ? 'running as root' : 'The agent loads eBPF programs and marks file systems, which needs root',
+    cure: 'sudo ./norn up, or ./norn up --no-agent for the installation alone',
+  };
+}
+
+function kernelTypes(): MachineFinding {
+  const present = existsSync('/sys/kernel/btf/vmlinux');
+  return {
+    name: 'kernel',
+    state: present ? 'fine' : 'doubtful',
+    sentence: present
+      ? `kernel ${readFileSync('/proc/sys/kernel/osrelease', 'utf8').trim()} with BTF`
+      : 'The kernel has no BTF (/sys/kernel/btf/vmlinux), so the sensor cannot load; vault and restore still work',
+    cure: 'boot a kernel built with CONFIG_DEBUG_INFO_BTF=y (every distribution kernel since 2020)',
+  };
+}
+
+function memory(): MachineFinding {
+  const kibibytes = Number(/^MemAvailable:\s+(\d+)/m.exec(readFileSync('/proc/meminfo', 'utf8'))?.[1] ?? 0);
+  const bytes = kibibytes * 1024;
+  return {
+    name: 'memory',
+    state: grade(bytes, memoryWantedBytes, memoryNeededBytes),
+    sentence: `${gigabytes(bytes)} of memory available`,
+    cure: `Norn wants ${gigabytes(memoryWantedBytes)}; end something large`,
+  };
+}
+
+function disk(installation: Installation): MachineFinding {
+  const { bavail, bsize } = statfsSync(installation.home);
+  const bytes = bavail * bsize;
+  return {
+    name: 'disk',
+    state: grade(bytes, diskWantedBytes, diskNeededBytes),
+    sentence: `${gigabytes(bytes)} free under ${installation.home}`,
+    cure: `Norn wants ${gigabytes(diskWantedBytes)}; free some, or set NORN_HOME to a larger disk`,
+  };
+}
+
+function grade(value: number, wanted: number, needed: number): MachineFinding['state'] {
+  if (value < needed) return 'unusable';
+  return value < wanted ? 'doubtful' : 'fine';
+}
+
+export function gigabytes(bytes: number): string {
+  return `${(bytes / 1e9).toFixed(1)} GB`;
+}

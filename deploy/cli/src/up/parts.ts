@@ -1,0 +1,146 @@
+// The parts of an installation and how each is started.
+import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { join } from 'node:path';
+import {
+  isAlive,
+  processIdentity,
+  startClickHouse,
+  startKafka,
+  startPart,
+  startPostgres,
+  waitForLock,
+  type Part,
+} from '@norn/embedded';
+import { agentSettings, processSettings, registerFile, repository, type Installation } from './installation.ts';
+import { stageNames } from './stages.ts';
+
+const stagesReadyWithinMs = 60_000;
+const answerWithinMs = 2_000;
+/** Tyr has no address to ask; one that lives so long has read its settings. */
+const agentSettledMs = 300;
+// Buffers outside the heap count, or they pile up and every collection is a full one (FACTS: GC share 27–41 % → 2–10 %).
+const nodeFlags = ['--disable-warning=TimeoutNegativeWarning', '--external-memory-accounted-in-global-limit'];
+
+export interface PartRecipe {
+  readonly name: string;
+  readonly start: () => Promise<Part>;
+}
+
+/** Nothing here needs another of these. */
+export function storeParts(installation: Installation): PartRecipe[] {
+  const { home, ports } = installation;
+  const secret = (name: string): string => readFileSync(installation.path('secrets', name), 'utf8').trim();
+  return [
+    {
+      name: 'kafka',
+      start: () => startKafka({ home, ports: { broker: ports.kafka, controller: ports.kafkaController } }),
+    },
+    {
+      name: 'clickhouse',
+      start: () =>
+        startClickHouse({
+          home,
+          ports: { http: ports.clickhouseHttp, tcp: ports.clickhouseTcp },
+          writerPassword: secret('clickhouse-writer.password'),
+          readerPassword: secret('clickhouse-reader.password'),
+        }),
+    },
+    {
+      name: 'postgres',
+      start: () => startPostgres({ home, port: ports.postgres, password: secret('postgres.password') }),
+    },
+  ];
+}
+
+/** All stages in one process, or one process each. */
+export function stageParts(installation: Installation, separate: boolean): PartRecipe[] {
+  const environment = processSettings(installation);
+  if (!separate) {
+    const main = join(repository, 'deploy/cli/src/up/stages.main.ts');
+    return [{ name: 'stages', start: () => startStage(installation, { name: 'stages', main, environment }) }];
+  }
+  return stageNames.map((name, index) => {
+    const main = join(repository, 'services', name, 'src/main.ts');
+    const healthPort = String(installation.ports.separateHealth + index);
+    const traceFile = installation.path('logs', `spans-${name}.jsonl`);
+    const own = { ...environment, NORN_HEALTH_PORT: healthPort, NORN_TRACE_FILE: traceFile };
+    return { name, start: () => startStage(installation, { name, main, environment: own }) };
+  });
+}
+
+export function agentPart(installation: Installation): PartRecipe {
+  const main = join(repository, 'native-agent/tyr/src/main.ts');
+  return {
+    name: 'tyr',
+    start: () => {
+      const startedAt = performance.now();
+      const isReady = (): boolean => performance.now() - startedAt > agentSettledMs;
+      return startNode(installation, { name: 'tyr', main, environment: agentSettings(installation), isReady });
+    },
+  };
+}
+
+interface NodeProgram {
+  readonly name: string;
+  readonly main: string;
+  readonly environment: NodeJS.ProcessEnv;
+}
+
+function startStage(installation: Installation, program: NodeProgram): Promise<Part> {
+  const url = `http://127.0.0.1:${program.environment['NORN_HEALTH_PORT'] ?? ''}/healthz`;
+  return startNode(installation, { ...program, isReady: () => isHealthy(url) });
+}
+
+async function startNode(
+  installation: Installation,
+  program: NodeProgram & { isReady: () => Promise<boolean> | boolean },
+): Promise<Part> {
+  const lockFile = installation.path('run', `${program.name}.lock`);
+  await waitForLock(lockFile, program.name);
+  return startPart({
+    name: program.name,
+    command: process.execPath,
+    args: [...nodeFlags, '--import', registerFile, program.main],
+    cwd: installation.home,
+    env: program.environment,
+    logFile: installation.path('logs', `${program.name}.log`),
+    lockFile,
+    stopSignal: 'SIGTERM',
+    isReady: program.isReady,
+    readyWithinMs: stagesReadyWithinMs,
+  });
+}
+
+async function isHealthy(url: string): Promise<boolean> {
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(answerWithinMs) });
+    const { services } = (await response.json()) as { services: object };
+    return response.ok && Object.keys(services).length > 0;
+  } catch {
+    return false; // Not listening yet.
+  }
+}
+
+/** Baldur outlives tyr, so that the host stays protected; an installation that goes down takes it along. */
+export async function endBaldur(installation: Installation): Promise<void> {
+  const pid = baldurPid(installation);
+  const identity = pid === undefined ? undefined : processIdentity(pid);
+  if (!identity) return;
+  process.kill(identity.pid, 'SIGTERM');
+  const deadline = performance.now() + 5_000;
+  while (isAlive(identity)) {
+    if (performance.now() > deadline) process.kill(identity.pid, 'SIGKILL');
+    await sleep(25);
+  }
+}
+
+/** Of a process that is Baldur; the file may be left from another boot. */
+export function baldurPid(installation: Installation): number | undefined {
+  try {
+    const pid = Number(readFileSync(installation.path('agent', 'baldur.pid'), 'utf8').trim().split(/\s/)[0]);
+    return readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === 'baldur' ? pid : undefined;
+  } catch {
+    return undefined;
+  }
+}

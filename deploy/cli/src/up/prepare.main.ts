@@ -1,0 +1,4 @@
+// Prepares the stores for stages that run as processes of their own.
+import { prepareStores } from './prepare-stores.ts';
+
+await prepareStores();

@@ -1,0 +1,52 @@
+// run/installation.json: what the supervisor runs, for whoever wants to know or to end it.
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { isAlive, type ProcessIdentity } from '@norn/embedded';
+import type { Installation } from './installation.ts';
+
+export interface PartState {
+  readonly name: string;
+  readonly process: ProcessIdentity | undefined;
+  readonly restarts: number;
+  /** How it ended last, with the time; empty: it never did. */
+  readonly lastEnd: string;
+}
+
+export interface RunState {
+  readonly supervisor: ProcessIdentity;
+  readonly phase: 'starting' | 'ready' | 'stopping' | 'failed';
+  /** One process each for the stages. */
+  readonly separate: boolean;
+  /** What it is doing, or why it failed. */
+  readonly message: string;
+  readonly parts: readonly PartState[];
+}
+
+/** Undefined when nothing runs here. */
+export function readRunState(installation: Installation): RunState | undefined {
+  const state = readLastState(installation);
+  return state && isAlive(state.supervisor) ? state : undefined;
+}
+
+/** As the supervisor left it, though it may have been killed since. */
+export function readLastState(installation: Installation): RunState | undefined {
+  try {
+    return JSON.parse(readFileSync(installation.path('run', 'installation.json'), 'utf8')) as RunState;
+  } catch {
+    return undefined; // Never started, or stopped in order.
+  }
+}
+
+export function writeRunState(installation: Installation, state: RunState): void {
+  const file = installation.path('run', 'installation.json');
+  writeFileSync(`${file}.part`, JSON.stringify(state, undefined, 2), { mode: 0o600 });
+  renameSync(`${file}.part`, file);
+  for (const part of state.parts) {
+    const pidFile = installation.path('run', `${part.name}.pid`);
+    if (part.process) writeFileSync(pidFile, `${part.process.pid}\n`, { mode: 0o600 });
+    else rmSync(pidFile, { force: true });
+  }
+}
+
+export function clearRunState(installation: Installation): void {
+  rmSync(installation.path('run', 'installation.json'), { force: true });
+}

@@ -1,0 +1,48 @@
+// All stages and the API as one process.
+import { messageOf } from '@norn/base';
+import { loadConfig, processEnvironment, settings } from '@norn/config';
+import { serveHealth, type RunningService } from '@norn/pipeline';
+import { createLogger, startTelemetry } from '@norn/telemetry';
+import { z } from 'zod';
+import { prepareStores } from './prepare-stores.ts';
+import { loadStages } from './stages.ts';
+
+const closeTimeoutMs = 15_000;
+const schema = z.object({ host: settings.host, healthPort: settings.healthPort, traceFile: settings.traceFile });
+
+async function main(): Promise<void> {
+  const logger = createLogger('stages');
+  const config = loadConfig(schema);
+  const telemetry = startTelemetry({ serviceName: 'norn', traceFile: config.traceFile });
+  const signal = untilSignal();
+  const [services] = await Promise.all([loadStages(), prepareStores()]);
+  const running: RunningService[] = [];
+  for (const service of services) {
+    running.push(await service.start(processEnvironment()));
+    logger.info({ stage: service.name }, 'running');
+  }
+  // Listens last: who gets an answer knows that all of them run.
+  const health = await serveHealth({ host: config.host, port: config.healthPort, services: () => running });
+  logger.info({ signal: await signal }, 'closing');
+  setTimeout(() => {
+    logger.error(`Not closed after ${closeTimeoutMs} ms: leaving; what is in hand is redelivered at the next start`);
+    process.exit(1);
+  }, closeTimeoutMs).unref();
+  // What writes closes before what reads from it.
+  for (const service of running.toReversed()) await service.close();
+  await health.close();
+  await telemetry.close();
+}
+
+function untilSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, resolve);
+  });
+}
+
+try {
+  await main();
+} catch (error) {
+  createLogger('stages').fatal({ err: error }, messageOf(error));
+  process.exit(1);
+}

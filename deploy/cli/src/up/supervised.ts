@@ -1,0 +1,81 @@
+// One part that is started again when it ends by itself, with growing pauses.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { messageOf } from '@norn/base';
+import { processIdentity, type Part } from '@norn/embedded';
+import type { PartState } from './run-state.ts';
+
+const firstPauseMs = 200;
+const longestPauseMs = 15_000;
+/** A part that ran so long is healthy: the next pause is short again. */
+const steadyAfterMs = 60_000;
+
+export interface SupervisedOptions {
+  readonly name: string;
+  readonly start: () => Promise<Part>;
+  /** Told of every start and end. */
+  readonly onChange: (sentence: string) => void;
+}
+
+export class Supervised {
+  private part: Part | undefined;
+  private restarts = 0;
+  private lastEnd = '';
+  private stopping = false;
+  private watching: Promise<void> | undefined;
+  private readonly pause = new AbortController();
+
+  constructor(private readonly options: SupervisedOptions) {}
+
+  get state(): PartState {
+    const process = this.part ? processIdentity(this.part.pid) : undefined;
+    return { name: this.options.name, process, restarts: this.restarts, lastEnd: this.lastEnd };
+  }
+
+  /** Throws when the first start fails; later ones are tried for ever. */
+  async start(): Promise<void> {
+    const begun = performance.now();
+    this.part = await this.options.start();
+    const tookMs = Math.round(performance.now() - begun);
+    this.options.onChange(`${this.options.name} runs (pid ${this.part.pid}, after ${tookMs} ms)`);
+    this.watching = this.watch();
+  }
+
+  async stop(): Promise<void> {
+    this.stopping = true;
+    this.pause.abort();
+    await this.part?.stop();
+    await this.watching;
+  }
+
+  private async watch(): Promise<void> {
+    let pauseMs = firstPauseMs;
+    while (this.part) {
+      const startedAt = performance.now();
+      const ending = await this.part.exited;
+      this.part = undefined;
+      if (this.stopping) return;
+      if (performance.now() - startedAt > steadyAfterMs) pauseMs = firstPauseMs;
+      this.lastEnd = `${new Date().toISOString()} ended with ${ending}`;
+      this.options.onChange(`${this.options.name} ended with ${ending}; starting it again in ${pauseMs} ms`);
+      pauseMs = await this.startAgain(pauseMs);
+    }
+  }
+
+  /** Returns the next pause. */
+  private async startAgain(pauseMs: number): Promise<number> {
+    for (let wait = pauseMs; ; wait = Math.min(wait * 2, longestPauseMs)) {
+      await sleep(wait, undefined, { signal: this.pause.signal }).catch(() => undefined);
+      if (this.stopping) return wait;
+      try {
+        this.part = await this.options.start();
+        this.restarts += 1;
+        this.options.onChange(`${this.options.name} runs again (pid ${this.part.pid})`);
+        // A stop that came while it started has not seen it.
+        if (this.stopping) await this.part.stop();
+        return Math.min(wait * 2, longestPauseMs);
+      } catch (error) {
+        this.options.onChange(`${this.options.name} did not start: ${messageOf(error)}`);
+      }
+    }
+  }
+}

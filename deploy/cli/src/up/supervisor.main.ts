@@ -1,0 +1,111 @@
+// The process that holds an installation: starts its parts in order, starts again what ends, and ends them all.
+import { copyFileSync, existsSync, readdirSync, statSync, truncateSync } from 'node:fs';
+import { join } from 'node:path';
+import { messageOf } from '@norn/base';
+import { processIdentity, runCommand, type ProcessIdentity } from '@norn/embedded';
+import { findInstallation, processSettings, registerFile, repository } from './installation.ts';
+import { agentPart, endBaldur, stageParts, storeParts, type PartRecipe } from './parts.ts';
+import { clearRunState, writeRunState, type RunState } from './run-state.ts';
+import { Supervised } from './supervised.ts';
+
+const logBytesMax = 32 * 1024 * 1024;
+const logCheckMs = 60_000;
+/** Of what the broker, the engine and the database write, each below its own folder. */
+const otherLogs = ['kafka/broker.log', 'clickhouse/engine.log', 'postgres/server.log'];
+
+const installation = findInstallation();
+const separate = process.argv.includes('--separate');
+const withAgent = !process.argv.includes('--no-agent');
+const supervised: Supervised[] = [];
+let phase: RunState['phase'] = 'starting';
+let message = '';
+
+function publish(sentence: string): void {
+  message = sentence;
+  process.stdout.write(`${new Date().toISOString()} ${sentence}\n`);
+  const parts = supervised.map(({ state }) => state);
+  writeRunState(installation, { supervisor: self(), phase, separate, message, parts });
+}
+
+function self(): ProcessIdentity {
+  return processIdentity(process.pid) ?? { pid: process.pid, startTime: '' };
+}
+
+/** In parallel; the first that fails stops the start. */
+async function startAll(recipes: readonly PartRecipe[]): Promise<void> {
+  const added = recipes.map(({ name, start }) => new Supervised({ name, start, onChange: publish }));
+  supervised.push(...added);
+  const results = await Promise.allSettled(added.map((part) => part.start()));
+  const failed = results.find((result) => result.status === 'rejected');
+  if (failed) throw failed.reason;
+}
+
+async function startInstallation(): Promise<void> {
+  publish('Starting Kafka, ClickHouse and PostgreSQL');
+  await startAll(storeParts(installation));
+  if (separate) {
+    publish('Preparing topics and tables');
+    const prepare = join(repository, 'deploy/cli/src/up/prepare.main.ts');
+    await runCommand(process.execPath, ['--import', registerFile, prepare], { env: processSettings(installation) });
+  }
+  publish('Starting the stages and the API');
+  await startAll(stageParts(installation, separate));
+  if (withAgent) {
+    publish('Starting the agent');
+    await startAll([agentPart(installation)]);
+  }
+}
+
+async function stopInstallation(): Promise<void> {
+  phase = 'stopping';
+  publish('Stopping');
+  // What depends on others ends before them; the stores end together.
+  const stores = supervised.slice(0, 3);
+  for (const part of supervised.slice(3).reverse()) await part.stop();
+  await endBaldur(installation);
+  await Promise.all(stores.map((part) => part.stop()));
+  publish('Stopped');
+}
+
+// Processes hold their log open for appending: the content is moved, not the file.
+function boundLogs(): void {
+  const logs = readdirSync(installation.path('logs')).filter((name) => name.endsWith('.log'));
+  for (const file of [
+    ...logs.map((name) => installation.path('logs', name)),
+    ...otherLogs.map((name) => installation.path(name)),
+  ]) {
+    if (!existsSync(file) || statSync(file).size < logBytesMax) continue;
+    copyFileSync(file, `${file}.1`);
+    truncateSync(file);
+  }
+}
+
+function untilSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, resolve);
+  });
+}
+
+process.on('SIGHUP', () => undefined); // A closed terminal is no reason to stop.
+const signal = untilSignal();
+try {
+  const stopped = await Promise.race([startInstallation(), signal]);
+  if (stopped === undefined) {
+    phase = 'ready';
+    publish('Ready');
+    setInterval(boundLogs, logCheckMs).unref();
+    // Nothing else keeps this process alive: its children are not waited for by the event loop.
+    const stay = setInterval(() => undefined, 2 ** 30);
+    publish(`Stopping at ${await signal}`);
+    clearInterval(stay);
+  }
+  await stopInstallation();
+  clearRunState(installation);
+  process.exit(0);
+} catch (error) {
+  const reason = messageOf(error);
+  await stopInstallation();
+  phase = 'failed';
+  publish(reason);
+  process.exit(1);
+}

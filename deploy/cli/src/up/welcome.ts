@@ -1,0 +1,85 @@
+// What `up` says when everything runs.
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ShownHost } from '@norn/contracts';
+import { connectApi } from '../api/client.ts';
+import type { Installation } from './installation.ts';
+import { createLoginLink } from './login-link.ts';
+import { gigabytes } from './machine.ts';
+import { memoryOf } from './memory.ts';
+import { baldurPid } from './parts.ts';
+import type { RunState } from './run-state.ts';
+
+const hostWithinMs = 20_000;
+const pollMs = 100;
+const reportLines = 5;
+
+export interface Welcome {
+  readonly state: RunState;
+  readonly withAgent: boolean;
+  /** Absent when it ran before. */
+  readonly startedAfterMs?: number;
+}
+
+export async function welcomeText(installation: Installation, welcome: Welcome): Promise<string> {
+  const link = await createLoginLink(installation);
+  const host = welcome.withAgent ? await waitForHost() : undefined;
+  const pids = [welcome.state.supervisor, ...welcome.state.parts.map((part) => part.process)].map((one) => one?.pid);
+  const memory = memoryOf([...pids, baldurPid(installation)].filter((pid) => pid !== undefined));
+  const took =
+    welcome.startedAfterMs === undefined
+      ? 'Already running'
+      : `Ready in ${(welcome.startedAfterMs / 1000).toFixed(1)} s`;
+  return [
+    '',
+    `${took}, ${gigabytes(memory)} of memory`,
+    '',
+    `  Console   ${link}`,
+    '            (once, within 15 minutes; ./norn login makes another)',
+    ...(welcome.withAgent ? agentLines(installation, host) : ['  Agent     not started (--no-agent)']),
+    '  Try       ./norn attack ransomware --container',
+    '  Stop      ./norn down',
+    '',
+  ].join('\n');
+}
+
+async function waitForHost(): Promise<ShownHost | undefined> {
+  const api = await connectApi();
+  const deadline = performance.now() + hostWithinMs;
+  while (performance.now() < deadline) {
+    const { hosts } = await api.get<{ hosts: ShownHost[] }>('/hosts');
+    const host = hosts.find(({ capabilities }) => capabilities.length > 0);
+    if (host) return host;
+    await sleep(pollMs);
+  }
+  return undefined;
+}
+
+function agentLines(installation: Installation, host: ShownHost | undefined): string[] {
+  if (!host) {
+    return [
+      '  Agent     has not reported yet; the installation works without it. Why:',
+      `            ${installation.path('logs', 'tyr.log')}, ./norn hosts`,
+    ];
+  }
+  const lines = capabilityReport(host);
+  return [`  Agent     ${host.name} (${host.id}), ${host.state}`, ...lines.map((line) => `            ${line}`)];
+}
+
+/** Five lines: what this host can do by which mechanism, best served first, and what it can't. */
+export function capabilityReport(host: Pick<ShownHost, 'capabilities'>): string[] {
+  const served = host.capabilities.filter(({ available }) => available);
+  const unserved = host.capabilities.filter(({ available }) => !available);
+  const byMechanism = new Map<string, string[]>();
+  for (const { name, mechanism } of served) byMechanism.set(mechanism, [...(byMechanism.get(mechanism) ?? []), name]);
+  const groups = [...byMechanism].sort(([, one], [, other]) => other.length - one.length);
+  const room = reportLines - (unserved.length > 0 ? 1 : 0);
+  const shown = groups.slice(0, groups.length > room ? room - 1 : room);
+  const rest = groups
+    .slice(shown.length)
+    .flatMap(([mechanism, names]) => names.map((name) => `${name} (${mechanism})`));
+  return [
+    ...shown.map(([mechanism, names]) => `✓ ${names.join(', ')}${mechanism ? ` — ${mechanism}` : ''}`),
+    ...(rest.length > 0 ? [`✓ ${rest.join(', ')}`] : []),
+    ...(unserved.length > 0 ? [`✗ ${unserved.map(({ name }) => name).join(', ')} — ./norn hosts says why`] : []),
+  ];
+}

@@ -1,7 +1,22 @@
 //! The sensor: kernel events in order, the processes behind them, and what this host can and cannot observe.
+mod capability;
+mod clock;
+mod container;
 mod error;
+mod hash;
+mod kernel;
 mod options;
 mod probe;
+mod procfs;
+mod record;
+mod ring;
+mod runtimes;
+mod self_test;
+mod signals;
+mod snapshot;
+mod stream;
+mod text;
+mod tracker;
 
 pub use error::ProbeError;
 pub use options::{ExecPolicy, ProbeOptions, ProbeStats};

@@ -1,4 +1,5 @@
 //! What a probe is asked for, and the figures it answers with.
+use crate::ProbeError;
 
 #[derive(Debug, Clone)]
 pub struct ProbeOptions {
@@ -20,7 +21,7 @@ impl Default for ProbeOptions {
     fn default() -> Self {
         Self {
             critical_ring_bytes: 4 << 20,
-            bulk_ring_bytes: 16 << 20,
+            bulk_ring_bytes: 8 << 20,
             excluded_pids: Vec::new(),
             hash_executables: true,
             self_test: true,
@@ -58,4 +59,34 @@ pub struct ProbeStats {
     pub records_malformed: u64,
     /// System calls by 32-bit programs, which are not interpreted.
     pub compat_calls: u64,
+}
+
+impl ProbeOptions {
+    /// Processes that can be excluded, beside the agent.
+    const EXCLUDED_MAX: usize = 16;
+
+    pub(crate) fn check(&self) -> Result<(), ProbeError> {
+        const PAGE_BYTES: u32 = 4096;
+        for (option, bytes) in [
+            ("critical_ring_bytes", self.critical_ring_bytes),
+            ("bulk_ring_bytes", self.bulk_ring_bytes),
+        ] {
+            if !bytes.is_power_of_two() || bytes < PAGE_BYTES {
+                let cure = "give a power of two of at least 4096";
+                return Err(ProbeError::Option {
+                    option,
+                    value: bytes.to_string(),
+                    cure,
+                });
+            }
+        }
+        if self.excluded_pids.len() > Self::EXCLUDED_MAX {
+            return Err(ProbeError::Option {
+                option: "excluded_pids",
+                value: format!("{} pids", self.excluded_pids.len()),
+                cure: "exclude at most 16",
+            });
+        }
+        Ok(())
+    }
 }

@@ -1,28 +1,88 @@
 //! The sensor as its user sees it: start, poll, ask.
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use libbpf_rs::{Link, MapCore, MapFlags, MapHandle};
 use norn_events::wire::event::v1::Capability;
-use norn_events::{Observer, ProcessTable};
+use norn_events::{Observer, ProcessIndex, ProcessTable};
 
-use crate::{ExecPolicy, ProbeError, ProbeOptions, ProbeStats};
+use crate::clock::{boot_id, boot_ns, wall_offset_ns};
+use crate::hash::Hasher;
+use crate::kernel::Kernel;
+use crate::self_test::SelfTest;
+use crate::signals::ITERATOR;
+use crate::snapshot::Snapshot;
+use crate::stream::{Gap, Stream};
+use crate::tracker::{Observers, Tracker};
+use crate::{ExecPolicy, ProbeError, ProbeOptions, ProbeStats, capability, runtimes};
 
-/// The running sensor. One per host; used from one thread.
+/// The running sensor. One per host; used from one thread at a time. Dropping it detaches everything.
 pub struct Probe {
-    processes: ProcessTable,
+    stream: Stream,
+    tracker: Tracker,
     stats: ProbeStats,
     capabilities: Vec<Capability>,
     boot_id: [u8; 16],
     wall_offset_ns: i64,
+    events_per_poll_max: usize,
+    /// What ran before the sensor did and has not been reported yet.
+    unreported: Vec<ProcessIndex>,
+    /// Taken after a gap in the lifecycle; applied when the stream has caught up with it.
+    reconciliation: Option<Snapshot>,
+    last_upkeep_ns: u64,
+    iterator: Link,
+    exec_policy: MapHandle,
+    runtime_images: MapHandle,
+    _kernel: Kernel,
 }
 
 impl Probe {
+    /// The rings are looked at at least so often.
+    const TICK: Duration = Duration::from_millis(15);
+    const UPKEEP_EVERY_NS: u64 = 1_000_000_000;
+
     /// Loads and attaches, tests itself, and takes the snapshot of what runs already.
     ///
     /// # Errors
     /// When this kernel or these privileges do not allow the core of it; a single signal that is not available is no
     /// error but a capability.
-    pub fn start(_options: &ProbeOptions) -> Result<Self, ProbeError> {
-        Err(ProbeError::NoBtf)
+    pub fn start(options: &ProbeOptions) -> Result<Self, ProbeError> {
+        options.check()?;
+        let boot_id = boot_id().ok_or_else(|| ProbeError::Snapshot("boot_id is not readable".to_owned()))?;
+        let wall_offset_ns = wall_offset_ns();
+        let mut kernel = Kernel::load(options)?;
+        exclude(&kernel.map("own_processes")?, options)?;
+        let rings = [kernel.map("critical_ring")?, kernel.map("bulk_ring")?];
+        let stream = Stream::new(options, rings, kernel.map("counters")?)?;
+        let iterator = kernel.attach_alone(ITERATOR)?;
+        let mut tracker = Tracker::new(boot_id, wall_offset_ns, boot_ns());
+        kernel.attach()?;
+        let snapshot = Snapshot::take(&iterator)?;
+        if options.hash_executables {
+            tracker.hasher = Hasher::start().ok();
+        }
+        let unreported = snapshot.fill(&mut tracker);
+        let mut self_test = SelfTest::default();
+        if options.self_test {
+            self_test.run(&stream);
+        }
+        let mut probe = Self {
+            capabilities: capability::list(&kernel.served, &self_test, &tracker),
+            exec_policy: kernel.map("exec_policy")?,
+            runtime_images: kernel.map("runtime_images")?,
+            stream,
+            tracker,
+            stats: ProbeStats::default(),
+            boot_id,
+            wall_offset_ns,
+            events_per_poll_max: options.events_per_poll_max,
+            unreported,
+            reconciliation: None,
+            last_upkeep_ns: 0,
+            iterator,
+            _kernel: kernel,
+        };
+        probe.learn_runtimes();
+        Ok(probe)
     }
 
     /// Waits for events at most `timeout`, hands each in time order to all observers, and says how many there were.
@@ -31,15 +91,32 @@ impl Probe {
     /// When a ring is broken.
     pub fn poll(
         &mut self,
-        _timeout: Duration,
-        _observers: &mut [&mut dyn Observer],
+        timeout: Duration,
+        observers: &mut [&mut dyn Observer],
     ) -> Result<usize, ProbeError> {
-        Ok(0)
+        let deadline = Instant::now() + timeout;
+        let mut events = self.report_snapshot(observers);
+        loop {
+            events += self.drain(observers)?;
+            let left = deadline.saturating_duration_since(Instant::now());
+            if events > 0 || left.is_zero() {
+                self.upkeep();
+                self.stats.events += events as u64;
+                self.stream.count_into(&mut self.stats);
+                return Ok(events);
+            }
+            self.stream.wait(left.min(Self::TICK))?;
+        }
+    }
+
+    /// Readable when a ring wants to be read before its time: for who waits for other things as well.
+    pub fn wake_fds(&self) -> [std::os::fd::BorrowedFd<'_>; 2] {
+        self.stream.wake_fds()
     }
 
     /// The processes as of the last event handed out.
     pub fn processes(&self) -> &ProcessTable {
-        &self.processes
+        &self.tracker.processes
     }
 
     /// What this host can observe, by which mechanism, and whether the self-test saw it work.
@@ -65,7 +142,89 @@ impl Probe {
     ///
     /// # Errors
     /// When the kernel refuses the change.
-    pub fn set_exec_policy(&mut self, _policy: ExecPolicy) -> Result<(), ProbeError> {
+    pub fn set_exec_policy(&mut self, policy: ExecPolicy) -> Result<(), ProbeError> {
+        const KILL_MEMFD: u32 = 1;
+        const KILL_DELETED: u32 = 2;
+        self.learn_runtimes();
+        let bits = u32::from(policy.kill_memfd) * KILL_MEMFD + u32::from(policy.kill_deleted) * KILL_DELETED;
+        self.exec_policy
+            .update(&0_u32.to_ne_bytes(), &bits.to_ne_bytes(), MapFlags::ANY)
+            .map_err(|error| ProbeError::NotLoaded(format!("the exec policy was refused: {error}")))
+    }
+
+    fn report_snapshot(&mut self, observers: Observers<'_, '_>) -> usize {
+        let seen = std::mem::take(&mut self.unreported);
+        for &process in &seen {
+            let started_ns = self.tracker.started_ns();
+            self.tracker.report_seen(process, started_ns, observers);
+        }
+        seen.len()
+    }
+
+    fn drain(&mut self, observers: Observers<'_, '_>) -> Result<usize, ProbeError> {
+        let horizon_ns = boot_ns();
+        let counts = self.stream.read_counters(horizon_ns);
+        let mut events = 0;
+        let tracker = &mut self.tracker;
+        let complete = self.stream.drain(horizon_ns, self.events_per_poll_max, |record| {
+            events += usize::from(tracker.handle(record, observers));
+        });
+        if let (true, Some(counts)) = (complete, counts) {
+            self.stream.settle(&counts);
+        }
+        for gap in self.stream.take_gaps() {
+            self.tracker.report_gap(&gap, observers);
+            events += 1;
+            self.prepare_reconciliation(&gap)?;
+        }
+        if complete
+            && let Some(snapshot) = self
+                .reconciliation
+                .take_if(|snapshot| snapshot.taken_ns < horizon_ns)
+        {
+            events += snapshot.reconcile(&mut self.tracker, observers);
+            self.stats.reconciliations += 1;
+        }
+        Ok(events)
+    }
+
+    /// Lifecycle events were lost: ask the kernel what runs.
+    fn prepare_reconciliation(&mut self, gap: &Gap) -> Result<(), ProbeError> {
+        const CRITICAL: u32 = 1;
+        if gap.ring == CRITICAL {
+            self.reconciliation = Some(Snapshot::take(&self.iterator)?);
+        }
         Ok(())
     }
+
+    fn upkeep(&mut self) {
+        self.tracker.take_hashes();
+        let now_ns = boot_ns();
+        if now_ns - self.last_upkeep_ns < Self::UPKEEP_EVERY_NS {
+            return;
+        }
+        self.last_upkeep_ns = now_ns;
+        self.tracker.processes.sweep(now_ns);
+        self.tracker.containers.sweep(now_ns);
+        self.learn_runtimes();
+        self.stats.hashes_refused = self.tracker.hasher.as_ref().map_or(0, Hasher::refused);
+    }
+
+    /// A runtime that was upgraded is another file.
+    fn learn_runtimes(&mut self) {
+        for key in runtimes::keys() {
+            if let Err(error) = self.runtime_images.update(&key, &[1], MapFlags::ANY) {
+                tracing::warn!(%error, "a container runtime is not known to the kernel side");
+            }
+        }
+    }
+}
+
+fn exclude(own_processes: &MapHandle, options: &ProbeOptions) -> Result<(), ProbeError> {
+    for pid in options.excluded_pids.iter().copied().chain([std::process::id()]) {
+        own_processes
+            .update(&pid.to_ne_bytes(), &[1], MapFlags::ANY)
+            .map_err(|error| ProbeError::NotLoaded(format!("process {pid} cannot be excluded: {error}")))?;
+    }
+    Ok(())
 }

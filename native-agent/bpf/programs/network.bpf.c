@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
+/* NET_CONNECT, NET_ACCEPT, NET_LISTEN, from the socket itself; only a unix path comes from user memory. */
+
+#define EINPROGRESS 115
+
+static __always_inline void socket__report(struct sock *sock, __u8 kind, long result, const void *unix_address)
+{
+	struct socket_facts facts = {};
+	struct scratch *scratch;
+
+	sock__read_facts(sock, &facts);
+	if (!socket_facts__is_internet(&facts) && facts.family != AF_UNIX)
+		return;
+	scratch = record__begin(kind);
+	if (!scratch)
+		return;
+	scratch->record.result = result;
+	record__put_facts(scratch, &facts);
+	/* struct sockaddr_un: the path follows the two bytes of the family. */
+	if (facts.family == AF_UNIX && unix_address)
+		record__append_user_string(scratch, SLOT_NAME, unix_address + 2);
+	record__send_bulk(scratch);
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(network__on_connect, struct pt_regs *regs, long result)
+{
+	struct sock *sock;
+
+	/* A connection that does not block goes on. */
+	if ((result < 0 && result != -EINPROGRESS) || call__is_ignored())
+		return 0;
+	sock = task__get_sock(regs->di);
+	if (sock)
+		socket__report(sock, KIND_NET_CONNECT, result, (void *)regs->si);
+	return 0;
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(network__on_accept, struct pt_regs *regs, long result)
+{
+	struct sock *sock;
+
+	if (result < 0 || call__is_ignored())
+		return 0;
+	sock = task__get_sock(result);
+	if (sock)
+		socket__report(sock, KIND_NET_ACCEPT, result, NULL);
+	return 0;
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(network__on_listen, struct pt_regs *regs, long result)
+{
+	struct sock *sock;
+
+	if (result < 0 || call__is_ignored())
+		return 0;
+	sock = task__get_sock(regs->di);
+	if (sock)
+		socket__report(sock, KIND_NET_LISTEN, result, NULL);
+	return 0;
+}

@@ -1,0 +1,238 @@
+//! Which container a cgroup belongs to: learned when the cgroup is made or first seen, kept for a while after its end,
+//! never parsed per event.
+use std::collections::HashMap;
+use std::ffi::CString;
+use std::fs;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use norn_events::ContainerId;
+
+/// What is known of a cgroup.
+#[derive(Debug, Clone)]
+pub struct Cgroup {
+    /// `None`: the host's.
+    pub container: Option<ContainerId>,
+    /// When the container began, CLOCK_BOOTTIME ns; `None` until known.
+    pub start_time_ns: Option<u64>,
+    removed_ns: Option<u64>,
+}
+
+pub struct Containers {
+    /// Where the v2 hierarchy is mounted, and that directory open; `None` in places that do not show it.
+    root: Option<(PathBuf, OwnedFd)>,
+    by_cgroup: HashMap<u64, Cgroup>,
+    last_sweep_ns: u64,
+}
+
+impl Containers {
+    /// How long a removed cgroup stays known, ns: events of its last moments may still be on their way.
+    const KEPT_NS: u64 = 60_000_000_000;
+    /// Cgroups known at once; beyond it those that are not containers are forgotten.
+    const CGROUPS_MAX: usize = 16_384;
+
+    pub fn new() -> Self {
+        Self {
+            root: open_v2_root(),
+            by_cgroup: HashMap::new(),
+            last_sweep_ns: 0,
+        }
+    }
+
+    /// Whether cgroups can be named here at all.
+    pub fn can_resolve(&self) -> bool {
+        self.root.is_some()
+    }
+
+    pub fn made(&mut self, id: u64, path: &[u8], time_ns: u64) {
+        let container = container_of_path(path);
+        self.by_cgroup.insert(
+            id,
+            Cgroup {
+                container,
+                start_time_ns: Some(time_ns),
+                removed_ns: None,
+            },
+        );
+    }
+
+    pub fn removed(&mut self, id: u64, time_ns: u64) {
+        if let Some(cgroup) = self.by_cgroup.get_mut(&id) {
+            cgroup.removed_ns = Some(time_ns);
+        }
+    }
+
+    /// The container of a cgroup; `pid` is a process in it, for where the hierarchy cannot be looked into.
+    pub fn of(&mut self, id: u64, pid: u32) -> Option<ContainerId> {
+        if let Some(cgroup) = self.by_cgroup.get(&id) {
+            return cgroup.container.clone();
+        }
+        // A process that is gone with its cgroup must not make "host" the answer for ever.
+        let path = self.path_of(id).or_else(|| path_of_process(pid))?;
+        let container = container_of_path(&path);
+        if self.by_cgroup.len() >= Self::CGROUPS_MAX {
+            self.by_cgroup.retain(|_, cgroup| cgroup.container.is_some());
+        }
+        self.by_cgroup.insert(
+            id,
+            Cgroup {
+                container: container.clone(),
+                start_time_ns: None,
+                removed_ns: None,
+            },
+        );
+        container
+    }
+
+    /// When the cgroup's container began, as far as known: at the latest when this process of it did.
+    pub fn start_time_ns(&mut self, id: u64, process_start_ns: u64) -> Option<u64> {
+        let cgroup = self.by_cgroup.get_mut(&id)?;
+        cgroup.container.as_ref()?;
+        Some(*cgroup.start_time_ns.get_or_insert(process_start_ns))
+    }
+
+    pub fn sweep(&mut self, now_ns: u64) {
+        if now_ns.saturating_sub(self.last_sweep_ns) < Self::KEPT_NS / 4 {
+            return;
+        }
+        self.last_sweep_ns = now_ns;
+        self.by_cgroup.retain(|_, cgroup| {
+            cgroup
+                .removed_ns
+                .is_none_or(|removed| removed + Self::KEPT_NS > now_ns)
+        });
+    }
+
+    /// A cgroup's id is the file handle of its directory.
+    fn path_of(&self, id: u64) -> Option<Vec<u8>> {
+        const FILEID_KERNFS: i32 = 0xfe;
+        #[repr(C)]
+        struct KernfsHandle {
+            bytes: u32,
+            kind: i32,
+            id: [u8; 8],
+        }
+        let (mount, root) = self.root.as_ref()?;
+        let mut handle = KernfsHandle {
+            bytes: 8,
+            kind: FILEID_KERNFS,
+            id: id.to_ne_bytes(),
+        };
+        // SAFETY: `KernfsHandle` is a `struct file_handle` with its eight bytes of handle behind it, and outlives the call.
+        let fd = unsafe {
+            libc::open_by_handle_at(
+                root.as_raw_fd(),
+                (&raw mut handle).cast(),
+                libc::O_PATH | libc::O_CLOEXEC,
+            )
+        };
+        if fd < 0 {
+            return None;
+        }
+        // SAFETY: the call has just made this descriptor and nobody else knows it.
+        let fd = unsafe { OwnedFd::from_raw_fd(fd) };
+        let path = fs::read_link(format!("/proc/self/fd/{}", fd.as_raw_fd())).ok()?;
+        let below = path.strip_prefix(mount).ok()?;
+        Some([b"/", below.as_os_str().as_bytes()].concat())
+    }
+}
+
+fn open_v2_root() -> Option<(PathBuf, OwnedFd)> {
+    let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
+    let mount = mounts.lines().find_map(|line| {
+        let (own, rest) = line.split_once(" - ")?;
+        let mut fields = own.split(' ');
+        let (root, mount_point) = (fields.nth(3)?, fields.next()?);
+        (rest.starts_with("cgroup2 ") && root == "/").then(|| PathBuf::from(mount_point))
+    })?;
+    let path = CString::new(mount.as_os_str().as_bytes()).ok()?;
+    // SAFETY: `path` is a string that ends in zero and outlives the call.
+    let fd = unsafe { libc::open(path.as_ptr(), libc::O_DIRECTORY | libc::O_CLOEXEC) };
+    // SAFETY: a descriptor that is not negative has just been made by the call.
+    (fd >= 0).then(|| (mount, unsafe { OwnedFd::from_raw_fd(fd) }))
+}
+
+fn path_of_process(pid: u32) -> Option<Vec<u8>> {
+    let text = fs::read(Path::new("/proc").join(pid.to_string()).join("cgroup")).ok()?;
+    text.split(|&byte| byte == b'\n')
+        .find_map(|line| line.strip_prefix(b"0::"))
+        .map(<[u8]>::to_vec)
+}
+
+/// The container id in a cgroup's path: of nested containers the innermost. Docker, containerd and CRI-O under cgroupfs
+/// and systemd, podman, and `norn-<id>` for what is started by runc or crun directly.
+pub fn container_of_path(path: &[u8]) -> Option<ContainerId> {
+    path.split(|&byte| byte == b'/')
+        .rev()
+        .find_map(container_of_component)
+}
+
+fn container_of_component(component: &[u8]) -> Option<ContainerId> {
+    const ID_BYTES: usize = 64;
+    const PREFIXES: [&[u8]; 6] = [
+        b"docker-",
+        b"cri-containerd-",
+        b"crio-",
+        b"libpod-",
+        b"norn-",
+        b"",
+    ];
+    let name = component.strip_suffix(b".scope").unwrap_or(component);
+    // crio-conmon-<id> and libpod-conmon-<id> hold the monitor, which runs on the host.
+    PREFIXES.iter().find_map(|prefix| {
+        let id = name.strip_prefix(*prefix)?;
+        let is_id = id.len() == ID_BYTES && id.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        is_id.then(|| Arc::from(String::from_utf8_lossy(id).as_ref()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "4f1c9a2b77e04f1c9a2b77e04f1c9a2b77e04f1c9a2b77e04f1c9a2b77e0abcd";
+    const INNER: &str = "00aa9a2b77e04f1c9a2b77e04f1c9a2b77e04f1c9a2b77e04f1c9a2b77e0abcd";
+
+    fn id_in(path: &str) -> Option<String> {
+        container_of_path(path.as_bytes()).map(|id| id.to_string())
+    }
+
+    #[test]
+    fn each_runtime_s_cgroup_gives_its_container_id() {
+        for path in [
+            format!("/docker/{ID}"),
+            format!("/system.slice/docker-{ID}.scope"),
+            format!("/kubepods/burstable/pod0a1b2c3d-0a1b-0a1b-0a1b-0a1b2c3d4e5f/{ID}"),
+            format!("/kubepods.slice/kubepods-burstable.slice/x.slice/cri-containerd-{ID}.scope"),
+            format!("/kubepods.slice/crio-{ID}.scope/container"),
+            format!("/machine.slice/libpod-{ID}.scope/init"),
+            format!("/norn-{ID}"),
+        ] {
+            assert_eq!(id_in(&path).as_deref(), Some(ID), "{path}");
+        }
+    }
+
+    #[test]
+    fn of_nested_containers_the_innermost_counts() {
+        assert_eq!(
+            id_in(&format!("/docker/{ID}/docker/{INNER}")).as_deref(),
+            Some(INNER)
+        );
+    }
+
+    #[test]
+    fn the_host_s_cgroups_are_no_containers() {
+        for path in [
+            "/",
+            "/user.slice/user-0.slice",
+            "/docker/buildkit",
+            "/machine.slice/libpod-conmon-4f1c.scope",
+        ] {
+            assert_eq!(id_in(path), None, "{path}");
+        }
+        assert_eq!(id_in(&format!("/machine.slice/libpod-conmon-{ID}.scope")), None);
+        assert_eq!(id_in(&format!("/docker/{}", ID.to_uppercase())), None);
+    }
+}

@@ -1,0 +1,206 @@
+//! SHA-256 of executables, off the hot path: a low-priority thread with a bounded queue, and a cache by file.
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::thread;
+
+use sha2::{Digest, Sha256};
+
+use crate::record::LifecycleFacts;
+
+pub type Sha256Sum = [u8; 32];
+
+/// A file's content, as far as its metadata tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct FileVersion {
+    device: u32,
+    inode: u64,
+    mtime_ns: u64,
+    size: u64,
+}
+
+impl From<&LifecycleFacts> for FileVersion {
+    fn from(facts: &LifecycleFacts) -> Self {
+        Self {
+            device: facts.device,
+            inode: facts.inode,
+            mtime_ns: facts.mtime_ns,
+            size: facts.size,
+        }
+    }
+}
+
+impl FileVersion {
+    pub fn is_of(&self, device: u64, inode: u64) -> bool {
+        u64::from(self.device) == device && self.inode == inode
+    }
+}
+
+/// A file to be hashed, and where to look for it.
+struct Request {
+    version: FileVersion,
+    pid: u32,
+    /// As the host sees it, when it is the host's.
+    host_path: Option<PathBuf>,
+}
+
+pub struct Hasher {
+    requests: SyncSender<Request>,
+    results: Receiver<(FileVersion, Option<Sha256Sum>)>,
+    known: HashMap<FileVersion, State>,
+    refused: u64,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum State {
+    Asked,
+    Known(Sha256Sum),
+}
+
+impl Hasher {
+    /// Executables that wait.
+    const QUEUE_MAX: usize = 256;
+    /// Files remembered.
+    const KNOWN_MAX: usize = 8_192;
+    /// Larger executables are not hashed, bytes.
+    const FILE_BYTES_MAX: u64 = 512 << 20;
+
+    pub fn start() -> io::Result<Self> {
+        let (requests, todo) = mpsc::sync_channel::<Request>(Self::QUEUE_MAX);
+        let (done, results) = mpsc::channel();
+        thread::Builder::new()
+            .name("norn-hash".to_owned())
+            .spawn(move || {
+                lower_priority();
+                for request in todo {
+                    let sum = hash(&request).ok();
+                    if done.send((request.version, sum)).is_err() {
+                        return;
+                    }
+                }
+            })?;
+        Ok(Self {
+            requests,
+            results,
+            known: HashMap::new(),
+            refused: 0,
+        })
+    }
+
+    /// Whether the sum is being computed.
+    pub fn is_asked(&self, facts: &LifecycleFacts) -> bool {
+        matches!(self.known.get(&FileVersion::from(facts)), Some(State::Asked))
+    }
+
+    /// Executables not hashed because too many waited.
+    pub fn refused(&self) -> u64 {
+        self.refused
+    }
+
+    /// The sum if it is known; if not, it is asked for and comes out of `take_results` later.
+    pub fn sum_of(
+        &mut self,
+        facts: &LifecycleFacts,
+        pid: u32,
+        host_path: Option<&[u8]>,
+    ) -> Option<Sha256Sum> {
+        let version = FileVersion::from(facts);
+        match self.known.get(&version) {
+            Some(State::Known(sum)) => return Some(*sum),
+            Some(_) => return None,
+            None => {}
+        }
+        if facts.size > Self::FILE_BYTES_MAX || facts.inode == 0 {
+            return None;
+        }
+        let host_path = host_path.map(|path| {
+            use std::os::unix::ffi::OsStrExt;
+            PathBuf::from(std::ffi::OsStr::from_bytes(path))
+        });
+        match self.requests.try_send(Request {
+            version,
+            pid,
+            host_path,
+        }) {
+            Ok(()) => {
+                self.forget_if_full();
+                self.known.insert(version, State::Asked);
+            }
+            Err(_) => self.refused += 1,
+        }
+        None
+    }
+
+    /// What has been hashed since the last time; `None` for what could not be read.
+    pub fn take_results(&mut self) -> Vec<(FileVersion, Option<Sha256Sum>)> {
+        let mut sums = Vec::new();
+        while let Ok((version, sum)) = self.results.try_recv() {
+            sums.push((version, sum));
+            match sum {
+                Some(sum) => {
+                    self.known.insert(version, State::Known(sum));
+                }
+                // It could not be read, its process is gone: the next exec asks again.
+                None => {
+                    self.known.remove(&version);
+                }
+            }
+        }
+        sums
+    }
+
+    fn forget_if_full(&mut self) {
+        if self.known.len() >= Self::KNOWN_MAX {
+            self.known.retain(|_, state| matches!(state, State::Asked));
+        }
+    }
+}
+
+fn lower_priority() {
+    // SAFETY: setpriority and sched_setscheduler of the calling thread take plain values and a struct that outlives the call.
+    unsafe {
+        let idle = libc::sched_param { sched_priority: 0 };
+        libc::sched_setscheduler(0, libc::SCHED_IDLE, &raw const idle);
+        libc::setpriority(libc::PRIO_PROCESS, 0, 19);
+    }
+}
+
+fn hash(request: &Request) -> io::Result<Sha256Sum> {
+    let running = Path::new("/proc").join(request.pid.to_string()).join("exe");
+    let candidates = std::iter::once(running).chain(request.host_path.clone());
+    let mut failure = io::Error::from(io::ErrorKind::NotFound);
+    for path in candidates {
+        match open_version(&path, &request.version).and_then(hash_file) {
+            Ok(sum) => return Ok(sum),
+            Err(error) => failure = error,
+        }
+    }
+    Err(failure)
+}
+
+/// The file, if it still is the one that was started.
+fn open_version(path: &Path, version: &FileVersion) -> io::Result<File> {
+    let file = File::open(path)?;
+    let metadata = file.metadata()?;
+    let mtime_ns = metadata.mtime() as u64 * 1_000_000_000 + metadata.mtime_nsec() as u64;
+    if metadata.size() != version.size || mtime_ns != version.mtime_ns {
+        return Err(io::Error::from(io::ErrorKind::NotFound));
+    }
+    Ok(file)
+}
+
+fn hash_file(mut file: File) -> io::Result<Sha256Sum> {
+    const CHUNK_BYTES: usize = 64 * 1024;
+    let mut chunk = vec![0; CHUNK_BYTES];
+    let mut digest = Sha256::new();
+    loop {
+        let read = file.read(&mut chunk)?;
+        if read == 0 {
+            return Ok(digest.finalize().into());
+        }
+        digest.update(&chunk[..read]);
+    }
+}

@@ -1,0 +1,155 @@
+//! Does a known action in a child process and looks for its events in the rings, without taking them out: each must
+//! come back with the child's own pid and user, and the path it used.
+use std::collections::BTreeSet;
+use std::ffi::CString;
+use std::time::{Duration, Instant};
+
+use norn_events::EventKind;
+
+use crate::record::Record;
+use crate::stream::Stream;
+
+/// Which signals came back as they should.
+#[derive(Debug, Default)]
+pub struct SelfTest {
+    seen: BTreeSet<&'static str>,
+}
+
+/// What is looked for, and the capability it proves.
+const EXPECTED: [(EventKind, &str); 9] = [
+    (EventKind::Exit, "process.lifecycle"),
+    (EventKind::FileOpen, "file.open"),
+    (EventKind::FileUnlink, "file.change"),
+    (EventKind::NetListen, "network.connection"),
+    (EventKind::StdioSocket, "process.stdio_socket"),
+    (EventKind::MemfdCreate, "process.memfd"),
+    (EventKind::Ptrace, "process.ptrace"),
+    (EventKind::Unshare, "process.namespace"),
+    (EventKind::Bpf, "host.bpf"),
+];
+
+/// The child's names, made before the fork: afterwards it may not allocate.
+struct Names {
+    file: CString,
+    memfd: CString,
+}
+
+impl SelfTest {
+    const PATIENCE: Duration = Duration::from_millis(500);
+
+    pub fn run(&mut self, stream: &Stream) {
+        let text = format!("norn-self-test-{}", std::process::id());
+        let directory = std::env::temp_dir().join(&text);
+        let names = (
+            CString::new(directory.into_os_string().into_encoded_bytes()),
+            CString::new(text),
+        );
+        let (Ok(file), Ok(memfd)) = names else { return };
+        let names = Names { file, memfd };
+        // SAFETY: the child calls only async-signal-safe functions on memory made before, and ends by _exit.
+        let child = unsafe { libc::fork() };
+        if child == 0 {
+            act(&names);
+        }
+        if child < 0 {
+            return;
+        }
+        // SAFETY: waits for our own child and writes no status.
+        unsafe { libc::waitpid(child, std::ptr::null_mut(), 0) };
+        let deadline = Instant::now() + Self::PATIENCE;
+        while Instant::now() < deadline && !self.is_complete() {
+            stream.peek(|record| self.look(record, child as u32, &names));
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        if self.seen.contains("process.lifecycle") {
+            self.seen.insert("process.snapshot");
+        }
+    }
+
+    pub fn saw(&self, capability: &str) -> bool {
+        self.seen.contains(capability)
+    }
+
+    fn is_complete(&self) -> bool {
+        EXPECTED
+            .iter()
+            .all(|(_, capability)| self.seen.contains(capability))
+    }
+
+    fn look(&mut self, record: &Record<'_>, child: u32, names: &Names) {
+        let header = &record.header;
+        // SAFETY: getuid cannot fail and touches no memory.
+        let own_user = unsafe { libc::getuid() };
+        if header.tgid != child || header.user_id != own_user {
+            return;
+        }
+        let Some(kind) = record.kind() else { return };
+        let mut path = Vec::new();
+        record.path_into(&mut path);
+        let is_right = match kind {
+            EventKind::FileOpen | EventKind::FileUnlink => path == names.file.as_bytes(),
+            EventKind::MemfdCreate => path.ends_with(names.memfd.as_bytes()),
+            EventKind::StdioSocket => header.flags == 0,
+            _ => true,
+        };
+        if let (true, Some((_, capability))) =
+            (is_right, EXPECTED.iter().find(|(expected, _)| *expected == kind))
+        {
+            self.seen.insert(capability);
+        }
+    }
+}
+
+/// In the child. Nothing here leaves a trace but the events: what it makes it removes, or it ends with the child.
+fn act(names: &Names) -> ! {
+    // SAFETY: system calls on memory that was made before the fork and outlives them; no allocation, no locks.
+    unsafe {
+        let file = libc::open(
+            names.file.as_ptr(),
+            libc::O_WRONLY | libc::O_CREAT | libc::O_EXCL,
+            0o600,
+        );
+        libc::close(file);
+        libc::unlink(names.file.as_ptr());
+        libc::memfd_create(names.memfd.as_ptr(), libc::MFD_CLOEXEC);
+        libc::unshare(libc::CLONE_FILES);
+        let socket = libc::socket(libc::AF_INET, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, 0);
+        let address = libc::sockaddr_in {
+            sin_family: libc::AF_INET as u16,
+            sin_port: 0,
+            sin_addr: libc::in_addr {
+                s_addr: u32::from_ne_bytes([127, 0, 0, 1]),
+            },
+            sin_zero: [0; 8],
+        };
+        libc::bind(
+            socket,
+            (&raw const address).cast(),
+            size_of::<libc::sockaddr_in>() as u32,
+        );
+        libc::listen(socket, 1);
+        libc::dup2(socket, 0);
+        make_bpf_array();
+        libc::ptrace(libc::PTRACE_TRACEME, 0, 0, 0);
+        libc::_exit(0)
+    }
+}
+
+/// BPF_MAP_CREATE of an array of one u32; it goes with the child.
+///
+/// # Safety
+/// As `act`.
+unsafe fn make_bpf_array() {
+    const BPF_MAP_CREATE: i64 = 0;
+    const BPF_MAP_TYPE_ARRAY: u32 = 2;
+    let attributes: [u32; 4] = [BPF_MAP_TYPE_ARRAY, 4, 4, 1];
+    // SAFETY: the kernel reads 16 bytes of attributes, which are there.
+    unsafe {
+        libc::syscall(
+            libc::SYS_bpf,
+            BPF_MAP_CREATE,
+            attributes.as_ptr(),
+            size_of_val(&attributes),
+        )
+    };
+}

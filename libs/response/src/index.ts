@@ -7,3 +7,4 @@ export {
   type CommandRefusal,
   type CommandVerdict,
 } from './verify-command.ts';
+export { decideResponse, protectionOf, type Decision, type PolicyResponse, type PolicyTable } from './policy.ts';

@@ -1,0 +1,77 @@
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
+import { fromHex } from '@norn/base';
+import { finding } from '@norn/contracts';
+import { decideResponse, protectionOf, type PolicyResponse } from './policy.ts';
+
+const { FindingSource, ResponseRung, Severity } = finding;
+const scope = (digit: string): string => digit.repeat(32);
+
+function reflex(
+  id: string,
+  rung: finding.ResponseRung,
+  more: MessageInitShape<typeof finding.FindingSchema> = {},
+): finding.Finding {
+  return create(finding.FindingSchema, {
+    id,
+    ruleId: 'reflex.ransomware',
+    source: FindingSource.REFLEX,
+    severity: Severity.CRITICAL,
+    scopeUid: fromHex(scope('a')),
+    response: create(finding.ResponseSchema, { rung }),
+    ...more,
+  });
+}
+
+function decide(findings: finding.Finding[], response: PolicyResponse, answered: string[] = []): string[] {
+  const policies = new Map([['ransomware', response]]);
+  const decisions = decideResponse(create(finding.AlertSchema, { findings }), policies, new Set(answered));
+  return decisions.map(
+    ({ action, scopeUids, findingIds }) =>
+      `${action} ${scopeUids.map((uid) => uid[0]).join('')} ${findingIds.join('+')}`,
+  );
+}
+
+describe('policy', () => {
+  it.each<[PolicyResponse, finding.ResponseRung, string[]]>([
+    ['kill-and-remediate', ResponseRung.KILLED, ['restore a f1']],
+    ['kill-and-remediate', ResponseRung.KILLED_AT_EXEC, ['restore a f1']],
+    ['kill-and-remediate', ResponseRung.OBSERVED, ['kill a f1', 'restore a f1']],
+    ['kill-and-remediate', ResponseRung.FROZEN, ['kill a f1', 'restore a f1']],
+    ['kill', ResponseRung.OBSERVED, ['kill a f1']],
+    ['kill', ResponseRung.KILLED, []],
+    ['suspend', ResponseRung.OBSERVED, ['suspend a f1']],
+    ['suspend', ResponseRung.FROZEN, []],
+    ['observe', ResponseRung.OBSERVED, []],
+  ])('%s after rung %s asks for %j', (response, rung, expected) => {
+    expect(decide([reflex('f1', rung)], response)).toEqual(expected);
+  });
+
+  it('puts all scopes of one action into one decision, each scope once', () => {
+    const findings = [
+      reflex('f1', ResponseRung.KILLED),
+      reflex('f2', ResponseRung.KILLED, { scopeUid: fromHex(scope('b')) }),
+      reflex('f3', ResponseRung.KILLED),
+    ];
+    expect(decide(findings, 'kill-and-remediate')).toEqual(['restore ab f1+f2+f3']);
+  });
+
+  it('asks only for what no command has answered', () => {
+    const findings = [
+      reflex('f1', ResponseRung.KILLED),
+      reflex('f2', ResponseRung.KILLED, { scopeUid: fromHex(scope('b')) }),
+    ];
+    expect(decide(findings, 'kill-and-remediate', ['f1'])).toEqual(['restore b f2']);
+    expect(decide(findings, 'kill-and-remediate', ['f1', 'f2'])).toEqual([]);
+  });
+
+  it('observes what the table does not name, and what weighs less than medium', () => {
+    const miner = reflex('f1', ResponseRung.KILLED, { ruleId: 'reflex.miner' });
+    const little = reflex('f2', ResponseRung.KILLED, { severity: Severity.LOW });
+    expect(decide([miner, little], 'kill-and-remediate')).toEqual([]);
+  });
+
+  it('names the protection of a finding', () => {
+    expect(protectionOf(reflex('f1', ResponseRung.KILLED, { ruleId: 'reflex.reverse_shell' }))).toBe('reverse-shell');
+    expect(protectionOf(reflex('f1', ResponseRung.KILLED, { source: FindingSource.RULE }))).toBe('rule');
+  });
+});

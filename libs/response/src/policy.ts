@@ -1,0 +1,54 @@
+// Policy: which actions an alert calls for. Pure: the tenant's choices and what was answered already are passed in.
+import { toHex } from '@norn/base';
+import { finding } from '@norn/contracts';
+
+/** What a tenant wants done about a protection. */
+export type PolicyResponse = 'observe' | 'suspend' | 'kill' | 'kill-and-remediate';
+
+/** By protection: "ransomware", "fileless", "miner", "reverse-shell", "rule". */
+export type PolicyTable = ReadonlyMap<string, PolicyResponse>;
+
+export interface Decision {
+  readonly action: 'suspend' | 'kill' | 'restore';
+  /** 32 hex each, in the order of the findings. */
+  readonly scopeUids: readonly string[];
+  readonly findingIds: readonly string[];
+}
+
+/** A kill must reach the host before the restore that follows it. */
+const order = ['suspend', 'kill', 'restore'] as const;
+
+/**
+ * Decides what the findings call for that no command has answered yet: at most one decision an action, in the order they must run.
+ * What is not in the table is observed.
+ */
+export function decideResponse(alert: finding.Alert, policies: PolicyTable, answered: ReadonlySet<string>): Decision[] {
+  const open = alert.findings.filter((each) => !answered.has(each.id) && each.severity >= finding.Severity.MEDIUM);
+  return order.flatMap((action) => {
+    const due = open.filter((each) => actionsFor(each, policies.get(protectionOf(each)) ?? 'observe').includes(action));
+    if (due.length === 0) return [];
+    const scopeUids = [...new Set(due.map((each) => toHex(each.scopeUid)))];
+    return [{ action, scopeUids, findingIds: due.map((each) => each.id) }];
+  });
+}
+
+/** The protection that a finding belongs to: `reflex.reverse_shell` → "reverse-shell", all rules → "rule". */
+export function protectionOf(each: finding.Finding): string {
+  if (each.source !== finding.FindingSource.REFLEX) return 'rule';
+  return each.ruleId.replace(/^reflex\./, '').replaceAll('_', '-');
+}
+
+function actionsFor(each: finding.Finding, response: PolicyResponse): readonly Decision['action'][] {
+  const rung = each.response?.rung ?? finding.ResponseRung.UNSPECIFIED;
+  const dead = rung >= finding.ResponseRung.KILLED;
+  switch (response) {
+    case 'observe':
+      return [];
+    case 'suspend':
+      return rung >= finding.ResponseRung.FROZEN ? [] : ['suspend'];
+    case 'kill':
+      return dead ? [] : ['kill'];
+    case 'kill-and-remediate':
+      return dead ? ['restore'] : ['kill', 'restore'];
+  }
+}

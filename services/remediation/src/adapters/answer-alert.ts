@@ -1,0 +1,104 @@
+// One version of an alert: its row, and the commands that policy asks for and nobody asked for yet.
+import { fromBinary, toBinary } from '@bufbuild/protobuf';
+import { finding } from '@norn/contracts';
+import type { PolicyResponse } from '@norn/response';
+import { type AlertHandling, type CommandIssuer, audit, issueCommand, lockAlert } from '@norn/store';
+import { Metric, count } from '@norn/telemetry';
+import type { EntityManager } from 'typeorm';
+import type { Decide } from '../ports/response-ledger.port.ts';
+
+export interface AlertToAnswer {
+  readonly alert: finding.Alert;
+  readonly traceparent: string;
+  readonly decide: Decide;
+}
+
+/** In the caller's transaction; the alert's row is locked to its end. */
+export async function answerAlert(
+  manager: EntityManager,
+  issuer: CommandIssuer,
+  { alert, traceparent, decide }: AlertToAnswer,
+): Promise<number | 'stale'> {
+  const before = await lockAlert(manager, alert.tenantId, alert.id);
+  if (before && before.version >= alert.version) return 'stale';
+  const handling = await keepVersion(manager, { alert, traceparent });
+  if (!handling) return 'stale';
+  const answered = await answeredFindings(manager, alert.id);
+  const decisions = decide(alert, await policiesOf(manager, alert.tenantId), answered);
+  for (const decision of decisions) {
+    await issueCommand(manager, issuer, handling, { ...decision, requestedBy: 'policy' });
+    count(Metric.CommandsIssued, 1, { action: decision.action });
+  }
+  if (decisions.length === 0 && before) await reopen(manager, before, alert);
+  return decisions.length;
+}
+
+/** Undefined when another tenant has an alert of this id, or another writer was faster. */
+async function keepVersion(
+  manager: EntityManager,
+  { alert, traceparent }: Omit<AlertToAnswer, 'decide'>,
+): Promise<AlertHandling | undefined> {
+  const rows = await manager.query<unknown[]>(
+    `INSERT INTO alert_handlings (id, tenant_id, host_id, version, severity, state, container_id, killed_pids, traceparent, body, created_at, updated_at)
+     VALUES ($1, $2, $3, $4, $5, 'open', $6, $7, $8, $9, to_timestamp($10::numeric / 1000000), now())
+     ON CONFLICT (id) DO UPDATE SET version = excluded.version, severity = excluded.severity, body = excluded.body, updated_at = now(),
+       killed_pids = ARRAY(SELECT DISTINCT unnest(alert_handlings.killed_pids || excluded.killed_pids) ORDER BY 1),
+       traceparent = CASE WHEN excluded.traceparent = '' THEN alert_handlings.traceparent ELSE excluded.traceparent END
+     WHERE alert_handlings.version < excluded.version
+       AND alert_handlings.tenant_id = excluded.tenant_id AND alert_handlings.host_id = excluded.host_id
+     RETURNING id`,
+    [
+      alert.id,
+      alert.tenantId,
+      alert.hostId,
+      alert.version,
+      alert.severity,
+      alert.containerId,
+      killedPids(alert),
+      traceparent,
+      Buffer.from(toBinary(finding.AlertSchema, alert)),
+      String(alert.createdAtUs),
+    ],
+  );
+  if (rows.length === 0) return undefined;
+  return (await lockAlert(manager, alert.tenantId, alert.id)) ?? undefined;
+}
+
+/** Those that the agent killed by itself. */
+function killedPids(alert: finding.Alert): number[] {
+  const dead = alert.findings.filter((each) => (each.response?.rung ?? 0) >= finding.ResponseRung.KILLED);
+  return [...new Set(dead.flatMap((each) => each.response?.pids ?? []))].sort((a, b) => a - b);
+}
+
+async function answeredFindings(manager: EntityManager, alertId: string): Promise<Set<string>> {
+  const rows = await manager.query<{ id: string }[]>(
+    'SELECT DISTINCT unnest(finding_ids) AS id FROM commands WHERE alert_id = $1',
+    [alertId],
+  );
+  return new Set(rows.map(({ id }) => id));
+}
+
+async function policiesOf(manager: EntityManager, tenantId: string): Promise<Map<string, PolicyResponse>> {
+  const rows = await manager.query<{ protection: string; response: PolicyResponse }[]>(
+    'SELECT protection, response FROM policies WHERE tenant_id = $1',
+    [tenantId],
+  );
+  return new Map(rows.map(({ protection, response }) => [protection, response]));
+}
+
+/** What somebody put away or released comes back when there is new evidence that nothing answers. */
+async function reopen(manager: EntityManager, before: AlertHandling, alert: finding.Alert): Promise<void> {
+  if (before.state !== 'archived' && before.state !== 'released') return;
+  const known = new Set(fromBinary(finding.AlertSchema, before.body).findings.map(({ id }) => id));
+  const fresh = alert.findings.filter((each) => !known.has(each.id) && each.severity >= finding.Severity.MEDIUM);
+  if (fresh.length === 0) return;
+  await manager.query(`UPDATE alert_handlings SET state = 'open' WHERE id = $1`, [alert.id]);
+  const details = { before: before.state, findingIds: fresh.map(({ id }) => id) };
+  await audit(manager, {
+    tenantId: alert.tenantId,
+    actor: 'policy',
+    action: 'alert.reopened',
+    subject: alert.id,
+    details,
+  });
+}

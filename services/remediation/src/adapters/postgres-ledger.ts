@@ -1,0 +1,22 @@
+// The response ledger in PostgreSQL: each message is one transaction, in which its effect and its trace stand or fall together.
+import type { finding } from '@norn/contracts';
+import type { CommandIssuer } from '@norn/store';
+import type { DataSource } from 'typeorm';
+import type { Decide, ResponseLedger, SentOutcome } from '../ports/response-ledger.port.ts';
+import { answerAlert } from './answer-alert.ts';
+import { settleOutcome } from './settle-outcome.ts';
+
+export class PostgresLedger implements ResponseLedger {
+  constructor(
+    private readonly source: DataSource,
+    private readonly issuer: CommandIssuer,
+  ) {}
+
+  respond(alert: finding.Alert, traceparent: string, decide: Decide): Promise<number | 'stale'> {
+    return this.source.transaction((manager) => answerAlert(manager, this.issuer, { alert, traceparent, decide }));
+  }
+
+  apply(sent: SentOutcome): Promise<'applied' | 'repeated' | 'refused'> {
+    return this.source.transaction((manager) => settleOutcome(manager, sent));
+  }
+}

@@ -1,0 +1,69 @@
+// The outbox: what transactions decided to send goes to Kafka in their order, at least once.
+import { fromBinary } from '@bufbuild/protobuf';
+import type { OutRecord, TopicName } from '@norn/bus';
+import { action } from '@norn/contracts';
+import { COMMANDS_TOPIC } from '@norn/store';
+import { Metric, count } from '@norn/telemetry';
+import type { DataSource, EntityManager } from 'typeorm';
+import { limits } from '../limits.ts';
+
+export type Send = (topic: TopicName, records: readonly OutRecord[]) => Promise<void>;
+
+/** One relay at a time, or two could overtake each other. Any fixed number that nothing else locks on. */
+const RELAY_LOCK = 7_400_002;
+
+interface Entry {
+  readonly id: string;
+  readonly topic: TopicName;
+  readonly key: string;
+  readonly body: Buffer;
+  readonly traceparent: string;
+}
+
+/** Sends one round; entries leave the outbox when Kafka has them. Returns how many. A crash in between sends them again. */
+export function relayOutbox(source: DataSource, send: Send): Promise<number> {
+  return source.transaction(async (manager) => {
+    const [lock] = await manager.query<{ mine: boolean }[]>('SELECT pg_try_advisory_xact_lock($1) AS mine', [
+      RELAY_LOCK,
+    ]);
+    if (!lock?.mine) return 0;
+    const entries = await manager.query<Entry[]>(
+      'SELECT id, topic, key, body, traceparent FROM outbox ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED',
+      [limits.outboxRoundMax],
+    );
+    if (entries.length === 0) return 0;
+    for (const run of runsOfOneTopic(entries)) await send(run.topic, run.entries.map(toRecord));
+    await manager.query('DELETE FROM outbox WHERE id = ANY($1)', [entries.map(({ id }) => id)]);
+    await markDispatched(manager, entries);
+    return entries.length;
+  });
+}
+
+function toRecord({ key, body, traceparent }: Entry): OutRecord {
+  const [tenant = '', host = ''] = key.split(':');
+  const headers = { tenant, host, schema: '1', received_at: String(Date.now() * 1000) };
+  return { key, value: body, headers: traceparent === '' ? headers : { ...headers, traceparent } };
+}
+
+function runsOfOneTopic(entries: readonly Entry[]): { topic: TopicName; entries: Entry[] }[] {
+  const runs: { topic: TopicName; entries: Entry[] }[] = [];
+  for (const entry of entries) {
+    const last = runs.at(-1);
+    if (last?.topic === entry.topic) last.entries.push(entry);
+    else runs.push({ topic: entry.topic, entries: [entry] });
+  }
+  return runs;
+}
+
+async function markDispatched(manager: EntityManager, entries: readonly Entry[]): Promise<void> {
+  const ids = entries.filter(({ topic }) => topic === COMMANDS_TOPIC).map(({ body }) => commandId(body));
+  await manager.query(
+    `UPDATE commands SET state = 'dispatched', updated_at = now() WHERE id = ANY($1) AND state = 'requested'`,
+    [ids],
+  );
+  count(Metric.CommandsDispatched, ids.length);
+}
+
+function commandId(body: Buffer): string {
+  return fromBinary(action.CommandSchema, fromBinary(action.SignedCommandSchema, body).command).id;
+}

@@ -1,0 +1,13 @@
+// An alert's state follows from its commands.
+import { AlertHandling, CommandRecord } from '@norn/store';
+import type { EntityManager } from 'typeorm';
+import { alertStateAfter } from '../states.ts';
+
+/** In the caller's transaction, with the alert's row locked. */
+export async function settleAlert(manager: EntityManager, alertId: string): Promise<void> {
+  const handling = await manager.findOneByOrFail(AlertHandling, { id: alertId });
+  const commands = await manager.find(CommandRecord, { where: { alertId }, order: { epoch: 'ASC' } });
+  const state = alertStateAfter(handling.state, commands);
+  if (state === handling.state) return;
+  await manager.query('UPDATE alert_handlings SET state = $2, updated_at = now() WHERE id = $1', [alertId, state]);
+}

@@ -1,0 +1,82 @@
+// What a host says of a command: its state, the files, and with them the alert's.
+import { action } from '@norn/contracts';
+import { type AlertHandling, CommandRecord, type CommandState, audit, lockAlert } from '@norn/store';
+import { Metric, count } from '@norn/telemetry';
+import type { EntityManager } from 'typeorm';
+import { limits } from '../limits.ts';
+import type { SentOutcome } from '../ports/response-ledger.port.ts';
+import { isFinal, nextState, stateNamed } from '../states.ts';
+import { settleAlert } from './settle-alert.ts';
+import { keepVerdicts } from './keep-verdicts.ts';
+
+/** In the caller's transaction. */
+export async function settleOutcome(
+  manager: EntityManager,
+  sent: SentOutcome,
+): Promise<'applied' | 'repeated' | 'refused'> {
+  const { outcome, tenantId, hostId } = sent;
+  if (!(await isFirst(manager, sent))) return 'repeated';
+  const named = await manager.findOneBy(CommandRecord, { id: outcome.commandId, tenantId, hostId });
+  const handling = named && (await lockAlert(manager, tenantId, named.alertId));
+  if (!handling) return refuse(manager, sent);
+  // Read again: the lock on the alert orders everything about its commands.
+  const command = await manager.findOneByOrFail(CommandRecord, { id: named.id });
+  if (outcome.files.length > 0) await keepVerdicts(manager, handling.id, outcome.files);
+  if (outcome.killedPids.length > 0) await addKilled(manager, handling, outcome.killedPids);
+  await move(manager, command, outcome);
+  return 'applied';
+}
+
+/** One message is one (command, state, part), however often it is delivered. */
+async function isFirst(manager: EntityManager, { tenantId, hostId, outcome }: SentOutcome): Promise<boolean> {
+  const id = `outcomes:${tenantId}:${hostId}:${outcome.commandId}:${outcome.state}:${outcome.part}`;
+  const rows = await manager.query<unknown[]>(
+    'INSERT INTO inbox (id) VALUES ($1) ON CONFLICT DO NOTHING RETURNING id',
+    [id],
+  );
+  return rows.length > 0;
+}
+
+async function refuse(manager: EntityManager, { tenantId, hostId, outcome }: SentOutcome): Promise<'refused'> {
+  count(Metric.OutcomesRefused, 1, { reason: 'command_unknown' });
+  const details = {
+    hostId,
+    reason: 'command_unknown',
+    state: outcome.state,
+    claimedAlert: outcome.alertId.slice(0, 64),
+  };
+  const subject = outcome.commandId.slice(0, 64);
+  await audit(manager, { tenantId, actor: 'agent', action: 'outcome.refused', subject, details });
+  return 'refused';
+}
+
+async function addKilled(manager: EntityManager, handling: AlertHandling, pids: readonly number[]): Promise<void> {
+  await manager.query(
+    `UPDATE alert_handlings SET killed_pids = ARRAY(SELECT DISTINCT unnest(killed_pids || $2::integer[]) ORDER BY 1), updated_at = now() WHERE id = $1`,
+    [handling.id, pids],
+  );
+}
+
+async function move(manager: EntityManager, command: CommandRecord, outcome: action.Outcome): Promise<void> {
+  const next = nextState(command.state, stateNamed(outcome));
+  if (next === undefined) return;
+  const finished = isFinal(next);
+  await manager.query(
+    `UPDATE commands SET state = $2, code = $3, message = $4, updated_at = now(), retry_at = now() + $5 * interval '1 millisecond',
+       finished_at = CASE WHEN $6 THEN now() ELSE finished_at END WHERE id = $1`,
+    [command.id, next, outcome.code.slice(0, 64), outcome.message.slice(0, 1000), limits.deliveredRetryMs, finished],
+  );
+  if (!finished) return;
+  await audit(manager, {
+    tenantId: command.tenantId,
+    actor: 'agent',
+    action: auditName(next, outcome),
+    subject: command.id,
+    details: { alertId: command.alertId, hostId: command.hostId, action: command.action, code: outcome.code },
+  });
+  await settleAlert(manager, command.alertId);
+}
+
+function auditName(next: CommandState, outcome: action.Outcome): string {
+  return outcome.state === action.OutcomeState.REFUSED ? 'command.refused' : `command.${next}`;
+}

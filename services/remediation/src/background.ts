@@ -1,0 +1,61 @@
+// What remediation does without being asked: the outbox relay and the sweep of deadlines.
+import { type ControlStoreConfig, type Listener, OUTBOX_CHANNEL, listenTo } from '@norn/store';
+import type { Logger } from '@norn/telemetry';
+import type { DataSource } from 'typeorm';
+import { type Send, relayOutbox } from './adapters/postgres-outbox.ts';
+import { forgetOldMessages, sweepDeadlines } from './adapters/sweep-deadlines.ts';
+import { limits } from './limits.ts';
+import { Recurring } from './recurring.ts';
+
+export interface BackgroundParts {
+  readonly config: ControlStoreConfig;
+  readonly source: DataSource;
+  readonly send: Send;
+  readonly logger: Logger;
+}
+
+const HOUR_MS = 3_600_000;
+
+export class Background {
+  private readonly works: readonly Recurring[];
+  private readonly relay: Recurring;
+  private listener: Listener | undefined;
+
+  constructor(private readonly parts: BackgroundParts) {
+    const { source, send, logger } = parts;
+    this.relay = new Recurring({
+      name: 'relay',
+      everyMs: limits.outboxPollMs,
+      logger,
+      work: async () => (await relayOutbox(source, send)) > 0,
+    });
+    const sweep = new Recurring({
+      name: 'sweep',
+      everyMs: limits.sweepMs,
+      logger,
+      work: async () => (await sweepDeadlines(source)).expired >= limits.sweepMax,
+    });
+    const forget = new Recurring({
+      name: 'forget',
+      everyMs: HOUR_MS,
+      logger,
+      work: async () => {
+        await forgetOldMessages(source);
+        return false;
+      },
+    });
+    this.works = [this.relay, sweep, forget];
+  }
+
+  async start(): Promise<void> {
+    this.listener = await listenTo(this.parts.config, OUTBOX_CHANNEL, () => {
+      this.relay.wake();
+    });
+    for (const work of this.works) work.start();
+  }
+
+  async close(): Promise<void> {
+    await this.listener?.close();
+    await Promise.all(this.works.map((work) => work.close()));
+  }
+}

@@ -1,0 +1,60 @@
+// Work that is done when somebody wakes it and at the latest every so often; never twice at once.
+import { messageOf } from '@norn/base';
+import type { Logger } from '@norn/telemetry';
+
+export interface RecurringOptions {
+  readonly name: string;
+  readonly everyMs: number;
+  readonly logger: Logger;
+  /** Returns true when there may be more to do at once. */
+  readonly work: () => Promise<boolean>;
+}
+
+export class Recurring {
+  private timer: NodeJS.Timeout | undefined;
+  private running: Promise<void> | undefined;
+  private woken = false;
+  private closed = false;
+
+  constructor(private readonly options: RecurringOptions) {}
+
+  start(): void {
+    this.wake();
+  }
+
+  wake(): void {
+    this.woken = true;
+    if (this.closed || this.running) return;
+    clearTimeout(this.timer);
+    this.running = this.run().finally(() => {
+      this.running = undefined;
+      if (this.woken) this.wake();
+      else this.rest();
+    });
+  }
+
+  /** Lets what is running end. */
+  async close(): Promise<void> {
+    this.closed = true;
+    clearTimeout(this.timer);
+    await this.running;
+  }
+
+  private rest(): void {
+    if (this.closed) return;
+    this.timer = setTimeout(() => {
+      this.wake();
+    }, this.options.everyMs);
+  }
+
+  /** A failure is logged and tried again at the next turn: the work is in the database and does not go away. */
+  private async run(): Promise<void> {
+    this.woken = false;
+    try {
+      this.woken = (await this.options.work()) || this.woken;
+    } catch (error) {
+      this.woken = false;
+      this.options.logger.error({ code: 'recurring_failed', work: this.options.name, err: error }, messageOf(error));
+    }
+  }
+}

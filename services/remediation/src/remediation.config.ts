@@ -1,0 +1,17 @@
+// What remediation is told: Kafka, PostgreSQL, where the command key is, how long a command is good for.
+import { type Environment, loadConfig, settings } from '@norn/config';
+import { z } from 'zod';
+
+const schema = z.object({
+  kafkaBrokers: settings.kafkaBrokers,
+  postgresUrl: settings.postgresUrl,
+  postgresPasswordFile: settings.postgresPasswordFile,
+  secretsDir: settings.secretsDir,
+  commandTtlMs: settings.commandTtlMs,
+});
+
+export type RemediationConfig = z.output<typeof schema>;
+
+export function loadRemediationConfig(environment: Environment): RemediationConfig {
+  return loadConfig(schema, environment);
+}

@@ -1,0 +1,77 @@
+// Remediation's parts, put together by Nest; closed in the reverse order.
+import { type DynamicModule, Inject, Injectable, Module, type OnApplicationShutdown } from '@nestjs/common';
+import { NornError, messageOf } from '@norn/base';
+import { type BusProducer, createProducer } from '@norn/bus';
+import { signCommand } from '@norn/response';
+import { type CommandIssuer, createControlStore } from '@norn/store';
+import { createLogger } from '@norn/telemetry';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { DataSource } from 'typeorm';
+import { PostgresLedger } from './adapters/postgres-ledger.ts';
+import { Background } from './background.ts';
+import type { RemediationConfig } from './remediation.config.ts';
+import { RemediationController } from './remediation.controller.ts';
+import { Responder } from './responder.ts';
+
+const CONFIG = Symbol('RemediationConfig');
+const PRODUCER = Symbol('BusProducer');
+
+/** Lets go of what the factories opened, after the consumer has stopped. */
+@Injectable()
+export class RemediationLifecycle implements OnApplicationShutdown {
+  constructor(
+    private readonly background: Background,
+    private readonly control: DataSource,
+    @Inject(PRODUCER) private readonly producer: BusProducer,
+  ) {}
+
+  async onApplicationShutdown(): Promise<void> {
+    // The producer first: a relay that waits for the broker gives up, and its entries stay in the outbox.
+    await Promise.all([this.background.close(), this.producer.close()]);
+    await this.control.destroy();
+  }
+}
+
+@Module({})
+export class RemediationModule {
+  static register(config: RemediationConfig): DynamicModule {
+    return {
+      module: RemediationModule,
+      controllers: [RemediationController],
+      providers: [
+        { provide: CONFIG, useValue: config },
+        { provide: DataSource, useFactory: () => createControlStore(config) },
+        { provide: PRODUCER, useFactory: () => createProducer(config, { clientId: 'norn-remediation', lingerMs: 2 }) },
+        { provide: Responder, useFactory: createResponder, inject: [CONFIG, DataSource, PRODUCER] },
+        { provide: Background, useFactory: createBackground, inject: [CONFIG, DataSource, PRODUCER] },
+        RemediationLifecycle,
+      ],
+    };
+  }
+}
+
+function createResponder(config: RemediationConfig, source: DataSource, producer: BusProducer): Responder {
+  return new Responder(new PostgresLedger(source, commandIssuer(config)), (topic, records) =>
+    producer.send(topic, records),
+  );
+}
+
+function createBackground(config: RemediationConfig, source: DataSource, producer: BusProducer): Background {
+  const logger = createLogger('remediation');
+  return new Background({ config, source, logger, send: (topic, records) => producer.send(topic, records) });
+}
+
+/** Throws `command_key_missing`. */
+function commandIssuer({ secretsDir, commandTtlMs }: RemediationConfig): CommandIssuer {
+  const file = join(secretsDir, 'command.key.pem');
+  try {
+    const key = readFileSync(file, 'utf8');
+    return { commandTtlMs, sign: (command, traceparent) => signCommand(command, key, traceparent) };
+  } catch (error) {
+    const cure = 'the installation makes it at its first start; check NORN_SECRETS_DIR';
+    throw new NornError('command_key_missing', `${file} can not be read (${messageOf(error)}): ${cure}`, {
+      cause: error,
+    });
+  }
+}

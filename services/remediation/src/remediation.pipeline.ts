@@ -1,0 +1,16 @@
+// The two flows of remediation: alerts in, commands into the outbox; outcomes in, states on.
+import type { BusRecord } from '@norn/bus';
+import { type Pipeline, each, pipeline } from '@norn/pipeline';
+import type { ResponseLedger } from './ports/response-ledger.port.ts';
+import { createApplyOutcome } from './steps/apply-outcome.step.ts';
+import type { AlertEnvelope, OutcomeEnvelope } from './steps/envelope.ts';
+import { createOpenAlert, createOpenOutcome } from './steps/open-record.step.ts';
+import { createRespondToAlert } from './steps/respond-to-alert.step.ts';
+
+export function createAlertPipeline(ledger: ResponseLedger): Pipeline<BusRecord, AlertEnvelope> {
+  return pipeline<BusRecord>('remediation').pipe(each(createOpenAlert())).pipe(createRespondToAlert(ledger));
+}
+
+export function createOutcomePipeline(ledger: ResponseLedger): Pipeline<BusRecord, OutcomeEnvelope> {
+  return pipeline<BusRecord>('remediation').pipe(each(createOpenOutcome())).pipe(createApplyOutcome(ledger));
+}

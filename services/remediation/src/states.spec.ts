@@ -1,0 +1,53 @@
+import { create } from '@bufbuild/protobuf';
+import { action } from '@norn/contracts';
+import type { CommandState } from '@norn/store';
+import { alertStateAfter, nextState, stateNamed, type CommandSummary } from './states.ts';
+
+const { OutcomeState } = action;
+
+describe('a command', () => {
+  it.each<[CommandState, CommandState, CommandState | undefined]>([
+    ['requested', 'delivered', 'delivered'],
+    ['dispatched', 'running', 'running'],
+    ['requested', 'succeeded', 'succeeded'],
+    ['running', 'delivered', undefined],
+    ['running', 'running', undefined],
+    ['succeeded', 'running', undefined],
+    ['succeeded', 'failed', undefined],
+    ['failed', 'succeeded', undefined],
+    ['cancelled', 'succeeded', undefined],
+    ['expired', 'running', undefined],
+    ['expired', 'succeeded', 'succeeded'],
+    ['expired', 'failed', 'failed'],
+  ])('that is %s and hears %s becomes %s', (current, named, expected) => {
+    expect(nextState(current, named)).toBe(expected);
+  });
+
+  it('fails when the host refuses it, but not when the host has it already', () => {
+    const refusal = (code: string): action.Outcome => create(action.OutcomeSchema, { state: OutcomeState.REFUSED, code });
+    expect(stateNamed(refusal('bad_signature'))).toBe('failed');
+    expect(stateNamed(refusal('replayed'))).toBeUndefined();
+  });
+});
+
+describe('an alert', () => {
+  const command = (action: string, state: CommandState, ...scopeUids: string[]): CommandSummary => ({ action, state, scopeUids });
+
+  it.each<[string, CommandSummary[], string]>([
+    ['is responding while a command is under way', [command('restore', 'succeeded', 'a'), command('restore', 'running', 'b')], 'responding'],
+    ['is remediated when its restore succeeded', [command('restore', 'succeeded', 'a')], 'remediated'],
+    ['is remediated when kill failed but restore succeeded', [command('kill', 'failed', 'a'), command('restore', 'succeeded', 'a')], 'remediated'],
+    ['is failed when its restore expired', [command('restore', 'expired', 'a')], 'failed'],
+    ['is failed when one of two restores of different scopes failed', [command('restore', 'failed', 'a'), command('restore', 'succeeded', 'b')], 'failed'],
+    ['is remediated when a later restore covers the failed one', [command('restore', 'failed', 'a'), command('restore', 'succeeded', 'a', 'b')], 'remediated'],
+    ['is released when that was the last word', [command('restore', 'succeeded', 'a'), command('release', 'succeeded', 'a')], 'released'],
+    ['is open again when it was only killed', [command('kill', 'succeeded', 'a')], 'open'],
+    ['is failed when the kill failed', [command('kill', 'failed', 'a')], 'failed'],
+  ])('%s', (_sentence, commands, expected) => {
+    expect(alertStateAfter('responding', commands)).toBe(expected);
+  });
+
+  it('stays archived', () => {
+    expect(alertStateAfter('archived', [command('restore', 'succeeded', 'a')])).toBe('archived');
+  });
+});

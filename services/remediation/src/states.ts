@@ -1,0 +1,75 @@
+// How a command and its alert move from state to state. Nothing goes back: a message that comes late or twice finds its effect done.
+import { action } from '@norn/contracts';
+import type { AlertState, CommandState } from '@norn/store';
+
+const { OutcomeState } = action;
+
+const ranks: Readonly<Record<CommandState, number>> = {
+  requested: 0,
+  dispatched: 1,
+  delivered: 2,
+  running: 3,
+  succeeded: 4,
+  failed: 4,
+  expired: 4,
+  cancelled: 4,
+};
+
+export function isFinal(state: CommandState): boolean {
+  return ranks[state] === 4;
+}
+
+/** The state that an outcome names; undefined when it says nothing about the state. */
+export function stateNamed(outcome: action.Outcome): CommandState | undefined {
+  switch (outcome.state) {
+    case OutcomeState.DELIVERED:
+      return 'delivered';
+    case OutcomeState.RUNNING:
+      return 'running';
+    case OutcomeState.SUCCEEDED:
+      return 'succeeded';
+    case OutcomeState.FAILED:
+      return 'failed';
+    case OutcomeState.EXPIRED:
+      return 'expired';
+    case OutcomeState.REFUSED:
+      // "I have this one already" answers a second dispatch; what came of the first is another message.
+      return outcome.code === 'replayed' ? undefined : 'failed';
+    case OutcomeState.UNSPECIFIED:
+      return undefined;
+  }
+}
+
+/** The next state, or undefined when the command stays as it is. */
+export function nextState(current: CommandState, named: CommandState | undefined): CommandState | undefined {
+  if (named === undefined) return undefined;
+  // The sweeper could only guess that nobody would run it; the host knows.
+  if (current === 'expired' && (named === 'succeeded' || named === 'failed')) return named;
+  return ranks[named] > ranks[current] ? named : undefined;
+}
+
+export interface CommandSummary {
+  readonly action: string;
+  readonly state: CommandState;
+  readonly scopeUids: readonly string[];
+}
+
+/** The alert's state after its commands, oldest first. */
+export function alertStateAfter(current: AlertState, commands: readonly CommandSummary[]): AlertState {
+  if (current === 'archived') return current;
+  if (commands.some(({ state }) => !isFinal(state))) return 'responding';
+  const last = commands.at(-1);
+  if (last?.action === 'release' && last.state === 'succeeded') return 'released';
+  const restores = commands.filter(({ action: name }) => name === 'restore');
+  if (restores.length > 0) return restores.every((_, at) => isMadeGood(restores, at)) ? 'remediated' : 'failed';
+  if (last && last.state !== 'succeeded') return 'failed';
+  return current === 'responding' ? 'open' : current;
+}
+
+/** It succeeded, or a later one of the same scopes did. */
+function isMadeGood(restores: readonly CommandSummary[], at: number): boolean {
+  const scopes = restores[at]?.scopeUids ?? [];
+  return restores
+    .slice(at)
+    .some((each) => each.state === 'succeeded' && scopes.every((scope) => each.scopeUids.includes(scope)));
+}

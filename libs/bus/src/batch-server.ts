@@ -13,12 +13,12 @@ import {
 } from './consumer.ts';
 import { type TopicName, topics } from './flow.ts';
 
-export type BatchServerOptions = Omit<ConsumerOptions, 'handlers' | 'prepare'>;
+export type BatchServerOptions = Omit<ConsumerOptions, 'handlers' | 'prepare' | 'release'>;
 
 /** Handlers are methods with `@EventPattern('raw')`, the topic's name in the flow; they take one `RecordBatch`. */
 export class BatchServer extends Server implements CustomTransportStrategy {
   private consumer: BusConsumer | undefined;
-  private preparer: PartitionPreparer | undefined;
+  private callbacks: Pick<ConsumerOptions, 'prepare' | 'release'> = {};
 
   constructor(
     private readonly config: BusConfig,
@@ -27,9 +27,9 @@ export class BatchServer extends Server implements CustomTransportStrategy {
     super();
   }
 
-  /** Called before the first batch of each partition; set it before the server listens. */
-  prepareWith(preparer: PartitionPreparer): void {
-    this.preparer = preparer;
+  /** `prepare` is called before the first batch of each partition, `release` when it goes to another member. Before the server listens. */
+  prepareWith(prepare: PartitionPreparer, release?: ConsumerOptions['release']): void {
+    this.callbacks = release === undefined ? { prepare } : { prepare, release };
   }
 
   listen(callback: (error?: unknown) => void): void {
@@ -63,8 +63,7 @@ export class BatchServer extends Server implements CustomTransportStrategy {
 
   private async start(): Promise<void> {
     const handlers = new Map([...this.getHandlers().keys()].map((pattern) => this.handlerOf(pattern)));
-    const prepare = this.preparer === undefined ? {} : { prepare: this.preparer };
-    this.consumer = await createConsumer(this.config, { ...this.options, ...prepare, handlers });
+    this.consumer = await createConsumer(this.config, { ...this.options, ...this.callbacks, handlers });
   }
 
   private handlerOf(pattern: string): [TopicName, BatchHandler] {

@@ -28,6 +28,8 @@ export interface ConsumerOptions {
   readonly groupId: string;
   readonly handlers: ReadonlyMap<TopicName, BatchHandler>;
   readonly prepare?: PartitionPreparer;
+  /** A partition went to another member of the group. */
+  readonly release?: (topic: TopicName, partition: number) => void;
   /** Bytes the broker gathers before it answers, if they come within `maxWaitMs`. */
   readonly minBytes?: number;
   readonly maxWaitMs?: number;
@@ -141,8 +143,16 @@ class SupervisedConsumer implements BusConsumer {
     for (const [topic, partitions] of Object.entries(payload.memberAssignment)) {
       for (const partition of partitions) assigned.add(`${topic}:${partition}`);
     }
-    for (const name of this.prepared.keys()) if (!assigned.has(name)) this.prepared.delete(name);
+    for (const name of this.prepared.keys()) if (!assigned.has(name)) this.release(name);
     this.logger.info({ group: this.options.groupId, partitions: [...assigned] }, 'joined');
+  }
+
+  private release(name: string): void {
+    this.prepared.delete(name);
+    this.lag.delete(name);
+    const at = name.lastIndexOf(':');
+    const topic = this.names.get(name.slice(0, at));
+    if (topic !== undefined) this.options.release?.(topic, Number(name.slice(at + 1)));
   }
 
   /** kafkajs gives up on some errors; we do not. */
@@ -189,7 +199,7 @@ class SupervisedConsumer implements BusConsumer {
       try {
         await this.prepare(topic, batch.partition, first.offset);
         const deferred = await handler({ topic, partition: batch.partition, records, endOffset });
-        this.taken(payload, topic, last.offset + 1);
+        this.taken(payload, last.offset + 1);
         this.commitWhen(deferred ?? undefined, {
           topic,
           partition: batch.partition,
@@ -242,11 +252,11 @@ class SupervisedConsumer implements BusConsumer {
     );
   }
 
-  private taken(payload: EachBatchPayload, topic: TopicName, nextOffset: number): void {
+  private taken(payload: EachBatchPayload, nextOffset: number): void {
     const { batch } = payload;
     payload.resolveOffset(String(nextOffset - 1));
     this.prepared.set(`${batch.topic}:${batch.partition}`, nextOffset);
-    this.lag.set(`${topic}:${batch.partition}`, Math.max(0, Number(batch.highWatermark) - nextOffset));
+    this.lag.set(`${batch.topic}:${batch.partition}`, Math.max(0, Number(batch.highWatermark) - nextOffset));
   }
 
   private failed(topic: TopicName, partition: number, error: unknown): void {

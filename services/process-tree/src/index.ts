@@ -1,1 +1,40 @@
-export {};
+// The stage that keeps each host's process tree and gives each event its lineage.
+import 'reflect-metadata';
+import { NestFactory } from '@nestjs/core';
+import type { MicroserviceOptions } from '@nestjs/microservices';
+import { BatchServer } from '@norn/bus';
+import type { Service } from '@norn/pipeline';
+import { loadProcessTreeConfig } from './process-tree.config.ts';
+import { ProcessTreeModule } from './process-tree.module.ts';
+import { TreeKeeper } from './tree-keeper.ts';
+
+export const processTree: Service = {
+  name: 'process-tree',
+  async start(environment) {
+    const config = loadProcessTreeConfig(environment);
+    const server = new BatchServer(config, { groupId: 'norn.process-tree' });
+    // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- Nest's options class is an interface in all but name
+    const app = await NestFactory.createMicroservice<MicroserviceOptions>(ProcessTreeModule.register(config), {
+      strategy: server,
+      logger: ['error'],
+      abortOnError: false,
+    });
+    const keeper = app.get(TreeKeeper);
+    server.prepareWith(
+      (_, partition, nextOffset) => keeper.prepare(partition, nextOffset),
+      (_, partition) => {
+        keeper.release(partition);
+      },
+    );
+    await app.listen();
+    return {
+      name: 'process-tree',
+      health: () =>
+        Promise.resolve({
+          healthy: server.connected,
+          details: { connected: server.connected, lag: server.lag, hosts: keeper.hostCount },
+        }),
+      close: () => app.close(),
+    };
+  },
+};

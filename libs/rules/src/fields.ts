@@ -15,7 +15,7 @@ export interface Field {
   texts(batch: RuleBatch, entry: number): readonly string[];
 }
 
-const { EventKind, ImageFlag } = event;
+const { EventKind, ExecFlag, ImageFlag } = event;
 const RENAME: number = EventKind.FILE_RENAME;
 const OPEN: number = EventKind.FILE_OPEN;
 const CONNECT: number = EventKind.NET_CONNECT;
@@ -47,6 +47,11 @@ const imageFlagNames: readonly (readonly [number, string])[] = [
   [ImageFlag.WRITABLE, 'writable'],
   [ImageFlag.SETUID, 'setuid'],
   [ImageFlag.NEW, 'new'],
+];
+
+const execFlagNames: readonly (readonly [number, string])[] = [
+  [ExecFlag.KILLED_AT_EXEC, 'killed-at-exec'],
+  [ExecFlag.RUNTIME_COPY, 'runtime-copy'],
 ];
 
 /** open(2) flags on x86-64 and arm64 Linux; the access mode is the lowest two bits. */
@@ -110,10 +115,12 @@ function remotePort(batch: RuleBatch, row: number): number {
   return Number((batch.value[row] ?? 0n) >> 16n) & 0xffff;
 }
 
+const execFlags = ofRow('ExecFlags', (batch, row) => namesOf(at(batch.flags, row), execFlagNames));
+
 const everywhere = [...processFields, eventKind];
 const ofFiles = [...everywhere, ...fileFields];
 const byCategory: Readonly<Record<Category, readonly Field[]>> = {
-  process_creation: everywhere,
+  process_creation: [...everywhere, execFlags],
   file_event: ofFiles,
   file_change: ofFiles,
   file_delete: ofFiles,

@@ -3,7 +3,7 @@ import { event } from '@norn/contracts';
 import type { RuleBatch } from '../batch.ts';
 import type { TestEvent } from '../rule.ts';
 
-const { EventKind, ImageFlag } = event;
+const { EventKind, ExecFlag, ImageFlag } = event;
 
 interface Row {
   readonly kind: number;
@@ -55,10 +55,15 @@ function rowOf(fields: TestEvent): Row {
     kind,
     path: renamed ? textOf(fields, 'SourceFilename') : file || textOf(fields, 'DestinationIp'),
     target: renamed ? file : textOf(fields, 'SourceFilename'),
-    flags: kind === EventKind.FILE_OPEN ? bits(listOf(fields, 'OpenFlags'), openFlagBits) | 1 : 0,
+    flags: flagsOf(kind, fields),
     value: BigInt(Number(fields['DestinationPort'] ?? 0)) << 16n,
     result: 0,
   };
+}
+
+function flagsOf(kind: event.EventKind, fields: TestEvent): number {
+  if (kind === EventKind.FILE_OPEN) return bits(listOf(fields, 'OpenFlags'), openFlagBits) | 1;
+  return kind === EventKind.EXEC ? bits(listOf(fields, 'ExecFlags'), execFlagBits) : 0;
 }
 
 function kindOf(fields: TestEvent): event.EventKind {
@@ -93,6 +98,11 @@ const imageFlagBits: Readonly<Record<string, number>> = {
   writable: ImageFlag.WRITABLE,
   setuid: ImageFlag.SETUID,
   new: ImageFlag.NEW,
+};
+
+const execFlagBits: Readonly<Record<string, number>> = {
+  'killed-at-exec': ExecFlag.KILLED_AT_EXEC,
+  'runtime-copy': ExecFlag.RUNTIME_COPY,
 };
 
 const openFlagBits: Readonly<Record<string, number>> = { create: 0o100, truncate: 0o1000, append: 0o2000 };

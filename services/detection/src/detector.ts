@@ -1,11 +1,10 @@
 // Runs the pipeline over what Kafka hands out and sends the results: findings first, so that an alert's findings are always there.
 import { toBinary } from '@bufbuild/protobuf';
-import { type BusRecord, type OutRecord, type RecordBatch, recordKey } from '@norn/bus';
+import { type BusRecord, type OutRecord, type RecordBatch, deadLettersOf, recordKey } from '@norn/bus';
 import { finding } from '@norn/contracts';
 import type { Pipeline } from '@norn/pipeline';
 import { Metric, count, currentTraceparent, withSpan } from '@norn/telemetry';
 import type { AlertBook } from './alerts/alert-book.ts';
-import { limits } from './limits.ts';
 import type { AlertHistory } from './ports/alert-history.port.ts';
 import type { Outputs } from './ports/outputs.port.ts';
 import type { BatchAlerts } from './steps/envelope.ts';
@@ -32,20 +31,17 @@ export class Detector {
   }
 
   /** Resolves when all that came of the records is in Kafka. */
-  async handle({ topic, records }: RecordBatch): Promise<void> {
+  async handle({ records }: RecordBatch): Promise<void> {
     const { pipeline, outputs } = this.parts;
-    const { ok, deadLettered } = await pipeline.run(records);
-    const refused = deadLettered.flatMap(({ source, reason, error }) => {
-      const record = records[source];
-      return record ? [deadLetterRecord(record, topic, { reason, message: error.message })] : [];
-    });
+    const result = await pipeline.run(records);
+    const { ok } = result;
     const found = ok.map(({ value }) => recordsOf(value));
     count(
       Metric.StageEvents,
       ok.reduce((sum, { value }) => sum + value.batch.eventCount, 0),
       { stage: 'detection' },
     );
-    await sendSome(outputs, 'deadLetter', refused);
+    await sendSome(outputs, 'deadLetter', deadLettersOf('detection', records, result));
     await sendSome(
       outputs,
       'findings',
@@ -79,11 +75,4 @@ function recordsOf(envelope: BatchAlerts): { findings: OutRecord[]; alerts: OutR
       alerts: alerts.map((each) => out(toBinary(finding.AlertSchema, each))),
     };
   });
-}
-
-function deadLetterRecord(record: BusRecord, topic: string, why: { reason: string; message: string }): OutRecord {
-  const { key, value, headers, offset } = record;
-  const place = { stage: 'detection', topic, offset: String(offset) };
-  const reasons = { code: why.reason, reason: why.message.slice(0, 500) };
-  return { key, value: value.subarray(0, limits.deadLetterBytesMax), headers: { ...headers, ...place, ...reasons } };
 }

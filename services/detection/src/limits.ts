@@ -10,6 +10,4 @@ export const limits = {
   hostsMax: 20_000,
   /** Records of the alerts topic read back when a partition is taken over. */
   historyRecordsMax: 5_000,
-  /** Bytes of a refused batch that are kept in the dead-letter topic. */
-  deadLetterBytesMax: 1024 * 1024,
 } as const;

@@ -16,6 +16,4 @@ export const limits = {
   runningMaxMs: 30 * 60_000,
   /** The inbox remembers for this long, ms: longer than Kafka keeps what could come again. */
   inboxKeepMs: 8 * 24 * 3_600_000,
-  /** Bytes of a refused record that are kept in the dead-letter topic. */
-  deadLetterBytesMax: 1024 * 1024,
 } as const;

@@ -24,23 +24,48 @@ describe('a command', () => {
   });
 
   it('fails when the host refuses it, but not when the host has it already', () => {
-    const refusal = (code: string): action.Outcome => create(action.OutcomeSchema, { state: OutcomeState.REFUSED, code });
+    const refusal = (code: string): action.Outcome =>
+      create(action.OutcomeSchema, { state: OutcomeState.REFUSED, code });
     expect(stateNamed(refusal('bad_signature'))).toBe('failed');
     expect(stateNamed(refusal('replayed'))).toBeUndefined();
   });
 });
 
 describe('an alert', () => {
-  const command = (action: string, state: CommandState, ...scopeUids: string[]): CommandSummary => ({ action, state, scopeUids });
+  const command = (action: string, state: CommandState, ...scopeUids: string[]): CommandSummary => ({
+    action,
+    state,
+    scopeUids,
+  });
 
   it.each<[string, CommandSummary[], string]>([
-    ['is responding while a command is under way', [command('restore', 'succeeded', 'a'), command('restore', 'running', 'b')], 'responding'],
+    [
+      'is responding while a command is under way',
+      [command('restore', 'succeeded', 'a'), command('restore', 'running', 'b')],
+      'responding',
+    ],
     ['is remediated when its restore succeeded', [command('restore', 'succeeded', 'a')], 'remediated'],
-    ['is remediated when kill failed but restore succeeded', [command('kill', 'failed', 'a'), command('restore', 'succeeded', 'a')], 'remediated'],
+    [
+      'is remediated when kill failed but restore succeeded',
+      [command('kill', 'failed', 'a'), command('restore', 'succeeded', 'a')],
+      'remediated',
+    ],
     ['is failed when its restore expired', [command('restore', 'expired', 'a')], 'failed'],
-    ['is failed when one of two restores of different scopes failed', [command('restore', 'failed', 'a'), command('restore', 'succeeded', 'b')], 'failed'],
-    ['is remediated when a later restore covers the failed one', [command('restore', 'failed', 'a'), command('restore', 'succeeded', 'a', 'b')], 'remediated'],
-    ['is released when that was the last word', [command('restore', 'succeeded', 'a'), command('release', 'succeeded', 'a')], 'released'],
+    [
+      'is failed when one of two restores of different scopes failed',
+      [command('restore', 'failed', 'a'), command('restore', 'succeeded', 'b')],
+      'failed',
+    ],
+    [
+      'is remediated when a later restore covers the failed one',
+      [command('restore', 'failed', 'a'), command('restore', 'succeeded', 'a', 'b')],
+      'remediated',
+    ],
+    [
+      'is released when that was the last word',
+      [command('restore', 'succeeded', 'a'), command('release', 'succeeded', 'a')],
+      'released',
+    ],
     ['is open again when it was only killed', [command('kill', 'succeeded', 'a')], 'open'],
     ['is failed when the kill failed', [command('kill', 'failed', 'a')], 'failed'],
   ])('%s', (_sentence, commands, expected) => {

@@ -1,0 +1,66 @@
+// Lets a request through when its session or token is valid and its role reaches the route's; a route without facts is closed.
+import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import { NornError } from '@norn/base';
+import type { Request } from 'express';
+import { ROUTE_FACTS, type RouteFacts } from '../http/route.ts';
+import { roleReaches } from '../views/actions.ts';
+import { type Principal, rememberPrincipal } from './principal.ts';
+import { Sessions, sessionCookie } from './sessions.ts';
+
+@Injectable()
+export class AccessGuard implements CanActivate {
+  constructor(
+    private readonly reflector: Reflector,
+    private readonly sessions: Sessions,
+  ) {}
+
+  async canActivate(context: ExecutionContext): Promise<boolean> {
+    const facts = this.reflector.get<RouteFacts | undefined>(ROUTE_FACTS, context.getHandler());
+    if (facts === undefined) throw new NornError('forbidden', 'This route says nothing of who may use it');
+    if (facts.access === 'public') return true;
+    const request = context.switchToHttp().getRequest<Request>();
+    const principal = await this.authenticate(request);
+    if (!roleReaches(principal.role, facts.access)) {
+      throw new NornError(
+        'forbidden',
+        `This needs the role ${facts.access}, and you are ${principal.role}: ask an administrator of your tenant`,
+      );
+    }
+    rememberPrincipal(request, principal);
+    return true;
+  }
+
+  private async authenticate(request: Request): Promise<Principal> {
+    const bearer = /^Bearer ([\w.~+/=-]{16,512})$/.exec(request.headers.authorization ?? '')?.[1];
+    const cookie = cookieOf(request, sessionCookie);
+    const principal =
+      bearer !== undefined
+        ? await this.sessions.principalFor('api', bearer)
+        : cookie !== undefined
+          ? await this.sessions.principalFor('session', cookie)
+          : null;
+    if (principal === null) {
+      throw new NornError(
+        'unauthenticated',
+        'Sign in with the one-time link of `./norn login`, or send a bearer token',
+      );
+    }
+    if (principal.kind === 'session') refuseForeignOrigin(request);
+    return principal;
+  }
+}
+
+/** A cookie travels by itself, so a change asked for by another site's page is refused even if a browser sent it. */
+function refuseForeignOrigin(request: Request): void {
+  const { origin, host } = request.headers;
+  if (request.method === 'GET' || request.method === 'HEAD' || origin === undefined) return;
+  if (URL.canParse(origin) && new URL(origin).host === host) return;
+  throw new NornError('origin_foreign', `A page of ${origin.slice(0, 100)} may not act here: open the console itself`);
+}
+
+function cookieOf(request: Request, name: string): string | undefined {
+  const found = (request.headers.cookie ?? '').split('; ').find((pair) => pair.startsWith(`${name}=`));
+  const value = found?.slice(name.length + 1) ?? '';
+  return /^[\w-]{16,512}$/.test(value) ? value : undefined;
+}

@@ -1,0 +1,59 @@
+// What a person does about an alert: a signed command on its way to the host, or the alert put away.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Injectable } from '@nestjs/common';
+import { NornError, messageOf } from '@norn/base';
+import type { view } from '@norn/contracts';
+import { signCommand } from '@norn/response';
+import { type ActionName, type CommandIssuer, archiveAlert, requestAction } from '@norn/store';
+import { DataSource } from 'typeorm';
+import type { Principal } from '../access/principal.ts';
+import { ApiConfig } from '../api.config.ts';
+import { Installation } from '../installation/installation.ts';
+
+@Injectable()
+export class AlertActions {
+  private readonly issuer: CommandIssuer;
+
+  constructor(
+    private readonly database: DataSource,
+    private readonly installation: Installation,
+    { settings }: ApiConfig,
+  ) {
+    const key = readKey(join(settings.secretsDir, 'command.key.pem'));
+    this.issuer = {
+      sign: (command, traceparent) => signCommand(command, key, traceparent),
+      commandTtlMs: settings.commandTtlMs,
+    };
+  }
+
+  /** Throws `alert_unknown` and `action_pending`. */
+  async request({ tenantId, userName }: Principal, alertId: string, action: ActionName): Promise<view.CommandView> {
+    const command = await requestAction(this.database, this.issuer, {
+      tenantId,
+      alertId,
+      action,
+      requestedBy: userName,
+    });
+    const [commandView] = await this.installation.commandViews(tenantId, [command]);
+    if (commandView === undefined) throw new NornError('internal', `Command ${command.id} has no view`);
+    return commandView;
+  }
+
+  /** Throws `alert_unknown`. */
+  async archive({ tenantId, userName }: Principal, alertId: string): Promise<void> {
+    await archiveAlert(this.database, { tenantId, alertId, requestedBy: userName });
+  }
+}
+
+function readKey(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new NornError(
+      'command_key_missing',
+      `The key that signs commands can not be read (${messageOf(error)}): \`./norn up\` makes it; check NORN_SECRETS_DIR`,
+      { cause: error },
+    );
+  }
+}

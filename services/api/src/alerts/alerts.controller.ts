@@ -1,0 +1,68 @@
+// Alerts: the list, one with everything about it, and what a person does about it.
+import { Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
+import { view } from '@norn/contracts';
+import { Asking, type Principal } from '../access/principal.ts';
+import { type AlertsQuery, Parsed, alertId, alertsQuery } from '../http/bounds.ts';
+import { Route, emit } from '../http/route.ts';
+import { AlertActions } from './alert-actions.ts';
+import { AlertDetails } from './alert-detail.ts';
+import { AlertLists } from './alert-list.ts';
+
+const idInPath = new Parsed(alertId);
+
+@Controller('api/v1/alerts')
+export class AlertsController {
+  constructor(
+    private readonly lists: AlertLists,
+    private readonly details: AlertDetails,
+    private readonly actions: AlertActions,
+  ) {}
+
+  @Get()
+  @Route({ summary: 'Alerts, newest first', access: 'viewer', answers: view.AlertListSchema, query: alertsQuery })
+  async list(@Asking() asking: Principal, @Query(new Parsed(alertsQuery)) query: AlertsQuery): Promise<object> {
+    return emit(view.AlertListSchema, await this.lists.page(asking.tenantId, query));
+  }
+
+  @Get(':id')
+  @Route({ summary: 'Everything about one alert', access: 'viewer', answers: view.AlertDetailSchema })
+  async detail(@Asking() asking: Principal, @Param('id', idInPath) id: string): Promise<object> {
+    return emit(view.AlertDetailSchema, await this.details.detail(asking, id));
+  }
+
+  @Post(':id/kill')
+  @Route({ summary: 'Kills what the alert blames', access: 'responder', answers: view.CommandViewSchema, status: 201 })
+  async kill(@Asking() asking: Principal, @Param('id', idInPath) id: string): Promise<object> {
+    return emit(view.CommandViewSchema, await this.actions.request(asking, id, 'kill'));
+  }
+
+  @Post(':id/restore')
+  @Route({
+    summary: 'Puts back what the attack changed',
+    access: 'responder',
+    answers: view.CommandViewSchema,
+    status: 201,
+  })
+  async restore(@Asking() asking: Principal, @Param('id', idInPath) id: string): Promise<object> {
+    return emit(view.CommandViewSchema, await this.actions.request(asking, id, 'restore'));
+  }
+
+  @Post(':id/release')
+  @Route({
+    summary: 'Lets it run and never acts on this evidence again',
+    access: 'responder',
+    answers: view.CommandViewSchema,
+    status: 201,
+  })
+  async release(@Asking() asking: Principal, @Param('id', idInPath) id: string): Promise<object> {
+    return emit(view.CommandViewSchema, await this.actions.request(asking, id, 'release'));
+  }
+
+  @Post(':id/archive')
+  @HttpCode(200)
+  @Route({ summary: 'Takes the alert off the list of what is open', access: 'analyst', answers: view.AlertViewSchema })
+  async archive(@Asking() asking: Principal, @Param('id', idInPath) id: string): Promise<object> {
+    await this.actions.archive(asking, id);
+    return emit(view.AlertViewSchema, await this.details.view(asking.tenantId, id));
+  }
+}

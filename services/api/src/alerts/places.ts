@@ -1,0 +1,48 @@
+// Names of where an attack happened: the host's from the control plane, the container's from the alert or, when the runtime told late, from storage.
+import { Injectable } from '@nestjs/common';
+import { messageOf } from '@norn/base';
+import { type Logger, createLogger } from '@norn/telemetry';
+import { ControlPlane } from '../adapters/control-plane.ts';
+import { Telemetry } from '../ports/telemetry.port.ts';
+import type { Attack, Place } from '../views/attack.ts';
+import { type ContainerRow, containersByIdQuery } from './attack-queries.ts';
+
+@Injectable()
+export class Places {
+  private readonly log: Logger = createLogger('api');
+
+  constructor(
+    private readonly control: ControlPlane,
+    private readonly telemetry: Telemetry,
+  ) {}
+
+  async of(tenantId: string, attacks: readonly Attack[]): Promise<(attack: Attack) => Place> {
+    const ids = [...new Set(attacks.map(({ alert }) => alert.containerId).filter((id) => id !== ''))];
+    const [hostNames, containers] = await Promise.all([
+      this.control.hostNames(tenantId),
+      this.containers(tenantId, ids),
+    ]);
+    return ({ alert, handling }) => {
+      const row = containers.get(alert.containerId);
+      return {
+        hostName: hostNames.get(handling.hostId) ?? handling.hostId,
+        containerName: row?.name || alert.containerName,
+        containerImage: row?.image || alert.containerImage,
+        podName: row?.podName ?? '',
+        podNamespace: row?.podNamespace ?? '',
+      };
+    };
+  }
+
+  /** Without stored events the alert's own words must do. */
+  async containers(tenantId: string, ids: readonly string[]): Promise<Map<string, ContainerRow>> {
+    if (ids.length === 0) return new Map();
+    try {
+      const rows = await this.telemetry.rows<ContainerRow>(tenantId, containersByIdQuery(ids));
+      return new Map(rows.map((row) => [row.containerId, row]));
+    } catch (error) {
+      this.log.warn({ error: messageOf(error) }, 'containers could not be read; their names come from the alerts');
+      return new Map();
+    }
+  }
+}

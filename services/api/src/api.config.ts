@@ -1,0 +1,22 @@
+// What the API takes from the installation's settings.
+import { settings } from '@norn/config';
+import { z } from 'zod';
+
+export const apiConfig = z.object({
+  host: settings.host,
+  apiPort: settings.apiPort,
+  publicUrl: settings.publicUrl,
+  consoleDir: settings.consoleDir,
+  clickhouseUrl: settings.clickhouseUrl,
+  clickhouseDatabase: settings.clickhouseDatabase,
+  clickhouseReaderPasswordFile: settings.clickhouseReaderPasswordFile,
+  postgresUrl: settings.postgresUrl,
+  postgresPasswordFile: settings.postgresPasswordFile,
+  secretsDir: settings.secretsDir,
+  commandTtlMs: settings.commandTtlMs,
+  logLevel: settings.logLevel,
+});
+
+export class ApiConfig {
+  constructor(readonly settings: z.output<typeof apiConfig>) {}
+}

@@ -1,0 +1,76 @@
+// What comes in from outside, parsed and bounded at the door.
+import { type PipeTransform } from '@nestjs/common';
+import { z } from 'zod';
+
+export const limits = {
+  bodyBytesMax: 16 * 1024,
+  pageMax: 200,
+  pageDefault: 50,
+  searchCharactersMax: 200,
+  requestsPerMinuteMax: 1200,
+  loginsPerMinuteMax: 20,
+  streamsPerTenantMax: 200,
+} as const;
+
+export const alertId = z.string().regex(/^[0-9a-f]{32}$/, 'an id is 32 lower-case hex digits');
+export const hostId = z
+  .string()
+  .regex(/^[\w.-]{1,100}$/, 'a host id has at most 100 letters, digits, ".", "_" and "-"');
+export const loginToken = z.string().min(16).max(512);
+const limit = z.coerce.number().int().min(1).max(limits.pageMax).default(limits.pageDefault);
+const search = z.string().trim().min(1).max(limits.searchCharactersMax);
+
+const stateWord = z.enum(['open', 'responding', 'remediated', 'failed', 'released', 'archived']);
+const severityWord = z.enum(['informational', 'low', 'medium', 'high', 'critical']);
+/** "open,failed" → a list; each word checked. */
+function words<Word extends string>(word: z.ZodType<Word>) {
+  return z
+    .string()
+    .max(200)
+    .transform((text) => text.split(',').filter((part) => part !== ''))
+    .pipe(
+      z
+        .array(z.string())
+        .max(10)
+        .transform((list) => list.map((part) => word.parse(part))),
+    )
+    .optional();
+}
+
+export const alertsQuery = z.object({
+  state: words(stateWord),
+  severity: words(severityWord),
+  host: hostId.optional(),
+  container: z
+    .string()
+    .regex(/^[0-9a-f]{1,64}$/, 'a container id, or its beginning, in hex')
+    .optional(),
+  technique: z
+    .string()
+    .regex(/^T\d{4}(\.\d{3})?$/, 'a technique is written T1486 or T1059.006')
+    .optional(),
+  rule: z.string().max(100).optional(),
+  sha256: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/, 'a SHA-256 is 64 lower-case hex digits')
+    .optional(),
+  image: search.optional(),
+  q: search.optional(),
+  limit,
+  cursor: alertId.optional(),
+});
+export type AlertsQuery = z.output<typeof alertsQuery>;
+
+export const commandsQuery = z.object({ alert: alertId.optional(), limit, cursor: alertId.optional() });
+export type CommandsQuery = z.output<typeof commandsQuery>;
+
+export const loginQuery = z.object({ token: loginToken.optional() });
+
+/** Parses an argument with a zod schema; what does not fit is answered with 400 and the reason. */
+export class Parsed<Schema extends z.ZodType> implements PipeTransform<unknown, z.output<Schema>> {
+  constructor(private readonly schema: Schema) {}
+
+  transform(value: unknown): z.output<Schema> {
+    return this.schema.parse(value);
+  }
+}

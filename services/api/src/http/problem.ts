@@ -1,0 +1,77 @@
+// Every failure leaves as {code, message}: a stable code for machines, a sentence with the cure for people.
+import { randomUUID } from 'node:crypto';
+import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException } from '@nestjs/common';
+import { ThrottlerException } from '@nestjs/throttler';
+import { NornError, messageOf } from '@norn/base';
+import { type Logger, createLogger } from '@norn/telemetry';
+import type { Response } from 'express';
+import { ZodError } from 'zod';
+
+/** The registry of codes this service answers with. */
+export const problemStatus: Readonly<Record<string, number>> = {
+  input_invalid: 400,
+  unauthenticated: 401,
+  login_link_used: 401,
+  forbidden: 403,
+  origin_foreign: 403,
+  not_found: 404,
+  alert_unknown: 404,
+  host_unknown: 404,
+  action_pending: 409,
+  body_too_large: 413,
+  too_many_requests: 429,
+  streams_exhausted: 429,
+  telemetry_unavailable: 503,
+};
+
+interface Problem {
+  readonly status: number;
+  readonly code: string;
+  readonly message: string;
+}
+
+@Catch()
+export class ProblemFilter implements ExceptionFilter {
+  private readonly log: Logger = createLogger('api');
+
+  catch(error: unknown, host: ArgumentsHost): void {
+    const response = host.switchToHttp().getResponse<Response>();
+    const { status, code, message } = this.problemOf(error);
+    if (response.headersSent) response.end();
+    else response.status(status).json({ code, message });
+  }
+
+  private problemOf(error: unknown): Problem {
+    if (error instanceof NornError && error.code in problemStatus) {
+      return { status: problemStatus[error.code] ?? 500, code: error.code, message: error.message };
+    }
+    if (error instanceof ZodError) {
+      const problems = error.issues.map(({ path, message }) => `${path.join('.') || 'input'}: ${message}`);
+      return { status: 400, code: 'input_invalid', message: `Not understood: ${problems.join('; ')}` };
+    }
+    if (error instanceof ThrottlerException) {
+      return { status: 429, code: 'too_many_requests', message: 'Too many requests: wait a minute, then go on' };
+    }
+    const status = error instanceof HttpException ? error.getStatus() : statusOf(error);
+    if (status < 500) return { status, code: codeOf(status), message: messageOf(error) };
+    const incident = randomUUID();
+    this.log.error(
+      { incident, error: messageOf(error), stack: error instanceof Error ? error.stack : undefined },
+      'request failed',
+    );
+    return { status: 500, code: 'internal', message: `Something broke in Norn; the log names it as ${incident}` };
+  }
+}
+
+/** Express' body parser throws errors with a status. */
+function statusOf(error: unknown): number {
+  if (typeof error !== 'object' || error === null || !('status' in error)) return 500;
+  return typeof error.status === 'number' ? error.status : 500;
+}
+
+function codeOf(status: number): string {
+  if (status === 404) return 'not_found';
+  if (status === 413) return 'body_too_large';
+  if (status === 403) return 'forbidden';
+  return status === 401 ? 'unauthenticated' : 'input_invalid';
+}

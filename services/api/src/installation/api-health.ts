@@ -1,0 +1,17 @@
+// Whether the API can do its work: the control plane answers; without stored events it goes on, with less to show.
+import { Injectable } from '@nestjs/common';
+import type { HealthReport } from '@norn/pipeline';
+import { DataSource } from 'typeorm';
+
+@Injectable()
+export class ApiHealth {
+  constructor(private readonly database: DataSource) {}
+
+  async report(): Promise<HealthReport> {
+    const control = await this.database.query('SELECT 1').then(
+      () => true,
+      () => false,
+    );
+    return { healthy: control, details: { controlPlane: control } };
+  }
+}

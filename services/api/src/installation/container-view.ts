@@ -1,0 +1,23 @@
+// A stored container fact as people see it.
+import { create } from '@bufbuild/protobuf';
+import { view } from '@norn/contracts';
+import type { ContainerRow } from '../alerts/attack-queries.ts';
+import { timeOf } from '../views/words.ts';
+
+export function containerView(row: ContainerRow, hostName: string, openAlerts: number): view.ContainerView {
+  return create(view.ContainerViewSchema, {
+    containerId: row.containerId,
+    name: row.name,
+    image: row.image,
+    imageId: row.imageId,
+    runtime: row.runtime,
+    podName: row.podName,
+    podNamespace: row.podNamespace,
+    startedAt: timeOf(Number(row.startedUs)),
+    endedAt: timeOf(Number(row.endedUs)),
+    hostId: row.hostId,
+    hostName,
+    openAlerts,
+    running: Number(row.endedUs) === 0,
+  });
+}

@@ -1,0 +1,63 @@
+// The questions the overview and the lists ask of stored events.
+import { create } from '@bufbuild/protobuf';
+import { view } from '@norn/contracts';
+import type { TenantQueryParts } from '@norn/store';
+import { containerColumns } from '../alerts/attack-queries.ts';
+import { timeOf } from '../views/words.ts';
+
+export const containersMax = 2000;
+const gapsMax = 100;
+
+export function containersQuery(): TenantQueryParts {
+  return {
+    select: containerColumns,
+    from: 'containers',
+    final: true,
+    orderBy: ['observed_at DESC'],
+    limit: containersMax,
+  };
+}
+
+export interface GapRow {
+  us: number | string;
+  events: number | string;
+  place: number;
+  durationMs: number;
+}
+
+const places: Readonly<Record<number, string>> = { 1: 'critical ring', 2: 'bulk ring', 3: 'agent queue', 4: 'spool' };
+
+export function gapsQuery(hostId: string): TenantQueryParts {
+  return {
+    select: ['toUnixTimestamp64Micro(time) AS us, value AS events, flags AS place, result AS durationMs'],
+    from: 'events',
+    where: ['host_id = {host:String}', 'kind = 40', 'time > now64(6) - INTERVAL 7 DAY'],
+    parameters: { host: hostId },
+    orderBy: ['time DESC'],
+    limit: gapsMax,
+  };
+}
+
+export function gapView(row: GapRow): view.GapView {
+  return create(view.GapViewSchema, {
+    time: timeOf(Number(row.us)),
+    events: Number(row.events),
+    place: places[row.place] ?? 'unknown',
+    durationMs: row.durationMs,
+  });
+}
+
+export interface MinuteRow {
+  ago: number;
+  events: number | string;
+}
+
+/** Events stored in each of the last 60 minutes; 0 is the minute that runs. */
+export function eventsPerMinuteQuery(): TenantQueryParts {
+  return {
+    select: ["intDiv(dateDiff('second', time, now64(6)), 60) AS ago, count() AS events"],
+    from: 'events',
+    where: ['time > now64(6) - INTERVAL 60 MINUTE'],
+    groupBy: ['ago'],
+  };
+}

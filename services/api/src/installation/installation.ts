@@ -1,0 +1,102 @@
+// Hosts, containers, commands and the state of the whole, for one tenant.
+import { create } from '@bufbuild/protobuf';
+import { Injectable } from '@nestjs/common';
+import { NornError, messageOf } from '@norn/base';
+import { view } from '@norn/contracts';
+import type { CommandRecord, Host, TenantQueryParts } from '@norn/store';
+import { type Logger, createLogger } from '@norn/telemetry';
+import { ControlPlane } from '../adapters/control-plane.ts';
+import type { CommandsQuery } from '../http/bounds.ts';
+import { Telemetry } from '../ports/telemetry.port.ts';
+import type { ContainerRow } from '../alerts/attack-queries.ts';
+import { readAttack } from '../views/attack.ts';
+import { commandView } from '../views/command-view.ts';
+import { containerOfFact, hostView, readFacts } from '../views/host-view.ts';
+import { containerView } from './container-view.ts';
+import { type GapRow, containersMax, containersQuery, gapView, gapsQuery } from './installation-queries.ts';
+
+@Injectable()
+export class Installation {
+  private readonly log: Logger = createLogger('api');
+
+  constructor(
+    private readonly control: ControlPlane,
+    private readonly telemetry: Telemetry,
+  ) {}
+
+  async hosts(tenantId: string): Promise<view.HostView[]> {
+    const [hosts, totals] = await Promise.all([this.control.hosts(tenantId), this.control.totals(tenantId)]);
+    const now = new Date();
+    return hosts.map((host) => hostView(host, { now, openAlerts: totals.openByHost.get(host.id) ?? 0, gaps: [] }));
+  }
+
+  async host(tenantId: string, id: string): Promise<view.HostView> {
+    const host = await this.control.host(tenantId, id);
+    if (host === null) throw new NornError('host_unknown', `There is no host ${id} in your tenant`);
+    const [totals, gaps] = await Promise.all([
+      this.control.totals(tenantId),
+      this.read<GapRow>(tenantId, gapsQuery(id)),
+    ]);
+    return hostView(host, { now: new Date(), openAlerts: totals.openByHost.get(id) ?? 0, gaps: gaps.map(gapView) });
+  }
+
+  /** What the hosts say runs now, and what storage remembers of the rest; running first, then the newest. */
+  async containers(tenantId: string): Promise<view.ContainerList> {
+    const [hosts, totals, rows] = await Promise.all([
+      this.control.hosts(tenantId),
+      this.control.totals(tenantId),
+      this.read<ContainerRow>(tenantId, containersQuery()),
+    ]);
+    const byId = new Map(rows.map((row) => [row.containerId, containerView(row, nameIn(hosts, row.hostId), 0)]));
+    for (const host of hosts) {
+      for (const fact of readFacts(host).containers) byId.set(fact.containerId, containerOfFact(fact, host));
+    }
+    const containers = [...byId.values()];
+    for (const container of containers) container.openAlerts = totals.openByContainer.get(container.containerId) ?? 0;
+    containers.sort(
+      (a, b) =>
+        b.openAlerts - a.openAlerts || Number(b.running) - Number(a.running) || b.startedAt.localeCompare(a.startedAt),
+    );
+    return create(view.ContainerListSchema, {
+      containers: containers.slice(0, containersMax),
+      truncated: containers.length > containersMax,
+    });
+  }
+
+  async commands(tenantId: string, query: CommandsQuery): Promise<view.CommandList> {
+    const commands = await this.control.commands(tenantId, query.alert, query);
+    const views = await this.commandViews(tenantId, commands);
+    const nextCursor = commands.length === query.limit ? (commands.at(-1)?.id ?? '') : '';
+    return create(view.CommandListSchema, { commands: views, nextCursor });
+  }
+
+  async commandViews(tenantId: string, commands: readonly CommandRecord[]): Promise<view.CommandView[]> {
+    const ids = [...new Set(commands.map(({ alertId }) => alertId))];
+    const [hostNames, handlings] = await Promise.all([
+      this.control.hostNames(tenantId),
+      ids.length === 0 ? [] : this.control.alertsById(tenantId, ids),
+    ]);
+    const alerts = new Map(handlings.map((handling) => [handling.id, readAttack(handling).alert]));
+    return commands.map((command) => {
+      const alert = alerts.get(command.alertId);
+      const hostName = hostNames.get(command.hostId) ?? command.hostId;
+      return commandView(command, { hostName, alertTitle: alert?.title ?? '', containerId: alert?.containerId ?? '' });
+    });
+  }
+
+  private async read<Row>(tenantId: string, query: TenantQueryParts): Promise<Row[]> {
+    try {
+      return await this.telemetry.rows<Row>(tenantId, query);
+    } catch (error) {
+      this.log.warn(
+        { error: messageOf(error) },
+        'stored events could not be read; showing what the control plane knows',
+      );
+      return [];
+    }
+  }
+}
+
+function nameIn(hosts: readonly Host[], id: string): string {
+  return hosts.find((host) => host.id === id)?.name ?? id;
+}

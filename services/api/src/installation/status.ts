@@ -1,0 +1,111 @@
+// The installation in one look: is anything on fire, who watches, what came in, what was put back.
+import { create } from '@bufbuild/protobuf';
+import { Injectable } from '@nestjs/common';
+import { view } from '@norn/contracts';
+import { messageOf } from '@norn/base';
+import { type Logger, createLogger } from '@norn/telemetry';
+import { type AlertTotals, ControlPlane } from '../adapters/control-plane.ts';
+import { Places } from '../alerts/places.ts';
+import { Telemetry } from '../ports/telemetry.port.ts';
+import { alertView } from '../views/alert-view.ts';
+import { readAttack } from '../views/attack.ts';
+import { counted, listed, sentenceCase, severityNumber } from '../views/words.ts';
+import { Installation } from './installation.ts';
+import { type MinuteRow, eventsPerMinuteQuery } from './installation-queries.ts';
+
+const version = '0.1.0';
+const lastAlertsMax = 8;
+const minutes = 60;
+
+@Injectable()
+export class Status {
+  private readonly log: Logger = createLogger('api');
+
+  constructor(
+    private readonly control: ControlPlane,
+    private readonly installation: Installation,
+    private readonly telemetry: Telemetry,
+    private readonly places: Places,
+  ) {}
+
+  async of(tenantId: string): Promise<view.StatusView> {
+    const [hosts, totals, last, rate] = await Promise.all([
+      this.installation.hosts(tenantId),
+      this.control.totals(tenantId),
+      this.control.alerts(tenantId, {}, { limit: lastAlertsMax }),
+      this.rate(tenantId),
+    ]);
+    const attacks = last.map(readAttack);
+    const placeOf = await this.places.of(tenantId, attacks);
+    const counts = hostCounts(hosts);
+    return create(view.StatusViewSchema, {
+      version,
+      hosts: counts,
+      alertsOpen: severityCounts(totals),
+      alertsTotal: totals.total,
+      eventsTotal: hosts.reduce((sum, host) => sum + host.eventsTotal, 0),
+      eventsLost: hosts.reduce((sum, host) => sum + host.eventsLost, 0),
+      eventsPerMinute: rate ?? [],
+      files: totals.files,
+      lastAlerts: attacks.map((attack) => alertView(attack, placeOf(attack))),
+      ...judge(totals, counts),
+      time: new Date().toISOString(),
+      telemetryUnavailable: rate === null,
+    });
+  }
+
+  private async rate(tenantId: string): Promise<number[] | null> {
+    try {
+      const rows = await this.telemetry.rows<MinuteRow>(tenantId, eventsPerMinuteQuery());
+      const perMinute = new Array<number>(minutes).fill(0);
+      for (const { ago, events } of rows) if (ago >= 0 && ago < minutes) perMinute[minutes - 1 - ago] = Number(events);
+      return perMinute;
+    } catch (error) {
+      this.log.warn({ error: messageOf(error) }, 'the rate of events could not be read');
+      return null;
+    }
+  }
+}
+
+interface Counts {
+  protected: number;
+  degraded: number;
+  silent: number;
+}
+
+function hostCounts(hosts: readonly view.HostView[]): Counts {
+  const counts = { protected: 0, degraded: 0, silent: 0 };
+  for (const { state } of hosts) counts[state as keyof Counts] += 1;
+  return counts;
+}
+
+function severityCounts({
+  openBySeverity,
+}: AlertTotals): Record<'informational' | 'low' | 'medium' | 'high' | 'critical', number> {
+  const of = (word: Parameters<typeof severityNumber>[0]): number => openBySeverity.get(severityNumber(word)) ?? 0;
+  const informational = of('informational') + (openBySeverity.get(0) ?? 0);
+  return { informational, low: of('low'), medium: of('medium'), high: of('high'), critical: of('critical') };
+}
+
+function judge(totals: AlertTotals, hosts: Counts): { mood: string; summary: string } {
+  const open = severityCounts(totals);
+  const urgent = open.critical + open.high;
+  if (urgent > 0) {
+    const kinds = [open.critical > 0 ? `${open.critical} critical` : '', open.high > 0 ? `${open.high} high` : ''];
+    const which = listed(kinds.filter((kind) => kind !== ''));
+    return { mood: 'fire', summary: `${which} ${urgent === 1 ? 'alert needs' : 'alerts need'} somebody now.` };
+  }
+  const all = hosts.protected + hosts.degraded + hosts.silent;
+  if (all === 0) return { mood: 'watch', summary: 'No host is enrolled yet: `./norn up` on a host enrols it.' };
+  const worries: string[] = [];
+  const waiting = open.medium + open.low + open.informational;
+  if (waiting > 0) worries.push(`${counted(waiting, 'alert')} to look at`);
+  if (hosts.silent > 0) worries.push(`${counted(hosts.silent, 'host')} silent`);
+  if (hosts.degraded > 0) worries.push(`${counted(hosts.degraded, 'host')} with degraded protection`);
+  if (worries.length > 0) return { mood: 'watch', summary: `Nothing is on fire; ${listed(worries)}.` };
+  const watched = all === 1 ? 'the one host is protected' : `all ${all} hosts are protected`;
+  return {
+    mood: 'calm',
+    summary: `Nothing is on fire: ${sentenceCase(watched).replace(/^./, (c) => c.toLowerCase())} and no alert is open.`,
+  };
+}

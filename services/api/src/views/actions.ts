@@ -1,0 +1,107 @@
+// What a person may do about an alert now: the button, what it will do to what, and why not.
+import { create } from '@bufbuild/protobuf';
+import { view } from '@norn/contracts';
+import type { Role } from '@norn/store';
+import { type Attack, type Place, filesDecided } from './attack.ts';
+import { baseName, counted, shortId } from './words.ts';
+
+export type AlertAction = 'restore' | 'kill' | 'release' | 'archive';
+
+/** The least role that may take an action. */
+export const actionRoles: Readonly<Record<AlertAction, Role>> = {
+  restore: 'responder',
+  kill: 'responder',
+  release: 'responder',
+  archive: 'analyst',
+};
+
+const ranks: readonly Role[] = ['viewer', 'analyst', 'responder', 'admin'];
+
+export function roleReaches(role: Role, needed: Role): boolean {
+  return ranks.indexOf(role) >= ranks.indexOf(needed);
+}
+
+interface Situation {
+  readonly attack: Attack;
+  readonly place: Place;
+  readonly role: Role;
+  readonly runningProcesses: number;
+  /** Actions that are on their way to the host. */
+  readonly underWay: ReadonlySet<string>;
+  readonly filesTotal: number;
+}
+
+export function actionsOf(situation: Situation): view.ActionView[] {
+  return [restore(situation), kill(situation), release(situation), archive(situation)].map((action) =>
+    guarded(action, situation),
+  );
+}
+
+interface Draft {
+  readonly action: AlertAction;
+  readonly label: string;
+  readonly consequence: string;
+  /** Why it can't be done now; empty when it can. */
+  readonly reason: string;
+}
+
+function guarded(draft: Draft, { role, underWay }: Situation): view.ActionView {
+  const needed = actionRoles[draft.action];
+  const reason = !roleReaches(role, needed)
+    ? `You are ${role}; this needs the role ${needed}. Ask an administrator of your tenant.`
+    : underWay.has(draft.action)
+      ? 'It is on its way to the host already.'
+      : draft.reason;
+  return create(view.ActionViewSchema, { ...draft, reason, enabled: reason === '' });
+}
+
+function where({ attack, place }: Situation): string {
+  const { containerId } = attack.alert;
+  if (containerId === '') return `on ${place.hostName || attack.handling.hostId}`;
+  return `in container ${place.containerName || shortId(containerId)} (${shortId(containerId)})`;
+}
+
+function restore(situation: Situation): Draft {
+  const { attack, filesTotal } = situation;
+  const what = filesTotal > 0 ? counted(filesTotal, 'file') : 'files';
+  const again = filesDecided(attack.handling) > 0;
+  return {
+    action: 'restore',
+    label: again ? 'Restore again' : `Restore ${what}`,
+    consequence:
+      `Puts back content, mode, owner and times of every file that ${baseName(attack.alert.processName) || 'the attack'} and its children changed ${where(situation)}, ` +
+      `and removes what they made. Files that somebody else changed later are left alone.`,
+    reason: '',
+  };
+}
+
+function kill(situation: Situation): Draft {
+  const running = situation.runningProcesses;
+  const what = counted(running, 'process', 'processes');
+  return {
+    action: 'kill',
+    label: `Kill ${what}`,
+    consequence: `Freezes, then kills ${what} ${where(situation)}: ${baseName(situation.attack.alert.processName)} and everything it started. Other processes go on.`,
+    reason: running === 0 ? 'Nothing of it runs any more.' : '',
+  };
+}
+
+function release(situation: Situation): Draft {
+  const released = situation.attack.handling.state === 'released';
+  return {
+    action: 'release',
+    label: 'Release',
+    consequence: `Lets what is frozen ${where(situation)} run on, restores nothing, and never acts on this evidence again. For false alarms.`,
+    reason: released ? 'It is released already.' : '',
+  };
+}
+
+function archive({ attack }: Situation): Draft {
+  return {
+    action: 'archive',
+    label: 'Archive',
+    consequence:
+      'Takes the alert off the list of what is open. Nothing happens on the host; the alert and its evidence stay.',
+    reason: attack.handling.state === 'archived' ? 'It is archived already.' : '',
+  };
+}

@@ -1,0 +1,88 @@
+// An alert as people see it, with the sentences that say what was done and what is left.
+import { create } from '@bufbuild/protobuf';
+import { toHex } from '@norn/base';
+import { view } from '@norn/contracts';
+import { type Attack, type Place, filesDecided } from './attack.ts';
+import { counted, listed, sentenceCase, severityWord, timeOf, timeOfDate } from './words.ts';
+
+export function alertView(attack: Attack, place: Place, runningProcesses = 0): view.AlertView {
+  const { alert, handling } = attack;
+  return create(view.AlertViewSchema, {
+    id: handling.id,
+    hostId: handling.hostId,
+    hostName: place.hostName,
+    containerId: alert.containerId,
+    containerName: place.containerName,
+    containerImage: place.containerImage,
+    podName: place.podName,
+    podNamespace: place.podNamespace,
+    severity: severityWord(alert.severity),
+    state: handling.state,
+    title: alert.title,
+    summary: summaryOf(attack),
+    response: nextOf(attack, runningProcesses),
+    stoppedBy: attack.stoppedByReflex ? 'reflex' : '',
+    createdAt: timeOf(alert.createdAtUs),
+    updatedAt: timeOfDate(handling.updatedAt),
+    techniques: alert.techniques,
+    files: fileCounts(attack),
+    findingsTotal: alert.findingsTotal,
+    processName: alert.processName,
+    scopeUid: toHex(alert.scopeUid),
+    lineageUid: toHex(alert.lineageUid),
+    killedPids: [...attack.killedPids],
+    stoppedAfterMs: attack.stoppedUs === 0 ? 0 : Math.max(1, Math.ceil((attack.stoppedUs - attack.firstActUs) / 1000)),
+    filesChanged: attack.filesChanged,
+    version: handling.version,
+    runningProcesses,
+  });
+}
+
+function fileCounts({ handling }: Attack): view.FileCounts {
+  return create(view.FileCountsSchema, {
+    restored: handling.filesRestored,
+    removed: handling.filesRemoved,
+    unchanged: handling.filesUnchanged,
+    lost: handling.filesLost,
+    conflict: handling.filesConflict,
+  });
+}
+
+/** "python3 encrypted 7 files in 38 ms; Norn killed 3 processes and restored 7 of 7 files." */
+export function summaryOf(attack: Attack): string {
+  const did = deedsOf(attack);
+  const what = attack.alert.summary.replace(/\.$/, '') || attack.alert.title;
+  return did.length === 0 ? `${what}.` : `${what}; Norn ${listed(did)}.`;
+}
+
+function deedsOf({ handling, killedPids }: Attack): string[] {
+  const deeds: string[] = [];
+  if (killedPids.length > 0) deeds.push(`killed ${counted(killedPids.length, 'process', 'processes')}`);
+  const undecided = handling.filesLost + handling.filesConflict;
+  const putBack = handling.filesRestored + handling.filesUnchanged;
+  if (putBack + undecided > 0) deeds.push(`restored ${putBack} of ${counted(putBack + undecided, 'file')}`);
+  if (handling.filesRemoved > 0) deeds.push(`removed ${counted(handling.filesRemoved, 'file')} it had made`);
+  return deeds;
+}
+
+/** What is left to do, and by whom. */
+export function nextOf(attack: Attack, runningProcesses: number): string {
+  const { handling } = attack;
+  if (handling.state === 'archived') return 'Archived: somebody has dealt with it.';
+  if (handling.state === 'released')
+    return 'Released: it was judged harmless and will not be stopped again for this evidence.';
+  if (runningProcesses > 0 && attack.killedPids.length === 0) {
+    return `${sentenceCase(counted(runningProcesses, 'process', 'processes'))} of it still run: kill them when this is an attack, release it when it is not.`;
+  }
+  if (handling.state === 'responding') return 'Norn is at work on the host; this page follows it.';
+  if (handling.state === 'failed') return 'The response did not succeed: see Commands for the reason, then try again.';
+  if (handling.filesLost > 0)
+    return `${counted(handling.filesLost, 'file')} could not be brought back: see Files for each reason.`;
+  if (handling.filesConflict > 0) {
+    return `${counted(handling.filesConflict, 'file')} changed again later by somebody else, so they were left alone: decide about them in Files.`;
+  }
+  if (filesDecided(handling) > 0) return 'It is over and nothing was lost: archive it when you have read it.';
+  if (attack.killedPids.length > 0)
+    return 'It was stopped: restore what it changed, or release it when it was harmless.';
+  return 'Nothing was stopped: the policy only observes here. Kill it when it is an attack, archive it when it is not.';
+}

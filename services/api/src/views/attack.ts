@@ -1,0 +1,68 @@
+// What an alert, its handling and its findings say together about an attack: when it began, what stopped it, what came of it.
+import { fromBinary } from '@bufbuild/protobuf';
+import { toHex } from '@norn/base';
+import { finding } from '@norn/contracts';
+import type { AlertHandling } from '@norn/store';
+
+/** The least the API must know about a host, a container and its name. */
+export interface Place {
+  readonly hostName: string;
+  readonly containerName: string;
+  readonly containerImage: string;
+  readonly podName: string;
+  readonly podNamespace: string;
+}
+
+export interface Attack {
+  readonly handling: AlertHandling;
+  readonly alert: finding.Alert;
+  /** Unix µs of the first thing it did; the alert's creation when no finding says. */
+  readonly firstActUs: number;
+  /** Unix µs when its last process was stopped; 0 when it was not. */
+  readonly stoppedUs: number;
+  readonly killedPids: readonly number[];
+  readonly filesChanged: number;
+  readonly stoppedByReflex: boolean;
+  /** 32 hex: roots of what is blamed. */
+  readonly scopes: readonly string[];
+}
+
+export function readAttack(handling: AlertHandling): Attack {
+  const alert = fromBinary(finding.AlertSchema, handling.body);
+  const responses = alert.findings.flatMap(({ response }) => (response ? [response] : []));
+  const stops = responses.filter(({ stoppedUs }) => stoppedUs > 0n);
+  const first = responses.map(({ firstActUs }) => Number(firstActUs)).filter((us) => us > 0);
+  const told = [...alert.findings.map(({ timeUs }) => Number(timeUs)), Number(alert.createdAtUs)].filter(
+    (us) => us > 0,
+  );
+  return {
+    handling,
+    alert,
+    firstActUs: Math.min(...(first.length > 0 ? first : told)),
+    stoppedUs: Math.max(0, ...stops.map(({ stoppedUs }) => Number(stoppedUs))),
+    killedPids: [...new Set([...handling.killedPids, ...killed(responses)])],
+    filesChanged: Math.max(0, ...responses.map(({ filesChanged }) => filesChanged)),
+    stoppedByReflex: responses.some(({ rung }) => rung >= finding.ResponseRung.KILLED),
+    scopes: scopesOf(alert),
+  };
+}
+
+function killed(responses: readonly finding.Response[]): number[] {
+  return responses.filter(({ rung }) => rung >= finding.ResponseRung.KILLED).flatMap(({ pids }) => pids);
+}
+
+function scopesOf(alert: finding.Alert): string[] {
+  const scopes = [alert.scopeUid, ...alert.findings.map(({ scopeUid }) => scopeUid)];
+  return [...new Set(scopes.filter(({ length }) => length === 16).map(toHex))];
+}
+
+/** Files of the attack whose verdict is known. */
+export function filesDecided({
+  filesRestored,
+  filesRemoved,
+  filesUnchanged,
+  filesLost,
+  filesConflict,
+}: AlertHandling): number {
+  return filesRestored + filesRemoved + filesUnchanged + filesLost + filesConflict;
+}

@@ -1,0 +1,55 @@
+// A command and what came of it, in one sentence.
+import { create } from '@bufbuild/protobuf';
+import { view } from '@norn/contracts';
+import type { CommandRecord } from '@norn/store';
+import { sentenceCase, shortId, timeOfDate } from './words.ts';
+
+const verbs: Readonly<Record<string, string>> = {
+  kill: 'kill the attack',
+  suspend: 'freeze the attack',
+  release: 'release the attack',
+  restore: 'restore the files',
+};
+
+const states: Readonly<Record<string, string>> = {
+  requested: 'waits to be sent',
+  dispatched: 'is on its way to the host',
+  delivered: 'has reached the host',
+  running: 'is at work',
+  succeeded: 'succeeded',
+  failed: 'failed',
+  expired: 'expired before the host took it: is the host connected?',
+  cancelled: 'was cancelled',
+};
+
+export interface CommandPlace {
+  readonly hostName: string;
+  readonly alertTitle: string;
+  readonly containerId: string;
+}
+
+export function commandView(command: CommandRecord, place: CommandPlace): view.CommandView {
+  return create(view.CommandViewSchema, {
+    id: command.id,
+    alertId: command.alertId,
+    action: command.action,
+    state: command.state,
+    code: command.code,
+    message: command.message,
+    requestedBy: command.requestedBy,
+    requestedAt: timeOfDate(command.requestedAt),
+    finishedAt: timeOfDate(command.finishedAt),
+    hostId: command.hostId,
+    hostName: place.hostName,
+    alertTitle: place.alertTitle,
+    containerId: place.containerId,
+    summary: commandSummary(command, place),
+  });
+}
+
+function commandSummary(command: CommandRecord, { hostName, containerId }: CommandPlace): string {
+  const where = containerId === '' ? `on ${hostName}` : `in container ${shortId(containerId)}`;
+  const who = command.requestedBy === 'policy' ? 'The policy' : sentenceCase(command.requestedBy);
+  const said = command.message === '' ? '' : `: ${command.message.replace(/\.$/, '')}`;
+  return `${who} asked to ${verbs[command.action] ?? command.action} ${where}; it ${states[command.state] ?? command.state}${said}.`;
+}

@@ -1,0 +1,100 @@
+// A host: is it protected, and if not, why and what helps.
+import { create, fromJson } from '@bufbuild/protobuf';
+import { event, view } from '@norn/contracts';
+import type { Host } from '@norn/store';
+import { counted, durationOf, timeOf, timeOfDate } from './words.ts';
+
+/** A host that said nothing for so long is silent; agents report every few seconds. */
+const silentAfterMs = 90_000;
+/** Without these a host is not protected, whatever else works; a missing name is not held against it. */
+const essential = /^(process\.|file\.preimage|kill|response\.|reflex\.|events?\.)/;
+
+export interface HostContext {
+  readonly now: Date;
+  readonly openAlerts: number;
+  readonly gaps: readonly view.GapView[];
+}
+
+export function readFacts(host: Host): event.HostFacts {
+  if (host.facts === null) return create(event.HostFactsSchema);
+  return fromJson(event.HostFactsSchema, host.facts as never, { ignoreUnknownFields: true });
+}
+
+export function hostView(host: Host, { now, openAlerts, gaps }: HostContext): view.HostView {
+  const facts = readFacts(host);
+  const health = facts.health ?? create(event.AgentHealthSchema);
+  const { state, reason } = judge(host, facts, now);
+  return create(view.HostViewSchema, {
+    id: host.id,
+    name: host.name,
+    state,
+    reason,
+    lastSeenAt: timeOfDate(host.lastSeenAt),
+    enrolledAt: timeOfDate(host.enrolledAt),
+    agentVersion: facts.agentVersion,
+    kernel: facts.kernel,
+    os: facts.os,
+    capabilities: facts.capabilities.map(({ name, available, mechanism, detail, verified }) => ({
+      name,
+      available,
+      mechanism,
+      detail,
+      verified,
+    })),
+    eventsTotal: Number(health.eventsTotal),
+    eventsLost: Number(health.eventsLost),
+    baldurRssBytes: Number(health.baldurRssBytes),
+    tyrRssBytes: Number(health.tyrRssBytes),
+    vaultBytes: Number(health.vaultBytes),
+    vaultFiles: Number(health.vaultFiles),
+    batchesSpooled: Number(health.batchesSpooled),
+    spoolBytes: Number(health.spoolBytes),
+    permissionTimeouts: Number(health.permissionTimeouts),
+    baldurRestarts: Number(health.baldurRestarts),
+    containers: facts.containers.map((fact) => containerOfFact(fact, host)),
+    openAlerts,
+    gaps: [...gaps],
+  });
+}
+
+export function containerOfFact(fact: event.ContainerFact, host: Host): view.ContainerView {
+  return create(view.ContainerViewSchema, {
+    containerId: fact.containerId,
+    name: fact.name,
+    image: fact.image,
+    imageId: fact.imageId,
+    runtime: fact.runtime,
+    podName: fact.podName,
+    podNamespace: fact.podNamespace,
+    startedAt: timeOf(fact.startedAtUs),
+    endedAt: timeOf(fact.endedAtUs),
+    hostId: host.id,
+    hostName: host.name,
+    running: fact.endedAtUs === 0n,
+  });
+}
+
+type HostState = 'protected' | 'degraded' | 'silent';
+
+export function judge(host: Host, facts: event.HostFacts, now: Date): { state: HostState; reason: string } {
+  const silentMs = host.lastSeenAt === null ? Infinity : now.getTime() - host.lastSeenAt.getTime();
+  if (silentMs > silentAfterMs) {
+    const since = host.lastSeenAt === null ? 'since it enrolled' : `for ${durationOf(silentMs * 1000)}`;
+    return {
+      state: 'silent',
+      reason: `Nothing was heard from it ${since}. The agent protects without a connection; check that the host is up and that norn's agent runs on it.`,
+    };
+  }
+  const weak = facts.capabilities.filter(({ name, available }) => essential.test(name) && !available);
+  if (weak.length > 0) {
+    const detail = weak[0]?.detail ?? '';
+    return {
+      state: 'degraded',
+      reason: `Can not do ${weak.map(({ name }) => name).join(', ')}${detail === '' ? '' : `: ${detail.replace(/\.$/, '')}`}.`,
+    };
+  }
+  const lost = Number(facts.health?.eventsLost ?? 0n);
+  if (lost > 0)
+    return { state: 'degraded', reason: `${counted(lost, 'event')} lost since its agent started: see the gaps below.` };
+  return { state: 'protected', reason: '' };
+}

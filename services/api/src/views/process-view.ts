@@ -1,0 +1,117 @@
+// Stored rows of processes and their images as the nodes of the alert's tree.
+import { create } from '@bufbuild/protobuf';
+import { event, view } from '@norn/contracts';
+import type { ActivityRow, ProcessRow } from '../alerts/attack-queries.ts';
+import { type Attack } from './attack.ts';
+import { timeOf } from './words.ts';
+
+const flagWords: readonly (readonly [event.ImageFlag, string])[] = [
+  [event.ImageFlag.UPPER_LAYER, 'upper-layer'],
+  [event.ImageFlag.MEMFD, 'memfd'],
+  [event.ImageFlag.DELETED, 'deleted'],
+  [event.ImageFlag.TMPFS, 'tmpfs'],
+  [event.ImageFlag.WRITABLE, 'writable'],
+  [event.ImageFlag.SETUID, 'setuid'],
+  [event.ImageFlag.NEW, 'new'],
+];
+const noUid = '0'.repeat(32);
+const SIGKILL = 9;
+
+export interface Lineage {
+  readonly rows: readonly ProcessRow[];
+  readonly ancestors: readonly ProcessRow[];
+  readonly activity: readonly ActivityRow[];
+}
+
+/** Nodes in order of their start, ancestors first. */
+export function processViews(attack: Attack, { rows, ancestors, activity }: Lineage): view.ProcessView[] {
+  const activityOf = new Map(activity.map((row) => [row.uid, row]));
+  const origin = Buffer.from(attack.alert.lineageUid).toString('hex');
+  const inLineage = new Set(rows.map(({ uid }) => uid));
+  const above = ancestors.filter(({ uid }) => !inLineage.has(uid));
+  const known = new Set([...inLineage, ...above.map(({ uid }) => uid)]);
+  const nodes = [...grouped(above), ...grouped(rows)].map((images) => {
+    const node = processNode(images, attack);
+    applyActivity(node, activityOf.get(node.processUid));
+    node.ancestor = !inLineage.has(node.processUid);
+    node.origin = node.processUid === origin;
+    node.orphan = node.parentUid === '' || !known.has(node.parentUid);
+    return node;
+  });
+  return nodes.sort((a, b) => Number(b.ancestor) - Number(a.ancestor) || a.startedAt.localeCompare(b.startedAt));
+}
+
+/** Processes of the attack that still run, as far as is known. */
+export function runningOf(processes: readonly view.ProcessView[]): number {
+  return processes.filter(({ blamed, ended, killed }) => blamed && !ended && !killed).length;
+}
+
+function grouped(rows: readonly ProcessRow[]): ProcessRow[][] {
+  const byUid = new Map<string, ProcessRow[]>();
+  for (const row of rows) {
+    const images = byUid.get(row.uid);
+    if (images === undefined) byUid.set(row.uid, [row]);
+    else images.push(row);
+  }
+  return [...byUid.values()].map((images) => images.sort((a, b) => a.imageNumber - b.imageNumber));
+}
+
+function processNode(images: readonly ProcessRow[], attack: Attack): view.ProcessView {
+  const row = images.at(-1);
+  if (row === undefined) throw new RangeError('A process without a row');
+  const findings = attack.alert.findings.filter(
+    ({ processUid }) => Buffer.from(processUid).toString('hex') === row.uid,
+  );
+  const scopes = new Set(attack.scopes);
+  return create(view.ProcessViewSchema, {
+    processUid: row.uid,
+    parentUid: row.parentUid === noUid ? '' : row.parentUid,
+    pid: row.pid,
+    namespacePid: row.namespacePid,
+    parentPid: row.parentPid,
+    containerId: row.containerId,
+    containerName: row.containerName,
+    containerImage: row.containerImage,
+    userId: row.userId,
+    userName: row.userName,
+    groupId: row.groupId,
+    startedAt: timeOf(Number(row.startUs)),
+    images: ownImages(images).map(imageView),
+    findingIds: findings.map(({ id }) => id),
+    techniques: [...new Set(findings.flatMap(({ techniques }) => techniques))],
+    blamed: scopes.has(row.uid) || row.ancestors.some((uid) => scopes.has(uid)),
+    killed: attack.killedPids.includes(row.pid),
+  });
+}
+
+/** Image 0 is what a fork inherited: of no interest once the process has started an image of its own. */
+function ownImages(images: readonly ProcessRow[]): readonly ProcessRow[] {
+  const own = images.filter(({ imageNumber }) => imageNumber > 0);
+  return own.length > 0 ? own : images;
+}
+
+function imageView(row: ProcessRow): view.ImageView {
+  return create(view.ImageViewSchema, {
+    number: row.imageNumber,
+    path: row.imagePath,
+    commandLine: row.commandLine,
+    sha256: /^0*$/.test(row.sha256) ? '' : row.sha256,
+    flags: flagWords.filter(([bit]) => (row.imageFlags & bit) !== 0).map(([, word]) => word),
+    workingDirectory: row.workingDirectory,
+    startedAt: timeOf(Number(row.imageUs)),
+  });
+}
+
+/** The exit event's result is wait(2)'s status: the signal in the low 7 bits, the code above. */
+function applyActivity(node: view.ProcessView, row: ActivityRow | undefined): void {
+  if (row === undefined) return;
+  const endUs = Number(row.endUs);
+  node.filesTouched = Number(row.files);
+  node.connections = Number(row.connections);
+  node.ended = endUs > 0;
+  node.endedAt = timeOf(endUs);
+  if (!node.ended) return;
+  node.exitSignal = row.exitResult & 0x7f;
+  node.exitCode = (row.exitResult >> 8) & 0xff;
+  node.killed = node.killed && (node.exitSignal === SIGKILL || node.exitSignal === 0);
+}

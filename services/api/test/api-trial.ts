@@ -1,0 +1,103 @@
+// The API on real databases with seeded attacks, for tests and for looking at the console: PostgreSQL, ClickHouse, people and their tokens.
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { generateKeyPairSync } from 'node:crypto';
+import { createClient } from '@clickhouse/client';
+import type { RunningService } from '@norn/pipeline';
+import { type Role, User, createControlStore, createToken, ensureTenant } from '@norn/store';
+import { startClickHouse, startPostgres } from '@norn/testkit';
+import { api } from '../src/index.ts';
+import type { Databases } from './store-attack.ts';
+
+const migrations = fileURLToPath(new URL('../../../libs/store/src/clickhouse/migrations', import.meta.url));
+
+export interface ApiTrial extends Databases {
+  readonly url: string;
+  readonly service: RunningService;
+  /** A bearer token of a person with that role, in that tenant. */
+  tokenOf(role: Role, tenantId?: string): Promise<string>;
+  /** A one-time login token. */
+  loginToken(role?: Role, tenantId?: string): Promise<string>;
+  close(): Promise<void>;
+}
+
+export interface TrialOptions {
+  readonly port?: number;
+  readonly consoleDir?: string;
+}
+
+export async function startApiTrial(options: TrialOptions = {}): Promise<ApiTrial> {
+  const [postgres, clickhouse] = await Promise.all([startPostgres(), startClickHouse()]);
+  const secrets = mkdtempSync('/tmp/norn-test-api-');
+  const file = (name: string, content: string): string => {
+    writeFileSync(join(secrets, name), content, { mode: 0o600 });
+    return join(secrets, name);
+  };
+  const { privateKey } = generateKeyPairSync('ed25519');
+  file('command.key.pem', privateKey.export({ type: 'pkcs8', format: 'pem' }).toString());
+  const port = options.port ?? (await freePort());
+  const control = await createControlStore({ postgresUrl: postgres.urlWithPassword });
+  const events = createClient({
+    url: clickhouse.url,
+    username: 'norn_writer',
+    password: clickhouse.writerPassword,
+    database: clickhouse.database,
+  });
+  for (const name of readdirSync(migrations).sort()) {
+    for (const statement of readFileSync(join(migrations, name), 'utf8').split(/;\s*$/m)) {
+      if (statement.replace(/--.*$/gm, '').trim() !== '') await events.command({ query: statement });
+    }
+  }
+  const service = await api.start({
+    NORN_API_PORT: String(port),
+    NORN_PUBLIC_URL: `http://127.0.0.1:${port}`,
+    NORN_CONSOLE_DIR: options.consoleDir ?? '',
+    NORN_CLICKHOUSE_URL: clickhouse.url,
+    NORN_CLICKHOUSE_READER_PASSWORD_FILE: file('clickhouse-reader.password', clickhouse.readerPassword),
+    NORN_POSTGRES_URL: postgres.urlWithPassword,
+    NORN_POSTGRES_PASSWORD_FILE: file('postgres.password', postgres.password),
+    NORN_SECRETS_DIR: secrets,
+  });
+  const person = async (role: Role, tenantId: string): Promise<string> => {
+    await control.transaction((manager) => ensureTenant(manager, tenantId));
+    const known = await control.manager.findOneBy(User, { tenantId, role });
+    if (known !== null) return known.id;
+    const [made] = await control.query<{ id: string }[]>(
+      'INSERT INTO users (tenant_id, name, role) VALUES ($1, $2, $3) RETURNING id',
+      [tenantId, `${role}-person`, role],
+    );
+    return made?.id ?? '';
+  };
+  return {
+    url: `http://127.0.0.1:${port}`,
+    service,
+    control,
+    events,
+    tokenOf: async (role, tenantId = 'default') =>
+      createToken(control.manager, 'api', { tenantId, userId: await person(role, tenantId), ttlMs: 3_600_000 }),
+    loginToken: async (role = 'admin', tenantId = 'default') =>
+      createToken(control.manager, 'login', { tenantId, userId: await person(role, tenantId), ttlMs: 900_000 }),
+    close: async () => {
+      await service.close();
+      await events.close();
+      await control.destroy();
+      await Promise.all([postgres.stop(), clickhouse.stop()]);
+      rmSync(secrets, { recursive: true, force: true });
+    },
+  };
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.once('error', reject);
+    probe.listen(0, '127.0.0.1', () => {
+      const address = probe.address();
+      probe.close(() => {
+        resolve(typeof address === 'object' && address !== null ? address.port : 0);
+      });
+    });
+  });
+}

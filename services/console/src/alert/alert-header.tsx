@@ -1,0 +1,181 @@
+// The head of the alert page: what happened, where, is it over, what to do.
+import type { ReactElement } from 'react';
+import { Link } from 'react-router';
+import type { Alert, AlertDetail } from '../live/views.ts';
+import { clock, exact } from '../ui/format.ts';
+import { Icon, type IconName } from '../ui/icon.tsx';
+import { Id, Severity, State, Technique, Time } from '../ui/parts.tsx';
+import { Actions, Progress } from './actions.tsx';
+
+const edges: Readonly<Record<string, string>> = {
+  critical: 'border-l-critical',
+  high: 'border-l-high',
+  medium: 'border-l-medium',
+  low: 'border-l-low',
+};
+
+export function AlertHeader({ detail, alert }: { detail: AlertDetail; alert: Alert }): ReactElement {
+  return (
+    <section
+      data-testid="alert-header"
+      aria-label="What happened"
+      className={`rounded-lg border border-l-[3px] border-line bg-panel ${edges[alert.severity] ?? 'border-l-faint'}`}
+    >
+      <div className="flex flex-wrap items-center justify-between gap-x-6 gap-y-2 border-b border-line px-4 py-3">
+        <div className="flex min-w-0 flex-wrap items-center gap-x-3 gap-y-1">
+          <Severity value={alert.severity} />
+          <h1 className="text-lg font-semibold" data-testid="alert-title">
+            {alert.title}
+          </h1>
+          <span data-testid="alert-state">
+            <State value={alert.state} />
+          </span>
+        </div>
+        <Where alert={alert} />
+      </div>
+      <div className="flex flex-col gap-3 px-4 py-3">
+        <div className="flex flex-wrap items-start justify-between gap-x-6 gap-y-1">
+          <div className="max-w-3xl min-w-0 flex-1 basis-96">
+            <p className="text-base font-medium wrap-anywhere" data-testid="alert-summary">
+              {alert.summary}
+            </p>
+            <p className="mt-0.5 text-soft" data-testid="alert-response">
+              {alert.response}
+            </p>
+          </div>
+          <div className="text-soft" title={exact(alert.createdAt)}>
+            <span className="font-mono">{clock(alert.createdAt, false)}</span> · <Time value={alert.createdAt} />
+          </div>
+        </div>
+        <Figures alert={alert} detail={detail} />
+        <div className="flex flex-wrap items-center justify-between gap-x-4 gap-y-3">
+          <Actions detail={detail} />
+          <span className="flex flex-wrap items-center gap-1.5">
+            {alert.techniques.map((id) => (
+              <Technique key={id} id={id} />
+            ))}
+          </span>
+        </div>
+        <Progress commands={detail.commands} />
+        <Doubts detail={detail} />
+      </div>
+    </section>
+  );
+}
+
+/** The container first: its id short with copy, full on hover. */
+function Where({ alert }: { alert: Alert }): ReactElement {
+  return (
+    <div className="flex min-w-0 flex-wrap items-center gap-x-3 gap-y-1">
+      {alert.containerId === '' ? (
+        <span className="text-soft">on the host itself</span>
+      ) : (
+        <span className="flex flex-wrap items-center gap-x-2 rounded-md border border-low/40 bg-low-wash px-2 py-0.5">
+          <Icon name="container" size={14} className="text-low" />
+          <Id value={alert.containerId} label="container id" testId="container-id" className="font-medium" />
+          <Link
+            to={`/alerts?container=${alert.containerId}`}
+            title="All alerts of this container"
+            className="font-medium hover:text-accent hover:underline"
+            data-testid="container-name"
+          >
+            {alert.containerName || 'unnamed'}
+          </Link>
+          <span className="text-soft" data-testid="container-image">
+            {alert.containerImage}
+          </span>
+          {alert.podName === '' ? null : (
+            <span className="text-soft">
+              {alert.podNamespace}/{alert.podName}
+            </span>
+          )}
+        </span>
+      )}
+      <Link
+        to={`/hosts/${alert.hostId}`}
+        className="flex items-center gap-1.5 text-soft hover:text-accent hover:underline"
+        data-testid="host-name"
+      >
+        <Icon name="host" size={14} />
+        {alert.hostName}
+      </Link>
+    </div>
+  );
+}
+
+interface Figure {
+  icon: IconName;
+  tone: string;
+  value: string;
+  word: string;
+}
+
+function Figures({ alert, detail }: { alert: Alert; detail: AlertDetail }): ReactElement | null {
+  const figures = figuresOf(alert, detail);
+  if (figures.length === 0) return null;
+  return (
+    <ul className="flex flex-wrap gap-x-6 gap-y-2" aria-label="In figures">
+      {figures.map(({ icon, tone, value, word }) => (
+        <li key={word} className="flex items-center gap-2">
+          <Icon name={icon} className={tone} />
+          <b className="text-base font-semibold">{value}</b>
+          <span className="text-soft">{word}</span>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function figuresOf(alert: Alert, detail: AlertDetail): Figure[] {
+  const files = alert.files ?? { restored: 0, removed: 0, unchanged: 0, lost: 0, conflict: 0 };
+  const all: (Figure | false)[] = [
+    alert.stoppedAfterMs > 0 && {
+      icon: 'clock',
+      tone: 'text-soft',
+      value: `${alert.stoppedAfterMs} ms`,
+      word: 'from first act to stop',
+    },
+    alert.killedPids.length > 0 && {
+      icon: 'stop',
+      tone: 'text-critical',
+      value: String(alert.killedPids.length),
+      word: 'killed',
+    },
+    alert.runningProcesses > 0 && {
+      icon: 'process',
+      tone: 'text-high',
+      value: String(alert.runningProcesses),
+      word: 'still running',
+    },
+    files.restored > 0 && { icon: 'undo', tone: 'text-good', value: String(files.restored), word: 'restored' },
+    files.removed > 0 && { icon: 'trash', tone: 'text-good', value: String(files.removed), word: 'removed' },
+    files.lost > 0 && { icon: 'lost', tone: 'text-critical', value: String(files.lost), word: 'lost' },
+    files.conflict > 0 && { icon: 'conflict', tone: 'text-medium', value: String(files.conflict), word: 'in conflict' },
+    detail.files.some(({ verdict }) => verdict === 'changed') && {
+      icon: 'file',
+      tone: 'text-high',
+      value: String(detail.filesTotal),
+      word: 'changed, not restored',
+    },
+  ];
+  return all.filter((figure) => figure !== false);
+}
+
+/** What the page can not know. */
+function Doubts({ detail }: { detail: AlertDetail }): ReactElement | null {
+  const doubts = [
+    detail.telemetryUnavailable
+      ? 'Stored events can not be read just now: processes, files and connections are missing. This page asks again by itself.'
+      : '',
+    detail.eventsLost > 0
+      ? `${detail.eventsLost.toLocaleString('en')} events of this host were lost while it ran: the tree may have holes.`
+      : '',
+  ].filter((doubt) => doubt !== '');
+  if (doubts.length === 0) return null;
+  return (
+    <p role="status" className="flex items-center gap-2 rounded-md bg-medium-wash px-3 py-1.5 text-medium">
+      <Icon name="gap" />
+      {doubts.join(' ')}
+    </p>
+  );
+}

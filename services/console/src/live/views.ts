@@ -1,0 +1,27 @@
+// The API's messages as the console gets them: every field present, no protobuf machinery.
+import type { view } from '@norn/contracts';
+
+type Shown<T> = T extends readonly (infer Item)[]
+  ? Shown<Item>[]
+  : T extends object
+    ? { [Key in Exclude<keyof T, '$typeName' | '$unknown'>]: Shown<T[Key]> }
+    : T;
+
+export type Alert = Shown<view.AlertView>;
+export type AlertDetail = Shown<view.AlertDetail>;
+export type AlertList = Shown<view.AlertList>;
+export type Finding = Shown<view.FindingView>;
+export type Process = Shown<view.ProcessView>;
+export type Image = Shown<view.ImageView>;
+export type FileVerdict = Shown<view.FileView>;
+export type Connection = Shown<view.ConnectionView>;
+export type Command = Shown<view.CommandView>;
+export type CommandList = Shown<view.CommandList>;
+export type TimelineEntry = Shown<view.TimelineEntry>;
+export type Action = Shown<view.ActionView>;
+export type Host = Shown<view.HostView>;
+export type HostList = Shown<view.HostList>;
+export type Container = Shown<view.ContainerView>;
+export type ContainerList = Shown<view.ContainerList>;
+export type Status = Shown<view.StatusView>;
+export type Session = Shown<view.SessionView>;

@@ -1,0 +1,104 @@
+// Containers: what runs where, and which have open alerts.
+import type { ReactElement } from 'react';
+import { Link } from 'react-router';
+import { useContainers } from '../live/queries.ts';
+import type { Container } from '../live/views.ts';
+import { Table } from '../alert/small-tabs.tsx';
+import { useAddress } from '../ui/address.ts';
+import { Icon } from '../ui/icon.tsx';
+import { Id, PageTitle, Panel, Time } from '../ui/parts.tsx';
+import { Failed, Loading, Notice } from '../ui/states.tsx';
+
+export function ContainersPage(): ReactElement {
+  const { data, isError, error, refetch } = useContainers();
+  const [read, write] = useAddress();
+  const words = read('q').toLowerCase();
+  if (data === undefined)
+    return <Panel>{isError ? <Failed error={error} again={() => void refetch()} /> : <Loading />}</Panel>;
+  const shown = data.containers.filter(({ containerId, name, image, hostName }) =>
+    [containerId, name, image, hostName].some((value) => value.toLowerCase().includes(words)),
+  );
+  return (
+    <div className="flex flex-col gap-3">
+      <PageTitle
+        side={
+          <label className="flex h-8 items-center gap-2 rounded-md border border-line bg-panel px-2.5 focus-within:border-accent">
+            <Icon name="search" size={14} className="text-faint" />
+            <input
+              type="search"
+              value={read('q')}
+              onChange={({ target }) => {
+                write({ q: target.value });
+              }}
+              placeholder="Name, image, id, host"
+              aria-label="Filter containers"
+              className="w-48 bg-transparent outline-none placeholder:text-faint"
+            />
+          </label>
+        }
+      >
+        Containers
+      </PageTitle>
+      <Panel>
+        {shown.length === 0 ? (
+          <Notice icon="container" title={words === '' ? 'No container was seen yet' : 'No container is called so'}>
+            {words === ''
+              ? 'Agents learn of containers from the runtime as soon as one starts.'
+              : 'Try a part of the name, the image or the id.'}
+          </Notice>
+        ) : (
+          <ContainerTable containers={shown} />
+        )}
+      </Panel>
+    </div>
+  );
+}
+
+export function ContainerTable({ containers }: { containers: readonly Container[] }): ReactElement {
+  return (
+    <Table names={['Container', 'Name', 'Image', 'Host', 'Alerts', 'Started', 'State']}>
+      {containers.map((container) => (
+        <tr
+          key={`${container.hostId} ${container.containerId}`}
+          data-testid="container-row"
+          className="border-b border-line last:border-0 hover:bg-raised"
+        >
+          <td className="px-3 py-1.5">
+            <Id value={container.containerId} label="container id" />
+          </td>
+          <td className="px-3 font-medium">{container.name || '–'}</td>
+          <td className="px-3 text-soft" title={container.imageId}>
+            {container.image}
+          </td>
+          <td className="px-3">
+            <Link to={`/hosts/${container.hostId}`} className="hover:text-accent hover:underline">
+              {container.hostName || container.hostId}
+            </Link>
+          </td>
+          <td className="px-3">
+            <Link
+              to={`/alerts?container=${container.containerId}`}
+              className={
+                container.openAlerts > 0 ? 'font-medium text-high hover:underline' : 'text-faint hover:text-accent'
+              }
+            >
+              {container.openAlerts > 0 ? `${container.openAlerts} open` : 'none open'}
+            </Link>
+          </td>
+          <td className="px-3 text-soft">
+            <Time value={container.startedAt} />
+          </td>
+          <td className="px-3 whitespace-nowrap">
+            {container.running ? (
+              <span className="text-good">running</span>
+            ) : (
+              <span className="text-faint">
+                ended <Time value={container.endedAt} />
+              </span>
+            )}
+          </td>
+        </tr>
+      ))}
+    </Table>
+  );
+}

@@ -134,6 +134,12 @@ impl<'a> Record<'a> {
         write_path(path, self.slot(Slot::Base), self.slot(Slot::Name), pseudo);
     }
 
+    /// The path of slot Base alone: Name holds something else (arguments, a thread's name).
+    pub fn base_into(&self, path: &mut Vec<u8>) {
+        let pseudo = self.header.marks & MARK_PSEUDO != 0;
+        write_path(path, self.slot(Slot::Base), b"", pseudo);
+    }
+
     /// Likewise of slots TargetBase and TargetName.
     pub fn target_into(&self, path: &mut Vec<u8>) {
         write_path(

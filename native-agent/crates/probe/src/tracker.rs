@@ -245,7 +245,7 @@ impl Tracker {
             inode: facts.inode,
             ..Image::default()
         };
-        record.path_into(&mut image.path);
+        record.base_into(&mut image.path);
         record.target_into(&mut image.working_directory);
         join_arguments(&mut image.command_line, record.slot(Slot::Name));
         let header = &record.header;

@@ -1,0 +1,1 @@
+//! Containers: by cgroup, by pid namespace, by overlay layer.

@@ -1,0 +1,9 @@
+//! The real kernel: one behaviour, one tiny program or thread that does it, one test of the same name. Needs root.
+mod container;
+mod exec;
+mod file;
+mod lifecycle;
+mod loss;
+mod network;
+mod privileged;
+mod sensor;

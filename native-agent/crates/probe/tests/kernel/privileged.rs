@@ -1,0 +1,122 @@
+//! Calls that few programs have a reason to make.
+use std::os::fd::AsRawFd;
+
+use norn_events::EventKind;
+
+use crate::sensor::{Directory, Sensor, c};
+
+#[test]
+fn memfd() {
+    let seen = Sensor::start().event_of(EventKind::MemfdCreate, || {
+        // SAFETY: a plain system call on a static string.
+        unsafe { libc::memfd_create(c"payload".as_ptr(), libc::MFD_CLOEXEC) };
+    });
+    assert_eq!((seen.path.as_str(), seen.flags), ("payload", libc::MFD_CLOEXEC));
+}
+
+#[test]
+fn ptrace() {
+    let mut target = std::process::Command::new("sleep")
+        .arg("60")
+        .spawn()
+        .expect("sleep runs");
+    let pid = target.id();
+    let mut seen = Sensor::start().events_of(|| {
+        // SAFETY: plain system calls; the child traces sleep and lets go of it. PEEKDATA reads and is no event.
+        unsafe {
+            libc::ptrace(libc::PTRACE_ATTACH, pid, 0, 0);
+            libc::waitpid(pid as i32, std::ptr::null_mut(), 0);
+            libc::ptrace(libc::PTRACE_PEEKUSER, pid, 0, 0);
+            libc::ptrace(libc::PTRACE_DETACH, pid, 0, 0);
+        }
+    });
+    target
+        .kill()
+        .and_then(|()| target.wait().map(drop))
+        .expect("sleep ends");
+    seen.retain(|event| event.kind == EventKind::Ptrace);
+    let requests: Vec<_> = seen.iter().map(|event| (event.flags, event.value)).collect();
+    assert_eq!(requests, [(libc::PTRACE_ATTACH, u64::from(pid))]);
+}
+
+#[test]
+fn mount() {
+    let directory = Directory::new("mount");
+    let point = c(directory.path());
+    let mut seen = Sensor::start().events_of(|| {
+        // SAFETY: plain system calls on strings that outlive them, in a mount namespace of the child's own.
+        unsafe {
+            libc::unshare(libc::CLONE_NEWNS);
+            let private = libc::MS_REC | libc::MS_PRIVATE;
+            libc::mount(
+                c"none".as_ptr(),
+                c"/".as_ptr(),
+                std::ptr::null(),
+                private,
+                std::ptr::null(),
+            );
+            libc::mount(
+                c"norn".as_ptr(),
+                point.as_ptr(),
+                c"tmpfs".as_ptr(),
+                libc::MS_NOEXEC,
+                std::ptr::null(),
+            );
+        }
+    });
+    seen.retain(|event| event.kind == EventKind::Mount);
+    let last = seen.last().expect("the mount is seen");
+    assert_eq!(
+        (last.path.as_str(), last.target.as_str()),
+        (directory.path().to_str().unwrap(), "norn")
+    );
+    assert_eq!(u64::from(last.flags), libc::MS_NOEXEC);
+}
+
+#[test]
+fn setns() {
+    let namespace = std::fs::File::open("/proc/self/ns/uts").expect("the namespace has a file");
+    let seen = Sensor::start().event_of(EventKind::Setns, || {
+        // SAFETY: a plain system call on our own descriptor.
+        unsafe { libc::setns(namespace.as_raw_fd(), libc::CLONE_NEWUTS) };
+    });
+    assert_eq!(seen.flags, libc::CLONE_NEWUTS as u32);
+}
+
+#[test]
+fn unshare() {
+    let seen = Sensor::start().event_of(EventKind::Unshare, || {
+        // SAFETY: a plain system call.
+        unsafe { libc::unshare(libc::CLONE_NEWUTS | libc::CLONE_NEWIPC) };
+    });
+    assert_eq!(seen.flags, (libc::CLONE_NEWUTS | libc::CLONE_NEWIPC) as u32);
+}
+
+#[test]
+fn bpf() {
+    const BPF_MAP_CREATE: u32 = 0;
+    let attributes: [u32; 4] = [2, 4, 4, 1];
+    let seen = Sensor::start().event_of(EventKind::Bpf, || {
+        // SAFETY: the kernel reads 16 bytes of attributes, which are there.
+        unsafe { libc::syscall(libc::SYS_bpf, BPF_MAP_CREATE, attributes.as_ptr(), 16) };
+    });
+    assert_eq!(seen.flags, BPF_MAP_CREATE);
+    assert!(seen.result > 2, "the descriptor");
+}
+
+#[test]
+fn the_agent_s_own_files_are_no_events() {
+    let directory = Directory::new("own");
+    let mut sensor = Sensor::start();
+    directory.file("a");
+    let child = crate::sensor::in_child(|| {});
+    let seen = sensor.events_until(|events| {
+        events
+            .iter()
+            .any(|event| event.kind == EventKind::Exit && event.process.pid == child)
+    });
+    assert!(
+        seen.iter().all(|event| event.process.pid != std::process::id()),
+        "{seen:#?}"
+    );
+}

@@ -1,5 +1,6 @@
 //! Baldur, the agent on the host: `run` protects, `watch` shows what the sensor sees, `capabilities` says what it can see.
 mod capabilities;
+mod run;
 mod watch;
 
 use clap::{Parser, Subcommand};
@@ -17,6 +18,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Protects this host: observes, stops attacks, keeps pre-images and restores.
+    Run(run::RunArguments),
     /// Prints what the sensor sees, one JSON object a line.
     Watch(watch::WatchArguments),
     /// Says what this host can observe and by which mechanism.
@@ -29,6 +32,7 @@ fn main() -> anyhow::Result<()> {
         .json()
         .init();
     match Arguments::parse().command {
+        Command::Run(arguments) => run::run(arguments),
         Command::Watch(arguments) => watch::watch(&arguments),
         Command::Capabilities(arguments) => capabilities::show(&arguments),
     }

@@ -1,5 +1,6 @@
 //! Programs that start from memory, or from a file that has no name any more. The kernel kills what the exec policy names
 //! before its first instruction; this says so, and catches what the policy leaves to user space.
+use norn_events::wire::event::v1::ExecFlag;
 use norn_events::{Event, ImageFlag, Process, ProcessTable};
 
 use crate::firing::evidence as field;
@@ -19,7 +20,16 @@ impl Fileless {
         if event.result != 0 || !(memfd || deleted) || context.guarded.contains(&process.pid) {
             return None;
         }
-        if is_runtime_copy(process, context) || (!memfd && runs_itself_again(process, context.processes)) {
+        // The kernel side knows the runtime's memfd by device and inode; what it says goes before any likeness.
+        let verified_copy = event.flags & ExecFlag::RuntimeCopy as u32 != 0;
+        let killed = event.flags & ExecFlag::KilledAtExec as u32 != 0;
+        if killed {
+            return Some(firing(event, process, memfd));
+        }
+        if verified_copy
+            || is_runtime_copy(process, context)
+            || (!memfd && runs_itself_again(process, context.processes))
+        {
             return None;
         }
         Some(firing(event, process, memfd))
@@ -96,12 +106,17 @@ fn firing(event: &Event<'_>, process: &Process, memfd: bool) -> Firing {
         time_ns: event.time_ns,
         first_act_ns: event.time_ns,
         files_changed: 0,
+        killed_at_exec: event.flags & ExecFlag::KilledAtExec as u32 != 0,
         first_evidence: [&process.image_number.to_le_bytes()[..], &process.image.path].concat(),
         evidence: vec![
             field("process.executable", &process.image.path),
             field("process.command_line", &process.image.command_line),
             field("image.origin", if memfd { "memfd" } else { "deleted" }),
             field("user.id", process.user_id.to_string()),
+            field(
+                "image.killed_at_exec",
+                (event.flags & ExecFlag::KilledAtExec as u32 != 0).to_string(),
+            ),
         ],
         summary: format!("{path} was started {origin}"),
     }

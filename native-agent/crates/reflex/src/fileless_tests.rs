@@ -56,6 +56,17 @@ fn a_deleted_file_fires_unless_a_replaced_system_program_starts_itself_again() {
 }
 
 #[test]
+fn what_the_kernel_knows_as_the_runtimes_copy_is_left_alone_and_what_it_killed_is_told() {
+    let mut world = World::new();
+    for (flags, fires) in [(2, false), (1, true)] {
+        let payload = world.process("memfd:x", None);
+        let payload = world.flagged(payload, MEMFD);
+        world.event(payload, EventKind::Exec, ("", flags, 0));
+        assert_eq!(world.firing().is_some_and(|firing| firing.killed_at_exec), fires);
+    }
+}
+
+#[test]
 fn an_ordinary_program_does_not_fire() {
     let mut world = World::new();
     let program = world.process("/usr/bin/ls", None);

@@ -20,6 +20,8 @@ pub struct Firing {
     pub first_act_ns: u64,
     /// Distinct files harmed by the scope so far.
     pub files_changed: u32,
+    /// The kernel side has killed the process before its first instruction.
+    pub killed_at_exec: bool,
     /// What the finding's id is made of, beside rule and scope.
     pub first_evidence: Vec<u8>,
     pub evidence: Vec<Evidence>,

@@ -251,6 +251,7 @@ fn firing(
         time_ns: event.time_ns,
         first_act_ns,
         files_changed: 0,
+        killed_at_exec: false,
         first_evidence: remote.to_string().into_bytes(),
         evidence: vec![
             field("process.executable", &process.image.path),

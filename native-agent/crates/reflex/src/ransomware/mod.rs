@@ -390,6 +390,7 @@ fn firing(actor: &Actor, scope: ProcessUid, score: &Score, when: (u64, &Context<
         time_ns: now_ns,
         first_act_ns: score.first_ns,
         files_changed: files,
+        killed_at_exec: false,
         first_evidence: score.first_path.clone(),
         evidence: vec![
             field("process.executable", &blamed.image.path),

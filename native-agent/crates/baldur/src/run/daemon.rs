@@ -1,0 +1,337 @@
+//! The main loop: one thread that hands events to the observers, lets reflexes act, ships batches and talks to Tyr, and
+//! waits for none of them.
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use norn_events::wire::action::v1::{Command, Outcome, OutcomeState};
+use norn_events::wire::agent::v1::{AgentPolicy, TyrMessage, baldur_message, tyr_message};
+use norn_events::{BatchBuilder, ContentChange, Event, EventKind, Observer};
+use norn_reflex::{Clock, Reflexes};
+use norn_respond::Responder;
+
+use super::clock::{boot_ns, unix_us};
+use super::commands::{Commands, Decision, answer};
+use super::execution::restored;
+use super::health;
+use super::keeper::Keeper;
+use super::link::Link;
+use super::outbox::Outbox;
+use super::policy::Modes;
+use super::reaction::Reactions;
+use super::sensor::Sensor;
+use super::state::StateDir;
+use super::trace::Traces;
+use super::wake::Waiter;
+
+/// The loop goes round at least so often: the sensor's bulk ring does not call for every event.
+const ROUND: Duration = Duration::from_millis(10);
+/// Rows wait this long for company, ns.
+const LINGER_NS: u64 = 100_000_000;
+const HEARTBEAT_NS: u64 = 500_000_000;
+const UPKEEP_NS: u64 = 1_000_000_000;
+/// A change of a process that the sensor has not told of yet waits this long for it, ns.
+const DEFER_NS: u64 = 60_000_000;
+const DEFERRED_MAX: usize = 1_024;
+/// On SIGTERM: what is still to be sent gets this long.
+const FAREWELL: Duration = Duration::from_millis(300);
+
+pub struct Daemon {
+    pub(super) sensor: Sensor,
+    pub(super) keeper: Keeper,
+    pub(super) reflexes: Reflexes,
+    pub(super) responder: Responder,
+    pub(super) reactions: Reactions,
+    pub(super) state: StateDir,
+    pub(super) builder: BatchBuilder,
+    pub(super) outbox: Outbox,
+    pub(super) link: Link,
+    pub(super) commands: Commands,
+    pub(super) waiter: Waiter,
+    pub(super) traces: Traces,
+    pub(super) stream_id: [u8; 16],
+    pub(super) clock: Clock,
+    pub(super) modes: Modes,
+    pub(super) deferred: VecDeque<(ContentChange, u64)>,
+    pub(super) timers: Timers,
+}
+
+/// When what is due next, CLOCK_BOOTTIME, ns.
+#[derive(Default)]
+pub(super) struct Timers {
+    heartbeat_ns: u64,
+    upkeep_ns: u64,
+    /// When the oldest row of the batch in the making came.
+    rows_since_ns: Option<u64>,
+    busy: bool,
+}
+
+impl Daemon {
+    /// Until SIGTERM or SIGINT.
+    pub fn run(mut self) {
+        self.sensor.kill_memfd_at_exec(self.modes.kills_fileless());
+        for decision in self.commands.resume(unix_us()) {
+            self.follow(decision);
+        }
+        while !self.wait() {
+            self.observe();
+            self.judge_changes();
+            self.react();
+            self.upkeep();
+            self.ship();
+            self.talk();
+        }
+        self.say_farewell();
+    }
+
+    fn wait(&mut self) -> bool {
+        let timeout = if self.timers.busy { Duration::ZERO } else { ROUND };
+        let writes = self.link.wants_to_write() || (self.link.has_room() && self.outbox.has_next());
+        let link = self.link.fd().map(|fd| (fd, writes));
+        self.waiter.wait(link, &self.sensor.wake_fds(), timeout)
+    }
+
+    fn observe(&mut self) {
+        let events = self
+            .sensor
+            .poll(&mut [&mut self.keeper, &mut self.reflexes, &mut self.builder]);
+        self.timers.busy = events >= norn_probe::ProbeOptions::default().events_per_poll_max;
+        if events > 0 && self.timers.rows_since_ns.is_none() {
+            self.timers.rows_since_ns = Some(boot_ns());
+        }
+        if self.keeper.settle(&self.waiter.waker()) {
+            self.say_hello();
+        }
+    }
+
+    fn judge_changes(&mut self) {
+        let now_ns = boot_ns();
+        let fresh = self
+            .keeper
+            .changes()
+            .into_iter()
+            .map(|change| (change, now_ns + DEFER_NS));
+        let changes: Vec<(ContentChange, u64)> = self.deferred.drain(..).chain(fresh).collect();
+        for (change, until_ns) in changes {
+            self.sensor.learn(&change);
+            let processes = self.sensor.processes();
+            let is_known = change.process.is_some_and(|uid| processes.by_uid(uid).is_some())
+                || processes.by_pid(change.pid).is_some();
+            if !is_known && now_ns < until_ns && self.deferred.len() < DEFERRED_MAX {
+                self.deferred.push_back((change, until_ns));
+                continue;
+            }
+            self.reactions.count(&change);
+            self.reflexes.content_changed(&change, processes);
+            if self.reflexes.has_fired() {
+                self.react();
+            }
+        }
+    }
+
+    fn react(&mut self) {
+        for firing in self.reflexes.take() {
+            self.keeper.hold(firing.scope);
+            let mode = self.modes.mode(firing.rule);
+            self.reactions.react(
+                firing,
+                mode,
+                (&mut self.responder, self.sensor.processes(), self.clock),
+            );
+            self.save_frozen();
+        }
+    }
+
+    fn upkeep(&mut self) {
+        let now_ns = boot_ns();
+        self.reflexes.tick(now_ns, self.sensor.processes());
+        self.reactions
+            .follow_up(now_ns, &mut self.responder, self.sensor.processes());
+        if now_ns >= self.timers.upkeep_ns {
+            self.timers.upkeep_ns = now_ns + UPKEEP_NS;
+            self.sensor.sweep();
+        }
+    }
+
+    /// Seals what is full, what has waited long enough, and at once what holds a finding.
+    fn ship(&mut self) {
+        let now_ns = boot_ns();
+        let findings = self.reactions.take_ready(now_ns, self.clock);
+        let urgent = !findings.is_empty();
+        findings
+            .into_iter()
+            .for_each(|finding| self.builder.push_finding(finding));
+        while self.builder.is_full() {
+            self.seal(now_ns);
+        }
+        let waited = self
+            .timers
+            .rows_since_ns
+            .is_some_and(|since| since + LINGER_NS <= now_ns);
+        while (urgent || waited) && !self.builder.is_empty() {
+            self.seal(now_ns);
+        }
+        if self.builder.is_empty() {
+            self.timers.rows_since_ns = None;
+        }
+    }
+
+    fn seal(&mut self, now_ns: u64) {
+        let mut batch = self.builder.finish(0, "");
+        batch.traceparent = self.traces.begin(!batch.findings.is_empty());
+        self.outbox.push(&batch, now_ns);
+    }
+
+    fn talk(&mut self) {
+        let now_ns = boot_ns();
+        if self.link.connect_if_due(now_ns) {
+            self.greet();
+        }
+        for message in self.link.receive() {
+            self.obey(message);
+        }
+        self.send_restored();
+        if now_ns >= self.timers.heartbeat_ns {
+            self.timers.heartbeat_ns = now_ns + HEARTBEAT_NS;
+            let heartbeat = health::heartbeat(self);
+            self.link.send(baldur_message::Message::Heartbeat(heartbeat), 0);
+        }
+        self.send_batches();
+    }
+
+    fn send_batches(&mut self) {
+        while self.link.has_room()
+            && let Some((seq, batch)) = self.outbox.next()
+        {
+            self.link.send(baldur_message::Message::Batch(batch), seq);
+        }
+        self.link.flush();
+    }
+
+    /// A new connection: who this is, the outcomes and the batches that were not acked, and what was lost meanwhile.
+    fn greet(&mut self) {
+        let mut guarded = vec![std::process::id()];
+        guarded.extend(self.link.peer_pid());
+        self.reflexes.guard(guarded.clone());
+        self.responder.guard(guarded);
+        self.say_hello();
+        for outcome in self.commands.waiting() {
+            self.link.send(baldur_message::Message::Outcome(outcome), 0);
+        }
+        self.outbox.rewind();
+        self.tell_loss();
+    }
+
+    fn say_hello(&mut self) {
+        let hello = health::hello(self);
+        self.link.send(baldur_message::Message::Hello(hello), 0);
+    }
+
+    /// A GAP row of the agent's own, or of any process when it is not in the table.
+    fn tell_loss(&mut self) {
+        let processes = self.sensor.processes();
+        let own = processes.by_pid(std::process::id());
+        let Some(process) = own.or_else(|| processes.iter().next().map(|(index, _)| index)) else {
+            return;
+        };
+        let Some(loss) = self.outbox.take_loss() else {
+            return;
+        };
+        let now_ns = boot_ns();
+        let gap = Event {
+            kind: EventKind::Gap,
+            time_ns: now_ns,
+            process,
+            flags: GAP_AGENT_QUEUE,
+            value: loss.events,
+            result: i32::try_from(now_ns.saturating_sub(loss.since_ns) / 1_000_000).unwrap_or(i32::MAX),
+            path: b"",
+            target: b"",
+        };
+        self.builder.observe(&gap, processes);
+        self.timers.rows_since_ns.get_or_insert(now_ns);
+    }
+
+    fn obey(&mut self, message: TyrMessage) {
+        match message.message {
+            Some(tyr_message::Message::BatchAck(seq)) => self.outbox.ack(seq),
+            Some(tyr_message::Message::Command(command)) => self.take_command(command),
+            Some(tyr_message::Message::Policy(policy)) => self.adopt_policy(&policy),
+            Some(tyr_message::Message::OutcomeAck(id)) => self.commands.ack(&id),
+            // What is known of containers is added by enrichment; nothing here depends on it.
+            Some(tyr_message::Message::Facts(_)) | None => {}
+        }
+    }
+
+    fn adopt_policy(&mut self, policy: &AgentPolicy) {
+        let modes = Modes::of(policy);
+        if modes != self.modes {
+            tracing::info!(?modes, "a new policy");
+            self.modes = modes;
+            self.sensor.kill_memfd_at_exec(modes.kills_fileless());
+        }
+    }
+
+    fn take_command(&mut self, command: Command) {
+        tracing::info!(command = command.id, alert = command.alert_id, "a command");
+        let decision = self.commands.receive(command, unix_us());
+        self.follow(decision);
+    }
+
+    fn follow(&mut self, decision: Decision) {
+        match decision {
+            Decision::Answer(outcomes) => self.send_outcomes(outcomes),
+            Decision::Run(command) => {
+                let running = answer(&command, OutcomeState::Running, ("ok", ""), unix_us());
+                self.send_outcomes(vec![running]);
+                if let Some(outcome) = self.execute(command) {
+                    let parts = self.commands.finish(outcome);
+                    self.send_outcomes(parts);
+                }
+            }
+        }
+    }
+
+    fn send_restored(&mut self) {
+        let done = self
+            .keeper
+            .as_open()
+            .map(|open| open.restorer.take())
+            .unwrap_or_default();
+        for (command, report) in done {
+            let started_at_us = unix_us().saturating_sub(report.elapsed_ms * 1_000);
+            let parts = self.commands.finish(restored(&command, report, started_at_us));
+            self.send_outcomes(parts);
+        }
+    }
+
+    fn send_outcomes(&mut self, outcomes: Vec<Outcome>) {
+        for outcome in outcomes {
+            self.link.send(baldur_message::Message::Outcome(outcome), 0);
+        }
+    }
+
+    pub(super) fn save_frozen(&self) {
+        if let Err(error) = self.state.save_frozen(&self.responder) {
+            tracing::error!(%error, "state_unavailable: who is frozen is not kept over a restart");
+        }
+    }
+
+    /// What is in hand goes to Tyr, if Tyr takes it; the vault's marks go with the vault.
+    fn say_farewell(mut self) {
+        tracing::info!("stopping");
+        while !self.builder.is_empty() {
+            self.seal(boot_ns());
+        }
+        let deadline = Instant::now() + FAREWELL;
+        self.send_batches();
+        while (self.link.wants_to_write() || (self.link.is_connected() && self.outbox.has_next()))
+            && Instant::now() < deadline
+        {
+            std::thread::sleep(Duration::from_millis(5));
+            self.send_batches();
+        }
+    }
+}
+
+/// GAP's `flags` for what the agent's own queue refused.
+const GAP_AGENT_QUEUE: u32 = 3;

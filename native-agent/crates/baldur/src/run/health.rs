@@ -1,0 +1,64 @@
+//! What Baldur says of itself: hello and heartbeat.
+use std::fs;
+
+use norn_events::wire::agent::v1::{BaldurHeartbeat, BaldurHello};
+use norn_events::wire::event::v1::{AgentHealth, Capability};
+
+use super::daemon::Daemon;
+
+pub fn hello(daemon: &Daemon) -> BaldurHello {
+    let mut capabilities = daemon.sensor.capabilities();
+    capabilities.extend(daemon.keeper.capabilities());
+    capabilities.push(miner(daemon));
+    BaldurHello {
+        pid: std::process::id(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        stream_id: daemon.stream_id.to_vec(),
+        capabilities,
+    }
+}
+
+pub fn heartbeat(daemon: &Daemon) -> BaldurHeartbeat {
+    let (vault, sensor) = (daemon.keeper.health(), daemon.sensor.stats());
+    let health = AgentHealth {
+        baldur_rss_bytes: rss_bytes(),
+        events_total: sensor.events,
+        events_lost: sensor.lost_critical + sensor.lost_bulk + daemon.outbox.lost_total() + vault.events_lost,
+        vault_bytes: vault.bytes,
+        vault_files: vault.files,
+        permission_timeouts: vault.permission_timeouts,
+        ..AgentHealth::default()
+    };
+    BaldurHeartbeat {
+        health: Some(health),
+        responder_age_ms: u32::try_from(vault.responder_age_ms).unwrap_or(u32::MAX),
+        last_batch_seq: daemon.outbox.last_seq(),
+    }
+}
+
+fn miner(daemon: &Daemon) -> Capability {
+    let available = daemon.reflexes.miner_status().available;
+    Capability {
+        name: "process.instructions".to_owned(),
+        available,
+        mechanism: if available {
+            "perf cpu-clock".to_owned()
+        } else {
+            String::new()
+        },
+        detail: if available {
+            String::new()
+        } else {
+            "perf_event_open was refused: mining is not detected".to_owned()
+        },
+        verified: available,
+    }
+}
+
+/// Second field of /proc/self/statm, pages of 4 KiB.
+fn rss_bytes() -> u64 {
+    fs::read_to_string("/proc/self/statm")
+        .ok()
+        .and_then(|statm| statm.split_ascii_whitespace().nth(1)?.parse::<u64>().ok())
+        .map_or(0, |pages| pages * 4_096)
+}

@@ -1,0 +1,142 @@
+//! The vault as the daemon holds it: opened beside the main loop, since the first scan of large directories takes seconds,
+//! and absent when it can't be had.
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::thread;
+
+use norn_events::wire::event::v1::Capability;
+use norn_events::{ContentChange, Event, Observer, ProcessTable, ProcessUid};
+use norn_vault::{Vault, VaultError, VaultHealth, VaultObserver, VaultOptions};
+
+use super::restorer::Restorer;
+use super::wake::Waker;
+
+/// Changes that wait between the vault's channel and the main loop.
+const CHANGES_MAX: usize = 1_024;
+
+pub struct Open {
+    pub vault: Arc<Vault>,
+    pub restorer: Restorer,
+    observer: VaultObserver,
+    changes: Receiver<ContentChange>,
+}
+
+pub enum Keeper {
+    Opening(Receiver<Result<Vault, VaultError>>),
+    Open(Box<Open>),
+    /// Why there is no vault.
+    Absent(String),
+}
+
+impl Keeper {
+    pub fn open(options: VaultOptions, waker: Waker) -> Self {
+        let (opened, opening) = sync_channel(1);
+        let spawned = thread::Builder::new()
+            .name("vault-open".to_owned())
+            .spawn(move || {
+                let _nobody_waits = opened.send(Vault::open(options));
+                waker.wake();
+            });
+        match spawned {
+            Ok(_) => Self::Opening(opening),
+            Err(error) => Self::Absent(format!("no thread can be started: {error}")),
+        }
+    }
+
+    /// True once: when it has just become open, or it is known that it never will.
+    pub fn settle(&mut self, waker: &Waker) -> bool {
+        let Self::Opening(opening) = self else {
+            return false;
+        };
+        let Ok(result) = opening.try_recv() else {
+            return false;
+        };
+        *self = match result
+            .map_err(anyhow::Error::from)
+            .and_then(|vault| attach(vault, waker))
+        {
+            Ok(open) => Self::Open(Box::new(open)),
+            Err(error) => {
+                tracing::error!(%error, "vault_unavailable: no file can be restored");
+                Self::Absent(error.to_string())
+            }
+        };
+        true
+    }
+
+    pub fn as_open(&self) -> Option<&Open> {
+        match self {
+            Self::Open(open) => Some(open),
+            _ => None,
+        }
+    }
+
+    pub fn changes(&self) -> Vec<ContentChange> {
+        self.as_open()
+            .map(|open| open.changes.try_iter().take(CHANGES_MAX).collect())
+            .unwrap_or_default()
+    }
+
+    pub fn hold(&self, scope: ProcessUid) {
+        if let Some(open) = self.as_open() {
+            open.vault.hold(scope);
+        }
+    }
+
+    pub fn forget(&self, scope: ProcessUid) {
+        if let Some(open) = self.as_open() {
+            open.vault.forget(scope);
+        }
+    }
+
+    pub fn health(&self) -> VaultHealth {
+        self.as_open().map(|open| open.vault.health()).unwrap_or_default()
+    }
+
+    pub fn capabilities(&self) -> Vec<Capability> {
+        match self {
+            Self::Open(open) => open.vault.capabilities(),
+            Self::Opening(_) => vec![missing("the vault is still opening")],
+            Self::Absent(reason) => vec![missing(reason)],
+        }
+    }
+}
+
+fn missing(reason: &str) -> Capability {
+    Capability {
+        name: "file.preimage".to_owned(),
+        detail: reason.to_owned(),
+        ..Capability::default()
+    }
+}
+
+fn attach(vault: Vault, waker: &Waker) -> anyhow::Result<Open> {
+    let vault = Arc::new(vault);
+    let restorer = Restorer::start(Arc::clone(&vault), waker.clone())?;
+    let (forward, changes) = sync_channel(CHANGES_MAX);
+    let (source, waker) = (vault.changes(), waker.clone());
+    thread::Builder::new()
+        .name("vault-changes".to_owned())
+        .spawn(move || {
+            for change in source {
+                if forward.send(change).is_err() {
+                    return;
+                }
+                waker.wake();
+            }
+        })?;
+    Ok(Open {
+        observer: vault.observer(),
+        vault,
+        restorer,
+        changes,
+    })
+}
+
+impl Observer for Keeper {
+    fn observe(&mut self, event: &Event<'_>, processes: &ProcessTable) {
+        if let Self::Open(open) = self {
+            open.observer.observe(event, processes);
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! `baldur run`: protects this host. Works alone; tells Tyr when there is one.
+mod clock;
+mod commands;
+mod daemon;
+mod execution;
+mod health;
+mod journal;
+mod keeper;
+mod link;
+mod outbox;
+mod outcomes;
+mod policy;
+mod reaction;
+mod restorer;
+mod sensor;
+mod state;
+#[cfg(test)]
+mod testing;
+mod trace;
+mod wake;
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+
+use clap::Args;
+use norn_events::{BatchBuilder, BatchIdentity};
+use norn_reflex::{Clock, Instructions, Packages, Reflexes, Sampler};
+use norn_respond::Responder;
+use norn_vault::VaultOptions;
+
+use commands::Commands;
+use daemon::{Daemon, Timers};
+use keeper::Keeper;
+use link::Link;
+use outbox::Outbox;
+use policy::Modes;
+use reaction::Reactions;
+use sensor::Sensor;
+use state::StateDir;
+use trace::Traces;
+use wake::Waiter;
+
+/// What the vault keeps on disk at most, bytes, until a policy says otherwise.
+const VAULT_BYTES_MAX: u64 = 2 << 30;
+
+#[derive(Args)]
+pub struct RunArguments {
+    /// The unix socket that Tyr listens on; nobody need listen.
+    #[arg(long)]
+    socket: PathBuf,
+    /// Where the vault, the command journal and what was released are kept.
+    #[arg(long)]
+    state_dir: PathBuf,
+    /// A host directory whose files have pre-images; may be given several times.
+    #[arg(long)]
+    protect: Vec<PathBuf>,
+    /// Take no pre-images: nothing can be restored, and ransomware is not seen.
+    #[arg(long)]
+    no_vault: bool,
+}
+
+/// # Errors
+/// When the state directory can't be had, or another agent holds it. What the kernel refuses is no error: the agent says
+/// so in its capabilities and does the rest.
+pub fn run(arguments: RunArguments) -> anyhow::Result<()> {
+    let waiter = Waiter::new()?;
+    let state = StateDir::open(&arguments.state_dir)?;
+    let sensor = Sensor::start();
+    let keeper = open_vault(&arguments, &state, &waiter);
+    let mut reflexes = Reflexes::new(Box::new(Packages::default()), sampler());
+    reflexes.set_released(state.load_released()?);
+    reflexes.guard(vec![std::process::id()]);
+    let mut responder = Responder::default();
+    state.load_frozen(&mut responder)?;
+    let stream_id = trace::random()?;
+    let wall_offset_ns = sensor.wall_offset_ns();
+    let identity = BatchIdentity {
+        stream_id,
+        boot_id: sensor.boot_id(),
+        wall_offset_ns,
+    };
+    let daemon = Daemon {
+        commands: Commands::open(&state)?,
+        builder: BatchBuilder::new(identity)?,
+        clock: Clock {
+            boot_unix_ns: wall_offset_ns.max(0) as u64,
+        },
+        link: Link::new(arguments.socket),
+        traces: Traces::new()?,
+        outbox: Outbox::default(),
+        reactions: Reactions::default(),
+        modes: Modes::default(),
+        deferred: VecDeque::new(),
+        timers: Timers::default(),
+        sensor,
+        keeper,
+        reflexes,
+        responder,
+        state,
+        waiter,
+        stream_id,
+    };
+    daemon.run();
+    Ok(())
+}
+
+fn open_vault(arguments: &RunArguments, state: &StateDir, waiter: &Waiter) -> Keeper {
+    if arguments.no_vault {
+        return Keeper::Absent("started with --no-vault".to_owned());
+    }
+    let (protected, missing): (Vec<PathBuf>, Vec<PathBuf>) =
+        arguments.protect.iter().cloned().partition(|path| path.is_dir());
+    for path in missing {
+        tracing::warn!(path = %path.display(), "a directory to protect does not exist and is left out");
+    }
+    let options = VaultOptions {
+        dir: state.vault(),
+        bytes_max: VAULT_BYTES_MAX,
+        protected,
+    };
+    Keeper::open(options, waiter.waker())
+}
+
+fn sampler() -> Option<Box<dyn Instructions>> {
+    match Sampler::open() {
+        Ok(sampler) => Some(Box::new(sampler)),
+        Err(error) => {
+            tracing::error!(%error, "sampler_unavailable: mining is not detected");
+            None
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! Restores on a thread of their own: thousands of files take seconds, and the main loop must not wait.
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+
+use norn_events::wire::action::v1::Command;
+use norn_vault::{RestoreReport, RestoreRequest, Vault};
+
+use super::wake::Waker;
+
+/// Restores that wait for the one that runs.
+const WAITING_MAX: usize = 64;
+
+pub struct Restorer {
+    jobs: SyncSender<(Box<Command>, RestoreRequest)>,
+    results: Receiver<(Box<Command>, RestoreReport)>,
+}
+
+impl Restorer {
+    pub fn start(vault: Arc<Vault>, waker: Waker) -> std::io::Result<Self> {
+        let (jobs, todo) = sync_channel::<(Box<Command>, RestoreRequest)>(WAITING_MAX);
+        let (done, results) = sync_channel(WAITING_MAX);
+        thread::Builder::new().name("restore".to_owned()).spawn(move || {
+            for (command, request) in todo {
+                let report = vault.restore(&request);
+                if done.send((command, report)).is_err() {
+                    return;
+                }
+                waker.wake();
+            }
+        })?;
+        Ok(Self { jobs, results })
+    }
+
+    /// The command comes back when too many wait.
+    pub fn restore(&self, command: Box<Command>, request: RestoreRequest) -> Result<(), Box<Command>> {
+        self.jobs
+            .try_send((command, request))
+            .map_err(|error| match error {
+                std::sync::mpsc::TrySendError::Full((command, _))
+                | std::sync::mpsc::TrySendError::Disconnected((command, _)) => command,
+            })
+    }
+
+    pub fn take(&self) -> Vec<(Box<Command>, RestoreReport)> {
+        self.results.try_iter().collect()
+    }
+}

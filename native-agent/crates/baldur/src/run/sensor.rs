@@ -1,0 +1,259 @@
+//! The sensor as the daemon holds it. Without BPF the agent is not blind to who changes files: processes are then looked up
+//! in /proc when a change names them.
+use std::fs;
+use std::os::fd::BorrowedFd;
+use std::os::unix::ffi::OsStrExt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use norn_events::wire::event::v1::Capability;
+use norn_events::{ContentChange, Image, Observer, Process, ProcessTable, ProcessUid, process_uid};
+use norn_probe::{ExecPolicy, Probe, ProbeOptions, ProbeStats};
+
+use super::clock::{boot_ns, boot_unix_ns};
+
+/// The bulk ring's pages count as the agent's memory once they have been used, bytes: half the sensor's default.
+const BULK_RING_BYTES: u32 = 8 << 20;
+/// Ancestors looked up for one change.
+const ANCESTORS_MAX: usize = 16;
+const CLOCK_TICK_NS: u64 = 10_000_000;
+
+pub enum Sensor {
+    Live(Box<Probe>),
+    Proc {
+        processes: ProcessTable,
+        boot_id: [u8; 16],
+        reason: String,
+    },
+}
+
+impl Sensor {
+    pub fn start() -> Self {
+        let options = ProbeOptions {
+            bulk_ring_bytes: BULK_RING_BYTES,
+            ..ProbeOptions::default()
+        };
+        match Probe::start(&options) {
+            Ok(probe) => Self::Live(Box::new(probe)),
+            Err(error) => {
+                tracing::error!(%error, "sensor_unavailable: processes are looked up in /proc only");
+                Self::Proc {
+                    processes: ProcessTable::default(),
+                    boot_id: boot_id(),
+                    reason: error.to_string(),
+                }
+            }
+        }
+    }
+
+    /// Hands out what waits; how many events that were.
+    pub fn poll(&mut self, observers: &mut [&mut dyn Observer]) -> usize {
+        let Self::Live(probe) = self else { return 0 };
+        probe.poll(Duration::ZERO, observers).unwrap_or_else(|error| {
+            tracing::error!(%error, "the sensor failed");
+            0
+        })
+    }
+
+    pub fn wake_fds(&self) -> Vec<BorrowedFd<'_>> {
+        match self {
+            Self::Live(probe) => probe.wake_fds().to_vec(),
+            Self::Proc { .. } => Vec::new(),
+        }
+    }
+
+    pub fn processes(&self) -> &ProcessTable {
+        match self {
+            Self::Live(probe) => probe.processes(),
+            Self::Proc { processes, .. } => processes,
+        }
+    }
+
+    pub fn stats(&self) -> ProbeStats {
+        match self {
+            Self::Live(probe) => probe.stats(),
+            Self::Proc { .. } => ProbeStats::default(),
+        }
+    }
+
+    pub fn boot_id(&self) -> [u8; 16] {
+        match self {
+            Self::Live(probe) => probe.boot_id(),
+            Self::Proc { boot_id, .. } => *boot_id,
+        }
+    }
+
+    /// Unix time minus CLOCK_BOOTTIME, ns.
+    pub fn wall_offset_ns(&self) -> i64 {
+        match self {
+            Self::Live(probe) => probe.wall_offset_ns(),
+            Self::Proc { .. } => boot_unix_ns() as i64,
+        }
+    }
+
+    pub fn capabilities(&self) -> Vec<Capability> {
+        match self {
+            Self::Live(probe) => probe.capabilities(),
+            Self::Proc { reason, .. } => vec![Capability {
+                name: "process.lifecycle".to_owned(),
+                detail: format!("only processes that change protected files are known, from /proc: {reason}"),
+                ..Capability::default()
+            }],
+        }
+    }
+
+    pub fn kill_memfd_at_exec(&mut self, kill_memfd: bool) {
+        let Self::Live(probe) = self else { return };
+        if let Err(error) = probe.set_exec_policy(ExecPolicy {
+            kill_memfd,
+            kill_deleted: false,
+        }) {
+            tracing::error!(%error, "exec_policy_refused: fileless programs are killed after their start");
+        }
+    }
+
+    /// Makes sure that who made a change is known, if /proc still knows.
+    pub fn learn(&mut self, change: &ContentChange) {
+        let Self::Proc {
+            processes, boot_id, ..
+        } = self
+        else {
+            return;
+        };
+        let mut pid = change.pid;
+        for _ in 0..ANCESTORS_MAX {
+            if pid == 0 || processes.by_pid(pid).is_some() {
+                return;
+            }
+            let Some(process) = look_up(pid, boot_id) else {
+                return;
+            };
+            pid = process.parent_pid;
+            processes.insert(process);
+        }
+    }
+
+    /// Marks processes that are gone. About once a second.
+    pub fn sweep(&mut self) {
+        let Self::Proc { processes, .. } = self else {
+            return;
+        };
+        let now_ns = boot_ns();
+        let gone: Vec<_> = processes
+            .iter()
+            .filter(|(_, process)| {
+                process.end_time_ns.is_none()
+                    && start_ticks(process.pid) != Some(process.start_time_ns / CLOCK_TICK_NS)
+            })
+            .map(|(index, _)| index)
+            .collect();
+        gone.into_iter().for_each(|index| processes.end(index, now_ns));
+        processes.sweep(now_ns);
+    }
+}
+
+/// Fields of /proc/<pid>/stat behind the name, which may hold anything.
+fn stat_fields(pid: u32) -> Option<Vec<String>> {
+    let line = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    Some(
+        line[line.rfind(')')? + 1..]
+            .split_ascii_whitespace()
+            .map(str::to_owned)
+            .collect(),
+    )
+}
+
+fn start_ticks(pid: u32) -> Option<u64> {
+    stat_fields(pid)?.get(19)?.parse().ok()
+}
+
+fn look_up(pid: u32, boot_id: &[u8; 16]) -> Option<Process> {
+    let fields = stat_fields(pid)?;
+    let parent_pid: u32 = fields.get(1)?.parse().ok()?;
+    let start_time_ns = fields.get(19)?.parse::<u64>().ok()? * CLOCK_TICK_NS;
+    let parent_uid = start_ticks(parent_pid).map_or(ProcessUid::UNKNOWN, |ticks| {
+        process_uid(boot_id, parent_pid, ticks * CLOCK_TICK_NS)
+    });
+    let path = fs::read_link(format!("/proc/{pid}/exe")).ok().unwrap_or_default();
+    let command_line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    Some(Process {
+        uid: process_uid(boot_id, pid, start_time_ns),
+        parent_uid,
+        pid,
+        namespace_pid: pid,
+        parent_pid,
+        start_time_ns,
+        end_time_ns: None,
+        image_number: 0,
+        image: Arc::new(Image {
+            path: path.as_os_str().as_bytes().to_vec(),
+            command_line: command_line
+                .iter()
+                .map(|&byte| if byte == 0 { b' ' } else { byte })
+                .take(4_096)
+                .collect(),
+            ..Image::default()
+        }),
+        container: container_of(pid),
+        cgroup_id: 0,
+        user_id: 0,
+        group_id: 0,
+    })
+}
+
+/// The first 64 hex digits in a row in the process's cgroup paths.
+fn container_of(pid: u32) -> Option<Arc<str>> {
+    let cgroups = fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
+    cgroups
+        .split(|letter: char| !letter.is_ascii_hexdigit())
+        .find(|word| word.len() == 64)
+        .map(Arc::from)
+}
+
+fn boot_id() -> [u8; 16] {
+    let text = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let digits: Vec<u8> = text.bytes().filter(u8::is_ascii_hexdigit).collect();
+    let mut id = [0; 16];
+    for (byte, pair) in id.iter_mut().zip(digits.chunks_exact(2)) {
+        *byte = std::str::from_utf8(pair)
+            .ok()
+            .and_then(|pair| u8::from_str_radix(pair, 16).ok())
+            .unwrap_or(0);
+    }
+    id
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use norn_events::ChangeKind;
+
+    #[test]
+    fn without_bpf_a_change_makes_its_process_and_its_ancestors_known() {
+        let mut sensor = Sensor::Proc {
+            processes: ProcessTable::default(),
+            boot_id: boot_id(),
+            reason: String::new(),
+        };
+        let change = ContentChange {
+            time_ns: 1,
+            pid: std::process::id(),
+            process: None,
+            container: None,
+            path: b"/x".to_vec(),
+            kind: ChangeKind::Created,
+            before: None,
+            after: None,
+        };
+        sensor.learn(&change);
+        let own = sensor
+            .processes()
+            .by_pid(std::process::id())
+            .expect("this process is known");
+        let parent = sensor.processes().parent(own).expect("and its parent");
+        assert_eq!(
+            sensor.processes().get(parent).unwrap().pid,
+            std::os::unix::process::parent_id()
+        );
+    }
+}

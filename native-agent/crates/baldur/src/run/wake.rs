@@ -1,0 +1,80 @@
+//! What the main loop waits for: the sensor's rings, the socket, other threads, and the signal to stop.
+use std::io::{Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::time::Duration;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+
+/// Ends a wait from another thread.
+#[derive(Clone)]
+pub struct Waker(Arc<UnixStream>);
+
+impl Waker {
+    pub fn wake(&self) {
+        // Full means that a wake-up is pending already.
+        let _pending = (&*self.0).write(&[1]);
+    }
+}
+
+pub struct Waiter {
+    woken: UnixStream,
+    waker: Waker,
+    signals: SignalFd,
+}
+
+impl Waiter {
+    /// Blocks SIGTERM and SIGINT for this thread and all started after: call it before any other thread starts.
+    pub fn new() -> anyhow::Result<Self> {
+        let (woken, waker) = UnixStream::pair()?;
+        woken.set_nonblocking(true)?;
+        waker.set_nonblocking(true)?;
+        let signals = SigSet::from_iter([Signal::SIGTERM, Signal::SIGINT]);
+        signals.thread_block()?;
+        let signals = SignalFd::with_flags(&signals, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
+        Ok(Self {
+            woken,
+            waker: Waker(Arc::new(waker)),
+            signals,
+        })
+    }
+
+    pub fn waker(&self) -> Waker {
+        self.waker.clone()
+    }
+
+    /// True when the agent was told to stop.
+    pub fn wait(
+        &mut self,
+        link: Option<(BorrowedFd<'_>, bool)>,
+        rings: &[BorrowedFd<'_>],
+        timeout: Duration,
+    ) -> bool {
+        let mut fds = vec![
+            PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
+            PollFd::new(self.woken.as_fd(), PollFlags::POLLIN),
+        ];
+        fds.extend(rings.iter().map(|&ring| PollFd::new(ring, PollFlags::POLLIN)));
+        if let Some((link, writes)) = link {
+            let interest = if writes {
+                PollFlags::POLLIN | PollFlags::POLLOUT
+            } else {
+                PollFlags::POLLIN
+            };
+            fds.push(PollFd::new(link, interest));
+        }
+        let timeout = PollTimeout::try_from(timeout).unwrap_or(PollTimeout::MAX);
+        let _interrupted = poll(&mut fds, timeout);
+        drop(fds);
+        let mut buffer = [0; 256];
+        while self
+            .woken
+            .read(&mut buffer)
+            .is_ok_and(|length| length == buffer.len())
+        {}
+        matches!(self.signals.read_signal(), Ok(Some(_)))
+    }
+}

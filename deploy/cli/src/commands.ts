@@ -4,6 +4,9 @@ import { registerAttackCommand } from './attack/command.ts';
 import { registerAlertCommands } from './commands/alerts.ts';
 import { registerHostCommands } from './commands/hosts.ts';
 
+import { registerBenchCommand } from './bench/command.ts';
+import { registerCheckCommand } from './check/command.ts';
+import { registerTestCommand } from './test/command.ts';
 import { registerInstallationCommands } from './up/command.ts';
 
 export const commands: readonly ((program: Command) => void)[] = [
@@ -11,4 +14,7 @@ export const commands: readonly ((program: Command) => void)[] = [
   registerAttackCommand,
   registerAlertCommands,
   registerHostCommands,
+  registerCheckCommand,
+  registerTestCommand,
+  registerBenchCommand,
 ];

@@ -3,11 +3,13 @@ import { spawn } from 'node:child_process';
 import { NornError } from '@norn/base';
 
 const outputBytesMax = 64 * 1024;
-const outputLinesShown = 12;
+const linesShownDefault = 12;
 
 export interface CommandOptions {
   readonly cwd?: string;
   readonly env?: NodeJS.ProcessEnv;
+  /** How many of its last lines an error shows. */
+  readonly linesShown?: number;
   /** Called with each line, for progress. */
   readonly onLine?: (line: string) => void;
 }
@@ -30,12 +32,18 @@ export function runCommand(command: string, args: readonly string[], options: Co
     });
     child.on('close', (code, signal) => {
       if (code === 0) resolve(output);
-      else reject(failure([command, ...args].join(' '), code ?? signal ?? 'unknown', output));
+      else
+        reject(
+          failure([command, ...args].join(' '), code ?? signal ?? 'unknown', lastLines(output, options.linesShown)),
+        );
     });
   });
 }
 
-function failure(line: string, ending: number | string, output: string): NornError {
-  const lastLines = output.trimEnd().split('\n').slice(-outputLinesShown).join('\n');
-  return new NornError('command_failed', `\`${line.slice(0, 300)}\` ended with ${ending}:\n${lastLines}`);
+function lastLines(output: string, count = linesShownDefault): string {
+  return output.trimEnd().split('\n').slice(-count).join('\n');
+}
+
+function failure(line: string, ending: number | string, said: string): NornError {
+  return new NornError('command_failed', `\`${line.slice(0, 300)}\` ended with ${ending}:\n${said}`);
 }

@@ -1,5 +1,5 @@
 // Where an installation on this machine lives: its folder, its ports, its secrets, and what its processes are told.
-import { existsSync, mkdirSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { messageOf, NornError } from '@norn/base';
@@ -51,10 +51,24 @@ export function findInstallation(): Installation {
   return { home, ports, path: (...parts) => join(home, ...parts) };
 }
 
+const ownFolders = new Set([
+  'secrets',
+  'run',
+  'logs',
+  'agent',
+  'console',
+  'kafka',
+  'clickhouse',
+  'postgres',
+  'toolchain',
+]);
+
 /** Makes the folders. Others may pass through home (PostgreSQL's user does), nobody may read what matters. */
 export function makeFolders(installation: Installation): void {
   try {
-    mkdirSync(installation.home, { recursive: true, mode: 0o711 });
+    mkdirSync(installation.home, { recursive: true });
+    // A folder that is Norn's own; never another that someone named by mistake.
+    if (readdirSync(installation.home).every((name) => ownFolders.has(name))) chmodSync(installation.home, 0o711);
     for (const name of ['secrets', 'run', 'logs', 'agent']) {
       mkdirSync(installation.path(name), { recursive: true, mode: 0o700 });
     }

@@ -1,9 +1,8 @@
 // The parts of an installation and how each is started.
 import { readFileSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { join } from 'node:path';
 import {
-  isAlive,
+  endProcess,
   processIdentity,
   startClickHouse,
   startKafka,
@@ -11,12 +10,14 @@ import {
   startPostgres,
   waitForLock,
   type Part,
+  type ProcessIdentity,
 } from '@norn/embedded';
 import { agentSettings, processSettings, registerFile, repository, type Installation } from './installation.ts';
 import { stageNames } from './stages.ts';
 
 const stagesReadyWithinMs = 60_000;
 const answerWithinMs = 2_000;
+const baldurKillAfterMs = 5_000;
 /** Tyr has no address to ask; one that lives so long has read its settings. */
 const agentSettledMs = 300;
 // Buffers outside the heap count, or they pile up and every collection is a full one (FACTS: GC share 27–41 % → 2–10 %).
@@ -122,25 +123,19 @@ async function isHealthy(url: string): Promise<boolean> {
   }
 }
 
-/** Baldur outlives tyr, so that the host stays protected; an installation that goes down takes it along. */
+/** Tyr takes Baldur along when it is stopped; a killed tyr leaves it protecting. An installation that goes down ends it in any case. */
 export async function endBaldur(installation: Installation): Promise<void> {
-  const pid = baldurPid(installation);
-  const identity = pid === undefined ? undefined : processIdentity(pid);
-  if (!identity) return;
-  process.kill(identity.pid, 'SIGTERM');
-  const deadline = performance.now() + 5_000;
-  while (isAlive(identity)) {
-    if (performance.now() > deadline) process.kill(identity.pid, 'SIGKILL');
-    await sleep(25);
-  }
+  const baldur = findBaldur(installation);
+  if (baldur) await endProcess(baldur, baldurKillAfterMs);
 }
 
-/** Of a process that is Baldur; the file may be left from another boot. */
-export function baldurPid(installation: Installation): number | undefined {
+/** By tyr's pid file, which names pid and start time. */
+export function findBaldur(installation: Installation): ProcessIdentity | undefined {
   try {
-    const pid = Number(readFileSync(installation.path('agent', 'baldur.pid'), 'utf8').trim().split(/\s/)[0]);
-    return readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === 'baldur' ? pid : undefined;
+    const [pid, startTime] = readFileSync(installation.path('agent', 'baldur.pid'), 'utf8').trim().split(' ');
+    const identity = processIdentity(Number(pid));
+    return identity?.startTime === startTime ? identity : undefined;
   } catch {
-    return undefined;
+    return undefined; // Tyr has not started it.
   }
 }

@@ -61,6 +61,10 @@ export class Supervised {
     }
   }
 
+  private async stopIfAsked(): Promise<void> {
+    if (this.stopping) await this.part?.stop();
+  }
+
   /** Returns the next pause. */
   private async startAgain(pauseMs: number): Promise<number> {
     for (let wait = pauseMs; ; wait = Math.min(wait * 2, longestPauseMs)) {
@@ -71,7 +75,7 @@ export class Supervised {
         this.restarts += 1;
         this.options.onChange(`${this.options.name} runs again (pid ${this.part.pid})`);
         // A stop that came while it started has not seen it.
-        if (this.stopping) await this.part.stop();
+        await this.stopIfAsked();
         return Math.min(wait * 2, longestPauseMs);
       } catch (error) {
         this.options.onChange(`${this.options.name} did not start: ${messageOf(error)}`);

@@ -6,7 +6,7 @@ import type { Installation } from './installation.ts';
 import { createLoginLink } from './login-link.ts';
 import { gigabytes } from './machine.ts';
 import { memoryOf } from './memory.ts';
-import { baldurPid } from './parts.ts';
+import { findBaldur } from './parts.ts';
 import type { RunState } from './run-state.ts';
 
 const hostWithinMs = 20_000;
@@ -24,7 +24,7 @@ export async function welcomeText(installation: Installation, welcome: Welcome):
   const link = await createLoginLink(installation);
   const host = welcome.withAgent ? await waitForHost() : undefined;
   const pids = [welcome.state.supervisor, ...welcome.state.parts.map((part) => part.process)].map((one) => one?.pid);
-  const memory = memoryOf([...pids, baldurPid(installation)].filter((pid) => pid !== undefined));
+  const memory = memoryOf([...pids, findBaldur(installation)?.pid].filter((pid) => pid !== undefined));
   const took =
     welcome.startedAfterMs === undefined
       ? 'Already running'

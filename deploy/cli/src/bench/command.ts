@@ -1,0 +1,49 @@
+// `norn bench pipeline|sensor`: figures, as a table for people and JSON for machines.
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { NornError } from '@norn/base';
+import { Argument, type Command } from 'commander';
+import { provideParts, provideSystem } from '../provide-system.ts';
+import { registerFile, repository } from '../up/installation.ts';
+
+const benches = ['pipeline', 'sensor'] as const;
+type Bench = (typeof benches)[number];
+
+export function registerBenchCommand(program: Command): void {
+  program
+    .command('bench')
+    .description('Measure: what the pipeline takes per core, what the sensor costs a host')
+    .addArgument(new Argument('<what>', 'what to measure').choices(benches))
+    .option('--json', 'figures as JSON alone')
+    .action(bench);
+}
+
+async function bench(what: Bench, options: { json?: boolean }): Promise<void> {
+  await provideSystem({ browser: false, containers: false });
+  const flags = options.json ? ['--json'] : [];
+  process.exitCode = what === 'pipeline' ? await benchPipeline(flags) : await benchSensor(flags);
+}
+
+async function benchPipeline(flags: readonly string[]): Promise<number> {
+  const main = join(repository, 'test/load/pipeline-bench.main.ts');
+  if (!existsSync(main)) throw new NornError('bench_missing', `${main} is not in this checkout`);
+  await provideParts();
+  const nodeFlags = ['--disable-warning=TimeoutNegativeWarning', '--external-memory-accounted-in-global-limit'];
+  return exitCodeOf(process.execPath, [...nodeFlags, '--import', registerFile, main, ...flags], repository);
+}
+
+function benchSensor(flags: readonly string[]): Promise<number> {
+  const build = ['run', '--quiet', '--release', '--locked', '-p', 'norn-probe', '--example', 'sensor-bench'];
+  return exitCodeOf('cargo', [...build, '--', ...flags], join(repository, 'native-agent'));
+}
+
+function exitCodeOf(command: string, args: readonly string[], cwd: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { cwd, stdio: 'inherit' });
+    child.once('error', reject);
+    child.once('close', (code) => {
+      resolve(code ?? 1);
+    });
+  });
+}

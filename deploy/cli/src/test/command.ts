@@ -1,0 +1,54 @@
+// `norn test`: every test, after setting up what they need; ends with one line of figures.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { messageOf } from '@norn/base';
+import { processEnvironment } from '@norn/config';
+import { ensureDocker } from '@norn/testkit';
+import { Argument, Option, type Command } from 'commander';
+import { write } from '../print/columns.ts';
+import { provideParts, provideSystem } from '../provide-system.ts';
+import { repository } from '../up/installation.ts';
+import { kinds, planRuns, type Kind } from './plan.ts';
+import { runTests } from './run.ts';
+import { add, nothing, unexcused, type Skip, type Tally } from './tally.ts';
+
+export function registerTestCommand(program: Command): void {
+  program
+    .command('test')
+    .description('Run all tests: units and real parts, this kernel, a whole installation')
+    .addArgument(new Argument('[pattern]', 'part of a path (with a /) or of a test name'))
+    .addOption(new Option('--only <kind>', 'one kind of tests').choices([...kinds]))
+    .action(test);
+}
+
+async function test(pattern: string | undefined, { only }: { only?: Kind }): Promise<void> {
+  await provideSystem({ browser: only !== 'unit', containers: only !== 'unit' });
+  await provideParts();
+  if (only !== 'unit') await offerDocker();
+  let tally: Tally = nothing;
+  for (const run of planRuns(only, pattern)) {
+    write(`\n── ${run.kind}: ${run.runner}`);
+    tally = add(tally, await runTests(run, pattern !== undefined));
+  }
+  report(tally);
+}
+
+// Tests that need containers say so themselves; all others run without.
+async function offerDocker(): Promise<void> {
+  try {
+    await ensureDocker();
+  } catch (error) {
+    write(`Docker does not run (${messageOf(error)}): tests with containers will fail`);
+  }
+}
+
+function report(tally: Tally): void {
+  const { skips } = JSON.parse(readFileSync(join(repository, 'test/skips.json'), 'utf8')) as { skips: Skip[] };
+  const inCi = processEnvironment()['CI'] === 'true';
+  const refused = inCi ? unexcused(tally.skipped, skips) : [];
+  for (const name of refused) write(`Skipped without a reason in test/skips.json: ${name}`);
+  const failed = tally.failed + refused.length;
+  const skipped = tally.skipped.length - refused.length;
+  write(`\n${tally.passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
+  if (failed > 0) process.exitCode = 1;
+}

@@ -1,0 +1,74 @@
+// Runs one runner and gives back its tally; what it says is shown as it says it.
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { processEnvironment } from '@norn/config';
+import { repository } from '../up/installation.ts';
+import type { TestRun } from './plan.ts';
+import { tallyCargo, tallyJest, type Tally } from './tally.ts';
+
+const outputBytesMax = 16 * 1024 * 1024;
+
+export async function runTests(run: TestRun, byPattern: boolean): Promise<Tally> {
+  return run.runner === 'jest' ? runJest(run, byPattern) : runCargo(run);
+}
+
+async function runJest(run: TestRun, byPattern: boolean): Promise<Tally> {
+  const folder = mkdtempSync(join(tmpdir(), 'norn-tests-'));
+  const report = join(folder, 'report.json');
+  const jest = join(repository, 'node_modules/jest/bin/jest.js');
+  try {
+    const args = [
+      '--disable-warning=TimeoutNegativeWarning',
+      jest,
+      '--json',
+      `--outputFile=${report}`,
+      '--forceExit',
+      ...run.args,
+    ];
+    const { exitCode } = await show(process.execPath, args, run.cwd, ['ignore', 'inherit']);
+    try {
+      return tallyJest(readFileSync(report, 'utf8'), byPattern);
+    } catch {
+      return { passed: 0, failed: exitCode === 0 ? 0 : 1, skipped: [] }; // Jest ended before it could report.
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function runCargo(run: TestRun): Promise<Tally> {
+  const { exitCode, output } = await show('cargo', run.args, run.cwd, ['pipe', 'inherit']);
+  return tallyCargo(output, exitCode);
+}
+
+type Output = 'pipe' | 'inherit';
+
+function show(
+  command: string,
+  args: readonly string[],
+  cwd: string,
+  [out, problems]: [Output | 'ignore', Output],
+): Promise<{ exitCode: number; output: string }> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { cwd, env: environment(), stdio: ['ignore', out, problems] });
+    let output = '';
+    child.stdout?.on('data', (chunk: Buffer) => {
+      process.stdout.write(chunk);
+      output = (output + chunk.toString()).slice(-outputBytesMax);
+    });
+    child.once('error', reject);
+    child.once('close', (code) => {
+      resolve({ exitCode: code ?? 1, output });
+    });
+  });
+}
+
+/** Tests make their own homes and ports; the caller's installation is none of theirs. */
+function environment(): NodeJS.ProcessEnv {
+  const kept = Object.entries(processEnvironment()).filter(([name]) => !installationNames.has(name));
+  return { ...Object.fromEntries(kept), TESTCONTAINERS_RYUK_DISABLED: 'true' };
+}
+
+const installationNames = new Set(['NORN_HOME', 'NORN_PORT_BASE']);

@@ -1,0 +1,46 @@
+import { add, tallyCargo, tallyJest, unexcused } from './tally.ts';
+
+const report = (extra: object): string =>
+  JSON.stringify({ numPassedTests: 2, numFailedTests: 1, numRuntimeErrorTestSuites: 0, testResults: [], ...extra });
+
+describe('the tally of a test run', () => {
+  it('counts a file that could not be loaded as a failure', () => {
+    expect(tallyJest(report({ numRuntimeErrorTestSuites: 1 }), false)).toEqual({ passed: 2, failed: 2, skipped: [] });
+  });
+
+  it('names what jest skipped, unless a pattern left it out', () => {
+    const testResults = [{ assertionResults: [{ fullName: 'a slow one', status: 'pending' }] }];
+    expect(tallyJest(report({ testResults }), false).skipped).toEqual(['a slow one']);
+    expect(tallyJest(report({ testResults }), true).skipped).toEqual([]);
+  });
+
+  it('sums the result lines of all crates', () => {
+    const output = [
+      'test pack::keeps ... ok',
+      'test lease::waits ... ignored, needs root',
+      'test result: ok. 1 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.01s',
+      'test result: FAILED. 3 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.01s',
+    ].join('\n');
+    expect(tallyCargo(output, 101)).toEqual({ passed: 4, failed: 2, skipped: [] });
+  });
+
+  it('counts a crate that does not compile as a failure', () => {
+    expect(tallyCargo('error[E0432]: unresolved import', 101).failed).toBe(1);
+  });
+
+  it('adds runs up', () => {
+    expect(add({ passed: 1, failed: 0, skipped: ['a'] }, { passed: 2, failed: 1, skipped: ['b'] })).toEqual({
+      passed: 3,
+      failed: 1,
+      skipped: ['a', 'b'],
+    });
+  });
+
+  it('excuses a skipped test by its reason alone', () => {
+    const skips = [
+      { test: 'a slow', reason: 'takes an hour' },
+      { test: 'b', reason: '' },
+    ];
+    expect(unexcused(['a slow one', 'b', 'c'], skips)).toEqual(['b', 'c']);
+  });
+});

@@ -19,6 +19,7 @@ interface AttackOptions {
   container?: boolean;
   host?: boolean;
   mode: string;
+  pause: string;
   files: string;
   keep?: boolean;
   json?: boolean;
@@ -34,6 +35,7 @@ export function registerAttackCommand(program: Command): void {
     .option('--container', 'in a container made for it (the default)')
     .option('--host', 'on this host, in a directory made for it below /srv/norn-attack')
     .addOption(new Option('--mode <mode>', 'how ransomware writes').choices(modes).default('in-place'))
+    .option('--pause <ms>', 'how long ransomware waits between files', '0')
     .option('--files <count>', 'files in the corpus', '300')
     .option('--keep', 'leave the container or directory there afterwards')
     .option('--json', 'the report as JSON')
@@ -42,10 +44,11 @@ export function registerAttackCommand(program: Command): void {
 
 async function attack(scenario: ScenarioName, options: AttackOptions): Promise<void> {
   if (options.container && options.host) throw new NornError('bad_option', 'Choose one of --container and --host');
+  const pace = { mode: options.mode, pauseMs: Number(options.pause) };
   const tell: Tell = options.json ? () => undefined : timed();
   const stage = await openStage(options, tell);
   try {
-    const report = await playAttack(scenario, options.mode, stage, tell);
+    const report = await playAttack(scenario, pace, stage, tell);
     if (options.json) writeJson(report);
     else write(reportText(report));
     if (!report.passed) process.exitCode = 1;

@@ -15,6 +15,7 @@ export interface Follow {
 }
 
 const pollMs = 100;
+const passing = /^(unreachable|http_5\d\d|.*unavailable.*|internal.*)$/;
 const finalStates = new Set(['remediated', 'failed', 'released', 'archived']);
 
 export async function knownAlerts(api: ApiClient): Promise<Set<string>> {
@@ -26,7 +27,7 @@ export async function followAlert(follow: Follow): Promise<ShownAlert> {
   const deadline = Date.now() + follow.timeoutMs;
   let seen: ShownAlert | undefined;
   while (Date.now() < deadline) {
-    const alert = (await newestAlerts(follow.api)).find((candidate) => isOfAttack(candidate, follow));
+    const alert = (await alertsWhenReachable(follow.api)).find((candidate) => isOfAttack(candidate, follow));
     if (alert && describeState(alert) !== (seen && describeState(seen))) follow.onChange(alert);
     seen = alert ?? seen;
     if (seen && finalStates.has(seen.state)) return seen;
@@ -41,6 +42,16 @@ export async function followAlert(follow: Follow): Promise<ShownAlert> {
     'not_remediated',
     `Alert ${seen.id} is still ${seen.state} after ${String(follow.timeoutMs / 1000)} s: ./norn alert ${seen.id}`,
   );
+}
+
+/** The API may be down for a moment; the attack's end is what counts. */
+async function alertsWhenReachable(api: ApiClient): Promise<ShownAlert[]> {
+  try {
+    return await newestAlerts(api);
+  } catch (error) {
+    if (error instanceof NornError && passing.test(error.code)) return [];
+    throw error;
+  }
 }
 
 async function newestAlerts(api: ApiClient): Promise<ShownAlert[]> {

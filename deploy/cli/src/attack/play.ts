@@ -3,7 +3,7 @@ import type { ShownAlert } from '@norn/contracts';
 import { connectApi } from '../api/client.ts';
 import { fileSentence } from '../commands/alerts.ts';
 import { followAlert, knownAlerts } from './follow.ts';
-import { scenarios, type ScenarioName } from './scenario.ts';
+import { scenarios, type Pace, type ScenarioName } from './scenario.ts';
 import type { Stage } from './stage.ts';
 import { compareManifests, type Manifest, type Verdict } from './verdict.ts';
 
@@ -28,14 +28,14 @@ export interface AttackReport {
 
 export type Tell = (sentence: string) => void;
 
-export async function playAttack(name: ScenarioName, mode: string, stage: Stage, tell: Tell): Promise<AttackReport> {
+export async function playAttack(name: ScenarioName, pace: Pace, stage: Stage, tell: Tell): Promise<AttackReport> {
   const scenario = scenarios[name];
   const api = await connectApi();
   const known = await knownAlerts(api);
   const before = JSON.parse(await stage.ask(['manifest', stage.corpus])) as Manifest;
   tell(`Attack: ${name} ${scenario.description}, in ${stage.description}`);
   const startedAt = Date.now();
-  await stage.launch(scenario.line(stage.corpus, mode));
+  await stage.launch(scenario.line(stage.corpus, pace));
   let detectedAfterMs = 0;
   const alert = await followAlert({
     api,
@@ -52,7 +52,7 @@ export async function playAttack(name: ScenarioName, mode: string, stage: Stage,
   const problems = [...verdict.differences, ...[scenario.check(alert)].filter((problem) => problem !== undefined)];
   return {
     scenario: name,
-    mode,
+    mode: pace.mode,
     containerId: alert.containerId,
     alertId: alert.id,
     url: `${api.url}/alerts/${alert.id}`,

@@ -1,10 +1,16 @@
 // The four attacks: what is run, how long detection may take, and what must be true afterwards.
 import type { ShownAlert } from '@norn/contracts';
 
+/** How ransomware works. */
+export interface Pace {
+  readonly mode: string;
+  readonly pauseMs: number;
+}
+
 export interface Scenario {
   readonly description: string;
-  /** Shell line; `$CORPUS` is replaced. */
-  readonly line: (corpus: string, mode: string) => string;
+  /** Shell line. */
+  readonly line: (corpus: string, pace: Pace) => string;
   readonly timeoutMs: number;
   /** Something besides the corpus that must hold; the sentence when it does not. */
   readonly check: (alert: ShownAlert) => string | undefined;
@@ -17,7 +23,8 @@ const mustKill = (alert: ShownAlert): string | undefined =>
 export const scenarios = {
   ransomware: {
     description: 'encrypts 300 files of many kinds and drops notes',
-    line: (corpus, mode) => `norn-attack ransomware ${corpus} --mode ${mode}; :`,
+    line: (corpus, { mode, pauseMs }) =>
+      `norn-attack ransomware ${corpus} --mode ${mode} --pause-ms ${String(pauseMs)}; :`,
     timeoutMs: 60_000,
     check: mustKill,
   },

@@ -2,6 +2,7 @@
 mod corpus;
 mod fileless;
 mod guard;
+mod load;
 mod manifest;
 mod miner;
 mod ransomware;
@@ -57,6 +58,15 @@ enum Scenario {
         #[arg(long, default_value_t = 20)]
         seconds: u64,
     },
+    /// Ordinary work at a steady rate: create, write and unlink files (for benchmarks)
+    Load {
+        dir: PathBuf,
+        #[arg(long, default_value_t = 60)]
+        seconds: u64,
+        /// Kernel events a second
+        #[arg(long, default_value_t = 20_000)]
+        rate: u64,
+    },
     /// Wait, so that a container has something to run
     Hold,
 }
@@ -79,6 +89,7 @@ fn main() -> anyhow::Result<()> {
             guard::marked(&dir)?;
             reverse_shell::run(seconds)
         }
+        Scenario::Load { dir, seconds, rate } => load::run(&guard::marked(&dir)?, seconds, rate),
         Scenario::Hold => loop {
             std::thread::park();
         },

@@ -110,6 +110,16 @@ export default tseslint.config(
     rules: { 'no-restricted-syntax': 'off' },
   },
   {
+    // A test may stand on real parts, whatever layer it tests.
+    files: ['**/*.spec.ts', '**/*.test.ts', '{services,libs}/*/test/**/*.ts', 'native-agent/tyr/test/**/*.ts'],
+    rules: {
+      '@nx/enforce-module-boundaries': [
+        'error',
+        { enforceBuildableLibDependency: false, allow: ['@norn/testkit'], depConstraints: layers },
+      ],
+    },
+  },
+  {
     files: ['**/*.spec.ts', '**/*.test.ts'],
     rules: {
       'max-lines-per-function': 'off',

@@ -1,0 +1,48 @@
+import { X509Certificate, createPrivateKey } from 'node:crypto';
+import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { makeFolders, type Installation } from './installation.ts';
+import { makeSecrets } from './secrets.ts';
+
+describe('the secrets of an installation', () => {
+  const home = mkdtempSync(join(tmpdir(), 'norn-secrets-'));
+  const installation = { home, path: (...parts: string[]) => join(home, ...parts) } as Installation;
+  const read = (name: string): string => readFileSync(installation.path('secrets', name), 'utf8');
+
+  beforeAll(async () => {
+    makeFolders(installation);
+    await makeSecrets(installation);
+  });
+  afterAll(() => {
+    rmSync(home, { recursive: true });
+  });
+
+  it('can be read by their owner alone', () => {
+    const folder = installation.path('secrets');
+    expect(statSync(folder).mode & 0o777).toBe(0o700);
+    const modes = readdirSync(folder).map((name) => [name, statSync(join(folder, name)).mode & 0o777]);
+    expect(modes).toHaveLength(10);
+    expect(modes.filter(([, mode]) => mode !== 0o600)).toEqual([]);
+  });
+
+  it('stay what they are when made again', async () => {
+    const before = readdirSync(installation.path('secrets')).map(read);
+    await makeSecrets(installation);
+    expect(readdirSync(installation.path('secrets')).map(read)).toEqual(before);
+  });
+
+  it("name ingest by loopback, under the installation's own authority", () => {
+    const authority = new X509Certificate(read('authority.cert.pem'));
+    const ingest = new X509Certificate(read('ingest.cert.pem'));
+    expect(ingest.checkIP('127.0.0.1')).toBe('127.0.0.1');
+    expect(ingest.checkHost('localhost')).toBe('localhost');
+    expect(ingest.verify(authority.publicKey)).toBe(true);
+    expect(authority.ca && !ingest.ca).toBe(true);
+    expect(ingest.checkPrivateKey(createPrivateKey(read('ingest.key.pem')))).toBe(true);
+  });
+
+  it('sign commands with Ed25519', () => {
+    expect(createPrivateKey(read('command.key.pem')).asymmetricKeyType).toBe('ed25519');
+  });
+});

@@ -1,0 +1,83 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { startPart, type PartPlan } from './part.ts';
+import { isAlive, processIdentity } from './process.ts';
+
+const repository = fileURLToPath(new URL('../../..', import.meta.url));
+
+describe('a part', () => {
+  let home: string;
+  beforeEach(() => {
+    home = mkdtempSync(join(tmpdir(), 'norn-part-'));
+  });
+  afterEach(() => {
+    rmSync(home, { recursive: true });
+  });
+
+  const plan = (script: string, extra: Partial<PartPlan> = {}): PartPlan => ({
+    name: 'sleeper',
+    command: 'sh',
+    args: ['-c', script],
+    cwd: home,
+    logFile: join(home, 'part.log'),
+    lockFile: join(home, 'part.lock'),
+    stopSignal: 'SIGTERM',
+    isReady: (log) => log.includes('ready'),
+    readyWithinMs: 10_000,
+    ...extra,
+  });
+
+  it('is ready when it says so, and gone after stop', async () => {
+    const part = await startPart(plan('echo ready; exec sleep 60'));
+    const identity = processIdentity(part.pid);
+    expect(identity).toBeDefined();
+    await part.stop();
+    expect(identity && isAlive(identity)).toBe(false);
+    expect(await part.exited).toBe('SIGTERM');
+  });
+
+  it('that ends at once is reported with the last it said', async () => {
+    await expect(startPart(plan('echo no such luck; exit 3'))).rejects.toMatchObject({
+      code: 'part_not_started',
+      message: expect.stringMatching(/ended with 3.*no such luck/s),
+    });
+  });
+
+  it('that fills the disk is reported as that', async () => {
+    const full = plan('echo "write failed: No space left on device"; exit 1');
+    await expect(startPart(full)).rejects.toMatchObject({ code: 'disk_full' });
+  });
+
+  it('does not start beside another on the same lock', async () => {
+    const first = await startPart(plan('echo ready; exec sleep 60'));
+    await expect(startPart(plan('echo ready; exec sleep 60'))).rejects.toMatchObject({ code: 'part_not_started' });
+    await first.stop();
+  });
+
+  it('ends when its supervisor is killed', async () => {
+    const program = join(home, 'supervisor.ts');
+    const module = join(repository, 'deploy/embedded/src/part.ts');
+    const sleeper = JSON.stringify({ ...plan('echo ready; exec sleep 60'), isReady: undefined });
+    writeFileSync(
+      program,
+      `import { startPart } from '${module}';
+       const part = await startPart({ ...${sleeper}, isReady: (log) => log.includes('ready') });
+       console.log(part.pid);
+       setInterval(() => undefined, 1000);`,
+    );
+    const register = join(repository, 'deploy/runtime/register.mjs');
+    const supervisor = spawn(process.execPath, ['--import', register, program], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const [said] = (await once(supervisor.stdout, 'data')) as [Buffer];
+    const sleeping = processIdentity(Number(said.toString()));
+    if (!sleeping) throw new Error('The part does not run');
+    supervisor.kill('SIGKILL');
+    while (isAlive(sleeping)) await sleep(10);
+  });
+});

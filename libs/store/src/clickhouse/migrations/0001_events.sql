@@ -1,4 +1,5 @@
--- One row an event. process_uid and its like are raw 16 bytes; show them with lower(hex(…)).
+-- One row an event. A batch's rows are stored by one insert, all or none; storage asks here for the highest batch of a stream
+-- before it stores one that may have come before. process_uid and its like are raw 16 bytes; show them with lower(hex(…)).
 CREATE TABLE IF NOT EXISTS events (
   tenant_id LowCardinality(String),
   host_id LowCardinality(String),
@@ -23,23 +24,7 @@ ORDER BY (tenant_id, host_id, time)
 TTL toDateTime(time) + INTERVAL 30 DAY
 SETTINGS non_replicated_deduplication_window = 10000;
 
--- The highest batch stored of each stream: storage asks here before it stores a redelivered batch.
--- Filled by the same insert as events, through a view, so that both or neither are there.
-CREATE TABLE IF NOT EXISTS stored_batches (
-  tenant_id LowCardinality(String),
-  host_id LowCardinality(String),
-  stream_id FixedString(16),
-  batch_seq SimpleAggregateFunction(max, UInt64),
-  time SimpleAggregateFunction(max, DateTime64(6, 'UTC'))
-) ENGINE = AggregatingMergeTree
-ORDER BY (tenant_id, host_id, stream_id)
-SETTINGS non_replicated_deduplication_window = 10000;
-
-CREATE MATERIALIZED VIEW IF NOT EXISTS stored_batches_view TO stored_batches AS
-SELECT tenant_id, host_id, stream_id, max(batch_seq) AS batch_seq, max(time) AS time
-FROM events GROUP BY tenant_id, host_id, stream_id;
-
--- One row for each (process, image) as a batch described it; the newest description wins.
+-- One row for each (process, image) as a batch described it; the newest description that knows the exec wins.
 CREATE TABLE IF NOT EXISTS processes (
   tenant_id LowCardinality(String),
   host_id LowCardinality(String),
@@ -66,19 +51,22 @@ CREATE TABLE IF NOT EXISTS processes (
   start_time DateTime64(6, 'UTC'),
   -- When this image started (its exec), or the process's start for image 0.
   image_time DateTime64(6, 'UTC'),
-  -- Time of the batch's last row that named it; orders versions.
-  seen_time DateTime64(6, 'UTC')
-) ENGINE = ReplacingMergeTree(seen_time)
-PARTITION BY toYYYYMM(start_time)
+  -- Time of the last row of the batch that described it. A process may have started long before, so this is what ages.
+  seen_time DateTime64(6, 'UTC'),
+  -- seen_time when the exec is known, else 0.
+  version UInt64
+) ENGINE = ReplacingMergeTree(version)
 ORDER BY (tenant_id, host_id, process_uid, image_number)
-TTL toDateTime(start_time) + INTERVAL 30 DAY
+TTL toDateTime(seen_time) + INTERVAL 30 DAY
 SETTINGS non_replicated_deduplication_window = 10000;
 
 CREATE TABLE IF NOT EXISTS findings (
   tenant_id LowCardinality(String),
   host_id LowCardinality(String),
   id String,
+  -- Empty until its alert is stored, which repeats its findings.
   alert_id String,
+  alert_version UInt32,
   rule_id LowCardinality(String),
   source LowCardinality(String),
   severity UInt8,
@@ -91,7 +79,7 @@ CREATE TABLE IF NOT EXISTS findings (
   summary String,
   -- norn.finding.v1.Finding, serialised.
   body String CODEC(ZSTD(1))
-) ENGINE = ReplacingMergeTree(time)
+) ENGINE = ReplacingMergeTree(alert_version)
 ORDER BY (tenant_id, host_id, id)
 TTL toDateTime(time) + INTERVAL 180 DAY
 SETTINGS non_replicated_deduplication_window = 10000;

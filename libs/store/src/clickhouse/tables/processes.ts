@@ -1,0 +1,110 @@
+// Rows of `processes`: a process and its image as a batch described it.
+import type { BatchColumns, BatchView, LineageView } from '@norn/contracts';
+import { NativeBlock } from '../native/block.ts';
+import { type RowOwner, low, sha256, text, time, u32, u64, uid, uids } from './column-kinds.ts';
+
+export function createProcessesBlock() {
+  return new NativeBlock('processes', {
+    tenant_id: low(),
+    host_id: low(),
+    process_uid: uid(),
+    image_number: u32(),
+    parent_uid: uid(),
+    lineage_uid: uid(),
+    ancestor_uids: uids(),
+    pid: u32(),
+    namespace_pid: u32(),
+    parent_pid: u32(),
+    container_id: low(),
+    container_name: low(),
+    container_image: low(),
+    user_id: u32(),
+    user_name: low(),
+    group_id: u32(),
+    image_path: low(),
+    command_line: text(),
+    image_sha256: sha256(),
+    image_flags: u32(),
+    working_directory: text(),
+    start_time: time(),
+    image_time: time(),
+    seen_time: time(),
+    version: u64(),
+  });
+}
+
+export type ProcessesBlock = ReturnType<typeof createProcessesBlock>;
+
+/** One entry of a batch's process table. */
+export interface DescribedProcess {
+  readonly entry: number;
+  /** When the image started, Unix µs; 0 when no exec of it was seen. */
+  readonly imageTimeUs: number;
+  /** Time of the batch's last row, Unix µs. */
+  readonly seenTimeUs: number;
+}
+
+export function pushProcess(
+  block: ProcessesBlock,
+  owner: RowOwner,
+  batch: BatchView,
+  described: DescribedProcess,
+): void {
+  const { columns } = block;
+  columns.tenant_id.push(owner.tenantId);
+  columns.host_id.push(owner.hostId);
+  pushIdentity(block, batch.columns, described.entry);
+  pushLineage(block, batch.lineage, described.entry);
+  pushEnrichment(block, batch, described.entry);
+  pushImage(block, batch.columns, described.entry);
+  pushTimes(block, batch.columns, described);
+  block.rows += 1;
+}
+
+function pushIdentity({ columns }: ProcessesBlock, { processes }: BatchColumns, entry: number): void {
+  columns.process_uid.push(processes.uid.subarray(entry * 16, entry * 16 + 16));
+  columns.image_number.push(processes.imageNumber[entry] ?? 0);
+  columns.parent_uid.push(processes.parentUid.subarray(entry * 16, entry * 16 + 16));
+  columns.pid.push(processes.pid[entry] ?? 0);
+  columns.namespace_pid.push(processes.namespacePid[entry] ?? 0);
+  columns.parent_pid.push(processes.parentPid[entry] ?? 0);
+  columns.user_id.push(processes.userId[entry] ?? 0);
+  columns.group_id.push(processes.groupId[entry] ?? 0);
+}
+
+function pushImage({ columns }: ProcessesBlock, { strings, processes, images }: BatchColumns, entry: number): void {
+  const image = processes.image[entry] ?? 0;
+  columns.image_path.push(strings.text(images.path[image] ?? 0));
+  columns.command_line.pushBytes(strings.raw(images.commandLine[image] ?? 0));
+  columns.image_sha256.push(images.sha256.subarray(image * 32, image * 32 + 32));
+  columns.image_flags.push(images.flags[image] ?? 0);
+  columns.working_directory.pushBytes(strings.raw(images.workingDirectory[image] ?? 0));
+}
+
+function pushTimes({ columns }: ProcessesBlock, { processes }: BatchColumns, described: DescribedProcess): void {
+  const { entry, imageTimeUs, seenTimeUs } = described;
+  const startTimeUs = Number(processes.startTimeUs[entry] ?? 0n);
+  columns.start_time.push(startTimeUs);
+  columns.image_time.push(imageTimeUs === 0 ? startTimeUs : imageTimeUs);
+  columns.seen_time.push(seenTimeUs);
+  // A description that knows when the image started wins over one that does not, whichever came later.
+  columns.version.push(imageTimeUs === 0 ? 0 : seenTimeUs);
+}
+
+function pushLineage({ columns }: ProcessesBlock, lineage: LineageView | undefined, entry: number): void {
+  const ancestors = lineage?.ancestorUids(entry) ?? new Uint8Array(0);
+  columns.lineage_uid.push(lineage?.lineageUid.subarray(entry * 16, entry * 16 + 16) ?? ancestors);
+  for (let at = 0; at < ancestors.length; at += 16)
+    columns.ancestor_uids.elements.push(ancestors.subarray(at, at + 16));
+  columns.ancestor_uids.close(ancestors.length / 16);
+}
+
+function pushEnrichment({ columns }: ProcessesBlock, batch: BatchView, entry: number): void {
+  const { strings, processes, containers } = batch.columns;
+  const container = processes.container[entry] ?? 0;
+  const fact = batch.enrichment?.containers[container];
+  columns.container_id.push(strings.text(containers.id[container] ?? 0));
+  columns.container_name.push(fact?.name ?? '');
+  columns.container_image.push(fact?.image ?? '');
+  columns.user_name.push(batch.enrichment?.userNames[entry] ?? '');
+}

@@ -1,0 +1,92 @@
+// Writing ClickHouse: migrations at the start, Native blocks from then on, and the question what is stored already.
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { Readable } from 'node:stream';
+import { type ClickHouseClient, createClient } from '@clickhouse/client';
+import { NornError, messageOf } from '@norn/base';
+import { migrate } from './migrate.ts';
+import type { NativeBlock } from './native/block.ts';
+import type { Column } from './native/columns.ts';
+
+export interface WriterConfig {
+  readonly clickhouseUrl: string;
+  readonly clickhouseDatabase: string;
+  readonly clickhouseWriterPasswordFile: string;
+}
+
+export interface StreamQuestion {
+  readonly tenantId: string;
+  readonly hostId: string;
+  readonly streamIdHex: string;
+  /** Unix µs; only rows from then on are looked at: a batch stored before has rows with its own times. */
+  readonly sinceUs: number;
+}
+
+export type AnyBlock = NativeBlock<Readonly<Record<string, Column>>>;
+
+export interface StoreWriter {
+  /** Stores all rows or none; the same token again within the last 10,000 inserts of the table stores nothing. Throws `insert_failed`. */
+  insert(block: AnyBlock, token: string): Promise<void>;
+  /** 0 when nothing of the stream is stored. */
+  highestStored(question: StreamQuestion): Promise<number>;
+  close(): Promise<void>;
+}
+
+/** Brings the schema up to date. Throws `store_away` when ClickHouse does not answer. */
+export async function createWriter(config: WriterConfig): Promise<StoreWriter> {
+  const client = createClient({
+    url: config.clickhouseUrl,
+    database: config.clickhouseDatabase,
+    username: 'norn_writer',
+    password: readFileSync(config.clickhouseWriterPasswordFile, 'utf8').trim(),
+    max_open_connections: 8,
+    request_timeout: 60_000,
+    keep_alive: { idle_socket_ttl: 2_000 },
+  });
+  await migrate(client);
+  return {
+    insert: (block, token) => insert(client, block, token),
+    highestStored: (question) => highestStored(client, question),
+    close: () => client.close(),
+  };
+}
+
+async function insert(client: ClickHouseClient, block: AnyBlock, token: string): Promise<void> {
+  try {
+    const result = await client.exec({
+      query: block.insertQuery,
+      values: Readable.from(block.chunks(), { objectMode: false }),
+      clickhouse_settings: {
+        insert_deduplication_token: token,
+        insert_deduplicate: 1,
+        async_insert: 0,
+        // The block is one part, so it is there as a whole or not at all.
+        max_insert_block_size: '1048576',
+        input_format_native_allow_types_conversion: 0,
+      },
+    });
+    result.stream.resume();
+    if (!result.stream.readableEnded) await once(result.stream, 'end');
+  } catch (error) {
+    const what = `${block.rows} rows for ${block.table} are not stored (${messageOf(error)})`;
+    throw new NornError('insert_failed', `${what}: see whether ClickHouse runs and has disk`, { cause: error });
+  }
+}
+
+async function highestStored(client: ClickHouseClient, question: StreamQuestion): Promise<number> {
+  const result = await client.query({
+    query: `SELECT max(batch_seq) AS seq FROM events
+      WHERE tenant_id = {tenantId:String} AND host_id = {hostId:String}
+        AND time >= fromUnixTimestamp64Micro({sinceUs:Int64}) AND stream_id = unhex({streamId:String})`,
+    query_params: {
+      tenantId: question.tenantId,
+      hostId: question.hostId,
+      sinceUs: String(question.sinceUs),
+      streamId: question.streamIdHex,
+    },
+    format: 'JSONEachRow',
+    clickhouse_settings: { max_execution_time: 30 },
+  });
+  const [row] = await result.json<{ seq: string }>();
+  return Number(row?.seq ?? 0);
+}

@@ -1,0 +1,19 @@
+// Lets only batches through that are not stored yet: after a crash between an insert and its commit they come again.
+import { type Outcome, drop, ok } from '@norn/pipeline';
+import type { Watermarks } from '../watermarks.ts';
+import type { OpenedBatch } from './open-batch.step.ts';
+
+export function createDropStored(
+  watermarks: Watermarks,
+): (opened: readonly OpenedBatch[]) => Promise<Outcome<OpenedBatch>[]> {
+  return async function dropStored(opened) {
+    const outcomes: Outcome<OpenedBatch>[] = [];
+    for (const one of opened) {
+      const { partition, owner, batch } = one;
+      const position = { batchSeq: batch.batchSeq, timeUs: batch.baseTimeUs };
+      const isNew = await watermarks.take(partition, { ...owner, streamIdHex: batch.streamIdHex }, position);
+      outcomes.push(isNew ? ok(one) : drop('stored_already'));
+    }
+    return outcomes;
+  };
+}

@@ -1,0 +1,40 @@
+// Opens a batch and names its owner from the record's key.
+import { NornError } from '@norn/base';
+import type { BusRecord } from '@norn/bus';
+import { type BatchView, openBatch as open } from '@norn/contracts';
+import { type Outcome, deadLetter, ok } from '@norn/pipeline';
+import type { RowOwner } from '@norn/store';
+
+export interface OpenedBatch {
+  readonly partition: number;
+  readonly owner: RowOwner;
+  readonly batch: BatchView;
+}
+
+export function createOpenBatch(): (record: BusRecord) => Outcome<OpenedBatch> {
+  return function openBatch({ key, value, partition }) {
+    try {
+      const batch = open(value);
+      return isWhole(batch)
+        ? ok({ partition, owner: ownerOf(key), batch })
+        : deadLetter('malformed', new NornError('batch_malformed', 'Columns or containers are missing'));
+    } catch (error) {
+      if (error instanceof NornError) return deadLetter('malformed', error);
+      throw error;
+    }
+  };
+}
+
+/** Keys are `tenant:host`. */
+export function ownerOf(key: string): RowOwner {
+  const at = key.indexOf(':');
+  if (at < 1) throw new NornError('key_malformed', `Key "${key.slice(0, 100)}" is not tenant:host`);
+  return { tenantId: key.slice(0, at), hostId: key.slice(at + 1) };
+}
+
+/** Opens all that rows are made of, so that pushing them cannot fail half-way. */
+function isWhole({ columns, eventCount, enrichment, lineage }: BatchView): boolean {
+  const containers = enrichment?.containers.length ?? columns.containers.count;
+  for (let entry = 0; entry < columns.processes.count; entry++) lineage?.ancestorUids(entry);
+  return columns.kind.length === eventCount && containers === columns.containers.count;
+}

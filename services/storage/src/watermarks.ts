@@ -1,0 +1,47 @@
+// The highest batch of each stream that is stored or about to be. For a stream that this process has not seen, ClickHouse is asked.
+
+/** Streams remembered of one partition; forgetting one costs a question. */
+export const streamsMax = 50_000;
+
+export interface StreamName {
+  readonly tenantId: string;
+  readonly hostId: string;
+  readonly streamIdHex: string;
+}
+
+export type AskStored = (stream: StreamName, sinceUs: number) => Promise<number>;
+
+export class Watermarks {
+  private readonly partitions = new Map<number, Map<string, number>>();
+
+  constructor(private readonly ask: AskStored) {}
+
+  /** True when the batch is new, and from then on it counts as stored. `timeUs`: of the batch. */
+  async take(
+    partition: number,
+    stream: StreamName,
+    { batchSeq, timeUs }: { batchSeq: number; timeUs: number },
+  ): Promise<boolean> {
+    const marks = this.marksOf(partition);
+    const name = `${stream.tenantId}:${stream.hostId}:${stream.streamIdHex}`;
+    let mark = marks.get(name);
+    if (mark === undefined) {
+      mark = await this.ask(stream, timeUs);
+      if (marks.size >= streamsMax) marks.delete(marks.keys().next().value ?? '');
+    }
+    const isNew = batchSeq > mark;
+    marks.set(name, isNew ? batchSeq : mark);
+    return isNew;
+  }
+
+  /** The partition comes from somebody else, or something failed: what is stored must be asked again. */
+  forget(partition: number): void {
+    this.partitions.delete(partition);
+  }
+
+  private marksOf(partition: number): Map<string, number> {
+    const marks = this.partitions.get(partition) ?? new Map<string, number>();
+    this.partitions.set(partition, marks);
+    return marks;
+  }
+}

@@ -17,6 +17,7 @@ mod snapshot;
 mod stream;
 mod text;
 mod tracker;
+mod waker;
 
 pub use error::ProbeError;
 pub use options::{ExecPolicy, ProbeOptions, ProbeStats};

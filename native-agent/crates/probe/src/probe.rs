@@ -1,4 +1,5 @@
 //! The sensor as its user sees it: start, poll, ask.
+use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
 use libbpf_rs::{Link, MapCore, MapFlags, MapHandle};
@@ -96,6 +97,8 @@ impl Probe {
     ) -> Result<usize, ProbeError> {
         let deadline = Instant::now() + timeout;
         let mut events = self.report_snapshot(observers);
+        // Takes a call that woke somebody who waits for `wake_fds`.
+        self.stream.wait(Duration::ZERO)?;
         loop {
             events += self.drain(observers)?;
             let left = deadline.saturating_duration_since(Instant::now());
@@ -109,9 +112,10 @@ impl Probe {
         }
     }
 
-    /// Readable when a ring wants to be read before its time: for who waits for other things as well.
-    pub fn wake_fds(&self) -> [std::os::fd::BorrowedFd<'_>; 2] {
-        self.stream.wake_fds()
+    /// Readable when the sensor wants to be polled before the next tick: something critical came, or much. A daemon that
+    /// waits for more than the sensor waits for these, and polls every 10–20 ms besides.
+    pub fn wake_fds(&self) -> [BorrowedFd<'_>; 1] {
+        [self.stream.wake_fd()]
     }
 
     /// The processes as of the last event handed out.

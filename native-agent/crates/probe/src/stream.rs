@@ -1,12 +1,12 @@
 //! The two rings as one stream in time order, and the account of what was lost on the way.
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use libbpf_rs::{MapCore, MapFlags, MapHandle};
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::record::Record;
 use crate::ring::Ring;
+use crate::waker::Waker;
 use crate::{ProbeError, ProbeOptions, ProbeStats};
 
 pub const CRITICAL: usize = 0;
@@ -131,7 +131,7 @@ impl Counters {
 
 pub struct Stream {
     rings: [Ring; 2],
-    ring_maps: [MapHandle; 2],
+    waker: Waker,
     counters: MapHandle,
     ledgers: [Ledger; 2],
     settled: Counters,
@@ -150,12 +150,16 @@ impl Stream {
         [critical, bulk]: [MapHandle; 2],
         counters: MapHandle,
     ) -> Result<Self, ProbeError> {
+        let waker = Waker::new([critical.as_fd(), bulk.as_fd()]).map_err(|error| ProbeError::Ring {
+            ring: "wait",
+            reason: error.to_string(),
+        })?;
         Ok(Self {
             rings: [
                 Ring::map("critical", critical.as_fd(), options.critical_ring_bytes)?,
                 Ring::map("bulk", bulk.as_fd(), options.bulk_ring_bytes)?,
             ],
-            ring_maps: [critical, bulk],
+            waker,
             counters,
             ledgers: Default::default(),
             settled: Counters::default(),
@@ -165,26 +169,16 @@ impl Stream {
     }
 
     /// Readable when a ring calls.
-    pub fn wake_fds(&self) -> [std::os::fd::BorrowedFd<'_>; 2] {
-        let [critical, bulk] = &self.ring_maps;
-        [critical.as_fd(), bulk.as_fd()]
+    pub fn wake_fd(&self) -> BorrowedFd<'_> {
+        self.waker.fd()
     }
 
     /// Waits until a ring calls, or `timeout` is over.
     pub fn wait(&self, timeout: Duration) -> Result<(), ProbeError> {
-        let [critical, bulk] = &self.ring_maps;
-        let mut fds = [
-            PollFd::new(critical.as_fd(), PollFlags::POLLIN),
-            PollFd::new(bulk.as_fd(), PollFlags::POLLIN),
-        ];
-        let timeout = PollTimeout::try_from(timeout).unwrap_or(PollTimeout::MAX);
-        match poll(&mut fds, timeout) {
-            Ok(_) | Err(nix::errno::Errno::EINTR) => Ok(()),
-            Err(error) => Err(ProbeError::Ring {
-                ring: "poll",
-                reason: error.to_string(),
-            }),
-        }
+        self.waker.wait(timeout).map_err(|error| ProbeError::Ring {
+            ring: "wait",
+            reason: error.to_string(),
+        })
     }
 
     /// Hands out records of both rings by time, none later than `horizon_ns`, at most `limit`.

@@ -37,6 +37,8 @@ pub struct BatchBuilder {
     findings: Vec<Finding>,
     sealed: VecDeque<EventBatch>,
     refused_rows: u64,
+    /// Of these, those no GAP row speaks of yet.
+    unreported_rows: u64,
     compressor: zstd::bulk::Compressor<'static>,
     encoded: Vec<u8>,
 }
@@ -91,6 +93,7 @@ impl BatchBuilder {
             findings: Vec::new(),
             sealed: VecDeque::new(),
             refused_rows: 0,
+            unreported_rows: 0,
             compressor,
             encoded: Vec::new(),
         };
@@ -113,7 +116,7 @@ impl BatchBuilder {
         !self.sealed.is_empty() || self.is_at_limit()
     }
 
-    /// Rows that were refused because nobody called `finish`.
+    /// Rows that were refused, since the start, because nobody called `finish`.
     pub fn refused_rows(&self) -> u64 {
         self.refused_rows
     }
@@ -121,6 +124,15 @@ impl BatchBuilder {
     /// Goes with the batch being built, behind the rows observed so far.
     pub fn push_finding(&mut self, finding: Finding) {
         self.findings.push(finding);
+    }
+
+    /// Puts a process that a finding speaks of into the batch's process table, although no row of the batch may refer
+    /// to it: the stages give every entry its lineage, and a finding needs it.
+    pub fn mention(&mut self, uid: ProcessUid, processes: &ProcessTable) {
+        let process = processes.by_uid(uid).and_then(|index| processes.get(index));
+        if let Some(process) = process.filter(|_| !self.is_at_limit()) {
+            self.process_entry(process);
+        }
     }
 
     /// The oldest batch: a sealed one, or what has been collected so far. `traceparent` may be empty.
@@ -306,6 +318,22 @@ impl BatchBuilder {
         entry
     }
 
+    /// A GAP row, in the name of the agent where the table knows it.
+    fn report_refused(&mut self, event: &Event<'_>, processes: &ProcessTable) {
+        let agent = processes.by_pid(std::process::id()).unwrap_or(event.process);
+        let Some(agent) = processes.get(agent) else { return };
+        let gap = Event {
+            kind: EventKind::Gap,
+            flags: Self::GAP_AGENT_QUEUE,
+            value: std::mem::take(&mut self.unreported_rows),
+            path: b"",
+            target: b"",
+            result: 0,
+            ..*event
+        };
+        self.push_row(&gap, agent);
+    }
+
     fn push_row(&mut self, event: &Event<'_>, process: &Process) {
         let entry = self.process_entry(process);
         let path = self.strings.intern(event.path);
@@ -330,21 +358,13 @@ impl Observer for BatchBuilder {
         if self.is_at_limit() {
             if self.sealed.len() >= Self::SEALED_MAX {
                 self.refused_rows += 1;
+                self.unreported_rows += 1;
                 return;
             }
             self.seal();
         }
-        if self.refused_rows > 0 && self.times_us.is_empty() {
-            let gap = Event {
-                kind: EventKind::Gap,
-                flags: Self::GAP_AGENT_QUEUE,
-                value: std::mem::take(&mut self.refused_rows),
-                path: b"",
-                target: b"",
-                result: 0,
-                ..*event
-            };
-            self.push_row(&gap, process);
+        if self.unreported_rows > 0 && self.times_us.is_empty() {
+            self.report_refused(event, processes);
         }
         self.push_row(event, process);
     }

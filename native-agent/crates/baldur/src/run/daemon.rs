@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use norn_events::wire::action::v1::{Command, Outcome, OutcomeState};
 use norn_events::wire::agent::v1::{AgentPolicy, TyrMessage, baldur_message, tyr_message};
-use norn_events::{BatchBuilder, ContentChange, Event, EventKind, Observer};
+use norn_events::{BatchBuilder, ContentChange, Event, EventKind, Observer, ProcessUid};
 use norn_reflex::{Clock, Reflexes};
 use norn_respond::Responder;
 
@@ -157,9 +157,14 @@ impl Daemon {
         let now_ns = boot_ns();
         let findings = self.reactions.take_ready(now_ns, self.clock);
         let urgent = !findings.is_empty();
-        findings
-            .into_iter()
-            .for_each(|finding| self.builder.push_finding(finding));
+        for finding in findings {
+            for uid in [&finding.process_uid, &finding.scope_uid] {
+                if let Ok(uid) = uid.as_slice().try_into() {
+                    self.builder.mention(ProcessUid(uid), self.sensor.processes());
+                }
+            }
+            self.builder.push_finding(finding);
+        }
         while self.builder.is_full() {
             self.seal(now_ns);
         }

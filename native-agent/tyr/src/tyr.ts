@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { BaldurLink } from './baldur/baldur-link.ts';
 import { Supervisor } from './baldur/supervisor.ts';
-import { CommandDesk } from './commands/command-desk.ts';
+import { CommandDesk, isFinal } from './commands/command-desk.ts';
 import { CommandLog } from './commands/command-log.ts';
 import { ContainerTable } from './containers/container-table.ts';
 import { CriWatch } from './containers/cri-watch.ts';
@@ -34,6 +34,8 @@ export class Tyr {
   private readonly cri: CriWatch;
   private readonly factsSource: HostFactsSource;
   private readonly timers: NodeJS.Timeout[] = [];
+  /** Baldur keeps an outcome until it hears that it is durable here. */
+  private readonly outcomesToAck: { readonly position: number; readonly commandId: string }[] = [];
   private factsTimer: NodeJS.Timeout | undefined;
   private diskSaidAtMs = -Infinity;
   private hello: local.BaldurHello | undefined;
@@ -178,7 +180,9 @@ export class Tyr {
         this.uplink.pump();
       },
       onOutcome: (outcome: action.Outcome) => {
-        if (this.desk.onOutcome(outcome)) this.report(outcome);
+        if (!this.desk.onOutcome(outcome)) return;
+        const position = this.report(outcome);
+        if (isFinal(outcome)) this.outcomesToAck.push({ position, commandId: outcome.commandId });
       },
       onGone: () => {
         this.supervisor.onGone();
@@ -198,10 +202,13 @@ export class Tyr {
     this.desk.onBaldurConnected();
   }
 
-  private report(outcome: action.Outcome): void {
-    this.spool.append({ kind: 'outcome', bytes: toBinary(action.OutcomeSchema, outcome), precious: true, events: 0 });
+  /** Returns its position in the spool. */
+  private report(outcome: action.Outcome): number {
+    const bytes = toBinary(action.OutcomeSchema, outcome);
+    const position = this.spool.append({ kind: 'outcome', bytes, precious: true, events: 0 });
     void this.flush();
     this.uplink.pump();
+    return position;
   }
 
   /** Tried again at every flush; said now and then. */
@@ -221,6 +228,10 @@ export class Tyr {
   private ackToBaldur(): void {
     const batchSeq = this.intake.newlyDurable(this.spool.durableThrough);
     if (batchSeq !== undefined) this.link.send({ case: 'batchAck', value: batchSeq });
+    while ((this.outcomesToAck[0]?.position ?? Infinity) <= this.spool.durableThrough) {
+      const commandId = this.outcomesToAck.shift()?.commandId ?? '';
+      this.link.send({ case: 'outcomeAck', value: commandId });
+    }
   }
 
   private sendFactsSoon(): void {

@@ -1,5 +1,5 @@
 // Ingest over real gRPC with real certificates; only Kafka, PostgreSQL and the command feed are fakes.
-import { create, fromBinary } from '@bufbuild/protobuf';
+import { create, fromBinary, type MessageInitShape } from '@bufbuild/protobuf';
 import { Client, credentials, status } from '@grpc/grpc-js';
 import { action, agent, enrolmentServiceDefinition, event } from '@norn/contracts';
 import { signCommand } from '@norn/response';
@@ -230,13 +230,14 @@ describe('who may connect', () => {
 });
 
 describe('enrolment', () => {
-  function enrol(request: Partial<agent.EnrolRequest>): Promise<agent.EnrolResponse> {
+  function enrol(request: MessageInitShape<typeof agent.EnrolRequestSchema>): Promise<agent.EnrolResponse> {
     const client = new Client(
       `localhost:${server.ports.enrol}`,
       credentials.createSsl(Buffer.from(secrets.authorityCertPem)),
     );
     const { path, requestSerialize, responseDeserialize } = enrolmentServiceDefinition.enrol;
-    const message = create(agent.EnrolRequestSchema, { hostname: 'web-1', machineId: 'm'.repeat(32), ...request });
+    const machine = { hostname: 'web-1', machineId: 'm'.repeat(32) };
+    const message = create(agent.EnrolRequestSchema, Object.assign(machine, request));
     return new Promise<agent.EnrolResponse>((resolve, reject) => {
       client.makeUnaryRequest(path, requestSerialize, responseDeserialize, message, (error, response) => {
         client.close();

@@ -2,6 +2,8 @@
 import 'reflect-metadata';
 import * as x509 from '@peculiar/x509';
 import { generateKeyPairSync, randomBytes, webcrypto } from 'node:crypto';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { IngestSecrets } from '../src/adapters/secrets.ts';
 import { Authority } from '../src/enrolment/authority.ts';
 import { publicKeyPemOf } from '@norn/response';
@@ -59,6 +61,19 @@ export async function makeSecrets(): Promise<TestSecrets> {
     commandPublicKeyPem: publicKeyPemOf(commandPrivateKeyPem),
     commandPrivateKeyPem,
   };
+}
+
+/** As `norn up` lays them out. */
+export function writeSecrets(directory: string, secrets: TestSecrets): void {
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const files = {
+    'authority.key.pem': secrets.authorityKeyPem,
+    'authority.cert.pem': secrets.authorityCertPem,
+    'ingest.key.pem': secrets.serverKeyPem,
+    'ingest.cert.pem': secrets.serverCertPem,
+    'command.key.pem': secrets.commandPrivateKeyPem,
+  };
+  for (const [name, content] of Object.entries(files)) writeFileSync(join(directory, name), content, { mode: 0o600 });
 }
 
 export async function makeRequest(): Promise<{ readonly keyPem: string; readonly requestPem: string }> {

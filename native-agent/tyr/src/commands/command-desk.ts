@@ -33,6 +33,11 @@ const final = new Set([
   action.OutcomeState.REFUSED,
 ]);
 
+/** Nothing more comes for this command. */
+export function isFinal({ state }: action.Outcome): boolean {
+  return final.has(state);
+}
+
 export class CommandDesk {
   constructor(private readonly options: CommandDeskOptions) {}
 
@@ -80,7 +85,7 @@ export class CommandDesk {
   /** False: not to be passed on, for baldur only says that it knows a command which tyr gave it a second time. */
   onOutcome(outcome: action.Outcome): boolean {
     if (outcome.state === action.OutcomeState.REFUSED && outcome.code === 'replayed') return false;
-    if (final.has(outcome.state)) this.options.log.finish(outcome.commandId);
+    if (isFinal(outcome)) this.options.log.finish(outcome.commandId);
     return true;
   }
 

@@ -1,0 +1,246 @@
+// From baldur's socket to Kafka and back, through real processes that are killed on the way.
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { action, event } from '@norn/contracts';
+import { publicKeyPemOf, signCommand } from '@norn/response';
+import { Host } from '@norn/store';
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { readFileSync, rmSync, statSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { FakeBaldur } from './fake-baldur.ts';
+import { type Link, type PartProcess, startLink } from './link.ts';
+
+jest.setTimeout(120_000);
+
+let link: Link;
+let ingest: PartProcess;
+let tyr: PartProcess;
+let baldur: FakeBaldur;
+
+beforeAll(async () => {
+  link = await startLink();
+  ingest = await link.startIngest();
+  tyr = link.startTyr();
+  baldur = new FakeBaldur(link.socket);
+  baldur.start();
+});
+
+afterAll(async () => {
+  baldur.close();
+  await tyr.kill('SIGTERM');
+  await ingest.kill('SIGTERM');
+  await link.close();
+});
+
+async function storedSeqs(): Promise<bigint[]> {
+  const batches = (await link.records('raw')).map(({ value }) => fromBinary(event.EventBatchSchema, value));
+  const own = batches.filter(({ streamId }) => Buffer.from(streamId).equals(Buffer.from(baldur.streamId)));
+  return own.map(({ batchSeq }) => batchSeq);
+}
+
+async function until<T>(read: () => Promise<T>, isIt: (value: T) => boolean): Promise<T> {
+  for (;;) {
+    const value = await read();
+    if (isIt(value)) return value;
+    await sleep(100);
+  }
+}
+
+/** Every batch from 1 to the last is there, and nothing comes before what preceded it. */
+function expectCompleteInOrder(seqs: readonly bigint[], last: bigint): void {
+  const firstSeen = [...new Set(seqs)];
+  expect(firstSeen).toEqual(Array.from({ length: Number(last) }, (_, index) => BigInt(index + 1)));
+}
+
+function outcomesOf(commandId: string): Promise<action.Outcome[]> {
+  return link
+    .records('outcomes')
+    .then((records) => records.map(({ value }) => fromBinary(action.OutcomeSchema, value)))
+    .then((outcomes) => outcomes.filter((outcome) => outcome.commandId === commandId));
+}
+
+const newId = () => randomBytes(16).toString('hex');
+
+function aCommand(change: Partial<action.Command> & { tenantId: string; hostId: string }): action.Command {
+  const nowUs = BigInt(Date.now()) * 1000n;
+  const command = create(action.CommandSchema, {
+    id: newId(),
+    alertId: newId(),
+    issuedAtUs: nowUs,
+    expiresAtUs: nowUs + 60_000_000n,
+    epoch: 1n,
+    action: { case: 'restore', value: {} },
+  });
+  return Object.assign(command, change);
+}
+
+async function dispatch(signed: action.SignedCommand): Promise<void> {
+  const { tenantId, hostId } = await link.identity();
+  const value = toBinary(action.SignedCommandSchema, signed);
+  await link.producer.send('commands', [{ key: `${tenantId}:${hostId}`, value, headers: {} }]);
+}
+
+it('a host enrols once, keeps its secrets to itself, and its batches reach Kafka under its name', async () => {
+  const { hostId } = await link.identity();
+  const last = baldur.sendBatches(100);
+  await baldur.untilAcked(last);
+  const records = await until(
+    () => link.records('raw'),
+    (all) => all.length >= 100,
+  );
+  expect(new Set(records.map(({ key }) => key))).toEqual(new Set([`default:${hostId}`]));
+  expectCompleteInOrder(await storedSeqs(), last);
+  const host = await link.control.manager.findOneByOrFail(Host, { id: hostId });
+  expect(host.tenantId).toBe('default');
+  const modes = ['identity.json', 'commands.log'].map((name) =>
+    (statSync(`${link.agentDir}/${name}`).mode & 0o777).toString(8),
+  );
+  expect(modes).toEqual(['600', '600']);
+  expect((await baldur.untilHeard('policy')).value).toMatchObject({
+    ransomware: 3,
+    fileless: 3,
+    miner: 3,
+    reverseShell: 3,
+  });
+});
+
+it('tells the control plane of the host, and baldur of its containers', async () => {
+  const { hostId } = await link.identity();
+  const host = await until(
+    () => link.control.manager.findOneByOrFail(Host, { id: hostId }),
+    ({ facts }) => facts !== null,
+  );
+  expect(host.lastSeenAt).not.toBeNull();
+  const facts = JSON.stringify(host.facts);
+  expect(facts).toContain('agent.limits');
+  expect(facts).toContain('There is no socket');
+  expect((await link.records('facts')).length).toBeGreaterThan(0);
+  await baldur.untilHeard('facts');
+});
+
+it('loses nothing and keeps the order when ingest is killed while batches flow', async () => {
+  let last = 0n;
+  for (let round = 0; round < 40; round++) {
+    last = baldur.sendBatches(50);
+    if (round === 10) await ingest.kill('SIGKILL');
+    if (round === 30) ingest = await link.startIngest();
+    await sleep(20);
+  }
+  const seqs = await until(storedSeqs, (all) => all.includes(last));
+  expectCompleteInOrder(seqs, last);
+  await baldur.untilAcked(last);
+});
+
+it('loses nothing and keeps the order when tyr is killed while the installation is away', async () => {
+  await ingest.kill('SIGKILL');
+  let last = 0n;
+  for (let round = 0; round < 60; round++) {
+    last = baldur.sendBatches(50);
+    if (round === 20 || round === 40) {
+      await tyr.kill('SIGKILL');
+      tyr = link.startTyr();
+    }
+    await sleep(60);
+  }
+  await baldur.untilAcked(last);
+  ingest = await link.startIngest();
+  const seqs = await until(storedSeqs, (all) => all.includes(last));
+  expectCompleteInOrder(seqs, last);
+});
+
+it('loses nothing when the broker is killed', async () => {
+  baldur.sendBatches(200);
+  await link.kafka.kill();
+  const last = baldur.sendBatches(500);
+  await link.kafka.restart();
+  const seqs = await until(storedSeqs, (all) => all.includes(last));
+  expectCompleteInOrder(seqs, last);
+});
+
+it('gives baldur a command once, and refuses it the second time', async () => {
+  const names = await link.identity();
+  const command = aCommand(names);
+  const signed = signCommand(command, link.secrets.commandPrivateKeyPem);
+  await until(
+    async () => {
+      await dispatch(signed); // Again until it is delivered: what is not connected is not reached.
+      return baldur.commands().filter(({ id }) => id === command.id);
+    },
+    (given) => given.length > 0,
+  );
+  await dispatch(signed);
+  const outcomes = await until(
+    () => outcomesOf(command.id),
+    (all) => all.some(({ code }) => code === 'replayed'),
+  );
+  expect(outcomes[0]).toMatchObject({ state: action.OutcomeState.DELIVERED, code: 'ok', ...names });
+  expect(baldur.commands().filter(({ id }) => id === command.id)).toHaveLength(1);
+});
+
+it('refuses what is forged, expired, or for another host or tenant, and says why', async () => {
+  const names = await link.identity();
+  const otherKey = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+  expect(publicKeyPemOf(otherKey)).not.toBe(link.secrets.commandPublicKeyPem);
+  const own = link.secrets.commandPrivateKeyPem;
+  const cases: [string, action.Command, string][] = [
+    ['bad_signature', aCommand(names), otherKey],
+    ['expired', aCommand({ ...names, expiresAtUs: 1n }), own],
+    ['wrong_host', aCommand({ ...names, hostId: 'host-0000000000000000' }), own],
+    ['wrong_tenant', aCommand({ ...names, tenantId: 'other' }), own],
+  ];
+  for (const [code, command, key] of cases) {
+    await dispatch(signCommand(command, key));
+    const [outcome] = await until(
+      () => outcomesOf(command.id),
+      (all) => all.length > 0,
+    );
+    expect(outcome).toMatchObject({ state: action.OutcomeState.REFUSED, code });
+    expect(baldur.commands().some(({ id }) => id === command.id)).toBe(false);
+  }
+});
+
+it('acks an outcome to baldur when it can no longer be lost', async () => {
+  const outcome = create(action.OutcomeSchema, {
+    commandId: newId(),
+    state: action.OutcomeState.SUCCEEDED,
+    code: 'ok',
+  });
+  baldur.sendOutcome(outcome);
+  await until(
+    () => Promise.resolve(baldur.heard),
+    (heard) => heard.some((message) => message.case === 'outcomeAck' && message.value === outcome.commandId),
+  );
+  const [stored] = await until(
+    () => outcomesOf(outcome.commandId),
+    (all) => all.length > 0,
+  );
+  expect(stored).toMatchObject(await link.identity());
+});
+
+it('cuts a revoked host off while it is connected, audits it, and takes it back when it enrols again', async () => {
+  const { hostId } = await link.identity();
+  await link.control.manager.update(Host, { id: hostId }, { revokedBefore: new Date() });
+  const audits = () =>
+    link.control.query<{ action: string; details: { code: string } }[]>(
+      `SELECT action, details FROM audit_entries WHERE subject = $1 AND action = 'certificate.refused'`,
+      [hostId],
+    );
+  const entries = await until(audits, (all) => all.length > 0);
+  expect(entries[0]?.details.code).toBe('certificate_revoked');
+  const before = await storedSeqs();
+  const last = baldur.sendBatches(50);
+  await baldur.untilAcked(last);
+  expect(await storedSeqs()).toEqual(before);
+
+  await link.newJoinToken();
+  await tyr.kill('SIGTERM');
+  rmSync(`${link.agentDir}/identity.json`);
+  await sleep(1000); // Certificates count seconds: the new one must be of a later one than the revocation.
+  tyr = link.startTyr();
+  expect((await link.identity()).hostId).toBe(hostId);
+  expectCompleteInOrder(await until(storedSeqs, (all) => all.includes(last)), last);
+});
+
+it('keeps tyr within its memory', () => {
+  const rssKiB = Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${tyr.pid}/status`, 'utf8'))?.[1]);
+  expect(rssKiB).toBeLessThan(90 * 1024);
+});

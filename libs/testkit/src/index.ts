@@ -3,3 +3,4 @@ export { startKafka, type TestKafka } from './kafka.ts';
 export { startClickHouse, type TestClickHouse } from './clickhouse.ts';
 export { startPostgres, type TestPostgres } from './postgres.ts';
 export { dockerAnswers, ensureDocker, ensureImage } from './docker.ts';
+export * from './batches/index.ts';

@@ -225,7 +225,7 @@ class Columns {
     for (const column of this.columns) {
       const { name, width, length } = column;
       if (length + width > column.buffer.length) column.buffer = Buffer.concat([column.buffer, column.buffer]);
-      write(column.buffer.subarray(length, length + width), elements[name] ?? 0);
+      write(column.buffer, length, width, elements[name] ?? 0);
       column.length += width;
     }
   }
@@ -235,9 +235,10 @@ class Columns {
   }
 }
 
-function write(target: Buffer, element: Element): void {
-  if (typeof element === 'bigint') target.writeBigUInt64LE(element);
-  else if (typeof element !== 'number') target.set(element);
-  else if (element < 0) target.writeInt32LE(element);
-  else target.writeUIntLE(element, 0, Math.min(target.length, 6));
+function write(target: Buffer, at: number, width: number, element: Element): void {
+  if (typeof element === 'bigint') target.writeBigUInt64LE(element, at);
+  else if (typeof element !== 'number') target.set(element, at);
+  else if (width === 1) target[at] = element;
+  else if (width === 2) target.writeUInt16LE(element, at);
+  else target.writeUInt32LE(element >>> 0, at);
 }

@@ -1,0 +1,3 @@
+// Batches for tests and load.
+export { SeededRandom } from './random.ts';
+export { SimulatedHost, type SimulatedHostOptions } from './simulated-host.ts';

@@ -1,6 +1,7 @@
 //! The processes of this host as the agent knows them.
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
 /// 128-bit identity of a process: hash of (boot id, tgid, start time of the group leader).
@@ -80,24 +81,54 @@ pub struct Process {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ProcessIndex(pub u32);
 
+/// The keys are hashes already (`ProcessUid`) or small numbers that one multiplication spreads (pids).
+#[derive(Debug, Default)]
+struct KeyHasher(u64);
+
+impl Hasher for KeyHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+    fn write(&mut self, bytes: &[u8]) {
+        if let Some(head) = bytes.first_chunk::<8>() {
+            self.0 ^= u64::from_le_bytes(*head);
+        }
+    }
+    fn write_u32(&mut self, pid: u32) {
+        self.0 = u64::from(pid).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    }
+    fn write_usize(&mut self, _length: usize) {}
+}
+
+type KeyMap<K, V> = HashMap<K, V, BuildHasherDefault<KeyHasher>>;
+
 /// All processes known: those that run, and for a while those that ended.
 #[derive(Debug, Default)]
 pub struct ProcessTable {
     slots: Vec<Option<Process>>,
     free: Vec<u32>,
-    by_uid: HashMap<ProcessUid, ProcessIndex>,
-    running: HashMap<u32, ProcessIndex>,
+    by_uid: KeyMap<ProcessUid, ProcessIndex>,
+    running: KeyMap<u32, ProcessIndex>,
+    /// How many children of a process are in the table.
+    children: KeyMap<ProcessUid, u32>,
+    /// Ended processes, oldest end first; those that only wait for their last child are not among them any more.
+    ended: VecDeque<ProcessIndex>,
 }
 
 impl ProcessTable {
     /// How long a process stays known after its end, ns.
     pub const RETAIN_NS: u64 = 60_000_000_000;
+    /// Ended processes kept at most; when there are more, the oldest are forgotten before their time.
+    pub const RETAINED_MAX: usize = 16_384;
 
     pub fn insert(&mut self, process: Process) -> ProcessIndex {
         if let Some(&index) = self.by_uid.get(&process.uid) {
             return index;
         }
         let (uid, pid, ended) = (process.uid, process.pid, process.end_time_ns.is_some());
+        if process.parent_uid != ProcessUid::UNKNOWN {
+            *self.children.entry(process.parent_uid).or_default() += 1;
+        }
         let index = match self.free.pop() {
             Some(slot) => {
                 self.slots[slot as usize] = Some(process);
@@ -109,7 +140,9 @@ impl ProcessTable {
             }
         };
         self.by_uid.insert(uid, index);
-        if !ended {
+        if ended {
+            self.ended.push_back(index);
+        } else {
             self.running.insert(pid, index);
         }
         index
@@ -141,28 +174,59 @@ impl ProcessTable {
         let Some(process) = self.slots.get_mut(index.0 as usize).and_then(Option::as_mut) else {
             return;
         };
-        process.end_time_ns = Some(time_ns);
+        if process.end_time_ns.replace(time_ns).is_none() {
+            self.ended.push_back(index);
+        }
         if self.running.get(&process.pid) == Some(&index) {
             self.running.remove(&process.pid);
         }
     }
 
-    /// Forgets processes that ended more than `RETAIN_NS` ago and have no child left in the table.
+    /// Forgets processes that ended more than `RETAIN_NS` ago (or are too many) and have no child left in the table.
     pub fn sweep(&mut self, now_ns: u64) {
-        let parents: std::collections::HashSet<ProcessUid> =
-            self.iter().map(|(_, process)| process.parent_uid).collect();
-        for slot in 0..self.slots.len() {
-            let old = self.slots[slot].as_ref().is_some_and(|process| {
-                process
-                    .end_time_ns
-                    .is_some_and(|end| end + Self::RETAIN_NS < now_ns)
-                    && !parents.contains(&process.uid)
-            });
-            if let (true, Some(process)) = (old, if old { self.slots[slot].take() } else { None }) {
-                self.by_uid.remove(&process.uid);
-                self.free.push(slot as u32);
+        while let Some(&oldest) = self.ended.front() {
+            let is_old = self.has_ended_before(oldest, now_ns.saturating_sub(Self::RETAIN_NS));
+            if !is_old && self.ended.len() <= Self::RETAINED_MAX {
+                return;
             }
+            self.ended.pop_front();
+            self.forget_if_childless(oldest);
         }
+    }
+
+    fn has_ended_before(&self, index: ProcessIndex, time_ns: u64) -> bool {
+        self.get(index)
+            .and_then(|process| process.end_time_ns)
+            .is_some_and(|end_ns| end_ns < time_ns)
+    }
+
+    /// And then its ended ancestors that waited for nothing else.
+    fn forget_if_childless(&mut self, index: ProcessIndex) {
+        let mut next = Some(index);
+        while let Some(index) = next.take() {
+            let Some(process) = self.get(index) else { return };
+            if self.children.contains_key(&process.uid) {
+                return;
+            }
+            let (uid, parent_uid) = (process.uid, process.parent_uid);
+            self.slots[index.0 as usize] = None;
+            self.by_uid.remove(&uid);
+            self.free.push(index.0);
+            next = self.release_parent(parent_uid);
+        }
+    }
+
+    /// One child less; the parent, if it waited for that and is due.
+    fn release_parent(&mut self, parent_uid: ProcessUid) -> Option<ProcessIndex> {
+        let children = self.children.get_mut(&parent_uid)?;
+        *children -= 1;
+        if *children > 0 {
+            return None;
+        }
+        self.children.remove(&parent_uid);
+        let parent = self.by_uid(parent_uid)?;
+        let has_ended = self.get(parent)?.end_time_ns.is_some();
+        (has_ended && !self.ended.contains(&parent)).then_some(parent)
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (ProcessIndex, &Process)> {
@@ -187,5 +251,74 @@ impl ProcessTable {
             }
         }
         found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn uid(number: u8) -> ProcessUid {
+        ProcessUid([number; 16])
+    }
+
+    fn process(number: u8, parent: u8) -> Process {
+        Process {
+            uid: uid(number),
+            parent_uid: uid(parent),
+            pid: number.into(),
+            namespace_pid: number.into(),
+            parent_pid: parent.into(),
+            start_time_ns: number.into(),
+            end_time_ns: None,
+            image_number: 0,
+            image: Arc::default(),
+            container: None,
+            cgroup_id: 0,
+            user_id: 0,
+            group_id: 0,
+        }
+    }
+
+    #[test]
+    fn an_ended_process_is_forgotten_after_its_time() {
+        let mut table = ProcessTable::default();
+        let index = table.insert(process(1, 0));
+        table.end(index, 5);
+        assert_eq!(table.by_pid(1), None);
+        table.sweep(ProcessTable::RETAIN_NS);
+        assert!(table.get(index).is_some());
+        table.sweep(ProcessTable::RETAIN_NS + 6);
+        assert!(table.get(index).is_none());
+        assert_eq!(table.by_uid(uid(1)), None);
+    }
+
+    #[test]
+    fn a_parent_stays_until_its_last_child_is_forgotten() {
+        let mut table = ProcessTable::default();
+        let parent = table.insert(process(1, 0));
+        let child = table.insert(process(2, 1));
+        table.end(parent, 5);
+        let late = 3 * ProcessTable::RETAIN_NS;
+        table.sweep(late);
+        assert_eq!(table.parent(child), Some(parent));
+        table.end(child, late);
+        table.sweep(late + ProcessTable::RETAIN_NS + 1);
+        assert!(table.get(child).is_none() && table.get(parent).is_none());
+        assert!(table.children.is_empty());
+    }
+
+    #[test]
+    fn too_many_ended_processes_are_forgotten_before_their_time() {
+        let mut table = ProcessTable::default();
+        for number in 0..ProcessTable::RETAINED_MAX as u32 + 10 {
+            let mut short_lived = process(1, 0);
+            short_lived.uid.0[..4].copy_from_slice(&number.to_le_bytes());
+            let index = table.insert(short_lived);
+            table.end(index, u64::from(number));
+        }
+        table.sweep(100_000);
+        assert_eq!(table.iter().count(), ProcessTable::RETAINED_MAX);
+        assert!(table.get(ProcessIndex(9)).is_none() && table.get(ProcessIndex(10)).is_some());
     }
 }

@@ -67,12 +67,17 @@ function recordsOf(envelope: BatchAlerts): { findings: OutRecord[]; alerts: OutR
   const { record, batch, findings, alerts } = envelope;
   if (findings.length === 0 && alerts.length === 0) return { findings: [], alerts: [] };
   const attributes = { findings: findings.length, alerts: alerts.length };
-  return withSpan('detection found', { traceparent: batch.traceparent, attributes }, () => {
-    const headers = { ...record.headers, traceparent: currentTraceparent() || batch.traceparent };
-    const out = (value: Uint8Array): OutRecord => ({ key: record.key, value, headers });
-    return {
-      findings: findings.map((each) => out(toBinary(finding.FindingSchema, each))),
-      alerts: alerts.map((each) => out(toBinary(finding.AlertSchema, each))),
-    };
-  });
+  return withSpan(
+    'detection found',
+    { traceparent: record.headers.traceparent ?? batch.traceparent, attributes },
+    () => {
+      const traced = currentTraceparent();
+      const headers = traced === '' ? record.headers : { ...record.headers, traceparent: traced };
+      const out = (value: Uint8Array): OutRecord => ({ key: record.key, value, headers });
+      return {
+        findings: findings.map((each) => out(toBinary(finding.FindingSchema, each))),
+        alerts: alerts.map((each) => out(toBinary(finding.AlertSchema, each))),
+      };
+    },
+  );
 }

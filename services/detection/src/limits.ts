@@ -1,5 +1,7 @@
 // The bounds of detection, each with its unit.
 export const limits = {
+  /** What a lineage does this much later than its stop, ms, is another attack, unless the same parent started it. */
+  settleMs: 1_000,
   /** Findings kept in an alert. */
   findingsPerAlertMax: 100,
   /** An alert's `findings_total` stops here; what comes later is stored as findings only. */

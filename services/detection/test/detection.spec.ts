@@ -1,5 +1,5 @@
 // Detection as a whole, without Kafka: batches in, findings and alerts out.
-import { fromBinary } from '@bufbuild/protobuf';
+import { create, fromBinary } from '@bufbuild/protobuf';
 import { toHex } from '@norn/base';
 import type { BusRecord, OutRecord } from '@norn/bus';
 import { event, finding } from '@norn/contracts';
@@ -151,6 +151,33 @@ describe('detection', () => {
       [1, 1],
       [2, 2],
     ]);
+  });
+
+  it('opens a new alert for what another parent starts after the stop, and keeps what the same parent starts again', async () => {
+    const detection = new DetectionInMemory();
+    const session = process('bash');
+    const [first, second] = [process('node-1', session), process('node-2', session)];
+    const [encryptor, again, other] = [process('x-1', first), process('x-2', first), process('x-3', second)];
+    const stop = (by: typeof session, afterMs: number) => {
+      const timeUs = BigInt(startUs + afterMs * 1000);
+      const response = { rung: finding.ResponseRung.KILLED, stoppedUs: timeUs, firstActUs: timeUs - 1000n };
+      return reflexFinding(by.imagePath.slice(-1).repeat(4), by, {
+        timeUs,
+        response: create(finding.ResponseSchema, response),
+      });
+    };
+    await detection.deliver(
+      batchRecord({ seq: 1, rows: [touch(encryptor)], findings: [stop(encryptor, 0)] }),
+      batchRecord({ seq: 2, rows: [touch(again, 5000)], findings: [stop(again, 5000)] }),
+      batchRecord({ seq: 3, rows: [touch(other, 9000)], findings: [stop(other, 9000)] }),
+    );
+    const [one, , two] = detection.alerts;
+    expect(detection.alerts.map(({ id, version }) => [id, version])).toEqual([
+      [one!.id, 1],
+      [one!.id, 2],
+      [two!.id, 1],
+    ]);
+    expect(two!.id).not.toBe(one!.id);
   });
 
   it('opens a new alert when the window of event time has passed', async () => {

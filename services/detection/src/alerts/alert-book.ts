@@ -6,6 +6,7 @@ import { limits } from '../limits.ts';
 import { isBelow } from '../steps/batch-processes.ts';
 import type { BatchFindings } from '../steps/envelope.ts';
 import { addContainerFact, addFinding, openAlert } from './alert-content.ts';
+import { isOfLineage } from './same-attack.ts';
 
 export interface BookChange {
   readonly findings: readonly finding.Finding[];
@@ -128,7 +129,7 @@ class Round {
     if (alert.containerId !== each.containerId) return false;
     const early = each.timeUs + this.windowUs < alert.createdAtUs;
     const late = each.timeUs > alert.updatedAtUs + this.windowUs;
-    return !early && !late && (toHex(alert.lineageUid) === toHex(each.lineageUid) || this.isRelated(alert, each));
+    return !early && !late && (isOfLineage(alert, each) || this.isRelated(alert, each));
   }
 
   private isRelated(alert: finding.Alert, each: finding.Finding): boolean {

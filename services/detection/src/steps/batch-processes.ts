@@ -21,6 +21,12 @@ export function lineageOf(batch: BatchView, uid: Uint8Array): Uint8Array | undef
   return lineage.some((byte) => byte !== 0) ? lineage : undefined;
 }
 
+/** Who started a process: a copy of 16 bytes; empty when the batch does not know. */
+export function parentOf({ columns }: BatchView, at: number): Uint8Array {
+  const parent = columns.processes.parentUid.slice(at * 16, at * 16 + 16);
+  return at >= 0 && parent.some((byte) => byte !== 0) ? parent : new Uint8Array(0);
+}
+
 /** Path of the process's newest image; empty when the batch does not know it. */
 export function imagePathOf(batch: BatchView, uid: Uint8Array): string {
   const at = processIndex(batch, uid);

@@ -5,7 +5,7 @@ import { type BatchView, finding } from '@norn/contracts';
 import { type Outcome, ok } from '@norn/pipeline';
 import type { Level, RuleMatch } from '@norn/rules';
 import { createHash } from 'node:crypto';
-import { lineageOf } from './batch-processes.ts';
+import { lineageOf, parentOf, processIndex } from './batch-processes.ts';
 import type { BatchFindings, HostBatch, JudgedBatch } from './envelope.ts';
 
 const severities: Readonly<Record<Level, finding.Severity>> = {
@@ -35,7 +35,14 @@ function distinct(findings: readonly finding.Finding[]): finding.Finding[] {
 
 function completed({ tenantId, hostId, batch }: HostBatch, reflex: finding.Finding): finding.Finding {
   const known = lineageOf(batch, reflex.processUid) ?? lineageOf(batch, reflex.scopeUid);
-  return create(finding.FindingSchema, { ...reflex, tenantId, hostId, lineageUid: known ?? reflex.scopeUid });
+  const parentUid = parentOf(batch, processIndex(batch, reflex.scopeUid));
+  return create(finding.FindingSchema, {
+    ...reflex,
+    tenantId,
+    hostId,
+    lineageUid: known ?? reflex.scopeUid,
+    parentUid,
+  });
 }
 
 function ofRule(envelope: HostBatch, match: RuleMatch): finding.Finding {
@@ -57,6 +64,7 @@ function ofRule(envelope: HostBatch, match: RuleMatch): finding.Finding {
     evidence: match.evidence.map((each) => ({ ...each })),
     summary: match.summary,
     lineageUid: lineageOf(batch, place.processUid) ?? place.processUid,
+    parentUid: parentOf(batch, batch.columns.process[row] ?? 0),
     tenantId,
     hostId,
   });

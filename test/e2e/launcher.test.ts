@@ -32,11 +32,11 @@ class Home {
     return (JSON.parse(state) as { parts: PartState[] }).parts;
   }
 
-  /** Processes that name this home in their command line. */
+  /** Processes that name this home in their command line or environment. */
   processes(): string[] {
     return readdirSync('/proc')
       .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
-      .filter((pid) => commandLine(pid).includes(this.path));
+      .filter((pid) => said(pid, 'cmdline').includes(this.path) || said(pid, 'environ').includes(this.path));
   }
 
   async remove(): Promise<void> {
@@ -45,9 +45,9 @@ class Home {
   }
 }
 
-function commandLine(pid: string): string {
+function said(pid: string, what: 'cmdline' | 'environ'): string {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+    return readFileSync(`/proc/${pid}/${what}`, 'utf8');
   } catch {
     return '';
   }

@@ -2,14 +2,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '@norn/base';
 import { Metric, count, createLogger } from '@norn/telemetry';
-import type { Consumer, ConsumerCrashEvent, ConsumerGroupJoinEvent, EachBatchPayload } from 'kafkajs';
+import type { Consumer, ConsumerGroupJoinEvent, EachBatchPayload } from 'kafkajs';
 import { Commits } from './commits.ts';
 import { type BusConfig, recordBatchBytesMax } from './config.ts';
-import { backOff } from './failure.ts';
+import { consumerRetry } from './failure.ts';
 import { type TopicName, topics } from './flow.ts';
 import { createKafka } from './kafkajs.ts';
 import { toRecords } from './messages.ts';
 import type { RecordBatch } from './record.ts';
+import { supervise } from './supervise.ts';
 
 /** What a handler answers when it took the records but is not done with them: they are committed when `settled` is. */
 export interface Deferred {
@@ -73,6 +74,8 @@ class SupervisedConsumer implements BusConsumer {
   private readonly stopped = new AbortController();
   private readonly prepared = new Map<string, number>();
   private readonly names: ReadonlyMap<string, TopicName>;
+  private supervised: Promise<void> = Promise.resolve();
+  private closing = false;
   private consumer: Consumer | undefined;
   private commits: Commits | undefined;
   private working: Promise<void> = Promise.resolve();
@@ -84,28 +87,30 @@ class SupervisedConsumer implements BusConsumer {
     this.names = new Map([...options.handlers.keys()].map((name) => [topics[name], name]));
   }
 
-  /** Retries until it runs or is closed. */
-  async start(): Promise<void> {
-    for (let attempt = 0; !this.stopped.signal.aborted; attempt++) {
-      try {
-        await this.run();
-        return;
-      } catch (error) {
-        if (attempt === 0) this.logger.warn({ code: 'broker_away', group: this.options.groupId }, messageOf(error));
-        await this.consumer?.disconnect().catch(() => undefined);
-        await backOff(attempt, this.stopped.signal).catch(() => undefined);
-      }
-    }
+  /** Resolves when it runs for the first time. */
+  start(): Promise<void> {
+    return new Promise((resolve) => {
+      const supervision = {
+        create: () => this.create(),
+        begin: (consumer: Consumer) => this.begin(consumer),
+        lost: (reason: string) => {
+          this.lost(reason);
+        },
+        signal: this.stopped.signal,
+      };
+      this.supervised = supervise(supervision, resolve);
+    });
   }
 
   async close(): Promise<void> {
-    this.stopped.abort();
+    this.closing = true;
     await Promise.race([this.working, sleep(closeTimeoutMs, undefined, { ref: false })]);
     await this.commits?.flush();
-    await this.consumer?.disconnect();
+    this.stopped.abort();
+    await this.supervised;
   }
 
-  private async run(): Promise<void> {
+  private create(): Consumer {
     const { groupId } = this.options;
     const consumer = createKafka(this.config, groupId).consumer({
       groupId,
@@ -116,16 +121,17 @@ class SupervisedConsumer implements BusConsumer {
       maxWaitTimeInMs: this.options.maxWaitMs ?? 50,
       maxBytesPerPartition: recordBatchBytesMax,
       maxBytes: 2 * recordBatchBytesMax,
-      retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 4, restartOnFailure: () => Promise.resolve(false) },
+      retry: consumerRetry,
     });
     this.consumer = consumer;
     this.commits = new Commits(consumer);
     consumer.on(consumer.events.GROUP_JOIN, (event) => {
       this.joined(event);
     });
-    consumer.on(consumer.events.CRASH, (event) => {
-      void this.crashed(event);
-    });
+    return consumer;
+  }
+
+  private async begin(consumer: Consumer): Promise<void> {
     await consumer.connect();
     await consumer.subscribe({ topics: [...this.names.keys()], fromBeginning: true });
     await consumer.run({
@@ -134,6 +140,13 @@ class SupervisedConsumer implements BusConsumer {
       partitionsConsumedConcurrently: 4,
       eachBatch: (payload) => this.work(payload),
     });
+  }
+
+  private lost(reason: string): void {
+    this.connected = false;
+    const group = this.options.groupId;
+    count(Metric.BusConsumerRestarts, 1, { group });
+    this.logger.warn({ code: 'consumer_restarts', group }, `Reading starts again: ${reason}`);
   }
 
   private joined({ payload }: ConsumerGroupJoinEvent): void {
@@ -153,17 +166,6 @@ class SupervisedConsumer implements BusConsumer {
     const at = name.lastIndexOf(':');
     const topic = this.names.get(name.slice(0, at));
     if (topic !== undefined) this.options.release?.(topic, Number(name.slice(at + 1)));
-  }
-
-  /** kafkajs gives up on some errors; we do not. */
-  private async crashed({ payload }: ConsumerCrashEvent): Promise<void> {
-    this.connected = false;
-    if (this.stopped.signal.aborted) return;
-    count(Metric.BusConsumerRestarts, 1, { group: this.options.groupId });
-    const { groupId } = this.options;
-    this.logger.warn({ code: 'consumer_restarts', group: groupId }, `Reading starts again: ${payload.error.message}`);
-    await backOff(1, this.stopped.signal).catch(() => undefined);
-    await this.start();
   }
 
   private async work(payload: EachBatchPayload): Promise<void> {
@@ -215,7 +217,7 @@ class SupervisedConsumer implements BusConsumer {
   }
 
   private isOver(payload: EachBatchPayload): boolean {
-    return !payload.isRunning() || payload.isStale() || this.stopped.signal.aborted;
+    return !payload.isRunning() || payload.isStale() || this.closing;
   }
 
   private async prepare(topic: TopicName, partition: number, nextOffset: number): Promise<void> {
@@ -247,7 +249,7 @@ class SupervisedConsumer implements BusConsumer {
       },
       (error: unknown) => {
         this.failed(topic, partition, error);
-        if (!this.stopped.signal.aborted) consumer?.seek({ topic: topics[topic], partition, offset: String(first) });
+        if (!this.closing) consumer?.seek({ topic: topics[topic], partition, offset: String(first) });
       },
     );
   }

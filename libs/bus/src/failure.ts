@@ -21,3 +21,11 @@ export function isRetriable(error: unknown): boolean {
 export function backOff(attempt: number, signal?: AbortSignal): Promise<void> {
   return sleep(Math.min(100 * 2 ** attempt, 2_000), undefined, signal === undefined ? {} : { signal });
 }
+
+/** kafkajs tries a little by itself; `supervise` does the rest. */
+export const consumerRetry = {
+  initialRetryTime: 100,
+  maxRetryTime: 1_000,
+  retries: 4,
+  restartOnFailure: (): Promise<boolean> => Promise.resolve(false),
+} as const;

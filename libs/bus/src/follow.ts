@@ -5,10 +5,11 @@ import { createLogger } from '@norn/telemetry';
 import type { Consumer, EachBatchPayload } from 'kafkajs';
 import { type BusConfig, recordBatchBytesMax } from './config.ts';
 import { type BatchHandler, handlerBytesMax } from './consumer.ts';
-import { backOff } from './failure.ts';
+import { consumerRetry } from './failure.ts';
 import { type TopicName, topics } from './flow.ts';
 import { createKafka } from './kafkajs.ts';
 import { toRecords } from './messages.ts';
+import { supervise } from './supervise.ts';
 import { type OffsetRange, offsetRanges } from './topics.ts';
 
 export interface Follower {
@@ -62,7 +63,7 @@ class Reader implements Follower {
   /** Next offset of each partition. */
   private readonly positions: Map<number, number>;
   private readonly ends: Map<number, number>;
-  private consumer: Consumer | undefined;
+  private readonly supervised: Promise<void>;
   private resolve: () => void = () => undefined;
 
   private readonly topic: TopicName;
@@ -82,12 +83,20 @@ class Reader implements Follower {
       this.resolve = resolve;
     });
     this.checkCaughtUp();
-    void this.start();
+    const supervision = {
+      create: () => this.create(),
+      begin: (consumer: Consumer) => this.begin(consumer),
+      lost: (reason: string) => {
+        this.logger.debug({ code: 'reader_restarts', topic }, reason);
+      },
+      signal: this.stopped.signal,
+    };
+    this.supervised = supervise(supervision, () => undefined);
   }
 
   async close(): Promise<void> {
     this.stopped.abort();
-    await this.consumer?.disconnect();
+    await this.supervised;
     const admin = createKafka(this.config, 'norn-reader').admin();
     try {
       await admin.connect();
@@ -100,32 +109,18 @@ class Reader implements Follower {
     }
   }
 
-  private async start(): Promise<void> {
-    for (let attempt = 0; !this.stopped.signal.aborted; attempt++) {
-      try {
-        await this.run();
-        return;
-      } catch (error) {
-        this.logger.warn({ code: 'broker_away', topic: this.topic }, messageOf(error));
-        await this.consumer?.disconnect().catch(() => undefined);
-        await backOff(attempt, this.stopped.signal).catch(() => undefined);
-      }
-    }
-  }
-
-  private async run(): Promise<void> {
-    const topic = topics[this.topic];
-    const consumer = createKafka(this.config, 'norn-reader').consumer({
+  private create(): Consumer {
+    return createKafka(this.config, 'norn-reader').consumer({
       groupId: this.groupId,
       allowAutoTopicCreation: false,
       maxWaitTimeInMs: 50,
       maxBytesPerPartition: recordBatchBytesMax,
-      retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 4, restartOnFailure: () => Promise.resolve(false) },
+      retry: consumerRetry,
     });
-    this.consumer = consumer;
-    consumer.on(consumer.events.CRASH, () => {
-      void this.start();
-    });
+  }
+
+  private async begin(consumer: Consumer): Promise<void> {
+    const topic = topics[this.topic];
     await consumer.connect();
     await consumer.subscribe({ topics: [topic], fromBeginning: true });
     await consumer.run({ autoCommit: false, eachBatchAutoResolve: false, eachBatch: (payload) => this.work(payload) });

@@ -1,21 +1,24 @@
 // The way of a request, on one screen in run order.
+import type { LogLevel } from '@nestjs/common';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { NestFactory } from '@nestjs/core';
 import { json } from 'express';
 import { ApiModule, type ApiParts } from './api.module.ts';
+import { compressedJson } from './http/compressed-json.ts';
 import { limits } from './http/bounds.ts';
 import { securityHeaders } from './http/headers.ts';
 
-/** headers → body limit → console files → (Nest: rate → access → parse → controller → problem filter). */
+const nestOptions = { logger: ['error', 'warn'] as LogLevel[], bodyParser: false };
+
+/** headers → compression → body limit → console files → (Nest: rate → access → parse → controller → problem filter). */
 export async function createApp(parts: ApiParts): Promise<NestExpressApplication> {
-  const app = await NestFactory.create<NestExpressApplication>(ApiModule.with(parts), {
-    logger: ['error', 'warn'],
-    bodyParser: false,
-  });
+  // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- Nest types its options as a class and takes a literal
+  const app = await NestFactory.create<NestExpressApplication>(ApiModule.with(parts), nestOptions);
   const { publicUrl } = parts.config.settings;
   app.disable('x-powered-by');
   app.set('query parser', 'simple');
   app.use(securityHeaders(publicUrl.startsWith('https:')));
+  app.use(compressedJson);
   app.use(json({ limit: limits.bodyBytesMax }));
   app.use(parts.consoleFiles.serve);
   return app;

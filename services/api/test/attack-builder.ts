@@ -54,9 +54,11 @@ export function idOf(name: string, hexDigits = 32): string {
   return createHash('sha256').update(name).digest('hex').slice(0, hexDigits);
 }
 
-type ProcessFacts = Partial<
-  Pick<BuiltProcess, 'namespacePid' | 'container' | 'userId' | 'userName' | 'endUs' | 'exitStatus'>
->;
+type ProcessFacts = Pick<BuiltProcess, 'pid' | 'startUs'> &
+  Partial<Pick<BuiltProcess, 'namespacePid' | 'container' | 'userId' | 'userName' | 'endUs' | 'exitStatus'>> & {
+    /** The command lines of its images in order; the path is the first word. */
+    commands: readonly string[];
+  };
 
 export class AttackBuilder {
   readonly processes: BuiltProcess[] = [];
@@ -65,55 +67,34 @@ export class AttackBuilder {
 
   constructor(readonly name: string) {}
 
-  /** `commands`: the command lines of its images in order; the path is the first word. */
-  process(
-    parent: BuiltProcess | undefined,
-    pid: number,
-    startUs: number,
-    commands: readonly string[],
-    facts: ProcessFacts = {},
-  ): BuiltProcess {
-    const container = 'container' in facts ? facts.container : parent?.container;
+  /** A child has its parent's container and user unless told. */
+  process(parent: BuiltProcess | undefined, { commands, ...facts }: ProcessFacts): BuiltProcess {
     const process: BuiltProcess = {
-      uid: idOf(`${this.name} process ${pid}`),
+      uid: idOf(`${this.name} process ${facts.pid}`),
       parent,
-      pid,
-      namespacePid: facts.namespacePid ?? pid,
-      container,
+      namespacePid: facts.pid,
+      container: parent?.container,
       images: commands.map((commandLine) => ({ commandLine, path: pathOf(commandLine) })),
-      userId: facts.userId ?? parent?.userId ?? 0,
-      userName: facts.userName ?? parent?.userName ?? 'root',
-      startUs,
-      endUs: facts.endUs ?? 0,
-      exitStatus: facts.exitStatus ?? 0,
+      userId: parent?.userId ?? 0,
+      userName: parent?.userName ?? 'root',
+      endUs: 0,
+      exitStatus: 0,
+      ...facts,
     };
     this.processes.push(process);
-    if (process.endUs > 0) this.event(process, 3, process.endUs, '', { result: process.exitStatus });
+    if (process.endUs > 0) this.event(process, { kind: 3, us: process.endUs, path: '', result: process.exitStatus });
     return process;
   }
 
-  event(process: BuiltProcess, kind: number, us: number, path: string, more: Partial<BuiltEvent> = {}): void {
-    this.events.push({ process, kind, us, path, ...more });
+  event(process: BuiltProcess, event: Omit<BuiltEvent, 'process'>): void {
+    this.events.push({ process, ...event });
   }
 
-  file(
-    process: BuiltProcess,
-    us: number,
-    path: string,
-    verdict: BuiltFile['verdict'],
-    more: Partial<BuiltFile> = {},
-  ): void {
-    const size = 900 + (Number.parseInt(idOf(path, 6), 16) % 250_000);
-    this.files.push({
-      path,
-      verdict,
-      process,
-      us,
-      size,
-      change: verdict === 'removed' ? 'created' : 'in-place',
-      ...more,
-    });
-    this.event(process, 10, us, path, { flags: verdict === 'removed' ? 0o101 : 1 });
+  file(process: BuiltProcess, facts: Omit<BuiltFile, 'process' | 'size'> & Partial<Pick<BuiltFile, 'size'>>): void {
+    const size = 900 + (Number.parseInt(idOf(facts.path, 6), 16) % 250_000);
+    const created = facts.verdict === 'removed';
+    this.files.push({ process, size, change: created ? 'created' : 'in-place', ...facts });
+    this.event(process, { kind: 10, us: facts.us, path: facts.path, flags: created ? 0o101 : 1 });
   }
 }
 

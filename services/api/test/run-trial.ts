@@ -1,5 +1,5 @@
 // `node --import deploy/runtime/register.mjs services/api/test/run-trial.ts [port] [console dir]`: seeded attacks to look at, until a signal.
-import { seedForkTree, seedHost, seedRansomware, seedReverseShell, seedTenant, seedWiper } from './seed-attacks.ts';
+import { seedForkTree, seedHost, seedRansomware, seedReverseShell, seedTenant, seedWiper } from './seeds/index.ts';
 import { startApiTrial } from './api-trial.ts';
 
 const [port = '7660', consoleDir = ''] = process.argv.slice(2);

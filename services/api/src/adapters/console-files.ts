@@ -44,12 +44,12 @@ export class ConsoleFiles {
 
   /** Answers what the console asks for: its files, and its one page for every address that is not the API's. */
   readonly serve = (request: Request, response: Response, next: NextFunction): void => {
-    if (request.method !== 'GET' && request.method !== 'HEAD') return void next();
-    if (isApi(request.path)) return void next();
+    const reads = request.method === 'GET' || request.method === 'HEAD';
     const file = this.files.get(request.path);
-    if (file !== undefined) return void send(file, request, response);
-    if (request.path.startsWith('/assets/') || request.path === '/login') return void next();
-    this.sendPage(request, response);
+    if (!reads || isApi(request.path)) next();
+    else if (file !== undefined) send(file, request, response);
+    else if (request.path.startsWith('/assets/') || request.path === '/login') next();
+    else this.sendPage(request, response);
   };
 
   sendPage(request: Request, response: Response): void {
@@ -94,7 +94,7 @@ function variantsOf(path: string): Variant[] {
 }
 
 function send(file: StaticFile, request: Request, response: Response): void {
-  const accepted = String(request.headers['accept-encoding'] ?? '');
+  const accepted = request.headers['accept-encoding'] ?? '';
   const variant = file.variants.find(
     ({ encoding }) => encoding === '' || new RegExp(`\\b${encoding}\\b`).test(accepted),
   );
@@ -106,7 +106,10 @@ function send(file: StaticFile, request: Request, response: Response): void {
     'Cache-Control',
     request.path.startsWith('/assets/') ? 'public, max-age=31536000, immutable' : 'no-cache',
   );
-  if (request.headers['if-none-match'] === file.etag) return void response.status(304).end();
+  if (request.headers['if-none-match'] === file.etag) {
+    response.status(304).end();
+    return;
+  }
   if (variant !== undefined && variant.encoding !== '') response.setHeader('Content-Encoding', variant.encoding);
   response.setHeader('Content-Length', body.length);
   response.status(200).end(request.method === 'HEAD' ? undefined : body);

@@ -91,12 +91,12 @@ export interface ActivityRow {
   uid: string;
   endUs: number | string;
   exitResult: number;
-  files: number;
+  files: number | string;
   filesFromUs: number | string;
   filesToUs: number | string;
-  unlinked: number;
-  renamed: number;
-  connections: number;
+  unlinked: number | string;
+  renamed: number | string;
+  connections: number | string;
 }
 
 const inWindow = [
@@ -166,9 +166,9 @@ export interface ChangedRow {
   lastPid: number;
   imagePath: string;
   us: number | string;
-  unlinked: number;
-  renamed: number;
-  created: number;
+  unlinked: number | string;
+  renamed: number | string;
+  created: number | string;
 }
 
 /** Files that blamed processes changed, for as long as no response has decided about them. */

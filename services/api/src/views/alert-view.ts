@@ -3,7 +3,7 @@ import { create } from '@bufbuild/protobuf';
 import { toHex } from '@norn/base';
 import { view } from '@norn/contracts';
 import { type Attack, type Place, filesDecided } from './attack.ts';
-import { counted, listed, sentenceCase, severityWord, timeOf, timeOfDate } from './words.ts';
+import { counted, listed, severityWord, timeOf, timeOfDate } from './words.ts';
 
 export function alertView(attack: Attack, place: Place, runningProcesses = 0): view.AlertView {
   const { alert, handling } = attack;
@@ -72,7 +72,8 @@ export function nextOf(attack: Attack, runningProcesses: number): string {
   if (handling.state === 'released')
     return 'Released: it was judged harmless and will not be stopped again for this evidence.';
   if (runningProcesses > 0 && attack.killedPids.length === 0) {
-    return `${sentenceCase(counted(runningProcesses, 'process', 'processes'))} of it still run: kill them when this is an attack, release it when it is not.`;
+    const [run, them] = runningProcesses === 1 ? ['runs', 'it'] : ['run', 'them'];
+    return `${counted(runningProcesses, 'process', 'processes')} of it still ${run}: kill ${them} when this is an attack, release when it is not.`;
   }
   if (handling.state === 'responding') return 'Norn is at work on the host; this page follows it.';
   if (handling.state === 'failed') return 'The response did not succeed: see Commands for the reason, then try again.';

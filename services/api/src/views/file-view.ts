@@ -31,7 +31,14 @@ export function fileView(row: FileRow, processes: Processes): view.FileView {
 
 /** A changed file that no response has decided about. */
 export function changedFileView(row: ChangedRow): view.FileView {
-  const change = row.unlinked > 0 ? 'unlinked' : row.renamed > 0 ? 'renamed' : row.created > 0 ? 'created' : 'in-place';
+  const change =
+    Number(row.unlinked) > 0
+      ? 'unlinked'
+      : Number(row.renamed) > 0
+        ? 'renamed'
+        : Number(row.created) > 0
+          ? 'created'
+          : 'in-place';
   return create(view.FileViewSchema, {
     path: row.path,
     containerId: row.containerId,

@@ -76,10 +76,14 @@ function files({ processes, activity }: Story): Entry[] {
     const process = blamed.get(row.uid);
     const count = Number(row.files);
     if (process === undefined || count === 0) return [];
-    const extras = [row.renamed > 0 ? `${row.renamed} renamed` : '', row.unlinked > 0 ? `${row.unlinked} deleted` : ''];
+    const extras = [
+      Number(row.renamed) > 0 ? `${row.renamed} renamed` : '',
+      Number(row.unlinked) > 0 ? `${row.unlinked} deleted` : '',
+    ];
     const detail = extras.filter((extra) => extra !== '').join(', ');
-    const within = durationOf(Number(row.filesToUs) - Number(row.filesFromUs));
-    const text = `${nameOf(process)} changed ${counted(count, 'file')} within ${within}${detail === '' ? '' : ` (${detail})`}`;
+    const spanUs = Number(row.filesToUs) - Number(row.filesFromUs);
+    const within = spanUs > 0 ? ` within ${durationOf(spanUs)}` : '';
+    const text = `${nameOf(process)} changed ${counted(count, 'file')}${within}${detail === '' ? '' : ` (${detail})`}`;
     return [{ us: Number(row.filesFromUs), kind: 'file' as const, text, processUid: row.uid, tone: 'bad' as const }];
   });
 }

@@ -1,15 +1,17 @@
 // How people read what machines keep: times, counts and severities as words.
-import { finding } from '@norn/contracts';
+import type { finding } from '@norn/contracts';
 
-const severities = ['informational', 'informational', 'low', 'medium', 'high', 'critical'] as const;
 export type SeverityWord = 'informational' | 'low' | 'medium' | 'high' | 'critical';
 
+const severities: readonly SeverityWord[] = ['informational', 'informational', 'low', 'medium', 'high', 'critical'];
+
 export function severityWord(severity: finding.Severity): SeverityWord {
-  return severities[severity];
+  return severities[severity] ?? 'informational';
 }
 
-export function severityNumber(word: SeverityWord): finding.Severity {
-  return severities.lastIndexOf(word) as finding.Severity;
+/** norn.finding.v1.Severity as a number, as the tables have it. */
+export function severityNumber(word: SeverityWord): number {
+  return severities.lastIndexOf(word);
 }
 
 /** "1 file", "7 files". `many` where adding an s is wrong. */

@@ -60,7 +60,8 @@ export function Actions({ detail }: { detail: AlertDetail }): ReactElement {
 function lookOf({ action, enabled }: Action, { alert }: AlertDetail): 'primary' | 'danger' | 'plain' {
   if (action === 'kill' && enabled) return 'danger';
   const decided = alert?.files !== undefined && alert.files.restored + alert.files.removed + alert.files.unchanged > 0;
-  return action === 'restore' && enabled && !decided && alert?.state !== 'archived' ? 'primary' : 'plain';
+  const over = alert?.state === 'archived' || (alert?.runningProcesses ?? 0) > 0;
+  return action === 'restore' && enabled && !decided && !over ? 'primary' : 'plain';
 }
 
 interface ConfirmProps {

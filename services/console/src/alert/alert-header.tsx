@@ -35,11 +35,12 @@ export function AlertHeader({ detail, alert }: { detail: AlertDetail; alert: Ale
       </div>
       <div className="flex flex-col gap-3 px-4 py-3">
         <div className="flex flex-wrap items-start justify-between gap-x-6 gap-y-1">
-          <div className="max-w-3xl min-w-0 flex-1 basis-96">
+          <div className="max-w-5xl min-w-0 flex-1 basis-96">
             <p className="text-base font-medium wrap-anywhere" data-testid="alert-summary">
               {alert.summary}
             </p>
-            <p className="mt-0.5 text-soft" data-testid="alert-response">
+            <p className={`mt-1 flex items-start gap-1.5 ${over(alert).tone}`} data-testid="alert-response">
+              <Icon name={over(alert).icon} size={14} className="mt-[3px]" />
               {alert.response}
             </p>
           </div>
@@ -61,6 +62,15 @@ export function AlertHeader({ detail, alert }: { detail: AlertDetail; alert: Ale
       </div>
     </section>
   );
+}
+
+/** Is it over: calm, or something is left to do. */
+function over({ state, runningProcesses, files }: Alert): { icon: IconName; tone: string } {
+  if (state === 'archived' || state === 'released') return { icon: 'check', tone: 'text-soft' };
+  if (state === 'responding') return { icon: 'clock', tone: 'text-low' };
+  if (state === 'failed' || runningProcesses > 0) return { icon: 'high', tone: 'text-high' };
+  if ((files?.lost ?? 0) + (files?.conflict ?? 0) > 0) return { icon: 'medium', tone: 'text-medium' };
+  return state === 'remediated' ? { icon: 'check', tone: 'text-good' } : { icon: 'high', tone: 'text-high' };
 }
 
 /** The container first: its id short with copy, full on hover. */

@@ -77,7 +77,7 @@ function Processes({ detail }: { detail: AlertDetail }): ReactElement {
   };
   return (
     <div className="grid gap-3 lg:grid-cols-[minmax(0,6fr)_minmax(0,5fr)]">
-      <Panel label="Process tree" className="flex h-[440px] min-w-0 flex-col">
+      <Panel label="Process tree" className="flex min-w-0 flex-col lg:h-[440px]">
         <ProcessTreePanel
           processes={detail.processes}
           findings={detail.findings}

@@ -11,6 +11,8 @@ import { Notice } from '../ui/states.tsx';
 const verdicts = ['lost', 'conflict', 'changed', 'restored', 'removed', 'unchanged'] as const;
 const rowHeight = 34;
 const rowHeightNarrow = 58;
+/** The reason stands on a line of its own. */
+const reasonHeight = 20;
 
 interface Props {
   detail: AlertDetail;
@@ -119,7 +121,7 @@ function VerdictFilter({
 }
 
 const columns =
-  'md:grid md:grid-cols-[104px_minmax(180px,1fr)_84px_108px_72px_minmax(150px,auto)_120px_96px] md:items-center md:gap-3';
+  'md:grid md:grid-cols-[96px_minmax(120px,1fr)_72px_96px_64px_196px_104px_88px] md:items-center md:gap-3';
 
 function Rows({ files, onProcess }: { files: readonly FileVerdict[]; onProcess: (uid: string) => void }): ReactElement {
   const scroller = useRef<HTMLDivElement>(null);
@@ -127,7 +129,8 @@ function Rows({ files, onProcess }: { files: readonly FileVerdict[]; onProcess: 
   const virtual = useVirtualizer({
     count: files.length,
     getScrollElement: () => scroller.current,
-    estimateSize: () => (narrow ? rowHeightNarrow : rowHeight),
+    estimateSize: (index) => (narrow ? rowHeightNarrow : rowHeight) + (files[index]?.reason ? reasonHeight : 0),
+    getItemKey: (index) => `${files[index]?.path ?? ''} ${files[index]?.containerId ?? ''}`,
     overscan: 10,
   });
   return (
@@ -193,13 +196,13 @@ function FileRow({
       <span role="cell">
         <State value={file.verdict} />
       </span>
-      <span role="cell" className="flex min-w-0 max-md:order-first max-md:w-full">
-        <span className="truncate font-mono text-xs text-soft" title={file.path}>
-          {file.path.slice(0, cut)}
+      <span role="cell" className="min-w-0 max-md:order-first max-md:w-full">
+        <span className="flex min-w-0" title={file.path}>
+          <span className="truncate font-mono text-xs text-soft">{file.path.slice(0, cut)}</span>
+          <span className="shrink-0 font-mono text-xs font-medium">{file.path.slice(cut)}</span>
         </span>
-        <span className="shrink-0 font-mono text-xs font-medium">{file.path.slice(cut)}</span>
         {file.reason === '' ? null : (
-          <span className="ml-2 truncate text-medium" title={file.reason}>
+          <span data-testid="file-reason" className={`block truncate ${file.verdict === 'lost' ? 'text-critical' : 'text-medium'}`} title={file.reason}>
             {file.reason}
           </span>
         )}

@@ -42,13 +42,13 @@ export function ProcessTreePanel(props: Props): ReactElement {
               }}
               placeholder="Find  /"
               aria-label="Find a process by name, pid, hash, user or technique"
-              className="w-24 bg-transparent text-ink outline-none placeholder:text-faint focus:w-40 sm:w-36"
+              className="w-20 bg-transparent text-ink outline-none placeholder:text-faint focus:w-40 sm:w-36"
             />
           </label>
         }
       >
         Process tree
-        <span className="ml-2 font-normal text-faint">
+        <span className="ml-2 font-normal whitespace-nowrap text-faint max-sm:hidden">
           {grouped(blamed)} blamed of {grouped(total)}
           {truncated ? ' (the first are shown)' : ''}
         </span>
@@ -110,9 +110,9 @@ function Rows({
       aria-activedescendant={index >= 0 ? `process-${selected}` : undefined}
       onKeyDown={move}
       data-testid="process-tree"
-      className="min-h-0 flex-1 overflow-auto outline-offset-[-2px]"
+      className="min-h-0 flex-1 overflow-auto outline-offset-[-2px] max-lg:max-h-[400px]"
     >
-      <div role="presentation" className="relative min-w-[520px]" style={{ height: virtual.getTotalSize() + 8 }}>
+      <div role="presentation" className="relative min-w-0" style={{ height: virtual.getTotalSize() + 8 }}>
         {virtual.getVirtualItems().map((item) => {
           const row = rows[item.index];
           return row === undefined ? null : (

@@ -78,16 +78,18 @@ function Entry({ entry, onProcess }: { entry: TimelineEntry; onProcess: (uid: st
   return (
     <li
       data-testid="timeline-entry"
-      className="relative grid grid-cols-[64px_24px_1fr] items-start gap-2 px-3 py-1.5 md:grid-cols-[96px_72px_24px_1fr]"
+      className="grid grid-cols-[64px_24px_1fr] items-start gap-2 px-3 md:grid-cols-[96px_72px_24px_1fr]"
     >
-      <time className="hidden font-mono text-xs leading-5 text-faint md:block" title={exact(entry.time)}>
+      <time className="hidden font-mono text-xs leading-6 text-faint md:block" title={exact(entry.time)}>
         {clock(entry.time)}
       </time>
-      <span className="text-right font-mono text-xs leading-5 text-soft" title={exact(entry.time)}>
+      <span className="text-right font-mono text-xs leading-6 text-soft" title={exact(entry.time)}>
         {offset(entry.offsetUs)}
       </span>
-      <span className={`relative z-10 grid size-6 place-items-center rounded-full border border-line bg-panel ${tone}`}>
-        <Icon name={icons[entry.kind] ?? 'clock'} size={12} />
+      <span aria-hidden="true" className="relative h-full min-h-8 before:absolute before:inset-y-0 before:left-[11.5px] before:w-px before:bg-line">
+        <span className={`relative grid size-6 place-items-center rounded-full border border-line bg-panel ${tone}`}>
+          <Icon name={icons[entry.kind] ?? 'clock'} size={12} />
+        </span>
       </span>
       {entry.processUid === '' ? (
         <span className="pt-0.5">{text}</span>

@@ -7,7 +7,7 @@ import { Id, Technique, severityColour, severityIcon } from '../ui/parts.tsx';
 import type { FoldRow, FrameRow, ProcessRow, TreeRow } from './tree.ts';
 
 const rowHeight = 30;
-const indent = 18;
+const indent = matchMedia('(max-width: 639px)').matches ? 11 : 18;
 /** Deeper rows are not pushed further to the right. */
 const indentMax = 22;
 const edge = 12;
@@ -225,13 +225,13 @@ function Marks({ process, severities }: { process: Process; severities: Readonly
           title={`${process.findingIds.length} findings`}
         >
           <Icon name={severityIcon(worst)} size={13} />
-          {process.techniques.slice(0, 2).map((id) => (
+          <span className="flex gap-1 max-sm:hidden">{process.techniques.slice(0, 2).map((id) => (
             <Technique key={id} id={id} tone={severityColour(worst)} />
-          ))}
+          ))}</span>
         </span>
       ) : null}
       <Ending process={process} />
-      <span className="w-11 text-right font-mono text-xs text-faint" title="pid on the host">
+      <span className="w-11 text-right font-mono text-xs text-faint max-sm:hidden" title="pid on the host">
         {process.pid}
       </span>
     </span>

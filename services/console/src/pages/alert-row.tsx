@@ -5,8 +5,6 @@ import type { Alert } from '../live/views.ts';
 import { Icon } from '../ui/icon.tsx';
 import { Severity, State, Time } from '../ui/parts.tsx';
 
-export const alertColumns = '';
-
 export function AlertRow({ alert, current = false }: { alert: Alert; current?: boolean }): ReactElement {
   return (
     <Link

@@ -8,7 +8,7 @@ import { Icon, type IconName } from '../ui/icon.tsx';
 import { Heading, Panel, Severity } from '../ui/parts.tsx';
 import { Sparkline } from '../ui/sparkline.tsx';
 import { Failed, Loading, Notice } from '../ui/states.tsx';
-import { AlertRow, alertColumns } from './alert-row.tsx';
+import { AlertRow } from './alert-row.tsx';
 
 export function OverviewPage(): ReactElement {
   const { data, isError, error, refetch } = useStatus();
@@ -40,7 +40,7 @@ export function OverviewPage(): ReactElement {
         ) : (
           <div role="list">
             {data.lastAlerts.map((alert) => (
-              <div role="listitem" key={alert.id} className={`border-b border-line last:border-0 ${alertColumns}`}>
+              <div role="listitem" key={alert.id} className="border-b border-line last:border-0">
                 <AlertRow alert={alert} />
               </div>
             ))}
@@ -58,7 +58,8 @@ const moods: Readonly<Record<string, readonly [IconName, string, string]>> = {
 };
 
 function Mood({ status }: { status: Status }): ReactElement {
-  const [icon, tone, edge] = moods[status.mood] ?? (['informational', 'text-soft', ''] as const);
+  const onlyHigh = status.mood === 'fire' && status.alertsOpen?.critical === 0;
+  const [icon, tone, edge] = (onlyHigh ? (['high', 'text-high', 'border-l-high'] as const) : moods[status.mood]) ?? (['informational', 'text-soft', ''] as const);
   return (
     <section
       data-testid="mood"

@@ -27,7 +27,7 @@ export const limits = {
   /** Nothing acked for this long while something waits: the connection is given up. */
   ackTimeoutMs: 120_000,
   reconnectFirstMs: 250,
-  reconnectMaxMs: 30_000,
+  reconnectMaxMs: 10_000,
 
   baldurConnectMs: 15_000,
   baldurAdoptMs: 2_000,

@@ -47,6 +47,7 @@ export class IngestServer {
   private enrolment: ListeningServer | undefined;
   private recheck: NodeJS.Timeout | undefined;
   private enrolmentsNow = 0;
+  private produceFailures = 0;
 
   constructor(private readonly options: IngestServerOptions) {
     this.admission = new Admission(options.registry);
@@ -91,7 +92,8 @@ export class IngestServer {
   }
 
   health(): HealthReport {
-    const details = { connections: this.connections.size, inFlightBytes: this.totalInFlight.bytes };
+    const { produceFailures } = this;
+    const details = { connections: this.connections.size, inFlightBytes: this.totalInFlight.bytes, produceFailures };
     return { healthy: this.agents !== undefined && this.enrolment !== undefined, details };
   }
 
@@ -124,7 +126,12 @@ export class IngestServer {
       return;
     }
     const { pipeline, totalInFlight, factsSaver } = this;
-    const stream = new HostStream({ peer, call, pipeline, producer, totalInFlight, factsSaver, logger });
+    const onProduceFailed = (): void => {
+      this.produceFailures++;
+      count(Metric.IngestProduceFailures);
+    };
+    const shared = { pipeline, producer, totalInFlight, factsSaver, onProduceFailed, logger };
+    const stream = new HostStream({ peer, call, ...shared });
     this.connections.add(stream);
     logger.info({ host: peer.hostId, tenant: peer.tenantId }, 'connected');
     await stream.run();

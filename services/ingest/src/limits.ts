@@ -2,10 +2,6 @@
 const MiB = 1024 * 1024;
 
 export const limits = {
-  /** Declared size of a batch's columns before compression. */
-  columnsBytesMax: 4 * MiB,
-  /** Rows are indexed by u16. */
-  batchEventsMax: 65_535,
   factsBytesMax: MiB,
   outcomeBytesMax: MiB,
   /** How much above `batchBytesMax` a message may be and still be answered with a code; beyond, the call ends. */

@@ -1,8 +1,8 @@
 // Refuses a batch that is too large, malformed, foreign or of an unknown schema; its columns are not opened.
 import { NornError } from '@norn/base';
-import { readBatchEnvelope, type BatchEnvelope } from '@norn/contracts';
+import { type BatchEnvelope, batchEventsMax, columnsBytesMax, readBatchEnvelope } from '@norn/contracts';
 import { type Outcome, deadLetter, ok } from '@norn/pipeline';
-import { batchSchemaVersion, limits } from '../limits.ts';
+import { batchSchemaVersion } from '../limits.ts';
 import type { CheckedBatch, HostBatch } from './envelope-of-host.ts';
 
 export interface EnvelopeLimits {
@@ -27,11 +27,11 @@ function check(envelope: BatchEnvelope): Outcome<never> | undefined {
       `Schema ${schemaVersion}; this installation reads ${batchSchemaVersion}: update it first`,
     );
   }
-  if (columnsSize > limits.columnsBytesMax) {
-    return refuse('batch_too_large', `Columns of ${columnsSize} bytes; at most ${limits.columnsBytesMax} are taken`);
+  if (columnsSize > columnsBytesMax) {
+    return refuse('batch_too_large', `Columns of ${columnsSize} bytes; at most ${columnsBytesMax} are taken`);
   }
-  if (eventCount > limits.batchEventsMax) {
-    return refuse('batch_too_large', `${eventCount} events; at most ${limits.batchEventsMax} are taken`);
+  if (eventCount > batchEventsMax) {
+    return refuse('batch_too_large', `${eventCount} events; at most ${batchEventsMax} are taken`);
   }
   if (eventCount > 0 && (columnsBytes === 0 || columnsSize === 0)) {
     return refuse('batch_malformed', `${eventCount} events without columns`);

@@ -1,4 +1,5 @@
 // Holds each tenant to its quota of events a second: a token bucket per tenant and instance of ingest.
+import { batchEventsMax } from '@norn/contracts';
 import { type Outcome, ok, redirect } from '@norn/pipeline';
 import { limits } from '../limits.ts';
 import type { CheckedBatch } from './envelope-of-host.ts';
@@ -27,7 +28,7 @@ interface Bucket {
 export function createMeterTenant({ tenantEventsPerSecondMax: rate, nowMs }: MeterOptions) {
   const buckets = new Map<string, Bucket>();
   // A batch larger than the burst must pass some time, so the bucket is never smaller than one batch.
-  const capacity = Math.max((rate * limits.quotaBurstMs) / 1000, limits.batchEventsMax);
+  const capacity = Math.max((rate * limits.quotaBurstMs) / 1000, batchEventsMax);
 
   function fill(tenantId: string): Bucket {
     const now = nowMs();

@@ -25,6 +25,7 @@ export interface HostStreamOptions {
   readonly producer: ProduceRecords;
   readonly totalInFlight: InFlight;
   readonly factsSaver: FactsSaver;
+  readonly onProduceFailed: () => void;
   readonly logger: Logger;
 }
 
@@ -48,6 +49,7 @@ export class HostStream {
     this.queue = new RecordQueue({
       producer: options.producer,
       inFlight: [new InFlight(limits.streamInFlightBytesMax), options.totalInFlight],
+      onFailed: options.onProduceFailed,
       onProduced: (seq) => {
         this.respond({ case: 'ack', value: create(agent.AckSchema, { seq }) });
       },

@@ -1,7 +1,6 @@
 // The records of one host on their way to Kafka, in order: the next group leaves when the one before it is there.
 import { messageOf } from '@norn/base';
 import type { TopicName } from '@norn/bus';
-import { Metric, count } from '@norn/telemetry';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { limits } from '../limits.ts';
 import type { OutgoingRecord, ProduceRecords } from '../ports/produce-records.ts';
@@ -19,6 +18,8 @@ export interface QueuedRecord {
 export interface RecordQueueOptions {
   readonly producer: ProduceRecords;
   readonly inFlight: readonly InFlight[];
+  /** A send was refused; it is tried again. */
+  readonly onFailed: () => void;
   /** Everything up to this seq is in Kafka. */
   readonly onProduced: (seq: bigint) => void;
   /** Kafka refused for `produceStalledMs`; nothing more will be produced. */
@@ -82,7 +83,7 @@ export class RecordQueue {
       try {
         await this.sendAll(byTopic);
       } catch (error) {
-        count(Metric.IngestProduceFailures);
+        this.options.onFailed();
         if (performance.now() >= deadline) {
           this.options.onStalled(messageOf(error));
           this.close();

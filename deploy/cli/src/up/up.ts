@@ -12,7 +12,7 @@ import {
   waitForLock,
   type Part,
 } from '@norn/embedded';
-import { Listr, type ListrTask } from 'listr2';
+import type { ListrTask } from 'listr2';
 import { write } from '../print/columns.ts';
 import { buildAgent, buildConsole } from './build.ts';
 import { down } from './down.ts';
@@ -28,6 +28,7 @@ import { inspectMachine, refuseUnusable } from './machine.ts';
 import { installPackages, missingPackages } from './packages.ts';
 import { clearRunState, readLastState, readRunState } from './run-state.ts';
 import { makeSecrets } from './secrets.ts';
+import { runTasks, type ToldOnce } from './task-list.ts';
 import { welcomeText } from './welcome.ts';
 
 const supervisorReadyWithinMs = 180_000;
@@ -52,7 +53,7 @@ export async function up(options: UpOptions): Promise<void> {
   let supervisor: Part | undefined;
   const interrupted = untilInterrupted();
   const start = async (): Promise<void> => {
-    await runTasks(preparation(installation, options));
+    await runTasks((toldOnce) => preparation(installation, options, toldOnce));
     supervisor = await startSupervisor(installation, options);
     const state = readRunState(installation);
     if (!state)
@@ -82,22 +83,13 @@ async function hold(
   process.exit(why === 'ended' ? 1 : 0);
 }
 
-/** What fails is told once, at the end, in a sentence. */
-function runTasks(tasks: ListrTask[]): Promise<unknown> {
-  return new Listr(tasks, {
-    rendererOptions: { showErrorMessage: false, collapseErrors: false },
-    fallbackRenderer: 'simple',
-    fallbackRendererOptions: { showErrorMessage: false } as object,
-  }).run();
-}
-
 function untilInterrupted(): Promise<string> {
   return new Promise((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, resolve);
   });
 }
 
-function preparation(installation: Installation, options: UpOptions): ListrTask[] {
+function preparation(installation: Installation, options: UpOptions, toldOnce: ToldOnce): ListrTask[] {
   const { withAgent } = options;
   return [
     {
@@ -124,7 +116,7 @@ function preparation(installation: Installation, options: UpOptions): ListrTask[
     },
     {
       title: 'Build and fetch the parts',
-      task: (_, task) => task.newListr(parts(installation, withAgent), { concurrent: true, exitOnError: true }),
+      task: (_, task) => task.newListr(parts(installation, withAgent).map(toldOnce), { concurrent: true }),
     },
   ];
 }
@@ -170,7 +162,7 @@ async function startSupervisor(installation: Installation, options: UpOptions): 
   const flags = [...(options.separate ? ['--separate'] : []), ...(options.withAgent ? [] : ['--no-agent'])];
   let supervisor: Part | undefined;
   let told = '';
-  await runTasks([
+  await runTasks(() => [
     {
       title: 'Start',
       task: async (_, task) => {

@@ -1,7 +1,7 @@
 // Turns a rule into a tree over atoms: one field, one test. Rules that ask the same share the atom.
 import { parseCondition, type Condition } from './condition.ts';
 import { fieldNames, fieldOf, type Field } from './fields.ts';
-import { compilePattern, type PatternSpec, type TextTest } from './pattern.ts';
+import { compilePatterns, type PatternSpec, type TextTest } from './pattern.ts';
 import { ruleError, type FieldMap, type Rule, type Scalar, type Selection } from './rule.ts';
 
 /** One question to one field: does any of its texts pass any of the tests? */
@@ -11,9 +11,9 @@ export interface Atom {
 }
 
 export type Node =
-  | { readonly op: 'and' | 'or'; readonly parts: readonly Node[] }
+  | { readonly op: 'and' | 'or'; readonly parts: readonly Node[]; readonly cost: number }
   | { readonly op: 'not'; readonly part: Node }
-  | { readonly op: 'atom'; readonly atom: number };
+  | { readonly op: 'atom'; readonly atom: number; readonly cost: number };
 
 export interface CompiledRule {
   readonly rule: Rule;
@@ -33,6 +33,9 @@ export class AtomTable {
   }
 }
 
+/** In plain comparisons, about. */
+const REGEX_COST = 50;
+
 const modifiers = ['contains', 'startswith', 'endswith', 'all', 're', 'i', 'm', 's', 'cased', 'exists'];
 
 /** Throws `rule_invalid` for a field, modifier or condition it does not know. */
@@ -51,7 +54,10 @@ class RuleCompiler {
   node(condition: Condition): Node {
     if (condition.op === 'not') return { op: 'not', part: this.node(condition.part) };
     if (condition.op === 'selection') return this.selection(condition.name);
-    return { op: condition.op, parts: condition.parts.map((part) => this.node(part)) };
+    return joined(
+      condition.op,
+      condition.parts.map((part) => this.node(part)),
+    );
   }
 
   private selection(name: string): Node {
@@ -106,14 +112,16 @@ class RuleCompiler {
       throw ruleError(this.rule.file, construct, '"exists" takes true or false');
     }
     const present: Atom = { field, tests: [(text) => text.raw !== ''] };
-    const atom: Node = { op: 'atom', atom: this.table.add(`${field.name}|exists`, () => present) };
+    const atom: Node = { op: 'atom', atom: this.table.add(`${field.name}|exists`, () => present), cost: 1 };
     return values[0] ? atom : { op: 'not', part: atom };
   }
 
   private atom(construct: string, field: Field, asked: { spec: PatternSpec; values: readonly Scalar[] }): Node {
     const place = { file: this.rule.file, construct };
-    const make = (): Atom => ({ field, tests: asked.values.map((value) => compilePattern(place, asked.spec, value)) });
-    return { op: 'atom', atom: this.table.add(JSON.stringify([field.name, asked.spec, asked.values]), make) };
+    const make = (): Atom => ({ field, tests: compilePatterns(place, asked.spec, asked.values) });
+    const each = asked.spec.match === 're' ? REGEX_COST : 1;
+    const atom = this.table.add(JSON.stringify([field.name, asked.spec, asked.values]), make);
+    return { op: 'atom', atom, cost: each * asked.values.length };
   }
 }
 
@@ -124,7 +132,17 @@ function specOf(asked: readonly string[]): PatternSpec {
   return { match, cased: asked.includes('cased'), regexFlags };
 }
 
+/** Parts in the order of their cost: what is cheap may spare what is dear. */
 function joined(op: 'and' | 'or', parts: readonly Node[]): Node {
   const [only] = parts;
-  return parts.length === 1 && only ? only : { op, parts };
+  if (parts.length === 1 && only) return only;
+  return {
+    op,
+    parts: [...parts].sort((a, b) => costOf(a) - costOf(b)),
+    cost: parts.reduce((sum, part) => sum + costOf(part), 0),
+  };
+}
+
+function costOf(node: Node): number {
+  return node.op === 'not' ? costOf(node.part) : node.cost;
 }

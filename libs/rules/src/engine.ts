@@ -68,7 +68,7 @@ export class RuleEngine {
 
   evaluate(batch: RuleBatch): RuleResult {
     this.verdicts.begin(batch);
-    for (const program of this.programs) if (program.gate) program.gated = new Uint8Array(batch.textCount);
+    for (const program of this.programs) if (program.gate) program.gated = cleared(program.gated, batch.textCount);
     const matches: RuleMatch[] = [];
     let refused = 0;
     for (let row = 0; row < batch.rowCount; row += 1) {
@@ -150,6 +150,11 @@ export class RuleEngine {
       return [{ field: this.verdicts.fieldOf(node.atom), values: this.verdicts.matching(node.atom, row) }];
     return node.parts.flatMap((part) => this.positive(part, row));
   }
+}
+
+/** Zeros, in the same memory when it is large enough. */
+function cleared(cells: Uint8Array, count: number): Uint8Array {
+  return cells.length < count ? new Uint8Array(count) : cells.fill(0, 0, count);
 }
 
 const none: readonly CompiledRule[] = [];

@@ -51,6 +51,37 @@ function regex(place: PatternPlace, flags: string, value: Scalar): TextTest {
   }
 }
 
+/**
+ * The tests of one field's values: any of them is enough. Plain words that must be the whole text, its beginning or its end are looked up
+ * together, so a list of fifty costs what one does.
+ */
+export function compilePatterns(place: PatternPlace, spec: PatternSpec, values: readonly Scalar[]): TextTest[] {
+  const words = new Set<string>();
+  const tests: TextTest[] = [];
+  for (const value of values) {
+    const word = plainWord(spec, value);
+    if (word === undefined) tests.push(compilePattern(place, spec, value));
+    else words.add(spec.cased ? word : word.toLowerCase());
+  }
+  if (words.size > 0) tests.unshift(wordTest(spec, words));
+  return tests;
+}
+
+/** Undefined when it has wildcards, is empty, or is not looked for at an end. */
+function plainWord(spec: PatternSpec, value: Scalar): string | undefined {
+  if (spec.match === 're' || spec.match === 'contains' || value === null || value === '') return undefined;
+  const [only, ...more] = splitWildcards(String(value));
+  return typeof only === 'string' && more.length === 0 ? only : undefined;
+}
+
+function wordTest({ match, cased }: PatternSpec, words: ReadonlySet<string>): TextTest {
+  const of = (text: FieldText): string => (cased ? text.raw : text.folded);
+  if (match === 'equals') return (text) => words.has(of(text));
+  const lengths = [...new Set([...words].map(({ length }) => length))];
+  if (match === 'startswith') return (text) => lengths.some((length) => words.has(of(text).slice(0, length)));
+  return (text) => lengths.some((length) => words.has(of(text).slice(-length)));
+}
+
 function flagBits(flags: string): number {
   const bits = { i: RE2JS.CASE_INSENSITIVE, m: RE2JS.MULTILINE, s: RE2JS.DOTALL };
   return (['i', 'm', 's'] as const).reduce((sum, flag) => (flags.includes(flag) ? sum | bits[flag] : sum), 0);

@@ -140,6 +140,20 @@ describe('an alert of a reflex', () => {
     expect(await store.manager.count(OutboxEntry)).toBe(1);
   });
 
+  it('hands its trace on: command, Kafka record and later outcome belong to the trace of the batch', async () => {
+    const traceId = '0af7651916cd43dd8448eb211c80319c';
+    const headers = { ...first.headers, traceparent: `00-${traceId}-b7ad6b7169203331-01` };
+    await deliver({ ...first, headers });
+    const sent: OutRecord[] = [];
+    await relayOutbox(store, (_topic, records) => {
+      sent.push(...records);
+      return Promise.resolve();
+    });
+    expect(sent[0]!.headers['traceparent']).toContain(traceId);
+    expect(fromBinary(action.SignedCommandSchema, sent[0]!.value).traceparent).toContain(traceId);
+    expect(sent[0]!.headers).toMatchObject({ tenant: tenantId, host: hostId, schema: '1' });
+  });
+
   it('gets a further command for new evidence only', async () => {
     const more = [reflexFinding('f1', 'scope1'), reflexFinding('f2', 'scope2')];
     await deliver(first, alertRecord(alertOf('alert', 2, more)), first);

@@ -12,6 +12,8 @@ import { lock, runCommand } from '@norn/embedded';
 const socketPath = '/var/run/docker.sock';
 const startLock = '/tmp/dockerd.lock';
 const daemonLog = '/tmp/dockerd.log';
+/** Tells an image made here from one of the same name with less in it. */
+const label = 'norn.test=root';
 const readyWithinMs = 20_000;
 const pollMs = 100;
 
@@ -67,7 +69,7 @@ export async function ensureImage(name = 'norn-test/busybox:latest'): Promise<st
   await ensureDocker();
   const release = await lock('/tmp/norn-test-image.lock');
   try {
-    const known = await runCommand('docker', ['image', 'ls', '--quiet', name]);
+    const known = await runCommand('docker', ['image', 'ls', '--quiet', '--filter', `label=${label}`, name]);
     if (known.trim() === '') await importBusybox(name);
     return name;
   } finally {
@@ -96,7 +98,7 @@ async function importBusybox(name: string): Promise<void> {
     for (const applet of applets) await symlink('busybox', join(root, 'bin', applet));
     const archive = join(root, '..', `${root.slice(root.lastIndexOf('/') + 1)}.tar`);
     await runCommand('tar', ['-C', root, '-cf', archive, '.']);
-    await runCommand('docker', ['import', '--change', 'CMD ["/bin/sh"]', archive, name]);
+    await runCommand('docker', ['import', '--change', 'CMD ["/bin/sh"]', '--change', `LABEL ${label}`, archive, name]);
     await rm(archive);
   } finally {
     await rm(root, { recursive: true, force: true });

@@ -22,9 +22,9 @@ export function registerTestCommand(program: Command): void {
 }
 
 async function test(pattern: string | undefined, { only }: { only?: Kind }): Promise<void> {
-  await provideSystem({ browser: only !== 'unit', containers: only !== 'unit' });
+  await provideSystem({ browser: only !== 'unit', containers: true });
   await provideParts();
-  if (only !== 'unit') await offerDocker();
+  await offerDocker();
   let tally: Tally = nothing;
   for (const run of planRuns(only, pattern)) {
     write(`\n── ${run.kind}: ${run.runner}`);

@@ -1,0 +1,130 @@
+//! Which process a pid was at a time, and who created it: enough to tell subtrees apart after they ended.
+use std::collections::{HashMap, HashSet};
+
+use norn_events::ProcessUid;
+
+use crate::record::{Actor, Time};
+
+/// Ancestors looked at; a longer chain is cut.
+const DEPTH_MAX: usize = 256;
+/// The start time in /proc and the event's clock may disagree by this much, ns.
+const START_SLACK: Time = 10_000_000;
+/// The last close of a process comes this much after its exit at most, ns.
+const END_SLACK: Time = 2_000_000_000;
+
+/// Processes with a journaled change, and their ancestors.
+#[derive(Debug, Default)]
+pub struct Actors {
+    by_uid: HashMap<ProcessUid, Actor>,
+    by_pid: HashMap<u32, Vec<(Time, ProcessUid)>>,
+    ended: HashMap<ProcessUid, Time>,
+    /// Pids with a change whose process is not known yet.
+    pub pending: HashSet<u32>,
+}
+
+impl Actors {
+    pub const PENDING_MAX: usize = 65_536;
+
+    /// `false` when it was known already.
+    pub fn insert(&mut self, actor: Actor) -> bool {
+        if self.by_uid.contains_key(&actor.uid) {
+            return false;
+        }
+        self.pending.remove(&actor.pid);
+        let starts = self.by_pid.entry(actor.pid).or_default();
+        starts.push((actor.start, actor.uid));
+        starts.sort_unstable();
+        self.by_uid.insert(actor.uid, actor);
+        true
+    }
+
+    pub fn end(&mut self, uid: ProcessUid, time: Time) {
+        if self.by_uid.contains_key(&uid) {
+            self.ended.insert(uid, time);
+        }
+    }
+
+    pub fn contains(&self, uid: ProcessUid) -> bool {
+        self.by_uid.contains_key(&uid)
+    }
+
+    /// The process that had `pid` at `time`.
+    pub fn at(&self, pid: u32, time: Time) -> Option<&Actor> {
+        let starts = self.by_pid.get(&pid)?;
+        let (_, uid) = starts
+            .iter()
+            .rev()
+            .find(|(start, _)| *start <= time + START_SLACK)?;
+        let gone = self.ended.get(uid).is_some_and(|end| end + END_SLACK < time);
+        if gone { None } else { self.by_uid.get(uid) }
+    }
+
+    /// Remembers that a change by `pid` waits for its process to become known.
+    pub fn expect(&mut self, pid: u32, time: Time) {
+        if pid != 0 && self.pending.len() < Self::PENDING_MAX && self.at(pid, time).is_none() {
+            self.pending.insert(pid);
+        }
+    }
+
+    /// Is `uid`, or an ancestor of it, among `roots`?
+    pub fn is_below(&self, uid: ProcessUid, roots: &HashSet<ProcessUid>) -> bool {
+        let mut at = uid;
+        for _ in 0..DEPTH_MAX {
+            if roots.contains(&at) {
+                return true;
+            }
+            match self.by_uid.get(&at) {
+                Some(actor) if actor.parent != at => at = actor.parent,
+                _ => return false,
+            }
+        }
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn actor(uid: u8, parent: u8, pid: u32, start: Time) -> Actor {
+        Actor {
+            uid: ProcessUid([uid; 16]),
+            parent: ProcessUid([parent; 16]),
+            pid,
+            start,
+            container: None,
+        }
+    }
+
+    #[test]
+    fn a_reused_pid_is_told_apart_by_time() {
+        let mut actors = Actors::default();
+        actors.insert(actor(1, 0, 50, 1_000_000_000));
+        actors.insert(actor(2, 0, 50, 9_000_000_000));
+        actors.end(ProcessUid([1; 16]), 2_000_000_000);
+        assert_eq!(
+            actors.at(50, 1_500_000_000).map(|actor| actor.uid),
+            Some(ProcessUid([1; 16]))
+        );
+        assert_eq!(
+            actors.at(50, 9_500_000_000).map(|actor| actor.uid),
+            Some(ProcessUid([2; 16]))
+        );
+        assert_eq!(
+            actors.at(50, 8_000_000_000),
+            None,
+            "between the two nobody had it"
+        );
+    }
+
+    #[test]
+    fn a_subtree_holds_grandchildren_and_not_siblings() {
+        let mut actors = Actors::default();
+        for (uid, parent) in [(2, 1), (3, 2), (4, 3), (5, 2)] {
+            actors.insert(actor(uid, parent, uid.into(), 0));
+        }
+        let roots = HashSet::from([ProcessUid([3; 16])]);
+        assert!(actors.is_below(ProcessUid([4; 16]), &roots));
+        assert!(!actors.is_below(ProcessUid([5; 16]), &roots));
+    }
+}

@@ -1,0 +1,224 @@
+//! Workers: they copy a file's state into the pack while its opener waits.
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use norn_events::{ContentChange, ContentShape};
+
+use crate::file::{FileKey, Metadata, Stamp};
+use crate::places::{Found, LowerFile, Places};
+use crate::record::{BlobRef, Content, Location, Missing, NameKind, NameOperation, Record, Time, Version};
+use crate::responder::{Done, Pulse};
+use crate::shape::shape;
+use crate::store::Store;
+use crate::sys;
+use crate::watch::Watch;
+
+/// Files above are not copied.
+pub const FILE_BYTES_MAX: u64 = 256 << 20;
+const CHUNK_BYTES: usize = 1 << 20;
+/// An empty file younger than this was made by the open that asks, ns.
+const NEWBORN_NS: u64 = 200_000_000;
+/// How often a copy that somebody wrote into is tried again.
+const TRIES: usize = 3;
+
+/// What all threads of the vault share.
+#[derive(Debug)]
+pub struct Shared {
+    pub store: Store,
+    pub places: Places,
+    pub watch: Watch,
+    pub pulse: Pulse,
+    pub stop: AtomicBool,
+    /// Where removed executables are kept.
+    pub quarantine: std::path::PathBuf,
+    pub changes: Mutex<Option<SyncSender<ContentChange>>>,
+    pub changes_dropped: AtomicU64,
+    /// Slows every capture down, so that a test can see the deadline hold, ns.
+    pub capture_delay_ns: AtomicU64,
+    /// Pieces of work that a restore waits for.
+    pub busy: AtomicU64,
+}
+
+impl Shared {
+    /// Best effort: without the mark the next open asks again.
+    pub fn ignore(&self, fd: RawFd) {
+        if let Err(error) = self.watch.ignore(fd) {
+            tracing::debug!(%error, "no ignore mark");
+        }
+    }
+
+    pub fn emit(&self, change: ContentChange) {
+        let mut sender = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
+        match sender.as_ref().map(|to| to.try_send(change)) {
+            None | Some(Ok(())) => {}
+            Some(Err(TrySendError::Full(_))) => drop(self.changes_dropped.fetch_add(1, Ordering::Relaxed)),
+            Some(Err(TrySendError::Disconnected(_))) => *sender = None,
+        }
+    }
+}
+
+/// A file whose opener waits.
+#[derive(Debug)]
+pub struct Job {
+    pub id: u64,
+    pub fd: Arc<OwnedFd>,
+    pub pid: u32,
+    pub time: Time,
+    pub stat: sys::Stat,
+    pub key: FileKey,
+    /// The opener was let go at its deadline.
+    pub released: Arc<AtomicBool>,
+}
+
+/// Works until the responder is gone.
+pub fn work(shared: &Shared, jobs: &Mutex<Receiver<Job>>, done: &Done) {
+    loop {
+        let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(job) = job else {
+            return;
+        };
+        let delay = shared.capture_delay_ns.load(Ordering::Relaxed);
+        if delay > 0 {
+            std::thread::sleep(std::time::Duration::from_nanos(delay));
+        }
+        capture(shared, &job);
+        done.push(job.id);
+    }
+}
+
+fn capture(shared: &Shared, job: &Job) {
+    let fd = job.fd.as_raw_fd();
+    let Some(found) = shared.places.find(fd, &job.stat, job.key) else {
+        return;
+    };
+    let lower = found
+        .overlay
+        .as_ref()
+        .and_then(|overlay| LowerFile::behind(overlay, &found.location.path, &job.stat));
+    if lower.is_none() && is_newborn(fd, &job.stat) {
+        record_birth(shared, &found.location, (job.time, job.pid));
+        return;
+    }
+    let version = match lower {
+        Some(_) => lower_version(fd, job, &found),
+        None => copy_version(shared, job),
+    };
+    match version {
+        Ok(version) => {
+            let saved = !matches!(version.content, Content::Missing(_));
+            shared.store.record(Record::Version(found.location, version));
+            if saved {
+                shared.ignore(fd);
+            }
+        }
+        Err(error) => tracing::warn!(%error, key = ?job.key, "a pre-image can't be taken"),
+    }
+}
+
+fn is_newborn(fd: RawFd, stat: &sys::Stat) -> bool {
+    stat.st_size == 0 && sys::wall_ns().saturating_sub(sys::birth_ns(fd)) < NEWBORN_NS
+}
+
+/// A file that did not exist before has no pre-image: its creation is what is undone.
+pub fn record_birth(shared: &Shared, location: &Location, (time, pid): (Time, u32)) {
+    let index = shared.store.index();
+    let known = index.knows_creation(location.key, &location.path) || index.state(location.key).is_some();
+    drop(index);
+    if known {
+        return;
+    }
+    shared.store.record(Record::Name(NameOperation {
+        time,
+        pid,
+        place: location.place,
+        kind: NameKind::Create,
+        path: location.path.clone(),
+        target: Vec::new(),
+        key: Some(location.key),
+        replaced: None,
+        directory: false,
+        seen: location.seen.clone(),
+    }));
+}
+
+fn lower_version(fd: RawFd, job: &Job, found: &Found) -> io::Result<Version> {
+    Ok(Version {
+        time: job.time,
+        pid: job.pid,
+        content: Content::Lower(found.location.path.clone()),
+        metadata: Metadata::read(fd, &job.stat)?,
+        shape: None,
+    })
+}
+
+fn copy_version(shared: &Shared, job: &Job) -> io::Result<Version> {
+    let fd = job.fd.as_raw_fd();
+    for _ in 0..TRIES {
+        let stat = sys::fstat(fd)?;
+        let metadata = Metadata::read(fd, &stat)?;
+        let (content, shape) = copy(&shared.store, fd, &stat)?;
+        if sys::fstat(fd).is_ok_and(|after| Stamp::from(&after) == metadata.stamp()) {
+            return Ok(Version {
+                time: job.time,
+                pid: job.pid,
+                content,
+                metadata,
+                shape,
+            });
+        }
+        if job.released.load(Ordering::Acquire) {
+            let content = Content::Missing(Missing::TooSlow);
+            return Ok(Version {
+                time: job.time,
+                pid: job.pid,
+                content,
+                metadata,
+                shape: None,
+            });
+        }
+    }
+    // Somebody who had it open writes on and on: what is there now is the best there is.
+    let stat = sys::fstat(fd)?;
+    let metadata = Metadata::read(fd, &stat)?;
+    let (content, shape) = copy(&shared.store, fd, &stat)?;
+    Ok(Version {
+        time: job.time,
+        pid: job.pid,
+        content,
+        metadata,
+        shape,
+    })
+}
+
+/// Copies the content into the pack.
+pub fn copy(store: &Store, fd: RawFd, stat: &sys::Stat) -> io::Result<(Content, Option<ContentShape>)> {
+    let size = stat.st_size as u64;
+    if size > FILE_BYTES_MAX {
+        return Ok((Content::Missing(Missing::TooLarge), None));
+    }
+    if store.is_full() {
+        return Ok((Content::Missing(Missing::Full), None));
+    }
+    let mut blobs: Vec<BlobRef> = Vec::new();
+    let mut found = None;
+    let mut at = 0;
+    let mut chunk = vec![0_u8; CHUNK_BYTES.min(size as usize + 1)];
+    loop {
+        let count = sys::pread(fd, &mut chunk, at)?;
+        if found.is_none() {
+            found = Some(shape(&chunk[..count], size));
+        }
+        if count == 0 {
+            break;
+        }
+        blobs.push(store.append_blob(&chunk[..count])?);
+        at += count as u64;
+        if at >= FILE_BYTES_MAX {
+            break;
+        }
+    }
+    Ok((Content::Packed(blobs), found))
+}

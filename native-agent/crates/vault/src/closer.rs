@@ -1,0 +1,240 @@
+//! After a close: what became of the content is told, and the new state of a small file is copied at rest.
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use norn_events::{ChangeKind, ContentChange, ContentFormat, ContentShape};
+
+use crate::capture::{Shared, copy};
+use crate::file::{FileKey, Metadata, Stamp};
+use crate::places::{Found, LowerFile};
+use crate::record::{Aspect, Change, Content, Location, Record, Time, Version};
+use crate::responder::Close;
+use crate::shape::shape;
+use crate::sys;
+
+/// Larger files are not copied at rest.
+pub const REST_BYTES_MAX: u64 = 1 << 20;
+/// Files waiting for their copy at rest; more go without.
+const REST_MAX: usize = 1024;
+/// Copies at rest begin when no close came for so long.
+const QUIET: Duration = Duration::from_millis(2);
+const SETTLED_AFTER: Duration = Duration::from_millis(100);
+/// Above this, bits per byte, unknown content that replaced something else looks like ciphertext.
+const CIPHER_ENTROPY: f32 = 7.2;
+
+struct Resting {
+    fd: OwnedFd,
+    location: Location,
+    closed: Time,
+    /// Looked at again then: owner, mode and times are often set after the last close.
+    again: Option<Instant>,
+}
+
+/// Works until the responder is gone.
+pub fn run(shared: &Shared, closes: &Receiver<Close>) {
+    let mut resting: VecDeque<Resting> = VecDeque::new();
+    let mut settling: VecDeque<Resting> = VecDeque::new();
+    loop {
+        match next(closes, resting.is_empty() && settling.is_empty()) {
+            Ok(close) => {
+                let rests = after_close(shared, close);
+                shared.busy.fetch_sub(1, Ordering::AcqRel);
+                if let (Ok(Some(file)), true) = (rests, resting.len() < REST_MAX) {
+                    resting.retain(|known| known.location.key != file.location.key);
+                    resting.push_back(file);
+                }
+            }
+            Err(RecvTimeoutError::Timeout) => {
+                if let Some(mut file) = resting.pop_front() {
+                    rest(shared, &file);
+                    file.again = Some(Instant::now() + SETTLED_AFTER);
+                    settling.push_back(file);
+                    settling.truncate(REST_MAX);
+                }
+                let due = |file: &mut Resting| file.again.is_some_and(|again| again <= Instant::now());
+                while let Some(file) = settling.pop_front_if(due) {
+                    rest(shared, &file);
+                }
+            }
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+    }
+}
+
+fn next(closes: &Receiver<Close>, idle: bool) -> Result<Close, RecvTimeoutError> {
+    match idle {
+        true => closes.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        false => closes.recv_timeout(QUIET),
+    }
+}
+
+fn after_close(shared: &Shared, close: Close) -> io::Result<Option<Resting>> {
+    let fd = close.fd.as_raw_fd();
+    let stat = sys::fstat(fd)?;
+    if stat.st_mode & libc::S_IFMT != libc::S_IFREG {
+        return Ok(None);
+    }
+    let key = shared.places.key(fd, &stat)?;
+    let Some(found) = shared.places.find(fd, &stat, key) else {
+        return Ok(None);
+    };
+    let after = sample(fd, &stat)?;
+    let (created, known) = {
+        let index = shared.store.index();
+        (
+            index.knows_creation(key, &found.location.path),
+            index.state(key).is_some(),
+        )
+    };
+    if !created && !known {
+        record_copied_up(shared, &found, (&stat, close.time));
+    }
+    let before = before(shared, key, close.time);
+    let change = Change {
+        time: close.time,
+        pid: close.pid,
+        aspect: Aspect::Content,
+    };
+    shared
+        .store
+        .record(Record::Change(found.location.clone(), change));
+    let kind = if created && before.is_none() {
+        ChangeKind::Created
+    } else {
+        ChangeKind::Overwritten
+    };
+    tell(
+        shared,
+        &found.location.seen,
+        (close.pid, close.time),
+        (kind, before, Some(after)),
+    );
+    let wanted = stat.st_nlink > 0
+        && stat.st_size as u64 <= REST_BYTES_MAX
+        && !shared.store.is_half_full()
+        && !looks_encrypted(before, after);
+    Ok(wanted.then_some(Resting {
+        fd: close.fd,
+        location: found.location,
+        closed: close.time,
+        again: None,
+    }))
+}
+
+/// A lower file that was opened without asking (its record was lost): it is its own pre-image.
+fn record_copied_up(shared: &Shared, found: &Found, (stat, time): (&sys::Stat, Time)) {
+    let Some(overlay) = &found.overlay else {
+        return;
+    };
+    let path = &found.location.path;
+    let same = |lower: &sys::Stat| lower.st_ino == stat.st_ino;
+    if let Some(lower) = LowerFile::open(&overlay.mount.lower, path, same)
+        && let Ok(metadata) = Metadata::read(lower.file.as_raw_fd(), &lower.stat)
+    {
+        let content = Content::Lower(path.clone());
+        let version = Version {
+            time: time - 1,
+            pid: 0,
+            content,
+            metadata,
+            shape: None,
+        };
+        shared
+            .store
+            .record(Record::Version(found.location.clone(), version));
+    }
+}
+
+/// The file's shape in the state it had before this close's writer opened it.
+pub fn before(shared: &Shared, key: FileKey, time: Time) -> Option<ContentShape> {
+    let index = shared.store.index();
+    let state = index.state(key)?;
+    let version = state.before(time)?.clone();
+    let overlay = shared.places.by_id(state.place);
+    drop(index);
+    match (&version.content, overlay) {
+        (Content::Lower(path), Some(overlay)) => {
+            let lower = LowerFile::like(&overlay.mount.lower, path, &version.metadata)?;
+            let path = sys::path_of(lower.file.as_raw_fd()).ok()?;
+            let file = sys::open_below(libc::AT_FDCWD, &path, libc::O_RDONLY, 0).ok()?;
+            sample(file.as_raw_fd(), &lower.stat).ok()
+        }
+        _ => version.shape,
+    }
+}
+
+fn sample(fd: RawFd, stat: &sys::Stat) -> io::Result<ContentShape> {
+    let mut bytes = [0_u8; ContentShape::SAMPLE_BYTES];
+    let count = sys::pread(fd, &mut bytes, 0)?;
+    Ok(shape(&bytes[..count], stat.st_size as u64))
+}
+
+pub fn tell(
+    shared: &Shared,
+    path: &[u8],
+    (pid, time): (u32, Time),
+    (kind, before, after): (ChangeKind, Option<ContentShape>, Option<ContentShape>),
+) {
+    let index = shared.store.index();
+    let actor = index.actors.at(pid, time);
+    let change = ContentChange {
+        time_ns: time.max(0) as u64,
+        pid,
+        process: actor.map(|actor| actor.uid),
+        container: actor.and_then(|actor| actor.container.as_deref()).map(Into::into),
+        path: path.to_vec(),
+        kind,
+        before,
+        after,
+    };
+    drop(index);
+    shared.emit(change);
+}
+
+/// No room is spent on what an encryptor leaves behind; its next open would be captured anyway.
+fn looks_encrypted(before: Option<ContentShape>, after: ContentShape) -> bool {
+    let random = after.format == ContentFormat::Unknown && after.entropy > CIPHER_ENTROPY;
+    random && before.is_some_and(|before| before.format != ContentFormat::Unknown)
+}
+
+fn rest(shared: &Shared, file: &Resting) {
+    at_rest(shared, file.fd.as_raw_fd(), (file.location.clone(), file.closed))
+        .unwrap_or_else(|error| tracing::debug!(%error, "no copy at rest"));
+}
+
+/// Copies a state nobody is about to change; given up when somebody opened the file meanwhile.
+pub fn at_rest(shared: &Shared, fd: RawFd, (location, closed): (Location, Time)) -> io::Result<()> {
+    let time = sys::boot_ns() as Time;
+    let stat = sys::fstat(fd)?;
+    let key = location.key;
+    if shared
+        .store
+        .index()
+        .state(key)
+        .is_some_and(|state| state.saved == Some(Stamp::from(&stat)))
+    {
+        return Ok(());
+    }
+    let metadata = Metadata::read(fd, &stat)?;
+    let (content, shape) = copy(&shared.store, fd, &stat)?;
+    let unchanged = sys::fstat(fd).is_ok_and(|after| Stamp::from(&after) == metadata.stamp());
+    if !unchanged || shared.store.index().opened_since(key, closed) {
+        return Ok(());
+    }
+    shared.store.record(Record::Version(
+        location,
+        Version {
+            time,
+            pid: 0,
+            content,
+            metadata,
+            shape,
+        },
+    ));
+    shared.ignore(fd);
+    Ok(())
+}

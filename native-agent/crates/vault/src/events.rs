@@ -1,0 +1,102 @@
+//! Bytes of a fanotify group, taken apart.
+use std::os::fd::{FromRawFd, OwnedFd};
+
+use crate::file::FileKey;
+use crate::sys::Handle;
+
+const METADATA_BYTES: usize = size_of::<libc::fanotify_event_metadata>();
+/// type u8, pad u8, length u16, fsid 2 × u32.
+const INFO_BYTES: usize = 12;
+/// handle_bytes u32, handle_type i32.
+const HANDLE_BYTES: usize = 8;
+const INFO_FID: u8 = 1;
+const INFO_DFID_NAME: u8 = 2;
+const INFO_OLD_DFID_NAME: u8 = 10;
+const INFO_NEW_DFID_NAME: u8 = 12;
+
+/// A name in a directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Name {
+    pub directory: FileKey,
+    pub name: Vec<u8>,
+}
+
+#[derive(Debug)]
+pub struct RawEvent {
+    pub mask: u64,
+    pub pid: u32,
+    /// `None` for a group that reports handles, and for an overflow.
+    pub fd: Option<OwnedFd>,
+    /// The file that the event is about.
+    pub key: Option<FileKey>,
+    pub at: Option<Name>,
+    pub old: Option<Name>,
+    pub new: Option<Name>,
+}
+
+/// Events in order. Each descriptor is owned by its event.
+pub fn parse(mut bytes: &[u8]) -> Vec<RawEvent> {
+    let mut events = Vec::new();
+    while bytes.len() >= METADATA_BYTES {
+        // SAFETY: at least METADATA_BYTES are there and the struct is plain integers; no alignment is assumed.
+        let head = unsafe {
+            bytes
+                .as_ptr()
+                .cast::<libc::fanotify_event_metadata>()
+                .read_unaligned()
+        };
+        let length = head.event_len as usize;
+        if length < METADATA_BYTES || length > bytes.len() || head.vers != libc::FANOTIFY_METADATA_VERSION {
+            break;
+        }
+        // SAFETY: the kernel installed this descriptor for the reader of this event, nobody else owns it.
+        let fd = (head.fd >= 0).then(|| unsafe { OwnedFd::from_raw_fd(head.fd) });
+        let mut event = RawEvent {
+            mask: head.mask,
+            pid: head.pid as u32,
+            fd,
+            key: None,
+            at: None,
+            old: None,
+            new: None,
+        };
+        infos(
+            &bytes[usize::from(head.metadata_len).clamp(METADATA_BYTES, length)..length],
+            &mut event,
+        );
+        events.push(event);
+        bytes = &bytes[length..];
+    }
+    events
+}
+
+fn infos(mut bytes: &[u8], event: &mut RawEvent) {
+    while bytes.len() >= INFO_BYTES + HANDLE_BYTES {
+        let length = usize::from(u16::from_le_bytes([bytes[2], bytes[3]]));
+        if length < INFO_BYTES + HANDLE_BYTES || length > bytes.len() {
+            return;
+        }
+        let (info, rest) = bytes.split_at(length);
+        match (info[0], key_and_name(info)) {
+            (INFO_FID, Some((key, _))) => event.key = Some(key),
+            (INFO_DFID_NAME, Some((directory, name))) => event.at = Some(Name { directory, name }),
+            (INFO_OLD_DFID_NAME, Some((directory, name))) => event.old = Some(Name { directory, name }),
+            (INFO_NEW_DFID_NAME, Some((directory, name))) => event.new = Some(Name { directory, name }),
+            _ => {}
+        }
+        bytes = rest;
+    }
+}
+
+fn key_and_name(info: &[u8]) -> Option<(FileKey, Vec<u8>)> {
+    let file_system = u64::from_ne_bytes(info[4..12].try_into().ok()?);
+    let size = u32::from_ne_bytes(info[12..16].try_into().ok()?) as usize;
+    let kind = i32::from_ne_bytes(info[16..20].try_into().ok()?);
+    let bytes = info.get(20..20 + size)?.to_vec();
+    let name = info[20 + size..]
+        .split(|&byte| byte == 0)
+        .next()
+        .unwrap_or_default()
+        .to_vec();
+    Some((FileKey::new(file_system, &Handle { kind, bytes }), name))
+}

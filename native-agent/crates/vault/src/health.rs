@@ -1,0 +1,43 @@
+//! The vault's figures.
+use std::sync::atomic::Ordering;
+
+use crate::capture::Shared;
+use crate::sys;
+
+/// What a supervisor and a metric want to know.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct VaultHealth {
+    pub bytes: u64,
+    /// Files with at least one state kept.
+    pub files: u64,
+    /// Opens that were allowed because the pre-image was not there in time.
+    pub permission_timeouts: u64,
+    /// Content changes nobody took from the channel.
+    pub changes_dropped: u64,
+    /// Since the responder last went round its loop. It does so at least every second: much more means it hangs.
+    pub responder_age_ms: u64,
+    /// Pre-images evicted to stay within `bytes_max`.
+    pub evicted: u64,
+    /// Directories not watched, because `DIRECTORIES_MAX` was reached.
+    pub directories_refused: u64,
+    /// Events lost by overflow of a queue, the kernel's or our own.
+    pub events_lost: u64,
+    /// Bytes of a torn journal tail that were cut at the last start.
+    pub torn_bytes: u64,
+}
+
+pub fn health(shared: &Shared) -> VaultHealth {
+    let beat = shared.pulse.beat_ns.load(Ordering::Relaxed);
+    let index = shared.store.index();
+    VaultHealth {
+        bytes: shared.store.bytes(),
+        files: index.files.len() as u64,
+        permission_timeouts: shared.pulse.timeouts.load(Ordering::Relaxed),
+        changes_dropped: shared.changes_dropped.load(Ordering::Relaxed),
+        responder_age_ms: sys::boot_ns().saturating_sub(beat) / 1_000_000,
+        evicted: index.evicted,
+        directories_refused: shared.watch.refused.load(Ordering::Relaxed),
+        events_lost: shared.pulse.events_lost.load(Ordering::Relaxed),
+        torn_bytes: shared.store.torn_bytes,
+    }
+}

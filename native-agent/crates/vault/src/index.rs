@@ -1,0 +1,357 @@
+//! The journal in memory: every record folded into what is known of files, names and processes.
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+
+use norn_events::ProcessUid;
+
+use crate::actors::Actors;
+use crate::file::{FileKey, PlaceId, Stamp};
+use crate::record::{
+    Aspect, Change, Content, Location, Missing, NameKind, NameOperation, PlaceKind, Record, Time, Version,
+};
+
+/// States kept of one file; the one before the last gives way.
+const VERSIONS_MAX: usize = 16;
+const CHANGES_MAX: usize = 64;
+const BINDINGS_MAX: usize = 8;
+const OPENS_MAX: usize = 65_536;
+/// Name changes kept; the oldest give way.
+pub const OPERATIONS_MAX: usize = 500_000;
+
+#[derive(Debug, Default)]
+pub struct FileState {
+    pub place: PlaceId,
+    /// Last name known, relative to the place.
+    pub path: Vec<u8>,
+    pub seen: Vec<u8>,
+    /// By time.
+    pub versions: Vec<Version>,
+    pub changes: Vec<Change>,
+    /// State of the file that the last version holds; `None` when it was written since.
+    pub saved: Option<Stamp>,
+}
+
+impl Default for PlaceId {
+    fn default() -> Self {
+        Self(0)
+    }
+}
+
+impl FileState {
+    /// The last state from before `time`; a state taken for an open at `time` is from before it.
+    pub fn before(&self, time: Time) -> Option<&Version> {
+        self.versions.iter().rev().find(|version| version.time <= time)
+    }
+
+    pub fn last(&self) -> Option<&Version> {
+        self.versions.last()
+    }
+
+    fn add_version(&mut self, version: Version) {
+        self.saved = Some(version.metadata.stamp());
+        let at = self.versions.partition_point(|known| known.time <= version.time);
+        let known = at.checked_sub(1).and_then(|at| self.versions.get(at));
+        if known.is_some_and(|known| known.time == version.time && known.pid == version.pid) {
+            self.versions[at - 1] = version;
+            return;
+        }
+        self.versions.insert(at, version);
+        if self.versions.len() > VERSIONS_MAX {
+            self.versions.remove(VERSIONS_MAX - 1);
+        }
+    }
+
+    /// A process that goes on changing a file is one change, from its first to its last moment.
+    fn add_change(&mut self, change: Change) {
+        self.saved = None;
+        let same = |known: &Change| known.pid == change.pid && known.aspect == change.aspect;
+        let repeated = self.changes.len() >= 2
+            && self.changes[self.changes.len() - 2..]
+                .iter()
+                .all(|known| same(known));
+        match self.changes.last_mut() {
+            Some(last) if repeated => last.time = last.time.max(change.time),
+            _ => self.changes.push(change),
+        }
+        if self.changes.len() > CHANGES_MAX {
+            self.changes.remove(CHANGES_MAX - 1);
+        }
+    }
+}
+
+/// Who had a name from when on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Binding {
+    since: Time,
+    key: Option<FileKey>,
+}
+
+#[derive(Debug, Default)]
+pub struct Index {
+    pub places: HashMap<PlaceId, PlaceKind>,
+    pub files: HashMap<FileKey, FileState>,
+    names: HashMap<(PlaceId, Vec<u8>), Vec<Binding>>,
+    /// By time, nearly.
+    pub operations: VecDeque<NameOperation>,
+    /// Names and files that were created, to see the second report of the same creation.
+    created: HashSet<(FileKey, u64)>,
+    pub actors: Actors,
+    /// The last open of a file that was not saved; recent ones only.
+    opens: HashMap<FileKey, (Time, u32)>,
+    pub aliases: HashMap<FileKey, FileKey>,
+    pub held: BTreeSet<ProcessUid>,
+    pub evicted: u64,
+}
+
+fn name_hash(path: &[u8]) -> u64 {
+    xxhash_rust::xxh3::xxh3_64(path)
+}
+
+impl Index {
+    pub fn apply(&mut self, record: &Record) {
+        match record {
+            Record::Boot { .. } => {}
+            Record::Place(id, kind) => {
+                self.places.insert(*id, kind.clone());
+            }
+            Record::Version(location, version) => {
+                self.locate(location, version);
+                self.actors.expect(version.pid, version.time);
+                self.file(location).add_version(version.clone());
+            }
+            Record::Change(location, change) => {
+                self.actors.expect(change.pid, change.time);
+                self.file(location).add_change(*change);
+            }
+            Record::Name(operation) => self.apply_name(operation),
+            Record::Actor(actor) => drop(self.actors.insert(actor.clone())),
+            Record::Alias(new, old) => {
+                self.aliases.insert(*new, *old);
+            }
+            Record::Hold(scope) => drop(self.held.insert(*scope)),
+            Record::Forget(scope) => drop(self.held.remove(scope)),
+            Record::Evicted(key, time) => self.evict(*key, *time),
+        }
+    }
+
+    fn file(&mut self, location: &Location) -> &mut FileState {
+        let state = self.files.entry(location.key).or_default();
+        state.place = location.place;
+        state.path.clone_from(&location.path);
+        if !location.seen.is_empty() {
+            state.seen.clone_from(&location.seen);
+        }
+        state
+    }
+
+    /// An opener that waits holds its file under this name; anybody else may have seen a name that changed since.
+    fn locate(&mut self, location: &Location, version: &Version) {
+        let name = (location.place, location.path.clone());
+        let is_new = !self.names.contains_key(&name) && !self.files.contains_key(&location.key);
+        if version.pid != 0 || is_new {
+            self.bind(location.place, &location.path, version.time, Some(location.key));
+        }
+    }
+
+    fn bind(&mut self, place: PlaceId, path: &[u8], since: Time, key: Option<FileKey>) {
+        let history = self.names.entry((place, path.to_vec())).or_default();
+        let at = history.partition_point(|binding| binding.since <= since);
+        if at.checked_sub(1).is_some_and(|at| history[at].key == key) {
+            return;
+        }
+        history.insert(at, Binding { since, key });
+        if history.len() > BINDINGS_MAX {
+            history.remove(0);
+        }
+    }
+
+    /// Who had the name at `time`: `None` when that is not known, `Some(None)` when nobody had it.
+    pub fn name_at(&self, place: PlaceId, path: &[u8], time: Time) -> Option<Option<FileKey>> {
+        let history = self.names.get(&(place, path.to_vec()))?;
+        history
+            .iter()
+            .rev()
+            .find(|binding| binding.since <= time)
+            .map(|binding| binding.key)
+    }
+
+    fn apply_name(&mut self, operation: &NameOperation) {
+        self.actors.expect(operation.pid, operation.time);
+        let (place, time) = (operation.place, operation.time);
+        match operation.kind {
+            NameKind::Create => {
+                if let Some(key) = operation.key {
+                    self.created.insert((key, name_hash(&operation.path)));
+                }
+                self.bind(place, &operation.path, time, operation.key);
+            }
+            NameKind::Unlink => self.bind(place, &operation.path, time, None),
+            NameKind::Rename => {
+                self.bind(place, &operation.path, time, None);
+                self.bind(place, &operation.target, time, operation.key);
+            }
+            NameKind::Exchange => {
+                self.bind(place, &operation.path, time, operation.replaced);
+                self.bind(place, &operation.target, time, operation.key);
+            }
+        }
+        if let (NameKind::Rename | NameKind::Exchange, Some(key)) = (operation.kind, operation.key)
+            && let Some(state) = self.files.get_mut(&key)
+        {
+            state.path.clone_from(&operation.target);
+        }
+        self.operations.push_back(operation.clone());
+        if self.operations.len() > OPERATIONS_MAX {
+            self.operations.pop_front();
+        }
+    }
+
+    /// Was this file's creation under this name recorded already?
+    pub fn knows_creation(&self, key: FileKey, path: &[u8]) -> bool {
+        self.created.contains(&(key, name_hash(path)))
+    }
+
+    /// A file made again by a restore stands for the one it replaces.
+    pub fn original(&self, key: FileKey) -> FileKey {
+        let mut at = key;
+        for _ in 0..VERSIONS_MAX {
+            match self.aliases.get(&at) {
+                Some(&old) => at = old,
+                None => break,
+            }
+        }
+        at
+    }
+
+    /// The shape the file had before its latest change began.
+    pub fn state(&self, key: FileKey) -> Option<&FileState> {
+        self.files.get(&key)
+    }
+
+    /// Content changed by the process that asks again, and by nobody since: its own state is no pre-image.
+    pub fn is_own_work(&self, key: FileKey, pid: u32) -> bool {
+        self.files.get(&key).is_some_and(|state| {
+            let content = |change: &&Change| change.aspect == Aspect::Content;
+            let last = state.changes.iter().rev().find(content);
+            last.is_some_and(|change| change.pid == pid)
+                && self.opens.get(&key).is_none_or(|&(_, by)| by == pid)
+        })
+    }
+
+    pub fn note_open(&mut self, key: FileKey, time: Time, pid: u32) {
+        if self.opens.len() >= OPENS_MAX {
+            self.opens.clear();
+        }
+        self.opens.insert(key, (time, pid));
+    }
+
+    pub fn opened_since(&self, key: FileKey, time: Time) -> bool {
+        self.opens.get(&key).is_some_and(|&(opened, _)| opened > time)
+    }
+
+    fn evict(&mut self, key: FileKey, time: Time) {
+        let Some(state) = self.files.get_mut(&key) else {
+            return;
+        };
+        for version in &mut state.versions {
+            if version.time == time {
+                version.content = Content::Missing(Missing::Evicted);
+                self.evicted += 1;
+            }
+        }
+        state.saved = None;
+    }
+
+    /// Files that a held subtree opened, changed or renamed.
+    pub fn held_keys(&self) -> HashSet<FileKey> {
+        let held: HashSet<ProcessUid> = self.held.iter().copied().collect();
+        if held.is_empty() {
+            return HashSet::new();
+        }
+        let by = |pid: u32, time: Time| {
+            self.actors
+                .at(pid, time)
+                .is_some_and(|actor| self.actors.is_below(actor.uid, &held))
+        };
+        let touched = self.files.iter().filter(|(_, state)| {
+            state.changes.iter().any(|change| by(change.pid, change.time))
+                || state.versions.iter().any(|version| by(version.pid, version.time))
+        });
+        let renamed = self
+            .operations
+            .iter()
+            .filter(|operation| by(operation.pid, operation.time));
+        touched
+            .map(|(key, _)| *key)
+            .chain(
+                renamed
+                    .flat_map(|operation| [operation.key, operation.replaced])
+                    .flatten(),
+            )
+            .collect()
+    }
+
+    /// Drops what an evicted segment held and nobody holds.
+    pub fn drop_operation(&mut self, gone: &NameOperation) {
+        if let Some(at) = self.operations.iter().position(|operation| operation == gone) {
+            self.operations.remove(at);
+        }
+    }
+}
+
+/// Moves times of an earlier boot onto this boot's clock.
+pub fn shift(record: &mut Record, by: Time) {
+    match record {
+        Record::Version(_, version) => version.time += by,
+        Record::Change(_, change) => change.time += by,
+        Record::Name(operation) => operation.time += by,
+        Record::Actor(actor) => actor.start += by,
+        Record::Evicted(_, time) => *time += by,
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::file::Metadata;
+
+    fn version(time: Time, pid: u32) -> Version {
+        Version {
+            time,
+            pid,
+            content: Content::Link(time.to_le_bytes().to_vec()),
+            metadata: Metadata::default(),
+            shape: None,
+        }
+    }
+
+    #[test]
+    fn the_state_before_a_change_is_the_last_one_taken_until_then() {
+        let mut state = FileState::default();
+        [10, 30, 20]
+            .into_iter()
+            .for_each(|time| state.add_version(version(time, 1)));
+        assert_eq!(state.before(25).map(|version| version.time), Some(20));
+        assert_eq!(state.before(30).map(|version| version.time), Some(30));
+        assert_eq!(state.before(9), None);
+    }
+
+    #[test]
+    fn the_first_state_survives_many_later_ones() {
+        let mut state = FileState::default();
+        (1..100).for_each(|time| state.add_version(version(time, 1)));
+        assert_eq!(state.versions.len(), VERSIONS_MAX);
+        assert_eq!(state.before(5).map(|version| version.time), Some(5));
+    }
+
+    #[test]
+    fn a_name_is_known_as_of_a_time() {
+        let mut index = Index::default();
+        let (place, key) = (PlaceId(1), FileKey(9));
+        index.bind(place, b"a", 10, Some(key));
+        index.bind(place, b"a", 20, None);
+        assert_eq!(index.name_at(place, b"a", 5), None);
+        assert_eq!(index.name_at(place, b"a", 15), Some(Some(key)));
+        assert_eq!(index.name_at(place, b"a", 25), Some(None));
+    }
+}

@@ -1,0 +1,475 @@
+//! Names below protected directories, as the kernel reports them: created, renamed, deleted, attributes changed.
+use std::ffi::OsString;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use norn_events::ChangeKind;
+
+use crate::capture::Shared;
+use crate::closer::{REST_BYTES_MAX, at_rest, before, tell};
+use crate::events::{Name, RawEvent, parse};
+use crate::file::{FileKey, Metadata};
+use crate::places::{Overlay, Root, open_path};
+use crate::record::{Aspect, Change, Content, Location, NameKind, NameOperation, Record, Time, Version};
+use crate::sys;
+use crate::watch::{Entry, join};
+
+const READ_BYTES: usize = 64 * 1024;
+const IDLE_MS: i32 = 500;
+
+/// Works until the vault stops.
+pub fn run(shared: &Shared) {
+    let own = std::process::id();
+    let mut buffer = vec![0_u8; READ_BYTES];
+    let names = shared.watch.names.as_raw_fd();
+    while !shared.stop.load(Ordering::Relaxed) {
+        let [ready] = sys::poll([(names, libc::POLLIN)], IDLE_MS);
+        if !ready {
+            continue;
+        }
+        let _working = shared.working();
+        let Ok(count) = sys::read(names, &mut buffer) else {
+            continue;
+        };
+        for event in parse(&buffer[..count]) {
+            if event.mask & libc::FAN_Q_OVERFLOW != 0 {
+                shared.pulse.events_lost.fetch_add(1, Ordering::Relaxed);
+            } else if event.pid != own {
+                handle(shared, &event);
+            }
+        }
+    }
+}
+
+/// A name below a protected directory.
+struct Spot<'a> {
+    root: &'a Root,
+    path: Vec<u8>,
+}
+
+fn spot<'a>(shared: &'a Shared, name: Option<&Name>) -> Option<Spot<'a>> {
+    let name = name?;
+    let directory = shared.watch.directory(name.directory)?;
+    let root = shared
+        .places
+        .roots()
+        .iter()
+        .find(|root| root.id == directory.place)?;
+    let own = name.name.is_empty() || name.name == b".";
+    let path = if own {
+        directory.path
+    } else {
+        join(&directory.path, &name.name)
+    };
+    Some(Spot { root, path })
+}
+
+fn handle(shared: &Shared, event: &RawEvent) {
+    let time = sys::boot_ns() as Time;
+    let by = (event.pid, time);
+    let directory = event.mask & libc::FAN_ONDIR != 0;
+    if event.mask & libc::FAN_CREATE != 0
+        && let Some(spot) = spot(shared, event.at.as_ref())
+    {
+        created(shared, &spot, (event.key, directory), by);
+    }
+    if event.mask & libc::FAN_ATTRIB != 0
+        && let (Some(spot), Some(key)) = (spot(shared, event.at.as_ref()), event.key)
+    {
+        attributes(shared, &spot, key, by);
+    }
+    if event.mask & libc::FAN_RENAME != 0 {
+        renamed(shared, event, by);
+    }
+    if event.mask & libc::FAN_DELETE != 0
+        && let Some(spot) = spot(shared, event.at.as_ref())
+    {
+        unlinked(shared, &spot, (event.key, directory), by);
+    }
+}
+
+fn operation(kind: NameKind, spot: &Spot<'_>, (pid, time): (u32, Time)) -> NameOperation {
+    NameOperation {
+        time,
+        pid,
+        place: spot.root.id,
+        kind,
+        path: spot.path.clone(),
+        target: Vec::new(),
+        key: None,
+        replaced: None,
+        directory: false,
+        seen: [&spot.root.path[..], b"/", &spot.path].concat(),
+    }
+}
+
+fn created(shared: &Shared, spot: &Spot<'_>, (key, directory): (Option<FileKey>, bool), by: (u32, Time)) {
+    let known = key.is_some_and(|key| shared.store.index().knows_creation(key, &spot.path));
+    if !known {
+        let created = operation(NameKind::Create, spot, by);
+        shared.store.record(Record::Name(NameOperation {
+            key,
+            directory,
+            ..created
+        }));
+    }
+    if directory {
+        watch_new(shared, spot, by);
+    } else if let Some(key) = key {
+        note_link(shared, spot, key);
+    }
+}
+
+/// What is in a new directory already came in before it was watched.
+fn watch_new(shared: &Shared, spot: &Spot<'_>, by: (u32, Time)) {
+    let entries = match shared.watch.tree(spot.root, &spot.path) {
+        Ok(entries) => entries,
+        Err(error) => return tracing::debug!(%error, "a new directory can't be watched"),
+    };
+    for entry in entries {
+        let inside = Spot {
+            root: spot.root,
+            path: entry.path,
+        };
+        let Some((key, _)) = identify(shared, &inside) else {
+            continue;
+        };
+        if !shared.store.index().knows_creation(key, &inside.path) {
+            let created = operation(NameKind::Create, &inside, by);
+            let record = NameOperation {
+                key: Some(key),
+                directory: entry.is_directory,
+                ..created
+            };
+            shared.store.record(Record::Name(record));
+        }
+    }
+}
+
+fn identify(shared: &Shared, spot: &Spot<'_>) -> Option<(FileKey, OwnedFd)> {
+    let top = open_path(&spot.root.path).ok()?;
+    let flags = libc::O_PATH | libc::O_NOFOLLOW;
+    let file = sys::open_below(top.as_raw_fd(), &spot.path, flags, sys::BELOW).ok()?;
+    let stat = sys::fstat(file.as_raw_fd()).ok()?;
+    Some((shared.places.key(file.as_raw_fd(), &stat).ok()?, file))
+}
+
+/// Symbolic links are never opened, so their target is taken as soon as they are there.
+pub fn note_symbolic_link(shared: &Shared, fd: i32, location: Location) -> std::io::Result<()> {
+    let stat = sys::fstat(fd)?;
+    if stat.st_mode & libc::S_IFMT != libc::S_IFLNK {
+        return Ok(());
+    }
+    let content = Content::Link(sys::read_link_at(fd, c"")?);
+    let metadata = Metadata::read(fd, &stat)?;
+    let version = Version {
+        time: sys::boot_ns() as Time,
+        pid: 0,
+        content,
+        metadata,
+        shape: None,
+    };
+    shared.store.record(Record::Version(location, version));
+    Ok(())
+}
+
+fn location(spot: &Spot<'_>, key: FileKey) -> Location {
+    let seen = [&spot.root.path[..], b"/", &spot.path].concat();
+    Location {
+        key,
+        place: spot.root.id,
+        path: spot.path.clone(),
+        seen,
+    }
+}
+
+fn note_link(shared: &Shared, spot: &Spot<'_>, key: FileKey) {
+    if let Some((found, file)) = identify(shared, spot)
+        && found == key
+    {
+        note_symbolic_link(shared, file.as_raw_fd(), location(spot, key))
+            .unwrap_or_else(|error| tracing::debug!(%error, "a symbolic link went away"));
+    }
+}
+
+/// Mode, owner, extended attributes or times were set. The file's new state becomes a version of its own.
+fn attributes(shared: &Shared, spot: &Spot<'_>, key: FileKey, (pid, time): (u32, Time)) {
+    let Some(last) = shared
+        .store
+        .index()
+        .state(key)
+        .and_then(|state| state.last().cloned())
+    else {
+        return;
+    };
+    let Some((found, file)) = identify(shared, spot) else {
+        return;
+    };
+    let Ok(stat) = sys::fstat(file.as_raw_fd()) else {
+        return;
+    };
+    let Ok(metadata) = Metadata::read(file.as_raw_fd(), &stat) else {
+        return;
+    };
+    // A link count changes the attributes too; a size, the content.
+    if found != key || metadata.is_like(&last.metadata) {
+        return;
+    }
+    let location = location(spot, key);
+    tell(
+        shared,
+        &location.seen,
+        (pid, time),
+        (ChangeKind::Metadata, last.shape, last.shape),
+    );
+    shared.store.record(Record::Change(
+        location.clone(),
+        Change {
+            time,
+            pid,
+            aspect: Aspect::Metadata,
+        },
+    ));
+    refresh_metadata(shared, location, (metadata, time));
+}
+
+/// The content that was saved, under its new metadata, is a version of its own.
+pub fn refresh_metadata(shared: &Shared, location: Location, (metadata, time): (Metadata, Time)) {
+    let last = shared
+        .store
+        .index()
+        .state(location.key)
+        .and_then(|state| state.last().cloned());
+    if let Some(last) = last.filter(|last| last.metadata.size == metadata.size) {
+        let version = Version {
+            time: time + 1,
+            pid: 0,
+            metadata,
+            ..last
+        };
+        shared.store.record(Record::Version(location, version));
+    }
+}
+
+fn renamed(shared: &Shared, event: &RawEvent, by: (u32, Time)) {
+    let (old, new) = (spot(shared, event.old.as_ref()), spot(shared, event.new.as_ref()));
+    let directory = event.mask & libc::FAN_ONDIR != 0;
+    match (old, new) {
+        (Some(old), Some(new)) if old.root.id == new.root.id => {
+            rename(shared, (&old, &new), (event.key, directory), by);
+        }
+        (old, new) => {
+            // It left the protected directory, or came in from outside.
+            if let Some(old) = old {
+                unlinked(shared, &old, (event.key, directory), by);
+            }
+            if let Some(new) = new {
+                created(shared, &new, (event.key, directory), by);
+            }
+        }
+    }
+}
+
+fn rename(
+    shared: &Shared,
+    (old, new): (&Spot<'_>, &Spot<'_>),
+    (key, directory): (Option<FileKey>, bool),
+    by: (u32, Time),
+) {
+    if directory {
+        shared.watch.moved(old.root.id, &old.path, &new.path);
+    }
+    record_rename(
+        shared,
+        NameOperation {
+            target: new.path.clone(),
+            key,
+            directory,
+            seen: [&new.root.path[..], b"/", &new.path].concat(),
+            ..operation(NameKind::Rename, old, by)
+        },
+    );
+}
+
+/// Finds out what was replaced, and sees that the second half of an exchange belongs to the first.
+pub fn record_rename(shared: &Shared, mut operation: NameOperation) {
+    let mut index = shared.store.index();
+    let there = index
+        .name_at(operation.place, &operation.target, operation.time)
+        .flatten();
+    let exchanged = index.operations.iter().rev().take(4).position(|last| {
+        last.kind == NameKind::Rename
+            && (last.place, last.pid) == (operation.place, operation.pid)
+            && (&last.path, &last.target) == (&operation.target, &operation.path)
+            && last.replaced.is_some()
+            && last.replaced == operation.key
+    });
+    if let Some(back) = exchanged {
+        let at = index.operations.len() - 1 - back;
+        index.operations.remove(at);
+        operation.kind = NameKind::Exchange;
+        operation.replaced = there;
+    } else {
+        operation.replaced = there.filter(|_| there != operation.key);
+    }
+    drop(index);
+    let time = operation.time;
+    let gone = operation.replaced.filter(|_| operation.kind == NameKind::Rename);
+    let before_shape = gone.or(operation.key).and_then(|key| before(shared, key, time));
+    let after = operation
+        .key
+        .and_then(|key| shared.store.index().state(key)?.last()?.shape);
+    let kind = if gone.is_some() {
+        ChangeKind::Replaced
+    } else {
+        ChangeKind::Renamed
+    };
+    let told = (operation.seen.clone(), operation.pid);
+    shared.store.record(Record::Name(operation));
+    tell(shared, &told.0, (told.1, time), (kind, before_shape, after));
+}
+
+fn unlinked(shared: &Shared, spot: &Spot<'_>, (key, directory): (Option<FileKey>, bool), by: (u32, Time)) {
+    let gone = operation(NameKind::Unlink, spot, by);
+    record_unlink(
+        shared,
+        NameOperation {
+            key,
+            directory,
+            ..gone
+        },
+    );
+}
+
+pub fn record_unlink(shared: &Shared, mut operation: NameOperation) {
+    let time = operation.time;
+    if operation.key.is_none() {
+        operation.key = shared
+            .store
+            .index()
+            .name_at(operation.place, &operation.path, time)
+            .flatten();
+    }
+    let shape = operation.key.and_then(|key| before(shared, key, time));
+    let told = (operation.seen.clone(), operation.pid, operation.directory);
+    shared.store.record(Record::Name(operation));
+    if !told.2 {
+        tell(
+            shared,
+            &told.0,
+            (told.1, time),
+            (ChangeKind::Unlinked, shape, None),
+        );
+    }
+}
+
+/// Copies the small files at rest that were there when watching began.
+pub fn scan(shared: &Shared, found: Vec<(usize, Vec<Entry>)>, overlays: &[Arc<Overlay>]) {
+    for (number, entries) in found {
+        let root = &shared.places.roots()[number];
+        for entry in entries {
+            if shared.stop.load(Ordering::Relaxed) {
+                return;
+            }
+            rest_one(
+                shared,
+                &Spot {
+                    root,
+                    path: entry.path,
+                },
+            )
+            .unwrap_or_else(|error| tracing::debug!(%error, "a file went away while it was copied"));
+        }
+    }
+    for overlay in overlays {
+        scan_upper(shared, overlay)
+            .unwrap_or_else(|error| tracing::debug!(%error, "a container went away while it was scanned"));
+    }
+}
+
+/// Files that a container made before the agent started.
+fn scan_upper(shared: &Shared, overlay: &Overlay) -> std::io::Result<()> {
+    let mut waiting = vec![Vec::new()];
+    while let Some(directory) = waiting.pop() {
+        let upper = PathBuf::from(OsString::from_vec(join(&overlay.mount.upper, &directory)));
+        for entry in std::fs::read_dir(upper)? {
+            let entry = entry?;
+            let path = join(&directory, entry.file_name().as_bytes());
+            let kind = entry.file_type()?;
+            if shared.stop.load(Ordering::Relaxed) {
+                return Ok(());
+            }
+            if kind.is_dir() {
+                waiting.push(path);
+            } else if kind.is_file() || kind.is_symlink() {
+                rest_merged(shared, overlay, path)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn rest_merged(shared: &Shared, overlay: &Overlay, path: Vec<u8>) -> std::io::Result<()> {
+    let top = open_path(&overlay.mount.merged)?;
+    let flags = libc::O_PATH | libc::O_NOFOLLOW;
+    let Ok(file) = sys::open_below(top.as_raw_fd(), &path, flags, sys::BELOW) else {
+        return Ok(());
+    };
+    let stat = sys::fstat(file.as_raw_fd())?;
+    let key = shared.places.key(file.as_raw_fd(), &stat)?;
+    let seen = [b"/", &path[..]].concat();
+    rest_file(
+        shared,
+        (&file, &stat),
+        Location {
+            key,
+            place: overlay.id,
+            path,
+            seen,
+        },
+    )
+}
+
+fn rest_one(shared: &Shared, spot: &Spot<'_>) -> std::io::Result<()> {
+    let Some((key, file)) = identify(shared, spot) else {
+        return Ok(());
+    };
+    let stat = sys::fstat(file.as_raw_fd())?;
+    rest_file(shared, (&file, &stat), location(spot, key))
+}
+
+fn rest_file(
+    shared: &Shared,
+    (file, stat): (&OwnedFd, &sys::Stat),
+    location: Location,
+) -> std::io::Result<()> {
+    match stat.st_mode & libc::S_IFMT {
+        libc::S_IFLNK => note_symbolic_link(shared, file.as_raw_fd(), location),
+        libc::S_IFDIR => {
+            let metadata = Metadata::read(file.as_raw_fd(), stat)?;
+            let content = Content::Packed(Vec::new());
+            let version = Version {
+                time: sys::boot_ns() as Time,
+                pid: 0,
+                content,
+                metadata,
+                shape: None,
+            };
+            let known = shared.store.index().state(location.key).is_some();
+            if !known {
+                shared.store.record(Record::Version(location, version));
+            }
+            Ok(())
+        }
+        libc::S_IFREG if stat.st_size as u64 <= REST_BYTES_MAX && !shared.store.is_half_full() => {
+            let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+            let flags = libc::O_RDONLY | libc::O_NOATIME;
+            let file = sys::open_below(libc::AT_FDCWD, path.as_bytes(), flags, 0)?;
+            at_rest(shared, file.as_raw_fd(), (location, sys::boot_ns() as Time))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,262 @@
+//! Append-only segments on disk: the content of pre-images and the journal, each frame with its checksum.
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use crate::record::{BlobRef, Record};
+use crate::sys;
+
+/// length u32, kind u32, checksum u64.
+const HEADER_BYTES: usize = 16;
+/// Largest payload of a frame; a longer length is damage.
+pub const FRAME_BYTES_MAX: usize = 4 << 20;
+const SEGMENT_BYTES: std::ops::RangeInclusive<u64> = (1 << 20)..=(64 << 20);
+const SEGMENTS_AT_BOUND: u64 = 16;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Blob = 1,
+    Record = 2,
+}
+
+#[derive(Debug)]
+struct Segment {
+    file: Arc<File>,
+    bytes: u64,
+}
+
+#[derive(Debug)]
+pub struct Pack {
+    dir: PathBuf,
+    segments: BTreeMap<u32, Segment>,
+    segment_bytes: u64,
+    dirty: bool,
+    /// Bytes of a torn tail cut while opening.
+    pub torn_bytes: u64,
+}
+
+/// Whose clock the times of this segment are.
+pub fn this_boot() -> Record {
+    let boot_id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let digits: String = boot_id.chars().filter(char::is_ascii_hexdigit).collect();
+    Record::Boot {
+        boot_id: u128::from_str_radix(&digits, 16).unwrap_or(0),
+        wall_offset_ns: sys::wall_ns() as i64 - sys::boot_ns() as i64,
+    }
+}
+
+/// One frame of a segment, as `Pack::scan` finds it.
+pub enum Frame {
+    Blob,
+    Record(Record),
+}
+
+impl Pack {
+    /// Opens what is there and hands out its frames in order of writing; then a new segment is begun.
+    pub fn open(dir: &Path, bytes_max: u64, mut each: impl FnMut(Frame)) -> io::Result<Self> {
+        let segment_bytes =
+            (bytes_max / SEGMENTS_AT_BOUND).clamp(*SEGMENT_BYTES.start(), *SEGMENT_BYTES.end());
+        let mut pack = Self {
+            dir: dir.to_path_buf(),
+            segments: BTreeMap::new(),
+            segment_bytes,
+            dirty: false,
+            torn_bytes: 0,
+        };
+        let numbers = pack.numbers()?;
+        for &number in &numbers {
+            let file = OpenOptions::new()
+                .read(true)
+                .write(true)
+                .open(pack.path(number))?;
+            let length = file.metadata()?.len();
+            let last = Some(&number) == numbers.last();
+            let bytes = scan(&file, last, &mut each)?;
+            if bytes < length {
+                tracing::warn!(
+                    segment = number,
+                    torn = length - bytes,
+                    "the vault's torn tail was cut"
+                );
+                pack.torn_bytes += length - bytes;
+                file.set_len(bytes)?;
+            }
+            pack.segments.insert(
+                number,
+                Segment {
+                    file: Arc::new(file),
+                    bytes,
+                },
+            );
+        }
+        pack.begin()?;
+        Ok(pack)
+    }
+
+    fn numbers(&self) -> io::Result<Vec<u32>> {
+        let mut numbers = Vec::new();
+        for entry in fs::read_dir(&self.dir)? {
+            let name = entry?.file_name();
+            if let Some(number) = name.to_str().and_then(|name| name.strip_prefix("segment-")) {
+                numbers.extend(number.parse::<u32>());
+            }
+        }
+        numbers.sort_unstable();
+        Ok(numbers)
+    }
+
+    fn path(&self, number: u32) -> PathBuf {
+        self.dir.join(format!("segment-{number:08}"))
+    }
+
+    fn begin(&mut self) -> io::Result<()> {
+        self.sync()?;
+        let number = self.segments.last_key_value().map_or(1, |(number, _)| number + 1);
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(self.path(number))?;
+        self.segments.insert(
+            number,
+            Segment {
+                file: Arc::new(file),
+                bytes: 0,
+            },
+        );
+        self.append_record(&this_boot())
+    }
+
+    pub fn bytes(&self) -> u64 {
+        self.segments.values().map(|segment| segment.bytes).sum()
+    }
+
+    pub fn append_record(&mut self, record: &Record) -> io::Result<()> {
+        self.append(Kind::Record, &record.encode()).map(drop)
+    }
+
+    pub fn append_blob(&mut self, bytes: &[u8]) -> io::Result<BlobRef> {
+        self.append(Kind::Blob, bytes)
+    }
+
+    fn append(&mut self, kind: Kind, payload: &[u8]) -> io::Result<BlobRef> {
+        if payload.len() > FRAME_BYTES_MAX {
+            return Err(io::Error::from_raw_os_error(libc::EMSGSIZE));
+        }
+        let full = self
+            .segments
+            .last_key_value()
+            .is_none_or(|(_, last)| last.bytes >= self.segment_bytes);
+        if full {
+            self.begin()?;
+        }
+        let Some((&number, segment)) = self.segments.iter_mut().next_back() else {
+            return Err(io::Error::other("no segment"));
+        };
+        let mut header = [0_u8; HEADER_BYTES];
+        header[..4].copy_from_slice(&(payload.len() as u32).to_le_bytes());
+        header[4..8].copy_from_slice(&(kind as u32).to_le_bytes());
+        header[8..].copy_from_slice(&xxh3_64_with_seed(payload, kind as u64).to_le_bytes());
+        segment.file.write_all_at(&header, segment.bytes)?;
+        let offset = segment.bytes + HEADER_BYTES as u64;
+        segment.file.write_all_at(payload, offset)?;
+        segment.bytes = offset + payload.len() as u64;
+        self.dirty = true;
+        Ok(BlobRef {
+            segment: number,
+            offset,
+            length: payload.len() as u32,
+        })
+    }
+
+    /// The bytes of a blob, after its checksum was verified.
+    pub fn read(&self, blob: BlobRef) -> io::Result<Vec<u8>> {
+        let missing = || io::Error::new(io::ErrorKind::NotFound, "the segment is gone");
+        let file = &self.segments.get(&blob.segment).ok_or_else(missing)?.file;
+        let mut bytes = vec![0_u8; HEADER_BYTES + blob.length as usize];
+        file.read_exact_at(&mut bytes, blob.offset - HEADER_BYTES as u64)?;
+        let payload = bytes.split_off(HEADER_BYTES);
+        let check = xxh3_64_with_seed(&payload, Kind::Blob as u64);
+        if bytes[8..] != check.to_le_bytes() {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "the pre-image is damaged on disk",
+            ));
+        }
+        Ok(payload)
+    }
+
+    /// What is to be flushed to disk, when anything is.
+    pub fn take_dirty(&mut self) -> Option<Arc<File>> {
+        let last = self.segments.last_key_value()?.1.file.clone();
+        std::mem::take(&mut self.dirty).then_some(last)
+    }
+
+    pub fn sync(&mut self) -> io::Result<()> {
+        self.take_dirty().map_or(Ok(()), |file| file.sync_data())
+    }
+
+    /// The oldest segment that is not being written, when there is one.
+    pub fn oldest(&self) -> Option<u32> {
+        let (&first, _) = self.segments.first_key_value()?;
+        (self.segments.len() > 1).then_some(first)
+    }
+
+    pub fn newest(&self) -> u32 {
+        self.segments.last_key_value().map_or(0, |(&number, _)| number)
+    }
+
+    pub fn scan(&self, number: u32, mut each: impl FnMut(Frame)) -> io::Result<()> {
+        match self.segments.get(&number) {
+            Some(segment) => scan(&segment.file, false, &mut each).map(drop),
+            None => Ok(()),
+        }
+    }
+
+    pub fn remove(&mut self, number: u32) -> io::Result<()> {
+        self.segments.remove(&number);
+        fs::remove_file(self.path(number))
+    }
+}
+
+/// Length of the segment's sound part. Blobs are verified when `verify` is set, else when they are read.
+fn scan(file: &File, verify: bool, each: &mut impl FnMut(Frame)) -> io::Result<u64> {
+    let length = file.metadata()?.len();
+    let mut at = 0;
+    let mut header = [0_u8; HEADER_BYTES];
+    let mut payload = Vec::new();
+    while at + HEADER_BYTES as u64 <= length {
+        file.read_exact_at(&mut header, at)?;
+        let size = u32::from_le_bytes([header[0], header[1], header[2], header[3]]);
+        let kind = match u32::from_le_bytes([header[4], header[5], header[6], header[7]]) {
+            1 => Kind::Blob,
+            2 => Kind::Record,
+            _ => break,
+        };
+        let offset = at + HEADER_BYTES as u64;
+        if size as usize > FRAME_BYTES_MAX || offset + u64::from(size) > length {
+            break;
+        }
+        if verify || kind == Kind::Record {
+            payload.resize(size as usize, 0);
+            file.read_exact_at(&mut payload, offset)?;
+            if header[8..] != xxh3_64_with_seed(&payload, kind as u64).to_le_bytes() {
+                break;
+            }
+        }
+        match kind {
+            Kind::Blob => each(Frame::Blob),
+            Kind::Record => Record::decode(&payload)
+                .into_iter()
+                .for_each(|record| each(Frame::Record(record))),
+        }
+        at = offset + u64::from(size);
+    }
+    Ok(at)
+}

@@ -1,0 +1,271 @@
+//! The trees that are watched, and where in them an open file lies.
+use std::collections::HashMap;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use crate::file::{FileKey, Metadata, PlaceId, Stamp};
+use crate::mounts::OverlayMount;
+use crate::record::{Location, PlaceKind};
+use crate::sys;
+
+/// Deeper than any sane number of layers (the kernel's own limit is 500).
+const LAYERS_MAX: usize = 500;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Overlay {
+    pub id: PlaceId,
+    pub mount: OverlayMount,
+}
+
+/// A protected host directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Root {
+    pub id: PlaceId,
+    pub path: Vec<u8>,
+}
+
+#[derive(Debug, Default)]
+pub struct Places {
+    overlays: RwLock<HashMap<u64, Arc<Overlay>>>,
+    roots: Vec<Root>,
+    file_systems: RwLock<HashMap<u64, u64>>,
+}
+
+/// A file found by a descriptor on it.
+#[derive(Debug, Clone)]
+pub struct Found {
+    pub location: Location,
+    pub overlay: Option<Arc<Overlay>>,
+}
+
+fn bytes_of(path: PathBuf) -> Vec<u8> {
+    use std::os::unix::ffi::OsStringExt;
+    path.into_os_string().into_vec()
+}
+
+/// `path` below `root`, without a slash in front.
+pub fn below<'a>(path: &'a [u8], root: &[u8]) -> Option<&'a [u8]> {
+    let rest = path.strip_prefix(root)?;
+    if root == b"/" {
+        Some(rest)
+    } else {
+        rest.strip_prefix(b"/")
+    }
+}
+
+impl Places {
+    pub fn new(protected: Vec<PathBuf>) -> Self {
+        let mut roots: Vec<Root> = protected
+            .into_iter()
+            .map(bytes_of)
+            .map(|path| Root {
+                id: PlaceId::of(&path),
+                path,
+            })
+            .collect();
+        // The innermost of nested directories comes first.
+        roots.sort_by_key(|root| std::cmp::Reverse(root.path.len()));
+        Self {
+            roots,
+            ..Self::default()
+        }
+    }
+
+    pub fn roots(&self) -> &[Root] {
+        &self.roots
+    }
+
+    pub fn kind(&self, overlay: &Overlay) -> PlaceKind {
+        let mount = &overlay.mount;
+        PlaceKind::Overlay {
+            lower: mount.lower.clone(),
+            upper: mount.upper.clone(),
+            work: mount.work.clone(),
+        }
+    }
+
+    pub fn insert(&self, mount: OverlayMount) -> Arc<Overlay> {
+        let overlay = Arc::new(Overlay {
+            id: PlaceId::of(&mount.upper),
+            mount,
+        });
+        let mut overlays = self.overlays.write().unwrap_or_else(PoisonError::into_inner);
+        overlays.insert(overlay.mount.device, overlay.clone());
+        overlay
+    }
+
+    pub fn retain(&self, mounted: &[OverlayMount]) {
+        let mut overlays = self.overlays.write().unwrap_or_else(PoisonError::into_inner);
+        overlays.retain(|_, overlay| mounted.contains(&overlay.mount));
+    }
+
+    pub fn overlay(&self, device: u64) -> Option<Arc<Overlay>> {
+        self.overlays
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&device)
+            .cloned()
+    }
+
+    pub fn by_id(&self, id: PlaceId) -> Option<Arc<Overlay>> {
+        let overlays = self.overlays.read().unwrap_or_else(PoisonError::into_inner);
+        overlays.values().find(|overlay| overlay.id == id).cloned()
+    }
+
+    /// The overlay that a host path leads into, and the rest of the path.
+    pub fn overlay_of_host_path<'a>(&self, path: &'a [u8]) -> Option<(Arc<Overlay>, &'a [u8])> {
+        let overlays = self.overlays.read().unwrap_or_else(PoisonError::into_inner);
+        overlays
+            .values()
+            .find_map(|overlay| Some((overlay.clone(), below(path, &overlay.mount.merged)?)))
+    }
+
+    /// What tells handles of this file system from those of others.
+    fn domain(&self, device: u64, fd: RawFd) -> io::Result<u64> {
+        let known = self
+            .file_systems
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&device)
+            .copied();
+        if let Some(id) = known {
+            return Ok(id);
+        }
+        let id = sys::file_system_id(fd)?;
+        self.file_systems
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(device, id);
+        Ok(id)
+    }
+
+    pub fn key(&self, fd: RawFd, stat: &sys::Stat) -> io::Result<FileKey> {
+        let domain = match self.overlay(stat.st_dev) {
+            Some(overlay) => overlay.id.0,
+            None => self.domain(stat.st_dev, fd)?,
+        };
+        Ok(FileKey::new(domain, &sys::handle_at(fd, c"")?))
+    }
+
+    /// Where the file behind `fd` lies; `None` when it is in no place that is watched.
+    pub fn find(&self, fd: RawFd, stat: &sys::Stat, key: FileKey) -> Option<Found> {
+        let mut seen = sys::path_of(fd).ok()?;
+        if stat.st_nlink == 0
+            && let Some(rest) = seen.strip_suffix(b" (deleted)")
+        {
+            seen.truncate(rest.len());
+        }
+        if let Some(overlay) = self.overlay(stat.st_dev) {
+            let path = overlay_path(&overlay, &seen, stat);
+            let seen = [b"/", &path[..]].concat();
+            let location = Location {
+                key,
+                place: overlay.id,
+                path,
+                seen,
+            };
+            return Some(Found {
+                location,
+                overlay: Some(overlay),
+            });
+        }
+        let (root, path) = self.host_path(fd, stat, &seen)?;
+        Some(Found {
+            location: Location {
+                key,
+                place: root.id,
+                path,
+                seen,
+            },
+            overlay: None,
+        })
+    }
+
+    fn host_path(&self, fd: RawFd, stat: &sys::Stat, seen: &[u8]) -> Option<(&Root, Vec<u8>)> {
+        let under = |path: &[u8]| {
+            self.roots
+                .iter()
+                .find_map(|root| Some((root, below(path, &root.path)?.to_vec())))
+        };
+        let same = |path: &[u8]| {
+            sys::stat_at(libc::AT_FDCWD, path)
+                .is_ok_and(|at| (at.st_dev, at.st_ino) == (stat.st_dev, stat.st_ino))
+        };
+        if let Some(found) = under(seen).filter(|_| same(seen) || stat.st_nlink == 0) {
+            return Some(found);
+        }
+        // Another mount of the same file system (a bind mount in a container): the handle leads to the host's name.
+        let handle = sys::handle_at(fd, c"").ok()?;
+        self.roots.iter().find_map(|root| {
+            let flags = libc::O_RDONLY | libc::O_DIRECTORY;
+            let mount = sys::open_below(libc::AT_FDCWD, &root.path, flags, 0).ok()?;
+            let file = sys::open_by_handle(mount.as_raw_fd(), &handle, libc::O_PATH).ok()?;
+            under(&sys::path_of(file.as_raw_fd()).ok()?)
+        })
+    }
+}
+
+pub fn open_path(path: &[u8]) -> io::Result<OwnedFd> {
+    sys::open_below(libc::AT_FDCWD, path, libc::O_PATH | libc::O_DIRECTORY, 0)
+}
+
+/// The overlay's mount on the host shows the whole host path, a container's mount the path inside it.
+fn overlay_path(overlay: &Overlay, seen: &[u8], stat: &sys::Stat) -> Vec<u8> {
+    let inside = seen.strip_prefix(b"/").unwrap_or(seen);
+    match below(seen, &overlay.mount.merged) {
+        Some(rest) if stat.st_nlink == 0 => rest.to_vec(),
+        // A container can have a directory of the same name: only the file itself tells.
+        Some(rest) => match sys::stat_at(libc::AT_FDCWD, seen) {
+            Ok(at) if (at.st_dev, at.st_ino) == (stat.st_dev, stat.st_ino) => rest.to_vec(),
+            _ => inside.to_vec(),
+        },
+        None => inside.to_vec(),
+    }
+}
+
+/// A file of an image's layer.
+#[derive(Debug)]
+pub struct LowerFile {
+    pub file: OwnedFd,
+    pub stat: sys::Stat,
+}
+
+impl LowerFile {
+    /// The first that `wanted` accepts, topmost layer first; a whiteout ends the search.
+    pub fn open(lower: &[Vec<u8>], path: &[u8], wanted: impl Fn(&sys::Stat) -> bool) -> Option<Self> {
+        for layer in lower.iter().take(LAYERS_MAX) {
+            let Ok(root) = open_path(layer) else {
+                continue;
+            };
+            let flags = libc::O_PATH | libc::O_NOFOLLOW;
+            let Ok(file) = sys::open_below(root.as_raw_fd(), path, flags, sys::BELOW) else {
+                continue;
+            };
+            let stat = sys::fstat(file.as_raw_fd()).ok()?;
+            if stat.st_mode & libc::S_IFMT == libc::S_IFCHR && stat.st_rdev == 0 {
+                return None;
+            }
+            if wanted(&stat) {
+                return Some(Self { file, stat });
+            }
+        }
+        None
+    }
+
+    /// The lower file that the overlay's file is, when it was not copied up: no later inode has its change time.
+    pub fn behind(overlay: &Overlay, path: &[u8], stat: &sys::Stat) -> Option<Self> {
+        let same = |lower: &sys::Stat| lower.st_ino == stat.st_ino && Stamp::from(lower) == Stamp::from(stat);
+        Self::open(&overlay.mount.lower, path, same)
+    }
+
+    /// The one with this size, time and type.
+    pub fn like(lower: &[Vec<u8>], path: &[u8], metadata: &Metadata) -> Option<Self> {
+        Self::open(lower, path, |stat| {
+            stat.st_size as u64 == metadata.size
+                && Stamp::from(stat).modified_ns == metadata.modified_ns
+                && stat.st_mode & libc::S_IFMT == metadata.mode & libc::S_IFMT
+        })
+    }
+}

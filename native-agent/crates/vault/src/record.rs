@@ -1,0 +1,498 @@
+//! What the journal holds: the facts from which a restore is computed.
+use norn_events::{ContentFormat, ContentShape, ProcessUid};
+
+use crate::file::{FileKey, Metadata, PlaceId};
+
+/// CLOCK_BOOTTIME of this boot, ns; negative for what an earlier boot recorded.
+pub type Time = i64;
+
+/// Where a run of bytes lies in the pack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BlobRef {
+    pub segment: u32,
+    pub offset: u64,
+    pub length: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Content {
+    /// Copied into the pack, in chunks.
+    Packed(Vec<BlobRef>),
+    /// The file of an image's layer at this path is the content.
+    Lower(Vec<u8>),
+    /// What a symbolic link points to.
+    Link(Vec<u8>),
+    /// Not there, and why.
+    Missing(Missing),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Missing {
+    TooLarge,
+    TooSlow,
+    Full,
+    Evicted,
+    /// A device, pipe or socket: it has no content.
+    Special,
+}
+
+impl Missing {
+    pub const ALL: [Self; 5] = [
+        Self::TooLarge,
+        Self::TooSlow,
+        Self::Full,
+        Self::Evicted,
+        Self::Special,
+    ];
+
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::TooLarge => "too large: files above the vault's limit are not copied",
+            Self::TooSlow => "the pre-image was not complete within the deadline",
+            Self::Full => "the vault was full with pre-images of open alerts",
+            Self::Evicted => "evicted: the vault had reached its limit of bytes",
+            Self::Special => "not a regular file",
+        }
+    }
+}
+
+/// A state a file had.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Version {
+    pub time: Time,
+    /// Whose open it was taken for; 0 when it was taken at rest.
+    pub pid: u32,
+    pub content: Content,
+    pub metadata: Metadata,
+    pub shape: Option<ContentShape>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Aspect {
+    Content,
+    Metadata,
+}
+
+/// Somebody changed a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Change {
+    pub time: Time,
+    pub pid: u32,
+    pub aspect: Aspect,
+}
+
+/// Which names a file had when something was recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Location {
+    pub key: FileKey,
+    pub place: PlaceId,
+    /// Relative to the place's root, without a slash in front.
+    pub path: Vec<u8>,
+    /// As the process saw it.
+    pub seen: Vec<u8>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NameKind {
+    Create,
+    Unlink,
+    /// From `path` to `target`.
+    Rename,
+    /// `path` and `target` changed places.
+    Exchange,
+}
+
+/// Somebody changed a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NameOperation {
+    pub time: Time,
+    pub pid: u32,
+    pub place: PlaceId,
+    pub kind: NameKind,
+    pub path: Vec<u8>,
+    pub target: Vec<u8>,
+    pub key: Option<FileKey>,
+    /// What had the name `target` before.
+    pub replaced: Option<FileKey>,
+    pub directory: bool,
+    /// `path` (or for a rename `target`) as the process saw it; empty when not known.
+    pub seen: Vec<u8>,
+}
+
+/// A process with a journaled change, or an ancestor of one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Actor {
+    pub uid: ProcessUid,
+    pub parent: ProcessUid,
+    pub pid: u32,
+    pub start: Time,
+    pub container: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PlaceKind {
+    /// Topmost layer first.
+    Overlay {
+        lower: Vec<Vec<u8>>,
+        upper: Vec<u8>,
+        work: Vec<u8>,
+    },
+    Directory(Vec<u8>),
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Record {
+    /// Opens a segment: whose clock the times that follow are.
+    Boot {
+        boot_id: u128,
+        wall_offset_ns: i64,
+    },
+    Place(PlaceId, PlaceKind),
+    Version(Location, Version),
+    Change(Location, Change),
+    Name(NameOperation),
+    Actor(Actor),
+    /// A file that was made again: new, old.
+    Alias(FileKey, FileKey),
+    Hold(ProcessUid),
+    Forget(ProcessUid),
+    /// The content of the file's version of this time is gone.
+    Evicted(FileKey, Time),
+}
+
+struct Writer(Vec<u8>);
+
+impl Writer {
+    fn u8(&mut self, value: u8) -> &mut Self {
+        self.0.push(value);
+        self
+    }
+    fn number(&mut self, value: u64) -> &mut Self {
+        self.0.extend_from_slice(&value.to_le_bytes());
+        self
+    }
+    fn wide(&mut self, value: u128) -> &mut Self {
+        self.0.extend_from_slice(&value.to_le_bytes());
+        self
+    }
+    fn bytes(&mut self, value: &[u8]) -> &mut Self {
+        self.0.extend_from_slice(&(value.len() as u32).to_le_bytes());
+        self.0.extend_from_slice(value);
+        self
+    }
+    fn list<T>(&mut self, items: &[T], mut each: impl FnMut(&mut Self, &T)) -> &mut Self {
+        self.0.extend_from_slice(&(items.len() as u32).to_le_bytes());
+        items.iter().for_each(|item| each(self, item));
+        self
+    }
+    fn location(&mut self, location: &Location) -> &mut Self {
+        self.wide(location.key.0)
+            .number(location.place.0)
+            .bytes(&location.path)
+            .bytes(&location.seen)
+    }
+    fn key(&mut self, key: Option<FileKey>) -> &mut Self {
+        self.u8(key.is_some().into()).wide(key.map_or(0, |key| key.0))
+    }
+    fn content(&mut self, content: &Content) -> &mut Self {
+        match content {
+            Content::Packed(blobs) => self.u8(0).list(blobs, |to, blob| {
+                to.number(blob.segment.into())
+                    .number(blob.offset)
+                    .number(blob.length.into());
+            }),
+            Content::Lower(path) => self.u8(1).bytes(path),
+            Content::Link(target) => self.u8(2).bytes(target),
+            Content::Missing(why) => self.u8(3).u8(*why as u8),
+        }
+    }
+    fn version(&mut self, version: &Version) -> &mut Self {
+        let metadata = &version.metadata;
+        self.number(version.time as u64)
+            .number(version.pid.into())
+            .content(&version.content);
+        self.number(metadata.mode.into())
+            .number(metadata.uid.into())
+            .number(metadata.gid.into());
+        self.number(metadata.size).wide(metadata.modified_ns as u128);
+        self.wide(metadata.changed_ns as u128);
+        self.list(&metadata.attributes, |to, (name, value)| {
+            to.bytes(name).bytes(value);
+        });
+        match version.shape {
+            None => self.u8(0),
+            Some(shape) => self
+                .u8(1)
+                .number(shape.size)
+                .number(shape.entropy.to_bits().into())
+                .u8(FORMATS
+                    .iter()
+                    .position(|&format| format == shape.format)
+                    .unwrap_or(0) as u8),
+        }
+    }
+}
+
+const FORMATS: [ContentFormat; 6] = [
+    ContentFormat::Unknown,
+    ContentFormat::Empty,
+    ContentFormat::Text,
+    ContentFormat::Archive,
+    ContentFormat::Media,
+    ContentFormat::Structured,
+];
+
+impl Record {
+    pub fn encode(&self) -> Vec<u8> {
+        let mut to = Writer(Vec::with_capacity(256));
+        match self {
+            Self::Boot {
+                boot_id,
+                wall_offset_ns,
+            } => to.u8(0).wide(*boot_id).number(*wall_offset_ns as u64),
+            Self::Place(id, PlaceKind::Directory(root)) => to.u8(1).number(id.0).bytes(root),
+            Self::Place(id, PlaceKind::Overlay { lower, upper, work }) => to
+                .u8(2)
+                .number(id.0)
+                .list(lower, |to, path| {
+                    to.bytes(path);
+                })
+                .bytes(upper)
+                .bytes(work),
+            Self::Version(location, version) => to.u8(3).location(location).version(version),
+            Self::Change(location, change) => to
+                .u8(4)
+                .location(location)
+                .number(change.time as u64)
+                .number(change.pid.into())
+                .u8((change.aspect == Aspect::Metadata).into()),
+            Self::Name(operation) => to
+                .u8(5)
+                .number(operation.time as u64)
+                .number(operation.pid.into())
+                .number(operation.place.0)
+                .u8(operation.kind as u8)
+                .bytes(&operation.path)
+                .bytes(&operation.target)
+                .key(operation.key)
+                .key(operation.replaced)
+                .u8(operation.directory.into())
+                .bytes(&operation.seen),
+            Self::Actor(actor) => to
+                .u8(6)
+                .bytes(&actor.uid.0)
+                .bytes(&actor.parent.0)
+                .number(actor.pid.into())
+                .number(actor.start as u64)
+                .bytes(actor.container.as_deref().unwrap_or_default().as_bytes()),
+            Self::Alias(new, old) => to.u8(7).wide(new.0).wide(old.0),
+            Self::Hold(scope) => to.u8(8).bytes(&scope.0),
+            Self::Forget(scope) => to.u8(9).bytes(&scope.0),
+            Self::Evicted(key, time) => to.u8(10).wide(key.0).number(*time as u64),
+        };
+        to.0
+    }
+
+    /// `None` when the bytes are not a record of this version of the vault.
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        let mut from = Reader(bytes);
+        Some(match from.u8()? {
+            0 => Self::Boot {
+                boot_id: from.wide()?,
+                wall_offset_ns: from.number()? as i64,
+            },
+            1 => Self::Place(PlaceId(from.number()?), PlaceKind::Directory(from.bytes()?)),
+            2 => Self::Place(
+                PlaceId(from.number()?),
+                PlaceKind::Overlay {
+                    lower: from.list(Reader::bytes)?,
+                    upper: from.bytes()?,
+                    work: from.bytes()?,
+                },
+            ),
+            3 => Self::Version(from.location()?, from.version()?),
+            4 => Self::Change(from.location()?, from.change()?),
+            5 => Self::Name(from.operation()?),
+            6 => Self::Actor(from.actor()?),
+            7 => Self::Alias(FileKey(from.wide()?), FileKey(from.wide()?)),
+            8 => Self::Hold(from.uid()?),
+            9 => Self::Forget(from.uid()?),
+            10 => Self::Evicted(FileKey(from.wide()?), from.number()? as i64),
+            _ => return None,
+        })
+    }
+}
+
+struct Reader<'a>(&'a [u8]);
+
+impl Reader<'_> {
+    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (head, rest) = self.0.split_first_chunk::<N>()?;
+        self.0 = rest;
+        Some(*head)
+    }
+    fn u8(&mut self) -> Option<u8> {
+        self.take::<1>().map(|[byte]| byte)
+    }
+    fn number(&mut self) -> Option<u64> {
+        self.take().map(u64::from_le_bytes)
+    }
+    fn wide(&mut self) -> Option<u128> {
+        self.take().map(u128::from_le_bytes)
+    }
+    fn bytes(&mut self) -> Option<Vec<u8>> {
+        let length = self.take().map(u32::from_le_bytes)? as usize;
+        let (head, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        Some(head.to_vec())
+    }
+    fn list<T>(&mut self, mut each: impl FnMut(&mut Self) -> Option<T>) -> Option<Vec<T>> {
+        let length = self.take().map(u32::from_le_bytes)?;
+        (0..length).map(|_| each(self)).collect()
+    }
+    fn uid(&mut self) -> Option<ProcessUid> {
+        Some(ProcessUid(self.bytes()?.try_into().ok()?))
+    }
+    fn key(&mut self) -> Option<Option<FileKey>> {
+        let there = self.u8()? == 1;
+        let key = FileKey(self.wide()?);
+        Some(there.then_some(key))
+    }
+    fn location(&mut self) -> Option<Location> {
+        Some(Location {
+            key: FileKey(self.wide()?),
+            place: PlaceId(self.number()?),
+            path: self.bytes()?,
+            seen: self.bytes()?,
+        })
+    }
+    fn content(&mut self) -> Option<Content> {
+        Some(match self.u8()? {
+            0 => Content::Packed(self.list(|from| {
+                Some(BlobRef {
+                    segment: from.number()? as u32,
+                    offset: from.number()?,
+                    length: from.number()? as u32,
+                })
+            })?),
+            1 => Content::Lower(self.bytes()?),
+            2 => Content::Link(self.bytes()?),
+            3 => Content::Missing(*Missing::ALL.get(usize::from(self.u8()?))?),
+            _ => return None,
+        })
+    }
+    fn version(&mut self) -> Option<Version> {
+        let (time, pid) = (self.number()? as i64, self.number()? as u32);
+        let content = self.content()?;
+        let metadata = Metadata {
+            mode: self.number()? as u32,
+            uid: self.number()? as u32,
+            gid: self.number()? as u32,
+            size: self.number()?,
+            modified_ns: self.wide()? as i128,
+            changed_ns: self.wide()? as i128,
+            attributes: self.list(|from| Some((from.bytes()?, from.bytes()?)))?,
+        };
+        let shape = match self.u8()? {
+            0 => None,
+            _ => Some(ContentShape {
+                size: self.number()?,
+                entropy: f32::from_bits(self.number()? as u32),
+                format: *FORMATS.get(usize::from(self.u8()?))?,
+            }),
+        };
+        Some(Version {
+            time,
+            pid,
+            content,
+            metadata,
+            shape,
+        })
+    }
+    fn change(&mut self) -> Option<Change> {
+        Some(Change {
+            time: self.number()? as i64,
+            pid: self.number()? as u32,
+            aspect: if self.u8()? == 1 {
+                Aspect::Metadata
+            } else {
+                Aspect::Content
+            },
+        })
+    }
+    fn operation(&mut self) -> Option<NameOperation> {
+        const KINDS: [NameKind; 4] = [
+            NameKind::Create,
+            NameKind::Unlink,
+            NameKind::Rename,
+            NameKind::Exchange,
+        ];
+        Some(NameOperation {
+            time: self.number()? as i64,
+            pid: self.number()? as u32,
+            place: PlaceId(self.number()?),
+            kind: *KINDS.get(usize::from(self.u8()?))?,
+            path: self.bytes()?,
+            target: self.bytes()?,
+            key: self.key()?,
+            replaced: self.key()?,
+            directory: self.u8()? == 1,
+            seen: self.bytes()?,
+        })
+    }
+    fn actor(&mut self) -> Option<Actor> {
+        Some(Actor {
+            uid: self.uid()?,
+            parent: self.uid()?,
+            pid: self.number()? as u32,
+            start: self.number()? as i64,
+            container: Some(String::from_utf8(self.bytes()?).ok()?).filter(|id| !id.is_empty()),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_reads_back_as_it_was_written() {
+        let location = Location {
+            key: FileKey(7 << 90),
+            place: PlaceId(3),
+            path: b"a\nb\xff".to_vec(),
+            seen: b"/a\nb\xff".to_vec(),
+        };
+        let version = Version {
+            time: -5,
+            pid: 12,
+            content: Content::Packed(vec![BlobRef {
+                segment: 2,
+                offset: 1 << 33,
+                length: 4096,
+            }]),
+            metadata: Metadata {
+                mode: 0o104_755,
+                uid: 1,
+                gid: 2,
+                size: 4096,
+                modified_ns: -1,
+                changed_ns: 5,
+                attributes: vec![(b"user.a".to_vec(), vec![0, 1, 2])],
+            },
+            shape: Some(ContentShape {
+                size: 4096,
+                entropy: 7.5,
+                format: ContentFormat::Media,
+            }),
+        };
+        let record = Record::Version(location, version);
+        assert_eq!(Record::decode(&record.encode()), Some(record));
+    }
+
+    #[test]
+    fn a_cut_record_is_refused() {
+        let bytes = Record::Hold(ProcessUid([9; 16])).encode();
+        assert_eq!(Record::decode(&bytes[..bytes.len() - 1]), None);
+    }
+}

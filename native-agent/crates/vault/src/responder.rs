@@ -1,0 +1,267 @@
+//! The one thread that answers permission events. It opens nothing, waits for no disk, and lets go after a deadline.
+use std::collections::HashMap;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::SyncSender;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::capture::{Job, Shared};
+use crate::events::{RawEvent, parse};
+use crate::file::{FileKey, Stamp};
+use crate::record::Time;
+use crate::sys;
+
+/// How long an open waits for its pre-image at most.
+pub const DEADLINE_NS: u64 = 20_000_000;
+/// Captures waiting for a worker; an open beyond waits for its deadline alone.
+pub const JOBS_MAX: usize = 4096;
+/// Closes waiting for the closer.
+pub const CLOSES_MAX: usize = 4096;
+/// 24 bytes an event, each with a descriptor.
+const READ_BYTES: usize = 4096;
+const IDLE_MS: i32 = 1000;
+
+/// A file was closed after writing.
+#[derive(Debug)]
+pub struct Close {
+    pub fd: OwnedFd,
+    pub pid: u32,
+    pub time: Time,
+}
+
+/// Workers say here that an open may go on.
+#[derive(Debug)]
+pub struct Done {
+    ids: Mutex<Vec<u64>>,
+    pub wake: OwnedFd,
+}
+
+impl Done {
+    pub fn new() -> io::Result<Self> {
+        Ok(Self {
+            ids: Mutex::default(),
+            wake: sys::event_fd()?,
+        })
+    }
+
+    pub fn push(&self, id: u64) {
+        self.ids.lock().unwrap_or_else(PoisonError::into_inner).push(id);
+        self.ring();
+    }
+
+    /// Makes the responder look up; a full counter is awake already.
+    pub fn ring(&self) {
+        drop(sys::write(self.wake.as_raw_fd(), &1_u64.to_ne_bytes()));
+    }
+
+    fn take(&self) -> Vec<u64> {
+        drop(sys::read(self.wake.as_raw_fd(), &mut [0; 8]));
+        std::mem::take(&mut *self.ids.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Figures the responder keeps for others.
+#[derive(Debug, Default)]
+pub struct Pulse {
+    /// When it last went round its loop, CLOCK_BOOTTIME ns.
+    pub beat_ns: AtomicU64,
+    pub timeouts: AtomicU64,
+    pub events_lost: AtomicU64,
+}
+
+struct Waiting {
+    fd: Arc<OwnedFd>,
+    deadline_ns: u64,
+    released: Arc<AtomicBool>,
+}
+
+/// Where the responder sends what it does not do itself.
+pub struct Outlets {
+    pub small: SyncSender<Job>,
+    pub large: SyncSender<Job>,
+    pub closes: SyncSender<Close>,
+}
+
+pub struct Responder {
+    shared: Arc<Shared>,
+    done: Arc<Done>,
+    outlets: Outlets,
+    waiting: HashMap<u64, Waiting>,
+    next_id: u64,
+    own_pid: u32,
+}
+
+impl Responder {
+    pub fn new(shared: Arc<Shared>, done: Arc<Done>, outlets: Outlets) -> Self {
+        Self {
+            shared,
+            done,
+            outlets,
+            waiting: HashMap::new(),
+            next_id: 0,
+            own_pid: std::process::id(),
+        }
+    }
+
+    pub fn run(mut self) {
+        let _crash = CrashNotHang;
+        let content = self.shared.watch.content.as_raw_fd();
+        let wake = self.done.wake.as_raw_fd();
+        let mut buffer = vec![0_u8; READ_BYTES];
+        while !self.shared.stop.load(Ordering::Relaxed) {
+            let now = sys::boot_ns();
+            self.shared.pulse.beat_ns.store(now, Ordering::Relaxed);
+            let [events, woken] =
+                sys::poll([(content, libc::POLLIN), (wake, libc::POLLIN)], self.timeout(now));
+            if woken {
+                self.done.take().into_iter().for_each(|id| self.release(id));
+            }
+            if events && let Ok(count) = sys::read(content, &mut buffer) {
+                parse(&buffer[..count])
+                    .into_iter()
+                    .for_each(|event| self.handle(event));
+            }
+            self.expire();
+        }
+        let left: Vec<u64> = self.waiting.keys().copied().collect();
+        left.into_iter().for_each(|id| self.release(id));
+    }
+
+    fn timeout(&self, now: u64) -> i32 {
+        let next = self.waiting.values().map(|waiting| waiting.deadline_ns).min();
+        next.map_or(IDLE_MS, |next| (next.saturating_sub(now) / 1_000_000 + 1) as i32)
+    }
+
+    fn handle(&mut self, event: RawEvent) {
+        let Some(fd) = event.fd else {
+            self.shared.pulse.events_lost.fetch_add(1, Ordering::Relaxed);
+            return;
+        };
+        let time = sys::boot_ns() as Time;
+        if event.mask & libc::FAN_OPEN_PERM != 0 {
+            self.open(fd, event.pid, time);
+        } else if event.pid != self.own_pid {
+            let close = Close {
+                fd,
+                pid: event.pid,
+                time,
+            };
+            self.shared.busy.fetch_add(1, Ordering::AcqRel);
+            if self.outlets.closes.try_send(close).is_err() {
+                self.shared.busy.fetch_sub(1, Ordering::AcqRel);
+                self.shared.pulse.events_lost.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+
+    fn open(&mut self, fd: OwnedFd, pid: u32, time: Time) {
+        let Some((stat, key)) = self.wants_capture(&fd, pid, time) else {
+            self.allow(&fd);
+            return;
+        };
+        self.next_id += 1;
+        let (fd, released) = (Arc::new(fd), Arc::new(AtomicBool::new(false)));
+        let deadline_ns = time as u64 + DEADLINE_NS;
+        self.waiting.insert(
+            self.next_id,
+            Waiting {
+                fd: fd.clone(),
+                deadline_ns,
+                released: released.clone(),
+            },
+        );
+        let job = Job {
+            id: self.next_id,
+            fd,
+            pid,
+            time,
+            stat,
+            key,
+            released,
+        };
+        let to = if stat.st_size > LARGE_BYTES {
+            &self.outlets.large
+        } else {
+            &self.outlets.small
+        };
+        // With the queue full the open waits for its deadline, and is counted there.
+        drop(to.try_send(job));
+    }
+
+    /// `None` when the open may go on at once.
+    fn wants_capture(&self, fd: &OwnedFd, pid: u32, time: Time) -> Option<(sys::Stat, FileKey)> {
+        if pid == self.own_pid {
+            return None;
+        }
+        let stat = sys::fstat(fd.as_raw_fd()).ok()?;
+        if stat.st_mode & libc::S_IFMT != libc::S_IFREG {
+            return None;
+        }
+        let key = self.shared.places.key(fd.as_raw_fd(), &stat).ok()?;
+        let mut index = self.shared.store.index();
+        if index
+            .state(key)
+            .is_some_and(|state| state.saved == Some(Stamp::from(&stat)))
+        {
+            drop(index);
+            self.shared.ignore(fd.as_raw_fd());
+            return None;
+        }
+        if index.is_own_work(key, pid) {
+            return None;
+        }
+        index.note_open(key, time, pid);
+        Some((stat, key))
+    }
+
+    fn release(&mut self, id: u64) {
+        if let Some(waiting) = self.waiting.remove(&id) {
+            self.allow(&waiting.fd);
+        }
+    }
+
+    fn expire(&mut self) {
+        let now = sys::boot_ns();
+        let late = |(id, waiting): (&u64, &Waiting)| (waiting.deadline_ns <= now).then_some(*id);
+        let late: Vec<u64> = self.waiting.iter().filter_map(late).collect();
+        for id in late {
+            if let Some(waiting) = self.waiting.remove(&id) {
+                waiting.released.store(true, Ordering::Release);
+                self.allow(&waiting.fd);
+                self.shared.pulse.timeouts.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+
+    fn allow(&self, fd: &OwnedFd) {
+        let answer = libc::fanotify_response {
+            fd: fd.as_raw_fd(),
+            response: libc::FAN_ALLOW,
+        };
+        // SAFETY: the struct is two integers without padding, read as the bytes it is made of.
+        let bytes = unsafe {
+            std::slice::from_raw_parts(
+                (&raw const answer).cast::<u8>(),
+                size_of::<libc::fanotify_response>(),
+            )
+        };
+        if let Err(error) = sys::write(self.shared.watch.content.as_raw_fd(), bytes) {
+            tracing::error!(%error, "an open can't be answered");
+        }
+    }
+}
+
+/// A dead responder with a living process would block every open for ever; a dead process blocks none.
+struct CrashNotHang;
+
+impl Drop for CrashNotHang {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            std::process::abort();
+        }
+    }
+}
+
+/// Files above go to a worker of their own, so that they hold up no small ones.
+const LARGE_BYTES: i64 = 1 << 20;

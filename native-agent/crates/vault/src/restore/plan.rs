@@ -1,0 +1,338 @@
+//! From the journal: which name should hold which file, in which state, for the scope's work to be undone.
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use norn_events::ProcessUid;
+
+use super::RestoreRequest;
+use crate::file::{FileKey, PlaceId};
+use crate::index::{FileState, Index};
+use crate::places::below;
+use crate::record::{Actor, Aspect, NameKind, NameOperation, Time, Version};
+use crate::watch::join;
+
+/// A name in a place.
+pub type Spot = (PlaceId, Vec<u8>);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Want {
+    /// The name was not there.
+    Absent,
+    File(FileKey),
+    /// There was something, but the vault never learned what.
+    Unknown,
+}
+
+/// What a name is to be again.
+#[derive(Debug, Clone)]
+pub struct Target {
+    pub want: Want,
+    /// The state `want` is to have; `None` when none was taken.
+    pub version: Option<Version>,
+    /// What the scope left under this name; `None` when it left nothing, or the vault does not know.
+    pub put: Option<FileKey>,
+    /// The scope itself left nothing under this name.
+    pub left_absent: bool,
+    /// Where the scope moved it, when that is all that is known.
+    pub moved_to: Option<Vec<u8>>,
+    pub change: &'static str,
+    pub directory: bool,
+    pub seen: Vec<u8>,
+    pub time: Time,
+    pub process: ProcessUid,
+    /// Somebody else changed it later.
+    pub conflict: bool,
+}
+
+#[derive(Debug, Default)]
+pub struct Plan {
+    pub targets: BTreeMap<Spot, Target>,
+    /// Directories to be moved back, in this order: place, from, to.
+    pub directories: Vec<(PlaceId, Vec<u8>, Vec<u8>)>,
+    /// Files the scope made.
+    pub made: HashSet<FileKey>,
+    pub containers: HashMap<ProcessUid, String>,
+}
+
+struct Scope<'a> {
+    index: &'a Index,
+    roots: HashSet<ProcessUid>,
+    request: &'a RestoreRequest,
+}
+
+impl Scope<'_> {
+    /// The process, when what it did at `time` is to be undone.
+    fn holds(&self, pid: u32, time: Time) -> Option<&Actor> {
+        if self.request.since_ns.is_some_and(|since| time < since as Time) {
+            return None;
+        }
+        let actor = self.index.actors.at(pid, time)?;
+        let below = self.roots.is_empty() || self.index.actors.is_below(actor.uid, &self.roots);
+        let inside = self
+            .request
+            .container
+            .as_deref()
+            .is_none_or(|id| actor.container.as_deref() == Some(id));
+        (below && inside).then_some(actor)
+    }
+}
+
+pub fn plan(index: &Index, request: &RestoreRequest) -> Plan {
+    let scope = Scope {
+        index,
+        roots: request.scopes.iter().copied().collect(),
+        request,
+    };
+    let mut plan = Plan::default();
+    let conflicts = plan.names(&scope);
+    plan.contents(&scope);
+    let mut again: HashMap<FileKey, Vec<FileKey>> = HashMap::new();
+    for &new in index.aliases.keys() {
+        again.entry(index.original(new)).or_default().push(new);
+    }
+    for (spot, target) in &mut plan.targets {
+        target.conflict |= conflicts.contains(spot);
+        if let Want::File(key) = target.want {
+            let state = index.state(key);
+            let origin = state.and_then(|state| origin(&scope, state));
+            let time = origin.map_or(target.time, |origin| origin.min(target.time));
+            target.version = state.and_then(|state| state.before(time)).cloned();
+            target.conflict |= state.is_some_and(|state| is_changed_later(&scope, state, time));
+            target.conflict |= again.get(&key).into_iter().flatten().any(|&new| {
+                index
+                    .state(new)
+                    .is_some_and(|state| is_changed_later(&scope, state, time))
+            });
+        }
+        if let Some(put) = target.put.filter(|put| Want::File(*put) != target.want) {
+            let first = target.time;
+            target.conflict |= index
+                .state(put)
+                .is_some_and(|state| is_changed_later(&scope, state, first));
+        }
+    }
+    plan
+}
+
+/// When the scope began to change this file: its first change, or the open before it that was captured.
+fn origin(scope: &Scope<'_>, state: &FileState) -> Option<Time> {
+    let mine = |pid: u32, time: Time| scope.holds(pid, time).is_some();
+    let first = state
+        .changes
+        .iter()
+        .find(|change| mine(change.pid, change.time))?
+        .time;
+    let content = state
+        .changes
+        .iter()
+        .filter(|change| change.aspect == Aspect::Content);
+    let others = content
+        .filter(|change| change.time < first)
+        .map(|change| change.time)
+        .max()
+        .unwrap_or(Time::MIN);
+    let opens = state
+        .versions
+        .iter()
+        .filter(|version| version.time > others && version.time <= first);
+    let open = opens.filter(|version| version.pid != 0 && mine(version.pid, version.time));
+    Some(open.map(|version| version.time).min().unwrap_or(first))
+}
+
+fn is_changed_later(scope: &Scope<'_>, state: &FileState, time: Time) -> bool {
+    state
+        .changes
+        .iter()
+        .any(|change| change.time > time && scope.holds(change.pid, change.time).is_none())
+}
+
+impl Plan {
+    /// Walks the scope's name changes backwards. Returns the names others changed later.
+    fn names(&mut self, scope: &Scope<'_>) -> HashSet<Spot> {
+        let mut operations: Vec<&NameOperation> = scope.index.operations.iter().collect();
+        operations.sort_by_key(|operation| operation.time);
+        let mut touched: HashSet<Spot> = HashSet::new();
+        let mut conflicts = HashSet::new();
+        let mut mine = Vec::new();
+        for operation in operations {
+            let spots = [&operation.path, &operation.target]
+                .into_iter()
+                .filter(|path| !path.is_empty())
+                .map(|path| (operation.place, path.clone()));
+            if let Some(actor) = scope.holds(operation.pid, operation.time) {
+                touched.extend(spots);
+                mine.push((operation, actor));
+            } else {
+                conflicts.extend(spots.filter(|spot| touched.contains(spot)));
+            }
+        }
+        for &(operation, actor) in mine.iter().rev() {
+            self.undo(operation, actor);
+        }
+        conflicts
+    }
+
+    fn undo(&mut self, operation: &NameOperation, actor: &Actor) {
+        let is_there = operation.key.map_or(Want::Unknown, Want::File);
+        let was_there = operation.replaced.map_or(Want::Absent, Want::File);
+        let path = || operation.path.clone();
+        match operation.kind {
+            NameKind::Create => {
+                let new = !operation.directory || operation.key.is_some();
+                self.made.extend(operation.key.filter(|_| new));
+                self.target(operation, actor, (path(), Want::Absent, "created"));
+            }
+            NameKind::Unlink => self.target(operation, actor, (path(), is_there, "unlinked")),
+            NameKind::Rename if operation.directory => self.undo_directory(operation),
+            NameKind::Rename => {
+                let change = if operation.replaced.is_some() {
+                    "replaced"
+                } else {
+                    "created"
+                };
+                self.target(operation, actor, (operation.target.clone(), was_there, change));
+                self.target(operation, actor, (path(), is_there, "renamed"));
+            }
+            NameKind::Exchange => {
+                let other = operation.replaced.map_or(Want::Unknown, Want::File);
+                self.target(operation, actor, (operation.target.clone(), other, "replaced"));
+                self.target(operation, actor, (path(), is_there, "renamed"));
+            }
+        }
+    }
+
+    /// What was said of names below the new directory holds for those below the old one.
+    fn undo_directory(&mut self, operation: &NameOperation) {
+        let (place, from, to) = (operation.place, &operation.target, &operation.path);
+        self.directories.push((place, from.clone(), to.clone()));
+        let moved: Vec<Spot> = self
+            .targets
+            .keys()
+            .filter(|(at, path)| *at == place && (path == from || below(path, from).is_some()))
+            .cloned()
+            .collect();
+        for spot in moved {
+            if let Some(target) = self.targets.remove(&spot) {
+                let path = below(&spot.1, from).map_or_else(|| to.clone(), |rest| join(to, rest));
+                self.targets.insert((place, path), target);
+            }
+        }
+    }
+
+    /// Called from the last change to the first: the first says what is wanted, the last what was left.
+    fn target(&mut self, operation: &NameOperation, actor: &Actor, wanted: (Vec<u8>, Want, &'static str)) {
+        let (path, want, change) = wanted;
+        let is_source = path == operation.path && operation.kind != NameKind::Create;
+        let left_absent = is_source && operation.kind != NameKind::Exchange;
+        let put = match operation.kind {
+            NameKind::Unlink => None,
+            NameKind::Exchange if is_source => operation.replaced,
+            NameKind::Rename if is_source => None,
+            _ => operation.key,
+        };
+        let moved = operation.kind == NameKind::Rename && is_source;
+        let seen = if is_source && operation.kind != NameKind::Unlink {
+            sibling(&operation.seen, &operation.target, &path)
+        } else {
+            operation.seen.clone()
+        };
+        let target = self.targets.entry((operation.place, path)).or_insert(Target {
+            want,
+            version: None,
+            put,
+            left_absent,
+            moved_to: None,
+            change,
+            directory: operation.directory,
+            seen,
+            time: operation.time,
+            process: actor.uid,
+            conflict: false,
+        });
+        target.want = want;
+        target.change = stronger(target.change, change);
+        target.time = operation.time;
+        target.directory = operation.directory;
+        target.moved_to = moved.then(|| operation.target.clone());
+        self.containers
+            .entry(actor.uid)
+            .or_insert_with(|| actor.container.clone().unwrap_or_default());
+    }
+
+    /// Files whose content or metadata the scope changed, under the name they have.
+    fn contents(&mut self, scope: &Scope<'_>) {
+        let wanted: HashSet<FileKey> = self
+            .targets
+            .values()
+            .filter_map(|target| {
+                if let Want::File(key) = target.want {
+                    Some(key)
+                } else {
+                    None
+                }
+            })
+            .collect();
+        for (&key, state) in &scope.index.files {
+            let changes = state.changes.iter();
+            let mine = changes
+                .filter_map(|change| scope.holds(change.pid, change.time).map(|actor| (change, actor)));
+            let mine: Vec<_> = mine.collect();
+            let Some((last, actor)) = mine.last() else {
+                continue;
+            };
+            if wanted.contains(&scope.index.original(key)) || self.made.contains(&key) {
+                continue;
+            }
+            let content = mine.iter().any(|(change, _)| change.aspect == Aspect::Content);
+            let spot = (state.place, self.moved_back(state.place, &state.path));
+            if scope.index.original(key) != key || self.targets.contains_key(&spot) {
+                continue;
+            }
+            let target = Target {
+                want: Want::File(key),
+                version: None,
+                put: Some(key),
+                left_absent: false,
+                moved_to: None,
+                change: if content { "in-place" } else { "metadata" },
+                directory: false,
+                seen: state.seen.clone(),
+                time: last.time,
+                process: actor.uid,
+                conflict: false,
+            };
+            self.targets.insert(spot, target);
+            self.containers
+                .entry(actor.uid)
+                .or_insert_with(|| actor.container.clone().unwrap_or_default());
+        }
+    }
+
+    fn moved_back(&self, place: PlaceId, path: &[u8]) -> Vec<u8> {
+        let mut path = path.to_vec();
+        for (at, from, to) in &self.directories {
+            if *at == place
+                && let Some(rest) = below(&path, from)
+            {
+                path = join(to, rest);
+            }
+        }
+        path
+    }
+}
+
+/// A file that was replaced was not just created.
+fn stronger(known: &'static str, new: &'static str) -> &'static str {
+    match (known, new) {
+        ("replaced", "created") | ("unlinked", "created") => new,
+        ("replaced", _) => known,
+        _ => new,
+    }
+}
+
+/// The process's view of `path`, from its view of `known` in the same place.
+fn sibling(seen: &[u8], known: &[u8], path: &[u8]) -> Vec<u8> {
+    match seen.strip_suffix(known) {
+        Some(prefix) => [prefix, path].concat(),
+        None => [b"/", path].concat(),
+    }
+}

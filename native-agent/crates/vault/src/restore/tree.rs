@@ -1,0 +1,128 @@
+//! A place as a tree that can be written to: no path leads out of it, whatever the container put there.
+use std::ffi::CString;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+
+use crate::capture::Shared;
+use crate::file::{FileKey, PlaceId};
+use crate::places::open_path;
+use crate::record::PlaceKind;
+use crate::sys;
+
+#[derive(Debug)]
+pub struct Tree {
+    root: OwnedFd,
+    /// `None` on the host: each file says which file system it is on.
+    domain: Option<u64>,
+    pub lower: Vec<Vec<u8>>,
+}
+
+#[derive(Debug)]
+pub struct Entry {
+    pub key: FileKey,
+    pub stat: sys::Stat,
+    /// O_PATH.
+    pub file: OwnedFd,
+}
+
+impl Tree {
+    /// A mounted overlay through its merged view; one that is not, mounted for this alone and seen by nobody.
+    pub fn open(shared: &Shared, place: PlaceId) -> Result<Self, String> {
+        let kind = shared.store.index().places.get(&place).cloned();
+        match kind {
+            Some(PlaceKind::Directory(path)) => {
+                let root = open_path(&path).map_err(|error| {
+                    format!("{} can't be opened: {error}", String::from_utf8_lossy(&path))
+                })?;
+                Ok(Self {
+                    root,
+                    domain: None,
+                    lower: Vec::new(),
+                })
+            }
+            Some(PlaceKind::Overlay { lower, upper, work }) => {
+                let root = match shared.places.by_id(place) {
+                    Some(overlay) => open_path(&overlay.mount.merged),
+                    None => mount(&lower, &upper, &work),
+                };
+                let root = root.map_err(|error| format!("the container's file system is gone ({error})"))?;
+                Ok(Self {
+                    root,
+                    domain: Some(place.0),
+                    lower,
+                })
+            }
+            None => Err("the place of this file is not in the journal".to_owned()),
+        }
+    }
+
+    pub fn lookup(&self, path: &[u8]) -> io::Result<Option<Entry>> {
+        let flags = libc::O_PATH | libc::O_NOFOLLOW;
+        let file = match sys::open_below(self.root.as_raw_fd(), path, flags, sys::BELOW) {
+            Ok(file) => file,
+            Err(error) if matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ENOTDIR)) => {
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
+        };
+        let stat = sys::fstat(file.as_raw_fd())?;
+        let key = self.key(&file)?;
+        Ok(Some(Entry { key, stat, file }))
+    }
+
+    pub fn key(&self, file: &OwnedFd) -> io::Result<FileKey> {
+        let domain = match self.domain {
+            Some(domain) => domain,
+            None => sys::file_system_id(file.as_raw_fd())?,
+        };
+        Ok(FileKey::new(domain, &sys::handle_at(file.as_raw_fd(), c"")?))
+    }
+
+    /// The directory that holds `path`, and the name in it.
+    pub fn parent(&self, path: &[u8]) -> io::Result<(OwnedFd, CString)> {
+        let at = path.iter().rposition(|&byte| byte == b'/');
+        let (parent, name) = at.map_or((&b""[..], path), |at| (&path[..at], &path[at + 1..]));
+        let flags = libc::O_PATH | libc::O_DIRECTORY | libc::O_NOFOLLOW;
+        let directory = sys::open_below(self.root.as_raw_fd(), parent, flags, sys::BELOW)?;
+        Ok((directory, sys::c_string(name)?))
+    }
+
+    /// Opens the file itself, for reading or writing; the name must still lead to `entry`.
+    pub fn open_file(&self, path: &[u8], entry: &Entry, flags: i32) -> io::Result<OwnedFd> {
+        let flags = flags | libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY;
+        let file = sys::open_below(self.root.as_raw_fd(), path, flags, sys::BELOW)?;
+        let stat = sys::fstat(file.as_raw_fd())?;
+        if (stat.st_dev, stat.st_ino) == (entry.stat.st_dev, entry.stat.st_ino) {
+            Ok(file)
+        } else {
+            Err(io::Error::other("the name was given to another file meanwhile"))
+        }
+    }
+}
+
+fn mount(lower: &[Vec<u8>], upper: &[u8], work: &[u8]) -> io::Result<OwnedFd> {
+    open_path(upper)?;
+    let layers = lower
+        .iter()
+        .map(|layer| escaped(layer))
+        .collect::<Vec<_>>()
+        .join(&b':');
+    let options = [
+        (c"lowerdir", sys::c_string(&layers)?),
+        (c"upperdir", sys::c_string(upper)?),
+        (c"workdir", sys::c_string(work)?),
+    ];
+    sys::detached_mount(c"overlay", &options)
+}
+
+fn escaped(path: &[u8]) -> Vec<u8> {
+    path.iter()
+        .flat_map(|&byte| {
+            if matches!(byte, b':' | b'\\') {
+                vec![b'\\', byte]
+            } else {
+                vec![byte]
+            }
+        })
+        .collect()
+}

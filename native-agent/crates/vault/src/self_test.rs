@@ -1,0 +1,174 @@
+//! Tries the vault out on files of its own: does a change by another process come back with the right pre-image?
+use std::ffi::CString;
+use std::fs;
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use norn_events::wire::event::v1::Capability;
+
+use crate::capture::Shared;
+use crate::record::Content;
+use crate::sys;
+
+const CONTENT: &[u8] = b"what was here before";
+const WAIT: Duration = Duration::from_secs(2);
+
+/// The folder in which the self-test works; always protected.
+pub fn home(dir: &Path) -> PathBuf {
+    dir.join("self-test")
+}
+
+pub fn run(shared: &Shared, dir: &Path) -> Vec<Capability> {
+    let home = home(dir);
+    let host = try_file(shared, &home.join("file"));
+    let container = try_overlay(shared, &home.join("overlay"));
+    vec![
+        capability("file.preimage.container", container),
+        capability("file.preimage.host", host),
+    ]
+}
+
+fn capability(name: &str, tried: io::Result<()>) -> Capability {
+    let detail = match &tried {
+        Ok(()) => "pre-images are taken while the open waits; truncate(2) and unlink of files never opened rest on copies made before".to_owned(),
+        Err(error) => format!("the self-test failed: {error}"),
+    };
+    Capability {
+        name: name.to_owned(),
+        available: tried.is_ok(),
+        mechanism: if tried.is_ok() {
+            "fanotify".to_owned()
+        } else {
+            String::new()
+        },
+        detail,
+        verified: tried.is_ok(),
+    }
+}
+
+/// Another process overwrites the file; its former content must be in the vault under that process's pid.
+fn try_file(shared: &Shared, path: &Path) -> io::Result<()> {
+    fs::write(path, CONTENT)?;
+    let key = {
+        let file = fs::File::open(path)?;
+        shared
+            .places
+            .key(file.as_raw_fd(), &sys::fstat(file.as_raw_fd())?)?
+    };
+    let pid = overwrite_by_child(path)?;
+    let begun = Instant::now();
+    while begun.elapsed() < WAIT {
+        shared.settle(WAIT);
+        if is_saved(shared, key) {
+            let by_child = shared
+                .store
+                .index()
+                .state(key)
+                .is_some_and(|state| state.changes.iter().any(|change| change.pid == pid));
+            if by_child {
+                return fs::remove_file(path);
+            }
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    Err(io::Error::other(
+        "the former content of a file that was overwritten is not in the vault",
+    ))
+}
+
+fn is_saved(shared: &Shared, key: crate::file::FileKey) -> bool {
+    let version = shared
+        .store
+        .index()
+        .state(key)
+        .and_then(|state| state.versions.first().cloned());
+    match version.map(|version| version.content) {
+        Some(Content::Packed(blobs)) => blobs
+            .first()
+            .is_some_and(|&blob| shared.store.read(blob).is_ok_and(|bytes| bytes == CONTENT)),
+        Some(Content::Lower(_)) => true,
+        _ => false,
+    }
+}
+
+fn overwrite_by_child(path: &Path) -> io::Result<u32> {
+    let name = sys::c_string(path.as_os_str().as_bytes())?;
+    // SAFETY: the child calls only open, write and _exit, which are safe between fork and exec.
+    let pid = unsafe {
+        let pid = libc::fork();
+        if pid == 0 {
+            let fd = libc::open(name.as_ptr(), libc::O_WRONLY | libc::O_TRUNC);
+            let written = libc::write(fd, c"changed".as_ptr().cast(), 7);
+            libc::_exit(i32::from(written != 7));
+        }
+        pid
+    };
+    if pid < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let mut status = 0;
+    // SAFETY: `status` outlives the call.
+    unsafe { libc::waitpid(pid, &raw mut status, 0) };
+    if status == 0 {
+        Ok(pid as u32)
+    } else {
+        Err(io::Error::other("the self-test's own process failed"))
+    }
+}
+
+fn try_overlay(shared: &Shared, home: &Path) -> io::Result<()> {
+    let part = |name: &str| home.join(name);
+    for name in ["lower", "upper", "work", "merged"] {
+        fs::create_dir_all(part(name))?;
+    }
+    fs::write(part("lower").join("file"), CONTENT)?;
+    let text = |path: &Path| path.as_os_str().as_bytes().to_vec();
+    let options = [
+        b"lowerdir=".to_vec(),
+        text(&part("lower")),
+        b",upperdir=".to_vec(),
+        text(&part("upper")),
+        b",workdir=".to_vec(),
+        text(&part("work")),
+    ]
+    .concat();
+    let target = sys::c_string(&text(&part("merged")))?;
+    mount(&target, &sys::c_string(&options)?)?;
+    let tried = wait_for(shared, &text(&part("merged")))
+        .and_then(|()| try_file(shared, &part("merged").join("born")));
+    // SAFETY: `target` outlives the call.
+    unsafe { libc::umount2(target.as_ptr(), libc::MNT_DETACH) };
+    fs::remove_dir_all(home)?;
+    tried
+}
+
+fn mount(target: &CString, options: &CString) -> io::Result<()> {
+    let kind = c"overlay".as_ptr();
+    // SAFETY: all strings outlive the call.
+    let result = unsafe { libc::mount(kind, target.as_ptr(), kind, 0, options.as_ptr().cast()) };
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
+fn wait_for(shared: &Shared, merged: &[u8]) -> io::Result<()> {
+    let begun = Instant::now();
+    while begun.elapsed() < WAIT {
+        if shared
+            .places
+            .overlay_of_host_path(&[merged, b"/x"].concat())
+            .is_some()
+        {
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    Err(io::Error::other(
+        "a container's file system that was mounted was not noticed",
+    ))
+}

@@ -1,0 +1,463 @@
+//! The sensor's events: who is who, and the names that change inside containers.
+use std::collections::HashMap;
+use std::os::fd::AsRawFd;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use norn_events::{ChangeKind, ContainerId, Event, EventKind, Observer, Process, ProcessIndex, ProcessTable};
+
+use crate::capture::Shared;
+use crate::closer::{before, tell};
+use crate::file::{FileKey, Metadata, PlaceId};
+use crate::names::{note_symbolic_link, record_rename, record_unlink, refresh_metadata};
+use crate::places::{LowerFile, Overlay, open_path};
+use crate::record::{
+    Actor, Aspect, Change, Content, Location, NameKind, NameOperation, Record, Time, Version,
+};
+use crate::sys;
+
+/// Events waiting for the thread that looks their names up; more are dropped and counted.
+pub const NOTES_MAX: usize = 16_384;
+const IDLE: Duration = Duration::from_millis(500);
+const ANCESTORS_MAX: usize = 256;
+const CONTAINERS_MAX: usize = 10_000;
+
+/// A name event, owned.
+#[derive(Debug)]
+pub struct Note {
+    kind: EventKind,
+    time: Time,
+    pid: u32,
+    container: Option<ContainerId>,
+    flags: u32,
+    path: Vec<u8>,
+    target: Vec<u8>,
+}
+
+/// Feeds the vault with the sensor's events. Cheap: names are looked up by another thread.
+#[derive(Debug)]
+pub struct VaultObserver {
+    /// Weak, so that an observer left over keeps no permission group alive.
+    shared: Weak<Shared>,
+    notes: SyncSender<Note>,
+}
+
+impl VaultObserver {
+    pub(crate) fn new(shared: Weak<Shared>, notes: SyncSender<Note>) -> Self {
+        Self { shared, notes }
+    }
+
+    /// Processes that changed something and were not known when they did.
+    fn resolve(shared: &Shared, event: &Event<'_>, processes: &ProcessTable) {
+        let subject = processes.get(event.process);
+        let mut waiting: Vec<ProcessIndex> = Vec::new();
+        {
+            let mut index = shared.store.index();
+            if let (EventKind::Exit, Some(process)) = (event.kind, subject) {
+                index.actors.end(process.uid, event.time_ns as Time);
+            }
+            if index.actors.pending.is_empty() {
+                return;
+            }
+            let own = subject.filter(|process| index.actors.pending.contains(&process.pid));
+            waiting.extend(own.map(|_| event.process));
+            waiting.extend(
+                index
+                    .actors
+                    .pending
+                    .iter()
+                    .filter_map(|&pid| processes.by_pid(pid)),
+            );
+        }
+        waiting
+            .into_iter()
+            .for_each(|found| introduce(shared, found, processes));
+    }
+}
+
+/// Journals a process and its ancestors.
+fn introduce(shared: &Shared, found: ProcessIndex, processes: &ProcessTable) {
+    let mut next = Some(found);
+    for _ in 0..ANCESTORS_MAX {
+        let Some(process) = next.and_then(|index| processes.get(index)) else {
+            return;
+        };
+        if shared.store.index().actors.contains(process.uid) {
+            shared.store.index().actors.pending.remove(&process.pid);
+            return;
+        }
+        shared.store.record(Record::Actor(actor(process)));
+        next = processes.by_uid(process.parent_uid);
+    }
+}
+
+fn actor(process: &Process) -> Actor {
+    Actor {
+        uid: process.uid,
+        parent: process.parent_uid,
+        pid: process.pid,
+        start: process.start_time_ns as Time,
+        container: process.container.as_deref().map(str::to_owned),
+    }
+}
+
+const NAMED: [EventKind; 9] = [
+    EventKind::Exec,
+    EventKind::FileOpen,
+    EventKind::FileRename,
+    EventKind::FileLink,
+    EventKind::FileUnlink,
+    EventKind::FileTruncate,
+    EventKind::FileChmod,
+    EventKind::FileChown,
+    EventKind::FileMkdir,
+];
+
+impl Observer for VaultObserver {
+    fn observe(&mut self, event: &Event<'_>, processes: &ProcessTable) {
+        let Some(shared) = self.shared.upgrade() else {
+            return;
+        };
+        Self::resolve(&shared, event, processes);
+        let Some(process) = processes
+            .get(event.process)
+            .filter(|_| NAMED.contains(&event.kind))
+        else {
+            return;
+        };
+        if event.result < 0 || process.pid == std::process::id() {
+            return;
+        }
+        let note = Note {
+            kind: event.kind,
+            time: event.time_ns as Time,
+            pid: process.pid,
+            container: process.container.clone(),
+            flags: event.flags,
+            path: event.path.to_vec(),
+            target: event.target.to_vec(),
+        };
+        shared.busy.fetch_add(1, Ordering::AcqRel);
+        if self.notes.try_send(note).is_err() {
+            shared.busy.fetch_sub(1, Ordering::AcqRel);
+            shared.pulse.events_lost.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Containers' overlays, by container id.
+type Homes = HashMap<ContainerId, PlaceId>;
+
+/// Works until the vault stops.
+pub fn run(shared: &Shared, notes: &Receiver<Note>) {
+    let mut homes = Homes::new();
+    while !shared.stop.load(Ordering::Relaxed) {
+        let note = match notes.recv_timeout(IDLE) {
+            Ok(note) => note,
+            Err(RecvTimeoutError::Timeout) => continue,
+            Err(RecvTimeoutError::Disconnected) => return,
+        };
+        if let Some((overlay, path)) = home(shared, &mut homes, &note)
+            && note.kind != EventKind::Exec
+        {
+            handle(shared, &overlay, &note, path);
+        }
+        shared.busy.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// The overlay that the event's process has as its root, and the path inside.
+fn home(shared: &Shared, homes: &mut Homes, note: &Note) -> Option<(Arc<Overlay>, Vec<u8>)> {
+    let Some(container) = &note.container else {
+        let (overlay, path) = shared.places.overlay_of_host_path(&note.path)?;
+        return Some((overlay, clean(path)));
+    };
+    if let Some(overlay) = homes.get(container).and_then(|&id| shared.places.by_id(id)) {
+        return Some((overlay, clean(&note.path)));
+    }
+    let root = open_path(format!("/proc/{}/root", note.pid).as_bytes()).ok()?;
+    let overlay = shared.places.overlay(sys::fstat(root.as_raw_fd()).ok()?.st_dev)?;
+    if homes.len() >= CONTAINERS_MAX {
+        homes.clear();
+    }
+    homes.insert(container.clone(), overlay.id);
+    Some((overlay, clean(&note.path)))
+}
+
+/// Without slashes in front, `.`, `..` and double slashes.
+fn clean(path: &[u8]) -> Vec<u8> {
+    let mut parts: Vec<&[u8]> = Vec::new();
+    for part in path.split(|&byte| byte == b'/') {
+        match part {
+            b"" | b"." => {}
+            b".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    parts.join(&b'/')
+}
+
+fn handle(shared: &Shared, overlay: &Overlay, note: &Note, path: Vec<u8>) {
+    let outside = elsewhere(overlay, note, &path);
+    if outside {
+        return;
+    }
+    let operation = |kind: NameKind| NameOperation {
+        time: note.time,
+        pid: note.pid,
+        place: overlay.id,
+        kind,
+        path: path.clone(),
+        target: Vec::new(),
+        key: None,
+        replaced: None,
+        directory: false,
+        seen: [b"/", &path[..]].concat(),
+    };
+    match note.kind {
+        EventKind::FileRename => rename(shared, overlay, note, operation(NameKind::Rename)),
+        EventKind::FileUnlink => {
+            let mut gone = operation(NameKind::Unlink);
+            gone.directory = note.flags & 1 == 1;
+            gone.key = known_or_lower(shared, overlay, &path, note.time);
+            record_unlink(shared, gone);
+        }
+        EventKind::FileLink | EventKind::FileMkdir => {
+            let mut made = operation(NameKind::Create);
+            made.directory = note.kind == EventKind::FileMkdir;
+            create(shared, overlay, made);
+        }
+        EventKind::FileChmod | EventKind::FileChown => {
+            touched(shared, overlay, note, (path, Aspect::Metadata));
+        }
+        EventKind::FileTruncate => touched(shared, overlay, note, (path, Aspect::Content)),
+        EventKind::FileOpen if note.flags & libc::O_ACCMODE as u32 != libc::O_RDONLY as u32 => {
+            opened(shared, overlay, note, &path);
+        }
+        _ => {}
+    }
+}
+
+/// Volumes and other mounts inside the container are not the overlay; those that are protected report themselves.
+fn elsewhere(overlay: &Overlay, note: &Note, path: &[u8]) -> bool {
+    if note.container.is_none() {
+        return false;
+    }
+    let Ok(root) = open_path(format!("/proc/{}/root", note.pid).as_bytes()) else {
+        return false;
+    };
+    let parent = path
+        .iter()
+        .rposition(|&byte| byte == b'/')
+        .map_or(&b""[..], |at| &path[..at]);
+    let directory = sys::open_below(root.as_raw_fd(), parent, libc::O_PATH, sys::IN_ROOT);
+    directory
+        .and_then(|directory| sys::fstat(directory.as_raw_fd()))
+        .is_ok_and(|stat| stat.st_dev != overlay.mount.device)
+}
+
+/// The file that has this name on the mounted overlay now.
+fn now(shared: &Shared, overlay: &Overlay, path: &[u8]) -> Option<(FileKey, std::os::fd::OwnedFd)> {
+    let top = open_path(&overlay.mount.merged).ok()?;
+    let flags = libc::O_PATH | libc::O_NOFOLLOW;
+    let file = sys::open_below(top.as_raw_fd(), path, flags, sys::BELOW).ok()?;
+    let stat = sys::fstat(file.as_raw_fd()).ok()?;
+    if stat.st_dev != overlay.mount.device {
+        return None;
+    }
+    Some((shared.places.key(file.as_raw_fd(), &stat).ok()?, file))
+}
+
+/// A lower file that nobody opened has no record; it gets one that says where its content lies.
+fn known_or_lower(shared: &Shared, overlay: &Overlay, path: &[u8], time: Time) -> Option<FileKey> {
+    if let Some(known) = shared.store.index().name_at(overlay.id, path, time) {
+        return known;
+    }
+    let lower = LowerFile::open(&overlay.mount.lower, path, |_| true)?;
+    let name = [&overlay.mount.upper[..], b"\0", path].concat();
+    let key = FileKey(xxhash_rust::xxh3::xxh3_128(&name));
+    record_lower(shared, overlay, &lower, (key, path, time));
+    Some(key)
+}
+
+fn record_lower(
+    shared: &Shared,
+    overlay: &Overlay,
+    lower: &LowerFile,
+    (key, path, time): (FileKey, &[u8], Time),
+) {
+    if let Ok(metadata) = Metadata::read(lower.file.as_raw_fd(), &lower.stat) {
+        let seen = [b"/", path].concat();
+        let location = Location {
+            key,
+            place: overlay.id,
+            path: path.to_vec(),
+            seen,
+        };
+        let content = Content::Lower(path.to_vec());
+        let version = Version {
+            time: time - 1,
+            pid: 0,
+            content,
+            metadata,
+            shape: None,
+        };
+        shared.store.record(Record::Version(location, version));
+    }
+}
+
+fn rename(shared: &Shared, overlay: &Overlay, note: &Note, mut operation: NameOperation) {
+    let target = match note.container {
+        Some(_) => clean(&note.target),
+        None => match crate::places::below(&note.target, &overlay.mount.merged) {
+            Some(inside) => clean(inside),
+            None => return,
+        },
+    };
+    let moved = now(shared, overlay, &target);
+    operation.directory = moved.as_ref().is_some_and(|(_, file)| {
+        sys::fstat(file.as_raw_fd()).is_ok_and(|stat| stat.st_mode & libc::S_IFMT == libc::S_IFDIR)
+    });
+    let known = shared
+        .store
+        .index()
+        .name_at(overlay.id, &operation.path, note.time)
+        .flatten();
+    operation.key = known.or_else(|| {
+        let lower = LowerFile::open(&overlay.mount.lower, &operation.path, |_| true);
+        match (moved, lower) {
+            (Some((key, _)), Some(lower)) => {
+                if shared
+                    .store
+                    .index()
+                    .state(key)
+                    .is_none_or(|state| state.before(note.time).is_none())
+                {
+                    record_lower(shared, overlay, &lower, (key, &operation.path, note.time));
+                }
+                Some(key)
+            }
+            (Some((key, _)), None) => Some(key),
+            (None, Some(_)) => known_or_lower(shared, overlay, &operation.path, note.time),
+            (None, None) => None,
+        }
+    });
+    // What is replaced must be known before the rename is recorded.
+    if known_or_lower(shared, overlay, &target, note.time).is_some() {
+        tracing::trace!("a name was replaced");
+    }
+    operation.seen = [b"/", &target[..]].concat();
+    operation.target = target;
+    if note.flags & libc::RENAME_EXCHANGE != 0 {
+        operation.kind = NameKind::Exchange;
+        operation.replaced = shared
+            .store
+            .index()
+            .name_at(overlay.id, &operation.target, note.time)
+            .flatten();
+        shared.store.record(Record::Name(operation));
+    } else {
+        record_rename(shared, operation);
+    }
+}
+
+fn create(shared: &Shared, overlay: &Overlay, mut made: NameOperation) {
+    let found = now(shared, overlay, &made.path);
+    made.key = found.as_ref().map(|(key, _)| *key);
+    if made
+        .key
+        .is_some_and(|key| shared.store.index().knows_creation(key, &made.path))
+    {
+        return;
+    }
+    let location = made.key.map(|key| Location {
+        key,
+        place: made.place,
+        path: made.path.clone(),
+        seen: made.seen.clone(),
+    });
+    shared.store.record(Record::Name(made));
+    if let (Some((_, file)), Some(location)) = (found, location) {
+        note_symbolic_link(shared, file.as_raw_fd(), location)
+            .unwrap_or_else(|error| tracing::debug!(%error, "a symbolic link went away"));
+    }
+}
+
+/// Changed without an open.
+fn touched(shared: &Shared, overlay: &Overlay, note: &Note, (path, aspect): (Vec<u8>, Aspect)) {
+    let Some((key, file)) = now(shared, overlay, &path) else {
+        return;
+    };
+    if shared.store.index().state(key).is_none()
+        && let Some(lower) = LowerFile::open(&overlay.mount.lower, &path, |_| true)
+    {
+        record_lower(shared, overlay, &lower, (key, &path, note.time));
+    }
+    let shape = before(shared, key, note.time);
+    let seen = [b"/", &path[..]].concat();
+    let location = Location {
+        key,
+        place: overlay.id,
+        path,
+        seen: seen.clone(),
+    };
+    let change = Change {
+        time: note.time,
+        pid: note.pid,
+        aspect,
+    };
+    shared.store.record(Record::Change(location.clone(), change));
+    if aspect == Aspect::Metadata
+        && let Ok(stat) = sys::fstat(file.as_raw_fd())
+        && let Ok(metadata) = Metadata::read(file.as_raw_fd(), &stat)
+    {
+        refresh_metadata(shared, location, (metadata, note.time));
+    }
+    let kind = if aspect == Aspect::Metadata {
+        ChangeKind::Metadata
+    } else {
+        ChangeKind::Overwritten
+    };
+    tell(shared, &seen, (note.pid, note.time), (kind, shape, None));
+}
+
+/// Evidence of a writer that was stopped before it closed.
+fn opened(shared: &Shared, overlay: &Overlay, note: &Note, path: &[u8]) {
+    let mut index = shared.store.index();
+    let Some(Some(key)) = index.name_at(overlay.id, path, note.time) else {
+        return;
+    };
+    let closed = |change: &Change| change.pid == note.pid && change.time >= note.time;
+    let Some(state) = index
+        .files
+        .get(&key)
+        .filter(|state| !state.changes.iter().any(closed))
+    else {
+        return;
+    };
+    if state.versions.is_empty() {
+        return;
+    }
+    let saved = state.saved;
+    let seen = state.seen.clone();
+    drop(index);
+    let location = Location {
+        key,
+        place: overlay.id,
+        path: path.to_vec(),
+        seen,
+    };
+    let change = Change {
+        time: note.time,
+        pid: note.pid,
+        aspect: Aspect::Content,
+    };
+    shared.store.record(Record::Change(location, change));
+    index = shared.store.index();
+    // The state that was saved is still what was there at the open.
+    if let Some(state) = index.files.get_mut(&key) {
+        state.saved = state.saved.or(saved);
+    }
+}

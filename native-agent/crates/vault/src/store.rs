@@ -1,0 +1,237 @@
+//! Pack and index together: what is recorded is on its way to disk before it counts.
+use std::collections::HashSet;
+use std::io;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use norn_events::ProcessUid;
+
+use crate::file::FileKey;
+use crate::index::{Index, shift};
+use crate::pack::{Frame, Pack, this_boot};
+use crate::record::{BlobRef, Content, Location, NameOperation, Record, Version};
+
+/// The index's lock is never held while the disk works; the pack's is.
+#[derive(Debug)]
+pub struct Store {
+    pack: Mutex<Pack>,
+    index: Mutex<Index>,
+    bytes_max: u64,
+    bytes: AtomicU64,
+    full: AtomicBool,
+    pub torn_bytes: u64,
+}
+
+/// A panic elsewhere leaves the data as sound as it was: every record is applied whole.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Store {
+    pub fn open(dir: &Path, bytes_max: u64) -> io::Result<Self> {
+        let mut index = Index::default();
+        let this = this_boot();
+        let mut earlier = 0;
+        let pack = Pack::open(dir, bytes_max, |frame| {
+            let Frame::Record(mut record) = frame else {
+                return;
+            };
+            if let Record::Boot {
+                boot_id,
+                wall_offset_ns,
+            } = record
+                && let Record::Boot {
+                    boot_id: now,
+                    wall_offset_ns: offset,
+                } = this
+            {
+                earlier = if boot_id == now {
+                    0
+                } else {
+                    wall_offset_ns - offset
+                };
+            }
+            shift(&mut record, earlier);
+            index.apply(&record);
+        })?;
+        let (bytes, torn_bytes) = (pack.bytes(), pack.torn_bytes);
+        Ok(Self {
+            pack: Mutex::new(pack),
+            index: Mutex::new(index),
+            bytes_max,
+            bytes: AtomicU64::new(bytes),
+            full: AtomicBool::new(false),
+            torn_bytes,
+        })
+    }
+
+    pub fn index(&self) -> MutexGuard<'_, Index> {
+        lock(&self.index)
+    }
+
+    pub fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Nothing more can be evicted: new content is refused.
+    pub fn is_full(&self) -> bool {
+        self.full.load(Ordering::Relaxed)
+    }
+
+    /// Half the room is taken: copies that only might be needed are no longer made.
+    pub fn is_half_full(&self) -> bool {
+        self.bytes() * 2 > self.bytes_max
+    }
+
+    pub fn append_blob(&self, bytes: &[u8]) -> io::Result<BlobRef> {
+        let mut pack = lock(&self.pack);
+        let blob = pack.append_blob(bytes)?;
+        self.bytes.store(pack.bytes(), Ordering::Relaxed);
+        Ok(blob)
+    }
+
+    /// Journals, then makes it count. A record that can't be journaled still counts while this process lives.
+    pub fn record(&self, record: Record) {
+        let mut pack = lock(&self.pack);
+        if let Err(error) = pack.append_record(&record) {
+            tracing::error!(%error, "the vault's journal can't be written; a restart would forget this change");
+        }
+        self.bytes.store(pack.bytes(), Ordering::Relaxed);
+        drop(pack);
+        self.index().apply(&record);
+    }
+
+    pub fn read(&self, blob: BlobRef) -> io::Result<Vec<u8>> {
+        lock(&self.pack).read(blob)
+    }
+
+    /// Puts what was written since the last call onto the disk; nobody waits for it.
+    pub fn flush(&self) {
+        let dirty = lock(&self.pack).take_dirty();
+        if let Some(Err(error)) = dirty.map(|file| file.sync_data()) {
+            tracing::error!(%error, "the vault's journal can't be flushed to disk");
+        }
+    }
+
+    /// Makes room, oldest segment first; `true` when something was evicted.
+    pub fn evict(&self) -> bool {
+        let mut evicted = false;
+        let newest = lock(&self.pack).oldest().map(|_| self.newest());
+        let mut full = false;
+        while self.bytes() > self.bytes_max {
+            let oldest = lock(&self.pack).oldest();
+            match oldest {
+                Some(number) if Some(number) < newest => evicted |= self.evict_segment(number),
+                _ => {
+                    full = true;
+                    break;
+                }
+            }
+        }
+        self.full.store(full, Ordering::Relaxed);
+        evicted
+    }
+
+    fn newest(&self) -> u32 {
+        lock(&self.pack).newest()
+    }
+
+    fn evict_segment(&self, number: u32) -> bool {
+        let mut records = Vec::new();
+        let scanned = lock(&self.pack).scan(number, |frame| {
+            if let Frame::Record(record) = frame {
+                records.push(record);
+            }
+        });
+        if let Err(error) = scanned {
+            tracing::error!(%error, number, "an old segment of the vault can't be read");
+        }
+        let before = self.index().evicted;
+        let held = self.index().held_keys();
+        records
+            .into_iter()
+            .for_each(|record| self.carry(record, number, &held));
+        self.flush();
+        let mut pack = lock(&self.pack);
+        if let Err(error) = pack.remove(number) {
+            tracing::error!(%error, number, "an old segment of the vault can't be removed");
+        }
+        self.bytes.store(pack.bytes(), Ordering::Relaxed);
+        drop(pack);
+        self.index().evicted > before
+    }
+
+    /// Writes a record of an old segment again when it is still needed.
+    fn carry(&self, record: Record, from: u32, held: &HashSet<FileKey>) {
+        match record {
+            Record::Boot { .. } | Record::Evicted(..) => {}
+            Record::Version(location, version) => {
+                let wanted = held.contains(&location.key);
+                self.carry_version(location, version, (from, wanted));
+            }
+            Record::Change(location, change) => {
+                if held.contains(&location.key) {
+                    self.record(Record::Change(location, change));
+                }
+            }
+            Record::Name(operation) => self.carry_operation(operation),
+            Record::Hold(scope) => {
+                if self.index().held.contains(&scope) {
+                    self.record(Record::Hold(scope));
+                }
+            }
+            other => self.record(other),
+        }
+    }
+
+    fn carry_operation(&self, operation: NameOperation) {
+        let mut index = self.index();
+        index.drop_operation(&operation);
+        let held: HashSet<ProcessUid> = index.held.iter().copied().collect();
+        let actor = index
+            .actors
+            .at(operation.pid, operation.time)
+            .map(|actor| actor.uid);
+        let wanted = actor.is_some_and(|uid| index.actors.is_below(uid, &held));
+        drop(index);
+        if wanted {
+            self.record(Record::Name(operation));
+        }
+    }
+
+    fn carry_version(&self, location: Location, mut version: Version, (from, held): (u32, bool)) {
+        let Content::Packed(blobs) = &version.content else {
+            return self.record(Record::Version(location, version));
+        };
+        let known = |key: FileKey| {
+            let index = self.index();
+            let current = index.files.get(&key).and_then(|state| {
+                state
+                    .versions
+                    .iter()
+                    .find(|known| known.time == version.time)
+                    .map(|known| &known.content)
+            });
+            (current == Some(&version.content), held)
+        };
+        match known(location.key) {
+            (false, _) => {}
+            (true, false) => {
+                let key = location.key;
+                self.record(Record::Evicted(key, version.time));
+            }
+            (true, true) => {
+                let moved = |&blob: &BlobRef| match blob.segment == from {
+                    true => self.read(blob).and_then(|bytes| self.append_blob(&bytes)),
+                    false => Ok(blob),
+                };
+                match blobs.iter().map(moved).collect::<io::Result<Vec<_>>>() {
+                    Ok(blobs) => version.content = Content::Packed(blobs),
+                    Err(error) => tracing::error!(%error, "a held pre-image can't be carried over"),
+                }
+                self.record(Record::Version(location, version));
+            }
+        }
+    }
+}

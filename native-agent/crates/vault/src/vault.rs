@@ -1,0 +1,343 @@
+//! The vault as its users see it, and the threads behind it.
+use std::fs::{self, DirBuilder, File};
+
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use norn_events::wire::event::v1::Capability;
+use norn_events::{ContentChange, ProcessUid};
+
+use crate::capture::{Shared, work};
+use crate::error::VaultError;
+use crate::health::{VaultHealth, health};
+use crate::places::Places;
+use crate::record::{PlaceKind, Record};
+use crate::responder::{CLOSES_MAX, Done, JOBS_MAX, Outlets, Pulse, Responder};
+use crate::restore::{RestoreReport, RestoreRequest, restore};
+use crate::sensor::{NOTES_MAX, Note, VaultObserver};
+use crate::store::Store;
+use crate::watch::{Entry, Watch};
+use crate::{closer, mounts, names, self_test, sensor, sys};
+
+/// Content changes waiting for the reflex; more are dropped and counted.
+pub const CHANGES_MAX: usize = 8192;
+const SMALL_WORKERS: usize = 2;
+const FLUSH_EVERY: Duration = Duration::from_millis(200);
+const MOUNTS_IDLE_MS: i32 = 1000;
+/// A restore waits for what is still in the queues at most so long.
+const SETTLE_MAX: Duration = Duration::from_millis(500);
+/// Docker keeps its volumes here; containers see them as bind mounts.
+const DOCKER_VOLUMES: &str = "/var/lib/docker/volumes";
+
+#[derive(Debug, Clone)]
+pub struct VaultOptions {
+    /// Where pre-images and journal live; made with mode 0700.
+    pub dir: PathBuf,
+    /// The most the vault keeps on disk.
+    pub bytes_max: u64,
+    /// Host directories to protect, with all below them. Docker's volumes are protected always.
+    pub protected: Vec<PathBuf>,
+}
+
+/// Ends watching when dropped; the journal stays.
+#[derive(Debug)]
+pub struct Vault {
+    shared: Arc<Shared>,
+    done: Arc<Done>,
+    notes: Option<SyncSender<Note>>,
+    threads: Vec<JoinHandle<()>>,
+    capabilities: OnceLock<Vec<Capability>>,
+    dir: PathBuf,
+    /// Held as long as the vault is open.
+    _lock: File,
+}
+
+impl Vault {
+    /// Recovers the journal, starts the threads and starts watching.
+    pub fn open(options: VaultOptions) -> Result<Self, VaultError> {
+        let lock = prepare(&options.dir)?;
+        let directory = |source| VaultError::Directory {
+            path: options.dir.clone(),
+            source,
+        };
+        let store = Store::open(&options.dir, options.bytes_max).map_err(directory)?;
+        let shared = Arc::new(Shared {
+            store,
+            places: Places::new(protected(&options)?),
+            watch: Watch::new()?,
+            pulse: Pulse::default(),
+            stop: AtomicBool::new(false),
+            quarantine: options.dir.join("quarantine"),
+            changes: Mutex::default(),
+            changes_dropped: AtomicU64::new(0),
+            capture_delay_ns: AtomicU64::new(0),
+            busy: AtomicU64::new(0),
+        });
+        shared.pulse.beat_ns.store(sys::boot_ns(), Ordering::Relaxed);
+        let done = Arc::new(Done::new().map_err(VaultError::Thread)?);
+        let (notes, taken) = sync_channel(NOTES_MAX);
+        let mut vault = Self {
+            shared,
+            done,
+            notes: Some(notes),
+            threads: Vec::new(),
+            capabilities: OnceLock::new(),
+            dir: options.dir,
+            _lock: lock,
+        };
+        vault.start(taken)?;
+        Ok(vault)
+    }
+
+    fn start(&mut self, notes: Receiver<Note>) -> Result<(), VaultError> {
+        let (small, small_jobs) = sync_channel(JOBS_MAX);
+        let (large, large_jobs) = sync_channel(JOBS_MAX);
+        let (closes, closed) = sync_channel(CLOSES_MAX);
+        let small_jobs = Arc::new(Mutex::new(small_jobs));
+        let large_jobs = Arc::new(Mutex::new(large_jobs));
+        let queues = std::iter::repeat_n(small_jobs, SMALL_WORKERS).chain([large_jobs]);
+        for jobs in queues {
+            let done = self.done.clone();
+            self.thread("vault-capture", move |shared| work(&shared, &jobs, &done))?;
+        }
+        let done = self.done.clone();
+        let outlets = Outlets { small, large, closes };
+        self.thread("vault-responder", move |shared| {
+            Responder::new(shared, done, outlets).run()
+        })?;
+        self.thread("vault-closer", move |shared| closer::run(&shared, &closed))?;
+        self.thread("vault-names", |shared| names::run(&shared))?;
+        self.thread("vault-sensor", move |shared| sensor::run(&shared, &notes))?;
+        self.thread("vault-flush", |shared| flush(&shared))?;
+        let found = self.watch_protected()?;
+        let overlays = look_at_mounts(&self.shared);
+        self.thread("vault-mounts", |shared| watch_mounts(&shared))?;
+        self.thread("vault-scan", move |shared| names::scan(&shared, found, &overlays))
+    }
+
+    fn thread(
+        &mut self,
+        name: &str,
+        body: impl FnOnce(Arc<Shared>) + Send + 'static,
+    ) -> Result<(), VaultError> {
+        let shared = self.shared.clone();
+        let builder = std::thread::Builder::new().name(name.to_owned());
+        self.threads
+            .push(builder.spawn(move || body(shared)).map_err(VaultError::Thread)?);
+        Ok(())
+    }
+
+    /// Directories are watched before `open` returns; their files are copied at rest after.
+    fn watch_protected(&self) -> Result<Vec<(usize, Vec<Entry>)>, VaultError> {
+        let mut found = Vec::new();
+        for (number, root) in self.shared.places.roots().iter().enumerate() {
+            let record = Record::Place(root.id, PlaceKind::Directory(root.path.clone()));
+            remember_place(&self.shared, record);
+            let path = || PathBuf::from(String::from_utf8_lossy(&root.path).into_owned());
+            let entries = self
+                .shared
+                .watch
+                .tree(root, b"")
+                .map_err(|source| VaultError::Protected { path: path(), source })?;
+            found.push((number, entries));
+        }
+        Ok(found)
+    }
+
+    /// Feed it every event of the sensor, in order.
+    pub fn observer(&self) -> VaultObserver {
+        let notes = self.notes.clone().unwrap_or_else(|| sync_channel(1).0);
+        VaultObserver::new(Arc::downgrade(&self.shared), notes)
+    }
+
+    /// What became of files' content, within milliseconds. A later call takes the stream over from an earlier one.
+    pub fn changes(&self) -> Receiver<ContentChange> {
+        let (sender, receiver) = sync_channel(CHANGES_MAX);
+        *self.shared.changes.lock().unwrap_or_else(PoisonError::into_inner) = Some(sender);
+        receiver
+    }
+
+    /// Undoes what the request names. Blocking; a second run reports `unchanged`.
+    pub fn restore(&self, request: &RestoreRequest) -> RestoreReport {
+        self.shared.settle(SETTLE_MAX);
+        restore(&self.shared, request)
+    }
+
+    pub fn health(&self) -> VaultHealth {
+        health(&self.shared)
+    }
+
+    /// What this host lets the vault do; the first call tries it out with a file and a container root of its own.
+    pub fn capabilities(&self) -> Vec<Capability> {
+        self.capabilities
+            .get_or_init(|| self_test::run(&self.shared, &self.dir))
+            .clone()
+    }
+
+    /// Pre-images of what this subtree changed are never evicted until `forget`; survives a restart.
+    pub fn hold(&self, scope: ProcessUid) {
+        self.shared.store.record(Record::Hold(scope));
+    }
+
+    pub fn forget(&self, scope: ProcessUid) {
+        self.shared.store.record(Record::Forget(scope));
+    }
+
+    /// Waits until all that happened before this call is in the journal, or a second has passed.
+    pub fn settle(&self) {
+        self.shared.settle(Duration::from_secs(1));
+    }
+
+    /// For tests of the deadline: every capture takes at least so long.
+    #[doc(hidden)]
+    pub fn slow_down(&self, capture: Duration) {
+        self.shared
+            .capture_delay_ns
+            .store(capture.as_nanos() as u64, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Vault {
+    fn drop(&mut self) {
+        self.shared.stop.store(true, Ordering::Relaxed);
+        self.notes = None;
+        self.done.ring();
+        for thread in self.threads.drain(..) {
+            if thread.join().is_err() {
+                tracing::error!("a thread of the vault had panicked");
+            }
+        }
+        self.shared.store.flush();
+    }
+}
+
+fn prepare(dir: &Path) -> Result<File, VaultError> {
+    let failed = |source| VaultError::Directory {
+        path: dir.to_path_buf(),
+        source,
+    };
+    for path in [dir.to_path_buf(), dir.join("quarantine"), self_test::home(dir)] {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(path)
+            .map_err(failed)?;
+    }
+    let lock = File::create(dir.join("lock")).map_err(failed)?;
+    if sys::lock(lock.as_raw_fd()) {
+        Ok(lock)
+    } else {
+        Err(VaultError::Held {
+            path: dir.to_path_buf(),
+        })
+    }
+}
+
+fn protected(options: &VaultOptions) -> Result<Vec<PathBuf>, VaultError> {
+    let real = |path: &PathBuf| {
+        fs::canonicalize(path).map_err(|source| VaultError::Protected {
+            path: path.clone(),
+            source,
+        })
+    };
+    let mut paths = options
+        .protected
+        .iter()
+        .map(real)
+        .collect::<Result<Vec<_>, _>>()?;
+    paths.extend(fs::canonicalize(DOCKER_VOLUMES));
+    paths.push(real(&self_test::home(&options.dir))?);
+    paths.dedup();
+    Ok(paths)
+}
+
+fn remember_place(shared: &Shared, record: Record) {
+    let Record::Place(id, kind) = &record else {
+        return;
+    };
+    let known = shared.store.index().places.get(id) == Some(kind);
+    if !known {
+        shared.store.record(record);
+    }
+}
+
+/// Marks overlays that are new since the last look; says which.
+fn look_at_mounts(shared: &Shared) -> Vec<Arc<crate::places::Overlay>> {
+    let Ok(text) = fs::read("/proc/self/mountinfo") else {
+        return Vec::new();
+    };
+    let mounted = mounts::overlays(&text);
+    shared.places.retain(&mounted);
+    let mut new = Vec::new();
+    for mount in mounted {
+        if shared.places.overlay(mount.device).is_some() {
+            continue;
+        }
+        let overlay = shared.places.insert(mount);
+        remember_place(shared, Record::Place(overlay.id, shared.places.kind(&overlay)));
+        if let Err(error) = shared.watch.overlay(&overlay) {
+            let merged = String::from_utf8_lossy(&overlay.mount.merged);
+            tracing::warn!(%error, %merged, "a container's file system can't be watched");
+        }
+        new.push(overlay);
+    }
+    new
+}
+
+fn watch_mounts(shared: &Shared) {
+    let Ok(table) = File::open("/proc/self/mountinfo") else {
+        return;
+    };
+    // What was mounted before the table was opened wakes nobody: look first, then wait.
+    while !shared.stop.load(Ordering::Relaxed) {
+        look_at_mounts(shared);
+        sys::poll([(table.as_raw_fd(), libc::POLLPRI)], MOUNTS_IDLE_MS);
+    }
+}
+
+fn flush(shared: &Shared) {
+    while !shared.stop.load(Ordering::Relaxed) {
+        std::thread::sleep(FLUSH_EVERY);
+        shared.store.flush();
+        if shared.store.evict() {
+            shared.watch.forget_ignored(shared.places.roots());
+        }
+    }
+}
+
+impl Shared {
+    /// Waits until the queues are empty and nobody works on what was in them.
+    pub fn settle(&self, at_most: Duration) {
+        let begun = std::time::Instant::now();
+        let mut quiet = 0;
+        while quiet < 3 && begun.elapsed() < at_most {
+            let queues = [
+                (self.watch.content.as_raw_fd(), libc::POLLIN),
+                (self.watch.names.as_raw_fd(), libc::POLLIN),
+            ];
+            let waiting = sys::poll(queues, 0).contains(&true) || self.busy.load(Ordering::Acquire) > 0;
+            quiet = if waiting { 0 } else { quiet + 1 };
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Counts work that a restore waits for, until the guard is dropped.
+    pub fn working(&self) -> Working<'_> {
+        self.busy.fetch_add(1, Ordering::AcqRel);
+        Working(self)
+    }
+}
+
+pub struct Working<'a>(&'a Shared);
+
+impl Drop for Working<'_> {
+    fn drop(&mut self) {
+        self.0.busy.fetch_sub(1, Ordering::AcqRel);
+    }
+}

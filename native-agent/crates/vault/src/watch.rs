@@ -1,0 +1,194 @@
+//! What fanotify is asked to report, and the directories that are watched one by one.
+use std::collections::HashMap;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStringExt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::error::VaultError;
+use crate::file::{FileKey, PlaceId};
+use crate::places::{Overlay, Root, open_path};
+use crate::sys;
+
+/// Directories watched below protected ones; more are counted and left.
+pub const DIRECTORIES_MAX: usize = 200_000;
+
+const CONTENT: u64 = libc::FAN_OPEN_PERM | libc::FAN_CLOSE_WRITE;
+const NAMES: u64 =
+    libc::FAN_CREATE | libc::FAN_DELETE | libc::FAN_RENAME | libc::FAN_ATTRIB | libc::FAN_ONDIR;
+const CLASS_PRE_CONTENT: u32 = 0x8;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Directory {
+    pub place: PlaceId,
+    /// Relative to the place; empty for its root.
+    pub path: Vec<u8>,
+}
+
+#[derive(Debug)]
+pub struct Watch {
+    /// Opens wait in this queue; closes follow in the same, so their order is that of the kernel.
+    pub content: OwnedFd,
+    /// Names and attributes below protected directories.
+    pub names: OwnedFd,
+    directories: Mutex<HashMap<FileKey, Directory>>,
+    pub refused: AtomicU64,
+}
+
+/// A file or directory that was there when its directory began to be watched.
+#[derive(Debug)]
+pub struct Entry {
+    pub path: Vec<u8>,
+    pub is_directory: bool,
+}
+
+impl Watch {
+    pub fn new() -> Result<Self, VaultError> {
+        let flags = libc::FAN_CLOEXEC | libc::FAN_NONBLOCK | libc::FAN_UNLIMITED_MARKS;
+        let events = libc::O_RDONLY | libc::O_LARGEFILE | libc::O_CLOEXEC | libc::O_NOATIME;
+        let content =
+            sys::fanotify_init(CLASS_PRE_CONTENT | flags, events).map_err(VaultError::Permission)?;
+        let report = libc::FAN_CLASS_NOTIF
+            | libc::FAN_REPORT_DFID_NAME
+            | libc::FAN_REPORT_FID
+            | libc::FAN_REPORT_TARGET_FID;
+        let names = sys::fanotify_init(report | flags, events).map_err(VaultError::Permission)?;
+        Ok(Self {
+            content,
+            names,
+            directories: Mutex::default(),
+            refused: AtomicU64::new(0),
+        })
+    }
+
+    pub fn overlay(&self, overlay: &Overlay) -> io::Result<()> {
+        let path = sys::c_string(&overlay.mount.merged)?;
+        let flags = libc::FAN_MARK_ADD | libc::FAN_MARK_FILESYSTEM;
+        sys::fanotify_mark(&self.content, (flags, CONTENT), libc::AT_FDCWD, Some(&path))
+    }
+
+    /// Opens of this file no longer ask, until it is written to.
+    pub fn ignore(&self, fd: RawFd) -> io::Result<()> {
+        let flags = libc::FAN_MARK_ADD | libc::FAN_MARK_IGNORED_MASK | libc::FAN_MARK_EVICTABLE;
+        sys::fanotify_mark(&self.content, (flags, libc::FAN_OPEN_PERM), fd, None)
+    }
+
+    /// Every open asks again; after an eviction no file is to be taken for saved.
+    pub fn forget_ignored(&self, roots: &[Root]) {
+        let flushed = sys::fanotify_mark(
+            &self.content,
+            (libc::FAN_MARK_FLUSH, 0),
+            libc::AT_FDCWD,
+            Some(c"/"),
+        );
+        if let Err(error) = flushed {
+            tracing::error!(%error, "ignore marks can't be flushed");
+        }
+        let known: Vec<Directory> = self.directories().values().cloned().collect();
+        for directory in known {
+            let root = roots.iter().find(|root| root.id == directory.place);
+            if let Some(Ok(fd)) = root.map(|root| open_directory(root, &directory.path)) {
+                self.mark(fd.as_raw_fd()).unwrap_or_else(|error| {
+                    tracing::error!(%error, "a protected directory can't be watched again");
+                });
+            }
+        }
+    }
+
+    fn directories(&self) -> MutexGuard<'_, HashMap<FileKey, Directory>> {
+        self.directories.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn directory(&self, key: FileKey) -> Option<Directory> {
+        self.directories().get(&key).cloned()
+    }
+
+    fn mark(&self, fd: RawFd) -> io::Result<()> {
+        let add = libc::FAN_MARK_ADD;
+        let children = libc::FAN_EVENT_ON_CHILD;
+        sys::fanotify_mark(&self.content, (add, CONTENT | children), fd, None)?;
+        sys::fanotify_mark(&self.names, (add, NAMES | children), fd, None)
+    }
+
+    /// Watches a directory and all below it; says what it found there, parents first.
+    pub fn tree(&self, root: &Root, path: &[u8]) -> io::Result<Vec<Entry>> {
+        let mut found = Vec::new();
+        let mut waiting = vec![path.to_vec()];
+        while let Some(path) = waiting.pop() {
+            let entries = match self.one(root, &path) {
+                Ok(entries) => entries,
+                Err(error) if path.is_empty() => return Err(error),
+                // It went away meanwhile.
+                Err(_) => continue,
+            };
+            for entry in entries {
+                if entry.is_directory {
+                    waiting.push(entry.path.clone());
+                }
+                found.push(entry);
+            }
+        }
+        Ok(found)
+    }
+
+    fn one(&self, root: &Root, path: &[u8]) -> io::Result<Vec<Entry>> {
+        let directory = open_directory(root, path)?;
+        let fd = directory.as_raw_fd();
+        let key = FileKey::new(sys::file_system_id(fd)?, &sys::handle_at(fd, c"")?);
+        {
+            let mut known = self.directories();
+            if known.len() >= DIRECTORIES_MAX && !known.contains_key(&key) {
+                self.refused.fetch_add(1, Ordering::Relaxed);
+                return Ok(Vec::new());
+            }
+            known.insert(
+                key,
+                Directory {
+                    place: root.id,
+                    path: path.to_vec(),
+                },
+            );
+        }
+        self.mark(fd)?;
+        let mut entries = Vec::new();
+        for entry in std::fs::read_dir(format!("/proc/self/fd/{fd}"))? {
+            let entry = entry?;
+            let is_directory = entry.file_type()?.is_dir();
+            entries.push(Entry {
+                path: join(path, &entry.file_name().into_vec()),
+                is_directory,
+            });
+        }
+        Ok(entries)
+    }
+
+    /// A directory got another name: so did all below it.
+    pub fn moved(&self, place: PlaceId, from: &[u8], to: &[u8]) {
+        for directory in self
+            .directories()
+            .values_mut()
+            .filter(|directory| directory.place == place)
+        {
+            if directory.path == from {
+                directory.path = to.to_vec();
+            } else if let Some(rest) = crate::places::below(&directory.path, from) {
+                directory.path = join(to, rest);
+            }
+        }
+    }
+}
+
+pub fn open_directory(root: &Root, path: &[u8]) -> io::Result<OwnedFd> {
+    let top = open_path(&root.path)?;
+    let flags = libc::O_RDONLY | libc::O_DIRECTORY | libc::O_NOFOLLOW;
+    sys::open_below(top.as_raw_fd(), path, flags, sys::BELOW)
+}
+
+pub fn join(directory: &[u8], name: &[u8]) -> Vec<u8> {
+    if directory.is_empty() {
+        name.to_vec()
+    } else {
+        [directory, b"/", name].concat()
+    }
+}

@@ -7,7 +7,7 @@ export enum Metric {
   StepDropped = 'norn_step_dropped_total',
   StepDeadLettered = 'norn_step_dead_lettered_total',
   StepRedirected = 'norn_step_redirected_total',
-  /** Synchronous time a stage held the thread. Attributes: stage, step. */
+  /** CPU of a step. Attributes: stage, step. */
   StageBusyMs = 'norn_stage_busy_ms_total',
   /** Attributes: stage. */
   StageEvents = 'norn_stage_events_total',

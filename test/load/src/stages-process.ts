@@ -1,0 +1,59 @@
+// The process that is measured, from outside.
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { NornError } from '@norn/base';
+import type { StagesSample } from './stages.main.ts';
+
+const main = fileURLToPath(new URL('./stages.main.ts', import.meta.url));
+const register = fileURLToPath(new URL('../../../deploy/runtime/register.mjs', import.meta.url));
+
+export class StagesProcess {
+  private constructor(private readonly child: ChildProcess) {}
+
+  /** Resolves when every stage runs. */
+  static async start(environment: Readonly<Record<string, string>>): Promise<StagesProcess> {
+    const child = fork(main, {
+      env: { PATH: process.env.PATH, ...environment },
+      execArgv: [
+        '--disable-warning=TimeoutNegativeWarning',
+        '--external-memory-accounted-in-global-limit',
+        '--import',
+        register,
+      ],
+    });
+    const stages = new StagesProcess(child);
+    await stages.answer();
+    return stages;
+  }
+
+  async sample(): Promise<StagesSample> {
+    this.child.send('sample');
+    return (await this.answer()) as StagesSample;
+  }
+
+  async close(): Promise<void> {
+    if (this.child.exitCode !== null || this.child.signalCode !== null) return;
+    const exited = once(this.child, 'exit');
+    this.child.send('close');
+    await exited;
+  }
+
+  private async answer(): Promise<unknown> {
+    const exited = once(this.child, 'exit').then(([code]) => {
+      throw new NornError('stages_ended', `The process under test ended with ${String(code)}: see what it printed`);
+    });
+    const [message] = (await Promise.race([once(this.child, 'message'), exited])) as [unknown];
+    exited.catch(() => undefined);
+    return message;
+  }
+}
+
+/** CPU that a process used so far, µs. */
+export function cpuOf(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+  // After the name, which may hold anything: state is field 3, utime 14, stime 15, in ticks of 10 ms.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) * 10_000;
+}

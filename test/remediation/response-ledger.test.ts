@@ -337,6 +337,17 @@ describe('a deadline', () => {
     expect(await sweepDeadlines(store)).toEqual({ retried: 0, expired: 0 });
   });
 
+  it('sends what the host has not confirmed before what is new: it refuses a lower epoch after a higher one', async () => {
+    const first = await only();
+    await relay();
+    await deliver(alertRecord(alertOf('alert', 2, [reflexFinding('f1', 'scope1'), reflexFinding('f2', 'scope2')])));
+    const second = (await commands())[1]!;
+    expect(await relay()).toEqual([first.id, second.id]);
+    await store.query(`UPDATE commands SET retry_at = now() - interval '1 second' WHERE id = $1`, [second.id]);
+    expect(await sweepDeadlines(store)).toEqual({ retried: 2, expired: 0 });
+    expect(await relay()).toEqual([first.id, second.id]);
+  });
+
   it('ends a command that nobody ran in time, and the alert says failed', async () => {
     const { id } = await only();
     await relay();

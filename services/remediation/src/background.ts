@@ -3,7 +3,7 @@ import { type ControlStoreConfig, type Listener, OUTBOX_CHANNEL, listenTo } from
 import type { Logger } from '@norn/telemetry';
 import type { DataSource } from 'typeorm';
 import { type Send, relayOutbox } from './adapters/postgres-outbox.ts';
-import { forgetOldMessages, sweepDeadlines } from './adapters/sweep-deadlines.ts';
+import { forgetOld, sweepDeadlines } from './adapters/sweep-deadlines.ts';
 import { limits } from './limits.ts';
 import { Recurring } from './recurring.ts';
 
@@ -40,7 +40,7 @@ export class Background {
       everyMs: HOUR_MS,
       logger,
       work: async () => {
-        await forgetOldMessages(source);
+        await forgetOld(source);
         return false;
       },
     });

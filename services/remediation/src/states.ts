@@ -34,7 +34,7 @@ export function stateNamed(outcome: action.Outcome): CommandState | undefined {
       return 'expired';
     case OutcomeState.REFUSED:
       // "I have this one already" answers a second dispatch; what came of the first is another message.
-      return outcome.code === 'replayed' ? undefined : 'failed';
+      return outcome.code === 'replayed' ? 'delivered' : 'failed';
     case OutcomeState.UNSPECIFIED:
       return undefined;
   }

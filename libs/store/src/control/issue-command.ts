@@ -51,6 +51,7 @@ export async function issueCommand(
     handling.epoch,
     handling.state,
   ]);
+  await sendUnconfirmedAgain(manager, handling);
   await putInOutbox(manager, { handling, signed });
   await audit(manager, {
     tenantId: handling.tenantId,
@@ -129,6 +130,15 @@ async function insertCommand(
     ],
   );
   return manager.findOneByOrFail(CommandRecord, { id: command.id });
+}
+
+/** What the host has not confirmed goes before the new command: it refuses a lower epoch after a higher one, and runs no id twice. */
+async function sendUnconfirmedAgain(manager: EntityManager, handling: AlertHandling): Promise<void> {
+  await manager.query(
+    `INSERT INTO outbox (topic, key, body, traceparent) SELECT $2, $3, signed, $4 FROM commands
+     WHERE alert_id = $1 AND state = 'dispatched' AND expires_at > now() ORDER BY epoch`,
+    [handling.id, COMMANDS_TOPIC, `${handling.tenantId}:${handling.hostId}`, handling.traceparent],
+  );
 }
 
 async function putInOutbox(

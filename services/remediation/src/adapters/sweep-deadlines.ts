@@ -16,20 +16,29 @@ export async function sweepDeadlines(source: DataSource): Promise<Swept> {
   return { retried, expired };
 }
 
-/** Bounds what the inbox remembers. */
-export async function forgetOldMessages(source: DataSource): Promise<void> {
+/** Bounds what the inbox remembers, and lets go of tokens that let nobody in any more. */
+export async function forgetOld(source: DataSource): Promise<void> {
+  await source.query(`DELETE FROM access_tokens WHERE expires_at < now() - interval '1 day'`);
   await source.query(`DELETE FROM inbox WHERE applied_at < now() - $1 * interval '1 millisecond'`, [
     limits.inboxKeepMs,
   ]);
 }
 
-/** A command that is still in the outbox is not dispatched twice: only what Kafka has and the host has not confirmed. */
+/**
+ * A command that is still in the outbox is not dispatched twice: only what Kafka has and the host has not confirmed. All such commands of an
+ * alert go again together and in order: the host refuses a lower epoch after a higher one.
+ */
 async function dispatchAgain(manager: EntityManager): Promise<number> {
   const [rows] = await manager.query<[unknown[], number]>(
-    `WITH due AS (
-       SELECT id FROM commands
+    `WITH late AS (
+       SELECT alert_id FROM commands
        WHERE finished_at IS NULL AND state IN ('dispatched', 'delivered') AND retry_at < now() AND expires_at > now()
-       ORDER BY retry_at LIMIT $1 FOR UPDATE SKIP LOCKED
+       ORDER BY retry_at LIMIT $1
+     ), due AS (
+       SELECT id FROM commands
+       WHERE alert_id IN (SELECT alert_id FROM late) AND finished_at IS NULL AND expires_at > now()
+         AND (state = 'dispatched' OR state = 'delivered' AND retry_at < now())
+       ORDER BY epoch FOR UPDATE SKIP LOCKED
      ), queued AS (
        INSERT INTO outbox (topic, key, body, traceparent)
        SELECT $2, commands.tenant_id || ':' || commands.host_id, commands.signed, alert_handlings.traceparent

@@ -133,7 +133,7 @@ enum {
 enum { EXEC_KILLED = 1, EXEC_RUNTIME_COPY = 2 };
 
 /* Bits of exec_policy. */
-enum { POLICY_KILL_MEMFD = 1, POLICY_KILL_DELETED = 2 };
+enum { POLICY_KILL_MEMFD = 1, POLICY_KILL_DELETED = 2, POLICY_CONTAINERS_ONLY = 4 };
 
 /* One for each CPU. */
 struct ring_counters {

@@ -3,6 +3,8 @@
  * new stack. A kill by policy acts before the first user instruction. */
 
 #define SIGKILL 9
+/* Wakes the agent at once; others wait for its tick. A wake-up each would cost a spawn more than all the rest. */
+#define IMAGE_WORTH_A_LOOK (IMAGE_MEMFD | IMAGE_DELETED | IMAGE_UPPER_LAYER)
 
 /* Arguments with their zero bytes; user space joins them. */
 static __always_inline void record__append_arguments(struct scratch *scratch, struct mm_struct *mm)
@@ -21,8 +23,8 @@ static __always_inline void record__append_arguments(struct scratch *scratch, st
 	scratch->end += length;
 }
 
-/* Kills what the policy denies; gives ExecFlag bits. */
-static __always_inline __u32 exec__apply_policy(struct file *image, __u32 image_flags)
+/* Kills what the policy denies; gives ExecFlag bits. `contained`: in a pid namespace of its own. */
+static __always_inline __u32 exec__apply_policy(struct file *image, __u32 image_flags, bool contained)
 {
 	__u32 zero = 0;
 	__u32 *policy = bpf_map_lookup_elem(&exec_policy, &zero);
@@ -33,6 +35,8 @@ static __always_inline __u32 exec__apply_policy(struct file *image, __u32 image_
 	file__read_key(image, &key);
 	if (bpf_map_lookup_elem(&runtime_memfds, &key))
 		return EXEC_RUNTIME_COPY;
+	if (*policy & POLICY_CONTAINERS_ONLY && !contained)
+		return 0;
 	if ((image_flags & IMAGE_MEMFD && *policy & POLICY_KILL_MEMFD) ||
 	    (image_flags & IMAGE_DELETED && *policy & POLICY_KILL_DELETED)) {
 		if (bpf_send_signal(SIGKILL) == 0)
@@ -56,14 +60,15 @@ int BPF_PROG(process__on_exec, struct task_struct *task, pid_t old_pid, struct l
 	facts.parent_start_time_ns = parent->group_leader->start_boottime;
 	facts.namespace_pid = task__read_namespace_pid(task);
 	image__read_facts(image, &facts);
-	scratch->record.flags = exec__apply_policy(image, facts.image_flags);
+	scratch->record.flags = exec__apply_policy(image, facts.image_flags,
+						   facts.namespace_pid != (__u32)task->tgid);
 	record__put_facts(scratch, &facts);
 	record__append_arguments(scratch, task->mm);
 	record__append_file(scratch, SLOT_BASE, image);
 	task__read_cwd(task, &cwd);
 	task__read_root(task, &root);
 	record__append_walk(scratch, SLOT_TARGET_BASE, &cwd, &root);
-	record__send_critical(scratch, true);
+	record__send_critical(scratch, facts.image_flags & IMAGE_WORTH_A_LOOK);
 	return 0;
 }
 

@@ -38,6 +38,8 @@ pub struct ExecPolicy {
     pub kill_memfd: bool,
     /// Images whose file has no name any more.
     pub kill_deleted: bool,
+    /// Only in pid namespaces of their own: on the host, programs run sealed copies of themselves for protection.
+    pub containers_only: bool,
 }
 
 /// Counts since the start.

@@ -149,8 +149,11 @@ impl Probe {
     pub fn set_exec_policy(&mut self, policy: ExecPolicy) -> Result<(), ProbeError> {
         const KILL_MEMFD: u32 = 1;
         const KILL_DELETED: u32 = 2;
+        const CONTAINERS_ONLY: u32 = 4;
         self.learn_runtimes();
-        let bits = u32::from(policy.kill_memfd) * KILL_MEMFD + u32::from(policy.kill_deleted) * KILL_DELETED;
+        let bits = u32::from(policy.kill_memfd) * KILL_MEMFD
+            + u32::from(policy.kill_deleted) * KILL_DELETED
+            + u32::from(policy.containers_only) * CONTAINERS_ONLY;
         self.exec_policy
             .update(&0_u32.to_ne_bytes(), &bits.to_ne_bytes(), MapFlags::ANY)
             .map_err(|error| ProbeError::NotLoaded(format!("the exec policy was refused: {error}")))

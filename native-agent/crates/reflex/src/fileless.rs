@@ -24,7 +24,7 @@ impl Fileless {
         let verified_copy = event.flags & ExecFlag::RuntimeCopy as u32 != 0;
         let killed = event.flags & ExecFlag::KilledAtExec as u32 != 0;
         if killed {
-            return Some(firing(event, process, memfd));
+            return Some(firing(event, process, None));
         }
         if verified_copy
             || is_runtime_copy(process, context)
@@ -32,7 +32,14 @@ impl Fileless {
         {
             return None;
         }
-        Some(firing(event, process, memfd))
+        // On the host, programs protect themselves as runc does: a sealed copy can't be changed under them. A loader has no
+        // use for seals, but could set them: so it is told of and not killed. In a container nothing runs sealed copies.
+        let sealed = process.container.is_none() && memfd && context.provenance.is_sealed_copy(process);
+        Some(firing(
+            event,
+            process,
+            sealed.then_some("a sealed copy on the host may be a program's own protection"),
+        ))
     }
 }
 
@@ -91,7 +98,8 @@ fn runs_itself_again(process: &Process, processes: &ProcessTable) -> bool {
         })
 }
 
-fn firing(event: &Event<'_>, process: &Process, memfd: bool) -> Firing {
+fn firing(event: &Event<'_>, process: &Process, observe_only: Option<&'static str>) -> Firing {
+    let memfd = has(process, ImageFlag::Memfd);
     let path = String::from_utf8_lossy(&process.image.path).into_owned();
     let origin = if memfd {
         "from memory"
@@ -106,12 +114,14 @@ fn firing(event: &Event<'_>, process: &Process, memfd: bool) -> Firing {
         time_ns: event.time_ns,
         first_act_ns: event.time_ns,
         files_changed: 0,
+        observe_only,
         killed_at_exec: event.flags & ExecFlag::KilledAtExec as u32 != 0,
         first_evidence: [&process.image_number.to_le_bytes()[..], &process.image.path].concat(),
         evidence: vec![
             field("process.executable", &process.image.path),
             field("process.command_line", &process.image.command_line),
             field("image.origin", if memfd { "memfd" } else { "deleted" }),
+            field("image.sealed", observe_only.is_some().to_string()),
             field("user.id", process.user_id.to_string()),
             field(
                 "image.killed_at_exec",

@@ -67,6 +67,20 @@ fn what_the_kernel_knows_as_the_runtimes_copy_is_left_alone_and_what_it_killed_i
 }
 
 #[test]
+fn a_sealed_copy_is_told_of_on_the_host_and_stopped_in_a_container() {
+    for contained in [false, true] {
+        let mut world = World::new();
+        let payload = world.process("memfd:sealed", None);
+        let payload = world.flagged(payload, MEMFD);
+        if contained {
+            world.in_container(payload);
+        }
+        exec(&mut world, payload);
+        assert_eq!(world.firing().expect("fires").observe_only.is_none(), contained);
+    }
+}
+
+#[test]
 fn an_ordinary_program_does_not_fire() {
     let mut world = World::new();
     let program = world.process("/usr/bin/ls", None);

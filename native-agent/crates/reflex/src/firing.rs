@@ -22,6 +22,8 @@ pub struct Firing {
     pub files_changed: u32,
     /// The kernel side has killed the process before its first instruction.
     pub killed_at_exec: bool,
+    /// Why this is only told of, whatever the policy says; `None` lets the policy decide.
+    pub observe_only: Option<&'static str>,
     /// What the finding's id is made of, beside rule and scope.
     pub first_evidence: Vec<u8>,
     pub evidence: Vec<Evidence>,
@@ -73,9 +75,8 @@ impl Firing {
             evidence: self.evidence.clone(),
             summary: self.summary.clone(),
             response: Some(response),
-            lineage_uid: Vec::new(),
-            tenant_id: String::new(),
-            host_id: String::new(),
+            // The rest is set by detection.
+            ..Finding::default()
         }
     }
 }

@@ -7,6 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use md5::{Digest, Md5};
+use nix::fcntl::{FcntlArg, SealFlag, fcntl};
 use norn_events::Process;
 
 use crate::lineage::is_system_image;
@@ -15,6 +16,9 @@ use crate::lineage::is_system_image;
 pub trait Provenance {
     /// Owned by a package of the process's own root file system, and unchanged since.
     fn is_package_owned(&mut self, process: &Process) -> bool;
+
+    /// Runs from a memfd that nobody can write any more (`F_SEAL_WRITE`). False when the process is gone.
+    fn is_sealed_copy(&mut self, process: &Process) -> bool;
 }
 
 /// dpkg's database, of the host or of the container's own root.
@@ -48,6 +52,14 @@ impl Provenance for Packages {
         }
         self.known.insert(key, answer);
         answer
+    }
+
+    fn is_sealed_copy(&mut self, process: &Process) -> bool {
+        let Ok(image) = File::open(format!("/proc/{}/exe", process.pid)) else {
+            return false;
+        };
+        let seals = fcntl(&image, FcntlArg::F_GET_SEALS).unwrap_or(0);
+        SealFlag::from_bits_truncate(seals).contains(SealFlag::F_SEAL_WRITE)
     }
 }
 

@@ -252,6 +252,7 @@ fn firing(
         first_act_ns,
         files_changed: 0,
         killed_at_exec: false,
+        observe_only: None,
         first_evidence: remote.to_string().into_bytes(),
         evidence: vec![
             field("process.executable", &process.image.path),

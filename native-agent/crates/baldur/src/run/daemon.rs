@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use norn_events::wire::action::v1::{Command, Outcome, OutcomeState};
-use norn_events::wire::agent::v1::{AgentPolicy, TyrMessage, baldur_message, tyr_message};
+use norn_events::wire::agent::v1::{AgentPolicy, ReflexMode, TyrMessage, baldur_message, tyr_message};
 use norn_events::{BatchBuilder, ContentChange, Event, EventKind, Observer, ProcessUid};
 use norn_reflex::{Clock, Reflexes};
 use norn_respond::Responder;
@@ -32,6 +32,8 @@ const UPKEEP_NS: u64 = 1_000_000_000;
 /// A change of a process that the sensor has not told of yet waits this long for it, ns.
 const DEFER_NS: u64 = 60_000_000;
 const DEFERRED_MAX: usize = 1_024;
+/// Ancestors looked through for `act_below`.
+const DEPTH_MAX: usize = 64;
 /// On SIGTERM: what is still to be sent gets this long.
 const FAREWELL: Duration = Duration::from_millis(300);
 
@@ -51,6 +53,8 @@ pub struct Daemon {
     pub(super) stream_id: [u8; 16],
     pub(super) clock: Clock,
     pub(super) modes: Modes,
+    /// Not empty: reflexes stop only processes below these pids; elsewhere they tell.
+    pub(super) act_below: Vec<u32>,
     pub(super) deferred: VecDeque<(ContentChange, u64)>,
     pub(super) timers: Timers,
 }
@@ -68,7 +72,7 @@ pub(super) struct Timers {
 impl Daemon {
     /// Until SIGTERM or SIGINT.
     pub fn run(mut self) {
-        self.sensor.kill_memfd_at_exec(self.modes.kills_fileless());
+        self.apply_exec_policy();
         for decision in self.commands.resume(unix_us()) {
             self.follow(decision);
         }
@@ -131,7 +135,11 @@ impl Daemon {
     fn react(&mut self) {
         for firing in self.reflexes.take() {
             self.keeper.hold(firing.scope);
-            let mode = self.modes.mode(firing.rule);
+            let mode = if self.may_act_on(firing.scope) {
+                self.modes.mode(firing.rule)
+            } else {
+                ReflexMode::Observe
+            };
             self.reactions.react(
                 firing,
                 mode,
@@ -272,8 +280,32 @@ impl Daemon {
         if modes != self.modes {
             tracing::info!(?modes, "a new policy");
             self.modes = modes;
-            self.sensor.kill_memfd_at_exec(modes.kills_fileless());
+            self.apply_exec_policy();
         }
+    }
+
+    /// The kernel side can't tell whose subtree a process is in.
+    fn apply_exec_policy(&mut self) {
+        self.sensor
+            .kill_memfd_at_exec(self.modes.kills_fileless() && self.act_below.is_empty());
+    }
+
+    fn may_act_on(&self, scope: ProcessUid) -> bool {
+        if self.act_below.is_empty() {
+            return true;
+        }
+        let processes = self.sensor.processes();
+        let mut current = processes.by_uid(scope);
+        for _ in 0..DEPTH_MAX {
+            let Some(process) = current.and_then(|index| processes.get(index)) else {
+                return false;
+            };
+            if self.act_below.contains(&process.parent_pid) {
+                return true;
+            }
+            current = processes.by_uid(process.parent_uid);
+        }
+        false
     }
 
     fn take_command(&mut self, command: Command) {

@@ -57,6 +57,10 @@ pub struct RunArguments {
     /// Take no pre-images: nothing can be restored, and ransomware is not seen.
     #[arg(long)]
     no_vault: bool,
+    /// Reflexes stop only processes below this pid, and tell of all others; may be given several times. For trials on a
+    /// machine that others use.
+    #[arg(long, value_name = "PID")]
+    act_below: Vec<u32>,
 }
 
 /// # Errors
@@ -90,6 +94,7 @@ pub fn run(arguments: RunArguments) -> anyhow::Result<()> {
         outbox: Outbox::default(),
         reactions: Reactions::default(),
         modes: Modes::default(),
+        act_below: arguments.act_below,
         deferred: VecDeque::new(),
         timers: Timers::default(),
         sensor,

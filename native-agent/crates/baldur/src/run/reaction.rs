@@ -41,6 +41,11 @@ impl Reactions {
     /// Responds now; the finding is ready `SETTLE_NS` later.
     pub fn react(&mut self, firing: Firing, mode: ReflexMode, by: (&mut Responder, &ProcessTable, Clock)) {
         let (responder, processes, clock) = by;
+        let mode = if firing.observe_only.is_some() {
+            ReflexMode::Observe
+        } else {
+            mode
+        };
         let (response, evidence) = respond(&firing, mode, (responder, processes, clock));
         tracing::warn!(
             rule = firing.rule.id(),
@@ -65,6 +70,11 @@ impl Reactions {
         }
         let mut firing = firing;
         firing.evidence.extend(evidence);
+        let why = firing.observe_only.map(|reason| Evidence {
+            field: "response.withheld".to_owned(),
+            value: reason.to_owned(),
+        });
+        firing.evidence.extend(why);
         self.parked.push(Parked {
             firing,
             response,

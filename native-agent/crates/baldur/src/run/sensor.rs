@@ -107,6 +107,7 @@ impl Sensor {
         if let Err(error) = probe.set_exec_policy(ExecPolicy {
             kill_memfd,
             kill_deleted: false,
+            containers_only: true,
         }) {
             tracing::error!(%error, "exec_policy_refused: fileless programs are killed after their start");
         }

@@ -91,6 +91,8 @@ fn baldur(dir: &Path, arguments: &[String]) -> Child {
         .arg(dir.join("tyr.sock"))
         .arg("--state-dir")
         .arg(dir.join("state"))
+        // Others use this machine: reflexes may stop only what this test started.
+        .args(["--act-below", &std::process::id().to_string()])
         .args(arguments)
         .stderr(Stdio::from(
             std::fs::File::create(dir.join("baldur.log")).unwrap(),

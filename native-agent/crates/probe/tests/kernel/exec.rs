@@ -116,6 +116,7 @@ fn exec_of_a_memfd_is_killed_before_its_first_instruction() {
         .set_exec_policy(ExecPolicy {
             kill_memfd: true,
             kill_deleted: false,
+            ..ExecPolicy::default()
         })
         .expect("the policy is set");
     let act = run_from_memfd(c"payload", &c(&marker));
@@ -145,6 +146,7 @@ fn exec_of_a_deleted_file_is_killed_when_the_policy_says_so() {
         .set_exec_policy(ExecPolicy {
             kill_memfd: false,
             kill_deleted: true,
+            ..ExecPolicy::default()
         })
         .expect("the policy is set");
     let seen = sensor.events_of(|| {

@@ -247,6 +247,7 @@ fn firing(process: &norn_events::Process, streak: &Streak, now_ns: u64) -> Firin
         first_act_ns: streak.first_ns,
         files_changed: 0,
         killed_at_exec: false,
+        observe_only: None,
         first_evidence: [&process.image_number.to_le_bytes()[..], &process.image.path].concat(),
         evidence: vec![
             field("process.executable", &process.image.path),

@@ -269,11 +269,19 @@ impl Ransomware {
     fn credit(&mut self, piece: &Piece, chain: &[ProcessUid], path: &[u8]) {
         make_room(&mut self.scores, |score| score.last_ns);
         for (height, &uid) in chain.iter().enumerate() {
-            self.scores.entry(uid).or_default().add(piece, height == 0, path);
+            let child = height.checked_sub(1).map(|below| chain[below]);
+            self.scores.entry(uid).or_default().add(piece, child, path);
         }
     }
 
-    /// The lowest process over the threshold that holds what its ancestors hold.
+    fn may_be_blamed(&self, uid: ProcessUid, now_ns: u64) -> bool {
+        self.scores
+            .get(&uid)
+            .is_some_and(|score| score.hands_out_work() || score.is_its_own(now_ns))
+    }
+
+    /// The lowest process over its threshold. An ancestor is blamed only for what no single process below it holds: that
+    /// it is over a lower threshold than its child says nothing of who did it.
     fn decide(
         &mut self,
         (actor, from): (&Actor, usize),
@@ -281,18 +289,19 @@ impl Ransomware {
         context: &Context<'_>,
     ) -> Option<Firing> {
         let candidates = &actor.chain[from..];
-        let total = |uid: &ProcessUid| self.scores.get(uid).map_or(0.0, |score| score.total(now_ns));
-        let is_over = |uid: &ProcessUid| total(uid) >= threshold(*uid, actor, context);
-        let most = candidates
+        let totals: Vec<f32> = candidates
             .iter()
-            .filter(|uid| is_over(uid))
-            .map(total)
-            .fold(0.0, f32::max);
-        let scope = *candidates
-            .iter()
-            .find(|uid| is_over(uid) && total(uid) >= HOLDS * most)?;
+            .map(|uid| self.scores.get(uid).map_or(0.0, |score| score.total(now_ns)))
+            .collect();
+        let holder = (0..candidates.len()).find(|&at| {
+            totals[at] >= threshold(candidates[at], actor, context)
+                && self.may_be_blamed(candidates[at], now_ns)
+                && totals[..at].iter().all(|&below| below < HOLDS * totals[at])
+        })?;
+        let at = climb(candidates, &totals, (holder, context));
+        let scope = candidates[at];
         let blamed = self.scores.get(&scope)?.clone();
-        for uid in candidates.iter().skip_while(|&&uid| uid != scope).skip(1) {
+        for uid in &candidates[at + 1..] {
             if let Some(score) = self.scores.get_mut(uid) {
                 score.discharge(&blamed, now_ns);
             }
@@ -300,6 +309,25 @@ impl Ransomware {
         self.fired.insert(scope, now_ns);
         firing(actor, scope, &blamed, (now_ns, context))
     }
+}
+
+/// Workers are blamed through the process that forked them, as long as it is the same program and more than one of them
+/// is at it. A parent of another kind (a shell, a build, a server) is not drawn in by what one child did alone.
+fn climb(candidates: &[ProcessUid], totals: &[f32], (holder, context): (usize, &Context<'_>)) -> usize {
+    let image = |at: usize| {
+        let process = context.processes.get(context.processes.by_uid(candidates[at])?)?;
+        Some(process.image.path.clone())
+    };
+    let own = image(holder);
+    let mut at = holder;
+    while at + 1 < candidates.len()
+        && own.is_some()
+        && image(at + 1) == own
+        && totals[at] < HOLDS * totals[at + 1]
+    {
+        at += 1;
+    }
+    at
 }
 
 fn threshold(uid: ProcessUid, actor: &Actor, context: &Context<'_>) -> f32 {
@@ -391,6 +419,7 @@ fn firing(actor: &Actor, scope: ProcessUid, score: &Score, when: (u64, &Context<
         first_act_ns: score.first_ns,
         files_changed: files,
         killed_at_exec: false,
+        observe_only: None,
         first_evidence: score.first_path.clone(),
         evidence: vec![
             field("process.executable", &blamed.image.path),

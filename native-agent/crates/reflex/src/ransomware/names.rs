@@ -38,7 +38,7 @@ const NOTE_DIRECTORIES_MIN: usize = 3;
 /// Weight of each rename from `RENAMES_MIN` on.
 pub const RENAME_WEIGHT: f32 = 0.5;
 /// Weight of a note, once for its name.
-pub const NOTE_WEIGHT: f32 = 2.5;
+pub const NOTE_WEIGHT: f32 = 2.2;
 
 pub fn hash_of(bytes: &[u8]) -> u64 {
     let mut hasher = DefaultHasher::new();

@@ -84,6 +84,11 @@ fn likeness(one: &Half, other: &Half) -> u8 {
     } else {
         (other, one)
     };
+    // Two processes: only a name made out of the other's name shows that they work together. A build or an unpacking
+    // that leaves random-looking files is no accomplice of whoever deletes their neighbours.
+    if one.process != other.process {
+        return if extends(&made.path, &gone.path) { 2 } else { 0 };
+    }
     if names_are_of_one_file(&made.path, &gone.path) {
         return 2;
     }
@@ -105,6 +110,11 @@ fn names_are_of_one_file(made: &[u8], gone: &[u8]) -> bool {
         && (made_name.starts_with(gone_name)
             || made_stem == gone_stem
             || (made_name.len() >= NAME_PREFIX_MIN && gone_name.starts_with(made_name)))
+}
+
+/// `a/report.pdf.enc` of `a/report.pdf`.
+fn extends(made: &[u8], gone: &[u8]) -> bool {
+    made.len() > gone.len() && made.starts_with(gone) && made[gone.len()] == b'.'
 }
 
 fn stem(name: &[u8]) -> &[u8] {

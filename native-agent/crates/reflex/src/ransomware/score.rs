@@ -1,4 +1,6 @@
 //! How much stands against a process: evidence of its own and of what it started, fading with time.
+use norn_events::ProcessUid;
+
 use super::evidence::Harm;
 
 /// A process's own evidence loses half its weight in this time: slow encryptors are still caught at a file every two minutes, ns.
@@ -7,11 +9,14 @@ const OWN_HALF_LIFE_NS: f32 = 600e9;
 const BELOW_HALF_LIFE_NS: f32 = 60e9;
 /// What dedicated tools of unchanged packages (`ccrypt -r`, `gpg` in a loop) can add up to: below any threshold, so that
 /// something else must stand against the lineage as well.
-const PROVEN_MAX: f32 = 2.2;
+const PROVEN_MAX: f32 = 2.4;
 /// Renames and notes corroborate; alone they are a file manager or a template.
-const CORROBORATION_MAX: f32 = 3.0;
+const CORROBORATION_MAX: f32 = 2.2;
 /// Corroboration counts from this much evidence on.
-const CORROBORATION_FROM: f32 = 1.5;
+const CORROBORATION_FROM: f32 = 1.9;
+
+/// Children that evidence must come through before their parent counts as handing out work.
+const CHILDREN_MIN: usize = 3;
 
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Fading {
@@ -52,10 +57,21 @@ pub struct Score {
     pub first_ns: u64,
     pub last_ns: u64,
     pub first_path: Vec<u8>,
+    /// Direct children that evidence came up from: the first few.
+    children: Vec<ProcessUid>,
+    /// It left the note, or gave the files their new names, itself.
+    signed: bool,
 }
 
 impl Score {
-    pub fn add(&mut self, piece: &Piece, own: bool, path: &[u8]) {
+    /// `child`: through whom it came up; `None` when the process did it itself.
+    pub fn add(&mut self, piece: &Piece, child: Option<ProcessUid>, path: &[u8]) {
+        let own = child.is_none();
+        if let Some(child) = child.filter(|child| !self.children.contains(child))
+            && self.children.len() < CHILDREN_MIN
+        {
+            self.children.push(child);
+        }
         let now = piece.time_ns;
         if self.first_ns == 0 {
             self.first_ns = now;
@@ -64,7 +80,10 @@ impl Score {
         self.first_ns = self.first_ns.min(now);
         self.last_ns = self.last_ns.max(now);
         match piece.harm {
-            None => self.corroboration.add(piece.weight, now, BELOW_HALF_LIFE_NS),
+            None => {
+                self.signed |= own;
+                self.corroboration.add(piece.weight, now, BELOW_HALF_LIFE_NS);
+            }
             Some(_) if piece.proven => self.proven.add(piece.weight, now, BELOW_HALF_LIFE_NS),
             Some(_) if own => self.own.add(piece.weight, now, OWN_HALF_LIFE_NS),
             Some(_) => self.below.add(piece.weight, now, BELOW_HALF_LIFE_NS),
@@ -88,6 +107,17 @@ impl Score {
         } else {
             evidence
         }
+    }
+
+    /// Work handed to one process a file: evidence came through several children. Two that are at it for themselves are
+    /// blamed for themselves.
+    pub fn hands_out_work(&self) -> bool {
+        self.children.len() >= CHILDREN_MIN
+    }
+
+    /// What the process did itself (or two of its children did together) makes up most of it, or it signed the work.
+    pub fn is_its_own(&self, now_ns: u64) -> bool {
+        self.signed || self.own.at(now_ns, OWN_HALF_LIFE_NS) * 2.0 >= self.total(now_ns)
     }
 
     pub fn corroboration(&self, now_ns: u64) -> f32 {

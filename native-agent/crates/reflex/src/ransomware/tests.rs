@@ -255,6 +255,49 @@ fn evidence_of_unrelated_programs_does_not_add_up_against_their_shell() {
 }
 
 #[test]
+fn an_ancestor_that_runs_from_memory_is_not_blamed_for_what_a_child_did() {
+    let mut world = World::new();
+    let server = world.process("memfd:tools", None);
+    let server = world.flagged(server, ImageFlag::Memfd as u32);
+    let test = world.process("/usr/local/bin/test", Some(server));
+    encrypt_in_place(&mut world, test, 0..4);
+    assert!(world.firing().is_none());
+    encrypt_in_place(&mut world, test, 4..9);
+    assert_eq!(world.firing().expect("fires").scope, world.uid(test));
+}
+
+#[test]
+fn two_attacks_side_by_side_are_blamed_one_by_one_and_not_through_their_shell() {
+    let mut world = World::new();
+    let shell = world.process("/usr/bin/bash", None);
+    let attackers = [0, 1].map(|number| world.process(&format!("/tmp/a{number}"), Some(shell)));
+    let mut scopes = Vec::new();
+    for number in 0..12_u32 {
+        encrypt_in_place(&mut world, attackers[number as usize % 2], number..number + 1);
+        scopes.extend(world.firing().map(|firing| firing.scope));
+    }
+    assert!(
+        scopes
+            .iter()
+            .all(|scope| attackers.map(|attacker| world.uid(attacker)).contains(scope)),
+        "{scopes:?}"
+    );
+}
+
+#[test]
+fn random_looking_files_of_one_program_and_deletions_by_another_are_no_pair() {
+    let mut world = World::new();
+    let shell = world.process("/usr/bin/bash", None);
+    let builder = world.process("/usr/bin/make", Some(shell));
+    let cleaner = world.process("/usr/bin/clean", Some(shell));
+    for number in 0..50 {
+        world.create(builder, &format!("/srv/{number}.bin"), CIPHER);
+        world.unlink(cleaner, &format!("/srv/{number}.txt"), TEXT);
+    }
+    assert!(world.firing().is_none());
+}
+
+#[test]
 fn a_lineage_fires_once_and_its_shell_is_not_charged_for_it_again() {
     let mut world = World::new();
     let shell = world.process("/usr/bin/bash", None);

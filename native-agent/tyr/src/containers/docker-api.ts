@@ -47,9 +47,12 @@ export class DockerApi {
     });
     const ended = new Promise<void>((resolve) => {
       response.once('close', resolve);
-      response.once('error', () => {
-        resolve();
-      });
+      // A Docker that goes away aborts the answer; readline passes that on as an error of its own.
+      for (const emitter of [response, lines]) {
+        emitter.once('error', () => {
+          resolve();
+        });
+      }
     });
     return { ended, close: () => response.destroy() };
   }

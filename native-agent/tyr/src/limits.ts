@@ -52,6 +52,7 @@ export const limits = {
   containerEndedMs: 60_000,
   runtimeRetryMs: 5_000,
   runtimeAnswerBytesMax: 16 * MiB,
+  runtimeEventBytesMax: MiB,
   runtimeTimeoutMs: 10_000,
   criPollMs: 2_000,
   factsEveryMs: 15_000,

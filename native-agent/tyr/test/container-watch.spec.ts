@@ -65,8 +65,9 @@ describe('Docker', () => {
     await until(() => names().includes('web ended'));
     nowMs += 61_000;
     expect(names()).toEqual(['db runs']);
+    await docker.close(); // In the midst of its stream of events, as a killed dockerd does.
+    await until(() => !watch.state.available);
     watch.stop();
-    await docker.close();
   });
 
   it('that is not there is said so, with the socket', () => {

@@ -129,6 +129,7 @@ it('adopts the baldur of a tyr that was killed', async () => {
   await sleep(2500);
   expect(pidOf()).toBe(pid);
   expect(second.supervisor.restarts).toBe(0);
+  expect(second.supervisor.capReport.available).toBe(true);
 });
 
 it('ends the baldur of a tyr that was killed when it does not connect, and starts another', async () => {

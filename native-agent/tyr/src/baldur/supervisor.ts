@@ -33,6 +33,8 @@ export class Supervisor {
   private heardAtMs = 0;
   private nextStartAtMs = 0;
   private timer: NodeJS.Timeout | undefined;
+  /** The baldur that runs was given its cap, or there is none to give. */
+  private isCapped = false;
   private stopped = false;
   restarts = 0;
   capReport: CapReport = { available: false, mechanism: '', detail: 'Baldur has not started yet' };
@@ -60,7 +62,7 @@ export class Supervisor {
   onHello({ pid }: local.BaldurHello): void {
     this.connected = true;
     this.heardAtMs = this.options.nowMs();
-    if (this.running?.pid !== pid) this.adopt(pid);
+    if (this.running?.pid !== pid || !this.isCapped) this.adopt(pid);
   }
 
   onHeartbeat({ responderAgeMs }: local.BaldurHeartbeat): void {
@@ -115,6 +117,7 @@ export class Supervisor {
   private gone(reason: string): void {
     const waitMs = this.backOff.nextMs();
     this.running = undefined;
+    this.isCapped = false;
     this.connected = false;
     this.restarts++;
     this.nextStartAtMs = this.options.nowMs() + waitMs;
@@ -162,6 +165,7 @@ export class Supervisor {
     if (other !== undefined && other.pid !== pid) kill(other, 'SIGKILL');
     writePidFile(this.pidFile(), adopted);
     this.capReport = this.cap(pid);
+    this.isCapped = true;
     this.options.logger.info({ pid, cap: this.capReport }, 'baldur runs');
   }
 

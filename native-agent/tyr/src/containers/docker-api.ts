@@ -1,7 +1,6 @@
 // The four calls of Docker's API that tyr needs, over its unix socket. dockerode would do, for 30 MB more resident memory.
 import { NornError } from '@norn/base';
 import { type IncomingMessage, request } from 'node:http';
-import { createInterface } from 'node:readline';
 import { z } from 'zod';
 import { limits } from '../limits.ts';
 
@@ -40,19 +39,19 @@ export class DockerApi {
       JSON.stringify({ type: ['container'], event: ['create', 'start', 'die', 'destroy', 'rename'] }),
     );
     const response = await this.get(`/events?filters=${filters}`);
-    const lines = createInterface({ input: response });
-    lines.on('line', (line) => {
+    const lines = new Lines((line) => {
       const parsed = happened.safeParse(parseJson(line));
       if (parsed.success) onEvent(parsed.data);
     });
+    response.setEncoding('utf8').on('data', (text: string) => {
+      lines.push(text);
+    });
     const ended = new Promise<void>((resolve) => {
       response.once('close', resolve);
-      // A Docker that goes away aborts the answer; readline passes that on as an error of its own.
-      for (const emitter of [response, lines]) {
-        emitter.once('error', () => {
-          resolve();
-        });
-      }
+      // A Docker that goes away aborts the answer.
+      response.once('error', () => {
+        resolve();
+      });
     });
     return { ended, close: () => response.destroy() };
   }
@@ -83,6 +82,19 @@ export class DockerApi {
       sent.once('error', reject);
       sent.end();
     });
+  }
+}
+
+/** Text cut into lines. A line longer than an answer may be is thrown away: it is no event. */
+class Lines {
+  private rest = '';
+  constructor(private readonly onLine: (line: string) => void) {}
+
+  push(text: string): void {
+    const lines = (this.rest + text).split('\n');
+    this.rest = lines.pop() ?? '';
+    if (this.rest.length > limits.runtimeEventBytesMax) this.rest = '';
+    for (const line of lines) if (line !== '') this.onLine(line);
   }
 }
 

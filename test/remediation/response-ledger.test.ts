@@ -185,6 +185,23 @@ describe('an alert of a reflex', () => {
     expect(deadLetters.map(({ headers }) => headers['code'])).toEqual(['sender_mismatch']);
   });
 
+  it('does not stop what comes behind it when nothing can hold it', async () => {
+    const impossible = { ...alertOf('far', 1, [reflexFinding('f1')]), createdAtUs: 2n ** 63n };
+    const odd = alertOf('odd', 1, [reflexFinding('f1')]);
+    await deliver(
+      alertRecord(impossible),
+      alertRecord({ ...odd, containerId: 'a\0b' }),
+      alertRecord({ ...odd, severity: 70_000 as never }),
+      first,
+    );
+    expect(deadLetters.map(({ headers }) => headers['code'])).toEqual([
+      'alert_malformed',
+      'alert_malformed',
+      'record_unusable',
+    ]);
+    expect(await commands()).toHaveLength(1);
+  });
+
   it('can not take over the alert of another tenant by its id', async () => {
     await deliver(first);
     const foreign = { ...alertOf('alert', 9, [reflexFinding('f9')]), tenantId: 'acme' };
@@ -261,6 +278,19 @@ describe('what a host says of a command', () => {
     expect(await handlingOf('alert')).toMatchObject({ state: 'responding', filesLost: 0 });
     expect((await auditOf(id)).filter((what) => what === 'outcome.refused')).toHaveLength(2);
     expect((await auditOf(idOf('nobody')))[0]).toBe('outcome.refused');
+  });
+
+  it('is bounded, whoever has the host', async () => {
+    const { id } = await only();
+    const hostile = { message: 'a\0'.repeat(5_000), code: '\0', alertId: '\0', killedPids: [4_000_000_000, 7] };
+    await deliver(
+      outcomeRecord(id, OutcomeState.RUNNING, { ...hostile, files: [fileVerdict('/a', 99_999 as never)] }),
+      outcomeRecord(idOf('nobody'), OutcomeState.RUNNING, hostile),
+      outcomeRecord('\0', OutcomeState.RUNNING),
+    );
+    expect((await only()).message).toBe('a'.repeat(1_000));
+    expect(await handlingOf('alert')).toMatchObject({ killedPids: [7, 41, 42], filesRestored: 0 });
+    expect(deadLetters.map(({ headers }) => headers['code'])).toEqual(['outcome_malformed']);
   });
 
   it('fails the alert when the host refuses it, and says why', async () => {

@@ -61,6 +61,8 @@ export enum Metric {
   /** Attributes: rule. */
   RuleMatches = 'norn_rule_matches_total',
   RuleMatchesRefused = 'norn_rule_matches_refused_total',
+  /** Findings of agents that are not usable. Attributes: reason. */
+  FindingsRefused = 'norn_findings_refused_total',
   /** Alerts that could still have grown. Attributes: reason. */
   AlertsForgotten = 'norn_alerts_forgotten_total',
 

@@ -232,7 +232,7 @@ describe('detection', () => {
   it('keeps a hundred findings, counts on, and makes room for a reflex', async () => {
     const detection = new DetectionInMemory();
     const many = Array.from({ length: 150 }, (_, at) =>
-      reflexFinding(`c${at}x`, python, { source: finding.FindingSource.RULE, severity: finding.Severity.MEDIUM }),
+      reflexFinding(`c${at}d`, python, { source: finding.FindingSource.RULE, severity: finding.Severity.MEDIUM }),
     );
     const rows = [touch(python)];
     await detection.deliver(batchRecord({ seq: 1, rows, findings: many }));
@@ -249,6 +249,22 @@ describe('detection', () => {
       [2, 151, 100],
     ]);
     expect(detection.alerts[1]!.findings.at(-1)!.id).toMatch(/^a1/);
+  });
+
+  it('bounds what a host says, and refuses what no agent would say', async () => {
+    const detection = new DetectionInMemory();
+    const timeUs = 2n ** 63n;
+    const findings = [
+      { ...reflexFinding('a1', python), id: 'not hex' },
+      reflexFinding('a2', python, { scopeUid: uid('x').slice(1) }),
+      reflexFinding('a3', python, { containerId: 'a\0b' }),
+      reflexFinding('a4', python, { timeUs }),
+      reflexFinding('a5', python, { severity: 70_000 as never }),
+      reflexFinding('a6', python, { summary: 'a\0'.repeat(5_000) }),
+    ];
+    await detection.deliver(batchRecord({ seq: 1, rows: [touch(python)], findings }));
+    expect(detection.findings.map(({ id }) => id.slice(0, 2))).toEqual(['a6']);
+    expect(detection.alerts[0]!.summary).toBe('a'.repeat(1_024));
   });
 
   it('sends what does not parse to the dead letters and goes on', async () => {

@@ -4,8 +4,11 @@ import { toHex } from '@norn/base';
 import { type BatchView, finding } from '@norn/contracts';
 import { type Outcome, ok } from '@norn/pipeline';
 import type { Level, RuleMatch } from '@norn/rules';
+import { Metric, count } from '@norn/telemetry';
 import { createHash } from 'node:crypto';
+import { limits } from '../limits.ts';
 import { lineageOf, parentOf, processIndex } from './batch-processes.ts';
+import { bounded, refusalOf } from './bound-finding.ts';
 import type { BatchFindings, HostBatch, JudgedBatch } from './envelope.ts';
 
 const severities: Readonly<Record<Level, finding.Severity>> = {
@@ -19,12 +22,24 @@ const severities: Readonly<Record<Level, finding.Severity>> = {
 export function createCollectFindings(): (envelope: JudgedBatch) => Outcome<BatchFindings> {
   return function collectFindings(envelope) {
     const found = [
-      ...envelope.batch.findings.map((each) => completed(envelope, each)),
+      ...usable(envelope.batch.findings).map((each) => completed(envelope, each)),
       ...envelope.matches.map((match) => ofRule(envelope, match)),
     ];
     const { record, tenantId, hostId, batch } = envelope;
     return ok({ record, tenantId, hostId, batch, findings: distinct(found) });
   };
+}
+
+function usable(findings: readonly finding.Finding[]): finding.Finding[] {
+  const kept = findings.slice(0, limits.reflexFindingsPerBatchMax);
+  if (kept.length < findings.length)
+    count(Metric.FindingsRefused, findings.length - kept.length, { reason: 'too_many' });
+  return kept.flatMap((each) => {
+    const reason = refusalOf(each);
+    if (reason === undefined) return [bounded(each)];
+    count(Metric.FindingsRefused, 1, { reason });
+    return [];
+  });
 }
 
 function distinct(findings: readonly finding.Finding[]): finding.Finding[] {

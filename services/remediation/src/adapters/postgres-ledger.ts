@@ -4,6 +4,7 @@ import type { CommandIssuer } from '@norn/store';
 import type { DataSource } from 'typeorm';
 import type { Decide, ResponseLedger, SentOutcome } from '../ports/response-ledger.port.ts';
 import { answerAlert } from './answer-alert.ts';
+import { refusingUnusable } from './refused-record.ts';
 import { settleOutcome } from './settle-outcome.ts';
 
 export class PostgresLedger implements ResponseLedger {
@@ -13,10 +14,12 @@ export class PostgresLedger implements ResponseLedger {
   ) {}
 
   respond(alert: finding.Alert, traceparent: string, decide: Decide): Promise<number | 'stale'> {
-    return this.source.transaction((manager) => answerAlert(manager, this.issuer, { alert, traceparent, decide }));
+    return refusingUnusable(() =>
+      this.source.transaction((manager) => answerAlert(manager, this.issuer, { alert, traceparent, decide })),
+    );
   }
 
   apply(sent: SentOutcome): Promise<'applied' | 'repeated' | 'refused'> {
-    return this.source.transaction((manager) => settleOutcome(manager, sent));
+    return refusingUnusable(() => this.source.transaction((manager) => settleOutcome(manager, sent)));
   }
 }

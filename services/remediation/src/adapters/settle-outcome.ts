@@ -64,7 +64,7 @@ async function move(manager: EntityManager, command: CommandRecord, outcome: act
   await manager.query(
     `UPDATE commands SET state = $2, code = $3, message = $4, updated_at = now(), retry_at = now() + $5 * interval '1 millisecond',
        finished_at = CASE WHEN $6 THEN now() ELSE finished_at END WHERE id = $1`,
-    [command.id, next, outcome.code.slice(0, 64), outcome.message.slice(0, 1000), limits.deliveredRetryMs, finished],
+    [command.id, next, outcome.code, outcome.message, limits.deliveredRetryMs, finished],
   );
   if (!finished) return;
   await audit(manager, {

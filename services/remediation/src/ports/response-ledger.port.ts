@@ -14,6 +14,7 @@ export interface SentOutcome {
   readonly outcome: action.Outcome;
 }
 
+/** Both throw `record_unusable` for what can not be kept, however often it comes. */
 export interface ResponseLedger {
   /**
    * Takes a version of an alert and issues what policy decides about it, in one transaction. 'stale': this version or a newer one is there;

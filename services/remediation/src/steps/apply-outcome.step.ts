@@ -2,13 +2,16 @@
 import { type Outcome, type Step, drop, ok } from '@norn/pipeline';
 import { withSpan } from '@norn/telemetry';
 import type { ResponseLedger } from '../ports/response-ledger.port.ts';
+import { deadLetterUnusable } from './dead-letter-unusable.ts';
 import type { OutcomeEnvelope } from './envelope.ts';
 
 /** One after the other: what a host says of a command has an order. */
 export function createApplyOutcome(ledger: ResponseLedger): Step<OutcomeEnvelope, OutcomeEnvelope> {
   return async function applyOutcome(envelopes) {
     const outcomes: Outcome<OutcomeEnvelope>[] = [];
-    for (const envelope of envelopes) outcomes.push(await applyOne(ledger, envelope));
+    for (const envelope of envelopes) {
+      outcomes.push(await deadLetterUnusable(() => applyOne(ledger, envelope)));
+    }
     return outcomes;
   };
 }

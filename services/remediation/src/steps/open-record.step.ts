@@ -7,6 +7,12 @@ import { type DeadLetter, type Outcome, deadLetter, ok } from '@norn/pipeline';
 import type { AlertEnvelope, OutcomeEnvelope, Sender } from './envelope.ts';
 
 const hexId = /^[0-9a-f]{32}$/;
+const INT4_MAX = 2_147_483_647;
+/** The year 2100, Unix µs. */
+const TIME_US_MAX = 4_102_444_800_000_000n;
+/** The highest pid that Linux can give (PID_MAX_LIMIT). */
+const PID_MAX = 4_194_304;
+const KILLED_PIDS_MAX = 4_096;
 
 export function createOpenAlert(): (record: BusRecord) => Outcome<AlertEnvelope> {
   return function openAlert(record) {
@@ -19,8 +25,9 @@ export function createOpenAlert(): (record: BusRecord) => Outcome<AlertEnvelope>
         `Alert ${alert.id} names ${alert.tenantId}:${alert.hostId}, its record ${record.key}`,
       );
     }
-    if (!hexId.test(alert.id) || alert.version < 1)
-      return refused('alert_malformed', `Alert "${alert.id}" has no usable id or version`);
+    const problem = problemOf(alert);
+    if (problem !== undefined)
+      return refused('alert_malformed', `Alert "${alert.id.slice(0, 64)}" has no usable ${problem}`);
     return ok({ ...sender, alert });
   };
 }
@@ -29,8 +36,37 @@ export function createOpenOutcome(): (record: BusRecord) => Outcome<OutcomeEnvel
   return function openOutcome(record) {
     const outcome = parsed(() => fromBinary(action.OutcomeSchema, record.value));
     if (outcome instanceof Error) return deadLetter('outcome_malformed', outcome);
-    return ok({ ...senderOf(record), outcome });
+    if (!hexId.test(outcome.commandId))
+      return refused('outcome_malformed', `Outcome of "${outcome.commandId.slice(0, 64)}": no command has such an id`);
+    return ok({ ...senderOf(record), outcome: bounded(outcome) });
   };
+}
+
+/** The database's types must hold it: what they do not would come again for ever. */
+function problemOf(alert: finding.Alert): string | undefined {
+  if (!hexId.test(alert.id)) return 'id';
+  if (alert.version < 1 || alert.version > INT4_MAX) return 'version';
+  if (!/^[\w.-]{0,128}$/.test(alert.containerId)) return 'container id';
+  return alert.createdAtUs > TIME_US_MAX ? 'time' : undefined;
+}
+
+/** What a host says is cut to what is kept; hosts may be in an attacker's hands. */
+function bounded(outcome: action.Outcome): action.Outcome {
+  return {
+    ...outcome,
+    code: clean(outcome.code, 64),
+    message: clean(outcome.message, 1_000),
+    alertId: clean(outcome.alertId, 64),
+    killedPids: outcome.killedPids.filter((pid) => pid <= PID_MAX).slice(0, KILLED_PIDS_MAX),
+    files: outcome.files.filter(
+      ({ verdict }) => verdict >= action.Verdict.RESTORED && verdict <= action.Verdict.CONFLICT,
+    ),
+  };
+}
+
+/** PostgreSQL takes no NUL in a text. */
+function clean(text: string, max: number): string {
+  return text.replaceAll('\0', '').slice(0, max);
 }
 
 function senderOf(record: BusRecord): Sender {

@@ -3,13 +3,16 @@ import { type Outcome, type Step, drop, ok } from '@norn/pipeline';
 import { decideResponse } from '@norn/response';
 import { currentTraceparent, withSpan } from '@norn/telemetry';
 import type { ResponseLedger } from '../ports/response-ledger.port.ts';
+import { deadLetterUnusable } from './dead-letter-unusable.ts';
 import type { AlertEnvelope } from './envelope.ts';
 
 /** One after the other: the versions of an alert must be taken in their order. */
 export function createRespondToAlert(ledger: ResponseLedger): Step<AlertEnvelope, AlertEnvelope> {
   return async function respondToAlert(envelopes) {
     const outcomes: Outcome<AlertEnvelope>[] = [];
-    for (const envelope of envelopes) outcomes.push(await respondTo(ledger, envelope));
+    for (const envelope of envelopes) {
+      outcomes.push(await deadLetterUnusable(() => respondTo(ledger, envelope)));
+    }
     return outcomes;
   };
 }

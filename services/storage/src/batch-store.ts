@@ -55,7 +55,11 @@ export class BatchStore {
       source,
       result.ok.map(({ value }) => value),
     );
-    const settled = Promise.all(stored.map((one) => one.settled)).then(() => undefined);
+    // A batch that came again may be one whose rows are still on their way: it is not done before they are.
+    const settled =
+      result.dropped.length > 0
+        ? this.gatherer.pending.settled
+        : Promise.all(stored.map((one) => one.settled)).then(() => undefined);
     settled.then(
       () => {
         for (const span of spans) span?.end();

@@ -41,6 +41,7 @@ export class Gatherer<Blocks extends Readonly<Record<string, AnyBlock>>> {
   private filling: Filling<Blocks>;
   private spare: Filling<Blocks>;
   private inFlight: Promise<void> | undefined;
+  private onItsWay: Filling<Blocks> | undefined;
   private timer: NodeJS.Timeout | undefined;
   /** Why the insert on its way has failed last; empty while all is well. */
   failure = '';
@@ -60,6 +61,15 @@ export class Gatherer<Blocks extends Readonly<Record<string, AnyBlock>>> {
     const { promise: settled } = filling.settled;
     this.pump();
     return { settled };
+  }
+
+  /** Settles when all that was added so far is stored. */
+  get pending(): Deferred {
+    const settled = [
+      this.onItsWay?.settled.promise,
+      this.filling.sources.length > 0 ? this.filling.settled.promise : undefined,
+    ];
+    return { settled: Promise.all(settled).then(() => undefined) };
   }
 
   get waitingRows(): number {
@@ -105,8 +115,10 @@ export class Gatherer<Blocks extends Readonly<Record<string, AnyBlock>>> {
     if (this.inFlight !== undefined || this.filling.sources.length === 0) return;
     const full = this.filling;
     this.filling = this.spare;
+    this.onItsWay = full;
     this.inFlight = this.store(full).finally(() => {
       this.spare = full;
+      this.onItsWay = undefined;
       this.inFlight = undefined;
       if (this.filling.sources.length > 0 && !this.stopped.signal.aborted) this.pump();
     });

@@ -158,6 +158,16 @@ impl World {
         self.change(by, (path, ChangeKind::Replaced), [Some(before), Some(after)]);
     }
 
+    /// Renamed over; what is there now has not been looked at.
+    pub fn replace_unseen(&mut self, by: ProcessIndex, path: &str, before: ContentShape) {
+        self.change(by, (path, ChangeKind::Replaced), [Some(before), None]);
+    }
+
+    /// Content at a name whose former content is told of elsewhere.
+    pub fn appear(&mut self, by: ProcessIndex, path: &str, after: ContentShape) {
+        self.change(by, (path, ChangeKind::Overwritten), [None, Some(after)]);
+    }
+
     pub fn create(&mut self, by: ProcessIndex, path: &str, after: ContentShape) {
         self.change(by, (path, ChangeKind::Created), [None, Some(after)]);
     }

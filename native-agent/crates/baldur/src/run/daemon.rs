@@ -145,7 +145,10 @@ impl Daemon {
                 mode,
                 (&mut self.responder, self.sensor.processes(), self.clock),
             );
-            self.save_frozen();
+            // Written to disk and synchronised, which takes milliseconds: only when somebody was frozen.
+            if mode == ReflexMode::Suspend {
+                self.save_frozen();
+            }
         }
     }
 

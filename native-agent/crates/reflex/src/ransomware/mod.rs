@@ -23,6 +23,8 @@ const THRESHOLD: f32 = 4.5;
 const THRESHOLD_FOREIGN: f32 = 2.5;
 /// A process is blamed instead of its ancestor when it holds at least this part of what stands against the ancestor.
 const HOLDS: f32 = 0.8;
+/// Notes and renames count for the process and so many above it, itself included.
+const NAMES_REACH: usize = 2;
 /// A new file and a deleted one that fit by size and moment only.
 const UNNAMED_PAIR: f32 = 0.8;
 /// A dedicated tool made the ciphertext and somebody else removed the original: `gpg -c f && rm f`.
@@ -122,12 +124,14 @@ impl Ransomware {
     /// Cheap: most changes are no evidence and must not cost a walk through the tree.
     fn matters(&self, change: &ContentChange) -> bool {
         match change.kind {
-            ChangeKind::Overwritten | ChangeKind::Replaced => {
-                change.before.as_ref().is_some_and(had_format)
-                    && change.after.as_ref().is_some_and(|after| {
-                        after.size == 0 || !matches!(after.format, ContentFormat::Structured)
-                    })
-            }
+            ChangeKind::Overwritten | ChangeKind::Replaced => match (&change.before, &change.after) {
+                (Some(before), None) => had_format(before),
+                (None, Some(after)) => could_be_ciphertext(after).is_some(),
+                (Some(before), Some(after)) => {
+                    had_format(before) && after.format != ContentFormat::Structured
+                }
+                (None, None) => false,
+            },
             ChangeKind::Created => change.after.as_ref().is_some_and(|after| {
                 could_be_ciphertext(after).is_some()
                     || (is_small_text(after)
@@ -170,7 +174,15 @@ impl Ransomware {
         actor: &Actor,
         context: &mut Context<'_>,
     ) -> Option<(Piece, usize, Vec<u8>)> {
-        let (before, after) = (change.before?, change.after?);
+        // Renamed over before its content was looked at: what was there, and what is there now, come as two changes.
+        let (before, after) = match (change.before, change.after) {
+            (Some(before), None) => return self.on_half(half(change, actor, before, None), actor, context),
+            (None, Some(after)) => {
+                let made = could_be_ciphertext(&after);
+                return self.on_half(half(change, actor, after, made), actor, context);
+            }
+            (before, after) => (before?, after?),
+        };
         if after.size == 0 {
             return self.on_half(half(change, actor, before, None), actor, context);
         }
@@ -268,7 +280,13 @@ impl Ransomware {
 
     fn credit(&mut self, piece: &Piece, chain: &[ProcessUid], path: &[u8]) {
         make_room(&mut self.scores, |score| score.last_ns);
-        for (height, &uid) in chain.iter().enumerate() {
+        // A name says something of who gave it and of the script that had it given, nothing of everybody above.
+        let reach = if piece.harm.is_none() {
+            NAMES_REACH
+        } else {
+            chain.len()
+        };
+        for (height, &uid) in chain.iter().enumerate().take(reach) {
             let child = height.checked_sub(1).map(|below| chain[below]);
             self.scores.entry(uid).or_default().add(piece, child, path);
         }

@@ -17,6 +17,10 @@ const CORROBORATION_FROM: f32 = 1.9;
 
 /// Children that evidence must come through before their parent counts as handing out work.
 const CHILDREN_MIN: usize = 3;
+/// A child that harmed more files works on its own account.
+const CHILD_FILES_MAX: u32 = 2;
+/// Children remembered for one process.
+const CHILDREN_MAX: usize = 16;
 
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Fading {
@@ -57,8 +61,8 @@ pub struct Score {
     pub first_ns: u64,
     pub last_ns: u64,
     pub first_path: Vec<u8>,
-    /// Direct children that evidence came up from: the first few.
-    children: Vec<ProcessUid>,
+    /// Direct children that harm came up from, the first few, and the files each harmed.
+    children: Vec<(ProcessUid, u32)>,
     /// It left the note, or gave the files their new names, itself.
     signed: bool,
 }
@@ -67,10 +71,8 @@ impl Score {
     /// `child`: through whom it came up; `None` when the process did it itself.
     pub fn add(&mut self, piece: &Piece, child: Option<ProcessUid>, path: &[u8]) {
         let own = child.is_none();
-        if let Some(child) = child.filter(|child| !self.children.contains(child))
-            && self.children.len() < CHILDREN_MIN
-        {
-            self.children.push(child);
+        if let Some(child) = child.filter(|_| piece.harm.is_some()) {
+            self.count_child(child);
         }
         let now = piece.time_ns;
         if self.first_ns == 0 {
@@ -109,10 +111,22 @@ impl Score {
         }
     }
 
-    /// Work handed to one process a file: evidence came through several children. Two that are at it for themselves are
-    /// blamed for themselves.
+    /// Work handed to one process a file: evidence came through several children that did little each. Those that do much
+    /// are blamed for themselves.
     pub fn hands_out_work(&self) -> bool {
-        self.children.len() >= CHILDREN_MIN
+        self.children
+            .iter()
+            .filter(|(_, files)| *files <= CHILD_FILES_MAX)
+            .count()
+            >= CHILDREN_MIN
+    }
+
+    fn count_child(&mut self, child: ProcessUid) {
+        if let Some((_, files)) = self.children.iter_mut().find(|(known, _)| *known == child) {
+            *files += 1;
+        } else if self.children.len() < CHILDREN_MAX {
+            self.children.push((child, 1));
+        }
     }
 
     /// What the process did itself (or two of its children did together) makes up most of it, or it signed the work.
@@ -136,8 +150,7 @@ impl Score {
             .add(-blamed.corroboration(now_ns), now_ns, BELOW_HALF_LIFE_NS);
         self.files = self.files.saturating_sub(blamed.files);
         self.wiped = self.wiped.saturating_sub(blamed.wiped);
-        if self.files == 0 {
-            self.first_ns = 0;
-        }
+        self.first_ns = 0;
+        self.children.clear();
     }
 }

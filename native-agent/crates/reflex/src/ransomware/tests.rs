@@ -91,6 +91,17 @@ fn ciphertext_renamed_over_originals_is_found_by_what_was_replaced() {
 }
 
 #[test]
+fn a_file_renamed_over_whose_content_is_looked_at_later_counts_too() {
+    let mut world = World::new();
+    let attacker = world.process("/tmp/a", None);
+    for number in 0..9 {
+        world.replace_unseen(attacker, &format!("/srv/{number}.txt"), TEXT);
+        world.appear(attacker, &format!("/srv/{number}.txt"), CIPHER);
+    }
+    assert!(world.firing().expect("fires").files_changed < 10);
+}
+
+#[test]
 fn openssl_and_rm_in_a_loop_blame_the_loop() {
     let mut world = World::with(&["/usr/bin/openssl", "/usr/bin/rm"], None);
     let shell = world.process("/usr/bin/bash", None);

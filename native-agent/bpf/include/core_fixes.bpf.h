@@ -7,6 +7,21 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 
+/* 6.2 (a35b9af4ec2c): a pointer of no known type may be read like a field, 1 ns instead of a helper's 30. */
+extern void *bpf_rdonly_cast(const void *pointer, __u32 type) __ksym __weak;
+
+/* `member` of the kernel's `struct type` at `pointer`; 0 where there is nothing to read. */
+#define kernel__read(type, pointer, member)                                                                            \
+	({                                                                                                             \
+		typeof(((struct type *)0)->member) value__;                                                            \
+		if (bpf_ksym_exists(bpf_rdonly_cast))                                                                  \
+			value__ = ((struct type *)bpf_rdonly_cast(pointer, bpf_core_type_id_kernel(struct type)))      \
+					  ->member;                                                                    \
+		else                                                                                                   \
+			value__ = BPF_CORE_READ((struct type *)(pointer), member);                                     \
+		value__;                                                                                               \
+	})
+
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 struct timespec64___norn {

@@ -20,7 +20,7 @@ static __always_inline __u32 image__read_flags(struct file *file, struct inode *
 	/* The tmpfs that nobody mounted holds memfds and System V shared memory only. */
 	if (magic == TMPFS_MAGIC)
 		flags |= internal ? IMAGE_MEMFD : IMAGE_TMPFS;
-	if (BPF_CORE_READ(inode, i_nlink) == 0 && !(flags & IMAGE_MEMFD))
+	if (kernel__read(inode, inode, i_nlink) == 0 && !(flags & IMAGE_MEMFD))
 		flags |= IMAGE_DELETED;
 	if (magic == OVERLAYFS_MAGIC && overlay_inode__has_upper(inode))
 		flags |= IMAGE_UPPER_LAYER;
@@ -33,12 +33,12 @@ static __always_inline __u32 image__read_flags(struct file *file, struct inode *
 
 static __always_inline void image__read_facts(struct file *file, struct lifecycle_facts *facts)
 {
-	struct inode *inode = BPF_CORE_READ(file, f_inode);
+	struct inode *inode = kernel__read(file, file, f_inode);
 
-	facts->inode = BPF_CORE_READ(inode, i_ino);
+	facts->inode = kernel__read(inode, inode, i_ino);
 	facts->device = BPF_CORE_READ(inode, i_sb, s_dev);
-	facts->size = BPF_CORE_READ(inode, i_size);
-	facts->mode = BPF_CORE_READ(inode, i_mode);
+	facts->size = kernel__read(inode, inode, i_size);
+	facts->mode = kernel__read(inode, inode, i_mode);
 	facts->mtime_ns = inode__read_mtime_ns(inode);
 	facts->ctime_ns = inode__read_ctime_ns(inode);
 	facts->image_flags = image__read_flags(file, inode, facts->mode);

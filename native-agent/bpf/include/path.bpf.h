@@ -25,20 +25,20 @@ static __noinline int record__append_walk(struct scratch *scratch, __u32 slot, s
 
 		if (dentry == root->dentry && vfsmount == root->mnt)
 			goto done;
-		parent = BPF_CORE_READ(dentry, d_parent);
-		if (dentry == BPF_CORE_READ(vfsmount, mnt_root)) {
+		parent = kernel__read(dentry, dentry, d_parent);
+		if (dentry == kernel__read(vfsmount, vfsmount, mnt_root)) {
 			struct mount *mount = (void *)vfsmount - bpf_core_field_offset(struct mount, mnt);
-			struct mount *above = BPF_CORE_READ(mount, mnt_parent);
+			struct mount *above = kernel__read(mount, mount, mnt_parent);
 
 			if (above == mount)
 				goto done;
-			dentry = BPF_CORE_READ(mount, mnt_mountpoint);
+			dentry = kernel__read(mount, mount, mnt_mountpoint);
 			vfsmount = (void *)above + bpf_core_field_offset(struct mount, mnt);
 			continue;
 		}
 		if (dentry == parent && step > 0)
 			goto done;
-		name = BPF_CORE_READ(dentry, d_name.name);
+		name = kernel__read(dentry, dentry, d_name.name);
 		length = bpf_probe_read_kernel_str(scratch__get_end(scratch), NAME_BYTES_MAX, name);
 		if (length <= 0)
 			break;
@@ -59,20 +59,20 @@ done:
 
 static __always_inline void task__read_root(struct task_struct *task, struct path *root)
 {
-	root->mnt = BPF_CORE_READ(task, fs, root.mnt);
-	root->dentry = BPF_CORE_READ(task, fs, root.dentry);
+	root->mnt = task->fs->root.mnt;
+	root->dentry = task->fs->root.dentry;
 }
 
 static __always_inline void task__read_cwd(struct task_struct *task, struct path *cwd)
 {
-	cwd->mnt = BPF_CORE_READ(task, fs, pwd.mnt);
-	cwd->dentry = BPF_CORE_READ(task, fs, pwd.dentry);
+	cwd->mnt = task->fs->pwd.mnt;
+	cwd->dentry = task->fs->pwd.dentry;
 }
 
 static __always_inline void file__read_path(struct file *file, struct path *path)
 {
-	path->mnt = BPF_CORE_READ(file, f_path.mnt);
-	path->dentry = BPF_CORE_READ(file, f_path.dentry);
+	path->mnt = kernel__read(file, file, f_path.mnt);
+	path->dentry = kernel__read(file, file, f_path.dentry);
 }
 
 static __always_inline struct file *task__get_file(struct task_struct *task, int fd)

@@ -49,7 +49,7 @@ static __always_inline bool inode__is_of_interest(struct inode *inode, __u32 mod
 	case S_IFBLK:
 		return true;
 	case S_IFCHR:
-		return !device__is_dull(BPF_CORE_READ(inode, i_rdev));
+		return !device__is_dull(kernel__read(inode, inode, i_rdev));
 	default:
 		return false;
 	}
@@ -71,11 +71,11 @@ int BPF_PROG(file__on_open, struct pt_regs *regs, long result)
 	file = task__get_file(bpf_get_current_task_btf(), result);
 	if (!file)
 		return 0;
-	file_mode = BPF_CORE_READ(file, f_mode);
+	file_mode = kernel__read(file, file, f_mode);
 	if (!(file_mode & (FMODE_WRITE | FMODE_CREATED)))
 		return 0;
-	inode = BPF_CORE_READ(file, f_inode);
-	mode = BPF_CORE_READ(inode, i_mode);
+	inode = kernel__read(file, file, f_inode);
+	mode = kernel__read(inode, inode, i_mode);
 	if (!inode__is_of_interest(inode, mode))
 		return 0;
 	scratch = record__begin(KIND_FILE_OPEN);

@@ -216,6 +216,8 @@ fn tidy(path: &mut Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
+    use libbpf_rs::MapCore as _;
+
     use super::*;
 
     fn path(base: &[u8], name: &[u8]) -> String {
@@ -259,5 +261,69 @@ mod tests {
         let mut bytes = [0; size_of::<Header>()];
         bytes[std::mem::offset_of!(Header, slot_bytes)] = 1;
         assert!(Record::parse(&bytes).is_none());
+    }
+
+    /// `record_layout` of bpf/norn.bpf.c, as the C compiler made it.
+    fn layout_of_c() -> Vec<u32> {
+        let object = include_bytes!(concat!(env!("OUT_DIR"), "/norn.bpf.o"));
+        let object = libbpf_rs::ObjectBuilder::default()
+            .open_memory(object)
+            .expect("the object opens");
+        let map = object
+            .maps()
+            .find(|map| map.name().to_string_lossy().ends_with(".rodata"))
+            .expect("it has constants");
+        let words = map.initial_value().expect("they have values").chunks_exact(4);
+        let words: Vec<u32> = words
+            .map(|word| u32::from_le_bytes(word.try_into().unwrap()))
+            .collect();
+        // The linker may put other constants first; the layout begins with the size of a record.
+        let start = words
+            .windows(3)
+            .position(|window| window == [size_of::<Header>() as u32, 0, 8]);
+        words[start.expect("a record is as large in C as in Rust")..].to_vec()
+    }
+
+    #[test]
+    fn c_and_rust_agree_on_every_field() {
+        use std::mem::offset_of;
+        let rust = [
+            size_of::<Header>(),
+            offset_of!(Header, time_ns),
+            offset_of!(Header, start_time_ns),
+            offset_of!(Header, cgroup_id),
+            offset_of!(Header, value),
+            offset_of!(Header, sequence),
+            offset_of!(Header, tgid),
+            offset_of!(Header, tid),
+            offset_of!(Header, user_id),
+            offset_of!(Header, group_id),
+            offset_of!(Header, flags),
+            offset_of!(Header, result),
+            offset_of!(Header, cpu),
+            offset_of!(Header, kind),
+            offset_of!(Header, marks),
+            offset_of!(Header, slot_bytes),
+            size_of::<LifecycleFacts>(),
+            offset_of!(LifecycleFacts, parent_start_time_ns),
+            offset_of!(LifecycleFacts, parent_tgid),
+            offset_of!(LifecycleFacts, namespace_pid),
+            offset_of!(LifecycleFacts, inode),
+            offset_of!(LifecycleFacts, size),
+            offset_of!(LifecycleFacts, mtime_ns),
+            offset_of!(LifecycleFacts, ctime_ns),
+            offset_of!(LifecycleFacts, device),
+            offset_of!(LifecycleFacts, mode),
+            offset_of!(LifecycleFacts, image_flags),
+            size_of::<SocketFacts>(),
+            offset_of!(SocketFacts, remote),
+            offset_of!(SocketFacts, local),
+            offset_of!(SocketFacts, family),
+            offset_of!(SocketFacts, protocol),
+            offset_of!(SocketFacts, remote_port),
+            offset_of!(SocketFacts, local_port),
+        ];
+        let rust: Vec<u32> = rust.map(|offset| offset as u32).to_vec();
+        assert_eq!(layout_of_c()[..rust.len()], rust);
     }
 }

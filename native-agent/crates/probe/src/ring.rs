@@ -1,6 +1,7 @@
 //! A BPF ring buffer, read in place: records stay in the ring until they have been handled, so nothing is copied and
 //! two rings can be merged by time. The layout is that of the kernel's kernel/bpf/ringbuf.c.
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -18,6 +19,8 @@ pub struct Ring {
     size: u64,
     /// Where the next record is read; ahead of what the kernel has been told.
     cursor: u64,
+    /// Where the kernel was when last asked: asking for each record would fetch the cache line it writes each time.
+    known_end: Cell<u64>,
 }
 
 /// Where the next record is, and its bytes.
@@ -41,6 +44,7 @@ impl Ring {
             producer,
             size: u64::from(size),
             cursor: 0,
+            known_end: Cell::new(0),
         };
         ring.cursor = ring.position(&ring.consumer).load(Ordering::Acquire);
         Ok(ring)
@@ -52,8 +56,7 @@ impl Ring {
 
     /// The record at `from`, or behind discarded ones; `None` when there is none that is complete.
     pub fn read_at(&self, mut from: u64) -> Option<Unread<'_>> {
-        let end = self.position(&self.producer).load(Ordering::Acquire);
-        while from < end {
+        while from < self.known_end.get() || self.has_grown_beyond(from) {
             let head = self.record_head(from).load(Ordering::Acquire);
             if head & BUSY != 0 {
                 return None;
@@ -69,6 +72,12 @@ impl Ring {
             from = next;
         }
         None
+    }
+
+    fn has_grown_beyond(&self, position: u64) -> bool {
+        self.known_end
+            .set(self.position(&self.producer).load(Ordering::Acquire));
+        position < self.known_end.get()
     }
 
     /// Everything before `next` has been handled.

@@ -39,7 +39,6 @@ function runsOf(kind: Kind): TestRun[] {
           '/services/console/',
           '/test/kernel/',
           '/test/e2e/',
-          '/test/load/',
         ),
         { kind, runner: 'cargo', args: ['test', '--workspace', '--locked', '--no-fail-fast'], cwd: agent },
       ];

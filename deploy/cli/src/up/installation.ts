@@ -1,6 +1,6 @@
 // Where an installation on this machine lives: its folder, its ports, its secrets, and what its processes are told.
 import { chmodSync, existsSync, mkdirSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { messageOf, NornError } from '@norn/base';
 import { loadConfig, processEnvironment, settings } from '@norn/config';
@@ -51,6 +51,13 @@ export function findInstallation(): Installation {
   return { home, ports, path: (...parts) => join(home, ...parts) };
 }
 
+// Level by level: node's own recursion never ends where a file system answers ENOENT to every mkdir, as /proc does.
+function makeFolder(folder: string): void {
+  if (existsSync(folder)) return;
+  makeFolder(dirname(folder));
+  mkdirSync(folder);
+}
+
 const ownFolders = new Set([
   'secrets',
   'run',
@@ -66,7 +73,7 @@ const ownFolders = new Set([
 /** Makes the folders. Others may pass through home (PostgreSQL's user does), nobody may read what matters. */
 export function makeFolders(installation: Installation): void {
   try {
-    mkdirSync(installation.home, { recursive: true });
+    makeFolder(installation.home);
     // A folder that is Norn's own; never another that someone named by mistake.
     if (readdirSync(installation.home).every((name) => ownFolders.has(name))) chmodSync(installation.home, 0o711);
     for (const name of ['secrets', 'run', 'logs', 'agent']) {

@@ -9,7 +9,7 @@ import { startKafka, startPostgres, type TestKafka, type TestPostgres } from '@n
 import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { DataSource } from 'typeorm';
+import { type DataSource, In } from 'typeorm';
 import { SimulatedAgents } from './simulated-agent.ts';
 import { StageProcess } from './stage-process.ts';
 
@@ -71,6 +71,19 @@ function attackOn(host: string): ReturnType<typeof batchRecord>[] {
 const remediated = (): Promise<number> =>
   store.manager.countBy(AlertHandling, { state: 'remediated', version: batchesPerHost });
 
+/** How many of the hosts have their whole attack remediated; none while PostgreSQL is away. */
+async function settled(hosts: readonly string[]): Promise<number> {
+  try {
+    return await store.manager.countBy(AlertHandling, {
+      hostId: In([...hosts]),
+      state: 'remediated',
+      version: batchesPerHost,
+    });
+  } catch {
+    return 0;
+  }
+}
+
 async function until(reached: () => Promise<boolean>, seconds: number): Promise<void> {
   const end = Date.now() + seconds * 1000;
   while (!(await reached())) {
@@ -129,6 +142,28 @@ describe('from a batch to a remediated alert', () => {
     expect(contents.size).toBe(batchesPerHost * hostCount);
     const findings = (await all('findings')).map((value) => fromBinary(finding.FindingSchema, value));
     expect(new Set(findings.map(({ id, hostId }) => `${hostId} ${id}`)).size).toBe(batchesPerHost * hostCount);
+  }, 150_000);
+
+  it('loses and doubles nothing while Kafka and PostgreSQL are killed', async () => {
+    const more = Array.from({ length: 20 }, (_, at) => `host-bad${String(at).padStart(13, '0')}`);
+    const sent = (async () => {
+      for (const host of more) {
+        await producer.send('lineage', attackOn(host));
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+    })();
+    for (const part of [postgres, kafka]) {
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      await part.kill();
+      await part.restart();
+    }
+    await sent;
+    await until(async () => (await settled(more)) === more.length, 90);
+    const commands = (await store.manager.find(CommandRecord)).filter(({ hostId }) => more.includes(hostId));
+    expect(commands.map(({ action, state }) => `${action} ${state}`)).toEqual(commands.map(() => 'restore succeeded'));
+    expect(commands).toHaveLength(2 * more.length);
+    const ran = agents.ran.filter(({ hostId }) => more.includes(hostId)).map(({ id }) => id);
+    expect(ran.sort()).toEqual(commands.map(({ id }) => id).sort());
   }, 150_000);
 
   it('takes a moment when nothing is killed', async () => {

@@ -22,9 +22,9 @@ export interface GathererOptions<Blocks> {
 }
 
 /** Rows that make an insert worth its while before the linger has passed. */
-const rowsWanted = 100_000;
+const rowsWanted = 50_000;
 /** Rows that a block takes: beyond, whoever brings more waits. */
-const rowsMax = 400_000;
+const rowsMax = 200_000;
 const retryMs = { first: 100, most: 5_000 };
 
 interface Filling<Blocks> {
@@ -65,10 +65,9 @@ export class Gatherer<Blocks extends Readonly<Record<string, AnyBlock>>> {
 
   /** Settles when all that was added so far is stored. */
   get pending(): Deferred {
-    const settled = [
-      this.onItsWay?.settled.promise,
-      this.filling.sources.length > 0 ? this.filling.settled.promise : undefined,
-    ];
+    const settled: Promise<void>[] = [];
+    if (this.onItsWay !== undefined) settled.push(this.onItsWay.settled.promise);
+    if (this.filling.sources.length > 0) settled.push(this.filling.settled.promise);
     return { settled: Promise.all(settled).then(() => undefined) };
   }
 

@@ -1,5 +1,6 @@
 // Starts the API in a process, alone or beside the other stages.
 import 'reflect-metadata';
+import type { NestExpressApplication } from '@nestjs/platform-express';
 import { NornError, messageOf } from '@norn/base';
 import { type Environment, loadConfig } from '@norn/config';
 import type { RunningService, Service } from '@norn/pipeline';
@@ -14,7 +15,11 @@ import { ApiHealth } from './installation/api-health.ts';
 /** Requests in hand get so long when the API closes. */
 const closeGraceMs = 3_000;
 
-async function start(environment: Environment): Promise<RunningService> {
+export interface RunningApi extends RunningService {
+  readonly app: NestExpressApplication;
+}
+
+export async function startApi(environment: Environment): Promise<RunningApi> {
   const settings = loadConfig(apiConfig, environment);
   const database = await createControlStore(settings);
   const changes = new PostgresChanges(settings);
@@ -24,6 +29,7 @@ async function start(environment: Environment): Promise<RunningService> {
   const app = await createApp({ config: new ApiConfig(settings), database, telemetry, changes, consoleFiles });
   await listen(() => app.listen(settings.apiPort, settings.host), settings);
   return {
+    app,
     name: 'api',
     health: () => app.get(ApiHealth).report(),
     close: async () => {
@@ -57,4 +63,4 @@ async function listen(
   }
 }
 
-export const api: Service = { name: 'api', start };
+export const api: Service = { name: 'api', start: startApi };

@@ -1,17 +1,14 @@
 // The API on real databases with seeded attacks, for tests and for looking at the console: PostgreSQL, ClickHouse, people and their tokens.
-import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { generateKeyPairSync } from 'node:crypto';
 import { createClient } from '@clickhouse/client';
 import type { RunningService } from '@norn/pipeline';
-import { type Role, User, createControlStore, createToken, ensureTenant } from '@norn/store';
+import { type Role, User, createControlStore, createToken, createWriter, ensureTenant } from '@norn/store';
 import { startClickHouse, startPostgres } from '@norn/testkit';
-import { api } from '../src/index.ts';
+import { type RunningApi, startApi } from '../src/api.service.ts';
 import type { Databases } from './store-attack.ts';
-
-const migrations = fileURLToPath(new URL('../../../libs/store/src/clickhouse/migrations', import.meta.url));
 
 export interface ApiTrial extends Databases {
   readonly url: string;
@@ -20,6 +17,10 @@ export interface ApiTrial extends Databases {
   tokenOf(role: Role, tenantId?: string): Promise<string>;
   /** A one-time login token. */
   loginToken(role?: Role, tenantId?: string): Promise<string>;
+  /** What the router answers: "get /api/v1/alerts/{id}". */
+  routes(): string[];
+  /** Cuts every connection to the API, as when a network goes away; it goes on listening. */
+  dropConnections(): void;
   close(): Promise<void>;
 }
 
@@ -45,12 +46,13 @@ export async function startApiTrial(options: TrialOptions = {}): Promise<ApiTria
     password: clickhouse.writerPassword,
     database: clickhouse.database,
   });
-  for (const name of readdirSync(migrations).sort()) {
-    for (const statement of readFileSync(join(migrations, name), 'utf8').split(/;\s*$/m)) {
-      if (statement.replace(/--.*$/gm, '').trim() !== '') await events.command({ query: statement });
-    }
-  }
-  const service = await api.start({
+  const writer = await createWriter({
+    clickhouseUrl: clickhouse.url,
+    clickhouseDatabase: clickhouse.database,
+    clickhouseWriterPasswordFile: file('clickhouse-writer.password', clickhouse.writerPassword),
+  });
+  await writer.close();
+  const service = await startApi({
     NORN_API_PORT: String(port),
     NORN_PUBLIC_URL: `http://127.0.0.1:${port}`,
     NORN_CONSOLE_DIR: options.consoleDir ?? '',
@@ -79,6 +81,10 @@ export async function startApiTrial(options: TrialOptions = {}): Promise<ApiTria
       createToken(control.manager, 'api', { tenantId, userId: await person(role, tenantId), ttlMs: 3_600_000 }),
     loginToken: async (role = 'admin', tenantId = 'default') =>
       createToken(control.manager, 'login', { tenantId, userId: await person(role, tenantId), ttlMs: 900_000 }),
+    routes: () => routesOf(service),
+    dropConnections: () => {
+      (service.app.getHttpServer() as { closeAllConnections(): void }).closeAllConnections();
+    },
     close: async () => {
       await service.close();
       await events.close();
@@ -87,6 +93,19 @@ export async function startApiTrial(options: TrialOptions = {}): Promise<ApiTria
       rmSync(secrets, { recursive: true, force: true });
     },
   };
+}
+
+interface RouterLayer {
+  route?: { path: string; methods: Record<string, boolean> };
+}
+
+function routesOf({ app }: RunningApi): string[] {
+  const { router } = app.getHttpAdapter().getInstance() as unknown as { router: { stack: RouterLayer[] } };
+  return router.stack.flatMap(({ route }) => {
+    if (route === undefined) return [];
+    const methods = Object.keys(route.methods).filter((method) => !method.startsWith('_'));
+    return methods.map((method) => `${method} ${route.path.replace(/:(\w+)/g, '{$1}')}`);
+  });
 }
 
 function freePort(): Promise<number> {

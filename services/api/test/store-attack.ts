@@ -1,6 +1,7 @@
 // Stores a built attack in the real databases, as storage and remediation would. For tests.
 import { create, toBinary } from '@bufbuild/protobuf';
 import { Readable } from 'node:stream';
+import { finished } from 'node:stream/promises';
 import type { ClickHouseClient } from '@clickhouse/client';
 import { fromHex } from '@norn/base';
 import { finding } from '@norn/contracts';
@@ -314,13 +315,14 @@ async function insert(
     .split(/,(?![^(]*\))/)
     .map((column) => column.trim().split(/\s/)[0])
     .join(', ');
-  await client.exec({
+  const { stream } = await client.exec({
     query: `INSERT INTO ${table} (${names}) SELECT ${select} FROM input('${input.replace(/\s+/g, ' ')}') FORMAT JSONEachRow`,
     values: Readable.from(
       rows.map((row) => `${JSON.stringify(row)}\n`),
       { objectMode: false },
     ),
   });
+  await finished(stream.resume());
 }
 
 export async function storeContainer(

@@ -158,6 +158,7 @@ export async function storeCommand(
   home: Home,
   { alertId, attack, atUs }: { alertId: string; attack: string; atUs: number },
 ): Promise<void> {
+  await control.query('UPDATE alert_handlings SET epoch = 1 WHERE id = $1', [alertId]);
   await control.manager.save(CommandRecord, {
     id: idOf(`${attack} restore`),
     ...home,

@@ -202,7 +202,11 @@ function FileRow({
           <span className="shrink-0 font-mono text-xs font-medium">{file.path.slice(cut)}</span>
         </span>
         {file.reason === '' ? null : (
-          <span data-testid="file-reason" className={`block truncate ${file.verdict === 'lost' ? 'text-critical' : 'text-medium'}`} title={file.reason}>
+          <span
+            data-testid="file-reason"
+            className={`block truncate ${file.verdict === 'lost' ? 'text-critical' : 'text-medium'}`}
+            title={file.reason}
+          >
             {file.reason}
           </span>
         )}

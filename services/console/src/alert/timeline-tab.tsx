@@ -86,7 +86,10 @@ function Entry({ entry, onProcess }: { entry: TimelineEntry; onProcess: (uid: st
       <span className="text-right font-mono text-xs leading-6 text-soft" title={exact(entry.time)}>
         {offset(entry.offsetUs)}
       </span>
-      <span aria-hidden="true" className="relative h-full min-h-8 before:absolute before:inset-y-0 before:left-[11.5px] before:w-px before:bg-line">
+      <span
+        aria-hidden="true"
+        className="relative h-full min-h-8 before:absolute before:inset-y-0 before:left-[11.5px] before:w-px before:bg-line"
+      >
         <span className={`relative grid size-6 place-items-center rounded-full border border-line bg-panel ${tone}`}>
           <Icon name={icons[entry.kind] ?? 'clock'} size={12} />
         </span>

@@ -225,9 +225,11 @@ function Marks({ process, severities }: { process: Process; severities: Readonly
           title={`${process.findingIds.length} findings`}
         >
           <Icon name={severityIcon(worst)} size={13} />
-          <span className="flex gap-1 max-sm:hidden">{process.techniques.slice(0, 2).map((id) => (
-            <Technique key={id} id={id} tone={severityColour(worst)} />
-          ))}</span>
+          <span className="flex gap-1 max-sm:hidden">
+            {process.techniques.slice(0, 2).map((id) => (
+              <Technique key={id} id={id} tone={severityColour(worst)} />
+            ))}
+          </span>
         </span>
       ) : null}
       <Ending process={process} />

@@ -59,7 +59,9 @@ const moods: Readonly<Record<string, readonly [IconName, string, string]>> = {
 
 function Mood({ status }: { status: Status }): ReactElement {
   const onlyHigh = status.mood === 'fire' && status.alertsOpen?.critical === 0;
-  const [icon, tone, edge] = (onlyHigh ? (['high', 'text-high', 'border-l-high'] as const) : moods[status.mood]) ?? (['informational', 'text-soft', ''] as const);
+  const [icon, tone, edge] =
+    (onlyHigh ? (['high', 'text-high', 'border-l-high'] as const) : moods[status.mood]) ??
+    (['informational', 'text-soft', ''] as const);
   return (
     <section
       data-testid="mood"

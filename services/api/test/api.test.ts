@@ -1,0 +1,441 @@
+// The API on a real PostgreSQL and a real ClickHouse: who gets in, who sees what, what comes of an action, what is told live.
+import { fromBinary } from '@bufbuild/protobuf';
+import { action, finding, view } from '@norn/contracts';
+import { AuditEntry, CommandRecord, Host } from '@norn/store';
+import { type ApiTrial, startApiTrial } from './api-trial.ts';
+import {
+  seedForkTree,
+  seedHost,
+  seedRansomware,
+  seedReverseShell,
+  seedTenant,
+  seedWiper,
+  webContainer,
+} from './seeds/index.ts';
+
+jest.setTimeout(120_000);
+
+/** A message of view/v1 as its JSON is: every field present. */
+type Shown<T> = T extends readonly (infer Item)[]
+  ? Shown<Item>[]
+  : T extends object
+    ? { [Key in Exclude<keyof T, '$typeName' | '$unknown'>]-?: Shown<NonNullable<T[Key]>> }
+    : T;
+type Detail = Shown<view.AlertDetail>;
+type List = Shown<view.AlertList>;
+type Problem = Shown<view.ErrorView>;
+
+interface OpenApi {
+  paths: Record<string, Record<string, object>>;
+  components: { schemas: Record<string, { properties: Record<string, object> }> };
+}
+
+interface Answer<Body> {
+  status: number;
+  body: Body;
+  headers: Headers;
+}
+
+describe('the API', () => {
+  let trial: ApiTrial;
+  let ransomware: string;
+  let reverseShell: string;
+  let wiper: string;
+  let foreign: string;
+  let tokens: Record<'viewer' | 'analyst' | 'responder' | 'admin', string>;
+
+  async function ask<Body = Problem>(
+    path: string,
+    init: Omit<RequestInit, 'headers'> & { token?: string | undefined; headers?: Record<string, string> } = {},
+  ): Promise<Answer<Body>> {
+    const { token = tokens.viewer, ...rest } = init;
+    const response = await fetch(`${trial.url}${path}`, {
+      redirect: 'manual',
+      ...rest,
+      headers: { authorization: `Bearer ${token}`, ...rest.headers },
+    });
+    const text = await response.text();
+    const json = response.headers.get('content-type')?.includes('json') === true;
+    return { status: response.status, body: (json ? JSON.parse(text) : text) as Body, headers: response.headers };
+  }
+  const post = <Body = Problem>(path: string, token: string): Promise<Answer<Body>> =>
+    ask<Body>(path, { method: 'POST', token });
+  const nobody = (path: string, init: RequestInit = {}): Promise<Response> =>
+    fetch(`${trial.url}${path}`, { redirect: 'manual', ...init });
+
+  async function signIn(): Promise<string> {
+    const response = await nobody(`/login?token=${await trial.loginToken('responder')}`);
+    return (response.headers.get('set-cookie') ?? '').split(';')[0] ?? '';
+  }
+
+  beforeAll(async () => {
+    trial = await startApiTrial();
+    await seedTenant(trial, 'default');
+    await seedTenant(trial, 'other');
+    const home = await seedHost(trial, 'default', { name: 'node-3' });
+    const elsewhere = await seedHost(trial, 'other', { name: 'node-9' });
+    wiper = await seedWiper(trial, home);
+    ransomware = await seedRansomware(trial, home);
+    reverseShell = await seedReverseShell(trial, home);
+    foreign = await seedRansomware(trial, elsewhere);
+    tokens = {
+      viewer: await trial.tokenOf('viewer'),
+      analyst: await trial.tokenOf('analyst'),
+      responder: await trial.tokenOf('responder'),
+      admin: await trial.tokenOf('admin'),
+    };
+  });
+
+  afterAll(() => trial.close());
+
+  describe('lets in', () => {
+    it('nobody without a session or a token', async () => {
+      for (const path of [
+        '/api/v1/status',
+        '/api/v1/alerts',
+        `/api/v1/alerts/${ransomware}`,
+        '/api/v1/stream',
+        '/api/v1/session',
+      ]) {
+        const response = await nobody(path);
+        expect([path, response.status]).toEqual([path, 401]);
+        expect(((await response.json()) as { code: string }).code).toBe('unauthenticated');
+      }
+    });
+
+    it('nobody with a token that it does not know', async () => {
+      expect((await ask('/api/v1/status', { token: 'x'.repeat(43) })).status).toBe(401);
+    });
+
+    it('whoever opens a one-time link, once', async () => {
+      const link = `/login?token=${await trial.loginToken()}`;
+      const first = await nobody(link);
+      const cookie = first.headers.get('set-cookie') ?? '';
+      expect(cookie).toMatch(/^norn_session=.+; Max-Age=43200; Path=\/;.*HttpOnly; SameSite=Strict$/);
+      const session = await nobody('/api/v1/session', { headers: { cookie: cookie.split(';')[0] ?? '' } });
+      expect(await session.json()).toMatchObject({ userName: 'admin', role: 'admin', tenantId: 'default' });
+      const second = await nobody(link);
+      expect([second.status, second.headers.get('location'), second.headers.get('set-cookie')]).toEqual([
+        303,
+        '/login?problem=used',
+        null,
+      ]);
+    });
+
+    it('exactly one of many who open the same link at once', async () => {
+      const link = `/login?token=${await trial.loginToken()}`;
+      const all = await Promise.all(Array.from({ length: 8 }, () => nobody(link)));
+      expect(all.filter(({ status }) => status === 200)).toHaveLength(1);
+    });
+
+    it('no session secret as a bearer token, and no login link as either', async () => {
+      const cookie = await signIn();
+      expect((await ask('/api/v1/status', { token: cookie.split('=')[1] })).status).toBe(401);
+      expect((await ask('/api/v1/status', { token: await trial.loginToken() })).status).toBe(401);
+    });
+
+    it('nobody any more after signing out, and leaves a trace of both', async () => {
+      const cookie = await signIn();
+      expect((await nobody('/api/v1/logout', { method: 'POST', headers: { cookie } })).status).toBe(204);
+      expect((await nobody('/api/v1/session', { headers: { cookie } })).status).toBe(401);
+      const trail = await trial.control.manager.findBy(AuditEntry, { tenantId: 'default', actor: 'responder-person' });
+      expect(trail.map((entry) => entry.action)).toEqual(expect.arrayContaining(['login', 'logout']));
+    });
+
+    it('no page of another site to act with a session', async () => {
+      const cookie = await signIn();
+      const response = await nobody(`/api/v1/alerts/${wiper}/archive`, {
+        method: 'POST',
+        headers: { cookie, origin: 'https://evil.example' },
+      });
+      expect([response.status, ((await response.json()) as { code: string }).code]).toEqual([403, 'origin_foreign']);
+    });
+  });
+
+  describe('keeps tenants apart', () => {
+    it('in lists and totals', async () => {
+      const { body } = await ask<List>('/api/v1/alerts');
+      expect(body.alerts.map((alert) => alert.id)).toEqual([reverseShell, ransomware, wiper]);
+      const other = await trial.tokenOf('viewer', 'other');
+      expect((await ask<List>('/api/v1/alerts', { token: other })).body.alerts).toHaveLength(1);
+      expect((await ask<Shown<view.StatusView>>('/api/v1/status', { token: other })).body).toMatchObject({
+        alertsTotal: 1,
+        hosts: { protected: 1 },
+      });
+      expect((await ask<Shown<view.CommandList>>('/api/v1/commands', { token: other })).body.commands).toHaveLength(1);
+      expect(
+        (await ask<Shown<view.HostList>>('/api/v1/hosts', { token: other })).body.hosts.map((host) => host.name),
+      ).toEqual(['node-9']);
+    });
+
+    it("by answering 404 for another tenant's alert, to readers and to those who act", async () => {
+      expect((await ask(`/api/v1/alerts/${foreign}`)).body.code).toBe('alert_unknown');
+      for (const deed of ['kill', 'restore', 'release', 'archive']) {
+        expect([deed, (await post(`/api/v1/alerts/${foreign}/${deed}`, tokens.admin)).status]).toEqual([deed, 404]);
+      }
+      const untouched = await trial.control.manager.countBy(CommandRecord, { alertId: foreign });
+      expect(untouched).toBe(1);
+    });
+
+    it("by answering 404 for another tenant's host", async () => {
+      const { id } = await trial.control.manager.findOneByOrFail(Host, { tenantId: 'other' });
+      expect((await ask(`/api/v1/hosts/${id}`)).body.code).toBe('host_unknown');
+    });
+  });
+
+  describe('shows an alert', () => {
+    it('with its container, what happened and what was done', async () => {
+      const { body } = await ask<Detail>(`/api/v1/alerts/${ransomware}`);
+      expect(body.alert).toMatchObject({
+        containerId: webContainer.id,
+        containerName: 'web-1',
+        containerImage: 'shop/web:1.4',
+        hostName: 'node-3',
+        severity: 'critical',
+        state: 'remediated',
+        stoppedAfterMs: 38,
+        stoppedBy: 'reflex',
+        files: { restored: 7, removed: 1, unchanged: 0, lost: 0, conflict: 0 },
+        summary:
+          'python3 encrypted 7 files in 38 ms; Norn killed 3 processes, restored 7 of 7 files and removed 1 file it had made.',
+      });
+    });
+
+    it('with the tree: ancestors above, the origin, what is blamed, what was killed', async () => {
+      const { body } = await ask<Detail>(`/api/v1/alerts/${ransomware}`);
+      const pids = (keep: (process: Detail['processes'][number]) => boolean): number[] =>
+        body.processes.filter(keep).map((process) => process.pid);
+      expect(pids(({ ancestor }) => ancestor)).toEqual([1, 820, 4002]);
+      expect(pids(({ origin }) => origin)).toEqual([4011]);
+      expect(pids(({ blamed }) => blamed)).toEqual([4118, 4119, 4120, 4121]);
+      expect(pids(({ killed }) => killed)).toEqual([4118, 4120, 4121]);
+      const python = body.processes.find((process) => process.pid === 4121);
+      expect(python).toMatchObject({
+        namespacePid: 37,
+        containerId: webContainer.id,
+        filesTouched: 8,
+        ended: true,
+        exitSignal: 9,
+        techniques: ['T1486'],
+      });
+      expect(python?.images.map((image) => image.path)).toEqual(['/usr/bin/sh', '/usr/bin/python3.11']);
+    });
+
+    it('with every file and its verdict, what was lost first', async () => {
+      const { body } = await ask<Detail>(`/api/v1/alerts/${wiper}`);
+      expect(body.filesTotal).toBe(184);
+      expect(body.files.slice(0, 3).map((file) => file.verdict)).toEqual(['lost', 'lost', 'conflict']);
+      expect(body.files[0]).toMatchObject({
+        path: '/var/lib/app/index.wal',
+        reason: expect.stringMatching(/before its state could be kept/),
+        mode: 0o100640,
+        userId: 33,
+      });
+      expect(body.files[0]?.sha256Before).toMatch(/^[0-9a-f]{64}$/);
+    });
+
+    it('with what changed while nothing is decided, and what still runs', async () => {
+      const { body } = await ask<Detail>(`/api/v1/alerts/${reverseShell}`);
+      expect(body.files.map(({ path, verdict }) => [path, verdict])).toEqual([
+        ['/tmp/.who', 'changed'],
+        ['/tmp/.suid', 'changed'],
+      ]);
+      expect(body.alert.runningProcesses).toBe(2);
+      expect(body.connections.map(({ direction, address, port }) => [direction, address, port])).toEqual([
+        ['connect', '198.51.100.7', 4444],
+        ['stdio', '198.51.100.7', 4444],
+      ]);
+    });
+
+    it('with a timeline in order, counted from the first act', async () => {
+      const { body } = await ask<Detail>(`/api/v1/alerts/${ransomware}`);
+      const offsets = body.timeline.map((entry) => entry.offsetUs);
+      expect(offsets).toEqual([...offsets].sort((a, b) => a - b));
+      const said = body.timeline.map((entry) => entry.text);
+      expect(said).toContain('The agent killed 3 processes, 38 ms after the first act');
+      expect(said).toContain('python3.11 (4121) changed 8 files within 34 ms');
+      expect(said.at(-1)).toBe('Restore succeeded: 7 files restored, 1 removed');
+    });
+
+    it('with two thousand processes', async () => {
+      const home = await seedHost(trial, 'large', { name: 'node-1' }).catch(async () => {
+        await seedTenant(trial, 'large');
+        return seedHost(trial, 'large', { name: 'node-1' });
+      });
+      const id = await seedForkTree(trial, home, 2200);
+      const { body } = await ask<Detail>(`/api/v1/alerts/${id}`, { token: await trial.tokenOf('viewer', 'large') });
+      expect(body.processes).toHaveLength(2000);
+      expect(body).toMatchObject({ processesTruncated: true, processesTotal: 2204 });
+    });
+  });
+
+  describe('filters alerts', () => {
+    it.each([
+      ['severity=high', 1],
+      ['severity=high,critical', 3],
+      ['state=open', 1],
+      [`container=${webContainer.id.slice(0, 12)}`, 2],
+      ['technique=T1486', 1],
+      ['rule=reflex.wiper', 1],
+      ['image=/usr/bin/python3.11', 1],
+      ['q=SHOP', 2],
+      ['q=nothing-of-that-name', 0],
+    ])('by %s', async (filter, count) => {
+      expect((await ask<List>(`/api/v1/alerts?${filter}`)).body.alerts).toHaveLength(count);
+    });
+
+    it('page by page, each alert once', async () => {
+      const first = (await ask<List>('/api/v1/alerts?limit=2')).body;
+      const second = (await ask<List>(`/api/v1/alerts?limit=2&cursor=${first.nextCursor}`)).body;
+      const ids = [...first.alerts, ...second.alerts].map((alert) => alert.id);
+      expect(ids).toEqual([reverseShell, ransomware, wiper]);
+      expect(second.nextCursor).toBe('');
+    });
+  });
+
+  describe('acts', () => {
+    it('not for those whose role does not reach', async () => {
+      for (const token of [tokens.viewer, tokens.analyst])
+        expect((await post(`/api/v1/alerts/${ransomware}/restore`, token)).status).toBe(403);
+      expect((await post(`/api/v1/alerts/${ransomware}/archive`, tokens.viewer)).status).toBe(403);
+      expect((await post('/api/v1/join-tokens', tokens.responder)).status).toBe(403);
+    });
+
+    it('by a signed command in the outbox, and once while it is on its way', async () => {
+      const { status, body } = await post<Shown<view.CommandView>>(
+        `/api/v1/alerts/${reverseShell}/kill`,
+        tokens.responder,
+      );
+      expect([status, body.action, body.state, body.requestedBy]).toEqual([
+        201,
+        'kill',
+        'requested',
+        'responder-person',
+      ]);
+      const record = await trial.control.manager.findOneByOrFail(CommandRecord, { id: body.id });
+      const signed = fromBinary(action.SignedCommandSchema, record.signed);
+      const command = fromBinary(action.CommandSchema, signed.command);
+      expect([command.action.case, command.tenantId, signed.signature.length]).toEqual(['kill', 'default', 64]);
+      expect((await post(`/api/v1/alerts/${reverseShell}/kill`, tokens.responder)).body.code).toBe('action_pending');
+      const { body: detail } = await ask<Detail>(`/api/v1/alerts/${reverseShell}`, { token: tokens.responder });
+      expect(detail.actions.find((one) => one.action === 'kill')).toMatchObject({
+        enabled: false,
+        reason: 'It is on its way to the host already.',
+      });
+    });
+
+    it('by putting an alert away', async () => {
+      const { status, body } = await post<Shown<view.AlertView>>(`/api/v1/alerts/${wiper}/archive`, tokens.analyst);
+      expect([status, body.state]).toEqual([200, 'archived']);
+      const trail = await trial.control.manager.findBy(AuditEntry, { tenantId: 'default', subject: wiper });
+      expect(trail.map((entry) => [entry.actor, entry.action])).toContainEqual(['analyst-person', 'alert.archived']);
+    });
+
+    it('and says in words what a person may do and why not', async () => {
+      const { body } = await ask<Detail>(`/api/v1/alerts/${ransomware}`);
+      expect(body.actions.map((one) => [one.action, one.enabled])).toEqual([
+        ['restore', false],
+        ['kill', false],
+        ['release', false],
+        ['archive', false],
+      ]);
+      expect(body.actions[0]?.reason).toMatch(/You are viewer; this needs the role responder/);
+    });
+  });
+
+  describe('tells live', () => {
+    it('of a change to its own tenant, and of no other', async () => {
+      const abort = new AbortController();
+      const response = await nobody('/api/v1/stream', {
+        headers: { authorization: `Bearer ${tokens.viewer}` },
+        signal: abort.signal,
+      });
+      expect(response.headers.get('content-type')).toBe('text/event-stream');
+      const heard = readUntil(response, (text) => text.includes(`"id":"${ransomware}"`));
+      await trial.control.query('UPDATE alert_handlings SET updated_at = now() WHERE id = $1', [foreign]);
+      await trial.control.query('UPDATE alert_handlings SET version = version + 1 WHERE id = $1', [ransomware]);
+      const text = await heard;
+      abort.abort();
+      expect(text).toContain(`event: alert\ndata: {"id":"${ransomware}","version":4}`);
+      expect(text).not.toContain(foreign);
+    });
+  });
+
+  describe('refuses', () => {
+    it.each([
+      '/api/v1/alerts/../../etc/passwd',
+      '/api/v1/alerts/abc',
+      '/api/v1/alerts?limit=100000',
+      "/api/v1/alerts?technique=T1' OR 1=1",
+      '/api/v1/alerts?severity=awful',
+      '/api/v1/hosts/a%2Fb',
+    ])('%s', async (path) => {
+      const { status, body } = await ask(path);
+      expect([400, 404]).toContain(status);
+      expect(body).toEqual({ code: expect.any(String), message: expect.any(String) });
+    });
+
+    it('a body that is too large', async () => {
+      const { status, body } = await ask(`/api/v1/alerts/${ransomware}/restore`, {
+        method: 'POST',
+        token: tokens.responder,
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ pad: 'x'.repeat(100_000) }),
+      });
+      expect([status, body.code]).toEqual([413, 'body_too_large']);
+    });
+
+    it('to be framed, sniffed or scripted from elsewhere', async () => {
+      const { headers } = await ask('/api/v1/status');
+      expect(headers.get('content-security-policy')).toMatch(/default-src 'self'.*frame-ancestors 'none'/);
+      expect(headers.get('x-content-type-options')).toBe('nosniff');
+      expect(headers.get('cache-control')).toBe('no-store');
+      expect(headers.get('x-powered-by')).toBeNull();
+    });
+  });
+
+  it('goes on with less when stored events can not be read', async () => {
+    await trial.events.command({ query: 'RENAME TABLE processes TO processes_away' });
+    const { status, body } = await ask<Detail>(`/api/v1/alerts/${ransomware}`);
+    await trial.events.command({ query: 'RENAME TABLE processes_away TO processes' });
+    expect([status, body.telemetryUnavailable, body.processes, body.alert.containerId]).toEqual([
+      200,
+      true,
+      [],
+      webContainer.id,
+    ]);
+    expect((await ask<Detail>(`/api/v1/alerts/${ransomware}`)).body.processes).toHaveLength(11);
+  });
+
+  it('says how it is', async () => {
+    const response = await nobody('/healthz');
+    expect([response.status, await response.json()]).toEqual([200, { healthy: true, details: { controlPlane: true } }]);
+  });
+
+  it('describes every route that it answers, with the messages it answers with', async () => {
+    const { body } = await ask<OpenApi>('/api/v1/openapi.json', { token: '' });
+    const described = Object.entries(body.paths).flatMap(([path, methods]) =>
+      Object.keys(methods).map((method) => `${method} ${path}`),
+    );
+    expect(described.sort()).toEqual(trial.routes().sort());
+    expect(body.components.schemas.AlertView?.properties.containerId).toEqual({ type: 'string' });
+    expect(body.components.schemas.AlertView?.properties.files).toEqual({ $ref: '#/components/schemas/FileCounts' });
+    expect(described.length).toBeGreaterThan(15);
+  });
+
+  it('keeps severities as the findings have them', async () => {
+    const { body } = await ask<Detail>(`/api/v1/alerts/${ransomware}`);
+    expect(body.findings.map((one) => one.severity)).toEqual(['critical', 'medium']);
+    expect(finding.Severity.CRITICAL).toBe(5);
+  });
+});
+
+async function readUntil(response: Response, enough: (text: string) => boolean): Promise<string> {
+  const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
+  let text = '';
+  for (;;) {
+    const { done = true, value = '' } = (await reader?.read()) ?? {};
+    text += value;
+    if (done || enough(text)) return text;
+  }
+}

@@ -1,4 +1,6 @@
 //! `baldur watch`: what the sensor sees, one JSON object a line.
+mod flags;
+
 use std::io::{self, BufWriter, StdoutLock, Write};
 use std::time::{Duration, Instant};
 
@@ -107,12 +109,20 @@ impl Observer for Printer<'_> {
         put("containerId", json!(container));
         put("image", text(&process.image.path));
         put("commandLine", text(&process.image.command_line));
+        put("workingDirectory", text(&process.image.working_directory));
+        put("imageFlags", flags::image_flags(process.image.flags));
+        put("sha256", json!(process.image.sha256.as_ref().map(hex)));
         put("uid", json!(process.user_id));
+        put("gid", json!(process.group_id));
         put("path", text(event.path));
         put("target", text(event.target));
         put("flags", json!(event.flags));
         put("value", json!(event.value));
         put("result", json!(event.result));
+        put(
+            "decoded",
+            Value::Object(flags::decode(event.kind, event.flags, event.value)),
+        );
         let written = serde_json::to_writer(&mut self.out, &line).map_err(io::Error::from);
         if let Err(error) = written.and_then(|()| self.out.write_all(b"\n")) {
             self.failure.get_or_insert(error);
@@ -128,4 +138,8 @@ fn short_name(kind: EventKind) -> String {
 
 fn text(bytes: &[u8]) -> Value {
     Value::String(String::from_utf8_lossy(bytes).into_owned())
+}
+
+fn hex(sum: &[u8; 32]) -> String {
+    sum.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -15,7 +15,7 @@ mod testing;
 use norn_events::{ContentChange, Event, EventKind, Observer, ProcessTable, ProcessUid};
 
 pub use firing::{Clock, Firing};
-pub use lineage::{is_manager, is_runtime, is_system_image};
+pub use lineage::{author, is_manager, is_runtime, is_system_image};
 pub use miner::{Instructions, MinerStatus, Sampler};
 pub use provenance::{Packages, Provenance};
 pub use released::Released;

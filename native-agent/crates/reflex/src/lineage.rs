@@ -1,8 +1,11 @@
 //! Who may be blamed for what a process did: itself and its ancestors, up to whatever starts other people's work.
-use norn_events::{ImageFlag, Process, ProcessIndex, ProcessTable};
+use norn_events::{ContentChange, ImageFlag, Process, ProcessIndex, ProcessTable};
 
 /// Ancestors looked at, the process itself included. Encryptors that fork deeper than this are found at the depth's end.
 pub const CHAIN_MAX: usize = 12;
+
+/// A change is stamped when it is seen, which may be after its author's end, ns.
+const REPORT_LAG_NS: u64 = 100_000_000;
 
 /// Start sessions, services and containers; blaming one of them would stop work that has nothing to do with the attack.
 const MANAGERS: [&str; 31] = [
@@ -155,6 +158,30 @@ pub fn is_runtime(process: &Process) -> bool {
 pub fn is_manager(process: &Process) -> bool {
     (process.pid == 1 && process.container.is_none())
         || (is_one_of(image_name(process), &MANAGERS) && is_system_image(process))
+}
+
+/// Who made a change. A change is often told of when its author has ended already, and then by pid only.
+pub fn author(change: &ContentChange, processes: &ProcessTable) -> Option<ProcessIndex> {
+    if let Some(index) = change.process.and_then(|uid| processes.by_uid(uid)) {
+        return Some(index);
+    }
+    let was_there = |process: &Process| {
+        process.start_time_ns <= change.time_ns
+            && process
+                .end_time_ns
+                .is_none_or(|end| end + REPORT_LAG_NS >= change.time_ns)
+    };
+    let running = processes
+        .by_pid(change.pid)
+        .filter(|&index| processes.get(index).is_some_and(was_there));
+    running.or_else(|| {
+        let ended = processes
+            .iter()
+            .filter(|(_, process)| process.pid == change.pid && was_there(process));
+        ended
+            .max_by_key(|(_, process)| process.start_time_ns)
+            .map(|(index, _)| index)
+    })
 }
 
 /// The process and its ancestors by original creator, lowest first, that may be blamed for what it did: those in the same

@@ -27,6 +27,7 @@ pub struct World {
     pub reflexes: Reflexes,
     pub now_ns: u64,
     next_pid: u32,
+    by_pid_only: bool,
 }
 
 pub const TEXT: ContentShape = ContentShape {
@@ -61,6 +62,7 @@ impl World {
             reflexes: Reflexes::new(Box::new(FakeProvenance(packaged.to_vec())), instructions),
             now_ns: 1_000_000_000,
             next_pid: 100,
+            by_pid_only: false,
         }
     }
 
@@ -140,7 +142,7 @@ impl World {
         let change = ContentChange {
             time_ns: self.now_ns,
             pid: process.pid,
-            process: Some(process.uid),
+            process: (!self.by_pid_only).then_some(process.uid),
             container: process.container.clone(),
             path: path.into(),
             kind,
@@ -156,6 +158,15 @@ impl World {
 
     pub fn replace(&mut self, by: ProcessIndex, path: &str, (before, after): (ContentShape, ContentShape)) {
         self.change(by, (path, ChangeKind::Replaced), [Some(before), Some(after)]);
+    }
+
+    pub fn end(&mut self, index: ProcessIndex) {
+        self.processes.end(index, self.now_ns);
+    }
+
+    /// From now on changes name their author by pid only.
+    pub fn forget_uids(&mut self) {
+        self.by_pid_only = true;
     }
 
     /// Renamed over; what is there now has not been looked at.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use norn_events::wire::action::v1::{Command, Outcome, OutcomeState};
 use norn_events::wire::agent::v1::{AgentPolicy, ReflexMode, TyrMessage, baldur_message, tyr_message};
 use norn_events::{BatchBuilder, ContentChange, Event, EventKind, Observer, ProcessUid};
-use norn_reflex::{Clock, Reflexes};
+use norn_reflex::{Clock, Reflexes, author};
 use norn_respond::Responder;
 
 use super::clock::{boot_ns, unix_us};
@@ -118,8 +118,7 @@ impl Daemon {
         for (change, until_ns) in changes {
             self.sensor.learn(&change);
             let processes = self.sensor.processes();
-            let is_known = change.process.is_some_and(|uid| processes.by_uid(uid).is_some())
-                || processes.by_pid(change.pid).is_some();
+            let is_known = author(&change, processes).is_some();
             if !is_known && now_ns < until_ns && self.deferred.len() < DEFERRED_MAX {
                 self.deferred.push_back((change, until_ns));
                 continue;

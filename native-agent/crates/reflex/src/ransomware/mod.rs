@@ -10,7 +10,7 @@ use std::collections::{HashMap, HashSet};
 use norn_events::{ChangeKind, ContentChange, ContentFormat, ContentShape, Event, ProcessIndex, ProcessUid};
 
 use crate::firing::evidence as field;
-use crate::lineage::{chain, does_as_told, image_name, is_foreign};
+use crate::lineage::{author, chain, does_as_told, image_name, is_foreign};
 use crate::{Context, Firing, Rule};
 use evidence::{Harm, could_be_ciphertext, had_format, judge};
 use names::Names;
@@ -362,10 +362,7 @@ fn threshold(uid: ProcessUid, actor: &Actor, context: &Context<'_>) -> f32 {
 }
 
 fn actor_of(change: &ContentChange, context: &Context<'_>) -> Option<ProcessIndex> {
-    change
-        .process
-        .and_then(|uid| context.processes.by_uid(uid))
-        .or_else(|| context.processes.by_pid(change.pid))
+    author(change, context.processes)
 }
 
 fn is_small_text(shape: &ContentShape) -> bool {

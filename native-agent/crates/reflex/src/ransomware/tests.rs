@@ -102,6 +102,19 @@ fn a_file_renamed_over_whose_content_is_looked_at_later_counts_too() {
 }
 
 #[test]
+fn children_that_have_ended_and_are_known_by_pid_only_count_too() {
+    let mut world = World::new();
+    let shell = world.process("/bin/sh", None);
+    for number in 0..9 {
+        let child = world.process("/usr/bin/openssl", Some(shell));
+        world.end(child);
+        world.forget_uids();
+        encrypt_in_place(&mut world, child, number..number + 1);
+    }
+    assert_eq!(world.firing().expect("fires").scope, world.uid(shell));
+}
+
+#[test]
 fn openssl_and_rm_in_a_loop_blame_the_loop() {
     let mut world = World::with(&["/usr/bin/openssl", "/usr/bin/rm"], None);
     let shell = world.process("/usr/bin/bash", None);

@@ -9,6 +9,7 @@ export {
   type PartitionPreparer,
   createConsumer,
 } from './consumer.ts';
+export { ErrorsAsThrown } from './errors-as-thrown.filter.ts';
 export * from './flow.ts';
 export { type Follower, followTopic, readRange } from './follow.ts';
 export { partitionOf } from './partition.ts';

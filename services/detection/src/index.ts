@@ -2,7 +2,7 @@
 import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import type { MicroserviceOptions } from '@nestjs/microservices';
-import { BatchServer } from '@norn/bus';
+import { BatchServer, ErrorsAsThrown } from '@norn/bus';
 import type { Service } from '@norn/pipeline';
 import { loadDetectionConfig } from './detection.config.ts';
 import { DetectionModule } from './detection.module.ts';
@@ -25,6 +25,7 @@ export const detection: Service = {
     });
     const detector = app.get(Detector);
     server.prepareWith((_topic, partition) => detector.prepare(partition));
+    app.useGlobalFilters(new ErrorsAsThrown());
     await app.listen();
     return {
       name: 'detection',

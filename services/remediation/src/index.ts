@@ -2,7 +2,7 @@
 import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import type { MicroserviceOptions } from '@nestjs/microservices';
-import { BatchServer } from '@norn/bus';
+import { BatchServer, ErrorsAsThrown } from '@norn/bus';
 import type { Service } from '@norn/pipeline';
 import { Background } from './background.ts';
 import { loadRemediationConfig } from './remediation.config.ts';
@@ -22,6 +22,7 @@ export const remediation: Service = {
       logger: ['error'],
       abortOnError: false,
     });
+    app.useGlobalFilters(new ErrorsAsThrown());
     await app.listen();
     await app.get(Background).start();
     return {

@@ -80,17 +80,30 @@ pub fn work(shared: &Shared, jobs: &Mutex<Receiver<Job>>, done: &Done) {
         let Ok(job) = job else {
             return;
         };
-        let delay = shared.capture_delay_ns.load(Ordering::Relaxed);
-        if delay > 0 {
-            std::thread::sleep(std::time::Duration::from_nanos(delay));
-        }
+        dawdle(shared);
         capture(shared, &job);
+        shared.store.index().take_late(job.key);
         done.push(job.id);
+    }
+}
+
+/// What `Vault::slow_down` asked for.
+fn dawdle(shared: &Shared) {
+    let begun = sys::boot_ns();
+    let delay = shared.capture_delay_ns.load(Ordering::Relaxed);
+    while sys::boot_ns() - begun < delay && !shared.stop.load(Ordering::Relaxed) {
+        std::thread::sleep(std::time::Duration::from_millis(1));
     }
 }
 
 fn capture(shared: &Shared, job: &Job) {
     let fd = job.fd.as_raw_fd();
+    let now = Some(Stamp::from(&job.stat));
+    let saved = shared.store.index().state(job.key).map(|state| state.saved);
+    if saved == Some(now) {
+        // Another open of the same file brought it in while this one waited.
+        return;
+    }
     let Some(found) = shared.places.find(fd, &job.stat, job.key) else {
         return;
     };
@@ -98,7 +111,7 @@ fn capture(shared: &Shared, job: &Job) {
         .overlay
         .as_ref()
         .and_then(|overlay| LowerFile::behind(overlay, &found.location.path, &job.stat));
-    if lower.is_none() && is_newborn(fd, &job.stat) {
+    if lower.is_none() && is_newborn(fd, job) {
         record_birth(shared, &found.location, (job.time, job.pid));
         return;
     }
@@ -106,20 +119,32 @@ fn capture(shared: &Shared, job: &Job) {
         Some(_) => lower_version(fd, job, &found),
         None => copy_version(shared, job),
     };
-    match version {
-        Ok(version) => {
-            let saved = !matches!(version.content, Content::Missing(_));
-            shared.store.record(Record::Version(found.location, version));
-            if saved {
-                shared.ignore(fd);
-            }
-        }
-        Err(error) => tracing::warn!(%error, key = ?job.key, "a pre-image can't be taken"),
+    let version = version.unwrap_or_else(|error| {
+        tracing::warn!(%error, key = ?job.key, "a pre-image can't be taken");
+        missing_version((fd, &job.stat), (job.time, job.pid), Missing::Unreadable)
+    });
+    let saved = !matches!(version.content, Content::Missing(_));
+    shared.store.record(Record::Version(found.location, version));
+    if saved {
+        shared.ignore(fd);
     }
 }
 
-fn is_newborn(fd: RawFd, stat: &sys::Stat) -> bool {
-    stat.st_size == 0 && sys::wall_ns().saturating_sub(sys::birth_ns(fd)) < NEWBORN_NS
+fn is_newborn(fd: RawFd, job: &Job) -> bool {
+    let waited = sys::boot_ns().saturating_sub(job.time as u64);
+    let opened = sys::wall_ns().saturating_sub(waited);
+    job.stat.st_size == 0 && opened.saturating_sub(sys::birth_ns(fd)) < NEWBORN_NS
+}
+
+/// The state is known, its content is not: a restore says so instead of giving back an older one.
+pub fn missing_version((fd, stat): (RawFd, &sys::Stat), (time, pid): (Time, u32), why: Missing) -> Version {
+    Version {
+        time,
+        pid,
+        content: Content::Missing(why),
+        metadata: Metadata::read(fd, stat).unwrap_or_default(),
+        shape: None,
+    }
 }
 
 /// A file that did not exist before has no pre-image: its creation is what is undone.
@@ -156,8 +181,13 @@ fn lower_version(fd: RawFd, job: &Job, found: &Found) -> io::Result<Version> {
 
 fn copy_version(shared: &Shared, job: &Job) -> io::Result<Version> {
     let fd = job.fd.as_raw_fd();
+    let too_slow = || missing_version((fd, &job.stat), (job.time, job.pid), Missing::TooSlow);
     for _ in 0..TRIES {
         let stat = sys::fstat(fd)?;
+        // The opener was let go while this waited: what it wrote is no pre-image, however whole the copy is.
+        if job.released.load(Ordering::Acquire) && Stamp::from(&stat) != Stamp::from(&job.stat) {
+            return Ok(too_slow());
+        }
         let metadata = Metadata::read(fd, &stat)?;
         let (content, shape) = copy(&shared.store, fd, &stat)?;
         if sys::fstat(fd).is_ok_and(|after| Stamp::from(&after) == metadata.stamp()) {
@@ -170,14 +200,7 @@ fn copy_version(shared: &Shared, job: &Job) -> io::Result<Version> {
             });
         }
         if job.released.load(Ordering::Acquire) {
-            let content = Content::Missing(Missing::TooSlow);
-            return Ok(Version {
-                time: job.time,
-                pid: job.pid,
-                content,
-                metadata,
-                shape: None,
-            });
+            return Ok(too_slow());
         }
     }
     // Somebody who had it open writes on and on: what is there now is the best there is.

@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use norn_events::{ChangeKind, ContentChange, ContentFormat, ContentShape};
 
-use crate::capture::{Shared, copy};
+use crate::capture::{Shared, copy, missing_version};
 use crate::file::{FileKey, Metadata, Stamp};
 use crate::places::{Found, LowerFile};
-use crate::record::{Aspect, Change, Content, Location, Record, Time, Version};
+use crate::record::{Aspect, Change, Content, Location, Missing, Record, Time, Version};
 use crate::responder::Close;
 use crate::shape::shape;
 use crate::sys;
@@ -90,8 +90,9 @@ fn after_close(shared: &Shared, close: Close) -> io::Result<Option<Resting>> {
             index.state(key).is_some(),
         )
     };
-    if !created && !known {
-        record_copied_up(shared, &found, (&stat, close.time));
+    let copied_up = !created && !known && record_copied_up(shared, &found, (&stat, close.time));
+    if !created && !copied_up {
+        record_late(shared, &found, (fd, &stat));
     }
     let before = before(shared, key, close.time);
     let change = Change {
@@ -125,10 +126,23 @@ fn after_close(shared: &Shared, close: Close) -> io::Result<Option<Resting>> {
     }))
 }
 
-/// A lower file that was opened without asking (its record was lost): it is its own pre-image.
-fn record_copied_up(shared: &Shared, found: &Found, (stat, time): (&sys::Stat, Time)) {
-    let Some(overlay) = &found.overlay else {
+/// Its opener was let go without a pre-image, and here it changed.
+fn record_late(shared: &Shared, found: &Found, file: (RawFd, &sys::Stat)) {
+    let key = found.location.key;
+    let late = shared.store.index().take_late(key);
+    let Some((time, pid)) = late else {
         return;
+    };
+    let version = missing_version(file, (time, pid), Missing::TooSlow);
+    shared
+        .store
+        .record(Record::Version(found.location.clone(), version));
+}
+
+/// A lower file that was opened without asking (its record was lost): it is its own pre-image.
+fn record_copied_up(shared: &Shared, found: &Found, (stat, time): (&sys::Stat, Time)) -> bool {
+    let Some(overlay) = &found.overlay else {
+        return false;
     };
     let path = &found.location.path;
     let same = |lower: &sys::Stat| lower.st_ino == stat.st_ino;
@@ -146,7 +160,9 @@ fn record_copied_up(shared: &Shared, found: &Found, (stat, time): (&sys::Stat, T
         shared
             .store
             .record(Record::Version(found.location.clone(), version));
+        return true;
     }
+    false
 }
 
 /// The file's shape in the state it had before this close's writer opened it.

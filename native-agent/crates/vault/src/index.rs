@@ -30,12 +30,6 @@ pub struct FileState {
     pub saved: Option<Stamp>,
 }
 
-impl Default for PlaceId {
-    fn default() -> Self {
-        Self(0)
-    }
-}
-
 impl FileState {
     /// The last state from before `time`; a state taken for an open at `time` is from before it.
     pub fn before(&self, time: Time) -> Option<&Version> {
@@ -47,7 +41,8 @@ impl FileState {
     }
 
     fn add_version(&mut self, version: Version) {
-        self.saved = Some(version.metadata.stamp());
+        let is_copied = !matches!(version.content, Content::Missing(why) if why.may_pass());
+        self.saved = is_copied.then(|| version.metadata.stamp());
         let at = self.versions.partition_point(|known| known.time <= version.time);
         let known = at.checked_sub(1).and_then(|at| self.versions.get(at));
         if known.is_some_and(|known| known.time == version.time && known.pid == version.pid) {
@@ -64,10 +59,7 @@ impl FileState {
     fn add_change(&mut self, change: Change) {
         self.saved = None;
         let same = |known: &Change| known.pid == change.pid && known.aspect == change.aspect;
-        let repeated = self.changes.len() >= 2
-            && self.changes[self.changes.len() - 2..]
-                .iter()
-                .all(|known| same(known));
+        let repeated = self.changes.len() >= 2 && self.changes[self.changes.len() - 2..].iter().all(same);
         match self.changes.last_mut() {
             Some(last) if repeated => last.time = last.time.max(change.time),
             _ => self.changes.push(change),
@@ -97,6 +89,8 @@ pub struct Index {
     pub actors: Actors,
     /// The last open of a file that was not saved; recent ones only.
     opens: HashMap<FileKey, (Time, u32)>,
+    /// Opens that were let go before their pre-image was there: when, and by whom.
+    late: HashMap<FileKey, (Time, u32)>,
     pub aliases: HashMap<FileKey, FileKey>,
     pub held: BTreeSet<ProcessUid>,
     pub evicted: u64,
@@ -148,11 +142,11 @@ impl Index {
         let name = (location.place, location.path.clone());
         let is_new = !self.names.contains_key(&name) && !self.files.contains_key(&location.key);
         if version.pid != 0 || is_new {
-            self.bind(location.place, &location.path, version.time, Some(location.key));
+            self.bind((location.place, &location.path), version.time, Some(location.key));
         }
     }
 
-    fn bind(&mut self, place: PlaceId, path: &[u8], since: Time, key: Option<FileKey>) {
+    fn bind(&mut self, (place, path): (PlaceId, &[u8]), since: Time, key: Option<FileKey>) {
         let history = self.names.entry((place, path.to_vec())).or_default();
         let at = history.partition_point(|binding| binding.since <= since);
         if at.checked_sub(1).is_some_and(|at| history[at].key == key) {
@@ -182,16 +176,16 @@ impl Index {
                 if let Some(key) = operation.key {
                     self.created.insert((key, name_hash(&operation.path)));
                 }
-                self.bind(place, &operation.path, time, operation.key);
+                self.bind((place, &operation.path), time, operation.key);
             }
-            NameKind::Unlink => self.bind(place, &operation.path, time, None),
+            NameKind::Unlink => self.bind((place, &operation.path), time, None),
             NameKind::Rename => {
-                self.bind(place, &operation.path, time, None);
-                self.bind(place, &operation.target, time, operation.key);
+                self.bind((place, &operation.path), time, None);
+                self.bind((place, &operation.target), time, operation.key);
             }
             NameKind::Exchange => {
-                self.bind(place, &operation.path, time, operation.replaced);
-                self.bind(place, &operation.target, time, operation.key);
+                self.bind((place, &operation.path), time, operation.replaced);
+                self.bind((place, &operation.target), time, operation.key);
             }
         }
         if let (NameKind::Rename | NameKind::Exchange, Some(key)) = (operation.kind, operation.key)
@@ -222,7 +216,6 @@ impl Index {
         at
     }
 
-    /// The shape the file had before its latest change began.
     pub fn state(&self, key: FileKey) -> Option<&FileState> {
         self.files.get(&key)
     }
@@ -242,6 +235,21 @@ impl Index {
             self.opens.clear();
         }
         self.opens.insert(key, (time, pid));
+    }
+
+    /// Until the worker says what became of the pre-image, or a change proves that it came too late.
+    pub fn note_late(&mut self, key: FileKey, time: Time, pid: u32) {
+        if self.late.len() < OPENS_MAX {
+            self.late.entry(key).or_insert((time, pid));
+        }
+    }
+
+    /// The open of this file whose pre-image is still owed.
+    pub fn take_late(&mut self, key: FileKey) -> Option<(Time, u32)> {
+        let late = self.late.remove(&key)?;
+        let versions = self.files.get(&key).map_or(&[][..], |state| &state.versions);
+        let paid = versions.iter().any(|version| (version.time, version.pid) == late);
+        (!paid).then_some(late)
     }
 
     pub fn opened_since(&self, key: FileKey, time: Time) -> bool {
@@ -348,8 +356,8 @@ mod tests {
     fn a_name_is_known_as_of_a_time() {
         let mut index = Index::default();
         let (place, key) = (PlaceId(1), FileKey(9));
-        index.bind(place, b"a", 10, Some(key));
-        index.bind(place, b"a", 20, None);
+        index.bind((place, b"a"), 10, Some(key));
+        index.bind((place, b"a"), 20, None);
         assert_eq!(index.name_at(place, b"a", 5), None);
         assert_eq!(index.name_at(place, b"a", 15), Some(Some(key)));
         assert_eq!(index.name_at(place, b"a", 25), Some(None));

@@ -50,15 +50,9 @@ pub fn this_boot() -> Record {
     }
 }
 
-/// One frame of a segment, as `Pack::scan` finds it.
-pub enum Frame {
-    Blob,
-    Record(Record),
-}
-
 impl Pack {
-    /// Opens what is there and hands out its frames in order of writing; then a new segment is begun.
-    pub fn open(dir: &Path, bytes_max: u64, mut each: impl FnMut(Frame)) -> io::Result<Self> {
+    /// Opens what is there and hands out its records in order of writing; then a new segment is begun.
+    pub fn open(dir: &Path, bytes_max: u64, mut each: impl FnMut(Record)) -> io::Result<Self> {
         let segment_bytes =
             (bytes_max / SEGMENTS_AT_BOUND).clamp(*SEGMENT_BYTES.start(), *SEGMENT_BYTES.end());
         let mut pack = Self {
@@ -212,7 +206,7 @@ impl Pack {
         self.segments.last_key_value().map_or(0, |(&number, _)| number)
     }
 
-    pub fn scan(&self, number: u32, mut each: impl FnMut(Frame)) -> io::Result<()> {
+    pub fn scan(&self, number: u32, mut each: impl FnMut(Record)) -> io::Result<()> {
         match self.segments.get(&number) {
             Some(segment) => scan(&segment.file, false, &mut each).map(drop),
             None => Ok(()),
@@ -226,7 +220,7 @@ impl Pack {
 }
 
 /// Length of the segment's sound part. Blobs are verified when `verify` is set, else when they are read.
-fn scan(file: &File, verify: bool, each: &mut impl FnMut(Frame)) -> io::Result<u64> {
+fn scan(file: &File, verify: bool, each: &mut impl FnMut(Record)) -> io::Result<u64> {
     let length = file.metadata()?.len();
     let mut at = 0;
     let mut header = [0_u8; HEADER_BYTES];
@@ -250,11 +244,8 @@ fn scan(file: &File, verify: bool, each: &mut impl FnMut(Frame)) -> io::Result<u
                 break;
             }
         }
-        match kind {
-            Kind::Blob => each(Frame::Blob),
-            Kind::Record => Record::decode(&payload)
-                .into_iter()
-                .for_each(|record| each(Frame::Record(record))),
+        if kind == Kind::Record {
+            Record::decode(&payload).into_iter().for_each(&mut *each);
         }
         at = offset + u64::from(size);
     }

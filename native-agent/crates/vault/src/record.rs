@@ -34,25 +34,33 @@ pub enum Missing {
     Evicted,
     /// A device, pipe or socket: it has no content.
     Special,
+    Unreadable,
 }
 
 impl Missing {
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::TooLarge,
         Self::TooSlow,
         Self::Full,
         Self::Evicted,
         Self::Special,
+        Self::Unreadable,
     ];
 
     pub fn reason(self) -> &'static str {
         match self {
             Self::TooLarge => "too large: files above the vault's limit are not copied",
-            Self::TooSlow => "the pre-image was not complete within the deadline",
+            Self::TooSlow => "deadline: the file was changed before its pre-image was complete",
             Self::Full => "the vault was full with pre-images of open alerts",
             Self::Evicted => "evicted: the vault had reached its limit of bytes",
             Self::Special => "not a regular file",
+            Self::Unreadable => "the file could not be read when it was opened",
         }
+    }
+
+    /// Another open may be luckier.
+    pub fn may_pass(self) -> bool {
+        matches!(self, Self::TooSlow | Self::Full | Self::Unreadable)
     }
 }
 

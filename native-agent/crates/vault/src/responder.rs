@@ -74,6 +74,8 @@ struct Waiting {
     fd: Arc<OwnedFd>,
     deadline_ns: u64,
     released: Arc<AtomicBool>,
+    /// Of whose open: file, time, pid.
+    open: (FileKey, Time, u32),
 }
 
 /// Where the responder sends what it does not do itself.
@@ -169,6 +171,7 @@ impl Responder {
                 fd: fd.clone(),
                 deadline_ns,
                 released: released.clone(),
+                open: (key, time, pid),
             },
         );
         let job = Job {
@@ -227,6 +230,8 @@ impl Responder {
         let late: Vec<u64> = self.waiting.iter().filter_map(late).collect();
         for id in late {
             if let Some(waiting) = self.waiting.remove(&id) {
+                let (key, time, pid) = waiting.open;
+                self.shared.store.index().note_late(key, time, pid);
                 waiting.released.store(true, Ordering::Release);
                 self.allow(&waiting.fd);
                 self.shared.pulse.timeouts.fetch_add(1, Ordering::Relaxed);

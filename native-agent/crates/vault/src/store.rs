@@ -9,7 +9,7 @@ use norn_events::ProcessUid;
 
 use crate::file::FileKey;
 use crate::index::{Index, shift};
-use crate::pack::{Frame, Pack, this_boot};
+use crate::pack::{Pack, this_boot};
 use crate::record::{BlobRef, Content, Location, NameOperation, Record, Version};
 
 /// The index's lock is never held while the disk works; the pack's is.
@@ -33,10 +33,7 @@ impl Store {
         let mut index = Index::default();
         let this = this_boot();
         let mut earlier = 0;
-        let pack = Pack::open(dir, bytes_max, |frame| {
-            let Frame::Record(mut record) = frame else {
-                return;
-            };
+        let pack = Pack::open(dir, bytes_max, |mut record| {
             if let Record::Boot {
                 boot_id,
                 wall_offset_ns,
@@ -139,11 +136,7 @@ impl Store {
 
     fn evict_segment(&self, number: u32) -> bool {
         let mut records = Vec::new();
-        let scanned = lock(&self.pack).scan(number, |frame| {
-            if let Frame::Record(record) = frame {
-                records.push(record);
-            }
-        });
+        let scanned = lock(&self.pack).scan(number, |record| records.push(record));
         if let Err(error) = scanned {
             tracing::error!(%error, number, "an old segment of the vault can't be read");
         }

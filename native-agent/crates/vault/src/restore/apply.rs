@@ -1,6 +1,5 @@
 //! Carries a plan out, name by name, and says for each what came of it.
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 
@@ -8,15 +7,16 @@ use norn_events::wire::action::v1::{FileVerdict, Verdict};
 
 use super::content::{Lost, hash_file, hash_version, write_version};
 use super::plan::{Plan, Spot, Target, Want};
+use super::remake::put_metadata;
 use super::tree::{Entry, Tree};
 use crate::capture::Shared;
 use crate::file::{FileKey, Metadata, PlaceId};
 use crate::quarantine::quarantine;
-use crate::record::{Content, Record, Version};
+use crate::record::{Record, Version};
 use crate::sys;
 
 /// What a name turned out to need.
-enum Done {
+pub(super) enum Done {
     Restored,
     Removed,
     Unchanged,
@@ -25,7 +25,7 @@ enum Done {
 }
 
 /// A failure with its verdict.
-enum Failed {
+pub(super) enum Failed {
     Lost(String),
     Conflict(String),
 }
@@ -47,11 +47,25 @@ impl From<io::Error> for Failed {
     }
 }
 
-type Outcome = Result<Done, Failed>;
+pub(super) type Outcome = Result<Done, Failed>;
 
-struct Work<'a> {
-    shared: &'a Shared,
-    tree: &'a Tree,
+/// A file that lies under another name, and whether it keeps that one too.
+struct Return<'a> {
+    path: &'a [u8],
+    other: &'a [u8],
+    stays: bool,
+}
+
+/// The file itself, under its name; `moved` there by this restore.
+struct Placed<'a> {
+    path: &'a [u8],
+    entry: &'a Entry,
+    moved: bool,
+}
+
+pub(super) struct Work<'a> {
+    pub(super) shared: &'a Shared,
+    pub(super) tree: &'a Tree,
     targets: &'a BTreeMap<Spot, Target>,
     place: PlaceId,
     made: &'a HashSet<FileKey>,
@@ -290,7 +304,10 @@ impl Work<'_> {
         };
         describe(verdict, &version.metadata);
         match entry.filter(|entry| self.original(entry.key) == key) {
-            Some(entry) => self.in_place(path, (&entry, version), verdict, moved),
+            Some(entry) => {
+                let entry = &entry;
+                self.in_place(Placed { path, entry, moved }, version, verdict)
+            }
             None => self.again(path, (key, version), verdict),
         }
     }
@@ -342,7 +359,7 @@ impl Work<'_> {
                 continue;
             }
             if let Some(there) = there {
-                self.swap_out(path, other, (there, &found), stays)?;
+                self.swap_out(Return { path, other, stays }, there)?;
             } else if stays {
                 self.link(other, path)?;
             } else {
@@ -360,13 +377,7 @@ impl Work<'_> {
     }
 
     /// The name is taken by what the scope left there: that goes aside when it is wanted elsewhere, else away.
-    fn swap_out(
-        &self,
-        path: &[u8],
-        other: &[u8],
-        (there, _): (&Entry, &Entry),
-        stays: bool,
-    ) -> io::Result<()> {
+    fn swap_out(&self, Return { path, other, stays }: Return<'_>, there: &Entry) -> io::Result<()> {
         let wanted = Want::File(self.original(there.key));
         let elsewhere = self.targets.iter().any(|((place, at), target)| {
             *place == self.place && at.as_slice() == other && target.want == wanted
@@ -386,10 +397,9 @@ impl Work<'_> {
 
     fn in_place(
         &self,
-        path: &[u8],
-        (entry, version): (&Entry, &Version),
+        Placed { path, entry, moved }: Placed<'_>,
+        version: &Version,
         verdict: &mut FileVerdict,
-        moved: bool,
     ) -> Outcome {
         let mut changed = moved;
         if version.metadata.is_regular() {
@@ -423,90 +433,4 @@ impl Work<'_> {
         }
         Ok(if changed { Done::Restored } else { Done::Unchanged })
     }
-
-    /// Makes the file again beside its name, complete, and gives it the name then.
-    fn again(&self, path: &[u8], (key, version): (FileKey, &Version), verdict: &mut FileVerdict) -> Outcome {
-        let (parent, name) = self.tree.parent(path)?;
-        let beside = CString::new(format!(".norn-{:032x}", key.0)).map_err(io::Error::other)?;
-        drop(sys::unlink_at(parent.as_raw_fd(), &beside, false));
-        let made = self.make((&parent, &beside), version, verdict);
-        let named = made.and_then(|file| {
-            sys::rename_at((parent.as_raw_fd(), &beside), (parent.as_raw_fd(), &name), false)?;
-            Ok(file)
-        });
-        match named {
-            Ok(file) => {
-                self.shared
-                    .store
-                    .record(Record::Alias(self.tree.key(&file)?, key));
-                Ok(Done::Restored)
-            }
-            Err(failed) => {
-                drop(sys::unlink_at(parent.as_raw_fd(), &beside, false));
-                Err(failed)
-            }
-        }
-    }
-
-    fn make(
-        &self,
-        (parent, name): (&OwnedFd, &CString),
-        version: &Version,
-        verdict: &mut FileVerdict,
-    ) -> Result<OwnedFd, Failed> {
-        if let Content::Link(target) = &version.content {
-            let target = sys::c_string(target)?;
-            sys::symlink_at(&target, parent.as_raw_fd(), name)?;
-        } else if version.metadata.is_symbolic_link() {
-            let target = self.lower_link(version)?;
-            sys::symlink_at(&target, parent.as_raw_fd(), name)?;
-        } else if version.metadata.is_regular() {
-            let (store, lower) = (&self.shared.store, &self.tree.lower);
-            let before = hash_version(store, lower, version)?;
-            verdict.sha256_before = before.to_vec();
-            write_version(
-                store,
-                lower,
-                version,
-                sys::create_at(parent.as_raw_fd(), name, 0o600)?,
-            )?;
-        } else {
-            return Err(Failed::Lost("not a regular file".to_owned()));
-        }
-        let flags = libc::O_PATH | libc::O_NOFOLLOW;
-        let file = sys::open_below(parent.as_raw_fd(), name.as_bytes(), flags, sys::BELOW)?;
-        put_metadata(&file, &version.metadata)?;
-        Ok(file)
-    }
-
-    fn lower_link(&self, version: &Version) -> Result<CString, Failed> {
-        let Content::Lower(path) = &version.content else {
-            return Err(Failed::Lost("the link's target was not recorded".to_owned()));
-        };
-        let gone = || Failed::Lost("the image's layer no longer holds the link".to_owned());
-        let found =
-            crate::places::LowerFile::like(&self.tree.lower, path, &version.metadata).ok_or_else(gone)?;
-        Ok(sys::c_string(&sys::read_link_at(found.file.as_raw_fd(), c"")?)?)
-    }
-}
-
-/// Owner, then mode, then extended attributes, then times: each undoes what the one before it spoils.
-fn put_metadata(file: &OwnedFd, wanted: &Metadata) -> io::Result<()> {
-    let fd = file.as_raw_fd();
-    sys::change_owner(fd, wanted.uid, wanted.gid)?;
-    if wanted.is_symbolic_link() {
-        return sys::change_time(fd, wanted.modified_ns);
-    }
-    sys::change_mode(fd, wanted.mode)?;
-    let there = sys::attributes(fd)?;
-    for (name, _) in there
-        .iter()
-        .filter(|(name, _)| !wanted.attributes.iter().any(|(known, _)| known == name))
-    {
-        sys::set_attribute(fd, name, None)?;
-    }
-    for (name, value) in wanted.attributes.iter().filter(|known| !there.contains(known)) {
-        sys::set_attribute(fd, name, Some(value))?;
-    }
-    sys::change_time(fd, wanted.modified_ns)
 }

@@ -2,6 +2,7 @@
 mod apply;
 mod content;
 mod plan;
+mod remake;
 mod tree;
 
 use std::time::Instant;
@@ -44,23 +45,6 @@ pub fn restore(shared: &Shared, request: &RestoreRequest) -> RestoreReport {
         return RestoreReport::default();
     }
     let plan = plan::plan(&shared.store.index(), request);
-    if std::env::var_os("NORN_DEBUG").is_some() {
-        let index = shared.store.index();
-        eprintln!(
-            "DBG files {} ops {} actors {:?} places {:?}\n targets {:#?}",
-            index.files.len(),
-            index.operations.len(),
-            index.actors,
-            index.places.len(),
-            plan.targets.iter().take(3).collect::<Vec<_>>()
-        );
-        for o in index.operations.iter().take(6) {
-            eprintln!("{o:?}");
-        }
-        for f in index.files.values().take(3) {
-            eprintln!("{f:?}");
-        }
-    }
     let files = apply::apply(shared, plan);
     shared.store.flush();
     RestoreReport {

@@ -61,3 +61,19 @@ export function eventsPerMinuteQuery(): TenantQueryParts {
     groupBy: ['ago'],
   };
 }
+
+export interface LossRow {
+  hostId: string;
+  lost: number | string;
+}
+
+/** Events lost in the last hour, by host. */
+export function lossLatelyQuery(): TenantQueryParts {
+  return {
+    select: ['host_id AS hostId, sum(value) AS lost'],
+    from: 'events',
+    where: ['kind = 40', 'time > now64(6) - INTERVAL 1 HOUR'],
+    groupBy: ['host_id'],
+    limit: 5000,
+  };
+}

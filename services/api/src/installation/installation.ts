@@ -13,7 +13,15 @@ import { readAttack } from '../views/attack.ts';
 import { commandView } from '../views/command-view.ts';
 import { containerOfFact, hostView, readFacts } from '../views/host-view.ts';
 import { containerView } from './container-view.ts';
-import { type GapRow, containersMax, containersQuery, gapView, gapsQuery } from './installation-queries.ts';
+import {
+  type GapRow,
+  type LossRow,
+  lossLatelyQuery,
+  containersMax,
+  containersQuery,
+  gapView,
+  gapsQuery,
+} from './installation-queries.ts';
 
 @Injectable()
 export class Installation {
@@ -25,19 +33,41 @@ export class Installation {
   ) {}
 
   async hosts(tenantId: string): Promise<view.HostView[]> {
-    const [hosts, totals] = await Promise.all([this.control.hosts(tenantId), this.control.totals(tenantId)]);
+    const [hosts, totals, lost] = await Promise.all([
+      this.control.hosts(tenantId),
+      this.control.totals(tenantId),
+      this.lostLately(tenantId),
+    ]);
     const now = new Date();
-    return hosts.map((host) => hostView(host, { now, openAlerts: totals.openByHost.get(host.id) ?? 0, gaps: [] }));
+    return hosts.map((host) =>
+      hostView(host, {
+        now,
+        openAlerts: totals.openByHost.get(host.id) ?? 0,
+        gaps: [],
+        lostLately: lost.get(host.id) ?? 0,
+      }),
+    );
   }
 
   async host(tenantId: string, id: string): Promise<view.HostView> {
     const host = await this.control.host(tenantId, id);
     if (host === null) throw new NornError('host_unknown', `There is no host ${id} in your tenant`);
-    const [totals, gaps] = await Promise.all([
+    const [totals, gaps, lost] = await Promise.all([
       this.control.totals(tenantId),
       this.read<GapRow>(tenantId, gapsQuery(id)),
+      this.lostLately(tenantId),
     ]);
-    return hostView(host, { now: new Date(), openAlerts: totals.openByHost.get(id) ?? 0, gaps: gaps.map(gapView) });
+    return hostView(host, {
+      now: new Date(),
+      openAlerts: totals.openByHost.get(id) ?? 0,
+      gaps: gaps.map(gapView),
+      lostLately: lost.get(id) ?? 0,
+    });
+  }
+
+  private async lostLately(tenantId: string): Promise<Map<string, number>> {
+    const rows = await this.read<LossRow>(tenantId, lossLatelyQuery());
+    return new Map(rows.map(({ hostId, lost }) => [hostId, Number(lost)]));
   }
 
   /** What the hosts say runs now, and what storage remembers of the rest; running first, then the newest. */

@@ -6,13 +6,16 @@ import { counted, durationOf, timeOf, timeOfDate } from './words.ts';
 
 /** A host that said nothing for so long is silent; agents report every few seconds. */
 const silentAfterMs = 90_000;
-/** Without these a host is not protected, whatever else works; a missing name is not held against it. */
-const essential = /^(process\.|file\.preimage|kill|response\.|reflex\.|events?\.)/;
+/** Without these a host is not protected, whatever else works. */
+const essential =
+  /^(process\.(lifecycle|memfd|instructions)|file\.(open|change|preimage)|network\.connection|container\.identity|response\.)/;
 
 export interface HostContext {
   readonly now: Date;
   readonly openAlerts: number;
   readonly gaps: readonly view.GapView[];
+  /** Events known to be lost within the last hour. */
+  readonly lostLately: number;
 }
 
 export function readFacts(host: Host): event.HostFacts {
@@ -20,10 +23,10 @@ export function readFacts(host: Host): event.HostFacts {
   return fromJson(event.HostFactsSchema, host.facts as never, { ignoreUnknownFields: true });
 }
 
-export function hostView(host: Host, { now, openAlerts, gaps }: HostContext): view.HostView {
+export function hostView(host: Host, { now, openAlerts, gaps, lostLately }: HostContext): view.HostView {
   const facts = readFacts(host);
   const health = facts.health ?? create(event.AgentHealthSchema);
-  const { state, reason } = judge(host, facts, now);
+  const { state, reason } = judge(host, facts, { now, lostLately });
   return create(view.HostViewSchema, {
     id: host.id,
     name: host.name,
@@ -76,7 +79,11 @@ export function containerOfFact(fact: event.ContainerFact, host: Host): view.Con
 
 type HostState = 'protected' | 'degraded' | 'silent';
 
-export function judge(host: Host, facts: event.HostFacts, now: Date): { state: HostState; reason: string } {
+export function judge(
+  host: Host,
+  facts: event.HostFacts,
+  { now, lostLately }: Pick<HostContext, 'now' | 'lostLately'>,
+): { state: HostState; reason: string } {
   const silentMs = host.lastSeenAt === null ? Infinity : now.getTime() - host.lastSeenAt.getTime();
   if (silentMs > silentAfterMs) {
     const since = host.lastSeenAt === null ? 'since it enrolled' : `for ${durationOf(silentMs * 1000)}`;
@@ -93,8 +100,11 @@ export function judge(host: Host, facts: event.HostFacts, now: Date): { state: H
       reason: `Can not do ${weak.map(({ name }) => name).join(', ')}${detail === '' ? '' : `: ${detail.replace(/\.$/, '')}`}.`,
     };
   }
-  const lost = Number(facts.health?.eventsLost ?? 0n);
-  if (lost > 0)
-    return { state: 'degraded', reason: `${counted(lost, 'event')} lost since its agent started: see the gaps below.` };
+  if (lostLately > 0) {
+    return {
+      state: 'degraded',
+      reason: `${counted(lostLately, 'event')} were lost in the last hour: the host page says where.`,
+    };
+  }
   return { state: 'protected', reason: '' };
 }

@@ -66,16 +66,16 @@ export function ContainerTable({ containers }: { containers: readonly Container[
           <td className="px-3 py-1.5">
             <Id value={container.containerId} label="container id" />
           </td>
-          <td className="px-3 font-medium">{container.name || '–'}</td>
-          <td className="px-3 text-soft" title={container.imageId}>
+          <td className="px-3 font-medium whitespace-nowrap">{container.name || '–'}</td>
+          <td className="px-3 whitespace-nowrap text-soft" title={container.imageId}>
             {container.image}
           </td>
-          <td className="px-3">
+          <td className="px-3 whitespace-nowrap">
             <Link to={`/hosts/${container.hostId}`} className="hover:text-accent hover:underline">
               {container.hostName || container.hostId}
             </Link>
           </td>
-          <td className="px-3">
+          <td className="px-3 whitespace-nowrap">
             <Link
               to={`/alerts?container=${container.containerId}`}
               className={
@@ -85,7 +85,7 @@ export function ContainerTable({ containers }: { containers: readonly Container[
               {container.openAlerts > 0 ? `${container.openAlerts} open` : 'none open'}
             </Link>
           </td>
-          <td className="px-3 text-soft">
+          <td className="px-3 whitespace-nowrap text-soft">
             <Time value={container.startedAt} />
           </td>
           <td className="px-3 whitespace-nowrap">

@@ -1,0 +1,79 @@
+import { type MessageInitShape, create, toBinary } from '@bufbuild/protobuf';
+import { finding } from '@norn/contracts';
+import { AlertHandling } from '@norn/store';
+import { readAttack } from './attack.ts';
+import { alertView, nextOf, summaryOf } from './alert-view.ts';
+
+const place = {
+  hostName: 'node-3',
+  containerName: 'web-1',
+  containerImage: 'shop/web:1.4',
+  podName: '',
+  podNamespace: '',
+};
+
+function handlingOf(
+  facts: Partial<AlertHandling>,
+  response: MessageInitShape<typeof finding.ResponseSchema> = {},
+): AlertHandling {
+  const alert = create(finding.AlertSchema, {
+    title: 'Ransomware',
+    summary: 'python3 encrypted 7 files in 38 ms',
+    severity: finding.Severity.CRITICAL,
+    createdAtUs: 1_000_000n,
+    findings: [
+      { timeUs: 900_000n, response: create(finding.ResponseSchema, Object.assign({ firstActUs: 800_000n }, response)) },
+    ],
+  });
+  const counts = { filesRestored: 0, filesRemoved: 0, filesUnchanged: 0, filesLost: 0, filesConflict: 0 };
+  const body = Buffer.from(toBinary(finding.AlertSchema, alert));
+  const rest = { id: 'a', hostId: 'h', state: 'open', killedPids: [], updatedAt: new Date(0), version: 1, body };
+  return Object.assign(new AlertHandling(), rest, counts, facts);
+}
+
+describe('the sentence of an alert', () => {
+  it('says only what happened when nothing was done', () => {
+    expect(summaryOf(readAttack(handlingOf({})))).toBe('python3 encrypted 7 files in 38 ms.');
+  });
+
+  it('adds what Norn did', () => {
+    const handling = handlingOf({ killedPids: [1, 2, 3], filesRestored: 6, filesLost: 1, filesRemoved: 1 });
+    expect(summaryOf(readAttack(handling))).toBe(
+      'python3 encrypted 7 files in 38 ms; Norn killed 3 processes, restored 6 of 7 files and removed 1 file it had made.',
+    );
+  });
+
+  it('counts a process once, whoever tells of its end', () => {
+    const response = { rung: finding.ResponseRung.KILLED, pids: [7, 8], stoppedUs: 838_000n };
+    expect(summaryOf(readAttack(handlingOf({ killedPids: [8] }, response)))).toContain('Norn killed 2 processes.');
+  });
+});
+
+describe('an alert as people see it', () => {
+  it('measures from the first act to the stop', () => {
+    const response = { rung: finding.ResponseRung.KILLED, pids: [7], stoppedUs: 838_000n };
+    expect(alertView(readAttack(handlingOf({}, response)), place).stoppedAfterMs).toBe(38);
+  });
+
+  it('was stopped in no time when nothing stopped it', () => {
+    expect(alertView(readAttack(handlingOf({})), place)).toMatchObject({ stoppedAfterMs: 0, stoppedBy: '' });
+  });
+});
+
+describe('what is left to do', () => {
+  it.each([
+    ['a process runs', {}, 1, /^1 process of it still runs: kill it/],
+    ['nothing was stopped', {}, 0, /^Nothing was stopped/],
+    [
+      'a file is lost',
+      { state: 'remediated', filesRestored: 6, filesLost: 1, killedPids: [1] },
+      0,
+      /^1 file could not be brought back/,
+    ],
+    ['all is well', { state: 'remediated', filesRestored: 7, killedPids: [1] }, 0, /^It is over and nothing was lost/],
+    ['the response failed', { state: 'failed', killedPids: [1] }, 0, /did not succeed/],
+    ['somebody archived it', { state: 'archived', filesLost: 1 }, 3, /^Archived/],
+  ] as const)('when %s', (_, facts, running, sentence) => {
+    expect(nextOf(readAttack(handlingOf(facts as Partial<AlertHandling>)), running)).toMatch(sentence);
+  });
+});

@@ -1,7 +1,9 @@
 // Opens the control plane: one pool, migrations brought up to date first.
 import { readFileSync } from 'node:fs';
 import { NornError, messageOf } from '@norn/base';
-import { DataSource } from 'typeorm';
+import { createLogger } from '@norn/telemetry';
+import { setTimeout } from 'node:timers/promises';
+import { DataSource, type DataSourceOptions } from 'typeorm';
 import { AlertHandling, CommandRecord, InboxEntry, OutboxEntry, Policy } from './entities/handling.ts';
 import { AccessToken, AuditEntry, Host, Tenant, User } from './entities/tenancy.ts';
 import { ControlPlane1760000000001 } from './migrations/0001-control-plane.ts';
@@ -23,10 +25,42 @@ const POOL_MAX = 8;
 const CONNECT_TIMEOUT_MS = 10_000;
 /** A statement of the control plane touches a handful of rows. */
 const STATEMENT_TIMEOUT_MS = 30_000;
+const logger = createLogger('store');
+
+/** How long one waits for a server that is not there yet or starts up, ms: an installation's parts start together. */
+const PATIENCE_MS = 30_000;
+const RETRY_MS = 500;
+/** Not there (yet), starting up, shutting down. */
+const passing = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ENOENT', '57P01', '57P02', '57P03']);
 
 /** Connects, runs pending migrations under an advisory lock (many processes may start at once) and returns the pool. */
 export async function createControlStore(config: ControlStoreConfig): Promise<DataSource> {
-  const source = new DataSource({
+  const giveUpAt = performance.now() + PATIENCE_MS;
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await open(config);
+    } catch (error) {
+      if (!isPassing(error) || performance.now() > giveUpAt) throw unavailable(config, error);
+      if (attempt === 1) logger.warn({ code: 'control_store_away' }, `PostgreSQL is waited for: ${messageOf(error)}`);
+      await setTimeout(RETRY_MS);
+    }
+  }
+}
+
+async function open(config: ControlStoreConfig): Promise<DataSource> {
+  const source = new DataSource(optionsOf(config));
+  try {
+    await source.initialize();
+    await migrate(source);
+    return source;
+  } catch (error) {
+    if (source.isInitialized) await source.destroy();
+    throw error;
+  }
+}
+
+function optionsOf(config: ControlStoreConfig): DataSourceOptions {
+  return {
     type: 'postgres',
     url: withPassword(config),
     entities: [
@@ -48,20 +82,19 @@ export async function createControlStore(config: ControlStoreConfig): Promise<Da
     poolSize: config.poolMax ?? POOL_MAX,
     connectTimeoutMS: CONNECT_TIMEOUT_MS,
     extra: { statement_timeout: STATEMENT_TIMEOUT_MS },
-  });
-  try {
-    await source.initialize();
-    await migrate(source);
-    return source;
-  } catch (error) {
-    if (source.isInitialized) await source.destroy();
-    const address = addressOf(config.postgresUrl);
-    throw new NornError(
-      'control_store_unavailable',
-      `PostgreSQL at ${address} can not be used (${messageOf(error)}): check that it runs and that NORN_POSTGRES_URL and NORN_POSTGRES_PASSWORD_FILE are right`,
-      { cause: error },
-    );
-  }
+  };
+}
+
+function isPassing(error: unknown): boolean {
+  if (error instanceof AggregateError) return error.errors.some(isPassing);
+  const isCoded = typeof error === 'object' && error !== null && 'code' in error;
+  return isCoded && typeof error.code === 'string' && passing.has(error.code);
+}
+
+function unavailable({ postgresUrl }: ControlStoreConfig, error: unknown): NornError {
+  const cure = 'check that it runs and that NORN_POSTGRES_URL and NORN_POSTGRES_PASSWORD_FILE are right';
+  const message = `PostgreSQL at ${addressOf(postgresUrl)} can not be used (${messageOf(error)}): ${cure}`;
+  return new NornError('control_store_unavailable', message, { cause: error });
 }
 
 async function migrate(source: DataSource): Promise<void> {

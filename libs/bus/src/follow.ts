@@ -59,7 +59,8 @@ class Reader implements Follower {
   readonly caughtUp: Promise<void>;
   private readonly logger = createLogger('bus');
   private readonly stopped = new AbortController();
-  private readonly groupId = `norn.reader.${randomUUID()}`;
+  /** Of the consumer that runs. */
+  private groupId = '';
   /** Next offset of each partition. */
   private readonly positions: Map<number, number>;
   private readonly ends: Map<number, number>;
@@ -110,6 +111,8 @@ class Reader implements Follower {
   }
 
   private create(): Consumer {
+    // A group of its own for each consumer: in a shared one the broker waits 30 s for the member that crashed.
+    this.groupId = `norn.reader.${randomUUID()}`;
     return createKafka(this.config, 'norn-reader').consumer({
       groupId: this.groupId,
       allowAutoTopicCreation: false,

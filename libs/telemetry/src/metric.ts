@@ -81,6 +81,14 @@ export enum Metric {
   StorageInsertRetries = 'norn_storage_insert_retries_total',
   StorageInsertMs = 'norn_storage_insert_ms',
 
+  // The API.
+  /** Requests answered with an error. Attributes: code. */
+  ApiRefused = 'norn_api_refused_total',
+  /** Open streams of changes. */
+  ApiStreams = 'norn_api_streams',
+  /** Streams cut because their reader took nothing. */
+  ApiStreamsCut = 'norn_api_streams_cut_total',
+
   // Telemetry itself.
   SpansDiscarded = 'norn_spans_discarded_total',
 }

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException } from '@nestjs/common';
 import { ThrottlerException } from '@nestjs/throttler';
 import { NornError, messageOf } from '@norn/base';
-import { type Logger, createLogger } from '@norn/telemetry';
+import { type Logger, Metric, count, createLogger } from '@norn/telemetry';
 import type { Response } from 'express';
 import { ZodError } from 'zod';
 
@@ -37,6 +37,7 @@ export class ProblemFilter implements ExceptionFilter {
   catch(error: unknown, host: ArgumentsHost): void {
     const response = host.switchToHttp().getResponse<Response>();
     const { status, code, message } = this.problemOf(error);
+    count(Metric.ApiRefused, 1, { code });
     if (response.headersSent) response.end();
     else response.status(status).json({ code, message });
   }

@@ -3,7 +3,7 @@ import { Controller, Get, Req, Res } from '@nestjs/common';
 import { SkipThrottle } from '@nestjs/throttler';
 import { messageOf } from '@norn/base';
 import type { Change } from '@norn/store';
-import { type Logger, createLogger } from '@norn/telemetry';
+import { type Logger, Metric, count, createLogger, observe } from '@norn/telemetry';
 import type { Request, Response } from 'express';
 import { Asking, type Principal } from '../access/principal.ts';
 import { Sessions } from '../access/sessions.ts';
@@ -15,10 +15,18 @@ const heartbeatMs = 15_000;
 /** A reader that takes nothing loses the stream, and connects again when it wakes. */
 const unsentBytesMax = 256 * 1024;
 
+interface Described {
+  readonly id: string;
+  readonly version?: number;
+}
+
 @Controller('api/v1/stream')
 export class StreamController {
   private readonly log: Logger = createLogger('api');
   private readonly open = new Set<Response>();
+  /** A change is described once, however many listen to it. */
+  private readonly describing = new Map<string, Promise<Described>>();
+  private readonly forgetGauge = observe(Metric.ApiStreams, () => this.open.size);
 
   constructor(
     private readonly changes: Changes,
@@ -56,6 +64,7 @@ export class StreamController {
 
   /** Ends every stream, so that the server can close. */
   onModuleDestroy(): void {
+    this.forgetGauge();
     for (const response of this.open) response.end();
   }
 
@@ -66,7 +75,7 @@ export class StreamController {
     }
     this.describe(tenantId, change).then(
       (data) => {
-        if (response.writableLength > unsentBytesMax) response.destroy();
+        if (response.writableLength > unsentBytesMax) this.cut(response);
         else response.write(`event: ${change.kind}\ndata: ${JSON.stringify(data)}\n\n`);
       },
       (error: unknown) => {
@@ -75,7 +84,21 @@ export class StreamController {
     );
   }
 
-  private async describe(tenantId: string, { kind, id }: Change): Promise<{ id: string; version?: number }> {
+  private cut(response: Response): void {
+    count(Metric.ApiStreamsCut);
+    response.destroy();
+  }
+
+  private describe(tenantId: string, change: Change): Promise<Described> {
+    const key = `${tenantId} ${change.kind} ${change.id}`;
+    const known = this.describing.get(key);
+    if (known !== undefined) return known;
+    const described = this.look(tenantId, change).finally(() => this.describing.delete(key));
+    this.describing.set(key, described);
+    return described;
+  }
+
+  private async look(tenantId: string, { kind, id }: Change): Promise<Described> {
     if (kind !== 'alert') return { id };
     const alert = await this.control.alert(tenantId, id);
     return alert === null ? { id } : { id, version: alert.version };

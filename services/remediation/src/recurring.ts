@@ -15,6 +15,7 @@ export class Recurring {
   private running: Promise<void> | undefined;
   private woken = false;
   private closed = false;
+  private failures = 0;
 
   constructor(private readonly options: RecurringOptions) {}
 
@@ -47,14 +48,19 @@ export class Recurring {
     }, this.options.everyMs);
   }
 
-  /** A failure is logged and tried again at the next turn: the work is in the database and does not go away. */
+  /** After a failure it is tried again at the next turn: the work is in the database and does not go away. */
   private async run(): Promise<void> {
+    const { name, logger, work } = this.options;
     this.woken = false;
     try {
-      this.woken = (await this.options.work()) || this.woken;
+      this.woken = (await work()) || this.woken;
+      if (this.failures > 0) logger.info({ work: name, failures: this.failures }, 'works again');
+      this.failures = 0;
     } catch (error) {
       this.woken = false;
-      this.options.logger.error({ code: 'recurring_failed', work: this.options.name, err: error }, messageOf(error));
+      this.failures += 1;
+      // Once: a database that is away would fill the log.
+      if (this.failures === 1) logger.error({ code: 'recurring_failed', work: name, err: error }, messageOf(error));
     }
   }
 }

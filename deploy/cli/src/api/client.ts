@@ -12,6 +12,8 @@ export interface ApiClient {
   /** Throws NornError with the API's own code and sentence. */
   get<Answer>(path: string): Promise<Answer>;
   post<Answer>(path: string, body?: object): Promise<Answer>;
+  /** Lines of the live stream, until it ends or `signal` aborts it. */
+  lines(path: string, signal: AbortSignal): AsyncIterable<string>;
 }
 
 /** Throws `not_installed` when this NORN_HOME has no token, `unreachable` at a call when nothing answers. */
@@ -23,7 +25,20 @@ export async function connectApi(): Promise<ApiClient> {
     const response = await request(`${url}/api/v1${path}`, { method, token, body });
     return (await response.json()) as Answer;
   };
-  return { url, get: (path) => call('GET', path), post: (path, body) => call('POST', path, body ?? {}) };
+  return {
+    url,
+    get: (path) => call('GET', path),
+    post: (path, body) => call('POST', path, body ?? {}),
+    lines: async function* (path, signal) {
+      const response = await fetch(`${url}/api/v1${path}`, { headers: { authorization: `Bearer ${token}` }, signal });
+      let rest = '';
+      for await (const chunk of (response.body ?? new ReadableStream()).pipeThrough(new TextDecoderStream())) {
+        const parts = (rest + chunk).split('\n');
+        rest = parts.pop() ?? '';
+        yield* parts;
+      }
+    },
+  };
 }
 
 async function readToken(file: string): Promise<string> {

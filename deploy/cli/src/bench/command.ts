@@ -1,25 +1,30 @@
-// `norn bench pipeline|sensor`: figures, as a table for people and JSON for machines.
+// `norn bench pipeline|sensor|latency`: figures, as a table for people and JSON for machines.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { NornError } from '@norn/base';
 import { Argument, type Command } from 'commander';
+import { showLatency } from './latency.ts';
 import { provideParts, provideSystem } from '../provide-system.ts';
 import { registerFile, repository } from '../up/installation.ts';
 
-const benches = ['pipeline', 'sensor'] as const;
+const benches = ['pipeline', 'sensor', 'latency'] as const;
 type Bench = (typeof benches)[number];
 
 export function registerBenchCommand(program: Command): void {
   program
     .command('bench')
-    .description('Measure: what the pipeline takes per core, what the sensor costs a host')
+    .description('Measure: what the pipeline takes per core, what the sensor costs a host, how soon an alert is there')
     .addArgument(new Argument('<what>', 'what to measure').choices(benches))
     .option('--json', 'figures as JSON alone')
     .action(bench);
 }
 
 async function bench(what: Bench, options: { json?: boolean }): Promise<void> {
+  if (what === 'latency') {
+    await showLatency(options);
+    return;
+  }
   await provideSystem({ browser: false, containers: false });
   const flags = options.json ? ['--json'] : [];
   process.exitCode = what === 'pipeline' ? await benchPipeline(flags) : await benchSensor(flags);

@@ -1,0 +1,149 @@
+// `norn bench latency`: kernel event → alert in the API, and command → done, while ordinary work goes on beside it.
+import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { NornError } from '@norn/base';
+import { loadConfig, settings } from '@norn/config';
+import type { ShownAlertDetail } from '@norn/contracts';
+import { z } from 'zod';
+import { connectApi, type ApiClient } from '../api/client.ts';
+import { buildSimulator } from '../attack/binary.ts';
+import { openDockerStage } from '../attack/docker-stage.ts';
+import { run, type Stage } from '../attack/stage.ts';
+import { columns, write, writeJson } from '../print/columns.ts';
+
+const attacks = 40;
+const eventsPerSecond = 20_000;
+const loadSecondsMax = 600;
+const alertWithinMs = 15_000;
+const doneWithinMs = 15_000;
+
+interface Percentiles {
+  readonly p50: number;
+  readonly p99: number;
+  readonly max: number;
+}
+
+export interface LatencyFigures {
+  readonly attacks: number;
+  readonly eventsPerSecond: number;
+  readonly eventToAlertMs: Percentiles;
+  readonly commandToDoneMs: Percentiles;
+}
+
+export async function showLatency(options: { json?: boolean }): Promise<void> {
+  const figures = await benchLatency(options.json ? () => undefined : write);
+  if (options.json) {
+    writeJson(figures);
+    return;
+  }
+  const row = (name: string, { p50, p99, max }: Percentiles): string[] => [
+    name,
+    ...[p50, p99, max].map((ms) => ms.toFixed(0)),
+  ];
+  const table = [
+    row('kernel event → alert in the API', figures.eventToAlertMs),
+    row('command → done', figures.commandToDoneMs),
+  ];
+  write(columns([['MILLISECONDS', 'p50', 'p99', 'max'], ...table]));
+}
+
+async function benchLatency(tell: (line: string) => void): Promise<LatencyFigures> {
+  const api = await connectApi();
+  const { home } = loadConfig(z.object({ home: settings.home }));
+  const workDir = join(home, 'run', 'latency');
+  const [binary, id] = [await buildSimulator(tell), randomBytes(4).toString('hex')];
+  await mkdir(workDir, { recursive: true });
+  const stage = await openDockerStage({ binary, workDir, files: 10, id });
+  const load = await startLoad(binary, join(workDir, id));
+  const stop = new AbortController();
+  const arrivals = watchArrivals(api, stop.signal);
+  try {
+    tell(
+      `${String(attacks)} fileless attacks in ${stage.description}, ${String(eventsPerSecond)} events/s beside them`,
+    );
+    const alerts: string[] = [];
+    for (let attack = 0; attack < attacks; attack++) alerts.push(await attackOnce(api, stage, arrivals));
+    return figuresOf(await Promise.all(alerts.map((alert) => settled(api, alert))), arrivals);
+  } finally {
+    stop.abort();
+    load.kill();
+    await stage.close();
+    await rm(workDir, { recursive: true, force: true });
+  }
+}
+
+async function startLoad(binary: string, dir: string): Promise<{ kill(): void }> {
+  await run(binary, ['prepare', dir, '--files', '1']);
+  const args = ['load', dir, '--seconds', String(loadSecondsMax), '--rate', String(eventsPerSecond)];
+  return spawn(binary, args, { stdio: 'ignore' });
+}
+
+/** When each alert was first told of, ms since 1970. */
+function watchArrivals(api: ApiClient, signal: AbortSignal): Map<string, number> {
+  const arrivals = new Map<string, number>();
+  const watch = async (): Promise<void> => {
+    let kind = '';
+    for await (const line of api.lines('/stream', signal)) {
+      if (line.startsWith('event: ')) kind = line.slice('event: '.length);
+      if (kind !== 'alert' || !line.startsWith('data: ')) continue;
+      const { id } = JSON.parse(line.slice('data: '.length)) as { id: string };
+      if (!arrivals.has(id)) arrivals.set(id, Date.now());
+    }
+  };
+  watch().catch((error: unknown) => {
+    if (!signal.aborted) throw error;
+  });
+  return arrivals;
+}
+
+async function attackOnce(api: ApiClient, stage: Stage, arrivals: ReadonlyMap<string, number>): Promise<string> {
+  const known = new Set(arrivals.keys());
+  await stage.launch(`norn-attack fileless ${stage.corpus}; :`);
+  const deadline = Date.now() + alertWithinMs;
+  while (Date.now() < deadline) {
+    for (const id of arrivals.keys()) {
+      if (!known.has(id) && (await detailOf(api, id)).alert.containerId === stage.containerId) return id;
+    }
+    await sleep(20);
+  }
+  throw new NornError(
+    'not_detected',
+    `No alert within ${String(alertWithinMs)} ms: ./norn hosts shows what this host can see`,
+  );
+}
+
+/** The alert when its commands have ended. */
+async function settled(api: ApiClient, id: string): Promise<ShownAlertDetail> {
+  const deadline = Date.now() + doneWithinMs;
+  let detail = await detailOf(api, id);
+  while (Date.now() < deadline && detail.commands.some(({ finishedAt }) => finishedAt === '')) {
+    await sleep(200);
+    detail = await detailOf(api, id);
+  }
+  return detail;
+}
+
+function detailOf(api: ApiClient, id: string): Promise<ShownAlertDetail> {
+  return api.get<ShownAlertDetail>(`/alerts/${id}`);
+}
+
+function figuresOf(details: readonly ShownAlertDetail[], arrivals: ReadonlyMap<string, number>): LatencyFigures {
+  const toAlert = details.map(({ alert }) => (arrivals.get(alert.id) ?? Infinity) - Date.parse(alert.createdAt));
+  const commands = details.flatMap((detail) => detail.commands).filter(({ finishedAt }) => finishedAt !== '');
+  const toDone = commands.map(({ requestedAt, finishedAt }) => Date.parse(finishedAt) - Date.parse(requestedAt));
+  return {
+    attacks: details.length,
+    eventsPerSecond,
+    eventToAlertMs: percentiles(toAlert),
+    commandToDoneMs: percentiles(toDone),
+  };
+}
+
+function percentiles(values: readonly number[]): Percentiles {
+  const sorted = [...values].sort((a, b) => a - b);
+  const at = (share: number): number => sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? NaN;
+  return { p50: at(0.5), p99: at(0.99), max: at(1) };
+}

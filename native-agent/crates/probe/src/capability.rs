@@ -8,14 +8,14 @@ use crate::tracker::Tracker;
 pub fn list(served: &[Served], self_test: &SelfTest, tracker: &Tracker) -> Vec<Capability> {
     let mut capabilities: Vec<Capability> =
         served.iter().map(|served| of_signal(served, self_test)).collect();
-    if let Some(identity) = capabilities
-        .iter_mut()
-        .find(|capability| capability.name == "container.identity")
-    {
-        let resolves = tracker.containers.can_resolve();
-        identity.verified = resolves && identity.available;
-        if !resolves {
-            identity.detail = "no cgroup v2 hierarchy is mounted here: containers that ran before the agent are known by /proc only".to_owned();
+    for capability in &mut capabilities {
+        match capability.name.as_str() {
+            "container.identity" if capability.available => judge_identity(capability, tracker),
+            // It found the agent itself, with the agent's own pid.
+            "process.snapshot" => {
+                capability.verified = tracker.processes.by_pid(std::process::id()).is_some()
+            }
+            _ => {}
         }
     }
     capabilities.push(Capability {
@@ -41,6 +41,20 @@ pub fn list(served: &[Served], self_test: &SelfTest, tracker: &Tracker) -> Vec<C
         "system calls of 32-bit programs are counted, not interpreted",
     ));
     capabilities
+}
+
+/// The agent's own cgroup must come out the same by its id and by /proc.
+fn judge_identity(identity: &mut Capability, tracker: &Tracker) {
+    let own = tracker
+        .processes
+        .by_pid(std::process::id())
+        .and_then(|index| tracker.processes.get(index));
+    identity.verified = own.is_some_and(|own| tracker.containers.can_name(own.cgroup_id, own.pid));
+    if !identity.verified {
+        identity.detail =
+            "no cgroup v2 hierarchy can be looked into: containers that ran before the agent are known by /proc only"
+                .to_owned();
+    }
 }
 
 fn of_signal(served: &Served, self_test: &SelfTest) -> Capability {

@@ -41,9 +41,10 @@ impl Containers {
         }
     }
 
-    /// Whether cgroups can be named here at all.
-    pub fn can_resolve(&self) -> bool {
-        self.root.is_some()
+    /// Whether a cgroup's id leads to the path that /proc gives for a process in it.
+    pub fn can_name(&self, id: u64, pid: u32) -> bool {
+        let path = self.path_of(id);
+        path.is_some() && path == path_of_process(pid)
     }
 
     pub fn made(&mut self, id: u64, path: &[u8], time_ns: u64) {

@@ -216,8 +216,6 @@ fn tidy(path: &mut Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
-    use libbpf_rs::MapCore as _;
-
     use super::*;
 
     fn path(base: &[u8], name: &[u8]) -> String {

@@ -4,6 +4,9 @@ use norn_probe::ProbeOptions;
 
 use crate::sensor::{Directory, Recorder, Seen, Sensor, c, in_child};
 
+/// By its full path: a search along PATH would be failed execs, which make a process known by themselves.
+const SLEEP: &str = "/usr/bin/sleep";
+
 fn small_rings() -> ProbeOptions {
     ProbeOptions {
         critical_ring_bytes: 16 << 10,
@@ -60,16 +63,7 @@ fn a_flood_is_accounted_for_by_gaps() {
         own(events) + gap_sum(events) >= 2 * UNLINKS
     });
     assert!(gap_sum(&seen) > 0, "the ring was too small for all");
-    let others = seen
-        .iter()
-        .filter(|event| event.kind != EventKind::Gap && event.process.pid != child)
-        .count() as u64;
-    let total = own(&seen) + gap_sum(&seen);
-    assert!(
-        total - 2 * UNLINKS <= others + sensor.probe.stats().lost_bulk / 100,
-        "{total} for {}",
-        2 * UNLINKS
-    );
+    // Others on the machine lose events too, so the gaps may hold more than ours; less, and the wait would not end.
     assert_eq!(gap_sum(&seen), sensor.probe.stats().lost_bulk);
     let agent = seen
         .iter()
@@ -78,10 +72,22 @@ fn a_flood_is_accounted_for_by_gaps() {
     assert_eq!(agent, Some(std::process::id()));
 }
 
+/// `spawn` returns in the middle of the child's exec; sleep sleeps when it is through.
+fn wait_until_asleep(pid: u32) {
+    let is_asleep = || {
+        let command_line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        command_line.starts_with(SLEEP.as_bytes()) && stat.contains(") S ")
+    };
+    while !is_asleep() {
+        std::thread::yield_now();
+    }
+}
+
 #[test]
 fn processes_missed_in_a_gap_are_found_again() {
     let mut sensor = Sensor::with(&small_rings());
-    let mut vanished = std::process::Command::new("sleep")
+    let mut vanished = std::process::Command::new(SLEEP)
         .arg("60")
         .spawn()
         .expect("sleep runs");
@@ -96,10 +102,11 @@ fn processes_missed_in_a_gap_are_found_again() {
         .kill()
         .and_then(|()| vanished.wait().map(drop))
         .expect("sleep ends");
-    let mut missed = std::process::Command::new("sleep")
+    let mut missed = std::process::Command::new(SLEEP)
         .arg("60")
         .spawn()
         .expect("sleep runs");
+    wait_until_asleep(missed.id());
     let seen = poll_until(&mut sensor, |sensor, _| sensor.probe.stats().reconciliations > 0);
     let found = sensor
         .probe
@@ -117,7 +124,7 @@ fn processes_missed_in_a_gap_are_found_again() {
     let found = found.expect("the process that was missed is known");
     assert_eq!(
         (found.parent_pid, found.image.command_line.as_slice()),
-        (std::process::id(), b"sleep 60".as_slice())
+        (std::process::id(), b"/usr/bin/sleep 60".as_slice())
     );
     let report = seen
         .iter()

@@ -120,3 +120,22 @@ fn the_agent_s_own_files_are_no_events() {
         "{seen:#?}"
     );
 }
+
+#[test]
+fn the_self_test_verifies_what_is_available() {
+    let sensor = Sensor::with(&norn_probe::ProbeOptions::default());
+    let capabilities = sensor.probe.capabilities();
+    let unverified: Vec<_> = capabilities
+        .iter()
+        .filter(|capability| {
+            capability.mechanism.starts_with("tp_btf") || capability.mechanism == "iter/task"
+        })
+        .filter(|capability| !(capability.available && capability.verified))
+        .collect();
+    assert!(unverified.is_empty(), "{unverified:#?}");
+    assert!(
+        capabilities
+            .iter()
+            .any(|capability| capability.name == "file.open")
+    );
+}

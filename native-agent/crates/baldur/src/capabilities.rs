@@ -12,11 +12,7 @@ pub struct CapabilitiesArguments {
 }
 
 pub fn show(arguments: &CapabilitiesArguments) -> anyhow::Result<()> {
-    let options = ProbeOptions {
-        hash_executables: false,
-        ..ProbeOptions::default()
-    };
-    let capabilities = Probe::start(&options)?.capabilities();
+    let capabilities = Probe::start(&ProbeOptions::default())?.capabilities();
     if arguments.json {
         let list: Vec<_> = capabilities.iter().map(as_json).collect();
         println!("{}", serde_json::to_string_pretty(&list)?);

@@ -1,10 +1,11 @@
 //! SHA-256 of executables, off the hot path: a low-priority thread with a bounded queue, and a cache by file.
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::sync::mpsc::{self, Receiver};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use sha2::{Digest, Sha256};
@@ -39,16 +40,78 @@ impl FileVersion {
     }
 }
 
-/// A file to be hashed, and where to look for it.
+/// Where a file is looked for, and how soon.
+#[derive(Debug)]
+pub struct Source {
+    pub pid: u32,
+    /// As the host sees it, when it is the host's.
+    pub host_path: Option<PathBuf>,
+    /// Started since the agent was: goes before what ran already.
+    pub is_fresh: bool,
+}
+
 struct Request {
     version: FileVersion,
-    pid: u32,
-    /// As the host sees it, when it is the host's.
-    host_path: Option<PathBuf>,
+    source: Source,
+}
+
+/// What waits to be hashed. A fresh exec does not wait for the start's snapshot.
+#[derive(Default)]
+struct Queue {
+    waiting: Mutex<Waiting>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Waiting {
+    fresh: VecDeque<Request>,
+    old: VecDeque<Request>,
+    is_closed: bool,
+}
+
+impl Queue {
+    /// Whether there was room.
+    fn push(&self, request: Request) -> bool {
+        let mut waiting = self.lock();
+        let queue = if request.source.is_fresh {
+            &mut waiting.fresh
+        } else {
+            &mut waiting.old
+        };
+        if queue.len() >= Hasher::QUEUE_MAX {
+            return false;
+        }
+        queue.push_back(request);
+        self.changed.notify_one();
+        true
+    }
+
+    /// The next; `None` when the queue was closed.
+    fn pop(&self) -> Option<Request> {
+        let mut waiting = self.lock();
+        loop {
+            if waiting.is_closed {
+                return None;
+            }
+            if let Some(request) = waiting.fresh.pop_front().or_else(|| waiting.old.pop_front()) {
+                return Some(request);
+            }
+            waiting = self.changed.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn close(&self) {
+        self.lock().is_closed = true;
+        self.changed.notify_one();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 pub struct Hasher {
-    requests: SyncSender<Request>,
+    requests: Arc<Queue>,
     results: Receiver<(FileVersion, Option<Sha256Sum>)>,
     known: HashMap<FileVersion, State>,
     refused: u64,
@@ -61,7 +124,7 @@ enum State {
 }
 
 impl Hasher {
-    /// Executables that wait.
+    /// Executables that wait: so many fresh ones, and as many others.
     const QUEUE_MAX: usize = 256;
     /// Files remembered.
     const KNOWN_MAX: usize = 8_192;
@@ -69,13 +132,14 @@ impl Hasher {
     const FILE_BYTES_MAX: u64 = 512 << 20;
 
     pub fn start() -> io::Result<Self> {
-        let (requests, todo) = mpsc::sync_channel::<Request>(Self::QUEUE_MAX);
+        let requests = Arc::new(Queue::default());
+        let todo = Arc::clone(&requests);
         let (done, results) = mpsc::channel();
         thread::Builder::new()
             .name("norn-hash".to_owned())
             .spawn(move || {
                 lower_priority();
-                for request in todo {
+                while let Some(request) = todo.pop() {
                     let sum = hash(&request).ok();
                     if done.send((request.version, sum)).is_err() {
                         return;
@@ -101,35 +165,21 @@ impl Hasher {
     }
 
     /// The sum if it is known; if not, it is asked for and comes out of `take_results` later.
-    pub fn sum_of(
-        &mut self,
-        facts: &LifecycleFacts,
-        pid: u32,
-        host_path: Option<&[u8]>,
-    ) -> Option<Sha256Sum> {
+    pub fn sum_of(&mut self, facts: &LifecycleFacts, source: Source) -> Option<Sha256Sum> {
         let version = FileVersion::from(facts);
         match self.known.get(&version) {
             Some(State::Known(sum)) => return Some(*sum),
-            Some(_) => return None,
+            Some(State::Asked) => return None,
             None => {}
         }
         if facts.size > Self::FILE_BYTES_MAX || facts.inode == 0 {
             return None;
         }
-        let host_path = host_path.map(|path| {
-            use std::os::unix::ffi::OsStrExt;
-            PathBuf::from(std::ffi::OsStr::from_bytes(path))
-        });
-        match self.requests.try_send(Request {
-            version,
-            pid,
-            host_path,
-        }) {
-            Ok(()) => {
-                self.forget_if_full();
-                self.known.insert(version, State::Asked);
-            }
-            Err(_) => self.refused += 1,
+        if self.requests.push(Request { version, source }) {
+            self.forget_if_full();
+            self.known.insert(version, State::Asked);
+        } else {
+            self.refused += 1;
         }
         None
     }
@@ -159,6 +209,12 @@ impl Hasher {
     }
 }
 
+impl Drop for Hasher {
+    fn drop(&mut self) {
+        self.requests.close();
+    }
+}
+
 /// Behind the workload but not starved by it: under SCHED_IDLE a busy host, such as one with a miner on it, would never
 /// learn a hash.
 fn lower_priority() {
@@ -168,8 +224,10 @@ fn lower_priority() {
 }
 
 fn hash(request: &Request) -> io::Result<Sha256Sum> {
-    let running = Path::new("/proc").join(request.pid.to_string()).join("exe");
-    let candidates = std::iter::once(running).chain(request.host_path.clone());
+    let running = Path::new("/proc")
+        .join(request.source.pid.to_string())
+        .join("exe");
+    let candidates = std::iter::once(running).chain(request.source.host_path.clone());
     let mut failure = io::Error::from(io::ErrorKind::NotFound);
     for path in candidates {
         match open_version(&path, &request.version).and_then(hash_file) {

@@ -1,5 +1,8 @@
 //! Turns records into events: keeps the process table in step with them and knows whose each one is.
 use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use norn_events::{
@@ -7,7 +10,7 @@ use norn_events::{
 };
 
 use crate::container::Containers;
-use crate::hash::{FileVersion, Hasher};
+use crate::hash::{FileVersion, Hasher, Source};
 use crate::procfs;
 use crate::record::{Header, KIND_CGROUP, LifecycleFacts, MARK_KERNEL_THREAD, Record, Slot};
 use crate::stream::Gap;
@@ -38,6 +41,9 @@ struct Figures {
 }
 
 impl Tracker {
+    /// Processes of one file that get its sum late; those beyond have it from their next exec on.
+    const HASH_WAITERS_MAX: usize = 1_024;
+
     pub fn new(boot_id: [u8; 16], wall_offset_ns: i64, started_ns: u64) -> Self {
         Self {
             processes: ProcessTable::default(),
@@ -265,8 +271,16 @@ impl Tracker {
         let (Some(hasher), Some(process)) = (self.hasher.as_mut(), self.processes.get_mut(index)) else {
             return;
         };
-        let host_path = process.container.is_none().then_some(image.path.as_slice());
-        match hasher.sum_of(facts, process.pid, host_path) {
+        let host_path = process
+            .container
+            .is_none()
+            .then(|| PathBuf::from(OsStr::from_bytes(&image.path)));
+        let source = Source {
+            pid: process.pid,
+            host_path,
+            is_fresh: process.image_number > 0,
+        };
+        match hasher.sum_of(facts, source) {
             Some(sum) => {
                 process.image = Arc::new(Image {
                     sha256: Some(sum),
@@ -274,10 +288,10 @@ impl Tracker {
                 })
             }
             None if hasher.is_asked(facts) => {
-                self.hash_waiters
-                    .entry(FileVersion::from(facts))
-                    .or_default()
-                    .push(index);
+                let waiters = self.hash_waiters.entry(FileVersion::from(facts)).or_default();
+                if waiters.len() < Self::HASH_WAITERS_MAX {
+                    waiters.push(index);
+                }
             }
             None => {}
         }

@@ -23,7 +23,10 @@ const unitWorkers = 2;
 /** In run order: what is quick to fail is run first. */
 export function planRuns(only: Kind | undefined, pattern: string | undefined): TestRun[] {
   const wanted = only ? [only] : kinds;
-  return wanted.flatMap((kind) => runsOf(kind)).map((run) => narrow(run, pattern));
+  const runs = wanted.flatMap((kind) => runsOf(kind));
+  // A path is one of jest's files; cargo knows tests by name alone.
+  const able = pattern?.includes('/') ? runs.filter(({ runner }) => runner === 'jest') : runs;
+  return able.map((run) => narrow(run, pattern));
 }
 
 function runsOf(kind: Kind): TestRun[] {
@@ -69,7 +72,7 @@ function narrow(run: TestRun, pattern: string | undefined): TestRun {
     return { ...run, args };
   }
   const [command = 'test', ...rest] = run.args;
-  return { ...run, args: [command, pattern.replaceAll('/', '::'), ...rest] };
+  return { ...run, args: [command, pattern, ...rest] };
 }
 
 function withPath(args: readonly string[], path: string): string[] {

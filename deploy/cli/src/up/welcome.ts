@@ -47,7 +47,8 @@ async function waitForHost(): Promise<ShownHost | undefined> {
   const deadline = performance.now() + hostWithinMs;
   while (performance.now() < deadline) {
     const { hosts } = await api.get<{ hosts: ShownHost[] }>('/hosts');
-    const host = hosts.find(({ capabilities }) => capabilities.length > 0);
+    // Tyr speaks of itself first; Baldur, once its sensor stands.
+    const host = hosts.find(({ capabilities }) => capabilities.some(({ name }) => name.startsWith('process.')));
     if (host) return host;
     await sleep(pollMs);
   }

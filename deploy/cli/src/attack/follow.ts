@@ -8,8 +8,8 @@ export interface Follow {
   readonly api: ApiClient;
   /** Full id; empty for the host. */
   readonly containerId: string;
-  /** Alerts that were there before the attack. */
-  readonly known: ReadonlySet<string>;
+  /** Alerts that were there before the attack, with their versions. */
+  readonly known: ReadonlyMap<string, number>;
   readonly timeoutMs: number;
   readonly onChange: (alert: ShownAlert) => void;
 }
@@ -18,8 +18,8 @@ const pollMs = 100;
 const passing = /^(unreachable|http_5\d\d|.*unavailable.*|internal.*)$/;
 const finalStates = new Set(['remediated', 'failed', 'released', 'archived']);
 
-export async function knownAlerts(api: ApiClient): Promise<Set<string>> {
-  return new Set((await newestAlerts(api)).map(({ id }) => id));
+export async function knownAlerts(api: ApiClient): Promise<Map<string, number>> {
+  return new Map((await newestAlerts(api)).map(({ id, version }) => [id, version]));
 }
 
 /** The alert when nothing more will come of it; throws `not_detected` or `not_remediated`. */
@@ -59,7 +59,8 @@ async function newestAlerts(api: ApiClient): Promise<ShownAlert[]> {
 }
 
 function isOfAttack(alert: ShownAlert, { containerId, known }: Follow): boolean {
-  return alert.containerId === containerId && !known.has(alert.id) && (containerId !== '' || isSimulator(alert));
+  const isNew = alert.version > (known.get(alert.id) ?? 0);
+  return isNew && alert.containerId === containerId && (containerId !== '' || isSimulator(alert));
 }
 
 /** On the host other alerts may come at the same moment. */

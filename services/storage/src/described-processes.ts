@@ -1,9 +1,10 @@
 // Which processes have been described to ClickHouse already: a batch repeats the description of every process that has a row in it.
 import { type BatchView, event } from '@norn/contracts';
 import type { DescribedProcess } from '@norn/store';
+import { Recent } from './recent.ts';
 
 /** Descriptions remembered; forgetting one costs a row. */
-export const descriptionsMax = 200_000;
+export const descriptionsMax = 400_000;
 
 interface Description {
   /** What may change while the image stays: its hash, its container's name, its user. */
@@ -12,7 +13,7 @@ interface Description {
 }
 
 export class DescribedProcesses {
-  private readonly known = new Map<string, Description>();
+  private readonly known = new Recent<Description>(descriptionsMax);
 
   /** Entries of the process table that say something new. */
   *newIn(batch: BatchView): Generator<DescribedProcess> {
@@ -27,7 +28,6 @@ export class DescribedProcesses {
       const imageTimeUs = execs.get(entry) ?? before?.imageTimeUs ?? 0;
       const signature = signatureOf(batch, entry);
       if (before?.signature === signature && before.imageTimeUs === imageTimeUs) continue;
-      if (this.known.size >= descriptionsMax) this.known.delete(this.known.keys().next().value ?? '');
       this.known.set(name, { signature, imageTimeUs });
       yield { entry, imageTimeUs, seenTimeUs };
     }

@@ -16,6 +16,7 @@ import {
   pushOutcomeFile,
 } from '@norn/store';
 import { Gatherer } from './gatherer.ts';
+import { Recent } from './recent.ts';
 import { ownerOf } from './steps/open-batch.step.ts';
 
 const createBlocks = () => ({
@@ -42,7 +43,7 @@ export interface RecordStoreOptions {
 export class RecordStore {
   readonly gatherer: Gatherer<Blocks>;
   private readonly producer: Pick<BusProducer, 'send'>;
-  private readonly containers = new Map<string, string>();
+  private readonly containers = new Recent<string>(containersMax);
   private readonly pipelines: Readonly<Record<string, Pipeline<BusRecord, PushRows>>>;
 
   constructor({ writer, producer, lingerMs }: RecordStoreOptions) {
@@ -83,7 +84,6 @@ export class RecordStore {
     const description = [name, image, imageId, podName, startedAtUs, endedAtUs].join('\0');
     const id = `${key}:${containerId}`;
     if (this.containers.get(id) === description) return false;
-    if (this.containers.size >= containersMax) this.containers.clear();
     this.containers.set(id, description);
     return true;
   }

@@ -1,4 +1,5 @@
 // The highest batch of each stream that is stored or about to be. For a stream that this process has not seen, ClickHouse is asked.
+import { Recent } from './recent.ts';
 
 /** Streams remembered of one partition; forgetting one costs a question. */
 export const streamsMax = 50_000;
@@ -12,7 +13,7 @@ export interface StreamName {
 export type AskStored = (stream: StreamName, sinceUs: number) => Promise<number>;
 
 export class Watermarks {
-  private readonly partitions = new Map<number, Map<string, number>>();
+  private readonly partitions = new Map<number, Recent<number>>();
 
   constructor(private readonly ask: AskStored) {}
 
@@ -24,11 +25,7 @@ export class Watermarks {
   ): Promise<boolean> {
     const marks = this.marksOf(partition);
     const name = `${stream.tenantId}:${stream.hostId}:${stream.streamIdHex}`;
-    let mark = marks.get(name);
-    if (mark === undefined) {
-      mark = await this.ask(stream, timeUs);
-      if (marks.size >= streamsMax) marks.delete(marks.keys().next().value ?? '');
-    }
+    const mark = marks.get(name) ?? (await this.ask(stream, timeUs));
     const isNew = batchSeq > mark;
     marks.set(name, isNew ? batchSeq : mark);
     return isNew;
@@ -39,8 +36,8 @@ export class Watermarks {
     this.partitions.delete(partition);
   }
 
-  private marksOf(partition: number): Map<string, number> {
-    const marks = this.partitions.get(partition) ?? new Map<string, number>();
+  private marksOf(partition: number): Recent<number> {
+    const marks = this.partitions.get(partition) ?? new Recent<number>(streamsMax);
     this.partitions.set(partition, marks);
     return marks;
   }

@@ -1,21 +1,41 @@
 // The frame of every page: who is signed in, where one can go, whether what is shown is live.
 import { QueryClientProvider } from '@tanstack/react-query';
-import { type ReactElement, Suspense, lazy, useEffect } from 'react';
-import { BrowserRouter, Route, Routes } from 'react-router';
+import { type ReactElement, useEffect } from 'react';
+import { BrowserRouter, Route, Routes, matchPath } from 'react-router';
 import { Problem } from './live/client.ts';
-import { queryClient, useSession } from './live/queries.ts';
+import { prefetchAlert, queryClient, useSession } from './live/queries.ts';
 import { followChanges } from './live/stream.ts';
 import { LoginPage } from './pages/login.tsx';
 import { Shell } from './shell.tsx';
+import { type SplitPage, splitPage } from './ui/page.tsx';
 import { Failed, Loading, Notice } from './ui/states.tsx';
 
-const OverviewPage = lazy(async () => ({ default: (await import('./pages/overview.tsx')).OverviewPage }));
-const AlertsPage = lazy(async () => ({ default: (await import('./pages/alerts.tsx')).AlertsPage }));
-const AlertPage = lazy(async () => ({ default: (await import('./alert/alert-page.tsx')).AlertPage }));
-const HostsPage = lazy(async () => ({ default: (await import('./pages/hosts.tsx')).HostsPage }));
-const HostPage = lazy(async () => ({ default: (await import('./pages/host.tsx')).HostPage }));
-const ContainersPage = lazy(async () => ({ default: (await import('./pages/containers.tsx')).ContainersPage }));
-const ResponsesPage = lazy(async () => ({ default: (await import('./pages/responses.tsx')).ResponsesPage }));
+const overview = splitPage(async () => (await import('./pages/overview.tsx')).OverviewPage);
+const alerts = splitPage(async () => (await import('./pages/alerts.tsx')).AlertsPage);
+const alert = splitPage(async () => (await import('./alert/alert-page.tsx')).AlertPage);
+const hosts = splitPage(async () => (await import('./pages/hosts.tsx')).HostsPage);
+const host = splitPage(async () => (await import('./pages/host.tsx')).HostPage);
+const containers = splitPage(async () => (await import('./pages/containers.tsx')).ContainersPage);
+const responses = splitPage(async () => (await import('./pages/responses.tsx')).ResponsesPage);
+
+const pages: readonly (readonly [string, SplitPage])[] = [
+  ['/', overview],
+  ['/alerts', alerts],
+  ['/alerts/:id', alert],
+  ['/hosts', hosts],
+  ['/hosts/:id', host],
+  ['/containers', containers],
+  ['/responses', responses],
+];
+
+/** Code and data of the page that was asked for, while the session is still being looked up; then the code of the others. */
+export async function fetchAhead(): Promise<void> {
+  const first = pages.find(([path]) => matchPath(path, location.pathname) !== null)?.[1];
+  const alertId = matchPath('/alerts/:id', location.pathname)?.params.id;
+  if (alertId !== undefined) prefetchAlert(alertId);
+  await first?.preload();
+  for (const [, page] of pages) await page.preload();
+}
 
 export function App(): ReactElement {
   return (
@@ -45,25 +65,19 @@ function SignedIn(): ReactElement {
 function Inside(): ReactElement {
   return (
     <Shell>
-      <Suspense fallback={<Loading />}>
-        <Routes>
-          <Route index element={<OverviewPage />} />
-          <Route path="alerts" element={<AlertsPage />} />
-          <Route path="alerts/:id" element={<AlertPage />} />
-          <Route path="hosts" element={<HostsPage />} />
-          <Route path="hosts/:id" element={<HostPage />} />
-          <Route path="containers" element={<ContainersPage />} />
-          <Route path="responses" element={<ResponsesPage />} />
-          <Route
-            path="*"
-            element={
-              <Notice icon="search" title="There is no such page">
-                Press g then a for the alerts, or ? for all keys.
-              </Notice>
-            }
-          />
-        </Routes>
-      </Suspense>
+      <Routes>
+        {pages.map(([path, { Page }]) => (
+          <Route key={path} path={path} element={<Page />} />
+        ))}
+        <Route
+          path="*"
+          element={
+            <Notice icon="search" title="There is no such page">
+              Press g then a for the alerts, or ? for all keys.
+            </Notice>
+          }
+        />
+      </Routes>
     </Shell>
   );
 }

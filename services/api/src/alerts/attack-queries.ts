@@ -5,6 +5,8 @@ import type { TenantQueryParts } from '@norn/store';
 export const processesMax = 2000;
 /** Rows read for them: a process has one row an image. */
 const imageRowsMax = 6000;
+/** A lineage may have run for weeks; what started longer before the attack is shown only where it leads to it. */
+const lineageBeforeUs = 24 * 3_600_000_000;
 export const filesMax = 5000;
 export const connectionsMax = 500;
 
@@ -59,16 +61,22 @@ const processColumns = [
   'toUnixTimestamp64Micro(start_time) AS startUs, toUnixTimestamp64Micro(image_time) AS imageUs',
 ];
 
-/** Every process of the attack's lineages, what is blamed first. */
-export function lineageQuery({ hostId, lineages, scopes, toUs }: AttackWindow): TenantQueryParts {
+/** Processes of the attack's lineages, what is blamed first; older ones that lead to it come by `ancestorsQuery`. */
+export function lineageQuery({ hostId, lineages, scopes, fromUs, toUs }: AttackWindow): TenantQueryParts {
   const blamed = `has(${uids('scopes')}, process_uid) OR hasAny(ancestor_uids, ${uids('scopes')})`;
-  const related = `has(${uids('lineages')}, lineage_uid) OR has(${uids('lineages')}, process_uid) OR hasAny(ancestor_uids, ${uids('lineages')})`;
+  const related = `has(${uids('lineages')}, lineage_uid) OR hasAny(ancestor_uids, ${uids('lineages')})`;
+  const named = `has(${uids('scopes')}, process_uid) OR has(${uids('lineages')}, process_uid)`;
+  const since = `start_time >= fromUnixTimestamp64Micro({from:Int64} - ${lineageBeforeUs})`;
   return {
     select: processColumns,
     from: 'processes',
     final: true,
-    where: ['host_id = {host:String}', 'start_time <= fromUnixTimestamp64Micro({to:Int64})', `${blamed} OR ${related}`],
-    parameters: { host: hostId, lineages, scopes, to: toUs },
+    where: [
+      'host_id = {host:String}',
+      'start_time <= fromUnixTimestamp64Micro({to:Int64})',
+      `(${named}) OR (${since} AND (${blamed} OR ${related}))`,
+    ],
+    parameters: { host: hostId, lineages, scopes, from: fromUs, to: toUs },
     orderBy: [`(${blamed}) DESC`, 'start_time', 'process_uid', 'image_number'],
     limit: imageRowsMax,
   };

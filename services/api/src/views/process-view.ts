@@ -28,12 +28,15 @@ export function processViews(attack: Attack, { rows, ancestors, activity }: Line
   const activityOf = new Map(activity.map((row) => [row.uid, row]));
   const origin = Buffer.from(attack.alert.lineageUid).toString('hex');
   const inLineage = new Set(rows.map(({ uid }) => uid));
-  const above = ancestors.filter(({ uid }) => !inLineage.has(uid));
-  const known = new Set([...inLineage, ...above.map(({ uid }) => uid)]);
-  const nodes = [...grouped(above), ...grouped(rows)].map((images) => {
+  const leading = ancestors.filter(({ uid }) => !inLineage.has(uid));
+  const above = new Set(
+    leading.filter((row) => row.lineageUid !== origin && !row.ancestors.includes(origin)).map(({ uid }) => uid),
+  );
+  const known = new Set([...rows, ...leading].map(({ uid }) => uid));
+  const nodes = [...grouped(leading), ...grouped(rows)].map((images) => {
     const node = processNode(images, attack);
     applyActivity(node, activityOf.get(node.processUid));
-    node.ancestor = !inLineage.has(node.processUid);
+    node.ancestor = above.has(node.processUid);
     node.origin = node.processUid === origin;
     node.orphan = node.parentUid === '' || !known.has(node.parentUid);
     return node;

@@ -40,7 +40,7 @@ export async function seedRansomware(databases: Databases, home: Home, nowUs = D
 
 /** A worker of the shop pipes a download into a shell, which encrypts seven files. */
 function buildRansomware(attack: AttackBuilder, { nowUs, t0, stopped }: Record<'nowUs' | 't0' | 'stopped', number>) {
-  const origin = containerStart(attack, nowUs - 9 * 3_600_000 * ms);
+  const origin = containerStart(attack, nowUs - 30 * 3_600_000 * ms);
   const gunicorn = attack.process(origin, {
     pid: 4020,
     startUs: origin.startUs + 700 * ms,
@@ -51,7 +51,7 @@ function buildRansomware(attack: AttackBuilder, { nowUs, t0, stopped }: Record<'
   });
   attack.process(gunicorn, {
     pid: 4023,
-    startUs: gunicorn.startUs + 20 * ms,
+    startUs: t0 - 3_600_000 * ms,
     commands: ['gunicorn -w 2 shop:app'],
     namespacePid: 9,
   });

@@ -19,10 +19,19 @@ const youngMs = 30_000;
 const youngIntervalMs = 1_500;
 const unfinished = new Set(['requested', 'dispatched', 'delivered', 'running']);
 
+const readAlert = (id: string) => ({
+  queryKey: ['alert', id],
+  queryFn: ({ signal }: { signal: AbortSignal }) => get<AlertDetail>(`/alerts/${id}`, signal),
+});
+
+/** Asks for an alert before its page is there. */
+export function prefetchAlert(id: string): void {
+  void queryClient.prefetchQuery(readAlert(id));
+}
+
 export function useAlert(id: string): UseQueryResult<AlertDetail> {
   return useQuery({
-    queryKey: ['alert', id],
-    queryFn: ({ signal }) => get<AlertDetail>(`/alerts/${id}`, signal),
+    ...readAlert(id),
     refetchInterval: ({ state: { data } }) => (data !== undefined && isMoving(data) ? youngIntervalMs : false),
   });
 }

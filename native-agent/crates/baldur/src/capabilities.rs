@@ -1,4 +1,6 @@
 //! `baldur capabilities`: what this host can observe, as a table or as JSON.
+use std::io::{self, Write};
+
 use clap::Args;
 use norn_events::wire::event::v1::Capability;
 use norn_probe::{Probe, ProbeOptions};
@@ -15,11 +17,11 @@ pub fn show(arguments: &CapabilitiesArguments) -> anyhow::Result<()> {
     let capabilities = Probe::start(&ProbeOptions::default())?.capabilities();
     if arguments.json {
         let list: Vec<_> = capabilities.iter().map(as_json).collect();
-        println!("{}", serde_json::to_string_pretty(&list)?);
+        writeln!(io::stdout(), "{}", serde_json::to_string_pretty(&list)?)?;
         return Ok(());
     }
     for capability in &capabilities {
-        println!("{}", as_line(capability));
+        writeln!(io::stdout(), "{}", as_line(capability))?;
     }
     Ok(())
 }

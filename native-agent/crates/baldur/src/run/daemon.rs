@@ -133,17 +133,18 @@ impl Daemon {
 
     fn react(&mut self) {
         for firing in self.reflexes.take() {
-            self.keeper.hold(firing.scope);
             let mode = if self.may_act_on(firing.scope) {
                 self.modes.mode(firing.rule)
             } else {
                 ReflexMode::Observe
             };
+            let scope = firing.scope;
             self.reactions.react(
                 firing,
                 mode,
                 (&mut self.responder, self.sensor.processes(), self.clock),
             );
+            self.keeper.hold(scope);
             // Written to disk and synchronised, which takes milliseconds: only when somebody was frozen.
             if mode == ReflexMode::Suspend {
                 self.save_frozen();

@@ -1,7 +1,7 @@
 //! The vault as the daemon holds it: opened beside the main loop, since the first scan of large directories takes seconds,
 //! and absent when it can't be had.
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
 use norn_events::wire::event::v1::Capability;
@@ -13,12 +13,16 @@ use super::wake::Waker;
 
 /// Changes that wait between the vault's channel and the main loop.
 const CHANGES_MAX: usize = 1_024;
+/// Scopes that wait to be held or forgotten.
+const HOLDS_MAX: usize = 1_024;
 
 pub struct Open {
     pub vault: Arc<Vault>,
     pub restorer: Restorer,
     observer: VaultObserver,
     changes: Receiver<ContentChange>,
+    /// (scope, whether to hold or to forget it).
+    holds: SyncSender<(ProcessUid, bool)>,
 }
 
 pub enum Keeper {
@@ -77,15 +81,20 @@ impl Keeper {
             .unwrap_or_default()
     }
 
+    /// The vault writes it down in its own time: a reflex must not wait for a disk.
     pub fn hold(&self, scope: ProcessUid) {
-        if let Some(open) = self.as_open() {
-            open.vault.hold(scope);
-        }
+        self.note(scope, true);
     }
 
     pub fn forget(&self, scope: ProcessUid) {
-        if let Some(open) = self.as_open() {
-            open.vault.forget(scope);
+        self.note(scope, false);
+    }
+
+    fn note(&self, scope: ProcessUid, hold: bool) {
+        if let Some(open) = self.as_open()
+            && open.holds.try_send((scope, hold)).is_err()
+        {
+            tracing::error!(%scope, hold, max = HOLDS_MAX, "hold_refused: the vault does not keep up");
         }
     }
 
@@ -125,7 +134,21 @@ fn attach(vault: Vault, waker: &Waker) -> anyhow::Result<Open> {
                 waker.wake();
             }
         })?;
+    let (holds, wanted) = sync_channel::<(ProcessUid, bool)>(HOLDS_MAX);
+    let keeper = Arc::clone(&vault);
+    thread::Builder::new()
+        .name("vault-hold".to_owned())
+        .spawn(move || {
+            for (scope, hold) in wanted {
+                if hold {
+                    keeper.hold(scope)
+                } else {
+                    keeper.forget(scope)
+                }
+            }
+        })?;
     Ok(Open {
+        holds,
         observer: vault.observer(),
         vault,
         restorer,

@@ -20,11 +20,14 @@ const CLOCK_TICK_NS: u64 = 10_000_000;
 
 pub enum Sensor {
     Live(Box<Probe>),
-    Proc {
-        processes: ProcessTable,
-        boot_id: [u8; 16],
-        reason: String,
-    },
+    Proc(Box<FromProc>),
+}
+
+/// What is known without BPF.
+pub struct FromProc {
+    processes: ProcessTable,
+    boot_id: [u8; 16],
+    reason: String,
 }
 
 impl Sensor {
@@ -37,11 +40,11 @@ impl Sensor {
             Ok(probe) => Self::Live(Box::new(probe)),
             Err(error) => {
                 tracing::error!(%error, "sensor_unavailable: processes are looked up in /proc only");
-                Self::Proc {
+                Self::Proc(Box::new(FromProc {
                     processes: ProcessTable::default(),
                     boot_id: boot_id(),
                     reason: error.to_string(),
-                }
+                }))
             }
         }
     }
@@ -58,28 +61,28 @@ impl Sensor {
     pub fn wake_fds(&self) -> Vec<BorrowedFd<'_>> {
         match self {
             Self::Live(probe) => probe.wake_fds().to_vec(),
-            Self::Proc { .. } => Vec::new(),
+            Self::Proc(_) => Vec::new(),
         }
     }
 
     pub fn processes(&self) -> &ProcessTable {
         match self {
             Self::Live(probe) => probe.processes(),
-            Self::Proc { processes, .. } => processes,
+            Self::Proc(proc) => &proc.processes,
         }
     }
 
     pub fn stats(&self) -> ProbeStats {
         match self {
             Self::Live(probe) => probe.stats(),
-            Self::Proc { .. } => ProbeStats::default(),
+            Self::Proc(_) => ProbeStats::default(),
         }
     }
 
     pub fn boot_id(&self) -> [u8; 16] {
         match self {
             Self::Live(probe) => probe.boot_id(),
-            Self::Proc { boot_id, .. } => *boot_id,
+            Self::Proc(proc) => proc.boot_id,
         }
     }
 
@@ -87,16 +90,19 @@ impl Sensor {
     pub fn wall_offset_ns(&self) -> i64 {
         match self {
             Self::Live(probe) => probe.wall_offset_ns(),
-            Self::Proc { .. } => boot_unix_ns() as i64,
+            Self::Proc(_) => boot_unix_ns() as i64,
         }
     }
 
     pub fn capabilities(&self) -> Vec<Capability> {
         match self {
             Self::Live(probe) => probe.capabilities(),
-            Self::Proc { reason, .. } => vec![Capability {
+            Self::Proc(proc) => vec![Capability {
                 name: "process.lifecycle".to_owned(),
-                detail: format!("only processes that change protected files are known, from /proc: {reason}"),
+                detail: format!(
+                    "only processes that change protected files are known, from /proc: {}",
+                    proc.reason
+                ),
                 ..Capability::default()
             }],
         }
@@ -115,12 +121,10 @@ impl Sensor {
 
     /// Makes sure that who made a change is known, if /proc still knows.
     pub fn learn(&mut self, change: &ContentChange) {
-        let Self::Proc {
+        let Self::Proc(proc) = self else { return };
+        let FromProc {
             processes, boot_id, ..
-        } = self
-        else {
-            return;
-        };
+        } = &mut **proc;
         let mut pid = change.pid;
         for _ in 0..ANCESTORS_MAX {
             if pid == 0 || processes.by_pid(pid).is_some() {
@@ -136,9 +140,8 @@ impl Sensor {
 
     /// Marks processes that are gone. About once a second.
     pub fn sweep(&mut self) {
-        let Self::Proc { processes, .. } = self else {
-            return;
-        };
+        let Self::Proc(proc) = self else { return };
+        let processes = &mut proc.processes;
         let now_ns = boot_ns();
         let gone: Vec<_> = processes
             .iter()
@@ -231,11 +234,11 @@ mod tests {
 
     #[test]
     fn without_bpf_a_change_makes_its_process_and_its_ancestors_known() {
-        let mut sensor = Sensor::Proc {
+        let mut sensor = Sensor::Proc(Box::new(FromProc {
             processes: ProcessTable::default(),
             boot_id: boot_id(),
             reason: String::new(),
-        };
+        }));
         let change = ContentChange {
             time_ns: 1,
             pid: std::process::id(),

@@ -423,6 +423,14 @@ describe('the API', () => {
     expect(described.length).toBeGreaterThan(15);
   });
 
+  it('lets nobody try one-time links without end', async () => {
+    const tries = await Promise.all(
+      Array.from({ length: 70 }, (_, index) => nobody(`/login?token=${'x'.repeat(40)}${index}`)),
+    );
+    expect(tries.map(({ status }) => status)).toContain(429);
+    expect(tries.filter(({ status }) => status === 200)).toEqual([]);
+  });
+
   it('keeps severities as the findings have them', async () => {
     const { body } = await ask<Detail>(`/api/v1/alerts/${ransomware}`);
     expect(body.findings.map((one) => one.severity)).toEqual(['critical', 'medium']);

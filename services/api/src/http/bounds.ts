@@ -8,7 +8,7 @@ export const limits = {
   pageDefault: 50,
   searchCharactersMax: 200,
   requestsPerMinuteMax: 1200,
-  loginsPerMinuteMax: 20,
+  loginsPerMinuteMax: 60,
   streamsPerTenantMax: 200,
 } as const;
 

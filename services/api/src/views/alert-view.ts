@@ -58,9 +58,8 @@ export function summaryOf(attack: Attack): string {
 function deedsOf({ handling, killedPids }: Attack): string[] {
   const deeds: string[] = [];
   if (killedPids.length > 0) deeds.push(`killed ${counted(killedPids.length, 'process', 'processes')}`);
-  const undecided = handling.filesLost + handling.filesConflict;
-  const putBack = handling.filesRestored + handling.filesUnchanged;
-  if (putBack + undecided > 0) deeds.push(`restored ${putBack} of ${counted(putBack + undecided, 'file')}`);
+  const changed = handling.filesRestored + handling.filesLost + handling.filesConflict;
+  if (changed > 0) deeds.push(`restored ${handling.filesRestored} of ${counted(changed, 'file')}`);
   if (handling.filesRemoved > 0) deeds.push(`removed ${counted(handling.filesRemoved, 'file')} it had made`);
   return deeds;
 }

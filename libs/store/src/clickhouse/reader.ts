@@ -1,6 +1,6 @@
 // Reading ClickHouse for one tenant. Its name is in a header of every request; without it the row policies show nothing.
 import { readFileSync } from 'node:fs';
-import { type ClickHouseClient, createClient } from '@clickhouse/client';
+import { type ClickHouseClient, ClickHouseLogLevel, createClient } from '@clickhouse/client';
 import { NornError, messageOf } from '@norn/base';
 import { type TenantQueryParts, tenantQuery } from './tenant-query.ts';
 
@@ -25,6 +25,8 @@ export function createReader(config: ReaderConfig, tenantId: string): TenantRead
   const client = createClient({
     url: config.clickhouseUrl,
     database: config.clickhouseDatabase,
+    // What goes wrong is reported once, by whoever asked.
+    log: { level: ClickHouseLogLevel.OFF },
     username: 'norn_reader',
     password: readFileSync(config.clickhouseReaderPasswordFile, 'utf8').trim(),
     http_headers: { 'X-Norn-Tenant': tenantId },

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { Readable } from 'node:stream';
-import { type ClickHouseClient, createClient } from '@clickhouse/client';
+import { type ClickHouseClient, ClickHouseLogLevel, createClient } from '@clickhouse/client';
 import { NornError, messageOf } from '@norn/base';
 import { migrate } from './migrate.ts';
 import type { NativeBlock } from './native/block.ts';
@@ -37,6 +37,8 @@ export async function createWriter(config: WriterConfig): Promise<StoreWriter> {
   const client = createClient({
     url: config.clickhouseUrl,
     database: config.clickhouseDatabase,
+    // What goes wrong is reported once, by whoever asked.
+    log: { level: ClickHouseLogLevel.OFF },
     username: 'norn_writer',
     password: readFileSync(config.clickhouseWriterPasswordFile, 'utf8').trim(),
     max_open_connections: 8,

@@ -1,0 +1,89 @@
+// The stages between raw and ClickHouse, each a process of its own that can be killed, on real parts.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  type BusProducer,
+  type BusRecord,
+  type TopicName,
+  createProducer,
+  ensureTopics,
+  offsetRanges,
+  readRange,
+} from '@norn/bus';
+import { type TenantReader, createReader } from '@norn/store';
+import { type TestClickHouse, type TestKafka, startClickHouse, startKafka } from '@norn/testkit';
+import { StageProcess } from '../remediation/stage-process.ts';
+
+export interface StageTrial {
+  readonly kafka: TestKafka;
+  readonly clickhouse: TestClickHouse;
+  readonly producer: BusProducer;
+  readonly reader: TenantReader;
+  stage(name: 'enrichment' | 'process-tree' | 'storage'): StageProcess;
+  records(topic: TopicName): Promise<BusRecord[]>;
+  close(): Promise<void>;
+}
+
+export async function startStageTrial(): Promise<StageTrial> {
+  const folder = mkdtempSync(join(tmpdir(), 'norn-stages-'));
+  const [kafka, clickhouse] = await Promise.all([startKafka(), startClickHouse()]);
+  const config = { kafkaBrokers: kafka.brokers, kafkaPartitions: 2 };
+  await ensureTopics(config);
+  const file = (name: string, content: string): string => {
+    writeFileSync(join(folder, name), content, { mode: 0o600 });
+    return join(folder, name);
+  };
+  const environment = {
+    NORN_KAFKA_BROKERS: kafka.brokers,
+    NORN_CLICKHOUSE_URL: clickhouse.url,
+    NORN_CLICKHOUSE_WRITER_PASSWORD_FILE: file('writer', clickhouse.writerPassword),
+    NORN_TREE_SNAPSHOT_MS: '400',
+  };
+  const reader = createReader(
+    {
+      clickhouseUrl: clickhouse.url,
+      clickhouseDatabase: clickhouse.database,
+      clickhouseReaderPasswordFile: file('reader', clickhouse.readerPassword),
+    },
+    'default',
+  );
+  const producer = await createProducer(config);
+  const stages: StageProcess[] = [];
+  return {
+    kafka,
+    clickhouse,
+    producer,
+    reader,
+    stage: (name) => {
+      const stage = new StageProcess(name, environment);
+      stages.push(stage);
+      return stage;
+    },
+    records: async (topic) => {
+      const records: BusRecord[] = [];
+      await readRange(config, topic, await offsetRanges(config, topic), (batch) => {
+        records.push(...batch.records);
+        return Promise.resolve();
+      });
+      return records;
+    },
+    close: async () => {
+      // A test that failed may have left some running.
+      await Promise.all(stages.map((stage) => stage.kill()));
+      await Promise.all([producer.close(), reader.close()]);
+      await Promise.all([kafka.stop(), clickhouse.stop()]);
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Asks until the answer is good. */
+export async function eventually<T>(ask: () => Promise<T>, isGood: (answer: T) => boolean): Promise<T> {
+  for (;;) {
+    const answer = await ask();
+    if (isGood(answer)) return answer;
+    await sleep(100);
+  }
+}

@@ -1,0 +1,182 @@
+// What a killed stage must not forget, lose or do twice. Every part is real.
+import { create, toBinary } from '@bufbuild/protobuf';
+import type { BusRecord, OutRecord } from '@norn/bus';
+import { BatchWriter, event, openBatch } from '@norn/contracts';
+import { SimulatedHost } from '@norn/testkit';
+import { type StageTrial, eventually, startStageTrial } from './stage-trial.ts';
+
+let trial: StageTrial;
+
+beforeAll(async () => {
+  trial = await startStageTrial();
+}, 60_000);
+
+afterAll(async () => {
+  await trial.close();
+}, 60_000);
+
+function recordOf(host: string, value: Uint8Array): OutRecord {
+  return { key: `default:${host}`, value, headers: { tenant: 'default', host, schema: '1' } };
+}
+
+function aHost(seed: number): SimulatedHost {
+  return new SimulatedHost({ seed, processes: 120, startUs: Date.now() * 1000 });
+}
+
+async function recordsOf(topic: 'enriched' | 'lineage', host: string): Promise<BusRecord[]> {
+  return (await trial.records(topic)).filter(({ key }) => key === `default:${host}`);
+}
+
+/** Lineage by batch number; a batch that came twice must say the same twice. */
+function lineageBySeq(records: readonly BusRecord[]): Map<number, string> {
+  const bySeq = new Map<number, string>();
+  for (const { value } of records) {
+    const batch = openBatch(value);
+    const { lineage } = batch;
+    if (lineage === undefined) throw new Error('A batch without lineage');
+    const count = batch.columns.processes.count;
+    const text = Array.from({ length: count }, (_, entry) => {
+      const uids = Buffer.from(lineage.ancestorUids(entry)).toString('hex');
+      const paths = lineage.ancestorPaths(entry).join();
+      return `${Buffer.from(lineage.lineageUid.subarray(entry * 16, entry * 16 + 16)).toString('hex')} ${uids} ${paths}`;
+    }).join('\n');
+    expect(bySeq.get(batch.batchSeq) ?? text).toBe(text);
+    bySeq.set(batch.batchSeq, text);
+  }
+  return bySeq;
+}
+
+describe('enrichment', () => {
+  const containerId = 'c7'.repeat(32);
+  const batchIn = (seq: number): Uint8Array => {
+    const uid = new Uint8Array(16).fill(5);
+    const process = { uid, parentUid: uid, pid: 9, startTimeUs: 1, imagePath: '/bin/sh', containerId };
+    return new BatchWriter()
+      .add({ kind: event.EventKind.EXEC, timeUs: Date.now() * 1000, process })
+      .finish({ streamId: uid, batchSeq: seq });
+  };
+  const names = async (): Promise<(string | undefined)[]> =>
+    (await recordsOf('enriched', 'facts-host')).map(({ value }) => openBatch(value).enrichment?.containers[1]?.name);
+
+  it('knows a container’s name again after kill -9, from the first batch on', async () => {
+    const facts = create(event.HostFactsSchema, { containers: [{ containerId, name: 'web-1' }], observedAtUs: 1n });
+    await trial.producer.send('facts', [recordOf('facts-host', toBinary(event.HostFactsSchema, facts))]);
+    const stage = trial.stage('enrichment');
+    await stage.start();
+    await trial.producer.send('raw', [recordOf('facts-host', batchIn(1))]);
+    await eventually(names, (found) => found.length === 1);
+    await stage.kill();
+    await trial.producer.send('raw', [recordOf('facts-host', batchIn(2))]);
+    await stage.start();
+    expect(new Set(await eventually(names, (found) => found.length >= 2))).toEqual(new Set(['web-1']));
+    await stage.stop();
+  }, 90_000);
+
+  it('dead-letters what is malformed, with reason, code and place, and goes on', async () => {
+    const stage = trial.stage('enrichment');
+    await stage.start();
+    const before = (await names()).length;
+    await trial.producer.send('raw', [
+      recordOf('facts-host', Buffer.from('no batch')),
+      recordOf('facts-host', batchIn(3)),
+    ]);
+    await eventually(names, (found) => found.length > before);
+    const [letter] = await eventually(
+      () => trial.records('deadLetter'),
+      (letters) => letters.length > 0,
+    );
+    expect(letter?.headers).toMatchObject({
+      reason: 'malformed',
+      code: 'batch_malformed',
+      stage: 'enrichment',
+      topic: 'raw',
+    });
+    expect(Buffer.from(letter?.value ?? []).toString()).toBe('no batch');
+    await stage.stop();
+  }, 90_000);
+});
+
+describe('process-tree', () => {
+  it('says of later events what it would have said without kill -9', async () => {
+    const lives = (): Uint8Array[] => {
+      const host = aHost(77);
+      return [host.snapshot(), ...Array.from({ length: 20 }, () => host.live(100))];
+    };
+    const batches = lives();
+    // The same life twice: one host's stage is killed, the other's is not.
+    const [killed, spared] = ['killed-host', 'spared-host'];
+    const stage = trial.stage('process-tree');
+    await stage.start();
+    const send = async (host: string, from: number, to: number): Promise<void> => {
+      for (const batch of batches.slice(from, to)) await trial.producer.send('enriched', [recordOf(host, batch)]);
+    };
+    const seen = (host: string, count: number): Promise<Map<number, string>> =>
+      eventually(
+        async () => lineageBySeq(await recordsOf('lineage', host)),
+        (bySeq) => bySeq.size === count,
+      );
+    await send(killed, 0, 8);
+    await seen(killed, 8);
+    await stage.kill();
+    // Sent again by a producer that did not hear the ack, and new ones.
+    await send(killed, 5, 14);
+    await stage.start();
+    await seen(killed, 14);
+    await stage.kill();
+    await send(killed, 14, 21);
+    await stage.start();
+    const afterKills = await seen(killed, 21);
+    await send(spared, 0, 21);
+    expect(afterKills).toEqual(await seen(spared, 21));
+    await stage.stop();
+  }, 120_000);
+});
+
+describe('storage', () => {
+  it('stores every event once, whichever stage or store is killed on the way', async () => {
+    const stages = (['enrichment', 'process-tree', 'storage'] as const).map((name) => trial.stage(name));
+    for (const stage of stages) await stage.start();
+    const host = aHost(5);
+    let events = 0;
+    const live = async (batches: number): Promise<void> => {
+      for (let n = 0; n < batches; n++) {
+        const value = host.live(200);
+        events += openBatch(value).eventCount;
+        // Twice, as a producer does that lost the broker's answer.
+        await trial.producer.send('raw', [
+          recordOf('stored-host', value),
+          ...(n % 3 === 0 ? [recordOf('stored-host', value)] : []),
+        ]);
+      }
+    };
+    const stored = async (): Promise<number> => {
+      const [row] = await trial.reader.select<{ events: string }>({
+        select: ['count() AS events'],
+        from: 'events',
+        where: ["host_id = 'stored-host'"],
+      });
+      return Number(row?.events ?? 0);
+    };
+    const allStored = (): Promise<number> =>
+      eventually(
+        () => stored().catch(() => -1),
+        (count) => count >= events,
+      );
+    for (const stage of [...stages].reverse()) {
+      await live(6);
+      // The moment the rows are there, their offsets are not committed yet.
+      await allStored();
+      await stage.kill();
+      await live(6);
+      await stage.start();
+    }
+    await trial.clickhouse.kill();
+    await live(6);
+    await trial.clickhouse.restart();
+    await live(3);
+    await allStored();
+    await live(3);
+    expect(await allStored()).toBe(events);
+    for (const stage of stages) await stage.stop();
+  }, 240_000);
+});

@@ -16,6 +16,8 @@ export class StagesProcess {
   static async start(environment: Readonly<Record<string, string>>): Promise<StagesProcess> {
     const child = fork(main, {
       env: { PATH: process.env.PATH, ...environment },
+      // Standard output is for the figures.
+      stdio: ['ignore', 2, 2, 'ipc'],
       execArgv: [
         '--disable-warning=TimeoutNegativeWarning',
         '--external-memory-accounted-in-global-limit',

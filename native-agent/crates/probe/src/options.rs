@@ -1,4 +1,6 @@
 //! What a probe is asked for, and the figures it answers with.
+use std::path::PathBuf;
+
 use crate::ProbeError;
 
 #[derive(Debug, Clone)]
@@ -13,6 +15,9 @@ pub struct ProbeOptions {
     pub hash_executables: bool,
     /// Do a known action at the start and see its event come back; `capabilities()` then says `verified`.
     pub self_test: bool,
+    /// Container runtimes outside the usual directories; the exec policy leaves alone what they run from a memfd of theirs.
+    /// Each must be root's and writable by nobody else.
+    pub runtime_paths: Vec<PathBuf>,
     /// Events one `poll` hands out at most; the rest waits in the rings.
     pub events_per_poll_max: usize,
 }
@@ -25,6 +30,7 @@ impl Default for ProbeOptions {
             excluded_pids: Vec::new(),
             hash_executables: true,
             self_test: true,
+            runtime_paths: Vec::new(),
             events_per_poll_max: 16_384,
         }
     }

@@ -1,5 +1,6 @@
 //! The sensor as its user sees it: start, poll, ask.
 use std::os::fd::BorrowedFd;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use libbpf_rs::{Link, MapCore, MapFlags, MapHandle};
@@ -25,6 +26,7 @@ pub struct Probe {
     boot_id: [u8; 16],
     wall_offset_ns: i64,
     events_per_poll_max: usize,
+    runtime_paths: Vec<PathBuf>,
     /// What ran before the sensor did and has not been reported yet.
     unreported: Vec<ProcessIndex>,
     /// Taken after a gap in the lifecycle; applied when the stream has caught up with it.
@@ -76,6 +78,7 @@ impl Probe {
             boot_id,
             wall_offset_ns,
             events_per_poll_max: options.events_per_poll_max,
+            runtime_paths: options.runtime_paths.clone(),
             unreported,
             reconciliation: None,
             last_upkeep_ns: 0,
@@ -219,7 +222,7 @@ impl Probe {
 
     /// A runtime that was upgraded is another file.
     fn learn_runtimes(&mut self) {
-        for key in runtimes::keys() {
+        for key in runtimes::keys(&self.runtime_paths) {
             if let Err(error) = self.runtime_images.update(&key, &[1], MapFlags::ANY) {
                 tracing::warn!(%error, "a container runtime is not known to the kernel side");
             }

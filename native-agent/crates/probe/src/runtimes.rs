@@ -2,6 +2,7 @@
 //! CVE-2019-5736): the exec policy must not kill it, and the kernel side must know it by device and inode.
 use std::fs;
 use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 const NAMES: [&str; 4] = ["runc", "crun", "youki", "docker-runc"];
 const DIRECTORIES: [&str; 6] = [
@@ -13,16 +14,15 @@ const DIRECTORIES: [&str; 6] = [
     "/var/lib/rancher/k3s/data/current/bin",
 ];
 
-/// `struct file_key` of each runtime that belongs to root and that nobody else may write.
-pub fn keys() -> Vec<[u8; 16]> {
-    let paths = DIRECTORIES
+/// `struct file_key` of each runtime that belongs to root and that nobody else may write: the usual ones and `others`.
+pub fn keys(others: &[PathBuf]) -> Vec<[u8; 16]> {
+    let usual = DIRECTORIES
         .iter()
-        .flat_map(|directory| NAMES.iter().map(move |name| format!("{directory}/{name}")));
-    paths
-        .filter_map(|path| fs::metadata(path).ok())
-        .filter(is_trusted)
-        .map(|file| key(&file))
-        .collect()
+        .flat_map(|directory| NAMES.iter().map(|name| Path::new(directory).join(name)));
+    let files = usual
+        .chain(others.iter().cloned())
+        .filter_map(|path| fs::metadata(path).ok());
+    files.filter(is_trusted).map(|file| key(&file)).collect()
 }
 
 fn is_trusted(file: &fs::Metadata) -> bool {

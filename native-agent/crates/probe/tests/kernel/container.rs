@@ -161,7 +161,7 @@ fn a_container_starts_although_memfds_are_killed_at_exec() {
         .set_exec_policy(ExecPolicy {
             kill_memfd: true,
             kill_deleted: false,
-            ..ExecPolicy::default()
+            containers_only: true,
         })
         .expect("the policy is set");
     let container = Container::run("echo > /srv/done");

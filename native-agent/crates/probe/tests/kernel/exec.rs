@@ -116,11 +116,11 @@ fn exec_of_a_memfd_is_killed_before_its_first_instruction() {
         .set_exec_policy(ExecPolicy {
             kill_memfd: true,
             kill_deleted: false,
-            ..ExecPolicy::default()
+            containers_only: true,
         })
         .expect("the policy is set");
     let act = run_from_memfd(c"payload", &c(&marker));
-    let seen = sensor.events_of(act);
+    let seen = sensor.events_of_contained(act);
     let exec = seen
         .iter()
         .find(|event| event.kind == EventKind::Exec)
@@ -135,6 +135,56 @@ fn exec_of_a_memfd_is_killed_before_its_first_instruction() {
 }
 
 #[test]
+fn exec_of_a_memfd_on_the_host_is_spared_by_a_policy_for_containers() {
+    let directory = Directory::new("exec-host");
+    let marker = directory.join("ran");
+    let mut sensor = Sensor::start();
+    sensor
+        .probe
+        .set_exec_policy(ExecPolicy {
+            kill_memfd: true,
+            kill_deleted: true,
+            containers_only: true,
+        })
+        .expect("the policy is set");
+    let seen = sensor.events_of(run_from_memfd(c"payload", &c(&marker)));
+    let exec = seen
+        .iter()
+        .find(|event| event.kind == EventKind::Exec)
+        .expect("exec is seen");
+    assert_eq!(exec.flags, 0);
+    assert!(std::fs::exists(&marker).unwrap(), "it ran");
+}
+
+#[test]
+fn exec_of_a_container_runtime_s_own_memfd_is_left_alone() {
+    let directory = Directory::new("exec-runtime");
+    let marker = directory.join("ran");
+    // This very program is the runtime.
+    let runtime_paths = vec![std::env::current_exe().expect("it has a path")];
+    let mut sensor = Sensor::with(&ProbeOptions {
+        runtime_paths,
+        self_test: false,
+        ..ProbeOptions::default()
+    });
+    sensor
+        .probe
+        .set_exec_policy(ExecPolicy {
+            kill_memfd: true,
+            kill_deleted: true,
+            containers_only: true,
+        })
+        .expect("the policy is set");
+    let seen = sensor.events_of_contained(run_from_memfd(c"runc_cloned:/proc/self/exe", &c(&marker)));
+    let exec = seen
+        .iter()
+        .find(|event| event.kind == EventKind::Exec)
+        .expect("exec is seen");
+    assert_eq!(exec.flags, ExecFlag::RuntimeCopy as u32);
+    assert!(std::fs::exists(&marker).unwrap(), "it ran");
+}
+
+#[test]
 fn exec_of_a_deleted_file_is_killed_when_the_policy_says_so() {
     let directory = Directory::new("exec-deleted");
     let program = directory.join("program");
@@ -146,10 +196,10 @@ fn exec_of_a_deleted_file_is_killed_when_the_policy_says_so() {
         .set_exec_policy(ExecPolicy {
             kill_memfd: false,
             kill_deleted: true,
-            ..ExecPolicy::default()
+            containers_only: true,
         })
         .expect("the policy is set");
-    let seen = sensor.events_of(|| {
+    let seen = sensor.events_of_contained(|| {
         // SAFETY: plain system calls on strings that outlive them.
         unsafe {
             let fd = libc::open(name.as_ptr(), libc::O_RDONLY);

@@ -87,6 +87,29 @@ impl Sensor {
         self.events_until_exit(child)
     }
 
+    /// As `events_of`, in a pid namespace of its own: where a policy that kills is tried, programs of the host must be safe.
+    pub fn events_of_contained(&mut self, act: impl FnOnce()) -> Vec<Seen> {
+        let outside = in_child(|| {
+            // SAFETY: what is forked next is the first process of a new namespace; the child waits for it.
+            unsafe {
+                libc::unshare(libc::CLONE_NEWPID);
+                let inside = libc::fork();
+                if inside == 0 {
+                    act();
+                    libc::_exit(0);
+                }
+                libc::waitpid(inside, std::ptr::null_mut(), 0);
+            }
+        });
+        let mut seen = self.events_until(|events| {
+            events
+                .iter()
+                .any(|event| event.kind == EventKind::Exit && event.process.pid == outside)
+        });
+        seen.retain(|event| event.process.parent_pid == outside);
+        seen
+    }
+
     /// The one event of `kind` that `act` caused in a child.
     pub fn event_of(&mut self, kind: EventKind, act: impl FnOnce()) -> Seen {
         let seen = self.events_of(act);

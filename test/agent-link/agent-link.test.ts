@@ -38,9 +38,11 @@ async function storedSeqs(): Promise<bigint[]> {
 }
 
 async function until<T>(read: () => Promise<T>, isIt: (value: T) => boolean): Promise<T> {
+  const deadline = performance.now() + 90_000;
   for (;;) {
     const value = await read();
     if (isIt(value)) return value;
+    if (performance.now() > deadline) throw new Error('It has not become so');
     await sleep(100);
   }
 }

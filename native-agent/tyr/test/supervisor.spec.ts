@@ -61,8 +61,13 @@ function isRunning(pid: number): boolean {
   return existsSync(`/proc/${pid}/stat`) && !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
 }
 
+/** Gives up, so that a failed test ends. */
 async function until(isTrue: () => boolean): Promise<void> {
-  while (!isTrue()) await sleep(20);
+  const deadline = performance.now() + 20_000;
+  while (!isTrue()) {
+    if (performance.now() > deadline) throw new Error('It has not become true');
+    await sleep(20);
+  }
 }
 
 function setFault(fault: string): void {

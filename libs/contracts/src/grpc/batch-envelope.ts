@@ -99,8 +99,7 @@ function readField(cursor: Cursor, { number, wireType }: Tag, fields: Fields): v
 }
 
 function toEnvelope({ numbers, bytes, findings }: Fields): BatchEnvelope {
-  const streamId = bytes.get(2);
-  if (streamId?.byteLength !== 16) throw new Malformed(`stream_id has ${streamId?.byteLength ?? 0} bytes, not 16`);
+  const streamId = streamIdOf(bytes.get(2));
   const bootId = bytes.get(9)?.byteLength ?? 0;
   if (bootId !== 0 && bootId !== 16) throw new Malformed(`boot_id has ${bootId} bytes, not 16`);
   const batchSeq = numbers.get(3) ?? 0;
@@ -115,6 +114,11 @@ function toEnvelope({ numbers, bytes, findings }: Fields): BatchEnvelope {
     findings,
     traceparent: traceparentOf(bytes.get(10)),
   };
+}
+
+function streamIdOf(bytes: Uint8Array | undefined): Uint8Array {
+  if (bytes?.byteLength === 16) return bytes;
+  throw new Malformed(`stream_id has ${bytes?.byteLength ?? 0} bytes, not 16`);
 }
 
 function traceparentOf(bytes: Uint8Array | undefined): string {

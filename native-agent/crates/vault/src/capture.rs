@@ -9,8 +9,10 @@ use norn_events::{ContentChange, ContentShape};
 
 use crate::file::{FileKey, Metadata, Stamp};
 use crate::places::{Found, LowerFile, Places};
+use crate::progress::Progress;
 use crate::record::{BlobRef, Content, Location, Missing, NameKind, NameOperation, Record, Time, Version};
 use crate::responder::{Done, Pulse};
+use crate::rest::Rest;
 use crate::shape::shape;
 use crate::store::Store;
 use crate::sys;
@@ -38,8 +40,8 @@ pub struct Shared {
     pub changes_dropped: AtomicU64,
     /// Slows every capture down, so that a test can see the deadline hold, ns.
     pub capture_delay_ns: AtomicU64,
-    /// Pieces of work that a restore waits for.
-    pub busy: AtomicU64,
+    pub progress: Progress,
+    pub rest: Rest,
 }
 
 impl Shared {
@@ -83,6 +85,7 @@ pub fn work(shared: &Shared, jobs: &Mutex<Receiver<Job>>, done: &Done) {
         dawdle(shared);
         capture(shared, &job);
         shared.store.index().take_late(job.key);
+        shared.progress.captures.done();
         done.push(job.id);
     }
 }
@@ -150,7 +153,8 @@ pub fn missing_version((fd, stat): (RawFd, &sys::Stat), (time, pid): (Time, u32)
 /// A file that did not exist before has no pre-image: its creation is what is undone.
 pub fn record_birth(shared: &Shared, location: &Location, (time, pid): (Time, u32)) {
     let index = shared.store.index();
-    let known = index.knows_creation(location.key, &location.path) || index.state(location.key).is_some();
+    let known =
+        index.knows_creation(location.key, &location.path) || index.has_state_before(location.key, time);
     drop(index);
     if known {
         return;

@@ -2,24 +2,22 @@
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
-use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use norn_events::{ChangeKind, ContentChange, ContentFormat, ContentShape};
 
-use crate::capture::{Shared, copy, missing_version};
-use crate::file::{FileKey, Metadata, Stamp};
+use crate::capture::{Shared, missing_version};
+use crate::file::{FileKey, Metadata};
 use crate::places::{Found, LowerFile};
 use crate::record::{Aspect, Change, Content, Location, Missing, Record, Time, Version};
 use crate::responder::Close;
+use crate::rest::{REST_BYTES_MAX, at_rest};
 use crate::shape::shape;
 use crate::sys;
 
-/// Larger files are not copied at rest.
-pub const REST_BYTES_MAX: u64 = 1 << 20;
-/// Files waiting for their copy at rest; more go without.
-const REST_MAX: usize = 1024;
+/// Files waiting for their copy at rest, each with its descriptor; more are put off.
+pub const REST_MAX: usize = 1024;
 /// Copies at rest begin when no close came for so long.
 const QUIET: Duration = Duration::from_millis(2);
 const SETTLED_AFTER: Duration = Duration::from_millis(100);
@@ -42,10 +40,16 @@ pub fn run(shared: &Shared, closes: &Receiver<Close>) {
         match next(closes, resting.is_empty() && settling.is_empty()) {
             Ok(close) => {
                 let rests = after_close(shared, close);
-                shared.busy.fetch_sub(1, Ordering::AcqRel);
-                if let (Ok(Some(file)), true) = (rests, resting.len() < REST_MAX) {
-                    resting.retain(|known| known.location.key != file.location.key);
-                    resting.push_back(file);
+                shared.progress.closes.done();
+                match rests {
+                    Ok(Some(file)) if resting.len() < REST_MAX && !shared.rest.is_ahead() => {
+                        resting.retain(|known| known.location.key != file.location.key);
+                        resting.push_back(file);
+                        shared.progress.rests.set(resting.len() + settling.len());
+                    }
+                    Ok(Some(file)) => shared.rest.put_off(file.location),
+                    Ok(None) => {}
+                    Err(error) => tracing::debug!(%error, "a file that was closed can't be read"),
                 }
             }
             Err(RecvTimeoutError::Timeout) => {
@@ -59,6 +63,7 @@ pub fn run(shared: &Shared, closes: &Receiver<Close>) {
                 while let Some(file) = settling.pop_front_if(due) {
                     rest(shared, &file);
                 }
+                shared.progress.rests.set(resting.len() + settling.len());
             }
             Err(RecvTimeoutError::Disconnected) => return,
         }
@@ -87,7 +92,7 @@ fn after_close(shared: &Shared, close: Close) -> io::Result<Option<Resting>> {
         let index = shared.store.index();
         (
             index.knows_creation(key, &found.location.path),
-            index.state(key).is_some(),
+            index.has_state_before(key, close.time),
         )
     };
     let copied_up = !created && !known && record_copied_up(shared, &found, (&stat, close.time));
@@ -115,6 +120,7 @@ fn after_close(shared: &Shared, close: Close) -> io::Result<Option<Resting>> {
         (kind, before, Some(after)),
     );
     let wanted = stat.st_nlink > 0
+        && !shared.store.index().is_held(close.pid, close.time)
         && stat.st_size as u64 <= REST_BYTES_MAX
         && !shared.store.is_half_full()
         && !looks_encrypted(before, after);
@@ -220,37 +226,4 @@ fn looks_encrypted(before: Option<ContentShape>, after: ContentShape) -> bool {
 fn rest(shared: &Shared, file: &Resting) {
     at_rest(shared, file.fd.as_raw_fd(), (file.location.clone(), file.closed))
         .unwrap_or_else(|error| tracing::debug!(%error, "no copy at rest"));
-}
-
-/// Copies a state nobody is about to change; given up when somebody opened the file meanwhile.
-pub fn at_rest(shared: &Shared, fd: RawFd, (location, closed): (Location, Time)) -> io::Result<()> {
-    let time = sys::boot_ns() as Time;
-    let stat = sys::fstat(fd)?;
-    let key = location.key;
-    if shared
-        .store
-        .index()
-        .state(key)
-        .is_some_and(|state| state.saved == Some(Stamp::from(&stat)))
-    {
-        return Ok(());
-    }
-    let metadata = Metadata::read(fd, &stat)?;
-    let (content, shape) = copy(&shared.store, fd, &stat)?;
-    let unchanged = sys::fstat(fd).is_ok_and(|after| Stamp::from(&after) == metadata.stamp());
-    if !unchanged || shared.store.index().opened_since(key, closed) {
-        return Ok(());
-    }
-    shared.store.record(Record::Version(
-        location,
-        Version {
-            time,
-            pid: 0,
-            content,
-            metadata,
-            shape,
-        },
-    ));
-    shared.ignore(fd);
-    Ok(())
 }

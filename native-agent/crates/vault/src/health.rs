@@ -20,6 +20,8 @@ pub struct VaultHealth {
     pub evicted: u64,
     /// Directories not watched, because `DIRECTORIES_MAX` was reached.
     pub directories_refused: u64,
+    /// Files that went without a copy at rest, because `OVERDUE_MAX` were waiting for theirs.
+    pub rests_refused: u64,
     /// Events lost by overflow of a queue, the kernel's or our own.
     pub events_lost: u64,
     /// Bytes of a torn journal tail that were cut at the last start.
@@ -37,6 +39,7 @@ pub fn health(shared: &Shared) -> VaultHealth {
         responder_age_ms: sys::boot_ns().saturating_sub(beat) / 1_000_000,
         evicted: index.evicted,
         directories_refused: shared.watch.refused.load(Ordering::Relaxed),
+        rests_refused: shared.rest.refused.load(Ordering::Relaxed),
         events_lost: shared.pulse.events_lost.load(Ordering::Relaxed),
         torn_bytes: shared.store.torn_bytes,
     }

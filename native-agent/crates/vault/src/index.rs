@@ -140,7 +140,7 @@ impl Index {
     /// An opener that waits holds its file under this name; anybody else may have seen a name that changed since.
     fn locate(&mut self, location: &Location, version: &Version) {
         let name = (location.place, location.path.clone());
-        let is_new = !self.names.contains_key(&name) && !self.files.contains_key(&location.key);
+        let is_new = !self.names.contains_key(&name);
         if version.pid != 0 || is_new {
             self.bind((location.place, &location.path), version.time, Some(location.key));
         }
@@ -220,6 +220,11 @@ impl Index {
         self.files.get(&key)
     }
 
+    /// A state taken later may be what the change in question left: a scan sees new files as soon as they are there.
+    pub fn has_state_before(&self, key: FileKey, time: Time) -> bool {
+        self.state(key).is_some_and(|state| state.before(time).is_some())
+    }
+
     /// Content changed by the process that asks again, and by nobody since: its own state is no pre-image.
     pub fn is_own_work(&self, key: FileKey, pid: u32) -> bool {
         self.files.get(&key).is_some_and(|state| {
@@ -267,6 +272,17 @@ impl Index {
             }
         }
         state.saved = None;
+    }
+
+    /// Did a process of a held subtree do it?
+    pub fn is_held(&self, pid: u32, time: Time) -> bool {
+        if self.held.is_empty() {
+            return false;
+        }
+        let held = self.held.iter().copied().collect();
+        self.actors
+            .at(pid, time)
+            .is_some_and(|actor| self.actors.is_below(actor.uid, &held))
     }
 
     /// Files that a held subtree opened, changed or renamed.

@@ -1,7 +1,7 @@
 //! Pre-images of files, taken through fanotify before a process can change them, and their byte-for-byte restore.
 //!
 //! Reading order: `vault` (the public face and its threads), `responder` → `capture` (an open waits while its file is
-//! copied), `closer` (what became of the content), `names` and `sensor` (who changed which name), `record` → `pack` →
+//! copied), `closer` (what became of the content), `rest` (copies made before anybody asks), `names` and `sensor` (who changed which name), `record` → `pack` →
 //! `index` → `store` (the journal), `restore` (plan, then apply).
 mod actors;
 mod capture;
@@ -15,15 +15,18 @@ mod mounts;
 mod names;
 mod pack;
 mod places;
+mod progress;
 mod quarantine;
 mod record;
 mod responder;
+mod rest;
 mod restore;
 mod self_test;
 mod sensor;
 mod shape;
 mod store;
 mod sys;
+mod truncate;
 mod vault;
 mod watch;
 

@@ -1,21 +1,17 @@
 //! Names below protected directories, as the kernel reports them: created, renamed, deleted, attributes changed.
-use std::ffi::OsString;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use norn_events::ChangeKind;
 
 use crate::capture::Shared;
-use crate::closer::{REST_BYTES_MAX, at_rest, before, tell};
+use crate::closer::{before, tell};
 use crate::events::{Name, RawEvent, parse};
 use crate::file::{FileKey, Metadata};
-use crate::places::{Overlay, Root, open_path};
+use crate::places::{Root, open_path};
 use crate::record::{Aspect, Change, Content, Location, NameKind, NameOperation, Record, Time, Version};
 use crate::sys;
-use crate::watch::{Entry, join};
+use crate::watch::join;
 
 const READ_BYTES: usize = 64 * 1024;
 const IDLE_MS: i32 = 500;
@@ -30,24 +26,28 @@ pub fn run(shared: &Shared) {
         if !ready {
             continue;
         }
-        let _working = shared.working();
+        let mut read = shared.progress.names.begin();
         let Ok(count) = sys::read(names, &mut buffer) else {
             continue;
         };
-        for event in parse(&buffer[..count]) {
+        let events = parse(&buffer[..count]);
+        *read += events.len() as u64;
+        drop(read);
+        for event in &events {
             if event.mask & libc::FAN_Q_OVERFLOW != 0 {
                 shared.pulse.events_lost.fetch_add(1, Ordering::Relaxed);
             } else if event.pid != own {
-                handle(shared, &event);
+                handle(shared, event);
             }
         }
+        shared.progress.names.handled(events.len() as u64);
     }
 }
 
 /// A name below a protected directory.
-struct Spot<'a> {
-    root: &'a Root,
-    path: Vec<u8>,
+pub struct Spot<'a> {
+    pub root: &'a Root,
+    pub path: Vec<u8>,
 }
 
 fn spot<'a>(shared: &'a Shared, name: Option<&Name>) -> Option<Spot<'a>> {
@@ -149,7 +149,7 @@ fn watch_new(shared: &Shared, spot: &Spot<'_>, by: (u32, Time)) {
     }
 }
 
-fn identify(shared: &Shared, spot: &Spot<'_>) -> Option<(FileKey, OwnedFd)> {
+pub fn identify(shared: &Shared, spot: &Spot<'_>) -> Option<(FileKey, OwnedFd)> {
     let top = open_path(&spot.root.path).ok()?;
     let flags = libc::O_PATH | libc::O_NOFOLLOW;
     let file = sys::open_below(top.as_raw_fd(), &spot.path, flags, sys::BELOW).ok()?;
@@ -176,7 +176,7 @@ pub fn note_symbolic_link(shared: &Shared, fd: i32, location: Location) -> std::
     Ok(())
 }
 
-fn location(spot: &Spot<'_>, key: FileKey) -> Location {
+pub fn location(spot: &Spot<'_>, key: FileKey) -> Location {
     let seen = [&spot.root.path[..], b"/", &spot.path].concat();
     Location {
         key,
@@ -363,113 +363,5 @@ pub fn record_unlink(shared: &Shared, mut operation: NameOperation) {
             (told.1, time),
             (ChangeKind::Unlinked, shape, None),
         );
-    }
-}
-
-/// Copies the small files at rest that were there when watching began.
-pub fn scan(shared: &Shared, found: Vec<(usize, Vec<Entry>)>, overlays: &[Arc<Overlay>]) {
-    for (number, entries) in found {
-        let root = &shared.places.roots()[number];
-        for entry in entries {
-            if shared.stop.load(Ordering::Relaxed) {
-                return;
-            }
-            rest_one(
-                shared,
-                &Spot {
-                    root,
-                    path: entry.path,
-                },
-            )
-            .unwrap_or_else(|error| tracing::debug!(%error, "a file went away while it was copied"));
-        }
-    }
-    for overlay in overlays {
-        scan_upper(shared, overlay)
-            .unwrap_or_else(|error| tracing::debug!(%error, "a container went away while it was scanned"));
-    }
-}
-
-/// Files that a container made before the agent started.
-fn scan_upper(shared: &Shared, overlay: &Overlay) -> std::io::Result<()> {
-    let mut waiting = vec![Vec::new()];
-    while let Some(directory) = waiting.pop() {
-        let upper = PathBuf::from(OsString::from_vec(join(&overlay.mount.upper, &directory)));
-        for entry in std::fs::read_dir(upper)? {
-            let entry = entry?;
-            let path = join(&directory, entry.file_name().as_bytes());
-            let kind = entry.file_type()?;
-            if shared.stop.load(Ordering::Relaxed) {
-                return Ok(());
-            }
-            if kind.is_dir() {
-                waiting.push(path);
-            } else if kind.is_file() || kind.is_symlink() {
-                rest_merged(shared, overlay, path)?;
-            }
-        }
-    }
-    Ok(())
-}
-
-fn rest_merged(shared: &Shared, overlay: &Overlay, path: Vec<u8>) -> std::io::Result<()> {
-    let top = open_path(&overlay.mount.merged)?;
-    let flags = libc::O_PATH | libc::O_NOFOLLOW;
-    let Ok(file) = sys::open_below(top.as_raw_fd(), &path, flags, sys::BELOW) else {
-        return Ok(());
-    };
-    let stat = sys::fstat(file.as_raw_fd())?;
-    let key = shared.places.key(file.as_raw_fd(), &stat)?;
-    let seen = [b"/", &path[..]].concat();
-    rest_file(
-        shared,
-        (&file, &stat),
-        Location {
-            key,
-            place: overlay.id,
-            path,
-            seen,
-        },
-    )
-}
-
-fn rest_one(shared: &Shared, spot: &Spot<'_>) -> std::io::Result<()> {
-    let Some((key, file)) = identify(shared, spot) else {
-        return Ok(());
-    };
-    let stat = sys::fstat(file.as_raw_fd())?;
-    rest_file(shared, (&file, &stat), location(spot, key))
-}
-
-fn rest_file(
-    shared: &Shared,
-    (file, stat): (&OwnedFd, &sys::Stat),
-    location: Location,
-) -> std::io::Result<()> {
-    match stat.st_mode & libc::S_IFMT {
-        libc::S_IFLNK => note_symbolic_link(shared, file.as_raw_fd(), location),
-        libc::S_IFDIR => {
-            let metadata = Metadata::read(file.as_raw_fd(), stat)?;
-            let content = Content::Packed(Vec::new());
-            let version = Version {
-                time: sys::boot_ns() as Time,
-                pid: 0,
-                content,
-                metadata,
-                shape: None,
-            };
-            let known = shared.store.index().state(location.key).is_some();
-            if !known {
-                shared.store.record(Record::Version(location, version));
-            }
-            Ok(())
-        }
-        libc::S_IFREG if stat.st_size as u64 <= REST_BYTES_MAX && !shared.store.is_half_full() => {
-            let path = format!("/proc/self/fd/{}", file.as_raw_fd());
-            let flags = libc::O_RDONLY | libc::O_NOATIME;
-            let file = sys::open_below(libc::AT_FDCWD, path.as_bytes(), flags, 0)?;
-            at_rest(shared, file.as_raw_fd(), (location, sys::boot_ns() as Time))
-        }
-        _ => Ok(()),
     }
 }

@@ -119,15 +119,27 @@ impl Responder {
             if woken {
                 self.done.take().into_iter().for_each(|id| self.release(id));
             }
-            if events && let Ok(count) = sys::read(content, &mut buffer) {
-                parse(&buffer[..count])
-                    .into_iter()
-                    .for_each(|event| self.handle(event));
+            if events {
+                self.read(&mut buffer);
             }
             self.expire();
         }
         let left: Vec<u64> = self.waiting.keys().copied().collect();
         left.into_iter().for_each(|id| self.release(id));
+    }
+
+    fn read(&mut self, buffer: &mut [u8]) {
+        let shared = self.shared.clone();
+        let mut read = shared.progress.content.begin();
+        let Ok(count) = sys::read(shared.watch.content.as_raw_fd(), buffer) else {
+            return;
+        };
+        let events = parse(&buffer[..count]);
+        let number = events.len() as u64;
+        *read += number;
+        drop(read);
+        events.into_iter().for_each(|event| self.handle(event));
+        shared.progress.content.handled(number);
     }
 
     fn timeout(&self, now: u64) -> i32 {
@@ -149,9 +161,9 @@ impl Responder {
                 pid: event.pid,
                 time,
             };
-            self.shared.busy.fetch_add(1, Ordering::AcqRel);
+            self.shared.progress.closes.sent();
             if self.outlets.closes.try_send(close).is_err() {
-                self.shared.busy.fetch_sub(1, Ordering::AcqRel);
+                self.shared.progress.closes.done();
                 self.shared.pulse.events_lost.fetch_add(1, Ordering::Relaxed);
             }
         }
@@ -189,7 +201,10 @@ impl Responder {
             &self.outlets.small
         };
         // With the queue full the open waits for its deadline, and is counted there.
-        drop(to.try_send(job));
+        self.shared.progress.captures.sent();
+        if to.try_send(job).is_err() {
+            self.shared.progress.captures.done();
+        }
     }
 
     /// `None` when the open may go on at once.

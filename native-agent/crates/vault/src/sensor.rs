@@ -17,6 +17,7 @@ use crate::record::{
     Actor, Aspect, Change, Content, Location, NameKind, NameOperation, Record, Time, Version,
 };
 use crate::sys;
+use crate::truncate::truncated;
 
 /// Events waiting for the thread that looks their names up; more are dropped and counted.
 pub const NOTES_MAX: usize = 16_384;
@@ -28,11 +29,13 @@ const CONTAINERS_MAX: usize = 10_000;
 #[derive(Debug)]
 pub struct Note {
     kind: EventKind,
-    time: Time,
-    pid: u32,
-    container: Option<ContainerId>,
+    pub time: Time,
+    pub pid: u32,
+    /// The oldest living ancestor in the same container; 0 when nobody needs it.
+    pub elder: u32,
+    pub container: Option<ContainerId>,
     flags: u32,
-    path: Vec<u8>,
+    pub path: Vec<u8>,
     target: Vec<u8>,
 }
 
@@ -103,6 +106,26 @@ fn actor(process: &Process) -> Actor {
     }
 }
 
+fn elder(event: &Event<'_>, processes: &ProcessTable) -> u32 {
+    if event.kind != EventKind::FileTruncate {
+        return 0;
+    }
+    let mut at = processes.get(event.process);
+    let container = at.and_then(|process| process.container.clone());
+    let mut found = 0;
+    for _ in 0..ANCESTORS_MAX {
+        let Some(process) = at.filter(|process| process.container == container) else {
+            break;
+        };
+        if process.end_time_ns.is_none() {
+            found = process.pid;
+        }
+        let parent = processes.by_uid(process.parent_uid);
+        at = parent.and_then(|index| processes.get(index));
+    }
+    found
+}
+
 const NAMED: [EventKind; 9] = [
     EventKind::Exec,
     EventKind::FileOpen,
@@ -134,14 +157,15 @@ impl Observer for VaultObserver {
             kind: event.kind,
             time: event.time_ns as Time,
             pid: process.pid,
+            elder: elder(event, processes),
             container: process.container.clone(),
             flags: event.flags,
             path: event.path.to_vec(),
             target: event.target.to_vec(),
         };
-        shared.busy.fetch_add(1, Ordering::AcqRel);
+        shared.progress.notes.sent();
         if self.notes.try_send(note).is_err() {
-            shared.busy.fetch_sub(1, Ordering::AcqRel);
+            shared.progress.notes.done();
             shared.pulse.events_lost.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -159,12 +183,12 @@ pub fn run(shared: &Shared, notes: &Receiver<Note>) {
             Err(RecvTimeoutError::Timeout) => continue,
             Err(RecvTimeoutError::Disconnected) => return,
         };
-        if let Some((overlay, path)) = home(shared, &mut homes, &note)
-            && note.kind != EventKind::Exec
-        {
-            handle(shared, &overlay, &note, path);
+        match home(shared, &mut homes, &note) {
+            Some((overlay, path)) if note.kind != EventKind::Exec => handle(shared, &overlay, &note, path),
+            None if note.kind == EventKind::FileTruncate => truncated(shared, &note),
+            _ => {}
         }
-        shared.busy.fetch_sub(1, Ordering::AcqRel);
+        shared.progress.notes.done();
     }
 }
 
@@ -187,7 +211,7 @@ fn home(shared: &Shared, homes: &mut Homes, note: &Note) -> Option<(Arc<Overlay>
 }
 
 /// Without slashes in front, `.`, `..` and double slashes.
-fn clean(path: &[u8]) -> Vec<u8> {
+pub fn clean(path: &[u8]) -> Vec<u8> {
     let mut parts: Vec<&[u8]> = Vec::new();
     for part in path.split(|&byte| byte == b'/') {
         match part {
@@ -202,6 +226,9 @@ fn clean(path: &[u8]) -> Vec<u8> {
 fn handle(shared: &Shared, overlay: &Overlay, note: &Note, path: Vec<u8>) {
     let outside = elsewhere(overlay, note, &path);
     if outside {
+        if note.kind == EventKind::FileTruncate {
+            truncated(shared, note);
+        }
         return;
     }
     let operation = |kind: NameKind| NameOperation {
@@ -329,12 +356,7 @@ fn rename(shared: &Shared, overlay: &Overlay, note: &Note, mut operation: NameOp
         let lower = LowerFile::open(&overlay.mount.lower, &operation.path, |_| true);
         match (moved, lower) {
             (Some((key, _)), Some(lower)) => {
-                if shared
-                    .store
-                    .index()
-                    .state(key)
-                    .is_none_or(|state| state.before(note.time).is_none())
-                {
+                if !shared.store.index().has_state_before(key, note.time) {
                     record_lower(shared, overlay, &lower, (key, &operation.path, note.time));
                 }
                 Some(key)
@@ -390,7 +412,7 @@ fn touched(shared: &Shared, overlay: &Overlay, note: &Note, (path, aspect): (Vec
     let Some((key, file)) = now(shared, overlay, &path) else {
         return;
     };
-    if shared.store.index().state(key).is_none()
+    if !shared.store.index().has_state_before(key, note.time)
         && let Some(lower) = LowerFile::open(&overlay.mount.lower, &path, |_| true)
     {
         record_lower(shared, overlay, &lower, (key, &path, note.time));

@@ -114,12 +114,12 @@ impl Store {
     /// Makes room, oldest segment first; `true` when something was evicted.
     pub fn evict(&self) -> bool {
         let mut evicted = false;
-        let newest = lock(&self.pack).oldest().map(|_| self.newest());
+        let newest = lock(&self.pack).newest();
         let mut full = false;
         while self.bytes() > self.bytes_max {
             let oldest = lock(&self.pack).oldest();
             match oldest {
-                Some(number) if Some(number) < newest => evicted |= self.evict_segment(number),
+                Some(number) if number < newest => evicted |= self.evict_segment(number),
                 _ => {
                     full = true;
                     break;
@@ -128,10 +128,6 @@ impl Store {
         }
         self.full.store(full, Ordering::Relaxed);
         evicted
-    }
-
-    fn newest(&self) -> u32 {
-        lock(&self.pack).newest()
     }
 
     fn evict_segment(&self, number: u32) -> bool {

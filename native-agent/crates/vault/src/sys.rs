@@ -99,6 +99,30 @@ pub fn poll<const N: usize>(fds: [(RawFd, i16); N], timeout_ms: i32) -> [bool; N
     set.map(|entry| count > 0 && entry.revents != 0)
 }
 
+/// What FIONREAD says; 0 when it says nothing.
+pub fn waiting_bytes(fd: RawFd) -> u64 {
+    let mut bytes: libc::c_int = 0;
+    // SAFETY: FIONREAD writes one int, and `bytes` outlives the call.
+    unsafe { libc::ioctl(fd, libc::FIONREAD, &raw mut bytes) };
+    bytes.max(0) as u64
+}
+
+/// Lets this process have as many descriptors as it may; says how many.
+pub fn raise_descriptors() -> u64 {
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: `limit` outlives both calls; a refusal leaves the limit as it was.
+    unsafe {
+        libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit);
+        limit.rlim_cur = limit.rlim_max;
+        libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit);
+        libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit);
+    }
+    limit.rlim_cur
+}
+
 pub fn fstat(fd: RawFd) -> io::Result<Stat> {
     let mut stat = MaybeUninit::<Stat>::uninit();
     // SAFETY: the kernel fills `stat`, and it is read only after success.

@@ -14,24 +14,31 @@ use norn_events::wire::event::v1::Capability;
 use norn_events::{ContentChange, ProcessUid};
 
 use crate::capture::{Shared, work};
+use crate::closer::REST_MAX;
 use crate::error::VaultError;
 use crate::health::{VaultHealth, health};
-use crate::places::Places;
+use crate::places::{Overlay, Places};
+use crate::progress::Progress;
 use crate::record::{PlaceKind, Record};
 use crate::responder::{CLOSES_MAX, Done, JOBS_MAX, Outlets, Pulse, Responder};
+use crate::rest::Rest;
 use crate::restore::{RestoreReport, RestoreRequest, restore};
 use crate::sensor::{NOTES_MAX, Note, VaultObserver};
 use crate::store::Store;
 use crate::watch::{Entry, Watch};
-use crate::{closer, mounts, names, self_test, sensor, sys};
+use crate::{closer, mounts, names, rest, self_test, sensor, sys};
 
 /// Content changes waiting for the reflex; more are dropped and counted.
 pub const CHANGES_MAX: usize = 8192;
 const SMALL_WORKERS: usize = 2;
 const FLUSH_EVERY: Duration = Duration::from_millis(200);
 const MOUNTS_IDLE_MS: i32 = 1000;
+/// Containers whose files wait to be copied at rest.
+const SCANS_MAX: usize = 1024;
 /// A restore waits for what is still in the queues at most so long.
-const SETTLE_MAX: Duration = Duration::from_millis(500);
+const SETTLE_MAX: Duration = Duration::from_secs(10);
+/// The queues hold descriptors: with fewer, opens on the host would be refused by the kernel when they fill.
+const DESCRIPTORS_WANTED: u64 = (JOBS_MAX * 2 + CLOSES_MAX + REST_MAX * 2 + 512) as u64;
 /// Docker keeps its volumes here; containers see them as bind mounts.
 const DOCKER_VOLUMES: &str = "/var/lib/docker/volumes";
 
@@ -62,6 +69,13 @@ impl Vault {
     /// Recovers the journal, starts the threads and starts watching.
     pub fn open(options: VaultOptions) -> Result<Self, VaultError> {
         let lock = prepare(&options.dir)?;
+        let descriptors = sys::raise_descriptors();
+        if descriptors < DESCRIPTORS_WANTED {
+            tracing::warn!(
+                descriptors,
+                "raise the agent's limit of open files to {DESCRIPTORS_WANTED}"
+            );
+        }
         let directory = |source| VaultError::Directory {
             path: options.dir.clone(),
             source,
@@ -77,7 +91,8 @@ impl Vault {
             changes: Mutex::default(),
             changes_dropped: AtomicU64::new(0),
             capture_delay_ns: AtomicU64::new(0),
-            busy: AtomicU64::new(0),
+            progress: Progress::default(),
+            rest: Rest::default(),
         });
         shared.pulse.beat_ns.store(sys::boot_ns(), Ordering::Relaxed);
         let done = Arc::new(Done::new().map_err(VaultError::Thread)?);
@@ -116,9 +131,11 @@ impl Vault {
         self.thread("vault-sensor", move |shared| sensor::run(&shared, &notes))?;
         self.thread("vault-flush", |shared| flush(&shared))?;
         let found = self.watch_protected()?;
-        let overlays = look_at_mounts(&self.shared);
-        self.thread("vault-mounts", |shared| watch_mounts(&shared))?;
-        self.thread("vault-scan", move |shared| names::scan(&shared, found, &overlays))
+        self.shared.progress.scans.sent();
+        let (mounted, overlays) = sync_channel(SCANS_MAX);
+        look_at_mounts(&self.shared, &mounted);
+        self.thread("vault-mounts", move |shared| watch_mounts(&shared, &mounted))?;
+        self.thread("vault-scan", move |shared| rest::run(&shared, found, &overlays))
     }
 
     fn thread(
@@ -189,9 +206,13 @@ impl Vault {
         self.shared.store.record(Record::Forget(scope));
     }
 
-    /// Waits until all that happened before this call is in the journal, or a second has passed.
+    /// Waits until all that happened before this call is in the journal and small files were copied at rest, each for ten
+    /// seconds at most.
     pub fn settle(&self) {
-        self.shared.settle(Duration::from_secs(1));
+        self.shared.settle(SETTLE_MAX);
+        if !self.shared.progress.rest(SETTLE_MAX) {
+            tracing::warn!("copies at rest lag behind");
+        }
     }
 
     /// For tests of the deadline: every capture takes at least so long.
@@ -267,14 +288,13 @@ fn remember_place(shared: &Shared, record: Record) {
     }
 }
 
-/// Marks overlays that are new since the last look; says which.
-fn look_at_mounts(shared: &Shared) -> Vec<Arc<crate::places::Overlay>> {
+/// Marks overlays that are new since the last look, and has their files copied at rest.
+fn look_at_mounts(shared: &Shared, scans: &SyncSender<Arc<Overlay>>) {
     let Ok(text) = fs::read("/proc/self/mountinfo") else {
-        return Vec::new();
+        return;
     };
     let mounted = mounts::overlays(&text);
     shared.places.retain(&mounted);
-    let mut new = Vec::new();
     for mount in mounted {
         if shared.places.overlay(mount.device).is_some() {
             continue;
@@ -285,18 +305,21 @@ fn look_at_mounts(shared: &Shared) -> Vec<Arc<crate::places::Overlay>> {
             let merged = String::from_utf8_lossy(&overlay.mount.merged);
             tracing::warn!(%error, %merged, "a container's file system can't be watched");
         }
-        new.push(overlay);
+        shared.progress.scans.sent();
+        if scans.try_send(overlay).is_err() {
+            shared.progress.scans.done();
+            tracing::warn!("too many containers at once: one goes without copies at rest");
+        }
     }
-    new
 }
 
-fn watch_mounts(shared: &Shared) {
+fn watch_mounts(shared: &Shared, scans: &SyncSender<Arc<Overlay>>) {
     let Ok(table) = File::open("/proc/self/mountinfo") else {
         return;
     };
     // What was mounted before the table was opened wakes nobody: look first, then wait.
     while !shared.stop.load(Ordering::Relaxed) {
-        look_at_mounts(shared);
+        look_at_mounts(shared, scans);
         sys::poll([(table.as_raw_fd(), libc::POLLPRI)], MOUNTS_IDLE_MS);
     }
 }
@@ -312,32 +335,14 @@ fn flush(shared: &Shared) {
 }
 
 impl Shared {
-    /// Waits until the queues are empty and nobody works on what was in them.
+    /// Waits until what happened before is in the journal.
     pub fn settle(&self, at_most: Duration) {
-        let begun = std::time::Instant::now();
-        let mut quiet = 0;
-        while quiet < 3 && begun.elapsed() < at_most {
-            let queues = [
-                (self.watch.content.as_raw_fd(), libc::POLLIN),
-                (self.watch.names.as_raw_fd(), libc::POLLIN),
-            ];
-            let waiting = sys::poll(queues, 0).contains(&true) || self.busy.load(Ordering::Acquire) > 0;
-            quiet = if waiting { 0 } else { quiet + 1 };
-            std::thread::sleep(Duration::from_millis(1));
+        let groups = (&self.watch.content, &self.watch.names);
+        if !self.progress.settle(groups, at_most) {
+            tracing::warn!(
+                ?at_most,
+                "the vault lags behind; a restore may not see the last changes"
+            );
         }
-    }
-
-    /// Counts work that a restore waits for, until the guard is dropped.
-    pub fn working(&self) -> Working<'_> {
-        self.busy.fetch_add(1, Ordering::AcqRel);
-        Working(self)
-    }
-}
-
-pub struct Working<'a>(&'a Shared);
-
-impl Drop for Working<'_> {
-    fn drop(&mut self) {
-        self.0.busy.fetch_sub(1, Ordering::AcqRel);
     }
 }

@@ -1,5 +1,5 @@
 //! From the journal: which name should hold which file, in which state, for the scope's work to be undone.
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use norn_events::ProcessUid;
 
@@ -7,7 +7,7 @@ use super::RestoreRequest;
 use crate::file::{FileKey, PlaceId};
 use crate::index::{FileState, Index};
 use crate::places::below;
-use crate::record::{Actor, Aspect, NameKind, NameOperation, Time, Version};
+use crate::record::{Actor, Aspect, Content, NameKind, NameOperation, Time, Version};
 use crate::watch::join;
 
 /// A name in a place.
@@ -41,6 +41,33 @@ pub struct Target {
     pub process: ProcessUid,
     /// Somebody else changed it later.
     pub conflict: bool,
+}
+
+impl Target {
+    fn in_place(key: FileKey, change: &'static str, seen: Vec<u8>) -> Self {
+        Self {
+            want: Want::File(key),
+            version: None,
+            put: Some(key),
+            left_absent: false,
+            moved_to: None,
+            change,
+            directory: false,
+            seen,
+            time: 0,
+            process: ProcessUid::UNKNOWN,
+            conflict: false,
+        }
+    }
+
+    fn by(self, actor: &Actor, time: Time) -> Self {
+        let process = actor.uid;
+        Self {
+            process,
+            time,
+            ..self
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -116,11 +143,13 @@ pub fn plan(index: &Index, request: &RestoreRequest) -> Plan {
 /// When the scope began to change this file: its first change, or the open before it that was captured.
 fn origin(scope: &Scope<'_>, state: &FileState) -> Option<Time> {
     let mine = |pid: u32, time: Time| scope.holds(pid, time).is_some();
+    // A close is recorded when its turn comes, the sensor's events as of when they happened: the order is not that of time.
     let first = state
         .changes
         .iter()
-        .find(|change| mine(change.pid, change.time))?
-        .time;
+        .filter(|change| mine(change.pid, change.time))
+        .map(|change| change.time)
+        .min()?;
     let content = state
         .changes
         .iter()
@@ -276,31 +305,25 @@ impl Plan {
             let mine = changes
                 .filter_map(|change| scope.holds(change.pid, change.time).map(|actor| (change, actor)));
             let mine: Vec<_> = mine.collect();
-            let Some((last, actor)) = mine.last() else {
+            let Some(&(last, actor)) = mine.last() else {
                 continue;
             };
-            if wanted.contains(&scope.index.original(key)) || self.made.contains(&key) {
+            if self.made.contains(&key) || scope.index.original(key) != key {
                 continue;
             }
             let content = mine.iter().any(|(change, _)| change.aspect == Aspect::Content);
-            let spot = (state.place, self.moved_back(state.place, &state.path));
-            if scope.index.original(key) != key || self.targets.contains_key(&spot) {
-                continue;
+            let change = if content { "in-place" } else { "metadata" };
+            let mut names = broken_links(scope.index, key, state);
+            if !wanted.contains(&key) {
+                names.push(state.path.clone());
             }
-            let target = Target {
-                want: Want::File(key),
-                version: None,
-                put: Some(key),
-                left_absent: false,
-                moved_to: None,
-                change: if content { "in-place" } else { "metadata" },
-                directory: false,
-                seen: state.seen.clone(),
-                time: last.time,
-                process: actor.uid,
-                conflict: false,
-            };
-            self.targets.insert(spot, target);
+            for path in names {
+                let spot = (state.place, self.moved_back(state.place, &path));
+                let seen = sibling(&state.seen, &state.path, &path);
+                let target = Target::in_place(key, change, seen);
+                let target = target.by(actor, last.time);
+                self.targets.entry(spot).or_insert(target);
+            }
             self.containers
                 .entry(actor.uid)
                 .or_insert_with(|| actor.container.clone().unwrap_or_default());
@@ -318,6 +341,21 @@ impl Plan {
         }
         path
     }
+}
+
+/// A file of the image with several names becomes a file of its own under each name it is copied up by, and all of them
+/// report the handle of the one they came from: the names it was opened by, beside its last, that still are its.
+fn broken_links(index: &Index, key: FileKey, state: &FileState) -> Vec<Vec<u8>> {
+    let mut names = BTreeSet::new();
+    for version in &state.versions {
+        if let Content::Lower(path) = &version.content
+            && *path != state.path
+            && index.name_at(state.place, path, Time::MAX) == Some(Some(key))
+        {
+            names.insert(path.clone());
+        }
+    }
+    names.into_iter().collect()
 }
 
 /// A file that was replaced was not just created.

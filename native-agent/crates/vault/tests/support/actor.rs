@@ -68,12 +68,8 @@ impl Actor {
     }
 
     pub fn exchange(&mut self, from: &Path, to: &Path) {
-        let (a, b) = (c_path(from), c_path(to));
-        let (here, flags) = (libc::AT_FDCWD, libc::RENAME_EXCHANGE);
-        // SAFETY: both strings outlive the call.
-        let result = unsafe { libc::renameat2(here, a.as_ptr(), here, b.as_ptr(), flags) };
-        assert_eq!(result, 0);
-        self.tell((EventKind::FileRename, flags), from, to);
+        exchange(from, to);
+        self.tell((EventKind::FileRename, libc::RENAME_EXCHANGE), from, to);
     }
 
     pub fn unlink(&mut self, path: &Path) {
@@ -145,4 +141,13 @@ pub fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(suffix);
     PathBuf::from(name)
+}
+
+/// The two names change files.
+pub fn exchange(from: &Path, to: &Path) {
+    let (a, b) = (c_path(from), c_path(to));
+    let (here, flags) = (libc::AT_FDCWD, libc::RENAME_EXCHANGE);
+    // SAFETY: both strings outlive the call.
+    let result = unsafe { libc::renameat2(here, a.as_ptr(), here, b.as_ptr(), flags) };
+    assert_eq!(result, 0, "exchange: {}", std::io::Error::last_os_error());
 }

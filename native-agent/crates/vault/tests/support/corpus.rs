@@ -26,6 +26,16 @@ pub fn corpus(count: usize) -> impl Fn(&Path) {
     }
 }
 
+/// Too large to be copied at rest: each rests on its open alone.
+pub fn large_files(count: usize) -> impl Fn(&Path) {
+    move |dir: &Path| {
+        for number in 0..count {
+            let words = format!("line {number} of a long saga of the well\n");
+            fs::write(dir.join(format!("large-{number}")), words.repeat(32 * 1024)).unwrap();
+        }
+    }
+}
+
 pub fn set_mode_and_time(path: &Path, mode: u32, seconds: i64) {
     let path = c_path(path);
     let time = libc::timespec {

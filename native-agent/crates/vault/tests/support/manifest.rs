@@ -133,7 +133,11 @@ pub fn difference(before: &Manifest, after: &Manifest) -> Vec<String> {
             let name = String::from_utf8_lossy(name);
             let content = then.map(|state| &state.content) == now.map(|state| &state.content);
             let content = if content { "same content" } else { "other content" };
-            found.push(format!("{name}: was {}, is {}, {content}", brief(then), brief(now)));
+            found.push(format!(
+                "{name}: was {}, is {}, {content}",
+                brief(then),
+                brief(now)
+            ));
         }
     }
     found

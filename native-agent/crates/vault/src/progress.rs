@@ -1,0 +1,117 @@
+//! How far each thread of the vault has come, so that a restore can wait for exactly what was there before it.
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::sys;
+
+/// FIONREAD on a fanotify group counts so many bytes an event, whatever else the event carries.
+const EVENT_BYTES: u64 = size_of::<libc::fanotify_event_metadata>() as u64;
+const LOOK_EVERY: Duration = Duration::from_millis(1);
+
+/// A fanotify group and the one thread that reads it.
+#[derive(Debug, Default)]
+pub struct Reading {
+    read: Mutex<u64>,
+    handled: AtomicU64,
+}
+
+impl Reading {
+    /// To be held while reading, so that no event is between the kernel and the count.
+    pub fn begin(&self) -> MutexGuard<'_, u64> {
+        self.read.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn handled(&self, events: u64) {
+        self.handled.fetch_add(events, Ordering::Release);
+    }
+
+    /// The count of handled events at which all that happened before this call is handled.
+    fn goal(&self, group: &OwnedFd) -> u64 {
+        let read = self.begin();
+        *read + sys::waiting_bytes(group.as_raw_fd()) / EVENT_BYTES
+    }
+}
+
+/// A channel between two of the vault's threads.
+#[derive(Debug, Default)]
+pub struct Lane {
+    sent: AtomicU64,
+    done: AtomicU64,
+}
+
+impl Lane {
+    pub fn sent(&self) {
+        self.sent.fetch_add(1, Ordering::AcqRel);
+    }
+
+    pub fn done(&self) {
+        self.done.fetch_add(1, Ordering::AcqRel);
+    }
+}
+
+#[derive(Debug, Default)]
+pub struct Progress {
+    pub content: Reading,
+    pub names: Reading,
+    pub captures: Lane,
+    pub closes: Lane,
+    pub notes: Lane,
+    /// Files that wait for their copy at rest.
+    pub rests: Gauge,
+    /// Places whose files are copied at rest for the first time.
+    pub scans: Lane,
+}
+
+#[derive(Debug, Default)]
+pub struct Gauge(AtomicUsize);
+
+impl Gauge {
+    pub fn set(&self, count: usize) {
+        self.0.store(count, Ordering::Release);
+    }
+}
+
+impl Progress {
+    /// Waits until what happened before this call is in the journal, for at most so long; says whether it is.
+    pub fn settle(&self, (content, names): (&OwnedFd, &OwnedFd), at_most: Duration) -> bool {
+        let until = Instant::now() + at_most;
+        let (opened, named) = (self.content.goal(content), self.names.goal(names));
+        let read = |reading: &Reading, goal: u64| wait(until, &reading.handled, goal);
+        let through = |lane: &Lane| wait(until, &lane.done, lane.sent.load(Ordering::Acquire));
+        // In this order: what the groups hold goes into the lanes.
+        read(&self.content, opened)
+            && read(&self.names, named)
+            && through(&self.captures)
+            && through(&self.closes)
+            && through(&self.notes)
+    }
+}
+
+impl Progress {
+    /// Waits until every copy at rest that is due was made, for at most so long; says whether it was.
+    pub fn rest(&self, at_most: Duration) -> bool {
+        let until = Instant::now() + at_most;
+        if !wait(until, &self.scans.done, self.scans.sent.load(Ordering::Acquire)) {
+            return false;
+        }
+        while self.rests.0.load(Ordering::Acquire) > 0 {
+            if Instant::now() >= until {
+                return false;
+            }
+            std::thread::sleep(LOOK_EVERY);
+        }
+        true
+    }
+}
+
+fn wait(until: Instant, count: &AtomicU64, goal: u64) -> bool {
+    while count.load(Ordering::Acquire) < goal {
+        if Instant::now() >= until {
+            return false;
+        }
+        std::thread::sleep(LOOK_EVERY);
+    }
+    true
+}

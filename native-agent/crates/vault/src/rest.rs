@@ -1,0 +1,233 @@
+//! Copies at rest: the state of small files is saved before anybody asks for them. Only this helps against truncate(2),
+//! unlink and rename-over of a file that was never opened, for which the kernel asks nobody.
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::capture::{Shared, copy};
+use crate::file::{FileKey, Metadata, Stamp};
+use crate::names::{Spot, identify, location, note_symbolic_link};
+use crate::places::{Overlay, open_path};
+use crate::record::{Content, Location, Record, Time, Version};
+use crate::sys;
+use crate::watch::{Entry, join};
+
+/// Larger files are not copied at rest.
+pub const REST_BYTES_MAX: u64 = 1 << 20;
+/// What copying at rest may read and write; opens that wait have no such limit.
+pub const REST_BYTES_PER_SECOND: u64 = 64 << 20;
+/// A file costs as much as so many bytes, whatever its size.
+const FILE_COST_BYTES: u64 = 8 << 10;
+/// Files whose copy was put off; more go without, and are counted.
+pub const OVERDUE_MAX: usize = 65_536;
+const IDLE: Duration = Duration::from_millis(100);
+/// Overdue files copied before the next look at new containers.
+const OVERDUE_AT_ONCE: usize = 256;
+
+/// What waits for its copy, and how fast copies may be made.
+#[derive(Debug, Default)]
+pub struct Rest {
+    /// By when the copies made so far are paid for.
+    paid_until: Mutex<Option<Instant>>,
+    overdue: Mutex<HashMap<FileKey, Location>>,
+    pub refused: AtomicU64,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Rest {
+    /// Counts a copy; says how long to wait before the next.
+    fn pay(&self, bytes: u64) -> Duration {
+        let mut paid = lock(&self.paid_until);
+        let now = Instant::now();
+        let price = Duration::from_nanos((bytes + FILE_COST_BYTES) * 1_000_000_000 / REST_BYTES_PER_SECOND);
+        let until = paid.map_or(now, |until| until.max(now)) + price;
+        *paid = Some(until);
+        until - now
+    }
+
+    /// A whole tenth of a second of copies was made ahead of the limit.
+    pub fn is_ahead(&self) -> bool {
+        lock(&self.paid_until).is_some_and(|until| until > Instant::now() + IDLE)
+    }
+
+    /// To be copied when there is time.
+    pub fn put_off(&self, location: Location) {
+        let mut overdue = lock(&self.overdue);
+        if overdue.len() < OVERDUE_MAX || overdue.contains_key(&location.key) {
+            overdue.insert(location.key, location);
+        } else {
+            self.refused.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn take_overdue(&self) -> Vec<Location> {
+        let mut overdue = lock(&self.overdue);
+        let keys: Vec<FileKey> = overdue.keys().take(OVERDUE_AT_ONCE).copied().collect();
+        keys.iter().filter_map(|key| overdue.remove(key)).collect()
+    }
+}
+
+/// First what was there when watching began, then new containers and what was put off. Works until the vault stops.
+pub fn run(shared: &Shared, found: Vec<(usize, Vec<Entry>)>, overlays: &Receiver<Arc<Overlay>>) {
+    for (number, entries) in found {
+        let root = &shared.places.roots()[number];
+        for entry in entries {
+            let path = entry.path;
+            attempt(shared, || rest_one(shared, &Spot { root, path }));
+        }
+    }
+    shared.progress.scans.done();
+    while !shared.stop.load(Ordering::Relaxed) {
+        match overlays.recv_timeout(IDLE) {
+            Ok(overlay) => {
+                attempt(shared, || scan_upper(shared, &overlay));
+                shared.progress.scans.done();
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+        for location in shared.rest.take_overdue() {
+            attempt(shared, || rest_overdue(shared, &location));
+        }
+    }
+}
+
+fn attempt(shared: &Shared, copy: impl FnOnce() -> io::Result<()>) {
+    if !shared.stop.load(Ordering::Relaxed)
+        && let Err(error) = copy()
+    {
+        tracing::debug!(%error, "a file went away while it was copied");
+    }
+}
+
+fn rest_overdue(shared: &Shared, location: &Location) -> io::Result<()> {
+    let path = location.path.clone();
+    if let Some(overlay) = shared.places.by_id(location.place) {
+        return rest_merged(shared, &overlay, path);
+    }
+    let root = shared
+        .places
+        .roots()
+        .iter()
+        .find(|root| root.id == location.place);
+    root.map_or(Ok(()), |root| rest_one(shared, &Spot { root, path }))
+}
+
+/// Files that a container made before it was watched.
+fn scan_upper(shared: &Shared, overlay: &Overlay) -> io::Result<()> {
+    let mut waiting = vec![Vec::new()];
+    while let Some(directory) = waiting.pop() {
+        let upper = PathBuf::from(OsString::from_vec(join(&overlay.mount.upper, &directory)));
+        for entry in std::fs::read_dir(upper)? {
+            let entry = entry?;
+            let path = join(&directory, entry.file_name().as_bytes());
+            let kind = entry.file_type()?;
+            if kind.is_dir() {
+                waiting.push(path);
+            } else if kind.is_file() || kind.is_symlink() {
+                attempt(shared, || rest_merged(shared, overlay, path));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn rest_merged(shared: &Shared, overlay: &Overlay, path: Vec<u8>) -> io::Result<()> {
+    let top = open_path(&overlay.mount.merged)?;
+    let flags = libc::O_PATH | libc::O_NOFOLLOW;
+    let file = sys::open_below(top.as_raw_fd(), &path, flags, sys::BELOW)?;
+    let stat = sys::fstat(file.as_raw_fd())?;
+    let key = shared.places.key(file.as_raw_fd(), &stat)?;
+    let seen = [b"/", &path[..]].concat();
+    let place = overlay.id;
+    rest_file(
+        shared,
+        (&file, &stat),
+        Location {
+            key,
+            place,
+            path,
+            seen,
+        },
+    )
+}
+
+fn rest_one(shared: &Shared, spot: &Spot<'_>) -> io::Result<()> {
+    let Some((key, file)) = identify(shared, spot) else {
+        return Ok(());
+    };
+    let stat = sys::fstat(file.as_raw_fd())?;
+    rest_file(shared, (&file, &stat), location(spot, key))
+}
+
+fn rest_file(shared: &Shared, (file, stat): (&OwnedFd, &sys::Stat), location: Location) -> io::Result<()> {
+    match stat.st_mode & libc::S_IFMT {
+        libc::S_IFLNK => note_symbolic_link(shared, file.as_raw_fd(), location),
+        libc::S_IFDIR => note_directory(shared, (file, stat), location),
+        libc::S_IFREG if stat.st_size as u64 <= REST_BYTES_MAX && !shared.store.is_half_full() => {
+            let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+            let flags = libc::O_RDONLY | libc::O_NOATIME;
+            let file = sys::open_below(libc::AT_FDCWD, path.as_bytes(), flags, 0)?;
+            at_rest(shared, file.as_raw_fd(), (location, sys::boot_ns() as Time))?;
+            std::thread::sleep(shared.rest.pay(stat.st_size as u64).saturating_sub(IDLE));
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn note_directory(
+    shared: &Shared,
+    (file, stat): (&OwnedFd, &sys::Stat),
+    location: Location,
+) -> io::Result<()> {
+    if shared.store.index().state(location.key).is_some() {
+        return Ok(());
+    }
+    let version = Version {
+        time: sys::boot_ns() as Time,
+        pid: 0,
+        content: Content::Packed(Vec::new()),
+        metadata: Metadata::read(file.as_raw_fd(), stat)?,
+        shape: None,
+    };
+    shared.store.record(Record::Version(location, version));
+    Ok(())
+}
+
+/// Copies a state nobody is about to change; given up when somebody opened the file meanwhile.
+pub fn at_rest(shared: &Shared, fd: RawFd, (location, closed): (Location, Time)) -> io::Result<()> {
+    let time = sys::boot_ns() as Time;
+    let stat = sys::fstat(fd)?;
+    let key = location.key;
+    let saved = shared.store.index().state(key).map(|state| state.saved);
+    if saved == Some(Some(Stamp::from(&stat))) {
+        return Ok(());
+    }
+    let metadata = Metadata::read(fd, &stat)?;
+    let (content, shape) = copy(&shared.store, fd, &stat)?;
+    let unchanged = sys::fstat(fd).is_ok_and(|after| Stamp::from(&after) == metadata.stamp());
+    if !unchanged || shared.store.index().opened_since(key, closed) {
+        return Ok(());
+    }
+    let version = Version {
+        time,
+        pid: 0,
+        content,
+        metadata,
+        shape,
+    };
+    shared.store.record(Record::Version(location, version));
+    shared.ignore(fd);
+    Ok(())
+}

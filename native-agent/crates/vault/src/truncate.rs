@@ -1,0 +1,55 @@
+//! truncate(2) below protected directories: no open and no close tells of it, only the sensor does.
+use std::os::fd::{AsRawFd, OwnedFd};
+
+use norn_events::ChangeKind;
+
+use crate::capture::Shared;
+use crate::closer::{before, tell};
+use crate::places::{Found, open_path};
+use crate::record::{Aspect, Change, Record};
+use crate::sensor::{Note, clean};
+use crate::sys;
+
+/// Records that a protected file of the host was cut, also when a container did it through a mount.
+pub fn truncated(shared: &Shared, note: &Note) {
+    let Some(Found {
+        mut location,
+        overlay,
+    }) = find(shared, note)
+    else {
+        return;
+    };
+    if overlay.is_some() {
+        return;
+    }
+    location.seen.clone_from(&note.path);
+    let (by, key) = ((note.pid, note.time), location.key);
+    let shape = before(shared, key, note.time);
+    let change = Change {
+        time: note.time,
+        pid: note.pid,
+        aspect: Aspect::Content,
+    };
+    shared.store.record(Record::Change(location, change));
+    tell(shared, &note.path, by, (ChangeKind::Overwritten, shape, None));
+}
+
+fn find(shared: &Shared, note: &Note) -> Option<Found> {
+    let file = open(note)?;
+    let stat = sys::fstat(file.as_raw_fd()).ok()?;
+    if stat.st_mode & libc::S_IFMT != libc::S_IFREG {
+        return None;
+    }
+    let key = shared.places.key(file.as_raw_fd(), &stat).ok()?;
+    shared.places.find(file.as_raw_fd(), &stat, key)
+}
+
+/// The name as the process sees it; when it is gone, as its oldest living ancestor in the container does.
+fn open(note: &Note) -> Option<OwnedFd> {
+    let root = |pid: u32| open_path(format!("/proc/{pid}/root").as_bytes()).ok();
+    let root = match note.container {
+        Some(_) => root(note.pid).or_else(|| root(note.elder))?,
+        None => root(note.pid).or_else(|| open_path(b"/").ok())?,
+    };
+    sys::open_below(root.as_raw_fd(), &clean(&note.path), libc::O_PATH, sys::IN_ROOT).ok()
+}

@@ -1,0 +1,47 @@
+//! A vault that is slower than its deadline: nobody waits for it, and it never gives back what it did not see.
+mod support;
+
+use std::fs;
+use std::time::Duration;
+
+use norn_events::wire::action::v1::Verdict;
+use support::{PLACES, Place, Scene, files, large_files};
+
+/// So long that no open of the test could have waited for it.
+const NEVER: Duration = Duration::from_secs(600);
+
+#[test]
+fn slow_responder_delays_opens_by_its_deadline_at_most() {
+    let mut scene = Scene::new(Place::Host, large_files(8));
+    let targets = files(&scene.manifest(), &scene.data());
+    scene.vault().slow_down(NEVER);
+    // Ends only when every open was let go while the workers are still busy with the first.
+    scene.attack_without_settling(|_| targets.iter().for_each(|path| drop(fs::read(path).unwrap())));
+    let health = scene.vault().health();
+    assert_eq!(health.permission_timeouts, targets.len() as u64);
+    assert!(
+        health.responder_age_ms < 10_000,
+        "the responder hangs: {health:?}"
+    );
+}
+
+#[test]
+fn a_timeout_never_loses_silently() {
+    for place in PLACES {
+        let mut scene = Scene::new(place, large_files(8));
+        let before = scene.manifest();
+        let targets = files(&before, &scene.data());
+        scene.vault().slow_down(Duration::from_millis(200));
+        let scope = scene.attack(|actor| targets.iter().for_each(|path| actor.encrypt(path)));
+        scene.vault().slow_down(Duration::ZERO);
+        assert!(
+            scene.vault().health().permission_timeouts > 0,
+            "{place:?}: nothing was late"
+        );
+        let report = scene.restore(scope);
+        let late = support::assert_same_or_late(&scene, &before, &report);
+        // The image's own file is the pre-image, however late it is looked for.
+        assert_eq!(late > 0, place != Place::Lower, "{place:?}: {late} late");
+        assert_eq!(report.count(Verdict::Restored) + late, targets.len(), "{place:?}");
+    }
+}

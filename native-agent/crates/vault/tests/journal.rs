@@ -1,0 +1,173 @@
+//! The journal outlives its writer, a torn end, and the bound on its size.
+mod support;
+
+use std::fs;
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+
+use norn_events::ProcessUid;
+use norn_events::wire::action::v1::Verdict;
+use support::{MIB, PLACES, Place, Scene, assert_same, assert_same_or_late, corpus, files, with_suffix};
+
+/// Lets a process of its own open the vault and stage the attack, and kills it as soon as the attack is over.
+fn attack_and_kill_the_agent(scene: &mut Scene) -> ProcessUid {
+    let targets = files(&scene.manifest(), &scene.data());
+    let (mut here, mut there) = UnixStream::pair().unwrap();
+    let agent = support::fork(|| {
+        scene.open_vault();
+        scene.settle();
+        let scope = scene.attack(|actor| {
+            for (number, path) in targets.iter().enumerate() {
+                match number % 3 {
+                    0 => actor.encrypt(path),
+                    1 => actor.unlink(path),
+                    _ => {
+                        actor.encrypt(path);
+                        actor.rename(path, &with_suffix(path, ".locked"));
+                    }
+                }
+            }
+        });
+        scene.vault().hold(scope);
+        there.write_all(&scope.0).unwrap();
+        loop {
+            std::thread::park();
+        }
+    });
+    drop(there);
+    let mut scope = [0; 16];
+    here.read_exact(&mut scope).unwrap();
+    agent.kill();
+    ProcessUid(scope)
+}
+
+#[test]
+fn journal_recovered_after_kill() {
+    for place in PLACES {
+        let mut scene = Scene::without_vault(place, corpus(30));
+        let before = scene.manifest();
+        let scope = attack_and_kill_the_agent(&mut scene);
+        assert_ne!(before, scene.manifest());
+        scene.open_vault();
+        let report = scene.restore(scope);
+        assert_same_or_late_across_restarts(&scene, &before, &report);
+    }
+}
+
+/// Timeouts were counted by the agent that is gone: here a late file may only be said to be late.
+fn assert_same_or_late_across_restarts(
+    scene: &Scene,
+    before: &support::Manifest,
+    report: &norn_vault::RestoreReport,
+) {
+    let late = support::assert_same_but_late(scene, before, report);
+    assert_eq!(report.count(Verdict::Restored) + late, 30, "{:?}", scene.place);
+}
+
+fn newest_segment(scene: &Scene) -> PathBuf {
+    let segments = fs::read_dir(scene.home.join("vault")).unwrap();
+    let mut segments: Vec<PathBuf> = segments
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| {
+            path.file_name()
+                .unwrap()
+                .to_str()
+                .unwrap()
+                .starts_with("segment-")
+        })
+        .collect();
+    segments.sort();
+    segments.pop().unwrap()
+}
+
+#[test]
+fn torn_tail() {
+    for garbage in [&b""[..], b"\x40\0\0\0\x02\0\0\0half a record", &[0; 300]] {
+        let mut scene = Scene::new(Place::Host, corpus(20));
+        let before = scene.manifest();
+        let targets = files(&before, &scene.data());
+        let scope = scene.attack(|actor| targets.iter().for_each(|path| actor.encrypt(path)));
+        scene.settle();
+        scene.vault().hold(ProcessUid([7; 16]));
+        scene.close_vault();
+        let segment = newest_segment(&scene);
+        let mut bytes = fs::read(&segment).unwrap();
+        if garbage.is_empty() {
+            bytes.truncate(bytes.len() - 5);
+        }
+        bytes.extend(garbage);
+        fs::write(&segment, &bytes).unwrap();
+        scene.open_vault();
+        let torn = scene.vault().health().torn_bytes;
+        assert!(torn > 0, "the torn end was taken for sound");
+        assert!(torn < 64 + garbage.len() as u64, "{torn} bytes were thrown away");
+        let report = scene.restore(scope);
+        support::assert_same_but_late(&scene, &before, &report);
+        scene.close_vault();
+        scene.open_vault();
+        assert_eq!(scene.vault().health().torn_bytes, 0, "the cut did not last");
+    }
+}
+
+#[test]
+fn eviction_never_touches_held() {
+    const ROOM: u64 = 8 * MIB;
+    let mut scene = Scene::with_room(Place::Host, ROOM, corpus(40));
+    let before = scene.manifest();
+    let targets = files(&before, &scene.data());
+    let scope = scene.attack(|actor| targets.iter().for_each(|path| actor.encrypt(path)));
+    scene.vault().hold(scope);
+    let others = scene.home.join("host/others");
+    fs::create_dir(&others).unwrap();
+    scene.settle();
+    for round in 0..6 {
+        scene.outsider(|_| {
+            for number in 0..24 {
+                let words = format!("round {round}, file {number}: ordinary work\n");
+                fs::write(others.join(format!("{number}")), words.repeat(8000)).unwrap();
+            }
+        });
+        scene.settle();
+        if round == 1 {
+            scene.close_vault();
+            scene.open_vault();
+        }
+    }
+    let evicted = support::eventually(|| {
+        let health = scene.vault().health();
+        health.evicted > 0 && health.bytes <= ROOM
+    });
+    assert!(evicted, "{:?}", scene.vault().health());
+    let report = scene.restore(scope);
+    assert_same(&scene, &before, &report);
+    assert_eq!(report.count(Verdict::Restored), targets.len());
+}
+
+/// Once forgotten, the same pre-images give way, and the restore says so.
+#[test]
+fn eviction_says_what_it_took() {
+    const ROOM: u64 = 8 * MIB;
+    let mut scene = Scene::with_room(Place::Host, ROOM, corpus(10));
+    let targets = files(&scene.manifest(), &scene.data());
+    let scope = scene.attack(|actor| targets.iter().for_each(|path| actor.encrypt(path)));
+    let others = scene.home.join("host/others");
+    fs::create_dir(&others).unwrap();
+    for round in 0..12 {
+        scene.outsider(|_| {
+            for number in 0..24 {
+                let words = format!("round {round}, file {number}: ordinary work\n");
+                fs::write(others.join(format!("{number}")), words.repeat(8000)).unwrap();
+            }
+        });
+        scene.settle();
+    }
+    assert!(support::eventually(|| scene.vault().health().evicted > 0));
+    let report = scene.restore(scope);
+    let said = support::refused(&report);
+    assert!(
+        said.iter().all(|(_, reason)| reason.starts_with("evicted")) && !said.is_empty(),
+        "{said:?}"
+    );
+    assert_same_or_late(&scene, &scene.manifest(), &report);
+}

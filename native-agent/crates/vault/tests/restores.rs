@@ -1,0 +1,370 @@
+//! What comes back beside content: metadata, links, odd names; and what a restore must leave alone.
+mod support;
+
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{MetadataExt, symlink};
+use std::path::{Path, PathBuf};
+
+use norn_events::wire::action::v1::Verdict;
+use norn_vault::RestoreReport;
+use support::{
+    Actor, PLACES, Place, Scene, assert_same, assert_same_or_late, corpus, files, manifest_of, set_attribute,
+    set_mode_and_time, with_suffix,
+};
+
+/// user::rw-, user:1000:r--, group::r--, mask::r--, other::--- in the form that `struct posix_acl_xattr_header` has.
+const ACL: &[u8] = &[
+    2, 0, 0, 0, 1, 0, 6, 0, 0xff, 0xff, 0xff, 0xff, 2, 0, 4, 0, 0xe8, 3, 0, 0, 4, 0, 4, 0, 0xff, 0xff, 0xff,
+    0xff, 16, 0, 4, 0, 0xff, 0xff, 0xff, 0xff, 32, 0, 0, 0, 0xff, 0xff, 0xff, 0xff,
+];
+/// cap_net_bind_service=ep, as `struct vfs_cap_data` of revision 2.
+const CAPABILITY: &[u8] = &[1, 0, 0, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+
+fn one_of_each_kind_of_metadata(dir: &Path) {
+    for name in ["owned", "acl", "capable", "setuid", "plain", "tagged"] {
+        fs::write(dir.join(name), format!("the content of {name}\n").repeat(50)).unwrap();
+        set_mode_and_time(&dir.join(name), 0o640, 1_500_000_000);
+    }
+    std::os::unix::fs::chown(dir.join("owned"), Some(1000), Some(1001)).unwrap();
+    set_attribute(&dir.join("acl"), "system.posix_acl_access", ACL);
+    set_attribute(&dir.join("capable"), "security.capability", CAPABILITY);
+    set_attribute(&dir.join("tagged"), "user.origin", b"the well");
+    set_attribute(&dir.join("tagged"), "trusted.seal", b"\x00\xff");
+    std::os::unix::fs::chown(dir.join("setuid"), Some(1000), Some(1000)).unwrap();
+    set_mode_and_time(&dir.join("setuid"), 0o4755, 1_500_000_001);
+}
+
+fn spoil(actor: &mut Actor, path: &Path) {
+    set_attribute(path, "user.ransom", b"pay");
+    set_mode_and_time(path, 0o777, 1_700_000_000);
+    actor.chown(path, 7, 7);
+    actor.chmod(path, 0o777);
+}
+
+#[test]
+fn metadata() {
+    for place in PLACES {
+        let mut scene = Scene::new(place, one_of_each_kind_of_metadata);
+        let before = scene.manifest();
+        let targets = files(&before, &scene.data());
+        let scope = scene.attack(|actor| {
+            for path in &targets {
+                actor.encrypt(path);
+                spoil(actor, path);
+            }
+        });
+        let report = scene.restore(scope);
+        let late = assert_same_or_late(&scene, &before, &report);
+        assert_eq!(report.count(Verdict::Restored) + late, targets.len(), "{place:?}");
+    }
+}
+
+#[test]
+fn metadata_alone() {
+    for place in PLACES {
+        let mut scene = Scene::new(place, one_of_each_kind_of_metadata);
+        let before = scene.manifest();
+        let targets = files(&before, &scene.data());
+        let scope = scene.attack(|actor| targets.iter().for_each(|path| spoil(actor, path)));
+        let report = scene.restore(scope);
+        assert_same(&scene, &before, &report);
+        let changes: Vec<_> = report.files.iter().map(|file| file.change.as_str()).collect();
+        assert_eq!(changes, vec!["metadata"; targets.len()], "{place:?}");
+    }
+}
+
+fn two_names_each(dir: &Path) {
+    fs::create_dir(dir.join("other")).unwrap();
+    for number in 0..6 {
+        let path = dir.join(format!("file-{number}"));
+        fs::write(&path, format!("{number} has two names\n").repeat(80)).unwrap();
+        fs::hard_link(&path, dir.join(format!("other/twin-{number}"))).unwrap();
+    }
+}
+
+#[test]
+fn hard_links() {
+    for place in PLACES {
+        let mut scene = Scene::without_vault(place, two_names_each);
+        scene.open_vault();
+        scene.settle();
+        let before = scene.manifest();
+        let data = scene.data();
+        let name = |number: u32| data.join(format!("file-{number}"));
+        let twin = |number: u32| data.join(format!("other/twin-{number}"));
+        let scope = scene.attack(|actor| {
+            actor.encrypt(&name(0));
+            actor.unlink(&name(1));
+            actor.encrypt(&name(2));
+            actor.unlink(&name(2));
+            actor.unlink(&name(3));
+            actor.unlink(&twin(3));
+            actor.rename(&twin(4), &with_suffix(&twin(4), ".locked"));
+            actor.encrypt(&name(4));
+            fs::write(data.join("new"), b"pay").unwrap();
+            actor.rename(&data.join("new"), &name(5));
+        });
+        let report = scene.restore(scope);
+        // An overlay breaks links of the image when it copies up; what the merged view showed is what must be there.
+        let comparable = if place == Place::Lower {
+            unlinked(&before)
+        } else {
+            before
+        };
+        let after = scene.manifest();
+        let after = if place == Place::Lower {
+            unlinked(&after)
+        } else {
+            after
+        };
+        let differs = support::difference(&comparable, &after);
+        assert!(
+            differs.is_empty(),
+            "{place:?}: {differs:#?} {:?}",
+            support::refused(&report)
+        );
+    }
+}
+
+fn unlinked(manifest: &support::Manifest) -> support::Manifest {
+    let mut manifest = manifest.clone();
+    manifest.values_mut().for_each(|state| state.links = 0);
+    manifest
+}
+
+fn some_symbolic_links(dir: &Path) {
+    fs::write(dir.join("file"), "what the links lead to\n").unwrap();
+    symlink("file", dir.join("short")).unwrap();
+    symlink("nowhere/at/all", dir.join("dangling")).unwrap();
+    symlink("/etc/hostname", dir.join("away")).unwrap();
+    symlink("short", dir.join("moved")).unwrap();
+}
+
+#[test]
+fn symlinks() {
+    for place in PLACES {
+        // The container was there before the agent: its links are found by the scan.
+        let mut scene = Scene::without_vault(place, some_symbolic_links);
+        scene.open_vault();
+        scene.settle();
+        let before = scene.manifest();
+        let data = scene.data();
+        let hostname = fs::read("/etc/hostname").unwrap();
+        let scope = scene.attack(|actor| {
+            for name in ["short", "dangling", "away"] {
+                actor.unlink(&data.join(name));
+            }
+            fs::write(data.join("short"), b"pay").unwrap();
+            actor.symlink(Path::new("/etc/hostname"), &data.join("dangling"));
+            actor.rename(&data.join("moved"), &data.join("moved.locked"));
+            actor.encrypt(&data.join("file"));
+        });
+        let report = scene.restore(scope);
+        assert_same_or_late(&scene, &before, &report);
+        assert_eq!(fs::read("/etc/hostname").unwrap(), hostname);
+    }
+}
+
+fn odd_names_in(dir: &Path) -> Vec<PathBuf> {
+    let names: [&[u8]; 7] = [
+        b"two\nlines",
+        b"not \xff\xfe utf-8",
+        b" ",
+        b"-rf *",
+        b"quote'\"\\040back",
+        b"...",
+        &[b'n'; 200],
+    ];
+    names
+        .map(|name| dir.join(std::ffi::OsStr::from_bytes(name)))
+        .into()
+}
+
+#[test]
+fn odd_names() {
+    for place in PLACES {
+        let mut scene = Scene::new(place, |dir| {
+            let inner = dir.join(std::ffi::OsStr::from_bytes(b"a dir\n\xff"));
+            fs::create_dir(&inner).unwrap();
+            for path in odd_names_in(dir).into_iter().chain(odd_names_in(&inner)) {
+                fs::write(&path, path.as_os_str().as_bytes().repeat(30)).unwrap();
+            }
+        });
+        let before = scene.manifest();
+        let targets = files(&before, &scene.data());
+        let scope = scene.attack(|actor| {
+            for (number, path) in targets.iter().enumerate() {
+                match number % 3 {
+                    0 => actor.encrypt(path),
+                    1 => actor.unlink(path),
+                    _ => actor.rename(path, &with_suffix(path, "\n.locked")),
+                }
+            }
+        });
+        let report = scene.restore(scope);
+        let late = assert_same_or_late(&scene, &before, &report);
+        assert_eq!(report.count(Verdict::Restored) + late, targets.len(), "{place:?}");
+    }
+}
+
+fn verdict(report: &RestoreReport, name: &str) -> Option<Verdict> {
+    let found = report
+        .files
+        .iter()
+        .find(|file| file.path.ends_with(name.as_bytes()));
+    found.and_then(|file| Verdict::try_from(file.verdict).ok())
+}
+
+#[test]
+fn conflict() {
+    for place in PLACES {
+        let mut scene = Scene::new(place, corpus(5));
+        let before = scene.manifest();
+        let data = scene.data();
+        let file = |number: u32| data.join(format!("d{number}/file-{number}.txt"));
+        let made = data.join("made");
+        let scope = scene.attack(|actor| {
+            (0..5).for_each(|number| actor.encrypt(&file(number)));
+            fs::write(&made, b"pay").unwrap();
+            actor.unlink(&file(3));
+        });
+        scene.settle();
+        scene.outsider(|_| {
+            fs::write(file(1), b"repaired by hand").unwrap();
+            fs::write(file(3), b"written anew by hand").unwrap();
+            fs::write(&made, b"somebody else's work now").unwrap();
+        });
+        let report = scene.restore(scope);
+        for (name, content) in [
+            (file(1), &b"repaired by hand"[..]),
+            (file(3), b"written anew by hand"),
+            (made, b"somebody else's work now"),
+        ] {
+            assert_eq!(
+                fs::read(&name).unwrap(),
+                content,
+                "{place:?}: {name:?} was overwritten"
+            );
+            let name = name.file_name().unwrap().to_str().unwrap().to_owned();
+            assert_eq!(
+                verdict(&report, &name),
+                Some(Verdict::Conflict),
+                "{place:?}: {name} {report:?}"
+            );
+        }
+        for number in [0, 2, 4] {
+            let name = format!("d{number}/file-{number}.txt");
+            assert_eq!(
+                verdict(&report, &name),
+                Some(Verdict::Restored),
+                "{place:?}: {name}"
+            );
+            assert_eq!(fs::read(file(number)).unwrap(), before[name.as_bytes()].content);
+        }
+    }
+}
+
+#[test]
+fn second_restore_unchanged() {
+    for place in PLACES {
+        let mut scene = Scene::new(place, corpus(12));
+        let before = scene.manifest();
+        let targets = files(&before, &scene.data());
+        let scope = scene.attack(|actor| {
+            for (number, path) in targets.iter().enumerate() {
+                match number % 4 {
+                    0 => actor.encrypt(path),
+                    1 => actor.unlink(path),
+                    2 => actor.rename(path, &with_suffix(path, ".locked")),
+                    _ => fs::write(with_suffix(path, ".note"), b"pay").unwrap(),
+                }
+            }
+        });
+        let first = scene.restore(scope);
+        assert_same(&scene, &before, &first);
+        let inodes = |paths: &[PathBuf]| -> Vec<u64> {
+            paths
+                .iter()
+                .map(|path| fs::metadata(path).unwrap().ino())
+                .collect()
+        };
+        let were = inodes(&targets);
+        let second = scene.restore(scope);
+        assert_same(&scene, &before, &second);
+        assert_eq!(were, inodes(&targets), "{place:?}: a file was made again");
+        let unchanged = second.count(Verdict::Unchanged);
+        assert_eq!(unchanged, second.files.len(), "{place:?}: {:?}", second.files);
+    }
+}
+
+/// While the restore runs, a container swaps a directory of its own for a link to the host's files, again and again.
+#[test]
+fn symlink_race_never_leaves_root() {
+    for place in [Place::Upper, Place::Host] {
+        let mut scene = Scene::new(place, corpus(25));
+        let outside = scene.home.join("outside");
+        fs::create_dir(&outside).unwrap();
+        let data = scene.data();
+        for number in [0, 5, 10, 15, 20] {
+            fs::write(outside.join(format!("file-{number}.txt")), b"the host's own").unwrap();
+        }
+        let untouched = manifest_of(&outside);
+        let victim = data.join("d0");
+        let targets = files(&scene.manifest(), &data);
+        let scope = scene.attack(|actor| {
+            for path in &targets {
+                actor.encrypt(path);
+                fs::write(with_suffix(path, ".note"), b"pay").unwrap();
+            }
+        });
+        let bait = data.join("bait");
+        symlink(&outside, &bait).unwrap();
+        let racer = support::race(|| support::exchange(&bait, &victim));
+        for _ in 0..30 {
+            scene.restore(scope);
+        }
+        drop(racer);
+        assert_eq!(
+            manifest_of(&outside),
+            untouched,
+            "{place:?}: the host's files were touched"
+        );
+    }
+}
+
+#[test]
+fn restore_after_container_gone() {
+    for place in [Place::Lower, Place::Upper] {
+        for restarted in [false, true] {
+            let mut scene = Scene::new(place, corpus(20));
+            let before = scene.manifest();
+            let targets = files(&before, &scene.data());
+            let scope = scene.attack(|actor| {
+                for (number, path) in targets.iter().enumerate() {
+                    match number % 3 {
+                        0 => actor.encrypt(path),
+                        1 => actor.unlink(path),
+                        _ => actor.rename(path, &with_suffix(path, ".locked")),
+                    }
+                }
+            });
+            scene.settle();
+            scene.unmount();
+            if restarted {
+                scene.close_vault();
+                scene.open_vault();
+            }
+            scene.wait_for_unmount();
+            let report = scene.restore(scope);
+            scene.mount();
+            let late = assert_same_or_late(&scene, &before, &report);
+            let restored = report.count(Verdict::Restored);
+            assert_eq!(
+                restored + late,
+                targets.len(),
+                "{place:?}, agent restarted: {restarted}"
+            );
+        }
+    }
+}

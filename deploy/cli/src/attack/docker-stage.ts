@@ -38,7 +38,8 @@ export async function openDockerStage(options: StageOptions): Promise<Stage> {
     ask: (args) => exec(container, ['/bin/norn-attack', ...args]),
     launch: async (line) => {
       const started = await container.exec({ Cmd: ['/bin/sh', '-c', line] });
-      await started.start({ Detach: true });
+      // Docker keeps the connection of a detached start open, and that would keep this process from ending.
+      (await started.start({ Detach: true })).destroy();
     },
     close: () => container.remove({ force: true }),
   };

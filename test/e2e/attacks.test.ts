@@ -1,4 +1,5 @@
 // The promise of the README: an attack is seen, stopped and undone, in a container and on the host.
+import { openBrowser, screenshot, signIn } from './console/browser.ts';
 import { startInstallation, type Installation } from './installation.ts';
 
 interface Report {
@@ -63,6 +64,32 @@ describe('a whole installation', () => {
     const attacker = alert.processes.find(({ images }) => images.some(({ path }) => path.endsWith('norn-attack')));
     expect(attacker).toMatchObject({ containerId: report.containerId, killed: true });
     expect(alert.fileList).toHaveLength(Object.values(alert.files).reduce((sum, count) => sum + count, 0));
+  });
+
+  it('shows the attack live on the alert page: container, process tree, details, files', async () => {
+    const login = (await norn.norn('login')).stdout.match(/token=([\w-]+)/)?.[1] ?? '';
+    const browser = await openBrowser();
+    try {
+      const { page, complaints } = await signIn(browser, { url: norn.url, login });
+      await page.goto('/alerts');
+      const report = await norn.json<Report>('attack', 'ransomware', '--container');
+      const shortId = report.containerId.slice(0, 12);
+      // No reload: the new alert waits to be shown, or is shown already.
+      await page.getByText(shortId).or(page.getByTestId('new-alerts')).first().waitFor();
+      await page.goto(`/alerts/${report.alertId}`);
+      await page.getByTestId('alert-header').getByText(shortId).waitFor();
+      await page.getByTestId('files-row').first().waitFor();
+      expect(await page.getByTestId('alert-state').innerText()).toMatch(/remediated/i);
+      await page.getByTestId('process-row').filter({ hasText: 'norn-attack' }).last().click();
+      const details = await page.getByTestId('process-details').innerText();
+      expect(details).toContain(shortId);
+      expect(details).toContain('/bin/norn-attack');
+      expect(await page.getByTestId('files').innerText()).toMatch(/restored/i);
+      await screenshot(page, 'attack');
+      expect(complaints).toEqual([]);
+    } finally {
+      await browser.close();
+    }
   });
 
   it('lists alerts and hosts for people and for machines', async () => {

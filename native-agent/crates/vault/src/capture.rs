@@ -10,7 +10,7 @@ use norn_events::{ContentChange, ContentShape};
 use crate::file::{FileKey, Metadata, Stamp};
 use crate::places::{Found, LowerFile, Places};
 use crate::progress::Progress;
-use crate::record::{BlobRef, Content, Location, Missing, NameKind, NameOperation, Record, Time, Version};
+use crate::record::{BlobRef, Content, Missing, NameKind, NameOperation, Record, Time, Version};
 use crate::responder::{Done, Pulse};
 use crate::rest::Rest;
 use crate::shape::shape;
@@ -115,7 +115,7 @@ fn capture(shared: &Shared, job: &Job) {
         .as_ref()
         .and_then(|overlay| LowerFile::behind(overlay, &found.location.path, &job.stat));
     if lower.is_none() && is_newborn(fd, job) {
-        record_birth(shared, &found.location, (job.time, job.pid));
+        record_birth(shared, &found, (job.time, job.pid));
         return;
     }
     let version = match lower {
@@ -151,12 +151,16 @@ pub fn missing_version((fd, stat): (RawFd, &sys::Stat), (time, pid): (Time, u32)
 }
 
 /// A file that did not exist before has no pre-image: its creation is what is undone.
-pub fn record_birth(shared: &Shared, location: &Location, (time, pid): (Time, u32)) {
-    let index = shared.store.index();
+pub fn record_birth(shared: &Shared, found: &Found, (time, pid): (Time, u32)) {
+    let location = &found.location;
+    let mut index = shared.store.index();
     let known =
         index.knows_creation(location.key, &location.path) || index.has_state_before(location.key, time);
+    if !known && found.overlay.is_none() {
+        index.note_birth(location.key, &location.path);
+    }
     drop(index);
-    if known {
+    if known || found.overlay.is_none() {
         return;
     }
     shared.store.record(Record::Name(NameOperation {

@@ -47,7 +47,7 @@ pub fn run(shared: &Shared, closes: &Receiver<Close>) {
                         resting.push_back(file);
                         shared.progress.rests.set(resting.len() + settling.len());
                     }
-                    Ok(Some(file)) => shared.rest.put_off(file.location),
+                    Ok(Some(file)) => shared.put_off(file.location.place, file.location.path),
                     Ok(None) => {}
                     Err(error) => tracing::debug!(%error, "a file that was closed can't be read"),
                 }
@@ -91,7 +91,7 @@ fn after_close(shared: &Shared, close: Close) -> io::Result<Option<Resting>> {
     let (created, known) = {
         let index = shared.store.index();
         (
-            index.knows_creation(key, &found.location.path),
+            index.knows_birth(key, &found.location.path),
             index.has_state_before(key, close.time),
         )
     };

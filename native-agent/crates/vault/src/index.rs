@@ -86,6 +86,8 @@ pub struct Index {
     pub operations: VecDeque<NameOperation>,
     /// Names and files that were created, to see the second report of the same creation.
     created: HashSet<(FileKey, u64)>,
+    /// Seen at their first open, before their directory reports them.
+    born: HashSet<(FileKey, u64)>,
     pub actors: Actors,
     /// The last open of a file that was not saved; recent ones only.
     opens: HashMap<FileKey, (Time, u32)>,
@@ -102,6 +104,32 @@ fn name_hash(path: &[u8]) -> u64 {
 
 impl Index {
     pub fn apply(&mut self, record: &Record) {
+        match self.of_original(record) {
+            Some(record) => self.fold(&record),
+            None => self.fold(record),
+        }
+    }
+
+    /// What happens to a file that a restore made again belongs to the history of the one it replaces.
+    fn of_original(&self, record: &Record) -> Option<Record> {
+        if self.aliases.is_empty() {
+            return None;
+        }
+        let mut record = record.clone();
+        match &mut record {
+            Record::Version(Location { key, .. }, _)
+            | Record::Change(Location { key, .. }, _)
+            | Record::Evicted(key, _) => *key = self.original(*key),
+            Record::Name(operation) => {
+                operation.key = operation.key.map(|key| self.original(key));
+                operation.replaced = operation.replaced.map(|key| self.original(key));
+            }
+            _ => return None,
+        }
+        Some(record)
+    }
+
+    fn fold(&mut self, record: &Record) {
         match record {
             Record::Boot { .. } => {}
             Record::Place(id, kind) => {
@@ -118,13 +146,37 @@ impl Index {
             }
             Record::Name(operation) => self.apply_name(operation),
             Record::Actor(actor) => drop(self.actors.insert(actor.clone())),
-            Record::Alias(new, old) => {
-                self.aliases.insert(*new, *old);
-            }
+            Record::Alias(new, old) => self.join(*new, *old),
             Record::Hold(scope) => drop(self.held.insert(*scope)),
             Record::Forget(scope) => drop(self.held.remove(scope)),
             Record::Evicted(key, time) => self.evict(*key, *time),
         }
+    }
+
+    fn join(&mut self, new: FileKey, old: FileKey) {
+        if new == old {
+            return;
+        }
+        self.aliases.insert(new, old);
+        let Some(state) = self.files.remove(&new) else {
+            return;
+        };
+        let saved = state.saved;
+        let joined = self.files.entry(old).or_default();
+        state
+            .versions
+            .into_iter()
+            .for_each(|version| joined.add_version(version));
+        state
+            .changes
+            .into_iter()
+            .for_each(|change| joined.add_change(change));
+        joined.saved = saved;
+        (joined.place, joined.path, joined.seen) = (state.place, state.path, state.seen);
+        let bindings = self.names.values_mut().flatten();
+        bindings
+            .filter(|binding| binding.key == Some(new))
+            .for_each(|binding| binding.key = Some(old));
     }
 
     fn file(&mut self, location: &Location) -> &mut FileState {
@@ -139,9 +191,11 @@ impl Index {
 
     /// An opener that waits holds its file under this name; anybody else may have seen a name that changed since.
     fn locate(&mut self, location: &Location, version: &Version) {
-        let name = (location.place, location.path.clone());
-        let is_new = !self.names.contains_key(&name);
-        if version.pid != 0 || is_new {
+        let free = self
+            .name_at(location.place, &location.path, version.time)
+            .flatten()
+            .is_none();
+        if version.pid != 0 || free {
             self.bind((location.place, &location.path), version.time, Some(location.key));
         }
     }
@@ -166,6 +220,18 @@ impl Index {
             .rev()
             .find(|binding| binding.since <= time)
             .map(|binding| binding.key)
+    }
+
+    /// The names that each of these files has now, as far as is known.
+    pub fn names_of(&self, keys: &HashSet<FileKey>) -> HashMap<FileKey, BTreeSet<(PlaceId, Vec<u8>)>> {
+        let mut found: HashMap<FileKey, BTreeSet<_>> = HashMap::new();
+        for (name, history) in &self.names {
+            let key = history.last().and_then(|binding| binding.key);
+            if let Some(key) = key.filter(|key| keys.contains(key)) {
+                found.entry(key).or_default().insert(name.clone());
+            }
+        }
+        found
     }
 
     fn apply_name(&mut self, operation: &NameOperation) {
@@ -201,7 +267,26 @@ impl Index {
 
     /// Was this file's creation under this name recorded already?
     pub fn knows_creation(&self, key: FileKey, path: &[u8]) -> bool {
-        self.created.contains(&(key, name_hash(path)))
+        self.created.contains(&(self.original(key), name_hash(path)))
+    }
+
+    /// Will be recorded when its directory reports it: only that knows the order of what happened to the name.
+    pub fn note_birth(&mut self, key: FileKey, path: &[u8]) {
+        if self.born.len() >= OPENS_MAX {
+            self.born.clear();
+        }
+        self.born.insert((key, name_hash(path)));
+    }
+
+    pub fn knows_birth(&self, key: FileKey, path: &[u8]) -> bool {
+        self.born.contains(&(key, name_hash(path))) || self.knows_creation(key, path)
+    }
+
+    /// Who had the name before `key` got it by an operation at `time`; somebody may have opened it since.
+    pub fn name_before(&self, (place, path): (PlaceId, &[u8]), time: Time, key: FileKey) -> Option<FileKey> {
+        let history = self.names.get(&(place, path.to_vec()))?;
+        let mut earlier = history.iter().rev().filter(|binding| binding.since <= time);
+        earlier.find(|binding| binding.key != Some(key))?.key
     }
 
     /// A file made again by a restore stands for the one it replaces.
@@ -217,7 +302,7 @@ impl Index {
     }
 
     pub fn state(&self, key: FileKey) -> Option<&FileState> {
-        self.files.get(&key)
+        self.files.get(&self.original(key))
     }
 
     /// A state taken later may be what the change in question left: a scan sees new files as soon as they are there.
@@ -227,7 +312,7 @@ impl Index {
 
     /// Content changed by the process that asks again, and by nobody since: its own state is no pre-image.
     pub fn is_own_work(&self, key: FileKey, pid: u32) -> bool {
-        self.files.get(&key).is_some_and(|state| {
+        self.state(key).is_some_and(|state| {
             let content = |change: &&Change| change.aspect == Aspect::Content;
             let last = state.changes.iter().rev().find(content);
             last.is_some_and(|change| change.pid == pid)
@@ -252,7 +337,7 @@ impl Index {
     /// The open of this file whose pre-image is still owed.
     pub fn take_late(&mut self, key: FileKey) -> Option<(Time, u32)> {
         let late = self.late.remove(&key)?;
-        let versions = self.files.get(&key).map_or(&[][..], |state| &state.versions);
+        let versions = self.state(key).map_or(&[][..], |state| &state.versions);
         let paid = versions.iter().any(|version| (version.time, version.pid) == late);
         (!paid).then_some(late)
     }
@@ -316,7 +401,10 @@ impl Index {
 
     /// Drops what an evicted segment held and nobody holds.
     pub fn drop_operation(&mut self, gone: &NameOperation) {
-        if let Some(at) = self.operations.iter().position(|operation| operation == gone) {
+        let same = |known: &NameOperation| {
+            (known.time, known.pid, known.kind, &known.path) == (gone.time, gone.pid, gone.kind, &gone.path)
+        };
+        if let Some(at) = self.operations.iter().position(same) {
             self.operations.remove(at);
         }
     }

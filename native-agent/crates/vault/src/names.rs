@@ -36,7 +36,9 @@ pub fn run(shared: &Shared) {
         for event in &events {
             if event.mask & libc::FAN_Q_OVERFLOW != 0 {
                 shared.pulse.events_lost.fetch_add(1, Ordering::Relaxed);
-            } else if event.pid != own {
+            } else if event.pid == own {
+                follow(shared, event);
+            } else {
                 handle(shared, event);
             }
         }
@@ -88,6 +90,24 @@ fn handle(shared: &Shared, event: &RawEvent) {
         && let Some(spot) = spot(shared, event.at.as_ref())
     {
         unlinked(shared, &spot, (event.key, directory), by);
+    }
+}
+
+/// A restore makes directories again and moves them back: nobody's change, but they are to be watched.
+fn follow(shared: &Shared, event: &RawEvent) {
+    if event.mask & libc::FAN_ONDIR == 0 {
+        return;
+    }
+    if event.mask & libc::FAN_CREATE != 0
+        && let Some(spot) = spot(shared, event.at.as_ref())
+        && let Err(error) = shared.watch.tree(spot.root, &spot.path)
+    {
+        tracing::debug!(%error, "a directory that was made again can't be watched");
+    }
+    if event.mask & libc::FAN_RENAME != 0
+        && let (Some(old), Some(new)) = (spot(shared, event.old.as_ref()), spot(shared, event.new.as_ref()))
+    {
+        shared.watch.moved(old.root.id, &old.path, &new.path);
     }
 }
 
@@ -313,7 +333,11 @@ pub fn record_rename(shared: &Shared, mut operation: NameOperation) {
         operation.kind = NameKind::Exchange;
         operation.replaced = there;
     } else {
-        operation.replaced = there.filter(|_| there != operation.key);
+        let target = (operation.place, &operation.target[..]);
+        operation.replaced = match operation.key {
+            Some(key) => index.name_before(target, operation.time, key),
+            None => there,
+        };
     }
     drop(index);
     let time = operation.time;

@@ -62,6 +62,8 @@ pub struct Progress {
     pub rests: Gauge,
     /// Places whose files are copied at rest for the first time.
     pub scans: Lane,
+    /// Files whose copy at rest was put off.
+    pub overdue: Lane,
 }
 
 #[derive(Debug, Default)]
@@ -93,7 +95,8 @@ impl Progress {
     /// Waits until every copy at rest that is due was made, for at most so long; says whether it was.
     pub fn rest(&self, at_most: Duration) -> bool {
         let until = Instant::now() + at_most;
-        if !wait(until, &self.scans.done, self.scans.sent.load(Ordering::Acquire)) {
+        let through = |lane: &Lane| wait(until, &lane.done, lane.sent.load(Ordering::Acquire));
+        if !through(&self.scans) || !through(&self.overdue) {
             return false;
         }
         while self.rests.0.load(Ordering::Acquire) > 0 {

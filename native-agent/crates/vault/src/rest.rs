@@ -1,6 +1,6 @@
 //! Copies at rest: the state of small files is saved before anybody asks for them. Only this helps against truncate(2),
 //! unlink and rename-over of a file that was never opened, for which the kernel asks nobody.
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::capture::{Shared, copy};
-use crate::file::{FileKey, Metadata, Stamp};
+use crate::file::{Metadata, PlaceId, Stamp};
 use crate::names::{Spot, identify, location, note_symbolic_link};
 use crate::places::{Overlay, open_path};
 use crate::record::{Content, Location, Record, Time, Version};
@@ -36,7 +36,7 @@ const OVERDUE_AT_ONCE: usize = 256;
 pub struct Rest {
     /// By when the copies made so far are paid for.
     paid_until: Mutex<Option<Instant>>,
-    overdue: Mutex<HashMap<FileKey, Location>>,
+    overdue: Mutex<HashSet<(PlaceId, Vec<u8>)>>,
     pub refused: AtomicU64,
 }
 
@@ -60,20 +60,29 @@ impl Rest {
         lock(&self.paid_until).is_some_and(|until| until > Instant::now() + IDLE)
     }
 
-    /// To be copied when there is time.
-    pub fn put_off(&self, location: Location) {
+    fn put_off(&self, place: PlaceId, path: Vec<u8>) -> bool {
         let mut overdue = lock(&self.overdue);
-        if overdue.len() < OVERDUE_MAX || overdue.contains_key(&location.key) {
-            overdue.insert(location.key, location);
-        } else {
-            self.refused.fetch_add(1, Ordering::Relaxed);
+        if overdue.len() < OVERDUE_MAX {
+            return overdue.insert((place, path));
         }
+        self.refused.fetch_add(1, Ordering::Relaxed);
+        false
     }
 
-    fn take_overdue(&self) -> Vec<Location> {
+    fn take_overdue(&self) -> Vec<(PlaceId, Vec<u8>)> {
         let mut overdue = lock(&self.overdue);
-        let keys: Vec<FileKey> = overdue.keys().take(OVERDUE_AT_ONCE).copied().collect();
-        keys.iter().filter_map(|key| overdue.remove(key)).collect()
+        let some: Vec<_> = overdue.iter().take(OVERDUE_AT_ONCE).cloned().collect();
+        overdue.retain(|spot| !some.contains(spot));
+        some
+    }
+}
+
+impl Shared {
+    /// To be copied at rest when there is time.
+    pub fn put_off(&self, place: PlaceId, path: Vec<u8>) {
+        if self.rest.put_off(place, path) {
+            self.progress.overdue.sent();
+        }
     }
 }
 
@@ -96,8 +105,9 @@ pub fn run(shared: &Shared, found: Vec<(usize, Vec<Entry>)>, overlays: &Receiver
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return,
         }
-        for location in shared.rest.take_overdue() {
-            attempt(shared, || rest_overdue(shared, &location));
+        for (place, path) in shared.rest.take_overdue() {
+            attempt(shared, || rest_overdue(shared, place, path));
+            shared.progress.overdue.done();
         }
     }
 }
@@ -110,16 +120,11 @@ fn attempt(shared: &Shared, copy: impl FnOnce() -> io::Result<()>) {
     }
 }
 
-fn rest_overdue(shared: &Shared, location: &Location) -> io::Result<()> {
-    let path = location.path.clone();
-    if let Some(overlay) = shared.places.by_id(location.place) {
+fn rest_overdue(shared: &Shared, place: PlaceId, path: Vec<u8>) -> io::Result<()> {
+    if let Some(overlay) = shared.places.by_id(place) {
         return rest_merged(shared, &overlay, path);
     }
-    let root = shared
-        .places
-        .roots()
-        .iter()
-        .find(|root| root.id == location.place);
+    let root = shared.places.roots().iter().find(|root| root.id == place);
     root.map_or(Ok(()), |root| rest_one(shared, &Spot { root, path }))
 }
 
@@ -205,13 +210,31 @@ fn note_directory(
     Ok(())
 }
 
+/// A saved file under a name that is not known yet.
+fn note_other_name(shared: &Shared, location: Location, time: Time) {
+    let index = shared.store.index();
+    let known = index.name_at(location.place, &location.path, time).is_some();
+    let last = index.state(location.key).and_then(|state| state.last().cloned());
+    drop(index);
+    if let Some(last) = last.filter(|_| !known) {
+        let version = Version { time, pid: 0, ..last };
+        shared.store.record(Record::Version(location, version));
+    }
+}
+
 /// Copies a state nobody is about to change; given up when somebody opened the file meanwhile.
 pub fn at_rest(shared: &Shared, fd: RawFd, (location, closed): (Location, Time)) -> io::Result<()> {
     let time = sys::boot_ns() as Time;
     let stat = sys::fstat(fd)?;
+    if stat.st_nlink == 0 {
+        return Ok(());
+    }
     let key = location.key;
     let saved = shared.store.index().state(key).map(|state| state.saved);
     if saved == Some(Some(Stamp::from(&stat))) {
+        if stat.st_nlink > 1 {
+            note_other_name(shared, location, time);
+        }
         return Ok(());
     }
     let metadata = Metadata::read(fd, &stat)?;

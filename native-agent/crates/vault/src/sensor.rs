@@ -452,11 +452,7 @@ fn opened(shared: &Shared, overlay: &Overlay, note: &Note, path: &[u8]) {
         return;
     };
     let closed = |change: &Change| change.pid == note.pid && change.time >= note.time;
-    let Some(state) = index
-        .files
-        .get(&key)
-        .filter(|state| !state.changes.iter().any(closed))
-    else {
+    let Some(state) = index.state(key).filter(|state| !state.changes.iter().any(closed)) else {
         return;
     };
     if state.versions.is_empty() {
@@ -479,6 +475,7 @@ fn opened(shared: &Shared, overlay: &Overlay, note: &Note, path: &[u8]) {
     shared.store.record(Record::Change(location, change));
     index = shared.store.index();
     // The state that was saved is still what was there at the open.
+    let key = index.original(key);
     if let Some(state) = index.files.get_mut(&key) {
         state.saved = state.saved.or(saved);
     }

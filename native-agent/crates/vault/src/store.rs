@@ -195,7 +195,7 @@ impl Store {
         };
         let known = |key: FileKey| {
             let index = self.index();
-            let current = index.files.get(&key).and_then(|state| {
+            let current = index.state(key).and_then(|state| {
                 state
                     .versions
                     .iter()

@@ -119,7 +119,8 @@ fn eviction_never_touches_held() {
     let scope = scene.attack(|actor| targets.iter().for_each(|path| actor.encrypt(path)));
     scene.vault().hold(scope);
     let others = scene.home.join("host/others");
-    fs::create_dir(&others).unwrap();
+    scene.outsider(|_| fs::create_dir(&others).unwrap());
+    scene.settle();
     scene.settle();
     for round in 0..6 {
         scene.outsider(|_| {
@@ -152,7 +153,8 @@ fn eviction_says_what_it_took() {
     let targets = files(&scene.manifest(), &scene.data());
     let scope = scene.attack(|actor| targets.iter().for_each(|path| actor.encrypt(path)));
     let others = scene.home.join("host/others");
-    fs::create_dir(&others).unwrap();
+    scene.outsider(|_| fs::create_dir(&others).unwrap());
+    scene.settle();
     for round in 0..12 {
         scene.outsider(|_| {
             for number in 0..24 {
@@ -162,7 +164,8 @@ fn eviction_says_what_it_took() {
         });
         scene.settle();
     }
-    assert!(support::eventually(|| scene.vault().health().evicted > 0));
+    let evicted = support::eventually(|| scene.vault().health().evicted > 0);
+    assert!(evicted, "{:?}", scene.vault().health());
     let report = scene.restore(scope);
     let said = support::refused(&report);
     assert!(

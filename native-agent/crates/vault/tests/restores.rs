@@ -298,6 +298,37 @@ fn second_restore_unchanged() {
     }
 }
 
+/// Deleted with its directories, restored, and then attacked in the ways that leave no time for a copy.
+#[test]
+fn a_second_attack_is_undone_too() {
+    for place in PLACES {
+        let mut scene = Scene::new(place, corpus(20));
+        let before = scene.manifest();
+        let data = scene.data();
+        let targets = files(&before, &data);
+        let first = scene.attack(|actor| {
+            targets.iter().for_each(|path| actor.unlink(path));
+            (0..5).for_each(|number| actor.rmdir(&data.join(format!("d{number}"))));
+        });
+        let report = scene.restore(first);
+        assert_same(&scene, &before, &report);
+        scene.settle();
+        let second = scene.attack(|actor| {
+            for (number, path) in targets.iter().enumerate() {
+                match number % 4 {
+                    0 => actor.truncate(path, 0),
+                    1 => actor.unlink(path),
+                    2 => actor.encrypt(path),
+                    _ => actor.rename(path, &with_suffix(path, ".locked")),
+                }
+            }
+        });
+        let report = scene.restore(second);
+        let late = assert_same_or_late(&scene, &before, &report);
+        assert_eq!(report.count(Verdict::Restored) + late, targets.len(), "{place:?}");
+    }
+}
+
 /// While the restore runs, a container swaps a directory of its own for a link to the host's files, again and again.
 #[test]
 fn symlink_race_never_leaves_root() {

@@ -1,5 +1,5 @@
 //! Carries a plan out, name by name, and says for each what came of it.
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 
@@ -12,7 +12,7 @@ use super::tree::{Entry, Tree};
 use crate::capture::Shared;
 use crate::file::{FileKey, Metadata, PlaceId};
 use crate::quarantine::quarantine;
-use crate::record::{Record, Version};
+use crate::record::{Record, Time, Version};
 use crate::sys;
 
 /// What a name turned out to need.
@@ -67,6 +67,7 @@ pub(super) struct Work<'a> {
     pub(super) shared: &'a Shared,
     pub(super) tree: &'a Tree,
     targets: &'a BTreeMap<Spot, Target>,
+    names: &'a HashMap<FileKey, BTreeSet<Spot>>,
     place: PlaceId,
     made: &'a HashSet<FileKey>,
 }
@@ -99,6 +100,7 @@ pub fn apply(shared: &Shared, plan: Plan) -> Vec<FileVerdict> {
                             shared,
                             tree,
                             targets: &plan.targets,
+                            names: &plan.names,
                             place,
                             made: &plan.made,
                         };
@@ -106,6 +108,10 @@ pub fn apply(shared: &Shared, plan: Plan) -> Vec<FileVerdict> {
                     }
                     Err(why) => Err(Failed::Lost(why.clone())),
                 };
+                if matches!(outcome, Ok(Done::Restored)) {
+                    // The next attack may cut or remove what is there again before anybody opens it.
+                    shared.put_off(place, path.clone());
+                }
                 verdicts.extend(judged(verdict, outcome));
             }
         }
@@ -212,7 +218,7 @@ impl Work<'_> {
             });
         };
         let is_directory = entry.stat.st_mode & libc::S_IFMT == libc::S_IFDIR;
-        if target.put.is_some_and(|put| put != entry.key) || target.left_absent {
+        if target.put.is_some_and(|put| put != self.original(entry.key)) || target.left_absent {
             let why = "another file has taken this name since".to_owned();
             return Err(Failed::Conflict(why));
         }
@@ -290,7 +296,7 @@ impl Work<'_> {
             if let Some(there) = &entry {
                 self.may_give_way(path, there, target)?;
             }
-            moved = self.bring_back(path, key, entry.as_ref())?;
+            moved = self.bring_back(path, (key, target.time), entry.as_ref())?;
             entry = if moved { self.tree.lookup(path)? } else { entry };
         }
         let Some(version) = &target.version else {
@@ -314,12 +320,10 @@ impl Work<'_> {
 
     /// What has the name now is replaced only when the scope put it there.
     fn may_give_way(&self, path: &[u8], there: &Entry, target: &Target) -> Result<(), Failed> {
-        let ours = Some(there.key) == target.put
-            || self.made.contains(&there.key)
-            || self
-                .targets
-                .values()
-                .any(|other| other.want == Want::File(self.original(there.key)));
+        let key = self.original(there.key);
+        let ours = Some(key) == target.put
+            || self.made.contains(&key)
+            || self.targets.values().any(|other| other.want == Want::File(key));
         if !ours {
             return Err(Failed::Conflict(
                 "another file has taken this name since".to_owned(),
@@ -334,14 +338,20 @@ impl Work<'_> {
     }
 
     /// Renames or links the file from another name of it; `false` when there is none.
-    fn bring_back(&self, path: &[u8], key: FileKey, there: Option<&Entry>) -> Result<bool, Failed> {
+    fn bring_back(
+        &self,
+        path: &[u8],
+        (key, time): (FileKey, Time),
+        there: Option<&Entry>,
+    ) -> Result<bool, Failed> {
         let last = self
             .shared
             .store
             .index()
             .state(key)
             .map(|state| (state.place, state.path.clone()));
-        let spots = self.targets.keys().chain(last.as_ref());
+        let names = self.names.get(&key).into_iter().flatten();
+        let spots = self.targets.keys().chain(last.as_ref()).chain(names);
         for (place, other) in spots {
             if *place != self.place || other == path {
                 continue;
@@ -355,7 +365,11 @@ impl Work<'_> {
             };
             let wanted_there = self.targets.get(&(*place, other.clone()));
             let stays = wanted_there.is_none_or(|target| target.want == Want::File(key));
-            if stays && wanted_there.is_none() && found.stat.st_nlink < 2 && there.is_some() {
+            // Somebody may have moved it there since: then it is not to be linked, but made again.
+            let index = self.shared.store.index();
+            let had_it = index.name_at(*place, other, time) == Some(Some(key));
+            drop(index);
+            if stays && wanted_there.is_none() && !had_it && found.stat.st_nlink < 2 && there.is_some() {
                 continue;
             }
             if let Some(there) = there {

@@ -7,7 +7,7 @@ use super::RestoreRequest;
 use crate::file::{FileKey, PlaceId};
 use crate::index::{FileState, Index};
 use crate::places::below;
-use crate::record::{Actor, Aspect, Content, NameKind, NameOperation, Time, Version};
+use crate::record::{Actor, Aspect, NameKind, NameOperation, Time, Version};
 use crate::watch::join;
 
 /// A name in a place.
@@ -43,33 +43,6 @@ pub struct Target {
     pub conflict: bool,
 }
 
-impl Target {
-    fn in_place(key: FileKey, change: &'static str, seen: Vec<u8>) -> Self {
-        Self {
-            want: Want::File(key),
-            version: None,
-            put: Some(key),
-            left_absent: false,
-            moved_to: None,
-            change,
-            directory: false,
-            seen,
-            time: 0,
-            process: ProcessUid::UNKNOWN,
-            conflict: false,
-        }
-    }
-
-    fn by(self, actor: &Actor, time: Time) -> Self {
-        let process = actor.uid;
-        Self {
-            process,
-            time,
-            ..self
-        }
-    }
-}
-
 #[derive(Debug, Default)]
 pub struct Plan {
     pub targets: BTreeMap<Spot, Target>,
@@ -78,6 +51,41 @@ pub struct Plan {
     /// Files the scope made.
     pub made: HashSet<FileKey>,
     pub containers: HashMap<ProcessUid, String>,
+    /// The names that files of this plan have now.
+    pub names: HashMap<FileKey, BTreeSet<Spot>>,
+}
+
+/// The scope's changes to one file's content or metadata.
+struct Work<'a> {
+    key: FileKey,
+    state: &'a FileState,
+    actor: &'a Actor,
+    /// Of the last one.
+    time: Time,
+    change: &'static str,
+}
+
+impl<'a> Work<'a> {
+    fn of(scope: &Scope<'a>, key: FileKey, state: &'a FileState) -> Option<Self> {
+        let mut last = None;
+        let mut change = "metadata";
+        for known in &state.changes {
+            if let Some(actor) = scope.holds(known.pid, known.time) {
+                last = Some((actor, known.time));
+                if known.aspect == Aspect::Content {
+                    change = "in-place";
+                }
+            }
+        }
+        let (actor, time) = last?;
+        Some(Self {
+            key,
+            state,
+            actor,
+            time,
+            change,
+        })
+    }
 }
 
 struct Scope<'a> {
@@ -86,9 +94,9 @@ struct Scope<'a> {
     request: &'a RestoreRequest,
 }
 
-impl Scope<'_> {
+impl<'a> Scope<'a> {
     /// The process, when what it did at `time` is to be undone.
-    fn holds(&self, pid: u32, time: Time) -> Option<&Actor> {
+    fn holds(&self, pid: u32, time: Time) -> Option<&'a Actor> {
         if self.request.since_ns.is_some_and(|since| time < since as Time) {
             return None;
         }
@@ -112,10 +120,6 @@ pub fn plan(index: &Index, request: &RestoreRequest) -> Plan {
     let mut plan = Plan::default();
     let conflicts = plan.names(&scope);
     plan.contents(&scope);
-    let mut again: HashMap<FileKey, Vec<FileKey>> = HashMap::new();
-    for &new in index.aliases.keys() {
-        again.entry(index.original(new)).or_default().push(new);
-    }
     for (spot, target) in &mut plan.targets {
         target.conflict |= conflicts.contains(spot);
         if let Want::File(key) = target.want {
@@ -124,11 +128,6 @@ pub fn plan(index: &Index, request: &RestoreRequest) -> Plan {
             let time = origin.map_or(target.time, |origin| origin.min(target.time));
             target.version = state.and_then(|state| state.before(time)).cloned();
             target.conflict |= state.is_some_and(|state| is_changed_later(&scope, state, time));
-            target.conflict |= again.get(&key).into_iter().flatten().any(|&new| {
-                index
-                    .state(new)
-                    .is_some_and(|state| is_changed_later(&scope, state, time))
-            });
         }
         if let Some(put) = target.put.filter(|put| Want::File(*put) != target.want) {
             let first = target.time;
@@ -300,34 +299,50 @@ impl Plan {
                 }
             })
             .collect();
+        let mut changed = Vec::new();
         for (&key, state) in &scope.index.files {
-            let changes = state.changes.iter();
-            let mine = changes
-                .filter_map(|change| scope.holds(change.pid, change.time).map(|actor| (change, actor)));
-            let mine: Vec<_> = mine.collect();
-            let Some(&(last, actor)) = mine.last() else {
-                continue;
-            };
-            if self.made.contains(&key) || scope.index.original(key) != key {
+            if self.made.contains(&key) {
                 continue;
             }
-            let content = mine.iter().any(|(change, _)| change.aspect == Aspect::Content);
-            let change = if content { "in-place" } else { "metadata" };
-            let mut names = broken_links(scope.index, key, state);
-            if !wanted.contains(&key) {
-                names.push(state.path.clone());
-            }
-            for path in names {
-                let spot = (state.place, self.moved_back(state.place, &path));
-                let seen = sibling(&state.seen, &state.path, &path);
-                let target = Target::in_place(key, change, seen);
-                let target = target.by(actor, last.time);
-                self.targets.entry(spot).or_insert(target);
-            }
-            self.containers
-                .entry(actor.uid)
-                .or_insert_with(|| actor.container.clone().unwrap_or_default());
+            changed.extend(Work::of(scope, key, state));
         }
+        let keys = wanted.iter().copied().chain(changed.iter().map(|work| work.key));
+        self.names = scope.index.names_of(&keys.collect());
+        for work in changed {
+            self.change(&work, wanted.contains(&work.key));
+        }
+    }
+
+    /// A file with several names is put back under each; one of the image becomes a file of its own under every name it is
+    /// copied up by, though all of them report the handle of the one they came from.
+    fn change(&mut self, work: &Work<'_>, is_wanted: bool) {
+        let Work {
+            key, state, actor, ..
+        } = *work;
+        let mut names = self.names.get(&key).cloned().unwrap_or_default();
+        if !is_wanted {
+            names.insert((state.place, state.path.clone()));
+        }
+        for (place, path) in names {
+            let seen = sibling(&state.seen, &state.path, &path);
+            let spot = (place, self.moved_back(place, &path));
+            self.targets.entry(spot).or_insert(Target {
+                want: Want::File(key),
+                version: None,
+                put: Some(key),
+                left_absent: false,
+                moved_to: None,
+                change: work.change,
+                directory: false,
+                seen,
+                time: work.time,
+                process: actor.uid,
+                conflict: false,
+            });
+        }
+        self.containers
+            .entry(actor.uid)
+            .or_insert_with(|| actor.container.clone().unwrap_or_default());
     }
 
     fn moved_back(&self, place: PlaceId, path: &[u8]) -> Vec<u8> {
@@ -341,21 +356,6 @@ impl Plan {
         }
         path
     }
-}
-
-/// A file of the image with several names becomes a file of its own under each name it is copied up by, and all of them
-/// report the handle of the one they came from: the names it was opened by, beside its last, that still are its.
-fn broken_links(index: &Index, key: FileKey, state: &FileState) -> Vec<Vec<u8>> {
-    let mut names = BTreeSet::new();
-    for version in &state.versions {
-        if let Content::Lower(path) = &version.content
-            && *path != state.path
-            && index.name_at(state.place, path, Time::MAX) == Some(Some(key))
-        {
-            names.insert(path.clone());
-        }
-    }
-    names.into_iter().collect()
 }
 
 /// A file that was replaced was not just created.

@@ -67,7 +67,8 @@ export class DockerApi {
 
   private get(path: string, timeout?: number): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
-      const options = { socketPath: this.socketPath, path, headers: { host: 'docker' } };
+      // Node's shared agent gives up a connection that is quiet for five seconds, and events are often quieter.
+      const options = { socketPath: this.socketPath, path, headers: { host: 'docker' }, agent: false };
       const sent = request({ ...options, ...(timeout === undefined ? {} : { timeout }) }, (response) => {
         const { statusCode = 0 } = response;
         if (statusCode < 300 || statusCode === 404) resolve(response);

@@ -5,6 +5,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use crate::capture::{Job, Shared};
 use crate::events::{RawEvent, parse};
@@ -21,6 +22,9 @@ pub const CLOSES_MAX: usize = 4096;
 /// 24 bytes an event, each with a descriptor.
 const READ_BYTES: usize = 4096;
 const IDLE_MS: i32 = 1000;
+const GUARD_EVERY: Duration = Duration::from_millis(250);
+/// Longer than any read that makes progress, ns.
+const READ_NS_MAX: u64 = 3_000_000_000;
 
 /// A file was closed after writing.
 #[derive(Debug)]
@@ -67,6 +71,8 @@ pub struct Pulse {
     /// When it last went round its loop, CLOCK_BOOTTIME ns.
     pub beat_ns: AtomicU64,
     pub timeouts: AtomicU64,
+    /// When the read began that it is in now; 0 when it is in none.
+    pub reading_since_ns: AtomicU64,
     pub events_lost: AtomicU64,
 }
 
@@ -131,7 +137,11 @@ impl Responder {
     fn read(&mut self, buffer: &mut [u8]) {
         let shared = self.shared.clone();
         let mut read = shared.progress.content.begin();
-        let Ok(count) = sys::read(shared.watch.content.as_raw_fd(), buffer) else {
+        let since = sys::boot_ns();
+        shared.pulse.reading_since_ns.store(since, Ordering::Release);
+        let count = sys::read(shared.watch.content.as_raw_fd(), buffer);
+        shared.pulse.reading_since_ns.store(0, Ordering::Release);
+        let Ok(count) = count else {
             return;
         };
         let events = parse(&buffer[..count]);
@@ -255,19 +265,38 @@ impl Responder {
     }
 
     fn allow(&self, fd: &OwnedFd) {
-        let answer = libc::fanotify_response {
-            fd: fd.as_raw_fd(),
-            response: libc::FAN_ALLOW,
-        };
-        // SAFETY: the struct is two integers without padding, read as the bytes it is made of.
-        let bytes = unsafe {
-            std::slice::from_raw_parts(
-                (&raw const answer).cast::<u8>(),
-                size_of::<libc::fanotify_response>(),
-            )
-        };
-        if let Err(error) = sys::write(self.shared.watch.content.as_raw_fd(), bytes) {
-            tracing::error!(%error, "an open can't be answered");
+        allow(&self.shared, fd);
+    }
+}
+
+fn allow(shared: &Shared, fd: &OwnedFd) {
+    let answer = libc::fanotify_response {
+        fd: fd.as_raw_fd(),
+        response: libc::FAN_ALLOW,
+    };
+    // SAFETY: the struct is two integers without padding, read as the bytes it is made of.
+    let bytes = unsafe {
+        std::slice::from_raw_parts(
+            (&raw const answer).cast::<u8>(),
+            size_of::<libc::fanotify_response>(),
+        )
+    };
+    if let Err(error) = sys::write(shared.watch.content.as_raw_fd(), bytes) {
+        tracing::error!(%error, "an open can't be answered");
+    }
+}
+
+/// Reading an event opens its file for the reader, and that can wait for another who watches it, or for the responder
+/// itself. A process that is gone holds up nobody; one that hangs, the whole host.
+pub fn guard(shared: &Shared) {
+    while !shared.stop.load(Ordering::Relaxed) {
+        std::thread::sleep(GUARD_EVERY);
+        let since = shared.pulse.reading_since_ns.load(Ordering::Acquire);
+        if since > 0 && sys::boot_ns().saturating_sub(since) > READ_NS_MAX {
+            tracing::error!(
+                "the responder hangs in a read; the agent ends, so that opens on this host go on"
+            );
+            std::process::abort();
         }
     }
 }

@@ -20,7 +20,7 @@ use crate::health::{VaultHealth, health};
 use crate::places::{Overlay, Places};
 use crate::progress::Progress;
 use crate::record::{PlaceKind, Record};
-use crate::responder::{CLOSES_MAX, Done, JOBS_MAX, Outlets, Pulse, Responder};
+use crate::responder::{CLOSES_MAX, Done, JOBS_MAX, Outlets, Pulse, Responder, guard};
 use crate::rest::Rest;
 use crate::restore::{RestoreReport, RestoreRequest, restore};
 use crate::sensor::{NOTES_MAX, Note, VaultObserver};
@@ -126,6 +126,7 @@ impl Vault {
         self.thread("vault-responder", move |shared| {
             Responder::new(shared, done, outlets).run()
         })?;
+        self.thread("vault-guard", |shared| guard(&shared))?;
         self.thread("vault-closer", move |shared| closer::run(&shared, &closed))?;
         self.thread("vault-names", |shared| names::run(&shared))?;
         self.thread("vault-sensor", move |shared| sensor::run(&shared, &notes))?;
@@ -301,6 +302,13 @@ fn look_at_mounts(shared: &Shared, scans: &SyncSender<Arc<Overlay>>) {
         }
         let overlay = shared.places.insert(mount);
         remember_place(shared, Record::Place(overlay.id, shared.places.kind(&overlay)));
+        // Reading an event of the overlay opens the file in its layer: that must ask nobody, least of all the reader.
+        let layers = overlay
+            .mount
+            .lower
+            .iter()
+            .chain([&overlay.mount.upper, &overlay.mount.work]);
+        layers.for_each(|layer| shared.watch.leave(shared.places.roots(), layer));
         if let Err(error) = shared.watch.overlay(&overlay) {
             let merged = String::from_utf8_lossy(&overlay.mount.merged);
             tracing::warn!(%error, %merged, "a container's file system can't be watched");

@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::error::VaultError;
 use crate::file::{FileKey, PlaceId};
-use crate::places::{Overlay, Root, open_path};
+use crate::places::{Overlay, Root, below, open_path};
 use crate::sys;
 
 /// Directories watched below protected ones; more are counted and left.
@@ -123,6 +123,9 @@ impl Watch {
                 Err(_) => continue,
             };
             for entry in entries {
+                if is_store(&[&root.path[..], b"/", &entry.path].concat()) {
+                    continue;
+                }
                 if entry.is_directory {
                     waiting.push(entry.path.clone());
                 }
@@ -163,6 +166,40 @@ impl Watch {
         Ok(entries)
     }
 
+    /// A container's layer below a protected directory: its files are watched through the container.
+    pub fn leave(&self, roots: &[Root], layer: &[u8]) {
+        let inside = |directory: &Directory| {
+            let root = roots.iter().find(|root| root.id == directory.place);
+            root.is_some_and(|root| {
+                let path = [&root.path[..], b"/", &directory.path].concat();
+                path == layer || below(&path, layer).is_some()
+            })
+        };
+        let mut known = self.directories();
+        let left: Vec<FileKey> = known
+            .iter()
+            .filter(|(_, directory)| inside(directory))
+            .map(|(key, _)| *key)
+            .collect();
+        let left: Vec<Directory> = left.iter().filter_map(|key| known.remove(key)).collect();
+        drop(known);
+        for directory in left {
+            let root = roots.iter().find(|root| root.id == directory.place);
+            if let Some(Ok(fd)) = root.map(|root| open_directory(root, &directory.path)) {
+                self.unmark(fd.as_raw_fd()).unwrap_or_else(|error| {
+                    tracing::error!(%error, "a container's layer can't be left");
+                });
+            }
+        }
+    }
+
+    fn unmark(&self, fd: RawFd) -> io::Result<()> {
+        let remove = libc::FAN_MARK_REMOVE;
+        let children = libc::FAN_EVENT_ON_CHILD;
+        sys::fanotify_mark(&self.content, (remove, CONTENT | children), fd, None)?;
+        sys::fanotify_mark(&self.names, (remove, NAMES | children), fd, None)
+    }
+
     /// A directory got another name: so did all below it.
     pub fn moved(&self, place: PlaceId, from: &[u8], to: &[u8]) {
         for directory in self
@@ -172,11 +209,22 @@ impl Watch {
         {
             if directory.path == from {
                 directory.path = to.to_vec();
-            } else if let Some(rest) = crate::places::below(&directory.path, from) {
+            } else if let Some(rest) = below(&directory.path, from) {
                 directory.path = join(to, rest);
             }
         }
     }
+}
+
+/// Where container runtimes keep layers.
+const STORES: [&[u8]; 3] = [
+    b"docker/overlay2",
+    b"containers/storage/overlay",
+    b"io.containerd.snapshotter.v1.overlayfs",
+];
+
+fn is_store(path: &[u8]) -> bool {
+    STORES.iter().any(|store| path.ends_with(store))
 }
 
 pub fn open_directory(root: &Root, path: &[u8]) -> io::Result<OwnedFd> {

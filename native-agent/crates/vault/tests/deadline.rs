@@ -5,7 +5,7 @@ use std::fs;
 use std::time::Duration;
 
 use norn_events::wire::action::v1::Verdict;
-use support::{PLACES, Place, Scene, files, large_files};
+use support::{PLACES, Place, Scene, assert_same_or_late, corpus, files, large_files};
 
 /// So long that no open of the test could have waited for it.
 const NEVER: Duration = Duration::from_secs(600);
@@ -39,9 +39,25 @@ fn a_timeout_never_loses_silently() {
             "{place:?}: nothing was late"
         );
         let report = scene.restore(scope);
-        let late = support::assert_same_or_late(&scene, &before, &report);
+        let late = assert_same_or_late(&scene, &before, &report);
         // The image's own file is the pre-image, however late it is looked for.
         assert_eq!(late > 0, place != Place::Lower, "{place:?}: {late} late");
         assert_eq!(report.count(Verdict::Restored) + late, targets.len(), "{place:?}");
+    }
+}
+
+/// Reading an event of a container's file opens the file of its layer: if that asked too, the responder would wait for itself.
+#[test]
+fn layers_below_a_protected_directory_hang_nobody() {
+    for place in [Place::Lower, Place::Upper] {
+        let mut scene = Scene::around_layers(place, corpus(10));
+        let before = scene.manifest();
+        let targets = files(&before, &scene.data());
+        for _ in 0..2 {
+            let scope = scene.attack(|actor| targets.iter().for_each(|path| actor.encrypt(path)));
+            let report = scene.restore(scope);
+            let late = assert_same_or_late(&scene, &before, &report);
+            assert_eq!(report.count(Verdict::Restored) + late, targets.len(), "{place:?}");
+        }
     }
 }

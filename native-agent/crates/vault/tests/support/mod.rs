@@ -50,6 +50,7 @@ pub struct Scene {
     table: ProcessTable,
     root: ProcessUid,
     bytes_max: u64,
+    protected: PathBuf,
     _alone: MutexGuard<'static, ()>,
 }
 
@@ -110,6 +111,17 @@ impl Scene {
         scene
     }
 
+    /// The layers of the container lie below the protected directory.
+    pub fn around_layers(place: Place, make: impl Fn(&Path)) -> Self {
+        let mut scene = Self::empty(place, 512 * MIB);
+        make(&scene.origin());
+        scene.protected.clone_from(&scene.home);
+        scene.open_vault();
+        scene.mount();
+        scene.settle();
+        scene
+    }
+
     /// Everything is there and mounted, but no vault.
     pub fn without_vault(place: Place, make: impl Fn(&Path)) -> Self {
         let scene = Self::empty(place, 512 * MIB);
@@ -143,13 +155,14 @@ impl Scene {
         let mut table = ProcessTable::default();
         table.insert(process(root, ProcessUid::UNKNOWN, own));
         Self {
-            home,
+            home: home.clone(),
             place,
             vault: None,
             observer: None,
             table,
             root,
             bytes_max,
+            protected: home.join("host"),
             _alone: alone,
         }
     }
@@ -166,7 +179,7 @@ impl Scene {
         let options = VaultOptions {
             dir: self.home.join("vault"),
             bytes_max: self.bytes_max,
-            protected: vec![self.home.join("host")],
+            protected: vec![self.protected.clone()],
         };
         let vault = Vault::open(options).unwrap();
         self.observer = Some(vault.observer());

@@ -1,6 +1,8 @@
 // The parts of an installation and how each is started.
+import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import {
   endProcess,
   processIdentity,
@@ -72,14 +74,22 @@ export function stageParts(installation: Installation, separate: boolean): PartR
 
 export function agentPart(installation: Installation): PartRecipe {
   const main = join(repository, 'native-agent/tyr/src/main.ts');
+  let compiled: Promise<void> | undefined;
   return {
     name: 'tyr',
-    start: () => {
+    start: async () => {
+      await (compiled ??= compileTyr());
       const startedAt = performance.now();
       const isReady = (): boolean => performance.now() - startedAt > agentSettledMs;
       return startNode(installation, { name: 'tyr', main, environment: agentSettings(installation), isReady });
     },
   };
+}
+
+/** Loads tyr once in a process that ends: the compiler would stay in tyr's own memory (45 MB) until its next start. */
+async function compileTyr(): Promise<void> {
+  const load = `await import(${JSON.stringify(join(repository, 'native-agent/tyr/src/run-tyr.ts'))})`;
+  await promisify(execFile)(process.execPath, ['--import', registerFile, '--input-type=module', '--eval', load]);
 }
 
 interface NodeProgram {

@@ -195,14 +195,12 @@ impl Store {
         };
         let known = |key: FileKey| {
             let index = self.index();
-            let current = index.state(key).and_then(|state| {
-                state
-                    .versions
-                    .iter()
-                    .find(|known| known.time == version.time)
-                    .map(|known| &known.content)
+            let current = index.state(key).is_some_and(|state| {
+                let is_this =
+                    |known: &Version| known.time == version.time && known.content == version.content;
+                state.versions.iter().any(is_this)
             });
-            (current == Some(&version.content), held)
+            (current, held)
         };
         match known(location.key) {
             (false, _) => {}

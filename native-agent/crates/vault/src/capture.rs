@@ -34,6 +34,8 @@ pub struct Shared {
     pub watch: Watch,
     pub pulse: Pulse,
     pub stop: AtomicBool,
+    /// No thread of the vault opens files any more: the responder may end. Before, it would leave one waiting for ever.
+    pub quiet: AtomicBool,
     /// Where removed executables are kept.
     pub quarantine: std::path::PathBuf,
     pub changes: Mutex<Option<SyncSender<ContentChange>>>,

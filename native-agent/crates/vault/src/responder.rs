@@ -117,7 +117,7 @@ impl Responder {
         let content = self.shared.watch.content.as_raw_fd();
         let wake = self.done.wake.as_raw_fd();
         let mut buffer = vec![0_u8; READ_BYTES];
-        while !self.shared.stop.load(Ordering::Relaxed) {
+        while !self.shared.quiet.load(Ordering::Relaxed) {
             let now = sys::boot_ns();
             self.shared.pulse.beat_ns.store(now, Ordering::Relaxed);
             let [events, woken] =

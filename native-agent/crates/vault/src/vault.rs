@@ -87,6 +87,7 @@ impl Vault {
             watch: Watch::new()?,
             pulse: Pulse::default(),
             stop: AtomicBool::new(false),
+            quiet: AtomicBool::new(false),
             quarantine: options.dir.join("quarantine"),
             changes: Mutex::default(),
             changes_dropped: AtomicU64::new(0),
@@ -230,12 +231,24 @@ impl Drop for Vault {
         self.shared.stop.store(true, Ordering::Relaxed);
         self.notes = None;
         self.done.ring();
-        for thread in self.threads.drain(..) {
-            if thread.join().is_err() {
-                tracing::error!("a thread of the vault had panicked");
-            }
-        }
+        // Those that answer opens go last: the others' own opens are among them.
+        let (answering, others) = self.threads.drain(..).partition(|thread| {
+            let name = thread.thread().name().unwrap_or_default();
+            ["vault-responder", "vault-capture", "vault-closer"].contains(&name)
+        });
+        join(others);
+        self.shared.quiet.store(true, Ordering::Relaxed);
+        self.done.ring();
+        join(answering);
         self.shared.store.flush();
+    }
+}
+
+fn join(threads: Vec<JoinHandle<()>>) {
+    for thread in threads {
+        if thread.join().is_err() {
+            tracing::error!("a thread of the vault had panicked");
+        }
     }
 }
 

@@ -40,15 +40,24 @@ impl FileState {
         self.versions.last()
     }
 
+    /// What an old segment held is recorded again when the segment goes: that tells nothing of how things are now.
+    fn is_newest(&self, time: Time) -> bool {
+        let change = self.changes.last().map(|change| change.time);
+        let version = self.versions.last().map(|version| version.time);
+        change.max(version).is_none_or(|last| last <= time)
+    }
+
     fn add_version(&mut self, version: Version) {
-        let is_copied = !matches!(version.content, Content::Missing(why) if why.may_pass());
-        self.saved = is_copied.then(|| version.metadata.stamp());
-        let at = self.versions.partition_point(|known| known.time <= version.time);
-        let known = at.checked_sub(1).and_then(|at| self.versions.get(at));
-        if known.is_some_and(|known| known.time == version.time && known.pid == version.pid) {
-            self.versions[at - 1] = version;
+        if self.is_newest(version.time) {
+            let is_copied = !matches!(version.content, Content::Missing(why) if why.may_pass());
+            self.saved = is_copied.then(|| version.metadata.stamp());
+        }
+        let same = |known: &&mut Version| known.time == version.time && known.pid == version.pid;
+        if let Some(known) = self.versions.iter_mut().find(same) {
+            *known = version;
             return;
         }
+        let at = self.versions.partition_point(|known| known.time <= version.time);
         self.versions.insert(at, version);
         if self.versions.len() > VERSIONS_MAX {
             self.versions.remove(VERSIONS_MAX - 1);
@@ -57,6 +66,9 @@ impl FileState {
 
     /// A process that goes on changing a file is one change, from its first to its last moment.
     fn add_change(&mut self, change: Change) {
+        if self.changes.contains(&change) {
+            return;
+        }
         self.saved = None;
         let same = |known: &Change| known.pid == change.pid && known.aspect == change.aspect;
         let repeated = self.changes.len() >= 2 && self.changes[self.changes.len() - 2..].iter().all(same);
@@ -138,11 +150,11 @@ impl Index {
             Record::Version(location, version) => {
                 self.locate(location, version);
                 self.actors.expect(version.pid, version.time);
-                self.file(location).add_version(version.clone());
+                self.file(location, version.time).add_version(version.clone());
             }
             Record::Change(location, change) => {
                 self.actors.expect(change.pid, change.time);
-                self.file(location).add_change(*change);
+                self.file(location, change.time).add_change(*change);
             }
             Record::Name(operation) => self.apply_name(operation),
             Record::Actor(actor) => drop(self.actors.insert(actor.clone())),
@@ -179,8 +191,11 @@ impl Index {
             .for_each(|binding| binding.key = Some(old));
     }
 
-    fn file(&mut self, location: &Location) -> &mut FileState {
+    fn file(&mut self, location: &Location, time: Time) -> &mut FileState {
         let state = self.files.entry(location.key).or_default();
+        if !state.is_newest(time) {
+            return state;
+        }
         state.place = location.place;
         state.path.clone_from(&location.path);
         if !location.seen.is_empty() {
@@ -357,6 +372,37 @@ impl Index {
             }
         }
         state.saved = None;
+    }
+
+    pub fn still_has(&self, key: FileKey, version: &Version) -> bool {
+        let same = |known: &Version| known.time == version.time && known.content == version.content;
+        self.state(key)
+            .is_some_and(|state| state.versions.iter().any(same))
+    }
+
+    /// Versions whose content, or a part of it, lies in this segment.
+    pub fn resting_on(&self, segment: u32) -> Vec<(Location, Version)> {
+        let mut found = Vec::new();
+        for (&key, state) in &self.files {
+            for version in state
+                .versions
+                .iter()
+                .filter(|version| version.content.rests_on(segment))
+            {
+                let (path, seen) = (state.path.clone(), state.seen.clone());
+                let place = state.place;
+                found.push((
+                    Location {
+                        key,
+                        place,
+                        path,
+                        seen,
+                    },
+                    version.clone(),
+                ));
+            }
+        }
+        found
     }
 
     /// Did a process of a held subtree do it?

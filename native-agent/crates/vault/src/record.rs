@@ -26,6 +26,12 @@ pub enum Content {
     Missing(Missing),
 }
 
+impl Content {
+    pub fn rests_on(&self, segment: u32) -> bool {
+        matches!(self, Self::Packed(blobs) if blobs.iter().any(|blob| blob.segment == segment))
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Missing {
     TooLarge,

@@ -10,7 +10,10 @@ use norn_events::ProcessUid;
 use crate::file::FileKey;
 use crate::index::{Index, shift};
 use crate::pack::{Pack, this_boot};
-use crate::record::{BlobRef, Content, Location, NameOperation, Record, Version};
+use crate::record::{BlobRef, Content, Location, Missing, NameOperation, Record, Version};
+
+/// New versions may come to rest on a segment while it is emptied; what still does after so many rounds is lost with it.
+const SWEEPS_MAX: usize = 4;
 
 /// The index's lock is never held while the disk works; the pack's is.
 #[derive(Debug)]
@@ -141,6 +144,16 @@ impl Store {
         records
             .into_iter()
             .for_each(|record| self.carry(record, number, &held));
+        // A version shares its content with those that differ in metadata alone, and its record may lie in another segment.
+        for _ in 0..SWEEPS_MAX {
+            let resting = self.index().resting_on(number);
+            if resting.is_empty() {
+                break;
+            }
+            for (location, version) in resting {
+                self.move_version(location, version, (number, &held));
+            }
+        }
         self.flush();
         let mut pack = lock(&self.pack);
         if let Err(error) = pack.remove(number) {
@@ -156,11 +169,13 @@ impl Store {
         match record {
             Record::Boot { .. } | Record::Evicted(..) => {}
             Record::Version(location, version) => {
-                let wanted = held.contains(&location.key);
-                self.carry_version(location, version, (from, wanted));
+                if self.index().still_has(location.key, &version) && !version.content.rests_on(from) {
+                    self.record(Record::Version(location, version));
+                }
             }
             Record::Change(location, change) => {
-                if held.contains(&location.key) {
+                let key = self.index().original(location.key);
+                if held.contains(&key) {
                     self.record(Record::Change(location, change));
                 }
             }
@@ -189,36 +204,76 @@ impl Store {
         }
     }
 
-    fn carry_version(&self, location: Location, mut version: Version, (from, held): (u32, bool)) {
+    /// Out of the segment that goes: to the newest one, or away.
+    fn move_version(&self, location: Location, mut version: Version, (from, held): (u32, &HashSet<FileKey>)) {
         let Content::Packed(blobs) = &version.content else {
-            return self.record(Record::Version(location, version));
+            return;
         };
-        let known = |key: FileKey| {
-            let index = self.index();
-            let current = index.state(key).is_some_and(|state| {
-                let is_this =
-                    |known: &Version| known.time == version.time && known.content == version.content;
-                state.versions.iter().any(is_this)
-            });
-            (current, held)
+        if !held.contains(&location.key) {
+            return self.record(Record::Evicted(location.key, version.time));
+        }
+        let moved = |&blob: &BlobRef| match blob.segment == from {
+            true => self.read(blob).and_then(|bytes| self.append_blob(&bytes)),
+            false => Ok(blob),
         };
-        match known(location.key) {
-            (false, _) => {}
-            (true, false) => {
-                let key = location.key;
-                self.record(Record::Evicted(key, version.time));
-            }
-            (true, true) => {
-                let moved = |&blob: &BlobRef| match blob.segment == from {
-                    true => self.read(blob).and_then(|bytes| self.append_blob(&bytes)),
-                    false => Ok(blob),
-                };
-                match blobs.iter().map(moved).collect::<io::Result<Vec<_>>>() {
-                    Ok(blobs) => version.content = Content::Packed(blobs),
-                    Err(error) => tracing::error!(%error, "a held pre-image can't be carried over"),
-                }
-                self.record(Record::Version(location, version));
+        match blobs.iter().map(moved).collect::<io::Result<Vec<_>>>() {
+            Ok(blobs) => version.content = Content::Packed(blobs),
+            Err(error) => {
+                tracing::error!(%error, "a held pre-image can't be carried over");
+                version.content = Content::Missing(Missing::Evicted);
             }
         }
+        self.record(Record::Version(location, version));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::file::{Metadata, PlaceId};
+
+    fn version(time: i64, blob: BlobRef) -> Record {
+        let location = Location {
+            key: FileKey(1),
+            place: PlaceId(1),
+            path: b"file".to_vec(),
+            seen: b"/file".to_vec(),
+        };
+        let version = Version {
+            time,
+            pid: 0,
+            content: Content::Packed(vec![blob]),
+            metadata: Metadata::default(),
+            shape: None,
+        };
+        Record::Version(location, version)
+    }
+
+    #[test]
+    fn a_content_that_two_versions_share_goes_for_both() {
+        let dir = std::env::temp_dir().join(format!("norn-store-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).unwrap();
+        let store = Store::open(&dir, 3 << 20).unwrap();
+        let shared = store.append_blob(b"before").unwrap();
+        store.record(version(10, shared));
+        store.append_blob(&vec![1; 2 << 20]).unwrap();
+        store.record(version(20, shared));
+        let kept = store.append_blob(b"later").unwrap();
+        store.record(version(30, kept));
+        store.append_blob(&vec![2; 2 << 20]).unwrap();
+        assert!(store.evict());
+        let contents: Vec<Content> = {
+            let index = store.index();
+            let state = index.state(FileKey(1)).unwrap();
+            state
+                .versions
+                .iter()
+                .map(|version| version.content.clone())
+                .collect()
+        };
+        let gone = Content::Missing(Missing::Evicted);
+        assert_eq!(contents, [gone.clone(), gone, Content::Packed(vec![kept])]);
+        assert_eq!(store.read(kept).unwrap(), b"later");
+        std::fs::remove_dir_all(&dir).unwrap();
     }
 }

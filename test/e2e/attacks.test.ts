@@ -77,7 +77,7 @@ describe('a whole installation', () => {
       // No reload: the new alert waits to be shown, or is shown already.
       await page.getByText(shortId).or(page.getByTestId('new-alerts')).first().waitFor();
       await page.goto(`/alerts/${report.alertId}`);
-      await page.getByTestId('alert-header').getByText(shortId).waitFor();
+      await page.getByTestId('alert-header').getByTestId('container-id').getByText(shortId).waitFor();
       await page.getByTestId('files-row').first().waitFor();
       expect(await page.getByTestId('alert-state').innerText()).toMatch(/remediated/i);
       await page.getByTestId('process-row').filter({ hasText: 'norn-attack' }).last().click();

@@ -10,9 +10,9 @@ use super::plan::{Plan, Spot, Target, Want};
 use super::remake::put_metadata;
 use super::tree::{Entry, Tree};
 use crate::capture::Shared;
-use crate::file::{FileKey, Metadata, PlaceId};
+use crate::file::{FileKey, Metadata, PlaceId, Stamp};
 use crate::quarantine::quarantine;
-use crate::record::{Record, Time, Version};
+use crate::record::{Location, Record, Time, Version};
 use crate::sys;
 
 /// What a name turned out to need.
@@ -104,14 +104,15 @@ pub fn apply(shared: &Shared, plan: Plan) -> Vec<FileVerdict> {
                             place,
                             made: &plan.made,
                         };
-                        work.one(path, target, &mut verdict)
+                        let outcome = work.one(path, target, &mut verdict);
+                        let is_there = matches!(outcome, Ok(Done::Restored | Done::Unchanged));
+                        if is_there && target.want != Want::Absent && work.save_again(path, target).is_err() {
+                            tracing::debug!("what was put back is gone again");
+                        }
+                        outcome
                     }
                     Err(why) => Err(Failed::Lost(why.clone())),
                 };
-                if matches!(outcome, Ok(Done::Restored)) {
-                    // The next attack may cut or remove what is there again before anybody opens it.
-                    shared.put_off(place, path.clone());
-                }
                 verdicts.extend(judged(verdict, outcome));
             }
         }
@@ -203,6 +204,36 @@ impl Work<'_> {
             Want::File(key) if target.directory => self.make_directory(path, Some(key), target),
             Want::File(key) => self.file(path, (key, target), verdict),
         }
+    }
+
+    /// The next attack may cut or remove what is there again before anybody opens it: its content is in the vault already.
+    fn save_again(&self, path: &[u8], target: &Target) -> io::Result<()> {
+        let (Some(entry), Some(version)) = (self.tree.lookup(path)?, &target.version) else {
+            self.shared.put_off(self.place, path.to_vec());
+            return Ok(());
+        };
+        let index = self.shared.store.index();
+        let saved = index.state(entry.key).and_then(|state| state.saved);
+        let named = index.name_at(self.place, path, Time::MAX).flatten();
+        let known = named == Some(index.original(entry.key)) && saved == Some(Stamp::from(&entry.stat));
+        drop(index);
+        if known {
+            return Ok(());
+        }
+        let location = Location {
+            key: entry.key,
+            place: self.place,
+            path: path.to_vec(),
+            seen: target.seen.clone(),
+        };
+        let version = Version {
+            time: sys::boot_ns() as Time,
+            pid: 0,
+            metadata: Metadata::read(entry.file.as_raw_fd(), &entry.stat)?,
+            ..version.clone()
+        };
+        self.shared.store.record(Record::Version(location, version));
+        Ok(())
     }
 
     fn original(&self, key: FileKey) -> FileKey {

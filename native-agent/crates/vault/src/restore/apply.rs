@@ -67,7 +67,7 @@ pub(super) struct Work<'a> {
     pub(super) shared: &'a Shared,
     pub(super) tree: &'a Tree,
     targets: &'a BTreeMap<Spot, Target>,
-    names: &'a HashMap<FileKey, BTreeSet<Spot>>,
+    spots: &'a HashMap<FileKey, BTreeSet<Spot>>,
     place: PlaceId,
     made: &'a HashSet<FileKey>,
 }
@@ -100,7 +100,7 @@ pub fn apply(shared: &Shared, plan: Plan) -> Vec<FileVerdict> {
                             shared,
                             tree,
                             targets: &plan.targets,
-                            names: &plan.names,
+                            spots: &plan.spots,
                             place,
                             made: &plan.made,
                         };
@@ -349,12 +349,23 @@ impl Work<'_> {
         }
     }
 
+    fn wants(&self, spot: &Spot, key: FileKey) -> bool {
+        self.targets
+            .get(spot)
+            .is_some_and(|target| target.want == Want::File(key))
+    }
+
     /// What has the name now is replaced only when the scope put it there.
     fn may_give_way(&self, path: &[u8], there: &Entry, target: &Target) -> Result<(), Failed> {
         let key = self.original(there.key);
         let ours = Some(key) == target.put
             || self.made.contains(&key)
-            || self.targets.values().any(|other| other.want == Want::File(key));
+            || self
+                .spots
+                .get(&key)
+                .into_iter()
+                .flatten()
+                .any(|spot| self.wants(spot, key));
         if !ours {
             return Err(Failed::Conflict(
                 "another file has taken this name since".to_owned(),
@@ -381,8 +392,7 @@ impl Work<'_> {
             .index()
             .state(key)
             .map(|state| (state.place, state.path.clone()));
-        let names = self.names.get(&key).into_iter().flatten();
-        let spots = self.targets.keys().chain(last.as_ref()).chain(names);
+        let spots = self.spots.get(&key).into_iter().flatten().chain(last.as_ref());
         for (place, other) in spots {
             if *place != self.place || other == path {
                 continue;
@@ -423,11 +433,7 @@ impl Work<'_> {
 
     /// The name is taken by what the scope left there: that goes aside when it is wanted elsewhere, else away.
     fn swap_out(&self, Return { path, other, stays }: Return<'_>, there: &Entry) -> io::Result<()> {
-        let wanted = Want::File(self.original(there.key));
-        let elsewhere = self.targets.iter().any(|((place, at), target)| {
-            *place == self.place && at.as_slice() == other && target.want == wanted
-        });
-        if elsewhere {
+        if self.wants(&(self.place, other.to_vec()), self.original(there.key)) {
             let (old, name) = self.tree.parent(other)?;
             let (new, target) = self.tree.parent(path)?;
             return sys::exchange_at((old.as_raw_fd(), &name), (new.as_raw_fd(), &target));

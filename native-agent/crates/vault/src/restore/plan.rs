@@ -51,8 +51,8 @@ pub struct Plan {
     /// Files the scope made.
     pub made: HashSet<FileKey>,
     pub containers: HashMap<ProcessUid, String>,
-    /// The names that files of this plan have now.
-    pub names: HashMap<FileKey, BTreeSet<Spot>>,
+    /// Where each file of this plan may lie now, or is to lie.
+    pub spots: HashMap<FileKey, BTreeSet<Spot>>,
 }
 
 /// The scope's changes to one file's content or metadata.
@@ -307,9 +307,18 @@ impl Plan {
             changed.extend(Work::of(scope, key, state));
         }
         let keys = wanted.iter().copied().chain(changed.iter().map(|work| work.key));
-        self.names = scope.index.names_of(&keys.collect());
+        self.spots = scope.index.names_of(&keys.collect());
         for work in changed {
             self.change(&work, wanted.contains(&work.key));
+        }
+        for (spot, target) in &self.targets {
+            let wanted = match target.want {
+                Want::File(key) => Some(key),
+                Want::Absent | Want::Unknown => None,
+            };
+            for key in [target.put, wanted].into_iter().flatten() {
+                self.spots.entry(key).or_default().insert(spot.clone());
+            }
         }
     }
 
@@ -319,7 +328,7 @@ impl Plan {
         let Work {
             key, state, actor, ..
         } = *work;
-        let mut names = self.names.get(&key).cloned().unwrap_or_default();
+        let mut names = self.spots.get(&key).cloned().unwrap_or_default();
         if !is_wanted {
             names.insert((state.place, state.path.clone()));
         }

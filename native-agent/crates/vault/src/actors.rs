@@ -44,6 +44,30 @@ impl Actors {
         }
     }
 
+    pub fn len(&self) -> usize {
+        self.by_uid.len()
+    }
+
+    /// Forgets all but the `used`, their ancestors, and who started after `recent`.
+    pub fn retain(&mut self, mut used: HashSet<ProcessUid>, recent: Time) {
+        let young = self.by_uid.values().filter(|actor| actor.start > recent);
+        used.extend(young.map(|actor| actor.uid));
+        for mut at in used.clone() {
+            while let Some(actor) = self.by_uid.get(&at) {
+                if !used.insert(actor.parent) {
+                    break;
+                }
+                at = actor.parent;
+            }
+        }
+        self.by_uid.retain(|uid, _| used.contains(uid));
+        self.ended.retain(|uid, _| used.contains(uid));
+        for starts in self.by_pid.values_mut() {
+            starts.retain(|(_, uid)| used.contains(uid));
+        }
+        self.by_pid.retain(|_, starts| !starts.is_empty());
+    }
+
     pub fn contains(&self, uid: ProcessUid) -> bool {
         self.by_uid.contains_key(&uid)
     }

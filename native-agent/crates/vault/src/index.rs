@@ -1,4 +1,6 @@
 //! The journal in memory: every record folded into what is known of files, names and processes.
+mod bounds;
+
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 
 use norn_events::ProcessUid;
@@ -108,7 +110,10 @@ pub struct Index {
     pub aliases: HashMap<FileKey, FileKey>,
     pub held: BTreeSet<ProcessUid>,
     pub evicted: u64,
+    limits: bounds::Limits,
 }
+
+pub use bounds::FILES_AT_REST_MAX;
 
 fn name_hash(path: &[u8]) -> u64 {
     xxhash_rust::xxh3::xxh3_64(path)

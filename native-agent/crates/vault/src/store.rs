@@ -8,9 +8,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use norn_events::ProcessUid;
 
 use crate::file::FileKey;
-use crate::index::{Index, shift};
+use crate::index::{FILES_AT_REST_MAX, Index, shift};
 use crate::pack::{Pack, this_boot};
 use crate::record::{BlobRef, Content, Location, Missing, NameOperation, Record, Version};
+use crate::sys;
 
 /// New versions may come to rest on a segment while it is emptied; what still does after so many rounds is lost with it.
 const SWEEPS_MAX: usize = 4;
@@ -35,6 +36,7 @@ impl Store {
     pub fn open(dir: &Path, bytes_max: u64) -> io::Result<Self> {
         let mut index = Index::default();
         let this = this_boot();
+        let now = sys::boot_ns() as i64;
         let mut earlier = 0;
         let pack = Pack::open(dir, bytes_max, |mut record| {
             if let Record::Boot {
@@ -54,6 +56,7 @@ impl Store {
             }
             shift(&mut record, earlier);
             index.apply(&record);
+            index.bound(now);
         })?;
         let (bytes, torn_bytes) = (pack.bytes(), pack.torn_bytes);
         Ok(Self {
@@ -79,9 +82,9 @@ impl Store {
         self.full.load(Ordering::Relaxed)
     }
 
-    /// Half the room is taken: copies that only might be needed are no longer made.
+    /// Much of the room is taken: copies that only might be needed are no longer made.
     pub fn is_half_full(&self) -> bool {
-        self.bytes() * 2 > self.bytes_max
+        self.bytes() * 2 > self.bytes_max || self.index().files.len() >= FILES_AT_REST_MAX
     }
 
     pub fn append_blob(&self, bytes: &[u8]) -> io::Result<BlobRef> {
@@ -99,7 +102,9 @@ impl Store {
         }
         self.bytes.store(pack.bytes(), Ordering::Relaxed);
         drop(pack);
-        self.index().apply(&record);
+        let mut index = self.index();
+        index.apply(&record);
+        index.bound(sys::boot_ns() as i64);
     }
 
     pub fn read(&self, blob: BlobRef) -> io::Result<Vec<u8>> {
@@ -183,6 +188,11 @@ impl Store {
             Record::Hold(scope) => {
                 if self.index().held.contains(&scope) {
                     self.record(Record::Hold(scope));
+                }
+            }
+            Record::Actor(actor) => {
+                if self.index().actors.contains(actor.uid) {
+                    self.record(Record::Actor(actor));
                 }
             }
             other => self.record(other),

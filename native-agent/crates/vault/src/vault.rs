@@ -346,10 +346,13 @@ fn watch_mounts(shared: &Shared, scans: &SyncSender<Arc<Overlay>>) {
 }
 
 fn flush(shared: &Shared) {
+    let mut known = shared.store.index().evicted;
     while !shared.stop.load(Ordering::Relaxed) {
         std::thread::sleep(FLUSH_EVERY);
         shared.store.flush();
-        if shared.store.evict() {
+        shared.store.evict();
+        let evicted = shared.store.index().evicted;
+        if std::mem::replace(&mut known, evicted) != evicted {
             shared.watch.forget_ignored(shared.places.roots());
         }
     }

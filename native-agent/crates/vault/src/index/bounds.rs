@@ -1,0 +1,195 @@
+//! How much the index holds in memory: what is beyond gives way, the longest untouched first, never what is held.
+use std::collections::HashSet;
+
+use norn_events::ProcessUid;
+
+use super::{FileState, Index};
+use crate::file::FileKey;
+use crate::record::{Content, Time};
+
+/// Files with a state; about 1.4 KB each.
+pub const FILES_MAX: usize = 100_000;
+/// No more copies at rest are made from here on: the room that is left is for files somebody opens.
+pub const FILES_AT_REST_MAX: usize = FILES_MAX / 4 * 3;
+/// Names whose holders are known.
+pub const NAMES_MAX: usize = 400_000;
+/// Processes with a change, and their ancestors.
+pub const ACTORS_MAX: usize = 100_000;
+/// A process without any recorded change is kept so long after it was first recorded: its changes may be on their way, ns.
+const ACTOR_GRACE: Time = 60_000_000_000;
+
+/// Sizes at which to look again; above the maximum only as long as what is held does not fit.
+#[derive(Debug, Default)]
+pub struct Limits {
+    files: usize,
+    names: usize,
+    actors: usize,
+}
+
+fn with_slack(left: usize, most: usize) -> usize {
+    most.max(left + most / 10)
+}
+
+impl Index {
+    /// Called after every record; does something once in many thousands.
+    pub fn bound(&mut self, now: Time) {
+        if self.files.len() > self.limits.files.max(FILES_MAX) {
+            self.drop_files(FILES_MAX / 10 * 9);
+            self.limits.files = with_slack(self.files.len(), FILES_MAX);
+        }
+        if self.names.len().max(self.created.len()) > self.limits.names.max(NAMES_MAX) {
+            self.drop_names();
+            self.limits.names = with_slack(self.names.len().max(self.created.len()), NAMES_MAX);
+        }
+        if self.actors.len() > self.limits.actors.max(ACTORS_MAX) {
+            self.drop_actors(now);
+            self.limits.actors = with_slack(self.actors.len(), ACTORS_MAX);
+        }
+    }
+
+    fn drop_files(&mut self, keep: usize) {
+        let held = self.held_keys();
+        let free = self.files.iter().filter(|(key, _)| !held.contains(key));
+        let mut free: Vec<(Time, FileKey)> = free.map(|(key, state)| (last_touch(state), *key)).collect();
+        free.sort_unstable();
+        let surplus = self.files.len().saturating_sub(keep);
+        for (_, key) in free.into_iter().take(surplus) {
+            if let Some(state) = self.files.remove(&key) {
+                let lost = state
+                    .versions
+                    .iter()
+                    .filter(|version| !matches!(version.content, Content::Missing(_)));
+                self.evicted += lost.count() as u64;
+            }
+        }
+    }
+
+    fn drop_names(&mut self) {
+        let files = &self.files;
+        let is_known = |key: FileKey| files.contains_key(&key);
+        self.names
+            .retain(|_, history| history.iter().filter_map(|binding| binding.key).any(is_known));
+        self.created.retain(|(key, _)| is_known(*key));
+    }
+
+    fn drop_actors(&mut self, now: Time) {
+        let mut used: HashSet<ProcessUid> = self.held.iter().copied().collect();
+        let changes = self.files.values().flat_map(|state| {
+            let versions = state.versions.iter().map(|version| (version.pid, version.time));
+            versions.chain(state.changes.iter().map(|change| (change.pid, change.time)))
+        });
+        let operations = self
+            .operations
+            .iter()
+            .map(|operation| (operation.pid, operation.time));
+        used.extend(
+            changes
+                .chain(operations)
+                .filter_map(|(pid, time)| self.actors.at(pid, time))
+                .map(|actor| actor.uid),
+        );
+        self.actors.retain(used, now - ACTOR_GRACE);
+    }
+}
+
+fn last_touch(state: &FileState) -> Time {
+    let change = state.changes.last().map(|change| change.time);
+    let version = state.versions.last().map(|version| version.time);
+    change.max(version).unwrap_or(Time::MIN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::file::{Metadata, PlaceId};
+    use crate::record::{Actor, Aspect, Change, Location, Record, Version};
+
+    fn location(number: u128) -> Location {
+        let path = number.to_string().into_bytes();
+        let (key, place) = (FileKey(number), PlaceId(1));
+        let seen = path.clone();
+        Location {
+            key,
+            place,
+            path,
+            seen,
+        }
+    }
+
+    fn saved(number: u128, time: Time) -> Record {
+        let version = Version {
+            time,
+            pid: 0,
+            content: Content::Packed(Vec::new()),
+            metadata: Metadata::default(),
+            shape: None,
+        };
+        Record::Version(location(number), version)
+    }
+
+    fn actor(number: u32, parent: u32) -> Record {
+        let uid = |number: u32| {
+            let mut bytes = [0; 16];
+            bytes[..4].copy_from_slice(&number.to_le_bytes());
+            ProcessUid(bytes)
+        };
+        Record::Actor(Actor {
+            uid: uid(number),
+            parent: uid(parent),
+            pid: number,
+            start: 1,
+            container: None,
+        })
+    }
+
+    fn changed(number: u128, pid: u32, time: Time) -> Record {
+        let aspect = Aspect::Content;
+        Record::Change(location(number), Change { time, pid, aspect })
+    }
+
+    fn record(index: &mut Index, record: &Record) {
+        index.apply(record);
+        index.bound(0);
+    }
+
+    #[test]
+    fn the_longest_untouched_files_give_way_and_are_counted() {
+        let mut index = Index::default();
+        for number in 0..=FILES_MAX as u128 {
+            record(&mut index, &saved(number, number as Time));
+        }
+        assert!(index.files.len() <= FILES_MAX, "{}", index.files.len());
+        assert!(index.state(FileKey(0)).is_none());
+        assert!(index.state(FileKey(FILES_MAX as u128)).is_some());
+        assert_eq!(index.evicted as usize, FILES_MAX + 1 - index.files.len());
+    }
+
+    #[test]
+    fn a_held_file_stays_however_old() {
+        let mut index = Index::default();
+        record(&mut index, &actor(7, 1));
+        record(&mut index, &saved(0, 10));
+        record(&mut index, &changed(0, 7, 20));
+        let scope = index.actors.at(7, 20).map(|actor| actor.uid);
+        index.apply(&Record::Hold(scope.unwrap()));
+        for number in 1..=FILES_MAX as u128 {
+            record(&mut index, &saved(number, 100 + number as Time));
+        }
+        assert!(index.state(FileKey(0)).is_some());
+        assert!(index.state(FileKey(1)).is_none());
+    }
+
+    #[test]
+    fn processes_without_a_change_are_forgotten_and_ancestors_of_the_others_are_not() {
+        let mut index = Index::default();
+        record(&mut index, &actor(2, 1));
+        record(&mut index, &actor(3, 2));
+        record(&mut index, &changed(0, 3, ACTOR_GRACE * 9));
+        for number in 10..=10 + ACTORS_MAX as u32 {
+            index.apply(&actor(number, 1));
+        }
+        index.bound(ACTOR_GRACE * 10);
+        assert_eq!(index.actors.len(), 2);
+        assert!(index.actors.at(3, ACTOR_GRACE * 9).is_some());
+    }
+}

@@ -2,11 +2,12 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { NornError } from '@norn/base';
+import { messageOf, NornError } from '@norn/base';
 import { loadConfig, settings } from '@norn/config';
 import { Argument, Option, type Command } from 'commander';
 import { z } from 'zod';
 import { write, writeJson } from '../print/columns.ts';
+import { installPackages } from '../up/packages.ts';
 import { buildSimulator } from './binary.ts';
 import { dockerAnswers, openDockerStage } from './docker-stage.ts';
 import { openHostStage } from './host-stage.ts';
@@ -69,14 +70,21 @@ async function openStage(options: AttackOptions, tell: Tell): Promise<Stage> {
   };
   if (options.host) return openHostStage(stageOptions);
   if (await dockerAnswers()) return openDockerStage(stageOptions);
-  if (await runcAnswers()) {
-    tell('Docker does not answer: using runc with a root of its own');
-    return openRuncStage(stageOptions);
+  if (!(await runcAnswers())) await fetchRunc(tell);
+  tell('Docker does not answer: using runc with a root of its own');
+  return openRuncStage(stageOptions);
+}
+
+async function fetchRunc(tell: Tell): Promise<void> {
+  tell('Installing runc: no container runtime answers');
+  try {
+    await installPackages(['runc'], () => undefined);
+  } catch (error) {
+    throw new NornError(
+      'no_container_runtime',
+      `Neither Docker nor runc answers: start Docker (systemctl start docker), or apt-get install runc, or use --host. ${messageOf(error)}`,
+    );
   }
-  throw new NornError(
-    'no_container_runtime',
-    'Neither Docker nor runc answers: start Docker (systemctl start docker), or apt-get install runc, or use --host',
-  );
 }
 
 function timed(): Tell {

@@ -23,6 +23,8 @@ export interface SupervisorOptions {
 }
 
 const checkEveryMs = 250;
+/** A connection ends this much before its process does. */
+const deathMs = 10;
 
 export class Supervisor {
   private readonly backOff = new BackOff(limits.baldurRestartFirstMs, limits.baldurRestartMaxMs);
@@ -67,15 +69,17 @@ export class Supervisor {
 
   onHeartbeat({ responderAgeMs }: local.BaldurHeartbeat): void {
     this.heardAtMs = this.options.nowMs();
-    if (this.heardAtMs - this.startedAtMs > limits.baldurHealthyMs) this.backOff.reset();
+    if (this.wasHealthy()) this.backOff.reset();
     if (responderAgeMs > limits.responderAgeMaxMs) {
       this.end(`its permission responder has not looked at its queue for ${responderAgeMs} ms`);
     }
   }
 
+  /** Most often because baldur died: who waits for the next look loses files meanwhile. */
   onGone(): void {
     this.connected = false;
     this.heardAtMs = this.options.nowMs();
+    this.checkIn(deathMs);
   }
 
   /** Ends baldur too, unless it is to go on without tyr. */
@@ -87,6 +91,12 @@ export class Supervisor {
     kill(running, 'SIGTERM');
     for (let waitedMs = 0; isAlive(running) && waitedMs < limits.baldurStopMs; waitedMs += 50) await sleep(50);
     kill(running, 'SIGKILL');
+  }
+
+  private checkIn(ms: number): void {
+    setTimeout(() => {
+      if (!this.stopped) this.check();
+    }, ms).unref();
   }
 
   private check(): void {
@@ -115,13 +125,18 @@ export class Supervisor {
   }
 
   private gone(reason: string): void {
-    const waitMs = this.backOff.nextMs();
+    const waitMs = this.restarts === 0 || this.wasHealthy() ? 0 : this.backOff.nextMs();
     this.running = undefined;
     this.isCapped = false;
     this.connected = false;
     this.restarts++;
     this.nextStartAtMs = this.options.nowMs() + waitMs;
     this.options.logger.warn({ code: 'baldur_gone', waitMs, restarts: this.restarts }, reason);
+    this.checkIn(waitMs);
+  }
+
+  private wasHealthy(): boolean {
+    return this.heardAtMs - this.startedAtMs > limits.baldurHealthyMs;
   }
 
   private launch(): void {

@@ -95,15 +95,15 @@ impl Daemon {
     }
 
     fn observe(&mut self) {
+        if self.keeper.settle() {
+            self.say_hello();
+        }
         let events = self
             .sensor
             .poll(&mut [&mut self.keeper, &mut self.reflexes, &mut self.builder]);
         self.timers.busy = events >= norn_probe::ProbeOptions::default().events_per_poll_max;
         if events > 0 && self.timers.rows_since_ns.is_none() {
             self.timers.rows_since_ns = Some(boot_ns());
-        }
-        if self.keeper.settle(&self.waiter.waker()) {
-            self.say_hello();
         }
     }
 

@@ -6,7 +6,7 @@ use std::thread;
 
 use norn_events::wire::event::v1::Capability;
 use norn_events::{ContentChange, Event, Observer, ProcessTable, ProcessUid};
-use norn_vault::{Vault, VaultError, VaultHealth, VaultObserver, VaultOptions};
+use norn_vault::{Vault, VaultHealth, VaultObserver, VaultOptions};
 
 use super::restorer::Restorer;
 use super::wake::Waker;
@@ -26,7 +26,7 @@ pub struct Open {
 }
 
 pub enum Keeper {
-    Opening(Receiver<Result<Vault, VaultError>>),
+    Opening(Receiver<anyhow::Result<Open>>),
     Open(Box<Open>),
     /// Why there is no vault.
     Absent(String),
@@ -38,7 +38,8 @@ impl Keeper {
         let spawned = thread::Builder::new()
             .name("vault-open".to_owned())
             .spawn(move || {
-                let _nobody_waits = opened.send(Vault::open(options));
+                let open = Vault::open(options).map_err(anyhow::Error::from);
+                let _nobody_waits = opened.send(open.and_then(|vault| attach(vault, &waker)));
                 waker.wake();
             });
         match spawned {
@@ -48,17 +49,14 @@ impl Keeper {
     }
 
     /// True once: when it has just become open, or it is known that it never will.
-    pub fn settle(&mut self, waker: &Waker) -> bool {
+    pub fn settle(&mut self) -> bool {
         let Self::Opening(opening) = self else {
             return false;
         };
         let Ok(result) = opening.try_recv() else {
             return false;
         };
-        *self = match result
-            .map_err(anyhow::Error::from)
-            .and_then(|vault| attach(vault, waker))
-        {
+        *self = match result {
             Ok(open) => Self::Open(Box::new(open)),
             Err(error) => {
                 tracing::error!(%error, "vault_unavailable: no file can be restored");

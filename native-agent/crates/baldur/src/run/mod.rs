@@ -69,8 +69,9 @@ pub struct RunArguments {
 pub fn run(arguments: RunArguments) -> anyhow::Result<()> {
     let waiter = Waiter::new()?;
     let state = StateDir::open(&arguments.state_dir)?;
-    let sensor = Sensor::start();
+    // First, and in a thread of its own: the kernel takes a second to verify the sensor, and files change meanwhile.
     let keeper = open_vault(&arguments, &state, &waiter);
+    let sensor = Sensor::start();
     let mut reflexes = Reflexes::new(Box::new(Packages::default()), sampler());
     reflexes.set_released(state.load_released()?);
     reflexes.guard(vec![std::process::id()]);

@@ -3,13 +3,19 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use norn_events::ProcessUid;
 use norn_reflex::Released;
 use norn_respond::{FrozenMember, Responder};
 use serde::{Deserialize, Serialize};
+
+/// An agent that is just ending gets this long to let go.
+const LOCK_WAIT: Duration = Duration::from_secs(1);
 
 pub struct StateDir {
     path: PathBuf,
@@ -53,9 +59,9 @@ impl StateDir {
             .write(true)
             .mode(0o600)
             .open(&lock_path)?;
-        let lock = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+        let lock = match lock(file) {
             Ok(lock) => lock,
-            Err((_, errno)) => bail!(
+            Err(errno) => bail!(
                 "ALREADY_RUNNING: {} is held by another agent ({errno}): stop it, or give this one a --state-dir of its own",
                 lock_path.display()
             ),
@@ -181,6 +187,19 @@ pub fn parse_uid(text: &str) -> Option<ProcessUid> {
         *byte = u8::from_str_radix(&text[2 * at..2 * at + 2], 16).ok()?;
     }
     Some(ProcessUid(uid))
+}
+
+/// An agent that was killed holds its files until its last thread is gone, a little after its death can be seen.
+fn lock(mut file: File) -> Result<Flock<File>, Errno> {
+    let begun = Instant::now();
+    loop {
+        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            Ok(lock) => return Ok(lock),
+            Err((_, errno)) if begun.elapsed() > LOCK_WAIT => return Err(errno),
+            Err((refused, _)) => file = refused,
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
 }
 
 #[cfg(test)]

@@ -29,6 +29,8 @@ export interface ProducerOptions {
 
 /** Bytes that make a request worth sending before the linger has passed; also the most that one partition gets in one request. */
 const requestBytesMax = 1024 * 1024;
+/** Few and small, and somebody waits for them: they do not linger. */
+const urgentTopics: ReadonlySet<TopicName> = new Set(['commands', 'outcomes', 'alerts']);
 /** Bytes that may wait; more is refused with `bus_full`. */
 const pendingBytesMax = 64 * 1024 * 1024;
 
@@ -143,11 +145,11 @@ class MergingProducer implements BusProducer {
     this.waitingBytes += value.length;
   }
 
-  /** Sends at once when the last request is a linger ago or enough is waiting, else when that is so. */
+  /** Sends at once when the last request is a linger ago, enough is waiting or it is urgent, else when that is so. */
   private pump(): void {
     if (this.inFlight !== undefined) return;
     const rest = this.lastRequestAt + this.lingerMs - performance.now();
-    if (rest <= 0 || this.waitingBytes >= requestBytesMax) this.ship();
+    if (rest <= 0 || this.waitingBytes >= requestBytesMax || this.isUrgent()) this.ship();
     else
       this.timer ??= setTimeout(() => {
         this.ship();
@@ -165,6 +167,10 @@ class MergingProducer implements BusProducer {
       this.inFlight = undefined;
       if (this.waitingBytes > 0 || this.hasWaiting()) this.pump();
     });
+  }
+
+  private isUrgent(): boolean {
+    return [...this.lanes.values()].some(({ topic, waiting }) => waiting.length > 0 && urgentTopics.has(topic));
   }
 
   private hasWaiting(): boolean {

@@ -1,4 +1,4 @@
-// The records of one host on their way to Kafka, in order: the next group leaves when the one before it is there.
+// The records of one host on their way to Kafka, in order within each topic: what is small and urgent waits for no batch.
 import { messageOf } from '@norn/base';
 import type { TopicName } from '@norn/bus';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -29,59 +29,81 @@ export interface RecordQueueOptions {
 /** Bytes that a record takes beside its value: key, headers, objects. */
 const recordOverheadBytes = 256;
 
+interface Entry extends QueuedRecord {
+  isProduced: boolean;
+}
+
+/** The records of one topic: the next group leaves when the one before it is there. */
+interface Lane {
+  waiting: Entry[];
+  producing: Promise<void> | undefined;
+}
+
 export class RecordQueue {
-  private waiting: QueuedRecord[] = [];
-  private producing: Promise<void> | undefined;
+  /** Pushed and not acked yet, in order. */
+  private entries: Entry[] = [];
+  private readonly lanes = new Map<TopicName, Lane>();
   private closed = false;
-  private records = 0;
   private wakeRoom: (() => void) | undefined;
 
   constructor(private readonly options: RecordQueueOptions) {}
 
   push(queued: QueuedRecord): void {
-    this.waiting.push(queued);
-    this.records++;
+    const entry: Entry = { ...queued, isProduced: queued.output === undefined };
+    this.entries.push(entry);
     for (const inFlight of this.options.inFlight) inFlight.take(bytesOf(queued));
-    this.producing ??= this.produceAll();
+    if (queued.output === undefined) this.settle();
+    else this.enqueue(queued.output.topic, entry);
   }
 
   /** Resolves when another message may be taken. */
   async room(): Promise<void> {
     for (const inFlight of this.options.inFlight) await inFlight.room();
-    while (this.records >= limits.streamInFlightRecordsMax && !this.closed) {
+    while (this.entries.length >= limits.streamInFlightRecordsMax && !this.closed) {
       await new Promise<void>((resolve) => (this.wakeRoom = resolve));
     }
   }
 
   /** Resolves when everything pushed is produced or given up. */
   async drained(): Promise<void> {
-    await this.producing;
+    for (const { producing } of this.lanes.values()) await producing;
   }
 
-  /** Gives up what has not left yet; what is on its way may still arrive, and comes again from the host. */
+  /** Gives up what has not arrived yet; what is on its way may still arrive, and comes again from the host. */
   close(): void {
     this.closed = true;
-    this.release(this.waiting.splice(0));
+    this.release(this.entries.splice(0));
   }
 
-  private async produceAll(): Promise<void> {
-    while (this.waiting.length > 0 && !this.closed) {
-      const group = this.waiting;
-      this.waiting = [];
-      const produced = await this.produce(group);
-      this.release(group);
-      if (produced) this.options.onProduced(group.at(-1)?.seq ?? 0n);
+  private enqueue(topic: TopicName, entry: Entry): void {
+    let lane = this.lanes.get(topic);
+    if (lane === undefined) {
+      lane = { waiting: [], producing: undefined };
+      this.lanes.set(topic, lane);
     }
-    this.producing = undefined;
+    lane.waiting.push(entry);
+    lane.producing ??= this.produceAll(topic, lane);
   }
 
-  private async produce(group: readonly QueuedRecord[]): Promise<boolean> {
-    const byTopic = groupByTopic(group);
+  private async produceAll(topic: TopicName, lane: Lane): Promise<void> {
+    while (lane.waiting.length > 0 && !this.closed) {
+      const group = lane.waiting;
+      lane.waiting = [];
+      if (!(await this.produce(topic, group))) break;
+      for (const entry of group) entry.isProduced = true;
+      this.settle();
+    }
+    lane.producing = undefined;
+  }
+
+  private async produce(topic: TopicName, group: readonly Entry[]): Promise<boolean> {
+    const records = group.flatMap(({ output }) => output?.record ?? []);
     const deadline = performance.now() + limits.produceStalledMs;
     let waitMs: number = limits.produceRetryFirstMs;
-    while (byTopic.size > 0 && !this.closed) {
+    while (!this.closed) {
       try {
-        await this.sendAll(byTopic);
+        await this.options.producer.send(topic, records);
+        return true;
       } catch (error) {
         this.options.onFailed();
         if (performance.now() >= deadline) {
@@ -93,38 +115,26 @@ export class RecordQueue {
         waitMs = Math.min(waitMs * 2, limits.produceRetryMaxMs);
       }
     }
-    return byTopic.size === 0;
+    return false;
   }
 
-  /** Takes out what was sent, so that a retry sends only the topics that failed. */
-  private async sendAll(byTopic: Map<TopicName, OutgoingRecord[]>): Promise<void> {
-    const sent = [...byTopic].map(async ([topic, records]) => {
-      await this.options.producer.send(topic, records);
-      byTopic.delete(topic);
-    });
-    const failed = (await Promise.allSettled(sent)).find((result) => result.status === 'rejected');
-    if (failed !== undefined) throw failed.reason;
+  /** Acks what is produced with all before it. */
+  private settle(): void {
+    const open = this.entries.findIndex(({ isProduced }) => !isProduced);
+    const done = this.entries.splice(0, open < 0 ? this.entries.length : open);
+    const last = done.at(-1);
+    if (last === undefined) return;
+    this.release(done);
+    this.options.onProduced(last.seq);
   }
 
-  private release(group: readonly QueuedRecord[]): void {
-    this.records -= group.length;
+  private release(group: readonly Entry[]): void {
     for (const queued of group) {
       for (const inFlight of this.options.inFlight) inFlight.give(bytesOf(queued));
       queued.settled?.();
     }
     this.wakeRoom?.();
   }
-}
-
-function groupByTopic(group: readonly QueuedRecord[]): Map<TopicName, OutgoingRecord[]> {
-  const byTopic = new Map<TopicName, OutgoingRecord[]>();
-  for (const { output } of group) {
-    if (output === undefined) continue;
-    const records = byTopic.get(output.topic);
-    if (records === undefined) byTopic.set(output.topic, [output.record]);
-    else records.push(output.record);
-  }
-  return byTopic;
 }
 
 function bytesOf({ output }: QueuedRecord): number {

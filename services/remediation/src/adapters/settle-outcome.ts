@@ -63,7 +63,7 @@ async function move(manager: EntityManager, command: CommandRecord, outcome: act
   const finished = isFinal(next);
   await manager.query(
     `UPDATE commands SET state = $2, code = $3, message = $4, updated_at = now(), retry_at = now() + $5 * interval '1 millisecond',
-       finished_at = CASE WHEN $6 THEN now() ELSE finished_at END WHERE id = $1`,
+       finished_at = CASE WHEN $6 THEN clock_timestamp() ELSE finished_at END WHERE id = $1`,
     [command.id, next, outcome.code, outcome.message, limits.deliveredRetryMs, finished],
   );
   if (!finished) return;

@@ -1,26 +1,69 @@
-// One trace from the agent's batch to the alert. Only sampled batches (flag 01) make spans, so the hot path pays nothing.
+// One trace from the agent's batch to the alert, and from a person's click to what the host says of it. Only sampled causes
+// (flag 01) make spans, so the hot path pays nothing.
 import { messageOf } from '@norn/base';
-import { type Attributes, type Span, SpanStatusCode, TraceFlags, context, trace } from '@opentelemetry/api';
+import {
+  type Attributes,
+  type Context,
+  ROOT_CONTEXT,
+  type Span,
+  SpanKind,
+  SpanStatusCode,
+  TraceFlags,
+  context,
+  isSpanContextValid,
+  trace,
+} from '@opentelemetry/api';
 
 export interface SpanOptions {
   /** W3C trace context of who caused this; absent or empty: the span that is active now. */
   readonly traceparent?: string | undefined;
+  readonly kind?: SpanKind;
   readonly attributes?: Attributes;
 }
 
-const shape = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/;
+/** A span that is ended by hand. */
+export interface OpenSpan {
+  /** W3C trace context of this span. */
+  readonly traceparent: string;
+  /** Runs `fn` with this span as the active one, over its awaits too. */
+  within<T>(fn: () => T): T;
+  rename(name: string): void;
+  set(attributes: Attributes): void;
+  end(error?: unknown): void;
+}
+
+/** Version 00; ids of zeros name nothing. */
+const shape = /^00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}$/;
+const oddDigits = '13579bdf';
+
+function isWellFormed(traceparent: string | undefined): traceparent is string {
+  return traceparent?.length === 55 && shape.test(traceparent);
+}
 
 /** Whether a W3C traceparent is well-formed and asks to be recorded. */
 export function isSampled(traceparent: string | undefined): traceparent is string {
-  return traceparent?.length === 55 && traceparent.endsWith('1') && shape.test(traceparent);
+  return traceparent?.length === 55 && oddDigits.includes(traceparent.charAt(54)) && shape.test(traceparent);
 }
 
 /** Runs `fn` inside a span when its cause is sampled, else just runs it. The span ends when the promise does. */
 export function withSpan<T>(name: string, options: SpanOptions, fn: () => T): T {
+  const span = beginSpan(name, options);
+  return span === undefined ? fn() : span.within(() => run(span, fn));
+}
+
+/** `undefined` when the cause is not sampled. */
+export function beginSpan(name: string, options: SpanOptions): OpenSpan | undefined {
   const parent = parentOf(options.traceparent);
-  if (parent === undefined) return fn();
-  const span = trace.getTracer('norn').startSpan(name, { attributes: options.attributes ?? {} }, parent);
-  return context.with(trace.setSpan(parent, span), () => run(span, fn));
+  return parent === undefined ? undefined : open(name, options, parent);
+}
+
+/**
+ * A span of a request from outside: it continues the caller's trace, and begins one when the caller names none that can be read.
+ * `undefined` when the caller asks not to be recorded, or nobody collects spans.
+ */
+export function beginTrace(name: string, options: SpanOptions): OpenSpan | undefined {
+  const { traceparent } = options;
+  return isWellFormed(traceparent) ? beginSpan(name, options) : open(name, options, ROOT_CONTEXT);
 }
 
 /** W3C trace context of the active span, for a header or a message; empty when nothing is traced. */
@@ -30,7 +73,7 @@ export function currentTraceparent(): string {
   return `00-${active.traceId}-${active.spanId}-01`;
 }
 
-function parentOf(traceparent: string | undefined): ReturnType<typeof context.active> | undefined {
+function parentOf(traceparent: string | undefined): Context | undefined {
   if (traceparent === undefined || traceparent === '') {
     return currentTraceparent() === '' ? undefined : context.active();
   }
@@ -41,10 +84,33 @@ function parentOf(traceparent: string | undefined): ReturnType<typeof context.ac
   return trace.setSpanContext(context.active(), remote);
 }
 
-function run<T>(span: Span, fn: () => T): T {
+function open(name: string, { kind, attributes }: SpanOptions, parent: Context): OpenSpan | undefined {
+  const options = { kind: kind ?? SpanKind.INTERNAL, attributes: attributes ?? {} };
+  const span = trace.getTracer('norn').startSpan(name, options, parent);
+  return isSpanContextValid(span.spanContext()) ? openSpan(span, trace.setSpan(parent, span)) : undefined;
+}
+
+function openSpan(span: Span, inside: Context): OpenSpan {
+  const { traceId, spanId } = span.spanContext();
+  return {
+    traceparent: `00-${traceId}-${spanId}-01`,
+    within: (fn) => context.with(inside, fn),
+    rename: (name) => {
+      span.updateName(name);
+    },
+    set: (attributes) => {
+      span.setAttributes(attributes);
+    },
+    end: (error) => {
+      if (error !== undefined) span.setStatus({ code: SpanStatusCode.ERROR, message: messageOf(error) });
+      span.end();
+    },
+  };
+}
+
+function run<T>(span: OpenSpan, fn: () => T): T {
   const fail = (error: unknown): never => {
-    span.setStatus({ code: SpanStatusCode.ERROR, message: messageOf(error) });
-    span.end();
+    span.end(error);
     throw error;
   };
   let result: T;
@@ -61,26 +127,4 @@ function run<T>(span: Span, fn: () => T): T {
     span.end();
     return value;
   }, fail) as T;
-}
-
-/** A span that is ended by hand: for work that is done in one go for many causes. */
-export interface OpenSpan {
-  /** W3C trace context of this span. */
-  readonly traceparent: string;
-  end(error?: unknown): void;
-}
-
-/** `undefined` when the cause is not sampled. */
-export function beginSpan(name: string, options: SpanOptions): OpenSpan | undefined {
-  const parent = parentOf(options.traceparent);
-  if (parent === undefined) return undefined;
-  const span = trace.getTracer('norn').startSpan(name, { attributes: options.attributes ?? {} }, parent);
-  const { traceId, spanId } = span.spanContext();
-  return {
-    traceparent: `00-${traceId}-${spanId}-01`,
-    end: (error) => {
-      if (error !== undefined) span.setStatus({ code: SpanStatusCode.ERROR, message: messageOf(error) });
-      span.end();
-    },
-  };
 }

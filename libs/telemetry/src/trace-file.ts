@@ -1,6 +1,7 @@
 // Spans as JSON lines in a bounded file: two halves, the older is dropped when the newer is full.
 import { closeSync, mkdirSync, openSync, renameSync, statSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { SpanKind } from '@opentelemetry/api';
 import { type ExportResult, ExportResultCode, hrTimeToMicroseconds } from '@opentelemetry/core';
 import type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace';
 
@@ -13,6 +14,7 @@ export interface TraceLine {
   readonly spanId: string;
   readonly parentSpanId: string;
   readonly name: string;
+  readonly kind: keyof typeof SpanKind;
   readonly service: string;
   readonly startUs: number;
   readonly endUs: number;
@@ -64,6 +66,7 @@ export class TraceFileExporter implements SpanExporter {
       spanId,
       parentSpanId: span.parentSpanContext?.spanId ?? '',
       name: span.name,
+      kind: SpanKind[span.kind] as TraceLine['kind'],
       service: this.service,
       startUs: hrTimeToMicroseconds(span.startTime),
       endUs: hrTimeToMicroseconds(span.endTime),

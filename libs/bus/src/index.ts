@@ -15,5 +15,6 @@ export { type Follower, followTopic, readRange } from './follow.ts';
 export { partitionOf } from './partition.ts';
 export { type BusProducer, type ProducerOptions, createProducer } from './producer.ts';
 export { type BusRecord, type OutRecord, type RecordBatch, recordKey } from './record.ts';
+export { RecordSpans, withRecordSpan } from './record-spans.ts';
 export { type StageOptions, createStageHandler, deadLettersOf } from './stage-handler.ts';
 export { type OffsetRange, ensureTopics, offsetRanges } from './topics.ts';

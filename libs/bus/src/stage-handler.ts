@@ -1,10 +1,10 @@
 // What a stage between two topics does with a batch of records: run its pipeline, send what came out, and only then be done.
 import { NornError } from '@norn/base';
 import type { Pipeline, PipelineResult } from '@norn/pipeline';
-import { type OpenSpan, beginSpan } from '@norn/telemetry';
 import type { BatchHandler } from './consumer.ts';
 import type { TopicName } from './flow.ts';
 import type { BusProducer } from './producer.ts';
+import { RecordSpans } from './record-spans.ts';
 import type { BusRecord, OutRecord } from './record.ts';
 
 export interface StageOptions {
@@ -18,30 +18,25 @@ export interface StageOptions {
 /** Resolves when outputs and dead letters are acked. The outputs keep key and headers; a sampled record gets a span. */
 export function createStageHandler({ stage, output, producer, pipeline }: StageOptions): BatchHandler {
   return async ({ records }) => {
-    const spans = records.map(({ headers }) =>
-      headers.traceparent === undefined ? undefined : beginSpan(stage, { traceparent: headers.traceparent }),
-    );
+    const spans = RecordSpans.begin(stage, records);
     try {
       const result = await pipeline.run(records);
       await Promise.all([
         producer.send(output, outputsOf(records, result, spans)),
         producer.send('deadLetter', deadLettersOf(stage, records, result)),
       ]);
-    } finally {
-      for (const span of spans) span?.end();
+      spans.end();
+    } catch (error) {
+      spans.end(error);
+      throw error;
     }
   };
 }
 
-function outputsOf(
-  records: readonly BusRecord[],
-  result: PipelineResult<Uint8Array>,
-  spans: readonly (OpenSpan | undefined)[],
-): OutRecord[] {
+function outputsOf(records: readonly BusRecord[], result: PipelineResult<Uint8Array>, spans: RecordSpans): OutRecord[] {
   return result.ok.map(({ source, value }) => {
-    const { key, headers } = recordAt(records, source);
-    const span = spans[source];
-    return { key, value, headers: span === undefined ? headers : { ...headers, traceparent: span.traceparent } };
+    const record = recordAt(records, source);
+    return { key: record.key, value, headers: spans.headersAfter(record) };
   });
 }
 

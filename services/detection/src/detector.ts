@@ -1,9 +1,9 @@
 // Runs the pipeline over what Kafka hands out and sends the results: findings first, so that an alert's findings are always there.
 import { toBinary } from '@bufbuild/protobuf';
-import { type BusRecord, type OutRecord, type RecordBatch, deadLettersOf, recordKey } from '@norn/bus';
+import { type BusRecord, type OutRecord, type RecordBatch, RecordSpans, deadLettersOf, recordKey } from '@norn/bus';
 import { finding } from '@norn/contracts';
 import type { Pipeline } from '@norn/pipeline';
-import { Metric, count, currentTraceparent, withSpan } from '@norn/telemetry';
+import { Metric, SpanAttribute, count } from '@norn/telemetry';
 import type { AlertBook } from './alerts/alert-book.ts';
 import type { AlertHistory } from './ports/alert-history.port.ts';
 import type { Outputs } from './ports/outputs.port.ts';
@@ -32,10 +32,21 @@ export class Detector {
 
   /** Resolves when all that came of the records is in Kafka. */
   async handle({ records }: RecordBatch): Promise<void> {
+    const spans = RecordSpans.begin('detection', records);
+    try {
+      await this.detect(records, spans);
+      spans.end();
+    } catch (error) {
+      spans.end(error);
+      throw error;
+    }
+  }
+
+  private async detect(records: readonly BusRecord[], spans: RecordSpans): Promise<void> {
     const { pipeline, outputs } = this.parts;
     const result = await pipeline.run(records);
     const { ok } = result;
-    const found = ok.map(({ value }) => recordsOf(value));
+    const found = ok.map(({ value }) => recordsOf(value, spans));
     count(
       Metric.StageEvents,
       ok.reduce((sum, { value }) => sum + value.batch.eventCount, 0),
@@ -63,21 +74,14 @@ async function sendSome(
   if (records.length > 0) await outputs.send(output, records);
 }
 
-function recordsOf(envelope: BatchAlerts): { findings: OutRecord[]; alerts: OutRecord[] } {
-  const { record, batch, findings, alerts } = envelope;
+function recordsOf(envelope: BatchAlerts, spans: RecordSpans): { findings: OutRecord[]; alerts: OutRecord[] } {
+  const { record, findings, alerts } = envelope;
   if (findings.length === 0 && alerts.length === 0) return { findings: [], alerts: [] };
-  const attributes = { findings: findings.length, alerts: alerts.length };
-  return withSpan(
-    'detection found',
-    { traceparent: record.headers.traceparent ?? batch.traceparent, attributes },
-    () => {
-      const traced = currentTraceparent();
-      const headers = traced === '' ? record.headers : { ...record.headers, traceparent: traced };
-      const out = (value: Uint8Array): OutRecord => ({ key: record.key, value, headers });
-      return {
-        findings: findings.map((each) => out(toBinary(finding.FindingSchema, each))),
-        alerts: alerts.map((each) => out(toBinary(finding.AlertSchema, each))),
-      };
-    },
-  );
+  spans.of(record)?.set({ [SpanAttribute.Findings]: findings.length, [SpanAttribute.Alerts]: alerts.length });
+  const headers = spans.headersAfter(record);
+  const out = (value: Uint8Array): OutRecord => ({ key: record.key, value, headers });
+  return {
+    findings: findings.map((each) => out(toBinary(finding.FindingSchema, each))),
+    alerts: alerts.map((each) => out(toBinary(finding.AlertSchema, each))),
+  };
 }

@@ -3,9 +3,10 @@ import { type BusProducer, type Deferred, type RecordBatch, deadLettersOf } from
 import { type Pipeline, timed } from '@norn/pipeline';
 import type { BusRecord } from '@norn/bus';
 import { type StoreWriter, createEventsBlock, createProcessesBlock, pushEvents, pushProcess } from '@norn/store';
-import { Metric, beginSpan, count } from '@norn/telemetry';
+import { Metric, count } from '@norn/telemetry';
 import { DescribedProcesses } from './described-processes.ts';
 import { Gatherer, type RowSource } from './gatherer.ts';
+import { whileStoring } from './storage-spans.ts';
 import { createStoragePipeline } from './storage.pipeline.ts';
 import type { OpenedBatch } from './steps/open-batch.step.ts';
 import { Watermarks } from './watermarks.ts';
@@ -42,10 +43,11 @@ export class BatchStore {
     this.described.clear();
   }
 
-  async handle({ topic, partition, records }: RecordBatch): Promise<Deferred> {
-    const spans = records.map(({ headers }) =>
-      headers.traceparent === undefined ? undefined : beginSpan('storage', { traceparent: headers.traceparent }),
-    );
+  handle(batch: RecordBatch): Promise<Deferred> {
+    return whileStoring(batch.records, () => this.take(batch));
+  }
+
+  private async take({ topic, partition, records }: RecordBatch): Promise<Deferred> {
     const result = await this.pipeline.run(records);
     await this.producer.send('deadLetter', deadLettersOf('storage', records, result));
     const [first, last] = [records[0], records.at(-1)];
@@ -60,14 +62,6 @@ export class BatchStore {
       result.dropped.length > 0
         ? this.gatherer.pending.settled
         : Promise.all(stored.map((one) => one.settled)).then(() => undefined);
-    settled.then(
-      () => {
-        for (const span of spans) span?.end();
-      },
-      (error: unknown) => {
-        for (const span of spans) span?.end(error);
-      },
-    );
     return { settled };
   }
 

@@ -18,6 +18,7 @@ import {
 import { Gatherer } from './gatherer.ts';
 import { Recent } from './recent.ts';
 import { ownerOf } from './steps/open-batch.step.ts';
+import { whileStoring } from './storage-spans.ts';
 
 const createBlocks = () => ({
   findings: createFindingsBlock(),
@@ -57,7 +58,11 @@ export class RecordStore {
     };
   }
 
-  async handle({ topic, partition, records }: RecordBatch): Promise<Deferred> {
+  handle(batch: RecordBatch): Promise<Deferred> {
+    return whileStoring(batch.records, () => this.take(batch));
+  }
+
+  private async take({ topic, partition, records }: RecordBatch): Promise<Deferred> {
     const flow = this.pipelines[topic];
     if (flow === undefined) throw new NornError('topic_unknown', `Storage has no table for ${topic}`);
     const result = await flow.run(records);

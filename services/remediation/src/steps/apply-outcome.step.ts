@@ -1,6 +1,8 @@
 // Outcome → the state of its command and alert.
+import { withRecordSpan } from '@norn/bus';
+import { action } from '@norn/contracts';
 import { type Outcome, type Step, drop, ok } from '@norn/pipeline';
-import { withSpan } from '@norn/telemetry';
+import { SpanAttribute } from '@norn/telemetry';
 import type { ResponseLedger } from '../ports/response-ledger.port.ts';
 import { deadLetterUnusable } from './dead-letter-unusable.ts';
 import type { OutcomeEnvelope } from './envelope.ts';
@@ -18,9 +20,11 @@ export function createApplyOutcome(ledger: ResponseLedger): Step<OutcomeEnvelope
 
 async function applyOne(ledger: ResponseLedger, envelope: OutcomeEnvelope): Promise<Outcome<OutcomeEnvelope>> {
   const { record, outcome } = envelope;
-  const attributes = { command: outcome.commandId, state: outcome.state, part: outcome.part };
-  const result = await withSpan('remediation outcome', { traceparent: record.headers['traceparent'], attributes }, () =>
-    ledger.apply(envelope),
-  );
+  const attributes = {
+    [SpanAttribute.Command]: outcome.commandId,
+    [SpanAttribute.OutcomeState]: action.OutcomeState[outcome.state],
+    [SpanAttribute.OutcomePart]: outcome.part,
+  };
+  const result = await withRecordSpan('remediation', record, attributes, () => ledger.apply(envelope));
   return result === 'applied' ? ok(envelope) : drop(result);
 }

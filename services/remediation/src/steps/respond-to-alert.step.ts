@@ -1,7 +1,8 @@
 // Alert → its handling, and the commands that policy asks for. Commands leave through the outbox.
+import { withRecordSpan } from '@norn/bus';
 import { type Outcome, type Step, drop, ok } from '@norn/pipeline';
 import { decideResponse } from '@norn/response';
-import { currentTraceparent, withSpan } from '@norn/telemetry';
+import { SpanAttribute, currentTraceparent } from '@norn/telemetry';
 import type { ResponseLedger } from '../ports/response-ledger.port.ts';
 import { deadLetterUnusable } from './dead-letter-unusable.ts';
 import type { AlertEnvelope } from './envelope.ts';
@@ -20,8 +21,8 @@ export function createRespondToAlert(ledger: ResponseLedger): Step<AlertEnvelope
 async function respondTo(ledger: ResponseLedger, envelope: AlertEnvelope): Promise<Outcome<AlertEnvelope>> {
   const { alert, record } = envelope;
   const traceparent = record.headers['traceparent'] ?? '';
-  const attributes = { alert: alert.id, version: alert.version };
-  const issued = await withSpan('remediation alert', { traceparent, attributes }, () =>
+  const attributes = { [SpanAttribute.Alert]: alert.id, [SpanAttribute.AlertVersion]: alert.version };
+  const issued = await withRecordSpan('remediation', record, attributes, () =>
     ledger.respond(alert, currentTraceparent() || traceparent, decideResponse),
   );
   return issued === 'stale' ? drop('stale_version') : ok(envelope);

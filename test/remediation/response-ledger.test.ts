@@ -426,6 +426,28 @@ describe('what a person asks for', () => {
     });
   });
 
+  it('is in the trace of the request however often it is dispatched, and in the alert’s when the request has none', async () => {
+    const traceparent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`;
+    const alertsOwn = `00-${'c'.repeat(32)}-${'d'.repeat(16)}-01`;
+    const newer = alertRecord(alertOf('alert', 2, [rule]));
+    await deliver({ ...newer, headers: { ...newer.headers, traceparent: alertsOwn } });
+    await requestAction(store, issuer, { ...request, action: 'kill', traceparent });
+    const traces: (string | undefined)[] = [];
+    const relayTraces = () =>
+      relayOutbox(store, (_topic, records) => {
+        traces.push(...records.map(({ headers }) => headers['traceparent']));
+        return Promise.resolve();
+      });
+    await relayTraces();
+    await store.query(`UPDATE commands SET retry_at = now() - interval '1 second'`);
+    await sweepDeadlines(store);
+    await relayTraces();
+    await requestAction(store, issuer, { ...request, action: 'release' });
+    await relayTraces();
+    // The kill was not confirmed, so it goes again before what comes after it.
+    expect(traces).toEqual([traceparent, traceparent, traceparent, alertsOwn]);
+  });
+
   it('is refused for an alert of another tenant, and audited', async () => {
     await ensureTenant(store.manager, 'acme');
     await expect(requestAction(store, issuer, { ...request, tenantId: 'acme', action: 'kill' })).rejects.toMatchObject({

@@ -7,16 +7,18 @@ import { ApiModule, type ApiParts } from './api.module.ts';
 import { compressedJson } from './http/compressed-json.ts';
 import { limits } from './http/bounds.ts';
 import { securityHeaders } from './http/headers.ts';
+import { traceRequest } from './http/request-span.ts';
 
 const nestOptions = { logger: ['error', 'warn'] as LogLevel[], bodyParser: false };
 
-/** headers → compression → body limit → console files → (Nest: rate → access → parse → controller → problem filter). */
+/** span → headers → compression → body limit → console files → (Nest: rate → access → parse → controller → problem filter). */
 export async function createApp(parts: ApiParts): Promise<NestExpressApplication> {
   // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- Nest types its options as a class and takes a literal
   const app = await NestFactory.create<NestExpressApplication>(ApiModule.with(parts), nestOptions);
   const { publicUrl } = parts.config.settings;
   app.disable('x-powered-by');
   app.set('query parser', 'simple');
+  app.use(traceRequest);
   app.use(securityHeaders(publicUrl.startsWith('https:')));
   app.use(compressedJson);
   app.use(json({ limit: limits.bodyBytesMax }));

@@ -8,6 +8,7 @@ import { AlertHandling, CommandRecord, InboxEntry, OutboxEntry, Policy } from '.
 import { AccessToken, AuditEntry, Host, Tenant, User } from './entities/tenancy.ts';
 import { ControlPlane1760000000001 } from './migrations/0001-control-plane.ts';
 import { FileVerdicts1760000000002 } from './migrations/0002-file-verdicts.ts';
+import { CommandTrace1760000000003 } from './migrations/0003-command-trace.ts';
 import { SnakeNames } from './snake-names.ts';
 
 /** The settings of the same names in libs/config. */
@@ -75,7 +76,7 @@ function optionsOf(config: ControlStoreConfig): DataSourceOptions {
       InboxEntry,
       Policy,
     ],
-    migrations: [ControlPlane1760000000001, FileVerdicts1760000000002],
+    migrations: [ControlPlane1760000000001, FileVerdicts1760000000002, CommandTrace1760000000003],
     migrationsTableName: 'control_migrations',
     namingStrategy: new SnakeNames(),
     synchronize: false,

@@ -23,6 +23,8 @@ export interface CommandOrder {
   /** 32 hex each. */
   readonly scopeUids: readonly string[];
   readonly findingIds: readonly string[];
+  /** W3C trace context of what asks for it; empty: the alert's. */
+  readonly traceparent: string;
 }
 
 /** The topic of libs/bus that commands go to; the outbox names topics as the flow does. */
@@ -42,8 +44,9 @@ export async function issueCommand(
 ): Promise<CommandRecord> {
   const epoch = BigInt(handling.epoch) + 1n;
   const command = await describe(manager, issuer, { handling, order, epoch });
-  const signed = Buffer.from(toBinary(action.SignedCommandSchema, issuer.sign(command, handling.traceparent)));
-  const record = await insertCommand(manager, { command, order, signed });
+  const traceparent = order.traceparent || handling.traceparent;
+  const signed = Buffer.from(toBinary(action.SignedCommandSchema, issuer.sign(command, traceparent)));
+  const record = await insertCommand(manager, { command, order, signed, traceparent });
   handling.epoch = String(epoch);
   handling.state = 'responding';
   await manager.query('UPDATE alert_handlings SET epoch = $2, state = $3, updated_at = now() WHERE id = $1', [
@@ -52,7 +55,7 @@ export async function issueCommand(
     handling.state,
   ]);
   await sendUnconfirmedAgain(manager, handling);
-  await putInOutbox(manager, { handling, signed });
+  await putInOutbox(manager, { handling, signed, traceparent });
   await audit(manager, {
     tenantId: handling.tenantId,
     actor: order.requestedBy,
@@ -107,13 +110,20 @@ async function databaseTimeUs(manager: EntityManager): Promise<bigint> {
   return BigInt(row?.us ?? 0);
 }
 
+interface IssuedCommand {
+  readonly command: action.Command;
+  readonly order: CommandOrder;
+  readonly signed: Buffer;
+  readonly traceparent: string;
+}
+
 async function insertCommand(
   manager: EntityManager,
-  { command, order, signed }: { command: action.Command; order: CommandOrder; signed: Buffer },
+  { command, order, signed, traceparent }: IssuedCommand,
 ): Promise<CommandRecord> {
   await manager.query(
-    `INSERT INTO commands (id, tenant_id, host_id, alert_id, action, state, requested_by, epoch, scope_uids, finding_ids, attempts, signed, expires_at, retry_at)
-     VALUES ($1, $2, $3, $4, $5, 'requested', $6, $7, $8, $9, 1, $10, to_timestamp($11::numeric / 1000000), now() + $12 * interval '1 millisecond')`,
+    `INSERT INTO commands (id, tenant_id, host_id, alert_id, action, state, requested_by, epoch, scope_uids, finding_ids, attempts, signed, expires_at, retry_at, traceparent)
+     VALUES ($1, $2, $3, $4, $5, 'requested', $6, $7, $8, $9, 1, $10, to_timestamp($11::numeric / 1000000), now() + $12 * interval '1 millisecond', $13)`,
     [
       command.id,
       command.tenantId,
@@ -127,6 +137,7 @@ async function insertCommand(
       signed,
       String(command.expiresAtUs),
       FIRST_RETRY_MS,
+      traceparent,
     ],
   );
   return manager.findOneByOrFail(CommandRecord, { id: command.id });
@@ -135,20 +146,20 @@ async function insertCommand(
 /** What the host has not confirmed goes before the new command: it refuses a lower epoch after a higher one, and runs no id twice. */
 async function sendUnconfirmedAgain(manager: EntityManager, handling: AlertHandling): Promise<void> {
   await manager.query(
-    `INSERT INTO outbox (topic, key, body, traceparent) SELECT $2, $3, signed, $4 FROM commands
+    `INSERT INTO outbox (topic, key, body, traceparent) SELECT $2, $3, signed, traceparent FROM commands
      WHERE alert_id = $1 AND state = 'dispatched' AND expires_at > now() ORDER BY epoch`,
-    [handling.id, COMMANDS_TOPIC, `${handling.tenantId}:${handling.hostId}`, handling.traceparent],
+    [handling.id, COMMANDS_TOPIC, `${handling.tenantId}:${handling.hostId}`],
   );
 }
 
 async function putInOutbox(
   manager: EntityManager,
-  { handling, signed }: { handling: AlertHandling; signed: Buffer },
+  { handling, signed, traceparent }: { handling: AlertHandling; signed: Buffer; traceparent: string },
 ): Promise<void> {
   await manager.query('INSERT INTO outbox (topic, key, body, traceparent) VALUES ($1, $2, $3, $4)', [
     COMMANDS_TOPIC,
     `${handling.tenantId}:${handling.hostId}`,
     signed,
-    handling.traceparent,
+    traceparent,
   ]);
 }

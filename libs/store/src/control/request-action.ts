@@ -13,6 +13,8 @@ export interface ActionRequest {
   readonly action: ActionName;
   /** The user's name. */
   readonly requestedBy: string;
+  /** W3C trace context of the request; absent or empty: the command joins the alert's trace. */
+  readonly traceparent?: string;
 }
 
 /** Issues the command. Throws `alert_unknown` (also for another tenant's) and `action_pending` when the same one is on its way. */
@@ -26,14 +28,17 @@ export async function requestAction(
     if (!locked) return undefined;
     await refusePending(manager, request);
     const { scopeUids, findingIds } = blamed(locked);
-    const { action, requestedBy } = request;
-    return issueCommand(manager, issuer, locked, { action, requestedBy, scopeUids, findingIds });
+    const { action, requestedBy, traceparent = '' } = request;
+    return issueCommand(manager, issuer, locked, { action, requestedBy, scopeUids, findingIds, traceparent });
   });
   return handling ?? (await refuseUnknown(source, request));
 }
 
 /** Puts an alert away; nothing happens on the host. Throws `alert_unknown`. */
-export async function archiveAlert(source: DataSource, request: Omit<ActionRequest, 'action'>): Promise<AlertHandling> {
+export async function archiveAlert(
+  source: DataSource,
+  request: Omit<ActionRequest, 'action' | 'traceparent'>,
+): Promise<AlertHandling> {
   const { tenantId, alertId, requestedBy } = request;
   const archived = await source.transaction(async (manager) => {
     const handling = await lockAlert(manager, tenantId, alertId);

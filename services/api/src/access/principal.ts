@@ -28,6 +28,11 @@ export function principalOf(request: Request): Principal {
   return principal;
 }
 
+/** Undefined until the session or token of the request is known to be valid. */
+export function tenantOf(request: Request): string | undefined {
+  return principals.get(request)?.tenantId;
+}
+
 /** The asking person, as a controller's argument. */
 export const Asking = createParamDecorator((_: unknown, context: ExecutionContext) =>
   principalOf(context.switchToHttp().getRequest<Request>()),

@@ -6,6 +6,7 @@ import { NornError, messageOf } from '@norn/base';
 import type { view } from '@norn/contracts';
 import { signCommand } from '@norn/response';
 import { type ActionName, type CommandIssuer, archiveAlert, requestAction } from '@norn/store';
+import { currentTraceparent } from '@norn/telemetry';
 import { DataSource } from 'typeorm';
 import type { Principal } from '../access/principal.ts';
 import { ApiConfig } from '../api.config.ts';
@@ -34,6 +35,7 @@ export class AlertActions {
       alertId,
       action,
       requestedBy: userName,
+      traceparent: currentTraceparent(),
     });
     const [commandView] = await this.installation.commandViews(tenantId, [command]);
     if (commandView === undefined) throw new NornError('internal', `Command ${command.id} has no view`);

@@ -26,7 +26,7 @@ export async function answerAlert(
   const answered = await answeredFindings(manager, alert.id);
   const decisions = decide(alert, await policiesOf(manager, alert.tenantId), answered);
   for (const decision of decisions) {
-    await issueCommand(manager, issuer, handling, { ...decision, requestedBy: 'policy' });
+    await issueCommand(manager, issuer, handling, { ...decision, requestedBy: 'policy', traceparent });
     count(Metric.CommandsIssued, 1, { action: decision.action });
   }
   if (decisions.length === 0 && before) await reopen(manager, before, alert);

@@ -41,8 +41,8 @@ async function dispatchAgain(manager: EntityManager): Promise<number> {
        ORDER BY epoch FOR UPDATE SKIP LOCKED
      ), queued AS (
        INSERT INTO outbox (topic, key, body, traceparent)
-       SELECT $2, commands.tenant_id || ':' || commands.host_id, commands.signed, alert_handlings.traceparent
-       FROM commands JOIN due USING (id) JOIN alert_handlings ON alert_handlings.id = commands.alert_id
+       SELECT $2, commands.tenant_id || ':' || commands.host_id, commands.signed, commands.traceparent
+       FROM commands JOIN due USING (id)
        ORDER BY commands.epoch
      )
      UPDATE commands SET attempts = attempts + 1, updated_at = now(),

@@ -30,7 +30,7 @@ export class AlertHandling {
   @Column('integer', { array: true, default: () => "'{}'" }) killedPids!: number[];
   /** The highest fencing epoch given to a command of this alert. */
   @Column('bigint', { default: '0' }) epoch!: string;
-  /** W3C trace context of the batch that opened it; commands and outcomes join this trace. */
+  /** W3C trace context of what made its newest version; the commands of policy join this trace. */
   @Column('text', { default: '' }) traceparent!: string;
   /** norn.finding.v1.Alert, serialised: the newest version. */
   @Column('bytea') body!: Buffer;
@@ -65,6 +65,8 @@ export class CommandRecord {
   @Column('integer', { default: 0 }) attempts!: number;
   /** norn.action.v1.SignedCommand, serialised. */
   @Column('bytea') signed!: Buffer;
+  /** W3C trace context of what asked for it; whenever it is dispatched, it joins this trace. */
+  @Column('text', { default: '' }) traceparent!: string;
   @Column('timestamptz') expiresAt!: Date;
   /** The sweeper dispatches again what nobody has confirmed by then. */
   @Column('timestamptz') retryAt!: Date;

@@ -179,8 +179,9 @@ export class Tyr {
         this.intake.batch(batch, batchSeq);
         this.uplink.pump();
       },
-      onOutcome: (outcome: action.Outcome) => {
-        if (!this.desk.onOutcome(outcome)) return;
+      onOutcome: (said: action.Outcome) => {
+        const outcome = this.desk.onOutcome(said);
+        if (outcome === undefined) return;
         const position = this.report(outcome);
         if (isFinal(outcome)) this.outcomesToAck.push({ position, commandId: outcome.commandId });
       },

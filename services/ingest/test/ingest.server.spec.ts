@@ -135,6 +135,18 @@ describe('a connected host', () => {
     expect([stored.tenantId, stored.hostId]).toEqual(['default', identity.hostId]);
   });
 
+  it('has its outcome in the trace of the command, and what is no trace context nowhere', async () => {
+    const { host } = await connectKnown();
+    const traceparent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`;
+    for (const said of [traceparent, 'x'.repeat(100_000)]) {
+      const outcome = create(action.OutcomeSchema, { commandId: 'c', traceparent: said });
+      await host.untilAcked(host.send({ case: 'outcome', value: outcome }));
+    }
+    const [traced, untraced] = producer.of('outcomes');
+    expect(traced?.headers.traceparent).toContain('a'.repeat(32));
+    expect(untraced?.headers.traceparent).toBeUndefined();
+  });
+
   it('has its facts in Kafka each time and in the control plane at once the first time', async () => {
     const { host, identity } = await connectKnown();
     for (const hostname of ['one', 'two', 'three']) {

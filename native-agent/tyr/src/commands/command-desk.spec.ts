@@ -24,6 +24,7 @@ function aCommand(id: string, change: Partial<action.Command> = {}): action.Comm
 function openDesk({ baldurIsThere = true } = {}) {
   const given: string[] = [];
   const answers: string[] = [];
+  const traces: string[] = [];
   const log = new CommandLog(directory, nowMs);
   const desk = new CommandDesk({
     identity: () => ({ tenantId: 'default', hostId: 'host-1', commandKeyPem: publicKeyPemOf(key) }),
@@ -32,14 +33,17 @@ function openDesk({ baldurIsThere = true } = {}) {
       if (baldurIsThere) given.push(id);
       return baldurIsThere;
     },
-    report: ({ state, code }) => answers.push(`${action.OutcomeState[state]} ${code}`),
+    report: ({ state, code, traceparent }) => {
+      answers.push(`${action.OutcomeState[state]} ${code}`);
+      traces.push(traceparent);
+    },
     nowMs: () => nowMs,
     logger: pino({ level: 'silent' }),
   });
   const receive = (command: action.Command): void => {
     desk.receive(signCommand(command, key));
   };
-  return { desk, log, given, answers, receive };
+  return { desk, log, given, answers, traces, receive };
 }
 
 const outcome = (id: string, state: action.OutcomeState, code = 'ok') =>
@@ -102,8 +106,22 @@ describe('the command desk', () => {
 
   it('keeps to itself that baldur knows a command which it was given twice', () => {
     const { desk } = openDesk();
-    expect(desk.onOutcome(outcome('1', action.OutcomeState.REFUSED, 'replayed'))).toBe(false);
-    expect(desk.onOutcome(outcome('1', action.OutcomeState.REFUSED, 'fenced'))).toBe(true);
+    expect(desk.onOutcome(outcome('1', action.OutcomeState.REFUSED, 'replayed'))).toBeUndefined();
+    expect(desk.onOutcome(outcome('1', action.OutcomeState.REFUSED, 'fenced'))?.code).toBe('fenced');
+  });
+
+  it('answers in the trace of the command, also after a restart and for what it refuses', () => {
+    const traceparent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`;
+    const { desk, traces } = openDesk();
+    const signed = signCommand(aCommand('1'), key, traceparent);
+    desk.receive(signed);
+    desk.receive(signed);
+    desk.receive({ ...signed, signature: new Uint8Array(64) });
+    expect(traces).toEqual([traceparent, traceparent, traceparent]);
+    const restarted = openDesk().desk;
+    expect(restarted.onOutcome(outcome('1', action.OutcomeState.SUCCEEDED))?.traceparent).toBe(traceparent);
+    expect(openDesk().desk.onOutcome(outcome('1', action.OutcomeState.SUCCEEDED))?.traceparent).toBe(traceparent);
+    expect(restarted.onOutcome(outcome('2', action.OutcomeState.FAILED))?.traceparent).toBe('');
   });
 
   it('starts with a line that was half written', () => {

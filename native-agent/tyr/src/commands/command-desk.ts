@@ -33,6 +33,9 @@ const final = new Set([
   action.OutcomeState.REFUSED,
 ]);
 
+/** Characters of a W3C traceparent of version 00; what is longer is none. */
+const traceparentLength = 55;
+
 /** Nothing more comes for this command. */
 export function isFinal({ state }: action.Outcome): boolean {
   return final.has(state);
@@ -53,19 +56,20 @@ export class CommandDesk {
       highestEpoch: (alertId) => log.highestEpoch(alertId),
     });
     if (!verdict.ok) {
-      this.refuse(verdict.code, verdict.command);
+      this.refuse(verdict.code, verdict.command, traceparentOf(signed));
       return;
     }
     const { command } = verdict;
+    const traceparent = traceparentOf(signed);
     try {
-      log.accept(acceptedOf(command));
+      log.accept({ ...acceptedOf(command), traceparent });
     } catch (error) {
       // Not remembered, so not run: the sweeper sends it again.
       logger.error({ code: 'command_not_kept', id: command.id, err: error }, messageOf(error));
       return;
     }
     logger.info({ id: command.id, alert: command.alertId, action: command.action.case }, 'command accepted');
-    this.answer(command, { state: action.OutcomeState.DELIVERED, code: 'ok', message: '' });
+    this.answer(command, { state: action.OutcomeState.DELIVERED, code: 'ok', message: '', traceparent });
     this.options.giveToBaldur(command);
   }
 
@@ -77,25 +81,34 @@ export class CommandDesk {
       else {
         this.options.log.finish(command.id);
         const message = 'Expired before baldur could run it, or while it did';
-        this.answer(command, { state: action.OutcomeState.EXPIRED, code: 'expired', message });
+        const traceparent = this.options.log.traceparentOf(command.id);
+        this.answer(command, { state: action.OutcomeState.EXPIRED, code: 'expired', message, traceparent });
       }
     }
   }
 
-  /** False: not to be passed on, for baldur only says that it knows a command which tyr gave it a second time. */
-  onOutcome(outcome: action.Outcome): boolean {
-    if (outcome.state === action.OutcomeState.REFUSED && outcome.code === 'replayed') return false;
-    if (isFinal(outcome)) this.options.log.finish(outcome.commandId);
-    return true;
+  /**
+   * What is passed on of what baldur says: the outcome, in the trace of its command. Undefined: nothing, for baldur only says that it knows a
+   * command which tyr gave it a second time.
+   */
+  onOutcome(outcome: action.Outcome): action.Outcome | undefined {
+    if (outcome.state === action.OutcomeState.REFUSED && outcome.code === 'replayed') return undefined;
+    const { log } = this.options;
+    if (isFinal(outcome)) log.finish(outcome.commandId);
+    return { ...outcome, traceparent: log.traceparentOf(outcome.commandId) };
   }
 
-  private refuse(code: CommandRefusal, command: action.Command | undefined): void {
+  private refuse(code: CommandRefusal, command: action.Command | undefined, traceparent: string): void {
     this.options.logger.warn({ code, id: command?.id }, `command refused: ${reasons[code]}`);
     const message = `Refused: ${reasons[code]}`;
-    this.answer(command ?? create(action.CommandSchema), { state: action.OutcomeState.REFUSED, code, message });
+    const refused = { state: action.OutcomeState.REFUSED, code, message, traceparent };
+    this.answer(command ?? create(action.CommandSchema), refused);
   }
 
-  private answer(command: action.Command, what: Pick<action.Outcome, 'state' | 'code' | 'message'>): void {
+  private answer(
+    command: action.Command,
+    what: Pick<action.Outcome, 'state' | 'code' | 'message' | 'traceparent'>,
+  ): void {
     const { tenantId, hostId } = this.options.identity();
     const nowUs = BigInt(this.options.nowMs()) * 1000n;
     const times = { startedAtUs: nowUs, finishedAtUs: nowUs };
@@ -103,6 +116,10 @@ export class CommandDesk {
     const outcome = create(action.OutcomeSchema, { ...names, ...what, ...times, action: command.action.case ?? '' });
     this.options.report(outcome);
   }
+}
+
+function traceparentOf({ traceparent }: action.SignedCommand): string {
+  return traceparent.length === traceparentLength ? traceparent : '';
 }
 
 function acceptedOf(command: action.Command) {

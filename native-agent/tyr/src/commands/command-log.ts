@@ -12,6 +12,8 @@ export interface AcceptedCommand {
   readonly expiresAtMs: number;
   /** Command, serialised, base64; empty when baldur has answered for good. */
   readonly command: string;
+  /** W3C trace context that came with it; absent in what an older tyr wrote. */
+  readonly traceparent?: string;
 }
 
 export class CommandLog {
@@ -60,6 +62,11 @@ export class CommandLog {
     const finished = { ...command, command: '' };
     this.append(finished);
     this.remember(finished);
+  }
+
+  /** Empty when the command is not known or came without. */
+  traceparentOf(id: string): string {
+    return this.accepted.get(id)?.traceparent ?? '';
   }
 
   /** Accepted, not answered for good. */

@@ -4,7 +4,7 @@ import { type ServerDuplexStream, status } from '@grpc/grpc-js';
 import { messageOf } from '@norn/base';
 import type { TopicName } from '@norn/bus';
 import { action, agent, event } from '@norn/contracts';
-import { type Logger, Metric, count, currentTraceparent, isSampled, withSpan } from '@norn/telemetry';
+import { type Logger, Metric, SpanAttribute, count, isSampled } from '@norn/telemetry';
 import type { IngestPipeline } from '../ingest.pipeline.ts';
 import { limits } from '../limits.ts';
 import type { ProduceRecords } from '../ports/produce-records.ts';
@@ -15,6 +15,7 @@ import { HostRecords } from './host-records.ts';
 import { InFlight } from './in-flight.ts';
 import type { Peer } from './peer.ts';
 import { RecordQueue } from './record-queue.ts';
+import { commandInTrace, produceInTrace } from './traces.ts';
 
 export type ConnectCall = ServerDuplexStream<agent.ConnectRequest, agent.ConnectResponse>;
 
@@ -86,7 +87,11 @@ export class HostStream {
       return;
     }
     count(Metric.IngestCommandsSent);
-    this.respond({ case: 'command', value: signed });
+    this.respond({ case: 'command', value: commandInTrace(this.peer, signed) });
+  }
+
+  hasEnded(): boolean {
+    return this.ended;
   }
 
   /** Ends the call; what was not acked comes again on the host's next connection. */
@@ -95,10 +100,6 @@ export class HostStream {
     this.options.logger.warn({ host: this.peer.hostId, tenant: this.peer.tenantId, code: status[code] }, details);
     this.stop();
     this.options.call.emit('error', { code, details });
-  }
-
-  private hasEnded(): boolean {
-    return this.ended;
   }
 
   private stop(): void {
@@ -147,16 +148,9 @@ export class HostStream {
   private produceBatch(seq: bigint, { batch, envelope }: CheckedBatch): void {
     const { traceparent, eventCount, batchSeq } = envelope;
     count(Metric.StageEvents, eventCount, { stage: 'ingest' });
-    if (!isSampled(traceparent)) {
-      this.produce(seq, 'raw', this.records.of(batch, traceparent));
-      return;
-    }
-    const attributes = { 'norn.host': this.peer.hostId, 'norn.batch_seq': batchSeq, 'norn.events': eventCount };
-    void withSpan('ingest batch', { traceparent, attributes }, () => {
-      const record = this.records.of(batch, currentTraceparent() || traceparent);
-      return new Promise<void>((settled) => {
-        this.queue.push({ seq, output: { topic: 'raw', record }, settled });
-      });
+    const attributes = { [SpanAttribute.BatchSeq]: batchSeq, [SpanAttribute.Events]: eventCount };
+    produceInTrace({ peer: this.peer, topic: 'raw', traceparent, attributes }, (cause, settled) => {
+      this.queue.push({ seq, output: { topic: 'raw', record: this.records.of(batch, cause) }, settled });
     });
   }
 
@@ -178,7 +172,16 @@ export class HostStream {
       this.refuse(seq, { code: 'outcome_too_large', reason: `${value.byteLength} bytes of outcome` }, value);
       return;
     }
-    this.produce(seq, 'outcomes', this.records.of(value));
+    const { commandId, state, part } = outcome;
+    const traceparent = isSampled(outcome.traceparent) ? outcome.traceparent : '';
+    const attributes = {
+      [SpanAttribute.Command]: commandId.slice(0, 64),
+      [SpanAttribute.OutcomeState]: action.OutcomeState[state],
+      [SpanAttribute.OutcomePart]: part,
+    };
+    produceInTrace({ peer: this.peer, topic: 'outcomes', traceparent, attributes }, (cause, settled) => {
+      this.queue.push({ seq, output: { topic: 'outcomes', record: this.records.of(value, cause) }, settled });
+    });
   }
 
   private produce(seq: bigint, topic: TopicName, record: ReturnType<HostRecords['of']>): void {

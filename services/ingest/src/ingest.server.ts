@@ -48,6 +48,8 @@ export class IngestServer {
   private recheck: NodeJS.Timeout | undefined;
   private enrolmentsNow = 0;
   private produceFailures = 0;
+  /** From then on the control plane is not asked: it may close as well. */
+  private closing = false;
 
   constructor(private readonly options: IngestServerOptions) {
     this.admission = new Admission(options.registry);
@@ -98,17 +100,22 @@ export class IngestServer {
   }
 
   async close(): Promise<void> {
+    this.closing = true;
     clearInterval(this.recheck);
-    await this.options.commands.close();
     this.connections.closeAll();
     this.agents?.close();
     this.enrolment?.close();
     this.factsSaver.close();
+    await this.options.commands.close();
     for (const forget of this.forgetGauges) forget();
   }
 
   private async connect(peer: Peer, call: ConnectCall): Promise<void> {
     const { logger, producer } = this.options;
+    if (this.closing) {
+      call.emit('error', { code: status.UNAVAILABLE, details: 'closing: connect again' });
+      return;
+    }
     try {
       await this.admit(peer);
     } catch (error) {
@@ -178,7 +185,9 @@ export class IngestServer {
     return { registry, authority, commandPublicKeyPem: secrets.commandPublicKeyPem };
   }
 
+  /** What was asked before it closed may fail with it. */
   private readonly controlFailed = (error: unknown): void => {
+    if (this.closing) return;
     count(Metric.IngestControlFailures);
     this.options.logger.error({ code: 'control_plane_unavailable', err: error }, messageOf(error));
   };

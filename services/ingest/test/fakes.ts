@@ -44,9 +44,15 @@ export class FakeRegistry implements HostRegistry {
   readonly audits: AuditFact[] = [];
   readonly saved: { readonly hostId: string; readonly facts: object }[] = [];
   readonly joinTokens = new Map<string, string>();
+  /** How often it was asked for a host. */
+  asked = 0;
+  /** What a question for a host waits for; it fails when this does. */
+  answering: Promise<unknown> = Promise.resolve();
 
-  find(tenantId: string, hostId: string): Promise<KnownHost | undefined> {
-    return Promise.resolve(this.hosts.get(`${tenantId}:${hostId}`));
+  async find(tenantId: string, hostId: string): Promise<KnownHost | undefined> {
+    this.asked++;
+    await this.answering;
+    return this.hosts.get(`${tenantId}:${hostId}`);
   }
 
   async enrol<T>(claim: EnrolmentClaim, issue: (host: EnrolledHost) => Promise<T>): Promise<T | undefined> {
@@ -71,13 +77,15 @@ export class FakeRegistry implements HostRegistry {
 
 export class FakeCommands implements CommandFeed {
   deliver: (command: AddressedCommand) => void = () => undefined;
+  /** How long closing takes. */
+  closing: Promise<unknown> = Promise.resolve();
 
   start(deliver: (command: AddressedCommand) => void): Promise<void> {
     this.deliver = deliver;
     return Promise.resolve();
   }
 
-  close(): Promise<void> {
-    return Promise.resolve();
+  async close(): Promise<void> {
+    await this.closing;
   }
 }

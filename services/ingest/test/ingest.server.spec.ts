@@ -37,6 +37,10 @@ function connect(identity: HostIdentity | undefined): TestHost {
   return host;
 }
 
+async function until(isTrue: () => boolean): Promise<void> {
+  while (!isTrue()) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
 async function connectKnown() {
   const identity = await issueIdentity(secrets);
   registry.hosts.set(`${identity.tenantId}:${identity.hostId}`, { revokedBefore: null });
@@ -238,6 +242,29 @@ describe('who may connect', () => {
     host.sendBatch(aBatch());
     expect((await host.ended)?.code).toBe(status.UNAVAILABLE);
     expect(producer.records).toEqual([]);
+  });
+});
+
+describe('while it closes', () => {
+  it('does not ask a control plane that closes too, and does not complain of what it asked before', async () => {
+    const errors = jest.spyOn(logger, 'error');
+    const away = Promise.withResolvers<unknown>();
+    registry.answering = away.promise;
+    const { identity, host: waiting } = await connectKnown();
+    waiting.sendBatch(aBatch());
+    await until(() => registry.asked === 1);
+    const closed = Promise.withResolvers<unknown>();
+    commands.closing = closed.promise;
+    const closing = server.close();
+    away.reject(new Error('The fake control plane has closed'));
+    const late = connect(identity);
+    late.sendBatch(aBatch());
+    expect((await late.ended)?.code).toBe(status.UNAVAILABLE);
+    expect((await waiting.ended)?.code).toBe(status.UNAVAILABLE);
+    closed.resolve(undefined);
+    await closing;
+    expect(registry.asked).toBe(1);
+    expect(errors).not.toHaveBeenCalled();
   });
 });
 

@@ -32,6 +32,7 @@ export class Connections {
   /** Ends the connections of hosts that were revoked or whose certificate expired since they connected. */
   async recheck(admission: Admission, onError: (error: unknown) => void): Promise<void> {
     for (const stream of [...this.streams.values()]) {
+      if (stream.hasEnded()) continue;
       try {
         const refusal = await admission.refusalOf(stream.peer);
         if (refusal === undefined) continue;
@@ -46,6 +47,6 @@ export class Connections {
   }
 
   closeAll(): void {
-    for (const stream of [...this.streams.values()]) stream.fail(status.UNAVAILABLE, 'closing: connect again');
+    for (const stream of [...this.streams.values()]) stream.end(status.UNAVAILABLE, 'closing: connect again');
   }
 }

@@ -98,6 +98,12 @@ export class HostStream {
   fail(code: status, details: string): void {
     if (this.ended) return;
     this.options.logger.warn({ host: this.peer.hostId, tenant: this.peer.tenantId, code: status[code] }, details);
+    this.end(code, details);
+  }
+
+  /** As `fail`, for what is no trouble. */
+  end(code: status, details: string): void {
+    if (this.ended) return;
     this.stop();
     this.options.call.emit('error', { code, details });
   }

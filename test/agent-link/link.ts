@@ -1,5 +1,13 @@
 // The real chain from baldur's socket to Kafka: tyr and ingest as processes, a real broker, a real PostgreSQL, real certificates.
-import { createProducer, ensureTopics, offsetRanges, readRange, type BusRecord, type TopicName } from '@norn/bus';
+import {
+  createProducer,
+  ensureTopics,
+  offsetRanges,
+  readRange,
+  type BusConfig,
+  type BusRecord,
+  type TopicName,
+} from '@norn/bus';
 import { freePorts } from '@norn/embedded';
 import { makeSecrets, writeSecrets, type TestSecrets } from '@norn/ingest/testing';
 import { createControlStore, createToken, ensureTenant } from '@norn/store';
@@ -62,8 +70,15 @@ export async function startLink() {
     postgres,
     newJoinToken,
     socket: environment.NORN_AGENT_SOCKET,
-    startIngest: async (): Promise<PartProcess> => {
-      const part = start('ingest', 'services/ingest/src/main.ts');
+    /** A file for a secret or for what a part writes; gone with the link. */
+    file: (name: string): string => join(folder, name),
+    /** A stage beside ingest, with a health port of its own. */
+    startStage: async (name: string, extra: Readonly<Record<string, string>>): Promise<PartProcess> => {
+      const [port = 0] = await freePorts(1);
+      return start(name, `services/${name}/src/main.ts`, { NORN_HEALTH_PORT: String(port), ...extra });
+    },
+    startIngest: async (extra?: Readonly<Record<string, string>>): Promise<PartProcess> => {
+      const part = start('ingest', 'services/ingest/src/main.ts', extra);
       await untilHealthy(healthPort);
       return part;
     },
@@ -78,14 +93,7 @@ export async function startLink() {
         }
       }
     },
-    records: async (topic: TopicName): Promise<BusRecord[]> => {
-      const records: BusRecord[] = [];
-      await readRange(bus, topic, await offsetRanges(bus, topic), (batch) => {
-        records.push(...batch.records);
-        return Promise.resolve();
-      });
-      return records;
-    },
+    records: (topic: TopicName): Promise<BusRecord[]> => recordsOf(bus, topic),
     log: (name: string): string => readFileSync(join(folder, `${name}.log`), 'utf8'),
     close: async (): Promise<void> => {
       await producer.close();
@@ -94,6 +102,15 @@ export async function startLink() {
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+async function recordsOf(bus: BusConfig, topic: TopicName): Promise<BusRecord[]> {
+  const records: BusRecord[] = [];
+  await readRange(bus, topic, await offsetRanges(bus, topic), (batch) => {
+    records.push(...batch.records);
+    return Promise.resolve();
+  });
+  return records;
 }
 
 interface Addresses {

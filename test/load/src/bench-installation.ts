@@ -1,5 +1,5 @@
 // Everything the measured process needs: a broker, ClickHouse, PostgreSQL, keys, and hosts that are enrolled.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ensureTopics } from '@norn/bus';
@@ -37,6 +37,7 @@ export async function startBenchInstallation(hostCount: number) {
     NORN_TENANT_EVENTS_PER_SECOND_MAX: '10000000',
     NORN_STORAGE_LINGER_MS: '1000',
     NORN_LOG_LEVEL: 'warn',
+    NORN_TRACE_FILE: join(folder, 'spans.jsonl'),
   };
   await ensureTopics({ kafkaBrokers: kafka.brokers, kafkaPartitions: 2 });
   const secrets = await makeSecrets();
@@ -62,6 +63,7 @@ export async function startBenchInstallation(hostCount: number) {
     identities,
     kafkaPid: kafka.pid,
     clickhousePid: clickhouse.pid,
+    spansWritten: (): number => readFileSync(environment.NORN_TRACE_FILE, 'utf8').split('\n').length - 1,
     storedEvents: async (): Promise<number> => {
       const [row] = await reader.select<{ events: string }>({ select: ['count() AS events'], from: 'events' });
       return Number(row?.events ?? 0);

@@ -1,5 +1,6 @@
 // What the pipeline takes: simulated hosts over gRPC and mTLS, through Kafka and every stage with its rules, into ClickHouse.
 // The stages run in one process of their own; its CPU is the figure, the broker's and ClickHouse's stand beside it.
+import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openBatch } from '@norn/contracts';
 import { NornError } from '@norn/base';
@@ -58,8 +59,15 @@ export async function runPipelineBench(options: PipelineBenchOptions = {}): Prom
 
 function makeLoad(seed: number, plan: Required<PipelineBenchOptions>): Load {
   const host = new SimulatedHost({ seed, processes: plan.processesPerHost, startUs: Date.now() * 1000 });
-  const live = (count: number): Uint8Array[] => Array.from({ length: count }, () => host.live(plan.eventsPerBatch));
+  const live = (count: number): Uint8Array[] =>
+    Array.from({ length: count }, (_, at) => host.live(plan.eventsPerBatch, traceparentOf(seed * count + at)));
   return { warmUp: [host.snapshot(), ...live(warmUpBatches)], measured: live(plan.batchesPerHost) };
+}
+
+/** As baldur does: every batch has a trace context, one in a hundred is sampled. */
+function traceparentOf(batch: number): string {
+  const sampled = batch % 100 === 0;
+  return `00-${randomBytes(16).toString('hex')}-${randomBytes(8).toString('hex')}-${sampled ? '01' : '00'}`;
 }
 
 interface Bench {
@@ -93,6 +101,7 @@ async function measure({ installation, stages, loads, progress }: Bench): Promis
   const stored = await untilStored(installation, warmUpEvents + events);
   const after = await now(installation, stages);
   for (const host of hosts) host.close();
+  progress(`${installation.spansWritten()} spans were written`);
   return figuresOf({ before, after, events, ackedMs, storedEvents: stored - warmUpEvents });
 }
 

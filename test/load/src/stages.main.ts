@@ -1,13 +1,14 @@
 // All stages that a batch passes through, in one process: what the benchmark measures. Answers "sample" over IPC with what it used so far.
 import { PerformanceObserver, performance } from 'node:perf_hooks';
-import { processEnvironment } from '@norn/config';
+import { loadConfig, processEnvironment, settings } from '@norn/config';
 import { detection } from '@norn/detection';
 import { enrichment } from '@norn/enrichment';
 import { ingest } from '@norn/ingest';
 import type { RunningService } from '@norn/pipeline';
 import { processTree } from '@norn/process-tree';
 import { storage } from '@norn/storage';
-import { metricsText } from '@norn/telemetry';
+import { metricsText, startTelemetry } from '@norn/telemetry';
+import { z } from 'zod';
 
 export interface StagesSample {
   readonly cpuUs: number;
@@ -24,6 +25,8 @@ new PerformanceObserver((list) => {
   for (const { duration } of list.getEntries()) gcMs += duration;
 }).observe({ entryTypes: ['gc'] });
 
+const { traceFile } = loadConfig(z.object({ traceFile: settings.traceFile }));
+const telemetry = startTelemetry({ serviceName: 'norn', traceFile });
 const running: RunningService[] = [];
 for (const service of [storage, detection, processTree, enrichment, ingest]) {
   running.push(await service.start(processEnvironment()));
@@ -48,5 +51,6 @@ async function sample(): Promise<void> {
 
 async function close(): Promise<void> {
   for (const service of running.reverse()) await service.close();
+  await telemetry.close();
   process.exit(0);
 }

@@ -20,8 +20,9 @@ import { stageNames } from './stages.ts';
 const stagesReadyWithinMs = 60_000;
 const answerWithinMs = 2_000;
 const baldurKillAfterMs = 5_000;
-/** Tyr has no address to ask; one that lives so long has read its settings. */
-const agentSettledMs = 300;
+/** Tyr has no address to ask, but says when the sensor and the vault have come. Without them it runs, and says so to the installation. */
+const baldurConnected = '"msg":"baldur connected"';
+const baldurWithinMs = 15_000;
 // Buffers outside the heap count, or they pile up and every collection is a full one (FACTS: GC share 27–41 % → 2–10 %).
 const nodeFlags = ['--disable-warning=TimeoutNegativeWarning', '--external-memory-accounted-in-global-limit'];
 
@@ -80,7 +81,8 @@ export function agentPart(installation: Installation): PartRecipe {
     start: async () => {
       await (compiled ??= compileTyr(main));
       const startedAt = performance.now();
-      const isReady = (): boolean => performance.now() - startedAt > agentSettledMs;
+      const isReady = (log: string): boolean =>
+        log.includes(baldurConnected) || performance.now() - startedAt > baldurWithinMs;
       return startNode(installation, { name: 'tyr', main, environment: agentSettings(installation), isReady });
     },
   };
@@ -104,7 +106,7 @@ function startStage(installation: Installation, program: NodeProgram): Promise<P
 
 async function startNode(
   installation: Installation,
-  program: NodeProgram & { isReady: () => Promise<boolean> | boolean },
+  program: NodeProgram & { isReady: (log: string) => Promise<boolean> | boolean },
 ): Promise<Part> {
   const lockFile = installation.path('run', `${program.name}.lock`);
   await waitForLock(lockFile, program.name);

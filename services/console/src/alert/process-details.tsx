@@ -99,7 +99,8 @@ function Facts({ process, parent, detail, onSelect, onShow }: Props & { process:
       </Fact>
       <Fact name="image">{image === undefined ? 'unknown' : <ImageLine image={image} />}</Fact>
       <Fact name="user">
-        {process.userName || 'unknown'} <span className="text-faint">({process.userId})</span>
+        {process.userName || (process.userId === 0 ? 'root' : 'unknown')}{' '}
+        <span className="text-faint">({process.userId})</span>
       </Fact>
       <Fact name="parent">
         {parent === undefined ? (

@@ -226,8 +226,12 @@ impl Tracker {
 
     fn exec(&mut self, record: &Record<'_>) -> ProcessIndex {
         let (header, facts) = (&record.header, record.lifecycle());
-        let image = Arc::new(self.image_of(record, &facts));
         let uid = self.uid(header.tgid, header.start_time_ns);
+        let mut image = self.image_of(record, &facts);
+        if image.path == b"/" {
+            image.path = self.path_before(uid);
+        }
+        let image = Arc::new(image);
         let index = match self.processes.by_uid(uid) {
             Some(index) => index,
             None => {
@@ -242,6 +246,12 @@ impl Tracker {
         }
         self.want_hash(index, &image, &facts);
         index
+    }
+
+    /// A container runtime runs itself again from a sealed copy, whose mount is nowhere in the tree: it keeps its name.
+    fn path_before(&self, uid: ProcessUid) -> Vec<u8> {
+        let known = self.processes.by_uid(uid).and_then(|index| self.processes.get(index));
+        known.map_or_else(|| b"/".to_vec(), |process| process.image.path.clone())
     }
 
     fn image_of(&mut self, record: &Record<'_>, facts: &LifecycleFacts) -> Image {

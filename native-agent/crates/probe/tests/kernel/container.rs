@@ -167,6 +167,10 @@ fn a_container_starts_although_memfds_are_killed_at_exec() {
     let container = Container::run("echo > /srv/done");
     let seen = events_of_container(&mut sensor, &container, "/srv/done");
     assert!(!seen.is_empty(), "runc's sealed copy of itself is left alone");
+    assert!(
+        seen.iter().all(|event| event.process.image.path != b"/"),
+        "a copy outside of every mount keeps the name of its runtime"
+    );
 }
 
 #[test]

@@ -53,6 +53,10 @@ export const settings = {
     .string()
     .default('/home:/srv:/var/www')
     .describe('Host directories with pre-images, colon-separated'),
+  keptPaths: z
+    .string()
+    .default('/etc:/var/spool/cron:/root/.ssh:/usr/local/bin:/usr/local/sbin')
+    .describe('Host directories where persistence is planted: with pre-images, judged by no reflex; colon-separated'),
 } as const;
 
 export type SettingName = keyof typeof settings;

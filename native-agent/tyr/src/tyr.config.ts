@@ -15,6 +15,7 @@ const schema = z.object({
   dockerSocket: settings.dockerSocket,
   containerdSocket: settings.containerdSocket,
   protectedPaths: settings.protectedPaths,
+  keptPaths: settings.keptPaths,
   logLevel: settings.logLevel,
 });
 
@@ -25,6 +26,6 @@ export function loadTyrConfig(environment?: Environment): TyrConfig {
 }
 
 /** "/home:/srv" → ["/home", "/srv"]. */
-export function protectedPathsOf({ protectedPaths }: Pick<TyrConfig, 'protectedPaths'>): string[] {
-  return protectedPaths.split(':').filter((path) => path.startsWith('/'));
+export function pathsOf(setting: string): string[] {
+  return setting.split(':').filter((path) => path.startsWith('/'));
 }

@@ -17,7 +17,7 @@ import { IdentityKeeper } from './identity/identity-keeper.ts';
 import { limits } from './limits.ts';
 import { Intake } from './spool/intake.ts';
 import { Spool } from './spool/spool.ts';
-import { type TyrConfig, protectedPathsOf } from './tyr.config.ts';
+import { type TyrConfig, pathsOf } from './tyr.config.ts';
 import { Uplink } from './uplink/uplink.ts';
 
 export class Tyr {
@@ -58,7 +58,8 @@ export class Tyr {
       baldurPath: config.baldurPath,
       agentDir: config.agentDir,
       socket: config.agentSocket,
-      protectedPaths: protectedPathsOf(config),
+      protectedPaths: pathsOf(config.protectedPaths),
+      keptPaths: pathsOf(config.keptPaths),
       logger,
       nowMs: monotonicMs,
     });
@@ -283,5 +284,5 @@ export class Tyr {
 function policyOf(config: TyrConfig): local.AgentPolicy {
   const { KILL } = local.ReflexMode;
   const modes = { ransomware: KILL, fileless: KILL, miner: KILL, reverseShell: KILL };
-  return create(local.AgentPolicySchema, { ...modes, protectedPaths: protectedPathsOf(config) });
+  return create(local.AgentPolicySchema, { ...modes, protectedPaths: pathsOf(config.protectedPaths) });
 }

@@ -21,6 +21,7 @@ async function startSupervisor(): Promise<{ readonly link: BaldurLink; readonly 
     agentDir,
     socket,
     protectedPaths: ['/srv'],
+    keptPaths: ['/etc'],
     logger,
     nowMs: () => performance.now(),
     cap: (pid) => {

@@ -250,7 +250,10 @@ impl Tracker {
 
     /// A container runtime runs itself again from a sealed copy, whose mount is nowhere in the tree: it keeps its name.
     fn path_before(&self, uid: ProcessUid) -> Vec<u8> {
-        let known = self.processes.by_uid(uid).and_then(|index| self.processes.get(index));
+        let known = self
+            .processes
+            .by_uid(uid)
+            .and_then(|index| self.processes.get(index));
         known.map_or_else(|| b"/".to_vec(), |process| process.image.path.clone())
     }
 

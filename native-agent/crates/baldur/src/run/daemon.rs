@@ -1,6 +1,9 @@
 //! The main loop: one thread that hands events to the observers, lets reflexes act, ships batches and talks to Tyr, and
 //! waits for none of them.
 use std::collections::VecDeque;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use norn_events::wire::action::v1::{Command, Outcome, OutcomeState};
@@ -55,6 +58,8 @@ pub struct Daemon {
     pub(super) modes: Modes,
     /// Not empty: reflexes stop only processes below these pids; elsewhere they tell.
     pub(super) act_below: Vec<u32>,
+    /// Host directories whose changes the reflexes do not judge.
+    pub(super) kept: Vec<PathBuf>,
     pub(super) deferred: VecDeque<(ContentChange, u64)>,
     pub(super) timers: Timers,
 }
@@ -109,11 +114,9 @@ impl Daemon {
 
     fn judge_changes(&mut self) {
         let now_ns = boot_ns();
-        let fresh = self
-            .keeper
-            .changes()
-            .into_iter()
-            .map(|change| (change, now_ns + DEFER_NS));
+        let mut fresh = self.keeper.changes();
+        fresh.retain(|change| !self.is_kept(change));
+        let fresh = fresh.into_iter().map(|change| (change, now_ns + DEFER_NS));
         let changes: Vec<(ContentChange, u64)> = self.deferred.drain(..).chain(fresh).collect();
         for (change, until_ns) in changes {
             self.sensor.learn(&change);
@@ -129,6 +132,11 @@ impl Daemon {
                 self.react();
             }
         }
+    }
+
+    fn is_kept(&self, change: &ContentChange) -> bool {
+        let path = Path::new(OsStr::from_bytes(&change.path));
+        change.container.is_none() && self.kept.iter().any(|kept| path.starts_with(kept))
     }
 
     fn react(&mut self) {

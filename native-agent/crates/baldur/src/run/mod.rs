@@ -54,6 +54,10 @@ pub struct RunArguments {
     /// A host directory whose files have pre-images; may be given several times.
     #[arg(long)]
     protect: Vec<PathBuf>,
+    /// A host directory whose files have pre-images too, but whose changes are no sign of ransomware: where persistence is
+    /// planted and administrators write; may be given several times.
+    #[arg(long)]
+    keep: Vec<PathBuf>,
     /// Take no pre-images: nothing can be restored, and ransomware is not seen.
     #[arg(long)]
     no_vault: bool,
@@ -96,6 +100,7 @@ pub fn run(arguments: RunArguments) -> anyhow::Result<()> {
         reactions: Reactions::default(),
         modes: Modes::default(),
         act_below: arguments.act_below,
+        kept: arguments.keep,
         deferred: VecDeque::new(),
         timers: Timers::default(),
         sensor,
@@ -114,8 +119,12 @@ fn open_vault(arguments: &RunArguments, state: &StateDir, waiter: &Waiter) -> Ke
     if arguments.no_vault {
         return Keeper::Absent("started with --no-vault".to_owned());
     }
-    let (protected, missing): (Vec<PathBuf>, Vec<PathBuf>) =
-        arguments.protect.iter().cloned().partition(|path| path.is_dir());
+    let (protected, missing): (Vec<PathBuf>, Vec<PathBuf>) = arguments
+        .protect
+        .iter()
+        .chain(&arguments.keep)
+        .cloned()
+        .partition(|path| path.is_dir());
     for path in missing {
         tracing::warn!(path = %path.display(), "a directory to protect does not exist and is left out");
     }

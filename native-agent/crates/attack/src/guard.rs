@@ -45,6 +45,18 @@ pub fn files(dir: &Path) -> anyhow::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
+/// A regular file of the corpus, named by a path. Refuses one outside, a link, and the marker.
+pub fn inside(dir: &Path, path: &Path) -> anyhow::Result<PathBuf> {
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
+        bail!("{} names no file", path.display());
+    };
+    let resolved = folder.canonicalize()?.join(name);
+    if !resolved.starts_with(dir) || !fs::symlink_metadata(&resolved)?.is_file() || name == MARKER {
+        bail!("{} is no file of the corpus {}", path.display(), dir.display());
+    }
+    Ok(resolved)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

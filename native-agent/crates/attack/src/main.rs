@@ -1,14 +1,17 @@
 //! Harmless attack simulators. Each works only inside a corpus that this program made and marked, and refuses anything else.
+mod call;
 mod corpus;
 mod fileless;
 mod guard;
 mod load;
 mod manifest;
 mod miner;
+mod random;
 mod ransomware;
 mod reverse_shell;
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
@@ -32,14 +35,20 @@ enum Scenario {
     },
     /// Print what is in the corpus as JSON: content hash, mode, owner, mtime, extended attributes
     Manifest { dir: PathBuf },
-    /// Encrypt the corpus
+    /// Encrypt or wipe the corpus; ends with 3 when the kernel refuses what the mode needs
     Ransomware {
         dir: PathBuf,
         #[arg(long, value_enum, default_value = "in-place")]
         mode: ransomware::Mode,
-        /// Pause between files, milliseconds
-        #[arg(long, default_value_t = 0)]
-        pause_ms: u64,
+        /// Pause between files, milliseconds; 1000 for `slow`, else 0
+        #[arg(long)]
+        pause_ms: Option<u64>,
+        /// One file of the corpus instead of all
+        #[arg(long)]
+        only: Option<PathBuf>,
+        /// Only say whether the mode can work here
+        #[arg(long)]
+        check: bool,
     },
     /// Run a program from memory that never was a file
     Fileless { dir: PathBuf },
@@ -71,12 +80,41 @@ enum Scenario {
     Hold,
 }
 
-fn main() -> anyhow::Result<()> {
-    match Arguments::parse().scenario {
+/// What the program ends with when the kernel refuses what a mode needs; nothing was touched.
+const REFUSED: u8 = 3;
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().scenario) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("norn-attack: {error:#}");
+            let refused = error.downcast_ref::<ransomware::Refused>().is_some();
+            if refused {
+                REFUSED.into()
+            } else {
+                ExitCode::FAILURE
+            }
+        }
+    }
+}
+
+fn run(scenario: Scenario) -> anyhow::Result<()> {
+    match scenario {
         Scenario::Prepare { dir, files } => corpus::prepare(&dir, files),
         Scenario::Manifest { dir } => manifest::print(&guard::marked(&dir)?),
-        Scenario::Ransomware { dir, mode, pause_ms } => {
-            ransomware::run(&guard::marked(&dir)?, mode, pause_ms)
+        Scenario::Ransomware {
+            dir,
+            mode,
+            pause_ms,
+            only,
+            check,
+        } => {
+            let (dir, pace) = (guard::marked(&dir)?, ransomware::Pace::new(mode, pause_ms));
+            match only {
+                _ if check => ransomware::check(mode),
+                Some(path) => ransomware::run_one(&dir, &path, pace),
+                None => ransomware::run(&dir, pace),
+            }
         }
         Scenario::Fileless { dir } => fileless::run(&guard::marked(&dir)?),
         Scenario::FilelessPayload { dir } => fileless::payload(&guard::marked(&dir)?),

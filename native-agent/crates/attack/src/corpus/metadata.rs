@@ -13,8 +13,9 @@ const MODES: [u32; 11] = [
 ];
 const FOLDER_MODES: [u32; 8] = [0o755, 0o750, 0o700, 0o2775, 0o755, 0o711, 0o1777, 0o775];
 const OWNERS: [(u32, u32); 5] = [(0, 0), (1000, 1000), (33, 33), (65534, 65534), (1000, 33)];
-const CAPABILITY_NUMBER: u32 = 18;
-const LONG_ATTRIBUTE_NUMBER: u32 = 25;
+pub const ACL_NUMBER: u32 = 4;
+pub const CAPABILITY_NUMBER: u32 = 18;
+pub const LONG_ATTRIBUTE_NUMBER: u32 = 25;
 /// Seconds since 1970, and how many after it a file may have been changed (900 days).
 const OLDEST: i64 = 1_700_000_000;
 const AGES: u64 = 60 * 60 * 24 * 900;
@@ -32,7 +33,7 @@ pub fn dress_file(path: &Path, number: u32, random: &mut Random) -> anyhow::Resu
     if number == LONG_ATTRIBUTE_NUMBER {
         set_attribute(path, c"user.thumbnail", &random.bytes(2_000));
     }
-    if number % 9 == 4 {
+    if number % 9 == ACL_NUMBER {
         set_attribute(path, c"system.posix_acl_access", &acl(1000 + number % 3));
     }
     if number == CAPABILITY_NUMBER {

@@ -28,6 +28,9 @@ const FOLDERS: [&str; 8] = [
     "archive/2019/q1/closed",
     "shared",
 ];
+/// Where an attack that goes by name begins, and with which files: those whose restore is the hardest.
+const FIRST_FOLDER: usize = 1;
+const FIRST_WORD: &str = "account";
 const SPARSE_NUMBER: u32 = 11;
 const SPARSE_BYTES: u64 = 4 << 20;
 const LARGE_NUMBER: u32 = 12;
@@ -66,8 +69,12 @@ fn write_file(
     (last, random): (Option<PathBuf>, &mut Random),
 ) -> anyhow::Result<PathBuf> {
     let (extension, content) = content(number, files, random);
-    let folder = dir.join(FOLDERS[number as usize % FOLDERS.len()]);
-    let path = folder.join(name(number, extension, random));
+    let folder = if is_odd(number) {
+        FIRST_FOLDER
+    } else {
+        number as usize % FOLDERS.len()
+    };
+    let path = dir.join(FOLDERS[folder]).join(name(number, extension, random));
     match last {
         Some(other) if number % 50 == 47 => fs::hard_link(other, &path)?,
         _ if number == SPARSE_NUMBER => {
@@ -82,6 +89,19 @@ fn write_file(
     Ok(path)
 }
 
+/// Sparse, large, with an ACL, a capability, many attributes, a newline, no UTF-8, or two names.
+fn is_odd(number: u32) -> bool {
+    use metadata::{ACL_NUMBER, CAPABILITY_NUMBER, LONG_ATTRIBUTE_NUMBER};
+    let odd = [
+        SPARSE_NUMBER,
+        LARGE_NUMBER,
+        ACL_NUMBER,
+        CAPABILITY_NUMBER,
+        LONG_ATTRIBUTE_NUMBER,
+    ];
+    odd.contains(&number) || (45..50).contains(&number)
+}
+
 fn content(number: u32, files: u32, random: &mut Random) -> (&'static str, Vec<u8>) {
     match number % 50 {
         48 => ("lock", Vec::new()),
@@ -93,7 +113,8 @@ fn content(number: u32, files: u32, random: &mut Random) -> (&'static str, Vec<u
 }
 
 fn name(number: u32, extension: &str, random: &mut Random) -> OsString {
-    let word = WORDS[random.below(16) as usize];
+    let random_word = WORDS[random.below(16) as usize];
+    let word = if is_odd(number) { FIRST_WORD } else { random_word };
     let mut name = match number % 50 {
         45 => format!("{word}\nsecond line {number:04}"),
         46 => format!("{word}-latin-"),

@@ -43,6 +43,20 @@ fn holds_as_many_names_as_asked_for_and_one_of_each_oddity() {
 }
 
 #[test]
+fn an_attack_by_name_meets_the_oddities_first() {
+    with_corpus("first", 300, |dir| {
+        let first: Vec<_> = guard::files(dir).unwrap().into_iter().take(10).collect();
+        let stat: Vec<_> = first.iter().map(|path| fs::metadata(path).unwrap()).collect();
+        assert_eq!(stat.iter().filter(|it| it.nlink() == 2).count(), 2);
+        for size in [0, 1, SPARSE_BYTES] {
+            assert!(stat.iter().any(|it| it.size() == size), "{size}");
+        }
+        assert!(stat.iter().any(|it| it.size() >= LARGE_BYTES as u64));
+        assert!(first.iter().any(|path| path.to_str().is_none()));
+    });
+}
+
+#[test]
 fn is_the_same_each_time() {
     let read = |dir: &Path| -> Vec<_> {
         guard::files(dir)
@@ -52,8 +66,8 @@ fn is_the_same_each_time() {
             .collect()
     };
     let mut first = Vec::new();
-    with_corpus("first", 60, |dir| first = read(dir));
-    with_corpus("second", 60, |dir| assert_eq!(first, read(dir)));
+    with_corpus("once", 60, |dir| first = read(dir));
+    with_corpus("twice", 60, |dir| assert_eq!(first, read(dir)));
 }
 
 #[test]

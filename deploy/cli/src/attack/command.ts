@@ -2,54 +2,65 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { messageOf, NornError } from '@norn/base';
+import { NornError } from '@norn/base';
 import { loadConfig, settings } from '@norn/config';
-import { Argument, Option, type Command } from 'commander';
+import { Argument, InvalidArgumentError, Option, type Command } from 'commander';
 import { z } from 'zod';
 import { write, writeJson } from '../print/columns.ts';
-import { installPackages } from '../up/packages.ts';
 import { buildSimulator } from './binary.ts';
-import { dockerAnswers, openDockerStage } from './docker-stage.ts';
-import { openHostStage } from './host-stage.ts';
+import { playMatrix } from './matrix.ts';
+import { modes, type Mode } from './modes.ts';
+import { openStage, places, type Place } from './place.ts';
 import { playAttack, type AttackReport, type Tell } from './play.ts';
-import { openRuncStage, runcAnswers } from './runc-stage.ts';
 import { scenarios, type ScenarioName } from './scenario.ts';
-import type { Stage, StageOptions } from './stage.ts';
+import type { Stage } from './stage.ts';
 
 interface AttackOptions {
   container?: boolean;
   host?: boolean;
-  mode: string;
-  pause: string;
-  files: string;
+  place?: Place;
+  mode?: Mode;
+  all?: boolean;
+  pause?: number;
+  files: number;
   keep?: boolean;
   json?: boolean;
 }
 
-const modes = ['in-place', 'write-new-unlink', 'write-new-rename-over', 'rename-then-write', 'truncate-then-write'];
+const placeNames = Object.keys(places) as Place[];
+const placeHelp = Object.entries(places).map(([name, what]) => `${name} (${what})`);
 
 export function registerAttackCommand(program: Command): void {
   program
     .command('attack')
     .description('Play a harmless attack and see it caught and undone')
     .addArgument(new Argument('<scenario>', 'what to play').choices(Object.keys(scenarios)))
-    .option('--container', 'in a container made for it (the default)')
+    .option('--container', 'in a container made for it, on files of its image (the default)')
     .option('--host', 'on this host, in a directory made for it below /srv/norn-attack')
-    .addOption(new Option('--mode <mode>', 'how ransomware writes').choices(modes).default('in-place'))
-    .option('--pause <ms>', 'how long ransomware waits between files', '0')
-    .option('--files <count>', 'files in the corpus', '300')
+    .addOption(new Option('--place <place>', `where: ${placeHelp.join(', ')}`).choices(placeNames))
+    .addOption(new Option('--mode <mode>', 'how ransomware writes (in-place)').choices(modes))
+    .option('--all', 'ransomware in every mode and place, and a table; --mode and --place narrow it')
+    .option('--pause <ms>', 'how long ransomware waits between files (slow: 1000, else 0)', wholeNumber)
+    .option('--files <count>', 'files in the corpus', wholeNumber, 300)
     .option('--keep', 'leave the container or directory there afterwards')
     .option('--json', 'the report as JSON')
     .action(attack);
 }
 
 async function attack(scenario: ScenarioName, options: AttackOptions): Promise<void> {
-  if (options.container && options.host) throw new NornError('bad_option', 'Choose one of --container and --host');
-  const pace = { mode: options.mode, pauseMs: Number(options.pause) };
+  const place = placeOf(options);
   const tell: Tell = options.json ? () => undefined : timed();
-  const stage = await openStage(options, tell);
+  if (options.all) {
+    if (scenario !== 'ransomware') throw new NornError('bad_option', '--all plays ransomware');
+    await attackEverywhere(options, place, tell);
+    return;
+  }
+  const stage = await (await stageOpener(options, tell))(place ?? 'image');
   try {
-    const report = await playAttack(scenario, pace, stage, tell);
+    const report = await playAttack(
+      { scenario, pace: { mode: options.mode ?? 'in-place', ...pauseOf(options) }, stage },
+      tell,
+    );
     if (options.json) writeJson(report);
     else write(reportText(report));
     if (!report.passed) process.exitCode = 1;
@@ -58,33 +69,44 @@ async function attack(scenario: ScenarioName, options: AttackOptions): Promise<v
   }
 }
 
-async function openStage(options: AttackOptions, tell: Tell): Promise<Stage> {
+async function attackEverywhere(options: AttackOptions, place: Place | undefined, tell: Tell): Promise<void> {
+  const report = await playMatrix({
+    modes: options.mode ? [options.mode] : modes,
+    places: place ? [place] : placeNames,
+    ...pauseOf(options),
+    json: options.json ?? false,
+    openStage: await stageOpener(options, tell),
+  });
+  if (!report.passed) process.exitCode = 1;
+}
+
+/** Undefined when none was named. */
+function placeOf({ container, host, place }: AttackOptions): Place | undefined {
+  const named = [
+    ...(container ? ['image' as const] : []),
+    ...(host ? ['host' as const] : []),
+    ...(place ? [place] : []),
+  ];
+  if (named.length > 1) throw new NornError('bad_option', 'Choose one of --container, --host and --place');
+  return named[0];
+}
+
+function pauseOf({ pause }: AttackOptions): { pauseMs?: number } {
+  return pause === undefined ? {} : { pauseMs: pause };
+}
+
+/** Builds the simulator once; each stage has an id of its own. */
+async function stageOpener({ files }: AttackOptions, tell: Tell): Promise<(place: Place) => Promise<Stage>> {
   const { home } = loadConfig(z.object({ home: settings.home }));
   const workDir = join(home, 'run', 'attack');
   await mkdir(workDir, { recursive: true });
-  const stageOptions: StageOptions = {
-    binary: await buildSimulator(tell),
-    workDir,
-    files: Number(options.files),
-    id: randomBytes(4).toString('hex'),
-  };
-  if (options.host) return openHostStage(stageOptions);
-  if (await dockerAnswers()) return openDockerStage(stageOptions);
-  if (!(await runcAnswers())) await fetchRunc(tell);
-  tell('Docker does not answer: using runc with a root of its own');
-  return openRuncStage(stageOptions);
+  const binary = await buildSimulator(tell);
+  return (place) => openStage(place, { binary, workDir, files, id: randomBytes(4).toString('hex') }, tell);
 }
 
-async function fetchRunc(tell: Tell): Promise<void> {
-  tell('Installing runc: no container runtime answers');
-  try {
-    await installPackages(['runc'], () => undefined);
-  } catch (error) {
-    throw new NornError(
-      'no_container_runtime',
-      `Neither Docker nor runc answers: start Docker (systemctl start docker), or apt-get install runc, or use --host. ${messageOf(error)}`,
-    );
-  }
+function wholeNumber(text: string): number {
+  if (!/^\d+$/.test(text)) throw new InvalidArgumentError('It is a whole number.');
+  return Number(text);
 }
 
 function timed(): Tell {
@@ -96,7 +118,7 @@ function timed(): Tell {
 
 function reportText(report: AttackReport): string {
   const { verdict } = report;
-  const compared = `${String(verdict.files)} files compared with the manifest taken before: content, mode, owner, mtime, extended attributes`;
+  const compared = `${String(verdict.files)} files compared with the manifest taken before: content, holes, mode, owner, mtime, extended attributes, links`;
   return [
     '',
     report.passed ? '✔ Stopped and undone: every file is identical' : '✘ Not as it should be',

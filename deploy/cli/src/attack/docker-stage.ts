@@ -6,8 +6,9 @@ import { buffer } from 'node:stream/consumers';
 import { PassThrough } from 'node:stream';
 import { NornError } from '@norn/base';
 import Docker from 'dockerode';
-import { buildRootfs, imageCorpus, imageTag } from './rootfs.ts';
-import type { Stage, StageOptions } from './stage.ts';
+import { prepareHostCorpus } from './host-stage.ts';
+import { buildRootfs, imageCorpus, imageTag, otherCorpus } from './rootfs.ts';
+import type { ContainerPlace, Stage, StageOptions } from './stage.ts';
 
 const repository = 'norn/attack';
 
@@ -18,31 +19,72 @@ export async function dockerAnswers(): Promise<boolean> {
   );
 }
 
-export async function openDockerStage(options: StageOptions): Promise<Stage> {
+export async function openDockerStage(options: StageOptions, place: ContainerPlace = 'image'): Promise<Stage> {
   const docker = new Docker();
-  const image = `${repository}:${await imageTag(options)}`;
-  await ensureImage(docker, image, options);
-  const name = `norn-attack-${options.id}`;
-  const container = await docker.createContainer({
-    name,
-    Image: image,
-    Cmd: ['/bin/norn-attack', 'hold'],
-    Labels: { 'norn.attack': 'true' },
-    HostConfig: { NetworkMode: 'none' },
-  });
-  await container.start();
+  const inImage = place === 'image';
+  const imageOptions = inImage ? options : { ...options, files: 0 };
+  const image = `${repository}:${await imageTag(imageOptions)}`;
+  await ensureImage(docker, image, imageOptions);
+  const mounted = await mountFor(docker, place, options);
+  const container = await createContainer(docker, image, { id: options.id, binds: mounted.binds });
+  const corpus = inImage ? imageCorpus : otherCorpus;
+  const ask = (args: readonly string[]): Promise<string> => exec(container, ['/bin/norn-attack', ...args]);
+  if (place === 'upper' || place === 'volume') await ask(['prepare', corpus, '--files', String(options.files)]);
   return {
-    description: `container ${container.id.slice(0, 12)} (${name}, image ${image})`,
+    description: `container ${container.id.slice(0, 12)} (norn-attack-${options.id}, image ${image}${mounted.note})`,
     containerId: container.id,
-    corpus: imageCorpus,
-    ask: (args) => exec(container, ['/bin/norn-attack', ...args]),
+    corpus,
+    ask,
     launch: async (line) => {
       const started = await container.exec({ Cmd: ['/bin/sh', '-c', line] });
       // Docker keeps the connection of a detached start open, and that would keep this process from ending.
       (await started.start({ Detach: true })).destroy();
     },
-    close: () => container.remove({ force: true }),
+    close: async () => {
+      await container.remove({ force: true });
+      await mounted.remove();
+    },
   };
+}
+
+interface Mounted {
+  /** As `docker run -v` takes them. */
+  readonly binds: readonly string[];
+  readonly note: string;
+  remove(): Promise<void>;
+}
+
+async function mountFor(docker: Docker, place: ContainerPlace, options: StageOptions): Promise<Mounted> {
+  if (place === 'bind') {
+    const folder = await prepareHostCorpus(options);
+    const remove = (): Promise<void> => rm(folder, { recursive: true, force: true });
+    return { binds: [`${folder}:${otherCorpus}`], note: `, ${folder} mounted`, remove };
+  }
+  if (place === 'volume') {
+    const name = `norn-attack-${options.id}`;
+    await docker.createVolume({ Name: name, Labels: { 'norn.attack': 'true' } });
+    const remove = async (): Promise<void> => {
+      await docker.getVolume(name).remove({ force: true });
+    };
+    return { binds: [`${name}:${otherCorpus}`], note: `, volume ${name}`, remove };
+  }
+  return { binds: [], note: '', remove: () => Promise.resolve() };
+}
+
+async function createContainer(
+  docker: Docker,
+  image: string,
+  { id, binds }: { id: string; binds: readonly string[] },
+): Promise<Docker.Container> {
+  const container = await docker.createContainer({
+    name: `norn-attack-${id}`,
+    Image: image,
+    Cmd: ['/bin/norn-attack', 'hold'],
+    Labels: { 'norn.attack': 'true' },
+    HostConfig: { NetworkMode: 'none', Binds: [...binds] },
+  });
+  await container.start();
+  return container;
 }
 
 async function ensureImage(docker: Docker, image: string, options: StageOptions): Promise<void> {
@@ -52,7 +94,9 @@ async function ensureImage(docker: Docker, image: string, options: StageOptions)
   await mkdir(folder, { recursive: true });
   try {
     await buildRootfs(folder, options);
-    const tar = spawn('tar', ['-C', folder, '--numeric-owner', '-cf', '-', '.'], {
+    // The old formats know no nanoseconds, attributes, ACLs and capabilities.
+    const whole = ['--format=pax', '--xattrs', '--xattrs-include=*', '--numeric-owner'];
+    const tar = spawn('tar', ['-C', folder, ...whole, '-cf', '-', '.'], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     const [repo = repository, tag = 'latest'] = image.split(':');

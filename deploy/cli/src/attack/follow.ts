@@ -10,6 +10,9 @@ export interface Follow {
   readonly containerId: string;
   /** Alerts that were there before the attack, with their versions. */
   readonly known: ReadonlyMap<string, number>;
+  /** Until the alert must be there. */
+  readonly detectWithinMs: number;
+  /** Until its end. */
   readonly timeoutMs: number;
   readonly onChange: (alert: ShownAlert) => void;
 }
@@ -22,26 +25,35 @@ export async function knownAlerts(api: ApiClient): Promise<Map<string, number>> 
   return new Map((await newestAlerts(api)).map(({ id, version }) => [id, version]));
 }
 
-/** The alert when nothing more will come of it; throws `not_detected` or `not_remediated`. */
-export async function followAlert(follow: Follow): Promise<ShownAlert> {
-  const deadline = Date.now() + follow.timeoutMs;
+export interface Followed {
+  /** As it was seen last. */
+  readonly alert?: ShownAlert;
+  /** `not_detected` or `not_remediated`. */
+  readonly failure?: NornError;
+}
+
+/** Returns when nothing more will come of the alert, or when it is too late. */
+export async function followAlert(follow: Follow): Promise<Followed> {
+  const startedAt = Date.now();
   let seen: ShownAlert | undefined;
-  while (Date.now() < deadline) {
+  while (Date.now() < startedAt + (seen ? follow.timeoutMs : follow.detectWithinMs)) {
     const alert = (await alertsWhenReachable(follow.api)).find((candidate) => isOfAttack(candidate, follow));
     if (alert && describeState(alert) !== (seen && describeState(seen))) follow.onChange(alert);
     seen = alert ?? seen;
-    if (seen && finalStates.has(seen.state)) return seen;
+    if (seen && finalStates.has(seen.state)) return { alert: seen };
     await sleep(pollMs);
   }
-  if (!seen)
-    throw new NornError(
-      'not_detected',
-      `No alert within ${String(follow.timeoutMs / 1000)} s: ./norn hosts shows what this host can see`,
-    );
-  throw new NornError(
-    'not_remediated',
-    `Alert ${seen.id} is still ${seen.state} after ${String(follow.timeoutMs / 1000)} s: ./norn alert ${seen.id}`,
-  );
+  return seen ? { alert: seen, failure: notRemediated(seen, follow) } : { failure: notDetected(follow) };
+}
+
+function notDetected({ detectWithinMs }: Follow): NornError {
+  const sentence = `No alert within ${String(detectWithinMs / 1000)} s: ./norn hosts shows what this host can see`;
+  return new NornError('not_detected', sentence);
+}
+
+function notRemediated({ id, state }: ShownAlert, { timeoutMs }: Follow): NornError {
+  const sentence = `Alert ${id} is still ${state} after ${String(timeoutMs / 1000)} s: ./norn alert ${id}`;
+  return new NornError('not_remediated', sentence);
 }
 
 /** The API may be down for a moment; the attack's end is what counts. */

@@ -2,14 +2,11 @@
 import { spawn } from 'node:child_process';
 import { mkdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { outputBytesMax, run, type Stage, type StageOptions } from './stage.ts';
-
-const hostFolder = '/srv/norn-attack';
+import { hostFolder, outputBytesMax, run, type Stage, type StageOptions } from './stage.ts';
 
 export async function openHostStage({ binary, files, id }: StageOptions): Promise<Stage> {
-  const corpus = join(hostFolder, id);
-  await mkdir(hostFolder, { recursive: true });
-  await run(binary, ['prepare', corpus, '--files', String(files)]);
+  const corpus = await prepareHostCorpus({ binary, files, id });
+  const sessions: number[] = [];
   return {
     description: `directory ${corpus}`,
     containerId: '',
@@ -23,8 +20,29 @@ export async function openHostStage({ binary, files, id }: StageOptions): Promis
         env: { PATH: `${dirname(binary)}:/usr/bin:/bin` },
       });
       child.unref();
+      if (child.pid) sessions.push(child.pid);
       return Promise.resolve();
     },
-    close: () => rm(corpus, { recursive: true, force: true }),
+    close: async () => {
+      sessions.forEach(endSession);
+      await rm(corpus, { recursive: true, force: true });
+    },
   };
+}
+
+/** Makes a corpus on the host and returns its path. */
+export async function prepareHostCorpus(options: Pick<StageOptions, 'binary' | 'files' | 'id'>): Promise<string> {
+  const corpus = join(hostFolder, options.id);
+  await mkdir(hostFolder, { recursive: true });
+  await run(options.binary, ['prepare', corpus, '--files', String(options.files)]);
+  return corpus;
+}
+
+/** An attack that nobody stopped; one that was is gone already. */
+function endSession(pid: number): void {
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
 }

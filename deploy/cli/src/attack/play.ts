@@ -1,11 +1,13 @@
 // One attack from beginning to end: manifest, attack, alert, stop, restore, manifest, verdict.
+import { messageOf, NornError } from '@norn/base';
 import type { ShownAlert } from '@norn/contracts';
-import { connectApi } from '../api/client.ts';
+import { connectApi, type ApiClient } from '../api/client.ts';
 import { fileSentence } from '../commands/alerts.ts';
-import { followAlert, knownAlerts } from './follow.ts';
+import { followAlert, knownAlerts, type Followed } from './follow.ts';
+import { mayBeRefused } from './modes.ts';
 import { scenarios, type Pace, type ScenarioName } from './scenario.ts';
 import type { Stage } from './stage.ts';
-import { compareManifests, type Manifest, type Verdict } from './verdict.ts';
+import { compareManifests, parseManifest, type Manifest, type Verdict } from './verdict.ts';
 
 export interface AttackReport {
   readonly scenario: ScenarioName;
@@ -28,31 +30,76 @@ export interface AttackReport {
 
 export type Tell = (sentence: string) => void;
 
-export async function playAttack(name: ScenarioName, pace: Pace, stage: Stage, tell: Tell): Promise<AttackReport> {
-  const scenario = scenarios[name];
+/** One attack of a session. */
+export interface Attack {
+  readonly scenario: ScenarioName;
+  readonly pace: Pace;
+  readonly stage: Stage;
+  /** Until the alert must be there; the scenario's own time when it is not given. */
+  readonly detectWithinMs?: number;
+}
+
+/** What came of it, whatever that is. */
+export interface Course extends Followed {
+  readonly detectedAfterMs: number;
+  readonly verdict: Verdict;
+}
+
+/** Throws `not_detected`, `not_remediated` and `refused`. */
+export async function playAttack(attack: Attack, tell: Tell): Promise<AttackReport> {
   const api = await connectApi();
+  const course = await runAttack(api, attack, tell);
+  if (course.failure) throw course.failure;
+  return reportOf(api, attack, course as Course & { alert: ShownAlert });
+}
+
+/** Manifest, attack, alert, manifest. Throws `refused` when the kernel does not let the mode work there. */
+export async function runAttack(api: ApiClient, attack: Attack, tell: Tell): Promise<Course> {
+  const { stage, pace } = attack;
+  const scenario = scenarios[attack.scenario];
+  if (attack.scenario === 'ransomware' && mayBeRefused(pace.mode)) await mustBePossible(attack);
   const known = await knownAlerts(api);
-  const before = JSON.parse(await stage.ask(['manifest', stage.corpus])) as Manifest;
-  tell(`Attack: ${name} ${scenario.description}, in ${stage.description}`);
+  const before = await manifestOf(stage);
+  tell(`Attack: ${attack.scenario} ${scenario.description(pace)}, in ${stage.description}`);
   const startedAt = Date.now();
   await stage.launch(scenario.line(stage.corpus, pace));
   let detectedAfterMs = 0;
-  const alert = await followAlert({
+  const followed = await followAlert({
     api,
     known,
     containerId: stage.containerId,
+    detectWithinMs: attack.detectWithinMs ?? scenario.timeoutMs,
     timeoutMs: scenario.timeoutMs,
     onChange: (change) => {
       detectedAfterMs ||= Date.now() - startedAt;
       tell(changeSentence(change));
     },
   });
-  const after = JSON.parse(await stage.ask(['manifest', stage.corpus])) as Manifest;
-  const verdict = compareManifests(before, after);
-  const problems = [...verdict.differences, ...[scenario.check(alert)].filter((problem) => problem !== undefined)];
+  return { ...followed, detectedAfterMs, verdict: compareManifests(before, await manifestOf(stage)) };
+}
+
+async function mustBePossible({ stage, pace: { mode } }: Attack): Promise<void> {
+  try {
+    await stage.ask(['ransomware', stage.corpus, '--mode', mode, '--check']);
+  } catch (error) {
+    throw new NornError('refused', `The kernel refuses ${mode} in ${stage.description}: ${messageOf(error)}`);
+  }
+}
+
+async function manifestOf(stage: Stage): Promise<Manifest> {
+  return parseManifest(await stage.ask(['manifest', stage.corpus]));
+}
+
+function reportOf(
+  api: ApiClient,
+  { scenario, pace: { mode } }: Attack,
+  { alert, detectedAfterMs, verdict }: Course & { alert: ShownAlert },
+): AttackReport {
+  const problem = scenarios[scenario].check(alert);
+  const problems = [...verdict.differences, ...(problem ? [problem] : [])];
   return {
-    scenario: name,
-    mode: pace.mode,
+    scenario,
+    mode,
     containerId: alert.containerId,
     alertId: alert.id,
     url: `${api.url}/alerts/${alert.id}`,

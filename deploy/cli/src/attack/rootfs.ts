@@ -24,7 +24,9 @@ const applets = [
   'wget',
 ];
 
+/** The corpus as the attacker sees it: as files of the image, and in the other places. */
 export const imageCorpus = '/srv/company';
+export const otherCorpus = '/srv/work';
 
 /** Twelve hex digits that change with whatever goes into the image. */
 export async function imageTag({ binary, files }: StageOptions): Promise<string> {

@@ -5,8 +5,9 @@ import { once } from 'node:events';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { NornError } from '@norn/base';
-import { buildRootfs, imageCorpus } from './rootfs.ts';
-import { outputBytesMax, run, type Stage, type StageOptions } from './stage.ts';
+import { prepareHostCorpus } from './host-stage.ts';
+import { buildRootfs, imageCorpus, otherCorpus } from './rootfs.ts';
+import { outputBytesMax, run, type ContainerPlace, type Stage, type StageOptions } from './stage.ts';
 
 export async function runcAnswers(): Promise<boolean> {
   return run('runc', ['--version']).then(
@@ -15,23 +16,28 @@ export async function runcAnswers(): Promise<boolean> {
   );
 }
 
-export async function openRuncStage(options: StageOptions): Promise<Stage> {
+export async function openRuncStage(options: StageOptions, place: Exclude<ContainerPlace, 'volume'>): Promise<Stage> {
   const containerId = randomBytes(32).toString('hex');
   const bundle = join(options.workDir, `bundle-${options.id}`);
-  await mountRoot(bundle, options);
-  await writeConfig(bundle, containerId);
+  const inImage = place === 'image';
+  await mountRoot(bundle, inImage ? options : { ...options, files: 0 });
+  const bound = place === 'bind' ? await prepareHostCorpus(options) : undefined;
+  await writeConfig(bundle, containerId, bound);
   await detached(['run', '--detach', '--bundle', bundle, containerId]);
+  const corpus = inImage ? imageCorpus : otherCorpus;
+  const ask = async (args: readonly string[]): Promise<string> =>
+    (await run('runc', ['exec', containerId, '/bin/norn-attack', ...args], { maxBuffer: outputBytesMax })).stdout;
+  if (place === 'upper') await ask(['prepare', corpus, '--files', String(options.files)]);
   return {
-    description: `container ${containerId.slice(0, 12)} (runc, root ${bundle}/rootfs)`,
+    description: `container ${containerId.slice(0, 12)} (runc, root ${bundle}/rootfs${bound ? `, ${bound} mounted` : ''})`,
     containerId,
-    corpus: imageCorpus,
-    ask: async (args) =>
-      (await run('runc', ['exec', containerId, '/bin/norn-attack', ...args], { maxBuffer: outputBytesMax })).stdout,
+    corpus,
+    ask,
     launch: (line) => detached(['exec', '--detach', containerId, '/bin/sh', '-c', line]),
     close: async () => {
       await run('runc', ['delete', '--force', containerId]);
       await run('umount', [join(bundle, 'rootfs')]);
-      await rm(bundle, { recursive: true, force: true });
+      for (const folder of [bundle, ...(bound ? [bound] : [])]) await rm(folder, { recursive: true, force: true });
     },
   };
 }
@@ -51,17 +57,26 @@ async function mountRoot(bundle: string, options: StageOptions): Promise<void> {
 }
 
 /** What an ordinary container engine leaves to root in a container. */
-const capabilities = ['CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'FSETID', 'KILL', 'SETGID', 'SETUID', 'SETPCAP'].map(
-  (name) => `CAP_${name}`,
-);
+const capabilities = [
+  'CHOWN',
+  'DAC_OVERRIDE',
+  'FOWNER',
+  'FSETID',
+  'KILL',
+  'SETGID',
+  'SETUID',
+  'SETPCAP',
+  'SETFCAP',
+].map((name) => `CAP_${name}`);
 
 interface RuncConfig {
   process: { terminal: boolean; args: string[]; capabilities: Record<string, string[]> };
   root: { path: string; readonly: boolean };
+  mounts: { destination: string; type: string; source: string; options: string[] }[];
   linux: { cgroupsPath: string };
 }
 
-async function writeConfig(bundle: string, containerId: string): Promise<void> {
+async function writeConfig(bundle: string, containerId: string, bound?: string): Promise<void> {
   await run('runc', ['spec', '--bundle', bundle]);
   const file = join(bundle, 'config.json');
   const config = JSON.parse(await readFile(file, 'utf8')) as RuncConfig;
@@ -69,6 +84,7 @@ async function writeConfig(bundle: string, containerId: string): Promise<void> {
   config.process.args = ['/bin/norn-attack', 'hold'];
   for (const set of Object.keys(config.process.capabilities)) config.process.capabilities[set] = capabilities;
   config.root = { path: 'rootfs', readonly: false };
+  if (bound) config.mounts.push({ destination: otherCorpus, type: 'bind', source: bound, options: ['rbind', 'rw'] });
   config.linux.cgroupsPath = `/norn/${containerId}`;
   await writeFile(file, JSON.stringify(config));
 }

@@ -4,8 +4,14 @@ import { promisify } from 'node:util';
 
 export const run = promisify(execFile);
 
-/** Output of one program, at most; a manifest of 5,000 files is 1.5 MB. */
-export const outputBytesMax = 64 * 1024 * 1024;
+/** Output of one program, at most; a manifest of 100,000 files is 27 MB. */
+export const outputBytesMax = 128 * 1024 * 1024;
+
+/** Where in a container: see `places`. */
+export type ContainerPlace = 'image' | 'upper' | 'bind' | 'volume';
+
+/** Below /srv, which is protected by default. */
+export const hostFolder = '/srv/norn-attack';
 
 export interface Stage {
   /** "container 4f1c… (norn-attack-1a2b, image …)" or "directory /srv/norn-attack/…". */

@@ -7,10 +7,10 @@ import { run } from './stage.ts';
 const agentFolder = fileURLToPath(new URL('../../../../native-agent', import.meta.url));
 const target = 'x86_64-unknown-linux-gnu';
 
-/** Builds it when it is not there (20 s) and returns its path. */
+/** Builds it when it is not there (a minute) and returns its path. */
 export async function buildSimulator(tell: Tell): Promise<string> {
   const notice = setTimeout(() => {
-    tell('Building the simulator (once, about 20 s)');
+    tell('Building the simulator (once, about a minute)');
   }, 2_000);
   try {
     await run('cargo', ['build', '--quiet', '--release', '--locked', '--package', 'norn-attack', '--target', target], {

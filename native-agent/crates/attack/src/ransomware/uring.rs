@@ -91,7 +91,13 @@ fn moved(bytes: i32) -> anyhow::Result<usize> {
 fn submit(ring: &mut IoUring, request: &squeue::Entry) -> anyhow::Result<i32> {
     // SAFETY: what the request points to outlives it, as this waits for its completion.
     unsafe { ring.submission().push(request)? };
-    ring.submit_and_wait(1)?;
+    // A process that was frozen and goes on finds its wait interrupted; the request is with the kernel all the same.
+    while ring.completion().is_empty() {
+        match ring.submit_and_wait(1) {
+            Err(error) if error.kind() != std::io::ErrorKind::Interrupted => return Err(error.into()),
+            _ => {}
+        }
+    }
     let Some(completion) = ring.completion().next() else {
         bail!("io_uring completed nothing");
     };

@@ -25,7 +25,7 @@ pub fn dress_file(path: &Path, number: u32, random: &mut Random) -> anyhow::Resu
     let at = number as usize;
     let (user, group) = OWNERS[at % OWNERS.len()];
     let _unprivileged = chown(path, Some(user), Some(group));
-    fs::set_permissions(path, fs::Permissions::from_mode(MODES[at % MODES.len()]))?;
+    fs::set_permissions(path, fs::Permissions::from_mode(mode_of(at)))?;
     if number.is_multiple_of(5) {
         set_attribute(path, c"user.origin", format!("scanner {number}").as_bytes());
         set_attribute(path, c"user.empty", b"");
@@ -40,6 +40,17 @@ pub fn dress_file(path: &Path, number: u32, random: &mut Random) -> anyhow::Resu
         set_attribute(path, c"security.capability", &capability());
     }
     set_time(path, OLDEST + random.below(AGES) as i64, 123_456_789)
+}
+
+/// Who is not root must still be able to read the file, or there would be no manifest.
+fn mode_of(at: usize) -> u32 {
+    let mode = MODES[at % MODES.len()];
+    // SAFETY: has no arguments and cannot fail.
+    if unsafe { libc::geteuid() } == 0 {
+        mode
+    } else {
+        mode | 0o400
+    }
 }
 
 pub fn dress_folder(path: &Path, number: usize) -> anyhow::Result<()> {

@@ -52,6 +52,7 @@ async function attack(scenario: ScenarioName, options: AttackOptions): Promise<v
   const tell: Tell = options.json ? () => undefined : timed();
   if (options.all) {
     if (scenario !== 'ransomware') throw new NornError('bad_option', '--all plays ransomware');
+    if (options.keep) throw new NornError('bad_option', '--all keeps nothing: use --keep with one mode and place');
     await attackEverywhere(options, place, tell);
     return;
   }

@@ -27,6 +27,38 @@ interface Alert {
 
 jest.setTimeout(900_000);
 
+/** The host has the same vault; these differ most from one another there. */
+const hostModes = [
+  'in-place',
+  'write-new-unlink',
+  'rename-then-write',
+  'mmap',
+  'truncate-path-then-write',
+  'wiper-unlink',
+];
+const modes = [
+  ...hostModes,
+  'write-new-rename-over',
+  'partial',
+  'truncate-then-write',
+  'ftruncate-then-write',
+  'threads',
+  'process-per-file',
+  'fork-tree',
+  'slow',
+  'low-entropy',
+  'io-uring',
+  'hole-punch',
+  'wiper-overwrite',
+  'copy-file-range',
+  'sendfile',
+];
+
+/** One file a second is its nature; five a second is slow enough for a test. */
+function paceOf(mode: string): string[] {
+  return mode === 'slow' ? ['--pause', '200'] : [];
+}
+
 describe('a whole installation', () => {
   let norn: Installation;
 
@@ -35,20 +67,45 @@ describe('a whole installation', () => {
   });
   afterAll(() => norn.stop());
 
-  describe.each(['in-place', 'write-new-unlink', 'write-new-rename-over', 'rename-then-write', 'truncate-then-write'])(
-    'ransomware that works %s',
-    (mode) => {
-      it.each(['--container', '--host'])('is stopped and undone, every file identical (%s)', async (place) => {
-        const report = await norn.json<Report>('attack', 'ransomware', place, '--mode', mode);
-        expect(report.problems).toEqual([]);
-        expect(report).toMatchObject({ passed: true, state: 'remediated', severity: 'critical' });
-        expect(report.verdict).toMatchObject({ identical: true, files: 301 });
-        expect(report.files).toMatchObject({ lost: 0, conflict: 0 });
-        expect(report.files.restored + report.files.removed).toBeGreaterThan(0);
-        expect(report.containerId).toMatch(place === '--container' ? /^[0-9a-f]{64}$/ : /^$/);
-      });
-    },
-  );
+  /** An attack whose every trace is gone: what the alert and the independent manifest say must agree. */
+  const expectUndone = (report: Report): void => {
+    expect(report.problems).toEqual([]);
+    expect(report).toMatchObject({ passed: true, state: 'remediated', severity: 'critical' });
+    expect(report.verdict).toMatchObject({ identical: true, files: 301 });
+    expect(report.files).toMatchObject({ lost: 0, conflict: 0 });
+    expect(report.files.restored + report.files.removed).toBeGreaterThan(0);
+  };
+
+  it.each(modes)('ransomware that works %s in a container is stopped and undone', async (mode) => {
+    const report = await norn.json<Report>('attack', 'ransomware', '--container', '--mode', mode, ...paceOf(mode));
+    expectUndone(report);
+    expect(report.containerId).toMatch(/^[0-9a-f]{64}$/);
+  });
+
+  it.each(hostModes)('ransomware that works %s on the host is stopped and undone', async (mode) => {
+    const report = await norn.json<Report>('attack', 'ransomware', '--host', '--mode', mode);
+    expectUndone(report);
+    expect(report.containerId).toBe('');
+  });
+
+  it.each([
+    ['upper', 'in-place'],
+    ['upper', 'write-new-unlink'],
+    ['bind', 'in-place'],
+    ['bind', 'write-new-unlink'],
+    ['volume', 'in-place'],
+    ['volume', 'write-new-unlink'],
+  ])('ransomware in a container is stopped and undone (%s, %s)', async (place, mode) => {
+    expectUndone(await norn.json<Report>('attack', 'ransomware', '--place', place, '--mode', mode));
+  });
+
+  it('plays a mode in every place and prints a table', async () => {
+    const { stdout, code } = await norn.norn('attack', 'ransomware', '--all', '--mode', 'mmap');
+    for (const place of ['image', 'upper', 'bind', 'volume', 'host'])
+      expect(stdout).toMatch(new RegExp(`^mmap +${place} +\\d+ files / \\d+ ms .* identical$`, 'm'));
+    expect(stdout).toContain('✔ 5 of 5 identical');
+    expect(code).toBe(0);
+  });
 
   it.each(['fileless', 'reverse-shell', 'miner'])('%s in a container is killed', async (scenario) => {
     const report = await norn.json<Report>('attack', scenario, '--container');

@@ -2,8 +2,10 @@
 //! thaw later. Never touches pid 1, kernel threads, the agent itself or a container runtime.
 mod guard;
 mod handle;
+mod priority;
 mod procfs;
 mod responder;
 
 pub use guard::Refusal;
+pub use priority::{raise_own_thread, raise_threads};
 pub use responder::{FrozenMember, Report, Responder};

@@ -21,7 +21,7 @@ use super::link::Link;
 use super::outbox::Outbox;
 use super::policy::Modes;
 use super::reaction::Reactions;
-use super::sensor::Sensor;
+use super::sensor::{EVENTS_PER_POLL_MAX, Sensor};
 use super::state::StateDir;
 use super::trace::Traces;
 use super::wake::Waiter;
@@ -106,7 +106,7 @@ impl Daemon {
         let events = self
             .sensor
             .poll(&mut [&mut self.keeper, &mut self.reflexes, &mut self.builder]);
-        self.timers.busy = events >= norn_probe::ProbeOptions::default().events_per_poll_max;
+        self.timers.busy = events >= EVENTS_PER_POLL_MAX;
         if events > 0 && self.timers.rows_since_ns.is_none() {
             self.timers.rows_since_ns = Some(boot_ns());
         }

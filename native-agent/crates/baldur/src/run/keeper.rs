@@ -13,6 +13,14 @@ use super::wake::Waker;
 
 /// Changes that wait between the vault's channel and the main loop.
 const CHANGES_MAX: usize = 1_024;
+/// Between a change and the main loop: an open is answered, its close is looked at, the change is handed on.
+const RAISED: [&str; 5] = [
+    "vault-responder",
+    "vault-capture",
+    "vault-closer",
+    "vault-names",
+    "vault-changes",
+];
 /// Scopes that wait to be held or forgotten.
 const HOLDS_MAX: usize = 1_024;
 
@@ -145,6 +153,9 @@ fn attach(vault: Vault, waker: &Waker) -> anyhow::Result<Open> {
                 }
             }
         })?;
+    if let Err(error) = norn_respond::raise_threads(&RAISED) {
+        tracing::warn!(%error, "priority_refused: on a busy machine a stop comes milliseconds later");
+    }
     Ok(Open {
         holds,
         observer: vault.observer(),

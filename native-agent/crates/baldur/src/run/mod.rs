@@ -111,6 +111,9 @@ pub fn run(arguments: RunArguments) -> anyhow::Result<()> {
         waiter,
         stream_id,
     };
+    if let Err(error) = norn_respond::raise_own_thread() {
+        tracing::warn!(%error, "priority_refused: on a busy machine a stop comes milliseconds later");
+    }
     daemon.run();
     Ok(())
 }

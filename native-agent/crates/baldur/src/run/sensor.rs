@@ -14,6 +14,8 @@ use super::clock::{boot_ns, boot_unix_ns};
 
 /// The bulk ring's pages count as the agent's memory once they have been used, bytes: half the sensor's default.
 const BULK_RING_BYTES: u32 = 8 << 20;
+/// Handed out before changes of files are judged again: a backlog of events must not hold up a stop.
+pub const EVENTS_PER_POLL_MAX: usize = 1_024;
 /// Ancestors looked up for one change.
 const ANCESTORS_MAX: usize = 16;
 const CLOCK_TICK_NS: u64 = 10_000_000;
@@ -34,6 +36,7 @@ impl Sensor {
     pub fn start() -> Self {
         let options = ProbeOptions {
             bulk_ring_bytes: BULK_RING_BYTES,
+            events_per_poll_max: EVENTS_PER_POLL_MAX,
             ..ProbeOptions::default()
         };
         match Probe::start(&options) {

@@ -7,10 +7,12 @@ mod score;
 
 use std::collections::{HashMap, HashSet};
 
-use norn_events::{ChangeKind, ContentChange, ContentFormat, ContentShape, Event, ProcessIndex, ProcessUid};
+use norn_events::{
+    ChangeKind, ContentChange, ContentFormat, ContentShape, Event, Process, ProcessIndex, ProcessUid,
+};
 
 use crate::firing::evidence as field;
-use crate::lineage::{author, chain, does_as_told, image_name, is_foreign};
+use crate::lineage::{author, chain, does_as_told, image_name, is_foreign, is_shell};
 use crate::{Context, Firing, Rule};
 use evidence::{Harm, could_be_ciphertext, had_format, judge};
 use names::Names;
@@ -292,10 +294,11 @@ impl Ransomware {
         }
     }
 
-    fn may_be_blamed(&self, uid: ProcessUid, now_ns: u64) -> bool {
+    fn may_be_blamed(&self, uid: ProcessUid, actor: &Actor, (now_ns, context): (u64, &Context<'_>)) -> bool {
         self.scores
             .get(&uid)
             .is_some_and(|score| score.hands_out_work() || score.is_its_own(now_ns))
+            || is_forked_from(uid, actor.uid, context)
     }
 
     /// The lowest process over its threshold. An ancestor is blamed only for what no single process below it holds: that
@@ -313,7 +316,7 @@ impl Ransomware {
             .collect();
         let holder = (0..candidates.len()).find(|&at| {
             totals[at] >= threshold(candidates[at], actor, context)
-                && self.may_be_blamed(candidates[at], now_ns)
+                && self.may_be_blamed(candidates[at], actor, (now_ns, context))
                 && totals[..at].iter().all(|&below| below < HOLDS * totals[at])
         })?;
         let at = climb(candidates, &totals, (holder, context));
@@ -330,22 +333,39 @@ impl Ransomware {
 }
 
 /// Workers are blamed through the process that forked them, as long as it is the same program and more than one of them
-/// is at it. A parent of another kind (a shell, a build, a server) is not drawn in by what one child did alone.
+/// is at it, however many forks lie between. A parent of another kind (a shell, a build, a server) is not drawn in by what
+/// one child did alone.
 fn climb(candidates: &[ProcessUid], totals: &[f32], (holder, context): (usize, &Context<'_>)) -> usize {
-    let image = |at: usize| {
-        let process = context.processes.get(context.processes.by_uid(candidates[at])?)?;
-        Some(process.image.path.clone())
-    };
+    let image = |at: usize| Some(process_of(candidates[at], context)?.image.path.clone());
     let own = image(holder);
-    let mut at = holder;
-    while at + 1 < candidates.len()
-        && own.is_some()
-        && image(at + 1) == own
-        && totals[at] < HOLDS * totals[at + 1]
-    {
-        at += 1;
+    if own.is_none() {
+        return holder;
     }
-    at
+    (holder + 1..candidates.len())
+        .take_while(|&above| image(above) == own)
+        .fold(holder, |at, above| {
+            if totals[at] < HOLDS * totals[above] {
+                above
+            } else {
+                at
+            }
+        })
+}
+
+/// The same program at the same work: forked, no exec between. Shells fork for every bracket and say nothing.
+fn is_forked_from(uid: ProcessUid, worker: ProcessUid, context: &Context<'_>) -> bool {
+    match (process_of(uid, context), process_of(worker, context)) {
+        (Some(leader), Some(worker)) => {
+            leader.image.path == worker.image.path
+                && leader.image.command_line == worker.image.command_line
+                && !is_shell(worker)
+        }
+        _ => false,
+    }
+}
+
+fn process_of<'a>(uid: ProcessUid, context: &'a Context<'_>) -> Option<&'a Process> {
+    context.processes.get(context.processes.by_uid(uid)?)
 }
 
 fn threshold(uid: ProcessUid, actor: &Actor, context: &Context<'_>) -> f32 {

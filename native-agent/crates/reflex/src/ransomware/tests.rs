@@ -47,6 +47,25 @@ fn workers_are_blamed_through_the_process_that_forked_them() {
 }
 
 #[test]
+fn a_tree_of_forks_is_blamed_at_its_root() {
+    let mut world = World::new();
+    let shell = world.process("/usr/bin/bash", None);
+    let root = world.process("/srv/a", Some(shell));
+    let workers: Vec<_> = (0..3)
+        .map(|_| {
+            let between = world.process("/srv/a", Some(root));
+            world.process("/srv/a", Some(between))
+        })
+        .collect();
+    for number in 0..12_u32 {
+        encrypt_in_place(&mut world, workers[number as usize % 3], number..number + 1);
+    }
+    let firing = world.firing().expect("fires");
+    assert_eq!(firing.scope, world.uid(root));
+    assert!(firing.files_changed < 10, "{}", firing.files_changed);
+}
+
+#[test]
 fn a_new_file_beside_an_unlinked_original_counts_as_encrypted() {
     let mut world = World::new();
     let attacker = world.process("/tmp/a", None);

@@ -168,6 +168,11 @@ impl Observer for Reflexes {
         };
         let firing = match event.kind {
             EventKind::FileRename => self.ransomware.rename(event, &mut context),
+            EventKind::FileUnlink if event.flags == DIRECTORY => {
+                self.ransomware.directory_gone(event, &context);
+                None
+            }
+            EventKind::FileUnlink => None,
             EventKind::Exec => {
                 let fileless = self.fileless.exec(event, &mut context);
                 let shell = self.reverse_shell.observe(event, &mut context);
@@ -179,10 +184,14 @@ impl Observer for Reflexes {
     }
 }
 
+/// FILE_UNLINK's `flags` for a directory.
+const DIRECTORY: u32 = 1;
+
 fn is_interesting(kind: EventKind) -> bool {
     matches!(
         kind,
         EventKind::FileRename
+            | EventKind::FileUnlink
             | EventKind::Exec
             | EventKind::Fork
             | EventKind::Exit

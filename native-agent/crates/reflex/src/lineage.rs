@@ -115,12 +115,15 @@ pub fn is_foreign(process: &Process) -> bool {
 
 /// In a directory that only an administrator writes, and not put there lately.
 pub fn is_system_image(process: &Process) -> bool {
-    let path = &process.image.path;
     !is_foreign(process)
         && process.image.flags & ImageFlag::Writable as u32 == 0
-        && SYSTEM_DIRECTORIES
-            .iter()
-            .any(|directory| path.starts_with(directory))
+        && is_in_system_directory(process)
+}
+
+pub fn is_in_system_directory(process: &Process) -> bool {
+    SYSTEM_DIRECTORIES
+        .iter()
+        .any(|directory| process.image.path.starts_with(directory))
 }
 
 /// `sh` and its kin. Debian's busybox runs applets without an exec of their own, so its arguments are looked at too.

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use md5::{Digest, Md5};
 use nix::fcntl::{FcntlArg, SealFlag, fcntl};
@@ -17,6 +19,9 @@ pub trait Provenance {
     /// Owned by a package of the process's own root file system, and unchanged since.
     fn is_package_owned(&mut self, process: &Process) -> bool;
 
+    /// The program's file was put there, or changed, within the last day. False when the process is gone.
+    fn is_new(&mut self, process: &Process) -> bool;
+
     /// Runs from a memfd that nobody can write any more (`F_SEAL_WRITE`). False when the process is gone.
     fn is_sealed_copy(&mut self, process: &Process) -> bool;
 }
@@ -28,6 +33,8 @@ pub struct Packages {
 }
 
 impl Packages {
+    /// A program is new so long after its file changed, s.
+    const NEW_S: u64 = 86_400;
     /// Answers kept, by device and inode; the cache starts anew beyond.
     const KNOWN_MAX: usize = 4_096;
     /// A package's list of checksums larger than this is not read, bytes.
@@ -52,6 +59,12 @@ impl Provenance for Packages {
         }
         self.known.insert(key, answer);
         answer
+    }
+
+    fn is_new(&mut self, process: &Process) -> bool {
+        let changed = fs::metadata(format!("/proc/{}/exe", process.pid)).map(|image| image.ctime());
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        changed.is_ok_and(|changed| now.as_secs().saturating_sub(changed as u64) < Self::NEW_S)
     }
 
     fn is_sealed_copy(&mut self, process: &Process) -> bool {

@@ -8,13 +8,17 @@ use norn_events::{
 
 use crate::{Firing, Instructions, Provenance, Reflexes};
 
-/// Package-owned is what the test names; sealed is a memfd called `sealed`.
+/// Package-owned is what the test names; new is what lies in /tmp; sealed is a memfd called `sealed`.
 #[derive(Default)]
 pub struct FakeProvenance(pub Vec<&'static str>);
 
 impl Provenance for FakeProvenance {
     fn is_package_owned(&mut self, process: &Process) -> bool {
         self.0.iter().any(|path| path.as_bytes() == process.image.path)
+    }
+
+    fn is_new(&mut self, process: &Process) -> bool {
+        process.image.path.starts_with(b"/tmp/")
     }
 
     fn is_sealed_copy(&mut self, process: &Process) -> bool {

@@ -5,6 +5,8 @@ use norn_events::{ContentFormat, ContentShape};
 const CIPHERTEXT_ENTROPY: f32 = 7.2;
 /// A jump this large is no edit: text → ciphertext is 3, structured → ciphertext 1.5–3.
 const ENTROPY_JUMP: f32 = 2.0;
+/// Text that is text no longer is no edit either: one block in four encrypted adds 1.2–2.
+const BROKEN_TEXT_JUMP: f32 = 1.0;
 /// base64 of ciphertext lies at 6.0 (64 symbols, all alike); prose, source and JSON stay below 5.6.
 const BASE64_ENTROPY: std::ops::Range<f32> = 5.8..6.1;
 /// Below it the bytes are as good as constant: an overwrite with zeros.
@@ -23,6 +25,8 @@ pub enum Harm {
     Wiped,
     /// The format's magic in place of another format, at the same name.
     Disguised,
+    /// Deleted, and nothing came in its place.
+    Removed,
 }
 
 impl Harm {
@@ -32,14 +36,25 @@ impl Harm {
             Self::Encrypted => 1.0,
             Self::Encoded => 0.7,
             Self::Wiped => 0.7,
-            Self::Disguised => 0.5,
+            Self::Disguised | Self::Removed => 0.5,
+        }
+    }
+
+    /// As a finding names it.
+    pub fn kind(self) -> &'static str {
+        match self {
+            Self::Encrypted => "ciphertext",
+            Self::Encoded => "ciphertext in letters",
+            Self::Wiped => "wiped",
+            Self::Disguised => "ciphertext under a known format's first bytes",
+            Self::Removed => "deleted",
         }
     }
 
     pub fn word(self) -> &'static str {
         match self {
             Self::Encrypted | Self::Encoded | Self::Disguised => "encrypted",
-            Self::Wiped => "wiped",
+            Self::Wiped | Self::Removed => "wiped",
         }
     }
 }
@@ -53,12 +68,19 @@ pub fn judge(before: &ContentShape, after: &ContentShape, foreign: bool) -> Opti
     match after.format {
         ContentFormat::Unknown if is_ciphertext(after) => Some(Harm::Encrypted),
         ContentFormat::Unknown if after.entropy < WIPED_ENTROPY => Some(Harm::Wiped),
-        ContentFormat::Unknown if after.entropy - before.entropy > ENTROPY_JUMP => Some(Harm::Encrypted),
+        ContentFormat::Unknown if after.entropy - before.entropy > jump(before) => Some(Harm::Encrypted),
         ContentFormat::Text if is_encoded(before, after) => Some(Harm::Encoded),
         ContentFormat::Archive | ContentFormat::Media if foreign && is_disguise(before, after) => {
             Some(Harm::Disguised)
         }
         _ => None,
+    }
+}
+
+fn jump(before: &ContentShape) -> f32 {
+    match before.format {
+        ContentFormat::Text => BROKEN_TEXT_JUMP,
+        _ => ENTROPY_JUMP,
     }
 }
 
@@ -179,6 +201,14 @@ mod tests {
         assert_eq!(
             judge(&text(9_000), &shape(9_000, 0.0, ContentFormat::Unknown), false),
             Some(Harm::Wiped)
+        );
+    }
+
+    #[test]
+    fn text_of_which_a_quarter_is_random_is_encrypted() {
+        assert_eq!(
+            judge(&text(20_000), &shape(20_000, 5.6, ContentFormat::Unknown), false),
+            Some(Harm::Encrypted)
         );
     }
 

@@ -1,35 +1,33 @@
 //! Ransomware and wipers, by what becomes of the files: evidence is scored for each process and summed up its ancestors;
 //! the lowest process whose subtree holds the evidence is blamed. Volume alone is never evidence.
+mod blame;
 mod evidence;
+mod finding;
 mod names;
 mod pairs;
+mod removals;
 mod score;
 
 use std::collections::{HashMap, HashSet};
 
-use norn_events::{
-    ChangeKind, ContentChange, ContentFormat, ContentShape, Event, Process, ProcessIndex, ProcessUid,
-};
+use norn_events::{ChangeKind, ContentChange, ContentFormat, ContentShape, Event, ProcessIndex, ProcessUid};
 
-use crate::firing::evidence as field;
-use crate::lineage::{author, chain, does_as_told, image_name, is_foreign, is_shell};
-use crate::{Context, Firing, Rule};
+use crate::lineage::{author, chain, does_as_told, is_foreign, is_in_system_directory};
+use crate::{Context, Firing};
+use blame::{Actor, HOLDS, climb, common_ancestor, is_forked_from, threshold};
 use evidence::{Harm, could_be_ciphertext, had_format, judge};
+use finding::{exhibit, firing};
 use names::Names;
 use pairs::{Half, Pairs};
-use score::{Piece, Score};
+use removals::{Births, Removals};
+use score::{Exhibit, Piece, Score};
 
-/// Five files harmed (evidence fades, hence not 5.0): fewer happen by accident (a converter, a broken save), more is loss.
-const THRESHOLD: f32 = 4.5;
-/// Three files, for a program that did not come with the system (upper layer, memory, tmpfs, new since start).
-const THRESHOLD_FOREIGN: f32 = 2.5;
-/// A process is blamed instead of its ancestor when it holds at least this part of what stands against the ancestor.
-const HOLDS: f32 = 0.8;
 /// Notes and renames count for the process and so many above it, itself included.
 const NAMES_REACH: usize = 2;
 /// A new file and a deleted one that fit by size and moment only.
 const UNNAMED_PAIR: f32 = 0.8;
-/// A dedicated tool made the ciphertext and somebody else removed the original: `gpg -c f && rm f`.
+/// A dedicated tool made the ciphertext and somebody else removed the original, as in `gpg -c f && rm f`; with all that
+/// dedicated tools did it stays below `PROVEN_MAX`.
 const PROVEN_PAIR: f32 = 0.5;
 /// Processes with a score, lineages with halves and names; the oldest go first.
 const TRACKED_MAX: usize = 4_096;
@@ -43,21 +41,9 @@ const FORGET_NS: u64 = 1_800_000_000_000;
 struct Lineage {
     pairs: Pairs,
     names: Names,
+    removals: Removals,
     harmed: HashSet<u64>,
     last_ns: u64,
-}
-
-/// Who did it, and who may be blamed for it.
-struct Actor {
-    uid: ProcessUid,
-    chain: Vec<ProcessUid>,
-    foreign: bool,
-}
-
-impl Actor {
-    fn origin(&self) -> ProcessUid {
-        self.chain.last().copied().unwrap_or(self.uid)
-    }
 }
 
 #[derive(Debug, Default)]
@@ -65,31 +51,40 @@ pub struct Ransomware {
     scores: HashMap<ProcessUid, Score>,
     lineages: HashMap<ProcessUid, Lineage>,
     fired: HashMap<ProcessUid, u64>,
+    births: Births,
 }
 
 impl Ransomware {
     /// One change of content, as the vault saw it.
     pub fn judge(&mut self, change: &ContentChange, context: &mut Context<'_>) -> Option<Firing> {
+        if change.kind == ChangeKind::Created {
+            self.births.add(&change.path);
+        }
         if !self.matters(change) {
             return None;
         }
         let index = actor_of(change, context)?;
         let actor = self.actor(index, context)?;
-        let (piece, blamed_from, path) = match change.kind {
+        let (piece, blamed_from, exhibit) = match change.kind {
             ChangeKind::Overwritten | ChangeKind::Replaced => self.on_overwrite(change, &actor, context)?,
             ChangeKind::Created => self.on_create(change, &actor, context)?,
             ChangeKind::Unlinked => {
                 let before = change.before?;
-                self.on_half(half(change, &actor, before, None), &actor, context)?
+                let half = half(change, &actor, before, None);
+                match self.on_half(half, &actor, context) {
+                    Some(pair) => pair,
+                    None => self.on_removal(change, (&actor, index), context)?,
+                }
             }
             ChangeKind::Renamed | ChangeKind::Metadata => return None,
         };
-        self.credit(&piece, &actor.chain[blamed_from..], &path);
+        self.credit(&piece, &actor.chain[blamed_from..], &exhibit);
         self.decide((&actor, blamed_from), change.time_ns, context)
     }
 
     /// Renames carry no content: they tell by their names.
     pub fn rename(&mut self, event: &Event<'_>, context: &mut Context<'_>) -> Option<Firing> {
+        self.births.rename(event.path, event.target);
         let suffix = names::added_suffix(event.path, event.target);
         if suffix.is_none() && self.lineages.is_empty() {
             return None;
@@ -107,12 +102,26 @@ impl Ransomware {
         }
         let piece = Piece {
             weight: names::RENAME_WEIGHT,
+            files: 0,
             harm: None,
             proven: false,
             time_ns: event.time_ns,
         };
-        self.credit(&piece, &actor.chain, event.path);
+        let exhibit = Exhibit {
+            path: event.path.to_vec(),
+            what: format!("got the name {}", String::from_utf8_lossy(event.target)),
+        };
+        self.credit(&piece, &actor.chain, &exhibit);
         self.decide((&actor, 0), event.time_ns, context)
+    }
+
+    /// A directory was deleted.
+    pub fn directory_gone(&mut self, event: &Event<'_>, context: &Context<'_>) {
+        if let Some(actor) = self.actor(event.process, context)
+            && let Some(lineage) = self.lineages.get_mut(&actor.origin())
+        {
+            lineage.removals.forget();
+        }
     }
 
     /// Drops what is old. Call it about once a minute.
@@ -129,6 +138,7 @@ impl Ransomware {
             ChangeKind::Overwritten | ChangeKind::Replaced => match (&change.before, &change.after) {
                 (Some(before), None) => had_format(before),
                 (None, Some(after)) => could_be_ciphertext(after).is_some(),
+                (Some(before), Some(after)) if before.size == 0 => could_be_ciphertext(after).is_some(),
                 (Some(before), Some(after)) => {
                     had_format(before) && after.format != ContentFormat::Structured
                 }
@@ -175,7 +185,7 @@ impl Ransomware {
         change: &ContentChange,
         actor: &Actor,
         context: &mut Context<'_>,
-    ) -> Option<(Piece, usize, Vec<u8>)> {
+    ) -> Option<(Piece, usize, Exhibit)> {
         // Renamed over before its content was looked at: what was there, and what is there now, come as two changes.
         let (before, after) = match (change.before, change.after) {
             (Some(before), None) => return self.on_half(half(change, actor, before, None), actor, context),
@@ -188,6 +198,11 @@ impl Ransomware {
         if after.size == 0 {
             return self.on_half(half(change, actor, before, None), actor, context);
         }
+        // Emptied by its path before, which was told of by itself; or made empty and filled later.
+        if before.size == 0 {
+            let made = could_be_ciphertext(&after);
+            return self.on_half(half(change, actor, after, made), actor, context);
+        }
         let harm = judge(&before, &after, actor.foreign)?;
         if !self.is_first_harm(&change.path, actor, change.time_ns) {
             return None;
@@ -195,11 +210,12 @@ impl Ransomware {
         let proven = actor_of(change, context).is_some_and(|index| is_proven(index, context));
         let piece = Piece {
             weight: harm.weight(),
+            files: 1,
             harm: Some(harm),
             proven,
             time_ns: change.time_ns,
         };
-        Some((piece, 0, change.path.clone()))
+        Some((piece, 0, exhibit(&change.path, harm, (&before, Some(&after)))))
     }
 
     fn on_create(
@@ -207,7 +223,7 @@ impl Ransomware {
         change: &ContentChange,
         actor: &Actor,
         context: &mut Context<'_>,
-    ) -> Option<(Piece, usize, Vec<u8>)> {
+    ) -> Option<(Piece, usize, Exhibit)> {
         let after = change.after?;
         if let Some(harm) = could_be_ciphertext(&after) {
             return self.on_half(half(change, actor, after, Some(harm)), actor, context);
@@ -215,11 +231,16 @@ impl Ransomware {
         let is_note = self.lineage(actor, change.time_ns).names.note(&change.path);
         let piece = Piece {
             weight: names::NOTE_WEIGHT,
+            files: 0,
             harm: None,
             proven: false,
             time_ns: change.time_ns,
         };
-        is_note.then(|| (piece, 0, change.path.clone()))
+        let exhibit = Exhibit {
+            path: change.path.clone(),
+            what: "a small text of one name in several directories".to_owned(),
+        };
+        is_note.then_some((piece, 0, exhibit))
     }
 
     fn on_half(
@@ -227,7 +248,7 @@ impl Ransomware {
         half: Half,
         actor: &Actor,
         context: &mut Context<'_>,
-    ) -> Option<(Piece, usize, Vec<u8>)> {
+    ) -> Option<(Piece, usize, Exhibit)> {
         if half.made.is_none()
             && !had_format(&ContentShape {
                 size: half.size,
@@ -261,15 +282,45 @@ impl Ransomware {
         let weight = harm.weight() * likeness * if by_tool && !by_one { PROVEN_PAIR } else { 1.0 };
         let piece = Piece {
             weight,
+            files: 1,
             harm: Some(harm),
-            proven: by_tool && by_one,
+            proven: by_tool,
             time_ns,
         };
-        Some((
-            piece,
-            common_ancestor(actor, other.process, context),
-            gone.path.clone(),
-        ))
+        let exhibit = Exhibit {
+            path: gone.path.clone(),
+            what: format!(
+                "{:?} of {} bytes gone, {} of {} bytes in its place: {}",
+                gone.format,
+                gone.size,
+                harm.kind(),
+                made.size,
+                String::from_utf8_lossy(&made.path)
+            ),
+        };
+        Some((piece, common_ancestor(actor, other.process, context), exhibit))
+    }
+
+    fn on_removal(
+        &mut self,
+        change: &ContentChange,
+        (actor, index): (&Actor, ProcessIndex),
+        context: &mut Context<'_>,
+    ) -> Option<(Piece, usize, Exhibit)> {
+        if self.births.holds(&change.path) || !is_newcomer(index, context) {
+            return None;
+        }
+        let removals = &mut self.lineage(actor, change.time_ns).removals;
+        let (weight, files) = removals.add(&change.path)?;
+        let piece = Piece {
+            weight,
+            files,
+            harm: Some(Harm::Removed),
+            proven: false,
+            time_ns: change.time_ns,
+        };
+        let before = change.before?;
+        Some((piece, 0, exhibit(&change.path, Harm::Removed, (&before, None))))
     }
 
     fn is_first_harm(&mut self, path: &[u8], actor: &Actor, now_ns: u64) -> bool {
@@ -280,7 +331,7 @@ impl Ransomware {
         harmed.insert(names::hash_of(path))
     }
 
-    fn credit(&mut self, piece: &Piece, chain: &[ProcessUid], path: &[u8]) {
+    fn credit(&mut self, piece: &Piece, chain: &[ProcessUid], exhibit: &Exhibit) {
         make_room(&mut self.scores, |score| score.last_ns);
         // A name says something of who gave it and of the script that had it given, nothing of everybody above.
         let reach = if piece.harm.is_none() {
@@ -290,7 +341,7 @@ impl Ransomware {
         };
         for (height, &uid) in chain.iter().enumerate().take(reach) {
             let child = height.checked_sub(1).map(|below| chain[below]);
-            self.scores.entry(uid).or_default().add(piece, child, path);
+            self.scores.entry(uid).or_default().add(piece, child, exhibit);
         }
     }
 
@@ -332,55 +383,6 @@ impl Ransomware {
     }
 }
 
-/// Workers are blamed through the process that forked them, as long as it is the same program and more than one of them
-/// is at it, however many forks lie between. A parent of another kind (a shell, a build, a server) is not drawn in by what
-/// one child did alone.
-fn climb(candidates: &[ProcessUid], totals: &[f32], (holder, context): (usize, &Context<'_>)) -> usize {
-    let image = |at: usize| Some(process_of(candidates[at], context)?.image.path.clone());
-    let own = image(holder);
-    if own.is_none() {
-        return holder;
-    }
-    (holder + 1..candidates.len())
-        .take_while(|&above| image(above) == own)
-        .fold(holder, |at, above| {
-            if totals[at] < HOLDS * totals[above] {
-                above
-            } else {
-                at
-            }
-        })
-}
-
-/// The same program at the same work: forked, no exec between. Shells fork for every bracket and say nothing.
-fn is_forked_from(uid: ProcessUid, worker: ProcessUid, context: &Context<'_>) -> bool {
-    match (process_of(uid, context), process_of(worker, context)) {
-        (Some(leader), Some(worker)) => {
-            leader.image.path == worker.image.path
-                && leader.image.command_line == worker.image.command_line
-                && !is_shell(worker)
-        }
-        _ => false,
-    }
-}
-
-fn process_of<'a>(uid: ProcessUid, context: &'a Context<'_>) -> Option<&'a Process> {
-    context.processes.get(context.processes.by_uid(uid)?)
-}
-
-fn threshold(uid: ProcessUid, actor: &Actor, context: &Context<'_>) -> f32 {
-    let blamed_is_foreign = context
-        .processes
-        .by_uid(uid)
-        .and_then(|index| context.processes.get(index))
-        .is_some_and(is_foreign);
-    if actor.foreign || blamed_is_foreign {
-        THRESHOLD_FOREIGN
-    } else {
-        THRESHOLD
-    }
-}
-
 fn actor_of(change: &ContentChange, context: &Context<'_>) -> Option<ProcessIndex> {
     author(change, context.processes)
 }
@@ -397,6 +399,15 @@ fn is_proven(index: ProcessIndex, context: &mut Context<'_>) -> bool {
         .is_some_and(|process| !does_as_told(process) && context.provenance.is_package_owned(process))
 }
 
+/// Nobody's tool: it lies where everybody may put programs, does nobody's bidding, and came to this host lately.
+fn is_newcomer(index: ProcessIndex, context: &mut Context<'_>) -> bool {
+    context.processes.get(index).is_some_and(|process| {
+        !is_in_system_directory(process)
+            && !does_as_told(process)
+            && (is_foreign(process) || context.provenance.is_new(process))
+    })
+}
+
 fn half(change: &ContentChange, actor: &Actor, shape: ContentShape, made: Option<Harm>) -> Half {
     Half {
         path: change.path.clone(),
@@ -408,22 +419,6 @@ fn half(change: &ContentChange, actor: &Actor, shape: ContentShape, made: Option
     }
 }
 
-/// Where in the actor's chain the other process's chain meets it.
-fn common_ancestor(actor: &Actor, other: ProcessUid, context: &Context<'_>) -> usize {
-    let Some(index) = context.processes.by_uid(other) else {
-        return 0;
-    };
-    let theirs: Vec<ProcessUid> = chain(context.processes, index, context.guarded)
-        .into_iter()
-        .filter_map(|index| Some(context.processes.get(index)?.uid))
-        .collect();
-    actor
-        .chain
-        .iter()
-        .position(|uid| theirs.contains(uid))
-        .unwrap_or(0)
-}
-
 fn make_room<T>(map: &mut HashMap<ProcessUid, T>, last_ns: impl Fn(&T) -> u64) {
     if map.len() < TRACKED_MAX {
         return;
@@ -431,49 +426,6 @@ fn make_room<T>(map: &mut HashMap<ProcessUid, T>, last_ns: impl Fn(&T) -> u64) {
     let mut times: Vec<u64> = map.values().map(&last_ns).collect();
     let (_, &mut median, _) = times.select_nth_unstable(TRACKED_MAX / 2);
     map.retain(|_, value| last_ns(value) > median);
-}
-
-fn firing(actor: &Actor, scope: ProcessUid, score: &Score, when: (u64, &Context<'_>)) -> Option<Firing> {
-    let (now_ns, context) = when;
-    let blamed = context.processes.get(context.processes.by_uid(scope)?)?;
-    let name = String::from_utf8_lossy(image_name(blamed)).into_owned();
-    let word = if score.wiped * 2 > score.files {
-        Harm::Wiped.word()
-    } else {
-        Harm::Encrypted.word()
-    };
-    let elapsed_ms = now_ns.saturating_sub(score.first_ns) / 1_000_000;
-    let files = score.files;
-    let noun = if files == 1 { "file" } else { "files" };
-    Some(Firing {
-        rule: Rule::Ransomware,
-        process: actor.uid,
-        scope,
-        container: blamed.container.clone(),
-        time_ns: now_ns,
-        first_act_ns: score.first_ns,
-        files_changed: files,
-        killed_at_exec: false,
-        observe_only: None,
-        first_evidence: score.first_path.clone(),
-        evidence: vec![
-            field("process.executable", &blamed.image.path),
-            field("process.command_line", &blamed.image.command_line),
-            field("files.harmed", files.to_string()),
-            field("files.first", &score.first_path),
-            field(
-                "score",
-                format!(
-                    "{:.1} of {:.1}",
-                    score.total(now_ns),
-                    threshold(scope, actor, context)
-                ),
-            ),
-            field("score.names", format!("{:.1}", score.corroboration(now_ns))),
-            field("duration_ms", elapsed_ms.to_string()),
-        ],
-        summary: format!("{name} {word} {files} {noun} in {elapsed_ms} ms"),
-    })
 }
 
 #[cfg(test)]

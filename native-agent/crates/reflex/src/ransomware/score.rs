@@ -1,7 +1,12 @@
 //! How much stands against a process: evidence of its own and of what it started, fading with time.
+use std::collections::HashSet;
+
 use norn_events::ProcessUid;
 
 use super::evidence::Harm;
+use super::names::hash_of;
+use super::removals::kind;
+use crate::lineage::directory;
 
 /// A process's own evidence loses half its weight in this time: slow encryptors are still caught at a file every two minutes, ns.
 const OWN_HALF_LIFE_NS: f32 = 600e9;
@@ -19,6 +24,10 @@ const CORROBORATION_FROM: f32 = 1.9;
 const CHILDREN_MIN: usize = 3;
 /// A child that harmed more files works on its own account.
 const CHILD_FILES_MAX: u32 = 2;
+/// Shown in a finding.
+const EXHIBITS_MAX: usize = 8;
+/// Directories, and kinds, that are told apart.
+const SPREAD_MAX: usize = 256;
 /// Children remembered for one process.
 const CHILDREN_MAX: usize = 16;
 
@@ -43,11 +52,21 @@ impl Fading {
 #[derive(Debug, Clone, Copy)]
 pub struct Piece {
     pub weight: f32,
+    /// That it is about.
+    pub files: u32,
     /// `None` for corroboration.
     pub harm: Option<Harm>,
     /// Done by a dedicated tool of an unchanged package.
     pub proven: bool,
     pub time_ns: u64,
+}
+
+/// What a piece of evidence is about, for a person to read.
+#[derive(Debug, Clone)]
+pub struct Exhibit {
+    pub path: Vec<u8>,
+    /// What became of the file, in figures.
+    pub what: String,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -61,6 +80,10 @@ pub struct Score {
     pub first_ns: u64,
     pub last_ns: u64,
     pub first_path: Vec<u8>,
+    /// The first few.
+    pub exhibits: Vec<Exhibit>,
+    directories: HashSet<u64>,
+    kinds: HashSet<u64>,
     /// Direct children that harm came up from, the first few, and the files each harmed.
     children: Vec<(ProcessUid, u32)>,
     /// It left the note, or gave the files their new names, itself.
@@ -69,7 +92,7 @@ pub struct Score {
 
 impl Score {
     /// `child`: through whom it came up; `None` when the process did it itself.
-    pub fn add(&mut self, piece: &Piece, child: Option<ProcessUid>, path: &[u8]) {
+    pub fn add(&mut self, piece: &Piece, child: Option<ProcessUid>, exhibit: &Exhibit) {
         let own = child.is_none();
         if let Some(child) = child.filter(|_| piece.harm.is_some()) {
             self.count_child(child);
@@ -77,7 +100,7 @@ impl Score {
         let now = piece.time_ns;
         if self.first_ns == 0 {
             self.first_ns = now;
-            self.first_path = path.to_vec();
+            self.first_path = exhibit.path.clone();
         }
         self.first_ns = self.first_ns.min(now);
         self.last_ns = self.last_ns.max(now);
@@ -90,10 +113,28 @@ impl Score {
             Some(_) if own => self.own.add(piece.weight, now, OWN_HALF_LIFE_NS),
             Some(_) => self.below.add(piece.weight, now, BELOW_HALF_LIFE_NS),
         }
+        self.show(exhibit);
         if let Some(harm) = piece.harm {
-            self.files += 1;
-            self.wiped += u32::from(harm == Harm::Wiped);
+            self.files += piece.files;
+            if matches!(harm, Harm::Wiped | Harm::Removed) {
+                self.wiped += piece.files;
+            }
         }
+    }
+
+    fn show(&mut self, exhibit: &Exhibit) {
+        if self.exhibits.len() < EXHIBITS_MAX {
+            self.exhibits.push(exhibit.clone());
+        }
+        if self.directories.len() < SPREAD_MAX && self.kinds.len() < SPREAD_MAX {
+            self.directories.insert(hash_of(directory(&exhibit.path)));
+            self.kinds.insert(hash_of(kind(&exhibit.path)));
+        }
+    }
+
+    /// Directories and kinds of files, by the ends of their names, that the evidence is spread over.
+    pub fn spread(&self) -> (usize, usize) {
+        (self.directories.len(), self.kinds.len())
     }
 
     pub fn total(&self, now_ns: u64) -> f32 {

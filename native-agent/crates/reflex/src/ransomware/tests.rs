@@ -1,6 +1,6 @@
 use super::*;
 use crate::testing::{ARCHIVE, CIPHER, EMPTY, TEXT, World};
-use norn_events::ImageFlag;
+use norn_events::{EventKind, ImageFlag};
 
 fn encrypt_in_place(world: &mut World, by: ProcessIndex, files: std::ops::Range<u32>) {
     for number in files {
@@ -382,4 +382,104 @@ fn the_same_evidence_has_the_same_id() {
         .collect();
     assert_eq!(ids[0], ids[1]);
     assert_eq!(ids[0].len(), 32);
+}
+
+#[test]
+fn a_program_that_has_just_come_and_deletes_files_of_many_kinds_is_a_wiper() {
+    let mut world = World::new();
+    let wiper = world.process("/tmp/w", None);
+    for number in 0..12 {
+        let kind = ["txt", "pdf", "csv", "png"][number % 4];
+        world.unlink(wiper, &format!("/srv/{number}.{kind}"), TEXT);
+    }
+    let firing = world.firing().expect("fires");
+    assert!(firing.files_changed < 10, "{}", firing.files_changed);
+    assert!(firing.summary.starts_with("w wiped"));
+}
+
+#[test]
+fn deleting_whole_directories_or_with_a_program_of_the_system_or_ones_own_files_never_fires() {
+    let mut world = World::new();
+    let kind = |number: u32| ["txt", "pdf", "csv", "png"][number as usize % 4];
+    let cleaner = world.process("/tmp/clean", None);
+    for number in 0..300 {
+        world.unlink(
+            cleaner,
+            &format!("/srv/{}/{number}.{}", number / 6, kind(number)),
+            TEXT,
+        );
+        if number % 6 == 5 {
+            world.event(
+                cleaner,
+                EventKind::FileUnlink,
+                (&format!("/srv/{}", number / 6), 1, 0),
+            );
+        }
+    }
+    let remover = world.process("/usr/bin/rm", None);
+    let old = world.process("/home/me/tool", None);
+    let maker = world.process("/tmp/maker", None);
+    for number in 0..300 {
+        world.unlink(remover, &format!("/srv/r/{number}.{}", kind(number)), TEXT);
+        world.unlink(old, &format!("/srv/o/{number}.{}", kind(number)), TEXT);
+        world.create(maker, &format!("/srv/m/{number}.{}", kind(number)), TEXT);
+        world.unlink(maker, &format!("/srv/m/{number}.{}", kind(number)), TEXT);
+    }
+    assert!(world.firing().is_none());
+}
+
+#[test]
+fn a_file_emptied_by_its_path_and_filled_with_ciphertext_is_encrypted() {
+    let mut world = World::new();
+    let attacker = world.process("/srv/a", None);
+    for number in 0..9 {
+        let path = format!("/srv/{number}.txt");
+        world.replace_unseen(attacker, &path, TEXT);
+        world.overwrite(attacker, &path, (EMPTY, CIPHER));
+    }
+    assert!(world.firing().expect("fires").files_changed < 10);
+}
+
+#[test]
+fn gpg_in_a_loop_with_rm_behind_it_does_not_fire_and_with_a_note_in_each_directory_does() {
+    let mut world = World::with(&["/usr/bin/gpg", "/usr/bin/rm"], None);
+    let shell = world.process("/usr/bin/bash", None);
+    let encrypt = |world: &mut World, number: u32| {
+        let cipher = world.process("/usr/bin/gpg", Some(shell));
+        world.create(cipher, &format!("/srv/{}/{number}.txt.gpg", number % 5), CIPHER);
+        let remover = world.process("/usr/bin/rm", Some(shell));
+        world.unlink(remover, &format!("/srv/{}/{number}.txt", number % 5), TEXT);
+    };
+    (0..100).for_each(|number| encrypt(&mut world, number));
+    assert!(world.firing().is_none());
+    for folder in 0..5 {
+        world.create(shell, &format!("/srv/{folder}/READ_ME.txt"), TEXT);
+    }
+    (100..110).for_each(|number| encrypt(&mut world, number));
+    assert_eq!(world.firing().expect("fires").scope, world.uid(shell));
+}
+
+#[test]
+fn a_finding_shows_what_became_of_the_first_files_and_who_started_the_program() {
+    let mut world = World::new();
+    let sshd = world.process("/usr/sbin/sshd", None);
+    let shell = world.process("/usr/bin/bash", Some(sshd));
+    let attacker = world.process("/srv/a", Some(shell));
+    encrypt_in_place(&mut world, attacker, 0..9);
+    let firing = world.firing().expect("fires");
+    let shown = |field: &str| {
+        let found = firing.evidence.iter().find(|evidence| evidence.field == field);
+        found.map(|evidence| evidence.value.as_str())
+    };
+    assert_eq!(
+        shown("file"),
+        Some(
+            "/srv/data/0.txt: ciphertext: Text of 6000 bytes, 4.3 bits a byte became Unknown of 6016 bytes, 8.0 bits a byte"
+        )
+    );
+    assert_eq!(
+        shown("process.started_by"),
+        Some("/usr/bin/bash < /usr/sbin/sshd")
+    );
+    assert_eq!(shown("files.directories"), Some("1"));
 }

@@ -1,5 +1,6 @@
 //! Detections that run inside the agent because milliseconds count. Pure state machines fed by events and changes of
 //! content; only the miner's instruction sampler asks the kernel for anything.
+mod checksums;
 mod fileless;
 mod firing;
 mod lineage;

@@ -2,7 +2,7 @@
 //! something already stands against a process, so it reads the package database then and keeps the answer.
 use std::collections::HashMap;
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -12,6 +12,7 @@ use md5::{Digest, Md5};
 use nix::fcntl::{FcntlArg, SealFlag, fcntl};
 use norn_events::Process;
 
+use crate::checksums::{Checksum, HostChecksums, look_up};
 use crate::lineage::is_system_image;
 
 /// Answers where a process's image comes from.
@@ -27,9 +28,19 @@ pub trait Provenance {
 }
 
 /// dpkg's database, of the host or of the container's own root.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Packages {
     known: HashMap<(u64, u64), bool>,
+    host: HostChecksums,
+}
+
+impl Default for Packages {
+    fn default() -> Self {
+        let host = HostChecksums::default();
+        host.read_beside();
+        let known = HashMap::new();
+        Self { known, host }
+    }
 }
 
 impl Packages {
@@ -37,8 +48,6 @@ impl Packages {
     const NEW_S: u64 = 86_400;
     /// Answers kept, by device and inode; the cache starts anew beyond.
     const KNOWN_MAX: usize = 4_096;
-    /// A package's list of checksums larger than this is not read, bytes.
-    const LIST_BYTES_MAX: u64 = 8 << 20;
     /// A program larger than this is not read to be compared, bytes.
     const IMAGE_BYTES_MAX: u64 = 64 << 20;
 }
@@ -52,8 +61,11 @@ impl Provenance for Packages {
         if let Some(&answer) = self.known.get(&key).filter(|_| key.1 != 0) {
             return answer;
         }
-        let root = PathBuf::from(format!("/proc/{}/root", process.pid));
-        let answer = is_unchanged(&root, &process.image.path).unwrap_or(false);
+        // Whoever starts one short-lived tool after another is asked about when they have ended: no root, no answer to keep.
+        let Some(root) = root_of(process) else {
+            return false;
+        };
+        let answer = is_unchanged(&self.host, &root, &process.image.path).unwrap_or(false);
         if self.known.len() >= Self::KNOWN_MAX {
             self.known.clear();
         }
@@ -76,51 +88,51 @@ impl Provenance for Packages {
     }
 }
 
-fn is_unchanged(root: &Path, path: &[u8]) -> io::Result<bool> {
-    let Some(recorded) = recorded_checksum(root, path)? else {
+/// Where a process's image path begins: its own root while it lives, then its parent's if that holds the same file.
+fn root_of(process: &Process) -> Option<PathBuf> {
+    let root = |pid: u32| PathBuf::from(format!("/proc/{pid}/root"));
+    if fs::metadata(format!("/proc/{}/exe", process.pid)).is_ok() {
+        return Some(root(process.pid));
+    }
+    let parents = root(process.parent_pid);
+    is_image(&below(&parents, &process.image.path), process).then_some(parents)
+}
+
+/// By inode: the device that the kernel names is not always the one that stat tells (overlay, btrfs).
+fn is_image(file: &Path, process: &Process) -> bool {
+    let inode = process.image.inode;
+    fs::metadata(file).is_ok_and(|found| inode == 0 || found.ino() == inode)
+}
+
+fn below(root: &Path, path: &[u8]) -> PathBuf {
+    root.join(std::ffi::OsStr::from_bytes(
+        path.strip_prefix(b"/").unwrap_or(path),
+    ))
+}
+
+fn is_unchanged(host: &HostChecksums, root: &Path, path: &[u8]) -> io::Result<bool> {
+    let recorded = match host.of(root, path) {
+        Some(known) => known,
+        None => look_up(root, path)?,
+    };
+    let Some(recorded) = recorded else {
         return Ok(false);
     };
-    let relative = path.strip_prefix(b"/").unwrap_or(path);
-    let file = File::open(root.join(std::ffi::OsStr::from_bytes(relative)))?;
+    let file = File::open(below(root, path))?;
     if file.metadata()?.len() > Packages::IMAGE_BYTES_MAX {
         return Ok(false);
     }
     Ok(checksum(file)? == recorded)
 }
 
-fn checksum(mut file: File) -> io::Result<String> {
+fn checksum(mut file: File) -> io::Result<Checksum> {
     let (mut hash, mut buffer) = (Md5::new(), [0_u8; 32 * 1024]);
     loop {
         match file.read(&mut buffer)? {
-            0 => return Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()),
+            0 => return Ok(hash.finalize().into()),
             length => hash.update(&buffer[..length]),
         }
     }
-}
-
-/// A line of `<package>.md5sums` is 32 hex digits, two spaces and the path without its leading slash. Packages older than
-/// the merged /usr still list `bin/gzip` for `/usr/bin/gzip`.
-fn recorded_checksum(root: &Path, path: &[u8]) -> io::Result<Option<String>> {
-    let relative = path.strip_prefix(b"/").unwrap_or(path);
-    let unmerged = relative.strip_prefix(b"usr/").unwrap_or(relative);
-    let merged = [b"usr/", unmerged].concat();
-    for entry in fs::read_dir(root.join("var/lib/dpkg/info"))? {
-        let list = entry?.path();
-        if list.extension().is_none_or(|extension| extension != "md5sums") {
-            continue;
-        }
-        let mut lines = BufReader::new(File::open(&list)?.take(Packages::LIST_BYTES_MAX));
-        let mut line = Vec::new();
-        while lines.read_until(b'\n', &mut line)? > 0 {
-            let end = line.len() - usize::from(line.ends_with(b"\n"));
-            let listed = line.get(34..end).unwrap_or_default();
-            if listed == unmerged || listed == merged {
-                return Ok(Some(String::from_utf8_lossy(&line[..32]).into_owned()));
-            }
-            line.clear();
-        }
-    }
-    Ok(None)
 }
 
 #[cfg(test)]
@@ -160,18 +172,47 @@ mod tests {
     #[test]
     fn a_file_that_is_what_its_package_put_there_is_unchanged() {
         let root = root_with_gzip("same", b"gzip, unchanged");
-        assert!(is_unchanged(&root.0, b"/usr/bin/gzip").unwrap());
+        assert!(is_unchanged(&HostChecksums::default(), &root.0, b"/usr/bin/gzip").unwrap());
+    }
+
+    #[test]
+    fn a_process_that_has_ended_is_judged_by_its_parents_root() {
+        let image = |path: &Path| fs::metadata(path).unwrap().ino();
+        let ended = |parent_pid: u32, path: &Path| Process {
+            image: std::sync::Arc::new(norn_events::Image {
+                path: path.as_os_str().as_bytes().to_vec(),
+                inode: image(path),
+                ..Default::default()
+            }),
+            uid: norn_events::ProcessUid::UNKNOWN,
+            parent_uid: norn_events::ProcessUid::UNKNOWN,
+            pid: u32::MAX,
+            namespace_pid: u32::MAX,
+            parent_pid,
+            start_time_ns: 0,
+            end_time_ns: None,
+            image_number: 1,
+            container: None,
+            cgroup_id: 0,
+            user_id: 0,
+            group_id: 0,
+        };
+        let own = std::process::id();
+        let path = std::env::current_exe().unwrap();
+        let parents = PathBuf::from(format!("/proc/{own}/root"));
+        assert_eq!(root_of(&ended(own, &path)), Some(parents));
+        assert_eq!(root_of(&ended(u32::MAX, &path)), None);
     }
 
     #[test]
     fn a_file_somebody_replaced_is_not() {
         let root = root_with_gzip("other", b"something else");
-        assert!(!is_unchanged(&root.0, b"/usr/bin/gzip").unwrap());
+        assert!(!is_unchanged(&HostChecksums::default(), &root.0, b"/usr/bin/gzip").unwrap());
     }
 
     #[test]
     fn a_file_no_package_lists_is_not() {
         let root = root_with_gzip("none", b"gzip, unchanged");
-        assert!(!is_unchanged(&root.0, b"/usr/bin/other").unwrap());
+        assert!(!is_unchanged(&HostChecksums::default(), &root.0, b"/usr/bin/other").unwrap());
     }
 }

@@ -18,6 +18,7 @@ use blame::{Actor, HOLDS, climb, common_ancestor, is_forked_from, threshold};
 use evidence::{Harm, could_be_ciphertext, had_format, judge};
 use finding::{exhibit, firing};
 use names::Names;
+pub(crate) use names::hash_of;
 use pairs::{Half, Pairs};
 use removals::{Births, Removals};
 use score::{Exhibit, Piece, Score};

@@ -13,6 +13,8 @@ const SETTLE_NS: u64 = 25_000_000;
 /// Members that slipped through (started by a process whose end came to be known later) are stopped too, this long, ns.
 const FOLLOW_UP_NS: u64 = 5_000_000_000;
 const FOLLOW_UP_EVERY_NS: u64 = 20_000_000;
+/// So long after a stop, any change of a file makes the agent look for members that slipped through, ns.
+const HURRY_NS: u64 = 200_000_000;
 /// Scopes followed up at a time; the oldest go.
 const FOLLOWED_MAX: usize = 256;
 
@@ -89,10 +91,26 @@ impl Reactions {
             change.kind,
             ChangeKind::Overwritten | ChangeKind::Replaced | ChangeKind::Unlinked
         );
-        for parked in self.parked.iter_mut().filter(|_| is_harm) {
+        if !is_harm {
+            return;
+        }
+        let mut by_a_stopped_one = false;
+        for parked in &mut self.parked {
             if change.time_ns > parked.firing.time_ns && parked.response.pids.contains(&change.pid) {
                 parked.late.insert(change.path.clone());
+                by_a_stopped_one = true;
             }
+        }
+        if !by_a_stopped_one {
+            self.hurry(change.time_ns);
+        }
+    }
+
+    /// Somebody changes files while a subtree has just been stopped: one who slipped through, perhaps.
+    fn hurry(&mut self, now_ns: u64) {
+        let is_fresh = |followed: &&mut Followed| now_ns + FOLLOW_UP_NS < followed.until_ns + HURRY_NS;
+        for followed in self.followed.iter_mut().filter(is_fresh) {
+            followed.next_ns = 0;
         }
     }
 

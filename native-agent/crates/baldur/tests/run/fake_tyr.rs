@@ -1,4 +1,5 @@
 //! A fake Tyr: listens on the socket, keeps what Baldur says, sends commands. For tests only.
+#![allow(dead_code, reason = "each of the test programs needs a part of it")]
 use std::io::{Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -22,7 +23,14 @@ pub struct Stage {
 }
 
 impl Stage {
+    /// Others use this machine: reflexes may stop only what this test started.
     pub fn new(name: &str, arguments: &[&str]) -> Self {
+        let own = std::process::id().to_string();
+        Self::acting_everywhere(name, &[&["--act-below", &own], arguments].concat())
+    }
+
+    /// As an agent in earnest: a wrong stop may hit any process of this machine.
+    pub fn acting_everywhere(name: &str, arguments: &[&str]) -> Self {
         let dir = std::env::temp_dir().join(format!("norn-run-{}-{name}", std::process::id()));
         std::fs::create_dir_all(&dir).unwrap();
         let listener = UnixListener::bind(dir.join("tyr.sock")).unwrap();
@@ -91,8 +99,6 @@ fn baldur(dir: &Path, arguments: &[String]) -> Child {
         .arg(dir.join("tyr.sock"))
         .arg("--state-dir")
         .arg(dir.join("state"))
-        // Others use this machine: reflexes may stop only what this test started.
-        .args(["--act-below", &std::process::id().to_string()])
         .args(arguments)
         .stderr(Stdio::from(
             std::fs::File::create(dir.join("baldur.log")).unwrap(),
@@ -127,7 +133,7 @@ impl FakeTyr {
         }
     }
 
-    fn hear(&mut self) -> std::io::Result<BaldurMessage> {
+    pub fn hear(&mut self) -> std::io::Result<BaldurMessage> {
         let mut length = [0; 4];
         self.stream.read_exact(&mut length)?;
         let mut body = vec![0; u32::from_le_bytes(length) as usize];

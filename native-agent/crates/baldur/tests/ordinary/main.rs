@@ -1,0 +1,161 @@
+//! Ordinary work that looks like an attack, by the real tools, in a protected directory: none of it may be stopped. The
+//! agent acts in earnest here. What is not installed is named and left out.
+#[path = "../run/fake_tyr.rs"]
+mod fake_tyr;
+mod files;
+mod listener;
+mod workloads;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use fake_tyr::Stage;
+use files::Files;
+use listener::Listener;
+use norn_events::wire::finding::v1::{Finding, ResponseRung};
+use workloads::{WORKLOADS, Workload};
+
+/// A tool that takes longer hangs.
+const TOOL_MAX: Duration = Duration::from_secs(60);
+
+struct Result {
+    name: &'static str,
+    failed: bool,
+    elapsed: Duration,
+    findings: Vec<Finding>,
+}
+
+#[test]
+#[ignore = "runs an agent in earnest: needs root, BPF and fanotify, and a machine where no attack is tried meanwhile"]
+fn no_ordinary_work_is_stopped() {
+    let home = Files::home();
+    let protected = home.path.to_string_lossy().into_owned();
+    let mut stage = Stage::acting_everywhere("ordinary", &["--protect", &protected]);
+    stage.start_baldur();
+    let (tyr, _) = stage.accept();
+    let listener = Listener::start(tyr);
+    let (able, unable): (Vec<_>, Vec<_>) = WORKLOADS
+        .iter()
+        .partition(|workload| missing(workload).is_empty());
+    let results: Vec<Result> = able
+        .into_iter()
+        .filter(|workload| is_wanted(workload.name))
+        .map(|workload| run(workload, &home, &listener))
+        .collect();
+    for workload in unable {
+        println!(
+            "{:<28} not tested, missing: {}",
+            workload.name,
+            missing(workload).join(" ")
+        );
+    }
+    results.iter().for_each(print);
+    assert!(stage.child().try_wait().unwrap().is_none(), "the agent ended");
+    let wrong: Vec<&str> = results
+        .iter()
+        .filter(|result| result.failed || result.findings.iter().any(is_stop))
+        .map(|result| result.name)
+        .collect();
+    assert!(wrong.is_empty(), "failed or stopped: {wrong:?}");
+}
+
+/// `NORN_ORDINARY` names one of them.
+fn is_wanted(name: &str) -> bool {
+    std::env::var("NORN_ORDINARY").map_or(true, |wanted| name.contains(&wanted))
+}
+
+fn missing(workload: &Workload) -> Vec<&'static str> {
+    workload
+        .needs
+        .split_whitespace()
+        .filter(|tool| find(tool).is_none())
+        .collect()
+}
+
+fn find(tool: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    let known = workloads::PROGRAM_DIRECTORIES.iter().map(PathBuf::from);
+    std::env::split_paths(&path)
+        .chain(known)
+        .map(|directory| directory.join(tool))
+        .find(|file| file.is_file())
+}
+
+fn run(workload: &Workload, home: &Files, listener: &Listener) -> Result {
+    let dir = home.corpus(workload.name);
+    listener.quiet();
+    listener.take();
+    let begun = Instant::now();
+    let failed = !succeeds(workload, &dir);
+    let elapsed = begun.elapsed();
+    listener.quiet();
+    let findings = listener.take();
+    Result {
+        name: workload.name,
+        failed,
+        elapsed,
+        findings,
+    }
+}
+
+fn succeeds(workload: &Workload, dir: &Path) -> bool {
+    let log = std::fs::File::create(dir.with_extension("log")).unwrap();
+    let mut tool = Command::new("/bin/sh")
+        .args(["-euc", &[workloads::PRELUDE, workload.script].concat()])
+        .current_dir(dir)
+        .env("HOME", dir.with_extension("home"))
+        .env("TOOLS", dir.with_extension("tools"))
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().unwrap())
+        .stderr(log)
+        .spawn()
+        .unwrap();
+    let begun = Instant::now();
+    loop {
+        if let Some(status) = tool.try_wait().unwrap() {
+            if !status.success() {
+                let log = std::fs::read(dir.with_extension("log")).unwrap_or_default();
+                let tail = &log[log.len().saturating_sub(1_000)..];
+                println!("{}: {status}\n{}", workload.name, String::from_utf8_lossy(tail));
+            }
+            return status.success();
+        }
+        if begun.elapsed() > TOOL_MAX {
+            let _gone = tool.kill();
+            let _status = tool.wait();
+            println!("{}: not done after {TOOL_MAX:?}", workload.name);
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn is_stop(finding: &Finding) -> bool {
+    let rung = finding.response.as_ref().map(|response| response.rung());
+    rung.is_some_and(|rung| rung != ResponseRung::Observed && rung != ResponseRung::Unspecified)
+}
+
+fn print(result: &Result) {
+    let stops = result.findings.iter().filter(|finding| is_stop(finding)).count();
+    println!(
+        "{:<28} {:>6} ms  {} findings, {stops} stops{}",
+        result.name,
+        result.elapsed.as_millis(),
+        result.findings.len(),
+        if result.failed { ", FAILED" } else { "" }
+    );
+    for finding in &result.findings {
+        let evidence: Vec<String> = finding
+            .evidence
+            .iter()
+            .map(|evidence| format!("{}={}", evidence.field, evidence.value))
+            .collect();
+        println!(
+            "    {} {} {}",
+            finding.rule_id,
+            finding.summary,
+            evidence.join(" ")
+        );
+    }
+}

@@ -55,10 +55,10 @@ pub const WORKLOADS: &[Workload] = &[
     },
     Workload {
         name: "gpg in a loop",
-        needs: "gpg",
+        needs: "gpg gpgconf",
         script: "mkdir -p -m 700 \"$HOME/.gnupg\"
             one() { gpg --batch --yes -q --pinentry-mode loopback --passphrase x --s2k-count 1024 -c \"$1\" && rm \"$1\"; }
-            find docs -type f | head -80 | while read -r f; do one \"$f\"; done",
+            find docs -type f | head -30 | while read -r f; do one \"$f\"; done; gpgconf --kill all",
     },
     Workload {
         name: "openssl in a loop",

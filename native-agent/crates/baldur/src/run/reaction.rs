@@ -218,3 +218,51 @@ fn refusals(report: &Report) -> Vec<Evidence> {
     });
     refused.chain(lingering).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STOPPED_NS: u64 = 10_000_000_000;
+
+    fn followed() -> Reactions {
+        Reactions {
+            parked: Vec::new(),
+            followed: vec![Followed {
+                scope: ProcessUid([7; 16]),
+                mode: ReflexMode::Kill,
+                next_ns: STOPPED_NS + FOLLOW_UP_EVERY_NS,
+                until_ns: STOPPED_NS + FOLLOW_UP_NS,
+            }],
+        }
+    }
+
+    fn change(time_ns: u64, kind: ChangeKind) -> ContentChange {
+        ContentChange {
+            time_ns,
+            pid: 4_711,
+            process: None,
+            container: None,
+            path: b"/srv/a.txt".to_vec(),
+            kind,
+            before: None,
+            after: None,
+        }
+    }
+
+    #[test]
+    fn a_change_just_after_a_stop_makes_the_next_look_for_survivors_due() {
+        let mut reactions = followed();
+        reactions.count(&change(STOPPED_NS + 1_000_000, ChangeKind::Created));
+        assert_eq!(reactions.followed[0].next_ns, STOPPED_NS + FOLLOW_UP_EVERY_NS);
+        reactions.count(&change(STOPPED_NS + 1_000_000, ChangeKind::Overwritten));
+        assert_eq!(reactions.followed[0].next_ns, 0);
+    }
+
+    #[test]
+    fn a_change_long_after_it_does_not() {
+        let mut reactions = followed();
+        reactions.count(&change(STOPPED_NS + HURRY_NS, ChangeKind::Overwritten));
+        assert_eq!(reactions.followed[0].next_ns, STOPPED_NS + FOLLOW_UP_EVERY_NS);
+    }
+}

@@ -6,6 +6,7 @@ mod guard;
 mod load;
 mod manifest;
 mod miner;
+mod opens;
 mod random;
 mod ransomware;
 mod reverse_shell;
@@ -76,6 +77,15 @@ enum Scenario {
         #[arg(long, default_value_t = 20_000)]
         rate: u64,
     },
+    /// Open and close every file of the corpus, pass by pass, and print the time of one as JSON (for benchmarks)
+    Opens {
+        dir: PathBuf,
+        /// For writing; otherwise for reading
+        #[arg(long)]
+        write: bool,
+        #[arg(long, default_value_t = 1)]
+        passes: u32,
+    },
     /// Wait, so that a container has something to run
     Hold,
 }
@@ -128,6 +138,7 @@ fn run(scenario: Scenario) -> anyhow::Result<()> {
             reverse_shell::run(seconds)
         }
         Scenario::Load { dir, seconds, rate } => load::run(&guard::marked(&dir)?, seconds, rate),
+        Scenario::Opens { dir, write, passes } => opens::run(&guard::marked(&dir)?, write, passes),
         Scenario::Hold => loop {
             std::thread::park();
         },

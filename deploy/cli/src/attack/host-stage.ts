@@ -13,8 +13,9 @@ export async function openHostStage({ binary, files, id }: StageOptions): Promis
     corpus,
     ask: async (args) => (await run(binary, [...args], { maxBuffer: outputBytesMax })).stdout,
     launch: (line) => {
-      // A session of its own: the attack must not be taken for the terminal that started it.
-      const child = spawn('/bin/sh', ['-c', line], {
+      // A session of its own: the attack must not be taken for the terminal that started it. And a starter of its own:
+      // what one process starts again and again is one attack that comes back.
+      const child = spawn('/bin/sh', ['-c', '/bin/sh -c "$1"; :', 'starter', line], {
         detached: true,
         stdio: 'ignore',
         env: { PATH: `${dirname(binary)}:/usr/bin:/bin` },

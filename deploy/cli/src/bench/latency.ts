@@ -13,6 +13,7 @@ import { buildSimulator } from '../attack/binary.ts';
 import { openDockerStage } from '../attack/docker-stage.ts';
 import { run, type Stage } from '../attack/stage.ts';
 import { columns, write, writeJson } from '../print/columns.ts';
+import { percentiles, type Percentiles } from './percentiles.ts';
 
 /** So many that one is not the hundredth part. */
 const attacks = 120;
@@ -21,12 +22,6 @@ const loadSecondsMax = 600;
 const stepEvery = 20;
 const alertWithinMs = 15_000;
 const doneWithinMs = 15_000;
-
-interface Percentiles {
-  readonly p50: number;
-  readonly p99: number;
-  readonly max: number;
-}
 
 export interface LatencyFigures {
   readonly attacks: number;
@@ -156,10 +151,4 @@ function figuresOf(details: readonly ShownAlertDetail[], arrivals: ReadonlyMap<s
     eventToAlertMs: percentiles(toAlert),
     commandToDoneMs: percentiles(toDone),
   };
-}
-
-function percentiles(values: readonly number[]): Percentiles {
-  const sorted = [...values].sort((a, b) => a - b);
-  const at = (share: number): number => sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? NaN;
-  return { p50: at(0.5), p99: at(0.99), max: at(1) };
 }

@@ -1,28 +1,40 @@
-// `norn bench pipeline|sensor|latency`: figures, as a table for people and JSON for machines.
+// `norn bench pipeline|sensor|latency|rollback`: figures, as a table for people and JSON for machines.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { NornError } from '@norn/base';
-import { Argument, type Command } from 'commander';
+import { Argument, Option, type Command } from 'commander';
 import { showLatency } from './latency.ts';
+import { halfNames, showRollback, type RollbackFlags } from './rollback/rollback.ts';
 import { provideParts, provideSystem } from '../provide-system.ts';
 import { registerFile, repository } from '../up/installation.ts';
 
-const benches = ['pipeline', 'sensor', 'latency'] as const;
+const benches = ['pipeline', 'sensor', 'latency', 'rollback'] as const;
 type Bench = (typeof benches)[number];
 
 export function registerBenchCommand(program: Command): void {
   program
     .command('bench')
-    .description('Measure: what the pipeline takes per core, what the sensor costs a host, how soon an alert is there')
+    .description(
+      'Measure: what the pipeline takes per core, what the sensor costs a host, how soon an alert is there, whether attacks are undone and ordinary work is left alone',
+    )
     .addArgument(new Argument('<what>', 'what to measure').choices(benches))
     .option('--json', 'figures as JSON alone')
+    .addOption(new Option('--only <half>', 'rollback: one part of it').choices(halfNames))
+    .option('--files <count>', 'rollback: files in the corpus of an attack', '5000')
+    .option('--rounds <count>', 'rollback: how often each attack is played (1), each cost measured (3)')
+    .option('--entries <count>', "rollback: files in the vault when the agent's memory is read", '100000')
+    .option('--select <names>', 'rollback: only rows with one of these words, comma-separated', '')
     .action(bench);
 }
 
-async function bench(what: Bench, options: { json?: boolean }): Promise<void> {
+async function bench(what: Bench, options: RollbackFlags): Promise<void> {
   if (what === 'latency') {
     await showLatency(options);
+    return;
+  }
+  if (what === 'rollback') {
+    process.exitCode = await showRollback(options);
     return;
   }
   await provideSystem({ browser: false, containers: false });

@@ -1,0 +1,39 @@
+// Alerts that came since a moment, and one alert when nothing more is expected of it.
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ShownAlert, ShownAlertDetail } from '@norn/contracts';
+import type { ApiClient } from '../../api/client.ts';
+
+/** The API's largest page; a row of the benchmark that raises more has failed by far. */
+const alertsMax = 200;
+const settleWithinMs = 8_000;
+const pollMs = 200;
+
+/** From now on: each call gives the alerts that are new or have changed since this one. */
+export async function newAlerts(api: ApiClient): Promise<() => Promise<ShownAlert[]>> {
+  const known = new Map((await newest(api)).map(({ id, version }) => [id, version]));
+  return async () => (await newest(api)).filter(({ id, version }) => version > (known.get(id) ?? 0));
+}
+
+async function newest(api: ApiClient): Promise<ShownAlert[]> {
+  return (await api.get<{ alerts: ShownAlert[] }>(`/alerts?limit=${alertsMax}`)).alerts;
+}
+
+/** Its commands have ended, and its processes and files can be read; or it is as it is after `settleWithinMs`. */
+export async function settledAlert(api: ApiClient, id: string): Promise<ShownAlertDetail> {
+  const deadline = performance.now() + settleWithinMs;
+  for (;;) {
+    const detail = await api.get<ShownAlertDetail>(`/alerts/${id}`);
+    if (isSettled(detail) || performance.now() > deadline) return detail;
+    await sleep(pollMs);
+  }
+}
+
+function isSettled({ alert, commands, files, processes }: ShownAlertDetail): boolean {
+  const decided = Object.values(alert.files).reduce((sum, count) => sum + count, 0);
+  const known = processes.filter(({ killed }) => killed).length;
+  return (
+    commands.every(({ finishedAt }) => finishedAt !== '') &&
+    files.length >= decided &&
+    known >= Math.min(1, alert.killedPids.length)
+  );
+}

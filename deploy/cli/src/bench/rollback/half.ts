@@ -1,0 +1,31 @@
+// What the three halves of the benchmark share.
+import type { Tell } from '../../attack/play.ts';
+
+export interface RollbackOptions {
+  /** In the corpus of each attack. */
+  readonly files: number;
+  /** How often each attack is played (else once), and each cost measured bare and with the agent (else three times). */
+  readonly rounds: number | undefined;
+  /** Files in the vault when its memory is read. */
+  readonly entries: number;
+  /** Only rows whose name contains one of these; empty: all. */
+  readonly select: readonly string[];
+  /** Called between rows: throws when the benchmark is to end. */
+  readonly checkInterrupted: () => void;
+}
+
+/** One half when it is done. */
+export interface Half {
+  /** For machines. */
+  readonly figures: object;
+  /** For people. */
+  readonly text: string;
+  /** What keeps its aims from being met, a sentence each. */
+  readonly missed: readonly string[];
+}
+
+export type MeasureHalf = (options: RollbackOptions, tell: Tell) => Promise<Half>;
+
+export function isSelected(name: string, { select }: Pick<RollbackOptions, 'select'>): boolean {
+  return select.length === 0 || select.some((part) => name.includes(part));
+}

@@ -312,7 +312,7 @@ impl Ransomware {
             return None;
         }
         let removals = &mut self.lineage(actor, change.time_ns).removals;
-        let (weight, files) = removals.add(&change.path)?;
+        let (weight, files) = removals.add(&change.path, change.time_ns)?;
         let piece = Piece {
             weight,
             files,

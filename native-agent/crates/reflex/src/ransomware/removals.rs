@@ -11,6 +11,8 @@ const WEIGHT: f32 = 0.55;
 const FILES_MIN: u32 = 8;
 /// Logs, caches and backups are of one kind or two.
 const KINDS_MIN: usize = 3;
+/// After a longer pause counting begins anew: a session's programs delete a file now and then, ns.
+const PAUSE_MAX_NS: u64 = 60_000_000_000;
 /// Kinds counted for one lineage.
 const KINDS_MAX: usize = 64;
 
@@ -38,14 +40,19 @@ pub struct Removals {
     kinds: HashSet<u64>,
     files: u32,
     counted: u32,
+    last_ns: u64,
 }
 
 impl Removals {
     /// The weight of this file and of those before it that have not counted yet, and how many that are.
-    pub fn add(&mut self, path: &[u8]) -> Option<(f32, u32)> {
+    pub fn add(&mut self, path: &[u8], now_ns: u64) -> Option<(f32, u32)> {
         if is_remade(path) {
             return None;
         }
+        if self.last_ns + PAUSE_MAX_NS < now_ns {
+            self.forget();
+        }
+        self.last_ns = now_ns;
         self.files += 1;
         if self.kinds.len() < KINDS_MAX {
             self.kinds.insert(hash_of(kind(path)));
@@ -120,11 +127,19 @@ mod tests {
         let paths = [
             "a.txt", "b.txt", "c.txt", "d.txt", "e.txt", "f.txt", "g.txt", "h.txt", "i.pdf",
         ];
-        assert!(paths.iter().all(|path| removals.add(path.as_bytes()).is_none()));
-        let (weight, files) = removals.add(b"j.png").expect("three kinds");
+        assert!(
+            paths
+                .iter()
+                .all(|path| removals.add(path.as_bytes(), 1).is_none())
+        );
+        let (weight, files) = removals.add(b"j.png", 1).expect("three kinds");
         assert_eq!(files, 10);
         assert!(weight > 5.0);
-        assert_eq!(removals.add(b"k.png").map(|(_, files)| files), Some(1));
+        assert_eq!(removals.add(b"k.png", 1).map(|(_, files)| files), Some(1));
+        assert!(
+            removals.add(b"l.png", PAUSE_MAX_NS + 2).is_none(),
+            "after a pause it begins anew"
+        );
     }
 
     #[test]
@@ -132,7 +147,7 @@ mod tests {
         let mut removals = Removals::default();
         let remade = (0..100).all(|number| {
             removals
-                .add(format!("/p/node_modules/a.{number}").as_bytes())
+                .add(format!("/p/node_modules/a.{number}").as_bytes(), 1)
                 .is_none()
         });
         assert!(remade);

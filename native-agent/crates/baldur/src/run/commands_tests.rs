@@ -19,7 +19,7 @@ fn kill(number: u8) -> Command {
 
 fn restore(number: u8) -> Command {
     Command {
-        action: Some(Action::Restore(RestoreAction {})),
+        action: Some(Action::Restore(RestoreAction::default())),
         ..kill(number)
     }
 }

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file norn/action/v1/action.proto.
  */
 export const file_norn_action_v1_action: GenFile = /*@__PURE__*/
-  fileDesc("Chtub3JuL2FjdGlvbi92MS9hY3Rpb24ucHJvdG8SDm5vcm4uYWN0aW9uLnYxIgwKCktpbGxBY3Rpb24iDwoNU3VzcGVuZEFjdGlvbiIPCg1SZWxlYXNlQWN0aW9uIg8KDVJlc3RvcmVBY3Rpb24iqAMKB0NvbW1hbmQSCgoCaWQYASABKAkSEQoJdGVuYW50X2lkGAIgASgJEg8KB2hvc3RfaWQYAyABKAkSEAoIYWxlcnRfaWQYBCABKAkSFAoMaXNzdWVkX2F0X3VzGAUgASgEEhUKDWV4cGlyZXNfYXRfdXMYBiABKAQSDQoFZXBvY2gYByABKAQSFAoMcmVxdWVzdGVkX2J5GAggASgJEhIKCnNjb3BlX3VpZHMYCSADKAwSEwoLZmluZGluZ19pZHMYCiADKAkSFAoMY29udGFpbmVyX2lkGAsgASgJEioKBGtpbGwYFCABKAsyGi5ub3JuLmFjdGlvbi52MS5LaWxsQWN0aW9uSAASMAoHc3VzcGVuZBgVIAEoCzIdLm5vcm4uYWN0aW9uLnYxLlN1c3BlbmRBY3Rpb25IABIwCgdyZWxlYXNlGBYgASgLMh0ubm9ybi5hY3Rpb24udjEuUmVsZWFzZUFjdGlvbkgAEjAKB3Jlc3RvcmUYFyABKAsyHS5ub3JuLmFjdGlvbi52MS5SZXN0b3JlQWN0aW9uSABCCAoGYWN0aW9uIlgKDVNpZ25lZENvbW1hbmQSDwoHY29tbWFuZBgBIAEoDBIRCglzaWduYXR1cmUYAiABKAwSDgoGa2V5X2lkGAMgASgJEhMKC3RyYWNlcGFyZW50GAQgASgJIqsCCgtGaWxlVmVyZGljdBIMCgRwYXRoGAEgASgMEhQKDGNvbnRhaW5lcl9pZBgCIAEoCRIoCgd2ZXJkaWN0GAMgASgOMhcubm9ybi5hY3Rpb24udjEuVmVyZGljdBIOCgZyZWFzb24YBCABKAkSDgoGY2hhbmdlGAUgASgJEgwKBHNpemUYBiABKAQSFQoNc2hhMjU2X2JlZm9yZRgHIAEoDBIUCgxzaGEyNTZfYWZ0ZXIYCCABKAwSDAoEbW9kZRgJIAEoDRIPCgd1c2VyX2lkGAogASgNEhAKCGdyb3VwX2lkGAsgASgNEhYKDm1vZGlmaWVkX2F0X3VzGAwgASgEEhUKDWNoYW5nZWRfYXRfdXMYDSABKAQSEwoLcHJvY2Vzc191aWQYDiABKAwiwgIKB091dGNvbWUSEgoKY29tbWFuZF9pZBgBIAEoCRIQCghhbGVydF9pZBgCIAEoCRIrCgVzdGF0ZRgDIAEoDjIcLm5vcm4uYWN0aW9uLnYxLk91dGNvbWVTdGF0ZRIMCgRjb2RlGAQgASgJEg8KB21lc3NhZ2UYBSABKAkSFQoNc3RhcnRlZF9hdF91cxgGIAEoBBIWCg5maW5pc2hlZF9hdF91cxgHIAEoBBIqCgVmaWxlcxgIIAMoCzIbLm5vcm4uYWN0aW9uLnYxLkZpbGVWZXJkaWN0EhMKC2tpbGxlZF9waWRzGAkgAygNEgwKBHBhcnQYCiABKA0SEQoJdGVuYW50X2lkGAsgASgJEg8KB2hvc3RfaWQYDCABKAkSDgoGYWN0aW9uGA0gASgJEhMKC3RyYWNlcGFyZW50GA4gASgJKtIBCgxPdXRjb21lU3RhdGUSHQoZT1VUQ09NRV9TVEFURV9VTlNQRUNJRklFRBAAEhsKF09VVENPTUVfU1RBVEVfREVMSVZFUkVEEAESGQoVT1VUQ09NRV9TVEFURV9SVU5OSU5HEAISGwoXT1VUQ09NRV9TVEFURV9TVUNDRUVERUQQAxIYChRPVVRDT01FX1NUQVRFX0ZBSUxFRBAEEhkKFU9VVENPTUVfU1RBVEVfRVhQSVJFRBAFEhkKFU9VVENPTUVfU1RBVEVfUkVGVVNFRBAGKowBCgdWZXJkaWN0EhcKE1ZFUkRJQ1RfVU5TUEVDSUZJRUQQABIUChBWRVJESUNUX1JFU1RPUkVEEAESEwoPVkVSRElDVF9SRU1PVkVEEAISFQoRVkVSRElDVF9VTkNIQU5HRUQQAxIQCgxWRVJESUNUX0xPU1QQBBIUChBWRVJESUNUX0NPTkZMSUNUEAViBnByb3RvMw");
+  fileDesc("Chtub3JuL2FjdGlvbi92MS9hY3Rpb24ucHJvdG8SDm5vcm4uYWN0aW9uLnYxIgwKCktpbGxBY3Rpb24iDwoNU3VzcGVuZEFjdGlvbiIPCg1SZWxlYXNlQWN0aW9uIlMKDVJlc3RvcmVBY3Rpb24SFwoPd2hvbGVfY29udGFpbmVyGAEgASgIEhAKCHNpbmNlX3VzGAIgASgEEhcKD3VuZG9fY29tbWFuZF9pZBgDIAEoCSKoAwoHQ29tbWFuZBIKCgJpZBgBIAEoCRIRCgl0ZW5hbnRfaWQYAiABKAkSDwoHaG9zdF9pZBgDIAEoCRIQCghhbGVydF9pZBgEIAEoCRIUCgxpc3N1ZWRfYXRfdXMYBSABKAQSFQoNZXhwaXJlc19hdF91cxgGIAEoBBINCgVlcG9jaBgHIAEoBBIUCgxyZXF1ZXN0ZWRfYnkYCCABKAkSEgoKc2NvcGVfdWlkcxgJIAMoDBITCgtmaW5kaW5nX2lkcxgKIAMoCRIUCgxjb250YWluZXJfaWQYCyABKAkSKgoEa2lsbBgUIAEoCzIaLm5vcm4uYWN0aW9uLnYxLktpbGxBY3Rpb25IABIwCgdzdXNwZW5kGBUgASgLMh0ubm9ybi5hY3Rpb24udjEuU3VzcGVuZEFjdGlvbkgAEjAKB3JlbGVhc2UYFiABKAsyHS5ub3JuLmFjdGlvbi52MS5SZWxlYXNlQWN0aW9uSAASMAoHcmVzdG9yZRgXIAEoCzIdLm5vcm4uYWN0aW9uLnYxLlJlc3RvcmVBY3Rpb25IAEIICgZhY3Rpb24iWAoNU2lnbmVkQ29tbWFuZBIPCgdjb21tYW5kGAEgASgMEhEKCXNpZ25hdHVyZRgCIAEoDBIOCgZrZXlfaWQYAyABKAkSEwoLdHJhY2VwYXJlbnQYBCABKAkiqwIKC0ZpbGVWZXJkaWN0EgwKBHBhdGgYASABKAwSFAoMY29udGFpbmVyX2lkGAIgASgJEigKB3ZlcmRpY3QYAyABKA4yFy5ub3JuLmFjdGlvbi52MS5WZXJkaWN0Eg4KBnJlYXNvbhgEIAEoCRIOCgZjaGFuZ2UYBSABKAkSDAoEc2l6ZRgGIAEoBBIVCg1zaGEyNTZfYmVmb3JlGAcgASgMEhQKDHNoYTI1Nl9hZnRlchgIIAEoDBIMCgRtb2RlGAkgASgNEg8KB3VzZXJfaWQYCiABKA0SEAoIZ3JvdXBfaWQYCyABKA0SFgoObW9kaWZpZWRfYXRfdXMYDCABKAQSFQoNY2hhbmdlZF9hdF91cxgNIAEoBBITCgtwcm9jZXNzX3VpZBgOIAEoDCLCAgoHT3V0Y29tZRISCgpjb21tYW5kX2lkGAEgASgJEhAKCGFsZXJ0X2lkGAIgASgJEisKBXN0YXRlGAMgASgOMhwubm9ybi5hY3Rpb24udjEuT3V0Y29tZVN0YXRlEgwKBGNvZGUYBCABKAkSDwoHbWVzc2FnZRgFIAEoCRIVCg1zdGFydGVkX2F0X3VzGAYgASgEEhYKDmZpbmlzaGVkX2F0X3VzGAcgASgEEioKBWZpbGVzGAggAygLMhsubm9ybi5hY3Rpb24udjEuRmlsZVZlcmRpY3QSEwoLa2lsbGVkX3BpZHMYCSADKA0SDAoEcGFydBgKIAEoDRIRCgl0ZW5hbnRfaWQYCyABKAkSDwoHaG9zdF9pZBgMIAEoCRIOCgZhY3Rpb24YDSABKAkSEwoLdHJhY2VwYXJlbnQYDiABKAkq0gEKDE91dGNvbWVTdGF0ZRIdChlPVVRDT01FX1NUQVRFX1VOU1BFQ0lGSUVEEAASGwoXT1VUQ09NRV9TVEFURV9ERUxJVkVSRUQQARIZChVPVVRDT01FX1NUQVRFX1JVTk5JTkcQAhIbChdPVVRDT01FX1NUQVRFX1NVQ0NFRURFRBADEhgKFE9VVENPTUVfU1RBVEVfRkFJTEVEEAQSGQoVT1VUQ09NRV9TVEFURV9FWFBJUkVEEAUSGQoVT1VUQ09NRV9TVEFURV9SRUZVU0VEEAYqjAEKB1ZlcmRpY3QSFwoTVkVSRElDVF9VTlNQRUNJRklFRBAAEhQKEFZFUkRJQ1RfUkVTVE9SRUQQARITCg9WRVJESUNUX1JFTU9WRUQQAhIVChFWRVJESUNUX1VOQ0hBTkdFRBADEhAKDFZFUkRJQ1RfTE9TVBAEEhQKEFZFUkRJQ1RfQ09ORkxJQ1QQBWIGcHJvdG8z");
 
 /**
  * @generated from message norn.action.v1.KillAction
@@ -79,12 +79,54 @@ export const ReleaseActionSchema: GenMessage<ReleaseAction, {jsonType: ReleaseAc
  * @generated from message norn.action.v1.RestoreAction
  */
 export type RestoreAction = Message<"norn.action.v1.RestoreAction"> & {
+  /**
+   * Everything that any process of the command's container did since the scopes' first change, and what changed in its file
+   * system while nobody watched; not only what the scopes did.
+   *
+   * @generated from field: bool whole_container = 1;
+   */
+  wholeContainer: boolean;
+
+  /**
+   * Only changes at or after this moment; 0: all.
+   *
+   * @generated from field: uint64 since_us = 2;
+   */
+  sinceUs: bigint;
+
+  /**
+   * 32 hex: the restore to be undone. Scopes and container are not looked at.
+   *
+   * @generated from field: string undo_command_id = 3;
+   */
+  undoCommandId: string;
 };
 
 /**
  * @generated from message norn.action.v1.RestoreAction
  */
 export type RestoreActionJson = {
+  /**
+   * Everything that any process of the command's container did since the scopes' first change, and what changed in its file
+   * system while nobody watched; not only what the scopes did.
+   *
+   * @generated from field: bool whole_container = 1;
+   */
+  wholeContainer?: boolean;
+
+  /**
+   * Only changes at or after this moment; 0: all.
+   *
+   * @generated from field: uint64 since_us = 2;
+   */
+  sinceUs?: string;
+
+  /**
+   * 32 hex: the restore to be undone. Scopes and container are not looked at.
+   *
+   * @generated from field: string undo_command_id = 3;
+   */
+  undoCommandId?: string;
 };
 
 /**

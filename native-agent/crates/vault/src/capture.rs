@@ -8,12 +8,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use norn_events::{ContentChange, ContentShape};
 
 use crate::file::{FileKey, Metadata, Stamp};
+use crate::homes::Homes;
+use crate::learn::Learned;
 use crate::places::{Found, LowerFile, Places};
 use crate::progress::Progress;
 use crate::record::{BlobRef, Content, Missing, NameKind, NameOperation, Record, Time, Version};
 use crate::responder::{Done, Pulse};
 use crate::rest::Rest;
 use crate::shape::shape;
+use crate::standing::Standings;
 use crate::store::Store;
 use crate::sys;
 use crate::watch::Watch;
@@ -44,6 +47,9 @@ pub struct Shared {
     pub capture_delay_ns: AtomicU64,
     pub progress: Progress,
     pub rest: Rest,
+    pub learned: Learned,
+    pub homes: Homes,
+    pub standings: Standings,
 }
 
 impl Shared {
@@ -75,6 +81,8 @@ pub struct Job {
     pub key: FileKey,
     /// The opener was let go at its deadline.
     pub released: Arc<AtomicBool>,
+    /// Where it was when it was made by this open, which goes on already.
+    pub born: Option<Found>,
 }
 
 /// Works until the responder is gone.
@@ -104,19 +112,23 @@ fn dawdle(shared: &Shared) {
 fn capture(shared: &Shared, job: &Job) {
     let fd = job.fd.as_raw_fd();
     let now = Some(Stamp::from(&job.stat));
-    let saved = shared.store.index().state(job.key).map(|state| state.saved);
+    let saved = shared.store.index().state(job.key).map(|state| state.saved());
     if saved == Some(now) {
         // Another open of the same file brought it in while this one waited.
         return;
     }
-    let Some(found) = shared.places.find(fd, &job.stat, job.key) else {
+    let found = job
+        .born
+        .clone()
+        .or_else(|| shared.places.find(fd, &job.stat, job.key));
+    let Some(found) = found else {
         return;
     };
     let lower = found
         .overlay
         .as_ref()
         .and_then(|overlay| LowerFile::behind(overlay, &found.location.path, &job.stat));
-    if lower.is_none() && is_newborn(fd, job) {
+    if lower.is_none() && is_newborn(fd, &job.stat, job.time) {
         record_birth(shared, &found, (job.time, job.pid));
         return;
     }
@@ -135,10 +147,11 @@ fn capture(shared: &Shared, job: &Job) {
     }
 }
 
-fn is_newborn(fd: RawFd, job: &Job) -> bool {
-    let waited = sys::boot_ns().saturating_sub(job.time as u64);
+/// Made by the open that asks.
+pub fn is_newborn(fd: RawFd, stat: &sys::Stat, time: Time) -> bool {
+    let waited = sys::boot_ns().saturating_sub(time as u64);
     let opened = sys::wall_ns().saturating_sub(waited);
-    job.stat.st_size == 0 && opened.saturating_sub(sys::birth_ns(fd)) < NEWBORN_NS
+    stat.st_size == 0 && opened.saturating_sub(sys::birth_ns(fd)) < NEWBORN_NS
 }
 
 /// The state is known, its content is not: a restore says so instead of giving back an older one.
@@ -229,11 +242,14 @@ fn copy_version(shared: &Shared, job: &Job) -> io::Result<Version> {
 /// Copies the content into the pack.
 pub fn copy(store: &Store, fd: RawFd, stat: &sys::Stat) -> io::Result<(Content, Option<ContentShape>)> {
     let size = stat.st_size as u64;
-    if size > FILE_BYTES_MAX {
+    if data_bytes(stat) > FILE_BYTES_MAX {
         return Ok((Content::Missing(Missing::TooLarge), None));
     }
     if store.is_full() {
         return Ok((Content::Missing(Missing::Full), None));
+    }
+    if data_bytes(stat) < size {
+        return copy_sparse(store, fd, size);
     }
     let mut blobs: Vec<BlobRef> = Vec::new();
     let mut found = None;
@@ -249,9 +265,44 @@ pub fn copy(store: &Store, fd: RawFd, stat: &sys::Stat) -> io::Result<(Content, 
         }
         blobs.push(store.append_blob(&chunk[..count])?);
         at += count as u64;
-        if at >= FILE_BYTES_MAX {
-            break;
+        if at > FILE_BYTES_MAX {
+            return Ok((Content::Missing(Missing::TooLarge), found));
         }
     }
+    blobs.shrink_to_fit();
     Ok((Content::Packed(blobs), found))
+}
+
+/// What there is to copy: with holes, less than the size.
+pub fn data_bytes(stat: &sys::Stat) -> u64 {
+    (stat.st_size as u64).min(stat.st_blocks as u64 * 512)
+}
+
+/// Copies what is not a hole.
+fn copy_sparse(store: &Store, fd: RawFd, size: u64) -> io::Result<(Content, Option<ContentShape>)> {
+    let mut extents: Vec<(u64, BlobRef)> = Vec::new();
+    let mut head = [0_u8; ContentShape::SAMPLE_BYTES];
+    let count = sys::pread(fd, &mut head, 0)?;
+    let found = Some(shape(&head[..count], size));
+    let mut chunk = vec![0_u8; CHUNK_BYTES.min(size as usize)];
+    let (mut end, mut copied) = (0, 0);
+    while let Some((start, stop)) = sys::next_data(fd, end)? {
+        let mut at = start;
+        while at < stop {
+            let most = chunk.len().min((stop - at) as usize);
+            let count = sys::pread(fd, &mut chunk[..most], at)?;
+            if count == 0 {
+                break;
+            }
+            extents.push((at, store.append_blob(&chunk[..count])?));
+            at += count as u64;
+            copied += count as u64;
+            if copied > FILE_BYTES_MAX {
+                return Ok((Content::Missing(Missing::TooLarge), found));
+            }
+        }
+        end = stop;
+    }
+    extents.shrink_to_fit();
+    Ok((Content::Sparse(extents), found))
 }

@@ -26,6 +26,16 @@ pub struct VaultHealth {
     pub events_lost: u64,
     /// Bytes of a torn journal tail that were cut at the last start.
     pub torn_bytes: u64,
+    /// Files whose last known state can be given back.
+    pub restorable: u64,
+    /// Files whose last known state was evicted.
+    pub evicted_files: u64,
+    /// Files that are too large to be kept.
+    pub too_large: u64,
+    /// Directories of the host that are watched because a container has mounted them.
+    pub mounts_watched: u64,
+    /// Those that are not: `Vault::refused_mounts` says which and why.
+    pub mounts_refused: u64,
 }
 
 pub fn health(shared: &Shared) -> VaultHealth {
@@ -42,5 +52,10 @@ pub fn health(shared: &Shared) -> VaultHealth {
         rests_refused: shared.rest.refused.load(Ordering::Relaxed),
         events_lost: shared.pulse.events_lost.load(Ordering::Relaxed),
         torn_bytes: shared.store.torn_bytes,
+        restorable: shared.standings.restorable.load(Ordering::Relaxed),
+        evicted_files: shared.standings.evicted.load(Ordering::Relaxed),
+        too_large: shared.standings.too_large.load(Ordering::Relaxed),
+        mounts_watched: shared.learned.watched(),
+        mounts_refused: shared.learned.refused_count(),
     }
 }

@@ -1,101 +1,39 @@
 //! The journal in memory: every record folded into what is known of files, names and processes.
 mod bounds;
+mod history;
+mod moves;
+mod seen;
+mod state;
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::sync::Arc;
 
 use norn_events::ProcessUid;
 
 use crate::actors::Actors;
-use crate::file::{FileKey, PlaceId, Stamp};
+use crate::file::{FileKey, PlaceId};
+use crate::places::below;
 use crate::record::{
     Aspect, Change, Content, Location, Missing, NameKind, NameOperation, PlaceKind, Record, Time, Version,
+    is_restorer,
 };
 
-/// States kept of one file; the one before the last gives way.
-const VERSIONS_MAX: usize = 16;
-const CHANGES_MAX: usize = 64;
-const BINDINGS_MAX: usize = 8;
 const OPENS_MAX: usize = 65_536;
+/// Containers whose file system is known; those that come later can't be restored as a whole.
+const HOMES_MAX: usize = 50_000;
 /// Name changes kept; the oldest give way.
 pub const OPERATIONS_MAX: usize = 500_000;
 
-#[derive(Debug, Default)]
-pub struct FileState {
-    pub place: PlaceId,
-    /// Last name known, relative to the place.
-    pub path: Vec<u8>,
-    pub seen: Vec<u8>,
-    /// By time.
-    pub versions: Vec<Version>,
-    pub changes: Vec<Change>,
-    /// State of the file that the last version holds; `None` when it was written since.
-    pub saved: Option<Stamp>,
-}
-
-impl FileState {
-    /// The last state from before `time`; a state taken for an open at `time` is from before it.
-    pub fn before(&self, time: Time) -> Option<&Version> {
-        self.versions.iter().rev().find(|version| version.time <= time)
-    }
-
-    pub fn last(&self) -> Option<&Version> {
-        self.versions.last()
-    }
-
-    /// What an old segment held is recorded again when the segment goes: that tells nothing of how things are now.
-    fn is_newest(&self, time: Time) -> bool {
-        let change = self.changes.last().map(|change| change.time);
-        let version = self.versions.last().map(|version| version.time);
-        change.max(version).is_none_or(|last| last <= time)
-    }
-
-    fn add_version(&mut self, version: Version) {
-        if self.is_newest(version.time) {
-            let is_copied = !matches!(version.content, Content::Missing(why) if why.may_pass());
-            self.saved = is_copied.then(|| version.metadata.stamp());
-        }
-        let same = |known: &&mut Version| known.time == version.time && known.pid == version.pid;
-        if let Some(known) = self.versions.iter_mut().find(same) {
-            *known = version;
-            return;
-        }
-        let at = self.versions.partition_point(|known| known.time <= version.time);
-        self.versions.insert(at, version);
-        if self.versions.len() > VERSIONS_MAX {
-            self.versions.remove(VERSIONS_MAX - 1);
-        }
-    }
-
-    /// A process that goes on changing a file is one change, from its first to its last moment.
-    fn add_change(&mut self, change: Change) {
-        if self.changes.contains(&change) {
-            return;
-        }
-        self.saved = None;
-        let same = |known: &Change| known.pid == change.pid && known.aspect == change.aspect;
-        let repeated = self.changes.len() >= 2 && self.changes[self.changes.len() - 2..].iter().all(same);
-        match self.changes.last_mut() {
-            Some(last) if repeated => last.time = last.time.max(change.time),
-            _ => self.changes.push(change),
-        }
-        if self.changes.len() > CHANGES_MAX {
-            self.changes.remove(CHANGES_MAX - 1);
-        }
-    }
-}
-
-/// Who had a name from when on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Binding {
-    since: Time,
-    key: Option<FileKey>,
-}
+/// In a place; the text is shared with the file that has it.
+type Name = (PlaceId, Arc<[u8]>);
 
 #[derive(Debug, Default)]
 pub struct Index {
     pub places: HashMap<PlaceId, PlaceKind>,
     pub files: HashMap<FileKey, FileState>,
-    names: HashMap<(PlaceId, Vec<u8>), Vec<Binding>>,
+    names: HashMap<Name, History>,
+    prefixes: Prefixes,
+    moves: Moves,
     /// By time, nearly.
     pub operations: VecDeque<NameOperation>,
     /// Names and files that were created, to see the second report of the same creation.
@@ -109,11 +47,18 @@ pub struct Index {
     late: HashMap<FileKey, (Time, u32)>,
     pub aliases: HashMap<FileKey, FileKey>,
     pub held: BTreeSet<ProcessUid>,
+    /// Of each container, its own file system.
+    pub homes: HashMap<String, PlaceId>,
     pub evicted: u64,
     limits: bounds::Limits,
 }
 
 pub use bounds::FILES_AT_REST_MAX;
+use history::History;
+use moves::Moves;
+use seen::Prefixes;
+pub use state::FileState;
+use state::VERSIONS_MAX;
 
 fn name_hash(path: &[u8]) -> u64 {
     xxhash_rust::xxh3::xxh3_64(path)
@@ -167,6 +112,11 @@ impl Index {
             Record::Hold(scope) => drop(self.held.insert(*scope)),
             Record::Forget(scope) => drop(self.held.remove(scope)),
             Record::Evicted(key, time) => self.evict(*key, *time),
+            Record::Home(container, place) => {
+                if self.homes.len() < HOMES_MAX {
+                    self.homes.insert(container.clone(), *place);
+                }
+            }
         }
     }
 
@@ -178,7 +128,7 @@ impl Index {
         let Some(state) = self.files.remove(&new) else {
             return;
         };
-        let saved = state.saved;
+        let saved = state.is_saved;
         let joined = self.files.entry(old).or_default();
         state
             .versions
@@ -188,23 +138,25 @@ impl Index {
             .changes
             .into_iter()
             .for_each(|change| joined.add_change(change));
-        joined.saved = saved;
+        joined.is_saved = saved;
         (joined.place, joined.path, joined.seen) = (state.place, state.path, state.seen);
-        let bindings = self.names.values_mut().flatten();
-        bindings
-            .filter(|binding| binding.key == Some(new))
-            .for_each(|binding| binding.key = Some(old));
+        self.names
+            .values_mut()
+            .for_each(|history| history.replace(new, old));
     }
 
     fn file(&mut self, location: &Location, time: Time) -> &mut FileState {
+        let path = self.shared(location.place, &location.path);
         let state = self.files.entry(location.key).or_default();
         if !state.is_newest(time) {
             return state;
         }
         state.place = location.place;
-        state.path.clone_from(&location.path);
+        if state.path != path {
+            state.path = path;
+        }
         if !location.seen.is_empty() {
-            state.seen.clone_from(&location.seen);
+            state.seen = self.prefixes.seen(&location.seen, &location.path);
         }
         state
     }
@@ -221,34 +173,35 @@ impl Index {
     }
 
     fn bind(&mut self, (place, path): (PlaceId, &[u8]), since: Time, key: Option<FileKey>) {
-        let history = self.names.entry((place, path.to_vec())).or_default();
-        let at = history.partition_point(|binding| binding.since <= since);
-        if at.checked_sub(1).is_some_and(|at| history[at].key == key) {
-            return;
-        }
-        history.insert(at, Binding { since, key });
-        if history.len() > BINDINGS_MAX {
-            history.remove(0);
-        }
+        let name = (place, Arc::from(path));
+        self.names.entry(name).or_default().bind(since, key);
+    }
+
+    /// The text as it is in memory already, when it is.
+    fn shared(&self, place: PlaceId, path: &[u8]) -> Arc<[u8]> {
+        let name = (place, Arc::from(path));
+        let known = self.names.get_key_value(&name).map(|(known, _)| known.1.clone());
+        known.unwrap_or(name.1)
     }
 
     /// Who had the name at `time`: `None` when that is not known, `Some(None)` when nobody had it.
     pub fn name_at(&self, place: PlaceId, path: &[u8], time: Time) -> Option<Option<FileKey>> {
-        let history = self.names.get(&(place, path.to_vec()))?;
-        history
-            .iter()
-            .rev()
-            .find(|binding| binding.since <= time)
-            .map(|binding| binding.key)
+        let at = |path: &[u8], time| self.names.get(&(place, Arc::from(path)))?.at(time);
+        let known = at(path, time);
+        if known.is_some() || self.moves.is_empty() {
+            return known;
+        }
+        let mut former = self.moves.former((place, path), time).into_iter();
+        former.find_map(|(path, until)| at(&path, until))
     }
 
     /// The names that each of these files has now, as far as is known.
     pub fn names_of(&self, keys: &HashSet<FileKey>) -> HashMap<FileKey, BTreeSet<(PlaceId, Vec<u8>)>> {
         let mut found: HashMap<FileKey, BTreeSet<_>> = HashMap::new();
         for (name, history) in &self.names {
-            let key = history.last().and_then(|binding| binding.key);
+            let key = history.at(Time::MAX).flatten();
             if let Some(key) = key.filter(|key| keys.contains(key)) {
-                found.entry(key).or_default().insert(name.clone());
+                found.entry(key).or_default().insert((name.0, name.1.to_vec()));
             }
         }
         found
@@ -259,11 +212,12 @@ impl Index {
         let (place, time) = (operation.place, operation.time);
         match operation.kind {
             NameKind::Create => {
-                if let Some(key) = operation.key {
+                if let Some(key) = operation.key.filter(|_| !is_restorer(operation.pid)) {
                     self.created.insert((key, name_hash(&operation.path)));
                 }
                 self.bind((place, &operation.path), time, operation.key);
             }
+            NameKind::Link => self.bind((place, &operation.path), time, operation.key),
             NameKind::Unlink => self.bind((place, &operation.path), time, None),
             NameKind::Rename => {
                 self.bind((place, &operation.path), time, None);
@@ -277,12 +231,22 @@ impl Index {
         if let (NameKind::Rename | NameKind::Exchange, Some(key)) = (operation.kind, operation.key)
             && let Some(state) = self.files.get_mut(&key)
         {
-            state.path.clone_from(&operation.target);
+            state.path = Arc::from(&operation.target[..]);
+        }
+        if operation.directory && operation.kind == NameKind::Rename {
+            self.moves.note(operation);
         }
         self.operations.push_back(operation.clone());
         if self.operations.len() > OPERATIONS_MAX {
             self.operations.pop_front();
         }
+    }
+
+    /// Is anything known below this name?
+    pub fn is_directory(&self, place: PlaceId, path: &[u8]) -> bool {
+        let inside = |known: &[u8]| below(known, path).is_some();
+        let names = self.names.keys();
+        names.into_iter().any(|(at, known)| *at == place && inside(known))
     }
 
     /// Was this file's creation under this name recorded already?
@@ -304,9 +268,7 @@ impl Index {
 
     /// Who had the name before `key` got it by an operation at `time`; somebody may have opened it since.
     pub fn name_before(&self, (place, path): (PlaceId, &[u8]), time: Time, key: FileKey) -> Option<FileKey> {
-        let history = self.names.get(&(place, path.to_vec()))?;
-        let mut earlier = history.iter().rev().filter(|binding| binding.since <= time);
-        earlier.find(|binding| binding.key != Some(key))?.key
+        self.names.get(&(place, Arc::from(path)))?.before(time, key)
     }
 
     /// A file made again by a restore stands for the one it replaces.
@@ -376,7 +338,7 @@ impl Index {
                 self.evicted += 1;
             }
         }
-        state.saved = None;
+        state.is_saved = false;
     }
 
     pub fn still_has(&self, key: FileKey, version: &Version) -> bool {
@@ -394,7 +356,7 @@ impl Index {
                 .iter()
                 .filter(|version| version.content.rests_on(segment))
             {
-                let (path, seen) = (state.path.clone(), state.seen.clone());
+                let (path, seen) = (state.path.to_vec(), state.seen());
                 let place = state.place;
                 found.push((
                     Location {
@@ -476,35 +438,30 @@ pub fn shift(record: &mut Record, by: Time) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::file::Metadata;
 
-    fn version(time: Time, pid: u32) -> Version {
-        Version {
-            time,
-            pid,
-            content: Content::Link(time.to_le_bytes().to_vec()),
-            metadata: Metadata::default(),
-            shape: None,
+    #[test]
+    fn a_file_is_known_by_its_directorys_new_name() {
+        let mut index = Index::default();
+        let (place, key) = (PlaceId(1), FileKey(9));
+        index.bind((place, b"a/file"), 10, Some(key));
+        for (time, from, to) in [(20, "a", "b"), (30, "b", "c/d")] {
+            let moved = NameOperation {
+                time,
+                pid: 7,
+                place,
+                kind: NameKind::Rename,
+                path: from.into(),
+                target: to.into(),
+                key: None,
+                replaced: None,
+                directory: true,
+                seen: Vec::new(),
+            };
+            index.apply(&Record::Name(moved));
         }
-    }
-
-    #[test]
-    fn the_state_before_a_change_is_the_last_one_taken_until_then() {
-        let mut state = FileState::default();
-        [10, 30, 20]
-            .into_iter()
-            .for_each(|time| state.add_version(version(time, 1)));
-        assert_eq!(state.before(25).map(|version| version.time), Some(20));
-        assert_eq!(state.before(30).map(|version| version.time), Some(30));
-        assert_eq!(state.before(9), None);
-    }
-
-    #[test]
-    fn the_first_state_survives_many_later_ones() {
-        let mut state = FileState::default();
-        (1..100).for_each(|time| state.add_version(version(time, 1)));
-        assert_eq!(state.versions.len(), VERSIONS_MAX);
-        assert_eq!(state.before(5).map(|version| version.time), Some(5));
+        assert_eq!(index.name_at(place, b"b/file", 25), Some(Some(key)));
+        assert_eq!(index.name_at(place, b"c/d/file", 35), Some(Some(key)));
+        assert_eq!(index.name_at(place, b"c/d/file", 25), None);
     }
 
     #[test]

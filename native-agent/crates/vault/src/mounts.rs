@@ -1,5 +1,44 @@
 //! Overlay mounts, as /proc/self/mountinfo lists them.
 
+/// One line of a mount table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mount {
+    pub device: u64,
+    /// What of its file system is mounted.
+    pub root: Vec<u8>,
+    /// Where, as the table's process sees it.
+    pub at: Vec<u8>,
+    /// "ext4", "proc", ….
+    pub kind: Vec<u8>,
+    pub read_only: bool,
+}
+
+/// Every mount of a table, in its order: a later one covers an earlier one of the same place.
+pub fn mounts(mountinfo: &[u8]) -> Vec<Mount> {
+    mountinfo
+        .split(|&byte| byte == b'\n')
+        .filter_map(parse_mount)
+        .collect()
+}
+
+fn parse_mount(line: &[u8]) -> Option<Mount> {
+    let mut fields = line.split(|&byte| byte == b' ');
+    let device = parse_device(fields.nth(2)?)?;
+    let (root, at) = (unescape(fields.next()?), unescape(fields.next()?));
+    let read_only = fields
+        .next()?
+        .split(|&byte| byte == b',')
+        .any(|option| option == b"ro");
+    let kind = fields.skip_while(|field| *field != b"-").nth(1)?.to_vec();
+    Some(Mount {
+        device,
+        root,
+        at,
+        kind,
+        read_only,
+    })
+}
+
 /// One overlay that can be written to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OverlayMount {
@@ -133,6 +172,21 @@ rw,lowerdir=/var/lib/docker/overlay2/l/X:l/Y,upperdir=/var/lib/docker/overlay2/a
             ]
         );
         assert_eq!(found[0].upper, b"/var/lib/docker/overlay2/ab/diff");
+    }
+
+    #[test]
+    fn a_bind_mount_says_what_is_mounted_where() {
+        let line: &[u8] =
+            b"640 600 254:0 /srv/my\\040data /data ro,relatime master:1 - ext4 /dev/vda rw,discard\n";
+        let found = mounts(line);
+        assert_eq!(found.len(), 1);
+        assert_eq!(
+            (&found[0].root[..], &found[0].at[..]),
+            (&b"/srv/my data"[..], &b"/data"[..])
+        );
+        assert_eq!(found[0].kind, b"ext4");
+        assert!(found[0].read_only);
+        assert_eq!(found[0].device, libc::makedev(254, 0));
     }
 
     #[test]

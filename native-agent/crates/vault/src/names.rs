@@ -1,5 +1,6 @@
 //! Names below protected directories, as the kernel reports them: created, renamed, deleted, attributes changed.
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use norn_events::ChangeKind;
@@ -47,19 +48,15 @@ pub fn run(shared: &Shared) {
 }
 
 /// A name below a protected directory.
-pub struct Spot<'a> {
-    pub root: &'a Root,
+pub struct Spot {
+    pub root: Arc<Root>,
     pub path: Vec<u8>,
 }
 
-fn spot<'a>(shared: &'a Shared, name: Option<&Name>) -> Option<Spot<'a>> {
+fn spot(shared: &Shared, name: Option<&Name>) -> Option<Spot> {
     let name = name?;
     let directory = shared.watch.directory(name.directory)?;
-    let root = shared
-        .places
-        .roots()
-        .iter()
-        .find(|root| root.id == directory.place)?;
+    let root = shared.places.root(directory.place)?;
     let own = name.name.is_empty() || name.name == b".";
     let path = if own {
         directory.path
@@ -100,7 +97,7 @@ fn follow(shared: &Shared, event: &RawEvent) {
     }
     if event.mask & libc::FAN_CREATE != 0
         && let Some(spot) = spot(shared, event.at.as_ref())
-        && let Err(error) = shared.watch.tree(spot.root, &spot.path)
+        && let Err(error) = shared.watch.tree(&spot.root, &spot.path)
     {
         tracing::debug!(%error, "a directory that was made again can't be watched");
     }
@@ -111,7 +108,7 @@ fn follow(shared: &Shared, event: &RawEvent) {
     }
 }
 
-fn operation(kind: NameKind, spot: &Spot<'_>, (pid, time): (u32, Time)) -> NameOperation {
+fn operation(kind: NameKind, spot: &Spot, (pid, time): (u32, Time)) -> NameOperation {
     NameOperation {
         time,
         pid,
@@ -126,10 +123,12 @@ fn operation(kind: NameKind, spot: &Spot<'_>, (pid, time): (u32, Time)) -> NameO
     }
 }
 
-fn created(shared: &Shared, spot: &Spot<'_>, (key, directory): (Option<FileKey>, bool), by: (u32, Time)) {
+fn created(shared: &Shared, spot: &Spot, (key, directory): (Option<FileKey>, bool), by: (u32, Time)) {
     let known = key.is_some_and(|key| shared.store.index().knows_creation(key, &spot.path));
     if !known {
-        let created = operation(NameKind::Create, spot, by);
+        let other = !directory && key.is_some_and(|key| is_other_name(shared, spot, (key, by.1)));
+        let kind = if other { NameKind::Link } else { NameKind::Create };
+        let created = operation(kind, spot, by);
         shared.store.record(Record::Name(NameOperation {
             key,
             directory,
@@ -143,15 +142,25 @@ fn created(shared: &Shared, spot: &Spot<'_>, (key, directory): (Option<FileKey>,
     }
 }
 
+/// The kernel reports a hard link as it reports a new file.
+fn is_other_name(shared: &Shared, spot: &Spot, (key, time): (FileKey, Time)) -> bool {
+    let linked = || {
+        let (found, file) = identify(shared, spot)?;
+        let stat = sys::fstat(file.as_raw_fd()).ok()?;
+        Some(found == key && stat.st_nlink > 1)
+    };
+    shared.store.index().has_state_before(key, time) || linked().unwrap_or(false)
+}
+
 /// What is in a new directory already came in before it was watched.
-fn watch_new(shared: &Shared, spot: &Spot<'_>, by: (u32, Time)) {
-    let entries = match shared.watch.tree(spot.root, &spot.path) {
+fn watch_new(shared: &Shared, spot: &Spot, by: (u32, Time)) {
+    let entries = match shared.watch.tree(&spot.root, &spot.path) {
         Ok(entries) => entries,
         Err(error) => return tracing::debug!(%error, "a new directory can't be watched"),
     };
     for entry in entries {
         let inside = Spot {
-            root: spot.root,
+            root: spot.root.clone(),
             path: entry.path,
         };
         let Some((key, _)) = identify(shared, &inside) else {
@@ -169,7 +178,7 @@ fn watch_new(shared: &Shared, spot: &Spot<'_>, by: (u32, Time)) {
     }
 }
 
-pub fn identify(shared: &Shared, spot: &Spot<'_>) -> Option<(FileKey, OwnedFd)> {
+pub fn identify(shared: &Shared, spot: &Spot) -> Option<(FileKey, OwnedFd)> {
     let top = open_path(&spot.root.path).ok()?;
     let flags = libc::O_PATH | libc::O_NOFOLLOW;
     let file = sys::open_below(top.as_raw_fd(), &spot.path, flags, sys::BELOW).ok()?;
@@ -196,7 +205,7 @@ pub fn note_symbolic_link(shared: &Shared, fd: i32, location: Location) -> std::
     Ok(())
 }
 
-pub fn location(spot: &Spot<'_>, key: FileKey) -> Location {
+pub fn location(spot: &Spot, key: FileKey) -> Location {
     let seen = [&spot.root.path[..], b"/", &spot.path].concat();
     Location {
         key,
@@ -206,7 +215,7 @@ pub fn location(spot: &Spot<'_>, key: FileKey) -> Location {
     }
 }
 
-fn note_link(shared: &Shared, spot: &Spot<'_>, key: FileKey) {
+fn note_link(shared: &Shared, spot: &Spot, key: FileKey) {
     if let Some((found, file)) = identify(shared, spot)
         && found == key
     {
@@ -216,7 +225,7 @@ fn note_link(shared: &Shared, spot: &Spot<'_>, key: FileKey) {
 }
 
 /// Mode, owner, extended attributes or times were set. The file's new state becomes a version of its own.
-fn attributes(shared: &Shared, spot: &Spot<'_>, key: FileKey, (pid, time): (u32, Time)) {
+fn attributes(shared: &Shared, spot: &Spot, key: FileKey, (pid, time): (u32, Time)) {
     let Some(last) = shared
         .store
         .index()
@@ -295,7 +304,7 @@ fn renamed(shared: &Shared, event: &RawEvent, by: (u32, Time)) {
 
 fn rename(
     shared: &Shared,
-    (old, new): (&Spot<'_>, &Spot<'_>),
+    (old, new): (&Spot, &Spot),
     (key, directory): (Option<FileKey>, bool),
     by: (u32, Time),
 ) {
@@ -356,7 +365,7 @@ pub fn record_rename(shared: &Shared, mut operation: NameOperation) {
     tell(shared, &told.0, (told.1, time), (kind, before_shape, after));
 }
 
-fn unlinked(shared: &Shared, spot: &Spot<'_>, (key, directory): (Option<FileKey>, bool), by: (u32, Time)) {
+fn unlinked(shared: &Shared, spot: &Spot, (key, directory): (Option<FileKey>, bool), by: (u32, Time)) {
     let gone = operation(NameKind::Unlink, spot, by);
     record_unlink(
         shared,

@@ -29,7 +29,7 @@ pub struct Root {
 #[derive(Debug, Default)]
 pub struct Places {
     overlays: RwLock<HashMap<u64, Arc<Overlay>>>,
-    roots: Vec<Root>,
+    roots: RwLock<Arc<Vec<Arc<Root>>>>,
     file_systems: RwLock<HashMap<u64, u64>>,
 }
 
@@ -57,24 +57,34 @@ pub fn below<'a>(path: &'a [u8], root: &[u8]) -> Option<&'a [u8]> {
 
 impl Places {
     pub fn new(protected: Vec<PathBuf>) -> Self {
-        let mut roots: Vec<Root> = protected
-            .into_iter()
-            .map(bytes_of)
-            .map(|path| Root {
-                id: PlaceId::of(&path),
-                path,
-            })
-            .collect();
-        // The innermost of nested directories comes first.
-        roots.sort_by_key(|root| std::cmp::Reverse(root.path.len()));
-        Self {
-            roots,
-            ..Self::default()
+        let places = Self::default();
+        for path in protected {
+            places.add_root(bytes_of(path));
         }
+        places
     }
 
-    pub fn roots(&self) -> &[Root] {
-        &self.roots
+    pub fn roots(&self) -> Arc<Vec<Arc<Root>>> {
+        self.roots.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub fn root(&self, id: PlaceId) -> Option<Arc<Root>> {
+        self.roots().iter().find(|root| root.id == id).cloned()
+    }
+
+    /// One more directory that is watched; the innermost of nested ones comes first.
+    pub fn add_root(&self, path: Vec<u8>) -> Arc<Root> {
+        let root = Arc::new(Root {
+            id: PlaceId::of(&path),
+            path,
+        });
+        let mut roots = self.roots.write().unwrap_or_else(PoisonError::into_inner);
+        let mut all = roots.as_ref().clone();
+        all.retain(|known| known.id != root.id);
+        let at = all.partition_point(|known| known.path.len() >= root.path.len());
+        all.insert(at, root.clone());
+        *roots = Arc::new(all);
+        root
     }
 
     pub fn kind(&self, overlay: &Overlay) -> PlaceKind {
@@ -151,26 +161,10 @@ impl Places {
 
     /// Where the file behind `fd` lies; `None` when it is in no place that is watched.
     pub fn find(&self, fd: RawFd, stat: &sys::Stat, key: FileKey) -> Option<Found> {
-        let mut seen = sys::path_of(fd).ok()?;
-        if stat.st_nlink == 0
-            && let Some(rest) = seen.strip_suffix(b" (deleted)")
-        {
-            seen.truncate(rest.len());
+        if let Some(found) = self.find_in_overlay(fd, stat, key) {
+            return Some(found);
         }
-        if let Some(overlay) = self.overlay(stat.st_dev) {
-            let path = overlay_path(&overlay, &seen, stat);
-            let seen = [b"/", &path[..]].concat();
-            let location = Location {
-                key,
-                place: overlay.id,
-                path,
-                seen,
-            };
-            return Some(Found {
-                location,
-                overlay: Some(overlay),
-            });
-        }
+        let seen = path_when_open(fd, stat)?;
         let (root, path) = self.host_path(fd, stat, &seen)?;
         Some(Found {
             location: Location {
@@ -183,11 +177,29 @@ impl Places {
         })
     }
 
-    fn host_path(&self, fd: RawFd, stat: &sys::Stat, seen: &[u8]) -> Option<(&Root, Vec<u8>)> {
+    /// The same for containers' own files alone: nothing is opened for it.
+    pub fn find_in_overlay(&self, fd: RawFd, stat: &sys::Stat, key: FileKey) -> Option<Found> {
+        let overlay = self.overlay(stat.st_dev)?;
+        let seen = path_when_open(fd, stat)?;
+        let path = overlay_path(&overlay, &seen, stat);
+        let seen = [b"/", &path[..]].concat();
+        let location = Location {
+            key,
+            place: overlay.id,
+            path,
+            seen,
+        };
+        Some(Found {
+            location,
+            overlay: Some(overlay),
+        })
+    }
+
+    fn host_path(&self, fd: RawFd, stat: &sys::Stat, seen: &[u8]) -> Option<(Arc<Root>, Vec<u8>)> {
+        let roots = self.roots();
         let under = |path: &[u8]| {
-            self.roots
-                .iter()
-                .find_map(|root| Some((root, below(path, &root.path)?.to_vec())))
+            let mut each = roots.iter();
+            each.find_map(|root| Some((root.clone(), below(path, &root.path)?.to_vec())))
         };
         let same = |path: &[u8]| {
             sys::stat_at(libc::AT_FDCWD, path)
@@ -198,13 +210,24 @@ impl Places {
         }
         // Another mount of the same file system (a bind mount in a container): the handle leads to the host's name.
         let handle = sys::handle_at(fd, c"").ok()?;
-        self.roots.iter().find_map(|root| {
+        roots.iter().find_map(|root| {
             let flags = libc::O_RDONLY | libc::O_DIRECTORY;
             let mount = sys::open_below(libc::AT_FDCWD, &root.path, flags, 0).ok()?;
             let file = sys::open_by_handle(mount.as_raw_fd(), &handle, libc::O_PATH).ok()?;
             under(&sys::path_of(file.as_raw_fd()).ok()?)
         })
     }
+}
+
+/// What /proc calls a file that is open.
+fn path_when_open(fd: RawFd, stat: &sys::Stat) -> Option<Vec<u8>> {
+    let mut seen = sys::path_of(fd).ok()?;
+    if stat.st_nlink == 0
+        && let Some(rest) = seen.strip_suffix(b" (deleted)")
+    {
+        seen.truncate(rest.len());
+    }
+    Some(seen)
 }
 
 pub fn open_path(path: &[u8]) -> io::Result<OwnedFd> {
@@ -223,6 +246,44 @@ fn overlay_path(overlay: &Overlay, seen: &[u8], stat: &sys::Stat) -> Vec<u8> {
         },
         None => inside.to_vec(),
     }
+}
+
+pub fn is_whiteout(stat: &sys::Stat) -> bool {
+    stat.st_mode & libc::S_IFMT == libc::S_IFCHR && stat.st_rdev == 0
+}
+
+const OPAQUE: [&[u8]; 2] = [b"trusted.overlay.opaque", b"user.overlay.opaque"];
+
+/// A directory of a layer that shows nothing of the layers below.
+pub fn is_opaque(fd: RawFd) -> bool {
+    let found = sys::attributes(fd).unwrap_or_default();
+    found
+        .iter()
+        .any(|(name, value)| OPAQUE.contains(&&name[..]) && value == b"y")
+}
+
+/// Does the layer hide what lower ones have under this name?
+fn hides(layer: &OwnedFd, path: &[u8]) -> bool {
+    let ends = path
+        .iter()
+        .enumerate()
+        .filter(|(_, byte)| **byte == b'/')
+        .map(|(at, _)| at);
+    for end in ends.chain([path.len()]) {
+        let flags = libc::O_PATH | libc::O_NOFOLLOW;
+        let Ok(file) = sys::open_below(layer.as_raw_fd(), &path[..end], flags, sys::BELOW) else {
+            return false;
+        };
+        match sys::fstat(file.as_raw_fd()) {
+            Ok(stat) if stat.st_mode & libc::S_IFMT == libc::S_IFDIR => {
+                if is_opaque(file.as_raw_fd()) {
+                    return true;
+                }
+            }
+            _ => return true,
+        }
+    }
+    false
 }
 
 /// A file of an image's layer.
@@ -244,11 +305,28 @@ impl LowerFile {
                 continue;
             };
             let stat = sys::fstat(file.as_raw_fd()).ok()?;
-            if stat.st_mode & libc::S_IFMT == libc::S_IFCHR && stat.st_rdev == 0 {
+            if is_whiteout(&stat) {
                 return None;
             }
             if wanted(&stat) {
                 return Some(Self { file, stat });
+            }
+        }
+        None
+    }
+
+    /// The one that the image shows under this name: a directory made anew in an upper layer hides what lower ones have in it.
+    pub fn shown(lower: &[Vec<u8>], path: &[u8]) -> Option<Self> {
+        for layer in lower.iter().take(LAYERS_MAX) {
+            let one = std::slice::from_ref(layer);
+            let Ok(root) = open_path(layer) else {
+                continue;
+            };
+            if let Some(found) = Self::open(one, path, |_| true) {
+                return Some(found);
+            }
+            if hides(&root, path) {
+                return None;
             }
         }
         None
@@ -267,5 +345,29 @@ impl LowerFile {
                 && Stamp::from(stat).modified_ns == metadata.modified_ns
                 && stat.st_mode & libc::S_IFMT == metadata.mode & libc::S_IFMT
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_directory_made_anew_hides_what_lower_layers_have_in_it() {
+        let home = std::env::temp_dir().join(format!("norn-layers-{}", std::process::id()));
+        for layer in ["upper", "lower"] {
+            fs::create_dir_all(home.join(layer).join("etc/app")).unwrap();
+        }
+        for name in ["etc/app/hidden", "etc/shown"] {
+            fs::write(home.join("lower").join(name), "").unwrap();
+        }
+        let made_anew = fs::File::open(home.join("upper/etc/app")).unwrap();
+        sys::set_attribute(made_anew.as_raw_fd(), OPAQUE[1], Some(b"y")).unwrap();
+        let layers = ["upper", "lower"].map(|layer| bytes_of(home.join(layer)));
+        assert!(LowerFile::shown(&layers, b"etc/app/hidden").is_none());
+        assert!(LowerFile::shown(&layers, b"etc/shown").is_some());
+        fs::remove_dir_all(&home).unwrap();
     }
 }

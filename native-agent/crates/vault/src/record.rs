@@ -6,6 +6,13 @@ use crate::file::{FileKey, Metadata, PlaceId};
 /// CLOCK_BOOTTIME of this boot, ns; negative for what an earlier boot recorded.
 pub type Time = i64;
 
+/// In a pid: not a process but a restore, whose changes are nobody's conflict. No kernel gives such pids.
+pub const RESTORER: u32 = 1 << 31;
+
+pub fn is_restorer(pid: u32) -> bool {
+    pid & RESTORER != 0
+}
+
 /// Where a run of bytes lies in the pack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BlobRef {
@@ -18,6 +25,8 @@ pub struct BlobRef {
 pub enum Content {
     /// Copied into the pack, in chunks.
     Packed(Vec<BlobRef>),
+    /// The same of a file with holes: each chunk with its offset.
+    Sparse(Vec<(u64, BlobRef)>),
     /// The file of an image's layer at this path is the content.
     Lower(Vec<u8>),
     /// What a symbolic link points to.
@@ -27,8 +36,21 @@ pub enum Content {
 }
 
 impl Content {
+    /// In the pack.
+    pub fn bytes(&self) -> u64 {
+        match self {
+            Self::Packed(blobs) => blobs.iter().map(|blob| u64::from(blob.length)).sum(),
+            Self::Sparse(extents) => extents.iter().map(|(_, blob)| u64::from(blob.length)).sum(),
+            _ => 0,
+        }
+    }
+
     pub fn rests_on(&self, segment: u32) -> bool {
-        matches!(self, Self::Packed(blobs) if blobs.iter().any(|blob| blob.segment == segment))
+        match self {
+            Self::Packed(blobs) => blobs.iter().any(|blob| blob.segment == segment),
+            Self::Sparse(extents) => extents.iter().any(|(_, blob)| blob.segment == segment),
+            _ => false,
+        }
     }
 }
 
@@ -41,16 +63,18 @@ pub enum Missing {
     /// A device, pipe or socket: it has no content.
     Special,
     Unreadable,
+    Unwatched,
 }
 
 impl Missing {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::TooLarge,
         Self::TooSlow,
         Self::Full,
         Self::Evicted,
         Self::Special,
         Self::Unreadable,
+        Self::Unwatched,
     ];
 
     pub fn reason(self) -> &'static str {
@@ -60,6 +84,9 @@ impl Missing {
             Self::Full => "the vault was full with pre-images of open alerts",
             Self::Evicted => "evicted: the vault had reached its limit of bytes",
             Self::Special => "not a regular file",
+            Self::Unwatched => {
+                "made or changed while nobody watched: what was there before, if anything, is not known"
+            }
             Self::Unreadable => "the file could not be read when it was opened",
         }
     }
@@ -114,6 +141,8 @@ pub enum NameKind {
     Rename,
     /// `path` and `target` changed places.
     Exchange,
+    /// `path` became another name of a file that was there.
+    Link,
 }
 
 /// Somebody changed a name.
@@ -172,6 +201,8 @@ pub enum Record {
     Forget(ProcessUid),
     /// The content of the file's version of this time is gone.
     Evicted(FileKey, Time),
+    /// A container's own file system.
+    Home(String, PlaceId),
 }
 
 struct Writer(Vec<u8>);
@@ -208,12 +239,18 @@ impl Writer {
     fn key(&mut self, key: Option<FileKey>) -> &mut Self {
         self.u8(key.is_some().into()).wide(key.map_or(0, |key| key.0))
     }
+    fn blob(&mut self, blob: BlobRef) -> &mut Self {
+        self.number(blob.segment.into())
+            .number(blob.offset)
+            .number(blob.length.into())
+    }
     fn content(&mut self, content: &Content) -> &mut Self {
         match content {
             Content::Packed(blobs) => self.u8(0).list(blobs, |to, blob| {
-                to.number(blob.segment.into())
-                    .number(blob.offset)
-                    .number(blob.length.into());
+                to.blob(*blob);
+            }),
+            Content::Sparse(extents) => self.u8(4).list(extents, |to, (at, blob)| {
+                to.number(*at).blob(*blob);
             }),
             Content::Lower(path) => self.u8(1).bytes(path),
             Content::Link(target) => self.u8(2).bytes(target),
@@ -303,6 +340,7 @@ impl Record {
             Self::Hold(scope) => to.u8(8).bytes(&scope.0),
             Self::Forget(scope) => to.u8(9).bytes(&scope.0),
             Self::Evicted(key, time) => to.u8(10).wide(key.0).number(*time as u64),
+            Self::Home(container, place) => to.u8(11).bytes(container.as_bytes()).number(place.0),
         };
         to.0
     }
@@ -332,6 +370,7 @@ impl Record {
             8 => Self::Hold(from.uid()?),
             9 => Self::Forget(from.uid()?),
             10 => Self::Evicted(FileKey(from.wide()?), from.number()? as i64),
+            11 => Self::Home(String::from_utf8(from.bytes()?).ok()?, PlaceId(from.number()?)),
             _ => return None,
         })
     }
@@ -380,15 +419,17 @@ impl Reader<'_> {
             seen: self.bytes()?,
         })
     }
+    fn blob(&mut self) -> Option<BlobRef> {
+        Some(BlobRef {
+            segment: self.number()? as u32,
+            offset: self.number()?,
+            length: self.number()? as u32,
+        })
+    }
     fn content(&mut self) -> Option<Content> {
         Some(match self.u8()? {
-            0 => Content::Packed(self.list(|from| {
-                Some(BlobRef {
-                    segment: from.number()? as u32,
-                    offset: from.number()?,
-                    length: from.number()? as u32,
-                })
-            })?),
+            0 => Content::Packed(self.list(Self::blob)?),
+            4 => Content::Sparse(self.list(|from| Some((from.number()?, from.blob()?)))?),
             1 => Content::Lower(self.bytes()?),
             2 => Content::Link(self.bytes()?),
             3 => Content::Missing(*Missing::ALL.get(usize::from(self.u8()?))?),
@@ -435,11 +476,12 @@ impl Reader<'_> {
         })
     }
     fn operation(&mut self) -> Option<NameOperation> {
-        const KINDS: [NameKind; 4] = [
+        const KINDS: [NameKind; 5] = [
             NameKind::Create,
             NameKind::Unlink,
             NameKind::Rename,
             NameKind::Exchange,
+            NameKind::Link,
         ];
         Some(NameOperation {
             time: self.number()? as i64,

@@ -7,7 +7,7 @@ use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::capture::{Job, Shared};
+use crate::capture::{Job, Shared, is_newborn};
 use crate::events::{RawEvent, parse};
 use crate::file::{FileKey, Stamp};
 use crate::record::Time;
@@ -185,17 +185,28 @@ impl Responder {
             return;
         };
         self.next_id += 1;
-        let (fd, released) = (Arc::new(fd), Arc::new(AtomicBool::new(false)));
+        // A file that did not exist has no pre-image: nobody waits until its creation is written down. Its name is taken before,
+        // since it may have another right after.
+        let newborn = is_newborn(fd.as_raw_fd(), &stat, time);
+        let born = newborn.then(|| self.shared.places.find_in_overlay(fd.as_raw_fd(), &stat, key));
+        let born = born.flatten();
+        let newborn = born.is_some();
+        if newborn {
+            self.allow(&fd);
+        }
+        let (fd, released) = (Arc::new(fd), Arc::new(AtomicBool::new(newborn)));
         let deadline_ns = time as u64 + DEADLINE_NS;
-        self.waiting.insert(
-            self.next_id,
-            Waiting {
-                fd: fd.clone(),
-                deadline_ns,
-                released: released.clone(),
-                open: (key, time, pid),
-            },
-        );
+        if !newborn {
+            self.waiting.insert(
+                self.next_id,
+                Waiting {
+                    fd: fd.clone(),
+                    deadline_ns,
+                    released: released.clone(),
+                    open: (key, time, pid),
+                },
+            );
+        }
         let job = Job {
             id: self.next_id,
             fd,
@@ -204,6 +215,7 @@ impl Responder {
             stat,
             key,
             released,
+            born,
         };
         let to = if stat.st_size > LARGE_BYTES {
             &self.outlets.large
@@ -214,6 +226,9 @@ impl Responder {
         self.shared.progress.captures.sent();
         if to.try_send(job).is_err() {
             self.shared.progress.captures.done();
+            if newborn {
+                self.shared.pulse.events_lost.fetch_add(1, Ordering::Relaxed);
+            }
         }
     }
 
@@ -230,7 +245,7 @@ impl Responder {
         let mut index = self.shared.store.index();
         if index
             .state(key)
-            .is_some_and(|state| state.saved == Some(Stamp::from(&stat)))
+            .is_some_and(|state| state.saved() == Some(Stamp::from(&stat)))
         {
             drop(index);
             self.shared.ignore(fd.as_raw_fd());

@@ -11,11 +11,11 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::capture::{Shared, copy};
+use crate::capture::{FILE_BYTES_MAX, Shared, copy, data_bytes, missing_version};
 use crate::file::{Metadata, PlaceId, Stamp};
 use crate::names::{Spot, identify, location, note_symbolic_link};
-use crate::places::{Overlay, open_path};
-use crate::record::{Content, Location, Record, Time, Version};
+use crate::places::{Overlay, Root, open_path};
+use crate::record::{Content, Location, Missing, Record, Time, Version};
 use crate::sys;
 use crate::watch::{Entry, join};
 
@@ -86,20 +86,31 @@ impl Shared {
     }
 }
 
-/// First what was there when watching began, then new containers and what was put off. Works until the vault stops.
-pub fn run(shared: &Shared, found: Vec<(usize, Vec<Entry>)>, overlays: &Receiver<Arc<Overlay>>) {
-    for (number, entries) in found {
-        let root = &shared.places.roots()[number];
-        for entry in entries {
-            let path = entry.path;
-            attempt(shared, || rest_one(shared, &Spot { root, path }));
+/// A tree that began to be watched: what is in it already is copied at rest.
+#[derive(Debug)]
+pub enum Scan {
+    Overlay(Arc<Overlay>),
+    Directory(Arc<Root>, Vec<Entry>),
+}
+
+fn scan(shared: &Shared, scan: Scan) {
+    match scan {
+        Scan::Overlay(overlay) => attempt(shared, || scan_upper(shared, &overlay)),
+        Scan::Directory(root, entries) => {
+            for entry in entries {
+                let (root, path) = (root.clone(), entry.path);
+                attempt(shared, || rest_one(shared, &Spot { root, path }));
+            }
         }
     }
-    shared.progress.scans.done();
+}
+
+/// What is new, in its order, and what was put off. Works until the vault stops.
+pub fn run(shared: &Shared, scans: &Receiver<Scan>) {
     while !shared.stop.load(Ordering::Relaxed) {
-        match overlays.recv_timeout(IDLE) {
-            Ok(overlay) => {
-                attempt(shared, || scan_upper(shared, &overlay));
+        match scans.recv_timeout(IDLE) {
+            Ok(new) => {
+                scan(shared, new);
                 shared.progress.scans.done();
             }
             Err(RecvTimeoutError::Timeout) => {}
@@ -124,7 +135,7 @@ fn rest_overdue(shared: &Shared, place: PlaceId, path: Vec<u8>) -> io::Result<()
     if let Some(overlay) = shared.places.by_id(place) {
         return rest_merged(shared, &overlay, path);
     }
-    let root = shared.places.roots().iter().find(|root| root.id == place);
+    let root = shared.places.root(place);
     root.map_or(Ok(()), |root| rest_one(shared, &Spot { root, path }))
 }
 
@@ -167,7 +178,7 @@ fn rest_merged(shared: &Shared, overlay: &Overlay, path: Vec<u8>) -> io::Result<
     )
 }
 
-fn rest_one(shared: &Shared, spot: &Spot<'_>) -> io::Result<()> {
+fn rest_one(shared: &Shared, spot: &Spot) -> io::Result<()> {
     let Some((key, file)) = identify(shared, spot) else {
         return Ok(());
     };
@@ -179,6 +190,7 @@ fn rest_file(shared: &Shared, (file, stat): (&OwnedFd, &sys::Stat), location: Lo
     match stat.st_mode & libc::S_IFMT {
         libc::S_IFLNK => note_symbolic_link(shared, file.as_raw_fd(), location),
         libc::S_IFDIR => note_directory(shared, (file, stat), location),
+        libc::S_IFREG if data_bytes(stat) > FILE_BYTES_MAX => note_too_large(shared, (file, stat), location),
         libc::S_IFREG if stat.st_size as u64 <= REST_BYTES_MAX && !shared.store.is_half_full() => {
             let path = format!("/proc/self/fd/{}", file.as_raw_fd());
             let flags = libc::O_RDONLY | libc::O_NOATIME;
@@ -189,6 +201,21 @@ fn rest_file(shared: &Shared, (file, stat): (&OwnedFd, &sys::Stat), location: Lo
         }
         _ => Ok(()),
     }
+}
+
+/// Known before anybody attacks it.
+fn note_too_large(
+    shared: &Shared,
+    (file, stat): (&OwnedFd, &sys::Stat),
+    location: Location,
+) -> io::Result<()> {
+    if shared.store.index().state(location.key).is_some() {
+        return Ok(());
+    }
+    let by = (sys::boot_ns() as Time, 0);
+    let version = missing_version((file.as_raw_fd(), stat), by, Missing::TooLarge);
+    shared.store.record(Record::Version(location, version));
+    Ok(())
 }
 
 fn note_directory(
@@ -230,11 +257,15 @@ pub fn at_rest(shared: &Shared, fd: RawFd, (location, closed): (Location, Time))
         return Ok(());
     }
     let key = location.key;
-    let saved = shared.store.index().state(key).map(|state| state.saved);
+    let saved = shared.store.index().state(key).map(|state| state.saved());
     if saved == Some(Some(Stamp::from(&stat))) {
         if stat.st_nlink > 1 {
             note_other_name(shared, location, time);
         }
+        return Ok(());
+    }
+    if shared.store.is_crowded(location.place) {
+        shared.rest.refused.fetch_add(1, Ordering::Relaxed);
         return Ok(());
     }
     let metadata = Metadata::read(fd, &stat)?;

@@ -1,18 +1,18 @@
 //! The sensor's events: who is who, and the names that change inside containers.
-use std::collections::HashMap;
 use std::os::fd::AsRawFd;
+use std::sync::Weak;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
-use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use norn_events::{ChangeKind, ContainerId, Event, EventKind, Observer, Process, ProcessIndex, ProcessTable};
 
 use crate::capture::Shared;
 use crate::closer::{before, tell};
-use crate::file::{FileKey, Metadata, PlaceId};
+use crate::file::{FileKey, Metadata};
+use crate::homes::{elsewhere, home};
 use crate::names::{note_symbolic_link, record_rename, record_unlink, refresh_metadata};
-use crate::places::{LowerFile, Overlay, open_path};
+use crate::places::{LowerFile, Overlay, below, open_path};
 use crate::record::{
     Actor, Aspect, Change, Content, Location, NameKind, NameOperation, Record, Time, Version,
 };
@@ -23,12 +23,11 @@ use crate::truncate::truncated;
 pub const NOTES_MAX: usize = 16_384;
 const IDLE: Duration = Duration::from_millis(500);
 const ANCESTORS_MAX: usize = 256;
-const CONTAINERS_MAX: usize = 10_000;
 
 /// A name event, owned.
 #[derive(Debug)]
 pub struct Note {
-    kind: EventKind,
+    pub kind: EventKind,
     pub time: Time,
     pub pid: u32,
     /// The oldest living ancestor in the same container; 0 when nobody needs it.
@@ -171,43 +170,30 @@ impl Observer for VaultObserver {
     }
 }
 
-/// Containers' overlays, by container id.
-type Homes = HashMap<ContainerId, PlaceId>;
-
 /// Works until the vault stops.
 pub fn run(shared: &Shared, notes: &Receiver<Note>) {
-    let mut homes = Homes::new();
     while !shared.stop.load(Ordering::Relaxed) {
         let note = match notes.recv_timeout(IDLE) {
             Ok(note) => note,
             Err(RecvTimeoutError::Timeout) => continue,
             Err(RecvTimeoutError::Disconnected) => return,
         };
-        match home(shared, &mut homes, &note) {
-            Some((overlay, path)) if note.kind != EventKind::Exec => handle(shared, &overlay, &note, path),
+        if let (EventKind::Exec, Some(container)) = (note.kind, &note.container) {
+            shared.learned.ask(note.pid, container);
+        }
+        match home(shared, &note) {
+            Some((overlay, path)) if note.kind != EventKind::Exec => {
+                match elsewhere(shared, &overlay, &note, &path) {
+                    false => handle(shared, &overlay, &note, path),
+                    true if note.kind == EventKind::FileTruncate => truncated(shared, &note),
+                    true => {}
+                }
+            }
             None if note.kind == EventKind::FileTruncate => truncated(shared, &note),
             _ => {}
         }
         shared.progress.notes.done();
     }
-}
-
-/// The overlay that the event's process has as its root, and the path inside.
-fn home(shared: &Shared, homes: &mut Homes, note: &Note) -> Option<(Arc<Overlay>, Vec<u8>)> {
-    let Some(container) = &note.container else {
-        let (overlay, path) = shared.places.overlay_of_host_path(&note.path)?;
-        return Some((overlay, clean(path)));
-    };
-    if let Some(overlay) = homes.get(container).and_then(|&id| shared.places.by_id(id)) {
-        return Some((overlay, clean(&note.path)));
-    }
-    let root = open_path(format!("/proc/{}/root", note.pid).as_bytes()).ok()?;
-    let overlay = shared.places.overlay(sys::fstat(root.as_raw_fd()).ok()?.st_dev)?;
-    if homes.len() >= CONTAINERS_MAX {
-        homes.clear();
-    }
-    homes.insert(container.clone(), overlay.id);
-    Some((overlay, clean(&note.path)))
 }
 
 /// Without slashes in front, `.`, `..` and double slashes.
@@ -224,13 +210,6 @@ pub fn clean(path: &[u8]) -> Vec<u8> {
 }
 
 fn handle(shared: &Shared, overlay: &Overlay, note: &Note, path: Vec<u8>) {
-    let outside = elsewhere(overlay, note, &path);
-    if outside {
-        if note.kind == EventKind::FileTruncate {
-            truncated(shared, note);
-        }
-        return;
-    }
     let operation = |kind: NameKind| NameOperation {
         time: note.time,
         pid: note.pid,
@@ -251,6 +230,11 @@ fn handle(shared: &Shared, overlay: &Overlay, note: &Note, path: Vec<u8>) {
             gone.key = known_or_lower(shared, overlay, &path, note.time);
             record_unlink(shared, gone);
         }
+        EventKind::FileLink if note.flags & 1 == 0 => {
+            let other = operation(NameKind::Link);
+            know_source(shared, overlay, note, &other.path);
+            create(shared, overlay, other);
+        }
         EventKind::FileLink | EventKind::FileMkdir => {
             let mut made = operation(NameKind::Create);
             made.directory = note.kind == EventKind::FileMkdir;
@@ -265,24 +249,6 @@ fn handle(shared: &Shared, overlay: &Overlay, note: &Note, path: Vec<u8>) {
         }
         _ => {}
     }
-}
-
-/// Volumes and other mounts inside the container are not the overlay; those that are protected report themselves.
-fn elsewhere(overlay: &Overlay, note: &Note, path: &[u8]) -> bool {
-    if note.container.is_none() {
-        return false;
-    }
-    let Ok(root) = open_path(format!("/proc/{}/root", note.pid).as_bytes()) else {
-        return false;
-    };
-    let parent = path
-        .iter()
-        .rposition(|&byte| byte == b'/')
-        .map_or(&b""[..], |at| &path[..at]);
-    let directory = sys::open_below(root.as_raw_fd(), parent, libc::O_PATH, sys::IN_ROOT);
-    directory
-        .and_then(|directory| sys::fstat(directory.as_raw_fd()))
-        .is_ok_and(|stat| stat.st_dev != overlay.mount.device)
 }
 
 /// The file that has this name on the mounted overlay now.
@@ -302,7 +268,7 @@ fn known_or_lower(shared: &Shared, overlay: &Overlay, path: &[u8], time: Time) -
     if let Some(known) = shared.store.index().name_at(overlay.id, path, time) {
         return known;
     }
-    let lower = LowerFile::open(&overlay.mount.lower, path, |_| true)?;
+    let lower = LowerFile::shown(&overlay.mount.lower, path)?;
     let name = [&overlay.mount.upper[..], b"\0", path].concat();
     let key = FileKey(xxhash_rust::xxh3::xxh3_128(&name));
     record_lower(shared, overlay, &lower, (key, path, time));
@@ -338,22 +304,26 @@ fn record_lower(
 fn rename(shared: &Shared, overlay: &Overlay, note: &Note, mut operation: NameOperation) {
     let target = match note.container {
         Some(_) => clean(&note.target),
-        None => match crate::places::below(&note.target, &overlay.mount.merged) {
+        None => match below(&note.target, &overlay.mount.merged) {
             Some(inside) => clean(inside),
             None => return,
         },
     };
     let moved = now(shared, overlay, &target);
-    operation.directory = moved.as_ref().is_some_and(|(_, file)| {
-        sys::fstat(file.as_raw_fd()).is_ok_and(|stat| stat.st_mode & libc::S_IFMT == libc::S_IFDIR)
-    });
+    operation.directory = match &moved {
+        Some((_, file)) => {
+            sys::fstat(file.as_raw_fd()).is_ok_and(|stat| stat.st_mode & libc::S_IFMT == libc::S_IFDIR)
+        }
+        // It was moved on since.
+        None => shared.store.index().is_directory(overlay.id, &operation.path),
+    };
     let known = shared
         .store
         .index()
         .name_at(overlay.id, &operation.path, note.time)
         .flatten();
     operation.key = known.or_else(|| {
-        let lower = LowerFile::open(&overlay.mount.lower, &operation.path, |_| true);
+        let lower = LowerFile::shown(&overlay.mount.lower, &operation.path);
         match (moved, lower) {
             (Some((key, _)), Some(lower)) => {
                 if !shared.store.index().has_state_before(key, note.time) {
@@ -366,6 +336,9 @@ fn rename(shared: &Shared, overlay: &Overlay, note: &Note, mut operation: NameOp
             (None, None) => None,
         }
     });
+    if note.flags & libc::RENAME_EXCHANGE != 0 {
+        know_exchanged(shared, overlay, note, (&operation.path, &target));
+    }
     // What is replaced must be known before the rename is recorded.
     if known_or_lower(shared, overlay, &target, note.time).is_some() {
         tracing::trace!("a name was replaced");
@@ -382,6 +355,43 @@ fn rename(shared: &Shared, overlay: &Overlay, note: &Note, mut operation: NameOp
         shared.store.record(Record::Name(operation));
     } else {
         record_rename(shared, operation);
+    }
+}
+
+/// The image's file that had the name `target` lies at `path` now, under its own key.
+fn know_exchanged(shared: &Shared, overlay: &Overlay, note: &Note, (path, target): (&[u8], &[u8])) {
+    let known = shared
+        .store
+        .index()
+        .name_at(overlay.id, target, note.time)
+        .is_some();
+    let lower = LowerFile::shown(&overlay.mount.lower, target);
+    if let (false, Some(lower), Some((key, file))) = (known, lower, now(shared, overlay, path))
+        && sys::fstat(file.as_raw_fd()).is_ok_and(|stat| stat.st_ino == lower.stat.st_ino)
+    {
+        record_lower(shared, overlay, &lower, (key, target, note.time));
+    }
+}
+
+/// What gets another name is known under the one it has.
+fn know_source(shared: &Shared, overlay: &Overlay, note: &Note, path: &[u8]) {
+    let source = match note.container {
+        Some(_) => clean(&note.target),
+        None => below(&note.target, &overlay.mount.merged)
+            .map(clean)
+            .unwrap_or_default(),
+    };
+    let known = shared
+        .store
+        .index()
+        .name_at(overlay.id, &source, note.time)
+        .is_some();
+    if known || source.is_empty() {
+        return;
+    }
+    let lower = LowerFile::shown(&overlay.mount.lower, &source);
+    if let (Some(lower), Some((key, _))) = (lower, now(shared, overlay, path)) {
+        record_lower(shared, overlay, &lower, (key, &source, note.time));
     }
 }
 
@@ -413,7 +423,7 @@ fn touched(shared: &Shared, overlay: &Overlay, note: &Note, (path, aspect): (Vec
         return;
     };
     if !shared.store.index().has_state_before(key, note.time)
-        && let Some(lower) = LowerFile::open(&overlay.mount.lower, &path, |_| true)
+        && let Some(lower) = LowerFile::shown(&overlay.mount.lower, &path)
     {
         record_lower(shared, overlay, &lower, (key, &path, note.time));
     }
@@ -458,8 +468,8 @@ fn opened(shared: &Shared, overlay: &Overlay, note: &Note, path: &[u8]) {
     if state.versions.is_empty() {
         return;
     }
-    let saved = state.saved;
-    let seen = state.seen.clone();
+    let saved = state.is_saved;
+    let seen = state.seen();
     drop(index);
     let location = Location {
         key,
@@ -477,6 +487,6 @@ fn opened(shared: &Shared, overlay: &Overlay, note: &Note, path: &[u8]) {
     // The state that was saved is still what was there at the open.
     let key = index.original(key);
     if let Some(state) = index.files.get_mut(&key) {
-        state.saved = state.saved.or(saved);
+        state.is_saved |= saved;
     }
 }

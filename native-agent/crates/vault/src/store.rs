@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use norn_events::ProcessUid;
 
-use crate::file::FileKey;
+use crate::file::{FileKey, PlaceId};
 use crate::index::{FILES_AT_REST_MAX, Index, shift};
 use crate::pack::{Pack, this_boot};
 use crate::record::{BlobRef, Content, Location, Missing, NameOperation, Record, Version};
@@ -15,6 +15,8 @@ use crate::sys;
 
 /// New versions may come to rest on a segment while it is emptied; what still does after so many rounds is lost with it.
 const SWEEPS_MAX: usize = 4;
+/// A place may take one of so many parts of the room.
+const SHARES: u64 = 2;
 
 /// The index's lock is never held while the disk works; the pack's is.
 #[derive(Debug)]
@@ -24,6 +26,8 @@ pub struct Store {
     bytes_max: u64,
     bytes: AtomicU64,
     full: AtomicBool,
+    /// Places that take more than their share: theirs gives way first, and has no new copies at rest.
+    crowded: Mutex<HashSet<PlaceId>>,
     pub torn_bytes: u64,
 }
 
@@ -65,6 +69,7 @@ impl Store {
             bytes_max,
             bytes: AtomicU64::new(bytes),
             full: AtomicBool::new(false),
+            crowded: Mutex::default(),
             torn_bytes,
         })
     }
@@ -85,6 +90,19 @@ impl Store {
     /// Much of the room is taken: copies that only might be needed are no longer made.
     pub fn is_half_full(&self) -> bool {
         self.bytes() * 2 > self.bytes_max || self.index().files.len() >= FILES_AT_REST_MAX
+    }
+
+    /// Of all room, what one container or directory may take while others want it.
+    pub fn share(&self) -> u64 {
+        self.bytes_max / SHARES
+    }
+
+    pub fn set_crowded(&self, places: HashSet<PlaceId>) {
+        *lock(&self.crowded) = places;
+    }
+
+    pub fn is_crowded(&self, place: PlaceId) -> bool {
+        lock(&self.crowded).contains(&place)
     }
 
     pub fn append_blob(&self, bytes: &[u8]) -> io::Result<BlobRef> {
@@ -214,20 +232,42 @@ impl Store {
         }
     }
 
+    /// As long as somebody takes more than his share, others lose nothing.
+    fn is_spared(&self, place: PlaceId) -> bool {
+        let crowded = lock(&self.crowded);
+        !crowded.is_empty() && !crowded.contains(&place)
+    }
+
     /// Out of the segment that goes: to the newest one, or away.
     fn move_version(&self, location: Location, mut version: Version, (from, held): (u32, &HashSet<FileKey>)) {
-        let Content::Packed(blobs) = &version.content else {
+        if !version.content.rests_on(from) {
             return;
-        };
-        if !held.contains(&location.key) {
+        }
+        if !held.contains(&location.key) && !self.is_spared(location.place) {
             return self.record(Record::Evicted(location.key, version.time));
         }
         let moved = |&blob: &BlobRef| match blob.segment == from {
             true => self.read(blob).and_then(|bytes| self.append_blob(&bytes)),
             false => Ok(blob),
         };
-        match blobs.iter().map(moved).collect::<io::Result<Vec<_>>>() {
-            Ok(blobs) => version.content = Content::Packed(blobs),
+        let carried = match &version.content {
+            Content::Packed(blobs) => blobs
+                .iter()
+                .map(moved)
+                .collect::<io::Result<_>>()
+                .map(Content::Packed),
+            Content::Sparse(extents) => {
+                let moved = |(at, blob): &(u64, BlobRef)| Ok((*at, moved(blob)?));
+                extents
+                    .iter()
+                    .map(moved)
+                    .collect::<io::Result<_>>()
+                    .map(Content::Sparse)
+            }
+            _ => return,
+        };
+        match carried {
+            Ok(content) => version.content = content,
             Err(error) => {
                 tracing::error!(%error, "a held pre-image can't be carried over");
                 version.content = Content::Missing(Missing::Evicted);
@@ -240,7 +280,8 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::file::{Metadata, PlaceId};
+    use crate::file::Metadata;
+    use crate::record::PlaceKind;
 
     fn version(time: i64, blob: BlobRef) -> Record {
         let location = Location {
@@ -257,6 +298,80 @@ mod tests {
             shape: None,
         };
         Record::Version(location, version)
+    }
+
+    #[test]
+    fn who_takes_more_than_his_share_gives_way_first() {
+        let dir = std::env::temp_dir().join(format!("norn-share-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).unwrap();
+        let store = Store::open(&dir, 4 << 20).unwrap();
+        let record = |key: u128, place: u64, bytes: &[u8]| {
+            let blob = store.append_blob(bytes).unwrap();
+            let Record::Version(mut location, version) = version(10, blob) else {
+                unreachable!()
+            };
+            (location.key, location.place) = (FileKey(key), PlaceId(place));
+            store.record(Record::Version(location, version));
+        };
+        record(1, 1, b"of the modest, and the oldest");
+        (2..8).for_each(|key| record(key, 2, &vec![key as u8; 1 << 20]));
+        store.set_crowded(HashSet::from([PlaceId(2)]));
+        assert!(store.evict());
+        let index = store.index();
+        let content = |key: u128| index.state(FileKey(key)).unwrap().last().unwrap().content.clone();
+        assert!(matches!(content(1), Content::Packed(_)), "the modest lost theirs");
+        assert_eq!(content(2), Content::Missing(Missing::Evicted));
+        assert!(matches!(content(7), Content::Packed(_)));
+        drop(index);
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
+
+    /// Resident bytes of this process.
+    fn resident() -> u64 {
+        let text = std::fs::read_to_string("/proc/self/statm").unwrap();
+        text.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * 4096
+    }
+
+    /// Alone in its process, or others' memory is counted: `cargo test -p norn-vault --lib -- --ignored memory`.
+    #[test]
+    #[ignore = "a measurement"]
+    fn memory_of_a_hundred_thousand_files() {
+        const FILES: u128 = 100_000;
+        let dir = std::env::temp_dir().join(format!("norn-memory-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).unwrap();
+        let store = Store::open(&dir, 1 << 30).unwrap();
+        let blob = store.append_blob(b"content").unwrap();
+        let before = resident();
+        for number in 0..FILES {
+            let path = format!("projects/saga-{}/chapter-{number}.md", number % 100).into_bytes();
+            let seen = [b"/srv/data/", &path[..]].concat();
+            let (key, place) = (FileKey(number << 64 | number), PlaceId::of(b"/srv/data"));
+            if number == 0 {
+                store.record(Record::Place(place, PlaceKind::Directory(b"/srv/data".to_vec())));
+            }
+            let location = Location {
+                key,
+                place,
+                path,
+                seen,
+            };
+            let version = Version {
+                time: number as i64,
+                pid: 0,
+                content: Content::Packed(vec![blob]),
+                metadata: Metadata::default(),
+                shape: None,
+            };
+            store.record(Record::Version(location, version));
+        }
+        let grown = resident() - before;
+        println!(
+            "{FILES} files: {} MB, {} bytes each",
+            grown >> 20,
+            grown as u128 / FILES
+        );
+        assert!(grown < 50 << 20, "{} MB", grown >> 20);
+        std::fs::remove_dir_all(&dir).unwrap();
     }
 
     #[test]

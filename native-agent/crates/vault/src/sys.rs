@@ -99,6 +99,33 @@ pub fn poll<const N: usize>(fds: [(RawFd, i16); N], timeout_ms: i32) -> [bool; N
     set.map(|entry| count > 0 && entry.revents != 0)
 }
 
+/// The next run of the file at or after `from` that is not a hole, as (start, end); `None` when only holes follow. A file
+/// system that knows no holes says all is data.
+pub fn next_data(fd: RawFd, from: u64) -> io::Result<Option<(u64, u64)>> {
+    // SAFETY: takes integers only.
+    let seek = |at: u64, whence: i32| unsafe { libc::lseek(fd, at as i64, whence) };
+    let start = seek(from, libc::SEEK_DATA);
+    if start < 0 {
+        let error = io::Error::last_os_error();
+        return match error.raw_os_error() {
+            Some(libc::ENXIO) => Ok(None),
+            _ => Err(error),
+        };
+    }
+    let end = seek(start as u64, libc::SEEK_HOLE);
+    if end < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(Some((start as u64, end as u64)))
+}
+
+/// Gives the range's blocks back; the size stays.
+pub fn punch_hole(fd: RawFd, from: u64, length: u64) -> io::Result<()> {
+    let mode = libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE;
+    // SAFETY: takes integers only.
+    check(unsafe { libc::fallocate(fd, mode, from as i64, length as i64) }).map(drop)
+}
+
 /// What FIONREAD says; 0 when it says nothing.
 pub fn waiting_bytes(fd: RawFd) -> u64 {
     let mut bytes: libc::c_int = 0;
@@ -407,6 +434,15 @@ pub fn detached_mount(kind: &CStr, options: &[(&CStr, CString)]) -> io::Result<O
     configure(FSCONFIG_CMD_CREATE, std::ptr::null(), std::ptr::null())?;
     // SAFETY: takes integers only.
     own(unsafe { libc::syscall(libc::SYS_fsmount, context.as_raw_fd(), 1, 0) } as libc::c_int)
+}
+
+/// A restore of many files leaves much that is free and still counted as this process's.
+pub fn give_back_memory() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: takes an integer only.
+    unsafe {
+        libc::malloc_trim(0);
+    }
 }
 
 /// Takes an exclusive lock for as long as the descriptor lives; `false` when another has it.

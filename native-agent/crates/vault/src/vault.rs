@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use norn_events::wire::event::v1::Capability;
 use norn_events::{ContentChange, ProcessUid};
@@ -17,22 +17,30 @@ use crate::capture::{Shared, work};
 use crate::closer::REST_MAX;
 use crate::error::VaultError;
 use crate::health::{VaultHealth, health};
-use crate::places::{Overlay, Places};
+use crate::homes::Homes;
+use crate::learn::{Learned, RefusedMount};
+use crate::places::Places;
 use crate::progress::Progress;
+use crate::quarantine::{Origin, origins};
 use crate::record::{PlaceKind, Record};
 use crate::responder::{CLOSES_MAX, Done, JOBS_MAX, Outlets, Pulse, Responder, guard};
-use crate::rest::Rest;
+use crate::rest::{Rest, Scan};
 use crate::restore::{RestoreReport, RestoreRequest, restore};
 use crate::sensor::{NOTES_MAX, Note, VaultObserver};
+use crate::standing::{self, Standing, Standings};
 use crate::store::Store;
-use crate::watch::{Entry, Watch};
-use crate::{closer, mounts, names, rest, self_test, sensor, sys};
+use crate::watch::Watch;
+use crate::{closer, homes, learn, mounts, names, rest, self_test, sensor, sys};
 
 /// Content changes waiting for the reflex; more are dropped and counted.
 pub const CHANGES_MAX: usize = 8192;
 const SMALL_WORKERS: usize = 2;
 const FLUSH_EVERY: Duration = Duration::from_millis(200);
+/// How often files are counted by what can be given back of them.
+const COUNT_EVERY: Duration = Duration::from_secs(5);
 const MOUNTS_IDLE_MS: i32 = 1000;
+/// How often all processes are looked at for mount tables of their own, in case the sensor did not tell of one.
+const PROCESSES_EVERY: Duration = Duration::from_secs(5);
 /// Containers whose files wait to be copied at rest.
 const SCANS_MAX: usize = 1024;
 /// A restore waits for what is still in the queues at most so long.
@@ -94,6 +102,9 @@ impl Vault {
             capture_delay_ns: AtomicU64::new(0),
             progress: Progress::default(),
             rest: Rest::default(),
+            standings: Standings::default(),
+            homes: Homes::default(),
+            learned: Learned::new().map_err(VaultError::Thread)?,
         });
         shared.pulse.beat_ns.store(sys::boot_ns(), Ordering::Relaxed);
         let done = Arc::new(Done::new().map_err(VaultError::Thread)?);
@@ -132,12 +143,14 @@ impl Vault {
         self.thread("vault-names", |shared| names::run(&shared))?;
         self.thread("vault-sensor", move |shared| sensor::run(&shared, &notes))?;
         self.thread("vault-flush", |shared| flush(&shared))?;
-        let found = self.watch_protected()?;
-        self.shared.progress.scans.sent();
-        let (mounted, overlays) = sync_channel(SCANS_MAX);
-        look_at_mounts(&self.shared, &mounted);
-        self.thread("vault-mounts", move |shared| watch_mounts(&shared, &mounted))?;
-        self.thread("vault-scan", move |shared| rest::run(&shared, found, &overlays))
+        let (scans, waiting) = sync_channel(SCANS_MAX);
+        for (root, entries) in self.watch_protected()? {
+            send_scan(&self.shared, &scans, Scan::Directory(root, entries));
+        }
+        look_at_mounts(&self.shared, &scans);
+        send_found(&self.shared, &scans, learn::all(&self.shared));
+        self.thread("vault-mounts", move |shared| watch_mounts(&shared, &scans))?;
+        self.thread("vault-scan", move |shared| rest::run(&shared, &waiting))
     }
 
     fn thread(
@@ -153,9 +166,9 @@ impl Vault {
     }
 
     /// Directories are watched before `open` returns; their files are copied at rest after.
-    fn watch_protected(&self) -> Result<Vec<(usize, Vec<Entry>)>, VaultError> {
+    fn watch_protected(&self) -> Result<Vec<learn::Found>, VaultError> {
         let mut found = Vec::new();
-        for (number, root) in self.shared.places.roots().iter().enumerate() {
+        for root in self.shared.places.roots().iter() {
             let record = Record::Place(root.id, PlaceKind::Directory(root.path.clone()));
             remember_place(&self.shared, record);
             let path = || PathBuf::from(String::from_utf8_lossy(&root.path).into_owned());
@@ -164,7 +177,7 @@ impl Vault {
                 .watch
                 .tree(root, b"")
                 .map_err(|source| VaultError::Protected { path: path(), source })?;
-            found.push((number, entries));
+            found.push((root.clone(), entries));
         }
         Ok(found)
     }
@@ -188,15 +201,33 @@ impl Vault {
         restore(&self.shared, request)
     }
 
+    /// What restores have put into quarantine, oldest first; the files lie in `quarantine/<sha256>`.
+    pub fn quarantined(&self) -> std::io::Result<Vec<Origin>> {
+        origins(&self.shared.quarantine)
+    }
+
+    /// Directories that containers have mounted and that have no pre-images.
+    pub fn refused_mounts(&self) -> Vec<RefusedMount> {
+        self.shared.learned.refused()
+    }
+
+    /// What a restore could give back of the file that has this name on the host now.
+    pub fn standing(&self, path: &Path) -> Standing {
+        standing::of(&self.shared, path)
+    }
+
     pub fn health(&self) -> VaultHealth {
         health(&self.shared)
     }
 
     /// What this host lets the vault do; the first call tries it out with a file and a container root of its own.
     pub fn capabilities(&self) -> Vec<Capability> {
-        self.capabilities
-            .get_or_init(|| self_test::run(&self.shared, &self.dir))
-            .clone()
+        let tried = self
+            .capabilities
+            .get_or_init(|| self_test::run(&self.shared, &self.dir));
+        let mut all = tried.clone();
+        all.push(learn::capability(&self.shared));
+        all
     }
 
     /// Pre-images of what this subtree changed are never evicted until `forget`; survives a restart.
@@ -231,6 +262,7 @@ impl Drop for Vault {
         self.shared.stop.store(true, Ordering::Relaxed);
         self.notes = None;
         self.done.ring();
+        self.shared.learned.ring();
         // Those that answer opens go last: the others' own opens are among them.
         let (answering, others) = self.threads.drain(..).partition(|thread| {
             let name = thread.thread().name().unwrap_or_default();
@@ -292,7 +324,7 @@ fn protected(options: &VaultOptions) -> Result<Vec<PathBuf>, VaultError> {
     Ok(paths)
 }
 
-fn remember_place(shared: &Shared, record: Record) {
+pub fn remember_place(shared: &Shared, record: Record) {
     let Record::Place(id, kind) = &record else {
         return;
     };
@@ -303,7 +335,7 @@ fn remember_place(shared: &Shared, record: Record) {
 }
 
 /// Marks overlays that are new since the last look, and has their files copied at rest.
-fn look_at_mounts(shared: &Shared, scans: &SyncSender<Arc<Overlay>>) {
+fn look_at_mounts(shared: &Shared, scans: &SyncSender<Scan>) {
     let Ok(text) = fs::read("/proc/self/mountinfo") else {
         return;
     };
@@ -321,39 +353,67 @@ fn look_at_mounts(shared: &Shared, scans: &SyncSender<Arc<Overlay>>) {
             .lower
             .iter()
             .chain([&overlay.mount.upper, &overlay.mount.work]);
-        layers.for_each(|layer| shared.watch.leave(shared.places.roots(), layer));
+        layers.for_each(|layer| shared.watch.leave(&shared.places.roots(), layer));
         if let Err(error) = shared.watch.overlay(&overlay) {
             let merged = String::from_utf8_lossy(&overlay.mount.merged);
             tracing::warn!(%error, %merged, "a container's file system can't be watched");
         }
-        shared.progress.scans.sent();
-        if scans.try_send(overlay).is_err() {
-            shared.progress.scans.done();
-            tracing::warn!("too many containers at once: one goes without copies at rest");
-        }
+        send_scan(shared, scans, Scan::Overlay(overlay));
     }
 }
 
-fn watch_mounts(shared: &Shared, scans: &SyncSender<Arc<Overlay>>) {
+fn send_scan(shared: &Shared, scans: &SyncSender<Scan>, scan: Scan) {
+    shared.progress.scans.sent();
+    if scans.try_send(scan).is_err() {
+        shared.progress.scans.done();
+        tracing::warn!("too many new places at once: one goes without copies at rest");
+    }
+}
+
+fn send_found(shared: &Shared, scans: &SyncSender<Scan>, found: Vec<learn::Found>) {
+    for (root, entries) in found {
+        send_scan(shared, scans, Scan::Directory(root, entries));
+    }
+}
+
+fn watch_mounts(shared: &Shared, scans: &SyncSender<Scan>) {
     let Ok(table) = File::open("/proc/self/mountinfo") else {
         return;
     };
     // What was mounted before the table was opened wakes nobody: look first, then wait.
+    let mut looked = Instant::now();
     while !shared.stop.load(Ordering::Relaxed) {
         look_at_mounts(shared, scans);
-        sys::poll([(table.as_raw_fd(), libc::POLLPRI)], MOUNTS_IDLE_MS);
+        let asked = shared.learned.take_asked();
+        for (&pid, container) in &asked {
+            // The sensor may have told of it before its overlay was noticed here.
+            homes::find(shared, pid, container);
+        }
+        send_found(shared, scans, learn::some(shared, asked.into_keys()));
+        if looked.elapsed() > PROCESSES_EVERY {
+            send_found(shared, scans, learn::all(shared));
+            looked = Instant::now();
+        }
+        let wake = shared.learned.wake.as_raw_fd();
+        let changes = [(table.as_raw_fd(), libc::POLLPRI), (wake, libc::POLLIN)];
+        sys::poll(changes, MOUNTS_IDLE_MS);
     }
 }
 
 fn flush(shared: &Shared) {
     let mut known = shared.store.index().evicted;
+    let mut counted = None;
     while !shared.stop.load(Ordering::Relaxed) {
         std::thread::sleep(FLUSH_EVERY);
         shared.store.flush();
         shared.store.evict();
+        if counted.is_none_or(|at: Instant| at.elapsed() > COUNT_EVERY) {
+            standing::count(shared);
+            counted = Some(Instant::now());
+        }
         let evicted = shared.store.index().evicted;
         if std::mem::replace(&mut known, evicted) != evicted {
-            shared.watch.forget_ignored(shared.places.roots());
+            shared.watch.forget_ignored(&shared.places.roots());
         }
     }
 }

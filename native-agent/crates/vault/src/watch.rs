@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStringExt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::error::VaultError;
 use crate::file::{FileKey, PlaceId};
@@ -75,7 +75,7 @@ impl Watch {
     }
 
     /// Every open asks again; after an eviction no file is to be taken for saved.
-    pub fn forget_ignored(&self, roots: &[Root]) {
+    pub fn forget_ignored(&self, roots: &[Arc<Root>]) {
         let flushed = sys::fanotify_mark(
             &self.content,
             (libc::FAN_MARK_FLUSH, 0),
@@ -167,7 +167,7 @@ impl Watch {
     }
 
     /// A container's layer below a protected directory: its files are watched through the container.
-    pub fn leave(&self, roots: &[Root], layer: &[u8]) {
+    pub fn leave(&self, roots: &[Arc<Root>], layer: &[u8]) {
         let inside = |directory: &Directory| {
             let root = roots.iter().find(|root| root.id == directory.place);
             root.is_some_and(|root| {

@@ -1,9 +1,9 @@
 //! Runs an admitted command. Kill, suspend and release are done here and now; a restore stops its scopes first and goes on
 //! in the restorer's thread.
 use norn_events::ProcessUid;
-use norn_events::wire::action::v1::{Command, Outcome, OutcomeState, command::Action};
+use norn_events::wire::action::v1::{Command, Outcome, OutcomeState, RestoreAction, command::Action};
 use norn_respond::Report;
-use norn_vault::{RestoreReport, RestoreRequest};
+use norn_vault::{Extent, RestoreReport, RestoreRequest};
 
 use super::clock::unix_us;
 use super::commands::answer;
@@ -18,7 +18,10 @@ impl Daemon {
             Some(Action::Kill(_)) => self.stop(&command, &scopes, true),
             Some(Action::Suspend(_)) => self.stop(&command, &scopes, false),
             Some(Action::Release(_)) => self.release(&command, &scopes),
-            Some(Action::Restore(_)) => return self.begin_restore(command, &scopes),
+            Some(Action::Restore(ref wanted)) => {
+                let wanted = wanted.clone();
+                return self.begin_restore(command, &wanted, &scopes);
+            }
             None => failed(&command, "unknown_action", "this agent does not know the action"),
         };
         Some(Outcome {
@@ -71,9 +74,17 @@ impl Daemon {
     }
 
     /// First nobody of the subtree may run any more: what still runs is frozen, and stays so until it is released or killed.
-    fn begin_restore(&mut self, command: Box<Command>, scopes: &[ProcessUid]) -> Option<Outcome> {
-        let container = (!command.container_id.is_empty()).then(|| command.container_id.as_str().into());
-        if scopes.is_empty() && container.is_none() {
+    fn begin_restore(
+        &mut self,
+        command: Box<Command>,
+        wanted: &RestoreAction,
+        scopes: &[ProcessUid],
+    ) -> Option<Outcome> {
+        let Some(request) = request(&command, wanted, self.clock.boot_unix_ns) else {
+            let message = "the restore to be undone is not named by 32 hex digits";
+            return Some(failed(&command, "malformed", message));
+        };
+        if request.scopes.is_empty() && request.container.is_none() {
             return Some(failed(
                 &command,
                 "no_scope",
@@ -94,13 +105,6 @@ impl Daemon {
                 "this agent has no vault: see its capabilities",
             ));
         };
-        // A scope says more than its container: descendants may have left it.
-        let container = if scopes.is_empty() { container } else { None };
-        let request = RestoreRequest {
-            scopes: scopes.to_vec(),
-            container,
-            since_ns: None,
-        };
         match open.restorer.restore(command, request) {
             Ok(()) => None,
             Err(command) => Some(failed(
@@ -110,6 +114,40 @@ impl Daemon {
             )),
         }
     }
+}
+
+/// What the command asks of the vault; `boot_unix_ns` is the moment of boot. `None` when it names no restore to undo.
+fn request(command: &Command, wanted: &RestoreAction, boot_unix_ns: u64) -> Option<RestoreRequest> {
+    let id = uid_of(&command.id);
+    if !wanted.undo_command_id.is_empty() {
+        return Some(RestoreRequest {
+            scopes: vec![uid_of(&wanted.undo_command_id)?],
+            id,
+            ..RestoreRequest::default()
+        });
+    }
+    let scopes = scopes(command);
+    let container = (!command.container_id.is_empty()).then(|| command.container_id.as_str().into());
+    // A scope says more than its container: descendants may have left it.
+    let container = container.filter(|_| scopes.is_empty() || wanted.whole_container);
+    let since_ns = (wanted.since_us > 0).then(|| (wanted.since_us * 1000).saturating_sub(boot_unix_ns));
+    let extent = match wanted.whole_container && container.is_some() {
+        true => Extent::Container,
+        false => Extent::Processes,
+    };
+    Some(RestoreRequest {
+        scopes,
+        container,
+        since_ns,
+        extent,
+        id,
+    })
+}
+
+/// A command's id is the name of its restore.
+fn uid_of(hex: &str) -> Option<ProcessUid> {
+    let number = u128::from_str_radix(hex, 16).ok().filter(|_| hex.len() == 32)?;
+    Some(ProcessUid(number.to_be_bytes()))
 }
 
 /// Of a restore that has ended.
@@ -160,4 +198,57 @@ fn succeeded(command: &Command, message: &str) -> Outcome {
 
 fn failed(command: &Command, code: &str, message: &str) -> Outcome {
     answer(command, OutcomeState::Failed, (code, message), unix_us())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn command() -> Command {
+        Command {
+            id: "000102030405060708090a0b0c0d0e0f".to_owned(),
+            scope_uids: vec![vec![7; 16]],
+            container_id: "c1".to_owned(),
+            ..Command::default()
+        }
+    }
+
+    #[test]
+    fn a_restore_is_called_as_its_command() {
+        let found = request(&command(), &RestoreAction::default(), 0).unwrap();
+        let id = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
+        assert_eq!(found.id, Some(ProcessUid(id)));
+        assert_eq!(
+            (found.scopes.len(), found.container, found.extent),
+            (1, None, Extent::Processes)
+        );
+    }
+
+    #[test]
+    fn a_whole_container_keeps_its_scopes_and_the_moment_is_on_the_clock_of_boot() {
+        let wanted = RestoreAction {
+            whole_container: true,
+            since_us: 5_000_000,
+            ..RestoreAction::default()
+        };
+        let found = request(&command(), &wanted, 2_000_000_000).unwrap();
+        assert_eq!(found.since_ns, Some(3_000_000_000));
+        assert_eq!((found.scopes.len(), found.container.as_deref()), (1, Some("c1")));
+        assert_eq!(found.extent, Extent::Container);
+    }
+
+    #[test]
+    fn what_is_to_be_undone_is_the_only_scope() {
+        let mut wanted = RestoreAction {
+            undo_command_id: "ff".repeat(16),
+            ..RestoreAction::default()
+        };
+        let found = request(&command(), &wanted, 0).unwrap();
+        assert_eq!(
+            (found.scopes, found.container),
+            (vec![ProcessUid([0xff; 16])], None)
+        );
+        wanted.undo_command_id = "ff".to_owned();
+        assert_eq!(request(&command(), &wanted, 0), None);
+    }
 }

@@ -27,6 +27,11 @@ pub fn heartbeat(daemon: &Daemon) -> BaldurHeartbeat {
         vault_bytes: vault.bytes,
         vault_files: vault.files,
         permission_timeouts: vault.permission_timeouts,
+        vault_restorable: vault.restorable,
+        vault_evicted: vault.evicted_files,
+        vault_too_large: vault.too_large,
+        mounts_watched: vault.mounts_watched,
+        mounts_refused: vault.mounts_refused,
         ..AgentHealth::default()
     };
     BaldurHeartbeat {

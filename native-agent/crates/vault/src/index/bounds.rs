@@ -67,8 +67,7 @@ impl Index {
     fn drop_names(&mut self) {
         let files = &self.files;
         let is_known = |key: FileKey| files.contains_key(&key);
-        self.names
-            .retain(|_, history| history.iter().filter_map(|binding| binding.key).any(is_known));
+        self.names.retain(|_, history| history.keys().any(is_known));
         self.created.retain(|(key, _)| is_known(*key));
     }
 

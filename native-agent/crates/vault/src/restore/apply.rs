@@ -1,17 +1,19 @@
 //! Carries a plan out, name by name, and says for each what came of it.
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use norn_events::wire::action::v1::{FileVerdict, Verdict};
 
-use super::content::{Lost, hash_file, hash_version, write_version};
-use super::plan::{Plan, Spot, Target, Want};
+use super::content::{Lost, Source, each_extent, hash_file};
+use super::deed::{At, Deed, Moved};
+use super::plan::{Plan, Target, Want};
+use super::put::Placed;
 use super::remake::put_metadata;
-use super::tree::{Entry, Tree};
+use super::tree::Tree;
 use crate::capture::Shared;
 use crate::file::{FileKey, Metadata, PlaceId, Stamp};
-use crate::quarantine::quarantine;
+use crate::quarantine::{Kept, Origin, is_code, keep, keep_file};
 use crate::record::{Location, Record, Time, Version};
 use crate::sys;
 
@@ -49,30 +51,15 @@ impl From<io::Error> for Failed {
 
 pub(super) type Outcome = Result<Done, Failed>;
 
-/// A file that lies under another name, and whether it keeps that one too.
-struct Return<'a> {
-    path: &'a [u8],
-    other: &'a [u8],
-    stays: bool,
-}
-
-/// The file itself, under its name; `moved` there by this restore.
-struct Placed<'a> {
-    path: &'a [u8],
-    entry: &'a Entry,
-    moved: bool,
-}
-
 pub(super) struct Work<'a> {
     pub(super) shared: &'a Shared,
     pub(super) tree: &'a Tree,
-    targets: &'a BTreeMap<Spot, Target>,
-    spots: &'a HashMap<FileKey, BTreeSet<Spot>>,
-    place: PlaceId,
-    made: &'a HashSet<FileKey>,
+    pub(super) plan: &'a Plan,
+    pub(super) place: PlaceId,
+    pub(super) deed: &'a Deed<'a>,
 }
 
-pub fn apply(shared: &Shared, plan: Plan) -> Vec<FileVerdict> {
+pub(super) fn apply(shared: &Shared, plan: &Plan, deed: &Deed<'_>) -> Vec<FileVerdict> {
     let mut places: Vec<PlaceId> = plan.targets.keys().map(|(place, _)| *place).collect();
     places.extend(plan.directories.iter().map(|(place, _, _)| *place));
     places.sort_unstable();
@@ -81,7 +68,7 @@ pub fn apply(shared: &Shared, plan: Plan) -> Vec<FileVerdict> {
     for place in places {
         let tree = Tree::open(shared, place);
         if let Ok(tree) = &tree {
-            move_directories(tree, &plan, place);
+            move_directories(tree, (plan, deed), place);
         }
         for pass in PASSES {
             let here = plan
@@ -99,12 +86,14 @@ pub fn apply(shared: &Shared, plan: Plan) -> Vec<FileVerdict> {
                         let work = Work {
                             shared,
                             tree,
-                            targets: &plan.targets,
-                            spots: &plan.spots,
+                            plan,
                             place,
-                            made: &plan.made,
+                            deed,
                         };
-                        let outcome = work.one(path, target, &mut verdict);
+                        let mut outcome = work.one(path, target, &mut verdict);
+                        if let Err(Failed::Conflict(why)) = &mut outcome {
+                            work.keep_both(target, why, &mut verdict);
+                        }
                         let is_there = matches!(outcome, Ok(Done::Restored | Done::Unchanged));
                         if is_there && target.want != Want::Absent && work.save_again(path, target).is_err() {
                             tracing::debug!("what was put back is gone again");
@@ -144,11 +133,20 @@ fn pass_of(target: &Target) -> Pass {
     }
 }
 
-fn move_directories(tree: &Tree, plan: &Plan, place: PlaceId) {
+fn move_directories(tree: &Tree, (plan, deed): (&Plan, &Deed<'_>), place: PlaceId) {
     for (_, from, to) in plan.directories.iter().filter(|(at, _, _)| *at == place) {
         let moved = tree.parent(from).and_then(|(old, name)| {
             let (new, target) = tree.parent(to)?;
-            sys::rename_at((old.as_raw_fd(), &name), (new.as_raw_fd(), &target), true)
+            sys::rename_at((old.as_raw_fd(), &name), (new.as_raw_fd(), &target), true)?;
+            let key = tree.lookup(to)?.map(|entry| entry.key);
+            let moved = Moved {
+                key,
+                directory: true,
+                ..Moved::default()
+            };
+            let (path, seen) = (&to[..], &b""[..]);
+            deed.renamed(At { place, path, seen }, from, moved);
+            Ok(())
         });
         if let Err(error) = moved {
             tracing::info!(%error, "a directory was not moved back; it may have been before");
@@ -182,7 +180,14 @@ fn judged(mut verdict: FileVerdict, outcome: Outcome) -> Option<FileVerdict> {
     Some(verdict)
 }
 
-fn describe(verdict: &mut FileVerdict, metadata: &Metadata) {
+/// Of a hash in hex.
+fn bytes_of(hex: &str) -> Vec<u8> {
+    let digits = hex.as_bytes().chunks(2);
+    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    digits.filter_map(byte).collect()
+}
+
+pub(super) fn describe(verdict: &mut FileVerdict, metadata: &Metadata) {
     verdict.size = metadata.size;
     verdict.mode = metadata.mode;
     verdict.user_id = metadata.uid;
@@ -213,7 +218,7 @@ impl Work<'_> {
             return Ok(());
         };
         let index = self.shared.store.index();
-        let saved = index.state(entry.key).and_then(|state| state.saved);
+        let saved = index.state(entry.key).and_then(|state| state.saved());
         let named = index.name_at(self.place, path, Time::MAX).flatten();
         let known = named == Some(index.original(entry.key)) && saved == Some(Stamp::from(&entry.stat));
         drop(index);
@@ -236,7 +241,23 @@ impl Work<'_> {
         Ok(())
     }
 
-    fn original(&self, key: FileKey) -> FileKey {
+    pub(super) fn at<'b>(&self, path: &'b [u8], target: &'b Target) -> At<'b> {
+        At {
+            place: self.place,
+            path,
+            seen: &target.seen,
+        }
+    }
+
+    pub(super) fn source<'b>(&'b self, version: &'b Version) -> Source<'b> {
+        Source {
+            store: &self.shared.store,
+            lower: &self.tree.lower,
+            version,
+        }
+    }
+
+    pub(super) fn original(&self, key: FileKey) -> FileKey {
         self.shared.store.index().original(key)
     }
 
@@ -254,30 +275,89 @@ impl Work<'_> {
             return Err(Failed::Conflict(why));
         }
         let (parent, name) = self.tree.parent(path)?;
+        let at = self.at(path, target);
         if is_directory {
             return match sys::unlink_at(parent.as_raw_fd(), &name, true) {
-                Ok(()) => Ok(Done::Removed),
+                Ok(()) => {
+                    self.deed.keep_gone(at, &entry)?;
+                    Ok(Done::Removed)
+                }
                 Err(error) if error.raw_os_error() == Some(libc::ENOTEMPTY) => Err(Failed::Conflict(
                     "the directory holds files that others made".to_owned(),
                 )),
                 Err(error) => Err(error.into()),
             };
         }
+        if let Some(version) = target.version.as_ref().filter(|_| entry.stat.st_nlink > 1) {
+            let placed = Placed {
+                path,
+                target,
+                entry: &entry,
+                moved: false,
+            };
+            self.in_place(&placed, version, verdict)?;
+        }
         let metadata = Metadata::read(entry.file.as_raw_fd(), &entry.stat)?;
         describe(verdict, &metadata);
         if metadata.is_regular() {
             let file = self.tree.open_file(path, &entry, libc::O_RDONLY)?;
-            verdict.sha256_after = hash_file(&file)?.to_vec();
-            self.keep_executable(&file, &metadata);
+            verdict.sha256_after = hash_file(&file)?.map(Vec::from).unwrap_or_default();
+            self.keep_executable(&file, &metadata, target);
         }
+        self.deed.keep(at, &entry, self.tree)?;
         sys::unlink_at(parent.as_raw_fd(), &name, false)?;
+        self.deed.unlinked(at, entry.key, false);
         Ok(Done::Removed)
     }
 
     /// What an attack dropped is evidence.
-    fn keep_executable(&self, file: &OwnedFd, metadata: &Metadata) {
-        if let Err(error) = quarantine(&self.shared.quarantine, file, metadata) {
+    pub(super) fn keep_executable(&self, file: &OwnedFd, metadata: &Metadata, target: &Target) {
+        let kept = is_code(file, metadata).and_then(|code| match code {
+            true => {
+                let origin = self.origin(Kept::Dropped, metadata, target);
+                keep_file(&self.shared.quarantine, file, origin).map(drop)
+            }
+            false => Ok(()),
+        });
+        if let Err(error) = kept {
             tracing::warn!(%error, "a removed executable could not be kept");
+        }
+    }
+
+    fn origin(&self, kept: Kept, metadata: &Metadata, target: &Target) -> Origin {
+        let container = self.plan.containers.get(&target.process);
+        Origin {
+            sha256: String::new(),
+            kept,
+            path: String::from_utf8_lossy(&target.seen).into_owned(),
+            container_id: container.cloned().unwrap_or_default(),
+            size: metadata.size,
+            mode: metadata.mode,
+        }
+    }
+
+    /// What somebody made of the file since stays where it is; its state from before goes into quarantine.
+    fn keep_both(&self, target: &Target, why: &mut String, verdict: &mut FileVerdict) {
+        let Some(version) = target
+            .version
+            .as_ref()
+            .filter(|version| version.metadata.is_regular())
+        else {
+            return;
+        };
+        describe(verdict, &version.metadata);
+        let origin = self.origin(Kept::Conflict, &version.metadata, target);
+        let kept = keep(&self.shared.quarantine, origin, |each| {
+            each_extent(self.source(version), each).map_err(io::Error::other)
+        });
+        match kept {
+            Ok(name) => {
+                verdict.sha256_before = bytes_of(&name);
+                why.push_str(&format!(
+                    "; its state from before is kept in quarantine as {name}"
+                ));
+            }
+            Err(error) => why.push_str(&format!("; its state from before can't be kept ({error})")),
         }
     }
 
@@ -299,189 +379,7 @@ impl Work<'_> {
         if let Some(key) = key {
             self.shared.store.record(Record::Alias(made.key, key));
         }
+        self.deed.created(self.at(path, target), made.key, true);
         Ok(Done::Restored)
-    }
-
-    /// All that is known is that it was renamed.
-    fn move_back(&self, path: &[u8], target: &Target) -> Outcome {
-        let lost = || Failed::Lost("no pre-image was taken before it was removed".to_owned());
-        let from = target.moved_to.as_ref().ok_or_else(lost)?;
-        if self.tree.lookup(path)?.is_some() {
-            return Ok(Done::Unchanged);
-        }
-        self.tree.lookup(from)?.ok_or_else(lost)?;
-        self.rename(from, path, true)?;
-        Ok(Done::Restored)
-    }
-
-    fn rename(&self, from: &[u8], to: &[u8], no_replace: bool) -> io::Result<()> {
-        let (old, name) = self.tree.parent(from)?;
-        let (new, target) = self.tree.parent(to)?;
-        sys::rename_at((old.as_raw_fd(), &name), (new.as_raw_fd(), &target), no_replace)
-    }
-
-    fn file(&self, path: &[u8], (key, target): (FileKey, &Target), verdict: &mut FileVerdict) -> Outcome {
-        let mut entry = self.tree.lookup(path)?;
-        let mut moved = false;
-        if entry.as_ref().is_none_or(|entry| self.original(entry.key) != key) {
-            if let Some(there) = &entry {
-                self.may_give_way(path, there, target)?;
-            }
-            moved = self.bring_back(path, (key, target.time), entry.as_ref())?;
-            entry = if moved { self.tree.lookup(path)? } else { entry };
-        }
-        let Some(version) = &target.version else {
-            return match moved {
-                true => Ok(Done::Restored),
-                false if entry.is_some() && target.change == "renamed" => Ok(Done::Unchanged),
-                false => Err(Failed::Lost(
-                    "no pre-image was taken before its first change".to_owned(),
-                )),
-            };
-        };
-        describe(verdict, &version.metadata);
-        match entry.filter(|entry| self.original(entry.key) == key) {
-            Some(entry) => {
-                let entry = &entry;
-                self.in_place(Placed { path, entry, moved }, version, verdict)
-            }
-            None => self.again(path, (key, version), verdict),
-        }
-    }
-
-    fn wants(&self, spot: &Spot, key: FileKey) -> bool {
-        self.targets
-            .get(spot)
-            .is_some_and(|target| target.want == Want::File(key))
-    }
-
-    /// What has the name now is replaced only when the scope put it there.
-    fn may_give_way(&self, path: &[u8], there: &Entry, target: &Target) -> Result<(), Failed> {
-        let key = self.original(there.key);
-        let ours = Some(key) == target.put
-            || self.made.contains(&key)
-            || self
-                .spots
-                .get(&key)
-                .into_iter()
-                .flatten()
-                .any(|spot| self.wants(spot, key));
-        if !ours {
-            return Err(Failed::Conflict(
-                "another file has taken this name since".to_owned(),
-            ));
-        }
-        if there.stat.st_mode & libc::S_IFMT == libc::S_IFREG {
-            let file = self.tree.open_file(path, there, libc::O_RDONLY)?;
-            let metadata = Metadata::read(there.file.as_raw_fd(), &there.stat)?;
-            self.keep_executable(&file, &metadata);
-        }
-        Ok(())
-    }
-
-    /// Renames or links the file from another name of it; `false` when there is none.
-    fn bring_back(
-        &self,
-        path: &[u8],
-        (key, time): (FileKey, Time),
-        there: Option<&Entry>,
-    ) -> Result<bool, Failed> {
-        let last = self
-            .shared
-            .store
-            .index()
-            .state(key)
-            .map(|state| (state.place, state.path.clone()));
-        let spots = self.spots.get(&key).into_iter().flatten().chain(last.as_ref());
-        for (place, other) in spots {
-            if *place != self.place || other == path {
-                continue;
-            }
-            let Some(found) = self
-                .tree
-                .lookup(other)?
-                .filter(|entry| self.original(entry.key) == key)
-            else {
-                continue;
-            };
-            let wanted_there = self.targets.get(&(*place, other.clone()));
-            let stays = wanted_there.is_none_or(|target| target.want == Want::File(key));
-            // Somebody may have moved it there since: then it is not to be linked, but made again.
-            let index = self.shared.store.index();
-            let had_it = index.name_at(*place, other, time) == Some(Some(key));
-            drop(index);
-            if stays && wanted_there.is_none() && !had_it && found.stat.st_nlink < 2 && there.is_some() {
-                continue;
-            }
-            if let Some(there) = there {
-                self.swap_out(Return { path, other, stays }, there)?;
-            } else if stays {
-                self.link(other, path)?;
-            } else {
-                self.rename(other, path, true)?;
-            }
-            return Ok(true);
-        }
-        Ok(false)
-    }
-
-    fn link(&self, from: &[u8], to: &[u8]) -> io::Result<()> {
-        let (old, name) = self.tree.parent(from)?;
-        let (new, target) = self.tree.parent(to)?;
-        sys::link_at((old.as_raw_fd(), &name), (new.as_raw_fd(), &target))
-    }
-
-    /// The name is taken by what the scope left there: that goes aside when it is wanted elsewhere, else away.
-    fn swap_out(&self, Return { path, other, stays }: Return<'_>, there: &Entry) -> io::Result<()> {
-        if self.wants(&(self.place, other.to_vec()), self.original(there.key)) {
-            let (old, name) = self.tree.parent(other)?;
-            let (new, target) = self.tree.parent(path)?;
-            return sys::exchange_at((old.as_raw_fd(), &name), (new.as_raw_fd(), &target));
-        }
-        if stays {
-            let (parent, name) = self.tree.parent(path)?;
-            sys::unlink_at(parent.as_raw_fd(), &name, false)?;
-            return self.link(other, path);
-        }
-        self.rename(other, path, false)
-    }
-
-    fn in_place(
-        &self,
-        Placed { path, entry, moved }: Placed<'_>,
-        version: &Version,
-        verdict: &mut FileVerdict,
-    ) -> Outcome {
-        let mut changed = moved;
-        if version.metadata.is_regular() {
-            let (store, lower) = (&self.shared.store, &self.tree.lower);
-            let before = hash_version(store, lower, version)?;
-            let file = self.tree.open_file(path, entry, libc::O_RDONLY)?;
-            let after = hash_file(&file)?;
-            verdict.sha256_before = before.to_vec();
-            verdict.sha256_after = after.to_vec();
-            if before != after {
-                match self.tree.open_file(path, entry, libc::O_RDWR) {
-                    Ok(to) => write_version(store, lower, version, to)?,
-                    // It runs: its inode can't be written, its name can be given to another.
-                    Err(error) if error.raw_os_error() == Some(libc::ETXTBSY) => {
-                        let key = self.original(entry.key);
-                        return self.again(path, (key, version), verdict);
-                    }
-                    Err(error) => return Err(error.into()),
-                }
-                if hash_file(&file)? != before {
-                    return Err(Failed::Lost("somebody goes on writing to it".to_owned()));
-                }
-                changed = true;
-            }
-        }
-        let stat = sys::fstat(entry.file.as_raw_fd())?;
-        let now = Metadata::read(entry.file.as_raw_fd(), &stat)?;
-        if !now.is_like(&version.metadata) {
-            put_metadata(&entry.file, &version.metadata)?;
-            changed = true;
-        }
-        Ok(if changed { Done::Restored } else { Done::Unchanged })
     }
 }

@@ -1,16 +1,25 @@
 //! What to put back, and what came of it.
 mod apply;
 mod content;
+mod deed;
 mod plan;
+mod put;
 mod remake;
 mod tree;
+mod unwatched;
 
 use std::time::Instant;
 
 use norn_events::wire::action::v1::{FileVerdict, Verdict};
 use norn_events::{ContainerId, ProcessUid};
+use xxhash_rust::xxh3::xxh3_128;
 
 use crate::capture::Shared;
+use crate::sys;
+
+pub use unwatched::note_home;
+
+use deed::Deed;
 
 /// Which changes are to be undone. All that is given must hold; `scopes` empty means every process of `container`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -21,11 +30,28 @@ pub struct RestoreRequest {
     pub container: Option<ContainerId>,
     /// Only changes at or after this moment, CLOCK_BOOTTIME, ns.
     pub since_ns: Option<u64>,
+    pub extent: Extent,
+    /// What this restore is called: a later request that has it among its `scopes` undoes it. The vault finds a name when
+    /// there is none.
+    pub id: Option<ProcessUid>,
+}
+
+/// How far a restore goes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Extent {
+    /// What the processes of the request did.
+    #[default]
+    Processes,
+    /// What any process of `container` did since the first change by the scopes (without scopes: since `since_ns`), and what
+    /// changed in the container's own file system while nobody watched.
+    Container,
 }
 
 /// One verdict for each file that a process of the request changed.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct RestoreReport {
+    /// Among the scopes of a request, it undoes this restore.
+    pub id: ProcessUid,
     pub files: Vec<FileVerdict>,
     pub elapsed_ms: u64,
 }
@@ -42,13 +68,53 @@ impl RestoreReport {
 pub fn restore(shared: &Shared, request: &RestoreRequest) -> RestoreReport {
     let begun = Instant::now();
     if request.scopes.is_empty() && request.container.is_none() {
-        return RestoreReport::default();
+        return RestoreReport {
+            id: ProcessUid::UNKNOWN,
+            files: Vec::new(),
+            elapsed_ms: 0,
+        };
     }
-    let plan = plan::plan(&shared.store.index(), request);
-    let files = apply::apply(shared, plan);
+    let Some(request) = &widened(shared, request) else {
+        return RestoreReport {
+            id: ProcessUid::UNKNOWN,
+            files: Vec::new(),
+            elapsed_ms: 0,
+        };
+    };
+    let mut plan = plan::plan(&shared.store.index(), request);
+    if let (Extent::Container, Some(container)) = (request.extent, request.container.as_deref()) {
+        let home = shared.store.index().homes.get(container).copied();
+        let since = request.since_ns.unwrap_or(0) as i64;
+        match home {
+            Some(place) => unwatched::add(shared, &mut plan, (container, place, since)),
+            None => {
+                tracing::warn!(%container, "its file system is not known: only watched changes are undone")
+            }
+        }
+    }
+    let id = request.id.unwrap_or_else(new_id);
+    let files = apply::apply(shared, &plan, &Deed::begin(shared, id));
     shared.store.flush();
+    sys::give_back_memory();
     RestoreReport {
+        id,
         files,
         elapsed_ms: begun.elapsed().as_millis() as u64,
     }
+}
+
+/// The whole container from the scopes' first change on; `None` when they changed nothing.
+fn widened(shared: &Shared, request: &RestoreRequest) -> Option<RestoreRequest> {
+    let mut wide = request.clone();
+    if request.extent == Extent::Container && !request.scopes.is_empty() {
+        let first = plan::first_change(&shared.store.index(), request)?;
+        wide.since_ns = Some(first.max(0) as u64);
+        wide.scopes = Vec::new();
+    }
+    Some(wide)
+}
+
+fn new_id() -> ProcessUid {
+    let now = [sys::boot_ns(), sys::wall_ns()].map(u64::to_le_bytes).concat();
+    ProcessUid(xxh3_128(&now).to_le_bytes())
 }

@@ -7,7 +7,7 @@ use super::RestoreRequest;
 use crate::file::{FileKey, PlaceId};
 use crate::index::{FileState, Index};
 use crate::places::below;
-use crate::record::{Actor, Aspect, NameKind, NameOperation, Time, Version};
+use crate::record::{Actor, Aspect, NameKind, NameOperation, Time, Version, is_restorer};
 use crate::watch::join;
 
 /// A name in a place.
@@ -20,6 +20,15 @@ pub enum Want {
     File(FileKey),
     /// There was something, but the vault never learned what.
     Unknown,
+}
+
+impl Want {
+    pub fn file(self) -> Option<FileKey> {
+        match self {
+            Self::File(key) => Some(key),
+            Self::Absent | Self::Unknown => None,
+        }
+    }
 }
 
 /// What a name is to be again.
@@ -39,6 +48,8 @@ pub struct Target {
     pub seen: Vec<u8>,
     pub time: Time,
     pub process: ProcessUid,
+    /// The name goes, the file stays under others: it gets its content back by this one first.
+    pub repair: bool,
     /// Somebody else changed it later.
     pub conflict: bool,
 }
@@ -122,10 +133,16 @@ pub fn plan(index: &Index, request: &RestoreRequest) -> Plan {
     plan.contents(&scope);
     for (spot, target) in &mut plan.targets {
         target.conflict |= conflicts.contains(spot);
-        if let Want::File(key) = target.want {
+        let kept = target.put.filter(|_| target.repair);
+        if let Some(key) = target.want.file().or(kept) {
             let state = index.state(key);
             let origin = state.and_then(|state| origin(&scope, state));
-            let time = origin.map_or(target.time, |origin| origin.min(target.time));
+            // Another name says nothing of when the content changed.
+            let time = match origin {
+                Some(origin) if target.repair => origin,
+                Some(origin) => origin.min(target.time),
+                None => target.time,
+            };
             target.version = state.and_then(|state| state.before(time)).cloned();
             target.conflict |= state.is_some_and(|state| is_changed_later(&scope, state, time));
         }
@@ -137,6 +154,21 @@ pub fn plan(index: &Index, request: &RestoreRequest) -> Plan {
         }
     }
     plan
+}
+
+/// When the scope changed anything for the first time: the open before its first change, or a name.
+pub fn first_change(index: &Index, request: &RestoreRequest) -> Option<Time> {
+    let scope = Scope {
+        index,
+        roots: request.scopes.iter().copied().collect(),
+        request,
+    };
+    let contents = index.files.values().filter_map(|state| origin(&scope, state));
+    let names = index
+        .operations
+        .iter()
+        .filter(|known| scope.holds(known.pid, known.time).is_some());
+    contents.chain(names.map(|known| known.time)).min()
 }
 
 /// When the scope began to change this file: its first change, or the open before it that was captured.
@@ -170,7 +202,8 @@ fn is_changed_later(scope: &Scope<'_>, state: &FileState, time: Time) -> bool {
     state
         .changes
         .iter()
-        .any(|change| change.time > time && scope.holds(change.pid, change.time).is_none())
+        .filter(|change| change.time > time && !is_restorer(change.pid))
+        .any(|change| scope.holds(change.pid, change.time).is_none())
 }
 
 impl Plan {
@@ -189,7 +222,7 @@ impl Plan {
             if let Some(actor) = scope.holds(operation.pid, operation.time) {
                 touched.extend(spots);
                 mine.push((operation, actor));
-            } else {
+            } else if !is_restorer(operation.pid) {
                 conflicts.extend(spots.filter(|spot| touched.contains(spot)));
             }
         }
@@ -209,6 +242,7 @@ impl Plan {
                 self.made.extend(operation.key.filter(|_| new));
                 self.target(operation, actor, (path(), Want::Absent, "created"));
             }
+            NameKind::Link => self.target(operation, actor, (path(), Want::Absent, "created")),
             NameKind::Unlink => self.target(operation, actor, (path(), is_there, "unlinked")),
             NameKind::Rename if operation.directory => self.undo_directory(operation),
             NameKind::Rename => {
@@ -249,7 +283,8 @@ impl Plan {
     /// Called from the last change to the first: the first says what is wanted, the last what was left.
     fn target(&mut self, operation: &NameOperation, actor: &Actor, wanted: (Vec<u8>, Want, &'static str)) {
         let (path, want, change) = wanted;
-        let is_source = path == operation.path && operation.kind != NameKind::Create;
+        let is_source =
+            path == operation.path && !matches!(operation.kind, NameKind::Create | NameKind::Link);
         let left_absent = is_source && operation.kind != NameKind::Exchange;
         let put = match operation.kind {
             NameKind::Unlink => None,
@@ -274,6 +309,7 @@ impl Plan {
             seen,
             time: operation.time,
             process: actor.uid,
+            repair: false,
             conflict: false,
         });
         target.want = want;
@@ -291,13 +327,7 @@ impl Plan {
         let wanted: HashSet<FileKey> = self
             .targets
             .values()
-            .filter_map(|target| {
-                if let Want::File(key) = target.want {
-                    Some(key)
-                } else {
-                    None
-                }
-            })
+            .filter_map(|target| target.want.file())
             .collect();
         let mut changed = Vec::new();
         for (&key, state) in &scope.index.files {
@@ -312,11 +342,7 @@ impl Plan {
             self.change(&work, wanted.contains(&work.key));
         }
         for (spot, target) in &self.targets {
-            let wanted = match target.want {
-                Want::File(key) => Some(key),
-                Want::Absent | Want::Unknown => None,
-            };
-            for key in [target.put, wanted].into_iter().flatten() {
+            for key in [target.put, target.want.file()].into_iter().flatten() {
                 self.spots.entry(key).or_default().insert(spot.clone());
             }
         }
@@ -330,11 +356,15 @@ impl Plan {
         } = *work;
         let mut names = self.spots.get(&key).cloned().unwrap_or_default();
         if !is_wanted {
-            names.insert((state.place, state.path.clone()));
+            names.insert((state.place, state.path.to_vec()));
         }
         for (place, path) in names {
-            let seen = sibling(&state.seen, &state.path, &path);
+            let seen = sibling(&state.seen(), &state.path, &path);
             let spot = (place, self.moved_back(place, &path));
+            if let Some(known) = self.targets.get_mut(&spot) {
+                known.repair |= known.want == Want::Absent && known.put == Some(key);
+                continue;
+            }
             self.targets.entry(spot).or_insert(Target {
                 want: Want::File(key),
                 version: None,
@@ -346,6 +376,7 @@ impl Plan {
                 seen,
                 time: work.time,
                 process: actor.uid,
+                repair: false,
                 conflict: false,
             });
         }

@@ -6,7 +6,9 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use norn_events::wire::action::v1::FileVerdict;
 
 use super::apply::{Done, Failed, Outcome, Work};
-use super::content::{hash_version, write_version};
+use super::content::{hash_of, write_version};
+use super::plan::Target;
+use super::tree::Entry;
 use crate::file::{FileKey, Metadata};
 use crate::places::LowerFile;
 use crate::record::{Content, Record, Version};
@@ -16,10 +18,14 @@ impl Work<'_> {
     /// Makes the file again beside its name, complete, and gives it the name then.
     pub(super) fn again(
         &self,
-        path: &[u8],
-        (key, version): (FileKey, &Version),
+        (path, target): (&[u8], &Target),
+        (key, version, there): (FileKey, &Version, Option<&Entry>),
         verdict: &mut FileVerdict,
     ) -> Outcome {
+        let at = self.at(path, target);
+        if let Some(there) = there {
+            self.deed.keep(at, there, self.tree)?;
+        }
         let (parent, name) = self.tree.parent(path)?;
         let beside = CString::new(format!(".norn-{:032x}", key.0)).map_err(io::Error::other)?;
         drop(sys::unlink_at(parent.as_raw_fd(), &beside, false));
@@ -30,9 +36,12 @@ impl Work<'_> {
         });
         match named {
             Ok(file) => {
-                self.shared
-                    .store
-                    .record(Record::Alias(self.tree.key(&file)?, key));
+                let made = self.tree.key(&file)?;
+                if let Some(there) = there {
+                    self.deed.unlinked(at, there.key, false);
+                }
+                self.shared.store.record(Record::Alias(made, key));
+                self.deed.created(at, made, false);
                 Ok(Done::Restored)
             }
             Err(failed) => {
@@ -55,15 +64,10 @@ impl Work<'_> {
             let target = self.lower_link(version)?;
             sys::symlink_at(&target, parent.as_raw_fd(), name)?;
         } else if version.metadata.is_regular() {
-            let (store, lower) = (&self.shared.store, &self.tree.lower);
-            let before = hash_version(store, lower, version)?;
-            verdict.sha256_before = before.to_vec();
-            write_version(
-                store,
-                lower,
-                version,
-                sys::create_at(parent.as_raw_fd(), name, 0o600)?,
-            )?;
+            let source = self.source(version);
+            let before = hash_of(source)?;
+            verdict.sha256_before = before.map(Vec::from).unwrap_or_default();
+            write_version(source, &sys::create_at(parent.as_raw_fd(), name, 0o600)?)?;
         } else {
             return Err(Failed::Lost("not a regular file".to_owned()));
         }

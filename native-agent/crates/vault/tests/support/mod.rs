@@ -2,8 +2,10 @@
 #![allow(dead_code, unused_imports)]
 mod actor;
 mod child;
+mod container;
 mod corpus;
 mod manifest;
+mod verdicts;
 
 use std::ffi::CString;
 use std::fs;
@@ -12,15 +14,16 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use norn_events::wire::action::v1::{FileVerdict, Verdict};
 use norn_events::{Event, EventKind, Observer, Process, ProcessIndex, ProcessTable, ProcessUid};
 use norn_vault::{RestoreReport, RestoreRequest, Vault, VaultObserver, VaultOptions};
 
 use actor::Told;
 pub use actor::{Actor, cipher, exchange, with_suffix};
 pub use child::{Child, eventually, fork, race};
+use container::Container;
 pub use corpus::{corpus, large_files, set_attribute, set_mode_and_time};
 pub use manifest::{Manifest, State, difference, files, manifest_of};
+pub use verdicts::{assert_same, assert_same_but_late, assert_same_or_late, refused};
 
 pub const MIB: u64 = 1 << 20;
 static SCENES: AtomicU32 = AtomicU32::new(0);
@@ -38,9 +41,19 @@ pub enum Place {
     Host,
     /// The same directory, bind-mounted elsewhere, as a container sees a volume.
     Bind,
+    /// A directory of the host that nobody protects, mounted into a container, as a volume is.
+    Volume,
 }
 
-pub const PLACES: [Place; 4] = [Place::Lower, Place::Upper, Place::Host, Place::Bind];
+pub const PLACES: [Place; 5] = [
+    Place::Lower,
+    Place::Upper,
+    Place::Host,
+    Place::Bind,
+    Place::Volume,
+];
+/// The container of `Place::Volume`.
+pub const CONTAINER: &str = "5ce4e";
 
 pub struct Scene {
     pub home: PathBuf,
@@ -49,8 +62,13 @@ pub struct Scene {
     observer: Option<VaultObserver>,
     table: ProcessTable,
     root: ProcessUid,
+    /// The parent of those that come: the container's first process, or `root`.
+    init: ProcessUid,
     bytes_max: u64,
     protected: PathBuf,
+    container: Option<Container>,
+    /// What else is mounted into it: of the host, and the name in the container.
+    others: Vec<(PathBuf, PathBuf)>,
     _alone: MutexGuard<'static, ()>,
 }
 
@@ -85,7 +103,18 @@ fn mount(what: (&str, &Path), target: &Path, flags: libc::c_ulong, options: &str
     assert_eq!(result, 0, "mount: {}", std::io::Error::last_os_error());
 }
 
-fn unmount(target: &Path) {
+/// Until it is unmounted, nothing below `target` can be written.
+pub fn bind_read_only(target: &Path) {
+    mount(("none", target), target, libc::MS_BIND, "");
+    mount(
+        ("none", target),
+        target,
+        libc::MS_BIND | libc::MS_REMOUNT | libc::MS_RDONLY,
+        "",
+    );
+}
+
+pub fn unmount(target: &Path) {
     // SAFETY: the string outlives the call.
     unsafe { libc::umount2(c_path(target).as_ptr(), libc::MNT_DETACH) };
 }
@@ -111,6 +140,35 @@ impl Scene {
         scene
     }
 
+    /// The protected directory is a small file system of its own.
+    pub fn on_small_file_system(bytes: u64, make: impl Fn(&Path)) -> Self {
+        let mut scene = Self::empty(Place::Host, 512 * MIB);
+        let image = scene.home.join("image");
+        fs::File::create(&image).unwrap().set_len(bytes).unwrap();
+        let run = |program: &str, arguments: &[&std::ffi::OsStr]| {
+            let done = std::process::Command::new(program)
+                .args(arguments)
+                .output()
+                .unwrap();
+            assert!(
+                done.status.success(),
+                "{program}: {}",
+                String::from_utf8_lossy(&done.stderr)
+            );
+        };
+        let (image, host) = (image.as_os_str().to_owned(), scene.home.join("host"));
+        run("mkfs.ext4", &["-q".as_ref(), "-F".as_ref(), &image]);
+        run(
+            "mount",
+            &["-o".as_ref(), "loop".as_ref(), &image, host.as_os_str()],
+        );
+        fs::create_dir_all(host.join("data")).unwrap();
+        make(&scene.origin());
+        scene.open_vault();
+        scene.settle();
+        scene
+    }
+
     /// The layers of the container lie below the protected directory.
     pub fn around_layers(place: Place, make: impl Fn(&Path)) -> Self {
         let mut scene = Self::empty(place, 512 * MIB);
@@ -124,7 +182,7 @@ impl Scene {
 
     /// Everything is there and mounted, but no vault.
     pub fn without_vault(place: Place, make: impl Fn(&Path)) -> Self {
-        let scene = Self::empty(place, 512 * MIB);
+        let mut scene = Self::empty(place, 512 * MIB);
         if place == Place::Upper {
             scene.mount();
             make(&scene.data());
@@ -147,6 +205,7 @@ impl Scene {
             "merged",
             "host/data",
             "bind",
+            "shared/data",
             "vault",
         ] {
             fs::create_dir_all(home.join(part)).unwrap();
@@ -161,8 +220,11 @@ impl Scene {
             observer: None,
             table,
             root,
+            init: root,
             bytes_max,
             protected: home.join("host"),
+            container: None,
+            others: Vec::new(),
             _alone: alone,
         }
     }
@@ -172,6 +234,7 @@ impl Scene {
         match self.place {
             Place::Lower | Place::Upper => self.home.join("lower/data"),
             Place::Host | Place::Bind => self.home.join("host/data"),
+            Place::Volume => self.home.join("shared/data"),
         }
     }
 
@@ -187,13 +250,17 @@ impl Scene {
     }
 
     pub fn close_vault(&mut self) {
-        self.vault = None;
         self.observer = None;
+        self.vault = None;
     }
 
-    pub fn mount(&self) {
+    pub fn mount(&mut self) {
+        if self.place == Place::Volume {
+            let inside = self.home.join("lower").join(self.home.strip_prefix("/").unwrap());
+            fs::create_dir_all(inside.join("shared")).unwrap();
+        }
         match self.place {
-            Place::Lower | Place::Upper => {
+            Place::Lower | Place::Upper | Place::Volume => {
                 let part = |name: &str| self.home.join(name).display().to_string();
                 let options = format!(
                     "lowerdir={},upperdir={},workdir={}",
@@ -210,13 +277,54 @@ impl Scene {
             }
             Place::Host => {}
         }
+        if self.place == Place::Volume {
+            self.start_container();
+        }
         // The runtime mounts long before the first process starts.
         std::thread::sleep(std::time::Duration::from_millis(50));
     }
 
-    pub fn unmount(&self) {
+    /// Its first program is told to the vault, which is given the time to learn what is mounted.
+    fn start_container(&mut self) {
+        let (merged, shared) = (self.home.join("merged"), self.home.join("shared"));
+        let container = Container::start(&merged, &shared, &self.others);
+        self.container = Some(container);
+        self.learn_container();
+    }
+
+    /// As after the agent's start: what runs is told.
+    pub fn learn_container(&mut self) {
+        let pid = self.container.as_ref().unwrap().pid;
+        let index = self.begin(self.root, pid);
+        self.init = self.table.get(index).unwrap().uid;
+        self.tell(index, (EventKind::Exec, boot_ns()), (b"/init", b"", 0));
+        if let Some(vault) = &self.vault {
+            let learned = eventually(|| vault.health().mounts_watched > 0);
+            assert!(learned, "{:?}", vault.refused_mounts());
+        }
+    }
+
+    pub fn empty_volume() -> Self {
+        Self::empty(Place::Volume, 512 * MIB)
+    }
+
+    pub fn mount_into_container(&mut self, host: &str, name: &str) {
+        fs::create_dir_all(self.home.join("lower").join(name)).unwrap();
+        self.others.push((host.into(), name.into()));
+    }
+
+    /// The container's file system alone, to look at.
+    pub fn mount_again(&mut self) {
+        let place = std::mem::replace(&mut self.place, Place::Lower);
+        self.mount();
+        self.place = place;
+    }
+
+    pub fn unmount(&mut self) {
+        self.container = None;
         unmount(&self.home.join("merged"));
         unmount(&self.home.join("bind"));
+        unmount(&self.home.join("host"));
     }
 
     /// Until the vault has noticed that the container's file system is gone.
@@ -230,6 +338,7 @@ impl Scene {
             Place::Lower | Place::Upper => self.home.join("merged/data"),
             Place::Host => self.home.join("host/data"),
             Place::Bind => self.home.join("bind/data"),
+            Place::Volume => self.home.join("shared/data"),
         }
     }
 
@@ -244,12 +353,12 @@ impl Scene {
 
     /// Runs `work` in a process of its own and tells the vault what the sensor would; returns the process.
     pub fn attack(&mut self, work: impl FnOnce(&mut Actor)) -> ProcessUid {
-        self.process_below(self.root, work)
+        self.process_below(self.init, work)
     }
 
     /// The same, by a process that is not part of any attack.
     pub fn outsider(&mut self, work: impl FnOnce(&mut Actor)) -> ProcessUid {
-        self.process_below(self.root, work)
+        self.process_below(self.init, work)
     }
 
     pub fn process_below(&mut self, parent: ProcessUid, work: impl FnOnce(&mut Actor)) -> ProcessUid {
@@ -261,7 +370,7 @@ impl Scene {
 
     /// For a vault that is kept busy longer than a test should wait.
     pub fn attack_without_settling(&mut self, work: impl FnOnce(&mut Actor)) -> ProcessUid {
-        let (uid, index) = self.run(self.root, work);
+        let (uid, index) = self.run(self.init, work);
         self.end(index);
         uid
     }
@@ -274,22 +383,17 @@ impl Scene {
 
     fn run(&mut self, parent: ProcessUid, work: impl FnOnce(&mut Actor)) -> (ProcessUid, ProcessIndex) {
         let report = self.home.join(format!("report-{}", boot_ns()));
-        let start = boot_ns();
+        let mut outside = fs::File::create(&report).unwrap();
         let child = fork(|| {
             let mut actor = Actor::default();
+            if let Some(container) = &self.container {
+                container.enter();
+            }
             work(&mut actor);
-            fs::write(&report, &actor.told).unwrap();
+            std::io::Write::write_all(&mut outside, &actor.told).unwrap();
         });
-        let pid = child.0;
-        let mut bytes = [0; 16];
-        bytes[..8].copy_from_slice(&start.to_le_bytes());
-        bytes[8..12].copy_from_slice(&(pid as u32).to_le_bytes());
-        let uid = ProcessUid(bytes);
-        let index = self.table.insert(Process {
-            start_time_ns: start,
-            ..process(uid, parent, pid as u32)
-        });
-        self.tell(index, (EventKind::Fork, start), (b"", b"", 0));
+        let index = self.begin(parent, child.0 as u32);
+        let uid = self.table.get(index).unwrap().uid;
         assert!(child.ended_well(), "the other process failed");
         let told = fs::read(&report).unwrap();
         fs::remove_file(&report).unwrap();
@@ -298,6 +402,22 @@ impl Scene {
             self.tell(index, (event.kind, event.time), names);
         }
         (uid, index)
+    }
+
+    /// A process of the container, when there is one.
+    fn begin(&mut self, parent: ProcessUid, pid: u32) -> ProcessIndex {
+        let start = boot_ns();
+        let mut bytes = [0; 16];
+        bytes[..8].copy_from_slice(&start.to_le_bytes());
+        bytes[8..12].copy_from_slice(&pid.to_le_bytes());
+        let container = (self.place == Place::Volume).then(|| CONTAINER.into());
+        let index = self.table.insert(Process {
+            start_time_ns: start,
+            container,
+            ..process(ProcessUid(bytes), parent, pid)
+        });
+        self.tell(index, (EventKind::Fork, start), (b"", b"", 0));
+        index
     }
 
     fn tell(
@@ -357,69 +477,4 @@ fn process(uid: ProcessUid, parent_uid: ProcessUid, pid: u32) -> Process {
         user_id: 0,
         group_id: 0,
     }
-}
-
-/// What a restore says it did not put back, with its reason.
-pub fn refused(report: &RestoreReport) -> Vec<(String, &str)> {
-    let mut found = Vec::new();
-    for FileVerdict {
-        path,
-        reason,
-        verdict,
-        ..
-    } in &report.files
-    {
-        if [Verdict::Lost as i32, Verdict::Conflict as i32].contains(verdict) {
-            found.push((String::from_utf8_lossy(path).into_owned(), reason.as_str()));
-        }
-    }
-    found
-}
-
-#[track_caller]
-pub fn assert_same(scene: &Scene, before: &Manifest, report: &RestoreReport) {
-    let found = difference(before, &scene.manifest());
-    let few: Vec<_> = found.iter().take(5).collect();
-    let refused = refused(report);
-    let refused: Vec<_> = refused.iter().take(5).collect();
-    assert!(
-        found.is_empty(),
-        "{:?}: {} differ: {few:#?} {refused:?}",
-        scene.place,
-        found.len(),
-    );
-}
-
-/// The same, but for files whose pre-image a busy machine let come too late: each of these must be said to be lost, and
-/// why, and there can be no more of them than opens that were let go. Returns how many.
-#[track_caller]
-pub fn assert_same_or_late(scene: &Scene, before: &Manifest, report: &RestoreReport) -> usize {
-    let late = assert_same_but_late(scene, before, report);
-    let timeouts = scene.vault().health().permission_timeouts;
-    assert!(late as u64 <= timeouts, "{late} late, {timeouts} let go");
-    late
-}
-
-#[track_caller]
-pub fn assert_same_but_late(scene: &Scene, before: &Manifest, report: &RestoreReport) -> usize {
-    let is_late =
-        |file: &&FileVerdict| file.verdict == Verdict::Lost as i32 && file.reason.starts_with("deadline");
-    let late: Vec<_> = report.files.iter().filter(is_late).collect();
-    let mut silent = difference(before, &scene.manifest());
-    silent.retain(|line| {
-        let name = line.split(": was ").next().unwrap_or(line);
-        !late
-            .iter()
-            .any(|file| String::from_utf8_lossy(&file.path).ends_with(name))
-    });
-    let few: Vec<_> = silent.iter().take(5).collect();
-    let refused = refused(report);
-    let refused: Vec<_> = refused.iter().take(5).collect();
-    assert!(
-        silent.is_empty(),
-        "{:?}: {} differ: {few:#?} {refused:?}",
-        scene.place,
-        silent.len()
-    );
-    late.len()
 }

@@ -1,0 +1,92 @@
+//! Where containers have their files: the overlay at their root, and what is mounted elsewhere in it.
+use std::collections::HashMap;
+use std::os::fd::AsRawFd;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use norn_events::ContainerId;
+
+use crate::capture::Shared;
+use crate::file::PlaceId;
+use crate::mounts::mounts;
+use crate::places::{Overlay, below, open_path};
+use crate::restore::note_home;
+use crate::sensor::{Note, clean};
+use crate::sys;
+
+const CONTAINERS_MAX: usize = 10_000;
+
+/// Of a container: its overlay, and where other file systems are mounted in it.
+#[derive(Debug, Clone)]
+pub struct Home {
+    overlay: PlaceId,
+    pub mounts: Vec<Vec<u8>>,
+}
+
+#[derive(Debug, Default)]
+pub struct Homes(Mutex<HashMap<ContainerId, Home>>);
+
+impl Homes {
+    fn lock(&self) -> MutexGuard<'_, HashMap<ContainerId, Home>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where other file systems are mounted in the container, as far as is known.
+    pub fn mounts(&self, container: &ContainerId) -> Vec<Vec<u8>> {
+        self.lock()
+            .get(container)
+            .map(|home| home.mounts.clone())
+            .unwrap_or_default()
+    }
+}
+
+/// The overlay that the event's process has as its root, and the path inside.
+pub fn home(shared: &Shared, note: &Note) -> Option<(Arc<Overlay>, Vec<u8>)> {
+    let Some(container) = &note.container else {
+        let (overlay, path) = shared.places.overlay_of_host_path(&note.path)?;
+        return Some((overlay, clean(path)));
+    };
+    let known = shared.homes.lock().get(container).map(|home| home.overlay);
+    let overlay = known.and_then(|id| shared.places.by_id(id));
+    let overlay = overlay.or_else(|| find(shared, note.pid, container))?;
+    Some((overlay, clean(&note.path)))
+}
+
+/// Looks where a process of the container has its root, and remembers it.
+pub fn find(shared: &Shared, pid: u32, container: &ContainerId) -> Option<Arc<Overlay>> {
+    let root = open_path(format!("/proc/{pid}/root").as_bytes()).ok()?;
+    let overlay = shared.places.overlay(sys::fstat(root.as_raw_fd()).ok()?.st_dev)?;
+    let table = std::fs::read(format!("/proc/{pid}/mountinfo")).unwrap_or_default();
+    let others = mounts(&table).into_iter().map(|mount| mount.at);
+    let home = Home {
+        overlay: overlay.id,
+        mounts: others.filter(|at| at != b"/").collect(),
+    };
+    let mut homes = shared.homes.lock();
+    if homes.len() >= CONTAINERS_MAX {
+        homes.clear();
+    }
+    homes.insert(container.clone(), home);
+    drop(homes);
+    note_home(shared, container, overlay.id);
+    Some(overlay)
+}
+
+/// Volumes and other mounts inside the container are not the overlay; those that are protected report themselves.
+pub fn elsewhere(shared: &Shared, overlay: &Overlay, note: &Note, path: &[u8]) -> bool {
+    let Some(container) = &note.container else {
+        return false;
+    };
+    let Ok(root) = open_path(format!("/proc/{}/root", note.pid).as_bytes()) else {
+        let whole = [b"/", path].concat();
+        let mounts = shared.homes.mounts(container);
+        return mounts.iter().any(|at| below(&whole, at).is_some());
+    };
+    let parent = path
+        .iter()
+        .rposition(|&byte| byte == b'/')
+        .map_or(&b""[..], |at| &path[..at]);
+    let directory = sys::open_below(root.as_raw_fd(), parent, libc::O_PATH, sys::IN_ROOT);
+    directory
+        .and_then(|directory| sys::fstat(directory.as_raw_fd()))
+        .is_ok_and(|stat| stat.st_dev != overlay.mount.device)
+}

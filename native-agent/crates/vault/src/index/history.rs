@@ -1,0 +1,80 @@
+//! Who had a name, from when on.
+use crate::file::FileKey;
+use crate::record::Time;
+
+/// Holders kept of one name; the oldest give way.
+const BINDINGS_MAX: usize = 8;
+
+/// `FileKey(0)`, which no file has, is nobody. Halves of the key, so that a binding takes 24 bytes and not 48.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+struct Binding {
+    since: Time,
+    key: [u64; 2],
+}
+
+impl Binding {
+    fn new(since: Time, key: Option<FileKey>) -> Self {
+        let key = key.map_or(0, |key| key.0);
+        Self {
+            since,
+            key: [key as u64, (key >> 64) as u64],
+        }
+    }
+
+    fn key(&self) -> Option<FileKey> {
+        let key = u128::from(self.key[0]) | u128::from(self.key[1]) << 64;
+        (key != 0).then_some(FileKey(key))
+    }
+}
+
+/// By time. Nearly every name has had one holder: that one takes no room of its own.
+#[derive(Debug, Default)]
+pub struct History {
+    first: Option<Binding>,
+    rest: Box<[Binding]>,
+}
+
+impl History {
+    fn iter(&self) -> impl DoubleEndedIterator<Item = &Binding> {
+        self.first.iter().chain(self.rest.iter())
+    }
+
+    pub fn bind(&mut self, since: Time, key: Option<FileKey>) {
+        let mut all: Vec<Binding> = self.iter().copied().collect();
+        let at = all.partition_point(|binding| binding.since <= since);
+        if at.checked_sub(1).is_some_and(|at| all[at].key() == key) {
+            return;
+        }
+        all.insert(at, Binding::new(since, key));
+        if all.len() > BINDINGS_MAX {
+            all.remove(0);
+        }
+        let rest = all.split_off(1);
+        self.first = all.pop();
+        self.rest = rest.into_boxed_slice();
+    }
+
+    /// `None` when that is not known, `Some(None)` when nobody had it.
+    pub fn at(&self, time: Time) -> Option<Option<FileKey>> {
+        let mut earlier = self.iter().rev().filter(|binding| binding.since <= time);
+        earlier.next().map(Binding::key)
+    }
+
+    /// The last holder at `time` that is not `key`.
+    pub fn before(&self, time: Time, key: FileKey) -> Option<FileKey> {
+        let mut earlier = self.iter().rev().filter(|binding| binding.since <= time);
+        earlier.find(|binding| binding.key() != Some(key))?.key()
+    }
+
+    pub fn keys(&self) -> impl Iterator<Item = FileKey> {
+        self.iter().filter_map(Binding::key)
+    }
+
+    pub fn replace(&mut self, old: FileKey, new: FileKey) {
+        for binding in self.first.iter_mut().chain(self.rest.iter_mut()) {
+            if binding.key() == Some(old) {
+                *binding = Binding::new(binding.since, Some(new));
+            }
+        }
+    }
+}

@@ -1,0 +1,298 @@
+//! A file gets its name and content back by the gentlest way: left alone, renamed, linked, overwritten in place, made again.
+//! What each way replaces is saved first.
+use std::io;
+use std::os::fd::AsRawFd;
+
+use norn_events::wire::action::v1::FileVerdict;
+
+use super::apply::{Done, Failed, Outcome, Work, describe};
+use super::content::{hash_file, hash_of, is_same, write_version};
+use super::deed::Moved;
+use super::plan::{Spot, Target, Want};
+use super::remake::put_metadata;
+use super::tree::Entry;
+use crate::file::{FileKey, Metadata};
+use crate::record::{Aspect, Time, Version};
+use crate::sys;
+
+/// A file that lies under another name, and whether it keeps that one too.
+struct Return<'a> {
+    target: &'a Target,
+    path: &'a [u8],
+    other: &'a [u8],
+    stays: bool,
+    key: FileKey,
+}
+
+/// The file itself, under its name; `moved` there by this restore.
+pub(super) struct Placed<'a> {
+    pub path: &'a [u8],
+    pub target: &'a Target,
+    pub entry: &'a Entry,
+    pub moved: bool,
+}
+
+impl Work<'_> {
+    /// All that is known is that it was renamed.
+    pub(super) fn move_back(&self, path: &[u8], target: &Target) -> Outcome {
+        let lost = || Failed::Lost("no pre-image was taken before it was removed".to_owned());
+        let from = target.moved_to.as_ref().ok_or_else(lost)?;
+        if self.tree.lookup(path)?.is_some() {
+            return Ok(Done::Unchanged);
+        }
+        let entry = self.tree.lookup(from)?.ok_or_else(lost)?;
+        self.rename(from, path, true)?;
+        let key = Some(self.original(entry.key));
+        let moved = Moved {
+            key,
+            ..Moved::default()
+        };
+        self.deed.renamed(self.at(path, target), from, moved);
+        Ok(Done::Restored)
+    }
+
+    fn rename(&self, from: &[u8], to: &[u8], no_replace: bool) -> io::Result<()> {
+        let (old, name) = self.tree.parent(from)?;
+        let (new, target) = self.tree.parent(to)?;
+        sys::rename_at((old.as_raw_fd(), &name), (new.as_raw_fd(), &target), no_replace)
+    }
+
+    pub(super) fn file(
+        &self,
+        path: &[u8],
+        (key, target): (FileKey, &Target),
+        verdict: &mut FileVerdict,
+    ) -> Outcome {
+        let mut entry = self.tree.lookup(path)?;
+        let mut moved = false;
+        if entry.as_ref().is_none_or(|entry| self.original(entry.key) != key) {
+            if let Some(there) = &entry {
+                self.may_give_way(path, there, target)?;
+            }
+            moved = self.bring_back((path, target), key, entry.as_ref())?;
+            entry = if moved { self.tree.lookup(path)? } else { entry };
+        }
+        let Some(version) = &target.version else {
+            return match moved {
+                true => Ok(Done::Restored),
+                false if entry.is_some() && target.change == "renamed" => Ok(Done::Unchanged),
+                false => Err(Failed::Lost(
+                    "no pre-image was taken before its first change".to_owned(),
+                )),
+            };
+        };
+        describe(verdict, &version.metadata);
+        match &entry {
+            Some(entry) if self.original(entry.key) == key => {
+                let placed = Placed {
+                    path,
+                    target,
+                    entry,
+                    moved,
+                };
+                self.in_place(&placed, version, verdict)
+            }
+            there => self.again((path, target), (key, version, there.as_ref()), verdict),
+        }
+    }
+
+    fn wants(&self, spot: &Spot, key: FileKey) -> bool {
+        let target = self.plan.targets.get(spot);
+        target.is_some_and(|target| target.want == Want::File(key))
+    }
+
+    /// What has the name now is replaced only when the scope put it there.
+    fn may_give_way(&self, path: &[u8], there: &Entry, target: &Target) -> Result<(), Failed> {
+        let key = self.original(there.key);
+        let mut spots = self.plan.spots.get(&key).into_iter().flatten();
+        let ours = Some(key) == target.put
+            || self.plan.made.contains(&key)
+            || spots.any(|spot| self.wants(spot, key));
+        if !ours {
+            return Err(Failed::Conflict(
+                "another file has taken this name since".to_owned(),
+            ));
+        }
+        if there.stat.st_mode & libc::S_IFMT == libc::S_IFREG {
+            let file = self.tree.open_file(path, there, libc::O_RDONLY)?;
+            let metadata = Metadata::read(there.file.as_raw_fd(), &there.stat)?;
+            self.keep_executable(&file, &metadata, target);
+        }
+        Ok(())
+    }
+
+    /// Renames or links the file from another name of it; `false` when there is none.
+    fn bring_back(
+        &self,
+        (path, target): (&[u8], &Target),
+        key: FileKey,
+        there: Option<&Entry>,
+    ) -> Result<bool, Failed> {
+        let state = self.shared.store.index();
+        let last = state.state(key).map(|state| (state.place, state.path.to_vec()));
+        drop(state);
+        let spots = self
+            .plan
+            .spots
+            .get(&key)
+            .into_iter()
+            .flatten()
+            .chain(last.as_ref());
+        for (place, other) in spots {
+            if *place != self.place || other == path {
+                continue;
+            }
+            let Some(found) = self
+                .tree
+                .lookup(other)?
+                .filter(|entry| self.original(entry.key) == key)
+            else {
+                continue;
+            };
+            let wanted_there = self.plan.targets.get(&(*place, other.clone()));
+            let stays = wanted_there.is_none_or(|target| target.want == Want::File(key));
+            // Somebody may have moved it there since: then it is not to be linked, but made again.
+            let had_it = self.had_name(other, target.time, key);
+            if stays && wanted_there.is_none() && !had_it && found.stat.st_nlink < 2 && there.is_some() {
+                continue;
+            }
+            let back = Return {
+                target,
+                path,
+                other,
+                stays,
+                key,
+            };
+            if !stays {
+                // What is at the old name is to be there again when this is undone.
+                let at = self.at(other, target);
+                self.deed.keep(at, &found, self.tree)?;
+            }
+            match there {
+                Some(there) => self.swap_out(&back, there)?,
+                None => self.fetch(&back)?,
+            }
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
+    fn had_name(&self, path: &[u8], time: Time, key: FileKey) -> bool {
+        let index = self.shared.store.index();
+        index.name_at(self.place, path, time) == Some(Some(key))
+    }
+
+    /// The name is free.
+    fn fetch(&self, back: &Return<'_>) -> io::Result<()> {
+        let at = self.at(back.path, back.target);
+        if back.stays {
+            self.link(back.other, back.path)?;
+            self.deed.linked(at, back.key);
+            return Ok(());
+        }
+        self.rename(back.other, back.path, true)?;
+        let key = Some(back.key);
+        let moved = Moved {
+            key,
+            ..Moved::default()
+        };
+        self.deed.renamed(at, back.other, moved);
+        Ok(())
+    }
+
+    fn link(&self, from: &[u8], to: &[u8]) -> io::Result<()> {
+        let (old, name) = self.tree.parent(from)?;
+        let (new, target) = self.tree.parent(to)?;
+        sys::link_at((old.as_raw_fd(), &name), (new.as_raw_fd(), &target))
+    }
+
+    /// The name is taken by what the scope left there: that goes aside when it is wanted elsewhere, else away.
+    fn swap_out(&self, back: &Return<'_>, there: &Entry) -> io::Result<()> {
+        let (at, other) = (self.at(back.path, back.target), back.other);
+        let theirs = self.original(there.key);
+        let mut moved = Moved {
+            key: Some(back.key),
+            replaced: Some(theirs),
+            ..Moved::default()
+        };
+        if self.wants(&(self.place, other.to_vec()), theirs) {
+            let (old, name) = self.tree.parent(other)?;
+            let (new, target) = self.tree.parent(back.path)?;
+            sys::exchange_at((old.as_raw_fd(), &name), (new.as_raw_fd(), &target))?;
+            moved.exchanged = true;
+            self.deed.renamed(at, other, moved);
+            return Ok(());
+        }
+        self.deed.keep(at, there, self.tree)?;
+        if back.stays {
+            let (parent, name) = self.tree.parent(back.path)?;
+            sys::unlink_at(parent.as_raw_fd(), &name, false)?;
+            self.deed.unlinked(at, there.key, false);
+            return self.fetch(back);
+        }
+        self.rename(other, back.path, false)?;
+        self.deed.renamed(at, other, moved);
+        Ok(())
+    }
+
+    pub(super) fn in_place(
+        &self,
+        placed: &Placed<'_>,
+        version: &Version,
+        verdict: &mut FileVerdict,
+    ) -> Outcome {
+        let Placed { path, entry, .. } = *placed;
+        let at = self.at(path, placed.target);
+        let mut changed = placed.moved;
+        if version.metadata.is_regular() && !self.has_content(placed, version, verdict)? {
+            if !placed.moved {
+                self.deed.keep(at, entry, self.tree)?;
+            }
+            let to = match self.tree.open_file(path, entry, libc::O_RDWR) {
+                Ok(to) => to,
+                // It runs: its inode can't be written, its name can be given to another.
+                Err(error) if error.raw_os_error() == Some(libc::ETXTBSY) => {
+                    let key = self.original(entry.key);
+                    return self.again((path, placed.target), (key, version, Some(entry)), verdict);
+                }
+                Err(error) => return Err(error.into()),
+            };
+            // Written down first: half of it may be done when this ends.
+            self.deed.changed(at, entry.key, Aspect::Content);
+            write_version(self.source(version), &to)?;
+            if !is_same(self.source(version), &to)? {
+                return Err(Failed::Lost("somebody goes on writing to it".to_owned()));
+            }
+            changed = true;
+        }
+        let stat = sys::fstat(entry.file.as_raw_fd())?;
+        let now = Metadata::read(entry.file.as_raw_fd(), &stat)?;
+        if !now.is_like(&version.metadata) {
+            if !changed {
+                self.deed.keep_metadata(at, entry.key, (version, now));
+                self.deed.changed(at, entry.key, Aspect::Metadata);
+            }
+            put_metadata(&entry.file, &version.metadata)?;
+            changed = true;
+        }
+        Ok(if changed { Done::Restored } else { Done::Unchanged })
+    }
+
+    /// Is the content what it was? The verdict gets the hashes of both.
+    fn has_content(
+        &self,
+        placed: &Placed<'_>,
+        version: &Version,
+        verdict: &mut FileVerdict,
+    ) -> Result<bool, Failed> {
+        let file = self.tree.open_file(placed.path, placed.entry, libc::O_RDONLY)?;
+        match (hash_of(self.source(version))?, hash_file(&file)?) {
+            (Some(before), Some(after)) => {
+                verdict.sha256_before = before.to_vec();
+                verdict.sha256_after = after.to_vec();
+                Ok(before == after)
+            }
+            _ => Ok(is_same(self.source(version), &file)?),
+        }
+    }
+}

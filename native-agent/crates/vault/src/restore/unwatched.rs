@@ -1,0 +1,246 @@
+//! What changed in a container's layer while nobody watched: the layer is compared with the image below it, by the time of each
+//! file's last change. The image's files are their own pre-images; of others the vault may still have a state from before.
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+
+use norn_events::ProcessUid;
+use xxhash_rust::xxh3::xxh3_128;
+
+use super::plan::{Plan, Target, Want};
+use super::tree::Tree;
+use crate::capture::Shared;
+use crate::file::{FileKey, Metadata, PlaceId, nanoseconds};
+use crate::places::{LowerFile, is_opaque, is_whiteout};
+use crate::record::{Content, Missing, PlaceKind, Record, Time, Version};
+use crate::sys;
+use crate::watch::join;
+
+/// Files and directories looked at in one layer; with more, the rest is left as it is, and the log says so.
+const ENTRIES_MAX: usize = 200_000;
+
+struct Walk<'a> {
+    shared: &'a Shared,
+    tree: &'a Tree,
+    plan: &'a mut Plan,
+    place: PlaceId,
+    upper: Vec<u8>,
+    since: Time,
+    seen: usize,
+}
+
+/// Adds to the plan what it does not explain.
+pub fn add(shared: &Shared, plan: &mut Plan, (container, place, since): (&str, PlaceId, Time)) {
+    let kind = shared.store.index().places.get(&place).cloned();
+    let (Some(PlaceKind::Overlay { upper, .. }), Ok(tree)) = (kind, Tree::open(shared, place)) else {
+        return;
+    };
+    plan.containers.insert(ProcessUid::UNKNOWN, container.to_owned());
+    let mut walk = Walk {
+        shared,
+        tree: &tree,
+        plan,
+        place,
+        upper,
+        since,
+        seen: 0,
+    };
+    if let Err(error) = walk.directory(&[]) {
+        tracing::warn!(%error, "a container's layer can't be compared with its image");
+    }
+}
+
+fn path_below(top: &[u8], path: &[u8]) -> PathBuf {
+    PathBuf::from(std::ffi::OsString::from_vec(join(top, path)))
+}
+
+impl Walk<'_> {
+    fn directory(&mut self, path: &[u8]) -> io::Result<()> {
+        let mut waiting = vec![path.to_vec()];
+        while let Some(directory) = waiting.pop() {
+            for entry in fs::read_dir(path_below(&self.upper, &directory))? {
+                let path = join(&directory, entry?.file_name().as_bytes());
+                self.seen += 1;
+                if self.seen > ENTRIES_MAX {
+                    return Err(io::Error::other(format!(
+                        "it has more than {ENTRIES_MAX} entries"
+                    )));
+                }
+                let whole = path_below(&self.upper, &path);
+                let stat = sys::stat_at(libc::AT_FDCWD, whole.as_os_str().as_bytes())?;
+                match stat.st_mode & libc::S_IFMT {
+                    libc::S_IFDIR => {
+                        if self.is_young(&whole)
+                            && fs::File::open(&whole).is_ok_and(|directory| is_opaque(directory.as_raw_fd()))
+                        {
+                            self.missing_below(&path);
+                        }
+                        waiting.push(path);
+                    }
+                    _ if self.is_late(&stat) => self.file(path, (&stat, self.is_young(&whole)))?,
+                    _ => {}
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// On the clock of files.
+    fn since_wall_ns(&self) -> i128 {
+        i128::from(self.since) + sys::wall_ns() as i128 - sys::boot_ns() as i128
+    }
+
+    /// Changed since; nobody can set this time.
+    fn is_late(&self, stat: &sys::Stat) -> bool {
+        nanoseconds(stat.st_ctime, stat.st_ctime_nsec) >= self.since_wall_ns()
+    }
+
+    /// Came into the layer since: what it has of the image is untouched by anything before.
+    fn is_young(&self, whole: &Path) -> bool {
+        let file = sys::open_below(
+            libc::AT_FDCWD,
+            whole.as_os_str().as_bytes(),
+            libc::O_PATH | libc::O_NOFOLLOW,
+            0,
+        );
+        file.is_ok_and(|file| i128::from(sys::birth_ns(file.as_raw_fd())) >= self.since_wall_ns())
+    }
+
+    fn file(&mut self, path: Vec<u8>, (stat, young): (&sys::Stat, bool)) -> io::Result<()> {
+        if self.plan.targets.contains_key(&(self.place, path.clone())) {
+            return Ok(());
+        }
+        let lower = LowerFile::shown(&self.tree.lower, &path);
+        if is_whiteout(stat) {
+            // Layers share one whiteout for all names, so its time tells nothing: the journal knows what was removed under watch.
+            if self.shared.store.index().name_at(self.place, &path, Time::MAX) == Some(None) {
+                return Ok(());
+            }
+            let is_directory = lower
+                .as_ref()
+                .is_some_and(|lower| lower.stat.st_mode & libc::S_IFMT == libc::S_IFDIR);
+            if let Some(lower) = lower {
+                self.absent(path.clone(), &lower)?;
+            }
+            if is_directory {
+                self.missing_below(&path);
+            }
+            return Ok(());
+        }
+        let Some(entry) = self.tree.lookup(&path)? else {
+            return Ok(());
+        };
+        let index = self.shared.store.index();
+        let (key, since) = (index.original(entry.key), self.since);
+        let state = index.state(key);
+        let watched = state.is_some_and(|state| state.changes.iter().any(|change| change.time >= since))
+            || index.operations.iter().any(|operation| {
+                operation.time >= since && [operation.key, operation.replaced].contains(&Some(key))
+            });
+        let before = state.and_then(|state| state.before(since)).cloned();
+        drop(index);
+        if watched {
+            return Ok(());
+        }
+        let version = match (before, lower) {
+            (Some(before), _) => before,
+            (None, Some(lower)) if young => lower_version(&path, &lower, self.since)?,
+            (None, _) => unknown_version(self.since),
+        };
+        self.target(path, (key, version), "in-place");
+        Ok(())
+    }
+
+    /// A name of the image that the layer hides.
+    fn absent(&mut self, path: Vec<u8>, lower: &LowerFile) -> io::Result<()> {
+        if self.plan.targets.contains_key(&(self.place, path.clone())) || self.tree.lookup(&path)?.is_some() {
+            return Ok(());
+        }
+        let key = FileKey(xxh3_128(&[&self.upper[..], b"\0", &path].concat()));
+        let version = lower_version(&path, lower, self.since)?;
+        self.target(path, (key, version), "unlinked");
+        Ok(())
+    }
+
+    /// A directory of the image was removed as a whole, and maybe made again.
+    fn missing_below(&mut self, path: &[u8]) {
+        let mut waiting = vec![path.to_vec()];
+        while let Some(directory) = waiting.pop() {
+            for name in names_in(&self.tree.lower, &directory) {
+                let path = join(&directory, &name);
+                let Some(lower) = LowerFile::shown(&self.tree.lower, &path) else {
+                    continue;
+                };
+                if lower.stat.st_mode & libc::S_IFMT == libc::S_IFDIR {
+                    waiting.push(path.clone());
+                }
+                if let Err(error) = self.absent(path, &lower) {
+                    tracing::debug!(%error, "a file of the image can't be read");
+                }
+            }
+        }
+    }
+
+    fn target(&mut self, path: Vec<u8>, (key, version): (FileKey, Version), change: &'static str) {
+        let directory = version.metadata.mode & libc::S_IFMT == libc::S_IFDIR;
+        let target = Target {
+            want: Want::File(key),
+            version: Some(version),
+            put: Some(key),
+            left_absent: false,
+            moved_to: None,
+            change,
+            directory,
+            seen: [b"/", &path[..]].concat(),
+            time: self.since,
+            process: ProcessUid::UNKNOWN,
+            repair: false,
+            conflict: false,
+        };
+        self.plan.targets.insert((self.place, path), target);
+    }
+}
+
+/// In all layers together.
+fn names_in(lower: &[Vec<u8>], directory: &[u8]) -> BTreeSet<Vec<u8>> {
+    let layers = lower
+        .iter()
+        .filter_map(|layer| fs::read_dir(path_below(layer, directory)).ok());
+    let entries = layers.flatten().filter_map(Result::ok);
+    entries.map(|entry| entry.file_name().into_vec()).collect()
+}
+
+fn lower_version(path: &[u8], lower: &LowerFile, since: Time) -> io::Result<Version> {
+    Ok(Version {
+        time: since,
+        pid: 0,
+        content: Content::Lower(path.to_vec()),
+        metadata: Metadata::read(lower.file.as_raw_fd(), &lower.stat)?,
+        shape: None,
+    })
+}
+
+/// It was made or replaced, or had been changed before already; what was there, if anything, nobody knows: it is left as it is.
+fn unknown_version(since: Time) -> Version {
+    Version {
+        time: since,
+        pid: 0,
+        content: Content::Missing(Missing::Unwatched),
+        metadata: Metadata {
+            mode: libc::S_IFREG,
+            ..Metadata::default()
+        },
+        shape: None,
+    }
+}
+
+/// Where a container has its files is written down once.
+pub fn note_home(shared: &Shared, container: &str, place: PlaceId) {
+    let known = shared.store.index().homes.get(container) == Some(&place);
+    if !known {
+        shared.store.record(Record::Home(container.to_owned(), place));
+    }
+}

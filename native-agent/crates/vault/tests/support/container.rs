@@ -1,0 +1,77 @@
+//! A container as a runtime makes one: a mount namespace whose root is an overlay, with a directory of the host mounted in it
+//! under the host's own name, so that paths are the same inside and outside.
+use std::fs::{self, File};
+use std::os::fd::AsRawFd;
+use std::path::{Path, PathBuf};
+
+use super::child::{Child, eventually, fork};
+use super::{c_path, mount};
+
+pub struct Container {
+    init: Option<Child>,
+    pub pid: u32,
+}
+
+fn check(result: i64, what: &str) {
+    assert!(result >= 0, "{what}: {}", std::io::Error::last_os_error());
+}
+
+impl Container {
+    /// `merged` is mounted already, and has an empty directory where `shared` is to be.
+    pub fn start(merged: &Path, shared: &Path, others: &[(PathBuf, PathBuf)]) -> Self {
+        let ready = shared.join(".ready");
+        let init = fork(|| {
+            // A copy of the vault's groups would keep them alive, and nobody would answer.
+            // SAFETY: takes integers only; nothing of this process uses those descriptors.
+            check(unsafe { libc::close_range(3, u32::MAX, 0) }.into(), "close_range");
+            // SAFETY: takes an integer only.
+            check(unsafe { libc::unshare(libc::CLONE_NEWNS) }.into(), "unshare");
+            let private = libc::MS_REC | libc::MS_PRIVATE;
+            mount(("none", Path::new("none")), Path::new("/"), private, "");
+            let inside = merged.join(shared.strip_prefix("/").unwrap());
+            mount(("none", shared), &inside, libc::MS_BIND, "");
+            for (host, name) in others {
+                mount(("none", host), &merged.join(name), libc::MS_BIND, "");
+            }
+            std::env::set_current_dir(merged).unwrap();
+            let here = c_path(Path::new("."));
+            // SAFETY: the strings outlive the calls.
+            unsafe {
+                check(
+                    libc::syscall(libc::SYS_pivot_root, here.as_ptr(), here.as_ptr()),
+                    "pivot_root",
+                );
+                check(libc::umount2(here.as_ptr(), libc::MNT_DETACH).into(), "umount");
+            }
+            std::env::set_current_dir("/").unwrap();
+            fs::write(&ready, "").unwrap();
+            loop {
+                // SAFETY: takes nothing.
+                unsafe { libc::pause() };
+            }
+        });
+        assert!(eventually(|| ready.exists()), "the container did not start");
+        fs::remove_file(&ready).unwrap();
+        let pid = init.0 as u32;
+        Self {
+            init: Some(init),
+            pid,
+        }
+    }
+
+    /// The calling process goes in; it must have been forked for that.
+    pub fn enter(&self) {
+        let namespace = File::open(format!("/proc/{}/ns/mnt", self.pid)).unwrap();
+        // SAFETY: takes integers only.
+        let entered = unsafe { libc::setns(namespace.as_raw_fd(), libc::CLONE_NEWNS) };
+        check(entered.into(), "setns");
+    }
+}
+
+impl Drop for Container {
+    fn drop(&mut self) {
+        if let Some(init) = self.init.take() {
+            init.kill();
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! What a restore says, against what is there.
+use norn_events::wire::action::v1::{FileVerdict, Verdict};
+use norn_vault::RestoreReport;
+
+use super::{Manifest, Scene, difference};
+
+/// What a restore says it did not put back, with its reason.
+pub fn refused(report: &RestoreReport) -> Vec<(String, &str)> {
+    let mut found = Vec::new();
+    for FileVerdict {
+        path,
+        reason,
+        verdict,
+        ..
+    } in &report.files
+    {
+        if [Verdict::Lost as i32, Verdict::Conflict as i32].contains(verdict) {
+            found.push((String::from_utf8_lossy(path).into_owned(), reason.as_str()));
+        }
+    }
+    found
+}
+
+#[track_caller]
+pub fn assert_same(scene: &Scene, before: &Manifest, report: &RestoreReport) {
+    let found = difference(before, &scene.manifest());
+    let few: Vec<_> = found.iter().take(5).collect();
+    let refused = refused(report);
+    let refused: Vec<_> = refused.iter().take(5).collect();
+    assert!(
+        found.is_empty(),
+        "{:?}: {} differ: {few:#?} {refused:?}",
+        scene.place,
+        found.len(),
+    );
+}
+
+/// The same, but for files whose pre-image a busy machine let come too late: each of these must be said to be lost, and
+/// why, and there can be no more of them than opens that were let go. Returns how many.
+#[track_caller]
+pub fn assert_same_or_late(scene: &Scene, before: &Manifest, report: &RestoreReport) -> usize {
+    let late = assert_same_but_late(scene, before, report);
+    let timeouts = scene.vault().health().permission_timeouts;
+    assert!(late as u64 <= timeouts, "{late} late, {timeouts} let go");
+    late
+}
+
+#[track_caller]
+pub fn assert_same_but_late(scene: &Scene, before: &Manifest, report: &RestoreReport) -> usize {
+    let is_late =
+        |file: &&FileVerdict| file.verdict == Verdict::Lost as i32 && file.reason.starts_with("deadline");
+    let late: Vec<_> = report.files.iter().filter(is_late).collect();
+    let mut silent = difference(before, &scene.manifest());
+    silent.retain(|line| {
+        let name = line.split(": was ").next().unwrap_or(line);
+        !late
+            .iter()
+            .any(|file| String::from_utf8_lossy(&file.path).ends_with(name))
+    });
+    let few: Vec<_> = silent.iter().take(5).collect();
+    let refused = refused(report);
+    let refused: Vec<_> = refused.iter().take(5).collect();
+    assert!(
+        silent.is_empty(),
+        "{:?}: {} differ: {few:#?} {refused:?}",
+        scene.place,
+        silent.len()
+    );
+    late.len()
+}

@@ -6,6 +6,7 @@ mod container;
 mod corpus;
 mod manifest;
 mod verdicts;
+pub mod ways;
 
 use std::ffi::CString;
 use std::fs;

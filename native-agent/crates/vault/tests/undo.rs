@@ -1,0 +1,214 @@
+//! A restore can be undone: what it replaced is saved first. And a conflict keeps both versions.
+mod support;
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use norn_events::ProcessUid;
+use norn_events::wire::action::v1::Verdict;
+use norn_vault::{Kept, RestoreReport, RestoreRequest};
+use support::{
+    Actor, PLACES, Place, Scene, assert_same, assert_same_or_late, corpus, difference, files, with_suffix,
+};
+
+/// Every kind of change to content and names, a different one for each file.
+fn all_sorts(actor: &mut Actor, targets: &[PathBuf]) {
+    for (number, path) in targets.iter().enumerate() {
+        match number % 8 {
+            0 => actor.encrypt(path),
+            1 => actor.unlink(path),
+            2 => {
+                actor.encrypt(path);
+                actor.rename(path, &with_suffix(path, ".locked"));
+            }
+            3 => {
+                let beside = with_suffix(path, ".tmp");
+                fs::write(&beside, b"new").unwrap();
+                actor.rename(&beside, path);
+            }
+            4 => actor.chmod(path, 0o777),
+            5 => fs::write(with_suffix(path, ".note"), b"pay").unwrap(),
+            6 => {
+                let beside = with_suffix(path, ".swap");
+                fs::write(&beside, b"swapped").unwrap();
+                actor.exchange(&beside, path);
+            }
+            _ => actor.rename(path, &with_suffix(path, ".moved")),
+        }
+    }
+}
+
+fn undo(scene: &Scene, restore: ProcessUid) -> RestoreReport {
+    scene.restore(restore)
+}
+
+#[test]
+fn a_restore_is_undone_and_done_again() {
+    for place in PLACES {
+        let mut scene = Scene::new(place, corpus(24));
+        let before = scene.manifest();
+        let targets = files(&before, &scene.data());
+        let data = scene.data();
+        let scope = scene.attack(|actor| {
+            all_sorts(actor, &targets);
+            actor.mkdir(&data.join("hideout"));
+            fs::write(data.join("hideout/tool"), b"#!/bin/sh\n").unwrap();
+            actor.symlink(Path::new("hideout"), &data.join("shortcut"));
+        });
+        scene.settle();
+        let spoiled = scene.manifest();
+        let first = scene.restore(scope);
+        let late = assert_same_or_late(&scene, &before, &first);
+        let undone = undo(&scene, first.id);
+        let differs = difference(&spoiled, &scene.manifest());
+        assert!(
+            differs.is_empty(),
+            "{place:?}: {differs:#?} {:?}",
+            support::refused(&undone)
+        );
+        let twice = undo(&scene, first.id);
+        let differs = difference(&spoiled, &scene.manifest());
+        assert!(
+            differs.is_empty(),
+            "{place:?}, twice: {differs:#?} {:?}",
+            support::refused(&twice)
+        );
+        let again = scene.restore(scope);
+        assert_eq!(assert_same_or_late(&scene, &before, &again), late, "{place:?}");
+    }
+}
+
+/// The agent may end in between: the journal knows.
+#[test]
+fn a_restore_is_undone_after_a_restart() {
+    for place in [Place::Upper, Place::Host] {
+        let mut scene = Scene::new(place, corpus(16));
+        let before = scene.manifest();
+        let targets = files(&before, &scene.data());
+        let scope = scene.attack(|actor| all_sorts(actor, &targets));
+        let spoiled = scene.manifest();
+        let first = scene.restore(scope);
+        assert_same_or_late(&scene, &before, &first);
+        scene.close_vault();
+        scene.open_vault();
+        scene.settle();
+        let undone = undo(&scene, first.id);
+        let differs = difference(&spoiled, &scene.manifest());
+        assert!(
+            differs.is_empty(),
+            "{place:?}: {differs:#?} {:?}",
+            support::refused(&undone)
+        );
+    }
+}
+
+/// A file that somebody worked on since the restore is not taken back to what the attack had made of it.
+#[test]
+fn undo_leaves_later_work_alone() {
+    for place in PLACES {
+        let mut scene = Scene::new(place, corpus(6));
+        let before = scene.manifest();
+        let targets = files(&before, &scene.data());
+        let scope = scene.attack(|actor| targets.iter().for_each(|path| actor.encrypt(path)));
+        let report = scene.restore(scope);
+        assert_same_or_late(&scene, &before, &report);
+        scene.outsider(|_| fs::write(&targets[0], b"the work goes on").unwrap());
+        let undone = undo(&scene, report.id);
+        assert_eq!(fs::read(&targets[0]).unwrap(), b"the work goes on", "{place:?}");
+        assert_eq!(
+            undone.count(Verdict::Conflict),
+            1,
+            "{place:?}: {:?}",
+            undone.files
+        );
+    }
+}
+
+/// The caller's name for a restore is the one that undoes it.
+#[test]
+fn a_restore_has_the_name_it_was_given() {
+    let mut scene = Scene::new(Place::Host, corpus(4));
+    let targets = files(&scene.manifest(), &scene.data());
+    let scope = scene.attack(|actor| targets.iter().for_each(|path| actor.encrypt(path)));
+    let spoiled = scene.manifest();
+    let name = ProcessUid([0xab; 16]);
+    let report = scene.vault().restore(&RestoreRequest {
+        scopes: vec![scope],
+        id: Some(name),
+        ..RestoreRequest::default()
+    });
+    assert_eq!(report.id, name);
+    undo(&scene, name);
+    let differs = difference(&spoiled, &scene.manifest());
+    assert!(differs.is_empty(), "{differs:#?}");
+}
+
+#[test]
+fn a_conflict_keeps_both_versions() {
+    for place in PLACES {
+        let mut scene = Scene::new(place, corpus(3));
+        let before = scene.manifest();
+        let targets = files(&before, &scene.data());
+        let original = fs::read(&targets[0]).unwrap();
+        let scope = scene.attack(|actor| targets.iter().for_each(|path| actor.encrypt(path)));
+        scene.outsider(|_| fs::write(&targets[0], b"repaired by hand").unwrap());
+        let report = scene.restore(scope);
+        scene.restore(scope);
+        assert_eq!(fs::read(&targets[0]).unwrap(), b"repaired by hand", "{place:?}");
+        let conflict = report
+            .files
+            .iter()
+            .find(|file| file.verdict == Verdict::Conflict as i32)
+            .unwrap();
+        let kept = scene.vault().quarantined().unwrap();
+        assert_eq!(kept.len(), 1, "{place:?}: {kept:?}");
+        assert_eq!(kept[0].kept, Kept::Conflict);
+        assert_eq!(kept[0].path.as_bytes(), conflict.path, "{place:?}");
+        assert!(conflict.reason.contains(&kept[0].sha256), "{}", conflict.reason);
+        let copy = scene.home.join("vault/quarantine").join(&kept[0].sha256);
+        assert_eq!(fs::read(&copy).unwrap(), original, "{place:?}");
+        assert_eq!(fs::metadata(&copy).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+}
+
+/// What the attack dropped can't run any more, and is there for who wants to look at it; what lies outside is nobody's business.
+#[test]
+fn dropped_executables_go_to_quarantine() {
+    for place in PLACES {
+        let mut scene = Scene::new(place, corpus(2));
+        let before = scene.manifest();
+        let data = scene.data();
+        let outside = scene.home.join("outside");
+        let in_reach = place != Place::Volume;
+        let scope = scene.attack(|_| {
+            fs::write(data.join("dropper"), b"#!/bin/sh\nexec evil\n").unwrap();
+            fs::write(data.join("note.txt"), b"pay").unwrap();
+            fs::copy("/proc/self/exe", data.join("tool")).ok();
+            if in_reach {
+                fs::write(&outside, b"not watched").unwrap();
+            }
+        });
+        let report = scene.restore(scope);
+        assert_same(&scene, &before, &report);
+        let kept = scene.vault().quarantined().unwrap();
+        let dropped = kept.iter().find(|origin| origin.path.ends_with("dropper"));
+        let dropped = dropped.unwrap_or_else(|| panic!("{place:?}: {kept:?}"));
+        assert_eq!(dropped.kept, Kept::Dropped);
+        let home = scene.home.join("vault/quarantine");
+        let copy = fs::metadata(home.join(&dropped.sha256)).unwrap();
+        assert_eq!((copy.mode() & 0o777, copy.uid()), (0o600, 0));
+        assert_eq!(fs::metadata(&home).unwrap().mode() & 0o777, 0o700);
+        assert_eq!(
+            fs::read(home.join(&dropped.sha256)).unwrap(),
+            b"#!/bin/sh\nexec evil\n"
+        );
+        assert!(
+            !kept.iter().any(|origin| origin.path.ends_with("note.txt")),
+            "{kept:?}"
+        );
+        if in_reach {
+            assert_eq!(fs::read(&outside).unwrap(), b"not watched", "{place:?}");
+        }
+    }
+}

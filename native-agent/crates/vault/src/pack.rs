@@ -15,6 +15,8 @@ use crate::sys;
 const HEADER_BYTES: usize = 16;
 /// Largest payload of a frame; a longer length is damage.
 pub const FRAME_BYTES_MAX: usize = 4 << 20;
+/// Frames up to here are written by one call: copying them costs less than a second call.
+const WHOLE_BYTES_MAX: usize = 32 << 10;
 const SEGMENT_BYTES: std::ops::RangeInclusive<u64> = (1 << 20)..=(64 << 20);
 const SEGMENTS_AT_BOUND: u64 = 16;
 
@@ -157,9 +159,14 @@ impl Pack {
         header[..4].copy_from_slice(&(payload.len() as u32).to_le_bytes());
         header[4..8].copy_from_slice(&(kind as u32).to_le_bytes());
         header[8..].copy_from_slice(&xxh3_64_with_seed(payload, kind as u64).to_le_bytes());
-        segment.file.write_all_at(&header, segment.bytes)?;
         let offset = segment.bytes + HEADER_BYTES as u64;
-        segment.file.write_all_at(payload, offset)?;
+        if payload.len() <= WHOLE_BYTES_MAX {
+            let frame = [&header[..], payload].concat();
+            segment.file.write_all_at(&frame, segment.bytes)?;
+        } else {
+            segment.file.write_all_at(&header, segment.bytes)?;
+            segment.file.write_all_at(payload, offset)?;
+        }
         segment.bytes = offset + payload.len() as u64;
         self.dirty = true;
         Ok(BlobRef {

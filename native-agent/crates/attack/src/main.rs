@@ -33,6 +33,9 @@ enum Scenario {
         dir: PathBuf,
         #[arg(long, default_value_t = 300)]
         files: u32,
+        /// One name for each file: overlayfs parts the names of an image's file when one of them is written to
+        #[arg(long)]
+        single_names: bool,
     },
     /// Print what is in the corpus as JSON: content hash, mode, owner, mtime, extended attributes
     Manifest { dir: PathBuf },
@@ -110,7 +113,11 @@ fn main() -> ExitCode {
 
 fn run(scenario: Scenario) -> anyhow::Result<()> {
     match scenario {
-        Scenario::Prepare { dir, files } => corpus::prepare(&dir, files),
+        Scenario::Prepare {
+            dir,
+            files,
+            single_names,
+        } => corpus::prepare(&dir, files, !single_names),
         Scenario::Manifest { dir } => manifest::print(&guard::marked(&dir)?),
         Scenario::Ransomware {
             dir,

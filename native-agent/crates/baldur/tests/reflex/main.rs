@@ -138,7 +138,7 @@ fn rung(finding: &Finding) -> ResponseRung {
 #[ignore = "needs root, BPF and fanotify"]
 fn kill_ends_the_attack_long_before_its_end() {
     let (_stage, mut tyr, _home, dir) = protect("kill", ReflexMode::Kill);
-    let mut attack = Attack::start(&dir, "0");
+    let mut attack = Attack::start(&dir, "0.002");
     assert!(!attack.ends().success());
     assert_eq!(rung(&finding(&mut tyr)), ResponseRung::Killed);
     // How many it is, is for benchmarks to say; a debug build on a busy machine is slow.

@@ -32,7 +32,8 @@ export const limits = {
   baldurConnectMs: 15_000,
   baldurAdoptMs: 2_000,
   baldurSilenceMs: 3_000,
-  responderAgeMaxMs: 2_000,
+  /** An idle responder looks once a second; on a starved host a second more is no hang. */
+  responderAgeMaxMs: 4_000,
   baldurRestartFirstMs: 250,
   baldurRestartMaxMs: 30_000,
   /** After this long in good health the back-off begins anew. */

@@ -1,19 +1,12 @@
 // `norn attack SCENARIO`: a harmless attack, and whether Norn saw it, stopped it and put everything back.
-import { randomBytes } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { NornError } from '@norn/base';
-import { loadConfig, settings } from '@norn/config';
 import { Argument, InvalidArgumentError, Option, type Command } from 'commander';
-import { z } from 'zod';
 import { write, writeJson } from '../print/columns.ts';
-import { buildSimulator } from './binary.ts';
 import { playMatrix } from './matrix.ts';
 import { modes, type Mode } from './modes.ts';
-import { openStage, places, type Place } from './place.ts';
+import { placeOpener, places, type Place } from './place.ts';
 import { playAttack, type AttackReport, type Tell } from './play.ts';
 import { scenarios, type ScenarioName } from './scenario.ts';
-import type { Stage } from './stage.ts';
 
 interface AttackOptions {
   container?: boolean;
@@ -56,7 +49,8 @@ async function attack(scenario: ScenarioName, options: AttackOptions): Promise<v
     await attackEverywhere(options, place, tell);
     return;
   }
-  const stage = await (await stageOpener(options, tell))(place ?? 'image');
+  const openPlace = await placeOpener(options.files, tell);
+  const stage = await openPlace(place ?? 'image', tell);
   try {
     const report = await playAttack(
       { scenario, pace: { mode: options.mode ?? 'in-place', ...pauseOf(options) }, stage },
@@ -71,12 +65,13 @@ async function attack(scenario: ScenarioName, options: AttackOptions): Promise<v
 }
 
 async function attackEverywhere(options: AttackOptions, place: Place | undefined, tell: Tell): Promise<void> {
+  const openPlace = await placeOpener(options.files, tell);
   const report = await playMatrix({
     modes: options.mode ? [options.mode] : modes,
     places: place ? [place] : placeNames,
     ...pauseOf(options),
     json: options.json ?? false,
-    openStage: await stageOpener(options, tell),
+    openStage: (place) => openPlace(place, tell),
   });
   if (!report.passed) process.exitCode = 1;
 }
@@ -94,15 +89,6 @@ function placeOf({ container, host, place }: AttackOptions): Place | undefined {
 
 function pauseOf({ pause }: AttackOptions): { pauseMs?: number } {
   return pause === undefined ? {} : { pauseMs: pause };
-}
-
-/** Builds the simulator once; each stage has an id of its own. */
-async function stageOpener({ files }: AttackOptions, tell: Tell): Promise<(place: Place) => Promise<Stage>> {
-  const { home } = loadConfig(z.object({ home: settings.home }));
-  const workDir = join(home, 'run', 'attack');
-  await mkdir(workDir, { recursive: true });
-  const binary = await buildSimulator(tell);
-  return (place) => openStage(place, { binary, workDir, files, id: randomBytes(4).toString('hex') }, tell);
 }
 
 function wholeNumber(text: string): number {

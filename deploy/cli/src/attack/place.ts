@@ -1,6 +1,12 @@
 // Where an attack can play, and the way to a stage there: Docker for the first choice of container, else runc.
+import { randomBytes } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { messageOf, NornError } from '@norn/base';
+import { loadConfig, settings } from '@norn/config';
+import { z } from 'zod';
 import { installPackages } from '../up/packages.ts';
+import { buildSimulator } from './binary.ts';
 import { dockerAnswers, openDockerStage } from './docker-stage.ts';
 import { openHostStage } from './host-stage.ts';
 import type { Tell } from './play.ts';
@@ -18,7 +24,19 @@ export const places = {
 
 export type Place = keyof typeof places;
 
-export async function openStage(place: Place, options: StageOptions, tell: Tell): Promise<Stage> {
+export type OpenPlace = (place: Place, tell?: Tell) => Promise<Stage>;
+
+/** Builds the simulator once; each stage has a corpus and an id of its own. */
+export async function placeOpener(files: number, tell: Tell): Promise<OpenPlace> {
+  const { home } = loadConfig(z.object({ home: settings.home }));
+  const workDir = join(home, 'run', 'attack');
+  await mkdir(workDir, { recursive: true });
+  const binary = await buildSimulator(tell);
+  return (place, tellOfStage = () => undefined) =>
+    openStage(place, { binary, workDir, files, id: randomBytes(4).toString('hex') }, tellOfStage);
+}
+
+async function openStage(place: Place, options: StageOptions, tell: Tell): Promise<Stage> {
   if (place === 'host') return openHostStage(options);
   if (await dockerAnswers()) return openDockerStage(options, place);
   if (place === 'volume') throw new NornError('no_volumes', 'A named volume needs Docker: systemctl start docker');

@@ -1,16 +1,10 @@
 // The attack half: every way ransomware writes × every place, each stopped and undone by the running installation.
-import { randomBytes } from 'node:crypto';
-import { mkdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf, NornError } from '@norn/base';
-import { loadConfig, settings } from '@norn/config';
-
-import { z } from 'zod';
 import { connectApi, type ApiClient } from '../../api/client.ts';
-import { buildSimulator } from '../../attack/binary.ts';
 import { modes, type Mode } from '../../attack/modes.ts';
-import { openStage, places, type Place } from '../../attack/place.ts';
+import { placeOpener, places, type OpenPlace, type Place } from '../../attack/place.ts';
 import { runAttack, type Tell } from '../../attack/play.ts';
 import type { Stage } from '../../attack/stage.ts';
 import { parseManifest, type Manifest } from '../../attack/verdict.ts';
@@ -32,7 +26,7 @@ interface Run {
 export async function measureAttacks(options: RollbackOptions, tell: Tell): Promise<Half> {
   const api = await connectApi();
   const runs = selectedRuns(options);
-  const openPlace = await stageOpener(options.files, tell);
+  const openPlace = await placeOpener(options.files, tell);
   const progress = startProgress(runs.length, tell);
   const figures: AttackFigures[] = [];
   for (const run of runs) {
@@ -54,17 +48,6 @@ function selectedRuns(options: RollbackOptions): Run[] {
   const all = Object.keys(places).flatMap((place) => modes.map((mode) => ({ place: place as Place, mode })));
   const chosen = all.filter(({ place, mode }) => isSelected(`${place} ${mode}`, options));
   return Array.from({ length: options.rounds ?? 1 }, () => chosen).flat();
-}
-
-type OpenPlace = (place: Place) => Promise<Stage>;
-
-/** Builds the simulator once; each stage has a corpus of its own. */
-async function stageOpener(files: number, tell: Tell): Promise<OpenPlace> {
-  const { home } = loadConfig(z.object({ home: settings.home }));
-  const workDir = join(home, 'run', 'attack');
-  await mkdir(workDir, { recursive: true });
-  const binary = await buildSimulator(tell);
-  return (place) => openStage(place, { binary, workDir, files, id: randomBytes(4).toString('hex') }, () => undefined);
 }
 
 /** A run that fails is a row with its reason. */

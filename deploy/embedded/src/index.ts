@@ -8,6 +8,6 @@ export { tenantHeader } from './clickhouse.config.ts';
 export { startPostgres, type PostgresOptions, type RunningPostgres } from './postgres.ts';
 export { providePostgres } from './postgres.install.ts';
 export { startPart, waitForLock, type Part, type PartPlan } from './part.ts';
-export { processIdentity, type ProcessIdentity, isAlive, endProcess } from './process.ts';
+export { processIdentity, type ProcessIdentity, isAlive, endProcess, cpuTicks } from './process.ts';
 export { assertPortFree, freePorts, isPortFree, portOwner } from './ports.ts';
 export { lock, provide, toolchainFolder } from './toolchain.ts';

@@ -1,9 +1,9 @@
 // The process that is measured, from outside.
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { NornError } from '@norn/base';
+import { cpuTicks } from '@norn/embedded';
 import type { StagesSample } from './stages.main.ts';
 
 const main = fileURLToPath(new URL('./stages.main.ts', import.meta.url));
@@ -54,8 +54,5 @@ export class StagesProcess {
 
 /** CPU that a process used so far, µs. */
 export function cpuOf(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-  // After the name, which may hold anything: state is field 3, utime 14, stime 15, in ticks of 10 ms.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11]) + Number(fields[12])) * 10_000;
+  return cpuTicks(pid) * 10_000;
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NornError } from '@norn/base';
 import type { event } from '@norn/contracts';
-import { endProcess, processIdentity } from '@norn/embedded';
+import { cpuTicks, endProcess, processIdentity } from '@norn/embedded';
 import { BaldurLink } from '@norn/tyr';
 import { createLogger } from '@norn/telemetry';
 import { repository } from '../../up/installation.ts';
@@ -114,13 +114,6 @@ async function untilQuiet(pid: number): Promise<void> {
     quiet = now - before <= quietTicks ? quiet + 1 : 0;
     before = now;
   }
-}
-
-/** utime + stime, fields 14 and 15 of /proc/PID/stat (proc(5)). */
-function cpuTicks(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return Number(fields[11]) + Number(fields[12]);
 }
 
 function rssBytes(pid: number): number {

@@ -189,8 +189,14 @@ fn rest_one(shared: &Shared, spot: &Spot) -> io::Result<()> {
 fn rest_file(shared: &Shared, (file, stat): (&OwnedFd, &sys::Stat), location: Location) -> io::Result<()> {
     match stat.st_mode & libc::S_IFMT {
         libc::S_IFLNK => note_symbolic_link(shared, file.as_raw_fd(), location),
-        libc::S_IFDIR => note_directory(shared, (file, stat), location),
-        libc::S_IFREG if data_bytes(stat) > FILE_BYTES_MAX => note_too_large(shared, (file, stat), location),
+        libc::S_IFDIR => note_first(shared, location, |time| directory(file, stat, time)),
+        libc::S_IFREG if data_bytes(stat) > FILE_BYTES_MAX => note_first(shared, location, |time| {
+            Ok(missing_version(
+                (file.as_raw_fd(), stat),
+                (time, 0),
+                Missing::TooLarge,
+            ))
+        }),
         libc::S_IFREG if stat.st_size as u64 <= REST_BYTES_MAX && !shared.store.is_half_full() => {
             let path = format!("/proc/self/fd/{}", file.as_raw_fd());
             let flags = libc::O_RDONLY | libc::O_NOATIME;
@@ -203,38 +209,27 @@ fn rest_file(shared: &Shared, (file, stat): (&OwnedFd, &sys::Stat), location: Lo
     }
 }
 
-/// Known before anybody attacks it.
-fn note_too_large(
+/// What has no content to copy is known before anybody attacks it.
+fn note_first(
     shared: &Shared,
-    (file, stat): (&OwnedFd, &sys::Stat),
     location: Location,
+    version: impl FnOnce(Time) -> io::Result<Version>,
 ) -> io::Result<()> {
-    if shared.store.index().state(location.key).is_some() {
-        return Ok(());
+    if shared.store.index().state(location.key).is_none() {
+        let version = version(sys::boot_ns() as Time)?;
+        shared.store.record(Record::Version(location, version));
     }
-    let by = (sys::boot_ns() as Time, 0);
-    let version = missing_version((file.as_raw_fd(), stat), by, Missing::TooLarge);
-    shared.store.record(Record::Version(location, version));
     Ok(())
 }
 
-fn note_directory(
-    shared: &Shared,
-    (file, stat): (&OwnedFd, &sys::Stat),
-    location: Location,
-) -> io::Result<()> {
-    if shared.store.index().state(location.key).is_some() {
-        return Ok(());
-    }
-    let version = Version {
-        time: sys::boot_ns() as Time,
+fn directory(file: &OwnedFd, stat: &sys::Stat, time: Time) -> io::Result<Version> {
+    Ok(Version {
+        time,
         pid: 0,
         content: Content::Packed(Vec::new()),
         metadata: Metadata::read(file.as_raw_fd(), stat)?,
         shape: None,
-    };
-    shared.store.record(Record::Version(location, version));
-    Ok(())
+    })
 }
 
 /// A saved file under a name that is not known yet.

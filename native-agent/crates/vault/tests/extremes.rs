@@ -213,15 +213,7 @@ fn a_read_only_file_system_is_said() {
     let mut scene = Scene::new(Place::Bind, corpus(8));
     let before = scene.manifest();
     let targets = files(&before, &scene.data());
-    let scope = scene.attack(|actor| {
-        for (number, path) in targets.iter().enumerate() {
-            match number % 3 {
-                0 => actor.encrypt(path),
-                1 => actor.unlink(path),
-                _ => actor.rename(path, &with_suffix(path, ".locked")),
-            }
-        }
-    });
+    let scope = scene.attack(|actor| actor.by_turns(&targets, ".locked"));
     let spoiled = scene.manifest();
     let host = scene.home.join("host");
     support::bind_read_only(&host);

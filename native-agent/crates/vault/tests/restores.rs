@@ -193,15 +193,7 @@ fn odd_names() {
         });
         let before = scene.manifest();
         let targets = files(&before, &scene.data());
-        let scope = scene.attack(|actor| {
-            for (number, path) in targets.iter().enumerate() {
-                match number % 3 {
-                    0 => actor.encrypt(path),
-                    1 => actor.unlink(path),
-                    _ => actor.rename(path, &with_suffix(path, "\n.locked")),
-                }
-            }
-        });
+        let scope = scene.attack(|actor| actor.by_turns(&targets, "\n.locked"));
         let report = scene.restore(scope);
         let late = assert_same_or_late(&scene, &before, &report);
         assert_eq!(report.count(Verdict::Restored) + late, targets.len(), "{place:?}");
@@ -381,15 +373,7 @@ fn restore_after_container_gone() {
             let mut scene = Scene::new(place, corpus(20));
             let before = scene.manifest();
             let targets = files(&before, &scene.data());
-            let scope = scene.attack(|actor| {
-                for (number, path) in targets.iter().enumerate() {
-                    match number % 3 {
-                        0 => actor.encrypt(path),
-                        1 => actor.unlink(path),
-                        _ => actor.rename(path, &with_suffix(path, ".locked")),
-                    }
-                }
-            });
+            let scope = scene.attack(|actor| actor.by_turns(&targets, ".locked"));
             scene.settle();
             scene.unmount();
             if restarted {

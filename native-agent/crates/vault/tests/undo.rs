@@ -8,9 +8,7 @@ use std::path::{Path, PathBuf};
 use norn_events::ProcessUid;
 use norn_events::wire::action::v1::Verdict;
 use norn_vault::{Kept, RestoreReport, RestoreRequest};
-use support::{
-    Actor, PLACES, Place, Scene, assert_same, assert_same_or_late, corpus, difference, files, with_suffix,
-};
+use support::{Actor, PLACES, Place, Scene, assert_same, assert_same_or_late, corpus, files, with_suffix};
 
 /// Every kind of change to content and names, a different one for each file.
 fn all_sorts(actor: &mut Actor, targets: &[PathBuf]) {
@@ -61,19 +59,9 @@ fn a_restore_is_undone_and_done_again() {
         let first = scene.restore(scope);
         let late = assert_same_or_late(&scene, &before, &first);
         let undone = undo(&scene, first.id);
-        let differs = difference(&spoiled, &scene.manifest());
-        assert!(
-            differs.is_empty(),
-            "{place:?}: {differs:#?} {:?}",
-            support::refused(&undone)
-        );
+        assert_same(&scene, &spoiled, &undone);
         let twice = undo(&scene, first.id);
-        let differs = difference(&spoiled, &scene.manifest());
-        assert!(
-            differs.is_empty(),
-            "{place:?}, twice: {differs:#?} {:?}",
-            support::refused(&twice)
-        );
+        assert_same(&scene, &spoiled, &twice);
         let again = scene.restore(scope);
         assert_eq!(assert_same_or_late(&scene, &before, &again), late, "{place:?}");
     }
@@ -94,12 +82,7 @@ fn a_restore_is_undone_after_a_restart() {
         scene.open_vault();
         scene.settle();
         let undone = undo(&scene, first.id);
-        let differs = difference(&spoiled, &scene.manifest());
-        assert!(
-            differs.is_empty(),
-            "{place:?}: {differs:#?} {:?}",
-            support::refused(&undone)
-        );
+        assert_same(&scene, &spoiled, &undone);
     }
 }
 
@@ -139,9 +122,8 @@ fn a_restore_has_the_name_it_was_given() {
         ..RestoreRequest::default()
     });
     assert_eq!(report.id, name);
-    undo(&scene, name);
-    let differs = difference(&spoiled, &scene.manifest());
-    assert!(differs.is_empty(), "{differs:#?}");
+    let undone = undo(&scene, name);
+    assert_same(&scene, &spoiled, &undone);
 }
 
 #[test]

@@ -115,6 +115,17 @@ impl Actor {
         self.tell((EventKind::FileTruncate, 0), path, Path::new(""));
     }
 
+    /// One is overwritten, the next removed, the third renamed.
+    pub fn by_turns(&mut self, targets: &[PathBuf], suffix: &str) {
+        for (number, path) in targets.iter().enumerate() {
+            match number % 3 {
+                0 => self.encrypt(path),
+                1 => self.unlink(path),
+                _ => self.rename(path, &with_suffix(path, suffix)),
+            }
+        }
+    }
+
     /// Overwrites from the start, keeping the size.
     pub fn encrypt(&mut self, path: &Path) {
         let mut file = fs::OpenOptions::new().read(true).write(true).open(path).unwrap();

@@ -23,15 +23,19 @@ pub fn refused(report: &RestoreReport) -> Vec<(String, &str)> {
 
 #[track_caller]
 pub fn assert_same(scene: &Scene, before: &Manifest, report: &RestoreReport) {
-    let found = difference(before, &scene.manifest());
-    let few: Vec<_> = found.iter().take(5).collect();
+    assert_none(scene, &difference(before, &scene.manifest()), report);
+}
+
+#[track_caller]
+fn assert_none(scene: &Scene, differences: &[String], report: &RestoreReport) {
+    let few: Vec<_> = differences.iter().take(5).collect();
     let refused = refused(report);
     let refused: Vec<_> = refused.iter().take(5).collect();
     assert!(
-        found.is_empty(),
+        differences.is_empty(),
         "{:?}: {} differ: {few:#?} {refused:?}",
         scene.place,
-        found.len(),
+        differences.len(),
     );
 }
 
@@ -57,14 +61,6 @@ pub fn assert_same_but_late(scene: &Scene, before: &Manifest, report: &RestoreRe
             .iter()
             .any(|file| String::from_utf8_lossy(&file.path).ends_with(name))
     });
-    let few: Vec<_> = silent.iter().take(5).collect();
-    let refused = refused(report);
-    let refused: Vec<_> = refused.iter().take(5).collect();
-    assert!(
-        silent.is_empty(),
-        "{:?}: {} differ: {few:#?} {refused:?}",
-        scene.place,
-        silent.len()
-    );
+    assert_none(scene, &silent, report);
     late.len()
 }

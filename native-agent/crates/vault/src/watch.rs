@@ -62,10 +62,16 @@ impl Watch {
         })
     }
 
+    /// Marks the whole file system. Its mount may have gone since it was listed, and the name then leads into the host's own:
+    /// marked, that would have every open on the host ask, those of the answering thread among them.
     pub fn overlay(&self, overlay: &Overlay) -> io::Result<()> {
-        let path = sys::c_string(&overlay.mount.merged)?;
+        let flags = libc::O_RDONLY | libc::O_DIRECTORY;
+        let top = sys::open_below(libc::AT_FDCWD, &overlay.mount.merged, flags, 0)?;
+        if sys::fstat(top.as_raw_fd())?.st_dev != overlay.mount.device {
+            return Err(io::Error::from_raw_os_error(libc::ENOENT));
+        }
         let flags = libc::FAN_MARK_ADD | libc::FAN_MARK_FILESYSTEM;
-        sys::fanotify_mark(&self.content, (flags, CONTENT), libc::AT_FDCWD, Some(&path))
+        sys::fanotify_mark(&self.content, (flags, CONTENT), top.as_raw_fd(), None)
     }
 
     /// Opens of this file no longer ask, until it is written to.
@@ -238,5 +244,36 @@ pub fn join(directory: &[u8], name: &[u8]) -> Vec<u8> {
         name.to_vec()
     } else {
         [directory, b"/", name].concat()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mounts::OverlayMount;
+
+    /// Needs CAP_SYS_ADMIN, like the vault itself.
+    #[test]
+    fn a_container_that_is_gone_does_not_have_the_hosts_file_system_watched() {
+        let merged = std::env::temp_dir().join(format!("norn-gone-{}", std::process::id()));
+        std::fs::create_dir_all(&merged).unwrap();
+        let watch = Watch::new().unwrap();
+        let mount = OverlayMount {
+            device: libc::makedev(0, 9_999),
+            merged: merged.clone().into_os_string().into_vec(),
+            lower: Vec::new(),
+            upper: Vec::new(),
+            work: Vec::new(),
+        };
+        let gone = Overlay {
+            id: PlaceId(1),
+            mount,
+        };
+        let error = watch.overlay(&gone).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::NotFound);
+        let info = format!("/proc/self/fdinfo/{}", watch.content.as_raw_fd());
+        let marks = std::fs::read_to_string(info).unwrap();
+        assert!(!marks.contains("sdev:"), "{marks}");
+        std::fs::remove_dir_all(&merged).unwrap();
     }
 }

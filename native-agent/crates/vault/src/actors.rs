@@ -92,17 +92,22 @@ impl Actors {
 
     /// Is `uid`, or an ancestor of it, among `roots`?
     pub fn is_below(&self, uid: ProcessUid, roots: &HashSet<ProcessUid>) -> bool {
+        self.root_of(uid, roots).is_some()
+    }
+
+    /// The nearest of `roots` that `uid` is, or descends from.
+    pub fn root_of(&self, uid: ProcessUid, roots: &HashSet<ProcessUid>) -> Option<ProcessUid> {
         let mut at = uid;
         for _ in 0..DEPTH_MAX {
             if roots.contains(&at) {
-                return true;
+                return Some(at);
             }
             match self.by_uid.get(&at) {
                 Some(actor) if actor.parent != at => at = actor.parent,
-                _ => return false,
+                _ => return None,
             }
         }
-        false
+        None
     }
 }
 

@@ -18,6 +18,8 @@ pub struct VaultHealth {
     pub responder_age_ms: u64,
     /// Pre-images evicted to stay within `bytes_max`.
     pub evicted: u64,
+    /// Incidents whose pre-images were let go to make room for those of newer ones.
+    pub holds_dropped: u64,
     /// Directories not watched, because `DIRECTORIES_MAX` was reached.
     pub directories_refused: u64,
     /// Files that went without a copy at rest, because `OVERDUE_MAX` were waiting for theirs.
@@ -48,6 +50,7 @@ pub fn health(shared: &Shared) -> VaultHealth {
         changes_dropped: shared.changes_dropped.load(Ordering::Relaxed),
         responder_age_ms: sys::boot_ns().saturating_sub(beat) / 1_000_000,
         evicted: index.evicted,
+        holds_dropped: shared.store.holds_dropped.load(Ordering::Relaxed),
         directories_refused: shared.watch.refused.load(Ordering::Relaxed),
         rests_refused: shared.rest.refused.load(Ordering::Relaxed),
         events_lost: shared.pulse.events_lost.load(Ordering::Relaxed),

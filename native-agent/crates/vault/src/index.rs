@@ -46,7 +46,8 @@ pub struct Index {
     /// Opens that were let go before their pre-image was there: when, and by whom.
     late: HashMap<FileKey, (Time, u32)>,
     pub aliases: HashMap<FileKey, FileKey>,
-    pub held: BTreeSet<ProcessUid>,
+    /// Subtrees whose pre-images stay, the longest held first.
+    pub held: Vec<ProcessUid>,
     /// Of each container, its own file system.
     pub homes: HashMap<String, PlaceId>,
     pub evicted: u64,
@@ -109,14 +110,20 @@ impl Index {
             Record::Name(operation) => self.apply_name(operation),
             Record::Actor(actor) => drop(self.actors.insert(actor.clone())),
             Record::Alias(new, old) => self.join(*new, *old),
-            Record::Hold(scope) => drop(self.held.insert(*scope)),
-            Record::Forget(scope) => drop(self.held.remove(scope)),
+            Record::Hold(scope) => self.hold(*scope),
+            Record::Forget(scope) => self.held.retain(|held| held != scope),
             Record::Evicted(key, time) => self.evict(*key, *time),
             Record::Home(container, place) => {
                 if self.homes.len() < HOMES_MAX {
                     self.homes.insert(container.clone(), *place);
                 }
             }
+        }
+    }
+
+    fn hold(&mut self, scope: ProcessUid) {
+        if !self.held.contains(&scope) {
+            self.held.push(scope);
         }
     }
 
@@ -385,31 +392,30 @@ impl Index {
 
     /// Files that a held subtree opened, changed or renamed.
     pub fn held_keys(&self) -> HashSet<FileKey> {
+        self.holders().into_keys().collect()
+    }
+
+    /// Those files, and which of the held subtrees did it.
+    pub fn holders(&self) -> HashMap<FileKey, ProcessUid> {
         let held: HashSet<ProcessUid> = self.held.iter().copied().collect();
         if held.is_empty() {
-            return HashSet::new();
+            return HashMap::new();
         }
         let by = |pid: u32, time: Time| {
-            self.actors
-                .at(pid, time)
-                .is_some_and(|actor| self.actors.is_below(actor.uid, &held))
+            let actor = self.actors.at(pid, time)?;
+            self.actors.root_of(actor.uid, &held)
         };
-        let touched = self.files.iter().filter(|(_, state)| {
-            state.changes.iter().any(|change| by(change.pid, change.time))
-                || state.versions.iter().any(|version| by(version.pid, version.time))
+        let touched = self.files.iter().filter_map(|(key, state)| {
+            let changes = state.changes.iter().map(|change| (change.pid, change.time));
+            let opens = state.versions.iter().map(|version| (version.pid, version.time));
+            let holder = changes.chain(opens).find_map(|(pid, time)| by(pid, time))?;
+            Some((*key, holder))
         });
-        let renamed = self
-            .operations
-            .iter()
-            .filter(|operation| by(operation.pid, operation.time));
-        touched
-            .map(|(key, _)| *key)
-            .chain(
-                renamed
-                    .flat_map(|operation| [operation.key, operation.replaced])
-                    .flatten(),
-            )
-            .collect()
+        let renamed = self.operations.iter().filter_map(|operation| {
+            let holder = by(operation.pid, operation.time)?;
+            Some([operation.key, operation.replaced].map(|key| Some((key?, holder))))
+        });
+        touched.chain(renamed.flatten().flatten()).collect()
     }
 
     /// Drops what an evicted segment held and nobody holds.

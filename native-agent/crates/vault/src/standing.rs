@@ -5,6 +5,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use norn_events::ProcessUid;
+
 use crate::capture::Shared;
 use crate::file::PlaceId;
 use crate::index::FileState;
@@ -46,8 +48,14 @@ fn standing(state: &FileState) -> Standing {
 pub fn count(shared: &Shared) {
     let (mut restorable, mut evicted, mut too_large) = (0, 0, 0);
     let mut bytes: HashMap<PlaceId, u64> = HashMap::new();
-    for state in shared.store.index().files.values() {
-        *bytes.entry(state.place).or_default() += state.bytes();
+    let mut held: HashMap<ProcessUid, u64> = HashMap::new();
+    let index = shared.store.index();
+    let holders = index.holders();
+    for (key, state) in &index.files {
+        match holders.get(key) {
+            Some(&scope) => *held.entry(scope).or_default() += state.bytes(),
+            None => *bytes.entry(state.place).or_default() += state.bytes(),
+        }
         match standing(state) {
             Standing::Restorable => restorable += 1,
             Standing::Evicted => evicted += 1,
@@ -55,6 +63,8 @@ pub fn count(shared: &Shared) {
             Standing::Missed | Standing::Unknown => {}
         }
     }
+    drop(index);
+    shared.store.bound_held(&held);
     let share = shared.store.share();
     let crowded = bytes.into_iter().filter(|(_, bytes)| *bytes > share);
     shared

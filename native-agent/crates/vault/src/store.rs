@@ -1,5 +1,5 @@
 //! Pack and index together: what is recorded is on its way to disk before it counts.
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -15,8 +15,10 @@ use crate::sys;
 
 /// New versions may come to rest on a segment while it is emptied; what still does after so many rounds is lost with it.
 const SWEEPS_MAX: usize = 4;
-/// A place may take one of so many parts of the room.
+/// A place may take one of so many parts of the room, and so may all that is held.
 const SHARES: u64 = 2;
+/// When all that is left is held, the store grows by one of so many parts before what is in it is looked through again.
+const GROWTHS: u64 = 32;
 
 /// The index's lock is never held while the disk works; the pack's is.
 #[derive(Debug)]
@@ -26,6 +28,10 @@ pub struct Store {
     bytes_max: u64,
     bytes: AtomicU64,
     full: AtomicBool,
+    /// Bytes and held subtrees when nothing could give way: as long as they are about the same, looking again finds nothing.
+    stuck: Mutex<Option<(u64, Vec<ProcessUid>)>>,
+    /// Held subtrees that were let go to make room.
+    pub holds_dropped: AtomicU64,
     /// Places that take more than their share: theirs gives way first, and has no new copies at rest.
     crowded: Mutex<HashSet<PlaceId>>,
     pub torn_bytes: u64,
@@ -69,6 +75,8 @@ impl Store {
             bytes_max,
             bytes: AtomicU64::new(bytes),
             full: AtomicBool::new(false),
+            stuck: Mutex::default(),
+            holds_dropped: AtomicU64::new(0),
             crowded: Mutex::default(),
             torn_bytes,
         })
@@ -137,23 +145,51 @@ impl Store {
         }
     }
 
+    /// Lets the longest held subtrees go until the rest takes no more than its share; the newest stays in any case.
+    pub fn bound_held(&self, bytes: &HashMap<ProcessUid, u64>) {
+        let held = self.index().held.clone();
+        let of = |scope: &ProcessUid| bytes.get(scope).copied().unwrap_or(0);
+        let mut sum: u64 = held.iter().map(of).sum();
+        for scope in held.iter().take(held.len().saturating_sub(1)) {
+            if sum <= self.share() {
+                return;
+            }
+            sum -= of(scope);
+            tracing::warn!(%scope, "hold_dropped: the pre-images of newer incidents need the room");
+            self.holds_dropped.fetch_add(1, Ordering::Relaxed);
+            self.record(Record::Forget(*scope));
+        }
+    }
+
     /// Makes room, oldest segment first; `true` when something was evicted.
     pub fn evict(&self) -> bool {
+        if self.bytes() <= self.bytes_max {
+            self.full.store(false, Ordering::Relaxed);
+            return false;
+        }
+        if self.is_stuck() {
+            return false;
+        }
         let mut evicted = false;
         let newest = lock(&self.pack).newest();
-        let mut full = false;
         while self.bytes() > self.bytes_max {
             let oldest = lock(&self.pack).oldest();
             match oldest {
                 Some(number) if number < newest => evicted |= self.evict_segment(number),
-                _ => {
-                    full = true;
-                    break;
-                }
+                _ => break,
             }
         }
+        let full = self.bytes() > self.bytes_max;
         self.full.store(full, Ordering::Relaxed);
+        *lock(&self.stuck) = full.then(|| (self.bytes(), self.index().held.clone()));
         evicted
+    }
+
+    fn is_stuck(&self) -> bool {
+        let stuck = lock(&self.stuck);
+        stuck.as_ref().is_some_and(|(bytes, held)| {
+            self.bytes() < bytes + self.bytes_max / GROWTHS && self.index().held == *held
+        })
     }
 
     fn evict_segment(&self, number: u32) -> bool {
@@ -281,7 +317,7 @@ impl Store {
 mod tests {
     use super::*;
     use crate::file::Metadata;
-    use crate::record::PlaceKind;
+    use crate::record::{Actor, PlaceKind};
 
     fn version(time: i64, blob: BlobRef) -> Record {
         let location = Location {
@@ -324,6 +360,57 @@ mod tests {
         assert!(matches!(content(7), Content::Packed(_)));
         drop(index);
         std::fs::remove_dir_all(&dir).unwrap();
+    }
+
+    #[test]
+    fn what_is_held_is_not_written_again_and_again() {
+        let dir = std::env::temp_dir().join(format!("norn-stuck-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).unwrap();
+        let store = Store::open(&dir, 3 << 20).unwrap();
+        let attacker = attacker(7);
+        store.record(Record::Actor(attacker.clone()));
+        (0..4).for_each(|time| {
+            let blob = store.append_blob(&vec![time as u8; 1 << 20]).unwrap();
+            let Record::Version(mut location, mut version) = version(10 + time, blob) else {
+                unreachable!()
+            };
+            (location.key, version.pid) = (FileKey(time as u128), attacker.pid);
+            store.record(Record::Version(location, version));
+        });
+        store.record(Record::Hold(attacker.uid));
+        assert!(!store.evict() && store.is_full());
+        let newest = lock(&store.pack).newest();
+        store.evict();
+        assert_eq!(lock(&store.pack).newest(), newest, "the held was written again");
+        store.record(Record::Forget(attacker.uid));
+        assert!(store.evict());
+        assert!(!store.is_full());
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
+
+    #[test]
+    fn the_longest_held_gives_way_when_all_that_is_held_is_too_much() {
+        let dir = std::env::temp_dir().join(format!("norn-held-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).unwrap();
+        let store = Store::open(&dir, 4 << 20).unwrap();
+        let scopes: Vec<ProcessUid> = [3, 1, 2].into_iter().map(|pid| attacker(pid).uid).collect();
+        scopes.iter().for_each(|&scope| store.record(Record::Hold(scope)));
+        store.bound_held(&scopes.iter().map(|&scope| (scope, 1 << 20)).collect());
+        assert_eq!(store.index().held, scopes[1..]);
+        store.bound_held(&scopes.iter().map(|&scope| (scope, 9 << 20)).collect());
+        assert_eq!(store.index().held, scopes[2..], "the newest stays however large");
+        assert_eq!(store.holds_dropped.load(Ordering::Relaxed), 2);
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
+
+    fn attacker(pid: u32) -> Actor {
+        Actor {
+            uid: ProcessUid([pid as u8; 16]),
+            parent: ProcessUid([0xff; 16]),
+            pid,
+            start: 1,
+            container: None,
+        }
     }
 
     /// Resident bytes of this process.

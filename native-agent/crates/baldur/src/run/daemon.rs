@@ -14,7 +14,7 @@ use norn_respond::Responder;
 
 use super::clock::{boot_ns, unix_us};
 use super::commands::{Commands, Decision, answer};
-use super::execution::restored;
+use super::execution::{is_whole, restored, scopes};
 use super::health;
 use super::keeper::Keeper;
 use super::link::Link;
@@ -347,6 +347,11 @@ impl Daemon {
             .unwrap_or_default();
         for (command, report) in done {
             let started_at_us = unix_us().saturating_sub(report.elapsed_ms * 1_000);
+            if is_whole(&report) {
+                scopes(&command)
+                    .into_iter()
+                    .for_each(|scope| self.keeper.forget(scope));
+            }
             let parts = self.commands.finish(restored(&command, report, started_at_us));
             self.send_outcomes(parts);
         }

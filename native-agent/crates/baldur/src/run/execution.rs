@@ -1,7 +1,7 @@
 //! Runs an admitted command. Kill, suspend and release are done here and now; a restore stops its scopes first and goes on
 //! in the restorer's thread.
 use norn_events::ProcessUid;
-use norn_events::wire::action::v1::{Command, Outcome, OutcomeState, RestoreAction, command::Action};
+use norn_events::wire::action::v1::{Command, Outcome, OutcomeState, RestoreAction, Verdict, command::Action};
 use norn_respond::Report;
 use norn_vault::{Extent, RestoreReport, RestoreRequest};
 
@@ -163,6 +163,11 @@ pub fn restored(command: &Command, report: RestoreReport, started_at_us: u64) ->
     }
 }
 
+/// Every file is as it was before: the incident needs its pre-images no longer.
+pub fn is_whole(report: &RestoreReport) -> bool {
+    report.count(Verdict::Lost) + report.count(Verdict::Conflict) == 0
+}
+
 fn stopped(command: &Command, reports: &[Report]) -> Outcome {
     let pids: Vec<u32> = reports
         .iter()
@@ -184,7 +189,7 @@ fn stopped(command: &Command, reports: &[Report]) -> Outcome {
     }
 }
 
-fn scopes(command: &Command) -> Vec<ProcessUid> {
+pub fn scopes(command: &Command) -> Vec<ProcessUid> {
     command
         .scope_uids
         .iter()

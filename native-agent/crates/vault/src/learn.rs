@@ -13,6 +13,7 @@ use norn_events::ContainerId;
 use norn_events::wire::event::v1::Capability;
 
 use crate::capture::Shared;
+use crate::file::PlaceId;
 use crate::mounts::{Mount, mounts};
 use crate::places::{Root, below};
 use crate::record::{PlaceKind, Record};
@@ -105,10 +106,13 @@ pub struct Learned {
     pub wake: OwnedFd,
 }
 
+/// A mount namespace's inode, which the kernel gives to another as soon as it is free, and the file system that is its root.
+type Namespace = (u64, PlaceId);
+
 #[derive(Debug, Default)]
 struct State {
-    /// Inodes of mount namespaces that were read.
-    namespaces: HashSet<u64>,
+    /// Those that were read.
+    namespaces: HashSet<Namespace>,
     asked: HashMap<u32, ContainerId>,
     watched: HashSet<Vec<u8>>,
     refused: BTreeMap<Vec<u8>, &'static str>,
@@ -212,7 +216,8 @@ pub fn all(shared: &Shared) -> Vec<Found> {
     };
     let names = processes.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
     let pids: Vec<u32> = names.collect();
-    let living: HashSet<u64> = pids.iter().filter_map(|&pid| namespace(pid)).collect();
+    let namespaces = pids.iter().filter_map(|&pid| namespace(shared, pid));
+    let living: HashSet<Namespace> = namespaces.collect();
     shared
         .learned
         .state()
@@ -225,28 +230,25 @@ pub fn some(shared: &Shared, pids: impl IntoIterator<Item = u32>) -> Vec<Found> 
     pids.into_iter().flat_map(|pid| one(shared, pid)).collect()
 }
 
-fn namespace(pid: u32) -> Option<u64> {
-    fs::metadata(format!("/proc/{pid}/ns/mnt"))
-        .ok()
-        .map(|stat| stat.ino())
+/// `None` as long as its root is the host's: so it is before the runtime has changed it.
+fn namespace(shared: &Shared, pid: u32) -> Option<Namespace> {
+    let root = sys::stat_at(libc::AT_FDCWD, format!("/proc/{pid}/root/.").as_bytes()).ok()?;
+    let overlay = shared.places.overlay(root.st_dev)?;
+    let stat = fs::metadata(format!("/proc/{pid}/ns/mnt")).ok()?;
+    Some((stat.ino(), overlay.id))
 }
 
 fn one(shared: &Shared, pid: u32) -> Vec<Found> {
-    let (Some(theirs), Some(own)) = (namespace(pid), namespace(std::process::id())) else {
+    let Some(theirs) = namespace(shared, pid) else {
         return Vec::new();
     };
-    if theirs == own || shared.learned.state().namespaces.contains(&theirs) {
+    if shared.learned.state().namespaces.contains(&theirs) {
         return Vec::new();
     }
     let read = |pid: &str| fs::read(format!("/proc/{pid}/mountinfo")).map(|text| mounts(&text));
     let (Ok(theirs_mounted), Ok(host)) = (read(&pid.to_string()), read("self")) else {
         return Vec::new();
     };
-    // Before the runtime has changed the root it is the host's table that is seen.
-    let root = theirs_mounted.iter().rfind(|mount| mount.at == b"/");
-    if root.is_none_or(|root| shared.places.overlay(root.device).is_none()) {
-        return Vec::new();
-    }
     shared.learned.state().namespaces.insert(theirs);
     let inside = theirs_mounted.iter().filter(|mount| mount.at != b"/");
     inside

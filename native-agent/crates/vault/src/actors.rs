@@ -11,6 +11,8 @@ const DEPTH_MAX: usize = 256;
 const START_SLACK: Time = 10_000_000;
 /// The last close of a process comes this much after its exit at most, ns.
 const END_SLACK: Time = 2_000_000_000;
+/// The sensor tells of a process this long after a change of it at most, ns.
+const PENDING_FOR: Time = 2_000_000_000;
 
 /// Processes with a journaled change, and their ancestors.
 #[derive(Debug, Default)]
@@ -18,12 +20,12 @@ pub struct Actors {
     by_uid: HashMap<ProcessUid, Actor>,
     by_pid: HashMap<u32, Vec<(Time, ProcessUid)>>,
     ended: HashMap<ProcessUid, Time>,
-    /// Pids with a change whose process is not known yet.
-    pub pending: HashSet<u32>,
+    /// Pids with a change whose process is not known yet, and when it was made.
+    pending: HashMap<u32, Time>,
 }
 
 impl Actors {
-    pub const PENDING_MAX: usize = 65_536;
+    const PENDING_MAX: usize = 65_536;
 
     /// `false` when it was known already.
     pub fn insert(&mut self, actor: Actor) -> bool {
@@ -86,7 +88,29 @@ impl Actors {
     /// Remembers that a change by `pid` waits for its process to become known.
     pub fn expect(&mut self, pid: u32, time: Time) {
         if pid != 0 && self.pending.len() < Self::PENDING_MAX && self.at(pid, time).is_none() {
-            self.pending.insert(pid);
+            self.pending.insert(pid, time);
+        }
+    }
+
+    pub fn is_pending(&self, pid: u32) -> bool {
+        self.pending.contains_key(&pid)
+    }
+
+    pub fn has_pending(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
+    /// Those whose change is older than `PENDING_FOR` are given up after this.
+    pub fn pending(&mut self, now: Time) -> HashSet<u32> {
+        let all = self.pending.keys().copied().collect();
+        self.pending.retain(|_, time| *time + PENDING_FOR > now);
+        all
+    }
+
+    /// Of those known from the journal: their ends were missed, and their pids may be others' by now.
+    pub fn end_all_but(&mut self, is_living: impl Fn(ProcessUid) -> bool, now: Time) {
+        for &uid in self.by_uid.keys().filter(|uid| !is_living(**uid)) {
+            self.ended.entry(uid).or_insert(now - END_SLACK);
         }
     }
 
@@ -144,6 +168,22 @@ mod tests {
             None,
             "between the two nobody had it"
         );
+    }
+
+    #[test]
+    fn a_process_of_the_journal_that_is_gone_does_not_take_the_changes_of_the_next() {
+        let mut actors = Actors::default();
+        actors.insert(actor(1, 0, 50, 1_000_000_000));
+        actors.insert(actor(2, 0, 51, 1_000_000_000));
+        let now = 100_000_000_000;
+        actors.end_all_but(|uid| uid == ProcessUid([2; 16]), now);
+        assert_eq!(actors.at(50, now + 1), None);
+        assert!(actors.at(50, 50_000_000_000).is_some());
+        assert!(actors.at(51, now + 1).is_some());
+        actors.expect(50, now + 1);
+        assert!(actors.is_pending(50) && !actors.is_pending(51));
+        assert!(actors.pending(now).contains(&50) && actors.has_pending());
+        assert!(actors.pending(now + PENDING_FOR * 2).contains(&50) && !actors.has_pending());
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod homes;
 mod index;
 mod learn;
 mod mounts;
+mod named;
 mod names;
 mod pack;
 mod places;
@@ -29,7 +30,6 @@ mod shape;
 mod standing;
 mod store;
 mod sys;
-mod truncate;
 mod vault;
 mod watch;
 

@@ -1,7 +1,8 @@
-//! truncate(2) below protected directories: no open and no close tells of it, only the sensor does.
+//! What is changed below protected directories without an open: truncate(2) shows nowhere but in the sensor's events, and of a
+//! mode or an owner only those know the moment.
 use std::os::fd::{AsRawFd, OwnedFd};
 
-use norn_events::ChangeKind;
+use norn_events::{ChangeKind, EventKind};
 
 use crate::capture::Shared;
 use crate::closer::{before, tell};
@@ -10,8 +11,8 @@ use crate::record::{Aspect, Change, Record};
 use crate::sensor::{Note, clean};
 use crate::sys;
 
-/// Records that a protected file of the host was cut, also when a container did it through a mount.
-pub fn truncated(shared: &Shared, note: &Note) {
+/// Records what was done to a protected file of the host, also when a container did it through a mount.
+pub fn changed_by_name(shared: &Shared, note: &Note) {
     let Some(Found {
         mut location,
         overlay,
@@ -24,14 +25,21 @@ pub fn truncated(shared: &Shared, note: &Note) {
     }
     location.seen.clone_from(&note.path);
     let (by, key) = ((note.pid, note.time), location.key);
+    let aspect = match note.kind {
+        EventKind::FileTruncate => Aspect::Content,
+        _ => Aspect::Metadata,
+    };
     let shape = before(shared, key, note.time);
     let change = Change {
         time: note.time,
         pid: note.pid,
-        aspect: Aspect::Content,
+        aspect,
     };
     shared.store.record(Record::Change(location, change));
-    tell(shared, &note.path, by, (ChangeKind::Overwritten, shape, None));
+    // Of a mode or an owner its directory tells.
+    if aspect == Aspect::Content {
+        tell(shared, &note.path, by, (ChangeKind::Overwritten, shape, None));
+    }
 }
 
 fn find(shared: &Shared, note: &Note) -> Option<Found> {

@@ -5,19 +5,21 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::Duration;
 
-use norn_events::{ChangeKind, ContainerId, Event, EventKind, Observer, Process, ProcessIndex, ProcessTable};
+use norn_events::{
+    ChangeKind, ContainerId, Event, EventKind, Observer, Process, ProcessIndex, ProcessTable, ProcessUid,
+};
 
 use crate::capture::Shared;
 use crate::closer::{before, tell};
 use crate::file::{FileKey, Metadata};
 use crate::homes::{elsewhere, home};
+use crate::named::changed_by_name;
 use crate::names::{note_symbolic_link, record_rename, record_unlink, refresh_metadata};
 use crate::places::{LowerFile, Overlay, below, open_path};
 use crate::record::{
     Actor, Aspect, Change, Content, Location, NameKind, NameOperation, Record, Time, Version,
 };
 use crate::sys;
-use crate::truncate::truncated;
 
 /// Events waiting for the thread that looks their names up; more are dropped and counted.
 pub const NOTES_MAX: usize = 16_384;
@@ -44,39 +46,59 @@ pub struct VaultObserver {
     /// Weak, so that an observer left over keeps no permission group alive.
     shared: Weak<Shared>,
     notes: SyncSender<Note>,
+    is_caught_up: bool,
 }
 
 impl VaultObserver {
     pub(crate) fn new(shared: Weak<Shared>, notes: SyncSender<Note>) -> Self {
-        Self { shared, notes }
+        Self {
+            shared,
+            notes,
+            is_caught_up: false,
+        }
     }
 
-    /// Processes that changed something and were not known when they did.
-    fn resolve(shared: &Shared, event: &Event<'_>, processes: &ProcessTable) {
-        let subject = processes.get(event.process);
-        let mut waiting: Vec<ProcessIndex> = Vec::new();
-        {
+    /// Journals processes that changed something before the sensor told of them, those that have ended since among them. To be
+    /// called often: a change is nobody's until then.
+    pub fn catch_up(&mut self, processes: &ProcessTable) {
+        let Some(shared) = self.shared.upgrade() else {
+            return;
+        };
+        let now = sys::boot_ns() as Time;
+        let wanted = {
             let mut index = shared.store.index();
-            if let (EventKind::Exit, Some(process)) = (event.kind, subject) {
-                index.actors.end(process.uid, event.time_ns as Time);
+            if !std::mem::replace(&mut self.is_caught_up, true) {
+                let is_living = |uid| living(processes, uid);
+                index.actors.end_all_but(is_living, now);
             }
-            if index.actors.pending.is_empty() {
+            if !index.actors.has_pending() {
                 return;
             }
-            let own = subject.filter(|process| index.actors.pending.contains(&process.pid));
-            waiting.extend(own.map(|_| event.process));
-            waiting.extend(
-                index
-                    .actors
-                    .pending
-                    .iter()
-                    .filter_map(|&pid| processes.by_pid(pid)),
-            );
-        }
-        waiting
-            .into_iter()
-            .for_each(|found| introduce(shared, found, processes));
+            index.actors.pending(now)
+        };
+        let found = processes
+            .iter()
+            .filter(|(_, process)| wanted.contains(&process.pid));
+        found.for_each(|(index, _)| introduce(&shared, index, processes));
     }
+
+    fn resolve(shared: &Shared, event: &Event<'_>, processes: &ProcessTable) {
+        let Some(process) = processes.get(event.process) else {
+            return;
+        };
+        if shared.store.index().actors.is_pending(process.pid) {
+            introduce(shared, event.process, processes);
+        }
+        if event.kind == EventKind::Exit {
+            let end = event.time_ns as Time;
+            shared.store.index().actors.end(process.uid, end);
+        }
+    }
+}
+
+fn living(processes: &ProcessTable, uid: ProcessUid) -> bool {
+    let process = processes.by_uid(uid).and_then(|index| processes.get(index));
+    process.is_some_and(|process| process.end_time_ns.is_none())
 }
 
 /// Journals a process and its ancestors.
@@ -87,10 +109,12 @@ fn introduce(shared: &Shared, found: ProcessIndex, processes: &ProcessTable) {
             return;
         };
         if shared.store.index().actors.contains(process.uid) {
-            shared.store.index().actors.pending.remove(&process.pid);
             return;
         }
         shared.store.record(Record::Actor(actor(process)));
+        if let Some(end) = process.end_time_ns {
+            shared.store.index().actors.end(process.uid, end as Time);
+        }
         next = processes.by_uid(process.parent_uid);
     }
 }
@@ -106,7 +130,7 @@ fn actor(process: &Process) -> Actor {
 }
 
 fn elder(event: &Event<'_>, processes: &ProcessTable) -> u32 {
-    if event.kind != EventKind::FileTruncate {
+    if !BY_NAME.contains(&event.kind) {
         return 0;
     }
     let mut at = processes.get(event.process);
@@ -135,6 +159,13 @@ const NAMED: [EventKind; 9] = [
     EventKind::FileChmod,
     EventKind::FileChown,
     EventKind::FileMkdir,
+];
+
+/// Done to a file without an open of it.
+const BY_NAME: [EventKind; 3] = [
+    EventKind::FileTruncate,
+    EventKind::FileChmod,
+    EventKind::FileChown,
 ];
 
 impl Observer for VaultObserver {
@@ -185,11 +216,11 @@ pub fn run(shared: &Shared, notes: &Receiver<Note>) {
             Some((overlay, path)) if note.kind != EventKind::Exec => {
                 match elsewhere(shared, &overlay, &note, &path) {
                     false => handle(shared, &overlay, &note, path),
-                    true if note.kind == EventKind::FileTruncate => truncated(shared, &note),
+                    true if BY_NAME.contains(&note.kind) => changed_by_name(shared, &note),
                     true => {}
                 }
             }
-            None if note.kind == EventKind::FileTruncate => truncated(shared, &note),
+            None if BY_NAME.contains(&note.kind) => changed_by_name(shared, &note),
             _ => {}
         }
         shared.progress.notes.done();

@@ -45,6 +45,8 @@ const PROCESSES_EVERY: Duration = Duration::from_secs(5);
 const SCANS_MAX: usize = 1024;
 /// A restore waits for what is still in the queues at most so long.
 const SETTLE_MAX: Duration = Duration::from_secs(10);
+/// And for who made them.
+const ACTORS_MAX: Duration = Duration::from_millis(300);
 /// The queues hold descriptors: with fewer, opens on the host would be refused by the kernel when they fill.
 const DESCRIPTORS_WANTED: u64 = (JOBS_MAX * 2 + CLOSES_MAX + REST_MAX * 2 + 512) as u64;
 /// Docker keeps its volumes here; containers see them as bind mounts.
@@ -198,6 +200,7 @@ impl Vault {
     /// Undoes what the request names. Blocking; a second run reports `unchanged`.
     pub fn restore(&self, request: &RestoreRequest) -> RestoreReport {
         self.shared.settle(SETTLE_MAX);
+        self.shared.know_actors();
         restore(&self.shared, request)
     }
 
@@ -419,6 +422,14 @@ fn flush(shared: &Shared) {
 }
 
 impl Shared {
+    /// Waits for the sensor to tell whose the last changes are.
+    fn know_actors(&self) {
+        let begun = Instant::now();
+        while self.store.index().actors.has_pending() && begun.elapsed() < ACTORS_MAX {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
     /// Waits until what happened before is in the journal.
     pub fn settle(&self, at_most: Duration) {
         let groups = (&self.watch.content, &self.watch.names);

@@ -106,6 +106,7 @@ impl Daemon {
         let events = self
             .sensor
             .poll(&mut [&mut self.keeper, &mut self.reflexes, &mut self.builder]);
+        self.keeper.catch_up(self.sensor.processes());
         self.timers.busy = events >= EVENTS_PER_POLL_MAX;
         if events > 0 && self.timers.rows_since_ns.is_none() {
             self.timers.rows_since_ns = Some(boot_ns());

@@ -1,7 +1,9 @@
 //! Runs an admitted command. Kill, suspend and release are done here and now; a restore stops its scopes first and goes on
 //! in the restorer's thread.
 use norn_events::ProcessUid;
-use norn_events::wire::action::v1::{Command, Outcome, OutcomeState, RestoreAction, Verdict, command::Action};
+use norn_events::wire::action::v1::{
+    Command, Outcome, OutcomeState, RestoreAction, Verdict, command::Action,
+};
 use norn_respond::Report;
 use norn_vault::{Extent, RestoreReport, RestoreRequest};
 

@@ -87,6 +87,12 @@ impl Keeper {
             .unwrap_or_default()
     }
 
+    pub fn catch_up(&mut self, processes: &ProcessTable) {
+        if let Self::Open(open) = self {
+            open.observer.catch_up(processes);
+        }
+    }
+
     /// The vault writes it down in its own time: a reflex must not wait for a disk.
     pub fn hold(&self, scope: ProcessUid) {
         self.note(scope, true);

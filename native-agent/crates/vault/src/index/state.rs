@@ -80,9 +80,12 @@ impl FileState {
         }
         self.is_saved = false;
         let same = |known: &Change| known.pid == change.pid && known.aspect == change.aspect;
-        let repeated = self.changes.len() >= 2 && self.changes[self.changes.len() - 2..].iter().all(same);
-        match self.changes.last_mut() {
-            Some(last) if repeated => last.time = last.time.max(change.time),
+        match &mut self.changes[..] {
+            // The sensor's reports and the closes come by different ways: a later one may be of an earlier moment.
+            [.., first, last] if same(first) && same(last) => {
+                first.time = first.time.min(change.time);
+                last.time = last.time.max(change.time);
+            }
             _ => {
                 self.changes.reserve_exact(1);
                 self.changes.push(change);
@@ -98,6 +101,7 @@ impl FileState {
 mod tests {
     use super::*;
     use crate::file::Metadata;
+    use crate::record::Aspect;
 
     fn version(time: Time, pid: u32) -> Version {
         Version {
@@ -118,6 +122,17 @@ mod tests {
         assert_eq!(state.before(25).map(|version| version.time), Some(20));
         assert_eq!(state.before(30).map(|version| version.time), Some(30));
         assert_eq!(state.before(9), None);
+    }
+
+    #[test]
+    fn a_change_that_is_told_late_is_the_first_all_the_same() {
+        let mut state = FileState::default();
+        for time in [20, 40, 60, 10] {
+            let aspect = Aspect::Content;
+            state.add_change(Change { time, pid: 1, aspect });
+        }
+        let times: Vec<Time> = state.changes.iter().map(|change| change.time).collect();
+        assert_eq!(times, [10, 60]);
     }
 
     #[test]

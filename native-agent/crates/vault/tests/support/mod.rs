@@ -439,6 +439,7 @@ impl Scene {
         };
         if let Some(observer) = &mut self.observer {
             observer.observe(&event, &self.table);
+            observer.catch_up(&self.table);
         }
     }
 

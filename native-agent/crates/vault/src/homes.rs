@@ -7,6 +7,7 @@ use norn_events::ContainerId;
 
 use crate::capture::Shared;
 use crate::file::PlaceId;
+use crate::learn::host_path;
 use crate::mounts::mounts;
 use crate::places::{Overlay, below, open_path};
 use crate::restore::note_home;
@@ -19,7 +20,15 @@ const CONTAINERS_MAX: usize = 10_000;
 #[derive(Debug, Clone)]
 pub struct Home {
     overlay: PlaceId,
-    pub mounts: Vec<Vec<u8>>,
+    mounts: Vec<Mounted>,
+}
+
+#[derive(Debug, Clone)]
+struct Mounted {
+    /// In the container.
+    at: Vec<u8>,
+    /// The host's name of it, when it is of a disk and has one.
+    host: Option<Vec<u8>>,
 }
 
 #[derive(Debug, Default)]
@@ -30,12 +39,20 @@ impl Homes {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Where other file systems are mounted in the container, as far as is known.
-    pub fn mounts(&self, container: &ContainerId) -> Vec<Vec<u8>> {
-        self.lock()
-            .get(container)
-            .map(|home| home.mounts.clone())
-            .unwrap_or_default()
+    /// Is another file system mounted there in the container, as far as is known?
+    fn is_mounted(&self, container: &ContainerId, path: &[u8]) -> bool {
+        let homes = self.lock();
+        let home = homes.get(container);
+        home.is_some_and(|home| home.mounts.iter().any(|mount| below(path, &mount.at).is_some()))
+    }
+
+    /// The host's name of what the container has under this one in a directory that is mounted there.
+    pub fn host_path(&self, container: &ContainerId, path: &[u8]) -> Option<Vec<u8>> {
+        let homes = self.lock();
+        let mounts = homes.get(container)?.mounts.iter();
+        let inside = mounts.filter_map(|mount| Some((mount, below(path, &mount.at)?)));
+        let (mount, rest) = inside.max_by_key(|(mount, _)| mount.at.len())?;
+        Some([mount.host.as_ref()?, &b"/"[..], rest].concat())
     }
 }
 
@@ -55,11 +72,16 @@ pub fn home(shared: &Shared, note: &Note) -> Option<(Arc<Overlay>, Vec<u8>)> {
 pub fn find(shared: &Shared, pid: u32, container: &ContainerId) -> Option<Arc<Overlay>> {
     let root = open_path(format!("/proc/{pid}/root").as_bytes()).ok()?;
     let overlay = shared.places.overlay(sys::fstat(root.as_raw_fd()).ok()?.st_dev)?;
-    let table = std::fs::read(format!("/proc/{pid}/mountinfo")).unwrap_or_default();
-    let others = mounts(&table).into_iter().map(|mount| mount.at);
+    let read = |pid: &str| std::fs::read(format!("/proc/{pid}/mountinfo")).map(|text| mounts(&text));
+    let (theirs, host) = (read(&pid.to_string()).ok()?, read("self").ok()?);
+    let others = theirs.into_iter().filter(|mount| mount.at != b"/");
+    let mounted = others.map(|mount| Mounted {
+        host: host_path(pid, &mount, &host),
+        at: mount.at,
+    });
     let home = Home {
         overlay: overlay.id,
-        mounts: others.filter(|at| at != b"/").collect(),
+        mounts: mounted.collect(),
     };
     let mut homes = shared.homes.lock();
     if homes.len() >= CONTAINERS_MAX {
@@ -77,9 +99,7 @@ pub fn elsewhere(shared: &Shared, overlay: &Overlay, note: &Note, path: &[u8]) -
         return false;
     };
     let Ok(root) = open_path(format!("/proc/{}/root", note.pid).as_bytes()) else {
-        let whole = [b"/", path].concat();
-        let mounts = shared.homes.mounts(container);
-        return mounts.iter().any(|at| below(&whole, at).is_some());
+        return shared.homes.is_mounted(container, &[b"/", path].concat());
     };
     let parent = path
         .iter()

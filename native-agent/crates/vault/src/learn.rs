@@ -269,8 +269,11 @@ fn one(shared: &Shared, pid: u32) -> Vec<Found> {
         .collect()
 }
 
-/// The host's name of what is mounted: the one that leads to the same inode.
-fn host_path(pid: u32, mount: &Mount, host: &[Mount]) -> Option<Vec<u8>> {
+/// The host's name of what is mounted, for file systems of its disks: the one that leads to the same inode.
+pub fn host_path(pid: u32, mount: &Mount, host: &[Mount]) -> Option<Vec<u8>> {
+    if !LOCAL.contains(&&mount.kind[..]) {
+        return None;
+    }
     let inside = [format!("/proc/{pid}/root").as_bytes(), &mount.at].concat();
     let there = sys::stat_at(libc::AT_FDCWD, &inside).ok()?;
     let same = |path: &Vec<u8>| {

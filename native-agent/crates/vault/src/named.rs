@@ -43,13 +43,19 @@ pub fn changed_by_name(shared: &Shared, note: &Note) {
 }
 
 fn find(shared: &Shared, note: &Note) -> Option<Found> {
-    let file = open(note)?;
+    let file = open(note).or_else(|| open_on_host(shared, note))?;
     let stat = sys::fstat(file.as_raw_fd()).ok()?;
     if stat.st_mode & libc::S_IFMT != libc::S_IFREG {
         return None;
     }
     let key = shared.places.key(file.as_raw_fd(), &stat).ok()?;
     shared.places.find(file.as_raw_fd(), &stat, key)
+}
+
+/// Nobody is left in the container to show it: by the host's name of what was mounted there.
+fn open_on_host(shared: &Shared, note: &Note) -> Option<OwnedFd> {
+    let path = shared.homes.host_path(note.container.as_ref()?, &note.path)?;
+    sys::open_below(libc::AT_FDCWD, &path, libc::O_PATH | libc::O_NOFOLLOW, 0).ok()
 }
 
 /// The name as the process sees it; when it is gone, as its oldest living ancestor in the container does.

@@ -13,6 +13,7 @@ use crate::places::{Overlay, below, open_path};
 use crate::restore::note_home;
 use crate::sensor::{Note, clean};
 use crate::sys;
+use crate::watch::parent;
 
 const CONTAINERS_MAX: usize = 10_000;
 
@@ -101,11 +102,7 @@ pub fn elsewhere(shared: &Shared, overlay: &Overlay, note: &Note, path: &[u8]) -
     let Ok(root) = open_path(format!("/proc/{}/root", note.pid).as_bytes()) else {
         return shared.homes.is_mounted(container, &[b"/", path].concat());
     };
-    let parent = path
-        .iter()
-        .rposition(|&byte| byte == b'/')
-        .map_or(&b""[..], |at| &path[..at]);
-    let directory = sys::open_below(root.as_raw_fd(), parent, libc::O_PATH, sys::IN_ROOT);
+    let directory = sys::open_below(root.as_raw_fd(), parent(path), libc::O_PATH, sys::IN_ROOT);
     directory
         .and_then(|directory| sys::fstat(directory.as_raw_fd()))
         .is_ok_and(|stat| stat.st_dev != overlay.mount.device)

@@ -239,6 +239,12 @@ pub fn open_directory(root: &Root, path: &[u8]) -> io::Result<OwnedFd> {
     sys::open_below(top.as_raw_fd(), path, flags, sys::BELOW)
 }
 
+/// What `join` put in front of the last name.
+pub fn parent(path: &[u8]) -> &[u8] {
+    let end = path.iter().rposition(|&byte| byte == b'/');
+    &path[..end.unwrap_or(0)]
+}
+
 pub fn join(directory: &[u8], name: &[u8]) -> Vec<u8> {
     if directory.is_empty() {
         name.to_vec()

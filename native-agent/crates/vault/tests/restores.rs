@@ -393,3 +393,28 @@ fn restore_after_container_gone() {
         }
     }
 }
+
+/// A process that is killed while it waits to open what it has just made leaves an empty file of which nobody was told; so does
+/// mknod(2).
+#[test]
+fn what_a_killed_process_had_just_made_is_removed() {
+    for place in [Place::Lower, Place::Upper] {
+        let mut scene = Scene::new(place, corpus(10));
+        let before = scene.manifest();
+        let targets = files(&before, &scene.data());
+        let other = scene.data().join("of somebody else");
+        let scope = scene.attack(|actor| {
+            actor.encrypt(&targets[0]);
+            let made = support::c_path(&with_suffix(&targets[1], ".locked"));
+            // SAFETY: the string outlives the call.
+            assert_eq!(unsafe { libc::mknod(made.as_ptr(), libc::S_IFREG | 0o600, 0) }, 0);
+        });
+        scene.outsider(|_| drop(fs::File::create(&other).unwrap()));
+        scene.settle();
+        let report = scene.restore(scope);
+        assert_eq!(report.count(Verdict::Removed), 1, "{place:?}");
+        assert!(other.exists(), "an empty file that another process made is gone");
+        scene.outsider(|_| fs::remove_file(&other).unwrap());
+        assert_same(&scene, &before, &report);
+    }
+}

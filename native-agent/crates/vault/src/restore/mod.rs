@@ -5,6 +5,7 @@ mod deed;
 mod plan;
 mod put;
 mod remake;
+mod stray;
 mod tree;
 mod unwatched;
 
@@ -92,6 +93,7 @@ pub fn restore(shared: &Shared, request: &RestoreRequest) -> RestoreReport {
             }
         }
     }
+    stray::add(shared, &mut plan);
     let id = request.id.unwrap_or_else(new_id);
     let files = apply::apply(shared, &plan, &Deed::begin(shared, id));
     shared.store.flush();

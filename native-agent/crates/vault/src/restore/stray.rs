@@ -1,0 +1,78 @@
+//! Files of a process that was killed while it waited to open what it had just made: in a container's layer nobody told of them.
+//! The kernel makes the file first, asks then, and takes the question back when the one who waits dies.
+use std::collections::BTreeMap;
+use std::os::fd::AsRawFd;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
+use std::{ffi::OsString, fs};
+
+use norn_events::ProcessUid;
+
+use super::plan::{Plan, Target, Want};
+use super::tree::Tree;
+use crate::capture::Shared;
+use crate::file::PlaceId;
+use crate::record::{PlaceKind, Time};
+use crate::sys;
+use crate::watch::{join, parent};
+
+/// Names looked at in one restore.
+const ENTRIES_MAX: usize = 50_000;
+/// A file's times are those of the last tick of the kernel's clock, at 100 a second, ns.
+const TICK: Time = 10_000_000;
+
+/// Adds to the plan what is empty, came after the scope's first change, lies where the scope worked, and has no known maker.
+pub fn add(shared: &Shared, plan: &mut Plan) {
+    let mut worked: BTreeMap<(PlaceId, Vec<u8>), (Time, ProcessUid)> = BTreeMap::new();
+    for ((place, path), target) in &plan.targets {
+        let at = worked.entry((*place, parent(path).to_vec()));
+        let (first, _) = at.or_insert((target.time, target.process));
+        *first = target.time.min(*first);
+    }
+    let mut left = ENTRIES_MAX;
+    for ((place, directory), (since, process)) in worked {
+        let kind = shared.store.index().places.get(&place).cloned();
+        let (Some(PlaceKind::Overlay { upper, .. }), Ok(tree)) = (kind, Tree::open(shared, place)) else {
+            continue;
+        };
+        let whole = PathBuf::from(OsString::from_vec(join(&upper, &directory)));
+        let names = fs::read_dir(whole).into_iter().flatten().flatten();
+        for name in names.map(|entry| entry.file_name()).take(left) {
+            left -= 1;
+            let path = join(&directory, name.as_bytes());
+            if let Some(stray) = stray(shared, (&tree, place, &path), (since, process)) {
+                plan.targets.entry((place, path)).or_insert(stray);
+            }
+        }
+    }
+}
+
+fn stray(
+    shared: &Shared,
+    (tree, place, path): (&Tree, PlaceId, &[u8]),
+    (since, process): (Time, ProcessUid),
+) -> Option<Target> {
+    let entry = tree.lookup(path).ok()??;
+    let is_empty = entry.stat.st_mode & libc::S_IFMT == libc::S_IFREG && entry.stat.st_size == 0;
+    let born = sys::birth_ns(entry.file.as_raw_fd()) as Time;
+    let born = born - (sys::wall_ns() as Time - sys::boot_ns() as Time);
+    if !is_empty || born + TICK < since {
+        return None;
+    }
+    let index = shared.store.index();
+    let is_known = index.state(entry.key).is_some() || index.name_at(place, path, Time::MAX).is_some();
+    (!is_known).then(|| Target {
+        want: Want::Absent,
+        version: None,
+        put: Some(entry.key),
+        left_absent: false,
+        moved_to: None,
+        change: "created",
+        directory: false,
+        seen: [b"/", path].concat(),
+        time: born,
+        process,
+        repair: false,
+        conflict: false,
+    })
+}

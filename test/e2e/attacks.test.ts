@@ -26,9 +26,6 @@ interface Alert {
 }
 
 jest.setTimeout(900_000);
-// Known and open: about one attack in seventy meets an agent that is just starting again, and is not seen. The first failure is
-// printed; a second one fails the test.
-jest.retryTimes(1, { logErrorsBeforeRetry: true });
 
 /** The host has the same vault; these differ most from one another there. */
 const hostModes = ['in-place', 'write-new-unlink', 'rename-then-write', 'mmap', 'truncate-path-then-write'];
@@ -45,6 +42,8 @@ const modes = [
   'wiper-overwrite',
   'copy-file-range',
   'sendfile',
+  'process-per-file',
+  'fork-tree',
 ];
 
 /** One file a second is its nature; five a second is slow enough for a test. */
@@ -87,17 +86,20 @@ describe('a whole installation', () => {
     ['bind', 'in-place'],
     ['bind', 'write-new-unlink'],
     ['upper', 'process-per-file'],
+    ['bind', 'truncate-path-then-write'],
+    ['upper', 'io-uring'],
+    ['volume', 'in-place'],
+    ['volume', 'fork-tree'],
   ])('ransomware in a container is stopped and undone (%s, %s)', async (place, mode) => {
     expectUndone(await norn.json<Report>('attack', 'ransomware', '--place', place, '--mode', mode));
   });
 
   it('plays a mode in every place and prints a table', async () => {
     const { stdout, code } = await norn.norn('attack', 'ransomware', '--all', '--mode', 'mmap');
-    for (const place of ['image', 'upper', 'bind', 'host'])
+    for (const place of ['image', 'upper', 'bind', 'volume', 'host'])
       expect(stdout).toMatch(new RegExp(`^mmap +${place} +\\d+ files / \\d+ ms .* identical$`, 'm'));
-    // A new container's volume is not always watched in time, and the verdict says so.
-    expect(stdout).toMatch(/^mmap +volume .*$/m);
-    expect(code).toBe(stdout.includes('✔ 5 of 5 identical') ? 0 : 1);
+    expect(stdout).toContain('✔ 5 of 5 identical');
+    expect(code).toBe(0);
   });
 
   it.each(['fileless', 'reverse-shell', 'miner'])('%s in a container is killed', async (scenario) => {

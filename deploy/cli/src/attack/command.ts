@@ -1,6 +1,8 @@
 // `norn attack SCENARIO`: a harmless attack, and whether Norn saw it, stopped it and put everything back.
 import { NornError } from '@norn/base';
 import { Argument, InvalidArgumentError, Option, type Command } from 'commander';
+import { waitForAgent } from '../api/agent.ts';
+import { connectApi } from '../api/client.ts';
 import { write, writeJson } from '../print/columns.ts';
 import { playMatrix } from './matrix.ts';
 import { modes, type Mode } from './modes.ts';
@@ -20,6 +22,7 @@ interface AttackOptions {
   json?: boolean;
 }
 
+const agentWithinMs = 30_000;
 const placeNames = Object.keys(places) as Place[];
 const placeHelp = Object.entries(places).map(([name, what]) => `${name} (${what})`);
 
@@ -46,6 +49,9 @@ async function attack(scenario: ScenarioName, options: AttackOptions): Promise<v
   if (options.all) {
     if (scenario !== 'ransomware') throw new NornError('bad_option', '--all plays ransomware');
     if (options.keep) throw new NornError('bad_option', '--all keeps nothing: use --keep with one mode and place');
+  }
+  await agentOnWatch(tell);
+  if (options.all) {
     await attackEverywhere(options, place, tell);
     return;
   }
@@ -62,6 +68,14 @@ async function attack(scenario: ScenarioName, options: AttackOptions): Promise<v
   } finally {
     if (!options.keep) await stage.close();
   }
+}
+
+/** An attack on a host whose agent is just starting shows nothing. One that never comes is for the attack to find out. */
+async function agentOnWatch(tell: Tell): Promise<void> {
+  const api = await connectApi();
+  if (await waitForAgent(api, { withinMs: 0 })) return;
+  tell('Waiting for the agent, which is starting');
+  await waitForAgent(api, { withinMs: agentWithinMs });
 }
 
 async function attackEverywhere(options: AttackOptions, place: Place | undefined, tell: Tell): Promise<void> {

@@ -41,7 +41,7 @@ export interface UpOptions {
 }
 
 export async function up(options: UpOptions): Promise<void> {
-  const begun = performance.now();
+  const begunAt = new Date();
   const installation = findInstallation();
   makeFolders(installation);
   const before = readRunState(installation);
@@ -58,8 +58,7 @@ export async function up(options: UpOptions): Promise<void> {
     const state = readRunState(installation);
     if (!state)
       throw new NornError('supervisor_gone', `It ended at once: ${installation.path('logs', 'supervisor.log')}`);
-    const startedAfterMs = performance.now() - begun;
-    write(await welcomeText(installation, { state, withAgent: options.withAgent, startedAfterMs }));
+    write(await welcomeText(installation, { state, withAgent: options.withAgent, begunAt }));
   };
   const signal = await Promise.race([start(), interrupted]);
   if (options.detach && !signal) process.exit(0);

@@ -1,6 +1,6 @@
 // What `up` says when everything runs.
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { ShownHost } from '@norn/contracts';
+import { waitForAgent } from '../api/agent.ts';
 import { connectApi } from '../api/client.ts';
 import type { Installation } from './installation.ts';
 import { createLoginLink } from './login-link.ts';
@@ -9,26 +9,24 @@ import { memoryOf } from './memory.ts';
 import { findBaldur } from './parts.ts';
 import type { RunState } from './run-state.ts';
 
-const hostWithinMs = 20_000;
-const pollMs = 100;
+const hostWithinMs = 30_000;
 const reportLines = 5;
 
 export interface Welcome {
   readonly state: RunState;
   readonly withAgent: boolean;
-  /** Absent when it ran before. */
-  readonly startedAfterMs?: number;
+  /** When `up` began; absent when everything ran before. */
+  readonly begunAt?: Date;
 }
 
 export async function welcomeText(installation: Installation, welcome: Welcome): Promise<string> {
   const link = await createLoginLink(installation);
-  const host = welcome.withAgent ? await waitForHost() : undefined;
+  const host = welcome.withAgent ? await waitForHost(welcome) : undefined;
   const pids = [welcome.state.supervisor, ...welcome.state.parts.map((part) => part.process)].map((one) => one?.pid);
   const memory = memoryOf([...pids, findBaldur(installation)?.pid].filter((pid) => pid !== undefined));
-  const took =
-    welcome.startedAfterMs === undefined
-      ? 'Already running'
-      : `Ready in ${(welcome.startedAfterMs / 1000).toFixed(1)} s`;
+  const took = welcome.begunAt
+    ? `Ready in ${((Date.now() - welcome.begunAt.getTime()) / 1000).toFixed(1)} s`
+    : 'Already running';
   return [
     '',
     `${took}, ${gigabytes(memory)} of memory`,
@@ -42,17 +40,8 @@ export async function welcomeText(installation: Installation, welcome: Welcome):
   ].join('\n');
 }
 
-async function waitForHost(): Promise<ShownHost | undefined> {
-  const api = await connectApi();
-  const deadline = performance.now() + hostWithinMs;
-  while (performance.now() < deadline) {
-    const { hosts } = await api.get<{ hosts: ShownHost[] }>('/hosts');
-    // Tyr speaks of itself first; Baldur, once its sensor stands.
-    const host = hosts.find(({ capabilities }) => capabilities.some(({ name }) => name.startsWith('process.')));
-    if (host) return host;
-    await sleep(pollMs);
-  }
-  return undefined;
+async function waitForHost({ begunAt }: Welcome): Promise<ShownHost | undefined> {
+  return waitForAgent(await connectApi(), { ...(begunAt && { since: begunAt }), withinMs: hostWithinMs });
 }
 
 function agentLines(installation: Installation, host: ShownHost | undefined): string[] {

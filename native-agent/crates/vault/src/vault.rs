@@ -1,6 +1,6 @@
 //! The vault as its users see it, and the threads behind it.
 use std::fs::{self, DirBuilder, File};
-
+use std::io::ErrorKind;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -19,7 +19,8 @@ use crate::error::VaultError;
 use crate::health::{VaultHealth, health};
 use crate::homes::Homes;
 use crate::learn::{Learned, RefusedMount};
-use crate::places::Places;
+use crate::mounts::OverlayMount;
+use crate::places::{Overlay, Places};
 use crate::progress::Progress;
 use crate::quarantine::{Origin, origins};
 use crate::record::{PlaceKind, Record};
@@ -337,7 +338,8 @@ pub fn remember_place(shared: &Shared, record: Record) {
     }
 }
 
-/// Marks overlays that are new since the last look, and has their files copied at rest.
+/// Marks every overlay, and has the files of those that are new since the last look copied at rest. One that is unmounted and
+/// mounted again looks like the one before it, though its mark went with that: runtimes do so when they start a container.
 fn look_at_mounts(shared: &Shared, scans: &SyncSender<Scan>) {
     let Ok(text) = fs::read("/proc/self/mountinfo") else {
         return;
@@ -345,24 +347,31 @@ fn look_at_mounts(shared: &Shared, scans: &SyncSender<Scan>) {
     let mounted = mounts::overlays(&text);
     shared.places.retain(&mounted);
     for mount in mounted {
-        if shared.places.overlay(mount.device).is_some() {
-            continue;
-        }
-        let overlay = shared.places.insert(mount);
-        remember_place(shared, Record::Place(overlay.id, shared.places.kind(&overlay)));
-        // Reading an event of the overlay opens the file in its layer: that must ask nobody, least of all the reader.
-        let layers = overlay
-            .mount
-            .lower
-            .iter()
-            .chain([&overlay.mount.upper, &overlay.mount.work]);
-        layers.for_each(|layer| shared.watch.leave(&shared.places.roots(), layer));
+        let known = shared.places.overlay(mount.device);
+        let is_new = known.is_none();
+        let overlay = known.unwrap_or_else(|| know_overlay(shared, mount));
         if let Err(error) = shared.watch.overlay(&overlay) {
             let merged = String::from_utf8_lossy(&overlay.mount.merged);
-            tracing::warn!(%error, %merged, "a container's file system can't be watched");
+            match error.kind() {
+                ErrorKind::NotFound => tracing::debug!(%merged, "a container's file system went away again"),
+                _ if is_new => tracing::warn!(%error, %merged, "a container's file system can't be watched"),
+                _ => {}
+            }
         }
-        send_scan(shared, scans, Scan::Overlay(overlay));
+        if is_new {
+            send_scan(shared, scans, Scan::Overlay(overlay));
+        }
     }
+}
+
+fn know_overlay(shared: &Shared, mount: OverlayMount) -> Arc<Overlay> {
+    let overlay = shared.places.insert(mount);
+    remember_place(shared, Record::Place(overlay.id, shared.places.kind(&overlay)));
+    // Reading an event of the overlay opens the file in its layer: that must ask nobody, least of all the reader.
+    let mount = &overlay.mount;
+    let layers = mount.lower.iter().chain([&mount.upper, &mount.work]);
+    layers.for_each(|layer| shared.watch.leave(&shared.places.roots(), layer));
+    overlay
 }
 
 fn send_scan(shared: &Shared, scans: &SyncSender<Scan>, scan: Scan) {

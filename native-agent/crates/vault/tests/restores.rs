@@ -418,3 +418,29 @@ fn what_a_killed_process_had_just_made_is_removed() {
         assert_same(&scene, &before, &report);
     }
 }
+
+/// Runtimes mount a container's file system, unmount it and mount it again; the second looks like the first to whoever did not
+/// look in between, and has no mark.
+#[test]
+fn a_container_that_is_mounted_again_is_watched_again() {
+    let mut scene = Scene::new(Place::Lower, corpus(10));
+    for round in 0..40 {
+        scene.unmount();
+        scene.mount();
+        // Noticed, and gone before it is marked: the rest of the time differs from round to round.
+        std::thread::sleep(std::time::Duration::from_micros(round * 20));
+        scene.unmount();
+        scene.mount();
+        let is_marked = support::eventually(|| is_marked(&scene.home.join("merged")));
+        assert!(is_marked, "round {round}");
+    }
+}
+
+/// Does a fanotify group of this process watch the file system?
+fn is_marked(top: &Path) -> bool {
+    let device = fs::metadata(top).unwrap().dev();
+    let mark = format!("fanotify sdev:{device:x} ");
+    let infos = fs::read_dir("/proc/self/fdinfo").unwrap().flatten();
+    let mut texts = infos.filter_map(|info| fs::read_to_string(info.path()).ok());
+    texts.any(|text| text.contains(&mark))
+}

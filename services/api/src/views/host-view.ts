@@ -33,6 +33,7 @@ export function hostView(host: Host, { now, openAlerts, gaps, lostLately }: Host
     state,
     reason,
     lastSeenAt: timeOfDate(host.lastSeenAt),
+    reportedAt: timeOf(facts.observedAtUs),
     enrolledAt: timeOfDate(host.enrolledAt),
     agentVersion: facts.agentVersion,
     kernel: facts.kernel,

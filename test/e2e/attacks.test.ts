@@ -87,6 +87,7 @@ describe('a whole installation', () => {
     ['bind', 'write-new-unlink'],
     ['upper', 'process-per-file'],
     ['bind', 'truncate-path-then-write'],
+    ['image', 'io-uring'],
     ['upper', 'io-uring'],
     ['volume', 'in-place'],
     ['volume', 'fork-tree'],

@@ -87,8 +87,22 @@ fn moved(bytes: i32) -> anyhow::Result<usize> {
     Ok(usize::try_from(bytes)?)
 }
 
+/// What the kernel means for itself, "begin again after the signal" (ERESTARTSYS): an open that waits for an answer by fanotify
+/// ends with it when its worker is woken for something else.
+const BEGIN_AGAIN: i32 = 512;
+
 /// Waits for the request to complete; its result, or the error it stands for.
 fn submit(ring: &mut IoUring, request: &squeue::Entry) -> anyhow::Result<i32> {
+    loop {
+        match complete(ring, request)? {
+            result if result == -BEGIN_AGAIN || result == -libc::EINTR => {}
+            result if result < 0 => return Err(std::io::Error::from_raw_os_error(-result).into()),
+            result => return Ok(result),
+        }
+    }
+}
+
+fn complete(ring: &mut IoUring, request: &squeue::Entry) -> anyhow::Result<i32> {
     // SAFETY: what the request points to outlives it, as this waits for its completion.
     unsafe { ring.submission().push(request)? };
     // A process that was frozen and goes on finds its wait interrupted; the request is with the kernel all the same.
@@ -101,8 +115,5 @@ fn submit(ring: &mut IoUring, request: &squeue::Entry) -> anyhow::Result<i32> {
     let Some(completion) = ring.completion().next() else {
         bail!("io_uring completed nothing");
     };
-    match completion.result() {
-        result if result < 0 => Err(std::io::Error::from_raw_os_error(-result).into()),
-        result => Ok(result),
-    }
+    Ok(completion.result())
 }

@@ -380,6 +380,10 @@ impl Ransomware {
             }
         }
         self.fired.insert(scope, now_ns);
+        // What the stopped one left half done is no crime of whoever clears it away.
+        if let Some(lineage) = self.lineages.get_mut(&actor.origin()) {
+            lineage.pairs = Pairs::default();
+        }
         firing(actor, scope, &blamed, (now_ns, context))
     }
 }

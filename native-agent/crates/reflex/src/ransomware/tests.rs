@@ -329,6 +329,23 @@ fn two_attacks_side_by_side_are_blamed_one_by_one_and_not_through_their_shell() 
 }
 
 #[test]
+fn who_clears_away_what_a_stopped_attack_left_is_not_blamed_for_it() {
+    let mut world = World::new();
+    let shell = world.process("/usr/bin/bash", None);
+    let attacker = world.process("/tmp/a", Some(shell));
+    for number in 0..9 {
+        world.create(attacker, &format!("/srv/half/{number}.txt.locked"), CIPHER);
+    }
+    encrypt_in_place(&mut world, attacker, 0..9);
+    assert_eq!(world.firing().expect("fires").scope, world.uid(attacker));
+    let cleaner = world.process("/srv/tool", Some(shell));
+    for number in 0..9 {
+        world.unlink(cleaner, &format!("/srv/half/{number}.txt"), TEXT);
+    }
+    assert!(world.firing().is_none());
+}
+
+#[test]
 fn random_looking_files_of_one_program_and_deletions_by_another_are_no_pair() {
     let mut world = World::new();
     let shell = world.process("/usr/bin/bash", None);

@@ -137,7 +137,7 @@ pub const WORKLOADS: &[Workload] = &[
     },
     Workload {
         name: "image conversion",
-        needs: "convert",
+        needs: "identify convert",
         script: "mkdir p; for n in $(seq 12); do convert -size 200x200 plasma:red-blue p/$n.png; done
             for f in p/*.png; do convert $f -resize 50% $f; convert $f -quality 80 ${f%.png}.jpg; rm $f; done",
     },

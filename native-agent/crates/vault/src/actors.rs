@@ -3,7 +3,7 @@ use std::collections::{HashMap, HashSet};
 
 use norn_events::ProcessUid;
 
-use crate::record::{Actor, Time};
+use crate::record::{Actor, Time, is_restorer};
 
 /// Ancestors looked at; a longer chain is cut.
 const DEPTH_MAX: usize = 256;
@@ -22,6 +22,8 @@ pub struct Actors {
     ended: HashMap<ProcessUid, Time>,
     /// Pids with a change whose process is not known yet, and when it was made.
     pending: HashMap<u32, Time>,
+    /// Some of them were not looked up yet.
+    is_fresh: bool,
 }
 
 impl Actors {
@@ -87,8 +89,10 @@ impl Actors {
 
     /// Remembers that a change by `pid` waits for its process to become known.
     pub fn expect(&mut self, pid: u32, time: Time) {
-        if pid != 0 && self.pending.len() < Self::PENDING_MAX && self.at(pid, time).is_none() {
+        let is_process = pid != 0 && !is_restorer(pid);
+        if is_process && self.pending.len() < Self::PENDING_MAX && self.at(pid, time).is_none() {
             self.pending.insert(pid, time);
+            self.is_fresh = true;
         }
     }
 
@@ -100,8 +104,14 @@ impl Actors {
         !self.pending.is_empty()
     }
 
+    /// Since the last call of `pending`.
+    pub fn has_fresh(&self) -> bool {
+        self.is_fresh && self.has_pending()
+    }
+
     /// Those whose change is older than `PENDING_FOR` are given up after this.
     pub fn pending(&mut self, now: Time) -> HashSet<u32> {
+        self.is_fresh = false;
         let all = self.pending.keys().copied().collect();
         self.pending.retain(|_, time| *time + PENDING_FOR > now);
         all
@@ -184,6 +194,18 @@ mod tests {
         assert!(actors.is_pending(50) && !actors.is_pending(51));
         assert!(actors.pending(now).contains(&50) && actors.has_pending());
         assert!(actors.pending(now + PENDING_FOR * 2).contains(&50) && !actors.has_pending());
+    }
+
+    #[test]
+    fn nobody_waits_for_the_sensor_to_tell_of_a_restore() {
+        let mut actors = Actors::default();
+        actors.expect(u32::MAX, 1);
+        actors.expect(0, 1);
+        assert!(!actors.has_pending());
+        actors.expect(77, 1);
+        assert!(actors.has_pending() && actors.has_fresh());
+        assert!(actors.pending(1).contains(&77));
+        assert!(actors.has_pending() && !actors.has_fresh(), "looked up once");
     }
 
     #[test]

@@ -47,7 +47,7 @@ const SCANS_MAX: usize = 1024;
 /// A restore waits for what is still in the queues at most so long.
 const SETTLE_MAX: Duration = Duration::from_secs(10);
 /// And for who made them.
-const ACTORS_MAX: Duration = Duration::from_millis(300);
+const ACTORS_MAX: Duration = Duration::from_millis(50);
 /// The queues hold descriptors: with fewer, opens on the host would be refused by the kernel when they fill.
 const DESCRIPTORS_WANTED: u64 = (JOBS_MAX * 2 + CLOSES_MAX + REST_MAX * 2 + 512) as u64;
 /// Docker keeps its volumes here; containers see them as bind mounts.
@@ -431,10 +431,10 @@ fn flush(shared: &Shared) {
 }
 
 impl Shared {
-    /// Waits for the sensor to tell whose the last changes are.
+    /// Waits until it was looked up whose the last changes are; of those that the sensor does not know, nobody will learn more.
     fn know_actors(&self) {
         let begun = Instant::now();
-        while self.store.index().actors.has_pending() && begun.elapsed() < ACTORS_MAX {
+        while self.store.index().actors.has_fresh() && begun.elapsed() < ACTORS_MAX {
             std::thread::sleep(Duration::from_millis(1));
         }
     }

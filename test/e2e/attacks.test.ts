@@ -90,6 +90,7 @@ describe('a whole installation', () => {
     ['image', 'io-uring'],
     ['upper', 'io-uring'],
     ['volume', 'in-place'],
+    ['volume', 'write-new-unlink'],
     ['volume', 'fork-tree'],
   ])('ransomware in a container is stopped and undone (%s, %s)', async (place, mode) => {
     expectUndone(await norn.json<Report>('attack', 'ransomware', '--place', place, '--mode', mode));
@@ -149,12 +150,8 @@ describe('a whole installation', () => {
     const alerts = await norn.json<Alert[]>('alerts');
     expect(alerts.length).toBeGreaterThan(0);
     expect(alerts[0]).toMatchObject({ files: { lost: 0 } });
-    const [host] =
-      await norn.json<{ state: string; reason: string; capabilities: { available: boolean }[] }[]>('hosts');
-    // Forty attacks in a row may overflow a queue; a host that lost events says so and is no longer called protected.
-    expect(`${host?.state ?? ''} ${host?.reason ?? ''}`).toMatch(
-      /^(protected |degraded .* events? were lost in the last hour)/,
-    );
+    const [host] = await norn.json<{ state: string; capabilities: { available: boolean }[] }[]>('hosts');
+    expect(host?.state).toBe('protected');
     expect(host?.capabilities.some(({ available }) => available)).toBe(true);
     expect((await norn.norn('alerts')).stdout).toContain('CONTAINER');
   });

@@ -320,6 +320,11 @@ mod tests {
     use crate::record::{Actor, PlaceKind};
 
     fn version(time: i64, blob: BlobRef) -> Record {
+        let (location, version) = parts(time, blob);
+        Record::Version(location, version)
+    }
+
+    fn parts(time: i64, blob: BlobRef) -> (Location, Version) {
         let location = Location {
             key: FileKey(1),
             place: PlaceId(1),
@@ -333,7 +338,7 @@ mod tests {
             metadata: Metadata::default(),
             shape: None,
         };
-        Record::Version(location, version)
+        (location, version)
     }
 
     #[test]
@@ -343,9 +348,7 @@ mod tests {
         let store = Store::open(&dir, 4 << 20).unwrap();
         let record = |key: u128, place: u64, bytes: &[u8]| {
             let blob = store.append_blob(bytes).unwrap();
-            let Record::Version(mut location, version) = version(10, blob) else {
-                unreachable!()
-            };
+            let (mut location, version) = parts(10, blob);
             (location.key, location.place) = (FileKey(key), PlaceId(place));
             store.record(Record::Version(location, version));
         };
@@ -371,9 +374,7 @@ mod tests {
         store.record(Record::Actor(attacker.clone()));
         (0..4).for_each(|time| {
             let blob = store.append_blob(&vec![time as u8; 1 << 20]).unwrap();
-            let Record::Version(mut location, mut version) = version(10 + time, blob) else {
-                unreachable!()
-            };
+            let (mut location, mut version) = parts(10 + time, blob);
             (location.key, version.pid) = (FileKey(time as u128), attacker.pid);
             store.record(Record::Version(location, version));
         });

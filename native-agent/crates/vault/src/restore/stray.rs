@@ -1,15 +1,15 @@
 //! Files of a process that was killed while it waited to open what it had just made: in a container's layer nobody told of them.
 //! The kernel makes the file first, asks then, and takes the question back when the one who waits dies.
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
 use std::os::fd::AsRawFd;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::PathBuf;
-use std::{ffi::OsString, fs};
+use std::os::unix::ffi::OsStrExt;
 
 use norn_events::ProcessUid;
 
 use super::plan::{Plan, Target, Want};
 use super::tree::Tree;
+use super::unwatched::path_below;
 use crate::capture::Shared;
 use crate::file::PlaceId;
 use crate::record::{PlaceKind, Time};
@@ -29,21 +29,31 @@ pub fn add(shared: &Shared, plan: &mut Plan) {
         let (first, _) = at.or_insert((target.time, target.process));
         *first = target.time.min(*first);
     }
+    let mut layers = HashMap::new();
     let mut left = ENTRIES_MAX;
     for ((place, directory), (since, process)) in worked {
-        let kind = shared.store.index().places.get(&place).cloned();
-        let (Some(PlaceKind::Overlay { upper, .. }), Ok(tree)) = (kind, Tree::open(shared, place)) else {
+        let layer = layers.entry(place).or_insert_with(|| layer(shared, place));
+        let Some((upper, tree)) = layer else {
             continue;
         };
-        let whole = PathBuf::from(OsString::from_vec(join(&upper, &directory)));
-        let names = fs::read_dir(whole).into_iter().flatten().flatten();
+        let names = fs::read_dir(path_below(upper, &directory));
+        let names = names.into_iter().flatten().flatten();
         for name in names.map(|entry| entry.file_name()).take(left) {
             left -= 1;
             let path = join(&directory, name.as_bytes());
-            if let Some(stray) = stray(shared, (&tree, place, &path), (since, process)) {
+            if let Some(stray) = stray(shared, (tree, place, &path), (since, process)) {
                 plan.targets.entry((place, path)).or_insert(stray);
             }
         }
+    }
+}
+
+/// A container's layer, and the view of it that is changed; one whose container has gone is mounted for this.
+fn layer(shared: &Shared, place: PlaceId) -> Option<(Vec<u8>, Tree)> {
+    let kind = shared.store.index().places.get(&place).cloned();
+    match kind {
+        Some(PlaceKind::Overlay { upper, .. }) => Some((upper, Tree::open(shared, place).ok()?)),
+        _ => None,
     }
 }
 

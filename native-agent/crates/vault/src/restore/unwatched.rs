@@ -53,7 +53,7 @@ pub fn add(shared: &Shared, plan: &mut Plan, (container, place, since): (&str, P
     }
 }
 
-fn path_below(top: &[u8], path: &[u8]) -> PathBuf {
+pub fn path_below(top: &[u8], path: &[u8]) -> PathBuf {
     PathBuf::from(std::ffi::OsString::from_vec(join(top, path)))
 }
 

@@ -8,6 +8,8 @@ import { startPart, waitForLock, type Part } from './part.ts';
 import { assertPortFree } from './ports.ts';
 
 const readyWithinMs = 60_000;
+/** Merges can wait; who watches for alerts and sends commands beside them can't. */
+const nice = 10;
 
 // The query that keeps the process alive: it asks the server to listen and then sleeps for ever.
 const listenForEver = `SYSTEM START LISTEN HTTP; SYSTEM START LISTEN TCP;
@@ -57,6 +59,7 @@ export async function startClickHouse(options: ClickHouseOptions): Promise<Runni
     stopSignal: 'SIGTERM',
     isReady: () => answersPing(url),
     readyWithinMs,
+    nice,
   });
   await createDatabase(url, options);
   return { ...part, url };

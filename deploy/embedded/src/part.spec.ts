@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { tmpdir } from 'node:os';
+import { getPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -39,6 +39,12 @@ describe('a part', () => {
     await part.stop();
     expect(identity && isAlive(identity)).toBe(false);
     expect(await part.exited).toBe('SIGTERM');
+  });
+
+  it('that may wait for CPU has a nice value', async () => {
+    const part = await startPart(plan('echo ready; exec sleep 60', { nice: 10 }));
+    expect(getPriority(part.pid)).toBe(10);
+    await part.stop();
   });
 
   it('that ends at once is reported with the last it said', async () => {

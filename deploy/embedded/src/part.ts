@@ -1,6 +1,7 @@
 // A part of the installation that is a process of its own: started once per data directory, ended with its supervisor.
 import { spawn, type ChildProcess } from 'node:child_process';
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, statSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { setPriority } from 'node:os';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf, NornError } from '@norn/base';
@@ -27,6 +28,8 @@ export interface PartPlan {
   readonly env?: NodeJS.ProcessEnv;
   /** Run as this user and group. */
   readonly user?: string;
+  /** Comes after the others when CPU is short: 1 to 19, as nice(1) has it. */
+  readonly nice?: number;
   /** Answers once the part is of use; `log` is what it has written since it started. */
   readonly isReady: (log: string) => Promise<boolean> | boolean;
   readonly readyWithinMs: number;
@@ -57,6 +60,7 @@ export async function startPart(plan: PartPlan): Promise<Part> {
   rotate(plan.logFile);
   const logStart = existsSync(plan.logFile) ? statSync(plan.logFile).size : 0;
   const child = spawnPart(plan);
+  if (plan.nice !== undefined && child.pid !== undefined) yieldCpu(child.pid, plan.nice);
   child.unref(); // Who wants to outlive it waits for `exited`; a test that failed to stop it may end.
   let ending: number | string | undefined;
   const exited = new Promise<number | string>((resolve) => {
@@ -100,6 +104,13 @@ function spawnPart(plan: PartPlan): ChildProcess {
   } finally {
     closeSync(log);
   }
+}
+
+/** Threads inherit it. The kernel weighs sessions against each other first where it groups by them (sched(7)), and a part is one. */
+function yieldCpu(pid: number, nice: number): void {
+  setPriority(pid, nice);
+  const autogroup = `/proc/${pid}/autogroup`;
+  if (existsSync(autogroup)) writeFileSync(autogroup, String(nice));
 }
 
 async function stop(child: ChildProcess, exited: Promise<unknown>, signal: NodeJS.Signals): Promise<void> {

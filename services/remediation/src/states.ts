@@ -19,6 +19,11 @@ export function isFinal(state: CommandState): boolean {
   return ranks[state] === 4;
 }
 
+/** From which an outcome that names `state` moves a command there. */
+export function statesBefore(state: CommandState): CommandState[] {
+  return (Object.keys(ranks) as CommandState[]).filter((each) => ranks[each] < ranks[state]);
+}
+
 /** The state that an outcome names; undefined when it says nothing about the state. */
 export function stateNamed(outcome: action.Outcome): CommandState | undefined {
   switch (outcome.state) {

@@ -12,6 +12,7 @@ export {
   type CommandIssuer,
   type CommandOrder,
   type CommandSigner,
+  type LockedAlert,
 } from './issue-command.ts';
 export { archiveAlert, lockAlert, requestAction, type ActionRequest } from './request-action.ts';
 export { listenTo, type Listener } from './listen.ts';

@@ -5,7 +5,7 @@ import { action } from '@norn/contracts';
 import { createHash } from 'node:crypto';
 import type { EntityManager } from 'typeorm';
 import { audit } from './audit.ts';
-import { CommandRecord, type ActionName, type AlertHandling } from './entities/handling.ts';
+import type { ActionName, AlertHandling } from './entities/handling.ts';
 
 /** Signs with the installation's key (`signCommand` of libs/response with the key filled in). */
 export type CommandSigner = (command: action.Command, traceparent: string) => action.SignedCommand;
@@ -27,6 +27,12 @@ export interface CommandOrder {
   readonly traceparent: string;
 }
 
+/** What a command takes from its alert, whose row the caller has locked. */
+export type LockedAlert = Pick<
+  AlertHandling,
+  'id' | 'tenantId' | 'hostId' | 'containerId' | 'epoch' | 'state' | 'traceparent'
+>;
+
 /** The topic of libs/bus that commands go to; the outbox names topics as the flow does. */
 export const COMMANDS_TOPIC = 'commands';
 /** A host that is connected confirms well within it. */
@@ -34,28 +40,21 @@ const FIRST_RETRY_MS = 1_000;
 
 /**
  * Issues one command for an alert whose row the caller has locked. The id follows from the alert, the epoch and the order, so the same decision
- * in a repeated transaction is the same command.
+ * in a repeated transaction is the same command. Returns the id.
  */
 export async function issueCommand(
   manager: EntityManager,
   issuer: CommandIssuer,
-  handling: AlertHandling,
+  handling: LockedAlert,
   order: CommandOrder,
-): Promise<CommandRecord> {
+): Promise<string> {
   const epoch = BigInt(handling.epoch) + 1n;
   const command = await describe(manager, issuer, { handling, order, epoch });
   const traceparent = order.traceparent || handling.traceparent;
   const signed = Buffer.from(toBinary(action.SignedCommandSchema, issuer.sign(command, traceparent)));
-  const record = await insertCommand(manager, { command, order, signed, traceparent });
+  await insertCommand(manager, { command, order, signed, traceparent });
   handling.epoch = String(epoch);
   handling.state = 'responding';
-  await manager.query('UPDATE alert_handlings SET epoch = $2, state = $3, updated_at = now() WHERE id = $1', [
-    handling.id,
-    handling.epoch,
-    handling.state,
-  ]);
-  await sendUnconfirmedAgain(manager, handling);
-  await putInOutbox(manager, { handling, signed, traceparent });
   await audit(manager, {
     tenantId: handling.tenantId,
     actor: order.requestedBy,
@@ -69,7 +68,7 @@ export async function issueCommand(
       ...scopesOf(order),
     },
   });
-  return record;
+  return command.id;
 }
 
 function scopesOf(order: CommandOrder): object {
@@ -79,7 +78,7 @@ function scopesOf(order: CommandOrder): object {
 async function describe(
   manager: EntityManager,
   issuer: CommandIssuer,
-  { handling, order, epoch }: { handling: AlertHandling; order: CommandOrder; epoch: bigint },
+  { handling, order, epoch }: { handling: LockedAlert; order: CommandOrder; epoch: bigint },
 ): Promise<action.Command> {
   const issuedAtUs = await databaseTimeUs(manager);
   return create(action.CommandSchema, {
@@ -99,7 +98,7 @@ async function describe(
 }
 
 /** First 16 bytes of SHA-256, hex. */
-function commandId(handling: AlertHandling, order: CommandOrder, epoch: bigint): string {
+function commandId(handling: LockedAlert, order: CommandOrder, epoch: bigint): string {
   const parts = ['command', handling.tenantId, handling.id, String(epoch), order.action, order.requestedBy];
   return createHash('sha256').update(parts.join('\0')).digest('hex').slice(0, 32);
 }
@@ -117,13 +116,26 @@ interface IssuedCommand {
   readonly traceparent: string;
 }
 
+/**
+ * The command, the alert's state and the outbox, in one statement: each more is another way to the database, and a person's files wait. What the
+ * host has not confirmed goes before the new command: it refuses a lower epoch after a higher one, and runs no id twice.
+ */
 async function insertCommand(
   manager: EntityManager,
   { command, order, signed, traceparent }: IssuedCommand,
-): Promise<CommandRecord> {
+): Promise<void> {
   await manager.query(
-    `INSERT INTO commands (id, tenant_id, host_id, alert_id, action, state, requested_by, epoch, scope_uids, finding_ids, attempts, signed, expires_at, retry_at, traceparent)
-     VALUES ($1, $2, $3, $4, $5, 'requested', $6, $7, $8, $9, 1, $10, to_timestamp($11::numeric / 1000000), now() + $12 * interval '1 millisecond', $13)`,
+    `WITH issued AS (
+       INSERT INTO commands (id, tenant_id, host_id, alert_id, action, state, requested_by, epoch, scope_uids, finding_ids, attempts, signed, expires_at, retry_at, traceparent)
+       VALUES ($1, $2, $3, $4, $5, 'requested', $6, $7, $8, $9, 1, $10, to_timestamp($11::numeric / 1000000), now() + $12 * interval '1 millisecond', $13)
+     ), responding AS (
+       UPDATE alert_handlings SET epoch = $7, state = 'responding', updated_at = now() WHERE id = $4
+     ), due (epoch, body, traceparent) AS (
+       SELECT epoch, signed, traceparent FROM commands WHERE alert_id = $4 AND state = 'dispatched' AND expires_at > now()
+       UNION ALL SELECT $7, $10, $13
+     )
+     INSERT INTO outbox (topic, key, body, traceparent)
+     SELECT $14, $2 || ':' || $3, body, traceparent FROM due ORDER BY epoch`,
     [
       command.id,
       command.tenantId,
@@ -138,28 +150,7 @@ async function insertCommand(
       String(command.expiresAtUs),
       FIRST_RETRY_MS,
       traceparent,
+      COMMANDS_TOPIC,
     ],
   );
-  return manager.findOneByOrFail(CommandRecord, { id: command.id });
-}
-
-/** What the host has not confirmed goes before the new command: it refuses a lower epoch after a higher one, and runs no id twice. */
-async function sendUnconfirmedAgain(manager: EntityManager, handling: AlertHandling): Promise<void> {
-  await manager.query(
-    `INSERT INTO outbox (topic, key, body, traceparent) SELECT $2, $3, signed, traceparent FROM commands
-     WHERE alert_id = $1 AND state = 'dispatched' AND expires_at > now() ORDER BY epoch`,
-    [handling.id, COMMANDS_TOPIC, `${handling.tenantId}:${handling.hostId}`],
-  );
-}
-
-async function putInOutbox(
-  manager: EntityManager,
-  { handling, signed, traceparent }: { handling: AlertHandling; signed: Buffer; traceparent: string },
-): Promise<void> {
-  await manager.query('INSERT INTO outbox (topic, key, body, traceparent) VALUES ($1, $2, $3, $4)', [
-    COMMANDS_TOPIC,
-    `${handling.tenantId}:${handling.hostId}`,
-    signed,
-    traceparent,
-  ]);
 }

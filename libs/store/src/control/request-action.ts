@@ -4,7 +4,7 @@ import { NornError, toHex } from '@norn/base';
 import { finding } from '@norn/contracts';
 import type { DataSource, EntityManager } from 'typeorm';
 import { audit } from './audit.ts';
-import { AlertHandling, type ActionName, type CommandRecord } from './entities/handling.ts';
+import { AlertHandling, CommandRecord, type ActionName } from './entities/handling.ts';
 import { issueCommand, type CommandIssuer } from './issue-command.ts';
 
 export interface ActionRequest {
@@ -23,15 +23,16 @@ export async function requestAction(
   issuer: CommandIssuer,
   request: ActionRequest,
 ): Promise<CommandRecord> {
-  const handling = await source.transaction(async (manager) => {
+  const issued = await source.transaction(async (manager) => {
     const locked = await lockAlert(manager, request.tenantId, request.alertId);
     if (!locked) return undefined;
     await refusePending(manager, request);
     const { scopeUids, findingIds } = blamed(locked);
     const { action, requestedBy, traceparent = '' } = request;
-    return issueCommand(manager, issuer, locked, { action, requestedBy, scopeUids, findingIds, traceparent });
+    const id = await issueCommand(manager, issuer, locked, { action, requestedBy, scopeUids, findingIds, traceparent });
+    return manager.findOneByOrFail(CommandRecord, { id });
   });
-  return handling ?? (await refuseUnknown(source, request));
+  return issued ?? (await refuseUnknown(source, request));
 }
 
 /** Puts an alert away; nothing happens on the host. Throws `alert_unknown`. */

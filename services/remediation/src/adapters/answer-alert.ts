@@ -2,7 +2,7 @@
 import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import { finding } from '@norn/contracts';
 import type { PolicyResponse } from '@norn/response';
-import { type AlertHandling, type CommandIssuer, audit, issueCommand, lockAlert } from '@norn/store';
+import { type AlertHandling, type CommandIssuer, type LockedAlert, audit, issueCommand, lockAlert } from '@norn/store';
 import { Metric, count } from '@norn/telemetry';
 import type { EntityManager } from 'typeorm';
 import type { Decide } from '../ports/response-ledger.port.ts';
@@ -23,7 +23,7 @@ export async function answerAlert(
   if (before && before.version >= alert.version) return 'stale';
   const handling = await keepVersion(manager, { alert, traceparent });
   if (!handling) return 'stale';
-  const answered = await answeredFindings(manager, alert.id);
+  const answered = before ? await answeredFindings(manager, alert.id) : new Set<string>();
   const decisions = decide(alert, await policiesOf(manager, alert.tenantId), answered);
   for (const decision of decisions) {
     await issueCommand(manager, issuer, handling, { ...decision, requestedBy: 'policy', traceparent });
@@ -33,12 +33,12 @@ export async function answerAlert(
   return decisions.length;
 }
 
-/** Undefined when another tenant has an alert of this id, or another writer was faster. */
+/** The row, locked by having been written. Undefined when another tenant has an alert of this id, or another writer was faster. */
 async function keepVersion(
   manager: EntityManager,
   { alert, traceparent }: Omit<AlertToAnswer, 'decide'>,
-): Promise<AlertHandling | undefined> {
-  const rows = await manager.query<unknown[]>(
+): Promise<LockedAlert | undefined> {
+  const [handling] = await manager.query<LockedAlert[]>(
     `INSERT INTO alert_handlings (id, tenant_id, host_id, version, severity, state, container_id, killed_pids, traceparent, body, created_at, updated_at)
      VALUES ($1, $2, $3, $4, $5, 'open', $6, $7, $8, $9, to_timestamp($10::numeric / 1000000), now())
      ON CONFLICT (id) DO UPDATE SET version = excluded.version, severity = excluded.severity, body = excluded.body, updated_at = now(),
@@ -46,7 +46,7 @@ async function keepVersion(
        traceparent = CASE WHEN excluded.traceparent = '' THEN alert_handlings.traceparent ELSE excluded.traceparent END
      WHERE alert_handlings.version < excluded.version
        AND alert_handlings.tenant_id = excluded.tenant_id AND alert_handlings.host_id = excluded.host_id
-     RETURNING id`,
+     RETURNING id, tenant_id AS "tenantId", host_id AS "hostId", container_id AS "containerId", epoch, state, traceparent`,
     [
       alert.id,
       alert.tenantId,
@@ -60,8 +60,7 @@ async function keepVersion(
       String(alert.createdAtUs),
     ],
   );
-  if (rows.length === 0) return undefined;
-  return (await lockAlert(manager, alert.tenantId, alert.id)) ?? undefined;
+  return handling;
 }
 
 /** Those that the agent killed by itself. */

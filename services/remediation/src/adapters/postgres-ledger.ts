@@ -4,6 +4,7 @@ import type { CommandIssuer } from '@norn/store';
 import type { DataSource } from 'typeorm';
 import type { Decide, ResponseLedger, SentOutcome } from '../ports/response-ledger.port.ts';
 import { answerAlert } from './answer-alert.ts';
+import { noteProgress } from './note-progress.ts';
 import { refusingUnusable } from './refused-record.ts';
 import { settleOutcome } from './settle-outcome.ts';
 
@@ -20,6 +21,9 @@ export class PostgresLedger implements ResponseLedger {
   }
 
   apply(sent: SentOutcome): Promise<'applied' | 'repeated' | 'refused'> {
-    return refusingUnusable(() => this.source.transaction((manager) => settleOutcome(manager, sent)));
+    return refusingUnusable(async () => {
+      if (await noteProgress(this.source.manager, sent)) return 'applied';
+      return this.source.transaction((manager) => settleOutcome(manager, sent));
+    });
   }
 }

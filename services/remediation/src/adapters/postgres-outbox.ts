@@ -23,13 +23,10 @@ interface Entry {
 /** Sends one round; entries leave the outbox when Kafka has them. Returns how many. A crash in between sends them again. */
 export function relayOutbox(source: DataSource, send: Send): Promise<number> {
   return source.transaction(async (manager) => {
-    const [lock] = await manager.query<{ mine: boolean }[]>('SELECT pg_try_advisory_xact_lock($1) AS mine', [
-      RELAY_LOCK,
-    ]);
-    if (!lock?.mine) return 0;
     const entries = await manager.query<Entry[]>(
-      'SELECT id, topic, key, body, traceparent FROM outbox ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED',
-      [limits.outboxRoundMax],
+      `SELECT id, topic, key, body, traceparent FROM outbox WHERE (SELECT pg_try_advisory_xact_lock($2))
+       ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED`,
+      [limits.outboxRoundMax, RELAY_LOCK],
     );
     if (entries.length === 0) return 0;
     for (const run of runsOfOneTopic(entries)) await send(run.topic, run.entries.map(toRecord));

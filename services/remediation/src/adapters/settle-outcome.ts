@@ -1,6 +1,6 @@
 // What a host says of a command: its state, the files, and with them the alert's.
 import { action } from '@norn/contracts';
-import { type AlertHandling, CommandRecord, type CommandState, audit, lockAlert } from '@norn/store';
+import { CommandRecord, type CommandState, audit } from '@norn/store';
 import { Metric, count } from '@norn/telemetry';
 import type { EntityManager } from 'typeorm';
 import { limits } from '../limits.ts';
@@ -14,15 +14,12 @@ export async function settleOutcome(
   manager: EntityManager,
   sent: SentOutcome,
 ): Promise<'applied' | 'repeated' | 'refused'> {
-  const { outcome, tenantId, hostId } = sent;
+  const { outcome } = sent;
   if (!(await isFirst(manager, sent))) return 'repeated';
-  const named = await manager.findOneBy(CommandRecord, { id: outcome.commandId, tenantId, hostId });
-  const handling = named && (await lockAlert(manager, tenantId, named.alertId));
-  if (!handling) return refuse(manager, sent);
-  // Read again: the lock on the alert orders everything about its commands.
-  const command = await manager.findOneByOrFail(CommandRecord, { id: named.id });
-  if (outcome.files.length > 0) await keepVerdicts(manager, handling.id, outcome.files);
-  if (outcome.killedPids.length > 0) await addKilled(manager, handling, outcome.killedPids);
+  const command = await lockAlertOf(manager, sent);
+  if (!command) return refuse(manager, sent);
+  if (outcome.files.length > 0) await keepVerdicts(manager, command.alertId, outcome.files);
+  if (outcome.killedPids.length > 0) await addKilled(manager, command.alertId, outcome.killedPids);
   await move(manager, command, outcome);
   return 'applied';
 }
@@ -35,6 +32,19 @@ async function isFirst(manager: EntityManager, { tenantId, hostId, outcome }: Se
     [id],
   );
   return rows.length > 0;
+}
+
+/** The command, with its alert's row locked to the end of the transaction: that orders everything about the alert's commands. */
+async function lockAlertOf(
+  manager: EntityManager,
+  { tenantId, hostId, outcome }: SentOutcome,
+): Promise<CommandRecord | null> {
+  const [locked] = await manager.query<unknown[]>(
+    `SELECT id FROM alert_handlings WHERE tenant_id = $2
+     AND id = (SELECT alert_id FROM commands WHERE id = $1 AND tenant_id = $2 AND host_id = $3) FOR UPDATE`,
+    [outcome.commandId, tenantId, hostId],
+  );
+  return locked ? manager.findOneBy(CommandRecord, { id: outcome.commandId }) : null;
 }
 
 async function refuse(manager: EntityManager, { tenantId, hostId, outcome }: SentOutcome): Promise<'refused'> {
@@ -50,10 +60,10 @@ async function refuse(manager: EntityManager, { tenantId, hostId, outcome }: Sen
   return 'refused';
 }
 
-async function addKilled(manager: EntityManager, handling: AlertHandling, pids: readonly number[]): Promise<void> {
+async function addKilled(manager: EntityManager, alertId: string, pids: readonly number[]): Promise<void> {
   await manager.query(
     `UPDATE alert_handlings SET killed_pids = ARRAY(SELECT DISTINCT unnest(killed_pids || $2::integer[]) ORDER BY 1), updated_at = now() WHERE id = $1`,
-    [handling.id, pids],
+    [alertId, pids],
   );
 }
 

@@ -17,6 +17,10 @@ impl Provenance for FakeProvenance {
         self.0.iter().any(|path| path.as_bytes() == process.image.path)
     }
 
+    fn is_unpackaged(&mut self, process: &Process, _beside: Option<u32>) -> bool {
+        !self.is_package_owned(process)
+    }
+
     fn is_new(&mut self, process: &Process) -> bool {
         process.image.path.starts_with(b"/tmp/")
     }
@@ -101,6 +105,11 @@ impl World {
     pub fn in_container(&mut self, index: ProcessIndex) -> ProcessIndex {
         self.edit(index, |process| process.container = Some("c0ffee".into()));
         index
+    }
+
+    /// Pid 1 in its container.
+    pub fn init_of_container(&mut self, index: ProcessIndex) {
+        self.edit(index, |process| process.namespace_pid = 1);
     }
 
     pub fn flagged(&mut self, index: ProcessIndex, flags: u32) -> ProcessIndex {

@@ -20,6 +20,10 @@ impl Provenance for UsrIsPackaged {
         process.image.path.starts_with(b"/usr/")
     }
 
+    fn is_unpackaged(&mut self, process: &Process, _beside: Option<u32>) -> bool {
+        !self.is_package_owned(process)
+    }
+
     fn is_new(&mut self, process: &Process) -> bool {
         !process.image.path.starts_with(b"/usr/")
     }

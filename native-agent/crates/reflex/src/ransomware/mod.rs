@@ -1,5 +1,6 @@
 //! Ransomware and wipers, by what becomes of the files: evidence is scored for each process and summed up its ancestors;
 //! the lowest process whose subtree holds the evidence is blamed. Volume alone is never evidence.
+mod births;
 mod blame;
 mod evidence;
 mod finding;
@@ -14,13 +15,14 @@ use norn_events::{ChangeKind, ContentChange, ContentFormat, ContentShape, Event,
 
 use crate::lineage::{author, chain, does_as_told, is_foreign, is_in_system_directory};
 use crate::{Context, Firing};
+use births::Births;
 use blame::{Actor, HOLDS, climb, common_ancestor, is_forked_from, threshold};
 use evidence::{Harm, could_be_ciphertext, had_format, judge};
 use finding::{exhibit, firing};
 use names::Names;
 pub(crate) use names::hash_of;
 use pairs::{Half, Pairs};
-use removals::{Births, Removals};
+use removals::{NEWCOMER, Removals, STRANGER};
 use score::{Exhibit, Piece, Score};
 
 /// Notes and renames count for the process and so many above it, itself included.
@@ -59,7 +61,7 @@ impl Ransomware {
     /// One change of content, as the vault saw it.
     pub fn judge(&mut self, change: &ContentChange, context: &mut Context<'_>) -> Option<Firing> {
         if change.kind == ChangeKind::Created {
-            self.births.add(&change.path);
+            self.births.note(change, context.processes);
         }
         if !self.matters(change) {
             return None;
@@ -308,11 +310,19 @@ impl Ransomware {
         (actor, index): (&Actor, ProcessIndex),
         context: &mut Context<'_>,
     ) -> Option<(Piece, usize, Exhibit)> {
-        if self.births.holds(&change.path) || !is_newcomer(index, context) {
+        let bar = if is_newcomer(index, context) {
+            &NEWCOMER
+        } else if is_stranger(actor, index, context) {
+            &STRANGER
+        } else {
+            return None;
+        };
+        if self.births.are_of(&change.path, actor) {
             return None;
         }
+        let before = change.before?;
         let removals = &mut self.lineage(actor, change.time_ns).removals;
-        let (weight, files) = removals.add(&change.path, change.time_ns)?;
+        let (weight, files) = removals.add((&change.path, before.format), bar, change.time_ns)?;
         let piece = Piece {
             weight,
             files,
@@ -320,7 +330,6 @@ impl Ransomware {
             proven: false,
             time_ns: change.time_ns,
         };
-        let before = change.before?;
         Some((piece, 0, exhibit(&change.path, Harm::Removed, (&before, None))))
     }
 
@@ -411,6 +420,25 @@ fn is_newcomer(index: ProcessIndex, context: &mut Context<'_>) -> bool {
             && !does_as_told(process)
             && (is_foreign(process) || context.provenance.is_new(process))
     })
+}
+
+/// In a container, in no package, does nobody's bidding, and what runs in the container did not start it.
+fn is_stranger(actor: &Actor, index: ProcessIndex, context: &mut Context<'_>) -> bool {
+    let is_init = |&uid: &ProcessUid| blame::process_of(uid, context).is_some_and(|it| it.namespace_pid == 1);
+    if actor.chain.iter().any(is_init) {
+        return false;
+    }
+    let Some(process) = context.processes.get(index) else {
+        return false;
+    };
+    if process.container.is_none() || does_as_told(process) {
+        return false;
+    }
+    let mut others = context.processes.iter().map(|(_, other)| other);
+    let beside = others.find(|other| other.container == process.container && other.end_time_ns.is_none());
+    context
+        .provenance
+        .is_unpackaged(process, beside.map(|other| other.pid))
 }
 
 fn half(change: &ContentChange, actor: &Actor, shape: ContentShape, made: Option<Harm>) -> Half {

@@ -446,6 +446,69 @@ fn deleting_whole_directories_or_with_a_program_of_the_system_or_ones_own_files_
     assert!(world.firing().is_none());
 }
 
+const PICTURE: ContentShape = ContentShape {
+    format: ContentFormat::Media,
+    ..ARCHIVE
+};
+
+/// Deletes texts, archives and pictures of six kinds.
+fn wipe(world: &mut World, by: ProcessIndex, files: u32) {
+    let shapes = [TEXT, ARCHIVE, PICTURE];
+    let kinds = ["txt", "zip", "png", "csv", "7z", "jpg"];
+    for number in 0..files as usize {
+        world.unlink(
+            by,
+            &format!("/srv/{number}.{}", kinds[number % 6]),
+            shapes[number % 3],
+        );
+    }
+}
+
+#[test]
+fn a_program_of_no_package_that_wipes_a_container_counts_unless_the_container_itself_started_it() {
+    let mut world = World::new();
+    let shell = world.process("/bin/sh", None);
+    let shell = world.in_container(shell);
+    let inside = world.process("/usr/bin/clean", Some(shell));
+    world.init_of_container(shell);
+    wipe(&mut world, inside, 300);
+    assert!(world.firing().is_none());
+    let outside = world.process("/usr/bin/clean", None);
+    let outside = world.in_container(outside);
+    wipe(&mut world, outside, 30);
+    assert!(world.firing().expect("fires").files_changed <= 16);
+}
+
+#[test]
+fn a_packages_own_program_may_wipe_a_container() {
+    let mut world = World::with(&["/usr/bin/clean"], None);
+    let cleaner = world.process("/usr/bin/clean", None);
+    let cleaner = world.in_container(cleaner);
+    wipe(&mut world, cleaner, 300);
+    assert!(world.firing().is_none());
+}
+
+#[test]
+fn what_others_made_a_moment_ago_is_no_more_a_programs_own_than_what_was_there_before() {
+    let mut world = World::new();
+    let shell = world.process("/usr/bin/bash", None);
+    let maker = world.process("/usr/bin/tar", Some(shell));
+    for number in 0..30 {
+        let kind = ["txt", "pdf", "csv"][number % 3];
+        world.create(maker, &format!("/srv/{number}.{kind}"), TEXT);
+    }
+    let clear_away = |world: &mut World, by: ProcessIndex| {
+        for number in 0..30 {
+            let kind = ["txt", "pdf", "csv"][number % 3];
+            world.unlink(by, &format!("/srv/{number}.{kind}"), TEXT);
+        }
+        world.firing().is_some()
+    };
+    assert!(!clear_away(&mut world, maker));
+    let beside = world.process("/tmp/w", Some(shell));
+    assert!(clear_away(&mut world, beside));
+}
+
 #[test]
 fn a_file_emptied_by_its_path_and_filled_with_ciphertext_is_encrypted() {
     let mut world = World::new();

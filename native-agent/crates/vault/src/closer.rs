@@ -122,14 +122,19 @@ fn after_close(shared: &Shared, close: Close) -> io::Result<Option<Resting>> {
     let wanted = stat.st_nlink > 0
         && !shared.store.index().is_held(close.pid, close.time)
         && stat.st_size as u64 <= REST_BYTES_MAX
-        && !shared.store.is_half_full()
+        && !shared.store.is_rest_full()
         && !looks_encrypted(before, after);
-    Ok(wanted.then_some(Resting {
+    let resting = Resting {
         fd: close.fd,
         location: found.location,
         closed: close.time,
         again: None,
-    }))
+    };
+    if wanted && stat.st_size == 0 {
+        // Nothing to copy, and one that waited behind others could be deleted meanwhile.
+        rest(shared, &resting);
+    }
+    Ok(wanted.then_some(resting))
 }
 
 /// Its opener was let go without a pre-image, and here it changed.

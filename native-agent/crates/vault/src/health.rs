@@ -8,6 +8,7 @@ use crate::sys;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct VaultHealth {
     pub bytes: u64,
+    pub bytes_max: u64,
     /// Files with at least one state kept.
     pub files: u64,
     /// Opens that were allowed because the pre-image was not there in time.
@@ -45,6 +46,7 @@ pub fn health(shared: &Shared) -> VaultHealth {
     let index = shared.store.index();
     VaultHealth {
         bytes: shared.store.bytes(),
+        bytes_max: shared.store.bytes_max,
         files: index.files.len() as u64,
         permission_timeouts: shared.pulse.timeouts.load(Ordering::Relaxed),
         changes_dropped: shared.changes_dropped.load(Ordering::Relaxed),

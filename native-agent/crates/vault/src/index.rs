@@ -121,6 +121,15 @@ impl Index {
         }
     }
 
+    /// The version is how the file is now: nothing changed it since, and the file has not lost its name.
+    pub fn is_current(&self, key: FileKey, time: Time) -> bool {
+        self.files.get(&key).is_some_and(|state| {
+            let is_last = state.last().is_some_and(|last| last.time == time);
+            let holder = || self.name_at(state.place, &state.path, Time::MAX);
+            state.is_saved && is_last && holder().is_none_or(|holder| holder == Some(key))
+        })
+    }
+
     fn hold(&mut self, scope: ProcessUid) {
         if !self.held.contains(&scope) {
             self.held.push(scope);

@@ -197,7 +197,11 @@ fn rest_file(shared: &Shared, (file, stat): (&OwnedFd, &sys::Stat), location: Lo
                 Missing::TooLarge,
             ))
         }),
-        libc::S_IFREG if stat.st_size as u64 <= REST_BYTES_MAX && !shared.store.is_half_full() => {
+        libc::S_IFREG
+            if stat.st_size as u64 <= REST_BYTES_MAX
+                && !shared.store.is_rest_full()
+                && !shared.store.knows_many() =>
+        {
             let path = format!("/proc/self/fd/{}", file.as_raw_fd());
             let flags = libc::O_RDONLY | libc::O_NOATIME;
             let file = sys::open_below(libc::AT_FDCWD, path.as_bytes(), flags, 0)?;
@@ -252,21 +256,31 @@ pub fn at_rest(shared: &Shared, fd: RawFd, (location, closed): (Location, Time))
         return Ok(());
     }
     let key = location.key;
-    let saved = shared.store.index().state(key).map(|state| state.saved());
-    if saved == Some(Some(Stamp::from(&stat))) {
+    let (saved, earlier) = {
+        let index = shared.store.index();
+        let state = index.state(key);
+        let last = state.and_then(|state| state.last());
+        let saved = state.and_then(|state| state.saved());
+        (saved, last.map(|last| last.content.bytes()))
+    };
+    if saved == Some(Stamp::from(&stat)) {
         if stat.st_nlink > 1 {
             note_other_name(shared, location, time);
         }
         return Ok(());
     }
-    if shared.store.is_crowded(location.place) {
+    if shared.store.is_sated(location.place) {
         shared.rest.refused.fetch_add(1, Ordering::Relaxed);
         return Ok(());
     }
     let metadata = Metadata::read(fd, &stat)?;
     let (content, shape) = copy(&shared.store, fd, &stat)?;
-    let unchanged = sys::fstat(fd).is_ok_and(|after| Stamp::from(&after) == metadata.stamp());
-    if !unchanged || shared.store.index().opened_since(key, closed) {
+    let after = sys::fstat(fd)?;
+    let unchanged =
+        Stamp::from(&after) == metadata.stamp() && !shared.store.index().opened_since(key, closed);
+    // Nothing is lost by a state in between when there never was any content: of a new mode or owner it is told.
+    let always_empty = earlier.is_none() && stat.st_size + after.st_size == 0;
+    if !unchanged && !always_empty {
         return Ok(());
     }
     let version = Version {
@@ -276,6 +290,9 @@ pub fn at_rest(shared: &Shared, fd: RawFd, (location, closed): (Location, Time))
         metadata,
         shape,
     };
+    shared
+        .store
+        .note_resting(version.content.bytes(), earlier.unwrap_or(0));
     shared.store.record(Record::Version(location, version));
     shared.ignore(fd);
     Ok(())

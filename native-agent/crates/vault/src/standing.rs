@@ -1,5 +1,5 @@
 //! What a restore could give back of a file now, and how many files there are of each kind.
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -8,9 +8,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use norn_events::ProcessUid;
 
 use crate::capture::Shared;
-use crate::file::PlaceId;
+use crate::file::{FileKey, PlaceId};
 use crate::index::FileState;
 use crate::record::{Content, Missing};
+use crate::store::Places;
 use crate::sys;
 
 /// What the vault has of a file.
@@ -45,34 +46,75 @@ fn standing(state: &FileState) -> Standing {
     }
 }
 
-pub fn count(shared: &Shared) {
-    let (mut restorable, mut evicted, mut too_large) = (0, 0, 0);
-    let mut bytes: HashMap<PlaceId, u64> = HashMap::new();
-    let mut held: HashMap<ProcessUid, u64> = HashMap::new();
-    let index = shared.store.index();
-    let holders = index.holders();
-    for (key, state) in &index.files {
-        match holders.get(key) {
-            Some(&scope) => *held.entry(scope).or_default() += state.bytes(),
-            None => *bytes.entry(state.place).or_default() += state.bytes(),
+/// Files counted before the index is let go for a moment: opens wait for it.
+const FILES_AT_ONCE: usize = 4_096;
+
+#[derive(Default)]
+struct Counted {
+    restorable: u64,
+    evicted: u64,
+    too_large: u64,
+    /// Bytes of copies of how files are now.
+    resting: HashMap<PlaceId, u64>,
+    by_place: HashMap<PlaceId, u64>,
+    held: HashMap<ProcessUid, u64>,
+}
+
+impl Counted {
+    fn add(&mut self, state: &FileState, holder: Option<ProcessUid>) {
+        match holder {
+            Some(scope) => *self.held.entry(scope).or_default() += state.bytes(),
+            None => *self.by_place.entry(state.place).or_default() += state.bytes(),
         }
         match standing(state) {
-            Standing::Restorable => restorable += 1,
-            Standing::Evicted => evicted += 1,
-            Standing::TooLarge => too_large += 1,
+            Standing::Restorable => self.restorable += 1,
+            Standing::Evicted => self.evicted += 1,
+            Standing::TooLarge => self.too_large += 1,
             Standing::Missed | Standing::Unknown => {}
         }
     }
-    drop(index);
-    shared.store.bound_held(&held);
-    let share = shared.store.share();
-    let crowded = bytes.into_iter().filter(|(_, bytes)| *bytes > share);
-    shared
-        .store
-        .set_crowded(crowded.map(|(place, _)| place).collect());
-    shared.standings.restorable.store(restorable, Ordering::Relaxed);
-    shared.standings.evicted.store(evicted, Ordering::Relaxed);
-    shared.standings.too_large.store(too_large, Ordering::Relaxed);
+}
+
+/// Counts the files, and tells the store who is there and who takes how much.
+pub fn count(shared: &Shared) {
+    let (keys, holders, places): (Vec<FileKey>, _, Vec<PlaceId>) = {
+        let index = shared.store.index();
+        let keys = index.files.keys().copied().collect();
+        (keys, index.holders(), index.places.keys().copied().collect())
+    };
+    let lives =
+        |place: &PlaceId| shared.places.by_id(*place).is_some() || shared.places.root(*place).is_some();
+    let living: HashSet<PlaceId> = places.into_iter().filter(lives).collect();
+    let mut counted = Counted::default();
+    for some in keys.chunks(FILES_AT_ONCE) {
+        let index = shared.store.index();
+        for (key, state) in some.iter().filter_map(|key| Some((key, index.files.get(key)?))) {
+            counted.add(state, holders.get(key).copied());
+            if living.contains(&state.place)
+                && let Some(last) = state.last()
+                && index.is_current(*key, last.time)
+            {
+                *counted.resting.entry(state.place).or_default() += last.content.bytes();
+            }
+        }
+    }
+    let all_resting = counted.resting.values().sum();
+    let places = Places {
+        crowded: above(counted.by_place, shared.store.share()),
+        sated: above(counted.resting, shared.store.rest_share()),
+        living,
+    };
+    shared.store.set_places(places, all_resting);
+    shared.store.bound_held(&counted.held);
+    let standings = &shared.standings;
+    standings.restorable.store(counted.restorable, Ordering::Relaxed);
+    standings.evicted.store(counted.evicted, Ordering::Relaxed);
+    standings.too_large.store(counted.too_large, Ordering::Relaxed);
+}
+
+fn above(bytes: HashMap<PlaceId, u64>, most: u64) -> HashSet<PlaceId> {
+    let above = bytes.into_iter().filter(|(_, bytes)| *bytes > most);
+    above.map(|(place, _)| place).collect()
 }
 
 /// Of the file that has this name on the host now; a container's by its merged view.

@@ -17,6 +17,10 @@ use crate::sys;
 const SWEEPS_MAX: usize = 4;
 /// A place may take one of so many parts of the room, and so may all that is held.
 const SHARES: u64 = 2;
+/// Copies of how files are now may take one of so many parts of the room before no more are made at rest,
+const RESTING_SHARES: u64 = 2;
+/// and stay, when a segment goes, as long as they take no more than one of so many; no place's copies may take more.
+const KEPT_SHARES: u64 = 3;
 /// When all that is left is held, the store grows by one of so many parts before what is in it is looked through again.
 const GROWTHS: u64 = 32;
 
@@ -25,16 +29,28 @@ const GROWTHS: u64 = 32;
 pub struct Store {
     pack: Mutex<Pack>,
     index: Mutex<Index>,
-    bytes_max: u64,
+    pub bytes_max: u64,
     bytes: AtomicU64,
     full: AtomicBool,
     /// Bytes and held subtrees when nothing could give way: as long as they are about the same, looking again finds nothing.
     stuck: Mutex<Option<(u64, Vec<ProcessUid>)>>,
     /// Held subtrees that were let go to make room.
     pub holds_dropped: AtomicU64,
-    /// Places that take more than their share: theirs gives way first, and has no new copies at rest.
-    crowded: Mutex<HashSet<PlaceId>>,
+    places: Mutex<Places>,
+    /// Bytes of the copies of how files in living places are now.
+    resting: AtomicU64,
     pub torn_bytes: u64,
+}
+
+/// What the last count found.
+#[derive(Debug, Default)]
+pub struct Places {
+    /// They take more than their share: theirs gives way first.
+    pub crowded: HashSet<PlaceId>,
+    /// Their copies at rest take as much as one place's may: there are no new ones.
+    pub sated: HashSet<PlaceId>,
+    /// They are there: nobody can attack what lies in others.
+    pub living: HashSet<PlaceId>,
 }
 
 /// A panic elsewhere leaves the data as sound as it was: every record is applied whole.
@@ -77,7 +93,8 @@ impl Store {
             full: AtomicBool::new(false),
             stuck: Mutex::default(),
             holds_dropped: AtomicU64::new(0),
-            crowded: Mutex::default(),
+            places: Mutex::default(),
+            resting: AtomicU64::new(0),
             torn_bytes,
         })
     }
@@ -95,9 +112,33 @@ impl Store {
         self.full.load(Ordering::Relaxed)
     }
 
-    /// Much of the room is taken: copies that only might be needed are no longer made.
-    pub fn is_half_full(&self) -> bool {
-        self.bytes() * 2 > self.bytes_max || self.index().files.len() >= FILES_AT_REST_MAX
+    /// Copies at rest take as much of the room as they may: what only might be needed is no longer copied.
+    pub fn is_rest_full(&self) -> bool {
+        self.resting.load(Ordering::Relaxed) > self.bytes_max / RESTING_SHARES
+    }
+
+    /// Of so many files something is known that those nobody ever opened are left out.
+    pub fn knows_many(&self) -> bool {
+        self.index().files.len() >= FILES_AT_REST_MAX
+    }
+
+    /// A copy of how a file is now takes the place of an earlier one; other changes are found by the next count.
+    pub fn note_resting(&self, bytes: u64, earlier: u64) {
+        let update = |resting: u64| Some((resting + bytes).saturating_sub(earlier));
+        let _always = self
+            .resting
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, update);
+    }
+
+    /// What was counted; `resting` are the bytes of all copies of how files are now.
+    pub fn set_places(&self, places: Places, resting: u64) {
+        *lock(&self.places) = places;
+        self.resting.store(resting, Ordering::Relaxed);
+    }
+
+    /// Of all room, what the copies at rest of one place may take.
+    pub fn rest_share(&self) -> u64 {
+        self.bytes_max / KEPT_SHARES
     }
 
     /// Of all room, what one container or directory may take while others want it.
@@ -105,12 +146,8 @@ impl Store {
         self.bytes_max / SHARES
     }
 
-    pub fn set_crowded(&self, places: HashSet<PlaceId>) {
-        *lock(&self.crowded) = places;
-    }
-
-    pub fn is_crowded(&self, place: PlaceId) -> bool {
-        lock(&self.crowded).contains(&place)
+    pub fn is_sated(&self, place: PlaceId) -> bool {
+        lock(&self.places).sated.contains(&place)
     }
 
     pub fn append_blob(&self, bytes: &[u8]) -> io::Result<BlobRef> {
@@ -270,8 +307,22 @@ impl Store {
 
     /// As long as somebody takes more than his share, others lose nothing.
     fn is_spared(&self, place: PlaceId) -> bool {
-        let crowded = lock(&self.crowded);
+        let crowded = &lock(&self.places).crowded;
         !crowded.is_empty() && !crowded.contains(&place)
+    }
+
+    /// What a file was once gives way before what it is now: of that, a deletion would leave nothing.
+    fn is_kept(&self, location: &Location, version: &Version) -> bool {
+        let is_current = lock(&self.places).living.contains(&location.place)
+            && self.index().is_current(location.key, version.time);
+        if !is_current {
+            return false;
+        }
+        let kept = self.resting.load(Ordering::Relaxed) <= self.rest_share();
+        if !kept {
+            self.note_resting(0, version.content.bytes());
+        }
+        kept
     }
 
     /// Out of the segment that goes: to the newest one, or away.
@@ -279,7 +330,10 @@ impl Store {
         if !version.content.rests_on(from) {
             return;
         }
-        if !held.contains(&location.key) && !self.is_spared(location.place) {
+        let stays = held.contains(&location.key)
+            || self.is_spared(location.place)
+            || self.is_kept(&location, &version);
+        if !stays {
             return self.record(Record::Evicted(location.key, version.time));
         }
         let moved = |&blob: &BlobRef| match blob.segment == from {
@@ -354,7 +408,12 @@ mod tests {
         };
         record(1, 1, b"of the modest, and the oldest");
         (2..8).for_each(|key| record(key, 2, &vec![key as u8; 1 << 20]));
-        store.set_crowded(HashSet::from([PlaceId(2)]));
+        let crowded = HashSet::from([PlaceId(2)]);
+        let places = Places {
+            crowded,
+            ..Places::default()
+        };
+        store.set_places(places, 0);
         assert!(store.evict());
         let index = store.index();
         let content = |key: u128| index.state(FileKey(key)).unwrap().last().unwrap().content.clone();

@@ -174,3 +174,36 @@ fn eviction_says_what_it_took() {
     );
     assert_same_or_late(&scene, &scene.manifest(), &report);
 }
+
+/// What files were once gives way before what they are now, and what is new has its copy although no room is free.
+#[test]
+fn a_vault_that_is_full_goes_on_knowing_how_files_are() {
+    const ROOM: u64 = 12 * MIB;
+    let mut scene = Scene::with_room(Place::Host, ROOM, corpus(40));
+    let before = scene.manifest();
+    let old = files(&before, &scene.data());
+    let others = scene.home.join("host/others");
+    scene.outsider(|_| fs::create_dir(&others).unwrap());
+    scene.settle();
+    for round in 0..40 {
+        let words = format!("round {round}: ordinary work\n").repeat(20_000);
+        scene.outsider(|_| fs::write(others.join("busy"), words).unwrap());
+    }
+    let health = scene.vault().health();
+    assert!(health.bytes > ROOM / 4 * 3, "{health:?}");
+    let young: Vec<_> = (0..20)
+        .map(|number| others.join(format!("{number}.txt")))
+        .collect();
+    let content = |path: &std::path::Path| format!("{} is young\n", path.display()).repeat(20);
+    scene.outsider(|_| {
+        young
+            .iter()
+            .for_each(|path| fs::write(path, content(path)).unwrap())
+    });
+    let scope = scene.attack(|actor| old.iter().chain(&young).for_each(|path| actor.unlink(path)));
+    let report = scene.restore(scope);
+    assert_same(&scene, &before, &report);
+    for path in &young {
+        assert_eq!(fs::read_to_string(path).unwrap_or_default(), content(path));
+    }
+}

@@ -419,6 +419,29 @@ fn what_a_killed_process_had_just_made_is_removed() {
     }
 }
 
+/// There is nothing in them to copy: they need not wait for their copy, while a second's worth of others does.
+#[test]
+fn empty_files_come_back_however_young() {
+    for place in PLACES {
+        let mut scene = Scene::new(place, corpus(5));
+        let made: Vec<PathBuf> = (0..20)
+            .map(|number| scene.data().join(format!("{number}.lock")))
+            .collect();
+        // Nobody's attack either, but nothing is waited for.
+        scene.attack_without_settling(|_| {
+            for path in &made {
+                fs::write(path.with_extension("large"), vec![1; 1 << 20]).unwrap();
+                fs::write(path, []).unwrap();
+                fs::read(path).unwrap();
+            }
+        });
+        let before = scene.manifest();
+        let scope = scene.attack(|actor| made.iter().for_each(|path| actor.unlink(path)));
+        let report = scene.restore(scope);
+        assert_same(&scene, &before, &report);
+    }
+}
+
 /// Runtimes mount a container's file system, unmount it and mount it again; the second looks like the first to whoever did not
 /// look in between, and has no mark.
 #[test]

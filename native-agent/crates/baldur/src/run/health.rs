@@ -32,6 +32,8 @@ pub fn heartbeat(daemon: &Daemon) -> BaldurHeartbeat {
         vault_too_large: vault.too_large,
         mounts_watched: vault.mounts_watched,
         mounts_refused: vault.mounts_refused,
+        vault_bytes_max: vault.bytes_max,
+        holds_dropped: vault.holds_dropped,
         ..AgentHealth::default()
     };
     BaldurHeartbeat {

@@ -481,6 +481,66 @@ describe('what a person asks for', () => {
     expect((await handlingOf('alert')).state).toBe('open');
   });
 
+  describe('about files', () => {
+    const attack = (version: number) => {
+      const one = alertOf('attack', version, [reflexFinding('f1', 'scope1')]);
+      return alertRecord({ ...one, containerId: 'c1' });
+    };
+    const ask = (name: 'restore' | 'restore-container' | 'undo') =>
+      requestAction(store, issuer, { ...request, alertId: idOf('attack'), action: name });
+    const restoreOf = ({ signed }: CommandRecord) => commandIn(signed).action;
+    const inContainer = (path: string, verdict: action.Verdict) => ({
+      ...fileVerdict(path, verdict),
+      containerId: 'c1',
+    });
+    const files = [
+      inContainer('/srv/a', Verdict.RESTORED),
+      inContainer('/srv/b', Verdict.REMOVED),
+      inContainer('/srv/c', Verdict.UNCHANGED),
+    ];
+    const policys = async () => (await store.manager.findOneByOrFail(CommandRecord, { alertId: idOf('attack') })).id;
+
+    it('is undone by the id of the newest restore, and then nothing is restored and the alert is open', async () => {
+      await deliver(attack(1));
+      await deliver(outcomeRecord(await policys(), OutcomeState.SUCCEEDED, { files }));
+      expect(await handlingOf('attack')).toMatchObject({ state: 'remediated', filesRestored: 1, filesRemoved: 1 });
+      await deliver(outcomeRecord((await ask('undo')).id, OutcomeState.FAILED));
+      expect(await handlingOf('attack')).toMatchObject({ state: 'remediated', filesRestored: 1, filesUnchanged: 1 });
+      const undo = await ask('undo');
+      expect(restoreOf(undo)).toMatchObject({ case: 'restore', value: { undoCommandId: await policys() } });
+      expect(commandIn(undo.signed).scopeUids).toEqual([]);
+      const back = [fileVerdict('/srv/a', Verdict.RESTORED), fileVerdict('/srv/b', Verdict.CONFLICT)];
+      await deliver(outcomeRecord(undo.id, OutcomeState.SUCCEEDED, { files: back }));
+      const counts = { filesRestored: 0, filesRemoved: 1, filesUnchanged: 0 };
+      expect(await handlingOf('attack')).toMatchObject({ state: 'open', ...counts });
+      await expect(ask('undo')).rejects.toMatchObject({ code: 'nothing_to_undo' });
+      await deliver(attack(2));
+      expect(await commands()).toHaveLength(3);
+    });
+
+    it('is for the whole container when a person says so, one at a time', async () => {
+      await deliver(attack(1));
+      await expect(ask('restore-container')).rejects.toMatchObject({ code: 'action_pending' });
+      await deliver(outcomeRecord(await policys(), OutcomeState.FAILED));
+      const whole = await ask('restore-container');
+      expect(restoreOf(whole)).toMatchObject({ case: 'restore', value: { wholeContainer: true } });
+      expect(commandIn(whole.signed)).toMatchObject({ containerId: 'c1' });
+      await expect(ask('undo')).rejects.toMatchObject({ code: 'action_pending' });
+      await deliver(outcomeRecord(whole.id, OutcomeState.SUCCEEDED, { files }));
+      expect((await handlingOf('attack')).state).toBe('remediated');
+    });
+
+    it('is refused where there is no container, and where nothing was restored', async () => {
+      const here = { ...request, alertId: idOf('alert') };
+      await expect(requestAction(store, issuer, { ...here, action: 'restore-container' })).rejects.toMatchObject({
+        code: 'no_container',
+      });
+      await expect(requestAction(store, issuer, { ...here, action: 'undo' })).rejects.toMatchObject({
+        code: 'nothing_to_undo',
+      });
+    });
+  });
+
   it('archives, whatever comes of earlier commands', async () => {
     const kill = await requestAction(store, issuer, { ...request, action: 'kill' });
     expect((await archiveAlert(store, request)).state).toBe('archived');

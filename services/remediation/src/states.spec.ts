@@ -33,10 +33,18 @@ describe('a command', () => {
 
 describe('an alert', () => {
   const command = (action: string, state: CommandState, ...scopeUids: string[]): CommandSummary => ({
+    id: `${action} ${scopeUids.join(' ')}`,
     action,
     state,
     scopeUids,
+    undoes: '',
   });
+  const undo = (state: CommandState, undoes: CommandSummary): CommandSummary => ({
+    ...command('undo', state),
+    undoes: undoes.id,
+  });
+  const restored = command('restore', 'succeeded', 'a');
+  const wholly = command('restore-container', 'succeeded');
 
   it.each<[string, CommandSummary[], string]>([
     [
@@ -66,6 +74,14 @@ describe('an alert', () => {
       [command('restore', 'succeeded', 'a'), command('release', 'succeeded', 'a')],
       'released',
     ],
+    [
+      'is remediated when the whole container was restored after a restore that failed',
+      [command('restore', 'failed', 'a'), wholly],
+      'remediated',
+    ],
+    ['is open again when its restore was undone', [restored, undo('succeeded', restored)], 'open'],
+    ['is remediated when the undo failed', [restored, undo('failed', restored)], 'remediated'],
+    ['is remediated when one of two restores was undone', [restored, wholly, undo('succeeded', wholly)], 'remediated'],
     ['is open again when it was only killed', [command('kill', 'succeeded', 'a')], 'open'],
     ['is failed when the kill failed', [command('kill', 'failed', 'a')], 'failed'],
   ])('%s', (_sentence, commands, expected) => {

@@ -54,7 +54,10 @@ export function nextState(current: CommandState, named: CommandState | undefined
 }
 
 export interface CommandSummary {
+  readonly id: string;
   readonly action: string;
+  /** Of an undo: the id of the restore that it undoes. */
+  readonly undoes: string;
   readonly state: CommandState;
   readonly scopeUids: readonly string[];
 }
@@ -65,7 +68,8 @@ export function alertStateAfter(current: AlertState, commands: readonly CommandS
   if (commands.some(({ state }) => !isFinal(state))) return 'responding';
   const last = commands.at(-1);
   if (last?.action === 'release' && last.state === 'succeeded') return 'released';
-  const restores = commands.filter(({ action: name }) => name === 'restore');
+  const undone = new Set(commands.filter(({ state }) => state === 'succeeded').map(({ undoes }) => undoes));
+  const restores = commands.filter(({ id, action: name }) => name.startsWith('restore') && !undone.has(id));
   if (restores.length > 0) return restores.every((_, at) => isMadeGood(restores, at)) ? 'remediated' : 'failed';
   if (last && last.state !== 'succeeded') return 'failed';
   return current === 'responding' ? 'open' : current;
@@ -74,7 +78,7 @@ export function alertStateAfter(current: AlertState, commands: readonly CommandS
 /** It succeeded, or a later one of the same scopes did. */
 function isMadeGood(restores: readonly CommandSummary[], at: number): boolean {
   const scopes = restores[at]?.scopeUids ?? [];
-  return restores
-    .slice(at)
-    .some((each) => each.state === 'succeeded' && scopes.every((scope) => each.scopeUids.includes(scope)));
+  const covers = ({ action: name, scopeUids }: CommandSummary): boolean =>
+    name === 'restore-container' || scopes.every((scope) => scopeUids.includes(scope));
+  return restores.slice(at).some((each) => each.state === 'succeeded' && covers(each));
 }

@@ -8,12 +8,18 @@ import { ago, columns, write, writeJson } from '../print/columns.ts';
 
 const actions = {
   restore: 'Undo every change the attack made to files',
+  undo: 'Undo the newest restore: the files are again as the attack left them',
   kill: 'Kill what still runs of the attack',
   release: 'Thaw what is frozen; Norn will not fire again on the same evidence',
   archive: 'Close the alert',
 } as const;
 
 type ActionName = keyof typeof actions;
+
+interface ActOptions {
+  json?: boolean;
+  container?: boolean;
+}
 
 interface ListOptions {
   json?: boolean;
@@ -37,11 +43,14 @@ export function registerAlertCommands(program: Command): void {
     .option('--json', 'as JSON')
     .action(showAlert);
   for (const [action, description] of Object.entries(actions)) {
-    program
-      .command(`${action} <alert>`)
-      .description(description)
-      .option('--json', 'as JSON')
-      .action((alert: string, options: { json?: boolean }) => act(action as ActionName, alert, options));
+    const command = program.command(`${action} <alert>`).description(description).option('--json', 'as JSON');
+    if (action === 'restore') {
+      command.option(
+        '--container',
+        "the whole container, as it was before the attack's first change, whoever changed it",
+      );
+    }
+    command.action((alert: string, options: ActOptions) => act(action as ActionName, alert, options));
   }
 }
 
@@ -129,7 +138,7 @@ async function resolveId(api: ApiClient, id: string): Promise<string> {
   throw new NornError('alert_unknown', `${String(found.length)} alerts start with "${id}": ./norn alerts lists them`);
 }
 
-async function act(action: ActionName, alert: string, options: { json?: boolean }): Promise<void> {
+async function act(action: ActionName, alert: string, options: ActOptions): Promise<void> {
   const api = await connectApi();
   const id = await resolveId(api, alert);
   if (action === 'archive') {
@@ -137,7 +146,8 @@ async function act(action: ActionName, alert: string, options: { json?: boolean 
     report(archived, `Alert ${id.slice(0, 12)} is ${archived.state}`, options);
     return;
   }
-  const command = await finished(api, await api.post<ShownCommand>(`/alerts/${id}/${action}`));
+  const path = options.container === true ? `${action}-container` : action;
+  const command = await finished(api, await api.post<ShownCommand>(`/alerts/${id}/${path}`));
   const { alert: after } = await api.get<ShownAlertDetail>(`/alerts/${id}`);
   const sentence = `${action} ${command.state}${command.message ? `: ${command.message}` : ''} · files: ${fileSentence(after)}`;
   report({ ...command, files: after.files }, sentence, options);

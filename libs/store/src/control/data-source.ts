@@ -9,6 +9,7 @@ import { AccessToken, AuditEntry, Host, Tenant, User } from './entities/tenancy.
 import { ControlPlane1760000000001 } from './migrations/0001-control-plane.ts';
 import { FileVerdicts1760000000002 } from './migrations/0002-file-verdicts.ts';
 import { CommandTrace1760000000003 } from './migrations/0003-command-trace.ts';
+import { PersonRestores1760000000004 } from './migrations/0004-person-restores.ts';
 import { SnakeNames } from './snake-names.ts';
 
 /** The settings of the same names in libs/config. */
@@ -76,7 +77,12 @@ function optionsOf(config: ControlStoreConfig): DataSourceOptions {
       InboxEntry,
       Policy,
     ],
-    migrations: [ControlPlane1760000000001, FileVerdicts1760000000002, CommandTrace1760000000003],
+    migrations: [
+      ControlPlane1760000000001,
+      FileVerdicts1760000000002,
+      CommandTrace1760000000003,
+      PersonRestores1760000000004,
+    ],
     migrationsTableName: 'control_migrations',
     namingStrategy: new SnakeNames(),
     synchronize: false,

@@ -1,5 +1,5 @@
 // Issuing a command: the row, its place in the outbox, the alert's state and the audit entry, in the caller's transaction.
-import { create, toBinary } from '@bufbuild/protobuf';
+import { type MessageInitShape, create, toBinary } from '@bufbuild/protobuf';
 import { fromHex } from '@norn/base';
 import { action } from '@norn/contracts';
 import { createHash } from 'node:crypto';
@@ -23,6 +23,8 @@ export interface CommandOrder {
   /** 32 hex each. */
   readonly scopeUids: readonly string[];
   readonly findingIds: readonly string[];
+  /** Of an undo: the id of the restore to be undone. */
+  readonly undoes?: string;
   /** W3C trace context of what asks for it; empty: the alert's. */
   readonly traceparent: string;
 }
@@ -93,8 +95,22 @@ async function describe(
     scopeUids: order.scopeUids.map(fromHex),
     findingIds: [...order.findingIds],
     containerId: handling.containerId,
-    action: { case: order.action, value: {} },
+    action: actionOf(order),
   });
+}
+
+type CommandInit = MessageInitShape<typeof action.CommandSchema>;
+
+/** To a host, every restore is one, and says how far it goes. */
+function actionOf({ action: name, undoes = '' }: CommandOrder): Exclude<CommandInit['action'], undefined> {
+  switch (name) {
+    case 'restore-container':
+      return { case: 'restore', value: { wholeContainer: true } };
+    case 'undo':
+      return { case: 'restore', value: { undoCommandId: undoes } };
+    default:
+      return { case: name, value: {} };
+  }
 }
 
 /** First 16 bytes of SHA-256, hex. */
@@ -126,8 +142,8 @@ async function insertCommand(
 ): Promise<void> {
   await manager.query(
     `WITH issued AS (
-       INSERT INTO commands (id, tenant_id, host_id, alert_id, action, state, requested_by, epoch, scope_uids, finding_ids, attempts, signed, expires_at, retry_at, traceparent)
-       VALUES ($1, $2, $3, $4, $5, 'requested', $6, $7, $8, $9, 1, $10, to_timestamp($11::numeric / 1000000), now() + $12 * interval '1 millisecond', $13)
+       INSERT INTO commands (id, tenant_id, host_id, alert_id, action, state, requested_by, epoch, scope_uids, finding_ids, attempts, signed, expires_at, retry_at, traceparent, undoes)
+       VALUES ($1, $2, $3, $4, $5, 'requested', $6, $7, $8, $9, 1, $10, to_timestamp($11::numeric / 1000000), now() + $12 * interval '1 millisecond', $13, $15)
      ), responding AS (
        UPDATE alert_handlings SET epoch = $7, state = 'responding', updated_at = now() WHERE id = $4
      ), due (epoch, body, traceparent) AS (
@@ -151,6 +167,7 @@ async function insertCommand(
       FIRST_RETRY_MS,
       traceparent,
       COMMANDS_TOPIC,
+      order.undoes ?? '',
     ],
   );
 }

@@ -4,8 +4,8 @@ import { NornError, toHex } from '@norn/base';
 import { finding } from '@norn/contracts';
 import type { DataSource, EntityManager } from 'typeorm';
 import { audit } from './audit.ts';
-import { AlertHandling, CommandRecord, type ActionName } from './entities/handling.ts';
-import { issueCommand, type CommandIssuer } from './issue-command.ts';
+import { AlertHandling, CommandRecord, restoring, type ActionName } from './entities/handling.ts';
+import { issueCommand, type CommandIssuer, type CommandOrder } from './issue-command.ts';
 
 export interface ActionRequest {
   readonly tenantId: string;
@@ -17,7 +17,10 @@ export interface ActionRequest {
   readonly traceparent?: string;
 }
 
-/** Issues the command. Throws `alert_unknown` (also for another tenant's) and `action_pending` when the same one is on its way. */
+/**
+ * Issues the command. Throws `alert_unknown` (also for another tenant's), `action_pending` when the same one is on its way (of those that put
+ * files back: any), `no_container` and `nothing_to_undo`.
+ */
 export async function requestAction(
   source: DataSource,
   issuer: CommandIssuer,
@@ -27,9 +30,10 @@ export async function requestAction(
     const locked = await lockAlert(manager, request.tenantId, request.alertId);
     if (!locked) return undefined;
     await refusePending(manager, request);
-    const { scopeUids, findingIds } = blamed(locked);
     const { action, requestedBy, traceparent = '' } = request;
-    const id = await issueCommand(manager, issuer, locked, { action, requestedBy, scopeUids, findingIds, traceparent });
+    const what = action === 'undo' ? await undoOf(manager, locked) : blamed(locked);
+    if (action === 'restore-container' && locked.containerId === '') throw noContainer(locked);
+    const id = await issueCommand(manager, issuer, locked, { action, requestedBy, traceparent, ...what });
     return manager.findOneByOrFail(CommandRecord, { id });
   });
   return issued ?? (await refuseUnknown(source, request));
@@ -62,19 +66,44 @@ export async function lockAlert(
 }
 
 async function refusePending(manager: EntityManager, { tenantId, alertId, action }: ActionRequest): Promise<void> {
-  const pending = await manager.query<{ id: string }[]>(
-    'SELECT id FROM commands WHERE tenant_id = $1 AND alert_id = $2 AND action = $3 AND finished_at IS NULL LIMIT 1',
-    [tenantId, alertId, action],
+  const rivals = restoring.includes(action) ? restoring : [action];
+  const pending = await manager.query<{ id: string; action: string }[]>(
+    'SELECT id, action FROM commands WHERE tenant_id = $1 AND alert_id = $2 AND action = ANY($3) AND finished_at IS NULL LIMIT 1',
+    [tenantId, alertId, rivals],
   );
   const [command] = pending;
   if (!command) return;
   throw new NornError(
     'action_pending',
-    `A ${action} of this alert is on its way (command ${command.id}): wait for its outcome`,
+    `A ${command.action} of this alert is on its way (command ${command.id}): wait for its outcome`,
   );
 }
 
-function blamed(handling: AlertHandling): { scopeUids: string[]; findingIds: string[] } {
+type Order = Pick<CommandOrder, 'scopeUids' | 'findingIds' | 'undoes'>;
+
+/** The newest restore that nobody has undone. The host knows by its id what it did, so no process is named. */
+async function undoOf(manager: EntityManager, handling: AlertHandling): Promise<Order> {
+  const [restore] = await manager.query<{ id: string }[]>(
+    `SELECT id FROM commands WHERE alert_id = $1 AND action IN ('restore', 'restore-container') AND state = 'succeeded'
+       AND id NOT IN (SELECT undoes FROM commands WHERE alert_id = $1 AND state = 'succeeded')
+     ORDER BY epoch DESC LIMIT 1`,
+    [handling.id],
+  );
+  if (restore) return { scopeUids: [], findingIds: blamed(handling).findingIds, undoes: restore.id };
+  throw new NornError(
+    'nothing_to_undo',
+    `No restore of alert ${handling.id} stands: \`./norn restore ${handling.id.slice(0, 12)}\` makes one`,
+  );
+}
+
+function noContainer({ id }: AlertHandling): NornError {
+  return new NornError(
+    'no_container',
+    `Alert ${id} is not in a container: \`./norn restore ${id.slice(0, 12)}\` puts back what the attack changed on the host`,
+  );
+}
+
+function blamed(handling: AlertHandling): Order {
   const alert = fromBinary(finding.AlertSchema, handling.body);
   const scopes = new Set(alert.findings.map((each) => toHex(each.scopeUid)).filter((uid) => uid !== ''));
   if (scopes.size === 0) scopes.add(toHex(alert.scopeUid));

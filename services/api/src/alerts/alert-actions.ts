@@ -28,7 +28,7 @@ export class AlertActions {
     };
   }
 
-  /** Throws `alert_unknown` and `action_pending`. */
+  /** Throws `alert_unknown`, `action_pending`, `no_container` and `nothing_to_undo`. */
   async request({ tenantId, userName }: Principal, alertId: string, action: ActionName): Promise<view.CommandView> {
     const command = await requestAction(this.database, this.issuer, {
       tenantId,

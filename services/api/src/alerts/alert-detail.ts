@@ -15,6 +15,7 @@ import { type Attack, type Place, filesDecided, readAttack } from '../views/atta
 import { commandView } from '../views/command-view.ts';
 import { connectionView } from '../views/file-view.ts';
 import { findingView } from '../views/finding-view.ts';
+import { isRestored, undoneIds } from '../views/restores.ts';
 import { processViews, runningOf } from '../views/process-view.ts';
 import { timeline } from '../views/timeline.ts';
 import { AttackTelemetry, type Observed, nothingObserved } from './attack-telemetry.ts';
@@ -48,18 +49,22 @@ export class AlertDetails {
 
   async detail({ tenantId, role }: Principal, id: string): Promise<view.AlertDetail> {
     const attack = readAttack(await this.handling(tenantId, id));
-    const [placeOf, commands, seen] = await Promise.all([
+    const commands = await this.control.commandsOf(tenantId, id);
+    const [placeOf, seen] = await Promise.all([
       this.places.of(tenantId, [attack]),
-      this.control.commandsOf(tenantId, id),
-      this.observe(tenantId, attack),
+      this.observe(tenantId, attack, undoneIds(commands)),
     ]);
     const place = placeOf(attack);
     return compose({ attack, place, commands, observed: seen.observed, unavailable: seen.unavailable, role });
   }
 
-  private async observe(tenantId: string, attack: Attack): Promise<{ observed: Observed; unavailable: boolean }> {
+  private async observe(
+    tenantId: string,
+    attack: Attack,
+    undone: readonly string[],
+  ): Promise<{ observed: Observed; unavailable: boolean }> {
     try {
-      return { observed: await this.observations.of(tenantId, attack), unavailable: false };
+      return { observed: await this.observations.of(tenantId, attack, undone), unavailable: false };
     } catch (error) {
       this.log.warn({ alert: attack.handling.id, error: messageOf(error) }, 'events of an alert could not be read');
       return { observed: nothingObserved, unavailable: true };
@@ -102,7 +107,15 @@ function compose({ attack, place, commands, observed, unavailable, role }: Parts
     connections,
     commands: commandViews,
     timeline: timeline(story),
-    actions: actionsOf({ attack, place, role, runningProcesses, underWay, filesTotal }),
+    actions: actionsOf({
+      attack,
+      place,
+      role,
+      runningProcesses,
+      underWay,
+      filesTotal,
+      isRestored: isRestored(commands),
+    }),
     ...(observed.container === undefined ? {} : { container: containerView(observed.container, place.hostName, 0) }),
     eventsLost: observed.eventsLost,
     telemetryUnavailable: unavailable,

@@ -47,6 +47,28 @@ export class AlertsController {
     return emit(view.CommandViewSchema, await this.actions.request(asking, id, 'restore'));
   }
 
+  @Post(':id/restore-container')
+  @Route({
+    summary: 'Brings the whole container to what it was before the attack',
+    access: 'responder',
+    answers: view.CommandViewSchema,
+    status: 201,
+  })
+  async restoreContainer(@Asking() asking: Principal, @Param('id', idInPath) id: string): Promise<object> {
+    return emit(view.CommandViewSchema, await this.actions.request(asking, id, 'restore-container'));
+  }
+
+  @Post(':id/undo')
+  @Route({
+    summary: 'Undoes the newest restore: the files are again as the attack left them',
+    access: 'responder',
+    answers: view.CommandViewSchema,
+    status: 201,
+  })
+  async undo(@Asking() asking: Principal, @Param('id', idInPath) id: string): Promise<object> {
+    return emit(view.CommandViewSchema, await this.actions.request(asking, id, 'undo'));
+  }
+
   @Post(':id/release')
   @Route({
     summary: 'Lets it run and never acts on this evidence again',

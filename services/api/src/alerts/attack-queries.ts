@@ -228,8 +228,8 @@ export interface FileRow {
   decidedUs: number | string;
 }
 
-/** One row a file: the last verdict about it. What was lost stands first. */
-export function filesQuery(alertId: string): TenantQueryParts {
+/** One row a file: the last verdict about it, but for those of `undone` commands. What was lost stands first. */
+export function filesQuery(alertId: string, undone: readonly string[]): TenantQueryParts {
   const last = (column: string): string => `argMax(${column}, finished_at)`;
   const hash = (column: string): string =>
     `if(length(${last(column)}) = 32, lower(hex(${last(column)})), lower(${last(column)}))`;
@@ -244,8 +244,8 @@ export function filesQuery(alertId: string): TenantQueryParts {
     ],
     from: 'outcome_files',
     final: true,
-    where: ['alert_id = {alert:String}'],
-    parameters: { alert: alertId },
+    where: ['alert_id = {alert:String}', 'NOT has({undone:Array(String)}, command_id)'],
+    parameters: { alert: alertId, undone: [...undone] },
     groupBy: ['path', 'container_id'],
     orderBy: ["indexOf(['lost', 'conflict', 'restored', 'removed', 'unchanged'], lastVerdict)", 'changedUs', 'path'],
     limit: filesMax + 1,

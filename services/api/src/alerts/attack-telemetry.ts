@@ -55,7 +55,8 @@ export const nothingObserved: Observed = {
 export class AttackTelemetry {
   constructor(private readonly telemetry: Telemetry) {}
 
-  async of(tenantId: string, attack: Attack): Promise<Observed> {
+  /** `undone`: commands whose verdicts count no longer. */
+  async of(tenantId: string, attack: Attack, undone: readonly string[]): Promise<Observed> {
     const window = windowOf(attack);
     const read = <Row>(query: TenantQueryParts): Promise<Row[]> => this.telemetry.rows<Row>(tenantId, query);
     const { containerId } = attack.alert;
@@ -63,7 +64,7 @@ export class AttackTelemetry {
       read<ProcessRow>(lineageQuery(window)),
       read<ActivityRow>(activityQuery(window)),
       read<ConnectionRow>(connectionsQuery(window)),
-      read<FileRow>(filesQuery(attack.handling.id)),
+      read<FileRow>(filesQuery(attack.handling.id, undone)),
       read<{ lost: number | string }>(lossQuery(window)),
       containerId === '' ? [] : read<ContainerRow>(containersByIdQuery([containerId])),
     ]);

@@ -18,6 +18,8 @@ export const problemStatus: Readonly<Record<string, number>> = {
   alert_unknown: 404,
   host_unknown: 404,
   action_pending: 409,
+  no_container: 409,
+  nothing_to_undo: 409,
   body_too_large: 413,
   too_many_requests: 429,
   streams_exhausted: 429,

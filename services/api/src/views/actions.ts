@@ -1,15 +1,17 @@
 // What a person may do about an alert now: the button, what it will do to what, and why not.
 import { create } from '@bufbuild/protobuf';
 import { view } from '@norn/contracts';
-import type { Role } from '@norn/store';
+import { type Role, restoring } from '@norn/store';
 import { type Attack, type Place, filesDecided } from './attack.ts';
 import { baseName, counted, shortId } from './words.ts';
 
-export type AlertAction = 'restore' | 'kill' | 'release' | 'archive';
+export type AlertAction = 'restore' | 'restore-container' | 'undo' | 'kill' | 'release' | 'archive';
 
 /** The least role that may take an action. */
 export const actionRoles: Readonly<Record<AlertAction, Role>> = {
   restore: 'responder',
+  'restore-container': 'responder',
+  undo: 'responder',
   kill: 'responder',
   release: 'responder',
   archive: 'analyst',
@@ -29,12 +31,13 @@ interface Situation {
   /** Actions that are on their way to the host. */
   readonly underWay: ReadonlySet<string>;
   readonly filesTotal: number;
+  /** A restore stands that can be undone. */
+  readonly isRestored: boolean;
 }
 
 export function actionsOf(situation: Situation): view.ActionView[] {
-  return [restore(situation), kill(situation), release(situation), archive(situation)].map((action) =>
-    guarded(action, situation),
-  );
+  const drafts = [restore, kill, restoreContainer, undo, release, archive].flatMap((draft) => draft(situation) ?? []);
+  return drafts.map((draft) => guarded(draft, situation));
 }
 
 interface Draft {
@@ -49,10 +52,15 @@ function guarded(draft: Draft, { role, underWay }: Situation): view.ActionView {
   const needed = actionRoles[draft.action];
   const reason = !roleReaches(role, needed)
     ? `You are ${role}; this needs the role ${needed}. Ask an administrator of your tenant.`
-    : underWay.has(draft.action)
+    : rivalsOf(draft.action).some((action) => underWay.has(action))
       ? 'It is on its way to the host already.'
       : draft.reason;
   return create(view.ActionViewSchema, { ...draft, reason, enabled: reason === '' });
+}
+
+/** Of those that put files back, one at a time. */
+function rivalsOf(action: AlertAction): readonly string[] {
+  return restoring.some((name) => name === action) ? restoring : [action];
 }
 
 function where({ attack, place }: Situation): string {
@@ -71,6 +79,28 @@ function restore(situation: Situation): Draft {
     consequence:
       `Puts back content, mode, owner and times of every file that ${baseName(attack.alert.processName) || 'the attack'} and its children changed ${where(situation)}, ` +
       `and removes what they made. Files that somebody else changed later are left alone.`,
+    reason: '',
+  };
+}
+
+function restoreContainer(situation: Situation): Draft | undefined {
+  if (situation.attack.alert.containerId === '') return undefined;
+  return {
+    action: 'restore-container',
+    label: 'Restore the whole container',
+    consequence:
+      `Puts back every file ${where(situation)} as it was before the attack's first change, whoever changed it since. ` +
+      `Its other processes go on running, and it can be undone.`,
+    reason: '',
+  };
+}
+
+function undo(situation: Situation): Draft | undefined {
+  if (!situation.isRestored) return undefined;
+  return {
+    action: 'undo',
+    label: 'Undo the restore',
+    consequence: `Takes back the newest restore ${where(situation)}: the files are again as the attack left them. Files that somebody changed since are left alone.`,
     reason: '',
   };
 }

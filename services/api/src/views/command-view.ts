@@ -9,7 +9,14 @@ const verbs: Readonly<Record<string, string>> = {
   suspend: 'freeze the attack',
   release: 'release the attack',
   restore: 'restore the files',
+  'restore-container': 'restore the whole container',
+  undo: 'undo the restore',
 };
+
+/** "restore the files". */
+export function deedOf(action: string): string {
+  return verbs[action] ?? action;
+}
 
 const states: Readonly<Record<string, string>> = {
   requested: 'waits to be sent',
@@ -51,5 +58,5 @@ function commandSummary(command: CommandRecord, { hostName, containerId }: Comma
   const where = containerId === '' ? `on ${hostName}` : `in container ${shortId(containerId)}`;
   const who = command.requestedBy === 'policy' ? 'The policy' : sentenceCase(command.requestedBy);
   const said = command.message === '' ? '' : `: ${command.message.replace(/\.$/, '')}`;
-  return `${who} asked to ${verbs[command.action] ?? command.action} ${where}; it ${states[command.state] ?? command.state}${said}.`;
+  return `${who} asked to ${deedOf(command.action)} ${where}; it ${states[command.state] ?? command.state}${said}.`;
 }

@@ -4,6 +4,7 @@ import { toHex } from '@norn/base';
 import { finding, view } from '@norn/contracts';
 import type { ActivityRow } from '../alerts/attack-queries.ts';
 import type { Attack } from './attack.ts';
+import { deedOf } from './command-view.ts';
 import { baseName, counted, durationOf, sentenceCase, timeOf } from './words.ts';
 
 /** Entries shown; what is left out are process starts, latest first. */
@@ -143,17 +144,22 @@ function responses({ attack }: Story): Entry[] {
   });
 }
 
+const nouns: Readonly<Record<string, string>> = {
+  'restore-container': 'restore of the whole container',
+  undo: 'undo of the restore',
+};
+
 function commands({ commands: all }: Story): Entry[] {
   return all.flatMap((command) => {
     const asked: Entry = {
       us: microsOf(command.requestedAt),
       kind: 'command',
-      text: `${sentenceCase(command.requestedBy)} asked to ${command.action}`,
+      text: `${sentenceCase(command.requestedBy)} asked to ${deedOf(command.action)}`,
     };
     if (command.finishedAt === '') return [asked];
     const good = command.state === 'succeeded';
     const said = command.message === '' ? '' : `: ${command.message.replace(/\.$/, '')}`;
-    const text = `${sentenceCase(command.action)} ${command.state}${said}`;
+    const text = `${sentenceCase(nouns[command.action] ?? command.action)} ${command.state}${said}`;
     return [
       asked,
       { us: microsOf(command.finishedAt), kind: 'command' as const, text, tone: good ? 'good' : 'bad' } satisfies Entry,

@@ -8,6 +8,8 @@ import { Button, State } from '../ui/parts.tsx';
 
 const icons: Readonly<Record<string, IconName>> = {
   restore: 'undo',
+  'restore-container': 'container',
+  undo: 'redo',
   kill: 'stop',
   release: 'release',
   archive: 'archive',

@@ -9,6 +9,7 @@ import { Icon } from '../ui/icon.tsx';
 import { Heading, Id, Panel, State, Time } from '../ui/parts.tsx';
 import { Failed, Loading, Notice } from '../ui/states.tsx';
 import { ContainerTable } from './containers.tsx';
+import { Vault } from './vault.tsx';
 
 export function HostPage(): ReactElement {
   const { id = '' } = useParams();
@@ -65,7 +66,7 @@ function Whole({ host }: { host: Host }): ReactElement {
         <Figure name="Baldur memory">{bytes(host.baldurRssBytes)}</Figure>
         <Figure name="Tyr memory">{bytes(host.tyrRssBytes)}</Figure>
         <Figure name="vault">{bytes(host.vaultBytes)}</Figure>
-        <Figure name="pre-images">{grouped(host.vaultFiles)}</Figure>
+        <Figure name="files known">{grouped(host.vaultFiles)}</Figure>
         <Figure name="spooled" bad={host.spoolBytes > 0}>
           {bytes(host.spoolBytes)}
         </Figure>
@@ -73,6 +74,7 @@ function Whole({ host }: { host: Host }): ReactElement {
           {grouped(host.baldurRestarts)}
         </Figure>
       </Panel>
+      <Vault host={host} />
       <Capabilities host={host} />
       <Gaps host={host} />
       <Panel>

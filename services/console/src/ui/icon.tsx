@@ -11,6 +11,7 @@ const paths = {
   cross: 'M4 4l8 8M12 4l-8 8',
   minus: 'M3.5 8h9',
   undo: 'M3 7h6.5a3.5 3.5 0 1 1 0 7H6M3 7l3-3M3 7l3 3',
+  redo: 'M13 7H6.5a3.5 3.5 0 1 0 0 7H10M13 7l-3-3M13 7l-3 3',
   trash: 'M2.5 4h11M6 4V2.5h4V4M4 4l.7 9.5h6.6L12 4M6.7 7v4M9.3 7v4',
   lost: 'M3.5 1.5h6l3 3v10h-9zM6 7.5l4 4M10 7.5l-4 4',
   conflict: 'M5 2v4l6 4v4M11 2v4L5 10v4',

@@ -1,5 +1,6 @@
 // What became of each file. A file counts once, whoever reports it how often; "unchanged" after "restored" is still restored.
 import { action } from '@norn/contracts';
+import { AlertHandling, type CommandRecord } from '@norn/store';
 import { createHash } from 'node:crypto';
 import type { EntityManager } from 'typeorm';
 
@@ -20,6 +21,34 @@ export async function keepVerdicts(
      WHERE NOT (excluded.verdict = $4 AND file_verdicts.verdict IN ($5, $6))`,
     [alertId, hashes, [...verdicts.values()], Verdict.UNCHANGED, Verdict.RESTORED, Verdict.REMOVED],
   );
+  await countVerdicts(manager, alertId);
+}
+
+/**
+ * An undo brings back what the attack left: of what it changed, nothing is decided any more, and when no other restore stands, of nothing but what it
+ * left alone. The host says that it changed the files itself, outside of any container; the verdicts are of the alert's. In the caller's transaction,
+ * as above.
+ */
+export async function dropVerdicts(
+  manager: EntityManager,
+  { alertId, undoes }: CommandRecord,
+  files: readonly action.FileVerdict[],
+): Promise<void> {
+  const { containerId } = await manager.findOneByOrFail(AlertHandling, { id: alertId });
+  const hashesOf = (...verdicts: action.Verdict[]): Buffer[] =>
+    files
+      .filter(({ verdict }) => verdicts.includes(verdict))
+      .map((file) => Buffer.from(fileHash({ ...file, containerId }), 'hex'));
+  await manager.query(
+    `DELETE FROM file_verdicts WHERE alert_id = $1 AND file_hash <> ALL($3) AND (file_hash = ANY($2) OR NOT EXISTS (
+       SELECT FROM commands WHERE alert_id = $1 AND action IN ('restore', 'restore-container') AND state = 'succeeded' AND id <> $4
+         AND id NOT IN (SELECT undoes FROM commands WHERE alert_id = $1 AND state = 'succeeded')))`,
+    [alertId, hashesOf(Verdict.RESTORED, Verdict.REMOVED), hashesOf(Verdict.CONFLICT, Verdict.LOST), undoes],
+  );
+  await countVerdicts(manager, alertId);
+}
+
+async function countVerdicts(manager: EntityManager, alertId: string): Promise<void> {
   await manager.query(
     `UPDATE alert_handlings SET updated_at = now(), files_restored = n.restored, files_removed = n.removed, files_unchanged = n.unchanged,
        files_lost = n.lost, files_conflict = n.conflict

@@ -7,7 +7,7 @@ import { limits } from '../limits.ts';
 import type { SentOutcome } from '../ports/response-ledger.port.ts';
 import { isFinal, nextState, stateNamed } from '../states.ts';
 import { settleAlert } from './settle-alert.ts';
-import { keepVerdicts } from './keep-verdicts.ts';
+import { dropVerdicts, keepVerdicts } from './keep-verdicts.ts';
 
 /** In the caller's transaction. */
 export async function settleOutcome(
@@ -18,10 +18,20 @@ export async function settleOutcome(
   if (!(await isFirst(manager, sent))) return 'repeated';
   const command = await lockAlertOf(manager, sent);
   if (!command) return refuse(manager, sent);
-  if (outcome.files.length > 0) await keepVerdicts(manager, command.alertId, outcome.files);
+  await settleFiles(manager, command, outcome);
   if (outcome.killedPids.length > 0) await addKilled(manager, command.alertId, outcome.killedPids);
   await move(manager, command, outcome);
   return 'applied';
+}
+
+async function settleFiles(
+  manager: EntityManager,
+  command: CommandRecord,
+  { state, files }: action.Outcome,
+): Promise<void> {
+  if (command.action !== 'undo') {
+    if (files.length > 0) await keepVerdicts(manager, command.alertId, files);
+  } else if (state === action.OutcomeState.SUCCEEDED) await dropVerdicts(manager, command, files);
 }
 
 /** One message is one (command, state, part), however often it is delivered. */

@@ -41,7 +41,10 @@ export class AlertHandling {
 export type CommandState =
   'requested' | 'dispatched' | 'delivered' | 'running' | 'succeeded' | 'failed' | 'expired' | 'cancelled';
 
-export type ActionName = 'kill' | 'suspend' | 'release' | 'restore';
+export type ActionName = 'kill' | 'suspend' | 'release' | 'restore' | 'restore-container' | 'undo';
+
+/** Those that put files back, or undo that: one at a time. */
+export const restoring: readonly ActionName[] = ['restore', 'restore-container', 'undo'];
 
 @Entity('commands')
 @Index(['tenantId', 'alertId'])
@@ -61,6 +64,8 @@ export class CommandRecord {
   @Column('text', { array: true, default: () => "'{}'" }) scopeUids!: string[];
   /** The findings it answers; a later alert version asks only for what is not here yet. */
   @Column('text', { array: true, default: () => "'{}'" }) findingIds!: string[];
+  /** Of an undo: the id of the restore that it undoes; else empty. */
+  @Column('text', { default: '' }) undoes!: string;
   /** How often it was put into the outbox. */
   @Column('integer', { default: 0 }) attempts!: number;
   /** norn.action.v1.SignedCommand, serialised. */

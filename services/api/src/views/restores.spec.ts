@@ -1,0 +1,23 @@
+import { isRestored, undoneIds } from './restores.ts';
+
+const restore = (id: string) => ({ id, action: 'restore', state: 'succeeded', undoes: '' }) as const;
+const undo = (id: string, undoes: string, state: 'succeeded' | 'failed' = 'succeeded') =>
+  ({ id, action: 'undo', state, undoes }) as const;
+
+describe('restores of an alert', () => {
+  it('stand until they are undone', () => {
+    expect(isRestored([])).toBe(false);
+    expect(isRestored([restore('1')])).toBe(true);
+    expect(isRestored([restore('1'), undo('2', '1')])).toBe(false);
+    expect(isRestored([restore('1'), undo('2', '1'), restore('3')])).toBe(true);
+  });
+
+  it('stand when the undo failed', () => {
+    expect(isRestored([restore('1'), undo('2', '1', 'failed')])).toBe(true);
+    expect(undoneIds([restore('1'), undo('2', '1', 'failed')])).toEqual([]);
+  });
+
+  it('tell nothing of the files when they are undone, nor does the undo', () => {
+    expect(undoneIds([restore('1'), restore('3'), undo('2', '1')])).toEqual(['2', '1']);
+  });
+});

@@ -96,6 +96,15 @@ describe('a whole installation', () => {
     expectUndone(await norn.json<Report>('attack', 'ransomware', '--place', place, '--mode', mode));
   });
 
+  /** Three hundred names take it some milliseconds: it may have ended before anybody could stop it. */
+  it.each(['image', 'upper', 'volume', 'host'])('a wiper that only deletes is found and undone (%s)', async (place) => {
+    const report = await norn.json<Report>('attack', 'ransomware', '--place', place, '--mode', 'wiper-unlink');
+    expect(report).toMatchObject({ state: 'remediated', severity: 'critical' });
+    expect(report.verdict).toMatchObject({ identical: true, differences: [], files: 301 });
+    expect(report.files).toMatchObject({ lost: 0, conflict: 0 });
+    expect(report.files.restored).toBeGreaterThan(0);
+  });
+
   it('plays a mode in every place and prints a table', async () => {
     const { stdout, code } = await norn.norn('attack', 'ransomware', '--all', '--mode', 'mmap');
     for (const place of ['image', 'upper', 'bind', 'volume', 'host'])
@@ -154,6 +163,19 @@ describe('a whole installation', () => {
     expect(host?.state).toBe('protected');
     expect(host?.capabilities.some(({ available }) => available)).toBe(true);
     expect((await norn.norn('alerts')).stdout).toContain('CONTAINER');
+  });
+
+  it('undoes a restore, and restores the whole container', async () => {
+    const { alertId } = await norn.json<Report>('attack', 'ransomware', '--container', '--keep');
+    const restored = await norn.json<Alert>('alert', alertId);
+    expect((await norn.json<{ state: string }>('undo', alertId)).state).toBe('succeeded');
+    const undone = await norn.json<Alert>('alert', alertId);
+    expect(undone).toMatchObject({ state: 'open', files: { restored: 0, removed: 0, unchanged: 0 } });
+    expect(undone.fileList.every(({ verdict }) => verdict === 'changed')).toBe(true);
+    expect((await norn.json<{ state: string }>('restore', alertId, '--container')).state).toBe('succeeded');
+    const again = await norn.json<Alert>('alert', alertId);
+    expect(again).toMatchObject({ state: 'remediated', files: { lost: 0, conflict: 0 } });
+    expect(again.files.restored).toBeGreaterThanOrEqual(restored.files.restored);
   });
 
   it('restores again without changing anything', async () => {

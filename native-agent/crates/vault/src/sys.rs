@@ -436,7 +436,7 @@ pub fn detached_mount(kind: &CStr, options: &[(&CStr, CString)]) -> io::Result<O
     own(unsafe { libc::syscall(libc::SYS_fsmount, context.as_raw_fd(), 1, 0) } as libc::c_int)
 }
 
-/// A restore of many files leaves much that is free and still counted as this process's.
+/// A restore of many files, or reading a long journal, leaves much that is free and still counted as this process's.
 pub fn give_back_memory() {
     #[cfg(target_env = "gnu")]
     // SAFETY: takes an integer only.

@@ -92,6 +92,7 @@ impl Vault {
             source,
         };
         let store = Store::open(&options.dir, options.bytes_max).map_err(directory)?;
+        sys::give_back_memory();
         let shared = Arc::new(Shared {
             store,
             places: Places::new(protected(&options)?),

@@ -2,6 +2,7 @@
 mod apply;
 mod content;
 mod deed;
+mod origin;
 mod plan;
 mod put;
 mod remake;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use norn_events::ProcessUid;
 
 use super::RestoreRequest;
+use super::origin::origin;
 use crate::file::{FileKey, PlaceId};
 use crate::index::{FileState, Index};
 use crate::places::below;
@@ -99,15 +100,15 @@ impl<'a> Work<'a> {
     }
 }
 
-struct Scope<'a> {
-    index: &'a Index,
-    roots: HashSet<ProcessUid>,
-    request: &'a RestoreRequest,
+pub struct Scope<'a> {
+    pub index: &'a Index,
+    pub roots: HashSet<ProcessUid>,
+    pub request: &'a RestoreRequest,
 }
 
 impl<'a> Scope<'a> {
     /// The process, when what it did at `time` is to be undone.
-    fn holds(&self, pid: u32, time: Time) -> Option<&'a Actor> {
+    pub fn holds(&self, pid: u32, time: Time) -> Option<&'a Actor> {
         if self.request.since_ns.is_some_and(|since| time < since as Time) {
             return None;
         }
@@ -169,33 +170,6 @@ pub fn first_change(index: &Index, request: &RestoreRequest) -> Option<Time> {
         .iter()
         .filter(|known| scope.holds(known.pid, known.time).is_some());
     contents.chain(names.map(|known| known.time)).min()
-}
-
-/// When the scope began to change this file: its first change, or the open before it that was captured.
-fn origin(scope: &Scope<'_>, state: &FileState) -> Option<Time> {
-    let mine = |pid: u32, time: Time| scope.holds(pid, time).is_some();
-    // A close is recorded when its turn comes, the sensor's events as of when they happened: the order is not that of time.
-    let first = state
-        .changes
-        .iter()
-        .filter(|change| mine(change.pid, change.time))
-        .map(|change| change.time)
-        .min()?;
-    let content = state
-        .changes
-        .iter()
-        .filter(|change| change.aspect == Aspect::Content);
-    let others = content
-        .filter(|change| change.time < first)
-        .map(|change| change.time)
-        .max()
-        .unwrap_or(Time::MIN);
-    let opens = state
-        .versions
-        .iter()
-        .filter(|version| version.time > others && version.time <= first);
-    let open = opens.filter(|version| version.pid != 0 && mine(version.pid, version.time));
-    Some(open.map(|version| version.time).min().unwrap_or(first))
 }
 
 fn is_changed_later(scope: &Scope<'_>, state: &FileState, time: Time) -> bool {

@@ -1,0 +1,157 @@
+//! When the scope began to change a file: the state before that is what the file is to be again.
+use super::plan::Scope;
+use crate::index::FileState;
+use crate::record::{Aspect, Change, Time, Version};
+
+/// When the scope began to change this file: its first change, or the open before it that was captured.
+pub fn origin(scope: &Scope<'_>, state: &FileState) -> Option<Time> {
+    let mine = |pid: u32, time: Time| scope.holds(pid, time).is_some();
+    // A close is recorded when its turn comes, the sensor's events as of when they happened: the order is not that of time.
+    let first = state
+        .changes
+        .iter()
+        .filter(|change| mine(change.pid, change.time))
+        .map(|change| change.time)
+        .min()?;
+    let content = state
+        .changes
+        .iter()
+        .filter(|change| change.aspect == Aspect::Content);
+    let others = content
+        .filter(|change| change.time < first)
+        .map(|change| change.time)
+        .max()
+        .unwrap_or(Time::MIN);
+    let opens = state
+        .versions
+        .iter()
+        .filter(|version| version.time > others && version.time <= first);
+    let mine = opens.filter(|version| version.pid != 0 && mine(version.pid, version.time));
+    Some(match mine.min_by_key(|version| version.time) {
+        Some(open) => saved_before(scope, state, open).unwrap_or(open.time),
+        None => first,
+    })
+}
+
+/// The open found the file half written by another process of the scope, which had it open already and was let through: the
+/// state before was saved. A file that somebody else writes to for hours looks alike, but no other of the scope closes it.
+fn saved_before(scope: &Scope<'_>, state: &FileState, open: &Version) -> Option<Time> {
+    let at = state.versions.iter().position(|version| version == open)?;
+    let saved = &state.versions[at.checked_sub(1)?];
+    let content = |version: &Version| (version.metadata.size, version.metadata.modified_ns);
+    let told = |change: &Change| change.time > saved.time && change.time < open.time;
+    if content(saved) == content(open) || state.changes.iter().any(told) {
+        return None;
+    }
+    let was_let_through = |change: &Change| {
+        let asked = |version: &Version| version.pid == change.pid && version.time > saved.time;
+        change.time >= open.time
+            && scope.holds(change.pid, change.time).is_some()
+            && !state.versions.iter().any(asked)
+    };
+    let is_written = state.changes.iter().any(was_let_through);
+    is_written.then_some(saved.time)
+}
+
+#[cfg(test)]
+mod tests {
+    use norn_events::ProcessUid;
+
+    use super::super::RestoreRequest;
+    use super::*;
+    use crate::file::{FileKey, Metadata, PlaceId};
+    use crate::index::Index;
+    use crate::record::{Actor, Content, Location, Record};
+
+    const FILE: FileKey = FileKey(1);
+
+    fn uid(pid: u32) -> ProcessUid {
+        ProcessUid([pid as u8; 16])
+    }
+
+    /// Processes 7 and 8 are below 1, which is to be undone; 9 is not.
+    fn index() -> Index {
+        let mut index = Index::default();
+        for (pid, parent) in [(1, 0), (7, 1), (8, 1), (9, 0)] {
+            index.apply(&Record::Actor(Actor {
+                uid: uid(pid),
+                parent: uid(parent),
+                pid,
+                start: 1,
+                container: None,
+            }));
+        }
+        index
+    }
+
+    fn location() -> Location {
+        Location {
+            key: FILE,
+            place: PlaceId(1),
+            path: b"file".to_vec(),
+            seen: b"/file".to_vec(),
+        }
+    }
+
+    /// A state taken at `time` for an open by `pid` (0: at rest), last written at `modified`.
+    fn state(index: &mut Index, (time, pid): (Time, u32), modified: i128) {
+        let metadata = Metadata {
+            modified_ns: modified,
+            ..Metadata::default()
+        };
+        let version = Version {
+            time,
+            pid,
+            content: Content::Packed(Vec::new()),
+            metadata,
+            shape: None,
+        };
+        index.apply(&Record::Version(location(), version));
+    }
+
+    fn closed(index: &mut Index, time: Time, pid: u32) {
+        let aspect = Aspect::Content;
+        index.apply(&Record::Change(location(), Change { time, pid, aspect }));
+    }
+
+    fn found(index: &Index) -> Option<Time> {
+        let request = RestoreRequest::default();
+        let scope = Scope {
+            index,
+            roots: [uid(1)].into(),
+            request: &request,
+        };
+        origin(&scope, index.state(FILE).unwrap())
+    }
+
+    #[test]
+    fn two_of_a_scope_that_write_by_turns_are_undone_to_what_was_there_before_both() {
+        let mut index = index();
+        state(&mut index, (10, 0), 5);
+        state(&mut index, (20, 8), 15);
+        closed(&mut index, 30, 8);
+        closed(&mut index, 40, 7);
+        assert_eq!(found(&index), Some(10));
+    }
+
+    #[test]
+    fn what_somebody_else_wrote_before_the_open_is_kept() {
+        let mut index = index();
+        state(&mut index, (10, 0), 5);
+        state(&mut index, (20, 8), 15);
+        closed(&mut index, 30, 8);
+        assert_eq!(found(&index), Some(20), "by one who has not closed it yet");
+        closed(&mut index, 40, 9);
+        assert_eq!(found(&index), Some(20), "by one who closed it later");
+    }
+
+    #[test]
+    fn an_open_that_found_what_was_saved_is_the_origin() {
+        let mut index = index();
+        state(&mut index, (10, 0), 5);
+        state(&mut index, (20, 8), 5);
+        closed(&mut index, 30, 8);
+        closed(&mut index, 40, 7);
+        assert_eq!(found(&index), Some(20));
+    }
+}

@@ -29,6 +29,7 @@ export interface Identity {
 
 export interface PartProcess {
   readonly pid: number;
+  hasEnded(): boolean;
   kill(signal: NodeJS.Signals): Promise<void>;
 }
 
@@ -79,7 +80,7 @@ export async function startLink() {
     },
     startIngest: async (extra?: Readonly<Record<string, string>>): Promise<PartProcess> => {
       const part = start('ingest', 'services/ingest/src/main.ts', extra);
-      await untilHealthy(healthPort);
+      await untilHealthy(healthPort, part);
       return part;
     },
     startTyr: (extra?: Readonly<Record<string, string>>) => start('tyr', 'native-agent/tyr/src/main.ts', extra),
@@ -163,6 +164,7 @@ function startPart({ name, main, folder, environment }: PartPlan): PartProcess {
   });
   return {
     pid: child.pid ?? 0,
+    hasEnded: () => child.exitCode !== null || child.signalCode !== null,
     kill: async (signal) => {
       child.kill(signal);
       await exited;
@@ -170,8 +172,9 @@ function startPart({ name, main, folder, environment }: PartPlan): PartProcess {
   };
 }
 
-async function untilHealthy(port: number): Promise<void> {
+async function untilHealthy(port: number, part: PartProcess): Promise<void> {
   for (;;) {
+    if (part.hasEnded()) throw new Error('It ended before it was healthy: see its log');
     try {
       const response = await fetch(`http://127.0.0.1:${port}/healthz`);
       const { services } = (await response.json()) as { services: object };

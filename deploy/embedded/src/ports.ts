@@ -1,4 +1,5 @@
 // Which ports are free, and who has those that are not.
+import { randomInt } from 'node:crypto';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { NornError } from '@norn/base';
@@ -27,25 +28,21 @@ export function isPortFree(port: number): Promise<boolean> {
   });
 }
 
+/**
+ * Below those that outgoing connections get (ip_local_port_range of ip(7), 32768 and up by default): one of them could have the port before its
+ * listener does.
+ */
+const portsFrom = 10_240;
+const portsBelow = 32_768;
+
 /** Ports on loopback that nothing listened on a moment ago; asked for together they differ. */
 export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer();
-      await new Promise<void>((resolve, reject) => {
-        server.once('error', reject);
-        server.listen(0, '127.0.0.1', resolve);
-      });
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => {
-    const address = server.address();
-    if (address === null || typeof address === 'string') throw new NornError('port_unknown', 'A listener has no port');
-    return address.port;
-  });
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
+  const ports = new Set<number>();
+  while (ports.size < count) {
+    const port = randomInt(portsFrom, portsBelow);
+    if (await isPortFree(port)) ports.add(port);
+  }
+  return [...ports];
 }
 
 /** `java (pid 4121)`, or undefined where /proc does not tell. */

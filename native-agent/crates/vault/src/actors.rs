@@ -76,6 +76,11 @@ impl Actors {
         self.by_uid.contains_key(&uid)
     }
 
+    /// When it started, by the clock of events, or a little before.
+    pub fn start_of(&self, uid: ProcessUid) -> Option<Time> {
+        self.by_uid.get(&uid).map(|actor| actor.start - START_SLACK)
+    }
+
     /// The process that had `pid` at `time`.
     pub fn at(&self, pid: u32, time: Time) -> Option<&Actor> {
         let starts = self.by_pid.get(&pid)?;

@@ -61,6 +61,44 @@ use seen::Prefixes;
 pub use state::FileState;
 use state::VERSIONS_MAX;
 
+/// Finds out whose pre-images are held; a process is looked at once, however many files it changed.
+#[derive(Debug)]
+pub struct Holds {
+    held: HashSet<ProcessUid>,
+    known: HashMap<ProcessUid, Option<ProcessUid>>,
+}
+
+impl Holds {
+    pub fn new(index: &Index) -> Self {
+        Self {
+            held: index.held.iter().copied().collect(),
+            known: HashMap::new(),
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.held.is_empty()
+    }
+
+    fn of(&mut self, index: &Index, pid: u32, time: Time) -> Option<ProcessUid> {
+        let actor = index.actors.at(pid, time)?;
+        let root = || index.actors.root_of(actor.uid, &self.held);
+        *self.known.entry(actor.uid).or_insert_with(root)
+    }
+
+    /// The held subtree that changed the file, or opened it to do so.
+    pub fn of_state(&mut self, index: &Index, state: &FileState) -> Option<ProcessUid> {
+        if self.is_empty() {
+            return None;
+        }
+        let changes = state.changes.iter().map(|change| (change.pid, change.time));
+        let opens = state.versions.iter().map(|version| (version.pid, version.time));
+        changes
+            .chain(opens)
+            .find_map(|(pid, time)| self.of(index, pid, time))
+    }
+}
+
 fn name_hash(path: &[u8]) -> u64 {
     xxhash_rust::xxh3::xxh3_64(path)
 }
@@ -405,26 +443,24 @@ impl Index {
     }
 
     /// Those files, and which of the held subtrees did it.
-    pub fn holders(&self) -> HashMap<FileKey, ProcessUid> {
-        let held: HashSet<ProcessUid> = self.held.iter().copied().collect();
-        if held.is_empty() {
-            return HashMap::new();
+    fn holders(&self) -> HashMap<FileKey, ProcessUid> {
+        let mut holds = Holds::new(self);
+        let mut all = HashMap::new();
+        if !holds.is_empty() {
+            let touched = self.files.iter();
+            all.extend(touched.filter_map(|(key, state)| Some((*key, holds.of_state(self, state)?))));
+            all.extend(self.renamed(&mut holds));
         }
-        let by = |pid: u32, time: Time| {
-            let actor = self.actors.at(pid, time)?;
-            self.actors.root_of(actor.uid, &held)
-        };
-        let touched = self.files.iter().filter_map(|(key, state)| {
-            let changes = state.changes.iter().map(|change| (change.pid, change.time));
-            let opens = state.versions.iter().map(|version| (version.pid, version.time));
-            let holder = changes.chain(opens).find_map(|(pid, time)| by(pid, time))?;
-            Some((*key, holder))
-        });
-        let renamed = self.operations.iter().filter_map(|operation| {
-            let holder = by(operation.pid, operation.time)?;
+        all
+    }
+
+    /// Files that a held subtree gave another name, or took theirs.
+    pub fn renamed(&self, holds: &mut Holds) -> Vec<(FileKey, ProcessUid)> {
+        let named = self.operations.iter().filter_map(|operation| {
+            let holder = holds.of(self, operation.pid, operation.time)?;
             Some([operation.key, operation.replaced].map(|key| Some((key?, holder))))
         });
-        touched.chain(renamed.flatten().flatten()).collect()
+        named.flatten().flatten().collect()
     }
 
     /// Drops what an evicted segment held and nobody holds.

@@ -9,7 +9,7 @@ use norn_events::ProcessUid;
 
 use crate::capture::Shared;
 use crate::file::{FileKey, PlaceId};
-use crate::index::FileState;
+use crate::index::{FileState, Holds};
 use crate::record::{Content, Missing};
 use crate::store::Places;
 use crate::sys;
@@ -77,11 +77,12 @@ impl Counted {
 
 /// Counts the files, and tells the store who is there and who takes how much.
 pub fn count(shared: &Shared) {
-    let (keys, holders, places): (Vec<FileKey>, _, Vec<PlaceId>) = {
+    let (keys, mut holds, places): (Vec<FileKey>, _, Vec<PlaceId>) = {
         let index = shared.store.index();
         let keys = index.files.keys().copied().collect();
-        (keys, index.holders(), index.places.keys().copied().collect())
+        (keys, Holds::new(&index), index.places.keys().copied().collect())
     };
+    let renamed: HashMap<_, _> = shared.store.index().renamed(&mut holds).into_iter().collect();
     let lives =
         |place: &PlaceId| shared.places.by_id(*place).is_some() || shared.places.root(*place).is_some();
     let living: HashSet<PlaceId> = places.into_iter().filter(lives).collect();
@@ -89,7 +90,8 @@ pub fn count(shared: &Shared) {
     for some in keys.chunks(FILES_AT_ONCE) {
         let index = shared.store.index();
         for (key, state) in some.iter().filter_map(|key| Some((key, index.files.get(key)?))) {
-            counted.add(state, holders.get(key).copied());
+            let holder = holds.of_state(&index, state);
+            counted.add(state, holder.or_else(|| renamed.get(key).copied()));
             if living.contains(&state.place)
                 && let Some(last) = state.last()
                 && index.is_current(*key, last.time)

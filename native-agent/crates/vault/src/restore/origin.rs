@@ -115,13 +115,11 @@ mod tests {
     }
 
     fn found(index: &Index) -> Option<Time> {
-        let request = RestoreRequest::default();
-        let scope = Scope {
-            index,
-            roots: [uid(1)].into(),
-            request: &request,
+        let request = RestoreRequest {
+            scopes: vec![uid(1)],
+            ..RestoreRequest::default()
         };
-        origin(&scope, index.state(FILE).unwrap())
+        origin(&Scope::new(index, &request), index.state(FILE).unwrap())
     }
 
     #[test]

@@ -101,15 +101,31 @@ impl<'a> Work<'a> {
 }
 
 pub struct Scope<'a> {
-    pub index: &'a Index,
-    pub roots: HashSet<ProcessUid>,
-    pub request: &'a RestoreRequest,
+    index: &'a Index,
+    roots: HashSet<ProcessUid>,
+    request: &'a RestoreRequest,
+    /// Nobody below the roots did anything before; most of what the vault knows is older, and need not be looked at closer.
+    since: Time,
 }
 
 impl<'a> Scope<'a> {
+    pub fn new(index: &'a Index, request: &'a RestoreRequest) -> Self {
+        let roots: HashSet<ProcessUid> = request.scopes.iter().copied().collect();
+        let begun = roots
+            .iter()
+            .map(|&root| index.actors.start_of(root).unwrap_or(Time::MIN));
+        let asked = request.since_ns.map_or(Time::MIN, |since| since as Time);
+        Self {
+            since: begun.min().unwrap_or(Time::MIN).max(asked),
+            index,
+            roots,
+            request,
+        }
+    }
+
     /// The process, when what it did at `time` is to be undone.
     pub fn holds(&self, pid: u32, time: Time) -> Option<&'a Actor> {
-        if self.request.since_ns.is_some_and(|since| time < since as Time) {
+        if time < self.since {
             return None;
         }
         let actor = self.index.actors.at(pid, time)?;
@@ -124,11 +140,7 @@ impl<'a> Scope<'a> {
 }
 
 pub fn plan(index: &Index, request: &RestoreRequest) -> Plan {
-    let scope = Scope {
-        index,
-        roots: request.scopes.iter().copied().collect(),
-        request,
-    };
+    let scope = Scope::new(index, request);
     let mut plan = Plan::default();
     let conflicts = plan.names(&scope);
     plan.contents(&scope);
@@ -159,11 +171,7 @@ pub fn plan(index: &Index, request: &RestoreRequest) -> Plan {
 
 /// When the scope changed anything for the first time: the open before its first change, or a name.
 pub fn first_change(index: &Index, request: &RestoreRequest) -> Option<Time> {
-    let scope = Scope {
-        index,
-        roots: request.scopes.iter().copied().collect(),
-        request,
-    };
+    let scope = Scope::new(index, request);
     let contents = index.files.values().filter_map(|state| origin(&scope, state));
     let names = index
         .operations

@@ -76,9 +76,12 @@ impl Actors {
         self.by_uid.contains_key(&uid)
     }
 
-    /// When it started, by the clock of events, or a little before.
-    pub fn start_of(&self, uid: ProcessUid) -> Option<Time> {
-        self.by_uid.get(&uid).map(|actor| actor.start - START_SLACK)
+    /// Nobody of its subtree did anything before; `Time::MAX` when nobody of it is known.
+    pub fn begin_of(&self, uid: ProcessUid) -> Time {
+        let children = || self.by_uid.values().filter(|actor| actor.parent == uid);
+        let own = self.by_uid.get(&uid).map(|actor| actor.start);
+        let begun = own.or_else(|| children().map(|actor| actor.start).min());
+        begun.map_or(Time::MAX, |start| start - START_SLACK)
     }
 
     /// The process that had `pid` at `time`.

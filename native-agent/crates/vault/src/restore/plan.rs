@@ -111,9 +111,7 @@ pub struct Scope<'a> {
 impl<'a> Scope<'a> {
     pub fn new(index: &'a Index, request: &'a RestoreRequest) -> Self {
         let roots: HashSet<ProcessUid> = request.scopes.iter().copied().collect();
-        let begun = roots
-            .iter()
-            .map(|&root| index.actors.start_of(root).unwrap_or(Time::MIN));
+        let begun = roots.iter().map(|&root| index.actors.begin_of(root));
         let asked = request.since_ns.map_or(Time::MIN, |since| since as Time);
         Self {
             since: begun.min().unwrap_or(Time::MIN).max(asked),
@@ -191,7 +189,8 @@ fn is_changed_later(scope: &Scope<'_>, state: &FileState, time: Time) -> bool {
 impl Plan {
     /// Walks the scope's name changes backwards. Returns the names others changed later.
     fn names(&mut self, scope: &Scope<'_>) -> HashSet<Spot> {
-        let mut operations: Vec<&NameOperation> = scope.index.operations.iter().collect();
+        let recent = |operation: &&NameOperation| operation.time >= scope.since;
+        let mut operations: Vec<_> = scope.index.operations.iter().filter(recent).collect();
         operations.sort_by_key(|operation| operation.time);
         let mut touched: HashSet<Spot> = HashSet::new();
         let mut conflicts = HashSet::new();

@@ -20,9 +20,9 @@ pub trait Provenance {
     /// Owned by a package of the process's own root file system, and unchanged since.
     fn is_package_owned(&mut self, process: &Process) -> bool;
 
-    /// In no package of that root, or not as the package put it there. `beside` names a process that still runs in the same
+    /// In no package of that root, or not as the package put it there. `beside` finds a process that still runs in the same
     /// container, for when this one has ended; false when nobody is left to ask.
-    fn is_unpackaged(&mut self, process: &Process, beside: Option<u32>) -> bool;
+    fn is_unpackaged(&mut self, process: &Process, beside: &dyn Fn() -> Option<u32>) -> bool;
 
     /// The program's file was put there, or changed, within the last day. False when the process is gone.
     fn is_new(&mut self, process: &Process) -> bool;
@@ -56,7 +56,7 @@ impl Packages {
     const IMAGE_BYTES_MAX: u64 = 64 << 20;
 
     /// `None`: the process is gone, and nobody can tell.
-    fn owned(&mut self, process: &Process, beside: Option<u32>) -> Option<bool> {
+    fn owned(&mut self, process: &Process, beside: &dyn Fn() -> Option<u32>) -> Option<bool> {
         let key = (process.image.device, process.image.inode);
         if let Some(&answer) = self.known.get(&key).filter(|_| key.1 != 0) {
             return Some(answer);
@@ -74,10 +74,10 @@ impl Packages {
 
 impl Provenance for Packages {
     fn is_package_owned(&mut self, process: &Process) -> bool {
-        is_system_image(process) && self.owned(process, None) == Some(true)
+        is_system_image(process) && self.owned(process, &|| None) == Some(true)
     }
 
-    fn is_unpackaged(&mut self, process: &Process, beside: Option<u32>) -> bool {
+    fn is_unpackaged(&mut self, process: &Process, beside: &dyn Fn() -> Option<u32>) -> bool {
         !is_system_image(process) || self.owned(process, beside) == Some(false)
     }
 
@@ -98,14 +98,14 @@ impl Provenance for Packages {
 
 /// Where a process's image path begins: its own root while it lives, then that of its parent, or of one beside it, if it holds
 /// the same file.
-fn root_of(process: &Process, beside: Option<u32>) -> Option<PathBuf> {
+fn root_of(process: &Process, beside: &dyn Fn() -> Option<u32>) -> Option<PathBuf> {
     let root = |pid: u32| PathBuf::from(format!("/proc/{pid}/root"));
     if fs::metadata(format!("/proc/{}/exe", process.pid)).is_ok() {
         return Some(root(process.pid));
     }
-    let others = [Some(process.parent_pid), beside];
     let holds_it = |root: &PathBuf| is_image(&below(root, &process.image.path), process);
-    others.into_iter().flatten().map(root).find(holds_it)
+    let parents = Some(root(process.parent_pid)).filter(holds_it);
+    parents.or_else(|| beside().map(root).filter(holds_it))
 }
 
 /// By inode: the device that the kernel names is not always the one that stat tells (overlay, btrfs).
@@ -210,8 +210,8 @@ mod tests {
         let own = std::process::id();
         let path = std::env::current_exe().unwrap();
         let parents = PathBuf::from(format!("/proc/{own}/root"));
-        assert_eq!(root_of(&ended(own, &path), None), Some(parents));
-        assert_eq!(root_of(&ended(u32::MAX, &path), None), None);
+        assert_eq!(root_of(&ended(own, &path), &|| None), Some(parents));
+        assert_eq!(root_of(&ended(u32::MAX, &path), &|| None), None);
     }
 
     #[test]

@@ -17,7 +17,7 @@ impl Provenance for FakeProvenance {
         self.0.iter().any(|path| path.as_bytes() == process.image.path)
     }
 
-    fn is_unpackaged(&mut self, process: &Process, _beside: Option<u32>) -> bool {
+    fn is_unpackaged(&mut self, process: &Process, _beside: &dyn Fn() -> Option<u32>) -> bool {
         !self.is_package_owned(process)
     }
 

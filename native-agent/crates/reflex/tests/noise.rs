@@ -20,7 +20,7 @@ impl Provenance for UsrIsPackaged {
         process.image.path.starts_with(b"/usr/")
     }
 
-    fn is_unpackaged(&mut self, process: &Process, _beside: Option<u32>) -> bool {
+    fn is_unpackaged(&mut self, process: &Process, _beside: &dyn Fn() -> Option<u32>) -> bool {
         !self.is_package_owned(process)
     }
 

@@ -11,7 +11,9 @@ mod score;
 
 use std::collections::{HashMap, HashSet};
 
-use norn_events::{ChangeKind, ContentChange, ContentFormat, ContentShape, Event, ProcessIndex, ProcessUid};
+use norn_events::{
+    ChangeKind, ContentChange, ContentFormat, ContentShape, Event, Process, ProcessIndex, ProcessUid,
+};
 
 use crate::lineage::{author, chain, does_as_told, is_foreign, is_in_system_directory};
 use crate::{Context, Firing};
@@ -434,11 +436,13 @@ fn is_stranger(actor: &Actor, index: ProcessIndex, context: &mut Context<'_>) ->
     if process.container.is_none() || does_as_told(process) {
         return false;
     }
-    let mut others = context.processes.iter().map(|(_, other)| other);
-    let beside = others.find(|other| other.container == process.container && other.end_time_ns.is_none());
-    context
-        .provenance
-        .is_unpackaged(process, beside.map(|other| other.pid))
+    let processes = context.processes;
+    let beside = || {
+        let mut others = processes.iter().map(|(_, other)| other);
+        let lives = |other: &&Process| other.container == process.container && other.end_time_ns.is_none();
+        others.find(lives).map(|other| other.pid)
+    };
+    context.provenance.is_unpackaged(process, &beside)
 }
 
 fn half(change: &ContentChange, actor: &Actor, shape: ContentShape, made: Option<Harm>) -> Half {

@@ -1,6 +1,6 @@
 // How a command and its alert move from state to state. Nothing goes back: a message that comes late or twice finds its effect done.
 import { action } from '@norn/contracts';
-import type { AlertState, CommandState } from '@norn/store';
+import { type AlertState, type CommandState, undoneIds } from '@norn/store';
 
 const { OutcomeState } = action;
 
@@ -68,8 +68,8 @@ export function alertStateAfter(current: AlertState, commands: readonly CommandS
   if (commands.some(({ state }) => !isFinal(state))) return 'responding';
   const last = commands.at(-1);
   if (last?.action === 'release' && last.state === 'succeeded') return 'released';
-  const undone = new Set(commands.filter(({ state }) => state === 'succeeded').map(({ undoes }) => undoes));
-  const restores = commands.filter(({ id, action: name }) => name.startsWith('restore') && !undone.has(id));
+  const undone = undoneIds(commands);
+  const restores = commands.filter(({ id, action: name }) => name.startsWith('restore') && !undone.includes(id));
   if (restores.length > 0) return restores.every((_, at) => isMadeGood(restores, at)) ? 'remediated' : 'failed';
   if (last && last.state !== 'succeeded') return 'failed';
   return current === 'responding' ? 'open' : current;

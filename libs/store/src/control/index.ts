@@ -15,4 +15,5 @@ export {
   type LockedAlert,
 } from './issue-command.ts';
 export { archiveAlert, lockAlert, requestAction, type ActionRequest } from './request-action.ts';
+export { standingRestores, undoneIds } from './restores.ts';
 export { listenTo, type Listener } from './listen.ts';

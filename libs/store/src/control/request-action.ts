@@ -6,6 +6,7 @@ import type { DataSource, EntityManager } from 'typeorm';
 import { audit } from './audit.ts';
 import { AlertHandling, CommandRecord, restoring, type ActionName } from './entities/handling.ts';
 import { issueCommand, type CommandIssuer, type CommandOrder } from './issue-command.ts';
+import { standingRestores } from './restores.ts';
 
 export interface ActionRequest {
   readonly tenantId: string;
@@ -83,12 +84,8 @@ type Order = Pick<CommandOrder, 'scopeUids' | 'findingIds' | 'undoes'>;
 
 /** The newest restore that nobody has undone. The host knows by its id what it did, so no process is named. */
 async function undoOf(manager: EntityManager, handling: AlertHandling): Promise<Order> {
-  const [restore] = await manager.query<{ id: string }[]>(
-    `SELECT id FROM commands WHERE alert_id = $1 AND action IN ('restore', 'restore-container') AND state = 'succeeded'
-       AND id NOT IN (SELECT undoes FROM commands WHERE alert_id = $1 AND state = 'succeeded')
-     ORDER BY epoch DESC LIMIT 1`,
-    [handling.id],
-  );
+  const commands = await manager.find(CommandRecord, { where: { alertId: handling.id }, order: { epoch: 'DESC' } });
+  const [restore] = standingRestores(commands);
   if (restore) return { scopeUids: [], findingIds: blamed(handling).findingIds, undoes: restore.id };
   throw new NornError(
     'nothing_to_undo',

@@ -1,8 +1,11 @@
-import { isRestored, undoneIds } from './restores.ts';
+import { standingRestores, undoneIds } from './restores.ts';
 
 const restore = (id: string) => ({ id, action: 'restore', state: 'succeeded', undoes: '' }) as const;
 const undo = (id: string, undoes: string, state: 'succeeded' | 'failed' = 'succeeded') =>
   ({ id, action: 'undo', state, undoes }) as const;
+
+type Restore = Parameters<typeof standingRestores>[0][number];
+const isRestored = (commands: Restore[]): boolean => standingRestores(commands).length > 0;
 
 describe('restores of an alert', () => {
   it('stand until they are undone', () => {

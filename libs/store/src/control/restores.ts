@@ -1,18 +1,18 @@
 // Which restores of an alert stand, and which were undone.
-import { type CommandRecord, restoring } from '@norn/store';
+import type { CommandRecord } from './entities/handling.ts';
 
 type Restore = Pick<CommandRecord, 'id' | 'action' | 'state' | 'undoes'>;
 
 /** Commands whose verdicts about files tell nothing any more: restores that were undone, and what undid them. */
-export function undoneIds(commands: readonly Restore[]): string[] {
-  const undos = commands.filter(({ action, state }) => action === 'undo' && state === 'succeeded');
+export function undoneIds(commands: readonly Pick<Restore, 'id' | 'state' | 'undoes'>[]): string[] {
+  const undos = commands.filter(({ state, undoes }) => undoes !== '' && state === 'succeeded');
   return undos.flatMap(({ id, undoes }) => [id, undoes]);
 }
 
-/** A restore stands that can be undone. */
-export function isRestored(commands: readonly Restore[]): boolean {
+/** Those that succeeded and were not undone, in the order given. */
+export function standingRestores<Command extends Restore>(commands: readonly Command[]): Command[] {
   const undone = undoneIds(commands);
-  return commands.some(
-    ({ id, action, state }) => restoring.includes(action) && state === 'succeeded' && !undone.includes(id),
+  return commands.filter(
+    ({ id, action, state }) => action.startsWith('restore') && state === 'succeeded' && !undone.includes(id),
   );
 }

@@ -4,7 +4,7 @@ import { create } from '@bufbuild/protobuf';
 import { Injectable } from '@nestjs/common';
 import { NornError, messageOf } from '@norn/base';
 import { view } from '@norn/contracts';
-import type { AlertHandling, CommandRecord } from '@norn/store';
+import { type AlertHandling, type CommandRecord, standingRestores, undoneIds } from '@norn/store';
 import { type Logger, createLogger } from '@norn/telemetry';
 import type { Principal } from '../access/principal.ts';
 import { ControlPlane } from '../adapters/control-plane.ts';
@@ -15,7 +15,6 @@ import { type Attack, type Place, filesDecided, readAttack } from '../views/atta
 import { commandView } from '../views/command-view.ts';
 import { connectionView } from '../views/file-view.ts';
 import { findingView } from '../views/finding-view.ts';
-import { isRestored, undoneIds } from '../views/restores.ts';
 import { processViews, runningOf } from '../views/process-view.ts';
 import { timeline } from '../views/timeline.ts';
 import { AttackTelemetry, type Observed, nothingObserved } from './attack-telemetry.ts';
@@ -114,7 +113,7 @@ function compose({ attack, place, commands, observed, unavailable, role }: Parts
       runningProcesses,
       underWay,
       filesTotal,
-      isRestored: isRestored(commands),
+      isRestored: standingRestores(commands).length > 0,
     }),
     ...(observed.container === undefined ? {} : { container: containerView(observed.container, place.hostName, 0) }),
     eventsLost: observed.eventsLost,

@@ -1,6 +1,6 @@
 // What became of each file. A file counts once, whoever reports it how often; "unchanged" after "restored" is still restored.
 import { action } from '@norn/contracts';
-import { AlertHandling, type CommandRecord } from '@norn/store';
+import { AlertHandling, CommandRecord, standingRestores } from '@norn/store';
 import { createHash } from 'node:crypto';
 import type { EntityManager } from 'typeorm';
 
@@ -39,11 +39,11 @@ export async function dropVerdicts(
     files
       .filter(({ verdict }) => verdicts.includes(verdict))
       .map((file) => Buffer.from(fileHash({ ...file, containerId }), 'hex'));
+  const commands = await manager.findBy(CommandRecord, { alertId });
+  const noneStands = standingRestores(commands).every(({ id }) => id === undoes);
   await manager.query(
-    `DELETE FROM file_verdicts WHERE alert_id = $1 AND file_hash <> ALL($3) AND (file_hash = ANY($2) OR NOT EXISTS (
-       SELECT FROM commands WHERE alert_id = $1 AND action IN ('restore', 'restore-container') AND state = 'succeeded' AND id <> $4
-         AND id NOT IN (SELECT undoes FROM commands WHERE alert_id = $1 AND state = 'succeeded')))`,
-    [alertId, hashesOf(Verdict.RESTORED, Verdict.REMOVED), hashesOf(Verdict.CONFLICT, Verdict.LOST), undoes],
+    'DELETE FROM file_verdicts WHERE alert_id = $1 AND file_hash <> ALL($3) AND (file_hash = ANY($2) OR $4)',
+    [alertId, hashesOf(Verdict.RESTORED, Verdict.REMOVED), hashesOf(Verdict.CONFLICT, Verdict.LOST), noneStands],
   );
   await countVerdicts(manager, alertId);
 }

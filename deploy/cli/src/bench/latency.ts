@@ -1,4 +1,5 @@
-// `norn bench latency`: kernel event → alert in the API, and command → done, while ordinary work goes on beside it.
+// `norn bench latency`: kernel event → alert in the API, and command → done, while ordinary work goes on beside it and on a
+// quiet host.
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
@@ -17,7 +18,7 @@ import { percentiles, type Percentiles } from './percentiles.ts';
 
 /** So many that one is not the hundredth part. */
 const attacks = 120;
-const eventsPerSecond = 20_000;
+const busyRate = 20_000;
 const loadSecondsMax = 600;
 const stepEvery = 20;
 const alertWithinMs = 15_000;
@@ -25,6 +26,7 @@ const doneWithinMs = 15_000;
 
 export interface LatencyFigures {
   readonly attacks: number;
+  /** Of ordinary work beside the attacks. */
   readonly eventsPerSecond: number;
   readonly eventToAlertMs: Percentiles;
   readonly commandToDoneMs: Percentiles;
@@ -36,52 +38,68 @@ export async function showLatency(options: { json?: boolean }): Promise<void> {
     writeJson(figures);
     return;
   }
-  const row = (name: string, { p50, p99, max }: Percentiles): string[] => [
-    name,
-    ...[p50, p99, max].map((ms) => ms.toFixed(0)),
-  ];
-  const table = [
-    row('kernel event → alert in the API', figures.eventToAlertMs),
-    row('command → done', figures.commandToDoneMs),
-  ];
-  write(columns([['MILLISECONDS', 'p50', 'p99', 'max'], ...table]));
+  write(columns([['MILLISECONDS', 'EVENTS/S BESIDE', 'p50', 'p99', 'max'], ...figures.flatMap(rowsOf)]));
 }
 
-async function benchLatency(tell: (line: string) => void): Promise<LatencyFigures> {
+function rowsOf({ eventsPerSecond, eventToAlertMs, commandToDoneMs }: LatencyFigures): string[][] {
+  const row = (name: string, { p50, p99, max }: Percentiles): string[] => [
+    name,
+    String(eventsPerSecond),
+    ...[p50, p99, max].map((ms) => ms.toFixed(0)),
+  ];
+  return [row('kernel event → alert in the API', eventToAlertMs), row('command → done', commandToDoneMs)];
+}
+
+async function benchLatency(tell: (line: string) => void): Promise<LatencyFigures[]> {
   const api = await connectApi();
   const { home } = loadConfig(z.object({ home: settings.home }));
   const workDir = join(home, 'run', 'latency');
   const [binary, id] = [await buildSimulator(tell), randomBytes(4).toString('hex')];
   await mkdir(workDir, { recursive: true });
   const stage = await openDockerStage({ binary, workDir, files: 10, id });
-  const load = await startLoad(binary, join(workDir, id));
   const stop = new AbortController();
   try {
     const arrivals = await watchArrivals(api, stop.signal);
-    tell(
-      `${String(attacks)} fileless attacks in ${stage.description}, ${String(eventsPerSecond)} events/s beside them`,
-    );
-    const alerts: string[] = [];
-    for (let attack = 0; attack < attacks; attack++) {
-      alerts.push(await attackOnce(api, stage, arrivals));
-      if (alerts.length % stepEvery === 0) tell(`  ${String(alerts.length)} of ${String(attacks)}`);
-    }
-    load.kill();
-    const details: ShownAlertDetail[] = [];
-    for (const alert of alerts) details.push(await settled(api, alert));
-    return figuresOf(details, arrivals);
+    tell(`${String(attacks)} fileless attacks in ${stage.description}, twice`);
+    const busy = await withLoad(binary, join(workDir, id), () => attackOften({ api, stage, arrivals, tell }, busyRate));
+    const quiet = await attackOften({ api, stage, arrivals, tell }, 0);
+    return [busy, quiet];
   } finally {
     stop.abort();
-    load.kill();
     await stage.close();
     await rm(workDir, { recursive: true, force: true });
   }
 }
 
-async function startLoad(binary: string, dir: string): Promise<{ kill(): void }> {
+interface Bench {
+  readonly api: ApiClient;
+  readonly stage: Stage;
+  /** When each alert was first told of, ms since 1970. */
+  readonly arrivals: ReadonlyMap<string, number>;
+  tell(this: void, line: string): void;
+}
+
+async function attackOften(bench: Bench, eventsPerSecond: number): Promise<LatencyFigures> {
+  bench.tell(eventsPerSecond > 0 ? `Beside ${String(eventsPerSecond)} events/s` : 'On a quiet host');
+  const alerts: string[] = [];
+  for (let attack = 0; attack < attacks; attack++) {
+    alerts.push(await attackOnce(bench));
+    if (alerts.length % stepEvery === 0) bench.tell(`  ${String(alerts.length)} of ${String(attacks)}`);
+  }
+  const details: ShownAlertDetail[] = [];
+  for (const alert of alerts) details.push(await settled(bench.api, alert));
+  return figuresOf(details, bench.arrivals, eventsPerSecond);
+}
+
+async function withLoad<T>(binary: string, dir: string, work: () => Promise<T>): Promise<T> {
   await run(binary, ['prepare', dir, '--files', '1']);
-  const args = ['load', dir, '--seconds', String(loadSecondsMax), '--rate', String(eventsPerSecond)];
-  return spawn(binary, args, { stdio: 'ignore' });
+  const args = ['load', dir, '--seconds', String(loadSecondsMax), '--rate', String(busyRate)];
+  const load = spawn(binary, args, { stdio: 'ignore' });
+  try {
+    return await work();
+  } finally {
+    load.kill();
+  }
 }
 
 /** When each alert was first told of, ms since 1970. Resolves when the stream is open. */
@@ -104,7 +122,7 @@ function watchArrivals(api: ApiClient, signal: AbortSignal): Promise<Map<string,
   });
 }
 
-async function attackOnce(api: ApiClient, stage: Stage, arrivals: ReadonlyMap<string, number>): Promise<string> {
+async function attackOnce({ api, stage, arrivals }: Bench): Promise<string> {
   const known = new Set(arrivals.keys());
   await stage.launch(`norn-attack fileless ${stage.corpus}; :`);
   const deadline = Date.now() + alertWithinMs;
@@ -141,7 +159,11 @@ function detailOf(api: ApiClient, id: string): Promise<ShownAlertDetail> {
   return api.get<ShownAlertDetail>(`/alerts/${id}`);
 }
 
-function figuresOf(details: readonly ShownAlertDetail[], arrivals: ReadonlyMap<string, number>): LatencyFigures {
+function figuresOf(
+  details: readonly ShownAlertDetail[],
+  arrivals: ReadonlyMap<string, number>,
+  eventsPerSecond: number,
+): LatencyFigures {
   const toAlert = details.map(({ alert }) => (arrivals.get(alert.id) ?? Infinity) - Date.parse(alert.createdAt));
   const commands = details.flatMap((detail) => detail.commands).filter(({ finishedAt }) => finishedAt !== '');
   const toDone = commands.map(({ requestedAt, finishedAt }) => Date.parse(finishedAt) - Date.parse(requestedAt));

@@ -104,10 +104,6 @@ impl Actors {
         }
     }
 
-    pub fn is_pending(&self, pid: u32) -> bool {
-        self.pending.contains_key(&pid)
-    }
-
     pub fn has_pending(&self) -> bool {
         !self.pending.is_empty()
     }
@@ -199,7 +195,7 @@ mod tests {
         assert!(actors.at(50, 50_000_000_000).is_some());
         assert!(actors.at(51, now + 1).is_some());
         actors.expect(50, now + 1);
-        assert!(actors.is_pending(50) && !actors.is_pending(51));
+        assert!(actors.pending.contains_key(&50) && !actors.pending.contains_key(&51));
         assert!(actors.pending(now).contains(&50) && actors.has_pending());
         assert!(actors.pending(now + PENDING_FOR * 2).contains(&50) && !actors.has_pending());
     }

@@ -38,6 +38,8 @@ pub struct Pack {
     segments: BTreeMap<u32, Segment>,
     segment_bytes: u64,
     dirty: bool,
+    /// Full segments that were not put onto the disk yet.
+    unsynced: Vec<Arc<File>>,
     /// Bytes of a torn tail cut while opening.
     pub torn_bytes: u64,
 }
@@ -62,6 +64,7 @@ impl Pack {
             segments: BTreeMap::new(),
             segment_bytes,
             dirty: false,
+            unsynced: Vec::new(),
             torn_bytes: 0,
         };
         let numbers = pack.numbers()?;
@@ -110,8 +113,11 @@ impl Pack {
         self.dir.join(format!("segment-{number:08}"))
     }
 
+    /// The full one is put onto the disk by the next flush: whoever waits for a pre-image does not wait for that.
     fn begin(&mut self) -> io::Result<()> {
-        self.sync()?;
+        if std::mem::take(&mut self.dirty) {
+            self.unsynced.extend(self.last());
+        }
         let number = self.segments.last_key_value().map_or(1, |(number, _)| number + 1);
         let file = OpenOptions::new()
             .read(true)
@@ -176,31 +182,25 @@ impl Pack {
         })
     }
 
-    /// The bytes of a blob, after its checksum was verified.
-    pub fn read(&self, blob: BlobRef) -> io::Result<Vec<u8>> {
+    /// To read from without holding the pack; a segment that is removed meanwhile stays readable.
+    pub fn segment(&self, number: u32) -> io::Result<Arc<File>> {
         let missing = || io::Error::new(io::ErrorKind::NotFound, "the segment is gone");
-        let file = &self.segments.get(&blob.segment).ok_or_else(missing)?.file;
-        let mut bytes = vec![0_u8; HEADER_BYTES + blob.length as usize];
-        file.read_exact_at(&mut bytes, blob.offset - HEADER_BYTES as u64)?;
-        let payload = bytes.split_off(HEADER_BYTES);
-        let check = xxh3_64_with_seed(&payload, Kind::Blob as u64);
-        if bytes[8..] != check.to_le_bytes() {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidData,
-                "the pre-image is damaged on disk",
-            ));
+        let segment = self.segments.get(&number).ok_or_else(missing)?;
+        Ok(Arc::clone(&segment.file))
+    }
+
+    fn last(&self) -> Option<Arc<File>> {
+        self.segments
+            .last_key_value()
+            .map(|(_, segment)| Arc::clone(&segment.file))
+    }
+
+    /// What is to be put onto the disk.
+    pub fn take_unsynced(&mut self) -> Vec<Arc<File>> {
+        if std::mem::take(&mut self.dirty) {
+            self.unsynced.extend(self.last());
         }
-        Ok(payload)
-    }
-
-    /// What is to be flushed to disk, when anything is.
-    pub fn take_dirty(&mut self) -> Option<Arc<File>> {
-        let last = self.segments.last_key_value()?.1.file.clone();
-        std::mem::take(&mut self.dirty).then_some(last)
-    }
-
-    pub fn sync(&mut self) -> io::Result<()> {
-        self.take_dirty().map_or(Ok(()), |file| file.sync_data())
+        std::mem::take(&mut self.unsynced)
     }
 
     /// The oldest segment that is not being written, when there is one.
@@ -213,17 +213,30 @@ impl Pack {
         self.segments.last_key_value().map_or(0, |(&number, _)| number)
     }
 
-    pub fn scan(&self, number: u32, mut each: impl FnMut(Record)) -> io::Result<()> {
-        match self.segments.get(&number) {
-            Some(segment) => scan(&segment.file, false, &mut each).map(drop),
-            None => Ok(()),
-        }
-    }
-
     pub fn remove(&mut self, number: u32) -> io::Result<()> {
         self.segments.remove(&number);
         fs::remove_file(self.path(number))
     }
+}
+
+/// The bytes of a blob of this segment, after its checksum was verified.
+pub fn read_blob(segment: &File, blob: BlobRef) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0_u8; HEADER_BYTES + blob.length as usize];
+    segment.read_exact_at(&mut bytes, blob.offset - HEADER_BYTES as u64)?;
+    let payload = bytes.split_off(HEADER_BYTES);
+    let check = xxh3_64_with_seed(&payload, Kind::Blob as u64);
+    if bytes[8..] != check.to_le_bytes() {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "the pre-image is damaged on disk",
+        ));
+    }
+    Ok(payload)
+}
+
+/// The records of a segment, in order of writing.
+pub fn read_records(segment: &File, each: &mut impl FnMut(Record)) -> io::Result<()> {
+    scan(segment, false, each).map(drop)
 }
 
 /// Length of the segment's sound part. Blobs are verified when `verify` is set, else when they are read.

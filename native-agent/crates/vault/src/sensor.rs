@@ -25,6 +25,8 @@ use crate::sys;
 pub const NOTES_MAX: usize = 16_384;
 const IDLE: Duration = Duration::from_millis(500);
 const ANCESTORS_MAX: usize = 256;
+/// With so many the index is waited for.
+const ENDS_MAX: usize = 4_096;
 
 /// A name event, owned.
 #[derive(Debug)]
@@ -47,6 +49,8 @@ pub struct VaultObserver {
     shared: Weak<Shared>,
     notes: SyncSender<Note>,
     is_caught_up: bool,
+    /// Ends of processes that the index was not told of yet.
+    ends: Vec<(ProcessUid, Time)>,
 }
 
 impl VaultObserver {
@@ -55,44 +59,40 @@ impl VaultObserver {
             shared,
             notes,
             is_caught_up: false,
+            ends: Vec::new(),
         }
     }
 
-    /// Journals processes that changed something before the sensor told of them, those that have ended since among them. To be
-    /// called often: a change is nobody's until then.
+    /// Journals processes that changed something, those that have ended since among them. To be called after every look at
+    /// the sensor's events: a change is nobody's until then. While somebody else has the index it is left to the next call.
     pub fn catch_up(&mut self, processes: &ProcessTable) {
         let Some(shared) = self.shared.upgrade() else {
             return;
         };
         let now = sys::boot_ns() as Time;
-        let wanted = {
-            let mut index = shared.store.index();
-            if !std::mem::replace(&mut self.is_caught_up, true) {
-                let is_living = |uid| living(processes, uid);
-                index.actors.end_all_but(is_living, now);
-            }
-            if !index.actors.has_pending() {
-                return;
-            }
-            index.actors.pending(now)
+        let index = match self.ends.len() < ENDS_MAX {
+            true => shared.store.try_index(),
+            false => Some(shared.store.index()),
         };
+        let Some(mut index) = index else {
+            return;
+        };
+        if !std::mem::replace(&mut self.is_caught_up, true) {
+            let is_living = |uid| living(processes, uid);
+            index.actors.end_all_but(is_living, now);
+        }
+        for (uid, time) in self.ends.drain(..) {
+            index.actors.end(uid, time);
+        }
+        if !index.actors.has_pending() {
+            return;
+        }
+        let wanted = index.actors.pending(now);
+        drop(index);
         let found = processes
             .iter()
             .filter(|(_, process)| wanted.contains(&process.pid));
         found.for_each(|(index, _)| introduce(&shared, index, processes));
-    }
-
-    fn resolve(shared: &Shared, event: &Event<'_>, processes: &ProcessTable) {
-        let Some(process) = processes.get(event.process) else {
-            return;
-        };
-        if shared.store.index().actors.is_pending(process.pid) {
-            introduce(shared, event.process, processes);
-        }
-        if event.kind == EventKind::Exit {
-            let end = event.time_ns as Time;
-            shared.store.index().actors.end(process.uid, end);
-        }
     }
 }
 
@@ -173,13 +173,15 @@ impl Observer for VaultObserver {
         let Some(shared) = self.shared.upgrade() else {
             return;
         };
-        Self::resolve(&shared, event, processes);
-        let Some(process) = processes
-            .get(event.process)
-            .filter(|_| NAMED.contains(&event.kind))
-        else {
+        let Some(process) = processes.get(event.process) else {
             return;
         };
+        if event.kind == EventKind::Exit {
+            self.ends.push((process.uid, event.time_ns as Time));
+        }
+        if !NAMED.contains(&event.kind) {
+            return;
+        }
         if event.result < 0 || process.pid == std::process::id() {
             return;
         }

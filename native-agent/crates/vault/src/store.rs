@@ -3,13 +3,13 @@ use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
 use norn_events::ProcessUid;
 
 use crate::file::{FileKey, PlaceId};
 use crate::index::{FILES_AT_REST_MAX, Index, shift};
-use crate::pack::{Pack, this_boot};
+use crate::pack::{Pack, read_blob, read_records, this_boot};
 use crate::record::{BlobRef, Content, Location, Missing, NameOperation, Record, Version};
 use crate::sys;
 
@@ -103,6 +103,15 @@ impl Store {
         lock(&self.index)
     }
 
+    /// Without waiting: `None` while somebody else has it.
+    pub fn try_index(&self) -> Option<MutexGuard<'_, Index>> {
+        match self.index.try_lock() {
+            Ok(index) => Some(index),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
     pub fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)
     }
@@ -171,14 +180,15 @@ impl Store {
     }
 
     pub fn read(&self, blob: BlobRef) -> io::Result<Vec<u8>> {
-        lock(&self.pack).read(blob)
+        let segment = lock(&self.pack).segment(blob.segment)?;
+        read_blob(&segment, blob)
     }
 
     /// Puts what was written since the last call onto the disk; nobody waits for it.
     pub fn flush(&self) {
-        let dirty = lock(&self.pack).take_dirty();
-        if let Some(Err(error)) = dirty.map(|file| file.sync_data()) {
-            tracing::error!(%error, "the vault's journal can't be flushed to disk");
+        let unsynced = lock(&self.pack).take_unsynced();
+        for failed in unsynced.into_iter().filter_map(|file| file.sync_data().err()) {
+            tracing::error!(error = %failed, "the vault's journal can't be flushed to disk");
         }
     }
 
@@ -231,8 +241,9 @@ impl Store {
 
     fn evict_segment(&self, number: u32) -> bool {
         let mut records = Vec::new();
-        let scanned = lock(&self.pack).scan(number, |record| records.push(record));
-        if let Err(error) = scanned {
+        let segment = lock(&self.pack).segment(number);
+        let read = segment.and_then(|segment| read_records(&segment, &mut |record| records.push(record)));
+        if let Err(error) = read {
             tracing::error!(%error, number, "an old segment of the vault can't be read");
         }
         let before = self.index().evicted;

@@ -61,9 +61,12 @@ async function benchLatency(tell: (line: string) => void): Promise<LatencyFigure
   try {
     const arrivals = await watchArrivals(api, stop.signal);
     tell(`${String(attacks)} fileless attacks in ${stage.description}, twice`);
-    const busy = await withLoad(binary, join(workDir, id), () => attackOften({ api, stage, arrivals, tell }, busyRate));
-    const quiet = await attackOften({ api, stage, arrivals, tell }, 0);
-    return [busy, quiet];
+    const bench = { api, stage, arrivals, tell };
+    tell(`Beside ${String(busyRate)} events/s`);
+    const busy = await withLoad(binary, join(workDir, id), () => attackOften(bench));
+    tell('On a quiet host');
+    const quiet = await attackOften(bench);
+    return [await figuresOf(bench, busy, busyRate), await figuresOf(bench, quiet, 0)];
   } finally {
     stop.abort();
     await stage.close();
@@ -79,16 +82,14 @@ interface Bench {
   tell(this: void, line: string): void;
 }
 
-async function attackOften(bench: Bench, eventsPerSecond: number): Promise<LatencyFigures> {
-  bench.tell(eventsPerSecond > 0 ? `Beside ${String(eventsPerSecond)} events/s` : 'On a quiet host');
+/** The alerts' ids. */
+async function attackOften(bench: Bench): Promise<string[]> {
   const alerts: string[] = [];
   for (let attack = 0; attack < attacks; attack++) {
     alerts.push(await attackOnce(bench));
     if (alerts.length % stepEvery === 0) bench.tell(`  ${String(alerts.length)} of ${String(attacks)}`);
   }
-  const details: ShownAlertDetail[] = [];
-  for (const alert of alerts) details.push(await settled(bench.api, alert));
-  return figuresOf(details, bench.arrivals, eventsPerSecond);
+  return alerts;
 }
 
 async function withLoad<T>(binary: string, dir: string, work: () => Promise<T>): Promise<T> {
@@ -159,12 +160,10 @@ function detailOf(api: ApiClient, id: string): Promise<ShownAlertDetail> {
   return api.get<ShownAlertDetail>(`/alerts/${id}`);
 }
 
-function figuresOf(
-  details: readonly ShownAlertDetail[],
-  arrivals: ReadonlyMap<string, number>,
-  eventsPerSecond: number,
-): LatencyFigures {
-  const toAlert = details.map(({ alert }) => (arrivals.get(alert.id) ?? Infinity) - Date.parse(alert.createdAt));
+async function figuresOf(bench: Bench, alerts: readonly string[], eventsPerSecond: number): Promise<LatencyFigures> {
+  const details: ShownAlertDetail[] = [];
+  for (const alert of alerts) details.push(await settled(bench.api, alert));
+  const toAlert = details.map(({ alert }) => (bench.arrivals.get(alert.id) ?? Infinity) - Date.parse(alert.createdAt));
   const commands = details.flatMap((detail) => detail.commands).filter(({ finishedAt }) => finishedAt !== '');
   const toDone = commands.map(({ requestedAt, finishedAt }) => Date.parse(finishedAt) - Date.parse(requestedAt));
   return {

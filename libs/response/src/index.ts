@@ -7,4 +7,12 @@ export {
   type CommandRefusal,
   type CommandVerdict,
 } from './verify-command.ts';
-export { decideResponse, protectionOf, type Decision, type PolicyResponse, type PolicyTable } from './policy.ts';
+export {
+  decideResponse,
+  nothingAnswered,
+  protectionOf,
+  type Answered,
+  type Decision,
+  type PolicyResponse,
+  type PolicyTable,
+} from './policy.ts';

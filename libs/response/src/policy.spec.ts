@@ -1,7 +1,7 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { fromHex } from '@norn/base';
 import { finding } from '@norn/contracts';
-import { decideResponse, protectionOf, type PolicyResponse } from './policy.ts';
+import { decideResponse, nothingAnswered, protectionOf, type Answered, type PolicyResponse } from './policy.ts';
 
 const { FindingSource, ResponseRung, Severity } = finding;
 const scope = (digit: string): string => digit.repeat(32);
@@ -22,9 +22,9 @@ function reflex(
   });
 }
 
-function decide(findings: finding.Finding[], response: PolicyResponse, answered: string[] = []): string[] {
+function decide(findings: finding.Finding[], response: PolicyResponse, answered: Answered = nothingAnswered): string[] {
   const policies = new Map([['ransomware', response]]);
-  const decisions = decideResponse(create(finding.AlertSchema, { findings }), policies, new Set(answered));
+  const decisions = decideResponse(create(finding.AlertSchema, { findings }), policies, answered);
   return decisions.map(
     ({ action, scopeUids, findingIds }) =>
       `${action} ${scopeUids.map((uid) => uid[0]).join('')} ${findingIds.join('+')}`,
@@ -60,8 +60,16 @@ describe('policy', () => {
       reflex('f1', ResponseRung.KILLED),
       reflex('f2', ResponseRung.KILLED, { scopeUid: fromHex(scope('b')) }),
     ];
-    expect(decide(findings, 'kill-and-remediate', ['f1'])).toEqual(['restore b f2']);
-    expect(decide(findings, 'kill-and-remediate', ['f1', 'f2'])).toEqual([]);
+    const after = (...ids: string[]): Answered => ({ ...nothingAnswered, findingIds: new Set(ids) });
+    expect(decide(findings, 'kill-and-remediate', after('f1'))).toEqual(['restore b f2']);
+    expect(decide(findings, 'kill-and-remediate', after('f1', 'f2'))).toEqual([]);
+  });
+
+  it('restores what came later together with what was restored before', () => {
+    const later = reflex('f2', ResponseRung.OBSERVED, { scopeUid: fromHex(scope('b')) });
+    const answered = { findingIds: new Set(['f1']), restoredScopes: [scope('a')] };
+    const decisions = decide([reflex('f1', ResponseRung.KILLED), later], 'kill-and-remediate', answered);
+    expect(decisions).toEqual(['kill b f2', 'restore ab f2']);
   });
 
   it('observes what the table does not name, and what weighs less than medium', () => {

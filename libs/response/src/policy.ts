@@ -15,19 +15,32 @@ export interface Decision {
   readonly findingIds: readonly string[];
 }
 
+/** What commands of the alert have answered. */
+export interface Answered {
+  readonly findingIds: ReadonlySet<string>;
+  /** 32 hex each: what restores that nobody undid were about. */
+  readonly restoredScopes: readonly string[];
+}
+
+export const nothingAnswered: Answered = { findingIds: new Set(), restoredScopes: [] };
+
 /** A kill must reach the host before the restore that follows it. */
 const order = ['suspend', 'kill', 'restore'] as const;
 
 /**
  * Decides what the findings call for that no command has answered yet: at most one decision an action, in the order they must run.
- * What is not in the table is observed.
+ * What is not in the table is observed. A restore is about what earlier ones were about as well: two scopes may have changed one
+ * file by turns, and what the file was before both is known only to who looks at both.
  */
-export function decideResponse(alert: finding.Alert, policies: PolicyTable, answered: ReadonlySet<string>): Decision[] {
-  const open = alert.findings.filter((each) => !answered.has(each.id) && each.severity >= finding.Severity.MEDIUM);
+export function decideResponse(alert: finding.Alert, policies: PolicyTable, answered: Answered): Decision[] {
+  const isDue = ({ id, severity }: finding.Finding): boolean =>
+    !answered.findingIds.has(id) && severity >= finding.Severity.MEDIUM;
+  const open = alert.findings.filter(isDue);
   return order.flatMap((action) => {
     const due = open.filter((each) => actionsFor(each, policies.get(protectionOf(each)) ?? 'observe').includes(action));
     if (due.length === 0) return [];
-    const scopeUids = [...new Set(due.map((each) => toHex(each.scopeUid)))];
+    const earlier = action === 'restore' ? answered.restoredScopes : [];
+    const scopeUids = [...new Set([...earlier, ...due.map((each) => toHex(each.scopeUid))])];
     return [{ action, scopeUids, findingIds: due.map((each) => each.id) }];
   });
 }

@@ -228,9 +228,12 @@ export interface FileRow {
   decidedUs: number | string;
 }
 
-/** One row a file: the last verdict about it, but for those of `undone` commands. What was lost stands first. */
+/**
+ * One row a file: the last verdict about it, but for those of `undone` commands; "unchanged" after "restored" is still restored.
+ * What was lost stands first.
+ */
 export function filesQuery(alertId: string, undone: readonly string[]): TenantQueryParts {
-  const last = (column: string): string => `argMax(${column}, finished_at)`;
+  const last = (column: string): string => `argMax(${column}, (verdict != 'unchanged', finished_at))`;
   const hash = (column: string): string =>
     `if(length(${last(column)}) = 32, lower(hex(${last(column)})), lower(${last(column)}))`;
   return {

@@ -1,8 +1,17 @@
 // One version of an alert: its row, and the commands that policy asks for and nobody asked for yet.
 import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import { finding } from '@norn/contracts';
-import type { PolicyResponse } from '@norn/response';
-import { type AlertHandling, type CommandIssuer, type LockedAlert, audit, issueCommand, lockAlert } from '@norn/store';
+import { nothingAnswered, type Answered, type PolicyResponse } from '@norn/response';
+import {
+  type AlertHandling,
+  type CommandIssuer,
+  CommandRecord,
+  type LockedAlert,
+  audit,
+  issueCommand,
+  lockAlert,
+  undoneIds,
+} from '@norn/store';
 import { Metric, count } from '@norn/telemetry';
 import type { EntityManager } from 'typeorm';
 import type { Decide } from '../ports/response-ledger.port.ts';
@@ -23,7 +32,7 @@ export async function answerAlert(
   if (before && before.version >= alert.version) return 'stale';
   const handling = await keepVersion(manager, { alert, traceparent });
   if (!handling) return 'stale';
-  const answered = before ? await answeredFindings(manager, alert.id) : new Set<string>();
+  const answered = before ? await answeredBy(manager, alert.id) : nothingAnswered;
   const decisions = decide(alert, await policiesOf(manager, alert.tenantId), answered);
   for (const decision of decisions) {
     await issueCommand(manager, issuer, handling, { ...decision, requestedBy: 'policy', traceparent });
@@ -69,12 +78,14 @@ function killedPids(alert: finding.Alert): number[] {
   return [...new Set(dead.flatMap((each) => each.response?.pids ?? []))].sort((a, b) => a - b);
 }
 
-async function answeredFindings(manager: EntityManager, alertId: string): Promise<Set<string>> {
-  const rows = await manager.query<{ id: string }[]>(
-    'SELECT DISTINCT unnest(finding_ids) AS id FROM commands WHERE alert_id = $1',
-    [alertId],
-  );
-  return new Set(rows.map(({ id }) => id));
+async function answeredBy(manager: EntityManager, alertId: string): Promise<Answered> {
+  const commands = await manager.findBy(CommandRecord, { alertId });
+  const undone = undoneIds(commands);
+  const restores = commands.filter(({ id, action }) => action === 'restore' && !undone.includes(id));
+  return {
+    findingIds: new Set(commands.flatMap(({ findingIds }) => findingIds)),
+    restoredScopes: restores.flatMap(({ scopeUids }) => scopeUids),
+  };
 }
 
 async function policiesOf(manager: EntityManager, tenantId: string): Promise<Map<string, PolicyResponse>> {

@@ -72,6 +72,10 @@ impl Actors {
         self.by_pid.retain(|_, starts| !starts.is_empty());
     }
 
+    pub fn get(&self, uid: ProcessUid) -> Option<&Actor> {
+        self.by_uid.get(&uid)
+    }
+
     pub fn contains(&self, uid: ProcessUid) -> bool {
         self.by_uid.contains_key(&uid)
     }

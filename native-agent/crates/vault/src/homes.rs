@@ -55,6 +55,15 @@ impl Homes {
         let (mount, rest) = inside.max_by_key(|(mount, _)| mount.at.len())?;
         Some([mount.host.as_ref()?, &b"/"[..], rest].concat())
     }
+
+    /// The container's name of what the host has under this one.
+    pub fn path_inside(&self, container: &str, path: &[u8]) -> Option<Vec<u8>> {
+        let homes = self.lock();
+        let mounts = homes.get(container)?.mounts.iter();
+        let holding = mounts.filter_map(|mount| Some((&mount.at, below(path, mount.host.as_ref()?)?)));
+        let (at, rest) = holding.min_by_key(|(_, rest)| rest.len())?;
+        Some([at, &b"/"[..], rest].concat())
+    }
 }
 
 /// The overlay that the event's process has as its root, and the path inside.

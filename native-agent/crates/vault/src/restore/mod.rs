@@ -6,6 +6,7 @@ mod origin;
 mod plan;
 mod put;
 mod remake;
+mod shown;
 mod stray;
 mod tree;
 mod unwatched;
@@ -95,6 +96,7 @@ pub fn restore(shared: &Shared, request: &RestoreRequest) -> RestoreReport {
         }
     }
     stray::add(shared, &mut plan);
+    shown::name(shared, &mut plan);
     let id = request.id.unwrap_or_else(new_id);
     let files = apply::apply(shared, &plan, &Deed::begin(shared, id));
     shared.store.flush();

@@ -3,6 +3,7 @@
 #include "include/kernel.h"
 #include "include/call.bpf.h"
 #include "include/image.bpf.h"
+#include "include/pace.bpf.h"
 #include "include/socket.bpf.h"
 
 #include "programs/fork.bpf.c"

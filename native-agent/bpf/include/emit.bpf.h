@@ -126,7 +126,8 @@ static __always_inline bool bulk__wakes(struct record *record, __u64 pending)
 	       (record->kind == KIND_FILE_UNLINK && record->sequence % WAKE_AT_UNLINK == 0);
 }
 
-static __always_inline void record__send_bulk(struct scratch *scratch)
+/* `wake`: whoever did it is made to wait for somebody to look at it. */
+static __always_inline void record__send_bulk_waking(struct scratch *scratch, bool wake)
 {
 	__u32 zero = 0;
 	struct ring_counters *counter = bpf_map_lookup_elem(&counters, &zero);
@@ -142,10 +143,15 @@ static __always_inline void record__send_bulk(struct scratch *scratch)
 		counter->shed++;
 		return;
 	}
-	flags = bulk__wakes(&scratch->record, pending) ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
+	flags = wake || bulk__wakes(&scratch->record, pending) ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
 	value__hide_from_compiler(size);
 	if (size > RECORD_BYTES_MAX || bpf_ringbuf_output(&bulk_ring, &scratch->record, size, flags))
 		counter->lost[RING_BULK]++;
+}
+
+static __always_inline void record__send_bulk(struct scratch *scratch)
+{
+	record__send_bulk_waking(scratch, false);
 }
 
 /* `wake`: somebody may have to act on it at once. */

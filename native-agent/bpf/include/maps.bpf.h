@@ -64,6 +64,29 @@ struct {
 	__type(value, __u32);
 } exec_policy SEC(".maps");
 
+/* What a process has changed lately, and how much of its patience is left. */
+struct pace {
+	__u64 since_ns;
+	__s64 left_ns;
+	__u64 changes;
+};
+
+/* By host tgid. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u32);
+	__type(value, struct pace);
+} paces SEC(".maps");
+
+/* One entry: what a change takes of whoever is slowed, ns; 0: nobody is. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} pace_policy SEC(".maps");
+
 /* Executables of container runtimes, which run sealed copies of themselves. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

@@ -79,12 +79,19 @@ static __always_inline void record__set_file_figures(struct record *record, stru
 		record->value &= MODE_BITS;
 }
 
+/* What an attack does to file after file, without a look at what is in them. */
+static __always_inline bool change__is_paced(__u8 kind)
+{
+	return kind == KIND_FILE_UNLINK || kind == KIND_FILE_RENAME || kind == KIND_FILE_TRUNCATE;
+}
+
 SEC("tp_btf/sys_exit")
 int BPF_PROG(file__on_change, struct pt_regs *regs, long result)
 {
 	__u64 number = regs->orig_ax;
 	const volatile struct file_call *call;
 	struct scratch *scratch;
+	__u64 step_ns;
 
 	if (result < 0 || number >= FILE_CALLS_MAX || call__is_ignored())
 		return 0;
@@ -110,6 +117,8 @@ int BPF_PROG(file__on_change, struct pt_regs *regs, long result)
 		record__append_named(scratch, SLOT_TARGET_NAME,
 					   call__get_directory(regs, call->target_directory),
 					   (void *)call__get_argument(regs, call->target_name));
-	record__send_bulk(scratch);
+	step_ns = change__is_paced(call->kind) ? pace__take() : 0;
+	record__send_bulk_waking(scratch, step_ns);
+	pace__keep(step_ns);
 	return 0;
 }

@@ -87,5 +87,8 @@ int BPF_PROG(file__on_open, struct pt_regs *regs, long result)
 		scratch->record.value = mode & MODE_BITS;
 	record__append_file(scratch, SLOT_BASE, file);
 	record__send_bulk(scratch);
+	/* What the process made itself is nobody's loss. */
+	if (!(file_mode & FMODE_CREATED))
+		pace__keep(pace__take());
 	return 0;
 }

@@ -13,6 +13,7 @@ int BPF_PROG(process__on_fork, struct task_struct *child, __u64 clone_flags)
 
 	if (clone_flags & CLONE_THREAD)
 		return 0;
+	pace__inherit(creator->tgid, child->tgid);
 	scratch = scratch__take();
 	if (!scratch)
 		return 0;

@@ -34,6 +34,7 @@ pub struct Probe {
     last_upkeep_ns: u64,
     iterator: Link,
     exec_policy: MapHandle,
+    paces: MapHandle,
     runtime_images: MapHandle,
     _kernel: Kernel,
 }
@@ -71,6 +72,7 @@ impl Probe {
         let mut probe = Self {
             capabilities: capability::list(&kernel.served, &self_test, &tracker),
             exec_policy: kernel.map("exec_policy")?,
+            paces: kernel.map("paces")?,
             runtime_images: kernel.map("runtime_images")?,
             stream,
             tracker,
@@ -85,6 +87,7 @@ impl Probe {
             iterator,
             _kernel: kernel,
         };
+        set_pace(&probe._kernel.map("pace_policy")?);
         probe.learn_runtimes();
         Ok(probe)
     }
@@ -162,6 +165,19 @@ impl Probe {
             .map_err(|error| ProbeError::NotLoaded(format!("the exec policy was refused: {error}")))
     }
 
+    /// Makes each further change of a file by this process, and by those it creates, take a millisecond, for a tenth of a
+    /// second in all: it is suspected, and somebody is about to judge it.
+    pub fn slow_down(&self, pid: u32) {
+        const LEFT_NS: i64 = 100_000_000;
+        let mut pace = Vec::with_capacity(24);
+        pace.extend(boot_ns().to_ne_bytes());
+        pace.extend(LEFT_NS.to_ne_bytes());
+        pace.extend(CHANGES_SEEN.to_ne_bytes());
+        if let Err(error) = self.paces.update(&pid.to_ne_bytes(), &pace, MapFlags::ANY) {
+            tracing::debug!(%error, pid, "not slowed down");
+        }
+    }
+
     fn report_snapshot(&mut self, observers: Observers<'_, '_>) -> usize {
         let seen = std::mem::take(&mut self.unreported);
         for &process in &seen {
@@ -227,6 +243,21 @@ impl Probe {
                 tracing::warn!(%error, "a container runtime is not known to the kernel side");
             }
         }
+    }
+}
+
+/// So many that each further one counts: PACE_FROM in bpf/include/pace.bpf.h.
+const CHANGES_SEEN: u64 = 8;
+/// What a change takes of whoever is slowed, ns.
+const PACE_NS: u64 = 1_000_000;
+
+/// With one processor, whoever is slowed would hold up those he is to wait for.
+fn set_pace(policy: &MapHandle) {
+    // Not those that the agent itself may use: its own cap is no matter here.
+    let processors = libbpf_rs::num_possible_cpus().unwrap_or(1);
+    let pace_ns = if processors > 1 { PACE_NS } else { 0 };
+    if let Err(error) = policy.update(&0_u32.to_ne_bytes(), &pace_ns.to_ne_bytes(), MapFlags::ANY) {
+        tracing::warn!(%error, "nobody is slowed down: a fast attack gets further before it is stopped");
     }
 }
 

@@ -16,6 +16,7 @@ mod testing;
 use norn_events::{ContentChange, Event, EventKind, Observer, ProcessTable, ProcessUid};
 
 pub use firing::{Clock, Firing};
+use lineage::hands;
 pub use lineage::{author, is_manager, is_runtime, is_system_image};
 pub use miner::{Instructions, MinerStatus, Sampler};
 pub use provenance::{Packages, Provenance};
@@ -129,6 +130,14 @@ impl Reflexes {
             self.ransomware.sweep(now_ns);
             self.reverse_shell.sweep(processes);
         }
+    }
+
+    /// Processes that began to look like an attack on files since the last call, or work hand in hand with one that did: while
+    /// they are judged, they may be slowed down.
+    pub fn take_suspects(&mut self, processes: &ProcessTable) -> Vec<u32> {
+        let suspects = self.ransomware.take_suspects();
+        let found = suspects.into_iter().filter_map(|uid| processes.by_uid(uid));
+        found.flat_map(|index| hands(processes, index)).collect()
     }
 
     /// What fired since the last call, in order.

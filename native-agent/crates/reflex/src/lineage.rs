@@ -207,3 +207,20 @@ pub fn chain(processes: &ProcessTable, index: ProcessIndex, guarded: &[u32]) -> 
     }
     chain
 }
+
+/// Pids of the process, of what it created, and of those that its own creator started for the same work.
+pub fn hands(processes: &ProcessTable, index: ProcessIndex) -> Vec<u32> {
+    let Some(first) = processes.get(index) else {
+        return Vec::new();
+    };
+    let is_sibling =
+        |other: &Process| other.parent_uid == first.parent_uid && other.image.path == first.image.path;
+    let living = processes
+        .iter()
+        .filter(|(_, other)| other.end_time_ns.is_none())
+        .map(|(_, other)| other);
+    living
+        .filter(|other| other.uid == first.uid || other.parent_uid == first.uid || is_sibling(other))
+        .map(|other| other.pid)
+        .collect()
+}

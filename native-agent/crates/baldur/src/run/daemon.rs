@@ -129,6 +129,9 @@ impl Daemon {
             }
             self.reactions.count(&change);
             self.reflexes.content_changed(&change, processes);
+            for pid in self.reflexes.take_suspects(self.sensor.processes()) {
+                self.sensor.slow_down(pid);
+            }
             if self.reflexes.has_fired() {
                 self.react();
             }

@@ -111,6 +111,13 @@ impl Sensor {
         }
     }
 
+    /// See `Probe::slow_down`.
+    pub fn slow_down(&self, pid: u32) {
+        if let Self::Live(probe) = self {
+            probe.slow_down(pid);
+        }
+    }
+
     pub fn kill_memfd_at_exec(&mut self, kill_memfd: bool) {
         let Self::Live(probe) = self else { return };
         if let Err(error) = probe.set_exec_policy(ExecPolicy {

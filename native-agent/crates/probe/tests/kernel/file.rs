@@ -139,6 +139,27 @@ fn symbolic_link() {
 }
 
 #[test]
+fn who_removes_file_after_file_is_slowed_for_a_while() {
+    const FILES: usize = 80;
+    let directory = Directory::new("pace");
+    let names: Vec<_> = (0..FILES)
+        .map(|number| c(directory.file(&number.to_string())))
+        .collect();
+    let seen = Sensor::start().events_of(|| {
+        for name in &names {
+            // SAFETY: a plain system call on a string that outlives it.
+            unsafe { libc::unlink(name.as_ptr()) };
+        }
+    });
+    let removed = seen.iter().filter(|event| event.kind == EventKind::FileUnlink);
+    let times: Vec<u64> = removed.map(|event| event.time_ns).collect();
+    let waits: Vec<bool> = times.windows(2).map(|pair| pair[1] - pair[0] > 900_000).collect();
+    assert_eq!(waits.len(), FILES - 1);
+    assert!(waits[7..26].iter().all(|&waited| waited), "{waits:?}");
+    assert!(waits[27..].iter().any(|&waited| !waited), "{waits:?}");
+}
+
+#[test]
 fn unlink() {
     let directory = Directory::new("unlink");
     let path = directory.file("a");

@@ -15,6 +15,7 @@ static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 #[derive(Debug, Clone)]
 pub struct Seen {
     pub kind: EventKind,
+    pub time_ns: u64,
     pub process: Process,
     pub path: String,
     pub target: String,
@@ -31,6 +32,7 @@ impl Observer for Recorder {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         self.0.push(Seen {
             kind: event.kind,
+            time_ns: event.time_ns,
             process: processes
                 .get(event.process)
                 .expect("an event's process is in the table")

@@ -57,6 +57,9 @@ pub struct Ransomware {
     lineages: HashMap<ProcessUid, Lineage>,
     fired: HashMap<ProcessUid, u64>,
     births: Births,
+    /// Processes with first evidence against them, which nobody has asked for yet.
+    suspects: Vec<ProcessUid>,
+    suspected: HashSet<ProcessUid>,
 }
 
 impl Ransomware {
@@ -83,8 +86,26 @@ impl Ransomware {
             }
             ChangeKind::Renamed | ChangeKind::Metadata => return None,
         };
+        if !piece.proven {
+            self.suspect(actor.uid);
+        }
         self.credit(&piece, &actor.chain[blamed_from..], &exhibit);
         self.decide((&actor, blamed_from), change.time_ns, context)
+    }
+
+    /// Who is suspected since the last call: once each.
+    pub fn take_suspects(&mut self) -> Vec<ProcessUid> {
+        std::mem::take(&mut self.suspects)
+    }
+
+    fn suspect(&mut self, uid: ProcessUid) {
+        if self.suspected.len() >= TRACKED_MAX {
+            self.suspected.clear();
+            self.suspects.clear();
+        }
+        if self.suspected.insert(uid) {
+            self.suspects.push(uid);
+        }
     }
 
     /// Renames carry no content: they tell by their names.
@@ -322,6 +343,7 @@ impl Ransomware {
         if self.births.are_of(&change.path, actor) {
             return None;
         }
+        self.suspect(actor.uid);
         let before = change.before?;
         let removals = &mut self.lineage(actor, change.time_ns).removals;
         let (weight, files) = removals.add((&change.path, before.format), bar, change.time_ns)?;

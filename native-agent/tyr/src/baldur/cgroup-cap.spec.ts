@@ -37,6 +37,16 @@ describe('capProcess', () => {
     expect(read('cpu', 'norn-agent', 'cgroup.procs')).toBe('42');
   });
 
+  it('gives real time to the group where the kernel wants that said', () => {
+    for (const hierarchy of ['memory', 'cpu']) {
+      mkdirSync(join(root, hierarchy, 'norn-agent'), { recursive: true });
+      writeFileSync(join(root, hierarchy, 'cgroup.procs'), '');
+    }
+    writeFileSync(join(root, 'cpu', 'norn-agent', 'cpu.rt_runtime_us'), '0');
+    expect(capProcess(42, root, 2).available).toBe(true);
+    expect(read('cpu', 'norn-agent', 'cpu.rt_runtime_us')).toBe('500000');
+  });
+
   it('says that there is no cap where there is neither', () => {
     const report = capProcess(42, root, 2);
     expect(report.available).toBe(false);

@@ -8,6 +8,11 @@ import { limits } from '../limits.ts';
 const group = 'norn-agent';
 /** A short period: a permission responder that is throttled makes its callers wait, for 20 ms at most. */
 const periodUs = 20_000;
+/**
+ * What baldur's stop path may take of each CPU and second in real time, where the kernel wants that said of a group: with none, its
+ * threads wait in line behind the attack and are throttled with the copies they are to overtake.
+ */
+const realTimeUs = 500_000;
 
 export interface CapReport {
   readonly available: boolean;
@@ -68,9 +73,20 @@ function capV1(root: string, pid: number, quotaUs: number): string {
   write(memory, 'memory.limit_in_bytes', limits.baldurMemoryBytesMax);
   write(cpu, 'cpu.cfs_period_us', periodUs);
   write(cpu, 'cpu.cfs_quota_us', quotaUs);
+  grantRealTime(cpu);
   write(memory, 'cgroup.procs', pid);
   write(cpu, 'cgroup.procs', pid);
   return 'cgroup v1';
+}
+
+/** The machine may have given it all to others: baldur then says that it runs without. */
+function grantRealTime(cpu: string): void {
+  if (!existsSync(join(cpu, 'cpu.rt_runtime_us'))) return;
+  try {
+    write(cpu, 'cpu.rt_runtime_us', realTimeUs);
+  } catch {
+    return;
+  }
 }
 
 function write(path: string, file: string, value: string | number): void {

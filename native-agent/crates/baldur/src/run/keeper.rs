@@ -14,11 +14,12 @@ use super::wake::Waker;
 /// Changes that wait between the vault's channel and the main loop.
 const CHANGES_MAX: usize = 1_024;
 /// Between a change and the main loop: an open is answered, its close is looked at, the change is handed on.
-const RAISED: [&str; 5] = [
+const RAISED: [&str; 6] = [
     "vault-responder",
     "vault-capture",
     "vault-closer",
     "vault-names",
+    "vault-sensor",
     "vault-changes",
 ];
 /// Scopes that wait to be held or forgotten.
@@ -91,6 +92,11 @@ impl Keeper {
         if let Self::Open(open) = self {
             open.observer.catch_up(processes);
         }
+    }
+
+    /// See `Vault::path_inside`.
+    pub fn path_inside(&self, container: &str, path: &[u8]) -> Option<Vec<u8>> {
+        self.as_open()?.vault.path_inside(container, path)
     }
 
     /// The vault writes it down in its own time: a reflex must not wait for a disk.

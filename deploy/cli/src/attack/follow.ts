@@ -18,6 +18,8 @@ export interface Follow {
 }
 
 const pollMs = 100;
+/** Workers are blamed one after the other: an alert that has ended may begin again when the next finding comes. */
+const quietMs = 500;
 const passing = /^(unreachable|http_5\d\d|.*unavailable.*|internal.*)$/;
 const finalStates = new Set(['remediated', 'failed', 'released', 'archived']);
 
@@ -35,12 +37,14 @@ export interface Followed {
 /** Returns when nothing more will come of the alert, or when it is too late. */
 export async function followAlert(follow: Follow): Promise<Followed> {
   const startedAt = Date.now();
+  let changedAt = startedAt;
   let seen: ShownAlert | undefined;
   while (Date.now() < startedAt + (seen ? follow.timeoutMs : follow.detectWithinMs)) {
     const alert = (await alertsWhenReachable(follow.api)).find((candidate) => isOfAttack(candidate, follow));
+    if (alert?.version !== seen?.version || alert?.state !== seen?.state) changedAt = Date.now();
     if (alert && describeState(alert) !== (seen && describeState(seen))) follow.onChange(alert);
     seen = alert ?? seen;
-    if (seen && finalStates.has(seen.state)) return { alert: seen };
+    if (seen && finalStates.has(seen.state) && Date.now() - changedAt >= quietMs) return { alert: seen };
     await sleep(pollMs);
   }
   return seen ? { alert: seen, failure: notRemediated(seen, follow) } : { failure: notDetected(follow) };

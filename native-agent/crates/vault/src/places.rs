@@ -9,6 +9,7 @@ use crate::file::{FileKey, Metadata, PlaceId, Stamp};
 use crate::mounts::OverlayMount;
 use crate::record::{Location, PlaceKind};
 use crate::sys;
+use crate::watch::join;
 
 /// Deeper than any sane number of layers (the kernel's own limit is 500).
 const LAYERS_MAX: usize = 500;
@@ -170,8 +171,9 @@ impl Places {
             location: Location {
                 key,
                 place: root.id,
+                // Of a mount in a container, what /proc calls it leads nowhere.
+                seen: join(&root.path, &path),
                 path,
-                seen,
             },
             overlay: None,
         })

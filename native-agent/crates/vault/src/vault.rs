@@ -206,6 +206,11 @@ impl Vault {
         restore(&self.shared, request)
     }
 
+    /// What a container calls the file that has this name on the host; `None` when that lies in nothing it has mounted.
+    pub fn path_inside(&self, container: &str, path: &[u8]) -> Option<Vec<u8>> {
+        self.shared.homes.path_inside(container, path)
+    }
+
     /// What restores have put into quarantine, oldest first; the files lie in `quarantine/<sha256>`.
     pub fn quarantined(&self) -> std::io::Result<Vec<Origin>> {
         origins(&self.shared.quarantine)

@@ -119,10 +119,17 @@ impl Daemon {
         fresh.retain(|change| !self.is_kept(change));
         let fresh = fresh.into_iter().map(|change| (change, now_ns + DEFER_NS));
         let changes: Vec<(ContentChange, u64)> = self.deferred.drain(..).chain(fresh).collect();
-        for (change, until_ns) in changes {
+        for (mut change, until_ns) in changes {
             self.sensor.learn(&change);
             let processes = self.sensor.processes();
-            let is_known = author(&change, processes).is_some();
+            let author = author(&change, processes).and_then(|index| processes.get(index));
+            let is_known = author.is_some();
+            // The sensor tells of names as the process has them, the vault as the host does.
+            if let Some(container) = author.and_then(|process| process.container.as_deref())
+                && let Some(path) = self.keeper.path_inside(container, &change.path)
+            {
+                change.path = path;
+            }
             if !is_known && now_ns < until_ns && self.deferred.len() < DEFERRED_MAX {
                 self.deferred.push_back((change, until_ns));
                 continue;

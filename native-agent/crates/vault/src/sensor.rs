@@ -168,6 +168,15 @@ const BY_NAME: [EventKind; 3] = [
     EventKind::FileChown,
 ];
 
+/// By a process of the host, outside of any container's files: their directories report it, if anybody wants to know.
+fn is_told_otherwise(shared: &Shared, event: &Event<'_>, process: &Process) -> bool {
+    let in_overlay = |path: &[u8]| shared.places.overlay_of_host_path(path).is_some();
+    process.container.is_none()
+        && !BY_NAME.contains(&event.kind)
+        && !in_overlay(event.path)
+        && !in_overlay(event.target)
+}
+
 impl Observer for VaultObserver {
     fn observe(&mut self, event: &Event<'_>, processes: &ProcessTable) {
         let Some(shared) = self.shared.upgrade() else {
@@ -182,7 +191,8 @@ impl Observer for VaultObserver {
         if !NAMED.contains(&event.kind) {
             return;
         }
-        if event.result < 0 || process.pid == std::process::id() {
+        if event.result < 0 || process.pid == std::process::id() || is_told_otherwise(&shared, event, process)
+        {
             return;
         }
         let note = Note {

@@ -32,6 +32,24 @@ impl FileKey {
     }
 }
 
+/// A key or none, in 16 bytes and not 32. `FileKey(0)`, which no file has, is none.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct SlimKey([u64; 2]);
+
+impl SlimKey {
+    pub fn key(self) -> Option<FileKey> {
+        let key = u128::from(self.0[0]) | u128::from(self.0[1]) << 64;
+        (key != 0).then_some(FileKey(key))
+    }
+}
+
+impl From<Option<FileKey>> for SlimKey {
+    fn from(key: Option<FileKey>) -> Self {
+        let key = key.map_or(0, |key| key.0);
+        Self([key as u64, (key >> 64) as u64])
+    }
+}
+
 /// Changes whenever content or metadata does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stamp {

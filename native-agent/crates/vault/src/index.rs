@@ -2,10 +2,11 @@
 mod bounds;
 mod history;
 mod moves;
+mod operations;
 mod seen;
 mod state;
 
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use norn_events::ProcessUid;
@@ -21,8 +22,6 @@ use crate::record::{
 const OPENS_MAX: usize = 65_536;
 /// Containers whose file system is known; those that come later can't be restored as a whole.
 const HOMES_MAX: usize = 50_000;
-/// Name changes kept; the oldest give way.
-pub const OPERATIONS_MAX: usize = 500_000;
 
 /// In a place; the text is shared with the file that has it.
 type Name = (PlaceId, Arc<[u8]>);
@@ -34,8 +33,7 @@ pub struct Index {
     names: HashMap<Name, History>,
     prefixes: Prefixes,
     moves: Moves,
-    /// By time, nearly.
-    pub operations: VecDeque<NameOperation>,
+    pub operations: Operations,
     /// Names and files that were created, to see the second report of the same creation.
     created: HashSet<(FileKey, u64)>,
     /// Seen at their first open, before their directory reports them.
@@ -57,7 +55,8 @@ pub struct Index {
 pub use bounds::FILES_AT_REST_MAX;
 use history::History;
 use moves::Moves;
-use seen::Prefixes;
+use operations::{Operation, Operations, is_move};
+use seen::{Prefixes, Seen};
 pub use state::FileState;
 use state::VERSIONS_MAX;
 
@@ -290,10 +289,22 @@ impl Index {
         if operation.directory && operation.kind == NameKind::Rename {
             self.moves.note(operation);
         }
-        self.operations.push_back(operation.clone());
-        if self.operations.len() > OPERATIONS_MAX {
-            self.operations.pop_front();
-        }
+        let slim = self.slim(operation);
+        self.operations.push(slim);
+    }
+
+    fn slim(&mut self, operation: &NameOperation) -> Operation {
+        let NameOperation {
+            place, path, target, ..
+        } = operation;
+        let text = self.shared(*place, path);
+        let to = (!target.is_empty()).then(|| self.shared(*place, target));
+        let named = if is_move(operation.kind) { target } else { path };
+        let seen = match &operation.seen[..] {
+            [] => Seen::default(),
+            seen => self.prefixes.seen(seen, named),
+        };
+        Operation::new(operation, (text, to), seen)
     }
 
     /// Is anything known below this name?
@@ -458,19 +469,9 @@ impl Index {
     pub fn renamed(&self, holds: &mut Holds) -> Vec<(FileKey, ProcessUid)> {
         let named = self.operations.iter().filter_map(|operation| {
             let holder = holds.of(self, operation.pid, operation.time)?;
-            Some([operation.key, operation.replaced].map(|key| Some((key?, holder))))
+            Some([operation.key(), operation.replaced()].map(|key| Some((key?, holder))))
         });
         named.flatten().flatten().collect()
-    }
-
-    /// Drops what an evicted segment held and nobody holds.
-    pub fn drop_operation(&mut self, gone: &NameOperation) {
-        let same = |known: &NameOperation| {
-            (known.time, known.pid, known.kind, &known.path) == (gone.time, gone.pid, gone.kind, &gone.path)
-        };
-        if let Some(at) = self.operations.iter().position(same) {
-            self.operations.remove(at);
-        }
     }
 }
 

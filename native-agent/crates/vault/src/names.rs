@@ -329,16 +329,7 @@ pub fn record_rename(shared: &Shared, mut operation: NameOperation) {
     let there = index
         .name_at(operation.place, &operation.target, operation.time)
         .flatten();
-    let exchanged = index.operations.iter().rev().take(4).position(|last| {
-        last.kind == NameKind::Rename
-            && (last.place, last.pid) == (operation.place, operation.pid)
-            && (&last.path, &last.target) == (&operation.target, &operation.path)
-            && last.replaced.is_some()
-            && last.replaced == operation.key
-    });
-    if let Some(back) = exchanged {
-        let at = index.operations.len() - 1 - back;
-        index.operations.remove(at);
+    if index.operations.take_first_half(&operation) {
         operation.kind = NameKind::Exchange;
         operation.replaced = there;
     } else {

@@ -248,9 +248,14 @@ impl Store {
         }
         let before = self.index().evicted;
         let held = self.index().held_keys();
-        records
-            .into_iter()
-            .for_each(|record| self.carry(record, number, &held));
+        let mut operations = Vec::new();
+        for record in records {
+            match record {
+                Record::Name(operation) => operations.push(operation),
+                record => self.carry(record, number, &held),
+            }
+        }
+        self.carry_operations(operations);
         // A version shares its content with those that differ in metadata alone, and its record may lie in another segment.
         for _ in 0..SWEEPS_MAX {
             let resting = self.index().resting_on(number);
@@ -286,7 +291,6 @@ impl Store {
                     self.record(Record::Change(location, change));
                 }
             }
-            Record::Name(operation) => self.carry_operation(operation),
             Record::Hold(scope) => {
                 if self.index().held.contains(&scope) {
                     self.record(Record::Hold(scope));
@@ -301,17 +305,17 @@ impl Store {
         }
     }
 
-    fn carry_operation(&self, operation: NameOperation) {
+    /// Those that nobody holds go with the segment.
+    fn carry_operations(&self, mut operations: Vec<NameOperation>) {
         let mut index = self.index();
-        index.drop_operation(&operation);
+        index.operations.remove(&operations);
         let held: HashSet<ProcessUid> = index.held.iter().copied().collect();
-        let actor = index
-            .actors
-            .at(operation.pid, operation.time)
-            .map(|actor| actor.uid);
-        let wanted = actor.is_some_and(|uid| index.actors.is_below(uid, &held));
+        operations.retain(|gone| {
+            let actor = index.actors.at(gone.pid, gone.time);
+            actor.is_some_and(|actor| index.actors.is_below(actor.uid, &held))
+        });
         drop(index);
-        if wanted {
+        for operation in operations {
             self.record(Record::Name(operation));
         }
     }

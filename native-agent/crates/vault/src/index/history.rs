@@ -1,29 +1,25 @@
 //! Who had a name, from when on.
-use crate::file::FileKey;
+use crate::file::{FileKey, SlimKey};
 use crate::record::Time;
 
 /// Holders kept of one name; the oldest give way.
 const BINDINGS_MAX: usize = 8;
 
-/// `FileKey(0)`, which no file has, is nobody. Halves of the key, so that a binding takes 24 bytes and not 48.
+/// Who had a name from a moment on: 24 bytes.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 struct Binding {
     since: Time,
-    key: [u64; 2],
+    key: SlimKey,
 }
 
 impl Binding {
     fn new(since: Time, key: Option<FileKey>) -> Self {
-        let key = key.map_or(0, |key| key.0);
-        Self {
-            since,
-            key: [key as u64, (key >> 64) as u64],
-        }
+        let key = key.into();
+        Self { since, key }
     }
 
     fn key(&self) -> Option<FileKey> {
-        let key = u128::from(self.key[0]) | u128::from(self.key[1]) << 64;
-        (key != 0).then_some(FileKey(key))
+        self.key.key()
     }
 }
 

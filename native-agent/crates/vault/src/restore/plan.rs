@@ -189,17 +189,17 @@ fn is_changed_later(scope: &Scope<'_>, state: &FileState, time: Time) -> bool {
 impl Plan {
     /// Walks the scope's name changes backwards. Returns the names others changed later.
     fn names(&mut self, scope: &Scope<'_>) -> HashSet<Spot> {
-        let recent = |operation: &&NameOperation| operation.time >= scope.since;
-        let mut operations: Vec<_> = scope.index.operations.iter().filter(recent).collect();
+        let all = scope.index.operations.iter();
+        let mut operations: Vec<_> = all.filter(|known| known.time >= scope.since).collect();
         operations.sort_by_key(|operation| operation.time);
         let mut touched: HashSet<Spot> = HashSet::new();
         let mut conflicts = HashSet::new();
         let mut mine = Vec::new();
         for operation in operations {
-            let spots = [&operation.path, &operation.target]
+            let spots = [Some(&operation.path), operation.target.as_ref()]
                 .into_iter()
-                .filter(|path| !path.is_empty())
-                .map(|path| (operation.place, path.clone()));
+                .flatten()
+                .map(|path| (operation.place, path.to_vec()));
             if let Some(actor) = scope.holds(operation.pid, operation.time) {
                 touched.extend(spots);
                 mine.push((operation, actor));
@@ -208,7 +208,7 @@ impl Plan {
             }
         }
         for &(operation, actor) in mine.iter().rev() {
-            self.undo(operation, actor);
+            self.undo(&operation.whole(), actor);
         }
         conflicts
     }

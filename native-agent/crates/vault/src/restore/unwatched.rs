@@ -138,7 +138,7 @@ impl Walk<'_> {
         let state = index.state(key);
         let watched = state.is_some_and(|state| state.changes.iter().any(|change| change.time >= since))
             || index.operations.iter().any(|operation| {
-                operation.time >= since && [operation.key, operation.replaced].contains(&Some(key))
+                operation.time >= since && [operation.key(), operation.replaced()].contains(&Some(key))
             });
         let before = state.and_then(|state| state.before(since)).cloned();
         drop(index);

@@ -1,0 +1,197 @@
+//! Changes of names, kept in little room: their texts are shared with the names they are about.
+use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
+
+use super::name_hash;
+use super::seen::Seen;
+use crate::file::{FileKey, PlaceId, SlimKey};
+use crate::record::{NameKind, NameOperation, Time};
+
+/// Name changes kept; the oldest give way.
+const OPERATIONS_MAX: usize = 500_000;
+/// The halves of an exchange are told one after the other, with little between.
+const HALVES_APART_MAX: usize = 4;
+
+/// A `NameOperation`, which `whole` gives back.
+#[derive(Debug)]
+pub struct Operation {
+    pub time: Time,
+    pub pid: u32,
+    kind: NameKind,
+    directory: bool,
+    pub place: PlaceId,
+    pub path: Arc<[u8]>,
+    pub target: Option<Arc<[u8]>>,
+    seen: Seen,
+    key: SlimKey,
+    replaced: SlimKey,
+}
+
+impl Operation {
+    pub fn new(from: &NameOperation, (path, target): (Arc<[u8]>, Option<Arc<[u8]>>), seen: Seen) -> Self {
+        Self {
+            time: from.time,
+            pid: from.pid,
+            kind: from.kind,
+            directory: from.directory,
+            place: from.place,
+            path,
+            target,
+            seen,
+            key: from.key.into(),
+            replaced: from.replaced.into(),
+        }
+    }
+
+    pub fn key(&self) -> Option<FileKey> {
+        self.key.key()
+    }
+
+    /// What had the name `target` before.
+    pub fn replaced(&self) -> Option<FileKey> {
+        self.replaced.key()
+    }
+
+    pub fn whole(&self) -> NameOperation {
+        let target = self.target.as_deref().unwrap_or_default();
+        NameOperation {
+            time: self.time,
+            pid: self.pid,
+            place: self.place,
+            kind: self.kind,
+            path: self.path.to_vec(),
+            target: target.to_vec(),
+            key: self.key(),
+            replaced: self.replaced(),
+            directory: self.directory,
+            seen: self.seen.name(if self.is_move() { target } else { &self.path }),
+        }
+    }
+
+    fn is_move(&self) -> bool {
+        is_move(self.kind)
+    }
+
+    fn mark(&self) -> Mark {
+        (self.time, self.pid, name_hash(&self.path))
+    }
+}
+
+/// `seen` is then what the process calls the target.
+pub fn is_move(kind: NameKind) -> bool {
+    matches!(kind, NameKind::Rename | NameKind::Exchange)
+}
+
+/// Tells one operation from others.
+type Mark = (Time, u32, u64);
+
+/// By time, nearly.
+#[derive(Debug, Default)]
+pub struct Operations(VecDeque<Operation>);
+
+impl Operations {
+    pub fn push(&mut self, operation: Operation) {
+        self.0.push_back(operation);
+        if self.0.len() > OPERATIONS_MAX {
+            self.0.pop_front();
+        }
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Operation> {
+        self.0.iter()
+    }
+
+    /// Takes out the rename that this one, the other way round, makes an exchange; `false` when there is none.
+    pub fn take_first_half(&mut self, second: &NameOperation) -> bool {
+        let is_first_half = |last: &Operation| {
+            last.kind == NameKind::Rename
+                && (last.place, last.pid) == (second.place, second.pid)
+                && last.path[..] == second.target[..]
+                && last.target.as_deref() == Some(&second.path[..])
+                && last.replaced().is_some()
+                && last.replaced() == second.key
+        };
+        let mut latest = self.0.iter().rev().take(HALVES_APART_MAX);
+        let Some(back) = latest.position(is_first_half) else {
+            return false;
+        };
+        self.0.remove(self.0.len() - 1 - back);
+        true
+    }
+
+    /// All at once: there may be hundreds of thousands of either.
+    pub fn remove(&mut self, gone: &[NameOperation]) {
+        let marks: HashSet<Mark> = gone
+            .iter()
+            .map(|gone| (gone.time, gone.pid, name_hash(&gone.path)))
+            .collect();
+        let times = gone.iter().map(|gone| gone.time);
+        let (Some(first), Some(last)) = (times.clone().min(), times.max()) else {
+            return;
+        };
+        let is_gone =
+            |known: &Operation| (first..=last).contains(&known.time) && marks.contains(&known.mark());
+        self.0.retain(|known| !is_gone(known));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::index::Index;
+    use crate::record::Record;
+
+    fn operation(time: Time, kind: NameKind) -> NameOperation {
+        NameOperation {
+            time,
+            pid: 7,
+            place: PlaceId(1),
+            kind,
+            path: b"a/old".to_vec(),
+            target: if is_move(kind) {
+                b"b/new".to_vec()
+            } else {
+                Vec::new()
+            },
+            key: Some(FileKey(9)),
+            replaced: None,
+            directory: false,
+            seen: if is_move(kind) {
+                b"/data/b/new".to_vec()
+            } else {
+                b"/data/a/old".to_vec()
+            },
+        }
+    }
+
+    #[test]
+    fn an_operation_comes_back_whole() {
+        let mut index = Index::default();
+        let told = [
+            operation(1, NameKind::Create),
+            operation(2, NameKind::Rename),
+            NameOperation {
+                seen: Vec::new(),
+                key: None,
+                ..operation(3, NameKind::Unlink)
+            },
+        ];
+        told.iter()
+            .cloned()
+            .for_each(|each| index.apply(&Record::Name(each)));
+        let kept: Vec<NameOperation> = index.operations.iter().map(Operation::whole).collect();
+        assert_eq!(kept, told);
+    }
+
+    #[test]
+    fn those_that_are_gone_are_removed_and_no_others() {
+        let mut index = Index::default();
+        let told: Vec<NameOperation> = (1..6).map(|time| operation(time, NameKind::Create)).collect();
+        told.iter()
+            .cloned()
+            .for_each(|each| index.apply(&Record::Name(each)));
+        index.operations.remove(&[told[1].clone(), told[3].clone()]);
+        let left: Vec<Time> = index.operations.iter().map(|known| known.time).collect();
+        assert_eq!(left, [1, 3, 5]);
+    }
+}

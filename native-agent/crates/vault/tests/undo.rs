@@ -177,6 +177,9 @@ fn dropped_executables_go_to_quarantine() {
         let dropped = kept.iter().find(|origin| origin.path.ends_with("dropper"));
         let dropped = dropped.unwrap_or_else(|| panic!("{place:?}: {kept:?}"));
         assert_eq!(dropped.kept, Kept::Dropped);
+        let told = report.files.iter().find(|file| file.path.ends_with(b"dropper"));
+        let reason = &told.expect("it has a verdict").reason;
+        assert!(reason.contains(&dropped.sha256), "{reason}");
         let home = scene.home.join("vault/quarantine");
         let copy = fs::metadata(home.join(&dropped.sha256)).unwrap();
         assert_eq!((copy.mode() & 0o777, copy.uid()), (0o600, 0));

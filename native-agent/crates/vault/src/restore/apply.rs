@@ -167,16 +167,18 @@ fn verdict_of(target: &Target, containers: &HashMap<norn_events::ProcessUid, Str
 }
 
 fn judged(mut verdict: FileVerdict, outcome: Outcome) -> Option<FileVerdict> {
-    let (found, reason) = match outcome {
+    let (found, why) = match outcome {
         Ok(Done::Nothing) => return None,
-        Ok(Done::Restored) => (Verdict::Restored, String::new()),
-        Ok(Done::Removed) => (Verdict::Removed, String::new()),
-        Ok(Done::Unchanged) => (Verdict::Unchanged, String::new()),
-        Err(Failed::Lost(why)) => (Verdict::Lost, why),
-        Err(Failed::Conflict(why)) => (Verdict::Conflict, why),
+        Ok(Done::Restored) => (Verdict::Restored, None),
+        Ok(Done::Removed) => (Verdict::Removed, None),
+        Ok(Done::Unchanged) => (Verdict::Unchanged, None),
+        Err(Failed::Lost(why)) => (Verdict::Lost, Some(why)),
+        Err(Failed::Conflict(why)) => (Verdict::Conflict, Some(why)),
     };
     verdict.verdict = found as i32;
-    verdict.reason = reason;
+    if let Some(why) = why {
+        verdict.reason = why;
+    }
     Some(verdict)
 }
 
@@ -302,7 +304,9 @@ impl Work<'_> {
         if metadata.is_regular() {
             let file = self.tree.open_file(path, &entry, libc::O_RDONLY)?;
             verdict.sha256_after = hash_file(&file)?.map(Vec::from).unwrap_or_default();
-            self.keep_executable(&file, &metadata, target);
+            if let Some(name) = self.keep_executable(&file, &metadata, target) {
+                verdict.reason = format!("a program: it is kept in quarantine as {name}");
+            }
         }
         self.deed.keep(at, &entry, self.tree)?;
         sys::unlink_at(parent.as_raw_fd(), &name, false)?;
@@ -310,18 +314,24 @@ impl Work<'_> {
         Ok(Done::Removed)
     }
 
-    /// What an attack dropped is evidence.
-    pub(super) fn keep_executable(&self, file: &OwnedFd, metadata: &Metadata, target: &Target) {
+    /// What an attack dropped is evidence. The name it has in quarantine.
+    pub(super) fn keep_executable(
+        &self,
+        file: &OwnedFd,
+        metadata: &Metadata,
+        target: &Target,
+    ) -> Option<String> {
         let kept = is_code(file, metadata).and_then(|code| match code {
             true => {
                 let origin = self.origin(Kept::Dropped, metadata, target);
-                keep_file(&self.shared.quarantine, file, origin).map(drop)
+                keep_file(&self.shared.quarantine, file, origin).map(Some)
             }
-            false => Ok(()),
+            false => Ok(None),
         });
-        if let Err(error) = kept {
+        kept.unwrap_or_else(|error| {
             tracing::warn!(%error, "a removed executable could not be kept");
-        }
+            None
+        })
     }
 
     fn origin(&self, kept: Kept, metadata: &Metadata, target: &Target) -> Origin {

@@ -116,7 +116,8 @@ impl Work<'_> {
         if there.stat.st_mode & libc::S_IFMT == libc::S_IFREG {
             let file = self.tree.open_file(path, there, libc::O_RDONLY)?;
             let metadata = Metadata::read(there.file.as_raw_fd(), &there.stat)?;
-            self.keep_executable(&file, &metadata, target);
+            // The verdict is about the file that comes back.
+            drop(self.keep_executable(&file, &metadata, target));
         }
         Ok(())
     }

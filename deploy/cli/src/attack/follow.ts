@@ -41,7 +41,7 @@ export async function followAlert(follow: Follow): Promise<Followed> {
   let seen: ShownAlert | undefined;
   while (Date.now() < startedAt + (seen ? follow.timeoutMs : follow.detectWithinMs)) {
     const alert = (await alertsWhenReachable(follow.api)).find((candidate) => isOfAttack(candidate, follow));
-    if (alert?.version !== seen?.version || alert?.state !== seen?.state) changedAt = Date.now();
+    if (hasMoved(alert, seen)) changedAt = Date.now();
     if (alert && describeState(alert) !== (seen && describeState(seen))) follow.onChange(alert);
     seen = alert ?? seen;
     if (seen && finalStates.has(seen.state) && Date.now() - changedAt >= quietMs) return { alert: seen };
@@ -82,6 +82,10 @@ function isOfAttack(alert: ShownAlert, { containerId, known }: Follow): boolean 
 /** On the host other alerts may come at the same moment. */
 function isSimulator(alert: ShownAlert): boolean {
   return /norn-attack|memfd|\/sh$|\/dash$|busybox/.test(alert.processName);
+}
+
+function hasMoved(alert: ShownAlert | undefined, seen: ShownAlert | undefined): boolean {
+  return alert?.version !== seen?.version || alert?.state !== seen?.state;
 }
 
 function describeState(alert: ShownAlert): string {

@@ -79,7 +79,7 @@ interface Bench {
   readonly stage: Stage;
   /** When each alert was first told of, ms since 1970. */
   readonly arrivals: ReadonlyMap<string, number>;
-  tell(this: void, line: string): void;
+  readonly tell: (line: string) => void;
 }
 
 /** The alerts' ids. */

@@ -445,6 +445,16 @@ pub fn give_back_memory() {
     }
 }
 
+/// To be called before threads are started: else each gets a heap of its own, and what one has freed is of no use to the others.
+pub fn share_memory() {
+    const HEAPS_MAX: libc::c_int = 2;
+    #[cfg(target_env = "gnu")]
+    // SAFETY: takes integers only.
+    unsafe {
+        libc::mallopt(libc::M_ARENA_MAX, HEAPS_MAX);
+    }
+}
+
 /// Takes an exclusive lock for as long as the descriptor lives; `false` when another has it.
 pub fn lock(fd: RawFd) -> bool {
     // SAFETY: takes integers only.

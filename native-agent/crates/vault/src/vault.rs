@@ -79,6 +79,7 @@ pub struct Vault {
 impl Vault {
     /// Recovers the journal, starts the threads and starts watching.
     pub fn open(options: VaultOptions) -> Result<Self, VaultError> {
+        sys::share_memory();
         let lock = prepare(&options.dir)?;
         let descriptors = sys::raise_descriptors();
         if descriptors < DESCRIPTORS_WANTED {

@@ -44,6 +44,26 @@ export function processViews(attack: Attack, { rows, ancestors, activity }: Line
   return nodes.sort((a, b) => Number(b.ancestor) - Number(a.ancestor) || a.startedAt.localeCompare(b.startedAt));
 }
 
+/**
+ * Of more than `most`, those that tell of the attack: what is blamed, what leads to it, and of the rest the youngest. In the order given. A
+ * session that has run for hours has thousands that have nothing to do with it.
+ */
+export function foremost(processes: readonly view.ProcessView[], most: number): readonly view.ProcessView[] {
+  if (processes.length <= most) return processes;
+  const byUid = new Map(processes.map((process) => [process.processUid, process]));
+  const kept = new Set<string>();
+  const keep = (first: view.ProcessView): void => {
+    let at: view.ProcessView | undefined = first;
+    while (at && !kept.has(at.processUid) && kept.size < most) {
+      kept.add(at.processUid);
+      at = byUid.get(at.parentUid);
+    }
+  };
+  for (const process of processes) if (process.blamed || process.ancestor || process.origin) keep(process);
+  for (const process of processes.toReversed()) keep(process);
+  return processes.filter(({ processUid }) => kept.has(processUid));
+}
+
 /** Processes of the attack that still run, as far as is known. */
 export function runningOf(processes: readonly view.ProcessView[]): number {
   return processes.filter(({ blamed, ended, killed }) => blamed && !ended && !killed).length;

@@ -1,5 +1,7 @@
 //! Which process a pid was at a time, and who created it: enough to tell subtrees apart after they ended.
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use norn_events::ProcessUid;
 
@@ -22,8 +24,8 @@ pub struct Actors {
     ended: HashMap<ProcessUid, Time>,
     /// Pids with a change whose process is not known yet, and when it was made.
     pending: HashMap<u32, Time>,
-    /// Some of them were not looked up yet.
-    is_fresh: bool,
+    /// Some of them were not looked up yet: to be seen without the index.
+    fresh: Arc<AtomicBool>,
 }
 
 impl Actors {
@@ -104,7 +106,7 @@ impl Actors {
         let is_process = pid != 0 && !is_restorer(pid);
         if is_process && self.pending.len() < Self::PENDING_MAX && self.at(pid, time).is_none() {
             self.pending.insert(pid, time);
-            self.is_fresh = true;
+            self.fresh.store(true, Ordering::Release);
         }
     }
 
@@ -112,14 +114,19 @@ impl Actors {
         !self.pending.is_empty()
     }
 
+    /// Raised whenever a change waits for a process that nobody was asked about.
+    pub fn fresh(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.fresh)
+    }
+
     /// Since the last call of `pending`.
     pub fn has_fresh(&self) -> bool {
-        self.is_fresh && self.has_pending()
+        self.fresh.load(Ordering::Acquire) && self.has_pending()
     }
 
     /// Those whose change is older than `PENDING_FOR` are given up after this.
     pub fn pending(&mut self, now: Time) -> HashSet<u32> {
-        self.is_fresh = false;
+        self.fresh.store(false, Ordering::Release);
         let all = self.pending.keys().copied().collect();
         self.pending.retain(|_, time| *time + PENDING_FOR > now);
         all

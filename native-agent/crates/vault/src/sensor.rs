@@ -64,15 +64,17 @@ impl VaultObserver {
     }
 
     /// Journals processes that changed something, those that have ended since among them. To be called after every look at
-    /// the sensor's events: a change is nobody's until then. While somebody else has the index it is left to the next call.
+    /// the sensor's events: a change is nobody's until then. What has time is left to the next call while somebody else has the
+    /// index.
     pub fn catch_up(&mut self, processes: &ProcessTable) {
         let Some(shared) = self.shared.upgrade() else {
             return;
         };
         let now = sys::boot_ns() as Time;
-        let index = match self.ends.len() < ENDS_MAX {
-            true => shared.store.try_index(),
-            false => Some(shared.store.index()),
+        let is_urgent = shared.store.awaits_actors() || self.ends.len() >= ENDS_MAX;
+        let index = match is_urgent {
+            true => Some(shared.store.index()),
+            false => shared.store.try_index(),
         };
         let Some(mut index) = index else {
             return;

@@ -3,7 +3,7 @@ use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use norn_events::ProcessUid;
 
@@ -29,6 +29,7 @@ const GROWTHS: u64 = 32;
 pub struct Store {
     pack: Mutex<Pack>,
     index: Mutex<Index>,
+    fresh_actors: Arc<AtomicBool>,
     pub bytes_max: u64,
     bytes: AtomicU64,
     full: AtomicBool,
@@ -87,6 +88,7 @@ impl Store {
         let (bytes, torn_bytes) = (pack.bytes(), pack.torn_bytes);
         Ok(Self {
             pack: Mutex::new(pack),
+            fresh_actors: index.actors.fresh(),
             index: Mutex::new(index),
             bytes_max,
             bytes: AtomicU64::new(bytes),
@@ -101,6 +103,11 @@ impl Store {
 
     pub fn index(&self) -> MutexGuard<'_, Index> {
         lock(&self.index)
+    }
+
+    /// A change waits for its process to become known.
+    pub fn awaits_actors(&self) -> bool {
+        self.fresh_actors.load(Ordering::Acquire)
     }
 
     /// Without waiting: `None` while somebody else has it.

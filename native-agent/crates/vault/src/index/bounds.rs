@@ -3,7 +3,7 @@ use std::collections::HashSet;
 
 use norn_events::ProcessUid;
 
-use super::{FileState, Index};
+use super::{FileState, Holds, Index};
 use crate::file::FileKey;
 use crate::record::{Content, Time};
 
@@ -12,7 +12,11 @@ pub const FILES_MAX: usize = 100_000;
 /// No more copies at rest are made from here on: the room that is left is for files somebody opens.
 pub const FILES_AT_REST_MAX: usize = FILES_MAX / 4 * 3;
 /// Names whose holders are known.
-pub const NAMES_MAX: usize = 400_000;
+pub const NAMES_MAX: usize = 200_000;
+/// Changes of names; beyond, those of files that nothing is known of any more go.
+const OPERATIONS_MAX: usize = 200_000;
+/// What was changed may be told of later than its name, ns.
+const OPERATION_GRACE: Time = 600_000_000_000;
 /// Processes with a change, and their ancestors.
 pub const ACTORS_MAX: usize = 100_000;
 /// A process without any recorded change is kept so long after it was first recorded: its changes may be on their way, ns.
@@ -23,6 +27,7 @@ const ACTOR_GRACE: Time = 60_000_000_000;
 pub struct Limits {
     files: usize,
     names: usize,
+    operations: usize,
     actors: usize,
 }
 
@@ -40,6 +45,10 @@ impl Index {
         if self.names.len().max(self.created.len()) > self.limits.names.max(NAMES_MAX) {
             self.drop_names();
             self.limits.names = with_slack(self.names.len().max(self.created.len()), NAMES_MAX);
+        }
+        if self.operations.len() > self.limits.operations.max(OPERATIONS_MAX) {
+            self.drop_operations(now);
+            self.limits.operations = with_slack(self.operations.len(), OPERATIONS_MAX);
         }
         if self.actors.len() > self.limits.actors.max(ACTORS_MAX) {
             self.drop_actors(now);
@@ -69,6 +78,21 @@ impl Index {
         let is_known = |key: FileKey| files.contains_key(&key);
         self.names.retain(|_, history| history.keys().any(is_known));
         self.created.retain(|(key, _)| is_known(*key));
+        self.names.shrink_to_fit();
+        self.created.shrink_to_fit();
+    }
+
+    fn drop_operations(&mut self, now: Time) {
+        let mut operations = std::mem::take(&mut self.operations);
+        let mut holds = Holds::new(self);
+        operations.retain(|known| {
+            let is_known = |key: Option<FileKey>| key.is_some_and(|key| self.files.contains_key(&key));
+            known.time > now - OPERATION_GRACE
+                || is_known(known.key())
+                || is_known(known.replaced())
+                || holds.of(self, known.pid, known.time).is_some()
+        });
+        self.operations = operations;
     }
 
     fn drop_actors(&mut self, now: Time) {
@@ -101,7 +125,7 @@ fn last_touch(state: &FileState) -> Time {
 mod tests {
     use super::*;
     use crate::file::{Metadata, PlaceId};
-    use crate::record::{Actor, Aspect, Change, Location, Record, Version};
+    use crate::record::{Actor, Aspect, Change, Location, NameKind, NameOperation, Record, Version};
 
     fn location(number: u128) -> Location {
         let path = number.to_string().into_bytes();
@@ -176,6 +200,44 @@ mod tests {
         }
         assert!(index.state(FileKey(0)).is_some());
         assert!(index.state(FileKey(1)).is_none());
+    }
+
+    fn made(number: u128, pid: u32, time: Time) -> Record {
+        let Location {
+            key,
+            place,
+            path,
+            seen,
+        } = location(number);
+        Record::Name(NameOperation {
+            time,
+            pid,
+            place,
+            kind: NameKind::Create,
+            path,
+            target: Vec::new(),
+            key: Some(key),
+            replaced: None,
+            directory: false,
+            seen,
+        })
+    }
+
+    #[test]
+    fn names_of_files_nothing_is_known_of_give_way_but_for_those_held() {
+        let mut index = Index::default();
+        record(&mut index, &actor(7, 1));
+        record(&mut index, &made(1, 7, 20));
+        let scope = index.actors.at(7, 20).map(|actor| actor.uid);
+        index.apply(&Record::Hold(scope.unwrap()));
+        record(&mut index, &saved(2, 30));
+        record(&mut index, &made(2, 8, 30));
+        for number in 10..10 + OPERATIONS_MAX as u128 {
+            index.apply(&made(number, 9, 40));
+        }
+        index.bound(OPERATION_GRACE * 2);
+        let left: Vec<_> = index.operations.iter().map(|known| known.key()).collect();
+        assert_eq!(left, [Some(FileKey(1)), Some(FileKey(2))]);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::seen::Seen;
 use crate::file::{FileKey, PlaceId, SlimKey};
 use crate::record::{NameKind, NameOperation, Time};
 
-/// Name changes kept; the oldest give way.
+/// Kept in any case no more than these; the oldest give way.
 const OPERATIONS_MAX: usize = 500_000;
 /// The halves of an exchange are told one after the other, with little between.
 const HALVES_APART_MAX: usize = 4;
@@ -95,6 +95,15 @@ impl Operations {
         if self.0.len() > OPERATIONS_MAX {
             self.0.pop_front();
         }
+    }
+
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub fn retain(&mut self, is_kept: impl FnMut(&Operation) -> bool) {
+        self.0.retain(is_kept);
+        self.0.shrink_to_fit();
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Operation> {

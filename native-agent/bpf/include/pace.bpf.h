@@ -48,6 +48,9 @@ static __always_inline void pace__inherit(__u32 creator, __u32 child)
 
 	if (pace && pace->left_ns > PACE_BUDGET_NS)
 		bpf_map_update_elem(&paces, &child, pace, BPF_ANY);
+	else
+		/* Its pid may have been another's. */
+		bpf_map_delete_elem(&paces, &child);
 }
 
 static __always_inline void pace__keep(__u64 step_ns)

@@ -113,8 +113,9 @@ fn capture(shared: &Shared, job: &Job) {
     let fd = job.fd.as_raw_fd();
     let now = Some(Stamp::from(&job.stat));
     let saved = shared.store.index().state(job.key).map(|state| state.saved());
-    if saved == Some(now) {
-        // Another open of the same file brought it in while this one waited.
+    // Another open of the same file brought it in while this one waited. What was made empty and is closed already was copied
+    // by then, but that it was made is still to be told.
+    if saved == Some(now) && job.born.is_none() {
         return;
     }
     let found = job

@@ -50,7 +50,7 @@ export function ProcessTreePanel(props: Props): ReactElement {
         Process tree
         <span className="ml-2 font-normal whitespace-nowrap text-faint max-sm:hidden">
           {grouped(blamed)} blamed of {grouped(total)}
-          {truncated ? ' (those nearest to it are shown)' : ''}
+          {truncated ? ' (nearest shown)' : ''}
         </span>
       </Heading>
       <Rows {...props} tree={tree} search={search.trim().toLowerCase()} />

@@ -13,7 +13,7 @@ use crate::places::{Overlay, below, open_path};
 use crate::restore::note_home;
 use crate::sensor::{Note, clean};
 use crate::sys;
-use crate::watch::parent;
+use crate::watch::{join, parent};
 
 const CONTAINERS_MAX: usize = 10_000;
 
@@ -62,7 +62,7 @@ impl Homes {
         let mounts = homes.get(container)?.mounts.iter();
         let holding = mounts.filter_map(|mount| Some((&mount.at, below(path, mount.host.as_ref()?)?)));
         let (at, rest) = holding.min_by_key(|(_, rest)| rest.len())?;
-        Some([at, &b"/"[..], rest].concat())
+        Some(join(at, rest))
     }
 }
 

@@ -115,9 +115,7 @@ impl Pack {
 
     /// The full one is put onto the disk by the next flush: whoever waits for a pre-image does not wait for that.
     fn begin(&mut self) -> io::Result<()> {
-        if std::mem::take(&mut self.dirty) {
-            self.unsynced.extend(self.last());
-        }
+        self.set_aside();
         let number = self.segments.last_key_value().map_or(1, |(number, _)| number + 1);
         let file = OpenOptions::new()
             .read(true)
@@ -189,17 +187,18 @@ impl Pack {
         Ok(Arc::clone(&segment.file))
     }
 
-    fn last(&self) -> Option<Arc<File>> {
-        self.segments
-            .last_key_value()
-            .map(|(_, segment)| Arc::clone(&segment.file))
+    /// The segment being written is to be put onto the disk, when anything was written since it last was.
+    fn set_aside(&mut self) {
+        if std::mem::take(&mut self.dirty) {
+            let last = self.segments.values().next_back();
+            self.unsynced
+                .extend(last.map(|segment| Arc::clone(&segment.file)));
+        }
     }
 
     /// What is to be put onto the disk.
     pub fn take_unsynced(&mut self) -> Vec<Arc<File>> {
-        if std::mem::take(&mut self.dirty) {
-            self.unsynced.extend(self.last());
-        }
+        self.set_aside();
         std::mem::take(&mut self.unsynced)
     }
 

@@ -86,7 +86,7 @@ pub struct Job {
 }
 
 /// Works until the responder is gone.
-pub fn work(shared: &Shared, jobs: &Mutex<Receiver<Job>>, done: &Done) {
+pub fn work(shared: &Shared, jobs: &Mutex<Receiver<Box<Job>>>, done: &Done) {
     loop {
         let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(job) = job else {

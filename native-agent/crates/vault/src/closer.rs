@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use norn_events::{ChangeKind, ContentChange, ContentFormat, ContentShape};
 
 use crate::capture::{Shared, missing_version};
-use crate::file::{FileKey, Metadata};
+use crate::file::{FileKey, Metadata, Stamp};
 use crate::places::{Found, LowerFile};
 use crate::record::{Aspect, Change, Content, Location, Missing, Record, Time, Version};
 use crate::responder::Close;
@@ -21,6 +21,8 @@ pub const REST_MAX: usize = 1024;
 /// Copies at rest begin when no close came for so long.
 const QUIET: Duration = Duration::from_millis(2);
 const SETTLED_AFTER: Duration = Duration::from_millis(100);
+/// Much longer than any file system's clock takes to go on.
+const CLOCK_TICK_NS: i128 = 1_000_000_000;
 /// Above this, bits per byte, unknown content that replaced something else looks like ciphertext.
 const CIPHER_ENTROPY: f32 = 7.2;
 
@@ -84,6 +86,9 @@ fn after_close(shared: &Shared, close: Close) -> io::Result<Option<Resting>> {
         return Ok(None);
     }
     let key = shared.places.key(fd, &stat)?;
+    if is_unwritten(shared, key, &stat) {
+        return Ok(None);
+    }
     let Some(found) = shared.places.find(fd, &stat, key) else {
         return Ok(None);
     };
@@ -135,6 +140,20 @@ fn after_close(shared: &Shared, close: Close) -> io::Result<Option<Resting>> {
         rest(shared, &resting);
     }
     Ok(wanted.then_some(resting))
+}
+
+/// Opened to write and closed as it was copied. A write in the tick of the clock in which the copied state came about would not
+/// show: such a young one counts as written.
+fn is_unwritten(shared: &Shared, key: FileKey, stat: &sys::Stat) -> bool {
+    let index = shared.store.index();
+    let Some(state) = index.state(key) else {
+        return false;
+    };
+    let copied = state.last().map_or(Time::MIN, |last| last.time);
+    let now = Stamp::from(stat);
+    let age = i128::from(sys::wall_ns()) - now.changed_ns;
+    let since = i128::from(sys::boot_ns()) - i128::from(copied);
+    state.saved() == Some(now) && age - since > CLOCK_TICK_NS
 }
 
 /// Its opener was let go without a pre-image, and here it changed.

@@ -47,7 +47,7 @@ pub fn health(shared: &Shared) -> VaultHealth {
     VaultHealth {
         bytes: shared.store.bytes(),
         bytes_max: shared.store.bytes_max,
-        files: index.files.len() as u64,
+        files: index.len() as u64,
         permission_timeouts: shared.pulse.timeouts.load(Ordering::Relaxed),
         changes_dropped: shared.changes_dropped.load(Ordering::Relaxed),
         responder_age_ms: sys::boot_ns().saturating_sub(beat) / 1_000_000,

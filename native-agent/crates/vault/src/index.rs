@@ -1,4 +1,5 @@
 //! The journal in memory: every record folded into what is known of files, names and processes.
+mod at_rest;
 mod bounds;
 mod history;
 mod moves;
@@ -6,6 +7,7 @@ mod operations;
 mod seen;
 mod state;
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
@@ -19,7 +21,8 @@ use crate::record::{
     is_restorer,
 };
 
-const OPENS_MAX: usize = 65_536;
+/// What a table of 32,768 buckets holds.
+const OPENS_MAX: usize = 28_672;
 /// Containers whose file system is known; those that come later can't be restored as a whole.
 const HOMES_MAX: usize = 50_000;
 
@@ -29,7 +32,10 @@ type Name = (PlaceId, Arc<[u8]>);
 #[derive(Debug, Default)]
 pub struct Index {
     pub places: HashMap<PlaceId, PlaceKind>,
-    pub files: HashMap<FileKey, FileState>,
+    /// Files somebody changed, or gave another name.
+    pub touched: HashMap<FileKey, FileState>,
+    /// The others, and their names.
+    at_rest: AtRest,
     names: HashMap<Name, History>,
     prefixes: Prefixes,
     moves: Moves,
@@ -52,6 +58,7 @@ pub struct Index {
     limits: bounds::Limits,
 }
 
+use at_rest::AtRest;
 pub use bounds::FILES_AT_REST_MAX;
 use history::History;
 use moves::Moves;
@@ -130,6 +137,9 @@ impl Index {
     }
 
     fn fold(&mut self, record: &Record) {
+        if self.rests(record) {
+            return;
+        }
         match record {
             Record::Boot { .. } => {}
             Record::Place(id, kind) => {
@@ -158,9 +168,60 @@ impl Index {
         }
     }
 
+    /// A file that is new, under a name that is, is kept in little room; all others that the record speaks of are kept whole
+    /// from now on.
+    fn rests(&mut self, record: &Record) -> bool {
+        match record {
+            Record::Version(location, version) => {
+                let earlier = self.at_rest.get(location.key);
+                let again = |(at, known): &(Location, Version)| at == location && known.time == version.time;
+                let is_again = earlier.is_some_and(|earlier| again(&earlier));
+                if is_again {
+                    self.at_rest.take(location.key);
+                }
+                if is_again || self.is_new(location) {
+                    self.actors.expect(version.pid, version.time);
+                    self.at_rest.insert(location.clone(), version.clone());
+                    return true;
+                }
+                self.touch(location.key);
+                self.touch_name(location.place, &location.path);
+            }
+            Record::Change(Location { key, .. }, _) | Record::Evicted(key, _) => self.touch(*key),
+            Record::Name(operation) => {
+                let keys = [operation.key, operation.replaced].into_iter().flatten();
+                keys.for_each(|key| self.touch(key));
+                self.touch_name(operation.place, &operation.path);
+                self.touch_name(operation.place, &operation.target);
+            }
+            Record::Alias(new, old) => [*new, *old].into_iter().for_each(|key| self.touch(key)),
+            _ => {}
+        }
+        false
+    }
+
+    /// Neither the file nor its name was ever heard of.
+    fn is_new(&self, location: &Location) -> bool {
+        self.state(location.key).is_none()
+            && self.name_at(location.place, &location.path, Time::MAX).is_none()
+    }
+
+    fn touch(&mut self, key: FileKey) {
+        if let Some((location, version)) = self.at_rest.take(key) {
+            self.locate(&location, &version);
+            self.file(&location, version.time).add_version(version);
+        }
+    }
+
+    fn touch_name(&mut self, place: PlaceId, path: &[u8]) {
+        if let Some((key, _)) = self.at_rest.holder(place, path) {
+            self.touch(key);
+        }
+    }
+
     /// The version is how the file is now: nothing changed it since, and the file has not lost its name.
     pub fn is_current(&self, key: FileKey, time: Time) -> bool {
-        self.files.get(&key).is_some_and(|state| {
+        self.state(key).is_some_and(|state| {
             let is_last = state.last().is_some_and(|last| last.time == time);
             let holder = || self.name_at(state.place, &state.path, Time::MAX);
             state.is_saved && is_last && holder().is_none_or(|holder| holder == Some(key))
@@ -178,11 +239,11 @@ impl Index {
             return;
         }
         self.aliases.insert(new, old);
-        let Some(state) = self.files.remove(&new) else {
+        let Some(state) = self.touched.remove(&new) else {
             return;
         };
         let saved = state.is_saved;
-        let joined = self.files.entry(old).or_default();
+        let joined = self.touched.entry(old).or_default();
         state
             .versions
             .into_iter()
@@ -200,7 +261,7 @@ impl Index {
 
     fn file(&mut self, location: &Location, time: Time) -> &mut FileState {
         let path = self.shared(location.place, &location.path);
-        let state = self.files.entry(location.key).or_default();
+        let state = self.touched.entry(location.key).or_default();
         if !state.is_newest(time) {
             return state;
         }
@@ -239,7 +300,13 @@ impl Index {
 
     /// Who had the name at `time`: `None` when that is not known, `Some(None)` when nobody had it.
     pub fn name_at(&self, place: PlaceId, path: &[u8], time: Time) -> Option<Option<FileKey>> {
-        let at = |path: &[u8], time| self.names.get(&(place, Arc::from(path)))?.at(time);
+        let at = |path: &[u8], time| match self.names.get(&(place, Arc::from(path))) {
+            Some(history) => history.at(time),
+            None => {
+                let (key, since) = self.at_rest.holder(place, path)?;
+                (since <= time).then_some(Some(key))
+            }
+        };
         let known = at(path, time);
         if known.is_some() || self.moves.is_empty() {
             return known;
@@ -257,6 +324,10 @@ impl Index {
                 found.entry(key).or_default().insert((name.0, name.1.to_vec()));
             }
         }
+        let resting = keys
+            .iter()
+            .filter_map(|key| Some((*key, self.at_rest.get(*key)?.0)));
+        found.extend(resting.map(|(key, at)| (key, BTreeSet::from([(at.place, at.path)]))));
         found
     }
 
@@ -282,7 +353,7 @@ impl Index {
             }
         }
         if let (NameKind::Rename | NameKind::Exchange, Some(key)) = (operation.kind, operation.key)
-            && let Some(state) = self.files.get_mut(&key)
+            && let Some(state) = self.touched.get_mut(&key)
         {
             state.path = Arc::from(&operation.target[..]);
         }
@@ -310,8 +381,10 @@ impl Index {
     /// Is anything known below this name?
     pub fn is_directory(&self, place: PlaceId, path: &[u8]) -> bool {
         let inside = |known: &[u8]| below(known, path).is_some();
-        let names = self.names.keys();
-        names.into_iter().any(|(at, known)| *at == place && inside(known))
+        let names = self.names.keys().map(|(place, path)| (*place, &path[..]));
+        names
+            .chain(self.at_rest.peeks().map(|file| (file.place, file.path)))
+            .any(|(at, known)| at == place && inside(known))
     }
 
     /// Was this file's creation under this name recorded already?
@@ -333,7 +406,13 @@ impl Index {
 
     /// Who had the name before `key` got it by an operation at `time`; somebody may have opened it since.
     pub fn name_before(&self, (place, path): (PlaceId, &[u8]), time: Time, key: FileKey) -> Option<FileKey> {
-        self.names.get(&(place, Arc::from(path)))?.before(time, key)
+        match self.names.get(&(place, Arc::from(path))) {
+            Some(history) => history.before(time, key),
+            None => {
+                let (holder, since) = self.at_rest.holder(place, path)?;
+                (since <= time && holder != key).then_some(holder)
+            }
+        }
     }
 
     /// A file made again by a restore stands for the one it replaces.
@@ -348,8 +427,24 @@ impl Index {
         at
     }
 
-    pub fn state(&self, key: FileKey) -> Option<&FileState> {
-        self.files.get(&self.original(key))
+    pub fn state(&self, key: FileKey) -> Option<Cow<'_, FileState>> {
+        let key = self.original(key);
+        let touched = self.touched.get(&key).map(Cow::Borrowed);
+        touched.or_else(|| self.at_rest.get(key).map(|file| Cow::Owned(file.into())))
+    }
+
+    /// Files with a state.
+    pub fn len(&self) -> usize {
+        self.touched.len() + self.at_rest.len()
+    }
+
+    pub fn keys(&self) -> impl Iterator<Item = FileKey> {
+        let at_rest = self.at_rest.peeks().map(|file| file.key);
+        self.touched.keys().copied().chain(at_rest)
+    }
+
+    fn knows(&self, key: FileKey) -> bool {
+        self.touched.contains_key(&key) || self.at_rest.contains(key)
     }
 
     /// A state taken later may be what the change in question left: a scan sees new files as soon as they are there.
@@ -384,8 +479,10 @@ impl Index {
     /// The open of this file whose pre-image is still owed.
     pub fn take_late(&mut self, key: FileKey) -> Option<(Time, u32)> {
         let late = self.late.remove(&key)?;
-        let versions = self.state(key).map_or(&[][..], |state| &state.versions);
-        let paid = versions.iter().any(|version| (version.time, version.pid) == late);
+        let pays = |version: &Version| (version.time, version.pid) == late;
+        let paid = self
+            .state(key)
+            .is_some_and(|state| state.versions.iter().any(pays));
         (!paid).then_some(late)
     }
 
@@ -394,7 +491,7 @@ impl Index {
     }
 
     fn evict(&mut self, key: FileKey, time: Time) {
-        let Some(state) = self.files.get_mut(&key) else {
+        let Some(state) = self.touched.get_mut(&key) else {
             return;
         };
         for version in &mut state.versions {
@@ -414,27 +511,17 @@ impl Index {
 
     /// Versions whose content, or a part of it, lies in this segment.
     pub fn resting_on(&self, segment: u32) -> Vec<(Location, Version)> {
-        let mut found = Vec::new();
-        for (&key, state) in &self.files {
-            for version in state
+        let touched = self.touched.iter().flat_map(|(&key, state)| {
+            let location = move || state.location(key);
+            state
                 .versions
                 .iter()
-                .filter(|version| version.content.rests_on(segment))
-            {
-                let (path, seen) = (state.path.to_vec(), state.seen());
-                let place = state.place;
-                found.push((
-                    Location {
-                        key,
-                        place,
-                        path,
-                        seen,
-                    },
-                    version.clone(),
-                ));
-            }
-        }
-        found
+                .map(move |version| (location(), version.clone()))
+        });
+        touched
+            .chain(self.at_rest.iter())
+            .filter(|(_, version)| version.content.rests_on(segment))
+            .collect()
     }
 
     /// Did a process of a held subtree do it?
@@ -458,8 +545,10 @@ impl Index {
         let mut holds = Holds::new(self);
         let mut all = HashMap::new();
         if !holds.is_empty() {
-            let touched = self.files.iter();
+            let touched = self.touched.iter();
             all.extend(touched.filter_map(|(key, state)| Some((*key, holds.of_state(self, state)?))));
+            let opened = self.at_rest.peeks().filter(|file| file.pid != 0);
+            all.extend(opened.filter_map(|file| Some((file.key, holds.of(self, file.pid, file.time)?))));
             all.extend(self.renamed(&mut holds));
         }
         all

@@ -205,6 +205,19 @@ pub enum Record {
     Home(String, PlaceId),
 }
 
+/// Set in the first byte of a record whose numbers take as many bytes as they need, seven bits each (LEB128). Records without
+/// it have numbers of eight bytes, lengths of four, and names in full; they are still read.
+const SLIM: u8 = 0x80;
+
+/// Numbers near zero, below it too, take few bytes.
+fn zigzag(value: i128) -> u128 {
+    ((value << 1) ^ (value >> 127)) as u128
+}
+
+fn unzigzag(value: u128) -> i128 {
+    (value >> 1) as i128 ^ -((value & 1) as i128)
+}
+
 struct Writer(Vec<u8>);
 
 impl Writer {
@@ -212,8 +225,27 @@ impl Writer {
         self.0.push(value);
         self
     }
+    fn kind(&mut self, kind: u8) -> &mut Self {
+        self.u8(kind | SLIM)
+    }
+    fn slim(&mut self, mut value: u128) -> &mut Self {
+        while value >= 0x80 {
+            self.0.push(value as u8 | 0x80);
+            value >>= 7;
+        }
+        self.u8(value as u8)
+    }
     fn number(&mut self, value: u64) -> &mut Self {
-        self.0.extend_from_slice(&value.to_le_bytes());
+        self.slim(value.into())
+    }
+    fn signed(&mut self, value: i128) -> &mut Self {
+        self.slim(zigzag(value))
+    }
+    fn time(&mut self, value: Time) -> &mut Self {
+        self.signed(value.into())
+    }
+    fn place(&mut self, place: PlaceId) -> &mut Self {
+        self.0.extend_from_slice(&place.0.to_le_bytes());
         self
     }
     fn wide(&mut self, value: u128) -> &mut Self {
@@ -221,20 +253,25 @@ impl Writer {
         self
     }
     fn bytes(&mut self, value: &[u8]) -> &mut Self {
-        self.0.extend_from_slice(&(value.len() as u32).to_le_bytes());
-        self.0.extend_from_slice(value);
+        self.number(value.len() as u64).0.extend_from_slice(value);
         self
     }
+    /// What it has in common with the end of `path` is not written again.
+    fn seen(&mut self, seen: &[u8], path: &[u8]) -> &mut Self {
+        let ends = seen.iter().rev().zip(path.iter().rev());
+        let common = ends.take_while(|(one, other)| one == other).count();
+        self.number(common as u64).bytes(&seen[..seen.len() - common])
+    }
     fn list<T>(&mut self, items: &[T], mut each: impl FnMut(&mut Self, &T)) -> &mut Self {
-        self.0.extend_from_slice(&(items.len() as u32).to_le_bytes());
+        self.number(items.len() as u64);
         items.iter().for_each(|item| each(self, item));
         self
     }
     fn location(&mut self, location: &Location) -> &mut Self {
         self.wide(location.key.0)
-            .number(location.place.0)
+            .place(location.place)
             .bytes(&location.path)
-            .bytes(&location.seen)
+            .seen(&location.seen, &location.path)
     }
     fn key(&mut self, key: Option<FileKey>) -> &mut Self {
         self.u8(key.is_some().into()).wide(key.map_or(0, |key| key.0))
@@ -259,14 +296,15 @@ impl Writer {
     }
     fn version(&mut self, version: &Version) -> &mut Self {
         let metadata = &version.metadata;
-        self.number(version.time as u64)
+        self.time(version.time)
             .number(version.pid.into())
             .content(&version.content);
         self.number(metadata.mode.into())
             .number(metadata.uid.into())
             .number(metadata.gid.into());
-        self.number(metadata.size).wide(metadata.modified_ns as u128);
-        self.wide(metadata.changed_ns as u128);
+        self.number(metadata.size)
+            .signed(metadata.modified_ns)
+            .signed(metadata.changed_ns);
         self.list(&metadata.attributes, |to, (name, value)| {
             to.bytes(name).bytes(value);
         });
@@ -300,28 +338,28 @@ impl Record {
             Self::Boot {
                 boot_id,
                 wall_offset_ns,
-            } => to.u8(0).wide(*boot_id).number(*wall_offset_ns as u64),
-            Self::Place(id, PlaceKind::Directory(root)) => to.u8(1).number(id.0).bytes(root),
+            } => to.kind(0).wide(*boot_id).time(*wall_offset_ns),
+            Self::Place(id, PlaceKind::Directory(root)) => to.kind(1).place(*id).bytes(root),
             Self::Place(id, PlaceKind::Overlay { lower, upper, work }) => to
-                .u8(2)
-                .number(id.0)
+                .kind(2)
+                .place(*id)
                 .list(lower, |to, path| {
                     to.bytes(path);
                 })
                 .bytes(upper)
                 .bytes(work),
-            Self::Version(location, version) => to.u8(3).location(location).version(version),
+            Self::Version(location, version) => to.kind(3).location(location).version(version),
             Self::Change(location, change) => to
-                .u8(4)
+                .kind(4)
                 .location(location)
-                .number(change.time as u64)
+                .time(change.time)
                 .number(change.pid.into())
                 .u8((change.aspect == Aspect::Metadata).into()),
             Self::Name(operation) => to
-                .u8(5)
-                .number(operation.time as u64)
+                .kind(5)
+                .time(operation.time)
                 .number(operation.pid.into())
-                .number(operation.place.0)
+                .place(operation.place)
                 .u8(operation.kind as u8)
                 .bytes(&operation.path)
                 .bytes(&operation.target)
@@ -330,32 +368,32 @@ impl Record {
                 .u8(operation.directory.into())
                 .bytes(&operation.seen),
             Self::Actor(actor) => to
-                .u8(6)
+                .kind(6)
                 .bytes(&actor.uid.0)
                 .bytes(&actor.parent.0)
                 .number(actor.pid.into())
-                .number(actor.start as u64)
+                .time(actor.start)
                 .bytes(actor.container.as_deref().unwrap_or_default().as_bytes()),
-            Self::Alias(new, old) => to.u8(7).wide(new.0).wide(old.0),
-            Self::Hold(scope) => to.u8(8).bytes(&scope.0),
-            Self::Forget(scope) => to.u8(9).bytes(&scope.0),
-            Self::Evicted(key, time) => to.u8(10).wide(key.0).number(*time as u64),
-            Self::Home(container, place) => to.u8(11).bytes(container.as_bytes()).number(place.0),
+            Self::Alias(new, old) => to.kind(7).wide(new.0).wide(old.0),
+            Self::Hold(scope) => to.kind(8).bytes(&scope.0),
+            Self::Forget(scope) => to.kind(9).bytes(&scope.0),
+            Self::Evicted(key, time) => to.kind(10).wide(key.0).time(*time),
+            Self::Home(container, place) => to.kind(11).bytes(container.as_bytes()).place(*place),
         };
         to.0
     }
 
     /// `None` when the bytes are not a record of this version of the vault.
     pub fn decode(bytes: &[u8]) -> Option<Self> {
-        let mut from = Reader(bytes);
-        Some(match from.u8()? {
+        let (kind, mut from) = Reader::new(bytes)?;
+        Some(match kind {
             0 => Self::Boot {
                 boot_id: from.wide()?,
-                wall_offset_ns: from.number()? as i64,
+                wall_offset_ns: from.time()?,
             },
-            1 => Self::Place(PlaceId(from.number()?), PlaceKind::Directory(from.bytes()?)),
+            1 => Self::Place(from.place()?, PlaceKind::Directory(from.bytes()?)),
             2 => Self::Place(
-                PlaceId(from.number()?),
+                from.place()?,
                 PlaceKind::Overlay {
                     lower: from.list(Reader::bytes)?,
                     upper: from.bytes()?,
@@ -369,38 +407,113 @@ impl Record {
             7 => Self::Alias(FileKey(from.wide()?), FileKey(from.wide()?)),
             8 => Self::Hold(from.uid()?),
             9 => Self::Forget(from.uid()?),
-            10 => Self::Evicted(FileKey(from.wide()?), from.number()? as i64),
-            11 => Self::Home(String::from_utf8(from.bytes()?).ok()?, PlaceId(from.number()?)),
+            10 => Self::Evicted(FileKey(from.wide()?), from.time()?),
+            11 => Self::Home(String::from_utf8(from.bytes()?).ok()?, from.place()?),
             _ => return None,
         })
     }
 }
 
-struct Reader<'a>(&'a [u8]);
+/// The head of an encoded `Version`.
+#[derive(Debug, Clone, Copy)]
+pub struct Peek<'a> {
+    pub key: FileKey,
+    pub place: PlaceId,
+    pub path: &'a [u8],
+    pub time: Time,
+    pub pid: u32,
+}
 
-impl Reader<'_> {
+pub fn peek(version: &[u8]) -> Option<Peek<'_>> {
+    let (_, mut from) = Reader::new(version)?;
+    let (key, place, path) = (FileKey(from.wide()?), from.place()?, from.slice()?);
+    from.seen()?;
+    Some(Peek {
+        key,
+        place,
+        path,
+        time: from.time()?,
+        pid: from.number()? as u32,
+    })
+}
+
+struct Reader<'a> {
+    rest: &'a [u8],
+    is_slim: bool,
+}
+
+impl<'a> Reader<'a> {
+    /// The record's kind, and what comes after it.
+    fn new(record: &'a [u8]) -> Option<(u8, Self)> {
+        let (&first, rest) = record.split_first()?;
+        let is_slim = first & SLIM != 0;
+        Some((first & !SLIM, Self { rest, is_slim }))
+    }
     fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
-        let (head, rest) = self.0.split_first_chunk::<N>()?;
-        self.0 = rest;
+        let (head, rest) = self.rest.split_first_chunk::<N>()?;
+        self.rest = rest;
         Some(*head)
     }
     fn u8(&mut self) -> Option<u8> {
         self.take::<1>().map(|[byte]| byte)
     }
+    fn slim(&mut self) -> Option<u128> {
+        let mut value = 0;
+        for shift in (0..u128::BITS).step_by(7) {
+            let byte = self.u8()?;
+            value |= u128::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                return Some(value);
+            }
+        }
+        None
+    }
     fn number(&mut self) -> Option<u64> {
-        self.take().map(u64::from_le_bytes)
+        match self.is_slim {
+            true => self.slim()?.try_into().ok(),
+            false => self.take().map(u64::from_le_bytes),
+        }
+    }
+    fn signed(&mut self) -> Option<i128> {
+        match self.is_slim {
+            true => self.slim().map(unzigzag),
+            false => self.take().map(i128::from_le_bytes),
+        }
+    }
+    fn time(&mut self) -> Option<Time> {
+        match self.is_slim {
+            true => self.signed()?.try_into().ok(),
+            false => self.take().map(Time::from_le_bytes),
+        }
+    }
+    fn place(&mut self) -> Option<PlaceId> {
+        self.take().map(u64::from_le_bytes).map(PlaceId)
     }
     fn wide(&mut self) -> Option<u128> {
         self.take().map(u128::from_le_bytes)
     }
+    fn length(&mut self) -> Option<usize> {
+        match self.is_slim {
+            true => self.number().map(|length| length as usize),
+            false => self.take().map(|bytes| u32::from_le_bytes(bytes) as usize),
+        }
+    }
+    fn slice(&mut self) -> Option<&'a [u8]> {
+        let length = self.length()?;
+        let (head, rest) = self.rest.split_at_checked(length)?;
+        self.rest = rest;
+        Some(head)
+    }
+    /// How many bytes are those at the end of the path, and what stands before them.
+    fn seen(&mut self) -> Option<(usize, &'a [u8])> {
+        let common = if self.is_slim { self.length()? } else { 0 };
+        Some((common, self.slice()?))
+    }
     fn bytes(&mut self) -> Option<Vec<u8>> {
-        let length = self.take().map(u32::from_le_bytes)? as usize;
-        let (head, rest) = self.0.split_at_checked(length)?;
-        self.0 = rest;
-        Some(head.to_vec())
+        self.slice().map(<[u8]>::to_vec)
     }
     fn list<T>(&mut self, mut each: impl FnMut(&mut Self) -> Option<T>) -> Option<Vec<T>> {
-        let length = self.take().map(u32::from_le_bytes)?;
+        let length = self.length()?;
         (0..length).map(|_| each(self)).collect()
     }
     fn uid(&mut self) -> Option<ProcessUid> {
@@ -412,11 +525,14 @@ impl Reader<'_> {
         Some(there.then_some(key))
     }
     fn location(&mut self) -> Option<Location> {
+        let (key, place, path) = (FileKey(self.wide()?), self.place()?, self.bytes()?);
+        let (common, prefix) = self.seen()?;
+        let seen = [prefix, &path[path.len().checked_sub(common)?..]].concat();
         Some(Location {
-            key: FileKey(self.wide()?),
-            place: PlaceId(self.number()?),
-            path: self.bytes()?,
-            seen: self.bytes()?,
+            key,
+            place,
+            path,
+            seen,
         })
     }
     fn blob(&mut self) -> Option<BlobRef> {
@@ -437,15 +553,15 @@ impl Reader<'_> {
         })
     }
     fn version(&mut self) -> Option<Version> {
-        let (time, pid) = (self.number()? as i64, self.number()? as u32);
+        let (time, pid) = (self.time()?, self.number()? as u32);
         let content = self.content()?;
         let metadata = Metadata {
             mode: self.number()? as u32,
             uid: self.number()? as u32,
             gid: self.number()? as u32,
             size: self.number()?,
-            modified_ns: self.wide()? as i128,
-            changed_ns: self.wide()? as i128,
+            modified_ns: self.signed()?,
+            changed_ns: self.signed()?,
             attributes: self.list(|from| Some((from.bytes()?, from.bytes()?)))?,
         };
         let shape = match self.u8()? {
@@ -466,7 +582,7 @@ impl Reader<'_> {
     }
     fn change(&mut self) -> Option<Change> {
         Some(Change {
-            time: self.number()? as i64,
+            time: self.time()?,
             pid: self.number()? as u32,
             aspect: if self.u8()? == 1 {
                 Aspect::Metadata
@@ -484,9 +600,9 @@ impl Reader<'_> {
             NameKind::Link,
         ];
         Some(NameOperation {
-            time: self.number()? as i64,
+            time: self.time()?,
             pid: self.number()? as u32,
-            place: PlaceId(self.number()?),
+            place: self.place()?,
             kind: *KINDS.get(usize::from(self.u8()?))?,
             path: self.bytes()?,
             target: self.bytes()?,
@@ -501,7 +617,7 @@ impl Reader<'_> {
             uid: self.uid()?,
             parent: self.uid()?,
             pid: self.number()? as u32,
-            start: self.number()? as i64,
+            start: self.time()?,
             container: Some(String::from_utf8(self.bytes()?).ok()?).filter(|id| !id.is_empty()),
         })
     }
@@ -544,6 +660,43 @@ mod tests {
         };
         let record = Record::Version(location, version);
         assert_eq!(Record::decode(&record.encode()), Some(record));
+    }
+
+    #[test]
+    fn a_number_of_any_size_reads_back() {
+        for time in [0, 1, -1, 63, 64, -64, -65, Time::MAX, Time::MIN] {
+            let record = Record::Evicted(FileKey(u128::MAX), time);
+            assert_eq!(Record::decode(&record.encode()), Some(record));
+        }
+        for value in [i128::MAX, i128::MIN, 17_000_000_000_000_000_000] {
+            assert_eq!(unzigzag(zigzag(value)), value);
+        }
+    }
+
+    #[test]
+    fn a_record_of_the_first_format_is_read() {
+        let mut bytes = vec![4];
+        bytes.extend((7_u128 << 90).to_le_bytes());
+        bytes.extend(3_u64.to_le_bytes());
+        for name in [&b"a/b"[..], b"/srv/a/b"] {
+            bytes.extend((name.len() as u32).to_le_bytes());
+            bytes.extend(name);
+        }
+        bytes.extend((-5_i64).to_le_bytes());
+        bytes.extend(12_u64.to_le_bytes());
+        bytes.push(1);
+        let location = Location {
+            key: FileKey(7 << 90),
+            place: PlaceId(3),
+            path: b"a/b".to_vec(),
+            seen: b"/srv/a/b".to_vec(),
+        };
+        let change = Change {
+            time: -5,
+            pid: 12,
+            aspect: Aspect::Metadata,
+        };
+        assert_eq!(Record::decode(&bytes), Some(Record::Change(location, change)));
     }
 
     #[test]

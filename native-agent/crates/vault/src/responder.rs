@@ -86,8 +86,8 @@ struct Waiting {
 
 /// Where the responder sends what it does not do itself.
 pub struct Outlets {
-    pub small: SyncSender<Job>,
-    pub large: SyncSender<Job>,
+    pub small: SyncSender<Box<Job>>,
+    pub large: SyncSender<Box<Job>>,
     pub closes: SyncSender<Close>,
 }
 
@@ -207,7 +207,7 @@ impl Responder {
                 },
             );
         }
-        let job = Job {
+        let job = Box::new(Job {
             id: self.next_id,
             fd,
             pid,
@@ -216,7 +216,7 @@ impl Responder {
             key,
             released,
             born,
-        };
+        });
         let to = if stat.st_size > LARGE_BYTES {
             &self.outlets.large
         } else {

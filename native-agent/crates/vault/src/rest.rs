@@ -259,8 +259,8 @@ pub fn at_rest(shared: &Shared, fd: RawFd, (location, closed): (Location, Time))
     let (saved, earlier) = {
         let index = shared.store.index();
         let state = index.state(key);
-        let last = state.and_then(|state| state.last());
-        let saved = state.and_then(|state| state.saved());
+        let last = state.as_ref().and_then(|state| state.last());
+        let saved = state.as_ref().and_then(|state| state.saved());
         (saved, last.map(|last| last.content.bytes()))
     };
     if saved == Some(Stamp::from(&stat)) {

@@ -531,7 +531,7 @@ fn opened(shared: &Shared, overlay: &Overlay, note: &Note, path: &[u8]) {
     index = shared.store.index();
     // The state that was saved is still what was there at the open.
     let key = index.original(key);
-    if let Some(state) = index.files.get_mut(&key) {
+    if let Some(state) = index.touched.get_mut(&key) {
         state.is_saved |= saved;
     }
 }

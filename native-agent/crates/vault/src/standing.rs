@@ -79,7 +79,7 @@ impl Counted {
 pub fn count(shared: &Shared) {
     let (keys, mut holds, places): (Vec<FileKey>, _, Vec<PlaceId>) = {
         let index = shared.store.index();
-        let keys = index.files.keys().copied().collect();
+        let keys = index.keys().collect();
         (keys, Holds::new(&index), index.places.keys().copied().collect())
     };
     let renamed: HashMap<_, _> = shared.store.index().renamed(&mut holds).into_iter().collect();
@@ -89,9 +89,9 @@ pub fn count(shared: &Shared) {
     let mut counted = Counted::default();
     for some in keys.chunks(FILES_AT_ONCE) {
         let index = shared.store.index();
-        for (key, state) in some.iter().filter_map(|key| Some((key, index.files.get(key)?))) {
-            let holder = holds.of_state(&index, state);
-            counted.add(state, holder.or_else(|| renamed.get(key).copied()));
+        for (key, state) in some.iter().filter_map(|key| Some((key, index.state(*key)?))) {
+            let holder = holds.of_state(&index, &state);
+            counted.add(&state, holder.or_else(|| renamed.get(key).copied()));
             if living.contains(&state.place)
                 && let Some(last) = state.last()
                 && index.is_current(*key, last.time)
@@ -126,7 +126,7 @@ pub fn of(shared: &Shared, path: &Path) -> Standing {
         let file = sys::open_below(libc::AT_FDCWD, path, libc::O_PATH | libc::O_NOFOLLOW, 0).ok()?;
         let stat = sys::fstat(file.as_raw_fd()).ok()?;
         let key = shared.places.key(file.as_raw_fd(), &stat).ok()?;
-        shared.store.index().state(key).map(standing)
+        shared.store.index().state(key).map(|state| standing(&state))
     };
     found().unwrap_or(Standing::Unknown)
 }

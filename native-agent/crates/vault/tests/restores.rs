@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use norn_events::wire::action::v1::Verdict;
 use norn_vault::RestoreReport;
@@ -415,6 +416,28 @@ fn what_a_killed_process_had_just_made_is_removed() {
         assert_eq!(report.count(Verdict::Removed), 1, "{place:?}");
         assert!(other.exists(), "an empty file that another process made is gone");
         scene.outsider(|_| fs::remove_file(&other).unwrap());
+        assert_same(&scene, &before, &report);
+    }
+}
+
+/// A database or a lock is opened to write a thousand times for each time it is written. What is young when it is copied could be
+/// written without a trace in its times, and counts as changed.
+#[test]
+fn what_was_opened_to_write_and_not_written_is_nobodys_change() {
+    for place in [Place::Host, Place::Volume] {
+        let mut scene = Scene::new(place, |dir| {
+            corpus(6)(dir);
+            std::thread::sleep(Duration::from_millis(1_100));
+        });
+        let before = scene.manifest();
+        let targets = files(&before, &scene.data());
+        let scope = scene.attack(|actor| {
+            let open = |path| fs::OpenOptions::new().write(true).open(path).unwrap();
+            targets.iter().for_each(|path| drop(open(path)));
+            actor.encrypt(&targets[0]);
+        });
+        let report = scene.restore(scope);
+        assert_eq!(report.files.len(), 1, "{place:?}: {:?}", report.files);
         assert_same(&scene, &before, &report);
     }
 }

@@ -38,9 +38,9 @@ fn with_slack(left: usize, most: usize) -> usize {
 impl Index {
     /// Called after every record; does something once in many thousands.
     pub fn bound(&mut self, now: Time) {
-        if self.files.len() > self.limits.files.max(FILES_MAX) {
+        if self.len() > self.limits.files.max(FILES_MAX) {
             self.drop_files(FILES_MAX / 10 * 9);
-            self.limits.files = with_slack(self.files.len(), FILES_MAX);
+            self.limits.files = with_slack(self.len(), FILES_MAX);
         }
         if self.names.len().max(self.created.len()) > self.limits.names.max(NAMES_MAX) {
             self.drop_names();
@@ -58,12 +58,17 @@ impl Index {
 
     fn drop_files(&mut self, keep: usize) {
         let held = self.held_keys();
-        let free = self.files.iter().filter(|(key, _)| !held.contains(key));
-        let mut free: Vec<(Time, FileKey)> = free.map(|(key, state)| (last_touch(state), *key)).collect();
+        let touched = self.touched.iter().map(|(key, state)| (last_touch(state), *key));
+        let at_rest = self.at_rest.peeks().map(|file| (file.time, file.key));
+        let mut free: Vec<(Time, FileKey)> = touched
+            .chain(at_rest)
+            .filter(|(_, key)| !held.contains(key))
+            .collect();
         free.sort_unstable();
-        let surplus = self.files.len().saturating_sub(keep);
+        let surplus = self.len().saturating_sub(keep);
         for (_, key) in free.into_iter().take(surplus) {
-            if let Some(state) = self.files.remove(&key) {
+            let at_rest = |index: &mut Self| index.at_rest.take(key).map(FileState::from);
+            if let Some(state) = self.touched.remove(&key).or_else(|| at_rest(self)) {
                 let lost = state
                     .versions
                     .iter()
@@ -74,19 +79,20 @@ impl Index {
     }
 
     fn drop_names(&mut self) {
-        let files = &self.files;
-        let is_known = |key: FileKey| files.contains_key(&key);
-        self.names.retain(|_, history| history.keys().any(is_known));
-        self.created.retain(|(key, _)| is_known(*key));
-        self.names.shrink_to_fit();
-        self.created.shrink_to_fit();
+        let mut names = std::mem::take(&mut self.names);
+        let mut created = std::mem::take(&mut self.created);
+        names.retain(|_, history| history.keys().any(|key| self.knows(key)));
+        created.retain(|(key, _)| self.knows(*key));
+        names.shrink_to_fit();
+        created.shrink_to_fit();
+        (self.names, self.created) = (names, created);
     }
 
     fn drop_operations(&mut self, now: Time) {
         let mut operations = std::mem::take(&mut self.operations);
         let mut holds = Holds::new(self);
         operations.retain(|known| {
-            let is_known = |key: Option<FileKey>| key.is_some_and(|key| self.files.contains_key(&key));
+            let is_known = |key: Option<FileKey>| key.is_some_and(|key| self.knows(key));
             known.time > now - OPERATION_GRACE
                 || is_known(known.key())
                 || is_known(known.replaced())
@@ -97,7 +103,7 @@ impl Index {
 
     fn drop_actors(&mut self, now: Time) {
         let mut used: HashSet<ProcessUid> = self.held.iter().copied().collect();
-        let changes = self.files.values().flat_map(|state| {
+        let changes = self.touched.values().flat_map(|state| {
             let versions = state.versions.iter().map(|version| (version.pid, version.time));
             versions.chain(state.changes.iter().map(|change| (change.pid, change.time)))
         });
@@ -105,9 +111,11 @@ impl Index {
             .operations
             .iter()
             .map(|operation| (operation.pid, operation.time));
+        let opens = self.at_rest.peeks().map(|file| (file.pid, file.time));
         used.extend(
             changes
                 .chain(operations)
+                .chain(opens)
                 .filter_map(|(pid, time)| self.actors.at(pid, time))
                 .map(|actor| actor.uid),
         );
@@ -181,10 +189,10 @@ mod tests {
         for number in 0..=FILES_MAX as u128 {
             record(&mut index, &saved(number, number as Time));
         }
-        assert!(index.files.len() <= FILES_MAX, "{}", index.files.len());
+        assert!(index.len() <= FILES_MAX, "{}", index.len());
         assert!(index.state(FileKey(0)).is_none());
         assert!(index.state(FileKey(FILES_MAX as u128)).is_some());
-        assert_eq!(index.evicted as usize, FILES_MAX + 1 - index.files.len());
+        assert_eq!(index.evicted as usize, FILES_MAX + 1 - index.len());
     }
 
     #[test]

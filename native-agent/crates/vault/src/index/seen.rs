@@ -13,6 +13,13 @@ pub struct Seen {
 }
 
 impl Seen {
+    pub fn whole(name: &[u8]) -> Self {
+        Self {
+            text: (!name.is_empty()).then(|| name.into()),
+            whole: true,
+        }
+    }
+
     /// The name of the file that has this path in its place.
     pub fn name(&self, path: &[u8]) -> Vec<u8> {
         match &self.text {
@@ -29,10 +36,7 @@ pub struct Prefixes(HashSet<Arc<[u8]>>);
 impl Prefixes {
     pub fn seen(&mut self, name: &[u8], path: &[u8]) -> Seen {
         let Some(prefix) = name.strip_suffix(path) else {
-            return Seen {
-                text: Some(name.into()),
-                whole: true,
-            };
+            return Seen::whole(name);
         };
         let text = match self.0.get(prefix) {
             Some(known) => known.clone(),

@@ -2,14 +2,14 @@
 use std::sync::Arc;
 
 use super::seen::Seen;
-use crate::file::{PlaceId, Stamp};
-use crate::record::{Change, Content, Time, Version};
+use crate::file::{FileKey, PlaceId, Stamp};
+use crate::record::{Change, Content, Location, Time, Version};
 
 /// States kept of one file; the one before the last gives way.
 pub const VERSIONS_MAX: usize = 16;
 const CHANGES_MAX: usize = 64;
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct FileState {
     pub place: PlaceId,
     /// Last name known, relative to the place.
@@ -22,7 +22,30 @@ pub struct FileState {
     pub is_saved: bool,
 }
 
+/// Of a file nobody touched.
+impl From<(Location, Version)> for FileState {
+    fn from((location, version): (Location, Version)) -> Self {
+        let mut state = Self {
+            place: location.place,
+            path: location.path.into(),
+            seen: Seen::whole(&location.seen),
+            ..Self::default()
+        };
+        state.add_version(version);
+        state
+    }
+}
+
 impl FileState {
+    pub(super) fn location(&self, key: FileKey) -> Location {
+        Location {
+            key,
+            place: self.place,
+            path: self.path.to_vec(),
+            seen: self.seen(),
+        }
+    }
+
     /// The last state from before `time`; a state taken for an open at `time` is from before it.
     pub fn before(&self, time: Time) -> Option<&Version> {
         self.versions.iter().rev().find(|version| version.time <= time)

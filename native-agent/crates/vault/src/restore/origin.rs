@@ -119,7 +119,7 @@ mod tests {
             scopes: vec![uid(1)],
             ..RestoreRequest::default()
         };
-        origin(&Scope::new(index, &request), index.state(FILE).unwrap())
+        origin(&Scope::new(index, &request), &index.state(FILE).unwrap())
     }
 
     #[test]

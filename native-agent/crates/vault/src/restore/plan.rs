@@ -147,6 +147,7 @@ pub fn plan(index: &Index, request: &RestoreRequest) -> Plan {
         let kept = target.put.filter(|_| target.repair);
         if let Some(key) = target.want.file().or(kept) {
             let state = index.state(key);
+            let state = state.as_deref();
             let origin = state.and_then(|state| origin(&scope, state));
             // Another name says nothing of when the content changed.
             let time = match origin {
@@ -161,7 +162,7 @@ pub fn plan(index: &Index, request: &RestoreRequest) -> Plan {
             let first = target.time;
             target.conflict |= index
                 .state(put)
-                .is_some_and(|state| is_changed_later(&scope, state, first));
+                .is_some_and(|state| is_changed_later(&scope, &state, first));
         }
     }
     plan
@@ -170,7 +171,7 @@ pub fn plan(index: &Index, request: &RestoreRequest) -> Plan {
 /// When the scope changed anything for the first time: the open before its first change, or a name.
 pub fn first_change(index: &Index, request: &RestoreRequest) -> Option<Time> {
     let scope = Scope::new(index, request);
-    let contents = index.files.values().filter_map(|state| origin(&scope, state));
+    let contents = index.touched.values().filter_map(|state| origin(&scope, state));
     let names = index
         .operations
         .iter()
@@ -311,7 +312,7 @@ impl Plan {
             .filter_map(|target| target.want.file())
             .collect();
         let mut changed = Vec::new();
-        for (&key, state) in &scope.index.files {
+        for (&key, state) in &scope.index.touched {
             if self.made.contains(&key) {
                 continue;
             }

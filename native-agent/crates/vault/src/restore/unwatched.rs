@@ -14,6 +14,7 @@ use super::plan::{Plan, Target, Want};
 use super::tree::Tree;
 use crate::capture::Shared;
 use crate::file::{FileKey, Metadata, PlaceId, nanoseconds};
+use crate::index::FileState;
 use crate::places::{LowerFile, is_opaque, is_whiteout};
 use crate::record::{Content, Missing, PlaceKind, Record, Time, Version};
 use crate::sys;
@@ -136,11 +137,13 @@ impl Walk<'_> {
         let index = self.shared.store.index();
         let (key, since) = (index.original(entry.key), self.since);
         let state = index.state(key);
-        let watched = state.is_some_and(|state| state.changes.iter().any(|change| change.time >= since))
+        let later = |state: &FileState| state.changes.iter().any(|change| change.time >= since);
+        let watched = state.as_deref().is_some_and(later)
             || index.operations.iter().any(|operation| {
                 operation.time >= since && [operation.key(), operation.replaced()].contains(&Some(key))
             });
-        let before = state.and_then(|state| state.before(since)).cloned();
+        let before = state.as_deref().and_then(|state| state.before(since)).cloned();
+        drop(state);
         drop(index);
         if watched {
             return Ok(());

@@ -173,7 +173,7 @@ pub fn record_birth(shared: &Shared, found: &Found, (time, pid): (Time, u32)) {
     let known =
         index.knows_creation(location.key, &location.path) || index.has_state_before(location.key, time);
     if !known && found.overlay.is_none() {
-        index.note_birth(location.key, &location.path);
+        index.note_birth(location.key);
     }
     drop(index);
     if known || found.overlay.is_none() {

@@ -1,5 +1,5 @@
 //! After a close: what became of the content is told, and the new state of a small file is copied at rest.
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -34,20 +34,39 @@ struct Resting {
     again: Option<Instant>,
 }
 
+/// The files that wait for their copy, each once, in order of their first close.
+#[derive(Default)]
+struct Queue {
+    order: VecDeque<FileKey>,
+    files: HashMap<FileKey, Resting>,
+}
+
+impl Queue {
+    fn push(&mut self, file: Resting) {
+        let key = file.location.key;
+        if self.files.insert(key, file).is_none() {
+            self.order.push_back(key);
+        }
+    }
+
+    fn pop(&mut self) -> Option<Resting> {
+        self.order.pop_front().and_then(|key| self.files.remove(&key))
+    }
+}
+
 /// Works until the responder is gone.
 pub fn run(shared: &Shared, closes: &Receiver<Close>) {
-    let mut resting: VecDeque<Resting> = VecDeque::new();
+    let mut resting = Queue::default();
     let mut settling: VecDeque<Resting> = VecDeque::new();
     loop {
-        match next(closes, resting.is_empty() && settling.is_empty()) {
+        match next(closes, resting.order.is_empty() && settling.is_empty()) {
             Ok(close) => {
                 let rests = after_close(shared, close);
                 shared.progress.closes.done();
                 match rests {
-                    Ok(Some(file)) if resting.len() < REST_MAX && !shared.rest.is_ahead() => {
-                        resting.retain(|known| known.location.key != file.location.key);
-                        resting.push_back(file);
-                        shared.progress.rests.set(resting.len() + settling.len());
+                    Ok(Some(file)) if resting.order.len() < REST_MAX && !shared.rest.is_ahead() => {
+                        resting.push(file);
+                        shared.progress.rests.set(resting.order.len() + settling.len());
                     }
                     Ok(Some(file)) => shared.put_off(file.location.place, file.location.path),
                     Ok(None) => {}
@@ -55,7 +74,7 @@ pub fn run(shared: &Shared, closes: &Receiver<Close>) {
                 }
             }
             Err(RecvTimeoutError::Timeout) => {
-                if let Some(mut file) = resting.pop_front() {
+                if let Some(mut file) = resting.pop() {
                     rest(shared, &file);
                     file.again = Some(Instant::now() + SETTLED_AFTER);
                     settling.push_back(file);
@@ -65,7 +84,7 @@ pub fn run(shared: &Shared, closes: &Receiver<Close>) {
                 while let Some(file) = settling.pop_front_if(due) {
                     rest(shared, &file);
                 }
-                shared.progress.rests.set(resting.len() + settling.len());
+                shared.progress.rests.set(resting.order.len() + settling.len());
             }
             Err(RecvTimeoutError::Disconnected) => return,
         }

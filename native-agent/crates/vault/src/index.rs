@@ -42,8 +42,8 @@ pub struct Index {
     pub operations: Operations,
     /// Names and files that were created, to see the second report of the same creation.
     created: HashSet<(FileKey, u64)>,
-    /// Seen at their first open, before their directory reports them.
-    born: HashSet<(FileKey, u64)>,
+    /// Seen at their first open, before their directory reports them; and whether it did since.
+    born: HashMap<FileKey, bool>,
     pub actors: Actors,
     /// The last open of a file that was not saved; recent ones only.
     opens: HashMap<FileKey, (Time, u32)>,
@@ -393,15 +393,22 @@ impl Index {
     }
 
     /// Will be recorded when its directory reports it: only that knows the order of what happened to the name.
-    pub fn note_birth(&mut self, key: FileKey, path: &[u8]) {
+    pub fn note_birth(&mut self, key: FileKey) {
         if self.born.len() >= OPENS_MAX {
             self.born.clear();
         }
-        self.born.insert((key, name_hash(path)));
+        self.born.entry(key).or_default();
+    }
+
+    /// Its directory reports a name of it: `true` when that is the one it was made under by an open, and not a link.
+    pub fn reports_birth(&mut self, key: FileKey) -> bool {
+        self.born
+            .get_mut(&key)
+            .is_some_and(|is_reported| !std::mem::replace(is_reported, true))
     }
 
     pub fn knows_birth(&self, key: FileKey, path: &[u8]) -> bool {
-        self.born.contains(&(key, name_hash(path))) || self.knows_creation(key, path)
+        self.born.contains_key(&key) || self.knows_creation(key, path)
     }
 
     /// Who had the name before `key` got it by an operation at `time`; somebody may have opened it since.

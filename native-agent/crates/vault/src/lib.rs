@@ -16,6 +16,7 @@ mod learn;
 mod mounts;
 mod named;
 mod names;
+mod newborn;
 mod pack;
 mod places;
 mod progress;

@@ -2,6 +2,7 @@
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use norn_events::ChangeKind;
 
@@ -16,6 +17,8 @@ use crate::watch::join;
 
 const READ_BYTES: usize = 64 * 1024;
 const IDLE_MS: i32 = 500;
+/// Who makes many files is not followed one by one; whoever renames or deletes is.
+const GATHER: Duration = Duration::from_micros(500);
 
 /// Works until the vault stops.
 pub fn run(shared: &Shared) {
@@ -44,6 +47,10 @@ pub fn run(shared: &Shared) {
             }
         }
         shared.progress.names.handled(events.len() as u64);
+        let creates = |event: &RawEvent| event.mask & (libc::FAN_RENAME | libc::FAN_DELETE) == 0;
+        if events.iter().all(creates) {
+            std::thread::sleep(GATHER);
+        }
     }
 }
 
@@ -76,7 +83,9 @@ fn handle(shared: &Shared, event: &RawEvent) {
         created(shared, &spot, (event.key, directory), by);
     }
     if event.mask & libc::FAN_ATTRIB != 0
-        && let (Some(spot), Some(key)) = (spot(shared, event.at.as_ref()), event.key)
+        && let Some(key) = event.key
+        && shared.store.index().state(key).is_some()
+        && let Some(spot) = spot(shared, event.at.as_ref())
     {
         attributes(shared, &spot, key, by);
     }
@@ -125,8 +134,9 @@ fn operation(kind: NameKind, spot: &Spot, (pid, time): (u32, Time)) -> NameOpera
 
 fn created(shared: &Shared, spot: &Spot, (key, directory): (Option<FileKey>, bool), by: (u32, Time)) {
     let known = key.is_some_and(|key| shared.store.index().knows_creation(key, &spot.path));
+    let born = !known && !directory && key.is_some_and(|key| shared.store.index().reports_birth(key));
     if !known {
-        let other = !directory && key.is_some_and(|key| is_other_name(shared, spot, (key, by.1)));
+        let other = !directory && !born && key.is_some_and(|key| is_other_name(shared, spot, (key, by.1)));
         let kind = if other { NameKind::Link } else { NameKind::Create };
         let created = operation(kind, spot, by);
         shared.store.record(Record::Name(NameOperation {
@@ -137,7 +147,7 @@ fn created(shared: &Shared, spot: &Spot, (key, directory): (Option<FileKey>, boo
     }
     if directory {
         watch_new(shared, spot, by);
-    } else if let Some(key) = key {
+    } else if let Some(key) = key.filter(|_| !born) {
         note_link(shared, spot, key);
     }
 }

@@ -188,6 +188,11 @@ impl Responder {
         // A file that did not exist has no pre-image: nobody waits until its creation is written down. Its name is taken before,
         // since it may have another right after.
         let newborn = is_newborn(fd.as_raw_fd(), &stat, time);
+        if newborn && self.shared.places.overlay(stat.st_dev).is_none() {
+            self.shared.store.index().note_birth(key);
+            self.allow(&fd);
+            return;
+        }
         let born = newborn.then(|| self.shared.places.find_in_overlay(fd.as_raw_fd(), &stat, key));
         let born = born.flatten();
         let newborn = born.is_some();

@@ -72,7 +72,9 @@ impl Rest {
     fn take_overdue(&self) -> Vec<(PlaceId, Vec<u8>)> {
         let mut overdue = lock(&self.overdue);
         let some: Vec<_> = overdue.iter().take(OVERDUE_AT_ONCE).cloned().collect();
-        overdue.retain(|spot| !some.contains(spot));
+        for spot in &some {
+            overdue.remove(spot);
+        }
         some
     }
 }

@@ -15,6 +15,7 @@ use crate::file::{FileKey, Metadata};
 use crate::homes::{elsewhere, home};
 use crate::named::changed_by_name;
 use crate::names::{note_symbolic_link, record_rename, record_unlink, refresh_metadata};
+use crate::newborn::Newborns;
 use crate::places::{LowerFile, Overlay, below, open_path};
 use crate::record::{
     Actor, Aspect, Change, Content, Location, NameKind, NameOperation, Record, Time, Version,
@@ -51,6 +52,7 @@ pub struct VaultObserver {
     is_caught_up: bool,
     /// Ends of processes that the index was not told of yet.
     ends: Vec<(ProcessUid, Time)>,
+    newborns: Newborns,
 }
 
 impl VaultObserver {
@@ -60,6 +62,7 @@ impl VaultObserver {
             notes,
             is_caught_up: false,
             ends: Vec::new(),
+            newborns: Newborns::default(),
         }
     }
 
@@ -193,7 +196,10 @@ impl Observer for VaultObserver {
         if !NAMED.contains(&event.kind) {
             return;
         }
-        if event.result < 0 || process.pid == std::process::id() || is_told_otherwise(&shared, event, process)
+        if event.result < 0
+            || process.pid == std::process::id()
+            || self.newborns.take_in(event, process.pid)
+            || is_told_otherwise(&shared, event, process)
         {
             return;
         }

@@ -1,4 +1,5 @@
 // Where the cost half works: a protected directory, one that nobody protects, and an overlay as containers have it.
+import { randomBytes } from 'node:crypto';
 import { closeSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -9,6 +10,8 @@ import { npmRecipe } from './work-recipes.ts';
 const corpusFiles = 300;
 export const untarFiles = 20_000;
 const filesPerFolder = 1_000;
+const diskBytes = '4G';
+const diskInodes = 200_000;
 
 export interface CostSite {
   readonly simulator: string;
@@ -55,13 +58,14 @@ function fileAt(folder: string, number: number): string {
   return join(folder, String(Math.floor(number / filesPerFolder)), `file-${number}.txt`);
 }
 
-/** New files each time: what was written to once is no longer what it was. The caller closes it. */
+/** New files on new disks each time: what was written to once is no longer what it was. The caller closes it. */
 export async function openSite(
   folders: SiteFolders,
   tools: Pick<CostSite, 'simulator' | 'tarball'>,
 ): Promise<CostSite & { close(): Promise<void> }> {
   const { workDir, protectedDir } = folders;
   const [untouchedDir, overlay] = [join(workDir, 'untouched'), join(workDir, 'overlay')];
+  const disks = [await mountDisk(protectedDir, workDir), await mountDisk(overlay, workDir)];
   for (const dir of [protectedDir, untouchedDir]) {
     await mkdir(dir, { recursive: true });
     await run(tools.simulator, ['prepare', join(dir, 'corpus'), '--files', String(corpusFiles)]);
@@ -76,7 +80,26 @@ export async function openSite(
     close: async () => {
       // Lazily: who looks at it from outside may take a moment to let go.
       await run('umount', ['--lazy', overlayDir]);
+      for (const disk of disks) await disk.close();
       for (const dir of [protectedDir, untouchedDir, overlay]) await rm(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+/**
+ * A file system of its own at `dir`. Where files were deleted in the last minutes, ext4 looks past each of their inodes for
+ * every new file (`recently_deleted`): with the trees of the rounds before on the same disk, that took more than what is measured.
+ */
+async function mountDisk(dir: string, workDir: string): Promise<{ close(): Promise<void> }> {
+  const image = join(workDir, `${randomBytes(4).toString('hex')}.img`);
+  await mkdir(dir, { recursive: true });
+  await run('truncate', ['--size', diskBytes, image]);
+  await run('mkfs.ext4', ['-q', '-F', '-N', String(diskInodes), image]);
+  await run('mount', ['-o', 'loop', image, dir]);
+  return {
+    close: async () => {
+      await run('umount', ['--lazy', dir]);
+      await rm(image);
     },
   };
 }

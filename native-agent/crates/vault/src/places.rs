@@ -5,6 +5,8 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use xxhash_rust::xxh3::xxh3_128;
+
 use crate::file::{FileKey, Metadata, PlaceId, Stamp};
 use crate::mounts::OverlayMount;
 use crate::record::{Location, PlaceKind};
@@ -250,6 +252,11 @@ fn overlay_path(overlay: &Overlay, seen: &[u8], stat: &sys::Stat) -> Vec<u8> {
     }
 }
 
+/// Stands for a file of the image that nobody opened, or that has its handle in common with another.
+pub fn by_name(upper: &[u8], path: &[u8]) -> FileKey {
+    FileKey(xxh3_128(&[upper, b"\0", path].concat()))
+}
+
 pub fn is_whiteout(stat: &sys::Stat) -> bool {
     stat.st_mode & libc::S_IFMT == libc::S_IFCHR && stat.st_rdev == 0
 }
@@ -291,6 +298,8 @@ fn hides(layer: &OwnedFd, path: &[u8]) -> bool {
 /// A file of an image's layer.
 #[derive(Debug)]
 pub struct LowerFile {
+    /// The layer's directory.
+    pub layer: Vec<u8>,
     pub file: OwnedFd,
     pub stat: sys::Stat,
 }
@@ -311,7 +320,8 @@ impl LowerFile {
                 return None;
             }
             if wanted(&stat) {
-                return Some(Self { file, stat });
+                let layer = layer.clone();
+                return Some(Self { layer, file, stat });
             }
         }
         None

@@ -16,7 +16,7 @@ use crate::homes::{elsewhere, home};
 use crate::named::changed_by_name;
 use crate::names::{note_symbolic_link, record_rename, record_unlink, refresh_metadata};
 use crate::newborn::Newborns;
-use crate::places::{LowerFile, Overlay, below, open_path};
+use crate::places::{LowerFile, Overlay, below, by_name, open_path};
 use crate::record::{
     Actor, Aspect, Change, Content, Location, NameKind, NameOperation, Record, Time, Version,
 };
@@ -320,8 +320,7 @@ fn known_or_lower(shared: &Shared, overlay: &Overlay, path: &[u8], time: Time) -
         return known;
     }
     let lower = LowerFile::shown(&overlay.mount.lower, path)?;
-    let name = [&overlay.mount.upper[..], b"\0", path].concat();
-    let key = FileKey(xxhash_rust::xxh3::xxh3_128(&name));
+    let key = by_name(&overlay.mount.upper, path);
     record_lower(shared, overlay, &lower, (key, path, time));
     Some(key)
 }

@@ -67,6 +67,42 @@ fn a_restore_is_undone_and_done_again() {
     }
 }
 
+/// Overlayfs parts an image's names of one file, the restore joins them, and its undo parts them again.
+#[test]
+fn files_with_two_names_are_what_they_were_after_an_undo() {
+    PLACES.into_iter().for_each(two_names);
+}
+
+fn two_names(place: Place) {
+    let mut scene = Scene::without_vault(place, |dir| {
+        for name in ["one", "two"] {
+            fs::write(dir.join(name), format!("{name} has another name\n").repeat(90)).unwrap();
+            fs::hard_link(dir.join(name), dir.join(format!("other-{name}"))).unwrap();
+        }
+    });
+    scene.open_vault();
+    scene.settle();
+    let (before, data) = (scene.manifest(), scene.data());
+    let scope = scene.attack(|actor| {
+        actor.encrypt(&data.join("one"));
+        actor.encrypt(&data.join("two"));
+        actor.unlink(&data.join("other-two"));
+    });
+    let spoiled = scene.manifest();
+    let restored = scene.restore(scope);
+    assert_same(&scene, &before, &restored);
+    let undone = undo(&scene, restored.id);
+    let after = scene.manifest();
+    let names = |manifest: &support::Manifest| manifest.keys().cloned().collect::<Vec<_>>();
+    assert_eq!(names(&after), names(&spoiled), "{:?}", undone.files);
+    for path in after.keys() {
+        let content = |manifest: &support::Manifest| manifest[path].content.clone();
+        assert_eq!(content(&after), content(&spoiled), "{path:?}: {:?}", undone.files);
+    }
+    let again = scene.restore(scope);
+    assert_same(&scene, &before, &again);
+}
+
 /// The agent may end in between: the journal knows.
 #[test]
 fn a_restore_is_undone_after_a_restart() {

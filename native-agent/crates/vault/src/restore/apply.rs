@@ -11,6 +11,7 @@ use super::plan::{Plan, Target, Want};
 use super::put::Placed;
 use super::remake::put_metadata;
 use super::tree::Tree;
+use super::twins::Names;
 use crate::capture::Shared;
 use crate::file::{FileKey, Metadata, PlaceId, Stamp};
 use crate::quarantine::{Kept, Origin, is_code, keep, keep_file};
@@ -67,6 +68,7 @@ pub(super) fn apply(shared: &Shared, plan: &Plan, deed: &Deed<'_>) -> Vec<FileVe
     let mut verdicts = Vec::new();
     for place in places {
         let tree = Tree::open(shared, place);
+        let mut put_back = Vec::new();
         if let Ok(tree) = &tree {
             move_directories(tree, (plan, deed), place);
         }
@@ -95,8 +97,11 @@ pub(super) fn apply(shared: &Shared, plan: &Plan, deed: &Deed<'_>) -> Vec<FileVe
                             work.keep_both(target, why, &mut verdict);
                         }
                         let is_there = matches!(outcome, Ok(Done::Restored | Done::Unchanged));
-                        if is_there && target.want != Want::Absent && work.save_again(path, target).is_err() {
-                            tracing::debug!("what was put back is gone again");
+                        if is_there && target.want != Want::Absent {
+                            put_back.push((path, target));
+                            if work.save_again(path, target).is_err() {
+                                tracing::debug!("what was put back is gone again");
+                            }
                         }
                         outcome
                     }
@@ -105,8 +110,27 @@ pub(super) fn apply(shared: &Shared, plan: &Plan, deed: &Deed<'_>) -> Vec<FileVe
                 verdicts.extend(judged(verdict, outcome));
             }
         }
+        if let Ok(tree) = &tree {
+            let work = Work {
+                shared,
+                tree,
+                plan,
+                place,
+                deed,
+            };
+            join_names(&work, &put_back);
+        }
     }
     verdicts
+}
+
+fn join_names(work: &Work<'_>, put_back: &[(&Vec<u8>, &Target)]) {
+    let mut names = Names::default();
+    for (path, target) in put_back {
+        if let Err(Failed::Lost(why) | Failed::Conflict(why)) = work.join_names(path, target, &mut names) {
+            tracing::warn!(path = %String::from_utf8_lossy(path), why, "the image's names of a file stay parted");
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

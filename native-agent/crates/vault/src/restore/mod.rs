@@ -9,6 +9,7 @@ mod remake;
 mod shown;
 mod stray;
 mod tree;
+mod twins;
 mod unwatched;
 
 use std::time::Instant;

@@ -164,11 +164,8 @@ impl Work<'_> {
                 stays,
                 key,
             };
-            if !stays {
-                // What is at the old name is to be there again when this is undone.
-                let at = self.at(other, target);
-                self.deed.keep(at, &found, self.tree)?;
-            }
+            // What is at the other name is to be there again when this is undone.
+            self.deed.keep(self.at(other, target), &found, self.tree)?;
             match there {
                 Some(there) => self.swap_out(&back, there)?,
                 None => self.fetch(&back)?,

@@ -15,6 +15,8 @@ pub struct Tree {
     /// `None` on the host: each file says which file system it is on.
     domain: Option<u64>,
     pub lower: Vec<Vec<u8>>,
+    /// Of an overlay.
+    pub upper: Vec<u8>,
 }
 
 #[derive(Debug)]
@@ -38,6 +40,7 @@ impl Tree {
                     root,
                     domain: None,
                     lower: Vec::new(),
+                    upper: Vec::new(),
                 })
             }
             Some(PlaceKind::Overlay { lower, upper, work }) => {
@@ -50,6 +53,7 @@ impl Tree {
                     root,
                     domain: Some(place.0),
                     lower,
+                    upper,
                 })
             }
             None => Err("the place of this file is not in the journal".to_owned()),

@@ -8,14 +8,13 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use norn_events::ProcessUid;
-use xxhash_rust::xxh3::xxh3_128;
 
 use super::plan::{Plan, Target, Want};
 use super::tree::Tree;
 use crate::capture::Shared;
 use crate::file::{FileKey, Metadata, PlaceId, nanoseconds};
 use crate::index::FileState;
-use crate::places::{LowerFile, is_opaque, is_whiteout};
+use crate::places::{LowerFile, by_name, is_opaque, is_whiteout};
 use crate::record::{Content, Missing, PlaceKind, Record, Time, Version};
 use crate::sys;
 use crate::watch::join;
@@ -162,7 +161,7 @@ impl Walk<'_> {
         if self.plan.targets.contains_key(&(self.place, path.clone())) || self.tree.lookup(&path)?.is_some() {
             return Ok(());
         }
-        let key = FileKey(xxh3_128(&[&self.upper[..], b"\0", &path].concat()));
+        let key = by_name(&self.upper, &path);
         let version = lower_version(&path, lower, self.since)?;
         self.target(path, (key, version), "unlinked");
         Ok(())

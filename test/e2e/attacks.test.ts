@@ -1,4 +1,6 @@
 // The promise of the README: an attack is seen, stopped and undone, in a container and on the host.
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import { openBrowser, screenshot, signIn } from './console/browser.ts';
 import { startInstallation, type Installation } from './installation.ts';
 
@@ -26,6 +28,8 @@ interface Alert {
 }
 
 jest.setTimeout(900_000);
+
+const docker = async (...args: string[]): Promise<string> => (await promisify(execFile)('docker', args)).stdout.trim();
 
 /** The host has the same vault; these differ most from one another there. */
 const hostModes = ['in-place', 'write-new-unlink', 'rename-then-write', 'mmap', 'truncate-path-then-write'];
@@ -176,6 +180,22 @@ describe('a whole installation', () => {
     const again = await norn.json<Alert>('alert', alertId);
     expect(again).toMatchObject({ state: 'remediated', files: { lost: 0, conflict: 0 } });
     expect(again.files.restored).toBeGreaterThanOrEqual(restored.files.restored);
+  });
+
+  it('stops a container, restores it and starts it again: its layer holds nothing then', async () => {
+    const { alertId, containerId } = await norn.json<Report>('attack', 'ransomware', '--container', '--keep');
+    const processOf = () => docker('inspect', '--format', '{{.State.Pid}} {{.State.Running}}', containerId);
+    const changed = () => docker('diff', containerId);
+    expect((await norn.json<{ state: string }>('undo', alertId)).state).toBe('succeeded');
+    const [before, spoiled] = [await processOf(), await changed()];
+    expect(spoiled).not.toBe('');
+    expect((await norn.json<{ state: string }>('restore', alertId, '--cold')).state).toBe('succeeded');
+    expect(await norn.json<Alert>('alert', alertId)).toMatchObject({
+      state: 'remediated',
+      files: { lost: 0, conflict: 0 },
+    });
+    const after = await processOf();
+    expect([after.endsWith('true'), after === before, await changed()]).toEqual([true, false, '']);
   });
 
   it('restores again without changing anything', async () => {

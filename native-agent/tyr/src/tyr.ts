@@ -1,15 +1,17 @@
 // Tyr as it runs: what each part says to the others. It decides nothing about attacks; baldur does.
 import { create, toBinary } from '@bufbuild/protobuf';
-import { messageOf } from '@norn/base';
+import { NornError, messageOf } from '@norn/base';
 import { action, event, local } from '@norn/contracts';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { BaldurLink } from './baldur/baldur-link.ts';
 import { Supervisor } from './baldur/supervisor.ts';
+import { ColdRestore } from './commands/cold-restore.ts';
 import { CommandDesk, isFinal } from './commands/command-desk.ts';
 import { CommandLog } from './commands/command-log.ts';
 import { ContainerTable } from './containers/container-table.ts';
 import { CriWatch } from './containers/cri-watch.ts';
+import { DockerApi } from './containers/docker-api.ts';
 import { DockerWatch } from './containers/docker-watch.ts';
 import { HostFactsSource } from './facts/host-facts.ts';
 import { type Identity, IdentityFile } from './identity/identity-file.ts';
@@ -28,6 +30,7 @@ export class Tyr {
   private readonly uplink: Uplink;
   private readonly commandLog: CommandLog;
   private readonly desk: CommandDesk;
+  private readonly cold: ColdRestore;
   private readonly keeper: IdentityKeeper;
   private readonly table: ContainerTable;
   private readonly docker: DockerWatch;
@@ -52,6 +55,8 @@ export class Tyr {
     this.keeper = new IdentityKeeper(config, new IdentityFile(config.agentDir), logger);
     this.commandLog = new CommandLog(config.agentDir, nowMs());
     for (const line of this.commandLog.damage) logger.error({ code: 'command_log_damaged' }, line);
+    const runtime = new DockerApi(config.dockerSocket);
+    this.cold = new ColdRestore(join(config.agentDir, 'stopped-containers'), runtime, logger);
     this.desk = this.createDesk(nowMs);
     this.uplink = this.createUplink();
     this.supervisor = new Supervisor({
@@ -140,13 +145,23 @@ export class Tyr {
     return new CommandDesk({
       identity: () => this.identity(),
       log: this.commandLog,
-      giveToBaldur: (command) => this.link.send({ case: 'command', value: command }),
+      giveToBaldur: (command) => this.giveToBaldur(command),
       report: (outcome) => {
         this.report(outcome);
       },
       nowMs,
       logger: this.logger,
     });
+  }
+
+  private giveToBaldur(command: action.Command): boolean {
+    const give = (): boolean => this.link.send({ case: 'command', value: command });
+    if (!this.cold.isCold(command)) return give();
+    this.cold.begin(command).then(give, (error: unknown) => {
+      const code = error instanceof NornError ? error.code : 'container_not_stopped';
+      this.desk.fail(command, code, `The container was not stopped: ${messageOf(error)}`);
+    });
+    return true;
   }
 
   private createUplink(): Uplink {
@@ -183,8 +198,11 @@ export class Tyr {
       onOutcome: (said: action.Outcome) => {
         const outcome = this.desk.onOutcome(said);
         if (outcome === undefined) return;
-        const position = this.report(outcome);
-        if (isFinal(outcome)) this.outcomesToAck.push({ position, commandId: outcome.commandId });
+        if (isFinal(outcome) && this.cold.hasStopped(outcome.commandId)) {
+          void this.cold.end(outcome).then((ended) => {
+            this.pass(ended);
+          });
+        } else this.pass(outcome);
       },
       onGone: () => {
         this.supervisor.onGone();
@@ -202,6 +220,11 @@ export class Tyr {
     this.ackToBaldur();
     this.sendFacts();
     this.desk.onBaldurConnected();
+  }
+
+  private pass(outcome: action.Outcome): void {
+    const position = this.report(outcome);
+    if (isFinal(outcome)) this.outcomesToAck.push({ position, commandId: outcome.commandId });
   }
 
   /** Returns its position in the spool. */

@@ -170,7 +170,15 @@ describe('the API', () => {
 
     it("by answering 404 for another tenant's alert, to readers and to those who act", async () => {
       expect((await ask(`/api/v1/alerts/${foreign}`)).body.code).toBe('alert_unknown');
-      for (const deed of ['kill', 'restore', 'restore-container', 'undo', 'release', 'archive']) {
+      for (const deed of [
+        'kill',
+        'restore',
+        'restore-container',
+        'restore-container-cold',
+        'undo',
+        'release',
+        'archive',
+      ]) {
         expect([deed, (await post(`/api/v1/alerts/${foreign}/${deed}`, tokens.admin)).status]).toEqual([deed, 404]);
       }
       const untouched = await trial.control.manager.countBy(CommandRecord, { alertId: foreign });
@@ -337,6 +345,7 @@ describe('the API', () => {
         ['restore', false],
         ['kill', false],
         ['restore-container', false],
+        ['restore-container-cold', false],
         ['undo', false],
         ['release', false],
         ['archive', false],

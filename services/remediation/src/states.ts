@@ -79,6 +79,6 @@ export function alertStateAfter(current: AlertState, commands: readonly CommandS
 function isMadeGood(restores: readonly CommandSummary[], at: number): boolean {
   const scopes = restores[at]?.scopeUids ?? [];
   const covers = ({ action: name, scopeUids }: CommandSummary): boolean =>
-    name === 'restore-container' || scopes.every((scope) => scopeUids.includes(scope));
+    name.startsWith('restore-container') || scopes.every((scope) => scopeUids.includes(scope));
   return restores.slice(at).some((each) => each.state === 'succeeded' && covers(each));
 }

@@ -19,6 +19,7 @@ type ActionName = keyof typeof actions;
 interface ActOptions {
   json?: boolean;
   container?: boolean;
+  cold?: boolean;
 }
 
 interface ListOptions {
@@ -49,6 +50,7 @@ export function registerAlertCommands(program: Command): void {
         '--container',
         "the whole container, as it was before the attack's first change, whoever changed it",
       );
+      command.option('--cold', 'the same, with the container stopped meanwhile and started again after (Docker)');
     }
     command.action((alert: string, options: ActOptions) => act(action as ActionName, alert, options));
   }
@@ -146,7 +148,7 @@ async function act(action: ActionName, alert: string, options: ActOptions): Prom
     report(archived, `Alert ${id.slice(0, 12)} is ${archived.state}`, options);
     return;
   }
-  const path = options.container === true ? `${action}-container` : action;
+  const path = `${action}${options.cold === true ? '-container-cold' : options.container === true ? '-container' : ''}`;
   const command = await finished(api, await api.post<ShownCommand>(`/alerts/${id}/${path}`));
   const { alert: after } = await api.get<ShownAlertDetail>(`/alerts/${id}`);
   const sentence = `${action} ${command.state}${command.message ? `: ${command.message}` : ''} · files: ${fileSentence(after)}`;

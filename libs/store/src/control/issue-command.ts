@@ -106,6 +106,8 @@ function actionOf({ action: name, undoes = '' }: CommandOrder): Exclude<CommandI
   switch (name) {
     case 'restore-container':
       return { case: 'restore', value: { wholeContainer: true } };
+    case 'restore-container-cold':
+      return { case: 'restore', value: { wholeContainer: true, cold: true } };
     case 'undo':
       return { case: 'restore', value: { undoCommandId: undoes } };
     default:

@@ -33,7 +33,7 @@ export async function requestAction(
     await refusePending(manager, request);
     const { action, requestedBy, traceparent = '' } = request;
     const what = action === 'undo' ? await undoOf(manager, locked) : blamed(locked);
-    if (action === 'restore-container' && locked.containerId === '') throw noContainer(locked);
+    if (action.startsWith('restore-container') && locked.containerId === '') throw noContainer(locked);
     const id = await issueCommand(manager, issuer, locked, { action, requestedBy, traceparent, ...what });
     return manager.findOneByOrFail(CommandRecord, { id });
   });

@@ -272,7 +272,7 @@ pub fn is_opaque(fd: RawFd) -> bool {
 }
 
 /// Does the layer hide what lower ones have under this name?
-fn hides(layer: &OwnedFd, path: &[u8]) -> bool {
+pub fn hides(layer: &OwnedFd, path: &[u8]) -> bool {
     let ends = path
         .iter()
         .enumerate()

@@ -207,6 +207,17 @@ impl Vault {
         restore(&self.shared, request)
     }
 
+    /// Waits until nobody has the container's file system mounted; `false` when somebody still has after `at_most`.
+    pub fn await_unmounted(&self, container: &str, at_most: Duration) -> bool {
+        let home = self.shared.store.index().homes.get(container).copied();
+        let is_mounted = || home.is_some_and(|place| self.shared.places.by_id(place).is_some());
+        let begun = Instant::now();
+        while is_mounted() && begun.elapsed() < at_most {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        !is_mounted()
+    }
+
     /// What a container calls the file that has this name on the host; `None` when that lies in nothing it has mounted.
     pub fn path_inside(&self, container: &str, path: &[u8]) -> Option<Vec<u8>> {
         self.shared.homes.path_inside(container, path)

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use norn_events::wire::action::v1::Verdict;
-use norn_vault::RestoreReport;
+use norn_vault::{RestoreReport, RestoreRequest};
 use support::{
     Actor, PLACES, Place, Scene, assert_same, assert_same_or_late, corpus, files, manifest_of, set_attribute,
     set_mode_and_time, with_suffix,
@@ -370,6 +370,36 @@ fn restore_after_container_gone() {
             );
         }
     }
+}
+
+/// After a cold restore the layer is what it was, not a layer full of copies; and it can be undone.
+#[test]
+fn a_stopped_container_shows_its_image_again() {
+    let mut scene = Scene::new(Place::Lower, corpus(20));
+    let before = scene.manifest();
+    let targets = files(&before, &scene.data());
+    let scope = scene.attack(|actor| actor.by_turns(&targets, ".locked"));
+    scene.settle();
+    let spoiled = scene.manifest();
+    scene.unmount();
+    scene.wait_for_unmount();
+    let cold = |scope| RestoreRequest {
+        scopes: vec![scope],
+        cold: true,
+        ..RestoreRequest::default()
+    };
+    let report = scene.vault().restore(&cold(scope));
+    let upper = manifest_of(&scene.home.join("upper"));
+    let kept: Vec<_> = upper.keys().filter(|name| !name.ends_with(b"/")).collect();
+    assert!(kept.is_empty(), "the layer still holds {kept:?}");
+    let undone = scene.vault().restore(&cold(report.id));
+    scene.mount();
+    assert_same(&scene, &spoiled, &undone);
+    scene.unmount();
+    scene.wait_for_unmount();
+    let again = scene.vault().restore(&cold(scope));
+    scene.mount();
+    assert_same(&scene, &before, &again);
 }
 
 /// A process that is killed while it waits to open what it has just made leaves an empty file of which nobody was told; so does

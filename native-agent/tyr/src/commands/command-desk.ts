@@ -98,6 +98,13 @@ export class CommandDesk {
     return { ...outcome, traceparent: log.traceparentOf(outcome.commandId) };
   }
 
+  /** It was accepted, and can't be run. */
+  fail(command: action.Command, code: string, message: string): void {
+    const traceparent = this.options.log.traceparentOf(command.id);
+    this.options.log.finish(command.id);
+    this.answer(command, { state: action.OutcomeState.FAILED, code, message, traceparent });
+  }
+
   private refuse(code: CommandRefusal, command: action.Command | undefined, traceparent: string): void {
     this.options.logger.warn({ code, id: command?.id }, `command refused: ${reasons[code]}`);
     const message = `Refused: ${reasons[code]}`;

@@ -1,4 +1,4 @@
-// The four calls of Docker's API that tyr needs, over its unix socket. dockerode would do, for 30 MB more resident memory.
+// The calls of Docker's API that tyr needs, over its unix socket. dockerode would do, for 30 MB more resident memory.
 import { NornError } from '@norn/base';
 import { type IncomingMessage, request } from 'node:http';
 import { z } from 'zod';
@@ -56,6 +56,33 @@ export class DockerApi {
     return { ended, close: () => response.destroy() };
   }
 
+  /** Throws `container_unknown`. */
+  async isRunning(id: string): Promise<boolean> {
+    const container = await this.inspect(id);
+    if (container) return container.State.Running;
+    throw new NornError('container_unknown', `Docker knows no container ${id}: only its containers can be stopped`);
+  }
+
+  /** Frozen first: nothing more happens in it. Docker does not start again what it was told to kill. */
+  async stop(id: string): Promise<void> {
+    const container = `/containers/${encodeURIComponent(id)}`;
+    await this.post(`${container}/pause`);
+    await this.post(`${container}/kill`);
+    await this.post(`${container}/wait`);
+  }
+
+  async start(id: string): Promise<void> {
+    await this.post(`/containers/${encodeURIComponent(id)}/start`);
+  }
+
+  private async post(path: string): Promise<void> {
+    const response = await this.send('POST', path, limits.runtimeTimeoutMs);
+    const { statusCode = 0 } = response;
+    await textOf(response);
+    // 304: it is so already; 409: it is paused already, or has ended meanwhile.
+    if (statusCode === 404) throw new NornError('container_unknown', `Docker knows no such container: POST ${path}`);
+  }
+
   private async json(path: string): Promise<unknown> {
     const response = await this.get(path, limits.runtimeTimeoutMs);
     if (response.statusCode === 404) {
@@ -66,19 +93,26 @@ export class DockerApi {
   }
 
   private get(path: string, timeout?: number): Promise<IncomingMessage> {
+    return this.send('GET', path, timeout);
+  }
+
+  private send(method: 'GET' | 'POST', path: string, timeout?: number): Promise<IncomingMessage> {
+    const fine = method === 'GET' ? [404] : [304, 404, 409];
     return new Promise((resolve, reject) => {
       // Node's shared agent gives up a connection that is quiet for five seconds, and events are often quieter.
-      const options = { socketPath: this.socketPath, path, headers: { host: 'docker' }, agent: false };
+      const options = { socketPath: this.socketPath, method, path, headers: { host: 'docker' }, agent: false };
       const sent = request({ ...options, ...(timeout === undefined ? {} : { timeout }) }, (response) => {
         const { statusCode = 0 } = response;
-        if (statusCode < 300 || statusCode === 404) resolve(response);
+        if (statusCode < 300 || fine.includes(statusCode)) resolve(response);
         else {
           response.destroy();
-          reject(new NornError('docker_refused', `Docker answered ${statusCode} to GET ${path}`));
+          reject(new NornError('docker_refused', `Docker answered ${statusCode} to ${method} ${path}`));
         }
       });
       sent.once('timeout', () => {
-        sent.destroy(new NornError('docker_silent', `Docker did not answer GET ${path} within ${timeout ?? 0} ms`));
+        sent.destroy(
+          new NornError('docker_silent', `Docker did not answer ${method} ${path} within ${timeout ?? 0} ms`),
+        );
       });
       sent.once('error', reject);
       sent.end();

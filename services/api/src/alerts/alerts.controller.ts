@@ -58,6 +58,17 @@ export class AlertsController {
     return emit(view.CommandViewSchema, await this.actions.request(asking, id, 'restore-container'));
   }
 
+  @Post(':id/restore-container-cold')
+  @Route({
+    summary: 'Stops the container, brings it to what it was before the attack, and starts it again',
+    access: 'responder',
+    answers: view.CommandViewSchema,
+    status: 201,
+  })
+  async restoreStoppedContainer(@Asking() asking: Principal, @Param('id', idInPath) id: string): Promise<object> {
+    return emit(view.CommandViewSchema, await this.actions.request(asking, id, 'restore-container-cold'));
+  }
+
   @Post(':id/undo')
   @Route({
     summary: 'Undoes the newest restore: the files are again as the attack left them',

@@ -5,12 +5,14 @@ import { type Role, restoring } from '@norn/store';
 import { type Attack, type Place, filesDecided } from './attack.ts';
 import { baseName, counted, shortId } from './words.ts';
 
-export type AlertAction = 'restore' | 'restore-container' | 'undo' | 'kill' | 'release' | 'archive';
+export type AlertAction =
+  'restore' | 'restore-container' | 'restore-container-cold' | 'undo' | 'kill' | 'release' | 'archive';
 
 /** The least role that may take an action. */
 export const actionRoles: Readonly<Record<AlertAction, Role>> = {
   restore: 'responder',
   'restore-container': 'responder',
+  'restore-container-cold': 'responder',
   undo: 'responder',
   kill: 'responder',
   release: 'responder',
@@ -36,7 +38,8 @@ interface Situation {
 }
 
 export function actionsOf(situation: Situation): view.ActionView[] {
-  const drafts = [restore, kill, restoreContainer, undo, release, archive].flatMap((draft) => draft(situation) ?? []);
+  const all = [restore, kill, restoreContainer, restoreStoppedContainer, undo, release, archive];
+  const drafts = all.flatMap((draft) => draft(situation) ?? []);
   return drafts.map((draft) => guarded(draft, situation));
 }
 
@@ -91,6 +94,18 @@ function restoreContainer(situation: Situation): Draft | undefined {
     consequence:
       `Puts back every file ${where(situation)} as it was before the attack's first change, whoever changed it since. ` +
       `Its other processes go on running, and it can be undone.`,
+    reason: '',
+  };
+}
+
+function restoreStoppedContainer(situation: Situation): Draft | undefined {
+  if (situation.attack.alert.containerId === '') return undefined;
+  return {
+    action: 'restore-container-cold',
+    label: 'Stop, restore, start again',
+    consequence:
+      `Ends every process ${where(situation)}, puts back every file as it was before the attack's first change, and starts the container again. ` +
+      `Nothing of the attack stays in memory. Containers of Docker only.`,
     reason: '',
   };
 }

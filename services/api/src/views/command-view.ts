@@ -10,6 +10,7 @@ const verbs: Readonly<Record<string, string>> = {
   release: 'release the attack',
   restore: 'restore the files',
   'restore-container': 'restore the whole container',
+  'restore-container-cold': 'stop the container, restore it and start it again',
   undo: 'undo the restore',
 };
 

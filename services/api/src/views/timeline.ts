@@ -146,6 +146,7 @@ function responses({ attack }: Story): Entry[] {
 
 const nouns: Readonly<Record<string, string>> = {
   'restore-container': 'restore of the whole container',
+  'restore-container-cold': 'restore of the stopped container',
   undo: 'undo of the restore',
 };
 

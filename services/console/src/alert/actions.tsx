@@ -9,6 +9,7 @@ import { Button, State } from '../ui/parts.tsx';
 const icons: Readonly<Record<string, IconName>> = {
   restore: 'undo',
   'restore-container': 'container',
+  'restore-container-cold': 'container',
   undo: 'redo',
   kill: 'stop',
   release: 'release',

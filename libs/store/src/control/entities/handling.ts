@@ -41,10 +41,11 @@ export class AlertHandling {
 export type CommandState =
   'requested' | 'dispatched' | 'delivered' | 'running' | 'succeeded' | 'failed' | 'expired' | 'cancelled';
 
-export type ActionName = 'kill' | 'suspend' | 'release' | 'restore' | 'restore-container' | 'undo';
+export type ActionName =
+  'kill' | 'suspend' | 'release' | 'restore' | 'restore-container' | 'restore-container-cold' | 'undo';
 
 /** Those that put files back, or undo that: one at a time. */
-export const restoring: readonly ActionName[] = ['restore', 'restore-container', 'undo'];
+export const restoring: readonly ActionName[] = ['restore', 'restore-container', 'restore-container-cold', 'undo'];
 
 @Entity('commands')
 @Index(['tenantId', 'alertId'])

@@ -14,7 +14,7 @@ use norn_respond::Responder;
 
 use super::clock::{boot_ns, unix_us};
 use super::commands::{Commands, Decision, answer};
-use super::execution::{is_whole, restored, scopes};
+use super::execution::{is_whole, restored, scopes, still_runs};
 use super::health;
 use super::keeper::Keeper;
 use super::link::Link;
@@ -357,6 +357,11 @@ impl Daemon {
             .map(|open| open.restorer.take())
             .unwrap_or_default();
         for (command, report) in done {
+            let Ok(report) = report else {
+                let parts = self.commands.finish(still_runs(&command));
+                self.send_outcomes(parts);
+                continue;
+            };
             let started_at_us = unix_us().saturating_sub(report.elapsed_ms * 1_000);
             if is_whole(&report) {
                 scopes(&command)

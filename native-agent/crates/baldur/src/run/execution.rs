@@ -142,6 +142,7 @@ fn request(command: &Command, wanted: &RestoreAction, boot_unix_ns: u64) -> Opti
         container,
         since_ns,
         extent,
+        cold: wanted.cold,
         id,
     })
 }
@@ -163,6 +164,12 @@ pub fn restored(command: &Command, report: RestoreReport, started_at_us: u64) ->
         finished_at_us,
         ..outcome
     }
+}
+
+/// Of a cold restore that was not begun.
+pub fn still_runs(command: &Command) -> Outcome {
+    let message = "the container's file system is still mounted: is it running? Restore it live, or stop it";
+    failed(command, "container_runs", message)
 }
 
 /// Every file is as it was before: the incident needs its pre-images no longer.

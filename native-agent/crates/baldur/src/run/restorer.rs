@@ -2,19 +2,26 @@
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
+use std::time::Duration;
 
 use norn_events::wire::action::v1::Command;
 use norn_vault::{RestoreReport, RestoreRequest, Vault};
 
 use super::wake::Waker;
 
+/// Tyr has stopped the container by then; its runtime unmounts what it had.
+const UNMOUNTED_WITHIN: Duration = Duration::from_secs(10);
 /// Restores that wait for the one that runs.
 const WAITING_MAX: usize = 64;
 
 pub struct Restorer {
     jobs: SyncSender<(Box<Command>, RestoreRequest)>,
-    results: Receiver<(Box<Command>, RestoreReport)>,
+    results: Receiver<(Box<Command>, Result<RestoreReport, StillRuns>)>,
 }
+
+/// A container that was to be restored cold has its file system mounted all the same.
+#[derive(Debug, PartialEq, Eq)]
+pub struct StillRuns;
 
 impl Restorer {
     pub fn start(vault: Arc<Vault>, waker: Waker) -> std::io::Result<Self> {
@@ -22,7 +29,10 @@ impl Restorer {
         let (done, results) = sync_channel(WAITING_MAX);
         thread::Builder::new().name("restore".to_owned()).spawn(move || {
             for (command, request) in todo {
-                let report = vault.restore(&request);
+                let report = match is_stopped(&vault, &request) {
+                    true => Ok(vault.restore(&request)),
+                    false => Err(StillRuns),
+                };
                 if done.send((command, report)).is_err() {
                     return;
                 }
@@ -42,7 +52,12 @@ impl Restorer {
             })
     }
 
-    pub fn take(&self) -> Vec<(Box<Command>, RestoreReport)> {
+    pub fn take(&self) -> Vec<(Box<Command>, Result<RestoreReport, StillRuns>)> {
         self.results.try_iter().collect()
     }
+}
+
+fn is_stopped(vault: &Vault, request: &RestoreRequest) -> bool {
+    let container = request.container.as_deref().filter(|_| request.cold);
+    container.is_none_or(|container| vault.await_unmounted(container, UNMOUNTED_WITHIN))
 }

@@ -2,6 +2,7 @@
 mod apply;
 mod content;
 mod deed;
+mod expose;
 mod origin;
 mod plan;
 mod put;
@@ -35,6 +36,8 @@ pub struct RestoreRequest {
     /// Only changes at or after this moment, CLOCK_BOOTTIME, ns.
     pub since_ns: Option<u64>,
     pub extent: Extent,
+    /// The container is stopped: what its layer holds of the image's own files goes, so that the image shows them again.
+    pub cold: bool,
     /// What this restore is called: a later request that has it among its `scopes` undoes it. The vault finds a name when
     /// there is none.
     pub id: Option<ProcessUid>,
@@ -100,6 +103,9 @@ pub fn restore(shared: &Shared, request: &RestoreRequest) -> RestoreReport {
     shown::name(shared, &mut plan);
     let id = request.id.unwrap_or_else(new_id);
     let files = apply::apply(shared, &plan, &Deed::begin(shared, id));
+    if request.cold {
+        expose::image(shared, &plan);
+    }
     shared.store.flush();
     sys::give_back_memory();
     RestoreReport {

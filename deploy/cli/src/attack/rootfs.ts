@@ -41,7 +41,7 @@ export async function buildRootfs(folder: string, { binary, files }: StageOption
   for (const applet of applets) await symlink('busybox', join(folder, 'bin', applet));
   await copyFile(binary, join(folder, 'bin/norn-attack'));
   await writeFile(join(folder, 'etc/passwd'), 'root:x:0:0:root:/:/bin/sh\nwww-data:x:33:33::/srv:/bin/sh\n');
-  await run(binary, ['prepare', join(folder, imageCorpus), '--files', String(files), '--single-names']);
+  await run(binary, ['prepare', join(folder, imageCorpus), '--files', String(files)]);
 }
 
 async function findBusybox(): Promise<string> {

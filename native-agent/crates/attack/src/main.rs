@@ -33,9 +33,6 @@ enum Scenario {
         dir: PathBuf,
         #[arg(long, default_value_t = 300)]
         files: u32,
-        /// One name for each file: overlayfs parts the names of an image's file when one of them is written to
-        #[arg(long)]
-        single_names: bool,
     },
     /// Print what is in the corpus as JSON: content hash, mode, owner, mtime, extended attributes
     Manifest { dir: PathBuf },
@@ -113,11 +110,7 @@ fn main() -> ExitCode {
 
 fn run(scenario: Scenario) -> anyhow::Result<()> {
     match scenario {
-        Scenario::Prepare {
-            dir,
-            files,
-            single_names,
-        } => corpus::prepare(&dir, files, !single_names),
+        Scenario::Prepare { dir, files } => corpus::prepare(&dir, files),
         Scenario::Manifest { dir } => manifest::print(&guard::marked(&dir)?),
         Scenario::Ransomware {
             dir,

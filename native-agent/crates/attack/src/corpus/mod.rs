@@ -37,7 +37,7 @@ const LARGE_NUMBER: u32 = 12;
 const LARGE_BYTES: usize = 8 << 20;
 
 /// `files` is the number of names of regular files; folders, symbolic links and the marker come on top.
-pub fn prepare(dir: &Path, files: u32, hard_links: bool) -> anyhow::Result<()> {
+pub fn prepare(dir: &Path, files: u32) -> anyhow::Result<()> {
     if dir.exists() && fs::read_dir(dir)?.next().is_some() {
         bail!(
             "{} is not empty: a corpus is only made in a new directory",
@@ -52,8 +52,7 @@ pub fn prepare(dir: &Path, files: u32, hard_links: bool) -> anyhow::Result<()> {
     }
     let mut last = None;
     for number in 0..files {
-        let other = last.filter(|_| hard_links);
-        last = Some(write_file(dir, (number, files), (other, &mut random))?);
+        last = Some(write_file(dir, (number, files), (last, &mut random))?);
     }
     write_links(dir)?;
     // Last: a default ACL is inherited, and a mode may keep the caller out.

@@ -8,7 +8,7 @@ use crate::guard;
 
 fn with_corpus(name: &str, files: u32, test: impl FnOnce(&Path)) {
     let dir = std::env::temp_dir().join(format!("norn-corpus-{}-{name}", std::process::id()));
-    prepare(&dir, files, true).unwrap();
+    prepare(&dir, files).unwrap();
     test(&dir);
     fs::remove_dir_all(&dir).unwrap();
 }
@@ -72,7 +72,7 @@ fn is_the_same_each_time() {
 
 #[test]
 fn refuses_a_directory_that_holds_something() {
-    with_corpus("full", 1, |dir| assert!(prepare(dir, 1, true).is_err()));
+    with_corpus("full", 1, |dir| assert!(prepare(dir, 1).is_err()));
 }
 
 /// The programs that know the formats judge them; Debian's own, or the test says that one is missing.

@@ -11,7 +11,7 @@ fn with_corpus(name: &str, test: impl FnOnce(&Path, &Path)) {
     let dir = base.join("corpus");
     fs::create_dir_all(&base).unwrap();
     fs::write(base.join("beside.txt"), "untouched").unwrap();
-    corpus::prepare(&dir, 60, true).unwrap();
+    corpus::prepare(&dir, 60).unwrap();
     test(&guard::marked(&dir).unwrap(), &base.join("beside.txt"));
     fs::remove_dir_all(&base).unwrap();
 }

@@ -38,6 +38,7 @@ describe('an alert', () => {
     state,
     scopeUids,
     undoes: '',
+    filesChanged: action.startsWith('restore') && state === 'succeeded' ? 7 : 0,
   });
   const undo = (state: CommandState, undoes: CommandSummary): CommandSummary => ({
     ...command('undo', state),
@@ -80,6 +81,11 @@ describe('an alert', () => {
       'remediated',
     ],
     ['is open again when its restore was undone', [restored, undo('succeeded', restored)], 'open'],
+    [
+      'is open again when another restore had found nothing to do',
+      [restored, { ...command('restore', 'succeeded', 'b'), filesChanged: 0 }, undo('succeeded', restored)],
+      'open',
+    ],
     ['is remediated when the undo failed', [restored, undo('failed', restored)], 'remediated'],
     ['is remediated when one of two restores was undone', [restored, wholly, undo('succeeded', wholly)], 'remediated'],
     ['is open again when it was only killed', [command('kill', 'succeeded', 'a')], 'open'],

@@ -58,6 +58,8 @@ export interface CommandSummary {
   readonly action: string;
   /** Of an undo: the id of the restore that it undoes. */
   readonly undoes: string;
+  /** Of a restore: files it put back or removed. */
+  readonly filesChanged: number;
   readonly state: CommandState;
   readonly scopeUids: readonly string[];
 }
@@ -69,7 +71,10 @@ export function alertStateAfter(current: AlertState, commands: readonly CommandS
   const last = commands.at(-1);
   if (last?.action === 'release' && last.state === 'succeeded') return 'released';
   const undone = undoneIds(commands);
-  const restores = commands.filter(({ id, action: name }) => name.startsWith('restore') && !undone.includes(id));
+  // One that found nothing to do says nothing of the files once another was undone.
+  const stands = ({ id, filesChanged }: CommandSummary): boolean =>
+    undone.length === 0 || (filesChanged > 0 && !undone.includes(id));
+  const restores = commands.filter((each) => each.action.startsWith('restore') && stands(each));
   if (restores.length > 0) return restores.every((_, at) => isMadeGood(restores, at)) ? 'remediated' : 'failed';
   if (last && last.state !== 'succeeded') return 'failed';
   return current === 'responding' ? 'open' : current;

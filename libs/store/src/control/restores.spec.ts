@@ -1,8 +1,9 @@
 import { standingRestores, undoneIds } from './restores.ts';
 
-const restore = (id: string) => ({ id, action: 'restore', state: 'succeeded', undoes: '' }) as const;
+const restore = (id: string, filesChanged = 7) =>
+  ({ id, action: 'restore', state: 'succeeded', undoes: '', filesChanged }) as const;
 const undo = (id: string, undoes: string, state: 'succeeded' | 'failed' = 'succeeded') =>
-  ({ id, action: 'undo', state, undoes }) as const;
+  ({ id, action: 'undo', state, undoes, filesChanged: 0 }) as const;
 
 type Restore = Parameters<typeof standingRestores>[0][number];
 const isRestored = (commands: Restore[]): boolean => standingRestores(commands).length > 0;
@@ -13,6 +14,11 @@ describe('restores of an alert', () => {
     expect(isRestored([restore('1')])).toBe(true);
     expect(isRestored([restore('1'), undo('2', '1')])).toBe(false);
     expect(isRestored([restore('1'), undo('2', '1'), restore('3')])).toBe(true);
+  });
+
+  it('that found nothing to do are nothing to undo', () => {
+    expect(isRestored([restore('1', 0)])).toBe(false);
+    expect(isRestored([restore('1'), restore('2', 0), undo('3', '1')])).toBe(false);
   });
 
   it('stand when the undo failed', () => {

@@ -164,6 +164,7 @@ export async function storeCommand(
     ...home,
     alertId,
     action: 'restore',
+    filesChanged: 7,
     state: 'succeeded',
     code: 'ok',
     message: '7 files restored, 1 removed',

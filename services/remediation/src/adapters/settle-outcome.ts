@@ -9,6 +9,8 @@ import { isFinal, nextState, stateNamed } from '../states.ts';
 import { settleAlert } from './settle-alert.ts';
 import { dropVerdicts, keepVerdicts } from './keep-verdicts.ts';
 
+const changing: readonly action.Verdict[] = [action.Verdict.RESTORED, action.Verdict.REMOVED];
+
 /** In the caller's transaction. */
 export async function settleOutcome(
   manager: EntityManager,
@@ -31,6 +33,8 @@ async function settleFiles(
 ): Promise<void> {
   if (command.action !== 'undo') {
     if (files.length > 0) await keepVerdicts(manager, command.alertId, files);
+    const changed = files.filter(({ verdict }) => changing.includes(verdict)).length;
+    if (changed > 0) await manager.increment(CommandRecord, { id: command.id }, 'filesChanged', changed);
   } else if (state === action.OutcomeState.SUCCEEDED) await dropVerdicts(manager, command, files);
 }
 

@@ -67,6 +67,8 @@ export class CommandRecord {
   @Column('text', { array: true, default: () => "'{}'" }) findingIds!: string[];
   /** Of an undo: the id of the restore that it undoes; else empty. */
   @Column('text', { default: '' }) undoes!: string;
+  /** Of a restore: files it put back or removed. */
+  @Column('integer', { default: 0 }) filesChanged!: number;
   /** How often it was put into the outbox. */
   @Column('integer', { default: 0 }) attempts!: number;
   /** norn.action.v1.SignedCommand, serialised. */

@@ -8,7 +8,7 @@ mod seen;
 mod state;
 
 use std::borrow::Cow;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use norn_events::ProcessUid;
@@ -23,6 +23,7 @@ use crate::record::{
 
 /// What a table of 32,768 buckets holds.
 const OPENS_MAX: usize = 28_672;
+const SUSPECTS_MAX: usize = 1_024;
 /// Containers whose file system is known; those that come later can't be restored as a whole.
 const HOMES_MAX: usize = 50_000;
 
@@ -52,6 +53,8 @@ pub struct Index {
     pub aliases: HashMap<FileKey, FileKey>,
     /// Subtrees whose pre-images stay, the longest held first.
     pub held: Vec<ProcessUid>,
+    /// Subtrees that looked like an attack, and may be one that is slow; the longest suspected first.
+    suspects: VecDeque<ProcessUid>,
     /// Of each container, its own file system.
     pub homes: HashMap<String, PlaceId>,
     pub evicted: u64,
@@ -67,7 +70,7 @@ use seen::{Prefixes, Seen};
 pub use state::FileState;
 use state::VERSIONS_MAX;
 
-/// Finds out whose pre-images are held; a process is looked at once, however many files it changed.
+/// Finds out whose pre-images are held, or were taken of suspects; a process is looked at once, however many files it changed.
 #[derive(Debug)]
 pub struct Holds {
     held: HashSet<ProcessUid>,
@@ -76,8 +79,16 @@ pub struct Holds {
 
 impl Holds {
     pub fn new(index: &Index) -> Self {
+        Self::of_scopes(index.held.iter())
+    }
+
+    pub fn of_suspects(index: &Index) -> Self {
+        Self::of_scopes(index.suspects.iter())
+    }
+
+    fn of_scopes<'a>(scopes: impl Iterator<Item = &'a ProcessUid>) -> Self {
         Self {
-            held: index.held.iter().copied().collect(),
+            held: scopes.copied().collect(),
             known: HashMap::new(),
         }
     }
@@ -542,14 +553,28 @@ impl Index {
             .is_some_and(|actor| self.actors.is_below(actor.uid, &held))
     }
 
-    /// Files that a held subtree opened, changed or renamed.
-    pub fn held_keys(&self) -> HashSet<FileKey> {
-        self.holders().into_keys().collect()
+    /// The oldest suspicion gives way to a new one.
+    pub fn suspect(&mut self, scope: ProcessUid) {
+        if self.suspects.contains(&scope) {
+            return;
+        }
+        self.suspects.push_back(scope);
+        if self.suspects.len() > SUSPECTS_MAX {
+            self.suspects.pop_front();
+        }
     }
 
-    /// Those files, and which of the held subtrees did it.
-    fn holders(&self) -> HashMap<FileKey, ProcessUid> {
-        let mut holds = Holds::new(self);
+    /// Files that a held subtree opened, changed or renamed.
+    pub fn held_keys(&self) -> HashSet<FileKey> {
+        self.touched_by(Holds::new(self))
+    }
+
+    /// The same of suspects.
+    pub fn suspect_keys(&self) -> HashSet<FileKey> {
+        self.touched_by(Holds::of_suspects(self))
+    }
+
+    fn touched_by(&self, mut holds: Holds) -> HashSet<FileKey> {
         let mut all = HashMap::new();
         if !holds.is_empty() {
             let touched = self.touched.iter();
@@ -558,7 +583,7 @@ impl Index {
             all.extend(opened.filter_map(|file| Some((file.key, holds.of(self, file.pid, file.time)?))));
             all.extend(self.renamed(&mut holds));
         }
-        all
+        all.into_keys().collect()
     }
 
     /// Files that a held subtree gave another name, or took theirs.

@@ -58,6 +58,7 @@ struct Counted {
     resting: HashMap<PlaceId, u64>,
     by_place: HashMap<PlaceId, u64>,
     held: HashMap<ProcessUid, u64>,
+    suspect: u64,
 }
 
 impl Counted {
@@ -86,12 +87,17 @@ pub fn count(shared: &Shared) {
     let lives =
         |place: &PlaceId| shared.places.by_id(*place).is_some() || shared.places.root(*place).is_some();
     let living: HashSet<PlaceId> = places.into_iter().filter(lives).collect();
+    let mut suspects = Holds::of_suspects(&shared.store.index());
     let mut counted = Counted::default();
     for some in keys.chunks(FILES_AT_ONCE) {
         let index = shared.store.index();
         for (key, state) in some.iter().filter_map(|key| Some((key, index.state(*key)?))) {
             let holder = holds.of_state(&index, &state);
-            counted.add(&state, holder.or_else(|| renamed.get(key).copied()));
+            let holder = holder.or_else(|| renamed.get(key).copied());
+            counted.add(&state, holder);
+            if holder.is_none() && suspects.of_state(&index, &state).is_some() {
+                counted.suspect += state.bytes();
+            }
             if living.contains(&state.place)
                 && let Some(last) = state.last()
                 && index.is_current(*key, last.time)
@@ -107,6 +113,10 @@ pub fn count(shared: &Shared) {
         living,
     };
     shared.store.set_places(places, all_resting);
+    shared
+        .store
+        .suspect_bytes
+        .store(counted.suspect, Ordering::Relaxed);
     shared.store.bound_held(&counted.held);
     let standings = &shared.standings;
     standings.restorable.store(counted.restorable, Ordering::Relaxed);

@@ -21,6 +21,8 @@ const SHARES: u64 = 2;
 const RESTING_SHARES: u64 = 2;
 /// and stay, when a segment goes, as long as they take no more than one of so many; no place's copies may take more.
 const KEPT_SHARES: u64 = 3;
+/// Pre-images of suspects stay as long as they take no more than one of so many parts: of those judged harmless, theirs go first.
+const SUSPECT_SHARES: u64 = 4;
 /// When all that is left is held, the store grows by one of so many parts before what is in it is looked through again.
 const GROWTHS: u64 = 32;
 
@@ -40,7 +42,15 @@ pub struct Store {
     places: Mutex<Places>,
     /// Bytes of the copies of how files in living places are now.
     resting: AtomicU64,
+    /// Bytes of what suspects touched, and nobody holds.
+    pub suspect_bytes: AtomicU64,
     pub torn_bytes: u64,
+}
+
+/// What must not go with a segment.
+struct Needed {
+    held: HashSet<FileKey>,
+    suspect: HashSet<FileKey>,
 }
 
 /// What the last count found.
@@ -97,6 +107,7 @@ impl Store {
             holds_dropped: AtomicU64::new(0),
             places: Mutex::default(),
             resting: AtomicU64::new(0),
+            suspect_bytes: AtomicU64::new(0),
             torn_bytes,
         })
     }
@@ -254,12 +265,12 @@ impl Store {
             tracing::error!(%error, number, "an old segment of the vault can't be read");
         }
         let before = self.index().evicted;
-        let held = self.index().held_keys();
+        let needed = self.needed();
         let mut operations = Vec::new();
         for record in records {
             match record {
                 Record::Name(operation) => operations.push(operation),
-                record => self.carry(record, number, &held),
+                record => self.carry(record, number, &needed),
             }
         }
         self.carry_operations(operations);
@@ -270,7 +281,7 @@ impl Store {
                 break;
             }
             for (location, version) in resting {
-                self.move_version(location, version, (number, &held));
+                self.move_version(location, version, (number, &needed));
             }
         }
         self.flush();
@@ -283,8 +294,21 @@ impl Store {
         self.index().evicted > before
     }
 
+    fn needed(&self) -> Needed {
+        let index = self.index();
+        let room = self.suspect_bytes.load(Ordering::Relaxed) <= self.bytes_max / SUSPECT_SHARES;
+        Needed {
+            held: index.held_keys(),
+            suspect: if room {
+                index.suspect_keys()
+            } else {
+                HashSet::new()
+            },
+        }
+    }
+
     /// Writes a record of an old segment again when it is still needed.
-    fn carry(&self, record: Record, from: u32, held: &HashSet<FileKey>) {
+    fn carry(&self, record: Record, from: u32, needed: &Needed) {
         match record {
             Record::Boot { .. } | Record::Evicted(..) => {}
             Record::Version(location, version) => {
@@ -294,7 +318,7 @@ impl Store {
             }
             Record::Change(location, change) => {
                 let key = self.index().original(location.key);
-                if held.contains(&key) {
+                if needed.held.contains(&key) || needed.suspect.contains(&key) {
                     self.record(Record::Change(location, change));
                 }
             }
@@ -348,11 +372,12 @@ impl Store {
     }
 
     /// Out of the segment that goes: to the newest one, or away.
-    fn move_version(&self, location: Location, mut version: Version, (from, held): (u32, &HashSet<FileKey>)) {
+    fn move_version(&self, location: Location, mut version: Version, (from, needed): (u32, &Needed)) {
         if !version.content.rests_on(from) {
             return;
         }
-        let stays = held.contains(&location.key)
+        let stays = needed.held.contains(&location.key)
+            || needed.suspect.contains(&location.key)
             || self.is_spared(location.place)
             || self.is_kept(&location, &version);
         if !stays {
@@ -467,6 +492,45 @@ mod tests {
         store.record(Record::Forget(attacker.uid));
         assert!(store.evict());
         assert!(!store.is_full());
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
+
+    #[test]
+    fn pre_images_of_the_harmless_give_way_before_those_of_suspects() {
+        let dir = std::env::temp_dir().join(format!("norn-suspects-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).unwrap();
+        let store = Store::open(&dir, 4 << 20).unwrap();
+        let suspect = attacker(3);
+        store.record(Record::Actor(suspect.clone()));
+        for number in 0..6 {
+            let blob = store.append_blob(&vec![number as u8; 512 << 10]).unwrap();
+            let (mut location, mut version) = parts(10 + number, blob);
+            location.key = FileKey(number as u128 + 1);
+            location.path = vec![b'a' + number as u8];
+            version.pid = if number == 0 { suspect.pid } else { 0 };
+            store.record(Record::Version(location, version));
+        }
+        store.index().suspect(suspect.uid);
+        let content = |key: u128| {
+            let index = store.index();
+            index.state(FileKey(key)).unwrap().last().unwrap().content.clone()
+        };
+        let gone = Content::Missing(Missing::Evicted);
+        let fill = || assert!(store.append_blob(&vec![9; 2 << 20]).is_ok());
+        fill();
+        assert!(store.evict());
+        assert_ne!(content(1), gone, "the suspect's");
+        assert_eq!(content(2), gone, "somebody's, and younger");
+        store.suspect_bytes.store(2 << 20, Ordering::Relaxed);
+        (0..3).for_each(|_| {
+            fill();
+            store.evict();
+        });
+        assert_eq!(
+            content(1),
+            gone,
+            "suspects who take more than their part are spared nothing"
+        );
         std::fs::remove_dir_all(&dir).unwrap();
     }
 

@@ -257,6 +257,11 @@ impl Vault {
         self.shared.store.record(Record::Hold(scope));
     }
 
+    /// Pre-images of what this subtree changed give way after those of everybody who is not suspected; until a restart.
+    pub fn suspect(&self, scope: ProcessUid) {
+        self.shared.store.index().suspect(scope);
+    }
+
     pub fn forget(&self, scope: ProcessUid) {
         self.shared.store.record(Record::Forget(scope));
     }

@@ -138,6 +138,10 @@ impl Daemon {
             self.reflexes.content_changed(&change, processes);
             for pid in self.reflexes.take_suspects(self.sensor.processes()) {
                 self.sensor.slow_down(pid);
+                let processes = self.sensor.processes();
+                if let Some(process) = processes.by_pid(pid).and_then(|index| processes.get(index)) {
+                    self.keeper.suspect(process.uid);
+                }
             }
             if self.reflexes.has_fired() {
                 self.react();

@@ -31,7 +31,7 @@ pub struct Open {
     observer: VaultObserver,
     changes: Receiver<ContentChange>,
     /// (scope, whether to hold or to forget it).
-    holds: SyncSender<(ProcessUid, bool)>,
+    judgements: SyncSender<(ProcessUid, Judgement)>,
 }
 
 pub enum Keeper {
@@ -101,18 +101,23 @@ impl Keeper {
 
     /// The vault writes it down in its own time: a reflex must not wait for a disk.
     pub fn hold(&self, scope: ProcessUid) {
-        self.note(scope, true);
+        self.note(scope, Judgement::Attack);
     }
 
     pub fn forget(&self, scope: ProcessUid) {
-        self.note(scope, false);
+        self.note(scope, Judgement::Settled);
     }
 
-    fn note(&self, scope: ProcessUid, hold: bool) {
+    /// It looks like an attack, but not enough to be one.
+    pub fn suspect(&self, scope: ProcessUid) {
+        self.note(scope, Judgement::Suspect);
+    }
+
+    fn note(&self, scope: ProcessUid, judgement: Judgement) {
         if let Some(open) = self.as_open()
-            && open.holds.try_send((scope, hold)).is_err()
+            && open.judgements.try_send((scope, judgement)).is_err()
         {
-            tracing::error!(%scope, hold, max = HOLDS_MAX, "hold_refused: the vault does not keep up");
+            tracing::error!(%scope, ?judgement, max = HOLDS_MAX, "hold_refused: the vault does not keep up");
         }
     }
 
@@ -137,6 +142,14 @@ fn missing(reason: &str) -> Capability {
     }
 }
 
+/// What the pre-images of a subtree are worth.
+#[derive(Debug, Clone, Copy)]
+enum Judgement {
+    Attack,
+    Suspect,
+    Settled,
+}
+
 fn attach(vault: Vault, waker: &Waker) -> anyhow::Result<Open> {
     let vault = Arc::new(vault);
     let restorer = Restorer::start(Arc::clone(&vault), waker.clone())?;
@@ -152,16 +165,16 @@ fn attach(vault: Vault, waker: &Waker) -> anyhow::Result<Open> {
                 waker.wake();
             }
         })?;
-    let (holds, wanted) = sync_channel::<(ProcessUid, bool)>(HOLDS_MAX);
+    let (judgements, wanted) = sync_channel::<(ProcessUid, Judgement)>(HOLDS_MAX);
     let keeper = Arc::clone(&vault);
     thread::Builder::new()
         .name("vault-hold".to_owned())
         .spawn(move || {
-            for (scope, hold) in wanted {
-                if hold {
-                    keeper.hold(scope)
-                } else {
-                    keeper.forget(scope)
+            for (scope, judgement) in wanted {
+                match judgement {
+                    Judgement::Attack => keeper.hold(scope),
+                    Judgement::Suspect => keeper.suspect(scope),
+                    Judgement::Settled => keeper.forget(scope),
                 }
             }
         })?;
@@ -169,7 +182,7 @@ fn attach(vault: Vault, waker: &Waker) -> anyhow::Result<Open> {
         tracing::warn!(%error, "priority_refused: on a busy machine a stop comes milliseconds later");
     }
     Ok(Open {
-        holds,
+        judgements,
         observer: vault.observer(),
         vault,
         restorer,

@@ -57,6 +57,10 @@ export const settings = {
     .string()
     .default('/etc:/var/spool/cron:/root/.ssh:/usr/local/bin:/usr/local/sbin')
     .describe('Host directories where persistence is planted: with pre-images, judged by no reflex; colon-separated'),
+  canaries: z
+    .string()
+    .default('')
+    .describe('Files that only an attack changes: paths, or names of files anywhere; colon-separated. You make them'),
 } as const;
 
 export type SettingName = keyof typeof settings;

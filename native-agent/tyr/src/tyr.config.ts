@@ -16,6 +16,7 @@ const schema = z.object({
   containerdSocket: settings.containerdSocket,
   protectedPaths: settings.protectedPaths,
   keptPaths: settings.keptPaths,
+  canaries: settings.canaries,
   logLevel: settings.logLevel,
 });
 
@@ -28,4 +29,9 @@ export function loadTyrConfig(environment?: Environment): TyrConfig {
 /** "/home:/srv" → ["/home", "/srv"]. */
 export function pathsOf(setting: string): string[] {
   return setting.split(':').filter((path) => path.startsWith('/'));
+}
+
+/** Paths, and names without a slash. */
+export function filesOf(setting: string): string[] {
+  return setting.split(':').filter((file) => file !== '');
 }

@@ -19,7 +19,7 @@ import { IdentityKeeper } from './identity/identity-keeper.ts';
 import { limits } from './limits.ts';
 import { Intake } from './spool/intake.ts';
 import { Spool } from './spool/spool.ts';
-import { type TyrConfig, pathsOf } from './tyr.config.ts';
+import { type TyrConfig, filesOf, pathsOf } from './tyr.config.ts';
 import { Uplink } from './uplink/uplink.ts';
 
 export class Tyr {
@@ -65,6 +65,7 @@ export class Tyr {
       socket: config.agentSocket,
       protectedPaths: pathsOf(config.protectedPaths),
       keptPaths: pathsOf(config.keptPaths),
+      canaries: filesOf(config.canaries),
       logger,
       nowMs: monotonicMs,
     });

@@ -22,6 +22,7 @@ async function startSupervisor(): Promise<{ readonly link: BaldurLink; readonly 
     socket,
     protectedPaths: ['/srv'],
     keptPaths: ['/etc'],
+    canaries: [],
     logger,
     nowMs: () => performance.now(),
     cap: (pid) => {

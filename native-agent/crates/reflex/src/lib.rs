@@ -77,6 +77,11 @@ impl Reflexes {
         self.guarded = pids;
     }
 
+    /// Files that nobody but an attack changes: paths, or names of files anywhere.
+    pub fn set_canaries(&mut self, files: Vec<Vec<u8>>) {
+        self.ransomware.set_canaries(files);
+    }
+
     /// What was released before this start.
     pub fn set_released(&mut self, released: Released) {
         self.released = released;

@@ -18,6 +18,7 @@ export interface SupervisorOptions {
   readonly socket: string;
   readonly protectedPaths: readonly string[];
   readonly keptPaths: readonly string[];
+  readonly canaries: readonly string[];
   readonly logger: Logger;
   readonly nowMs: () => number;
   readonly cap?: (pid: number) => CapReport;
@@ -141,21 +142,26 @@ export class Supervisor {
   }
 
   private launch(): void {
-    const { baldurPath, socket, protectedPaths, keptPaths, agentDir, logger, nowMs } = this.options;
+    const { baldurPath, socket, protectedPaths, keptPaths, canaries, agentDir, logger, nowMs } = this.options;
     // Not configured: one that is started by hand connects and is adopted.
     if (baldurPath === '' || this.stopped) return;
     const protect = protectedPaths.flatMap((path) => ['--protect', path]);
     const keep = keptPaths.flatMap((path) => ['--keep', path]);
+    const canary = canaries.flatMap((file) => ['--canary', file]);
     const state = join(agentDir, 'baldur');
     const log = openLog(this.logFile());
     try {
       mkdirSync(state, { recursive: true, mode: 0o700 });
       // Its own process group and no pipe to tyr: it goes on protecting when tyr dies.
-      const child = spawn(baldurPath, ['run', '--socket', socket, '--state-dir', state, ...protect, ...keep], {
-        detached: true,
-        stdio: ['ignore', log, log],
-        cwd: '/',
-      });
+      const child = spawn(
+        baldurPath,
+        ['run', '--socket', socket, '--state-dir', state, ...protect, ...keep, ...canary],
+        {
+          detached: true,
+          stdio: ['ignore', log, log],
+          cwd: '/',
+        },
+      );
       child.unref();
       child.once('error', (error) => {
         logger.error({ code: 'baldur_not_started', err: error }, `${baldurPath} can not be started: ${error.message}`);

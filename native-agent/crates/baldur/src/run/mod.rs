@@ -20,6 +20,8 @@ mod trace;
 mod wake;
 
 use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -58,6 +60,10 @@ pub struct RunArguments {
     /// planted and administrators write; may be given several times.
     #[arg(long)]
     keep: Vec<PathBuf>,
+    /// A file that nobody but an attack changes, as its path or, for files of that name anywhere, as a name: the first change
+    /// of it stops who did it; may be given several times. Norn makes no such files.
+    #[arg(long, value_name = "PATH|NAME")]
+    canary: Vec<OsString>,
     /// Take no pre-images: nothing can be restored, and ransomware is not seen.
     #[arg(long)]
     no_vault: bool,
@@ -79,6 +85,7 @@ pub fn run(arguments: RunArguments) -> anyhow::Result<()> {
     let mut reflexes = Reflexes::new(Box::new(Packages::default()), sampler());
     reflexes.set_released(state.load_released()?);
     reflexes.guard(vec![std::process::id()]);
+    reflexes.set_canaries(arguments.canary.into_iter().map(OsString::into_vec).collect());
     let mut responder = Responder::default();
     state.load_frozen(&mut responder)?;
     let stream_id = trace::random()?;

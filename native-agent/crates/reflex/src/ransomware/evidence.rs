@@ -27,13 +27,15 @@ pub enum Harm {
     Disguised,
     /// Deleted, and nothing came in its place.
     Removed,
+    /// A canary was changed, whatever became of it.
+    Canary,
 }
 
 impl Harm {
     /// How much one such file counts, of `THRESHOLD`.
     pub fn weight(self) -> f32 {
         match self {
-            Self::Encrypted => 1.0,
+            Self::Encrypted | Self::Canary => 1.0,
             Self::Encoded => 0.7,
             Self::Wiped => 0.7,
             Self::Disguised | Self::Removed => 0.5,
@@ -48,6 +50,7 @@ impl Harm {
             Self::Wiped => "wiped",
             Self::Disguised => "ciphertext under a known format's first bytes",
             Self::Removed => "deleted",
+            Self::Canary => "a canary",
         }
     }
 
@@ -55,6 +58,7 @@ impl Harm {
         match self {
             Self::Encrypted | Self::Encoded | Self::Disguised => "encrypted",
             Self::Wiped | Self::Removed => "wiped",
+            Self::Canary => "changed",
         }
     }
 }

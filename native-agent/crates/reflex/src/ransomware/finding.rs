@@ -30,14 +30,21 @@ pub fn firing(actor: &Actor, scope: ProcessUid, score: &Score, when: (u64, &Cont
     let (now_ns, context) = when;
     let blamed = context.processes.get(context.processes.by_uid(scope)?)?;
     let name = String::from_utf8_lossy(image_name(blamed)).into_owned();
-    let word = if score.wiped * 2 > score.files {
+    let word = if score.canaries * 2 > score.files {
+        Harm::Canary.word()
+    } else if score.wiped * 2 > score.files {
         Harm::Wiped.word()
     } else {
         Harm::Encrypted.word()
     };
     let elapsed_ms = now_ns.saturating_sub(score.first_ns) / 1_000_000;
     let files = score.files;
-    let noun = if files == 1 { "file" } else { "files" };
+    let noun = match (score.canaries == files, files) {
+        (true, 1) => "canary",
+        (true, _) => "canaries",
+        (false, 1) => "file",
+        (false, _) => "files",
+    };
     Some(Firing {
         rule: Rule::Ransomware,
         process: actor.uid,

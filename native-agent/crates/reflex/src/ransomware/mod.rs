@@ -2,6 +2,7 @@
 //! the lowest process whose subtree holds the evidence is blamed. Volume alone is never evidence.
 mod births;
 mod blame;
+mod canaries;
 mod evidence;
 mod finding;
 mod names;
@@ -19,6 +20,7 @@ use crate::lineage::{author, chain, does_as_told, is_foreign, is_in_system_direc
 use crate::{Context, Firing};
 use births::Births;
 use blame::{Actor, HOLDS, climb, common_ancestor, is_forked_from, threshold};
+use canaries::Canaries;
 use evidence::{Harm, could_be_ciphertext, had_format, judge};
 use finding::{exhibit, firing};
 use names::Names;
@@ -57,16 +59,26 @@ pub struct Ransomware {
     lineages: HashMap<ProcessUid, Lineage>,
     fired: HashMap<ProcessUid, u64>,
     births: Births,
+    canaries: Canaries,
     /// Processes with first evidence against them, which nobody has asked for yet.
     suspects: Vec<ProcessUid>,
     suspected: HashSet<ProcessUid>,
 }
 
 impl Ransomware {
+    /// Paths, or names of files anywhere.
+    pub fn set_canaries(&mut self, files: Vec<Vec<u8>>) {
+        self.canaries = Canaries::new(files);
+    }
+
     /// One change of content, as the vault saw it.
     pub fn judge(&mut self, change: &ContentChange, context: &mut Context<'_>) -> Option<Firing> {
         if change.kind == ChangeKind::Created {
             self.births.note(change, context.processes);
+        }
+        if self.canaries.is_touched(change) {
+            let index = actor_of(change, context)?;
+            return self.on_canary((&change.path, change.time_ns), index, context);
         }
         if !self.matters(change) {
             return None;
@@ -111,6 +123,9 @@ impl Ransomware {
     /// Renames carry no content: they tell by their names.
     pub fn rename(&mut self, event: &Event<'_>, context: &mut Context<'_>) -> Option<Firing> {
         self.births.rename(event.path, event.target);
+        if self.canaries.has(event.path) {
+            return self.on_canary((event.path, event.time_ns), event.process, context);
+        }
         let suffix = names::added_suffix(event.path, event.target);
         if suffix.is_none() && self.lineages.is_empty() {
             return None;
@@ -156,6 +171,24 @@ impl Ransomware {
         self.lineages
             .retain(|_, lineage| lineage.last_ns + FORGET_NS > now_ns);
         self.fired.retain(|_, &mut at| at + FORGET_NS > now_ns);
+    }
+
+    fn on_canary(
+        &mut self,
+        (path, time_ns): (&[u8], u64),
+        index: ProcessIndex,
+        context: &mut Context<'_>,
+    ) -> Option<Firing> {
+        let actor = self.actor(index, context)?;
+        let piece = Piece {
+            weight: canaries::WEIGHT,
+            files: 1,
+            harm: Some(Harm::Canary),
+            proven: false,
+            time_ns,
+        };
+        self.credit(&piece, &actor.chain, &canaries::exhibit(path));
+        self.decide((&actor, 0), time_ns, context)
     }
 
     /// Cheap: most changes are no evidence and must not cost a walk through the tree.

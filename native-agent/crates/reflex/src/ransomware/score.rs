@@ -77,6 +77,7 @@ pub struct Score {
     corroboration: Fading,
     pub files: u32,
     pub wiped: u32,
+    pub canaries: u32,
     pub first_ns: u64,
     pub last_ns: u64,
     pub first_path: Vec<u8>,
@@ -116,6 +117,9 @@ impl Score {
         self.show(exhibit);
         if let Some(harm) = piece.harm {
             self.files += piece.files;
+            if harm == Harm::Canary {
+                self.canaries += piece.files;
+            }
             if matches!(harm, Harm::Wiped | Harm::Removed) {
                 self.wiped += piece.files;
             }

@@ -7,13 +7,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use norn_events::{ContentChange, ContentShape};
 
-use crate::file::{FileKey, Metadata, Stamp};
+use crate::file::{FileKey, Metadata, PlaceId, Stamp};
 use crate::homes::Homes;
 use crate::learn::Learned;
-use crate::places::{Found, LowerFile, Places};
+use crate::places::{Found, LowerFile, Places, open_path};
 use crate::progress::Progress;
 use crate::record::{BlobRef, Content, Missing, NameKind, NameOperation, Record, Time, Version};
-use crate::responder::{Done, Pulse};
+use crate::responder::{Done, Pulse, allow};
 use crate::rest::Rest;
 use crate::shape::shape;
 use crate::standing::Standings;
@@ -60,6 +60,19 @@ impl Shared {
         }
     }
 
+    /// What was kept of the file is gone: its next open is to ask.
+    pub fn ask_again(&self, place: PlaceId, path: &[u8]) -> io::Result<()> {
+        let overlay = self
+            .places
+            .by_id(place)
+            .map(|overlay| overlay.mount.merged.clone());
+        let top = overlay.or_else(|| self.places.root(place).map(|root| root.path.clone()));
+        let top = open_path(&top.ok_or(io::ErrorKind::NotFound)?)?;
+        let flags = libc::O_PATH | libc::O_NOFOLLOW;
+        let file = sys::open_below(top.as_raw_fd(), path, flags, sys::BELOW)?;
+        self.watch.ask_again(file.as_raw_fd())
+    }
+
     pub fn emit(&self, change: ContentChange) {
         let mut sender = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
         match sender.as_ref().map(|to| to.try_send(change)) {
@@ -96,6 +109,10 @@ pub fn work(shared: &Shared, jobs: &Mutex<Receiver<Box<Job>>>, done: &Done) {
         capture(shared, &job);
         shared.store.index().take_late(job.key);
         shared.progress.captures.done();
+        // Through the responder it would come two changes of threads later.
+        if !job.released.swap(true, Ordering::AcqRel) {
+            allow(shared, &job.fd);
+        }
         done.push(job.id);
     }
 }

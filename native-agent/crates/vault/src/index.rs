@@ -58,6 +58,8 @@ pub struct Index {
     /// Of each container, its own file system.
     pub homes: HashMap<String, PlaceId>,
     pub evicted: u64,
+    /// Names of files whose state is no longer kept: opens of them must ask again.
+    forgotten: Vec<(PlaceId, Vec<u8>)>,
     limits: bounds::Limits,
 }
 
@@ -512,6 +514,7 @@ impl Index {
         let Some(state) = self.touched.get_mut(&key) else {
             return;
         };
+        self.forgotten.extend(present_name(state, &self.moves));
         for version in &mut state.versions {
             if version.time == time {
                 version.content = Content::Missing(Missing::Evicted);
@@ -519,6 +522,10 @@ impl Index {
             }
         }
         state.is_saved = false;
+    }
+
+    pub fn take_forgotten(&mut self) -> Vec<(PlaceId, Vec<u8>)> {
+        std::mem::take(&mut self.forgotten)
     }
 
     pub fn still_has(&self, key: FileKey, version: &Version) -> bool {
@@ -594,6 +601,13 @@ impl Index {
         });
         named.flatten().flatten().collect()
     }
+}
+
+/// Where the file lies, when opens of it do not ask: who wrote to it since has them ask again.
+fn present_name(state: &FileState, moves: &Moves) -> Option<(PlaceId, Vec<u8>)> {
+    let since = bounds::last_touch(state);
+    let name = || (state.place, moves.present((state.place, &state.path), since));
+    state.is_saved.then(name)
 }
 
 /// Moves times of an earlier boot onto this boot's clock.

@@ -34,7 +34,7 @@ pub struct Close {
     pub time: Time,
 }
 
-/// Workers say here that an open may go on.
+/// Workers say here which opens they answered.
 #[derive(Debug)]
 pub struct Done {
     ids: Mutex<Vec<u64>>,
@@ -49,9 +49,9 @@ impl Done {
         })
     }
 
+    /// The responder hears of it when it next looks up: nobody waits for that.
     pub fn push(&self, id: u64) {
         self.ids.lock().unwrap_or_else(PoisonError::into_inner).push(id);
-        self.ring();
     }
 
     /// Makes the responder look up; a full counter is awake already.
@@ -60,7 +60,6 @@ impl Done {
     }
 
     fn take(&self) -> Vec<u64> {
-        drop(sys::read(self.wake.as_raw_fd(), &mut [0; 8]));
         std::mem::take(&mut *self.ids.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -123,15 +122,20 @@ impl Responder {
             let [events, woken] =
                 sys::poll([(content, libc::POLLIN), (wake, libc::POLLIN)], self.timeout(now));
             if woken {
-                self.done.take().into_iter().for_each(|id| self.release(id));
+                drop(sys::read(wake, &mut [0; 8]));
+            }
+            for id in self.done.take() {
+                self.waiting.remove(&id);
             }
             if events {
                 self.read(&mut buffer);
             }
             self.expire();
         }
-        let left: Vec<u64> = self.waiting.keys().copied().collect();
-        left.into_iter().for_each(|id| self.release(id));
+        let left = std::mem::take(&mut self.waiting);
+        for waiting in left.values() {
+            self.answer(waiting);
+        }
     }
 
     fn read(&mut self, buffer: &mut [u8]) {
@@ -263,10 +267,13 @@ impl Responder {
         Some((stat, key))
     }
 
-    fn release(&mut self, id: u64) {
-        if let Some(waiting) = self.waiting.remove(&id) {
+    /// `false` when a worker did before.
+    fn answer(&self, waiting: &Waiting) -> bool {
+        let first = !waiting.released.swap(true, Ordering::AcqRel);
+        if first {
             self.allow(&waiting.fd);
         }
+        first
     }
 
     fn expire(&mut self) {
@@ -274,11 +281,14 @@ impl Responder {
         let late = |(id, waiting): (&u64, &Waiting)| (waiting.deadline_ns <= now).then_some(*id);
         let late: Vec<u64> = self.waiting.iter().filter_map(late).collect();
         for id in late {
-            if let Some(waiting) = self.waiting.remove(&id) {
-                let (key, time, pid) = waiting.open;
+            let Some(waiting) = self.waiting.remove(&id) else {
+                continue;
+            };
+            let (key, time, pid) = waiting.open;
+            if !waiting.released.load(Ordering::Acquire) {
                 self.shared.store.index().note_late(key, time, pid);
-                waiting.released.store(true, Ordering::Release);
-                self.allow(&waiting.fd);
+            }
+            if self.answer(&waiting) {
                 self.shared.pulse.timeouts.fetch_add(1, Ordering::Relaxed);
             }
         }
@@ -289,7 +299,7 @@ impl Responder {
     }
 }
 
-fn allow(shared: &Shared, fd: &OwnedFd) {
+pub fn allow(shared: &Shared, fd: &OwnedFd) {
     let answer = libc::fanotify_response {
         fd: fd.as_raw_fd(),
         response: libc::FAN_ALLOW,

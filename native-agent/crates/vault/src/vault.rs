@@ -436,7 +436,6 @@ fn watch_mounts(shared: &Shared, scans: &SyncSender<Scan>) {
 }
 
 fn flush(shared: &Shared) {
-    let mut known = shared.store.index().evicted;
     let mut counted = None;
     while !shared.stop.load(Ordering::Relaxed) {
         std::thread::sleep(FLUSH_EVERY);
@@ -446,9 +445,11 @@ fn flush(shared: &Shared) {
             standing::count(shared);
             counted = Some(Instant::now());
         }
-        let evicted = shared.store.index().evicted;
-        if std::mem::replace(&mut known, evicted) != evicted {
-            shared.watch.forget_ignored(&shared.places.roots());
+        let forgotten = shared.store.index().take_forgotten();
+        for (place, path) in forgotten {
+            if let Err(error) = shared.ask_again(place, &path) {
+                tracing::debug!(%error, "a file whose pre-image was evicted is not there any more");
+            }
         }
     }
 }

@@ -80,25 +80,16 @@ impl Watch {
         sys::fanotify_mark(&self.content, (flags, libc::FAN_OPEN_PERM), fd, None)
     }
 
-    /// Every open asks again; after an eviction no file is to be taken for saved.
-    pub fn forget_ignored(&self, roots: &[Arc<Root>]) {
-        let flushed = sys::fanotify_mark(
-            &self.content,
-            (libc::FAN_MARK_FLUSH, 0),
-            libc::AT_FDCWD,
-            Some(c"/"),
-        );
-        if let Err(error) = flushed {
-            tracing::error!(%error, "ignore marks can't be flushed");
-        }
-        let known: Vec<Directory> = self.directories().values().cloned().collect();
-        for directory in known {
-            let root = roots.iter().find(|root| root.id == directory.place);
-            if let Some(Ok(fd)) = root.map(|root| open_directory(root, &directory.path)) {
-                self.mark(fd.as_raw_fd()).unwrap_or_else(|error| {
-                    tracing::error!(%error, "a protected directory can't be watched again");
-                });
-            }
+    /// Opens of this file ask again. Marks are taken away one by one: flushed all at once, those of the directories go too, and
+    /// until each is set again nobody sees what happens in it.
+    pub fn ask_again(&self, fd: RawFd) -> io::Result<()> {
+        let name = sys::c_string(format!("/proc/self/fd/{fd}").as_bytes())?;
+        let flags = libc::FAN_MARK_REMOVE | libc::FAN_MARK_IGNORED_MASK;
+        let mask = libc::FAN_OPEN_PERM;
+        match sys::fanotify_mark(&self.content, (flags, mask), libc::AT_FDCWD, Some(&name)) {
+            // It has none: the kernel drops them under memory pressure, and at a write.
+            Err(error) if error.raw_os_error() == Some(libc::ENOENT) => Ok(()),
+            done => done,
         }
     }
 

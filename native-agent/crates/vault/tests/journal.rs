@@ -3,8 +3,10 @@ mod support;
 
 use std::fs;
 use std::io::{Read, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use norn_events::ProcessUid;
 use norn_events::wire::action::v1::Verdict;
@@ -173,6 +175,52 @@ fn eviction_says_what_it_took() {
         "{said:?}"
     );
     assert_same_or_late(&scene, &scene.manifest(), &report);
+}
+
+/// Once the marks of all directories were set anew at each eviction, and what happened meanwhile was not seen by anybody.
+#[test]
+fn nothing_goes_unseen_while_a_full_vault_evicts() {
+    const FOLDERS: usize = 600;
+    let mut scene = Scene::with_room(Place::Host, 8 * MIB, |dir| {
+        for number in 0..FOLDERS {
+            let folder = dir.join(format!("folder-{number}"));
+            fs::create_dir(&folder).unwrap();
+            fs::write(
+                folder.join("file"),
+                format!("the content of {number}\n").repeat(20),
+            )
+            .unwrap();
+        }
+    });
+    let targets = files(&scene.manifest(), &scene.data());
+    let others = scene.home.join("host/others");
+    scene.outsider(|_| fs::create_dir(&others).unwrap());
+    let mut scopes = Vec::new();
+    for (round, some) in targets.chunks(50).enumerate() {
+        scene.outsider(|_| {
+            for number in 0..24 {
+                let words = format!("round {round}, file {number}: what makes others give way\n");
+                fs::write(others.join(format!("{number}")), words.repeat(6000)).unwrap();
+            }
+        });
+        scopes.push(scene.attack_without_settling(|actor| {
+            for path in some {
+                actor.encrypt(path);
+                // Long enough for a round of eviction.
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        }));
+    }
+    let evicted = support::eventually(|| scene.vault().health().evicted > 0);
+    assert!(evicted, "{:?}", scene.vault().health());
+    let reports: Vec<_> = scopes.into_iter().map(|scope| scene.restore(scope)).collect();
+    let told = |path: &PathBuf| {
+        let path = path.as_os_str().as_bytes();
+        let files = reports.iter().flat_map(|report| &report.files);
+        files.into_iter().any(|file| file.path == path)
+    };
+    let unseen: Vec<_> = targets.iter().filter(|path| !told(path)).collect();
+    assert!(unseen.is_empty(), "{} of {FOLDERS}: {unseen:?}", unseen.len());
 }
 
 /// What files were once gives way before what they are now, and what is new has its copy although no room is free.

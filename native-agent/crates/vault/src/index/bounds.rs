@@ -3,7 +3,7 @@ use std::collections::HashSet;
 
 use norn_events::ProcessUid;
 
-use super::{FileState, Holds, Index};
+use super::{FileState, Holds, Index, present_name};
 use crate::file::FileKey;
 use crate::record::{Content, Time};
 
@@ -69,6 +69,7 @@ impl Index {
         for (_, key) in free.into_iter().take(surplus) {
             let at_rest = |index: &mut Self| index.at_rest.take(key).map(FileState::from);
             if let Some(state) = self.touched.remove(&key).or_else(|| at_rest(self)) {
+                self.forgotten.extend(present_name(&state, &self.moves));
                 let lost = state
                     .versions
                     .iter()
@@ -123,7 +124,7 @@ impl Index {
     }
 }
 
-fn last_touch(state: &FileState) -> Time {
+pub fn last_touch(state: &FileState) -> Time {
     let change = state.changes.last().map(|change| change.time);
     let version = state.versions.last().map(|version| version.time);
     change.max(version).unwrap_or(Time::MIN)

@@ -37,6 +37,21 @@ impl Moves {
         self.0.is_empty()
     }
 
+    /// The name that a file has now which had this one at `since`.
+    pub fn present(&self, (place, path): (PlaceId, &[u8]), since: Time) -> Vec<u8> {
+        let mut path = path.to_vec();
+        let later = self
+            .0
+            .iter()
+            .filter(|moved| moved.place == place && moved.time >= since);
+        for moved in later {
+            if let Some(rest) = below(&path, &moved.from) {
+                path = join(&moved.to, rest);
+            }
+        }
+        path
+    }
+
     /// The names by which the file went before its directories were moved, and until when; the latest first.
     pub fn former(&self, (place, path): (PlaceId, &[u8]), time: Time) -> Vec<(Vec<u8>, Time)> {
         let mut path = path.to_vec();

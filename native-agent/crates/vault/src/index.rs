@@ -537,16 +537,17 @@ impl Index {
     /// Versions whose content, or a part of it, lies in this segment.
     pub fn resting_on(&self, segment: u32) -> Vec<(Location, Version)> {
         let touched = self.touched.iter().flat_map(|(&key, state)| {
-            let location = move || state.location(key);
-            state
+            let resting = state
                 .versions
                 .iter()
-                .map(move |version| (location(), version.clone()))
+                .filter(|version| version.content.rests_on(segment));
+            resting.map(move |version| (state.location(key), version.clone()))
         });
-        touched
-            .chain(self.at_rest.iter())
-            .filter(|(_, version)| version.content.rests_on(segment))
-            .collect()
+        let at_rest = self
+            .at_rest
+            .iter()
+            .filter(|(_, version)| version.content.rests_on(segment));
+        touched.chain(at_rest).collect()
     }
 
     /// Did a process of a held subtree do it?
@@ -582,15 +583,15 @@ impl Index {
     }
 
     fn touched_by(&self, mut holds: Holds) -> HashSet<FileKey> {
-        let mut all = HashMap::new();
+        let mut all = HashSet::new();
         if !holds.is_empty() {
             let touched = self.touched.iter();
-            all.extend(touched.filter_map(|(key, state)| Some((*key, holds.of_state(self, state)?))));
+            all.extend(touched.filter_map(|(key, state)| holds.of_state(self, state).map(|_| *key)));
             let opened = self.at_rest.peeks().filter(|file| file.pid != 0);
-            all.extend(opened.filter_map(|file| Some((file.key, holds.of(self, file.pid, file.time)?))));
-            all.extend(self.renamed(&mut holds));
+            all.extend(opened.filter_map(|file| holds.of(self, file.pid, file.time).map(|_| file.key)));
+            all.extend(self.renamed(&mut holds).into_iter().map(|(key, _)| key));
         }
-        all.into_keys().collect()
+        all
     }
 
     /// Files that a held subtree gave another name, or took theirs.

@@ -68,6 +68,13 @@ pub(super) fn apply(shared: &Shared, plan: &Plan, deed: &Deed<'_>) -> Vec<FileVe
     let mut verdicts = Vec::new();
     for place in places {
         let tree = Tree::open(shared, place);
+        let work = tree.as_ref().map(|tree| Work {
+            shared,
+            tree,
+            plan,
+            place,
+            deed,
+        });
         let mut put_back = Vec::new();
         if let Ok(tree) = &tree {
             move_directories(tree, (plan, deed), place);
@@ -83,15 +90,8 @@ pub(super) fn apply(shared: &Shared, plan: &Plan, deed: &Deed<'_>) -> Vec<FileVe
             }
             for ((_, path), target) in here {
                 let mut verdict = verdict_of(target, &plan.containers);
-                let outcome = match &tree {
-                    Ok(tree) => {
-                        let work = Work {
-                            shared,
-                            tree,
-                            plan,
-                            place,
-                            deed,
-                        };
+                let outcome = match &work {
+                    Ok(work) => {
                         let mut outcome = work.one(path, target, &mut verdict);
                         if let Err(Failed::Conflict(why)) = &mut outcome {
                             work.keep_both(target, why, &mut verdict);
@@ -105,20 +105,13 @@ pub(super) fn apply(shared: &Shared, plan: &Plan, deed: &Deed<'_>) -> Vec<FileVe
                         }
                         outcome
                     }
-                    Err(why) => Err(Failed::Lost(why.clone())),
+                    Err(why) => Err(Failed::Lost((*why).clone())),
                 };
                 verdicts.extend(judged(verdict, outcome));
             }
         }
-        if let Ok(tree) = &tree {
-            let work = Work {
-                shared,
-                tree,
-                plan,
-                place,
-                deed,
-            };
-            join_names(&work, &put_back);
+        if let Ok(work) = &work {
+            join_names(work, &put_back);
         }
     }
     verdicts

@@ -24,14 +24,19 @@ struct Layers {
 /// What a plan put back into containers that are not mounted.
 pub(super) fn image(shared: &Shared, plan: &Plan) {
     let mut exposed = Vec::new();
+    let mut known: Option<(PlaceId, Option<Layers>)> = None;
     for ((place, path), target) in &plan.targets {
         let (Want::File(key), Some(version), false) = (target.want, &target.version, target.conflict) else {
             continue;
         };
-        let Some(layers) = layers(shared, *place) else {
+        // One place after the other.
+        if known.as_ref().is_none_or(|(at, _)| at != place) {
+            known = Some((*place, layers(shared, *place)));
+        }
+        let Some((_, Some(layers))) = &known else {
             continue;
         };
-        match expose(&layers, path, version) {
+        match expose(layers, path, version) {
             Ok(true) => exposed.push((*place, &path[..], key)),
             Ok(false) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}

@@ -10,8 +10,8 @@ use std::time::Duration;
 use norn_events::wire::action::v1::Verdict;
 use norn_vault::{RestoreReport, RestoreRequest};
 use support::{
-    Actor, PLACES, Place, Scene, assert_same, assert_same_or_late, corpus, files, manifest_of, set_attribute,
-    set_mode_and_time, with_suffix,
+    Actor, PLACES, Place, Scene, assert_same, assert_same_contents, assert_same_or_late, corpus, files,
+    manifest_of, refused, set_attribute, set_mode_and_time, with_suffix,
 };
 
 /// user::rw-, user:1000:r--, group::r--, mask::r--, other::--- in the form that `struct posix_acl_xattr_header` has.
@@ -108,6 +108,36 @@ fn hard_links() {
         });
         let report = scene.restore(scope);
         assert_same(&scene, &before, &report);
+    }
+}
+
+/// Mounted again, overlayfs gives what was copied up of such a file another handle.
+#[test]
+fn hard_links_of_a_container_that_was_stopped() {
+    for goes_on in [false, true] {
+        let mut scene = Scene::without_vault(Place::Lower, two_names_each);
+        scene.open_vault();
+        scene.settle();
+        let before = scene.manifest();
+        let data = scene.data();
+        let scope = scene.attack(|actor| {
+            for number in 0..3 {
+                actor.encrypt(&data.join(format!("file-{number}")));
+            }
+            actor.encrypt(&data.join("other/twin-2"));
+            actor.rename(&data.join("file-1"), &data.join("file-1.locked"));
+        });
+        scene.unmount();
+        scene.wait_for_unmount();
+        if goes_on {
+            scene.mount_again();
+        }
+        let report = scene.restore(scope);
+        if !goes_on {
+            scene.mount_again();
+        }
+        assert_same(&scene, &before, &report);
+        assert_eq!(refused(&report), []);
     }
 }
 
@@ -375,7 +405,14 @@ fn restore_after_container_gone() {
 /// After a cold restore the layer is what it was, not a layer full of copies; and it can be undone.
 #[test]
 fn a_stopped_container_shows_its_image_again() {
-    let mut scene = Scene::new(Place::Lower, corpus(20));
+    shows_its_image_again(corpus(20));
+    shows_its_image_again(two_names_each);
+}
+
+fn shows_its_image_again(build: impl Fn(&Path)) {
+    let mut scene = Scene::without_vault(Place::Lower, build);
+    scene.open_vault();
+    scene.settle();
     let before = scene.manifest();
     let targets = files(&before, &scene.data());
     let scope = scene.attack(|actor| actor.by_turns(&targets, ".locked"));
@@ -394,7 +431,7 @@ fn a_stopped_container_shows_its_image_again() {
     assert!(kept.is_empty(), "the layer still holds {kept:?}");
     let undone = scene.vault().restore(&cold(report.id));
     scene.mount();
-    assert_same(&scene, &spoiled, &undone);
+    assert_same_contents(&scene, &spoiled, &undone);
     scene.unmount();
     scene.wait_for_unmount();
     let again = scene.vault().restore(&cold(scope));

@@ -8,7 +8,10 @@ use std::path::{Path, PathBuf};
 use norn_events::ProcessUid;
 use norn_events::wire::action::v1::Verdict;
 use norn_vault::{Kept, RestoreReport, RestoreRequest};
-use support::{Actor, PLACES, Place, Scene, assert_same, assert_same_or_late, corpus, files, with_suffix};
+use support::{
+    Actor, PLACES, Place, Scene, assert_same, assert_same_contents, assert_same_or_late, corpus, files,
+    refused, with_suffix,
+};
 
 /// Every kind of change to content and names, a different one for each file.
 fn all_sorts(actor: &mut Actor, targets: &[PathBuf]) {
@@ -75,7 +78,7 @@ fn files_with_two_names_are_what_they_were_after_an_undo() {
 
 fn two_names(place: Place) {
     let mut scene = Scene::without_vault(place, |dir| {
-        for name in ["one", "two"] {
+        for name in ["one", "two", "three"] {
             fs::write(dir.join(name), format!("{name} has another name\n").repeat(90)).unwrap();
             fs::hard_link(dir.join(name), dir.join(format!("other-{name}"))).unwrap();
         }
@@ -87,20 +90,17 @@ fn two_names(place: Place) {
         actor.encrypt(&data.join("one"));
         actor.encrypt(&data.join("two"));
         actor.unlink(&data.join("other-two"));
+        actor.encrypt(&data.join("three"));
+        actor.encrypt(&data.join("other-three"));
     });
     let spoiled = scene.manifest();
     let restored = scene.restore(scope);
     assert_same(&scene, &before, &restored);
     let undone = undo(&scene, restored.id);
-    let after = scene.manifest();
-    let names = |manifest: &support::Manifest| manifest.keys().cloned().collect::<Vec<_>>();
-    assert_eq!(names(&after), names(&spoiled), "{:?}", undone.files);
-    for path in after.keys() {
-        let content = |manifest: &support::Manifest| manifest[path].content.clone();
-        assert_eq!(content(&after), content(&spoiled), "{path:?}: {:?}", undone.files);
-    }
+    assert_same_contents(&scene, &spoiled, &undone);
     let again = scene.restore(scope);
     assert_same(&scene, &before, &again);
+    assert_eq!(refused(&again), [], "{place:?}");
 }
 
 /// The agent may end in between: the journal knows.

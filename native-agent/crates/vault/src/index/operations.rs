@@ -110,6 +110,15 @@ impl Operations {
         self.0.iter()
     }
 
+    /// What last gave `path` to a file, or took it away.
+    pub fn last_of(&self, place: PlaceId, path: &[u8]) -> Option<&Operation> {
+        let is_of = |known: &&Operation| {
+            let mut paths = [Some(&known.path), known.target.as_ref()].into_iter().flatten();
+            known.place == place && paths.any(|known| known[..] == *path)
+        };
+        self.0.iter().rev().find(is_of)
+    }
+
     /// Takes out the rename that this one, the other way round, makes an exchange; `false` when there is none.
     pub fn take_first_half(&mut self, second: &NameOperation) -> bool {
         let is_first_half = |last: &Operation| {

@@ -1,4 +1,5 @@
 //! Carries a plan out, name by name, and says for each what came of it.
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -10,7 +11,7 @@ use super::deed::{At, Deed, Moved};
 use super::plan::{Plan, Target, Want};
 use super::put::Placed;
 use super::remake::put_metadata;
-use super::tree::Tree;
+use super::tree::{Entry, Tree};
 use super::twins::Names;
 use crate::capture::Shared;
 use crate::file::{FileKey, Metadata, PlaceId, Stamp};
@@ -58,6 +59,7 @@ pub(super) struct Work<'a> {
     pub(super) plan: &'a Plan,
     pub(super) place: PlaceId,
     pub(super) deed: &'a Deed<'a>,
+    pub(super) names: RefCell<Names>,
 }
 
 pub(super) fn apply(shared: &Shared, plan: &Plan, deed: &Deed<'_>) -> Vec<FileVerdict> {
@@ -74,6 +76,7 @@ pub(super) fn apply(shared: &Shared, plan: &Plan, deed: &Deed<'_>) -> Vec<FileVe
             plan,
             place,
             deed,
+            names: RefCell::default(),
         });
         let mut put_back = Vec::new();
         if let Ok(tree) = &tree {
@@ -118,9 +121,8 @@ pub(super) fn apply(shared: &Shared, plan: &Plan, deed: &Deed<'_>) -> Vec<FileVe
 }
 
 fn join_names(work: &Work<'_>, put_back: &[(&Vec<u8>, &Target)]) {
-    let mut names = Names::default();
     for (path, target) in put_back {
-        if let Err(Failed::Lost(why) | Failed::Conflict(why)) = work.join_names(path, target, &mut names) {
+        if let Err(Failed::Lost(why) | Failed::Conflict(why)) = work.join_names(path, target) {
             tracing::warn!(path = %String::from_utf8_lossy(path), why, "the image's names of a file stay parted");
         }
     }
@@ -232,7 +234,7 @@ impl Work<'_> {
 
     /// The next attack may cut or remove what is there again before anybody opens it: its content is in the vault already.
     fn save_again(&self, path: &[u8], target: &Target) -> io::Result<()> {
-        let (Some(entry), Some(version)) = (self.tree.lookup(path)?, &target.version) else {
+        let (Some(entry), Some(version)) = (self.lookup(path)?, &target.version) else {
             self.shared.put_off(self.place, path.to_vec());
             return Ok(());
         };
@@ -276,12 +278,19 @@ impl Work<'_> {
         }
     }
 
+    pub(super) fn lookup(&self, path: &[u8]) -> io::Result<Option<Entry>> {
+        let target = self.plan.targets.get(&(self.place, path.to_vec()));
+        let left = target.and_then(|target| target.put);
+        self.tree
+            .lookup_known(&self.shared.store, (self.place, path), left)
+    }
+
     pub(super) fn original(&self, key: FileKey) -> FileKey {
         self.shared.store.index().original(key)
     }
 
     fn remove(&self, path: &[u8], target: &Target, verdict: &mut FileVerdict) -> Outcome {
-        let Some(entry) = self.tree.lookup(path)? else {
+        let Some(entry) = self.lookup(path)? else {
             return Ok(if target.left_absent {
                 Done::Nothing
             } else {

@@ -59,6 +59,11 @@ impl<'a> Deed<'a> {
 
     /// Saves the whole state of what is there. What can't be saved is written down as missing, with the reason.
     pub fn keep(&self, at: At<'_>, entry: &Entry, tree: &Tree) -> io::Result<()> {
+        self.keep_as(entry.key, at, (entry, tree))
+    }
+
+    /// As `keep`, as the state of `key`.
+    pub fn keep_as(&self, key: FileKey, at: At<'_>, (entry, tree): (&Entry, &Tree)) -> io::Result<()> {
         let (fd, time) = (entry.file.as_raw_fd(), now());
         let index = self.shared.store.index();
         let state = index.state(entry.key);
@@ -85,7 +90,7 @@ impl<'a> Deed<'a> {
             metadata: Metadata::read(fd, &entry.stat)?,
             shape,
         };
-        let location = self.location(at, entry.key);
+        let location = self.location(at, key);
         self.shared.store.record(Record::Version(location, version));
         Ok(())
     }

@@ -1,11 +1,11 @@
 //! A container that does not run: where its layer holds a file as the image has it, the layer's goes and the image shows its own
 //! again, with its inode and its other names. A mounted overlay must not be changed this way.
-use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use super::plan::{Plan, Want};
 use super::tree::Tree;
+use super::twins::{Names, is_one};
 use crate::capture::Shared;
 use crate::file::{FileKey, Metadata, PlaceId};
 use crate::places::{LowerFile, hides, open_path};
@@ -16,9 +16,12 @@ use crate::watch::parent;
 /// Attributes that overlayfs keeps for itself.
 const OVERLAYS_OWN: [&[u8]; 2] = [b"trusted.overlay.", b"user.overlay."];
 
+const NODE: i32 = libc::O_PATH | libc::O_NOFOLLOW;
+
 struct Layers {
     lower: Vec<Vec<u8>>,
     upper: OwnedFd,
+    names: Names,
 }
 
 /// What a plan put back into containers that are not mounted.
@@ -33,12 +36,13 @@ pub(super) fn image(shared: &Shared, plan: &Plan) {
         if known.as_ref().is_none_or(|(at, _)| at != place) {
             known = Some((*place, layers(shared, *place)));
         }
-        let Some((_, Some(layers))) = &known else {
+        let Some((_, Some(layers))) = &mut known else {
             continue;
         };
         match expose(layers, path, version) {
             Ok(true) => exposed.push((*place, &path[..], key)),
             Ok(false) => {}
+            // It went with another name of it.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => {
                 tracing::warn!(%error, path = %String::from_utf8_lossy(path), "the layer keeps its copy of an image's file");
@@ -71,36 +75,65 @@ fn layers(shared: &Shared, place: PlaceId) -> Option<Layers> {
             Some(Layers {
                 lower,
                 upper: open_path(&upper).ok()?,
+                names: Names::default(),
             })
         }
         _ => None,
     }
 }
 
-/// Nothing but a name is lost: the content is the image's own.
-fn expose(layers: &Layers, path: &[u8], version: &Version) -> io::Result<bool> {
-    if !matches!(&version.content, Content::Lower(of) if of == path) || hides(&layers.upper, parent(path)) {
+/// Nothing but names is lost: the content is the image's own.
+fn expose(layers: &mut Layers, path: &[u8], version: &Version) -> io::Result<bool> {
+    if !matches!(&version.content, Content::Lower(of) if of == path) {
         return Ok(false);
     }
     let Some(shown) = LowerFile::shown(&layers.lower, path) else {
         return Ok(false);
     };
-    let flags = libc::O_PATH | libc::O_NOFOLLOW;
-    let file = sys::open_below(layers.upper.as_raw_fd(), path, flags, sys::BELOW)?;
+    let file = sys::open_below(layers.upper.as_raw_fd(), path, NODE, sys::BELOW)?;
     let stat = sys::fstat(file.as_raw_fd())?;
+    let image = own(Metadata::read(shown.file.as_raw_fd(), &shown.stat)?);
     let is_regular = stat.st_mode & libc::S_IFMT == libc::S_IFREG;
-    // Names that were joined stay what they are.
-    let is_single = stat.st_nlink == 1 && shown.stat.st_nlink == 1;
-    let image = Metadata::read(shown.file.as_raw_fd(), &shown.stat)?;
-    let is_copy =
-        is_regular && is_single && own(Metadata::read(file.as_raw_fd(), &stat)?).is_like(&own(image));
-    if is_copy {
-        let directory = sys::open_below(layers.upper.as_raw_fd(), parent(path), flags, sys::BELOW)?;
-        let name = path.rsplit(|&byte| byte == b'/').next().unwrap_or(path);
-        let name = CString::new(name).map_err(io::Error::other)?;
-        sys::unlink_at(directory.as_raw_fd(), &name, false)?;
+    if !is_regular || !own(Metadata::read(file.as_raw_fd(), &stat)?).is_like(&image) {
+        return Ok(false);
     }
-    Ok(is_copy)
+    let names = names_in_layer(layers, path, (&stat, &shown))?;
+    let is_all = names.len() as u64 == stat.st_nlink as u64;
+    if !is_all || names.iter().any(|name| hides(&layers.upper, parent(name))) {
+        return Ok(false);
+    }
+    for name in names {
+        remove(&layers.upper, &name)?;
+    }
+    Ok(true)
+}
+
+/// Those of the image's names of the file that the layer has for its copy of it.
+fn names_in_layer(
+    layers: &mut Layers,
+    path: &[u8],
+    (copy, shown): (&sys::Stat, &LowerFile),
+) -> io::Result<Vec<Vec<u8>>> {
+    let mut names = vec![path.to_vec()];
+    if shown.stat.st_nlink == 1 {
+        return Ok(names);
+    }
+    for name in layers.names.of(&shown.layer, shown.stat.st_ino) {
+        let is_shown = LowerFile::shown(&layers.lower, &name).is_some_and(|at| is_one(&at.stat, &shown.stat));
+        let at = sys::open_below(layers.upper.as_raw_fd(), &name, NODE, sys::BELOW);
+        if let (true, Ok(at)) = (is_shown && name != path, at)
+            && is_one(&sys::fstat(at.as_raw_fd())?, copy)
+        {
+            names.push(name);
+        }
+    }
+    Ok(names)
+}
+
+fn remove(layer: &OwnedFd, path: &[u8]) -> io::Result<()> {
+    let directory = sys::open_below(layer.as_raw_fd(), parent(path), NODE, sys::BELOW)?;
+    let name = path.rsplit(|&byte| byte == b'/').next().unwrap_or(path);
+    sys::unlink_at(directory.as_raw_fd(), &sys::c_string(name)?, false)
 }
 
 fn own(mut metadata: Metadata) -> Metadata {

@@ -12,7 +12,7 @@ use super::plan::{Spot, Target, Want};
 use super::remake::put_metadata;
 use super::tree::Entry;
 use crate::file::{FileKey, Metadata};
-use crate::record::{Aspect, Time, Version};
+use crate::record::{Aspect, Time, Version, is_restorer};
 use crate::sys;
 
 /// A file that lies under another name, and whether it keeps that one too.
@@ -37,10 +37,10 @@ impl Work<'_> {
     pub(super) fn move_back(&self, path: &[u8], target: &Target) -> Outcome {
         let lost = || Failed::Lost("no pre-image was taken before it was removed".to_owned());
         let from = target.moved_to.as_ref().ok_or_else(lost)?;
-        if self.tree.lookup(path)?.is_some() {
+        if self.lookup(path)?.is_some() {
             return Ok(Done::Unchanged);
         }
-        let entry = self.tree.lookup(from)?.ok_or_else(lost)?;
+        let entry = self.lookup(from)?.ok_or_else(lost)?;
         self.rename(from, path, true)?;
         let key = Some(self.original(entry.key));
         let moved = Moved {
@@ -63,14 +63,14 @@ impl Work<'_> {
         (key, target): (FileKey, &Target),
         verdict: &mut FileVerdict,
     ) -> Outcome {
-        let mut entry = self.tree.lookup(path)?;
+        let mut entry = self.lookup(path)?;
         let mut moved = false;
         if entry.as_ref().is_none_or(|entry| self.original(entry.key) != key) {
             if let Some(there) = &entry {
                 self.may_give_way(path, there, target)?;
             }
             moved = self.bring_back((path, target), key, entry.as_ref())?;
-            entry = if moved { self.tree.lookup(path)? } else { entry };
+            entry = if moved { self.lookup(path)? } else { entry };
         }
         let Some(version) = &target.version else {
             return match moved {
@@ -101,13 +101,30 @@ impl Work<'_> {
         target.is_some_and(|target| target.want == Want::File(key))
     }
 
+    /// An earlier restore, or its undo, gave the name to this file, and nobody has changed it since.
+    fn is_restorers(&self, path: &[u8], key: FileKey) -> bool {
+        let index = self.shared.store.index();
+        let Some(named) = index.operations.last_of(self.place, path) else {
+            return false;
+        };
+        let mut changes = index
+            .state(key)
+            .map(|state| state.changes.clone())
+            .unwrap_or_default()
+            .into_iter();
+        is_restorer(named.pid)
+            && named.key().map(|key| index.original(key)) == Some(key)
+            && !changes.any(|change| change.time > named.time && !is_restorer(change.pid))
+    }
+
     /// What has the name now is replaced only when the scope put it there.
     fn may_give_way(&self, path: &[u8], there: &Entry, target: &Target) -> Result<(), Failed> {
         let key = self.original(there.key);
         let mut spots = self.plan.spots.get(&key).into_iter().flatten();
         let ours = Some(key) == target.put
             || self.plan.made.contains(&key)
-            || spots.any(|spot| self.wants(spot, key));
+            || spots.any(|spot| self.wants(spot, key))
+            || self.is_restorers(path, key);
         if !ours {
             return Err(Failed::Conflict(
                 "another file has taken this name since".to_owned(),
@@ -144,7 +161,6 @@ impl Work<'_> {
                 continue;
             }
             let Some(found) = self
-                .tree
                 .lookup(other)?
                 .filter(|entry| self.original(entry.key) == key)
             else {
@@ -243,6 +259,9 @@ impl Work<'_> {
         let at = self.at(path, placed.target);
         let mut changed = placed.moved;
         if version.metadata.is_regular() && !self.has_content(placed, version, verdict)? {
+            if self.becomes_name(placed, version)? {
+                return Ok(Done::Restored);
+            }
             if !placed.moved {
                 self.deed.keep(at, entry, self.tree)?;
             }

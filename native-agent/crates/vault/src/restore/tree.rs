@@ -1,12 +1,15 @@
 //! A place as a tree that can be written to: no path leads out of it, whatever the container put there.
+use std::borrow::Cow;
 use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use crate::capture::Shared;
 use crate::file::{FileKey, PlaceId};
-use crate::places::open_path;
-use crate::record::PlaceKind;
+use crate::index::{FileState, Index};
+use crate::places::{LowerFile, open_path};
+use crate::record::{Content, PlaceKind, Record, Time};
+use crate::store::Store;
 use crate::sys;
 
 #[derive(Debug)]
@@ -82,6 +85,40 @@ impl Tree {
         Ok(FileKey::new(domain, &sys::handle_at(file.as_raw_fd(), c"")?))
     }
 
+    /// What has the name. A file of the image with several names gets another handle once it was copied up and the overlay is
+    /// mounted again: it is joined with what the journal knows of the one that has its name, or was `left` there.
+    pub fn lookup_known(
+        &self,
+        store: &Store,
+        (place, path): (PlaceId, &[u8]),
+        left: Option<FileKey>,
+    ) -> io::Result<Option<Entry>> {
+        let entry = self.lookup(path)?;
+        if let Some(entry) = entry.as_ref().filter(|_| self.domain.is_some()) {
+            let index = store.index();
+            let named = index.name_before((place, path), Time::MAX, entry.key);
+            let mut known = [named, left].into_iter().flatten().map(|key| index.original(key));
+            let known = known.find(|&key| {
+                let state = index.state(key);
+                state.is_some_and(|state| self.has_twins(&state)) && is_new(&index, entry.key)
+            });
+            drop(index);
+            if let Some(key) = known {
+                store.record(Record::Alias(entry.key, key));
+            }
+        }
+        Ok(entry)
+    }
+
+    /// Did the image give the file several names?
+    fn has_twins(&self, state: &FileState) -> bool {
+        state.versions.iter().any(|version| match &version.content {
+            Content::Lower(path) => LowerFile::like(&self.lower, path, &version.metadata)
+                .is_some_and(|lower| lower.stat.st_nlink > 1),
+            _ => false,
+        })
+    }
+
     /// The directory that holds `path`, and the name in it.
     pub fn parent(&self, path: &[u8]) -> io::Result<(OwnedFd, CString)> {
         let at = path.iter().rposition(|&byte| byte == b'/');
@@ -96,12 +133,22 @@ impl Tree {
         let flags = flags | libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY;
         let file = sys::open_below(self.root.as_raw_fd(), path, flags, sys::BELOW)?;
         let stat = sys::fstat(file.as_raw_fd())?;
-        if (stat.st_dev, stat.st_ino) == (entry.stat.st_dev, entry.stat.st_ino) {
+        let is_same = (stat.st_dev, stat.st_ino) == (entry.stat.st_dev, entry.stat.st_ino);
+        // Copied up just now, a file of the image with several names has another inode number, but its handle.
+        if is_same || self.key(&file)? == entry.key {
             Ok(file)
         } else {
             Err(io::Error::other("the name was given to another file meanwhile"))
         }
     }
+}
+
+/// Nobody made it, moved it or changed it, as far as is known.
+fn is_new(index: &Index, key: FileKey) -> bool {
+    let is_changed = |state: Cow<'_, FileState>| !state.changes.is_empty();
+    index.original(key) == key
+        && !index.state(key).is_some_and(is_changed)
+        && !index.operations.iter().any(|known| known.key() == Some(key))
 }
 
 fn mount(lower: &[Vec<u8>], upper: &[u8], work: &[u8]) -> io::Result<OwnedFd> {

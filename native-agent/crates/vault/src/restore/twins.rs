@@ -10,6 +10,7 @@ use super::apply::{Failed, Work};
 use super::content::is_same;
 use super::deed::At;
 use super::plan::Target;
+use super::put::Placed;
 use super::tree::Entry;
 use crate::file::{FileKey, Metadata, Stamp};
 use crate::places::{LowerFile, by_name};
@@ -25,7 +26,7 @@ const ENTRIES_MAX: usize = 2_000_000;
 pub(super) struct Names(HashMap<Vec<u8>, HashMap<u64, Vec<Vec<u8>>>>);
 
 impl Names {
-    fn of(&mut self, layer: &[u8], inode: u64) -> Vec<Vec<u8>> {
+    pub(super) fn of(&mut self, layer: &[u8], inode: u64) -> Vec<Vec<u8>> {
         let known = self.0.entry(layer.to_vec()).or_insert_with(|| walk(layer));
         known.get(&inode).cloned().unwrap_or_default()
     }
@@ -57,33 +58,75 @@ fn walk(layer: &[u8]) -> HashMap<u64, Vec<Vec<u8>>> {
 
 impl Work<'_> {
     /// `path` has the file of the image again: the image's other names of it become names of this one.
-    pub(super) fn join_names(&self, path: &[u8], target: &Target, names: &mut Names) -> Result<(), Failed> {
+    pub(super) fn join_names(&self, path: &[u8], target: &Target) -> Result<(), Failed> {
         let Some(version) = &target.version else {
             return Ok(());
         };
-        let Content::Lower(image_path) = &version.content else {
+        let Some((lower, others)) = self.other_names(path, version) else {
             return Ok(());
         };
-        let Some(lower) = LowerFile::like(&self.tree.lower, image_path, &version.metadata) else {
-            return Ok(());
-        };
-        if lower.stat.st_nlink < 2 {
-            return Ok(());
-        }
-        for name in names.of(&lower.layer, lower.stat.st_ino) {
-            let shown = LowerFile::shown(&self.tree.lower, &name);
-            let is_shown = shown.is_some_and(|shown| is_one(&shown.stat, &lower.stat));
-            if name == path || !is_shown {
-                continue;
-            }
-            if let (Some(one), Some(other)) = (self.tree.lookup(path)?, self.tree.lookup(&name)?)
+        for name in others {
+            if let (Some(one), Some(other)) = (self.lookup(path)?, self.lookup(&name)?)
                 && !is_one(&one.stat, &other.stat)
                 && self.is_as_in_image(&name, &other, (version, &lower))?
             {
-                self.join_name((path, &one), (&name, &other), version)?;
+                let parted = self.parted(&other, (&one, &name));
+                let as_in_image = Version {
+                    content: Content::Lower(name.clone()),
+                    ..version.clone()
+                };
+                let metadata = Metadata::read(other.file.as_raw_fd(), &other.stat)?;
+                self.deed
+                    .keep_metadata(self.named(&name, &seen(&name)), parted, (&as_in_image, metadata));
+                self.join_name((path, &one), (&name, &other), parted)?;
             }
         }
         Ok(())
+    }
+
+    /// Both names of the file were written to, and the other one is put back already: this becomes a name of it. Written in
+    /// place, both would be the same file to the journal, and an undo could not tell what had been under which.
+    pub(super) fn becomes_name(&self, placed: &Placed<'_>, version: &Version) -> Result<bool, Failed> {
+        let Placed { path, entry, .. } = *placed;
+        let Some((_, others)) = self.other_names(path, version).filter(|_| !placed.moved) else {
+            return Ok(false);
+        };
+        for name in others {
+            if let Some(other) = self.lookup(&name)?
+                && !is_one(&other.stat, &entry.stat)
+                && self.original(other.key) == self.original(entry.key)
+                && self.is_put_back(&name, &other, version)?
+            {
+                let parted = self.parted(entry, (&other, path));
+                self.deed
+                    .keep_as(parted, self.named(path, &seen(path)), (entry, self.tree))?;
+                self.join_name((&name, &other), (path, entry), parted)?;
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The file of the image that `version` is, and its names there beside `path`; `None` when it has no other.
+    fn other_names(&self, path: &[u8], version: &Version) -> Option<(LowerFile, Vec<Vec<u8>>)> {
+        let Content::Lower(image_path) = &version.content else {
+            return None;
+        };
+        let lower = LowerFile::like(&self.tree.lower, image_path, &version.metadata)?;
+        if lower.stat.st_nlink < 2 {
+            return None;
+        }
+        let mut names = self.names.borrow_mut().of(&lower.layer, lower.stat.st_ino);
+        names.retain(|name| {
+            let shown = LowerFile::shown(&self.tree.lower, name);
+            name != path && shown.is_some_and(|shown| is_one(&shown.stat, &lower.stat))
+        });
+        Some((lower, names))
+    }
+
+    fn named<'b>(&self, path: &'b [u8], seen: &'b [u8]) -> At<'b> {
+        let place = self.place;
+        At { place, path, seen }
     }
 
     /// Never copied up, or put back by this restore.
@@ -96,6 +139,10 @@ impl Work<'_> {
         if Stamp::from(&entry.stat) == Stamp::from(&lower.stat) && entry.stat.st_ino == lower.stat.st_ino {
             return Ok(true);
         }
+        self.is_put_back(name, entry, version)
+    }
+
+    fn is_put_back(&self, name: &[u8], entry: &Entry, version: &Version) -> Result<bool, Failed> {
         let target = self.plan.targets.get(&(self.place, name.to_vec()));
         if target.is_none_or(|target| target.conflict) {
             return Ok(false);
@@ -110,21 +157,8 @@ impl Work<'_> {
         &self,
         (path, one): (&[u8], &Entry),
         (name, other): (&[u8], &Entry),
-        version: &Version,
+        parted: FileKey,
     ) -> Result<(), Failed> {
-        let seen = [b"/", name].concat();
-        let at = At {
-            place: self.place,
-            path: name,
-            seen: &seen,
-        };
-        let as_in_image = Version {
-            content: Content::Lower(name.to_vec()),
-            ..version.clone()
-        };
-        let metadata = Metadata::read(other.file.as_raw_fd(), &other.stat)?;
-        let parted = self.parted(other, (one, name));
-        self.deed.keep_metadata(at, parted, (&as_in_image, metadata));
         let (from, old) = self.tree.parent(path)?;
         let (to, new) = self.tree.parent(name)?;
         let beside = CString::new(format!(".norn-{:032x}", other.key.0)).map_err(std::io::Error::other)?;
@@ -134,6 +168,8 @@ impl Work<'_> {
             drop(sys::unlink_at(to.as_raw_fd(), &beside, false));
             return Err(error.into());
         }
+        let seen = seen(name);
+        let at = self.named(name, &seen);
         self.deed.unlinked(at, parted, false);
         self.deed.linked(at, self.original(one.key));
         Ok(())
@@ -151,6 +187,11 @@ impl Work<'_> {
     }
 }
 
-fn is_one(one: &sys::Stat, other: &sys::Stat) -> bool {
+/// What the container's processes call it.
+fn seen(path: &[u8]) -> Vec<u8> {
+    [b"/", path].concat()
+}
+
+pub(super) fn is_one(one: &sys::Stat, other: &sys::Stat) -> bool {
     (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino)
 }

@@ -130,7 +130,10 @@ impl Walk<'_> {
             }
             return Ok(());
         }
-        let Some(entry) = self.tree.lookup(&path)? else {
+        let Some(entry) = self
+            .tree
+            .lookup_known(&self.shared.store, (self.place, &path), None)?
+        else {
             return Ok(());
         };
         let index = self.shared.store.index();

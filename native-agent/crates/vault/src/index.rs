@@ -164,6 +164,7 @@ impl Index {
                 self.file(location, version.time).add_version(version.clone());
             }
             Record::Change(location, change) => {
+                self.locate_other(location, change.time);
                 self.actors.expect(change.pid, change.time);
                 self.file(location, change.time).add_change(*change);
             }
@@ -296,6 +297,21 @@ impl Index {
             .is_none();
         if version.pid != 0 || free {
             self.bind((location.place, &location.path), version.time, Some(location.key));
+        }
+    }
+
+    /// Two names of an image's file are one file to the journal, though each may be changed on its own: it has both.
+    fn locate_other(&mut self, location: &Location, time: Time) {
+        let (place, path) = (location.place, &location.path[..]);
+        let state = self.touched.get(&location.key);
+        if state.is_some_and(|state| state.path[..] != *path) && self.name_at(place, path, time).is_none() {
+            let first = state.map(|state| (state.place, state.path.clone()));
+            self.bind((place, path), time, Some(location.key));
+            if let Some((place, path)) =
+                first.filter(|(place, path)| self.name_at(*place, path, time).is_none())
+            {
+                self.bind((place, &path), time, Some(location.key));
+            }
         }
     }
 

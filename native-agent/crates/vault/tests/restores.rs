@@ -2,6 +2,7 @@
 mod support;
 
 use std::fs;
+use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
@@ -77,7 +78,7 @@ fn metadata_alone() {
 
 fn two_names_each(dir: &Path) {
     fs::create_dir(dir.join("other")).unwrap();
-    for number in 0..6 {
+    for number in 0..7 {
         let path = dir.join(format!("file-{number}"));
         fs::write(&path, format!("{number} has two names\n").repeat(80)).unwrap();
         fs::hard_link(&path, dir.join(format!("other/twin-{number}"))).unwrap();
@@ -103,6 +104,12 @@ fn hard_links() {
             actor.unlink(&twin(3));
             actor.rename(&twin(4), &with_suffix(&twin(4), ".locked"));
             actor.encrypt(&name(4));
+            let open = |path| fs::OpenOptions::new().write(true).open(path).unwrap();
+            let both = [open(name(6)), open(twin(6))];
+            // The second is closed first.
+            for mut file in both.into_iter().rev() {
+                file.write_all(b"one and the same no more").unwrap();
+            }
             fs::write(data.join("new"), b"pay").unwrap();
             actor.rename(&data.join("new"), &name(5));
         });

@@ -6,7 +6,7 @@ import { installPackages, isThere, missingPackages, provideCargo } from './up/pa
 export interface Wanted {
   /** A browser for the console's tests. */
   readonly browser: boolean;
-  /** Docker and a static busybox for tests with containers. */
+  /** Docker, a static busybox and file systems for tests with containers. */
   readonly containers: boolean;
 }
 
@@ -17,6 +17,8 @@ export async function provideSystem(wanted: Wanted): Promise<void> {
     if (!isThere('dockerd')) names.push('docker.io');
     if (!isThere('runc')) names.push('runc');
     if (!isThere('/bin/busybox')) names.push('busybox-static');
+    if (!isThere('mkfs.xfs')) names.push('xfsprogs');
+    if (!isThere('mkfs.btrfs')) names.push('btrfs-progs');
   }
   if (names.length > 0) {
     write(`Installing ${names.join(', ')} …`);

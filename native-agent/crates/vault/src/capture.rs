@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use norn_events::{ContentChange, ContentShape};
 
+use crate::clones::{CLONE_BYTES_MIN, in_layer};
 use crate::file::{FileKey, Metadata, PlaceId, Stamp};
 use crate::homes::Homes;
 use crate::learn::Learned;
@@ -152,7 +153,7 @@ fn capture(shared: &Shared, job: &Job) {
     }
     let version = match lower {
         Some(_) => lower_version(fd, job, &found),
-        None => copy_version(shared, job),
+        None => copy_version(shared, job, &found),
     };
     let version = version.unwrap_or_else(|error| {
         tracing::warn!(%error, key = ?job.key, "a pre-image can't be taken");
@@ -220,8 +221,10 @@ fn lower_version(fd: RawFd, job: &Job, found: &Found) -> io::Result<Version> {
     })
 }
 
-fn copy_version(shared: &Shared, job: &Job) -> io::Result<Version> {
+fn copy_version(shared: &Shared, job: &Job, found: &Found) -> io::Result<Version> {
     let fd = job.fd.as_raw_fd();
+    let upper = found.overlay.as_ref().map(|overlay| &overlay.mount.upper[..]);
+    let keep = |stat: &sys::Stat| keep(&shared.store, (fd, stat), (upper, &found.location.path));
     let too_slow = || missing_version((fd, &job.stat), (job.time, job.pid), Missing::TooSlow);
     for _ in 0..TRIES {
         let stat = sys::fstat(fd)?;
@@ -230,7 +233,7 @@ fn copy_version(shared: &Shared, job: &Job) -> io::Result<Version> {
             return Ok(too_slow());
         }
         let metadata = Metadata::read(fd, &stat)?;
-        let (content, shape) = copy(&shared.store, fd, &stat)?;
+        let (content, shape) = keep(&stat)?;
         if sys::fstat(fd).is_ok_and(|after| Stamp::from(&after) == metadata.stamp()) {
             return Ok(Version {
                 time: job.time,
@@ -247,7 +250,7 @@ fn copy_version(shared: &Shared, job: &Job) -> io::Result<Version> {
     // Somebody who had it open writes on and on: what is there now is the best there is.
     let stat = sys::fstat(fd)?;
     let metadata = Metadata::read(fd, &stat)?;
-    let (content, shape) = copy(&shared.store, fd, &stat)?;
+    let (content, shape) = keep(&stat)?;
     Ok(Version {
         time: job.time,
         pid: job.pid,
@@ -255,6 +258,37 @@ fn copy_version(shared: &Shared, job: &Job) -> io::Result<Version> {
         metadata,
         shape,
     })
+}
+
+/// A clone of a large file where that can be had, else a copy. `upper` is the layer of the overlay that the file is in.
+pub fn keep(
+    store: &Store,
+    (fd, stat): (RawFd, &sys::Stat),
+    (upper, path): (Option<&[u8]>, &[u8]),
+) -> io::Result<(Content, Option<ContentShape>)> {
+    if data_bytes(stat) >= CLONE_BYTES_MIN
+        && let Some(content) = clone(store, (fd, stat), (upper, path))
+    {
+        return Ok((content, Some(sample(fd, stat.st_size as u64)?)));
+    }
+    copy(store, fd, stat)
+}
+
+pub fn clone(
+    store: &Store,
+    (fd, stat): (RawFd, &sys::Stat),
+    (upper, path): (Option<&[u8]>, &[u8]),
+) -> Option<Content> {
+    let behind = upper.and_then(|upper| in_layer(upper, path, stat));
+    store
+        .clones
+        .keep(behind.as_ref().map_or(fd, OwnedFd::as_raw_fd), stat)
+}
+
+pub fn sample(fd: RawFd, size: u64) -> io::Result<ContentShape> {
+    let mut head = [0_u8; ContentShape::SAMPLE_BYTES];
+    let count = sys::pread(fd, &mut head, 0)?;
+    Ok(shape(&head[..count], size))
 }
 
 /// Copies the content into the pack.
@@ -299,9 +333,7 @@ pub fn data_bytes(stat: &sys::Stat) -> u64 {
 /// Copies what is not a hole.
 fn copy_sparse(store: &Store, fd: RawFd, size: u64) -> io::Result<(Content, Option<ContentShape>)> {
     let mut extents: Vec<(u64, BlobRef)> = Vec::new();
-    let mut head = [0_u8; ContentShape::SAMPLE_BYTES];
-    let count = sys::pread(fd, &mut head, 0)?;
-    let found = Some(shape(&head[..count], size));
+    let found = Some(sample(fd, size)?);
     let mut chunk = vec![0_u8; CHUNK_BYTES.min(size as usize)];
     let (mut end, mut copied) = (0, 0);
     while let Some((start, stop)) = sys::next_data(fd, end)? {

@@ -5,6 +5,7 @@
 //! `index` → `store` (the journal), `restore` (plan, then apply).
 mod actors;
 mod capture;
+mod clones;
 mod closer;
 mod error;
 mod events;

@@ -27,6 +27,8 @@ pub enum Content {
     Packed(Vec<BlobRef>),
     /// The same of a file with holes: each chunk with its offset.
     Sparse(Vec<(u64, BlobRef)>),
+    /// A file of its own that shares its blocks with the original, by its number.
+    Cloned(u64),
     /// The file of an image's layer at this path is the content.
     Lower(Vec<u8>),
     /// What a symbolic link points to.
@@ -289,6 +291,7 @@ impl Writer {
             Content::Sparse(extents) => self.u8(4).list(extents, |to, (at, blob)| {
                 to.number(*at).blob(*blob);
             }),
+            Content::Cloned(number) => self.u8(5).number(*number),
             Content::Lower(path) => self.u8(1).bytes(path),
             Content::Link(target) => self.u8(2).bytes(target),
             Content::Missing(why) => self.u8(3).u8(*why as u8),
@@ -546,6 +549,7 @@ impl<'a> Reader<'a> {
         Some(match self.u8()? {
             0 => Content::Packed(self.list(Self::blob)?),
             4 => Content::Sparse(self.list(|from| Some((from.number()?, from.blob()?)))?),
+            5 => Content::Cloned(self.number()?),
             1 => Content::Lower(self.bytes()?),
             2 => Content::Link(self.bytes()?),
             3 => Content::Missing(*Missing::ALL.get(usize::from(self.u8()?))?),

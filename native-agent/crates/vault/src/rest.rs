@@ -11,7 +11,10 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::capture::{FILE_BYTES_MAX, Shared, copy, data_bytes, missing_version};
+use norn_events::ContentShape;
+
+use crate::capture::{FILE_BYTES_MAX, Shared, clone, copy, data_bytes, sample};
+
 use crate::file::{Metadata, PlaceId, Stamp};
 use crate::names::{Spot, identify, location, note_symbolic_link};
 use crate::places::{Overlay, Root, open_path};
@@ -192,27 +195,45 @@ fn rest_file(shared: &Shared, (file, stat): (&OwnedFd, &sys::Stat), location: Lo
     match stat.st_mode & libc::S_IFMT {
         libc::S_IFLNK => note_symbolic_link(shared, file.as_raw_fd(), location),
         libc::S_IFDIR => note_first(shared, location, |time| directory(file, stat, time)),
-        libc::S_IFREG if data_bytes(stat) > FILE_BYTES_MAX => note_first(shared, location, |time| {
-            Ok(missing_version(
-                (file.as_raw_fd(), stat),
-                (time, 0),
-                Missing::TooLarge,
-            ))
-        }),
+        libc::S_IFREG if stat.st_size as u64 > REST_BYTES_MAX => rest_large(shared, (file, stat), location),
         libc::S_IFREG
             if stat.st_size as u64 <= REST_BYTES_MAX
                 && !shared.store.is_rest_full()
                 && !shared.store.knows_many() =>
         {
-            let path = format!("/proc/self/fd/{}", file.as_raw_fd());
-            let flags = libc::O_RDONLY | libc::O_NOATIME;
-            let file = sys::open_below(libc::AT_FDCWD, path.as_bytes(), flags, 0)?;
+            let file = open(file)?;
             at_rest(shared, file.as_raw_fd(), (location, sys::boot_ns() as Time))?;
             std::thread::sleep(shared.rest.pay(stat.st_size as u64).saturating_sub(IDLE));
             Ok(())
         }
         _ => Ok(()),
     }
+}
+
+fn open(file: &OwnedFd) -> io::Result<OwnedFd> {
+    let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+    let flags = libc::O_RDONLY | libc::O_NOATIME;
+    sys::open_below(libc::AT_FDCWD, path.as_bytes(), flags, 0)
+}
+
+/// Kept if that needs no copy; of one that never can be copied that is said before anybody attacks it.
+fn rest_large(shared: &Shared, (file, stat): (&OwnedFd, &sys::Stat), location: Location) -> io::Result<()> {
+    let overlay = shared.places.by_id(location.place);
+    let (path, is_too_large) = (location.path.clone(), data_bytes(stat) > FILE_BYTES_MAX);
+    let clone = |fd: RawFd, stat: &sys::Stat| {
+        let upper = overlay.as_ref().map(|overlay| &overlay.mount.upper[..]);
+        let content = clone(&shared.store, (fd, stat), (upper, &path));
+        let content = content.or_else(|| is_too_large.then_some(Content::Missing(Missing::TooLarge)));
+        content
+            .map(|content| Ok((content, Some(sample(fd, stat.st_size as u64)?))))
+            .transpose()
+    };
+    take_at_rest(
+        shared,
+        open(file)?.as_raw_fd(),
+        (location, sys::boot_ns() as Time),
+        clone,
+    )
 }
 
 /// What has no content to copy is known before anybody attacks it.
@@ -251,7 +272,18 @@ fn note_other_name(shared: &Shared, location: Location, time: Time) {
 }
 
 /// Copies a state nobody is about to change; given up when somebody opened the file meanwhile.
-pub fn at_rest(shared: &Shared, fd: RawFd, (location, closed): (Location, Time)) -> io::Result<()> {
+pub fn at_rest(shared: &Shared, fd: RawFd, of: (Location, Time)) -> io::Result<()> {
+    take_at_rest(shared, fd, of, |fd, stat| copy(&shared.store, fd, stat).map(Some))
+}
+
+type Taken = io::Result<Option<(Content, Option<ContentShape>)>>;
+
+fn take_at_rest(
+    shared: &Shared,
+    fd: RawFd,
+    (location, closed): (Location, Time),
+    take: impl FnOnce(RawFd, &sys::Stat) -> Taken,
+) -> io::Result<()> {
     let time = sys::boot_ns() as Time;
     let stat = sys::fstat(fd)?;
     if stat.st_nlink == 0 {
@@ -276,7 +308,9 @@ pub fn at_rest(shared: &Shared, fd: RawFd, (location, closed): (Location, Time))
         return Ok(());
     }
     let metadata = Metadata::read(fd, &stat)?;
-    let (content, shape) = copy(&shared.store, fd, &stat)?;
+    let Some((content, shape)) = take(fd, &stat)? else {
+        return Ok(());
+    };
     let after = sys::fstat(fd)?;
     let unchanged =
         Stamp::from(&after) == metadata.stamp() && !shared.store.index().opened_since(key, closed);
@@ -295,7 +329,10 @@ pub fn at_rest(shared: &Shared, fd: RawFd, (location, closed): (Location, Time))
     shared
         .store
         .note_resting(version.content.bytes(), earlier.unwrap_or(0));
+    let is_kept = !matches!(version.content, Content::Missing(_));
     shared.store.record(Record::Version(location, version));
-    shared.ignore(fd);
+    if is_kept {
+        shared.ignore(fd);
+    }
     Ok(())
 }

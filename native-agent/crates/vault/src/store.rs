@@ -1,5 +1,5 @@
 //! Pack and index together: what is recorded is on its way to disk before it counts.
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use norn_events::ProcessUid;
 
+use crate::clones::Clones;
 use crate::file::{FileKey, PlaceId};
 use crate::index::{FILES_AT_REST_MAX, Index, shift};
 use crate::pack::{Pack, read_blob, read_records, this_boot};
@@ -40,6 +41,7 @@ pub struct Store {
     /// Held subtrees that were let go to make room.
     pub holds_dropped: AtomicU64,
     places: Mutex<Places>,
+    pub clones: Clones,
     /// Bytes of the copies of how files in living places are now.
     resting: AtomicU64,
     /// Bytes of what suspects touched, and nobody holds.
@@ -75,6 +77,7 @@ impl Store {
         let this = this_boot();
         let now = sys::boot_ns() as i64;
         let mut earlier = 0;
+        let mut cloned: BTreeMap<u64, HashSet<FileKey>> = BTreeMap::new();
         let pack = Pack::open(dir, bytes_max, |mut record| {
             if let Record::Boot {
                 boot_id,
@@ -92,6 +95,11 @@ impl Store {
                 };
             }
             shift(&mut record, earlier);
+            if let Record::Version(location, version) = &record
+                && let Content::Cloned(number) = version.content
+            {
+                cloned.entry(number).or_default().insert(location.key);
+            }
             index.apply(&record);
             index.bound(now);
         })?;
@@ -106,6 +114,7 @@ impl Store {
             stuck: Mutex::default(),
             holds_dropped: AtomicU64::new(0),
             places: Mutex::default(),
+            clones: Clones::open(dir.join("clones"), bytes_max, cloned)?,
             resting: AtomicU64::new(0),
             suspect_bytes: AtomicU64::new(0),
             torn_bytes,
@@ -192,6 +201,7 @@ impl Store {
         }
         self.bytes.store(pack.bytes(), Ordering::Relaxed);
         drop(pack);
+        self.clones.note(&record);
         let mut index = self.index();
         index.apply(&record);
         index.bound(sys::boot_ns() as i64);
@@ -204,6 +214,8 @@ impl Store {
 
     /// Puts what was written since the last call onto the disk; nobody waits for it.
     pub fn flush(&self) {
+        // Before the records that name them.
+        self.clones.flush();
         let unsynced = lock(&self.pack).take_unsynced();
         for failed in unsynced.into_iter().filter_map(|file| file.sync_data().err()) {
             tracing::error!(error = %failed, "the vault's journal can't be flushed to disk");
@@ -224,6 +236,20 @@ impl Store {
             self.holds_dropped.fetch_add(1, Ordering::Relaxed);
             self.record(Record::Forget(*scope));
         }
+    }
+
+    /// Clones give way when they stand for too much, or the file system fills.
+    pub fn evict_clones(&self) {
+        if self.clones.bytes() == 0 {
+            return;
+        }
+        let needed = self.needed();
+        let kept = &needed.held | &needed.suspect;
+        let surplus = self.clones.surplus(&self.index(), &kept);
+        for (key, time) in surplus {
+            self.record(Record::Evicted(key, time));
+        }
+        self.clones.sweep(&self.index());
     }
 
     /// Makes room, oldest segment first; `true` when something was evicted.
@@ -418,7 +444,7 @@ impl Store {
 mod tests {
     use super::*;
     use crate::file::Metadata;
-    use crate::record::{Actor, PlaceKind};
+    use crate::record::{Actor, Aspect, Change, PlaceKind};
 
     fn version(time: i64, blob: BlobRef) -> Record {
         let (location, version) = parts(time, blob);
@@ -440,6 +466,65 @@ mod tests {
             shape: None,
         };
         (location, version)
+    }
+
+    #[test]
+    fn the_oldest_clones_give_way_but_held_ones() {
+        let dir = std::env::temp_dir().join(format!("norn-clones-bound-{}", std::process::id()));
+        std::fs::create_dir_all(dir.join("clones")).unwrap();
+        let store = Store::open(&dir, 1 << 20).unwrap();
+        let held = ProcessUid([5; 16]);
+        let actor = Actor {
+            uid: held,
+            parent: ProcessUid::UNKNOWN,
+            pid: 77,
+            start: 1,
+            container: None,
+        };
+        store.record(Record::Actor(actor));
+        store.record(Record::Hold(held));
+        for number in 0..9 {
+            std::fs::write(dir.join(format!("clones/{number}")), vec![1; 1 << 20]).unwrap();
+            let (mut location, mut version) = parts(
+                10,
+                BlobRef {
+                    segment: 0,
+                    offset: 0,
+                    length: 0,
+                },
+            );
+            location.key = FileKey(number.into());
+            version.content = Content::Cloned(number);
+            let (time, pid, aspect) = (20, if number == 0 { 77 } else { 8 }, Aspect::Content);
+            store.record(Record::Version(location.clone(), version));
+            store.record(Record::Change(location, Change { time, pid, aspect }));
+        }
+        drop(store);
+        let store = Store::open(&dir, 1 << 20).unwrap();
+        let before = store.clones.bytes();
+        store.evict_clones();
+        let content = |key| {
+            store
+                .index()
+                .state(FileKey(key))
+                .unwrap()
+                .last()
+                .unwrap()
+                .content
+                .clone()
+        };
+        let gone: Vec<u128> = (0..9)
+            .filter(|&key| content(key) != Content::Cloned(key as u64))
+            .collect();
+        assert_eq!(
+            gone,
+            [1, 2],
+            "{before} bytes before, {} after",
+            store.clones.bytes()
+        );
+        let left = std::fs::read_dir(dir.join("clones")).unwrap().count();
+        assert_eq!(left, 7, "files of versions that are gone stay");
+        std::fs::remove_dir_all(&dir).unwrap();
     }
 
     #[test]

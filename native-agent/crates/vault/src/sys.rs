@@ -126,6 +126,23 @@ pub fn punch_hole(fd: RawFd, from: u64, length: u64) -> io::Result<()> {
     check(unsafe { libc::fallocate(fd, mode, from as i64, length as i64) }).map(drop)
 }
 
+/// `to` shares the blocks of `from` until either is written to; an error where the file system can't do that.
+pub fn clone_file(from: RawFd, to: RawFd) -> io::Result<()> {
+    // SAFETY: takes integers only.
+    check(unsafe { libc::ioctl(to, libc::FICLONE, from) }).map(drop)
+}
+
+/// Of the file system that `dir` is on, what is free for everybody.
+pub fn free_percent(dir: &std::path::Path) -> io::Result<u64> {
+    use std::os::unix::ffi::OsStrExt;
+    let dir = c_string(dir.as_os_str().as_bytes())?;
+    // SAFETY: all zeros is a valid value of this struct of integers.
+    let mut about: libc::statvfs = unsafe { std::mem::zeroed() };
+    // SAFETY: `dir` and `about` outlive the call.
+    check(unsafe { libc::statvfs(dir.as_ptr(), &raw mut about) })?;
+    Ok(about.f_bavail * 100 / about.f_blocks.max(1))
+}
+
 /// What FIONREAD says; 0 when it says nothing.
 pub fn waiting_bytes(fd: RawFd) -> u64 {
     let mut bytes: libc::c_int = 0;

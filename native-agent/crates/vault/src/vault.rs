@@ -31,7 +31,7 @@ use crate::sensor::{NOTES_MAX, Note, VaultObserver};
 use crate::standing::{self, Standing, Standings};
 use crate::store::Store;
 use crate::watch::Watch;
-use crate::{closer, homes, learn, mounts, names, rest, self_test, sensor, sys};
+use crate::{clones, closer, homes, learn, mounts, names, rest, self_test, sensor, sys};
 
 /// Content changes waiting for the reflex; more are dropped and counted.
 pub const CHANGES_MAX: usize = 8192;
@@ -249,6 +249,7 @@ impl Vault {
             .get_or_init(|| self_test::run(&self.shared, &self.dir));
         let mut all = tried.clone();
         all.push(learn::capability(&self.shared));
+        all.push(clones::capability(&self.shared.store.clones));
         all
     }
 
@@ -443,6 +444,7 @@ fn flush(shared: &Shared) {
         shared.store.evict();
         if counted.is_none_or(|at: Instant| at.elapsed() > COUNT_EVERY) {
             standing::count(shared);
+            shared.store.evict_clones();
             counted = Some(Instant::now());
         }
         let forgotten = shared.store.index().take_forgotten();

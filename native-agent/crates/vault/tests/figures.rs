@@ -122,6 +122,30 @@ fn write_open_of_a_protected_file() {
 
 #[test]
 #[ignore = "a measurement"]
+fn write_open_of_a_large_file() {
+    const MIB: usize = 1 << 20;
+    for kind in ["ext4", "xfs", "btrfs"] {
+        for mib in [2, 16, 128] {
+            let mut scene = Scene::on(kind, Place::Host, |_| {});
+            let path = scene.data().join("large");
+            scene.outsider(|_| {
+                let mut file = fs::File::create(&path).unwrap();
+                (0..mib).for_each(|byte| file.write_all(&[byte as u8; MIB]).unwrap());
+                file.sync_all().unwrap();
+            });
+            scene.settle();
+            let first = open_each(std::slice::from_ref(&path), &scene.home.clone());
+            let let_go = scene.vault().health().permission_timeouts;
+            println!(
+                "{kind}: first write-open of {mib} MiB: {} µs, {let_go} let go",
+                first / 1000
+            );
+        }
+    }
+}
+
+#[test]
+#[ignore = "a measurement"]
 fn restore_of_small_files() {
     for place in [Place::Lower, Place::Upper, Place::Host] {
         let mut scene = Scene::new(place, corpus(2000));

@@ -50,6 +50,11 @@ pub fn each_extent(
             })
         }
         Content::Sparse(extents) => extents.iter().try_for_each(|&(at, part)| blob(at, part)),
+        Content::Cloned(number) => {
+            let file = source.store.clones.file(*number, source.version.metadata.size);
+            let file = file.map_err(|error| format!("the pre-image can't be read: {error}"))?;
+            file_extents(&file, each).map_err(failed)
+        }
         Content::Lower(path) => {
             let gone = || "the image's layer no longer holds the file".to_owned();
             let found = LowerFile::like(source.lower, path, &source.version.metadata).ok_or_else(gone)?;
@@ -195,6 +200,12 @@ pub fn is_same(source: Source<'_>, file: &OwnedFd) -> Result<bool, Lost> {
 
 /// Overwrites from the start, makes holes where there were some, and cuts at the end.
 pub fn write_version(source: Source<'_>, to: &OwnedFd) -> Result<(), Lost> {
+    if let Content::Cloned(number) = source.version.content
+        && let Ok(from) = source.store.clones.file(number, source.version.metadata.size)
+        && sys::clone_file(from.as_raw_fd(), to.as_raw_fd()).is_ok()
+    {
+        return Ok(());
+    }
     let file = std::fs::File::from(to.try_clone().map_err(failed)?);
     let size = source.version.metadata.size;
     let there = file.metadata().map_err(failed)?.len();

@@ -7,7 +7,7 @@ use norn_events::ProcessUid;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::tree::{Entry, Tree};
-use crate::capture::{Shared, copy};
+use crate::capture::{self, Shared};
 use crate::file::{FileKey, Metadata, PlaceId, Stamp};
 use crate::record::{
     Actor, Aspect, Change, Content, Location, NameKind, NameOperation, RESTORER, Record, Time, Version,
@@ -74,11 +74,9 @@ impl<'a> Deed<'a> {
             (Some(saved), _) => (saved.content, saved.shape),
             (None, libc::S_IFREG) => {
                 let file = tree.open_file(at.path, entry, libc::O_RDONLY)?;
-                copy(
-                    &self.shared.store,
-                    file.as_raw_fd(),
-                    &sys::fstat(file.as_raw_fd())?,
-                )?
+                let stat = sys::fstat(file.as_raw_fd())?;
+                let upper = Some(&tree.upper[..]).filter(|upper| !upper.is_empty());
+                capture::keep(&self.shared.store, (file.as_raw_fd(), &stat), (upper, at.path))?
             }
             (None, libc::S_IFLNK) => (Content::Link(sys::read_link_at(fd, c"")?), None),
             (None, _) => (Content::Packed(Vec::new()), None),

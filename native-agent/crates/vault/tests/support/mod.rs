@@ -70,6 +70,8 @@ pub struct Scene {
     container: Option<Container>,
     /// What else is mounted into it: of the host, and the name in the container.
     others: Vec<(PathBuf, PathBuf)>,
+    /// `home` is a file system of its own.
+    is_mounted: bool,
     _alone: MutexGuard<'static, ()>,
 }
 
@@ -115,6 +117,24 @@ pub fn bind_read_only(target: &Path) {
     );
 }
 
+/// A file system of this kind in a file that has no name any more.
+fn mount_new(kind: &str, bytes: u64, at: &Path) {
+    let image = at.with_extension("image");
+    fs::File::create(&image).unwrap().set_len(bytes).unwrap();
+    let run = |program: &str, arguments: &[&std::ffi::OsStr]| {
+        let done = std::process::Command::new(program).args(arguments).output();
+        let done = done.unwrap_or_else(|error| panic!("{program} can't be started ({error}): install it"));
+        let said = String::from_utf8_lossy(&done.stderr);
+        assert!(done.status.success(), "{program}: {said}");
+    };
+    run(&format!("mkfs.{kind}"), &["-q".as_ref(), image.as_os_str()]);
+    run(
+        "mount",
+        &["-o".as_ref(), "loop".as_ref(), image.as_os_str(), at.as_os_str()],
+    );
+    fs::remove_file(image).unwrap();
+}
+
 pub fn unmount(target: &Path) {
     // SAFETY: the string outlives the call.
     unsafe { libc::umount2(c_path(target).as_ptr(), libc::MNT_DETACH) };
@@ -144,27 +164,20 @@ impl Scene {
     /// The protected directory is a small file system of its own.
     pub fn on_small_file_system(bytes: u64, make: impl Fn(&Path)) -> Self {
         let mut scene = Self::empty(Place::Host, 512 * MIB);
-        let image = scene.home.join("image");
-        fs::File::create(&image).unwrap().set_len(bytes).unwrap();
-        let run = |program: &str, arguments: &[&std::ffi::OsStr]| {
-            let done = std::process::Command::new(program)
-                .args(arguments)
-                .output()
-                .unwrap();
-            assert!(
-                done.status.success(),
-                "{program}: {}",
-                String::from_utf8_lossy(&done.stderr)
-            );
-        };
-        let (image, host) = (image.as_os_str().to_owned(), scene.home.join("host"));
-        run("mkfs.ext4", &["-q".as_ref(), "-F".as_ref(), &image]);
-        run(
-            "mount",
-            &["-o".as_ref(), "loop".as_ref(), &image, host.as_os_str()],
-        );
+        let host = scene.home.join("host");
+        mount_new("ext4", bytes, &host);
         fs::create_dir_all(host.join("data")).unwrap();
         make(&scene.origin());
+        scene.open_vault();
+        scene.settle();
+        scene
+    }
+
+    /// All of it, the vault too, on a file system of this kind.
+    pub fn on(kind: &str, place: Place, make: impl Fn(&Path)) -> Self {
+        let mut scene = Self::empty_on(place, 512 * MIB, |home| mount_new(kind, 2048 * MIB, home));
+        scene.is_mounted = true;
+        scene.fill_unseen(make);
         scene.open_vault();
         scene.settle();
         scene
@@ -184,21 +197,31 @@ impl Scene {
     /// Everything is there and mounted, but no vault.
     pub fn without_vault(place: Place, make: impl Fn(&Path)) -> Self {
         let mut scene = Self::empty(place, 512 * MIB);
-        if place == Place::Upper {
-            scene.mount();
-            make(&scene.data());
-        } else {
-            make(&scene.origin());
-            scene.mount();
-        }
+        scene.fill_unseen(make);
         scene
     }
 
+    fn fill_unseen(&mut self, make: impl Fn(&Path)) {
+        if self.place == Place::Upper {
+            self.mount();
+            make(&self.data());
+        } else {
+            make(&self.origin());
+            self.mount();
+        }
+    }
+
     fn empty(place: Place, bytes_max: u64) -> Self {
+        Self::empty_on(place, bytes_max, |_| {})
+    }
+
+    fn empty_on(place: Place, bytes_max: u64, prepare: impl Fn(&Path)) -> Self {
         let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         let number = SCENES.fetch_add(1, Ordering::Relaxed);
         let own = std::process::id();
         let home = PathBuf::from(format!("/var/tmp/norn-vault-test-{own}-{number}"));
+        fs::create_dir(&home).unwrap();
+        prepare(&home);
         for part in [
             "lower/data",
             "upper",
@@ -226,6 +249,7 @@ impl Scene {
             protected: home.join("host"),
             container: None,
             others: Vec::new(),
+            is_mounted: false,
             _alone: alone,
         }
     }
@@ -459,6 +483,9 @@ impl Drop for Scene {
     fn drop(&mut self) {
         self.close_vault();
         self.unmount();
+        if self.is_mounted {
+            unmount(&self.home);
+        }
         drop(fs::remove_dir_all(&self.home));
     }
 }

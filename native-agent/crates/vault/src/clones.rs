@@ -168,8 +168,8 @@ impl Clones {
         self.known().bytes
     }
 
-    /// Removes those that no version names any more.
-    pub fn sweep(&self, index: &Index) {
+    /// Those that no version names any more: they are to be removed, when nobody holds the index.
+    pub fn orphans(&self, index: &Index) -> Vec<u64> {
         let mut known = self.known();
         let mut gone = Vec::new();
         for (&number, clone) in &mut known.by_number {
@@ -179,12 +179,18 @@ impl Clones {
                 gone.push(number);
             }
         }
-        for number in gone {
+        for number in &gone {
+            let bytes = known.by_number.remove(number).map_or(0, |clone| clone.bytes);
+            known.bytes -= bytes;
+        }
+        gone
+    }
+
+    pub fn remove(&self, numbers: &[u64]) {
+        for &number in numbers {
             if let Err(error) = fs::remove_file(self.path(number)) {
                 tracing::warn!(%error, number, "a clone can't be removed");
             }
-            let bytes = known.by_number.remove(&number).map_or(0, |clone| clone.bytes);
-            known.bytes -= bytes;
         }
     }
 
@@ -226,7 +232,7 @@ pub fn capability(clones: &Clones) -> Capability {
         ),
     };
     Capability {
-        name: "file.preimage.clone".to_owned(),
+        name: "vault.clone".to_owned(),
         available,
         mechanism: if available {
             "reflink".to_owned()
@@ -293,7 +299,7 @@ mod tests {
         assert_eq!(fs::read_dir(&dir).unwrap().count(), 1);
         assert!(clones.file(7, 7).is_ok());
         assert!(clones.file(7, 8).is_err(), "it has another size");
-        clones.sweep(&Index::default());
+        clones.remove(&clones.orphans(&Index::default()));
         assert_eq!(fs::read_dir(&dir).unwrap().count(), 0);
         fs::remove_dir_all(&dir).unwrap();
     }

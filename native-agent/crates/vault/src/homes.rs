@@ -103,16 +103,16 @@ pub fn find(shared: &Shared, pid: u32, container: &ContainerId) -> Option<Arc<Ov
     Some(overlay)
 }
 
-/// Volumes and other mounts inside the container are not the overlay; those that are protected report themselves.
+/// Volumes and other mounts inside the container are not the overlay; those that are protected report themselves. When its
+/// process has just ended nothing is mounted there any more: then what was known of it counts.
 pub fn elsewhere(shared: &Shared, overlay: &Overlay, note: &Note, path: &[u8]) -> bool {
     let Some(container) = &note.container else {
         return false;
     };
-    let Ok(root) = open_path(format!("/proc/{}/root", note.pid).as_bytes()) else {
-        return shared.homes.is_mounted(container, &[b"/", path].concat());
-    };
-    let directory = sys::open_below(root.as_raw_fd(), parent(path), libc::O_PATH, sys::IN_ROOT);
-    directory
-        .and_then(|directory| sys::fstat(directory.as_raw_fd()))
-        .is_ok_and(|stat| stat.st_dev != overlay.mount.device)
+    let root = open_path(format!("/proc/{}/root", note.pid).as_bytes());
+    let directory =
+        root.and_then(|root| sys::open_below(root.as_raw_fd(), parent(path), libc::O_PATH, sys::IN_ROOT));
+    let device = directory.and_then(|directory| sys::fstat(directory.as_raw_fd()));
+    device.is_ok_and(|stat| stat.st_dev != overlay.mount.device)
+        || shared.homes.is_mounted(container, &[b"/", path].concat())
 }

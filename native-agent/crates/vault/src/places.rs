@@ -167,8 +167,7 @@ impl Places {
         if let Some(found) = self.find_in_overlay(fd, stat, key) {
             return Some(found);
         }
-        let seen = path_when_open(fd, stat)?;
-        let (root, path) = self.host_path(fd, stat, &seen)?;
+        let (root, path) = self.host_path(fd, stat)?;
         Some(Found {
             location: Location {
                 key,
@@ -184,7 +183,9 @@ impl Places {
     /// The same for containers' own files alone: nothing is opened for it.
     pub fn find_in_overlay(&self, fd: RawFd, stat: &sys::Stat, key: FileKey) -> Option<Found> {
         let overlay = self.overlay(stat.st_dev)?;
-        let seen = path_when_open(fd, stat)?;
+        let is_there =
+            |seen: &[u8]| leads_to(seen, stat) || leads_to(&[&overlay.mount.merged, seen].concat(), stat);
+        let seen = path_when_open(fd, stat, is_there).ok()?;
         let path = overlay_path(&overlay, &seen, stat);
         let seen = [b"/", &path[..]].concat();
         let location = Location {
@@ -199,17 +200,15 @@ impl Places {
         })
     }
 
-    fn host_path(&self, fd: RawFd, stat: &sys::Stat, seen: &[u8]) -> Option<(Arc<Root>, Vec<u8>)> {
+    fn host_path(&self, fd: RawFd, stat: &sys::Stat) -> Option<(Arc<Root>, Vec<u8>)> {
         let roots = self.roots();
         let under = |path: &[u8]| {
             let mut each = roots.iter();
             each.find_map(|root| Some((root.clone(), below(path, &root.path)?.to_vec())))
         };
-        let same = |path: &[u8]| {
-            sys::stat_at(libc::AT_FDCWD, path)
-                .is_ok_and(|at| (at.st_dev, at.st_ino) == (stat.st_dev, stat.st_ino))
-        };
-        if let Some(found) = under(seen).filter(|_| same(seen) || stat.st_nlink == 0) {
+        let is_there = |path: &[u8]| leads_to(path, stat);
+        let seen = path_when_open(fd, stat, |_| true).ok()?;
+        if let Some(found) = under(&seen).filter(|_| is_there(&seen) || stat.st_nlink == 0) {
             return Some(found);
         }
         // Another mount of the same file system (a bind mount in a container): the handle leads to the host's name.
@@ -218,20 +217,25 @@ impl Places {
             let flags = libc::O_RDONLY | libc::O_DIRECTORY;
             let mount = sys::open_below(libc::AT_FDCWD, &root.path, flags, 0).ok()?;
             let file = sys::open_by_handle(mount.as_raw_fd(), &handle, libc::O_PATH).ok()?;
-            under(&sys::path_of(file.as_raw_fd()).ok()?)
+            under(&path_when_open(file.as_raw_fd(), stat, is_there).ok()?)
         })
     }
 }
 
-/// What /proc calls a file that is open.
-fn path_when_open(fd: RawFd, stat: &sys::Stat) -> Option<Vec<u8>> {
-    let mut seen = sys::path_of(fd).ok()?;
-    if stat.st_nlink == 0
-        && let Some(rest) = seen.strip_suffix(b" (deleted)")
+/// What /proc calls a file that is open. One that lost this name may have others; one may also be called so: only one that
+/// `is_there` under it has the name.
+fn path_when_open(fd: RawFd, stat: &sys::Stat, is_there: impl FnOnce(&[u8]) -> bool) -> io::Result<Vec<u8>> {
+    let mut seen = sys::path_of(fd)?;
+    if let Some(rest) = seen.strip_suffix(b" (deleted)")
+        && (stat.st_nlink == 0 || !is_there(&seen))
     {
         seen.truncate(rest.len());
     }
-    Some(seen)
+    Ok(seen)
+}
+
+fn leads_to(path: &[u8], stat: &sys::Stat) -> bool {
+    sys::stat_at(libc::AT_FDCWD, path).is_ok_and(|at| (at.st_dev, at.st_ino) == (stat.st_dev, stat.st_ino))
 }
 
 pub fn open_path(path: &[u8]) -> io::Result<OwnedFd> {
@@ -244,10 +248,8 @@ fn overlay_path(overlay: &Overlay, seen: &[u8], stat: &sys::Stat) -> Vec<u8> {
     match below(seen, &overlay.mount.merged) {
         Some(rest) if stat.st_nlink == 0 => rest.to_vec(),
         // A container can have a directory of the same name: only the file itself tells.
-        Some(rest) => match sys::stat_at(libc::AT_FDCWD, seen) {
-            Ok(at) if (at.st_dev, at.st_ino) == (stat.st_dev, stat.st_ino) => rest.to_vec(),
-            _ => inside.to_vec(),
-        },
+        Some(rest) if leads_to(seen, stat) => rest.to_vec(),
+        Some(_) => inside.to_vec(),
         None => inside.to_vec(),
     }
 }

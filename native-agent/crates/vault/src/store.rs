@@ -249,7 +249,8 @@ impl Store {
         for (key, time) in surplus {
             self.record(Record::Evicted(key, time));
         }
-        self.clones.sweep(&self.index());
+        let orphans = self.clones.orphans(&self.index());
+        self.clones.remove(&orphans);
     }
 
     /// Makes room, oldest segment first; `true` when something was evicted.

@@ -70,7 +70,7 @@ export class AttackBuilder {
   /** A child has its parent's container and user unless told. */
   process(parent: BuiltProcess | undefined, { commands, ...facts }: ProcessFacts): BuiltProcess {
     const process: BuiltProcess = {
-      uid: idOf(`${this.name} process ${facts.pid}`),
+      uid: idOf(`${this.name} process ${facts.pid} ${facts.startUs}`),
       parent,
       namespacePid: facts.pid,
       container: parent?.container,

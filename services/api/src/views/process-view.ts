@@ -86,6 +86,7 @@ function processNode(images: readonly ProcessRow[], attack: Attack): view.Proces
     ({ processUid }) => Buffer.from(processUid).toString('hex') === row.uid,
   );
   const scopes = new Set(attack.scopes);
+  const blamed = scopes.has(row.uid) || row.ancestors.some((uid) => scopes.has(uid));
   return create(view.ProcessViewSchema, {
     processUid: row.uid,
     parentUid: row.parentUid === noUid ? '' : row.parentUid,
@@ -102,8 +103,9 @@ function processNode(images: readonly ProcessRow[], attack: Attack): view.Proces
     images: ownImages(images).map(imageView),
     findingIds: findings.map(({ id }) => id),
     techniques: [...new Set(findings.flatMap(({ techniques }) => techniques))],
-    blamed: scopes.has(row.uid) || row.ancestors.some((uid) => scopes.has(uid)),
-    killed: attack.killedPids.includes(row.pid),
+    blamed,
+    // Another process of the session may have had the same pid before.
+    killed: blamed && attack.killedPids.includes(row.pid),
   });
 }
 

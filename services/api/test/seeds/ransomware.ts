@@ -50,7 +50,8 @@ function buildRansomware(attack: AttackBuilder, { nowUs, t0, stopped }: Record<'
     userName: 'www-data',
   });
   attack.process(gunicorn, {
-    pid: 4023,
+    // A killed one gets it again, an hour later.
+    pid: 4120,
     startUs: t0 - 3_600_000 * ms,
     commands: ['gunicorn -w 2 shop:app'],
     namespacePid: 9,

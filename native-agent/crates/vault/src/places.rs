@@ -208,17 +208,19 @@ impl Places {
         };
         let is_there = |path: &[u8]| leads_to(path, stat);
         let seen = path_when_open(fd, stat, |_| true).ok()?;
-        if let Some(found) = under(&seen).filter(|_| is_there(&seen) || stat.st_nlink == 0) {
+        if let Some(found) = under(&seen).filter(|_| is_there(&seen)) {
             return Some(found);
         }
-        // Another mount of the same file system (a bind mount in a container): the handle leads to the host's name.
+        // Another mount of the same file system (a bind mount in a container, which may call it as the host calls another): the
+        // handle leads to the host's name, also of one that is deleted.
         let handle = sys::handle_at(fd, c"").ok()?;
-        roots.iter().find_map(|root| {
+        let found = roots.iter().find_map(|root| {
             let flags = libc::O_RDONLY | libc::O_DIRECTORY;
             let mount = sys::open_below(libc::AT_FDCWD, &root.path, flags, 0).ok()?;
             let file = sys::open_by_handle(mount.as_raw_fd(), &handle, libc::O_PATH).ok()?;
             under(&path_when_open(file.as_raw_fd(), stat, is_there).ok()?)
-        })
+        });
+        found.or_else(|| under(&seen).filter(|_| stat.st_nlink == 0))
     }
 }
 

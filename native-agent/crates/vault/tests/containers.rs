@@ -2,6 +2,7 @@
 mod support;
 
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -239,6 +240,37 @@ fn mounts_of_docker_are_learned() {
     ));
     assert!(learned, "{refused:?}");
     assert_eq!(standings, [Standing::Restorable; 2], "{refused:?}");
+}
+
+/// The container's name of a file says nothing of the host's file that is called the same, also when it is deleted.
+#[test]
+fn a_mount_with_the_name_of_a_protected_directory() {
+    let mut scene = Scene::empty_volume();
+    let (elsewhere, name) = (scene.home.join("elsewhere"), scene.home.join("host/part"));
+    fs::create_dir(&elsewhere).unwrap();
+    for number in 0..4 {
+        let content = format!("{number} is not of the host's directory\n").repeat(50);
+        fs::write(elsewhere.join(format!("file-{number}")), content).unwrap();
+    }
+    let inside = name.strip_prefix("/").unwrap().display().to_string();
+    scene.mount_into_container(&elsewhere.display().to_string(), &inside);
+    scene.open_vault();
+    scene.mount();
+    scene.settle();
+    let before = manifest_of(&elsewhere);
+    let scope = scene.attack(|actor| {
+        for number in 0..4 {
+            let path = name.join(format!("file-{number}"));
+            let mut file = fs::OpenOptions::new().write(true).open(&path).unwrap();
+            file.write_all(b"wiped").unwrap();
+            actor.unlink(&path);
+        }
+    });
+    let report = scene.restore(scope);
+    let differences = difference(&before, &manifest_of(&elsewhere));
+    assert!(differences.is_empty(), "{differences:#?} {:?}", refused(&report));
+    assert_eq!(refused(&report), []);
+    assert_eq!(report.files.len(), 4, "{:?}", report.files);
 }
 
 /// The rules for what is protected without being asked for.

@@ -182,6 +182,25 @@ describe('a whole installation', () => {
     expect(again.files.restored).toBeGreaterThanOrEqual(restored.files.restored);
   });
 
+  it('lets a person decide about a file that somebody else changed since', async () => {
+    const { alertId, containerId } = await norn.json<Report>('attack', 'ransomware', '--container', '--keep');
+    await norn.json('undo', alertId);
+    const { fileList } = await norn.json<Alert>('alert', alertId);
+    const path = fileList.find((file) => /account-\d+\.(sql|docx|zip)$/.test(file.path))?.path ?? '';
+    const read = () => docker('exec', containerId, '/bin/busybox', 'cat', path);
+    await docker('exec', containerId, '/bin/busybox', 'sh', '-c', `echo "repaired by hand" > "${path}"`);
+    await norn.json('restore', alertId);
+    expect(await norn.json<Alert>('alert', alertId)).toMatchObject({ files: { lost: 0, conflict: 1 } });
+    const kept = await norn.json<{ path: string; alertId: string; verdict: string }[]>('quarantine');
+    expect(kept).toContainEqual(expect.objectContaining({ path, alertId, verdict: 'conflict' }));
+    expect(await read()).toBe('repaired by hand');
+    await norn.json('restore', alertId, '--over-conflicts', path);
+    expect(await norn.json<Alert>('alert', alertId)).toMatchObject({ files: { lost: 0, conflict: 0 } });
+    expect(await read()).not.toBe('repaired by hand');
+    await norn.json('undo', alertId);
+    expect(await read()).toBe('repaired by hand');
+  });
+
   it('stops a container, restores it and starts it again: its layer holds nothing then', async () => {
     const { alertId, containerId } = await norn.json<Report>('attack', 'ransomware', '--container', '--keep');
     const processOf = () => docker('inspect', '--format', '{{.State.Pid}} {{.State.Running}}', containerId);

@@ -175,6 +175,7 @@ describe('the API', () => {
         'restore',
         'restore-container',
         'restore-container-cold',
+        'restore-conflicts',
         'undo',
         'release',
         'archive',
@@ -330,6 +331,23 @@ describe('the API', () => {
         enabled: false,
         reason: 'It is on its way to the host already.',
       });
+    });
+
+    it('by deciding about files in conflict, of which it says how many', async () => {
+      const { body: before } = await ask<Detail>(`/api/v1/alerts/${wiper}`, { token: tokens.responder });
+      expect(before.actions.find((one) => one.action === 'restore-conflicts')).toMatchObject({
+        label: 'Put back 1 conflict',
+        enabled: true,
+      });
+      const asked = `/api/v1/alerts/${wiper}/restore-conflicts?path=%2Fsrv%2Fa&path=%2Fsrv%2Fb`;
+      const { status, body } = await post<Shown<view.CommandView>>(asked, tokens.responder);
+      expect([status, body.action]).toEqual([201, 'restore-conflicts']);
+      const record = await trial.control.manager.findOneByOrFail(CommandRecord, { id: body.id });
+      const signed = fromBinary(action.SignedCommandSchema, record.signed);
+      const { action: what } = fromBinary(action.CommandSchema, signed.command);
+      expect(what).toMatchObject({ case: 'restore', value: { overConflicts: true, paths: ['/srv/a', '/srv/b'] } });
+      const tooLong = `/api/v1/alerts/${wiper}/restore-conflicts?path=${'x'.repeat(5000)}`;
+      expect((await post(tooLong, tokens.responder)).status).toBe(400);
     });
 
     it('by putting an alert away', async () => {

@@ -20,6 +20,7 @@ interface ActOptions {
   json?: boolean;
   container?: boolean;
   cold?: boolean;
+  overConflicts?: true | string[];
 }
 
 interface ListOptions {
@@ -49,6 +50,10 @@ export function registerAlertCommands(program: Command): void {
       command.option(
         '--container',
         "the whole container, as it was before the attack's first change, whoever changed it",
+      );
+      command.option(
+        '--over-conflicts [paths...]',
+        'files that somebody else changed since are put back too: all, or those named (undo brings back what is replaced)',
       );
       command.option('--cold', 'the same, with the container stopped meanwhile and started again after (Docker)');
     }
@@ -148,12 +153,25 @@ async function act(action: ActionName, alert: string, options: ActOptions): Prom
     report(archived, `Alert ${id.slice(0, 12)} is ${archived.state}`, options);
     return;
   }
-  const path = `${action}${options.cold === true ? '-container-cold' : options.container === true ? '-container' : ''}`;
-  const command = await finished(api, await api.post<ShownCommand>(`/alerts/${id}/${path}`));
+  const command = await finished(api, await api.post<ShownCommand>(`/alerts/${id}/${pathOf(action, options)}`));
   const { alert: after } = await api.get<ShownAlertDetail>(`/alerts/${id}`);
   const sentence = `${action} ${command.state}${command.message ? `: ${command.message}` : ''} · files: ${fileSentence(after)}`;
   report({ ...command, files: after.files }, sentence, options);
   if (command.state !== 'succeeded') process.exitCode = 1;
+}
+
+function pathOf(action: ActionName, { cold, container, overConflicts }: ActOptions): string {
+  if (overConflicts !== undefined) {
+    if (cold === true || container === true) {
+      throw new NornError(
+        'usage',
+        "--over-conflicts decides about the attack's files: give it without --container and --cold",
+      );
+    }
+    const query = new URLSearchParams(overConflicts === true ? {} : { path: overConflicts });
+    return `restore-conflicts?${query.toString()}`;
+  }
+  return `${action}${cold === true ? '-container-cold' : container === true ? '-container' : ''}`;
 }
 
 function report(value: object, sentence: string, options: { json?: boolean }): void {

@@ -11,6 +11,13 @@ export function registerHostCommands(program: Command): void {
     .option('--json', 'as JSON')
     .action(listHosts);
   program
+    .command('quarantine')
+    .description(
+      'List what restores keep for you to look at: programs attacks dropped, former states of files in conflict',
+    )
+    .option('--json', 'as JSON')
+    .action(listQuarantine);
+  program
     .command('status')
     .description('Is everything up, is anything on fire, is anything lost')
     .option('--json', 'as JSON')
@@ -38,6 +45,32 @@ function hostText(host: ShownHost): string {
     `  files: ${String(host.vaultRestorable)} can be given back, ${String(host.vaultEvicted)} no longer (evicted), ${String(host.vaultTooLarge)} too large · directories of containers without pre-images: ${String(host.mountsRefused)}`,
     ...(capabilities.length > 0 ? [columns(capabilities)] : []),
   ].join('\n');
+}
+
+async function listQuarantine(options: { json?: boolean }): Promise<void> {
+  const api = await connectApi();
+  const { hosts } = await api.get<{ hosts: ShownHost[] }>('/hosts');
+  const whole = await Promise.all(hosts.map(({ id }) => api.get<ShownHost>(`/hosts/${id}`)));
+  const kept = whole.flatMap(({ name, quarantine }) => quarantine.map((file) => ({ host: name, ...file })));
+  if (options.json) {
+    writeJson(kept);
+    return;
+  }
+  if (kept.length === 0) {
+    write('Nothing is in quarantine.');
+    return;
+  }
+  const now = new Date();
+  const rows = kept.map((file) => [
+    file.sha256.slice(0, 12),
+    file.verdict === 'conflict' ? 'state before' : 'dropped',
+    file.host,
+    file.containerId.slice(0, 12) || 'host',
+    file.alertId.slice(0, 12),
+    ago(file.decidedAt, now),
+    file.path,
+  ]);
+  write(columns([['SHA-256', 'WHAT', 'HOST', 'CONTAINER', 'ALERT', 'WHEN', 'PATH'], ...rows]));
 }
 
 async function showStatus(options: { json?: boolean }): Promise<void> {

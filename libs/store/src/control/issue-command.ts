@@ -25,6 +25,8 @@ export interface CommandOrder {
   readonly findingIds: readonly string[];
   /** Of an undo: the id of the restore to be undone. */
   readonly undoes?: string;
+  /** Of a decision about conflicts: the files it is about, as the alert shows them; none: all. */
+  readonly paths?: readonly string[];
   /** W3C trace context of what asks for it; empty: the alert's. */
   readonly traceparent: string;
 }
@@ -73,8 +75,8 @@ export async function issueCommand(
   return command.id;
 }
 
-function scopesOf(order: CommandOrder): object {
-  return { scopeUids: order.scopeUids, findingIds: order.findingIds };
+function scopesOf({ scopeUids, findingIds, paths = [] }: CommandOrder): object {
+  return { scopeUids, findingIds, ...(paths.length > 0 ? { paths } : {}) };
 }
 
 async function describe(
@@ -102,12 +104,14 @@ async function describe(
 type CommandInit = MessageInitShape<typeof action.CommandSchema>;
 
 /** To a host, every restore is one, and says how far it goes. */
-function actionOf({ action: name, undoes = '' }: CommandOrder): Exclude<CommandInit['action'], undefined> {
+function actionOf({ action: name, undoes = '', paths = [] }: CommandOrder): Exclude<CommandInit['action'], undefined> {
   switch (name) {
     case 'restore-container':
       return { case: 'restore', value: { wholeContainer: true } };
     case 'restore-container-cold':
       return { case: 'restore', value: { wholeContainer: true, cold: true } };
+    case 'restore-conflicts':
+      return { case: 'restore', value: { overConflicts: true, paths: [...paths] } };
     case 'undo':
       return { case: 'restore', value: { undoCommandId: undoes } };
     default:

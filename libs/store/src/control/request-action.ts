@@ -16,6 +16,8 @@ export interface ActionRequest {
   readonly requestedBy: string;
   /** W3C trace context of the request; absent or empty: the command joins the alert's trace. */
   readonly traceparent?: string;
+  /** Of `restore-conflicts`: only these files, as the alert shows them; none: all. */
+  readonly paths?: readonly string[];
 }
 
 /**
@@ -31,10 +33,10 @@ export async function requestAction(
     const locked = await lockAlert(manager, request.tenantId, request.alertId);
     if (!locked) return undefined;
     await refusePending(manager, request);
-    const { action, requestedBy, traceparent = '' } = request;
+    const { action, requestedBy, traceparent = '', paths = [] } = request;
     const what = action === 'undo' ? await undoOf(manager, locked) : blamed(locked);
     if (action.startsWith('restore-container') && locked.containerId === '') throw noContainer(locked);
-    const id = await issueCommand(manager, issuer, locked, { action, requestedBy, traceparent, ...what });
+    const id = await issueCommand(manager, issuer, locked, { action, requestedBy, traceparent, paths, ...what });
     return manager.findOneByOrFail(CommandRecord, { id });
   });
   return issued ?? (await refuseUnknown(source, request));
@@ -43,7 +45,7 @@ export async function requestAction(
 /** Puts an alert away; nothing happens on the host. Throws `alert_unknown`. */
 export async function archiveAlert(
   source: DataSource,
-  request: Omit<ActionRequest, 'action' | 'traceparent'>,
+  request: Omit<ActionRequest, 'action' | 'traceparent' | 'paths'>,
 ): Promise<AlertHandling> {
   const { tenantId, alertId, requestedBy } = request;
   const archived = await source.transaction(async (manager) => {

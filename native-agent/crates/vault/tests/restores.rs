@@ -78,7 +78,7 @@ fn metadata_alone() {
 
 fn two_names_each(dir: &Path) {
     fs::create_dir(dir.join("other")).unwrap();
-    for number in 0..7 {
+    for number in 0..8 {
         let path = dir.join(format!("file-{number}"));
         fs::write(&path, format!("{number} has two names\n").repeat(80)).unwrap();
         fs::hard_link(&path, dir.join(format!("other/twin-{number}"))).unwrap();
@@ -95,6 +95,8 @@ fn hard_links() {
         let data = scene.data();
         let name = |number: u32| data.join(format!("file-{number}"));
         let twin = |number: u32| data.join(format!("other/twin-{number}"));
+        // The kernel knows of no other name than those the attack uses.
+        fs::write("/proc/sys/vm/drop_caches", "2").unwrap();
         let scope = scene.attack(|actor| {
             actor.encrypt(&name(0));
             actor.unlink(&name(1));
@@ -110,6 +112,11 @@ fn hard_links() {
             for mut file in both.into_iter().rev() {
                 file.write_all(b"one and the same no more").unwrap();
             }
+            // It is closed when this name is gone already.
+            let mut file = open(name(7));
+            file.write_all(b"one name less").unwrap();
+            actor.unlink(&name(7));
+            drop(file);
             fs::write(data.join("new"), b"pay").unwrap();
             actor.rename(&data.join("new"), &name(5));
         });

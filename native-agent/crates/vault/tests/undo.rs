@@ -190,6 +190,63 @@ fn a_conflict_keeps_both_versions() {
     }
 }
 
+/// A person decides for one file, then for all; what others made of them comes back by an undo.
+#[test]
+fn a_person_can_decide_a_conflict() {
+    for place in PLACES {
+        let mut scene = Scene::new(place, corpus(4));
+        let before = scene.manifest();
+        let targets = files(&before, &scene.data());
+        let scope = scene.attack(|actor| {
+            actor.encrypt(&targets[0]);
+            actor.encrypt(&targets[1]);
+            actor.unlink(&targets[2]);
+        });
+        scene.outsider(|_| {
+            fs::write(&targets[0], b"repaired by hand").unwrap();
+            fs::write(&targets[2], b"made anew by hand").unwrap();
+        });
+        let report = scene.restore(scope);
+        assert_eq!(
+            report.count(Verdict::Conflict),
+            2,
+            "{place:?}: {:?}",
+            report.files
+        );
+        let shown = report
+            .files
+            .iter()
+            .find(|file| file.verdict == Verdict::Conflict as i32)
+            .unwrap();
+        let decide = |paths| RestoreRequest {
+            scopes: vec![scope],
+            over_conflicts: true,
+            paths,
+            ..RestoreRequest::default()
+        };
+        let one = scene
+            .vault()
+            .restore(&decide(vec![String::from_utf8(shown.path.clone()).unwrap()]));
+        assert_eq!(
+            (one.files.len(), one.count(Verdict::Restored)),
+            (1, 1),
+            "{place:?}: {:?}",
+            one.files
+        );
+        let all = scene.vault().restore(&decide(Vec::new()));
+        assert_same(&scene, &before, &all);
+        assert_eq!(refused(&all), [], "{place:?}");
+        undo(&scene, all.id);
+        undo(&scene, one.id);
+        let by_hand = [0, 2].map(|number: usize| fs::read(&targets[number]).unwrap());
+        assert_eq!(
+            by_hand,
+            [&b"repaired by hand"[..], b"made anew by hand"],
+            "{place:?}"
+        );
+    }
+}
+
 /// What the attack dropped can't run any more, and is there for who wants to look at it; what lies outside is nobody's business.
 #[test]
 fn dropped_executables_go_to_quarantine() {

@@ -29,13 +29,19 @@ export class AlertActions {
   }
 
   /** Throws `alert_unknown`, `action_pending`, `no_container` and `nothing_to_undo`. */
-  async request({ tenantId, userName }: Principal, alertId: string, action: ActionName): Promise<view.CommandView> {
+  async request(
+    { tenantId, userName }: Principal,
+    alertId: string,
+    action: ActionName,
+    paths: readonly string[] = [],
+  ): Promise<view.CommandView> {
     const command = await requestAction(this.database, this.issuer, {
       tenantId,
       alertId,
       action,
       requestedBy: userName,
       traceparent: currentTraceparent(),
+      paths,
     });
     const [commandView] = await this.installation.commandViews(tenantId, [command]);
     if (commandView === undefined) throw new NornError('internal', `Command ${command.id} has no view`);

@@ -2,7 +2,7 @@
 import { Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { view } from '@norn/contracts';
 import { Asking, type Principal } from '../access/principal.ts';
-import { type AlertsQuery, Parsed, alertId, alertsQuery } from '../http/bounds.ts';
+import { type AlertsQuery, type ConflictsQuery, Parsed, alertId, alertsQuery, conflictsQuery } from '../http/bounds.ts';
 import { Route, emit } from '../http/route.ts';
 import { AlertActions } from './alert-actions.ts';
 import { AlertDetails } from './alert-detail.ts';
@@ -67,6 +67,22 @@ export class AlertsController {
   })
   async restoreStoppedContainer(@Asking() asking: Principal, @Param('id', idInPath) id: string): Promise<object> {
     return emit(view.CommandViewSchema, await this.actions.request(asking, id, 'restore-container-cold'));
+  }
+
+  @Post(':id/restore-conflicts')
+  @Route({
+    summary: 'Puts back files in conflict all the same: all, or those whose path is given',
+    access: 'responder',
+    answers: view.CommandViewSchema,
+    status: 201,
+    query: conflictsQuery,
+  })
+  async restoreConflicts(
+    @Asking() asking: Principal,
+    @Param('id', idInPath) id: string,
+    @Query(new Parsed(conflictsQuery)) { path }: ConflictsQuery,
+  ): Promise<object> {
+    return emit(view.CommandViewSchema, await this.actions.request(asking, id, 'restore-conflicts', path));
   }
 
   @Post(':id/undo')

@@ -226,6 +226,7 @@ export interface FileRow {
   changedUs: number | string;
   uid: string;
   decidedUs: number | string;
+  quarantinedAs: string;
 }
 
 /**
@@ -243,7 +244,7 @@ export function filesQuery(alertId: string, undone: readonly string[]): TenantQu
       `${hash('sha256_before')} AS sha256Before, ${hash('sha256_after')} AS sha256After, ${last('mode')} AS lastMode`,
       `${last('user_id')} AS userId, ${last('group_id')} AS groupId, toUnixTimestamp64Micro(${last('modified_at')}) AS modifiedUs`,
       `toUnixTimestamp64Micro(${last('changed_at')}) AS changedUs, lower(hex(${last('process_uid')})) AS uid`,
-      'toUnixTimestamp64Micro(max(finished_at)) AS decidedUs',
+      `toUnixTimestamp64Micro(max(finished_at)) AS decidedUs, ${last('quarantined_as')} AS quarantinedAs`,
     ],
     from: 'outcome_files',
     final: true,

@@ -10,6 +10,8 @@ export const limits = {
   requestsPerMinuteMax: 1200,
   loginsPerMinuteMax: 60,
   streamsPerTenantMax: 200,
+  pathCharactersMax: 4096,
+  pathsMax: 20,
 } as const;
 
 export const alertId = z.string().regex(/^[0-9a-f]{32}$/, 'an id is 32 lower-case hex digits');
@@ -63,6 +65,18 @@ export type AlertsQuery = z.output<typeof alertsQuery>;
 
 export const commandsQuery = z.object({ alert: alertId.optional(), limit, cursor: alertId.optional() });
 export type CommandsQuery = z.output<typeof commandsQuery>;
+
+/** One path is text, several are a list. */
+export const conflictsQuery = z.object({
+  path: z
+    .union([
+      z.string().max(limits.pathCharactersMax),
+      z.array(z.string().max(limits.pathCharactersMax)).max(limits.pathsMax),
+    ])
+    .transform((paths) => (typeof paths === 'string' ? [paths] : paths))
+    .default([]),
+});
+export type ConflictsQuery = z.output<typeof conflictsQuery>;
 
 export const loginQuery = z.object({ token: loginToken.optional() });
 

@@ -7,6 +7,7 @@ import { timeOf } from '../views/words.ts';
 
 export const containersMax = 2000;
 const gapsMax = 100;
+const quarantinedMax = 200;
 
 export function containersQuery(): TenantQueryParts {
   return {
@@ -44,6 +45,45 @@ export function gapView(row: GapRow): view.GapView {
     events: Number(row.events),
     place: places[row.place] ?? 'unknown',
     durationMs: row.durationMs,
+  });
+}
+
+export interface QuarantinedRow {
+  sha256: string;
+  path: string;
+  containerId: string;
+  alertId: string;
+  lastVerdict: string;
+  lastSize: number | string;
+  decidedUs: number | string;
+}
+
+/** What the host's restores have put into its quarantine. */
+export function quarantineQuery(hostId: string): TenantQueryParts {
+  return {
+    select: [
+      'quarantined_as AS sha256, path, container_id AS containerId, alert_id AS alertId',
+      'argMax(verdict, finished_at) AS lastVerdict, argMax(size, finished_at) AS lastSize',
+      'toUnixTimestamp64Micro(max(finished_at)) AS decidedUs',
+    ],
+    from: 'outcome_files',
+    where: ['host_id = {host:String}', "quarantined_as != ''"],
+    parameters: { host: hostId },
+    groupBy: ['quarantined_as', 'path', 'container_id', 'alert_id'],
+    orderBy: ['decidedUs DESC'],
+    limit: quarantinedMax,
+  };
+}
+
+export function quarantinedView(row: QuarantinedRow): view.QuarantinedView {
+  return create(view.QuarantinedViewSchema, {
+    sha256: row.sha256,
+    path: row.path,
+    containerId: row.containerId,
+    alertId: row.alertId,
+    verdict: row.lastVerdict,
+    size: Number(row.lastSize),
+    decidedAt: timeOf(Number(row.decidedUs)),
   });
 }
 

@@ -16,11 +16,14 @@ import { containerView } from './container-view.ts';
 import {
   type GapRow,
   type LossRow,
+  type QuarantinedRow,
   lossLatelyQuery,
   containersMax,
   containersQuery,
   gapView,
   gapsQuery,
+  quarantineQuery,
+  quarantinedView,
 } from './installation-queries.ts';
 
 @Injectable()
@@ -44,6 +47,7 @@ export class Installation {
         now,
         openAlerts: totals.openByHost.get(host.id) ?? 0,
         gaps: [],
+        quarantine: [],
         lostLately: lost.get(host.id) ?? 0,
       }),
     );
@@ -52,15 +56,17 @@ export class Installation {
   async host(tenantId: string, id: string): Promise<view.HostView> {
     const host = await this.control.host(tenantId, id);
     if (host === null) throw new NornError('host_unknown', `There is no host ${id} in your tenant`);
-    const [totals, gaps, lost] = await Promise.all([
+    const [totals, gaps, quarantined, lost] = await Promise.all([
       this.control.totals(tenantId),
       this.read<GapRow>(tenantId, gapsQuery(id)),
+      this.read<QuarantinedRow>(tenantId, quarantineQuery(id)),
       this.lostLately(tenantId),
     ]);
     return hostView(host, {
       now: new Date(),
       openAlerts: totals.openByHost.get(id) ?? 0,
       gaps: gaps.map(gapView),
+      quarantine: quarantined.map(quarantinedView),
       lostLately: lost.get(id) ?? 0,
     });
   }

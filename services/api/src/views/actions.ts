@@ -6,13 +6,21 @@ import { type Attack, type Place, filesDecided } from './attack.ts';
 import { baseName, counted, shortId } from './words.ts';
 
 export type AlertAction =
-  'restore' | 'restore-container' | 'restore-container-cold' | 'undo' | 'kill' | 'release' | 'archive';
+  | 'restore'
+  | 'restore-container'
+  | 'restore-container-cold'
+  | 'restore-conflicts'
+  | 'undo'
+  | 'kill'
+  | 'release'
+  | 'archive';
 
 /** The least role that may take an action. */
 export const actionRoles: Readonly<Record<AlertAction, Role>> = {
   restore: 'responder',
   'restore-container': 'responder',
   'restore-container-cold': 'responder',
+  'restore-conflicts': 'responder',
   undo: 'responder',
   kill: 'responder',
   release: 'responder',
@@ -38,7 +46,7 @@ interface Situation {
 }
 
 export function actionsOf(situation: Situation): view.ActionView[] {
-  const all = [restore, kill, restoreContainer, restoreStoppedContainer, undo, release, archive];
+  const all = [restore, kill, restoreConflicts, restoreContainer, restoreStoppedContainer, undo, release, archive];
   const drafts = all.flatMap((draft) => draft(situation) ?? []);
   return drafts.map((draft) => guarded(draft, situation));
 }
@@ -106,6 +114,20 @@ function restoreStoppedContainer(situation: Situation): Draft | undefined {
     consequence:
       `Ends every process ${where(situation)}, puts back every file as it was before the attack's first change, and starts the container again. ` +
       `Nothing of the attack stays in memory. Containers of Docker only.`,
+    reason: '',
+  };
+}
+
+function restoreConflicts(situation: Situation): Draft | undefined {
+  const { filesConflict } = situation.attack.handling;
+  if (filesConflict === 0) return undefined;
+  const what = filesConflict === 1 ? 'the file' : `the ${counted(filesConflict, 'file')}`;
+  return {
+    action: 'restore-conflicts',
+    label: `Put back ${counted(filesConflict, 'conflict')}`,
+    consequence:
+      `Puts back ${what} ${where(situation)} that somebody else changed after the attack, as before the attack. ` +
+      `What they made of it since is replaced; an undo brings it back. The list of files can do it for one alone.`,
     reason: '',
   };
 }

@@ -11,6 +11,7 @@ const verbs: Readonly<Record<string, string>> = {
   restore: 'restore the files',
   'restore-container': 'restore the whole container',
   'restore-container-cold': 'stop the container, restore it and start it again',
+  'restore-conflicts': 'put back the files in conflict',
   undo: 'undo the restore',
 };
 

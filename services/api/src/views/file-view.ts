@@ -26,6 +26,7 @@ export function fileView(row: FileRow, processes: Processes): view.FileView {
     processName: baseName(process?.images.at(-1)?.path ?? ''),
     pid: process?.pid ?? 0,
     decidedAt: timeOf(Number(row.decidedUs)),
+    quarantinedAs: row.quarantinedAs,
   });
 }
 

@@ -14,6 +14,7 @@ export interface HostContext {
   readonly now: Date;
   readonly openAlerts: number;
   readonly gaps: readonly view.GapView[];
+  readonly quarantine: readonly view.QuarantinedView[];
   /** Events known to be lost within the last hour. */
   readonly lostLately: number;
 }
@@ -23,7 +24,7 @@ export function readFacts(host: Host): event.HostFacts {
   return fromJson(event.HostFactsSchema, host.facts as never, { ignoreUnknownFields: true });
 }
 
-export function hostView(host: Host, { now, openAlerts, gaps, lostLately }: HostContext): view.HostView {
+export function hostView(host: Host, { now, openAlerts, gaps, quarantine, lostLately }: HostContext): view.HostView {
   const facts = readFacts(host);
   const health = facts.health ?? create(event.AgentHealthSchema);
   const { state, reason } = judge(host, facts, { now, lostLately });
@@ -64,6 +65,7 @@ export function hostView(host: Host, { now, openAlerts, gaps, lostLately }: Host
     containers: facts.containers.map((fact) => containerOfFact(fact, host)),
     openAlerts,
     gaps: [...gaps],
+    quarantine: [...quarantine],
   });
 }
 

@@ -147,6 +147,7 @@ function responses({ attack }: Story): Entry[] {
 const nouns: Readonly<Record<string, string>> = {
   'restore-container': 'restore of the whole container',
   'restore-container-cold': 'restore of the stopped container',
+  'restore-conflicts': 'decision about the conflicts',
   undo: 'undo of the restore',
 };
 

@@ -10,6 +10,7 @@ const icons: Readonly<Record<string, IconName>> = {
   restore: 'undo',
   'restore-container': 'container',
   'restore-container-cold': 'container',
+  'restore-conflicts': 'conflict',
   undo: 'redo',
   kill: 'stop',
   release: 'release',
@@ -73,7 +74,7 @@ interface ConfirmProps {
   onConfirm: (action: Action) => void;
 }
 
-function Confirm({ dialog, action, onConfirm }: ConfirmProps): ReactElement {
+export function Confirm({ dialog, action, onConfirm }: ConfirmProps): ReactElement {
   const title = action?.label ?? '';
   return (
     <dialog

@@ -1,12 +1,15 @@
 // Every file of the attack and what became of it.
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { type ReactElement, useMemo, useRef } from 'react';
+import { type ReactElement, useMemo, useRef, useState } from 'react';
+import { post } from '../live/client.ts';
+import { queryClient } from '../live/queries.ts';
 import type { AlertDetail, FileVerdict } from '../live/views.ts';
 import { useAddress } from '../ui/address.ts';
 import { baseName, bytes, clock, exact, grouped, mode } from '../ui/format.ts';
 import { Icon } from '../ui/icon.tsx';
 import { Id, State } from '../ui/parts.tsx';
 import { Notice } from '../ui/states.tsx';
+import { Confirm } from './actions.tsx';
 
 const verdicts = ['lost', 'conflict', 'changed', 'restored', 'removed', 'unchanged'] as const;
 const rowHeight = 34;
@@ -32,6 +35,7 @@ export function FilesTab({ detail, onProcess }: Props): ReactElement {
       ),
     [detail.files, verdict, words, of],
   );
+  const decision = useDecision(detail);
   if (detail.files.length === 0) return <NoFiles detail={detail} />;
   const actor = detail.processes.find(({ processUid }) => processUid === of);
   return (
@@ -73,7 +77,8 @@ export function FilesTab({ detail, onProcess }: Props): ReactElement {
           />
         </label>
       </div>
-      <Rows files={shown} onProcess={onProcess} />
+      <Rows files={shown} onProcess={onProcess} onDecide={decision.ask} />
+      {decision.dialog}
       <p className="border-t border-line px-3 py-1.5 text-xs text-faint">
         {grouped(shown.length)} of {grouped(detail.files.length)} shown
         {detail.filesTruncated
@@ -123,7 +128,46 @@ function VerdictFilter({
 const columns =
   'md:grid md:grid-cols-[96px_minmax(120px,1fr)_72px_96px_64px_196px_104px_88px] md:items-center md:gap-3';
 
-function Rows({ files, onProcess }: { files: readonly FileVerdict[]; onProcess: (uid: string) => void }): ReactElement {
+type Decide = ((file: FileVerdict) => void) | undefined;
+
+interface Decision {
+  /** Asks about one file in conflict; absent when this person may not decide. */
+  readonly ask: Decide;
+  readonly dialog: ReactElement;
+}
+
+function useDecision({ alert, actions }: AlertDetail): Decision {
+  const [asked, setAsked] = useState<FileVerdict>();
+  const dialog = useRef<HTMLDialogElement>(null);
+  const id = alert?.id ?? '';
+  const action = actions.find((one) => one.action === 'restore-conflicts');
+  const path = asked?.path ?? '';
+  const consequence = `Puts back ${path} as it was before the attack. What somebody else made of it since is replaced; an undo brings it back.`;
+  const decide = (): void => {
+    const answered = post(`/alerts/${id}/restore-conflicts?path=${encodeURIComponent(path)}`);
+    // What became of it stands under the buttons, a refusal too.
+    void answered.catch(() => undefined).finally(() => void queryClient.invalidateQueries({ queryKey: ['alert', id] }));
+  };
+  const about = action === undefined ? undefined : { ...action, label: 'Put this file back', consequence };
+  return {
+    ask:
+      action?.enabled === true
+        ? (file) => {
+            setAsked(file);
+            dialog.current?.showModal();
+          }
+        : undefined,
+    dialog: <Confirm dialog={dialog} action={about} onConfirm={decide} />,
+  };
+}
+
+interface RowsProps {
+  files: readonly FileVerdict[];
+  onProcess: (uid: string) => void;
+  onDecide: Decide;
+}
+
+function Rows({ files, onProcess, onDecide }: RowsProps): ReactElement {
   const scroller = useRef<HTMLDivElement>(null);
   const narrow = matchMedia('(max-width: 767px)').matches;
   const virtual = useVirtualizer({
@@ -164,6 +208,7 @@ function Rows({ files, onProcess }: { files: readonly FileVerdict[]; onProcess: 
               top={start}
               height={size}
               onProcess={onProcess}
+              onDecide={onDecide}
             />
           );
         })}
@@ -177,11 +222,13 @@ function FileRow({
   top,
   height,
   onProcess,
+  onDecide,
 }: {
   file: FileVerdict;
   top: number;
   height: number;
   onProcess: (uid: string) => void;
+  onDecide: Decide;
 }): ReactElement {
   const cut = file.path.lastIndexOf('/') + 1;
   return (
@@ -202,12 +249,26 @@ function FileRow({
           <span className="shrink-0 font-mono text-xs font-medium">{file.path.slice(cut)}</span>
         </span>
         {file.reason === '' ? null : (
-          <span
-            data-testid="file-reason"
-            className={`block truncate ${file.verdict === 'lost' ? 'text-critical' : 'text-medium'}`}
-            title={file.reason}
-          >
-            {file.reason}
+          <span className="flex min-w-0 gap-2">
+            <span
+              data-testid="file-reason"
+              className={`truncate ${file.verdict === 'lost' ? 'text-critical' : 'text-medium'}`}
+              title={file.reason}
+            >
+              {file.reason}
+            </span>
+            {file.verdict === 'conflict' && onDecide !== undefined ? (
+              <button
+                type="button"
+                data-testid="decide"
+                className="shrink-0 text-accent hover:underline"
+                onClick={() => {
+                  onDecide(file);
+                }}
+              >
+                put back
+              </button>
+            ) : null}
           </span>
         )}
       </span>

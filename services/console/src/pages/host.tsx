@@ -9,6 +9,7 @@ import { Icon } from '../ui/icon.tsx';
 import { Heading, Id, Panel, State, Time } from '../ui/parts.tsx';
 import { Failed, Loading, Notice } from '../ui/states.tsx';
 import { ContainerTable } from './containers.tsx';
+import { Quarantine } from './quarantine.tsx';
 import { Vault } from './vault.tsx';
 
 export function HostPage(): ReactElement {
@@ -75,6 +76,7 @@ function Whole({ host }: { host: Host }): ReactElement {
         </Figure>
       </Panel>
       <Vault host={host} />
+      <Quarantine host={host} />
       <Capabilities host={host} />
       <Gaps host={host} />
       <Panel>

@@ -25,6 +25,7 @@ export function createOutcomeFilesBlock() {
     changed_at: time(),
     process_uid: uid(),
     finished_at: time(),
+    quarantined_as: text(),
   });
 }
 
@@ -51,6 +52,7 @@ export function pushOutcomeFile(block: OutcomeFilesBlock, outcome: action.Outcom
   columns.changed_at.push(Number(file.changedAtUs));
   columns.process_uid.push(file.processUid);
   columns.finished_at.push(Number(outcome.finishedAtUs === 0n ? outcome.startedAtUs : outcome.finishedAtUs));
+  columns.quarantined_as.push(file.quarantinedAs);
   block.rows += 1;
 }
 

@@ -42,10 +42,23 @@ export type CommandState =
   'requested' | 'dispatched' | 'delivered' | 'running' | 'succeeded' | 'failed' | 'expired' | 'cancelled';
 
 export type ActionName =
-  'kill' | 'suspend' | 'release' | 'restore' | 'restore-container' | 'restore-container-cold' | 'undo';
+  | 'kill'
+  | 'suspend'
+  | 'release'
+  | 'restore'
+  | 'restore-container'
+  | 'restore-container-cold'
+  | 'restore-conflicts'
+  | 'undo';
 
 /** Those that put files back, or undo that: one at a time. */
-export const restoring: readonly ActionName[] = ['restore', 'restore-container', 'restore-container-cold', 'undo'];
+export const restoring: readonly ActionName[] = [
+  'restore',
+  'restore-container',
+  'restore-container-cold',
+  'restore-conflicts',
+  'undo',
+];
 
 @Entity('commands')
 @Index(['tenantId', 'alertId'])

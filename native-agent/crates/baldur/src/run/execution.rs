@@ -143,6 +143,8 @@ fn request(command: &Command, wanted: &RestoreAction, boot_unix_ns: u64) -> Opti
         since_ns,
         extent,
         cold: wanted.cold,
+        over_conflicts: wanted.over_conflicts,
+        paths: wanted.paths.clone(),
         id,
     })
 }

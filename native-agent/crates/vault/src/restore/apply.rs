@@ -298,7 +298,9 @@ impl Work<'_> {
             });
         };
         let is_directory = entry.stat.st_mode & libc::S_IFMT == libc::S_IFDIR;
-        if target.put.is_some_and(|put| put != self.original(entry.key)) || target.left_absent {
+        let is_other = target.put.is_some_and(|put| put != self.original(entry.key)) || target.left_absent;
+        let may_go = self.plan.over_conflicts || self.is_restorers(path, self.original(entry.key));
+        if is_other && !may_go {
             let why = "another file has taken this name since".to_owned();
             return Err(Failed::Conflict(why));
         }
@@ -332,11 +334,13 @@ impl Work<'_> {
             verdict.sha256_after = hash_file(&file)?.map(Vec::from).unwrap_or_default();
             if let Some(name) = self.keep_executable(&file, &metadata, target) {
                 verdict.reason = format!("a program: it is kept in quarantine as {name}");
+                verdict.quarantined_as = name;
             }
         }
-        self.deed.keep(at, &entry, self.tree)?;
+        let key = self.own_key(path, &entry)?;
+        self.deed.keep_as(key, at, (&entry, self.tree))?;
         sys::unlink_at(parent.as_raw_fd(), &name, false)?;
-        self.deed.unlinked(at, entry.key, false);
+        self.deed.unlinked(at, key, false);
         Ok(Done::Removed)
     }
 
@@ -392,6 +396,7 @@ impl Work<'_> {
                 why.push_str(&format!(
                     "; its state from before is kept in quarantine as {name}"
                 ));
+                verdict.quarantined_as = name;
             }
             Err(error) => why.push_str(&format!("; its state from before can't be kept ({error})")),
         }

@@ -38,6 +38,10 @@ pub struct RestoreRequest {
     pub extent: Extent,
     /// The container is stopped: what its layer holds of the image's own files goes, so that the image shows them again.
     pub cold: bool,
+    /// A person decided: files in conflict are put back all the same.
+    pub over_conflicts: bool,
+    /// With `over_conflicts`: only these, as verdicts show them; empty: all.
+    pub paths: Vec<String>,
     /// What this restore is called: a later request that has it among its `scopes` undoes it. The vault finds a name when
     /// there is none.
     pub id: Option<ProcessUid>,
@@ -101,6 +105,9 @@ pub fn restore(shared: &Shared, request: &RestoreRequest) -> RestoreReport {
     }
     stray::add(shared, &mut plan);
     shown::name(shared, &mut plan);
+    if request.over_conflicts {
+        plan.overrule(&request.paths);
+    }
     let id = request.id.unwrap_or_else(new_id);
     let files = apply::apply(shared, &plan, &Deed::begin(shared, id));
     if request.cold {

@@ -65,6 +65,8 @@ pub struct Plan {
     pub containers: HashMap<ProcessUid, String>,
     /// Where each file of this plan may lie now, or is to lie.
     pub spots: HashMap<FileKey, BTreeSet<Spot>>,
+    /// What others made of a file since gives way too.
+    pub over_conflicts: bool,
 }
 
 /// The scope's changes to one file's content or metadata.
@@ -188,6 +190,19 @@ fn is_changed_later(scope: &Scope<'_>, state: &FileState, time: Time) -> bool {
 }
 
 impl Plan {
+    /// A person decided for the state from before, of `paths` or of all.
+    pub fn overrule(&mut self, paths: &[String]) {
+        let is_meant = |seen: &[u8]| {
+            let name = String::from_utf8_lossy(seen);
+            paths.is_empty() || paths.iter().any(|path| *path == name)
+        };
+        self.targets.retain(|_, target| is_meant(&target.seen));
+        for target in self.targets.values_mut() {
+            target.conflict = false;
+        }
+        self.over_conflicts = true;
+    }
+
     /// Walks the scope's name changes backwards. Returns the names others changed later.
     fn names(&mut self, scope: &Scope<'_>) -> HashSet<Spot> {
         let all = scope.index.operations.iter();

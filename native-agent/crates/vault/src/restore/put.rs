@@ -102,7 +102,7 @@ impl Work<'_> {
     }
 
     /// An earlier restore, or its undo, gave the name to this file, and nobody has changed it since.
-    fn is_restorers(&self, path: &[u8], key: FileKey) -> bool {
+    pub(super) fn is_restorers(&self, path: &[u8], key: FileKey) -> bool {
         let index = self.shared.store.index();
         let Some(named) = index.operations.last_of(self.place, path) else {
             return false;
@@ -121,7 +121,8 @@ impl Work<'_> {
     fn may_give_way(&self, path: &[u8], there: &Entry, target: &Target) -> Result<(), Failed> {
         let key = self.original(there.key);
         let mut spots = self.plan.spots.get(&key).into_iter().flatten();
-        let ours = Some(key) == target.put
+        let ours = self.plan.over_conflicts
+            || Some(key) == target.put
             || self.plan.made.contains(&key)
             || spots.any(|spot| self.wants(spot, key))
             || self.is_restorers(path, key);

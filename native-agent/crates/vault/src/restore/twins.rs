@@ -175,6 +175,21 @@ impl Work<'_> {
         Ok(())
     }
 
+    /// What is removed here may be another file than what was put back there, though to the journal both are one.
+    pub(super) fn own_key(&self, path: &[u8], entry: &Entry) -> Result<FileKey, Failed> {
+        let key = self.original(entry.key);
+        let spots = self.plan.spots.get(&key).into_iter().flatten();
+        for (_, other) in spots.filter(|(place, other)| *place == self.place && other != path) {
+            if let Some(one) = self.lookup(other)?
+                && self.original(one.key) == key
+                && !is_one(&one.stat, &entry.stat)
+            {
+                return Ok(by_name(&self.tree.upper, path));
+            }
+        }
+        Ok(entry.key)
+    }
+
     /// What had the name: a file with a history of its own, or the image's, of which nothing is known but where it lies.
     fn parted(&self, other: &Entry, (one, name): (&Entry, &[u8])) -> FileKey {
         let [other, one] = [other, one].map(|entry| self.original(entry.key));

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file norn/action/v1/action.proto.
  */
 export const file_norn_action_v1_action: GenFile = /*@__PURE__*/
-  fileDesc("Chtub3JuL2FjdGlvbi92MS9hY3Rpb24ucHJvdG8SDm5vcm4uYWN0aW9uLnYxIgwKCktpbGxBY3Rpb24iDwoNU3VzcGVuZEFjdGlvbiIPCg1SZWxlYXNlQWN0aW9uImEKDVJlc3RvcmVBY3Rpb24SFwoPd2hvbGVfY29udGFpbmVyGAEgASgIEhAKCHNpbmNlX3VzGAIgASgEEhcKD3VuZG9fY29tbWFuZF9pZBgDIAEoCRIMCgRjb2xkGAQgASgIIqgDCgdDb21tYW5kEgoKAmlkGAEgASgJEhEKCXRlbmFudF9pZBgCIAEoCRIPCgdob3N0X2lkGAMgASgJEhAKCGFsZXJ0X2lkGAQgASgJEhQKDGlzc3VlZF9hdF91cxgFIAEoBBIVCg1leHBpcmVzX2F0X3VzGAYgASgEEg0KBWVwb2NoGAcgASgEEhQKDHJlcXVlc3RlZF9ieRgIIAEoCRISCgpzY29wZV91aWRzGAkgAygMEhMKC2ZpbmRpbmdfaWRzGAogAygJEhQKDGNvbnRhaW5lcl9pZBgLIAEoCRIqCgRraWxsGBQgASgLMhoubm9ybi5hY3Rpb24udjEuS2lsbEFjdGlvbkgAEjAKB3N1c3BlbmQYFSABKAsyHS5ub3JuLmFjdGlvbi52MS5TdXNwZW5kQWN0aW9uSAASMAoHcmVsZWFzZRgWIAEoCzIdLm5vcm4uYWN0aW9uLnYxLlJlbGVhc2VBY3Rpb25IABIwCgdyZXN0b3JlGBcgASgLMh0ubm9ybi5hY3Rpb24udjEuUmVzdG9yZUFjdGlvbkgAQggKBmFjdGlvbiJYCg1TaWduZWRDb21tYW5kEg8KB2NvbW1hbmQYASABKAwSEQoJc2lnbmF0dXJlGAIgASgMEg4KBmtleV9pZBgDIAEoCRITCgt0cmFjZXBhcmVudBgEIAEoCSKrAgoLRmlsZVZlcmRpY3QSDAoEcGF0aBgBIAEoDBIUCgxjb250YWluZXJfaWQYAiABKAkSKAoHdmVyZGljdBgDIAEoDjIXLm5vcm4uYWN0aW9uLnYxLlZlcmRpY3QSDgoGcmVhc29uGAQgASgJEg4KBmNoYW5nZRgFIAEoCRIMCgRzaXplGAYgASgEEhUKDXNoYTI1Nl9iZWZvcmUYByABKAwSFAoMc2hhMjU2X2FmdGVyGAggASgMEgwKBG1vZGUYCSABKA0SDwoHdXNlcl9pZBgKIAEoDRIQCghncm91cF9pZBgLIAEoDRIWCg5tb2RpZmllZF9hdF91cxgMIAEoBBIVCg1jaGFuZ2VkX2F0X3VzGA0gASgEEhMKC3Byb2Nlc3NfdWlkGA4gASgMIsICCgdPdXRjb21lEhIKCmNvbW1hbmRfaWQYASABKAkSEAoIYWxlcnRfaWQYAiABKAkSKwoFc3RhdGUYAyABKA4yHC5ub3JuLmFjdGlvbi52MS5PdXRjb21lU3RhdGUSDAoEY29kZRgEIAEoCRIPCgdtZXNzYWdlGAUgASgJEhUKDXN0YXJ0ZWRfYXRfdXMYBiABKAQSFgoOZmluaXNoZWRfYXRfdXMYByABKAQSKgoFZmlsZXMYCCADKAsyGy5ub3JuLmFjdGlvbi52MS5GaWxlVmVyZGljdBITCgtraWxsZWRfcGlkcxgJIAMoDRIMCgRwYXJ0GAogASgNEhEKCXRlbmFudF9pZBgLIAEoCRIPCgdob3N0X2lkGAwgASgJEg4KBmFjdGlvbhgNIAEoCRITCgt0cmFjZXBhcmVudBgOIAEoCSrSAQoMT3V0Y29tZVN0YXRlEh0KGU9VVENPTUVfU1RBVEVfVU5TUEVDSUZJRUQQABIbChdPVVRDT01FX1NUQVRFX0RFTElWRVJFRBABEhkKFU9VVENPTUVfU1RBVEVfUlVOTklORxACEhsKF09VVENPTUVfU1RBVEVfU1VDQ0VFREVEEAMSGAoUT1VUQ09NRV9TVEFURV9GQUlMRUQQBBIZChVPVVRDT01FX1NUQVRFX0VYUElSRUQQBRIZChVPVVRDT01FX1NUQVRFX1JFRlVTRUQQBiqMAQoHVmVyZGljdBIXChNWRVJESUNUX1VOU1BFQ0lGSUVEEAASFAoQVkVSRElDVF9SRVNUT1JFRBABEhMKD1ZFUkRJQ1RfUkVNT1ZFRBACEhUKEVZFUkRJQ1RfVU5DSEFOR0VEEAMSEAoMVkVSRElDVF9MT1NUEAQSFAoQVkVSRElDVF9DT05GTElDVBAFYgZwcm90bzM");
+  fileDesc("Chtub3JuL2FjdGlvbi92MS9hY3Rpb24ucHJvdG8SDm5vcm4uYWN0aW9uLnYxIgwKCktpbGxBY3Rpb24iDwoNU3VzcGVuZEFjdGlvbiIPCg1SZWxlYXNlQWN0aW9uIogBCg1SZXN0b3JlQWN0aW9uEhcKD3dob2xlX2NvbnRhaW5lchgBIAEoCBIQCghzaW5jZV91cxgCIAEoBBIXCg91bmRvX2NvbW1hbmRfaWQYAyABKAkSDAoEY29sZBgEIAEoCBIWCg5vdmVyX2NvbmZsaWN0cxgFIAEoCBINCgVwYXRocxgGIAMoCSKoAwoHQ29tbWFuZBIKCgJpZBgBIAEoCRIRCgl0ZW5hbnRfaWQYAiABKAkSDwoHaG9zdF9pZBgDIAEoCRIQCghhbGVydF9pZBgEIAEoCRIUCgxpc3N1ZWRfYXRfdXMYBSABKAQSFQoNZXhwaXJlc19hdF91cxgGIAEoBBINCgVlcG9jaBgHIAEoBBIUCgxyZXF1ZXN0ZWRfYnkYCCABKAkSEgoKc2NvcGVfdWlkcxgJIAMoDBITCgtmaW5kaW5nX2lkcxgKIAMoCRIUCgxjb250YWluZXJfaWQYCyABKAkSKgoEa2lsbBgUIAEoCzIaLm5vcm4uYWN0aW9uLnYxLktpbGxBY3Rpb25IABIwCgdzdXNwZW5kGBUgASgLMh0ubm9ybi5hY3Rpb24udjEuU3VzcGVuZEFjdGlvbkgAEjAKB3JlbGVhc2UYFiABKAsyHS5ub3JuLmFjdGlvbi52MS5SZWxlYXNlQWN0aW9uSAASMAoHcmVzdG9yZRgXIAEoCzIdLm5vcm4uYWN0aW9uLnYxLlJlc3RvcmVBY3Rpb25IAEIICgZhY3Rpb24iWAoNU2lnbmVkQ29tbWFuZBIPCgdjb21tYW5kGAEgASgMEhEKCXNpZ25hdHVyZRgCIAEoDBIOCgZrZXlfaWQYAyABKAkSEwoLdHJhY2VwYXJlbnQYBCABKAkiwwIKC0ZpbGVWZXJkaWN0EgwKBHBhdGgYASABKAwSFAoMY29udGFpbmVyX2lkGAIgASgJEigKB3ZlcmRpY3QYAyABKA4yFy5ub3JuLmFjdGlvbi52MS5WZXJkaWN0Eg4KBnJlYXNvbhgEIAEoCRIOCgZjaGFuZ2UYBSABKAkSDAoEc2l6ZRgGIAEoBBIVCg1zaGEyNTZfYmVmb3JlGAcgASgMEhQKDHNoYTI1Nl9hZnRlchgIIAEoDBIMCgRtb2RlGAkgASgNEg8KB3VzZXJfaWQYCiABKA0SEAoIZ3JvdXBfaWQYCyABKA0SFgoObW9kaWZpZWRfYXRfdXMYDCABKAQSFQoNY2hhbmdlZF9hdF91cxgNIAEoBBITCgtwcm9jZXNzX3VpZBgOIAEoDBIWCg5xdWFyYW50aW5lZF9hcxgPIAEoCSLCAgoHT3V0Y29tZRISCgpjb21tYW5kX2lkGAEgASgJEhAKCGFsZXJ0X2lkGAIgASgJEisKBXN0YXRlGAMgASgOMhwubm9ybi5hY3Rpb24udjEuT3V0Y29tZVN0YXRlEgwKBGNvZGUYBCABKAkSDwoHbWVzc2FnZRgFIAEoCRIVCg1zdGFydGVkX2F0X3VzGAYgASgEEhYKDmZpbmlzaGVkX2F0X3VzGAcgASgEEioKBWZpbGVzGAggAygLMhsubm9ybi5hY3Rpb24udjEuRmlsZVZlcmRpY3QSEwoLa2lsbGVkX3BpZHMYCSADKA0SDAoEcGFydBgKIAEoDRIRCgl0ZW5hbnRfaWQYCyABKAkSDwoHaG9zdF9pZBgMIAEoCRIOCgZhY3Rpb24YDSABKAkSEwoLdHJhY2VwYXJlbnQYDiABKAkq0gEKDE91dGNvbWVTdGF0ZRIdChlPVVRDT01FX1NUQVRFX1VOU1BFQ0lGSUVEEAASGwoXT1VUQ09NRV9TVEFURV9ERUxJVkVSRUQQARIZChVPVVRDT01FX1NUQVRFX1JVTk5JTkcQAhIbChdPVVRDT01FX1NUQVRFX1NVQ0NFRURFRBADEhgKFE9VVENPTUVfU1RBVEVfRkFJTEVEEAQSGQoVT1VUQ09NRV9TVEFURV9FWFBJUkVEEAUSGQoVT1VUQ09NRV9TVEFURV9SRUZVU0VEEAYqjAEKB1ZlcmRpY3QSFwoTVkVSRElDVF9VTlNQRUNJRklFRBAAEhQKEFZFUkRJQ1RfUkVTVE9SRUQQARITCg9WRVJESUNUX1JFTU9WRUQQAhIVChFWRVJESUNUX1VOQ0hBTkdFRBADEhAKDFZFUkRJQ1RfTE9TVBAEEhQKEFZFUkRJQ1RfQ09ORkxJQ1QQBWIGcHJvdG8z");
 
 /**
  * @generated from message norn.action.v1.KillAction
@@ -107,6 +107,20 @@ export type RestoreAction = Message<"norn.action.v1.RestoreAction"> & {
    * @generated from field: bool cold = 4;
    */
   cold: boolean;
+
+  /**
+   * Files in conflict are put back all the same; what others made of them is kept for an undo.
+   *
+   * @generated from field: bool over_conflicts = 5;
+   */
+  overConflicts: boolean;
+
+  /**
+   * With `over_conflicts`: only these, as verdicts show them (what is not UTF-8 replaced); none: all.
+   *
+   * @generated from field: repeated string paths = 6;
+   */
+  paths: string[];
 };
 
 /**
@@ -141,6 +155,20 @@ export type RestoreActionJson = {
    * @generated from field: bool cold = 4;
    */
   cold?: boolean;
+
+  /**
+   * Files in conflict are put back all the same; what others made of them is kept for an undo.
+   *
+   * @generated from field: bool over_conflicts = 5;
+   */
+  overConflicts?: boolean;
+
+  /**
+   * With `over_conflicts`: only these, as verdicts show them (what is not UTF-8 replaced); none: all.
+   *
+   * @generated from field: repeated string paths = 6;
+   */
+  paths?: string[];
 };
 
 /**
@@ -512,6 +540,13 @@ export type FileVerdict = Message<"norn.action.v1.FileVerdict"> & {
    * @generated from field: bytes process_uid = 14;
    */
   processUid: Uint8Array;
+
+  /**
+   * 64 hex: what it is called in the host's quarantine; empty when nothing of it is kept there.
+   *
+   * @generated from field: string quarantined_as = 15;
+   */
+  quarantinedAs: string;
 };
 
 /**
@@ -595,6 +630,13 @@ export type FileVerdictJson = {
    * @generated from field: bytes process_uid = 14;
    */
   processUid?: string;
+
+  /**
+   * 64 hex: what it is called in the host's quarantine; empty when nothing of it is kept there.
+   *
+   * @generated from field: string quarantined_as = 15;
+   */
+  quarantinedAs?: string;
 };
 
 /**

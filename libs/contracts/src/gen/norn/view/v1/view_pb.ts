@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file norn/view/v1/view.proto.
  */
 export const file_norn_view_v1_view: GenFile = /*@__PURE__*/
-  fileDesc("Chdub3JuL3ZpZXcvdjEvdmlldy5wcm90bxIMbm9ybi52aWV3LnYxImIKCkZpbGVDb3VudHMSEAoIcmVzdG9yZWQYASABKA0SDwoHcmVtb3ZlZBgCIAEoDRIRCgl1bmNoYW5nZWQYAyABKA0SDAoEbG9zdBgEIAEoDRIQCghjb25mbGljdBgFIAEoDSK/BAoJQWxlcnRWaWV3EgoKAmlkGAEgASgJEg8KB2hvc3RfaWQYAiABKAkSEQoJaG9zdF9uYW1lGAMgASgJEhQKDGNvbnRhaW5lcl9pZBgEIAEoCRIWCg5jb250YWluZXJfbmFtZRgFIAEoCRIXCg9jb250YWluZXJfaW1hZ2UYBiABKAkSEAoIc2V2ZXJpdHkYByABKAkSDQoFc3RhdGUYCCABKAkSDQoFdGl0bGUYCSABKAkSDwoHc3VtbWFyeRgKIAEoCRISCgpjcmVhdGVkX2F0GAsgASgJEhIKCnVwZGF0ZWRfYXQYDCABKAkSEgoKdGVjaG5pcXVlcxgNIAMoCRInCgVmaWxlcxgOIAEoCzIYLm5vcm4udmlldy52MS5GaWxlQ291bnRzEhYKDmZpbmRpbmdzX3RvdGFsGA8gASgNEhQKDHByb2Nlc3NfbmFtZRgQIAEoCRIRCglzY29wZV91aWQYESABKAkSEwoLbGluZWFnZV91aWQYEiABKAkSEwoLa2lsbGVkX3BpZHMYEyADKA0SGAoQc3RvcHBlZF9hZnRlcl9tcxgUIAEoDRIVCg1maWxlc19jaGFuZ2VkGBUgASgNEg8KB3ZlcnNpb24YFiABKA0SGQoRcnVubmluZ19wcm9jZXNzZXMYFyABKA0SEAoIcG9kX25hbWUYGCABKAkSFQoNcG9kX25hbWVzcGFjZRgZIAEoCRISCgpzdG9wcGVkX2J5GBogASgJEhAKCHJlc3BvbnNlGBsgASgJIrkECgtBbGVydERldGFpbBImCgVhbGVydBgBIAEoCzIXLm5vcm4udmlldy52MS5BbGVydFZpZXcSKwoIZmluZGluZ3MYAiADKAsyGS5ub3JuLnZpZXcudjEuRmluZGluZ1ZpZXcSLAoJcHJvY2Vzc2VzGAMgAygLMhkubm9ybi52aWV3LnYxLlByb2Nlc3NWaWV3EiUKBWZpbGVzGAQgAygLMhYubm9ybi52aWV3LnYxLkZpbGVWaWV3EjEKC2Nvbm5lY3Rpb25zGAUgAygLMhwubm9ybi52aWV3LnYxLkNvbm5lY3Rpb25WaWV3EisKCGNvbW1hbmRzGAYgAygLMhkubm9ybi52aWV3LnYxLkNvbW1hbmRWaWV3Ei0KCHRpbWVsaW5lGAcgAygLMhsubm9ybi52aWV3LnYxLlRpbWVsaW5lRW50cnkSFwoPZmlsZXNfdHJ1bmNhdGVkGAggASgIEhsKE3Byb2Nlc3Nlc190cnVuY2F0ZWQYCSABKAgSKQoHYWN0aW9ucxgKIAMoCzIYLm5vcm4udmlldy52MS5BY3Rpb25WaWV3EhMKC2ZpbGVzX3RvdGFsGAsgASgNEhcKD3Byb2Nlc3Nlc190b3RhbBgMIAEoDRIuCgljb250YWluZXIYDSABKAsyGy5ub3JuLnZpZXcudjEuQ29udGFpbmVyVmlldxITCgtldmVudHNfbG9zdBgOIAEoARIdChV0ZWxlbWV0cnlfdW5hdmFpbGFibGUYDyABKAgi9QEKC0ZpbmRpbmdWaWV3EgoKAmlkGAEgASgJEg8KB3J1bGVfaWQYAiABKAkSDQoFdGl0bGUYAyABKAkSDgoGc291cmNlGAQgASgJEhAKCHNldmVyaXR5GAUgASgJEhIKCnRlY2huaXF1ZXMYBiADKAkSDAoEdGltZRgHIAEoCRITCgtwcm9jZXNzX3VpZBgIIAEoCRIPCgdzdW1tYXJ5GAkgASgJEiwKCGV2aWRlbmNlGAogAygLMhoubm9ybi52aWV3LnYxLkV2aWRlbmNlVmlldxIUCgxydWxlX3ZlcnNpb24YCyABKA0SDAoEcnVuZxgMIAEoCSIsCgxFdmlkZW5jZVZpZXcSDQoFZmllbGQYASABKAkSDQoFdmFsdWUYAiABKAkijQEKCUltYWdlVmlldxIOCgZudW1iZXIYASABKA0SDAoEcGF0aBgCIAEoCRIUCgxjb21tYW5kX2xpbmUYAyABKAkSDgoGc2hhMjU2GAQgASgJEg0KBWZsYWdzGAUgAygJEhkKEXdvcmtpbmdfZGlyZWN0b3J5GAYgASgJEhIKCnN0YXJ0ZWRfYXQYByABKAkimAQKC1Byb2Nlc3NWaWV3EhMKC3Byb2Nlc3NfdWlkGAEgASgJEhIKCnBhcmVudF91aWQYAiABKAkSCwoDcGlkGAMgASgNEhUKDW5hbWVzcGFjZV9waWQYBCABKA0SEgoKcGFyZW50X3BpZBgFIAEoDRIUCgxjb250YWluZXJfaWQYBiABKAkSFgoOY29udGFpbmVyX25hbWUYByABKAkSFwoPY29udGFpbmVyX2ltYWdlGAggASgJEg8KB3VzZXJfaWQYCSABKA0SEQoJdXNlcl9uYW1lGAogASgJEhIKCnN0YXJ0ZWRfYXQYCyABKAkSEAoIZW5kZWRfYXQYDCABKAkSEQoJZXhpdF9jb2RlGA0gASgFEicKBmltYWdlcxgOIAMoCzIXLm5vcm4udmlldy52MS5JbWFnZVZpZXcSFQoNZmlsZXNfdG91Y2hlZBgPIAEoDRITCgtjb25uZWN0aW9ucxgQIAEoDRITCgtmaW5kaW5nX2lkcxgRIAMoCRISCgp0ZWNobmlxdWVzGBIgAygJEg4KBmJsYW1lZBgTIAEoCBIOCgZraWxsZWQYFCABKAgSEAoIYW5jZXN0b3IYFSABKAgSDgoGb3JpZ2luGBYgASgIEhMKC2V4aXRfc2lnbmFsGBcgASgNEhAKCGdyb3VwX2lkGBggASgNEg0KBWVuZGVkGBkgASgIEg4KBm9ycGhhbhgaIAEoCCLAAgoIRmlsZVZpZXcSDAoEcGF0aBgBIAEoCRIUCgxjb250YWluZXJfaWQYAiABKAkSDwoHdmVyZGljdBgDIAEoCRIOCgZyZWFzb24YBCABKAkSDgoGY2hhbmdlGAUgASgJEgwKBHNpemUYBiABKAESFQoNc2hhMjU2X2JlZm9yZRgHIAEoCRIUCgxzaGEyNTZfYWZ0ZXIYCCABKAkSDAoEbW9kZRgJIAEoDRIPCgd1c2VyX2lkGAogASgNEhAKCGdyb3VwX2lkGAsgASgNEhMKC21vZGlmaWVkX2F0GAwgASgJEhIKCmNoYW5nZWRfYXQYDSABKAkSEwoLcHJvY2Vzc191aWQYDiABKAkSFAoMcHJvY2Vzc19uYW1lGA8gASgJEgsKA3BpZBgQIAEoDRISCgpkZWNpZGVkX2F0GBEgASgJIrIBCg5Db25uZWN0aW9uVmlldxIMCgR0aW1lGAEgASgJEhMKC3Byb2Nlc3NfdWlkGAIgASgJEhEKCWRpcmVjdGlvbhgDIAEoCRIPCgdhZGRyZXNzGAQgASgJEgwKBHBvcnQYBSABKA0SFAoMcHJvY2Vzc19uYW1lGAYgASgJEgsKA3BpZBgHIAEoDRIUCgxjb250YWluZXJfaWQYCCABKAkSEgoKbG9jYWxfcG9ydBgJIAEoDSKKAgoLQ29tbWFuZFZpZXcSCgoCaWQYASABKAkSEAoIYWxlcnRfaWQYAiABKAkSDgoGYWN0aW9uGAMgASgJEg0KBXN0YXRlGAQgASgJEgwKBGNvZGUYBSABKAkSDwoHbWVzc2FnZRgGIAEoCRIUCgxyZXF1ZXN0ZWRfYnkYByABKAkSFAoMcmVxdWVzdGVkX2F0GAggASgJEhMKC2ZpbmlzaGVkX2F0GAkgASgJEg8KB2hvc3RfaWQYCiABKAkSEQoJaG9zdF9uYW1lGAsgASgJEhMKC2FsZXJ0X3RpdGxlGAwgASgJEhQKDGNvbnRhaW5lcl9pZBgNIAEoCRIPCgdzdW1tYXJ5GA4gASgJIm8KDVRpbWVsaW5lRW50cnkSDAoEdGltZRgBIAEoCRIMCgRraW5kGAIgASgJEgwKBHRleHQYAyABKAkSEwoLcHJvY2Vzc191aWQYBCABKAkSEQoJb2Zmc2V0X3VzGAUgASgBEgwKBHRvbmUYBiABKAkiZgoOQ2FwYWJpbGl0eVZpZXcSDAoEbmFtZRgBIAEoCRIRCglhdmFpbGFibGUYAiABKAgSEQoJbWVjaGFuaXNtGAMgASgJEg4KBmRldGFpbBgEIAEoCRIQCgh2ZXJpZmllZBgFIAEoCCLRBQoISG9zdFZpZXcSCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRINCgVzdGF0ZRgDIAEoCRIUCgxsYXN0X3NlZW5fYXQYBCABKAkSEwoLZW5yb2xsZWRfYXQYBSABKAkSFQoNYWdlbnRfdmVyc2lvbhgGIAEoCRIOCgZrZXJuZWwYByABKAkSCgoCb3MYCCABKAkSMgoMY2FwYWJpbGl0aWVzGAkgAygLMhwubm9ybi52aWV3LnYxLkNhcGFiaWxpdHlWaWV3EhQKDGV2ZW50c190b3RhbBgKIAEoARITCgtldmVudHNfbG9zdBgLIAEoARIYChBiYWxkdXJfcnNzX2J5dGVzGAwgASgBEhUKDXR5cl9yc3NfYnl0ZXMYDSABKAESEwoLdmF1bHRfYnl0ZXMYDiABKAESEwoLdmF1bHRfZmlsZXMYDyABKAESLwoKY29udGFpbmVycxgQIAMoCzIbLm5vcm4udmlldy52MS5Db250YWluZXJWaWV3Eg4KBnJlYXNvbhgRIAEoCRIXCg9iYXRjaGVzX3Nwb29sZWQYEiABKAESEwoLc3Bvb2xfYnl0ZXMYEyABKAESGwoTcGVybWlzc2lvbl90aW1lb3V0cxgUIAEoARIXCg9iYWxkdXJfcmVzdGFydHMYFSABKAESEwoLb3Blbl9hbGVydHMYFiABKA0SIwoEZ2FwcxgXIAMoCzIVLm5vcm4udmlldy52MS5HYXBWaWV3EhMKC3JlcG9ydGVkX2F0GBggASgJEhcKD3ZhdWx0X2J5dGVzX21heBgZIAEoARIYChB2YXVsdF9yZXN0b3JhYmxlGBogASgBEhUKDXZhdWx0X2V2aWN0ZWQYGyABKAESFwoPdmF1bHRfdG9vX2xhcmdlGBwgASgBEhUKDWhvbGRzX2Ryb3BwZWQYHSABKAESFgoObW91bnRzX3JlZnVzZWQYHiABKAEi/gEKDUNvbnRhaW5lclZpZXcSFAoMY29udGFpbmVyX2lkGAEgASgJEgwKBG5hbWUYAiABKAkSDQoFaW1hZ2UYAyABKAkSEAoIaW1hZ2VfaWQYBCABKAkSDwoHcnVudGltZRgFIAEoCRIQCghwb2RfbmFtZRgGIAEoCRIVCg1wb2RfbmFtZXNwYWNlGAcgASgJEhIKCnN0YXJ0ZWRfYXQYCCABKAkSEAoIZW5kZWRfYXQYCSABKAkSDwoHaG9zdF9pZBgKIAEoCRIRCglob3N0X25hbWUYCyABKAkSEwoLb3Blbl9hbGVydHMYDCABKA0SDwoHcnVubmluZxgNIAEoCCJLCgdHYXBWaWV3EgwKBHRpbWUYASABKAkSDgoGZXZlbnRzGAIgASgBEg0KBXBsYWNlGAMgASgJEhMKC2R1cmF0aW9uX21zGAQgASgBImEKCkFjdGlvblZpZXcSDgoGYWN0aW9uGAEgASgJEg0KBWxhYmVsGAIgASgJEhMKC2NvbnNlcXVlbmNlGAMgASgJEg8KB2VuYWJsZWQYBCABKAgSDgoGcmVhc29uGAUgASgJIkkKCUFsZXJ0TGlzdBInCgZhbGVydHMYASADKAsyFy5ub3JuLnZpZXcudjEuQWxlcnRWaWV3EhMKC25leHRfY3Vyc29yGAIgASgJIjEKCEhvc3RMaXN0EiUKBWhvc3RzGAEgAygLMhYubm9ybi52aWV3LnYxLkhvc3RWaWV3IlMKDUNvbnRhaW5lckxpc3QSLwoKY29udGFpbmVycxgBIAMoCzIbLm5vcm4udmlldy52MS5Db250YWluZXJWaWV3EhEKCXRydW5jYXRlZBgCIAEoCCJPCgtDb21tYW5kTGlzdBIrCghjb21tYW5kcxgBIAMoCzIZLm5vcm4udmlldy52MS5Db21tYW5kVmlldxITCgtuZXh0X2N1cnNvchgCIAEoCSJqCgtTZXNzaW9uVmlldxIRCgl1c2VyX25hbWUYASABKAkSDAoEcm9sZRgCIAEoCRIRCgl0ZW5hbnRfaWQYAyABKAkSEwoLdGVuYW50X25hbWUYBCABKAkSEgoKZXhwaXJlc19hdBgFIAEoCSJkCg5TZXZlcml0eUNvdW50cxIVCg1pbmZvcm1hdGlvbmFsGAEgASgNEgsKA2xvdxgCIAEoDRIOCgZtZWRpdW0YAyABKA0SDAoEaGlnaBgEIAEoDRIQCghjcml0aWNhbBgFIAEoDSJBCgpIb3N0Q291bnRzEhEKCXByb3RlY3RlZBgBIAEoDRIQCghkZWdyYWRlZBgCIAEoDRIOCgZzaWxlbnQYAyABKA0i+AIKClN0YXR1c1ZpZXcSDwoHdmVyc2lvbhgBIAEoCRInCgVob3N0cxgCIAEoCzIYLm5vcm4udmlldy52MS5Ib3N0Q291bnRzEjEKC2FsZXJ0c19vcGVuGAMgASgLMhwubm9ybi52aWV3LnYxLlNldmVyaXR5Q291bnRzEhQKDGFsZXJ0c190b3RhbBgEIAEoDRIUCgxldmVudHNfdG90YWwYBSABKAESEwoLZXZlbnRzX2xvc3QYBiABKAESGQoRZXZlbnRzX3Blcl9taW51dGUYByADKAESJwoFZmlsZXMYCCABKAsyGC5ub3JuLnZpZXcudjEuRmlsZUNvdW50cxIsCgtsYXN0X2FsZXJ0cxgJIAMoCzIXLm5vcm4udmlldy52MS5BbGVydFZpZXcSDwoHc3VtbWFyeRgKIAEoCRIMCgRtb29kGAsgASgJEgwKBHRpbWUYDCABKAkSHQoVdGVsZW1ldHJ5X3VuYXZhaWxhYmxlGA0gASgIIjIKDUpvaW5Ub2tlblZpZXcSDQoFdG9rZW4YASABKAkSEgoKZXhwaXJlc19hdBgCIAEoCSIqCglFcnJvclZpZXcSDAoEY29kZRgBIAEoCRIPCgdtZXNzYWdlGAIgASgJYgZwcm90bzM");
+  fileDesc("Chdub3JuL3ZpZXcvdjEvdmlldy5wcm90bxIMbm9ybi52aWV3LnYxImIKCkZpbGVDb3VudHMSEAoIcmVzdG9yZWQYASABKA0SDwoHcmVtb3ZlZBgCIAEoDRIRCgl1bmNoYW5nZWQYAyABKA0SDAoEbG9zdBgEIAEoDRIQCghjb25mbGljdBgFIAEoDSK/BAoJQWxlcnRWaWV3EgoKAmlkGAEgASgJEg8KB2hvc3RfaWQYAiABKAkSEQoJaG9zdF9uYW1lGAMgASgJEhQKDGNvbnRhaW5lcl9pZBgEIAEoCRIWCg5jb250YWluZXJfbmFtZRgFIAEoCRIXCg9jb250YWluZXJfaW1hZ2UYBiABKAkSEAoIc2V2ZXJpdHkYByABKAkSDQoFc3RhdGUYCCABKAkSDQoFdGl0bGUYCSABKAkSDwoHc3VtbWFyeRgKIAEoCRISCgpjcmVhdGVkX2F0GAsgASgJEhIKCnVwZGF0ZWRfYXQYDCABKAkSEgoKdGVjaG5pcXVlcxgNIAMoCRInCgVmaWxlcxgOIAEoCzIYLm5vcm4udmlldy52MS5GaWxlQ291bnRzEhYKDmZpbmRpbmdzX3RvdGFsGA8gASgNEhQKDHByb2Nlc3NfbmFtZRgQIAEoCRIRCglzY29wZV91aWQYESABKAkSEwoLbGluZWFnZV91aWQYEiABKAkSEwoLa2lsbGVkX3BpZHMYEyADKA0SGAoQc3RvcHBlZF9hZnRlcl9tcxgUIAEoDRIVCg1maWxlc19jaGFuZ2VkGBUgASgNEg8KB3ZlcnNpb24YFiABKA0SGQoRcnVubmluZ19wcm9jZXNzZXMYFyABKA0SEAoIcG9kX25hbWUYGCABKAkSFQoNcG9kX25hbWVzcGFjZRgZIAEoCRISCgpzdG9wcGVkX2J5GBogASgJEhAKCHJlc3BvbnNlGBsgASgJIrkECgtBbGVydERldGFpbBImCgVhbGVydBgBIAEoCzIXLm5vcm4udmlldy52MS5BbGVydFZpZXcSKwoIZmluZGluZ3MYAiADKAsyGS5ub3JuLnZpZXcudjEuRmluZGluZ1ZpZXcSLAoJcHJvY2Vzc2VzGAMgAygLMhkubm9ybi52aWV3LnYxLlByb2Nlc3NWaWV3EiUKBWZpbGVzGAQgAygLMhYubm9ybi52aWV3LnYxLkZpbGVWaWV3EjEKC2Nvbm5lY3Rpb25zGAUgAygLMhwubm9ybi52aWV3LnYxLkNvbm5lY3Rpb25WaWV3EisKCGNvbW1hbmRzGAYgAygLMhkubm9ybi52aWV3LnYxLkNvbW1hbmRWaWV3Ei0KCHRpbWVsaW5lGAcgAygLMhsubm9ybi52aWV3LnYxLlRpbWVsaW5lRW50cnkSFwoPZmlsZXNfdHJ1bmNhdGVkGAggASgIEhsKE3Byb2Nlc3Nlc190cnVuY2F0ZWQYCSABKAgSKQoHYWN0aW9ucxgKIAMoCzIYLm5vcm4udmlldy52MS5BY3Rpb25WaWV3EhMKC2ZpbGVzX3RvdGFsGAsgASgNEhcKD3Byb2Nlc3Nlc190b3RhbBgMIAEoDRIuCgljb250YWluZXIYDSABKAsyGy5ub3JuLnZpZXcudjEuQ29udGFpbmVyVmlldxITCgtldmVudHNfbG9zdBgOIAEoARIdChV0ZWxlbWV0cnlfdW5hdmFpbGFibGUYDyABKAgi9QEKC0ZpbmRpbmdWaWV3EgoKAmlkGAEgASgJEg8KB3J1bGVfaWQYAiABKAkSDQoFdGl0bGUYAyABKAkSDgoGc291cmNlGAQgASgJEhAKCHNldmVyaXR5GAUgASgJEhIKCnRlY2huaXF1ZXMYBiADKAkSDAoEdGltZRgHIAEoCRITCgtwcm9jZXNzX3VpZBgIIAEoCRIPCgdzdW1tYXJ5GAkgASgJEiwKCGV2aWRlbmNlGAogAygLMhoubm9ybi52aWV3LnYxLkV2aWRlbmNlVmlldxIUCgxydWxlX3ZlcnNpb24YCyABKA0SDAoEcnVuZxgMIAEoCSIsCgxFdmlkZW5jZVZpZXcSDQoFZmllbGQYASABKAkSDQoFdmFsdWUYAiABKAkijQEKCUltYWdlVmlldxIOCgZudW1iZXIYASABKA0SDAoEcGF0aBgCIAEoCRIUCgxjb21tYW5kX2xpbmUYAyABKAkSDgoGc2hhMjU2GAQgASgJEg0KBWZsYWdzGAUgAygJEhkKEXdvcmtpbmdfZGlyZWN0b3J5GAYgASgJEhIKCnN0YXJ0ZWRfYXQYByABKAkimAQKC1Byb2Nlc3NWaWV3EhMKC3Byb2Nlc3NfdWlkGAEgASgJEhIKCnBhcmVudF91aWQYAiABKAkSCwoDcGlkGAMgASgNEhUKDW5hbWVzcGFjZV9waWQYBCABKA0SEgoKcGFyZW50X3BpZBgFIAEoDRIUCgxjb250YWluZXJfaWQYBiABKAkSFgoOY29udGFpbmVyX25hbWUYByABKAkSFwoPY29udGFpbmVyX2ltYWdlGAggASgJEg8KB3VzZXJfaWQYCSABKA0SEQoJdXNlcl9uYW1lGAogASgJEhIKCnN0YXJ0ZWRfYXQYCyABKAkSEAoIZW5kZWRfYXQYDCABKAkSEQoJZXhpdF9jb2RlGA0gASgFEicKBmltYWdlcxgOIAMoCzIXLm5vcm4udmlldy52MS5JbWFnZVZpZXcSFQoNZmlsZXNfdG91Y2hlZBgPIAEoDRITCgtjb25uZWN0aW9ucxgQIAEoDRITCgtmaW5kaW5nX2lkcxgRIAMoCRISCgp0ZWNobmlxdWVzGBIgAygJEg4KBmJsYW1lZBgTIAEoCBIOCgZraWxsZWQYFCABKAgSEAoIYW5jZXN0b3IYFSABKAgSDgoGb3JpZ2luGBYgASgIEhMKC2V4aXRfc2lnbmFsGBcgASgNEhAKCGdyb3VwX2lkGBggASgNEg0KBWVuZGVkGBkgASgIEg4KBm9ycGhhbhgaIAEoCCLYAgoIRmlsZVZpZXcSDAoEcGF0aBgBIAEoCRIUCgxjb250YWluZXJfaWQYAiABKAkSDwoHdmVyZGljdBgDIAEoCRIOCgZyZWFzb24YBCABKAkSDgoGY2hhbmdlGAUgASgJEgwKBHNpemUYBiABKAESFQoNc2hhMjU2X2JlZm9yZRgHIAEoCRIUCgxzaGEyNTZfYWZ0ZXIYCCABKAkSDAoEbW9kZRgJIAEoDRIPCgd1c2VyX2lkGAogASgNEhAKCGdyb3VwX2lkGAsgASgNEhMKC21vZGlmaWVkX2F0GAwgASgJEhIKCmNoYW5nZWRfYXQYDSABKAkSEwoLcHJvY2Vzc191aWQYDiABKAkSFAoMcHJvY2Vzc19uYW1lGA8gASgJEgsKA3BpZBgQIAEoDRISCgpkZWNpZGVkX2F0GBEgASgJEhYKDnF1YXJhbnRpbmVkX2FzGBIgASgJIooBCg9RdWFyYW50aW5lZFZpZXcSDgoGc2hhMjU2GAEgASgJEgwKBHBhdGgYAiABKAkSFAoMY29udGFpbmVyX2lkGAMgASgJEhAKCGFsZXJ0X2lkGAQgASgJEg8KB3ZlcmRpY3QYBSABKAkSDAoEc2l6ZRgGIAEoARISCgpkZWNpZGVkX2F0GAcgASgJIrIBCg5Db25uZWN0aW9uVmlldxIMCgR0aW1lGAEgASgJEhMKC3Byb2Nlc3NfdWlkGAIgASgJEhEKCWRpcmVjdGlvbhgDIAEoCRIPCgdhZGRyZXNzGAQgASgJEgwKBHBvcnQYBSABKA0SFAoMcHJvY2Vzc19uYW1lGAYgASgJEgsKA3BpZBgHIAEoDRIUCgxjb250YWluZXJfaWQYCCABKAkSEgoKbG9jYWxfcG9ydBgJIAEoDSKKAgoLQ29tbWFuZFZpZXcSCgoCaWQYASABKAkSEAoIYWxlcnRfaWQYAiABKAkSDgoGYWN0aW9uGAMgASgJEg0KBXN0YXRlGAQgASgJEgwKBGNvZGUYBSABKAkSDwoHbWVzc2FnZRgGIAEoCRIUCgxyZXF1ZXN0ZWRfYnkYByABKAkSFAoMcmVxdWVzdGVkX2F0GAggASgJEhMKC2ZpbmlzaGVkX2F0GAkgASgJEg8KB2hvc3RfaWQYCiABKAkSEQoJaG9zdF9uYW1lGAsgASgJEhMKC2FsZXJ0X3RpdGxlGAwgASgJEhQKDGNvbnRhaW5lcl9pZBgNIAEoCRIPCgdzdW1tYXJ5GA4gASgJIm8KDVRpbWVsaW5lRW50cnkSDAoEdGltZRgBIAEoCRIMCgRraW5kGAIgASgJEgwKBHRleHQYAyABKAkSEwoLcHJvY2Vzc191aWQYBCABKAkSEQoJb2Zmc2V0X3VzGAUgASgBEgwKBHRvbmUYBiABKAkiZgoOQ2FwYWJpbGl0eVZpZXcSDAoEbmFtZRgBIAEoCRIRCglhdmFpbGFibGUYAiABKAgSEQoJbWVjaGFuaXNtGAMgASgJEg4KBmRldGFpbBgEIAEoCRIQCgh2ZXJpZmllZBgFIAEoCCKEBgoISG9zdFZpZXcSCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRINCgVzdGF0ZRgDIAEoCRIUCgxsYXN0X3NlZW5fYXQYBCABKAkSEwoLZW5yb2xsZWRfYXQYBSABKAkSFQoNYWdlbnRfdmVyc2lvbhgGIAEoCRIOCgZrZXJuZWwYByABKAkSCgoCb3MYCCABKAkSMgoMY2FwYWJpbGl0aWVzGAkgAygLMhwubm9ybi52aWV3LnYxLkNhcGFiaWxpdHlWaWV3EhQKDGV2ZW50c190b3RhbBgKIAEoARITCgtldmVudHNfbG9zdBgLIAEoARIYChBiYWxkdXJfcnNzX2J5dGVzGAwgASgBEhUKDXR5cl9yc3NfYnl0ZXMYDSABKAESEwoLdmF1bHRfYnl0ZXMYDiABKAESEwoLdmF1bHRfZmlsZXMYDyABKAESLwoKY29udGFpbmVycxgQIAMoCzIbLm5vcm4udmlldy52MS5Db250YWluZXJWaWV3Eg4KBnJlYXNvbhgRIAEoCRIXCg9iYXRjaGVzX3Nwb29sZWQYEiABKAESEwoLc3Bvb2xfYnl0ZXMYEyABKAESGwoTcGVybWlzc2lvbl90aW1lb3V0cxgUIAEoARIXCg9iYWxkdXJfcmVzdGFydHMYFSABKAESEwoLb3Blbl9hbGVydHMYFiABKA0SIwoEZ2FwcxgXIAMoCzIVLm5vcm4udmlldy52MS5HYXBWaWV3EhMKC3JlcG9ydGVkX2F0GBggASgJEhcKD3ZhdWx0X2J5dGVzX21heBgZIAEoARIYChB2YXVsdF9yZXN0b3JhYmxlGBogASgBEhUKDXZhdWx0X2V2aWN0ZWQYGyABKAESFwoPdmF1bHRfdG9vX2xhcmdlGBwgASgBEhUKDWhvbGRzX2Ryb3BwZWQYHSABKAESFgoObW91bnRzX3JlZnVzZWQYHiABKAESMQoKcXVhcmFudGluZRgfIAMoCzIdLm5vcm4udmlldy52MS5RdWFyYW50aW5lZFZpZXci/gEKDUNvbnRhaW5lclZpZXcSFAoMY29udGFpbmVyX2lkGAEgASgJEgwKBG5hbWUYAiABKAkSDQoFaW1hZ2UYAyABKAkSEAoIaW1hZ2VfaWQYBCABKAkSDwoHcnVudGltZRgFIAEoCRIQCghwb2RfbmFtZRgGIAEoCRIVCg1wb2RfbmFtZXNwYWNlGAcgASgJEhIKCnN0YXJ0ZWRfYXQYCCABKAkSEAoIZW5kZWRfYXQYCSABKAkSDwoHaG9zdF9pZBgKIAEoCRIRCglob3N0X25hbWUYCyABKAkSEwoLb3Blbl9hbGVydHMYDCABKA0SDwoHcnVubmluZxgNIAEoCCJLCgdHYXBWaWV3EgwKBHRpbWUYASABKAkSDgoGZXZlbnRzGAIgASgBEg0KBXBsYWNlGAMgASgJEhMKC2R1cmF0aW9uX21zGAQgASgBImEKCkFjdGlvblZpZXcSDgoGYWN0aW9uGAEgASgJEg0KBWxhYmVsGAIgASgJEhMKC2NvbnNlcXVlbmNlGAMgASgJEg8KB2VuYWJsZWQYBCABKAgSDgoGcmVhc29uGAUgASgJIkkKCUFsZXJ0TGlzdBInCgZhbGVydHMYASADKAsyFy5ub3JuLnZpZXcudjEuQWxlcnRWaWV3EhMKC25leHRfY3Vyc29yGAIgASgJIjEKCEhvc3RMaXN0EiUKBWhvc3RzGAEgAygLMhYubm9ybi52aWV3LnYxLkhvc3RWaWV3IlMKDUNvbnRhaW5lckxpc3QSLwoKY29udGFpbmVycxgBIAMoCzIbLm5vcm4udmlldy52MS5Db250YWluZXJWaWV3EhEKCXRydW5jYXRlZBgCIAEoCCJPCgtDb21tYW5kTGlzdBIrCghjb21tYW5kcxgBIAMoCzIZLm5vcm4udmlldy52MS5Db21tYW5kVmlldxITCgtuZXh0X2N1cnNvchgCIAEoCSJqCgtTZXNzaW9uVmlldxIRCgl1c2VyX25hbWUYASABKAkSDAoEcm9sZRgCIAEoCRIRCgl0ZW5hbnRfaWQYAyABKAkSEwoLdGVuYW50X25hbWUYBCABKAkSEgoKZXhwaXJlc19hdBgFIAEoCSJkCg5TZXZlcml0eUNvdW50cxIVCg1pbmZvcm1hdGlvbmFsGAEgASgNEgsKA2xvdxgCIAEoDRIOCgZtZWRpdW0YAyABKA0SDAoEaGlnaBgEIAEoDRIQCghjcml0aWNhbBgFIAEoDSJBCgpIb3N0Q291bnRzEhEKCXByb3RlY3RlZBgBIAEoDRIQCghkZWdyYWRlZBgCIAEoDRIOCgZzaWxlbnQYAyABKA0i+AIKClN0YXR1c1ZpZXcSDwoHdmVyc2lvbhgBIAEoCRInCgVob3N0cxgCIAEoCzIYLm5vcm4udmlldy52MS5Ib3N0Q291bnRzEjEKC2FsZXJ0c19vcGVuGAMgASgLMhwubm9ybi52aWV3LnYxLlNldmVyaXR5Q291bnRzEhQKDGFsZXJ0c190b3RhbBgEIAEoDRIUCgxldmVudHNfdG90YWwYBSABKAESEwoLZXZlbnRzX2xvc3QYBiABKAESGQoRZXZlbnRzX3Blcl9taW51dGUYByADKAESJwoFZmlsZXMYCCABKAsyGC5ub3JuLnZpZXcudjEuRmlsZUNvdW50cxIsCgtsYXN0X2FsZXJ0cxgJIAMoCzIXLm5vcm4udmlldy52MS5BbGVydFZpZXcSDwoHc3VtbWFyeRgKIAEoCRIMCgRtb29kGAsgASgJEgwKBHRpbWUYDCABKAkSHQoVdGVsZW1ldHJ5X3VuYXZhaWxhYmxlGA0gASgIIjIKDUpvaW5Ub2tlblZpZXcSDQoFdG9rZW4YASABKAkSEgoKZXhwaXJlc19hdBgCIAEoCSIqCglFcnJvclZpZXcSDAoEY29kZRgBIAEoCRIPCgdtZXNzYWdlGAIgASgJYgZwcm90bzM");
 
 /**
  * @generated from message norn.view.v1.FileCounts
@@ -1266,6 +1266,13 @@ export type FileView = Message<"norn.view.v1.FileView"> & {
    * @generated from field: string decided_at = 17;
    */
   decidedAt: string;
+
+  /**
+   * 64 hex: what it is called in the host's quarantine; empty when nothing of it is kept there.
+   *
+   * @generated from field: string quarantined_as = 18;
+   */
+  quarantinedAs: string;
 };
 
 /**
@@ -1360,6 +1367,13 @@ export type FileViewJson = {
    * @generated from field: string decided_at = 17;
    */
   decidedAt?: string;
+
+  /**
+   * 64 hex: what it is called in the host's quarantine; empty when nothing of it is kept there.
+   *
+   * @generated from field: string quarantined_as = 18;
+   */
+  quarantinedAs?: string;
 };
 
 /**
@@ -1368,6 +1382,105 @@ export type FileViewJson = {
  */
 export const FileViewSchema: GenMessage<FileView, {jsonType: FileViewJson}> = /*@__PURE__*/
   messageDesc(file_norn_view_v1_view, 7);
+
+/**
+ * A file that a host keeps for a person to look at.
+ *
+ * @generated from message norn.view.v1.QuarantinedView
+ */
+export type QuarantinedView = Message<"norn.view.v1.QuarantinedView"> & {
+  /**
+   * 64 hex: its name in the quarantine.
+   *
+   * @generated from field: string sha256 = 1;
+   */
+  sha256: string;
+
+  /**
+   * @generated from field: string path = 2;
+   */
+  path: string;
+
+  /**
+   * @generated from field: string container_id = 3;
+   */
+  containerId: string;
+
+  /**
+   * @generated from field: string alert_id = 4;
+   */
+  alertId: string;
+
+  /**
+   * "removed": a program the attack made; "conflict": the state from before of a file that somebody else changed since.
+   *
+   * @generated from field: string verdict = 5;
+   */
+  verdict: string;
+
+  /**
+   * @generated from field: double size = 6;
+   */
+  size: number;
+
+  /**
+   * @generated from field: string decided_at = 7;
+   */
+  decidedAt: string;
+};
+
+/**
+ * A file that a host keeps for a person to look at.
+ *
+ * @generated from message norn.view.v1.QuarantinedView
+ */
+export type QuarantinedViewJson = {
+  /**
+   * 64 hex: its name in the quarantine.
+   *
+   * @generated from field: string sha256 = 1;
+   */
+  sha256?: string;
+
+  /**
+   * @generated from field: string path = 2;
+   */
+  path?: string;
+
+  /**
+   * @generated from field: string container_id = 3;
+   */
+  containerId?: string;
+
+  /**
+   * @generated from field: string alert_id = 4;
+   */
+  alertId?: string;
+
+  /**
+   * "removed": a program the attack made; "conflict": the state from before of a file that somebody else changed since.
+   *
+   * @generated from field: string verdict = 5;
+   */
+  verdict?: string;
+
+  /**
+   * @generated from field: double size = 6;
+   */
+  size?: number | "NaN" | "Infinity" | "-Infinity";
+
+  /**
+   * @generated from field: string decided_at = 7;
+   */
+  decidedAt?: string;
+};
+
+/**
+ * Describes the message norn.view.v1.QuarantinedView.
+ * Use `create(QuarantinedViewSchema)` to create a new message.
+ */
+export const QuarantinedViewSchema: GenMessage<QuarantinedView, {jsonType: QuarantinedViewJson}> = /*@__PURE__*/
+  messageDesc(file_norn_view_v1_view, 8);
 
 /**
  * @generated from message norn.view.v1.ConnectionView
@@ -1478,7 +1591,7 @@ export type ConnectionViewJson = {
  * Use `create(ConnectionViewSchema)` to create a new message.
  */
 export const ConnectionViewSchema: GenMessage<ConnectionView, {jsonType: ConnectionViewJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 8);
+  messageDesc(file_norn_view_v1_view, 9);
 
 /**
  * @generated from message norn.view.v1.CommandView
@@ -1643,7 +1756,7 @@ export type CommandViewJson = {
  * Use `create(CommandViewSchema)` to create a new message.
  */
 export const CommandViewSchema: GenMessage<CommandView, {jsonType: CommandViewJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 9);
+  messageDesc(file_norn_view_v1_view, 10);
 
 /**
  * @generated from message norn.view.v1.TimelineEntry
@@ -1732,7 +1845,7 @@ export type TimelineEntryJson = {
  * Use `create(TimelineEntrySchema)` to create a new message.
  */
 export const TimelineEntrySchema: GenMessage<TimelineEntry, {jsonType: TimelineEntryJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 10);
+  messageDesc(file_norn_view_v1_view, 11);
 
 /**
  * @generated from message norn.view.v1.CapabilityView
@@ -1799,7 +1912,7 @@ export type CapabilityViewJson = {
  * Use `create(CapabilityViewSchema)` to create a new message.
  */
 export const CapabilityViewSchema: GenMessage<CapabilityView, {jsonType: CapabilityViewJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 11);
+  messageDesc(file_norn_view_v1_view, 12);
 
 /**
  * @generated from message norn.view.v1.HostView
@@ -1966,6 +2079,13 @@ export type HostView = Message<"norn.view.v1.HostView"> & {
    * @generated from field: double mounts_refused = 30;
    */
   mountsRefused: number;
+
+  /**
+   * Newest first; of one host alone.
+   *
+   * @generated from field: repeated norn.view.v1.QuarantinedView quarantine = 31;
+   */
+  quarantine: QuarantinedView[];
 };
 
 /**
@@ -2133,6 +2253,13 @@ export type HostViewJson = {
    * @generated from field: double mounts_refused = 30;
    */
   mountsRefused?: number | "NaN" | "Infinity" | "-Infinity";
+
+  /**
+   * Newest first; of one host alone.
+   *
+   * @generated from field: repeated norn.view.v1.QuarantinedView quarantine = 31;
+   */
+  quarantine?: QuarantinedViewJson[];
 };
 
 /**
@@ -2140,7 +2267,7 @@ export type HostViewJson = {
  * Use `create(HostViewSchema)` to create a new message.
  */
 export const HostViewSchema: GenMessage<HostView, {jsonType: HostViewJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 12);
+  messageDesc(file_norn_view_v1_view, 13);
 
 /**
  * @generated from message norn.view.v1.ContainerView
@@ -2287,7 +2414,7 @@ export type ContainerViewJson = {
  * Use `create(ContainerViewSchema)` to create a new message.
  */
 export const ContainerViewSchema: GenMessage<ContainerView, {jsonType: ContainerViewJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 13);
+  messageDesc(file_norn_view_v1_view, 14);
 
 /**
  * A stretch of events known to be lost.
@@ -2352,7 +2479,7 @@ export type GapViewJson = {
  * Use `create(GapViewSchema)` to create a new message.
  */
 export const GapViewSchema: GenMessage<GapView, {jsonType: GapViewJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 14);
+  messageDesc(file_norn_view_v1_view, 15);
 
 /**
  * What a person may do about an alert now, in words.
@@ -2439,7 +2566,7 @@ export type ActionViewJson = {
  * Use `create(ActionViewSchema)` to create a new message.
  */
 export const ActionViewSchema: GenMessage<ActionView, {jsonType: ActionViewJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 15);
+  messageDesc(file_norn_view_v1_view, 16);
 
 /**
  * @generated from message norn.view.v1.AlertList
@@ -2480,7 +2607,7 @@ export type AlertListJson = {
  * Use `create(AlertListSchema)` to create a new message.
  */
 export const AlertListSchema: GenMessage<AlertList, {jsonType: AlertListJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 16);
+  messageDesc(file_norn_view_v1_view, 17);
 
 /**
  * @generated from message norn.view.v1.HostList
@@ -2507,7 +2634,7 @@ export type HostListJson = {
  * Use `create(HostListSchema)` to create a new message.
  */
 export const HostListSchema: GenMessage<HostList, {jsonType: HostListJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 17);
+  messageDesc(file_norn_view_v1_view, 18);
 
 /**
  * @generated from message norn.view.v1.ContainerList
@@ -2544,7 +2671,7 @@ export type ContainerListJson = {
  * Use `create(ContainerListSchema)` to create a new message.
  */
 export const ContainerListSchema: GenMessage<ContainerList, {jsonType: ContainerListJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 18);
+  messageDesc(file_norn_view_v1_view, 19);
 
 /**
  * @generated from message norn.view.v1.CommandList
@@ -2581,7 +2708,7 @@ export type CommandListJson = {
  * Use `create(CommandListSchema)` to create a new message.
  */
 export const CommandListSchema: GenMessage<CommandList, {jsonType: CommandListJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 19);
+  messageDesc(file_norn_view_v1_view, 20);
 
 /**
  * Who is asking.
@@ -2656,7 +2783,7 @@ export type SessionViewJson = {
  * Use `create(SessionViewSchema)` to create a new message.
  */
 export const SessionViewSchema: GenMessage<SessionView, {jsonType: SessionViewJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 20);
+  messageDesc(file_norn_view_v1_view, 21);
 
 /**
  * @generated from message norn.view.v1.SeverityCounts
@@ -2723,7 +2850,7 @@ export type SeverityCountsJson = {
  * Use `create(SeverityCountsSchema)` to create a new message.
  */
 export const SeverityCountsSchema: GenMessage<SeverityCounts, {jsonType: SeverityCountsJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 21);
+  messageDesc(file_norn_view_v1_view, 22);
 
 /**
  * @generated from message norn.view.v1.HostCounts
@@ -2770,7 +2897,7 @@ export type HostCountsJson = {
  * Use `create(HostCountsSchema)` to create a new message.
  */
 export const HostCountsSchema: GenMessage<HostCounts, {jsonType: HostCountsJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 22);
+  messageDesc(file_norn_view_v1_view, 23);
 
 /**
  * The installation in one look, for one tenant.
@@ -2949,7 +3076,7 @@ export type StatusViewJson = {
  * Use `create(StatusViewSchema)` to create a new message.
  */
 export const StatusViewSchema: GenMessage<StatusView, {jsonType: StatusViewJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 23);
+  messageDesc(file_norn_view_v1_view, 24);
 
 /**
  * A secret that enrols one host, shown once.
@@ -2990,7 +3117,7 @@ export type JoinTokenViewJson = {
  * Use `create(JoinTokenViewSchema)` to create a new message.
  */
 export const JoinTokenViewSchema: GenMessage<JoinTokenView, {jsonType: JoinTokenViewJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 24);
+  messageDesc(file_norn_view_v1_view, 25);
 
 /**
  * @generated from message norn.view.v1.ErrorView
@@ -3027,5 +3154,5 @@ export type ErrorViewJson = {
  * Use `create(ErrorViewSchema)` to create a new message.
  */
 export const ErrorViewSchema: GenMessage<ErrorView, {jsonType: ErrorViewJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 25);
+  messageDesc(file_norn_view_v1_view, 26);
 

@@ -221,6 +221,16 @@ describe('the console', () => {
     await page.getByTestId('progress').getByText('7 files unchanged').waitFor();
   });
 
+  it('lets a person put back one file that somebody else changed since', async () => {
+    const page = await enter(`/alerts/${ids.wiper}`);
+    const before = await commandsOf(ids.wiper);
+    await page.getByTestId('decide').first().click();
+    expect(await text(page, 'decision')).toMatch(/as it was before the attack\. What somebody else made of it since/);
+    await page.getByTestId('decision-yes').click();
+    await page.getByTestId('progress').getByText('Requested').waitFor();
+    expect(await commandsOf(ids.wiper)).toBe(before + 1);
+  });
+
   const commandsOf = async (alertId: string): Promise<number> =>
     Number(
       (

@@ -1,5 +1,5 @@
 // The buttons of an alert: each says what it will do, asks once, and shows how it goes.
-import { type ReactElement, useRef, useState } from 'react';
+import { type ReactElement, useId, useRef, useState } from 'react';
 import { Problem, post } from '../live/client.ts';
 import { queryClient } from '../live/queries.ts';
 import type { Action, AlertDetail, Command } from '../live/views.ts';
@@ -72,15 +72,17 @@ interface ConfirmProps {
   dialog: React.RefObject<HTMLDialogElement | null>;
   action: Action | undefined;
   onConfirm: (action: Action) => void;
+  testId?: string;
 }
 
-export function Confirm({ dialog, action, onConfirm }: ConfirmProps): ReactElement {
+export function Confirm({ dialog, action, onConfirm, testId = 'confirm' }: ConfirmProps): ReactElement {
+  const titleId = useId();
   const title = action?.label ?? '';
   return (
     <dialog
       ref={dialog}
-      aria-labelledby="confirm-title"
-      data-testid="confirm"
+      aria-labelledby={titleId}
+      data-testid={testId}
       className="m-auto w-[440px] max-w-[calc(100vw-24px)] rounded-xl border border-line-strong bg-panel p-5 text-ink shadow-(--shadow)"
     >
       <form
@@ -90,7 +92,7 @@ export function Confirm({ dialog, action, onConfirm }: ConfirmProps): ReactEleme
           if (confirmed && action !== undefined) onConfirm(action);
         }}
       >
-        <h2 id="confirm-title" className="flex items-center gap-2 text-base font-semibold">
+        <h2 id={titleId} className="flex items-center gap-2 text-base font-semibold">
           <Icon name={icons[action?.action ?? ''] ?? 'response'} />
           {title}?
         </h2>
@@ -102,7 +104,7 @@ export function Confirm({ dialog, action, onConfirm }: ConfirmProps): ReactEleme
           <button
             value="yes"
             autoFocus
-            data-testid="confirm-yes"
+            data-testid={`${testId}-yes`}
             className={`h-8 rounded-md px-3 font-medium text-panel ${action?.action === 'kill' ? 'bg-critical' : 'bg-accent'}`}
           >
             {title}

@@ -157,7 +157,7 @@ function useDecision({ alert, actions }: AlertDetail): Decision {
             dialog.current?.showModal();
           }
         : undefined,
-    dialog: <Confirm dialog={dialog} action={about} onConfirm={decide} />,
+    dialog: <Confirm dialog={dialog} action={about} onConfirm={decide} testId="decision" />,
   };
 }
 

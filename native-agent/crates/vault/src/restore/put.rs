@@ -12,7 +12,7 @@ use super::plan::{Spot, Target, Want};
 use super::remake::put_metadata;
 use super::tree::Entry;
 use crate::file::{FileKey, Metadata};
-use crate::record::{Aspect, Time, Version, is_restorer};
+use crate::record::{Aspect, Change, Time, Version, is_restorer};
 use crate::sys;
 
 /// A file that lies under another name, and whether it keeps that one too.
@@ -107,14 +107,10 @@ impl Work<'_> {
         let Some(named) = index.operations.last_of(self.place, path) else {
             return false;
         };
-        let mut changes = index
-            .state(key)
-            .map(|state| state.changes.clone())
-            .unwrap_or_default()
-            .into_iter();
+        let is_later = |change: &Change| change.time > named.time && !is_restorer(change.pid);
         is_restorer(named.pid)
             && named.key().map(|key| index.original(key)) == Some(key)
-            && !changes.any(|change| change.time > named.time && !is_restorer(change.pid))
+            && !index.state(key).is_some_and(|state| state.changes.iter().any(is_later))
     }
 
     /// What has the name now is replaced only when the scope put it there.

@@ -10,8 +10,8 @@ import { ControlPlane1760000000001 } from './migrations/0001-control-plane.ts';
 import { FileVerdicts1760000000002 } from './migrations/0002-file-verdicts.ts';
 import { CommandTrace1760000000003 } from './migrations/0003-command-trace.ts';
 import { PersonRestores1760000000004 } from './migrations/0004-person-restores.ts';
-import { RestoreConflicts1760000000006 } from './migrations/0006-restore-conflicts.ts';
 import { ColdRestore1760000000005 } from './migrations/0005-cold-restore.ts';
+import { RestoreConflicts1760000000006 } from './migrations/0006-restore-conflicts.ts';
 import { SnakeNames } from './snake-names.ts';
 
 /** The settings of the same names in libs/config. */

@@ -274,17 +274,20 @@ pub fn keep(
     copy(store, fd, stat)
 }
 
+/// `None` where the vault's file system has no clones, or there is no room.
 pub fn clone(
     store: &Store,
     (fd, stat): (RawFd, &sys::Stat),
     (upper, path): (Option<&[u8]>, &[u8]),
 ) -> Option<Content> {
+    store.clones.is_supported().ok()?;
     let behind = upper.and_then(|upper| in_layer(upper, path, stat));
     store
         .clones
         .keep(behind.as_ref().map_or(fd, OwnedFd::as_raw_fd), stat)
 }
 
+/// The shape of the content, by its first bytes.
 pub fn sample(fd: RawFd, size: u64) -> io::Result<ContentShape> {
     let mut head = [0_u8; ContentShape::SAMPLE_BYTES];
     let count = sys::pread(fd, &mut head, 0)?;

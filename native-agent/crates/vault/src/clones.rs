@@ -95,17 +95,10 @@ impl Clones {
     /// The content of the file as it is now; `None` when it can't be shared, or there is no room.
     pub fn keep(&self, from: RawFd, stat: &sys::Stat) -> Option<Content> {
         let bytes = stat.st_blocks as u64 * 512;
-        if self.refused.is_some() {
+        if self.refused.is_some() || self.free_percent() < FREE_PERCENT_NEW {
             return None;
         }
-        if self.known().bytes + bytes > self.bytes_max || self.free_percent() < FREE_PERCENT_NEW {
-            return None;
-        }
-        let number = {
-            let mut known = self.known();
-            known.next += 1;
-            known.next - 1
-        };
+        let number = self.number_for(bytes)?;
         let path = self.path(number);
         let made = new_file(&path).and_then(|to| sys::clone_file(from, to.as_raw_fd()).map(|()| to));
         let to = match made {
@@ -125,6 +118,16 @@ impl Clones {
         Some(Content::Cloned(number))
     }
 
+    /// `None` when there is no room for so many.
+    fn number_for(&self, bytes: u64) -> Option<u64> {
+        let mut known = self.known();
+        let fits = known.bytes + bytes <= self.bytes_max;
+        fits.then(|| {
+            known.next += 1;
+            known.next - 1
+        })
+    }
+
     /// Can files that are on the vault's own file system be cloned?
     pub fn is_supported(&self) -> Result<(), &io::Error> {
         self.refused.as_ref().map_or(Ok(()), Err)
@@ -136,11 +139,10 @@ impl Clones {
 
     /// Which files a clone is of is learned from what is recorded.
     pub fn note(&self, record: &Record) {
-        if let Record::Version(location, version) = record
-            && let Content::Cloned(number) = version.content
+        if let Some((number, key)) = named_by(record)
             && let Some(clone) = self.known().by_number.get_mut(&number)
         {
-            clone.of.insert(location.key);
+            clone.of.insert(key);
         }
     }
 
@@ -241,6 +243,17 @@ pub fn capability(clones: &Clones) -> Capability {
         },
         detail,
         verified: available,
+    }
+}
+
+/// The clone that a record speaks of, and whose it is.
+pub fn named_by(record: &Record) -> Option<(u64, FileKey)> {
+    match record {
+        Record::Version(location, version) => match version.content {
+            Content::Cloned(number) => Some((number, location.key)),
+            _ => None,
+        },
+        _ => None,
     }
 }
 

@@ -7,13 +7,12 @@ use std::time::{Duration, Instant};
 
 use norn_events::{ChangeKind, ContentChange, ContentFormat, ContentShape};
 
-use crate::capture::{Shared, missing_version};
+use crate::capture::{Shared, missing_version, sample};
 use crate::file::{FileKey, Metadata, Stamp};
 use crate::places::{Found, LowerFile};
 use crate::record::{Aspect, Change, Content, Location, Missing, Record, Time, Version};
 use crate::responder::Close;
 use crate::rest::{REST_BYTES_MAX, at_rest};
-use crate::shape::shape;
 use crate::sys;
 
 /// Files waiting for their copy at rest, each with its descriptor; more are put off.
@@ -111,7 +110,7 @@ fn after_close(shared: &Shared, close: Close) -> io::Result<Option<Resting>> {
     let Some(found) = shared.places.find(fd, &stat, key) else {
         return Ok(None);
     };
-    let after = sample(fd, &stat)?;
+    let after = sample(fd, stat.st_size as u64)?;
     let (created, known) = {
         let index = shared.store.index();
         (
@@ -226,16 +225,10 @@ pub fn before(shared: &Shared, key: FileKey, time: Time) -> Option<ContentShape>
             let lower = LowerFile::like(&overlay.mount.lower, path, &version.metadata)?;
             let path = sys::path_of(lower.file.as_raw_fd()).ok()?;
             let file = sys::open_below(libc::AT_FDCWD, &path, libc::O_RDONLY, 0).ok()?;
-            sample(file.as_raw_fd(), &lower.stat).ok()
+            sample(file.as_raw_fd(), lower.stat.st_size as u64).ok()
         }
         _ => version.shape,
     }
-}
-
-fn sample(fd: RawFd, stat: &sys::Stat) -> io::Result<ContentShape> {
-    let mut bytes = [0_u8; ContentShape::SAMPLE_BYTES];
-    let count = sys::pread(fd, &mut bytes, 0)?;
-    Ok(shape(&bytes[..count], stat.st_size as u64))
 }
 
 pub fn tell(

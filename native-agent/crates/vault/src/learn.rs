@@ -15,7 +15,7 @@ use norn_events::wire::event::v1::Capability;
 use crate::capture::Shared;
 use crate::file::PlaceId;
 use crate::mounts::{Mount, mounts};
-use crate::places::{Root, below};
+use crate::places::{Root, below, leads_to};
 use crate::record::{PlaceKind, Record};
 use crate::sys;
 use crate::vault::remember_place;
@@ -276,10 +276,7 @@ pub fn host_path(pid: u32, mount: &Mount, host: &[Mount]) -> Option<Vec<u8>> {
     }
     let inside = [format!("/proc/{pid}/root").as_bytes(), &mount.at].concat();
     let there = sys::stat_at(libc::AT_FDCWD, &inside).ok()?;
-    let same = |path: &Vec<u8>| {
-        sys::stat_at(libc::AT_FDCWD, path)
-            .is_ok_and(|here| (here.st_dev, here.st_ino) == (there.st_dev, there.st_ino))
-    };
+    let same = |path: &Vec<u8>| leads_to(path, &there);
     let shown = host.iter().filter(|known| known.device == mount.device);
     let mut paths = shown.filter_map(|known| {
         let rest = match mount.root == known.root {

@@ -236,8 +236,9 @@ fn path_when_open(fd: RawFd, stat: &sys::Stat, is_there: impl FnOnce(&[u8]) -> b
     Ok(seen)
 }
 
-fn leads_to(path: &[u8], stat: &sys::Stat) -> bool {
-    sys::stat_at(libc::AT_FDCWD, path).is_ok_and(|at| (at.st_dev, at.st_ino) == (stat.st_dev, stat.st_ino))
+/// The name is one of the file.
+pub fn leads_to(path: &[u8], stat: &sys::Stat) -> bool {
+    sys::stat_at(libc::AT_FDCWD, path).is_ok_and(|at| sys::is_one(&at, stat))
 }
 
 pub fn open_path(path: &[u8]) -> io::Result<OwnedFd> {

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use norn_events::ProcessUid;
 
-use crate::clones::Clones;
+use crate::clones::{Clones, named_by};
 use crate::file::{FileKey, PlaceId};
 use crate::index::{FILES_AT_REST_MAX, Index, shift};
 use crate::pack::{Pack, read_blob, read_records, this_boot};
@@ -95,10 +95,8 @@ impl Store {
                 };
             }
             shift(&mut record, earlier);
-            if let Record::Version(location, version) = &record
-                && let Content::Cloned(number) = version.content
-            {
-                cloned.entry(number).or_default().insert(location.key);
+            if let Some((number, key)) = named_by(&record) {
+                cloned.entry(number).or_default().insert(key);
             }
             index.apply(&record);
             index.bound(now);

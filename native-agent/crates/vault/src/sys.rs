@@ -126,6 +126,11 @@ pub fn punch_hole(fd: RawFd, from: u64, length: u64) -> io::Result<()> {
     check(unsafe { libc::fallocate(fd, mode, from as i64, length as i64) }).map(drop)
 }
 
+/// The same inode of the same file system.
+pub fn is_one(one: &Stat, other: &Stat) -> bool {
+    (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino)
+}
+
 /// `to` shares the blocks of `from` until either is written to; an error where the file system can't do that.
 pub fn clone_file(from: RawFd, to: RawFd) -> io::Result<()> {
     // SAFETY: takes integers only.

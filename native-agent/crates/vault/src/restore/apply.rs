@@ -299,8 +299,8 @@ impl Work<'_> {
         };
         let is_directory = entry.stat.st_mode & libc::S_IFMT == libc::S_IFDIR;
         let is_other = target.put.is_some_and(|put| put != self.original(entry.key)) || target.left_absent;
-        let may_go = self.plan.over_conflicts || self.is_restorers(path, self.original(entry.key));
-        if is_other && !may_go {
+        let may_go = || self.plan.over_conflicts || self.is_restorers(path, self.original(entry.key));
+        if is_other && !may_go() {
             let why = "another file has taken this name since".to_owned();
             return Err(Failed::Conflict(why));
         }

@@ -5,12 +5,12 @@ use std::os::fd::{AsRawFd, OwnedFd};
 
 use super::plan::{Plan, Want};
 use super::tree::Tree;
-use super::twins::{Names, is_one};
+use super::twins::Names;
 use crate::capture::Shared;
 use crate::file::{FileKey, Metadata, PlaceId};
 use crate::places::{LowerFile, hides, open_path};
 use crate::record::{Content, PlaceKind, Record, Version};
-use crate::sys;
+use crate::sys::{self, is_one};
 use crate::watch::parent;
 
 /// Attributes that overlayfs keeps for itself.

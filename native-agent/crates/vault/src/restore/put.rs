@@ -110,7 +110,9 @@ impl Work<'_> {
         let is_later = |change: &Change| change.time > named.time && !is_restorer(change.pid);
         is_restorer(named.pid)
             && named.key().map(|key| index.original(key)) == Some(key)
-            && !index.state(key).is_some_and(|state| state.changes.iter().any(is_later))
+            && !index
+                .state(key)
+                .is_some_and(|state| state.changes.iter().any(is_later))
     }
 
     /// What has the name now is replaced only when the scope put it there.

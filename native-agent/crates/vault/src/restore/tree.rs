@@ -97,14 +97,18 @@ impl Tree {
         if let Some(entry) = entry.as_ref().filter(|_| self.domain.is_some()) {
             let index = store.index();
             let named = index.name_before((place, path), Time::MAX, entry.key);
-            let mut known = [named, left].into_iter().flatten().map(|key| index.original(key));
-            let known = known.find(|&key| {
-                let state = index.state(key);
-                state.is_some_and(|state| self.has_twins(&state)) && is_new(&index, entry.key)
-            });
+            let own = index.original(entry.key);
+            let known = [named, left].into_iter().flatten().map(|key| index.original(key));
+            let others: Vec<(FileKey, FileState)> = known
+                .filter(|&key| key != own)
+                .filter_map(|key| Some((key, index.state(key)?.into_owned())))
+                .collect();
+            // The image is looked at without holding the index.
             drop(index);
-            if let Some(key) = known {
-                store.record(Record::Alias(entry.key, key));
+            if let Some((key, _)) = others.iter().find(|(_, state)| self.has_twins(state))
+                && is_new(&store.index(), entry.key)
+            {
+                store.record(Record::Alias(entry.key, *key));
             }
         }
         Ok(entry)
@@ -133,9 +137,8 @@ impl Tree {
         let flags = flags | libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY;
         let file = sys::open_below(self.root.as_raw_fd(), path, flags, sys::BELOW)?;
         let stat = sys::fstat(file.as_raw_fd())?;
-        let is_same = (stat.st_dev, stat.st_ino) == (entry.stat.st_dev, entry.stat.st_ino);
         // Copied up just now, a file of the image with several names has another inode number, but its handle.
-        if is_same || self.key(&file)? == entry.key {
+        if sys::is_one(&stat, &entry.stat) || self.key(&file)? == entry.key {
             Ok(file)
         } else {
             Err(io::Error::other("the name was given to another file meanwhile"))

@@ -15,7 +15,7 @@ use super::tree::Entry;
 use crate::file::{FileKey, Metadata, Stamp};
 use crate::places::{LowerFile, by_name};
 use crate::record::{Content, Version};
-use crate::sys;
+use crate::sys::{self, is_one};
 use crate::watch::join;
 
 /// Entries of a layer that are looked at; names beyond stay parted.
@@ -205,8 +205,4 @@ impl Work<'_> {
 /// What the container's processes call it.
 fn seen(path: &[u8]) -> Vec<u8> {
     [b"/", path].concat()
-}
-
-pub(super) fn is_one(one: &sys::Stat, other: &sys::Stat) -> bool {
-    (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino)
 }

@@ -1,5 +1,5 @@
 //! What a reflex says when it fires, and how that becomes a `Finding`.
-use norn_events::wire::finding::v1::{Evidence, Finding, FindingSource, Response};
+use norn_events::wire::finding::v1::{Evidence, Finding, FindingSource, Response, Severity};
 use norn_events::{ContainerId, ProcessUid};
 use sha2::{Digest, Sha256};
 
@@ -59,6 +59,14 @@ impl Firing {
             .collect()
     }
 
+    /// What is only told of is no alarm.
+    fn severity(&self) -> Severity {
+        match self.observe_only {
+            Some(_) => Severity::Medium,
+            None => self.rule.severity(),
+        }
+    }
+
     pub fn finding(&self, clock: Clock, response: Response) -> Finding {
         Finding {
             id: self.finding_id(),
@@ -66,7 +74,7 @@ impl Firing {
             title: self.rule.title().to_owned(),
             rule_version: self.rule.version(),
             source: FindingSource::Reflex.into(),
-            severity: self.rule.severity().into(),
+            severity: self.severity().into(),
             techniques: self.rule.techniques().iter().map(|&id| id.to_owned()).collect(),
             time_us: clock.unix_us(self.time_ns),
             process_uid: self.process.0.to_vec(),

@@ -66,10 +66,10 @@ const INTERPRETERS: [&str; 17] = [
     "mawk", "tclsh", "pwsh", "deno", "bun",
 ];
 
-/// Do to a file what their parent tells them; `openssl` among them because it encrypts for whoever calls it.
-const CARRIERS: [&str; 16] = [
+/// Do to a file what their parent tells them.
+const CARRIERS: [&str; 15] = [
     "mv", "cp", "rm", "dd", "tee", "cat", "install", "unlink", "shred", "truncate", "ln", "xargs", "find",
-    "env", "busybox", "openssl",
+    "env", "busybox",
 ];
 
 const SYSTEM_DIRECTORIES: [&[u8]; 7] = [
@@ -118,6 +118,12 @@ pub fn is_system_image(process: &Process) -> bool {
     !is_foreign(process)
         && process.image.flags & ImageFlag::Writable as u32 == 0
         && is_in_system_directory(process)
+}
+
+/// Where packages put their programs. It may have come lately: a package that was installed a minute ago is one as well.
+pub fn may_be_packaged(process: &Process) -> bool {
+    let amiss = (FOREIGN & !(ImageFlag::New as u32)) | ImageFlag::Writable as u32;
+    process.image.flags & amiss == 0 && is_in_system_directory(process)
 }
 
 pub fn is_in_system_directory(process: &Process) -> bool {

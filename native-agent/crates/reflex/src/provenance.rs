@@ -13,7 +13,7 @@ use nix::fcntl::{FcntlArg, SealFlag, fcntl};
 use norn_events::Process;
 
 use crate::checksums::{Checksum, HostChecksums, look_up};
-use crate::lineage::is_system_image;
+use crate::lineage::may_be_packaged;
 
 /// Answers where a process's image comes from.
 pub trait Provenance {
@@ -74,11 +74,11 @@ impl Packages {
 
 impl Provenance for Packages {
     fn is_package_owned(&mut self, process: &Process) -> bool {
-        is_system_image(process) && self.owned(process, &|| None) == Some(true)
+        may_be_packaged(process) && self.owned(process, &|| None) == Some(true)
     }
 
     fn is_unpackaged(&mut self, process: &Process, beside: &dyn Fn() -> Option<u32>) -> bool {
-        !is_system_image(process) || self.owned(process, beside) == Some(false)
+        !may_be_packaged(process) || self.owned(process, beside) == Some(false)
     }
 
     fn is_new(&mut self, process: &Process) -> bool {

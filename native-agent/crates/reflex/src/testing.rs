@@ -6,6 +6,7 @@ use norn_events::{
     ProcessIndex, ProcessTable, ProcessUid,
 };
 
+use crate::lineage::may_be_packaged;
 use crate::{Firing, Instructions, Provenance, Reflexes};
 
 /// Package-owned is what the test names; new is what lies in /tmp; sealed is a memfd called `sealed`.
@@ -14,7 +15,7 @@ pub struct FakeProvenance(pub Vec<&'static str>);
 
 impl Provenance for FakeProvenance {
     fn is_package_owned(&mut self, process: &Process) -> bool {
-        self.0.iter().any(|path| path.as_bytes() == process.image.path)
+        may_be_packaged(process) && self.0.iter().any(|path| path.as_bytes() == process.image.path)
     }
 
     fn is_unpackaged(&mut self, process: &Process, _beside: &dyn Fn() -> Option<u32>) -> bool {

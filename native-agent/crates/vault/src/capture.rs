@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use norn_events::{ContentChange, ContentShape};
 
 use crate::clones::{CLONE_BYTES_MIN, in_layer};
+use crate::closes::Closes;
 use crate::file::{FileKey, Metadata, PlaceId, Stamp};
 use crate::homes::Homes;
 use crate::learn::Learned;
@@ -36,6 +37,7 @@ pub struct Shared {
     pub store: Store,
     pub places: Places,
     pub watch: Watch,
+    pub closes: Closes,
     pub pulse: Pulse,
     pub stop: AtomicBool,
     /// No thread of the vault opens files any more: the responder may end. Before, it would leave one waiting for ever.

@@ -2,23 +2,29 @@
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use norn_events::{ChangeKind, ContentChange, ContentFormat, ContentShape};
 
 use crate::capture::{Shared, missing_version, sample};
+use crate::closes::{self, Close};
 use crate::file::{FileKey, Metadata, Stamp};
 use crate::places::{Found, LowerFile};
 use crate::record::{Aspect, Change, Content, Location, Missing, Record, Time, Version};
-use crate::responder::Close;
 use crate::rest::{REST_BYTES_MAX, at_rest};
 use crate::sys;
+use crate::writers::Writers;
 
 /// Files waiting for their copy at rest, each with its descriptor; more are put off.
 pub const REST_MAX: usize = 1024;
 /// Copies at rest begin when no close came for so long.
 const QUIET: Duration = Duration::from_millis(2);
+/// While files are closed one after the other, nobody is woken by each: what was closed is fetched so often.
+const NAP: Duration = Duration::from_micros(250);
+/// The last close was so long ago: the next one may wake the closer.
+const LINGER: Duration = Duration::from_millis(20);
+const IDLE: Duration = Duration::from_millis(500);
 const SETTLED_AFTER: Duration = Duration::from_millis(100);
 /// Much longer than any file system's clock takes to go on.
 const CLOCK_TICK_NS: i128 = 1_000_000_000;
@@ -53,51 +59,85 @@ impl Queue {
     }
 }
 
-/// Works until the responder is gone.
-pub fn run(shared: &Shared, closes: &Receiver<Close>) {
-    let mut resting = Queue::default();
-    let mut settling: VecDeque<Resting> = VecDeque::new();
+/// The files whose copy at rest is due, and those that are looked at once more.
+#[derive(Default)]
+struct Files {
+    resting: Queue,
+    settling: VecDeque<Resting>,
+    writers: Writers,
+}
+
+impl Files {
+    fn is_empty(&self) -> bool {
+        self.resting.order.is_empty() && self.settling.is_empty()
+    }
+
+    fn take(&mut self, shared: &Shared, close: Close) {
+        match after_close(shared, &mut self.writers, close) {
+            Ok(Some(file)) if self.resting.order.len() < REST_MAX && !shared.rest.is_ahead() => {
+                self.resting.push(file);
+                self.count(shared);
+            }
+            Ok(Some(file)) => shared.put_off(file.location.place, file.location.path),
+            Ok(None) => {}
+            Err(error) => tracing::debug!(%error, "a file that was closed can't be read"),
+        }
+    }
+
+    /// One at a time: whoever works on this host goes first.
+    fn rest(&mut self, shared: &Shared) {
+        if let Some(mut file) = self.resting.pop() {
+            rest(shared, &file);
+            file.again = Some(Instant::now() + SETTLED_AFTER);
+            self.settling.push_back(file);
+            self.settling.truncate(REST_MAX);
+        }
+        let due = |file: &mut Resting| file.again.is_some_and(|again| again <= Instant::now());
+        while let Some(file) = self.settling.pop_front_if(due) {
+            rest(shared, &file);
+        }
+        self.count(shared);
+    }
+
+    fn count(&self, shared: &Shared) {
+        let count = self.resting.order.len() + self.settling.len();
+        shared.progress.rests.set(count);
+    }
+}
+
+/// Works until no thread of the vault opens files any more, and all that was closed is taken in.
+pub fn run(shared: &Shared) {
+    let mut files = Files::default();
+    let mut rest_at = Instant::now();
+    let mut busy_until = rest_at;
     loop {
-        match next(closes, resting.order.is_empty() && settling.is_empty()) {
-            Ok(close) => {
-                let rests = after_close(shared, close);
-                shared.progress.closes.done();
-                match rests {
-                    Ok(Some(file)) if resting.order.len() < REST_MAX && !shared.rest.is_ahead() => {
-                        resting.push(file);
-                        shared.progress.rests.set(resting.order.len() + settling.len());
-                    }
-                    Ok(Some(file)) => shared.put_off(file.location.place, file.location.path),
-                    Ok(None) => {}
-                    Err(error) => tracing::debug!(%error, "a file that was closed can't be read"),
-                }
-            }
-            Err(RecvTimeoutError::Timeout) => {
-                if let Some(mut file) = resting.pop() {
-                    rest(shared, &file);
-                    file.again = Some(Instant::now() + SETTLED_AFTER);
-                    settling.push_back(file);
-                    settling.truncate(REST_MAX);
-                }
-                let due = |file: &mut Resting| file.again.is_some_and(|again| again <= Instant::now());
-                while let Some(file) = settling.pop_front_if(due) {
-                    rest(shared, &file);
-                }
-                shared.progress.rests.set(resting.order.len() + settling.len());
-            }
-            Err(RecvTimeoutError::Disconnected) => return,
+        if let Some(close) = next(shared) {
+            files.take(shared, close);
+            shared.progress.closes.handled(1);
+            rest_at = Instant::now() + QUIET;
+            busy_until = Instant::now() + LINGER;
+        } else if shared.quiet.load(Ordering::Relaxed) {
+            return;
+        } else if !files.is_empty() && rest_at <= Instant::now() {
+            files.rest(shared);
+            rest_at = Instant::now() + QUIET;
+        } else if Instant::now() < busy_until {
+            std::thread::sleep(NAP);
+        } else {
+            closes::wait(shared, if files.is_empty() { IDLE } else { QUIET });
         }
     }
 }
 
-fn next(closes: &Receiver<Close>, idle: bool) -> Result<Close, RecvTimeoutError> {
-    match idle {
-        true => closes.recv().map_err(|_| RecvTimeoutError::Disconnected),
-        false => closes.recv_timeout(QUIET),
-    }
+fn next(shared: &Shared) -> Option<Close> {
+    let waiting = shared.closes.pop();
+    waiting.or_else(|| {
+        closes::gather(shared);
+        shared.closes.pop()
+    })
 }
 
-fn after_close(shared: &Shared, close: Close) -> io::Result<Option<Resting>> {
+fn after_close(shared: &Shared, writers: &mut Writers, mut close: Close) -> io::Result<Option<Resting>> {
     let fd = close.fd.as_raw_fd();
     let stat = sys::fstat(fd)?;
     if stat.st_mode & libc::S_IFMT != libc::S_IFREG {
@@ -110,6 +150,7 @@ fn after_close(shared: &Shared, close: Close) -> io::Result<Option<Resting>> {
     let Some(found) = shared.places.find(fd, &stat, key) else {
         return Ok(None);
     };
+    close.pid = writers.of(shared, (key, found.location.place), (close.pid, close.time));
     let after = sample(fd, stat.st_size as u64)?;
     let (created, known) = {
         let index = shared.store.index();

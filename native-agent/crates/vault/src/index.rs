@@ -64,10 +64,11 @@ pub struct Index {
 }
 
 use at_rest::AtRest;
-pub use bounds::FILES_AT_REST_MAX;
+pub use bounds::{FILES_AT_REST_MAX, oldest};
 use history::History;
 use moves::Moves;
-use operations::{Operation, Operations, is_move};
+pub use operations::Operation;
+use operations::{Operations, is_move};
 use seen::{Prefixes, Seen};
 pub use state::FileState;
 use state::VERSIONS_MAX;
@@ -115,6 +116,20 @@ impl Holds {
         changes
             .chain(opens)
             .find_map(|(pid, time)| self.of(index, pid, time))
+    }
+
+    /// The same of the file with this key.
+    pub fn of_file(&mut self, index: &Index, key: FileKey) -> Option<ProcessUid> {
+        if let Some(state) = index.touched.get(&key) {
+            return self.of_state(index, state);
+        }
+        let file = index.at_rest.peek(key).filter(|file| file.pid != 0)?;
+        self.of(index, file.pid, file.time)
+    }
+
+    /// The held subtree that gave files another name, or took theirs.
+    pub fn of_operation(&mut self, index: &Index, operation: &Operation) -> Option<ProcessUid> {
+        self.of(index, operation.pid, operation.time)
     }
 }
 
@@ -474,9 +489,23 @@ impl Index {
         self.touched.len() + self.at_rest.len()
     }
 
-    pub fn keys(&self) -> impl Iterator<Item = FileKey> {
-        let at_rest = self.at_rest.peeks().map(|file| file.key);
-        self.touched.keys().copied().chain(at_rest)
+    /// Of the files at rest, those in so many slots from this one on, and the slot to go on with.
+    pub fn some_at_rest(&self, from: usize, most: usize) -> (impl Iterator<Item = FileKey>, Option<usize>) {
+        let (files, next) = self.at_rest.some(from, most);
+        (files.map(|file| file.key), next)
+    }
+
+    /// The states of a file that have content in this segment.
+    pub fn resting_on(&self, key: FileKey, segment: u32) -> Vec<(Location, Version)> {
+        let is_there = |version: &Version| version.content.rests_on(segment);
+        if let Some(state) = self.touched.get(&key) {
+            let resting = state.versions.iter().filter(|version| is_there(version));
+            return resting
+                .map(|version| (state.location(key), version.clone()))
+                .collect();
+        }
+        let file = self.at_rest.get(key).filter(|(_, version)| is_there(version));
+        file.into_iter().collect()
     }
 
     fn knows(&self, key: FileKey) -> bool {
@@ -522,8 +551,13 @@ impl Index {
         (!paid).then_some(late)
     }
 
+    /// When it was last opened by one who had to ask, and by whom.
+    pub fn opened(&self, key: FileKey) -> Option<(Time, u32)> {
+        self.opens.get(&key).copied()
+    }
+
     pub fn opened_since(&self, key: FileKey, time: Time) -> bool {
-        self.opens.get(&key).is_some_and(|&(opened, _)| opened > time)
+        self.opened(key).is_some_and(|(opened, _)| opened > time)
     }
 
     fn evict(&mut self, key: FileKey, time: Time) {
@@ -550,22 +584,6 @@ impl Index {
             .is_some_and(|state| state.versions.iter().any(same))
     }
 
-    /// Versions whose content, or a part of it, lies in this segment.
-    pub fn resting_on(&self, segment: u32) -> Vec<(Location, Version)> {
-        let touched = self.touched.iter().flat_map(|(&key, state)| {
-            let resting = state
-                .versions
-                .iter()
-                .filter(|version| version.content.rests_on(segment));
-            resting.map(move |version| (state.location(key), version.clone()))
-        });
-        let at_rest = self
-            .at_rest
-            .iter()
-            .filter(|(_, version)| version.content.rests_on(segment));
-        touched.chain(at_rest).collect()
-    }
-
     /// Did a process of a held subtree do it?
     pub fn is_held(&self, pid: u32, time: Time) -> bool {
         if self.held.is_empty() {
@@ -586,37 +604,6 @@ impl Index {
         if self.suspects.len() > SUSPECTS_MAX {
             self.suspects.pop_front();
         }
-    }
-
-    /// Files that a held subtree opened, changed or renamed.
-    pub fn held_keys(&self) -> HashSet<FileKey> {
-        self.touched_by(Holds::new(self))
-    }
-
-    /// The same of suspects.
-    pub fn suspect_keys(&self) -> HashSet<FileKey> {
-        self.touched_by(Holds::of_suspects(self))
-    }
-
-    fn touched_by(&self, mut holds: Holds) -> HashSet<FileKey> {
-        let mut all = HashSet::new();
-        if !holds.is_empty() {
-            let touched = self.touched.iter();
-            all.extend(touched.filter_map(|(key, state)| holds.of_state(self, state).map(|_| *key)));
-            let opened = self.at_rest.peeks().filter(|file| file.pid != 0);
-            all.extend(opened.filter_map(|file| holds.of(self, file.pid, file.time).map(|_| file.key)));
-            all.extend(self.renamed(&mut holds).into_iter().map(|(key, _)| key));
-        }
-        all
-    }
-
-    /// Files that a held subtree gave another name, or took theirs.
-    pub fn renamed(&self, holds: &mut Holds) -> Vec<(FileKey, ProcessUid)> {
-        let named = self.operations.iter().filter_map(|operation| {
-            let holder = holds.of(self, operation.pid, operation.time)?;
-            Some([operation.key(), operation.replaced()].map(|key| Some((key?, holder))))
-        });
-        named.flatten().flatten().collect()
     }
 }
 

@@ -212,9 +212,24 @@ impl Pack {
         self.segments.last_key_value().map_or(0, |(&number, _)| number)
     }
 
-    pub fn remove(&mut self, number: u32) -> io::Result<()> {
-        self.segments.remove(&number);
-        fs::remove_file(self.path(number))
+    /// It no longer counts; its bytes go when the caller deletes it.
+    pub fn take(&mut self, number: u32) -> Taken {
+        Taken {
+            _open: self.segments.remove(&number),
+            path: self.path(number),
+        }
+    }
+}
+
+/// A segment that was taken out of the pack.
+pub struct Taken {
+    _open: Option<Segment>,
+    path: PathBuf,
+}
+
+impl Taken {
+    pub fn delete(self) -> io::Result<()> {
+        fs::remove_file(&self.path)
     }
 }
 

@@ -5,12 +5,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::sys;
+use crate::watch::Watch;
 
 /// FIONREAD on a fanotify group counts so many bytes an event, whatever else the event carries.
 const EVENT_BYTES: u64 = size_of::<libc::fanotify_event_metadata>() as u64;
 const LOOK_EVERY: Duration = Duration::from_millis(1);
 
-/// A fanotify group and the one thread that reads it.
+/// A fanotify group, and how many of its events were read and are done with.
 #[derive(Debug, Default)]
 pub struct Reading {
     read: Mutex<u64>,
@@ -53,10 +54,10 @@ impl Lane {
 
 #[derive(Debug, Default)]
 pub struct Progress {
-    pub content: Reading,
+    pub opens: Reading,
+    pub closes: Reading,
     pub names: Reading,
     pub captures: Lane,
-    pub closes: Lane,
     pub notes: Lane,
     /// Files that wait for their copy at rest.
     pub rests: Gauge,
@@ -77,16 +78,18 @@ impl Gauge {
 
 impl Progress {
     /// Waits until what happened before this call is in the journal, for at most so long; says whether it is.
-    pub fn settle(&self, (content, names): (&OwnedFd, &OwnedFd), at_most: Duration) -> bool {
+    pub fn settle(&self, watch: &Watch, at_most: Duration) -> bool {
         let until = Instant::now() + at_most;
-        let (opened, named) = (self.content.goal(content), self.names.goal(names));
+        let opened = self.opens.goal(&watch.opens);
+        let closed = self.closes.goal(&watch.closes);
+        let named = self.names.goal(&watch.names);
         let read = |reading: &Reading, goal: u64| wait(until, &reading.handled, goal);
         let through = |lane: &Lane| wait(until, &lane.done, lane.sent.load(Ordering::Acquire));
         // In this order: what the groups hold goes into the lanes.
-        read(&self.content, opened)
+        read(&self.opens, opened)
+            && read(&self.closes, closed)
             && read(&self.names, named)
             && through(&self.captures)
-            && through(&self.closes)
             && through(&self.notes)
     }
 }

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::capture::{Job, Shared, is_newborn};
+use crate::closes;
 use crate::events::{RawEvent, parse};
 use crate::file::{FileKey, Stamp};
 use crate::record::Time;
@@ -17,22 +18,12 @@ use crate::sys;
 pub const DEADLINE_NS: u64 = 20_000_000;
 /// Captures waiting for a worker; an open beyond waits for its deadline alone.
 pub const JOBS_MAX: usize = 4096;
-/// Closes waiting for the closer.
-pub const CLOSES_MAX: usize = 4096;
 /// 24 bytes an event, each with a descriptor.
 const READ_BYTES: usize = 4096;
 const IDLE_MS: i32 = 1000;
 const GUARD_EVERY: Duration = Duration::from_millis(250);
 /// Longer than any read that makes progress, ns.
 const READ_NS_MAX: u64 = 3_000_000_000;
-
-/// A file was closed after writing.
-#[derive(Debug)]
-pub struct Close {
-    pub fd: OwnedFd,
-    pub pid: u32,
-    pub time: Time,
-}
 
 /// Workers say here which opens they answered.
 #[derive(Debug)]
@@ -87,7 +78,6 @@ struct Waiting {
 pub struct Outlets {
     pub small: SyncSender<Box<Job>>,
     pub large: SyncSender<Box<Job>>,
-    pub closes: SyncSender<Close>,
 }
 
 pub struct Responder {
@@ -113,14 +103,13 @@ impl Responder {
 
     pub fn run(mut self) {
         let _crash = CrashNotHang;
-        let content = self.shared.watch.content.as_raw_fd();
+        let opens = self.shared.watch.opens.as_raw_fd();
         let wake = self.done.wake.as_raw_fd();
         let mut buffer = vec![0_u8; READ_BYTES];
         while !self.shared.quiet.load(Ordering::Relaxed) {
             let now = sys::boot_ns();
             self.shared.pulse.beat_ns.store(now, Ordering::Relaxed);
-            let [events, woken] =
-                sys::poll([(content, libc::POLLIN), (wake, libc::POLLIN)], self.timeout(now));
+            let [events, woken] = sys::poll([(opens, libc::POLLIN), (wake, libc::POLLIN)], self.timeout(now));
             if woken {
                 drop(sys::read(wake, &mut [0; 8]));
             }
@@ -140,20 +129,17 @@ impl Responder {
 
     fn read(&mut self, buffer: &mut [u8]) {
         let shared = self.shared.clone();
-        let mut read = shared.progress.content.begin();
         let since = sys::boot_ns();
         shared.pulse.reading_since_ns.store(since, Ordering::Release);
-        let count = sys::read(shared.watch.content.as_raw_fd(), buffer);
+        let events = opens(&shared, buffer);
+        let closed = closes::gather(&shared);
         shared.pulse.reading_since_ns.store(0, Ordering::Release);
-        let Ok(count) = count else {
-            return;
-        };
-        let events = parse(&buffer[..count]);
         let number = events.len() as u64;
-        *read += number;
-        drop(read);
         events.into_iter().for_each(|event| self.handle(event));
-        shared.progress.content.handled(number);
+        shared.progress.opens.handled(number);
+        if closed {
+            shared.closes.ring();
+        }
     }
 
     fn timeout(&self, now: u64) -> i32 {
@@ -166,21 +152,7 @@ impl Responder {
             self.shared.pulse.events_lost.fetch_add(1, Ordering::Relaxed);
             return;
         };
-        let time = sys::boot_ns() as Time;
-        if event.mask & libc::FAN_OPEN_PERM != 0 {
-            self.open(fd, event.pid, time);
-        } else if event.pid != self.own_pid {
-            let close = Close {
-                fd,
-                pid: event.pid,
-                time,
-            };
-            self.shared.progress.closes.sent();
-            if self.outlets.closes.try_send(close).is_err() {
-                self.shared.progress.closes.done();
-                self.shared.pulse.events_lost.fetch_add(1, Ordering::Relaxed);
-            }
-        }
+        self.open(fd, event.pid, sys::boot_ns() as Time);
     }
 
     fn open(&mut self, fd: OwnedFd, pid: u32, time: Time) {
@@ -299,6 +271,14 @@ impl Responder {
     }
 }
 
+fn opens(shared: &Shared, buffer: &mut [u8]) -> Vec<RawEvent> {
+    let mut read = shared.progress.opens.begin();
+    let count = sys::read(shared.watch.opens.as_raw_fd(), buffer).unwrap_or(0);
+    let events = parse(&buffer[..count]);
+    *read += events.len() as u64;
+    events
+}
+
 pub fn allow(shared: &Shared, fd: &OwnedFd) {
     let answer = libc::fanotify_response {
         fd: fd.as_raw_fd(),
@@ -311,7 +291,7 @@ pub fn allow(shared: &Shared, fd: &OwnedFd) {
             size_of::<libc::fanotify_response>(),
         )
     };
-    if let Err(error) = sys::write(shared.watch.content.as_raw_fd(), bytes) {
+    if let Err(error) = sys::write(shared.watch.opens.as_raw_fd(), bytes) {
         tracing::error!(%error, "an open can't be answered");
     }
 }

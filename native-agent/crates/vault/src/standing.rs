@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use norn_events::ProcessUid;
 
 use crate::capture::Shared;
-use crate::file::{FileKey, PlaceId};
+use crate::file::PlaceId;
 use crate::index::{FileState, Holds};
 use crate::record::{Content, Missing};
 use crate::store::Places;
@@ -46,9 +46,6 @@ fn standing(state: &FileState) -> Standing {
     }
 }
 
-/// Files counted before the index is let go for a moment: opens wait for it.
-const FILES_AT_ONCE: usize = 4_096;
-
 #[derive(Default)]
 struct Counted {
     restorable: u64,
@@ -78,34 +75,33 @@ impl Counted {
 
 /// Counts the files, and tells the store who is there and who takes how much.
 pub fn count(shared: &Shared) {
-    let (keys, mut holds, places): (Vec<FileKey>, _, Vec<PlaceId>) = {
+    let (mut holds, mut suspects, places) = {
         let index = shared.store.index();
-        let keys = index.keys().collect();
-        (keys, Holds::new(&index), index.places.keys().copied().collect())
+        let places: Vec<PlaceId> = index.places.keys().copied().collect();
+        (Holds::new(&index), Holds::of_suspects(&index), places)
     };
-    let renamed: HashMap<_, _> = shared.store.index().renamed(&mut holds).into_iter().collect();
+    let renamed: HashMap<_, _> = shared.store.renamed(&mut holds).into_iter().collect();
     let lives =
         |place: &PlaceId| shared.places.by_id(*place).is_some() || shared.places.root(*place).is_some();
     let living: HashSet<PlaceId> = places.into_iter().filter(lives).collect();
-    let mut suspects = Holds::of_suspects(&shared.store.index());
     let mut counted = Counted::default();
-    for some in keys.chunks(FILES_AT_ONCE) {
-        let index = shared.store.index();
-        for (key, state) in some.iter().filter_map(|key| Some((key, index.state(*key)?))) {
-            let holder = holds.of_state(&index, &state);
-            let holder = holder.or_else(|| renamed.get(key).copied());
-            counted.add(&state, holder);
-            if holder.is_none() && suspects.of_state(&index, &state).is_some() {
-                counted.suspect += state.bytes();
-            }
-            if living.contains(&state.place)
-                && let Some(last) = state.last()
-                && index.is_current(*key, last.time)
-            {
-                *counted.resting.entry(state.place).or_default() += last.content.bytes();
-            }
+    shared.store.each_file(|index, key| {
+        let Some(state) = index.state(key) else {
+            return;
+        };
+        let holder = holds.of_state(index, &state);
+        let holder = holder.or_else(|| renamed.get(&key).copied());
+        counted.add(&state, holder);
+        if holder.is_none() && suspects.of_state(index, &state).is_some() {
+            counted.suspect += state.bytes();
         }
-    }
+        if living.contains(&state.place)
+            && let Some(last) = state.last()
+            && index.is_current(key, last.time)
+        {
+            *counted.resting.entry(state.place).or_default() += last.content.bytes();
+        }
+    });
     let all_resting = counted.resting.values().sum();
     let places = Places {
         crowded: above(counted.by_place, shared.store.share()),

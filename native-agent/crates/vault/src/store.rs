@@ -3,14 +3,15 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use norn_events::ProcessUid;
 
 use crate::clones::{Clones, named_by};
 use crate::file::{FileKey, PlaceId};
-use crate::index::{FILES_AT_REST_MAX, Index, shift};
+use crate::index::{FILES_AT_REST_MAX, Holds, Index, shift};
 use crate::pack::{Pack, read_blob, read_records, this_boot};
+use crate::pi_mutex::{PiGuard, PiMutex};
 use crate::record::{BlobRef, Content, Location, Missing, NameOperation, Record, Version};
 use crate::sys;
 
@@ -30,8 +31,8 @@ const GROWTHS: u64 = 32;
 /// The index's lock is never held while the disk works; the pack's is.
 #[derive(Debug)]
 pub struct Store {
-    pack: Mutex<Pack>,
-    index: Mutex<Index>,
+    pack: PiMutex<Pack>,
+    index: PiMutex<Index>,
     fresh_actors: Arc<AtomicBool>,
     pub bytes_max: u64,
     bytes: AtomicU64,
@@ -99,13 +100,14 @@ impl Store {
                 cloned.entry(number).or_default().insert(key);
             }
             index.apply(&record);
+            index.bound_files();
             index.bound(now);
         })?;
         let (bytes, torn_bytes) = (pack.bytes(), pack.torn_bytes);
         Ok(Self {
-            pack: Mutex::new(pack),
+            pack: PiMutex::new(pack),
             fresh_actors: index.actors.fresh(),
-            index: Mutex::new(index),
+            index: PiMutex::new(index),
             bytes_max,
             bytes: AtomicU64::new(bytes),
             full: AtomicBool::new(false),
@@ -119,8 +121,8 @@ impl Store {
         })
     }
 
-    pub fn index(&self) -> MutexGuard<'_, Index> {
-        lock(&self.index)
+    pub fn index(&self) -> PiGuard<'_, Index> {
+        self.index.lock()
     }
 
     /// A change waits for its process to become known.
@@ -129,12 +131,8 @@ impl Store {
     }
 
     /// Without waiting: `None` while somebody else has it.
-    pub fn try_index(&self) -> Option<MutexGuard<'_, Index>> {
-        match self.index.try_lock() {
-            Ok(index) => Some(index),
-            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
-            Err(TryLockError::WouldBlock) => None,
-        }
+    pub fn try_index(&self) -> Option<PiGuard<'_, Index>> {
+        self.index.try_lock()
     }
 
     pub fn bytes(&self) -> u64 {
@@ -185,7 +183,7 @@ impl Store {
     }
 
     pub fn append_blob(&self, bytes: &[u8]) -> io::Result<BlobRef> {
-        let mut pack = lock(&self.pack);
+        let mut pack = self.pack.lock();
         let blob = pack.append_blob(bytes)?;
         self.bytes.store(pack.bytes(), Ordering::Relaxed);
         Ok(blob)
@@ -193,20 +191,18 @@ impl Store {
 
     /// Journals, then makes it count. A record that can't be journaled still counts while this process lives.
     pub fn record(&self, record: Record) {
-        let mut pack = lock(&self.pack);
+        let mut pack = self.pack.lock();
         if let Err(error) = pack.append_record(&record) {
             tracing::error!(%error, "the vault's journal can't be written; a restart would forget this change");
         }
         self.bytes.store(pack.bytes(), Ordering::Relaxed);
         drop(pack);
         self.clones.note(&record);
-        let mut index = self.index();
-        index.apply(&record);
-        index.bound(sys::boot_ns() as i64);
+        self.index().apply(&record);
     }
 
     pub fn read(&self, blob: BlobRef) -> io::Result<Vec<u8>> {
-        let segment = lock(&self.pack).segment(blob.segment)?;
+        let segment = self.pack.lock().segment(blob.segment)?;
         read_blob(&segment, blob)
     }
 
@@ -214,7 +210,7 @@ impl Store {
     pub fn flush(&self) {
         // Before the records that name them.
         self.clones.flush();
-        let unsynced = lock(&self.pack).take_unsynced();
+        let unsynced = self.pack.lock().take_unsynced();
         for failed in unsynced.into_iter().filter_map(|file| file.sync_data().err()) {
             tracing::error!(error = %failed, "the vault's journal can't be flushed to disk");
         }
@@ -261,9 +257,9 @@ impl Store {
             return false;
         }
         let mut evicted = false;
-        let newest = lock(&self.pack).newest();
+        let newest = self.pack.lock().newest();
         while self.bytes() > self.bytes_max {
-            let oldest = lock(&self.pack).oldest();
+            let oldest = self.pack.lock().oldest();
             match oldest {
                 Some(number) if number < newest => evicted |= self.evict_segment(number),
                 _ => break,
@@ -284,7 +280,7 @@ impl Store {
 
     fn evict_segment(&self, number: u32) -> bool {
         let mut records = Vec::new();
-        let segment = lock(&self.pack).segment(number);
+        let segment = self.pack.lock().segment(number);
         let read = segment.and_then(|segment| read_records(&segment, &mut |record| records.push(record)));
         if let Err(error) = read {
             tracing::error!(%error, number, "an old segment of the vault can't be read");
@@ -301,7 +297,7 @@ impl Store {
         self.carry_operations(operations);
         // A version shares its content with those that differ in metadata alone, and its record may lie in another segment.
         for _ in 0..SWEEPS_MAX {
-            let resting = self.index().resting_on(number);
+            let resting = self.resting_on(number);
             if resting.is_empty() {
                 break;
             }
@@ -310,25 +306,30 @@ impl Store {
             }
         }
         self.flush();
-        let mut pack = lock(&self.pack);
-        if let Err(error) = pack.remove(number) {
+        let removed = {
+            let mut pack = self.pack.lock();
+            let removed = pack.take(number);
+            self.bytes.store(pack.bytes(), Ordering::Relaxed);
+            removed
+        };
+        // Its blocks go with its name and its descriptor, which takes milliseconds.
+        if let Err(error) = removed.delete() {
             tracing::error!(%error, number, "an old segment of the vault can't be removed");
         }
-        self.bytes.store(pack.bytes(), Ordering::Relaxed);
-        drop(pack);
         self.index().evicted > before
     }
 
     fn needed(&self) -> Needed {
-        let index = self.index();
         let room = self.suspect_bytes.load(Ordering::Relaxed) <= self.bytes_max / SUSPECT_SHARES;
+        let (held, suspects) = {
+            let index = self.index();
+            (Holds::new(&index), room.then(|| Holds::of_suspects(&index)))
+        };
         Needed {
-            held: index.held_keys(),
-            suspect: if room {
-                index.suspect_keys()
-            } else {
-                HashSet::new()
-            },
+            held: self.held_by(held),
+            suspect: suspects
+                .map(|suspects| self.held_by(suspects))
+                .unwrap_or_default(),
         }
     }
 
@@ -570,9 +571,9 @@ mod tests {
         });
         store.record(Record::Hold(attacker.uid));
         assert!(!store.evict() && store.is_full());
-        let newest = lock(&store.pack).newest();
+        let newest = store.pack.lock().newest();
         store.evict();
-        assert_eq!(lock(&store.pack).newest(), newest, "the held was written again");
+        assert_eq!(store.pack.lock().newest(), newest, "the held was written again");
         store.record(Record::Forget(attacker.uid));
         assert!(store.evict());
         assert!(!store.is_full());

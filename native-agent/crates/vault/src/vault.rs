@@ -15,6 +15,7 @@ use norn_events::{ContentChange, ProcessUid};
 
 use crate::capture::{Shared, work};
 use crate::closer::REST_MAX;
+use crate::closes::{CLOSES_MAX, Closes};
 use crate::error::VaultError;
 use crate::health::{VaultHealth, health};
 use crate::homes::Homes;
@@ -24,13 +25,14 @@ use crate::places::{Overlay, Places};
 use crate::progress::Progress;
 use crate::quarantine::{Origin, origins};
 use crate::record::{PlaceKind, Record};
-use crate::responder::{CLOSES_MAX, Done, JOBS_MAX, Outlets, Pulse, Responder, guard};
+use crate::responder::{Done, JOBS_MAX, Outlets, Pulse, Responder, guard};
 use crate::rest::{Rest, Scan};
 use crate::restore::{RestoreReport, RestoreRequest, restore};
 use crate::sensor::{NOTES_MAX, Note, VaultObserver};
 use crate::standing::{self, Standing, Standings};
 use crate::store::Store;
 use crate::watch::Watch;
+use crate::writers::LAST_CLOSE;
 use crate::{clones, closer, homes, learn, mounts, names, rest, self_test, sensor, sys};
 
 /// Content changes waiting for the reflex; more are dropped and counted.
@@ -98,6 +100,7 @@ impl Vault {
             store,
             places: Places::new(protected(&options)?),
             watch: Watch::new()?,
+            closes: Closes::new().map_err(VaultError::Thread)?,
             pulse: Pulse::default(),
             stop: AtomicBool::new(false),
             quiet: AtomicBool::new(false),
@@ -130,7 +133,6 @@ impl Vault {
     fn start(&mut self, notes: Receiver<Note>) -> Result<(), VaultError> {
         let (small, small_jobs) = sync_channel(JOBS_MAX);
         let (large, large_jobs) = sync_channel(JOBS_MAX);
-        let (closes, closed) = sync_channel(CLOSES_MAX);
         let small_jobs = Arc::new(Mutex::new(small_jobs));
         let large_jobs = Arc::new(Mutex::new(large_jobs));
         let queues = std::iter::repeat_n(small_jobs, SMALL_WORKERS).chain([large_jobs]);
@@ -139,12 +141,12 @@ impl Vault {
             self.thread("vault-capture", move |shared| work(&shared, &jobs, &done))?;
         }
         let done = self.done.clone();
-        let outlets = Outlets { small, large, closes };
+        let outlets = Outlets { small, large };
         self.thread("vault-responder", move |shared| {
             Responder::new(shared, done, outlets).run()
         })?;
         self.thread("vault-guard", |shared| guard(&shared))?;
-        self.thread("vault-closer", move |shared| closer::run(&shared, &closed))?;
+        self.thread("vault-closer", |shared| closer::run(&shared))?;
         self.thread("vault-names", |shared| names::run(&shared))?;
         self.thread("vault-sensor", move |shared| sensor::run(&shared, &notes))?;
         self.thread("vault-flush", |shared| flush(&shared))?;
@@ -202,6 +204,8 @@ impl Vault {
 
     /// Undoes what the request names. Blocking; a second run reports `unchanged`.
     pub fn restore(&self, request: &RestoreRequest) -> RestoreReport {
+        // Whoever was killed for it may have a file that is still to be closed.
+        std::thread::sleep(LAST_CLOSE);
         self.shared.settle(SETTLE_MAX);
         self.shared.know_actors();
         restore(&self.shared, request)
@@ -299,6 +303,7 @@ impl Drop for Vault {
         join(others);
         self.shared.quiet.store(true, Ordering::Relaxed);
         self.done.ring();
+        self.shared.closes.ring();
         join(answering);
         self.shared.store.flush();
     }
@@ -441,6 +446,7 @@ fn flush(shared: &Shared) {
     while !shared.stop.load(Ordering::Relaxed) {
         std::thread::sleep(FLUSH_EVERY);
         shared.store.flush();
+        shared.store.bound(sys::boot_ns() as i64);
         shared.store.evict();
         if counted.is_none_or(|at: Instant| at.elapsed() > COUNT_EVERY) {
             standing::count(shared);
@@ -467,8 +473,7 @@ impl Shared {
 
     /// Waits until what happened before is in the journal.
     pub fn settle(&self, at_most: Duration) {
-        let groups = (&self.watch.content, &self.watch.names);
-        if !self.progress.settle(groups, at_most) {
+        if !self.progress.settle(&self.watch, at_most) {
             tracing::warn!(
                 ?at_most,
                 "the vault lags behind; a restore may not see the last changes"

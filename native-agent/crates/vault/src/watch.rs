@@ -14,7 +14,8 @@ use crate::sys;
 /// Directories watched below protected ones; more are counted and left.
 pub const DIRECTORIES_MAX: usize = 200_000;
 
-const CONTENT: u64 = libc::FAN_OPEN_PERM | libc::FAN_CLOSE_WRITE;
+const OPENS: u64 = libc::FAN_OPEN_PERM;
+const CLOSES: u64 = libc::FAN_CLOSE_WRITE;
 const NAMES: u64 =
     libc::FAN_CREATE | libc::FAN_DELETE | libc::FAN_RENAME | libc::FAN_ATTRIB | libc::FAN_ONDIR;
 const CLASS_PRE_CONTENT: u32 = 0x8;
@@ -28,8 +29,11 @@ pub struct Directory {
 
 #[derive(Debug)]
 pub struct Watch {
-    /// Opens wait in this queue; closes follow in the same, so their order is that of the kernel.
-    pub content: OwnedFd,
+    /// Opens that wait for their answer.
+    pub opens: OwnedFd,
+    /// Files closed after writing. In a queue of its own, because whoever waits in the other is woken by each event, and the
+    /// closing process pays for that.
+    pub closes: OwnedFd,
     /// Names and attributes below protected directories.
     pub names: OwnedFd,
     directories: Mutex<HashMap<FileKey, Directory>>,
@@ -47,16 +51,15 @@ impl Watch {
     pub fn new() -> Result<Self, VaultError> {
         let flags = libc::FAN_CLOEXEC | libc::FAN_NONBLOCK | libc::FAN_UNLIMITED_MARKS;
         let events = libc::O_RDONLY | libc::O_LARGEFILE | libc::O_CLOEXEC | libc::O_NOATIME;
-        let content =
-            sys::fanotify_init(CLASS_PRE_CONTENT | flags, events).map_err(VaultError::Permission)?;
+        let group = |class| sys::fanotify_init(class | flags, events).map_err(VaultError::Permission);
         let report = libc::FAN_CLASS_NOTIF
             | libc::FAN_REPORT_DFID_NAME
             | libc::FAN_REPORT_FID
             | libc::FAN_REPORT_TARGET_FID;
-        let names = sys::fanotify_init(report | flags, events).map_err(VaultError::Permission)?;
         Ok(Self {
-            content,
-            names,
+            opens: group(CLASS_PRE_CONTENT)?,
+            closes: group(libc::FAN_CLASS_NOTIF)?,
+            names: group(report)?,
             directories: Mutex::default(),
             refused: AtomicU64::new(0),
         })
@@ -71,13 +74,14 @@ impl Watch {
             return Err(io::Error::from_raw_os_error(libc::ENOENT));
         }
         let flags = libc::FAN_MARK_ADD | libc::FAN_MARK_FILESYSTEM;
-        sys::fanotify_mark(&self.content, (flags, CONTENT), top.as_raw_fd(), None)
+        sys::fanotify_mark(&self.opens, (flags, OPENS), top.as_raw_fd(), None)?;
+        sys::fanotify_mark(&self.closes, (flags, CLOSES), top.as_raw_fd(), None)
     }
 
     /// Opens of this file no longer ask, until it is written to.
     pub fn ignore(&self, fd: RawFd) -> io::Result<()> {
         let flags = libc::FAN_MARK_ADD | libc::FAN_MARK_IGNORED_MASK | libc::FAN_MARK_EVICTABLE;
-        sys::fanotify_mark(&self.content, (flags, libc::FAN_OPEN_PERM), fd, None)
+        sys::fanotify_mark(&self.opens, (flags, OPENS), fd, None)
     }
 
     /// Opens of this file ask again. Marks are taken away one by one: flushed all at once, those of the directories go too, and
@@ -85,8 +89,7 @@ impl Watch {
     pub fn ask_again(&self, fd: RawFd) -> io::Result<()> {
         let name = sys::c_string(format!("/proc/self/fd/{fd}").as_bytes())?;
         let flags = libc::FAN_MARK_REMOVE | libc::FAN_MARK_IGNORED_MASK;
-        let mask = libc::FAN_OPEN_PERM;
-        match sys::fanotify_mark(&self.content, (flags, mask), libc::AT_FDCWD, Some(&name)) {
+        match sys::fanotify_mark(&self.opens, (flags, OPENS), libc::AT_FDCWD, Some(&name)) {
             // It has none: the kernel drops them under memory pressure, and at a write.
             Err(error) if error.raw_os_error() == Some(libc::ENOENT) => Ok(()),
             done => done,
@@ -102,10 +105,7 @@ impl Watch {
     }
 
     fn mark(&self, fd: RawFd) -> io::Result<()> {
-        let add = libc::FAN_MARK_ADD;
-        let children = libc::FAN_EVENT_ON_CHILD;
-        sys::fanotify_mark(&self.content, (add, CONTENT | children), fd, None)?;
-        sys::fanotify_mark(&self.names, (add, NAMES | children), fd, None)
+        self.for_children(libc::FAN_MARK_ADD, fd)
     }
 
     /// Watches a directory and all below it; says what it found there, parents first.
@@ -191,10 +191,14 @@ impl Watch {
     }
 
     fn unmark(&self, fd: RawFd) -> io::Result<()> {
-        let remove = libc::FAN_MARK_REMOVE;
-        let children = libc::FAN_EVENT_ON_CHILD;
-        sys::fanotify_mark(&self.content, (remove, CONTENT | children), fd, None)?;
-        sys::fanotify_mark(&self.names, (remove, NAMES | children), fd, None)
+        self.for_children(libc::FAN_MARK_REMOVE, fd)
+    }
+
+    fn for_children(&self, action: u32, directory: RawFd) -> io::Result<()> {
+        let groups = [(&self.opens, OPENS), (&self.closes, CLOSES), (&self.names, NAMES)];
+        groups.into_iter().try_for_each(|(group, mask)| {
+            sys::fanotify_mark(group, (action, mask | libc::FAN_EVENT_ON_CHILD), directory, None)
+        })
     }
 
     /// A directory got another name: so did all below it.
@@ -268,7 +272,7 @@ mod tests {
         };
         let error = watch.overlay(&gone).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::NotFound);
-        let info = format!("/proc/self/fdinfo/{}", watch.content.as_raw_fd());
+        let info = format!("/proc/self/fdinfo/{}", watch.opens.as_raw_fd());
         let marks = std::fs::read_to_string(info).unwrap();
         assert!(!marks.contains("sdev:"), "{marks}");
         std::fs::remove_dir_all(&merged).unwrap();

@@ -8,7 +8,7 @@ use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use norn_events::wire::action::v1::Verdict;
+use norn_events::wire::action::v1::{FileVerdict, Verdict};
 use norn_vault::{RestoreReport, RestoreRequest};
 use support::{
     Actor, PLACES, Place, Scene, assert_same, assert_same_contents, assert_same_or_late, corpus, files,
@@ -360,6 +360,7 @@ fn symlink_race_never_leaves_root() {
         }
         let untouched = manifest_of(&outside);
         symlink(&outside, &bait).unwrap();
+        let mut lost = Vec::new();
         for _ in 0..ROUNDS {
             let scope = scene.attack(|actor| {
                 for path in targets.iter().filter(|path| path.exists()) {
@@ -373,7 +374,13 @@ fn symlink_race_never_leaves_root() {
             if fs::symlink_metadata(&victim).unwrap().is_symlink() {
                 support::exchange(&bait, &victim);
             }
-            scene.restore(scope);
+            let report = scene.restore(scope);
+            lost.extend(
+                report
+                    .files
+                    .into_iter()
+                    .filter(|file| file.verdict == Verdict::Lost as i32),
+            );
         }
         assert_eq!(
             manifest_of(&outside),
@@ -382,10 +389,21 @@ fn symlink_race_never_leaves_root() {
         );
         // On the host the swaps are on record, as later changes by another process: there they are conflicts.
         if place == Place::Upper {
-            let back = targets.iter().filter(|path| path.exists()).count();
-            assert_eq!(back, targets.len(), "not restored when the race was over");
+            // What came back a moment before it was deleted again may be lost, on a busy machine; then it must be said, and why.
+            let silent: Vec<_> = targets
+                .iter()
+                .filter(|path| !path.exists() && !is_said(path, &lost))
+                .collect();
+            assert_eq!(silent, [] as [&PathBuf; 0], "not restored when the race was over");
+            assert!(lost.len() < targets.len() / 2, "{lost:?}");
         }
     }
+}
+
+fn is_said(path: &Path, lost: &[FileVerdict]) -> bool {
+    let name = path.file_name().unwrap().as_bytes();
+    lost.iter()
+        .any(|file| file.path.ends_with(name) && !file.reason.is_empty())
 }
 
 #[test]

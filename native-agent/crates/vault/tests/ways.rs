@@ -95,6 +95,14 @@ fn io_uring() {
 }
 
 #[test]
+fn io_uring_that_the_kernel_closes_after_the_end() {
+    everywhere(|actor, files| {
+        actor.encrypt(&files[0]);
+        files[1..].iter().for_each(|path| ways::ring_to_the_end(path));
+    });
+}
+
+#[test]
 fn past_the_page_cache() {
     by(ways::direct);
 }

@@ -48,6 +48,10 @@ impl AtRest {
         self.by_name.insert_unique(name, id, |id| hashes(id).1);
     }
 
+    pub fn peek(&self, key: FileKey) -> Option<Peek<'_>> {
+        self.find(key).and_then(|id| peek(&self.records[id as usize]))
+    }
+
     pub fn get(&self, key: FileKey) -> Option<(Location, Version)> {
         self.find(key).and_then(|id| decode(&self.records[id as usize]))
     }
@@ -77,8 +81,13 @@ impl AtRest {
         self.records.iter().filter_map(|(_, record)| peek(record))
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = (Location, Version)> {
-        self.records.iter().filter_map(|(_, record)| decode(record))
+    /// Those in so many of the slots from this one on, and the slot to go on with; `None` at the end. Between two calls a file may
+    /// come or be taken, but none moves.
+    pub fn some(&self, from: usize, most: usize) -> (impl Iterator<Item = Peek<'_>>, Option<usize>) {
+        let to = (from + most).min(self.records.capacity());
+        let records = (from..to).filter_map(|slot| self.records.get(slot));
+        let files = records.filter_map(|record| peek(record));
+        (files, (to < self.records.capacity()).then_some(to))
     }
 
     fn find(&self, key: FileKey) -> Option<u32> {
@@ -141,5 +150,14 @@ mod tests {
         let (location, version) = file(7);
         files.insert(location, version);
         assert_eq!((files.len(), files.get(FileKey(7))), (199, Some(file(7))));
+        let mut seen = Vec::new();
+        let mut slot = Some(0);
+        while let Some(from) = slot {
+            let (some, next) = files.some(from, 10);
+            seen.extend(some.map(|file| file.key.0));
+            slot = next;
+        }
+        seen.sort_unstable();
+        assert_eq!(seen, (1..200).collect::<Vec<u128>>());
     }
 }

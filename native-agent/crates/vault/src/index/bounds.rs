@@ -35,13 +35,30 @@ fn with_slack(left: usize, most: usize) -> usize {
     most.max(left + most / 10)
 }
 
+/// The longest untouched of those that nobody holds, so many.
+pub fn oldest(mut ages: Vec<(Time, FileKey)>, held: &HashSet<FileKey>, count: usize) -> Vec<(Time, FileKey)> {
+    ages.retain(|(_, key)| !held.contains(key));
+    ages.sort_unstable();
+    ages.truncate(count);
+    ages
+}
+
 impl Index {
-    /// Called after every record; does something once in many thousands.
-    pub fn bound(&mut self, now: Time) {
-        if self.len() > self.limits.files.max(FILES_MAX) {
-            self.drop_files(FILES_MAX / 10 * 9);
-            self.limits.files = with_slack(self.len(), FILES_MAX);
+    /// So many files are too many; 0 as long as there are not.
+    pub fn surplus(&self) -> usize {
+        match self.len() > self.limits.files.max(FILES_MAX) {
+            true => self.len() - FILES_MAX / 10 * 9,
+            false => 0,
         }
+    }
+
+    /// What is left now is held: to be looked at again when there are many more.
+    pub fn accept_files(&mut self) {
+        self.limits.files = with_slack(self.len(), FILES_MAX);
+    }
+
+    /// Does something once in many thousands of records. The number of files is another's to bound.
+    pub fn bound(&mut self, now: Time) {
         if self.names.len().max(self.created.len()) > self.limits.names.max(NAMES_MAX) {
             self.drop_names();
             self.limits.names = with_slack(self.names.len().max(self.created.len()), NAMES_MAX);
@@ -56,26 +73,53 @@ impl Index {
         }
     }
 
-    fn drop_files(&mut self, keep: usize) {
-        let held = self.held_keys();
-        let touched = self.touched.iter().map(|(key, state)| (last_touch(state), *key));
-        let at_rest = self.at_rest.peeks().map(|file| (file.time, file.key));
-        let mut free: Vec<(Time, FileKey)> = touched
-            .chain(at_rest)
-            .filter(|(_, key)| !held.contains(key))
+    /// All at once, when nobody else wants the index.
+    pub fn bound_files(&mut self) {
+        let surplus = self.surplus();
+        if surplus == 0 {
+            return;
+        }
+        let mut holds = Holds::new(self);
+        let at_rest = self.at_rest.peeks().map(|file| file.key);
+        let keys: Vec<FileKey> = self.touched.keys().copied().chain(at_rest).collect();
+        let renamed = self
+            .operations
+            .iter()
+            .filter(|known| holds.of_operation(self, known).is_some());
+        let mut held: HashSet<FileKey> = renamed
+            .flat_map(|known| [known.key(), known.replaced()])
+            .flatten()
             .collect();
-        free.sort_unstable();
-        let surplus = self.len().saturating_sub(keep);
-        for (_, key) in free.into_iter().take(surplus) {
-            let at_rest = |index: &mut Self| index.at_rest.take(key).map(FileState::from);
-            if let Some(state) = self.touched.remove(&key).or_else(|| at_rest(self)) {
-                self.forgotten.extend(present_name(&state, &self.moves));
-                let lost = state
-                    .versions
-                    .iter()
-                    .filter(|version| !matches!(version.content, Content::Missing(_)));
-                self.evicted += lost.count() as u64;
-            }
+        held.extend(keys.iter().filter(|key| holds.of_file(self, **key).is_some()));
+        let ages = keys
+            .iter()
+            .filter_map(|&key| Some((self.age(key)?, key)))
+            .collect();
+        for (age, key) in oldest(ages, &held, surplus) {
+            self.drop_file(key, age);
+        }
+        self.accept_files();
+    }
+
+    /// When it was last touched; `None` when nothing is known of it.
+    pub fn age(&self, key: FileKey) -> Option<Time> {
+        let touched = self.touched.get(&key).map(last_touch);
+        touched.or_else(|| self.at_rest.peek(key).map(|file| file.time))
+    }
+
+    /// Unless somebody touched it since.
+    pub fn drop_file(&mut self, key: FileKey, age: Time) {
+        if self.age(key) != Some(age) {
+            return;
+        }
+        let at_rest = |index: &mut Self| index.at_rest.take(key).map(FileState::from);
+        if let Some(state) = self.touched.remove(&key).or_else(|| at_rest(self)) {
+            self.forgotten.extend(present_name(&state, &self.moves));
+            let lost = state
+                .versions
+                .iter()
+                .filter(|version| !matches!(version.content, Content::Missing(_)));
+            self.evicted += lost.count() as u64;
         }
     }
 
@@ -181,7 +225,7 @@ mod tests {
 
     fn record(index: &mut Index, record: &Record) {
         index.apply(record);
-        index.bound(0);
+        index.bound_files();
     }
 
     #[test]

@@ -110,6 +110,13 @@ impl Operations {
         self.0.iter()
     }
 
+    /// So many before this one, the later first, and where to go on; `None` at the end. From the end, since the oldest go meanwhile.
+    pub fn some(&self, before: usize, most: usize) -> (impl Iterator<Item = &Operation>, Option<usize>) {
+        let to = before.min(self.0.len());
+        let from = to.saturating_sub(most);
+        (self.0.range(from..to).rev(), (from > 0).then_some(from))
+    }
+
     /// What last gave `path` to a file, or took it away.
     pub fn last_of(&self, place: PlaceId, path: &[u8]) -> Option<&Operation> {
         let is_of = |known: &&Operation| {

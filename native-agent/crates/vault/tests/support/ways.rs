@@ -121,17 +121,31 @@ pub fn splice(path: &Path) {
     }
 }
 
+fn run(ring: &mut IoUring, entry: &squeue::Entry) -> i32 {
+    // SAFETY: what the entry points to outlives this call, which waits for its completion.
+    unsafe { ring.submission().push(entry).unwrap() };
+    ring.submit_and_wait(1).unwrap();
+    let result = ring.completion().next().unwrap().result();
+    assert!(result >= 0, "{}", std::io::Error::from_raw_os_error(-result));
+    result
+}
+
+/// Written through a ring that is the last to hold the file, and ends with the process: the kernel closes it some time later.
+pub fn ring_to_the_end(path: &Path) {
+    let mut ring = IoUring::new(8).unwrap();
+    let bytes = cipher(&fs::read(path).unwrap());
+    let file = open(path);
+    ring.submitter().register_files(&[file.as_raw_fd()]).unwrap();
+    drop(file);
+    let write = opcode::Write::new(types::Fixed(0), bytes.as_ptr(), bytes.len() as u32);
+    assert_eq!(run(&mut ring, &write.offset(0).build()) as usize, bytes.len());
+    std::mem::forget(ring);
+}
+
 /// Opened, written and closed without any of the system calls of these names.
 pub fn ring(path: &Path) {
     let mut ring = IoUring::new(8).unwrap();
-    let mut run = |entry: squeue::Entry| {
-        // SAFETY: what the entry points to outlives this call, which waits for its completion.
-        unsafe { ring.submission().push(&entry).unwrap() };
-        ring.submit_and_wait(1).unwrap();
-        let result = ring.completion().next().unwrap().result();
-        assert!(result >= 0, "{}", std::io::Error::from_raw_os_error(-result));
-        result
-    };
+    let mut run = |entry: squeue::Entry| run(&mut ring, &entry);
     let bytes = cipher(&fs::read(path).unwrap());
     let path = c_path(path);
     let here = types::Fd(libc::AT_FDCWD);

@@ -1,0 +1,113 @@
+//! Files closed after writing, between the kernel and the closer.
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::capture::Shared;
+use crate::events::{RawEvent, parse};
+use crate::record::Time;
+use crate::sys;
+
+/// Closes waiting for the closer, each with a descriptor; more are lost, and counted.
+pub const CLOSES_MAX: usize = 4096;
+const READ_BYTES: usize = 4096;
+
+/// A file was closed after writing.
+#[derive(Debug)]
+pub struct Close {
+    pub fd: OwnedFd,
+    pub pid: u32,
+    pub time: Time,
+}
+
+#[derive(Debug)]
+pub struct Closes {
+    waiting: Mutex<VecDeque<Close>>,
+    /// The closer sleeps until somebody wakes it.
+    idle: AtomicBool,
+    wake: OwnedFd,
+}
+
+impl Closes {
+    pub fn new() -> io::Result<Self> {
+        Ok(Self {
+            waiting: Mutex::default(),
+            idle: AtomicBool::new(false),
+            wake: sys::event_fd()?,
+        })
+    }
+
+    pub fn pop(&self) -> Option<Close> {
+        self.waiting().pop_front()
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, VecDeque<Close>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes an idle closer look up; a full counter is awake already.
+    pub fn ring(&self) {
+        if self.idle.load(Ordering::SeqCst) {
+            drop(sys::write(self.wake.as_raw_fd(), &1_u64.to_ne_bytes()));
+        }
+    }
+}
+
+/// Takes what the kernel has. The closer does so for itself, and the responder before it looks at an open: what was closed
+/// before that has the earlier time then, though the two come by different ways.
+pub fn gather(shared: &Shared) -> bool {
+    let mut buffer = [0_u8; READ_BYTES];
+    let mut found = false;
+    let mut waiting = shared.closes.waiting();
+    loop {
+        let mut read = shared.progress.closes.begin();
+        let Ok(count) = sys::read(shared.watch.closes.as_raw_fd(), &mut buffer) else {
+            return found;
+        };
+        let events = parse(&buffer[..count]);
+        *read += events.len() as u64;
+        drop(read);
+        found = true;
+        events
+            .into_iter()
+            .for_each(|event| take(shared, &mut waiting, event));
+        if count < READ_BYTES / 2 {
+            return found;
+        }
+    }
+}
+
+fn take(shared: &Shared, waiting: &mut VecDeque<Close>, event: RawEvent) {
+    let is_own = event.pid == std::process::id();
+    match event.fd {
+        Some(fd) if !is_own && waiting.len() < CLOSES_MAX => {
+            let (pid, time) = (event.pid, sys::boot_ns() as Time);
+            return waiting.push_back(Close { fd, pid, time });
+        }
+        Some(_) if is_own => {}
+        _ => drop(shared.pulse.events_lost.fetch_add(1, Ordering::Relaxed)),
+    }
+    shared.progress.closes.handled(1);
+}
+
+/// Until something was closed, or for at most so long.
+pub fn wait(shared: &Shared, at_most: Duration) {
+    let closes = &shared.closes;
+    closes.idle.store(true, Ordering::SeqCst);
+    let is_empty = closes.waiting().is_empty();
+    if is_empty {
+        let wake = closes.wake.as_raw_fd();
+        let sources = [
+            (shared.watch.closes.as_raw_fd(), libc::POLLIN),
+            (wake, libc::POLLIN),
+        ];
+        let [_, rung] = sys::poll(sources, at_most.as_millis() as i32);
+        if rung {
+            drop(sys::read(wake, &mut [0; 8]));
+        }
+    }
+    closes.idle.store(false, Ordering::SeqCst);
+}

@@ -18,7 +18,7 @@ const layers = [
   layer('service', ['domain', 'platform', 'contracts', 'base']),
   layer('agent', ['domain', 'platform', 'contracts', 'base']),
   // Assembles services into processes; nothing imports it but tests.
-  layer('assembly', ['assembly', 'service', 'agent', 'platform', 'contracts', 'base', 'testkit']),
+  layer('assembly', ['assembly', 'service', 'agent', 'domain', 'platform', 'contracts', 'base', 'testkit']),
   layer('testkit', ['assembly', 'domain', 'platform', 'contracts', 'base']),
   layer('test', ['testkit', 'assembly', 'service', 'agent', 'domain', 'platform', 'contracts', 'base']),
 ];

@@ -7,6 +7,7 @@ import {
   createProducer,
   ensureTopics,
   followTopic,
+  offsetAt,
   offsetRanges,
   partitionOf,
   readRange,
@@ -165,6 +166,18 @@ describe('the bus', () => {
     const part = new Heard();
     await readRange(config(), 'facts', [{ partition, first: 3, end: 7 }], part.handler);
     expect(part.of('t:f')).toEqual([3, 4, 5, 6]);
+  }, 60_000);
+
+  it('knows where in a topic a time begins', async () => {
+    const partition = partitionOf('t:o', 2);
+    await producer.send('outcomes', [numbered('t:o', 0)]);
+    const end = (await offsetRanges(config(), 'outcomes')).find((range) => range.partition === partition)!.end;
+    await sleep(20);
+    const timeMs = Date.now();
+    await producer.send('outcomes', [numbered('t:o', 1)]);
+    expect(await offsetAt(config(), 'outcomes', { partition, timeMs })).toBe(end);
+    expect(await offsetAt(config(), 'outcomes', { partition, timeMs: 0 })).toBe(0);
+    expect(await offsetAt(config(), 'outcomes', { partition, timeMs: timeMs + 3_600_000 })).toBe(end + 1);
   }, 60_000);
 
   it('loses nothing acked and goes on by itself when the broker is killed and comes back', async () => {

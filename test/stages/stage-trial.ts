@@ -21,7 +21,7 @@ export interface StageTrial {
   readonly clickhouse: TestClickHouse;
   readonly producer: BusProducer;
   readonly reader: TenantReader;
-  stage(name: 'enrichment' | 'process-tree' | 'storage'): StageProcess;
+  stage(name: 'enrichment' | 'process-tree' | 'detection' | 'storage'): StageProcess;
   records(topic: TopicName): Promise<BusRecord[]>;
   close(): Promise<void>;
 }

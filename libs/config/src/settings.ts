@@ -36,6 +36,7 @@ export const settings = {
   tenantEventsPerSecondMax: z.coerce.number().int().positive().default(200_000),
   commandTtlMs: milliseconds.default(120_000),
   alertWindowMs: milliseconds.default(600_000).describe('Findings of one lineage within it are one alert'),
+  correlationHoldBackMs: milliseconds.default(500).describe('How much later than others an event of a host may come'),
   treeSnapshotMs: milliseconds.default(15_000),
   storageLingerMs: milliseconds.default(200).describe('How long rows wait for a larger insert'),
   // The agent's own.
@@ -61,6 +62,10 @@ export const settings = {
     .string()
     .default('')
     .describe('Files that only an attack changes: paths, or names of files anywhere; colon-separated. You make them'),
+  // Of tests that make their inputs up.
+  fuzzMs: milliseconds.default(15_000).describe('How long each target of test/fuzz is tried'),
+  fuzzSeed: z.coerce.number().int().min(0).default(0).describe('What its inputs follow from; 0: the time of day'),
+  fuzzCase: z.coerce.number().int().min(0).optional().describe('The one input to try again'),
 } as const;
 
 export type SettingName = keyof typeof settings;

@@ -6,7 +6,25 @@ export * as finding from './gen/norn/finding/v1/finding_pb.ts';
 export * as action from './gen/norn/action/v1/action_pb.ts';
 export * as lineage from './gen/norn/lineage/v1/lineage_pb.ts';
 export * as view from './gen/norn/view/v1/view_pb.ts';
-export type { Shown, ShownAlert, ShownAlertDetail, ShownCommand, ShownHost } from './shown.ts';
+export type {
+  Shown,
+  ShownAlert,
+  ShownAlertDetail,
+  ShownCommand,
+  ShownException,
+  ShownExceptionPreview,
+  ShownExceptionProposal,
+  ShownFinding,
+  ShownFindingList,
+  ShownHost,
+  ShownHunt,
+  ShownImportedFile,
+  ShownPlacedFinding,
+  ShownPolicy,
+  ShownPolicyHistory,
+  ShownRule,
+  ShownRuleImport,
+} from './shown.ts';
 export * from './grpc/agent-service.ts';
 export * from './grpc/batch-envelope.ts';
 export * from './batch/index.ts';

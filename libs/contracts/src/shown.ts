@@ -1,5 +1,22 @@
 // The JSON of proto/norn/view as the API sends it: every field present.
-import type { AlertDetailJson, AlertViewJson, CommandViewJson, HostViewJson } from './gen/norn/view/v1/view_pb.ts';
+import type {
+  AlertDetailJson,
+  AlertViewJson,
+  CommandViewJson,
+  ExceptionPreviewViewJson,
+  ExceptionProposalViewJson,
+  ExceptionViewJson,
+  FindingListJson,
+  FindingViewJson,
+  HostViewJson,
+  HuntViewJson,
+  ImportedFileViewJson,
+  PlacedFindingViewJson,
+  PolicyHistoryJson,
+  PolicyViewJson,
+  RuleImportViewJson,
+  RuleViewJson,
+} from './gen/norn/view/v1/view_pb.ts';
 
 /** Protobuf's JSON mapping makes every field optional and numbers maybe "NaN"; the API emits all, and numbers only. */
 export type Shown<T> = [number] extends [T]
@@ -13,4 +30,16 @@ export type Shown<T> = [number] extends [T]
 export type ShownAlert = Shown<AlertViewJson>;
 export type ShownAlertDetail = Shown<AlertDetailJson>;
 export type ShownCommand = Shown<CommandViewJson>;
+export type ShownException = Shown<ExceptionViewJson>;
+export type ShownExceptionPreview = Shown<ExceptionPreviewViewJson>;
+export type ShownExceptionProposal = Shown<ExceptionProposalViewJson>;
+export type ShownFinding = Shown<FindingViewJson>;
+export type ShownFindingList = Shown<FindingListJson>;
+export type ShownPlacedFinding = Shown<PlacedFindingViewJson>;
+export type ShownPolicy = Shown<PolicyViewJson>;
+export type ShownPolicyHistory = Shown<PolicyHistoryJson>;
 export type ShownHost = Shown<HostViewJson>;
+export type ShownHunt = Shown<HuntViewJson>;
+export type ShownImportedFile = Shown<ImportedFileViewJson>;
+export type ShownRuleImport = Shown<RuleImportViewJson>;
+export type ShownRule = Shown<RuleViewJson>;

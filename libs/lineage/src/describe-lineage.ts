@@ -7,7 +7,15 @@ import type { HostTree } from './host-tree.ts';
 const depthMax = 1024;
 
 /** Field numbers of LineageColumns. */
-const fields = { lineageUid: 1, depth: 2, ancestorPaths: 3, parentCommandLines: 4, incomplete: 5, ancestorUids: 6 };
+const fields = {
+  lineageUid: 1,
+  depth: 2,
+  ancestorPaths: 3,
+  parentCommandLines: 4,
+  incomplete: 5,
+  ancestorUids: 6,
+  ancestorPids: 7,
+};
 
 /** Columns of one batch; kept from batch to batch. */
 export class LineageDescriber {
@@ -17,6 +25,7 @@ export class LineageDescriber {
   private readonly parentCommandLines = new GrowingBytes();
   private readonly incomplete = new GrowingBytes();
   private readonly ancestorUids = new GrowingBytes();
+  private readonly ancestorPids = new GrowingBytes();
   private readonly message = new GrowingBytes();
   private readonly chain = new Int32Array(depthMax);
 
@@ -31,12 +40,13 @@ export class LineageDescriber {
     this.field(fields.parentCommandLines, this.parentCommandLines);
     this.field(fields.incomplete, this.incomplete);
     this.field(fields.ancestorUids, this.ancestorUids);
+    this.field(fields.ancestorPids, this.ancestorPids);
     return this.message.view();
   }
 
   private columns(): readonly GrowingBytes[] {
-    const { lineageUid, depth, ancestorPaths, parentCommandLines, incomplete, ancestorUids } = this;
-    return [lineageUid, depth, ancestorPaths, parentCommandLines, incomplete, ancestorUids];
+    const { lineageUid, depth, ancestorPaths, parentCommandLines, incomplete, ancestorUids, ancestorPids } = this;
+    return [lineageUid, depth, ancestorPaths, parentCommandLines, incomplete, ancestorUids, ancestorPids];
   }
 
   private field(number: number, column: GrowingBytes): void {
@@ -57,9 +67,17 @@ export class LineageDescriber {
     this.incomplete.byte(isComplete ? 0 : 1);
     this.addPaths(tree, Math.min(length, ancestorPathsMax));
     this.addCommandLine(tree, length === 0 ? -1 : (this.chain[0] ?? -1));
-    const uidCount = Math.min(length, ancestorUidsMax);
-    this.ancestorUids.varint(uidCount);
-    for (let up = 0; up < uidCount; up++) this.ancestorUids.uid(tree.uids, (this.chain[up] ?? 0) * 4);
+    this.addAncestors(tree, Math.min(length, ancestorUidsMax));
+  }
+
+  private addAncestors(tree: HostTree, count: number): void {
+    this.ancestorUids.varint(count);
+    this.ancestorPids.varint(count);
+    for (let up = 0; up < count; up++) {
+      const slot = this.chain[up] ?? 0;
+      this.ancestorUids.uid(tree.uids, slot * 4);
+      this.ancestorPids.u32(tree.pids[slot] ?? 0);
+    }
   }
 
   private addUnknown(uids: Uint32Array, at: number): void {
@@ -70,6 +88,7 @@ export class LineageDescriber {
     this.ancestorPaths.varint(0);
     this.parentCommandLines.varint(0);
     this.ancestorUids.varint(0);
+    this.ancestorPids.varint(0);
   }
 
   /**

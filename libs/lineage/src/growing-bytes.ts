@@ -28,6 +28,11 @@ export class GrowingBytes {
     else this.length = writeVarint(this.buffer, this.length, value);
   }
 
+  u32(value: number): void {
+    this.reserve(4);
+    this.length = this.buffer.writeUInt32LE(value, this.length);
+  }
+
   bytes(source: Uint8Array): void {
     this.reserve(source.length);
     this.buffer.set(source, this.length);

@@ -83,8 +83,9 @@ export class HostTree {
       this.setTexts(slot, facts);
     } else if (facts.imageNumber > (this.imageNumbers[slot] ?? 0)) {
       this.setTexts(slot, facts);
-    } else if ((this.texts[slot * 6 + 5] ?? 0) !== facts.containerId.length) {
-      this.setText(slot, 2, facts.containerId);
+    } else if (facts.imageNumber === this.imageNumbers[slot]) {
+      // Not of an older image: what comes in which order must not matter.
+      if ((this.texts[slot * 6 + 5] ?? 0) !== facts.containerId.length) this.setText(slot, 2, facts.containerId);
     }
     if (!this.hasParent(slot)) copyWords(this.parents, slot * 4, parent, at);
     return slot;

@@ -81,6 +81,7 @@ describe('lineage', () => {
     expect(lineage.incomplete(0)).toBe(false);
     expect(toHex(lineage.lineageUid)).toBe(toHex(uid(3)));
     expect(toHex(lineage.ancestorUids(0))).toBe([3, 2, 1].map((number) => toHex(uid(number))).join(''));
+    expect(lineage.ancestorPids(0)).toEqual([3, 2, 1]);
   });
 
   it('stops at the border of the container', () => {
@@ -120,6 +121,18 @@ describe('lineage', () => {
     const host = new Host();
     host.see([init, sshd, bash, { ...bash, imageNumber: 1, imagePath: '/usr/bin/zsh' }]);
     expect(host.see([curl]).ancestorPaths(0)[0]).toBe('/usr/bin/zsh');
+  });
+
+  it('is the same whichever image of a process a batch describes first', () => {
+    const containerId = 'c'.repeat(64);
+    const runc = process(5, 2, '/opt/runtime');
+    const entrypoint = { ...runc, imageNumber: 1, imagePath: '/bin/sh', containerId };
+    const worker = process(6, 5, '/usr/bin/python3', { containerId });
+    const origins = [
+      [runc, entrypoint],
+      [entrypoint, runc],
+    ].map((images) => toHex(new Host().see([init, sshd, ...images, worker]).lineageUid.subarray(4 * 16)));
+    expect(origins).toEqual([toHex(uid(5)), toHex(uid(5))]);
   });
 
   it('begins anew with the host’s next boot', () => {

@@ -8,6 +8,18 @@ export {
   type CommandVerdict,
 } from './verify-command.ts';
 export {
+  parsePolicy,
+  policyActions,
+  policyKinds,
+  type Policy,
+  type PolicyAction,
+  type PolicyKind,
+  type PolicyRule,
+} from './policy/policy-file.ts';
+export { PolicyEngine, type PolicyDecision, type PolicyDecisions, type PolicyHost } from './policy/policy-engine.ts';
+export { policyResponseOf, sayDecision, type SaidDecision } from './policy/policy-finding.ts';
+export { testPolicy, type PolicyTestReport, type WrongDecision } from './policy/test-policy.ts';
+export {
   decideResponse,
   nothingAnswered,
   protectionOf,

@@ -78,6 +78,11 @@ describe('policy', () => {
     expect(decide([miner, little], 'kill-and-remediate')).toEqual([]);
   });
 
+  it('leaves alone what the agent says must only be told of', () => {
+    const evidence = [{ field: 'response.withheld', value: "may be a program's own protection" }];
+    expect(decide([reflex('f1', ResponseRung.OBSERVED, { evidence })], 'kill-and-remediate')).toEqual([]);
+  });
+
   it('names the protection of a finding', () => {
     expect(protectionOf(reflex('f1', ResponseRung.KILLED, { ruleId: 'reflex.reverse_shell' }))).toBe('reverse-shell');
     expect(protectionOf(reflex('f1', ResponseRung.KILLED, { source: FindingSource.RULE }))).toBe('rule');

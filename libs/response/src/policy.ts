@@ -1,6 +1,7 @@
 // Policy: which actions an alert calls for. Pure: the tenant's choices and what was answered already are passed in.
 import { toHex } from '@norn/base';
 import { finding } from '@norn/contracts';
+import { policyResponseOf } from './policy/policy-finding.ts';
 
 /** What a tenant wants done about a protection. */
 export type PolicyResponse = 'observe' | 'suspend' | 'kill' | 'kill-and-remediate';
@@ -33,11 +34,11 @@ const order = ['suspend', 'kill', 'restore'] as const;
  * file by turns, and what the file was before both is known only to who looks at both.
  */
 export function decideResponse(alert: finding.Alert, policies: PolicyTable, answered: Answered): Decision[] {
-  const isDue = ({ id, severity }: finding.Finding): boolean =>
-    !answered.findingIds.has(id) && severity >= finding.Severity.MEDIUM;
+  const isDue = (each: finding.Finding): boolean =>
+    !answered.findingIds.has(each.id) && each.severity >= finding.Severity.MEDIUM && !isWithheld(each);
   const open = alert.findings.filter(isDue);
   return order.flatMap((action) => {
-    const due = open.filter((each) => actionsFor(each, policies.get(protectionOf(each)) ?? 'observe').includes(action));
+    const due = open.filter((each) => actionsFor(each, responseTo(each, policies)).includes(action));
     if (due.length === 0) return [];
     const earlier = action === 'restore' ? answered.restoredScopes : [];
     const scopeUids = [...new Set([...earlier, ...due.map((each) => toHex(each.scopeUid))])];
@@ -45,10 +46,20 @@ export function decideResponse(alert: finding.Alert, policies: PolicyTable, answ
   });
 }
 
+/** A policy's rule that decided the event goes before the response of its protection. */
+function responseTo(each: finding.Finding, policies: PolicyTable): PolicyResponse {
+  return policyResponseOf(each) ?? policies.get(protectionOf(each)) ?? 'observe';
+}
+
 /** The protection that a finding belongs to: `reflex.reverse_shell` → "reverse-shell", all rules → "rule". */
 export function protectionOf(each: finding.Finding): string {
   if (each.source !== finding.FindingSource.REFLEX) return 'rule';
   return each.ruleId.replace(/^reflex\./, '').replaceAll('_', '-');
+}
+
+/** The agent, which saw the process itself, says why this must only be told of: what can be learned from here is less. */
+function isWithheld({ evidence }: finding.Finding): boolean {
+  return evidence.some(({ field }) => field === 'response.withheld');
 }
 
 function actionsFor(each: finding.Finding, response: PolicyResponse): readonly Decision['action'][] {

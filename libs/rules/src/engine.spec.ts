@@ -1,4 +1,7 @@
-import { buildRuleBatch, parseRule, RuleEngine, type TestEvent } from './index.ts';
+// The engine over the sensor's events: conditions, values, rows.
+import { makeTest } from './engine/test.ts';
+import { buildRuleBatch, parseRule, readRules, RuleEngine, type TestEvent } from './index.ts';
+import { parseFieldTest } from './sigma/field-test.ts';
 
 /** A rule around a detection, written in YAML. */
 function ruleText(detection: string, category = 'process_creation'): string {
@@ -124,26 +127,100 @@ describe('a rule of files', () => {
 
 describe('a rule that can not be used', () => {
   it.each([
-    ['s: { Imgae: x }\ncondition: s', 's.Imgae: process_creation has no field "Imgae": known are Image,'],
+    ['s: { Imgae: x }\ncondition: s', 'detection.s.Imgae: process_creation has no field "Imgae": known are Image,'],
     ['s: { TargetFilename: x }\ncondition: s', 'process_creation has no field "TargetFilename"'],
     ['s: { Image|containz: x }\ncondition: s', 'modifier "containz" is not known: known are contains,'],
     ['s: { Image|re: "(a)\\\\1" }\ncondition: s', 'regular expression /(a)\\1/ is not usable'],
     ['s: { Image: x }\ncondition: s and t', 'condition: "t" is not a selection of this rule: known are s'],
     ['s: { Image: x }\ncondition: (s', 'condition: a "(" is not closed'],
     ['s: { Image: x }\ncondition: s s', 'condition: "s" is not expected here'],
-    ['s: { Image: x }\ncondition: s |  count() > 5', 'aggregation after "|" is the old form'],
-    ['s: [x, y]\ncondition: s', 'detection.s: must be a map of fields'],
+    ['s: { Image: x }\ncondition: s |  count() > 5', 'aggregation "count" after "|" is the old form'],
+    ['s: [[x], y]\ncondition: s', 'detection.s: must be a word, a map of fields'],
+    ['s: { Image|all: x }\ncondition: s', '"all" needs more than one value'],
+    ['s: { Image: [x, null] }\ncondition: s', 'null can not stand in a list'],
+    ['s: { Image|re|contains: x }\ncondition: s', 're does not go with contains'],
+    ['s: { Image|startswith|endswith: x }\ncondition: s', 'startswith and endswith exclude each other'],
+    ['s: { Image|cidr: 10.0.0.0/40 }\ncondition: s', '"10.0.0.0/40" is not a network'],
+    ['s: { Image|gt: many }\ncondition: s', '"many" is not a number'],
+    ['s: { Image|base64: a*b }\ncondition: s', 'has wildcards, which can not be encoded'],
+    ['s: { Image|expand: "%shells%" }\ncondition: s', 'placeholder %shells% has no values here'],
     ['condition: s', 'has a condition but no selection'],
+    ['s: { Image: x, Image: y }\ncondition: s', 'YAML: the key Image is there twice: remove one'],
+    ['s: { ? [a] : x }\ncondition: s', 'YAML: a key is a map or a list: write a word there'],
+    [`s: ${'['.repeat(5_000)}`, 'YAML: is nested too deeply: write it flat'],
   ])('%j says where and what to do', (detection, message) => {
     const load = (): RuleEngine => new RuleEngine([parseRule('broken.yml', ruleText(detection))]);
     expect(load).toThrow(expect.objectContaining({ code: 'rule_invalid' }) as Error);
     expect(load).toThrow(message);
-    expect(load).toThrow(/^broken\.yml: /);
+    expect(load).toThrow(/^broken\.yml:\d+: /);
+  });
+
+  it('is named with the line where it is wrong', () => {
+    const text = ruleText('s:\n  Image|endswith:\n    - /sh\n  Imgae: x\ncondition: s');
+    expect(text.split('\n')[11]).toContain('Imgae');
+    expect(() => new RuleEngine([parseRule('broken.yml', text)])).toThrow(/^broken\.yml:12: detection\.s\.Imgae: /);
+  });
+
+  it('is told of a source that nothing is seen of', () => {
+    const text = ruleText('s: { Image: x }\ncondition: s').replace('category: process_creation', 'service: sshd');
+    expect(() => new RuleEngine([parseRule('broken.yml', text)])).toThrow(
+      'logsource: nothing of "sshd" is seen here: known are linux/process_creation',
+    );
+  });
+
+  it('is no correlation and no filter', () => {
+    const filter = 'title: Quiet\nlogsource: { product: linux }\nfilter: { a: { User: x }, condition: a }\n';
+    expect(() => parseRule('other.yml', filter)).toThrow('other.yml:3: filter: is a filter: here one detection rule');
+    for (const text of ['a word', '- a', '7', 'null'])
+      expect(() => parseRule('other.yml', text)).toThrow('other.yml:1: the rule');
   });
 
   it('names the unknown key', () => {
     expect(() => parseRule('broken.yml', `${ruleText('s: { Image: x }\ncondition: s')}\nlevl: high\n`)).toThrow(
-      /unknown key levl/,
+      /unknown key levl: did you mean level/,
     );
+  });
+});
+
+describe('what rules cost', () => {
+  it('is counted for each rule that was looked at, and timed by the clock that is passed in', () => {
+    const rule = (title: string, literal: string): string =>
+      `title: ${title}\nlogsource: { product: linux, category: process_creation }\ndetection: { a: { CommandLine|contains: ${literal}, User: root }, condition: a }\n`;
+    const { rules } = readRules([
+      { name: 'costs.yml', text: [rule('one', 'abcdef'), rule('two', 'ghijkl')].join('---\n') },
+    ]);
+    let nowNs = 0;
+    const engine = new RuleEngine(rules, { clock: () => (nowNs += 5) });
+    const event = (CommandLine: string, User: string) => ({ EventKind: 'exec', CommandLine, User });
+    engine.evaluate(buildRuleBatch([event('x abcdef', 'root'), event('abcdef', 'bob'), event('nothing', 'root')]));
+    const [cost, ...others] = engine.takeCosts();
+    expect(others).toEqual([]);
+    expect(cost).toMatchObject({ rule: { title: 'one' }, looked: 2, matches: 1, ns: 2 * 5 * 16 });
+    expect(engine.takeCosts()).toEqual([]);
+  });
+
+  it('does not change what is found when a text comes again', () => {
+    const { rules } = readRules([
+      {
+        name: 'again.yml',
+        text: 'title: one\nlogsource: { product: linux, category: process_creation }\ndetection: { a: { CommandLine|contains|cased: AbC }, condition: a }\n',
+      },
+    ]);
+    const engine = new RuleEngine(rules);
+    const found = (CommandLine: string): number =>
+      engine.evaluate(buildRuleBatch([{ EventKind: 'exec', CommandLine }])).matches.length;
+    expect(['x AbC', 'x abc', 'x AbC', 'x abc'].map(found)).toEqual([1, 0, 1, 0]);
+  });
+});
+
+describe('a regular expression', () => {
+  const place = { file: 'test.yml', line: 1, construct: 's' };
+
+  it.each([
+    ['tail\\s+-f', 'tail'],
+    ['\\s-[a-z]*c\\s', ''],
+    ['(a|b)sh\\b', ''],
+  ])('%s waits for %j', (source, literal) => {
+    expect(makeTest(place, parseFieldTest(place, 'CommandLine|re'), source).literal).toBe(literal);
   });
 });

@@ -60,11 +60,23 @@ export enum Metric {
   // Detection.
   /** Attributes: rule. */
   RuleMatches = 'norn_rule_matches_total',
+  /** Estimated. Attributes: rule. */
+  RuleNs = 'norn_rule_ns_total',
   RuleMatchesRefused = 'norn_rule_matches_refused_total',
   /** Findings of agents that are not usable. Attributes: reason. */
   FindingsRefused = 'norn_findings_refused_total',
+  /** Kept from their alerts by an exception. Attributes: exception. */
+  FindingsExcepted = 'norn_findings_excepted_total',
+  /** Kept from their alerts because their rule found too much. Attributes: rule. */
+  FindingsLimited = 'norn_findings_limited_total',
+  /** Counts of findings that were begun anew. Attributes: reason. */
+  FindingRatesForgotten = 'norn_finding_rates_forgotten_total',
   /** Alerts that could still have grown. Attributes: reason. */
   AlertsForgotten = 'norn_alerts_forgotten_total',
+  /** Events and groups that correlations did not count. Attributes: reason. */
+  CorrelationsForgotten = 'norn_correlations_forgotten_total',
+  /** Batches read back so that correlations know what was before. */
+  CorrelationsReplayed = 'norn_correlations_replayed_batches_total',
 
   // Remediation.
   /** Attributes: action. */

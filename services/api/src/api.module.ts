@@ -8,6 +8,7 @@ import { SessionController } from './access/session.controller.ts';
 import { Sessions } from './access/sessions.ts';
 import { ConsoleFiles } from './adapters/console-files.ts';
 import { ControlPlane } from './adapters/control-plane.ts';
+import { RulePack } from './adapters/rule-pack.ts';
 import { AlertActions } from './alerts/alert-actions.ts';
 import { AlertDetails } from './alerts/alert-detail.ts';
 import { AlertLists } from './alerts/alert-list.ts';
@@ -15,15 +16,27 @@ import { AlertsController } from './alerts/alerts.controller.ts';
 import { AttackTelemetry } from './alerts/attack-telemetry.ts';
 import { Places } from './alerts/places.ts';
 import { ApiConfig } from './api.config.ts';
+import { ExceptionPreviews } from './exceptions/exception-preview.ts';
+import { Exceptions } from './exceptions/exceptions.ts';
+import { ExceptionsController } from './exceptions/exceptions.controller.ts';
+import { FindingLists } from './findings/finding-list.ts';
+import { FindingsController } from './findings/findings.controller.ts';
 import { limits } from './http/bounds.ts';
 import { DescriptionController } from './http/description.controller.ts';
 import { ProblemFilter } from './http/problem.ts';
 import { StreamController } from './http/stream.controller.ts';
+import { Hunts } from './hunts/hunts.ts';
+import { HuntsController } from './hunts/hunts.controller.ts';
 import { ApiHealth } from './installation/api-health.ts';
 import { InstallationController } from './installation/installation.controller.ts';
 import { Installation } from './installation/installation.ts';
 import { Status } from './installation/status.ts';
+import { Policies } from './policy/policies.ts';
+import { PolicyController } from './policy/policy.controller.ts';
 import { Changes } from './ports/changes.port.ts';
+import { RuleImports } from './rules/rule-import.ts';
+import { RuleShelf } from './rules/rule-shelf.ts';
+import { RulesController } from './rules/rules.controller.ts';
 import { Telemetry } from './ports/telemetry.port.ts';
 
 /** What the API stands on; made, and closed, by whoever starts it. */
@@ -45,6 +58,11 @@ export class ApiModule {
         SessionController,
         InstallationController,
         AlertsController,
+        RulesController,
+        ExceptionsController,
+        PolicyController,
+        FindingsController,
+        HuntsController,
         StreamController,
         DescriptionController,
       ],
@@ -60,13 +78,21 @@ export class ApiModule {
         ...[
           Sessions,
           ControlPlane,
+          RulePack,
           Places,
           AttackTelemetry,
           AlertDetails,
           AlertLists,
           AlertActions,
+          FindingLists,
           Installation,
+          RuleShelf,
+          RuleImports,
+          Exceptions,
+          ExceptionPreviews,
+          Policies,
           Status,
+          Hunts,
           ApiHealth,
         ],
       ],

@@ -8,6 +8,7 @@ import { compressedJson } from './http/compressed-json.ts';
 import { limits } from './http/bounds.ts';
 import { securityHeaders } from './http/headers.ts';
 import { traceRequest } from './http/request-span.ts';
+import { huntLimits } from './hunts/hunt-request.ts';
 
 const nestOptions = { logger: ['error', 'warn'] as LogLevel[], bodyParser: false };
 
@@ -21,6 +22,10 @@ export async function createApp(parts: ApiParts): Promise<NestExpressApplication
   app.use(traceRequest);
   app.use(securityHeaders(publicUrl.startsWith('https:')));
   app.use(compressedJson);
+  // Rules are larger than anything else that is sent here; what is parsed once is not parsed again.
+  app.use('/api/v1/rules/import', json({ limit: limits.ruleImportBytesMax }));
+  app.use('/api/v1/policy', json({ limit: limits.policyBytesMax }));
+  app.use('/api/v1/hunts', json({ limit: huntLimits.bodyBytesMax }));
   app.use(json({ limit: limits.bodyBytesMax }));
   app.use(parts.consoleFiles.serve);
   return app;

@@ -6,13 +6,14 @@ import { generateKeyPairSync } from 'node:crypto';
 import { createClient } from '@clickhouse/client';
 import type { RunningService } from '@norn/pipeline';
 import { type Role, User, createControlStore, createToken, createWriter, ensureTenant } from '@norn/store';
-import { startClickHouse, startPostgres } from '@norn/testkit';
+import { type TestClickHouse, startClickHouse, startPostgres } from '@norn/testkit';
 import { type RunningApi, startApi } from '../src/api.service.ts';
 import type { Databases } from './store-attack.ts';
 
 export interface ApiTrial extends Databases {
   readonly url: string;
   readonly service: RunningService;
+  readonly clickhouse: TestClickHouse;
   /** A bearer token of a person with that role, in that tenant. */
   tokenOf(role: Role, tenantId?: string): Promise<string>;
   /** A one-time login token. */
@@ -75,6 +76,7 @@ export async function startApiTrial(options: TrialOptions = {}): Promise<ApiTria
   return {
     url: `http://127.0.0.1:${port}`,
     service,
+    clickhouse,
     control,
     events,
     tokenOf: async (role, tenantId = 'default') =>

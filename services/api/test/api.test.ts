@@ -302,6 +302,38 @@ describe('the API', () => {
     });
   });
 
+  describe('lists findings', () => {
+    type Findings = Shown<view.FindingList>;
+    const since = '2020-01-01T00:00:00Z';
+
+    it('with the pids above each, its container and its alert', async () => {
+      const { body } = await ask<Findings>(`/api/v1/findings?since=${since}&rule=reflex.ransomware`);
+      expect(body.findings).toHaveLength(1);
+      expect(body.findings[0]).toMatchObject({
+        alertId: ransomware,
+        containerId: webContainer.id,
+        pid: 4121,
+        finding: { ruleId: 'reflex.ransomware', severity: 'critical', techniques: ['T1486'] },
+      });
+      expect(body.findings[0]?.ancestorPids.slice(-4)).toEqual([4011, 4002, 820, 1]);
+    });
+
+    it('of one tenant, newest first, and says when there are more', async () => {
+      const { body } = await ask<Findings>(`/api/v1/findings?since=${since}`);
+      const times = body.findings.map((one) => one.finding.time);
+      expect(times).toEqual([...times].sort().reverse());
+      expect(body.findings.map(({ alertId }) => alertId)).not.toContain(foreign);
+      expect(body.truncated).toBe(false);
+      const first = (await ask<Findings>(`/api/v1/findings?since=${since}&limit=1`)).body;
+      expect([first.findings, first.truncated]).toEqual([[body.findings[0]], true]);
+    });
+
+    it('since the moment that is given', async () => {
+      const later = new Date(Date.now() + 60_000).toISOString();
+      expect((await ask<Findings>(`/api/v1/findings?since=${later}`)).body.findings).toEqual([]);
+    });
+  });
+
   describe('acts', () => {
     it('not for those whose role does not reach', async () => {
       for (const token of [tokens.viewer, tokens.analyst])
@@ -397,6 +429,8 @@ describe('the API', () => {
       '/api/v1/alerts?limit=100000',
       "/api/v1/alerts?technique=T1' OR 1=1",
       '/api/v1/alerts?severity=awful',
+      '/api/v1/findings',
+      '/api/v1/findings?since=yesterday',
       '/api/v1/hosts/a%2Fb',
     ])('%s', async (path) => {
       const { status, body } = await ask(path);

@@ -1,5 +1,5 @@
 // Stores a built attack in the real databases, as storage and remediation would. For tests.
-import { create, toBinary } from '@bufbuild/protobuf';
+import { type MessageInitShape, create, toBinary } from '@bufbuild/protobuf';
 import { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import type { ClickHouseClient } from '@clickhouse/client';
@@ -92,13 +92,22 @@ export async function storeAlert(
     updatedAt: new Date(facts.atUs / 1000),
   });
   await insert(events, 'alerts', alertColumns, [alertRow(alert, facts)]);
+  await storeFindings({ events }, alert.findings, id);
+  return id;
+}
+
+/** Of an alert, or of none yet. */
+export async function storeFindings(
+  { events }: Pick<Databases, 'events'>,
+  findings: readonly finding.Finding[],
+  alertId = '',
+): Promise<void> {
   await insert(
     events,
     'findings',
     findingColumns,
-    alert.findings.map((one) => findingRow(one, id)),
+    findings.map((one) => findingRow(one, alertId)),
   );
-  return id;
 }
 
 const alertColumns = (): Columns => ({
@@ -129,8 +138,9 @@ function alertRow(alert: finding.Alert, { scope, origin }: AlertFacts): object {
 
 const findingColumns = (): Columns => ({
   input: `tenant_id String, host_id String, id String, alert_id String, rule_id String, severity UInt8, techniques Array(String), time Int64,
-    process_uid String`,
-  select: `tenant_id, host_id, id, alert_id, rule_id, severity, techniques, ${time('time')}, ${fixed('process_uid')}`,
+    process_uid String, lineage_uid String, container_id String, body String`,
+  select: `tenant_id, host_id, id, alert_id, rule_id, severity, techniques, ${time('time')}, ${fixed('process_uid')},
+    ${fixed('lineage_uid')}, container_id, unhex(body) AS body`,
 });
 
 function findingRow(one: finding.Finding, alertId: string): object {
@@ -144,6 +154,9 @@ function findingRow(one: finding.Finding, alertId: string): object {
     techniques: one.techniques,
     time: Number(one.timeUs),
     process_uid: Buffer.from(one.processUid).toString('hex'),
+    lineage_uid: Buffer.from(one.lineageUid).toString('hex'),
+    container_id: one.containerId,
+    body: Buffer.from(toBinary(finding.FindingSchema, one)).toString('hex'),
   };
 }
 
@@ -163,6 +176,7 @@ function findingOf(one: FindingFacts, index: number, facts: AlertFacts, home: Ho
     scopeUid: fromHex(facts.scope.uid),
     lineageUid: fromHex(facts.origin.uid),
     containerId: one.process.container?.id ?? '',
+    process: processOf(one.process),
     evidence: Object.entries(one.evidence).map(([field, value]) => ({ field, value })),
     response: {
       rung: stopped ? finding.ResponseRung.KILLED : finding.ResponseRung.OBSERVED,
@@ -171,8 +185,21 @@ function findingOf(one: FindingFacts, index: number, facts: AlertFacts, home: Ho
       stoppedUs: BigInt(stopped ? (facts.stoppedUs ?? 0) : 0),
       filesChanged: Number(one.evidence['file.changed'] ?? 0),
     },
+    pid: one.process.pid,
+    ancestorPids: ancestorsOf(one.process).map(({ pid }) => pid),
     ...home,
   });
+}
+
+function processOf({ images, parent, container }: BuiltProcess): MessageInitShape<typeof finding.FoundProcessSchema> {
+  const { path = '', commandLine = '' } = images.at(-1) ?? {};
+  return {
+    imagePath: path,
+    imageSha256: idOf(path, 64),
+    commandLine,
+    parentImagePath: parent?.images.at(-1)?.path ?? '',
+    containerImage: container?.image ?? '',
+  };
 }
 
 /** Processes, events and verdicts. */

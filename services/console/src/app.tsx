@@ -16,6 +16,8 @@ const alert = splitPage(async () => (await import('./alert/alert-page.tsx')).Ale
 const hosts = splitPage(async () => (await import('./pages/hosts.tsx')).HostsPage);
 const host = splitPage(async () => (await import('./pages/host.tsx')).HostPage);
 const containers = splitPage(async () => (await import('./pages/containers.tsx')).ContainersPage);
+const rules = splitPage(async () => (await import('./pages/rules.tsx')).RulesPage);
+const hunt = splitPage(async () => (await import('./hunt/hunt-page.tsx')).HuntPage);
 const responses = splitPage(async () => (await import('./pages/responses.tsx')).ResponsesPage);
 
 const pages: readonly (readonly [string, SplitPage])[] = [
@@ -25,6 +27,8 @@ const pages: readonly (readonly [string, SplitPage])[] = [
   ['/hosts', hosts],
   ['/hosts/:id', host],
   ['/containers', containers],
+  ['/rules', rules],
+  ['/hunt', hunt],
   ['/responses', responses],
 ];
 

@@ -16,6 +16,8 @@ const places: readonly (readonly [string, IconName, string, string])[] = [
   ['/alerts', 'alert', 'Alerts', 'a'],
   ['/hosts', 'host', 'Hosts', 'h'],
   ['/containers', 'container', 'Containers', 'c'],
+  ['/rules', 'rule', 'Rules', 'l'],
+  ['/hunt', 'search', 'Hunt', 'u'],
   ['/responses', 'response', 'Responses', 'r'],
 ];
 

@@ -1,8 +1,15 @@
-// What detection is told: Kafka, and how long findings of one lineage are one alert.
+// What detection is told: Kafka, how long findings of one lineage are one alert, how late an event may be, and where tenants' rules are.
 import { type Environment, loadConfig, settings } from '@norn/config';
 import { z } from 'zod';
 
-const schema = z.object({ kafkaBrokers: settings.kafkaBrokers, alertWindowMs: settings.alertWindowMs });
+const schema = z.object({
+  kafkaBrokers: settings.kafkaBrokers,
+  alertWindowMs: settings.alertWindowMs,
+  correlationHoldBackMs: settings.correlationHoldBackMs,
+  postgresUrl: settings.postgresUrl,
+  /** Not given: tenants bring no rules along. */
+  postgresPasswordFile: settings.postgresPasswordFile.default(''),
+});
 
 export type DetectionConfig = z.output<typeof schema>;
 

@@ -5,14 +5,22 @@ import { finding } from '@norn/contracts';
 import type { Pipeline } from '@norn/pipeline';
 import { Metric, SpanAttribute, count } from '@norn/telemetry';
 import type { AlertBook } from './alerts/alert-book.ts';
+import type { Correlations } from './correlations/correlations.ts';
+import type { FindingRates } from './rates/finding-rates.ts';
 import type { AlertHistory } from './ports/alert-history.port.ts';
+import type { BatchHistory } from './ports/batch-history.port.ts';
 import type { Outputs } from './ports/outputs.port.ts';
 import type { BatchAlerts } from './steps/envelope.ts';
 
 export interface DetectorParts {
   readonly pipeline: Pipeline<BusRecord, BatchAlerts>;
+  /** Over batches that are read back. */
+  readonly recall: Pipeline<BusRecord, unknown>;
   readonly book: AlertBook;
+  readonly correlations: Correlations;
+  readonly rates: FindingRates;
   readonly history: AlertHistory;
+  readonly batches: BatchHistory;
   readonly outputs: Outputs;
   /** Which partition a host's records are in. */
   readonly partitionOf: (hostKey: string) => number;
@@ -21,12 +29,18 @@ export interface DetectorParts {
 export class Detector {
   constructor(private readonly parts: DetectorParts) {}
 
-  /** A partition was taken over, or a batch of it failed: its alerts are read back before the next batch. */
-  async prepare(partition: number): Promise<void> {
-    const { book, history, partitionOf } = this.parts;
-    book.forget((hostKey) => partitionOf(hostKey) === partition);
+  /** A partition was taken over, or a batch of it failed: its alerts, and what correlations and counts knew, are read back before the next batch. */
+  async prepare(partition: number, nextOffset: number): Promise<void> {
+    const { book, correlations, rates, history, batches, recall, partitionOf } = this.parts;
+    const isOfPartition = (hostKey: string): boolean => partitionOf(hostKey) === partition;
+    book.forget(isOfPartition);
+    correlations.forget(isOfPartition);
+    rates.forget(isOfPartition);
+    await batches.read(partition, nextOffset, async (records) => {
+      await recall.run(records);
+    });
     await history.read(partition, (alert) => {
-      if (partitionOf(recordKey(alert.tenantId, alert.hostId)) === partition) book.load(alert);
+      if (isOfPartition(recordKey(alert.tenantId, alert.hostId))) book.load(alert);
     });
   }
 

@@ -8,6 +8,13 @@ import { loadDetectionConfig } from './detection.config.ts';
 import { DetectionModule } from './detection.module.ts';
 import { Detector } from './detector.ts';
 
+// For a replay, which runs the flow without a broker.
+export { Correlations } from './correlations/correlations.ts';
+export { readRulePack } from './adapters/rule-pack.ts';
+export { AlertBook } from './alerts/alert-book.ts';
+export { createDetectionPipeline } from './detection.pipeline.ts';
+export type { BatchAlerts } from './steps/envelope.ts';
+
 /** A batch waits at most this long for others at the broker, ms: alerts are on this path. */
 const MAX_WAIT_MS = 20;
 const MIN_BYTES = 64 * 1024;
@@ -24,7 +31,7 @@ export const detection: Service = {
       abortOnError: false,
     });
     const detector = app.get(Detector);
-    server.prepareWith((_topic, partition) => detector.prepare(partition));
+    server.prepareWith((_topic, partition, nextOffset) => detector.prepare(partition, nextOffset));
     app.useGlobalFilters(new ErrorsAsThrown());
     await app.listen();
     return {

@@ -7,8 +7,12 @@ export const limits = {
   pidMax: 4_194_304,
   /** What is kept of a finding: characters of a text, entries of a list. */
   finding: { textMax: 1_024, evidenceMax: 64, techniquesMax: 16, pidsMax: 1_024 },
+  /** What one rule may cost, as a mean over all events; reported after so many. */
+  ruleCosts: { nsPerEventMax: 500, reportEvents: 100_000 },
   /** Findings of one batch's reflexes; four reflexes find a handful. */
   reflexFindingsPerBatchMax: 256,
+  /** Findings of a policy over one batch; an agent's batch has about 400 events. */
+  policyFindingsPerBatchMax: 512,
   /** What a lineage does this much later than its stop, ms, is another attack, unless the same parent started it. */
   settleMs: 1_000,
   /** Findings kept in an alert. */
@@ -19,6 +23,18 @@ export const limits = {
   alertsPerHostMax: 64,
   /** Hosts with such alerts, in one process. */
   hostsMax: 20_000,
+  /** Hosts with events that correlations await, in one process; groups of one correlation, on one host. */
+  correlations: { hostsMax: 20_000, groupsPerHostMax: 1_000 },
+  /** Findings of one rule on one host in an hour of event time (µs) that join alerts; rules counted of a host; ids by which what is found over and over is known. */
+  rates: { findingsPerHourMax: 1_000, hourUs: 3_600_000_000n, rulesPerHostMax: 256, recentMax: 64 },
+  /** Characters of a command line that exceptions go by. */
+  exceptedCommandLineMax: 1_024,
+  /** A host whose clock is set back by more begins anew, ms. */
+  clockStepMs: 60_000,
+  /** Gaps remembered of a host, to be told of with what was found around them. */
+  gapsPerHostMax: 64,
+  /** Batches of a partition that are read back for correlations when it is taken over. */
+  replayRecordsMax: 2_000,
   /** Records of the alerts topic read back when a partition is taken over. */
   historyRecordsMax: 5_000,
 } as const;

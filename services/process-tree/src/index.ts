@@ -8,6 +8,11 @@ import { loadProcessTreeConfig } from './process-tree.config.ts';
 import { ProcessTreeModule } from './process-tree.module.ts';
 import { TreeKeeper } from './tree-keeper.ts';
 
+// For a replay, which runs the flow without a broker.
+export { Forest } from './forest.ts';
+export type { Forests } from './ports/forests.ts';
+export { createProcessTreePipeline } from './process-tree.pipeline.ts';
+
 export const processTree: Service = {
   name: 'process-tree',
   async start(environment) {

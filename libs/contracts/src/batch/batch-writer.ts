@@ -1,4 +1,4 @@
-// Builds batches as the agent does, for tests and the load generator; the agent's own builder is Rust's `BatchBuilder`.
+// Builds batches as the agent does, for replays, tests and the load generator; the agent's own builder is Rust's `BatchBuilder`.
 import { constants, zstdCompressSync } from 'node:zlib';
 import { create, toBinary } from '@bufbuild/protobuf';
 import { NornError, fromHex } from '@norn/base';
@@ -87,17 +87,25 @@ export class BatchWriter {
   private readonly processEntries = new Map<string, number>();
   private readonly imageEntries = new Map<string, number>();
   private readonly containerEntries = new Map<string, number>([['', 0]]);
-  private baseTimeUs = 0;
   private count = 0;
+
+  /** Unix µs that no row may be before; the first row's time when it is not given. */
+  constructor(private baseTimeUs?: number) {}
 
   get eventCount(): number {
     return this.count;
   }
 
+  /** A process that no row is about: the creator of one that is. */
+  describe(process: ProcessEntry): this {
+    this.processEntry(process);
+    return this;
+  }
+
   add(row: Row): this {
-    if (this.count === 0) this.baseTimeUs = row.timeUs;
+    this.baseTimeUs ??= row.timeUs;
     if (row.timeUs < this.baseTimeUs)
-      throw new NornError('row_out_of_order', `Row at ${row.timeUs} is before the batch's first row`);
+      throw new NornError('row_out_of_order', `Row at ${row.timeUs} is before the batch's base time`);
     const process = this.processEntry(row.process);
     this.rows.push({
       kind: row.kind,
@@ -131,7 +139,7 @@ export class BatchWriter {
         schemaVersion: 1,
         streamId: header.streamId,
         batchSeq: BigInt(header.batchSeq),
-        baseTimeUs: BigInt(this.baseTimeUs),
+        baseTimeUs: BigInt(this.baseTimeUs ?? 0),
         eventCount: this.count,
         columnsSize: columns.length,
         columns: compress(columns),

@@ -15,6 +15,8 @@ export interface LineageView {
   parentCommandLine(process: number): string;
   /** 16 bytes each in one piece, nearest first, at most 32; a view. */
   ancestorUids(process: number): Uint8Array;
+  /** Of the same ancestors, on the host; empty when the batch comes from a stage that did not tell them. */
+  ancestorPids(process: number): readonly number[];
 }
 
 /** Throws `batch_malformed` when it does not fit a process table of `count` entries. */
@@ -30,6 +32,7 @@ class OpenLineage implements LineageView {
   private paths: readonly Uint8Array[] | undefined;
   private commandLines: readonly Uint8Array[] | undefined;
   private uids: readonly Uint8Array[] | undefined;
+  private pids: readonly Uint8Array[] | undefined;
 
   constructor(
     bytes: Uint8Array,
@@ -68,6 +71,14 @@ class OpenLineage implements LineageView {
   ancestorUids(process: number): Uint8Array {
     this.uids ??= this.split(6, 16);
     return this.uids[process] ?? new Uint8Array(0);
+  }
+
+  ancestorPids(process: number): readonly number[] {
+    if (this.fields[7] === undefined) return [];
+    this.pids ??= this.split(7, 4);
+    const { buffer, byteOffset, length } = this.pids[process] ?? new Uint8Array(0);
+    const view = new DataView(buffer, byteOffset, length);
+    return Array.from({ length: length / 4 }, (_, at) => view.getUint32(at * 4, true));
   }
 
   private sized(field: number, width: number): Uint8Array {

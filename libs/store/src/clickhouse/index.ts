@@ -10,6 +10,7 @@ export { type DescribedProcess, createProcessesBlock, pushProcess } from './tabl
 export {
   type ClickHouseTable,
   type QueryParameter,
+  type TenantJoin,
   type TenantQuery,
   type TenantQueryParts,
   clickHouseTables,

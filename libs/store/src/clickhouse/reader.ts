@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { type ClickHouseClient, ClickHouseLogLevel, createClient } from '@clickhouse/client';
 import { NornError, messageOf } from '@norn/base';
-import { type TenantQueryParts, tenantQuery } from './tenant-query.ts';
+import { type TenantQueryParts, longQueryLimits, tenantQuery } from './tenant-query.ts';
 
 export interface ReaderConfig {
   readonly clickhouseUrl: string;
@@ -17,8 +17,10 @@ export interface TenantReader {
   close(): Promise<void>;
 }
 
-/** Connections of one tenant's reader. */
-const connectionsMax = 4;
+/** Connections of one tenant's reader: two hunts at once have two each, the rest is for its pages. */
+const connectionsMax = 8;
+/** Longer than ClickHouse gives the longest query, so that it is ClickHouse that says what was too much. */
+const requestTimeoutMs = (longQueryLimits.seconds + 4) * 1_000;
 
 /** Holds connections: make one for each tenant that asks, and keep it. */
 export function createReader(config: ReaderConfig, tenantId: string): TenantReader {
@@ -31,7 +33,7 @@ export function createReader(config: ReaderConfig, tenantId: string): TenantRead
     password: readFileSync(config.clickhouseReaderPasswordFile, 'utf8').trim(),
     http_headers: { 'X-Norn-Tenant': tenantId },
     max_open_connections: connectionsMax,
-    request_timeout: 15_000,
+    request_timeout: requestTimeoutMs,
   });
   return {
     tenantId,

@@ -8,6 +8,7 @@ export interface TenantQueryParts {
   readonly from: ClickHouseTable;
   /** The newest version of each row of a replacing table. */
   readonly final?: boolean;
+  readonly join?: TenantJoin;
   /** Conditions that must all hold; values as `{name:Type}`, given in `parameters`. */
   readonly where?: readonly string[];
   readonly parameters?: Readonly<Record<string, QueryParameter>>;
@@ -16,6 +17,20 @@ export interface TenantQueryParts {
   readonly orderBy?: readonly string[];
   /** Rows, at most; 1,000 unless told. */
   readonly limit?: number;
+  /** For questions to all of history: up to `longQueryLimits`. */
+  readonly long?: boolean;
+}
+
+/** Rows of another table beside those of `from`: of the same tenant, and of those with the same keys the last one not after. */
+export interface TenantJoin {
+  /** Its columns are `as.name` in the query. */
+  readonly as: string;
+  readonly select: readonly string[];
+  readonly from: ClickHouseTable;
+  readonly final?: boolean;
+  readonly where?: readonly string[];
+  /** Equalities, and at last `time >= as.time`. */
+  readonly on: readonly string[];
 }
 
 export type ClickHouseTable = (typeof clickHouseTables)[number];
@@ -31,16 +46,19 @@ export interface TenantQuery {
 
 /** What one query may take. */
 export const queryLimits = { seconds: 10, memoryBytes: 300_000_000, resultRows: 50_000 } as const;
+/** What the readers' profile allows at most. */
+export const longQueryLimits = { ...queryLimits, seconds: 28, memoryBytes: 400_000_000 } as const;
 const defaultRows = 1_000;
 
 /** Values never become part of the text: they travel as parameters. */
 export function tenantQuery(tenantId: string, parts: TenantQueryParts): TenantQuery {
-  const where = ['tenant_id = {tenantId:String}', ...(parts.where ?? [])].map((condition) => `(${condition})`);
+  const limits = parts.long === true ? longQueryLimits : queryLimits;
   const limit = Math.min(parts.limit ?? defaultRows, queryLimits.resultRows);
   const lines = [
     `SELECT ${parts.select.join(', ')}`,
-    `FROM ${parts.from}${parts.final === true ? ' FINAL' : ''}`,
-    `WHERE ${where.join(' AND ')}`,
+    source(parts),
+    parts.join ? joined(parts.join) : '',
+    ofTenant(parts.where),
     clause('GROUP BY', parts.groupBy),
     clause('HAVING', parts.having),
     clause('ORDER BY', parts.orderBy),
@@ -50,11 +68,24 @@ export function tenantQuery(tenantId: string, parts: TenantQueryParts): TenantQu
     query: lines.filter((line) => line !== '').join('\n'),
     query_params: { ...parts.parameters, tenantId },
     clickhouse_settings: {
-      max_execution_time: String(queryLimits.seconds),
-      max_memory_usage: String(queryLimits.memoryBytes),
-      max_result_rows: String(queryLimits.resultRows),
+      max_execution_time: String(limits.seconds),
+      max_memory_usage: String(limits.memoryBytes),
+      max_result_rows: String(limits.resultRows),
     },
   };
+}
+
+function source({ from, final }: Pick<TenantQueryParts, 'from' | 'final'>): string {
+  return `FROM ${from}${final === true ? ' FINAL' : ''}`;
+}
+
+function ofTenant(conditions: readonly string[] = []): string {
+  return `WHERE ${['tenant_id = {tenantId:String}', ...conditions].map((condition) => `(${condition})`).join(' AND ')}`;
+}
+
+function joined(join: TenantJoin): string {
+  const rows = `SELECT ${join.select.join(', ')} ${source(join)} ${ofTenant(join.where)}`;
+  return `ASOF LEFT JOIN (${rows}) AS ${join.as} ON ${join.on.join(' AND ')}`;
 }
 
 function clause(keyword: string, expressions: readonly string[] = []): string {

@@ -5,6 +5,8 @@ import { createLogger } from '@norn/telemetry';
 import { setTimeout } from 'node:timers/promises';
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import { AlertHandling, CommandRecord, InboxEntry, OutboxEntry, Policy } from './entities/handling.ts';
+import { PolicyVersion } from './entities/policies.ts';
+import { ImportedRule, RuleException } from './entities/rules.ts';
 import { AccessToken, AuditEntry, Host, Tenant, User } from './entities/tenancy.ts';
 import { ControlPlane1760000000001 } from './migrations/0001-control-plane.ts';
 import { FileVerdicts1760000000002 } from './migrations/0002-file-verdicts.ts';
@@ -12,6 +14,9 @@ import { CommandTrace1760000000003 } from './migrations/0003-command-trace.ts';
 import { PersonRestores1760000000004 } from './migrations/0004-person-restores.ts';
 import { ColdRestore1760000000005 } from './migrations/0005-cold-restore.ts';
 import { RestoreConflicts1760000000006 } from './migrations/0006-restore-conflicts.ts';
+import { ImportedRules1760000000007 } from './migrations/0007-imported-rules.ts';
+import { RuleExceptions1760000000008 } from './migrations/0008-rule-exceptions.ts';
+import { PolicyVersions1760000000009 } from './migrations/0009-policy-versions.ts';
 import { SnakeNames } from './snake-names.ts';
 
 /** The settings of the same names in libs/config. */
@@ -78,6 +83,9 @@ function optionsOf(config: ControlStoreConfig): DataSourceOptions {
       OutboxEntry,
       InboxEntry,
       Policy,
+      ImportedRule,
+      RuleException,
+      PolicyVersion,
     ],
     migrations: [
       ControlPlane1760000000001,
@@ -86,6 +94,9 @@ function optionsOf(config: ControlStoreConfig): DataSourceOptions {
       PersonRestores1760000000004,
       ColdRestore1760000000005,
       RestoreConflicts1760000000006,
+      ImportedRules1760000000007,
+      RuleExceptions1760000000008,
+      PolicyVersions1760000000009,
     ],
     migrationsTableName: 'control_migrations',
     namingStrategy: new SnakeNames(),

@@ -1,6 +1,8 @@
 // The control plane in PostgreSQL: tenants, people, hosts, policies, alerts' handling, commands.
 export * from './entities/tenancy.ts';
 export * from './entities/handling.ts';
+export * from './entities/rules.ts';
+export * from './entities/policies.ts';
 export { createControlStore, withPassword, type ControlStoreConfig } from './data-source.ts';
 export { audit, type AuditFact } from './audit.ts';
 export * from './tokens.ts';
@@ -16,4 +18,37 @@ export {
 } from './issue-command.ts';
 export { archiveAlert, lockAlert, requestAction, type ActionRequest } from './request-action.ts';
 export { standingRestores, undoneIds } from './restores.ts';
+export {
+  IMPORTED_RULES_MAX,
+  importRules,
+  importedRules,
+  importedRulesMark,
+  runningRules,
+  setRuleState,
+  type RuleImport,
+  type RuleStateChange,
+  type RuleToImport,
+} from './imported-rules.ts';
+export {
+  RULE_EXCEPTIONS_MAX,
+  addRuleException,
+  judgedExceptions,
+  removeRuleException,
+  ruleExceptions,
+  ruleExceptionsMark,
+  type ExceptionToAdd,
+  type ExceptionToRemove,
+} from './rule-exceptions.ts';
+export {
+  applyPolicy,
+  POLICY_HISTORY_MAX,
+  policiesInForce,
+  policiesMark,
+  policyHistory,
+  policyInForce,
+  policyVersion,
+  rollbackPolicy,
+  type PolicyRollback,
+  type PolicyToApply,
+} from './policy-versions.ts';
 export { listenTo, type Listener } from './listen.ts';

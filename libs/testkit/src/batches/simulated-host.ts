@@ -1,7 +1,7 @@
 // A host that lives: about two thousand processes in ten containers and outside, that fork, exec, end, touch files and connect.
 // Of the events 30 % are fork, exec and exit, 62 % files, 8 % network; the same seed gives the same life.
+import { SeededRandom } from '@norn/base';
 import { BatchWriter, type ProcessEntry, type Row, event } from '@norn/contracts';
-import { SeededRandom } from './random.ts';
 
 const { EventKind } = event;
 

@@ -15,9 +15,9 @@ export class ClickHouseTelemetry extends Telemetry {
     super();
   }
 
-  async rows<Row>(tenantId: string, parts: TenantQueryParts): Promise<Row[]> {
+  async rows<Row>(tenantId: string, parts: TenantQueryParts, signal?: AbortSignal): Promise<Row[]> {
     try {
-      return await this.readerOf(tenantId).select<Row>(parts);
+      return await this.readerOf(tenantId).select<Row>(parts, signal);
     } catch (error) {
       throw new NornError('telemetry_unavailable', `Events can not be read just now: ${messageOf(error)}`, {
         cause: error,

@@ -15,6 +15,7 @@ import { type Attack, type Place, filesDecided, readAttack } from '../views/atta
 import { commandView } from '../views/command-view.ts';
 import { connectionView } from '../views/file-view.ts';
 import { findingView } from '../views/finding-view.ts';
+import { stepViews } from '../views/step-view.ts';
 import { foremost, processViews, runningOf } from '../views/process-view.ts';
 import { timeline } from '../views/timeline.ts';
 import { AttackTelemetry, type Observed, nothingObserved } from './attack-telemetry.ts';
@@ -97,6 +98,7 @@ function compose({ attack, place, commands, observed, unavailable, role }: Parts
   return create(view.AlertDetailSchema, {
     alert: alertView(attack, place, runningProcesses),
     findings: attack.alert.findings.map(findingView),
+    steps: stepViews(attack.alert.findings),
     processes: [...foremost(processes, processesMax)],
     processesTotal: processes.length,
     processesTruncated: processes.length > processesMax || observed.truncated,

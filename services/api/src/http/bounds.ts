@@ -12,6 +12,11 @@ export const limits = {
   streamsPerTenantMax: 200,
   pathCharactersMax: 4096,
   pathsMax: 20,
+  ruleImportBytesMax: 1024 * 1024,
+  ruleFilesMax: 200,
+  ruleCharactersMax: 64 * 1024,
+  policyBytesMax: 1024 * 1024,
+  policyCharactersMax: 256 * 1024,
 } as const;
 
 export const alertId = z.string().regex(/^[0-9a-f]{32}$/, 'an id is 32 lower-case hex digits');
@@ -39,19 +44,19 @@ function words<Word extends string>(word: z.ZodType<Word>) {
     .optional();
 }
 
+const container = z.string().regex(/^[0-9a-f]{1,64}$/, 'a container id, or its beginning, in hex');
+const rule = z.string().max(100);
+
 export const alertsQuery = z.object({
   state: words(stateWord),
   severity: words(severityWord),
   host: hostId.optional(),
-  container: z
-    .string()
-    .regex(/^[0-9a-f]{1,64}$/, 'a container id, or its beginning, in hex')
-    .optional(),
+  container: container.optional(),
   technique: z
     .string()
     .regex(/^T\d{4}(\.\d{3})?$/, 'a technique is written T1486 or T1059.006')
     .optional(),
-  rule: z.string().max(100).optional(),
+  rule: rule.optional(),
   sha256: z
     .string()
     .regex(/^[0-9a-f]{64}$/, 'a SHA-256 is 64 lower-case hex digits')
@@ -62,6 +67,15 @@ export const alertsQuery = z.object({
   cursor: alertId.optional(),
 });
 export type AlertsQuery = z.output<typeof alertsQuery>;
+
+export const findingsQuery = z.object({
+  since: z.iso.datetime({ message: 'a moment is written 2026-11-27T03:00:00.000Z' }),
+  host: hostId.optional(),
+  container: container.optional(),
+  rule: rule.optional(),
+  limit,
+});
+export type FindingsQuery = z.output<typeof findingsQuery>;
 
 export const commandsQuery = z.object({ alert: alertId.optional(), limit, cursor: alertId.optional() });
 export type CommandsQuery = z.output<typeof commandsQuery>;
@@ -77,6 +91,33 @@ export const conflictsQuery = z.object({
     .default([]),
 });
 export type ConflictsQuery = z.output<typeof conflictsQuery>;
+
+/** Rules to be taken in: name and YAML of each file. */
+export const ruleFiles = z.strictObject({
+  files: z
+    .array(z.strictObject({ name: z.string().min(1).max(300), text: z.string().max(limits.ruleCharactersMax) }))
+    .min(1)
+    .max(limits.ruleFilesMax),
+});
+export const ruleId = z
+  .string()
+  .regex(/^[\w.-]{1,100}$/, 'a rule id has at most 100 letters, digits, ".", "_" and "-"');
+/** As detection and the agents make it. */
+export const findingId = alertId;
+export const previewQuery = z.object({ without: findingId.optional() });
+export type PreviewQuery = z.output<typeof previewQuery>;
+export const exceptionId = z.uuid({ message: 'an exception has a UUID: see ./norn exceptions' });
+export const ruleState = z.strictObject({ state: z.enum(['observe', 'alert', 'off']) });
+export type RuleState = z.output<typeof ruleState>;
+export type RuleFiles = z.output<typeof ruleFiles>;
+
+/** A policy as YAML. */
+export const policyBody = z.strictObject({ body: z.string().min(1).max(limits.policyCharactersMax) });
+export type PolicyBody = z.output<typeof policyBody>;
+const policyNumberMax = 1_000_000_000;
+export const policyNumber = z.coerce.number().int().min(1).max(policyNumberMax);
+export const policyRollback = z.strictObject({ number: z.number().int().min(1).max(policyNumberMax) });
+export type PolicyRollbackBody = z.output<typeof policyRollback>;
 
 export const loginQuery = z.object({ token: loginToken.optional() });
 

@@ -53,6 +53,7 @@ function operation(path: string, facts: RouteFacts, schemas: Map<string, Json>):
     description: facts.access === 'public' ? 'Needs no session.' : `Needs the role ${facts.access} or above.`,
     security: facts.access === 'public' ? [] : [{ bearer: [] }, { session: [] }],
     parameters: [...inPath, ...queryParameters(facts)],
+    ...requestBody(facts),
     responses: {
       [String(facts.status ?? 200)]: { description: facts.summary, ...content(facts, schemas) },
       default: { description: 'What went wrong', content: { 'application/json': { schema: error } } },
@@ -75,6 +76,12 @@ function queryParameters({ query }: RouteFacts): Json[] {
     required: false,
     schema: typeof schema === 'object' && Object.keys(schema).length > 0 ? schema : { type: 'string' },
   }));
+}
+
+function requestBody({ body }: RouteFacts): Json {
+  if (body === undefined) return {};
+  const schema = z.toJSONSchema(body, { io: 'input', unrepresentable: 'any' });
+  return { requestBody: { required: true, content: { 'application/json': { schema } } } };
 }
 
 /** Adds the message and all it holds to `schemas`; answers a reference to it. */

@@ -13,6 +13,8 @@ export interface RouteFacts {
   /** What it answers when that is no message of view/v1. */
   readonly contentType?: string;
   readonly query?: z.ZodObject;
+  /** JSON that it takes. */
+  readonly body?: z.ZodType;
   readonly status?: number;
 }
 

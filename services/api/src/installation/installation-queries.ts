@@ -39,11 +39,16 @@ export function gapsQuery(hostId: string): TenantQueryParts {
   };
 }
 
+/** Of a gap's `flags`. */
+export function placeName(place: number): string {
+  return places[place] ?? 'unknown';
+}
+
 export function gapView(row: GapRow): view.GapView {
   return create(view.GapViewSchema, {
     time: timeOf(Number(row.us)),
     events: Number(row.events),
-    place: places[row.place] ?? 'unknown',
+    place: placeName(row.place),
     durationMs: row.durationMs,
   });
 }
@@ -105,15 +110,16 @@ export function eventsPerMinuteQuery(): TenantQueryParts {
 export interface LossRow {
   hostId: string;
   lost: number | string;
+  place: number;
 }
 
-/** Events lost in the last hour, by host. */
+/** Events lost in the last hour, by host and place. */
 export function lossLatelyQuery(): TenantQueryParts {
   return {
-    select: ['host_id AS hostId, sum(value) AS lost'],
+    select: ['host_id AS hostId, flags AS place, sum(value) AS lost'],
     from: 'events',
     where: ['kind = 40', 'time > now64(6) - INTERVAL 1 HOUR'],
-    groupBy: ['host_id'],
-    limit: 5000,
+    groupBy: ['host_id', 'flags'],
+    limit: 20_000,
   };
 }

@@ -11,13 +11,14 @@ import { Telemetry } from '../ports/telemetry.port.ts';
 import type { ContainerRow } from '../alerts/attack-queries.ts';
 import { readAttack } from '../views/attack.ts';
 import { commandView } from '../views/command-view.ts';
-import { containerOfFact, hostView, readFacts } from '../views/host-view.ts';
+import { type Loss, containerOfFact, hostView, readFacts } from '../views/host-view.ts';
 import { containerView } from './container-view.ts';
 import {
   type GapRow,
   type LossRow,
   type QuarantinedRow,
   lossLatelyQuery,
+  placeName,
   containersMax,
   containersQuery,
   gapView,
@@ -48,7 +49,7 @@ export class Installation {
         openAlerts: totals.openByHost.get(host.id) ?? 0,
         gaps: [],
         quarantine: [],
-        lostLately: lost.get(host.id) ?? 0,
+        lostLately: lost.get(host.id) ?? [],
       }),
     );
   }
@@ -67,13 +68,15 @@ export class Installation {
       openAlerts: totals.openByHost.get(id) ?? 0,
       gaps: gaps.map(gapView),
       quarantine: quarantined.map(quarantinedView),
-      lostLately: lost.get(id) ?? 0,
+      lostLately: lost.get(id) ?? [],
     });
   }
 
-  private async lostLately(tenantId: string): Promise<Map<string, number>> {
+  private async lostLately(tenantId: string): Promise<Map<string, Loss[]>> {
     const rows = await this.read<LossRow>(tenantId, lossLatelyQuery());
-    return new Map(rows.map(({ hostId, lost }) => [hostId, Number(lost)]));
+    const byHost = Map.groupBy(rows, ({ hostId }) => hostId);
+    const loss = ({ lost, place }: LossRow): Loss => ({ events: Number(lost), place: placeName(place) });
+    return new Map([...byHost].map(([hostId, losses]) => [hostId, losses.map(loss)]));
   }
 
   /** What the hosts say runs now, and what storage remembers of the rest; running first, then the newest. */

@@ -2,7 +2,7 @@
 import type { TenantQueryParts } from '@norn/store';
 
 export abstract class Telemetry {
-  /** 64-bit integers may come as strings. Throws `telemetry_unavailable` when events can't be read just now. */
-  abstract rows<Row>(tenantId: string, parts: TenantQueryParts): Promise<Row[]>;
+  /** 64-bit integers may come as strings. Throws `telemetry_unavailable` when events can't be read just now, or `signal` is aborted. */
+  abstract rows<Row>(tenantId: string, parts: TenantQueryParts, signal?: AbortSignal): Promise<Row[]>;
   abstract close(): Promise<void>;
 }

@@ -19,6 +19,7 @@ export function alertView(attack: Attack, place: Place, runningProcesses = 0): v
     severity: severityWord(alert.severity),
     state: handling.state,
     title: alert.title,
+    confidence: alert.confidence,
     summary: summaryOf(attack),
     response: nextOf(attack, runningProcesses),
     stoppedBy: attack.stoppedByReflex ? 'reflex' : '',

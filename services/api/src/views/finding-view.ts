@@ -19,6 +19,9 @@ export function findingView(found: finding.Finding): view.FindingView {
     processUid: toHex(found.processUid),
     summary: found.summary,
     evidence: found.evidence.map(({ field, value }) => ({ field, value })),
+    ruleAuthor: found.ruleAuthor,
+    exceptedBy: found.exceptedBy,
+    limited: found.limited,
     rung: rungs[found.response?.rung ?? 0],
   });
 }

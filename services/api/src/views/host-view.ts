@@ -2,7 +2,7 @@
 import { create, fromJson } from '@bufbuild/protobuf';
 import { event, view } from '@norn/contracts';
 import type { Host } from '@norn/store';
-import { counted, durationOf, timeOf, timeOfDate } from './words.ts';
+import { counted, durationOf, listed, timeOf, timeOfDate } from './words.ts';
 
 /** A host that said nothing for so long is silent; agents report every few seconds. */
 const silentAfterMs = 90_000;
@@ -10,13 +10,20 @@ const silentAfterMs = 90_000;
 const essential =
   /^(process\.(lifecycle|memfd|instructions)|file\.(open|change|preimage)|network\.connection|container\.identity|response\.)/;
 
+export interface Loss {
+  readonly events: number;
+  /** The ring or queue that was full. */
+  readonly place: string;
+}
+
 export interface HostContext {
   readonly now: Date;
   readonly openAlerts: number;
   readonly gaps: readonly view.GapView[];
   readonly quarantine: readonly view.QuarantinedView[];
   /** Events known to be lost within the last hour. */
-  readonly lostLately: number;
+  /** In the last hour. */
+  readonly lostLately: readonly Loss[];
 }
 
 export function readFacts(host: Host): event.HostFacts {
@@ -109,10 +116,12 @@ export function judge(
       reason: `Can not do ${weak.map(({ name }) => name).join(', ')}${detail === '' ? '' : `: ${detail.replace(/\.$/, '')}`}.`,
     };
   }
-  if (lostLately > 0) {
+  const lost = lostLately.reduce((sum, { events }) => sum + events, 0);
+  if (lost > 0) {
+    const places = listed(lostLately.map(({ place }) => place));
     return {
       state: 'degraded',
-      reason: `${counted(lostLately, 'event')} were lost in the last hour: the host page says where.`,
+      reason: `${counted(lost, 'event')} were lost in the last hour (${places}): the host page says when.`,
     };
   }
   return { state: 'protected', reason: '' };

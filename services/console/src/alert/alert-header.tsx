@@ -4,8 +4,9 @@ import { Link } from 'react-router';
 import type { Alert, AlertDetail } from '../live/views.ts';
 import { clock, exact } from '../ui/format.ts';
 import { Icon, type IconName } from '../ui/icon.tsx';
-import { Id, Severity, State, Technique, Time } from '../ui/parts.tsx';
+import { Id, Severity, State, Time } from '../ui/parts.tsx';
 import { Actions, Progress } from './actions.tsx';
+import { Steps } from './steps.tsx';
 
 const edges: Readonly<Record<string, string>> = {
   critical: 'border-l-critical',
@@ -51,12 +52,8 @@ export function AlertHeader({ detail, alert }: { detail: AlertDetail; alert: Ale
         <Figures alert={alert} detail={detail} />
         <div className="flex flex-wrap items-center justify-between gap-x-4 gap-y-3">
           <Actions detail={detail} />
-          <span className="flex flex-wrap items-center gap-1.5">
-            {alert.techniques.map((id) => (
-              <Technique key={id} id={id} />
-            ))}
-          </span>
         </div>
+        <Steps steps={detail.steps} />
         <Progress commands={detail.commands} />
         <Doubts detail={detail} />
       </div>
@@ -139,6 +136,7 @@ function Figures({ alert, detail }: { alert: Alert; detail: AlertDetail }): Reac
 function figuresOf(alert: Alert, detail: AlertDetail): Figure[] {
   const files = alert.files ?? { restored: 0, removed: 0, unchanged: 0, lost: 0, conflict: 0 };
   const all: (Figure | false)[] = [
+    { icon: 'alert', tone: 'text-soft', value: `${alert.confidence} %`, word: 'sure that it is an attack' },
     alert.stoppedAfterMs > 0 && {
       icon: 'clock',
       tone: 'text-soft',

@@ -5,6 +5,7 @@ import type { AlertDetail, Finding } from '../live/views.ts';
 import { clock, exact, grouped } from '../ui/format.ts';
 import { Icon } from '../ui/icon.tsx';
 import { Severity, Technique } from '../ui/parts.tsx';
+import { Except } from './except.tsx';
 import { nameChain } from './tree-row.tsx';
 
 interface Props {
@@ -59,6 +60,7 @@ function FindingCard({ finding, detail, onProcess }: Props & { finding: Finding 
           </Link>
           <span>
             {finding.source} v{finding.ruleVersion}
+            {finding.ruleAuthor === '' ? '' : ` by ${finding.ruleAuthor}`}
           </span>
           <span className="flex items-center gap-1">
             <Icon name="response" size={12} />
@@ -99,6 +101,7 @@ function FindingCard({ finding, detail, onProcess }: Props & { finding: Finding 
             </tbody>
           </table>
         )}
+        {finding.source === 'rule' ? <Except alertId={detail.alert?.id ?? ''} finding={finding} /> : null}
       </div>
     </article>
   );

@@ -1,7 +1,21 @@
 // What the pages ask for, by name, so that a change told by the stream refreshes exactly what it touches.
 import { QueryClient, type UseQueryResult, useQuery } from '@tanstack/react-query';
-import { Problem, get } from './client.ts';
-import type { AlertDetail, CommandList, ContainerList, Host, HostList, Session, Status } from './views.ts';
+import { Problem, get, post } from './client.ts';
+import type {
+  AlertDetail,
+  CommandList,
+  ContainerList,
+  ExceptionList,
+  ExceptionPreview,
+  ExceptionProposal,
+  Host,
+  HostList,
+  Hunt,
+  HuntRuleList,
+  RuleList,
+  Session,
+  Status,
+} from './views.ts';
 
 export const queryClient = new QueryClient({
   defaultOptions: {
@@ -83,4 +97,67 @@ export function useContainers(): UseQueryResult<ContainerList> {
 
 export function useCommands(): UseQueryResult<CommandList> {
   return useQuery({ queryKey: ['commands'], queryFn: ({ signal }) => get<CommandList>('/commands?limit=200', signal) });
+}
+
+export function useRules(): UseQueryResult<RuleList> {
+  return useQuery({ queryKey: ['rules'], queryFn: ({ signal }) => get<RuleList>('/rules', signal) });
+}
+
+export function useHuntRules(): UseQueryResult<HuntRuleList> {
+  return useQuery({
+    queryKey: ['hunts', 'rules'],
+    queryFn: ({ signal }) => get<HuntRuleList>('/hunts/rules', signal),
+    staleTime: Infinity,
+  });
+}
+
+/** What the API is asked; `run` counts, so that the same question may be asked again. */
+export interface HuntRequest {
+  readonly rule?: string;
+  readonly text?: string;
+  readonly since: string;
+  readonly until: string;
+  readonly run: number;
+}
+
+/** Events a page holds; all are counted. */
+const huntEventsMax = 1_000;
+
+/** Asks nothing while there is no request. */
+export function useHunt(request: HuntRequest | undefined): UseQueryResult<Hunt> {
+  return useQuery({
+    queryKey: ['hunts', request],
+    queryFn: ({ signal }) => {
+      const { run: _, ...body } = request ?? { since: '', until: '', run: 0 };
+      return post<Hunt>('/hunts', { ...body, limit: huntEventsMax }, signal);
+    },
+    enabled: request !== undefined,
+    staleTime: Infinity,
+    retry: false,
+  });
+}
+
+export function useExceptions(): UseQueryResult<ExceptionList> {
+  return useQuery({
+    queryKey: ['exceptions'],
+    queryFn: ({ signal }) => get<ExceptionList>('/exceptions', signal),
+  });
+}
+
+/** The narrowest exception for a finding, asked for once somebody wants it. */
+export function useProposal(alertId: string, findingId: string, isWanted: boolean): UseQueryResult<ExceptionProposal> {
+  return useQuery({
+    queryKey: ['proposal', alertId, findingId],
+    queryFn: ({ signal }) => get<ExceptionProposal>(`/alerts/${alertId}/findings/${findingId}/exception`, signal),
+    enabled: isWanted,
+  });
+}
+
+/** What a wider exception than the one proposed would have silenced. */
+export function usePreview(findingId: string, tried: object | undefined): UseQueryResult<ExceptionPreview> {
+  return useQuery({
+    queryKey: ['preview', findingId, tried],
+    queryFn: ({ signal }) => post<ExceptionPreview>(`/exceptions/preview?without=${findingId}`, tried, signal),
+    enabled: tried !== undefined,
+  });
 }

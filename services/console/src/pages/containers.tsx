@@ -5,13 +5,13 @@ import { useContainers } from '../live/queries.ts';
 import type { Container } from '../live/views.ts';
 import { Table } from '../alert/small-tabs.tsx';
 import { useAddress } from '../ui/address.ts';
-import { Icon } from '../ui/icon.tsx';
+import { FilterField } from '../ui/filter-field.tsx';
 import { Id, PageTitle, Panel, Time } from '../ui/parts.tsx';
 import { Failed, Loading, Notice } from '../ui/states.tsx';
 
 export function ContainersPage(): ReactElement {
   const { data, isError, error, refetch } = useContainers();
-  const [read, write] = useAddress();
+  const [read] = useAddress();
   const words = read('q').toLowerCase();
   if (data === undefined)
     return <Panel>{isError ? <Failed error={error} again={() => void refetch()} /> : <Loading />}</Panel>;
@@ -20,23 +20,7 @@ export function ContainersPage(): ReactElement {
   );
   return (
     <div className="flex flex-col gap-3">
-      <PageTitle
-        side={
-          <label className="flex h-8 items-center gap-2 rounded-md border border-line bg-panel px-2.5 focus-within:border-accent">
-            <Icon name="search" size={14} className="text-faint" />
-            <input
-              type="search"
-              value={read('q')}
-              onChange={({ target }) => {
-                write({ q: target.value });
-              }}
-              placeholder="Name, image, id, host"
-              aria-label="Filter containers"
-              className="w-48 bg-transparent outline-none placeholder:text-faint"
-            />
-          </label>
-        }
-      >
+      <PageTitle side={<FilterField label="Filter containers" hint="Name, image, id, host" width="w-48" />}>
         Containers
       </PageTitle>
       <Panel>

@@ -54,6 +54,12 @@ const states: Readonly<Record<string, readonly [IconName, string, string]>> = {
   lost: ['lost', 'text-critical', 'Lost'],
   conflict: ['conflict', 'text-medium', 'Conflict'],
   changed: ['file', 'text-high', 'Changed'],
+  'rule-alert': ['alert', 'text-good', 'Alerts'],
+  'rule-observe': ['clock', 'text-low', 'Observes'],
+  'rule-off': ['minus', 'text-faint', 'Off'],
+  'seen-whole': ['check', 'text-good', 'Wholly'],
+  'seen-part': ['conflict', 'text-medium', 'In part'],
+  'seen-none': ['lost', 'text-high', 'Not at all'],
 };
 
 export function State({ value }: { value: string }): ReactElement {

@@ -37,9 +37,10 @@ export class AlertBook {
 
   apply(envelope: BatchFindings): BookChange {
     const key = envelope.record.key;
-    const growing = (this.hosts.get(key) ?? []).filter((alert) =>
-      this.reaches(alert, BigInt(envelope.batch.baseTimeUs)),
-    );
+    // What correlations tell of may be older than the batch that completed it.
+    const times = envelope.findings.map(({ timeUs }) => timeUs);
+    const fromUs = times.reduce((first, time) => (time < first ? time : first), BigInt(envelope.batch.baseTimeUs));
+    const growing = (this.hosts.get(key) ?? []).filter((alert) => this.reaches(alert, fromUs));
     const round = new Round(envelope, growing, this.windowUs);
     for (const each of envelope.findings) round.take(each);
     round.amend();

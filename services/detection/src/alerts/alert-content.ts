@@ -4,6 +4,7 @@ import { toHex } from '@norn/base';
 import { type BatchView, type event, finding } from '@norn/contracts';
 import { createHash } from 'node:crypto';
 import { limits } from '../limits.ts';
+import { storyOf } from './alert-story.ts';
 import { imagePathOf } from '../steps/batch-processes.ts';
 import type { HostBatch } from '../steps/envelope.ts';
 
@@ -30,8 +31,7 @@ export function addFinding(alert: finding.Alert, each: finding.Finding, batch: B
     ...alert,
     findings,
     findingsTotal,
-    severity: each.severity > alert.severity ? each.severity : alert.severity,
-    techniques: [...new Set([...alert.techniques, ...each.techniques])],
+    ...storyOf(findings, headOf(findings)),
     createdAtUs: each.timeUs < alert.createdAtUs ? each.timeUs : alert.createdAtUs,
     updatedAtUs: each.timeUs > alert.updatedAtUs ? each.timeUs : alert.updatedAtUs,
   };
@@ -52,6 +52,11 @@ function alertId(tenantId: string, hostId: string, first: finding.Finding): stri
   return createHash('sha256').update(parts.join('\0')).digest('hex').slice(0, 32);
 }
 
+/** Of those that weigh most the first. */
+function headOf(findings: readonly finding.Finding[]): finding.Finding {
+  return findings.reduce((head, each) => (weight(each) > weight(head) ? each : head));
+}
+
 /** The finding gives the alert its title: the first one, then whichever weighs more. */
 function speaksFor(each: finding.Finding, alert: finding.Alert): boolean {
   if (alert.findings.length === 0) return true;
@@ -69,7 +74,7 @@ function isReflex(each: finding.Finding): boolean {
 
 function headline(each: finding.Finding, batch: BatchView): Partial<finding.Alert> {
   const processName = imagePathOf(batch, each.scopeUid) || imagePathOf(batch, each.processUid);
-  return { title: each.title, summary: each.summary || each.title, scopeUid: each.scopeUid, processName };
+  return { title: each.title, scopeUid: each.scopeUid, ...(processName ? { processName } : {}) };
 }
 
 /** The same list when there is no room for it. */

@@ -1,5 +1,8 @@
 // Questions about the processes a batch knows. Asked for findings only, so a walk over the table is cheap enough.
-import type { BatchView } from '@norn/contracts';
+import { create } from '@bufbuild/protobuf';
+import { toHex } from '@norn/base';
+import { type BatchView, finding } from '@norn/contracts';
+import { limits } from '../limits.ts';
 
 /** Position in the process table of the newest image of a process, or -1. */
 export function processIndex({ columns }: BatchView, uid: Uint8Array): number {
@@ -25,6 +28,33 @@ export function lineageOf(batch: BatchView, uid: Uint8Array): Uint8Array | undef
 export function parentOf({ columns }: BatchView, at: number): Uint8Array {
   const parent = columns.processes.parentUid.slice(at * 16, at * 16 + 16);
   return at >= 0 && parent.some((byte) => byte !== 0) ? parent : new Uint8Array(0);
+}
+
+/** The host's pids of a process and of those above it, nearest first; 0 and none when the batch does not know it. */
+export function pidsOf(batch: BatchView, at: number): { pid: number; ancestorPids: number[] } {
+  const pid = at < 0 ? 0 : (batch.columns.processes.pid[at] ?? 0);
+  return { pid, ancestorPids: at < 0 ? [] : [...(batch.lineage?.ancestorPids(at) ?? [])] };
+}
+
+/** What the process at that place of the table is, for exceptions to go by; undefined when the batch does not know it. */
+export function foundProcess(
+  { columns, lineage, enrichment }: BatchView,
+  at: number,
+): finding.FoundProcess | undefined {
+  const { processes, images, containers, strings } = columns;
+  const image = processes.image[at];
+  if (image === undefined) return undefined;
+  const containerId = strings.text(containers.id[processes.container[at] ?? 0] ?? 0);
+  const container = enrichment?.containers.find((each) => each.containerId === containerId);
+  const sha256 = images.sha256.subarray(image * 32, image * 32 + 32);
+  const commandLine = strings.text(images.commandLine[image] ?? 0);
+  return create(finding.FoundProcessSchema, {
+    imagePath: strings.text(images.path[image] ?? 0),
+    imageSha256: sha256.some((byte) => byte !== 0) ? toHex(sha256) : '',
+    commandLine: commandLine.length > limits.exceptedCommandLineMax ? '' : commandLine,
+    parentImagePath: lineage?.ancestorPaths(at)[0] ?? '',
+    containerImage: container?.image ?? '',
+  });
 }
 
 /** Path of the process's newest image; empty when the batch does not know it. */

@@ -29,5 +29,6 @@ function readWhole({ columns, findings, enrichment, lineage }: BatchView): unkno
     lineage?.ancestorPaths(0),
     lineage?.parentCommandLine(0),
     lineage?.ancestorUids(0),
+    lineage?.ancestorPids(0),
   ];
 }

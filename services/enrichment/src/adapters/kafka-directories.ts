@@ -1,18 +1,14 @@
 // The hosts' directories out of the compacted topic of facts: read to its end at the start, followed from then on.
-import { fromBinary } from '@bufbuild/protobuf';
 import { messageOf } from '@norn/base';
 import { type BusConfig, type BusRecord, type Follower, followTopic } from '@norn/bus';
-import { event } from '@norn/contracts';
-import { type HostDirectory, directoryOf } from '@norn/enrichers';
-import { Metric, count, createLogger, observe } from '@norn/telemetry';
+import type { HostDirectory } from '@norn/enrichers';
+import { Metric, createLogger, observe } from '@norn/telemetry';
+import { HostDirectories } from '../host-directories.ts';
 import type { Directories } from '../ports/directories.ts';
-
-/** Hosts remembered; the one that has been silent longest goes first. */
-const hostsMax = 100_000;
 
 export class KafkaDirectories implements Directories {
   private readonly logger = createLogger('enrichment');
-  private readonly hosts = new Map<string, HostDirectory>();
+  private readonly hosts = new HostDirectories();
   private readonly forget = observe(Metric.FactsHosts, () => this.hosts.size);
   private follower: Follower | undefined;
 
@@ -27,7 +23,7 @@ export class KafkaDirectories implements Directories {
   }
 
   directoryOf(hostKey: string): HostDirectory | undefined {
-    return this.hosts.get(hostKey);
+    return this.hosts.directoryOf(hostKey);
   }
 
   get size(): number {
@@ -41,15 +37,10 @@ export class KafkaDirectories implements Directories {
 
   private learn({ key, value, offset }: BusRecord): void {
     try {
-      const before = this.hosts.get(key);
-      this.hosts.delete(key);
-      this.hosts.set(key, directoryOf(fromBinary(event.HostFactsSchema, value), before));
+      this.hosts.learn(key, value);
     } catch (error) {
       // Ingest has parsed it before; a record that does not parse must not stop the others.
       this.logger.warn({ code: 'facts_malformed', key, offset }, messageOf(error));
     }
-    if (this.hosts.size <= hostsMax) return;
-    this.hosts.delete(this.hosts.keys().next().value ?? '');
-    count(Metric.FactsEvicted);
   }
 }

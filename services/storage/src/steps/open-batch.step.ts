@@ -36,5 +36,8 @@ export function ownerOf(key: string): RowOwner {
 function isWhole({ columns, eventCount, enrichment, lineage }: BatchView): boolean {
   const containers = enrichment?.containers.length ?? columns.containers.count;
   for (let entry = 0; entry < columns.processes.count; entry++) lineage?.ancestorUids(entry);
+  // The first entry's are read out of all.
+  lineage?.ancestorPaths(0);
+  lineage?.parentCommandLine(0);
   return columns.kind.length === eventCount && containers === columns.containers.count;
 }

@@ -1,7 +1,7 @@
 // Rows of `processes`: a process and its image as a batch described it.
 import type { BatchColumns, BatchView, LineageView } from '@norn/contracts';
 import { NativeBlock } from '../native/block.ts';
-import { type RowOwner, low, sha256, text, time, u32, u64, uid, uids } from './column-kinds.ts';
+import { type RowOwner, low, lows, pushTexts, sha256, text, time, u32, u64, uid, uids } from './column-kinds.ts';
 
 export function createProcessesBlock() {
   return new NativeBlock('processes', {
@@ -12,6 +12,8 @@ export function createProcessesBlock() {
     parent_uid: uid(),
     lineage_uid: uid(),
     ancestor_uids: uids(),
+    ancestor_images: lows(),
+    parent_command_line: text(),
     pid: u32(),
     namespace_pid: u32(),
     parent_pid: u32(),
@@ -97,6 +99,8 @@ function pushLineage({ columns }: ProcessesBlock, lineage: LineageView | undefin
   for (let at = 0; at < ancestors.length; at += 16)
     columns.ancestor_uids.elements.push(ancestors.subarray(at, at + 16));
   columns.ancestor_uids.close(ancestors.length / 16);
+  pushTexts(columns.ancestor_images, lineage?.ancestorPaths(entry) ?? []);
+  columns.parent_command_line.push(lineage?.parentCommandLine(entry) ?? '');
 }
 
 function pushEnrichment({ columns }: ProcessesBlock, batch: BatchView, entry: number): void {

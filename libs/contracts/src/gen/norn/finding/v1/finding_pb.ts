@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file norn/finding/v1/finding.proto.
  */
 export const file_norn_finding_v1_finding: GenFile = /*@__PURE__*/
-  fileDesc("Ch1ub3JuL2ZpbmRpbmcvdjEvZmluZGluZy5wcm90bxIPbm9ybi5maW5kaW5nLnYxIigKCEV2aWRlbmNlEg0KBWZpZWxkGAEgASgJEg0KBXZhbHVlGAIgASgJIoYBCghSZXNwb25zZRIrCgRydW5nGAEgASgOMh0ubm9ybi5maW5kaW5nLnYxLlJlc3BvbnNlUnVuZxIMCgRwaWRzGAIgAygNEhQKDGZpcnN0X2FjdF91cxgDIAEoBBISCgpzdG9wcGVkX3VzGAQgASgEEhUKDWZpbGVzX2NoYW5nZWQYBSABKA0iwwMKB0ZpbmRpbmcSCgoCaWQYASABKAkSDwoHcnVsZV9pZBgCIAEoCRINCgV0aXRsZRgDIAEoCRIUCgxydWxlX3ZlcnNpb24YBCABKA0SLgoGc291cmNlGAUgASgOMh4ubm9ybi5maW5kaW5nLnYxLkZpbmRpbmdTb3VyY2USKwoIc2V2ZXJpdHkYBiABKA4yGS5ub3JuLmZpbmRpbmcudjEuU2V2ZXJpdHkSEgoKdGVjaG5pcXVlcxgHIAMoCRIPCgd0aW1lX3VzGAggASgEEhMKC3Byb2Nlc3NfdWlkGAkgASgMEhEKCXNjb3BlX3VpZBgKIAEoDBIUCgxjb250YWluZXJfaWQYCyABKAkSKwoIZXZpZGVuY2UYDCADKAsyGS5ub3JuLmZpbmRpbmcudjEuRXZpZGVuY2USDwoHc3VtbWFyeRgNIAEoCRIrCghyZXNwb25zZRgOIAEoCzIZLm5vcm4uZmluZGluZy52MS5SZXNwb25zZRITCgtsaW5lYWdlX3VpZBgPIAEoDBIRCgl0ZW5hbnRfaWQYECABKAkSDwoHaG9zdF9pZBgRIAEoCRISCgpwYXJlbnRfdWlkGBIgASgMItADCgVBbGVydBIKCgJpZBgBIAEoCRIRCgl0ZW5hbnRfaWQYAiABKAkSDwoHaG9zdF9pZBgDIAEoCRIPCgd2ZXJzaW9uGAQgASgNEisKCHNldmVyaXR5GAUgASgOMhkubm9ybi5maW5kaW5nLnYxLlNldmVyaXR5Eg0KBXRpdGxlGAYgASgJEg8KB3N1bW1hcnkYByABKAkSFQoNY3JlYXRlZF9hdF91cxgIIAEoBBIVCg11cGRhdGVkX2F0X3VzGAkgASgEEhQKDGNvbnRhaW5lcl9pZBgKIAEoCRIWCg5jb250YWluZXJfbmFtZRgLIAEoCRIXCg9jb250YWluZXJfaW1hZ2UYDCABKAkSEQoJc2NvcGVfdWlkGA0gASgMEhMKC2xpbmVhZ2VfdWlkGA4gASgMEhIKCnRlY2huaXF1ZXMYDyADKAkSKgoIZmluZGluZ3MYECADKAsyGC5ub3JuLmZpbmRpbmcudjEuRmluZGluZxIWCg5maW5kaW5nc190b3RhbBgRIAEoDRIUCgxwcm9jZXNzX25hbWUYEiABKAkSFgoObGFzdF9zdHJlYW1faWQYEyABKAwSFgoObGFzdF9iYXRjaF9zZXEYFCABKAQqkQEKCFNldmVyaXR5EhgKFFNFVkVSSVRZX1VOU1BFQ0lGSUVEEAASGgoWU0VWRVJJVFlfSU5GT1JNQVRJT05BTBABEhAKDFNFVkVSSVRZX0xPVxACEhMKD1NFVkVSSVRZX01FRElVTRADEhEKDVNFVkVSSVRZX0hJR0gQBBIVChFTRVZFUklUWV9DUklUSUNBTBAFKmMKDUZpbmRpbmdTb3VyY2USHgoaRklORElOR19TT1VSQ0VfVU5TUEVDSUZJRUQQABIZChVGSU5ESU5HX1NPVVJDRV9SRUZMRVgQARIXChNGSU5ESU5HX1NPVVJDRV9SVUxFEAIquQEKDFJlc3BvbnNlUnVuZxIdChlSRVNQT05TRV9SVU5HX1VOU1BFQ0lGSUVEEAASGgoWUkVTUE9OU0VfUlVOR19PQlNFUlZFRBABEhgKFFJFU1BPTlNFX1JVTkdfRlJPWkVOEAISGAoUUkVTUE9OU0VfUlVOR19LSUxMRUQQAxIgChxSRVNQT05TRV9SVU5HX0tJTExFRF9BVF9FWEVDEAQSGAoUUkVTUE9OU0VfUlVOR19ERU5JRUQQBWIGcHJvdG8z");
+  fileDesc("Ch1ub3JuL2ZpbmRpbmcvdjEvZmluZGluZy5wcm90bxIPbm9ybi5maW5kaW5nLnYxIigKCEV2aWRlbmNlEg0KBWZpZWxkGAEgASgJEg0KBXZhbHVlGAIgASgJIoYBCghSZXNwb25zZRIrCgRydW5nGAEgASgOMh0ubm9ybi5maW5kaW5nLnYxLlJlc3BvbnNlUnVuZxIMCgRwaWRzGAIgAygNEhQKDGZpcnN0X2FjdF91cxgDIAEoBBISCgpzdG9wcGVkX3VzGAQgASgEEhUKDWZpbGVzX2NoYW5nZWQYBSABKA0iggEKDEZvdW5kUHJvY2VzcxISCgppbWFnZV9wYXRoGAEgASgJEhQKDGltYWdlX3NoYTI1NhgCIAEoCRIUCgxjb21tYW5kX2xpbmUYAyABKAkSGQoRcGFyZW50X2ltYWdlX3BhdGgYBCABKAkSFwoPY29udGFpbmVyX2ltYWdlGAUgASgJIuQECgdGaW5kaW5nEgoKAmlkGAEgASgJEg8KB3J1bGVfaWQYAiABKAkSDQoFdGl0bGUYAyABKAkSFAoMcnVsZV92ZXJzaW9uGAQgASgNEi4KBnNvdXJjZRgFIAEoDjIeLm5vcm4uZmluZGluZy52MS5GaW5kaW5nU291cmNlEisKCHNldmVyaXR5GAYgASgOMhkubm9ybi5maW5kaW5nLnYxLlNldmVyaXR5EhIKCnRlY2huaXF1ZXMYByADKAkSDwoHdGltZV91cxgIIAEoBBITCgtwcm9jZXNzX3VpZBgJIAEoDBIRCglzY29wZV91aWQYCiABKAwSFAoMY29udGFpbmVyX2lkGAsgASgJEisKCGV2aWRlbmNlGAwgAygLMhkubm9ybi5maW5kaW5nLnYxLkV2aWRlbmNlEg8KB3N1bW1hcnkYDSABKAkSKwoIcmVzcG9uc2UYDiABKAsyGS5ub3JuLmZpbmRpbmcudjEuUmVzcG9uc2USEwoLbGluZWFnZV91aWQYDyABKAwSEQoJdGVuYW50X2lkGBAgASgJEg8KB2hvc3RfaWQYESABKAkSEgoKcGFyZW50X3VpZBgSIAEoDBITCgtydWxlX2F1dGhvchgTIAEoCRIQCghvYnNlcnZlZBgUIAEoCBILCgNwaWQYFSABKA0SFQoNYW5jZXN0b3JfcGlkcxgWIAMoDRIuCgdwcm9jZXNzGBcgASgLMh0ubm9ybi5maW5kaW5nLnYxLkZvdW5kUHJvY2VzcxITCgtleGNlcHRlZF9ieRgYIAEoCRIPCgdsaW1pdGVkGBkgASgIIuQDCgVBbGVydBIKCgJpZBgBIAEoCRIRCgl0ZW5hbnRfaWQYAiABKAkSDwoHaG9zdF9pZBgDIAEoCRIPCgd2ZXJzaW9uGAQgASgNEisKCHNldmVyaXR5GAUgASgOMhkubm9ybi5maW5kaW5nLnYxLlNldmVyaXR5Eg0KBXRpdGxlGAYgASgJEg8KB3N1bW1hcnkYByABKAkSFQoNY3JlYXRlZF9hdF91cxgIIAEoBBIVCg11cGRhdGVkX2F0X3VzGAkgASgEEhQKDGNvbnRhaW5lcl9pZBgKIAEoCRIWCg5jb250YWluZXJfbmFtZRgLIAEoCRIXCg9jb250YWluZXJfaW1hZ2UYDCABKAkSEQoJc2NvcGVfdWlkGA0gASgMEhMKC2xpbmVhZ2VfdWlkGA4gASgMEhIKCnRlY2huaXF1ZXMYDyADKAkSKgoIZmluZGluZ3MYECADKAsyGC5ub3JuLmZpbmRpbmcudjEuRmluZGluZxIWCg5maW5kaW5nc190b3RhbBgRIAEoDRIUCgxwcm9jZXNzX25hbWUYEiABKAkSFgoObGFzdF9zdHJlYW1faWQYEyABKAwSFgoObGFzdF9iYXRjaF9zZXEYFCABKAQSEgoKY29uZmlkZW5jZRgVIAEoDSqRAQoIU2V2ZXJpdHkSGAoUU0VWRVJJVFlfVU5TUEVDSUZJRUQQABIaChZTRVZFUklUWV9JTkZPUk1BVElPTkFMEAESEAoMU0VWRVJJVFlfTE9XEAISEwoPU0VWRVJJVFlfTUVESVVNEAMSEQoNU0VWRVJJVFlfSElHSBAEEhUKEVNFVkVSSVRZX0NSSVRJQ0FMEAUqYwoNRmluZGluZ1NvdXJjZRIeChpGSU5ESU5HX1NPVVJDRV9VTlNQRUNJRklFRBAAEhkKFUZJTkRJTkdfU09VUkNFX1JFRkxFWBABEhcKE0ZJTkRJTkdfU09VUkNFX1JVTEUQAiq5AQoMUmVzcG9uc2VSdW5nEh0KGVJFU1BPTlNFX1JVTkdfVU5TUEVDSUZJRUQQABIaChZSRVNQT05TRV9SVU5HX09CU0VSVkVEEAESGAoUUkVTUE9OU0VfUlVOR19GUk9aRU4QAhIYChRSRVNQT05TRV9SVU5HX0tJTExFRBADEiAKHFJFU1BPTlNFX1JVTkdfS0lMTEVEX0FUX0VYRUMQBBIYChRSRVNQT05TRV9SVU5HX0RFTklFRBAFYgZwcm90bzM");
 
 /**
  * @generated from message norn.finding.v1.Evidence
@@ -135,6 +135,89 @@ export const ResponseSchema: GenMessage<Response, {jsonType: ResponseJson}> = /*
   messageDesc(file_norn_finding_v1_finding, 1);
 
 /**
+ * What a process was when it was found: what exceptions go by. Empty: not known.
+ *
+ * @generated from message norn.finding.v1.FoundProcess
+ */
+export type FoundProcess = Message<"norn.finding.v1.FoundProcess"> & {
+  /**
+   * @generated from field: string image_path = 1;
+   */
+  imagePath: string;
+
+  /**
+   * 64 hex.
+   *
+   * @generated from field: string image_sha256 = 2;
+   */
+  imageSha256: string;
+
+  /**
+   * Empty, too, when it is longer than 1,024 characters: an exception never goes by a beginning.
+   *
+   * @generated from field: string command_line = 3;
+   */
+  commandLine: string;
+
+  /**
+   * @generated from field: string parent_image_path = 4;
+   */
+  parentImagePath: string;
+
+  /**
+   * As the container's runtime was asked for it; empty on the host.
+   *
+   * @generated from field: string container_image = 5;
+   */
+  containerImage: string;
+};
+
+/**
+ * What a process was when it was found: what exceptions go by. Empty: not known.
+ *
+ * @generated from message norn.finding.v1.FoundProcess
+ */
+export type FoundProcessJson = {
+  /**
+   * @generated from field: string image_path = 1;
+   */
+  imagePath?: string;
+
+  /**
+   * 64 hex.
+   *
+   * @generated from field: string image_sha256 = 2;
+   */
+  imageSha256?: string;
+
+  /**
+   * Empty, too, when it is longer than 1,024 characters: an exception never goes by a beginning.
+   *
+   * @generated from field: string command_line = 3;
+   */
+  commandLine?: string;
+
+  /**
+   * @generated from field: string parent_image_path = 4;
+   */
+  parentImagePath?: string;
+
+  /**
+   * As the container's runtime was asked for it; empty on the host.
+   *
+   * @generated from field: string container_image = 5;
+   */
+  containerImage?: string;
+};
+
+/**
+ * Describes the message norn.finding.v1.FoundProcess.
+ * Use `create(FoundProcessSchema)` to create a new message.
+ */
+export const FoundProcessSchema: GenMessage<FoundProcess, {jsonType: FoundProcessJson}> = /*@__PURE__*/
+  messageDesc(file_norn_finding_v1_finding, 2);
+
+/**
  * @generated from message norn.finding.v1.Finding
  */
 export type Finding = Message<"norn.finding.v1.Finding"> & {
@@ -247,6 +330,55 @@ export type Finding = Message<"norn.finding.v1.Finding"> & {
    * @generated from field: bytes parent_uid = 18;
    */
   parentUid: Uint8Array;
+
+  /**
+   * Who wrote the rule, of rules that a tenant brought along; empty for Norn's own.
+   *
+   * @generated from field: string rule_author = 19;
+   */
+  ruleAuthor: string;
+
+  /**
+   * The rule is only watched: the finding is kept and opens no alert.
+   *
+   * @generated from field: bool observed = 20;
+   */
+  observed: boolean;
+
+  /**
+   * Set by detection: the pid on the host of the process that did it; 0 when not known.
+   *
+   * @generated from field: uint32 pid = 21;
+   */
+  pid: number;
+
+  /**
+   * Set by detection: the pids above it, nearest first, at most 32.
+   *
+   * @generated from field: repeated uint32 ancestor_pids = 22;
+   */
+  ancestorPids: number[];
+
+  /**
+   * Set by detection.
+   *
+   * @generated from field: norn.finding.v1.FoundProcess process = 23;
+   */
+  process?: FoundProcess | undefined;
+
+  /**
+   * Set by detection: the exception that covers it. The finding is kept and joins no alert; empty when there is none.
+   *
+   * @generated from field: string excepted_by = 24;
+   */
+  exceptedBy: string;
+
+  /**
+   * Set by detection: its rule found more than its share on this host in this hour. The finding is kept and joins no alert.
+   *
+   * @generated from field: bool limited = 25;
+   */
+  limited: boolean;
 };
 
 /**
@@ -362,6 +494,55 @@ export type FindingJson = {
    * @generated from field: bytes parent_uid = 18;
    */
   parentUid?: string;
+
+  /**
+   * Who wrote the rule, of rules that a tenant brought along; empty for Norn's own.
+   *
+   * @generated from field: string rule_author = 19;
+   */
+  ruleAuthor?: string;
+
+  /**
+   * The rule is only watched: the finding is kept and opens no alert.
+   *
+   * @generated from field: bool observed = 20;
+   */
+  observed?: boolean;
+
+  /**
+   * Set by detection: the pid on the host of the process that did it; 0 when not known.
+   *
+   * @generated from field: uint32 pid = 21;
+   */
+  pid?: number;
+
+  /**
+   * Set by detection: the pids above it, nearest first, at most 32.
+   *
+   * @generated from field: repeated uint32 ancestor_pids = 22;
+   */
+  ancestorPids?: number[];
+
+  /**
+   * Set by detection.
+   *
+   * @generated from field: norn.finding.v1.FoundProcess process = 23;
+   */
+  process?: FoundProcessJson;
+
+  /**
+   * Set by detection: the exception that covers it. The finding is kept and joins no alert; empty when there is none.
+   *
+   * @generated from field: string excepted_by = 24;
+   */
+  exceptedBy?: string;
+
+  /**
+   * Set by detection: its rule found more than its share on this host in this hour. The finding is kept and joins no alert.
+   *
+   * @generated from field: bool limited = 25;
+   */
+  limited?: boolean;
 };
 
 /**
@@ -369,7 +550,7 @@ export type FindingJson = {
  * Use `create(FindingSchema)` to create a new message.
  */
 export const FindingSchema: GenMessage<Finding, {jsonType: FindingJson}> = /*@__PURE__*/
-  messageDesc(file_norn_finding_v1_finding, 2);
+  messageDesc(file_norn_finding_v1_finding, 3);
 
 /**
  * The findings of one attack. The same id with a higher version replaces it.
@@ -400,16 +581,22 @@ export type Alert = Message<"norn.finding.v1.Alert"> & {
   version: number;
 
   /**
+   * By the sum of what happened: never less than the worst finding's.
+   *
    * @generated from field: norn.finding.v1.Severity severity = 5;
    */
   severity: Severity;
 
   /**
+   * Of the finding that weighs most.
+   *
    * @generated from field: string title = 6;
    */
   title: string;
 
   /**
+   * What happened, one sentence, without a full stop.
+   *
    * @generated from field: string summary = 7;
    */
   summary: string;
@@ -450,6 +637,8 @@ export type Alert = Message<"norn.finding.v1.Alert"> & {
   lineageUid: Uint8Array;
 
   /**
+   * In the order they were used.
+   *
    * @generated from field: repeated string techniques = 15;
    */
   techniques: string[];
@@ -486,6 +675,13 @@ export type Alert = Message<"norn.finding.v1.Alert"> & {
    * @generated from field: uint64 last_batch_seq = 20;
    */
   lastBatchSeq: bigint;
+
+  /**
+   * How sure it is that this is an attack: percent, 1 to 99.
+   *
+   * @generated from field: uint32 confidence = 21;
+   */
+  confidence: number;
 };
 
 /**
@@ -517,16 +713,22 @@ export type AlertJson = {
   version?: number;
 
   /**
+   * By the sum of what happened: never less than the worst finding's.
+   *
    * @generated from field: norn.finding.v1.Severity severity = 5;
    */
   severity?: SeverityJson;
 
   /**
+   * Of the finding that weighs most.
+   *
    * @generated from field: string title = 6;
    */
   title?: string;
 
   /**
+   * What happened, one sentence, without a full stop.
+   *
    * @generated from field: string summary = 7;
    */
   summary?: string;
@@ -567,6 +769,8 @@ export type AlertJson = {
   lineageUid?: string;
 
   /**
+   * In the order they were used.
+   *
    * @generated from field: repeated string techniques = 15;
    */
   techniques?: string[];
@@ -603,6 +807,13 @@ export type AlertJson = {
    * @generated from field: uint64 last_batch_seq = 20;
    */
   lastBatchSeq?: string;
+
+  /**
+   * How sure it is that this is an attack: percent, 1 to 99.
+   *
+   * @generated from field: uint32 confidence = 21;
+   */
+  confidence?: number;
 };
 
 /**
@@ -610,7 +821,7 @@ export type AlertJson = {
  * Use `create(AlertSchema)` to create a new message.
  */
 export const AlertSchema: GenMessage<Alert, {jsonType: AlertJson}> = /*@__PURE__*/
-  messageDesc(file_norn_finding_v1_finding, 3);
+  messageDesc(file_norn_finding_v1_finding, 4);
 
 /**
  * @generated from enum norn.finding.v1.Severity

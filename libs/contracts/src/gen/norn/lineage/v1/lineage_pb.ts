@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file norn/lineage/v1/lineage.proto.
  */
 export const file_norn_lineage_v1_lineage: GenFile = /*@__PURE__*/
-  fileDesc("Ch1ub3JuL2xpbmVhZ2UvdjEvbGluZWFnZS5wcm90bxIPbm9ybi5saW5lYWdlLnYxIpUBCg5MaW5lYWdlQ29sdW1ucxITCgtsaW5lYWdlX3VpZBgBIAEoDBINCgVkZXB0aBgCIAEoDBIWCg5hbmNlc3Rvcl9wYXRocxgDIAEoDBIcChRwYXJlbnRfY29tbWFuZF9saW5lcxgEIAEoDBISCgppbmNvbXBsZXRlGAUgASgMEhUKDWFuY2VzdG9yX3VpZHMYBiABKAwirAEKDFRyZWVTbmFwc2hvdBITCgtuZXh0X29mZnNldBgDIAEoAxIoCgVub2RlcxgEIAMoCzIZLm5vcm4ubGluZWFnZS52MS5UcmVlTm9kZRIqCgVtYXJrcxgFIAMoCzIbLm5vcm4ubGluZWFnZS52MS5TdHJlYW1NYXJrEg8KB2Jvb3RfaWQYBiABKAxKBAgBEAJKBAgCEANSCXN0cmVhbV9pZFIJYmF0Y2hfc2VxIjIKClN0cmVhbU1hcmsSEQoJc3RyZWFtX2lkGAEgASgMEhEKCWJhdGNoX3NlcRgCIAEoBCLCAQoIVHJlZU5vZGUSEwoLcHJvY2Vzc191aWQYASABKAwSEgoKcGFyZW50X3VpZBgCIAEoDBILCgNwaWQYAyABKA0SEgoKaW1hZ2VfcGF0aBgEIAEoDBIUCgxjb21tYW5kX2xpbmUYBSABKAwSFAoMY29udGFpbmVyX2lkGAYgASgMEhUKDXN0YXJ0X3RpbWVfdXMYByABKAQSEwoLZW5kX3RpbWVfdXMYCCABKAQSFAoMaW1hZ2VfbnVtYmVyGAkgASgNYgZwcm90bzM");
+  fileDesc("Ch1ub3JuL2xpbmVhZ2UvdjEvbGluZWFnZS5wcm90bxIPbm9ybi5saW5lYWdlLnYxIqwBCg5MaW5lYWdlQ29sdW1ucxITCgtsaW5lYWdlX3VpZBgBIAEoDBINCgVkZXB0aBgCIAEoDBIWCg5hbmNlc3Rvcl9wYXRocxgDIAEoDBIcChRwYXJlbnRfY29tbWFuZF9saW5lcxgEIAEoDBISCgppbmNvbXBsZXRlGAUgASgMEhUKDWFuY2VzdG9yX3VpZHMYBiABKAwSFQoNYW5jZXN0b3JfcGlkcxgHIAEoDCKsAQoMVHJlZVNuYXBzaG90EhMKC25leHRfb2Zmc2V0GAMgASgDEigKBW5vZGVzGAQgAygLMhkubm9ybi5saW5lYWdlLnYxLlRyZWVOb2RlEioKBW1hcmtzGAUgAygLMhsubm9ybi5saW5lYWdlLnYxLlN0cmVhbU1hcmsSDwoHYm9vdF9pZBgGIAEoDEoECAEQAkoECAIQA1IJc3RyZWFtX2lkUgliYXRjaF9zZXEiMgoKU3RyZWFtTWFyaxIRCglzdHJlYW1faWQYASABKAwSEQoJYmF0Y2hfc2VxGAIgASgEIsIBCghUcmVlTm9kZRITCgtwcm9jZXNzX3VpZBgBIAEoDBISCgpwYXJlbnRfdWlkGAIgASgMEgsKA3BpZBgDIAEoDRISCgppbWFnZV9wYXRoGAQgASgMEhQKDGNvbW1hbmRfbGluZRgFIAEoDBIUCgxjb250YWluZXJfaWQYBiABKAwSFQoNc3RhcnRfdGltZV91cxgHIAEoBBITCgtlbmRfdGltZV91cxgIIAEoBBIUCgxpbWFnZV9udW1iZXIYCSABKA1iBnByb3RvMw");
 
 /**
  * One element for each entry of the batch's process table.
@@ -61,6 +61,13 @@ export type LineageColumns = Message<"norn.lineage.v1.LineageColumns"> & {
    * @generated from field: bytes ancestor_uids = 6;
    */
   ancestorUids: Uint8Array;
+
+  /**
+   * The same ancestors' pids on the host: for each entry a varint count, then u32 each. Absent in batches of older stages.
+   *
+   * @generated from field: bytes ancestor_pids = 7;
+   */
+  ancestorPids: Uint8Array;
 };
 
 /**
@@ -110,6 +117,13 @@ export type LineageColumnsJson = {
    * @generated from field: bytes ancestor_uids = 6;
    */
   ancestorUids?: string;
+
+  /**
+   * The same ancestors' pids on the host: for each entry a varint count, then u32 each. Absent in batches of older stages.
+   *
+   * @generated from field: bytes ancestor_pids = 7;
+   */
+  ancestorPids?: string;
 };
 
 /**

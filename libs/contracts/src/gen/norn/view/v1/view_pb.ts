@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file norn/view/v1/view.proto.
  */
 export const file_norn_view_v1_view: GenFile = /*@__PURE__*/
-  fileDesc("Chdub3JuL3ZpZXcvdjEvdmlldy5wcm90bxIMbm9ybi52aWV3LnYxImIKCkZpbGVDb3VudHMSEAoIcmVzdG9yZWQYASABKA0SDwoHcmVtb3ZlZBgCIAEoDRIRCgl1bmNoYW5nZWQYAyABKA0SDAoEbG9zdBgEIAEoDRIQCghjb25mbGljdBgFIAEoDSK/BAoJQWxlcnRWaWV3EgoKAmlkGAEgASgJEg8KB2hvc3RfaWQYAiABKAkSEQoJaG9zdF9uYW1lGAMgASgJEhQKDGNvbnRhaW5lcl9pZBgEIAEoCRIWCg5jb250YWluZXJfbmFtZRgFIAEoCRIXCg9jb250YWluZXJfaW1hZ2UYBiABKAkSEAoIc2V2ZXJpdHkYByABKAkSDQoFc3RhdGUYCCABKAkSDQoFdGl0bGUYCSABKAkSDwoHc3VtbWFyeRgKIAEoCRISCgpjcmVhdGVkX2F0GAsgASgJEhIKCnVwZGF0ZWRfYXQYDCABKAkSEgoKdGVjaG5pcXVlcxgNIAMoCRInCgVmaWxlcxgOIAEoCzIYLm5vcm4udmlldy52MS5GaWxlQ291bnRzEhYKDmZpbmRpbmdzX3RvdGFsGA8gASgNEhQKDHByb2Nlc3NfbmFtZRgQIAEoCRIRCglzY29wZV91aWQYESABKAkSEwoLbGluZWFnZV91aWQYEiABKAkSEwoLa2lsbGVkX3BpZHMYEyADKA0SGAoQc3RvcHBlZF9hZnRlcl9tcxgUIAEoDRIVCg1maWxlc19jaGFuZ2VkGBUgASgNEg8KB3ZlcnNpb24YFiABKA0SGQoRcnVubmluZ19wcm9jZXNzZXMYFyABKA0SEAoIcG9kX25hbWUYGCABKAkSFQoNcG9kX25hbWVzcGFjZRgZIAEoCRISCgpzdG9wcGVkX2J5GBogASgJEhAKCHJlc3BvbnNlGBsgASgJIrkECgtBbGVydERldGFpbBImCgVhbGVydBgBIAEoCzIXLm5vcm4udmlldy52MS5BbGVydFZpZXcSKwoIZmluZGluZ3MYAiADKAsyGS5ub3JuLnZpZXcudjEuRmluZGluZ1ZpZXcSLAoJcHJvY2Vzc2VzGAMgAygLMhkubm9ybi52aWV3LnYxLlByb2Nlc3NWaWV3EiUKBWZpbGVzGAQgAygLMhYubm9ybi52aWV3LnYxLkZpbGVWaWV3EjEKC2Nvbm5lY3Rpb25zGAUgAygLMhwubm9ybi52aWV3LnYxLkNvbm5lY3Rpb25WaWV3EisKCGNvbW1hbmRzGAYgAygLMhkubm9ybi52aWV3LnYxLkNvbW1hbmRWaWV3Ei0KCHRpbWVsaW5lGAcgAygLMhsubm9ybi52aWV3LnYxLlRpbWVsaW5lRW50cnkSFwoPZmlsZXNfdHJ1bmNhdGVkGAggASgIEhsKE3Byb2Nlc3Nlc190cnVuY2F0ZWQYCSABKAgSKQoHYWN0aW9ucxgKIAMoCzIYLm5vcm4udmlldy52MS5BY3Rpb25WaWV3EhMKC2ZpbGVzX3RvdGFsGAsgASgNEhcKD3Byb2Nlc3Nlc190b3RhbBgMIAEoDRIuCgljb250YWluZXIYDSABKAsyGy5ub3JuLnZpZXcudjEuQ29udGFpbmVyVmlldxITCgtldmVudHNfbG9zdBgOIAEoARIdChV0ZWxlbWV0cnlfdW5hdmFpbGFibGUYDyABKAgi9QEKC0ZpbmRpbmdWaWV3EgoKAmlkGAEgASgJEg8KB3J1bGVfaWQYAiABKAkSDQoFdGl0bGUYAyABKAkSDgoGc291cmNlGAQgASgJEhAKCHNldmVyaXR5GAUgASgJEhIKCnRlY2huaXF1ZXMYBiADKAkSDAoEdGltZRgHIAEoCRITCgtwcm9jZXNzX3VpZBgIIAEoCRIPCgdzdW1tYXJ5GAkgASgJEiwKCGV2aWRlbmNlGAogAygLMhoubm9ybi52aWV3LnYxLkV2aWRlbmNlVmlldxIUCgxydWxlX3ZlcnNpb24YCyABKA0SDAoEcnVuZxgMIAEoCSIsCgxFdmlkZW5jZVZpZXcSDQoFZmllbGQYASABKAkSDQoFdmFsdWUYAiABKAkijQEKCUltYWdlVmlldxIOCgZudW1iZXIYASABKA0SDAoEcGF0aBgCIAEoCRIUCgxjb21tYW5kX2xpbmUYAyABKAkSDgoGc2hhMjU2GAQgASgJEg0KBWZsYWdzGAUgAygJEhkKEXdvcmtpbmdfZGlyZWN0b3J5GAYgASgJEhIKCnN0YXJ0ZWRfYXQYByABKAkimAQKC1Byb2Nlc3NWaWV3EhMKC3Byb2Nlc3NfdWlkGAEgASgJEhIKCnBhcmVudF91aWQYAiABKAkSCwoDcGlkGAMgASgNEhUKDW5hbWVzcGFjZV9waWQYBCABKA0SEgoKcGFyZW50X3BpZBgFIAEoDRIUCgxjb250YWluZXJfaWQYBiABKAkSFgoOY29udGFpbmVyX25hbWUYByABKAkSFwoPY29udGFpbmVyX2ltYWdlGAggASgJEg8KB3VzZXJfaWQYCSABKA0SEQoJdXNlcl9uYW1lGAogASgJEhIKCnN0YXJ0ZWRfYXQYCyABKAkSEAoIZW5kZWRfYXQYDCABKAkSEQoJZXhpdF9jb2RlGA0gASgFEicKBmltYWdlcxgOIAMoCzIXLm5vcm4udmlldy52MS5JbWFnZVZpZXcSFQoNZmlsZXNfdG91Y2hlZBgPIAEoDRITCgtjb25uZWN0aW9ucxgQIAEoDRITCgtmaW5kaW5nX2lkcxgRIAMoCRISCgp0ZWNobmlxdWVzGBIgAygJEg4KBmJsYW1lZBgTIAEoCBIOCgZraWxsZWQYFCABKAgSEAoIYW5jZXN0b3IYFSABKAgSDgoGb3JpZ2luGBYgASgIEhMKC2V4aXRfc2lnbmFsGBcgASgNEhAKCGdyb3VwX2lkGBggASgNEg0KBWVuZGVkGBkgASgIEg4KBm9ycGhhbhgaIAEoCCLYAgoIRmlsZVZpZXcSDAoEcGF0aBgBIAEoCRIUCgxjb250YWluZXJfaWQYAiABKAkSDwoHdmVyZGljdBgDIAEoCRIOCgZyZWFzb24YBCABKAkSDgoGY2hhbmdlGAUgASgJEgwKBHNpemUYBiABKAESFQoNc2hhMjU2X2JlZm9yZRgHIAEoCRIUCgxzaGEyNTZfYWZ0ZXIYCCABKAkSDAoEbW9kZRgJIAEoDRIPCgd1c2VyX2lkGAogASgNEhAKCGdyb3VwX2lkGAsgASgNEhMKC21vZGlmaWVkX2F0GAwgASgJEhIKCmNoYW5nZWRfYXQYDSABKAkSEwoLcHJvY2Vzc191aWQYDiABKAkSFAoMcHJvY2Vzc19uYW1lGA8gASgJEgsKA3BpZBgQIAEoDRISCgpkZWNpZGVkX2F0GBEgASgJEhYKDnF1YXJhbnRpbmVkX2FzGBIgASgJIooBCg9RdWFyYW50aW5lZFZpZXcSDgoGc2hhMjU2GAEgASgJEgwKBHBhdGgYAiABKAkSFAoMY29udGFpbmVyX2lkGAMgASgJEhAKCGFsZXJ0X2lkGAQgASgJEg8KB3ZlcmRpY3QYBSABKAkSDAoEc2l6ZRgGIAEoARISCgpkZWNpZGVkX2F0GAcgASgJIrIBCg5Db25uZWN0aW9uVmlldxIMCgR0aW1lGAEgASgJEhMKC3Byb2Nlc3NfdWlkGAIgASgJEhEKCWRpcmVjdGlvbhgDIAEoCRIPCgdhZGRyZXNzGAQgASgJEgwKBHBvcnQYBSABKA0SFAoMcHJvY2Vzc19uYW1lGAYgASgJEgsKA3BpZBgHIAEoDRIUCgxjb250YWluZXJfaWQYCCABKAkSEgoKbG9jYWxfcG9ydBgJIAEoDSKKAgoLQ29tbWFuZFZpZXcSCgoCaWQYASABKAkSEAoIYWxlcnRfaWQYAiABKAkSDgoGYWN0aW9uGAMgASgJEg0KBXN0YXRlGAQgASgJEgwKBGNvZGUYBSABKAkSDwoHbWVzc2FnZRgGIAEoCRIUCgxyZXF1ZXN0ZWRfYnkYByABKAkSFAoMcmVxdWVzdGVkX2F0GAggASgJEhMKC2ZpbmlzaGVkX2F0GAkgASgJEg8KB2hvc3RfaWQYCiABKAkSEQoJaG9zdF9uYW1lGAsgASgJEhMKC2FsZXJ0X3RpdGxlGAwgASgJEhQKDGNvbnRhaW5lcl9pZBgNIAEoCRIPCgdzdW1tYXJ5GA4gASgJIm8KDVRpbWVsaW5lRW50cnkSDAoEdGltZRgBIAEoCRIMCgRraW5kGAIgASgJEgwKBHRleHQYAyABKAkSEwoLcHJvY2Vzc191aWQYBCABKAkSEQoJb2Zmc2V0X3VzGAUgASgBEgwKBHRvbmUYBiABKAkiZgoOQ2FwYWJpbGl0eVZpZXcSDAoEbmFtZRgBIAEoCRIRCglhdmFpbGFibGUYAiABKAgSEQoJbWVjaGFuaXNtGAMgASgJEg4KBmRldGFpbBgEIAEoCRIQCgh2ZXJpZmllZBgFIAEoCCKEBgoISG9zdFZpZXcSCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRINCgVzdGF0ZRgDIAEoCRIUCgxsYXN0X3NlZW5fYXQYBCABKAkSEwoLZW5yb2xsZWRfYXQYBSABKAkSFQoNYWdlbnRfdmVyc2lvbhgGIAEoCRIOCgZrZXJuZWwYByABKAkSCgoCb3MYCCABKAkSMgoMY2FwYWJpbGl0aWVzGAkgAygLMhwubm9ybi52aWV3LnYxLkNhcGFiaWxpdHlWaWV3EhQKDGV2ZW50c190b3RhbBgKIAEoARITCgtldmVudHNfbG9zdBgLIAEoARIYChBiYWxkdXJfcnNzX2J5dGVzGAwgASgBEhUKDXR5cl9yc3NfYnl0ZXMYDSABKAESEwoLdmF1bHRfYnl0ZXMYDiABKAESEwoLdmF1bHRfZmlsZXMYDyABKAESLwoKY29udGFpbmVycxgQIAMoCzIbLm5vcm4udmlldy52MS5Db250YWluZXJWaWV3Eg4KBnJlYXNvbhgRIAEoCRIXCg9iYXRjaGVzX3Nwb29sZWQYEiABKAESEwoLc3Bvb2xfYnl0ZXMYEyABKAESGwoTcGVybWlzc2lvbl90aW1lb3V0cxgUIAEoARIXCg9iYWxkdXJfcmVzdGFydHMYFSABKAESEwoLb3Blbl9hbGVydHMYFiABKA0SIwoEZ2FwcxgXIAMoCzIVLm5vcm4udmlldy52MS5HYXBWaWV3EhMKC3JlcG9ydGVkX2F0GBggASgJEhcKD3ZhdWx0X2J5dGVzX21heBgZIAEoARIYChB2YXVsdF9yZXN0b3JhYmxlGBogASgBEhUKDXZhdWx0X2V2aWN0ZWQYGyABKAESFwoPdmF1bHRfdG9vX2xhcmdlGBwgASgBEhUKDWhvbGRzX2Ryb3BwZWQYHSABKAESFgoObW91bnRzX3JlZnVzZWQYHiABKAESMQoKcXVhcmFudGluZRgfIAMoCzIdLm5vcm4udmlldy52MS5RdWFyYW50aW5lZFZpZXci/gEKDUNvbnRhaW5lclZpZXcSFAoMY29udGFpbmVyX2lkGAEgASgJEgwKBG5hbWUYAiABKAkSDQoFaW1hZ2UYAyABKAkSEAoIaW1hZ2VfaWQYBCABKAkSDwoHcnVudGltZRgFIAEoCRIQCghwb2RfbmFtZRgGIAEoCRIVCg1wb2RfbmFtZXNwYWNlGAcgASgJEhIKCnN0YXJ0ZWRfYXQYCCABKAkSEAoIZW5kZWRfYXQYCSABKAkSDwoHaG9zdF9pZBgKIAEoCRIRCglob3N0X25hbWUYCyABKAkSEwoLb3Blbl9hbGVydHMYDCABKA0SDwoHcnVubmluZxgNIAEoCCJLCgdHYXBWaWV3EgwKBHRpbWUYASABKAkSDgoGZXZlbnRzGAIgASgBEg0KBXBsYWNlGAMgASgJEhMKC2R1cmF0aW9uX21zGAQgASgBImEKCkFjdGlvblZpZXcSDgoGYWN0aW9uGAEgASgJEg0KBWxhYmVsGAIgASgJEhMKC2NvbnNlcXVlbmNlGAMgASgJEg8KB2VuYWJsZWQYBCABKAgSDgoGcmVhc29uGAUgASgJIkkKCUFsZXJ0TGlzdBInCgZhbGVydHMYASADKAsyFy5ub3JuLnZpZXcudjEuQWxlcnRWaWV3EhMKC25leHRfY3Vyc29yGAIgASgJIjEKCEhvc3RMaXN0EiUKBWhvc3RzGAEgAygLMhYubm9ybi52aWV3LnYxLkhvc3RWaWV3IlMKDUNvbnRhaW5lckxpc3QSLwoKY29udGFpbmVycxgBIAMoCzIbLm5vcm4udmlldy52MS5Db250YWluZXJWaWV3EhEKCXRydW5jYXRlZBgCIAEoCCJPCgtDb21tYW5kTGlzdBIrCghjb21tYW5kcxgBIAMoCzIZLm5vcm4udmlldy52MS5Db21tYW5kVmlldxITCgtuZXh0X2N1cnNvchgCIAEoCSJqCgtTZXNzaW9uVmlldxIRCgl1c2VyX25hbWUYASABKAkSDAoEcm9sZRgCIAEoCRIRCgl0ZW5hbnRfaWQYAyABKAkSEwoLdGVuYW50X25hbWUYBCABKAkSEgoKZXhwaXJlc19hdBgFIAEoCSJkCg5TZXZlcml0eUNvdW50cxIVCg1pbmZvcm1hdGlvbmFsGAEgASgNEgsKA2xvdxgCIAEoDRIOCgZtZWRpdW0YAyABKA0SDAoEaGlnaBgEIAEoDRIQCghjcml0aWNhbBgFIAEoDSJBCgpIb3N0Q291bnRzEhEKCXByb3RlY3RlZBgBIAEoDRIQCghkZWdyYWRlZBgCIAEoDRIOCgZzaWxlbnQYAyABKA0i+AIKClN0YXR1c1ZpZXcSDwoHdmVyc2lvbhgBIAEoCRInCgVob3N0cxgCIAEoCzIYLm5vcm4udmlldy52MS5Ib3N0Q291bnRzEjEKC2FsZXJ0c19vcGVuGAMgASgLMhwubm9ybi52aWV3LnYxLlNldmVyaXR5Q291bnRzEhQKDGFsZXJ0c190b3RhbBgEIAEoDRIUCgxldmVudHNfdG90YWwYBSABKAESEwoLZXZlbnRzX2xvc3QYBiABKAESGQoRZXZlbnRzX3Blcl9taW51dGUYByADKAESJwoFZmlsZXMYCCABKAsyGC5ub3JuLnZpZXcudjEuRmlsZUNvdW50cxIsCgtsYXN0X2FsZXJ0cxgJIAMoCzIXLm5vcm4udmlldy52MS5BbGVydFZpZXcSDwoHc3VtbWFyeRgKIAEoCRIMCgRtb29kGAsgASgJEgwKBHRpbWUYDCABKAkSHQoVdGVsZW1ldHJ5X3VuYXZhaWxhYmxlGA0gASgIIjIKDUpvaW5Ub2tlblZpZXcSDQoFdG9rZW4YASABKAkSEgoKZXhwaXJlc19hdBgCIAEoCSIqCglFcnJvclZpZXcSDAoEY29kZRgBIAEoCRIPCgdtZXNzYWdlGAIgASgJYgZwcm90bzM");
+  fileDesc("Chdub3JuL3ZpZXcvdjEvdmlldy5wcm90bxIMbm9ybi52aWV3LnYxImIKCkZpbGVDb3VudHMSEAoIcmVzdG9yZWQYASABKA0SDwoHcmVtb3ZlZBgCIAEoDRIRCgl1bmNoYW5nZWQYAyABKA0SDAoEbG9zdBgEIAEoDRIQCghjb25mbGljdBgFIAEoDSLTBAoJQWxlcnRWaWV3EgoKAmlkGAEgASgJEg8KB2hvc3RfaWQYAiABKAkSEQoJaG9zdF9uYW1lGAMgASgJEhQKDGNvbnRhaW5lcl9pZBgEIAEoCRIWCg5jb250YWluZXJfbmFtZRgFIAEoCRIXCg9jb250YWluZXJfaW1hZ2UYBiABKAkSEAoIc2V2ZXJpdHkYByABKAkSDQoFc3RhdGUYCCABKAkSDQoFdGl0bGUYCSABKAkSDwoHc3VtbWFyeRgKIAEoCRISCgpjcmVhdGVkX2F0GAsgASgJEhIKCnVwZGF0ZWRfYXQYDCABKAkSEgoKdGVjaG5pcXVlcxgNIAMoCRInCgVmaWxlcxgOIAEoCzIYLm5vcm4udmlldy52MS5GaWxlQ291bnRzEhYKDmZpbmRpbmdzX3RvdGFsGA8gASgNEhQKDHByb2Nlc3NfbmFtZRgQIAEoCRIRCglzY29wZV91aWQYESABKAkSEwoLbGluZWFnZV91aWQYEiABKAkSEwoLa2lsbGVkX3BpZHMYEyADKA0SGAoQc3RvcHBlZF9hZnRlcl9tcxgUIAEoDRIVCg1maWxlc19jaGFuZ2VkGBUgASgNEg8KB3ZlcnNpb24YFiABKA0SGQoRcnVubmluZ19wcm9jZXNzZXMYFyABKA0SEAoIcG9kX25hbWUYGCABKAkSFQoNcG9kX25hbWVzcGFjZRgZIAEoCRISCgpzdG9wcGVkX2J5GBogASgJEhAKCHJlc3BvbnNlGBsgASgJEhIKCmNvbmZpZGVuY2UYHCABKA0itAEKCUFsZXJ0U3RlcBIMCgR0aW1lGAEgASgJEg8KB3J1bGVfaWQYAiABKAkSDQoFdGl0bGUYAyABKAkSEAoIc2V2ZXJpdHkYBCABKAkSLwoKdGVjaG5pcXVlcxgFIAMoCzIbLm5vcm4udmlldy52MS5UZWNobmlxdWVWaWV3Eg8KB3N1bW1hcnkYBiABKAkSEAoIZmluZGluZ3MYByABKA0SEwoLcHJvY2Vzc191aWQYCCABKAkiKQoNVGVjaG5pcXVlVmlldxIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJIuEECgtBbGVydERldGFpbBImCgVhbGVydBgBIAEoCzIXLm5vcm4udmlldy52MS5BbGVydFZpZXcSKwoIZmluZGluZ3MYAiADKAsyGS5ub3JuLnZpZXcudjEuRmluZGluZ1ZpZXcSLAoJcHJvY2Vzc2VzGAMgAygLMhkubm9ybi52aWV3LnYxLlByb2Nlc3NWaWV3EiUKBWZpbGVzGAQgAygLMhYubm9ybi52aWV3LnYxLkZpbGVWaWV3EjEKC2Nvbm5lY3Rpb25zGAUgAygLMhwubm9ybi52aWV3LnYxLkNvbm5lY3Rpb25WaWV3EisKCGNvbW1hbmRzGAYgAygLMhkubm9ybi52aWV3LnYxLkNvbW1hbmRWaWV3Ei0KCHRpbWVsaW5lGAcgAygLMhsubm9ybi52aWV3LnYxLlRpbWVsaW5lRW50cnkSFwoPZmlsZXNfdHJ1bmNhdGVkGAggASgIEhsKE3Byb2Nlc3Nlc190cnVuY2F0ZWQYCSABKAgSKQoHYWN0aW9ucxgKIAMoCzIYLm5vcm4udmlldy52MS5BY3Rpb25WaWV3EhMKC2ZpbGVzX3RvdGFsGAsgASgNEhcKD3Byb2Nlc3Nlc190b3RhbBgMIAEoDRIuCgljb250YWluZXIYDSABKAsyGy5ub3JuLnZpZXcudjEuQ29udGFpbmVyVmlldxITCgtldmVudHNfbG9zdBgOIAEoARIdChV0ZWxlbWV0cnlfdW5hdmFpbGFibGUYDyABKAgSJgoFc3RlcHMYECADKAsyFy5ub3JuLnZpZXcudjEuQWxlcnRTdGVwIrACCgtGaW5kaW5nVmlldxIKCgJpZBgBIAEoCRIPCgdydWxlX2lkGAIgASgJEg0KBXRpdGxlGAMgASgJEg4KBnNvdXJjZRgEIAEoCRIQCghzZXZlcml0eRgFIAEoCRISCgp0ZWNobmlxdWVzGAYgAygJEgwKBHRpbWUYByABKAkSEwoLcHJvY2Vzc191aWQYCCABKAkSDwoHc3VtbWFyeRgJIAEoCRIsCghldmlkZW5jZRgKIAMoCzIaLm5vcm4udmlldy52MS5FdmlkZW5jZVZpZXcSFAoMcnVsZV92ZXJzaW9uGAsgASgNEgwKBHJ1bmcYDCABKAkSEwoLcnVsZV9hdXRob3IYDSABKAkSEwoLZXhjZXB0ZWRfYnkYDiABKAkSDwoHbGltaXRlZBgPIAEoCCJlChNFeGNlcHRlZFByb2Nlc3NWaWV3Eg4KBnNoYTI1NhgBIAEoCRISCgppbWFnZV9wYXRoGAIgASgJEhQKDHBhcmVudF9pbWFnZRgDIAEoCRIUCgxjb21tYW5kX2xpbmUYBCABKAkiUgoRRXhjZXB0ZWRQbGFjZVZpZXcSFwoPY29udGFpbmVyX2ltYWdlGAEgASgJEg8KB2hvc3RfaWQYAiABKAkSEwoLcGF0aF9wcmVmaXgYAyABKAkiqAIKDUV4Y2VwdGlvblZpZXcSCgoCaWQYASABKAkSDwoHcnVsZV9pZBgCIAEoCRIyCgdwcm9jZXNzGAMgASgLMiEubm9ybi52aWV3LnYxLkV4Y2VwdGVkUHJvY2Vzc1ZpZXcSLgoFcGxhY2UYBCABKAsyHy5ub3JuLnZpZXcudjEuRXhjZXB0ZWRQbGFjZVZpZXcSLAoIZXZpZGVuY2UYBSADKAsyGi5ub3JuLnZpZXcudjEuRXZpZGVuY2VWaWV3Eg4KBmF1dGhvchgGIAEoCRIOCgZyZWFzb24YByABKAkSEgoKY3JlYXRlZF9hdBgIIAEoCRISCgpleHBpcmVzX2F0GAkgASgJEg8KB2V4cGlyZWQYCiABKAgSDwoHc3VtbWFyeRgLIAEoCSJACg1FeGNlcHRpb25MaXN0Ei8KCmV4Y2VwdGlvbnMYASADKAsyGy5ub3JuLnZpZXcudjEuRXhjZXB0aW9uVmlldyKfAQoURXhjZXB0aW9uUHJldmlld1ZpZXcSEAoIZmluZGluZ3MYASABKA0SEQoJdHJ1bmNhdGVkGAIgASgIEgwKBGRheXMYAyABKA0SMwoIZXhhbXBsZXMYBCADKAsyIS5ub3JuLnZpZXcudjEuRXhjZXB0ZWRGaW5kaW5nVmlldxIOCgZhbGVydHMYBSABKA0SDwoHc3VtbWFyeRgGIAEoCSJ5ChNFeGNlcHRlZEZpbmRpbmdWaWV3EgoKAmlkGAEgASgJEgwKBHRpbWUYAiABKAkSDwoHaG9zdF9pZBgDIAEoCRIUCgxjb250YWluZXJfaWQYBCABKAkSEAoIYWxlcnRfaWQYBSABKAkSDwoHc3VtbWFyeRgGIAEoCSKKAQoVRXhjZXB0aW9uUHJvcG9zYWxWaWV3Ei4KCWV4Y2VwdGlvbhgBIAEoCzIbLm5vcm4udmlldy52MS5FeGNlcHRpb25WaWV3EgwKBHlhbWwYAiABKAkSMwoHcHJldmlldxgDIAEoCzIiLm5vcm4udmlldy52MS5FeGNlcHRpb25QcmV2aWV3VmlldyKcAQoRUGxhY2VkRmluZGluZ1ZpZXcSKgoHZmluZGluZxgBIAEoCzIZLm5vcm4udmlldy52MS5GaW5kaW5nVmlldxIPCgdob3N0X2lkGAIgASgJEhQKDGNvbnRhaW5lcl9pZBgDIAEoCRIQCghhbGVydF9pZBgEIAEoCRILCgNwaWQYBSABKA0SFQoNYW5jZXN0b3JfcGlkcxgGIAMoDSIsCgxFdmlkZW5jZVZpZXcSDQoFZmllbGQYASABKAkSDQoFdmFsdWUYAiABKAkijQEKCUltYWdlVmlldxIOCgZudW1iZXIYASABKA0SDAoEcGF0aBgCIAEoCRIUCgxjb21tYW5kX2xpbmUYAyABKAkSDgoGc2hhMjU2GAQgASgJEg0KBWZsYWdzGAUgAygJEhkKEXdvcmtpbmdfZGlyZWN0b3J5GAYgASgJEhIKCnN0YXJ0ZWRfYXQYByABKAkimAQKC1Byb2Nlc3NWaWV3EhMKC3Byb2Nlc3NfdWlkGAEgASgJEhIKCnBhcmVudF91aWQYAiABKAkSCwoDcGlkGAMgASgNEhUKDW5hbWVzcGFjZV9waWQYBCABKA0SEgoKcGFyZW50X3BpZBgFIAEoDRIUCgxjb250YWluZXJfaWQYBiABKAkSFgoOY29udGFpbmVyX25hbWUYByABKAkSFwoPY29udGFpbmVyX2ltYWdlGAggASgJEg8KB3VzZXJfaWQYCSABKA0SEQoJdXNlcl9uYW1lGAogASgJEhIKCnN0YXJ0ZWRfYXQYCyABKAkSEAoIZW5kZWRfYXQYDCABKAkSEQoJZXhpdF9jb2RlGA0gASgFEicKBmltYWdlcxgOIAMoCzIXLm5vcm4udmlldy52MS5JbWFnZVZpZXcSFQoNZmlsZXNfdG91Y2hlZBgPIAEoDRITCgtjb25uZWN0aW9ucxgQIAEoDRITCgtmaW5kaW5nX2lkcxgRIAMoCRISCgp0ZWNobmlxdWVzGBIgAygJEg4KBmJsYW1lZBgTIAEoCBIOCgZraWxsZWQYFCABKAgSEAoIYW5jZXN0b3IYFSABKAgSDgoGb3JpZ2luGBYgASgIEhMKC2V4aXRfc2lnbmFsGBcgASgNEhAKCGdyb3VwX2lkGBggASgNEg0KBWVuZGVkGBkgASgIEg4KBm9ycGhhbhgaIAEoCCLYAgoIRmlsZVZpZXcSDAoEcGF0aBgBIAEoCRIUCgxjb250YWluZXJfaWQYAiABKAkSDwoHdmVyZGljdBgDIAEoCRIOCgZyZWFzb24YBCABKAkSDgoGY2hhbmdlGAUgASgJEgwKBHNpemUYBiABKAESFQoNc2hhMjU2X2JlZm9yZRgHIAEoCRIUCgxzaGEyNTZfYWZ0ZXIYCCABKAkSDAoEbW9kZRgJIAEoDRIPCgd1c2VyX2lkGAogASgNEhAKCGdyb3VwX2lkGAsgASgNEhMKC21vZGlmaWVkX2F0GAwgASgJEhIKCmNoYW5nZWRfYXQYDSABKAkSEwoLcHJvY2Vzc191aWQYDiABKAkSFAoMcHJvY2Vzc19uYW1lGA8gASgJEgsKA3BpZBgQIAEoDRISCgpkZWNpZGVkX2F0GBEgASgJEhYKDnF1YXJhbnRpbmVkX2FzGBIgASgJIooBCg9RdWFyYW50aW5lZFZpZXcSDgoGc2hhMjU2GAEgASgJEgwKBHBhdGgYAiABKAkSFAoMY29udGFpbmVyX2lkGAMgASgJEhAKCGFsZXJ0X2lkGAQgASgJEg8KB3ZlcmRpY3QYBSABKAkSDAoEc2l6ZRgGIAEoARISCgpkZWNpZGVkX2F0GAcgASgJIrIBCg5Db25uZWN0aW9uVmlldxIMCgR0aW1lGAEgASgJEhMKC3Byb2Nlc3NfdWlkGAIgASgJEhEKCWRpcmVjdGlvbhgDIAEoCRIPCgdhZGRyZXNzGAQgASgJEgwKBHBvcnQYBSABKA0SFAoMcHJvY2Vzc19uYW1lGAYgASgJEgsKA3BpZBgHIAEoDRIUCgxjb250YWluZXJfaWQYCCABKAkSEgoKbG9jYWxfcG9ydBgJIAEoDSKKAgoLQ29tbWFuZFZpZXcSCgoCaWQYASABKAkSEAoIYWxlcnRfaWQYAiABKAkSDgoGYWN0aW9uGAMgASgJEg0KBXN0YXRlGAQgASgJEgwKBGNvZGUYBSABKAkSDwoHbWVzc2FnZRgGIAEoCRIUCgxyZXF1ZXN0ZWRfYnkYByABKAkSFAoMcmVxdWVzdGVkX2F0GAggASgJEhMKC2ZpbmlzaGVkX2F0GAkgASgJEg8KB2hvc3RfaWQYCiABKAkSEQoJaG9zdF9uYW1lGAsgASgJEhMKC2FsZXJ0X3RpdGxlGAwgASgJEhQKDGNvbnRhaW5lcl9pZBgNIAEoCRIPCgdzdW1tYXJ5GA4gASgJIm8KDVRpbWVsaW5lRW50cnkSDAoEdGltZRgBIAEoCRIMCgRraW5kGAIgASgJEgwKBHRleHQYAyABKAkSEwoLcHJvY2Vzc191aWQYBCABKAkSEQoJb2Zmc2V0X3VzGAUgASgBEgwKBHRvbmUYBiABKAkiZgoOQ2FwYWJpbGl0eVZpZXcSDAoEbmFtZRgBIAEoCRIRCglhdmFpbGFibGUYAiABKAgSEQoJbWVjaGFuaXNtGAMgASgJEg4KBmRldGFpbBgEIAEoCRIQCgh2ZXJpZmllZBgFIAEoCCKEBgoISG9zdFZpZXcSCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRINCgVzdGF0ZRgDIAEoCRIUCgxsYXN0X3NlZW5fYXQYBCABKAkSEwoLZW5yb2xsZWRfYXQYBSABKAkSFQoNYWdlbnRfdmVyc2lvbhgGIAEoCRIOCgZrZXJuZWwYByABKAkSCgoCb3MYCCABKAkSMgoMY2FwYWJpbGl0aWVzGAkgAygLMhwubm9ybi52aWV3LnYxLkNhcGFiaWxpdHlWaWV3EhQKDGV2ZW50c190b3RhbBgKIAEoARITCgtldmVudHNfbG9zdBgLIAEoARIYChBiYWxkdXJfcnNzX2J5dGVzGAwgASgBEhUKDXR5cl9yc3NfYnl0ZXMYDSABKAESEwoLdmF1bHRfYnl0ZXMYDiABKAESEwoLdmF1bHRfZmlsZXMYDyABKAESLwoKY29udGFpbmVycxgQIAMoCzIbLm5vcm4udmlldy52MS5Db250YWluZXJWaWV3Eg4KBnJlYXNvbhgRIAEoCRIXCg9iYXRjaGVzX3Nwb29sZWQYEiABKAESEwoLc3Bvb2xfYnl0ZXMYEyABKAESGwoTcGVybWlzc2lvbl90aW1lb3V0cxgUIAEoARIXCg9iYWxkdXJfcmVzdGFydHMYFSABKAESEwoLb3Blbl9hbGVydHMYFiABKA0SIwoEZ2FwcxgXIAMoCzIVLm5vcm4udmlldy52MS5HYXBWaWV3EhMKC3JlcG9ydGVkX2F0GBggASgJEhcKD3ZhdWx0X2J5dGVzX21heBgZIAEoARIYChB2YXVsdF9yZXN0b3JhYmxlGBogASgBEhUKDXZhdWx0X2V2aWN0ZWQYGyABKAESFwoPdmF1bHRfdG9vX2xhcmdlGBwgASgBEhUKDWhvbGRzX2Ryb3BwZWQYHSABKAESFgoObW91bnRzX3JlZnVzZWQYHiABKAESMQoKcXVhcmFudGluZRgfIAMoCzIdLm5vcm4udmlldy52MS5RdWFyYW50aW5lZFZpZXci/gEKDUNvbnRhaW5lclZpZXcSFAoMY29udGFpbmVyX2lkGAEgASgJEgwKBG5hbWUYAiABKAkSDQoFaW1hZ2UYAyABKAkSEAoIaW1hZ2VfaWQYBCABKAkSDwoHcnVudGltZRgFIAEoCRIQCghwb2RfbmFtZRgGIAEoCRIVCg1wb2RfbmFtZXNwYWNlGAcgASgJEhIKCnN0YXJ0ZWRfYXQYCCABKAkSEAoIZW5kZWRfYXQYCSABKAkSDwoHaG9zdF9pZBgKIAEoCRIRCglob3N0X25hbWUYCyABKAkSEwoLb3Blbl9hbGVydHMYDCABKA0SDwoHcnVubmluZxgNIAEoCCJLCgdHYXBWaWV3EgwKBHRpbWUYASABKAkSDgoGZXZlbnRzGAIgASgBEg0KBXBsYWNlGAMgASgJEhMKC2R1cmF0aW9uX21zGAQgASgBImEKCkFjdGlvblZpZXcSDgoGYWN0aW9uGAEgASgJEg0KBWxhYmVsGAIgASgJEhMKC2NvbnNlcXVlbmNlGAMgASgJEg8KB2VuYWJsZWQYBCABKAgSDgoGcmVhc29uGAUgASgJIkkKCUFsZXJ0TGlzdBInCgZhbGVydHMYASADKAsyFy5ub3JuLnZpZXcudjEuQWxlcnRWaWV3EhMKC25leHRfY3Vyc29yGAIgASgJIlMKC0ZpbmRpbmdMaXN0EjEKCGZpbmRpbmdzGAEgAygLMh8ubm9ybi52aWV3LnYxLlBsYWNlZEZpbmRpbmdWaWV3EhEKCXRydW5jYXRlZBgCIAEoCCIxCghIb3N0TGlzdBIlCgVob3N0cxgBIAMoCzIWLm5vcm4udmlldy52MS5Ib3N0VmlldyJTCg1Db250YWluZXJMaXN0Ei8KCmNvbnRhaW5lcnMYASADKAsyGy5ub3JuLnZpZXcudjEuQ29udGFpbmVyVmlldxIRCgl0cnVuY2F0ZWQYAiABKAgiTwoLQ29tbWFuZExpc3QSKwoIY29tbWFuZHMYASADKAsyGS5ub3JuLnZpZXcudjEuQ29tbWFuZFZpZXcSEwoLbmV4dF9jdXJzb3IYAiABKAkiagoLU2Vzc2lvblZpZXcSEQoJdXNlcl9uYW1lGAEgASgJEgwKBHJvbGUYAiABKAkSEQoJdGVuYW50X2lkGAMgASgJEhMKC3RlbmFudF9uYW1lGAQgASgJEhIKCmV4cGlyZXNfYXQYBSABKAkiZAoOU2V2ZXJpdHlDb3VudHMSFQoNaW5mb3JtYXRpb25hbBgBIAEoDRILCgNsb3cYAiABKA0SDgoGbWVkaXVtGAMgASgNEgwKBGhpZ2gYBCABKA0SEAoIY3JpdGljYWwYBSABKA0iQQoKSG9zdENvdW50cxIRCglwcm90ZWN0ZWQYASABKA0SEAoIZGVncmFkZWQYAiABKA0SDgoGc2lsZW50GAMgASgNIvgCCgpTdGF0dXNWaWV3Eg8KB3ZlcnNpb24YASABKAkSJwoFaG9zdHMYAiABKAsyGC5ub3JuLnZpZXcudjEuSG9zdENvdW50cxIxCgthbGVydHNfb3BlbhgDIAEoCzIcLm5vcm4udmlldy52MS5TZXZlcml0eUNvdW50cxIUCgxhbGVydHNfdG90YWwYBCABKA0SFAoMZXZlbnRzX3RvdGFsGAUgASgBEhMKC2V2ZW50c19sb3N0GAYgASgBEhkKEWV2ZW50c19wZXJfbWludXRlGAcgAygBEicKBWZpbGVzGAggASgLMhgubm9ybi52aWV3LnYxLkZpbGVDb3VudHMSLAoLbGFzdF9hbGVydHMYCSADKAsyFy5ub3JuLnZpZXcudjEuQWxlcnRWaWV3Eg8KB3N1bW1hcnkYCiABKAkSDAoEbW9vZBgLIAEoCRIMCgR0aW1lGAwgASgJEh0KFXRlbGVtZXRyeV91bmF2YWlsYWJsZRgNIAEoCCJICg1CbGluZFNwb3RWaWV3Eg0KBWNhdXNlGAEgASgJEgwKBHdoYXQYAiABKAkSCwoDd2h5GAMgASgJEg0KBXJ1bGVzGAQgAygJIrwBCghSdWxlVmlldxIKCgJpZBgBIAEoCRINCgV0aXRsZRgCIAEoCRINCgVsZXZlbBgDIAEoCRISCgp0ZWNobmlxdWVzGAQgAygJEg8KB3ZlcnNpb24YBSABKA0SEwoLZGVzY3JpcHRpb24YBiABKAkSDgoGYXV0aG9yGAcgASgJEg4KBm9yaWdpbhgIIAEoCRINCgVzdGF0ZRgJIAEoCRIOCgZleHRlbnQYCiABKAkSDQoFbGFja3MYCyADKAkidAoIUnVsZUxpc3QSJQoFcnVsZXMYASADKAsyFi5ub3JuLnZpZXcudjEuUnVsZVZpZXcSMAoLYmxpbmRfc3BvdHMYAiADKAsyGy5ub3JuLnZpZXcudjEuQmxpbmRTcG90VmlldxIPCgdzdW1tYXJ5GAMgASgJIm4KEEltcG9ydGVkRmlsZVZpZXcSDAoEZmlsZRgBIAEoCRIPCgdydWxlX2lkGAIgASgJEg0KBXRpdGxlGAMgASgJEg4KBmV4dGVudBgEIAEoCRINCgVsYWNrcxgFIAMoCRINCgVlcnJvchgGIAEoCSJiCg5SdWxlSW1wb3J0VmlldxItCgVmaWxlcxgBIAMoCzIeLm5vcm4udmlldy52MS5JbXBvcnRlZEZpbGVWaWV3EhAKCGltcG9ydGVkGAIgASgNEg8KB3JlZnVzZWQYAyABKA0ilQEKClBvbGljeVZpZXcSDgoGbnVtYmVyGAEgASgNEgwKBG5hbWUYAiABKAkSDAoEYm9keRgDIAEoCRIQCghpbl9mb3JjZRgEIAEoCBIQCghyZXN0b3JlcxgFIAEoDRISCgphcHBsaWVkX2J5GAYgASgJEhIKCmFwcGxpZWRfYXQYByABKAkSDwoHc3VtbWFyeRgIIAEoCSI7Cg1Qb2xpY3lIaXN0b3J5EioKCHZlcnNpb25zGAEgAygLMhgubm9ybi52aWV3LnYxLlBvbGljeVZpZXcigQEKDEh1bnRSdWxlVmlldxIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEg0KBXRpdGxlGAMgASgJEg0KBWxldmVsGAQgASgJEhMKC2Rlc2NyaXB0aW9uGAUgASgJEhIKCnRlY2huaXF1ZXMYBiADKAkSEAoIY2F0ZWdvcnkYByABKAkiOQoMSHVudFJ1bGVMaXN0EikKBXJ1bGVzGAEgAygLMhoubm9ybi52aWV3LnYxLkh1bnRSdWxlVmlldyL3AQoISHVudFZpZXcSKAoEcnVsZRgBIAEoCzIaLm5vcm4udmlldy52MS5IdW50UnVsZVZpZXcSDQoFc2luY2UYAiABKAkSDQoFdW50aWwYAyABKAkSDQoFdG90YWwYBCABKAESFgoOYnVja2V0X3NlY29uZHMYBSABKA0SKwoJaGlzdG9ncmFtGAYgAygLMhgubm9ybi52aWV3LnYxLkh1bnRCdWNrZXQSKwoGZXZlbnRzGAcgAygLMhsubm9ybi52aWV3LnYxLkh1bnRFdmVudFZpZXcSEQoJdHJ1bmNhdGVkGAggASgIEg8KB3Rvb2tfbXMYCSABKAEiKgoKSHVudEJ1Y2tldBIMCgR0aW1lGAEgASgJEg4KBmV2ZW50cxgCIAEoASKuAgoNSHVudEV2ZW50VmlldxIMCgR0aW1lGAEgASgJEg8KB2hvc3RfaWQYAiABKAkSEQoJaG9zdF9uYW1lGAMgASgJEhQKDGNvbnRhaW5lcl9pZBgEIAEoCRIWCg5jb250YWluZXJfbmFtZRgFIAEoCRIXCg9jb250YWluZXJfaW1hZ2UYBiABKAkSDAoEa2luZBgHIAEoCRITCgtwcm9jZXNzX3VpZBgIIAEoCRILCgNwaWQYCSABKA0SDQoFaW1hZ2UYCiABKAkSFAoMY29tbWFuZF9saW5lGAsgASgJEhEKCXVzZXJfbmFtZRgMIAEoCRIPCgdzdW1tYXJ5GA0gASgJEisKB21hdGNoZWQYDiADKAsyGi5ub3JuLnZpZXcudjEuRXZpZGVuY2VWaWV3IjIKDUpvaW5Ub2tlblZpZXcSDQoFdG9rZW4YASABKAkSEgoKZXhwaXJlc19hdBgCIAEoCSIqCglFcnJvclZpZXcSDAoEY29kZRgBIAEoCRIPCgdtZXNzYWdlGAIgASgJYgZwcm90bzM");
 
 /**
  * @generated from message norn.view.v1.FileCounts
@@ -240,6 +240,13 @@ export type AlertView = Message<"norn.view.v1.AlertView"> & {
    * @generated from field: string response = 27;
    */
   response: string;
+
+  /**
+   * How sure it is that this is an attack: percent.
+   *
+   * @generated from field: uint32 confidence = 28;
+   */
+  confidence: number;
 };
 
 /**
@@ -400,6 +407,13 @@ export type AlertViewJson = {
    * @generated from field: string response = 27;
    */
   response?: string;
+
+  /**
+   * How sure it is that this is an attack: percent.
+   *
+   * @generated from field: uint32 confidence = 28;
+   */
+  confidence?: number;
 };
 
 /**
@@ -408,6 +422,164 @@ export type AlertViewJson = {
  */
 export const AlertViewSchema: GenMessage<AlertView, {jsonType: AlertViewJson}> = /*@__PURE__*/
   messageDesc(file_norn_view_v1_view, 1);
+
+/**
+ * One thing an attack did: all findings of one rule.
+ *
+ * @generated from message norn.view.v1.AlertStep
+ */
+export type AlertStep = Message<"norn.view.v1.AlertStep"> & {
+  /**
+   * Of the first of them.
+   *
+   * @generated from field: string time = 1;
+   */
+  time: string;
+
+  /**
+   * @generated from field: string rule_id = 2;
+   */
+  ruleId: string;
+
+  /**
+   * @generated from field: string title = 3;
+   */
+  title: string;
+
+  /**
+   * @generated from field: string severity = 4;
+   */
+  severity: string;
+
+  /**
+   * @generated from field: repeated norn.view.v1.TechniqueView techniques = 5;
+   */
+  techniques: TechniqueView[];
+
+  /**
+   * Of the first of them.
+   *
+   * @generated from field: string summary = 6;
+   */
+  summary: string;
+
+  /**
+   * @generated from field: uint32 findings = 7;
+   */
+  findings: number;
+
+  /**
+   * 32 hex.
+   *
+   * @generated from field: string process_uid = 8;
+   */
+  processUid: string;
+};
+
+/**
+ * One thing an attack did: all findings of one rule.
+ *
+ * @generated from message norn.view.v1.AlertStep
+ */
+export type AlertStepJson = {
+  /**
+   * Of the first of them.
+   *
+   * @generated from field: string time = 1;
+   */
+  time?: string;
+
+  /**
+   * @generated from field: string rule_id = 2;
+   */
+  ruleId?: string;
+
+  /**
+   * @generated from field: string title = 3;
+   */
+  title?: string;
+
+  /**
+   * @generated from field: string severity = 4;
+   */
+  severity?: string;
+
+  /**
+   * @generated from field: repeated norn.view.v1.TechniqueView techniques = 5;
+   */
+  techniques?: TechniqueViewJson[];
+
+  /**
+   * Of the first of them.
+   *
+   * @generated from field: string summary = 6;
+   */
+  summary?: string;
+
+  /**
+   * @generated from field: uint32 findings = 7;
+   */
+  findings?: number;
+
+  /**
+   * 32 hex.
+   *
+   * @generated from field: string process_uid = 8;
+   */
+  processUid?: string;
+};
+
+/**
+ * Describes the message norn.view.v1.AlertStep.
+ * Use `create(AlertStepSchema)` to create a new message.
+ */
+export const AlertStepSchema: GenMessage<AlertStep, {jsonType: AlertStepJson}> = /*@__PURE__*/
+  messageDesc(file_norn_view_v1_view, 2);
+
+/**
+ * ATT&CK.
+ *
+ * @generated from message norn.view.v1.TechniqueView
+ */
+export type TechniqueView = Message<"norn.view.v1.TechniqueView"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * Empty when the pinned version does not know it.
+   *
+   * @generated from field: string name = 2;
+   */
+  name: string;
+};
+
+/**
+ * ATT&CK.
+ *
+ * @generated from message norn.view.v1.TechniqueView
+ */
+export type TechniqueViewJson = {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id?: string;
+
+  /**
+   * Empty when the pinned version does not know it.
+   *
+   * @generated from field: string name = 2;
+   */
+  name?: string;
+};
+
+/**
+ * Describes the message norn.view.v1.TechniqueView.
+ * Use `create(TechniqueViewSchema)` to create a new message.
+ */
+export const TechniqueViewSchema: GenMessage<TechniqueView, {jsonType: TechniqueViewJson}> = /*@__PURE__*/
+  messageDesc(file_norn_view_v1_view, 3);
 
 /**
  * @generated from message norn.view.v1.AlertDetail
@@ -495,6 +667,13 @@ export type AlertDetail = Message<"norn.view.v1.AlertDetail"> & {
    * @generated from field: bool telemetry_unavailable = 15;
    */
   telemetryUnavailable: boolean;
+
+  /**
+   * In the order of their times.
+   *
+   * @generated from field: repeated norn.view.v1.AlertStep steps = 16;
+   */
+  steps: AlertStep[];
 };
 
 /**
@@ -583,6 +762,13 @@ export type AlertDetailJson = {
    * @generated from field: bool telemetry_unavailable = 15;
    */
   telemetryUnavailable?: boolean;
+
+  /**
+   * In the order of their times.
+   *
+   * @generated from field: repeated norn.view.v1.AlertStep steps = 16;
+   */
+  steps?: AlertStepJson[];
 };
 
 /**
@@ -590,7 +776,7 @@ export type AlertDetailJson = {
  * Use `create(AlertDetailSchema)` to create a new message.
  */
 export const AlertDetailSchema: GenMessage<AlertDetail, {jsonType: AlertDetailJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 2);
+  messageDesc(file_norn_view_v1_view, 4);
 
 /**
  * @generated from message norn.view.v1.FindingView
@@ -659,6 +845,27 @@ export type FindingView = Message<"norn.view.v1.FindingView"> & {
    * @generated from field: string rung = 12;
    */
   rung: string;
+
+  /**
+   * Who wrote the rule; empty for Norn's own.
+   *
+   * @generated from field: string rule_author = 13;
+   */
+  ruleAuthor: string;
+
+  /**
+   * The exception that covers it; empty when there is none.
+   *
+   * @generated from field: string excepted_by = 14;
+   */
+  exceptedBy: string;
+
+  /**
+   * Its rule found more than its share on this host in this hour: it is part of no alert.
+   *
+   * @generated from field: bool limited = 15;
+   */
+  limited: boolean;
 };
 
 /**
@@ -728,6 +935,27 @@ export type FindingViewJson = {
    * @generated from field: string rung = 12;
    */
   rung?: string;
+
+  /**
+   * Who wrote the rule; empty for Norn's own.
+   *
+   * @generated from field: string rule_author = 13;
+   */
+  ruleAuthor?: string;
+
+  /**
+   * The exception that covers it; empty when there is none.
+   *
+   * @generated from field: string excepted_by = 14;
+   */
+  exceptedBy?: string;
+
+  /**
+   * Its rule found more than its share on this host in this hour: it is part of no alert.
+   *
+   * @generated from field: bool limited = 15;
+   */
+  limited?: boolean;
 };
 
 /**
@@ -735,7 +963,635 @@ export type FindingViewJson = {
  * Use `create(FindingViewSchema)` to create a new message.
  */
 export const FindingViewSchema: GenMessage<FindingView, {jsonType: FindingViewJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 3);
+  messageDesc(file_norn_view_v1_view, 5);
+
+/**
+ * What a process must be to be excepted; what is empty may be anything.
+ *
+ * @generated from message norn.view.v1.ExceptedProcessView
+ */
+export type ExceptedProcessView = Message<"norn.view.v1.ExceptedProcessView"> & {
+  /**
+   * 64 hex.
+   *
+   * @generated from field: string sha256 = 1;
+   */
+  sha256: string;
+
+  /**
+   * @generated from field: string image_path = 2;
+   */
+  imagePath: string;
+
+  /**
+   * @generated from field: string parent_image = 3;
+   */
+  parentImage: string;
+
+  /**
+   * @generated from field: string command_line = 4;
+   */
+  commandLine: string;
+};
+
+/**
+ * What a process must be to be excepted; what is empty may be anything.
+ *
+ * @generated from message norn.view.v1.ExceptedProcessView
+ */
+export type ExceptedProcessViewJson = {
+  /**
+   * 64 hex.
+   *
+   * @generated from field: string sha256 = 1;
+   */
+  sha256?: string;
+
+  /**
+   * @generated from field: string image_path = 2;
+   */
+  imagePath?: string;
+
+  /**
+   * @generated from field: string parent_image = 3;
+   */
+  parentImage?: string;
+
+  /**
+   * @generated from field: string command_line = 4;
+   */
+  commandLine?: string;
+};
+
+/**
+ * Describes the message norn.view.v1.ExceptedProcessView.
+ * Use `create(ExceptedProcessViewSchema)` to create a new message.
+ */
+export const ExceptedProcessViewSchema: GenMessage<ExceptedProcessView, {jsonType: ExceptedProcessViewJson}> = /*@__PURE__*/
+  messageDesc(file_norn_view_v1_view, 6);
+
+/**
+ * Where it must be; what is empty may be anything.
+ *
+ * @generated from message norn.view.v1.ExceptedPlaceView
+ */
+export type ExceptedPlaceView = Message<"norn.view.v1.ExceptedPlaceView"> & {
+  /**
+   * @generated from field: string container_image = 1;
+   */
+  containerImage: string;
+
+  /**
+   * @generated from field: string host_id = 2;
+   */
+  hostId: string;
+
+  /**
+   * A directory, or one file: what the finding's files must be under.
+   *
+   * @generated from field: string path_prefix = 3;
+   */
+  pathPrefix: string;
+};
+
+/**
+ * Where it must be; what is empty may be anything.
+ *
+ * @generated from message norn.view.v1.ExceptedPlaceView
+ */
+export type ExceptedPlaceViewJson = {
+  /**
+   * @generated from field: string container_image = 1;
+   */
+  containerImage?: string;
+
+  /**
+   * @generated from field: string host_id = 2;
+   */
+  hostId?: string;
+
+  /**
+   * A directory, or one file: what the finding's files must be under.
+   *
+   * @generated from field: string path_prefix = 3;
+   */
+  pathPrefix?: string;
+};
+
+/**
+ * Describes the message norn.view.v1.ExceptedPlaceView.
+ * Use `create(ExceptedPlaceViewSchema)` to create a new message.
+ */
+export const ExceptedPlaceViewSchema: GenMessage<ExceptedPlaceView, {jsonType: ExceptedPlaceViewJson}> = /*@__PURE__*/
+  messageDesc(file_norn_view_v1_view, 7);
+
+/**
+ * A rule that is not to alert on this process in this place.
+ *
+ * @generated from message norn.view.v1.ExceptionView
+ */
+export type ExceptionView = Message<"norn.view.v1.ExceptionView"> & {
+  /**
+   * Empty while it is only proposed.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * @generated from field: string rule_id = 2;
+   */
+  ruleId: string;
+
+  /**
+   * @generated from field: norn.view.v1.ExceptedProcessView process = 3;
+   */
+  process?: ExceptedProcessView | undefined;
+
+  /**
+   * @generated from field: norn.view.v1.ExceptedPlaceView place = 4;
+   */
+  place?: ExceptedPlaceView | undefined;
+
+  /**
+   * Evidence that the finding must have, all of it.
+   *
+   * @generated from field: repeated norn.view.v1.EvidenceView evidence = 5;
+   */
+  evidence: EvidenceView[];
+
+  /**
+   * @generated from field: string author = 6;
+   */
+  author: string;
+
+  /**
+   * @generated from field: string reason = 7;
+   */
+  reason: string;
+
+  /**
+   * It covers what happens from then on.
+   *
+   * @generated from field: string created_at = 8;
+   */
+  createdAt: string;
+
+  /**
+   * @generated from field: string expires_at = 9;
+   */
+  expiresAt: string;
+
+  /**
+   * @generated from field: bool expired = 10;
+   */
+  expired: boolean;
+
+  /**
+   * One sentence without a full stop: what is excepted, where.
+   *
+   * @generated from field: string summary = 11;
+   */
+  summary: string;
+};
+
+/**
+ * A rule that is not to alert on this process in this place.
+ *
+ * @generated from message norn.view.v1.ExceptionView
+ */
+export type ExceptionViewJson = {
+  /**
+   * Empty while it is only proposed.
+   *
+   * @generated from field: string id = 1;
+   */
+  id?: string;
+
+  /**
+   * @generated from field: string rule_id = 2;
+   */
+  ruleId?: string;
+
+  /**
+   * @generated from field: norn.view.v1.ExceptedProcessView process = 3;
+   */
+  process?: ExceptedProcessViewJson;
+
+  /**
+   * @generated from field: norn.view.v1.ExceptedPlaceView place = 4;
+   */
+  place?: ExceptedPlaceViewJson;
+
+  /**
+   * Evidence that the finding must have, all of it.
+   *
+   * @generated from field: repeated norn.view.v1.EvidenceView evidence = 5;
+   */
+  evidence?: EvidenceViewJson[];
+
+  /**
+   * @generated from field: string author = 6;
+   */
+  author?: string;
+
+  /**
+   * @generated from field: string reason = 7;
+   */
+  reason?: string;
+
+  /**
+   * It covers what happens from then on.
+   *
+   * @generated from field: string created_at = 8;
+   */
+  createdAt?: string;
+
+  /**
+   * @generated from field: string expires_at = 9;
+   */
+  expiresAt?: string;
+
+  /**
+   * @generated from field: bool expired = 10;
+   */
+  expired?: boolean;
+
+  /**
+   * One sentence without a full stop: what is excepted, where.
+   *
+   * @generated from field: string summary = 11;
+   */
+  summary?: string;
+};
+
+/**
+ * Describes the message norn.view.v1.ExceptionView.
+ * Use `create(ExceptionViewSchema)` to create a new message.
+ */
+export const ExceptionViewSchema: GenMessage<ExceptionView, {jsonType: ExceptionViewJson}> = /*@__PURE__*/
+  messageDesc(file_norn_view_v1_view, 8);
+
+/**
+ * @generated from message norn.view.v1.ExceptionList
+ */
+export type ExceptionList = Message<"norn.view.v1.ExceptionList"> & {
+  /**
+   * Newest first.
+   *
+   * @generated from field: repeated norn.view.v1.ExceptionView exceptions = 1;
+   */
+  exceptions: ExceptionView[];
+};
+
+/**
+ * @generated from message norn.view.v1.ExceptionList
+ */
+export type ExceptionListJson = {
+  /**
+   * Newest first.
+   *
+   * @generated from field: repeated norn.view.v1.ExceptionView exceptions = 1;
+   */
+  exceptions?: ExceptionViewJson[];
+};
+
+/**
+ * Describes the message norn.view.v1.ExceptionList.
+ * Use `create(ExceptionListSchema)` to create a new message.
+ */
+export const ExceptionListSchema: GenMessage<ExceptionList, {jsonType: ExceptionListJson}> = /*@__PURE__*/
+  messageDesc(file_norn_view_v1_view, 9);
+
+/**
+ * @generated from message norn.view.v1.ExceptionPreviewView
+ */
+export type ExceptionPreviewView = Message<"norn.view.v1.ExceptionPreviewView"> & {
+  /**
+   * Findings of the last days that it would have kept from their alerts.
+   *
+   * @generated from field: uint32 findings = 1;
+   */
+  findings: number;
+
+  /**
+   * There were more findings of the rule than were looked at: at least so many.
+   *
+   * @generated from field: bool truncated = 2;
+   */
+  truncated: boolean;
+
+  /**
+   * @generated from field: uint32 days = 3;
+   */
+  days: number;
+
+  /**
+   * Some of them, newest first.
+   *
+   * @generated from field: repeated norn.view.v1.ExceptedFindingView examples = 4;
+   */
+  examples: ExceptedFindingView[];
+
+  /**
+   * Alerts that hold one of them.
+   *
+   * @generated from field: uint32 alerts = 5;
+   */
+  alerts: number;
+
+  /**
+   * One sentence without a full stop.
+   *
+   * @generated from field: string summary = 6;
+   */
+  summary: string;
+};
+
+/**
+ * @generated from message norn.view.v1.ExceptionPreviewView
+ */
+export type ExceptionPreviewViewJson = {
+  /**
+   * Findings of the last days that it would have kept from their alerts.
+   *
+   * @generated from field: uint32 findings = 1;
+   */
+  findings?: number;
+
+  /**
+   * There were more findings of the rule than were looked at: at least so many.
+   *
+   * @generated from field: bool truncated = 2;
+   */
+  truncated?: boolean;
+
+  /**
+   * @generated from field: uint32 days = 3;
+   */
+  days?: number;
+
+  /**
+   * Some of them, newest first.
+   *
+   * @generated from field: repeated norn.view.v1.ExceptedFindingView examples = 4;
+   */
+  examples?: ExceptedFindingViewJson[];
+
+  /**
+   * Alerts that hold one of them.
+   *
+   * @generated from field: uint32 alerts = 5;
+   */
+  alerts?: number;
+
+  /**
+   * One sentence without a full stop.
+   *
+   * @generated from field: string summary = 6;
+   */
+  summary?: string;
+};
+
+/**
+ * Describes the message norn.view.v1.ExceptionPreviewView.
+ * Use `create(ExceptionPreviewViewSchema)` to create a new message.
+ */
+export const ExceptionPreviewViewSchema: GenMessage<ExceptionPreviewView, {jsonType: ExceptionPreviewViewJson}> = /*@__PURE__*/
+  messageDesc(file_norn_view_v1_view, 10);
+
+/**
+ * @generated from message norn.view.v1.ExceptedFindingView
+ */
+export type ExceptedFindingView = Message<"norn.view.v1.ExceptedFindingView"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * @generated from field: string time = 2;
+   */
+  time: string;
+
+  /**
+   * @generated from field: string host_id = 3;
+   */
+  hostId: string;
+
+  /**
+   * Full id; empty for the host.
+   *
+   * @generated from field: string container_id = 4;
+   */
+  containerId: string;
+
+  /**
+   * @generated from field: string alert_id = 5;
+   */
+  alertId: string;
+
+  /**
+   * @generated from field: string summary = 6;
+   */
+  summary: string;
+};
+
+/**
+ * @generated from message norn.view.v1.ExceptedFindingView
+ */
+export type ExceptedFindingViewJson = {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id?: string;
+
+  /**
+   * @generated from field: string time = 2;
+   */
+  time?: string;
+
+  /**
+   * @generated from field: string host_id = 3;
+   */
+  hostId?: string;
+
+  /**
+   * Full id; empty for the host.
+   *
+   * @generated from field: string container_id = 4;
+   */
+  containerId?: string;
+
+  /**
+   * @generated from field: string alert_id = 5;
+   */
+  alertId?: string;
+
+  /**
+   * @generated from field: string summary = 6;
+   */
+  summary?: string;
+};
+
+/**
+ * Describes the message norn.view.v1.ExceptedFindingView.
+ * Use `create(ExceptedFindingViewSchema)` to create a new message.
+ */
+export const ExceptedFindingViewSchema: GenMessage<ExceptedFindingView, {jsonType: ExceptedFindingViewJson}> = /*@__PURE__*/
+  messageDesc(file_norn_view_v1_view, 11);
+
+/**
+ * @generated from message norn.view.v1.ExceptionProposalView
+ */
+export type ExceptionProposalView = Message<"norn.view.v1.ExceptionProposalView"> & {
+  /**
+   * @generated from field: norn.view.v1.ExceptionView exception = 1;
+   */
+  exception?: ExceptionView | undefined;
+
+  /**
+   * The same as a file that `./norn exceptions add` takes.
+   *
+   * @generated from field: string yaml = 2;
+   */
+  yaml: string;
+
+  /**
+   * Without the finding that it was made of.
+   *
+   * @generated from field: norn.view.v1.ExceptionPreviewView preview = 3;
+   */
+  preview?: ExceptionPreviewView | undefined;
+};
+
+/**
+ * @generated from message norn.view.v1.ExceptionProposalView
+ */
+export type ExceptionProposalViewJson = {
+  /**
+   * @generated from field: norn.view.v1.ExceptionView exception = 1;
+   */
+  exception?: ExceptionViewJson;
+
+  /**
+   * The same as a file that `./norn exceptions add` takes.
+   *
+   * @generated from field: string yaml = 2;
+   */
+  yaml?: string;
+
+  /**
+   * Without the finding that it was made of.
+   *
+   * @generated from field: norn.view.v1.ExceptionPreviewView preview = 3;
+   */
+  preview?: ExceptionPreviewViewJson;
+};
+
+/**
+ * Describes the message norn.view.v1.ExceptionProposalView.
+ * Use `create(ExceptionProposalViewSchema)` to create a new message.
+ */
+export const ExceptionProposalViewSchema: GenMessage<ExceptionProposalView, {jsonType: ExceptionProposalViewJson}> = /*@__PURE__*/
+  messageDesc(file_norn_view_v1_view, 12);
+
+/**
+ * A finding with where it was made, for those who look for findings whatever alert they are part of.
+ *
+ * @generated from message norn.view.v1.PlacedFindingView
+ */
+export type PlacedFindingView = Message<"norn.view.v1.PlacedFindingView"> & {
+  /**
+   * @generated from field: norn.view.v1.FindingView finding = 1;
+   */
+  finding?: FindingView | undefined;
+
+  /**
+   * @generated from field: string host_id = 2;
+   */
+  hostId: string;
+
+  /**
+   * Full id; empty for the host.
+   *
+   * @generated from field: string container_id = 3;
+   */
+  containerId: string;
+
+  /**
+   * Empty while it is part of none: one of low severity alone opens no alert.
+   *
+   * @generated from field: string alert_id = 4;
+   */
+  alertId: string;
+
+  /**
+   * On the host; 0 when not known.
+   *
+   * @generated from field: uint32 pid = 5;
+   */
+  pid: number;
+
+  /**
+   * Nearest first.
+   *
+   * @generated from field: repeated uint32 ancestor_pids = 6;
+   */
+  ancestorPids: number[];
+};
+
+/**
+ * A finding with where it was made, for those who look for findings whatever alert they are part of.
+ *
+ * @generated from message norn.view.v1.PlacedFindingView
+ */
+export type PlacedFindingViewJson = {
+  /**
+   * @generated from field: norn.view.v1.FindingView finding = 1;
+   */
+  finding?: FindingViewJson;
+
+  /**
+   * @generated from field: string host_id = 2;
+   */
+  hostId?: string;
+
+  /**
+   * Full id; empty for the host.
+   *
+   * @generated from field: string container_id = 3;
+   */
+  containerId?: string;
+
+  /**
+   * Empty while it is part of none: one of low severity alone opens no alert.
+   *
+   * @generated from field: string alert_id = 4;
+   */
+  alertId?: string;
+
+  /**
+   * On the host; 0 when not known.
+   *
+   * @generated from field: uint32 pid = 5;
+   */
+  pid?: number;
+
+  /**
+   * Nearest first.
+   *
+   * @generated from field: repeated uint32 ancestor_pids = 6;
+   */
+  ancestorPids?: number[];
+};
+
+/**
+ * Describes the message norn.view.v1.PlacedFindingView.
+ * Use `create(PlacedFindingViewSchema)` to create a new message.
+ */
+export const PlacedFindingViewSchema: GenMessage<PlacedFindingView, {jsonType: PlacedFindingViewJson}> = /*@__PURE__*/
+  messageDesc(file_norn_view_v1_view, 13);
 
 /**
  * @generated from message norn.view.v1.EvidenceView
@@ -772,7 +1628,7 @@ export type EvidenceViewJson = {
  * Use `create(EvidenceViewSchema)` to create a new message.
  */
 export const EvidenceViewSchema: GenMessage<EvidenceView, {jsonType: EvidenceViewJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 4);
+  messageDesc(file_norn_view_v1_view, 14);
 
 /**
  * @generated from message norn.view.v1.ImageView
@@ -863,7 +1719,7 @@ export type ImageViewJson = {
  * Use `create(ImageViewSchema)` to create a new message.
  */
 export const ImageViewSchema: GenMessage<ImageView, {jsonType: ImageViewJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 5);
+  messageDesc(file_norn_view_v1_view, 15);
 
 /**
  * @generated from message norn.view.v1.ProcessView
@@ -1172,7 +2028,7 @@ export type ProcessViewJson = {
  * Use `create(ProcessViewSchema)` to create a new message.
  */
 export const ProcessViewSchema: GenMessage<ProcessView, {jsonType: ProcessViewJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 6);
+  messageDesc(file_norn_view_v1_view, 16);
 
 /**
  * @generated from message norn.view.v1.FileView
@@ -1381,7 +2237,7 @@ export type FileViewJson = {
  * Use `create(FileViewSchema)` to create a new message.
  */
 export const FileViewSchema: GenMessage<FileView, {jsonType: FileViewJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 7);
+  messageDesc(file_norn_view_v1_view, 17);
 
 /**
  * A file that a host keeps for a person to look at.
@@ -1480,7 +2336,7 @@ export type QuarantinedViewJson = {
  * Use `create(QuarantinedViewSchema)` to create a new message.
  */
 export const QuarantinedViewSchema: GenMessage<QuarantinedView, {jsonType: QuarantinedViewJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 8);
+  messageDesc(file_norn_view_v1_view, 18);
 
 /**
  * @generated from message norn.view.v1.ConnectionView
@@ -1591,7 +2447,7 @@ export type ConnectionViewJson = {
  * Use `create(ConnectionViewSchema)` to create a new message.
  */
 export const ConnectionViewSchema: GenMessage<ConnectionView, {jsonType: ConnectionViewJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 9);
+  messageDesc(file_norn_view_v1_view, 19);
 
 /**
  * @generated from message norn.view.v1.CommandView
@@ -1756,7 +2612,7 @@ export type CommandViewJson = {
  * Use `create(CommandViewSchema)` to create a new message.
  */
 export const CommandViewSchema: GenMessage<CommandView, {jsonType: CommandViewJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 10);
+  messageDesc(file_norn_view_v1_view, 20);
 
 /**
  * @generated from message norn.view.v1.TimelineEntry
@@ -1845,7 +2701,7 @@ export type TimelineEntryJson = {
  * Use `create(TimelineEntrySchema)` to create a new message.
  */
 export const TimelineEntrySchema: GenMessage<TimelineEntry, {jsonType: TimelineEntryJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 11);
+  messageDesc(file_norn_view_v1_view, 21);
 
 /**
  * @generated from message norn.view.v1.CapabilityView
@@ -1912,7 +2768,7 @@ export type CapabilityViewJson = {
  * Use `create(CapabilityViewSchema)` to create a new message.
  */
 export const CapabilityViewSchema: GenMessage<CapabilityView, {jsonType: CapabilityViewJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 12);
+  messageDesc(file_norn_view_v1_view, 22);
 
 /**
  * @generated from message norn.view.v1.HostView
@@ -2267,7 +3123,7 @@ export type HostViewJson = {
  * Use `create(HostViewSchema)` to create a new message.
  */
 export const HostViewSchema: GenMessage<HostView, {jsonType: HostViewJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 13);
+  messageDesc(file_norn_view_v1_view, 23);
 
 /**
  * @generated from message norn.view.v1.ContainerView
@@ -2414,7 +3270,7 @@ export type ContainerViewJson = {
  * Use `create(ContainerViewSchema)` to create a new message.
  */
 export const ContainerViewSchema: GenMessage<ContainerView, {jsonType: ContainerViewJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 14);
+  messageDesc(file_norn_view_v1_view, 24);
 
 /**
  * A stretch of events known to be lost.
@@ -2479,7 +3335,7 @@ export type GapViewJson = {
  * Use `create(GapViewSchema)` to create a new message.
  */
 export const GapViewSchema: GenMessage<GapView, {jsonType: GapViewJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 15);
+  messageDesc(file_norn_view_v1_view, 25);
 
 /**
  * What a person may do about an alert now, in words.
@@ -2566,7 +3422,7 @@ export type ActionViewJson = {
  * Use `create(ActionViewSchema)` to create a new message.
  */
 export const ActionViewSchema: GenMessage<ActionView, {jsonType: ActionViewJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 16);
+  messageDesc(file_norn_view_v1_view, 26);
 
 /**
  * @generated from message norn.view.v1.AlertList
@@ -2607,7 +3463,52 @@ export type AlertListJson = {
  * Use `create(AlertListSchema)` to create a new message.
  */
 export const AlertListSchema: GenMessage<AlertList, {jsonType: AlertListJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 17);
+  messageDesc(file_norn_view_v1_view, 27);
+
+/**
+ * @generated from message norn.view.v1.FindingList
+ */
+export type FindingList = Message<"norn.view.v1.FindingList"> & {
+  /**
+   * Newest first.
+   *
+   * @generated from field: repeated norn.view.v1.PlacedFindingView findings = 1;
+   */
+  findings: PlacedFindingView[];
+
+  /**
+   * There were more.
+   *
+   * @generated from field: bool truncated = 2;
+   */
+  truncated: boolean;
+};
+
+/**
+ * @generated from message norn.view.v1.FindingList
+ */
+export type FindingListJson = {
+  /**
+   * Newest first.
+   *
+   * @generated from field: repeated norn.view.v1.PlacedFindingView findings = 1;
+   */
+  findings?: PlacedFindingViewJson[];
+
+  /**
+   * There were more.
+   *
+   * @generated from field: bool truncated = 2;
+   */
+  truncated?: boolean;
+};
+
+/**
+ * Describes the message norn.view.v1.FindingList.
+ * Use `create(FindingListSchema)` to create a new message.
+ */
+export const FindingListSchema: GenMessage<FindingList, {jsonType: FindingListJson}> = /*@__PURE__*/
+  messageDesc(file_norn_view_v1_view, 28);
 
 /**
  * @generated from message norn.view.v1.HostList
@@ -2634,7 +3535,7 @@ export type HostListJson = {
  * Use `create(HostListSchema)` to create a new message.
  */
 export const HostListSchema: GenMessage<HostList, {jsonType: HostListJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 18);
+  messageDesc(file_norn_view_v1_view, 29);
 
 /**
  * @generated from message norn.view.v1.ContainerList
@@ -2671,7 +3572,7 @@ export type ContainerListJson = {
  * Use `create(ContainerListSchema)` to create a new message.
  */
 export const ContainerListSchema: GenMessage<ContainerList, {jsonType: ContainerListJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 19);
+  messageDesc(file_norn_view_v1_view, 30);
 
 /**
  * @generated from message norn.view.v1.CommandList
@@ -2708,7 +3609,7 @@ export type CommandListJson = {
  * Use `create(CommandListSchema)` to create a new message.
  */
 export const CommandListSchema: GenMessage<CommandList, {jsonType: CommandListJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 20);
+  messageDesc(file_norn_view_v1_view, 31);
 
 /**
  * Who is asking.
@@ -2783,7 +3684,7 @@ export type SessionViewJson = {
  * Use `create(SessionViewSchema)` to create a new message.
  */
 export const SessionViewSchema: GenMessage<SessionView, {jsonType: SessionViewJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 21);
+  messageDesc(file_norn_view_v1_view, 32);
 
 /**
  * @generated from message norn.view.v1.SeverityCounts
@@ -2850,7 +3751,7 @@ export type SeverityCountsJson = {
  * Use `create(SeverityCountsSchema)` to create a new message.
  */
 export const SeverityCountsSchema: GenMessage<SeverityCounts, {jsonType: SeverityCountsJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 22);
+  messageDesc(file_norn_view_v1_view, 33);
 
 /**
  * @generated from message norn.view.v1.HostCounts
@@ -2897,7 +3798,7 @@ export type HostCountsJson = {
  * Use `create(HostCountsSchema)` to create a new message.
  */
 export const HostCountsSchema: GenMessage<HostCounts, {jsonType: HostCountsJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 23);
+  messageDesc(file_norn_view_v1_view, 34);
 
 /**
  * The installation in one look, for one tenant.
@@ -3076,7 +3977,1025 @@ export type StatusViewJson = {
  * Use `create(StatusViewSchema)` to create a new message.
  */
 export const StatusViewSchema: GenMessage<StatusView, {jsonType: StatusViewJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 24);
+  messageDesc(file_norn_view_v1_view, 35);
+
+/**
+ * Something that rules ask for and the sensor does not give.
+ *
+ * @generated from message norn.view.v1.BlindSpotView
+ */
+export type BlindSpotView = Message<"norn.view.v1.BlindSpotView"> & {
+  /**
+   * "log source", "field", "value".
+   *
+   * @generated from field: string cause = 1;
+   */
+  cause: string;
+
+  /**
+   * @generated from field: string what = 2;
+   */
+  what: string;
+
+  /**
+   * One sentence without a full stop.
+   *
+   * @generated from field: string why = 3;
+   */
+  why: string;
+
+  /**
+   * Titles of the rules that ask for it.
+   *
+   * @generated from field: repeated string rules = 4;
+   */
+  rules: string[];
+};
+
+/**
+ * Something that rules ask for and the sensor does not give.
+ *
+ * @generated from message norn.view.v1.BlindSpotView
+ */
+export type BlindSpotViewJson = {
+  /**
+   * "log source", "field", "value".
+   *
+   * @generated from field: string cause = 1;
+   */
+  cause?: string;
+
+  /**
+   * @generated from field: string what = 2;
+   */
+  what?: string;
+
+  /**
+   * One sentence without a full stop.
+   *
+   * @generated from field: string why = 3;
+   */
+  why?: string;
+
+  /**
+   * Titles of the rules that ask for it.
+   *
+   * @generated from field: repeated string rules = 4;
+   */
+  rules?: string[];
+};
+
+/**
+ * Describes the message norn.view.v1.BlindSpotView.
+ * Use `create(BlindSpotViewSchema)` to create a new message.
+ */
+export const BlindSpotViewSchema: GenMessage<BlindSpotView, {jsonType: BlindSpotViewJson}> = /*@__PURE__*/
+  messageDesc(file_norn_view_v1_view, 36);
+
+/**
+ * @generated from message norn.view.v1.RuleView
+ */
+export type RuleView = Message<"norn.view.v1.RuleView"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * @generated from field: string title = 2;
+   */
+  title: string;
+
+  /**
+   * @generated from field: string level = 3;
+   */
+  level: string;
+
+  /**
+   * @generated from field: repeated string techniques = 4;
+   */
+  techniques: string[];
+
+  /**
+   * @generated from field: uint32 version = 5;
+   */
+  version: number;
+
+  /**
+   * @generated from field: string description = 6;
+   */
+  description: string;
+
+  /**
+   * Empty for Norn's own.
+   *
+   * @generated from field: string author = 7;
+   */
+  author: string;
+
+  /**
+   * "norn" or "imported".
+   *
+   * @generated from field: string origin = 8;
+   */
+  origin: string;
+
+  /**
+   * "alert", "observe" (findings are kept and open no alert), "off".
+   *
+   * @generated from field: string state = 9;
+   */
+  state: string;
+
+  /**
+   * What the sensor can see of it: "whole", "part", "none".
+   *
+   * @generated from field: string extent = 10;
+   */
+  extent: string;
+
+  /**
+   * What it asks for and the sensor does not give.
+   *
+   * @generated from field: repeated string lacks = 11;
+   */
+  lacks: string[];
+};
+
+/**
+ * @generated from message norn.view.v1.RuleView
+ */
+export type RuleViewJson = {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id?: string;
+
+  /**
+   * @generated from field: string title = 2;
+   */
+  title?: string;
+
+  /**
+   * @generated from field: string level = 3;
+   */
+  level?: string;
+
+  /**
+   * @generated from field: repeated string techniques = 4;
+   */
+  techniques?: string[];
+
+  /**
+   * @generated from field: uint32 version = 5;
+   */
+  version?: number;
+
+  /**
+   * @generated from field: string description = 6;
+   */
+  description?: string;
+
+  /**
+   * Empty for Norn's own.
+   *
+   * @generated from field: string author = 7;
+   */
+  author?: string;
+
+  /**
+   * "norn" or "imported".
+   *
+   * @generated from field: string origin = 8;
+   */
+  origin?: string;
+
+  /**
+   * "alert", "observe" (findings are kept and open no alert), "off".
+   *
+   * @generated from field: string state = 9;
+   */
+  state?: string;
+
+  /**
+   * What the sensor can see of it: "whole", "part", "none".
+   *
+   * @generated from field: string extent = 10;
+   */
+  extent?: string;
+
+  /**
+   * What it asks for and the sensor does not give.
+   *
+   * @generated from field: repeated string lacks = 11;
+   */
+  lacks?: string[];
+};
+
+/**
+ * Describes the message norn.view.v1.RuleView.
+ * Use `create(RuleViewSchema)` to create a new message.
+ */
+export const RuleViewSchema: GenMessage<RuleView, {jsonType: RuleViewJson}> = /*@__PURE__*/
+  messageDesc(file_norn_view_v1_view, 37);
+
+/**
+ * @generated from message norn.view.v1.RuleList
+ */
+export type RuleList = Message<"norn.view.v1.RuleList"> & {
+  /**
+   * @generated from field: repeated norn.view.v1.RuleView rules = 1;
+   */
+  rules: RuleView[];
+
+  /**
+   * @generated from field: repeated norn.view.v1.BlindSpotView blind_spots = 2;
+   */
+  blindSpots: BlindSpotView[];
+
+  /**
+   * One sentence: how many rules run here.
+   *
+   * @generated from field: string summary = 3;
+   */
+  summary: string;
+};
+
+/**
+ * @generated from message norn.view.v1.RuleList
+ */
+export type RuleListJson = {
+  /**
+   * @generated from field: repeated norn.view.v1.RuleView rules = 1;
+   */
+  rules?: RuleViewJson[];
+
+  /**
+   * @generated from field: repeated norn.view.v1.BlindSpotView blind_spots = 2;
+   */
+  blindSpots?: BlindSpotViewJson[];
+
+  /**
+   * One sentence: how many rules run here.
+   *
+   * @generated from field: string summary = 3;
+   */
+  summary?: string;
+};
+
+/**
+ * Describes the message norn.view.v1.RuleList.
+ * Use `create(RuleListSchema)` to create a new message.
+ */
+export const RuleListSchema: GenMessage<RuleList, {jsonType: RuleListJson}> = /*@__PURE__*/
+  messageDesc(file_norn_view_v1_view, 38);
+
+/**
+ * What came of one file of an import.
+ *
+ * @generated from message norn.view.v1.ImportedFileView
+ */
+export type ImportedFileView = Message<"norn.view.v1.ImportedFileView"> & {
+  /**
+   * @generated from field: string file = 1;
+   */
+  file: string;
+
+  /**
+   * Empty when it was refused.
+   *
+   * @generated from field: string rule_id = 2;
+   */
+  ruleId: string;
+
+  /**
+   * @generated from field: string title = 3;
+   */
+  title: string;
+
+  /**
+   * @generated from field: string extent = 4;
+   */
+  extent: string;
+
+  /**
+   * @generated from field: repeated string lacks = 5;
+   */
+  lacks: string[];
+
+  /**
+   * Why it was refused: file, line, construct, cure; empty when it was taken.
+   *
+   * @generated from field: string error = 6;
+   */
+  error: string;
+};
+
+/**
+ * What came of one file of an import.
+ *
+ * @generated from message norn.view.v1.ImportedFileView
+ */
+export type ImportedFileViewJson = {
+  /**
+   * @generated from field: string file = 1;
+   */
+  file?: string;
+
+  /**
+   * Empty when it was refused.
+   *
+   * @generated from field: string rule_id = 2;
+   */
+  ruleId?: string;
+
+  /**
+   * @generated from field: string title = 3;
+   */
+  title?: string;
+
+  /**
+   * @generated from field: string extent = 4;
+   */
+  extent?: string;
+
+  /**
+   * @generated from field: repeated string lacks = 5;
+   */
+  lacks?: string[];
+
+  /**
+   * Why it was refused: file, line, construct, cure; empty when it was taken.
+   *
+   * @generated from field: string error = 6;
+   */
+  error?: string;
+};
+
+/**
+ * Describes the message norn.view.v1.ImportedFileView.
+ * Use `create(ImportedFileViewSchema)` to create a new message.
+ */
+export const ImportedFileViewSchema: GenMessage<ImportedFileView, {jsonType: ImportedFileViewJson}> = /*@__PURE__*/
+  messageDesc(file_norn_view_v1_view, 39);
+
+/**
+ * @generated from message norn.view.v1.RuleImportView
+ */
+export type RuleImportView = Message<"norn.view.v1.RuleImportView"> & {
+  /**
+   * @generated from field: repeated norn.view.v1.ImportedFileView files = 1;
+   */
+  files: ImportedFileView[];
+
+  /**
+   * @generated from field: uint32 imported = 2;
+   */
+  imported: number;
+
+  /**
+   * @generated from field: uint32 refused = 3;
+   */
+  refused: number;
+};
+
+/**
+ * @generated from message norn.view.v1.RuleImportView
+ */
+export type RuleImportViewJson = {
+  /**
+   * @generated from field: repeated norn.view.v1.ImportedFileView files = 1;
+   */
+  files?: ImportedFileViewJson[];
+
+  /**
+   * @generated from field: uint32 imported = 2;
+   */
+  imported?: number;
+
+  /**
+   * @generated from field: uint32 refused = 3;
+   */
+  refused?: number;
+};
+
+/**
+ * Describes the message norn.view.v1.RuleImportView.
+ * Use `create(RuleImportViewSchema)` to create a new message.
+ */
+export const RuleImportViewSchema: GenMessage<RuleImportView, {jsonType: RuleImportViewJson}> = /*@__PURE__*/
+  messageDesc(file_norn_view_v1_view, 40);
+
+/**
+ * A version of a tenant's policy: ordered rules, of which the first that matches decides.
+ *
+ * @generated from message norn.view.v1.PolicyView
+ */
+export type PolicyView = Message<"norn.view.v1.PolicyView"> & {
+  /**
+   * From 1; 0 when there is none.
+   *
+   * @generated from field: uint32 number = 1;
+   */
+  number: number;
+
+  /**
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * The YAML as it came; empty in a list.
+   *
+   * @generated from field: string body = 3;
+   */
+  body: string;
+
+  /**
+   * @generated from field: bool in_force = 4;
+   */
+  inForce: boolean;
+
+  /**
+   * The version whose text it took up again; 0 when it brought its own.
+   *
+   * @generated from field: uint32 restores = 5;
+   */
+  restores: number;
+
+  /**
+   * @generated from field: string applied_by = 6;
+   */
+  appliedBy: string;
+
+  /**
+   * @generated from field: string applied_at = 7;
+   */
+  appliedAt: string;
+
+  /**
+   * One sentence: how many rules, and what they do.
+   *
+   * @generated from field: string summary = 8;
+   */
+  summary: string;
+};
+
+/**
+ * A version of a tenant's policy: ordered rules, of which the first that matches decides.
+ *
+ * @generated from message norn.view.v1.PolicyView
+ */
+export type PolicyViewJson = {
+  /**
+   * From 1; 0 when there is none.
+   *
+   * @generated from field: uint32 number = 1;
+   */
+  number?: number;
+
+  /**
+   * @generated from field: string name = 2;
+   */
+  name?: string;
+
+  /**
+   * The YAML as it came; empty in a list.
+   *
+   * @generated from field: string body = 3;
+   */
+  body?: string;
+
+  /**
+   * @generated from field: bool in_force = 4;
+   */
+  inForce?: boolean;
+
+  /**
+   * The version whose text it took up again; 0 when it brought its own.
+   *
+   * @generated from field: uint32 restores = 5;
+   */
+  restores?: number;
+
+  /**
+   * @generated from field: string applied_by = 6;
+   */
+  appliedBy?: string;
+
+  /**
+   * @generated from field: string applied_at = 7;
+   */
+  appliedAt?: string;
+
+  /**
+   * One sentence: how many rules, and what they do.
+   *
+   * @generated from field: string summary = 8;
+   */
+  summary?: string;
+};
+
+/**
+ * Describes the message norn.view.v1.PolicyView.
+ * Use `create(PolicyViewSchema)` to create a new message.
+ */
+export const PolicyViewSchema: GenMessage<PolicyView, {jsonType: PolicyViewJson}> = /*@__PURE__*/
+  messageDesc(file_norn_view_v1_view, 41);
+
+/**
+ * @generated from message norn.view.v1.PolicyHistory
+ */
+export type PolicyHistory = Message<"norn.view.v1.PolicyHistory"> & {
+  /**
+   * The newest first.
+   *
+   * @generated from field: repeated norn.view.v1.PolicyView versions = 1;
+   */
+  versions: PolicyView[];
+};
+
+/**
+ * @generated from message norn.view.v1.PolicyHistory
+ */
+export type PolicyHistoryJson = {
+  /**
+   * The newest first.
+   *
+   * @generated from field: repeated norn.view.v1.PolicyView versions = 1;
+   */
+  versions?: PolicyViewJson[];
+};
+
+/**
+ * Describes the message norn.view.v1.PolicyHistory.
+ * Use `create(PolicyHistorySchema)` to create a new message.
+ */
+export const PolicyHistorySchema: GenMessage<PolicyHistory, {jsonType: PolicyHistoryJson}> = /*@__PURE__*/
+  messageDesc(file_norn_view_v1_view, 42);
+
+/**
+ * A rule that can be hunted for.
+ *
+ * @generated from message norn.view.v1.HuntRuleView
+ */
+export type HuntRuleView = Message<"norn.view.v1.HuntRuleView"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * What `--rule` takes: the name of its file without the ending; empty for a rule that was given as text.
+   *
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * @generated from field: string title = 3;
+   */
+  title: string;
+
+  /**
+   * "informational", "low", "medium", "high", "critical".
+   *
+   * @generated from field: string level = 4;
+   */
+  level: string;
+
+  /**
+   * @generated from field: string description = 5;
+   */
+  description: string;
+
+  /**
+   * @generated from field: repeated string techniques = 6;
+   */
+  techniques: string[];
+
+  /**
+   * Of events: "process_creation", "file_event", "network_connection" and their like, or "auditd".
+   *
+   * @generated from field: string category = 7;
+   */
+  category: string;
+};
+
+/**
+ * A rule that can be hunted for.
+ *
+ * @generated from message norn.view.v1.HuntRuleView
+ */
+export type HuntRuleViewJson = {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id?: string;
+
+  /**
+   * What `--rule` takes: the name of its file without the ending; empty for a rule that was given as text.
+   *
+   * @generated from field: string name = 2;
+   */
+  name?: string;
+
+  /**
+   * @generated from field: string title = 3;
+   */
+  title?: string;
+
+  /**
+   * "informational", "low", "medium", "high", "critical".
+   *
+   * @generated from field: string level = 4;
+   */
+  level?: string;
+
+  /**
+   * @generated from field: string description = 5;
+   */
+  description?: string;
+
+  /**
+   * @generated from field: repeated string techniques = 6;
+   */
+  techniques?: string[];
+
+  /**
+   * Of events: "process_creation", "file_event", "network_connection" and their like, or "auditd".
+   *
+   * @generated from field: string category = 7;
+   */
+  category?: string;
+};
+
+/**
+ * Describes the message norn.view.v1.HuntRuleView.
+ * Use `create(HuntRuleViewSchema)` to create a new message.
+ */
+export const HuntRuleViewSchema: GenMessage<HuntRuleView, {jsonType: HuntRuleViewJson}> = /*@__PURE__*/
+  messageDesc(file_norn_view_v1_view, 43);
+
+/**
+ * @generated from message norn.view.v1.HuntRuleList
+ */
+export type HuntRuleList = Message<"norn.view.v1.HuntRuleList"> & {
+  /**
+   * @generated from field: repeated norn.view.v1.HuntRuleView rules = 1;
+   */
+  rules: HuntRuleView[];
+};
+
+/**
+ * @generated from message norn.view.v1.HuntRuleList
+ */
+export type HuntRuleListJson = {
+  /**
+   * @generated from field: repeated norn.view.v1.HuntRuleView rules = 1;
+   */
+  rules?: HuntRuleViewJson[];
+};
+
+/**
+ * Describes the message norn.view.v1.HuntRuleList.
+ * Use `create(HuntRuleListSchema)` to create a new message.
+ */
+export const HuntRuleListSchema: GenMessage<HuntRuleList, {jsonType: HuntRuleListJson}> = /*@__PURE__*/
+  messageDesc(file_norn_view_v1_view, 44);
+
+/**
+ * What a rule finds in the events that are stored.
+ *
+ * @generated from message norn.view.v1.HuntView
+ */
+export type HuntView = Message<"norn.view.v1.HuntView"> & {
+  /**
+   * @generated from field: norn.view.v1.HuntRuleView rule = 1;
+   */
+  rule?: HuntRuleView | undefined;
+
+  /**
+   * @generated from field: string since = 2;
+   */
+  since: string;
+
+  /**
+   * @generated from field: string until = 3;
+   */
+  until: string;
+
+  /**
+   * All events it finds, also those beyond `events`.
+   *
+   * @generated from field: double total = 4;
+   */
+  total: number;
+
+  /**
+   * @generated from field: uint32 bucket_seconds = 5;
+   */
+  bucketSeconds: number;
+
+  /**
+   * The whole time, oldest first, empty stretches too.
+   *
+   * @generated from field: repeated norn.view.v1.HuntBucket histogram = 6;
+   */
+  histogram: HuntBucket[];
+
+  /**
+   * Newest first.
+   *
+   * @generated from field: repeated norn.view.v1.HuntEventView events = 7;
+   */
+  events: HuntEventView[];
+
+  /**
+   * @generated from field: bool truncated = 8;
+   */
+  truncated: boolean;
+
+  /**
+   * @generated from field: double took_ms = 9;
+   */
+  tookMs: number;
+};
+
+/**
+ * What a rule finds in the events that are stored.
+ *
+ * @generated from message norn.view.v1.HuntView
+ */
+export type HuntViewJson = {
+  /**
+   * @generated from field: norn.view.v1.HuntRuleView rule = 1;
+   */
+  rule?: HuntRuleViewJson;
+
+  /**
+   * @generated from field: string since = 2;
+   */
+  since?: string;
+
+  /**
+   * @generated from field: string until = 3;
+   */
+  until?: string;
+
+  /**
+   * All events it finds, also those beyond `events`.
+   *
+   * @generated from field: double total = 4;
+   */
+  total?: number | "NaN" | "Infinity" | "-Infinity";
+
+  /**
+   * @generated from field: uint32 bucket_seconds = 5;
+   */
+  bucketSeconds?: number;
+
+  /**
+   * The whole time, oldest first, empty stretches too.
+   *
+   * @generated from field: repeated norn.view.v1.HuntBucket histogram = 6;
+   */
+  histogram?: HuntBucketJson[];
+
+  /**
+   * Newest first.
+   *
+   * @generated from field: repeated norn.view.v1.HuntEventView events = 7;
+   */
+  events?: HuntEventViewJson[];
+
+  /**
+   * @generated from field: bool truncated = 8;
+   */
+  truncated?: boolean;
+
+  /**
+   * @generated from field: double took_ms = 9;
+   */
+  tookMs?: number | "NaN" | "Infinity" | "-Infinity";
+};
+
+/**
+ * Describes the message norn.view.v1.HuntView.
+ * Use `create(HuntViewSchema)` to create a new message.
+ */
+export const HuntViewSchema: GenMessage<HuntView, {jsonType: HuntViewJson}> = /*@__PURE__*/
+  messageDesc(file_norn_view_v1_view, 45);
+
+/**
+ * @generated from message norn.view.v1.HuntBucket
+ */
+export type HuntBucket = Message<"norn.view.v1.HuntBucket"> & {
+  /**
+   * @generated from field: string time = 1;
+   */
+  time: string;
+
+  /**
+   * @generated from field: double events = 2;
+   */
+  events: number;
+};
+
+/**
+ * @generated from message norn.view.v1.HuntBucket
+ */
+export type HuntBucketJson = {
+  /**
+   * @generated from field: string time = 1;
+   */
+  time?: string;
+
+  /**
+   * @generated from field: double events = 2;
+   */
+  events?: number | "NaN" | "Infinity" | "-Infinity";
+};
+
+/**
+ * Describes the message norn.view.v1.HuntBucket.
+ * Use `create(HuntBucketSchema)` to create a new message.
+ */
+export const HuntBucketSchema: GenMessage<HuntBucket, {jsonType: HuntBucketJson}> = /*@__PURE__*/
+  messageDesc(file_norn_view_v1_view, 46);
+
+/**
+ * @generated from message norn.view.v1.HuntEventView
+ */
+export type HuntEventView = Message<"norn.view.v1.HuntEventView"> & {
+  /**
+   * @generated from field: string time = 1;
+   */
+  time: string;
+
+  /**
+   * @generated from field: string host_id = 2;
+   */
+  hostId: string;
+
+  /**
+   * @generated from field: string host_name = 3;
+   */
+  hostName: string;
+
+  /**
+   * Full id; empty for the host.
+   *
+   * @generated from field: string container_id = 4;
+   */
+  containerId: string;
+
+  /**
+   * @generated from field: string container_name = 5;
+   */
+  containerName: string;
+
+  /**
+   * @generated from field: string container_image = 6;
+   */
+  containerImage: string;
+
+  /**
+   * "exec", "file_open", "net_connect" and their like.
+   *
+   * @generated from field: string kind = 7;
+   */
+  kind: string;
+
+  /**
+   * @generated from field: string process_uid = 8;
+   */
+  processUid: string;
+
+  /**
+   * @generated from field: uint32 pid = 9;
+   */
+  pid: number;
+
+  /**
+   * @generated from field: string image = 10;
+   */
+  image: string;
+
+  /**
+   * @generated from field: string command_line = 11;
+   */
+  commandLine: string;
+
+  /**
+   * @generated from field: string user_name = 12;
+   */
+  userName: string;
+
+  /**
+   * One sentence: what happened.
+   *
+   * @generated from field: string summary = 13;
+   */
+  summary: string;
+
+  /**
+   * The fields of the rule and the values that matched.
+   *
+   * @generated from field: repeated norn.view.v1.EvidenceView matched = 14;
+   */
+  matched: EvidenceView[];
+};
+
+/**
+ * @generated from message norn.view.v1.HuntEventView
+ */
+export type HuntEventViewJson = {
+  /**
+   * @generated from field: string time = 1;
+   */
+  time?: string;
+
+  /**
+   * @generated from field: string host_id = 2;
+   */
+  hostId?: string;
+
+  /**
+   * @generated from field: string host_name = 3;
+   */
+  hostName?: string;
+
+  /**
+   * Full id; empty for the host.
+   *
+   * @generated from field: string container_id = 4;
+   */
+  containerId?: string;
+
+  /**
+   * @generated from field: string container_name = 5;
+   */
+  containerName?: string;
+
+  /**
+   * @generated from field: string container_image = 6;
+   */
+  containerImage?: string;
+
+  /**
+   * "exec", "file_open", "net_connect" and their like.
+   *
+   * @generated from field: string kind = 7;
+   */
+  kind?: string;
+
+  /**
+   * @generated from field: string process_uid = 8;
+   */
+  processUid?: string;
+
+  /**
+   * @generated from field: uint32 pid = 9;
+   */
+  pid?: number;
+
+  /**
+   * @generated from field: string image = 10;
+   */
+  image?: string;
+
+  /**
+   * @generated from field: string command_line = 11;
+   */
+  commandLine?: string;
+
+  /**
+   * @generated from field: string user_name = 12;
+   */
+  userName?: string;
+
+  /**
+   * One sentence: what happened.
+   *
+   * @generated from field: string summary = 13;
+   */
+  summary?: string;
+
+  /**
+   * The fields of the rule and the values that matched.
+   *
+   * @generated from field: repeated norn.view.v1.EvidenceView matched = 14;
+   */
+  matched?: EvidenceViewJson[];
+};
+
+/**
+ * Describes the message norn.view.v1.HuntEventView.
+ * Use `create(HuntEventViewSchema)` to create a new message.
+ */
+export const HuntEventViewSchema: GenMessage<HuntEventView, {jsonType: HuntEventViewJson}> = /*@__PURE__*/
+  messageDesc(file_norn_view_v1_view, 47);
 
 /**
  * A secret that enrols one host, shown once.
@@ -3117,7 +5036,7 @@ export type JoinTokenViewJson = {
  * Use `create(JoinTokenViewSchema)` to create a new message.
  */
 export const JoinTokenViewSchema: GenMessage<JoinTokenView, {jsonType: JoinTokenViewJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 25);
+  messageDesc(file_norn_view_v1_view, 48);
 
 /**
  * @generated from message norn.view.v1.ErrorView
@@ -3154,5 +5073,5 @@ export type ErrorViewJson = {
  * Use `create(ErrorViewSchema)` to create a new message.
  */
 export const ErrorViewSchema: GenMessage<ErrorView, {jsonType: ErrorViewJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 26);
+  messageDesc(file_norn_view_v1_view, 49);
 

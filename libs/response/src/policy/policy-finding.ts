@@ -1,0 +1,63 @@
+// How a policy's decision travels in a finding: what it says, and what it asks to be done.
+import { finding } from '@norn/contracts';
+import type { PolicyResponse } from '../policy.ts';
+import type { PolicyDecision } from './policy-engine.ts';
+import type { PolicyRule } from './policy-file.ts';
+
+/** Ids of rules that a policy's rules are made into begin with it; others' ids are UUIDs or the agent's `reflex.`. */
+const RULE_PREFIX = 'policy.';
+const RESPONSE_FIELD = 'policy.response';
+
+const responses: ReadonlySet<string> = new Set<PolicyResponse>(['observe', 'suspend', 'kill', 'kill-and-remediate']);
+
+const done: Readonly<Record<PolicyResponse, string>> = {
+  observe: 'only told of',
+  suspend: 'suspended',
+  kill: 'killed',
+  'kill-and-remediate': 'killed and undone',
+};
+
+export interface SaidDecision {
+  readonly evidence: readonly { readonly field: string; readonly value: string }[];
+  readonly summary: string;
+  /** It is kept and opens no alert. */
+  readonly observed: boolean;
+}
+
+/** What a finding says of a decision: what happened, the rule, and where that is less than the rule asks for, why. */
+export function sayDecision({ rule, action, isStaged, evidence, summary }: PolicyDecision): SaidDecision {
+  const response = isStaged ? 'observe' : responseOf(rule);
+  const cve = rule.cve === undefined ? [] : [{ field: 'policy.cve', value: rule.cve }];
+  return {
+    evidence: [
+      ...evidence,
+      { field: 'policy.action', value: rule.action },
+      { field: RESPONSE_FIELD, value: response },
+      ...cve,
+    ],
+    summary: `${summary}${remark(rule, response, isStaged)}`,
+    observed: action === 'observe',
+  };
+}
+
+function remark({ action, observeUntil = '' }: PolicyRule, response: PolicyResponse, isStaged: boolean): string {
+  if (isStaged) return ` (only observed until ${observeUntil})`;
+  return action === 'deny' ? ` (denied where the host can: here ${done[response]})` : '';
+}
+
+/** Hosts refuse nothing yet: what is to be denied is answered with what the rule says otherwise. */
+function responseOf({ action, otherwise = 'kill' }: PolicyRule): PolicyResponse {
+  const asked = action === 'deny' ? otherwise : action;
+  return isResponse(asked) ? asked : 'observe';
+}
+
+function isResponse(text: string): text is PolicyResponse {
+  return responses.has(text);
+}
+
+/** What the policy that made the finding wants done; undefined when none did, and the protections' responses hold. */
+export function policyResponseOf({ source, ruleId, evidence }: finding.Finding): PolicyResponse | undefined {
+  if (source !== finding.FindingSource.RULE || !ruleId.startsWith(RULE_PREFIX)) return undefined;
+  const asked = evidence.find(({ field }) => field === RESPONSE_FIELD)?.value ?? '';
+  return isResponse(asked) ? asked : 'observe';
+}

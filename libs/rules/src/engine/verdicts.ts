@@ -1,0 +1,162 @@
+// What the atoms say of one batch. A text is walked over once, for all rules together; what needs more than that is asked once for each
+// entry of its field's domain, and remembered.
+import type { Atom, AtomTable } from './atoms.ts';
+import type { Domain, Field, Rows } from './field.ts';
+import { LiteralIndex } from './literal-index.ts';
+import { fold, type FieldText, type Test } from './test.ts';
+import { TextCache } from './text-cache.ts';
+
+/** Memory cells hold round × 2 + verdict; before they would overflow 32 bits all are cleared. */
+const ROUND_MAX = 0x7fff_fffe;
+const NONE: readonly number[] = [];
+
+export class Verdicts<Batch extends Rows> {
+  private batch!: Batch;
+  private round = 0;
+  private readonly index: LiteralIndex;
+  /** By literal: the tests that have it. */
+  private readonly testsOf: readonly (readonly number[])[];
+  /** By test: the indexed atoms it makes true. */
+  private readonly atomsOf: readonly (readonly number[])[];
+  /** Of atoms that are not indexed, by entry. */
+  private readonly memory = new Map<number, Uint32Array>();
+  /** By field and entry. */
+  private texts = new Map<Field<Batch>, (readonly FieldText[])[]>();
+  private dictionary: FieldText[] = [];
+  /** By entry of the dictionary: the indexed atoms that its text makes true, of whatever field. */
+  private ofText: (readonly number[])[] = [];
+  private readonly found = new TextCache((raw: string) => this.search(fold(raw)));
+  private ofEntries = new Map<Field<Batch>, (readonly number[])[]>();
+
+  constructor(private readonly table: AtomTable<Field<Batch>>) {
+    const numbers = new Map<string, number[]>();
+    const used = new Set(table.atoms.flatMap((atom) => (atom.kind === 'text' && atom.indexed ? atom.tests : [])));
+    for (const test of used) {
+      const { literal } = table.testAt(test);
+      const sharing = numbers.get(literal);
+      if (sharing) sharing.push(test);
+      else numbers.set(literal, [test]);
+    }
+    this.index = new LiteralIndex([...numbers.keys()]);
+    this.testsOf = [...numbers.values()];
+    this.atomsOf = atomsByTest(table);
+  }
+
+  begin(batch: Batch): void {
+    this.batch = batch;
+    this.round += 1;
+    if (this.round >= ROUND_MAX) {
+      this.round = 1;
+      for (const cells of this.memory.values()) cells.fill(0);
+    }
+    this.texts = new Map();
+    this.dictionary = new Array<FieldText>(batch.textCount);
+    this.ofText = new Array<readonly number[]>(batch.textCount);
+    this.ofEntries = new Map();
+  }
+
+  /** The indexed atoms that are true of the field's entry. Those of a dictionary entry may be of other fields, too. */
+  truths(field: Field<Batch>, entry: number): readonly number[] {
+    if (field.domain === 'text') return (this.ofText[entry] ??= this.searchAll(field, entry));
+    if (field.domain === 'row') return this.searchAll(field, entry);
+    let known = this.ofEntries.get(field);
+    if (!known) this.ofEntries.set(field, (known = new Array<readonly number[]>(this.batch.listCount)));
+    return (known[entry] ??= this.searchAll(field, entry));
+  }
+
+  private searchAll(field: Field<Batch>, entry: number): readonly number[] {
+    const [first, ...others] = field.texts(this.batch, entry).map((text) => this.found.of(text));
+    if (first === undefined) return NONE;
+    return others.every((atoms) => atoms.length === 0) ? first : [...new Set([first, ...others].flat())];
+  }
+
+  /** Whether the atom is true of what the row refers to. */
+  ofRow(number: number, row: number): boolean {
+    const atom = this.table.atomAt(number);
+    const entry = atom.field.entry(this.batch, row);
+    if (atom.kind === 'exists') return atom.field.exists(this.batch, entry);
+    if (atom.kind === 'fields') return this.compare(atom, entry, row);
+    if (atom.indexed) return this.truths(atom.field, entry).includes(number);
+    return atom.field.domain === 'row' ? this.ask(atom.tests, atom.field, entry) : this.remembered(number, atom, entry);
+  }
+
+  fieldOf(number: number): Field<Batch> {
+    return this.table.atomAt(number).field;
+  }
+
+  /** The row's texts that made the atom true. */
+  matching(number: number, row: number): string[] {
+    const atom = this.table.atomAt(number);
+    const texts = this.textsOf(atom.field, atom.field.entry(this.batch, row));
+    const { table } = this;
+    const isTrue = (text: FieldText): boolean =>
+      atom.kind !== 'text' || atom.tests.some((test) => table.testAt(test).holds(text));
+    return texts.filter(isTrue).map((text) => text.raw);
+  }
+
+  private search(text: FieldText): readonly number[] {
+    let atoms: Set<number> | undefined;
+    this.index.search(text.folded, (literal) => {
+      for (const test of this.testsOf[literal] ?? NONE) {
+        if (!this.table.testAt(test).holds(text)) continue;
+        for (const atom of this.atomsOf[test] ?? NONE) (atoms ??= new Set()).add(atom);
+      }
+    });
+    return atoms ? [...atoms] : NONE;
+  }
+
+  private remembered(number: number, atom: Atom<Field<Batch>> & { kind: 'text' }, entry: number): boolean {
+    const cells = this.cellsOf(number, atom.field.domain, entry);
+    const cell = cells[entry] ?? 0;
+    if (cell >>> 1 === this.round) return (cell & 1) === 1;
+    const verdict = this.ask(atom.tests, atom.field, entry);
+    cells[entry] = this.round * 2 + Number(verdict);
+    return verdict;
+  }
+
+  private ask(tests: readonly number[], field: Field<Batch>, entry: number): boolean {
+    const texts = this.textsOf(field, entry);
+    return tests.some((test) => holdsAny(this.table.testAt(test), texts));
+  }
+
+  private compare(atom: Atom<Field<Batch>> & { kind: 'fields' }, entry: number, row: number): boolean {
+    const others = this.textsOf(atom.other, atom.other.entry(this.batch, row));
+    const texts = this.textsOf(atom.field, entry);
+    return texts.some((text) => others.some((other) => atom.compare(text.raw, other.raw)));
+  }
+
+  private textsOf(field: Field<Batch>, entry: number): readonly FieldText[] {
+    if (field.domain === 'row') return field.texts(this.batch, entry).map(fold);
+    let known = this.texts.get(field);
+    if (!known) this.texts.set(field, (known = []));
+    return (known[entry] ??= this.foldedOf(field, entry));
+  }
+
+  private foldedOf(field: Field<Batch>, entry: number): readonly FieldText[] {
+    const texts = field.texts(this.batch, entry);
+    if (field.domain === 'list') return texts.map(fold);
+    return texts.map((text) => (this.dictionary[entry] ??= fold(text)));
+  }
+
+  private cellsOf(atom: number, domain: Domain, entry: number): Uint32Array {
+    const cells = this.memory.get(atom);
+    if (cells && entry < cells.length) return cells;
+    const count = domain === 'text' ? this.batch.textCount : this.batch.listCount;
+    const grown = new Uint32Array(Math.max(count, entry + 1, 64));
+    if (cells) grown.set(cells);
+    this.memory.set(atom, grown);
+    return grown;
+  }
+}
+
+function atomsByTest<Batch extends Rows>({ atoms, tests }: AtomTable<Field<Batch>>): number[][] {
+  const byTest: number[][] = tests.map(() => []);
+  atoms.forEach((atom, number) => {
+    if (atom.kind === 'text' && atom.indexed) for (const test of atom.tests) byTest[test]?.push(number);
+  });
+  return byTest;
+}
+
+function holdsAny(test: Test, texts: readonly FieldText[]): boolean {
+  return texts.some((text) => test.holds(text));
+}

@@ -1,0 +1,101 @@
+// A stored event as Sigma's fields, so that the engine can say of what a hunt found which values matched, and in a sentence what happened.
+import { event } from '@norn/contracts';
+import { groups } from '../kernel/auditd.ts';
+import { protocolNames } from '../kernel/fields.ts';
+import { execFlagNames, imageFlagNames, namesOf, openFlagNames } from '../kernel/flag-names.ts';
+import type { TestEvent } from '../sigma/rule.ts';
+
+const { EventKind } = event;
+const EXEC: number = EventKind.EXEC;
+const RENAME: number = EventKind.FILE_RENAME;
+const OPEN: number = EventKind.FILE_OPEN;
+const CONNECTIONS: readonly number[] = [EventKind.NET_CONNECT, EventKind.NET_ACCEPT];
+
+/** The row of `processes` that an event belongs to. */
+export interface StoredProcess {
+  readonly commandLine: string;
+  readonly parentPid: number;
+  /** Real ids on the host. */
+  readonly userId: number;
+  readonly groupId: number;
+  readonly workingDirectory: string;
+  readonly userName: string;
+  readonly containerImage: string;
+  /** Nearest first. */
+  readonly ancestorImages: readonly string[];
+  readonly parentCommandLine: string;
+  /** norn.event.v1.ImageFlag bits. */
+  readonly imageFlags: number;
+  /** Lower-case hex; empty when not known. */
+  readonly sha256: string;
+}
+
+/** A row of `events`. */
+export interface StoredEvent {
+  /** norn.event.v1.EventKind. */
+  readonly kind: number;
+  readonly pid: number;
+  readonly imagePath: string;
+  readonly containerId: string;
+  readonly path: string;
+  readonly target: string;
+  readonly flags: number;
+  readonly value: bigint;
+}
+
+/** `process` is undefined when storage has not seen it. */
+export function storedEvent(stored: StoredEvent, process: StoredProcess | undefined): TestEvent {
+  return {
+    EventKind: EventKind[stored.kind]?.toLowerCase() ?? '',
+    SYSCALL: callOf(stored),
+    ProcessId: stored.pid,
+    Image: stored.imagePath,
+    Container: stored.containerId,
+    ...(CONNECTIONS.includes(stored.kind) ? connectionFields(stored) : fileFields(stored)),
+    ...(stored.kind === EXEC ? { ExecFlags: namesOf(stored.flags, execFlagNames) } : {}),
+    ...(process === undefined ? {} : processFields(process)),
+  };
+}
+
+/** The first of the names of its call. */
+function callOf({ kind, flags }: StoredEvent): string {
+  const [usual, variant] = groups.get(kind) ?? [];
+  const group = (flags & 1) === 1 ? (variant ?? usual) : usual;
+  return group?.calls[0] ?? '';
+}
+
+function processFields(process: StoredProcess): TestEvent {
+  const [parent = '', ...above] = process.ancestorImages;
+  return {
+    CommandLine: process.commandLine,
+    ParentProcessId: process.parentPid,
+    uid: process.userId,
+    gid: process.groupId,
+    CurrentDirectory: process.workingDirectory,
+    User: process.userName,
+    ContainerImage: process.containerImage,
+    ParentImage: parent,
+    AncestorImages: above,
+    ParentCommandLine: process.parentCommandLine,
+    ImageFlags: namesOf(process.imageFlags, imageFlagNames),
+    sha256: process.sha256,
+  };
+}
+
+function connectionFields({ path, flags, value }: StoredEvent): TestEvent {
+  return {
+    DestinationIp: path,
+    DestinationPort: Number((value >> 16n) & 0xffffn),
+    SourcePort: Number(value & 0xffffn),
+    Protocol: protocolNames[flags & 0xff] ?? '',
+  };
+}
+
+function fileFields({ kind, path, target, flags }: StoredEvent): TestEvent {
+  const renamed = kind === RENAME;
+  return {
+    TargetFilename: renamed ? target : path,
+    SourceFilename: renamed ? path : target,
+    ...(kind === OPEN ? { OpenFlags: namesOf(flags, openFlagNames) } : {}),
+  };
+}

@@ -1,0 +1,136 @@
+// Builds a batch out of events written as Sigma fields: for rules' own test events and for recorded events of other tools.
+import { event } from '@norn/contracts';
+import { groups } from './auditd.ts';
+import type { RuleBatch } from './batch.ts';
+import type { TestEvent } from '../sigma/rule.ts';
+import { execFlagNames, imageFlagNames, openFlagNames, type FlagNames } from './flag-names.ts';
+
+const { EventKind } = event;
+const PROTOCOLS: Readonly<Record<string, number>> = { tcp: 6, udp: 17 };
+
+interface Row {
+  readonly kind: number;
+  readonly path: string;
+  readonly target: string;
+  readonly flags: number;
+  readonly value: bigint;
+  readonly result: number;
+}
+
+/** Each event becomes a row with a process and an image of its own. Throws for a kind or flag that does not exist. */
+export function buildRuleBatch(events: readonly TestEvent[]): RuleBatch {
+  const dictionary = new Dictionary();
+  const rows = events.map(rowOf);
+  const text = (field: string): Uint16Array =>
+    Uint16Array.from(events, (fields) => dictionary.index(textOf(fields, field)));
+  return {
+    rowCount: rows.length,
+    kind: Uint8Array.from(rows, (row) => row.kind),
+    process: Uint16Array.from(rows, (_, at) => at),
+    path: Uint16Array.from(rows, (row) => dictionary.index(row.path)),
+    target: Uint16Array.from(rows, (row) => dictionary.index(row.target)),
+    flags: Uint32Array.from(rows, (row) => row.flags),
+    value: BigUint64Array.from(rows, (row) => row.value),
+    result: Int32Array.from(rows, (row) => row.result),
+    listCount: rows.length,
+    processImage: Uint16Array.from(rows, (_, at) => at),
+    processContainer: Uint16Array.from(rows, (_, at) => at),
+    processPid: numbers(events, 'ProcessId'),
+    processParentPid: numbers(events, 'ParentProcessId'),
+    processUserId: Uint32Array.from(events, (fields) =>
+      numberOf(fields, fields['UserId'] === undefined ? 'uid' : 'UserId'),
+    ),
+    processGroupId: numbers(events, 'gid'),
+    userName: (process) => textOf(events[process] ?? {}, 'User'),
+    ancestorImages: (process) => ancestorsOf(events[process] ?? {}),
+    parentCommandLine: (process) => textOf(events[process] ?? {}, 'ParentCommandLine'),
+    imagePath: text('Image'),
+    imageCommandLine: text('CommandLine'),
+    imageWorkingDirectory: text('CurrentDirectory'),
+    imageFlags: Uint32Array.from(events, (fields) => bits(listOf(fields, 'ImageFlags'), imageFlagNames)),
+    imageSha256: (image) => textOf(events[image] ?? {}, 'sha256'),
+    containerId: text('Container'),
+    containerImage: (container) => textOf(events[container] ?? {}, 'ContainerImage'),
+    podNamespace: (container) => textOf(events[container] ?? {}, 'PodNamespace'),
+    // Last: by now every string is in.
+    textCount: dictionary.texts.length,
+    text: (index) => dictionary.texts[index] ?? '',
+  };
+}
+
+function rowOf(fields: TestEvent): Row {
+  const kind = kindOf(fields);
+  const renamed = kind === EventKind.FILE_RENAME;
+  const file = textOf(fields, 'TargetFilename');
+  return {
+    kind,
+    path: renamed ? textOf(fields, 'SourceFilename') : file || textOf(fields, 'DestinationIp'),
+    target: renamed ? file : textOf(fields, 'SourceFilename'),
+    flags: flagsOf(kind, fields),
+    value: (BigInt(numberOf(fields, 'DestinationPort')) << 16n) | BigInt(numberOf(fields, 'SourcePort')),
+    result: 0,
+  };
+}
+
+function flagsOf(kind: event.EventKind, fields: TestEvent): number {
+  if (kind === EventKind.FILE_OPEN) return bits(listOf(fields, 'OpenFlags'), openFlagNames) | 1;
+  if (kind === EventKind.EXEC) return bits(listOf(fields, 'ExecFlags'), execFlagNames);
+  const variant = groups.get(kind)?.[1];
+  if (variant) return Number(variant.calls[0] === textOf(fields, 'SYSCALL'));
+  return PROTOCOLS[textOf(fields, 'Protocol')] ?? 0;
+}
+
+function kindOf(fields: TestEvent): event.EventKind {
+  const name = textOf(fields, 'EventKind').toUpperCase() as keyof typeof EventKind;
+  const kind = EventKind[name] as event.EventKind | undefined;
+  if (kind === undefined) throw new RangeError(`EventKind "${name}" does not exist`);
+  return kind;
+}
+
+function ancestorsOf(fields: TestEvent): string[] {
+  const parent = textOf(fields, 'ParentImage');
+  const above = listOf(fields, 'AncestorImages');
+  return parent === '' ? above : [parent, ...above];
+}
+
+function textOf(fields: TestEvent, name: string): string {
+  const value = fields[name];
+  return value === undefined || Array.isArray(value) ? '' : String(value);
+}
+
+function numberOf(fields: TestEvent, name: string): number {
+  return Number(fields[name] ?? 0);
+}
+
+function numbers(events: readonly TestEvent[], name: string): Uint32Array {
+  return Uint32Array.from(events, (fields) => numberOf(fields, name));
+}
+
+function listOf(fields: TestEvent, name: string): string[] {
+  const value = fields[name];
+  if (value === undefined) return [];
+  return Array.isArray(value) ? value : [String(value)];
+}
+
+function bits(names: readonly string[], table: FlagNames): number {
+  return names.reduce((sum, name) => {
+    const bit = table.find(([, known]) => known === name)?.[0];
+    if (bit === undefined)
+      throw new RangeError(`Flag "${name}" does not exist: known are ${table.map(([, known]) => known).join(', ')}`);
+    return sum | bit;
+  }, 0);
+}
+
+class Dictionary {
+  readonly texts = [''];
+  private readonly known = new Map([['', 0]]);
+
+  index(text: string): number {
+    let index = this.known.get(text);
+    if (index === undefined) {
+      index = this.texts.push(text) - 1;
+      this.known.set(text, index);
+    }
+    return index;
+  }
+}

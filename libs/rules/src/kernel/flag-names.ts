@@ -1,0 +1,44 @@
+// Bits of the columns of flags as the words that rules use.
+import { event } from '@norn/contracts';
+
+const { ExecFlag, ImageFlag } = event;
+
+/** Bit and word. */
+export type FlagNames = readonly (readonly [number, string])[];
+
+export const imageFlagNames: FlagNames = [
+  [ImageFlag.UPPER_LAYER, 'upper-layer'],
+  [ImageFlag.MEMFD, 'memfd'],
+  [ImageFlag.DELETED, 'deleted'],
+  [ImageFlag.TMPFS, 'tmpfs'],
+  [ImageFlag.WRITABLE, 'writable'],
+  [ImageFlag.SETUID, 'setuid'],
+  [ImageFlag.NEW, 'new'],
+];
+
+export const execFlagNames: FlagNames = [
+  [ExecFlag.KILLED_AT_EXEC, 'killed-at-exec'],
+  [ExecFlag.RUNTIME_COPY, 'runtime-copy'],
+];
+
+/** open(2) flags on x86-64 and arm64 Linux; the access mode is the lowest two bits. */
+export const openFlagNames: FlagNames = [
+  [0o100, 'create'],
+  [0o200, 'exclusive'],
+  [0o1000, 'truncate'],
+  [0o2000, 'append'],
+];
+
+export function namesOf(bits: number, names: FlagNames): string[] {
+  return names.filter(([bit]) => (bits & bit) !== 0).map(([, name]) => name);
+}
+
+const imageFlags = new Map<number, readonly string[]>();
+/** 128 combinations at most, each named once. */
+export function imageFlagTexts(bits: number): readonly string[] {
+  const known = imageFlags.get(bits & 127);
+  if (known) return known;
+  const named = namesOf(bits, imageFlagNames);
+  imageFlags.set(bits & 127, named);
+  return named;
+}

@@ -1,0 +1,26 @@
+// Findings as they come, whatever alert they are part of.
+import { Controller, Get, Query } from '@nestjs/common';
+import { view } from '@norn/contracts';
+import { Asking, type Principal } from '../access/principal.ts';
+import { type FindingsQuery, Parsed, findingsQuery } from '../http/bounds.ts';
+import { Route, emit } from '../http/route.ts';
+import { FindingLists } from './finding-list.ts';
+
+@Controller('api/v1/findings')
+export class FindingsController {
+  constructor(private readonly findings: FindingLists) {}
+
+  @Get()
+  @Route({
+    summary: 'Findings since a moment, newest first, with the pids above each',
+    access: 'viewer',
+    answers: view.FindingListSchema,
+    query: findingsQuery,
+  })
+  async since(
+    @Asking() { tenantId }: Principal,
+    @Query(new Parsed(findingsQuery)) query: FindingsQuery,
+  ): Promise<object> {
+    return emit(view.FindingListSchema, await this.findings.since(tenantId, query));
+  }
+}

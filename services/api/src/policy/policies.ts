@@ -1,0 +1,54 @@
+// A tenant's policy: what is in force, what was, and what takes its place.
+import { Injectable } from '@nestjs/common';
+import { NornError } from '@norn/base';
+import { parsePolicy, testPolicy } from '@norn/response';
+import {
+  type PolicyVersion,
+  applyPolicy,
+  policyHistory,
+  policyInForce,
+  policyVersion,
+  rollbackPolicy,
+} from '@norn/store';
+import { DataSource } from 'typeorm';
+import type { Principal } from '../access/principal.ts';
+
+/** What errors call the file that a request brought. */
+const FILE = 'policy.yml';
+
+@Injectable()
+export class Policies {
+  constructor(private readonly database: DataSource) {}
+
+  inForce(tenantId: string): Promise<PolicyVersion | null> {
+    return policyInForce(this.database, tenantId);
+  }
+
+  version(tenantId: string, number: number): Promise<PolicyVersion> {
+    return policyVersion(this.database, tenantId, number);
+  }
+
+  history(tenantId: string): Promise<PolicyVersion[]> {
+    return policyHistory(this.database, tenantId);
+  }
+
+  /** Throws `policy_invalid`, and `policy_tests_wrong` when its own tests say that it does not do what it should. */
+  async apply({ tenantId, userName }: Principal, body: string): Promise<PolicyVersion> {
+    const policy = parsePolicy(FILE, body);
+    const { wrong, right, total } = testPolicy(policy);
+    const [first] = wrong;
+    if (first !== undefined) {
+      const what = `${first.rule} ${first.expected === 'match' ? `leaves to ${first.got}` : 'takes'} ${JSON.stringify(first.event)}`;
+      throw new NornError(
+        'policy_tests_wrong',
+        `${right} of ${total} tests are right: ${what}: correct the rule or the test`,
+      );
+    }
+    return applyPolicy(this.database, { tenantId, actor: userName, name: policy.policy, body });
+  }
+
+  /** What once was in force was judged then. Throws `policy_unknown`. */
+  rollback({ tenantId, userName }: Principal, number: number): Promise<PolicyVersion> {
+    return rollbackPolicy(this.database, { tenantId, actor: userName, number });
+  }
+}

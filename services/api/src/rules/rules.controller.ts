@@ -1,0 +1,54 @@
+// Detection rules: what runs, what can not be seen, and those that a tenant brings along.
+import { Body, Controller, Get, HttpCode, Param, Post } from '@nestjs/common';
+import { view } from '@norn/contracts';
+import { Asking, type Principal } from '../access/principal.ts';
+import { Parsed, type RuleFiles, type RuleState, ruleFiles, ruleId, ruleState } from '../http/bounds.ts';
+import { Route, emit } from '../http/route.ts';
+import { ruleList } from '../views/rule-view.ts';
+import { RuleImports } from './rule-import.ts';
+import { RuleShelf } from './rule-shelf.ts';
+
+@Controller('api/v1/rules')
+export class RulesController {
+  constructor(
+    private readonly shelf: RuleShelf,
+    private readonly imports: RuleImports,
+  ) {}
+
+  @Get()
+  @Route({
+    summary: 'Detection rules, and what the sensor does not see',
+    access: 'viewer',
+    answers: view.RuleListSchema,
+  })
+  async list(@Asking() { tenantId }: Principal): Promise<object> {
+    return emit(view.RuleListSchema, ruleList(await this.shelf.rulesOf(tenantId)));
+  }
+
+  @Post('import')
+  @Route({
+    summary: 'Takes in rules in the form of Sigma; new ones only observe',
+    access: 'admin',
+    answers: view.RuleImportViewSchema,
+    status: 201,
+  })
+  async import(@Asking() asking: Principal, @Body(new Parsed(ruleFiles)) files: RuleFiles): Promise<object> {
+    return emit(view.RuleImportViewSchema, await this.imports.take(asking, files));
+  }
+
+  @Post(':id/state')
+  @HttpCode(200)
+  @Route({
+    summary: 'Lets an imported rule observe, open alerts, or puts it off',
+    access: 'admin',
+    answers: view.RuleListSchema,
+  })
+  async setState(
+    @Asking() asking: Principal,
+    @Param('id', new Parsed(ruleId)) id: string,
+    @Body(new Parsed(ruleState)) { state }: RuleState,
+  ): Promise<object> {
+    await this.imports.setState(asking, id, state);
+    return this.list(asking);
+  }
+}

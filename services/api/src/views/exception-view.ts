@@ -1,0 +1,60 @@
+// An exception to a rule as people see it.
+import { type MessageInitShape, create } from '@bufbuild/protobuf';
+import { view } from '@norn/contracts';
+import type { ExceptionScope } from '@norn/rules';
+import type { RuleException } from '@norn/store';
+import { baseName, shortId, timeOfDate } from './words.ts';
+
+const quoteLimits = { charactersMax: 80 } as const;
+
+export function exceptionView(row: RuleException, nowMs: number): view.ExceptionView {
+  const { id, ruleId, author, reason, createdAt, expiresAt } = row;
+  return create(view.ExceptionViewSchema, {
+    ...scopeView({ ruleId, ...row.scope }),
+    id,
+    author,
+    reason,
+    createdAt: timeOfDate(createdAt),
+    expiresAt: timeOfDate(expiresAt),
+    expired: expiresAt.getTime() <= nowMs,
+  });
+}
+
+/** One that nobody has added yet. */
+export function proposedView(scope: ExceptionScope, expiresAt: Date): view.ExceptionView {
+  return create(view.ExceptionViewSchema, { ...scopeView(scope), expiresAt: timeOfDate(expiresAt) });
+}
+
+function scopeView(scope: ExceptionScope): MessageInitShape<typeof view.ExceptionViewSchema> {
+  const { ruleId, process, place, evidence } = scope;
+  const shown = evidence.map(({ field, value }) => ({ field, value }));
+  return { ruleId, process, place, evidence: shown, summary: summaryOf(scope) };
+}
+
+/** "curl, run as “curl -s …” by sh, of this hash, in containers of shop/web:1.4, on /srv/backup". */
+function summaryOf({ process, place, evidence }: ExceptionScope): string {
+  const { sha256, imagePath, parentImage, commandLine } = process;
+  const run = [
+    ...told('run as', quoted(commandLine)),
+    ...told(commandLine === '' ? 'run by' : 'by', baseName(parentImage)),
+  ];
+  return [
+    imagePath === '' ? `The program ${shortId(sha256)}` : baseName(imagePath),
+    ...told('', run.join(' ')),
+    ...(imagePath !== '' && sha256 !== '' ? ['of this hash only'] : []),
+    ...told('in containers of', place.containerImage),
+    ...told('on host', place.hostId),
+    ...told('on files under', place.pathPrefix),
+    ...evidence.map(({ field, value }) => `with ${field} ${quoted(value)}`),
+  ].join(', ');
+}
+
+function told(words: string, what: string): string[] {
+  return what === '' ? [] : [`${words} ${what}`.trim()];
+}
+
+function quoted(text: string): string {
+  const { charactersMax } = quoteLimits;
+  if (text === '') return '';
+  return `“${text.length > charactersMax ? `${text.slice(0, charactersMax)}…` : text}”`;
+}

@@ -1,0 +1,75 @@
+// Rules as people see them: what they find, and what the sensor sees of it.
+import { create } from '@bufbuild/protobuf';
+import { view } from '@norn/contracts';
+import { type CorrelationRule, type Rule, type RuleCoverage, blindSpots } from '@norn/rules';
+
+export interface ShownRule extends Omit<RuleCoverage, 'rule'> {
+  readonly rule: Rule | CorrelationRule;
+  /** Of an imported rule that has none of its own, the id it was given. */
+  readonly id: string;
+  readonly origin: 'norn' | 'imported';
+  readonly state: 'alert' | 'observe' | 'off';
+}
+
+export function ruleList(shown: readonly ShownRule[]): view.RuleList {
+  return create(view.RuleListSchema, {
+    rules: shown.map(ruleView),
+    blindSpots: blindSpots(shown.flatMap(detection)).map(({ rules, ...spot }) => ({
+      ...spot,
+      rules: rules.map(({ title }) => title),
+    })),
+    summary: summaryOf(shown),
+  });
+}
+
+/** Blind spots are those of single events. */
+function detection({ rule, extent, lacks }: ShownRule): RuleCoverage[] {
+  return rule.kind === 'detection' ? [{ rule, extent, lacks }] : [];
+}
+
+function ruleView({ id, rule, origin, state, extent, lacks }: ShownRule): view.RuleView {
+  const { title, level, techniques, version, description } = rule;
+  return create(view.RuleViewSchema, {
+    id,
+    title,
+    level,
+    techniques: [...techniques],
+    version,
+    description: description.trim(),
+    author: origin === 'imported' && rule.kind === 'detection' ? (rule.author ?? '') : '',
+    origin,
+    state,
+    extent,
+    lacks: lacks.map(({ what }) => what),
+  });
+}
+
+function summaryOf(shown: readonly ShownRule[]): string {
+  const count = (has: (rule: ShownRule) => boolean): number => shown.filter(has).length;
+  const on = shown.filter(({ state }) => state !== 'off');
+  const whole = on.filter(({ extent }) => extent === 'whole').length;
+  const parts = [
+    `${whole} of ${shown.length} rules run wholly`,
+    ...some(
+      count(({ extent }) => extent === 'part'),
+      'in part',
+    ),
+    ...some(
+      count(({ extent }) => extent === 'none'),
+      'blind here',
+    ),
+    ...some(
+      count(({ state }) => state === 'observe'),
+      'only observing',
+    ),
+    ...some(
+      count(({ state }) => state === 'off'),
+      'off',
+    ),
+  ];
+  return parts.join(', ');
+}
+
+function some(count: number, what: string): string[] {
+  return count > 0 ? [`${count} ${what}`] : [];
+}

@@ -1,0 +1,55 @@
+// The rules that tenants brought along, out of the control plane.
+import { type ControlStoreConfig, type ImportedRule, importedRulesMark, runningRules } from '@norn/store';
+import { createLogger } from '@norn/telemetry';
+import type { BroughtRuleSet, BroughtRules } from '../ports/brought-rules.port.ts';
+import { broughtRuleSet } from './brought-rule-set.ts';
+import { ControlPoll, type ControlStore } from './control-poll.ts';
+
+interface TenantSet {
+  /** What its rows were when it was made. */
+  readonly mark: string;
+  readonly set: BroughtRuleSet | undefined;
+}
+
+export class PostgresBroughtRules implements BroughtRules {
+  private readonly log = createLogger('detection');
+  private readonly poll: ControlPoll;
+  private sets = new Map<string, TenantSet>();
+
+  constructor(config: ControlStoreConfig) {
+    this.poll = new ControlPoll(config, {
+      name: "Tenants' rules",
+      awayCode: 'brought_rules_away',
+      mark: importedRulesMark,
+      read: (source) => this.read(source),
+    });
+  }
+
+  /** Resolves when the rules are there, or the control plane is found to be away. */
+  open(): Promise<void> {
+    return this.poll.open();
+  }
+
+  of(tenantId: string): BroughtRuleSet | undefined {
+    return this.sets.get(tenantId)?.set;
+  }
+
+  close(): Promise<void> {
+    return this.poll.close();
+  }
+
+  private async read(source: ControlStore): Promise<void> {
+    const byTenant = Map.groupBy(await runningRules(source), ({ tenantId }) => tenantId);
+    this.sets = new Map([...byTenant].map(([tenantId, rows]) => [tenantId, this.setOf(tenantId, rows)]));
+  }
+
+  private setOf(tenantId: string, rows: readonly ImportedRule[]): TenantSet {
+    const mark = rows.map(({ ruleId, state, updatedAt }) => `${ruleId} ${state} ${updatedAt.getTime()}`).join();
+    const known = this.sets.get(tenantId);
+    if (known?.mark === mark) return known;
+    const set = broughtRuleSet(rows, (ruleId, why) => {
+      this.log.warn({ code: 'brought_rule_refused', tenantId, ruleId }, `A tenant's rule is left out: ${why}`);
+    });
+    return { mark, set };
+  }
+}

@@ -1,0 +1,53 @@
+// Matches as correlations take them: when, which event, and what its fields hold. `lineage`, `container`, `process`, `parent` and `host` are fields, too.
+import { toHex } from '@norn/base';
+import type { BatchView, finding } from '@norn/contracts';
+import { type Correlator, type Occurrence, type RuleMatch, fieldOfRow } from '@norn/rules';
+import { ruleFinding } from '../steps/content-finding.ts';
+import type { JudgedBatch } from '../steps/envelope.ts';
+
+/** Of those matches that somebody awaits, one for each of the names that they are awaited by. */
+export function occurrencesOf(
+  envelope: JudgedBatch,
+  correlator: Correlator<finding.Finding>,
+): Occurrence<finding.Finding>[] {
+  return envelope.matches.flatMap((match) => {
+    const names = [...new Set([match.rule.id, match.rule.name ?? ''])].filter((name) => correlator.awaits(name));
+    return names.map((name) => occurrence(envelope, match, name));
+  });
+}
+
+function occurrence(envelope: JudgedBatch, match: RuleMatch, rule: string): Occurrence<finding.Finding> {
+  const { batch, hostId, ruleBatch } = envelope;
+  const about = ruleFinding(envelope, match);
+  const own = new Map([
+    ['lineage', toHex(about.lineageUid)],
+    ['process', toHex(about.processUid)],
+    ['parent', toHex(about.parentUid)],
+    ['container', about.containerId],
+    ['host', hostId],
+  ]);
+  return {
+    timeMs: timeMs(batch, match.row),
+    id: eventId(batch, match.row, about),
+    rule,
+    about,
+    field: (name) => (own.has(name) ? own.get(name) || undefined : fieldOfRow(match.rule, name, ruleBatch, match.row)),
+  };
+}
+
+/** By what it is, not by where it stands: rows of several CPUs may come in any order. */
+function eventId({ columns }: BatchView, row: number, { processUid, timeUs }: finding.Finding): string {
+  const text = (index: number | undefined): string => columns.strings.text(index ?? 0);
+  const what = [columns.kind[row] ?? 0, text(columns.path[row]), text(columns.target[row])];
+  return [toHex(processUid), timeUs, ...what].join(':');
+}
+
+function timeMs({ baseTimeUs, columns }: BatchView, row: number): number {
+  return Math.floor((baseTimeUs + (columns.timeOffsetUs[row] ?? 0)) / 1000);
+}
+
+/** Of the newest event of a batch. */
+export function latestMs({ baseTimeUs, columns }: BatchView): number {
+  const latestUs = columns.timeOffsetUs.reduce((latest, offset) => Math.max(latest, offset), 0);
+  return Math.floor((baseTimeUs + latestUs) / 1000);
+}

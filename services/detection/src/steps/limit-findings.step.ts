@@ -1,0 +1,22 @@
+// Marks what a rule finds beyond its share of a host's hour, so that one rule gone wild does not bury the alerts of all others.
+import type { finding } from '@norn/contracts';
+import { type Outcome, ok } from '@norn/pipeline';
+import { policyResponseOf } from '@norn/response';
+import type { FindingRates } from '../rates/finding-rates.ts';
+import type { BatchFindings } from './envelope.ts';
+
+/** What joins no alert anyhow has no share: else what is excepted could use up that of an attack. */
+export function createLimitFindings(rates: FindingRates): (envelope: BatchFindings) => Outcome<BatchFindings> {
+  return function limitFindings(envelope) {
+    const findings = envelope.findings.map((each) => {
+      if (each.observed || each.exceptedBy !== '' || isToBeStopped(each)) return each;
+      return rates.isOverLimit(envelope.record.key, each) ? { ...each, limited: true } : each;
+    });
+    return ok({ ...envelope, findings });
+  };
+}
+
+/** The tenant's policy wants it stopped: beyond a share nothing would be. */
+function isToBeStopped(each: finding.Finding): boolean {
+  return (policyResponseOf(each) ?? 'observe') !== 'observe';
+}

@@ -1,0 +1,152 @@
+// Policies in effect: what they decide about a tenant's batches, and how they come out of PostgreSQL.
+import { create } from '@bufbuild/protobuf';
+import { event, finding } from '@norn/contracts';
+import { PolicyEngine, parsePolicy } from '@norn/response';
+import { RuleEngine } from '@norn/rules';
+import {
+  type ControlStoreConfig,
+  Host,
+  applyPolicy,
+  createControlStore,
+  ensureTenant,
+  rollbackPolicy,
+} from '@norn/store';
+import { startPostgres } from '@norn/testkit';
+import { PostgresPolicies } from '../src/adapters/postgres-policies.ts';
+import { readRulePack } from '../src/adapters/rule-pack.ts';
+import { AlertBook } from '../src/alerts/alert-book.ts';
+import { Correlations } from '../src/correlations/correlations.ts';
+import { createDetectionPipeline } from '../src/detection.pipeline.ts';
+import { FindingRates } from '../src/rates/finding-rates.ts';
+import { limits } from '../src/limits.ts';
+import { batchRecord, process, startUs } from './simulated-host.ts';
+
+const pack = readRulePack();
+const own = new RuleEngine(pack.rules);
+const server = process('nginx');
+const shell = process('sh', server, { commandLine: 'sh -c id' });
+const timeUs = BigInt(startUs);
+const ran = [{ kind: event.EventKind.EXEC, by: shell }];
+const packRule = 'Web or database server starts a shell';
+
+const rule = (keys: string): string => `
+  - { name: shells, when: { exec: { ParentImage|endswith: /nginx } }, ${keys} }
+`;
+const policyText = (rules: string): string => `policy: trial\nrules:${rules}`;
+
+async function detect(rules: string, record = batchRecord({ seq: 1, rows: ran }), rates = new FindingRates()) {
+  const engine = new PolicyEngine(parsePolicy('p.yml', policyText(rules)));
+  const policy = { engine, number: 7, groupsOf: (hostId: string) => [hostId, 'web-1'] };
+  const pipeline = createDetectionPipeline({
+    engine: own,
+    correlations: new Correlations(pack, 500),
+    book: new AlertBook(600_000_000n),
+    rates,
+    policies: { of: (tenantId) => (tenantId === 'default' ? policy : undefined) },
+  });
+  const { ok } = await pipeline.run([record]);
+  const [{ value }] = ok as [(typeof ok)[number]];
+  return value;
+}
+
+const told = (findings: readonly finding.Finding[]): [string, boolean][] =>
+  findings.map(({ title, observed }): [string, boolean] => [title, observed]).sort();
+
+describe('a policy in force', () => {
+  it('that kills leaves a finding which says so, beside that of the pack', async () => {
+    const { findings, alerts } = await detect(
+      rule('action: deny, cve: CVE-2021-41773, level: critical, tests: { match: [{}], nomatch: [{}] }'),
+    );
+    const mine = findings.find(({ ruleId }) => ruleId === 'policy.trial.shells');
+    expect(mine).toMatchObject({ ruleVersion: 7, severity: 5, observed: false });
+    expect(mine?.summary).toBe('nginx started sh: sh -c id (denied where the host can: here killed)');
+    expect(mine?.evidence.map(({ field, value }) => `${field} ${value}`)).toEqual([
+      'ParentImage /usr/bin/nginx',
+      'policy.action deny',
+      'policy.response kill',
+      'policy.cve CVE-2021-41773',
+    ]);
+    expect(told(findings)).toContainEqual([packRule, false]);
+    expect(alerts).toHaveLength(1);
+  });
+
+  it('that allows an event makes the findings of other rules about it observed ones', async () => {
+    const { findings, alerts } = await detect(rule('action: allow'));
+    expect(told(findings)).toEqual([[packRule, true]]);
+    expect(alerts).toEqual([]);
+  });
+
+  it('that only observes opens no alert, but one that waits for its date leaves it to the pack', async () => {
+    const observing = await detect(rule('action: observe'));
+    expect(told(observing.findings)).toEqual([
+      ['Policy trial: shells', true],
+      [packRule, true],
+    ]);
+    expect(observing.alerts).toEqual([]);
+    const waiting = await detect(rule("action: kill, observeUntil: '2027-01-01'"));
+    expect(told(waiting.findings)).toEqual([
+      ['Policy trial: shells', true],
+      [packRule, false],
+    ]);
+    expect(waiting.alerts).toHaveLength(1);
+  });
+
+  it('is carried out however often its rule decides within an hour, and told of as often as others are', async () => {
+    const limitedAfterMany = async (action: string): Promise<boolean | undefined> => {
+      const rates = new FindingRates();
+      for (let number = 0; number <= limits.rates.findingsPerHourMax; number += 1) {
+        const former = create(finding.FindingSchema, { id: String(number), ruleId: 'policy.trial.shells', timeUs });
+        rates.isOverLimit('default:host-1', former);
+      }
+      const { findings } = await detect(rule(action), undefined, rates);
+      return findings.find(({ ruleId }) => ruleId === 'policy.trial.shells')?.limited;
+    };
+    expect(await limitedAfterMany('action: kill')).toBe(false);
+    expect(await limitedAfterMany('action: alert')).toBe(true);
+  });
+
+  it('is asked about hosts by their names, and about its own tenant only', async () => {
+    const ofGroup = (group: string): string => rule(`subjects: { hostGroup: '${group}' }, action: allow`);
+    expect((await detect(ofGroup('web-*'))).alerts).toEqual([]);
+    expect((await detect(ofGroup('db-*'))).alerts).toHaveLength(1);
+    const elsewhere = batchRecord({ seq: 1, rows: ran }, 'other:host-1');
+    expect((await detect(rule('action: allow'), elsewhere)).alerts).toHaveLength(1);
+  });
+});
+
+describe('policies out of PostgreSQL', () => {
+  it('are there at the start, and follow what is applied and rolled back', async () => {
+    const postgres = await startPostgres();
+    const config: ControlStoreConfig = { postgresUrl: postgres.urlWithPassword };
+    const store = await createControlStore(config);
+    const policies = new PostgresPolicies(config);
+    const about = { tenantId: 'default', actor: 'ada' };
+    try {
+      await ensureTenant(store.manager, 'default');
+      await store.manager.insert(Host, { id: 'h1', tenantId: 'default', name: 'web-1', machineId: 'm1' });
+      await applyPolicy(store, { ...about, name: 'trial', body: policyText(rule('action: kill')) });
+      await policies.open();
+      expect(policies.of('default')).toMatchObject({ number: 1 });
+      expect(policies.of('default')?.groupsOf('h1')).toEqual(['h1', 'web-1']);
+      expect(policies.of('default')?.groupsOf('h2')).toEqual(['h2']);
+      expect(policies.of('other')).toBeUndefined();
+      await applyPolicy(store, { ...about, name: 'trial', body: policyText(rule('action: alert')) });
+      await until(() => policies.of('default')?.number === 2);
+      await applyPolicy(store, { ...about, name: 'broken', body: 'policy: [' });
+      await until(() => policies.of('default') === undefined);
+      await rollbackPolicy(store, { ...about, number: 1 });
+      await until(() => policies.of('default')?.engine.policy.rules[0]?.action === 'kill');
+    } finally {
+      await policies.close();
+      await store.destroy();
+      await postgres.stop();
+    }
+  }, 60_000);
+});
+
+async function until(holds: () => boolean): Promise<void> {
+  for (let tries = 0; !holds(); tries += 1) {
+    if (tries > 300) throw new Error('It did not come to pass');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}

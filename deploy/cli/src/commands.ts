@@ -2,10 +2,15 @@
 import type { Command } from 'commander';
 import { registerAttackCommand } from './attack/command.ts';
 import { registerAlertCommands } from './commands/alerts.ts';
+import { registerExceptionCommands } from './commands/exceptions.ts';
 import { registerHostCommands } from './commands/hosts.ts';
 
 import { registerBenchCommand } from './bench/command.ts';
 import { registerCheckCommand } from './check/command.ts';
+import { registerPolicyCommand } from './policy/command.ts';
+import { registerHuntCommand } from './hunt/command.ts';
+import { registerReplayCommands } from './replay/command.ts';
+import { registerRulesCommand } from './rules/command.ts';
 import { registerTestCommand } from './test/command.ts';
 import { registerInstallationCommands } from './up/command.ts';
 
@@ -14,6 +19,11 @@ export const commands: readonly ((program: Command) => void)[] = [
   registerAttackCommand,
   registerAlertCommands,
   registerHostCommands,
+  registerRulesCommand,
+  registerExceptionCommands,
+  registerPolicyCommand,
+  registerHuntCommand,
+  registerReplayCommands,
   registerCheckCommand,
   registerTestCommand,
   registerBenchCommand,

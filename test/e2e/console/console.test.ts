@@ -294,16 +294,80 @@ describe('the console', () => {
     expect(visit?.complaints).toEqual([]);
   });
 
+  it('lists the rules with what the sensor does not see of them', async () => {
+    const text = [
+      'title: Logins of a stranger',
+      'author: Ada',
+      'level: high',
+      'logsource: { product: linux, service: sshd }',
+      'detection: { a: [stranger], condition: a }',
+    ].join('\n');
+    const taken = await fetch(`${trial.url}/api/v1/rules/import`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${await trial.tokenOf('admin')}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ files: [{ name: 'logins.yml', text }] }),
+    });
+    expect(taken.status).toBe(201);
+    const page = await enter('/rules');
+    await says(page, 'rules-summary', /rules run wholly.*1 only observing/);
+    await says(page, 'blind-spot', /service sshd[\s\S]*what programs log is not read/);
+    await page.getByLabel('Filter rules').fill('stranger');
+    await says(
+      page,
+      'rule-row',
+      /Logins of a stranger[\s\S]*Not seen: service sshd[\s\S]*Observes[\s\S]*Not at all[\s\S]*Ada/,
+    );
+    expect(await page.getByTestId('rule-row').count()).toBe(1);
+    expect(page.url()).toContain('q=stranger');
+    await screenshot(page, 'rules');
+    expect(visit?.complaints).toEqual([]);
+  });
+
+  it('hunts with a rule of the pack by its address, and says so when nothing is found', async () => {
+    const page = await enter('/hunt');
+    await page.getByTestId('hunt-rule').selectOption('log_deleted');
+    expect(await page.getByTestId('hunt-rule').locator('option').count()).toBeGreaterThan(10);
+    await says(page, 'hunt-total', /^0 events$/);
+    await says(page, 'hunt-nothing', /Look through 30 days/);
+    expect(page.url()).toMatch(/\/hunt\?rule=log_deleted$/);
+    expect(visit?.complaints).toEqual([]);
+  });
+
+  it('hunts with a rule of one’s own: what, when, and closer', async () => {
+    const page = await enter('/hunt?rule=own&since=24h');
+    const rule = (field: string): string =>
+      `title: Files of the shop\nlogsource: { category: file_event }\ndetection: { s: { ${field}|startswith: /srv/data/ }, condition: s }\n`;
+    const run = async (text: string): Promise<void> => {
+      await page.getByTestId('hunt-text').fill(text);
+      await page.getByRole('button', { name: 'Run' }).click();
+    };
+    await run(rule('TargetFile'));
+    await says(page, 'hunt-refused', /rule\.yml:3: .*has no field "TargetFile": known are Image,/);
+    await run(rule('TargetFilename'));
+    await says(page, 'hunt-total', /^8 events$/);
+    const [row] = await page.getByTestId('hunt-event').allInnerTexts();
+    for (const words of ['python3.11', '4121', 'web-1', 'node-3', 'TargetFilename', '/srv/data/'])
+      expect(row).toContain(words);
+    await screenshot(page, 'hunt-dark');
+    await page.getByTestId('hunt-histogram').getByRole('button').first().click();
+    await page.waitForURL(/until=/);
+    await says(page, 'hunt-total', /^8 events$/);
+    expect(visit?.complaints.filter((one) => !one.includes('400'))).toEqual([]);
+  });
+
   it('has a page for what is not there', async () => {
     const page = await enter(`/alerts/${'0'.repeat(32)}`);
     await says(page, 'not-found', /no alert/);
   });
 
-  it.each(['/', '/alerts', '/hosts', '/containers', '/responses'])('fits a phone: %s', async (path) => {
-    const page = await enter(path, { width: 390 });
-    await page.getByRole('heading', { level: 1 }).waitFor();
-    expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(390);
-  });
+  it.each(['/', '/alerts', '/hosts', '/containers', '/rules', '/hunt', '/responses'])(
+    'fits a phone: %s',
+    async (path) => {
+      const page = await enter(path, { width: 390 });
+      await page.getByRole('heading', { level: 1 }).waitFor();
+      expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(390);
+    },
+  );
 
   it('fits a phone: the alert page', async () => {
     const page = await enter(`/alerts/${ids.ransomware}`, { width: 390 });

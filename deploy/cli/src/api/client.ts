@@ -7,11 +7,16 @@ import { z } from 'zod';
 
 const schema = z.object({ home: settings.home, portBase: settings.portBase });
 
+/** Longer than the longest answer takes: a hunt through all of history. */
+const callTimeoutMs = 65_000;
+
 export interface ApiClient {
   readonly url: string;
   /** Throws NornError with the API's own code and sentence. */
   get<Answer>(path: string): Promise<Answer>;
   post<Answer>(path: string, body?: object): Promise<Answer>;
+  delete<Answer>(path: string): Promise<Answer>;
+  put<Answer>(path: string, body: object): Promise<Answer>;
   /** Lines of the live stream, until it ends or `signal` aborts it. */
   lines(path: string, signal: AbortSignal): AsyncIterable<string>;
 }
@@ -29,6 +34,8 @@ export async function connectApi(): Promise<ApiClient> {
     url,
     get: (path) => call('GET', path),
     post: (path, body) => call('POST', path, body ?? {}),
+    delete: (path) => call('DELETE', path),
+    put: (path, body) => call('PUT', path, body),
     lines: async function* (path, signal) {
       const response = await fetch(`${url}/api/v1${path}`, { headers: { authorization: `Bearer ${token}` }, signal });
       let rest = '';
@@ -59,7 +66,7 @@ interface Call {
 
 async function request(url: string, { method, token, body }: Call): Promise<Response> {
   const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
-  const init: RequestInit = { method, headers, signal: AbortSignal.timeout(30_000) };
+  const init: RequestInit = { method, headers, signal: AbortSignal.timeout(callTimeoutMs) };
   if (body) init.body = JSON.stringify(body);
   let response: Response;
   try {

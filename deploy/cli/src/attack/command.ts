@@ -4,6 +4,7 @@ import { Argument, InvalidArgumentError, Option, type Command } from 'commander'
 import { waitForAgent } from '../api/agent.ts';
 import { connectApi } from '../api/client.ts';
 import { write, writeJson } from '../print/columns.ts';
+import { registerCatalogueCommand } from './catalogue/command.ts';
 import { playMatrix } from './matrix.ts';
 import { modes, type Mode } from './modes.ts';
 import { placeOpener, places, type Place } from './place.ts';
@@ -27,7 +28,7 @@ const placeNames = Object.keys(places) as Place[];
 const placeHelp = Object.entries(places).map(([name, what]) => `${name} (${what})`);
 
 export function registerAttackCommand(program: Command): void {
-  program
+  const command = program
     .command('attack')
     .description('Play a harmless attack and see it caught and undone')
     .addArgument(new Argument('<scenario>', 'what to play').choices(Object.keys(scenarios)))
@@ -41,6 +42,7 @@ export function registerAttackCommand(program: Command): void {
     .option('--keep', 'leave the container or directory there afterwards')
     .option('--json', 'the report as JSON')
     .action(attack);
+  registerCatalogueCommand(command, agentOnWatch);
 }
 
 async function attack(scenario: ScenarioName, options: AttackOptions): Promise<void> {

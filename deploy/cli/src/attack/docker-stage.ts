@@ -4,11 +4,12 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { PassThrough } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { NornError } from '@norn/base';
 import Docker from 'dockerode';
 import { prepareHostCorpus } from './host-stage.ts';
-import { buildRootfs, imageCorpus, imageTag, otherCorpus } from './rootfs.ts';
-import type { ContainerPlace, Stage, StageOptions } from './stage.ts';
+import { buildRootfs, imageActions, imageCorpus, imageTag, otherCorpus } from './rootfs.ts';
+import type { ContainerPlace, Ended, Stage, StageOptions, Started } from './stage.ts';
 
 const repository = 'norn/attack';
 
@@ -40,6 +41,8 @@ export async function openDockerStage(options: StageOptions, place: ContainerPla
       // Docker keeps the connection of a detached start open, and that would keep this process from ending.
       (await started.start({ Detach: true })).destroy();
     },
+    actions: imageActions,
+    start: (command) => startIn(container, command),
     close: async () => {
       await container.remove({ force: true });
       await mounted.remove();
@@ -113,6 +116,31 @@ interface Demultiplexer {
 
 async function exec(container: Docker.Container, command: string[]): Promise<string> {
   const started = await container.exec({ Cmd: command, AttachStdout: true, AttachStderr: true });
+  const { code, out, problems } = await endOf(container, started);
+  if (code !== 0) throw new NornError('attack_failed', `${command.join(' ')} ended with ${String(code)}: ${problems}`);
+  return out;
+}
+
+const startWithinMs = 10_000;
+
+async function startIn(container: Docker.Container, command: readonly string[]): Promise<Started> {
+  const started = await container.exec({ Cmd: [...command], AttachStdout: true, AttachStderr: true });
+  const ended = endOf(container, started).then(({ code, out, problems }): Ended => ({ code, printed: out + problems }));
+  const deadline = Date.now() + startWithinMs;
+  for (;;) {
+    // Docker remembers the pid of a program that has ended.
+    const { Pid: pid } = await started.inspect();
+    if (pid > 0) return { pid, ended };
+    if (Date.now() > deadline) throw new NornError('docker_failed', `Docker did not start ${command.join(' ')}`);
+    await sleep(5);
+  }
+}
+
+/** Starts it and waits for its end. */
+async function endOf(
+  container: Docker.Container,
+  started: Docker.Exec,
+): Promise<{ code: number | null; out: string; problems: string }> {
   const stream = await started.start({});
   const [out, problems] = [new PassThrough(), new PassThrough()];
   (container.modem as Demultiplexer).demuxStream(stream, out, problems);
@@ -122,7 +150,5 @@ async function exec(container: Docker.Container, command: string[]): Promise<str
   });
   const [printed, complaint] = await Promise.all([buffer(out), buffer(problems)]);
   const { ExitCode: code } = await started.inspect();
-  if (code !== 0)
-    throw new NornError('attack_failed', `${command.join(' ')} ended with ${String(code)}: ${complaint.toString()}`);
-  return printed.toString();
+  return { code, out: printed.toString(), problems: complaint.toString() };
 }

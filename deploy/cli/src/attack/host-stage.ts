@@ -2,9 +2,11 @@
 import { spawn } from 'node:child_process';
 import { mkdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { actionsFolder } from './rootfs.ts';
 import { hostFolder, outputBytesMax, run, type Stage, type StageOptions } from './stage.ts';
+import { startApart } from './start-apart.ts';
 
-export async function openHostStage({ binary, files, id }: StageOptions): Promise<Stage> {
+export async function openHostStage({ binary, workDir, files, id }: StageOptions): Promise<Stage> {
   const corpus = await prepareHostCorpus({ binary, files, id });
   const sessions: number[] = [];
   return {
@@ -24,6 +26,8 @@ export async function openHostStage({ binary, files, id }: StageOptions): Promis
       if (child.pid) sessions.push(child.pid);
       return Promise.resolve();
     },
+    actions: actionsFolder,
+    start: (command) => startApart(command, workDir),
     close: async () => {
       sessions.forEach(endSession);
       await rm(corpus, { recursive: true, force: true });

@@ -4,10 +4,12 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { NornError } from '@norn/base';
 import { prepareHostCorpus } from './host-stage.ts';
-import { buildRootfs, imageCorpus, otherCorpus } from './rootfs.ts';
-import { outputBytesMax, run, type ContainerPlace, type Stage, type StageOptions } from './stage.ts';
+import { buildRootfs, imageActions, imageCorpus, otherCorpus } from './rootfs.ts';
+import { outputBytesMax, run, type ContainerPlace, type Stage, type StageOptions, type Started } from './stage.ts';
+import { startApart } from './start-apart.ts';
 
 export async function runcAnswers(): Promise<boolean> {
   return run('runc', ['--version']).then(
@@ -34,6 +36,8 @@ export async function openRuncStage(options: StageOptions, place: Exclude<Contai
     corpus,
     ask,
     launch: (line) => detached(['exec', '--detach', containerId, '/bin/sh', '-c', line]),
+    actions: imageActions,
+    start: (command) => startIn(containerId, command, options.workDir),
     close: async () => {
       await run('runc', ['delete', '--force', containerId]);
       await run('umount', [join(bundle, 'rootfs')]);
@@ -46,6 +50,26 @@ export async function openRuncStage(options: StageOptions, place: Exclude<Contai
 async function detached(args: readonly string[]): Promise<void> {
   const [code] = (await once(spawn('runc', args, { stdio: 'ignore' }), 'exit')) as [number | null];
   if (code !== 0) throw new NornError('runc_failed', `runc ${args.join(' ')} ended with ${String(code)}`);
+}
+
+const startWithinMs = 10_000;
+
+/** runc says the program's pid in a file, before the program runs. */
+async function startIn(containerId: string, command: readonly string[], workDir: string): Promise<Started> {
+  const pidFile = join(workDir, `pid-${randomBytes(4).toString('hex')}`);
+  const { ended } = await startApart(['runc', 'exec', '--pid-file', pidFile, containerId, ...command], workDir);
+  const deadline = Date.now() + startWithinMs;
+  try {
+    for (;;) {
+      const text = await readFile(pidFile, 'utf8').catch(() => '');
+      if (text !== '') return { pid: Number(text), ended };
+      const early = await Promise.race([ended, sleep(5)]);
+      if (early || Date.now() > deadline)
+        throw new NornError('runc_failed', `runc exec did not start ${command.join(' ')}: ${early?.printed ?? ''}`);
+    }
+  } finally {
+    await rm(pidFile, { force: true });
+  }
 }
 
 async function mountRoot(bundle: string, options: StageOptions): Promise<void> {

@@ -24,7 +24,24 @@ export interface Stage {
   ask(args: readonly string[]): Promise<string>;
   /** Starts a shell with this line and does not wait. */
   launch(line: string): Promise<void>;
+  /** Folder of the catalogue's actions, as the attacker sees it. */
+  readonly actions: string;
+  /** Starts a program with its arguments and does not wait for its end. */
+  start(command: readonly string[]): Promise<Started>;
   close(): Promise<void>;
+}
+
+export interface Started {
+  /** The host's, also of a program in a container. */
+  readonly pid: number;
+  readonly ended: Promise<Ended>;
+}
+
+export interface Ended {
+  /** Null when a signal ended it. */
+  readonly code: number | null;
+  /** On standard output and standard error. */
+  readonly printed: string;
 }
 
 /** What is fixed for all attacks of a session. */

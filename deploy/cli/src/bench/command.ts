@@ -1,4 +1,4 @@
-// `norn bench pipeline|sensor|latency|rollback`: figures, as a table for people and JSON for machines.
+// `norn bench pipeline|rules|sensor|latency|rollback`: figures, as a table for people and JSON for machines.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,14 +9,14 @@ import { halfNames, showRollback, type RollbackFlags } from './rollback/rollback
 import { provideParts, provideSystem } from '../provide-system.ts';
 import { registerFile, repository } from '../up/installation.ts';
 
-const benches = ['pipeline', 'sensor', 'latency', 'rollback'] as const;
+const benches = ['pipeline', 'rules', 'sensor', 'latency', 'rollback'] as const;
 type Bench = (typeof benches)[number];
 
 export function registerBenchCommand(program: Command): void {
   program
     .command('bench')
     .description(
-      'Measure: what the pipeline takes per core, what the sensor costs a host, how soon an alert is there, whether attacks are undone and ordinary work is left alone',
+      'Measure: what the pipeline takes per core, what rules cost an event, what the sensor costs a host, how soon an alert is there, whether attacks are undone and ordinary work is left alone',
     )
     .addArgument(new Argument('<what>', 'what to measure').choices(benches))
     .option('--json', 'figures as JSON alone')
@@ -37,15 +37,23 @@ async function bench(what: Bench, options: RollbackFlags): Promise<void> {
     process.exitCode = await showRollback(options);
     return;
   }
+  if (what === 'rules') {
+    process.exitCode = await runLoad('rules-bench.main.ts', options.json ? ['--json'] : []);
+    return;
+  }
   await provideSystem({ browser: false, containers: false });
   const flags = options.json ? ['--json'] : [];
-  process.exitCode = what === 'pipeline' ? await benchPipeline(flags) : await benchSensor(flags);
+  process.exitCode = await (what === 'pipeline' ? benchPipeline(flags) : benchSensor(flags));
 }
 
 async function benchPipeline(flags: readonly string[]): Promise<number> {
-  const main = join(repository, 'test/load/pipeline-bench.main.ts');
-  if (!existsSync(main)) throw new NornError('bench_missing', `${main} is not in this checkout`);
   await provideParts();
+  return runLoad('pipeline-bench.main.ts', flags);
+}
+
+function runLoad(name: string, flags: readonly string[]): Promise<number> {
+  const main = join(repository, 'test/load', name);
+  if (!existsSync(main)) throw new NornError('bench_missing', `${main} is not in this checkout`);
   const nodeFlags = ['--disable-warning=TimeoutNegativeWarning', '--external-memory-accounted-in-global-limit'];
   return exitCodeOf(process.execPath, [...nodeFlags, '--import', registerFile, main, ...flags], repository);
 }

@@ -137,7 +137,7 @@ function alertPage(detail: ShownAlertDetail, url: string): string {
 }
 
 /** The full id of an alert named by its first characters. */
-async function resolveId(api: ApiClient, id: string): Promise<string> {
+export async function resolveId(api: ApiClient, id: string): Promise<string> {
   if (id.length === 32) return id;
   const { alerts } = await api.get<{ alerts: ShownAlert[] }>('/alerts?limit=200');
   const found = alerts.filter((alert) => alert.id.startsWith(id));

@@ -38,6 +38,10 @@ export async function makeTarball(workDir: string): Promise<string> {
   return tarball;
 }
 
+export async function prepareCorpus(simulator: string, dir: string): Promise<void> {
+  await run(simulator, ['prepare', dir, '--files', String(corpusFiles)]);
+}
+
 /** Files of 50 to 1,000 bytes, a thousand in a folder. */
 export function writeFiles(folder: string, count: number): void {
   for (let number = 0; number < count; number++) {
@@ -68,7 +72,7 @@ export async function openSite(
   const disks = [await mountDisk(protectedDir, workDir), await mountDisk(overlay, workDir)];
   for (const dir of [protectedDir, untouchedDir]) {
     await mkdir(dir, { recursive: true });
-    await run(tools.simulator, ['prepare', join(dir, 'corpus'), '--files', String(corpusFiles)]);
+    await prepareCorpus(tools.simulator, join(dir, 'corpus'));
   }
   await runScript({ text: npmRecipe.prepare ?? '', folder: protectedDir });
   const overlayDir = await mountOverlay(overlay);

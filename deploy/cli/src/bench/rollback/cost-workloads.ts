@@ -5,11 +5,11 @@ import { NornError } from '@norn/base';
 import { run } from '../../attack/stage.ts';
 import { isThere } from '../../up/packages.ts';
 import type { CostFigures } from './cost-figures.ts';
-import { untarFiles, type CostSite } from './cost-site.ts';
+import { prepareCorpus, untarFiles, type CostSite } from './cost-site.ts';
 import { runScript } from './script.ts';
 import { npmRecipe } from './work-recipes.ts';
 
-const passes = 30;
+const passesDefault = 30;
 
 export interface CostWorkload {
   readonly names: readonly string[];
@@ -24,19 +24,31 @@ export const workloads: readonly CostWorkload[] = [
   {
     names: ['open+close, untouched directory'],
     unit: 'ns',
-    measure: async ({ simulator, untouchedDir }) => [Math.min(...(await opens(simulator, untouchedDir, [])))],
+    measure: async ({ simulator, untouchedDir }) => [
+      Math.min(...(await opens(simulator, join(untouchedDir, 'corpus'), []))),
+    ],
   },
   {
     names: ['open+close, protected directory'],
     unit: 'ns',
-    measure: async ({ simulator, protectedDir }) => [Math.min(...(await opens(simulator, protectedDir, [])))],
+    measure: async ({ simulator, protectedDir }) => [
+      Math.min(...(await opens(simulator, join(protectedDir, 'corpus'), []))),
+    ],
   },
   {
     names: ['write-open+close of a protected file, first', 'write-open+close of a protected file, later'],
     unit: 'ns',
     measure: async ({ simulator, protectedDir }) => {
-      const [first = NaN, ...later] = await opens(simulator, protectedDir, ['--write']);
+      const [first = NaN, ...later] = await opens(simulator, join(protectedDir, 'corpus'), ['--write']);
       return [first, Math.min(...later)];
+    },
+  },
+  {
+    names: ['write-open+close of a file that another process has just written'],
+    unit: 'ns',
+    measure: async ({ simulator, protectedDir }) => {
+      await prepareCorpus(simulator, join(protectedDir, 'fresh'));
+      return opens(simulator, join(protectedDir, 'fresh'), ['--write'], 1);
     },
   },
   {
@@ -65,9 +77,14 @@ export function isHere({ needs }: CostWorkload): boolean {
   return needs === undefined || isThere(needs);
 }
 
-/** Nanoseconds of one, for each pass over the corpus. */
-async function opens(simulator: string, dir: string, flags: readonly string[]): Promise<number[]> {
-  const args = ['opens', join(dir, 'corpus'), '--passes', String(passes), ...flags];
+/** Nanoseconds of one, the median over the corpus, for each pass over it. */
+async function opens(
+  simulator: string,
+  corpus: string,
+  flags: readonly string[],
+  passes = passesDefault,
+): Promise<number[]> {
+  const args = ['opens', corpus, '--passes', String(passes), ...flags];
   return JSON.parse((await run(simulator, args)).stdout) as number[];
 }
 

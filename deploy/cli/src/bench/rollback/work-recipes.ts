@@ -108,11 +108,11 @@ export const recipes: readonly Recipe[] = [
       borg init -e repokey && borg create ::one "$CORPUS" && find "$CORPUS" -type f -name '*.txt' -exec sed -i 's/tax/levy/g' {} +
       borg create ::two "$CORPUS" && borg prune --keep-last 1 && borg compact && mkdir restored && cd restored && borg extract ::two`,
   },
-  { name: 'gzip -r, gunzip -r', needs: [], work: 'gzip -r "$CORPUS" && gunzip -r "$CORPUS"' },
+  { name: 'gzip -r, gunzip -r', needs: [], work: 'gzip -rf "$CORPUS" && gunzip -rf "$CORPUS"' },
   {
     name: '7z -sdel with password, extract',
     needs: [{ provides: '7z', package: 'p7zip-full' }],
-    work: '7z a -bd -mx=1 -pbench -sdel all.7z "$CORPUS" > /dev/null && 7z x -bd -pbench all.7z > /dev/null',
+    work: '7z a -bd -mx=1 -pbench -sdel all.7z "$CORPUS" > /dev/null && 7z x -bd -aoa -pbench all.7z > /dev/null',
   },
   {
     name: 'ccrypt -r, and back',

@@ -1,0 +1,66 @@
+// `norn hunt`: a rule over the events that are stored.
+import { readFile, stat } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { NornError } from '@norn/base';
+import type { ShownHunt } from '@norn/contracts';
+import type { Command } from 'commander';
+import { connectApi } from '../api/client.ts';
+import { write, writeJson } from '../print/columns.ts';
+import { huntReport } from './report.ts';
+
+interface HuntOptions {
+  readonly rule: string;
+  readonly since: string;
+  readonly until?: string;
+  readonly limit: string;
+  readonly json?: boolean;
+}
+
+const examples = `
+Examples:
+  ./norn hunt --rule reverse_shell_command_line --since 24h
+  ./norn hunt --rule ./my-rule.yml --since 2026-11-01 --until 2026-11-08 --limit 500
+  ./norn hunt --rule 3a0f2c54-6a0e-4b39-9d2b-0c5a7f0f5a05 --json | jq '.events[].commandLine'
+
+The rule has the form of Sigma 2.1: libs/rules/pack holds those that Norn comes with. Nothing is changed by a hunt, and nobody is alerted.`;
+
+export function registerHuntCommand(program: Command): void {
+  program
+    .command('hunt')
+    .description('Run a rule over the events that are stored: how many when, and the newest of them')
+    .requiredOption('--rule <rule>', 'a YAML file, or a rule of the pack by its name, id or title')
+    .option('--since <time>', 'from when on: 7d, 24h, 30m, 90s (so long ago), or like 2026-11-27T03:00:00Z', '7d')
+    .option('--until <time>', 'until when; now unless told')
+    .option('--limit <count>', 'show so many of the newest events, at most 1000', '20')
+    .option('--json', 'as JSON')
+    .addHelpText('after', examples)
+    .action(hunt);
+}
+
+async function hunt(options: HuntOptions): Promise<void> {
+  const { since, until, limit } = options;
+  const request = { ...(await asked(options.rule)), since, until, limit: count(limit) };
+  const api = await connectApi();
+  const found = await api.post<ShownHunt>('/hunts', request);
+  if (options.json) writeJson(found);
+  else write(huntReport(found));
+}
+
+/** The text of a file where there is one of that name; else the name is looked up in the pack. */
+async function asked(rule: string): Promise<{ text: string; file: string } | { rule: string }> {
+  const found = await stat(rule).catch(() => undefined);
+  if (found?.isFile()) return { text: await readFile(rule, 'utf8'), file: basename(rule) };
+  if (!/[/\\]|\.ya?ml$/.test(rule)) return { rule };
+  throw new NornError(
+    'rule_missing',
+    found
+      ? `${rule} is a folder: name one file of it`
+      : `There is no file ${rule}: a rule of the pack is named without path and ending`,
+  );
+}
+
+function count(text: string): number {
+  const limit = Number(text);
+  if (Number.isInteger(limit) && limit >= 1 && limit <= 1_000) return limit;
+  throw new NornError('usage', `--limit ${text}: give a whole number from 1 to 1000`);
+}

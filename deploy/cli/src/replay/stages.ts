@@ -1,0 +1,148 @@
+// The stages between ingest and the alerts, in this process: their own flows, with memory where a live one has the broker.
+import { NornError } from '@norn/base';
+import type { BusRecord, TopicName } from '@norn/bus';
+import { BatchWriter } from '@norn/contracts';
+import type { BatchAlerts } from '@norn/detection';
+import type { HostDirectories } from '@norn/enrichment';
+import type { Pipeline, PipelineResult } from '@norn/pipeline';
+import type { Forest, Forests } from '@norn/process-tree';
+import { RuleEngine, type RuleSet } from '@norn/rules';
+import type { HostBatch } from './input/batch-builder.ts';
+
+export interface StagesOptions {
+  readonly ruleSet: RuleSet;
+  /** How much later than others an event may come. */
+  readonly holdBackMs: number;
+  /** Findings of one lineage within it are one alert; event time. */
+  readonly alertWindowMs: number;
+  /** What came of a batch. */
+  readonly onDetected: (result: BatchAlerts) => void;
+  /** What a stage would have dead-lettered. */
+  readonly onRefused: (refusal: Refusal) => void;
+}
+
+export interface Refusal {
+  readonly stage: string;
+  readonly hostKey: string;
+  readonly code: string;
+  readonly message: string;
+}
+
+/** Batches that go through the stages together. */
+const togetherMax = 16;
+
+/** One partition, prepared from the start: a replay begins with an empty one. */
+class ForestsInMemory implements Forests {
+  constructor(private readonly forest: Forest) {}
+
+  forestOf(): Forest {
+    return this.forest;
+  }
+}
+
+interface Flows {
+  readonly enrich: Pipeline<BusRecord, Uint8Array>;
+  readonly grow: Pipeline<BusRecord, Uint8Array>;
+  readonly detect: Pipeline<BusRecord, BatchAlerts>;
+}
+
+/** Where a host's stream of batches has come to. */
+interface Heard {
+  readonly latestUs: number;
+  readonly streamId: Uint8Array;
+  readonly batchSeq: number;
+}
+
+export class ReplayStages {
+  private waiting: BusRecord[] = [];
+  private offset = 0;
+  /** By key. */
+  private readonly heard = new Map<string, Heard>();
+
+  private constructor(
+    private readonly options: StagesOptions,
+    private readonly flows: Flows,
+    /** What enrichment knows of the hosts. */
+    readonly directories: HostDirectories,
+    /** After this long nothing that correlations await can come any more. */
+    private readonly silenceMs: number,
+  ) {}
+
+  /** The stages are loaded here: they are much for every other command. */
+  static async load(options: StagesOptions): Promise<ReplayStages> {
+    const [{ HostDirectories, createEnrichmentPipeline }, { Forest, createProcessTreePipeline }, detection] =
+      await Promise.all([import('@norn/enrichment'), import('@norn/process-tree'), import('@norn/detection')]);
+    const directories = new HostDirectories();
+    const book = new detection.AlertBook(BigInt(options.alertWindowMs) * 1000n);
+    const correlations = new detection.Correlations(options.ruleSet, options.holdBackMs);
+    const engine = new RuleEngine(options.ruleSet.rules);
+    const flows = {
+      enrich: createEnrichmentPipeline(directories),
+      grow: createProcessTreePipeline(new ForestsInMemory(new Forest())),
+      detect: detection.createDetectionPipeline({ engine, correlations, book }),
+    };
+    return new ReplayStages(options, flows, directories, correlations.spanMs + options.holdBackMs + 1);
+  }
+
+  async take({ hostKey, bytes }: HostBatch): Promise<void> {
+    this.waiting.push({ topic: 'raw', partition: 0, offset: this.offset, key: hostKey, value: bytes, headers: {} });
+    this.offset += 1;
+    if (this.waiting.length >= togetherMax) await this.run();
+  }
+
+  /** Nothing more comes: each host is heard once more, without events, when what its correlations await is over. */
+  async end(): Promise<void> {
+    await this.run();
+    const words = [...this.heard].map(([key, { latestUs, streamId, batchSeq }]): BusRecord => {
+      const value = new BatchWriter(latestUs + this.silenceMs * 1000).finish({ streamId, batchSeq: batchSeq + 1 });
+      return { topic: 'lineage', partition: 0, offset: this.offset, key, value, headers: {} };
+    });
+    await this.detect(words);
+  }
+
+  private async run(): Promise<void> {
+    const raw = this.waiting;
+    this.waiting = [];
+    const { enrich, grow } = this.flows;
+    const enriched = await this.pass('enrichment', enrich, raw, 'enriched');
+    const withLineage = await this.pass('process-tree', grow, enriched, 'lineage');
+    await this.detect(withLineage);
+  }
+
+  private async detect(records: readonly BusRecord[]): Promise<void> {
+    const detected = await this.flows.detect.run(records);
+    this.tellRefused('detection', records, detected);
+    for (const { value } of detected.ok) {
+      this.hear(value);
+      this.options.onDetected(value);
+    }
+  }
+
+  private hear({ record, batch }: BatchAlerts): void {
+    const { baseTimeUs, columns, streamId, batchSeq } = batch;
+    const newestUs = columns.timeOffsetUs.reduce((latest, offset) => Math.max(latest, offset), 0) + baseTimeUs;
+    const latestUs = Math.max(newestUs, this.heard.get(record.key)?.latestUs ?? 0);
+    this.heard.set(record.key, { latestUs, streamId: streamId.slice(), batchSeq });
+  }
+
+  private async pass(
+    stage: string,
+    flow: Pipeline<BusRecord, Uint8Array>,
+    records: readonly BusRecord[],
+    topic: TopicName,
+  ): Promise<BusRecord[]> {
+    const result = await flow.run(records);
+    this.tellRefused(stage, records, result);
+    return result.ok.flatMap(({ source, value }) => {
+      const record = records[source];
+      return record ? [{ ...record, topic, value }] : [];
+    });
+  }
+
+  private tellRefused(stage: string, records: readonly BusRecord[], { deadLettered }: PipelineResult<unknown>): void {
+    for (const { source, error } of deadLettered) {
+      const code = error instanceof NornError ? error.code : 'unexpected';
+      this.options.onRefused({ stage, hostKey: records[source]?.key ?? '', code, message: error.message });
+    }
+  }
+}

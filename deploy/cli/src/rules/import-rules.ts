@@ -1,0 +1,70 @@
+// Takes the rules of a folder or an archive to the installation, in portions that its door lets through.
+import { NornError } from '@norn/base';
+import type { ShownImportedFile, ShownRuleImport } from '@norn/contracts';
+import { readFile } from 'node:fs/promises';
+import type { ApiClient } from '../api/client.ts';
+import { readRuleFiles, type RuleFileOnDisk } from './rule-files.ts';
+import { readZip } from './zip.ts';
+
+/** What the API takes at once. */
+const PORTION_FILES_MAX = 200;
+const PORTION_CHARACTERS_MAX = 400 * 1024;
+const FILE_CHARACTERS_MAX = 64 * 1024;
+const zipBounds = { filesMax: 50_000, fileBytesMax: 4 * FILE_CHARACTERS_MAX };
+
+export interface ImportReport {
+  readonly imported: number;
+  readonly refused: number;
+  readonly files: readonly ShownImportedFile[];
+}
+
+/** Throws what `readRuleFiles`, `readZip` and the API throw. */
+export async function importRules(path: string, api: Pick<ApiClient, 'post'>): Promise<ImportReport> {
+  const files = /\.zip$/i.test(path) ? await readArchive(path) : await readRuleFiles(path);
+  const outcomes: ShownImportedFile[] = files.filter((file) => !isTaken(file)).map(tooLong);
+  for (const portion of portionsOf(files.filter(isTaken))) {
+    outcomes.push(...(await api.post<ShownRuleImport>('/rules/import', { files: portion })).files);
+  }
+  const refused = outcomes.filter(({ error }) => error !== '').length;
+  return { imported: outcomes.length - refused, refused, files: outcomes };
+}
+
+async function readArchive(path: string): Promise<RuleFileOnDisk[]> {
+  const files = readZip(await readFile(path), (name) => /\.ya?ml$/.test(name), zipBounds);
+  if (files.length === 0) throw new NornError('rules_missing', `${path} holds no rules: pack .yml files into it`);
+  return files.sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+const isTaken = ({ text }: RuleFileOnDisk): boolean => text.length <= FILE_CHARACTERS_MAX;
+
+function tooLong({ name }: RuleFileOnDisk): ShownImportedFile {
+  const error = `${name}:1: the file: is longer than ${FILE_CHARACTERS_MAX} characters: split it`;
+  return { file: name, ruleId: '', title: '', extent: '', lacks: [], error };
+}
+
+function* portionsOf(files: readonly RuleFileOnDisk[]): Generator<RuleFileOnDisk[]> {
+  let portion: RuleFileOnDisk[] = [];
+  let characters = 0;
+  for (const file of files) {
+    characters += file.text.length;
+    if (portion.length === PORTION_FILES_MAX || (portion.length > 0 && characters > PORTION_CHARACTERS_MAX)) {
+      yield portion;
+      portion = [];
+      characters = file.text.length;
+    }
+    portion.push(file);
+  }
+  if (portion.length > 0) yield portion;
+}
+
+/** For a terminal. */
+export function importText({ imported, refused, files }: ImportReport): string {
+  const blind = files.filter(({ error, extent }) => error === '' && extent !== 'whole');
+  return [
+    ...files.filter(({ error }) => error !== '').map(({ error }) => `✘ ${error}`),
+    ...blind.map(
+      ({ title, extent, lacks }) => `${extent === 'part' ? '◐' : '✗'} ${title}: not seen: ${lacks.join(', ')}`,
+    ),
+    `${imported} imported, ${refused} refused. New rules only observe: their findings are kept and open no alert.`,
+  ].join('\n');
+}

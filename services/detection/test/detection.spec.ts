@@ -351,6 +351,15 @@ describe('correlations', () => {
     expect(detection.findings.map((each) => each.title)).not.toContain('Something is fetched from the network');
   });
 
+  it('go by the microsecond, whatever the processes are called', async () => {
+    // By their ids the last one would come first.
+    const last = process('a', shell, { imagePath: '/tmp/a', commandLine: '/tmp/a' });
+    const detection = new DetectionInMemory();
+    const rows = [exec(shell), exec(curl, 0.3), exec(last, 0.6)];
+    await detection.deliver(batchRecord({ seq: 1, rows }), later);
+    expect(breaches(detection)).toHaveLength(1);
+  });
+
   it('find the same once when batches come again, and when it is restarted in between', async () => {
     const detection = new DetectionInMemory();
     await detection.deliver(batches[0]!, batches[1]!);

@@ -42,8 +42,9 @@ function eventId({ columns }: BatchView, row: number, { processUid, timeUs }: fi
   return [toHex(processUid), timeUs, ...what].join(':');
 }
 
+/** To the microsecond: two programs start within one millisecond, and which came first decides about an order. */
 function timeMs({ baseTimeUs, columns }: BatchView, row: number): number {
-  return Math.floor((baseTimeUs + (columns.timeOffsetUs[row] ?? 0)) / 1000);
+  return (baseTimeUs + (columns.timeOffsetUs[row] ?? 0)) / 1000;
 }
 
 /** Of the newest event of a batch. */

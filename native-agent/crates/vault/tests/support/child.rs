@@ -12,10 +12,22 @@ pub fn fork(work: impl FnOnce()) -> Child {
     assert!(pid >= 0, "fork: {}", std::io::Error::last_os_error());
     if pid == 0 {
         let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+        if let Err(panic) = &done {
+            say_why(panic.as_ref());
+        }
         // SAFETY: takes an integer only.
         unsafe { libc::_exit(i32::from(done.is_err())) };
     }
     Child(pid)
+}
+
+/// What the test runner captures of a process of its own is lost with it.
+fn say_why(panic: &(dyn std::any::Any + Send)) {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+    let line = format!("the other process: {}\n", text.unwrap_or("no words"));
+    // SAFETY: the bytes outlive the call.
+    unsafe { libc::write(2, line.as_ptr().cast(), line.len()) };
 }
 
 impl Child {

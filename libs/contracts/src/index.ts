@@ -4,6 +4,7 @@ export * as local from './gen/norn/agent/v1/local_pb.ts';
 export * as event from './gen/norn/event/v1/event_pb.ts';
 export * as finding from './gen/norn/finding/v1/finding_pb.ts';
 export * as action from './gen/norn/action/v1/action_pb.ts';
+export * as policy from './gen/norn/policy/v1/policy_pb.ts';
 export * as lineage from './gen/norn/lineage/v1/lineage_pb.ts';
 export * as view from './gen/norn/view/v1/view_pb.ts';
 export type {

@@ -7,6 +7,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "norn/finding/v1/finding.proto",
         "norn/action/v1/action.proto",
         "norn/agent/v1/local.proto",
+        "norn/policy/v1/policy.proto",
     ]
     .map(|file| format!("{root}/{file}"));
     let descriptors = protox::compile(&files, [root])?;

@@ -26,6 +26,12 @@ pub mod wire {
             include!(concat!(env!("OUT_DIR"), "/norn.finding.v1.rs"));
         }
     }
+    pub mod policy {
+        pub mod v1 {
+            #![allow(clippy::all)]
+            include!(concat!(env!("OUT_DIR"), "/norn.policy.v1.rs"));
+        }
+    }
     pub mod action {
         pub mod v1 {
             #![allow(clippy::all)]

@@ -10,13 +10,15 @@ import type { Outcome, OutcomeJson, SignedCommand, SignedCommandJson } from "../
 import { file_norn_action_v1_action } from "../../action/v1/action_pb.ts";
 import type { HostFacts, HostFactsJson } from "../../event/v1/event_pb.ts";
 import { file_norn_event_v1_event } from "../../event/v1/event_pb.ts";
+import type { SignedPolicy, SignedPolicyJson } from "../../policy/v1/policy_pb.ts";
+import { file_norn_policy_v1_policy } from "../../policy/v1/policy_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file norn/agent/v1/agent.proto.
  */
 export const file_norn_agent_v1_agent: GenFile = /*@__PURE__*/
-  fileDesc("Chlub3JuL2FnZW50L3YxL2FnZW50LnByb3RvEg1ub3JuLmFnZW50LnYxImUKDEVucm9sUmVxdWVzdBISCgpqb2luX3Rva2VuGAEgASgJEhsKE2NlcnRpZmljYXRlX3JlcXVlc3QYAiABKAkSEAoIaG9zdG5hbWUYAyABKAkSEgoKbWFjaGluZV9pZBgEIAEoCSKHAQoNRW5yb2xSZXNwb25zZRIPCgdob3N0X2lkGAEgASgJEhEKCXRlbmFudF9pZBgCIAEoCRITCgtjZXJ0aWZpY2F0ZRgDIAEoCRIRCglhdXRob3JpdHkYBCABKAkSEwoLY29tbWFuZF9rZXkYBSABKAkSFQoNZXhwaXJlc19hdF91cxgGIAEoBCIrCgxSZW5ld1JlcXVlc3QSGwoTY2VydGlmaWNhdGVfcmVxdWVzdBgBIAEoCSJQCg1SZW5ld1Jlc3BvbnNlEhMKC2NlcnRpZmljYXRlGAEgASgJEhUKDWV4cGlyZXNfYXRfdXMYAiABKAQSEwoLY29tbWFuZF9rZXkYAyABKAkikAEKDkNvbm5lY3RSZXF1ZXN0Eg8KBWJhdGNoGAEgASgMSAASKQoFZmFjdHMYAiABKAsyGC5ub3JuLmV2ZW50LnYxLkhvc3RGYWN0c0gAEioKB291dGNvbWUYAyABKAsyFy5ub3JuLmFjdGlvbi52MS5PdXRjb21lSAASCwoDc2VxGA8gASgEQgkKB21lc3NhZ2UiyQEKD0Nvbm5lY3RSZXNwb25zZRIhCgNhY2sYASABKAsyEi5ub3JuLmFnZW50LnYxLkFja0gAEikKB3JlZnVzYWwYAiABKAsyFi5ub3JuLmFnZW50LnYxLlJlZnVzYWxIABIwCgdjb21tYW5kGAMgASgLMh0ubm9ybi5hY3Rpb24udjEuU2lnbmVkQ29tbWFuZEgAEisKCHRocm90dGxlGAQgASgLMhcubm9ybi5hZ2VudC52MS5UaHJvdHRsZUgAQgkKB21lc3NhZ2UiEgoDQWNrEgsKA3NlcRgBIAEoBCI1CgdSZWZ1c2FsEgsKA3NlcRgBIAEoBBIMCgRjb2RlGAIgASgJEg8KB21lc3NhZ2UYAyABKAkiKQoIVGhyb3R0bGUSEAoIcGF1c2VfbXMYASABKA0SCwoDc2VxGAIgASgEMlYKEEVucm9sbWVudFNlcnZpY2USQgoFRW5yb2wSGy5ub3JuLmFnZW50LnYxLkVucm9sUmVxdWVzdBocLm5vcm4uYWdlbnQudjEuRW5yb2xSZXNwb25zZTKgAQoMQWdlbnRTZXJ2aWNlEkwKB0Nvbm5lY3QSHS5ub3JuLmFnZW50LnYxLkNvbm5lY3RSZXF1ZXN0Gh4ubm9ybi5hZ2VudC52MS5Db25uZWN0UmVzcG9uc2UoATABEkIKBVJlbmV3Ehsubm9ybi5hZ2VudC52MS5SZW5ld1JlcXVlc3QaHC5ub3JuLmFnZW50LnYxLlJlbmV3UmVzcG9uc2ViBnByb3RvMw", [file_norn_action_v1_action, file_norn_event_v1_event]);
+  fileDesc("Chlub3JuL2FnZW50L3YxL2FnZW50LnByb3RvEg1ub3JuLmFnZW50LnYxImUKDEVucm9sUmVxdWVzdBISCgpqb2luX3Rva2VuGAEgASgJEhsKE2NlcnRpZmljYXRlX3JlcXVlc3QYAiABKAkSEAoIaG9zdG5hbWUYAyABKAkSEgoKbWFjaGluZV9pZBgEIAEoCSKHAQoNRW5yb2xSZXNwb25zZRIPCgdob3N0X2lkGAEgASgJEhEKCXRlbmFudF9pZBgCIAEoCRITCgtjZXJ0aWZpY2F0ZRgDIAEoCRIRCglhdXRob3JpdHkYBCABKAkSEwoLY29tbWFuZF9rZXkYBSABKAkSFQoNZXhwaXJlc19hdF91cxgGIAEoBCIrCgxSZW5ld1JlcXVlc3QSGwoTY2VydGlmaWNhdGVfcmVxdWVzdBgBIAEoCSJQCg1SZW5ld1Jlc3BvbnNlEhMKC2NlcnRpZmljYXRlGAEgASgJEhUKDWV4cGlyZXNfYXRfdXMYAiABKAQSEwoLY29tbWFuZF9rZXkYAyABKAkikAEKDkNvbm5lY3RSZXF1ZXN0Eg8KBWJhdGNoGAEgASgMSAASKQoFZmFjdHMYAiABKAsyGC5ub3JuLmV2ZW50LnYxLkhvc3RGYWN0c0gAEioKB291dGNvbWUYAyABKAsyFy5ub3JuLmFjdGlvbi52MS5PdXRjb21lSAASCwoDc2VxGA8gASgEQgkKB21lc3NhZ2Ui+QEKD0Nvbm5lY3RSZXNwb25zZRIhCgNhY2sYASABKAsyEi5ub3JuLmFnZW50LnYxLkFja0gAEikKB3JlZnVzYWwYAiABKAsyFi5ub3JuLmFnZW50LnYxLlJlZnVzYWxIABIwCgdjb21tYW5kGAMgASgLMh0ubm9ybi5hY3Rpb24udjEuU2lnbmVkQ29tbWFuZEgAEisKCHRocm90dGxlGAQgASgLMhcubm9ybi5hZ2VudC52MS5UaHJvdHRsZUgAEi4KBnBvbGljeRgFIAEoCzIcLm5vcm4ucG9saWN5LnYxLlNpZ25lZFBvbGljeUgAQgkKB21lc3NhZ2UiEgoDQWNrEgsKA3NlcRgBIAEoBCI1CgdSZWZ1c2FsEgsKA3NlcRgBIAEoBBIMCgRjb2RlGAIgASgJEg8KB21lc3NhZ2UYAyABKAkiKQoIVGhyb3R0bGUSEAoIcGF1c2VfbXMYASABKA0SCwoDc2VxGAIgASgEMlYKEEVucm9sbWVudFNlcnZpY2USQgoFRW5yb2wSGy5ub3JuLmFnZW50LnYxLkVucm9sUmVxdWVzdBocLm5vcm4uYWdlbnQudjEuRW5yb2xSZXNwb25zZTKgAQoMQWdlbnRTZXJ2aWNlEkwKB0Nvbm5lY3QSHS5ub3JuLmFnZW50LnYxLkNvbm5lY3RSZXF1ZXN0Gh4ubm9ybi5hZ2VudC52MS5Db25uZWN0UmVzcG9uc2UoATABEkIKBVJlbmV3Ehsubm9ybi5hZ2VudC52MS5SZW5ld1JlcXVlc3QaHC5ub3JuLmFnZW50LnYxLlJlbmV3UmVzcG9uc2ViBnByb3RvMw", [file_norn_action_v1_action, file_norn_event_v1_event, file_norn_policy_v1_policy]);
 
 /**
  * @generated from message norn.agent.v1.EnrolRequest
@@ -348,6 +350,14 @@ export type ConnectResponse = Message<"norn.agent.v1.ConnectResponse"> & {
      */
     value: Throttle;
     case: "throttle";
+  } | {
+    /**
+     * The tenant's newest: on connect, and whenever it changes.
+     *
+     * @generated from field: norn.policy.v1.SignedPolicy policy = 5;
+     */
+    value: SignedPolicy;
+    case: "policy";
   } | { case: undefined; value?: undefined };
 };
 
@@ -376,6 +386,13 @@ export type ConnectResponseJson = {
    * @generated from field: norn.agent.v1.Throttle throttle = 4;
    */
   throttle?: ThrottleJson;
+
+  /**
+   * The tenant's newest: on connect, and whenever it changes.
+   *
+   * @generated from field: norn.policy.v1.SignedPolicy policy = 5;
+   */
+  policy?: SignedPolicyJson;
 };
 
 /**

@@ -10,13 +10,15 @@ import type { Command, CommandJson, Outcome, OutcomeJson } from "../../action/v1
 import { file_norn_action_v1_action } from "../../action/v1/action_pb.ts";
 import type { AgentHealth, AgentHealthJson, Capability, CapabilityJson, HostFacts, HostFactsJson } from "../../event/v1/event_pb.ts";
 import { file_norn_event_v1_event } from "../../event/v1/event_pb.ts";
+import type { HostPolicy, HostPolicyJson, HostPolicyStatus, HostPolicyStatusJson } from "../../policy/v1/policy_pb.ts";
+import { file_norn_policy_v1_policy } from "../../policy/v1/policy_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file norn/agent/v1/local.proto.
  */
 export const file_norn_agent_v1_local: GenFile = /*@__PURE__*/
-  fileDesc("Chlub3JuL2FnZW50L3YxL2xvY2FsLnByb3RvEg1ub3JuLmFnZW50LnYxIsYBCg1CYWxkdXJNZXNzYWdlEisKBWhlbGxvGAEgASgLMhoubm9ybi5hZ2VudC52MS5CYWxkdXJIZWxsb0gAEjMKCWhlYXJ0YmVhdBgCIAEoCzIeLm5vcm4uYWdlbnQudjEuQmFsZHVySGVhcnRiZWF0SAASDwoFYmF0Y2gYAyABKAxIABIqCgdvdXRjb21lGAQgASgLMhcubm9ybi5hY3Rpb24udjEuT3V0Y29tZUgAEgsKA3NlcRgPIAEoBEIJCgdtZXNzYWdlIsgBCgpUeXJNZXNzYWdlEhMKCWJhdGNoX2FjaxgBIAEoBEgAEioKB2NvbW1hbmQYAiABKAsyFy5ub3JuLmFjdGlvbi52MS5Db21tYW5kSAASLAoGcG9saWN5GAMgASgLMhoubm9ybi5hZ2VudC52MS5BZ2VudFBvbGljeUgAEikKBWZhY3RzGAQgASgLMhgubm9ybi5ldmVudC52MS5Ib3N0RmFjdHNIABIVCgtvdXRjb21lX2FjaxgFIAEoCUgAQgkKB21lc3NhZ2UibwoLQmFsZHVySGVsbG8SCwoDcGlkGAEgASgNEg8KB3ZlcnNpb24YAiABKAkSEQoJc3RyZWFtX2lkGAMgASgMEi8KDGNhcGFiaWxpdGllcxgEIAMoCzIZLm5vcm4uZXZlbnQudjEuQ2FwYWJpbGl0eSJvCg9CYWxkdXJIZWFydGJlYXQSKgoGaGVhbHRoGAEgASgLMhoubm9ybi5ldmVudC52MS5BZ2VudEhlYWx0aBIYChByZXNwb25kZXJfYWdlX21zGAIgASgNEhYKDmxhc3RfYmF0Y2hfc2VxGAMgASgEIvcBCgtBZ2VudFBvbGljeRItCgpyYW5zb213YXJlGAEgASgOMhkubm9ybi5hZ2VudC52MS5SZWZsZXhNb2RlEisKCGZpbGVsZXNzGAIgASgOMhkubm9ybi5hZ2VudC52MS5SZWZsZXhNb2RlEigKBW1pbmVyGAMgASgOMhkubm9ybi5hZ2VudC52MS5SZWZsZXhNb2RlEjAKDXJldmVyc2Vfc2hlbGwYBCABKA4yGS5ub3JuLmFnZW50LnYxLlJlZmxleE1vZGUSFwoPcHJvdGVjdGVkX3BhdGhzGAUgAygJEhcKD3ZhdWx0X2J5dGVzX21heBgGIAEoBCpxCgpSZWZsZXhNb2RlEhsKF1JFRkxFWF9NT0RFX1VOU1BFQ0lGSUVEEAASFwoTUkVGTEVYX01PREVfT0JTRVJWRRABEhcKE1JFRkxFWF9NT0RFX1NVU1BFTkQQAhIUChBSRUZMRVhfTU9ERV9LSUxMEANiBnByb3RvMw", [file_norn_action_v1_action, file_norn_event_v1_event]);
+  fileDesc("Chlub3JuL2FnZW50L3YxL2xvY2FsLnByb3RvEg1ub3JuLmFnZW50LnYxIoECCg1CYWxkdXJNZXNzYWdlEisKBWhlbGxvGAEgASgLMhoubm9ybi5hZ2VudC52MS5CYWxkdXJIZWxsb0gAEjMKCWhlYXJ0YmVhdBgCIAEoCzIeLm5vcm4uYWdlbnQudjEuQmFsZHVySGVhcnRiZWF0SAASDwoFYmF0Y2gYAyABKAxIABIqCgdvdXRjb21lGAQgASgLMhcubm9ybi5hY3Rpb24udjEuT3V0Y29tZUgAEjkKDXBvbGljeV9zdGF0dXMYBSABKAsyIC5ub3JuLnBvbGljeS52MS5Ib3N0UG9saWN5U3RhdHVzSAASCwoDc2VxGA8gASgEQgkKB21lc3NhZ2UigQIKClR5ck1lc3NhZ2USEwoJYmF0Y2hfYWNrGAEgASgESAASKgoHY29tbWFuZBgCIAEoCzIXLm5vcm4uYWN0aW9uLnYxLkNvbW1hbmRIABIsCgZwb2xpY3kYAyABKAsyGi5ub3JuLmFnZW50LnYxLkFnZW50UG9saWN5SAASKQoFZmFjdHMYBCABKAsyGC5ub3JuLmV2ZW50LnYxLkhvc3RGYWN0c0gAEhUKC291dGNvbWVfYWNrGAUgASgJSAASNwoLaG9zdF9wb2xpY3kYBiABKAsyIC5ub3JuLmFnZW50LnYxLkhvc3RQb2xpY3lGb3JIb3N0SABCCQoHbWVzc2FnZSJvCgtCYWxkdXJIZWxsbxILCgNwaWQYASABKA0SDwoHdmVyc2lvbhgCIAEoCRIRCglzdHJlYW1faWQYAyABKAwSLwoMY2FwYWJpbGl0aWVzGAQgAygLMhkubm9ybi5ldmVudC52MS5DYXBhYmlsaXR5Im8KD0JhbGR1ckhlYXJ0YmVhdBIqCgZoZWFsdGgYASABKAsyGi5ub3JuLmV2ZW50LnYxLkFnZW50SGVhbHRoEhgKEHJlc3BvbmRlcl9hZ2VfbXMYAiABKA0SFgoObGFzdF9iYXRjaF9zZXEYAyABKAQi9wEKC0FnZW50UG9saWN5Ei0KCnJhbnNvbXdhcmUYASABKA4yGS5ub3JuLmFnZW50LnYxLlJlZmxleE1vZGUSKwoIZmlsZWxlc3MYAiABKA4yGS5ub3JuLmFnZW50LnYxLlJlZmxleE1vZGUSKAoFbWluZXIYAyABKA4yGS5ub3JuLmFnZW50LnYxLlJlZmxleE1vZGUSMAoNcmV2ZXJzZV9zaGVsbBgEIAEoDjIZLm5vcm4uYWdlbnQudjEuUmVmbGV4TW9kZRIXCg9wcm90ZWN0ZWRfcGF0aHMYBSADKAkSFwoPdmF1bHRfYnl0ZXNfbWF4GAYgASgEIk8KEUhvc3RQb2xpY3lGb3JIb3N0EioKBnBvbGljeRgBIAEoCzIaLm5vcm4ucG9saWN5LnYxLkhvc3RQb2xpY3kSDgoGZ3JvdXBzGAIgAygJKnEKClJlZmxleE1vZGUSGwoXUkVGTEVYX01PREVfVU5TUEVDSUZJRUQQABIXChNSRUZMRVhfTU9ERV9PQlNFUlZFEAESFwoTUkVGTEVYX01PREVfU1VTUEVORBACEhQKEFJFRkxFWF9NT0RFX0tJTEwQA2IGcHJvdG8z", [file_norn_action_v1_action, file_norn_event_v1_event, file_norn_policy_v1_policy]);
 
 /**
  * @generated from message norn.agent.v1.BaldurMessage
@@ -51,6 +53,14 @@ export type BaldurMessage = Message<"norn.agent.v1.BaldurMessage"> & {
      */
     value: Outcome;
     case: "outcome";
+  } | {
+    /**
+     * When a policy took effect, and with its counters every ten seconds while they change.
+     *
+     * @generated from field: norn.policy.v1.HostPolicyStatus policy_status = 5;
+     */
+    value: HostPolicyStatus;
+    case: "policyStatus";
   } | { case: undefined; value?: undefined };
 
   /**
@@ -86,6 +96,13 @@ export type BaldurMessageJson = {
    * @generated from field: norn.action.v1.Outcome outcome = 4;
    */
   outcome?: OutcomeJson;
+
+  /**
+   * When a policy took effect, and with its counters every ten seconds while they change.
+   *
+   * @generated from field: norn.policy.v1.HostPolicyStatus policy_status = 5;
+   */
+  policyStatus?: HostPolicyStatusJson;
 
   /**
    * Of a batch: its batch_seq.
@@ -146,6 +163,14 @@ export type TyrMessage = Message<"norn.agent.v1.TyrMessage"> & {
      */
     value: string;
     case: "outcomeAck";
+  } | {
+    /**
+     * Verified by tyr. On connect, also from its disk while the installation is away.
+     *
+     * @generated from field: norn.agent.v1.HostPolicyForHost host_policy = 6;
+     */
+    value: HostPolicyForHost;
+    case: "hostPolicy";
   } | { case: undefined; value?: undefined };
 };
 
@@ -184,6 +209,13 @@ export type TyrMessageJson = {
    * @generated from field: string outcome_ack = 5;
    */
   outcomeAck?: string;
+
+  /**
+   * Verified by tyr. On connect, also from its disk while the installation is away.
+   *
+   * @generated from field: norn.agent.v1.HostPolicyForHost host_policy = 6;
+   */
+  hostPolicy?: HostPolicyForHostJson;
 };
 
 /**
@@ -385,6 +417,47 @@ export type AgentPolicyJson = {
  */
 export const AgentPolicySchema: GenMessage<AgentPolicy, {jsonType: AgentPolicyJson}> = /*@__PURE__*/
   messageDesc(file_norn_agent_v1_local, 4);
+
+/**
+ * @generated from message norn.agent.v1.HostPolicyForHost
+ */
+export type HostPolicyForHost = Message<"norn.agent.v1.HostPolicyForHost"> & {
+  /**
+   * @generated from field: norn.policy.v1.HostPolicy policy = 1;
+   */
+  policy?: HostPolicy | undefined;
+
+  /**
+   * The groups of the policy that this host is in, its own name and id among them.
+   *
+   * @generated from field: repeated string groups = 2;
+   */
+  groups: string[];
+};
+
+/**
+ * @generated from message norn.agent.v1.HostPolicyForHost
+ */
+export type HostPolicyForHostJson = {
+  /**
+   * @generated from field: norn.policy.v1.HostPolicy policy = 1;
+   */
+  policy?: HostPolicyJson;
+
+  /**
+   * The groups of the policy that this host is in, its own name and id among them.
+   *
+   * @generated from field: repeated string groups = 2;
+   */
+  groups?: string[];
+};
+
+/**
+ * Describes the message norn.agent.v1.HostPolicyForHost.
+ * Use `create(HostPolicyForHostSchema)` to create a new message.
+ */
+export const HostPolicyForHostSchema: GenMessage<HostPolicyForHost, {jsonType: HostPolicyForHostJson}> = /*@__PURE__*/
+  messageDesc(file_norn_agent_v1_local, 5);
 
 /**
  * @generated from enum norn.agent.v1.ReflexMode

@@ -121,13 +121,21 @@ pub fn splice(path: &Path) {
     }
 }
 
+/// What the kernel means for itself: the ring's own notifications break off a copy-up within an open, and the ring hands this out.
+const ERESTARTSYS: i32 = 512;
+
 fn run(ring: &mut IoUring, entry: &squeue::Entry) -> i32 {
-    // SAFETY: what the entry points to outlives this call, which waits for its completion.
-    unsafe { ring.submission().push(entry).unwrap() };
-    ring.submit_and_wait(1).unwrap();
-    let result = ring.completion().next().unwrap().result();
-    assert!(result >= 0, "{}", std::io::Error::from_raw_os_error(-result));
-    result
+    loop {
+        // SAFETY: what the entry points to outlives this call, which waits for its completion.
+        unsafe { ring.submission().push(entry).unwrap() };
+        ring.submit_and_wait(1).unwrap();
+        let result = ring.completion().next().unwrap().result();
+        if result == -ERESTARTSYS {
+            continue;
+        }
+        assert!(result >= 0, "{}", std::io::Error::from_raw_os_error(-result));
+        return result;
+    }
 }
 
 /// Written through a ring that is the last to hold the file, and ends with the process: the kernel closes it some time later.

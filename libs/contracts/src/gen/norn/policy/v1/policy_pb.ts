@@ -223,7 +223,8 @@ export const SignedPolicySchema: GenMessage<SignedPolicy, {jsonType: SignedPolic
  */
 export type HostRule = Message<"norn.policy.v1.HostRule"> & {
   /**
-   * "POLICY.RULE": as in `policy.POLICY.RULE`, the rule id of its findings.
+   * "POLICY.RULE": as in `policy.POLICY.RULE`, the rule id of its findings. Several may have the same: a rule of the policy that a
+   * host can judge in part is one that denies, and one after it that passes the rest.
    *
    * @generated from field: string name = 1;
    */
@@ -272,7 +273,8 @@ export type HostRule = Message<"norn.policy.v1.HostRule"> & {
  */
 export type HostRuleJson = {
   /**
-   * "POLICY.RULE": as in `policy.POLICY.RULE`, the rule id of its findings.
+   * "POLICY.RULE": as in `policy.POLICY.RULE`, the rule id of its findings. Several may have the same: a rule of the policy that a
+   * host can judge in part is one that denies, and one after it that passes the rest.
    *
    * @generated from field: string name = 1;
    */
@@ -342,6 +344,8 @@ export type RuleText = Message<"norn.policy.v1.RuleText"> & {
   techniques: string[];
 
   /**
+   * Which rule of which policy, without a full stop: "rule log4shell of policy shop (CVE-2021-44228)".
+   *
    * @generated from field: string summary = 3;
    */
   summary: string;
@@ -366,6 +370,8 @@ export type RuleTextJson = {
   techniques?: string[];
 
   /**
+   * Which rule of which policy, without a full stop: "rule log4shell of policy shop (CVE-2021-44228)".
+   *
    * @generated from field: string summary = 3;
    */
   summary?: string;
@@ -757,7 +763,7 @@ export enum HostField {
   DESTINATION_IP = 10,
 
   /**
-   * Decimal. Of bind: the port that is bound.
+   * Decimal. Of connect: the port of the other side. Of bind: the port that is bound, which rules call SourcePort.
    *
    * @generated from enum value: HOST_FIELD_DESTINATION_PORT = 11;
    */
@@ -792,7 +798,7 @@ export enum HostOperator {
   UNSPECIFIED = 0,
 
   /**
-   * Of the same text; `values` may hold `*` (any characters) and `?` (one), `\` before them takes their meaning away.
+   * Of the same text; `values` may hold `*` (any characters) and `?` (one); `\` before `*`, `?` or another `\` makes it ordinary.
    *
    * @generated from enum value: HOST_OPERATOR_LIKE = 1;
    */

@@ -28,3 +28,4 @@ export {
   type PolicyResponse,
   type PolicyTable,
 } from './policy.ts';
+export { hostRulesOf, type HostEnforcement, type HostRules } from './policy/host-rules.ts';

@@ -16,6 +16,7 @@ export {
 export { categories, type Category } from './kernel/routes.ts';
 export { fieldOfRow } from './kernel/summary.ts';
 export { toRuleBatch } from './kernel/rule-batch.ts';
+export { questionOf, type Question, type TextTest } from './kernel/question.ts';
 export { RuleEngine, type EventMatch as RuleMatch } from './kernel/rule-engine.ts';
 export { RecordBatch, recordLayout, type EventRecord } from './records/record-batch.ts';
 export {

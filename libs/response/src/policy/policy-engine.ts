@@ -1,6 +1,7 @@
 // Decides each event of a batch by a policy: the first rule that matches it, in the order of the file.
 import { RuleEngine, type MatchEvidence, type Rule, type RuleBatch, type RuleMatch as EventMatch } from '@norn/rules';
 import { sigmaRulesOf } from './compile-rule.ts';
+import { nameTest, type NameTest } from './name-pattern.ts';
 import { asPolicyError, type Policy, type PolicyAction, type PolicyRule } from './policy-file.ts';
 
 /** Matches of all rules over one batch, before the first of each event is taken. */
@@ -42,7 +43,7 @@ interface OrderedRule {
   readonly order: number;
   /** Unix µs; 0 when it is not staged. */
   readonly stagedUntilUs: number;
-  readonly isOfHost: (groups: readonly string[]) => boolean;
+  readonly isOfHost: NameTest;
 }
 
 export class PolicyEngine {
@@ -53,7 +54,7 @@ export class PolicyEngine {
   constructor(readonly policy: Policy) {
     policy.rules.forEach((rule, order) => {
       const stagedUntilUs = rule.observeUntil === undefined ? 0 : Date.parse(rule.observeUntil) * US_PER_MS;
-      const entry = { rule, order, stagedUntilUs, isOfHost: hostTest(rule.subjects.hostGroup) };
+      const entry = { rule, order, stagedUntilUs, isOfHost: hostTest(rule) };
       for (const sigma of sigmaRulesOf(rule, policy)) this.ordered.set(sigma, entry);
     });
     this.engine = asPolicyError(() => new RuleEngine([...this.ordered.keys()], { matchesMax: MATCHES_MAX }));
@@ -74,6 +75,10 @@ export class PolicyEngine {
   }
 }
 
+function hostTest({ subjects: { hostGroup } }: PolicyRule): NameTest {
+  return hostGroup === undefined ? () => true : nameTest(hostGroup);
+}
+
 function decisionOf(
   { rule, stagedUntilUs }: OrderedRule,
   { row, rule: detection, evidence, summary }: EventMatch,
@@ -81,26 +86,4 @@ function decisionOf(
 ): PolicyDecision {
   const isStaged = host.timeUsOf(row) < stagedUntilUs && rule.action !== 'allow';
   return { row, rule, detection, action: isStaged ? 'observe' : rule.action, isStaged, evidence, summary };
-}
-
-/** `*` stands for any characters. */
-function hostTest(patterns: readonly string[] | undefined): (groups: readonly string[]) => boolean {
-  if (patterns === undefined) return () => true;
-  const tests = patterns.map((pattern) => pattern.toLowerCase().split('*'));
-  return (groups) => groups.some((group) => tests.some((pieces) => isLike(group.toLowerCase(), pieces)));
-}
-
-/** Whether the pieces stand in the text in their order, the first at its start and the last at its end. */
-function isLike(text: string, pieces: readonly string[]): boolean {
-  const [first = '', ...rest] = pieces;
-  const last = rest.pop();
-  if (last === undefined) return text === first;
-  if (!text.startsWith(first)) return false;
-  let at = first.length;
-  for (const piece of rest) {
-    const found = text.indexOf(piece, at);
-    if (found < 0) return false;
-    at = found + piece.length;
-  }
-  return text.length - last.length >= at && text.endsWith(last);
 }

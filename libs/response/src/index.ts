@@ -1,5 +1,6 @@
 // How Norn answers an alert: policy decides actions, a command carries one to a host, signed; the host checks it.
-export { commandKeyId, publicKeyPemOf, signCommand } from './sign-command.ts';
+export { commandKeyId, publicKeyPemOf } from './signature.ts';
+export { signCommand } from './sign-command.ts';
 export {
   commandBytesMax,
   verifyCommand,
@@ -29,3 +30,16 @@ export {
   type PolicyTable,
 } from './policy.ts';
 export { hostRulesOf, type HostEnforcement, type HostRules } from './policy/host-rules.ts';
+export { nameTest, type NameTest } from './policy/name-pattern.ts';
+export {
+  groupsOfHost,
+  hostPolicyBytesMax,
+  makeHostPolicy,
+  signPolicy,
+  signedPolicyBytesMax,
+  verifyPolicy,
+  type HostPolicySource,
+  type PolicyContext,
+  type PolicyRefusal,
+  type PolicyVerdict,
+} from './host-policy.ts';

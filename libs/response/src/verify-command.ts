@@ -1,7 +1,7 @@
 // Whether a signed command may run on this host now. What is checked, in this order, is what the agent answers for.
 import { fromBinary } from '@bufbuild/protobuf';
 import { action } from '@norn/contracts';
-import { createPublicKey, verify, type KeyObject } from 'node:crypto';
+import { isSigned } from './signature.ts';
 
 /** Largest serialised command; a command names subtrees and findings, it carries no content. */
 export const commandBytesMax = 256 * 1024;
@@ -30,7 +30,9 @@ export type CommandVerdict =
 /** Pure: the same arguments give the same verdict. */
 export function verifyCommand(signed: action.SignedCommand, context: CommandContext): CommandVerdict {
   const command = parse(signed.command);
-  if (!hasValidSignature(signed, context.publicKeyPem)) return { ok: false, code: 'bad_signature', command };
+  const isSmall = signed.command.byteLength <= commandBytesMax;
+  if (!isSmall || !isSigned(signed.command, signed.signature, context.publicKeyPem))
+    return { ok: false, code: 'bad_signature', command };
   if (command === undefined) return { ok: false, code: 'malformed', command };
   const code = refusalOf(command, context);
   return code === undefined ? { ok: true, command } : { ok: false, code, command };
@@ -53,10 +55,4 @@ function parse(bytes: Uint8Array): action.Command | undefined {
   } catch {
     return undefined; // Not a command: the caller answers `malformed` or `bad_signature`.
   }
-}
-
-function hasValidSignature(signed: action.SignedCommand, publicKeyPem: string): boolean {
-  if (signed.signature.byteLength !== 64 || signed.command.byteLength > commandBytesMax) return false;
-  const key: KeyObject = createPublicKey(publicKeyPem);
-  return key.asymmetricKeyType === 'ed25519' && verify(null, signed.command, key, signed.signature);
 }

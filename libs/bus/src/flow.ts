@@ -9,6 +9,8 @@ export const topics = {
   findings: 'norn.findings.v1',
   alerts: 'norn.alerts.v1',
   commands: 'norn.commands.v1',
+  /** Compacted; the newest signed policy of each tenant's hosts. Key: `tenant`. */
+  policies: 'norn.policies.v1',
   outcomes: 'norn.outcomes.v1',
   deadLetter: 'norn.deadletter.v1',
   /** Compacted; process-tree's own snapshots, key `tenant:host`. Not part of the flow between stages. */
@@ -29,9 +31,9 @@ export const flow: readonly Stage[] = [
   { name: 'enrichment', consumes: ['raw', 'facts'], produces: ['enriched'] },
   { name: 'process-tree', consumes: ['enriched'], produces: ['lineage'] },
   { name: 'detection', consumes: ['lineage'], produces: ['findings', 'alerts'] },
-  { name: 'remediation', consumes: ['alerts', 'outcomes'], produces: ['commands'] },
+  { name: 'remediation', consumes: ['alerts', 'outcomes'], produces: ['commands', 'policies'] },
   { name: 'storage', consumes: ['facts', 'lineage', 'findings', 'alerts', 'outcomes'], produces: [] },
 ];
 
-/** The one edge back up: ingest delivers commands to the hosts connected to it. */
-export const downlink = { stage: 'ingest', consumes: 'commands' } as const;
+/** The one edge back up: ingest delivers commands and policies to the hosts connected to it. */
+export const downlink = { stage: 'ingest', consumes: ['commands', 'policies'] } as const;

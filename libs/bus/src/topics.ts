@@ -7,7 +7,7 @@ import { backOff } from './failure.ts';
 import { type TopicName, topics } from './flow.ts';
 import { createKafka } from './kafkajs.ts';
 
-const compacted: ReadonlySet<TopicName> = new Set(['facts', 'lineageState']);
+const compacted: ReadonlySet<TopicName> = new Set(['facts', 'lineageState', 'policies']);
 /** Batches: bulky, needed until every stage has read them. Retention is by partition. */
 const bulky: ReadonlySet<TopicName> = new Set(['raw', 'enriched', 'lineage']);
 

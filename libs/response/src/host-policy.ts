@@ -49,6 +49,11 @@ export function signPolicy(made: policy.HostPolicy, privateKeyPem: string): poli
   return create(policy.SignedPolicySchema, { policy: bytes, ...signBytes(bytes, privateKeyPem) });
 }
 
+/** The serialised SignedPolicy. Throws as `makeHostPolicy` does. */
+export function signedHostPolicy(source: HostPolicySource, privateKeyPem: string): Uint8Array {
+  return toBinary(policy.SignedPolicySchema, signPolicy(makeHostPolicy(source), privateKeyPem));
+}
+
 export type PolicyRefusal = 'bad_signature' | 'wrong_tenant' | 'fenced' | 'policy_malformed';
 
 export interface PolicyContext {

@@ -36,6 +36,7 @@ export {
   hostPolicyBytesMax,
   makeHostPolicy,
   signPolicy,
+  signedHostPolicy,
   signedPolicyBytesMax,
   verifyPolicy,
   type HostPolicySource,

@@ -39,6 +39,9 @@ export enum Metric {
   IngestCommandsSent = 'norn_ingest_commands_sent_total',
   /** The connection had too many unsent commands. */
   IngestCommandsDiscarded = 'norn_ingest_commands_discarded_total',
+  IngestPoliciesSent = 'norn_ingest_policies_sent_total',
+  /** Records of the topic that are none. */
+  IngestPoliciesDiscarded = 'norn_ingest_policies_discarded_total',
   /** Attributes: code. */
   IngestEnrolments = 'norn_ingest_enrolments_total',
   /** The control plane could not be asked or told. */
@@ -83,6 +86,8 @@ export enum Metric {
   CommandsIssued = 'norn_commands_issued_total',
   CommandsDispatched = 'norn_commands_dispatched_total',
   CommandsRetried = 'norn_commands_retried_total',
+  /** A tenant's policy could not be made for its hosts; they keep the one before. */
+  HostPoliciesUnmade = 'norn_host_policies_unmade_total',
   CommandsExpired = 'norn_commands_expired_total',
   /** Attributes: reason. */
   OutcomesRefused = 'norn_outcomes_refused_total',

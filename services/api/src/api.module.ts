@@ -8,6 +8,7 @@ import { SessionController } from './access/session.controller.ts';
 import { Sessions } from './access/sessions.ts';
 import { ConsoleFiles } from './adapters/console-files.ts';
 import { ControlPlane } from './adapters/control-plane.ts';
+import { SigningKey } from './adapters/signing-key.ts';
 import { RulePack } from './adapters/rule-pack.ts';
 import { AlertActions } from './alerts/alert-actions.ts';
 import { AlertDetails } from './alerts/alert-detail.ts';
@@ -79,6 +80,7 @@ export class ApiModule {
           Sessions,
           ControlPlane,
           RulePack,
+          SigningKey,
           Places,
           AttackTelemetry,
           AlertDetails,

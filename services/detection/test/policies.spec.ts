@@ -121,20 +121,21 @@ describe('policies out of PostgreSQL', () => {
     const store = await createControlStore(config);
     const policies = new PostgresPolicies(config);
     const about = { tenantId: 'default', actor: 'ada' };
+    const unsigned = (): Uint8Array => new Uint8Array();
     try {
       await ensureTenant(store.manager, 'default');
       await store.manager.insert(Host, { id: 'h1', tenantId: 'default', name: 'web-1', machineId: 'm1' });
-      await applyPolicy(store, { ...about, name: 'trial', body: policyText(rule('action: kill')) });
+      await applyPolicy(store, { ...about, name: 'trial', body: policyText(rule('action: kill')) }, unsigned);
       await policies.open();
       expect(policies.of('default')).toMatchObject({ number: 1 });
       expect(policies.of('default')?.groupsOf('h1')).toEqual(['h1', 'web-1']);
       expect(policies.of('default')?.groupsOf('h2')).toEqual(['h2']);
       expect(policies.of('other')).toBeUndefined();
-      await applyPolicy(store, { ...about, name: 'trial', body: policyText(rule('action: alert')) });
+      await applyPolicy(store, { ...about, name: 'trial', body: policyText(rule('action: alert')) }, unsigned);
       await until(() => policies.of('default')?.number === 2);
-      await applyPolicy(store, { ...about, name: 'broken', body: 'policy: [' });
+      await applyPolicy(store, { ...about, name: 'broken', body: 'policy: [' }, unsigned);
       await until(() => policies.of('default') === undefined);
-      await rollbackPolicy(store, { ...about, number: 1 });
+      await rollbackPolicy(store, { ...about, number: 1 }, unsigned);
       await until(() => policies.of('default')?.engine.policy.rules[0]?.action === 'kill');
     } finally {
       await policies.close();

@@ -5,6 +5,7 @@ import { createControlStore } from '@norn/store';
 import { createLogger } from '@norn/telemetry';
 import { DataSource } from 'typeorm';
 import { KafkaCommands } from './adapters/kafka-commands.ts';
+import { KafkaPolicies } from './adapters/kafka-policies.ts';
 import { PostgresHosts } from './adapters/postgres-hosts.ts';
 import { readSecrets } from './adapters/secrets.ts';
 import { Authority } from './enrolment/authority.ts';
@@ -56,6 +57,7 @@ async function createServer(config: IngestConfig, control: DataSource, producer:
     registry: new PostgresHosts(control),
     producer,
     commands: new KafkaCommands(config, logger),
+    policies: new KafkaPolicies(config, logger),
     logger,
   });
 }

@@ -13,9 +13,11 @@ import { createIngestPipeline } from './ingest.pipeline.ts';
 import { limits } from './limits.ts';
 import type { CommandFeed } from './ports/command-feed.ts';
 import type { HostRegistry } from './ports/host-registry.ts';
+import type { PolicyFeed } from './ports/policy-feed.ts';
 import type { ProduceRecords } from './ports/produce-records.ts';
 import { Admission } from './stream/admission.ts';
 import { Connections } from './stream/connections.ts';
+import { HostPolicies } from './stream/host-policies.ts';
 import { FactsSaver } from './stream/facts-saver.ts';
 import { type ConnectCall, HostStream } from './stream/host-stream.ts';
 import { InFlight } from './stream/in-flight.ts';
@@ -33,11 +35,13 @@ export interface IngestServerOptions {
   readonly registry: HostRegistry;
   readonly producer: ProduceRecords;
   readonly commands: CommandFeed;
+  readonly policies: PolicyFeed;
   readonly logger: Logger;
 }
 
 export class IngestServer {
   private readonly connections = new Connections();
+  private readonly policies = new HostPolicies(this.connections);
   private readonly totalInFlight = new InFlight(limits.totalInFlightBytesMax);
   private readonly admission: Admission;
   private readonly factsSaver: FactsSaver;
@@ -66,7 +70,10 @@ export class IngestServer {
   }
 
   async start(): Promise<void> {
-    const { config, secrets, commands } = this.options;
+    const { config, secrets, commands, policies } = this.options;
+    await policies.start((policy) => {
+      this.policies.tell(policy);
+    });
     await commands.start((command) => {
       this.connections.deliver(command);
     });
@@ -106,7 +113,7 @@ export class IngestServer {
     this.agents?.close();
     this.enrolment?.close();
     this.factsSaver.close();
-    await this.options.commands.close();
+    await Promise.all([this.options.commands.close(), this.options.policies.close()]);
     for (const forget of this.forgetGauges) forget();
   }
 
@@ -141,6 +148,8 @@ export class IngestServer {
     const stream = new HostStream({ peer, call, ...shared });
     this.connections.add(stream);
     logger.info({ host: peer.hostId, tenant: peer.tenantId }, 'connected');
+    const policy = this.policies.of(peer.tenantId);
+    if (policy !== undefined) stream.sendPolicy(policy);
     await stream.run();
     this.connections.remove(stream);
     logger.info({ host: peer.hostId, tenant: peer.tenantId }, 'disconnected');

@@ -2,6 +2,7 @@
 import type { TopicName } from '@norn/bus';
 import type { AddressedCommand, CommandFeed } from '../src/ports/command-feed.ts';
 import type { AuditFact, EnrolledHost, EnrolmentClaim, HostRegistry, KnownHost } from '../src/ports/host-registry.ts';
+import type { PolicyFeed, TenantPolicy } from '../src/ports/policy-feed.ts';
 import type { OutgoingRecord, ProduceRecords } from '../src/ports/produce-records.ts';
 
 export interface ProducedRecord extends OutgoingRecord {
@@ -71,6 +72,19 @@ export class FakeRegistry implements HostRegistry {
 
   audit(fact: AuditFact): Promise<void> {
     this.audits.push(fact);
+    return Promise.resolve();
+  }
+}
+
+export class FakePolicies implements PolicyFeed {
+  tell: (policy: TenantPolicy) => void = () => undefined;
+
+  start(tell: (policy: TenantPolicy) => void): Promise<void> {
+    this.tell = tell;
+    return Promise.resolve();
+  }
+
+  close(): Promise<void> {
     return Promise.resolve();
   }
 }

@@ -1,12 +1,12 @@
 // Ingest over real gRPC with real certificates; only Kafka, PostgreSQL and the command feed are fakes.
 import { create, fromBinary, type MessageInitShape } from '@bufbuild/protobuf';
 import { Client, credentials, status } from '@grpc/grpc-js';
-import { action, agent, enrolmentServiceDefinition, event } from '@norn/contracts';
+import { action, agent, enrolmentServiceDefinition, event, policy } from '@norn/contracts';
 import { signCommand } from '@norn/response';
 import { createLogger } from '@norn/telemetry';
 import { Authority } from '../src/enrolment/authority.ts';
 import { IngestServer } from '../src/ingest.server.ts';
-import { FakeCommands, FakeProducer, FakeRegistry } from './fakes.ts';
+import { FakeCommands, FakePolicies, FakeProducer, FakeRegistry } from './fakes.ts';
 import { type HostIdentity, issueIdentity, makeRequest, makeSecrets, type TestSecrets } from './test-authority.ts';
 import { TestHost, aBatch } from './test-host.ts';
 
@@ -18,6 +18,7 @@ let secrets: TestSecrets;
 let producer: FakeProducer;
 let registry: FakeRegistry;
 let commands: FakeCommands;
+let policies: FakePolicies;
 let server: IngestServer;
 const hosts: TestHost[] = [];
 
@@ -25,9 +26,10 @@ async function startServer(tenantEventsPerSecondMax = 1_000_000): Promise<void> 
   producer = new FakeProducer();
   registry = new FakeRegistry();
   commands = new FakeCommands();
+  policies = new FakePolicies();
   const config = { host: '127.0.0.1', ingestPort: 0, enrolPort: 0, batchBytesMax, tenantEventsPerSecondMax };
   const authority = await Authority.open(secrets);
-  server = new IngestServer({ config, secrets, authority, registry, producer, commands, logger });
+  server = new IngestServer({ config, secrets, authority, registry, producer, commands, policies, logger });
   await server.start();
 }
 
@@ -60,7 +62,31 @@ afterEach(async () => {
   await server.close();
 });
 
+const signedPolicy = (text: string): policy.SignedPolicy =>
+  create(policy.SignedPolicySchema, { policy: new TextEncoder().encode(text) });
+const policiesHeard = (host: TestHost): string[] =>
+  host.heard.flatMap((message) => (message.case === 'policy' ? [new TextDecoder().decode(message.value.policy)] : []));
+
 describe('a connected host', () => {
+  it('is sent the newest policy of its tenant when it connects and when it changes, and no other', async () => {
+    policies.tell({ tenantId: 'default', signed: signedPolicy('first') });
+    policies.tell({ tenantId: 'default', signed: signedPolicy('second') });
+    policies.tell({ tenantId: 'other', signed: signedPolicy('foreign') });
+    const { host } = await connectKnown();
+    await host.until(() => policiesHeard(host).length === 1);
+    policies.tell({ tenantId: 'other', signed: signedPolicy('foreign again') });
+    policies.tell({ tenantId: 'default', signed: signedPolicy('third') });
+    await host.until(() => policiesHeard(host).length === 2);
+    expect(policiesHeard(host)).toEqual(['second', 'third']);
+  });
+
+  it('is sent none when its tenant has none', async () => {
+    policies.tell({ tenantId: 'other', signed: signedPolicy('foreign') });
+    const { host } = await connectKnown();
+    await host.untilAcked(host.sendBatch(aBatch()));
+    expect(policiesHeard(host)).toEqual([]);
+  });
+
   it('is acked when Kafka has its batch, keyed by its certificate', async () => {
     const { host, identity } = await connectKnown();
     const batch = aBatch({ traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-00` });

@@ -1,7 +1,8 @@
 // What remediation does without being asked: the outbox relay and the sweep of deadlines.
-import { type ControlStoreConfig, type Listener, OUTBOX_CHANNEL, listenTo } from '@norn/store';
+import { type ControlStoreConfig, type HostPolicySigner, type Listener, OUTBOX_CHANNEL, listenTo } from '@norn/store';
 import type { Logger } from '@norn/telemetry';
 import type { DataSource } from 'typeorm';
+import { HostPolicyKeeper } from './adapters/host-policy-keeper.ts';
 import { type Send, relayOutbox } from './adapters/postgres-outbox.ts';
 import { forgetOld, sweepDeadlines } from './adapters/sweep-deadlines.ts';
 import { limits } from './limits.ts';
@@ -12,6 +13,7 @@ export interface BackgroundParts {
   readonly source: DataSource;
   readonly send: Send;
   readonly logger: Logger;
+  readonly signHostPolicy: HostPolicySigner;
 }
 
 const HOUR_MS = 3_600_000;
@@ -22,7 +24,8 @@ export class Background {
   private listener: Listener | undefined;
 
   constructor(private readonly parts: BackgroundParts) {
-    const { source, send, logger } = parts;
+    const { source, send, logger, signHostPolicy } = parts;
+    const hostPolicies = new HostPolicyKeeper(source, signHostPolicy, logger);
     this.relay = new Recurring({
       name: 'relay',
       everyMs: limits.outboxPollMs,
@@ -44,7 +47,16 @@ export class Background {
         return false;
       },
     });
-    this.works = [this.relay, sweep, forget];
+    const policies = new Recurring({
+      name: 'policies',
+      everyMs: limits.policiesMs,
+      logger,
+      work: async () => {
+        await hostPolicies.keep();
+        return false;
+      },
+    });
+    this.works = [this.relay, sweep, forget, policies];
   }
 
   async start(): Promise<void> {

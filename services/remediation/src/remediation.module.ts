@@ -2,7 +2,7 @@
 import { type DynamicModule, Inject, Injectable, Module, type OnApplicationShutdown } from '@nestjs/common';
 import { NornError, messageOf } from '@norn/base';
 import { type BusProducer, createProducer } from '@norn/bus';
-import { signCommand } from '@norn/response';
+import { signCommand, signedHostPolicy } from '@norn/response';
 import { type CommandIssuer, createControlStore } from '@norn/store';
 import { createLogger } from '@norn/telemetry';
 import { readFileSync } from 'node:fs';
@@ -59,15 +59,29 @@ function createResponder(config: RemediationConfig, source: DataSource, producer
 
 function createBackground(config: RemediationConfig, source: DataSource, producer: BusProducer): Background {
   const logger = createLogger('remediation');
-  return new Background({ config, source, logger, send: (topic, records) => producer.send(topic, records) });
+  const key = readCommandKey(config);
+  return new Background({
+    config,
+    source,
+    logger,
+    send: (topic, records) => producer.send(topic, records),
+    signHostPolicy: (parts) => signedHostPolicy(parts, key),
+  });
+}
+
+function commandIssuer(config: RemediationConfig): CommandIssuer {
+  const key = readCommandKey(config);
+  return {
+    commandTtlMs: config.commandTtlMs,
+    sign: (command, traceparent) => signCommand(command, key, traceparent),
+  };
 }
 
 /** Throws `command_key_missing`. */
-function commandIssuer({ secretsDir, commandTtlMs }: RemediationConfig): CommandIssuer {
+function readCommandKey({ secretsDir }: RemediationConfig): string {
   const file = join(secretsDir, 'command.key.pem');
   try {
-    const key = readFileSync(file, 'utf8');
-    return { commandTtlMs, sign: (command, traceparent) => signCommand(command, key, traceparent) };
+    return readFileSync(file, 'utf8');
   } catch (error) {
     const cure = 'the installation makes it at its first start; check NORN_SECRETS_DIR';
     throw new NornError('command_key_missing', `${file} can not be read (${messageOf(error)}): ${cure}`, {

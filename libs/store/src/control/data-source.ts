@@ -5,7 +5,7 @@ import { createLogger } from '@norn/telemetry';
 import { setTimeout } from 'node:timers/promises';
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import { AlertHandling, CommandRecord, InboxEntry, OutboxEntry, Policy } from './entities/handling.ts';
-import { PolicyVersion } from './entities/policies.ts';
+import { HostGroup, HostPolicyRecord, PolicyVersion } from './entities/policies.ts';
 import { ImportedRule, RuleException } from './entities/rules.ts';
 import { AccessToken, AuditEntry, Host, Tenant, User } from './entities/tenancy.ts';
 import { ControlPlane1760000000001 } from './migrations/0001-control-plane.ts';
@@ -17,6 +17,7 @@ import { RestoreConflicts1760000000006 } from './migrations/0006-restore-conflic
 import { ImportedRules1760000000007 } from './migrations/0007-imported-rules.ts';
 import { RuleExceptions1760000000008 } from './migrations/0008-rule-exceptions.ts';
 import { PolicyVersions1760000000009 } from './migrations/0009-policy-versions.ts';
+import { HostPolicies1760000000010 } from './migrations/0010-host-policies.ts';
 import { SnakeNames } from './snake-names.ts';
 
 /** The settings of the same names in libs/config. */
@@ -86,6 +87,8 @@ function optionsOf(config: ControlStoreConfig): DataSourceOptions {
       ImportedRule,
       RuleException,
       PolicyVersion,
+      HostGroup,
+      HostPolicyRecord,
     ],
     migrations: [
       ControlPlane1760000000001,
@@ -97,6 +100,7 @@ function optionsOf(config: ControlStoreConfig): DataSourceOptions {
       ImportedRules1760000000007,
       RuleExceptions1760000000008,
       PolicyVersions1760000000009,
+      HostPolicies1760000000010,
     ],
     migrationsTableName: 'control_migrations',
     namingStrategy: new SnakeNames(),

@@ -51,4 +51,22 @@ export {
   type PolicyRollback,
   type PolicyToApply,
 } from './policy-versions.ts';
+export {
+  HOST_GROUPS_MAX,
+  hostGroups,
+  putHostGroup,
+  removeHostGroup,
+  type HostGroupChange,
+  type HostGroupToPut,
+} from './host-groups.ts';
+export {
+  hostPoliciesMark,
+  issueHostPolicy,
+  POLICIES_TOPIC,
+  reissueHostPolicies,
+  resendHostPolicies,
+  type HostPolicyParts,
+  type HostPolicySigner,
+} from './host-policies.ts';
+export { allResolvedGroups, resolvedGroups, type ResolvedGroup } from './resolved-groups.ts';
 export { listenTo, type Listener } from './listen.ts';

@@ -3,6 +3,8 @@ import { NornError } from '@norn/base';
 import type { DataSource, EntityManager } from 'typeorm';
 import { audit } from './audit.ts';
 import { PolicyVersion } from './entities/policies.ts';
+import { type HostPolicySigner, issueHostPolicy } from './host-policies.ts';
+import { lockTenant } from './tenants.ts';
 
 /** Shown of a tenant's history. */
 export const POLICY_HISTORY_MAX = 200;
@@ -15,13 +17,18 @@ export interface PolicyToApply {
   readonly body: string;
 }
 
-/** Puts it in force; the text that is in force already makes no new version. */
-export async function applyPolicy(database: DataSource, policy: PolicyToApply): Promise<PolicyVersion> {
+/** Puts it in force, here and on the hosts; the text that is in force already makes no new version. */
+export async function applyPolicy(
+  database: DataSource,
+  policy: PolicyToApply,
+  sign: HostPolicySigner,
+): Promise<PolicyVersion> {
   return database.transaction(async (manager) => {
+    // Two who apply at once would take the same number.
     await lockTenant(manager, policy.tenantId);
     const current = await newest(manager, policy.tenantId);
     if (current?.body === policy.body) return current;
-    return add(manager, current, { ...policy, restores: null, action: 'policy.applied' });
+    return add(manager, current, { ...policy, restores: null, action: 'policy.applied', sign });
   });
 }
 
@@ -35,12 +42,13 @@ export interface PolicyRollback {
 export async function rollbackPolicy(
   database: DataSource,
   { tenantId, actor, number }: PolicyRollback,
+  sign: HostPolicySigner,
 ): Promise<PolicyVersion> {
   return database.transaction(async (manager) => {
     await lockTenant(manager, tenantId);
     const { name, body } = await versionOf(manager, tenantId, number);
     const current = await newest(manager, tenantId);
-    return add(manager, current, { tenantId, actor, name, body, restores: number, action: 'policy.rolled_back' });
+    return add(manager, current, { tenantId, actor, name, body, restores: number, action: 'policy.rolled_back', sign });
   });
 }
 
@@ -79,11 +87,6 @@ export async function policiesMark(database: DataSource): Promise<string> {
   return row?.mark ?? '';
 }
 
-/** Two who apply at once would take the same number. */
-async function lockTenant(manager: EntityManager, tenantId: string): Promise<void> {
-  await manager.query('SELECT id FROM tenants WHERE id = $1 FOR UPDATE', [tenantId]);
-}
-
 function newest(manager: EntityManager, tenantId: string): Promise<PolicyVersion | null> {
   return manager.findOne(PolicyVersion, { where: { tenantId }, order: { number: 'DESC' } });
 }
@@ -98,17 +101,19 @@ async function versionOf(manager: EntityManager, tenantId: string, number: numbe
 interface VersionToAdd extends PolicyToApply {
   readonly restores: number | null;
   readonly action: string;
+  readonly sign: HostPolicySigner;
 }
 
 async function add(
   manager: EntityManager,
   current: PolicyVersion | null,
-  { tenantId, actor, name, body, restores, action }: VersionToAdd,
+  { tenantId, actor, name, body, restores, action, sign }: VersionToAdd,
 ): Promise<PolicyVersion> {
   const number = (current?.number ?? 0) + 1;
   const version = manager.create(PolicyVersion, { tenantId, number, name, body, restores, appliedBy: actor });
   await manager.insert(PolicyVersion, version);
   const details = { number, name, before: current?.number ?? 0, ...(restores !== null && { restores }) };
   await audit(manager, { tenantId, actor, action, subject: `policy ${number}`, details });
+  await issueHostPolicy(manager, tenantId, sign);
   return version;
 }

@@ -33,3 +33,8 @@ export async function ensureTenant(manager: EntityManager, tenantId: string, nam
   ]);
   return manager.findOneByOrFail(User, { tenantId, name: ADMINISTRATOR });
 }
+
+/** For what must not be done twice at once in a tenant; until the transaction ends. */
+export async function lockTenant(manager: EntityManager, tenantId: string): Promise<void> {
+  await manager.query('SELECT id FROM tenants WHERE id = $1 FOR UPDATE', [tenantId]);
+}

@@ -1,14 +1,12 @@
 // What a person does about an alert: a signed command on its way to the host, or the alert put away.
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { Injectable } from '@nestjs/common';
-import { NornError, messageOf } from '@norn/base';
+import { NornError } from '@norn/base';
 import type { view } from '@norn/contracts';
-import { signCommand } from '@norn/response';
 import { type ActionName, type CommandIssuer, archiveAlert, requestAction } from '@norn/store';
 import { currentTraceparent } from '@norn/telemetry';
 import { DataSource } from 'typeorm';
 import type { Principal } from '../access/principal.ts';
+import { SigningKey } from '../adapters/signing-key.ts';
 import { ApiConfig } from '../api.config.ts';
 import { Installation } from '../installation/installation.ts';
 
@@ -19,13 +17,10 @@ export class AlertActions {
   constructor(
     private readonly database: DataSource,
     private readonly installation: Installation,
+    signingKey: SigningKey,
     { settings }: ApiConfig,
   ) {
-    const key = readKey(join(settings.secretsDir, 'command.key.pem'));
-    this.issuer = {
-      sign: (command, traceparent) => signCommand(command, key, traceparent),
-      commandTtlMs: settings.commandTtlMs,
-    };
+    this.issuer = { sign: signingKey.command, commandTtlMs: settings.commandTtlMs };
   }
 
   /** Throws `alert_unknown`, `action_pending`, `no_container` and `nothing_to_undo`. */
@@ -51,17 +46,5 @@ export class AlertActions {
   /** Throws `alert_unknown`. */
   async archive({ tenantId, userName }: Principal, alertId: string): Promise<void> {
     await archiveAlert(this.database, { tenantId, alertId, requestedBy: userName });
-  }
-}
-
-function readKey(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    throw new NornError(
-      'command_key_missing',
-      `The key that signs commands can not be read (${messageOf(error)}): \`./norn up\` makes it; check NORN_SECRETS_DIR`,
-      { cause: error },
-    );
   }
 }

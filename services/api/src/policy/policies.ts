@@ -12,13 +12,17 @@ import {
 } from '@norn/store';
 import { DataSource } from 'typeorm';
 import type { Principal } from '../access/principal.ts';
+import { SigningKey } from '../adapters/signing-key.ts';
 
 /** What errors call the file that a request brought. */
 const FILE = 'policy.yml';
 
 @Injectable()
 export class Policies {
-  constructor(private readonly database: DataSource) {}
+  constructor(
+    private readonly database: DataSource,
+    private readonly signingKey: SigningKey,
+  ) {}
 
   inForce(tenantId: string): Promise<PolicyVersion | null> {
     return policyInForce(this.database, tenantId);
@@ -32,7 +36,7 @@ export class Policies {
     return policyHistory(this.database, tenantId);
   }
 
-  /** Throws `policy_invalid`, and `policy_tests_wrong` when its own tests say that it does not do what it should. */
+  /** Throws `policy_invalid`, `policy_too_large`, and `policy_tests_wrong` when its own tests say that it does not do what it should. */
   async apply({ tenantId, userName }: Principal, body: string): Promise<PolicyVersion> {
     const policy = parsePolicy(FILE, body);
     const { wrong, right, total } = testPolicy(policy);
@@ -44,11 +48,12 @@ export class Policies {
         `${right} of ${total} tests are right: ${what}: correct the rule or the test`,
       );
     }
-    return applyPolicy(this.database, { tenantId, actor: userName, name: policy.policy, body });
+    const version = { tenantId, actor: userName, name: policy.policy, body };
+    return applyPolicy(this.database, version, this.signingKey.hostPolicy);
   }
 
   /** What once was in force was judged then. Throws `policy_unknown`. */
   rollback({ tenantId, userName }: Principal, number: number): Promise<PolicyVersion> {
-    return rollbackPolicy(this.database, { tenantId, actor: userName, number });
+    return rollbackPolicy(this.database, { tenantId, actor: userName, number }, this.signingKey.hostPolicy);
   }
 }

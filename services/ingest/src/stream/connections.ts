@@ -29,6 +29,10 @@ export class Connections {
     this.streams.get(keyOf(command))?.sendCommand(command.signed);
   }
 
+  ofTenant(tenantId: string): HostStream[] {
+    return [...this.streams.values()].filter(({ peer }) => peer.tenantId === tenantId);
+  }
+
   /** Ends the connections of hosts that were revoked or whose certificate expired since they connected. */
   async recheck(admission: Admission, onError: (error: unknown) => void): Promise<void> {
     for (const stream of [...this.streams.values()]) {

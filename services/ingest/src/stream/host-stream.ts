@@ -3,7 +3,7 @@ import { create, toBinary } from '@bufbuild/protobuf';
 import { type ServerDuplexStream, status } from '@grpc/grpc-js';
 import { messageOf } from '@norn/base';
 import type { TopicName } from '@norn/bus';
-import { action, agent, event } from '@norn/contracts';
+import { action, agent, event, type policy } from '@norn/contracts';
 import { type Logger, Metric, SpanAttribute, count, isSampled } from '@norn/telemetry';
 import type { IngestPipeline } from '../ingest.pipeline.ts';
 import { limits } from '../limits.ts';
@@ -88,6 +88,16 @@ export class HostStream {
     }
     count(Metric.IngestCommandsSent);
     this.respond({ case: 'command', value: commandInTrace(this.peer, signed) });
+  }
+
+  /** A host that does not read connects again, and gets the newest then. */
+  sendPolicy(signed: policy.SignedPolicy): void {
+    if (this.options.call.writableLength >= limits.downlinkQueueMax) {
+      this.fail(status.UNAVAILABLE, 'downlink_full: connect again');
+      return;
+    }
+    count(Metric.IngestPoliciesSent);
+    this.respond({ case: 'policy', value: signed });
   }
 
   hasEnded(): boolean {

@@ -1,0 +1,106 @@
+// The signed policy of a tenant's hosts: made anew when the version in force or the groups of hosts change, in the caller's transaction.
+import { createHash } from 'node:crypto';
+import type { DataSource, EntityManager } from 'typeorm';
+import { PolicyVersion } from './entities/policies.ts';
+import { resolvedGroups, type ResolvedGroup } from './resolved-groups.ts';
+import { lockTenant } from './tenants.ts';
+
+/** The topic of libs/bus that signed policies go to. */
+export const POLICIES_TOPIC = 'policies';
+
+/** Another number when the same version is to become another policy for hosts. */
+const MAKING = 1;
+
+/** What a policy for hosts is made of: libs/response makes and signs it. */
+export interface HostPolicyParts {
+  readonly tenantId: string;
+  readonly epoch: bigint;
+  /** Unix µs. */
+  readonly issuedAtUs: bigint;
+  /** Number of the version in force. */
+  readonly version: number;
+  readonly body: string;
+  readonly groups: readonly ResolvedGroup[];
+}
+
+/** The serialised SignedPolicy. Throws for what hosts can not take; then nothing of the transaction holds. */
+export type HostPolicySigner = (parts: HostPolicyParts) => Uint8Array;
+
+/** Signs and sends what the tenant's hosts are to hold now. The caller has locked the tenant. Returns whether it was another than before. */
+export async function issueHostPolicy(
+  manager: EntityManager,
+  tenantId: string,
+  sign: HostPolicySigner,
+): Promise<boolean> {
+  const version = await manager.findOne(PolicyVersion, { where: { tenantId }, order: { number: 'DESC' } });
+  if (version === null) return false;
+  const { number, body } = version;
+  const groups = await resolvedGroups(manager, tenantId);
+  const madeOf = createHash('sha256')
+    .update(JSON.stringify([MAKING, number, groups]))
+    .digest('hex');
+  const [held] = await manager.query<{ madeOf: string; epoch: string; nowUs: string }[]>(
+    `SELECT p.made_of AS "madeOf", coalesce(p.epoch, 0) AS epoch, (extract(epoch FROM now()) * 1000000)::bigint AS "nowUs"
+     FROM (SELECT 1) one LEFT JOIN host_policies p ON p.tenant_id = $1`,
+    [tenantId],
+  );
+  if (held?.madeOf === madeOf) return false;
+  const epoch = BigInt(held?.epoch ?? 0) + 1n;
+  const issuedAtUs = BigInt(held?.nowUs ?? 0);
+  const signed = Buffer.from(sign({ tenantId, epoch, issuedAtUs, version: number, body, groups }));
+  await manager.query(
+    `WITH held AS (
+       INSERT INTO host_policies (tenant_id, epoch, number, made_of, signed) VALUES ($1, $2, $3, $4, $5)
+       ON CONFLICT (tenant_id) DO UPDATE SET epoch = $2, number = $3, made_of = $4, signed = $5, issued_at = now()
+     )
+     INSERT INTO outbox (topic, key, body, traceparent) VALUES ($6, $1, $5, '')`,
+    [tenantId, String(epoch), number, madeOf, signed, POLICIES_TOPIC],
+  );
+  return true;
+}
+
+/** One whose policy can not be made: what its hosts hold stays. */
+export type OnUnmade = (tenantId: string, error: unknown) => void;
+
+/**
+ * Brings the hosts' policies of all tenants up to date: hosts enrol and get other names, and patterns of groups are about names. Returns of how
+ * many it made another.
+ */
+export async function reissueHostPolicies(
+  database: DataSource,
+  sign: HostPolicySigner,
+  onUnmade: OnUnmade,
+): Promise<number> {
+  const tenants = await database.query<{ id: string }[]>('SELECT DISTINCT tenant_id AS id FROM policy_versions');
+  let made = 0;
+  for (const { id } of tenants) {
+    try {
+      made += await database.transaction(async (manager) => {
+        await lockTenant(manager, id);
+        return Number(await issueHostPolicy(manager, id, sign));
+      });
+    } catch (error) {
+      onUnmade(id, error);
+    }
+  }
+  return made;
+}
+
+/** Sends all of them again, as they were signed: a topic that was made anew has them then. */
+export async function resendHostPolicies(database: DataSource): Promise<void> {
+  await database.query(
+    `INSERT INTO outbox (topic, key, body, traceparent) SELECT $1, tenant_id, signed, '' FROM host_policies`,
+    [POLICIES_TOPIC],
+  );
+}
+
+/** Changes whenever a host's policy may have to be another. */
+export async function hostPoliciesMark(database: DataSource): Promise<string> {
+  const [row] = await database.query<{ mark: string }[]>(
+    `SELECT concat_ws(' ',
+       (SELECT count(*) FROM policy_versions),
+       (SELECT md5(string_agg(concat_ws(':', tenant_id, name, members), ',' ORDER BY tenant_id, name)) FROM host_groups),
+       (SELECT md5(string_agg(concat_ws(':', id, name), ',' ORDER BY id)) FROM hosts)) AS mark`,
+  );
+  return row?.mark ?? '';
+}

@@ -1,0 +1,171 @@
+// The policies that hosts hold, against the real PostgreSQL: signed with what changes them, or not at all.
+import { fromBinary } from '@bufbuild/protobuf';
+import type { OutRecord } from '@norn/bus';
+import { policy } from '@norn/contracts';
+import { HostPolicyKeeper, relayOutbox } from '@norn/remediation/parts';
+import { publicKeyPemOf, signedHostPolicy, verifyPolicy } from '@norn/response';
+import {
+  applyPolicy,
+  AuditEntry,
+  createControlStore,
+  ensureTenant,
+  Host,
+  HOST_GROUPS_MAX,
+  type HostPolicySigner,
+  policyInForce,
+  putHostGroup,
+  removeHostGroup,
+  rollbackPolicy,
+} from '@norn/store';
+import { createLogger } from '@norn/telemetry';
+import { startPostgres, type TestPostgres } from '@norn/testkit';
+import { generateKeyPairSync } from 'node:crypto';
+import type { DataSource } from 'typeorm';
+
+const key = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+const sign: HostPolicySigner = (parts) => signedHostPolicy(parts, key);
+const logger = createLogger('host-policies-test');
+logger.level = 'silent';
+const about = { tenantId: 'default', actor: 'ada' };
+const yaml = (name: string, more = ''): string => `policy: ${name}
+rules:
+  - { name: a, when: { exec: { Image: /a } }, subjects: { hostGroup: [web, db] }, action: deny ${more} }
+`;
+const apply = (name: string, more?: string) => applyPolicy(store, { ...about, name, body: yaml(name, more) }, sign);
+
+let postgres: TestPostgres;
+let store: DataSource;
+
+beforeAll(async () => {
+  postgres = await startPostgres();
+  store = await createControlStore({ postgresUrl: postgres.urlWithPassword });
+}, 60_000);
+
+afterAll(async () => {
+  await store.destroy();
+  await postgres.stop();
+});
+
+beforeEach(async () => {
+  await store.query('TRUNCATE host_policies, host_groups, policy_versions, outbox, hosts');
+  await ensureTenant(store.manager, 'default');
+  await ensureTenant(store.manager, 'other');
+  await addHost('host-1', 'web-1');
+});
+
+async function addHost(id: string, name: string, tenantId = 'default'): Promise<void> {
+  await store.manager.insert(Host, { id, tenantId, name, machineId: id });
+}
+
+/** What the relay sends of the topic, as a host would take it. */
+async function sent(): Promise<policy.HostPolicy[]> {
+  const records: OutRecord[] = [];
+  await relayOutbox(store, (topic, some) => {
+    expect(topic).toBe('policies');
+    records.push(...some);
+    return Promise.resolve();
+  });
+  return records.map((record) => {
+    const signed = fromBinary(policy.SignedPolicySchema, record.value);
+    const verdict = verifyPolicy(signed, {
+      publicKeyPem: publicKeyPemOf(key),
+      tenantId: record.key,
+      heldEpoch: undefined,
+    });
+    if (!verdict.ok) throw new Error(verdict.code);
+    return verdict.policy;
+  });
+}
+
+const shown = (policies: readonly policy.HostPolicy[]): string[] =>
+  policies.map(({ tenantId, policy: name, version, epoch, groups }) =>
+    `${tenantId} ${name} ${version} ${epoch} ${groups.map((group) => `${group.name}=${group.hostIds.join('+')}`).join(' ')}`.trim(),
+  );
+
+it('is signed and sent with each version that is put in force, its epoch growing', async () => {
+  await apply('first');
+  await apply('second');
+  await apply('second');
+  await rollbackPolicy(store, { ...about, number: 1 }, sign);
+  expect(shown(await sent())).toEqual(['default first 1 1', 'default second 2 2', 'default first 3 3']);
+});
+
+it('stands or falls with the version: what hosts can not take is not put in force', async () => {
+  await apply('first');
+  await sent();
+  // Each exception of two fields doubles the matches of a rule; the list is in all of them.
+  const many = Array.from({ length: 20 }, (_, number) => `'${'x'.repeat(1000)}${number}'`).join(', ');
+  const excepted = Array.from({ length: 8 }, (_, number) => `{ Image: /a${number}, ParentImage: /b${number} }`).join(
+    ', ',
+  );
+  const body = `policy: large
+rules:
+  - { name: a, when: { exec: { Image|contains: [${many}] }, not: [${excepted}] }, action: deny }
+`;
+  await expect(applyPolicy(store, { ...about, name: 'large', body }, sign)).rejects.toMatchObject({
+    code: 'policy_too_large',
+  });
+  expect(await policyInForce(store, 'default')).toMatchObject({ name: 'first', number: 1 });
+  expect(await sent()).toEqual([]);
+});
+
+it('is signed again when a group of hosts changes, by id and by name, with a trace', async () => {
+  await apply('shop');
+  await addHost('host-2', 'WEB-2');
+  await addHost('host-3', 'web_2');
+  await addHost('host-4', 'web-9', 'other');
+  await putHostGroup(store, { ...about, name: 'web', members: ['web-*'] }, sign);
+  await putHostGroup(store, { ...about, name: 'unnamed', members: ['*'] }, sign);
+  await putHostGroup(store, { ...about, name: 'db', members: ['host-3', 'host-4', 'web_1'] }, sign);
+  await removeHostGroup(store, { ...about, name: 'web' }, sign);
+  expect(shown(await sent())).toEqual([
+    'default shop 1 1',
+    'default shop 1 2 web=host-1+host-2',
+    'default shop 1 3 web=host-1+host-2',
+    'default shop 1 4 db=host-3 web=host-1+host-2',
+    'default shop 1 5 db=host-3',
+  ]);
+  const trail = await store.manager.find(AuditEntry, { where: { subject: 'web' }, order: { at: 'ASC' } });
+  expect(trail.map(({ actor, action }) => [actor, action])).toEqual([
+    ['ada', 'host_group.put'],
+    ['ada', 'host_group.removed'],
+  ]);
+  await expect(removeHostGroup(store, { ...about, name: 'web' }, sign)).rejects.toMatchObject({
+    code: 'host_group_unknown',
+  });
+});
+
+it('has no more groups than their bound', async () => {
+  await store.query(
+    `INSERT INTO host_groups (tenant_id, name, members, changed_by) SELECT 'default', 'g' || n, '{x}', 'ada' FROM generate_series(1, $1) n`,
+    [HOST_GROUPS_MAX],
+  );
+  await expect(putHostGroup(store, { ...about, name: 'web', members: ['x'] }, sign)).rejects.toMatchObject({
+    code: 'host_groups_too_many',
+  });
+  await putHostGroup(store, { ...about, name: 'g1', members: ['web-1'] }, sign);
+});
+
+describe('what remediation keeps', () => {
+  it('is up to date when a host enrols, and sent again at its start', async () => {
+    await putHostGroup(store, { ...about, name: 'web', members: ['web-*'] }, sign);
+    await apply('shop');
+    await sent();
+    const keeper = new HostPolicyKeeper(store, sign, logger);
+    await keeper.keep();
+    await keeper.keep();
+    expect(shown(await sent())).toEqual(['default shop 1 1 web=host-1']);
+    await addHost('host-2', 'web-2');
+    await keeper.keep();
+    expect(shown(await sent())).toEqual(['default shop 1 2 web=host-1+host-2']);
+  });
+
+  it('is made for a policy that was in force before there were any, whatever others are like', async () => {
+    await store.query(
+      `INSERT INTO policy_versions (tenant_id, number, name, body, applied_by) VALUES ('default', 1, 'bad', 'policy: [', 'ada'), ('other', 1, 'good', $1, 'ada')`,
+      [yaml('good')],
+    );
+    await new HostPolicyKeeper(store, sign, logger).keep();
+    expect(shown(await sent())).toEqual(['other good 1 1']);
+  });
+});

@@ -1,10 +1,11 @@
 // From baldur's socket to Kafka and back, through real processes that are killed on the way.
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
-import { action, event } from '@norn/contracts';
-import { publicKeyPemOf, signCommand } from '@norn/response';
+import { action, event, policy } from '@norn/contracts';
+import { publicKeyPemOf, signCommand, signedHostPolicy } from '@norn/response';
 import { Host } from '@norn/store';
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { readFileSync, rmSync, statSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FakeBaldur } from './fake-baldur.ts';
 import { type Link, type PartProcess, startLink } from './link.ts';
@@ -198,6 +199,75 @@ it('refuses what is forged, expired, or for another host or tenant, and says why
     expect(outcome).toMatchObject({ state: action.OutcomeState.REFUSED, code });
     expect(baldur.commands().some(({ id }) => id === command.id)).toBe(false);
   }
+});
+
+describe('the policy of the tenant', () => {
+  const body = `policy: shop
+rules:
+  - { name: a, when: { exec: { Image: /a } }, subjects: { hostGroup: web }, action: deny }
+`;
+  async function send(epoch: bigint, key = link.secrets.commandPrivateKeyPem): Promise<void> {
+    const { tenantId, hostId } = await link.identity();
+    const groups = [{ name: 'web', hostIds: [hostId] }];
+    const value = signedHostPolicy({ tenantId, epoch, issuedAtUs: 1n, version: 7, body, groups }, key);
+    await link.producer.send('policies', [{ key: tenantId, value, headers: {} }]);
+  }
+  const heard = (): [string, readonly string[]][] =>
+    baldur.heard.flatMap((message): [string, readonly string[]][] =>
+      message.case === 'hostPolicy' ? [[String(message.value.policy?.epoch), message.value.groups]] : [],
+    );
+  const untilHeard = (epoch: string) =>
+    until(
+      () => Promise.resolve(heard()),
+      (all) => all.at(-1)?.[0] === epoch,
+    );
+  const untilFacts = async (isIt: (policy: unknown) => boolean): Promise<unknown> => {
+    const { hostId } = await link.identity();
+    const read = async () => (await link.control.manager.findOneByOrFail(Host, { id: hostId })).facts;
+    return until(
+      async () => (await read()) as { policy?: unknown },
+      ({ policy }) => isIt(policy),
+    );
+  };
+
+  it('reaches baldur with the groups of its host, and what baldur says of it the control plane', async () => {
+    await send(1n);
+    await untilHeard('1');
+    await send(2n);
+    const { hostId } = await link.identity();
+    expect((await untilHeard('2')).at(-1)?.[1]).toEqual([hostId, hostname(), 'web']);
+    const said = { state: policy.PolicyState.APPLIED, code: 'ok', epoch: 2n, policy: 'shop', version: 7, denied: 3n };
+    baldur.sendPolicyStatus(create(policy.HostPolicyStatusSchema, said));
+    await untilFacts((told) => JSON.stringify(told ?? null).includes('POLICY_STATE_APPLIED'));
+  });
+
+  it('that is forged or older is refused and told of', async () => {
+    const forger = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+    for (const [code, sent] of [
+      ['bad_signature', () => send(3n, forger)],
+      ['fenced', () => send(1n)],
+    ] as const) {
+      await sent();
+      await untilFacts((told) => JSON.stringify(told ?? null).includes(`"code":"${code}"`));
+    }
+    expect(heard().at(-1)?.[0]).toBe('2');
+    await send(3n);
+    await untilHeard('3');
+  });
+
+  it('is held by tyr while the installation is away, and sent by ingest again when it starts', async () => {
+    await ingest.kill('SIGKILL');
+    await tyr.kill('SIGKILL');
+    baldur.heard.length = 0;
+    tyr = link.startTyr();
+    await untilHeard('3');
+    await tyr.kill('SIGKILL');
+    rmSync(`${link.agentDir}/host-policy.bin`);
+    baldur.heard.length = 0;
+    ingest = await link.startIngest();
+    tyr = link.startTyr();
+    await untilHeard('3');
+  });
 });
 
 it('acks an outcome to baldur when it can no longer be lost', async () => {

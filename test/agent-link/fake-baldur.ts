@@ -1,6 +1,6 @@
 // A fake baldur: speaks the agent's local protocol as local.proto says, keeps what tyr has not acked, sends it again after a reconnection.
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
-import { type action, event, local } from '@norn/contracts';
+import { type action, event, local, type policy } from '@norn/contracts';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { type Socket, createConnection } from 'node:net';
@@ -64,6 +64,10 @@ export class FakeBaldur {
 
   sendOutcome(outcome: action.Outcome): void {
     this.send({ case: 'outcome', value: outcome });
+  }
+
+  sendPolicyStatus(status: policy.HostPolicyStatus): void {
+    this.send({ case: 'policyStatus', value: status });
   }
 
   async untilAcked(batchSeq: bigint): Promise<void> {

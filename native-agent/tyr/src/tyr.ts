@@ -1,7 +1,8 @@
 // Tyr as it runs: what each part says to the others. It decides nothing about attacks; baldur does.
 import { create, toBinary } from '@bufbuild/protobuf';
 import { NornError, messageOf } from '@norn/base';
-import { action, event, local } from '@norn/contracts';
+import { action, event, local, type policy } from '@norn/contracts';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { BaldurLink } from './baldur/baldur-link.ts';
@@ -17,6 +18,7 @@ import { HostFactsSource } from './facts/host-facts.ts';
 import { type Identity, IdentityFile } from './identity/identity-file.ts';
 import { IdentityKeeper } from './identity/identity-keeper.ts';
 import { limits } from './limits.ts';
+import { PolicyDesk } from './policy/policy-desk.ts';
 import { Intake } from './spool/intake.ts';
 import { Spool } from './spool/spool.ts';
 import { type TyrConfig, filesOf, pathsOf } from './tyr.config.ts';
@@ -31,6 +33,7 @@ export class Tyr {
   private readonly commandLog: CommandLog;
   private readonly desk: CommandDesk;
   private readonly cold: ColdRestore;
+  private readonly policyDesk: PolicyDesk;
   private readonly keeper: IdentityKeeper;
   private readonly table: ContainerTable;
   private readonly docker: DockerWatch;
@@ -58,6 +61,7 @@ export class Tyr {
     const runtime = new DockerApi(config.dockerSocket);
     this.cold = new ColdRestore(join(config.agentDir, 'stopped-containers'), runtime, logger);
     this.desk = this.createDesk(nowMs);
+    this.policyDesk = this.createPolicyDesk();
     this.uplink = this.createUplink();
     this.supervisor = new Supervisor({
       baldurPath: config.baldurPath,
@@ -81,6 +85,7 @@ export class Tyr {
       containers: () => this.table.all(),
       capabilities: () => this.capabilities(),
       health: () => this.health(),
+      policy: () => this.policyDesk.status(),
       nowMs,
     });
   }
@@ -100,6 +105,7 @@ export class Tyr {
     });
     this.keeper.start({
       onEnrolled: () => {
+        this.policyDesk.load();
         this.uplink.start();
       },
       onRenewed: () => {
@@ -155,6 +161,21 @@ export class Tyr {
     });
   }
 
+  private createPolicyDesk(): PolicyDesk {
+    return new PolicyDesk({
+      agentDir: this.config.agentDir,
+      identity: () => this.identity(),
+      hostname,
+      giveToBaldur: (value) => {
+        this.link.send({ case: 'hostPolicy', value });
+      },
+      onStatus: () => {
+        this.sendFactsSoon();
+      },
+      logger: this.logger,
+    });
+  }
+
   private giveToBaldur(command: action.Command): boolean {
     const give = (): boolean => this.link.send({ case: 'command', value: command });
     if (!this.cold.isCold(command)) return give();
@@ -172,6 +193,9 @@ export class Tyr {
       spool: this.spool,
       onCommand: (signed) => {
         this.desk.receive(signed);
+      },
+      onPolicy: (signed) => {
+        this.policyDesk.receive(signed);
       },
       onConnecting: () => {
         this.sendFacts();
@@ -205,6 +229,9 @@ export class Tyr {
           });
         } else this.pass(outcome);
       },
+      onPolicyStatus: (status: policy.HostPolicyStatus) => {
+        this.policyDesk.onBaldurStatus(status);
+      },
       onGone: () => {
         this.supervisor.onGone();
       },
@@ -218,6 +245,7 @@ export class Tyr {
     this.intake.stream(hello.streamId);
     this.supervisor.onHello(hello);
     this.link.send({ case: 'policy', value: policyOf(this.config) });
+    this.policyDesk.onBaldurConnected();
     this.ackToBaldur();
     this.sendFacts();
     this.desk.onBaldurConnected();

@@ -44,6 +44,7 @@ async function startSupervisor(): Promise<{ readonly link: BaldurLink; readonly 
       },
       onBatch: () => undefined,
       onOutcome: () => undefined,
+      onPolicyStatus: () => undefined,
     },
     logger,
   );

@@ -1,7 +1,7 @@
 // The unix socket that baldur connects to. One baldur at a time: the newest that said hello.
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { NornError, messageOf } from '@norn/base';
-import { local } from '@norn/contracts';
+import { local, type policy } from '@norn/contracts';
 import { chmodSync, existsSync, mkdirSync, unlinkSync } from 'node:fs';
 import { type Server, type Socket, createConnection, createServer } from 'node:net';
 import { dirname } from 'node:path';
@@ -14,6 +14,7 @@ export interface BaldurHandlers {
   readonly onHeartbeat: (heartbeat: local.BaldurHeartbeat) => void;
   readonly onBatch: (batch: Uint8Array, batchSeq: bigint) => void;
   readonly onOutcome: (outcome: Extract<local.BaldurMessage['message'], { case: 'outcome' }>['value']) => void;
+  readonly onPolicyStatus: (status: policy.HostPolicyStatus) => void;
   readonly onGone: () => void;
 }
 
@@ -111,6 +112,7 @@ export class BaldurLink {
     if (message.case === 'heartbeat') this.handlers.onHeartbeat(message.value);
     else if (message.case === 'batch') this.handlers.onBatch(message.value, seq);
     else if (message.case === 'outcome') this.handlers.onOutcome(message.value);
+    else if (message.case === 'policyStatus') this.handlers.onPolicyStatus(message.value);
   }
 }
 

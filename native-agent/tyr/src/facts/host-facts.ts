@@ -1,6 +1,6 @@
 // What tyr knows of its host, as one message: the whole state, the newest wins.
 import { create } from '@bufbuild/protobuf';
-import { event } from '@norn/contracts';
+import { event, type policy } from '@norn/contracts';
 import { readFileSync, statSync } from 'node:fs';
 import { hostname, release } from 'node:os';
 import { agentVersion, limits } from '../limits.ts';
@@ -9,6 +9,7 @@ export interface FactsSources {
   readonly containers: () => event.ContainerFact[];
   readonly capabilities: () => event.Capability[];
   readonly health: () => event.AgentHealth;
+  readonly policy: () => policy.HostPolicyStatus | undefined;
   readonly nowMs: () => number;
 }
 
@@ -24,7 +25,9 @@ export class HostFactsSource {
 
   read(): event.HostFacts {
     this.readUsers();
+    const policy = this.sources.policy();
     return create(event.HostFactsSchema, {
+      ...(policy && { policy }),
       containers: this.sources.containers(),
       users: this.users,
       hostname: hostname(),

@@ -1,7 +1,7 @@
 // The stream to the installation: sends what the spool holds in order, takes acks and commands, comes back when it breaks.
 import { create, fromBinary } from '@bufbuild/protobuf';
 import { type Client, type ClientDuplexStream, type ServiceError, status } from '@grpc/grpc-js';
-import { action, agent, agentServiceDefinition, type event } from '@norn/contracts';
+import { action, agent, agentServiceDefinition, type event, type policy } from '@norn/contracts';
 import type { Logger } from 'pino';
 import { BackOff } from '../back-off.ts';
 import { limits } from '../limits.ts';
@@ -16,6 +16,7 @@ export interface UplinkOptions {
   readonly secrets: () => ClientSecrets;
   readonly spool: Spool;
   readonly onCommand: (signed: action.SignedCommand) => void;
+  readonly onPolicy: (signed: policy.SignedPolicy) => void;
   /** Facts are sent first on a connection. */
   readonly onConnecting: () => void;
   readonly onAcked: () => void;
@@ -142,6 +143,7 @@ export class Uplink {
     if (message.case === 'ack') this.acked(connection, message.value.seq);
     else if (message.case === 'throttle') this.throttle(connection, message.value);
     else if (message.case === 'command') this.options.onCommand(message.value);
+    else if (message.case === 'policy') this.options.onPolicy(message.value);
     else if (message.case === 'refusal') {
       this.refused++;
       const { seq, code, message: reason } = message.value;

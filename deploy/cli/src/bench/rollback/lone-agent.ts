@@ -59,6 +59,7 @@ export async function startLoneAgent(dir: string, protect: string): Promise<Lone
       onHeartbeat: ({ health }) => (told.health = health),
       onBatch: (_, batchSeq) => link.send({ case: 'batchAck', value: batchSeq }),
       onOutcome: () => undefined,
+      onPolicyStatus: () => undefined,
       onGone: () => (told.connected = false),
     },
     // What it says of a connection that ends is no news here.

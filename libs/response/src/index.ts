@@ -18,7 +18,7 @@ export {
   type PolicyRule,
 } from './policy/policy-file.ts';
 export { PolicyEngine, type PolicyDecision, type PolicyDecisions, type PolicyHost } from './policy/policy-engine.ts';
-export { policyResponseOf, sayDecision, type SaidDecision } from './policy/policy-finding.ts';
+export { isDenied, isOfPolicy, policyResponseOf, sayDecision, type SaidDecision } from './policy/policy-finding.ts';
 export { testPolicy, type PolicyTestReport, type WrongDecision } from './policy/test-policy.ts';
 export {
   decideResponse,

@@ -83,6 +83,14 @@ describe('policy', () => {
     expect(decide([reflex('f1', ResponseRung.OBSERVED, { evidence })], 'kill-and-remediate')).toEqual([]);
   });
 
+  it('asks for nothing more where the host denied what a rule of the policy was to deny', () => {
+    const evidence = [{ field: 'policy.response', value: 'kill-and-remediate' }];
+    const denied = reflex('f1', ResponseRung.DENIED, { ruleId: 'policy.ransomware', evidence });
+    expect(decide([denied], 'kill-and-remediate')).toEqual([]);
+    const gotThrough = { ...denied, id: 'f2', source: FindingSource.RULE, response: undefined };
+    expect(decide([denied, gotThrough as never], 'kill-and-remediate')).toEqual(['kill a f2', 'restore a f2']);
+  });
+
   it('names the protection of a finding', () => {
     expect(protectionOf(reflex('f1', ResponseRung.KILLED, { ruleId: 'reflex.reverse_shell' }))).toBe('reverse-shell');
     expect(protectionOf(reflex('f1', ResponseRung.KILLED, { source: FindingSource.RULE }))).toBe('rule');

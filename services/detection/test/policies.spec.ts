@@ -19,7 +19,7 @@ import { Correlations } from '../src/correlations/correlations.ts';
 import { createDetectionPipeline } from '../src/detection.pipeline.ts';
 import { FindingRates } from '../src/rates/finding-rates.ts';
 import { limits } from '../src/limits.ts';
-import { batchRecord, process, startUs } from './simulated-host.ts';
+import { batchRecord, process, reflexFinding, startUs } from './simulated-host.ts';
 
 const pack = readRulePack();
 const own = new RuleEngine(pack.rules);
@@ -103,6 +103,25 @@ describe('a policy in force', () => {
     };
     expect(await limitedAfterMany('action: kill')).toBe(false);
     expect(await limitedAfterMany('action: alert')).toBe(true);
+  });
+
+  it('that a host has enforced shows as its finding, and what comes of the same process is the same attack', async () => {
+    const ruleId = `policy.${'p'.repeat(90)}.${'r'.repeat(90)}`;
+    const denied = reflexFinding('d1', shell, {
+      ruleId,
+      title: 'Denied by policy',
+      severity: finding.Severity.MEDIUM,
+      response: { rung: finding.ResponseRung.DENIED, pids: [2], stoppedUs: timeUs },
+    });
+    const later = [{ kind: event.EventKind.EXEC, by: shell, afterMs: 60_000 }];
+    const { findings, alerts } = await detect(
+      rule('action: alert'),
+      batchRecord({ seq: 1, rows: later, findings: [denied] }),
+    );
+    expect(findings.find(({ id }) => id === denied.id)).toMatchObject({ ruleId, observed: false, limited: false });
+    expect(alerts).toHaveLength(1);
+    expect(alerts[0]?.findings.length).toBe(findings.length);
+    expect(alerts[0]?.confidence).toBeLessThan(90);
   });
 
   it('is asked about hosts by their names, and about its own tenant only', async () => {

@@ -60,6 +60,17 @@ describe('the first rule that matches', () => {
   });
 });
 
+it('says nothing of a connection that the host has denied, and does its otherwise to one that got through', () => {
+  const engine = new PolicyEngine(
+    parsePolicy('p.yml', 'policy: p\nrules: [{ name: a, when: { network: { DestinationPort: 22 } }, action: deny }]'),
+  );
+  const batch = buildRuleBatch([1, 2, 3].map(() => ({ EventKind: 'net_connect', DestinationPort: 22 })));
+  // Denied; on its way, which is no failure; refused by the other side.
+  const host = { groups: [], timeUsOf: () => newYearUs };
+  const { decisions } = engine.decide({ ...batch, result: Int32Array.of(-1, -115, -111) }, host);
+  expect(decisions.map(({ row }) => row)).toEqual([1, 2]);
+});
+
 describe('what a rule is about', () => {
   it.each<[string, string, TestEvent[], number[]]>([
     [

@@ -7,6 +7,8 @@ import { asPolicyError, type Policy, type PolicyAction, type PolicyRule } from '
 /** Matches of all rules over one batch, before the first of each event is taken. */
 const MATCHES_MAX = 65_536;
 const US_PER_MS = 1000;
+/** Of a system call. Source: errno(3). */
+const EPERM = 1;
 
 /** Where a batch comes from. */
 export interface PolicyHost {
@@ -71,8 +73,14 @@ export class PolicyEngine {
       if (before === undefined || entry.order < before.entry.order) first.set(match.row, { entry, match });
     }
     const rows = [...first.values()].sort((a, b) => a.match.row - b.match.row);
-    return { decisions: rows.map(({ entry, match }) => decisionOf(entry, match, host)), refused };
+    const decided = rows.map(({ entry, match }) => decisionOf(entry, match, host));
+    return { decisions: decided.filter((each) => !wasDenied(each, batch)), refused };
   }
+}
+
+/** The host has refused it, and tells of that itself. */
+function wasDenied({ rule, row }: PolicyDecision, { result }: RuleBatch): boolean {
+  return rule.action === 'deny' && result[row] === -EPERM;
 }
 
 function hostTest({ subjects: { hostGroup } }: PolicyRule): NameTest {

@@ -54,9 +54,9 @@ describe("a policy's decision", () => {
     expect(found('action: alert').observed).toBe(false);
   });
 
-  it('is not what an agent says, whatever the finding of its reflex is called', () => {
+  it('asks for nothing where an agent tells of it: what it says was denied there', () => {
     expect(policyResponseOf(found('action: kill'))).toBe('kill');
     const reflex = create(finding.FindingSchema, { ...found('action: kill'), source: FindingSource.REFLEX });
-    expect(policyResponseOf(reflex)).toBeUndefined();
+    expect(policyResponseOf(reflex)).toBe('observe');
   });
 });

@@ -45,7 +45,7 @@ function remark({ action, observeUntil = '' }: PolicyRule, response: PolicyRespo
   return action === 'deny' ? ` (denied where the host can: here ${done[response]})` : '';
 }
 
-/** Hosts refuse nothing yet: what is to be denied is answered with what the rule says otherwise. */
+/** What is to be denied and yet happened got through to here: it is answered with what the rule says otherwise. */
 function responseOf({ action, otherwise = 'kill' }: PolicyRule): PolicyResponse {
   const asked = action === 'deny' ? otherwise : action;
   return isResponse(asked) ? asked : 'observe';
@@ -55,9 +55,22 @@ function isResponse(text: string): text is PolicyResponse {
   return responses.has(text);
 }
 
+/** A rule of the tenant's policy made it, here or on the host. */
+export function isOfPolicy({ ruleId }: finding.Finding): boolean {
+  return ruleId.startsWith(RULE_PREFIX);
+}
+
+/** The host did not let it happen: who tried it lives on. */
+export function isDenied({ response }: finding.Finding): boolean {
+  return response?.rung === finding.ResponseRung.DENIED;
+}
+
 /** What the policy that made the finding wants done; undefined when none did, and the protections' responses hold. */
-export function policyResponseOf({ source, ruleId, evidence }: finding.Finding): PolicyResponse | undefined {
-  if (source !== finding.FindingSource.RULE || !ruleId.startsWith(RULE_PREFIX)) return undefined;
+export function policyResponseOf(each: finding.Finding): PolicyResponse | undefined {
+  if (!isOfPolicy(each)) return undefined;
+  const { source, evidence } = each;
+  // A host tells of what it has denied: there is nothing left to be done.
+  if (source === finding.FindingSource.REFLEX) return 'observe';
   const asked = evidence.find(({ field }) => field === RESPONSE_FIELD)?.value ?? '';
   return isResponse(asked) ? asked : 'observe';
 }

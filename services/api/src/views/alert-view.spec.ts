@@ -60,6 +60,17 @@ describe('an alert as people see it', () => {
   });
 });
 
+describe('an act that the host denied', () => {
+  const denied = readAttack(handlingOf({}, { rung: finding.ResponseRung.DENIED, pids: [7] }));
+
+  it('is said so, by whom it was stopped, and who tried it lives on', () => {
+    expect(summaryOf(denied)).toBe('python3 encrypted 7 files in 38 ms; Norn did not let it happen.');
+    expect(alertView(denied, place)).toMatchObject({ stoppedBy: 'policy', killedPids: [] });
+    expect(nextOf(denied, 1)).toMatch(/^1 process of it still runs/);
+    expect(nextOf(denied, 0)).toMatch(/^It was denied/);
+  });
+});
+
 describe('what is left to do', () => {
   it.each([
     ['a process runs', {}, 1, /^1 process of it still runs: kill it/],

@@ -22,7 +22,7 @@ export function alertView(attack: Attack, place: Place, runningProcesses = 0): v
     confidence: alert.confidence,
     summary: summaryOf(attack),
     response: nextOf(attack, runningProcesses),
-    stoppedBy: attack.stoppedByReflex ? 'reflex' : '',
+    stoppedBy: attack.stoppedBy,
     createdAt: timeOf(alert.createdAtUs),
     updatedAt: timeOfDate(handling.updatedAt),
     techniques: alert.techniques,
@@ -56,8 +56,9 @@ export function summaryOf(attack: Attack): string {
   return did.length === 0 ? `${what}.` : `${what}; Norn ${listed(did)}.`;
 }
 
-function deedsOf({ handling, killedPids }: Attack): string[] {
+function deedsOf({ handling, killedPids, denied }: Attack): string[] {
   const deeds: string[] = [];
+  if (denied > 0) deeds.push(denied === 1 ? 'did not let it happen' : `denied ${denied} acts`);
   if (killedPids.length > 0) deeds.push(`killed ${counted(killedPids.length, 'process', 'processes')}`);
   const changed = handling.filesRestored + handling.filesLost + handling.filesConflict;
   if (changed > 0) deeds.push(`restored ${handling.filesRestored} of ${counted(changed, 'file')}`);
@@ -85,5 +86,6 @@ export function nextOf(attack: Attack, runningProcesses: number): string {
   if (filesDecided(handling) > 0) return 'It is over and nothing was lost: archive it when you have read it.';
   if (attack.killedPids.length > 0)
     return 'It was stopped: restore what it changed, or release it when it was harmless.';
+  if (attack.denied > 0) return 'It was denied, so there is nothing to undo: archive it when you have read it.';
   return 'Nothing was stopped: the policy only observes here. Kill it when it is an attack, archive it when it is not.';
 }

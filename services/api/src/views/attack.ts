@@ -2,6 +2,7 @@
 import { fromBinary } from '@bufbuild/protobuf';
 import { toHex } from '@norn/base';
 import { finding } from '@norn/contracts';
+import { isDenied } from '@norn/response';
 import type { AlertHandling } from '@norn/store';
 
 /** The least the API must know about a host, a container and its name. */
@@ -22,7 +23,10 @@ export interface Attack {
   readonly stoppedUs: number;
   readonly killedPids: readonly number[];
   readonly filesChanged: number;
-  readonly stoppedByReflex: boolean;
+  /** Who stopped it without being asked; empty when nobody did. */
+  readonly stoppedBy: 'reflex' | 'policy' | '';
+  /** Acts that hosts did not let happen. */
+  readonly denied: number;
   /** 32 hex: roots of what is blamed. */
   readonly scopes: readonly string[];
 }
@@ -32,6 +36,7 @@ export function readAttack(handling: AlertHandling): Attack {
   const responses = alert.findings.flatMap(({ response }) => (response ? [response] : []));
   const stops = responses.filter(({ stoppedUs }) => stoppedUs > 0n);
   const first = responses.map(({ firstActUs }) => Number(firstActUs)).filter((us) => us > 0);
+  const denied = alert.findings.filter(isDenied).length;
   const told = [...alert.findings.map(({ timeUs }) => Number(timeUs)), Number(alert.createdAtUs)].filter(
     (us) => us > 0,
   );
@@ -42,13 +47,18 @@ export function readAttack(handling: AlertHandling): Attack {
     stoppedUs: Math.max(0, ...stops.map(({ stoppedUs }) => Number(stoppedUs))),
     killedPids: [...new Set([...handling.killedPids, ...killed(responses)])],
     filesChanged: Math.max(0, ...responses.map(({ filesChanged }) => filesChanged)),
-    stoppedByReflex: responses.some(({ rung }) => rung >= finding.ResponseRung.KILLED),
+    stoppedBy: responses.some(isKill) ? 'reflex' : denied > 0 ? 'policy' : '',
+    denied,
     scopes: scopesOf(alert),
   };
 }
 
 function killed(responses: readonly finding.Response[]): number[] {
-  return responses.filter(({ rung }) => rung >= finding.ResponseRung.KILLED).flatMap(({ pids }) => pids);
+  return responses.filter(isKill).flatMap(({ pids }) => pids);
+}
+
+function isKill({ rung }: finding.Response): boolean {
+  return rung === finding.ResponseRung.KILLED || rung === finding.ResponseRung.KILLED_AT_EXEC;
 }
 
 function scopesOf(alert: finding.Alert): string[] {

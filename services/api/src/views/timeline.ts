@@ -2,6 +2,7 @@
 import { create } from '@bufbuild/protobuf';
 import { toHex } from '@norn/base';
 import { finding, view } from '@norn/contracts';
+import { isDenied, isOfPolicy } from '@norn/response';
 import type { ActivityRow } from '../alerts/attack-queries.ts';
 import type { Attack } from './attack.ts';
 import { deedOf } from './command-view.ts';
@@ -120,21 +121,30 @@ function findings({ attack }: Story): Entry[] {
   return attack.alert.findings.map((found) => ({
     us: Number(found.timeUs),
     kind: 'finding' as const,
-    text: `${found.source === finding.FindingSource.REFLEX ? 'Reflex' : 'Rule'} ${found.ruleId}: ${found.summary || found.title}`,
+    text: `${finderOf(found)}: ${found.summary || found.title}`,
     processUid: toHex(found.processUid),
     tone: 'bad' as const,
   }));
+}
+
+function finderOf(found: finding.Finding): string {
+  if (isOfPolicy(found)) return `Policy ${found.ruleId.replace(/^policy\./, '')}`;
+  return `${found.source === finding.FindingSource.REFLEX ? 'Reflex' : 'Rule'} ${found.ruleId}`;
 }
 
 const rungWords: Readonly<Partial<Record<finding.ResponseRung, string>>> = {
   [finding.ResponseRung.FROZEN]: 'froze',
   [finding.ResponseRung.KILLED]: 'killed',
   [finding.ResponseRung.KILLED_AT_EXEC]: 'killed before their first instruction',
-  [finding.ResponseRung.DENIED]: 'denied',
 };
 
 function responses({ attack }: Story): Entry[] {
-  return attack.alert.findings.flatMap(({ response }) => {
+  return attack.alert.findings.flatMap((found) => {
+    const { response } = found;
+    if (isDenied(found)) {
+      const text = `The agent did not let it happen: ${found.title}`;
+      return [{ us: Number(found.timeUs), kind: 'response' as const, text, tone: 'good' as const }];
+    }
     const verb = response === undefined ? undefined : rungWords[response.rung];
     if (response === undefined || verb === undefined || response.stoppedUs === 0n) return [];
     const after = durationOf(Number(response.stoppedUs - response.firstActUs));

@@ -1,5 +1,6 @@
 // What the findings of one attack say together: how bad, how sure, in which order, in one sentence. A pure function of the findings.
 import { finding } from '@norn/contracts';
+import { isOfPolicy } from '@norn/response';
 import { attackSteps } from '@norn/rules';
 import { limits } from '../limits.ts';
 
@@ -57,9 +58,13 @@ function confidenceOf(steps: readonly finding.Finding[]): number {
   return Math.min(99, Math.max(1, Math.round(100 * (1 - allChance))));
 }
 
-function likelihoodOf({ source, severity, evidence }: finding.Finding): number {
+function likelihoodOf(each: finding.Finding): number {
+  const { source, severity, evidence } = each;
   const isWithheld = evidence.some(({ field }) => field === 'response.withheld');
-  return source === FindingSource.REFLEX && !isWithheld ? REFLEX_LIKELIHOOD : likelihoods[severity];
+  // A policy may deny what is no attack.
+  return source === FindingSource.REFLEX && !isWithheld && !isOfPolicy(each)
+    ? REFLEX_LIKELIHOOD
+    : likelihoods[severity];
 }
 
 /** A reflex knows the whole story of what it stopped; of rules each tells a step. */

@@ -1,6 +1,7 @@
 // When findings of one lineage are one attack: until the agent has stopped it. On a host a lineage may be somebody's whole session.
 import { toHex } from '@norn/base';
 import { finding } from '@norn/contracts';
+import { isDenied } from '@norn/response';
 import { limits } from '../limits.ts';
 
 /** Same origin; and after a stop, only what the same parent started again: a stopped program that comes back is not a new attack. */
@@ -16,8 +17,10 @@ function isAfterStop(alert: finding.Alert, each: finding.Finding): boolean {
   return firstActUs(each) > stoppedUs + BigInt(limits.settleMs) * 1000n;
 }
 
-function wasStopped({ response }: finding.Finding): boolean {
-  return (response?.rung ?? finding.ResponseRung.UNSPECIFIED) >= finding.ResponseRung.KILLED;
+/** Who was denied something lives on. */
+function wasStopped(each: finding.Finding): boolean {
+  const rung = each.response?.rung ?? finding.ResponseRung.UNSPECIFIED;
+  return rung >= finding.ResponseRung.KILLED && !isDenied(each);
 }
 
 function stopTimeUs({ response, timeUs }: finding.Finding): bigint {

@@ -1,5 +1,6 @@
 // How often each rule found something on each host in the current hour of event time. It follows from the log: read back like correlations are.
 import { finding } from '@norn/contracts';
+import { isDenied } from '@norn/response';
 import { Metric, count } from '@norn/telemetry';
 import { limits } from '../limits.ts';
 
@@ -24,9 +25,10 @@ export class FindingRates {
     for (const key of this.hosts.keys()) if (belongs(key)) this.hosts.delete(key);
   }
 
-  /** Counts it; true when its rule has found more than its share. Never of a reflex: the agent has acted on it. */
-  isOverLimit(hostKey: string, { ruleId, source, id, timeUs }: finding.Finding): boolean {
-    if (source === finding.FindingSource.REFLEX) return false;
+  /** Counts it; true when its rule has found more than its share. Never of a reflex: the agent has acted on it. What it denied may be tried for ever. */
+  isOverLimit(hostKey: string, each: finding.Finding): boolean {
+    const { ruleId, source, id, timeUs } = each;
+    if (source === finding.FindingSource.REFLEX && !isDenied(each)) return false;
     const rules = moved(this.hosts, hostKey) ?? new Map<string, Hour>();
     keep(this.hosts, { key: hostKey, value: rules, max: limits.hostsMax, reason: 'hosts' });
     const number = timeUs / limits.rates.hourUs;

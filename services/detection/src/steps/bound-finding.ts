@@ -13,12 +13,15 @@ export function refusalOf(each: finding.Finding): string | undefined {
   return isKnown ? undefined : 'severity_unknown';
 }
 
+/** `policy.POLICY.RULE` is the longest. */
+const ruleIdMax = 256;
+
 /** The finding with everything cut to its limit. */
 export function bounded(each: finding.Finding): finding.Finding {
   const { textMax, evidenceMax, techniquesMax, pidsMax } = limits.finding;
   return create(finding.FindingSchema, {
     ...each,
-    ruleId: clean(each.ruleId, 64),
+    ruleId: clean(each.ruleId, ruleIdMax),
     title: clean(each.title, 256),
     summary: clean(each.summary, textMax),
     techniques: each.techniques.slice(0, techniquesMax).map((technique) => clean(technique, 16)),

@@ -1,7 +1,7 @@
 // One version of an alert: its row, and the commands that policy asks for and nobody asked for yet.
 import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import { finding } from '@norn/contracts';
-import { nothingAnswered, type Answered, type PolicyResponse } from '@norn/response';
+import { isDenied, nothingAnswered, type Answered, type PolicyResponse } from '@norn/response';
 import {
   type AlertHandling,
   type CommandIssuer,
@@ -74,7 +74,9 @@ async function keepVersion(
 
 /** Those that the agent killed by itself. */
 function killedPids(alert: finding.Alert): number[] {
-  const dead = alert.findings.filter((each) => (each.response?.rung ?? 0) >= finding.ResponseRung.KILLED);
+  const dead = alert.findings.filter(
+    (each) => (each.response?.rung ?? 0) >= finding.ResponseRung.KILLED && !isDenied(each),
+  );
   return [...new Set(dead.flatMap((each) => each.response?.pids ?? []))].sort((a, b) => a - b);
 }
 

@@ -157,6 +157,37 @@ describe('detection', () => {
   }, 60_000);
 });
 
+describe('what is counted over all hosts of a tenant', () => {
+  const dropped = process('k', undefined, { imagePath: '/dev/shm/k', sha256: '07'.repeat(32) });
+  const startsOn = (host: string, seq: number): OutRecord =>
+    batchRecord({ seq, rows: [{ kind: event.EventKind.EXEC, by: dropped, afterMs: seq }] }, `spread:${host}`);
+  const title = 'The same dropped program runs on several hosts';
+
+  it('is found although the stage was killed before the last host, and is an alert of its own', async () => {
+    const stage = trial.stage('detection');
+    await stage.start();
+    await trial.producer.send('lineage', [startsOn('web-1', 1), startsOn('web-2', 2)]);
+    await eventually(
+      () => trial.records('occurrences'),
+      (found) => found.length >= 2,
+    );
+    await stage.kill();
+    await trial.producer.send('lineage', [startsOn('db-1', 3)]);
+    await stage.start();
+    const alerts = await eventually(
+      async () =>
+        (await trial.records('alerts'))
+          .map(({ key, value }) => ({ key, alert: fromBinary(finding.AlertSchema, value) }))
+          .filter(({ alert }) => alert.title === title),
+      (found) => found.length > 0,
+    );
+    expect(alerts.map(({ key, alert }) => [key, alert.findings.map(({ hostIds }) => [...hostIds].sort())])).toEqual([
+      ['spread:db-1', [['db-1', 'web-1', 'web-2']]],
+    ]);
+    await stage.stop();
+  }, 90_000);
+});
+
 describe('storage', () => {
   it('stores every event once, whichever stage or store is killed on the way', async () => {
     const stages = (['enrichment', 'process-tree', 'storage'] as const).map((name) => trial.stage(name));

@@ -1,11 +1,13 @@
 // The way of the data: each stage, what it reads and what it writes. An architecture test walks this table.
 
-/** Kafka topics. Key of every record: `tenant:host`, so one host is one ordered stream. */
+/** Kafka topics. Key of a record, where nothing else is said: `tenant:host`, so one host is one ordered stream. */
 export const topics = {
   raw: 'norn.raw.v1',
   facts: 'norn.facts.v1',
   enriched: 'norn.enriched.v1',
   lineage: 'norn.lineage.v1',
+  /** What correlations over all hosts of a tenant await; key: the tenant. */
+  occurrences: 'norn.occurrences.v1',
   findings: 'norn.findings.v1',
   alerts: 'norn.alerts.v1',
   commands: 'norn.commands.v1',
@@ -30,7 +32,9 @@ export const flow: readonly Stage[] = [
   { name: 'ingest', consumes: [], produces: ['raw', 'facts', 'outcomes'] },
   { name: 'enrichment', consumes: ['raw', 'facts'], produces: ['enriched'] },
   { name: 'process-tree', consumes: ['enriched'], produces: ['lineage'] },
-  { name: 'detection', consumes: ['lineage'], produces: ['findings', 'alerts'] },
+  { name: 'detection', consumes: ['lineage'], produces: ['occurrences', 'findings', 'alerts'] },
+  // In the same service: what counts over all hosts of a tenant.
+  { name: 'tenant-detection', consumes: ['occurrences'], produces: ['findings', 'alerts'] },
   { name: 'remediation', consumes: ['alerts', 'outcomes'], produces: ['commands', 'policies'] },
   { name: 'storage', consumes: ['facts', 'lineage', 'findings', 'alerts', 'outcomes'], produces: [] },
 ];

@@ -17,4 +17,4 @@ export { type BusProducer, type ProducerOptions, createProducer } from './produc
 export { type BusRecord, type OutRecord, type RecordBatch, recordKey } from './record.ts';
 export { RecordSpans, withRecordSpan } from './record-spans.ts';
 export { type StageOptions, createStageHandler, deadLettersOf } from './stage-handler.ts';
-export { type OffsetRange, ensureTopics, offsetAt, offsetRanges } from './topics.ts';
+export { type OffsetRange, committedOffsets, ensureTopics, offsetAt, offsetRanges } from './topics.ts';

@@ -102,6 +102,15 @@ export function offsetAt(
   });
 }
 
+/** Offset up to which a group has read each partition; absent for one that it has not read from. */
+export function committedOffsets(config: BusConfig, topic: TopicName, groupId: string): Promise<Map<number, number>> {
+  return withAdmin(createKafka(config, 'norn-offsets'), async (admin) => {
+    const [found] = await admin.fetchOffsets({ groupId, topics: [topics[topic]] });
+    const read = (found?.partitions ?? []).filter(({ offset }) => Number(offset) >= 0);
+    return new Map(read.map(({ partition, offset }) => [partition, Number(offset)]));
+  });
+}
+
 /** Runs `ask` with an admin client, again while the broker or the topics are not there yet. */
 async function withAdmin<T>(kafka: Kafka, ask: (admin: Admin) => Promise<T>): Promise<T> {
   const deadline = performance.now() + topicsTimeoutMs;

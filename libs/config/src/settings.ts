@@ -37,6 +37,9 @@ export const settings = {
   commandTtlMs: milliseconds.default(120_000),
   alertWindowMs: milliseconds.default(600_000).describe('Findings of one lineage within it are one alert'),
   correlationHoldBackMs: milliseconds.default(500).describe('How much later than others an event of a host may come'),
+  tenantHoldBackMs: milliseconds
+    .default(5_000)
+    .describe("How much later than others an event of one of a tenant's hosts may come"),
   treeSnapshotMs: milliseconds.default(15_000),
   storageLingerMs: milliseconds.default(200).describe('How long rows wait for a larger insert'),
   // The agent's own.

@@ -3,6 +3,7 @@ export * as agent from './gen/norn/agent/v1/agent_pb.ts';
 export * as local from './gen/norn/agent/v1/local_pb.ts';
 export * as event from './gen/norn/event/v1/event_pb.ts';
 export * as finding from './gen/norn/finding/v1/finding_pb.ts';
+export * as occurrence from './gen/norn/finding/v1/occurrence_pb.ts';
 export * as action from './gen/norn/action/v1/action_pb.ts';
 export * as policy from './gen/norn/policy/v1/policy_pb.ts';
 export * as lineage from './gen/norn/lineage/v1/lineage_pb.ts';

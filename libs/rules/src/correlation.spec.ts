@@ -74,7 +74,7 @@ describe('event_count', () => {
     });
     expect(told([...matches, ...correlator.advance(Infinity)])).toEqual(expected);
     expect(expected).toHaveLength(3);
-    expect(correlator.counters).toEqual({ late: 0, repeated: 9, groupsDropped: 0 });
+    expect(correlator.counters).toEqual({ late: 0, repeated: 9, groupsDropped: 0, waitingRefused: 0 });
   });
 
   it('counts what comes too late', () => {

@@ -34,6 +34,7 @@ export {
 export { readDocuments, ruleError, type Path, type Place, type RuleDocument } from './sigma/document.ts';
 export { readRules, type RuleFile, type RuleSet } from './sigma/rule-set.ts';
 export { isPartOf, isPartOnly } from './correlation/parts.ts';
+export { CorrelationSet, scopeOf, type CorrelationScope } from './correlation/correlation-set.ts';
 export {
   Correlator,
   type CorrelationMatch,

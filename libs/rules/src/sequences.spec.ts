@@ -3,8 +3,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   buildRuleBatch,
-  Correlator,
   type CorrelationRule,
+  CorrelationSet,
   fieldOfRow,
   type Occurrence,
   readRules,
@@ -18,20 +18,26 @@ const { rules, correlations } = readRules(
   files.map((name) => ({ name, text: readFileSync(join(pack, name), 'utf8') })),
 );
 const engine = new RuleEngine(rules);
-const names = new Set(rules.flatMap(({ id, name }) => [id, name ?? '']));
+const set = new CorrelationSet({ rules, correlations });
 
-/** Titles of the correlations that a run makes true. Lineage, parent and container are one unless an event names its own. */
+/** Titles of the correlations that a run makes true. Host, lineage and parent are one unless an event names its own. */
 function found(run: readonly TestEvent[]): string[] {
-  const correlator = new Correlator(correlations, names, { holdBackMs: 500 });
-  run.forEach((event, at) => {
-    for (const each of occurrences(event, at)) correlator.take(each);
+  return (['host', 'tenant'] as const).flatMap((scope) => {
+    const correlator = set.createCorrelator(scope, { holdBackMs: 500 });
+    run.forEach((event, at) => {
+      for (const each of occurrences(event, at)) correlator.take(each);
+    });
+    return correlator.advance(Infinity).map(({ rule }) => rule.title);
   });
-  return correlator.advance(Infinity).map(({ rule }) => rule.title);
 }
 
-function occurrences({ at = 0, Lineage = 'lineage', ...event }: TestEvent, number: number): Occurrence[] {
+function occurrences(
+  { at = 0, Lineage = 'lineage', Host = 'host', ...event }: TestEvent,
+  number: number,
+): Occurrence[] {
   const batch = buildRuleBatch([event]);
   const own = new Map([
+    ['host', String(Host)],
     ['lineage', String(Lineage)],
     ['parent', 'parent'],
   ]);

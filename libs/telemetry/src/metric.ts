@@ -80,6 +80,8 @@ export enum Metric {
   CorrelationsForgotten = 'norn_correlations_forgotten_total',
   /** Batches read back so that correlations know what was before. */
   CorrelationsReplayed = 'norn_correlations_replayed_batches_total',
+  /** Events read back so that correlations over all hosts of a tenant know what was before. */
+  OccurrencesReplayed = 'norn_occurrences_replayed_total',
 
   // Remediation.
   /** Attributes: action. */

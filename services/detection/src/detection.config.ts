@@ -6,6 +6,7 @@ const schema = z.object({
   kafkaBrokers: settings.kafkaBrokers,
   alertWindowMs: settings.alertWindowMs,
   correlationHoldBackMs: settings.correlationHoldBackMs,
+  tenantHoldBackMs: settings.tenantHoldBackMs,
   postgresUrl: settings.postgresUrl,
   /** Not given: tenants bring no rules along. */
   postgresPasswordFile: settings.postgresPasswordFile.default(''),

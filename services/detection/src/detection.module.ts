@@ -1,10 +1,12 @@
 // Detection's parts, put together by Nest.
 import { type DynamicModule, Inject, Injectable, Module, type OnApplicationShutdown } from '@nestjs/common';
 import { type BusProducer, createProducer, offsetRanges, partitionOf } from '@norn/bus';
-import { RuleEngine } from '@norn/rules';
+import { CorrelationSet, RuleEngine } from '@norn/rules';
 import { PostgresBroughtRules } from './adapters/postgres-brought-rules.ts';
 import { KafkaAlertHistory } from './adapters/kafka-alert-history.ts';
 import { KafkaBatchHistory } from './adapters/kafka-batch-history.ts';
+import { KafkaLineageProgress } from './adapters/kafka-lineage-progress.ts';
+import { KafkaOccurrenceHistory } from './adapters/kafka-occurrence-history.ts';
 import { PostgresPolicies } from './adapters/postgres-policies.ts';
 import { PostgresRuleExceptions } from './adapters/postgres-rule-exceptions.ts';
 import { readRulePack } from './adapters/rule-pack.ts';
@@ -15,7 +17,16 @@ import { DetectionController } from './detection.controller.ts';
 import { createDetectionPipeline, createRecallPipeline } from './detection.pipeline.ts';
 import { Detector } from './detector.ts';
 import { limits } from './limits.ts';
+import { noBroughtRules } from './ports/brought-rules.port.ts';
 import { FindingRates } from './rates/finding-rates.ts';
+import { TenantAlerts } from './tenants/tenant-alerts.ts';
+import { TenantClock } from './tenants/tenant-clock.ts';
+import { TenantCorrelations } from './tenants/tenant-correlations.ts';
+import { TenantDetector } from './tenants/tenant-detector.ts';
+import { createTenantPipeline } from './tenants/tenant.pipeline.ts';
+
+/** Members share the lineage topic's partitions. */
+export const GROUP_ID = 'norn.detection';
 
 const CONFIG = Symbol('DetectionConfig');
 const PRODUCER = Symbol('BusProducer');
@@ -47,10 +58,19 @@ export class DetectionModule {
         { provide: PRODUCER, useFactory: () => createProducer(config, { clientId: 'norn-detection', lingerMs: 5 }) },
         { provide: TENANTS_OWN, useFactory: openTenantsOwn, inject: [CONFIG] },
         { provide: Detector, useFactory: createDetector, inject: [CONFIG, PRODUCER, TENANTS_OWN] },
+        { provide: TenantSide, useFactory: createTenantSide, inject: [CONFIG, PRODUCER, TENANTS_OWN] },
         DetectionLifecycle,
       ],
     };
   }
+}
+
+/** What counts over all hosts of a tenant, and its clock. */
+export class TenantSide {
+  constructor(
+    readonly detector: TenantDetector,
+    readonly clock: TenantClock,
+  ) {}
 }
 
 /** What tenants say themselves, out of the control plane. */
@@ -77,7 +97,7 @@ async function createDetector(config: DetectionConfig, producer: BusProducer, ow
   const ruleSet = readRulePack();
   const engine = new RuleEngine(ruleSet.rules, { clock: () => performance.now() * 1e6 });
   const book = new AlertBook(BigInt(config.alertWindowMs) * 1000n);
-  const correlations = new Correlations(ruleSet, config.correlationHoldBackMs);
+  const correlations = new Correlations(new CorrelationSet(ruleSet), config.correlationHoldBackMs);
   const rates = new FindingRates();
   const judged = { engine, correlations, rates, ...own };
   return new Detector({
@@ -87,8 +107,30 @@ async function createDetector(config: DetectionConfig, producer: BusProducer, ow
     correlations,
     rates,
     history: new KafkaAlertHistory(config),
-    batches: new KafkaBatchHistory(config, Math.max(correlations.spanMs, Number(limits.rates.hourUs / 1000n))),
+    batches: new KafkaBatchHistory(config, () =>
+      Math.max(correlations.spanMs, own.brought?.spanMs ?? 0, Number(limits.rates.hourUs / 1000n)),
+    ),
     outputs: producer,
     partitionOf: (hostKey) => partitionOf(hostKey, partitions),
+    nowMs: Date.now,
   });
+}
+
+async function createTenantSide(config: DetectionConfig, producer: BusProducer, own: TenantsOwn): Promise<TenantSide> {
+  const partitions = (await offsetRanges(config, 'occurrences')).length;
+  const set = new CorrelationSet(readRulePack());
+  const brought = own.brought ?? noBroughtRules;
+  const correlations = new TenantCorrelations(set, brought, config.tenantHoldBackMs);
+  const alerts = new TenantAlerts(BigInt(config.alertWindowMs) * 1000n);
+  const parts = { correlations, alerts, rates: new FindingRates(), ...own };
+  const spanMs = (): number => Math.max(set.spanMs, own.brought?.spanMs ?? 0) + config.alertWindowMs;
+  const detector = new TenantDetector({
+    ...parts,
+    pipeline: createTenantPipeline(parts),
+    history: new KafkaOccurrenceHistory(config, spanMs),
+    outputs: producer,
+    partitionOf: (tenantId) => partitionOf(tenantId, partitions),
+  });
+  const progress = new KafkaLineageProgress(config, GROUP_ID);
+  return new TenantSide(detector, new TenantClock({ correlations, progress, outputs: producer, nowMs: Date.now }));
 }

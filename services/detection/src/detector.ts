@@ -1,7 +1,7 @@
 // Runs the pipeline over what Kafka hands out and sends the results: findings first, so that an alert's findings are always there.
-import { toBinary } from '@bufbuild/protobuf';
+import { create, toBinary } from '@bufbuild/protobuf';
 import { type BusRecord, type OutRecord, type RecordBatch, RecordSpans, deadLettersOf, recordKey } from '@norn/bus';
-import { finding } from '@norn/contracts';
+import { finding, occurrence } from '@norn/contracts';
 import type { Pipeline } from '@norn/pipeline';
 import { Metric, SpanAttribute, count } from '@norn/telemetry';
 import type { AlertBook } from './alerts/alert-book.ts';
@@ -24,6 +24,7 @@ export interface DetectorParts {
   readonly outputs: Outputs;
   /** Which partition a host's records are in. */
   readonly partitionOf: (hostKey: string) => number;
+  readonly nowMs: () => number;
 }
 
 export class Detector {
@@ -40,6 +41,8 @@ export class Detector {
       await recall.run(records);
     });
     await history.read(partition, (alert) => {
+      // What stands with a host but counts over all of them is not the host's to go on with.
+      if (alert.findings.some(({ hostIds }) => hostIds.length > 0)) return;
       if (isOfPartition(recordKey(alert.tenantId, alert.hostId))) book.load(alert);
     });
   }
@@ -69,6 +72,11 @@ export class Detector {
     await sendSome(outputs, 'deadLetter', deadLettersOf('detection', records, result));
     await sendSome(
       outputs,
+      'occurrences',
+      ok.flatMap(({ value }) => occurrencesOf(value, this.parts.nowMs())),
+    );
+    await sendSome(
+      outputs,
       'findings',
       found.flatMap((each) => each.findings),
     );
@@ -86,6 +94,13 @@ async function sendSome(
   records: readonly OutRecord[],
 ): Promise<void> {
   if (records.length > 0) await outputs.send(output, records);
+}
+
+function occurrencesOf({ tenantId, forTenant }: BatchAlerts, nowMs: number): OutRecord[] {
+  return forTenant.map((what) => {
+    const told = create(occurrence.TenantRecordSchema, { sentUs: BigInt(nowMs) * 1000n, what });
+    return { key: tenantId, value: toBinary(occurrence.TenantRecordSchema, told), headers: {} };
+  });
 }
 
 function recordsOf(envelope: BatchAlerts, spans: RecordSpans): { findings: OutRecord[]; alerts: OutRecord[] } {

@@ -6,7 +6,7 @@ export const limits = {
   /** The highest pid that Linux can give (PID_MAX_LIMIT). */
   pidMax: 4_194_304,
   /** What is kept of a finding: characters of a text, entries of a list. */
-  finding: { textMax: 1_024, evidenceMax: 64, techniquesMax: 16, pidsMax: 1_024 },
+  finding: { textMax: 1_024, evidenceMax: 64, techniquesMax: 16, pidsMax: 1_024, hostsMax: 64 },
   /** What one rule may cost, as a mean over all events; reported after so many. */
   ruleCosts: { nsPerEventMax: 500, reportEvents: 100_000 },
   /** Findings of one batch's reflexes; four reflexes find a handful. */
@@ -25,6 +25,20 @@ export const limits = {
   hostsMax: 20_000,
   /** Hosts with events that correlations await, in one process; groups of one correlation, on one host. */
   correlations: { hostsMax: 20_000, groupsPerHostMax: 1_000 },
+  /**
+   * Correlations over all hosts of a tenant: records that a batch has for them; tenants in one process; of one tenant the groups of a
+   * correlation, the events that wait for their time, the gaps, and the alerts that may still grow.
+   */
+  tenants: {
+    recordsPerBatchMax: 256,
+    tenantsMax: 1_000,
+    groupsMax: 10_000,
+    waitingMax: 50_000,
+    gapsMax: 1_024,
+    alertsMax: 256,
+    /** An event that is so much later than its record was written has its host's clock to blame, ms. */
+    clockAheadMs: 60_000,
+  },
   /** Findings of one rule on one host in an hour of event time (µs) that join alerts; rules counted of a host; ids by which what is found over and over is known. */
   rates: { findingsPerHourMax: 1_000, hourUs: 3_600_000_000n, rulesPerHostMax: 256, recentMax: 64 },
   /** Characters of a command line that exceptions go by. */
@@ -35,6 +49,8 @@ export const limits = {
   gapsPerHostMax: 64,
   /** Batches of a partition that are read back for correlations when it is taken over. */
   replayRecordsMax: 2_000,
+  /** Records of one partition of tenants' occurrences that are read back when it is taken over. */
+  occurrencesReadBackMax: 200_000,
   /** Records of the alerts topic read back when a partition is taken over. */
   historyRecordsMax: 5_000,
 } as const;

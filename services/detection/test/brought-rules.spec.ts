@@ -1,6 +1,6 @@
 // Rules that tenants brought along: whose batches they see, and what becomes of what they find.
 import { event, type finding } from '@norn/contracts';
-import { RuleEngine } from '@norn/rules';
+import { CorrelationSet, RuleEngine } from '@norn/rules';
 import { type ControlStoreConfig, ImportedRule, createControlStore, ensureTenant, importRules } from '@norn/store';
 import { startPostgres } from '@norn/testkit';
 import { PostgresBroughtRules } from '../src/adapters/postgres-brought-rules.ts';
@@ -29,7 +29,7 @@ async function detect(rows: readonly BroughtRow[], record = batchRecord({ seq: 1
   const brought = { of: (tenantId: string) => (tenantId === 'default' ? set : undefined) };
   const pipeline = createDetectionPipeline({
     engine: own,
-    correlations: new Correlations(pack, 500),
+    correlations: new Correlations(new CorrelationSet(pack), 500),
     book: new AlertBook(600_000_000n),
     brought,
   });

@@ -3,7 +3,7 @@ import { create, fromBinary } from '@bufbuild/protobuf';
 import { toHex } from '@norn/base';
 import type { BusRecord, OutRecord } from '@norn/bus';
 import { event, finding } from '@norn/contracts';
-import { RuleEngine } from '@norn/rules';
+import { CorrelationSet, RuleEngine } from '@norn/rules';
 import { readRulePack } from '../src/adapters/rule-pack.ts';
 import { AlertBook } from '../src/alerts/alert-book.ts';
 import { Correlations } from '../src/correlations/correlations.ts';
@@ -19,7 +19,7 @@ const engine = new RuleEngine(pack.rules);
 
 /** A detector whose outputs are kept in memory: what Kafka would hold. A new one over the same log stands for a restart. */
 class DetectionInMemory {
-  readonly written: Record<string, OutRecord[]> = { findings: [], alerts: [], deadLetter: [] };
+  readonly written: Record<string, OutRecord[]> = { occurrences: [], findings: [], alerts: [], deadLetter: [] };
   private readonly log: BusRecord[] = [];
   private detector = this.start();
 
@@ -55,7 +55,7 @@ class DetectionInMemory {
         return Promise.resolve();
       },
     };
-    const correlations = new Correlations(pack, 500);
+    const correlations = new Correlations(new CorrelationSet(pack), 500);
     const rates = new FindingRates();
     return new Detector({
       pipeline: createDetectionPipeline({ engine, correlations, book, rates }),
@@ -67,6 +67,7 @@ class DetectionInMemory {
       batches: { read: (_partition, _nextOffset, take) => take(this.log) },
       outputs,
       partitionOf: () => 0,
+      nowMs: () => 0,
     });
   }
 }

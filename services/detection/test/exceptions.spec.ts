@@ -1,6 +1,6 @@
 // Exceptions to rules, and what a rule may find in an hour: what is kept, what joins an alert, and what a restart and a replay make of it.
 import { event, type finding } from '@norn/contracts';
-import { type Exception, ExceptionSet, RuleEngine, parseRule } from '@norn/rules';
+import { CorrelationSet, type Exception, ExceptionSet, RuleEngine, parseRule } from '@norn/rules';
 import {
   type ControlStoreConfig,
   addRuleException,
@@ -48,7 +48,7 @@ const excepting = (...exceptions: Exception[]): RuleExceptions => ({
 });
 
 function started(exceptions: RuleExceptions, rates = new FindingRates()) {
-  const correlations = new Correlations({ rules: [rule], correlations: [] }, 500);
+  const correlations = new Correlations(new CorrelationSet({ rules: [rule], correlations: [] }), 500);
   const parts = { engine, correlations, exceptions, rates };
   const pipeline = createDetectionPipeline({ ...parts, book: new AlertBook(600_000_000n) });
   const recall = createRecallPipeline(parts);

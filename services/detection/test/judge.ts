@@ -1,6 +1,6 @@
 // The stage that judges without Kafka, for tests that only want to know what becomes of a record.
 import type { BusRecord, OutRecord } from '@norn/bus';
-import { RuleEngine } from '@norn/rules';
+import { CorrelationSet, RuleEngine } from '@norn/rules';
 import { readRulePack } from '../src/adapters/rule-pack.ts';
 import { AlertBook } from '../src/alerts/alert-book.ts';
 import { Correlations } from '../src/correlations/correlations.ts';
@@ -16,7 +16,7 @@ export function createJudge(): (record: BusRecord) => Promise<Fate> {
   const written = { findings: 0, alerts: 0, deadLetter: 0 };
   const pack = readRulePack();
   const engine = new RuleEngine(pack.rules);
-  const correlations = new Correlations(pack, 500);
+  const correlations = new Correlations(new CorrelationSet(pack), 500);
   const rates = new FindingRates();
   const detector = new Detector({
     pipeline: createDetectionPipeline({ engine, correlations, book, rates }),
@@ -33,6 +33,7 @@ export function createJudge(): (record: BusRecord) => Promise<Fate> {
       },
     },
     partitionOf: () => 0,
+    nowMs: () => 0,
   });
   return async (record) => {
     Object.assign(written, { findings: 0, alerts: 0, deadLetter: 0 });

@@ -2,7 +2,7 @@
 import { create } from '@bufbuild/protobuf';
 import { event, finding } from '@norn/contracts';
 import { PolicyEngine, parsePolicy } from '@norn/response';
-import { RuleEngine } from '@norn/rules';
+import { CorrelationSet, RuleEngine } from '@norn/rules';
 import {
   type ControlStoreConfig,
   Host,
@@ -39,7 +39,7 @@ async function detect(rules: string, record = batchRecord({ seq: 1, rows: ran })
   const policy = { engine, number: 7, groupsOf: (hostId: string) => [hostId, 'web-1'] };
   const pipeline = createDetectionPipeline({
     engine: own,
-    correlations: new Correlations(pack, 500),
+    correlations: new Correlations(new CorrelationSet(pack), 500),
     book: new AlertBook(600_000_000n),
     rates,
     policies: { of: (tenantId) => (tenantId === 'default' ? policy : undefined) },

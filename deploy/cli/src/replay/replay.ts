@@ -41,6 +41,9 @@ export async function replay(path: string, options: ReplayOptions = {}): Promise
     onDetected: (result) => {
       collector.take(result);
     },
+    onCounted: (result) => {
+      collector.take(result);
+    },
     onRefused: (refusal) => {
       collector.refuse(refusal);
     },
@@ -48,7 +51,7 @@ export async function replay(path: string, options: ReplayOptions = {}): Promise
   return collector.finish({ file: path, format, rules: ruleSet.rules.length, arrivals: counters });
 }
 
-export interface RecordingRun extends Pick<StagesOptions, 'ruleSet' | 'onDetected' | 'onRefused'> {
+export interface RecordingRun extends Pick<StagesOptions, 'ruleSet' | 'onDetected' | 'onCounted' | 'onRefused'> {
   readonly perturbation: Perturbation;
   /** How much of the file has been read, 0 … 1. */
   readonly onRead: (share: number) => void;
@@ -57,10 +60,10 @@ export interface RecordingRun extends Pick<StagesOptions, 'ruleSet' | 'onDetecte
 /** Takes every batch of a recording through the stages. Throws what is wrong with the file, with the cure. */
 export async function runRecording(
   path: string,
-  { ruleSet, perturbation, onRead, onDetected, onRefused }: RecordingRun,
+  { ruleSet, perturbation, onRead, ...told }: RecordingRun,
 ): Promise<{ format: InputFormat; counters: ArrivalCounters }> {
   const { alertWindowMs, correlationHoldBackMs: holdBackMs } = loadConfig(detectionSettings);
-  const stages = await ReplayStages.load({ ruleSet, alertWindowMs, holdBackMs, onDetected, onRefused });
+  const stages = await ReplayStages.load({ ruleSet, alertWindowMs, holdBackMs, ...told });
   const input = await openInput(path, (read, total) => {
     onRead(total === 0 ? 0 : read / total);
   });

@@ -1,12 +1,11 @@
 // What a replay found, gathered while it runs and put into an order that does not depend on how the events came.
 import { toHex } from '@norn/base';
 import { type BatchView, event, finding } from '@norn/contracts';
-import type { BatchAlerts } from '@norn/detection';
 import { type Level, levels } from '@norn/rules';
 import type { ArrivalCounters } from './input/arrival-window.ts';
 import { linesTenant } from './input/batches.ts';
 import type { InputFormat } from './input/open-file.ts';
-import type { Refusal } from './stages.ts';
+import type { Detected, Refusal } from './stages.ts';
 
 export type LevelCounts = Readonly<Record<Level, number>>;
 
@@ -104,11 +103,11 @@ export class ReportCollector {
     return events;
   }
 
-  take({ record, batch, findings, alerts }: BatchAlerts): void {
+  take({ record, batch, findings, alerts }: Detected): void {
     const workload = workloadOf(record.key);
     const counts = this.perWorkload.get(workload) ?? { events: 0, gaps: 0, lost: 0 };
     this.perWorkload.set(workload, counts);
-    countEvents(batch, counts);
+    if (batch) countEvents(batch, counts);
     // One that joined no alert is told again with every batch that shows it.
     for (const each of findings)
       if (!this.findings.has(each.id)) this.keep(this.findings, each.id, shownFinding(workload, each));

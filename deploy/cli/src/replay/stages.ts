@@ -1,12 +1,12 @@
 // The stages between ingest and the alerts, in this process: their own flows, with memory where a live one has the broker.
 import { NornError } from '@norn/base';
-import type { BusRecord, TopicName } from '@norn/bus';
+import { type BusRecord, type TopicName, recordKey } from '@norn/bus';
 import { BatchWriter } from '@norn/contracts';
-import type { BatchAlerts } from '@norn/detection';
+import type { BatchAlerts, TenantReplay } from '@norn/detection';
 import type { HostDirectories } from '@norn/enrichment';
 import type { Pipeline, PipelineResult } from '@norn/pipeline';
 import type { Forest, Forests } from '@norn/process-tree';
-import { RuleEngine, type RuleSet } from '@norn/rules';
+import { CorrelationSet, RuleEngine, type RuleSet } from '@norn/rules';
 import type { HostBatch } from './input/batch-builder.ts';
 
 export interface StagesOptions {
@@ -17,8 +17,16 @@ export interface StagesOptions {
   readonly alertWindowMs: number;
   /** What came of a batch. */
   readonly onDetected: (result: BatchAlerts) => void;
+  /** What was counted over all hosts of a tenant. */
+  readonly onCounted?: (result: Detected) => void;
   /** What a stage would have dead-lettered. */
   readonly onRefused: (refusal: Refusal) => void;
+}
+
+/** Of a batch, or of all hosts of a tenant: then without events. */
+export interface Detected extends Pick<BatchAlerts, 'findings' | 'alerts'> {
+  readonly record: { readonly key: string };
+  readonly batch?: BatchAlerts['batch'];
 }
 
 export interface Refusal {
@@ -26,6 +34,10 @@ export interface Refusal {
   readonly hostKey: string;
   readonly code: string;
   readonly message: string;
+}
+
+function standsWith({ tenantId, hostId }: { tenantId: string; hostId: string }): Pick<Detected, 'record'> {
+  return { record: { key: recordKey(tenantId, hostId) } };
 }
 
 /** Batches that go through the stages together. */
@@ -46,6 +58,15 @@ interface Flows {
   readonly detect: Pipeline<BusRecord, BatchAlerts>;
 }
 
+interface Parts {
+  readonly options: StagesOptions;
+  readonly flows: Flows;
+  readonly tenants: TenantReplay;
+  readonly directories: HostDirectories;
+  /** After this long nothing that correlations await can come any more. */
+  readonly silenceMs: number;
+}
+
 /** Where a host's stream of batches has come to. */
 interface Heard {
   readonly latestUs: number;
@@ -59,14 +80,20 @@ export class ReplayStages {
   /** By key. */
   private readonly heard = new Map<string, Heard>();
 
-  private constructor(
-    private readonly options: StagesOptions,
-    private readonly flows: Flows,
-    /** What enrichment knows of the hosts. */
-    readonly directories: HostDirectories,
-    /** After this long nothing that correlations await can come any more. */
-    private readonly silenceMs: number,
-  ) {}
+  private readonly options: StagesOptions;
+  private readonly flows: Flows;
+  private readonly tenants: TenantReplay;
+  private readonly silenceMs: number;
+  /** What enrichment knows of the hosts. */
+  readonly directories: HostDirectories;
+
+  private constructor({ options, flows, tenants, silenceMs, directories }: Parts) {
+    this.options = options;
+    this.flows = flows;
+    this.tenants = tenants;
+    this.silenceMs = silenceMs;
+    this.directories = directories;
+  }
 
   /** The stages are loaded here: they are much for every other command. */
   static async load(options: StagesOptions): Promise<ReplayStages> {
@@ -74,14 +101,16 @@ export class ReplayStages {
       await Promise.all([import('@norn/enrichment'), import('@norn/process-tree'), import('@norn/detection')]);
     const directories = new HostDirectories();
     const book = new detection.AlertBook(BigInt(options.alertWindowMs) * 1000n);
-    const correlations = new detection.Correlations(options.ruleSet, options.holdBackMs);
+    const set = new CorrelationSet(options.ruleSet);
+    const correlations = new detection.Correlations(set, options.holdBackMs);
     const engine = new RuleEngine(options.ruleSet.rules);
     const flows = {
       enrich: createEnrichmentPipeline(directories),
       grow: createProcessTreePipeline(new ForestsInMemory(new Forest())),
       detect: detection.createDetectionPipeline({ engine, correlations, book }),
     };
-    return new ReplayStages(options, flows, directories, correlations.spanMs + options.holdBackMs + 1);
+    const tenants = detection.createTenantReplay(set, options.alertWindowMs);
+    return new ReplayStages({ options, flows, directories, tenants, silenceMs: set.spanMs + options.holdBackMs + 1 });
   }
 
   async take({ hostKey, bytes }: HostBatch): Promise<void> {
@@ -98,6 +127,10 @@ export class ReplayStages {
       return { topic: 'lineage', partition: 0, offset: this.offset, key, value, headers: {} };
     });
     await this.detect(words);
+    for (const { findings, alerts } of await this.tenants.end()) {
+      for (const each of findings) this.options.onCounted?.({ ...standsWith(each), findings: [each], alerts: [] });
+      for (const each of alerts) this.options.onCounted?.({ ...standsWith(each), findings: [], alerts: [each] });
+    }
   }
 
   private async run(): Promise<void> {
@@ -114,6 +147,7 @@ export class ReplayStages {
     this.tellRefused('detection', records, detected);
     for (const { value } of detected.ok) {
       this.hear(value);
+      this.tenants.take(value.tenantId, value.forTenant);
       this.options.onDetected(value);
     }
   }

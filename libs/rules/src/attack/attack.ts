@@ -148,6 +148,7 @@ export const attackTechniques: Readonly<Record<string, string>> = {
   'T1564.001': 'Hidden Files and Directories',
   T1567: 'Exfiltration Over Web Service',
   'T1567.002': 'Exfiltration to Cloud Storage',
+  T1570: 'Lateral Tool Transfer',
   T1571: 'Non-Standard Port',
   T1572: 'Protocol Tunneling',
   T1574: 'Hijack Execution Flow',

@@ -29,6 +29,8 @@ export interface CorrelatorOptions {
   readonly holdBackMs: number;
   /** Of each rule; the group that is longest untouched gives way. */
   readonly groupsMax?: number;
+  /** Events that wait for their time; what comes beyond them is not counted. */
+  readonly waitingMax?: number;
 }
 
 export interface CorrelatorCounters {
@@ -38,6 +40,8 @@ export interface CorrelatorCounters {
   repeated: number;
   /** Forgotten to make room. */
   groupsDropped: number;
+  /** Came when too many were waiting. */
+  waitingRefused: number;
 }
 
 interface Group {
@@ -69,7 +73,7 @@ const GROUPS_MAX = 10_000;
 const SEPARATOR = '\u0000';
 
 export class Correlator<About = unknown> {
-  readonly counters: CorrelatorCounters = { late: 0, repeated: 0, groupsDropped: 0 };
+  readonly counters: CorrelatorCounters = { late: 0, repeated: 0, groupsDropped: 0, waitingRefused: 0 };
   /** By id and by name of a rule: the correlations that await it, and where in their lists. */
   private readonly awaiting = new Map<string, { correlation: Tracked; position: number }[]>();
   private readonly due = new Heap<Due>(isBefore);
@@ -102,6 +106,11 @@ export class Correlator<About = unknown> {
     return this.awaiting.has(rule);
   }
 
+  /** Time of the first event, or end of a group, that waits; undefined when none does. */
+  get nextMs(): number | undefined {
+    return this.due.first?.timeMs;
+  }
+
   take(occurrence: Occurrence<About>): void {
     if (occurrence.timeMs <= this.doneMs) {
       this.counters.late += 1;
@@ -120,6 +129,10 @@ export class Correlator<About = unknown> {
     const key = [rule.file, rule.id, rule.title, position, id].join(SEPARATOR);
     if (this.waiting.has(key)) {
       this.counters.repeated += 1;
+      return;
+    }
+    if (this.waiting.size >= (this.options.waitingMax ?? Infinity)) {
+      this.counters.waitingRefused += 1;
       return;
     }
     this.waiting.add(key);
@@ -213,7 +226,7 @@ function groupOf(rule: CorrelationRule, { rule: found, field }: Occurrence): Cor
 }
 
 /** What the rule that found the event calls the field. */
-function aliasOf({ aliases }: CorrelationRule, field: string, rule: string): string {
+export function aliasOf({ aliases }: CorrelationRule, field: string, rule: string): string {
   return aliases[field]?.[rule] ?? field;
 }
 

@@ -56,6 +56,7 @@ export interface CorrelationRule {
   readonly id: string;
   readonly name: string | undefined;
   readonly title: string;
+  readonly author: string | undefined;
   readonly description: string;
   readonly level: Level;
   readonly techniques: readonly string[];
@@ -95,6 +96,7 @@ export function correlationRule(document: RuleDocument): CorrelationRule {
     id: rest.id ?? '',
     name: rest.name,
     title: rest.title,
+    author: rest.author,
     description: rest.description,
     level: rest.level ?? 'medium',
     techniques: techniquesOf(rest.tags),

@@ -24,7 +24,9 @@ export class Places {
     ]);
     return ({ alert, handling }) => {
       const row = containers.get(alert.containerId);
+      const hostIds = [...new Set(alert.findings.flatMap((each) => each.hostIds))];
       return {
+        hosts: hostIds.map((hostId) => ({ hostId, hostName: hostNames.get(hostId) ?? hostId })),
         hostName: hostNames.get(handling.hostId) ?? handling.hostId,
         containerName: row?.name || alert.containerName,
         containerImage: row?.image || alert.containerImage,

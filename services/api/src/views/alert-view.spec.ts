@@ -10,6 +10,7 @@ const place = {
   containerImage: 'shop/web:1.4',
   podName: '',
   podNamespace: '',
+  hosts: [],
 };
 
 function handlingOf(

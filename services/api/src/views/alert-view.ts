@@ -11,6 +11,7 @@ export function alertView(attack: Attack, place: Place, runningProcesses = 0): v
     id: handling.id,
     hostId: handling.hostId,
     hostName: place.hostName,
+    hosts: [...place.hosts],
     containerId: alert.containerId,
     containerName: place.containerName,
     containerImage: place.containerImage,

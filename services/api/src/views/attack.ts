@@ -8,6 +8,8 @@ import type { AlertHandling } from '@norn/store';
 /** The least the API must know about a host, a container and its name. */
 export interface Place {
   readonly hostName: string;
+  /** All hosts it happened on, when it is one of several. */
+  readonly hosts: readonly { readonly hostId: string; readonly hostName: string }[];
   readonly containerName: string;
   readonly containerImage: string;
   readonly podName: string;

@@ -106,7 +106,24 @@ function Where({ alert }: { alert: Alert }): ReactElement {
         <Icon name="host" size={14} />
         {alert.hostName}
       </Link>
+      <OtherHosts alert={alert} />
     </div>
+  );
+}
+
+/** What was counted over several hosts stands with the last of them. */
+function OtherHosts({ alert }: { alert: Alert }): ReactElement | null {
+  const others = alert.hosts.filter(({ hostId }) => hostId !== alert.hostId);
+  if (others.length === 0) return null;
+  return (
+    <span className="flex flex-wrap items-center gap-x-2 text-soft" data-testid="other-hosts">
+      and
+      {others.map(({ hostId, hostName }) => (
+        <Link key={hostId} to={`/hosts/${hostId}`} className="hover:text-accent hover:underline">
+          {hostName}
+        </Link>
+      ))}
+    </span>
   );
 }
 

@@ -8,7 +8,7 @@ export class KafkaBatchHistory implements BatchHistory {
   /** `spanMs` is how long a correlation may take. */
   constructor(
     private readonly config: BusConfig,
-    private readonly spanMs: number,
+    private readonly spanMs: () => number,
   ) {}
 
   async read(
@@ -27,7 +27,7 @@ export class KafkaBatchHistory implements BatchHistory {
 
   /** Twice the span: what a correlation counts depends on what it told of last. 0 when all that came since is unread. */
   private async spanBegins(partition: number, end: number): Promise<number> {
-    const offset = await offsetAt(this.config, 'lineage', { partition, timeMs: Date.now() - 2 * this.spanMs });
+    const offset = await offsetAt(this.config, 'lineage', { partition, timeMs: Date.now() - 2 * this.spanMs() });
     return offset < end ? offset : 0;
   }
 }

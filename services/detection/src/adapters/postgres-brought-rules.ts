@@ -34,6 +34,12 @@ export class PostgresBroughtRules implements BroughtRules {
     return this.sets.get(tenantId)?.set;
   }
 
+  /** Of all tenants' correlations the longest time, ms. */
+  get spanMs(): number {
+    const spans = [...this.sets.values()].map(({ set }) => set?.correlations?.spanMs ?? 0);
+    return spans.reduce((longest, span) => Math.max(longest, span), 0);
+  }
+
   close(): Promise<void> {
     return this.poll.close();
   }

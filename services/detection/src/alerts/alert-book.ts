@@ -5,7 +5,7 @@ import { Metric, count } from '@norn/telemetry';
 import { limits } from '../limits.ts';
 import { isBelow } from '../steps/batch-processes.ts';
 import type { BatchFindings } from '../steps/envelope.ts';
-import { addContainerFact, addFinding, openAlert } from './alert-content.ts';
+import { addContainerFact, addFinding, nameIn, openAlert } from './alert-content.ts';
 import { isOfLineage } from './same-attack.ts';
 
 export interface BookChange {
@@ -93,8 +93,9 @@ class Round {
     const alert = this.alerts[at];
     if (alert && this.wasApplied(alert)) return;
     this.fresh.push(each);
-    if (alert) this.alerts[at] = addFinding(alert, each, this.envelope.batch);
-    else if (opensAlert(each)) this.alerts = [...this.alerts, openAlert(each, this.envelope)].sort(byAge);
+    const nameOf = nameIn(this.envelope.batch);
+    if (alert) this.alerts[at] = addFinding(alert, each, nameOf);
+    else if (opensAlert(each)) this.alerts = [...this.alerts, openAlert(each, nameOf)].sort(byAge);
   }
 
   /** Containers that the runtime named only after the alert was opened. */
@@ -142,6 +143,6 @@ class Round {
 }
 
 /** What says little joins an alert; only a reflex or a medium finding opens one. */
-function opensAlert(each: finding.Finding): boolean {
+export function opensAlert(each: finding.Finding): boolean {
   return each.source === finding.FindingSource.REFLEX || each.severity >= finding.Severity.MEDIUM;
 }

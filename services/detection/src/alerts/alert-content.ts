@@ -6,10 +6,17 @@ import { createHash } from 'node:crypto';
 import { limits } from '../limits.ts';
 import { storyOf } from './alert-story.ts';
 import { imagePathOf } from '../steps/batch-processes.ts';
-import type { HostBatch } from '../steps/envelope.ts';
+
+/** Path of the image of the process that a finding blames; empty when it is not known. */
+export type NameOf = (each: finding.Finding) => string;
+
+export function nameIn(batch: BatchView): NameOf {
+  return ({ scopeUid, processUid }) => imagePathOf(batch, scopeUid) || imagePathOf(batch, processUid);
+}
 
 /** A new alert around its first finding; its version is set when the batch is done. */
-export function openAlert(first: finding.Finding, { tenantId, hostId, batch }: HostBatch): finding.Alert {
+export function openAlert(first: finding.Finding, nameOf: NameOf): finding.Alert {
+  const { tenantId, hostId } = first;
   const empty = create(finding.AlertSchema, {
     id: alertId(tenantId, hostId, first),
     tenantId,
@@ -19,11 +26,11 @@ export function openAlert(first: finding.Finding, { tenantId, hostId, batch }: H
     createdAtUs: first.timeUs,
     updatedAtUs: first.timeUs,
   });
-  return addContainerFact(addFinding(empty, first, batch), batch.enrichment?.containers ?? []);
+  return addFinding(empty, first, nameOf);
 }
 
 /** The alert with one more finding. */
-export function addFinding(alert: finding.Alert, each: finding.Finding, batch: BatchView): finding.Alert {
+export function addFinding(alert: finding.Alert, each: finding.Finding, nameOf: NameOf): finding.Alert {
   const findingsTotal = Math.min(alert.findingsTotal + 1, limits.findingsCountedMax);
   const findings = withFinding(alert.findings, each);
   if (findings === alert.findings && findingsTotal === alert.findingsTotal) return alert;
@@ -35,7 +42,7 @@ export function addFinding(alert: finding.Alert, each: finding.Finding, batch: B
     createdAtUs: each.timeUs < alert.createdAtUs ? each.timeUs : alert.createdAtUs,
     updatedAtUs: each.timeUs > alert.updatedAtUs ? each.timeUs : alert.updatedAtUs,
   };
-  return speaksFor(each, alert) ? { ...grown, ...headline(each, batch) } : grown;
+  return speaksFor(each, alert) ? { ...grown, ...headline(each, nameOf) } : grown;
 }
 
 /** With the container's name and image, when the facts have them and the alert has not. */
@@ -72,8 +79,8 @@ function isReflex(each: finding.Finding): boolean {
   return each.source === finding.FindingSource.REFLEX;
 }
 
-function headline(each: finding.Finding, batch: BatchView): Partial<finding.Alert> {
-  const processName = imagePathOf(batch, each.scopeUid) || imagePathOf(batch, each.processUid);
+function headline(each: finding.Finding, nameOf: NameOf): Partial<finding.Alert> {
+  const processName = nameOf(each);
   return { title: each.title, scopeUid: each.scopeUid, ...(processName ? { processName } : {}) };
 }
 

@@ -1,14 +1,14 @@
 // Correlations of each host by itself, by event time. What is known of a host follows from its batches alone: it is read back after a restart.
 import type { finding } from '@norn/contracts';
-import { Correlator, type Rule, type RuleSet, isPartOnly } from '@norn/rules';
+import type { CorrelationSet, Correlator, Rule } from '@norn/rules';
 import { Metric, count } from '@norn/telemetry';
 import { limits } from '../limits.ts';
 import type { Correlated, JudgedBatch } from '../steps/envelope.ts';
-import { Gaps } from './gaps.ts';
-import { latestMs, occurrencesOf } from './occurrences.ts';
+import { type Gap, Gaps } from './gaps.ts';
+import { latestMs, occurrenceOf } from './occurrences.ts';
 
 interface HostState {
-  readonly correlator: Correlator<finding.Finding>;
+  readonly correlators: Map<CorrelationSet, Correlator<finding.Finding>>;
   readonly gaps: Gaps;
   latestMs: number;
 }
@@ -16,32 +16,27 @@ interface HostState {
 export class Correlations {
   /** By `tenant:host`; hosts in the order of their last batch. */
   private readonly hosts = new Map<string, HostState>();
-  private readonly names: ReadonlySet<string>;
-  /** Ids and names that correlations ask for. */
-  private readonly awaited: ReadonlySet<string | undefined>;
-  private readonly partsOnly: ReadonlySet<Rule>;
-  /** Of all correlations the longest time, ms. */
-  readonly spanMs: number;
 
-  /** Throws `rule_invalid` for a correlation of rules that are not there. */
   constructor(
-    private readonly ruleSet: RuleSet,
+    private readonly own: CorrelationSet,
     private readonly holdBackMs: number,
-  ) {
-    const { rules, correlations } = ruleSet;
-    this.names = new Set(rules.flatMap(({ id, name }) => [id, name ?? '']));
-    this.awaited = new Set(correlations.flatMap((each) => [...each.rules, ...each.until]));
-    this.partsOnly = new Set(rules.filter((rule) => isPartOnly(rule, correlations)));
-    this.spanMs = correlations.reduce((longest, { timespanMs }) => Math.max(longest, timespanMs), 0);
-    this.createCorrelator();
+  ) {}
+
+  get spanMs(): number {
+    return this.own.spanMs;
   }
 
   get hostCount(): number {
     return this.hosts.size;
   }
 
-  isPartOnly(rule: Rule): boolean {
-    return this.partsOnly.has(rule);
+  /** Norn's own, and those that the tenant brought along. */
+  setsOf({ brought }: Pick<JudgedBatch, 'brought'>): readonly CorrelationSet[] {
+    return brought?.correlations ? [this.own, brought.correlations] : [this.own];
+  }
+
+  isPartOnly(rule: Rule, envelope: JudgedBatch): boolean {
+    return this.setsOf(envelope).some((set) => set.isPartOnly(rule));
   }
 
   /** Forgets the hosts of a partition whose batches will be read back. */
@@ -50,34 +45,52 @@ export class Correlations {
   }
 
   /** What became true by this batch: of events that came before the time that is held back. */
-  apply(envelope: JudgedBatch): Correlated[] {
-    const state = this.stateOf(envelope);
+  apply(envelope: JudgedBatch, gaps: readonly Gap[]): Correlated[] {
+    const sets = this.setsOf(envelope);
+    const state = this.stateOf(envelope, sets);
     if (!state) return [];
-    const { correlator, gaps } = state;
-    gaps.note(envelope.batch);
-    for (const occurrence of occurrencesOf(envelope, correlator)) correlator.take(occurrence);
-    const matches = correlator.advance(state.latestMs);
+    state.gaps.note(gaps);
+    return sets.flatMap((set) => this.applySet(envelope, set, state));
+  }
+
+  private applySet(
+    envelope: JudgedBatch,
+    set: CorrelationSet,
+    { correlators, gaps, latestMs }: HostState,
+  ): Correlated[] {
+    const correlator = correlators.get(set);
+    if (!correlator) return [];
+    for (const match of envelope.matches) {
+      for (const name of set.namesAwaited(match.rule, 'host')) correlator.take(occurrenceOf(envelope, match, name));
+    }
+    const matches = correlator.advance(latestMs);
     countForgotten(correlator);
     return matches.map((match) => ({ match, eventsLost: gaps.eventsLost(match.fromMs, match.untilMs) }));
   }
 
   /** Undefined for a host of which nothing is awaited yet. */
-  private stateOf(envelope: JudgedBatch): HostState | undefined {
+  private stateOf(envelope: JudgedBatch, sets: readonly CorrelationSet[]): HostState | undefined {
     const { key } = envelope.record;
     const nowMs = latestMs(envelope.batch);
     let state = this.hosts.get(key);
     if (state && nowMs < state.latestMs - limits.clockStepMs) state = undefined;
-    if (!state && !envelope.matches.some(({ rule }) => this.awaited.has(rule.id) || this.awaited.has(rule.name)))
-      return undefined;
-    state ??= { correlator: this.createCorrelator(), gaps: new Gaps(), latestMs: nowMs };
+    const isAwaited = (set: CorrelationSet): boolean =>
+      envelope.matches.some(({ rule }) => set.namesAwaited(rule, 'host').length > 0);
+    if (!state && !sets.some(isAwaited)) return undefined;
+    state ??= { correlators: new Map(), gaps: new Gaps(), latestMs: nowMs };
     state.latestMs = Math.max(state.latestMs, nowMs);
+    this.fit(state.correlators, sets);
     this.keep(key, state);
     return state;
   }
 
-  private createCorrelator(): Correlator<finding.Finding> {
+  /** Rules of a tenant that were changed begin anew. */
+  private fit(correlators: HostState['correlators'], sets: readonly CorrelationSet[]): void {
+    for (const set of correlators.keys()) if (!sets.includes(set)) correlators.delete(set);
     const options = { holdBackMs: this.holdBackMs, groupsMax: limits.correlations.groupsPerHostMax };
-    return new Correlator(this.ruleSet.correlations, this.names, options);
+    for (const set of sets) {
+      if (!correlators.has(set) && set.has('host')) correlators.set(set, set.createCorrelator('host', options));
+    }
   }
 
   private keep(key: string, state: HostState): void {
@@ -90,8 +103,10 @@ export class Correlations {
   }
 }
 
-function countForgotten({ counters }: Correlator): void {
-  if (counters.late > 0) count(Metric.CorrelationsForgotten, counters.late, { reason: 'late' });
-  if (counters.groupsDropped > 0) count(Metric.CorrelationsForgotten, counters.groupsDropped, { reason: 'groups' });
-  Object.assign(counters, { late: 0, repeated: 0, groupsDropped: 0 });
+export function countForgotten({ counters }: Correlator): void {
+  const { late, groupsDropped, waitingRefused } = counters;
+  if (late > 0) count(Metric.CorrelationsForgotten, late, { reason: 'late' });
+  if (groupsDropped > 0) count(Metric.CorrelationsForgotten, groupsDropped, { reason: 'groups' });
+  if (waitingRefused > 0) count(Metric.CorrelationsForgotten, waitingRefused, { reason: 'waiting' });
+  Object.assign(counters, { late: 0, repeated: 0, groupsDropped: 0, waitingRefused: 0 });
 }

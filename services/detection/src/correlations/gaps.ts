@@ -2,7 +2,7 @@
 import { type BatchView, event } from '@norn/contracts';
 import { limits } from '../limits.ts';
 
-interface Gap {
+export interface Gap {
   readonly fromMs: number;
   readonly untilMs: number;
   readonly events: number;
@@ -11,17 +11,24 @@ interface Gap {
 export class Gaps {
   private gaps: readonly Gap[] = [];
 
-  note({ baseTimeUs, columns }: BatchView): void {
-    const { kind, timeOffsetUs, value, result } = columns;
-    for (let row = kind.indexOf(event.EventKind.GAP); row >= 0; row = kind.indexOf(event.EventKind.GAP, row + 1)) {
-      const untilMs = (baseTimeUs + (timeOffsetUs[row] ?? 0)) / 1000;
-      const gap = { fromMs: untilMs - (result[row] ?? 0), untilMs, events: Number(value[row] ?? 0n) };
-      this.gaps = [...this.gaps, gap].slice(-limits.gapsPerHostMax);
-    }
+  constructor(private readonly max: number = limits.gapsPerHostMax) {}
+
+  note(gaps: readonly Gap[]): void {
+    if (gaps.length > 0) this.gaps = [...this.gaps, ...gaps].slice(-this.max);
   }
 
   eventsLost(fromMs: number, untilMs: number): number {
     const touching = this.gaps.filter((gap) => gap.untilMs >= fromMs && gap.fromMs <= untilMs);
     return touching.reduce((sum, { events }) => sum + events, 0);
   }
+}
+
+export function gapsOf({ baseTimeUs, columns }: BatchView): Gap[] {
+  const { kind, timeOffsetUs, value, result } = columns;
+  const gaps: Gap[] = [];
+  for (let row = kind.indexOf(event.EventKind.GAP); row >= 0; row = kind.indexOf(event.EventKind.GAP, row + 1)) {
+    const untilMs = (baseTimeUs + (timeOffsetUs[row] ?? 0)) / 1000;
+    gaps.push({ fromMs: untilMs - (result[row] ?? 0), untilMs, events: Number(value[row] ?? 0n) });
+  }
+  return gaps;
 }

@@ -1,24 +1,15 @@
 // Matches as correlations take them: when, which event, and what its fields hold. `lineage`, `container`, `process`, `parent` and `host` are fields, too.
 import { toHex } from '@norn/base';
 import type { BatchView, finding } from '@norn/contracts';
-import { type Correlator, type Occurrence, type RuleMatch, fieldOfRow } from '@norn/rules';
-import { ruleFinding } from '../steps/content-finding.ts';
+import { type Occurrence, type RuleMatch, fieldOfRow } from '@norn/rules';
+import { isLetBe, ruleFinding } from '../steps/content-finding.ts';
 import type { JudgedBatch } from '../steps/envelope.ts';
 
-/** Of those matches that somebody awaits, one for each of the names that they are awaited by. */
-export function occurrencesOf(
-  envelope: JudgedBatch,
-  correlator: Correlator<finding.Finding>,
-): Occurrence<finding.Finding>[] {
-  return envelope.matches.flatMap((match) => {
-    const names = [...new Set([match.rule.id, match.rule.name ?? ''])].filter((name) => correlator.awaits(name));
-    return names.map((name) => occurrence(envelope, match, name));
-  });
-}
-
-function occurrence(envelope: JudgedBatch, match: RuleMatch, rule: string): Occurrence<finding.Finding> {
+/** An event that a rule found, under a name that the rule is awaited by. */
+export function occurrenceOf(envelope: JudgedBatch, match: RuleMatch, name: string): Occurrence<finding.Finding> {
   const { batch, hostId, ruleBatch } = envelope;
-  const about = ruleFinding(envelope, match);
+  // Whether the rule itself only observes says nothing of what counts its events.
+  const about = { ...ruleFinding(envelope, match), observed: isLetBe(envelope, match.row) };
   const own = new Map([
     ['lineage', toHex(about.lineageUid)],
     ['process', toHex(about.processUid)],
@@ -29,9 +20,10 @@ function occurrence(envelope: JudgedBatch, match: RuleMatch, rule: string): Occu
   return {
     timeMs: timeMs(batch, match.row),
     id: eventId(batch, match.row, about),
-    rule,
+    rule: name,
     about,
-    field: (name) => (own.has(name) ? own.get(name) || undefined : fieldOfRow(match.rule, name, ruleBatch, match.row)),
+    field: (field) =>
+      own.has(field) ? own.get(field) || undefined : fieldOfRow(match.rule, field, ruleBatch, match.row),
   };
 }
 

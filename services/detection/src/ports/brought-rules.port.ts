@@ -1,13 +1,15 @@
 // Rules that tenants brought along, ready to run.
-import type { RuleEngine } from '@norn/rules';
+import type { CorrelationSet, RuleEngine } from '@norn/rules';
 
 /** `observe`: what it finds is kept and opens no alert. */
 export type BroughtState = 'observe' | 'alert';
 
 export interface BroughtRuleSet {
   readonly engine: RuleEngine;
-  /** By rule id: all that the engine runs. */
+  /** By id: the rules that the engine runs, and the correlations. */
   readonly states: ReadonlyMap<string, BroughtState>;
+  /** Absent: it brought none. */
+  readonly correlations?: CorrelationSet;
 }
 
 export interface BroughtRules {

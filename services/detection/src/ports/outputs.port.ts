@@ -2,5 +2,5 @@
 import type { OutRecord } from '@norn/bus';
 
 export interface Outputs {
-  send(output: 'findings' | 'alerts' | 'deadLetter', records: readonly OutRecord[]): Promise<void>;
+  send(output: 'occurrences' | 'findings' | 'alerts' | 'deadLetter', records: readonly OutRecord[]): Promise<void>;
 }

@@ -1,6 +1,6 @@
 import { toHex } from '@norn/base';
 import { event, openBatch } from '@norn/contracts';
-import { RuleEngine } from '@norn/rules';
+import { CorrelationSet, RuleEngine } from '@norn/rules';
 import { batchRecord, process, startUs, uid } from '../../test/simulated-host.ts';
 import { readRulePack } from '../adapters/rule-pack.ts';
 import { Correlations } from '../correlations/correlations.ts';
@@ -12,7 +12,7 @@ import { createRunRules } from './run-rules.step.ts';
 
 const pack = readRulePack();
 const runRules = createRunRules(new RuleEngine(pack.rules), noBroughtRules);
-const correlate = createCorrelate(new Correlations(pack, 500));
+const correlate = createCorrelate(new Correlations(new CorrelationSet(pack), 500));
 const collectFindings = createCollectFindings();
 const { NEW, UPPER_LAYER } = event.ImageFlag;
 const containerId = '4f'.repeat(32);

@@ -19,8 +19,8 @@ export function createCollectFindings(): (envelope: CorrelatedBatch) => Outcome<
         ...envelope.correlated.map((each) => correlationFinding(envelope, each)),
       ].sort(byTime),
     ];
-    const { record, tenantId, hostId, batch } = envelope;
-    return ok({ record, tenantId, hostId, batch, findings: distinct(found) });
+    const { record, tenantId, hostId, batch, forTenant } = envelope;
+    return ok({ record, tenantId, hostId, batch, forTenant, findings: distinct(found) });
   };
 }
 
@@ -81,5 +81,6 @@ function completed({ tenantId, hostId, batch }: HostBatch, reflex: finding.Findi
     observed: false,
     exceptedBy: '',
     limited: false,
+    hostIds: [],
   });
 }

@@ -7,6 +7,7 @@ import type { Level, RuleMatch } from '@norn/rules';
 import { createHash } from 'node:crypto';
 import { limits } from '../limits.ts';
 import { foundProcess, lineageOf, parentOf, pidsOf } from './batch-processes.ts';
+import type { BroughtRuleSet, BroughtState } from '../ports/brought-rules.port.ts';
 import type { Correlated, HostBatch, JudgedBatch } from './envelope.ts';
 
 const severities: Readonly<Record<Level, finding.Severity>> = {
@@ -21,7 +22,7 @@ export function ruleFinding(envelope: JudgedBatch, match: RuleMatch): finding.Fi
   const { tenantId, hostId, batch } = envelope;
   const { rule, row } = match;
   const place = placeOf(batch, row);
-  const state = envelope.brought.get(rule.id);
+  const state = envelope.brought?.states.get(rule.id);
   return create(finding.FindingSchema, {
     id: ruleFindingId(envelope, match, place.processUid),
     ruleId: rule.id,
@@ -68,7 +69,7 @@ function hashOf(parts: readonly string[]): string {
 }
 
 /** The tenant's policy allows the event, or only wants it observed: other rules open no alert for it. */
-function isLetBe({ policy }: JudgedBatch, row: number): boolean {
+export function isLetBe({ policy }: JudgedBatch, row: number): boolean {
   const decision = policy?.decisions.find((each) => each.row === row);
   return decision !== undefined && ['allow', 'observe'].includes(decision.rule.action);
 }
@@ -83,15 +84,43 @@ function placeOf({ columns }: BatchView, row: number): { processUid: Uint8Array;
 }
 
 /** Who did the last of it is who it is about; what each event was is its evidence. */
-export function correlationFinding({ tenantId, hostId }: HostBatch, correlated: Correlated): finding.Finding {
+export function correlationFinding(
+  { tenantId, hostId, brought }: Pick<JudgedBatch, 'tenantId' | 'hostId' | 'brought'>,
+  correlated: Correlated,
+): finding.Finding {
+  return correlationContent(correlated, {
+    key: ['correlation', tenantId, hostId],
+    state: brought?.states.get(correlated.match.rule.id),
+  });
+}
+
+/** Of a correlation over all hosts of a tenant: it stands with the host of its last event and names all of them. */
+export function tenantFinding(
+  tenantId: string,
+  correlated: Correlated,
+  brought: BroughtRuleSet | undefined,
+): finding.Finding {
+  const state = brought?.states.get(correlated.match.rule.id);
+  const content = correlationContent(correlated, { key: ['tenant correlation', tenantId], state });
+  const hosts = correlated.match.events.map(({ about }) => about.hostId);
+  return { ...content, tenantId, hostIds: [...new Set(hosts)].slice(0, limits.finding.hostsMax) };
+}
+
+interface CorrelationPlace {
+  /** What tells it from others of the same rule and group. */
+  readonly key: readonly string[];
+  /** Absent: it is one of Norn's own. */
+  readonly state: BroughtState | undefined;
+}
+
+function correlationContent(correlated: Correlated, { key, state }: CorrelationPlace): finding.Finding {
   const { rule, events, group } = correlated.match;
   const parts = events.map(({ about }) => about);
   const last = parts.at(-1) ?? create(finding.FindingSchema);
   const techniques = new Set([...rule.techniques, ...parts.flatMap((part) => part.techniques)]);
-  const key = ['correlation', tenantId, hostId, rule.id, String(rule.version), events[0]?.id ?? ''];
   return create(finding.FindingSchema, {
     ...last,
-    id: hashOf([...key, ...group.flat()]),
+    id: hashOf([...key, rule.id, String(rule.version), events[0]?.id ?? '', ...group.flat()]),
     ruleId: rule.id,
     title: rule.title,
     ruleVersion: rule.version,
@@ -99,6 +128,8 @@ export function correlationFinding({ tenantId, hostId }: HostBatch, correlated: 
     techniques: [...techniques].slice(0, limits.finding.techniquesMax),
     evidence: correlationEvidence(correlated),
     summary: correlationSummary(correlated),
+    ruleAuthor: state === undefined ? '' : (rule.author ?? ''),
+    observed: state === 'observe' || last.observed,
   });
 }
 

@@ -3,7 +3,8 @@ import type { BusRecord } from '@norn/bus';
 import type { BatchView, finding } from '@norn/contracts';
 import type { PolicyDecision } from '@norn/response';
 import type { CorrelationMatch, RuleBatch, RuleMatch } from '@norn/rules';
-import type { BroughtState } from '../ports/brought-rules.port.ts';
+import type { TenantWhat } from '../correlations/tenant-records.ts';
+import type { BroughtRuleSet } from '../ports/brought-rules.port.ts';
 
 export interface HostBatch {
   readonly record: BusRecord;
@@ -16,8 +17,8 @@ export interface JudgedBatch extends HostBatch {
   /** The batch as rules see it. */
   readonly ruleBatch: RuleBatch;
   readonly matches: readonly RuleMatch[];
-  /** Rules among them that the tenant brought along, by id. */
-  readonly brought: ReadonlyMap<string, BroughtState>;
+  /** What the tenant brought along; absent when that is nothing. */
+  readonly brought?: BroughtRuleSet;
   /** Absent: the tenant has none in force. */
   readonly policy?: { readonly number: number; readonly decisions: readonly PolicyDecision[] };
 }
@@ -25,19 +26,23 @@ export interface JudgedBatch extends HostBatch {
 /** A correlation, with the finding that each of its events would be. */
 export interface Correlated {
   readonly match: CorrelationMatch<finding.Finding>;
-  /** Known to be lost of this host in that time. */
+  /** Known to be lost in that time, of the host or of all that it is about. */
   readonly eventsLost: number;
 }
 
 export interface CorrelatedBatch extends JudgedBatch {
   readonly correlated: readonly Correlated[];
+  /** For the correlations over all hosts of the tenant. */
+  readonly forTenant: readonly TenantWhat[];
 }
 
 export interface BatchFindings extends HostBatch {
   readonly findings: readonly finding.Finding[];
+  readonly forTenant: readonly TenantWhat[];
 }
 
 export interface BatchAlerts extends HostBatch {
+  readonly forTenant: readonly TenantWhat[];
   /** Those that no alert held before. */
   readonly findings: readonly finding.Finding[];
   /** Alerts that are new or changed, each once. */

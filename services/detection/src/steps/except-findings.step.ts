@@ -1,9 +1,16 @@
 // Marks the findings that an exception of the tenant covers. By event time: what was excepted stays so when it is judged again.
 import { type Outcome, ok } from '@norn/pipeline';
+import type { finding } from '@norn/contracts';
 import type { RuleExceptions } from '../ports/rule-exceptions.port.ts';
-import type { BatchFindings } from './envelope.ts';
 
-export function createExceptFindings(exceptions: RuleExceptions): (envelope: BatchFindings) => Outcome<BatchFindings> {
+interface Found {
+  readonly tenantId: string;
+  readonly findings: readonly finding.Finding[];
+}
+
+export function createExceptFindings(
+  exceptions: RuleExceptions,
+): <Envelope extends Found>(envelope: Envelope) => Outcome<Envelope> {
   return function exceptFindings(envelope) {
     const set = exceptions.of(envelope.tenantId);
     if (!set || envelope.findings.length === 0) return ok(envelope);

@@ -9,16 +9,16 @@ export function createGroupAlerts(book: AlertBook): (envelope: BatchFindings) =>
   return function groupAlerts(envelope) {
     const beside = envelope.findings.filter(isBeside);
     const change = book.apply({ ...envelope, findings: envelope.findings.filter((each) => !isBeside(each)) });
-    for (const each of beside) tell(each);
+    for (const each of beside) tellBeside(each);
     return ok({ ...envelope, ...change, findings: [...change.findings, ...beside] });
   };
 }
 
-function isBeside({ observed, exceptedBy, limited }: finding.Finding): boolean {
+export function isBeside({ observed, exceptedBy, limited }: finding.Finding): boolean {
   return observed || limited || exceptedBy !== '';
 }
 
-function tell({ exceptedBy, limited, ruleId, ruleAuthor }: finding.Finding): void {
+export function tellBeside({ exceptedBy, limited, ruleId, ruleAuthor }: finding.Finding): void {
   if (exceptedBy !== '') count(Metric.FindingsExcepted, 1, { exception: exceptedBy });
   // The ids of rules that were brought along are without end.
   if (limited) count(Metric.FindingsLimited, 1, { rule: ruleAuthor === '' ? ruleId : 'imported' });

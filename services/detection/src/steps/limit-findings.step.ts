@@ -3,10 +3,16 @@ import type { finding } from '@norn/contracts';
 import { type Outcome, ok } from '@norn/pipeline';
 import { policyResponseOf } from '@norn/response';
 import type { FindingRates } from '../rates/finding-rates.ts';
-import type { BatchFindings } from './envelope.ts';
+
+interface Found {
+  readonly record: { readonly key: string };
+  readonly findings: readonly finding.Finding[];
+}
 
 /** What joins no alert anyhow has no share: else what is excepted could use up that of an attack. */
-export function createLimitFindings(rates: FindingRates): (envelope: BatchFindings) => Outcome<BatchFindings> {
+export function createLimitFindings(
+  rates: FindingRates,
+): <Envelope extends Found>(envelope: Envelope) => Outcome<Envelope> {
   return function limitFindings(envelope) {
     const findings = envelope.findings.map((each) => {
       if (each.observed || each.exceptedBy !== '' || isToBeStopped(each)) return each;

@@ -3,10 +3,8 @@ import { Metric, count, createLogger } from '@norn/telemetry';
 import { type Outcome, ok } from '@norn/pipeline';
 import { toRuleBatch, type RuleEngine } from '@norn/rules';
 import { limits } from '../limits.ts';
-import type { BroughtRules, BroughtState } from '../ports/brought-rules.port.ts';
+import type { BroughtRules } from '../ports/brought-rules.port.ts';
 import type { HostBatch, JudgedBatch } from './envelope.ts';
-
-const none: ReadonlyMap<string, BroughtState> = new Map();
 
 export function createRunRules(
   engine: RuleEngine,
@@ -24,7 +22,7 @@ export function createRunRules(
     if (others.matches.length > 0) count(Metric.RuleMatches, others.matches.length, { rule: 'imported' });
     costs.add(envelope.batch.eventCount);
     const matches = [...own.matches, ...others.matches];
-    return ok({ ...envelope, ruleBatch, matches, brought: set?.states ?? none });
+    return ok({ ...envelope, ruleBatch, matches, ...(set && { brought: set }) });
   };
 }
 

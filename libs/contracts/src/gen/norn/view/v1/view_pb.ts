@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file norn/view/v1/view.proto.
  */
 export const file_norn_view_v1_view: GenFile = /*@__PURE__*/
-  fileDesc("Chdub3JuL3ZpZXcvdjEvdmlldy5wcm90bxIMbm9ybi52aWV3LnYxImIKCkZpbGVDb3VudHMSEAoIcmVzdG9yZWQYASABKA0SDwoHcmVtb3ZlZBgCIAEoDRIRCgl1bmNoYW5nZWQYAyABKA0SDAoEbG9zdBgEIAEoDRIQCghjb25mbGljdBgFIAEoDSLTBAoJQWxlcnRWaWV3EgoKAmlkGAEgASgJEg8KB2hvc3RfaWQYAiABKAkSEQoJaG9zdF9uYW1lGAMgASgJEhQKDGNvbnRhaW5lcl9pZBgEIAEoCRIWCg5jb250YWluZXJfbmFtZRgFIAEoCRIXCg9jb250YWluZXJfaW1hZ2UYBiABKAkSEAoIc2V2ZXJpdHkYByABKAkSDQoFc3RhdGUYCCABKAkSDQoFdGl0bGUYCSABKAkSDwoHc3VtbWFyeRgKIAEoCRISCgpjcmVhdGVkX2F0GAsgASgJEhIKCnVwZGF0ZWRfYXQYDCABKAkSEgoKdGVjaG5pcXVlcxgNIAMoCRInCgVmaWxlcxgOIAEoCzIYLm5vcm4udmlldy52MS5GaWxlQ291bnRzEhYKDmZpbmRpbmdzX3RvdGFsGA8gASgNEhQKDHByb2Nlc3NfbmFtZRgQIAEoCRIRCglzY29wZV91aWQYESABKAkSEwoLbGluZWFnZV91aWQYEiABKAkSEwoLa2lsbGVkX3BpZHMYEyADKA0SGAoQc3RvcHBlZF9hZnRlcl9tcxgUIAEoDRIVCg1maWxlc19jaGFuZ2VkGBUgASgNEg8KB3ZlcnNpb24YFiABKA0SGQoRcnVubmluZ19wcm9jZXNzZXMYFyABKA0SEAoIcG9kX25hbWUYGCABKAkSFQoNcG9kX25hbWVzcGFjZRgZIAEoCRISCgpzdG9wcGVkX2J5GBogASgJEhAKCHJlc3BvbnNlGBsgASgJEhIKCmNvbmZpZGVuY2UYHCABKA0itAEKCUFsZXJ0U3RlcBIMCgR0aW1lGAEgASgJEg8KB3J1bGVfaWQYAiABKAkSDQoFdGl0bGUYAyABKAkSEAoIc2V2ZXJpdHkYBCABKAkSLwoKdGVjaG5pcXVlcxgFIAMoCzIbLm5vcm4udmlldy52MS5UZWNobmlxdWVWaWV3Eg8KB3N1bW1hcnkYBiABKAkSEAoIZmluZGluZ3MYByABKA0SEwoLcHJvY2Vzc191aWQYCCABKAkiKQoNVGVjaG5pcXVlVmlldxIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJIuEECgtBbGVydERldGFpbBImCgVhbGVydBgBIAEoCzIXLm5vcm4udmlldy52MS5BbGVydFZpZXcSKwoIZmluZGluZ3MYAiADKAsyGS5ub3JuLnZpZXcudjEuRmluZGluZ1ZpZXcSLAoJcHJvY2Vzc2VzGAMgAygLMhkubm9ybi52aWV3LnYxLlByb2Nlc3NWaWV3EiUKBWZpbGVzGAQgAygLMhYubm9ybi52aWV3LnYxLkZpbGVWaWV3EjEKC2Nvbm5lY3Rpb25zGAUgAygLMhwubm9ybi52aWV3LnYxLkNvbm5lY3Rpb25WaWV3EisKCGNvbW1hbmRzGAYgAygLMhkubm9ybi52aWV3LnYxLkNvbW1hbmRWaWV3Ei0KCHRpbWVsaW5lGAcgAygLMhsubm9ybi52aWV3LnYxLlRpbWVsaW5lRW50cnkSFwoPZmlsZXNfdHJ1bmNhdGVkGAggASgIEhsKE3Byb2Nlc3Nlc190cnVuY2F0ZWQYCSABKAgSKQoHYWN0aW9ucxgKIAMoCzIYLm5vcm4udmlldy52MS5BY3Rpb25WaWV3EhMKC2ZpbGVzX3RvdGFsGAsgASgNEhcKD3Byb2Nlc3Nlc190b3RhbBgMIAEoDRIuCgljb250YWluZXIYDSABKAsyGy5ub3JuLnZpZXcudjEuQ29udGFpbmVyVmlldxITCgtldmVudHNfbG9zdBgOIAEoARIdChV0ZWxlbWV0cnlfdW5hdmFpbGFibGUYDyABKAgSJgoFc3RlcHMYECADKAsyFy5ub3JuLnZpZXcudjEuQWxlcnRTdGVwIrACCgtGaW5kaW5nVmlldxIKCgJpZBgBIAEoCRIPCgdydWxlX2lkGAIgASgJEg0KBXRpdGxlGAMgASgJEg4KBnNvdXJjZRgEIAEoCRIQCghzZXZlcml0eRgFIAEoCRISCgp0ZWNobmlxdWVzGAYgAygJEgwKBHRpbWUYByABKAkSEwoLcHJvY2Vzc191aWQYCCABKAkSDwoHc3VtbWFyeRgJIAEoCRIsCghldmlkZW5jZRgKIAMoCzIaLm5vcm4udmlldy52MS5FdmlkZW5jZVZpZXcSFAoMcnVsZV92ZXJzaW9uGAsgASgNEgwKBHJ1bmcYDCABKAkSEwoLcnVsZV9hdXRob3IYDSABKAkSEwoLZXhjZXB0ZWRfYnkYDiABKAkSDwoHbGltaXRlZBgPIAEoCCJlChNFeGNlcHRlZFByb2Nlc3NWaWV3Eg4KBnNoYTI1NhgBIAEoCRISCgppbWFnZV9wYXRoGAIgASgJEhQKDHBhcmVudF9pbWFnZRgDIAEoCRIUCgxjb21tYW5kX2xpbmUYBCABKAkiUgoRRXhjZXB0ZWRQbGFjZVZpZXcSFwoPY29udGFpbmVyX2ltYWdlGAEgASgJEg8KB2hvc3RfaWQYAiABKAkSEwoLcGF0aF9wcmVmaXgYAyABKAkiqAIKDUV4Y2VwdGlvblZpZXcSCgoCaWQYASABKAkSDwoHcnVsZV9pZBgCIAEoCRIyCgdwcm9jZXNzGAMgASgLMiEubm9ybi52aWV3LnYxLkV4Y2VwdGVkUHJvY2Vzc1ZpZXcSLgoFcGxhY2UYBCABKAsyHy5ub3JuLnZpZXcudjEuRXhjZXB0ZWRQbGFjZVZpZXcSLAoIZXZpZGVuY2UYBSADKAsyGi5ub3JuLnZpZXcudjEuRXZpZGVuY2VWaWV3Eg4KBmF1dGhvchgGIAEoCRIOCgZyZWFzb24YByABKAkSEgoKY3JlYXRlZF9hdBgIIAEoCRISCgpleHBpcmVzX2F0GAkgASgJEg8KB2V4cGlyZWQYCiABKAgSDwoHc3VtbWFyeRgLIAEoCSJACg1FeGNlcHRpb25MaXN0Ei8KCmV4Y2VwdGlvbnMYASADKAsyGy5ub3JuLnZpZXcudjEuRXhjZXB0aW9uVmlldyKfAQoURXhjZXB0aW9uUHJldmlld1ZpZXcSEAoIZmluZGluZ3MYASABKA0SEQoJdHJ1bmNhdGVkGAIgASgIEgwKBGRheXMYAyABKA0SMwoIZXhhbXBsZXMYBCADKAsyIS5ub3JuLnZpZXcudjEuRXhjZXB0ZWRGaW5kaW5nVmlldxIOCgZhbGVydHMYBSABKA0SDwoHc3VtbWFyeRgGIAEoCSJ5ChNFeGNlcHRlZEZpbmRpbmdWaWV3EgoKAmlkGAEgASgJEgwKBHRpbWUYAiABKAkSDwoHaG9zdF9pZBgDIAEoCRIUCgxjb250YWluZXJfaWQYBCABKAkSEAoIYWxlcnRfaWQYBSABKAkSDwoHc3VtbWFyeRgGIAEoCSKKAQoVRXhjZXB0aW9uUHJvcG9zYWxWaWV3Ei4KCWV4Y2VwdGlvbhgBIAEoCzIbLm5vcm4udmlldy52MS5FeGNlcHRpb25WaWV3EgwKBHlhbWwYAiABKAkSMwoHcHJldmlldxgDIAEoCzIiLm5vcm4udmlldy52MS5FeGNlcHRpb25QcmV2aWV3VmlldyKcAQoRUGxhY2VkRmluZGluZ1ZpZXcSKgoHZmluZGluZxgBIAEoCzIZLm5vcm4udmlldy52MS5GaW5kaW5nVmlldxIPCgdob3N0X2lkGAIgASgJEhQKDGNvbnRhaW5lcl9pZBgDIAEoCRIQCghhbGVydF9pZBgEIAEoCRILCgNwaWQYBSABKA0SFQoNYW5jZXN0b3JfcGlkcxgGIAMoDSIsCgxFdmlkZW5jZVZpZXcSDQoFZmllbGQYASABKAkSDQoFdmFsdWUYAiABKAkijQEKCUltYWdlVmlldxIOCgZudW1iZXIYASABKA0SDAoEcGF0aBgCIAEoCRIUCgxjb21tYW5kX2xpbmUYAyABKAkSDgoGc2hhMjU2GAQgASgJEg0KBWZsYWdzGAUgAygJEhkKEXdvcmtpbmdfZGlyZWN0b3J5GAYgASgJEhIKCnN0YXJ0ZWRfYXQYByABKAkimAQKC1Byb2Nlc3NWaWV3EhMKC3Byb2Nlc3NfdWlkGAEgASgJEhIKCnBhcmVudF91aWQYAiABKAkSCwoDcGlkGAMgASgNEhUKDW5hbWVzcGFjZV9waWQYBCABKA0SEgoKcGFyZW50X3BpZBgFIAEoDRIUCgxjb250YWluZXJfaWQYBiABKAkSFgoOY29udGFpbmVyX25hbWUYByABKAkSFwoPY29udGFpbmVyX2ltYWdlGAggASgJEg8KB3VzZXJfaWQYCSABKA0SEQoJdXNlcl9uYW1lGAogASgJEhIKCnN0YXJ0ZWRfYXQYCyABKAkSEAoIZW5kZWRfYXQYDCABKAkSEQoJZXhpdF9jb2RlGA0gASgFEicKBmltYWdlcxgOIAMoCzIXLm5vcm4udmlldy52MS5JbWFnZVZpZXcSFQoNZmlsZXNfdG91Y2hlZBgPIAEoDRITCgtjb25uZWN0aW9ucxgQIAEoDRITCgtmaW5kaW5nX2lkcxgRIAMoCRISCgp0ZWNobmlxdWVzGBIgAygJEg4KBmJsYW1lZBgTIAEoCBIOCgZraWxsZWQYFCABKAgSEAoIYW5jZXN0b3IYFSABKAgSDgoGb3JpZ2luGBYgASgIEhMKC2V4aXRfc2lnbmFsGBcgASgNEhAKCGdyb3VwX2lkGBggASgNEg0KBWVuZGVkGBkgASgIEg4KBm9ycGhhbhgaIAEoCCLYAgoIRmlsZVZpZXcSDAoEcGF0aBgBIAEoCRIUCgxjb250YWluZXJfaWQYAiABKAkSDwoHdmVyZGljdBgDIAEoCRIOCgZyZWFzb24YBCABKAkSDgoGY2hhbmdlGAUgASgJEgwKBHNpemUYBiABKAESFQoNc2hhMjU2X2JlZm9yZRgHIAEoCRIUCgxzaGEyNTZfYWZ0ZXIYCCABKAkSDAoEbW9kZRgJIAEoDRIPCgd1c2VyX2lkGAogASgNEhAKCGdyb3VwX2lkGAsgASgNEhMKC21vZGlmaWVkX2F0GAwgASgJEhIKCmNoYW5nZWRfYXQYDSABKAkSEwoLcHJvY2Vzc191aWQYDiABKAkSFAoMcHJvY2Vzc19uYW1lGA8gASgJEgsKA3BpZBgQIAEoDRISCgpkZWNpZGVkX2F0GBEgASgJEhYKDnF1YXJhbnRpbmVkX2FzGBIgASgJIooBCg9RdWFyYW50aW5lZFZpZXcSDgoGc2hhMjU2GAEgASgJEgwKBHBhdGgYAiABKAkSFAoMY29udGFpbmVyX2lkGAMgASgJEhAKCGFsZXJ0X2lkGAQgASgJEg8KB3ZlcmRpY3QYBSABKAkSDAoEc2l6ZRgGIAEoARISCgpkZWNpZGVkX2F0GAcgASgJIrIBCg5Db25uZWN0aW9uVmlldxIMCgR0aW1lGAEgASgJEhMKC3Byb2Nlc3NfdWlkGAIgASgJEhEKCWRpcmVjdGlvbhgDIAEoCRIPCgdhZGRyZXNzGAQgASgJEgwKBHBvcnQYBSABKA0SFAoMcHJvY2Vzc19uYW1lGAYgASgJEgsKA3BpZBgHIAEoDRIUCgxjb250YWluZXJfaWQYCCABKAkSEgoKbG9jYWxfcG9ydBgJIAEoDSKKAgoLQ29tbWFuZFZpZXcSCgoCaWQYASABKAkSEAoIYWxlcnRfaWQYAiABKAkSDgoGYWN0aW9uGAMgASgJEg0KBXN0YXRlGAQgASgJEgwKBGNvZGUYBSABKAkSDwoHbWVzc2FnZRgGIAEoCRIUCgxyZXF1ZXN0ZWRfYnkYByABKAkSFAoMcmVxdWVzdGVkX2F0GAggASgJEhMKC2ZpbmlzaGVkX2F0GAkgASgJEg8KB2hvc3RfaWQYCiABKAkSEQoJaG9zdF9uYW1lGAsgASgJEhMKC2FsZXJ0X3RpdGxlGAwgASgJEhQKDGNvbnRhaW5lcl9pZBgNIAEoCRIPCgdzdW1tYXJ5GA4gASgJIm8KDVRpbWVsaW5lRW50cnkSDAoEdGltZRgBIAEoCRIMCgRraW5kGAIgASgJEgwKBHRleHQYAyABKAkSEwoLcHJvY2Vzc191aWQYBCABKAkSEQoJb2Zmc2V0X3VzGAUgASgBEgwKBHRvbmUYBiABKAkiZgoOQ2FwYWJpbGl0eVZpZXcSDAoEbmFtZRgBIAEoCRIRCglhdmFpbGFibGUYAiABKAgSEQoJbWVjaGFuaXNtGAMgASgJEg4KBmRldGFpbBgEIAEoCRIQCgh2ZXJpZmllZBgFIAEoCCKEBgoISG9zdFZpZXcSCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRINCgVzdGF0ZRgDIAEoCRIUCgxsYXN0X3NlZW5fYXQYBCABKAkSEwoLZW5yb2xsZWRfYXQYBSABKAkSFQoNYWdlbnRfdmVyc2lvbhgGIAEoCRIOCgZrZXJuZWwYByABKAkSCgoCb3MYCCABKAkSMgoMY2FwYWJpbGl0aWVzGAkgAygLMhwubm9ybi52aWV3LnYxLkNhcGFiaWxpdHlWaWV3EhQKDGV2ZW50c190b3RhbBgKIAEoARITCgtldmVudHNfbG9zdBgLIAEoARIYChBiYWxkdXJfcnNzX2J5dGVzGAwgASgBEhUKDXR5cl9yc3NfYnl0ZXMYDSABKAESEwoLdmF1bHRfYnl0ZXMYDiABKAESEwoLdmF1bHRfZmlsZXMYDyABKAESLwoKY29udGFpbmVycxgQIAMoCzIbLm5vcm4udmlldy52MS5Db250YWluZXJWaWV3Eg4KBnJlYXNvbhgRIAEoCRIXCg9iYXRjaGVzX3Nwb29sZWQYEiABKAESEwoLc3Bvb2xfYnl0ZXMYEyABKAESGwoTcGVybWlzc2lvbl90aW1lb3V0cxgUIAEoARIXCg9iYWxkdXJfcmVzdGFydHMYFSABKAESEwoLb3Blbl9hbGVydHMYFiABKA0SIwoEZ2FwcxgXIAMoCzIVLm5vcm4udmlldy52MS5HYXBWaWV3EhMKC3JlcG9ydGVkX2F0GBggASgJEhcKD3ZhdWx0X2J5dGVzX21heBgZIAEoARIYChB2YXVsdF9yZXN0b3JhYmxlGBogASgBEhUKDXZhdWx0X2V2aWN0ZWQYGyABKAESFwoPdmF1bHRfdG9vX2xhcmdlGBwgASgBEhUKDWhvbGRzX2Ryb3BwZWQYHSABKAESFgoObW91bnRzX3JlZnVzZWQYHiABKAESMQoKcXVhcmFudGluZRgfIAMoCzIdLm5vcm4udmlldy52MS5RdWFyYW50aW5lZFZpZXci/gEKDUNvbnRhaW5lclZpZXcSFAoMY29udGFpbmVyX2lkGAEgASgJEgwKBG5hbWUYAiABKAkSDQoFaW1hZ2UYAyABKAkSEAoIaW1hZ2VfaWQYBCABKAkSDwoHcnVudGltZRgFIAEoCRIQCghwb2RfbmFtZRgGIAEoCRIVCg1wb2RfbmFtZXNwYWNlGAcgASgJEhIKCnN0YXJ0ZWRfYXQYCCABKAkSEAoIZW5kZWRfYXQYCSABKAkSDwoHaG9zdF9pZBgKIAEoCRIRCglob3N0X25hbWUYCyABKAkSEwoLb3Blbl9hbGVydHMYDCABKA0SDwoHcnVubmluZxgNIAEoCCJLCgdHYXBWaWV3EgwKBHRpbWUYASABKAkSDgoGZXZlbnRzGAIgASgBEg0KBXBsYWNlGAMgASgJEhMKC2R1cmF0aW9uX21zGAQgASgBImEKCkFjdGlvblZpZXcSDgoGYWN0aW9uGAEgASgJEg0KBWxhYmVsGAIgASgJEhMKC2NvbnNlcXVlbmNlGAMgASgJEg8KB2VuYWJsZWQYBCABKAgSDgoGcmVhc29uGAUgASgJIkkKCUFsZXJ0TGlzdBInCgZhbGVydHMYASADKAsyFy5ub3JuLnZpZXcudjEuQWxlcnRWaWV3EhMKC25leHRfY3Vyc29yGAIgASgJIlMKC0ZpbmRpbmdMaXN0EjEKCGZpbmRpbmdzGAEgAygLMh8ubm9ybi52aWV3LnYxLlBsYWNlZEZpbmRpbmdWaWV3EhEKCXRydW5jYXRlZBgCIAEoCCIxCghIb3N0TGlzdBIlCgVob3N0cxgBIAMoCzIWLm5vcm4udmlldy52MS5Ib3N0VmlldyJTCg1Db250YWluZXJMaXN0Ei8KCmNvbnRhaW5lcnMYASADKAsyGy5ub3JuLnZpZXcudjEuQ29udGFpbmVyVmlldxIRCgl0cnVuY2F0ZWQYAiABKAgiTwoLQ29tbWFuZExpc3QSKwoIY29tbWFuZHMYASADKAsyGS5ub3JuLnZpZXcudjEuQ29tbWFuZFZpZXcSEwoLbmV4dF9jdXJzb3IYAiABKAkiagoLU2Vzc2lvblZpZXcSEQoJdXNlcl9uYW1lGAEgASgJEgwKBHJvbGUYAiABKAkSEQoJdGVuYW50X2lkGAMgASgJEhMKC3RlbmFudF9uYW1lGAQgASgJEhIKCmV4cGlyZXNfYXQYBSABKAkiZAoOU2V2ZXJpdHlDb3VudHMSFQoNaW5mb3JtYXRpb25hbBgBIAEoDRILCgNsb3cYAiABKA0SDgoGbWVkaXVtGAMgASgNEgwKBGhpZ2gYBCABKA0SEAoIY3JpdGljYWwYBSABKA0iQQoKSG9zdENvdW50cxIRCglwcm90ZWN0ZWQYASABKA0SEAoIZGVncmFkZWQYAiABKA0SDgoGc2lsZW50GAMgASgNIvgCCgpTdGF0dXNWaWV3Eg8KB3ZlcnNpb24YASABKAkSJwoFaG9zdHMYAiABKAsyGC5ub3JuLnZpZXcudjEuSG9zdENvdW50cxIxCgthbGVydHNfb3BlbhgDIAEoCzIcLm5vcm4udmlldy52MS5TZXZlcml0eUNvdW50cxIUCgxhbGVydHNfdG90YWwYBCABKA0SFAoMZXZlbnRzX3RvdGFsGAUgASgBEhMKC2V2ZW50c19sb3N0GAYgASgBEhkKEWV2ZW50c19wZXJfbWludXRlGAcgAygBEicKBWZpbGVzGAggASgLMhgubm9ybi52aWV3LnYxLkZpbGVDb3VudHMSLAoLbGFzdF9hbGVydHMYCSADKAsyFy5ub3JuLnZpZXcudjEuQWxlcnRWaWV3Eg8KB3N1bW1hcnkYCiABKAkSDAoEbW9vZBgLIAEoCRIMCgR0aW1lGAwgASgJEh0KFXRlbGVtZXRyeV91bmF2YWlsYWJsZRgNIAEoCCJICg1CbGluZFNwb3RWaWV3Eg0KBWNhdXNlGAEgASgJEgwKBHdoYXQYAiABKAkSCwoDd2h5GAMgASgJEg0KBXJ1bGVzGAQgAygJIrwBCghSdWxlVmlldxIKCgJpZBgBIAEoCRINCgV0aXRsZRgCIAEoCRINCgVsZXZlbBgDIAEoCRISCgp0ZWNobmlxdWVzGAQgAygJEg8KB3ZlcnNpb24YBSABKA0SEwoLZGVzY3JpcHRpb24YBiABKAkSDgoGYXV0aG9yGAcgASgJEg4KBm9yaWdpbhgIIAEoCRINCgVzdGF0ZRgJIAEoCRIOCgZleHRlbnQYCiABKAkSDQoFbGFja3MYCyADKAkidAoIUnVsZUxpc3QSJQoFcnVsZXMYASADKAsyFi5ub3JuLnZpZXcudjEuUnVsZVZpZXcSMAoLYmxpbmRfc3BvdHMYAiADKAsyGy5ub3JuLnZpZXcudjEuQmxpbmRTcG90VmlldxIPCgdzdW1tYXJ5GAMgASgJIm4KEEltcG9ydGVkRmlsZVZpZXcSDAoEZmlsZRgBIAEoCRIPCgdydWxlX2lkGAIgASgJEg0KBXRpdGxlGAMgASgJEg4KBmV4dGVudBgEIAEoCRINCgVsYWNrcxgFIAMoCRINCgVlcnJvchgGIAEoCSJiCg5SdWxlSW1wb3J0VmlldxItCgVmaWxlcxgBIAMoCzIeLm5vcm4udmlldy52MS5JbXBvcnRlZEZpbGVWaWV3EhAKCGltcG9ydGVkGAIgASgNEg8KB3JlZnVzZWQYAyABKA0ilQEKClBvbGljeVZpZXcSDgoGbnVtYmVyGAEgASgNEgwKBG5hbWUYAiABKAkSDAoEYm9keRgDIAEoCRIQCghpbl9mb3JjZRgEIAEoCBIQCghyZXN0b3JlcxgFIAEoDRISCgphcHBsaWVkX2J5GAYgASgJEhIKCmFwcGxpZWRfYXQYByABKAkSDwoHc3VtbWFyeRgIIAEoCSI7Cg1Qb2xpY3lIaXN0b3J5EioKCHZlcnNpb25zGAEgAygLMhgubm9ybi52aWV3LnYxLlBvbGljeVZpZXcigQEKDEh1bnRSdWxlVmlldxIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEg0KBXRpdGxlGAMgASgJEg0KBWxldmVsGAQgASgJEhMKC2Rlc2NyaXB0aW9uGAUgASgJEhIKCnRlY2huaXF1ZXMYBiADKAkSEAoIY2F0ZWdvcnkYByABKAkiOQoMSHVudFJ1bGVMaXN0EikKBXJ1bGVzGAEgAygLMhoubm9ybi52aWV3LnYxLkh1bnRSdWxlVmlldyL3AQoISHVudFZpZXcSKAoEcnVsZRgBIAEoCzIaLm5vcm4udmlldy52MS5IdW50UnVsZVZpZXcSDQoFc2luY2UYAiABKAkSDQoFdW50aWwYAyABKAkSDQoFdG90YWwYBCABKAESFgoOYnVja2V0X3NlY29uZHMYBSABKA0SKwoJaGlzdG9ncmFtGAYgAygLMhgubm9ybi52aWV3LnYxLkh1bnRCdWNrZXQSKwoGZXZlbnRzGAcgAygLMhsubm9ybi52aWV3LnYxLkh1bnRFdmVudFZpZXcSEQoJdHJ1bmNhdGVkGAggASgIEg8KB3Rvb2tfbXMYCSABKAEiKgoKSHVudEJ1Y2tldBIMCgR0aW1lGAEgASgJEg4KBmV2ZW50cxgCIAEoASKuAgoNSHVudEV2ZW50VmlldxIMCgR0aW1lGAEgASgJEg8KB2hvc3RfaWQYAiABKAkSEQoJaG9zdF9uYW1lGAMgASgJEhQKDGNvbnRhaW5lcl9pZBgEIAEoCRIWCg5jb250YWluZXJfbmFtZRgFIAEoCRIXCg9jb250YWluZXJfaW1hZ2UYBiABKAkSDAoEa2luZBgHIAEoCRITCgtwcm9jZXNzX3VpZBgIIAEoCRILCgNwaWQYCSABKA0SDQoFaW1hZ2UYCiABKAkSFAoMY29tbWFuZF9saW5lGAsgASgJEhEKCXVzZXJfbmFtZRgMIAEoCRIPCgdzdW1tYXJ5GA0gASgJEisKB21hdGNoZWQYDiADKAsyGi5ub3JuLnZpZXcudjEuRXZpZGVuY2VWaWV3IjIKDUpvaW5Ub2tlblZpZXcSDQoFdG9rZW4YASABKAkSEgoKZXhwaXJlc19hdBgCIAEoCSIqCglFcnJvclZpZXcSDAoEY29kZRgBIAEoCRIPCgdtZXNzYWdlGAIgASgJYgZwcm90bzM");
+  fileDesc("Chdub3JuL3ZpZXcvdjEvdmlldy5wcm90bxIMbm9ybi52aWV3LnYxImIKCkZpbGVDb3VudHMSEAoIcmVzdG9yZWQYASABKA0SDwoHcmVtb3ZlZBgCIAEoDRIRCgl1bmNoYW5nZWQYAyABKA0SDAoEbG9zdBgEIAEoDRIQCghjb25mbGljdBgFIAEoDSL7BAoJQWxlcnRWaWV3EgoKAmlkGAEgASgJEg8KB2hvc3RfaWQYAiABKAkSEQoJaG9zdF9uYW1lGAMgASgJEhQKDGNvbnRhaW5lcl9pZBgEIAEoCRIWCg5jb250YWluZXJfbmFtZRgFIAEoCRIXCg9jb250YWluZXJfaW1hZ2UYBiABKAkSEAoIc2V2ZXJpdHkYByABKAkSDQoFc3RhdGUYCCABKAkSDQoFdGl0bGUYCSABKAkSDwoHc3VtbWFyeRgKIAEoCRISCgpjcmVhdGVkX2F0GAsgASgJEhIKCnVwZGF0ZWRfYXQYDCABKAkSEgoKdGVjaG5pcXVlcxgNIAMoCRInCgVmaWxlcxgOIAEoCzIYLm5vcm4udmlldy52MS5GaWxlQ291bnRzEhYKDmZpbmRpbmdzX3RvdGFsGA8gASgNEhQKDHByb2Nlc3NfbmFtZRgQIAEoCRIRCglzY29wZV91aWQYESABKAkSEwoLbGluZWFnZV91aWQYEiABKAkSEwoLa2lsbGVkX3BpZHMYEyADKA0SGAoQc3RvcHBlZF9hZnRlcl9tcxgUIAEoDRIVCg1maWxlc19jaGFuZ2VkGBUgASgNEg8KB3ZlcnNpb24YFiABKA0SGQoRcnVubmluZ19wcm9jZXNzZXMYFyABKA0SEAoIcG9kX25hbWUYGCABKAkSFQoNcG9kX25hbWVzcGFjZRgZIAEoCRISCgpzdG9wcGVkX2J5GBogASgJEhAKCHJlc3BvbnNlGBsgASgJEhIKCmNvbmZpZGVuY2UYHCABKA0SJgoFaG9zdHMYHSADKAsyFy5ub3JuLnZpZXcudjEuQWxlcnRIb3N0Ii8KCUFsZXJ0SG9zdBIPCgdob3N0X2lkGAEgASgJEhEKCWhvc3RfbmFtZRgCIAEoCSK0AQoJQWxlcnRTdGVwEgwKBHRpbWUYASABKAkSDwoHcnVsZV9pZBgCIAEoCRINCgV0aXRsZRgDIAEoCRIQCghzZXZlcml0eRgEIAEoCRIvCgp0ZWNobmlxdWVzGAUgAygLMhsubm9ybi52aWV3LnYxLlRlY2huaXF1ZVZpZXcSDwoHc3VtbWFyeRgGIAEoCRIQCghmaW5kaW5ncxgHIAEoDRITCgtwcm9jZXNzX3VpZBgIIAEoCSIpCg1UZWNobmlxdWVWaWV3EgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAki4QQKC0FsZXJ0RGV0YWlsEiYKBWFsZXJ0GAEgASgLMhcubm9ybi52aWV3LnYxLkFsZXJ0VmlldxIrCghmaW5kaW5ncxgCIAMoCzIZLm5vcm4udmlldy52MS5GaW5kaW5nVmlldxIsCglwcm9jZXNzZXMYAyADKAsyGS5ub3JuLnZpZXcudjEuUHJvY2Vzc1ZpZXcSJQoFZmlsZXMYBCADKAsyFi5ub3JuLnZpZXcudjEuRmlsZVZpZXcSMQoLY29ubmVjdGlvbnMYBSADKAsyHC5ub3JuLnZpZXcudjEuQ29ubmVjdGlvblZpZXcSKwoIY29tbWFuZHMYBiADKAsyGS5ub3JuLnZpZXcudjEuQ29tbWFuZFZpZXcSLQoIdGltZWxpbmUYByADKAsyGy5ub3JuLnZpZXcudjEuVGltZWxpbmVFbnRyeRIXCg9maWxlc190cnVuY2F0ZWQYCCABKAgSGwoTcHJvY2Vzc2VzX3RydW5jYXRlZBgJIAEoCBIpCgdhY3Rpb25zGAogAygLMhgubm9ybi52aWV3LnYxLkFjdGlvblZpZXcSEwoLZmlsZXNfdG90YWwYCyABKA0SFwoPcHJvY2Vzc2VzX3RvdGFsGAwgASgNEi4KCWNvbnRhaW5lchgNIAEoCzIbLm5vcm4udmlldy52MS5Db250YWluZXJWaWV3EhMKC2V2ZW50c19sb3N0GA4gASgBEh0KFXRlbGVtZXRyeV91bmF2YWlsYWJsZRgPIAEoCBImCgVzdGVwcxgQIAMoCzIXLm5vcm4udmlldy52MS5BbGVydFN0ZXAisAIKC0ZpbmRpbmdWaWV3EgoKAmlkGAEgASgJEg8KB3J1bGVfaWQYAiABKAkSDQoFdGl0bGUYAyABKAkSDgoGc291cmNlGAQgASgJEhAKCHNldmVyaXR5GAUgASgJEhIKCnRlY2huaXF1ZXMYBiADKAkSDAoEdGltZRgHIAEoCRITCgtwcm9jZXNzX3VpZBgIIAEoCRIPCgdzdW1tYXJ5GAkgASgJEiwKCGV2aWRlbmNlGAogAygLMhoubm9ybi52aWV3LnYxLkV2aWRlbmNlVmlldxIUCgxydWxlX3ZlcnNpb24YCyABKA0SDAoEcnVuZxgMIAEoCRITCgtydWxlX2F1dGhvchgNIAEoCRITCgtleGNlcHRlZF9ieRgOIAEoCRIPCgdsaW1pdGVkGA8gASgIImUKE0V4Y2VwdGVkUHJvY2Vzc1ZpZXcSDgoGc2hhMjU2GAEgASgJEhIKCmltYWdlX3BhdGgYAiABKAkSFAoMcGFyZW50X2ltYWdlGAMgASgJEhQKDGNvbW1hbmRfbGluZRgEIAEoCSJSChFFeGNlcHRlZFBsYWNlVmlldxIXCg9jb250YWluZXJfaW1hZ2UYASABKAkSDwoHaG9zdF9pZBgCIAEoCRITCgtwYXRoX3ByZWZpeBgDIAEoCSKoAgoNRXhjZXB0aW9uVmlldxIKCgJpZBgBIAEoCRIPCgdydWxlX2lkGAIgASgJEjIKB3Byb2Nlc3MYAyABKAsyIS5ub3JuLnZpZXcudjEuRXhjZXB0ZWRQcm9jZXNzVmlldxIuCgVwbGFjZRgEIAEoCzIfLm5vcm4udmlldy52MS5FeGNlcHRlZFBsYWNlVmlldxIsCghldmlkZW5jZRgFIAMoCzIaLm5vcm4udmlldy52MS5FdmlkZW5jZVZpZXcSDgoGYXV0aG9yGAYgASgJEg4KBnJlYXNvbhgHIAEoCRISCgpjcmVhdGVkX2F0GAggASgJEhIKCmV4cGlyZXNfYXQYCSABKAkSDwoHZXhwaXJlZBgKIAEoCBIPCgdzdW1tYXJ5GAsgASgJIkAKDUV4Y2VwdGlvbkxpc3QSLwoKZXhjZXB0aW9ucxgBIAMoCzIbLm5vcm4udmlldy52MS5FeGNlcHRpb25WaWV3Ip8BChRFeGNlcHRpb25QcmV2aWV3VmlldxIQCghmaW5kaW5ncxgBIAEoDRIRCgl0cnVuY2F0ZWQYAiABKAgSDAoEZGF5cxgDIAEoDRIzCghleGFtcGxlcxgEIAMoCzIhLm5vcm4udmlldy52MS5FeGNlcHRlZEZpbmRpbmdWaWV3Eg4KBmFsZXJ0cxgFIAEoDRIPCgdzdW1tYXJ5GAYgASgJInkKE0V4Y2VwdGVkRmluZGluZ1ZpZXcSCgoCaWQYASABKAkSDAoEdGltZRgCIAEoCRIPCgdob3N0X2lkGAMgASgJEhQKDGNvbnRhaW5lcl9pZBgEIAEoCRIQCghhbGVydF9pZBgFIAEoCRIPCgdzdW1tYXJ5GAYgASgJIooBChVFeGNlcHRpb25Qcm9wb3NhbFZpZXcSLgoJZXhjZXB0aW9uGAEgASgLMhsubm9ybi52aWV3LnYxLkV4Y2VwdGlvblZpZXcSDAoEeWFtbBgCIAEoCRIzCgdwcmV2aWV3GAMgASgLMiIubm9ybi52aWV3LnYxLkV4Y2VwdGlvblByZXZpZXdWaWV3IpwBChFQbGFjZWRGaW5kaW5nVmlldxIqCgdmaW5kaW5nGAEgASgLMhkubm9ybi52aWV3LnYxLkZpbmRpbmdWaWV3Eg8KB2hvc3RfaWQYAiABKAkSFAoMY29udGFpbmVyX2lkGAMgASgJEhAKCGFsZXJ0X2lkGAQgASgJEgsKA3BpZBgFIAEoDRIVCg1hbmNlc3Rvcl9waWRzGAYgAygNIiwKDEV2aWRlbmNlVmlldxINCgVmaWVsZBgBIAEoCRINCgV2YWx1ZRgCIAEoCSKNAQoJSW1hZ2VWaWV3Eg4KBm51bWJlchgBIAEoDRIMCgRwYXRoGAIgASgJEhQKDGNvbW1hbmRfbGluZRgDIAEoCRIOCgZzaGEyNTYYBCABKAkSDQoFZmxhZ3MYBSADKAkSGQoRd29ya2luZ19kaXJlY3RvcnkYBiABKAkSEgoKc3RhcnRlZF9hdBgHIAEoCSKYBAoLUHJvY2Vzc1ZpZXcSEwoLcHJvY2Vzc191aWQYASABKAkSEgoKcGFyZW50X3VpZBgCIAEoCRILCgNwaWQYAyABKA0SFQoNbmFtZXNwYWNlX3BpZBgEIAEoDRISCgpwYXJlbnRfcGlkGAUgASgNEhQKDGNvbnRhaW5lcl9pZBgGIAEoCRIWCg5jb250YWluZXJfbmFtZRgHIAEoCRIXCg9jb250YWluZXJfaW1hZ2UYCCABKAkSDwoHdXNlcl9pZBgJIAEoDRIRCgl1c2VyX25hbWUYCiABKAkSEgoKc3RhcnRlZF9hdBgLIAEoCRIQCghlbmRlZF9hdBgMIAEoCRIRCglleGl0X2NvZGUYDSABKAUSJwoGaW1hZ2VzGA4gAygLMhcubm9ybi52aWV3LnYxLkltYWdlVmlldxIVCg1maWxlc190b3VjaGVkGA8gASgNEhMKC2Nvbm5lY3Rpb25zGBAgASgNEhMKC2ZpbmRpbmdfaWRzGBEgAygJEhIKCnRlY2huaXF1ZXMYEiADKAkSDgoGYmxhbWVkGBMgASgIEg4KBmtpbGxlZBgUIAEoCBIQCghhbmNlc3RvchgVIAEoCBIOCgZvcmlnaW4YFiABKAgSEwoLZXhpdF9zaWduYWwYFyABKA0SEAoIZ3JvdXBfaWQYGCABKA0SDQoFZW5kZWQYGSABKAgSDgoGb3JwaGFuGBogASgIItgCCghGaWxlVmlldxIMCgRwYXRoGAEgASgJEhQKDGNvbnRhaW5lcl9pZBgCIAEoCRIPCgd2ZXJkaWN0GAMgASgJEg4KBnJlYXNvbhgEIAEoCRIOCgZjaGFuZ2UYBSABKAkSDAoEc2l6ZRgGIAEoARIVCg1zaGEyNTZfYmVmb3JlGAcgASgJEhQKDHNoYTI1Nl9hZnRlchgIIAEoCRIMCgRtb2RlGAkgASgNEg8KB3VzZXJfaWQYCiABKA0SEAoIZ3JvdXBfaWQYCyABKA0SEwoLbW9kaWZpZWRfYXQYDCABKAkSEgoKY2hhbmdlZF9hdBgNIAEoCRITCgtwcm9jZXNzX3VpZBgOIAEoCRIUCgxwcm9jZXNzX25hbWUYDyABKAkSCwoDcGlkGBAgASgNEhIKCmRlY2lkZWRfYXQYESABKAkSFgoOcXVhcmFudGluZWRfYXMYEiABKAkiigEKD1F1YXJhbnRpbmVkVmlldxIOCgZzaGEyNTYYASABKAkSDAoEcGF0aBgCIAEoCRIUCgxjb250YWluZXJfaWQYAyABKAkSEAoIYWxlcnRfaWQYBCABKAkSDwoHdmVyZGljdBgFIAEoCRIMCgRzaXplGAYgASgBEhIKCmRlY2lkZWRfYXQYByABKAkisgEKDkNvbm5lY3Rpb25WaWV3EgwKBHRpbWUYASABKAkSEwoLcHJvY2Vzc191aWQYAiABKAkSEQoJZGlyZWN0aW9uGAMgASgJEg8KB2FkZHJlc3MYBCABKAkSDAoEcG9ydBgFIAEoDRIUCgxwcm9jZXNzX25hbWUYBiABKAkSCwoDcGlkGAcgASgNEhQKDGNvbnRhaW5lcl9pZBgIIAEoCRISCgpsb2NhbF9wb3J0GAkgASgNIooCCgtDb21tYW5kVmlldxIKCgJpZBgBIAEoCRIQCghhbGVydF9pZBgCIAEoCRIOCgZhY3Rpb24YAyABKAkSDQoFc3RhdGUYBCABKAkSDAoEY29kZRgFIAEoCRIPCgdtZXNzYWdlGAYgASgJEhQKDHJlcXVlc3RlZF9ieRgHIAEoCRIUCgxyZXF1ZXN0ZWRfYXQYCCABKAkSEwoLZmluaXNoZWRfYXQYCSABKAkSDwoHaG9zdF9pZBgKIAEoCRIRCglob3N0X25hbWUYCyABKAkSEwoLYWxlcnRfdGl0bGUYDCABKAkSFAoMY29udGFpbmVyX2lkGA0gASgJEg8KB3N1bW1hcnkYDiABKAkibwoNVGltZWxpbmVFbnRyeRIMCgR0aW1lGAEgASgJEgwKBGtpbmQYAiABKAkSDAoEdGV4dBgDIAEoCRITCgtwcm9jZXNzX3VpZBgEIAEoCRIRCglvZmZzZXRfdXMYBSABKAESDAoEdG9uZRgGIAEoCSJmCg5DYXBhYmlsaXR5VmlldxIMCgRuYW1lGAEgASgJEhEKCWF2YWlsYWJsZRgCIAEoCBIRCgltZWNoYW5pc20YAyABKAkSDgoGZGV0YWlsGAQgASgJEhAKCHZlcmlmaWVkGAUgASgIIoQGCghIb3N0VmlldxIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEg0KBXN0YXRlGAMgASgJEhQKDGxhc3Rfc2Vlbl9hdBgEIAEoCRITCgtlbnJvbGxlZF9hdBgFIAEoCRIVCg1hZ2VudF92ZXJzaW9uGAYgASgJEg4KBmtlcm5lbBgHIAEoCRIKCgJvcxgIIAEoCRIyCgxjYXBhYmlsaXRpZXMYCSADKAsyHC5ub3JuLnZpZXcudjEuQ2FwYWJpbGl0eVZpZXcSFAoMZXZlbnRzX3RvdGFsGAogASgBEhMKC2V2ZW50c19sb3N0GAsgASgBEhgKEGJhbGR1cl9yc3NfYnl0ZXMYDCABKAESFQoNdHlyX3Jzc19ieXRlcxgNIAEoARITCgt2YXVsdF9ieXRlcxgOIAEoARITCgt2YXVsdF9maWxlcxgPIAEoARIvCgpjb250YWluZXJzGBAgAygLMhsubm9ybi52aWV3LnYxLkNvbnRhaW5lclZpZXcSDgoGcmVhc29uGBEgASgJEhcKD2JhdGNoZXNfc3Bvb2xlZBgSIAEoARITCgtzcG9vbF9ieXRlcxgTIAEoARIbChNwZXJtaXNzaW9uX3RpbWVvdXRzGBQgASgBEhcKD2JhbGR1cl9yZXN0YXJ0cxgVIAEoARITCgtvcGVuX2FsZXJ0cxgWIAEoDRIjCgRnYXBzGBcgAygLMhUubm9ybi52aWV3LnYxLkdhcFZpZXcSEwoLcmVwb3J0ZWRfYXQYGCABKAkSFwoPdmF1bHRfYnl0ZXNfbWF4GBkgASgBEhgKEHZhdWx0X3Jlc3RvcmFibGUYGiABKAESFQoNdmF1bHRfZXZpY3RlZBgbIAEoARIXCg92YXVsdF90b29fbGFyZ2UYHCABKAESFQoNaG9sZHNfZHJvcHBlZBgdIAEoARIWCg5tb3VudHNfcmVmdXNlZBgeIAEoARIxCgpxdWFyYW50aW5lGB8gAygLMh0ubm9ybi52aWV3LnYxLlF1YXJhbnRpbmVkVmlldyL+AQoNQ29udGFpbmVyVmlldxIUCgxjb250YWluZXJfaWQYASABKAkSDAoEbmFtZRgCIAEoCRINCgVpbWFnZRgDIAEoCRIQCghpbWFnZV9pZBgEIAEoCRIPCgdydW50aW1lGAUgASgJEhAKCHBvZF9uYW1lGAYgASgJEhUKDXBvZF9uYW1lc3BhY2UYByABKAkSEgoKc3RhcnRlZF9hdBgIIAEoCRIQCghlbmRlZF9hdBgJIAEoCRIPCgdob3N0X2lkGAogASgJEhEKCWhvc3RfbmFtZRgLIAEoCRITCgtvcGVuX2FsZXJ0cxgMIAEoDRIPCgdydW5uaW5nGA0gASgIIksKB0dhcFZpZXcSDAoEdGltZRgBIAEoCRIOCgZldmVudHMYAiABKAESDQoFcGxhY2UYAyABKAkSEwoLZHVyYXRpb25fbXMYBCABKAEiYQoKQWN0aW9uVmlldxIOCgZhY3Rpb24YASABKAkSDQoFbGFiZWwYAiABKAkSEwoLY29uc2VxdWVuY2UYAyABKAkSDwoHZW5hYmxlZBgEIAEoCBIOCgZyZWFzb24YBSABKAkiSQoJQWxlcnRMaXN0EicKBmFsZXJ0cxgBIAMoCzIXLm5vcm4udmlldy52MS5BbGVydFZpZXcSEwoLbmV4dF9jdXJzb3IYAiABKAkiUwoLRmluZGluZ0xpc3QSMQoIZmluZGluZ3MYASADKAsyHy5ub3JuLnZpZXcudjEuUGxhY2VkRmluZGluZ1ZpZXcSEQoJdHJ1bmNhdGVkGAIgASgIIjEKCEhvc3RMaXN0EiUKBWhvc3RzGAEgAygLMhYubm9ybi52aWV3LnYxLkhvc3RWaWV3IlMKDUNvbnRhaW5lckxpc3QSLwoKY29udGFpbmVycxgBIAMoCzIbLm5vcm4udmlldy52MS5Db250YWluZXJWaWV3EhEKCXRydW5jYXRlZBgCIAEoCCJPCgtDb21tYW5kTGlzdBIrCghjb21tYW5kcxgBIAMoCzIZLm5vcm4udmlldy52MS5Db21tYW5kVmlldxITCgtuZXh0X2N1cnNvchgCIAEoCSJqCgtTZXNzaW9uVmlldxIRCgl1c2VyX25hbWUYASABKAkSDAoEcm9sZRgCIAEoCRIRCgl0ZW5hbnRfaWQYAyABKAkSEwoLdGVuYW50X25hbWUYBCABKAkSEgoKZXhwaXJlc19hdBgFIAEoCSJkCg5TZXZlcml0eUNvdW50cxIVCg1pbmZvcm1hdGlvbmFsGAEgASgNEgsKA2xvdxgCIAEoDRIOCgZtZWRpdW0YAyABKA0SDAoEaGlnaBgEIAEoDRIQCghjcml0aWNhbBgFIAEoDSJBCgpIb3N0Q291bnRzEhEKCXByb3RlY3RlZBgBIAEoDRIQCghkZWdyYWRlZBgCIAEoDRIOCgZzaWxlbnQYAyABKA0i+AIKClN0YXR1c1ZpZXcSDwoHdmVyc2lvbhgBIAEoCRInCgVob3N0cxgCIAEoCzIYLm5vcm4udmlldy52MS5Ib3N0Q291bnRzEjEKC2FsZXJ0c19vcGVuGAMgASgLMhwubm9ybi52aWV3LnYxLlNldmVyaXR5Q291bnRzEhQKDGFsZXJ0c190b3RhbBgEIAEoDRIUCgxldmVudHNfdG90YWwYBSABKAESEwoLZXZlbnRzX2xvc3QYBiABKAESGQoRZXZlbnRzX3Blcl9taW51dGUYByADKAESJwoFZmlsZXMYCCABKAsyGC5ub3JuLnZpZXcudjEuRmlsZUNvdW50cxIsCgtsYXN0X2FsZXJ0cxgJIAMoCzIXLm5vcm4udmlldy52MS5BbGVydFZpZXcSDwoHc3VtbWFyeRgKIAEoCRIMCgRtb29kGAsgASgJEgwKBHRpbWUYDCABKAkSHQoVdGVsZW1ldHJ5X3VuYXZhaWxhYmxlGA0gASgIIkgKDUJsaW5kU3BvdFZpZXcSDQoFY2F1c2UYASABKAkSDAoEd2hhdBgCIAEoCRILCgN3aHkYAyABKAkSDQoFcnVsZXMYBCADKAkivAEKCFJ1bGVWaWV3EgoKAmlkGAEgASgJEg0KBXRpdGxlGAIgASgJEg0KBWxldmVsGAMgASgJEhIKCnRlY2huaXF1ZXMYBCADKAkSDwoHdmVyc2lvbhgFIAEoDRITCgtkZXNjcmlwdGlvbhgGIAEoCRIOCgZhdXRob3IYByABKAkSDgoGb3JpZ2luGAggASgJEg0KBXN0YXRlGAkgASgJEg4KBmV4dGVudBgKIAEoCRINCgVsYWNrcxgLIAMoCSJ0CghSdWxlTGlzdBIlCgVydWxlcxgBIAMoCzIWLm5vcm4udmlldy52MS5SdWxlVmlldxIwCgtibGluZF9zcG90cxgCIAMoCzIbLm5vcm4udmlldy52MS5CbGluZFNwb3RWaWV3Eg8KB3N1bW1hcnkYAyABKAkibgoQSW1wb3J0ZWRGaWxlVmlldxIMCgRmaWxlGAEgASgJEg8KB3J1bGVfaWQYAiABKAkSDQoFdGl0bGUYAyABKAkSDgoGZXh0ZW50GAQgASgJEg0KBWxhY2tzGAUgAygJEg0KBWVycm9yGAYgASgJImIKDlJ1bGVJbXBvcnRWaWV3Ei0KBWZpbGVzGAEgAygLMh4ubm9ybi52aWV3LnYxLkltcG9ydGVkRmlsZVZpZXcSEAoIaW1wb3J0ZWQYAiABKA0SDwoHcmVmdXNlZBgDIAEoDSKVAQoKUG9saWN5VmlldxIOCgZudW1iZXIYASABKA0SDAoEbmFtZRgCIAEoCRIMCgRib2R5GAMgASgJEhAKCGluX2ZvcmNlGAQgASgIEhAKCHJlc3RvcmVzGAUgASgNEhIKCmFwcGxpZWRfYnkYBiABKAkSEgoKYXBwbGllZF9hdBgHIAEoCRIPCgdzdW1tYXJ5GAggASgJIjsKDVBvbGljeUhpc3RvcnkSKgoIdmVyc2lvbnMYASADKAsyGC5ub3JuLnZpZXcudjEuUG9saWN5VmlldyKBAQoMSHVudFJ1bGVWaWV3EgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSDQoFdGl0bGUYAyABKAkSDQoFbGV2ZWwYBCABKAkSEwoLZGVzY3JpcHRpb24YBSABKAkSEgoKdGVjaG5pcXVlcxgGIAMoCRIQCghjYXRlZ29yeRgHIAEoCSI5CgxIdW50UnVsZUxpc3QSKQoFcnVsZXMYASADKAsyGi5ub3JuLnZpZXcudjEuSHVudFJ1bGVWaWV3IvcBCghIdW50VmlldxIoCgRydWxlGAEgASgLMhoubm9ybi52aWV3LnYxLkh1bnRSdWxlVmlldxINCgVzaW5jZRgCIAEoCRINCgV1bnRpbBgDIAEoCRINCgV0b3RhbBgEIAEoARIWCg5idWNrZXRfc2Vjb25kcxgFIAEoDRIrCgloaXN0b2dyYW0YBiADKAsyGC5ub3JuLnZpZXcudjEuSHVudEJ1Y2tldBIrCgZldmVudHMYByADKAsyGy5ub3JuLnZpZXcudjEuSHVudEV2ZW50VmlldxIRCgl0cnVuY2F0ZWQYCCABKAgSDwoHdG9va19tcxgJIAEoASIqCgpIdW50QnVja2V0EgwKBHRpbWUYASABKAkSDgoGZXZlbnRzGAIgASgBIq4CCg1IdW50RXZlbnRWaWV3EgwKBHRpbWUYASABKAkSDwoHaG9zdF9pZBgCIAEoCRIRCglob3N0X25hbWUYAyABKAkSFAoMY29udGFpbmVyX2lkGAQgASgJEhYKDmNvbnRhaW5lcl9uYW1lGAUgASgJEhcKD2NvbnRhaW5lcl9pbWFnZRgGIAEoCRIMCgRraW5kGAcgASgJEhMKC3Byb2Nlc3NfdWlkGAggASgJEgsKA3BpZBgJIAEoDRINCgVpbWFnZRgKIAEoCRIUCgxjb21tYW5kX2xpbmUYCyABKAkSEQoJdXNlcl9uYW1lGAwgASgJEg8KB3N1bW1hcnkYDSABKAkSKwoHbWF0Y2hlZBgOIAMoCzIaLm5vcm4udmlldy52MS5FdmlkZW5jZVZpZXciMgoNSm9pblRva2VuVmlldxINCgV0b2tlbhgBIAEoCRISCgpleHBpcmVzX2F0GAIgASgJIioKCUVycm9yVmlldxIMCgRjb2RlGAEgASgJEg8KB21lc3NhZ2UYAiABKAliBnByb3RvMw");
 
 /**
  * @generated from message norn.view.v1.FileCounts
@@ -247,6 +247,13 @@ export type AlertView = Message<"norn.view.v1.AlertView"> & {
    * @generated from field: uint32 confidence = 28;
    */
   confidence: number;
+
+  /**
+   * All hosts it happened on, of what was counted over the hosts of a tenant; empty otherwise.
+   *
+   * @generated from field: repeated norn.view.v1.AlertHost hosts = 29;
+   */
+  hosts: AlertHost[];
 };
 
 /**
@@ -414,6 +421,13 @@ export type AlertViewJson = {
    * @generated from field: uint32 confidence = 28;
    */
   confidence?: number;
+
+  /**
+   * All hosts it happened on, of what was counted over the hosts of a tenant; empty otherwise.
+   *
+   * @generated from field: repeated norn.view.v1.AlertHost hosts = 29;
+   */
+  hosts?: AlertHostJson[];
 };
 
 /**
@@ -422,6 +436,43 @@ export type AlertViewJson = {
  */
 export const AlertViewSchema: GenMessage<AlertView, {jsonType: AlertViewJson}> = /*@__PURE__*/
   messageDesc(file_norn_view_v1_view, 1);
+
+/**
+ * @generated from message norn.view.v1.AlertHost
+ */
+export type AlertHost = Message<"norn.view.v1.AlertHost"> & {
+  /**
+   * @generated from field: string host_id = 1;
+   */
+  hostId: string;
+
+  /**
+   * @generated from field: string host_name = 2;
+   */
+  hostName: string;
+};
+
+/**
+ * @generated from message norn.view.v1.AlertHost
+ */
+export type AlertHostJson = {
+  /**
+   * @generated from field: string host_id = 1;
+   */
+  hostId?: string;
+
+  /**
+   * @generated from field: string host_name = 2;
+   */
+  hostName?: string;
+};
+
+/**
+ * Describes the message norn.view.v1.AlertHost.
+ * Use `create(AlertHostSchema)` to create a new message.
+ */
+export const AlertHostSchema: GenMessage<AlertHost, {jsonType: AlertHostJson}> = /*@__PURE__*/
+  messageDesc(file_norn_view_v1_view, 2);
 
 /**
  * One thing an attack did: all findings of one rule.
@@ -534,7 +585,7 @@ export type AlertStepJson = {
  * Use `create(AlertStepSchema)` to create a new message.
  */
 export const AlertStepSchema: GenMessage<AlertStep, {jsonType: AlertStepJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 2);
+  messageDesc(file_norn_view_v1_view, 3);
 
 /**
  * ATT&CK.
@@ -579,7 +630,7 @@ export type TechniqueViewJson = {
  * Use `create(TechniqueViewSchema)` to create a new message.
  */
 export const TechniqueViewSchema: GenMessage<TechniqueView, {jsonType: TechniqueViewJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 3);
+  messageDesc(file_norn_view_v1_view, 4);
 
 /**
  * @generated from message norn.view.v1.AlertDetail
@@ -776,7 +827,7 @@ export type AlertDetailJson = {
  * Use `create(AlertDetailSchema)` to create a new message.
  */
 export const AlertDetailSchema: GenMessage<AlertDetail, {jsonType: AlertDetailJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 4);
+  messageDesc(file_norn_view_v1_view, 5);
 
 /**
  * @generated from message norn.view.v1.FindingView
@@ -963,7 +1014,7 @@ export type FindingViewJson = {
  * Use `create(FindingViewSchema)` to create a new message.
  */
 export const FindingViewSchema: GenMessage<FindingView, {jsonType: FindingViewJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 5);
+  messageDesc(file_norn_view_v1_view, 6);
 
 /**
  * What a process must be to be excepted; what is empty may be anything.
@@ -1028,7 +1079,7 @@ export type ExceptedProcessViewJson = {
  * Use `create(ExceptedProcessViewSchema)` to create a new message.
  */
 export const ExceptedProcessViewSchema: GenMessage<ExceptedProcessView, {jsonType: ExceptedProcessViewJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 6);
+  messageDesc(file_norn_view_v1_view, 7);
 
 /**
  * Where it must be; what is empty may be anything.
@@ -1083,7 +1134,7 @@ export type ExceptedPlaceViewJson = {
  * Use `create(ExceptedPlaceViewSchema)` to create a new message.
  */
 export const ExceptedPlaceViewSchema: GenMessage<ExceptedPlaceView, {jsonType: ExceptedPlaceViewJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 7);
+  messageDesc(file_norn_view_v1_view, 8);
 
 /**
  * A rule that is not to alert on this process in this place.
@@ -1230,7 +1281,7 @@ export type ExceptionViewJson = {
  * Use `create(ExceptionViewSchema)` to create a new message.
  */
 export const ExceptionViewSchema: GenMessage<ExceptionView, {jsonType: ExceptionViewJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 8);
+  messageDesc(file_norn_view_v1_view, 9);
 
 /**
  * @generated from message norn.view.v1.ExceptionList
@@ -1261,7 +1312,7 @@ export type ExceptionListJson = {
  * Use `create(ExceptionListSchema)` to create a new message.
  */
 export const ExceptionListSchema: GenMessage<ExceptionList, {jsonType: ExceptionListJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 9);
+  messageDesc(file_norn_view_v1_view, 10);
 
 /**
  * @generated from message norn.view.v1.ExceptionPreviewView
@@ -1358,7 +1409,7 @@ export type ExceptionPreviewViewJson = {
  * Use `create(ExceptionPreviewViewSchema)` to create a new message.
  */
 export const ExceptionPreviewViewSchema: GenMessage<ExceptionPreviewView, {jsonType: ExceptionPreviewViewJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 10);
+  messageDesc(file_norn_view_v1_view, 11);
 
 /**
  * @generated from message norn.view.v1.ExceptedFindingView
@@ -1439,7 +1490,7 @@ export type ExceptedFindingViewJson = {
  * Use `create(ExceptedFindingViewSchema)` to create a new message.
  */
 export const ExceptedFindingViewSchema: GenMessage<ExceptedFindingView, {jsonType: ExceptedFindingViewJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 11);
+  messageDesc(file_norn_view_v1_view, 12);
 
 /**
  * @generated from message norn.view.v1.ExceptionProposalView
@@ -1494,7 +1545,7 @@ export type ExceptionProposalViewJson = {
  * Use `create(ExceptionProposalViewSchema)` to create a new message.
  */
 export const ExceptionProposalViewSchema: GenMessage<ExceptionProposalView, {jsonType: ExceptionProposalViewJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 12);
+  messageDesc(file_norn_view_v1_view, 13);
 
 /**
  * A finding with where it was made, for those who look for findings whatever alert they are part of.
@@ -1591,7 +1642,7 @@ export type PlacedFindingViewJson = {
  * Use `create(PlacedFindingViewSchema)` to create a new message.
  */
 export const PlacedFindingViewSchema: GenMessage<PlacedFindingView, {jsonType: PlacedFindingViewJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 13);
+  messageDesc(file_norn_view_v1_view, 14);
 
 /**
  * @generated from message norn.view.v1.EvidenceView
@@ -1628,7 +1679,7 @@ export type EvidenceViewJson = {
  * Use `create(EvidenceViewSchema)` to create a new message.
  */
 export const EvidenceViewSchema: GenMessage<EvidenceView, {jsonType: EvidenceViewJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 14);
+  messageDesc(file_norn_view_v1_view, 15);
 
 /**
  * @generated from message norn.view.v1.ImageView
@@ -1719,7 +1770,7 @@ export type ImageViewJson = {
  * Use `create(ImageViewSchema)` to create a new message.
  */
 export const ImageViewSchema: GenMessage<ImageView, {jsonType: ImageViewJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 15);
+  messageDesc(file_norn_view_v1_view, 16);
 
 /**
  * @generated from message norn.view.v1.ProcessView
@@ -2028,7 +2079,7 @@ export type ProcessViewJson = {
  * Use `create(ProcessViewSchema)` to create a new message.
  */
 export const ProcessViewSchema: GenMessage<ProcessView, {jsonType: ProcessViewJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 16);
+  messageDesc(file_norn_view_v1_view, 17);
 
 /**
  * @generated from message norn.view.v1.FileView
@@ -2237,7 +2288,7 @@ export type FileViewJson = {
  * Use `create(FileViewSchema)` to create a new message.
  */
 export const FileViewSchema: GenMessage<FileView, {jsonType: FileViewJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 17);
+  messageDesc(file_norn_view_v1_view, 18);
 
 /**
  * A file that a host keeps for a person to look at.
@@ -2336,7 +2387,7 @@ export type QuarantinedViewJson = {
  * Use `create(QuarantinedViewSchema)` to create a new message.
  */
 export const QuarantinedViewSchema: GenMessage<QuarantinedView, {jsonType: QuarantinedViewJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 18);
+  messageDesc(file_norn_view_v1_view, 19);
 
 /**
  * @generated from message norn.view.v1.ConnectionView
@@ -2447,7 +2498,7 @@ export type ConnectionViewJson = {
  * Use `create(ConnectionViewSchema)` to create a new message.
  */
 export const ConnectionViewSchema: GenMessage<ConnectionView, {jsonType: ConnectionViewJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 19);
+  messageDesc(file_norn_view_v1_view, 20);
 
 /**
  * @generated from message norn.view.v1.CommandView
@@ -2612,7 +2663,7 @@ export type CommandViewJson = {
  * Use `create(CommandViewSchema)` to create a new message.
  */
 export const CommandViewSchema: GenMessage<CommandView, {jsonType: CommandViewJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 20);
+  messageDesc(file_norn_view_v1_view, 21);
 
 /**
  * @generated from message norn.view.v1.TimelineEntry
@@ -2701,7 +2752,7 @@ export type TimelineEntryJson = {
  * Use `create(TimelineEntrySchema)` to create a new message.
  */
 export const TimelineEntrySchema: GenMessage<TimelineEntry, {jsonType: TimelineEntryJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 21);
+  messageDesc(file_norn_view_v1_view, 22);
 
 /**
  * @generated from message norn.view.v1.CapabilityView
@@ -2768,7 +2819,7 @@ export type CapabilityViewJson = {
  * Use `create(CapabilityViewSchema)` to create a new message.
  */
 export const CapabilityViewSchema: GenMessage<CapabilityView, {jsonType: CapabilityViewJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 22);
+  messageDesc(file_norn_view_v1_view, 23);
 
 /**
  * @generated from message norn.view.v1.HostView
@@ -3123,7 +3174,7 @@ export type HostViewJson = {
  * Use `create(HostViewSchema)` to create a new message.
  */
 export const HostViewSchema: GenMessage<HostView, {jsonType: HostViewJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 23);
+  messageDesc(file_norn_view_v1_view, 24);
 
 /**
  * @generated from message norn.view.v1.ContainerView
@@ -3270,7 +3321,7 @@ export type ContainerViewJson = {
  * Use `create(ContainerViewSchema)` to create a new message.
  */
 export const ContainerViewSchema: GenMessage<ContainerView, {jsonType: ContainerViewJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 24);
+  messageDesc(file_norn_view_v1_view, 25);
 
 /**
  * A stretch of events known to be lost.
@@ -3335,7 +3386,7 @@ export type GapViewJson = {
  * Use `create(GapViewSchema)` to create a new message.
  */
 export const GapViewSchema: GenMessage<GapView, {jsonType: GapViewJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 25);
+  messageDesc(file_norn_view_v1_view, 26);
 
 /**
  * What a person may do about an alert now, in words.
@@ -3422,7 +3473,7 @@ export type ActionViewJson = {
  * Use `create(ActionViewSchema)` to create a new message.
  */
 export const ActionViewSchema: GenMessage<ActionView, {jsonType: ActionViewJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 26);
+  messageDesc(file_norn_view_v1_view, 27);
 
 /**
  * @generated from message norn.view.v1.AlertList
@@ -3463,7 +3514,7 @@ export type AlertListJson = {
  * Use `create(AlertListSchema)` to create a new message.
  */
 export const AlertListSchema: GenMessage<AlertList, {jsonType: AlertListJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 27);
+  messageDesc(file_norn_view_v1_view, 28);
 
 /**
  * @generated from message norn.view.v1.FindingList
@@ -3508,7 +3559,7 @@ export type FindingListJson = {
  * Use `create(FindingListSchema)` to create a new message.
  */
 export const FindingListSchema: GenMessage<FindingList, {jsonType: FindingListJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 28);
+  messageDesc(file_norn_view_v1_view, 29);
 
 /**
  * @generated from message norn.view.v1.HostList
@@ -3535,7 +3586,7 @@ export type HostListJson = {
  * Use `create(HostListSchema)` to create a new message.
  */
 export const HostListSchema: GenMessage<HostList, {jsonType: HostListJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 29);
+  messageDesc(file_norn_view_v1_view, 30);
 
 /**
  * @generated from message norn.view.v1.ContainerList
@@ -3572,7 +3623,7 @@ export type ContainerListJson = {
  * Use `create(ContainerListSchema)` to create a new message.
  */
 export const ContainerListSchema: GenMessage<ContainerList, {jsonType: ContainerListJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 30);
+  messageDesc(file_norn_view_v1_view, 31);
 
 /**
  * @generated from message norn.view.v1.CommandList
@@ -3609,7 +3660,7 @@ export type CommandListJson = {
  * Use `create(CommandListSchema)` to create a new message.
  */
 export const CommandListSchema: GenMessage<CommandList, {jsonType: CommandListJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 31);
+  messageDesc(file_norn_view_v1_view, 32);
 
 /**
  * Who is asking.
@@ -3684,7 +3735,7 @@ export type SessionViewJson = {
  * Use `create(SessionViewSchema)` to create a new message.
  */
 export const SessionViewSchema: GenMessage<SessionView, {jsonType: SessionViewJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 32);
+  messageDesc(file_norn_view_v1_view, 33);
 
 /**
  * @generated from message norn.view.v1.SeverityCounts
@@ -3751,7 +3802,7 @@ export type SeverityCountsJson = {
  * Use `create(SeverityCountsSchema)` to create a new message.
  */
 export const SeverityCountsSchema: GenMessage<SeverityCounts, {jsonType: SeverityCountsJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 33);
+  messageDesc(file_norn_view_v1_view, 34);
 
 /**
  * @generated from message norn.view.v1.HostCounts
@@ -3798,7 +3849,7 @@ export type HostCountsJson = {
  * Use `create(HostCountsSchema)` to create a new message.
  */
 export const HostCountsSchema: GenMessage<HostCounts, {jsonType: HostCountsJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 34);
+  messageDesc(file_norn_view_v1_view, 35);
 
 /**
  * The installation in one look, for one tenant.
@@ -3977,7 +4028,7 @@ export type StatusViewJson = {
  * Use `create(StatusViewSchema)` to create a new message.
  */
 export const StatusViewSchema: GenMessage<StatusView, {jsonType: StatusViewJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 35);
+  messageDesc(file_norn_view_v1_view, 36);
 
 /**
  * Something that rules ask for and the sensor does not give.
@@ -4050,7 +4101,7 @@ export type BlindSpotViewJson = {
  * Use `create(BlindSpotViewSchema)` to create a new message.
  */
 export const BlindSpotViewSchema: GenMessage<BlindSpotView, {jsonType: BlindSpotViewJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 36);
+  messageDesc(file_norn_view_v1_view, 37);
 
 /**
  * @generated from message norn.view.v1.RuleView
@@ -4197,7 +4248,7 @@ export type RuleViewJson = {
  * Use `create(RuleViewSchema)` to create a new message.
  */
 export const RuleViewSchema: GenMessage<RuleView, {jsonType: RuleViewJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 37);
+  messageDesc(file_norn_view_v1_view, 38);
 
 /**
  * @generated from message norn.view.v1.RuleList
@@ -4248,7 +4299,7 @@ export type RuleListJson = {
  * Use `create(RuleListSchema)` to create a new message.
  */
 export const RuleListSchema: GenMessage<RuleList, {jsonType: RuleListJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 38);
+  messageDesc(file_norn_view_v1_view, 39);
 
 /**
  * What came of one file of an import.
@@ -4337,7 +4388,7 @@ export type ImportedFileViewJson = {
  * Use `create(ImportedFileViewSchema)` to create a new message.
  */
 export const ImportedFileViewSchema: GenMessage<ImportedFileView, {jsonType: ImportedFileViewJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 39);
+  messageDesc(file_norn_view_v1_view, 40);
 
 /**
  * @generated from message norn.view.v1.RuleImportView
@@ -4384,7 +4435,7 @@ export type RuleImportViewJson = {
  * Use `create(RuleImportViewSchema)` to create a new message.
  */
 export const RuleImportViewSchema: GenMessage<RuleImportView, {jsonType: RuleImportViewJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 40);
+  messageDesc(file_norn_view_v1_view, 41);
 
 /**
  * A version of a tenant's policy: ordered rules, of which the first that matches decides.
@@ -4501,7 +4552,7 @@ export type PolicyViewJson = {
  * Use `create(PolicyViewSchema)` to create a new message.
  */
 export const PolicyViewSchema: GenMessage<PolicyView, {jsonType: PolicyViewJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 41);
+  messageDesc(file_norn_view_v1_view, 42);
 
 /**
  * @generated from message norn.view.v1.PolicyHistory
@@ -4532,7 +4583,7 @@ export type PolicyHistoryJson = {
  * Use `create(PolicyHistorySchema)` to create a new message.
  */
 export const PolicyHistorySchema: GenMessage<PolicyHistory, {jsonType: PolicyHistoryJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 42);
+  messageDesc(file_norn_view_v1_view, 43);
 
 /**
  * A rule that can be hunted for.
@@ -4635,7 +4686,7 @@ export type HuntRuleViewJson = {
  * Use `create(HuntRuleViewSchema)` to create a new message.
  */
 export const HuntRuleViewSchema: GenMessage<HuntRuleView, {jsonType: HuntRuleViewJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 43);
+  messageDesc(file_norn_view_v1_view, 44);
 
 /**
  * @generated from message norn.view.v1.HuntRuleList
@@ -4662,7 +4713,7 @@ export type HuntRuleListJson = {
  * Use `create(HuntRuleListSchema)` to create a new message.
  */
 export const HuntRuleListSchema: GenMessage<HuntRuleList, {jsonType: HuntRuleListJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 44);
+  messageDesc(file_norn_view_v1_view, 45);
 
 /**
  * What a rule finds in the events that are stored.
@@ -4785,7 +4836,7 @@ export type HuntViewJson = {
  * Use `create(HuntViewSchema)` to create a new message.
  */
 export const HuntViewSchema: GenMessage<HuntView, {jsonType: HuntViewJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 45);
+  messageDesc(file_norn_view_v1_view, 46);
 
 /**
  * @generated from message norn.view.v1.HuntBucket
@@ -4822,7 +4873,7 @@ export type HuntBucketJson = {
  * Use `create(HuntBucketSchema)` to create a new message.
  */
 export const HuntBucketSchema: GenMessage<HuntBucket, {jsonType: HuntBucketJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 46);
+  messageDesc(file_norn_view_v1_view, 47);
 
 /**
  * @generated from message norn.view.v1.HuntEventView
@@ -4995,7 +5046,7 @@ export type HuntEventViewJson = {
  * Use `create(HuntEventViewSchema)` to create a new message.
  */
 export const HuntEventViewSchema: GenMessage<HuntEventView, {jsonType: HuntEventViewJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 47);
+  messageDesc(file_norn_view_v1_view, 48);
 
 /**
  * A secret that enrols one host, shown once.
@@ -5036,7 +5087,7 @@ export type JoinTokenViewJson = {
  * Use `create(JoinTokenViewSchema)` to create a new message.
  */
 export const JoinTokenViewSchema: GenMessage<JoinTokenView, {jsonType: JoinTokenViewJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 48);
+  messageDesc(file_norn_view_v1_view, 49);
 
 /**
  * @generated from message norn.view.v1.ErrorView
@@ -5073,5 +5124,5 @@ export type ErrorViewJson = {
  * Use `create(ErrorViewSchema)` to create a new message.
  */
 export const ErrorViewSchema: GenMessage<ErrorView, {jsonType: ErrorViewJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 49);
+  messageDesc(file_norn_view_v1_view, 50);
 

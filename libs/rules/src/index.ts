@@ -32,7 +32,16 @@ export {
   type TestEvent,
 } from './sigma/rule.ts';
 export { readDocuments, ruleError, type Path, type Place, type RuleDocument } from './sigma/document.ts';
-export { readRules, type RuleFile, type RuleSet } from './sigma/rule-set.ts';
+export { readEach, readRules, type AnyRule, type ReadRule, type RuleFile, type RuleSet } from './sigma/rule-set.ts';
+export { refuseMissing, type Filter } from './sigma/filter.ts';
+export {
+  asRule,
+  broughtParts,
+  readBrought,
+  type BroughtParts,
+  type BroughtState,
+  type BroughtText,
+} from './sigma/brought-set.ts';
 export { isPartOf, isPartOnly } from './correlation/parts.ts';
 export { CorrelationSet, scopeOf, type CorrelationScope } from './correlation/correlation-set.ts';
 export {

@@ -15,6 +15,7 @@ interface RuleList {
     extent: string;
     lacks: string[];
     author: string;
+    kind: string;
   }[];
   readonly blindSpots: readonly { cause: string; what: string; why: string; rules: string[] }[];
   readonly summary: string;
@@ -144,6 +145,97 @@ describe('rules', () => {
       ['default', 'alert'],
       ['other', 'observe'],
     ]);
+  });
+
+  describe('with correlations and filters', () => {
+    const part = (number: number): string => rule(number).replace('title:', `name: tool_${number}\ntitle:`);
+    const correlation = (number: number, asked: string): string => `title: Rule ${number}
+id: ${id(number)}
+author: Ada
+level: high
+correlation:
+  type: event_count
+  rules: ${asked}
+  group-by: [User]
+  timespan: 5m
+  condition: { gte: 3 }
+`;
+    const filter = (number: number, asked: string): string => `title: Rule ${number}
+id: ${id(number)}
+logsource: { product: linux, category: process_creation }
+filter:
+  rules: [${asked}]
+  backup: { ParentImage|endswith: /backup }
+  condition: not backup
+`;
+    const remove = async (ruleId: string): Promise<{ status: number; body: unknown }> => {
+      const headers = { authorization: `Bearer ${admin}` };
+      const response = await fetch(`${trial.url}/api/v1/rules/${ruleId}`, { method: 'DELETE', headers });
+      return { status: response.status, body: await response.json() };
+    };
+    const state = (number: number, to: string) => ask(admin, `/${id(number)}/state`, { state: to });
+
+    it('take several documents of a file, and refer to one another and to Norn’s own', async () => {
+      const own = (await list(viewer)).rules[0]?.id ?? '';
+      const { body } = await take(admin, [
+        { name: 'count.yml', text: `${correlation(20, '[tool_21]')}---\n${part(21)}` },
+        { name: 'quiet.yml', text: filter(22, 'tool_21') },
+        { name: 'own.yml', text: correlation(23, `[${own}]`) },
+      ]);
+      expect(body.files.map(({ file, ruleId, error }) => [file, ruleId, error])).toEqual([
+        ['count.yml', id(20), ''],
+        ['count.yml', id(21), ''],
+        ['quiet.yml', id(22), ''],
+        ['own.yml', id(23), ''],
+      ]);
+      const shown = (await list(viewer)).rules.filter((each) => [20, 21, 22, 23].map(id).includes(each.id));
+      expect(shown.map((each) => [each.title, each.kind, each.state, each.extent, each.author])).toEqual([
+        ['Rule 20', 'correlation', 'observe', 'whole', 'Ada'],
+        ['Rule 21', 'rule', 'observe', 'whole', 'Ada, Grace'],
+        ['Rule 22', 'filter', 'observe', 'whole', ''],
+        ['Rule 23', 'correlation', 'observe', 'whole', 'Ada'],
+      ]);
+    });
+
+    it('are refused with line, construct and cure, and what needs a refused one with it', async () => {
+      const { rules } = await list(viewer);
+      const own = rules.find(({ kind }) => kind === 'rule')?.id ?? '';
+      const ofOwn = rules.find(({ kind, origin }) => kind === 'correlation' && origin === 'norn')?.id ?? '';
+      const { body } = await take(admin, [
+        { name: 'a.yml', text: correlation(30, '[nobody]') },
+        { name: 'b.yml', text: correlation(31, `[${id(30)}]`) },
+        { name: 'c.yml', text: filter(32, own) },
+        { name: 'd.yml', text: correlation(33, `[${ofOwn}]`) },
+        { name: 'e.yml', text: correlation(34, `[${id(34)}]`) },
+        { name: 'f.yml', text: `${part(35)}---\n${part(36).replace('Image|endswith', 'Image|endwith')}` },
+        { name: 'g.yml', text: part(37) },
+      ]);
+      expect(body).toMatchObject({ imported: 1, refused: 6 });
+      expect(body.files.map(({ error }) => error)).toEqual([
+        expect.stringMatching(/^a\.yml:7: correlation\.rules: no rule has the id or name "nobody": /),
+        expect.stringMatching(/^b\.yml:7: correlation\.rules: no rule has the id or name /),
+        expect.stringMatching(/^c\.yml:5: filter\.rules: .* is one of Norn's own rules: make an exception/),
+        expect.stringMatching(/^d\.yml:7: correlation\.rules: .* is a correlation of Norn's own: name the rules/),
+        expect.stringMatching(/^e\.yml:7: correlation\.rules: awaits itself/),
+        expect.stringMatching(/^f\.yml:15: detection\.a\.Image\|endwith: /),
+        '',
+      ]);
+    });
+
+    it('keep what they need, as long as they need it', async () => {
+      const needed = { status: 409, body: { code: 'rule_needed', message: expect.stringContaining('Rule 20') } };
+      expect(await state(21, 'off')).toMatchObject(needed);
+      expect(await remove(id(21))).toMatchObject(needed);
+      expect((await state(20, 'off')).status).toBe(200);
+      expect((await state(21, 'off')).status).toBe(200);
+      expect(await state(20, 'alert')).toMatchObject({ status: 409, body: { code: 'rule_needed' } });
+      expect((await remove(id(20))).status).toBe(200);
+      expect(await remove(id(21))).toMatchObject({ body: { message: expect.stringContaining('Rule 22') } });
+      expect((await remove(id(22))).status).toBe(200);
+      expect((await remove(id(21))).status).toBe(200);
+      expect(await remove(id(21))).toMatchObject({ status: 404, body: { code: 'rule_unknown' } });
+      expect((await list(viewer)).rules.some((each) => each.id === id(21))).toBe(false);
+    });
   });
 
   it('are brought along by those who may', async () => {

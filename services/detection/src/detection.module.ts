@@ -84,7 +84,7 @@ interface TenantsOwn {
 async function openTenantsOwn(config: DetectionConfig): Promise<TenantsOwn> {
   if (config.postgresPasswordFile === '') return {};
   const own = {
-    brought: new PostgresBroughtRules(config),
+    brought: new PostgresBroughtRules(config, readRulePack().rules),
     exceptions: new PostgresRuleExceptions(config),
     policies: new PostgresPolicies(config),
   };

@@ -44,6 +44,10 @@ export function registerRulesCommand(program: Command): void {
     .command('state <id> <state>')
     .description('Let an imported rule observe, alert, or put it off')
     .action(setState);
+  rules
+    .command('remove <id>')
+    .description('Remove an imported rule that no correlation and no filter needs')
+    .action(removeRule);
 }
 
 interface Listed {
@@ -59,6 +63,10 @@ async function listRules(options: { readonly json?: boolean }): Promise<void> {
 
 async function setState(id: string, state: string): Promise<void> {
   write(listText(await (await connectApi()).post<Listed>(`/rules/${encodeURIComponent(id)}/state`, { state })));
+}
+
+async function removeRule(id: string): Promise<void> {
+  write(listText(await (await connectApi()).delete<Listed>(`/rules/${encodeURIComponent(id)}`)));
 }
 
 function listText({ rules, summary }: Listed): string {

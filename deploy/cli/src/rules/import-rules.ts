@@ -22,7 +22,7 @@ export interface ImportReport {
 export async function importRules(path: string, api: Pick<ApiClient, 'post'>): Promise<ImportReport> {
   const files = /\.zip$/i.test(path) ? await readArchive(path) : await readRuleFiles(path);
   const outcomes: ShownImportedFile[] = files.filter((file) => !isTaken(file)).map(tooLong);
-  for (const portion of portionsOf(files.filter(isTaken))) {
+  for (const portion of portionsOf(partsFirst(files.filter(isTaken)))) {
     outcomes.push(...(await api.post<ShownRuleImport>('/rules/import', { files: portion })).files);
   }
   const refused = outcomes.filter(({ error }) => error !== '').length;
@@ -33,6 +33,12 @@ async function readArchive(path: string): Promise<RuleFileOnDisk[]> {
   const files = readZip(await readFile(path), (name) => /\.ya?ml$/.test(name), zipBounds);
   if (files.length === 0) throw new NornError('rules_missing', `${path} holds no rules: pack .yml files into it`);
   return files.sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** Correlations and filters name rules, which must be there when they come. */
+function partsFirst(files: readonly RuleFileOnDisk[]): RuleFileOnDisk[] {
+  const naming = ({ text }: RuleFileOnDisk): boolean => /^(correlation|filter):/m.test(text);
+  return [...files.filter((file) => !naming(file)), ...files.filter(naming)];
 }
 
 const isTaken = ({ text }: RuleFileOnDisk): boolean => text.length <= FILE_CHARACTERS_MAX;

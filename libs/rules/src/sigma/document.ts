@@ -27,12 +27,17 @@ export function ruleError({ file, line, construct }: Place, cure: string): NornE
 /** One YAML document of a rule file. */
 export class RuleDocument {
   readonly value: unknown;
+  /** This document alone, out of all of the file. */
+  readonly text: string;
 
   constructor(
     readonly file: string,
     private readonly document: Document.Parsed,
     private readonly lines: LineCounter,
+    whole: string,
   ) {
+    const [start, end] = document.range;
+    this.text = whole.slice(start, end);
     this.value = document.toJS({ maxAliasCount: ALIASES_MAX });
   }
 
@@ -101,16 +106,20 @@ export function readDocuments(file: string, text: string): RuleDocument[] {
   const documents = parseAllDocuments(text, { uniqueKeys: false, prettyErrors: false, lineCounter: lines });
   if (!Array.isArray(documents) || documents.length === 0) throw ruleError(whole, 'is empty: write a rule into it');
   if (documents.length > DOCUMENTS_MAX) throw ruleError(whole, `has more than ${DOCUMENTS_MAX} documents: split it`);
-  return documents.map((document) => readDocument(file, document, lines));
+  return documents.map((document) => readDocument({ name: file, text }, document, lines));
 }
 
-function readDocument(file: string, document: Document.Parsed, lines: LineCounter): RuleDocument {
+function readDocument(
+  { name: file, text }: { readonly name: string; readonly text: string },
+  document: Document.Parsed,
+  lines: LineCounter,
+): RuleDocument {
   const [broken] = document.errors;
   const line = broken ? lines.linePos(broken.pos[0]).line : 1;
   if (broken) throw ruleError({ file, line, construct: 'YAML' }, cureOfYaml(broken.message));
   refuseKeys(file, document, lines);
   try {
-    return new RuleDocument(file, document, lines);
+    return new RuleDocument(file, document, lines, text);
   } catch (error) {
     // Too many aliases, or one without an anchor.
     const why = error instanceof Error ? error.message : String(error);

@@ -21,7 +21,11 @@ const schema = z.object({
 export interface Filter {
   readonly kind: 'filter';
   readonly file: string;
+  /** Empty when the file gives none. */
+  readonly id: string;
   readonly title: string;
+  readonly author: string | undefined;
+  readonly description: string;
   readonly logsource: LogSource;
   /** Ids or names. */
   readonly rules: 'any' | readonly string[];
@@ -29,12 +33,15 @@ export interface Filter {
 }
 
 export function filterRule(document: RuleDocument): Filter {
-  const { title, logsource, filter } = document.parse(schema);
+  const { id = '', title, author, description, logsource, filter } = document.parse(schema);
   const { rules, ...detection } = filter;
   return {
     kind: 'filter',
     file: document.file,
+    id,
     title,
+    author,
+    description,
     logsource,
     rules,
     detection: toDetection(document, 'filter', detection),
@@ -44,13 +51,16 @@ export function filterRule(document: RuleDocument): Filter {
 /** Throws `rule_invalid` for a filter whose rule is not there. */
 export function applyFilters(rules: readonly Rule[], filters: readonly Filter[]): Rule[] {
   for (const filter of filters) refuseMissing(filter, rules);
-  return rules.map((rule) => ({
-    ...rule,
-    filters: filters.filter((filter) => isMeant(filter, rule)).map(({ detection }) => detection),
-  }));
+  return rules.map((rule) => filtered(rule, filters));
 }
 
-function refuseMissing(filter: Filter, rules: readonly Rule[]): void {
+/** The rule with those of the filters that are meant for it. */
+export function filtered(rule: Rule, filters: readonly Filter[]): Rule {
+  return { ...rule, filters: filters.filter((filter) => isMeant(filter, rule)).map(({ detection }) => detection) };
+}
+
+/** Throws `rule_invalid` for a rule that is named and not there. */
+export function refuseMissing(filter: Filter, rules: readonly Rule[]): void {
   if (filter.rules === 'any') return;
   const missing = filter.rules.find((asked) => !rules.some((rule) => isCalled(rule, asked)));
   if (missing !== undefined)

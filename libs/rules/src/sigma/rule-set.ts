@@ -26,7 +26,20 @@ export function readRules(files: readonly RuleFile[]): RuleSet {
   };
 }
 
-function readDocument(document: RuleDocument): Rule | CorrelationRule | Filter {
+export type AnyRule = Rule | CorrelationRule | Filter;
+
+/** A document of a file, and its text by itself. */
+export interface ReadRule {
+  readonly rule: AnyRule;
+  readonly text: string;
+}
+
+/** All documents of one file, whatever they are, each by itself. Throws `rule_invalid`. */
+export function readEach({ name, text }: RuleFile): ReadRule[] {
+  return readDocuments(name, text).map((document) => ({ rule: readDocument(document), text: document.text }));
+}
+
+function readDocument(document: RuleDocument): AnyRule {
   const keys = new Set(Object.keys(document.value ?? {}));
   if (keys.has('correlation')) return correlationRule(document);
   return keys.has('filter') ? filterRule(document) : detectionRule(document);

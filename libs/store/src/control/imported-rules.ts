@@ -1,6 +1,6 @@
 // The rules that a tenant brought along: written by an import, read by the stage that judges.
 import { NornError } from '@norn/base';
-import type { DataSource } from 'typeorm';
+import type { DataSource, EntityManager } from 'typeorm';
 import { audit } from './audit.ts';
 import { ImportedRule, type ImportedRuleState } from './entities/rules.ts';
 
@@ -57,17 +57,46 @@ export interface RuleStateChange {
   readonly state: ImportedRuleState;
 }
 
-/** Throws `rule_unknown` when the tenant brought no such rule along. */
+/** Looks at all rules that the tenant brought along before one of them changes; throws to let it be. */
+export type RuleCheck = (rules: readonly ImportedRule[]) => void;
+
+/** Throws `rule_unknown` when the tenant brought no such rule along, and what `check` throws. */
 export async function setRuleState(
   database: DataSource,
   { tenantId, actor, ruleId, state }: RuleStateChange,
+  check: RuleCheck,
 ): Promise<void> {
   await database.transaction(async (manager) => {
-    const { affected } = await manager.update(ImportedRule, { tenantId, ruleId }, { state });
-    if (affected !== 1)
-      throw new NornError('rule_unknown', `There is no imported rule ${ruleId} in your tenant: see ./norn rules list`);
+    await checkRules(manager, { tenantId, ruleId }, check);
+    await manager.update(ImportedRule, { tenantId, ruleId }, { state });
     await audit(manager, { tenantId, actor, action: 'rules.state', subject: ruleId, details: { state } });
   });
+}
+
+/** Throws like `setRuleState`. */
+export async function removeRule(
+  database: DataSource,
+  { tenantId, actor, ruleId }: Omit<RuleStateChange, 'state'>,
+  check: RuleCheck,
+): Promise<void> {
+  await database.transaction(async (manager) => {
+    await checkRules(manager, { tenantId, ruleId }, check);
+    await manager.delete(ImportedRule, { tenantId, ruleId });
+    await audit(manager, { tenantId, actor, action: 'rules.removed', subject: ruleId, details: {} });
+  });
+}
+
+async function checkRules(
+  manager: EntityManager,
+  { tenantId, ruleId }: Pick<RuleStateChange, 'tenantId' | 'ruleId'>,
+  check: RuleCheck,
+): Promise<void> {
+  // Two changes at once could each leave the other's rule without what it needs.
+  await manager.query('SELECT id FROM tenants WHERE id = $1 FOR UPDATE', [tenantId]);
+  const rules = await manager.findBy(ImportedRule, { tenantId });
+  if (!rules.some((rule) => rule.ruleId === ruleId))
+    throw new NornError('rule_unknown', `There is no imported rule ${ruleId} in your tenant: see ./norn rules list`);
+  check(rules);
 }
 
 export function importedRules(database: DataSource, tenantId: string): Promise<ImportedRule[]> {
@@ -89,7 +118,7 @@ export function runningRules(database: DataSource): Promise<ImportedRule[]> {
     .getMany();
 }
 
-/** Changes with every import and every change of a state. */
+/** Changes with every import, every change of a state and every removal. */
 export async function importedRulesMark(database: DataSource): Promise<string> {
   const [row] = await database.query<{ mark: string }[]>(
     `SELECT count(*) || ' ' || coalesce(max(updated_at)::text, '') AS mark FROM imported_rules`,

@@ -1,63 +1,68 @@
-// Takes a tenant's rules in: each file by itself, so that one that is wrong stops no other.
+// Takes a tenant's rules, correlations and filters in: each file by itself, so that one that is wrong stops no other.
 import { createHash } from 'node:crypto';
 import { create } from '@bufbuild/protobuf';
 import { Injectable } from '@nestjs/common';
-import { NornError } from '@norn/base';
 import { view } from '@norn/contracts';
-import { type RuleCoverage, coverageOf, parseRule } from '@norn/rules';
-import { type ImportedRuleState, type RuleToImport, importRules, setRuleState } from '@norn/store';
+import { readEach } from '@norn/rules';
+import { type ImportedRuleState, importRules, importedRules, removeRule, setRuleState } from '@norn/store';
 import { DataSource } from 'typeorm';
 import type { Principal } from '../access/principal.ts';
+import { RulePack } from '../adapters/rule-pack.ts';
 import type { RuleFiles } from '../http/bounds.ts';
-import { RuleShelf } from './rule-shelf.ts';
-
-interface Taken {
-  readonly rule: RuleToImport;
-  readonly coverage: RuleCoverage;
-}
+import { type Candidate, ImportRound } from './import-round.ts';
+import { extentOf } from './rule-extent.ts';
+import { refuseOff, refuseRemoval, refuseWithoutParts } from './rule-needs.ts';
 
 @Injectable()
 export class RuleImports {
   constructor(
     private readonly database: DataSource,
-    private readonly shelf: RuleShelf,
+    private readonly pack: RulePack,
   ) {}
 
   async take({ tenantId, userName }: Principal, { files }: RuleFiles): Promise<view.RuleImportView> {
-    const taken = new Map<string, Taken>();
-    const views = files.map(({ name, text }) => {
-      try {
-        const one = this.read(name, text, taken);
-        taken.set(one.rule.ruleId, one);
-        return takenView(one);
-      } catch (error) {
-        if (!(error instanceof NornError) || error.code !== 'rule_invalid') throw error;
-        return create(view.ImportedFileViewSchema, { file: name, error: error.message });
-      }
+    const there = await importedRules(this.database, tenantId);
+    const round = new ImportRound(this.pack.ruleSet, there);
+    for (const file of files) round.take(file.name, () => candidatesOf(file));
+    round.settle();
+    const rules = round.candidates.map(({ rule, ruleId, body }) => {
+      const { title, author = '', file } = rule;
+      const level = rule.kind === 'filter' ? 'informational' : rule.level;
+      return { ruleId, title, author, level, file, body };
     });
-    await importRules(this.database, { tenantId, actor: userName, rules: [...taken.values()].map(({ rule }) => rule) });
+    await importRules(this.database, { tenantId, actor: userName, rules });
+    const views = round.files.flatMap(({ name, error, candidates }) =>
+      error === undefined
+        ? candidates.map((each) => takenView(each, round))
+        : [create(view.ImportedFileViewSchema, { file: name, error })],
+    );
     return create(view.RuleImportViewSchema, {
       files: views,
-      imported: taken.size,
-      refused: views.length - taken.size,
+      imported: rules.length,
+      refused: round.files.filter(({ error }) => error !== undefined).length,
     });
   }
 
   async setState({ tenantId, userName }: Principal, ruleId: string, state: ImportedRuleState): Promise<void> {
-    await setRuleState(this.database, { tenantId, actor: userName, ruleId, state });
+    const check = state === 'off' ? refuseOff : refuseWithoutParts;
+    await setRuleState(this.database, { tenantId, actor: userName, ruleId, state }, (rows) => {
+      check(rows, ruleId);
+    });
   }
 
-  private read(file: string, body: string, taken: ReadonlyMap<string, Taken>): Taken {
-    const rule = parseRule(file, body);
-    const coverage = coverageOf(rule);
-    const ruleId = rule.id === '' ? idFor(file) : rule.id;
-    const refuse = (why: string): NornError => new NornError('rule_invalid', `${file}:1: id: ${ruleId} ${why}`);
-    if (this.shelf.isOwn(ruleId)) throw refuse("is one of Norn's own rules: give the rule an id of its own");
-    const twin = taken.get(ruleId);
-    if (twin) throw refuse(`is the id of ${twin.rule.file}, too: give each rule its own`);
-    const { title, author = '', level } = rule;
-    return { rule: { ruleId, title, author, level, file, body }, coverage };
+  async remove({ tenantId, userName }: Principal, ruleId: string): Promise<void> {
+    await removeRule(this.database, { tenantId, actor: userName, ruleId }, (rows) => {
+      refuseRemoval(rows, ruleId);
+    });
   }
+}
+
+/** Throws `rule_invalid`. */
+function candidatesOf({ name, text }: RuleFiles['files'][number]): Candidate[] {
+  return readEach({ name, text }).map(({ rule, text: body }, at) => {
+    const ruleId = rule.id === '' ? idFor(at === 0 ? name : `${name}\0${at}`) : rule.id;
+    return { ruleId, body, rule: { ...rule, id: ruleId } };
+  });
 }
 
 /** A name-based UUID (RFC 9562, version 8). */
@@ -68,12 +73,8 @@ function idFor(file: string): string {
   );
 }
 
-function takenView({ rule, coverage }: Taken): view.ImportedFileView {
-  return create(view.ImportedFileViewSchema, {
-    file: rule.file,
-    ruleId: rule.ruleId,
-    title: rule.title,
-    extent: coverage.extent,
-    lacks: coverage.lacks.map(({ what }) => what),
-  });
+function takenView({ rule, ruleId }: Candidate, round: ImportRound): view.ImportedFileView {
+  const { extent, lacks } = extentOf(rule, round.known);
+  const { file, title } = rule;
+  return create(view.ImportedFileViewSchema, { file, ruleId, title, extent, lacks: lacks.map(({ what }) => what) });
 }

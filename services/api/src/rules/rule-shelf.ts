@@ -1,18 +1,22 @@
 // The rules of a tenant: Norn's own and those it brought along.
 import { Injectable } from '@nestjs/common';
-import { type CorrelationRule, type RuleCoverage, type RuleSet, coverageOf, parseRule, isPartOf } from '@norn/rules';
+import { type AnyRule, type Rule, type RuleSet, coverageOf, isPartOf, readBrought } from '@norn/rules';
 import { type ImportedRule, importedRules } from '@norn/store';
 import { DataSource } from 'typeorm';
 import { RulePack } from '../adapters/rule-pack.ts';
 import type { ShownRule } from '../views/rule-view.ts';
+import { type Extent, extentOf, together } from './rule-extent.ts';
 
 /** Texts of rules whose coverage is remembered. */
 const REMEMBERED_MAX = 10_000;
 
+type Shown = Pick<ShownRule, 'rule' | 'extent' | 'lacks'>;
+
 @Injectable()
 export class RuleShelf {
   private own: readonly Shown[] | undefined;
-  private readonly remembered = new Map<string, RuleCoverage>();
+  /** Of rules and filters; what a correlation sees depends on others. */
+  private readonly remembered = new Map<string, { readonly rule: AnyRule; readonly extent: Extent | undefined }>();
 
   constructor(
     private readonly database: DataSource,
@@ -20,11 +24,15 @@ export class RuleShelf {
   ) {}
 
   async rulesOf(tenantId: string): Promise<ShownRule[]> {
-    const imported = await importedRules(this.database, tenantId);
+    const rows = await importedRules(this.database, tenantId);
+    const read = rows.map((row) => ({ row, ...this.read(row) }));
+    const known = read.flatMap(({ rule, row }) => (rule.kind === 'detection' ? [{ ...rule, id: row.ruleId }] : []));
+    const parts = [...known, ...this.rulePack.ruleSet.rules];
     return [
       ...this.pack().map((each) => ({ ...each, id: each.rule.id, origin: 'norn' as const, state: 'alert' as const })),
-      ...imported.map((row) => ({
-        ...this.coverage(row),
+      ...read.map(({ row, rule, extent }) => ({
+        rule,
+        ...(extent ?? extentOf(rule, parts)),
         id: row.ruleId,
         origin: 'imported' as const,
         state: row.state,
@@ -32,34 +40,26 @@ export class RuleShelf {
     ];
   }
 
-  /** Whether the id is one of Norn's own rules. */
-  isOwn(id: string): boolean {
-    return this.pack().some(({ rule }) => rule.id === id);
-  }
-
   private pack(): readonly Shown[] {
     return (this.own ??= readOwn(this.rulePack.ruleSet));
   }
 
-  private coverage({ file, body }: ImportedRule): RuleCoverage {
-    const known = this.remembered.get(body);
+  private read(row: ImportedRule): { readonly rule: AnyRule; readonly extent: Extent | undefined } {
+    const known = this.remembered.get(row.body);
     if (known) return known;
-    const coverage = coverageOf(parseRule(file, body));
+    const rule = readBrought(row);
+    const one = { rule, extent: rule.kind === 'correlation' ? undefined : extentOf(rule, []) };
     if (this.remembered.size >= REMEMBERED_MAX) this.remembered.clear();
-    this.remembered.set(body, coverage);
-    return coverage;
+    this.remembered.set(row.body, one);
+    return one;
   }
 }
 
-type Shown = Pick<ShownRule, 'rule' | 'extent' | 'lacks'>;
-
-/** A correlation runs as far as its parts do. Parts alone, without an id, are nothing by themselves. */
+/** Parts alone, without an id, are nothing by themselves. */
 function readOwn({ rules, correlations }: RuleSet): Shown[] {
-  const coverages = rules.map((rule) => coverageOf(rule));
-  const ofSequence = (rule: CorrelationRule): Shown => {
-    const parts = coverages.filter((each) => isPartOf(each.rule, rule));
-    const isWhole = parts.every(({ extent }) => extent === 'whole');
-    return { rule, extent: isWhole ? 'whole' : 'part', lacks: parts.flatMap(({ lacks }) => lacks) };
-  };
-  return [...coverages.filter(({ rule }) => rule.id !== ''), ...correlations.map(ofSequence)];
+  const coverages = rules.map((rule: Rule) => coverageOf(rule));
+  return [
+    ...coverages.filter(({ rule }) => rule.id !== ''),
+    ...correlations.map((rule) => ({ rule, ...together(coverages.filter((each) => isPartOf(each.rule, rule))) })),
+  ];
 }

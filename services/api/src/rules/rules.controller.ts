@@ -1,5 +1,5 @@
 // Detection rules: what runs, what can not be seen, and those that a tenant brings along.
-import { Body, Controller, Get, HttpCode, Param, Post } from '@nestjs/common';
+import { Body, Controller, Delete, Get, HttpCode, Param, Post } from '@nestjs/common';
 import { view } from '@norn/contracts';
 import { Asking, type Principal } from '../access/principal.ts';
 import { Parsed, type RuleFiles, type RuleState, ruleFiles, ruleId, ruleState } from '../http/bounds.ts';
@@ -27,7 +27,7 @@ export class RulesController {
 
   @Post('import')
   @Route({
-    summary: 'Takes in rules in the form of Sigma; new ones only observe',
+    summary: 'Takes in rules, correlations and filters in the form of Sigma; new ones only observe',
     access: 'admin',
     answers: view.RuleImportViewSchema,
     status: 201,
@@ -49,6 +49,17 @@ export class RulesController {
     @Body(new Parsed(ruleState)) { state }: RuleState,
   ): Promise<object> {
     await this.imports.setState(asking, id, state);
+    return this.list(asking);
+  }
+
+  @Delete(':id')
+  @Route({
+    summary: 'Removes an imported rule that no other needs',
+    access: 'admin',
+    answers: view.RuleListSchema,
+  })
+  async remove(@Asking() asking: Principal, @Param('id', new Parsed(ruleId)) id: string): Promise<object> {
+    await this.imports.remove(asking, id);
     return this.list(asking);
   }
 }

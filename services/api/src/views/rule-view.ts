@@ -1,10 +1,10 @@
 // Rules as people see them: what they find, and what the sensor sees of it.
 import { create } from '@bufbuild/protobuf';
 import { view } from '@norn/contracts';
-import { type CorrelationRule, type Rule, type RuleCoverage, blindSpots } from '@norn/rules';
+import { type AnyRule, type RuleCoverage, blindSpots } from '@norn/rules';
 
 export interface ShownRule extends Omit<RuleCoverage, 'rule'> {
-  readonly rule: Rule | CorrelationRule;
+  readonly rule: AnyRule;
   /** Of an imported rule that has none of its own, the id it was given. */
   readonly id: string;
   readonly origin: 'norn' | 'imported';
@@ -28,15 +28,17 @@ function detection({ rule, extent, lacks }: ShownRule): RuleCoverage[] {
 }
 
 function ruleView({ id, rule, origin, state, extent, lacks }: ShownRule): view.RuleView {
-  const { title, level, techniques, version, description } = rule;
+  const { title, description, kind } = rule;
+  const found = rule.kind === 'filter' ? undefined : rule;
   return create(view.RuleViewSchema, {
     id,
     title,
-    level,
-    techniques: [...techniques],
-    version,
+    kind: kind === 'detection' ? 'rule' : kind,
+    level: found?.level ?? '',
+    techniques: [...(found?.techniques ?? [])],
+    version: found?.version ?? 1,
     description: description.trim(),
-    author: origin === 'imported' && rule.kind === 'detection' ? (rule.author ?? '') : '',
+    author: origin === 'imported' ? (rule.author ?? '') : '',
     origin,
     state,
     extent,

@@ -63,6 +63,7 @@ function RuleTable({ rules }: { rules: readonly Rule[] }): ReactElement {
         >
           <td className="max-w-xl min-w-56 px-3 py-1.5">
             <span className="font-medium">{rule.title}</span>
+            {rule.kind === 'rule' ? null : <span className="ml-2 text-xs text-faint">{rule.kind}</span>}
             <span className="line-clamp-2 text-soft" title={rule.description}>
               {rule.description}
             </span>
@@ -70,9 +71,7 @@ function RuleTable({ rules }: { rules: readonly Rule[] }): ReactElement {
               <span className="block text-medium">Not seen: {rule.lacks.join(', ')}</span>
             )}
           </td>
-          <td className="px-3 py-1.5">
-            <Severity value={rule.level} quiet />
-          </td>
+          <td className="px-3 py-1.5">{rule.level === '' ? null : <Severity value={rule.level} quiet />}</td>
           <td className="px-3 py-1.5">
             <span className="flex flex-wrap gap-1">
               {rule.techniques.map((id) => (

@@ -1,5 +1,6 @@
 // The rules that tenants brought along, out of the control plane.
 import { type ControlStoreConfig, type ImportedRule, importedRulesMark, runningRules } from '@norn/store';
+import type { Rule } from '@norn/rules';
 import { createLogger } from '@norn/telemetry';
 import type { BroughtRuleSet, BroughtRules } from '../ports/brought-rules.port.ts';
 import { broughtRuleSet } from './brought-rule-set.ts';
@@ -16,7 +17,11 @@ export class PostgresBroughtRules implements BroughtRules {
   private readonly poll: ControlPoll;
   private sets = new Map<string, TenantSet>();
 
-  constructor(config: ControlStoreConfig) {
+  /** `others` are Norn's own rules. */
+  constructor(
+    config: ControlStoreConfig,
+    private readonly others: readonly Rule[],
+  ) {
     this.poll = new ControlPoll(config, {
       name: "Tenants' rules",
       awayCode: 'brought_rules_away',
@@ -53,7 +58,7 @@ export class PostgresBroughtRules implements BroughtRules {
     const mark = rows.map(({ ruleId, state, updatedAt }) => `${ruleId} ${state} ${updatedAt.getTime()}`).join();
     const known = this.sets.get(tenantId);
     if (known?.mark === mark) return known;
-    const set = broughtRuleSet(rows, (ruleId, why) => {
+    const set = broughtRuleSet(rows, this.others, (ruleId, why) => {
       this.log.warn({ code: 'brought_rule_refused', tenantId, ruleId }, `A tenant's rule is left out: ${why}`);
     });
     return { mark, set };

@@ -1,8 +1,5 @@
 // Rules that tenants brought along, ready to run.
-import type { CorrelationSet, RuleEngine } from '@norn/rules';
-
-/** `observe`: what it finds is kept and opens no alert. */
-export type BroughtState = 'observe' | 'alert';
+import type { BroughtState, CorrelationSet, RuleEngine } from '@norn/rules';
 
 export interface BroughtRuleSet {
   readonly engine: RuleEngine;

@@ -3,11 +3,11 @@ import { create } from '@bufbuild/protobuf';
 import { toHex } from '@norn/base';
 import { type BatchView, finding } from '@norn/contracts';
 import { type PolicyDecision, sayDecision } from '@norn/response';
-import type { Level, RuleMatch } from '@norn/rules';
+import type { BroughtState, Level, RuleMatch } from '@norn/rules';
 import { createHash } from 'node:crypto';
 import { limits } from '../limits.ts';
 import { foundProcess, lineageOf, parentOf, pidsOf } from './batch-processes.ts';
-import type { BroughtRuleSet, BroughtState } from '../ports/brought-rules.port.ts';
+import type { BroughtRuleSet } from '../ports/brought-rules.port.ts';
 import type { Correlated, HostBatch, JudgedBatch } from './envelope.ts';
 
 const severities: Readonly<Record<Level, finding.Severity>> = {

@@ -4,6 +4,7 @@
 #include "include/call.bpf.h"
 #include "include/image.bpf.h"
 #include "include/pace.bpf.h"
+#include "include/sensitive.bpf.h"
 #include "include/socket.bpf.h"
 
 #include "programs/fork.bpf.c"
@@ -58,6 +59,10 @@ const volatile __u32 record_layout[] = {
 	__builtin_offsetof(struct socket_facts, protocol),
 	__builtin_offsetof(struct socket_facts, remote_port),
 	__builtin_offsetof(struct socket_facts, local_port),
+	sizeof(struct sensitive_key),
+	__builtin_offsetof(struct sensitive_key, name),
+	sizeof(struct sensitive_names),
+	__builtin_offsetof(struct sensitive_names, directories),
 };
 
 /* bpf_send_signal and others are for GPL-compatible programs, so this folder may be had under the GPL as well. */

@@ -30,3 +30,4 @@ export type {
 export * from './grpc/agent-service.ts';
 export * from './grpc/batch-envelope.ts';
 export * from './batch/index.ts';
+export { sensitiveFileNames, sensitiveFileOf } from './sensitive-files.ts';

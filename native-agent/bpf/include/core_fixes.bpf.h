@@ -22,6 +22,9 @@ extern void *bpf_rdonly_cast(const void *pointer, __u32 type) __ksym __weak;
 		value__;                                                                                               \
 	})
 
+/* The 64 bits at `pointer`. */
+#define kernel__read_word(pointer) ((__u64)kernel__read(timespec64, pointer, tv_sec))
+
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 struct timespec64___norn {

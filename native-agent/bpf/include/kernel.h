@@ -42,7 +42,13 @@ struct pt_regs {
 };
 
 struct qstr {
+	__u32 len;
 	const unsigned char *name;
+};
+
+/* Known to every kernel, and begins with a number of 64 bits: see kernel__read_word. */
+struct timespec64 {
+	long long tv_sec;
 };
 
 struct super_block {
@@ -59,6 +65,12 @@ struct inode {
 	long long i_size;
 	struct super_block *i_sb;
 	void *i_private;
+};
+
+/* Of a file below /proc/PID. */
+struct proc_inode {
+	struct pid *pid;
+	struct inode vfs_inode;
 };
 
 struct dentry {

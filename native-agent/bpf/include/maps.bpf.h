@@ -87,6 +87,21 @@ struct {
 	__type(value, __u64);
 } pace_policy SEC(".maps");
 
+/* SensitiveFile by names; 0: not sensitive, whatever its directory says. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 512);
+	__type(key, struct sensitive_key);
+	__type(value, __u8);
+} sensitive_files SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct sensitive_names);
+} sensitive_names SEC(".maps");
+
 /* Executables of container runtimes, which run sealed copies of themselves. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

@@ -7,6 +7,8 @@
 #include "emit.bpf.h"
 
 #define AT_FDCWD (-100)
+#define S_IFMT 0170000
+#define S_IFREG 0100000
 
 /* `root` ends the walk. Not static, so that the verifier looks at it once and not at each call: it takes it 0.2 s. */
 __noinline int record__append_walk(struct scratch *scratch, __u32 slot, struct path *from, struct path *root)
@@ -81,12 +83,10 @@ static __always_inline void file__read_path(struct file *file, struct path *path
 static __always_inline struct file *task__get_file(struct task_struct *task, int fd)
 {
 	struct file **table = task->files->fdt->fd;
-	struct file *file = NULL;
 
 	if (fd < 0 || (unsigned int)fd >= task->files->fdt->max_fds)
 		return NULL;
-	bpf_probe_read_kernel(&file, sizeof(file), table + fd);
-	return file;
+	return (struct file *)kernel__read_word(table + fd);
 }
 
 /* The whole path of an open file. */

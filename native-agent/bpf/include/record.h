@@ -19,6 +19,7 @@ enum record_kind {
 	KIND_FILE_CHMOD = 15,
 	KIND_FILE_CHOWN = 16,
 	KIND_FILE_MKDIR = 17,
+	KIND_FILE_READ = 18,
 	KIND_NET_CONNECT = 20,
 	KIND_NET_ACCEPT = 21,
 	KIND_NET_LISTEN = 22,
@@ -145,6 +146,20 @@ struct ring_counters {
 	/* Since when bulk records of this CPU are rationed, and how many passed. */
 	__u64 ration_window;
 	__u64 ration_passed;
+};
+
+enum { SENSITIVE_NAME_BYTES = 40, SENSITIVE_BITS = 4096 };
+
+/* Which files are sensitive, by the name of the file and that of its directory, zeros behind; either may be empty: any. */
+struct sensitive_key {
+	__u8 directory[SENSITIVE_NAME_BYTES];
+	__u8 name[SENSITIVE_NAME_BYTES];
+};
+
+/* One bit for each name that stands in a key: what is not here needs no look-up. */
+struct sensitive_names {
+	__u64 names[SENSITIVE_BITS / 64];
+	__u64 directories[SENSITIVE_BITS / 64];
 };
 
 /* A file, as far as the kernel can name it for ever. */

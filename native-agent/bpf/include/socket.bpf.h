@@ -9,7 +9,6 @@
 #define AF_UNIX 1
 #define AF_INET 2
 #define AF_INET6 10
-#define S_IFMT 0170000
 #define S_IFSOCK 0140000
 
 static __always_inline struct sock *file__get_sock(struct file *file)

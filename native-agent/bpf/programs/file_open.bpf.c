@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
-/* FILE_OPEN: a file was opened for write or created. Reading opens leave after one look at the flags. */
+/* FILE_OPEN: a file was opened for write or created. FILE_READ: one that is sensitive was opened for reading. */
 
 #define NR_OPEN 2
 #define NR_CREAT 85
@@ -9,9 +9,9 @@
 #define O_CREAT 0100
 #define O_TRUNC 01000
 #define O_PATH 010000000
+#define FMODE_READ 0x1
 #define FMODE_WRITE 0x2
 #define FMODE_CREATED 0x100000
-#define S_IFREG 0100000
 #define S_IFBLK 0060000
 #define S_IFCHR 0020000
 #define MODE_BITS 07777
@@ -55,34 +55,42 @@ static __always_inline bool inode__is_of_interest(struct inode *inode, __u32 mod
 	}
 }
 
-SEC("tp_btf/sys_exit")
-int BPF_PROG(file__on_open, struct pt_regs *regs, long result)
+/* Whoever reads and writes did both. */
+static __always_inline void file__report_read(struct file *file, __u32 flags, long descriptor)
 {
-	__u32 flags = open__read_flags(regs);
+	__u64 sensitivity = file__read_sensitivity(file);
+	struct scratch *scratch;
+
+	/* The class is 0 for nearly all. */
+	if (!(sensitivity >> 32) || call__is_ignored())
+		return;
+	scratch = record__begin(KIND_FILE_READ);
+	if (!scratch)
+		return;
+	scratch->record.flags = flags;
+	scratch->record.result = descriptor;
+	scratch->record.value = sensitivity;
+	record__append_file(scratch, SLOT_BASE, file);
+	record__send_bulk(scratch);
+}
+
+static __always_inline void file__report_write(struct file *file, __u32 flags, long descriptor)
+{
+	__u32 file_mode = kernel__read(file, file, f_mode), mode;
 	struct scratch *scratch;
 	struct inode *inode;
-	struct file *file;
-	__u32 file_mode, mode;
 
-	if (result < 0 || !(flags & (O_WRONLY | O_RDWR | O_CREAT | O_TRUNC)) || flags & O_PATH)
-		return 0;
-	if (call__is_ignored())
-		return 0;
-	file = task__get_file(bpf_get_current_task_btf(), result);
-	if (!file)
-		return 0;
-	file_mode = kernel__read(file, file, f_mode);
-	if (!(file_mode & (FMODE_WRITE | FMODE_CREATED)))
-		return 0;
+	if (!(file_mode & (FMODE_WRITE | FMODE_CREATED)) || call__is_ignored())
+		return;
 	inode = kernel__read(file, file, f_inode);
 	mode = kernel__read(inode, inode, i_mode);
 	if (!inode__is_of_interest(inode, mode))
-		return 0;
+		return;
 	scratch = record__begin(KIND_FILE_OPEN);
 	if (!scratch)
-		return 0;
+		return;
 	scratch->record.flags = flags;
-	scratch->record.result = result;
+	scratch->record.result = descriptor;
 	if (file_mode & FMODE_CREATED)
 		scratch->record.value = mode & MODE_BITS;
 	record__append_file(scratch, SLOT_BASE, file);
@@ -90,5 +98,22 @@ int BPF_PROG(file__on_open, struct pt_regs *regs, long result)
 	/* What the process made itself is nobody's loss. */
 	if (!(file_mode & FMODE_CREATED))
 		pace__keep(pace__take());
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(file__on_open, struct pt_regs *regs, long result)
+{
+	__u32 flags = open__read_flags(regs);
+	struct file *file;
+
+	if (result < 0 || flags & O_PATH)
+		return 0;
+	file = task__get_file(bpf_get_current_task_btf(), result);
+	if (!file)
+		return 0;
+	if (kernel__read(file, file, f_mode) & FMODE_READ)
+		file__report_read(file, flags, result);
+	if (flags & (O_WRONLY | O_RDWR | O_CREAT | O_TRUNC))
+		file__report_write(file, flags, result);
 	return 0;
 }

@@ -1,5 +1,5 @@
 // The sensor's events as they are stored: where each field of the engine's layout is in the tables `events` and `processes`.
-import { event } from '@norn/contracts';
+import { event, sensitiveFileNames } from '@norn/contracts';
 import { protocolNames } from '../kernel/fields.ts';
 import { execFlagNames, imageFlagNames, openFlagNames, type FlagNames } from '../kernel/flag-names.ts';
 import { kernelLayout, kernelRows, kernelStreams } from '../kernel/layout.ts';
@@ -21,6 +21,9 @@ import {
 const { EventKind } = event;
 
 const sha256 = `if(${processTable}.image_sha256 = toFixedString('', 32), '', lower(hex(${processTable}.image_sha256)))`;
+
+/** Of a row about another process. */
+const targetPid = 'bitAnd(value, 4294967295)';
 
 const kindNames = Object.entries(EventKind).filter(
   (entry): entry is [string, event.EventKind] => typeof entry[1] === 'number',
@@ -47,7 +50,11 @@ const facts: Readonly<Record<string, Facts>> = {
   ExecFlags: listOfEvent(namesSql('flags', execFlagNames)),
   TargetFilename: ofEvent(targetFile),
   SourceFilename: ofEvent(sourceFile),
-  OpenFlags: listOfEvent(`if(kind = ${EventKind.FILE_OPEN}, ${namesSql('flags', openFlagNames)}, [])`),
+  OpenFlags: listOfEvent(
+    `if(kind IN (${EventKind.FILE_OPEN}, ${EventKind.FILE_READ}), ${namesSql('flags', openFlagNames)}, [])`,
+  ),
+  FileClass: ofEvent(named('bitShiftRight(value, 32)', sensitiveFileNames)),
+  TargetProcessId: ofEvent(`if(${targetPid} = 0, '', toString(${targetPid}))`),
   DestinationIp: ofEvent('path'),
   DestinationPort: ofEvent('toString(bitAnd(bitShiftRight(value, 16), 65535))'),
   SourcePort: ofEvent('toString(bitAnd(value, 65535))'),

@@ -1,5 +1,5 @@
 // A stored event as Sigma's fields, so that the engine can say of what a hunt found which values matched, and in a sentence what happened.
-import { event } from '@norn/contracts';
+import { event, sensitiveFileNames } from '@norn/contracts';
 import { groups } from '../kernel/auditd.ts';
 import { protocolNames } from '../kernel/fields.ts';
 import { execFlagNames, imageFlagNames, namesOf, openFlagNames } from '../kernel/flag-names.ts';
@@ -8,7 +8,8 @@ import type { TestEvent } from '../sigma/rule.ts';
 const { EventKind } = event;
 const EXEC: number = EventKind.EXEC;
 const RENAME: number = EventKind.FILE_RENAME;
-const OPEN: number = EventKind.FILE_OPEN;
+const OPENS: readonly number[] = [EventKind.FILE_OPEN, EventKind.FILE_READ];
+const READ: number = EventKind.FILE_READ;
 const CONNECTIONS: readonly number[] = [EventKind.NET_CONNECT, EventKind.NET_ACCEPT];
 
 /** The row of `processes` that an event belongs to. */
@@ -91,11 +92,19 @@ function connectionFields({ path, flags, value }: StoredEvent): TestEvent {
   };
 }
 
-function fileFields({ kind, path, target, flags }: StoredEvent): TestEvent {
+function fileFields({ kind, path, target, flags, value }: StoredEvent): TestEvent {
   const renamed = kind === RENAME;
   return {
     TargetFilename: renamed ? target : path,
     SourceFilename: renamed ? path : target,
-    ...(kind === OPEN ? { OpenFlags: namesOf(flags, openFlagNames) } : {}),
+    ...(OPENS.includes(kind) ? { OpenFlags: namesOf(flags, openFlagNames) } : {}),
+    ...(kind === READ ? readFields(value) : {}),
+  };
+}
+
+function readFields(value: bigint): TestEvent {
+  return {
+    FileClass: sensitiveFileNames.get(Number(value >> 32n)) ?? '',
+    TargetProcessId: Number(value & 0xffff_ffffn),
   };
 }

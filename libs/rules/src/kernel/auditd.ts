@@ -41,6 +41,7 @@ const ofCall = (...calls: string[]): Group => ({ calls, records: ['SYSCALL', 'PR
 export const groups: ReadonlyMap<number, readonly [Group, Group?]> = new Map<number, readonly [Group, Group?]>([
   [EXEC, [{ calls: ['execve', 'execveat'], records: ['SYSCALL', 'EXECVE', 'CWD', 'PATH', 'PROCTITLE'] }]],
   [OPEN, [ofFile('open', 'openat', 'openat2', 'creat')]],
+  [EventKind.FILE_READ, [ofFile('open', 'openat', 'openat2', 'open_by_handle_at')]],
   [EventKind.FILE_RENAME, [ofFile('rename', 'renameat', 'renameat2')]],
   [EventKind.FILE_LINK, [ofFile('link', 'linkat'), ofFile('symlink', 'symlinkat')]],
   [EventKind.FILE_UNLINK, [ofFile('unlink', 'unlinkat'), ofFile('rmdir', 'unlinkat')]],

@@ -7,7 +7,6 @@ const wire = 'what passes on the wire is not looked into';
 const categoryReasons: Readonly<Record<string, string>> = {
   dns: wire,
   dns_query: 'names are resolved by programs, the kernel sees packets',
-  file_access: 'opening a file to read it is no event',
   firewall: wire,
   network: wire,
   proxy: wire,
@@ -78,5 +77,12 @@ export const LOGGED_TEXTS: Lack = {
 export const READ_PATHS: Lack = {
   cause: 'value',
   what: 'type PATH of files that are read',
-  why: 'files that are changed or run are told, opening one to read it is no event',
+  why: 'files that are changed or run are told; of those that are only read, the sensitive ones',
+};
+
+/** Of rules that ask for files by their names. */
+export const READ_FILES: Lack = {
+  cause: 'value',
+  what: 'files that are read',
+  why: 'opening a file to read it is told of sensitive files (proto/sensitive-files.json), not of others',
 };

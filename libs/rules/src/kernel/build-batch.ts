@@ -1,5 +1,5 @@
 // Builds a batch out of events written as Sigma fields: for rules' own test events and for recorded events of other tools.
-import { event } from '@norn/contracts';
+import { event, sensitiveFileNames, sensitiveFileOf } from '@norn/contracts';
 import { groups } from './auditd.ts';
 import type { RuleBatch } from './batch.ts';
 import type { TestEvent } from '../sigma/rule.ts';
@@ -67,13 +67,27 @@ function rowOf(fields: TestEvent): Row {
     path: renamed ? textOf(fields, 'SourceFilename') : file || textOf(fields, 'DestinationIp'),
     target: renamed ? file : textOf(fields, 'SourceFilename'),
     flags: flagsOf(kind, fields),
-    value: (BigInt(numberOf(fields, 'DestinationPort')) << 16n) | BigInt(numberOf(fields, 'SourcePort')),
+    value: valueOf(kind, fields),
     result: 0,
   };
 }
 
+function valueOf(kind: event.EventKind, fields: TestEvent): bigint {
+  if (kind === EventKind.FILE_READ)
+    return (BigInt(classOf(fields)) << 32n) | BigInt(numberOf(fields, 'TargetProcessId'));
+  return (BigInt(numberOf(fields, 'DestinationPort')) << 16n) | BigInt(numberOf(fields, 'SourcePort'));
+}
+
+/** As the sensor knows it by the file's name. */
+function classOf(fields: TestEvent): number {
+  const word = textOf(fields, 'FileClass');
+  if (word === '') return sensitiveFileOf(textOf(fields, 'TargetFilename'));
+  return [...sensitiveFileNames].find(([, name]) => name === word)?.[0] ?? event.SensitiveFile.UNSPECIFIED;
+}
+
 function flagsOf(kind: event.EventKind, fields: TestEvent): number {
   if (kind === EventKind.FILE_OPEN) return bits(listOf(fields, 'OpenFlags'), openFlagNames) | 1;
+  if (kind === EventKind.FILE_READ) return bits(listOf(fields, 'OpenFlags'), openFlagNames);
   if (kind === EventKind.EXEC) return bits(listOf(fields, 'ExecFlags'), execFlagNames);
   const variant = groups.get(kind)?.[1];
   if (variant) return Number(variant.calls[0] === textOf(fields, 'SYSCALL'));

@@ -22,7 +22,6 @@ describe('a rule', () => {
   it.each([
     ['product: linux, service: sshd', 'service sshd', 'what programs log is not read'],
     ['category: network, service: dns', 'category network, service dns', 'what programs log'],
-    ['category: file_access', 'category file_access', 'opening a file to read it is no event'],
     ['product: windows, category: process_creation', 'product windows', 'the agent watches Linux'],
     ['definition: whatever', 'any log source', 'name a category'],
   ])('of %s is blind', (source, what, why) => {
@@ -73,6 +72,16 @@ describe('a rule', () => {
       'type PATH of files that are read',
     ]);
     expect(auditd('a: { type: PATH, nametype: CREATE }, condition: a').extent).toBe('whole');
+  });
+
+  it('of files that are read sees the sensitive ones', () => {
+    const reads = (detection: string): RuleCoverage => covered('category: file_access', detection);
+    expect(reads('s: { TargetFilename: /etc/shadow }, condition: s')).toMatchObject({
+      extent: 'part',
+      lacks: [{ what: 'files that are read' }],
+    });
+    expect(reads('s: { FileClass: ssh-key }, condition: s').extent).toBe('whole');
+    expect(whats(reads('s: { FileClass: love-letter }, condition: s'))).toEqual(['FileClass love-letter']);
   });
 
   it('that is wrong is refused, not called blind', () => {

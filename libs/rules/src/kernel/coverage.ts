@@ -6,8 +6,9 @@ import { admittedValues, impossibleValues, isPossible, type AskedValue } from '.
 import { askedFields } from '../sigma/asked-fields.ts';
 import type { Rule } from '../sigma/rule.ts';
 import type { RuleBatch } from './batch.ts';
-import { LOGGED_TEXTS, READ_PATHS, whyNoField, whyNoSource, whyNoValue } from './blind-reasons.ts';
+import { LOGGED_TEXTS, READ_FILES, READ_PATHS, whyNoField, whyNoSource, whyNoValue } from './blind-reasons.ts';
 import { ANY, kernelLayout } from './layout.ts';
+import type { Category } from './routes.ts';
 
 export type BlindCause = 'log source' | 'field' | 'value';
 
@@ -42,10 +43,15 @@ export function coverageOf(rule: Rule): RuleCoverage {
   const root = compileRule(rule, { table, stream, placeholders: new Map() });
   const lacks = impossibleValues(root, table).map(whyNoValue);
   if (asksForReads(admittedValues(root, table))) lacks.push(READ_PATHS);
+  if (stream.name === READS && !fields.some(isClass)) lacks.push(READ_FILES);
   if (stream.name === ANY) lacks.push(LOGGED_TEXTS);
   if (!isPossible(root, table)) return { rule, extent: 'none', lacks: distinct(lacks) };
   return { rule, extent: lacks.length > 0 ? 'part' : 'whole', lacks: distinct(lacks) };
 }
+
+const READS: Category = 'file_access';
+/** Those that are told have one. */
+const isClass = (field: string): boolean => field.toLowerCase() === 'fileclass';
 
 function asksForReads(admitted: readonly AskedValue[]): boolean {
   const paths = admitted.some(({ field, value }) => field === 'type' && value === 'PATH');

@@ -1,6 +1,6 @@
 // The table of fields: Sigma's name, OCSF's path, the batch's columns and OpenTelemetry's attribute of each fact.
 // A field of a dictionary is judged once for each entry, not for each row.
-import { event } from '@norn/contracts';
+import { event, sensitiveFileNames } from '@norn/contracts';
 import type { RuleBatch } from './batch.ts';
 import {
   at,
@@ -19,7 +19,7 @@ import { execFlagNames, imageFlagTexts, namesOf, openFlagNames } from './flag-na
 import type { Category } from './routes.ts';
 
 const { EventKind } = event;
-const OPEN: number = EventKind.FILE_OPEN;
+const OPENS: readonly number[] = [EventKind.FILE_OPEN, EventKind.FILE_READ];
 const CONNECT: number = EventKind.NET_CONNECT;
 /** By number. */
 export const protocolNames: Readonly<Record<number, string>> = { 6: 'tcp', 17: 'udp' };
@@ -110,9 +110,30 @@ const fileFields: readonly FieldRow[] = [
   ofText('TargetFilename', means('file.path', 'EventColumns.path EventColumns.target', 'file.path'), targetFile),
   ofText('SourceFilename', means('file_result.path', 'EventColumns.path EventColumns.target'), sourceFile),
   ofRow('OpenFlags', means('access_mask', 'EventColumns.flags'), (batch, row) =>
-    at(batch.kind, row) === OPEN ? namesOf(at(batch.flags, row), openFlagNames) : [],
+    OPENS.includes(at(batch.kind, row)) ? namesOf(at(batch.flags, row), openFlagNames) : [],
   ),
 ];
+
+/** Of sensitive files that are read. */
+const readFields: readonly FieldRow[] = [
+  ofTable('FileClass', means('file.type', 'EventColumns.value'), {
+    entry: (batch, row) => halfOf(batch, row, 32n),
+    texts: (_batch, held) => [sensitiveFileNames.get(held) ?? ''],
+    values: [...sensitiveFileNames.values()],
+  }),
+  ofRow('TargetProcessId', means('process.pid', 'EventColumns.value'), (batch, row) =>
+    numbered(halfOf(batch, row, 0n)),
+  ),
+];
+
+function halfOf(batch: RuleBatch, row: number, shift: bigint): number {
+  return Number(((batch.value[row] ?? 0n) >> shift) & 0xffff_ffffn);
+}
+
+/** There is no process 0. */
+function numbered(pid: number): readonly string[] {
+  return pid === 0 ? [] : [String(pid)];
+}
 
 /** The peer is the destination, this host the source, whoever began. */
 const networkFields: readonly FieldRow[] = [
@@ -151,6 +172,7 @@ const ofFiles = [...everywhere, ...fileFields];
 /** What rules of each category may ask. */
 export const fieldsByCategory: Readonly<Record<Category, readonly FieldRow[]>> = {
   process_creation: [...everywhere, execFlags],
+  file_access: [...ofFiles, ...readFields],
   file_event: ofFiles,
   file_change: ofFiles,
   file_delete: ofFiles,

@@ -10,6 +10,7 @@ const O_TRUNC = 0o1000;
 
 export const categories = [
   'process_creation',
+  'file_access',
   'file_event',
   'file_change',
   'file_delete',
@@ -36,6 +37,7 @@ const rows = (kind: event.EventKind, stream: Category, only: Omit<KindOfRows, 'k
 /** Sigma's categories in terms of event kinds; a row may belong to several. */
 export const categoryRows: readonly KindOfRows[] = [
   rows(EventKind.EXEC, 'process_creation', { succeeded: true }),
+  rows(EventKind.FILE_READ, 'file_access'),
   rows(EventKind.FILE_OPEN, 'file_event', { anyFlag: O_ACCMODE | O_CREAT }),
   rows(EventKind.FILE_RENAME, 'file_event'),
   rows(EventKind.FILE_LINK, 'file_event'),

@@ -12,6 +12,7 @@ mod record;
 mod ring;
 mod runtimes;
 mod self_test;
+mod sensitive;
 mod signals;
 mod snapshot;
 mod stream;

@@ -11,6 +11,7 @@ use crate::clock::{boot_id, boot_ns, wall_offset_ns};
 use crate::hash::Hasher;
 use crate::kernel::Kernel;
 use crate::self_test::SelfTest;
+use crate::sensitive::SensitiveFiles;
 use crate::signals::ITERATOR;
 use crate::snapshot::Snapshot;
 use crate::stream::{Gap, Stream};
@@ -58,6 +59,7 @@ impl Probe {
         let rings = [kernel.map("critical_ring")?, kernel.map("bulk_ring")?];
         let stream = Stream::new(options, rings, kernel.map("counters")?)?;
         let iterator = kernel.attach_alone(ITERATOR)?;
+        set_sensitive_files(&kernel)?;
         let mut tracker = Tracker::new(boot_id, wall_offset_ns, boot_ns());
         kernel.attach()?;
         let snapshot = Snapshot::take(&iterator)?;
@@ -259,6 +261,13 @@ fn set_pace(policy: &MapHandle) {
     if let Err(error) = policy.update(&0_u32.to_ne_bytes(), &pace_ns.to_ne_bytes(), MapFlags::ANY) {
         tracing::warn!(%error, "nobody is slowed down: a fast attack gets further before it is stopped");
     }
+}
+
+fn set_sensitive_files(kernel: &Kernel) -> Result<(), ProbeError> {
+    let (files, names) = (kernel.map("sensitive_files")?, kernel.map("sensitive_names")?);
+    SensitiveFiles::built_in()
+        .install(&files, &names)
+        .map_err(|error| ProbeError::NotLoaded(format!("the table of sensitive files was refused: {error}")))
 }
 
 fn exclude(own_processes: &MapHandle, options: &ProbeOptions) -> Result<(), ProbeError> {

@@ -320,6 +320,11 @@ mod tests {
             offset_of!(SocketFacts, protocol),
             offset_of!(SocketFacts, remote_port),
             offset_of!(SocketFacts, local_port),
+            // `struct sensitive_key`, `struct sensitive_names` of sensitive.rs.
+            80,
+            40,
+            1_024,
+            512,
         ];
         let rust: Vec<u32> = rust.map(|offset| offset as u32).to_vec();
         assert_eq!(layout_of_c()[..rust.len()], rust);

@@ -1,6 +1,7 @@
 //! Does a known action in a child process and looks for its events in the rings, without taking them out: each must
 //! come back with the child's own pid and user, and the path it used.
 use std::ffi::CString;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use norn_events::EventKind;
@@ -15,12 +16,13 @@ pub struct SelfTest {
 }
 
 /// What proves a capability: all of these events.
-const PROOFS: [(&str, &[EventKind]); 10] = [
+const PROOFS: [(&str, &[EventKind]); 11] = [
     (
         "process.lifecycle",
         &[EventKind::Fork, EventKind::Exec, EventKind::Exit],
     ),
     ("file.open", &[EventKind::FileOpen]),
+    ("file.read", &[EventKind::FileRead]),
     ("file.change", &[EventKind::FileUnlink]),
     ("network.connection", &[EventKind::NetListen]),
     ("process.stdio_socket", &[EventKind::StdioSocket]),
@@ -34,7 +36,24 @@ const PROOFS: [(&str, &[EventKind]); 10] = [
 /// The child's names, made before the fork: afterwards it may not allocate.
 struct Names {
     file: CString,
+    /// One whose reading is told, and where it lies.
+    key: CString,
+    directory: CString,
     memfd: CString,
+}
+
+impl Names {
+    fn new(text: &str) -> Option<Self> {
+        let file = std::env::temp_dir().join(text);
+        let directory = file.with_extension("keys");
+        let name = |path: PathBuf| CString::new(path.into_os_string().into_encoded_bytes()).ok();
+        Some(Self {
+            key: name(directory.join("id_ed25519"))?,
+            directory: name(directory)?,
+            file: name(file)?,
+            memfd: CString::new(text).ok()?,
+        })
+    }
 }
 
 impl SelfTest {
@@ -42,13 +61,7 @@ impl SelfTest {
 
     pub fn run(&mut self, stream: &Stream) {
         let text = format!("norn-self-test-{}", std::process::id());
-        let directory = std::env::temp_dir().join(&text);
-        let names = (
-            CString::new(directory.into_os_string().into_encoded_bytes()),
-            CString::new(text),
-        );
-        let (Ok(file), Ok(memfd)) = names else { return };
-        let names = Names { file, memfd };
+        let Some(names) = Names::new(&text) else { return };
         // SAFETY: the child calls only async-signal-safe functions on memory made before, and ends by _exit.
         let child = unsafe { libc::fork() };
         if child == 0 {
@@ -88,6 +101,7 @@ impl SelfTest {
         record.path_into(&mut path);
         let is_right = match kind {
             EventKind::FileOpen | EventKind::FileUnlink => path == names.file.as_bytes(),
+            EventKind::FileRead => path == names.key.as_bytes(),
             EventKind::Exec => path == names.file.as_bytes() && header.result == -libc::ENOENT,
             EventKind::MemfdCreate => path.ends_with(names.memfd.as_bytes()),
             EventKind::Mount => path == b"/",
@@ -111,6 +125,7 @@ fn act(names: &Names) -> ! {
         );
         libc::close(file);
         libc::unlink(names.file.as_ptr());
+        read_key(names);
         libc::memfd_create(names.memfd.as_ptr(), libc::MFD_CLOEXEC);
         // The file is gone by now: an exec that fails is an event as well.
         let arguments = [names.file.as_ptr(), std::ptr::null()];
@@ -143,6 +158,24 @@ fn act(names: &Names) -> ! {
         make_bpf_array();
         libc::ptrace(libc::PTRACE_TRACEME, 0, 0, 0);
         libc::_exit(0)
+    }
+}
+
+/// Makes a file that is called as keys are, opens it for reading too, and removes it.
+///
+/// # Safety
+/// As `act`.
+unsafe fn read_key(names: &Names) {
+    // SAFETY: system calls on strings that were made before the fork.
+    unsafe {
+        libc::mkdir(names.directory.as_ptr(), 0o700);
+        libc::close(libc::open(
+            names.key.as_ptr(),
+            libc::O_RDWR | libc::O_CREAT | libc::O_EXCL,
+            0o600,
+        ));
+        libc::unlink(names.key.as_ptr());
+        libc::rmdir(names.directory.as_ptr());
     }
 }
 

@@ -36,6 +36,9 @@ const fn tp_btf(attached: &'static [&'static str], calls: &'static [(u32, &'stat
 const OPEN: &str = "file__on_open";
 const CHANGE: &str = "file__on_change";
 
+/// open, creat, openat, open_by_handle_at, openat2.
+const OPENS: &[(u32, &str)] = &[(2, OPEN), (85, OPEN), (257, OPEN), (304, OPEN), (437, OPEN)];
+
 /// x86-64 numbers; 32-bit programs' calls are counted, not interpreted.
 pub const SIGNALS: &[Signal] = &[
     Signal {
@@ -66,8 +69,14 @@ pub const SIGNALS: &[Signal] = &[
     Signal {
         name: "file.open",
         core: false,
-        mechanisms: &[tp_btf(&[], &[(2, OPEN), (85, OPEN), (257, OPEN), (437, OPEN)])],
+        mechanisms: &[tp_btf(&[], OPENS)],
         detail: "io_uring is not seen",
+    },
+    Signal {
+        name: "file.read",
+        core: false,
+        mechanisms: &[tp_btf(&[], OPENS)],
+        detail: "sensitive files only, known by their names (proto/sensitive-files.json); io_uring is not seen",
     },
     Signal {
         name: "file.change",

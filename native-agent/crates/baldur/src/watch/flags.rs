@@ -1,5 +1,5 @@
 //! Names for the bits and numbers of a row: what `flags`, `value` and an image's flags mean for its kind.
-use norn_events::{EventKind, ExecFlag, ImageFlag};
+use norn_events::{EventKind, ExecFlag, ImageFlag, SensitiveFile};
 use serde_json::{Map, Value, json};
 
 /// A row's figures in words; empty when there is nothing to say.
@@ -13,6 +13,11 @@ pub fn decode(kind: EventKind, flags: u32, value: u64) -> Map<String, Value> {
         EventKind::FileOpen => {
             put("flags", open_flags(flags));
             put("mode", octal(value));
+        }
+        EventKind::FileRead => {
+            put("flags", open_flags(flags));
+            put("class", json!(sensitive_file(value >> 32)));
+            put("targetPid", json!(value as u32));
         }
         EventKind::FileChmod | EventKind::FileMkdir => drop(put("mode", octal(value))),
         EventKind::FileChown => {
@@ -48,6 +53,17 @@ pub fn decode(kind: EventKind, flags: u32, value: u64) -> Map<String, Value> {
         _ => {}
     }
     decoded
+}
+
+/// "SSH_KEY" for SensitiveFile::SshKey.
+fn sensitive_file(class: u64) -> &'static str {
+    let class = i32::try_from(class)
+        .ok()
+        .and_then(|class| SensitiveFile::try_from(class).ok());
+    class
+        .unwrap_or_default()
+        .as_str_name()
+        .trim_start_matches("SENSITIVE_FILE_")
 }
 
 pub fn image_flags(flags: u32) -> Value {

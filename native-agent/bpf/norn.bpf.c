@@ -15,6 +15,7 @@
 #include "programs/syscall_exit.bpf.c"
 #include "programs/file_open.bpf.c"
 #include "programs/file_change.bpf.c"
+#include "programs/file_attribute.bpf.c"
 #include "programs/network.bpf.c"
 #include "programs/stdio_socket.bpf.c"
 #include "programs/memfd.bpf.c"

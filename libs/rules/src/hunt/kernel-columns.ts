@@ -1,6 +1,7 @@
 // The sensor's events as they are stored: where each field of the engine's layout is in the tables `events` and `processes`.
 import { event, sensitiveFileNames } from '@norn/contracts';
 import { protocolNames } from '../kernel/fields.ts';
+import { capabilityNames, inodeFlagNames } from '../kernel/file-attributes.ts';
 import { execFlagNames, imageFlagNames, openFlagNames, type FlagNames } from '../kernel/flag-names.ts';
 import { kernelLayout, kernelRows, kernelStreams } from '../kernel/layout.ts';
 import type { KindOfRows } from '../kernel/routes.ts';
@@ -24,6 +25,10 @@ const sha256 = `if(${processTable}.image_sha256 = toFixedString('', 32), '', low
 
 /** Of a row about another process. */
 const targetPid = 'bitAnd(value, 4294967295)';
+
+const octalDigits = [9, 6, 3, 0].map((shift) => `toString(bitAnd(bitShiftRight(value, ${shift}), 7))`);
+const timeOfValue = `formatDateTime(fromUnixTimestamp64Micro(toInt64(value), 'UTC'), '%Y-%m-%dT%H:%i:%SZ')`;
+const capabilityBits = capabilityNames.map((name, bit) => [2 ** bit, name] as const);
 
 const kindNames = Object.entries(EventKind).filter(
   (entry): entry is [string, event.EventKind] => typeof entry[1] === 'number',
@@ -55,6 +60,10 @@ const facts: Readonly<Record<string, Facts>> = {
   ),
   FileClass: ofEvent(named('bitShiftRight(value, 32)', sensitiveFileNames)),
   TargetProcessId: ofEvent(`if(${targetPid} = 0, '', toString(${targetPid}))`),
+  FileMode: ofEvent(`if(kind = ${EventKind.FILE_CHMOD}, concat(${octalDigits.join(', ')}), '')`),
+  ModifiedTime: ofEvent(`if(kind = ${EventKind.FILE_TIMES}, ${timeOfValue}, '')`),
+  FileFlags: listOfEvent(`if(kind = ${EventKind.FILE_FLAGS}, ${namesSql('value', inodeFlagNames)}, [])`),
+  FileCapabilities: listOfEvent(`if(kind = ${EventKind.FILE_CAPABILITIES}, ${namesSql('value', capabilityBits)}, [])`),
   DestinationIp: ofEvent('path'),
   DestinationPort: ofEvent('toString(bitAnd(bitShiftRight(value, 16), 65535))'),
   SourcePort: ofEvent('toString(bitAnd(value, 65535))'),
@@ -71,7 +80,7 @@ function named(number: string, names: ReadonlyMap<number | string, string>): str
 
 /** The names of the bits that are set, as an array. */
 function namesSql(bits: string, names: FlagNames): string {
-  const pairs = names.map(([bit, name]) => `(${bit >>> 0}, '${name}')`).join(', ');
+  const pairs = names.map(([bit, name]) => `(toUInt64(${bit < 0 ? bit >>> 0 : bit}), '${name}')`).join(', ');
   return `arrayMap(f -> f.2, arrayFilter(f -> bitAnd(${bits}, f.1) != 0, [${pairs}]))`;
 }
 

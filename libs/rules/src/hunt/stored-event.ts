@@ -2,6 +2,7 @@
 import { event, sensitiveFileNames } from '@norn/contracts';
 import { groups } from '../kernel/auditd.ts';
 import { protocolNames } from '../kernel/fields.ts';
+import { attributeFields } from '../kernel/file-attributes.ts';
 import { execFlagNames, imageFlagNames, namesOf, openFlagNames } from '../kernel/flag-names.ts';
 import type { TestEvent } from '../sigma/rule.ts';
 
@@ -99,6 +100,7 @@ function fileFields({ kind, path, target, flags, value }: StoredEvent): TestEven
     SourceFilename: renamed ? path : target,
     ...(OPENS.includes(kind) ? { OpenFlags: namesOf(flags, openFlagNames) } : {}),
     ...(kind === READ ? readFields(value) : {}),
+    ...attributeFields(kind, value),
   };
 }
 

@@ -3,7 +3,8 @@ import { event, sensitiveFileNames, sensitiveFileOf } from '@norn/contracts';
 import { groups } from './auditd.ts';
 import type { RuleBatch } from './batch.ts';
 import type { TestEvent } from '../sigma/rule.ts';
-import { execFlagNames, imageFlagNames, openFlagNames, type FlagNames } from './flag-names.ts';
+import { fileAttributes } from './file-attributes.ts';
+import { bitsOf, execFlagNames, imageFlagNames, openFlagNames } from './flag-names.ts';
 
 const { EventKind } = event;
 const PROTOCOLS: Readonly<Record<string, number>> = { tcp: 6, udp: 17 };
@@ -47,7 +48,7 @@ export function buildRuleBatch(events: readonly TestEvent[]): RuleBatch {
     imagePath: text('Image'),
     imageCommandLine: text('CommandLine'),
     imageWorkingDirectory: text('CurrentDirectory'),
-    imageFlags: Uint32Array.from(events, (fields) => bits(listOf(fields, 'ImageFlags'), imageFlagNames)),
+    imageFlags: Uint32Array.from(events, (fields) => bitsOf(listOf(fields, 'ImageFlags'), imageFlagNames)),
     imageSha256: (image) => textOf(events[image] ?? {}, 'sha256'),
     containerId: text('Container'),
     containerImage: (container) => textOf(events[container] ?? {}, 'ContainerImage'),
@@ -75,6 +76,8 @@ function rowOf(fields: TestEvent): Row {
 function valueOf(kind: event.EventKind, fields: TestEvent): bigint {
   if (kind === EventKind.FILE_READ)
     return (BigInt(classOf(fields)) << 32n) | BigInt(numberOf(fields, 'TargetProcessId'));
+  const attribute = fileAttributes.get(kind);
+  if (attribute) return attribute.value(listOf(fields, attribute.field));
   return (BigInt(numberOf(fields, 'DestinationPort')) << 16n) | BigInt(numberOf(fields, 'SourcePort'));
 }
 
@@ -86,9 +89,9 @@ function classOf(fields: TestEvent): number {
 }
 
 function flagsOf(kind: event.EventKind, fields: TestEvent): number {
-  if (kind === EventKind.FILE_OPEN) return bits(listOf(fields, 'OpenFlags'), openFlagNames) | 1;
-  if (kind === EventKind.FILE_READ) return bits(listOf(fields, 'OpenFlags'), openFlagNames);
-  if (kind === EventKind.EXEC) return bits(listOf(fields, 'ExecFlags'), execFlagNames);
+  if (kind === EventKind.FILE_OPEN) return bitsOf(listOf(fields, 'OpenFlags'), openFlagNames) | 1;
+  if (kind === EventKind.FILE_READ) return bitsOf(listOf(fields, 'OpenFlags'), openFlagNames);
+  if (kind === EventKind.EXEC) return bitsOf(listOf(fields, 'ExecFlags'), execFlagNames);
   const variant = groups.get(kind)?.[1];
   if (variant) return Number(variant.calls[0] === textOf(fields, 'SYSCALL'));
   return PROTOCOLS[textOf(fields, 'Protocol')] ?? 0;
@@ -124,15 +127,6 @@ function listOf(fields: TestEvent, name: string): string[] {
   const value = fields[name];
   if (value === undefined) return [];
   return Array.isArray(value) ? value : [String(value)];
-}
-
-function bits(names: readonly string[], table: FlagNames): number {
-  return names.reduce((sum, name) => {
-    const bit = table.find(([, known]) => known === name)?.[0];
-    if (bit === undefined)
-      throw new RangeError(`Flag "${name}" does not exist: known are ${table.map(([, known]) => known).join(', ')}`);
-    return sum | bit;
-  }, 0);
 }
 
 class Dictionary {

@@ -15,6 +15,7 @@ import {
   targetFile,
   type FieldRow,
 } from './field-row.ts';
+import { fileAttributes } from './file-attributes.ts';
 import { execFlagNames, imageFlagTexts, namesOf, openFlagNames } from './flag-names.ts';
 import type { Category } from './routes.ts';
 
@@ -114,6 +115,14 @@ const fileFields: readonly FieldRow[] = [
   ),
 ];
 
+/** OCSF's paths. */
+const attributeMeanings: Readonly<Record<string, string>> = {
+  FileMode: 'file.security_descriptor',
+  ModifiedTime: 'file.modified_time',
+  FileFlags: 'file.attributes',
+  FileCapabilities: 'unmapped.file_capabilities',
+};
+
 /** Of sensitive files that are read. */
 const readFields: readonly FieldRow[] = [
   ofTable('FileClass', means('file.type', 'EventColumns.value'), {
@@ -134,6 +143,15 @@ function halfOf(batch: RuleBatch, row: number, shift: bigint): number {
 function numbered(pid: number): readonly string[] {
   return pid === 0 ? [] : [String(pid)];
 }
+
+const valueOf = (batch: RuleBatch, row: number): bigint => batch.value[row] ?? 0n;
+
+/** Of rows about attributes; each kind has one of them. */
+const attributeFields: readonly FieldRow[] = [...fileAttributes].map(([kind, { field, texts }]) =>
+  ofRow(field, means(attributeMeanings[field] ?? '', 'EventColumns.value'), (batch, row) =>
+    at(batch.kind, row) === kind ? texts(valueOf(batch, row)) : [],
+  ),
+);
 
 /** The peer is the destination, this host the source, whoever began. */
 const networkFields: readonly FieldRow[] = [
@@ -174,7 +192,7 @@ export const fieldsByCategory: Readonly<Record<Category, readonly FieldRow[]>> =
   process_creation: [...everywhere, execFlags],
   file_access: [...ofFiles, ...readFields],
   file_event: ofFiles,
-  file_change: ofFiles,
+  file_change: [...ofFiles, ...attributeFields],
   file_delete: ofFiles,
   file_rename: ofFiles,
   network_connection: [...everywhere, ...networkFields],

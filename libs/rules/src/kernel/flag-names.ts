@@ -33,6 +33,16 @@ export function namesOf(bits: number, names: FlagNames): string[] {
   return names.filter(([bit]) => (bits & bit) !== 0).map(([, name]) => name);
 }
 
+/** The reverse. Throws for a word that there is not. */
+export function bitsOf(names: readonly string[], table: FlagNames): number {
+  return names.reduce((sum, name) => {
+    const bit = table.find(([, known]) => known === name)?.[0];
+    if (bit === undefined)
+      throw new RangeError(`Flag "${name}" does not exist: known are ${table.map(([, known]) => known).join(', ')}`);
+    return sum | bit;
+  }, 0);
+}
+
 const imageFlags = new Map<number, readonly string[]>();
 /** 128 combinations at most, each named once. */
 export function imageFlagTexts(bits: number): readonly string[] {

@@ -16,7 +16,7 @@ pub struct SelfTest {
 }
 
 /// What proves a capability: all of these events.
-const PROOFS: [(&str, &[EventKind]); 11] = [
+const PROOFS: [(&str, &[EventKind]); 12] = [
     (
         "process.lifecycle",
         &[EventKind::Fork, EventKind::Exec, EventKind::Exit],
@@ -24,6 +24,7 @@ const PROOFS: [(&str, &[EventKind]); 11] = [
     ("file.open", &[EventKind::FileOpen]),
     ("file.read", &[EventKind::FileRead]),
     ("file.change", &[EventKind::FileUnlink]),
+    ("file.attribute", &[EventKind::FileTimes]),
     ("network.connection", &[EventKind::NetListen]),
     ("process.stdio_socket", &[EventKind::StdioSocket]),
     ("process.memfd", &[EventKind::MemfdCreate]),
@@ -101,7 +102,7 @@ impl SelfTest {
         record.path_into(&mut path);
         let is_right = match kind {
             EventKind::FileOpen | EventKind::FileUnlink => path == names.file.as_bytes(),
-            EventKind::FileRead => path == names.key.as_bytes(),
+            EventKind::FileRead | EventKind::FileTimes => path == names.key.as_bytes(),
             EventKind::Exec => path == names.file.as_bytes() && header.result == -libc::ENOENT,
             EventKind::MemfdCreate => path.ends_with(names.memfd.as_bytes()),
             EventKind::Mount => path == b"/",
@@ -161,7 +162,7 @@ fn act(names: &Names) -> ! {
     }
 }
 
-/// Makes a file that is called as keys are, opens it for reading too, and removes it.
+/// Makes a file that is called as keys are, opens it for reading too, gives it an old time and removes it.
 ///
 /// # Safety
 /// As `act`.
@@ -174,6 +175,11 @@ unsafe fn read_key(names: &Names) {
             libc::O_RDWR | libc::O_CREAT | libc::O_EXCL,
             0o600,
         ));
+        let time = libc::timespec {
+            tv_sec: 1_000_000_000,
+            tv_nsec: 0,
+        };
+        libc::utimensat(libc::AT_FDCWD, names.key.as_ptr(), [time, time].as_ptr(), 0);
         libc::unlink(names.key.as_ptr());
         libc::rmdir(names.directory.as_ptr());
     }

@@ -35,6 +35,7 @@ const fn tp_btf(attached: &'static [&'static str], calls: &'static [(u32, &'stat
 
 const OPEN: &str = "file__on_open";
 const CHANGE: &str = "file__on_change";
+const TIMES: &str = "file__on_times";
 
 /// open, creat, openat, open_by_handle_at, openat2.
 const OPENS: &[(u32, &str)] = &[(2, OPEN), (85, OPEN), (257, OPEN), (304, OPEN), (437, OPEN)];
@@ -109,6 +110,24 @@ pub const SIGNALS: &[Signal] = &[
             ],
         )],
         detail: "io_uring is not seen; names come from the caller's memory",
+    },
+    Signal {
+        name: "file.attribute",
+        core: false,
+        mechanisms: &[tp_btf(
+            &[],
+            &[
+                (132, TIMES),
+                (235, TIMES),
+                (261, TIMES),
+                (280, TIMES),
+                (16, "file__on_ioctl"),
+                (188, "file__on_set_attribute"),
+                (189, "file__on_set_attribute"),
+                (190, "file__on_set_attribute"),
+            ],
+        )],
+        detail: "times set back, inode flags, capabilities; file_setattr and setxattrat are not seen",
     },
     Signal {
         name: "network.connection",

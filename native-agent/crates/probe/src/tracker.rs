@@ -43,6 +43,8 @@ struct Figures {
 impl Tracker {
     /// Processes of one file that get its sum late; those beyond have it from their next exec on.
     const HASH_WAITERS_MAX: usize = 1_024;
+    /// By less a time is not set back.
+    const SET_BACK_US: u64 = 3_600_000_000;
 
     pub fn new(boot_id: [u8; 16], wall_offset_ns: i64, started_ns: u64) -> Self {
         Self {
@@ -70,6 +72,9 @@ impl Tracker {
             return false;
         }
         let Some(kind) = record.kind() else { return false };
+        if kind == EventKind::FileTimes && !self.is_set_back(header) {
+            return false;
+        }
         let mut figures = Figures {
             kind,
             flags: header.flags,
@@ -97,6 +102,12 @@ impl Tracker {
         };
         self.report(&event, observers);
         true
+    }
+
+    /// Archives give each file its time; only what makes a file look older than it can be is told.
+    fn is_set_back(&self, header: &Header) -> bool {
+        let now_us = header.time_ns.saturating_add_signed(self.wall_offset_ns) / 1_000;
+        header.value.saturating_add(Self::SET_BACK_US) < now_us
     }
 
     fn write_texts(&mut self, record: &Record<'_>, figures: &mut Figures, process: ProcessIndex) {

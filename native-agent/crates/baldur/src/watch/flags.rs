@@ -19,6 +19,8 @@ pub fn decode(kind: EventKind, flags: u32, value: u64) -> Map<String, Value> {
             put("class", json!(sensitive_file(value >> 32)));
             put("targetPid", json!(value as u32));
         }
+        EventKind::FileTimes => drop(put("modifiedTimeUs", json!(value))),
+        EventKind::FileFlags | EventKind::FileCapabilities => drop(put("bits", json!(format!("{value:#x}")))),
         EventKind::FileChmod | EventKind::FileMkdir => drop(put("mode", octal(value))),
         EventKind::FileChown => {
             put("userId", owner(value >> 32));

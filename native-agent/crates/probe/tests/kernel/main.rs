@@ -2,6 +2,7 @@
 mod container;
 mod exec;
 mod file;
+mod file_attribute;
 mod file_read;
 mod lifecycle;
 mod loss;

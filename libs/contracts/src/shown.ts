@@ -12,7 +12,10 @@ import type {
   HuntViewJson,
   ImportedFileViewJson,
   PlacedFindingViewJson,
+  HostGroupListJson,
+  HostGroupViewJson,
   PolicyHistoryJson,
+  PolicyTrialViewJson,
   PolicyViewJson,
   RuleImportViewJson,
   RuleViewJson,
@@ -38,6 +41,9 @@ export type ShownFindingList = Shown<FindingListJson>;
 export type ShownPlacedFinding = Shown<PlacedFindingViewJson>;
 export type ShownPolicy = Shown<PolicyViewJson>;
 export type ShownPolicyHistory = Shown<PolicyHistoryJson>;
+export type ShownHostGroup = Shown<HostGroupViewJson>;
+export type ShownHostGroupList = Shown<HostGroupListJson>;
+export type ShownPolicyTrial = Shown<PolicyTrialViewJson>;
 export type ShownHost = Shown<HostViewJson>;
 export type ShownHunt = Shown<HuntViewJson>;
 export type ShownImportedFile = Shown<ImportedFileViewJson>;

@@ -17,6 +17,7 @@ export {
   type PolicyKind,
   type PolicyRule,
 } from './policy/policy-file.ts';
+export { detectionsOf } from './policy/compile-rule.ts';
 export { PolicyEngine, type PolicyDecision, type PolicyDecisions, type PolicyHost } from './policy/policy-engine.ts';
 export { isDenied, isOfPolicy, policyResponseOf, sayDecision, type SaidDecision } from './policy/policy-finding.ts';
 export { testPolicy, type PolicyTestReport, type WrongDecision } from './policy/test-policy.ts';

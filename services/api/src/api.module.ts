@@ -26,6 +26,7 @@ import { limits } from './http/bounds.ts';
 import { DescriptionController } from './http/description.controller.ts';
 import { ProblemFilter } from './http/problem.ts';
 import { StreamController } from './http/stream.controller.ts';
+import { HostGroupsController } from './host-groups/host-groups.controller.ts';
 import { Hunts } from './hunts/hunts.ts';
 import { HuntsController } from './hunts/hunts.controller.ts';
 import { ApiHealth } from './installation/api-health.ts';
@@ -33,6 +34,8 @@ import { InstallationController } from './installation/installation.controller.t
 import { Installation } from './installation/installation.ts';
 import { Status } from './installation/status.ts';
 import { Policies } from './policy/policies.ts';
+import { PolicyFirings } from './policy/policy-firings.ts';
+import { PolicyTrials } from './policy/policy-trials.ts';
 import { PolicyController } from './policy/policy.controller.ts';
 import { Changes } from './ports/changes.port.ts';
 import { RuleImports } from './rules/rule-import.ts';
@@ -62,6 +65,7 @@ export class ApiModule {
         RulesController,
         ExceptionsController,
         PolicyController,
+        HostGroupsController,
         FindingsController,
         HuntsController,
         StreamController,
@@ -93,6 +97,8 @@ export class ApiModule {
           Exceptions,
           ExceptionPreviews,
           Policies,
+          PolicyFirings,
+          PolicyTrials,
           Status,
           Hunts,
           ApiHealth,

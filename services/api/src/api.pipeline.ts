@@ -25,6 +25,7 @@ export async function createApp(parts: ApiParts): Promise<NestExpressApplication
   // Rules are larger than anything else that is sent here; what is parsed once is not parsed again.
   app.use('/api/v1/rules/import', json({ limit: limits.ruleImportBytesMax }));
   app.use('/api/v1/policy', json({ limit: limits.policyBytesMax }));
+  app.use('/api/v1/host-groups', json({ limit: limits.hostGroupBytesMax }));
   app.use('/api/v1/hunts', json({ limit: huntLimits.bodyBytesMax }));
   app.use(json({ limit: limits.bodyBytesMax }));
   app.use(parts.consoleFiles.serve);

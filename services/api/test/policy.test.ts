@@ -1,8 +1,16 @@
 // The policy of a tenant on a real PostgreSQL: put in force, looked at, taken back, and nobody else's.
-import type { ShownPolicy, ShownPolicyHistory } from '@norn/contracts';
-import { AuditEntry, policiesInForce, policiesMark } from '@norn/store';
+import { create } from '@bufbuild/protobuf';
+import {
+  finding,
+  type ShownHost,
+  type ShownPolicy,
+  type ShownPolicyHistory,
+  type ShownPolicyTrial,
+} from '@norn/contracts';
+import { AuditEntry, Host, HostPolicyRecord, policiesInForce, policiesMark } from '@norn/store';
 import { type ApiTrial, startApiTrial } from './api-trial.ts';
-import { seedTenant } from './seeds/index.ts';
+import { seedHost, seedTenant } from './seeds/index.ts';
+import { storeFindings } from './store-attack.ts';
 
 jest.setTimeout(120_000);
 
@@ -123,8 +131,122 @@ describe('a policy', () => {
     ]);
   });
 
+  it('shows its rules: what each asks, where it is enforced, how often it fired', async () => {
+    const text = `policy: shop
+rules:
+  - name: tools
+    when: { exec: { Image|endswith: [/nc, /ncat], Container|exists: true }, not: { ParentImage: /bin/make } }
+    subjects: { hostGroup: 'web-*', user: [0] }
+    action: deny
+    level: high
+  - name: shells
+    when: { exec: { CommandLine|contains: evil } }
+    action: deny
+    otherwise: suspend
+    observeUntil: '2126-01-01'
+  - { name: quiet, when: { file: { TargetFilename: /a }, operations: [delete] }, action: observe }
+`;
+    const home = await seedHost(trial, 'default', { name: 'node-1' });
+    const fired = (id: string, source: finding.FindingSource, ruleId = 'policy.shop.tools') =>
+      create(finding.FindingSchema, {
+        ...home,
+        id,
+        ruleId,
+        source,
+        timeUs: BigInt(Date.now()) * 1000n,
+        processUid: new Uint8Array(16),
+        scopeUid: new Uint8Array(16),
+        lineageUid: new Uint8Array(16),
+      });
+    const { REFLEX, RULE } = finding.FindingSource;
+    await storeFindings(trial, [fired('a', REFLEX), fired('b', RULE), fired('c', RULE, 'policy.shopping.tools')], '');
+    await put(admin, text);
+    const { rules } = await inForce(viewer);
+    expect(rules).toMatchObject([
+      {
+        name: 'tools',
+        asks: 'exec: Image|endswith /nc or /ncat and Container|exists true, but not ParentImage /bin/make',
+        subjects: 'hosts web-* · users 0',
+        action: 'deny',
+        otherwise: 'kill',
+        denied: 'all',
+        fired: 2,
+        deniedCount: 1,
+      },
+      {
+        name: 'shells',
+        otherwise: 'suspend',
+        observesNow: true,
+        denied: 'none',
+        why: expect.stringContaining('CommandLine'),
+        fired: 0,
+      },
+      { name: 'quiet', asks: 'file (delete): TargetFilename /a', denied: '' },
+    ]);
+  });
+
+  it('is tried before it is in force: its tests, and what its rules find in the last day', async () => {
+    const analyst = await trial.tokenOf('analyst');
+    const wrong = yaml('tried', '/bin/b');
+    const { status, body } = await ask(analyst, '/test', { method: 'POST', body: { body: wrong } });
+    expect(status).toBe(200);
+    expect(body as unknown as ShownPolicyTrial).toMatchObject({
+      policy: { name: 'tried', rules: [{ name: 'one', fired: -1 }] },
+      testsRight: 0,
+      testsTotal: 1,
+      wrong: ['one leaves to no rule {"Image":"/bin/b"}'],
+      dryRun: [{ rule: 'one', action: 'kill', events: 0 }],
+      unsearched: [],
+    });
+    const refused = await ask(analyst, '/test', { method: 'POST', body: { body: 'policy: [' } });
+    expect(refused).toMatchObject({ status: 400, body: { code: 'policy_invalid' } });
+    expect((await ask(viewer, '/test', { method: 'POST', body: { body: wrong } })).status).toBe(403);
+  });
+
+  it('reaches the hosts of its tenant: what each made of it stands with the host', async () => {
+    const home = await seedHost(trial, 'default', { name: 'web-7' });
+    const policyOf = async (): Promise<ShownHost['policy']> => {
+      const response = await fetch(`${trial.url}/api/v1/hosts/${home.hostId}`, {
+        headers: { authorization: `Bearer ${viewer}` },
+      });
+      return ((await response.json()) as ShownHost).policy;
+    };
+    const says = async (told: object | undefined): Promise<void> => {
+      const { facts } = await trial.control.manager.findOneByOrFail(Host, { id: home.hostId });
+      await trial.control.manager.update(Host, { id: home.hostId }, { facts: { ...facts, policy: told } });
+    };
+    const newest = await trial.control.manager.findOneByOrFail(HostPolicyRecord, { tenantId: 'default' });
+    const about = { policy: 'shop', version: newest.number, epoch: newest.epoch };
+    expect(await policyOf()).toMatchObject({ state: 'sent' });
+    await says({
+      ...about,
+      state: 'POLICY_STATE_APPLIED',
+      code: 'ok',
+      denied: '4',
+      unenforced: ['shop.tools: no cgroup v2'],
+    });
+    expect(await policyOf()).toMatchObject({
+      state: 'applied',
+      number: newest.number,
+      denied: 4,
+      summary: expect.stringContaining('one of its rules'),
+    });
+    await says({ ...about, state: 'POLICY_STATE_APPLIED', code: 'ok', version: 1, epoch: '1' });
+    expect(await policyOf()).toMatchObject({
+      state: 'older',
+      summary: expect.stringContaining('Version 1 is in effect'),
+    });
+    await says({ ...about, state: 'POLICY_STATE_REFUSED', code: 'bad_signature' });
+    expect(await policyOf()).toMatchObject({
+      state: 'refused',
+      code: 'bad_signature',
+      summary: expect.stringContaining('enrol the host again'),
+    });
+  });
+
   it('of two who apply at once is that of the later, and no number is given twice', async () => {
     const both = await Promise.all([put(admin, yaml('left')), put(admin, yaml('right'))]);
-    expect(both.map(({ body }) => body.number).sort()).toEqual([4, 5]);
+    const [first = 0, second = 0] = both.map(({ body }) => body.number).sort((a, b) => a - b);
+    expect(second).toBe(first + 1);
   });
 });

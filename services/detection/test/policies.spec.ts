@@ -9,6 +9,7 @@ import {
   applyPolicy,
   createControlStore,
   ensureTenant,
+  putHostGroup,
   rollbackPolicy,
 } from '@norn/store';
 import { startPostgres } from '@norn/testkit';
@@ -148,6 +149,9 @@ describe('policies out of PostgreSQL', () => {
       await policies.open();
       expect(policies.of('default')).toMatchObject({ number: 1 });
       expect(policies.of('default')?.groupsOf('h1')).toEqual(['h1', 'web-1']);
+      expect(policies.of('default')?.groupsOf('h2')).toEqual(['h2']);
+      await putHostGroup(store, { ...about, name: 'shop', members: ['web-*'] }, unsigned);
+      await until(() => policies.of('default')?.groupsOf('h1').includes('shop') === true);
       expect(policies.of('default')?.groupsOf('h2')).toEqual(['h2']);
       expect(policies.of('other')).toBeUndefined();
       await applyPolicy(store, { ...about, name: 'trial', body: policyText(rule('action: alert')) }, unsigned);

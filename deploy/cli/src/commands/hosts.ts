@@ -2,14 +2,16 @@
 import type { ShownAlert, ShownHost } from '@norn/contracts';
 import type { Command } from 'commander';
 import { connectApi } from '../api/client.ts';
+import { registerHostGroupCommands } from './host-groups.ts';
 import { ago, bytes, columns, write, writeJson } from '../print/columns.ts';
 
 export function registerHostCommands(program: Command): void {
-  program
+  const hosts = program
     .command('hosts')
     .description('List hosts with what each can see and prevent')
     .option('--json', 'as JSON')
     .action(listHosts);
+  registerHostGroupCommands(hosts);
   program
     .command('quarantine')
     .description(
@@ -43,8 +45,14 @@ function hostText(host: ShownHost): string {
     `${host.name}  ${host.state}, seen ${seen}  (${host.id})`,
     `  agent ${host.agentVersion} · kernel ${host.kernel} · events ${String(host.eventsTotal)}, lost ${String(host.eventsLost)} · memory ${bytes(host.baldurRssBytes)} + ${bytes(host.tyrRssBytes)} · vault ${bytes(host.vaultBytes)} of ${bytes(host.vaultBytesMax)}`,
     `  files: ${String(host.vaultRestorable)} can be given back, ${String(host.vaultEvicted)} no longer (evicted), ${String(host.vaultTooLarge)} too large · directories of containers without pre-images: ${String(host.mountsRefused)}`,
+    policyText(host.policy),
     ...(capabilities.length > 0 ? [columns(capabilities)] : []),
   ].join('\n');
+}
+
+function policyText({ state, summary, denied, unenforced }: ShownHost['policy']): string {
+  const counted = state === 'none' ? '' : ` Denied since its agent started: ${String(denied)}.`;
+  return [`  policy: ${summary}${counted}`, ...unenforced.map((each) => `    ✗ ${each}`)].join('\n');
 }
 
 async function listQuarantine(options: { json?: boolean }): Promise<void> {

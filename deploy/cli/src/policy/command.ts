@@ -1,12 +1,14 @@
 // `norn policy`: ordered rules, of which the first that matches decides: tried before they act.
-import { testPolicy } from '@norn/response';
+import { type HostEnforcement, hostRulesOf, testPolicy } from '@norn/response';
 import type { ShownPolicy, ShownPolicyHistory } from '@norn/contracts';
 import type { Command } from 'commander';
 import { connectApi } from '../api/client.ts';
 import { write, writeJson } from '../print/columns.ts';
 import { startProgressBar } from '../replay/progress-bar.ts';
-import { appliedText, dryRunText, historyText, policyTestText } from './policy-text.ts';
+import { appliedText, dryRunText, enforcementText, historyText, policyTestText } from './policy-text.ts';
 import { readPolicy, readPolicyText } from './read-policy.ts';
+
+type Denied = HostEnforcement['denied'];
 
 interface DryRunFlags {
   readonly recording: string;
@@ -52,8 +54,15 @@ export function registerPolicyCommand(program: Command): void {
 async function show(number: string | undefined, options: { readonly json?: boolean }): Promise<void> {
   const which = number === undefined ? '' : `/${encodeURIComponent(number)}`;
   const shown = await (await connectApi()).get<ShownPolicy>(`/policy${which}`);
-  if (options.json) writeJson(shown);
-  else write(shown.number === 0 ? `# ${shown.summary}` : shown.body.trimEnd());
+  if (options.json) {
+    writeJson(shown);
+    return;
+  }
+  write(shown.number === 0 ? `# ${shown.summary}` : shown.body.trimEnd());
+  // Not part of the text, which may go into a file.
+  for (const { name, action, denied, why } of shown.rules)
+    if (action === 'deny')
+      process.stderr.write(`# ${enforcementText({ rule: name, denied: denied as Denied, why })}\n`);
 }
 
 async function apply(file: string): Promise<void> {
@@ -72,9 +81,11 @@ async function rollback(number: string): Promise<void> {
 }
 
 async function runTest(file: string, options: { readonly json?: boolean }): Promise<void> {
-  const report = testPolicy(await readPolicy(file));
-  if (options.json) writeJson(report);
-  else write(policyTestText(report));
+  const policy = await readPolicy(file);
+  const report = testPolicy(policy);
+  const { enforcement } = hostRulesOf(policy);
+  if (options.json) writeJson({ ...report, enforcement });
+  else write(policyTestText(report, enforcement));
   if (report.wrong.length > 0) process.exitCode = 1;
 }
 

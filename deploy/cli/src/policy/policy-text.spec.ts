@@ -1,5 +1,5 @@
-import { parsePolicy, testPolicy } from '@norn/response';
-import { policyTestText } from './policy-text.ts';
+import { hostRulesOf, parsePolicy, testPolicy } from '@norn/response';
+import { enforcementText, policyTestText } from './policy-text.ts';
 import { readPolicy, readPolicyText } from './read-policy.ts';
 
 describe('tests of a policy', () => {
@@ -9,8 +9,19 @@ rules:
   - { name: a, when: { exec: { Image: /a } }, action: allow }
   - { name: b, when: { exec: { Image|startswith: / } }, action: kill, tests: { match: [{ Image: /a }, { Image: /b }] } }
 `;
-    expect(policyTestText(testPolicy(parsePolicy('p.yml', text)))).toBe(
-      '✘ b leaves to a {"Image":"/a"}\nwithout a test: a\npolicy rules 2, tests 1/2',
+    const policy = parsePolicy('p.yml', text.replace('kill', 'deny'));
+    expect(policyTestText(testPolicy(policy), hostRulesOf(policy).enforcement)).toBe(
+      '✘ b leaves to a {"Image":"/a"}\nwithout a test: a\nb: denied on the hosts\npolicy rules 2, tests 1/2',
+    );
+  });
+
+  it('say what is not denied on the hosts, and why', () => {
+    const why = 'before it happens hosts do not know CommandLine';
+    expect(enforcementText({ rule: 'a', denied: 'part', why })).toBe(
+      `a: denied on the hosts in part, else answered (${why})`,
+    );
+    expect(enforcementText({ rule: 'a', denied: 'none', why })).toBe(
+      `a: not denied on the hosts, else answered (${why})`,
     );
   });
 

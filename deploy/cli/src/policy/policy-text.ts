@@ -1,19 +1,33 @@
 // Reports about policies, for a terminal.
-import type { PolicyTestReport } from '@norn/response';
+import type { HostEnforcement, PolicyTestReport } from '@norn/response';
 import type { ShownPolicy } from '@norn/contracts';
 import { ago, columns } from '../print/columns.ts';
 import type { DryRunDifference, DryRunReport, DryRunRule, DryRunSide } from './dry-run.ts';
 
 const SUMMARY_MAX = 100;
 
-/** `policy rules N, tests N/M`, and before it what was decided otherwise. */
-export function policyTestText({ rules, right, total, wrong, untested }: PolicyTestReport): string {
+/** `policy rules N, tests N/M`, and before it what was decided otherwise, and which rules hosts deny by themselves. */
+export function policyTestText(
+  { rules, right, total, wrong, untested }: PolicyTestReport,
+  enforced: readonly HostEnforcement[],
+): string {
   const listed = wrong.map(({ rule, expected, event, got }) => {
     const what = expected === 'match' ? `leaves to ${got}` : 'takes';
     return `✘ ${rule} ${what} ${JSON.stringify(event)}`;
   });
   const silent = untested.length > 0 ? [`without a test: ${untested.join(', ')}`] : [];
-  return [...listed, ...silent, `policy rules ${rules}, tests ${right}/${total}`].join('\n');
+  return [
+    ...listed,
+    ...silent,
+    ...enforced.map(enforcementText),
+    `policy rules ${rules}, tests ${right}/${total}`,
+  ].join('\n');
+}
+
+/** Where a rule that denies is enforced. */
+export function enforcementText({ rule, denied, why }: HostEnforcement): string {
+  if (denied === 'all') return `${rule}: denied on the hosts`;
+  return `${rule}: ${denied === 'part' ? 'denied on the hosts in part' : 'not denied on the hosts'}, else answered (${why})`;
 }
 
 export function dryRunText(report: DryRunReport): string {

@@ -1,6 +1,6 @@
 // A rule of a policy as detections in the form of Sigma: the rule engine evaluates both, there is no second one.
 import type { Detection, FieldMap, Path, Rule, Selection } from '@norn/rules';
-import type { PolicyKind, PolicyRule } from './policy-file.ts';
+import { asPolicyError, type Policy, type PolicyKind, type PolicyRule } from './policy-file.ts';
 
 type Category =
   'process_creation' | 'file_event' | 'file_change' | 'file_delete' | 'file_rename' | 'network_connection';
@@ -40,6 +40,11 @@ export function sigmaRulesOf(rule: PolicyRule, source: { readonly policy: string
     falsepositives: [],
     summary: rule.summary ?? summaries[rule.kind],
   }));
+}
+
+/** For who looks for what a rule is about elsewhere than in batches. Throws `policy_invalid`. */
+export function detectionsOf(rule: PolicyRule, policy: Policy): Rule[] {
+  return asPolicyError(() => sigmaRulesOf(rule, policy));
 }
 
 const summaries: Readonly<Record<PolicyKind, string>> = {

@@ -1,6 +1,6 @@
 // What the API reads of the control plane. Every query names the tenant.
 import { Injectable } from '@nestjs/common';
-import { AlertHandling, type AlertState, CommandRecord, Host } from '@norn/store';
+import { AlertHandling, type AlertState, CommandRecord, Host, HostPolicyRecord } from '@norn/store';
 import { DataSource, In, type SelectQueryBuilder } from 'typeorm';
 
 export interface AlertFilter {
@@ -102,6 +102,15 @@ export class ControlPlane {
       take: hostsMax,
     });
     return new Map(hosts.map(({ id, name }) => [id, name]));
+  }
+
+  /** What the tenant's hosts are to hold; undefined when it never put a policy in force. */
+  async newestHostPolicy(tenantId: string): Promise<{ epoch: bigint; number: number } | undefined> {
+    const found = await this.database.manager.findOne(HostPolicyRecord, {
+      select: { tenantId: true, epoch: true, number: true },
+      where: { tenantId },
+    });
+    return found === null ? undefined : { epoch: BigInt(found.epoch), number: found.number };
   }
 
   async totals(tenantId: string): Promise<AlertTotals> {

@@ -16,6 +16,8 @@ export const limits = {
   ruleFilesMax: 200,
   ruleCharactersMax: 64 * 1024,
   policyBytesMax: 1024 * 1024,
+  hostGroupMembersMax: 1_000,
+  hostGroupBytesMax: 288 * 1024,
   policyCharactersMax: 256 * 1024,
 } as const;
 
@@ -118,6 +120,20 @@ const policyNumberMax = 1_000_000_000;
 export const policyNumber = z.coerce.number().int().min(1).max(policyNumberMax);
 export const policyRollback = z.strictObject({ number: z.number().int().min(1).max(policyNumberMax) });
 export type PolicyRollbackBody = z.output<typeof policyRollback>;
+
+/** As policies name it. */
+export const hostGroupName = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9-]{0,63}$/, 'a group of hosts is called by 1 to 64 small letters, digits and "-"');
+export const hostGroupBody = z.strictObject({
+  /** Ids of hosts, or patterns of their names. */
+  members: z
+    .array(
+      z.string().regex(/^[\w.*-]{1,253}$/, 'a host is given by its id, or by its name with "*" for any characters'),
+    )
+    .max(limits.hostGroupMembersMax),
+});
+export type HostGroupBody = z.output<typeof hostGroupBody>;
 
 export const loginQuery = z.object({ token: loginToken.optional() });
 

@@ -63,6 +63,15 @@ export function histogramQuery(hunt: Hunt, window: HuntWindow, seconds: number):
   };
 }
 
+export interface CountRow {
+  events: number | string;
+}
+
+/** How many events the rule finds. */
+export function countQuery(hunt: Hunt, window: HuntWindow): TenantQueryParts {
+  return { ...asking(hunt, window), select: ['count() AS events'] };
+}
+
 export interface FoundRow {
   us: number | string;
   hostId: string;

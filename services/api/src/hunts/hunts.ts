@@ -14,6 +14,8 @@ import { timeOf } from '../views/words.ts';
 import { huntProblem } from './hunt-problems.ts';
 import {
   type BucketRow,
+  type CountRow,
+  countQuery,
   type FoundRow,
   type ImageRow,
   foundQuery,
@@ -48,6 +50,28 @@ export class Hunts {
     return this.turns.take(
       tenantId,
       () => this.look({ tenantId, found, hunt, window, limit: body.limit, signal }),
+      signal,
+    );
+  }
+
+  /** How many events of that time the rules find, each event once for each rule. Throws as `run` does. */
+  async count(
+    { tenantId }: Principal,
+    rules: readonly Rule[],
+    window: HuntWindow,
+    signal?: AbortSignal,
+  ): Promise<number> {
+    const hunts = rules.map((rule) => compileHunt(rule, kernelColumns));
+    return this.turns.take(
+      tenantId,
+      async () => {
+        let events = 0;
+        for (const hunt of hunts) {
+          const [row] = await this.read<CountRow>(tenantId, countQuery(hunt, window), signal);
+          events += Number(row?.events ?? 0);
+        }
+        return events;
+      },
       signal,
     );
   }

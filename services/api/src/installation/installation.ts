@@ -37,15 +37,17 @@ export class Installation {
   ) {}
 
   async hosts(tenantId: string): Promise<view.HostView[]> {
-    const [hosts, totals, lost] = await Promise.all([
+    const [hosts, totals, lost, newestPolicy] = await Promise.all([
       this.control.hosts(tenantId),
       this.control.totals(tenantId),
       this.lostLately(tenantId),
+      this.control.newestHostPolicy(tenantId),
     ]);
     const now = new Date();
     return hosts.map((host) =>
       hostView(host, {
         now,
+        newestPolicy,
         openAlerts: totals.openByHost.get(host.id) ?? 0,
         gaps: [],
         quarantine: [],
@@ -57,14 +59,16 @@ export class Installation {
   async host(tenantId: string, id: string): Promise<view.HostView> {
     const host = await this.control.host(tenantId, id);
     if (host === null) throw new NornError('host_unknown', `There is no host ${id} in your tenant`);
-    const [totals, gaps, quarantined, lost] = await Promise.all([
+    const [totals, gaps, quarantined, lost, newestPolicy] = await Promise.all([
       this.control.totals(tenantId),
       this.read<GapRow>(tenantId, gapsQuery(id)),
       this.read<QuarantinedRow>(tenantId, quarantineQuery(id)),
       this.lostLately(tenantId),
+      this.control.newestHostPolicy(tenantId),
     ]);
     return hostView(host, {
       now: new Date(),
+      newestPolicy,
       openAlerts: totals.openByHost.get(id) ?? 0,
       gaps: gaps.map(gapView),
       quarantine: quarantined.map(quarantinedView),

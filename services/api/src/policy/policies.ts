@@ -12,6 +12,7 @@ import {
 } from '@norn/store';
 import { DataSource } from 'typeorm';
 import type { Principal } from '../access/principal.ts';
+import { wrongText } from './policy-trials.ts';
 import { SigningKey } from '../adapters/signing-key.ts';
 
 /** What errors call the file that a request brought. */
@@ -42,10 +43,9 @@ export class Policies {
     const { wrong, right, total } = testPolicy(policy);
     const [first] = wrong;
     if (first !== undefined) {
-      const what = `${first.rule} ${first.expected === 'match' ? `leaves to ${first.got}` : 'takes'} ${JSON.stringify(first.event)}`;
       throw new NornError(
         'policy_tests_wrong',
-        `${right} of ${total} tests are right: ${what}: correct the rule or the test`,
+        `${right} of ${total} tests are right: ${wrongText(first)}: correct the rule or the test`,
       );
     }
     const version = { tenantId, actor: userName, name: policy.policy, body };

@@ -1,5 +1,6 @@
 // The tenant's policy as YAML, version by version.
-import { Body, Controller, Get, HttpCode, Param, Post, Put } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, Param, Post, Put, Res } from '@nestjs/common';
+import type { Response } from 'express';
 import { view } from '@norn/contracts';
 import { Asking, type Principal } from '../access/principal.ts';
 import {
@@ -12,24 +13,32 @@ import {
 } from '../http/bounds.ts';
 import { Route, emit } from '../http/route.ts';
 import { noPolicy, policyList, policyView } from '../views/policy-view.ts';
+import type { PolicyVersion } from '@norn/store';
 import { Policies } from './policies.ts';
+import { PolicyFirings } from './policy-firings.ts';
+import { PolicyTrials } from './policy-trials.ts';
 
 @Controller('api/v1/policy')
 export class PolicyController {
-  constructor(private readonly policies: Policies) {}
+  constructor(
+    private readonly policies: Policies,
+    private readonly firings: PolicyFirings,
+    private readonly trials: PolicyTrials,
+  ) {}
 
   @Get()
   @Route({ summary: 'The policy in force, as YAML', access: 'viewer', answers: view.PolicyViewSchema })
   async inForce(@Asking() { tenantId }: Principal): Promise<object> {
     const version = await this.policies.inForce(tenantId);
-    return emit(view.PolicyViewSchema, version ? policyView(version, version.number) : noPolicy());
+    if (version === null) return emit(view.PolicyViewSchema, noPolicy());
+    return this.shown(tenantId, version, version.number);
   }
 
   @Put()
   @Route({ summary: 'Puts a policy in force', access: 'admin', answers: view.PolicyViewSchema })
   async apply(@Asking() asking: Principal, @Body(new Parsed(policyBody)) { body }: PolicyBody): Promise<object> {
     const version = await this.policies.apply(asking, body);
-    return emit(view.PolicyViewSchema, policyView(version, version.number));
+    return this.shown(asking.tenantId, version, version.number);
   }
 
   @Get('history')
@@ -48,7 +57,26 @@ export class PolicyController {
       this.policies.version(tenantId, number),
       this.policies.inForce(tenantId),
     ]);
-    return emit(view.PolicyViewSchema, policyView(version, inForce?.number ?? 0));
+    return this.shown(tenantId, version, inForce?.number ?? 0);
+  }
+
+  @Post('test')
+  @HttpCode(200)
+  @Route({
+    summary: 'Tries a policy: its tests, what hosts would deny, what its rules find in the last day',
+    access: 'analyst',
+    answers: view.PolicyTrialViewSchema,
+  })
+  async try(
+    @Asking() asking: Principal,
+    @Body(new Parsed(policyBody)) { body }: PolicyBody,
+    @Res({ passthrough: true }) response: Response,
+  ): Promise<object> {
+    const gone = new AbortController();
+    response.once('close', () => {
+      gone.abort();
+    });
+    return emit(view.PolicyTrialViewSchema, await this.trials.try(asking, body, gone.signal));
   }
 
   @Post('rollback')
@@ -59,6 +87,11 @@ export class PolicyController {
     @Body(new Parsed(policyRollback)) { number }: PolicyRollbackBody,
   ): Promise<object> {
     const version = await this.policies.rollback(asking, number);
-    return emit(view.PolicyViewSchema, policyView(version, version.number));
+    return this.shown(asking.tenantId, version, version.number);
+  }
+
+  private async shown(tenantId: string, version: PolicyVersion, numberInForce: number): Promise<object> {
+    const firings = await this.firings.of(tenantId, version.name);
+    return emit(view.PolicyViewSchema, policyView(version, numberInForce, { firings, now: new Date() }));
   }
 }

@@ -2,6 +2,7 @@
 import { create, fromJson } from '@bufbuild/protobuf';
 import { event, view } from '@norn/contracts';
 import type { Host } from '@norn/store';
+import { type NewestHostPolicy, hostPolicyView } from './host-policy-view.ts';
 import { counted, durationOf, listed, timeOf, timeOfDate } from './words.ts';
 
 /** A host that said nothing for so long is silent; agents report every few seconds. */
@@ -18,6 +19,7 @@ export interface Loss {
 
 export interface HostContext {
   readonly now: Date;
+  readonly newestPolicy: NewestHostPolicy | undefined;
   readonly openAlerts: number;
   readonly gaps: readonly view.GapView[];
   readonly quarantine: readonly view.QuarantinedView[];
@@ -31,7 +33,10 @@ export function readFacts(host: Host): event.HostFacts {
   return fromJson(event.HostFactsSchema, host.facts as never, { ignoreUnknownFields: true });
 }
 
-export function hostView(host: Host, { now, openAlerts, gaps, quarantine, lostLately }: HostContext): view.HostView {
+export function hostView(
+  host: Host,
+  { now, newestPolicy, openAlerts, gaps, quarantine, lostLately }: HostContext,
+): view.HostView {
   const facts = readFacts(host);
   const health = facts.health ?? create(event.AgentHealthSchema);
   const { state, reason } = judge(host, facts, { now, lostLately });
@@ -73,6 +78,7 @@ export function hostView(host: Host, { now, openAlerts, gaps, quarantine, lostLa
     openAlerts,
     gaps: [...gaps],
     quarantine: [...quarantine],
+    policy: hostPolicyView(facts, newestPolicy),
   });
 }
 

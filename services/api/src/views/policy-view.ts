@@ -2,11 +2,18 @@
 import { create } from '@bufbuild/protobuf';
 import { NornError } from '@norn/base';
 import { view } from '@norn/contracts';
-import { parsePolicy, policyActions } from '@norn/response';
+import { type Policy, parsePolicy, policyActions } from '@norn/response';
 import type { PolicyVersion } from '@norn/store';
+import { type Firings, policyRuleViews } from './policy-rule-view.ts';
 
-export function policyView(version: PolicyVersion, numberInForce: number): view.PolicyView {
+/** `shown`: with its rules. */
+export function policyView(
+  version: PolicyVersion,
+  numberInForce: number,
+  shown?: { readonly firings: Firings | undefined; readonly now: Date },
+): view.PolicyView {
   const { number, name, body, restores, appliedBy, appliedAt } = version;
+  const policy = readPolicy(body);
   return create(view.PolicyViewSchema, {
     number,
     name,
@@ -15,7 +22,8 @@ export function policyView(version: PolicyVersion, numberInForce: number): view.
     restores: restores ?? 0,
     appliedBy,
     appliedAt: appliedAt.toISOString(),
-    summary: summaryOf(body),
+    summary: typeof policy === 'string' ? policy : policySummary(policy),
+    rules: shown && typeof policy !== 'string' ? policyRuleViews(policy, shown.firings, shown.now) : [],
   });
 }
 
@@ -34,16 +42,19 @@ export function policyList(versions: readonly PolicyVersion[]): view.PolicyHisto
   });
 }
 
-function summaryOf(body: string): string {
+export function policySummary({ rules }: Policy): string {
+  const counts = policyActions.map(
+    (action) => [rules.filter((rule) => rule.action === action).length, action] as const,
+  );
+  const parts = counts.filter(([count]) => count > 0).map(([count, action]) => `${count} ${action}`);
+  return `${rules.length} rules: ${parts.join(', ')}`;
+}
+
+/** A sentence instead, of a version that was written for another Norn. */
+function readPolicy(body: string): Policy | string {
   try {
-    const { rules } = parsePolicy('policy.yml', body);
-    const counts = policyActions.map(
-      (action) => [rules.filter((rule) => rule.action === action).length, action] as const,
-    );
-    const parts = counts.filter(([count]) => count > 0).map(([count, action]) => `${count} ${action}`);
-    return `${rules.length} rules: ${parts.join(', ')}`;
+    return parsePolicy('policy.yml', body);
   } catch (error) {
-    // Of a version that was written for another Norn.
     if (error instanceof NornError) return error.message;
     throw error;
   }

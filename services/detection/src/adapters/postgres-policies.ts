@@ -5,9 +5,10 @@ import {
   type ControlStoreConfig,
   Host,
   type PolicyVersion,
+  allResolvedGroups,
   createControlStore,
+  hostPoliciesMark,
   policiesInForce,
-  policiesMark,
 } from '@norn/store';
 import { createLogger } from '@norn/telemetry';
 import type { DataSource } from 'typeorm';
@@ -23,6 +24,8 @@ export class PostgresPolicies implements Policies {
   private readonly log = createLogger('detection');
   private engines = new Map<string, Pick<TenantPolicy, 'engine' | 'number'>>();
   private hostNames = new Map<string, string>();
+  /** Names by host. */
+  private groups = new Map<string, readonly string[]>();
   private source: DataSource | undefined;
   private mark = '';
   private away = false;
@@ -41,7 +44,9 @@ export class PostgresPolicies implements Policies {
 
   of(tenantId: string): TenantPolicy | undefined {
     const known = this.engines.get(tenantId);
-    return known && { ...known, groupsOf: (hostId) => [hostId, ...this.nameOf(hostId)] };
+    return (
+      known && { ...known, groupsOf: (hostId) => [hostId, ...this.nameOf(hostId), ...(this.groups.get(hostId) ?? [])] }
+    );
   }
 
   async close(): Promise<void> {
@@ -67,13 +72,17 @@ export class PostgresPolicies implements Policies {
 
   private async refresh(): Promise<void> {
     this.source ??= await createControlStore({ ...this.config, poolMax: POOL_MAX });
-    const hosts = await this.source.manager.count(Host);
-    const mark = `${await policiesMark(this.source)} ${hosts}`;
+    const mark = await hostPoliciesMark(this.source);
     if (mark === this.mark) return;
-    const [versions, named] = await Promise.all([
+    const [versions, named, groups] = await Promise.all([
       policiesInForce(this.source),
       this.source.manager.find(Host, { select: { id: true, name: true }, take: limits.hostsMax }),
+      allResolvedGroups(this.source),
     ]);
+    const memberships = groups.flatMap(({ name, hostIds }) => hostIds.map((hostId) => ({ name, hostId })));
+    this.groups = new Map(
+      [...Map.groupBy(memberships, ({ hostId }) => hostId)].map(([hostId, of]) => [hostId, of.map(({ name }) => name)]),
+    );
     this.hostNames = new Map(named.map(({ id, name }) => [id, name]));
     this.engines = new Map(versions.flatMap((version) => this.engineOf(version)));
     this.mark = mark;

@@ -5,7 +5,7 @@ export interface TenantPolicy {
   readonly engine: PolicyEngine;
   /** Of its version in force. */
   readonly number: number;
-  /** What rules may call a host: its id, and its name where it is known. */
+  /** What rules may call a host: its id, its name where it is known, and the groups that people put it in. */
   groupsOf(hostId: string): readonly string[];
 }
 

@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file norn/view/v1/view.proto.
  */
 export const file_norn_view_v1_view: GenFile = /*@__PURE__*/
-  fileDesc("Chdub3JuL3ZpZXcvdjEvdmlldy5wcm90bxIMbm9ybi52aWV3LnYxImIKCkZpbGVDb3VudHMSEAoIcmVzdG9yZWQYASABKA0SDwoHcmVtb3ZlZBgCIAEoDRIRCgl1bmNoYW5nZWQYAyABKA0SDAoEbG9zdBgEIAEoDRIQCghjb25mbGljdBgFIAEoDSL7BAoJQWxlcnRWaWV3EgoKAmlkGAEgASgJEg8KB2hvc3RfaWQYAiABKAkSEQoJaG9zdF9uYW1lGAMgASgJEhQKDGNvbnRhaW5lcl9pZBgEIAEoCRIWCg5jb250YWluZXJfbmFtZRgFIAEoCRIXCg9jb250YWluZXJfaW1hZ2UYBiABKAkSEAoIc2V2ZXJpdHkYByABKAkSDQoFc3RhdGUYCCABKAkSDQoFdGl0bGUYCSABKAkSDwoHc3VtbWFyeRgKIAEoCRISCgpjcmVhdGVkX2F0GAsgASgJEhIKCnVwZGF0ZWRfYXQYDCABKAkSEgoKdGVjaG5pcXVlcxgNIAMoCRInCgVmaWxlcxgOIAEoCzIYLm5vcm4udmlldy52MS5GaWxlQ291bnRzEhYKDmZpbmRpbmdzX3RvdGFsGA8gASgNEhQKDHByb2Nlc3NfbmFtZRgQIAEoCRIRCglzY29wZV91aWQYESABKAkSEwoLbGluZWFnZV91aWQYEiABKAkSEwoLa2lsbGVkX3BpZHMYEyADKA0SGAoQc3RvcHBlZF9hZnRlcl9tcxgUIAEoDRIVCg1maWxlc19jaGFuZ2VkGBUgASgNEg8KB3ZlcnNpb24YFiABKA0SGQoRcnVubmluZ19wcm9jZXNzZXMYFyABKA0SEAoIcG9kX25hbWUYGCABKAkSFQoNcG9kX25hbWVzcGFjZRgZIAEoCRISCgpzdG9wcGVkX2J5GBogASgJEhAKCHJlc3BvbnNlGBsgASgJEhIKCmNvbmZpZGVuY2UYHCABKA0SJgoFaG9zdHMYHSADKAsyFy5ub3JuLnZpZXcudjEuQWxlcnRIb3N0Ii8KCUFsZXJ0SG9zdBIPCgdob3N0X2lkGAEgASgJEhEKCWhvc3RfbmFtZRgCIAEoCSK0AQoJQWxlcnRTdGVwEgwKBHRpbWUYASABKAkSDwoHcnVsZV9pZBgCIAEoCRINCgV0aXRsZRgDIAEoCRIQCghzZXZlcml0eRgEIAEoCRIvCgp0ZWNobmlxdWVzGAUgAygLMhsubm9ybi52aWV3LnYxLlRlY2huaXF1ZVZpZXcSDwoHc3VtbWFyeRgGIAEoCRIQCghmaW5kaW5ncxgHIAEoDRITCgtwcm9jZXNzX3VpZBgIIAEoCSIpCg1UZWNobmlxdWVWaWV3EgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAki4QQKC0FsZXJ0RGV0YWlsEiYKBWFsZXJ0GAEgASgLMhcubm9ybi52aWV3LnYxLkFsZXJ0VmlldxIrCghmaW5kaW5ncxgCIAMoCzIZLm5vcm4udmlldy52MS5GaW5kaW5nVmlldxIsCglwcm9jZXNzZXMYAyADKAsyGS5ub3JuLnZpZXcudjEuUHJvY2Vzc1ZpZXcSJQoFZmlsZXMYBCADKAsyFi5ub3JuLnZpZXcudjEuRmlsZVZpZXcSMQoLY29ubmVjdGlvbnMYBSADKAsyHC5ub3JuLnZpZXcudjEuQ29ubmVjdGlvblZpZXcSKwoIY29tbWFuZHMYBiADKAsyGS5ub3JuLnZpZXcudjEuQ29tbWFuZFZpZXcSLQoIdGltZWxpbmUYByADKAsyGy5ub3JuLnZpZXcudjEuVGltZWxpbmVFbnRyeRIXCg9maWxlc190cnVuY2F0ZWQYCCABKAgSGwoTcHJvY2Vzc2VzX3RydW5jYXRlZBgJIAEoCBIpCgdhY3Rpb25zGAogAygLMhgubm9ybi52aWV3LnYxLkFjdGlvblZpZXcSEwoLZmlsZXNfdG90YWwYCyABKA0SFwoPcHJvY2Vzc2VzX3RvdGFsGAwgASgNEi4KCWNvbnRhaW5lchgNIAEoCzIbLm5vcm4udmlldy52MS5Db250YWluZXJWaWV3EhMKC2V2ZW50c19sb3N0GA4gASgBEh0KFXRlbGVtZXRyeV91bmF2YWlsYWJsZRgPIAEoCBImCgVzdGVwcxgQIAMoCzIXLm5vcm4udmlldy52MS5BbGVydFN0ZXAisAIKC0ZpbmRpbmdWaWV3EgoKAmlkGAEgASgJEg8KB3J1bGVfaWQYAiABKAkSDQoFdGl0bGUYAyABKAkSDgoGc291cmNlGAQgASgJEhAKCHNldmVyaXR5GAUgASgJEhIKCnRlY2huaXF1ZXMYBiADKAkSDAoEdGltZRgHIAEoCRITCgtwcm9jZXNzX3VpZBgIIAEoCRIPCgdzdW1tYXJ5GAkgASgJEiwKCGV2aWRlbmNlGAogAygLMhoubm9ybi52aWV3LnYxLkV2aWRlbmNlVmlldxIUCgxydWxlX3ZlcnNpb24YCyABKA0SDAoEcnVuZxgMIAEoCRITCgtydWxlX2F1dGhvchgNIAEoCRITCgtleGNlcHRlZF9ieRgOIAEoCRIPCgdsaW1pdGVkGA8gASgIImUKE0V4Y2VwdGVkUHJvY2Vzc1ZpZXcSDgoGc2hhMjU2GAEgASgJEhIKCmltYWdlX3BhdGgYAiABKAkSFAoMcGFyZW50X2ltYWdlGAMgASgJEhQKDGNvbW1hbmRfbGluZRgEIAEoCSJSChFFeGNlcHRlZFBsYWNlVmlldxIXCg9jb250YWluZXJfaW1hZ2UYASABKAkSDwoHaG9zdF9pZBgCIAEoCRITCgtwYXRoX3ByZWZpeBgDIAEoCSKoAgoNRXhjZXB0aW9uVmlldxIKCgJpZBgBIAEoCRIPCgdydWxlX2lkGAIgASgJEjIKB3Byb2Nlc3MYAyABKAsyIS5ub3JuLnZpZXcudjEuRXhjZXB0ZWRQcm9jZXNzVmlldxIuCgVwbGFjZRgEIAEoCzIfLm5vcm4udmlldy52MS5FeGNlcHRlZFBsYWNlVmlldxIsCghldmlkZW5jZRgFIAMoCzIaLm5vcm4udmlldy52MS5FdmlkZW5jZVZpZXcSDgoGYXV0aG9yGAYgASgJEg4KBnJlYXNvbhgHIAEoCRISCgpjcmVhdGVkX2F0GAggASgJEhIKCmV4cGlyZXNfYXQYCSABKAkSDwoHZXhwaXJlZBgKIAEoCBIPCgdzdW1tYXJ5GAsgASgJIkAKDUV4Y2VwdGlvbkxpc3QSLwoKZXhjZXB0aW9ucxgBIAMoCzIbLm5vcm4udmlldy52MS5FeGNlcHRpb25WaWV3Ip8BChRFeGNlcHRpb25QcmV2aWV3VmlldxIQCghmaW5kaW5ncxgBIAEoDRIRCgl0cnVuY2F0ZWQYAiABKAgSDAoEZGF5cxgDIAEoDRIzCghleGFtcGxlcxgEIAMoCzIhLm5vcm4udmlldy52MS5FeGNlcHRlZEZpbmRpbmdWaWV3Eg4KBmFsZXJ0cxgFIAEoDRIPCgdzdW1tYXJ5GAYgASgJInkKE0V4Y2VwdGVkRmluZGluZ1ZpZXcSCgoCaWQYASABKAkSDAoEdGltZRgCIAEoCRIPCgdob3N0X2lkGAMgASgJEhQKDGNvbnRhaW5lcl9pZBgEIAEoCRIQCghhbGVydF9pZBgFIAEoCRIPCgdzdW1tYXJ5GAYgASgJIooBChVFeGNlcHRpb25Qcm9wb3NhbFZpZXcSLgoJZXhjZXB0aW9uGAEgASgLMhsubm9ybi52aWV3LnYxLkV4Y2VwdGlvblZpZXcSDAoEeWFtbBgCIAEoCRIzCgdwcmV2aWV3GAMgASgLMiIubm9ybi52aWV3LnYxLkV4Y2VwdGlvblByZXZpZXdWaWV3IpwBChFQbGFjZWRGaW5kaW5nVmlldxIqCgdmaW5kaW5nGAEgASgLMhkubm9ybi52aWV3LnYxLkZpbmRpbmdWaWV3Eg8KB2hvc3RfaWQYAiABKAkSFAoMY29udGFpbmVyX2lkGAMgASgJEhAKCGFsZXJ0X2lkGAQgASgJEgsKA3BpZBgFIAEoDRIVCg1hbmNlc3Rvcl9waWRzGAYgAygNIiwKDEV2aWRlbmNlVmlldxINCgVmaWVsZBgBIAEoCRINCgV2YWx1ZRgCIAEoCSKNAQoJSW1hZ2VWaWV3Eg4KBm51bWJlchgBIAEoDRIMCgRwYXRoGAIgASgJEhQKDGNvbW1hbmRfbGluZRgDIAEoCRIOCgZzaGEyNTYYBCABKAkSDQoFZmxhZ3MYBSADKAkSGQoRd29ya2luZ19kaXJlY3RvcnkYBiABKAkSEgoKc3RhcnRlZF9hdBgHIAEoCSKYBAoLUHJvY2Vzc1ZpZXcSEwoLcHJvY2Vzc191aWQYASABKAkSEgoKcGFyZW50X3VpZBgCIAEoCRILCgNwaWQYAyABKA0SFQoNbmFtZXNwYWNlX3BpZBgEIAEoDRISCgpwYXJlbnRfcGlkGAUgASgNEhQKDGNvbnRhaW5lcl9pZBgGIAEoCRIWCg5jb250YWluZXJfbmFtZRgHIAEoCRIXCg9jb250YWluZXJfaW1hZ2UYCCABKAkSDwoHdXNlcl9pZBgJIAEoDRIRCgl1c2VyX25hbWUYCiABKAkSEgoKc3RhcnRlZF9hdBgLIAEoCRIQCghlbmRlZF9hdBgMIAEoCRIRCglleGl0X2NvZGUYDSABKAUSJwoGaW1hZ2VzGA4gAygLMhcubm9ybi52aWV3LnYxLkltYWdlVmlldxIVCg1maWxlc190b3VjaGVkGA8gASgNEhMKC2Nvbm5lY3Rpb25zGBAgASgNEhMKC2ZpbmRpbmdfaWRzGBEgAygJEhIKCnRlY2huaXF1ZXMYEiADKAkSDgoGYmxhbWVkGBMgASgIEg4KBmtpbGxlZBgUIAEoCBIQCghhbmNlc3RvchgVIAEoCBIOCgZvcmlnaW4YFiABKAgSEwoLZXhpdF9zaWduYWwYFyABKA0SEAoIZ3JvdXBfaWQYGCABKA0SDQoFZW5kZWQYGSABKAgSDgoGb3JwaGFuGBogASgIItgCCghGaWxlVmlldxIMCgRwYXRoGAEgASgJEhQKDGNvbnRhaW5lcl9pZBgCIAEoCRIPCgd2ZXJkaWN0GAMgASgJEg4KBnJlYXNvbhgEIAEoCRIOCgZjaGFuZ2UYBSABKAkSDAoEc2l6ZRgGIAEoARIVCg1zaGEyNTZfYmVmb3JlGAcgASgJEhQKDHNoYTI1Nl9hZnRlchgIIAEoCRIMCgRtb2RlGAkgASgNEg8KB3VzZXJfaWQYCiABKA0SEAoIZ3JvdXBfaWQYCyABKA0SEwoLbW9kaWZpZWRfYXQYDCABKAkSEgoKY2hhbmdlZF9hdBgNIAEoCRITCgtwcm9jZXNzX3VpZBgOIAEoCRIUCgxwcm9jZXNzX25hbWUYDyABKAkSCwoDcGlkGBAgASgNEhIKCmRlY2lkZWRfYXQYESABKAkSFgoOcXVhcmFudGluZWRfYXMYEiABKAkiigEKD1F1YXJhbnRpbmVkVmlldxIOCgZzaGEyNTYYASABKAkSDAoEcGF0aBgCIAEoCRIUCgxjb250YWluZXJfaWQYAyABKAkSEAoIYWxlcnRfaWQYBCABKAkSDwoHdmVyZGljdBgFIAEoCRIMCgRzaXplGAYgASgBEhIKCmRlY2lkZWRfYXQYByABKAkisgEKDkNvbm5lY3Rpb25WaWV3EgwKBHRpbWUYASABKAkSEwoLcHJvY2Vzc191aWQYAiABKAkSEQoJZGlyZWN0aW9uGAMgASgJEg8KB2FkZHJlc3MYBCABKAkSDAoEcG9ydBgFIAEoDRIUCgxwcm9jZXNzX25hbWUYBiABKAkSCwoDcGlkGAcgASgNEhQKDGNvbnRhaW5lcl9pZBgIIAEoCRISCgpsb2NhbF9wb3J0GAkgASgNIooCCgtDb21tYW5kVmlldxIKCgJpZBgBIAEoCRIQCghhbGVydF9pZBgCIAEoCRIOCgZhY3Rpb24YAyABKAkSDQoFc3RhdGUYBCABKAkSDAoEY29kZRgFIAEoCRIPCgdtZXNzYWdlGAYgASgJEhQKDHJlcXVlc3RlZF9ieRgHIAEoCRIUCgxyZXF1ZXN0ZWRfYXQYCCABKAkSEwoLZmluaXNoZWRfYXQYCSABKAkSDwoHaG9zdF9pZBgKIAEoCRIRCglob3N0X25hbWUYCyABKAkSEwoLYWxlcnRfdGl0bGUYDCABKAkSFAoMY29udGFpbmVyX2lkGA0gASgJEg8KB3N1bW1hcnkYDiABKAkibwoNVGltZWxpbmVFbnRyeRIMCgR0aW1lGAEgASgJEgwKBGtpbmQYAiABKAkSDAoEdGV4dBgDIAEoCRITCgtwcm9jZXNzX3VpZBgEIAEoCRIRCglvZmZzZXRfdXMYBSABKAESDAoEdG9uZRgGIAEoCSJmCg5DYXBhYmlsaXR5VmlldxIMCgRuYW1lGAEgASgJEhEKCWF2YWlsYWJsZRgCIAEoCBIRCgltZWNoYW5pc20YAyABKAkSDgoGZGV0YWlsGAQgASgJEhAKCHZlcmlmaWVkGAUgASgIIoQGCghIb3N0VmlldxIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEg0KBXN0YXRlGAMgASgJEhQKDGxhc3Rfc2Vlbl9hdBgEIAEoCRITCgtlbnJvbGxlZF9hdBgFIAEoCRIVCg1hZ2VudF92ZXJzaW9uGAYgASgJEg4KBmtlcm5lbBgHIAEoCRIKCgJvcxgIIAEoCRIyCgxjYXBhYmlsaXRpZXMYCSADKAsyHC5ub3JuLnZpZXcudjEuQ2FwYWJpbGl0eVZpZXcSFAoMZXZlbnRzX3RvdGFsGAogASgBEhMKC2V2ZW50c19sb3N0GAsgASgBEhgKEGJhbGR1cl9yc3NfYnl0ZXMYDCABKAESFQoNdHlyX3Jzc19ieXRlcxgNIAEoARITCgt2YXVsdF9ieXRlcxgOIAEoARITCgt2YXVsdF9maWxlcxgPIAEoARIvCgpjb250YWluZXJzGBAgAygLMhsubm9ybi52aWV3LnYxLkNvbnRhaW5lclZpZXcSDgoGcmVhc29uGBEgASgJEhcKD2JhdGNoZXNfc3Bvb2xlZBgSIAEoARITCgtzcG9vbF9ieXRlcxgTIAEoARIbChNwZXJtaXNzaW9uX3RpbWVvdXRzGBQgASgBEhcKD2JhbGR1cl9yZXN0YXJ0cxgVIAEoARITCgtvcGVuX2FsZXJ0cxgWIAEoDRIjCgRnYXBzGBcgAygLMhUubm9ybi52aWV3LnYxLkdhcFZpZXcSEwoLcmVwb3J0ZWRfYXQYGCABKAkSFwoPdmF1bHRfYnl0ZXNfbWF4GBkgASgBEhgKEHZhdWx0X3Jlc3RvcmFibGUYGiABKAESFQoNdmF1bHRfZXZpY3RlZBgbIAEoARIXCg92YXVsdF90b29fbGFyZ2UYHCABKAESFQoNaG9sZHNfZHJvcHBlZBgdIAEoARIWCg5tb3VudHNfcmVmdXNlZBgeIAEoARIxCgpxdWFyYW50aW5lGB8gAygLMh0ubm9ybi52aWV3LnYxLlF1YXJhbnRpbmVkVmlldyL+AQoNQ29udGFpbmVyVmlldxIUCgxjb250YWluZXJfaWQYASABKAkSDAoEbmFtZRgCIAEoCRINCgVpbWFnZRgDIAEoCRIQCghpbWFnZV9pZBgEIAEoCRIPCgdydW50aW1lGAUgASgJEhAKCHBvZF9uYW1lGAYgASgJEhUKDXBvZF9uYW1lc3BhY2UYByABKAkSEgoKc3RhcnRlZF9hdBgIIAEoCRIQCghlbmRlZF9hdBgJIAEoCRIPCgdob3N0X2lkGAogASgJEhEKCWhvc3RfbmFtZRgLIAEoCRITCgtvcGVuX2FsZXJ0cxgMIAEoDRIPCgdydW5uaW5nGA0gASgIIksKB0dhcFZpZXcSDAoEdGltZRgBIAEoCRIOCgZldmVudHMYAiABKAESDQoFcGxhY2UYAyABKAkSEwoLZHVyYXRpb25fbXMYBCABKAEiYQoKQWN0aW9uVmlldxIOCgZhY3Rpb24YASABKAkSDQoFbGFiZWwYAiABKAkSEwoLY29uc2VxdWVuY2UYAyABKAkSDwoHZW5hYmxlZBgEIAEoCBIOCgZyZWFzb24YBSABKAkiSQoJQWxlcnRMaXN0EicKBmFsZXJ0cxgBIAMoCzIXLm5vcm4udmlldy52MS5BbGVydFZpZXcSEwoLbmV4dF9jdXJzb3IYAiABKAkiUwoLRmluZGluZ0xpc3QSMQoIZmluZGluZ3MYASADKAsyHy5ub3JuLnZpZXcudjEuUGxhY2VkRmluZGluZ1ZpZXcSEQoJdHJ1bmNhdGVkGAIgASgIIjEKCEhvc3RMaXN0EiUKBWhvc3RzGAEgAygLMhYubm9ybi52aWV3LnYxLkhvc3RWaWV3IlMKDUNvbnRhaW5lckxpc3QSLwoKY29udGFpbmVycxgBIAMoCzIbLm5vcm4udmlldy52MS5Db250YWluZXJWaWV3EhEKCXRydW5jYXRlZBgCIAEoCCJPCgtDb21tYW5kTGlzdBIrCghjb21tYW5kcxgBIAMoCzIZLm5vcm4udmlldy52MS5Db21tYW5kVmlldxITCgtuZXh0X2N1cnNvchgCIAEoCSJqCgtTZXNzaW9uVmlldxIRCgl1c2VyX25hbWUYASABKAkSDAoEcm9sZRgCIAEoCRIRCgl0ZW5hbnRfaWQYAyABKAkSEwoLdGVuYW50X25hbWUYBCABKAkSEgoKZXhwaXJlc19hdBgFIAEoCSJkCg5TZXZlcml0eUNvdW50cxIVCg1pbmZvcm1hdGlvbmFsGAEgASgNEgsKA2xvdxgCIAEoDRIOCgZtZWRpdW0YAyABKA0SDAoEaGlnaBgEIAEoDRIQCghjcml0aWNhbBgFIAEoDSJBCgpIb3N0Q291bnRzEhEKCXByb3RlY3RlZBgBIAEoDRIQCghkZWdyYWRlZBgCIAEoDRIOCgZzaWxlbnQYAyABKA0i+AIKClN0YXR1c1ZpZXcSDwoHdmVyc2lvbhgBIAEoCRInCgVob3N0cxgCIAEoCzIYLm5vcm4udmlldy52MS5Ib3N0Q291bnRzEjEKC2FsZXJ0c19vcGVuGAMgASgLMhwubm9ybi52aWV3LnYxLlNldmVyaXR5Q291bnRzEhQKDGFsZXJ0c190b3RhbBgEIAEoDRIUCgxldmVudHNfdG90YWwYBSABKAESEwoLZXZlbnRzX2xvc3QYBiABKAESGQoRZXZlbnRzX3Blcl9taW51dGUYByADKAESJwoFZmlsZXMYCCABKAsyGC5ub3JuLnZpZXcudjEuRmlsZUNvdW50cxIsCgtsYXN0X2FsZXJ0cxgJIAMoCzIXLm5vcm4udmlldy52MS5BbGVydFZpZXcSDwoHc3VtbWFyeRgKIAEoCRIMCgRtb29kGAsgASgJEgwKBHRpbWUYDCABKAkSHQoVdGVsZW1ldHJ5X3VuYXZhaWxhYmxlGA0gASgIIkgKDUJsaW5kU3BvdFZpZXcSDQoFY2F1c2UYASABKAkSDAoEd2hhdBgCIAEoCRILCgN3aHkYAyABKAkSDQoFcnVsZXMYBCADKAkiygEKCFJ1bGVWaWV3EgoKAmlkGAEgASgJEg0KBXRpdGxlGAIgASgJEg0KBWxldmVsGAMgASgJEhIKCnRlY2huaXF1ZXMYBCADKAkSDwoHdmVyc2lvbhgFIAEoDRITCgtkZXNjcmlwdGlvbhgGIAEoCRIOCgZhdXRob3IYByABKAkSDgoGb3JpZ2luGAggASgJEg0KBXN0YXRlGAkgASgJEg4KBmV4dGVudBgKIAEoCRINCgVsYWNrcxgLIAMoCRIMCgRraW5kGAwgASgJInQKCFJ1bGVMaXN0EiUKBXJ1bGVzGAEgAygLMhYubm9ybi52aWV3LnYxLlJ1bGVWaWV3EjAKC2JsaW5kX3Nwb3RzGAIgAygLMhsubm9ybi52aWV3LnYxLkJsaW5kU3BvdFZpZXcSDwoHc3VtbWFyeRgDIAEoCSJuChBJbXBvcnRlZEZpbGVWaWV3EgwKBGZpbGUYASABKAkSDwoHcnVsZV9pZBgCIAEoCRINCgV0aXRsZRgDIAEoCRIOCgZleHRlbnQYBCABKAkSDQoFbGFja3MYBSADKAkSDQoFZXJyb3IYBiABKAkiYgoOUnVsZUltcG9ydFZpZXcSLQoFZmlsZXMYASADKAsyHi5ub3JuLnZpZXcudjEuSW1wb3J0ZWRGaWxlVmlldxIQCghpbXBvcnRlZBgCIAEoDRIPCgdyZWZ1c2VkGAMgASgNIpUBCgpQb2xpY3lWaWV3Eg4KBm51bWJlchgBIAEoDRIMCgRuYW1lGAIgASgJEgwKBGJvZHkYAyABKAkSEAoIaW5fZm9yY2UYBCABKAgSEAoIcmVzdG9yZXMYBSABKA0SEgoKYXBwbGllZF9ieRgGIAEoCRISCgphcHBsaWVkX2F0GAcgASgJEg8KB3N1bW1hcnkYCCABKAkiOwoNUG9saWN5SGlzdG9yeRIqCgh2ZXJzaW9ucxgBIAMoCzIYLm5vcm4udmlldy52MS5Qb2xpY3lWaWV3IoEBCgxIdW50UnVsZVZpZXcSCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRINCgV0aXRsZRgDIAEoCRINCgVsZXZlbBgEIAEoCRITCgtkZXNjcmlwdGlvbhgFIAEoCRISCgp0ZWNobmlxdWVzGAYgAygJEhAKCGNhdGVnb3J5GAcgASgJIjkKDEh1bnRSdWxlTGlzdBIpCgVydWxlcxgBIAMoCzIaLm5vcm4udmlldy52MS5IdW50UnVsZVZpZXci9wEKCEh1bnRWaWV3EigKBHJ1bGUYASABKAsyGi5ub3JuLnZpZXcudjEuSHVudFJ1bGVWaWV3Eg0KBXNpbmNlGAIgASgJEg0KBXVudGlsGAMgASgJEg0KBXRvdGFsGAQgASgBEhYKDmJ1Y2tldF9zZWNvbmRzGAUgASgNEisKCWhpc3RvZ3JhbRgGIAMoCzIYLm5vcm4udmlldy52MS5IdW50QnVja2V0EisKBmV2ZW50cxgHIAMoCzIbLm5vcm4udmlldy52MS5IdW50RXZlbnRWaWV3EhEKCXRydW5jYXRlZBgIIAEoCBIPCgd0b29rX21zGAkgASgBIioKCkh1bnRCdWNrZXQSDAoEdGltZRgBIAEoCRIOCgZldmVudHMYAiABKAEirgIKDUh1bnRFdmVudFZpZXcSDAoEdGltZRgBIAEoCRIPCgdob3N0X2lkGAIgASgJEhEKCWhvc3RfbmFtZRgDIAEoCRIUCgxjb250YWluZXJfaWQYBCABKAkSFgoOY29udGFpbmVyX25hbWUYBSABKAkSFwoPY29udGFpbmVyX2ltYWdlGAYgASgJEgwKBGtpbmQYByABKAkSEwoLcHJvY2Vzc191aWQYCCABKAkSCwoDcGlkGAkgASgNEg0KBWltYWdlGAogASgJEhQKDGNvbW1hbmRfbGluZRgLIAEoCRIRCgl1c2VyX25hbWUYDCABKAkSDwoHc3VtbWFyeRgNIAEoCRIrCgdtYXRjaGVkGA4gAygLMhoubm9ybi52aWV3LnYxLkV2aWRlbmNlVmlldyIyCg1Kb2luVG9rZW5WaWV3Eg0KBXRva2VuGAEgASgJEhIKCmV4cGlyZXNfYXQYAiABKAkiKgoJRXJyb3JWaWV3EgwKBGNvZGUYASABKAkSDwoHbWVzc2FnZRgCIAEoCWIGcHJvdG8z");
+  fileDesc("Chdub3JuL3ZpZXcvdjEvdmlldy5wcm90bxIMbm9ybi52aWV3LnYxImIKCkZpbGVDb3VudHMSEAoIcmVzdG9yZWQYASABKA0SDwoHcmVtb3ZlZBgCIAEoDRIRCgl1bmNoYW5nZWQYAyABKA0SDAoEbG9zdBgEIAEoDRIQCghjb25mbGljdBgFIAEoDSL7BAoJQWxlcnRWaWV3EgoKAmlkGAEgASgJEg8KB2hvc3RfaWQYAiABKAkSEQoJaG9zdF9uYW1lGAMgASgJEhQKDGNvbnRhaW5lcl9pZBgEIAEoCRIWCg5jb250YWluZXJfbmFtZRgFIAEoCRIXCg9jb250YWluZXJfaW1hZ2UYBiABKAkSEAoIc2V2ZXJpdHkYByABKAkSDQoFc3RhdGUYCCABKAkSDQoFdGl0bGUYCSABKAkSDwoHc3VtbWFyeRgKIAEoCRISCgpjcmVhdGVkX2F0GAsgASgJEhIKCnVwZGF0ZWRfYXQYDCABKAkSEgoKdGVjaG5pcXVlcxgNIAMoCRInCgVmaWxlcxgOIAEoCzIYLm5vcm4udmlldy52MS5GaWxlQ291bnRzEhYKDmZpbmRpbmdzX3RvdGFsGA8gASgNEhQKDHByb2Nlc3NfbmFtZRgQIAEoCRIRCglzY29wZV91aWQYESABKAkSEwoLbGluZWFnZV91aWQYEiABKAkSEwoLa2lsbGVkX3BpZHMYEyADKA0SGAoQc3RvcHBlZF9hZnRlcl9tcxgUIAEoDRIVCg1maWxlc19jaGFuZ2VkGBUgASgNEg8KB3ZlcnNpb24YFiABKA0SGQoRcnVubmluZ19wcm9jZXNzZXMYFyABKA0SEAoIcG9kX25hbWUYGCABKAkSFQoNcG9kX25hbWVzcGFjZRgZIAEoCRISCgpzdG9wcGVkX2J5GBogASgJEhAKCHJlc3BvbnNlGBsgASgJEhIKCmNvbmZpZGVuY2UYHCABKA0SJgoFaG9zdHMYHSADKAsyFy5ub3JuLnZpZXcudjEuQWxlcnRIb3N0Ii8KCUFsZXJ0SG9zdBIPCgdob3N0X2lkGAEgASgJEhEKCWhvc3RfbmFtZRgCIAEoCSK0AQoJQWxlcnRTdGVwEgwKBHRpbWUYASABKAkSDwoHcnVsZV9pZBgCIAEoCRINCgV0aXRsZRgDIAEoCRIQCghzZXZlcml0eRgEIAEoCRIvCgp0ZWNobmlxdWVzGAUgAygLMhsubm9ybi52aWV3LnYxLlRlY2huaXF1ZVZpZXcSDwoHc3VtbWFyeRgGIAEoCRIQCghmaW5kaW5ncxgHIAEoDRITCgtwcm9jZXNzX3VpZBgIIAEoCSIpCg1UZWNobmlxdWVWaWV3EgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAki4QQKC0FsZXJ0RGV0YWlsEiYKBWFsZXJ0GAEgASgLMhcubm9ybi52aWV3LnYxLkFsZXJ0VmlldxIrCghmaW5kaW5ncxgCIAMoCzIZLm5vcm4udmlldy52MS5GaW5kaW5nVmlldxIsCglwcm9jZXNzZXMYAyADKAsyGS5ub3JuLnZpZXcudjEuUHJvY2Vzc1ZpZXcSJQoFZmlsZXMYBCADKAsyFi5ub3JuLnZpZXcudjEuRmlsZVZpZXcSMQoLY29ubmVjdGlvbnMYBSADKAsyHC5ub3JuLnZpZXcudjEuQ29ubmVjdGlvblZpZXcSKwoIY29tbWFuZHMYBiADKAsyGS5ub3JuLnZpZXcudjEuQ29tbWFuZFZpZXcSLQoIdGltZWxpbmUYByADKAsyGy5ub3JuLnZpZXcudjEuVGltZWxpbmVFbnRyeRIXCg9maWxlc190cnVuY2F0ZWQYCCABKAgSGwoTcHJvY2Vzc2VzX3RydW5jYXRlZBgJIAEoCBIpCgdhY3Rpb25zGAogAygLMhgubm9ybi52aWV3LnYxLkFjdGlvblZpZXcSEwoLZmlsZXNfdG90YWwYCyABKA0SFwoPcHJvY2Vzc2VzX3RvdGFsGAwgASgNEi4KCWNvbnRhaW5lchgNIAEoCzIbLm5vcm4udmlldy52MS5Db250YWluZXJWaWV3EhMKC2V2ZW50c19sb3N0GA4gASgBEh0KFXRlbGVtZXRyeV91bmF2YWlsYWJsZRgPIAEoCBImCgVzdGVwcxgQIAMoCzIXLm5vcm4udmlldy52MS5BbGVydFN0ZXAisAIKC0ZpbmRpbmdWaWV3EgoKAmlkGAEgASgJEg8KB3J1bGVfaWQYAiABKAkSDQoFdGl0bGUYAyABKAkSDgoGc291cmNlGAQgASgJEhAKCHNldmVyaXR5GAUgASgJEhIKCnRlY2huaXF1ZXMYBiADKAkSDAoEdGltZRgHIAEoCRITCgtwcm9jZXNzX3VpZBgIIAEoCRIPCgdzdW1tYXJ5GAkgASgJEiwKCGV2aWRlbmNlGAogAygLMhoubm9ybi52aWV3LnYxLkV2aWRlbmNlVmlldxIUCgxydWxlX3ZlcnNpb24YCyABKA0SDAoEcnVuZxgMIAEoCRITCgtydWxlX2F1dGhvchgNIAEoCRITCgtleGNlcHRlZF9ieRgOIAEoCRIPCgdsaW1pdGVkGA8gASgIImUKE0V4Y2VwdGVkUHJvY2Vzc1ZpZXcSDgoGc2hhMjU2GAEgASgJEhIKCmltYWdlX3BhdGgYAiABKAkSFAoMcGFyZW50X2ltYWdlGAMgASgJEhQKDGNvbW1hbmRfbGluZRgEIAEoCSJSChFFeGNlcHRlZFBsYWNlVmlldxIXCg9jb250YWluZXJfaW1hZ2UYASABKAkSDwoHaG9zdF9pZBgCIAEoCRITCgtwYXRoX3ByZWZpeBgDIAEoCSKoAgoNRXhjZXB0aW9uVmlldxIKCgJpZBgBIAEoCRIPCgdydWxlX2lkGAIgASgJEjIKB3Byb2Nlc3MYAyABKAsyIS5ub3JuLnZpZXcudjEuRXhjZXB0ZWRQcm9jZXNzVmlldxIuCgVwbGFjZRgEIAEoCzIfLm5vcm4udmlldy52MS5FeGNlcHRlZFBsYWNlVmlldxIsCghldmlkZW5jZRgFIAMoCzIaLm5vcm4udmlldy52MS5FdmlkZW5jZVZpZXcSDgoGYXV0aG9yGAYgASgJEg4KBnJlYXNvbhgHIAEoCRISCgpjcmVhdGVkX2F0GAggASgJEhIKCmV4cGlyZXNfYXQYCSABKAkSDwoHZXhwaXJlZBgKIAEoCBIPCgdzdW1tYXJ5GAsgASgJIkAKDUV4Y2VwdGlvbkxpc3QSLwoKZXhjZXB0aW9ucxgBIAMoCzIbLm5vcm4udmlldy52MS5FeGNlcHRpb25WaWV3Ip8BChRFeGNlcHRpb25QcmV2aWV3VmlldxIQCghmaW5kaW5ncxgBIAEoDRIRCgl0cnVuY2F0ZWQYAiABKAgSDAoEZGF5cxgDIAEoDRIzCghleGFtcGxlcxgEIAMoCzIhLm5vcm4udmlldy52MS5FeGNlcHRlZEZpbmRpbmdWaWV3Eg4KBmFsZXJ0cxgFIAEoDRIPCgdzdW1tYXJ5GAYgASgJInkKE0V4Y2VwdGVkRmluZGluZ1ZpZXcSCgoCaWQYASABKAkSDAoEdGltZRgCIAEoCRIPCgdob3N0X2lkGAMgASgJEhQKDGNvbnRhaW5lcl9pZBgEIAEoCRIQCghhbGVydF9pZBgFIAEoCRIPCgdzdW1tYXJ5GAYgASgJIooBChVFeGNlcHRpb25Qcm9wb3NhbFZpZXcSLgoJZXhjZXB0aW9uGAEgASgLMhsubm9ybi52aWV3LnYxLkV4Y2VwdGlvblZpZXcSDAoEeWFtbBgCIAEoCRIzCgdwcmV2aWV3GAMgASgLMiIubm9ybi52aWV3LnYxLkV4Y2VwdGlvblByZXZpZXdWaWV3IpwBChFQbGFjZWRGaW5kaW5nVmlldxIqCgdmaW5kaW5nGAEgASgLMhkubm9ybi52aWV3LnYxLkZpbmRpbmdWaWV3Eg8KB2hvc3RfaWQYAiABKAkSFAoMY29udGFpbmVyX2lkGAMgASgJEhAKCGFsZXJ0X2lkGAQgASgJEgsKA3BpZBgFIAEoDRIVCg1hbmNlc3Rvcl9waWRzGAYgAygNIiwKDEV2aWRlbmNlVmlldxINCgVmaWVsZBgBIAEoCRINCgV2YWx1ZRgCIAEoCSKNAQoJSW1hZ2VWaWV3Eg4KBm51bWJlchgBIAEoDRIMCgRwYXRoGAIgASgJEhQKDGNvbW1hbmRfbGluZRgDIAEoCRIOCgZzaGEyNTYYBCABKAkSDQoFZmxhZ3MYBSADKAkSGQoRd29ya2luZ19kaXJlY3RvcnkYBiABKAkSEgoKc3RhcnRlZF9hdBgHIAEoCSKYBAoLUHJvY2Vzc1ZpZXcSEwoLcHJvY2Vzc191aWQYASABKAkSEgoKcGFyZW50X3VpZBgCIAEoCRILCgNwaWQYAyABKA0SFQoNbmFtZXNwYWNlX3BpZBgEIAEoDRISCgpwYXJlbnRfcGlkGAUgASgNEhQKDGNvbnRhaW5lcl9pZBgGIAEoCRIWCg5jb250YWluZXJfbmFtZRgHIAEoCRIXCg9jb250YWluZXJfaW1hZ2UYCCABKAkSDwoHdXNlcl9pZBgJIAEoDRIRCgl1c2VyX25hbWUYCiABKAkSEgoKc3RhcnRlZF9hdBgLIAEoCRIQCghlbmRlZF9hdBgMIAEoCRIRCglleGl0X2NvZGUYDSABKAUSJwoGaW1hZ2VzGA4gAygLMhcubm9ybi52aWV3LnYxLkltYWdlVmlldxIVCg1maWxlc190b3VjaGVkGA8gASgNEhMKC2Nvbm5lY3Rpb25zGBAgASgNEhMKC2ZpbmRpbmdfaWRzGBEgAygJEhIKCnRlY2huaXF1ZXMYEiADKAkSDgoGYmxhbWVkGBMgASgIEg4KBmtpbGxlZBgUIAEoCBIQCghhbmNlc3RvchgVIAEoCBIOCgZvcmlnaW4YFiABKAgSEwoLZXhpdF9zaWduYWwYFyABKA0SEAoIZ3JvdXBfaWQYGCABKA0SDQoFZW5kZWQYGSABKAgSDgoGb3JwaGFuGBogASgIItgCCghGaWxlVmlldxIMCgRwYXRoGAEgASgJEhQKDGNvbnRhaW5lcl9pZBgCIAEoCRIPCgd2ZXJkaWN0GAMgASgJEg4KBnJlYXNvbhgEIAEoCRIOCgZjaGFuZ2UYBSABKAkSDAoEc2l6ZRgGIAEoARIVCg1zaGEyNTZfYmVmb3JlGAcgASgJEhQKDHNoYTI1Nl9hZnRlchgIIAEoCRIMCgRtb2RlGAkgASgNEg8KB3VzZXJfaWQYCiABKA0SEAoIZ3JvdXBfaWQYCyABKA0SEwoLbW9kaWZpZWRfYXQYDCABKAkSEgoKY2hhbmdlZF9hdBgNIAEoCRITCgtwcm9jZXNzX3VpZBgOIAEoCRIUCgxwcm9jZXNzX25hbWUYDyABKAkSCwoDcGlkGBAgASgNEhIKCmRlY2lkZWRfYXQYESABKAkSFgoOcXVhcmFudGluZWRfYXMYEiABKAkiigEKD1F1YXJhbnRpbmVkVmlldxIOCgZzaGEyNTYYASABKAkSDAoEcGF0aBgCIAEoCRIUCgxjb250YWluZXJfaWQYAyABKAkSEAoIYWxlcnRfaWQYBCABKAkSDwoHdmVyZGljdBgFIAEoCRIMCgRzaXplGAYgASgBEhIKCmRlY2lkZWRfYXQYByABKAkisgEKDkNvbm5lY3Rpb25WaWV3EgwKBHRpbWUYASABKAkSEwoLcHJvY2Vzc191aWQYAiABKAkSEQoJZGlyZWN0aW9uGAMgASgJEg8KB2FkZHJlc3MYBCABKAkSDAoEcG9ydBgFIAEoDRIUCgxwcm9jZXNzX25hbWUYBiABKAkSCwoDcGlkGAcgASgNEhQKDGNvbnRhaW5lcl9pZBgIIAEoCRISCgpsb2NhbF9wb3J0GAkgASgNIooCCgtDb21tYW5kVmlldxIKCgJpZBgBIAEoCRIQCghhbGVydF9pZBgCIAEoCRIOCgZhY3Rpb24YAyABKAkSDQoFc3RhdGUYBCABKAkSDAoEY29kZRgFIAEoCRIPCgdtZXNzYWdlGAYgASgJEhQKDHJlcXVlc3RlZF9ieRgHIAEoCRIUCgxyZXF1ZXN0ZWRfYXQYCCABKAkSEwoLZmluaXNoZWRfYXQYCSABKAkSDwoHaG9zdF9pZBgKIAEoCRIRCglob3N0X25hbWUYCyABKAkSEwoLYWxlcnRfdGl0bGUYDCABKAkSFAoMY29udGFpbmVyX2lkGA0gASgJEg8KB3N1bW1hcnkYDiABKAkibwoNVGltZWxpbmVFbnRyeRIMCgR0aW1lGAEgASgJEgwKBGtpbmQYAiABKAkSDAoEdGV4dBgDIAEoCRITCgtwcm9jZXNzX3VpZBgEIAEoCRIRCglvZmZzZXRfdXMYBSABKAESDAoEdG9uZRgGIAEoCSJmCg5DYXBhYmlsaXR5VmlldxIMCgRuYW1lGAEgASgJEhEKCWF2YWlsYWJsZRgCIAEoCBIRCgltZWNoYW5pc20YAyABKAkSDgoGZGV0YWlsGAQgASgJEhAKCHZlcmlmaWVkGAUgASgIIrIGCghIb3N0VmlldxIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEg0KBXN0YXRlGAMgASgJEhQKDGxhc3Rfc2Vlbl9hdBgEIAEoCRITCgtlbnJvbGxlZF9hdBgFIAEoCRIVCg1hZ2VudF92ZXJzaW9uGAYgASgJEg4KBmtlcm5lbBgHIAEoCRIKCgJvcxgIIAEoCRIyCgxjYXBhYmlsaXRpZXMYCSADKAsyHC5ub3JuLnZpZXcudjEuQ2FwYWJpbGl0eVZpZXcSFAoMZXZlbnRzX3RvdGFsGAogASgBEhMKC2V2ZW50c19sb3N0GAsgASgBEhgKEGJhbGR1cl9yc3NfYnl0ZXMYDCABKAESFQoNdHlyX3Jzc19ieXRlcxgNIAEoARITCgt2YXVsdF9ieXRlcxgOIAEoARITCgt2YXVsdF9maWxlcxgPIAEoARIvCgpjb250YWluZXJzGBAgAygLMhsubm9ybi52aWV3LnYxLkNvbnRhaW5lclZpZXcSDgoGcmVhc29uGBEgASgJEhcKD2JhdGNoZXNfc3Bvb2xlZBgSIAEoARITCgtzcG9vbF9ieXRlcxgTIAEoARIbChNwZXJtaXNzaW9uX3RpbWVvdXRzGBQgASgBEhcKD2JhbGR1cl9yZXN0YXJ0cxgVIAEoARITCgtvcGVuX2FsZXJ0cxgWIAEoDRIjCgRnYXBzGBcgAygLMhUubm9ybi52aWV3LnYxLkdhcFZpZXcSEwoLcmVwb3J0ZWRfYXQYGCABKAkSFwoPdmF1bHRfYnl0ZXNfbWF4GBkgASgBEhgKEHZhdWx0X3Jlc3RvcmFibGUYGiABKAESFQoNdmF1bHRfZXZpY3RlZBgbIAEoARIXCg92YXVsdF90b29fbGFyZ2UYHCABKAESFQoNaG9sZHNfZHJvcHBlZBgdIAEoARIWCg5tb3VudHNfcmVmdXNlZBgeIAEoARIxCgpxdWFyYW50aW5lGB8gAygLMh0ubm9ybi52aWV3LnYxLlF1YXJhbnRpbmVkVmlldxIsCgZwb2xpY3kYICABKAsyHC5ub3JuLnZpZXcudjEuSG9zdFBvbGljeVZpZXci/gEKDUNvbnRhaW5lclZpZXcSFAoMY29udGFpbmVyX2lkGAEgASgJEgwKBG5hbWUYAiABKAkSDQoFaW1hZ2UYAyABKAkSEAoIaW1hZ2VfaWQYBCABKAkSDwoHcnVudGltZRgFIAEoCRIQCghwb2RfbmFtZRgGIAEoCRIVCg1wb2RfbmFtZXNwYWNlGAcgASgJEhIKCnN0YXJ0ZWRfYXQYCCABKAkSEAoIZW5kZWRfYXQYCSABKAkSDwoHaG9zdF9pZBgKIAEoCRIRCglob3N0X25hbWUYCyABKAkSEwoLb3Blbl9hbGVydHMYDCABKA0SDwoHcnVubmluZxgNIAEoCCJLCgdHYXBWaWV3EgwKBHRpbWUYASABKAkSDgoGZXZlbnRzGAIgASgBEg0KBXBsYWNlGAMgASgJEhMKC2R1cmF0aW9uX21zGAQgASgBImEKCkFjdGlvblZpZXcSDgoGYWN0aW9uGAEgASgJEg0KBWxhYmVsGAIgASgJEhMKC2NvbnNlcXVlbmNlGAMgASgJEg8KB2VuYWJsZWQYBCABKAgSDgoGcmVhc29uGAUgASgJIkkKCUFsZXJ0TGlzdBInCgZhbGVydHMYASADKAsyFy5ub3JuLnZpZXcudjEuQWxlcnRWaWV3EhMKC25leHRfY3Vyc29yGAIgASgJIlMKC0ZpbmRpbmdMaXN0EjEKCGZpbmRpbmdzGAEgAygLMh8ubm9ybi52aWV3LnYxLlBsYWNlZEZpbmRpbmdWaWV3EhEKCXRydW5jYXRlZBgCIAEoCCIxCghIb3N0TGlzdBIlCgVob3N0cxgBIAMoCzIWLm5vcm4udmlldy52MS5Ib3N0VmlldyJTCg1Db250YWluZXJMaXN0Ei8KCmNvbnRhaW5lcnMYASADKAsyGy5ub3JuLnZpZXcudjEuQ29udGFpbmVyVmlldxIRCgl0cnVuY2F0ZWQYAiABKAgiTwoLQ29tbWFuZExpc3QSKwoIY29tbWFuZHMYASADKAsyGS5ub3JuLnZpZXcudjEuQ29tbWFuZFZpZXcSEwoLbmV4dF9jdXJzb3IYAiABKAkiagoLU2Vzc2lvblZpZXcSEQoJdXNlcl9uYW1lGAEgASgJEgwKBHJvbGUYAiABKAkSEQoJdGVuYW50X2lkGAMgASgJEhMKC3RlbmFudF9uYW1lGAQgASgJEhIKCmV4cGlyZXNfYXQYBSABKAkiZAoOU2V2ZXJpdHlDb3VudHMSFQoNaW5mb3JtYXRpb25hbBgBIAEoDRILCgNsb3cYAiABKA0SDgoGbWVkaXVtGAMgASgNEgwKBGhpZ2gYBCABKA0SEAoIY3JpdGljYWwYBSABKA0iQQoKSG9zdENvdW50cxIRCglwcm90ZWN0ZWQYASABKA0SEAoIZGVncmFkZWQYAiABKA0SDgoGc2lsZW50GAMgASgNIvgCCgpTdGF0dXNWaWV3Eg8KB3ZlcnNpb24YASABKAkSJwoFaG9zdHMYAiABKAsyGC5ub3JuLnZpZXcudjEuSG9zdENvdW50cxIxCgthbGVydHNfb3BlbhgDIAEoCzIcLm5vcm4udmlldy52MS5TZXZlcml0eUNvdW50cxIUCgxhbGVydHNfdG90YWwYBCABKA0SFAoMZXZlbnRzX3RvdGFsGAUgASgBEhMKC2V2ZW50c19sb3N0GAYgASgBEhkKEWV2ZW50c19wZXJfbWludXRlGAcgAygBEicKBWZpbGVzGAggASgLMhgubm9ybi52aWV3LnYxLkZpbGVDb3VudHMSLAoLbGFzdF9hbGVydHMYCSADKAsyFy5ub3JuLnZpZXcudjEuQWxlcnRWaWV3Eg8KB3N1bW1hcnkYCiABKAkSDAoEbW9vZBgLIAEoCRIMCgR0aW1lGAwgASgJEh0KFXRlbGVtZXRyeV91bmF2YWlsYWJsZRgNIAEoCCJICg1CbGluZFNwb3RWaWV3Eg0KBWNhdXNlGAEgASgJEgwKBHdoYXQYAiABKAkSCwoDd2h5GAMgASgJEg0KBXJ1bGVzGAQgAygJIsoBCghSdWxlVmlldxIKCgJpZBgBIAEoCRINCgV0aXRsZRgCIAEoCRINCgVsZXZlbBgDIAEoCRISCgp0ZWNobmlxdWVzGAQgAygJEg8KB3ZlcnNpb24YBSABKA0SEwoLZGVzY3JpcHRpb24YBiABKAkSDgoGYXV0aG9yGAcgASgJEg4KBm9yaWdpbhgIIAEoCRINCgVzdGF0ZRgJIAEoCRIOCgZleHRlbnQYCiABKAkSDQoFbGFja3MYCyADKAkSDAoEa2luZBgMIAEoCSJ0CghSdWxlTGlzdBIlCgVydWxlcxgBIAMoCzIWLm5vcm4udmlldy52MS5SdWxlVmlldxIwCgtibGluZF9zcG90cxgCIAMoCzIbLm5vcm4udmlldy52MS5CbGluZFNwb3RWaWV3Eg8KB3N1bW1hcnkYAyABKAkibgoQSW1wb3J0ZWRGaWxlVmlldxIMCgRmaWxlGAEgASgJEg8KB3J1bGVfaWQYAiABKAkSDQoFdGl0bGUYAyABKAkSDgoGZXh0ZW50GAQgASgJEg0KBWxhY2tzGAUgAygJEg0KBWVycm9yGAYgASgJImIKDlJ1bGVJbXBvcnRWaWV3Ei0KBWZpbGVzGAEgAygLMh4ubm9ybi52aWV3LnYxLkltcG9ydGVkRmlsZVZpZXcSEAoIaW1wb3J0ZWQYAiABKA0SDwoHcmVmdXNlZBgDIAEoDSLCAQoKUG9saWN5VmlldxIOCgZudW1iZXIYASABKA0SDAoEbmFtZRgCIAEoCRIMCgRib2R5GAMgASgJEhAKCGluX2ZvcmNlGAQgASgIEhAKCHJlc3RvcmVzGAUgASgNEhIKCmFwcGxpZWRfYnkYBiABKAkSEgoKYXBwbGllZF9hdBgHIAEoCRIPCgdzdW1tYXJ5GAggASgJEisKBXJ1bGVzGAkgAygLMhwubm9ybi52aWV3LnYxLlBvbGljeVJ1bGVWaWV3IqMCCg5Qb2xpY3lSdWxlVmlldxIMCgRuYW1lGAEgASgJEgwKBGtpbmQYAiABKAkSEwoLZGVzY3JpcHRpb24YAyABKAkSDAoEYXNrcxgEIAEoCRIQCghzdWJqZWN0cxgFIAEoCRIOCgZhY3Rpb24YBiABKAkSEQoJb3RoZXJ3aXNlGAcgASgJEhUKDW9ic2VydmVfdW50aWwYCCABKAkSFAoMb2JzZXJ2ZXNfbm93GAkgASgIEgsKA2N2ZRgKIAEoCRINCgVsZXZlbBgLIAEoCRISCgp0ZWNobmlxdWVzGAwgAygJEg4KBmRlbmllZBgNIAEoCRILCgN3aHkYDiABKAkSDQoFZmlyZWQYDyABKAESFAoMZGVuaWVkX2NvdW50GBAgASgBIssBCg9Qb2xpY3lUcmlhbFZpZXcSKAoGcG9saWN5GAEgASgLMhgubm9ybi52aWV3LnYxLlBvbGljeVZpZXcSEwoLdGVzdHNfcmlnaHQYAiABKA0SEwoLdGVzdHNfdG90YWwYAyABKA0SDQoFd3JvbmcYBCADKAkSEAoIdW50ZXN0ZWQYBSADKAkSLwoHZHJ5X3J1bhgGIAMoCzIeLm5vcm4udmlldy52MS5Qb2xpY3lEcnlSdW5WaWV3EhIKCnVuc2VhcmNoZWQYByADKAkiVAoQUG9saWN5RHJ5UnVuVmlldxIMCgRydWxlGAEgASgJEg4KBmFjdGlvbhgCIAEoCRIOCgZldmVudHMYAyABKAESEgoKYWN0aW9uX25vdxgEIAEoCSJlCg1Ib3N0R3JvdXBWaWV3EgwKBG5hbWUYASABKAkSDwoHbWVtYmVycxgCIAMoCRINCgVob3N0cxgDIAMoCRISCgpjaGFuZ2VkX2J5GAQgASgJEhIKCmNoYW5nZWRfYXQYBSABKAkiPAoNSG9zdEdyb3VwTGlzdBIrCgZncm91cHMYASADKAsyGy5ub3JuLnZpZXcudjEuSG9zdEdyb3VwVmlldyK3AQoOSG9zdFBvbGljeVZpZXcSDQoFc3RhdGUYASABKAkSDwoHc3VtbWFyeRgCIAEoCRIMCgRjb2RlGAMgASgJEgwKBG5hbWUYBCABKAkSDgoGbnVtYmVyGAUgASgNEg0KBWVwb2NoGAYgASgBEhIKCmFwcGxpZWRfYXQYByABKAkSDgoGZGVuaWVkGAggASgBEhIKCnVuYW5zd2VyZWQYCSABKAESEgoKdW5lbmZvcmNlZBgKIAMoCSI7Cg1Qb2xpY3lIaXN0b3J5EioKCHZlcnNpb25zGAEgAygLMhgubm9ybi52aWV3LnYxLlBvbGljeVZpZXcigQEKDEh1bnRSdWxlVmlldxIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEg0KBXRpdGxlGAMgASgJEg0KBWxldmVsGAQgASgJEhMKC2Rlc2NyaXB0aW9uGAUgASgJEhIKCnRlY2huaXF1ZXMYBiADKAkSEAoIY2F0ZWdvcnkYByABKAkiOQoMSHVudFJ1bGVMaXN0EikKBXJ1bGVzGAEgAygLMhoubm9ybi52aWV3LnYxLkh1bnRSdWxlVmlldyL3AQoISHVudFZpZXcSKAoEcnVsZRgBIAEoCzIaLm5vcm4udmlldy52MS5IdW50UnVsZVZpZXcSDQoFc2luY2UYAiABKAkSDQoFdW50aWwYAyABKAkSDQoFdG90YWwYBCABKAESFgoOYnVja2V0X3NlY29uZHMYBSABKA0SKwoJaGlzdG9ncmFtGAYgAygLMhgubm9ybi52aWV3LnYxLkh1bnRCdWNrZXQSKwoGZXZlbnRzGAcgAygLMhsubm9ybi52aWV3LnYxLkh1bnRFdmVudFZpZXcSEQoJdHJ1bmNhdGVkGAggASgIEg8KB3Rvb2tfbXMYCSABKAEiKgoKSHVudEJ1Y2tldBIMCgR0aW1lGAEgASgJEg4KBmV2ZW50cxgCIAEoASKuAgoNSHVudEV2ZW50VmlldxIMCgR0aW1lGAEgASgJEg8KB2hvc3RfaWQYAiABKAkSEQoJaG9zdF9uYW1lGAMgASgJEhQKDGNvbnRhaW5lcl9pZBgEIAEoCRIWCg5jb250YWluZXJfbmFtZRgFIAEoCRIXCg9jb250YWluZXJfaW1hZ2UYBiABKAkSDAoEa2luZBgHIAEoCRITCgtwcm9jZXNzX3VpZBgIIAEoCRILCgNwaWQYCSABKA0SDQoFaW1hZ2UYCiABKAkSFAoMY29tbWFuZF9saW5lGAsgASgJEhEKCXVzZXJfbmFtZRgMIAEoCRIPCgdzdW1tYXJ5GA0gASgJEisKB21hdGNoZWQYDiADKAsyGi5ub3JuLnZpZXcudjEuRXZpZGVuY2VWaWV3IjIKDUpvaW5Ub2tlblZpZXcSDQoFdG9rZW4YASABKAkSEgoKZXhwaXJlc19hdBgCIAEoCSIqCglFcnJvclZpZXcSDAoEY29kZRgBIAEoCRIPCgdtZXNzYWdlGAIgASgJYgZwcm90bzM");
 
 /**
  * @generated from message norn.view.v1.FileCounts
@@ -2993,6 +2993,11 @@ export type HostView = Message<"norn.view.v1.HostView"> & {
    * @generated from field: repeated norn.view.v1.QuarantinedView quarantine = 31;
    */
   quarantine: QuarantinedView[];
+
+  /**
+   * @generated from field: norn.view.v1.HostPolicyView policy = 32;
+   */
+  policy?: HostPolicyView | undefined;
 };
 
 /**
@@ -3167,6 +3172,11 @@ export type HostViewJson = {
    * @generated from field: repeated norn.view.v1.QuarantinedView quarantine = 31;
    */
   quarantine?: QuarantinedViewJson[];
+
+  /**
+   * @generated from field: norn.view.v1.HostPolicyView policy = 32;
+   */
+  policy?: HostPolicyViewJson;
 };
 
 /**
@@ -4504,6 +4514,13 @@ export type PolicyView = Message<"norn.view.v1.PolicyView"> & {
    * @generated from field: string summary = 8;
    */
   summary: string;
+
+  /**
+   * In their order; empty in a list.
+   *
+   * @generated from field: repeated norn.view.v1.PolicyRuleView rules = 9;
+   */
+  rules: PolicyRuleView[];
 };
 
 /**
@@ -4559,6 +4576,13 @@ export type PolicyViewJson = {
    * @generated from field: string summary = 8;
    */
   summary?: string;
+
+  /**
+   * In their order; empty in a list.
+   *
+   * @generated from field: repeated norn.view.v1.PolicyRuleView rules = 9;
+   */
+  rules?: PolicyRuleViewJson[];
 };
 
 /**
@@ -4567,6 +4591,626 @@ export type PolicyViewJson = {
  */
 export const PolicyViewSchema: GenMessage<PolicyView, {jsonType: PolicyViewJson}> = /*@__PURE__*/
   messageDesc(file_norn_view_v1_view, 42);
+
+/**
+ * @generated from message norn.view.v1.PolicyRuleView
+ */
+export type PolicyRuleView = Message<"norn.view.v1.PolicyRuleView"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * "exec", "file", "network", "hash", "canary", "drift".
+   *
+   * @generated from field: string kind = 2;
+   */
+  kind: string;
+
+  /**
+   * @generated from field: string description = 3;
+   */
+  description: string;
+
+  /**
+   * What it asks, as the file has it, in one line.
+   *
+   * @generated from field: string asks = 4;
+   */
+  asks: string;
+
+  /**
+   * Whom it is about: "hosts web-*, user 0"; empty: everybody.
+   *
+   * @generated from field: string subjects = 5;
+   */
+  subjects: string;
+
+  /**
+   * "allow", "observe", "alert", "suspend", "kill", "kill-and-remediate", "deny".
+   *
+   * @generated from field: string action = 6;
+   */
+  action: string;
+
+  /**
+   * Of deny: what is done about what got through.
+   *
+   * @generated from field: string otherwise = 7;
+   */
+  otherwise: string;
+
+  /**
+   * Only observes before it; empty when it acts at once. As the file has it.
+   *
+   * @generated from field: string observe_until = 8;
+   */
+  observeUntil: string;
+
+  /**
+   * @generated from field: bool observes_now = 9;
+   */
+  observesNow: boolean;
+
+  /**
+   * @generated from field: string cve = 10;
+   */
+  cve: string;
+
+  /**
+   * @generated from field: string level = 11;
+   */
+  level: string;
+
+  /**
+   * @generated from field: repeated string techniques = 12;
+   */
+  techniques: string[];
+
+  /**
+   * Of deny: "all", "part" or "none" of what it asks is denied on the hosts; empty of others.
+   *
+   * @generated from field: string denied = 13;
+   */
+  denied: string;
+
+  /**
+   * Why it is not all.
+   *
+   * @generated from field: string why = 14;
+   */
+  why: string;
+
+  /**
+   * How often it fired in the last seven days, and of these how often a host denied it. -1 when it is not known.
+   *
+   * @generated from field: double fired = 15;
+   */
+  fired: number;
+
+  /**
+   * @generated from field: double denied_count = 16;
+   */
+  deniedCount: number;
+};
+
+/**
+ * @generated from message norn.view.v1.PolicyRuleView
+ */
+export type PolicyRuleViewJson = {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name?: string;
+
+  /**
+   * "exec", "file", "network", "hash", "canary", "drift".
+   *
+   * @generated from field: string kind = 2;
+   */
+  kind?: string;
+
+  /**
+   * @generated from field: string description = 3;
+   */
+  description?: string;
+
+  /**
+   * What it asks, as the file has it, in one line.
+   *
+   * @generated from field: string asks = 4;
+   */
+  asks?: string;
+
+  /**
+   * Whom it is about: "hosts web-*, user 0"; empty: everybody.
+   *
+   * @generated from field: string subjects = 5;
+   */
+  subjects?: string;
+
+  /**
+   * "allow", "observe", "alert", "suspend", "kill", "kill-and-remediate", "deny".
+   *
+   * @generated from field: string action = 6;
+   */
+  action?: string;
+
+  /**
+   * Of deny: what is done about what got through.
+   *
+   * @generated from field: string otherwise = 7;
+   */
+  otherwise?: string;
+
+  /**
+   * Only observes before it; empty when it acts at once. As the file has it.
+   *
+   * @generated from field: string observe_until = 8;
+   */
+  observeUntil?: string;
+
+  /**
+   * @generated from field: bool observes_now = 9;
+   */
+  observesNow?: boolean;
+
+  /**
+   * @generated from field: string cve = 10;
+   */
+  cve?: string;
+
+  /**
+   * @generated from field: string level = 11;
+   */
+  level?: string;
+
+  /**
+   * @generated from field: repeated string techniques = 12;
+   */
+  techniques?: string[];
+
+  /**
+   * Of deny: "all", "part" or "none" of what it asks is denied on the hosts; empty of others.
+   *
+   * @generated from field: string denied = 13;
+   */
+  denied?: string;
+
+  /**
+   * Why it is not all.
+   *
+   * @generated from field: string why = 14;
+   */
+  why?: string;
+
+  /**
+   * How often it fired in the last seven days, and of these how often a host denied it. -1 when it is not known.
+   *
+   * @generated from field: double fired = 15;
+   */
+  fired?: number | "NaN" | "Infinity" | "-Infinity";
+
+  /**
+   * @generated from field: double denied_count = 16;
+   */
+  deniedCount?: number | "NaN" | "Infinity" | "-Infinity";
+};
+
+/**
+ * Describes the message norn.view.v1.PolicyRuleView.
+ * Use `create(PolicyRuleViewSchema)` to create a new message.
+ */
+export const PolicyRuleViewSchema: GenMessage<PolicyRuleView, {jsonType: PolicyRuleViewJson}> = /*@__PURE__*/
+  messageDesc(file_norn_view_v1_view, 43);
+
+/**
+ * A policy that is not in force, tried.
+ *
+ * @generated from message norn.view.v1.PolicyTrialView
+ */
+export type PolicyTrialView = Message<"norn.view.v1.PolicyTrialView"> & {
+  /**
+   * @generated from field: norn.view.v1.PolicyView policy = 1;
+   */
+  policy?: PolicyView | undefined;
+
+  /**
+   * @generated from field: uint32 tests_right = 2;
+   */
+  testsRight: number;
+
+  /**
+   * @generated from field: uint32 tests_total = 3;
+   */
+  testsTotal: number;
+
+  /**
+   * A sentence each.
+   *
+   * @generated from field: repeated string wrong = 4;
+   */
+  wrong: string[];
+
+  /**
+   * @generated from field: repeated string untested = 5;
+   */
+  untested: string[];
+
+  /**
+   * Over the stored events of the last day, each rule by itself.
+   *
+   * @generated from field: repeated norn.view.v1.PolicyDryRunView dry_run = 6;
+   */
+  dryRun: PolicyDryRunView[];
+
+  /**
+   * Rules that could not be looked for, and why.
+   *
+   * @generated from field: repeated string unsearched = 7;
+   */
+  unsearched: string[];
+};
+
+/**
+ * A policy that is not in force, tried.
+ *
+ * @generated from message norn.view.v1.PolicyTrialView
+ */
+export type PolicyTrialViewJson = {
+  /**
+   * @generated from field: norn.view.v1.PolicyView policy = 1;
+   */
+  policy?: PolicyViewJson;
+
+  /**
+   * @generated from field: uint32 tests_right = 2;
+   */
+  testsRight?: number;
+
+  /**
+   * @generated from field: uint32 tests_total = 3;
+   */
+  testsTotal?: number;
+
+  /**
+   * A sentence each.
+   *
+   * @generated from field: repeated string wrong = 4;
+   */
+  wrong?: string[];
+
+  /**
+   * @generated from field: repeated string untested = 5;
+   */
+  untested?: string[];
+
+  /**
+   * Over the stored events of the last day, each rule by itself.
+   *
+   * @generated from field: repeated norn.view.v1.PolicyDryRunView dry_run = 6;
+   */
+  dryRun?: PolicyDryRunViewJson[];
+
+  /**
+   * Rules that could not be looked for, and why.
+   *
+   * @generated from field: repeated string unsearched = 7;
+   */
+  unsearched?: string[];
+};
+
+/**
+ * Describes the message norn.view.v1.PolicyTrialView.
+ * Use `create(PolicyTrialViewSchema)` to create a new message.
+ */
+export const PolicyTrialViewSchema: GenMessage<PolicyTrialView, {jsonType: PolicyTrialViewJson}> = /*@__PURE__*/
+  messageDesc(file_norn_view_v1_view, 44);
+
+/**
+ * @generated from message norn.view.v1.PolicyDryRunView
+ */
+export type PolicyDryRunView = Message<"norn.view.v1.PolicyDryRunView"> & {
+  /**
+   * @generated from field: string rule = 1;
+   */
+  rule: string;
+
+  /**
+   * @generated from field: string action = 2;
+   */
+  action: string;
+
+  /**
+   * @generated from field: double events = 3;
+   */
+  events: number;
+
+  /**
+   * Of what it finds now: the policy in force has the same rule with this action; empty when it has none of the name.
+   *
+   * @generated from field: string action_now = 4;
+   */
+  actionNow: string;
+};
+
+/**
+ * @generated from message norn.view.v1.PolicyDryRunView
+ */
+export type PolicyDryRunViewJson = {
+  /**
+   * @generated from field: string rule = 1;
+   */
+  rule?: string;
+
+  /**
+   * @generated from field: string action = 2;
+   */
+  action?: string;
+
+  /**
+   * @generated from field: double events = 3;
+   */
+  events?: number | "NaN" | "Infinity" | "-Infinity";
+
+  /**
+   * Of what it finds now: the policy in force has the same rule with this action; empty when it has none of the name.
+   *
+   * @generated from field: string action_now = 4;
+   */
+  actionNow?: string;
+};
+
+/**
+ * Describes the message norn.view.v1.PolicyDryRunView.
+ * Use `create(PolicyDryRunViewSchema)` to create a new message.
+ */
+export const PolicyDryRunViewSchema: GenMessage<PolicyDryRunView, {jsonType: PolicyDryRunViewJson}> = /*@__PURE__*/
+  messageDesc(file_norn_view_v1_view, 45);
+
+/**
+ * Hosts under one name, which policies may name as subjects.
+ *
+ * @generated from message norn.view.v1.HostGroupView
+ */
+export type HostGroupView = Message<"norn.view.v1.HostGroupView"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Ids of hosts, or patterns of their names with `*`.
+   *
+   * @generated from field: repeated string members = 2;
+   */
+  members: string[];
+
+  /**
+   * Names of the hosts that it is about now.
+   *
+   * @generated from field: repeated string hosts = 3;
+   */
+  hosts: string[];
+
+  /**
+   * @generated from field: string changed_by = 4;
+   */
+  changedBy: string;
+
+  /**
+   * @generated from field: string changed_at = 5;
+   */
+  changedAt: string;
+};
+
+/**
+ * Hosts under one name, which policies may name as subjects.
+ *
+ * @generated from message norn.view.v1.HostGroupView
+ */
+export type HostGroupViewJson = {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name?: string;
+
+  /**
+   * Ids of hosts, or patterns of their names with `*`.
+   *
+   * @generated from field: repeated string members = 2;
+   */
+  members?: string[];
+
+  /**
+   * Names of the hosts that it is about now.
+   *
+   * @generated from field: repeated string hosts = 3;
+   */
+  hosts?: string[];
+
+  /**
+   * @generated from field: string changed_by = 4;
+   */
+  changedBy?: string;
+
+  /**
+   * @generated from field: string changed_at = 5;
+   */
+  changedAt?: string;
+};
+
+/**
+ * Describes the message norn.view.v1.HostGroupView.
+ * Use `create(HostGroupViewSchema)` to create a new message.
+ */
+export const HostGroupViewSchema: GenMessage<HostGroupView, {jsonType: HostGroupViewJson}> = /*@__PURE__*/
+  messageDesc(file_norn_view_v1_view, 46);
+
+/**
+ * @generated from message norn.view.v1.HostGroupList
+ */
+export type HostGroupList = Message<"norn.view.v1.HostGroupList"> & {
+  /**
+   * @generated from field: repeated norn.view.v1.HostGroupView groups = 1;
+   */
+  groups: HostGroupView[];
+};
+
+/**
+ * @generated from message norn.view.v1.HostGroupList
+ */
+export type HostGroupListJson = {
+  /**
+   * @generated from field: repeated norn.view.v1.HostGroupView groups = 1;
+   */
+  groups?: HostGroupViewJson[];
+};
+
+/**
+ * Describes the message norn.view.v1.HostGroupList.
+ * Use `create(HostGroupListSchema)` to create a new message.
+ */
+export const HostGroupListSchema: GenMessage<HostGroupList, {jsonType: HostGroupListJson}> = /*@__PURE__*/
+  messageDesc(file_norn_view_v1_view, 47);
+
+/**
+ * What a host made of the newest policy that it was sent.
+ *
+ * @generated from message norn.view.v1.HostPolicyView
+ */
+export type HostPolicyView = Message<"norn.view.v1.HostPolicyView"> & {
+  /**
+   * "none", "sent", "applied", "older", "refused".
+   *
+   * @generated from field: string state = 1;
+   */
+  state: string;
+
+  /**
+   * One sentence about it.
+   *
+   * @generated from field: string summary = 2;
+   */
+  summary: string;
+
+  /**
+   * @generated from field: string code = 3;
+   */
+  code: string;
+
+  /**
+   * @generated from field: string name = 4;
+   */
+  name: string;
+
+  /**
+   * @generated from field: uint32 number = 5;
+   */
+  number: number;
+
+  /**
+   * @generated from field: double epoch = 6;
+   */
+  epoch: number;
+
+  /**
+   * @generated from field: string applied_at = 7;
+   */
+  appliedAt: string;
+
+  /**
+   * Events since the agent started.
+   *
+   * @generated from field: double denied = 8;
+   */
+  denied: number;
+
+  /**
+   * @generated from field: double unanswered = 9;
+   */
+  unanswered: number;
+
+  /**
+   * Rules that it can not enforce, and why.
+   *
+   * @generated from field: repeated string unenforced = 10;
+   */
+  unenforced: string[];
+};
+
+/**
+ * What a host made of the newest policy that it was sent.
+ *
+ * @generated from message norn.view.v1.HostPolicyView
+ */
+export type HostPolicyViewJson = {
+  /**
+   * "none", "sent", "applied", "older", "refused".
+   *
+   * @generated from field: string state = 1;
+   */
+  state?: string;
+
+  /**
+   * One sentence about it.
+   *
+   * @generated from field: string summary = 2;
+   */
+  summary?: string;
+
+  /**
+   * @generated from field: string code = 3;
+   */
+  code?: string;
+
+  /**
+   * @generated from field: string name = 4;
+   */
+  name?: string;
+
+  /**
+   * @generated from field: uint32 number = 5;
+   */
+  number?: number;
+
+  /**
+   * @generated from field: double epoch = 6;
+   */
+  epoch?: number | "NaN" | "Infinity" | "-Infinity";
+
+  /**
+   * @generated from field: string applied_at = 7;
+   */
+  appliedAt?: string;
+
+  /**
+   * Events since the agent started.
+   *
+   * @generated from field: double denied = 8;
+   */
+  denied?: number | "NaN" | "Infinity" | "-Infinity";
+
+  /**
+   * @generated from field: double unanswered = 9;
+   */
+  unanswered?: number | "NaN" | "Infinity" | "-Infinity";
+
+  /**
+   * Rules that it can not enforce, and why.
+   *
+   * @generated from field: repeated string unenforced = 10;
+   */
+  unenforced?: string[];
+};
+
+/**
+ * Describes the message norn.view.v1.HostPolicyView.
+ * Use `create(HostPolicyViewSchema)` to create a new message.
+ */
+export const HostPolicyViewSchema: GenMessage<HostPolicyView, {jsonType: HostPolicyViewJson}> = /*@__PURE__*/
+  messageDesc(file_norn_view_v1_view, 48);
 
 /**
  * @generated from message norn.view.v1.PolicyHistory
@@ -4597,7 +5241,7 @@ export type PolicyHistoryJson = {
  * Use `create(PolicyHistorySchema)` to create a new message.
  */
 export const PolicyHistorySchema: GenMessage<PolicyHistory, {jsonType: PolicyHistoryJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 43);
+  messageDesc(file_norn_view_v1_view, 49);
 
 /**
  * A rule that can be hunted for.
@@ -4700,7 +5344,7 @@ export type HuntRuleViewJson = {
  * Use `create(HuntRuleViewSchema)` to create a new message.
  */
 export const HuntRuleViewSchema: GenMessage<HuntRuleView, {jsonType: HuntRuleViewJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 44);
+  messageDesc(file_norn_view_v1_view, 50);
 
 /**
  * @generated from message norn.view.v1.HuntRuleList
@@ -4727,7 +5371,7 @@ export type HuntRuleListJson = {
  * Use `create(HuntRuleListSchema)` to create a new message.
  */
 export const HuntRuleListSchema: GenMessage<HuntRuleList, {jsonType: HuntRuleListJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 45);
+  messageDesc(file_norn_view_v1_view, 51);
 
 /**
  * What a rule finds in the events that are stored.
@@ -4850,7 +5494,7 @@ export type HuntViewJson = {
  * Use `create(HuntViewSchema)` to create a new message.
  */
 export const HuntViewSchema: GenMessage<HuntView, {jsonType: HuntViewJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 46);
+  messageDesc(file_norn_view_v1_view, 52);
 
 /**
  * @generated from message norn.view.v1.HuntBucket
@@ -4887,7 +5531,7 @@ export type HuntBucketJson = {
  * Use `create(HuntBucketSchema)` to create a new message.
  */
 export const HuntBucketSchema: GenMessage<HuntBucket, {jsonType: HuntBucketJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 47);
+  messageDesc(file_norn_view_v1_view, 53);
 
 /**
  * @generated from message norn.view.v1.HuntEventView
@@ -5060,7 +5704,7 @@ export type HuntEventViewJson = {
  * Use `create(HuntEventViewSchema)` to create a new message.
  */
 export const HuntEventViewSchema: GenMessage<HuntEventView, {jsonType: HuntEventViewJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 48);
+  messageDesc(file_norn_view_v1_view, 54);
 
 /**
  * A secret that enrols one host, shown once.
@@ -5101,7 +5745,7 @@ export type JoinTokenViewJson = {
  * Use `create(JoinTokenViewSchema)` to create a new message.
  */
 export const JoinTokenViewSchema: GenMessage<JoinTokenView, {jsonType: JoinTokenViewJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 49);
+  messageDesc(file_norn_view_v1_view, 55);
 
 /**
  * @generated from message norn.view.v1.ErrorView
@@ -5138,5 +5782,5 @@ export type ErrorViewJson = {
  * Use `create(ErrorViewSchema)` to create a new message.
  */
 export const ErrorViewSchema: GenMessage<ErrorView, {jsonType: ErrorViewJson}> = /*@__PURE__*/
-  messageDesc(file_norn_view_v1_view, 50);
+  messageDesc(file_norn_view_v1_view, 56);
 

@@ -17,6 +17,7 @@ const hosts = splitPage(async () => (await import('./pages/hosts.tsx')).HostsPag
 const host = splitPage(async () => (await import('./pages/host.tsx')).HostPage);
 const containers = splitPage(async () => (await import('./pages/containers.tsx')).ContainersPage);
 const rules = splitPage(async () => (await import('./pages/rules.tsx')).RulesPage);
+const policy = splitPage(async () => (await import('./policy/policy-page.tsx')).PolicyPage);
 const hunt = splitPage(async () => (await import('./hunt/hunt-page.tsx')).HuntPage);
 const responses = splitPage(async () => (await import('./pages/responses.tsx')).ResponsesPage);
 
@@ -28,6 +29,7 @@ const pages: readonly (readonly [string, SplitPage])[] = [
   ['/hosts/:id', host],
   ['/containers', containers],
   ['/rules', rules],
+  ['/policy', policy],
   ['/hunt', hunt],
   ['/responses', responses],
 ];

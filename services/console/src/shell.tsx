@@ -17,6 +17,7 @@ const places: readonly (readonly [string, IconName, string, string])[] = [
   ['/hosts', 'host', 'Hosts', 'h'],
   ['/containers', 'container', 'Containers', 'c'],
   ['/rules', 'rule', 'Rules', 'l'],
+  ['/policy', 'policy', 'Policy', 'p'],
   ['/hunt', 'search', 'Hunt', 'u'],
   ['/responses', 'response', 'Responses', 'r'],
 ];

@@ -19,6 +19,14 @@ export async function post<Answer>(path: string, body?: object, signal?: AbortSi
   return ask<Answer>(path, { method: 'POST', ...json, ...(signal === undefined ? {} : { signal }) });
 }
 
+export async function put<Answer>(path: string, body: object): Promise<Answer> {
+  return ask<Answer>(path, {
+    method: 'PUT',
+    body: JSON.stringify(body),
+    headers: { 'Content-Type': 'application/json' },
+  });
+}
+
 export async function remove<Answer>(path: string): Promise<Answer> {
   return ask<Answer>(path, { method: 'DELETE' });
 }

@@ -12,6 +12,8 @@ import type {
   HostList,
   Hunt,
   HuntRuleList,
+  Policy,
+  PolicyHistory,
   RuleList,
   Session,
   Status,
@@ -135,6 +137,33 @@ export function useHunt(request: HuntRequest | undefined): UseQueryResult<Hunt> 
     staleTime: Infinity,
     retry: false,
   });
+}
+
+export function usePolicy(): UseQueryResult<Policy> {
+  return useQuery({ queryKey: ['policy'], queryFn: ({ signal }) => get<Policy>('/policy', signal) });
+}
+
+export function usePolicyHistory(): UseQueryResult<PolicyHistory> {
+  return useQuery({
+    queryKey: ['policy', 'history'],
+    queryFn: ({ signal }) => get<PolicyHistory>('/policy/history', signal),
+  });
+}
+
+/** A version never changes. Asks nothing for 0, which is none. */
+export function usePolicyVersion(number: number): UseQueryResult<Policy> {
+  return useQuery({
+    queryKey: ['policy', 'version', number],
+    queryFn: ({ signal }) => get<Policy>(`/policy/${number}`, signal),
+    enabled: number > 0,
+    staleTime: Infinity,
+  });
+}
+
+/** After another was put in force. */
+export function refreshPolicy(): void {
+  void queryClient.invalidateQueries({ queryKey: ['policy'] });
+  void queryClient.invalidateQueries({ queryKey: ['hosts'] });
 }
 
 export function useExceptions(): UseQueryResult<ExceptionList> {

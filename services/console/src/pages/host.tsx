@@ -8,6 +8,7 @@ import { bytes, grouped } from '../ui/format.ts';
 import { Icon } from '../ui/icon.tsx';
 import { Heading, Id, Panel, State, Time } from '../ui/parts.tsx';
 import { Failed, Loading, Notice } from '../ui/states.tsx';
+import { PolicyOfHost } from '../policy/policy-hosts.tsx';
 import { ContainerTable } from './containers.tsx';
 import { Quarantine } from './quarantine.tsx';
 import { Vault } from './vault.tsx';
@@ -75,6 +76,7 @@ function Whole({ host }: { host: Host }): ReactElement {
           {grouped(host.baldurRestarts)}
         </Figure>
       </Panel>
+      <PolicyOfHost host={host} />
       <Vault host={host} />
       <Quarantine host={host} />
       <Capabilities host={host} />

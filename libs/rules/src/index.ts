@@ -52,6 +52,7 @@ export {
   type Occurrence,
 } from './correlation/correlator.ts';
 export { compileHunt, type Hunt, type HuntOptions } from './hunt/compile-hunt.ts';
+export { CorrelationHunt, type PastEvent, type PastMatch } from './hunt/correlation-hunt.ts';
 export type { ColumnLayout } from './hunt/column.ts';
 export { processTable } from './hunt/facts.ts';
 export { kernelColumns } from './hunt/kernel-columns.ts';

@@ -8,11 +8,13 @@ import { createWriter, type StoreWriter } from '@norn/store';
 import { RulePack } from '../src/adapters/rule-pack.ts';
 import { type ApiTrial, startApiTrial } from './api-trial.ts';
 import { seedHost, seedTenant } from './seeds/index.ts';
-import { stepUs, storeEvents } from './store-events.ts';
+import { stepUs, storeEvents, storeRun } from './store-events.ts';
 
 jest.setTimeout(180_000);
 
-const pack = new RulePack().rules;
+const all = new RulePack();
+const pack = all.rules.flatMap(({ name, rule }) => (rule.kind === 'detection' ? [{ name, rule }] : []));
+const sequences = all.rules.flatMap(({ name, rule }) => (rule.kind === 'correlation' ? [{ name, rule }] : []));
 const packEvents = pack.flatMap(({ rule }) => [...(rule.tests?.positive ?? []), ...(rule.tests?.negative ?? [])]);
 
 /** What the pack's events have little of. */
@@ -248,6 +250,70 @@ describe('hunts', () => {
     const found = await hunt({ text });
     expect(foundIn(found)).toEqual(expected);
     expect(expected.length).toBeGreaterThan(0);
+  });
+
+  describe('for correlations and sequences', () => {
+    const runs = sequences.flatMap(({ name, rule }) =>
+      (['positive', 'negative'] as const).flatMap((kind) =>
+        (rule.tests?.[kind] ?? []).map((run, at) => ({ name, title: rule.title, kind, at, run })),
+      ),
+    );
+    /** Runs are apart, so that none sees the events of another. */
+    const apartUs = 2 * 3_600 * 1_000_000;
+    const startOf = (number: number): number => startUs - (number + 2) * apartUs;
+    const windowOf = (number: number): object => ({
+      since: new Date(startOf(number) / 1_000 - 1_000).toISOString(),
+      until: new Date((startOf(number) + apartUs) / 1_000 - 2_000).toISOString(),
+    });
+
+    beforeAll(async () => {
+      for (const [number, { run }] of runs.entries()) {
+        for (const [host, events] of Map.groupBy(run, ({ Host = 'one' }) => String(Host))) {
+          const home = await seedHost(trial, 'default', { name: `run-${number}-${host}` });
+          await storeRun(writer, home, startOf(number), events);
+        }
+      }
+    });
+
+    it.each(runs.map((each, number) => [each.name, each.kind, each.at, number] as const))(
+      'agree with the live ones: %s, %s run %i',
+      async (name, kind, _at, number) => {
+        const found = await hunt({ rule: name, ...windowOf(number) });
+        expect([found.total > 0, found.events.length > 0, found.readUntil]).toEqual([
+          kind === 'positive',
+          kind === 'positive',
+          '',
+        ]);
+      },
+    );
+
+    it('name what was counted, the hosts, and each event', async () => {
+      // Two of its events are found by both of its rules.
+      const number = runs.findIndex(({ name }) => name === 'dropped_program_on_several_hosts');
+      const { events: found, ...rest } = await hunt({ rule: 'dropped_program_on_several_hosts', ...windowOf(number) });
+      expect(rest).toMatchObject({ total: 1, truncated: false, eventsRead: 5, rule: { category: 'correlation' } });
+      expect(rest.histogram.reduce((sum, bucket) => sum + bucket.events, 0)).toBe(1);
+      expect(found[0]).toMatchObject({
+        summary: 'The same program runs from a place for temporary files on 3 hosts',
+        image: '/dev/shm/k',
+      });
+      expect(found[0]!.matched.map(({ field }) => field)).toEqual([
+        ...['sha256', 'value_count', 'host', 'host', 'host', 'event', 'event', 'event'],
+      ]);
+    });
+
+    it('are taken as text, about rules of their own and of the pack', async () => {
+      const correlation = (asked: string): string =>
+        `title: Often\ncorrelation:\n  type: event_count\n  rules: ${asked}\n  group-by: [host]\n  timespan: 1h\n  condition: { gte: 2 }\n`;
+      const part = ruleText('process_creation', '{ Image|endswith: /sh }').replace('title:', 'name: own\ntitle:');
+      const { total, eventsRead } = await hunt({ text: `${correlation('own')}---\n${part}` });
+      expect([total > 0, eventsRead >= 2]).toEqual([true, true]);
+      expect((await hunt({ text: correlation(pack[0]!.rule.id) })).rule.title).toBe('Often');
+      expect(await ask({ text: correlation('nobody') })).toMatchObject({
+        status: 400,
+        body: { code: 'rule_invalid', message: expect.stringMatching(/^rule\.yml:4: correlation\.rules: no rule/) },
+      });
+    });
   });
 
   it('say when, where, by whom and what', async () => {

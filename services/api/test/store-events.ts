@@ -24,13 +24,22 @@ const EXEC: number = EventKind.EXEC;
 export const stepUs = 1_000_000;
 
 /** Event `n` happens at `startUs + n × stepUs`. Its process, and those above it, are its own. */
-export async function storeEvents(
+export function storeEvents(
   writer: StoreWriter,
   home: Home,
   startUs: number,
   events: readonly TestEvent[],
 ): Promise<void> {
-  const batch = openBatch(batchOf(home, startUs, events));
+  return store(writer, home, startUs, batchOf(home, startUs, events));
+}
+
+/** A run of events as tests of correlations have them: each `at` its second, all below one process unless they name a `Lineage` of their own. */
+export function storeRun(writer: StoreWriter, home: Home, startUs: number, run: readonly TestEvent[]): Promise<void> {
+  return store(writer, home, startUs, batchOf(home, startUs, run, true));
+}
+
+async function store(writer: StoreWriter, home: Home, startUs: number, bytes: Uint8Array): Promise<void> {
+  const batch = openBatch(bytes);
   const [processes, rows] = [createProcessesBlock(), createEventsBlock()];
   for (let entry = 0; entry < batch.columns.processes.count; entry += 1)
     pushProcess(processes, home, batch, { entry, imageTimeUs: execTimeOf(batch, entry), seenTimeUs: startUs });
@@ -44,9 +53,12 @@ function execTimeOf({ baseTimeUs, columns }: BatchView, entry: number): number {
   return row < 0 ? 0 : baseTimeUs + (columns.timeOffsetUs[row] ?? 0);
 }
 
-function batchOf(home: Home, startUs: number, events: readonly TestEvent[]): Uint8Array {
+function batchOf(home: Home, startUs: number, events: readonly TestEvent[], isRun = false): Uint8Array {
   const writer = new BatchWriter();
-  const chains = events.map((fields, at) => chainOf(fields, `${home.hostId} ${startUs} ${at}`, startUs - stepUs));
+  const chains = events.map((fields, at) => {
+    const root = isRun ? `${home.hostId} ${startUs} ${String(fields.Lineage ?? '')}` : undefined;
+    return chainOf(fields, { name: `${home.hostId} ${startUs} ${at}`, startTimeUs: startUs - stepUs, root });
+  });
   for (const process of chains.flatMap(({ above }) => above))
     writer.add({ kind: EventKind.PROCESS_SEEN, timeUs: startUs - stepUs, process });
   chains.forEach(({ process }, at) => {
@@ -54,7 +66,7 @@ function batchOf(home: Home, startUs: number, events: readonly TestEvent[]): Uin
     const text = (index: number | undefined): string => facts.text(index ?? 0);
     writer.add({
       kind: EventKind[EventKind[facts.kind[0] ?? 0] as keyof typeof EventKind],
-      timeUs: startUs + at * stepUs,
+      timeUs: startUs + (isRun ? Number(events[at]?.at ?? 0) : at) * stepUs,
       process,
       path: text(facts.path[0]),
       target: text(facts.target[0]),
@@ -79,12 +91,21 @@ interface Chain {
   readonly above: readonly ProcessEntry[];
 }
 
-function chainOf(fields: TestEvent, name: string, startTimeUs: number): Chain {
+interface ChainPlace {
+  readonly name: string;
+  readonly startTimeUs: number;
+  /** Of the process above all of a run; undefined when there is none. */
+  readonly root: string | undefined;
+}
+
+function chainOf(fields: TestEvent, { name, startTimeUs, root }: ChainPlace): Chain {
   const facts = buildRuleBatch([fields]);
-  const uid = (level: number): Uint8Array => Buffer.from(idOf(`${name} ${level}`), 'hex');
-  const images = facts.ancestorImages(0);
+  const told = facts.ancestorImages(0);
   // Of some parents only the command line is told.
-  const ancestors = images.length === 0 && facts.parentCommandLine(0) !== '' ? [''] : images;
+  const images = told.length === 0 && facts.parentCommandLine(0) !== '' ? [''] : told;
+  const ancestors = root === undefined ? images : [...images, '/sbin/root-of-run'];
+  const uid = (level: number): Uint8Array =>
+    Buffer.from(idOf(root !== undefined && level === ancestors.length ? root : `${name} ${level}`), 'hex');
   const entry = (level: number, imagePath: string, commandLine: string): ProcessEntry => ({
     uid: uid(level),
     parentUid: level < ancestors.length ? uid(level + 1) : new Uint8Array(16),

@@ -41,9 +41,20 @@ const found: ShownHunt = {
   events: [event],
   truncated: true,
   tookMs: 230,
+  eventsRead: 0,
+  readUntil: '',
 };
 
 describe('the report of a hunt', () => {
+  it('of a correlation says how often, of how many events, and where there was too much', () => {
+    const rule = { ...found.rule, category: 'correlation' };
+    const report = huntReport({ ...found, rule, total: 1, eventsRead: 12, readUntil: '2026-11-27T03:00:00.000000Z' });
+    expect(report.split('\n').slice(0, 2)).toEqual([
+      'A shell (high): found 1 time from 2026-11-27 00:00 to 2026-11-27 04:00 UTC, in 0.2 s',
+      '12 events of its rules put together; what is later than 2026-11-27 03:00 was not looked at, there is too much: --since 2026-11-27T03:00:00.000000Z',
+    ]);
+  });
+
   it('says how many when, and shows the newest', () => {
     expect(huntReport(found).split('\n')).toEqual([
       'A shell (high): 9 events from 2026-11-27 00:00 to 2026-11-27 04:00 UTC, in 0.2 s',

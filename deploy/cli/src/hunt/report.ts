@@ -10,10 +10,14 @@ const pathWidth = 60;
 /** Times are UTC. */
 export function huntReport(found: ShownHunt): string {
   const { rule, total, since, until, events } = found;
-  const head = `${rule.title} (${rule.level}): ${counted(total)} from ${minute(since)} to ${minute(until)} UTC, in ${(found.tookMs / 1000).toFixed(1)} s`;
-  if (total === 0) return `${head}\nNothing is stored that the rule finds. A longer time: --since 30d`;
+  const what = rule.category === 'correlation' ? `found ${total} ${total === 1 ? 'time' : 'times'}` : counted(total);
+  const head = `${rule.title} (${rule.level}): ${what} from ${minute(since)} to ${minute(until)} UTC, in ${(found.tookMs / 1000).toFixed(1)} s`;
+  const read = readOf(found);
+  if (total === 0)
+    return [head, ...read, 'Nothing is stored that the rule finds. A longer time: --since 30d'].join('\n');
   return [
     head,
+    ...read,
     ...histogram(found),
     '',
     eventTable(events),
@@ -21,6 +25,16 @@ export function huntReport(found: ShownHunt): string {
       ? [`… and ${counted(total - events.length)} before: --limit, or --json for all that one hunt shows`]
       : []),
   ].join('\n');
+}
+
+/** What a correlation was made from, and where there was too much. */
+function readOf({ rule, eventsRead, readUntil }: ShownHunt): string[] {
+  if (rule.category !== 'correlation') return [];
+  const whole = `${counted(eventsRead)} of its rules put together`;
+  if (readUntil === '') return [whole];
+  return [
+    `${whole}; what is later than ${minute(readUntil)} was not looked at, there is too much: --since ${readUntil}`,
+  ];
 }
 
 function counted(events: number): string {

@@ -3,18 +3,18 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, parse } from 'node:path';
 import { Injectable } from '@nestjs/common';
-import { type Rule, type RuleSet, readRules } from '@norn/rules';
+import { type CorrelationRule, type Rule, type RuleSet, readRules } from '@norn/rules';
 
 export interface PackRule {
   /** Its file without the ending. */
   readonly name: string;
-  readonly rule: Rule;
+  readonly rule: Rule | CorrelationRule;
 }
 
 @Injectable()
 export class RulePack {
   readonly ruleSet: RuleSet;
-  /** Of single events, in the order of their names; parts of correlations alone have no id and are not among them. */
+  /** In the order of their names, correlations last; parts of correlations alone have no id and are not among them. */
   readonly rules: readonly PackRule[];
 
   /** Throws `rule_invalid`. */
@@ -23,7 +23,7 @@ export class RulePack {
     const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.yml'));
     this.ruleSet = readRules(files.sort().map((name) => ({ name, text: readFileSync(join(folder, name), 'utf8') })));
     const told = this.ruleSet.rules.filter(({ id }) => id !== '');
-    this.rules = told.map((rule) => ({ name: parse(rule.file).name, rule }));
+    this.rules = [...told, ...this.ruleSet.correlations].map((rule) => ({ name: parse(rule.file).name, rule }));
   }
 
   /** By the name of its file, with or without ending, its id, its own name or its title; case makes no difference. */

@@ -84,19 +84,24 @@ export interface FoundRow {
   target: string;
   flags: number;
   value: number | string;
+  lineage: string;
 }
+
+const foundColumns = [
+  'toUnixTimestamp64Micro(time) AS us, host_id AS hostId, kind, lower(hex(process_uid)) AS uid, pid',
+  'container_id AS containerId, image_path AS imagePath, path, target, flags, value, lower(hex(lineage_uid)) AS lineage',
+];
 
 /** The newest events the rule finds. */
 export function foundQuery(hunt: Hunt, window: HuntWindow, limit: number): TenantQueryParts {
-  return {
-    ...asking(hunt, window),
-    select: [
-      'toUnixTimestamp64Micro(time) AS us, host_id AS hostId, kind, lower(hex(process_uid)) AS uid, pid',
-      'container_id AS containerId, image_path AS imagePath, path, target, flags, value',
-    ],
-    orderBy: ['time DESC', 'host_id', 'stream_id', 'batch_seq DESC', 'row DESC'],
-    limit,
-  };
+  const orderBy = ['time DESC', 'host_id', 'stream_id', 'batch_seq DESC', 'row DESC'];
+  return { ...asking(hunt, window), select: foundColumns, orderBy, limit };
+}
+
+/** The oldest events the rule finds. */
+export function firstFoundQuery(hunt: Hunt, window: HuntWindow, limit: number): TenantQueryParts {
+  const orderBy = ['time', 'host_id', 'stream_id', 'batch_seq', 'row'];
+  return { ...asking(hunt, window), select: foundColumns, orderBy, limit };
 }
 
 export interface ImageRow {
@@ -116,6 +121,7 @@ export interface ImageRow {
   sha256: string;
   containerName: string;
   containerImage: string;
+  parentUid: string;
 }
 
 const imagesMax = 20_000;
@@ -129,7 +135,7 @@ export function imagesQuery(uids: readonly string[]): TenantQueryParts {
       'parent_pid AS parentPid, user_id AS userId, group_id AS groupId',
       'ancestor_images AS ancestorImages, parent_command_line AS parentCommandLine, image_flags AS imageFlags',
       "if(image_sha256 = toFixedString('', 32), '', lower(hex(image_sha256))) AS sha256",
-      'container_name AS containerName, container_image AS containerImage',
+      'container_name AS containerName, container_image AS containerImage, lower(hex(parent_uid)) AS parentUid',
     ],
     from: 'processes',
     final: true,

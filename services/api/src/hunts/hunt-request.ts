@@ -7,6 +7,8 @@ export const huntLimits = {
   bodyBytesMax: 288 * 1024,
   eventsMax: 1_000,
   eventsDefault: 100,
+  /** Events of a correlation's rules that one hunt puts together, all rules together. */
+  correlatedEventsMax: 50_000,
 } as const;
 
 const moment = z

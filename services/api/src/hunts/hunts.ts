@@ -3,14 +3,25 @@ import { create } from '@bufbuild/protobuf';
 import { Injectable } from '@nestjs/common';
 import { NornError } from '@norn/base';
 import { view } from '@norn/contracts';
-import { type Hunt, compileHunt, kernelColumns, readRules, type Rule } from '@norn/rules';
+import {
+  CorrelationHunt,
+  type CorrelationRule,
+  type Hunt,
+  type Rule,
+  type RuleFile,
+  type RuleSet,
+  compileHunt,
+  kernelColumns,
+  readRules,
+} from '@norn/rules';
 import type { TenantQueryParts } from '@norn/store';
 import type { Principal } from '../access/principal.ts';
 import { ControlPlane } from '../adapters/control-plane.ts';
 import { type PackRule, RulePack } from '../adapters/rule-pack.ts';
 import { Telemetry } from '../ports/telemetry.port.ts';
-import { eventsView, histogramView, huntRuleView } from '../views/hunt-view.ts';
+import { type HuntedRule, eventsView, histogramView, huntRuleView } from '../views/hunt-view.ts';
 import { timeOf } from '../views/words.ts';
+import { type Read, correlationView, huntCorrelation } from './correlation-hunts.ts';
 import { huntProblem } from './hunt-problems.ts';
 import {
   type BucketRow,
@@ -44,14 +55,17 @@ export class Hunts {
    * `telemetry_unavailable`. `signal` ends it when nobody waits for the answer.
    */
   async run({ tenantId }: Principal, body: HuntBody, signal?: AbortSignal): Promise<view.HuntView> {
-    const found = this.ruleOf(body);
-    const hunt = compileHunt(found.rule, kernelColumns);
+    const asked = this.ruleOf(body);
+    const { name, rule } = asked;
     const window = windowOf(body, new Date());
-    return this.turns.take(
-      tenantId,
-      () => this.look({ tenantId, found, hunt, window, limit: body.limit, signal }),
-      signal,
-    );
+    const read = <Row>(query: TenantQueryParts): Promise<Row[]> => this.read<Row>(tenantId, query, signal);
+    const question = { tenantId, window, limit: body.limit, read };
+    // Compiled before it takes its turn: what is wrong with it is told at once.
+    const look =
+      rule.kind === 'correlation'
+        ? () => this.correlate(question, { name, rule, ruleSet: asked.ruleSet })
+        : this.looker(question, { name, rule, hunt: compileHunt(rule, kernelColumns) });
+    return this.turns.take(tenantId, look, signal);
   }
 
   /** How many events of that time the rules find, each event once for each rule. Throws as `run` does. */
@@ -76,35 +90,61 @@ export class Hunts {
     );
   }
 
-  private async look({ tenantId, found, hunt, window, limit, signal }: Question): Promise<view.HuntView> {
+  private looker(
+    { tenantId, window, limit, read }: Question,
+    { name, rule, hunt }: { readonly name: string; readonly rule: Rule; readonly hunt: Hunt },
+  ): () => Promise<view.HuntView> {
+    return async () => {
+      const started = performance.now();
+      const seconds = bucketOf(window);
+      const [buckets, rows, hostNames] = await Promise.all([
+        read<BucketRow>(histogramQuery(hunt, window, seconds)),
+        read<FoundRow>(foundQuery(hunt, window, limit)),
+        this.control.hostNames(tenantId),
+      ]);
+      const uids = [...new Set(rows.map(({ uid }) => uid))];
+      const images = uids.length === 0 ? [] : await read<ImageRow>(imagesQuery(uids));
+      const total = buckets.reduce((sum, { events }) => sum + Number(events), 0);
+      return create(view.HuntViewSchema, {
+        ...head({ name, rule }, window),
+        total,
+        bucketSeconds: seconds,
+        histogram: histogramView(buckets, window, seconds),
+        events: eventsView(rule, rows, { images, hostNames }),
+        truncated: total > rows.length,
+        tookMs: Math.round(performance.now() - started),
+      });
+    };
+  }
+
+  private async correlate(
+    { tenantId, window, limit, read }: Question,
+    { name, rule, ruleSet }: { readonly name: string; readonly rule: CorrelationRule; readonly ruleSet: RuleSet },
+  ): Promise<view.HuntView> {
     const started = performance.now();
     const seconds = bucketOf(window);
-    const read = <Row>(query: TenantQueryParts): Promise<Row[]> => this.read<Row>(tenantId, query, signal);
-    const [buckets, rows, hostNames] = await Promise.all([
-      read<BucketRow>(histogramQuery(hunt, window, seconds)),
-      read<FoundRow>(foundQuery(hunt, window, limit)),
-      this.control.hostNames(tenantId),
-    ]);
-    const uids = [...new Set(rows.map(({ uid }) => uid))];
-    const images = uids.length === 0 ? [] : await read<ImageRow>(imagesQuery(uids));
-    const total = buckets.reduce((sum, { events }) => sum + Number(events), 0);
+    const hostNames = await this.control.hostNames(tenantId);
+    const { matches, eventsRead, readUntilUs } = await huntCorrelation(rule, ruleSet, { window, read });
+    const buckets = Map.groupBy(matches, ({ match }) => Math.floor(match.untilMs / 1000 / seconds));
+    const rows = [...buckets].map(([bucket, some]) => ({ bucket, events: some.length }));
+    const newest = matches.slice(-limit).reverse();
     return create(view.HuntViewSchema, {
-      rule: huntRuleView(found),
-      since: timeOf(window.sinceUs),
-      until: timeOf(window.untilUs),
-      total,
+      ...head({ name, rule }, window),
+      total: matches.length,
       bucketSeconds: seconds,
-      histogram: histogramView(buckets, window, seconds),
-      events: eventsView(found.rule, rows, { images, hostNames }),
-      truncated: total > rows.length,
+      histogram: histogramView(rows, window, seconds),
+      events: newest.flatMap((each) => correlationView(each, hostNames)),
+      truncated: matches.length > limit,
       tookMs: Math.round(performance.now() - started),
+      eventsRead,
+      readUntil: readUntilUs < window.untilUs ? timeOf(readUntilUs) : '',
     });
   }
 
-  private ruleOf({ rule, text, file }: HuntBody): PackRule {
-    if (text !== undefined) return { name: '', rule: ruleIn(file, text) };
+  private ruleOf({ rule, text, file }: HuntBody): PackRule & { readonly ruleSet: RuleSet } {
+    if (text !== undefined) return ruleIn({ name: file, text }, this.pack.ruleSet);
     const found = this.pack.find(rule ?? '');
-    if (found) return found;
+    if (found) return { ...found, ruleSet: this.pack.ruleSet };
     const known = this.pack.rules.map(({ name }) => name).join(', ');
     throw new NornError('rule_unknown', `No rule of the pack is called "${rule ?? ''}": known are ${known}`);
   }
@@ -120,18 +160,27 @@ export class Hunts {
 
 interface Question {
   readonly tenantId: string;
-  readonly found: PackRule;
-  readonly hunt: Hunt;
   readonly window: HuntWindow;
   readonly limit: number;
-  readonly signal: AbortSignal | undefined;
+  readonly read: Read;
 }
 
-/** Throws `rule_invalid`. */
-function ruleIn(file: string, text: string): Rule {
-  const { rules, correlations } = readRules([{ name: file, text }]);
-  const [rule, second] = rules;
-  if (rule && !second && correlations.length === 0) return rule;
-  const what = correlations.length > 0 ? 'a correlation counts what rules find' : `here are ${rules.length} rules`;
-  throw new NornError('rule_invalid', `${file}: ${what}, and a hunt is for one rule: give that alone`);
+function head(found: HuntedRule, { sinceUs, untilUs }: HuntWindow) {
+  return { rule: huntRuleView(found), since: timeOf(sinceUs), until: timeOf(untilUs) };
+}
+
+/** One rule, or one correlation with what rules of its own it has; it may be about the pack's, too. Throws `rule_invalid`. */
+function ruleIn(given: RuleFile, pack: RuleSet): PackRule & { readonly ruleSet: RuleSet } {
+  const { rules, correlations } = readRules([given]);
+  const ruleSet = { rules: [...rules, ...pack.rules], correlations };
+  const [rule, ...others] = correlations.length > 0 ? correlations : rules;
+  if (!rule || others.length > 0) {
+    const what = correlations.length > 0 ? `${correlations.length} correlations` : `${rules.length} rules`;
+    throw new NornError('rule_invalid', `${given.name}: here are ${what}, and a hunt is for one: give that alone`);
+  }
+  if (rule.kind === 'correlation') {
+    // What is wrong with it or its rules is told before anything is asked.
+    for (const part of new CorrelationHunt(rule, ruleSet).parts) compileHunt(part, kernelColumns);
+  }
+  return { name: '', rule, ruleSet };
 }

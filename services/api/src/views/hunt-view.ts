@@ -1,13 +1,26 @@
 // What a hunt found, for people: the picture over time, and each event with what matched.
 import { create } from '@bufbuild/protobuf';
 import { event, view } from '@norn/contracts';
-import { type Rule, RuleEngine, type RuleMatch, buildRuleBatch, storedEvent } from '@norn/rules';
-import type { PackRule } from '../adapters/rule-pack.ts';
+import {
+  type CorrelationRule,
+  type Rule,
+  RuleEngine,
+  type RuleMatch,
+  buildRuleBatch,
+  fieldOfRow,
+  storedEvent,
+} from '@norn/rules';
 import type { BucketRow, FoundRow, ImageRow } from '../hunts/hunt-queries.ts';
 import type { HuntWindow } from '../hunts/hunt-request.ts';
 import { timeOf } from './words.ts';
 
-export function huntRuleView({ name, rule }: PackRule): view.HuntRuleView {
+export interface HuntedRule {
+  /** Its file without the ending; empty when it was given as text. */
+  readonly name: string;
+  readonly rule: Rule | CorrelationRule;
+}
+
+export function huntRuleView({ name, rule }: HuntedRule): view.HuntRuleView {
   return create(view.HuntRuleViewSchema, {
     id: rule.id,
     name,
@@ -15,7 +28,7 @@ export function huntRuleView({ name, rule }: PackRule): view.HuntRuleView {
     level: rule.level,
     description: rule.description,
     techniques: [...rule.techniques],
-    category: rule.logsource.category ?? rule.logsource.service ?? '',
+    category: rule.kind === 'correlation' ? 'correlation' : (rule.logsource.category ?? rule.logsource.service ?? ''),
   });
 }
 
@@ -40,47 +53,72 @@ interface Known {
 
 /** In the order of the rows. The engine looks at each once more: it says which values matched, and what happened in a sentence. */
 export function eventsView(rule: Rule, rows: readonly FoundRow[], known: Known): view.HuntEventView[] {
-  const imageOf = imagesByProcess(known.images);
-  const found = rows.map((row) => ({ row, image: imageOf(row) }));
-  const matches = matchesOf(rule, found);
-  return found.map(({ row, image }, at) => {
-    const match = matches.get(at);
-    return create(view.HuntEventViewSchema, {
-      time: timeOf(Number(row.us)),
-      hostId: row.hostId,
-      hostName: known.hostNames.get(row.hostId) ?? row.hostId,
-      containerId: row.containerId,
-      containerName: image?.containerName ?? '',
-      containerImage: image?.containerImage ?? '',
-      kind: (event.EventKind[row.kind] ?? '').toLowerCase(),
-      processUid: row.uid,
-      pid: row.pid,
-      image: row.imagePath,
-      commandLine: image?.commandLine ?? '',
-      userName: image?.userName ?? '',
-      summary: match?.summary ?? rule.title,
-      matched: (match?.evidence ?? []).map(({ field, value }) => ({ field, value })),
-    });
+  return seenAgain(rule, rows, known.images).map(({ match, ...found }) => {
+    const matched = (match?.evidence ?? []).map(({ field, value }) => ({ field, value }));
+    return eventView(found, known.hostNames, { summary: match?.summary ?? rule.title, matched });
   });
 }
 
-interface Found {
+interface Told {
+  readonly summary: string;
+  readonly matched: readonly { readonly field: string; readonly value: string }[];
+}
+
+export function eventView(
+  { row, image }: Found,
+  hostNames: ReadonlyMap<string, string>,
+  { summary, matched }: Told,
+): view.HuntEventView {
+  return create(view.HuntEventViewSchema, {
+    time: timeOf(Number(row.us)),
+    hostId: row.hostId,
+    hostName: hostNames.get(row.hostId) ?? row.hostId,
+    containerId: row.containerId,
+    containerName: image?.containerName ?? '',
+    containerImage: image?.containerImage ?? '',
+    kind: (event.EventKind[row.kind] ?? '').toLowerCase(),
+    processUid: row.uid,
+    pid: row.pid,
+    image: row.imagePath,
+    commandLine: image?.commandLine ?? '',
+    userName: image?.userName ?? '',
+    summary,
+    matched: [...matched],
+  });
+}
+
+export interface Found {
   readonly row: FoundRow;
   readonly image: ImageRow | undefined;
+}
+
+export interface SeenAgain extends Found {
+  /** Undefined when the engine does not find it. */
+  readonly match: RuleMatch | undefined;
+  /** What a field of the event holds, as the rule looks at it. */
+  readonly field: (name: string) => string | undefined;
 }
 
 /** Events the engine is given at once: fewer than the matches it tells of. */
 const batchEvents = 400;
 
-function matchesOf(rule: Rule, found: readonly Found[]): Map<number, RuleMatch> {
+/** The rows as the engine sees them, in their order. `images`: oldest first. */
+export function seenAgain(rule: Rule, rows: readonly FoundRow[], images: readonly ImageRow[]): SeenAgain[] {
   const engine = new RuleEngine([rule]);
-  const events = found.map(({ row, image }) => storedEvent({ ...row, value: BigInt(row.value) }, image));
-  const matches = new Map<number, RuleMatch>();
-  for (let from = 0; from < events.length; from += batchEvents) {
-    const batch = buildRuleBatch(events.slice(from, from + batchEvents));
-    for (const match of engine.evaluate(batch).matches) matches.set(from + match.row, match);
+  const imageOf = imagesByProcess(images);
+  const found = rows.map((row) => ({ row, image: imageOf(row) }));
+  const seen: SeenAgain[] = [];
+  for (let from = 0; from < found.length; from += batchEvents) {
+    const some = found.slice(from, from + batchEvents);
+    const batch = buildRuleBatch(
+      some.map(({ row, image }) => storedEvent({ ...row, value: BigInt(row.value) }, image)),
+    );
+    const matches = new Map(engine.evaluate(batch).matches.map((match) => [match.row, match]));
+    some.forEach((each, at) => {
+      seen.push({ ...each, match: matches.get(at), field: (name) => fieldOfRow(rule, name, batch, at) });
+    });
   }
-  return matches;
+  return seen;
 }
 
 /** The image that ran at the time of the event, as the query joins it. */

@@ -4,7 +4,7 @@ import { Problem } from '../live/client.ts';
 import { type HuntRequest, useHunt, useHuntRules } from '../live/queries.ts';
 import type { Hunt } from '../live/views.ts';
 import { useAddress } from '../ui/address.ts';
-import { exact, grouped } from '../ui/format.ts';
+import { clock, exact, grouped } from '../ui/format.ts';
 import { Button, PageTitle, Panel, Severity, Time } from '../ui/parts.tsx';
 import { Failed, Loading, Notice } from '../ui/states.tsx';
 import { HuntEvents } from './hunt-events.tsx';
@@ -73,15 +73,27 @@ interface FoundProps {
 
 function Found({ hunt, onNarrow }: FoundProps): ReactElement {
   const [, write] = useAddress();
-  const { rule, total, since, until, tookMs } = hunt;
+  const { rule, total, since, until, tookMs, eventsRead, readUntil } = hunt;
+  const isCorrelation = rule?.category === 'correlation';
   return (
     <>
       <div className="flex flex-wrap items-center gap-x-3 gap-y-1 border-b border-line px-4 py-2">
         {rule === undefined ? null : <Severity value={rule.level} quiet />}
         <h2 className="font-semibold">{rule?.title}</h2>
         <span data-testid="hunt-total" className="text-soft">
-          {grouped(total)} {total === 1 ? 'event' : 'events'}
+          {isCorrelation ? 'found ' : ''}
+          {grouped(total)} {isCorrelation ? (total === 1 ? 'time' : 'times') : total === 1 ? 'event' : 'events'}
         </span>
+        {isCorrelation ? (
+          <span className="text-faint" data-testid="hunt-read">
+            {grouped(eventsRead)} events of its rules put together
+          </span>
+        ) : null}
+        {readUntil === '' ? null : (
+          <span className="text-medium" data-testid="hunt-cut">
+            What is later than {clock(readUntil, false)} was not looked at: choose a shorter time
+          </span>
+        )}
         <span className="ml-auto text-faint" title={`${exact(since)} to ${exact(until)}`}>
           <Time value={since} /> to <Time value={until} />, in {(tookMs / 1000).toFixed(1)} s
         </span>

@@ -265,6 +265,23 @@ describe('detection', () => {
     expect(detection.alerts[1]!.findings.at(-1)!.id).toMatch(/^a1/);
   });
 
+  it('lists everything that is to be answered, if need be in a further alert', async () => {
+    const detection = new DetectionInMemory();
+    const little = Array.from({ length: 100 }, (_, at) =>
+      reflexFinding(`c${at}d`, python, { source: finding.FindingSource.RULE, severity: finding.Severity.MEDIUM }),
+    );
+    const answered = Array.from({ length: 130 }, (_, at) => reflexFinding(`a${at}f`, python));
+    const rows = [touch(python)];
+    const batches = [batchRecord({ seq: 1, rows, findings: little }), batchRecord({ seq: 2, rows, findings: answered })];
+    await detection.deliver(...batches);
+    await detection.restart();
+    await detection.deliver(...batches);
+    const newest = new Map(detection.alerts.map((alert) => [alert.id, alert]));
+    expect([...newest.values()].map(({ findings }) => findings.length)).toEqual([100, 30]);
+    const listed = [...newest.values()].flatMap(({ findings }) => findings.map(({ id }) => id));
+    expect(listed.sort()).toEqual(answered.map(({ id }) => id).sort());
+  });
+
   it('bounds what a host says, and refuses what no agent would say', async () => {
     const detection = new DetectionInMemory();
     const timeUs = 2n ** 63n;

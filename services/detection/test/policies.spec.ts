@@ -71,6 +71,15 @@ describe('a policy in force', () => {
     expect(alerts).toHaveLength(1);
   });
 
+  it('that kills has its finding in an alert that is full of others', async () => {
+    const others = Array.from({ length: 100 }, (_, at) =>
+      reflexFinding(`c${at}d`, shell, { source: finding.FindingSource.RULE, severity: finding.Severity.MEDIUM }),
+    );
+    const { alerts } = await detect(rule('action: kill'), batchRecord({ seq: 1, rows: ran, findings: others }));
+    expect(alerts.map(({ findings }) => findings.length)).toEqual([100]);
+    expect(alerts[0]?.findings.at(-1)?.ruleId).toBe('policy.trial.shells');
+  });
+
   it('that allows an event makes the findings of other rules about it observed ones', async () => {
     const { findings, alerts } = await detect(rule('action: allow'));
     expect(told(findings)).toEqual([[packRule, true]]);

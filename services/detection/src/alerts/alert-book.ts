@@ -5,7 +5,7 @@ import { Metric, count } from '@norn/telemetry';
 import { limits } from '../limits.ts';
 import { isBelow } from '../steps/batch-processes.ts';
 import type { BatchFindings } from '../steps/envelope.ts';
-import { addContainerFact, addFinding, nameIn, openAlert } from './alert-content.ts';
+import { addContainerFact, addFinding, hasPlaceFor, nameIn, openAlert } from './alert-content.ts';
 import { isOfLineage } from './same-attack.ts';
 
 export interface BookChange {
@@ -89,7 +89,8 @@ class Round {
 
   take(each: finding.Finding): void {
     if (this.alerts.some((alert) => alert.findings.some((known) => known.id === each.id))) return;
-    const at = this.alerts.findIndex((alert) => this.isSameAttack(alert, each));
+    // An attack with more to answer than an alert lists goes on in a further one.
+    const at = this.alerts.findIndex((alert) => this.isSameAttack(alert, each) && hasPlaceFor(alert, each));
     const alert = this.alerts[at];
     if (alert && this.wasApplied(alert)) return;
     this.fresh.push(each);

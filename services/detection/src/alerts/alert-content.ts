@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { limits } from '../limits.ts';
 import { storyOf } from './alert-story.ts';
 import { imagePathOf } from '../steps/batch-processes.ts';
+import { isToBeStopped } from '../steps/limit-findings.step.ts';
 
 /** Path of the image of the process that a finding blames; empty when it is not known. */
 export type NameOf = (each: finding.Finding) => string;
@@ -84,10 +85,28 @@ function headline(each: finding.Finding, nameOf: NameOf): Partial<finding.Alert>
   return { title: each.title, scopeUid: each.scopeUid, ...(processName ? { processName } : {}) };
 }
 
-/** The same list when there is no room for it. */
+/** The same list when there is no room for it: what says less gives way, the last of it first. */
 function withFinding(findings: finding.Finding[], each: finding.Finding): finding.Finding[] {
   if (findings.length < limits.findingsPerAlertMax) return [...findings, each];
-  const last = findings.findLastIndex((known) => !isReflex(known));
-  if (!isReflex(each) || last < 0) return findings;
+  const least = Math.min(...findings.map(rank));
+  if (rank(each) <= least) return findings;
+  const last = findings.findLastIndex((known) => rank(known) === least);
   return [...findings.slice(0, last), ...findings.slice(last + 1), each];
+}
+
+/** Whether the alert can list it, if it must: what is to be answered is, and an answer asks for the findings that are listed. */
+export function hasPlaceFor(alert: finding.Alert, each: finding.Finding): boolean {
+  if (!isAnswered(each) || alert.findings.length < limits.findingsPerAlertMax) return true;
+  return alert.findings.some((known) => !isAnswered(known));
+}
+
+/** What is answered comes first, then what may open an alert. */
+function rank(each: finding.Finding): number {
+  if (isAnswered(each)) return 2;
+  return each.severity >= finding.Severity.MEDIUM ? 1 : 0;
+}
+
+/** By a reflex already, or because the tenant's policy wants it. */
+function isAnswered(each: finding.Finding): boolean {
+  return isReflex(each) || isToBeStopped(each);
 }

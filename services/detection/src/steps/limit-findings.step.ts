@@ -22,7 +22,7 @@ export function createLimitFindings(
   };
 }
 
-/** The tenant's policy wants it stopped: beyond a share nothing would be. */
-function isToBeStopped(each: finding.Finding): boolean {
+/** The tenant's policy wants it stopped: beyond a share, or an alert's list, nothing would be. */
+export function isToBeStopped(each: finding.Finding): boolean {
   return (policyResponseOf(each) ?? 'observe') !== 'observe';
 }

@@ -26,7 +26,7 @@ const batch = buildRuleBatch(events);
 const eventColumns =
   'at UInt32, kind UInt8, pid UInt32, container_id String, image_path String, path String, target String, flags UInt32, value UInt64, result Int32';
 const processColumns =
-  'of UInt32, seen_time DateTime64(6), command_line String, working_directory String, parent_pid UInt32, user_id UInt32, user_name String, group_id UInt32, container_image String, ancestor_images Array(String), parent_command_line String, image_flags UInt32, image_sha256 FixedString(32)';
+  'of UInt32, seen_time DateTime64(6), command_line String, working_directory String, parent_pid UInt32, user_id UInt32, user_name String, group_id UInt32, container_image String, pod_namespace String, ancestor_images Array(String), parent_command_line String, image_flags UInt32, image_sha256 FixedString(32)';
 
 /** The row of `events` that storage makes of a row of a batch. */
 function eventRow(of: RuleBatch, at: number) {
@@ -56,6 +56,7 @@ function processRow(of: RuleBatch, at: number) {
     user_name: of.userName(at),
     group_id: of.processGroupId[at],
     container_image: of.containerImage(at),
+    pod_namespace: of.podNamespace(at),
     ancestor_images: of.ancestorImages(at),
     parent_command_line: of.parentCommandLine(at),
     image_flags: of.imageFlags[at],

@@ -53,6 +53,7 @@ const otherEvents: readonly TestEvent[] = [
     gid: 100,
     Container: 'd'.repeat(64),
     ContainerImage: 'shop/web:1.4',
+    PodNamespace: 'shop',
   },
   { EventKind: 'exec', Image: '/usr/bin/su', CommandLine: 'su', ImageFlags: ['setuid'], uid: 1_000, gid: 100 },
   {
@@ -138,6 +139,8 @@ const questions: readonly (readonly [source: string, selection: string])[] = [
   ['process_creation', '{ ProcessId: 4711 }'],
   ['process_creation', '{ UserId: 1000 }'],
   ['process_creation', '{ ContainerImage: shop/web:* }'],
+  ['process_creation', '{ PodNamespace: SHOP }'],
+  ['process_creation', '{ PodNamespace|exists: false }'],
   ['process_creation', '{ ParentProcessId|gt: 4000 }'],
   ['file_event', '{ OpenFlags|all: [create, exclusive] }'],
   ['auditd', '{ type: EXECVE, a0: /opt/link/called, a2: "-x", a3: last }'],
@@ -445,10 +448,10 @@ describe('hunts', () => {
       /rule\.yml:4: .*the history of process_creation has no field "Imgae": known are Image,/,
     ],
     [
-      { text: ruleText('auditd', '{ PodNamespace: x }') },
+      { text: ruleText('auditd', '{ Unseen: x }') },
       400,
       'rule_invalid',
-      /the history of auditd has no field "PodNamespace"/,
+      /the history of auditd has no field "Unseen"/,
     ],
     [
       { text: ruleText('dns_query', '{ Image: x }') },

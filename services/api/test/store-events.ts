@@ -138,8 +138,11 @@ function withUsers(raw: Uint8Array, processes: readonly ProcessEntry[], events: 
   const userNames = Array.from({ length: columns.processes.count }, (_, entry) => {
     return users.get(toHex(columns.processes.uid.subarray(entry * 16, entry * 16 + 16))) ?? '';
   });
-  const images = new Map(events.map(({ Container, ContainerImage }) => [Container, String(ContainerImage ?? '')]));
-  const containers = Array.from(columns.containers.id, (id) => ({ image: images.get(columns.strings.text(id)) ?? '' }));
+  const told = new Map(events.map((each) => [each.Container, each]));
+  const containers = Array.from(columns.containers.id, (id) => {
+    const { ContainerImage = '', PodNamespace = '' } = told.get(columns.strings.text(id)) ?? {};
+    return { image: String(ContainerImage), podNamespace: String(PodNamespace) };
+  });
   const facts = create(event.BatchEnrichmentSchema, { userNames, containers });
   return appendField(raw, batchFields.enrichment, toBinary(event.BatchEnrichmentSchema, facts));
 }

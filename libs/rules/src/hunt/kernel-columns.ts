@@ -34,7 +34,7 @@ const kindNames = Object.entries(EventKind).filter(
   (entry): entry is [string, event.EventKind] => typeof entry[1] === 'number',
 );
 
-/** Of each field that some log source has; but for PodNamespace, which is stored with containers and not with processes. */
+/** Of each field that some log source has. */
 const facts: Readonly<Record<string, Facts>> = {
   Image: ofEvent('image_path'),
   Container: ofEvent('container_id'),
@@ -44,6 +44,7 @@ const facts: Readonly<Record<string, Facts>> = {
   CommandLine: ofProcess('command_line'),
   CurrentDirectory: ofProcess('working_directory'),
   ContainerImage: ofProcess('container_image'),
+  PodNamespace: ofProcess('pod_namespace'),
   UserId: numberOfProcess('user_id'),
   User: ofProcess('user_name'),
   ParentImage: ofProcess('ancestor_images[1]'),

@@ -23,6 +23,7 @@ export interface StoredProcess {
   readonly workingDirectory: string;
   readonly userName: string;
   readonly containerImage: string;
+  readonly podNamespace: string;
   /** Nearest first. */
   readonly ancestorImages: readonly string[];
   readonly parentCommandLine: string;
@@ -76,6 +77,7 @@ function processFields(process: StoredProcess): TestEvent {
     CurrentDirectory: process.workingDirectory,
     User: process.userName,
     ContainerImage: process.containerImage,
+    PodNamespace: process.podNamespace,
     ParentImage: parent,
     AncestorImages: above,
     ParentCommandLine: process.parentCommandLine,

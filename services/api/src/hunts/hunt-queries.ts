@@ -32,7 +32,7 @@ function processesOf(hunt: Hunt): NonNullable<TenantQueryParts['join']> {
     as: processTable,
     select: [
       'host_id AS of_host, process_uid AS of_process, image_path AS of_image, image_time AS since_time',
-      'seen_time, command_line, working_directory, parent_pid, user_id, user_name, group_id, container_image',
+      'seen_time, command_line, working_directory, parent_pid, user_id, user_name, group_id, container_image, pod_namespace',
       'ancestor_images, parent_command_line, image_flags, image_sha256',
     ],
     from: 'processes',
@@ -121,6 +121,7 @@ export interface ImageRow {
   sha256: string;
   containerName: string;
   containerImage: string;
+  podNamespace: string;
   parentUid: string;
 }
 
@@ -135,7 +136,7 @@ export function imagesQuery(uids: readonly string[]): TenantQueryParts {
       'parent_pid AS parentPid, user_id AS userId, group_id AS groupId',
       'ancestor_images AS ancestorImages, parent_command_line AS parentCommandLine, image_flags AS imageFlags',
       "if(image_sha256 = toFixedString('', 32), '', lower(hex(image_sha256))) AS sha256",
-      'container_name AS containerName, container_image AS containerImage, lower(hex(parent_uid)) AS parentUid',
+      'container_name AS containerName, container_image AS containerImage, pod_namespace AS podNamespace, lower(hex(parent_uid)) AS parentUid',
     ],
     from: 'processes',
     final: true,

@@ -20,6 +20,8 @@ export function createProcessesBlock() {
     container_id: low(),
     container_name: low(),
     container_image: low(),
+    pod_name: low(),
+    pod_namespace: low(),
     user_id: u32(),
     user_name: low(),
     group_id: u32(),
@@ -110,5 +112,7 @@ function pushEnrichment({ columns }: ProcessesBlock, batch: BatchView, entry: nu
   columns.container_id.push(strings.text(containers.id[container] ?? 0));
   columns.container_name.push(fact?.name ?? '');
   columns.container_image.push(fact?.image ?? '');
+  columns.pod_name.push(fact?.podName ?? '');
+  columns.pod_namespace.push(fact?.podNamespace ?? '');
   columns.user_name.push(batch.enrichment?.userNames[entry] ?? '');
 }

@@ -20,6 +20,8 @@
 #include "programs/stdio_socket.bpf.c"
 #include "programs/memfd.bpf.c"
 #include "programs/ptrace.bpf.c"
+#include "programs/process_write.bpf.c"
+#include "programs/module_load.bpf.c"
 #include "programs/mount.bpf.c"
 #include "programs/namespace.bpf.c"
 #include "programs/bpf_call.bpf.c"

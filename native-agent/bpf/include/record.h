@@ -33,6 +33,8 @@ enum record_kind {
 	KIND_UNSHARE = 34,
 	KIND_BPF = 35,
 	KIND_STDIO_SOCKET = 36,
+	KIND_PROCESS_WRITE = 37,
+	KIND_MODULE_LOAD = 38,
 	/* A cgroup was made or removed: slot name = its path, value = its id, flags = 1 when removed. */
 	KIND_CGROUP = 200,
 };

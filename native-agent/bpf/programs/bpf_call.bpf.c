@@ -9,6 +9,22 @@
 #define BPF_LINK_UPDATE 29
 #define BPF_ITER_CREATE 33
 
+/* Where union bpf_attr has what a loaded program is; it is fixed for ever. */
+#define ATTRIBUTE_PROGRAM_NAME 48
+#define PROGRAM_NAME_BYTES 16
+
+static __always_inline void record__append_program(struct scratch *scratch, const void *attributes, __u32 size)
+{
+	__u32 type = 0;
+
+	bpf_probe_read_user(&type, sizeof(type), attributes);
+	scratch->record.value = type;
+	if (size >= ATTRIBUTE_PROGRAM_NAME + PROGRAM_NAME_BYTES)
+		record__end_string(scratch, SLOT_NAME,
+				   bpf_probe_read_user_str(scratch__get_end(scratch), PROGRAM_NAME_BYTES,
+							   attributes + ATTRIBUTE_PROGRAM_NAME));
+}
+
 SEC("tp_btf/sys_exit")
 int BPF_PROG(bpf__on_exit, struct pt_regs *regs, long result)
 {
@@ -35,6 +51,8 @@ int BPF_PROG(bpf__on_exit, struct pt_regs *regs, long result)
 		return 0;
 	scratch->record.flags = regs->di;
 	scratch->record.result = result;
+	if (regs->di == BPF_PROG_LOAD)
+		record__append_program(scratch, (void *)regs->si, regs->dx);
 	record__send_bulk(scratch);
 	return 0;
 }

@@ -1,6 +1,15 @@
 // The sensor's events as they are stored: where each field of the engine's layout is in the tables `events` and `processes`.
 import { event, sensitiveFileNames } from '@norn/contracts';
 import { protocolNames } from '../kernel/fields.ts';
+import {
+  accessNames,
+  bpfCommandNames,
+  bpfProgramTypeNames,
+  mountFlagNames,
+  namespaceNames,
+  PROGRAM_LOAD,
+  WRITE,
+} from '../kernel/call-names.ts';
 import { capabilityNames, inodeFlagNames } from '../kernel/file-attributes.ts';
 import { execFlagNames, imageFlagNames, openFlagNames, type FlagNames } from '../kernel/flag-names.ts';
 import { kernelLayout, kernelRows, kernelStreams } from '../kernel/layout.ts';
@@ -16,6 +25,7 @@ import {
   processTable,
   sourceFile,
   targetFile,
+  valid,
   type Facts,
 } from './facts.ts';
 
@@ -65,6 +75,16 @@ const facts: Readonly<Record<string, Facts>> = {
   ModifiedTime: ofEvent(`if(kind = ${EventKind.FILE_TIMES}, ${timeOfValue}, '')`),
   FileFlags: listOfEvent(`if(kind = ${EventKind.FILE_FLAGS}, ${namesSql('value', inodeFlagNames)}, [])`),
   FileCapabilities: listOfEvent(`if(kind = ${EventKind.FILE_CAPABILITIES}, ${namesSql('value', capabilityBits)}, [])`),
+  Access: ofEvent(named(`if(kind = ${EventKind.PROCESS_WRITE}, ${WRITE}, flags)`, accessNames)),
+  ImageLoaded: ofEvent(valid('path')),
+  Loaded: ofEvent(`if(result >= 0, 'true', 'false')`),
+  MountPoint: ofEvent(valid('path')),
+  MountSource: ofEvent(valid('target')),
+  MountFlags: listOfEvent(namesSql('flags', mountFlagNames)),
+  Namespaces: listOfEvent(namesSql('flags', namespaceNames)),
+  BpfCommand: ofEvent(named('flags', bpfCommandNames)),
+  BpfProgramType: ofEvent(named(`if(flags = ${PROGRAM_LOAD}, bitAnd(value, 255), 0)`, bpfProgramTypeNames)),
+  BpfProgram: ofEvent(valid('path')),
   DestinationIp: ofEvent('path'),
   DestinationPort: ofEvent('toString(bitAnd(bitShiftRight(value, 16), 65535))'),
   SourcePort: ofEvent('toString(bitAnd(value, 65535))'),

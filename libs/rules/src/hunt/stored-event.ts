@@ -3,6 +3,14 @@ import { event, sensitiveFileNames } from '@norn/contracts';
 import { groups } from '../kernel/auditd.ts';
 import { protocolNames } from '../kernel/fields.ts';
 import { attributeFields } from '../kernel/file-attributes.ts';
+import {
+  accessNames,
+  accessOf,
+  bpfCommandNames,
+  bpfProgramTypeNames,
+  mountFlagNames,
+  namespaceNames,
+} from '../kernel/call-names.ts';
 import { execFlagNames, imageFlagNames, namesOf, openFlagNames } from '../kernel/flag-names.ts';
 import type { TestEvent } from '../sigma/rule.ts';
 
@@ -44,6 +52,7 @@ export interface StoredEvent {
   readonly target: string;
   readonly flags: number;
   readonly value: bigint;
+  readonly result: number;
 }
 
 /** `process` is undefined when storage has not seen it. */
@@ -54,10 +63,15 @@ export function storedEvent(stored: StoredEvent, process: StoredProcess | undefi
     ProcessId: stored.pid,
     Image: stored.imagePath,
     Container: stored.containerId,
-    ...(CONNECTIONS.includes(stored.kind) ? connectionFields(stored) : fileFields(stored)),
+    ...fieldsOf(stored),
     ...(stored.kind === EXEC ? { ExecFlags: namesOf(stored.flags, execFlagNames) } : {}),
     ...(process === undefined ? {} : processFields(process)),
   };
+}
+
+function fieldsOf(stored: StoredEvent): TestEvent {
+  if (CONNECTIONS.includes(stored.kind)) return connectionFields(stored);
+  return (callFields.get(stored.kind) ?? fileFields)(stored);
 }
 
 /** The first of the names of its call. */
@@ -111,4 +125,35 @@ function readFields(value: bigint): TestEvent {
     FileClass: sensitiveFileNames.get(Number(value >> 32n)) ?? '',
     TargetProcessId: Number(value & 0xffff_ffffn),
   };
+}
+
+/** Of calls that are not about files, by kind. */
+const callFields: ReadonlyMap<number, (stored: StoredEvent) => TestEvent> = new Map([
+  [EventKind.PTRACE, accessFields],
+  [EventKind.PROCESS_WRITE, accessFields],
+  [
+    EventKind.MODULE_LOAD,
+    ({ path, result }: StoredEvent): TestEvent => ({ ImageLoaded: path, Loaded: String(result >= 0) }),
+  ],
+  [EventKind.MOUNT, mountFields],
+  [EventKind.SETNS, namespaceFields],
+  [EventKind.UNSHARE, namespaceFields],
+  [EventKind.BPF, bpfFields],
+]);
+
+function accessFields({ kind, flags, value }: StoredEvent): TestEvent {
+  return { Access: accessNames.get(accessOf(kind, flags)) ?? '', TargetProcessId: Number(value) };
+}
+
+function mountFields({ path, target, flags }: StoredEvent): TestEvent {
+  return { MountPoint: path, MountSource: target, MountFlags: namesOf(flags, mountFlagNames) };
+}
+
+function namespaceFields({ flags }: StoredEvent): TestEvent {
+  return { Namespaces: namesOf(flags, namespaceNames) };
+}
+
+function bpfFields({ path, flags, value }: StoredEvent): TestEvent {
+  const command = bpfCommandNames.get(flags) ?? '';
+  return { BpfProgram: path, BpfCommand: command, BpfProgramType: bpfProgramTypeNames.get(Number(value)) ?? '' };
 }

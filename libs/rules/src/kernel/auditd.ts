@@ -57,6 +57,8 @@ export const groups: ReadonlyMap<number, readonly [Group, Group?]> = new Map<num
   [EventKind.NET_LISTEN, [ofCall('listen')]],
   [EventKind.MEMFD_CREATE, [ofCall('memfd_create')]],
   [EventKind.PTRACE, [ofCall('ptrace')]],
+  [EventKind.PROCESS_WRITE, [ofCall('process_vm_writev')]],
+  [EventKind.MODULE_LOAD, [ofCall('init_module', 'finit_module')]],
   [EventKind.MOUNT, [ofFile('mount')]],
   [EventKind.SETNS, [ofCall('setns')]],
   [EventKind.UNSHARE, [ofCall('unshare')]],

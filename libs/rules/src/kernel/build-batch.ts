@@ -3,6 +3,15 @@ import { event, sensitiveFileNames, sensitiveFileOf } from '@norn/contracts';
 import { groups } from './auditd.ts';
 import type { RuleBatch } from './batch.ts';
 import type { TestEvent } from '../sigma/rule.ts';
+import { kindsAboutProcesses } from './call-fields.ts';
+import {
+  accessNames,
+  bpfCommandNames,
+  bpfProgramTypeNames,
+  mountFlagNames,
+  namespaceNames,
+  type Numbered,
+} from './call-names.ts';
 import { fileAttributes } from './file-attributes.ts';
 import { bitsOf, execFlagNames, imageFlagNames, openFlagNames } from './flag-names.ts';
 
@@ -62,20 +71,22 @@ export function buildRuleBatch(events: readonly TestEvent[]): RuleBatch {
 function rowOf(fields: TestEvent): Row {
   const kind = kindOf(fields);
   const renamed = kind === EventKind.FILE_RENAME;
-  const file = textOf(fields, 'TargetFilename');
+  const file = firstText(fields, FILES);
   return {
     kind,
-    path: renamed ? textOf(fields, 'SourceFilename') : file || textOf(fields, 'DestinationIp'),
-    target: renamed ? file : textOf(fields, 'SourceFilename'),
+    path: renamed ? textOf(fields, 'SourceFilename') : file,
+    target: renamed ? file : firstText(fields, ['SourceFilename', 'MountSource']),
     flags: flagsOf(kind, fields),
     value: valueOf(kind, fields),
-    result: 0,
+    result: kind === EventKind.MODULE_LOAD && textOf(fields, 'Loaded') === 'false' ? -1 : 0,
   };
 }
 
 function valueOf(kind: event.EventKind, fields: TestEvent): bigint {
   if (kind === EventKind.FILE_READ)
     return (BigInt(classOf(fields)) << 32n) | BigInt(numberOf(fields, 'TargetProcessId'));
+  if (kindsAboutProcesses.includes(kind)) return BigInt(numberOf(fields, 'TargetProcessId'));
+  if (kind === EventKind.BPF) return BigInt(numberNamed(bpfProgramTypeNames, fields, 'BpfProgramType'));
   const attribute = fileAttributes.get(kind);
   if (attribute) return attribute.value(listOf(fields, attribute.field));
   return (BigInt(numberOf(fields, 'DestinationPort')) << 16n) | BigInt(numberOf(fields, 'SourcePort'));
@@ -92,9 +103,35 @@ function flagsOf(kind: event.EventKind, fields: TestEvent): number {
   if (kind === EventKind.FILE_OPEN) return bitsOf(listOf(fields, 'OpenFlags'), openFlagNames) | 1;
   if (kind === EventKind.FILE_READ) return bitsOf(listOf(fields, 'OpenFlags'), openFlagNames);
   if (kind === EventKind.EXEC) return bitsOf(listOf(fields, 'ExecFlags'), execFlagNames);
+  const call = callFlags.get(kind);
+  if (call) return call(fields);
   const variant = groups.get(kind)?.[1];
   if (variant) return Number(variant.calls[0] === textOf(fields, 'SYSCALL'));
   return PROTOCOLS[textOf(fields, 'Protocol')] ?? 0;
+}
+
+const callFlags: ReadonlyMap<number, (fields: TestEvent) => number> = new Map([
+  [EventKind.PTRACE, (fields: TestEvent) => numberNamed(accessNames, fields, 'Access')],
+  [EventKind.MOUNT, (fields: TestEvent) => bitsOf(listOf(fields, 'MountFlags'), mountFlagNames)],
+  [EventKind.SETNS, (fields: TestEvent) => bitsOf(listOf(fields, 'Namespaces'), namespaceNames)],
+  [EventKind.UNSHARE, (fields: TestEvent) => bitsOf(listOf(fields, 'Namespaces'), namespaceNames)],
+  [EventKind.BPF, (fields: TestEvent) => numberNamed(bpfCommandNames, fields, 'BpfCommand')],
+]);
+
+/** The number of a field's word; 0 where the event has none. Throws for a word that there is not. */
+function numberNamed(names: Numbered, fields: TestEvent, field: string): number {
+  const word = textOf(fields, field);
+  if (word === '') return 0;
+  const found = [...names].find(([, name]) => name === word);
+  if (!found) throw new RangeError(`${field} "${word}" does not exist: known are ${[...names.values()].join(', ')}`);
+  return found[0];
+}
+
+/** Where an event says what its row's path is. */
+const FILES = ['TargetFilename', 'DestinationIp', 'ImageLoaded', 'MountPoint', 'BpfProgram'];
+
+function firstText(fields: TestEvent, names: readonly string[]): string {
+  return names.map((name) => textOf(fields, name)).find((text) => text !== '') ?? '';
 }
 
 function kindOf(fields: TestEvent): event.EventKind {

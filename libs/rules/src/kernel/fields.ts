@@ -15,6 +15,7 @@ import {
   targetFile,
   type FieldRow,
 } from './field-row.ts';
+import { accessFields, bpfFields, moduleFields, mountFields, namespaceFields, targetProcessId } from './call-fields.ts';
 import { fileAttributes } from './file-attributes.ts';
 import { execFlagNames, imageFlagTexts, namesOf, openFlagNames } from './flag-names.ts';
 import type { Category } from './routes.ts';
@@ -115,6 +116,8 @@ const fileFields: readonly FieldRow[] = [
   ),
 ];
 
+const valueOf = (batch: RuleBatch, row: number): bigint => batch.value[row] ?? 0n;
+
 /** OCSF's paths. */
 const attributeMeanings: Readonly<Record<string, string>> = {
   FileMode: 'file.security_descriptor',
@@ -126,25 +129,12 @@ const attributeMeanings: Readonly<Record<string, string>> = {
 /** Of sensitive files that are read. */
 const readFields: readonly FieldRow[] = [
   ofTable('FileClass', means('file.type', 'EventColumns.value'), {
-    entry: (batch, row) => halfOf(batch, row, 32n),
+    entry: (batch, row) => Number(valueOf(batch, row) >> 32n),
     texts: (_batch, held) => [sensitiveFileNames.get(held) ?? ''],
     values: [...sensitiveFileNames.values()],
   }),
-  ofRow('TargetProcessId', means('process.pid', 'EventColumns.value'), (batch, row) =>
-    numbered(halfOf(batch, row, 0n)),
-  ),
+  targetProcessId,
 ];
-
-function halfOf(batch: RuleBatch, row: number, shift: bigint): number {
-  return Number(((batch.value[row] ?? 0n) >> shift) & 0xffff_ffffn);
-}
-
-/** There is no process 0. */
-function numbered(pid: number): readonly string[] {
-  return pid === 0 ? [] : [String(pid)];
-}
-
-const valueOf = (batch: RuleBatch, row: number): bigint => batch.value[row] ?? 0n;
 
 /** Of rows about attributes; each kind has one of them. */
 const attributeFields: readonly FieldRow[] = [...fileAttributes].map(([kind, { field, texts }]) =>
@@ -196,6 +186,11 @@ export const fieldsByCategory: Readonly<Record<Category, readonly FieldRow[]>> =
   file_delete: ofFiles,
   file_rename: ofFiles,
   network_connection: [...everywhere, ...networkFields],
+  process_access: [...everywhere, ...accessFields],
+  driver_load: [...everywhere, ...moduleFields],
+  mount: [...everywhere, ...mountFields],
+  namespace: [...everywhere, ...namespaceFields],
+  bpf_call: [...everywhere, ...bpfFields],
 };
 
 const WORDS = ['CommandLine', 'TargetFilename', 'SourceFilename', 'DestinationIp'];

@@ -16,6 +16,11 @@ export const categories = [
   'file_delete',
   'file_rename',
   'network_connection',
+  'process_access',
+  'driver_load',
+  'mount',
+  'namespace',
+  'bpf_call',
 ] as const;
 export type Category = (typeof categories)[number];
 
@@ -53,6 +58,14 @@ export const categoryRows: readonly KindOfRows[] = [
   rows(EventKind.FILE_RENAME, 'file_rename'),
   rows(EventKind.NET_CONNECT, 'network_connection'),
   rows(EventKind.NET_ACCEPT, 'network_connection'),
+  rows(EventKind.PTRACE, 'process_access'),
+  rows(EventKind.PROCESS_WRITE, 'process_access'),
+  // Who is refused has tried.
+  rows(EventKind.MODULE_LOAD, 'driver_load'),
+  rows(EventKind.MOUNT, 'mount'),
+  rows(EventKind.SETNS, 'namespace'),
+  rows(EventKind.UNSHARE, 'namespace'),
+  rows(EventKind.BPF, 'bpf_call'),
 ];
 
 /** Every kind that some category is about, once. */

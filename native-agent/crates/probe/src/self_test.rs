@@ -16,7 +16,7 @@ pub struct SelfTest {
 }
 
 /// What proves a capability: all of these events.
-const PROOFS: [(&str, &[EventKind]); 12] = [
+const PROOFS: [(&str, &[EventKind]); 14] = [
     (
         "process.lifecycle",
         &[EventKind::Fork, EventKind::Exec, EventKind::Exit],
@@ -29,6 +29,8 @@ const PROOFS: [(&str, &[EventKind]); 12] = [
     ("process.stdio_socket", &[EventKind::StdioSocket]),
     ("process.memfd", &[EventKind::MemfdCreate]),
     ("process.ptrace", &[EventKind::Ptrace]),
+    ("process.write", &[EventKind::ProcessWrite]),
+    ("host.module", &[EventKind::ModuleLoad]),
     ("process.namespace", &[EventKind::Unshare]),
     ("host.mount", &[EventKind::Mount]),
     ("host.bpf", &[EventKind::Bpf]),
@@ -106,6 +108,7 @@ impl SelfTest {
             EventKind::Exec => path == names.file.as_bytes() && header.result == -libc::ENOENT,
             EventKind::MemfdCreate => path.ends_with(names.memfd.as_bytes()),
             EventKind::Mount => path == b"/",
+            EventKind::ModuleLoad => header.result < 0,
             EventKind::StdioSocket => header.flags == 0,
             _ => true,
         };
@@ -157,9 +160,30 @@ fn act(names: &Names) -> ! {
         libc::listen(socket, 1);
         libc::dup2(socket, 0);
         make_bpf_array();
+        write_to_itself();
+        // Nothing is no module: it is refused.
+        libc::syscall(libc::SYS_init_module, std::ptr::null::<u8>(), 0, c"".as_ptr());
         libc::ptrace(libc::PTRACE_TRACEME, 0, 0, 0);
         libc::_exit(0)
     }
+}
+
+/// One byte, by the call for other processes.
+///
+/// # Safety
+/// As `act`.
+unsafe fn write_to_itself() {
+    let (from, mut to) = (7_u8, 0_u8);
+    let local = libc::iovec {
+        iov_base: (&raw const from).cast_mut().cast(),
+        iov_len: 1,
+    };
+    let remote = libc::iovec {
+        iov_base: (&raw mut to).cast(),
+        iov_len: 1,
+    };
+    // SAFETY: both bytes outlive the call, and nobody else looks at them.
+    unsafe { libc::process_vm_writev(libc::getpid(), &raw const local, 1, &raw const remote, 1, 0) };
 }
 
 /// Makes a file that is called as keys are, opens it for reading too, gives it an old time and removes it.

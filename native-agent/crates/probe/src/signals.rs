@@ -165,6 +165,18 @@ pub const SIGNALS: &[Signal] = &[
         detail: "",
     },
     Signal {
+        name: "process.write",
+        core: false,
+        mechanisms: &[tp_btf(&[], &[(311, "process__on_write")])],
+        detail: "",
+    },
+    Signal {
+        name: "host.module",
+        core: false,
+        mechanisms: &[tp_btf(&[], &[(175, "module__on_load"), (313, "module__on_load")])],
+        detail: "what came out of memory has no name",
+    },
+    Signal {
         name: "host.mount",
         core: false,
         mechanisms: &[tp_btf(&[], &[(165, "mount__on_exit"), (429, "mount__on_move")])],

@@ -115,7 +115,7 @@ impl Tracker {
         self.path.clear();
         self.target.clear();
         match kind {
-            EventKind::Fork | EventKind::Exit | EventKind::Setns | EventKind::Unshare | EventKind::Bpf => {}
+            EventKind::Fork | EventKind::Exit | EventKind::Setns | EventKind::Unshare => {}
             EventKind::Exec if record.header.result == 0 => self.copy_image_path(process),
             EventKind::NetConnect | EventKind::NetAccept | EventKind::NetListen | EventKind::StdioSocket => {
                 let socket = record.socket();
@@ -130,8 +130,12 @@ impl Tracker {
                     figures.flags = u32::from(socket.family) << 16 | u32::from(socket.protocol);
                 }
             }
-            EventKind::MemfdCreate => self.path.extend_from_slice(record.slot(Slot::Name)),
-            EventKind::Ptrace => figures.value = self.host_pid(process, figures.value as u32).into(),
+            EventKind::MemfdCreate | EventKind::Bpf => self.path.extend_from_slice(record.slot(Slot::Name)),
+            EventKind::Ptrace | EventKind::ProcessWrite => {
+                figures.value = self.host_pid(process, figures.value as u32).into()
+            }
+            // A module out of memory has no file.
+            EventKind::ModuleLoad if record.slot(Slot::Base).is_empty() => {}
             _ => self.write_paths(kind, record),
         }
     }

@@ -85,11 +85,13 @@ export interface FoundRow {
   flags: number;
   value: number | string;
   lineage: string;
+  result: number;
 }
 
 const foundColumns = [
   'toUnixTimestamp64Micro(time) AS us, host_id AS hostId, kind, lower(hex(process_uid)) AS uid, pid',
-  'container_id AS containerId, image_path AS imagePath, path, target, flags, value, lower(hex(lineage_uid)) AS lineage',
+  'container_id AS containerId, image_path AS imagePath, path, target, flags, value, result',
+  'lower(hex(lineage_uid)) AS lineage',
 ];
 
 /** The newest events the rule finds. */

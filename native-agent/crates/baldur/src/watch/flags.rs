@@ -41,6 +41,11 @@ pub fn decode(kind: EventKind, flags: u32, value: u64) -> Map<String, Value> {
         }
         EventKind::Mount => drop(put("flags", names(flags, MOUNT))),
         EventKind::MemfdCreate => drop(put("flags", names(flags, MEMFD))),
+        EventKind::ProcessWrite => drop(put("targetPid", json!(value))),
+        EventKind::Bpf => {
+            put("command", json!(flags));
+            put("programType", json!(value));
+        }
         EventKind::Ptrace => {
             put("request", json!(ptrace_request(flags)));
             put("targetPid", json!(value));

@@ -105,6 +105,78 @@ fn bpf() {
 }
 
 #[test]
+fn bpf_program() {
+    const BPF_PROG_LOAD: u32 = 5;
+    const SOCKET_FILTER: u64 = 1;
+    // r0 = 0; exit
+    let instructions: [u64; 2] = [0xb7, 0x95];
+    let mut attributes = [0_u64; 16];
+    attributes[0] = SOCKET_FILTER | (instructions.len() as u64) << 32;
+    attributes[1] = instructions.as_ptr() as u64;
+    attributes[2] = c"GPL".as_ptr() as u64;
+    // The name stands at byte 48.
+    attributes[6] = u64::from_ne_bytes(*b"norn_tst");
+    let seen = Sensor::start().event_of(EventKind::Bpf, || {
+        // SAFETY: the kernel reads 128 bytes of attributes and two instructions, which are there.
+        unsafe {
+            libc::syscall(
+                libc::SYS_bpf,
+                BPF_PROG_LOAD,
+                attributes.as_ptr(),
+                size_of_val(&attributes),
+            )
+        };
+    });
+    assert_eq!(
+        (seen.flags, seen.value, seen.path.as_str()),
+        (BPF_PROG_LOAD, SOCKET_FILTER, "norn_tst")
+    );
+}
+
+#[test]
+fn process_write() {
+    let mut byte = 0_u8;
+    // SAFETY: takes nothing, touches nothing.
+    let parent = unsafe { libc::getpid() };
+    let from = 7_u8;
+    let at = &raw mut byte;
+    let seen = Sensor::start().event_of(EventKind::ProcessWrite, || {
+        let local = libc::iovec {
+            iov_base: (&raw const from).cast_mut().cast(),
+            iov_len: 1,
+        };
+        let remote = libc::iovec {
+            iov_base: at.cast(),
+            iov_len: 1,
+        };
+        // SAFETY: a byte of the parent that is there and that nobody reads meanwhile.
+        unsafe { libc::process_vm_writev(parent, &raw const local, 1, &raw const remote, 1, 0) };
+    });
+    // SAFETY: the child has ended; the byte is ours.
+    assert_eq!(unsafe { at.read_volatile() }, 7);
+    assert_eq!((seen.value, seen.result), (parent as u64, 1));
+}
+
+#[test]
+fn a_module_that_is_refused_was_tried() {
+    let directory = Directory::new("module");
+    let path = directory.file("a.ko");
+    let name = c(&path);
+    let mut seen = Sensor::start().events_of(|| {
+        // SAFETY: plain system calls on strings that outlive them; neither is a module.
+        unsafe {
+            let fd = libc::open(name.as_ptr(), libc::O_RDONLY);
+            libc::syscall(libc::SYS_finit_module, fd, c"".as_ptr(), 0);
+            libc::syscall(libc::SYS_init_module, name.as_ptr(), 4, c"".as_ptr());
+        }
+    });
+    seen.retain(|event| event.kind == EventKind::ModuleLoad);
+    let paths: Vec<_> = seen.iter().map(|event| event.path.as_str()).collect();
+    assert_eq!(paths, [path.as_str(), ""]);
+    assert!(seen.iter().all(|event| event.result < 0), "{seen:#?}");
+}
+
+#[test]
 fn the_agent_s_own_files_are_no_events() {
     let directory = Directory::new("own");
     let mut sensor = Sensor::start();

@@ -5,6 +5,42 @@ use crate::kernel::Served;
 use crate::self_test::SelfTest;
 use crate::tracker::Tracker;
 
+/// What no mechanism here tells, on any host: people see it beside what is told.
+const BLIND_SPOTS: [(&str, &str); 8] = [
+    (
+        "file.io_uring",
+        "files opened, read or changed through io_uring are not seen",
+    ),
+    (
+        "file.read.other",
+        "opening a file for reading is told of sensitive files only; a copy, a hard link or another name hides one",
+    ),
+    (
+        "file.attribute.new_calls",
+        "inode flags by file_setattr and attributes by setxattrat (Linux 6.13 and later) are not seen",
+    ),
+    (
+        "process.applets",
+        "what busybox or a shell does by itself, without starting a program, is known by its files and connections only",
+    ),
+    (
+        "process.code_in_memory",
+        "code that a running program loads or makes in its own memory is not seen, nor are calls within an interpreter",
+    ),
+    (
+        "process.compat_calls",
+        "system calls of 32-bit programs are counted, not interpreted",
+    ),
+    (
+        "network.content",
+        "what passes on the wire is not looked into, and datagrams without connect are not seen",
+    ),
+    (
+        "host.login",
+        "logins are known by the processes they start: what programs write into logs is not read",
+    ),
+];
+
 pub fn list(served: &[Served], self_test: &SelfTest, tracker: &Tracker) -> Vec<Capability> {
     let mut capabilities: Vec<Capability> =
         served.iter().map(|served| of_signal(served, self_test)).collect();
@@ -32,14 +68,7 @@ pub fn list(served: &[Served], self_test: &SelfTest, tracker: &Tracker) -> Vec<C
         detail: "computed after the start; unknown for what is gone by then".to_owned(),
         verified: false,
     });
-    capabilities.push(unavailable(
-        "file.io_uring",
-        "files opened or changed through io_uring are not seen",
-    ));
-    capabilities.push(unavailable(
-        "process.compat_calls",
-        "system calls of 32-bit programs are counted, not interpreted",
-    ));
+    capabilities.extend(BLIND_SPOTS.iter().map(|(name, detail)| unavailable(name, detail)));
     capabilities
 }
 

@@ -210,4 +210,15 @@ fn the_self_test_verifies_what_is_available() {
             .iter()
             .any(|capability| capability.name == "file.open")
     );
+    let unseen: Vec<_> = capabilities
+        .iter()
+        .filter(|capability| !capability.available)
+        .collect();
+    assert!(unseen.iter().all(|spot| !spot.detail.is_empty()), "{unseen:#?}");
+    for name in ["file.io_uring", "file.read.other", "process.applets"] {
+        assert!(
+            unseen.iter().any(|spot| spot.name == name),
+            "{name} is said to be unseen"
+        );
+    }
 }

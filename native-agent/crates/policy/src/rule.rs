@@ -1,6 +1,4 @@
 //! A host's part of a policy, taken apart once: patterns compiled, what this host is not in left out, sizes checked.
-use std::time::Duration;
-
 use norn_events::wire::agent::v1::HostPolicyForHost;
 use norn_events::wire::finding::v1::Severity;
 use norn_events::wire::policy::v1::{
@@ -303,6 +301,3 @@ pub const FLAG_NAMES: [(u32, &str); 7] = [
     (32, "setuid"),
     (64, "new"),
 ];
-
-/// How long an exec waits for its answer at most, before it goes on.
-pub const DEADLINE: Duration = Duration::from_millis(20);

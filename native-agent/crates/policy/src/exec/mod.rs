@@ -1,0 +1,246 @@
+//! Programs are refused by fanotify: whoever is about to run a file waits for the answer, at most until a deadline. The group
+//! exists only while a policy asks for it.
+mod marks;
+mod responder;
+mod worker;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use nix::sys::fanotify::{EventFFlags, Fanotify, FanotifyEvent, FanotifyResponse, InitFlags, Response};
+
+use crate::EnforceError;
+use crate::clock::boot_ns;
+use crate::denial::Outlet;
+use crate::engine::Current;
+use crate::facts::Sources;
+
+use marks::Marked;
+
+/// How long an exec waits for its answer at most.
+pub const DEADLINE: Duration = Duration::from_millis(20);
+/// Execs that wait for a worker; one more waits for its deadline alone.
+const JOBS_MAX: usize = 1_024;
+const WORKERS: usize = 2;
+/// New mounts are looked for so often.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// Containers whose mounts are looked at.
+const CONTAINERS_MAX: usize = 1_024;
+/// Longer than any read that makes progress, ns.
+const READ_NS_MAX: u64 = 3_000_000_000;
+const GUARD_EVERY: Duration = Duration::from_millis(250);
+
+/// Threads between an exec and its answer, for whoever gives them priority.
+pub const THREADS: [&str; 2] = ["policy-exec", "policy-content"];
+
+/// Where programs are asked about.
+#[derive(Debug, Clone, Default)]
+pub enum Places {
+    /// Everything that the host and its containers have mounted.
+    #[default]
+    Everywhere,
+    /// The file systems of these paths: for trials on a machine that others use.
+    Only(Vec<PathBuf>),
+}
+
+/// What the threads share.
+pub struct Shared {
+    group: Fanotify,
+    pub current: Arc<Current>,
+    pub sources: Arc<Sources>,
+    pub outlet: Arc<Outlet>,
+    /// Never refused anything: the agent's own.
+    pub guarded: Mutex<Vec<u32>>,
+    deadline: Duration,
+    stop: AtomicBool,
+    beat_ns: AtomicU64,
+    reading_since_ns: AtomicU64,
+    containers: Mutex<HashMap<String, u32>>,
+    marked: Mutex<Marked>,
+}
+
+impl Shared {
+    fn answer(&self, event: &FanotifyEvent, response: Response) {
+        let Some(fd) = event.fd() else { return };
+        if let Err(error) = self.group.write_response(FanotifyResponse::new(fd, response)) {
+            tracing::error!(%error, "an exec can't be answered");
+        }
+    }
+
+    fn stops(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+}
+
+pub struct Options {
+    pub places: Places,
+    pub deadline: Duration,
+}
+
+/// Asks before programs start, until it is dropped.
+pub struct ExecGuard {
+    shared: Arc<Shared>,
+    look: SyncSender<()>,
+    threads: Vec<JoinHandle<()>>,
+    places: Places,
+}
+
+impl ExecGuard {
+    pub fn start(
+        (current, sources, outlet): (Arc<Current>, Arc<Sources>, Arc<Outlet>),
+        guarded: Vec<u32>,
+        options: &Options,
+    ) -> Result<Self, EnforceError> {
+        let flags = InitFlags::FAN_CLASS_CONTENT | InitFlags::FAN_CLOEXEC | InitFlags::FAN_NONBLOCK;
+        let events = EventFFlags::O_RDONLY | EventFFlags::O_LARGEFILE | EventFFlags::O_CLOEXEC;
+        let group =
+            Fanotify::init(flags, events).map_err(|error| EnforceError::Fanotify(error.to_string()))?;
+        let shared = Arc::new(Shared {
+            group,
+            current,
+            sources,
+            outlet,
+            guarded: Mutex::new(guarded),
+            deadline: options.deadline,
+            stop: AtomicBool::new(false),
+            beat_ns: AtomicU64::new(boot_ns()),
+            reading_since_ns: AtomicU64::new(0),
+            containers: Mutex::default(),
+            marked: Mutex::default(),
+        });
+        let (look, wanted) = sync_channel(1);
+        let mut guard = Self {
+            shared,
+            look,
+            threads: Vec::new(),
+            places: options.places.clone(),
+        };
+        guard.spawn_threads(wanted)?;
+        guard.mark_first();
+        Ok(guard)
+    }
+
+    fn spawn_threads(&mut self, wanted: Receiver<()>) -> Result<(), EnforceError> {
+        let (jobs, queue) = sync_channel(JOBS_MAX);
+        let queue = Arc::new(Mutex::new(queue));
+        for _ in 0..WORKERS {
+            let (shared, queue) = (Arc::clone(&self.shared), Arc::clone(&queue));
+            self.spawn("policy-content", move || worker::run(&shared, &queue))?;
+        }
+        let shared = Arc::clone(&self.shared);
+        self.spawn("policy-exec", move || {
+            responder::Responder::new(shared, jobs).run()
+        })?;
+        let shared = Arc::clone(&self.shared);
+        self.spawn("policy-guard", move || guard(&shared))?;
+        if matches!(self.places, Places::Everywhere) {
+            let shared = Arc::clone(&self.shared);
+            self.spawn("policy-mounts", move || look_for_mounts(&shared, &wanted))?;
+        }
+        Ok(())
+    }
+
+    fn spawn(&mut self, name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), EnforceError> {
+        let thread = thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(run)
+            .map_err(|error| EnforceError::Thread(error.to_string()))?;
+        self.threads.push(thread);
+        Ok(())
+    }
+
+    /// The responder runs by now: from here on execs wait for it.
+    fn mark_first(&self) {
+        match &self.places {
+            Places::Everywhere => mark(&self.shared),
+            Places::Only(paths) => {
+                for path in paths {
+                    marks::mark(&self.shared.group, path, None);
+                }
+            }
+        }
+    }
+
+    pub fn guard(&self, pids: Vec<u32>) {
+        *self.shared.guarded.lock().unwrap_or_else(PoisonError::into_inner) = pids;
+    }
+
+    /// A process of this container runs: through it its mounts are seen.
+    pub fn contain(&self, container: &str, pid: u32) {
+        let mut containers = self
+            .shared
+            .containers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let is_new = !containers.contains_key(container);
+        if !is_new || containers.len() < CONTAINERS_MAX {
+            containers.insert(container.to_owned(), pid);
+        }
+        drop(containers);
+        if is_new {
+            // One look that is wanted already will see this one, too.
+            let _wanted = self.look.try_send(());
+        }
+    }
+
+    /// Since the responder last went round its loop.
+    pub fn age_ms(&self) -> u64 {
+        boot_ns().saturating_sub(self.shared.beat_ns.load(Ordering::Relaxed)) / 1_000_000
+    }
+
+    /// Kinds of file systems that are mounted and whose programs start unasked.
+    pub fn left_out(&self) -> Vec<String> {
+        let marked = self.shared.marked.lock().unwrap_or_else(PoisonError::into_inner);
+        marked.left_out.iter().cloned().collect()
+    }
+}
+
+impl Drop for ExecGuard {
+    fn drop(&mut self) {
+        self.shared.stop.store(true, Ordering::Relaxed);
+        let _wanted = self.look.try_send(());
+        for thread in self.threads.drain(..) {
+            if thread.join().is_err() {
+                tracing::error!("a thread that answers execs had failed");
+            }
+        }
+    }
+}
+
+fn look_for_mounts(shared: &Shared, wanted: &Receiver<()>) {
+    while !shared.stops() {
+        // Both "somebody wants it" and "it is time" lead to a look.
+        let _why = wanted.recv_timeout(LOOK_EVERY);
+        if !shared.stops() {
+            mark(shared);
+        }
+    }
+}
+
+fn mark(shared: &Shared) {
+    let mut containers = shared.containers.lock().unwrap_or_else(PoisonError::into_inner);
+    containers.retain(|_, pid| std::path::Path::new(&format!("/proc/{pid}")).exists());
+    let containers = containers.clone();
+    let marked = marks::mark_all(&shared.group, &containers);
+    *shared.marked.lock().unwrap_or_else(PoisonError::into_inner) = marked;
+}
+
+/// Reading an event opens its file for the reader, and that can wait for another who watches it. A process that is gone holds up
+/// nobody; one that hangs, every exec on the host.
+fn guard(shared: &Shared) {
+    while !shared.stops() {
+        thread::sleep(GUARD_EVERY);
+        let since = shared.reading_since_ns.load(Ordering::Acquire);
+        if since > 0 && boot_ns().saturating_sub(since) > READ_NS_MAX {
+            tracing::error!(
+                "the answering of execs hangs in a read; the agent ends, so that programs start again"
+            );
+            std::process::abort();
+        }
+    }
+}

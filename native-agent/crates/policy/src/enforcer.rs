@@ -324,6 +324,10 @@ impl Enforcer {
         self.outlet.untold.load(Ordering::Relaxed) + self.past.untold + network.untold
     }
 
+    pub fn holds_execs_up(&self) -> bool {
+        self.exec.is_some()
+    }
+
     /// Of the thread that execs wait for; 0 when none does.
     pub fn responder_age_ms(&self) -> u64 {
         self.exec.as_ref().map_or(0, ExecGuard::age_ms)

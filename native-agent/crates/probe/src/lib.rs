@@ -20,6 +20,7 @@ mod text;
 mod tracker;
 mod waker;
 
+pub use container::container_of_path;
 pub use error::ProbeError;
 pub use options::{ExecPolicy, ProbeOptions, ProbeStats};
 pub use probe::Probe;

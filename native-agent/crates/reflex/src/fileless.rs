@@ -114,7 +114,7 @@ fn firing(event: &Event<'_>, process: &Process, observe_only: Option<&'static st
         time_ns: event.time_ns,
         first_act_ns: event.time_ns,
         files_changed: 0,
-        observe_only,
+        observe_only: observe_only.map(Into::into),
         killed_at_exec: event.flags & ExecFlag::KilledAtExec as u32 != 0,
         first_evidence: [&process.image_number.to_le_bytes()[..], &process.image.path].concat(),
         evidence: vec![

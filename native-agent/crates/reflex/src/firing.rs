@@ -1,4 +1,6 @@
 //! What a reflex says when it fires, and how that becomes a `Finding`.
+use std::borrow::Cow;
+
 use norn_events::wire::finding::v1::{Evidence, Finding, FindingSource, Response, Severity};
 use norn_events::{ContainerId, ProcessUid};
 use sha2::{Digest, Sha256};
@@ -23,7 +25,7 @@ pub struct Firing {
     /// The kernel side has killed the process before its first instruction.
     pub killed_at_exec: bool,
     /// Why this is only told of, whatever the policy says; `None` lets the policy decide.
-    pub observe_only: Option<&'static str>,
+    pub observe_only: Option<Cow<'static, str>>,
     /// What the finding's id is made of, beside rule and scope.
     pub first_evidence: Vec<u8>,
     pub evidence: Vec<Evidence>,
@@ -61,7 +63,7 @@ impl Firing {
 
     /// What is only told of is no alarm.
     fn severity(&self) -> Severity {
-        match self.observe_only {
+        match &self.observe_only {
             Some(_) => Severity::Medium,
             None => self.rule.severity(),
         }

@@ -14,6 +14,7 @@ use norn_respond::Responder;
 
 use super::clock::{boot_ns, unix_us};
 use super::commands::{Commands, Decision, answer};
+use super::enforcement::Enforcement;
 use super::execution::{is_whole, restored, scopes, still_runs};
 use super::health;
 use super::keeper::Keeper;
@@ -43,6 +44,7 @@ const FAREWELL: Duration = Duration::from_millis(300);
 pub struct Daemon {
     pub(super) sensor: Sensor,
     pub(super) keeper: Keeper,
+    pub(super) enforcement: Enforcement,
     pub(super) reflexes: Reflexes,
     pub(super) responder: Responder,
     pub(super) reactions: Reactions,
@@ -100,12 +102,15 @@ impl Daemon {
     }
 
     fn observe(&mut self) {
-        if self.keeper.settle() {
+        if self.keeper.settle() | self.enforcement.settle() {
             self.say_hello();
         }
-        let events = self
-            .sensor
-            .poll(&mut [&mut self.keeper, &mut self.reflexes, &mut self.builder]);
+        let events = self.sensor.poll(&mut [
+            &mut self.keeper,
+            &mut self.reflexes,
+            &mut self.builder,
+            &mut self.enforcement,
+        ]);
         self.keeper.catch_up(self.sensor.processes());
         self.timers.busy = events >= EVENTS_PER_POLL_MAX;
         if events > 0 && self.timers.rows_since_ns.is_none() {
@@ -155,7 +160,8 @@ impl Daemon {
     }
 
     fn react(&mut self) {
-        for firing in self.reflexes.take() {
+        for mut firing in self.reflexes.take() {
+            self.enforcement.withhold(&mut firing, self.sensor.processes());
             let mode = if self.may_act_on(firing.scope) {
                 self.modes.mode(firing.rule)
             } else {
@@ -183,13 +189,15 @@ impl Daemon {
         if now_ns >= self.timers.upkeep_ns {
             self.timers.upkeep_ns = now_ns + UPKEEP_NS;
             self.sensor.sweep();
+            self.enforcement.tick();
         }
     }
 
     /// Seals what is full, what has waited long enough, and at once what holds a finding.
     fn ship(&mut self) {
         let now_ns = boot_ns();
-        let findings = self.reactions.take_ready(now_ns, self.clock);
+        let mut findings = self.reactions.take_ready(now_ns, self.clock);
+        findings.extend(self.enforcement.take_findings(now_ns, self.sensor.processes()));
         let urgent = !findings.is_empty();
         for finding in findings {
             for uid in [&finding.process_uid, &finding.scope_uid] {
@@ -229,6 +237,9 @@ impl Daemon {
             self.obey(message);
         }
         self.send_restored();
+        if let Some(status) = self.enforcement.status_if_due(now_ns) {
+            self.link.send(baldur_message::Message::PolicyStatus(status), 0);
+        }
         if now_ns >= self.timers.heartbeat_ns {
             self.timers.heartbeat_ns = now_ns + HEARTBEAT_NS;
             let heartbeat = health::heartbeat(self);
@@ -251,6 +262,7 @@ impl Daemon {
         let mut guarded = vec![std::process::id()];
         guarded.extend(self.link.peer_pid());
         self.reflexes.guard(guarded.clone());
+        self.enforcement.guard(guarded.clone());
         self.responder.guard(guarded);
         self.say_hello();
         for outcome in self.commands.waiting() {
@@ -296,8 +308,13 @@ impl Daemon {
             Some(tyr_message::Message::Command(command)) => self.take_command(command),
             Some(tyr_message::Message::Policy(policy)) => self.adopt_policy(&policy),
             Some(tyr_message::Message::OutcomeAck(id)) => self.commands.ack(&id),
-            // What is known of containers is added by enrichment; nothing here depends on it.
-            Some(tyr_message::Message::Facts(_)) | None => {}
+            Some(tyr_message::Message::HostPolicy(policy)) => {
+                self.enforcement.adopt(&policy);
+                self.apply_exec_policy();
+            }
+            // Enrichment adds them to batches; here only rules about images and namespaces ask for them.
+            Some(tyr_message::Message::Facts(facts)) => self.enforcement.learn(&facts),
+            None => {}
         }
     }
 
@@ -310,10 +327,11 @@ impl Daemon {
         }
     }
 
-    /// The kernel side can't tell whose subtree a process is in.
+    /// The kernel side can't tell whose subtree a process is in, nor what a rule allows.
     fn apply_exec_policy(&mut self) {
+        let is_anyones = self.act_below.is_empty() && !self.enforcement.may_allow_memfd();
         self.sensor
-            .kill_memfd_at_exec(self.modes.kills_fileless() && self.act_below.is_empty());
+            .kill_memfd_at_exec(self.modes.kills_fileless() && is_anyones);
     }
 
     fn may_act_on(&self, scope: ProcessUid) -> bool {

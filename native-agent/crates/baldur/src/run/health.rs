@@ -9,6 +9,7 @@ use super::daemon::Daemon;
 pub fn hello(daemon: &Daemon) -> BaldurHello {
     let mut capabilities = daemon.sensor.capabilities();
     capabilities.extend(daemon.keeper.capabilities());
+    capabilities.extend(daemon.enforcement.capabilities());
     capabilities.push(miner(daemon));
     BaldurHello {
         pid: std::process::id(),
@@ -38,7 +39,8 @@ pub fn heartbeat(daemon: &Daemon) -> BaldurHeartbeat {
     };
     BaldurHeartbeat {
         health: Some(health),
-        responder_age_ms: u32::try_from(vault.responder_age_ms).unwrap_or(u32::MAX),
+        responder_age_ms: u32::try_from(vault.responder_age_ms.max(daemon.enforcement.responder_age_ms()))
+            .unwrap_or(u32::MAX),
         last_batch_seq: daemon.outbox.last_seq(),
     }
 }

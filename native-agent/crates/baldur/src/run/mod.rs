@@ -2,6 +2,7 @@
 mod clock;
 mod commands;
 mod daemon;
+mod enforcement;
 mod execution;
 mod health;
 mod journal;
@@ -32,6 +33,7 @@ use norn_vault::VaultOptions;
 
 use commands::Commands;
 use daemon::{Daemon, Timers};
+use enforcement::Enforcement;
 use keeper::Keeper;
 use link::Link;
 use outbox::Outbox;
@@ -95,7 +97,9 @@ pub fn run(arguments: RunArguments) -> anyhow::Result<()> {
         boot_id: sensor.boot_id(),
         wall_offset_ns,
     };
+    let enforcement = Enforcement::new(&state, &sensor, waiter.waker());
     let daemon = Daemon {
+        enforcement,
         commands: Commands::open(&state)?,
         builder: BatchBuilder::new(identity)?,
         clock: Clock {

@@ -72,7 +72,7 @@ impl Reactions {
         }
         let mut firing = firing;
         firing.evidence.extend(evidence);
-        let why = firing.observe_only.map(|reason| Evidence {
+        let why = firing.observe_only.as_deref().map(|reason| Evidence {
             field: "response.withheld".to_owned(),
             value: reason.to_owned(),
         });

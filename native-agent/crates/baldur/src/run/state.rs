@@ -74,6 +74,10 @@ impl StateDir {
         })
     }
 
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     pub fn vault(&self) -> PathBuf {
         self.path.join("vault")
     }

@@ -1,6 +1,7 @@
 //! `baldur run` against a fake Tyr on a real kernel: hello, heartbeat, batches, commands at most once over a kill -9.
 mod fake_tyr;
 mod persistence;
+mod policy;
 
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command as Program, Stdio};

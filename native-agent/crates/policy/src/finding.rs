@@ -20,7 +20,8 @@ const REMEMBERED_MAX: usize = 4_096;
 /// Who was refused. `None` while the sensor has not told of the process yet.
 pub fn process_of(denial: &Denial, processes: &ProcessTable, boot_id: &[u8; 16]) -> Option<ProcessUid> {
     if denial.start_time_ns != 0 {
-        return Some(process_uid(boot_id, denial.pid, denial.start_time_ns));
+        let uid = exact_uid(denial, boot_id);
+        return processes.by_uid(uid).map(|_| uid);
     }
     let is_it = |start_time_ns: u64| start_time_ns / CLOCK_TICK_NS == denial.start_ticks;
     let running = processes
@@ -33,6 +34,43 @@ pub fn process_of(denial: &Denial, processes: &ProcessTable, boot_id: &[u8; 16])
     let mut all = processes.iter().map(|(_, process)| process);
     all.find(|process| process.pid == denial.pid && is_it(process.start_time_ns))
         .map(|process| process.uid)
+}
+
+/// Of a process that the sensor never told of: what the kernel said, else not known.
+pub fn exact_uid(denial: &Denial, boot_id: &[u8; 16]) -> ProcessUid {
+    match denial.start_time_ns {
+        0 => ProcessUid::UNKNOWN,
+        start_time_ns => process_uid(boot_id, denial.pid, start_time_ns),
+    }
+}
+
+/// A process that ended right after its refusal is not in /proc any more, but in the table.
+pub fn complete(denial: &mut Denial, by: ProcessUid, processes: &ProcessTable) {
+    let Some(index) = processes.by_uid(by) else { return };
+    let image = |index| {
+        let process = processes.get(index);
+        process
+            .map(|process| String::from_utf8_lossy(&process.image.path).into_owned())
+            .unwrap_or_default()
+    };
+    let own = image(index);
+    let parent = processes.parent(index).map(image).unwrap_or_default();
+    let container = processes
+        .get(index)
+        .and_then(|process| process.container.as_deref())
+        .unwrap_or_default();
+    if denial.container.is_empty() {
+        denial.container = container.to_owned();
+    }
+    for (place, value) in [
+        (&mut denial.process, &own),
+        (&mut denial.image, &own),
+        (&mut denial.parent, &parent),
+    ] {
+        if place.is_empty() {
+            place.clone_from(value);
+        }
+    }
 }
 
 #[derive(Debug, Default)]

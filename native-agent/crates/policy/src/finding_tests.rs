@@ -172,8 +172,49 @@ fn a_process_is_found_by_pid_and_start_also_after_its_end() {
         start_time_ns: 12,
         ..denial(1)
     };
+    let uid = process_uid(&boot, 7, 12);
     assert_eq!(
-        process_of(&exact, &processes, &boot),
-        Some(process_uid(&boot, 7, 12))
+        (process_of(&exact, &processes, &boot), exact_uid(&exact, &boot)),
+        (None, uid)
     );
+    processes.insert(Process {
+        uid,
+        ..process(3, 12)
+    });
+    assert_eq!(process_of(&exact, &processes, &boot), Some(uid));
+}
+
+#[test]
+fn a_process_that_is_gone_is_told_of_by_the_table() {
+    let mut processes = ProcessTable::default();
+    let process = |uid: u8, parent: u8, path: &str| Process {
+        uid: ProcessUid([uid; 16]),
+        parent_uid: ProcessUid([parent; 16]),
+        pid: uid.into(),
+        namespace_pid: uid.into(),
+        parent_pid: parent.into(),
+        start_time_ns: 1,
+        end_time_ns: None,
+        image_number: 1,
+        image: Arc::new(Image {
+            path: path.as_bytes().to_vec(),
+            ..Image::default()
+        }),
+        container: Some("c".into()),
+        cgroup_id: 0,
+        user_id: 0,
+        group_id: 0,
+    };
+    processes.insert(process(1, 0, "/bin/sh"));
+    processes.insert(process(2, 1, "/bin/nc"));
+    let mut gone = Denial::default();
+    complete(&mut gone, ProcessUid([2; 16]), &processes);
+    assert_eq!(
+        (gone.image.as_str(), gone.process.as_str()),
+        ("/bin/nc", "/bin/nc")
+    );
+    assert_eq!((gone.parent.as_str(), gone.container.as_str()), ("/bin/sh", "c"));
+    let mut known = denial(1);
+    complete(&mut known, ProcessUid([2; 16]), &processes);
+    assert_eq!(known.image, "/bin/sh", "what was seen at the time goes before");
 }

@@ -24,6 +24,6 @@ pub use denial::Denial;
 pub use enforcer::{Enforcer, EnforcerOptions};
 pub use error::{EnforceError, PolicyError};
 pub use exec::{DEADLINE, Places, THREADS};
-pub use finding::{Findings, process_of};
+pub use finding::{Findings, complete, exact_uid, process_of};
 pub use proc::ContainerOf;
 pub use rule::{Condition, Match, Policy, Rule, Test};

@@ -4,8 +4,8 @@ use norn_events::wire::agent::v1::HostPolicyForHost;
 use norn_events::wire::event::v1::{Capability, HostFacts};
 use norn_events::wire::finding::v1::Finding;
 use norn_events::wire::policy::v1::HostPolicyStatus;
-use norn_events::{Event, Observer, ProcessTable, ProcessUid};
-use norn_policy::{Denial, Enforcer, EnforcerOptions, Findings, Policy, process_of};
+use norn_events::{Event, Observer, ProcessTable};
+use norn_policy::{Denial, Enforcer, EnforcerOptions, Findings, Policy, complete, exact_uid, process_of};
 use norn_reflex::Firing;
 use std::sync::Arc;
 
@@ -136,8 +136,10 @@ impl Enforcement {
                 continue;
             }
             let unix_us = (self.boot_unix_ns + parked.denial.time_ns) / 1_000;
-            let by = known.unwrap_or(ProcessUid::UNKNOWN);
-            findings.extend(self.findings.tell(&parked.denial, &parked.policy, by, unix_us));
+            let mut denial = parked.denial;
+            let by = known.unwrap_or_else(|| exact_uid(&denial, &self.boot_id));
+            complete(&mut denial, by, processes);
+            findings.extend(self.findings.tell(&denial, &parked.policy, by, unix_us));
         }
         for finding in &findings {
             tracing::warn!(

@@ -78,7 +78,7 @@ fn start(stage: &mut Stage) -> FakeTyr {
 fn shell(script: &Path) -> (u32, Option<i32>) {
     let mut child = Command::new("/bin/sh")
         .arg("-c")
-        .arg(script)
+        .arg(format!("exec {}", script.display()))
         .stderr(Stdio::null())
         .spawn()
         .unwrap();

@@ -265,7 +265,7 @@ impl Enforcer {
     pub fn learn(&self, containers: &[ContainerFact]) {
         let changed = self.sources.known.learn(containers);
         if let Some(network) = self.current.get().network.as_ref().filter(|_| changed)
-            && network.asks_for_programs()
+            && network.asks_for_places()
         {
             network.look_at_all(&self.sources);
         }

@@ -105,7 +105,11 @@ impl<'a> ProgramFacts<'a> {
 
     fn image(&self) -> Option<String> {
         match self.subject {
-            Subject::Starting { fd, .. } => path_of(fd, self.pid),
+            // A runtime's copy of itself lies on a mount that is nowhere in the tree: it keeps its name.
+            Subject::Starting { fd, .. } => match path_of(fd, self.pid)? {
+                path if path == "/" => proc::image(self.pid),
+                path => Some(path),
+            },
             Subject::Running => proc::image(self.pid),
         }
     }

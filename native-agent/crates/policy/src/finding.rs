@@ -101,8 +101,7 @@ impl Findings {
     pub fn tell(
         &mut self,
         denial: &Denial,
-        policy: &Policy,
-        by: ProcessUid,
+        (policy, by): (&Policy, ProcessUid),
         unix_us: u64,
     ) -> Option<Finding> {
         let rule = policy.rules.get(denial.rule)?;

@@ -42,7 +42,7 @@ const BY: ProcessUid = ProcessUid([7; 16]);
 #[test]
 fn a_finding_says_which_rule_refused_what_to_whom() {
     let finding = Findings::default()
-        .tell(&denial(1), &policy("rule shells of policy shop"), BY, 5)
+        .tell(&denial(1), (&policy("rule shells of policy shop"), BY), 5)
         .unwrap();
     assert_eq!(
         (finding.rule_id.as_str(), finding.title.as_str()),
@@ -84,8 +84,10 @@ fn names_in_braces_are_replaced_once_and_unknown_ones_stay() {
     odd.image = "/tmp/{parent}".to_owned();
     let said = Findings::default().tell(
         &odd,
-        &policy("{process} {parent} {ParentImage} {Image} {nothing} {"),
-        BY,
+        (
+            &policy("{process} {parent} {ParentImage} {Image} {nothing} {"),
+            BY,
+        ),
         0,
     );
     let summary = said.unwrap().summary;
@@ -100,7 +102,7 @@ fn names_in_braces_are_replaced_once_and_unknown_ones_stay() {
         ..denial(1)
     };
     let said = Findings::default()
-        .tell(&connect, &policy(""), BY, 0)
+        .tell(&connect, (&policy(""), BY), 0)
         .unwrap()
         .summary;
     assert_eq!(said, "nginx was kept from connecting to 10.0.0.1, port 25");
@@ -109,11 +111,11 @@ fn names_in_braces_are_replaced_once_and_unknown_ones_stay() {
 #[test]
 fn the_first_is_told_at_once_and_more_of_the_same_are_counted() {
     let (mut findings, policy) = (Findings::default(), policy(""));
-    let first = findings.tell(&denial(100), &policy, BY, 0).unwrap();
+    let first = findings.tell(&denial(100), (&policy, BY), 0).unwrap();
     for _ in 0..1_000 {
-        assert_eq!(findings.tell(&denial(101), &policy, BY, 0), None);
+        assert_eq!(findings.tell(&denial(101), (&policy, BY), 0), None);
     }
-    let second = findings.tell(&denial(161), &policy, BY, 0).unwrap();
+    let second = findings.tell(&denial(161), (&policy, BY), 0).unwrap();
     assert_ne!(first.id, second.id);
     let count = second.evidence.last().unwrap();
     assert_eq!(
@@ -122,7 +124,7 @@ fn the_first_is_told_at_once_and_more_of_the_same_are_counted() {
     );
     assert_eq!(findings.counted, 1_000);
     assert_eq!(
-        Findings::default().tell(&denial(5), &policy, BY, 0).unwrap().id,
+        Findings::default().tell(&denial(5), (&policy, BY), 0).unwrap().id,
         first.id,
         "the id is the same again"
     );
@@ -134,7 +136,7 @@ fn a_loop_of_new_processes_is_bounded_by_rule() {
     let mut tell = |time_s: u64, number: u32| {
         let mut by = BY;
         by.0[..4].copy_from_slice(&number.to_le_bytes());
-        findings.tell(&denial(time_s), &policy, by, 0).is_some()
+        findings.tell(&denial(time_s), (&policy, by), 0).is_some()
     };
     let told = (0..10_000).filter(|&number| tell(100, number)).count();
     assert_eq!(told, OF_RULE_MAX as usize);

@@ -145,7 +145,10 @@ fn check_sizes(policy: &HostPolicy, groups: &[String]) -> Result<(), PolicyError
         .flat_map(|one| &one.all)
         .flat_map(|test| &test.values);
     bound("bytes of values", values.map(String::len).sum(), POLICY_BYTES_MAX)?;
-    groups.iter().chain([&policy.policy]).try_for_each(text)
+    groups
+        .iter()
+        .chain([&policy.policy])
+        .try_for_each(|one| text(one))
 }
 
 fn bound(what: &str, number: usize, most: usize) -> Result<(), PolicyError> {
@@ -157,7 +160,7 @@ fn bound(what: &str, number: usize, most: usize) -> Result<(), PolicyError> {
     )))
 }
 
-fn text(text: &String) -> Result<(), PolicyError> {
+fn text(text: &str) -> Result<(), PolicyError> {
     bound("bytes in one text", text.len(), TEXT_BYTES_MAX)
 }
 
@@ -191,7 +194,7 @@ fn compile_rule(rule: &HostRule) -> Result<Rule, PolicyError> {
     let texts = said.techniques.iter().chain([&rule.name, &said.summary]);
     texts
         .chain(&rule.host_groups)
-        .try_for_each(text)
+        .try_for_each(|one| text(one))
         .map_err(within)?;
     let any = rule.any.iter().map(|one| compile_match(one, rule.event()));
     Ok(Rule {
@@ -251,7 +254,7 @@ fn compile_test(test: &HostTest, event: HostEvent) -> Result<Test, PolicyError> 
         )));
     }
     bound("values", test.values.len(), VALUES_MAX)?;
-    test.values.iter().try_for_each(text)?;
+    test.values.iter().try_for_each(|value| text(value))?;
     let condition = match test.operator() {
         HostOperator::Exists => Condition::Exists,
         HostOperator::Like => {

@@ -139,7 +139,7 @@ impl Enforcement {
             let mut denial = parked.denial;
             let by = known.unwrap_or_else(|| exact_uid(&denial, &self.boot_id));
             complete(&mut denial, by, processes);
-            findings.extend(self.findings.tell(&denial, &parked.policy, by, unix_us));
+            findings.extend(self.findings.tell(&denial, (&parked.policy, by), unix_us));
         }
         for finding in &findings {
             tracing::warn!(

@@ -7,8 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use nix::fcntl::AT_FDCWD;
-use nix::sys::fanotify::{Fanotify, MarkFlags, MaskFlags};
+use super::Shared;
 
 /// File systems marked at most in one look.
 const MARKS_MAX: usize = 4_096;
@@ -50,7 +49,7 @@ pub struct Marked {
 }
 
 /// Marks what is mounted, again and again: a mark that is there stays, and goes with its file system.
-pub fn mark_all(group: &Fanotify, containers: &HashMap<String, u32>) -> Marked {
+pub fn mark_all(shared: &Shared, containers: &HashMap<String, u32>) -> Marked {
     let mut marked = Marked::default();
     let mut seen = HashSet::new();
     let tables = std::iter::once(("/proc/self/mountinfo".to_owned(), PathBuf::from("/"), true)).chain(
@@ -75,7 +74,7 @@ pub fn mark_all(group: &Fanotify, containers: &HashMap<String, u32>) -> Marked {
                 continue;
             }
             let below = mount.at.strip_prefix("/").unwrap_or(&mount.at);
-            if mark(group, &root.join(below), Some(&mount)) {
+            if mark(shared, &root.join(below), Some(&mount)) {
                 seen.insert(mount.device);
             }
         }
@@ -90,7 +89,7 @@ fn asks(mount: &Mount, is_host: bool) -> bool {
 }
 
 /// The file system of this path, if it is still the one that was listed.
-pub fn mark(group: &Fanotify, path: &Path, listed: Option<&Mount>) -> bool {
+pub fn mark(shared: &Shared, path: &Path, listed: Option<&Mount>) -> bool {
     let Ok(top) = OpenOptions::new()
         .read(true)
         .custom_flags(nix::libc::O_PATH)
@@ -109,13 +108,7 @@ pub fn mark(group: &Fanotify, path: &Path, listed: Option<&Mount>) -> bool {
         return false;
     }
     let name = format!("/proc/self/fd/{}", top.as_raw_fd());
-    let flags = MarkFlags::FAN_MARK_ADD | MarkFlags::FAN_MARK_FILESYSTEM;
-    let done = group.mark(
-        flags,
-        MaskFlags::FAN_OPEN_EXEC_PERM,
-        AT_FDCWD,
-        Some(name.as_str()),
-    );
+    let done = shared.mark(&name);
     if let Err(error) = done {
         tracing::warn!(%error, path = %path.display(), "mark_refused: programs on this file system start unasked");
     }

@@ -12,7 +12,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use nix::sys::fanotify::{EventFFlags, Fanotify, FanotifyEvent, FanotifyResponse, InitFlags, Response};
+use nix::errno::Errno;
+use nix::fcntl::AT_FDCWD;
+use nix::sys::fanotify::{
+    EventFFlags, Fanotify, FanotifyEvent, FanotifyResponse, InitFlags, MarkFlags, MaskFlags, Response,
+};
 
 use crate::EnforceError;
 use crate::clock::boot_ns;
@@ -61,6 +65,8 @@ pub struct Shared {
     beat_ns: AtomicU64,
     reading_since_ns: AtomicU64,
     containers: Mutex<HashMap<String, u32>>,
+    /// No mark is set any more.
+    closed: Mutex<bool>,
     marked: Mutex<Marked>,
 }
 
@@ -70,6 +76,27 @@ impl Shared {
         if let Err(error) = self.group.write_response(FanotifyResponse::new(fd, response)) {
             tracing::error!(%error, "an exec can't be answered");
         }
+    }
+
+    /// Set within the lock, so that none comes after the last was taken away.
+    fn mark(&self, name: &str) -> Result<(), Errno> {
+        let closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
+        if *closed {
+            return Err(Errno::ESHUTDOWN);
+        }
+        let flags = MarkFlags::FAN_MARK_ADD | MarkFlags::FAN_MARK_FILESYSTEM;
+        self.group
+            .mark(flags, MaskFlags::FAN_OPEN_EXEC_PERM, AT_FDCWD, Some(name))
+    }
+
+    /// From here on nobody asks; who asked before is still answered.
+    fn close(&self) {
+        *self.closed.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        let flags = MarkFlags::FAN_MARK_FLUSH | MarkFlags::FAN_MARK_FILESYSTEM;
+        if let Err(error) = self.group.mark(flags, MaskFlags::empty(), AT_FDCWD, Some("/")) {
+            tracing::error!(%error, "marks can't be taken away");
+        }
+        self.stop.store(true, Ordering::Relaxed);
     }
 
     fn stops(&self) -> bool {
@@ -86,7 +113,7 @@ pub struct Options {
 pub struct ExecGuard {
     shared: Arc<Shared>,
     look: SyncSender<()>,
-    threads: Vec<JoinHandle<()>>,
+    responder: Option<JoinHandle<()>>,
     places: Places,
 }
 
@@ -111,13 +138,14 @@ impl ExecGuard {
             beat_ns: AtomicU64::new(boot_ns()),
             reading_since_ns: AtomicU64::new(0),
             containers: Mutex::default(),
+            closed: Mutex::default(),
             marked: Mutex::default(),
         });
         let (look, wanted) = sync_channel(1);
         let mut guard = Self {
             shared,
             look,
-            threads: Vec::new(),
+            responder: None,
             places: options.places.clone(),
         };
         guard.spawn_threads(wanted)?;
@@ -130,27 +158,19 @@ impl ExecGuard {
         let queue = Arc::new(Mutex::new(queue));
         for _ in 0..WORKERS {
             let (shared, queue) = (Arc::clone(&self.shared), Arc::clone(&queue));
-            self.spawn("policy-content", move || worker::run(&shared, &queue))?;
+            spawn("policy-content", move || worker::run(&shared, &queue))?;
         }
         let shared = Arc::clone(&self.shared);
-        self.spawn("policy-exec", move || {
+        let responder = spawn("policy-exec", move || {
             responder::Responder::new(shared, jobs).run()
         })?;
+        self.responder = Some(responder);
         let shared = Arc::clone(&self.shared);
-        self.spawn("policy-guard", move || guard(&shared))?;
+        spawn("policy-guard", move || guard(&shared))?;
         if matches!(self.places, Places::Everywhere) {
             let shared = Arc::clone(&self.shared);
-            self.spawn("policy-mounts", move || look_for_mounts(&shared, &wanted))?;
+            spawn("policy-mounts", move || look_for_mounts(&shared, &wanted))?;
         }
-        Ok(())
-    }
-
-    fn spawn(&mut self, name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), EnforceError> {
-        let thread = thread::Builder::new()
-            .name(name.to_owned())
-            .spawn(run)
-            .map_err(|error| EnforceError::Thread(error.to_string()))?;
-        self.threads.push(thread);
         Ok(())
     }
 
@@ -160,7 +180,7 @@ impl ExecGuard {
             Places::Everywhere => mark(&self.shared),
             Places::Only(paths) => {
                 for path in paths {
-                    marks::mark(&self.shared.group, path, None);
+                    marks::mark(&self.shared, path, None);
                 }
             }
         }
@@ -201,15 +221,21 @@ impl ExecGuard {
 }
 
 impl Drop for ExecGuard {
+    /// Waits for the responder alone: the other threads may be in a look at a container's files, and end after it.
     fn drop(&mut self) {
-        self.shared.stop.store(true, Ordering::Relaxed);
+        self.shared.close();
         let _wanted = self.look.try_send(());
-        for thread in self.threads.drain(..) {
-            if thread.join().is_err() {
-                tracing::error!("a thread that answers execs had failed");
-            }
+        if self.responder.take().is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("the thread that answers execs had failed");
         }
     }
+}
+
+fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, EnforceError> {
+    let thread = thread::Builder::new().name(name.to_owned());
+    thread
+        .spawn(run)
+        .map_err(|error| EnforceError::Thread(error.to_string()))
 }
 
 fn look_for_mounts(shared: &Shared, wanted: &Receiver<()>) {
@@ -223,10 +249,11 @@ fn look_for_mounts(shared: &Shared, wanted: &Receiver<()>) {
 }
 
 fn mark(shared: &Shared) {
-    let mut containers = shared.containers.lock().unwrap_or_else(PoisonError::into_inner);
-    containers.retain(|_, pid| std::path::Path::new(&format!("/proc/{pid}")).exists());
-    let containers = containers.clone();
-    let marked = marks::mark_all(&shared.group, &containers);
+    let mut known = shared.containers.lock().unwrap_or_else(PoisonError::into_inner);
+    known.retain(|_, pid| std::path::Path::new(&format!("/proc/{pid}")).exists());
+    let containers = known.clone();
+    drop(known);
+    let marked = marks::mark_all(shared, &containers);
     *shared.marked.lock().unwrap_or_else(PoisonError::into_inner) = marked;
 }
 

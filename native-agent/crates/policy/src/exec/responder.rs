@@ -59,6 +59,10 @@ impl Responder {
             }
             self.expire(Instant::now());
         }
+        // No mark is left: what asked before is the last.
+        for event in self.read() {
+            shared.answer(&event, Response::FAN_ALLOW);
+        }
         for waiting in std::mem::take(&mut self.waiting) {
             self.let_go(&waiting);
         }

@@ -294,6 +294,18 @@ impl Kernel {
         put(&self.processes, &pid.to_ne_bytes(), &raw(rights))
     }
 
+    pub fn rights_of(&self, pid: u32) -> Option<Rights> {
+        let found = self.processes.lookup(&pid.to_ne_bytes(), MapFlags::ANY).ok()??;
+        let RawRights(masks) = read(&found)?;
+        let [may, sure, child_may, child_sure] = masks.map(Mask::from);
+        Some(Rights {
+            may,
+            sure,
+            child_may,
+            child_sure,
+        })
+    }
+
     pub fn knows_process(&self, pid: u32) -> bool {
         let found = self.processes.lookup(&pid.to_ne_bytes(), MapFlags::ANY);
         found.is_ok_and(|value| value.is_some())

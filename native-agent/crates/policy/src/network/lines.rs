@@ -27,6 +27,19 @@ pub struct Rights {
     pub child_sure: Mask,
 }
 
+impl Rights {
+    /// With what was known of the same program before: more is known now, and nothing is known otherwise.
+    pub fn refined(self, before: Self) -> Self {
+        let (may, child_may) = (self.may & before.may, self.child_may & before.child_may);
+        Self {
+            may,
+            sure: (self.sure | before.sure) & may,
+            child_may,
+            child_sure: (self.child_sure | before.child_sure) & child_may,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Default)]
 pub struct Lines {
     lines: Vec<Line>,
@@ -139,6 +152,13 @@ impl Lines {
     /// Programs, their parents and containers matter.
     pub fn ask_for_programs(&self) -> bool {
         self.lines.iter().any(|line| !line.program.is_empty())
+    }
+
+    /// What containers were started from matters.
+    pub fn ask_for_places(&self) -> bool {
+        let of_place =
+            |test: &Test| matches!(test.field, HostField::ContainerImage | HostField::PodNamespace);
+        self.lines.iter().any(|line| line.program.iter().any(of_place))
     }
 
     fn mask(&self, fits: impl Fn(&Line) -> bool) -> Mask {

@@ -231,6 +231,19 @@ fn of_an_unknown_program_lines_that_ask_for_it_are_possible_and_not_sure() {
 }
 
 #[test]
+fn what_comes_to_be_known_later_refines_and_forgets_nothing() {
+    let rights = |may, sure| Rights {
+        may,
+        sure,
+        child_may: may,
+        child_sure: sure,
+    };
+    // Line 0 was sure by the checksum, line 1 unfit by it, line 2 waited for the container's image, which it does not fit.
+    let before = rights(0b101, 0b001);
+    assert_eq!(rights(0b011, 0b000).refined(before), rights(0b001, 0b001));
+}
+
+#[test]
 fn what_a_program_forks_has_it_as_the_one_above() {
     let policy = compile(vec![
         rule(

@@ -62,6 +62,10 @@ impl Network {
         Ok(network)
     }
 
+    pub fn asks_for_places(&self) -> bool {
+        self.lines.ask_for_places()
+    }
+
     pub fn asks_for_programs(&self) -> bool {
         self.lines.ask_for_programs()
     }
@@ -114,7 +118,10 @@ impl Network {
     }
 
     fn look_at(&self, pid: u32, sources: &Sources) {
-        let rights = self.lines.rights(&mut ProgramFacts::running(sources, pid));
+        let mut rights = self.lines.rights(&mut ProgramFacts::running(sources, pid));
+        if let Some(before) = self.kernel.rights_of(pid) {
+            rights = rights.refined(before);
+        }
         // The map may be full: then the process stays unknown, and is let be.
         if let Err(error) = self.kernel.put_process(pid, rights) {
             tracing::debug!(%error, pid, "the network's rules don't know this process");

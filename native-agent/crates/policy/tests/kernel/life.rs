@@ -17,6 +17,13 @@ fn descriptors(name: &str) -> usize {
     links.filter(|link| link.to_string_lossy().contains(name)).count()
 }
 
+/// File systems that ask this process before a program starts.
+fn marks() -> usize {
+    let entries = fs::read_dir("/proc/self/fdinfo").unwrap();
+    let infos = entries.filter_map(|entry| fs::read_to_string(entry.ok()?.path()).ok());
+    infos.map(|info| info.matches("fanotify sdev:").count()).sum()
+}
+
 const MARKS: &str = "STAGE_OF_POLICY";
 
 /// Not a test by itself: another process runs it, to see what is there while a policy is and after.
@@ -34,8 +41,12 @@ fn come_and_go() {
     ]);
     assert_eq!(descriptors("fanotify"), 1);
     assert!(descriptors("bpf_link") >= 6 && descriptors("bpf-map") > 0);
+    assert_eq!(marks(), 1);
     stage.apply(Vec::new());
-    assert_eq!((descriptors("fanotify"), descriptors("bpf")), (0, 0));
+    assert_eq!((marks(), descriptors("bpf")), (0, 0));
+    wait_for("the group is gone with its last thread", || {
+        (descriptors("fanotify") == 0).then_some(())
+    });
 }
 
 fn other(test: &str) -> Command {

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 
 fn main() -> Result<()> {
     let bpf = PathBuf::from("../../bpf");
-    for part in ["policy.bpf.c", "include"] {
+    for part in ["policy.bpf.c", "include", "programs"] {
         println!("cargo:rerun-if-changed={}", bpf.join(part).display());
     }
     println!("cargo:rerun-if-env-changed=CLANG");

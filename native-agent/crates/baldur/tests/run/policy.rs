@@ -245,3 +245,55 @@ fn what_a_rule_allows_is_told_of_and_not_stopped() {
     });
     assert_eq!(withheld.value, "policy.trial.rule allows it");
 }
+
+/// In a container, on a tmpfs that only its own mounts have: tried until it is refused.
+const ON_A_FILE_SYSTEM_OF_ITS_OWN: &str = r#"
+echo $$ > "$CGROUP/cgroup.procs"
+exec unshare -m sh -c 'mount -t tmpfs none "$HOME_OF_TEST" && cp /bin/true "$HOME_OF_TEST/bad" || exit 1
+for round in $(seq 200); do "$HOME_OF_TEST/bad" || exit $?; sleep 0.1; done'
+"#;
+
+#[test]
+fn a_container_s_own_file_systems_ask_as_well() {
+    let mut stage = Stage::new("policy-mounts", &["--no-vault"]);
+    let mut tyr = start(&mut stage);
+    let home = stage.dir.join("home");
+    std::fs::create_dir_all(&home).unwrap();
+    let bad = home.join("bad");
+    tyr.say(policy(
+        1,
+        vec![rule(
+            HostEvent::Exec,
+            HostAction::Deny,
+            (HostField::Image, bad.to_str().unwrap()),
+        )],
+    ));
+    status(&mut tyr, |status| status.state() == PolicyState::Applied);
+    let id = format!("{:064x}", std::process::id());
+    let cgroup = v2_root().join(format!("norn-{id}"));
+    std::fs::create_dir_all(&cgroup).unwrap();
+    let code = Command::new("/bin/bash")
+        .args(["-c", ON_A_FILE_SYSTEM_OF_ITS_OWN])
+        .env("CGROUP", &cgroup)
+        .env("HOME_OF_TEST", &home)
+        .stderr(Stdio::null())
+        .status()
+        .unwrap()
+        .code();
+    let _gone = std::fs::remove_dir(&cgroup);
+    assert_eq!(code, Some(126));
+    assert_eq!(finding(&mut tyr, "policy.trial.rule").container_id, id);
+}
+
+fn v2_root() -> PathBuf {
+    let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap();
+    let mount = mounts
+        .lines()
+        .find(|line| line.split(' ').nth(2) == Some("cgroup2"));
+    mount
+        .expect("cgroup v2 is mounted")
+        .split(' ')
+        .nth(1)
+        .unwrap()
+        .into()
+}

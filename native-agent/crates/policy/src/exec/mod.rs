@@ -197,8 +197,9 @@ impl ExecGuard {
             .containers
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let is_new = !containers.contains_key(container);
-        if !is_new || containers.len() < CONTAINERS_MAX {
+        // One that has ended was forgotten at the last look.
+        let is_new = !containers.contains_key(container) && containers.len() < CONTAINERS_MAX;
+        if is_new {
             containers.insert(container.to_owned(), pid);
         }
         drop(containers);

@@ -29,6 +29,7 @@ function stored(batch: RuleBatch, at: number) {
     workingDirectory: batch.text(batch.imageWorkingDirectory[at]!),
     userName: batch.userName(at),
     containerImage: batch.containerImage(at),
+    podNamespace: batch.podNamespace(at),
     ancestorImages: batch.ancestorImages(at),
     parentCommandLine: batch.parentCommandLine(at),
     imageFlags: batch.imageFlags[at]!,

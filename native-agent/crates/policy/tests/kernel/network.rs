@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use norn_events::wire::policy::v1::{HostAction, HostEvent, HostField, HostOperator, HostRule};
 
-use crate::support::{Stage, deny, is_refused, like, now_us, rule, start, test};
+use crate::support::{Stage, copy, deny, is_refused, like, now_us, rule, start, test};
 
 const CONNECT: HostEvent = HostEvent::Connect;
 
@@ -156,9 +156,39 @@ fn what_a_program_starts_and_forks_is_refused_by_the_one_above() {
     let script = format!("{} nc -w 2 127.77.7.1 {port}; exit $?", program.display());
     assert_ne!(start(&shell, &["sh", "-c", &script]).unwrap(), 0);
     assert_eq!(connect_by(&program, "127.77.7.1", port).unwrap(), 0);
-    // busybox's shell runs its own nc in a fork of itself: the program above is the same one.
+    // busybox's shell runs its own nc as itself once more: the program above is the same one.
     let forked = format!("(nc -w 2 127.77.7.1 {port}; exit $?); exit $?");
     assert_ne!(start(&shell, &["sh", "-c", &forked]).unwrap(), 0);
+}
+
+/// 1 for a refusal; first of the process, then in the next digit of what it forks.
+const CONNECT_AND_FORK: &str = "import os, socket, sys
+def refused():
+    try:
+        socket.create_connection((sys.argv[1], int(sys.argv[2])), 2)
+    except PermissionError:
+        return 1
+    return 0
+own = refused()
+child = os.fork()
+if child == 0:
+    os._exit(refused())
+sys.exit(own + 10 * os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))";
+
+#[test]
+fn a_fork_has_its_creator_s_program_as_its_own_and_as_its_parent_s() {
+    let mut stage = stage();
+    let port = listen("127.77.14.1").to_string();
+    let python = std::fs::canonicalize("/usr/bin/python3").unwrap();
+    let python = copy(python.to_str().unwrap(), &stage.dir.join("python"));
+    let run = || start(&python, &["-c", CONNECT_AND_FORK, "127.77.14.1", &port]).unwrap();
+    for (field, refused) in [(HostField::ParentImage, 10), (HostField::Image, 11)] {
+        stage.apply(vec![deny(
+            CONNECT,
+            &[like(field, python.to_str().unwrap()), ip("127.77.14.1")],
+        )]);
+        assert_eq!(run(), refused, "{field:?}");
+    }
 }
 
 #[test]

@@ -288,7 +288,7 @@ fn a_policy_with_anything_unknown_or_too_large_is_refused_whole() {
             }],
             "no name",
         ),
-        (vec![good(); RULES_MAX + 1], "501 rules"),
+        (vec![good(); RULES_MAX + 1], "2001 rules"),
     ] {
         let said = malformed(rules);
         assert!(said.contains(what), "{said} should say {what}");

@@ -9,9 +9,10 @@ use crate::PolicyError;
 use crate::cidr::Cidr;
 use crate::like::Pattern;
 
-pub const RULES_MAX: usize = 500;
-pub const MATCHES_MAX: usize = 200;
-pub const TESTS_MAX: usize = 64;
+/// A rule of the policy can be several of a host: by event, and by what a host can judge of it.
+pub const RULES_MAX: usize = 2_000;
+pub const MATCHES_MAX: usize = 1_024;
+pub const TESTS_MAX: usize = 1_024;
 pub const VALUES_MAX: usize = 1_000;
 pub const TEXT_BYTES_MAX: usize = 4_096;
 pub const GROUPS_MAX: usize = 1_000;

@@ -26,7 +26,7 @@ const batch = buildRuleBatch(events);
 const eventColumns =
   'at UInt32, kind UInt8, pid UInt32, container_id String, image_path String, path String, target String, flags UInt32, value UInt64, result Int32';
 const processColumns =
-  'of UInt32, seen_time DateTime64(6), command_line String, working_directory String, parent_pid UInt32, user_id UInt32, user_name String, group_id UInt32, container_image String, pod_namespace String, ancestor_images Array(String), parent_command_line String, image_flags UInt32, image_sha256 FixedString(32)';
+  'of UInt32, seen_time DateTime64(6), command_line String, working_directory String, environment String, parent_pid UInt32, user_id UInt32, user_name String, group_id UInt32, container_image String, pod_namespace String, ancestor_images Array(String), parent_command_line String, image_flags UInt32, image_sha256 FixedString(32)';
 
 /** The row of `events` that storage makes of a row of a batch. */
 function eventRow(of: RuleBatch, at: number) {
@@ -51,6 +51,7 @@ function processRow(of: RuleBatch, at: number) {
     seen_time: '2026-01-01 00:00:00.000000',
     command_line: of.text(of.imageCommandLine[at]!),
     working_directory: of.text(of.imageWorkingDirectory[at]!),
+    environment: of.text(of.imageEnvironment[at]!),
     parent_pid: of.processParentPid[at],
     user_id: of.processUserId[at],
     user_name: of.userName(at),

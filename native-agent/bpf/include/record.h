@@ -51,7 +51,9 @@ enum record_slot {
 	SLOT_BASE = 2,
 	SLOT_TARGET_NAME = 3,
 	SLOT_TARGET_BASE = 4,
-	SLOT_COUNT = 5,
+	/* Of EXEC: variables with their zero bytes. */
+	SLOT_ENVIRONMENT = 5,
+	SLOT_COUNT = 6,
 };
 
 /* Bits of record.marks. */
@@ -82,7 +84,7 @@ struct record {
 	__u8 kind;
 	__u8 marks;
 	__u16 slot_bytes[SLOT_COUNT];
-	__u16 reserved[3];
+	__u16 reserved[2];
 };
 
 /* Of FORK, EXEC, PROCESS_SEEN. */
@@ -117,6 +119,8 @@ enum {
 	/* Longest path, argument list or name; what is longer is cut. */
 	STRING_BYTES_MAX = 4096,
 	NAME_BYTES_MAX = 256,
+	/* The beginning of an environment: four strings and this are less than DATA_BYTES_MAX. */
+	ENVIRONMENT_BYTES_MAX = 3072,
 	/* Names and mounts one walk goes through. */
 	WALK_STEPS_MAX = 64,
 	DATA_BYTES_MAX = 0x4000,

@@ -23,6 +23,23 @@ static __always_inline void record__append_arguments(struct scratch *scratch, st
 	scratch->end += length;
 }
 
+/* The beginning of the environment; user space takes what it wants of it. */
+static __always_inline void record__append_environment(struct scratch *scratch, struct mm_struct *mm)
+{
+	unsigned long start = mm->env_start;
+	unsigned long length = mm->env_end - start;
+
+	if (length >= ENVIRONMENT_BYTES_MAX)
+		length = ENVIRONMENT_BYTES_MAX;
+	value__hide_from_compiler(length);
+	if (length > ENVIRONMENT_BYTES_MAX || length == 0)
+		return;
+	if (bpf_probe_read_user(scratch__get_end(scratch), length, (void *)start))
+		return;
+	scratch->record.slot_bytes[SLOT_ENVIRONMENT] = length;
+	scratch->end += length;
+}
+
 /* Kills what the policy denies; gives ExecFlag bits. `contained`: in a pid namespace of its own. */
 static __always_inline __u32 exec__apply_policy(struct file *image, __u32 image_flags, bool contained)
 {
@@ -68,6 +85,7 @@ int BPF_PROG(process__on_exec, struct task_struct *task, pid_t old_pid, struct l
 	task__read_cwd(task, &cwd);
 	task__read_root(task, &root);
 	record__append_walk(scratch, SLOT_TARGET_BASE, &cwd, &root);
+	record__append_environment(scratch, task->mm);
 	record__send_critical(scratch, facts.image_flags & IMAGE_WORTH_A_LOOK);
 	return 0;
 }

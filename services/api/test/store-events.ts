@@ -125,6 +125,7 @@ function chainOf(fields: TestEvent, { name, startTimeUs, root }: ChainPlace): Ch
     userId: facts.processUserId[0] ?? 0,
     groupId: facts.processGroupId[0] ?? 0,
     workingDirectory: facts.text(facts.imageWorkingDirectory[0] ?? 0),
+    environment: facts.text(facts.imageEnvironment[0] ?? 0),
     sha256: facts.imageSha256(0),
     imageFlags: facts.imageFlags[0] ?? 0,
     containerId: facts.text(facts.containerId[0] ?? 0),

@@ -1,6 +1,11 @@
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
-import { BatchEnrichmentSchema, EventBatchSchema, EventKind } from '../gen/norn/event/v1/event_pb.ts';
+import {
+  BatchEnrichmentSchema,
+  EventBatchSchema,
+  EventColumnsSchema,
+  EventKind,
+} from '../gen/norn/event/v1/event_pb.ts';
 import { appendField } from './append-field.ts';
 import { batchFields, openBatch } from './batch-view.ts';
 import { BatchWriter, type ProcessEntry } from './batch-writer.ts';
@@ -14,6 +19,7 @@ const shell: ProcessEntry = {
   startTimeUs: 1_795_000_000_000_000,
   imagePath: '/bin/sh',
   commandLine: 'sh -c "touch é"',
+  environment: 'LD_PRELOAD=/tmp/x.so\nHISTFILE=/dev/null',
   sha256: 'ab'.repeat(32),
   containerId: '4f'.repeat(32),
   userId: 33,
@@ -63,7 +69,18 @@ describe('a batch', () => {
     expect(columns.processes.uid).toEqual(shell.uid);
     expect(columns.processes.startTimeUs[0]).toBe(BigInt(shell.startTimeUs));
     expect(columns.strings.text(columns.images.commandLine[0]!)).toBe('sh -c "touch é"');
+    expect(columns.strings.text(columns.images.environment[0]!)).toBe(shell.environment);
     expect(columns.strings.text(columns.containers.id[columns.processes.container[0]!]!)).toBe('4f'.repeat(32));
+  });
+
+  it('of an agent that sends no environment has none', () => {
+    const old = envelope(aBatch());
+    const columns = fromBinary(EventColumnsSchema, zstdDecompressSync(old.columns));
+    columns.imageEnvironment = new Uint8Array(0);
+    const raw = toBinary(EventColumnsSchema, columns);
+    old.columns = zstdCompressSync(raw);
+    old.columnsSize = raw.length;
+    expect([...openBatch(toBinary(EventBatchSchema, old)).columns.images.environment]).toEqual([0]);
   });
 
   it('passes through what a stage appends, byte for byte before it', () => {

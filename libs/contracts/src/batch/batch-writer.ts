@@ -29,6 +29,8 @@ export interface ProcessEntry {
   readonly imagePath: string;
   readonly commandLine?: string;
   readonly workingDirectory?: string;
+  /** "NAME=value" a line. */
+  readonly environment?: string;
   /** Hex. */
   readonly sha256?: string;
   readonly imageFlags?: number;
@@ -82,6 +84,7 @@ export class BatchWriter {
     ['imageSha256', 32],
     ['imageFlags', 4],
     ['imageWorkingDirectory', 2],
+    ['imageEnvironment', 2],
   );
   private readonly strings = new Map<string, number>([['', 0]]);
   private readonly processEntries = new Map<string, number>();
@@ -176,7 +179,8 @@ export class BatchWriter {
 
   private imageEntry(process: ProcessEntry): number {
     const { imagePath, commandLine = '', workingDirectory = '', sha256 = '', imageFlags = 0 } = process;
-    const key = [imagePath, commandLine, workingDirectory, sha256, imageFlags].join('\0');
+    const { environment = '' } = process;
+    const key = [imagePath, commandLine, workingDirectory, sha256, imageFlags, environment].join('\0');
     return entryOf(this.imageEntries, key, () => {
       this.images.push({
         imagePath: this.string(imagePath),
@@ -184,6 +188,7 @@ export class BatchWriter {
         imageSha256: sha256 === '' ? unknownHash : fromHex(sha256),
         imageFlags,
         imageWorkingDirectory: this.string(workingDirectory),
+        imageEnvironment: this.string(environment),
       });
     });
   }

@@ -33,6 +33,8 @@ export interface ImageTable {
   readonly sha256: Uint8Array;
   readonly flags: Uint32Array;
   readonly workingDirectory: Uint16Array;
+  /** "NAME=value" a line; zeros when the agent sends none. */
+  readonly environment: Uint16Array;
 }
 
 /** Entry 0 is the host. */
@@ -67,6 +69,7 @@ const widths: Readonly<Record<number, number>> = {
   2: 1, 3: 4, 4: 2, 5: 2, 6: 2, 7: 4, 8: 8, 9: 4,
   20: 16, 21: 16, 22: 4, 23: 4, 24: 4, 25: 8, 26: 4, 27: 2, 28: 2, 29: 4, 30: 4,
   40: 2, 41: 2, 42: 32, 43: 4, 44: 2,
+  45: 2,
   50: 2,
 }; // prettier-ignore
 
@@ -125,6 +128,7 @@ function readImages(block: ColumnBlock): ImageTable {
     sha256: block.bytes(42, count),
     flags: block.u32(43, count),
     workingDirectory: block.u16(44, count),
+    environment: block.countOf(45) === 0 ? new Uint16Array(count) : block.u16(45, count),
   };
 }
 
@@ -137,6 +141,7 @@ function checkIndices({ strings, process, path, target, processes, images, conta
   checkBelow('image_path', images.path, strings.count);
   checkBelow('image_command_line', images.commandLine, strings.count);
   checkBelow('image_working_directory', images.workingDirectory, strings.count);
+  checkBelow('image_environment', images.environment, strings.count);
   checkBelow('container_id', containers.id, strings.count);
 }
 

@@ -14,6 +14,7 @@ const parent: ProcessEntry = {
   imagePath: '/usr/sbin/nginx',
   commandLine: 'nginx: worker',
   workingDirectory: '/',
+  environment: '',
   sha256: '',
   imageFlags: 0,
   containerId: '4f'.repeat(32),

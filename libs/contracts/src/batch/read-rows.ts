@@ -55,6 +55,7 @@ function imageAt({ images, strings }: BatchColumns, image: number) {
     imagePath: strings.text(images.path[image] ?? 0),
     commandLine: strings.text(images.commandLine[image] ?? 0),
     workingDirectory: strings.text(images.workingDirectory[image] ?? 0),
+    environment: strings.text(images.environment[image] ?? 0),
     sha256: sha256.some((byte) => byte !== 0) ? toHex(sha256) : '',
     imageFlags: images.flags[image] ?? 0,
   };

@@ -33,6 +33,7 @@ const { EventKind } = event;
 
 const sha256 = `if(${processTable}.image_sha256 = toFixedString('', 32), '', lower(hex(${processTable}.image_sha256)))`;
 
+const environment = valid(`${processTable}.environment`);
 /** Of a row about another process. */
 const targetPid = 'bitAnd(value, 4294967295)';
 
@@ -53,6 +54,7 @@ const facts: Readonly<Record<string, Facts>> = {
   ParentProcessId: numberOfProcess('parent_pid'),
   CommandLine: ofProcess('command_line'),
   CurrentDirectory: ofProcess('working_directory'),
+  Environment: listOfProcess(`if(${environment} = '', [], splitByChar('\\n', ${environment}))`),
   ContainerImage: ofProcess('container_image'),
   PodNamespace: ofProcess('pod_namespace'),
   UserId: numberOfProcess('user_id'),

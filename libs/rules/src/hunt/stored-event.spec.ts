@@ -27,6 +27,7 @@ function stored(batch: RuleBatch, at: number) {
     userId: batch.processUserId[at]!,
     groupId: batch.processGroupId[at]!,
     workingDirectory: batch.text(batch.imageWorkingDirectory[at]!),
+    environment: batch.text(batch.imageEnvironment[at]!),
     userName: batch.userName(at),
     containerImage: batch.containerImage(at),
     podNamespace: batch.podNamespace(at),

@@ -29,6 +29,8 @@ export interface StoredProcess {
   readonly userId: number;
   readonly groupId: number;
   readonly workingDirectory: string;
+  /** "NAME=value" a line. */
+  readonly environment: string;
   readonly userName: string;
   readonly containerImage: string;
   readonly podNamespace: string;
@@ -89,6 +91,7 @@ function processFields(process: StoredProcess): TestEvent {
     uid: process.userId,
     gid: process.groupId,
     CurrentDirectory: process.workingDirectory,
+    Environment: process.environment === '' ? [] : process.environment.split('\n'),
     User: process.userName,
     ContainerImage: process.containerImage,
     PodNamespace: process.podNamespace,

@@ -34,6 +34,8 @@ export interface RuleBatch extends Rows {
   readonly imagePath: Uint16Array;
   readonly imageCommandLine: Uint16Array;
   readonly imageWorkingDirectory: Uint16Array;
+  /** "NAME=value" a line. */
+  readonly imageEnvironment: Uint16Array;
   /** norn.event.v1.ImageFlag bits. */
   readonly imageFlags: Uint32Array;
   /** Lower-case hex; empty when not known. */

@@ -33,7 +33,6 @@ const fieldReasons: Readonly<Record<string, string>> = {
   parentuser: 'of a parent, image and command line travel with the event, its user does not',
   targetimage: 'of a process that is reached into the pid is in the event, its image is not',
   grantedaccess: 'it is known on Windows only: ask for Access',
-  environment: 'the environment of processes does not travel with the event',
   key: 'keys are given by the configuration of auditd, which has no part in this',
   auid: session,
   ses: session,

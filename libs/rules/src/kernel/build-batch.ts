@@ -57,6 +57,7 @@ export function buildRuleBatch(events: readonly TestEvent[]): RuleBatch {
     imagePath: text('Image'),
     imageCommandLine: text('CommandLine'),
     imageWorkingDirectory: text('CurrentDirectory'),
+    imageEnvironment: Uint16Array.from(events, (fields) => dictionary.index(listOf(fields, 'Environment').join('\n'))),
     imageFlags: Uint32Array.from(events, (fields) => bitsOf(listOf(fields, 'ImageFlags'), imageFlagNames)),
     imageSha256: (image) => textOf(events[image] ?? {}, 'sha256'),
     containerId: text('Container'),

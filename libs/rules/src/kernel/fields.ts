@@ -41,6 +41,9 @@ export const processFields: readonly FieldRow[] = [
     means('process.working_directory', 'EventColumns.image_working_directory', 'process.working_directory'),
     (batch, row) => at(batch.imageWorkingDirectory, imageOf(batch, row)),
   ),
+  ofProcess('Environment', means('process.environment_variables', 'EventColumns.image_environment'), (batch, process) =>
+    linesOf(batch.text(at(batch.imageEnvironment, at(batch.processImage, process)))),
+  ),
   ofText('Container', means('container.uid', 'EventColumns.container_id', 'container.id'), (batch, row) =>
     at(batch.containerId, at(batch.processContainer, processOf(batch, row))),
   ),
@@ -93,6 +96,10 @@ export const processFields: readonly FieldRow[] = [
     hashes(batch.imageSha256(at(batch.processImage, process))),
   ),
 ];
+
+function linesOf(text: string): readonly string[] {
+  return text === '' ? [] : text.split('\n');
+}
 
 function hashes(sha256: string): readonly string[] {
   return sha256 === '' ? [] : [`SHA256=${sha256.toUpperCase()}`];

@@ -30,6 +30,7 @@ export function toRuleBatch(batch: BatchView): RuleBatch {
     imagePath: images.path,
     imageCommandLine: images.commandLine,
     imageWorkingDirectory: images.workingDirectory,
+    imageEnvironment: images.environment,
     imageFlags: images.flags,
     imageSha256: (image) => hashOf(images.sha256.subarray(image * 32, image * 32 + 32)),
     containerId: containers.id,

@@ -45,6 +45,8 @@ pub struct Image {
     /// Arguments joined by one space, at most 4 KiB.
     pub command_line: Vec<u8>,
     pub working_directory: Vec<u8>,
+    /// Chosen variables, "NAME=value" a line.
+    pub environment: Vec<u8>,
     /// Not known yet, or not readable: `None`.
     pub sha256: Option<[u8; 32]>,
     /// `ImageFlag` bits.

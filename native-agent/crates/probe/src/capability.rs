@@ -6,7 +6,7 @@ use crate::self_test::SelfTest;
 use crate::tracker::Tracker;
 
 /// What no mechanism here tells, on any host: people see it beside what is told.
-const BLIND_SPOTS: [(&str, &str); 8] = [
+const BLIND_SPOTS: [(&str, &str); 9] = [
     (
         "file.io_uring",
         "files opened, read or changed through io_uring are not seen",
@@ -22,6 +22,10 @@ const BLIND_SPOTS: [(&str, &str); 8] = [
     (
         "process.applets",
         "what busybox or a shell does by itself, without starting a program, is known by its files and connections only",
+    ),
+    (
+        "process.environment.rest",
+        "of an environment chosen variables are told, and none beyond its first 3 KiB; tty, login id and capabilities are not",
     ),
     (
         "process.code_in_memory",

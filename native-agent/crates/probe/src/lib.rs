@@ -2,6 +2,7 @@
 mod capability;
 mod clock;
 mod container;
+mod environment;
 mod error;
 mod hash;
 mod kernel;

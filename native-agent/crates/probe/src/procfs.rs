@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use norn_events::Image;
 
+use crate::environment;
 use crate::text::join_arguments;
 
 /// Longest command line, bytes.
@@ -40,6 +41,13 @@ pub fn read_command_line(pid: u32) -> Vec<u8> {
     line
 }
 
+/// What is chosen of it; empty when the process is gone.
+pub fn read_environment(pid: u32) -> Vec<u8> {
+    let mut chosen = Vec::new();
+    environment::choose(&mut chosen, &fs::read(of(pid, "environ")).unwrap_or_default());
+    chosen
+}
+
 /// As far as it can be read; empty when the process is gone.
 pub fn read_image(pid: u32) -> Image {
     let link = |file| {
@@ -51,6 +59,7 @@ pub fn read_image(pid: u32) -> Image {
         path: link("exe"),
         command_line: read_command_line(pid),
         working_directory: link("cwd"),
+        environment: read_environment(pid),
         ..Image::default()
     }
 }

@@ -1,7 +1,7 @@
 //! A record as the kernel side wrote it: the layout of bpf/include/record.h, and the texts put together from it.
 use norn_events::EventKind;
 
-pub const SLOTS: usize = 5;
+pub const SLOTS: usize = 6;
 
 /// `enum record_slot`.
 #[derive(Debug, Clone, Copy)]
@@ -11,6 +11,7 @@ pub enum Slot {
     Base = 2,
     TargetName = 3,
     TargetBase = 4,
+    Environment = 5,
 }
 
 /// `KIND_CGROUP`: never leaves the agent.
@@ -39,7 +40,7 @@ pub struct Header {
     pub kind: u8,
     pub marks: u8,
     pub slot_bytes: [u16; SLOTS],
-    pub reserved: [u16; 3],
+    pub reserved: [u16; 2],
 }
 
 /// `struct lifecycle_facts`.

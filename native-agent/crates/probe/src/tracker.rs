@@ -11,10 +11,10 @@ use norn_events::{
 
 use crate::container::Containers;
 use crate::hash::{FileVersion, Hasher, Source};
-use crate::procfs;
 use crate::record::{Header, KIND_CGROUP, LifecycleFacts, MARK_KERNEL_THREAD, Record, Slot};
 use crate::stream::Gap;
 use crate::text::{join_arguments, socket_text, socket_value};
+use crate::{environment, procfs};
 
 pub type Observers<'a, 'b> = &'a mut [&'b mut dyn Observer];
 
@@ -282,6 +282,7 @@ impl Tracker {
         record.base_into(&mut image.path);
         record.target_into(&mut image.working_directory);
         join_arguments(&mut image.command_line, record.slot(Slot::Name));
+        environment::choose(&mut image.environment, record.slot(Slot::Environment));
         let header = &record.header;
         let container_start = self
             .containers
@@ -375,6 +376,7 @@ impl Tracker {
         }
         let mut image = self.image_of(record, &facts);
         image.command_line = if header.marks & MARK_KERNEL_THREAD == 0 {
+            image.environment = procfs::read_environment(header.tgid);
             procfs::read_command_line(header.tgid)
         } else {
             [b"[", record.slot(Slot::Name), b"]"].concat()

@@ -41,6 +41,7 @@ export interface ProcessRow {
   sha256: string;
   imageFlags: number;
   workingDirectory: string;
+  environment: string;
   startUs: number | string;
   imageUs: number | string;
 }
@@ -57,7 +58,7 @@ const processColumns = [
   'container_id AS containerId, container_name AS containerName, container_image AS containerImage',
   'user_id AS userId, user_name AS userName, group_id AS groupId',
   'image_path AS imagePath, command_line AS commandLine, lower(hex(image_sha256)) AS sha256, image_flags AS imageFlags',
-  'working_directory AS workingDirectory',
+  'working_directory AS workingDirectory, environment',
   'toUnixTimestamp64Micro(start_time) AS startUs, toUnixTimestamp64Micro(image_time) AS imageUs',
 ];
 

@@ -33,7 +33,7 @@ function processesOf(hunt: Hunt): NonNullable<TenantQueryParts['join']> {
     select: [
       'host_id AS of_host, process_uid AS of_process, image_path AS of_image, image_time AS since_time',
       'seen_time, command_line, working_directory, parent_pid, user_id, user_name, group_id, container_image, pod_namespace',
-      'ancestor_images, parent_command_line, image_flags, image_sha256',
+      'ancestor_images, parent_command_line, image_flags, image_sha256, environment',
     ],
     from: 'processes',
     final: true,
@@ -116,6 +116,7 @@ export interface ImageRow {
   userId: number;
   groupId: number;
   workingDirectory: string;
+  environment: string;
   userName: string;
   ancestorImages: string[];
   parentCommandLine: string;
@@ -134,7 +135,7 @@ export function imagesQuery(uids: readonly string[]): TenantQueryParts {
   return {
     select: [
       'host_id AS hostId, lower(hex(process_uid)) AS uid, image_path AS imagePath, toUnixTimestamp64Micro(image_time) AS us',
-      'command_line AS commandLine, working_directory AS workingDirectory, user_name AS userName',
+      'command_line AS commandLine, working_directory AS workingDirectory, environment, user_name AS userName',
       'parent_pid AS parentPid, user_id AS userId, group_id AS groupId',
       'ancestor_images AS ancestorImages, parent_command_line AS parentCommandLine, image_flags AS imageFlags',
       "if(image_sha256 = toFixedString('', 32), '', lower(hex(image_sha256))) AS sha256",

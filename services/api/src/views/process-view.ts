@@ -123,6 +123,7 @@ function imageView(row: ProcessRow): view.ImageView {
     sha256: /^0*$/.test(row.sha256) ? '' : row.sha256,
     flags: flagWords.filter(([bit]) => (row.imageFlags & bit) !== 0).map(([, word]) => word),
     workingDirectory: row.workingDirectory,
+    environment: row.environment === '' ? [] : row.environment.split('\n'),
     startedAt: timeOf(Number(row.imageUs)),
   });
 }

@@ -197,6 +197,16 @@ function ImageLine({ image }: { image: Image }): ReactElement {
           </Link>
         </span>
       )}
+      {image.environment.map((variable) => (
+        <span
+          key={variable}
+          data-testid="environment"
+          className="font-mono text-xs break-all text-soft"
+          title="Environment at exec"
+        >
+          {variable}
+        </span>
+      ))}
       {image.flags.map((flag) => (
         <span key={flag} className="rounded bg-medium-wash px-1.5 text-xs text-medium" title={flagMeaning[flag]}>
           {flag}

@@ -30,6 +30,7 @@ export function createProcessesBlock() {
     image_sha256: sha256(),
     image_flags: u32(),
     working_directory: text(),
+    environment: text(),
     start_time: time(),
     image_time: time(),
     seen_time: time(),
@@ -83,6 +84,7 @@ function pushImage({ columns }: ProcessesBlock, { strings, processes, images }: 
   columns.image_sha256.push(images.sha256.subarray(image * 32, image * 32 + 32));
   columns.image_flags.push(images.flags[image] ?? 0);
   columns.working_directory.pushBytes(strings.raw(images.workingDirectory[image] ?? 0));
+  columns.environment.pushBytes(strings.raw(images.environment[image] ?? 0));
 }
 
 function pushTimes({ columns }: ProcessesBlock, { processes }: BatchColumns, described: DescribedProcess): void {

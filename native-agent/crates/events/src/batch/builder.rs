@@ -67,9 +67,9 @@ impl BatchBuilder {
     pub const BYTES_MAX: usize = 1024 * 1024;
     /// Sealed batches that wait for `finish`; rows beyond are refused, counted, and become a GAP row.
     pub const SEALED_MAX: usize = 64;
-    /// The most one row can add: six strings with their lengths, and its entries in all tables.
-    const ROW_BYTES_MAX: usize = 6 * (Strings::STRING_BYTES_MAX + 3) + 256;
-    const STRINGS_PER_ROW_MAX: usize = 6;
+    /// The most one row can add: seven strings with their lengths, and its entries in all tables.
+    const ROW_BYTES_MAX: usize = 7 * (Strings::STRING_BYTES_MAX + 3) + 256;
+    const STRINGS_PER_ROW_MAX: usize = 7;
     const COMPRESSION_LEVEL: i32 = 1;
     const SCHEMA_VERSION: u32 = 1;
     /// GAP's `flags` for what this queue refused.
@@ -155,7 +155,7 @@ impl BatchBuilder {
     fn byte_len(&self) -> usize {
         const ROW_BYTES: usize = 1 + 4 + 2 + 2 + 2 + 4 + 8 + 4;
         const PROCESS_BYTES: usize = 16 + 16 + 4 + 4 + 4 + 8 + 4 + 2 + 2 + 4 + 4;
-        const IMAGE_BYTES: usize = 2 + 2 + 32 + 4 + 2;
+        const IMAGE_BYTES: usize = 2 + 2 + 32 + 4 + 2 + 2;
         self.strings.byte_len()
             + self.times_us.len() * ROW_BYTES
             + self.processes.len() * PROCESS_BYTES
@@ -191,6 +191,7 @@ impl BatchBuilder {
             &mut c.image_sha256,
             &mut c.image_flags,
             &mut c.image_working_directory,
+            &mut c.image_environment,
             &mut c.container_id,
         ] {
             column.clear();
@@ -213,6 +214,9 @@ impl BatchBuilder {
             self.columns
                 .time_offset_us
                 .extend_from_slice(&offset.to_le_bytes());
+        }
+        if self.columns.image_environment.iter().all(|&byte| byte == 0) {
+            self.columns.image_environment.clear();
         }
         self.columns.strings = self.strings.lend_blob();
         self.encoded.clear();
@@ -294,7 +298,9 @@ impl BatchBuilder {
         let path = self.strings.intern(&image.path);
         let command_line = self.strings.intern(&image.command_line);
         let working_directory = self.strings.intern(&image.working_directory);
+        let environment = self.strings.intern(&image.environment);
         let c = &mut self.columns;
+        c.image_environment.extend_from_slice(&environment.to_le_bytes());
         c.image_path.extend_from_slice(&path.to_le_bytes());
         c.image_command_line
             .extend_from_slice(&command_line.to_le_bytes());

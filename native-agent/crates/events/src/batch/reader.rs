@@ -26,6 +26,8 @@ pub struct ReadImage {
     pub working_directory: Vec<u8>,
     /// Zeros when not known.
     pub sha256: [u8; 32],
+    /// Chosen variables, "NAME=value" a line.
+    pub environment: Vec<u8>,
     pub flags: u32,
 }
 
@@ -122,6 +124,11 @@ fn read_images(c: &EventColumns, strings: &[&[u8]]) -> Result<Vec<ReadImage>, Ba
                 )?,
                 sha256: element(&c.image_sha256, at, "image_sha256")?,
                 flags: u32::from_le_bytes(element(&c.image_flags, at, "image_flags")?),
+                environment: if c.image_environment.is_empty() {
+                    Vec::new()
+                } else {
+                    string(&c.image_environment, at, strings, "image_environment")?
+                },
             })
         })
         .collect()

@@ -289,3 +289,28 @@ fn ten_thousand_execs_are_all_seen() {
         (0, 0)
     );
 }
+
+#[test]
+fn exec_with_variables_that_change_what_a_program_does() {
+    let seen = Sensor::start().events_of(|| {
+        let arguments = [c"true".as_ptr(), std::ptr::null()];
+        let environment = [
+            c"PATH=/bin".as_ptr(),
+            c"LD_PRELOAD=/no/such.so".as_ptr(),
+            c"AWS_SECRET_ACCESS_KEY=secret".as_ptr(),
+            c"HISTFILE=/dev/null".as_ptr(),
+            std::ptr::null(),
+        ];
+        // SAFETY: the strings outlive the call.
+        unsafe { libc::execve(c"/bin/true".as_ptr(), arguments.as_ptr(), environment.as_ptr()) };
+    });
+    let exec = seen
+        .iter()
+        .find(|event| event.kind == EventKind::Exec && event.result == 0);
+    let image = &exec.expect("the exec is seen").process.image;
+    assert_eq!(
+        String::from_utf8_lossy(&image.environment),
+        "LD_PRELOAD=/no/such.so\nHISTFILE=/dev/null"
+    );
+    assert_eq!(image.command_line, b"true");
+}

@@ -1,0 +1,136 @@
+// A policy on a whole installation: put in force by the command line, on the host within seconds, carried out, taken back.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ShownAlertDetail, ShownHost, ShownPolicy } from '@norn/contracts';
+import { startInstallation, type Installation } from './installation.ts';
+
+jest.setTimeout(900_000);
+
+/** Gives up after it, ms: what the test waits for takes seconds. */
+const PATIENCE_MS = 60_000;
+
+const policyText = (action: string): string => `policy: e2e
+rules:
+  - name: victim
+    when: { exec: { Image|endswith: /norn-policy-victim } }
+    subjects: { hostGroup: here }
+    action: ${action}
+    level: high
+    tests:
+      match: [{ Image: /tmp/norn-policy-victim, HostGroup: here }]
+      nomatch: [{ Image: /tmp/norn-policy-victim }]
+`;
+
+describe('a policy', () => {
+  let norn: Installation;
+  let folder: string;
+  let program: string;
+  const started: ChildProcess[] = [];
+
+  beforeAll(async () => {
+    folder = mkdtempSync('/var/tmp/norn-policies-');
+    program = join(folder, 'norn-policy-victim');
+    copyFileSync('/bin/sleep', program);
+    norn = await startInstallation(7790);
+  });
+  afterAll(async () => {
+    for (const child of started) child.kill('SIGKILL');
+    await norn.stop();
+    rmSync(folder, { recursive: true });
+  });
+
+  async function apply(action: string): Promise<string> {
+    const file = join(folder, 'policy.yml');
+    writeFileSync(file, policyText(action));
+    const { stdout, stderr, code } = await norn.norn('policy', 'apply', file);
+    if (code !== 0) throw new Error(stderr);
+    return stdout;
+  }
+
+  async function until<T>(read: () => Promise<T | undefined>, what: string): Promise<T> {
+    const deadline = performance.now() + PATIENCE_MS;
+    for (;;) {
+      const found = await read();
+      if (found !== undefined) return found;
+      if (performance.now() > deadline) throw new Error(`${what}: has not come to pass`);
+      await sleep(250);
+    }
+  }
+
+  /** What the host says of the version that it was sent. */
+  const untilOnHost = (number: number): Promise<ShownHost['policy']> =>
+    until(async () => {
+      const [host] = await norn.json<ShownHost[]>('hosts');
+      return host?.policy.number === number ? host.policy : undefined;
+    }, `version ${number} on the host`);
+
+  /** Runs the program; how it ended, or that it still runs after a while. */
+  async function run(): Promise<string> {
+    const child = spawn(program, ['300'], { stdio: 'ignore' });
+    started.push(child);
+    const ended = new Promise<string>((resolve) => {
+      child.once('exit', (code, signal) => {
+        resolve(signal ?? `exit ${String(code)}`);
+      });
+      child.once('error', ({ message }) => {
+        resolve(message);
+      });
+    });
+    return Promise.race([ended, sleep(15_000, 'runs', { ref: false })]);
+  }
+
+  const alertOfRule = (ruleId: string): Promise<ShownAlertDetail> =>
+    until(async () => {
+      const alerts = await norn.json<{ id: string }[]>('alerts');
+      const details = await Promise.all(alerts.map(({ id }) => norn.json<ShownAlertDetail>('alert', id)));
+      return details.find(({ findings }) => findings.some((each) => each.ruleId === ruleId));
+    }, `an alert of ${ruleId}`);
+
+  it('is refused when it fails its own tests, and reaches the host when it is put in force', async () => {
+    const group = await norn.norn('hosts', 'groups', 'put', 'here', '*');
+    expect([group.code, group.stdout]).toEqual([0, expect.stringMatching(/^here +\* +\S+ +admin/m)]);
+    await expect(apply("kill, observeUntil: 'never'")).rejects.toThrow(/policy_invalid|policy\.yml:/);
+    expect(await apply('observe')).toContain('Version 1 is in force: e2e. 1 rules: 1 observe.');
+    expect(['sent', 'applied']).toContain((await untilOnHost(1)).state);
+    expect(await run()).toBe('runs');
+  });
+
+  it('kills what its rule says, and tells of it in one alert', async () => {
+    expect(await apply('kill')).toContain('Version 2 is in force');
+    await untilOnHost(2);
+    const killed = await until(async () => {
+      // The stage that judges takes it up within seconds.
+      const ended = await run();
+      return ended === 'runs' ? undefined : ended;
+    }, 'the program killed');
+    expect(killed).toBe('SIGKILL');
+    const { alert, findings, commands } = await alertOfRule('policy.e2e.victim');
+    expect(alert).toMatchObject({ severity: 'high', title: 'Policy e2e: victim' });
+    const found = findings.find(({ ruleId }) => ruleId === 'policy.e2e.victim');
+    expect(found?.evidence.map(({ field, value }) => `${field} ${value}`)).toEqual(
+      expect.arrayContaining(['policy.action kill', 'policy.response kill']),
+    );
+    expect(commands.map(({ action, requestedBy, state }) => [action, requestedBy, state])).toContainEqual([
+      'kill',
+      'policy',
+      'succeeded',
+    ]);
+  });
+
+  it('stands in the history, and an earlier version is taken up again', async () => {
+    const history = await norn.json<ShownPolicy[]>('policy', 'history');
+    expect(history.map(({ number, inForce, appliedBy }) => [number, inForce, appliedBy])).toEqual([
+      [2, true, 'admin'],
+      [1, false, 'admin'],
+    ]);
+    const { stdout, code } = await norn.norn('policy', 'rollback', '1');
+    expect([code, stdout]).toEqual([0, expect.stringContaining('Version 3 is in force: e2e, the text of version 1')]);
+    await untilOnHost(3);
+    expect((await norn.norn('policy', 'show')).stdout).toContain('action: observe');
+    const unknown = await norn.norn('policy', 'rollback', '9');
+    expect([unknown.code, unknown.stderr]).toEqual([1, expect.stringContaining('has no version 9')]);
+    expect(await until(async () => ((await run()) === 'runs' ? true : undefined), 'the program let be')).toBe(true);
+  });
+});

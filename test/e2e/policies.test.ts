@@ -1,6 +1,7 @@
 // A policy on a whole installation: put in force by the command line, on the host within seconds, carried out, taken back.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ShownAlertDetail, ShownHost, ShownPolicy } from '@norn/contracts';
@@ -119,15 +120,68 @@ describe('a policy', () => {
     ]);
   });
 
+  describe('that denies, where the host can refuse it', () => {
+    const untilApplied = (number: number): Promise<true> =>
+      until(
+        async () => ((await untilOnHost(number)).state === 'applied' ? true : undefined),
+        `version ${number} applied`,
+      );
+
+    it('keeps the program from starting, and tells of it', async () => {
+      await apply('deny');
+      await untilApplied(3);
+      expect(await run()).toMatch(/EPERM|EACCES/);
+      const { alert, findings, commands } = await until(async () => {
+        const detail = await alertOfRule('policy.e2e.victim');
+        return detail.findings.some(({ rung }) => rung === 'denied') ? detail : undefined;
+      }, 'a finding of the denial');
+      expect(alert.summary).toMatch(/did not let it happen|denied/);
+      const denied = findings.filter(({ rung }) => rung === 'denied');
+      expect(denied.map(({ ruleId }) => ruleId)).toContain('policy.e2e.victim');
+      expect(commands.filter(({ action }) => action === 'kill')).toHaveLength(1);
+    });
+
+    it('keeps it from connecting, and lets others connect', async () => {
+      const server = createServer((socket) => socket.end());
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+      const { port } = server.address() as AddressInfo;
+      const caller = join(folder, 'norn-policy-caller');
+      copyFileSync('/bin/bash', caller);
+      writeFileSync(
+        join(folder, 'policy.yml'),
+        `policy: e2e
+rules:
+  - name: no-calls
+    when: { network: { DestinationIp|cidr: 127.0.0.0/8, DestinationPort: ${port} }, operations: [out] }
+    subjects: { program: ${caller} }
+    action: deny
+`,
+      );
+      expect((await norn.norn('policy', 'apply', join(folder, 'policy.yml'))).code).toBe(0);
+      await untilApplied(4);
+      const call = (shell: string): Promise<number | null> =>
+        new Promise((resolve) => {
+          const child = spawn(shell, ['-c', `exec 3<>/dev/tcp/127.0.0.1/${port}`], { stdio: 'ignore' });
+          child.once('exit', resolve);
+        });
+      expect(await call('/bin/bash')).toBe(0);
+      expect(await call(caller)).not.toBe(0);
+      await alertOfRule('policy.e2e.no-calls');
+      server.close();
+    });
+  });
+
   it('stands in the history, and an earlier version is taken up again', async () => {
     const history = await norn.json<ShownPolicy[]>('policy', 'history');
     expect(history.map(({ number, inForce, appliedBy }) => [number, inForce, appliedBy])).toEqual([
-      [2, true, 'admin'],
+      [4, true, 'admin'],
+      [3, false, 'admin'],
+      [2, false, 'admin'],
       [1, false, 'admin'],
     ]);
     const { stdout, code } = await norn.norn('policy', 'rollback', '1');
-    expect([code, stdout]).toEqual([0, expect.stringContaining('Version 3 is in force: e2e, the text of version 1')]);
-    await untilOnHost(3);
+    expect([code, stdout]).toEqual([0, expect.stringContaining('Version 5 is in force: e2e, the text of version 1')]);
+    await untilOnHost(5);
     expect((await norn.norn('policy', 'show')).stdout).toContain('action: observe');
     const unknown = await norn.norn('policy', 'rollback', '9');
     expect([unknown.code, unknown.stderr]).toEqual([1, expect.stringContaining('has no version 9')]);

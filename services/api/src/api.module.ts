@@ -38,6 +38,7 @@ import { PolicyFirings } from './policy/policy-firings.ts';
 import { PolicyTrials } from './policy/policy-trials.ts';
 import { PolicyController } from './policy/policy.controller.ts';
 import { Changes } from './ports/changes.port.ts';
+import { RuleFigureReader } from './rules/rule-figures.ts';
 import { RuleImports } from './rules/rule-import.ts';
 import { RuleShelf } from './rules/rule-shelf.ts';
 import { RulesController } from './rules/rules.controller.ts';
@@ -93,6 +94,7 @@ export class ApiModule {
           FindingLists,
           Installation,
           RuleShelf,
+          RuleFigureReader,
           RuleImports,
           Exceptions,
           ExceptionPreviews,

@@ -1,6 +1,6 @@
 // Rules on a real PostgreSQL: what is listed, what an import takes and refuses, and that tenants keep theirs to themselves.
 import type { ShownRuleImport } from '@norn/contracts';
-import { AuditEntry, ImportedRule } from '@norn/store';
+import { AuditEntry, ImportedRule, addRuleCosts } from '@norn/store';
 import { type ApiTrial, startApiTrial } from './api-trial.ts';
 import { seedTenant } from './seeds/index.ts';
 
@@ -16,7 +16,11 @@ interface RuleList {
     lacks: string[];
     author: string;
     kind: string;
+    usPer1000Events: number;
+    overBudget: boolean;
+    findings: number;
   }[];
+  readonly findingsUnavailable: boolean;
   readonly blindSpots: readonly { cause: string; what: string; why: string; rules: string[] }[];
   readonly summary: string;
 }
@@ -75,6 +79,23 @@ describe('rules', () => {
     expect(rules.filter(({ extent }) => extent === 'none')).toEqual([]);
     expect(blindSpots.every(({ rules, why }) => rules.length > 0 && why !== '')).toBe(true);
     expect(summary).toContain(`of ${rules.length} rules run wholly`);
+  });
+
+  it('say what they cost in the last hour, to their own tenant, and whether that is too much', async () => {
+    const [first, second] = (await list(viewer)).rules.map((each) => each.id) as [string, string];
+    const row = { events: 2_000, looked: 10 };
+    await addRuleCosts(trial.control, [
+      { ...row, tenantId: '', ruleId: first, ns: 24_690 },
+      { ...row, tenantId: '', ruleId: second, ns: 2_000_000 },
+      { ...row, tenantId: 'other', ruleId: second, ns: 9_000_000 },
+    ]);
+    const listed = await list(viewer);
+    const shown = [first, second].map((ruleId) => listed.rules.find((each) => each.id === ruleId)!);
+    expect(shown.map((each) => [each.usPer1000Events, each.overBudget, each.findings])).toEqual([
+      [12.3, false, 0],
+      [1_000, true, 0],
+    ]);
+    expect(listed.findingsUnavailable).toBe(false);
   });
 
   it('are taken in one by one, and begin by observing', async () => {

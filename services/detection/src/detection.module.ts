@@ -7,16 +7,19 @@ import { KafkaAlertHistory } from './adapters/kafka-alert-history.ts';
 import { KafkaBatchHistory } from './adapters/kafka-batch-history.ts';
 import { KafkaLineageProgress } from './adapters/kafka-lineage-progress.ts';
 import { KafkaOccurrenceHistory } from './adapters/kafka-occurrence-history.ts';
+import { PostgresRuleCosts } from './adapters/postgres-rule-costs.ts';
 import { PostgresPolicies } from './adapters/postgres-policies.ts';
 import { PostgresRuleExceptions } from './adapters/postgres-rule-exceptions.ts';
 import { readRulePack } from './adapters/rule-pack.ts';
 import { AlertBook } from './alerts/alert-book.ts';
+import { RuleCosts } from './costs/rule-costs.ts';
 import { Correlations } from './correlations/correlations.ts';
 import type { DetectionConfig } from './detection.config.ts';
 import { DetectionController } from './detection.controller.ts';
 import { createDetectionPipeline, createRecallPipeline } from './detection.pipeline.ts';
 import { Detector } from './detector.ts';
 import { limits } from './limits.ts';
+import { monotonicNs } from './costs/monotonic-clock.ts';
 import { noBroughtRules } from './ports/brought-rules.port.ts';
 import { FindingRates } from './rates/finding-rates.ts';
 import { TenantAlerts } from './tenants/tenant-alerts.ts';
@@ -31,19 +34,27 @@ export const GROUP_ID = 'norn.detection';
 const CONFIG = Symbol('DetectionConfig');
 const PRODUCER = Symbol('BusProducer');
 const TENANTS_OWN = Symbol('TenantsOwn');
+const COSTS = Symbol('RuleCosts');
 
 /** Lets go of what is open after the consumer has stopped. */
 @Injectable()
 export class DetectionLifecycle implements OnApplicationShutdown {
+  private readonly costs: PostgresRuleCosts | undefined;
+
   constructor(
+    @Inject(CONFIG) config: DetectionConfig,
     @Inject(PRODUCER) private readonly producer: BusProducer,
     @Inject(TENANTS_OWN) private readonly own: TenantsOwn,
-  ) {}
+    @Inject(COSTS) costs: RuleCosts,
+  ) {
+    this.costs = config.postgresPasswordFile === '' ? undefined : new PostgresRuleCosts(config, costs);
+    this.costs?.start();
+  }
 
   async onApplicationShutdown(): Promise<void> {
     await this.producer.close();
     const { brought, exceptions, policies } = this.own;
-    await Promise.all([brought?.close(), exceptions?.close(), policies?.close()]);
+    await Promise.all([this.costs, brought, exceptions, policies].map((each) => each?.close()));
   }
 }
 
@@ -57,7 +68,8 @@ export class DetectionModule {
         { provide: CONFIG, useValue: config },
         { provide: PRODUCER, useFactory: () => createProducer(config, { clientId: 'norn-detection', lingerMs: 5 }) },
         { provide: TENANTS_OWN, useFactory: openTenantsOwn, inject: [CONFIG] },
-        { provide: Detector, useFactory: createDetector, inject: [CONFIG, PRODUCER, TENANTS_OWN] },
+        { provide: COSTS, useFactory: () => new RuleCosts() },
+        { provide: Detector, useFactory: createDetector, inject: [CONFIG, PRODUCER, TENANTS_OWN, COSTS] },
         { provide: TenantSide, useFactory: createTenantSide, inject: [CONFIG, PRODUCER, TENANTS_OWN] },
         DetectionLifecycle,
       ],
@@ -92,16 +104,21 @@ async function openTenantsOwn(config: DetectionConfig): Promise<TenantsOwn> {
   return own;
 }
 
-async function createDetector(config: DetectionConfig, producer: BusProducer, own: TenantsOwn): Promise<Detector> {
+async function createDetector(
+  config: DetectionConfig,
+  producer: BusProducer,
+  own: TenantsOwn,
+  costs: RuleCosts,
+): Promise<Detector> {
   const partitions = (await offsetRanges(config, 'lineage')).length;
   const ruleSet = readRulePack();
-  const engine = new RuleEngine(ruleSet.rules, { clock: () => performance.now() * 1e6 });
+  const engine = new RuleEngine(ruleSet.rules, { clock: monotonicNs });
   const book = new AlertBook(BigInt(config.alertWindowMs) * 1000n);
   const correlations = new Correlations(new CorrelationSet(ruleSet), config.correlationHoldBackMs);
   const rates = new FindingRates();
   const judged = { engine, correlations, rates, ...own };
   return new Detector({
-    pipeline: createDetectionPipeline({ ...judged, book }),
+    pipeline: createDetectionPipeline({ ...judged, book, costs }),
     recall: createRecallPipeline(judged),
     book,
     correlations,

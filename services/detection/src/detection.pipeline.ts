@@ -4,6 +4,7 @@ import { type Pipeline, each, pipeline } from '@norn/pipeline';
 import type { RuleEngine } from '@norn/rules';
 import type { AlertBook } from './alerts/alert-book.ts';
 import type { Correlations } from './correlations/correlations.ts';
+import { RuleCosts } from './costs/rule-costs.ts';
 import { type BroughtRules, noBroughtRules } from './ports/brought-rules.port.ts';
 import { type Policies, noPolicies } from './ports/policies.port.ts';
 import { type RuleExceptions, noExceptions } from './ports/rule-exceptions.port.ts';
@@ -30,6 +31,8 @@ export interface DetectionParts {
   readonly exceptions?: RuleExceptions;
   /** Absent: counted from here on. */
   readonly rates?: FindingRates;
+  /** Absent: nobody writes them down. */
+  readonly costs?: RuleCosts;
 }
 
 export function createDetectionPipeline(parts: DetectionParts): Pipeline<BusRecord, BatchAlerts> {
@@ -43,10 +46,10 @@ export function createRecallPipeline(parts: Omit<DetectionParts, 'book'>): Pipel
 
 function judge(stage: string, parts: Omit<DetectionParts, 'book'>): Pipeline<BusRecord, BatchFindings> {
   const { engine, correlations, brought = noBroughtRules, policies = noPolicies } = parts;
-  const { exceptions = noExceptions, rates = new FindingRates() } = parts;
+  const { exceptions = noExceptions, rates = new FindingRates(), costs = new RuleCosts() } = parts;
   return pipeline<BusRecord>(stage)
     .pipe(each(createOpenBatch()))
-    .pipe(each(createRunRules(engine, brought)))
+    .pipe(each(createRunRules(engine, brought, costs)))
     .pipe(each(createApplyPolicy(policies)))
     .pipe(each(createCorrelate(correlations)))
     .pipe(each(createCollectFindings()))

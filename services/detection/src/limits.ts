@@ -7,8 +7,8 @@ export const limits = {
   pidMax: 4_194_304,
   /** What is kept of a finding: characters of a text, entries of a list. */
   finding: { textMax: 1_024, evidenceMax: 64, techniquesMax: 16, pidsMax: 1_024, hostsMax: 64 },
-  /** What one rule may cost, as a mean over all events; reported after so many. */
-  ruleCosts: { nsPerEventMax: 500, reportEvents: 100_000 },
+  /** What one rule may cost, as a mean over all events; reported after so many. Of one engine so many rules are written down. */
+  ruleCosts: { nsPerEventMax: 500, reportEvents: 100_000, rowsMax: 500 },
   /** Findings of one batch's reflexes; four reflexes find a handful. */
   reflexFindingsPerBatchMax: 256,
   /** Findings of a policy over one batch; an agent's batch has about 400 events. */

@@ -3,6 +3,7 @@ import type { ShownRule } from '@norn/contracts';
 import type { Command } from 'commander';
 import { columns, write, writeJson } from '../print/columns.ts';
 import { connectApi } from '../api/client.ts';
+import { costText } from './rule-costs.ts';
 import { importRules, importText } from './import-rules.ts';
 import { coverageText, rulesCoverage } from './rules-coverage.ts';
 import { testRules, type RulesReport } from './test-rules.ts';
@@ -38,6 +39,7 @@ export function registerRulesCommand(program: Command): void {
   rules
     .command('list')
     .description("List Norn's own rules and the tenant's, with what the sensor sees of each")
+    .option('--cost', 'what each cost and found in the last hour, dearest first')
     .option('--json', 'as JSON')
     .action(listRules);
   rules
@@ -52,13 +54,14 @@ export function registerRulesCommand(program: Command): void {
 
 interface Listed {
   readonly rules: readonly ShownRule[];
+  readonly findingsUnavailable?: boolean;
   readonly summary: string;
 }
 
-async function listRules(options: { readonly json?: boolean }): Promise<void> {
+async function listRules(options: { readonly json?: boolean; readonly cost?: boolean }): Promise<void> {
   const listed = await (await connectApi()).get<Listed>('/rules');
   if (options.json) writeJson(listed);
-  else write(listText(listed));
+  else write(options.cost ? costText(listed) : listText(listed));
 }
 
 async function setState(id: string, state: string): Promise<void> {

@@ -18,6 +18,7 @@ import { ImportedRules1760000000007 } from './migrations/0007-imported-rules.ts'
 import { RuleExceptions1760000000008 } from './migrations/0008-rule-exceptions.ts';
 import { PolicyVersions1760000000009 } from './migrations/0009-policy-versions.ts';
 import { HostPolicies1760000000010 } from './migrations/0010-host-policies.ts';
+import { RuleCosts1760000000011 } from './migrations/0011-rule-costs.ts';
 import { SnakeNames } from './snake-names.ts';
 
 /** The settings of the same names in libs/config. */
@@ -101,6 +102,7 @@ function optionsOf(config: ControlStoreConfig): DataSourceOptions {
       RuleExceptions1760000000008,
       PolicyVersions1760000000009,
       HostPolicies1760000000010,
+      RuleCosts1760000000011,
     ],
     migrationsTableName: 'control_migrations',
     namingStrategy: new SnakeNames(),

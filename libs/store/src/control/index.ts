@@ -31,6 +31,7 @@ export {
   type RuleStateChange,
   type RuleToImport,
 } from './imported-rules.ts';
+export { addRuleCosts, ruleCosts, type RuleCostRow } from './rule-costs.ts';
 export {
   RULE_EXCEPTIONS_MAX,
   addRuleException,

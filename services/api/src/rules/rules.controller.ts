@@ -5,6 +5,7 @@ import { Asking, type Principal } from '../access/principal.ts';
 import { Parsed, type RuleFiles, type RuleState, ruleFiles, ruleId, ruleState } from '../http/bounds.ts';
 import { Route, emit } from '../http/route.ts';
 import { ruleList } from '../views/rule-view.ts';
+import { RuleFigureReader } from './rule-figures.ts';
 import { RuleImports } from './rule-import.ts';
 import { RuleShelf } from './rule-shelf.ts';
 
@@ -13,6 +14,7 @@ export class RulesController {
   constructor(
     private readonly shelf: RuleShelf,
     private readonly imports: RuleImports,
+    private readonly figures: RuleFigureReader,
   ) {}
 
   @Get()
@@ -22,7 +24,8 @@ export class RulesController {
     answers: view.RuleListSchema,
   })
   async list(@Asking() { tenantId }: Principal): Promise<object> {
-    return emit(view.RuleListSchema, ruleList(await this.shelf.rulesOf(tenantId)));
+    const [rules, figures] = await Promise.all([this.shelf.rulesOf(tenantId), this.figures.of(tenantId)]);
+    return emit(view.RuleListSchema, ruleList(rules, figures));
   }
 
   @Post('import')

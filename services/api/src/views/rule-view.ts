@@ -2,6 +2,7 @@
 import { create } from '@bufbuild/protobuf';
 import { view } from '@norn/contracts';
 import { type AnyRule, type RuleCoverage, blindSpots } from '@norn/rules';
+import type { RuleFigures } from '../rules/rule-figures.ts';
 
 export interface ShownRule extends Omit<RuleCoverage, 'rule'> {
   readonly rule: AnyRule;
@@ -11,9 +12,10 @@ export interface ShownRule extends Omit<RuleCoverage, 'rule'> {
   readonly state: 'alert' | 'observe' | 'off';
 }
 
-export function ruleList(shown: readonly ShownRule[]): view.RuleList {
+export function ruleList(shown: readonly ShownRule[], figures: RuleFigures): view.RuleList {
   return create(view.RuleListSchema, {
-    rules: shown.map(ruleView),
+    rules: shown.map((each) => ruleView(each, figures)),
+    findingsUnavailable: figures.findingsUnavailable,
     blindSpots: blindSpots(shown.flatMap(detection)).map(({ rules, ...spot }) => ({
       ...spot,
       rules: rules.map(({ title }) => title),
@@ -27,7 +29,8 @@ function detection({ rule, extent, lacks }: ShownRule): RuleCoverage[] {
   return rule.kind === 'detection' ? [{ rule, extent, lacks }] : [];
 }
 
-function ruleView({ id, rule, origin, state, extent, lacks }: ShownRule): view.RuleView {
+function ruleView({ id, rule, origin, state, extent, lacks }: ShownRule, figures: RuleFigures): view.RuleView {
+  const us = figures.usPer1000Events(origin, id);
   const { title, description, kind } = rule;
   const found = rule.kind === 'filter' ? undefined : rule;
   return create(view.RuleViewSchema, {
@@ -43,6 +46,9 @@ function ruleView({ id, rule, origin, state, extent, lacks }: ShownRule): view.R
     state,
     extent,
     lacks: lacks.map(({ what }) => what),
+    usPer1000Events: Math.round(us * 10) / 10,
+    overBudget: figures.isOverBudget(us),
+    findings: figures.findingsOf(id),
   });
 }
 

@@ -31,6 +31,7 @@ export function RulesPage(): ReactElement {
       </PageTitle>
       <p data-testid="rules-summary" className="text-soft">
         {data.summary}
+        {data.findingsUnavailable ? '; what they found can not be read just now' : ''}
       </p>
       <Panel label="Rules">
         {found.length === 0 ? (
@@ -54,7 +55,7 @@ export function RulesPage(): ReactElement {
 
 function RuleTable({ rules }: { rules: readonly Rule[] }): ReactElement {
   return (
-    <Table names={['Rule', 'Level', 'Techniques', 'State', 'Seen here', 'From', 'Version', 'Id']}>
+    <Table names={['Rule', 'Level', 'Techniques', 'State', 'Seen here', 'Cost', 'Found', 'From', 'Version', 'Id']}>
       {rules.map((rule) => (
         <tr
           key={`${rule.origin} ${rule.id}`}
@@ -84,6 +85,17 @@ function RuleTable({ rules }: { rules: readonly Rule[] }): ReactElement {
           </td>
           <td className="px-3 py-1.5">
             <State value={`seen-${rule.extent}`} />
+          </td>
+          <td
+            data-testid="rule-cost"
+            className={`px-3 py-1.5 whitespace-nowrap ${rule.overBudget ? 'text-high' : 'text-soft'}`}
+            title="µs for 1,000 events, over the last hour"
+          >
+            {rule.usPer1000Events === 0 ? '–' : `${rule.usPer1000Events.toFixed(1)} µs`}
+            {rule.overBudget ? ', over its budget' : ''}
+          </td>
+          <td className="px-3 py-1.5 text-soft" title="Findings of the last hour">
+            {rule.findings === 0 ? '–' : grouped(rule.findings)}
           </td>
           <td className="px-3 py-1.5 text-soft">{rule.origin === 'norn' ? 'Norn' : rule.author || 'an import'}</td>
           <td className="px-3 py-1.5 text-soft">{rule.version}</td>

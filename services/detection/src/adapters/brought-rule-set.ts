@@ -1,6 +1,7 @@
 // The rows of one tenant's rules as an engine, and what is counted over what it finds.
 import { type BroughtState, type Rule, RuleEngine, broughtParts } from '@norn/rules';
 import type { ImportedRule } from '@norn/store';
+import { monotonicNs } from '../costs/monotonic-clock.ts';
 import type { BroughtRuleSet } from '../ports/brought-rules.port.ts';
 
 export type BroughtRow = Pick<ImportedRule, 'ruleId' | 'state' | 'file' | 'body'>;
@@ -15,5 +16,5 @@ export function broughtRuleSet(
   const { rules, correlations } = broughtParts(running, others, refused);
   if (rules.length === 0 && !correlations) return undefined;
   const states = new Map<string, BroughtState>(running.map(({ ruleId, state }) => [ruleId, state]));
-  return { engine: new RuleEngine(rules), states, ...(correlations && { correlations }) };
+  return { engine: new RuleEngine(rules, { clock: monotonicNs }), states, ...(correlations && { correlations }) };
 }

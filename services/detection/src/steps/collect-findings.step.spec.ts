@@ -8,10 +8,11 @@ import { noBroughtRules } from '../ports/brought-rules.port.ts';
 import { createCollectFindings } from './collect-findings.step.ts';
 import { createCorrelate } from './correlate.step.ts';
 import type { BatchFindings } from './envelope.ts';
+import { RuleCosts } from '../costs/rule-costs.ts';
 import { createRunRules } from './run-rules.step.ts';
 
 const pack = readRulePack();
-const runRules = createRunRules(new RuleEngine(pack.rules), noBroughtRules);
+const runRules = createRunRules(new RuleEngine(pack.rules), noBroughtRules, new RuleCosts());
 const correlate = createCorrelate(new Correlations(new CorrelationSet(pack), 500));
 const collectFindings = createCollectFindings();
 const { NEW, UPPER_LAYER } = event.ImageFlag;

@@ -17,6 +17,7 @@ import { AlertsController } from './alerts/alerts.controller.ts';
 import { AttackTelemetry } from './alerts/attack-telemetry.ts';
 import { Places } from './alerts/places.ts';
 import { ApiConfig } from './api.config.ts';
+import { ExceptionUses } from './exceptions/exception-uses.ts';
 import { ExceptionPreviews } from './exceptions/exception-preview.ts';
 import { Exceptions } from './exceptions/exceptions.ts';
 import { ExceptionsController } from './exceptions/exceptions.controller.ts';
@@ -98,6 +99,7 @@ export class ApiModule {
           RuleImports,
           Exceptions,
           ExceptionPreviews,
+          ExceptionUses,
           Policies,
           PolicyFirings,
           PolicyTrials,

@@ -161,6 +161,19 @@ describe('exceptions', () => {
     expect(row.scope.process.commandLine).toBe(found.process!.commandLine);
   });
 
+  it('say how often they were used, and when last', async () => {
+    const { body } = await ask(analyst, '/exceptions', { body: draft() });
+    const kept = [0, 60].map((secondsAgo) => ({
+      ...found,
+      id: idOf(`kept ${secondsAgo}`),
+      exceptedBy: body.id,
+      timeUs: found.timeUs - BigInt(secondsAgo * 1_000_000),
+    }));
+    await storeFindings(trial, kept);
+    const [used] = (await list(viewer)).filter(({ id }) => id === body.id);
+    expect([used?.used, Date.parse(used?.usedAt ?? '')]).toEqual([2, Number(found.timeUs / 1000n)]);
+  });
+
   it('end when somebody of the tenant says so, once', async () => {
     const { body } = await ask(analyst, '/exceptions', { body: draft() });
     const remove = (token: string) => ask(token, `/exceptions/${body.id}`, { method: 'DELETE' });
@@ -182,11 +195,10 @@ describe('exceptions', () => {
     expect(await propose(stranger)).toMatchObject({ status: 404, body: { code: 'alert_unknown' } });
   });
 
-  it('are not proposed for a reflex, nor for what the alert does not list', async () => {
-    expect(await propose(analyst, reflex.id)).toMatchObject({
-      status: 400,
-      body: { code: 'exception_of_reflex' },
-    });
+  it('are proposed for a reflex, and say that only the alert is left out; not for what the alert does not list', async () => {
+    const { body } = await propose(analyst, reflex.id);
+    expect(body.exception).toMatchObject({ ruleId: reflex.ruleId, ofReflex: true });
+    expect((await ask(analyst, '/exceptions', { body: withReason(body.yaml) })).status).toBe(201);
     expect(await propose(analyst, 'a'.repeat(32))).toMatchObject({
       status: 404,
       body: { code: 'finding_unknown' },
@@ -197,7 +209,7 @@ describe('exceptions', () => {
     ['any process', { process: {} }, 'exception_too_wide'],
     ['any place', { place: {} }, 'exception_too_wide'],
     ['half the file system', { place: { pathPrefix: '/usr' } }, 'exception_too_wide'],
-    ['a reflex', { ruleId: 'reflex.ransomware' }, 'exception_of_reflex'],
+    ['a reflex by a path alone', { ruleId: 'reflex.ransomware' }, 'exception_of_reflex'],
     ['all time', { expiresAt: '2099-01-01T00:00:00Z' }, 'exception_expiry'],
     ['no reason', { reason: ' ' }, 'input_invalid'],
     ['another tenant', { tenantId: 'other' }, 'input_invalid'],

@@ -447,12 +447,7 @@ describe('hunts', () => {
       'rule_invalid',
       /rule\.yml:4: .*the history of process_creation has no field "Imgae": known are Image,/,
     ],
-    [
-      { text: ruleText('auditd', '{ Unseen: x }') },
-      400,
-      'rule_invalid',
-      /the history of auditd has no field "Unseen"/,
-    ],
+    [{ text: ruleText('auditd', '{ Unseen: x }') }, 400, 'rule_invalid', /the history of auditd has no field "Unseen"/],
     [
       { text: ruleText('dns_query', '{ Image: x }') },
       400,

@@ -137,9 +137,9 @@ function alertRow(alert: finding.Alert, { scope, origin }: AlertFacts): object {
 }
 
 const findingColumns = (): Columns => ({
-  input: `tenant_id String, host_id String, id String, alert_id String, rule_id String, source String, severity UInt8, techniques Array(String), time Int64,
+  input: `tenant_id String, host_id String, id String, alert_id String, rule_id String, excepted_by String, source String, severity UInt8, techniques Array(String), time Int64,
     process_uid String, lineage_uid String, container_id String, body String`,
-  select: `tenant_id, host_id, id, alert_id, rule_id, source, severity, techniques, ${time('time')}, ${fixed('process_uid')},
+  select: `tenant_id, host_id, id, alert_id, rule_id, excepted_by, source, severity, techniques, ${time('time')}, ${fixed('process_uid')},
     ${fixed('lineage_uid')}, container_id, unhex(body) AS body`,
 });
 
@@ -151,6 +151,7 @@ function findingRow(one: finding.Finding, alertId: string): object {
     id: one.id,
     alert_id: alertId,
     rule_id: one.ruleId,
+    excepted_by: one.exceptedBy,
     severity: one.severity,
     techniques: one.techniques,
     time: Number(one.timeUs),

@@ -54,7 +54,7 @@ export class DetectionLifecycle implements OnApplicationShutdown {
   async onApplicationShutdown(): Promise<void> {
     await this.producer.close();
     const { brought, exceptions, policies } = this.own;
-    await Promise.all([this.costs, brought, exceptions, policies].map((each) => each?.close()));
+    await Promise.all([this.costs?.close(), brought?.close(), exceptions?.close(), policies?.close()]);
   }
 }
 

@@ -272,7 +272,10 @@ describe('detection', () => {
     );
     const answered = Array.from({ length: 130 }, (_, at) => reflexFinding(`a${at}f`, python));
     const rows = [touch(python)];
-    const batches = [batchRecord({ seq: 1, rows, findings: little }), batchRecord({ seq: 2, rows, findings: answered })];
+    const batches = [
+      batchRecord({ seq: 1, rows, findings: little }),
+      batchRecord({ seq: 2, rows, findings: answered }),
+    ];
     await detection.deliver(...batches);
     await detection.restart();
     await detection.deliver(...batches);

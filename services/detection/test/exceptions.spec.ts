@@ -29,7 +29,7 @@ const containerId = '4f'.repeat(32);
 const cron = process('cron', undefined, { containerId });
 const sha256 = 'ab'.repeat(32);
 const tool = process('tool', cron, { commandLine: 'tool --quietly', sha256 });
-const anyPlace = { containerImage: '', hostId: '', pathPrefix: '' };
+const anyPlace = { containerImage: '', hostId: '', hostGroup: '', pathPrefix: '' };
 const scope = {
   process: { sha256, imagePath: '/usr/bin/tool', parentImage: '/usr/bin/cron', commandLine: 'tool --quietly' },
   place: { ...anyPlace, containerImage: 'web-1:1' },
@@ -45,6 +45,7 @@ const exception: Exception = {
 
 const excepting = (...exceptions: Exception[]): RuleExceptions => ({
   of: (tenantId) => (tenantId === 'default' ? new ExceptionSet(exceptions) : undefined),
+  groupsOf: (tenantId, hostId) => (tenantId === 'default' && hostId === 'host-1' ? ['shop'] : []),
 });
 
 function started(exceptions: RuleExceptions, rates = new FindingRates()) {
@@ -124,9 +125,31 @@ describe('a finding that an exception covers', () => {
     expect(await counter(Metric.FindingsExcepted, 'exception="counted"')).toBe(1);
   });
 
-  it('is not one because an agent says so, nor a reflex', async () => {
-    const reflex = { ...reflexFinding('a1', tool), exceptedBy: 'e1', limited: true };
+  it('of a group of hosts is for those that are in it', async () => {
+    const own = excepting({ ...exception, place: { ...anyPlace, hostGroup: 'shop' } });
+    const [inside, outside] = [
+      await started(own).detect(ran([tool])),
+      await started(own).detect(ran([tool], 0, 'default:host-2')),
+    ];
+    expect([told(inside.findings), inside.alerts.length]).toEqual([['e1'], 0]);
+    expect([told(outside.findings), outside.alerts.length]).toEqual([[false], 1]);
+  });
+
+  it('of a reflex keeps its finding from alerts, with all that the agent did', async () => {
+    const reflex = reflexFinding('a1', tool);
     const own = excepting({ ...exception, ruleId: reflex.ruleId });
+    const rows = [{ kind: event.EventKind.EXIT, by: tool }];
+    const containers = { [containerId]: 'web-1' };
+    const { findings, alerts } = await started(own).detect(
+      batchRecord({ seq: 2_000, rows, findings: [reflex], containers }),
+    );
+    expect([told(findings), alerts.length]).toEqual([['e1'], 0]);
+    expect(findings[0]?.response).toEqual(reflex.response);
+  });
+
+  it('is not one because an agent says so', async () => {
+    const reflex = { ...reflexFinding('a1', tool), exceptedBy: 'e1', limited: true };
+    const own = excepting({ ...exception, ruleId: 'reflex.other' });
     const record = batchRecord({
       seq: 1_000,
       rows: [{ kind: event.EventKind.EXIT, by: tool }],

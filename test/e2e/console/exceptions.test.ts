@@ -42,9 +42,8 @@ describe('an exception in the console', () => {
     const page = await enter(`/alerts/${alertId}?tab=evidence`, 'analyst');
     await page.getByTestId('finding').first().waitFor();
     expect(await page.getByTestId('finding').count()).toBe(2);
-    // A reflex has none.
-    await page.getByTestId('except').click();
-    expect(await page.getByTestId('except').count()).toBe(1);
+    const ofRule = page.getByTestId('finding').filter({ hasText: 'norn.download-to-shell' });
+    await ofRule.getByTestId('except').click();
     await says(page, 'except-preview', /^Would have silenced no other findings in the last 7 days\.$/);
     expect(await page.getByTestId('except-yes').isDisabled()).toBe(true);
     expect(await page.getByLabel(/^Program/).isDisabled()).toBe(true);
@@ -57,9 +56,20 @@ describe('an exception in the console', () => {
     expect(visit?.complaints).toEqual([]);
   });
 
+  it('of a reflex is said to leave out the alert alone', async () => {
+    const page = await enter(`/alerts/${alertId}?tab=evidence`, 'analyst');
+    const ofReflex = page.getByTestId('finding').filter({ hasText: 'reflex.ransomware' });
+    await ofReflex.getByTestId('except').click();
+    const proposed = page.getByTestId('except-reflex').or(page.getByText(/is a reflex: its alert is left out for one/));
+    await proposed.waitFor();
+    await screenshot(page, 'exception-of-reflex');
+  });
+
   it('stands on the page of rules until somebody ends it', async () => {
     const page = await enter('/rules', 'analyst');
-    await says(page, 'exception-row', /curl[\s\S]*our own installer[\s\S]*analyst/);
+    await says(page, 'exception-row', /curl[\s\S]*our own installer[\s\S]*analyst[\s\S]*never/);
+    await says(page, 'rule-cost', /–/);
+    await screenshot(page, 'rules');
     await page.getByTestId('exception-end').click();
     await says(page, 'confirm-end', /from now on this alerts again/);
     await page.getByTestId('confirm-end-yes').click();

@@ -5,7 +5,7 @@ import { proposalText } from './exceptions.ts';
 const scope = {
   ruleId: 'rule-1',
   process: { sha256: '', imagePath: '/usr/bin/backup', parentImage: '', commandLine: 'backup "#1"' },
-  place: { containerImage: 'shop/web:1.4', hostId: '', pathPrefix: '' },
+  place: { containerImage: 'shop/web:1.4', hostId: '', hostGroup: '', pathPrefix: '' },
   evidence: [],
 };
 const expiresAt = '2026-12-27T00:00:00.000Z';
@@ -16,7 +16,10 @@ describe('a proposed exception', () => {
   it('is printed as a file, with what else it would have silenced behind it', () => {
     const example = { id: '', time: '2026-11-26T10:00:00.000000Z', hostId: '', containerId: '', alertId: '' };
     const text = proposalText({
-      exception: { ...scope, id: '', author: '', reason: '', createdAt: '', expiresAt, expired: false, summary: '' },
+      exception: {
+        ...{ ...scope, id: '', author: '', reason: '', createdAt: '', expiresAt, expired: false, summary: '' },
+        ...{ used: 0, usedAt: '', ofReflex: false },
+      },
       yaml: exceptionText(scope, 'why', expiresAt),
       preview: { ...preview, examples: [{ ...example, summary: 'backup ran\nruleId: rule-2' }] },
     });

@@ -118,15 +118,16 @@ function show<Value>(value: Value, textOf: (value: Value) => string, { json }: O
 
 function listText({ exceptions }: Listed): string {
   if (exceptions.length === 0) return 'No exceptions. From a finding: ./norn exceptions propose ALERT FINDING';
-  const rows = exceptions.map(({ id, ruleId, expired, expiresAt, author, reason, summary }) => [
+  const rows = exceptions.map(({ id, ruleId, expired, expiresAt, author, reason, summary, used, usedAt, ofReflex }) => [
     id.slice(0, 8),
-    ruleId.slice(0, 8),
+    ofReflex ? ruleId : ruleId.slice(0, 8),
     expired ? 'over' : expiresAt.slice(0, 10),
+    used === 0 ? 'never' : `${String(used)}, ${usedAt.slice(0, 10)}`,
     author,
     reason,
     summary,
   ]);
-  return columns([['ID', 'RULE', 'UNTIL', 'BY', 'WHY', 'WHAT'], ...rows]);
+  return columns([['ID', 'RULE', 'UNTIL', 'USED, LAST', 'BY', 'WHY', 'WHAT'], ...rows]);
 }
 
 function findingsText(findings: readonly ShownFinding[]): string {

@@ -32,8 +32,13 @@ export const exceptionDraft = z.strictObject({
     commandLine: text.default(''),
   }),
   place: z
-    .strictObject({ containerImage: text.default(''), hostId: text.default(''), pathPrefix: path })
-    .default({ containerImage: '', hostId: '', pathPrefix: '' }),
+    .strictObject({
+      containerImage: text.default(''),
+      hostId: text.default(''),
+      hostGroup: text.default(''),
+      pathPrefix: path,
+    })
+    .default({ containerImage: '', hostId: '', hostGroup: '', pathPrefix: '' }),
   evidence: z
     .array(z.strictObject({ field: z.string().min(1).max(128), value: text }))
     .max(exceptionLimits.evidenceMax)
@@ -52,15 +57,19 @@ export const triedException = exceptionDraft.extend({
 
 /** Throws `exception_of_reflex`, `exception_too_wide`, `exception_value_cut`. */
 export function checkScope({ ruleId, process, place, evidence }: ExceptionScope): void {
-  if (ruleId.startsWith('reflex.'))
+  // An interpreter's hash alone would be every script.
+  if (ruleId.startsWith('reflex.') && (process.sha256 === '' || process.commandLine === ''))
     throw new NornError(
       'exception_of_reflex',
-      `${ruleId} is a reflex, which the agent acts on by itself: release its alert instead, and it never fires again on the same evidence`,
+      `${ruleId} is a reflex: its alert is left out for one program run in one way. Give process.sha256 and process.commandLine, or release the alert, and it never fires again on the same evidence`,
     );
   if (process.sha256 === '' && process.imagePath === '')
     throw tooWide('names no process: give process.sha256 or process.imagePath');
-  if (place.containerImage + place.hostId + place.pathPrefix === '' && evidence.length === 0)
-    throw tooWide('names no place: give place.containerImage, place.hostId or place.pathPrefix, or evidence');
+  const isSomewhere = place.containerImage + place.hostId + place.hostGroup + place.pathPrefix !== '';
+  if (!isSomewhere && evidence.length === 0)
+    throw tooWide(
+      'names no place: give place.containerImage, place.hostId, place.hostGroup or place.pathPrefix, or evidence',
+    );
   if (place.pathPrefix !== '' && !/^\/[^/]+\/[^/]/.test(place.pathPrefix))
     throw tooWide(`covers all of ${place.pathPrefix}: give place.pathPrefix at least two directories`);
   if (place.pathPrefix.split('/').includes('..'))

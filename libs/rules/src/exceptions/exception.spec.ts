@@ -45,7 +45,7 @@ function codeOf(act: () => unknown): string {
 }
 
 const anyProcess = { sha256: '', imagePath: '', parentImage: '', commandLine: '' };
-const anyPlace = { containerImage: '', hostId: '', pathPrefix: '' };
+const anyPlace = { containerImage: '', hostId: '', hostGroup: '', pathPrefix: '' };
 
 function exception(more: Partial<Exception> = {}): Exception {
   const process = { ...anyProcess, imagePath: '/usr/bin/backup' };
@@ -67,6 +67,7 @@ describe('an exception', () => {
     ['another command line', { process: { ...anyProcess, sha256, commandLine: 'backup' } }],
     ['another image of the container', { place: { ...anyPlace, containerImage: 'shop/web' } }],
     ['another host', { place: { ...anyPlace, hostId: 'host-2' } }],
+    ['another group of hosts', { place: { ...anyPlace, hostGroup: 'databases' } }],
     ['another directory', { place: { ...anyPlace, pathPrefix: '/srv/back' } }],
     ['other evidence', { evidence: [{ field: 'TargetFilename', value: '/srv/backup' }] }],
   ])('does not cover %s', (_what, more) => {
@@ -77,15 +78,15 @@ describe('an exception', () => {
   it('covers all that it names', () => {
     const whole = exception({
       process: { sha256, imagePath: '/usr/bin/backup', parentImage: '/usr/sbin/cron', commandLine: 'backup --all' },
-      place: { containerImage: 'shop/web:1.4', hostId: 'host-1', pathPrefix: '/srv/backup' },
+      place: { containerImage: 'shop/web:1.4', hostId: 'host-1', hostGroup: 'shop', pathPrefix: '/srv/backup' },
       evidence: [{ field: 'Image', value: '/usr/bin/backup' }],
     });
-    expect(covers(whole, found())).toBe(true);
+    expect(covers(whole, { ...found(), hostGroups: ['all', 'shop'] })).toBe(true);
+    expect(covers(whole, found())).toBe(false);
   });
 
-  it('does not cover what is not known, nor a reflex', () => {
+  it('does not cover what is not known', () => {
     expect(covers(exception(), unknown())).toBe(false);
-    expect(covers(exception(), found({ source: finding.FindingSource.REFLEX }))).toBe(false);
   });
 
   it.each([
@@ -114,7 +115,7 @@ describe('an exception is refused', () => {
     ['without a place', { place: anyPlace }, 'exception_too_wide'],
     ['for half the file system', { place: { ...anyPlace, pathPrefix: '/usr/' } }, 'exception_too_wide'],
     ['for a path that climbs', { place: { ...anyPlace, pathPrefix: '/srv/a/../b' } }, 'exception_too_wide'],
-    ['for a reflex', { ruleId: 'reflex.ransomware' }, 'exception_of_reflex'],
+    ['for a reflex by a path', { ruleId: 'reflex.ransomware' }, 'exception_of_reflex'],
     ['for a value that was cut', { evidence: [{ field: 'f', value: 'x'.repeat(512) }] }, 'exception_value_cut'],
   ])('%s', (_what, more, code) => {
     const refused = (scope: Exception): string =>
@@ -154,7 +155,7 @@ describe('the exception proposed for a finding', () => {
     expect(scope).toEqual({
       ruleId: 'rule-1',
       process: { sha256, imagePath: '/usr/bin/backup', parentImage: '/usr/sbin/cron', commandLine: 'backup --all' },
-      place: { containerImage: 'shop/web:1.4', hostId: '', pathPrefix: '' },
+      place: { containerImage: 'shop/web:1.4', hostId: '', hostGroup: '', pathPrefix: '' },
       evidence: [{ field: 'TargetFilename', value: '/srv/backup/today' }],
     });
     expect(covers({ ...exception(), ...scope }, found())).toBe(true);
@@ -166,10 +167,12 @@ describe('the exception proposed for a finding', () => {
     expect(scope.place).toEqual({ ...anyPlace, hostId: 'host-1' });
   });
 
-  it('is refused for a reflex, and for a process that is not known', () => {
+  it('is refused for a process that is not known, and for a reflex on a program whose hash is not', () => {
     expect(codeOf(() => proposeException(unknown()))).toBe('exception_unsuited');
-    const reflex = found({ ruleId: 'reflex.miner', source: finding.FindingSource.REFLEX });
-    expect(codeOf(() => proposeException(reflex))).toBe('exception_of_reflex');
+    const reflex = found({ ruleId: 'reflex.miner' });
+    expect(covers({ ...exception(), ...proposeException(reflex) }, reflex)).toBe(true);
+    const withoutHash = { ...reflex, process: { ...reflex.process!, imageSha256: '' } };
+    expect(codeOf(() => proposeException(withoutHash))).toBe('exception_of_reflex');
   });
 
   it('reads back from its file as it was', () => {

@@ -1,5 +1,5 @@
 // Exceptions to rules: one rule, this process, in this place or with this evidence, from one moment of event time to another.
-import { finding } from '@norn/contracts';
+import type { finding } from '@norn/contracts';
 
 /** What the process must be; what is empty may be anything. */
 export interface ExceptedProcess {
@@ -16,6 +16,8 @@ export interface ExceptedProcess {
 export interface ExceptedPlace {
   readonly containerImage: string;
   readonly hostId: string;
+  /** A group that people put hosts in. */
+  readonly hostGroup: string;
   /** A directory, or one file: what the files of the finding's evidence must be under. */
   readonly pathPrefix: string;
 }
@@ -43,14 +45,17 @@ export interface Exception extends ExceptionScope {
 }
 
 /** What an exception asks of a finding. */
-export type FindingFacts = Pick<finding.Finding, 'ruleId' | 'source' | 'hostId' | 'timeUs' | 'process' | 'evidence'>;
+export interface FindingFacts extends Pick<finding.Finding, 'ruleId' | 'hostId' | 'timeUs' | 'process' | 'evidence'> {
+  /** Those that its host is in; absent: none that is known. */
+  readonly hostGroups?: readonly string[];
+}
 
 /** Fields of evidence that name files. */
 export const fileFields: readonly string[] = ['TargetFilename', 'SourceFilename'];
 
-/** Whether the finding is one of those that the scope means, whenever it was. A reflex's never is: the agent has acted on it already. */
+/** Whether the finding is one of those that the scope means, whenever it was. What the agent did about a reflex's it did: only the alert is left out. */
 export function isWithin(scope: ExceptionScope, facts: FindingFacts): boolean {
-  if (facts.source === finding.FindingSource.REFLEX || scope.ruleId !== facts.ruleId) return false;
+  if (scope.ruleId !== facts.ruleId) return false;
   return isProcess(scope.process, facts) && isPlace(scope.place, facts) && hasAll(scope.evidence, facts);
 }
 
@@ -72,8 +77,9 @@ function isProcess(
   );
 }
 
-function isPlace({ containerImage, hostId, pathPrefix }: ExceptedPlace, facts: FindingFacts): boolean {
+function isPlace({ containerImage, hostId, hostGroup, pathPrefix }: ExceptedPlace, facts: FindingFacts): boolean {
   return (
+    (hostGroup === '' || (facts.hostGroups ?? []).includes(hostGroup)) &&
     isEither(containerImage, facts.process?.containerImage) &&
     isEither(hostId, facts.hostId) &&
     (pathPrefix === '' || areUnder(pathPrefix, facts))

@@ -21,11 +21,11 @@ export function proposeException({ ruleId, hostId, process, evidence }: FindingF
   const scope = {
     ruleId,
     process: { sha256: imageSha256, imagePath, parentImage: parentImagePath, commandLine },
-    place: { containerImage, hostId: containerImage === '' ? hostId : '', pathPrefix: '' },
+    place: { containerImage, hostId: containerImage === '' ? hostId : '', hostGroup: '', pathPrefix: '' },
     evidence: objects.slice(0, evidenceMax).map(({ field, value }) => ({ field, value })),
   };
   const isKnown = imagePath !== '' || imageSha256 !== '';
-  if (!isKnown && !ruleId.startsWith('reflex.'))
+  if (!isKnown)
     throw new NornError(
       'exception_unsuited',
       'What process made this finding is not known, and without it an exception would be too wide: wait for the next finding of the rule',

@@ -4,7 +4,8 @@ import { Injectable } from '@nestjs/common';
 import { fromHex } from '@norn/base';
 import { finding, view } from '@norn/contracts';
 import { type ExceptionScope, isWithin } from '@norn/rules';
-import type { TenantQueryParts } from '@norn/store';
+import { type TenantQueryParts, resolvedGroups } from '@norn/store';
+import { DataSource } from 'typeorm';
 import { Telemetry } from '../ports/telemetry.port.ts';
 import { counted, timeOf } from '../views/words.ts';
 
@@ -24,15 +25,22 @@ interface Covered {
 
 @Injectable()
 export class ExceptionPreviews {
-  constructor(private readonly telemetry: Telemetry) {}
+  constructor(
+    private readonly telemetry: Telemetry,
+    private readonly database: DataSource,
+  ) {}
 
   /** Without the finding of that id: the one that somebody looks at is known. Throws `telemetry_unavailable`. */
   async of(tenantId: string, scope: ExceptionScope, without = ''): Promise<view.ExceptionPreviewView> {
     const rows = await this.telemetry.rows<Row>(tenantId, findingsOfRule(scope, Date.now()));
+    const groups = scope.place.hostGroup === '' ? [] : await resolvedGroups(this.database.manager, tenantId);
+    const groupsOf = (hostId: string): string[] =>
+      groups.flatMap(({ name, hostIds }) => (hostIds.includes(hostId) ? [name] : []));
     const covered = rows
       .slice(0, previewLimits.findingsMax)
       .map(({ alertId, body }) => ({ alertId, one: fromBinary(finding.FindingSchema, fromHex(body.toLowerCase())) }))
-      .filter(({ one }) => one.id !== without && wouldAlert(one) && isWithin(scope, one));
+      .filter(({ one }) => one.id !== without && wouldAlert(one))
+      .filter(({ one }) => isWithin(scope, { ...one, hostGroups: groupsOf(one.hostId) }));
     const word = without === '' ? 'finding' : 'other finding';
     return previewView(covered, word, rows.length > previewLimits.findingsMax);
   }

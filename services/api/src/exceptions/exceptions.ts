@@ -10,6 +10,7 @@ import type { Principal } from '../access/principal.ts';
 import { AlertDetails } from '../alerts/alert-detail.ts';
 import { readAttack } from '../views/attack.ts';
 import { exceptionView, proposedView } from '../views/exception-view.ts';
+import { ExceptionUses } from './exception-uses.ts';
 import { ExceptionPreviews } from './exception-preview.ts';
 
 @Injectable()
@@ -18,6 +19,7 @@ export class Exceptions {
     private readonly database: DataSource,
     private readonly details: AlertDetails,
     private readonly previews: ExceptionPreviews,
+    private readonly uses: ExceptionUses,
   ) {}
 
   /** Throws `alert_unknown`, `finding_unknown`, `exception_of_reflex`, `exception_unsuited`, `telemetry_unavailable`. */
@@ -62,7 +64,10 @@ export class Exceptions {
 
   async list({ tenantId }: Principal): Promise<view.ExceptionList> {
     const rows = await ruleExceptions(this.database, tenantId);
-    return create(view.ExceptionListSchema, { exceptions: rows.map((row) => exceptionView(row, Date.now())) });
+    const uses = rows.length === 0 ? undefined : await this.uses.of(tenantId);
+    return create(view.ExceptionListSchema, {
+      exceptions: rows.map((row) => exceptionView(row, Date.now(), uses?.get(row.id))),
+    });
   }
 
   /** Throws `exception_unknown`. */

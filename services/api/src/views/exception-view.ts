@@ -3,14 +3,24 @@ import { type MessageInitShape, create } from '@bufbuild/protobuf';
 import { view } from '@norn/contracts';
 import type { ExceptionScope } from '@norn/rules';
 import type { RuleException } from '@norn/store';
-import { baseName, shortId, timeOfDate } from './words.ts';
+import { baseName, shortId, timeOf, timeOfDate } from './words.ts';
 
 const quoteLimits = { charactersMax: 80 } as const;
 
-export function exceptionView(row: RuleException, nowMs: number): view.ExceptionView {
-  const { id, ruleId, author, reason, createdAt, expiresAt } = row;
+/** What an exception kept from alerts. */
+export interface ExceptionUse {
+  readonly used: number;
+  /** Unix µs. */
+  readonly lastUs: number;
+}
+
+export function exceptionView(row: RuleException, nowMs: number, use?: ExceptionUse): view.ExceptionView {
+  const { id, ruleId, author, reason, createdAt, expiresAt, scope } = row;
+  const place = { ...scope.place, hostGroup: scope.place.hostGroup ?? '' };
   return create(view.ExceptionViewSchema, {
-    ...scopeView({ ruleId, ...row.scope }),
+    ...scopeView({ ruleId, ...scope, place }),
+    used: use?.used ?? 0,
+    usedAt: use ? timeOf(use.lastUs) : '',
     id,
     author,
     reason,
@@ -28,7 +38,7 @@ export function proposedView(scope: ExceptionScope, expiresAt: Date): view.Excep
 function scopeView(scope: ExceptionScope): MessageInitShape<typeof view.ExceptionViewSchema> {
   const { ruleId, process, place, evidence } = scope;
   const shown = evidence.map(({ field, value }) => ({ field, value }));
-  return { ruleId, process, place, evidence: shown, summary: summaryOf(scope) };
+  return { ruleId, process, place, evidence: shown, summary: summaryOf(scope), ofReflex: ruleId.startsWith('reflex.') };
 }
 
 /** "curl, run as “curl -s …” by sh, of this hash, in containers of shop/web:1.4, on /srv/backup". */
@@ -44,6 +54,7 @@ function summaryOf({ process, place, evidence }: ExceptionScope): string {
     ...(imagePath !== '' && sha256 !== '' ? ['of this hash only'] : []),
     ...told('in containers of', place.containerImage),
     ...told('on host', place.hostId),
+    ...told('on hosts of', place.hostGroup),
     ...told('on files under', place.pathPrefix),
     ...evidence.map(({ field, value }) => `with ${field} ${quoted(value)}`),
   ].join(', ');

@@ -101,7 +101,7 @@ function FindingCard({ finding, detail, onProcess }: Props & { finding: Finding 
             </tbody>
           </table>
         )}
-        {finding.source === 'rule' ? <Except alertId={detail.alert?.id ?? ''} finding={finding} /> : null}
+        <Except alertId={detail.alert?.id ?? ''} finding={finding} />
       </div>
     </article>
   );

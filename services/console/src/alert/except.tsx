@@ -107,6 +107,12 @@ function Form({ proposed, preview, finding, dialog, onAdded }: FormProps): React
   return (
     <form onSubmit={add} className="flex flex-col gap-4">
       <h2 className="text-base font-semibold">Except this from “{finding.title}”?</h2>
+      {finding.source === 'reflex' ? (
+        <p data-testid="except-reflex" className="rounded-md bg-medium-wash px-3 py-1.5 text-medium">
+          The agent goes on stopping what it sees of this: only its alert is left out, and nothing is restored by
+          itself.
+        </p>
+      ) : null}
       <Parts proposed={proposed} left={left} onChange={setLeft} />
       <Preview preview={wider === undefined ? preview : tried.data} error={wider === undefined ? null : tried.error} />
       <Why reason={reason} days={days} onReason={setReason} onDays={setDays} />
@@ -149,12 +155,17 @@ function Parts({ proposed, left, onChange }: PartsProps): ReactElement {
     ['imagePath', process?.imagePath ?? ''],
     ['containerImage', place?.containerImage ?? ''],
     ['hostId', place?.hostId ?? ''],
+    ['hostGroup', place?.hostGroup ?? ''],
     ['sha256', process?.sha256 ?? ''],
     ['commandLine', process?.commandLine ?? ''],
     ['parentImage', process?.parentImage ?? ''],
     ['evidence', evidence.map(({ field, value }) => `${field} ${value}`).join(', ')],
   ];
-  const isFixed = (part: string): boolean => !(part in optional) || (part === 'sha256' && process?.imagePath === '');
+  // A reflex is excepted for one program run in one way.
+  const isFixed = (part: string): boolean =>
+    !(part in optional) ||
+    (part === 'sha256' && process?.imagePath === '') ||
+    (proposed.ofReflex && (part === 'sha256' || part === 'commandLine'));
   return (
     <ul className="flex flex-col gap-1.5">
       {parts
@@ -186,6 +197,7 @@ const fixed: Readonly<Record<string, string>> = {
   imagePath: 'Program',
   containerImage: 'In containers of',
   hostId: 'On host',
+  hostGroup: 'On hosts of',
 };
 
 function scopeOf({ ruleId, process, place, evidence }: Exception, left: ReadonlySet<string>): object {

@@ -52,7 +52,7 @@ function ExceptionTable({ exceptions, titles }: TableProps): ReactElement {
   };
   return (
     <>
-      <Table names={['Rule', 'Excepted', 'Why', 'By', 'Until', '']}>
+      <Table names={['Rule', 'Excepted', 'Why', 'By', 'Used', 'Until', '']}>
         {exceptions.map((one) => (
           <tr
             key={one.id}
@@ -60,10 +60,24 @@ function ExceptionTable({ exceptions, titles }: TableProps): ReactElement {
             className="border-b border-line align-top last:border-0 hover:bg-raised"
           >
             <td className="px-3 py-1.5 font-medium">{titles.get(one.ruleId) ?? one.ruleId}</td>
-            <td className="max-w-xl min-w-56 px-3 py-1.5 wrap-anywhere">{one.summary}</td>
+            <td className="max-w-xl min-w-56 px-3 py-1.5 wrap-anywhere">
+              {one.summary}
+              {one.ofReflex ? (
+                <span className="block text-medium">The agent goes on stopping it: only the alert is left out</span>
+              ) : null}
+            </td>
             <td className="min-w-40 px-3 py-1.5 text-soft">{one.reason}</td>
             <td className="px-3 py-1.5 whitespace-nowrap text-soft">
               {one.author}, <Time value={one.createdAt} />
+            </td>
+            <td data-testid="exception-used" className="px-3 py-1.5 whitespace-nowrap text-soft">
+              {one.used === 0 ? (
+                'never'
+              ) : (
+                <>
+                  {grouped(one.used)}, last <Time value={one.usedAt} />
+                </>
+              )}
             </td>
             <td className="px-3 py-1.5 whitespace-nowrap" title={exact(one.expiresAt)}>
               {one.expired ? <span className="text-faint">over</span> : one.expiresAt.slice(0, 10)}

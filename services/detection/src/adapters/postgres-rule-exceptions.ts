@@ -1,18 +1,27 @@
 // The exceptions that tenants have made, out of the control plane.
 import { ExceptionSet } from '@norn/rules';
-import { type ControlStoreConfig, type RuleException, judgedExceptions, ruleExceptionsMark } from '@norn/store';
+import {
+  type ControlStoreConfig,
+  type RuleException,
+  allResolvedGroups,
+  hostPoliciesMark,
+  judgedExceptions,
+  ruleExceptionsMark,
+} from '@norn/store';
 import type { RuleExceptions } from '../ports/rule-exceptions.port.ts';
 import { ControlPoll, type ControlStore } from './control-poll.ts';
 
 export class PostgresRuleExceptions implements RuleExceptions {
   private readonly poll: ControlPoll;
   private sets: ReadonlyMap<string, ExceptionSet> = new Map();
+  private groups: Awaited<ReturnType<typeof allResolvedGroups>> = [];
 
   constructor(config: ControlStoreConfig) {
     this.poll = new ControlPoll(config, {
       name: 'Exceptions',
       awayCode: 'exceptions_away',
-      mark: ruleExceptionsMark,
+      // Which hosts a group is about changes with hosts and their names, too.
+      mark: async (source) => `${await ruleExceptionsMark(source)} ${await hostPoliciesMark(source)}`,
       read: (source) => this.read(source),
     });
   }
@@ -26,11 +35,17 @@ export class PostgresRuleExceptions implements RuleExceptions {
     return this.sets.get(tenantId);
   }
 
+  groupsOf(tenantId: string, hostId: string): readonly string[] {
+    const holding = this.groups.filter((group) => group.tenantId === tenantId && group.hostIds.includes(hostId));
+    return holding.map(({ name }) => name);
+  }
+
   close(): Promise<void> {
     return this.poll.close();
   }
 
   private async read(source: ControlStore): Promise<void> {
+    this.groups = await allResolvedGroups(source);
     const byTenant = Map.groupBy(await judgedExceptions(source), ({ tenantId }) => tenantId);
     this.sets = new Map([...byTenant].map(([tenantId, rows]) => [tenantId, new ExceptionSet(rows.map(exceptionOf))]));
   }
@@ -38,5 +53,6 @@ export class PostgresRuleExceptions implements RuleExceptions {
 
 function exceptionOf({ id, ruleId, scope, createdAt, expiresAt, removedAt }: RuleException) {
   const untilMs = Math.min(expiresAt.getTime(), removedAt?.getTime() ?? Infinity);
-  return { id, ruleId, ...scope, fromUs: BigInt(createdAt.getTime()) * 1000n, untilUs: BigInt(untilMs) * 1000n };
+  const place = { ...scope.place, hostGroup: scope.place.hostGroup ?? '' };
+  return { id, ruleId, ...scope, place, fromUs: BigInt(createdAt.getTime()) * 1000n, untilUs: BigInt(untilMs) * 1000n };
 }

@@ -15,7 +15,8 @@ export function createExceptFindings(
     const set = exceptions.of(envelope.tenantId);
     if (!set || envelope.findings.length === 0) return ok(envelope);
     const findings = envelope.findings.map((each) => {
-      const exception = set.covering(each);
+      const hostGroups = exceptions.groupsOf(envelope.tenantId, each.hostId);
+      const exception = set.covering({ ...each, hostGroups });
       return exception ? { ...each, exceptedBy: exception.id } : each;
     });
     return ok({ ...envelope, findings });

@@ -12,6 +12,7 @@ export function createFindingsBlock() {
     alert_id: text(),
     alert_version: u32(),
     rule_id: low(),
+    excepted_by: low(),
     source: low(),
     severity: u8(),
     techniques: lows(),
@@ -41,6 +42,7 @@ export function pushFinding(block: FindingsBlock, one: finding.Finding, alert: P
   columns.alert_id.push(alert.id);
   columns.alert_version.push(alert.version);
   columns.rule_id.push(one.ruleId);
+  columns.excepted_by.push(one.exceptedBy);
   columns.source.push(sourceNames[one.source]);
   columns.severity.push(one.severity);
   pushTexts(columns.techniques, one.techniques);

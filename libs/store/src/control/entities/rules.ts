@@ -30,7 +30,13 @@ export interface ExceptedScope {
     readonly parentImage: string;
     readonly commandLine: string;
   };
-  readonly place: { readonly containerImage: string; readonly hostId: string; readonly pathPrefix: string };
+  readonly place: {
+    readonly containerImage: string;
+    readonly hostId: string;
+    /** Absent in those of before there were groups. */
+    readonly hostGroup?: string;
+    readonly pathPrefix: string;
+  };
   readonly evidence: readonly { readonly field: string; readonly value: string }[];
 }
 

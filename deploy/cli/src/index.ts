@@ -1,1 +1,1 @@
-export {};
+export { createAuthority, type Authority, type Issued } from './up/certificates.ts';

@@ -1,6 +1,7 @@
 // The real broker, engine and database of an installation on one machine.
 export { runCommand } from './command.ts';
-export { startKafka, type KafkaPorts, type RunningKafka } from './kafka.ts';
+export { openTlsFront, type Exposure, type TlsFront } from './exposure.ts';
+export { startKafka, type KafkaOptions, type KafkaPorts, type RunningKafka } from './kafka.ts';
 export { provideKafka } from './kafka.install.ts';
 export { startClickHouse, type ClickHouseOptions, type RunningClickHouse } from './clickhouse.ts';
 export { provideClickHouse } from './clickhouse.install.ts';

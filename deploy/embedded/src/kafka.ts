@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { cp, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { everywhere, type Exposure } from './exposure.ts';
 import { provideKafka } from './kafka.install.ts';
 import { startPart, waitForLock, type Part } from './part.ts';
 import { assertPortFree } from './ports.ts';
@@ -22,9 +23,15 @@ export interface RunningKafka extends Part {
   readonly brokers: string;
 }
 
+export interface KafkaOptions {
+  readonly home: string;
+  readonly ports: KafkaPorts;
+  readonly exposure?: Exposure;
+}
+
 /** Starts the broker on `<home>/kafka`, formatted when new. Throws `port_taken`, `home_in_use`, `part_not_started`. */
-export async function startKafka(options: { home: string; ports: KafkaPorts }): Promise<RunningKafka> {
-  const { ports } = options;
+export async function startKafka(options: KafkaOptions): Promise<RunningKafka> {
+  const { ports, exposure } = options;
   const home = join(options.home, 'kafka');
   const folder = await provideKafka();
   await mkdir(home, { recursive: true, mode: 0o700 });
@@ -32,10 +39,10 @@ export async function startKafka(options: { home: string; ports: KafkaPorts }): 
   await assertPortFree(ports.broker, 'Kafka');
   await assertPortFree(ports.controller, "Kafka's controller");
   await format(home, join(folder, 'template'));
-  await writeProperties(home, ports);
+  await writeProperties(home, ports, exposure);
   const archive = ['-Xshare:auto', `-XX:SharedArchiveFile=${join(folder, 'kafka.jsa')}`];
   const part = await startBroker(home, [...archive, ...(await brokerArguments(folder))]);
-  return { ...part, brokers: `127.0.0.1:${ports.broker}` };
+  return { ...part, brokers: `${exposure?.name ?? '127.0.0.1'}:${ports.broker}` };
 }
 
 /** JVM flags up to the main class. */
@@ -80,15 +87,42 @@ async function format(home: string, template: string): Promise<void> {
   await rename(unfinished, data);
 }
 
+type Properties = Record<string, string | number | boolean>;
+
+function plain(ports: KafkaPorts): Properties {
+  return {
+    listeners: `PLAINTEXT://127.0.0.1:${ports.broker},CONTROLLER://127.0.0.1:${ports.controller}`,
+    'advertised.listeners': `PLAINTEXT://127.0.0.1:${ports.broker}`,
+  };
+}
+
+// Kafka wants the key and its certificate in one file. The controller has no client but the broker beside it.
+async function mutualTls(home: string, ports: KafkaPorts, exposure: Exposure): Promise<Properties> {
+  const keystore = join(home, 'identity.pem');
+  const parts = [await readFile(exposure.keyFile, 'utf8'), await readFile(exposure.certificateFile, 'utf8')];
+  await writeFile(keystore, parts.map((pem) => `${pem.trim()}\n`).join(''), { mode: 0o600 });
+  return {
+    listeners: `SSL://${everywhere}:${ports.broker},CONTROLLER://127.0.0.1:${ports.controller}`,
+    'advertised.listeners': `SSL://${exposure.name}:${ports.broker}`,
+    'listener.security.protocol.map': 'SSL:SSL,CONTROLLER:PLAINTEXT',
+    'inter.broker.listener.name': 'SSL',
+    'ssl.client.auth': 'required',
+    'ssl.keystore.type': 'PEM',
+    'ssl.keystore.location': keystore,
+    'ssl.truststore.type': 'PEM',
+    'ssl.truststore.location': exposure.authorityFile,
+  };
+}
+
 /** Writes server.properties and returns where. */
-export async function writeProperties(home: string, ports: KafkaPorts): Promise<string> {
-  const properties: Record<string, string | number | boolean> = {
+export async function writeProperties(home: string, ports: KafkaPorts, exposure?: Exposure): Promise<string> {
+  await mkdir(home, { recursive: true });
+  const properties: Properties = {
     'process.roles': 'broker,controller',
     'node.id': 1,
     'controller.quorum.voters': `1@127.0.0.1:${ports.controller}`,
     'controller.listener.names': 'CONTROLLER',
-    listeners: `PLAINTEXT://127.0.0.1:${ports.broker},CONTROLLER://127.0.0.1:${ports.controller}`,
-    'advertised.listeners': `PLAINTEXT://127.0.0.1:${ports.broker}`,
+    ...(exposure ? await mutualTls(home, ports, exposure) : plain(ports)),
     'log.dirs': join(home, 'data'),
     'auto.create.topics.enable': false,
     // One node: one copy of everything, and a restart after a crash in seconds instead of eleven.
@@ -115,7 +149,6 @@ export async function writeProperties(home: string, ports: KafkaPorts): Promise<
     'log.retention.bytes': retentionBytesEachPartition,
     'log.retention.hours': 24,
   };
-  await mkdir(home, { recursive: true });
   const file = join(home, 'server.properties');
   const lines = Object.entries(properties).map(([name, value]) => `${name}=${value}`);
   await writeFile(file, `${lines.join('\n')}\n`);

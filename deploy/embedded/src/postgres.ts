@@ -1,10 +1,11 @@
 // The real PostgreSQL on loopback, password authentication only. State: <home>/postgres.
 import { existsSync } from 'node:fs';
-import { mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { NornError } from '@norn/base';
 import pg from 'pg';
 import { runCommand } from './command.ts';
+import { everywhere, type Exposure } from './exposure.ts';
 import { startPart, waitForLock, type Part } from './part.ts';
 import { assertPortFree } from './ports.ts';
 import { providePostgres, providePostgresUser } from './postgres.install.ts';
@@ -17,6 +18,7 @@ export interface PostgresOptions {
   readonly port: number;
   /** Of user `norn`, who owns database `norn`. Decided when the cluster is made. */
   readonly password: string;
+  readonly exposure?: Exposure;
 }
 
 export interface RunningPostgres extends Part {
@@ -34,7 +36,7 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
   await waitForLock(join(home, 'server.lock'), 'PostgreSQL');
   await assertPortFree(options.port, 'PostgreSQL');
   await initialise(folder, home, options.password, user);
-  const part = await startServer(folder, home, options.port, user);
+  const part = await startServer({ folder, home, user }, options);
   await createDatabase(options);
   return { ...part, url: `postgres://norn@127.0.0.1:${options.port}/norn` };
 }
@@ -75,7 +77,33 @@ async function initialise(folder: string, home: string, password: string, user?:
   }
 }
 
-function startServer(folder: string, home: string, port: number, user?: string): Promise<Part> {
+interface Place {
+  readonly folder: string;
+  readonly home: string;
+  readonly user: string | undefined;
+}
+
+// From elsewhere by TLS alone. The server refuses a key that is not its user's own.
+async function tlsSettings({ home, user }: Place, exposure: Exposure): Promise<Record<string, string>> {
+  const own = async (name: string, content: string | Buffer): Promise<string> => {
+    const file = join(home, name);
+    await writeFile(file, content, { mode: 0o600 });
+    if (user) await runCommand('chown', [user, file]);
+    return file;
+  };
+  const access = 'hostssl all all all scram-sha-256\nhost all all 127.0.0.1/32 scram-sha-256\n';
+  return {
+    listen_addresses: everywhere,
+    hba_file: await own('access.conf', access),
+    ssl: 'on',
+    ssl_cert_file: await own('server.cert.pem', await readFile(exposure.certificateFile)),
+    ssl_key_file: await own('server.key.pem', await readFile(exposure.keyFile)),
+    ssl_min_protocol_version: 'TLSv1.2',
+  };
+}
+
+async function startServer(place: Place, { port, exposure }: PostgresOptions): Promise<Part> {
+  const { folder, home, user } = place;
   const settings = {
     listen_addresses: '127.0.0.1',
     unix_socket_directories: '',
@@ -88,6 +116,7 @@ function startServer(folder: string, home: string, port: number, user?: string):
     max_parallel_workers: 0,
     io_method: 'sync',
     log_min_messages: 'warning',
+    ...(exposure ? await tlsSettings(place, exposure) : {}),
   };
   const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
   return startPart({

@@ -3,6 +3,11 @@
 export interface BusConfig {
   /** Comma-separated host:port. */
   readonly kafkaBrokers: string;
+  /** Default: plain. Authorities are those that Node trusts. */
+  readonly kafkaTls?: boolean;
+  /** PEM of this client's certificate and of its key; empty or absent: none. */
+  readonly kafkaCertificateFile?: string;
+  readonly kafkaKeyFile?: string;
 }
 
 export interface TopicConfig extends BusConfig {

@@ -1,6 +1,8 @@
 // kafkajs 2.2.4 with two faults mended. Nothing else imports kafkajs, so another client can take its place.
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { crc32c } from '@node-rs/crc32';
+import { NornError, messageOf } from '@norn/base';
 import { createLogger } from '@norn/telemetry';
 import type * as KafkaJs from 'kafkajs';
 import type { BusConfig } from './config.ts';
@@ -44,6 +46,7 @@ export function createKafka(config: BusConfig, clientId: string): KafkaJs.Kafka 
   return new Kafka({
     clientId,
     brokers: config.kafkaBrokers.split(','),
+    ssl: transportOf(config),
     connectionTimeout: 3_000,
     requestTimeout: 15_000,
     retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 4 },
@@ -53,4 +56,25 @@ export function createKafka(config: BusConfig, clientId: string): KafkaJs.Kafka 
       logger.debug({ clientId, kafka: entry.log }, entry.log.message);
     },
   });
+}
+
+type Transport = NonNullable<KafkaJs.KafkaConfig['ssl']>;
+
+/** Throws `kafka_tls_invalid` when certificate, key and TLS do not go together. */
+function transportOf({ kafkaTls = false, kafkaCertificateFile = '', kafkaKeyFile = '' }: BusConfig): Transport {
+  if ((kafkaCertificateFile === '') !== (kafkaKeyFile === '') || (!kafkaTls && kafkaKeyFile !== '')) {
+    const cure =
+      'set NORN_KAFKA_TLS=true and both NORN_KAFKA_CERTIFICATE_FILE and NORN_KAFKA_KEY_FILE, or none of the two';
+    throw new NornError('kafka_tls_invalid', `A certificate for Kafka needs its key, and TLS: ${cure}`);
+  }
+  if (kafkaKeyFile === '') return kafkaTls;
+  return { cert: readPem(kafkaCertificateFile), key: readPem(kafkaKeyFile) };
+}
+
+function readPem(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new NornError('kafka_tls_invalid', `${file} can not be read: ${messageOf(error)}`, { cause: error });
+  }
 }

@@ -1,4 +1,4 @@
 // The only place that reads the environment.
 export { otlpEndpoint, processEnvironment } from './environment.ts';
 export { loadConfig, type Environment } from './load.ts';
-export { environmentName, settings, type SettingName } from './settings.ts';
+export { environmentName, kafkaSettings, settings, type SettingName } from './settings.ts';

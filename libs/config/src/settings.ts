@@ -15,6 +15,12 @@ export const settings = {
   healthPort: port.default(7407).describe('/healthz and /metrics'),
   publicUrl: z.string().default('http://127.0.0.1:7400').describe('Where a browser finds the console'),
   kafkaBrokers: z.string().default('127.0.0.1:7402').describe('Comma-separated host:port'),
+  kafkaTls: z
+    .stringbool()
+    .default(false)
+    .describe('Kafka by TLS; its authority is a public one or in NODE_EXTRA_CA_CERTS'),
+  kafkaCertificateFile: z.string().default('').describe('PEM: who this stage is to Kafka; needs TLS and the key'),
+  kafkaKeyFile: z.string().default(''),
   kafkaPartitions: z.coerce
     .number()
     .int()
@@ -22,14 +28,21 @@ export const settings = {
     .max(1024)
     .default(2)
     .describe('Partitions of each topic when created'),
-  clickhouseUrl: z.string().default('http://127.0.0.1:7404'),
+  clickhouseUrl: z
+    .string()
+    .default('http://127.0.0.1:7404')
+    .describe('https: its authority is a public one or in NODE_EXTRA_CA_CERTS'),
   clickhouseDatabase: z.string().default('norn'),
   clickhouseWriterPasswordFile: z.string().describe('Password of user norn_writer'),
   clickhouseReaderPasswordFile: z.string().describe('Password of user norn_reader, bound to one tenant by row policy'),
-  postgresUrl: z.string().default('postgres://norn@127.0.0.1:7406/norn'),
+  postgresUrl: z
+    .string()
+    .default('postgres://norn@127.0.0.1:7406/norn')
+    .describe('With ?sslmode=verify-full by TLS; its authority is a public one or in NODE_EXTRA_CA_CERTS'),
   postgresPasswordFile: z.string(),
   secretsDir: z.string().describe('Keys and certificates: ca, ingest, command'),
   consoleDir: z.string().default('').describe('Built console; empty: not served'),
+  storeName: z.string().default('').describe('Name under which the stages reach a store that runs by itself'),
   logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
   traceFile: z.string().default('').describe('Spans as JSON lines, bounded; empty: none'),
   batchBytesMax: bytes.default(4 * 1024 * 1024).describe('Largest batch that ingest takes'),
@@ -69,6 +82,14 @@ export const settings = {
   fuzzMs: milliseconds.default(15_000).describe('How long each target of test/fuzz is tried'),
   fuzzSeed: z.coerce.number().int().min(0).default(0).describe('What its inputs follow from; 0: the time of day'),
   fuzzCase: z.coerce.number().int().min(0).optional().describe('The one input to try again'),
+} as const;
+
+/** How a stage reaches Kafka. */
+export const kafkaSettings = {
+  kafkaBrokers: settings.kafkaBrokers,
+  kafkaTls: settings.kafkaTls,
+  kafkaCertificateFile: settings.kafkaCertificateFile,
+  kafkaKeyFile: settings.kafkaKeyFile,
 } as const;
 
 export type SettingName = keyof typeof settings;

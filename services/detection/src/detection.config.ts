@@ -1,9 +1,9 @@
 // What detection is told: Kafka, how long findings of one lineage are one alert, how late an event may be, and where tenants' rules are.
-import { type Environment, loadConfig, settings } from '@norn/config';
+import { type Environment, loadConfig, kafkaSettings, settings } from '@norn/config';
 import { z } from 'zod';
 
 const schema = z.object({
-  kafkaBrokers: settings.kafkaBrokers,
+  ...kafkaSettings,
   alertWindowMs: settings.alertWindowMs,
   correlationHoldBackMs: settings.correlationHoldBackMs,
   tenantHoldBackMs: settings.tenantHoldBackMs,

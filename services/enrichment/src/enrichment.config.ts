@@ -1,8 +1,8 @@
 // What enrichment is told: Kafka.
-import { type Environment, loadConfig, settings } from '@norn/config';
+import { type Environment, loadConfig, kafkaSettings } from '@norn/config';
 import { z } from 'zod';
 
-const schema = z.object({ kafkaBrokers: settings.kafkaBrokers });
+const schema = z.object({ ...kafkaSettings });
 
 export type EnrichmentConfig = z.output<typeof schema>;
 

@@ -1,5 +1,5 @@
 // What ingest is told: ports, Kafka, PostgreSQL, where its keys are, how much it takes.
-import { type Environment, loadConfig, settings } from '@norn/config';
+import { type Environment, loadConfig, kafkaSettings, settings } from '@norn/config';
 import { recordBytesMax } from '@norn/bus';
 import { z } from 'zod';
 
@@ -7,7 +7,7 @@ const schema = z.object({
   host: settings.host,
   ingestPort: settings.ingestPort,
   enrolPort: settings.enrolPort,
-  kafkaBrokers: settings.kafkaBrokers,
+  ...kafkaSettings,
   postgresUrl: settings.postgresUrl,
   postgresPasswordFile: settings.postgresPasswordFile,
   secretsDir: settings.secretsDir,

@@ -1,8 +1,8 @@
 // What process-tree is told: Kafka, and how often trees are written down.
-import { type Environment, loadConfig, settings } from '@norn/config';
+import { type Environment, loadConfig, kafkaSettings, settings } from '@norn/config';
 import { z } from 'zod';
 
-const schema = z.object({ kafkaBrokers: settings.kafkaBrokers, treeSnapshotMs: settings.treeSnapshotMs });
+const schema = z.object({ ...kafkaSettings, treeSnapshotMs: settings.treeSnapshotMs });
 
 export type ProcessTreeConfig = z.output<typeof schema>;
 

@@ -1,9 +1,9 @@
 // What remediation is told: Kafka, PostgreSQL, where the command key is, how long a command is good for.
-import { type Environment, loadConfig, settings } from '@norn/config';
+import { type Environment, loadConfig, kafkaSettings, settings } from '@norn/config';
 import { z } from 'zod';
 
 const schema = z.object({
-  kafkaBrokers: settings.kafkaBrokers,
+  ...kafkaSettings,
   postgresUrl: settings.postgresUrl,
   postgresPasswordFile: settings.postgresPasswordFile,
   secretsDir: settings.secretsDir,

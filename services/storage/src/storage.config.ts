@@ -1,9 +1,9 @@
 // What storage is told: Kafka, ClickHouse, and how long rows wait for a larger insert.
-import { type Environment, loadConfig, settings } from '@norn/config';
+import { type Environment, loadConfig, kafkaSettings, settings } from '@norn/config';
 import { z } from 'zod';
 
 const schema = z.object({
-  kafkaBrokers: settings.kafkaBrokers,
+  ...kafkaSettings,
   clickhouseUrl: settings.clickhouseUrl,
   clickhouseDatabase: settings.clickhouseDatabase,
   clickhouseWriterPasswordFile: settings.clickhouseWriterPasswordFile,

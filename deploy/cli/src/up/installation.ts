@@ -8,7 +8,6 @@ import { z } from 'zod';
 
 export const repository = fileURLToPath(new URL('../../../..', import.meta.url)).replace(/\/$/, '');
 export const registerFile = join(repository, 'deploy/runtime/register.mjs');
-export const tenantId = 'default';
 
 const schema = z.object({ home: settings.home, portBase: settings.portBase });
 

@@ -1,6 +1,7 @@
 // The one-time link into the console.
+import { tenantId } from '@norn/prepare';
 import { createControlStore, createToken, ensureTenant } from '@norn/store';
-import { tenantId, type Installation } from './installation.ts';
+import type { Installation } from './installation.ts';
 
 const ttlMs = 15 * 60_000;
 

@@ -12,7 +12,7 @@ describe('the secrets of an installation', () => {
 
   beforeAll(async () => {
     makeFolders(installation);
-    await makeSecrets(installation);
+    await makeSecrets(installation.path('secrets'));
   });
   afterAll(() => {
     rmSync(home, { recursive: true });
@@ -28,7 +28,7 @@ describe('the secrets of an installation', () => {
 
   it('stay what they are when made again', async () => {
     const before = readdirSync(installation.path('secrets')).map(read);
-    await makeSecrets(installation);
+    await makeSecrets(installation.path('secrets'));
     expect(readdirSync(installation.path('secrets')).map(read)).toEqual(before);
   });
 

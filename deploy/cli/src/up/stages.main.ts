@@ -1,10 +1,12 @@
 // All stages and the API as one process.
 import { messageOf } from '@norn/base';
 import { loadConfig, processEnvironment, settings } from '@norn/config';
+import { prepareStores } from '@norn/prepare';
 import { serveHealth, type RunningService } from '@norn/pipeline';
 import { createLogger, startTelemetry } from '@norn/telemetry';
 import { z } from 'zod';
-import { prepareStores } from './prepare-stores.ts';
+import { findInstallation } from './installation.ts';
+import { writeSecret } from './secrets.ts';
 import { loadStages } from './stages.ts';
 
 const closeTimeoutMs = 15_000;
@@ -15,7 +17,10 @@ async function main(): Promise<void> {
   const config = loadConfig(schema);
   const telemetry = startTelemetry({ serviceName: 'norn', traceFile: config.traceFile });
   const signal = untilSignal();
-  const [services] = await Promise.all([loadStages(), prepareStores()]);
+  const keepJoinToken = (secret: string): void => {
+    writeSecret(findInstallation().path('secrets'), 'join.token', secret);
+  };
+  const [services] = await Promise.all([loadStages(), prepareStores(keepJoinToken)]);
   const running: RunningService[] = [];
   for (const service of services) {
     running.push(await service.start(processEnvironment()));

@@ -97,7 +97,7 @@ function preparation(installation: Installation, options: UpOptions, toldOnce: T
         const findings = inspectMachine(installation, withAgent);
         refuseUnusable(findings);
         await refuseTakenPorts(installation, options);
-        await makeSecrets(installation);
+        await makeSecrets(installation.path('secrets'));
         const doubts = findings
           .filter(({ state }) => state === 'doubtful')
           .map(({ sentence, cure }) => `${sentence}; ${cure}`);

@@ -1,0 +1,94 @@
+// Authorities of an installation, and the certificates that they sign (X.509, ECDSA P-256).
+import 'reflect-metadata'; // @peculiar/x509 stands on it.
+import { randomBytes, webcrypto } from 'node:crypto';
+import { isIP } from 'node:net';
+import * as x509 from '@peculiar/x509';
+
+const certificateYears = 10;
+const ecdsa = { name: 'ECDSA', namedCurve: 'P-256' } as const;
+const signingAlgorithm = { name: 'ECDSA', hash: 'SHA-256' } as const;
+const purposeIds = { server: x509.ExtendedKeyUsage.serverAuth, client: x509.ExtendedKeyUsage.clientAuth } as const;
+
+export interface Issued {
+  /** PKCS #8. */
+  readonly keyPem: string;
+  readonly certificatePem: string;
+}
+
+export interface CertificatePlan {
+  readonly name: string;
+  /** DNS names and addresses at which it is reached. */
+  readonly names: readonly string[];
+  readonly purposes: readonly (keyof typeof purposeIds)[];
+}
+
+export interface Authority extends Issued {
+  issue(plan: CertificatePlan): Promise<Issued>;
+}
+
+export async function createAuthority(name: string): Promise<Authority> {
+  const keys = await newKeys();
+  const certificate = await x509.X509CertificateGenerator.createSelfSigned({
+    ...newValidity(),
+    name: `CN=${name}`,
+    keys,
+    signingAlgorithm,
+    extensions: [
+      new x509.BasicConstraintsExtension(true, 0, true),
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
+      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
+    ],
+  });
+  return {
+    keyPem: await privatePem(keys),
+    certificatePem: certificate.toString('pem'),
+    issue: (plan) => issue(plan, { certificate, signingKey: keys.privateKey }),
+  };
+}
+
+interface Signer {
+  readonly certificate: x509.X509Certificate;
+  readonly signingKey: webcrypto.CryptoKey;
+}
+
+async function issue(plan: CertificatePlan, { certificate, signingKey }: Signer): Promise<Issued> {
+  const keys = await newKeys();
+  const reached = plan.names.map((value) => ({ type: isIP(value) ? ('ip' as const) : ('dns' as const), value }));
+  const issued = await x509.X509CertificateGenerator.create({
+    ...newValidity(),
+    subject: `CN=${plan.name}`,
+    issuer: certificate.subject,
+    publicKey: keys.publicKey,
+    signingKey,
+    signingAlgorithm,
+    extensions: [
+      new x509.BasicConstraintsExtension(false, undefined, true),
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
+      new x509.ExtendedKeyUsageExtension(
+        plan.purposes.map((purpose) => purposeIds[purpose]),
+        true,
+      ),
+      ...(reached.length > 0 ? [new x509.SubjectAlternativeNameExtension(reached)] : []),
+      await x509.AuthorityKeyIdentifierExtension.create(certificate),
+    ],
+  });
+  return { keyPem: await privatePem(keys), certificatePem: issued.toString('pem') };
+}
+
+function newKeys(): Promise<webcrypto.CryptoKeyPair> {
+  return webcrypto.subtle.generateKey(ecdsa, true, ['sign', 'verify']);
+}
+
+function newValidity(): { serialNumber: string; notBefore: Date; notAfter: Date } {
+  const notAfter = new Date();
+  notAfter.setFullYear(notAfter.getFullYear() + certificateYears);
+  // The first bit 0 and not all zero: a positive serial (RFC 5280, 4.1.2.2).
+  const serialNumber = `01${randomBytes(15).toString('hex')}`;
+  return { serialNumber, notBefore: new Date(Date.now() - 3_600_000), notAfter };
+}
+
+async function privatePem(keys: webcrypto.CryptoKeyPair): Promise<string> {
+  const pkcs8 = await webcrypto.subtle.exportKey('pkcs8', keys.privateKey);
+  const base64 = Buffer.from(pkcs8).toString('base64').replace(/.{64}/g, '$&\n').trimEnd();
+  return `-----BEGIN PRIVATE KEY-----\n${base64}\n-----END PRIVATE KEY-----\n`;
+}

@@ -1,0 +1,81 @@
+// One of the three stores as a process of its own, for others than this machine: `store.main.ts kafka|clickhouse|postgres`.
+// State in NORN_HOME, keys and passwords in NORN_SECRETS_DIR. It ends when the store does, or by SIGTERM.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { messageOf, NornError } from '@norn/base';
+import { loadConfig, settings } from '@norn/config';
+import { z } from 'zod';
+import { startClickHouse } from './clickhouse.ts';
+import { openTlsFront, type Exposure } from './exposure.ts';
+import { startKafka } from './kafka.ts';
+import type { Part } from './part.ts';
+import { startPostgres } from './postgres.ts';
+
+const schema = z.object({ home: settings.home, secretsDir: settings.secretsDir, storeName: settings.storeName });
+type StoreConfig = z.output<typeof schema>;
+
+/** The ports that each is known for; what stands behind 127.0.0.1 is nobody else's. */
+const ports = {
+  kafka: { broker: 9093, controller: 9094 },
+  clickhouse: { outside: 8443, http: 8123, tcp: 9000 },
+  postgres: 5432,
+} as const;
+
+const stores: Readonly<Record<string, (config: StoreConfig) => Promise<Part>>> = {
+  kafka: (config) => startKafka({ home: config.home, ports: ports.kafka, exposure: exposureOf('kafka', config) }),
+  clickhouse: async (config) => {
+    const { outside, http, tcp } = ports.clickhouse;
+    const part = await startClickHouse({
+      home: config.home,
+      ports: { http, tcp },
+      writerPassword: secret(config, 'clickhouse-writer.password'),
+      readerPassword: secret(config, 'clickhouse-reader.password'),
+    });
+    await openTlsFront({ ports: { outside, inside: http }, exposure: exposureOf('clickhouse', config) });
+    return part;
+  },
+  postgres: (config) =>
+    startPostgres({
+      home: config.home,
+      port: ports.postgres,
+      password: secret(config, 'postgres.password'),
+      exposure: exposureOf('postgres', config),
+    }),
+};
+
+function exposureOf(store: string, { secretsDir, storeName }: StoreConfig): Exposure {
+  const file = (name: string): string => join(secretsDir, name);
+  return {
+    name: storeName === '' ? store : storeName,
+    keyFile: file(`${store}.key.pem`),
+    certificateFile: file(`${store}.cert.pem`),
+    authorityFile: file('stores.cert.pem'),
+  };
+}
+
+function secret({ secretsDir }: StoreConfig, name: string): string {
+  return readFileSync(join(secretsDir, name), 'utf8').trim();
+}
+
+async function main(name: string): Promise<void> {
+  const start = stores[name];
+  if (!start) throw new NornError('store_unknown', `"${name}" is none of ${Object.keys(stores).join(', ')}`);
+  const part = await start(loadConfig(schema));
+  process.stdout.write(`${name} is ready\n`);
+  const stopped = new Promise<NodeJS.Signals>((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, resolve);
+  });
+  const ended = part.exited.then((ending) => {
+    throw new NornError('part_ended', `${name} ended by itself with ${ending}; see its log below NORN_HOME`);
+  });
+  await Promise.race([ended, stopped]);
+  await part.stop();
+}
+
+try {
+  await main(process.argv[2] ?? '');
+  process.exit(0);
+} catch (error) {
+  process.stderr.write(`${messageOf(error)}\n`);
+  process.exit(1);
+}

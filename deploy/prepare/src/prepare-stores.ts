@@ -1,0 +1,75 @@
+// What the stages find when they start: topics, tables, the first tenant, and the tokens that were made for it.
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ensureTopics } from '@norn/bus';
+import { kafkaSettings, loadConfig, settings } from '@norn/config';
+import { createControlStore, createToken, createWriter, ensureTenant, hashToken } from '@norn/store';
+import type { EntityManager } from 'typeorm';
+import { z } from 'zod';
+
+export const tenantId = 'default';
+
+const dayMs = 86_400_000;
+const apiTokenTtlMs = 3_650 * dayMs;
+const joinTokenTtlMs = 7 * dayMs;
+
+const schema = z.object({
+  ...kafkaSettings,
+  kafkaPartitions: settings.kafkaPartitions,
+  postgresUrl: settings.postgresUrl,
+  postgresPasswordFile: settings.postgresPasswordFile,
+  secretsDir: settings.secretsDir,
+});
+
+const eventsSchema = z.object({
+  clickhouseUrl: settings.clickhouseUrl,
+  clickhouseDatabase: settings.clickhouseDatabase,
+  clickhouseWriterPasswordFile: settings.clickhouseWriterPasswordFile,
+});
+
+type PrepareConfig = z.output<typeof schema>;
+
+/** Where a join token goes that takes the place of a used one. */
+export type KeepJoinToken = (secret: string) => void;
+
+/** Safe to repeat. Without `keepJoinToken` a used join token stays used. */
+export async function prepareStores(keepJoinToken?: KeepJoinToken): Promise<void> {
+  const config = loadConfig(schema);
+  await Promise.all([ensureTopics(config), prepareControl(config, keepJoinToken)]);
+}
+
+/** ClickHouse's tables, which storage makes too when it starts: for an installation where several of it start at once. */
+export async function prepareEvents(): Promise<void> {
+  const writer = await createWriter(loadConfig(eventsSchema));
+  await writer.close();
+}
+
+async function prepareControl(config: PrepareConfig, keepJoinToken?: KeepJoinToken): Promise<void> {
+  const store = await createControlStore({ ...config, poolMax: 2 });
+  try {
+    const administrator = await ensureTenant(store.manager, tenantId);
+    const apiToken = readSecret(config, 'api.token');
+    const owner = { tenantId, userId: administrator.id };
+    if (apiToken !== '') await createToken(store.manager, 'api', { ...owner, ttlMs: apiTokenTtlMs, secret: apiToken });
+    await renewJoinToken(store.manager, readSecret(config, 'join.token'), keepJoinToken);
+  } finally {
+    await store.destroy();
+  }
+}
+
+function readSecret({ secretsDir }: PrepareConfig, name: string): string {
+  const file = join(secretsDir, name);
+  return existsSync(file) ? readFileSync(file, 'utf8').trim() : '';
+}
+
+// A join token enrols one host once; who keeps it always has one that can still be used.
+async function renewJoinToken(manager: EntityManager, present: string, keep?: KeepJoinToken): Promise<void> {
+  const [row] = await manager.query<{ used_at: Date | null }[]>(
+    'SELECT used_at FROM access_tokens WHERE token_hash = $1 AND used_at IS NOT NULL',
+    [hashToken(present)],
+  );
+  const isUsable = present !== '' && !row;
+  const request = { tenantId, userId: null, ttlMs: joinTokenTtlMs };
+  if (isUsable) await createToken(manager, 'join', { ...request, secret: present });
+  else keep?.(await createToken(manager, 'join', request));
+}

@@ -7,6 +7,7 @@ import { registerHostCommands } from './commands/hosts.ts';
 
 import { registerBenchCommand } from './bench/command.ts';
 import { registerCheckCommand } from './check/command.ts';
+import { registerImagesCommand } from './images/command.ts';
 import { registerPolicyCommand } from './policy/command.ts';
 import { registerHuntCommand } from './hunt/command.ts';
 import { registerReplayCommands } from './replay/command.ts';
@@ -24,6 +25,7 @@ export const commands: readonly ((program: Command) => void)[] = [
   registerPolicyCommand,
   registerHuntCommand,
   registerReplayCommands,
+  registerImagesCommand,
   registerCheckCommand,
   registerTestCommand,
   registerBenchCommand,

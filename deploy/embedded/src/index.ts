@@ -2,7 +2,7 @@
 export { runCommand } from './command.ts';
 export { openTlsFront, type Exposure, type TlsFront } from './exposure.ts';
 export { startKafka, type KafkaOptions, type KafkaPorts, type RunningKafka } from './kafka.ts';
-export { provideKafka } from './kafka.install.ts';
+export { provideKafka, provideKafkaJars } from './kafka.install.ts';
 export { startClickHouse, type ClickHouseOptions, type RunningClickHouse } from './clickhouse.ts';
 export { provideClickHouse } from './clickhouse.install.ts';
 export { tenantHeader } from './clickhouse.config.ts';

@@ -16,8 +16,14 @@ export async function provideKafka(): Promise<string> {
   const pom = await readFile(join(sources, 'pom.xml'), 'utf8');
   const log4j = await readFile(join(sources, 'log4j2.xml'), 'utf8');
   const java = await runCommand('java', ['-version']);
-  const jars = await provide({ name: 'kafka-jars', content: [pom], build: fetchJars });
+  const jars = await provideKafkaJars();
   return provide({ name: 'kafka', content: [pom, log4j, java, 'v1'], build: (folder) => prepare(jars, folder) });
+}
+
+/** The broker's jars alone. Needs mvn. */
+export async function provideKafkaJars(): Promise<string> {
+  const pom = await readFile(join(sources, 'pom.xml'), 'utf8');
+  return provide({ name: 'kafka-jars', content: [pom], build: fetchJars });
 }
 
 async function fetchJars(folder: string): Promise<void> {

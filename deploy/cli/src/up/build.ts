@@ -26,7 +26,15 @@ export async function buildConsole(installation: Installation): Promise<void> {
   const folder = consoleFolder(installation);
   const stamp = join(folder, '.built-from');
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === hash) return;
-  const built = await provide({
+  const built = await builtConsole(hash);
+  rmSync(folder, { recursive: true, force: true });
+  cpSync(built, folder, { recursive: true });
+  writeFileSync(stamp, hash);
+}
+
+/** The folder of the built console. */
+export function builtConsole(hash = sourcesHash()): Promise<string> {
+  return provide({
     name: 'console',
     content: [hash],
     build: async (outDir) => {
@@ -38,9 +46,6 @@ export async function buildConsole(installation: Installation): Promise<void> {
       await runCommand(process.execPath, args, { cwd: consoleSources, env });
     },
   });
-  rmSync(folder, { recursive: true, force: true });
-  cpSync(built, folder, { recursive: true });
-  writeFileSync(stamp, hash);
 }
 
 function sourcesHash(): string {

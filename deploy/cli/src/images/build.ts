@@ -1,0 +1,41 @@
+// Builds an image: its context, its base where none was named, and its bill of materials beside it.
+import { cp, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { repository } from '../up/installation.ts';
+import { provideBase } from './base.ts';
+import { layOut } from './context.ts';
+import { buildImage } from './docker.ts';
+import { billOfNpm } from './modules.ts';
+import { recipes, type ImageName } from './recipes.ts';
+
+export interface ImageOptions {
+  readonly tag: string;
+  /** Before the name: "registry.example/team/". */
+  readonly registry: string;
+  /** An image; "debootstrap": one made here; absent: what the Dockerfile names. */
+  readonly base?: string | undefined;
+  /** Where bills of materials go; absent: into the image alone. */
+  readonly bills?: string | undefined;
+}
+
+/** Returns the image's name with its tag. */
+export async function build(name: ImageName, options: ImageOptions, onLine: (line: string) => void): Promise<string> {
+  const recipe = recipes[name];
+  const image = `${options.registry}${recipe.name}:${options.tag}`;
+  const context = await mkdtemp('/var/tmp/norn-image-');
+  try {
+    await layOut(name, context, onLine);
+    const base = options.base === 'debootstrap' ? await provideBase(recipe.needsJava, onLine) : options.base;
+    const dockerfile = join(repository, 'deploy/images', recipe.dockerfile);
+    await buildImage({ image, dockerfile, context, base, onLine });
+    if (options.bills !== undefined) await keepBill(join(context, billOfNpm), options.bills, name);
+    return image;
+  } finally {
+    await rm(context, { recursive: true, force: true });
+  }
+}
+
+async function keepBill(bill: string, folder: string, name: ImageName): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  await cp(bill, join(folder, `${name}.npm.cdx.json`));
+}

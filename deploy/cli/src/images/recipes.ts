@@ -1,0 +1,42 @@
+// The images of Norn: one for each runtime. The same are used by compose and by the Helm charts.
+
+export interface ImageRecipe {
+  readonly name: string;
+  /** deploy/images/<name>.Dockerfile. */
+  readonly dockerfile: string;
+  /** Workspaces whose production dependencies it holds. */
+  readonly workspaces: readonly string[];
+  /** Folders of the repository that it holds besides libs/. */
+  readonly folders: readonly string[];
+  /** The base must have a JRE and a shell. */
+  readonly needsJava: boolean;
+}
+
+export const imageNames = ['pipeline', 'agent', 'stores'] as const;
+export type ImageName = (typeof imageNames)[number];
+
+const stages = ['ingest', 'enrichment', 'process-tree', 'detection', 'remediation', 'storage', 'api'];
+
+export const recipes: Readonly<Record<ImageName, ImageRecipe>> = {
+  pipeline: {
+    name: 'norn/pipeline',
+    dockerfile: 'pipeline.Dockerfile',
+    workspaces: [...stages.map((stage) => `@norn/${stage}`), '@norn/prepare'],
+    folders: [...stages.map((stage) => `services/${stage}`), 'deploy/prepare', 'deploy/runtime'],
+    needsJava: false,
+  },
+  agent: {
+    name: 'norn/agent',
+    dockerfile: 'agent.Dockerfile',
+    workspaces: ['@norn/tyr'],
+    folders: ['native-agent/tyr', 'deploy/runtime'],
+    needsJava: false,
+  },
+  stores: {
+    name: 'norn/stores',
+    dockerfile: 'stores.Dockerfile',
+    workspaces: ['@norn/embedded'],
+    folders: ['deploy/embedded', 'deploy/runtime'],
+    needsJava: true,
+  },
+};

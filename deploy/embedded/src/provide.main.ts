@@ -1,0 +1,6 @@
+// Prepares what the parts are made of, before they run where nothing can be written.
+import { provideClickHouse } from './clickhouse.install.ts';
+import { provideKafka } from './kafka.install.ts';
+import { providePostgres } from './postgres.install.ts';
+
+await Promise.all([provideKafka(), provideClickHouse(), providePostgres()]);

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const launcher = fileURLToPath(new URL('../../norn', import.meta.url));
-const startTimeoutMs = 600_000;
+const startTimeoutMs = 1_200_000;
 
 export interface Answer {
   readonly code: number;
@@ -24,7 +24,12 @@ export interface Installation {
   stop(): Promise<void>;
 }
 
-export async function startInstallation(portBase: number): Promise<Installation> {
+const ways = {
+  processes: { up: ['up', '-d'], down: ['down'] },
+  compose: { up: ['up', '--compose'], down: ['down', '--compose', '--erase'] },
+} as const;
+
+export async function startInstallation(portBase: number, way: keyof typeof ways = 'processes'): Promise<Installation> {
   const home = mkdtempSync('/var/tmp/norn-e2e-');
   const environment = { ...process.env, NORN_HOME: home, NORN_PORT_BASE: String(portBase) };
   const norn = (...args: string[]): Promise<Answer> => call(args, environment);
@@ -34,11 +39,11 @@ export async function startInstallation(portBase: number): Promise<Installation>
     norn,
     json: async <T>(...args: string[]) => parse(await norn(...args, '--json')) as T,
     stop: async () => {
-      await norn('down');
+      await norn(...ways[way].down);
       await rm(home, { recursive: true, force: true });
     },
   };
-  const started = await norn('up', '-d');
+  const started = await norn(...ways[way].up);
   if (started.code !== 0) {
     await installation.stop();
     throw new Error(`norn up failed in ${join(home, 'logs')}:\n${started.stdout}\n${started.stderr}`);

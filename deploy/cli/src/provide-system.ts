@@ -16,6 +16,8 @@ export async function provideSystem(wanted: Wanted): Promise<void> {
   if (wanted.containers) {
     if (!isThere('dockerd')) names.push('docker.io');
     if (!isThere('runc')) names.push('runc');
+    if (!isThere('docker-compose')) names.push('docker-compose');
+    if (!isThere('debootstrap')) names.push('debootstrap');
     if (!isThere('/bin/busybox')) names.push('busybox-static');
     if (!isThere('mkfs.xfs')) names.push('xfsprogs');
     if (!isThere('mkfs.btrfs')) names.push('btrfs-progs');

@@ -68,7 +68,10 @@ async function main(name: string): Promise<void> {
   const ended = part.exited.then((ending) => {
     throw new NornError('part_ended', `${name} ended by itself with ${ending}; see its log below NORN_HOME`);
   });
+  // A part does not keep the process that started it alive.
+  const stay = setInterval(() => undefined, 2 ** 30);
   await Promise.race([ended, stopped]);
+  clearInterval(stay);
   await part.stop();
 }
 

@@ -10,14 +10,27 @@ export function registerInstallationCommands(program: Command): void {
     .option('-d, --detach', 'go on in the background; ./norn down stops it')
     .option('--separate', 'one process for each stage')
     .option('--no-agent', 'the installation alone, without protecting this host')
-    .action(async (options: { detach?: boolean; separate?: boolean; agent: boolean }) => {
+    .option('--compose', 'the installation alone, each stage and store a container; goes on in the background')
+    .action(async (options: { detach?: boolean; separate?: boolean; agent: boolean; compose?: boolean }) => {
+      if (options.compose === true) {
+        const { composeUp } = await import('../compose/up.ts');
+        await composeUp();
+        return;
+      }
       const { up } = await import('./up.ts');
       await up({ detach: options.detach === true, separate: options.separate === true, withAgent: options.agent });
     });
   program
     .command('down')
     .description('Stop everything that ./norn up started, and nothing else')
-    .action(async () => {
+    .option('--compose', 'what ./norn up --compose started')
+    .option('--erase', 'with --compose: what was stored, too')
+    .action(async (options: { compose?: boolean; erase?: boolean }) => {
+      if (options.compose === true) {
+        const { composeDown } = await import('../compose/up.ts');
+        await composeDown(options.erase === true);
+        return;
+      }
       const { down } = await import('./down.ts');
       write(await down(findInstallation()));
     });

@@ -67,6 +67,7 @@ const ownFolders = new Set([
   'clickhouse',
   'postgres',
   'toolchain',
+  'compose',
 ]);
 
 /** Makes the folders. Others may pass through home (PostgreSQL's user does), nobody may read what matters. */

@@ -1,0 +1,67 @@
+// `norn up --compose` and its end.
+import { mkdirSync } from 'node:fs';
+import { NornError } from '@norn/base';
+import { build } from '../images/build.ts';
+import { hasImage, requireDocker } from '../images/docker.ts';
+import { recipes, type ImageName } from '../images/recipes.ts';
+import { write } from '../print/columns.ts';
+import { findInstallation, makeFolders, type Installation } from '../up/installation.ts';
+import { runTasks } from '../up/task-list.ts';
+import { handToImages, makeServiceSecrets } from './secrets.ts';
+import { composeStack, type Stack } from './stack.ts';
+
+const tag = 'local';
+const images: readonly ImageName[] = ['pipeline', 'stores'];
+const loginProgram = '/norn/deploy/prepare/src/login.main.ts';
+
+export async function composeUp(): Promise<void> {
+  if (process.getuid?.() !== 0) {
+    throw new NornError(
+      'machine_unusable',
+      'Secrets are handed to the user of the images, which needs root: sudo ./norn up --compose',
+    );
+  }
+  const installation = findInstallation();
+  let stack: Stack | undefined;
+  await runTasks(() => [
+    {
+      title: 'Check the machine',
+      task: async () => {
+        await requireDocker();
+        makeFolders(installation);
+        stack = await composeStack(installation);
+      },
+    },
+    {
+      title: 'Build the images',
+      task: async (_, task) => {
+        for (const name of images) {
+          if (await hasImage(`${recipes[name].name}:${tag}`)) continue;
+          await build(name, { tag, registry: '', base: 'debootstrap' }, (line) => (task.output = `${name}: ${line}`));
+        }
+      },
+    },
+    { title: 'Make the secrets', task: () => makeComposeSecrets(installation) },
+    { title: 'Start', task: (_, task) => stack?.up((line) => (task.output = line)) },
+  ]);
+  // Compose tells of the container that it makes; the link is what is said last.
+  const link = (await stack?.run('api', loginProgram))?.trim().split('\n').at(-1) ?? '';
+  write(`\nNorn runs as separate services. Console: ${link}`);
+  write(
+    'Stop: ./norn down --compose · images are built once; after a change of sources: ./norn images build --base debootstrap',
+  );
+}
+
+async function makeComposeSecrets(installation: Installation): Promise<void> {
+  const folder = installation.path('compose', 'secrets');
+  mkdirSync(installation.path('compose'), { recursive: true, mode: 0o700 });
+  await makeServiceSecrets(folder, { ingest: ['ingest'], stores: () => [] });
+  handToImages(folder);
+}
+
+export async function composeDown(erase: boolean): Promise<void> {
+  await requireDocker();
+  const stack = await composeStack(findInstallation());
+  await stack.down(erase);
+  write(erase ? 'Stopped; volumes removed' : 'Stopped; what was stored stays in its volumes (--erase removes them)');
+}

@@ -1,9 +1,8 @@
 # Baldur and Tyr: what protects a host. It runs as root, with the capabilities that deploy/helm/norn-agent names one by one.
-# Any base with glibc and libstdc++ will do; nothing is run in it to build.
-ARG BASE=gcr.io/distroless/cc-debian12
+# The base has glibc, libstdc++, a shell and util-linux (nsenter); nothing is run in it to build.
+ARG BASE=debian:bookworm-slim
 FROM ${BASE}
-COPY node /usr/local/bin/node
-COPY baldur /usr/local/bin/baldur
+COPY node baldur baldur-on-host /usr/local/bin/
 COPY norn /norn
 ENV NODE_ENV=production \
     NORN_CODE_CACHE=/norn/code \

@@ -1,6 +1,7 @@
 // Every command of `./norn`: a function that adds its own to the program. A new one is one line here.
 import type { Command } from 'commander';
 import { registerAttackCommand } from './attack/command.ts';
+import { registerSecretsCommand } from './compose/command.ts';
 import { registerAlertCommands } from './commands/alerts.ts';
 import { registerExceptionCommands } from './commands/exceptions.ts';
 import { registerHostCommands } from './commands/hosts.ts';
@@ -26,6 +27,7 @@ export const commands: readonly ((program: Command) => void)[] = [
   registerHuntCommand,
   registerReplayCommands,
   registerImagesCommand,
+  registerSecretsCommand,
   registerCheckCommand,
   registerTestCommand,
   registerBenchCommand,

@@ -31,7 +31,8 @@ export async function makeServiceSecrets(folder: string, names: SecretNames): Pr
 // An authority of its own: with that of the agents, each of them could write to Kafka.
 async function makeStoreCertificates(folder: string, names: SecretNames): Promise<void> {
   const authority = await createAuthority('Norn stores');
-  writeIssued(folder, 'stores', authority);
+  // Its key is not kept: nobody is to be let in later.
+  writeSecret(folder, 'stores.cert.pem', authority.certificatePem);
   for (const store of storeNames) {
     const reached = [store, 'localhost', ...names.stores(store)];
     // Kafka is a client of itself.

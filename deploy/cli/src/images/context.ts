@@ -35,6 +35,7 @@ const extras: Readonly<Record<ImageName, (context: string, onLine: OnLine) => Pr
   agent: async (context, onLine) => {
     onLine('baldur');
     await cp(await buildStaticBaldur(onLine), join(context, 'baldur'));
+    await cp(join(repository, 'deploy/images/baldur-on-host'), join(context, 'baldur-on-host'));
   },
   stores: async (context, onLine) => {
     onLine('Kafka, ClickHouse and PostgreSQL');

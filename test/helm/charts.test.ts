@@ -7,6 +7,8 @@ import { toolchainFolder } from '@norn/embedded';
 import { parseAllDocuments, parse } from 'yaml';
 import { valuesTable } from './values-table.ts';
 
+jest.setTimeout(60_000);
+
 const charts = fileURLToPath(new URL('../../deploy/helm', import.meta.url));
 const folders = [...(process.env.PATH ?? '').split(delimiter), join(toolchainFolder(), 'bin')];
 const helm = folders.map((folder) => join(folder, 'helm')).find((file) => existsSync(file)) ?? '';

@@ -1,6 +1,6 @@
 // The real PostgreSQL on loopback, password authentication only. State: <home>/postgres.
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { NornError } from '@norn/base';
 import pg from 'pg';
@@ -60,7 +60,11 @@ function asUser(user: string | undefined, command: readonly string[]): [string, 
 
 async function initialise(folder: string, home: string, password: string, user?: string): Promise<void> {
   const data = join(home, 'data');
-  if (existsSync(data)) return;
+  if (existsSync(data)) {
+    // A volume's mount may have given its group more than the server allows.
+    await chmod(data, 0o700);
+    return;
+  }
   const unfinished = join(home, 'data.part');
   await rm(unfinished, { recursive: true, force: true });
   const passwordFile = join(home, 'initial.password');

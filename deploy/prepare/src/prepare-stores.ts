@@ -11,7 +11,6 @@ export const tenantId = 'default';
 
 const dayMs = 86_400_000;
 const apiTokenTtlMs = 3_650 * dayMs;
-const joinTokenTtlMs = 7 * dayMs;
 
 const schema = z.object({
   ...kafkaSettings,
@@ -19,6 +18,8 @@ const schema = z.object({
   postgresUrl: settings.postgresUrl,
   postgresPasswordFile: settings.postgresPasswordFile,
   secretsDir: settings.secretsDir,
+  joinTokenHostsMax: settings.joinTokenHostsMax,
+  joinTokenDays: settings.joinTokenDays,
 });
 
 const eventsSchema = z.object({
@@ -51,7 +52,7 @@ async function prepareControl(config: PrepareConfig, keepJoinToken?: KeepJoinTok
     const apiToken = readSecret(config, 'api.token');
     const owner = { tenantId, userId: administrator.id };
     if (apiToken !== '') await createToken(store.manager, 'api', { ...owner, ttlMs: apiTokenTtlMs, secret: apiToken });
-    await renewJoinToken(store.manager, readSecret(config, 'join.token'), keepJoinToken);
+    await renewJoinToken(store.manager, config, keepJoinToken);
   } finally {
     await store.destroy();
   }
@@ -62,14 +63,15 @@ function readSecret({ secretsDir }: PrepareConfig, name: string): string {
   return existsSync(file) ? readFileSync(file, 'utf8').trim() : '';
 }
 
-// A join token enrols one host once; who keeps it always has one that can still be used.
-async function renewJoinToken(manager: EntityManager, present: string, keep?: KeepJoinToken): Promise<void> {
+// Who keeps the token always has one that can still be used; who can't makes one for all the hosts there may be.
+async function renewJoinToken(manager: EntityManager, config: PrepareConfig, keep?: KeepJoinToken): Promise<void> {
+  const present = readSecret(config, 'join.token');
   const [row] = await manager.query<{ used_at: Date | null }[]>(
     'SELECT used_at FROM access_tokens WHERE token_hash = $1 AND used_at IS NOT NULL',
     [hashToken(present)],
   );
-  const isUsable = present !== '' && !row;
-  const request = { tenantId, userId: null, ttlMs: joinTokenTtlMs };
-  if (isUsable) await createToken(manager, 'join', { ...request, secret: present });
+  const usesMax = config.joinTokenHostsMax;
+  const request = { tenantId, userId: null, ttlMs: config.joinTokenDays * dayMs, usesMax };
+  if (present !== '' && (!row || usesMax > 1)) await createToken(manager, 'join', { ...request, secret: present });
   else keep?.(await createToken(manager, 'join', request));
 }

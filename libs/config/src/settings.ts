@@ -42,6 +42,14 @@ export const settings = {
   postgresPasswordFile: z.string(),
   secretsDir: z.string().describe('Keys and certificates: ca, ingest, command'),
   consoleDir: z.string().default('').describe('Built console; empty: not served'),
+  joinTokenHostsMax: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(100_000)
+    .default(1)
+    .describe('How many hosts the join token of the secrets lets in'),
+  joinTokenDays: z.coerce.number().int().min(1).max(3_650).default(7).describe('For how long'),
   storeName: z.string().default('').describe('Name under which the stages reach a store that runs by itself'),
   logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
   traceFile: z.string().default('').describe('Spans as JSON lines, bounded; empty: none'),

@@ -19,6 +19,7 @@ import { RuleExceptions1760000000008 } from './migrations/0008-rule-exceptions.t
 import { PolicyVersions1760000000009 } from './migrations/0009-policy-versions.ts';
 import { HostPolicies1760000000010 } from './migrations/0010-host-policies.ts';
 import { RuleCosts1760000000011 } from './migrations/0011-rule-costs.ts';
+import { JoinTokenHosts1760000000012 } from './migrations/0012-join-token-hosts.ts';
 import { SnakeNames } from './snake-names.ts';
 
 /** The settings of the same names in libs/config. */
@@ -103,6 +104,7 @@ function optionsOf(config: ControlStoreConfig): DataSourceOptions {
       PolicyVersions1760000000009,
       HostPolicies1760000000010,
       RuleCosts1760000000011,
+      JoinTokenHosts1760000000012,
     ],
     migrationsTableName: 'control_migrations',
     namingStrategy: new SnakeNames(),

@@ -12,6 +12,8 @@ export interface TokenRequest {
   readonly ttlMs: number;
   /** A secret made elsewhere, at least 32 characters; absent: a new one of 256 random bits. */
   readonly secret?: string;
+  /** How often it lets someone in; absent: once. */
+  readonly usesMax?: number;
 }
 
 /** SHA-256 of the token, hex: what `access_tokens` keeps. */
@@ -19,14 +21,17 @@ export function hashToken(token: string): string {
   return createHash('sha256').update(token, 'utf8').digest('hex');
 }
 
-/** Makes (or registers) a token and returns it; nobody can read it back later. The same secret twice is one token with the later expiry. */
+/** Makes (or registers) a token and returns it; nobody can read it back later. The same secret twice is one token with the later expiry and the more uses. */
 export async function createToken(manager: EntityManager, kind: TokenKind, request: TokenRequest): Promise<string> {
   const token = request.secret ?? randomBytes(32).toString('base64url');
   await manager.query(
-    `INSERT INTO access_tokens (token_hash, kind, tenant_id, user_id, expires_at)
-     VALUES ($1, $2, $3, $4, now() + $5 * interval '1 millisecond')
-     ON CONFLICT (token_hash) DO UPDATE SET expires_at = greatest(access_tokens.expires_at, excluded.expires_at)`,
-    [hashToken(token), kind, request.tenantId, request.userId, request.ttlMs],
+    `INSERT INTO access_tokens AS known (token_hash, kind, tenant_id, user_id, expires_at, uses_max)
+     VALUES ($1, $2, $3, $4, now() + $5 * interval '1 millisecond', $6)
+     ON CONFLICT (token_hash) DO UPDATE SET
+       expires_at = greatest(known.expires_at, excluded.expires_at),
+       uses_max = greatest(known.uses_max, excluded.uses_max),
+       used_at = CASE WHEN known.uses < excluded.uses_max THEN NULL ELSE known.used_at END`,
+    [hashToken(token), kind, request.tenantId, request.userId, request.ttlMs, request.usesMax ?? 1],
   );
   return token;
 }
@@ -42,12 +47,12 @@ export async function findToken(manager: EntityManager, kind: TokenKind, token: 
     .getOne();
 }
 
-/** Uses up a one-time token (login, join): of two callers exactly one gets the row, the other null. */
+/** Uses a login or join token once more: as many callers as it has uses get the row, the others null. */
 export async function redeemToken(manager: EntityManager, kind: TokenKind, token: string): Promise<AccessToken | null> {
   const result = await manager
     .createQueryBuilder()
     .update(AccessToken)
-    .set({ usedAt: () => 'now()' })
+    .set({ uses: () => 'uses + 1', usedAt: () => 'CASE WHEN uses + 1 >= uses_max THEN now() END' })
     .where('token_hash = :hash AND kind = :kind AND used_at IS NULL AND expires_at > now()', {
       hash: hashToken(token),
       kind,

@@ -25,13 +25,17 @@ export class User {
 export class AccessToken {
   /** SHA-256 of the token, hex. */
   @PrimaryColumn('text') tokenHash!: string;
-  /** `session`: a browser's cookie; `api`: a bearer token; `login`: the one-time link; `join`: enrols a host, once. */
+  /** `session`: a browser's cookie; `api`: a bearer token; `login`: the one-time link; `join`: enrols a host, or `usesMax` of them. */
   @Column('text') kind!: 'session' | 'api' | 'login' | 'join';
   @Column('text') tenantId!: string;
   /** Null for join tokens. */
   @Column('uuid', { nullable: true }) userId!: string | null;
   @Column('timestamptz') expiresAt!: Date;
+  /** Since when it is used up. */
   @Column('timestamptz', { nullable: true }) usedAt!: Date | null;
+  /** Of login and join tokens: how often it lets someone in, and how often it has. */
+  @Column('integer', { default: 1 }) usesMax!: number;
+  @Column('integer', { default: 0 }) uses!: number;
   @CreateDateColumn({ type: 'timestamptz' }) createdAt!: Date;
 }
 

@@ -182,10 +182,10 @@ whereHelmIs('helm: chart norn-agent', () => {
   });
 
   it.each([
-    ['openshift', '/var/run/crio', '/run/norn-runtime/crio.sock'],
-    ['rke2', '/run/k3s/containerd', '/run/norn-runtime/containerd.sock'],
-    ['k3s', '/run/k3s/containerd', '/run/norn-runtime/containerd.sock'],
-    ['tanzu', '/run/containerd', '/run/norn-runtime/containerd.sock'],
+    ['openshift', '/var/run/crio', '/var/run/crio/crio.sock'],
+    ['rke2', '/run/k3s/containerd', '/run/k3s/containerd/containerd.sock'],
+    ['k3s', '/run/k3s/containerd', '/run/k3s/containerd/containerd.sock'],
+    ['tanzu', '/run/containerd', '/run/containerd/containerd.sock'],
   ])('asks the runtime of %s at its socket', (distribution, folder, socket) => {
     const things = render('norn-agent', '--values', join(charts, `norn-agent/values-${distribution}.yaml`));
     const spec = agentOf(things);

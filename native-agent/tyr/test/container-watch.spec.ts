@@ -1,6 +1,6 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { pino } from 'pino';
 import { ContainerTable } from '../src/containers/container-table.ts';
 import { CriWatch } from '../src/containers/cri-watch.ts';
@@ -96,6 +96,26 @@ describe('the CRI', () => {
         startedAtUs: 1_760_000_000_000_000n,
       },
     ]);
+    watch.stop();
+    server.forceShutdown();
+  });
+
+  // Each distribution's socket, and where its containerd has the roots of containers.
+  it.each([
+    ['upstream and Tanzu', 'run/containerd/containerd.sock', 'containerd', 'run/containerd'],
+    ['k3s and RKE2', 'run/k3s/containerd/containerd.sock', 'containerd', 'run/k3s/containerd'],
+    ['OpenShift', 'var/run/crio/crio.sock', 'cri-o', ''],
+  ])('of %s is known by its socket', async (_, socket, runtime, state) => {
+    const path = join(directory, socket);
+    mkdirSync(dirname(path), { recursive: true });
+    const task = join(directory, 'run/containerd/io.containerd.runtime.v2.task/k8s.io');
+    const root = state === '' ? '' : join(task.replace('run/containerd', state), 'c'.repeat(64), 'rootfs');
+    if (root !== '') mkdirSync(root, { recursive: true });
+    const server = await startFakeCri(path);
+    const watch = new CriWatch(watchOptions(path));
+    watch.start();
+    await until(() => watch.state.available);
+    expect(table.all()).toMatchObject([{ runtime, rootPath: root, podName: 'web-7d9' }]);
     watch.stop();
     server.forceShutdown();
   });

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { NornError } from '@norn/base';
 import { processEnvironment } from '@norn/config';
 import { runCommand } from '@norn/embedded';
+import { sourcesTag } from '../images/sources-tag.ts';
 import { findCommand } from '../up/packages.ts';
 import { repository, type Installation } from '../up/installation.ts';
 
@@ -28,6 +29,8 @@ export async function composeStack(installation: Installation): Promise<Stack> {
   const project = `norn-${ports.api}`;
   const env = {
     ...processEnvironment(),
+    NORN_PIPELINE_IMAGE: `norn/pipeline:${sourcesTag('pipeline')}`,
+    NORN_STORES_IMAGE: `norn/stores:${sourcesTag('stores')}`,
     NORN_SECRETS: installation.path('compose', 'secrets'),
     NORN_API_PORT: String(ports.api),
     NORN_INGEST_PORT: String(ports.ingest),

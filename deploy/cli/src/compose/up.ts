@@ -4,13 +4,13 @@ import { NornError } from '@norn/base';
 import { build } from '../images/build.ts';
 import { hasImage, requireDocker } from '../images/docker.ts';
 import { recipes, type ImageName } from '../images/recipes.ts';
+import { sourcesTag } from '../images/sources-tag.ts';
 import { write } from '../print/columns.ts';
 import { findInstallation, makeFolders, type Installation } from '../up/installation.ts';
 import { runTasks } from '../up/task-list.ts';
 import { handToImages, makeServiceSecrets } from './secrets.ts';
 import { composeStack, type Stack } from './stack.ts';
 
-const tag = 'local';
 const images: readonly ImageName[] = ['pipeline', 'stores'];
 const loginProgram = '/norn/deploy/prepare/src/login.main.ts';
 
@@ -36,6 +36,7 @@ export async function composeUp(): Promise<void> {
       title: 'Build the images',
       task: async (_, task) => {
         for (const name of images) {
+          const tag = sourcesTag(name);
           if (await hasImage(`${recipes[name].name}:${tag}`)) continue;
           await build(name, { tag, registry: '', base: 'debootstrap' }, (line) => (task.output = `${name}: ${line}`));
         }
@@ -47,9 +48,7 @@ export async function composeUp(): Promise<void> {
   // Compose tells of the container that it makes; the link is what is said last.
   const link = (await stack?.run('api', loginProgram))?.trim().split('\n').at(-1) ?? '';
   write(`\nNorn runs as separate services. Console: ${link}`);
-  write(
-    'Stop: ./norn down --compose · images are built once; after a change of sources: ./norn images build --base debootstrap',
-  );
+  write('Stop: ./norn down --compose');
 }
 
 async function makeComposeSecrets(installation: Installation): Promise<void> {

@@ -1,11 +1,10 @@
 // Builds an image: its context, its base where none was named, and its bill of materials beside it.
-import { cp, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { repository } from '../up/installation.ts';
 import { provideBase } from './base.ts';
 import { layOut } from './context.ts';
 import { buildImage } from './docker.ts';
-import { billOfNpm } from './modules.ts';
 import { recipes, type ImageName } from './recipes.ts';
 
 export interface ImageOptions {
@@ -28,14 +27,15 @@ export async function build(name: ImageName, options: ImageOptions, onLine: (lin
     const base = options.base === 'debootstrap' ? await provideBase(recipe.needsJava, onLine) : options.base;
     const dockerfile = join(repository, 'deploy/images', recipe.dockerfile);
     await buildImage({ image, dockerfile, context, base, onLine });
-    if (options.bills !== undefined) await keepBill(join(context, billOfNpm), options.bills, name);
+    if (options.bills !== undefined) await keepBills(join(context, 'norn'), options.bills, name);
     return image;
   } finally {
     await rm(context, { recursive: true, force: true });
   }
 }
 
-async function keepBill(bill: string, folder: string, name: ImageName): Promise<void> {
+async function keepBills(root: string, folder: string, name: ImageName): Promise<void> {
   await mkdir(folder, { recursive: true });
-  await cp(bill, join(folder, `${name}.npm.cdx.json`));
+  const bills = (await readdir(root)).filter((file) => file.endsWith('.cdx.json'));
+  for (const bill of bills) await cp(join(root, bill), join(folder, `${name}.${bill}`));
 }

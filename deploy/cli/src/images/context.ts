@@ -7,8 +7,9 @@ import { provideClickHouse, provideKafkaJars, providePostgres, runCommand } from
 import { builtConsole } from '../up/build.ts';
 import { repository } from '../up/installation.ts';
 import { buildStaticBaldur } from './baldur.ts';
-import { billOfNpm, provideModules } from './modules.ts';
+import { provideModules } from './modules.ts';
 import { recipes, type ImageName } from './recipes.ts';
+import { writeRustBill } from './rust-bill.ts';
 
 type OnLine = (line: string) => void;
 
@@ -23,7 +24,6 @@ export async function layOut(name: ImageName, context: string, onLine: OnLine): 
   for (const folder of [...(await libraries()), ...recipe.folders]) await copySources(folder, root);
   await compile(root);
   await cp(process.execPath, join(context, 'node'));
-  await cp(join(root, billOfNpm), join(context, billOfNpm));
   await extras[name](context, onLine);
 }
 
@@ -36,6 +36,8 @@ const extras: Readonly<Record<ImageName, (context: string, onLine: OnLine) => Pr
     onLine('baldur');
     await cp(await buildStaticBaldur(onLine), join(context, 'baldur'));
     await cp(join(repository, 'deploy/images/baldur-on-host'), join(context, 'baldur-on-host'));
+    onLine('bill of materials of baldur');
+    await writeRustBill(join(context, 'norn', 'rust.cdx.json'));
   },
   stores: async (context, onLine) => {
     onLine('Kafka, ClickHouse and PostgreSQL');

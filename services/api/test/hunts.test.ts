@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ShownHunt } from '@norn/contracts';
 import { type Rule, type TestEvent, RuleEngine, buildRuleBatch, readRules } from '@norn/rules';
-import { createWriter, type StoreWriter } from '@norn/store';
+import { createWriter, importRules, type StoreWriter } from '@norn/store';
 import { RulePack } from '../src/adapters/rule-pack.ts';
 import { type ApiTrial, startApiTrial } from './api-trial.ts';
 import { seedHost, seedTenant } from './seeds/index.ts';
@@ -319,6 +319,31 @@ describe('hunts', () => {
     });
   });
 
+  it('take imported rules of the tenant by id or title, with their filters, and nobody else’s', async () => {
+    const id = (number: number): string => `00000000-0000-4000-8000-0000000000${number}`;
+    const row = (number: number, title: string, body: string) => ({
+      ...{ ruleId: id(number), title, author: 'Ada', level: 'high', file: `${title}.yml` },
+      body: body.replace('A question', title),
+    });
+    const source = ruleText('process_creation', '{ Image|endswith: /sh }');
+    const filter =
+      'title: A question\nlogsource: { product: linux, category: process_creation }\nfilter: { rules: any, a: { ParentImage: /usr/sbin/nginx }, condition: not a }\n';
+    const count =
+      'title: A question\ncorrelation: { type: event_count, rules: [Shells], group-by: [host], timespan: 1h, condition: { gte: 2 } }\n';
+    const shells = row(41, 'Shells', source.replace('title:', 'name: Shells\ntitle:'));
+    const rules = [shells, row(43, 'Many', count)];
+    await importRules(trial.control, { tenantId: 'default', actor: 'ada', rules });
+    const all = (await hunt({ text: source })).total;
+    expect((await hunt({ rule: id(41) })).total).toBe(all);
+    expect((await hunt({ rule: 'many' })).total).toBeGreaterThan(0);
+    await importRules(trial.control, { tenantId: 'default', actor: 'ada', rules: [row(42, 'Quiet', filter)] });
+    const fewer = (await hunt({ rule: 'Shells' })).total;
+    expect([fewer > 0, fewer < all]).toEqual([true, true]);
+    expect(await ask({ rule: 'Quiet' })).toMatchObject({ status: 400, body: { code: 'rule_invalid' } });
+    const stranger = await trial.tokenOf('viewer', 'other');
+    expect(await ask({ rule: id(41) }, stranger)).toMatchObject({ status: 404, body: { code: 'rule_unknown' } });
+  });
+
   it('say when, where, by whom and what', async () => {
     const text = ruleText('process_creation', '{ ParentImage: /usr/sbin/nginx, ParentCommandLine: "nginx: worker" }');
     const { events: found, ...rest } = await hunt({ text, since: new Date(startUs / 1_000).toISOString() });
@@ -436,7 +461,12 @@ describe('hunts', () => {
 
   it.each([
     [{}, 400, 'input_invalid', /give either "rule".*or "text"/],
-    [{ rule: 'nonsense' }, 404, 'rule_unknown', /No rule of the pack is called "nonsense": known are .*log_deleted/],
+    [
+      { rule: 'nonsense' },
+      404,
+      'rule_unknown',
+      /No rule of the pack, and none that you imported, is called "nonsense": the pack has .*log_deleted/,
+    ],
     [{ rule: 'log_deleted', since: 'yesterday' }, 400, 'input_invalid', /a time is written 7d, 24h/],
     [{ rule: 'log_deleted', since: '1h', until: '2h' }, 400, 'input_invalid', /"since" must be before "until"/],
     [{ rule: 'log_deleted', limit: 5_000 }, 400, 'input_invalid', /limit/],

@@ -28,7 +28,10 @@ export function registerHuntCommand(program: Command): void {
   program
     .command('hunt')
     .description('Run a rule over the events that are stored: how many when, and the newest of them')
-    .requiredOption('--rule <rule>', 'a YAML file, or a rule of the pack by its name, id or title')
+    .requiredOption(
+      '--rule <rule>',
+      'a YAML file, a rule of the pack by its name, id or title, or one that you imported by its id or title',
+    )
     .option('--since <time>', 'from when on: 7d, 24h, 30m, 90s (so long ago), or like 2026-11-27T03:00:00Z', '7d')
     .option('--until <time>', 'until when; now unless told')
     .option('--limit <count>', 'show so many of the newest events, at most 1000', '20')

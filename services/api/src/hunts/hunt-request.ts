@@ -21,7 +21,7 @@ const moment = z
 
 export const huntBody = z
   .strictObject({
-    /** Of the pack: the name of its file, its id or its title. */
+    /** Of the pack: the name of its file, its id or its title. Of the tenant's own: its id or title. */
     rule: z.string().trim().min(1).max(256).optional(),
     /** A rule as YAML. */
     text: z

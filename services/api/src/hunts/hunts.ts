@@ -10,11 +10,14 @@ import {
   type Rule,
   type RuleFile,
   type RuleSet,
+  broughtParts,
   compileHunt,
   kernelColumns,
+  readBrought,
   readRules,
 } from '@norn/rules';
-import type { TenantQueryParts } from '@norn/store';
+import { type ImportedRule, type TenantQueryParts, importedRules } from '@norn/store';
+import { DataSource } from 'typeorm';
 import type { Principal } from '../access/principal.ts';
 import { ControlPlane } from '../adapters/control-plane.ts';
 import { type PackRule, RulePack } from '../adapters/rule-pack.ts';
@@ -44,6 +47,7 @@ export class Hunts {
     private readonly pack: RulePack,
     private readonly control: ControlPlane,
     private readonly telemetry: Telemetry,
+    private readonly database: DataSource,
   ) {}
 
   rules(): view.HuntRuleView[] {
@@ -55,7 +59,7 @@ export class Hunts {
    * `telemetry_unavailable`. `signal` ends it when nobody waits for the answer.
    */
   async run({ tenantId }: Principal, body: HuntBody, signal?: AbortSignal): Promise<view.HuntView> {
-    const asked = this.ruleOf(body);
+    const asked = await this.ruleOf(tenantId, body);
     const { name, rule } = asked;
     const window = windowOf(body, new Date());
     const read = <Row>(query: TenantQueryParts): Promise<Row[]> => this.read<Row>(tenantId, query, signal);
@@ -141,12 +145,17 @@ export class Hunts {
     });
   }
 
-  private ruleOf({ rule, text, file }: HuntBody): PackRule & { readonly ruleSet: RuleSet } {
+  private async ruleOf(tenantId: string, { rule, text, file }: HuntBody): Promise<AskedRule> {
     if (text !== undefined) return ruleIn({ name: file, text }, this.pack.ruleSet);
     const found = this.pack.find(rule ?? '');
     if (found) return { ...found, ruleSet: this.pack.ruleSet };
+    const brought = broughtRule(await importedRules(this.database, tenantId), rule ?? '', this.pack.ruleSet);
+    if (brought) return brought;
     const known = this.pack.rules.map(({ name }) => name).join(', ');
-    throw new NornError('rule_unknown', `No rule of the pack is called "${rule ?? ''}": known are ${known}`);
+    throw new NornError(
+      'rule_unknown',
+      `No rule of the pack, and none that you imported, is called "${rule ?? ''}": the pack has ${known}`,
+    );
   }
 
   private async read<Row>(tenantId: string, query: TenantQueryParts, signal?: AbortSignal): Promise<Row[]> {
@@ -165,18 +174,47 @@ interface Question {
   readonly read: Read;
 }
 
+interface AskedRule extends PackRule {
+  /** What a correlation may be about. */
+  readonly ruleSet: RuleSet;
+}
+
+/** By its id or title, with the filters that it has when it runs. Throws `rule_invalid` for one that no event here can be asked. */
+function broughtRule(rows: readonly ImportedRule[], called: string, pack: RuleSet): AskedRule | undefined {
+  const asked = called.toLowerCase();
+  const row = rows.find(({ ruleId, title }) => [ruleId, title].some((known) => known.toLowerCase() === asked));
+  if (!row) return undefined;
+  const running = rows.map(({ state, ...one }) => ({ ...one, state: state === 'off' ? ('observe' as const) : state }));
+  const { rules, correlations } = broughtParts(running, pack.rules, () => undefined);
+  const all = [...rules, ...(correlations?.correlations ?? [])];
+  const rule = all.find(({ id }) => id === row.ruleId) ?? readBrought(row);
+  if (rule.kind === 'filter')
+    throw new NornError(
+      'rule_invalid',
+      `${row.file}: ${row.title} is a filter, and finds nothing by itself: hunt for a rule`,
+    );
+  return {
+    name: '',
+    rule,
+    ruleSet: { rules: [...rules, ...pack.rules], correlations: correlations?.correlations ?? [] },
+  };
+}
+
 function head(found: HuntedRule, { sinceUs, untilUs }: HuntWindow) {
   return { rule: huntRuleView(found), since: timeOf(sinceUs), until: timeOf(untilUs) };
 }
 
 /** One rule, or one correlation with what rules of its own it has; it may be about the pack's, too. Throws `rule_invalid`. */
-function ruleIn(given: RuleFile, pack: RuleSet): PackRule & { readonly ruleSet: RuleSet } {
+function ruleIn(given: RuleFile, pack: RuleSet): AskedRule {
   const { rules, correlations } = readRules([given]);
   const ruleSet = { rules: [...rules, ...pack.rules], correlations };
   const [rule, ...others] = correlations.length > 0 ? correlations : rules;
   if (!rule || others.length > 0) {
     const what = correlations.length > 0 ? `${correlations.length} correlations` : `${rules.length} rules`;
-    throw new NornError('rule_invalid', `${given.name}: here are ${what}, and a hunt is for one: give that alone`);
+    throw new NornError(
+      'rule_invalid',
+      `${given.name}: here are ${what}, and a hunt is for one rule or correlation: give that alone`,
+    );
   }
   if (rule.kind === 'correlation') {
     // What is wrong with it or its rules is told before anything is asked.

@@ -1,0 +1,159 @@
+//! A hooked process, and how the library gets out of it again.
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use norn_hook::channel::CHANNEL_BYTES;
+use norn_hook::state::State;
+
+use crate::channel::Channel;
+use crate::error::InjectError;
+use crate::image::{Layout, PAGE, Patch};
+use crate::maps::{self, Mapping};
+use crate::remote::Remote;
+use crate::respond::Responder;
+use crate::stop::Stopped;
+
+/// How often, and with which pauses, threads are given time to leave the library.
+const ATTEMPTS: u32 = 25;
+const PAUSE: Duration = Duration::from_millis(2);
+/// Of each thread's stack, this much is searched for signal handlers that will return into the library.
+const STACK_BYTES_MAX: u64 = 1 << 20;
+
+pub struct Hooked {
+    pub pid: i32,
+    pub(crate) layout: Layout,
+    pub(crate) patches: Vec<Patch>,
+    pub(crate) channel: Arc<Channel>,
+    /// Held: the process is answered as long as this lives.
+    pub(crate) _responder: Responder,
+}
+
+/// How much of the library is left in the process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Left {
+    Nothing,
+    /// All code is as it was, but a thread may still return into the library's memory, so that stays.
+    Memory,
+}
+
+impl Hooked {
+    pub fn channel(&self) -> &Arc<Channel> {
+        &self.channel
+    }
+
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    pub fn patches(&self) -> &[Patch] {
+        &self.patches
+    }
+
+    /// Puts the process's code back, and unmaps the library once no thread can come back to it.
+    pub fn eject(self) -> Result<Left, InjectError> {
+        let mut left = Ok(Left::Memory);
+        for _ in 0..ATTEMPTS {
+            left = std::thread::scope(|scope| scope.spawn(|| self.once()).join()).unwrap_or(Err(
+                InjectError::Library {
+                    what: "the injector has a defect",
+                },
+            ));
+            if !matches!(left, Ok(Left::Memory) | Err(InjectError::Busy { .. })) {
+                break;
+            }
+            std::thread::sleep(PAUSE);
+        }
+        left
+    }
+
+    fn once(&self) -> Result<Left, InjectError> {
+        let mut stopped = Stopped::stop(self.pid)?;
+        let syscall = self
+            .patches
+            .first()
+            .map_or(0, |patch| patch.site.start + u64::from(patch.site.len));
+        let mut remote = Remote::begin(&mut stopped, syscall)?;
+        self.restore(&mut remote)?;
+        if !self.is_quiet(&remote)? {
+            return Ok(Left::Memory);
+        }
+        let Layout { base, .. } = self.layout;
+        remote.call(
+            "unmapping the library",
+            libc::SYS_munmap,
+            [base, self.layout.channel - base, 0, 0, 0, 0],
+        )?;
+        let channel = [self.layout.channel, CHANNEL_BYTES as u64, 0, 0, 0, 0];
+        remote.call("unmapping the channel", libc::SYS_munmap, channel)?;
+        Ok(Left::Nothing)
+    }
+
+    /// Only where the code is still ours: what somebody else has written since is left alone.
+    fn restore(&self, remote: &mut Remote) -> Result<(), InjectError> {
+        for patch in &self.patches {
+            let mut there = [0; norn_hook::stub::MOVED_BYTES];
+            let there = &mut there[..patch.replacement().len()];
+            let done = remote.read(patch.site.start, there).and_then(|()| {
+                if there == patch.replacement() {
+                    remote.write(patch.site.start, patch.original())
+                } else {
+                    Ok(())
+                }
+            });
+            done.map_err(|error| remote.stopped.failed("restoring a call site", error))?;
+        }
+        for thread in remote.stopped.threads.values_mut() {
+            let moved = self
+                .patches
+                .iter()
+                .find_map(|patch| patch.from_stub(thread.registers.rip));
+            moved.into_iter().for_each(|rip| thread.move_to(rip));
+        }
+        Ok(())
+    }
+
+    /// Whether no thread is in the library, nor will return to it from a signal handler.
+    fn is_quiet(&self, remote: &Remote) -> Result<bool, InjectError> {
+        let mut inside = [0; 8];
+        let at = self.layout.state + std::mem::offset_of!(State, inside) as u64;
+        remote
+            .read(at, &mut inside)
+            .map_err(|error| remote.stopped.failed("reading the library's state", error))?;
+        if inside != [0; 8] {
+            return Ok(false);
+        }
+        let maps = maps::read(self.pid)?;
+        let threads = remote.stopped.threads.values();
+        let will_return = |rsp: u64| self.is_interrupted(&remote.memory, &maps, rsp);
+        Ok(threads
+            .map(|thread| thread.registers)
+            .all(|registers| !self.layout.has_code(registers.rip) && !will_return(registers.rsp)))
+    }
+
+    /// Looks for what the kernel puts on a stack for a signal handler: an instruction pointer of ours, the flags, and the code segment.
+    fn is_interrupted(&self, memory: &File, maps: &[Mapping], rsp: u64) -> bool {
+        const USER_CODE_SEGMENT: u64 = 0x33;
+        let Some(stack) = maps
+            .iter()
+            .find(|mapping| (mapping.start..mapping.end).contains(&rsp))
+        else {
+            return false;
+        };
+        let from = rsp & !7;
+        let mut bytes = vec![0; (stack.end - from).min(STACK_BYTES_MAX) as usize];
+        let read = bytes.chunks_mut(PAGE as usize).try_fold(from, |at, chunk| {
+            memory.read_exact_at(chunk, at).ok()?;
+            Some(at + PAGE)
+        });
+        let words: Vec<u64> = bytes
+            .as_chunks::<8>()
+            .0
+            .iter()
+            .map(|word| u64::from_ne_bytes(*word))
+            .collect();
+        let is_frame = |word: &[u64]| self.layout.has_code(word[0]) && word[2] & 0xffff == USER_CODE_SEGMENT;
+        read.is_none() || words.windows(3).any(is_frame)
+    }
+}

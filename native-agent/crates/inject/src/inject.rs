@@ -1,0 +1,421 @@
+//! Puts the library into a running process. Until the last step nothing of the program's own is touched; when a step fails, all that was done
+//! is undone in reverse, and the process goes on as if nothing had been.
+use std::fs::File;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicPtr, AtomicU64};
+use std::time::Duration;
+
+use norn_hook::channel::{CHANNEL_BYTES, Channel as Shared, Header, Mask};
+use norn_hook::state::State;
+use norn_hook::stub::Site;
+
+use crate::blind::{self, IMAGE_NAME, Target};
+use crate::channel::{Channel, Wanted};
+use crate::clock;
+use crate::door::Following;
+use crate::eject::Hooked;
+use crate::error::{Blind, InjectError};
+use crate::image::{self, Layout, PAGE, Patch};
+use crate::maps;
+use crate::plan::Plans;
+use crate::remote::Remote;
+use crate::respond::{Answerer, Responder};
+use crate::seccomp;
+use crate::stop::Stopped;
+
+/// A process that is busy at a bad moment is tried again this often.
+const ATTEMPTS: u32 = 5;
+const PAUSE: Duration = Duration::from_millis(2);
+
+const READ_WRITE: u64 = (libc::PROT_READ | libc::PROT_WRITE) as u64;
+const READ_EXECUTE: u64 = (libc::PROT_READ | libc::PROT_EXEC) as u64;
+const ANONYMOUS: u64 = (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS) as u64;
+const PRIVATE: u64 = libc::MAP_PRIVATE as u64;
+const SHARED: u64 = libc::MAP_SHARED as u64;
+const NO_REPLACE: u64 = libc::MAP_FIXED_NOREPLACE as u64;
+const FIXED: u64 = libc::MAP_FIXED as u64;
+
+/// The steps of an injection, in order. A test can make it fail after each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    Stopped,
+    PageMapped,
+    ImageMade,
+    ChannelMade,
+    ImageMapped,
+    DataMapped,
+    StubsMapped,
+    ChannelMapped,
+    DescriptorsClosed,
+    HalfPatched,
+    Patched,
+}
+
+impl Step {
+    pub const ALL: [Self; 11] = [
+        Self::Stopped,
+        Self::PageMapped,
+        Self::ImageMade,
+        Self::ChannelMade,
+        Self::ImageMapped,
+        Self::DataMapped,
+        Self::StubsMapped,
+        Self::ChannelMapped,
+        Self::DescriptorsClosed,
+        Self::HalfPatched,
+        Self::Patched,
+    ];
+}
+
+#[derive(Clone, Default)]
+pub struct Options {
+    pub wanted: Wanted,
+    /// How programs that the process starts get the library too; None: they do not.
+    pub following: Option<Following>,
+    /// For tests: fail after this step.
+    pub fail_after: Option<Step>,
+}
+
+/// Hooks `pid`. `answerer` is asked before calls of `Options::wanted.questioned`.
+pub fn inject(
+    pid: i32,
+    plans: &Plans,
+    options: &Options,
+    answerer: Box<dyn Answerer>,
+) -> Result<Hooked, InjectError> {
+    let mut attempt = 1;
+    let (layout, patches, channel) = loop {
+        match once(pid, plans, options) {
+            Err(InjectError::Busy { .. }) if attempt < ATTEMPTS => attempt += 1,
+            done => break done?,
+        }
+        std::thread::sleep(PAUSE);
+    };
+    let channel = Arc::new(channel);
+    let started = Responder::start(channel.clone(), answerer);
+    let responder = started.map_err(|source| InjectError::System {
+        pid,
+        doing: "starting the answering thread",
+        source,
+    })?;
+    Ok(Hooked {
+        pid,
+        layout,
+        patches,
+        channel,
+        _responder: responder,
+    })
+}
+
+type Injected = (Layout, Vec<Patch>, Channel);
+
+/// On a thread of its own: when it ends, the kernel lets go of whatever it still holds.
+fn once(pid: i32, plans: &Plans, options: &Options) -> Result<Injected, InjectError> {
+    let mut target = blind::examine(pid, plans)?;
+    let on_thread = || {
+        let mut stopped = Stopped::stop(pid)?;
+        // Until then it may have mapped more: the gap is looked for while nothing changes.
+        target.maps = maps::read(pid)?;
+        Injection::prepare(&target, options)?.run(&mut stopped)
+    };
+    std::thread::scope(|scope| scope.spawn(on_thread).join()).unwrap_or(Err(InjectError::Library {
+        what: "the injector has a defect",
+    }))
+}
+
+struct Injection<'a> {
+    target: &'a Target,
+    options: &'a Options,
+    layout: Layout,
+    sites: Vec<Site>,
+    patches: Vec<Patch>,
+    undo: Vec<Undo>,
+}
+
+enum Undo {
+    Unmap(u64, u64),
+    Close(u64),
+    Restore(usize),
+}
+
+impl<'a> Injection<'a> {
+    fn prepare(target: &'a Target, options: &'a Options) -> Result<Self, InjectError> {
+        let sites = sites(target);
+        let no_room = Blind::NoRoom { pid: target.pid };
+        let base = maps::gap(&target.maps, target.extent(), Layout::bytes(sites.len())?).ok_or(no_room)?;
+        let layout = Layout::at(base, sites.len())?;
+        let patches = image::patches(&sites, layout.stubs)?;
+        Ok(Self {
+            target,
+            options,
+            layout,
+            sites,
+            patches,
+            undo: Vec::new(),
+        })
+    }
+
+    fn run(&mut self, stopped: &mut Stopped) -> Result<Injected, InjectError> {
+        check_started(stopped)?;
+        let own_calls = self.check_filters(stopped)?;
+        let syscall = self
+            .target
+            .libraries
+            .first()
+            .map_or(0, |loaded| loaded.base + loaded.plan.syscall);
+        let mut remote = Remote::begin(stopped, syscall)?;
+        match self.steps(&mut remote, own_calls) {
+            Ok(channel) => Ok((self.layout, std::mem::take(&mut self.patches), channel)),
+            Err(error) => {
+                self.undo(&mut remote);
+                Err(error)
+            }
+        }
+    }
+
+    fn steps(&mut self, remote: &mut Remote, own_calls: bool) -> Result<Channel, InjectError> {
+        self.reached(Step::Stopped)?;
+        self.check_syscall(remote)?;
+        self.map_page(remote)?;
+        let (image, image_file) = self.memfd(remote)?;
+        let bytes = image::build(&self.layout, &self.sites, &self.state(own_calls))?;
+        std::io::Write::write_all(&mut &image_file, &bytes)
+            .map_err(|error| remote.stopped.failed("writing the library", error))?;
+        self.reached(Step::ImageMade)?;
+        let (shared, shared_file) = self.memfd(remote)?;
+        let channel = Channel::on(shared_file, &self.options.wanted)
+            .map_err(|error| remote.stopped.failed("making the channel", error))?;
+        if let Some(following) = &self.options.following {
+            following.tell(&channel);
+        }
+        self.reached(Step::ChannelMade)?;
+        self.map_image(remote, image)?;
+        let (at, bytes) = (self.layout.channel, CHANNEL_BYTES as u64);
+        self.map(remote, [at, bytes, READ_WRITE, SHARED | NO_REPLACE, shared, 0])?;
+        self.reached(Step::ChannelMapped)?;
+        self.close_descriptors(remote)?;
+        self.patch(remote)?;
+        Ok(channel)
+    }
+
+    fn reached(&self, step: Step) -> Result<(), InjectError> {
+        if self.options.fail_after == Some(step) {
+            return Err(InjectError::Rehearsed {
+                step: format!("{step:?}"),
+            });
+        }
+        Ok(())
+    }
+
+    /// Whether the library may make calls of its own; an error when not even the injection may.
+    fn check_filters(&self, stopped: &Stopped) -> Result<bool, InjectError> {
+        let refused = || InjectError::from(Blind::Seccomp { pid: self.target.pid });
+        let mut own_calls = true;
+        for tid in stopped.threads.keys() {
+            let mode = maps::status_number(*tid, "Seccomp").unwrap_or(0);
+            if mode == 0 {
+                continue;
+            }
+            let filters = seccomp::filters(*tid).map_err(|_| refused())?;
+            if mode != 2
+                || !seccomp::INJECTION
+                    .iter()
+                    .all(|call| seccomp::allow(&filters, *call))
+            {
+                return Err(refused());
+            }
+            own_calls &= seccomp::OWN.iter().all(|call| seccomp::allow(&filters, *call));
+        }
+        Ok(own_calls)
+    }
+
+    fn check_syscall(&self, remote: &Remote) -> Result<(), InjectError> {
+        for patch in &self.patches {
+            let mut there = [0; norn_hook::stub::MOVED_BYTES + 2];
+            let there = &mut there[..patch.original().len() + 2];
+            let read = remote.read(patch.site.start, there);
+            read.map_err(|error| remote.stopped.failed("reading the code", error))?;
+            if !there.starts_with(patch.original()) || !there.ends_with(&[0x0F, 0x05]) {
+                return Err(InjectError::Changed {
+                    pid: self.target.pid,
+                    address: patch.site.start,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// The page for the process id; before that, the names of the memfds are in it.
+    fn map_page(&mut self, remote: &mut Remote) -> Result<(), InjectError> {
+        let page = self.layout.pid_page;
+        self.map(
+            remote,
+            [page, PAGE, READ_WRITE, ANONYMOUS | NO_REPLACE, u64::MAX, 0],
+        )?;
+        let advice = [page, PAGE, libc::MADV_WIPEONFORK as u64, 0, 0, 0];
+        remote.call("marking a page", libc::SYS_madvise, advice)?;
+        self.reached(Step::PageMapped)
+    }
+
+    fn map(&mut self, remote: &mut Remote, args: [u64; 6]) -> Result<(), InjectError> {
+        let at = remote.call("mapping memory", libc::SYS_mmap, args)?;
+        self.undo.push(Undo::Unmap(at, args[1]));
+        if at == args[0] {
+            Ok(())
+        } else {
+            Err(Blind::NoRoom { pid: self.target.pid }.into())
+        }
+    }
+
+    /// A memfd of the process, as it knows it and as we do.
+    fn memfd(&mut self, remote: &mut Remote) -> Result<(u64, File), InjectError> {
+        let name = [IMAGE_NAME.as_bytes(), b"\0"].concat();
+        remote
+            .write(self.layout.pid_page, &name)
+            .map_err(|error| remote.stopped.failed("writing a name", error))?;
+        let flags = u64::from(libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING);
+        let args = [self.layout.pid_page, flags, 0, 0, 0, 0];
+        let made = remote.call("making a memfd", libc::SYS_memfd_create, args);
+        remote
+            .write(self.layout.pid_page, &vec![0; name.len()])
+            .map_err(|error| remote.stopped.failed("clearing a name", error))?;
+        let descriptor = made?;
+        self.undo.push(Undo::Close(descriptor));
+        let path = format!("/proc/{}/fd/{descriptor}", remote.tid);
+        let file = File::options().read(true).write(true).open(path);
+        Ok((
+            descriptor,
+            file.map_err(|error| remote.stopped.failed("opening a memfd", error))?,
+        ))
+    }
+
+    fn map_image(&mut self, remote: &mut Remote, image: u64) -> Result<(), InjectError> {
+        let Layout {
+            base,
+            library_bytes,
+            data,
+            stubs,
+            stubs_bytes,
+            ..
+        } = self.layout;
+        self.map(
+            remote,
+            [base, library_bytes, READ_EXECUTE, PRIVATE | NO_REPLACE, image, 0],
+        )?;
+        self.reached(Step::ImageMapped)?;
+        self.map(
+            remote,
+            [data.0, data.1, READ_WRITE, PRIVATE | FIXED, image, data.0 - base],
+        )?;
+        self.reached(Step::DataMapped)?;
+        self.map(
+            remote,
+            [
+                stubs,
+                stubs_bytes,
+                READ_EXECUTE,
+                PRIVATE | NO_REPLACE,
+                image,
+                stubs - base,
+            ],
+        )?;
+        self.reached(Step::StubsMapped)
+    }
+
+    fn close_descriptors(&mut self, remote: &mut Remote) -> Result<(), InjectError> {
+        while let Some(place) = self.undo.iter().position(|undo| matches!(undo, Undo::Close(_))) {
+            if let Undo::Close(descriptor) = self.undo.remove(place) {
+                remote.call("closing a memfd", libc::SYS_close, [descriptor, 0, 0, 0, 0, 0])?;
+            }
+        }
+        self.reached(Step::DescriptorsClosed)
+    }
+
+    fn patch(&mut self, remote: &mut Remote) -> Result<(), InjectError> {
+        for number in 0..self.patches.len() {
+            let patch = self.patches[number];
+            self.undo.push(Undo::Restore(number));
+            let written = remote.write(patch.site.start, patch.replacement());
+            written.map_err(|error| remote.stopped.failed("replacing a call site", error))?;
+            if number == self.patches.len() / 2 {
+                self.reached(Step::HalfPatched)?;
+            }
+        }
+        for thread in remote.stopped.threads.values_mut() {
+            let moved = self
+                .patches
+                .iter()
+                .find_map(|patch| patch.to_stub(thread.registers.rip));
+            moved.into_iter().for_each(|rip| thread.move_to(rip));
+        }
+        self.reached(Step::Patched)
+    }
+
+    /// What fails here fails because the process has ended: there is nothing to leave as it was.
+    fn undo(&mut self, remote: &mut Remote) {
+        while let Some(undo) = self.undo.pop() {
+            let _ = match undo {
+                Undo::Unmap(at, bytes) => remote
+                    .call("undoing", libc::SYS_munmap, [at, bytes, 0, 0, 0, 0])
+                    .map(|_| ()),
+                Undo::Close(descriptor) => remote
+                    .call("undoing", libc::SYS_close, [descriptor, 0, 0, 0, 0, 0])
+                    .map(|_| ()),
+                Undo::Restore(number) => {
+                    let patch = &self.patches[number];
+                    remote
+                        .write(patch.site.start, patch.original())
+                        .map_err(|error| remote.stopped.failed("undoing", error))
+                }
+            };
+        }
+        remote.stopped.forget_moves();
+    }
+
+    fn state(&self, own_calls: bool) -> State {
+        let channel = self.layout.channel;
+        let mask =
+            channel + (std::mem::offset_of!(Shared, header) + std::mem::offset_of!(Header, recorded)) as u64;
+        State {
+            mask: AtomicPtr::new(mask as *mut Mask),
+            channel: AtomicU64::new(channel),
+            clock: AtomicU64::new(clock::address(&self.target.maps)),
+            pid_page: AtomicU64::new(self.layout.pid_page),
+            own_calls: AtomicU64::new(u64::from(own_calls)),
+            inside: AtomicI64::new(0),
+        }
+    }
+}
+
+/// A thread whose loader has not given it a thread pointer yet is not ready for the library, which looks there.
+fn check_started(stopped: &Stopped) -> Result<(), InjectError> {
+    match stopped
+        .threads
+        .values()
+        .find(|thread| thread.registers.fs_base == 0)
+    {
+        Some(thread) => Err(InjectError::Busy {
+            pid: stopped.pid,
+            tid: thread.tid,
+            waited_ms: 0,
+        }),
+        None => Ok(()),
+    }
+}
+
+/// All sites of the target, at their addresses in the process.
+pub(crate) fn sites(target: &Target) -> Vec<Site> {
+    let of = |loaded: &blind::Loaded| {
+        let base = loaded.base;
+        loaded
+            .plan
+            .sites
+            .iter()
+            .map(move |site| Site {
+                start: base + site.start,
+                ..*site
+            })
+            .collect::<Vec<_>>()
+    };
+    target.libraries.iter().flat_map(of).collect()
+}

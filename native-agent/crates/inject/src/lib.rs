@@ -1,0 +1,28 @@
+//! Puts the hook library into running processes and takes it out again, and is the agent's side of it: channels, answers, the door.
+//!
+//! Reading order: `maps` and `blind` (can it be hooked), `plan` (which call sites), `stop` → `remote` (the process holds still and makes
+//! calls for us), `image` (the library as it lies in memory), `inject`, `eject`; `channel` (records), `respond` (answers), `door` (preload).
+mod blind;
+mod channel;
+mod clock;
+mod door;
+mod eject;
+mod error;
+mod image;
+mod inject;
+mod maps;
+mod plan;
+mod remote;
+mod respond;
+mod seccomp;
+mod stop;
+
+pub use blind::{Target, examine};
+pub use channel::{Call, Channel, Losses, Wanted};
+pub use door::{Door, Following, Visitor};
+pub use eject::{Hooked, Left};
+pub use error::{Blind, InjectError};
+pub use image::{Layout, Patch};
+pub use inject::{Options, Step, inject};
+pub use plan::{Plan, Plans};
+pub use respond::{Answerer, Nothing, Responder};

@@ -1,0 +1,202 @@
+//! All threads of a process hold still. Whatever happens to the injector's thread, the kernel lets go of them when it ends.
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::time::{Duration, Instant};
+
+use libc::user_regs_struct as Registers;
+use nix::errno::Errno;
+use nix::sys::ptrace::{self, Options};
+use nix::unistd::Pid;
+
+use crate::error::{Blind, InjectError};
+
+/// A thread that waits in the kernel without being interruptible (a parent in vfork, a dead network disk) stops only after that.
+const STOP_MS: u64 = 200;
+const THREADS_MAX: usize = 20_000;
+
+pub struct Thread {
+    pub tid: i32,
+    pub registers: Registers,
+    /// As they were when the thread stopped.
+    original: Registers,
+    /// The signal that it was about to get when it stopped, or 0. It gets it when it goes on.
+    pub signal: i32,
+}
+
+impl Thread {
+    /// Moves the thread to where the instruction that it is about to run now lies. Kept when it goes on.
+    pub fn move_to(&mut self, rip: u64) {
+        self.registers.rip = rip;
+    }
+}
+
+/// The threads of one process, stopped; they go on when this is dropped.
+pub struct Stopped {
+    pub pid: i32,
+    pub threads: BTreeMap<i32, Thread>,
+    /// Signals that came meanwhile and could not be held back by a mask.
+    pub held: Vec<(i32, i32)>,
+}
+
+impl Stopped {
+    pub fn stop(pid: i32) -> Result<Self, InjectError> {
+        let mut stopped = Self {
+            pid,
+            threads: BTreeMap::new(),
+            held: Vec::new(),
+        };
+        // A thread may start others until it is stopped itself.
+        while stopped.stop_new()? {}
+        if stopped.threads.is_empty() {
+            Err(Blind::Gone { pid }.into())
+        } else {
+            Ok(stopped)
+        }
+    }
+
+    fn stop_new(&mut self) -> Result<bool, InjectError> {
+        let tasks =
+            fs::read_dir(format!("/proc/{}/task", self.pid)).map_err(|_| Blind::Gone { pid: self.pid })?;
+        let mut found_new = false;
+        for tid in tasks
+            .flatten()
+            .filter_map(|task| task.file_name().to_str()?.parse().ok())
+        {
+            if !self.threads.contains_key(&tid) && self.threads.len() < THREADS_MAX {
+                found_new |= self.stop_thread(tid)?;
+            }
+        }
+        Ok(found_new)
+    }
+
+    fn stop_thread(&mut self, tid: i32) -> Result<bool, InjectError> {
+        let thread = Pid::from_raw(tid);
+        match ptrace::seize(thread, Options::PTRACE_O_TRACESYSGOOD).and_then(|()| ptrace::interrupt(thread)) {
+            Ok(()) => {}
+            Err(Errno::ESRCH) => return Ok(false),
+            Err(Errno::EPERM) => return Err(self.refused()),
+            Err(error) => return Err(self.failed("stopping a thread", error)),
+        }
+        let Some(signal) = self.wait_for_stop(tid)? else {
+            return Ok(false);
+        };
+        let registers = ptrace::getregs(thread).map_err(|error| self.failed("reading registers", error))?;
+        self.threads.insert(
+            tid,
+            Thread {
+                tid,
+                registers,
+                original: registers,
+                signal,
+            },
+        );
+        Ok(true)
+    }
+
+    /// The signal that the thread stopped for, or 0; None when it has ended instead.
+    fn wait_for_stop(&self, tid: i32) -> Result<Option<i32>, InjectError> {
+        let began = Instant::now();
+        loop {
+            match wait(tid, libc::WNOHANG) {
+                Ok(None) if began.elapsed() > Duration::from_millis(STOP_MS) => {
+                    return Err(InjectError::Busy {
+                        pid: self.pid,
+                        tid,
+                        waited_ms: STOP_MS,
+                    });
+                }
+                Ok(None) => std::thread::sleep(Duration::from_micros(20)),
+                Ok(Some(Stop::Signal(signal))) => return Ok(Some(signal)),
+                Ok(Some(Stop::Call | Stop::Event)) => return Ok(Some(0)),
+                Ok(Some(Stop::Ended)) | Err(Errno::ECHILD) => return Ok(None),
+                Err(error) => return Err(self.failed("waiting for a thread", error)),
+            }
+        }
+    }
+
+    fn refused(&self) -> InjectError {
+        match crate::maps::status_number(self.pid, "TracerPid") {
+            Some(tracer @ 1..) => Blind::Traced {
+                pid: self.pid,
+                tracer: tracer as i32,
+            }
+            .into(),
+            _ => Blind::NotAllowed { pid: self.pid }.into(),
+        }
+    }
+
+    pub fn failed(&self, doing: &'static str, error: impl Into<io::Error>) -> InjectError {
+        InjectError::System {
+            pid: self.pid,
+            doing,
+            source: error.into(),
+        }
+    }
+
+    /// Every thread's registers as they were when it stopped: undoes `move_to`.
+    pub fn forget_moves(&mut self) {
+        for thread in self.threads.values_mut() {
+            thread.registers = thread.original;
+        }
+    }
+}
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        for thread in self.threads.values() {
+            let tid = Pid::from_raw(thread.tid);
+            // A thread that was killed meanwhile is the only one that this fails for.
+            if thread.registers.rip != thread.original.rip {
+                let _ = ptrace::setregs(tid, thread.registers);
+            }
+            // SAFETY: lets go of a thread that is stopped for us, with the signal that it was about to get.
+            unsafe { libc::ptrace(libc::PTRACE_DETACH, tid.as_raw(), 0usize, thread.signal as usize) };
+        }
+        for (tid, signal) in &self.held {
+            // SAFETY: sends back a signal that the thread had been sent.
+            unsafe { libc::syscall(libc::SYS_tgkill, self.pid, *tid, *signal) };
+        }
+    }
+}
+
+/// What a thread that is followed has done.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Stop {
+    /// At the start or end of a system call.
+    Call,
+    /// Because it was asked to, or with its whole process.
+    Event,
+    /// Before it gets this signal.
+    Signal(i32),
+    Ended,
+}
+
+/// None when `WNOHANG` is among the flags and nothing has happened. An end is only looked at: it is the parent's to take, which may be another thread of ours.
+pub fn wait(tid: i32, flags: i32) -> Result<Option<Stop>, Errno> {
+    // SAFETY: plain numbers.
+    let mut found: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    let look = libc::WEXITED | libc::WSTOPPED | libc::WNOWAIT | libc::__WALL | flags;
+    // SAFETY: writes what was found.
+    Errno::result(unsafe { libc::waitid(libc::P_PID, tid as u32, &raw mut found, look) })?;
+    // SAFETY: `waitid` fills these in, or leaves zeros.
+    if unsafe { found.si_pid() } == 0 {
+        return Ok(None);
+    }
+    if matches!(
+        found.si_code,
+        libc::CLD_EXITED | libc::CLD_KILLED | libc::CLD_DUMPED
+    ) {
+        return Ok(Some(Stop::Ended));
+    }
+    let mut status = 0;
+    // SAFETY: writes one number.
+    Errno::result(unsafe { libc::waitpid(tid, &raw mut status, libc::__WALL) })?;
+    let signal = libc::WSTOPSIG(status);
+    Ok(Some(match () {
+        () if !libc::WIFSTOPPED(status) => Stop::Ended,
+        () if status >> 16 != 0 => Stop::Event,
+        () if signal == libc::SIGTRAP | 0x80 => Stop::Call,
+        () => Stop::Signal(signal),
+    }))
+}

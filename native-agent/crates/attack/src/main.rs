@@ -1,5 +1,6 @@
 //! Harmless attack simulators. Each works only inside a corpus that this program made and marked, and refuses anything else.
 mod call;
+mod code;
 mod corpus;
 mod fileless;
 mod guard;
@@ -56,11 +57,26 @@ enum Scenario {
     /// What `fileless` runs from memory
     #[command(hide = true)]
     FilelessPayload { dir: PathBuf },
-    /// Compute double SHA-256 without end, as a miner does
+    /// Compute what miners compute
     Miner {
         dir: PathBuf,
-        #[arg(long, default_value_t = 60)]
-        seconds: u64,
+        #[command(flatten)]
+        work: miner::Work,
+    },
+    /// What `miner --process-ms` starts
+    #[command(hide = true)]
+    MinerOnce {
+        #[arg(value_enum)]
+        kind: miner::Kind,
+        ms: u64,
+    },
+    /// Run a loop from memory where no code should be; ends by SIGALRM
+    Code {
+        dir: PathBuf,
+        #[arg(long, value_enum, default_value = "anonymous")]
+        from: code::From,
+        #[arg(long, default_value_t = 20)]
+        seconds: u32,
     },
     /// Give a shell to a listener on loopback that this program starts itself
     ReverseShell {
@@ -128,11 +144,12 @@ fn run(scenario: Scenario) -> anyhow::Result<()> {
         }
         Scenario::Fileless { dir } => fileless::run(&guard::marked(&dir)?),
         Scenario::FilelessPayload { dir } => fileless::payload(&guard::marked(&dir)?),
-        Scenario::Miner { dir, seconds } => {
+        Scenario::Miner { dir, work } => {
             guard::marked(&dir)?;
-            miner::run(seconds);
-            Ok(())
+            miner::run(&work)
         }
+        Scenario::MinerOnce { kind, ms } => miner::run_once(kind, ms),
+        Scenario::Code { dir, from, seconds } => code::run(&guard::marked(&dir)?, from, seconds),
         Scenario::ReverseShell { dir, seconds } => {
             guard::marked(&dir)?;
             reverse_shell::run(seconds)

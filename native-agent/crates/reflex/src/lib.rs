@@ -1,10 +1,12 @@
 //! Detections that run inside the agent because milliseconds count. Pure state machines fed by events and changes of
-//! content; only the miner's instruction sampler asks the kernel for anything.
+//! content; only what looks at running code asks the kernel for anything, through `norn-insight`.
 mod checksums;
 mod fileless;
 mod firing;
+mod insight;
 mod lineage;
 mod miner;
+mod misplaced;
 mod provenance;
 mod ransomware;
 mod released;
@@ -16,15 +18,17 @@ mod testing;
 use norn_events::{ContentChange, Event, EventKind, Observer, ProcessTable, ProcessUid};
 
 pub use firing::{Clock, Firing};
+pub use insight::{InsightStatus, Source};
 use lineage::hands;
 pub use lineage::{author, is_manager, is_runtime, is_system_image};
-pub use miner::{Instructions, MinerStatus, Sampler};
 pub use provenance::{Packages, Provenance};
 pub use released::Released;
 pub use rule::Rule;
 
 use fileless::Fileless;
+use insight::Insight;
 use miner::Miner;
+use misplaced::Misplaced;
 use ransomware::Ransomware;
 use reverse_shell::ReverseShell;
 
@@ -42,7 +46,9 @@ pub struct Reflexes {
     ransomware: Ransomware,
     fileless: Fileless,
     reverse_shell: ReverseShell,
+    insight: Insight,
     miner: Miner,
+    misplaced: Misplaced,
     provenance: Box<dyn Provenance>,
     released: Released,
     guarded: Vec<u32>,
@@ -56,13 +62,15 @@ impl Reflexes {
     const FIRINGS_MAX: usize = 1_024;
     const SWEEP_NS: u64 = 60_000_000_000;
 
-    /// `instructions`: where samples of running code come from, `None` when the kernel gives none.
-    pub fn new(provenance: Box<dyn Provenance>, instructions: Option<Box<dyn Instructions>>) -> Self {
+    /// `source`: where samples of running code come from, `None` when the kernel gives none.
+    pub fn new(provenance: Box<dyn Provenance>, source: Option<Source>) -> Self {
         Self {
             ransomware: Ransomware::default(),
             fileless: Fileless,
             reverse_shell: ReverseShell::default(),
-            miner: Miner::new(instructions),
+            insight: Insight::new(source),
+            miner: Miner::default(),
+            misplaced: Misplaced::default(),
             provenance,
             released: Released::default(),
             guarded: Vec::new(),
@@ -96,8 +104,8 @@ impl Reflexes {
         &self.released
     }
 
-    pub fn miner_status(&self) -> MinerStatus {
-        self.miner.status()
+    pub fn insight_status(&self) -> InsightStatus {
+        self.insight.status()
     }
 
     /// Firings that were released before, or had no room.
@@ -127,7 +135,8 @@ impl Reflexes {
             released: &self.released,
             guarded: &self.guarded,
         };
-        for firing in self.miner.tick(now_ns, &mut context) {
+        let judges = (&mut self.miner, &mut self.misplaced);
+        for firing in self.insight.tick(now_ns, judges, &mut context) {
             keep(&mut self.firings, &self.released, &mut self.suppressed, firing);
         }
         if now_ns > self.swept_ns + Self::SWEEP_NS {
@@ -188,6 +197,10 @@ impl Observer for Reflexes {
                 None
             }
             EventKind::FileUnlink => None,
+            EventKind::Exit => {
+                self.insight.ended(event, &context);
+                self.reverse_shell.observe(event, &mut context)
+            }
             EventKind::Exec => {
                 let fileless = self.fileless.exec(event, &mut context);
                 let shell = self.reverse_shell.observe(event, &mut context);

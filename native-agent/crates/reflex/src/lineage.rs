@@ -66,6 +66,20 @@ const INTERPRETERS: [&str; 17] = [
     "mawk", "tclsh", "pwsh", "deno", "bun",
 ];
 
+/// Make code at run time, beside the interpreters.
+const COMPILERS: [&str; 10] = [
+    "dotnet",
+    "julia",
+    "pypy",
+    "chrome",
+    "chromium",
+    "firefox",
+    "electron",
+    "clickhouse",
+    "beam.smp",
+    "wasmtime",
+];
+
 /// Do to a file what their parent tells them.
 const CARRIERS: [&str; 15] = [
     "mv", "cp", "rm", "dd", "tee", "cat", "install", "unlink", "shred", "truncate", "ln", "xargs", "find",
@@ -127,9 +141,13 @@ pub fn may_be_packaged(process: &Process) -> bool {
 }
 
 pub fn is_in_system_directory(process: &Process) -> bool {
+    is_system_path(&process.image.path)
+}
+
+pub fn is_system_path(path: &[u8]) -> bool {
     SYSTEM_DIRECTORIES
         .iter()
-        .any(|directory| process.image.path.starts_with(directory))
+        .any(|directory| path.starts_with(directory))
 }
 
 /// `sh` and its kin. Debian's busybox runs applets without an exec of their own, so its arguments are looked at too.
@@ -151,6 +169,12 @@ fn applet(command_line: &[u8]) -> &[u8] {
 pub fn is_interpreter(process: &Process) -> bool {
     let name = image_name(process);
     is_one_of(name, &INTERPRETERS) || is_one_of(without_version(name), &INTERPRETERS)
+}
+
+/// Known for making code at run time. By name: who takes it must also be what such a program is.
+pub fn is_compiling_runtime(process: &Process) -> bool {
+    let name = image_name(process);
+    is_interpreter(process) || is_one_of(without_version(name), &COMPILERS) || name.starts_with(b"qemu-")
 }
 
 /// Programs whose provenance proves nothing: they do what a script or their parent says.

@@ -27,6 +27,9 @@ pub trait Provenance {
     /// The program's file was put there, or changed, within the last day. False when the process is gone.
     fn is_new(&mut self, process: &Process) -> bool;
 
+    /// As large as a runtime with a compiler in it, or owned by a package. True when the process is gone: nobody can tell.
+    fn is_whole_runtime(&mut self, process: &Process) -> bool;
+
     /// Runs from a memfd that nobody can write any more (`F_SEAL_WRITE`). False when the process is gone.
     fn is_sealed_copy(&mut self, process: &Process) -> bool;
 }
@@ -50,6 +53,8 @@ impl Default for Packages {
 impl Packages {
     /// A program is new so long after its file changed, s.
     const NEW_S: u64 = 86_400;
+    /// Runtimes in one file (node, deno, bun, dotnet's bundles, browsers) are larger, bytes.
+    const RUNTIME_BYTES_MIN: u64 = 16 << 20;
     /// Answers kept, by device and inode; the cache starts anew beyond.
     const KNOWN_MAX: usize = 4_096;
     /// A program larger than this is not read to be compared, bytes.
@@ -85,6 +90,11 @@ impl Provenance for Packages {
         let changed = fs::metadata(format!("/proc/{}/exe", process.pid)).map(|image| image.ctime());
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         changed.is_ok_and(|changed| now.as_secs().saturating_sub(changed as u64) < Self::NEW_S)
+    }
+
+    fn is_whole_runtime(&mut self, process: &Process) -> bool {
+        let size = fs::metadata(format!("/proc/{}/exe", process.pid)).map(|image| image.len());
+        size.map_or(true, |size| size >= Self::RUNTIME_BYTES_MIN) || self.is_package_owned(process)
     }
 
     fn is_sealed_copy(&mut self, process: &Process) -> bool {

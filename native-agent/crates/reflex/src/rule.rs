@@ -1,4 +1,4 @@
-//! The four reflexes by name: what a finding of each says of itself.
+//! The reflexes by name: what a finding of each says of itself.
 use norn_events::wire::finding::v1::Severity;
 
 /// A reflex. Its id is stable: alerts, releases and policies refer to it.
@@ -8,10 +8,17 @@ pub enum Rule {
     Fileless,
     Miner,
     ReverseShell,
+    MisplacedCode,
 }
 
 impl Rule {
-    pub const ALL: [Self; 4] = [Self::Ransomware, Self::Fileless, Self::Miner, Self::ReverseShell];
+    pub const ALL: [Self; 5] = [
+        Self::Ransomware,
+        Self::Fileless,
+        Self::Miner,
+        Self::ReverseShell,
+        Self::MisplacedCode,
+    ];
 
     pub fn id(self) -> &'static str {
         match self {
@@ -19,6 +26,7 @@ impl Rule {
             Self::Fileless => "reflex.fileless",
             Self::Miner => "reflex.miner",
             Self::ReverseShell => "reflex.reverse_shell",
+            Self::MisplacedCode => "reflex.misplaced_code",
         }
     }
 
@@ -28,12 +36,16 @@ impl Rule {
             Self::Fileless => "Program started from memory",
             Self::Miner => "Crypto-mining",
             Self::ReverseShell => "Shell handed to a remote machine",
+            Self::MisplacedCode => "Code run from where none should be",
         }
     }
 
     /// Raised whenever the reflex decides differently on the same input.
     pub fn version(self) -> u32 {
-        1
+        match self {
+            Self::Miner => 2,
+            _ => 1,
+        }
     }
 
     /// ATT&CK technique ids.
@@ -43,13 +55,14 @@ impl Rule {
             Self::Fileless => &["T1620"],
             Self::Miner => &["T1496"],
             Self::ReverseShell => &["T1059", "T1071"],
+            Self::MisplacedCode => &["T1055", "T1620"],
         }
     }
 
     pub fn severity(self) -> Severity {
         match self {
             Self::Ransomware | Self::Fileless | Self::ReverseShell => Severity::Critical,
-            Self::Miner => Severity::High,
+            Self::Miner | Self::MisplacedCode => Severity::High,
         }
     }
 }

@@ -7,7 +7,7 @@ use norn_events::{
 };
 
 use crate::lineage::may_be_packaged;
-use crate::{Firing, Instructions, Provenance, Reflexes};
+use crate::{Firing, Provenance, Reflexes, Source};
 
 /// Package-owned is what the test names; new is what lies in /tmp; sealed is a memfd called `sealed`.
 #[derive(Default)]
@@ -24,6 +24,10 @@ impl Provenance for FakeProvenance {
 
     fn is_new(&mut self, process: &Process) -> bool {
         process.image.path.starts_with(b"/tmp/")
+    }
+
+    fn is_whole_runtime(&mut self, process: &Process) -> bool {
+        self.is_package_owned(process) || process.image.path.starts_with(b"/opt/large/")
     }
 
     fn is_sealed_copy(&mut self, process: &Process) -> bool {
@@ -65,10 +69,10 @@ impl World {
         Self::with(&[], None)
     }
 
-    pub fn with(packaged: &[&'static str], instructions: Option<Box<dyn Instructions>>) -> Self {
+    pub fn with(packaged: &[&'static str], source: Option<Source>) -> Self {
         Self {
             processes: ProcessTable::default(),
-            reflexes: Reflexes::new(Box::new(FakeProvenance(packaged.to_vec())), instructions),
+            reflexes: Reflexes::new(Box::new(FakeProvenance(packaged.to_vec())), source),
             now_ns: 1_000_000_000,
             next_pid: 100,
             by_pid_only: false,

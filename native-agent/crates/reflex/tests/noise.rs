@@ -28,6 +28,10 @@ impl Provenance for UsrIsPackaged {
         !process.image.path.starts_with(b"/usr/")
     }
 
+    fn is_whole_runtime(&mut self, process: &Process) -> bool {
+        self.is_package_owned(process)
+    }
+
     fn is_sealed_copy(&mut self, _process: &Process) -> bool {
         false
     }

@@ -2,15 +2,16 @@
 use std::fs;
 
 use norn_events::wire::agent::v1::{BaldurHeartbeat, BaldurHello};
-use norn_events::wire::event::v1::{AgentHealth, Capability};
+use norn_events::wire::event::v1::AgentHealth;
 
 use super::daemon::Daemon;
+use super::insight;
 
 pub fn hello(daemon: &Daemon) -> BaldurHello {
     let mut capabilities = daemon.sensor.capabilities();
     capabilities.extend(daemon.keeper.capabilities());
     capabilities.extend(daemon.enforcement.capabilities());
-    capabilities.push(miner(daemon));
+    capabilities.extend(insight::capabilities(&daemon.reflexes.insight_status()));
     BaldurHello {
         pid: std::process::id(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -42,25 +43,6 @@ pub fn heartbeat(daemon: &Daemon) -> BaldurHeartbeat {
         responder_age_ms: u32::try_from(vault.responder_age_ms.max(daemon.enforcement.responder_age_ms()))
             .unwrap_or(u32::MAX),
         last_batch_seq: daemon.outbox.last_seq(),
-    }
-}
-
-fn miner(daemon: &Daemon) -> Capability {
-    let available = daemon.reflexes.miner_status().available;
-    Capability {
-        name: "process.instructions".to_owned(),
-        available,
-        mechanism: if available {
-            "perf cpu-clock".to_owned()
-        } else {
-            String::new()
-        },
-        detail: if available {
-            String::new()
-        } else {
-            "perf_event_open was refused: mining is not detected".to_owned()
-        },
-        verified: available,
     }
 }
 

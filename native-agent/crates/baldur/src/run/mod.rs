@@ -5,6 +5,7 @@ mod daemon;
 mod enforcement;
 mod execution;
 mod health;
+mod insight;
 mod journal;
 mod keeper;
 mod link;
@@ -27,7 +28,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use norn_events::{BatchBuilder, BatchIdentity};
-use norn_reflex::{Clock, Instructions, Packages, Reflexes, Sampler};
+use norn_reflex::{Clock, Packages, Reflexes};
 use norn_respond::Responder;
 use norn_vault::VaultOptions;
 
@@ -84,7 +85,7 @@ pub fn run(arguments: RunArguments) -> anyhow::Result<()> {
     // First, and in a thread of its own: the kernel takes a second to verify the sensor, and files change meanwhile.
     let keeper = open_vault(&arguments, &state, &waiter);
     let sensor = Sensor::start();
-    let mut reflexes = Reflexes::new(Box::new(Packages::default()), sampler());
+    let mut reflexes = Reflexes::new(Box::new(Packages::default()), insight::open());
     reflexes.set_released(state.load_released()?);
     reflexes.guard(vec![std::process::id()]);
     reflexes.set_canaries(arguments.canary.into_iter().map(OsString::into_vec).collect());
@@ -148,14 +149,4 @@ fn open_vault(arguments: &RunArguments, state: &StateDir, waiter: &Waiter) -> Ke
         protected,
     };
     Keeper::open(options, waiter.waker())
-}
-
-fn sampler() -> Option<Box<dyn Instructions>> {
-    match Sampler::open() {
-        Ok(sampler) => Some(Box::new(sampler)),
-        Err(error) => {
-            tracing::error!(%error, "sampler_unavailable: mining is not detected");
-            None
-        }
-    }
 }

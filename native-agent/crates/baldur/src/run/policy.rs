@@ -39,7 +39,8 @@ impl Modes {
     pub fn mode(&self, rule: Rule) -> ReflexMode {
         match rule {
             Rule::Ransomware => self.ransomware,
-            Rule::Fileless => self.fileless,
+            // Code without a file is one protection, whether a program starts so or comes to it.
+            Rule::Fileless | Rule::MisplacedCode => self.fileless,
             Rule::Miner => self.miner,
             Rule::ReverseShell => self.reverse_shell,
         }

@@ -1,263 +1,199 @@
-//! Crypto-mining by what the CPU spends its time on: samples of running instructions, the loops around them, and for how
-//! long. Arguments, names and pools are not looked at.
-mod code;
-mod sampler;
+//! Crypto-mining by what the CPU spends its time on: samples of running code, the loops around them, and for how long, over
+//! a process and over whoever started it. Arguments, names and pools are not looked at.
+mod account;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
-use norn_events::{ProcessIndex, ProcessUid};
+use norn_events::{Process, ProcessIndex, ProcessTable, ProcessUid};
+use norn_insight::{Origin, Sample};
 
 use crate::firing::evidence as field;
-use crate::lineage::{does_as_told, image_name, is_foreign};
+use crate::insight::{Listing, Sight};
+use crate::lineage::{chain, does_as_told, image_name, is_foreign, is_system_path};
 use crate::{Context, Firing, Rule};
-use code::{Kernel, REACH_BYTES, classify};
-pub use sampler::Sampler;
+use account::Account;
 
-/// Samples a second on each CPU.
-pub const HZ: u32 = 99;
-/// Processes are judged once in this time, ns.
-const BUCKET_NS: u64 = 2_000_000_000;
-/// Of one core, per cent: less is not worth an operator's while, and a busy server's TLS reaches it.
-const CORE_PERCENT_MIN: u32 = 20;
-/// Samples of one process that are decoded in a bucket.
-const DECODED_MAX: usize = 32;
-/// Samples kept in a bucket; the rest is dropped and counted.
-const SAMPLES_MAX: usize = 65_536;
-/// Processes decoded in a bucket: with `DECODED_MAX` it bounds the cost to 2 ms of CPU.
-const PROCESSES_MAX: usize = 8;
+/// Processes whose time is accounted for; those that came late are left out.
+const ACCOUNTS_MAX: usize = 4_096;
+/// Samples that must have been decoded before anything is said.
+const DECODED_MIN: u32 = 16;
 
-/// How long, and how much of a process's time, hash kernels must run before it is a miner. A program that came with the
-/// system is given more: backups and downloads hash too, but not only.
+/// How long, and how much of its time, a lineage must hash before it mines, and how much of one core it takes meanwhile: less
+/// is not worth an operator's while. A program that came with the system is given more: backups and downloads hash too, but
+/// not only, and so does a busy server's TLS.
 struct Patience {
-    buckets: u32,
+    ns: u64,
     percent: u32,
+    core_percent: u64,
 }
 const FOREIGN: Patience = Patience {
-    buckets: 5,
+    ns: 10_000_000_000,
     percent: 50,
+    core_percent: 10,
 };
 const UNKNOWN: Patience = Patience {
-    buckets: 10,
-    percent: 70,
+    ns: 20_000_000_000,
+    percent: 60,
+    core_percent: 20,
 };
 
-/// Where samples of running code come from.
-pub trait Instructions {
-    /// Hands over what was sampled since the last call: process id and instruction address, user mode only.
-    fn drain(&mut self, sink: &mut dyn FnMut(u32, u64));
-    /// Reads code of a process; the bytes read.
-    fn read(&self, pid: u32, address: u64, buffer: &mut [u8]) -> usize;
-}
-
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct MinerStatus {
-    pub available: bool,
-    pub samples: u64,
-    pub samples_dropped: u64,
-    pub decoded: u64,
-}
-
-#[derive(Debug, Default)]
-struct Streak {
-    buckets: u32,
-    crypto: u32,
-    decoded: u32,
-    core_percent: u32,
-    first_ns: u64,
-    kernels: BTreeMap<Kernel, u32>,
-}
-
-pub struct Miner {
-    source: Option<Box<dyn Instructions>>,
-    bucket_started_ns: u64,
-    samples: Vec<(u32, u64)>,
-    streaks: HashMap<ProcessUid, Streak>,
+#[derive(Default)]
+pub(crate) struct Miner {
+    accounts: HashMap<ProcessUid, Account>,
     fired: HashSet<ProcessUid>,
-    status: MinerStatus,
-    code: Vec<u8>,
+    watched_ns: u64,
+    now_ns: u64,
 }
+
+/// Something that looked like mining makes the sampler look closely for this long, ns.
+const WATCH_NS: u64 = 5_000_000_000;
 
 impl Miner {
-    pub fn new(source: Option<Box<dyn Instructions>>) -> Self {
-        Self {
-            status: MinerStatus {
-                available: source.is_some(),
-                ..MinerStatus::default()
-            },
-            source,
-            bucket_started_ns: 0,
-            samples: Vec::new(),
-            streaks: HashMap::new(),
-            fired: HashSet::new(),
-            code: vec![0; 2 * REACH_BYTES],
+    /// CPU time of a process goes to its account and to those of whoever started it.
+    pub fn spent(&mut self, index: ProcessIndex, samples: &[Sample], (now_ns, context): (u64, &Context<'_>)) {
+        let ns: u64 = samples.iter().map(|sample| sample.weight_ns).sum();
+        for account in self.accounts(index, context) {
+            account.slot(now_ns).cpu_ns += ns;
         }
     }
 
-    pub fn status(&self) -> MinerStatus {
-        self.status
+    /// True when it is a hash that nobody vouches for.
+    pub fn see(&mut self, sight: &Sight<'_>, (now_ns, context): (u64, &mut Context<'_>)) -> bool {
+        let (Some(kernel), Some(process)) = (sight.kernel, context.processes.get(sight.index)) else {
+            return false;
+        };
+        let kernel = kernel.filter(|_| !is_vouched_for(process, sight, context));
+        let foreign = is_foreign(process);
+        for account in self.accounts(sight.index, context) {
+            account.see(kernel, foreign, now_ns);
+        }
+        if kernel.is_some() {
+            self.watched_ns = now_ns;
+        }
+        kernel.is_some()
     }
 
-    pub fn tick(&mut self, now_ns: u64, context: &mut Context<'_>) -> Vec<Firing> {
-        if self.bucket_started_ns == 0 {
-            self.bucket_started_ns = now_ns;
-        }
-        let elapsed = now_ns.saturating_sub(self.bucket_started_ns);
-        if elapsed < BUCKET_NS {
-            return Vec::new();
-        }
-        self.collect();
-        self.bucket_started_ns = now_ns;
-        let samples = std::mem::take(&mut self.samples);
-        let firings = self.judge(&samples, (now_ns, elapsed), context);
-        self.samples = samples;
-        self.samples.clear();
-        firings
-    }
-
-    fn collect(&mut self) {
-        let (samples, status) = (&mut self.samples, &mut self.status);
-        if let Some(source) = self.source.as_mut() {
-            source.drain(&mut |pid, address| {
-                status.samples += 1;
-                if samples.len() < SAMPLES_MAX {
-                    samples.push((pid, address));
-                } else {
-                    status.samples_dropped += 1;
-                }
-            });
-        }
-    }
-
-    fn judge(
-        &mut self,
-        samples: &[(u32, u64)],
-        (now_ns, elapsed_ns): (u64, u64),
-        context: &mut Context<'_>,
-    ) -> Vec<Firing> {
-        let mut by_process: HashMap<u32, Vec<u64>> = HashMap::new();
-        for &(pid, address) in samples {
-            by_process.entry(pid).or_default().push(address);
-        }
-        let per_core = (u64::from(HZ) * elapsed_ns / 1_000_000_000).max(1) as u32;
-        let mut busy: Vec<(u32, Vec<u64>)> = by_process
-            .into_iter()
-            .filter(|(_, addresses)| addresses.len() as u32 * 100 / per_core >= CORE_PERCENT_MIN)
-            .collect();
-        busy.sort_unstable_by_key(|(_, addresses)| std::cmp::Reverse(addresses.len()));
-        let mut seen = HashSet::new();
-        let mut firings = Vec::new();
-        for (pid, addresses) in busy.into_iter().take(PROCESSES_MAX) {
-            let Some(index) = context.processes.by_pid(pid) else {
-                continue;
-            };
-            let percent = addresses.len() as u32 * 100 / per_core;
-            seen.extend(self.extend_streak(index, (&addresses, percent, now_ns), context));
-            firings.extend(self.decide(index, now_ns, context));
-        }
-        self.streaks.retain(|uid, _| seen.contains(uid));
-        self.fired.retain(|uid| context.processes.by_uid(*uid).is_some());
-        firings
-    }
-
-    /// The process's uid while its streak lasts.
-    fn extend_streak(
+    /// The lowest of the lineage whose subtree hashes long enough.
+    pub fn decide(
         &mut self,
         index: ProcessIndex,
-        (addresses, core_percent, now_ns): (&[u64], u32, u64),
-        context: &Context<'_>,
-    ) -> Option<ProcessUid> {
+        list: &mut dyn FnMut() -> Listing,
+        (now_ns, context): (u64, &Context<'_>),
+    ) -> Option<Firing> {
         let process = context.processes.get(index)?;
-        let (mut crypto, mut decoded) = (0, 0);
-        let mut kernels: BTreeMap<Kernel, u32> = BTreeMap::new();
-        for &address in addresses.iter().step_by(addresses.len().div_ceil(DECODED_MAX)) {
-            decoded += 1;
-            if let Some(kernel) = self.classify_at(process.pid, address) {
-                crypto += 1;
-                *kernels.entry(kernel).or_default() += 1;
-            }
-        }
-        self.status.decoded += u64::from(decoded);
-        if crypto * 100 < decoded * FOREIGN.percent
-            || core_percent * crypto / decoded.max(1) < CORE_PERCENT_MIN
+        let chain = chain(context.processes, index, context.guarded);
+        let uid = |index: ProcessIndex| context.processes.get(index).map(|process| process.uid);
+        if chain
+            .iter()
+            .filter_map(|&index| uid(index))
+            .any(|uid| self.fired.contains(&uid))
         {
             return None;
         }
-        let streak = self.streaks.entry(process.uid).or_default();
-        if streak.buckets == 0 {
-            streak.first_ns = now_ns.saturating_sub(BUCKET_NS);
-        }
-        streak.buckets += 1;
-        streak.crypto += crypto;
-        streak.decoded += decoded;
-        streak.core_percent = core_percent;
-        for (kernel, count) in kernels {
-            *streak.kernels.entry(kernel).or_default() += count;
-        }
-        Some(process.uid)
+        let at = chain.iter().position(|&index| {
+            let account = uid(index).and_then(|uid| self.accounts.get(&uid));
+            account.is_some_and(|account| mines(account, now_ns))
+        })?;
+        let account = self.accounts.remove(&uid(chain[at])?)?;
+        let scope = top_of_same_image(&chain[at..], context.processes);
+        // What it did is said; its ancestors are not to be blamed for it once more.
+        chain.iter().filter_map(|&index| uid(index)).for_each(|uid| {
+            self.accounts.remove(&uid);
+        });
+        self.fired.insert(scope.uid);
+        Some(firing((process, scope), &account, (now_ns, &list())))
     }
 
-    fn classify_at(&mut self, pid: u32, address: u64) -> Option<Kernel> {
-        let source = self.source.as_ref()?;
-        let reach = REACH_BYTES as u64;
-        let base = address.saturating_sub(reach);
-        let mut length = source.read(pid, base, &mut self.code);
-        if length as u64 > address - base {
-            return classify(&self.code[..length], base, address);
-        }
-        // The mapping begins less than `REACH_BYTES` before the sample.
-        let base = address & !0xfff;
-        length = source.read(pid, base, &mut self.code);
-        (length as u64 > address - base)
-            .then(|| classify(&self.code[..length], base, address))
-            .flatten()
+    pub fn is_watching(&self) -> bool {
+        self.watched_ns != 0 && self.watched_ns + WATCH_NS > self.now_ns
     }
 
-    fn decide(&mut self, index: ProcessIndex, now_ns: u64, context: &mut Context<'_>) -> Option<Firing> {
-        let process = context.processes.get(index)?;
-        let streak = self.streaks.get(&process.uid)?;
-        let patience = if is_foreign(process) { FOREIGN } else { UNKNOWN };
-        let enough =
-            streak.buckets >= patience.buckets && streak.crypto * 100 >= streak.decoded * patience.percent;
-        if !enough || self.fired.contains(&process.uid) || context.guarded.contains(&process.pid) {
-            return None;
+    pub fn sweep(&mut self, now_ns: u64, processes: &ProcessTable) {
+        self.now_ns = now_ns;
+        self.accounts
+            .retain(|uid, account| !account.is_idle(now_ns) && processes.by_uid(*uid).is_some());
+        self.fired.retain(|uid| processes.by_uid(*uid).is_some());
+    }
+
+    fn accounts(&mut self, index: ProcessIndex, context: &Context<'_>) -> impl Iterator<Item = &mut Account> {
+        let chain = chain(context.processes, index, context.guarded);
+        let uids: HashSet<ProcessUid> = chain
+            .into_iter()
+            .filter_map(|index| context.processes.get(index).map(|process| process.uid))
+            .collect();
+        for &uid in &uids {
+            if self.accounts.len() < ACCOUNTS_MAX {
+                self.accounts.entry(uid).or_default();
+            }
         }
-        if !does_as_told(process) && context.provenance.is_package_owned(process) {
-            return None;
-        }
-        self.fired.insert(process.uid);
-        Some(firing(process, streak, now_ns))
+        let accounts = self.accounts.iter_mut();
+        accounts.filter_map(move |(uid, account)| uids.contains(uid).then_some(account))
     }
 }
 
-fn firing(process: &norn_events::Process, streak: &Streak, now_ns: u64) -> Firing {
-    let name = String::from_utf8_lossy(image_name(process)).into_owned();
-    let kernel = streak
-        .kernels
-        .iter()
-        .max_by_key(|(_, count)| **count)
-        .map_or("", |(kernel, _)| kernel.name());
-    let seconds = now_ns.saturating_sub(streak.first_ns) / 1_000_000_000;
-    let share = streak.crypto * 100 / streak.decoded.max(1);
+/// The code is its package's own, and does not do as others tell it.
+fn is_vouched_for(process: &Process, sight: &Sight<'_>, context: &mut Context<'_>) -> bool {
+    let own_code = sight
+        .place
+        .is_none_or(|place| place.origin == Origin::File && is_system_path(&place.path));
+    own_code && !does_as_told(process) && context.provenance.is_package_owned(process)
+}
+
+fn mines(account: &Account, now_ns: u64) -> bool {
+    let patience = if account.is_foreign() { FOREIGN } else { UNKNOWN };
+    let duration_ns = account.duration_ns(now_ns);
+    account.decoded() >= DECODED_MIN
+        && duration_ns >= patience.ns
+        && account.hash_percent() >= patience.percent
+        && account.cpu_ns() * 100 >= duration_ns.min(Account::WINDOW_NS) * patience.core_percent
+}
+
+/// Workers that a program started of itself are one with it. `chain`: lowest first, never empty.
+fn top_of_same_image<'a>(chain: &[ProcessIndex], processes: &'a ProcessTable) -> &'a Process {
+    let mut of = chain.iter().filter_map(|&index| processes.get(index));
+    let first = of
+        .next()
+        .expect("the chain begins with a process that has an account");
+    let is_same = |other: &&Process| {
+        other.image.inode == first.image.inode
+            && other.image.device == first.image.device
+            && other.image.path == first.image.path
+    };
+    of.take_while(is_same).last().unwrap_or(first)
+}
+
+fn firing(
+    (process, scope): (&Process, &Process),
+    account: &Account,
+    (now_ns, list): (u64, &Listing),
+) -> Firing {
+    let name = String::from_utf8_lossy(image_name(scope)).into_owned();
+    let kernel = account.kernel();
+    let duration_ns = account.duration_ns(now_ns);
+    let (seconds, share) = (duration_ns / 1_000_000_000, account.hash_percent());
+    let core_percent = account.cpu_ns() * 100 / duration_ns.clamp(1, Account::WINDOW_NS);
     Firing {
         rule: Rule::Miner,
         process: process.uid,
-        scope: process.uid,
+        scope: scope.uid,
         container: process.container.clone(),
         time_ns: now_ns,
-        first_act_ns: streak.first_ns,
+        first_act_ns: now_ns - duration_ns,
         files_changed: 0,
         killed_at_exec: false,
         observe_only: None,
-        first_evidence: [&process.image_number.to_le_bytes()[..], &process.image.path].concat(),
+        first_evidence: [&scope.image_number.to_le_bytes()[..], &scope.image.path].concat(),
         evidence: vec![
             field("process.executable", &process.image.path),
             field("process.command_line", &process.image.command_line),
             field("kernel", kernel),
             field("samples.in_kernel_percent", share.to_string()),
-            field("samples.decoded", streak.decoded.to_string()),
-            field("cpu.core_percent", streak.core_percent.to_string()),
+            field("samples.decoded", account.decoded().to_string()),
+            field("cpu.core_percent", core_percent.to_string()),
             field("duration_s", seconds.to_string()),
             field("image.foreign", is_foreign(process).to_string()),
+            field("code.region", &list.region),
+            field("code.disassembly", list.lines.join("\n")),
         ],
         summary: format!("{name} spent {share} % of {seconds} s of computing in a mining kernel ({kernel})"),
     }

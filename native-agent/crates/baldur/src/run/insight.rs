@@ -1,0 +1,88 @@
+//! What runs on this host's CPUs: opens the sampler, tries it on known work, and says what it is good for.
+use norn_events::wire::event::v1::Capability;
+use norn_insight::{Sampler, of_this_cpu, self_test};
+use norn_reflex::{InsightStatus, Source};
+
+const MECHANISM: &str = "perf cpu-clock";
+
+pub fn open() -> Option<Source> {
+    let mut sampler = match Sampler::open() {
+        Ok(sampler) => sampler,
+        Err(error) => {
+            tracing::error!(%error, "sampler_unavailable: what processes execute is not seen");
+            return None;
+        }
+    };
+    let decoder = of_this_cpu();
+    if let Err(unsupported) = &decoder {
+        tracing::warn!(%unsupported, "decoder_unavailable");
+    }
+    let self_test = self_test(&mut sampler, decoder.as_ref().ok().map(Box::as_ref));
+    Some(Source {
+        instructions: Box::new(sampler),
+        decoder,
+        self_test,
+    })
+}
+
+pub fn capabilities(status: &InsightStatus) -> [Capability; 2] {
+    let refused = "perf_event_open was refused (CAP_PERFMON): what processes execute is not seen";
+    let decodes = status.available && status.undecoded.is_empty();
+    let detail = |limits: &str| if status.available { limits } else { refused }.to_owned();
+    [
+        Capability {
+            name: "process.instructions".to_owned(),
+            available: decodes,
+            mechanism: mechanism(decodes),
+            detail: if decodes || !status.available {
+                detail("sampled: what takes less than a tenth of a core is not judged")
+            } else {
+                status.undecoded.clone()
+            },
+            verified: status.self_test.decoded,
+        },
+        Capability {
+            name: "process.code_origin".to_owned(),
+            available: status.available,
+            mechanism: mechanism(status.available),
+            detail: detail("sampled: code that runs for less than a tenth of a second is not seen"),
+            verified: status.self_test.placed,
+        },
+    ]
+}
+
+fn mechanism(is_available: bool) -> String {
+    if is_available { MECHANISM } else { "" }.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use norn_insight::SelfTest;
+
+    #[test]
+    fn without_a_decoder_where_code_lies_is_told_nevertheless() {
+        let status = InsightStatus {
+            available: true,
+            undecoded: "code of this CPU is not decoded".to_owned(),
+            self_test: SelfTest {
+                decoded: false,
+                placed: true,
+            },
+            ..InsightStatus::default()
+        };
+        let [instructions, origin] = capabilities(&status);
+        assert!(!instructions.available && instructions.detail == status.undecoded);
+        assert!(origin.available && origin.verified);
+    }
+
+    #[test]
+    fn a_kernel_that_refuses_is_named_for_both() {
+        let refused = capabilities(&InsightStatus::default());
+        assert!(
+            refused
+                .iter()
+                .all(|capability| !capability.available && capability.detail.contains("CAP_PERFMON"))
+        );
+    }
+}

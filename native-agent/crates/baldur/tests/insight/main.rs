@@ -1,0 +1,342 @@
+//! What the agent makes of running code on a real kernel: miners of every kind, code from where none should be, and ordinary
+//! work that looks like either. Each attack is the simulator's, by a name that says nothing.
+#[path = "../run/fake_tyr.rs"]
+mod fake_tyr;
+mod workloads;
+
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use fake_tyr::{FakeTyr, Stage, as_batch};
+use norn_events::wire::agent::v1::{AgentPolicy, ReflexMode, baldur_message, tyr_message};
+use norn_events::wire::finding::v1::{Finding, ResponseRung, Severity};
+use workloads::{WORKLOADS, Workload};
+
+/// What an attack must be found within.
+const FOUND_MAX: Duration = Duration::from_secs(60);
+/// Ordinary work runs longer than the patience with a program that nobody knows.
+const WORK: Duration = Duration::from_secs(25);
+/// A container of nothing: the simulator is static.
+const IMAGE: &str = "norn-test/empty:latest";
+
+const MINERS: [&[&str]; 7] = [
+    &["--kind", "sha256d"],
+    &["--kind", "keccak"],
+    &["--kind", "aes-scratchpad"],
+    &["--kind", "scrypt"],
+    &["--kind", "table"],
+    &["--kind", "sha256d", "--percent", "30"],
+    &["--kind", "sha256d", "--process-ms", "300"],
+];
+const PLACES: [(&str, &str); 7] = [
+    ("anonymous", "anonymous memory"),
+    ("stack", "the stack"),
+    ("heap", "the heap"),
+    ("memfd", "a file in memory"),
+    ("deleted", "a deleted file"),
+    ("pivot", "a stack that is none"),
+    ("call", "anonymous memory"),
+];
+
+/// An agent, the simulator under a plain name, and a corpus that lets it run.
+struct Scene {
+    tyr: FakeTyr,
+    stage: Stage,
+    program: PathBuf,
+    corpus: PathBuf,
+}
+
+impl Scene {
+    fn start(name: &str) -> Self {
+        let simulator = simulator();
+        let mut stage = Stage::new(name, &["--no-vault"]);
+        stage.start_baldur();
+        let (mut tyr, hello) = stage.accept();
+        for name in ["process.instructions", "process.code_origin"] {
+            let capability = hello
+                .capabilities
+                .iter()
+                .find(|capability| capability.name == name);
+            let capability = capability.expect("the hello names it");
+            assert!(capability.available && capability.verified, "{capability:?}");
+        }
+        tyr.say(tyr_message::Message::Policy(AgentPolicy {
+            ransomware: ReflexMode::Observe.into(),
+            reverse_shell: ReflexMode::Observe.into(),
+            ..AgentPolicy::default()
+        }));
+        // After the agent's start, as an attack comes.
+        let program = stage.dir.join("worker");
+        std::fs::copy(simulator, &program).unwrap();
+        let corpus = stage.dir.join("corpus");
+        let prepared = Command::new(&program)
+            .arg("prepare")
+            .arg(&corpus)
+            .args(["--files", "1"])
+            .status();
+        assert!(prepared.unwrap().success());
+        Self {
+            tyr,
+            stage,
+            program,
+            corpus,
+        }
+    }
+
+    fn attack(&self, scenario: &str, arguments: &[&str]) -> Running {
+        // Others use this machine: a third of a core is to be a third of a core.
+        let is_throttled = arguments.contains(&"--percent");
+        let starter: &[&str] = if is_throttled {
+            &["chrt", "-r", "1"]
+        } else {
+            &["env"]
+        };
+        Running(
+            Command::new(starter[0])
+                .args(&starter[1..])
+                .arg(&self.program)
+                .arg(scenario)
+                .arg(&self.corpus)
+                .args(arguments)
+                .process_group(0)
+                .spawn()
+                .unwrap(),
+        )
+    }
+
+    /// The next finding of this rule; what it was before is forgotten.
+    fn finding(&mut self, rule: &str) -> Option<Finding> {
+        let begun = Instant::now();
+        while begun.elapsed() < FOUND_MAX {
+            let heard = self.tyr.hear().unwrap();
+            let Some(message) = heard.message else { continue };
+            let findings = as_batch(&message).map(|(batch, _)| batch.findings);
+            if heard.seq > 0 {
+                self.tyr.say(tyr_message::Message::BatchAck(heard.seq));
+            }
+            let found = findings.unwrap_or_default();
+            if let Some(finding) = found.into_iter().find(|finding| finding.rule_id == rule) {
+                println!("{:>4} ms  {}", begun.elapsed().as_millis(), finding.summary);
+                return Some(finding);
+            }
+        }
+        None
+    }
+}
+
+/// Ended with its group.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let group = nix::unistd::Pid::from_raw(self.0.id() as i32);
+        let _gone = nix::sys::signal::killpg(group, nix::sys::signal::SIGKILL);
+        let _status = self.0.wait();
+    }
+}
+
+/// Released, as attackers release; static, for a container.
+fn simulator() -> PathBuf {
+    let target = Path::new(env!("CARGO_BIN_EXE_baldur"))
+        .parent()
+        .unwrap()
+        .parent()
+        .unwrap();
+    let status = Command::new(env!("CARGO"))
+        .args([
+            "build",
+            "--release",
+            "--locked",
+            "--package",
+            "norn-attack",
+            "--target",
+        ])
+        .arg("x86_64-unknown-linux-gnu")
+        .arg("--target-dir")
+        .arg(target)
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+        .env("RUSTFLAGS", "-C target-feature=+crt-static")
+        .status();
+    assert!(status.unwrap().success(), "the simulator is built");
+    target.join("x86_64-unknown-linux-gnu/release/norn-attack")
+}
+
+fn make_image(dir: &Path) {
+    let (root, archive) = (dir.join("root"), dir.join("root.tar"));
+    std::fs::create_dir_all(root.join("srv")).unwrap();
+    let packed = Command::new("tar")
+        .arg("-C")
+        .arg(&root)
+        .arg("-cf")
+        .arg(&archive)
+        .arg(".")
+        .status();
+    assert!(packed.unwrap().success());
+    let imported = Command::new("docker")
+        .arg("import")
+        .arg(&archive)
+        .arg(IMAGE)
+        .output()
+        .expect("docker is installed (apt-get install docker.io)");
+    assert!(imported.status.success(), "{imported:?}");
+}
+
+fn text<'a>(finding: &'a Finding, name: &str) -> &'a str {
+    let evidence = finding.evidence.iter().find(|evidence| evidence.field == name);
+    evidence.map_or("", |evidence| &evidence.value)
+}
+
+fn rung(finding: &Finding) -> ResponseRung {
+    finding.response.as_ref().expect("a response").rung()
+}
+
+#[test]
+#[ignore = "needs root, BPF and perf; computes for minutes"]
+fn miners_are_found_by_what_they_compute_and_ended() {
+    let mut scene = Scene::start("miners");
+    let wanted = std::env::var("NORN_MINER").unwrap_or_default();
+    for arguments in MINERS
+        .iter()
+        .filter(|arguments| arguments.join(" ").contains(&wanted))
+    {
+        let running = scene.attack("miner", &[*arguments, &["--seconds", "90"]].concat());
+        let finding = scene
+            .finding("reflex.miner")
+            .unwrap_or_else(|| panic!("{arguments:?} is not found"));
+        assert_eq!(
+            (finding.severity(), rung(&finding)),
+            (Severity::High, ResponseRung::Killed)
+        );
+        assert!(
+            text(&finding, "code.disassembly").lines().count() > 3,
+            "{finding:?}"
+        );
+        assert!(text(&finding, "code.region").contains("worker"), "{finding:?}");
+        drop(running);
+    }
+}
+
+#[test]
+#[ignore = "needs root, BPF, perf and Docker"]
+fn a_miner_in_a_container_is_found_with_the_container_it_is_in() {
+    let mut scene = Scene::start("container");
+    make_image(&scene.stage.dir);
+    let shared = format!("{}:/srv", scene.stage.dir.display());
+    let started = Command::new("docker")
+        .args([
+            "run",
+            "-d",
+            "--network",
+            "none",
+            "-v",
+            &shared,
+            IMAGE,
+            "/srv/worker",
+            "miner",
+            "/srv/corpus",
+        ])
+        .output()
+        .expect("docker is installed (apt-get install docker.io)");
+    let id = String::from_utf8_lossy(&started.stdout).trim().to_owned();
+    assert!(started.status.success(), "{started:?}");
+    let finding = scene.finding("reflex.miner");
+    let _gone = Command::new("docker").args(["rm", "-f", &id]).output();
+    assert_eq!(finding.expect("found").container_id, id);
+}
+
+#[test]
+#[ignore = "needs root, BPF and perf"]
+fn code_from_where_none_should_be_is_found_and_ended() {
+    let mut scene = Scene::start("places");
+    for (from, origin) in PLACES {
+        let running = scene.attack("code", &["--from", from, "--seconds", "60"]);
+        let finding = scene
+            .finding("reflex.misplaced_code")
+            .unwrap_or_else(|| panic!("{from} is not found"));
+        assert_eq!(
+            (text(&finding, "code.origin"), rung(&finding)),
+            (origin, ResponseRung::Killed)
+        );
+        assert!(text(&finding, "code.disassembly").contains("jmp"), "{finding:?}");
+        assert_eq!(
+            from == "call",
+            !text(&finding, "samples.in_system_calls").is_empty()
+        );
+        drop(running);
+    }
+}
+
+#[test]
+#[ignore = "needs root, BPF and perf; runs real tools for minutes"]
+fn ordinary_work_is_neither_mining_nor_misplaced() {
+    let mut scene = Scene::start("work");
+    let wanted = std::env::var("NORN_ORDINARY").unwrap_or_default();
+    let mut wrong = Vec::new();
+    for workload in WORKLOADS
+        .iter()
+        .filter(|workload| workload.name.contains(&wanted))
+    {
+        if let Err(missing) = workload.is_possible() {
+            println!("{:<24} not tested: {missing}", workload.name);
+            continue;
+        }
+        let found = run(&mut scene, workload);
+        println!("{:<24} {} wrong", workload.name, found.len());
+        wrong.extend(found.into_iter().map(|what| format!("{}: {what}", workload.name)));
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// Again and again, for as long as a miner would need to be found. What went wrong.
+fn run(scene: &mut Scene, workload: &Workload) -> Vec<String> {
+    let dir = scene.stage.dir.join(workload.name.replace(' ', "-"));
+    std::fs::create_dir_all(&dir).unwrap();
+    let log = std::fs::File::create(dir.with_extension("log")).unwrap();
+    let script = format!("{}\nwhile :; do\n{}\ndone", workload.setup, workload.script);
+    let running = Running(
+        Command::new("/bin/sh")
+            .args(["-euc", &script])
+            .current_dir(&dir)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .process_group(0)
+            .spawn()
+            .unwrap(),
+    );
+    let (begun, mut findings) = (Instant::now(), Vec::new());
+    let mut running = running;
+    while begun.elapsed() < WORK {
+        let heard = scene.tyr.hear().unwrap();
+        let Some(message) = heard.message else { continue };
+        if matches!(message, baldur_message::Message::Batch(_)) {
+            let batch = as_batch(&message).expect("a batch").0;
+            scene.tyr.say(tyr_message::Message::BatchAck(heard.seq));
+            findings.extend(
+                batch
+                    .findings
+                    .into_iter()
+                    .filter(is_wrong)
+                    .map(|finding| format!("{finding:?}")),
+            );
+        }
+        if findings.is_empty()
+            && let Some(status) = running.0.try_wait().unwrap()
+        {
+            let log = std::fs::read_to_string(dir.with_extension("log")).unwrap_or_default();
+            findings.push(format!("ended with {status}: {log}"));
+            break;
+        }
+    }
+    findings
+}
+
+/// Others use this machine: the agent acts, or says why it does not, on what this test started only.
+fn is_wrong(finding: &Finding) -> bool {
+    let rules = ["reflex.miner", "reflex.misplaced_code"];
+    rules.contains(&finding.rule_id.as_str())
+        && finding.severity() >= Severity::Medium
+        && (rung(finding) != ResponseRung::Observed || !text(finding, "response.withheld").is_empty())
+}

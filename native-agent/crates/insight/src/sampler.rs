@@ -1,0 +1,110 @@
+//! Samples what every CPU runs: perf's cpu-clock, read from rings whenever somebody looks.
+use std::io;
+
+use nix::sys::uio::{RemoteIoVec, process_vm_readv};
+use nix::unistd::Pid;
+
+use crate::ring::Ring;
+use crate::{Instructions, Memory, Pace, Sample};
+
+/// One ring for each CPU that was online at the start.
+pub struct Sampler {
+    rings: Vec<Ring>,
+    period_ns: u64,
+    lost: u64,
+}
+
+impl Sampler {
+    /// # Errors
+    /// When the kernel refuses: no CAP_PERFMON, or `kernel.perf_event_paranoid` above 2 without it.
+    pub fn open() -> io::Result<Self> {
+        let period_ns = Pace::Calm.period_ns();
+        // SAFETY: sysconf has no preconditions.
+        let cpus = unsafe { libc::sysconf(libc::_SC_NPROCESSORS_CONF) }.max(1);
+        let mut rings: Vec<Ring> = (0..cpus as i32)
+            .filter_map(|cpu| Ring::open(cpu, period_ns).ok())
+            .collect();
+        if rings.is_empty() {
+            rings.push(Ring::open(0, period_ns)?);
+        }
+        Ok(Self {
+            rings,
+            period_ns,
+            lost: 0,
+        })
+    }
+
+    /// For measurements and tests: a period of one's own, ns.
+    pub fn set_period(&mut self, period_ns: u64) {
+        if self.period_ns != period_ns {
+            self.period_ns = period_ns;
+            self.rings.iter().for_each(|ring| ring.set_period(period_ns));
+        }
+    }
+}
+
+impl Instructions for Sampler {
+    fn drain(&mut self, sink: &mut dyn FnMut(Sample)) {
+        for ring in &self.rings {
+            self.lost += ring.drain(self.period_ns, sink);
+        }
+    }
+
+    fn lost(&self) -> u64 {
+        self.lost
+    }
+
+    fn set_pace(&mut self, pace: Pace) {
+        self.set_period(pace.period_ns());
+    }
+
+    fn read(&self, pid: u32, address: u64, buffer: &mut [u8]) -> usize {
+        let remote = RemoteIoVec {
+            base: address as usize,
+            len: buffer.len(),
+        };
+        let mut local = [io::IoSliceMut::new(buffer)];
+        process_vm_readv(Pid::from_raw(pid as i32), &mut local, &[remote]).unwrap_or(0)
+    }
+
+    fn memory(&self, pid: u32) -> Option<Memory> {
+        let maps = std::fs::read(format!("/proc/{pid}/maps")).ok()?;
+        (!maps.is_empty()).then(|| Memory::parse(&maps))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_busy_loop_of_this_process_is_sampled_with_its_code_and_its_stack() {
+        let Ok(mut sampler) = Sampler::open() else {
+            eprintln!("perf_event_open is not allowed here: not tested");
+            return;
+        };
+        sampler.set_pace(Pace::Close);
+        let (own, here) = (std::process::id(), 0_u8);
+        for _ in 0..400 {
+            let mut number = 1_u64;
+            for _ in 0..4_000_000 {
+                number = std::hint::black_box(number.rotate_left(7) ^ 0x9e37);
+            }
+            let mut samples = Vec::new();
+            sampler.drain(&mut |sample| samples.push(sample));
+            let of_this_thread = |sample: &&Sample| {
+                let near = sample.stack.abs_diff((&raw const here) as u64) < 1 << 20;
+                sample.pid == own && !sample.in_kernel && near
+            };
+            let Some(sample) = samples.iter().find(of_this_thread) else {
+                continue;
+            };
+            let mut code = [0; 16];
+            assert_eq!(sampler.read(own, sample.address, &mut code), 16);
+            let memory = sampler.memory(own).unwrap();
+            assert!(memory.at(sample.address).unwrap().executable);
+            return;
+        }
+        panic!("no sample of this thread in 400 rounds of work");
+    }
+}

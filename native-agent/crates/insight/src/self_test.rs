@@ -1,0 +1,96 @@
+//! Does known work and looks for it: a hash loop of this very thread must be sampled, decoded and found in its image.
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use crate::{Decoder, Instructions, Kernel, Origin, Pace, Sample, Sampler};
+
+/// Looked for this long.
+const PATIENCE: Duration = Duration::from_millis(200);
+const PERIOD_NS: u64 = 200_000;
+
+/// What came out as it should.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SelfTest {
+    /// A sample of the loop was decoded, and is what the loop computes.
+    pub decoded: bool,
+    /// A sample of the loop lies in a file's memory, and its stack does not.
+    pub placed: bool,
+}
+
+/// Takes a few milliseconds of one CPU.
+pub fn self_test(sampler: &mut Sampler, decoder: Option<&dyn Decoder>) -> SelfTest {
+    let mut result = SelfTest::default();
+    let begun = Instant::now();
+    sampler.set_period(PERIOD_NS);
+    let own = std::process::id();
+    while begun.elapsed() < PATIENCE && !(result.placed && (result.decoded || decoder.is_none())) {
+        black_box(hash(black_box(0x9e37_79b9)));
+        let mut samples = Vec::new();
+        sampler.drain(&mut |sample| {
+            if sample.pid == own && !sample.in_kernel {
+                samples.push(sample);
+            }
+        });
+        for sample in samples {
+            result.placed |= is_placed(sampler, &sample);
+            result.decoded |= decoder.is_some_and(|decoder| is_hash(sampler, decoder, &sample));
+        }
+    }
+    sampler.set_pace(Pace::Calm);
+    result
+}
+
+fn is_placed(sampler: &Sampler, sample: &Sample) -> bool {
+    let Some(memory) = sampler.memory(sample.pid) else {
+        return false;
+    };
+    let is_file = |address: u64| {
+        memory
+            .at(address)
+            .is_some_and(|region| matches!(region.origin, Origin::File | Origin::Deleted | Origin::Memfd))
+    };
+    is_file(sample.address) && !is_file(sample.stack)
+}
+
+fn is_hash(sampler: &Sampler, decoder: &dyn Decoder, sample: &Sample) -> bool {
+    let mut code = vec![0; decoder.reach().1];
+    let length = sampler.read(sample.pid, sample.address, &mut code);
+    let found = decoder.look(&code[..length], sample.address, sample.address);
+    found.and_then(|found| found.kernel) == Some(Kernel::WordHash)
+}
+
+/// Rounds in the manner of SHA-2, for about a millisecond.
+#[inline(never)]
+fn hash(seed: u32) -> u32 {
+    let (mut a, mut b, mut c) = (seed, !seed, seed.rotate_left(9));
+    for round in 0..20_000_u32 {
+        for _ in 0..8 {
+            a = (a.rotate_right(6) ^ a.rotate_right(11) ^ a.rotate_right(25)).wrapping_add(b ^ round);
+            b = ((b & a) ^ (!b & c)).wrapping_add(a.rotate_right(2) ^ a.rotate_right(13));
+            c = (c.rotate_right(7) ^ c.rotate_right(18) ^ a).wrapping_add(b);
+        }
+    }
+    a ^ b ^ c
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn known_work_is_seen_for_what_it_is() {
+        let Ok(mut sampler) = Sampler::open() else {
+            eprintln!("perf_event_open is not allowed here: not tested");
+            return;
+        };
+        let decoder = crate::of_this_cpu().ok();
+        let result = self_test(&mut sampler, decoder.as_deref());
+        assert_eq!(
+            result,
+            SelfTest {
+                decoded: decoder.is_some(),
+                placed: true
+            }
+        );
+    }
+}

@@ -1,0 +1,153 @@
+//! What was learned of a process lately: its memory, and the loops it runs. Most samples cost nothing by it.
+use std::collections::HashMap;
+
+use norn_insight::{Kernel, Loop, Memory, Origin, Sample};
+
+/// Maps are read again after this, ns: code may have come.
+const MEMORY_NS: u64 = 10_000_000_000;
+/// And so soon when a sample lies where nothing was mapped.
+const MISS_NS: u64 = 500_000_000;
+/// Loops are decoded again after this, ns: code may have changed.
+const LOOPS_NS: u64 = 10_000_000_000;
+const LOOPS_MAX: usize = 64;
+const ADDRESSES_MAX: usize = 512;
+/// A longer loop that computes nothing of interest may hold one that does, bytes.
+const SURE_BYTES: u64 = 1_024;
+
+/// Where a sample lies.
+#[derive(Debug, Clone)]
+pub struct Place {
+    pub origin: Origin,
+    pub writable: bool,
+    pub path: Vec<u8>,
+    /// The region's addresses, rights and origin.
+    pub region: String,
+    /// Where the stack pointer points; `None`: not known.
+    pub stack: Option<Origin>,
+    pub stack_executable: bool,
+    pub stack_region: String,
+    pub engine: bool,
+}
+
+/// Parts of the names of libraries that make code at run time: Java, .NET, JavaScript, LLVM, Lua, Ruby, PHP, regular
+/// expressions, foreign functions, WebAssembly, graphics.
+const ENGINES: [&[u8]; 22] = [
+    b"libjvm",
+    b"libj9",
+    b"libcoreclr",
+    b"libclrjit",
+    b"libmono",
+    b"libnode",
+    b"libv8",
+    b"libmozjs",
+    b"javascriptcore",
+    b"libLLVM",
+    b"llvmlite",
+    b"libluajit",
+    b"libruby",
+    b"opcache",
+    b"libpcre",
+    b"libffi",
+    b"libwasm",
+    b"libgccjit",
+    b"libtcc",
+    b"libpypy",
+    b"Qml",
+    b"libgallium",
+];
+
+#[derive(Debug, Default)]
+pub struct Known {
+    pub seen_ns: u64,
+    /// Loops decoded and maps read for it.
+    pub looks: u32,
+    image_number: u32,
+    memory: Option<Memory>,
+    engine: bool,
+    memory_ns: u64,
+    loops: Vec<Loop>,
+    addresses: HashMap<u64, Option<Kernel>>,
+    loops_ns: u64,
+}
+
+impl Known {
+    /// Forgets what another image, or another time, has taught.
+    pub fn seen(&mut self, image_number: u32, now_ns: u64) {
+        if self.image_number != image_number {
+            *self = Self {
+                image_number,
+                ..Self::default()
+            };
+        }
+        if now_ns > self.loops_ns + LOOPS_NS {
+            self.loops_ns = now_ns;
+            self.loops.clear();
+            self.addresses.clear();
+            self.looks = 0;
+        }
+        self.seen_ns = now_ns;
+    }
+
+    pub fn wants_memory(&self, sample: &Sample, now_ns: u64) -> bool {
+        let age_ns = now_ns - self.memory_ns;
+        let is_hit = self
+            .memory
+            .as_ref()
+            .is_some_and(|memory| memory.at(sample.address).is_some_and(|region| region.executable));
+        self.memory_ns == 0 || age_ns > if is_hit { MEMORY_NS } else { MISS_NS }
+    }
+
+    pub fn learn(&mut self, memory: Option<Memory>, now_ns: u64) {
+        self.looks += 1;
+        self.memory_ns = now_ns;
+        self.engine = memory
+            .as_ref()
+            .is_some_and(|memory| ENGINES.iter().any(|part| memory.has_file_like(part)));
+        self.memory = memory;
+    }
+
+    /// `None` when the memory is not known, or was another when the sample was taken.
+    pub fn place(&self, sample: &Sample) -> Option<Place> {
+        let memory = self.memory.as_ref()?;
+        let region = memory.at(sample.address).filter(|region| region.executable)?;
+        let stack = (sample.stack != 0).then(|| memory.at(sample.stack)).flatten();
+        Some(Place {
+            origin: region.origin,
+            writable: region.writable,
+            path: region.path.clone(),
+            region: region.describe(),
+            stack: stack.map(|stack| stack.origin),
+            stack_executable: stack.is_some_and(|stack| stack.executable),
+            stack_region: stack.map(|stack| stack.describe()).unwrap_or_default(),
+            engine: self.engine,
+        })
+    }
+
+    /// What is computed there, if that is known.
+    pub fn kernel_at(&self, address: u64) -> Option<Option<Kernel>> {
+        let exact = self.addresses.get(&address).copied();
+        exact.or_else(|| self.loop_at(address).map(|found| found.kernel))
+    }
+
+    pub fn loop_at(&self, address: u64) -> Option<Loop> {
+        let holds = |found: &&Loop| (found.start..found.end).contains(&address);
+        let sure = |found: &&Loop| found.kernel.is_some() || found.end - found.start <= SURE_BYTES;
+        self.loops
+            .iter()
+            .filter(holds)
+            .filter(sure)
+            .min_by_key(|found| found.end - found.start)
+            .copied()
+    }
+
+    pub fn learn_loop(&mut self, found: Loop, address: u64) -> Option<Kernel> {
+        self.looks += 1;
+        if self.loops.len() < LOOPS_MAX && !self.loops.contains(&found) {
+            self.loops.push(found);
+        }
+        if self.addresses.len() < ADDRESSES_MAX {
+            self.addresses.insert(address, found.kernel);
+        }
+        found.kernel
+    }
+}

@@ -1,0 +1,327 @@
+//! Looks at what processes execute, within a budget, and hands what it finds to the reflexes that judge it: the miner's and
+//! that of misplaced code.
+mod known;
+
+use std::collections::{HashMap, VecDeque};
+
+use norn_events::{Event, ProcessIndex, ProcessUid};
+use norn_insight::{Decoder, Instructions, Kernel, Origin, Pace, Sample, SelfTest, Unsupported};
+
+use crate::miner::Miner;
+use crate::misplaced::Misplaced;
+use crate::{Context, Firing};
+use known::Known;
+pub use known::Place;
+
+/// Samples are fetched so often, ns: often enough to find short-lived processes alive.
+const ROUND_NS: u64 = 100_000_000;
+/// Samples taken in a round; more are dropped and counted.
+const SAMPLES_MAX: usize = 8_192;
+/// Processes whose memory and loops are kept.
+const KNOWN_MAX: usize = 64;
+/// How long they are kept without a sample, ns.
+const KNOWN_NS: u64 = 30_000_000_000;
+/// Processes that have ended and may still have samples on their way.
+const ENDED_MAX: usize = 1_024;
+/// Lines of a loop that a finding shows: with `LINE_MAX` of the decoder below what is kept of a text.
+const LINES_MAX: usize = 16;
+
+/// What one round may cost. A look decodes at most 10 KiB, 20–60 µs; maps of an ordinary process take 30–100 µs.
+struct Budget {
+    looks: u32,
+    maps: u32,
+}
+
+const CALM: Budget = Budget { looks: 2, maps: 1 };
+const CLOSE: Budget = Budget { looks: 6, maps: 3 };
+
+/// What the reflexes have of the kernel, and of this CPU's code.
+pub struct Source {
+    pub instructions: Box<dyn Instructions>,
+    pub decoder: Result<Box<dyn Decoder>, Unsupported>,
+    pub self_test: SelfTest,
+}
+
+/// What can be said of the instructions that run here.
+#[derive(Debug, Clone, Default)]
+pub struct InsightStatus {
+    /// Samples come in.
+    pub available: bool,
+    /// Why loops are not decoded; empty when they are.
+    pub undecoded: String,
+    pub self_test: SelfTest,
+    pub samples: u64,
+    /// Found no room in the kernel's rings, or here.
+    pub samples_lost: u64,
+    /// Loops decoded, maps read: what costs.
+    pub looks: u64,
+    pub maps: u64,
+}
+
+/// One sample, looked at.
+pub(crate) struct Sight<'a> {
+    pub index: ProcessIndex,
+    pub sample: Sample,
+    /// `None`: not decoded. `Some(None)`: nothing that a miner computes.
+    pub kernel: Option<Option<Kernel>>,
+    /// Where the code and the stack lie, if the process's memory could be looked at.
+    pub place: Option<&'a Place>,
+    /// It is in a system call that such code made, not in an interrupt.
+    pub calls: bool,
+}
+
+/// The code that a finding shows.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Listing {
+    pub region: String,
+    pub lines: Vec<String>,
+}
+
+pub(crate) struct Insight {
+    source: Option<Source>,
+    round_ns: u64,
+    known: HashMap<ProcessUid, Known>,
+    ended: VecDeque<(u32, ProcessIndex)>,
+    pace: Pace,
+    status: InsightStatus,
+    code: Vec<u8>,
+}
+
+impl Insight {
+    pub fn new(source: Option<Source>) -> Self {
+        let decoder = source.as_ref().and_then(|source| source.decoder.as_ref().ok());
+        let (before, behind) = decoder.map_or((0, 0), |decoder| decoder.reach());
+        let undecoded = source.as_ref().and_then(|source| source.decoder.as_ref().err());
+        Self {
+            status: InsightStatus {
+                available: source.is_some(),
+                undecoded: undecoded.map(ToString::to_string).unwrap_or_default(),
+                self_test: source.as_ref().map(|source| source.self_test).unwrap_or_default(),
+                ..InsightStatus::default()
+            },
+            source,
+            round_ns: 0,
+            known: HashMap::new(),
+            ended: VecDeque::new(),
+            pace: Pace::Calm,
+            code: vec![0; before + behind],
+        }
+    }
+
+    pub fn status(&self) -> InsightStatus {
+        self.status.clone()
+    }
+
+    /// A process has ended; its last samples are still to come.
+    pub fn ended(&mut self, event: &Event<'_>, context: &Context<'_>) {
+        if let Some(process) = context.processes.get(event.process) {
+            if self.ended.len() >= ENDED_MAX {
+                self.ended.pop_front();
+            }
+            self.ended.push_back((process.pid, event.process));
+        }
+    }
+
+    /// Hands what was sampled to the reflexes; what fired.
+    pub fn tick(
+        &mut self,
+        now_ns: u64,
+        (miner, misplaced): (&mut Miner, &mut Misplaced),
+        context: &mut Context<'_>,
+    ) -> Vec<Firing> {
+        if self.source.is_none() || now_ns < self.round_ns + ROUND_NS {
+            return Vec::new();
+        }
+        self.round_ns = now_ns;
+        let mut firings = Vec::new();
+        let mut budget = if self.pace == Pace::Calm { CALM } else { CLOSE };
+        for (index, samples) in self.drain(context) {
+            miner.spent(index, &samples, (now_ns, context));
+            for &sample in &samples {
+                let Some(sight) = self.look(index, sample, (now_ns, context, &mut budget)) else {
+                    continue;
+                };
+                let (kernel, place) = sight;
+                let sight = Sight {
+                    index,
+                    sample,
+                    kernel,
+                    place: place.as_ref(),
+                    calls: place.as_ref().is_some_and(|place| self.calls(sample, place)),
+                };
+                let mined = miner.see(&sight, (now_ns, context));
+                let odd = misplaced.see(&sight, (now_ns, context));
+                if mined || odd {
+                    let mut list = || self.list((index, sample), place.as_ref(), context);
+                    firings.extend(miner.decide(index, &mut list, (now_ns, context)));
+                    firings.extend(misplaced.decide(index, &mut list, (now_ns, context)));
+                }
+            }
+        }
+        self.settle(now_ns, miner.is_watching() || misplaced.is_watching());
+        miner.sweep(now_ns, context.processes);
+        misplaced.sweep(now_ns, context.processes);
+        firings
+    }
+
+    /// Samples by process, those first that were looked at least.
+    fn drain(&mut self, context: &Context<'_>) -> Vec<(ProcessIndex, Vec<Sample>)> {
+        let Some(source) = self.source.as_mut() else {
+            return Vec::new();
+        };
+        let mut by_pid: HashMap<u32, Vec<Sample>> = HashMap::new();
+        let (status, mut count) = (&mut self.status, 0_usize);
+        source.instructions.drain(&mut |sample| {
+            count += 1;
+            if count <= SAMPLES_MAX {
+                by_pid.entry(sample.pid).or_default().push(sample);
+            }
+        });
+        let dropped = count.saturating_sub(SAMPLES_MAX) as u64;
+        status.samples += count as u64;
+        status.samples_lost = status.samples_lost.max(source.instructions.lost()) + dropped;
+        let index = |pid: u32| {
+            let ended = || self.ended.iter().rev().find(|(ended, _)| *ended == pid);
+            context
+                .processes
+                .by_pid(pid)
+                .or_else(|| ended().map(|(_, index)| *index))
+        };
+        let mut groups: Vec<_> = by_pid
+            .into_iter()
+            .filter(|(pid, _)| !context.guarded.contains(pid))
+            .filter_map(|(pid, samples)| Some((index(pid)?, samples)))
+            .collect();
+        groups.sort_by_cached_key(|(index, samples)| {
+            let uid = context.processes.get(*index).map(|process| process.uid);
+            let known = uid.and_then(|uid| self.known.get(&uid));
+            (
+                known.map_or(0, |known| known.looks),
+                std::cmp::Reverse(samples.len()),
+            )
+        });
+        groups
+    }
+
+    /// `None`: the process is gone, or nothing is left to spend on it.
+    fn look(
+        &mut self,
+        index: ProcessIndex,
+        sample: Sample,
+        (now_ns, context, budget): (u64, &Context<'_>, &mut Budget),
+    ) -> Option<(Option<Option<Kernel>>, Option<Place>)> {
+        let process = context.processes.get(index)?;
+        let source = self.source.as_ref()?;
+        if !self.known.contains_key(&process.uid) && self.known.len() >= KNOWN_MAX {
+            let oldest = self.known.iter().min_by_key(|(_, known)| known.seen_ns)?;
+            let uid = *oldest.0;
+            self.known.remove(&uid);
+        }
+        let known = self.known.entry(process.uid).or_default();
+        known.seen(process.image_number, now_ns);
+        if budget.maps > 0 && known.wants_memory(&sample, now_ns) {
+            budget.maps -= 1;
+            self.status.maps += 1;
+            known.learn(source.instructions.memory(process.pid), now_ns);
+        }
+        let place = known.place(&sample);
+        let mut kernel = None;
+        if let (Ok(decoder), false) = (&source.decoder, sample.in_kernel) {
+            kernel = known.kernel_at(sample.address);
+            if kernel.is_none() && budget.looks > 0 {
+                budget.looks -= 1;
+                self.status.looks += 1;
+                let (base, length) = read(source, process.pid, sample.address, &mut self.code);
+                let found = decoder.look(&self.code[..length], base, sample.address);
+                kernel = found.map(|found| known.learn_loop(found, sample.address));
+            }
+        }
+        (kernel.is_some() || place.is_some()).then_some((kernel, place))
+    }
+
+    fn calls(&self, sample: Sample, place: &Place) -> bool {
+        let decoder = self
+            .source
+            .as_ref()
+            .and_then(|source| Some((source, source.decoder.as_ref().ok()?)));
+        let Some((source, decoder)) = decoder.filter(|_| sample.in_kernel && is_odd(place.origin)) else {
+            return false;
+        };
+        let (call, mut code) = (decoder.system_call(), [0; 8]);
+        let code = &mut code[..call.len()];
+        let at = sample.address.saturating_sub(call.len() as u64);
+        source.instructions.read(sample.pid, at, code) == call.len() && code == call
+    }
+
+    fn list(
+        &mut self,
+        (index, sample): (ProcessIndex, Sample),
+        place: Option<&Place>,
+        context: &Context<'_>,
+    ) -> Listing {
+        let (Some(process), Some(source)) = (context.processes.get(index), self.source.as_ref()) else {
+            return Listing::default();
+        };
+        let known_loop = self
+            .known
+            .get(&process.uid)
+            .and_then(|known| known.loop_at(sample.address));
+        let lines = source.decoder.as_ref().map_or_else(
+            |_| Vec::new(),
+            |decoder| {
+                let (base, length) = read(source, process.pid, sample.address, &mut self.code);
+                let found = known_loop.or_else(|| decoder.look(&self.code[..length], base, sample.address));
+                let start = found.map_or(sample.address, |found| found.start).max(base);
+                let end = found.map_or(u64::MAX, |found| found.end);
+                decoder.disassemble((&self.code[..length], base), (start, end), LINES_MAX)
+            },
+        );
+        let memory = place.is_none().then(|| source.instructions.memory(process.pid));
+        let region = memory
+            .flatten()
+            .and_then(|memory| memory.at(sample.address).map(|region| region.describe()));
+        Listing {
+            region: place
+                .map(|place| place.region.clone())
+                .or(region)
+                .unwrap_or_default(),
+            lines,
+        }
+    }
+
+    /// What is odd is looked at more closely.
+    fn settle(&mut self, now_ns: u64, is_odd: bool) {
+        self.known.retain(|_, known| known.seen_ns + KNOWN_NS > now_ns);
+        while self.ended.len() > ENDED_MAX / 2 {
+            self.ended.pop_front();
+        }
+        self.pace = if is_odd { Pace::Close } else { Pace::Calm };
+        if let Some(source) = self.source.as_mut() {
+            source.instructions.set_pace(self.pace);
+        }
+    }
+}
+
+/// Code around an address: where it begins, and how many bytes.
+fn read(source: &Source, pid: u32, address: u64, code: &mut [u8]) -> (u64, usize) {
+    let before = source
+        .decoder
+        .as_ref()
+        .map_or(0, |decoder| decoder.reach().0 as u64);
+    let base = address.saturating_sub(before);
+    let length = source.instructions.read(pid, base, code);
+    if length as u64 > address - base {
+        return (base, length);
+    }
+    // The mapping begins less than that before the sample.
+    let base = address & !0xfff;
+    (base, source.instructions.read(pid, base, code))
+}
+
+/// Memory in which no program keeps its code.
+pub(crate) fn is_odd(origin: Origin) -> bool {
+    !matches!(origin, Origin::File | Origin::Kernel)
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,104 @@
+//! What it costs to look at what runs: the CPU time of one thread that does nothing else, while this machine does what it does.
+use std::collections::HashSet;
+use std::fs;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use norn_events::{Image, Process, ProcessTable, ProcessUid};
+use norn_insight::{Instructions, Sample, Sampler, of_this_cpu, self_test};
+use norn_reflex::{Packages, Reflexes, Source};
+
+const RUN: Duration = Duration::from_secs(30);
+const TICK: Duration = Duration::from_millis(10);
+const NEW_PROCESSES: Duration = Duration::from_millis(500);
+
+fn cpu_time() -> Duration {
+    let time = nix::time::clock_gettime(nix::time::ClockId::CLOCK_THREAD_CPUTIME_ID).unwrap();
+    Duration::from(time)
+}
+
+/// Processes that came since the last call.
+fn look_up(processes: &mut ProcessTable, known: &mut HashSet<u32>) {
+    let pids = fs::read_dir("/proc").unwrap().flatten();
+    let pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    for pid in pids.filter(|&pid| known.insert(pid)) {
+        let path = fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
+        let mut uid = [0; 16];
+        uid[..4].copy_from_slice(&pid.to_le_bytes());
+        processes.insert(Process {
+            uid: ProcessUid(uid),
+            parent_uid: ProcessUid::UNKNOWN,
+            pid,
+            namespace_pid: pid,
+            parent_pid: 1,
+            start_time_ns: 0,
+            end_time_ns: None,
+            image_number: 1,
+            image: Arc::new(Image {
+                path: path.into_os_string().into_encoded_bytes(),
+                ..Image::default()
+            }),
+            container: None,
+            cgroup_id: 0,
+            user_id: 0,
+            group_id: 0,
+        });
+    }
+}
+
+#[test]
+#[ignore = "measures for half a minute: needs perf, prints, judges nothing"]
+fn looking_at_what_runs_costs() {
+    let mut sampler = Sampler::open().expect("perf_event_open is allowed");
+    let decoder = of_this_cpu();
+    let tested = self_test(&mut sampler, decoder.as_ref().ok().map(Box::as_ref));
+    let mut reflexes = Reflexes::new(
+        Box::new(Packages::default()),
+        Some(Source {
+            instructions: Box::new(sampler),
+            decoder,
+            self_test: tested,
+        }),
+    );
+    let (mut processes, mut known) = (ProcessTable::default(), HashSet::new());
+    let (begun, mut looked_up, mut spent) = (Instant::now(), None::<Instant>, Duration::ZERO);
+    while begun.elapsed() < RUN {
+        if looked_up.is_none_or(|at| at.elapsed() > NEW_PROCESSES) {
+            look_up(&mut processes, &mut known);
+            looked_up = Some(Instant::now());
+        }
+        let before = cpu_time();
+        reflexes.tick(begun.elapsed().as_nanos() as u64, &processes);
+        spent += cpu_time() - before;
+        std::thread::sleep(TICK);
+    }
+    let status = reflexes.insight_status();
+    println!(
+        "{:.3} % of a core; {status:?}; found: {:?}",
+        spent.as_secs_f64() * 100.0 / begun.elapsed().as_secs_f64(),
+        reflexes
+            .take()
+            .iter()
+            .map(|firing| &firing.summary)
+            .collect::<Vec<_>>()
+    );
+    println!("{:.0} ns of the sampled CPU a sample", sample_cost_ns());
+    assert!(status.samples > 0);
+}
+
+/// The same work with ten thousand samples a second and with none: the difference is theirs.
+fn sample_cost_ns() -> f64 {
+    let work = || {
+        let before = cpu_time();
+        let mut number = 1_u64;
+        (0..400_000_000).for_each(|_| number = std::hint::black_box(number.rotate_left(7) ^ 0x9e37));
+        (cpu_time() - before).as_nanos() as f64
+    };
+    let bare = work();
+    let mut sampler = Sampler::open().expect("perf_event_open is allowed");
+    sampler.set_period(100_000);
+    let sampled = work();
+    let mut count = 0_u32;
+    sampler.drain(&mut |sample: Sample| count += u32::from(sample.pid == std::process::id()));
+    (sampled - bare) / f64::from(count + u32::try_from(sampler.lost()).unwrap_or(0)).max(1.0)
+}

@@ -95,7 +95,9 @@ function FindingCard({ finding, detail, onProcess }: Props & { finding: Finding 
                   <th scope="row" className="w-40 py-1 pr-3 align-top font-mono text-xs font-normal text-faint">
                     {field}
                   </th>
-                  <td className="py-1 font-mono text-xs wrap-anywhere">{value}</td>
+                  <td className="py-1 font-mono text-xs wrap-anywhere">
+                    {value.includes('\n') ? <Lines text={value} /> : value}
+                  </td>
                 </tr>
               ))}
             </tbody>
@@ -104,5 +106,14 @@ function FindingCard({ finding, detail, onProcess }: Props & { finding: Finding 
         <Except alertId={detail.alert?.id ?? ''} finding={finding} />
       </div>
     </article>
+  );
+}
+
+/** What has lines of its own, such as the disassembly of a loop, keeps them. */
+function Lines({ text }: { text: string }): ReactElement {
+  return (
+    <pre data-testid="lines" className="max-h-64 overflow-auto rounded-sm border border-line bg-panel px-2 py-1">
+      {text}
+    </pre>
   );
 }

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use norn_events::{Image, Process, ProcessTable, ProcessUid};
-use norn_insight::{Instructions, Sample, Sampler, of_this_cpu, self_test};
+use norn_insight::{Sampler, of_this_cpu, self_test};
 use norn_reflex::{Packages, Reflexes, Source};
 
 const RUN: Duration = Duration::from_secs(30);
 const TICK: Duration = Duration::from_millis(10);
+const PERIOD_NS: u64 = 100_000;
 const NEW_PROCESSES: Duration = Duration::from_millis(500);
 
 fn cpu_time() -> Duration {
@@ -96,9 +97,7 @@ fn sample_cost_ns() -> f64 {
     };
     let bare = work();
     let mut sampler = Sampler::open().expect("perf_event_open is allowed");
-    sampler.set_period(100_000);
+    sampler.set_period(PERIOD_NS);
     let sampled = work();
-    let mut count = 0_u32;
-    sampler.drain(&mut |sample: Sample| count += u32::from(sample.pid == std::process::id()));
-    (sampled - bare) / f64::from(count + u32::try_from(sampler.lost()).unwrap_or(0)).max(1.0)
+    (sampled - bare) / (sampled / PERIOD_NS as f64)
 }

@@ -3,6 +3,8 @@ use std::collections::HashMap;
 
 use norn_insight::{Kernel, Loop, Memory, Origin, Sample};
 
+use super::is_odd;
+
 /// Maps are read again after this, ns: code may have come.
 const MEMORY_NS: u64 = 10_000_000_000;
 /// And so soon when a sample lies where nothing was mapped.
@@ -20,7 +22,7 @@ pub struct Place {
     pub origin: Origin,
     pub writable: bool,
     pub path: Vec<u8>,
-    /// The region's addresses, rights and origin.
+    /// The region's addresses, rights and origin; of a file only when a finding shows it.
     pub region: String,
     /// Where the stack pointer points; `None`: not known.
     pub stack: Option<Origin>,
@@ -115,10 +117,19 @@ impl Known {
             origin: region.origin,
             writable: region.writable,
             path: region.path.clone(),
-            region: region.describe(),
+            region: if is_odd(region.origin) {
+                region.describe()
+            } else {
+                String::new()
+            },
             stack: stack.map(|stack| stack.origin),
             stack_executable: stack.is_some_and(|stack| stack.executable),
-            stack_region: stack.map(|stack| stack.describe()).unwrap_or_default(),
+            stack_region: stack
+                .filter(|stack| {
+                    stack.executable || !matches!(stack.origin, Origin::Anonymous | Origin::Stack)
+                })
+                .map(|stack| stack.describe())
+                .unwrap_or_default(),
             engine: self.engine,
         })
     }

@@ -52,9 +52,7 @@ impl Miner {
     /// CPU time of a process goes to its account and to those of whoever started it.
     pub fn spent(&mut self, index: ProcessIndex, samples: &[Sample], (now_ns, context): (u64, &Context<'_>)) {
         let ns: u64 = samples.iter().map(|sample| sample.weight_ns).sum();
-        for account in self.accounts(index, context) {
-            account.slot(now_ns).cpu_ns += ns;
-        }
+        self.each_account(index, context, |account| account.slot(now_ns).cpu_ns += ns);
     }
 
     /// True when it is a hash that nobody vouches for.
@@ -64,9 +62,9 @@ impl Miner {
         };
         let kernel = kernel.filter(|_| !is_vouched_for(process, sight, context));
         let foreign = is_foreign(process);
-        for account in self.accounts(sight.index, context) {
-            account.see(kernel, foreign, now_ns);
-        }
+        self.each_account(sight.index, context, |account| {
+            account.see(kernel, foreign, now_ns)
+        });
         if kernel.is_some() {
             self.watched_ns = now_ns;
         }
@@ -115,19 +113,23 @@ impl Miner {
         self.fired.retain(|uid| processes.by_uid(*uid).is_some());
     }
 
-    fn accounts(&mut self, index: ProcessIndex, context: &Context<'_>) -> impl Iterator<Item = &mut Account> {
-        let chain = chain(context.processes, index, context.guarded);
-        let uids: HashSet<ProcessUid> = chain
-            .into_iter()
-            .filter_map(|index| context.processes.get(index).map(|process| process.uid))
-            .collect();
-        for &uid in &uids {
+    /// Those of the process and of whoever started it.
+    fn each_account(
+        &mut self,
+        index: ProcessIndex,
+        context: &Context<'_>,
+        mut act: impl FnMut(&mut Account),
+    ) {
+        for index in chain(context.processes, index, context.guarded) {
+            let Some(process) = context.processes.get(index) else {
+                continue;
+            };
             if self.accounts.len() < ACCOUNTS_MAX {
-                self.accounts.entry(uid).or_default();
+                act(self.accounts.entry(process.uid).or_default());
+            } else if let Some(account) = self.accounts.get_mut(&process.uid) {
+                act(account);
             }
         }
-        let accounts = self.accounts.iter_mut();
-        accounts.filter_map(move |(uid, account)| uids.contains(uid).then_some(account))
     }
 }
 

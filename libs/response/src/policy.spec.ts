@@ -93,7 +93,6 @@ describe('policy', () => {
 
   it('names the protection of a finding', () => {
     expect(protectionOf(reflex('f1', ResponseRung.KILLED, { ruleId: 'reflex.reverse_shell' }))).toBe('reverse-shell');
-    expect(protectionOf(reflex('f1', ResponseRung.KILLED, { ruleId: 'reflex.misplaced_code' }))).toBe('fileless');
     expect(protectionOf(reflex('f1', ResponseRung.KILLED, { source: FindingSource.RULE }))).toBe('rule');
   });
 });

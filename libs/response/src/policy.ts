@@ -54,8 +54,6 @@ function responseTo(each: finding.Finding, policies: PolicyTable): PolicyRespons
 /** The protection that a finding belongs to: `reflex.reverse_shell` → "reverse-shell", all rules → "rule". */
 export function protectionOf(each: finding.Finding): string {
   if (each.source !== finding.FindingSource.REFLEX) return 'rule';
-  // Code without a file is one protection, whether a program starts so or comes to it.
-  if (each.ruleId === 'reflex.misplaced_code') return 'fileless';
   return each.ruleId.replace(/^reflex\./, '').replaceAll('_', '-');
 }
 

@@ -39,8 +39,9 @@ impl Modes {
     pub fn mode(&self, rule: Rule) -> ReflexMode {
         match rule {
             Rule::Ransomware => self.ransomware,
-            // Code without a file is one protection, whether a program starts so or comes to it.
-            Rule::Fileless | Rule::MisplacedCode => self.fileless,
+            Rule::Fileless => self.fileless,
+            // Told of and not stopped: no list of runtimes that make code as they run is known to be whole.
+            Rule::MisplacedCode => ReflexMode::Observe,
             Rule::Miner => self.miner,
             Rule::ReverseShell => self.reverse_shell,
         }
@@ -70,10 +71,11 @@ mod tests {
             (modes.mode(Rule::Miner), modes.mode(Rule::Fileless)),
             (ReflexMode::Observe, ReflexMode::Kill)
         );
+        let kills = |rule| Modes::default().mode(rule) == ReflexMode::Kill;
         assert!(
             Rule::ALL
                 .iter()
-                .all(|&rule| Modes::default().mode(rule) == ReflexMode::Kill)
+                .all(|&rule| kills(rule) == (rule != Rule::MisplacedCode))
         );
     }
 }

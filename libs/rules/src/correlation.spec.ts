@@ -46,6 +46,14 @@ describe('event_count', () => {
     expect(idsOf(matches[0])).toEqual(['login0', 'login1', 'login2']);
   });
 
+  it('counts an event once that several of its rules find', () => {
+    const both = text.replace('rules: login', 'rules: [login, root]') + `---\n${detection('root')}`;
+    const found = (count: number): Occurrence[] =>
+      logins(0, count, 'eve').flatMap((each) => [each, { ...each, rule: 'root' }]);
+    expect(run(correlatorOf(both), found(2))).toEqual([]);
+    expect(run(correlatorOf(both), found(3)).map(idsOf)).toEqual([['login0', 'login1', 'login2']]);
+  });
+
   it('does not count what is too long ago', () => {
     const slow = [0, 5, 10, 15].map((at) => event('login', at, { user: 'eve' }));
     expect(run(correlatorOf(text), slow)).toEqual([]);

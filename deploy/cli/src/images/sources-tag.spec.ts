@@ -8,7 +8,7 @@ describe('the tag of an image', () => {
   const root = mkdtempSync(join(tmpdir(), 'norn-tag-'));
   beforeAll(() => {
     const held = Object.values(recipes).flatMap(({ folders }) => folders);
-    for (const folder of [...held, 'libs', 'proto', 'deploy/images', 'deploy/cli/src/images', 'services/console']) {
+    for (const folder of [...held, 'libs', 'deploy/images', 'deploy/cli/src/images', 'services/console']) {
       mkdirSync(join(root, folder), { recursive: true });
     }
     writeFileSync(join(root, 'package-lock.json'), '{}');

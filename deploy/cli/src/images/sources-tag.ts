@@ -6,7 +6,7 @@ import { repository } from '../up/installation.ts';
 import { recipes, type ImageName } from './recipes.ts';
 
 const notSources = /(^|\/)(node_modules|target|dist|test)(\/|$)|\.spec\.ts$|\.md$/;
-const common = ['libs', 'proto', 'deploy/images', 'deploy/runtime', 'deploy/cli/src/images'];
+const common = ['libs', 'deploy/images', 'deploy/runtime', 'deploy/cli/src/images'];
 
 /** Twelve hex digits. */
 export function sourcesTag(name: ImageName, root = repository): string {

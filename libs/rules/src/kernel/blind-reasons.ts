@@ -86,5 +86,5 @@ export const READ_PATHS: Lack = {
 export const READ_FILES: Lack = {
   cause: 'value',
   what: 'files that are read',
-  why: 'opening a file to read it is told of sensitive files (proto/sensitive-files.json), not of others',
+  why: 'opening a file to read it is told of sensitive files (libs/contracts), not of others',
 };

@@ -1,11 +1,11 @@
-//! Which files the kernel side tells of when they are read: proto/sensitive-files.json, as the maps of bpf/include/sensitive.bpf.h.
+//! Which files the kernel side tells of when they are read: a table of libs/contracts, as the maps of bpf/include/sensitive.bpf.h.
 use std::collections::BTreeMap;
 
 use libbpf_rs::{MapCore, MapFlags, MapHandle};
 use norn_events::SensitiveFile;
 use serde::Deserialize;
 
-const TABLE: &str = include_str!("../../../../proto/sensitive-files.json");
+const TABLE: &str = include_str!("../../../../libs/contracts/src/sensitive-files.json");
 
 /// SENSITIVE_NAME_BYTES of bpf/include/record.h; the last byte is 0.
 const NAME_BYTES: usize = 40;

@@ -77,7 +77,7 @@ pub const SIGNALS: &[Signal] = &[
         name: "file.read",
         core: false,
         mechanisms: &[tp_btf(&[], OPENS)],
-        detail: "sensitive files only, known by their names (proto/sensitive-files.json); io_uring is not seen",
+        detail: "sensitive files only, known by their names (libs/contracts); io_uring is not seen",
     },
     Signal {
         name: "file.change",

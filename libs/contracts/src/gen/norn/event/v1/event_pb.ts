@@ -1321,7 +1321,7 @@ export enum EventKind {
   FILE_MKDIR = 17,
 
   /**
-   * A sensitive file (proto/sensitive-files.json) was opened for reading. flags = open(2) flags; value = SensitiveFile << 32 | the pid on the
+   * A sensitive file (libs/contracts) was opened for reading. flags = open(2) flags; value = SensitiveFile << 32 | the pid on the
    * host of the process that a file below /proc is about. Nobody is told of reading his own.
    *
    * @generated from enum value: EVENT_KIND_FILE_READ = 18;
@@ -1456,7 +1456,7 @@ export const EventKindSchema: GenEnum<EventKind, EventKindJson> = /*@__PURE__*/
   enumDesc(file_norn_event_v1_event, 0);
 
 /**
- * What a sensitive file holds. Which files those are is in proto/sensitive-files.json.
+ * What a sensitive file holds. Which files those are is in libs/contracts.
  *
  * @generated from enum norn.event.v1.SensitiveFile
  */
@@ -1552,7 +1552,7 @@ export enum SensitiveFile {
 }
 
 /**
- * What a sensitive file holds. Which files those are is in proto/sensitive-files.json.
+ * What a sensitive file holds. Which files those are is in libs/contracts.
  *
  * @generated from enum norn.event.v1.SensitiveFile
  */

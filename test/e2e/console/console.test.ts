@@ -317,6 +317,8 @@ describe('the console', () => {
       'rule-row',
       /Logins of a stranger[\s\S]*Not seen: service sshd[\s\S]*Observes[\s\S]*Not at all[\s\S]*Ada/,
     );
+    // The list follows what is typed a moment later.
+    await page.getByTestId('rule-row').nth(1).waitFor({ state: 'detached' });
     expect(await page.getByTestId('rule-row').count()).toBe(1);
     expect(page.url()).toContain('q=stranger');
     await screenshot(page, 'rules');

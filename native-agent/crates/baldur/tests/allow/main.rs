@@ -1,62 +1,15 @@
 //! What a rule of the tenant's policy allows. A program of its own: other tests' agents would stop what this one's lets be.
 #[path = "../run/fake_tyr.rs"]
 mod fake_tyr;
+#[path = "../run/host_policy.rs"]
+mod host_policy;
 
 use std::process::Command;
 
-use norn_events::wire::agent::v1::{HostPolicyForHost, baldur_message, tyr_message};
-use norn_events::wire::policy::v1::{
-    HostAction, HostEvent, HostField, HostMatch, HostOperator, HostPolicy, HostPolicyStatus, HostRule,
-    HostTest, PolicyState, RuleText,
-};
+use norn_events::wire::policy::v1::{HostAction, HostEvent, HostField, PolicyState};
 
-use fake_tyr::{FakeTyr, Stage, as_batch};
-
-fn rule(event: HostEvent, action: HostAction, (field, value): (HostField, &str)) -> HostRule {
-    let test = HostTest {
-        field: field.into(),
-        operator: HostOperator::Like.into(),
-        values: vec![value.to_owned()],
-        ..HostTest::default()
-    };
-    HostRule {
-        name: "trial.rule".to_owned(),
-        event: event.into(),
-        action: action.into(),
-        any: vec![HostMatch { all: vec![test] }],
-        text: Some(RuleText {
-            level: "high".to_owned(),
-            techniques: vec!["T1059".to_owned()],
-            summary: "rule rule of policy trial".to_owned(),
-        }),
-        ..HostRule::default()
-    }
-}
-
-fn policy(epoch: u64, rules: Vec<HostRule>) -> tyr_message::Message {
-    tyr_message::Message::HostPolicy(HostPolicyForHost {
-        policy: Some(HostPolicy {
-            epoch,
-            policy: "trial".to_owned(),
-            version: 3,
-            rules,
-            ..HostPolicy::default()
-        }),
-        groups: Vec::new(),
-    })
-}
-
-fn status(tyr: &mut FakeTyr, what: impl Fn(&HostPolicyStatus) -> bool) -> HostPolicyStatus {
-    tyr.until("a status of the policy", |message| match message {
-        baldur_message::Message::PolicyStatus(status) if what(status) => Some(status.clone()),
-        _ => None,
-    })
-}
-
-fn start(stage: &mut Stage) -> FakeTyr {
-    stage.start_baldur();
-    stage.accept().0
-}
+use fake_tyr::{Stage, as_batch};
+use host_policy::{policy, rule, start, status};
 
 /// A program from memory: python's own, which the fileless reflex would kill.
 const FROM_MEMORY: &str = "import os

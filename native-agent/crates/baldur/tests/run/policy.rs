@@ -3,55 +3,12 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use norn_events::wire::agent::v1::{BaldurHello, HostPolicyForHost, baldur_message, tyr_message};
+use norn_events::wire::agent::v1::{BaldurHello, baldur_message};
 use norn_events::wire::finding::v1::{Finding, FindingSource, ResponseRung, Severity};
-use norn_events::wire::policy::v1::{
-    HostAction, HostEvent, HostField, HostMatch, HostOperator, HostPolicy, HostPolicyStatus, HostRule,
-    HostTest, PolicyState, RuleText,
-};
+use norn_events::wire::policy::v1::{HostAction, HostEvent, HostField, HostRule, PolicyState};
 
 use crate::fake_tyr::{FakeTyr, Stage, as_batch};
-
-fn rule(event: HostEvent, action: HostAction, (field, value): (HostField, &str)) -> HostRule {
-    let test = HostTest {
-        field: field.into(),
-        operator: HostOperator::Like.into(),
-        values: vec![value.to_owned()],
-        ..HostTest::default()
-    };
-    HostRule {
-        name: "trial.rule".to_owned(),
-        event: event.into(),
-        action: action.into(),
-        any: vec![HostMatch { all: vec![test] }],
-        text: Some(RuleText {
-            level: "high".to_owned(),
-            techniques: vec!["T1059".to_owned()],
-            summary: "rule rule of policy trial".to_owned(),
-        }),
-        ..HostRule::default()
-    }
-}
-
-fn policy(epoch: u64, rules: Vec<HostRule>) -> tyr_message::Message {
-    tyr_message::Message::HostPolicy(HostPolicyForHost {
-        policy: Some(HostPolicy {
-            epoch,
-            policy: "trial".to_owned(),
-            version: 3,
-            rules,
-            ..HostPolicy::default()
-        }),
-        groups: Vec::new(),
-    })
-}
-
-fn status(tyr: &mut FakeTyr, what: impl Fn(&HostPolicyStatus) -> bool) -> HostPolicyStatus {
-    tyr.until("a status of the policy", |message| match message {
-        baldur_message::Message::PolicyStatus(status) if what(status) => Some(status.clone()),
-        _ => None,
-    })
-}
+use crate::host_policy::{policy, rule, start, status};
 
 fn finding(tyr: &mut FakeTyr, rule_id: &str) -> Finding {
     tyr.until("a finding", |message| {
@@ -68,11 +25,6 @@ fn program(stage: &Stage, name: &str) -> PathBuf {
     std::fs::copy("/bin/true", &path).unwrap();
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
     path
-}
-
-fn start(stage: &mut Stage) -> FakeTyr {
-    stage.start_baldur();
-    stage.accept().0
 }
 
 fn shell(script: &Path) -> (u32, Option<i32>) {

@@ -1,48 +1,8 @@
-//! Compiles native-agent/bpf/policy.bpf.c to an object, which the crate embeds. Plain libbpf-rs, no generated skeleton: which
-//! programs are loaded is decided at run time, by what the kernel at hand allows.
-use std::path::PathBuf;
-use std::process::Command;
+//! What the kernel runs for this crate.
+#[path = "../../bpf/compile.rs"]
+mod compile;
 
-use anyhow::{Context, Result, bail};
-
-fn main() -> Result<()> {
-    let bpf = PathBuf::from("../../bpf");
-    for part in ["policy.bpf.c", "include", "programs"] {
-        println!("cargo:rerun-if-changed={}", bpf.join(part).display());
-    }
-    println!("cargo:rerun-if-env-changed=CLANG");
-    let clang = std::env::var("CLANG").unwrap_or_else(|_| "clang".to_owned());
-    let libbpf_headers =
-        std::env::var("DEP_BPF_INCLUDE").context("libbpf-sys did not say where its headers are")?;
-    let object = PathBuf::from(std::env::var("OUT_DIR")?).join("policy.bpf.o");
-    let status = Command::new(&clang)
-        .args([
-            "-target",
-            "bpf",
-            "-D__TARGET_ARCH_x86",
-            "-O2",
-            "-g",
-            "-mcpu=v3",
-            "-Wall",
-            "-Werror",
-        ])
-        .arg("-Wno-unused-function")
-        .arg("-I")
-        .arg(bpf.join("include"))
-        .arg("-I")
-        .arg(&libbpf_headers)
-        .arg("-c")
-        .arg(bpf.join("policy.bpf.c"))
-        .arg("-o")
-        .arg(&object)
-        .status()
-        .with_context(|| {
-            format!(
-                "{clang} cannot be run: install it with `apt-get install clang`, or name another in CLANG"
-            )
-        })?;
-    if !status.success() {
-        bail!("{clang} refused native-agent/bpf/policy.bpf.c");
-    }
-    Ok(())
+fn main() -> anyhow::Result<()> {
+    println!("cargo:rerun-if-changed=../../bpf/compile.rs");
+    compile::compile("policy")
 }

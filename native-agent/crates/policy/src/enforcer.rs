@@ -18,8 +18,8 @@ use crate::exec::{DEADLINE, ExecGuard, Options, Places};
 use crate::facts::Sources;
 use crate::files::Files;
 use crate::known::Known;
-use crate::network::Network;
 use crate::network::lines::Lines;
+use crate::network::{Counters, Network};
 use crate::proc::ContainerOf;
 use crate::rule::Condition;
 use crate::table_facts::TableFacts;
@@ -296,13 +296,7 @@ impl Enforcer {
 
     /// With the counters of now.
     pub fn status(&self) -> HostPolicyStatus {
-        let network = self
-            .current
-            .get()
-            .network
-            .as_ref()
-            .map(|network| network.counters())
-            .unwrap_or_default();
+        let network = self.network();
         HostPolicyStatus {
             denied: self.outlet.denied.load(Ordering::Relaxed) + self.past.denied + network.denied,
             unanswered: self.outlet.unanswered.load(Ordering::Relaxed)
@@ -312,15 +306,16 @@ impl Enforcer {
         }
     }
 
+    /// What the kernel counted for the policy of now.
+    fn network(&self) -> Counters {
+        let engine = self.current.get();
+        let network = engine.network.as_ref().map(|network| network.counters());
+        network.unwrap_or_default()
+    }
+
     /// Refusals that no finding tells of, since there was no room for them.
     pub fn untold(&self) -> u64 {
-        let network = self
-            .current
-            .get()
-            .network
-            .as_ref()
-            .map(|network| network.counters())
-            .unwrap_or_default();
+        let network = self.network();
         self.outlet.untold.load(Ordering::Relaxed) + self.past.untold + network.untold
     }
 

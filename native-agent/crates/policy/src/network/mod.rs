@@ -12,7 +12,8 @@ use crate::decide::Facts;
 use crate::denial::Denial;
 use crate::facts::{ProgramFacts, Sources};
 use crate::{EnforceError, Policy, proc};
-use kernel::{Counters, GUARDED_MAX, Kernel, Refused, Settings, Tables};
+pub use kernel::Counters;
+use kernel::{GUARDED_MAX, Kernel, Refused, Settings, Tables};
 use lines::{Lines, Rights};
 
 /// A policy's rules about the network, in the kernel until this is dropped.

@@ -1,14 +1,14 @@
 // Rules that tenants brought along: whose batches they see, and what becomes of what they find.
 import { event, type finding } from '@norn/contracts';
 import { CorrelationSet, RuleEngine } from '@norn/rules';
-import { type ControlStoreConfig, ImportedRule, createControlStore, ensureTenant, importRules } from '@norn/store';
-import { startPostgres } from '@norn/testkit';
+import { ImportedRule, ensureTenant, importRules } from '@norn/store';
 import { PostgresBroughtRules } from '../src/adapters/postgres-brought-rules.ts';
 import { type BroughtRow, broughtRuleSet } from '../src/adapters/brought-rule-set.ts';
 import { readRulePack } from '../src/adapters/rule-pack.ts';
 import { AlertBook } from '../src/alerts/alert-book.ts';
 import { Correlations } from '../src/correlations/correlations.ts';
 import { createDetectionPipeline } from '../src/detection.pipeline.ts';
+import { controlPlane, until } from './control-plane.ts';
 import { batchRecord, process, reflexFinding } from './simulated-host.ts';
 
 const pack = readRulePack();
@@ -169,24 +169,3 @@ describe('rules out of PostgreSQL', () => {
     }
   }, 60_000);
 });
-
-async function controlPlane() {
-  const postgres = await startPostgres();
-  const config: ControlStoreConfig = { postgresUrl: postgres.urlWithPassword };
-  const store = await createControlStore(config);
-  return {
-    store,
-    config,
-    [Symbol.asyncDispose]: async () => {
-      await store.destroy();
-      await postgres.stop();
-    },
-  };
-}
-
-async function until(holds: () => boolean): Promise<void> {
-  for (let tries = 0; !holds(); tries += 1) {
-    if (tries > 300) throw new Error('It did not come to pass');
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-}

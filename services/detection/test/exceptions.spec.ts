@@ -1,15 +1,8 @@
 // Exceptions to rules, and what a rule may find in an hour: what is kept, what joins an alert, and what a restart and a replay make of it.
 import { event, type finding } from '@norn/contracts';
 import { CorrelationSet, type Exception, ExceptionSet, RuleEngine, parseRule } from '@norn/rules';
-import {
-  type ControlStoreConfig,
-  addRuleException,
-  createControlStore,
-  ensureTenant,
-  removeRuleException,
-} from '@norn/store';
+import { addRuleException, ensureTenant, removeRuleException } from '@norn/store';
 import { Metric, metricsText } from '@norn/telemetry';
-import { startPostgres } from '@norn/testkit';
 import { PostgresRuleExceptions } from '../src/adapters/postgres-rule-exceptions.ts';
 import { AlertBook } from '../src/alerts/alert-book.ts';
 import { Correlations } from '../src/correlations/correlations.ts';
@@ -17,6 +10,7 @@ import { createDetectionPipeline, createRecallPipeline } from '../src/detection.
 import { limits } from '../src/limits.ts';
 import type { RuleExceptions } from '../src/ports/rule-exceptions.port.ts';
 import { FindingRates } from '../src/rates/finding-rates.ts';
+import { controlPlane, until } from './control-plane.ts';
 import { type SimulatedProcess, batchRecord, process, reflexFinding, startUs } from './simulated-host.ts';
 
 const parsed = parseRule(
@@ -242,24 +236,3 @@ describe('exceptions out of PostgreSQL', () => {
     }
   }, 60_000);
 });
-
-async function controlPlane() {
-  const postgres = await startPostgres();
-  const config: ControlStoreConfig = { postgresUrl: postgres.urlWithPassword };
-  const store = await createControlStore(config);
-  return {
-    store,
-    config,
-    [Symbol.asyncDispose]: async () => {
-      await store.destroy();
-      await postgres.stop();
-    },
-  };
-}
-
-async function until(holds: () => boolean): Promise<void> {
-  for (let tries = 0; !holds(); tries += 1) {
-    if (tries > 300) throw new Error('It did not come to pass');
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-}

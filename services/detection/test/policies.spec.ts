@@ -3,16 +3,7 @@ import { create } from '@bufbuild/protobuf';
 import { event, finding } from '@norn/contracts';
 import { PolicyEngine, parsePolicy } from '@norn/response';
 import { CorrelationSet, RuleEngine } from '@norn/rules';
-import {
-  type ControlStoreConfig,
-  Host,
-  applyPolicy,
-  createControlStore,
-  ensureTenant,
-  putHostGroup,
-  rollbackPolicy,
-} from '@norn/store';
-import { startPostgres } from '@norn/testkit';
+import { Host, applyPolicy, ensureTenant, putHostGroup, rollbackPolicy } from '@norn/store';
 import { PostgresPolicies } from '../src/adapters/postgres-policies.ts';
 import { readRulePack } from '../src/adapters/rule-pack.ts';
 import { AlertBook } from '../src/alerts/alert-book.ts';
@@ -20,6 +11,7 @@ import { Correlations } from '../src/correlations/correlations.ts';
 import { createDetectionPipeline } from '../src/detection.pipeline.ts';
 import { FindingRates } from '../src/rates/finding-rates.ts';
 import { limits } from '../src/limits.ts';
+import { controlPlane, until } from './control-plane.ts';
 import { batchRecord, process, reflexFinding, startUs } from './simulated-host.ts';
 
 const pack = readRulePack();
@@ -145,9 +137,8 @@ describe('a policy in force', () => {
 
 describe('policies out of PostgreSQL', () => {
   it('are there at the start, and follow what is applied and rolled back', async () => {
-    const postgres = await startPostgres();
-    const config: ControlStoreConfig = { postgresUrl: postgres.urlWithPassword };
-    const store = await createControlStore(config);
+    await using control = await controlPlane();
+    const { config, store } = control;
     const policies = new PostgresPolicies(config);
     const about = { tenantId: 'default', actor: 'ada' };
     const unsigned = (): Uint8Array => new Uint8Array();
@@ -171,15 +162,6 @@ describe('policies out of PostgreSQL', () => {
       await until(() => policies.of('default')?.engine.policy.rules[0]?.action === 'kill');
     } finally {
       await policies.close();
-      await store.destroy();
-      await postgres.stop();
     }
   }, 60_000);
 });
-
-async function until(holds: () => boolean): Promise<void> {
-  for (let tries = 0; !holds(); tries += 1) {
-    if (tries > 300) throw new Error('It did not come to pass');
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-}

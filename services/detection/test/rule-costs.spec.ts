@@ -1,8 +1,7 @@
 // What rules cost, from the batch to the control plane.
 import { event } from '@norn/contracts';
 import { CorrelationSet, RuleEngine } from '@norn/rules';
-import { createControlStore, ruleCosts } from '@norn/store';
-import { startPostgres } from '@norn/testkit';
+import { ruleCosts } from '@norn/store';
 import { broughtRuleSet } from '../src/adapters/brought-rule-set.ts';
 import { PostgresRuleCosts } from '../src/adapters/postgres-rule-costs.ts';
 import { readRulePack } from '../src/adapters/rule-pack.ts';
@@ -10,6 +9,7 @@ import { AlertBook } from '../src/alerts/alert-book.ts';
 import { Correlations } from '../src/correlations/correlations.ts';
 import { RuleCosts } from '../src/costs/rule-costs.ts';
 import { createDetectionPipeline } from '../src/detection.pipeline.ts';
+import { controlPlane } from './control-plane.ts';
 import { batchRecord, process } from './simulated-host.ts';
 
 const pack = readRulePack();
@@ -49,10 +49,10 @@ describe('what rules cost', () => {
   });
 
   it('is written down, and read for the last hour by its own tenant', async () => {
-    const postgres = await startPostgres();
-    const store = await createControlStore({ postgresUrl: postgres.urlWithPassword });
+    await using control = await controlPlane();
+    const { config, store } = control;
     const costs = new RuleCosts();
-    const writer = new PostgresRuleCosts({ postgresUrl: postgres.urlWithPassword }, costs);
+    const writer = new PostgresRuleCosts(config, costs);
     try {
       for (let minute = 0; minute < 2; minute += 1) {
         await judged(costs);
@@ -65,8 +65,6 @@ describe('what rules cost', () => {
       expect(mine.some(({ ruleId }) => ruleId === 'late')).toBe(false);
     } finally {
       await writer.close();
-      await store.destroy();
-      await postgres.stop();
     }
   }, 60_000);
 });

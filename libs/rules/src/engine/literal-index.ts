@@ -43,7 +43,7 @@ export class LiteralIndex {
 /** Literals by a run of their characters. */
 class RunTable {
   private readonly bits = new Uint32Array((1 << HASH_BITS) / 32);
-  /** By hash: the literals, and where the run begins in each. */
+  /** By run: the literals, and where it begins in each. */
   private readonly buckets = new Map<number, { literal: number; text: string; offset: number }[]>();
 
   constructor(
@@ -61,8 +61,8 @@ class RunTable {
     for (const literal of members) {
       const text = literals[literal] ?? '';
       for (let offset = 0; offset + this.length <= text.length; offset += 1) {
-        const hash = this.hash(text, offset);
-        counts.set(hash, (counts.get(hash) ?? 0) + 1);
+        const run = this.run(text, offset);
+        counts.set(run, (counts.get(run) ?? 0) + 1);
       }
     }
     return counts;
@@ -71,21 +71,22 @@ class RunTable {
   private add(literal: number, text: string, counts: ReadonlyMap<number, number>): void {
     let [best, fewest] = [0, Infinity];
     for (let offset = 0; offset + this.length <= text.length; offset += 1) {
-      const count = counts.get(this.hash(text, offset)) ?? 0;
+      const count = counts.get(this.run(text, offset)) ?? 0;
       if (count < fewest) [best, fewest] = [offset, count];
     }
-    const hash = this.hash(text, best);
-    this.bits[hash >>> 5] = (this.bits[hash >>> 5] ?? 0) | (1 << (hash & 31));
-    const bucket = this.buckets.get(hash);
+    const run = this.run(text, best);
+    const bit = bitOf(run);
+    this.bits[bit >>> 5] = (this.bits[bit >>> 5] ?? 0) | (1 << (bit & 31));
+    const bucket = this.buckets.get(run);
     const entry = { literal, text, offset: best };
     if (bucket) bucket.push(entry);
-    else this.buckets.set(hash, [entry]);
+    else this.buckets.set(run, [entry]);
   }
 
-  private hash(text: string, from: number): number {
+  private run(text: string, from: number): number {
     let run = 0;
     for (let at = from; at < from + this.length; at += 1) run = (run << 8) | (text.charCodeAt(at) & 0xff);
-    return Math.imul(run, 0x9e37_79b1) >>> (32 - HASH_BITS);
+    return run;
   }
 
   search(text: string, found: Found): void {
@@ -96,13 +97,18 @@ class RunTable {
     for (let at = 0; at < text.length; at += 1) {
       run = ((run << 8) | (text.charCodeAt(at) & 0xff)) & mask;
       if (at < length - 1) continue;
-      const hash = Math.imul(run, 0x9e37_79b1) >>> (32 - HASH_BITS);
-      if (((bits[hash >>> 5] ?? 0) & (1 << (hash & 31))) !== 0) this.compare(text, at - length + 1, hash, found);
+      const bit = bitOf(run);
+      if (((bits[bit >>> 5] ?? 0) & (1 << (bit & 31))) !== 0) this.compare(text, at - length + 1, run, found);
     }
   }
 
-  private compare(text: string, at: number, hash: number, found: Found): void {
-    for (const { literal, text: wanted, offset } of this.buckets.get(hash) ?? [])
-      if (text.startsWith(wanted, at - offset)) found(literal);
+  private compare(text: string, at: number, run: number, found: Found): void {
+    const bucket = this.buckets.get(run);
+    if (!bucket) return;
+    for (const { literal, text: wanted, offset } of bucket) if (text.startsWith(wanted, at - offset)) found(literal);
   }
+}
+
+function bitOf(run: number): number {
+  return Math.imul(run, 0x9e37_79b1) >>> (32 - HASH_BITS);
 }

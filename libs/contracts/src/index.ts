@@ -22,6 +22,7 @@ export type {
   ShownHostGroup,
   ShownHostGroupList,
   ShownHunt,
+  ShownHuntStep,
   ShownImportedFile,
   ShownPlacedFinding,
   ShownPolicy,

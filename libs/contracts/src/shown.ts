@@ -9,6 +9,7 @@ import type {
   FindingListJson,
   FindingViewJson,
   HostViewJson,
+  HuntProgressViewJson,
   HuntViewJson,
   ImportedFileViewJson,
   PlacedFindingViewJson,
@@ -17,6 +18,7 @@ import type {
   PolicyHistoryJson,
   PolicyTrialViewJson,
   PolicyViewJson,
+  ProblemViewJson,
   RuleImportViewJson,
   RuleViewJson,
 } from './gen/norn/view/v1/view_pb.ts';
@@ -46,6 +48,12 @@ export type ShownHostGroupList = Shown<HostGroupListJson>;
 export type ShownPolicyTrial = Shown<PolicyTrialViewJson>;
 export type ShownHost = Shown<HostViewJson>;
 export type ShownHunt = Shown<HuntViewJson>;
+/** One of them. */
+export interface ShownHuntStep {
+  readonly progress?: Shown<HuntProgressViewJson>;
+  readonly found?: ShownHunt;
+  readonly problem?: Shown<ProblemViewJson>;
+}
 export type ShownImportedFile = Shown<ImportedFileViewJson>;
 export type ShownRuleImport = Shown<RuleImportViewJson>;
 export type ShownRule = Shown<RuleViewJson>;

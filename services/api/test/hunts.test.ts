@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ShownHunt } from '@norn/contracts';
+import type { ShownHunt, ShownHuntStep } from '@norn/contracts';
 import { type Rule, type TestEvent, RuleEngine, buildRuleBatch, readRules } from '@norn/rules';
 import { createWriter, importRules, type StoreWriter } from '@norn/store';
 import { RulePack } from '../src/adapters/rule-pack.ts';
@@ -187,13 +187,22 @@ describe('hunts', () => {
   let token: string;
   const startUs = (Math.floor(Date.now() / 1_000) - 3_600) * 1_000_000;
 
-  async function ask(body: object, as = token): Promise<{ status: number; body: unknown }> {
-    const response = await fetch(`${trial.url}/api/v1/hunts`, {
+  const send = (path: string, body: object, as = token): Promise<Response> =>
+    fetch(`${trial.url}/api/v1${path}`, {
       method: 'POST',
       headers: { authorization: `Bearer ${as}`, 'content-type': 'application/json' },
       body: JSON.stringify(body),
     });
+
+  async function ask(body: object, as = token): Promise<{ status: number; body: unknown }> {
+    const response = await send('/hunts', body, as);
     return { status: response.status, body: await response.json() };
+  }
+
+  async function steps(body: object): Promise<ShownHuntStep[]> {
+    const response = await send('/hunts/steps', { since: '2h', limit: 1_000, ...body });
+    const lines = (await response.text()).trim().split('\n');
+    return lines.map((line) => JSON.parse(line) as ShownHuntStep);
   }
 
   const hunt = async (body: object): Promise<ShownHunt> =>
@@ -494,6 +503,31 @@ describe('hunts', () => {
   ])('refuse %j with what to do', async (body, status, code, message) => {
     const answer = await ask(body);
     expect(answer).toEqual({ status, body: { code, message: expect.stringMatching(message) } });
+  });
+
+  it.each([
+    ['a rule', { text: ruleText('process_creation', '{ EventKind: exec }') }],
+    ['a correlation', { rule: 'dropped_program_on_several_hosts' }],
+  ])('tell how far they are, of %s', async (_, body) => {
+    const found = await hunt(body);
+    const lines = await steps(body);
+    const shares = lines.flatMap(({ progress }) => (progress ? [progress.share] : []));
+    expect(shares).toEqual(shares.toSorted((one, other) => one - other));
+    expect(shares.at(-1)).toBe(1);
+    expect(lines.findLast(({ progress }) => progress)?.progress?.rowsRead).toBeGreaterThan(0);
+    expect(lines.at(-1)?.found).toMatchObject({
+      ...found,
+      since: expect.any(String),
+      until: expect.any(String),
+      tookMs: expect.any(Number),
+    });
+  });
+
+  it('that ClickHouse refuses say so on the way', async () => {
+    const text = ruleText('process_creation', '{ Image|re: "\\\\p{Emoji}" }');
+    const [last] = (await steps({ text })).slice(-1);
+    const problem = last?.problem ?? last; // In the answer's head, or on its way.
+    expect(problem).toMatchObject({ code: 'rule_invalid', message: expect.stringMatching(/p\{Emoji\}/) });
   });
 
   it('take a rule that is larger than other bodies may be', async () => {

@@ -19,6 +19,8 @@ export interface ApiClient {
   put<Answer>(path: string, body: object): Promise<Answer>;
   /** Lines of the live stream, until it ends or `signal` aborts it. */
   lines(path: string, signal: AbortSignal): AsyncIterable<string>;
+  /** Of an answer that comes bit by bit: each line's JSON. */
+  steps<Step>(path: string, body: object): AsyncIterable<Step>;
 }
 
 /** Throws `not_installed` when this NORN_HOME has no token, `unreachable` at a call when nothing answers. */
@@ -38,14 +40,22 @@ export async function connectApi(): Promise<ApiClient> {
     put: (path, body) => call('PUT', path, body),
     lines: async function* (path, signal) {
       const response = await fetch(`${url}/api/v1${path}`, { headers: { authorization: `Bearer ${token}` }, signal });
-      let rest = '';
-      for await (const chunk of (response.body ?? new ReadableStream()).pipeThrough(new TextDecoderStream())) {
-        const parts = (rest + chunk).split('\n');
-        rest = parts.pop() ?? '';
-        yield* parts;
-      }
+      yield* linesOf(response);
+    },
+    steps: async function* <Step>(path: string, body: object) {
+      const response = await request(`${url}/api/v1${path}`, { method: 'POST', token, body });
+      for await (const line of linesOf(response)) yield JSON.parse(line) as Step;
     },
   };
+}
+
+async function* linesOf({ body }: Response): AsyncGenerator<string> {
+  let rest = '';
+  for await (const chunk of (body ?? new ReadableStream()).pipeThrough(new TextDecoderStream())) {
+    const parts = (rest + chunk).split('\n');
+    rest = parts.pop() ?? '';
+    yield* parts;
+  }
 }
 
 async function readToken(file: string): Promise<string> {

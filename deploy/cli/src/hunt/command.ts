@@ -2,10 +2,11 @@
 import { readFile, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { NornError } from '@norn/base';
-import type { ShownHunt } from '@norn/contracts';
+import type { ShownHunt, ShownHuntStep } from '@norn/contracts';
 import type { Command } from 'commander';
-import { connectApi } from '../api/client.ts';
+import { type ApiClient, connectApi } from '../api/client.ts';
 import { write, writeJson } from '../print/columns.ts';
+import { startProgressBar } from '../replay/progress-bar.ts';
 import { huntReport } from './report.ts';
 
 interface HuntOptions {
@@ -43,10 +44,24 @@ export function registerHuntCommand(program: Command): void {
 async function hunt(options: HuntOptions): Promise<void> {
   const { since, until, limit } = options;
   const request = { ...(await asked(options.rule)), since, until, limit: count(limit) };
-  const api = await connectApi();
-  const found = await api.post<ShownHunt>('/hunts', request);
+  const found = await follow(await connectApi(), request);
   if (options.json) writeJson(found);
   else write(huntReport(found));
+}
+
+/** Draws how far the hunt is, until it is done. */
+async function follow(api: ApiClient, request: object): Promise<ShownHunt> {
+  const bar = startProgressBar(process.stderr, 'rows');
+  try {
+    for await (const { progress, found, problem } of api.steps<ShownHuntStep>('/hunts/steps', request)) {
+      if (problem) throw new NornError(problem.code, problem.message);
+      if (found) return found;
+      if (progress) bar.draw(progress.share, progress.rowsRead);
+    }
+  } finally {
+    bar.clear();
+  }
+  throw new NornError('unreachable', 'The API went away before the hunt was done: ask again, and see ./norn status');
 }
 
 /** The text of a file where there is one of that name; else the name is looked up in the pack. */

@@ -7,10 +7,10 @@ function terminalOf(isTTY: boolean) {
   return { terminal, written };
 }
 
-describe('the progress of a replay', () => {
+describe('the progress of something long', () => {
   it('is a bar with a share and a count', () => {
-    expect(progressLine(0.25, 1234)).toBe(`${'█'.repeat(6)}${'░'.repeat(18)}  25 %  1,234 events`);
-    expect(progressLine(1.5, 0)).toBe(`${'█'.repeat(24)} 100 %  0 events`);
+    expect(progressLine(0.25, 1234, 'events')).toBe(`${'█'.repeat(6)}${'░'.repeat(18)}  25 %  1,234 events`);
+    expect(progressLine(1.5, 0, 'rows')).toBe(`${'█'.repeat(24)} 100 %  0 rows`);
   });
 
   it('is drawn on a terminal, not more often than one sees, and taken away', () => {
@@ -19,7 +19,7 @@ describe('the progress of a replay', () => {
     bar.draw(0.1, 1);
     bar.draw(0.2, 2);
     bar.clear();
-    expect(written).toEqual([`\r${progressLine(0.1, 1)}`, '\r\u001b[K']);
+    expect(written).toEqual([`\r${progressLine(0.1, 1, 'events')}`, '\r\u001b[K']);
   });
 
   it('is silent where nobody watches', () => {

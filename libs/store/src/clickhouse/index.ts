@@ -1,6 +1,6 @@
 // ClickHouse: events, processes, findings, alerts, outcomes, containers.
 export { NativeBlock } from './native/block.ts';
-export { type ReaderConfig, type TenantReader, createReader } from './reader.ts';
+export { type ReadProgress, type ReaderConfig, type Reading, type TenantReader, createReader } from './reader.ts';
 export type { RowOwner } from './tables/column-kinds.ts';
 export { createContainersBlock, pushContainer } from './tables/containers.ts';
 export { createEventsBlock, pushEvents } from './tables/events.ts';

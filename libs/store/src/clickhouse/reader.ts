@@ -1,6 +1,16 @@
 // Reading ClickHouse for one tenant. Its name is in a header of every request; without it the row policies show nothing.
 import { readFileSync } from 'node:fs';
-import { type ClickHouseClient, ClickHouseLogLevel, createClient } from '@clickhouse/client';
+import {
+  type ClickHouseClient,
+  ClickHouseLogLevel,
+  type ProgressRow,
+  type ResultSet,
+  createClient,
+  isException,
+  isProgressRow,
+  isRow,
+  parseError,
+} from '@clickhouse/client';
 import { NornError, messageOf } from '@norn/base';
 import { type TenantQueryParts, longQueryLimits, tenantQuery } from './tenant-query.ts';
 
@@ -10,10 +20,24 @@ export interface ReaderConfig {
   readonly clickhouseReaderPasswordFile: string;
 }
 
+/** How far a query is; both grow. */
+export interface ReadProgress {
+  readonly rowsRead: number;
+  /** As far as ClickHouse knows; 0 at first. */
+  readonly rowsToRead: number;
+}
+
+export interface Reading {
+  /** Ends the query, in ClickHouse too. */
+  readonly signal?: AbortSignal | undefined;
+  /** Called while the query runs, some ten times a second. */
+  readonly onProgress?: ((progress: ReadProgress) => void) | undefined;
+}
+
 export interface TenantReader {
   readonly tenantId: string;
   /** Rows as objects by the names selected; 64-bit integers come as strings. Throws `query_failed`. */
-  select<Row>(parts: TenantQueryParts, signal?: AbortSignal): Promise<Row[]>;
+  select<Row>(parts: TenantQueryParts, reading?: Reading): Promise<Row[]>;
   close(): Promise<void>;
 }
 
@@ -37,7 +61,7 @@ export function createReader(config: ReaderConfig, tenantId: string): TenantRead
   });
   return {
     tenantId,
-    select: (parts, signal) => select(client, tenantId, parts, signal),
+    select: (parts, reading) => select(client, tenantId, parts, reading),
     close: () => client.close(),
   };
 }
@@ -46,22 +70,43 @@ async function select<Row>(
   client: ClickHouseClient,
   tenantId: string,
   parts: TenantQueryParts,
-  signal: AbortSignal | undefined,
+  { signal, onProgress }: Reading = {},
 ): Promise<Row[]> {
   const { query, query_params, clickhouse_settings } = tenantQuery(tenantId, parts);
   try {
-    const result = await client.query({
+    const asked = {
       query,
       query_params: { ...query_params },
       clickhouse_settings: { ...clickhouse_settings },
-      format: 'JSONEachRow',
       ...(signal === undefined ? {} : { abort_signal: signal }),
-    });
-    return await result.json<Row>();
+    };
+    if (onProgress === undefined) return await (await client.query({ ...asked, format: 'JSONEachRow' })).json<Row>();
+    return await followed<Row>(await client.query({ ...asked, format: 'JSONEachRowWithProgress' }), onProgress);
   } catch (error) {
     const cure = 'narrow the time or the filter, or see whether ClickHouse runs';
     throw new NornError('query_failed', `Query of ${parts.from} failed (${messageOf(error)}): ${cure}`, {
       cause: error,
     });
   }
+}
+
+/** The answer is under way before the query is done, and so is what goes wrong. */
+async function followed<Row>(
+  result: ResultSet<'JSONEachRowWithProgress'>,
+  onProgress: (progress: ReadProgress) => void,
+): Promise<Row[]> {
+  const rows: Row[] = [];
+  for await (const some of result.stream<Row>()) {
+    for (const each of some) {
+      const line: unknown = each.json();
+      if (isRow<Row>(line)) rows.push(line.row);
+      else if (isException(line)) throw parseError(line.exception);
+      else if (isProgressRow(line)) onProgress(progressOf(line.progress));
+    }
+  }
+  return rows;
+}
+
+function progressOf({ read_rows, total_rows_to_read }: ProgressRow['progress']): ReadProgress {
+  return { rowsRead: Number(read_rows), rowsToRead: Number(total_rows_to_read ?? 0) };
 }

@@ -1,6 +1,6 @@
 // Stored events out of ClickHouse: one reader a tenant, so that the tenant stands in every query and in the header that row policies read.
 import { NornError, messageOf } from '@norn/base';
-import { type ReaderConfig, type TenantQueryParts, type TenantReader, createReader } from '@norn/store';
+import { type ReaderConfig, type Reading, type TenantQueryParts, type TenantReader, createReader } from '@norn/store';
 import { type Logger, createLogger } from '@norn/telemetry';
 import { Telemetry } from '../ports/telemetry.port.ts';
 
@@ -15,9 +15,9 @@ export class ClickHouseTelemetry extends Telemetry {
     super();
   }
 
-  async rows<Row>(tenantId: string, parts: TenantQueryParts, signal?: AbortSignal): Promise<Row[]> {
+  async rows<Row>(tenantId: string, parts: TenantQueryParts, reading?: Reading): Promise<Row[]> {
     try {
-      return await this.readerOf(tenantId).select<Row>(parts, signal);
+      return await this.readerOf(tenantId).select<Row>(parts, reading);
     } catch (error) {
       throw new NornError('telemetry_unavailable', `Events can not be read just now: ${messageOf(error)}`, {
         cause: error,

@@ -52,38 +52,44 @@ interface Problem {
   readonly message: string;
 }
 
+const log: Logger = createLogger('api');
+
 @Catch()
 export class ProblemFilter implements ExceptionFilter {
-  private readonly log: Logger = createLogger('api');
-
   catch(error: unknown, host: ArgumentsHost): void {
     const response = host.switchToHttp().getResponse<Response>();
-    const { status, code, message } = this.problemOf(error);
-    count(Metric.ApiRefused, 1, { code });
+    const { status, code, message } = problemOf(error);
     if (response.headersSent) response.end();
     else response.status(status).json({ code, message });
   }
+}
 
-  private problemOf(error: unknown): Problem {
-    if (error instanceof NornError && error.code in problemStatus) {
-      return { status: problemStatus[error.code] ?? 500, code: error.code, message: error.message };
-    }
-    if (error instanceof ZodError) {
-      const problems = error.issues.map(({ path, message }) => `${path.join('.') || 'input'}: ${message}`);
-      return { status: 400, code: 'input_invalid', message: `Not understood: ${problems.join('; ')}` };
-    }
-    if (error instanceof ThrottlerException) {
-      return { status: 429, code: 'too_many_requests', message: 'Too many requests: wait a minute, then go on' };
-    }
-    const status = error instanceof HttpException ? error.getStatus() : statusOf(error);
-    if (status < 500) return { status, code: codeOf(status), message: messageOf(error) };
-    const incident = randomUUID();
-    this.log.error(
-      { incident, error: messageOf(error), stack: error instanceof Error ? error.stack : undefined },
-      'request failed',
-    );
-    return { status: 500, code: 'internal', message: `Something broke in Norn; the log names it as ${incident}` };
+/** What to answer; counted, and logged when it is Norn's own fault. */
+export function problemOf(error: unknown): Problem {
+  const problem = classify(error);
+  count(Metric.ApiRefused, 1, { code: problem.code });
+  return problem;
+}
+
+function classify(error: unknown): Problem {
+  if (error instanceof NornError && error.code in problemStatus) {
+    return { status: problemStatus[error.code] ?? 500, code: error.code, message: error.message };
   }
+  if (error instanceof ZodError) {
+    const problems = error.issues.map(({ path, message }) => `${path.join('.') || 'input'}: ${message}`);
+    return { status: 400, code: 'input_invalid', message: `Not understood: ${problems.join('; ')}` };
+  }
+  if (error instanceof ThrottlerException) {
+    return { status: 429, code: 'too_many_requests', message: 'Too many requests: wait a minute, then go on' };
+  }
+  const status = error instanceof HttpException ? error.getStatus() : statusOf(error);
+  if (status < 500) return { status, code: codeOf(status), message: messageOf(error) };
+  const incident = randomUUID();
+  log.error(
+    { incident, error: messageOf(error), stack: error instanceof Error ? error.stack : undefined },
+    'request failed',
+  );
+  return { status: 500, code: 'internal', message: `Something broke in Norn; the log names it as ${incident}` };
 }
 
 /** Express' body parser throws errors with a status. */

@@ -38,13 +38,14 @@ interface PartEvents {
 export async function huntCorrelation(
   asked: CorrelationRule,
   ruleSet: RuleSet,
-  { window, read }: { readonly window: HuntWindow; readonly read: Read },
+  { window, read, scan }: { readonly window: HuntWindow; readonly read: Read; readonly scan: (scans: number) => Read },
 ): Promise<CorrelationsFound> {
   const hunt = new CorrelationHunt<About>(asked, ruleSet);
   const max = Math.floor(huntLimits.correlatedEventsMax / Math.max(1, hunt.parts.length));
   const parts: PartEvents[] = [];
+  const look = scan(hunt.parts.length);
   for (const rule of hunt.parts)
-    parts.push({ rule, rows: await read<FoundRow>(firstFoundQuery(compileHunt(rule, kernelColumns), window, max)) });
+    parts.push({ rule, rows: await look<FoundRow>(firstFoundQuery(compileHunt(rule, kernelColumns), window, max)) });
   const readUntilUs = parts.reduce((until, { rows }) => Math.min(until, completeUntil(rows, max)), window.untilUs);
   let eventsRead = 0;
   for (const { rule, rows } of parts) {

@@ -4,6 +4,8 @@ import { view } from '@norn/contracts';
 import type { Response } from 'express';
 import { Asking, type Principal } from '../access/principal.ts';
 import { Parsed } from '../http/bounds.ts';
+import { Lines, whenGone } from '../http/lines.ts';
+import { problemOf } from '../http/problem.ts';
 import { Route, emit } from '../http/route.ts';
 import { type HuntBody, huntBody } from './hunt-request.ts';
 import { Hunts } from './hunts.ts';
@@ -31,11 +33,33 @@ export class HuntsController {
     @Body(new Parsed(huntBody)) body: HuntBody,
     @Res({ passthrough: true }) response: Response,
   ): Promise<object> {
-    // Who goes away does not wait for the answer: neither does ClickHouse.
-    const gone = new AbortController();
-    response.once('close', () => {
-      gone.abort();
-    });
-    return emit(view.HuntViewSchema, await this.hunts.run(asking, body, gone.signal));
+    return emit(view.HuntViewSchema, await this.hunts.run(asking, body, { signal: whenGone(response) }));
+  }
+
+  @Post('steps')
+  @HttpCode(200)
+  @Route({
+    summary: 'Runs a rule over stored events, and tells how far it is: a HuntStepView in JSON on each line',
+    access: 'viewer',
+    contentType: Lines.contentType,
+    body: huntBody,
+  })
+  async steps(
+    @Asking() asking: Principal,
+    @Body(new Parsed(huntBody)) body: HuntBody,
+    @Res() response: Response,
+  ): Promise<void> {
+    const lines = new Lines(view.HuntStepViewSchema, response);
+    const tell = (share: number, rowsRead: number): void => {
+      lines.write({ step: { case: 'progress', value: { share, rowsRead } } });
+    };
+    try {
+      const found = await this.hunts.run(asking, body, { signal: whenGone(response), tell });
+      lines.end({ step: { case: 'found', value: found } });
+    } catch (error) {
+      // A refusal that comes before anything was told is an answer like any other's.
+      if (!response.headersSent) throw error;
+      lines.end({ step: { case: 'problem', value: problemOf(error) } });
+    }
   }
 }

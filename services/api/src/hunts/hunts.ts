@@ -16,7 +16,7 @@ import {
   readBrought,
   readRules,
 } from '@norn/rules';
-import { type ImportedRule, type TenantQueryParts, importedRules } from '@norn/store';
+import { type ImportedRule, type Reading, type TenantQueryParts, importedRules } from '@norn/store';
 import { DataSource } from 'typeorm';
 import type { Principal } from '../access/principal.ts';
 import { ControlPlane } from '../adapters/control-plane.ts';
@@ -26,6 +26,7 @@ import { type HuntedRule, eventsView, histogramView, huntRuleView } from '../vie
 import { timeOf } from '../views/words.ts';
 import { type Read, correlationView, huntCorrelation } from './correlation-hunts.ts';
 import { huntProblem } from './hunt-problems.ts';
+import { HuntProgress, type TellProgress } from './hunt-progress.ts';
 import {
   type BucketRow,
   type CountRow,
@@ -56,14 +57,15 @@ export class Hunts {
 
   /**
    * Throws `rule_invalid`, `rule_unknown`, `input_invalid` before anything is asked; `hunts_exhausted`, `hunt_too_large`,
-   * `telemetry_unavailable`. `signal` ends it when nobody waits for the answer.
+   * `telemetry_unavailable`.
    */
-  async run({ tenantId }: Principal, body: HuntBody, signal?: AbortSignal): Promise<view.HuntView> {
+  async run({ tenantId }: Principal, body: HuntBody, { signal, tell }: Watching = {}): Promise<view.HuntView> {
     const asked = await this.ruleOf(tenantId, body);
     const { name, rule } = asked;
     const window = windowOf(body, new Date());
-    const read = <Row>(query: TenantQueryParts): Promise<Row[]> => this.read<Row>(tenantId, query, signal);
-    const question = { tenantId, window, limit: body.limit, read };
+    const read: Read = (query) => this.read(tenantId, query, { signal });
+    const scan = (scans: number): Read => this.scan(tenantId, scans, { signal, tell });
+    const question = { tenantId, window, limit: body.limit, read, scan };
     // Compiled before it takes its turn: what is wrong with it is told at once.
     const look =
       rule.kind === 'correlation'
@@ -85,7 +87,7 @@ export class Hunts {
       async () => {
         let events = 0;
         for (const hunt of hunts) {
-          const [row] = await this.read<CountRow>(tenantId, countQuery(hunt, window), signal);
+          const [row] = await this.read<CountRow>(tenantId, countQuery(hunt, window), { signal });
           events += Number(row?.events ?? 0);
         }
         return events;
@@ -95,15 +97,16 @@ export class Hunts {
   }
 
   private looker(
-    { tenantId, window, limit, read }: Question,
+    { tenantId, window, limit, read, scan }: Question,
     { name, rule, hunt }: { readonly name: string; readonly rule: Rule; readonly hunt: Hunt },
   ): () => Promise<view.HuntView> {
     return async () => {
       const started = performance.now();
       const seconds = bucketOf(window);
+      const look = scan(2);
       const [buckets, rows, hostNames] = await Promise.all([
-        read<BucketRow>(histogramQuery(hunt, window, seconds)),
-        read<FoundRow>(foundQuery(hunt, window, limit)),
+        look<BucketRow>(histogramQuery(hunt, window, seconds)),
+        look<FoundRow>(foundQuery(hunt, window, limit)),
         this.control.hostNames(tenantId),
       ]);
       const uids = [...new Set(rows.map(({ uid }) => uid))];
@@ -122,13 +125,13 @@ export class Hunts {
   }
 
   private async correlate(
-    { tenantId, window, limit, read }: Question,
+    { tenantId, window, limit, read, scan }: Question,
     { name, rule, ruleSet }: { readonly name: string; readonly rule: CorrelationRule; readonly ruleSet: RuleSet },
   ): Promise<view.HuntView> {
     const started = performance.now();
     const seconds = bucketOf(window);
     const hostNames = await this.control.hostNames(tenantId);
-    const { matches, eventsRead, readUntilUs } = await huntCorrelation(rule, ruleSet, { window, read });
+    const { matches, eventsRead, readUntilUs } = await huntCorrelation(rule, ruleSet, { window, read, scan });
     const buckets = Map.groupBy(matches, ({ match }) => Math.floor(match.untilMs / 1000 / seconds));
     const rows = [...buckets].map(([bucket, some]) => ({ bucket, events: some.length }));
     const newest = matches.slice(-limit).reverse();
@@ -158,9 +161,16 @@ export class Hunts {
     );
   }
 
-  private async read<Row>(tenantId: string, query: TenantQueryParts, signal?: AbortSignal): Promise<Row[]> {
+  /** For that many questions that look through all of the time. */
+  private scan(tenantId: string, scans: number, { signal, tell }: Watching): Read {
+    if (tell === undefined) return (query) => this.read(tenantId, query, { signal });
+    const progress = new HuntProgress(scans, tell);
+    return (query) => progress.follow((onProgress) => this.read(tenantId, query, { signal, onProgress }));
+  }
+
+  private async read<Row>(tenantId: string, query: TenantQueryParts, reading: Reading): Promise<Row[]> {
     try {
-      return await this.telemetry.rows<Row>(tenantId, query, signal);
+      return await this.telemetry.rows<Row>(tenantId, query, reading);
     } catch (error) {
       throw huntProblem(error);
     }
@@ -172,6 +182,15 @@ interface Question {
   readonly window: HuntWindow;
   readonly limit: number;
   readonly read: Read;
+  readonly scan: (scans: number) => Read;
+}
+
+/** Who waits for the answer. */
+export interface Watching {
+  /** Ends the hunt when nobody does any more. */
+  readonly signal?: AbortSignal | undefined;
+  /** Told how far it is. */
+  readonly tell?: TellProgress | undefined;
 }
 
 interface AskedRule extends PackRule {

@@ -11,6 +11,7 @@ import {
   policyNumber,
   policyRollback,
 } from '../http/bounds.ts';
+import { whenGone } from '../http/lines.ts';
 import { Route, emit } from '../http/route.ts';
 import { noPolicy, policyList, policyView } from '../views/policy-view.ts';
 import type { PolicyVersion } from '@norn/store';
@@ -72,11 +73,7 @@ export class PolicyController {
     @Body(new Parsed(policyBody)) { body }: PolicyBody,
     @Res({ passthrough: true }) response: Response,
   ): Promise<object> {
-    const gone = new AbortController();
-    response.once('close', () => {
-      gone.abort();
-    });
-    return emit(view.PolicyTrialViewSchema, await this.trials.try(asking, body, gone.signal));
+    return emit(view.PolicyTrialViewSchema, await this.trials.try(asking, body, whenGone(response)));
   }
 
   @Post('rollback')

@@ -1,8 +1,8 @@
 // What the API asks of stored events: one tenant's rows, within limits of time, memory and size.
-import type { TenantQueryParts } from '@norn/store';
+import type { Reading, TenantQueryParts } from '@norn/store';
 
 export abstract class Telemetry {
-  /** 64-bit integers may come as strings. Throws `telemetry_unavailable` when events can't be read just now, or `signal` is aborted. */
-  abstract rows<Row>(tenantId: string, parts: TenantQueryParts, signal?: AbortSignal): Promise<Row[]>;
+  /** 64-bit integers may come as strings. Throws `telemetry_unavailable` when events can't be read just now, or its signal is aborted. */
+  abstract rows<Row>(tenantId: string, parts: TenantQueryParts, reading?: Reading): Promise<Row[]>;
   abstract close(): Promise<void>;
 }

@@ -2,7 +2,7 @@
 import { type ReactElement, useEffect, useState } from 'react';
 import { Problem } from '../live/client.ts';
 import { type HuntRequest, useHunt, useHuntRules } from '../live/queries.ts';
-import type { Hunt } from '../live/views.ts';
+import type { Hunt, HuntProgress } from '../live/views.ts';
 import { useAddress } from '../ui/address.ts';
 import { clock, exact, grouped } from '../ui/format.ts';
 import { Button, PageTitle, Panel, Severity, Time } from '../ui/parts.tsx';
@@ -19,12 +19,17 @@ export function HuntPage(): ReactElement {
   const rules = useHuntRules();
   const [text, setText] = useState(() => sessionStorage.getItem(storedText) ?? '');
   const [request, setRequest] = useState<HuntRequest>();
-  const hunt = useHunt(request);
+  const [progress, setProgress] = useState<HuntProgress>();
+  const hunt = useHunt(request, setProgress);
   const [rule, since, until] = [read('rule'), read('since') || '7d', read('until') || '0s'];
+  const ask = (next: (before: HuntRequest | undefined) => HuntRequest | undefined): void => {
+    setProgress(undefined);
+    setRequest(next);
+  };
   const run = (): void => {
     sessionStorage.setItem(storedText, text);
     const asked = rule === ownRule ? { text } : { rule };
-    setRequest((before) => ({ ...asked, since, until, run: (before?.run ?? 0) + 1 }));
+    ask((before) => ({ ...asked, since, until, run: (before?.run ?? 0) + 1 }));
   };
   // An address with a rule and a time is a question; what is typed waits for the button.
   useEffect(() => {
@@ -32,7 +37,7 @@ export function HuntPage(): ReactElement {
   }, [rule, since, until]);
   const narrow = (from: string, to: string): void => {
     write({ since: from, until: to }, true);
-    if (rule === ownRule) setRequest((before) => before && { ...before, since: from, until: to, run: before.run + 1 });
+    if (rule === ownRule) ask((before) => before && { ...before, since: from, until: to, run: before.run + 1 });
   };
   return (
     <div className="flex flex-col gap-3 md:h-[calc(100dvh-44px)]">
@@ -44,7 +49,7 @@ export function HuntPage(): ReactElement {
             Choose a rule, or write one, and a time. Nothing is changed by a hunt, and nobody is alerted.
           </Notice>
         ) : hunt.isFetching ? (
-          <Loading lines={10} what="Looking through the events" />
+          <Looking progress={progress} />
         ) : hunt.data !== undefined && !hunt.isError ? (
           <Found hunt={hunt.data} onNarrow={narrow} />
         ) : (
@@ -52,6 +57,24 @@ export function HuntPage(): ReactElement {
         )}
       </Panel>
     </div>
+  );
+}
+
+function Looking({ progress }: { progress: HuntProgress | undefined }): ReactElement {
+  const { share, rowsRead } = progress ?? { share: 0, rowsRead: 0 };
+  return (
+    <>
+      <div className="flex items-center gap-3 px-4 pt-4 text-soft">
+        <progress
+          className="h-1.5 w-60 accent-accent"
+          value={share}
+          aria-label="How far the hunt is"
+          data-testid="hunt-progress"
+        />
+        {Math.floor(share * 100)} %, {grouped(rowsRead)} rows read
+      </div>
+      <Loading lines={10} what="Looking through the events" />
+    </>
   );
 }
 

@@ -31,7 +31,27 @@ export async function remove<Answer>(path: string): Promise<Answer> {
   return ask<Answer>(path, { method: 'DELETE' });
 }
 
+/** Of an answer that comes bit by bit: each line's JSON. */
+export async function* steps<Step>(path: string, body: object, signal: AbortSignal): AsyncGenerator<Step> {
+  const headers = { 'Content-Type': 'application/json' };
+  const response = await send(path, { method: 'POST', body: JSON.stringify(body), headers, signal });
+  // Not `for await` over the stream: Safari can not.
+  const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = '';
+  for (let read = await reader?.read(); read?.done === false; read = await reader?.read()) {
+    const lines = (rest + read.value).split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) yield JSON.parse(line) as Step;
+  }
+}
+
 async function ask<Answer>(path: string, init: RequestInit): Promise<Answer> {
+  const response = await send(path, init);
+  return (response.status === 204 ? undefined : await response.json()) as Answer;
+}
+
+/** Throws a Problem for what the API refuses. */
+async function send(path: string, init: RequestInit): Promise<Response> {
   const response = await fetch(`/api/v1${path}`, {
     ...init,
     headers: { ...init.headers, Accept: 'application/json' },
@@ -39,7 +59,7 @@ async function ask<Answer>(path: string, init: RequestInit): Promise<Answer> {
     if (init.signal?.aborted === true) throw error;
     throw new Problem(0, 'unreachable', 'The API does not answer. Is Norn running? `./norn status` tells.');
   });
-  if (response.ok) return (response.status === 204 ? undefined : await response.json()) as Answer;
+  if (response.ok) return response;
   const { code = 'unknown', message = response.statusText } = (await response.json().catch(() => ({}))) as {
     code?: string;
     message?: string;

@@ -1,6 +1,6 @@
 // What the pages ask for, by name, so that a change told by the stream refreshes exactly what it touches.
 import { QueryClient, type UseQueryResult, useQuery } from '@tanstack/react-query';
-import { Problem, get, post } from './client.ts';
+import { Problem, get, post, steps } from './client.ts';
 import type {
   AlertDetail,
   CommandList,
@@ -11,6 +11,8 @@ import type {
   Host,
   HostList,
   Hunt,
+  HuntProgress,
+  HuntStep,
   HuntRuleList,
   Policy,
   PolicyHistory,
@@ -125,13 +127,21 @@ export interface HuntRequest {
 /** Events a page holds; all are counted. */
 const huntEventsMax = 1_000;
 
-/** Asks nothing while there is no request. */
-export function useHunt(request: HuntRequest | undefined): UseQueryResult<Hunt> {
+/** Asks nothing while there is no request; tells how far it is. */
+export function useHunt(
+  request: HuntRequest | undefined,
+  onProgress: (progress: HuntProgress) => void,
+): UseQueryResult<Hunt> {
   return useQuery({
     queryKey: ['hunts', request],
-    queryFn: ({ signal }) => {
+    queryFn: async ({ signal }) => {
       const { run: _, ...body } = request ?? { since: '', until: '', run: 0 };
-      return post<Hunt>('/hunts', { ...body, limit: huntEventsMax }, signal);
+      for await (const step of steps<HuntStep>('/hunts/steps', { ...body, limit: huntEventsMax }, signal)) {
+        if (step.problem) throw new Problem(step.problem.status, step.problem.code, step.problem.message);
+        if (step.found) return step.found;
+        if (step.progress) onProgress(step.progress);
+      }
+      throw new Problem(0, 'unreachable', 'The API went away before the hunt was done.');
     },
     enabled: request !== undefined,
     staleTime: Infinity,

@@ -39,6 +39,13 @@ export type PolicyTrial = Shown<view.PolicyTrialView>;
 export type HostPolicy = Shown<view.HostPolicyView>;
 export type Session = Shown<view.SessionView>;
 export type Hunt = Shown<view.HuntView>;
+/** A line of a hunt: one of them. */
+export interface HuntStep {
+  readonly progress?: HuntProgress;
+  readonly found?: Hunt;
+  readonly problem?: Shown<view.ProblemView>;
+}
+export type HuntProgress = Shown<view.HuntProgressView>;
 export type HuntEvent = Shown<view.HuntEventView>;
 export type HuntRule = Shown<view.HuntRuleView>;
 export type HuntRuleList = Shown<view.HuntRuleList>;

@@ -3,6 +3,9 @@ use std::fmt;
 
 use crate::kernel::Kernel;
 
+/// Characters of a line of disassembly.
+pub(crate) const LINE_MAX: usize = 56;
+
 /// The stretch of code that a sample stands for: the loop around it, or straight code up to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Loop {
@@ -56,6 +59,7 @@ pub fn of_this_cpu() -> Result<Box<dyn Decoder>, Unsupported> {
 pub fn of(architecture: &'static str) -> Result<Box<dyn Decoder>, Unsupported> {
     match architecture {
         "x86_64" => Ok(Box::new(crate::x86::X86)),
+        "aarch64" => Ok(Box::new(crate::aarch64::AArch64)),
         architecture => Err(Unsupported { architecture }),
     }
 }
@@ -66,11 +70,11 @@ mod tests {
 
     #[test]
     fn code_that_is_not_understood_is_said_so_in_a_sentence() {
-        assert!(of("x86_64").is_ok());
-        let unsupported = of("aarch64").err().unwrap().to_string();
+        assert!(of("x86_64").is_ok() && of("aarch64").is_ok());
+        let unsupported = of("riscv64").err().unwrap().to_string();
         assert_eq!(
             unsupported,
-            "aarch64 code is not decoded: miners are not found by what they compute"
+            "riscv64 code is not decoded: miners are not found by what they compute"
         );
     }
 }

@@ -1,5 +1,7 @@
 //! What processes execute: samples of running code, the loops around them, what those compute, and the memory they lie in.
 //! Knows nothing of who may do so; that is the reflexes' to judge.
+mod aarch64;
+mod body;
 mod decoder;
 mod kernel;
 mod memory;

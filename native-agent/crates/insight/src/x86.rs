@@ -3,17 +3,12 @@ use iced_x86::{
     Decoder as Instructions, DecoderOptions, FastFormatter, FlowControl, Instruction, Mnemonic, OpKind,
 };
 
-use crate::decoder::{Decoder, Loop};
+use crate::body::{BODY_MAX, Code, Flow, Step, around};
+use crate::decoder::{Decoder, LINE_MAX, Loop};
 use crate::kernel::Mix;
 
 /// Code looked at before and behind a sample, bytes: an unrolled SHA-256 is 4–6 KiB.
 const REACH: (usize, usize) = (2 * 1024, 8 * 1024);
-/// Instructions of one body.
-const BODY_MAX: usize = 4_096;
-/// A stretch of code that is decoded from the wrong byte falls into step within a few instructions.
-const STEP_TRIES: usize = 16;
-/// Characters of a line of disassembly.
-const LINE_MAX: usize = 56;
 const FNV_PRIME_32: u64 = 0x0100_0193;
 const FNV_PRIME_64: u64 = 0x0100_0000_01b3;
 
@@ -25,12 +20,10 @@ impl Decoder for X86 {
     }
 
     fn look(&self, code: &[u8], base: u64, at: u64) -> Option<Loop> {
-        let (start, end) = body(code, base, at)?;
-        Some(Loop {
-            start,
-            end,
-            kernel: mix(code, base, (start, end)).kernel(),
-        })
+        let code = X86Code { code, base };
+        let (start, end) = around(&code, at)?;
+        let kernel = code.mix((start, end)).kernel();
+        Some(Loop { start, end, kernel })
     }
 
     fn system_call(&self) -> &'static [u8] {
@@ -43,7 +36,7 @@ impl Decoder for X86 {
         (start, end): (u64, u64),
         lines_max: usize,
     ) -> Vec<String> {
-        let Some(mut decoder) = instructions(code, base, start) else {
+        let Some(mut decoder) = (X86Code { code, base }).instructions(start) else {
             return Vec::new();
         };
         let (mut formatter, mut instruction) = (FastFormatter::new(), Instruction::default());
@@ -62,92 +55,72 @@ impl Decoder for X86 {
     }
 }
 
-fn instructions(code: &[u8], base: u64, from: u64) -> Option<Instructions<'_>> {
-    let offset = usize::try_from(from.checked_sub(base)?).ok()?;
-    let code = code.get(offset..)?;
-    Some(Instructions::with_ip(64, code, from, DecoderOptions::NONE))
+struct X86Code<'a> {
+    code: &'a [u8],
+    base: u64,
 }
 
-/// Samples gather at loop ends, so the loop is found by a backward branch behind the sample that jumps to or before it:
-/// the smallest that is long enough to say something. Where none is, the stretch of straight code stands for itself.
-fn body(code: &[u8], base: u64, at: u64) -> Option<(u64, u64)> {
-    let mut decoder = instructions(code, base, at)?;
-    let mut instruction = Instruction::default();
-    for count in 0..BODY_MAX {
-        if !decoder.can_decode() {
-            break;
-        }
-        decoder.decode_out(&mut instruction);
-        if instruction.is_invalid() {
-            return (count > 0).then(|| (straight_start(code, base, at), instruction.ip()));
-        }
-        match instruction.flow_control() {
-            FlowControl::ConditionalBranch | FlowControl::UnconditionalBranch => {
-                let (target, end) = (instruction.near_branch_target(), instruction.next_ip());
-                let goes_on = instruction.flow_control() == FlowControl::ConditionalBranch;
-                let is_around = (base..=at).contains(&target);
-                if is_around && (!goes_on || is_long(code, base, (target, end))) {
-                    return Some((target, end));
-                }
-            }
-            FlowControl::Return
-            | FlowControl::IndirectBranch
-            | FlowControl::Interrupt
-            | FlowControl::Exception => {
-                return Some((straight_start(code, base, at), instruction.next_ip()));
-            }
-            _ => {}
-        }
+impl<'a> X86Code<'a> {
+    fn instructions(&self, from: u64) -> Option<Instructions<'a>> {
+        let offset = usize::try_from(from.checked_sub(self.base)?).ok()?;
+        let code = self.code.get(offset..)?;
+        Some(Instructions::with_ip(64, code, from, DecoderOptions::NONE))
     }
-    (decoder.ip() > at).then(|| (at, decoder.ip()))
 }
 
-fn is_long(code: &[u8], base: u64, (start, end): (u64, u64)) -> bool {
-    // No instruction is longer than 15 bytes, and the mean is above 2.
-    end - start >= u64::from(Mix::MIN) * 15 || mix(code, base, (start, end)).all >= Mix::MIN
-}
+impl Code for X86Code<'_> {
+    const ALIGNMENT: u64 = 1;
+    const LONGEST: u64 = 15;
 
-/// Behind the last return, jump away or padding before `at`.
-fn straight_start(code: &[u8], base: u64, at: u64) -> u64 {
-    let reach = (at - base).min(REACH.0 as u64);
-    (0..STEP_TRIES as u64)
-        .find_map(|skip| start_in_step(code, base, (at - reach + skip, at)))
-        .unwrap_or(at)
-}
-
-/// `None`: decoding from here does not come by `at`.
-fn start_in_step(code: &[u8], base: u64, (from, at): (u64, u64)) -> Option<u64> {
-    let mut decoder = instructions(code, base, from)?;
-    let mut instruction = Instruction::default();
-    let mut start = from;
-    while decoder.can_decode() && decoder.ip() < at {
-        decoder.decode_out(&mut instruction);
-        let ends = matches!(
-            instruction.flow_control(),
-            FlowControl::Return
-                | FlowControl::IndirectBranch
-                | FlowControl::Interrupt
-                | FlowControl::Exception
-        );
-        let pads = matches!(instruction.mnemonic(), Mnemonic::Nop | Mnemonic::Int3);
-        if (ends || pads || instruction.is_invalid()) && instruction.next_ip() <= at {
-            start = instruction.next_ip();
-        }
+    fn base(&self) -> u64 {
+        self.base
     }
-    (decoder.ip() == at).then_some(start)
+
+    fn steps(&self, from: u64) -> impl Iterator<Item = Step> {
+        let mut instruction = Instruction::default();
+        self.instructions(from).into_iter().flat_map(move |mut decoder| {
+            std::iter::from_fn(move || {
+                decoder.can_decode().then(|| {
+                    decoder.decode_out(&mut instruction);
+                    step(&instruction)
+                })
+            })
+        })
+    }
+
+    fn mix(&self, (start, end): (u64, u64)) -> Mix {
+        let mut mix = Mix::default();
+        let Some(mut decoder) = self.instructions(start) else {
+            return mix;
+        };
+        let mut instruction = Instruction::default();
+        while decoder.can_decode() && decoder.ip() < end && (mix.all as usize) < BODY_MAX {
+            decoder.decode_out(&mut instruction);
+            count(&mut mix, &instruction);
+        }
+        mix
+    }
 }
 
-fn mix(code: &[u8], base: u64, (start, end): (u64, u64)) -> Mix {
-    let mut mix = Mix::default();
-    let Some(mut decoder) = instructions(code, base, start) else {
-        return mix;
+fn step(instruction: &Instruction) -> Step {
+    let flow = match instruction.flow_control() {
+        _ if instruction.is_invalid() => Flow::Invalid,
+        FlowControl::ConditionalBranch => branch(instruction, true),
+        FlowControl::UnconditionalBranch => branch(instruction, false),
+        FlowControl::Return
+        | FlowControl::IndirectBranch
+        | FlowControl::Interrupt
+        | FlowControl::Exception => Flow::Leaves,
+        _ => Flow::Next,
     };
-    let mut instruction = Instruction::default();
-    while decoder.can_decode() && decoder.ip() < end && (mix.all as usize) < BODY_MAX {
-        decoder.decode_out(&mut instruction);
-        count(&mut mix, &instruction);
-    }
-    mix
+    let (at, next) = (instruction.ip(), instruction.next_ip());
+    let pads = matches!(instruction.mnemonic(), Mnemonic::Nop | Mnemonic::Int3);
+    Step { at, next, flow, pads }
+}
+
+fn branch(instruction: &Instruction, conditional: bool) -> Flow {
+    let target = instruction.near_branch_target();
+    Flow::Branch { target, conditional }
 }
 
 fn count(mix: &mut Mix, instruction: &Instruction) {

@@ -22,7 +22,7 @@ describe('what a client of Kafka is told about TLS', () => {
     expect(refusal({ kafkaTls: true, kafkaKeyFile: '/dev/null' })).toBe('kafka_tls_invalid');
     expect(refusal({ kafkaCertificateFile: '/dev/null', kafkaKeyFile: '/dev/null' })).toBe('kafka_tls_invalid');
     expect(refusal({ kafkaTls: true, kafkaCertificateFile: '/no/such', kafkaKeyFile: '/no/such' })).toBe(
-      'kafka_tls_invalid',
+      'secret_missing',
     );
   });
 });

@@ -1,8 +1,8 @@
 // kafkajs 2.2.4 with two faults mended. Nothing else imports kafkajs, so another client can take its place.
-import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { crc32c } from '@node-rs/crc32';
-import { NornError, messageOf } from '@norn/base';
+import { NornError } from '@norn/base';
+import { readSecret } from '@norn/config';
 import { createLogger } from '@norn/telemetry';
 import type * as KafkaJs from 'kafkajs';
 import type { BusConfig } from './config.ts';
@@ -60,7 +60,7 @@ export function createKafka(config: BusConfig, clientId: string): KafkaJs.Kafka 
 
 type Transport = NonNullable<KafkaJs.KafkaConfig['ssl']>;
 
-/** Throws `kafka_tls_invalid` when certificate, key and TLS do not go together. */
+/** Throws `kafka_tls_invalid` when certificate, key and TLS do not go together, `secret_missing`. */
 function transportOf({ kafkaTls = false, kafkaCertificateFile = '', kafkaKeyFile = '' }: BusConfig): Transport {
   if ((kafkaCertificateFile === '') !== (kafkaKeyFile === '') || (!kafkaTls && kafkaKeyFile !== '')) {
     const cure =
@@ -68,13 +68,5 @@ function transportOf({ kafkaTls = false, kafkaCertificateFile = '', kafkaKeyFile
     throw new NornError('kafka_tls_invalid', `A certificate for Kafka needs its key, and TLS: ${cure}`);
   }
   if (kafkaKeyFile === '') return kafkaTls;
-  return { cert: readPem(kafkaCertificateFile), key: readPem(kafkaKeyFile) };
-}
-
-function readPem(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    throw new NornError('kafka_tls_invalid', `${file} can not be read: ${messageOf(error)}`, { cause: error });
-  }
+  return { cert: readSecret(kafkaCertificateFile), key: readSecret(kafkaKeyFile) };
 }

@@ -1,4 +1,5 @@
 // The only place that reads the environment.
 export { otlpEndpoint, processEnvironment } from './environment.ts';
 export { loadConfig, type Environment } from './load.ts';
+export { readSecret } from './secret.ts';
 export { environmentName, kafkaSettings, settings, type SettingName } from './settings.ts';

@@ -10,6 +10,8 @@ const schema = z.object({ host: settings.host, healthPort: settings.healthPort, 
 
 /** How long a stage may take to finish what is in hand, ms. */
 const closeTimeoutMs = 10_000;
+/** And one that could not start, to write why. */
+const failedTimeoutMs = 500;
 
 /** Starts the service, serves /healthz and /metrics, and returns when SIGTERM or SIGINT has closed it. Exits with 1 when it cannot start. */
 export async function runService(service: Service): Promise<void> {
@@ -19,6 +21,8 @@ export async function runService(service: Service): Promise<void> {
   } catch (error) {
     logger.fatal({ code: error instanceof NornError ? error.code : 'crashed', err: error }, messageOf(error));
     process.exitCode = 1;
+    // What it had begun to connect to may try for long, and who restarts it waits for its end.
+    leaveAfter(failedTimeoutMs, () => undefined);
   }
 }
 
@@ -32,7 +36,9 @@ async function runUntilSignal(service: Service, logger: ReturnType<typeof create
     running.push(await service.start(processEnvironment()));
     logger.info({ healthPort: health.port }, 'running');
     logger.info({ signal: await signal }, 'closing');
-    leaveAfter(closeTimeoutMs, logger);
+    leaveAfter(closeTimeoutMs, () => {
+      logger.error(`Not closed after ${closeTimeoutMs} ms: leaving; what is in hand is redelivered at the next start`);
+    });
     for (const one of running) await one.close();
   } finally {
     await health.close();
@@ -40,9 +46,9 @@ async function runUntilSignal(service: Service, logger: ReturnType<typeof create
   }
 }
 
-function leaveAfter(timeoutMs: number, logger: ReturnType<typeof createLogger>): void {
+function leaveAfter(timeoutMs: number, tell: () => void): void {
   setTimeout(() => {
-    logger.error(`Not closed after ${timeoutMs} ms: leaving; what is in hand is redelivered at the next start`);
+    tell();
     process.exit(1);
   }, timeoutMs).unref();
 }

@@ -1,11 +1,10 @@
 // Remediation's parts, put together by Nest; closed in the reverse order.
 import { type DynamicModule, Inject, Injectable, Module, type OnApplicationShutdown } from '@nestjs/common';
-import { NornError, messageOf } from '@norn/base';
+import { readSecret } from '@norn/config';
 import { type BusProducer, createProducer } from '@norn/bus';
 import { signCommand, signedHostPolicy } from '@norn/response';
 import { type CommandIssuer, createControlStore } from '@norn/store';
 import { createLogger } from '@norn/telemetry';
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DataSource } from 'typeorm';
 import { PostgresLedger } from './adapters/postgres-ledger.ts';
@@ -59,7 +58,7 @@ function createResponder(config: RemediationConfig, source: DataSource, producer
 
 function createBackground(config: RemediationConfig, source: DataSource, producer: BusProducer): Background {
   const logger = createLogger('remediation');
-  const key = readCommandKey(config);
+  const key = readSecret(join(config.secretsDir, 'command.key.pem'));
   return new Background({
     config,
     source,
@@ -70,22 +69,9 @@ function createBackground(config: RemediationConfig, source: DataSource, produce
 }
 
 function commandIssuer(config: RemediationConfig): CommandIssuer {
-  const key = readCommandKey(config);
+  const key = readSecret(join(config.secretsDir, 'command.key.pem'));
   return {
     commandTtlMs: config.commandTtlMs,
     sign: (command, traceparent) => signCommand(command, key, traceparent),
   };
-}
-
-/** Throws `command_key_missing`. */
-function readCommandKey({ secretsDir }: RemediationConfig): string {
-  const file = join(secretsDir, 'command.key.pem');
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    const cure = 'the installation makes it at its first start; check NORN_SECRETS_DIR';
-    throw new NornError('command_key_missing', `${file} can not be read (${messageOf(error)}): ${cure}`, {
-      cause: error,
-    });
-  }
 }

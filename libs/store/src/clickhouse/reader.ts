@@ -1,5 +1,4 @@
 // Reading ClickHouse for one tenant. Its name is in a header of every request; without it the row policies show nothing.
-import { readFileSync } from 'node:fs';
 import {
   type ClickHouseClient,
   ClickHouseLogLevel,
@@ -12,6 +11,7 @@ import {
   parseError,
 } from '@clickhouse/client';
 import { NornError, messageOf } from '@norn/base';
+import { readSecret } from '@norn/config';
 import { type TenantQueryParts, longQueryLimits, tenantQuery } from './tenant-query.ts';
 
 export interface ReaderConfig {
@@ -54,7 +54,7 @@ export function createReader(config: ReaderConfig, tenantId: string): TenantRead
     // What goes wrong is reported once, by whoever asked.
     log: { level: ClickHouseLogLevel.OFF },
     username: 'norn_reader',
-    password: readFileSync(config.clickhouseReaderPasswordFile, 'utf8').trim(),
+    password: readSecret(config.clickhouseReaderPasswordFile).trim(),
     http_headers: { 'X-Norn-Tenant': tenantId },
     max_open_connections: connectionsMax,
     request_timeout: requestTimeoutMs,

@@ -1,9 +1,9 @@
 // Writing ClickHouse: migrations at the start, Native blocks from then on, and the question what is stored already.
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import { type ClickHouseClient, ClickHouseLogLevel, createClient } from '@clickhouse/client';
 import { NornError, messageOf } from '@norn/base';
+import { readSecret } from '@norn/config';
 import { migrate } from './migrate.ts';
 import type { NativeBlock } from './native/block.ts';
 import type { Column } from './native/columns.ts';
@@ -40,7 +40,7 @@ export async function createWriter(config: WriterConfig): Promise<StoreWriter> {
     // What goes wrong is reported once, by whoever asked.
     log: { level: ClickHouseLogLevel.OFF },
     username: 'norn_writer',
-    password: readFileSync(config.clickhouseWriterPasswordFile, 'utf8').trim(),
+    password: readSecret(config.clickhouseWriterPasswordFile).trim(),
     max_open_connections: 8,
     request_timeout: 60_000,
     keep_alive: { idle_socket_ttl: 2_000 },

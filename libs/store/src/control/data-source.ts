@@ -1,6 +1,6 @@
 // Opens the control plane: one pool, migrations brought up to date first.
-import { readFileSync } from 'node:fs';
 import { NornError, messageOf } from '@norn/base';
+import { readSecret } from '@norn/config';
 import { createLogger } from '@norn/telemetry';
 import { setTimeout } from 'node:timers/promises';
 import { DataSource, type DataSourceOptions } from 'typeorm';
@@ -144,7 +144,7 @@ async function migrate(source: DataSource): Promise<void> {
 export function withPassword(config: ControlStoreConfig): string {
   const url = new URL(config.postgresUrl);
   const file = config.postgresPasswordFile ?? '';
-  if (file !== '') url.password = encodeURIComponent(readFileSync(file, 'utf8').trim());
+  if (file !== '') url.password = encodeURIComponent(readSecret(file).trim());
   return url.toString();
 }
 

@@ -1,7 +1,7 @@
 // The installation's keys and certificates, from files.
-import { NornError, messageOf } from '@norn/base';
+import { readSecret } from '@norn/config';
 import { publicKeyPemOf } from '@norn/response';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
 export interface IngestSecrets {
@@ -26,13 +26,4 @@ export function readSecrets(directory: string): IngestSecrets {
       ? read(publicFile)
       : publicKeyPemOf(read('command.key.pem')),
   };
-}
-
-function readSecret(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    const cure = 'set NORN_SECRETS_DIR to the folder that `norn up` or your secret store fills';
-    throw new NornError('secret_missing', `${path} can not be read (${messageOf(error)}): ${cure}`, { cause: error });
-  }
 }

@@ -1,14 +1,14 @@
-// Whether what runs in a container is of use, for its health check: `healthy.mjs` asks /healthz, `healthy.mjs PORT` whether something listens.
-import { connect } from 'node:net';
+// Whether what runs in a container is of use, for its health check: `healthy.mjs` asks a stage's /healthz, `healthy.mjs store` whether a store is ready.
+import { existsSync } from 'node:fs';
 
 const timeoutMs = 2_000;
-const port = process.argv[2];
-if (port === undefined) {
+
+async function stageIsHealthy() {
   const url = `http://127.0.0.1:${process.env.NORN_HEALTH_PORT ?? 7407}/healthz`;
   const response = await fetch(url, { signal: AbortSignal.timeout(timeoutMs) }).catch(() => undefined);
   const { services = {} } = (await response?.json()) ?? {};
-  process.exit(response?.ok && Object.keys(services).length > 0 ? 0 : 1);
+  return response?.ok && Object.keys(services).length > 0;
 }
-const socket = connect(Number(port), '127.0.0.1').setTimeout(timeoutMs);
-socket.once('connect', () => process.exit(0));
-for (const event of ['error', 'timeout']) socket.once(event, () => process.exit(1));
+
+const isHealthy = process.argv[2] === 'store' ? existsSync('/tmp/norn-store.ready') : await stageIsHealthy();
+process.exit(isHealthy ? 0 : 1);

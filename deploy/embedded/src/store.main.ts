@@ -1,6 +1,6 @@
 // One of the three stores as a process of its own, for others than this machine: `store.main.ts kafka|clickhouse|postgres`.
 // State in NORN_HOME, keys and passwords in NORN_SECRETS_DIR. It ends when the store does, or by SIGTERM.
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf, NornError } from '@norn/base';
 import { loadConfig, settings } from '@norn/config';
@@ -12,6 +12,8 @@ import type { Part } from './part.ts';
 import { startPostgres } from './postgres.ts';
 
 const schema = z.object({ home: settings.home, secretsDir: settings.secretsDir, storeName: settings.storeName });
+/** There as long as the store answers; for whoever looks after its container. */
+const readyFile = '/tmp/norn-store.ready';
 type StoreConfig = z.output<typeof schema>;
 
 /** The ports that each is known for; what stands behind 127.0.0.1 is nobody else's. */
@@ -60,7 +62,10 @@ function secret({ secretsDir }: StoreConfig, name: string): string {
 async function main(name: string): Promise<void> {
   const start = stores[name];
   if (!start) throw new NornError('store_unknown', `"${name}" is none of ${Object.keys(stores).join(', ')}`);
+  // PostgreSQL listens while it recovers: that something does says little.
+  rmSync(readyFile, { force: true });
   const part = await start(loadConfig(schema));
+  writeFileSync(readyFile, '');
   process.stdout.write(`${name} is ready\n`);
   const stopped = new Promise<NodeJS.Signals>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, resolve);

@@ -1,10 +1,9 @@
 // `norn up --compose` and its end.
 import { mkdirSync } from 'node:fs';
 import { NornError } from '@norn/base';
-import { build } from '../images/build.ts';
-import { hasImage, requireDocker } from '../images/docker.ts';
-import { recipes, type ImageName } from '../images/recipes.ts';
-import { sourcesTag } from '../images/sources-tag.ts';
+import { provideImage } from '../images/build.ts';
+import { requireDocker } from '../images/docker.ts';
+import type { ImageName } from '../images/recipes.ts';
 import { write } from '../print/columns.ts';
 import { findInstallation, makeFolders, type Installation } from '../up/installation.ts';
 import { runTasks } from '../up/task-list.ts';
@@ -35,11 +34,7 @@ export async function composeUp(): Promise<void> {
     {
       title: 'Build the images',
       task: async (_, task) => {
-        for (const name of images) {
-          const tag = sourcesTag(name);
-          if (await hasImage(`${recipes[name].name}:${tag}`)) continue;
-          await build(name, { tag, registry: '', base: 'debootstrap' }, (line) => (task.output = `${name}: ${line}`));
-        }
+        for (const name of images) await provideImage(name, (line) => (task.output = `${name}: ${line}`));
       },
     },
     { title: 'Make the secrets', task: () => makeComposeSecrets(installation) },

@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { repository } from '../up/installation.ts';
 import { provideBase } from './base.ts';
 import { layOut } from './context.ts';
-import { buildImage } from './docker.ts';
+import { buildImage, hasImage } from './docker.ts';
 import { recipes, type ImageName } from './recipes.ts';
+import { sourcesTag } from './sources-tag.ts';
 
 export interface ImageOptions {
   readonly tag: string;
@@ -32,6 +33,14 @@ export async function build(name: ImageName, options: ImageOptions, onLine: (lin
   } finally {
     await rm(context, { recursive: true, force: true });
   }
+}
+
+/** The image of these sources on a base made here; built when the local Docker has none. Returns its name with its tag. */
+export async function provideImage(name: ImageName, onLine: (line: string) => void): Promise<string> {
+  const tag = sourcesTag(name);
+  const image = `${recipes[name].name}:${tag}`;
+  if (await hasImage(image)) return image;
+  return build(name, { tag, registry: '', base: 'debootstrap' }, onLine);
 }
 
 async function keepBills(root: string, folder: string, name: ImageName): Promise<void> {

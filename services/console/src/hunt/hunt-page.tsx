@@ -65,12 +65,15 @@ function Looking({ progress }: { progress: HuntProgress | undefined }): ReactEle
   return (
     <>
       <div className="flex items-center gap-3 px-4 pt-4 text-soft">
-        <progress
-          className="h-1.5 w-60 accent-accent"
-          value={share}
+        <div
+          role="progressbar"
           aria-label="How far the hunt is"
+          aria-valuenow={Math.floor(share * 100)}
+          className="h-1.5 w-60 overflow-hidden rounded-full bg-line"
           data-testid="hunt-progress"
-        />
+        >
+          <div className="h-full bg-accent" style={{ width: `${share * 100}%` }} />
+        </div>
         {Math.floor(share * 100)} %, {grouped(rowsRead)} rows read
       </div>
       <Loading lines={10} what="Looking through the events" />

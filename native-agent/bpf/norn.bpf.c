@@ -2,6 +2,7 @@
 /* All programs as one object: they share maps, and nobody needs a BPF linker. One event family per file. */
 #include "include/kernel.h"
 #include "include/call.bpf.h"
+#include "include/credentials.bpf.h"
 #include "include/image.bpf.h"
 #include "include/pace.bpf.h"
 #include "include/sensitive.bpf.h"
@@ -55,6 +56,10 @@ const volatile __u32 record_layout[] = {
 	__builtin_offsetof(struct lifecycle_facts, device),
 	__builtin_offsetof(struct lifecycle_facts, mode),
 	__builtin_offsetof(struct lifecycle_facts, image_flags),
+	__builtin_offsetof(struct lifecycle_facts, login_user_id),
+	__builtin_offsetof(struct lifecycle_facts, session_id),
+	__builtin_offsetof(struct lifecycle_facts, capabilities),
+	__builtin_offsetof(struct lifecycle_facts, terminal),
 	sizeof(struct socket_facts),
 	__builtin_offsetof(struct socket_facts, remote),
 	__builtin_offsetof(struct socket_facts, local),

@@ -131,9 +131,24 @@ typedef struct {
 	__u32 val;
 } kgid_t;
 
+/* One bit a capability; two words of 32 bits until 6.2, which on these machines is the same. */
+typedef struct {
+	__u64 val;
+} kernel_cap_t;
+
+struct user_namespace {
+	int level;
+};
+
 struct cred {
 	kuid_t uid;
 	kgid_t gid;
+	kernel_cap_t cap_inheritable;
+	kernel_cap_t cap_permitted;
+	kernel_cap_t cap_effective;
+	kernel_cap_t cap_bset;
+	kernel_cap_t cap_ambient;
+	struct user_namespace *user_ns;
 };
 
 struct upid {
@@ -149,7 +164,12 @@ typedef struct {
 	int counter;
 } atomic_t;
 
+struct tty_struct {
+	char name[64];
+};
+
 struct signal_struct {
+	struct tty_struct *tty;
 	atomic_t live;
 	int group_exit_code;
 	unsigned int flags;
@@ -188,6 +208,9 @@ struct task_struct {
 	struct pid *thread_pid;
 	__u64 start_boottime;
 	const struct cred *real_cred;
+	/* Both with CONFIG_AUDIT only. */
+	kuid_t loginuid;
+	unsigned int sessionid;
 	char comm[16];
 	struct fs_struct *fs;
 	struct files_struct *files;

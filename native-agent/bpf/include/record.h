@@ -87,6 +87,9 @@ struct record {
 	__u16 reserved[2];
 };
 
+/* Effective, permitted, inheritable, ambient, bounding. */
+enum { CAPABILITY_SETS = 5, TERMINAL_BYTES = 16 };
+
 /* Of FORK, EXEC, PROCESS_SEEN. */
 struct lifecycle_facts {
 	__u64 parent_start_time_ns;
@@ -102,7 +105,14 @@ struct lifecycle_facts {
 	__u32 mode;
 	/* ImageFlag bits that the kernel can tell: not NEW. */
 	__u32 image_flags;
+	/* Of the audit: who logged in, and the login's number; all ones: nobody. */
+	__u32 login_user_id;
+	__u32 session_id;
 	__u32 reserved;
+	/* Zeros in a user namespace of its own. */
+	__u64 capabilities[CAPABILITY_SETS];
+	/* Name of the controlling terminal with zeros behind; none without one. */
+	__u8 terminal[TERMINAL_BYTES];
 };
 
 /* Of NET_* and STDIO_SOCKET; ports in host order. */

@@ -76,6 +76,7 @@ int BPF_PROG(process__on_exec, struct task_struct *task, pid_t old_pid, struct l
 	facts.parent_tgid = parent->tgid;
 	facts.parent_start_time_ns = parent->group_leader->start_boottime;
 	facts.namespace_pid = task__read_namespace_pid(task);
+	task__read_credentials(task, &facts);
 	image__read_facts(image, &facts);
 	scratch->record.flags = exec__apply_policy(image, facts.image_flags,
 						   facts.namespace_pid != (__u32)task->tgid);

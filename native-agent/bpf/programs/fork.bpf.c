@@ -22,6 +22,7 @@ int BPF_PROG(process__on_fork, struct task_struct *child, __u64 clone_flags)
 	facts.parent_tgid = creator->tgid;
 	facts.parent_start_time_ns = creator->group_leader->start_boottime;
 	facts.namespace_pid = task__read_namespace_pid(child);
+	task__read_credentials(child, &facts);
 	record__put_facts(scratch, &facts);
 	record__send_critical(scratch, false);
 	return 0;

@@ -25,6 +25,7 @@ int task__on_iterate(struct bpf_iter__task *ctx)
 	facts.parent_tgid = parent->tgid;
 	facts.parent_start_time_ns = parent->group_leader->start_boottime;
 	facts.namespace_pid = task__read_namespace_pid(task);
+	task__read_credentials(task, &facts);
 	if (task->flags & PF_KTHREAD)
 		scratch->record.marks |= MARK_KERNEL_THREAD;
 	image = BPF_CORE_READ(task, mm, exe_file);

@@ -4,6 +4,7 @@ import { create, toBinary } from '@bufbuild/protobuf';
 import { NornError, fromHex } from '@norn/base';
 import { EventBatchSchema, EventColumnsSchema, EventKind } from '../gen/norn/event/v1/event_pb.ts';
 import type { Finding } from '../gen/norn/finding/v1/finding_pb.ts';
+import { capabilitySets, nobodyId } from './columns.ts';
 import { stringsMax } from './string-dictionary.ts';
 import { varintSize, writeVarint } from './wire.ts';
 
@@ -38,6 +39,14 @@ export interface ProcessEntry {
   readonly containerId?: string;
   readonly userId?: number;
   readonly groupId?: number;
+  readonly terminal?: string;
+  /** Nobody when it is not given. */
+  readonly loginUserId?: number;
+  readonly sessionId?: number;
+  /** Effective, permitted, inheritable, ambient, bounding. */
+  readonly capabilities?: readonly bigint[];
+  readonly package?: string;
+  readonly packageVersion?: string;
 }
 
 export interface Row {
@@ -53,6 +62,11 @@ export interface Row {
 }
 
 const unknownHash = new Uint8Array(32);
+
+function bytesOf(capabilities: readonly bigint[]): Uint8Array {
+  const sets = BigUint64Array.from(capabilitySets, (_name, set) => capabilities[set] ?? 0n);
+  return new Uint8Array(sets.buffer);
+}
 
 export class BatchWriter {
   private readonly rows = new Columns(
@@ -77,6 +91,10 @@ export class BatchWriter {
     ['container', 2],
     ['userId', 4],
     ['groupId', 4],
+    ['terminal', 2],
+    ['loginUserId', 4],
+    ['sessionId', 4],
+    ['capabilities', 8 * capabilitySets.length],
   );
   private readonly images = new Columns(
     ['imagePath', 2],
@@ -85,6 +103,8 @@ export class BatchWriter {
     ['imageFlags', 4],
     ['imageWorkingDirectory', 2],
     ['imageEnvironment', 2],
+    ['imagePackage', 2],
+    ['imagePackageVersion', 2],
   );
   private readonly strings = new Map<string, number>([['', 0]]);
   private readonly processEntries = new Map<string, number>();
@@ -173,14 +193,19 @@ export class BatchWriter {
         container: entryOf(this.containerEntries, process.containerId ?? '', () => undefined),
         userId,
         groupId,
+        terminal: this.string(process.terminal),
+        loginUserId: process.loginUserId ?? nobodyId,
+        sessionId: process.sessionId ?? nobodyId,
+        capabilities: bytesOf(process.capabilities ?? []),
       });
     });
   }
 
   private imageEntry(process: ProcessEntry): number {
     const { imagePath, commandLine = '', workingDirectory = '', sha256 = '', imageFlags = 0 } = process;
-    const { environment = '' } = process;
-    const key = [imagePath, commandLine, workingDirectory, sha256, imageFlags, environment].join('\0');
+    const { environment = '', package: name = '', packageVersion = '' } = process;
+    const texts = [imagePath, commandLine, workingDirectory, sha256, imageFlags, environment, name, packageVersion];
+    const key = texts.join('\0');
     return entryOf(this.imageEntries, key, () => {
       this.images.push({
         imagePath: this.string(imagePath),
@@ -189,6 +214,8 @@ export class BatchWriter {
         imageFlags,
         imageWorkingDirectory: this.string(workingDirectory),
         imageEnvironment: this.string(environment),
+        imagePackage: this.string(name),
+        imagePackageVersion: this.string(packageVersion),
       });
     });
   }

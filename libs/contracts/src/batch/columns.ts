@@ -22,6 +22,25 @@ export interface ProcessTable {
   readonly container: Uint16Array;
   readonly userId: Uint32Array;
   readonly groupId: Uint32Array;
+  /** Index into `strings`; zeros, as in all of the following, when the agent does not tell. */
+  readonly terminal: Uint16Array;
+  /** `nobodyId` where nobody logged in. */
+  readonly loginUserId: Uint32Array;
+  /** `nobodyId` in no login. */
+  readonly sessionId: Uint32Array;
+  /** Five each: effective, permitted, inheritable, ambient, bounding. */
+  readonly capabilities: BigUint64Array;
+}
+
+/** What the kernel's audit has for no login. */
+export const nobodyId = 0xffff_ffff;
+/** In the order of `ProcessTable.capabilities`. */
+export const capabilitySets = ['effective', 'permitted', 'inheritable', 'ambient', 'bounding'] as const;
+
+/** The sets of an entry of the process table, in the order of `capabilitySets`. */
+export function capabilitiesOf({ capabilities }: ProcessTable, entry: number): BigUint64Array {
+  const { length } = capabilitySets;
+  return capabilities.subarray(entry * length, entry * length + length);
 }
 
 /** Indices are into `strings`. */
@@ -35,6 +54,9 @@ export interface ImageTable {
   readonly workingDirectory: Uint16Array;
   /** "NAME=value" a line; zeros when the agent sends none. */
   readonly environment: Uint16Array;
+  /** What the file belongs to and is unchanged from; zeros when not known. */
+  readonly package: Uint16Array;
+  readonly packageVersion: Uint16Array;
 }
 
 /** Entry 0 is the host. */
@@ -68,8 +90,9 @@ export interface BatchColumns {
 const widths: Readonly<Record<number, number>> = {
   2: 1, 3: 4, 4: 2, 5: 2, 6: 2, 7: 4, 8: 8, 9: 4,
   20: 16, 21: 16, 22: 4, 23: 4, 24: 4, 25: 8, 26: 4, 27: 2, 28: 2, 29: 4, 30: 4,
+  31: 2, 32: 4, 33: 4, 34: 40,
   40: 2, 41: 2, 42: 32, 43: 4, 44: 2,
-  45: 2,
+  45: 2, 46: 2, 47: 2,
   50: 2,
 }; // prettier-ignore
 
@@ -116,6 +139,21 @@ function readProcesses(block: ColumnBlock): ProcessTable {
     container: block.u16(28, count),
     userId: block.u32(29, count),
     groupId: block.u32(30, count),
+    ...readCredentials(block, count),
+  };
+}
+
+type Credentials = Pick<ProcessTable, 'terminal' | 'loginUserId' | 'sessionId' | 'capabilities'>;
+
+/** Agents that know none leave them out. */
+function readCredentials(block: ColumnBlock, count: number): Credentials {
+  const nobody = (): Uint32Array => new Uint32Array(count).fill(nobodyId);
+  const sets = count * capabilitySets.length;
+  return {
+    terminal: block.u16OrZeros(31, count),
+    loginUserId: block.countOf(32) === 0 ? nobody() : block.u32(32, count),
+    sessionId: block.countOf(33) === 0 ? nobody() : block.u32(33, count),
+    capabilities: block.countOf(34) === 0 ? new BigUint64Array(sets) : block.u64s(34, count),
   };
 }
 
@@ -128,7 +166,9 @@ function readImages(block: ColumnBlock): ImageTable {
     sha256: block.bytes(42, count),
     flags: block.u32(43, count),
     workingDirectory: block.u16(44, count),
-    environment: block.countOf(45) === 0 ? new Uint16Array(count) : block.u16(45, count),
+    environment: block.u16OrZeros(45, count),
+    package: block.u16OrZeros(46, count),
+    packageVersion: block.u16OrZeros(47, count),
   };
 }
 
@@ -142,6 +182,9 @@ function checkIndices({ strings, process, path, target, processes, images, conta
   checkBelow('image_command_line', images.commandLine, strings.count);
   checkBelow('image_working_directory', images.workingDirectory, strings.count);
   checkBelow('image_environment', images.environment, strings.count);
+  checkBelow('image_package', images.package, strings.count);
+  checkBelow('image_package_version', images.packageVersion, strings.count);
+  checkBelow('terminal', processes.terminal, strings.count);
   checkBelow('container_id', containers.id, strings.count);
 }
 
@@ -193,12 +236,23 @@ class ColumnBlock {
     return new Uint16Array(this.buffer, this.startOf(number, count), count);
   }
 
+  /** Of a column that may have been left out. */
+  u16OrZeros(number: number, count: number): Uint16Array {
+    return this.countOf(number) === 0 ? new Uint16Array(count) : this.u16(number, count);
+  }
+
   u32(number: number, count: number): Uint32Array {
     return new Uint32Array(this.buffer, this.startOf(number, count), count);
   }
 
   u64(number: number, count: number): BigUint64Array {
     return new BigUint64Array(this.buffer, this.startOf(number, count), count);
+  }
+
+  /** The words of 64 bits of elements that have several. */
+  u64s(number: number, count: number): BigUint64Array {
+    const words = (count * (widths[number] ?? 8)) / 8;
+    return new BigUint64Array(this.buffer, this.startOf(number, count), words);
   }
 
   /** The bytes of elements wider than a number. */

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { toHex } from '@norn/base';
 import { type BatchView, openBatch } from './batch-view.ts';
+import { capabilitiesOf, capabilitySets } from './columns.ts';
 
 const folder = join(__dirname, '../../../../proto/golden');
 
@@ -15,22 +16,29 @@ function pathOf(bytes: Uint8Array): string {
 function processOf({ columns }: BatchView, entry: number) {
   const { strings, processes, images, containers } = columns;
   const image = processes.image[entry]!;
+  const sets = [...capabilitiesOf(processes, entry)].map(String);
   return {
+    capabilities: Object.fromEntries(capabilitySets.map((name, set) => [name, sets[set]])),
     containerId: strings.text(containers.id[processes.container[entry]!]!),
     groupId: processes.groupId[entry],
     image: {
       commandLine: strings.text(images.commandLine[image]!),
       flags: images.flags[image],
+      package: strings.text(images.package[image]!),
+      packageVersion: strings.text(images.packageVersion[image]!),
       path: strings.text(images.path[image]!),
       sha256: toHex(images.sha256.subarray(image * 32, image * 32 + 32)),
       workingDirectory: strings.text(images.workingDirectory[image]!),
     },
     imageNumber: processes.imageNumber[entry],
+    loginUserId: processes.loginUserId[entry],
     namespacePid: processes.namespacePid[entry],
     parentPid: processes.parentPid[entry],
     parentUid: toHex(processes.parentUid.subarray(entry * 16, entry * 16 + 16)),
     pid: processes.pid[entry],
+    sessionId: processes.sessionId[entry],
     startTimeUs: String(processes.startTimeUs[entry]),
+    terminal: strings.text(processes.terminal[entry]!),
     uid: toHex(processes.uid.subarray(entry * 16, entry * 16 + 16)),
     userId: processes.userId[entry],
   };

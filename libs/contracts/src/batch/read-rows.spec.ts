@@ -1,6 +1,7 @@
 import { EventKind } from '../gen/norn/event/v1/event_pb.ts';
 import { openBatch } from './batch-view.ts';
 import { BatchWriter, type ProcessEntry, type Row } from './batch-writer.ts';
+import { nobodyId } from './columns.ts';
 import { readRows } from './read-rows.ts';
 
 const parent: ProcessEntry = {
@@ -20,6 +21,12 @@ const parent: ProcessEntry = {
   containerId: '4f'.repeat(32),
   userId: 0,
   groupId: 0,
+  terminal: '',
+  loginUserId: nobodyId,
+  sessionId: nobodyId,
+  capabilities: [0n, 0n, 0n, 0n, 0n],
+  package: '',
+  packageVersion: '',
 };
 const shell: ProcessEntry = {
   ...parent,
@@ -31,6 +38,12 @@ const shell: ProcessEntry = {
   sha256: 'ab'.repeat(32),
   imageFlags: 64,
   userId: 33,
+  terminal: 'pts0',
+  loginUserId: 1_000,
+  sessionId: 7,
+  capabilities: [1n, 1n << 40n, 3n, 4n, 0xffff_ffff_ffff_ffffn],
+  package: 'dash',
+  packageVersion: '0.5.12-2',
 };
 const rows: Row[] = [
   {

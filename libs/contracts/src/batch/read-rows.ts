@@ -2,7 +2,7 @@
 import { toHex } from '@norn/base';
 import type { BatchView } from './batch-view.ts';
 import type { ProcessEntry, Row } from './batch-writer.ts';
-import type { BatchColumns } from './columns.ts';
+import { type BatchColumns, capabilitiesOf, nobodyId } from './columns.ts';
 import { malformed } from './wire.ts';
 
 export interface BatchRows {
@@ -46,6 +46,10 @@ function processAt(columns: BatchColumns, at: number): ProcessEntry {
     containerId: strings.text(containers.id[processes.container[at] ?? 0] ?? 0),
     userId: processes.userId[at] ?? 0,
     groupId: processes.groupId[at] ?? 0,
+    terminal: strings.text(processes.terminal[at] ?? 0),
+    loginUserId: processes.loginUserId[at] ?? nobodyId,
+    sessionId: processes.sessionId[at] ?? nobodyId,
+    capabilities: [...capabilitiesOf(processes, at)],
   };
 }
 
@@ -58,5 +62,7 @@ function imageAt({ images, strings }: BatchColumns, image: number) {
     environment: strings.text(images.environment[image] ?? 0),
     sha256: sha256.some((byte) => byte !== 0) ? toHex(sha256) : '',
     imageFlags: images.flags[image] ?? 0,
+    package: strings.text(images.package[image] ?? 0),
+    packageVersion: strings.text(images.packageVersion[image] ?? 0),
   };
 }

@@ -45,5 +45,8 @@ pub use batch::{
 };
 pub use content::{ChangeKind, ContentChange, ContentFormat, ContentShape};
 pub use event::{Event, Observer};
-pub use process::{ContainerId, Image, Process, ProcessIndex, ProcessTable, ProcessUid, process_uid};
+pub use process::{
+    Capabilities, ContainerId, Credentials, Image, Package, Process, ProcessIndex, ProcessTable, ProcessUid,
+    process_uid,
+};
 pub use wire::event::v1::{EventKind, ExecFlag, ImageFlag, SensitiveFile};

@@ -49,10 +49,62 @@ pub struct Image {
     pub environment: Vec<u8>,
     /// Not known yet, or not readable: `None`.
     pub sha256: Option<[u8; 32]>,
+    /// What the file belongs to and is unchanged from. Not known yet, or to no package: `None`.
+    pub package: Option<Arc<Package>>,
     /// `ImageFlag` bits.
     pub flags: u32,
     pub device: u64,
     pub inode: u64,
+}
+
+/// Sets of capabilities, one bit each. Zeros in a user namespace of its own, where they count for nothing on the host.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Capabilities {
+    pub effective: u64,
+    pub permitted: u64,
+    pub inheritable: u64,
+    pub ambient: u64,
+    pub bounding: u64,
+}
+
+/// Who logged in for a process to be there, from which terminal, and what it may do: as at its last fork or exec.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Credentials {
+    /// Of the audit; `NOBODY` when nobody logged in.
+    pub login_user_id: u32,
+    /// The login's number; `NOBODY` in none.
+    pub session_id: u32,
+    /// Name of the controlling terminal with zeros behind; none without one.
+    pub terminal: [u8; Credentials::TERMINAL_BYTES],
+    pub capabilities: Capabilities,
+}
+
+impl Credentials {
+    pub const NOBODY: u32 = u32::MAX;
+    pub const TERMINAL_BYTES: usize = 16;
+
+    pub fn terminal(&self) -> &[u8] {
+        self.terminal.split(|&byte| byte == 0).next().unwrap_or_default()
+    }
+}
+
+impl Default for Credentials {
+    fn default() -> Self {
+        Self {
+            login_user_id: Self::NOBODY,
+            session_id: Self::NOBODY,
+            terminal: [0; Self::TERMINAL_BYTES],
+            capabilities: Capabilities::default(),
+        }
+    }
+}
+
+/// A package of the distribution's, as installed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Package {
+    pub name: String,
+    /// Empty when not known.
+    pub version: String,
 }
 
 #[derive(Debug, Clone)]
@@ -77,6 +129,7 @@ pub struct Process {
     pub cgroup_id: u64,
     pub user_id: u32,
     pub group_id: u32,
+    pub credentials: Credentials,
 }
 
 /// Position in the `ProcessTable`; stays valid while the process lives and `RETAIN_NS` after its end.
@@ -279,6 +332,7 @@ mod tests {
             cgroup_id: 0,
             user_id: 0,
             group_id: 0,
+            credentials: Default::default(),
         }
     }
 

@@ -16,6 +16,7 @@ fn process(name: u8) -> Process {
         cgroup_id: 0,
         user_id: 0,
         group_id: 0,
+        credentials: Default::default(),
     }
 }
 

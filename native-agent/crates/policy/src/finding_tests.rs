@@ -160,6 +160,7 @@ fn a_process_is_found_by_pid_and_start_also_after_its_end() {
         cgroup_id: 0,
         user_id: 0,
         group_id: 0,
+        credentials: Default::default(),
     };
     let boot = [1; 16];
     assert_eq!(process_of(&denial(1), &processes, &boot), None);
@@ -206,6 +207,7 @@ fn a_process_that_is_gone_is_told_of_by_the_table() {
         cgroup_id: 0,
         user_id: 0,
         group_id: 0,
+        credentials: Default::default(),
     };
     processes.insert(process(1, 0, "/bin/sh"));
     processes.insert(process(2, 1, "/bin/nc"));

@@ -1,18 +1,31 @@
-//! SHA-256 of executables, off the hot path: a low-priority thread with a bounded queue, and a cache by file.
+//! SHA-256 of executables and the package each belongs to, off the hot path: a low-priority thread with a bounded queue, and a
+//! cache by file.
 use std::collections::{HashMap, VecDeque};
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
+use md5::Md5;
+use norn_events::Package;
+use norn_packages::{Finder, HostPackages, Recorded};
 use sha2::{Digest, Sha256};
 
 use crate::record::LifecycleFacts;
 
 pub type Sha256Sum = [u8; 32];
+
+/// What a file turned out to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Content {
+    pub sha256: Sha256Sum,
+    /// What put it there, when it is still what that package put there.
+    pub package: Option<Arc<Package>>,
+}
 
 /// A file's content, as far as its metadata tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -44,8 +57,10 @@ impl FileVersion {
 #[derive(Debug)]
 pub struct Source {
     pub pid: u32,
-    /// As the host sees it, when it is the host's.
-    pub host_path: Option<PathBuf>,
+    /// As the process sees it.
+    pub path: PathBuf,
+    /// The root it is seen from is the host's.
+    pub is_of_host: bool,
     /// Started since the agent was: goes before what ran already.
     pub is_fresh: bool,
 }
@@ -112,15 +127,15 @@ impl Queue {
 
 pub struct Hasher {
     requests: Arc<Queue>,
-    results: Receiver<(FileVersion, Option<Sha256Sum>)>,
+    results: Receiver<(FileVersion, Option<Content>)>,
     known: HashMap<FileVersion, State>,
     refused: u64,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 enum State {
     Asked,
-    Known(Sha256Sum),
+    Known(Content),
 }
 
 impl Hasher {
@@ -139,9 +154,12 @@ impl Hasher {
             .name("norn-hash".to_owned())
             .spawn(move || {
                 lower_priority();
+                let host = HostPackages::shared();
+                host.read_beside();
+                let mut packages = Finder::new(host);
                 while let Some(request) = todo.pop() {
-                    let sum = hash(&request).ok();
-                    if done.send((request.version, sum)).is_err() {
+                    let content = read(&request, &mut packages).ok();
+                    if done.send((request.version, content)).is_err() {
                         return;
                     }
                 }
@@ -154,7 +172,7 @@ impl Hasher {
         })
     }
 
-    /// Whether the sum is being computed.
+    /// Whether the file is being read.
     pub fn is_asked(&self, facts: &LifecycleFacts) -> bool {
         matches!(self.known.get(&FileVersion::from(facts)), Some(State::Asked))
     }
@@ -164,11 +182,11 @@ impl Hasher {
         self.refused
     }
 
-    /// The sum if it is known; if not, it is asked for and comes out of `take_results` later.
-    pub fn sum_of(&mut self, facts: &LifecycleFacts, source: Source) -> Option<Sha256Sum> {
+    /// The content if it is known; if not, it is asked for and comes out of `take_results` later.
+    pub fn content_of(&mut self, facts: &LifecycleFacts, source: Source) -> Option<Content> {
         let version = FileVersion::from(facts);
         match self.known.get(&version) {
-            Some(State::Known(sum)) => return Some(*sum),
+            Some(State::Known(content)) => return Some(content.clone()),
             Some(State::Asked) => return None,
             None => {}
         }
@@ -185,21 +203,21 @@ impl Hasher {
     }
 
     /// What has been hashed since the last time; `None` for what could not be read.
-    pub fn take_results(&mut self) -> Vec<(FileVersion, Option<Sha256Sum>)> {
-        let mut sums = Vec::new();
-        while let Ok((version, sum)) = self.results.try_recv() {
-            sums.push((version, sum));
-            match sum {
-                Some(sum) => {
-                    self.known.insert(version, State::Known(sum));
+    pub fn take_results(&mut self) -> Vec<(FileVersion, Option<Content>)> {
+        let mut contents = Vec::new();
+        while let Ok((version, content)) = self.results.try_recv() {
+            match content.clone() {
+                Some(content) => {
+                    self.known.insert(version, State::Known(content));
                 }
                 // It could not be read, its process is gone: the next exec asks again.
                 None => {
                     self.known.remove(&version);
                 }
             }
+            contents.push((version, content));
         }
-        sums
+        contents
     }
 
     fn forget_if_full(&mut self) {
@@ -223,15 +241,26 @@ fn lower_priority() {
     unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, NICE) };
 }
 
-fn hash(request: &Request) -> io::Result<Sha256Sum> {
-    let running = Path::new("/proc")
-        .join(request.source.pid.to_string())
-        .join("exe");
-    let candidates = std::iter::once(running).chain(request.source.host_path.clone());
+fn read(request: &Request, packages: &mut Finder) -> io::Result<Content> {
+    let Source {
+        pid,
+        path,
+        is_of_host,
+        ..
+    } = &request.source;
+    let running = Path::new("/proc").join(pid.to_string());
+    // Before the file: a process that still is there then was there now.
+    let root = if *is_of_host {
+        PathBuf::from("/")
+    } else {
+        running.join("root")
+    };
+    let recorded = packages.find(&root, path.as_os_str().as_bytes());
+    let candidates = std::iter::once(running.join("exe")).chain(is_of_host.then(|| path.clone()));
     let mut failure = io::Error::from(io::ErrorKind::NotFound);
     for path in candidates {
-        match open_version(&path, &request.version).and_then(hash_file) {
-            Ok(sum) => return Ok(sum),
+        match open_version(&path, &request.version).and_then(|file| read_file(file, recorded.as_ref())) {
+            Ok(content) => return Ok(content),
             Err(error) => failure = error,
         }
     }
@@ -249,15 +278,25 @@ fn open_version(path: &Path, version: &FileVersion) -> io::Result<File> {
     Ok(file)
 }
 
-fn hash_file(mut file: File) -> io::Result<Sha256Sum> {
+fn read_file(mut file: File, recorded: Option<&Recorded>) -> io::Result<Content> {
     const CHUNK_BYTES: usize = 64 * 1024;
     let mut chunk = vec![0; CHUNK_BYTES];
-    let mut digest = Sha256::new();
+    let mut sha256 = Sha256::new();
+    let mut md5 = recorded.map(|recorded| (recorded, Md5::new()));
     loop {
         let read = file.read(&mut chunk)?;
         if read == 0 {
-            return Ok(digest.finalize().into());
+            break;
         }
-        digest.update(&chunk[..read]);
+        sha256.update(&chunk[..read]);
+        if let Some((_, md5)) = &mut md5 {
+            md5.update(&chunk[..read]);
+        }
     }
+    let unchanged =
+        md5.filter(|(recorded, md5)| recorded.checksum == <[u8; 16]>::from(md5.clone().finalize()));
+    Ok(Content {
+        sha256: sha256.finalize().into(),
+        package: unchanged.map(|(recorded, _)| Arc::clone(&recorded.package)),
+    })
 }

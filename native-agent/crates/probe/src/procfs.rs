@@ -3,7 +3,7 @@ use std::fs;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
-use norn_events::Image;
+use norn_events::{Capabilities, Credentials, Image};
 
 use crate::environment;
 use crate::text::join_arguments;
@@ -61,5 +61,87 @@ pub fn read_image(pid: u32) -> Image {
         working_directory: link("cwd"),
         environment: read_environment(pid),
         ..Image::default()
+    }
+}
+
+/// As far as they can be read; nobody's when the process is gone.
+pub fn read_credentials(pid: u32) -> Credentials {
+    let number = |file| {
+        let text = fs::read_to_string(of(pid, file)).ok()?;
+        text.trim().parse().ok()
+    };
+    Credentials {
+        login_user_id: number("loginuid").unwrap_or(Credentials::NOBODY),
+        session_id: number("sessionid").unwrap_or(Credentials::NOBODY),
+        terminal: read_terminal(pid).unwrap_or_default(),
+        capabilities: read_capabilities(pid).unwrap_or_default(),
+    }
+}
+
+/// Zeros in a user namespace that has not all users: it is not the first.
+fn read_capabilities(pid: u32) -> Option<Capabilities> {
+    const ALL_USERS: [&str; 3] = ["0", "0", "4294967295"];
+    let users = fs::read_to_string(of(pid, "uid_map")).ok()?;
+    if !users.split_whitespace().eq(ALL_USERS) {
+        return None;
+    }
+    let text = fs::read_to_string(of(pid, "status")).ok()?;
+    let set = |name: &str| {
+        let digits = text.lines().find_map(|line| line.strip_prefix(name))?;
+        u64::from_str_radix(digits.trim(), 16).ok()
+    };
+    Some(Capabilities {
+        effective: set("CapEff:")?,
+        permitted: set("CapPrm:")?,
+        inheritable: set("CapInh:")?,
+        ambient: set("CapAmb:")?,
+        bounding: set("CapBnd:")?,
+    })
+}
+
+/// By the number of its device: what follows the name in brackets, which may hold anything, has it in fifth place.
+fn read_terminal(pid: u32) -> Option<[u8; Credentials::TERMINAL_BYTES]> {
+    let stat = fs::read_to_string(of(pid, "stat")).ok()?;
+    let (_, rest) = stat.rsplit_once(')')?;
+    let device: u32 = rest.split_whitespace().nth(4)?.parse().ok()?;
+    let name = terminal_name(device)?;
+    let mut terminal = [0; Credentials::TERMINAL_BYTES];
+    terminal.get_mut(..name.len())?.copy_from_slice(name.as_bytes());
+    Some(terminal)
+}
+
+/// As the kernel calls it: "pts3", "ttyS0". Pseudo terminals are not in sysfs: there are eight majors of them.
+fn terminal_name(device: u32) -> Option<String> {
+    const PTS_MAJORS: std::ops::RangeInclusive<u32> = 136..=143;
+    let (major, minor) = (device >> 8 & 0xfff, device & 0xff | device >> 12 & 0xf_ff00);
+    if device == 0 {
+        return None;
+    }
+    if PTS_MAJORS.contains(&major) {
+        return Some(format!("pts{}", (major - PTS_MAJORS.start()) * 256 + minor));
+    }
+    let told = fs::read_to_string(format!("/sys/dev/char/{major}:{minor}/uevent")).ok()?;
+    let name = told.lines().find_map(|line| line.strip_prefix("DEVNAME="))?;
+    Some(name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_has_the_name_of_its_device() {
+        assert_eq!(terminal_name(0), None);
+        assert_eq!(terminal_name(136 << 8 | 3), Some("pts3".to_owned()));
+        assert_eq!(terminal_name(137 << 8 | 1), Some("pts257".to_owned()));
+        assert_eq!(terminal_name(4 << 8 | 1), Some("tty1".to_owned()));
+    }
+
+    #[test]
+    fn a_process_may_do_no_more_than_its_bounding_set_leaves() {
+        let own = read_credentials(std::process::id()).capabilities;
+        assert_ne!(own.bounding, 0);
+        assert_eq!(own.permitted & !own.bounding, 0);
+        assert_eq!(read_credentials(u32::MAX), Credentials::default());
     }
 }

@@ -1,5 +1,5 @@
 //! A record as the kernel side wrote it: the layout of bpf/include/record.h, and the texts put together from it.
-use norn_events::EventKind;
+use norn_events::{Capabilities, Credentials, EventKind};
 
 pub const SLOTS: usize = 6;
 
@@ -57,7 +57,29 @@ pub struct LifecycleFacts {
     pub device: u32,
     pub mode: u32,
     pub image_flags: u32,
+    pub login_user_id: u32,
+    pub session_id: u32,
     pub reserved: u32,
+    pub capabilities: [u64; 5],
+    pub terminal: [u8; 16],
+}
+
+impl LifecycleFacts {
+    pub fn credentials(&self) -> Credentials {
+        let [effective, permitted, inheritable, ambient, bounding] = self.capabilities;
+        Credentials {
+            login_user_id: self.login_user_id,
+            session_id: self.session_id,
+            terminal: self.terminal,
+            capabilities: Capabilities {
+                effective,
+                permitted,
+                inheritable,
+                ambient,
+                bounding,
+            },
+        }
+    }
 }
 
 /// `struct socket_facts`.
@@ -314,6 +336,10 @@ mod tests {
             offset_of!(LifecycleFacts, device),
             offset_of!(LifecycleFacts, mode),
             offset_of!(LifecycleFacts, image_flags),
+            offset_of!(LifecycleFacts, login_user_id),
+            offset_of!(LifecycleFacts, session_id),
+            offset_of!(LifecycleFacts, capabilities),
+            offset_of!(LifecycleFacts, terminal),
             size_of::<SocketFacts>(),
             offset_of!(SocketFacts, remote),
             offset_of!(SocketFacts, local),

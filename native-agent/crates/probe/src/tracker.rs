@@ -6,11 +6,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use norn_events::{
-    Event, EventKind, Image, Observer, Process, ProcessIndex, ProcessTable, ProcessUid, process_uid,
+    Credentials, Event, EventKind, Image, Observer, Process, ProcessIndex, ProcessTable, ProcessUid,
+    process_uid,
 };
 
 use crate::container::Containers;
-use crate::hash::{FileVersion, Hasher, Source};
+use crate::hash::{Content, FileVersion, Hasher, Source};
 use crate::record::{Header, KIND_CGROUP, LifecycleFacts, MARK_KERNEL_THREAD, Record, Slot};
 use crate::stream::Gap;
 use crate::text::{join_arguments, socket_text, socket_value};
@@ -38,6 +39,16 @@ struct Figures {
     flags: u32,
     value: u64,
     result: i32,
+}
+
+impl Figures {
+    /// Of an exec.
+    fn tell_change(&mut self, before: &Credentials, now: &Credentials) {
+        self.value = now.capabilities.permitted & !before.capabilities.permitted;
+        if before.login_user_id != Credentials::NOBODY && before.login_user_id != now.login_user_id {
+            self.flags |= norn_events::ExecFlag::LoginChanged as u32;
+        }
+    }
 }
 
 impl Tracker {
@@ -83,7 +94,7 @@ impl Tracker {
         };
         let process = match kind {
             EventKind::Fork => self.fork(record),
-            EventKind::Exec if header.result == 0 => self.exec(record),
+            EventKind::Exec if header.result == 0 => self.exec(record, &mut figures),
             _ => self.process_of(header),
         };
         self.write_texts(record, &mut figures, process);
@@ -211,7 +222,8 @@ impl Tracker {
             .and_then(|parent| self.processes.get(parent))
             .map(|parent| Arc::clone(&parent.image));
         let image = image.unwrap_or_else(|| Arc::new(procfs::read_image(facts.parent_tgid)));
-        let process = self.new_process(header, &facts, image);
+        let mut process = self.new_process(header, &facts, image);
+        self.inherit_login(parent_uid, &mut process.credentials);
         let index = self.processes.insert(process);
         self.refresh(index, header);
         index
@@ -236,10 +248,24 @@ impl Tracker {
             cgroup_id: header.cgroup_id,
             user_id: header.user_id,
             group_id: header.group_id,
+            credentials: facts.credentials(),
         }
     }
 
-    fn exec(&mut self, record: &Record<'_>) -> ProcessIndex {
+    /// Who was logged in at the lineage's last exec, until the next exec says who is: so it is seen there when the login user
+    /// was written over, by the process itself or by the one that created it.
+    fn inherit_login(&self, parent: ProcessUid, child: &mut Credentials) {
+        let parent = self
+            .processes
+            .by_uid(parent)
+            .and_then(|index| self.processes.get(index));
+        if let Some(parent) = parent.filter(|parent| parent.credentials.login_user_id != Credentials::NOBODY)
+        {
+            child.login_user_id = parent.credentials.login_user_id;
+        }
+    }
+
+    fn exec(&mut self, record: &Record<'_>, figures: &mut Figures) -> ProcessIndex {
         let (header, facts) = (&record.header, record.lifecycle());
         let uid = self.uid(header.tgid, header.start_time_ns);
         let mut image = self.image_of(record, &facts);
@@ -258,6 +284,8 @@ impl Tracker {
         if let Some(process) = self.processes.get_mut(index) {
             process.image_number += 1;
             process.image = Arc::clone(&image);
+            let before = std::mem::replace(&mut process.credentials, facts.credentials());
+            figures.tell_change(&before, &process.credentials);
         }
         self.want_hash(index, &image, &facts);
         index
@@ -300,19 +328,17 @@ impl Tracker {
         let (Some(hasher), Some(process)) = (self.hasher.as_mut(), self.processes.get_mut(index)) else {
             return;
         };
-        let host_path = process
-            .container
-            .is_none()
-            .then(|| PathBuf::from(OsStr::from_bytes(&image.path)));
         let source = Source {
             pid: process.pid,
-            host_path,
+            path: PathBuf::from(OsStr::from_bytes(&image.path)),
+            is_of_host: process.container.is_none(),
             is_fresh: process.image_number > 0,
         };
-        match hasher.sum_of(facts, source) {
-            Some(sum) => {
+        match hasher.content_of(facts, source) {
+            Some(Content { sha256, package }) => {
                 process.image = Arc::new(Image {
-                    sha256: Some(sum),
+                    sha256: Some(sha256),
+                    package,
                     ..Image::clone(image)
                 })
             }
@@ -326,18 +352,22 @@ impl Tracker {
         }
     }
 
-    /// Puts sums that have been computed into the images that wait for them.
+    /// Puts what files turned out to be into the images that wait for it.
     pub fn take_hashes(&mut self) {
         let Some(hasher) = self.hasher.as_mut() else {
             return;
         };
-        for (version, sum) in hasher.take_results() {
+        for (version, content) in hasher.take_results() {
             for index in self.hash_waiters.remove(&version).unwrap_or_default() {
                 let Some(process) = self.processes.get_mut(index) else {
                     continue;
                 };
-                if version.is_of(process.image.device, process.image.inode) && sum.is_some() {
-                    Arc::make_mut(&mut process.image).sha256 = sum;
+                if let Some(Content { sha256, package }) = &content
+                    && version.is_of(process.image.device, process.image.inode)
+                {
+                    let image = Arc::make_mut(&mut process.image);
+                    image.sha256 = Some(*sha256);
+                    image.package.clone_from(package);
                 }
             }
         }
@@ -358,6 +388,7 @@ impl Tracker {
         };
         let known_parent = parent.is_some();
         let mut process = self.new_process(header, &facts, Arc::new(procfs::read_image(header.tgid)));
+        process.credentials = procfs::read_credentials(header.tgid);
         if !known_parent {
             process.parent_uid = ProcessUid::UNKNOWN;
         }
@@ -395,6 +426,7 @@ impl Tracker {
         if let Some(old) = self.processes.get_mut(index) {
             old.image = Arc::clone(&image);
             old.image_number = process.image_number;
+            old.credentials = process.credentials;
         }
         self.want_hash(index, &image, &facts);
         (index, true)

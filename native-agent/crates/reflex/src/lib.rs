@@ -1,6 +1,5 @@
 //! Detections that run inside the agent because milliseconds count. Pure state machines fed by events and changes of
 //! content; only what looks at running code asks the kernel for anything, through `norn-insight`.
-mod checksums;
 mod fileless;
 mod firing;
 mod insight;

@@ -11,8 +11,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use md5::{Digest, Md5};
 use nix::fcntl::{FcntlArg, SealFlag, fcntl};
 use norn_events::Process;
+use norn_packages::{Checksum, HostPackages, look_up};
 
-use crate::checksums::{Checksum, HostChecksums, look_up};
 use crate::lineage::may_be_packaged;
 
 /// Answers where a process's image comes from.
@@ -38,12 +38,12 @@ pub trait Provenance {
 #[derive(Debug)]
 pub struct Packages {
     known: HashMap<(u64, u64), bool>,
-    host: HostChecksums,
+    host: HostPackages,
 }
 
 impl Default for Packages {
     fn default() -> Self {
-        let host = HostChecksums::default();
+        let host = HostPackages::shared();
         host.read_beside();
         let known = HashMap::new();
         Self { known, host }
@@ -130,7 +130,7 @@ fn below(root: &Path, path: &[u8]) -> PathBuf {
     ))
 }
 
-fn is_unchanged(host: &HostChecksums, root: &Path, path: &[u8]) -> io::Result<bool> {
+fn is_unchanged(host: &HostPackages, root: &Path, path: &[u8]) -> io::Result<bool> {
     let recorded = match host.of(root, path) {
         Some(known) => known,
         None => look_up(root, path)?,
@@ -142,7 +142,7 @@ fn is_unchanged(host: &HostChecksums, root: &Path, path: &[u8]) -> io::Result<bo
     if file.metadata()?.len() > Packages::IMAGE_BYTES_MAX {
         return Ok(false);
     }
-    Ok(checksum(file)? == recorded)
+    Ok(checksum(file)? == recorded.checksum)
 }
 
 fn checksum(mut file: File) -> io::Result<Checksum> {
@@ -192,7 +192,7 @@ mod tests {
     #[test]
     fn a_file_that_is_what_its_package_put_there_is_unchanged() {
         let root = root_with_gzip("same", b"gzip, unchanged");
-        assert!(is_unchanged(&HostChecksums::default(), &root.0, b"/usr/bin/gzip").unwrap());
+        assert!(is_unchanged(&HostPackages::default(), &root.0, b"/usr/bin/gzip").unwrap());
     }
 
     #[test]
@@ -216,6 +216,7 @@ mod tests {
             cgroup_id: 0,
             user_id: 0,
             group_id: 0,
+            credentials: Default::default(),
         };
         let own = std::process::id();
         let path = std::env::current_exe().unwrap();
@@ -227,12 +228,12 @@ mod tests {
     #[test]
     fn a_file_somebody_replaced_is_not() {
         let root = root_with_gzip("other", b"something else");
-        assert!(!is_unchanged(&HostChecksums::default(), &root.0, b"/usr/bin/gzip").unwrap());
+        assert!(!is_unchanged(&HostPackages::default(), &root.0, b"/usr/bin/gzip").unwrap());
     }
 
     #[test]
     fn a_file_no_package_lists_is_not() {
         let root = root_with_gzip("none", b"gzip, unchanged");
-        assert!(!is_unchanged(&HostChecksums::default(), &root.0, b"/usr/bin/other").unwrap());
+        assert!(!is_unchanged(&HostPackages::default(), &root.0, b"/usr/bin/other").unwrap());
     }
 }

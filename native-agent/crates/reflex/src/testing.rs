@@ -104,6 +104,7 @@ impl World {
             cgroup_id: 0,
             user_id: 0,
             group_id: 0,
+            credentials: Default::default(),
         })
     }
 

@@ -43,6 +43,7 @@ fn look_up(processes: &mut ProcessTable, known: &mut HashSet<u32>) {
             cgroup_id: 0,
             user_id: 0,
             group_id: 0,
+            credentials: Default::default(),
         });
     }
 }

@@ -132,6 +132,7 @@ fn process(pid: u32, parent: Option<ProcessUid>, image: Vec<u8>) -> Process {
         cgroup_id: 0,
         user_id: 0,
         group_id: 0,
+        credentials: Default::default(),
     }
 }
 

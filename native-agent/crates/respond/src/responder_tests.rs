@@ -84,6 +84,7 @@ fn table(pids: &[u32]) -> (ProcessTable, ProcessUid) {
             cgroup_id: 0,
             user_id: 0,
             group_id: 0,
+            credentials: Default::default(),
         });
     }
     (processes, ProcessUid([1; 16]))

@@ -8,7 +8,10 @@ use prost::Message;
 use super::strings::{KeyIsHash, Strings};
 use crate::wire::event::v1::{EventBatch, EventColumns};
 use crate::wire::finding::v1::Finding;
-use crate::{ContainerId, Event, EventKind, Image, Observer, Process, ProcessTable, ProcessUid};
+use crate::{
+    Capabilities, ContainerId, Credentials, Event, EventKind, Image, Observer, Process, ProcessTable,
+    ProcessUid,
+};
 
 /// What all batches of one start of the agent have in common.
 #[derive(Debug, Clone, Copy)]
@@ -67,9 +70,9 @@ impl BatchBuilder {
     pub const BYTES_MAX: usize = 1024 * 1024;
     /// Sealed batches that wait for `finish`; rows beyond are refused, counted, and become a GAP row.
     pub const SEALED_MAX: usize = 64;
-    /// The most one row can add: seven strings with their lengths, and its entries in all tables.
-    const ROW_BYTES_MAX: usize = 7 * (Strings::STRING_BYTES_MAX + 3) + 256;
-    const STRINGS_PER_ROW_MAX: usize = 7;
+    /// The most one row can add: ten strings with their lengths, and its entries in all tables.
+    const ROW_BYTES_MAX: usize = Self::STRINGS_PER_ROW_MAX * (Strings::STRING_BYTES_MAX + 3) + 256;
+    const STRINGS_PER_ROW_MAX: usize = 10;
     const COMPRESSION_LEVEL: i32 = 1;
     const SCHEMA_VERSION: u32 = 1;
     /// GAP's `flags` for what this queue refused.
@@ -154,8 +157,8 @@ impl BatchBuilder {
 
     fn byte_len(&self) -> usize {
         const ROW_BYTES: usize = 1 + 4 + 2 + 2 + 2 + 4 + 8 + 4;
-        const PROCESS_BYTES: usize = 16 + 16 + 4 + 4 + 4 + 8 + 4 + 2 + 2 + 4 + 4;
-        const IMAGE_BYTES: usize = 2 + 2 + 32 + 4 + 2 + 2;
+        const PROCESS_BYTES: usize = 16 + 16 + 4 + 4 + 4 + 8 + 4 + 2 + 2 + 4 + 4 + 2 + 4 + 4 + 40;
+        const IMAGE_BYTES: usize = 2 + 2 + 32 + 4 + 2 + 2 + 2 + 2;
         self.strings.byte_len()
             + self.times_us.len() * ROW_BYTES
             + self.processes.len() * PROCESS_BYTES
@@ -186,12 +189,18 @@ impl BatchBuilder {
             &mut c.container,
             &mut c.user_id,
             &mut c.group_id,
+            &mut c.terminal,
+            &mut c.login_user_id,
+            &mut c.session_id,
+            &mut c.capabilities,
             &mut c.image_path,
             &mut c.image_command_line,
             &mut c.image_sha256,
             &mut c.image_flags,
             &mut c.image_working_directory,
             &mut c.image_environment,
+            &mut c.image_package,
+            &mut c.image_package_version,
             &mut c.container_id,
         ] {
             column.clear();
@@ -215,8 +224,15 @@ impl BatchBuilder {
                 .time_offset_us
                 .extend_from_slice(&offset.to_le_bytes());
         }
-        if self.columns.image_environment.iter().all(|&byte| byte == 0) {
-            self.columns.image_environment.clear();
+        let c = &mut self.columns;
+        for rare in [
+            &mut c.image_environment,
+            &mut c.image_package,
+            &mut c.image_package_version,
+        ] {
+            if rare.iter().all(|&byte| byte == 0) {
+                rare.clear();
+            }
         }
         self.columns.strings = self.strings.lend_blob();
         self.encoded.clear();
@@ -285,6 +301,27 @@ impl BatchBuilder {
         c.container.extend_from_slice(&container.to_le_bytes());
         c.user_id.extend_from_slice(&process.user_id.to_le_bytes());
         c.group_id.extend_from_slice(&process.group_id.to_le_bytes());
+        self.push_credentials(&process.credentials);
+    }
+
+    fn push_credentials(&mut self, credentials: &Credentials) {
+        let terminal = self.strings.intern(credentials.terminal());
+        let c = &mut self.columns;
+        c.terminal.extend_from_slice(&terminal.to_le_bytes());
+        c.login_user_id
+            .extend_from_slice(&credentials.login_user_id.to_le_bytes());
+        c.session_id
+            .extend_from_slice(&credentials.session_id.to_le_bytes());
+        let Capabilities {
+            effective,
+            permitted,
+            inheritable,
+            ambient,
+            bounding,
+        } = credentials.capabilities;
+        for set in [effective, permitted, inheritable, ambient, bounding] {
+            c.capabilities.extend_from_slice(&set.to_le_bytes());
+        }
     }
 
     fn image_entry(&mut self, image: &Arc<Image>) -> u16 {
@@ -299,8 +336,13 @@ impl BatchBuilder {
         let command_line = self.strings.intern(&image.command_line);
         let working_directory = self.strings.intern(&image.working_directory);
         let environment = self.strings.intern(&image.environment);
+        let package = image.package.as_deref();
+        let name = package.map_or(0, |package| self.strings.intern(package.name.as_bytes()));
+        let version = package.map_or(0, |package| self.strings.intern(package.version.as_bytes()));
         let c = &mut self.columns;
         c.image_environment.extend_from_slice(&environment.to_le_bytes());
+        c.image_package.extend_from_slice(&name.to_le_bytes());
+        c.image_package_version.extend_from_slice(&version.to_le_bytes());
         c.image_path.extend_from_slice(&path.to_le_bytes());
         c.image_command_line
             .extend_from_slice(&command_line.to_le_bytes());

@@ -3,6 +3,7 @@ use prost::Message;
 
 use super::strings::split_strings;
 use crate::wire::event::v1::{EventBatch, EventColumns};
+use crate::{Capabilities, Credentials};
 
 /// Why bytes are not a batch.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +29,9 @@ pub struct ReadImage {
     pub sha256: [u8; 32],
     /// Chosen variables, "NAME=value" a line.
     pub environment: Vec<u8>,
+    /// Both empty when not known.
+    pub package: Vec<u8>,
+    pub package_version: Vec<u8>,
     pub flags: u32,
 }
 
@@ -45,6 +49,7 @@ pub struct ReadProcess {
     pub container_id: Vec<u8>,
     pub user_id: u32,
     pub group_id: u32,
+    pub credentials: Credentials,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -124,11 +129,9 @@ fn read_images(c: &EventColumns, strings: &[&[u8]]) -> Result<Vec<ReadImage>, Ba
                 )?,
                 sha256: element(&c.image_sha256, at, "image_sha256")?,
                 flags: u32::from_le_bytes(element(&c.image_flags, at, "image_flags")?),
-                environment: if c.image_environment.is_empty() {
-                    Vec::new()
-                } else {
-                    string(&c.image_environment, at, strings, "image_environment")?
-                },
+                environment: rare_string(&c.image_environment, at, strings, "image_environment")?,
+                package: rare_string(&c.image_package, at, strings, "image_package")?,
+                package_version: rare_string(&c.image_package_version, at, strings, "image_package_version")?,
             })
         })
         .collect()
@@ -155,9 +158,50 @@ fn read_processes(
                 container_id: string(&c.container_id, container, strings, "container_id")?,
                 user_id: u32::from_le_bytes(element(&c.user_id, at, "user_id")?),
                 group_id: u32::from_le_bytes(element(&c.group_id, at, "group_id")?),
+                credentials: read_credentials(c, strings, at)?,
             })
         })
         .collect()
+}
+
+/// Nothing is known where the columns were left out.
+fn read_credentials(c: &EventColumns, strings: &[&[u8]], at: usize) -> Result<Credentials, BatchError> {
+    if c.login_user_id.is_empty() {
+        return Ok(Credentials::default());
+    }
+    let mut terminal = [0; Credentials::TERMINAL_BYTES];
+    let name = string(&c.terminal, at, strings, "terminal")?;
+    terminal
+        .get_mut(..name.len())
+        .ok_or(BatchError::Malformed("terminal"))?
+        .copy_from_slice(&name);
+    let set =
+        |number: usize| element(&c.capabilities, at * 5 + number, "capabilities").map(u64::from_le_bytes);
+    Ok(Credentials {
+        login_user_id: u32::from_le_bytes(element(&c.login_user_id, at, "login_user_id")?),
+        session_id: u32::from_le_bytes(element(&c.session_id, at, "session_id")?),
+        terminal,
+        capabilities: Capabilities {
+            effective: set(0)?,
+            permitted: set(1)?,
+            inheritable: set(2)?,
+            ambient: set(3)?,
+            bounding: set(4)?,
+        },
+    })
+}
+
+/// Empty where the column was left out.
+fn rare_string(
+    column: &[u8],
+    at: usize,
+    strings: &[&[u8]],
+    name: &'static str,
+) -> Result<Vec<u8>, BatchError> {
+    if column.is_empty() {
+        return Ok(Vec::new());
+    }
+    string(column, at, strings, name)
 }
 
 fn element<const N: usize>(column: &[u8], at: usize, name: &'static str) -> Result<[u8; N], BatchError> {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use norn_events::wire::event::v1::EventBatch;
 use norn_events::{
-    BatchBuilder, BatchError, BatchIdentity, Event, EventKind, Image, Observer, Process, ProcessTable,
-    ProcessUid, process_uid, read_batch,
+    BatchBuilder, BatchError, BatchIdentity, Credentials, Event, EventKind, Image, Observer, Process,
+    ProcessTable, ProcessUid, process_uid, read_batch,
 };
 use prost::Message;
 
@@ -71,6 +71,7 @@ fn process(pid: u32) -> Process {
         cgroup_id: 1,
         user_id: 33,
         group_id: 33,
+        credentials: Credentials::default(),
     }
 }
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use norn_events::wire::event::v1::EventBatch;
 use norn_events::wire::finding::v1::Finding;
 use norn_events::{
-    BatchBuilder, BatchIdentity, Event, EventKind, Image, Observer, Process, ProcessIndex, ProcessTable,
-    ProcessUid, ReadBatch, process_uid,
+    BatchBuilder, BatchIdentity, Capabilities, Credentials, Event, EventKind, Image, Observer, Package,
+    Process, ProcessIndex, ProcessTable, ProcessUid, ReadBatch, process_uid,
 };
 use serde_json::{Value, json};
 
@@ -52,6 +52,7 @@ impl Stage {
             cgroup_id: 1,
             user_id: pid % 7,
             group_id: pid % 5,
+            credentials: credentials(pid),
         };
         self.processes.insert(process)
     }
@@ -74,6 +75,24 @@ impl Stage {
     }
 }
 
+/// Every bit of every set stands somewhere.
+fn credentials(pid: u32) -> Credentials {
+    let mut credentials = Credentials::default();
+    if pid >= 1_000 {
+        credentials.login_user_id = pid;
+        credentials.session_id = pid % 11;
+        credentials.terminal[..4].copy_from_slice(b"pts7");
+    }
+    credentials.capabilities = Capabilities {
+        effective: u64::from(pid),
+        permitted: u64::from(pid) << 8,
+        inheritable: 1 << 40,
+        ambient: 3,
+        bounding: u64::MAX,
+    };
+    credentials
+}
+
 fn image(path: &str, command_line: &str) -> Image {
     Image {
         path: path.into(),
@@ -91,6 +110,10 @@ pub fn batch() -> EventBatch {
     let hashed = Image {
         sha256: Some([0xab; 32]),
         flags: 65,
+        package: Some(Arc::new(Package {
+            name: "x-tools".to_owned(),
+            version: "1:2.0-3".to_owned(),
+        })),
         ..image("/tmp/x", "/tmp/x --all")
     };
     let dropped = stage.process(1_240, Some(shell), hashed);
@@ -165,14 +188,30 @@ fn row_as_json(read: &ReadBatch, row: &norn_events::ReadRow) -> Value {
             "containerId": text(&process.container_id),
             "userId": process.user_id,
             "groupId": process.group_id,
+            "terminal": text(process.credentials.terminal()),
+            "loginUserId": process.credentials.login_user_id,
+            "sessionId": process.credentials.session_id,
+            "capabilities": capabilities(&process.credentials.capabilities),
             "image": {
                 "path": text(&process.image.path),
                 "commandLine": text(&process.image.command_line),
                 "workingDirectory": text(&process.image.working_directory),
                 "sha256": hex(&process.image.sha256),
                 "flags": process.image.flags,
+                "package": text(&process.image.package),
+                "packageVersion": text(&process.image.package_version),
             },
         },
+    })
+}
+
+fn capabilities(sets: &Capabilities) -> Value {
+    json!({
+        "effective": sets.effective.to_string(),
+        "permitted": sets.permitted.to_string(),
+        "inheritable": sets.inheritable.to_string(),
+        "ambient": sets.ambient.to_string(),
+        "bounding": sets.bounding.to_string(),
     })
 }
 

@@ -218,7 +218,7 @@ fn exec_of_a_deleted_file_is_killed_when_the_policy_says_so() {
 }
 
 #[test]
-fn exec_with_a_hash() {
+fn exec_with_a_hash_and_a_package() {
     let mut sensor = Sensor::with(&ProbeOptions {
         self_test: false,
         ..ProbeOptions::default()
@@ -229,6 +229,11 @@ fn exec_with_a_hash() {
         .expect("sha256sum runs")
         .stdout;
     let expected = String::from_utf8_lossy(&expected[..64]).into_owned();
+    let version = Command::new("dpkg-query")
+        .args(["-W", "-f", "${Version}", "coreutils"])
+        .output()
+        .expect("dpkg-query runs")
+        .stdout;
     // The first exec asks for the sum; one of the next has it.
     for _ in 0..100 {
         let mut child = Command::new(TRUE)
@@ -245,6 +250,11 @@ fn exec_with_a_hash() {
             assert_eq!(
                 sum.iter().map(|byte| format!("{byte:02x}")).collect::<String>(),
                 expected
+            );
+            let package = exec.process.image.package.as_deref().expect("it is packaged");
+            assert_eq!(
+                (package.name.as_bytes(), package.version.as_bytes()),
+                (&b"coreutils"[..], &version[..])
             );
             return;
         }

@@ -1,5 +1,6 @@
 //! The real kernel: one behaviour, one tiny program or thread that does it, one test of the same name. Needs root.
 mod container;
+mod credentials;
 mod exec;
 mod file;
 mod file_attribute;

@@ -24,7 +24,6 @@ use canaries::Canaries;
 use evidence::{Harm, could_be_ciphertext, had_format, judge};
 use finding::{exhibit, firing};
 use names::Names;
-pub(crate) use names::hash_of;
 use pairs::{Half, Pairs};
 use removals::{NEWCOMER, Removals, STRANGER};
 use score::{Exhibit, Piece, Score};

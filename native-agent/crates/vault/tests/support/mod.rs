@@ -505,5 +505,6 @@ fn process(uid: ProcessUid, parent_uid: ProcessUid, pid: u32) -> Process {
         cgroup_id: 0,
         user_id: 0,
         group_id: 0,
+        credentials: Default::default(),
     }
 }

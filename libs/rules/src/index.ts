@@ -57,6 +57,7 @@ export type { ColumnLayout } from './hunt/column.ts';
 export { processTable } from './hunt/facts.ts';
 export { kernelColumns } from './hunt/kernel-columns.ts';
 export { recordColumns, recordColumnType, recordRow } from './hunt/record-columns.ts';
+export { capabilityTexts } from './kernel/file-attributes.ts';
 export { storedEvent, type StoredEvent, type StoredProcess } from './hunt/stored-event.ts';
 export type { CorrelationRule } from './sigma/correlation.ts';
 export {

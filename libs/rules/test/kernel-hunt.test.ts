@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createClient, type ClickHouseClient } from '@clickhouse/client';
+import { capabilitySets } from '@norn/contracts';
 import { startClickHouse, type TestClickHouse } from '@norn/testkit';
 import {
   buildRuleBatch,
@@ -26,7 +27,8 @@ const batch = buildRuleBatch(events);
 const eventColumns =
   'at UInt32, kind UInt8, pid UInt32, container_id String, image_path String, path String, target String, flags UInt32, value UInt64, result Int32';
 const processColumns =
-  'of UInt32, seen_time DateTime64(6), command_line String, working_directory String, environment String, parent_pid UInt32, user_id UInt32, user_name String, group_id UInt32, container_image String, pod_namespace String, ancestor_images Array(String), parent_command_line String, image_flags UInt32, image_sha256 FixedString(32)';
+  'of UInt32, seen_time DateTime64(6), command_line String, working_directory String, environment String, parent_pid UInt32, user_id UInt32, user_name String, group_id UInt32, container_image String, pod_namespace String, ancestor_images Array(String), parent_command_line String, image_flags UInt32, image_sha256 FixedString(32), terminal String, login_user_id UInt32, session_id UInt32, package String, package_version String, ' +
+  capabilitySets.map((set) => `capabilities_${set} UInt64`).join(', ');
 
 /** The row of `events` that storage makes of a row of a batch. */
 function eventRow(of: RuleBatch, at: number) {
@@ -56,6 +58,17 @@ function processRow(of: RuleBatch, at: number) {
     user_id: of.processUserId[at],
     user_name: of.userName(at),
     group_id: of.processGroupId[at],
+    terminal: of.text(of.processTerminal[at]!),
+    login_user_id: of.processLoginUserId[at],
+    session_id: of.processSessionId[at],
+    ...Object.fromEntries(
+      capabilitySets.map((set, number) => [
+        `capabilities_${set}`,
+        String(of.processCapabilities[at * capabilitySets.length + number]),
+      ]),
+    ),
+    package: of.text(of.imagePackage[at]!),
+    package_version: of.text(of.imagePackageVersion[at]!),
     container_image: of.containerImage(at),
     pod_namespace: of.podNamespace(at),
     ancestor_images: of.ancestorImages(at),

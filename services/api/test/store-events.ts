@@ -6,13 +6,14 @@ import {
   appendField,
   batchFields,
   event,
+  nobodyId,
   openBatch,
   type BatchView,
   type ProcessEntry,
 } from '@norn/contracts';
 import { toHex } from '@norn/base';
 import { HostState, LineageDescriber } from '@norn/lineage';
-import { type TestEvent, buildRuleBatch } from '@norn/rules';
+import { type RuleBatch, type TestEvent, buildRuleBatch } from '@norn/rules';
 import { type StoreWriter, createEventsBlock, createProcessesBlock, pushEvents, pushProcess } from '@norn/store';
 import { idOf } from './attack-builder.ts';
 import type { Home } from './store-attack.ts';
@@ -124,6 +125,7 @@ function chainOf(fields: TestEvent, { name, startTimeUs, root }: ChainPlace): Ch
     parentPid: facts.processParentPid[0] ?? 0,
     userId: facts.processUserId[0] ?? 0,
     groupId: facts.processGroupId[0] ?? 0,
+    ...credentialsOf(facts),
     workingDirectory: facts.text(facts.imageWorkingDirectory[0] ?? 0),
     environment: facts.text(facts.imageEnvironment[0] ?? 0),
     sha256: facts.imageSha256(0),
@@ -131,6 +133,17 @@ function chainOf(fields: TestEvent, { name, startTimeUs, root }: ChainPlace): Ch
     containerId: facts.text(facts.containerId[0] ?? 0),
   };
   return { above, process };
+}
+
+function credentialsOf(facts: RuleBatch): Partial<ProcessEntry> {
+  return {
+    terminal: facts.text(facts.processTerminal[0] ?? 0),
+    loginUserId: facts.processLoginUserId[0] ?? nobodyId,
+    sessionId: facts.processSessionId[0] ?? nobodyId,
+    capabilities: [...facts.processCapabilities],
+    package: facts.text(facts.imagePackage[0] ?? 0),
+    packageVersion: facts.text(facts.imagePackageVersion[0] ?? 0),
+  };
 }
 
 function withUsers(raw: Uint8Array, processes: readonly ProcessEntry[], events: readonly TestEvent[]): Uint8Array {

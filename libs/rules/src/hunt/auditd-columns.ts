@@ -1,6 +1,7 @@
 // auditd's names for what the tables `events` and `processes` hold: `kernel/auditd.ts` as SQL.
-import { event } from '@norn/contracts';
+import { event, nobodyId } from '@norn/contracts';
 import { ARGUMENTS_MAX, COMM_MAX, groups, nameTypes, type Group } from '../kernel/auditd.ts';
+import { NO_TERMINAL } from '../kernel/credential-fields.ts';
 import {
   isKnown,
   listOfBoth,
@@ -8,6 +9,7 @@ import {
   listOfProcess,
   numberOfProcess,
   ofEvent,
+  ofKnown,
   ofProcess,
   processTable,
   sourceFile,
@@ -52,6 +54,13 @@ const argumentFacts = Array.from(
 
 const isItself = `${isKnown} AND bitAnd(${processTable}.image_flags, ${ImageFlag.SETUID}) = 0`;
 
+/** Nobody's number has a name, too. */
+function auditId(column: string): Facts {
+  const id = `${processTable}.${column}`;
+  const texts = `arrayConcat([toString(${id})], if(${id} = ${nobodyId}, ['unset'], []))`;
+  return listOfProcess(`if(${isKnown}, ${texts}, [])`);
+}
+
 /** By the names of auditd's fields. */
 export const auditdFacts: Readonly<Record<string, Facts>> = {
   type: byKind((_kind, { records }) => listed(records)),
@@ -69,6 +78,9 @@ export const auditdFacts: Readonly<Record<string, Facts>> = {
   uid: numberOfProcess('user_id'),
   gid: numberOfProcess('group_id'),
   euid: listOfProcess(`if(${isItself}, [toString(${processTable}.user_id)], [])`),
+  auid: auditId('login_user_id'),
+  ses: auditId('session_id'),
+  tty: ofKnown(`if(${processTable}.terminal = '', '${NO_TERMINAL}', ${processTable}.terminal)`),
   nametype: byKind(nameTypesOf),
   name: ofEvent(`multiIf(${isExec}, image_path, ${isOfFile}, ${targetFile}, '')`),
   'name of the source': ofEvent(`if(${isOfFile}, ${sourceFile}, '')`),

@@ -1,5 +1,5 @@
 // Facts of stored events as SQL: of the event's own row, and of the row of `processes` that it belongs to.
-import { event } from '@norn/contracts';
+import { event, nobodyId } from '@norn/contracts';
 import type { Column } from './column.ts';
 
 /** The name that a query gives the row of `processes` which an event of `events` belongs to. */
@@ -21,10 +21,20 @@ export function ofProcess(column: string): Facts {
   return { shape: 'text', table: processTable, sql: valid(`${processTable}.${column}`) };
 }
 
+/** What is not known is none. */
+export function ofKnown(sql: string): Facts {
+  return { shape: 'text', table: processTable, sql: `if(${isKnown}, ${sql}, '')` };
+}
+
+/** A column of numbers that may be nobody's, which is none. */
+export function idOfProcess(column: string): Facts {
+  const id = `${processTable}.${column}`;
+  return ofKnown(`if(${id} = ${nobodyId}, '', toString(${id}))`);
+}
+
 /** A column of numbers: 0 is one, and what is not known is none. */
 export function numberOfProcess(column: string): Facts {
-  const sql = `if(${isKnown}, toString(${processTable}.${column}), '')`;
-  return { shape: 'text', table: processTable, sql };
+  return ofKnown(`toString(${processTable}.${column})`);
 }
 
 /** Names of files and command lines are bytes as they came: the engine sees U+FFFD where they are no text. */

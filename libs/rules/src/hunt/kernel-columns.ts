@@ -1,5 +1,5 @@
 // The sensor's events as they are stored: where each field of the engine's layout is in the tables `events` and `processes`.
-import { event, sensitiveFileNames } from '@norn/contracts';
+import { capabilitySets, event, sensitiveFileNames } from '@norn/contracts';
 import { protocolNames } from '../kernel/fields.ts';
 import {
   accessNames,
@@ -10,6 +10,7 @@ import {
   PROGRAM_LOAD,
   WRITE,
 } from '../kernel/call-names.ts';
+import { capabilityFields } from '../kernel/credential-fields.ts';
 import { capabilityNames, inodeFlagNames } from '../kernel/file-attributes.ts';
 import { execFlagNames, imageFlagNames, openFlagNames, type FlagNames } from '../kernel/flag-names.ts';
 import { kernelLayout, kernelRows, kernelStreams } from '../kernel/layout.ts';
@@ -17,6 +18,7 @@ import type { KindOfRows } from '../kernel/routes.ts';
 import { auditdFacts } from './auditd-columns.ts';
 import type { Column, ColumnLayout, ColumnStream } from './column.ts';
 import {
+  idOfProcess,
   listOfEvent,
   listOfProcess,
   ofEvent,
@@ -65,6 +67,19 @@ const facts: Readonly<Record<string, Facts>> = {
   ImageFlags: listOfProcess(namesSql(`${processTable}.image_flags`, imageFlagNames)),
   sha256: { shape: 'text', table: processTable, sql: sha256 },
   Hashes: listOfProcess(`if(${sha256} = '', [], [concat('SHA256=', upper(${sha256}))])`),
+  Terminal: ofProcess('terminal'),
+  LoginUserId: idOfProcess('login_user_id'),
+  TerminalSessionId: idOfProcess('session_id'),
+  LogonId: numberOfProcess('user_id'),
+  ...Object.fromEntries(
+    capabilitySets.map((set, at) => [
+      capabilityFields[at] ?? '',
+      listOfProcess(namesSql(`${processTable}.capabilities_${set}`, capabilityBits)),
+    ]),
+  ),
+  Package: ofProcess('package'),
+  PackageVersion: ofProcess('package_version'),
+  GainedCapabilities: listOfEvent(`if(kind = ${EventKind.EXEC}, ${namesSql('value', capabilityBits)}, [])`),
   ExecFlags: listOfEvent(namesSql('flags', execFlagNames)),
   TargetFilename: ofEvent(targetFile),
   SourceFilename: ofEvent(sourceFile),

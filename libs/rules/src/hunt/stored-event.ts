@@ -1,8 +1,9 @@
 // A stored event as Sigma's fields, so that the engine can say of what a hunt found which values matched, and in a sentence what happened.
-import { event, sensitiveFileNames } from '@norn/contracts';
+import { event, nobodyId, sensitiveFileNames } from '@norn/contracts';
 import { groups } from '../kernel/auditd.ts';
 import { protocolNames } from '../kernel/fields.ts';
-import { attributeFields } from '../kernel/file-attributes.ts';
+import { capabilityFields } from '../kernel/credential-fields.ts';
+import { attributeFields, capabilityTexts } from '../kernel/file-attributes.ts';
 import {
   accessNames,
   accessOf,
@@ -28,6 +29,16 @@ export interface StoredProcess {
   /** Real ids on the host. */
   readonly userId: number;
   readonly groupId: number;
+  /** Empty without one. */
+  readonly terminal: string;
+  /** `nobodyId` where nobody logged in. */
+  readonly loginUserId: number;
+  readonly sessionId: number;
+  /** In the order of `capabilitySets`. */
+  readonly capabilities: readonly bigint[];
+  /** Empty when not known. */
+  readonly package: string;
+  readonly packageVersion: string;
   readonly workingDirectory: string;
   /** "NAME=value" a line. */
   readonly environment: string;
@@ -66,7 +77,7 @@ export function storedEvent(stored: StoredEvent, process: StoredProcess | undefi
     Image: stored.imagePath,
     Container: stored.containerId,
     ...fieldsOf(stored),
-    ...(stored.kind === EXEC ? { ExecFlags: namesOf(stored.flags, execFlagNames) } : {}),
+    ...(stored.kind === EXEC ? execFields(stored) : {}),
     ...(process === undefined ? {} : processFields(process)),
   };
 }
@@ -90,6 +101,9 @@ function processFields(process: StoredProcess): TestEvent {
     ParentProcessId: process.parentPid,
     uid: process.userId,
     gid: process.groupId,
+    ...credentialsOf(process),
+    Package: process.package,
+    PackageVersion: process.packageVersion,
     CurrentDirectory: process.workingDirectory,
     Environment: process.environment === '' ? [] : process.environment.split('\n'),
     User: process.userName,
@@ -101,6 +115,20 @@ function processFields(process: StoredProcess): TestEvent {
     ImageFlags: namesOf(process.imageFlags, imageFlagNames),
     sha256: process.sha256,
   };
+}
+
+function credentialsOf({ terminal, loginUserId, sessionId, capabilities }: StoredProcess): TestEvent {
+  const sets = capabilityFields.map((field, set) => [field, capabilityTexts(capabilities[set] ?? 0n)]);
+  return {
+    Terminal: terminal,
+    ...(loginUserId === nobodyId ? {} : { LoginUserId: loginUserId }),
+    ...(sessionId === nobodyId ? {} : { TerminalSessionId: sessionId }),
+    ...(Object.fromEntries(sets) as TestEvent),
+  };
+}
+
+function execFields({ flags, value }: StoredEvent): TestEvent {
+  return { ExecFlags: namesOf(flags, execFlagNames), GainedCapabilities: capabilityTexts(value) };
 }
 
 function connectionFields({ path, flags, value }: StoredEvent): TestEvent {

@@ -2,6 +2,7 @@
 // of records that auditd writes for one call, so a condition over several record types is judged over their union.
 import { event } from '@norn/contracts';
 import type { RuleBatch } from './batch.ts';
+import { auditCredentialFields } from './credential-fields.ts';
 import {
   at,
   imageOf,
@@ -197,6 +198,7 @@ export const auditdFields: readonly FieldRow[] = [
     means('process.euid', 'EventColumns.user_id EventColumns.image_flags', 'process.user.id'),
     effectiveUser,
   ),
+  ...auditCredentialFields,
   ofTable('nametype', means('activity_id', 'EventColumns.kind EventColumns.flags'), {
     entry: nameTypeEntry,
     texts: (_batch, entry) => nameTypeTexts(entry),

@@ -25,6 +25,13 @@ export interface RuleBatch extends Rows {
   /** Real ids on the host. */
   readonly processUserId: Uint32Array;
   readonly processGroupId: Uint32Array;
+  /** Index into `text`. */
+  readonly processTerminal: Uint16Array;
+  /** `nobodyId` where nobody logged in. */
+  readonly processLoginUserId: Uint32Array;
+  readonly processSessionId: Uint32Array;
+  /** Several each, in the order of `capabilitySets`. */
+  readonly processCapabilities: BigUint64Array;
   userName(process: number): string;
   /** Image paths of the ancestors, nearest first. */
   ancestorImages(process: number): readonly string[];
@@ -36,6 +43,9 @@ export interface RuleBatch extends Rows {
   readonly imageWorkingDirectory: Uint16Array;
   /** "NAME=value" a line. */
   readonly imageEnvironment: Uint16Array;
+  /** Index into `text`. */
+  readonly imagePackage: Uint16Array;
+  readonly imagePackageVersion: Uint16Array;
   /** norn.event.v1.ImageFlag bits. */
   readonly imageFlags: Uint32Array;
   /** Lower-case hex; empty when not known. */

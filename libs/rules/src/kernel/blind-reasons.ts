@@ -23,7 +23,6 @@ export function whyNoSource({ product, category, service }: LogSource): Lack {
   return lack(what, 'what programs log is not read: the sensor tells facts of the kernel');
 }
 
-const session = 'the login session does not travel with the event';
 const programs = 'it is in records that programs send to auditd, and none are sent here';
 const windows = 'it is known on Windows only';
 const digests = 'SHA-256 is the one digest that is computed';
@@ -34,9 +33,6 @@ const fieldReasons: Readonly<Record<string, string>> = {
   targetimage: 'of a process that is reached into the pid is in the event, its image is not',
   grantedaccess: 'it is known on Windows only: ask for Access',
   key: 'keys are given by the configuration of auditd, which has no part in this',
-  auid: session,
-  ses: session,
-  tty: session,
   unit: programs,
   acct: programs,
   op: programs,
@@ -45,7 +41,6 @@ const fieldReasons: Readonly<Record<string, string>> = {
   md5: digests,
   sha1: digests,
   imphash: windows,
-  logonid: session,
   integritylevel: windows,
   originalfilename: windows,
   company: windows,

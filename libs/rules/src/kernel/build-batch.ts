@@ -1,5 +1,5 @@
 // Builds a batch out of events written as Sigma fields: for rules' own test events and for recorded events of other tools.
-import { event, sensitiveFileNames, sensitiveFileOf } from '@norn/contracts';
+import { event, nobodyId, sensitiveFileNames, sensitiveFileOf } from '@norn/contracts';
 import { groups } from './auditd.ts';
 import type { RuleBatch } from './batch.ts';
 import type { TestEvent } from '../sigma/rule.ts';
@@ -12,7 +12,8 @@ import {
   namespaceNames,
   type Numbered,
 } from './call-names.ts';
-import { fileAttributes } from './file-attributes.ts';
+import { capabilityFields } from './credential-fields.ts';
+import { capabilityBits, fileAttributes } from './file-attributes.ts';
 import { bitsOf, execFlagNames, imageFlagNames, openFlagNames } from './flag-names.ts';
 
 const { EventKind } = event;
@@ -51,6 +52,12 @@ export function buildRuleBatch(events: readonly TestEvent[]): RuleBatch {
       numberOf(fields, fields['UserId'] === undefined ? 'uid' : 'UserId'),
     ),
     processGroupId: numbers(events, 'gid'),
+    processTerminal: text('Terminal'),
+    processLoginUserId: Uint32Array.from(events, (fields) => idOf(fields, 'LoginUserId')),
+    processSessionId: Uint32Array.from(events, (fields) => idOf(fields, 'TerminalSessionId')),
+    processCapabilities: BigUint64Array.from(
+      events.flatMap((fields) => capabilityFields.map((field) => capabilityBits(listOf(fields, field)))),
+    ),
     userName: (process) => textOf(events[process] ?? {}, 'User'),
     ancestorImages: (process) => ancestorsOf(events[process] ?? {}),
     parentCommandLine: (process) => textOf(events[process] ?? {}, 'ParentCommandLine'),
@@ -58,6 +65,8 @@ export function buildRuleBatch(events: readonly TestEvent[]): RuleBatch {
     imageCommandLine: text('CommandLine'),
     imageWorkingDirectory: text('CurrentDirectory'),
     imageEnvironment: Uint16Array.from(events, (fields) => dictionary.index(listOf(fields, 'Environment').join('\n'))),
+    imagePackage: text('Package'),
+    imagePackageVersion: text('PackageVersion'),
     imageFlags: Uint32Array.from(events, (fields) => bitsOf(listOf(fields, 'ImageFlags'), imageFlagNames)),
     imageSha256: (image) => textOf(events[image] ?? {}, 'sha256'),
     containerId: text('Container'),
@@ -87,6 +96,7 @@ function valueOf(kind: event.EventKind, fields: TestEvent): bigint {
   if (kind === EventKind.FILE_READ)
     return (BigInt(classOf(fields)) << 32n) | BigInt(numberOf(fields, 'TargetProcessId'));
   if (kindsAboutProcesses.includes(kind)) return BigInt(numberOf(fields, 'TargetProcessId'));
+  if (kind === EventKind.EXEC) return capabilityBits(listOf(fields, 'GainedCapabilities'));
   if (kind === EventKind.BPF) return BigInt(numberNamed(bpfProgramTypeNames, fields, 'BpfProgramType'));
   const attribute = fileAttributes.get(kind);
   if (attribute) return attribute.value(listOf(fields, attribute.field));
@@ -155,6 +165,11 @@ function textOf(fields: TestEvent, name: string): string {
 
 function numberOf(fields: TestEvent, name: string): number {
   return Number(fields[name] ?? 0);
+}
+
+/** Nobody's where the event has none. */
+function idOf(fields: TestEvent, name: string): number {
+  return fields[name] === undefined ? nobodyId : numberOf(fields, name);
 }
 
 function numbers(events: readonly TestEvent[], name: string): Uint32Array {

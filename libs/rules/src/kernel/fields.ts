@@ -16,6 +16,7 @@ import {
   type FieldRow,
 } from './field-row.ts';
 import { accessFields, bpfFields, moduleFields, mountFields, namespaceFields, targetProcessId } from './call-fields.ts';
+import { credentialFields, gainedCapabilities, packageFields } from './credential-fields.ts';
 import { fileAttributes } from './file-attributes.ts';
 import { execFlagNames, imageFlagTexts, namesOf, openFlagNames } from './flag-names.ts';
 import type { Category } from './routes.ts';
@@ -65,6 +66,8 @@ export const processFields: readonly FieldRow[] = [
     means('process.user.name', 'BatchEnrichment.user_names', 'process.real_user.name'),
     (batch, process) => [batch.userName(process)],
   ),
+  ...credentialFields,
+  ...packageFields,
   ofProcess('ProcessId', means('process.pid', 'EventColumns.pid', 'process.pid'), (batch, process) => [
     String(at(batch.processPid, process)),
   ]),
@@ -186,7 +189,7 @@ const ofFiles = [...everywhere, ...fileFields];
 
 /** What rules of each category may ask. */
 export const fieldsByCategory: Readonly<Record<Category, readonly FieldRow[]>> = {
-  process_creation: [...everywhere, execFlags],
+  process_creation: [...everywhere, execFlags, gainedCapabilities],
   file_access: [...ofFiles, ...readFields],
   file_event: ofFiles,
   file_change: [...ofFiles, ...attributeFields],

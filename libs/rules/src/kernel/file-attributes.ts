@@ -36,6 +36,10 @@ function capabilityBit(name: string): bigint {
   return 1n << BigInt(bit);
 }
 
+export function capabilityBits(names: readonly string[]): bigint {
+  return names.reduce((bits, name) => bits | capabilityBit(name), 0n);
+}
+
 /** Four octal digits: '4755'. */
 export function modeText(mode: number): string {
   return mode.toString(8).padStart(4, '0');
@@ -85,7 +89,7 @@ export const fileAttributes: ReadonlyMap<number, Attribute> = new Map<number, At
     {
       field: 'FileCapabilities',
       texts: capabilityTexts,
-      value: (words) => words.reduce((bits, word) => bits | capabilityBit(word), 0n),
+      value: capabilityBits,
     },
   ],
 ]);

@@ -19,6 +19,7 @@ export const imageFlagNames: FlagNames = [
 export const execFlagNames: FlagNames = [
   [ExecFlag.KILLED_AT_EXEC, 'killed-at-exec'],
   [ExecFlag.RUNTIME_COPY, 'runtime-copy'],
+  [ExecFlag.LOGIN_CHANGED, 'login-changed'],
 ];
 
 /** open(2) flags on x86-64 and arm64 Linux; the access mode is the lowest two bits. */

@@ -36,6 +36,13 @@ export interface ProcessRow {
   userId: number;
   userName: string;
   groupId: number;
+  terminal: string;
+  loginUserId: number;
+  sessionId: number;
+  capabilitiesEffective: number | string;
+  capabilitiesPermitted: number | string;
+  package: string;
+  packageVersion: string;
   imagePath: string;
   commandLine: string;
   sha256: string;
@@ -57,6 +64,8 @@ const processColumns = [
   'pid, namespace_pid AS namespacePid, parent_pid AS parentPid',
   'container_id AS containerId, container_name AS containerName, container_image AS containerImage',
   'user_id AS userId, user_name AS userName, group_id AS groupId',
+  'terminal, login_user_id AS loginUserId, session_id AS sessionId, package, package_version AS packageVersion',
+  'capabilities_effective AS capabilitiesEffective, capabilities_permitted AS capabilitiesPermitted',
   'image_path AS imagePath, command_line AS commandLine, lower(hex(image_sha256)) AS sha256, image_flags AS imageFlags',
   'working_directory AS workingDirectory, environment',
   'toUnixTimestamp64Micro(start_time) AS startUs, toUnixTimestamp64Micro(image_time) AS imageUs',

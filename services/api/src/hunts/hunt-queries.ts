@@ -1,7 +1,10 @@
 // The questions a hunt asks of stored events: how many when, which ones, and whose they were.
+import { capabilitySets } from '@norn/contracts';
 import { processTable, type Hunt } from '@norn/rules';
 import type { TenantQueryParts } from '@norn/store';
 import type { HuntWindow } from './hunt-request.ts';
+
+const capabilityColumns = capabilitySets.map((set) => `capabilities_${set}`);
 
 const within = 'time >= fromUnixTimestamp64Micro({since:Int64}) AND time < fromUnixTimestamp64Micro({until:Int64})';
 
@@ -33,7 +36,8 @@ function processesOf(hunt: Hunt): NonNullable<TenantQueryParts['join']> {
     select: [
       'host_id AS of_host, process_uid AS of_process, image_path AS of_image, image_time AS since_time',
       'seen_time, command_line, working_directory, parent_pid, user_id, user_name, group_id, container_image, pod_namespace',
-      'ancestor_images, parent_command_line, image_flags, image_sha256, environment',
+      'ancestor_images, parent_command_line, image_flags, image_sha256, environment, package, package_version',
+      `terminal, login_user_id, session_id, ${capabilityColumns.join(', ')}`,
     ],
     from: 'processes',
     final: true,
@@ -115,6 +119,13 @@ export interface ImageRow {
   parentPid: number;
   userId: number;
   groupId: number;
+  terminal: string;
+  loginUserId: number;
+  sessionId: number;
+  /** In the order of `capabilitySets`. */
+  capabilities: (number | string)[];
+  package: string;
+  packageVersion: string;
   workingDirectory: string;
   environment: string;
   userName: string;
@@ -137,6 +148,8 @@ export function imagesQuery(uids: readonly string[]): TenantQueryParts {
       'host_id AS hostId, lower(hex(process_uid)) AS uid, image_path AS imagePath, toUnixTimestamp64Micro(image_time) AS us',
       'command_line AS commandLine, working_directory AS workingDirectory, environment, user_name AS userName',
       'parent_pid AS parentPid, user_id AS userId, group_id AS groupId',
+      'terminal, login_user_id AS loginUserId, session_id AS sessionId, package, package_version AS packageVersion',
+      `[${capabilityColumns.join(', ')}] AS capabilities`,
       'ancestor_images AS ancestorImages, parent_command_line AS parentCommandLine, image_flags AS imageFlags',
       "if(image_sha256 = toFixedString('', 32), '', lower(hex(image_sha256))) AS sha256",
       'container_name AS containerName, container_image AS containerImage, pod_namespace AS podNamespace, lower(hex(parent_uid)) AS parentUid',

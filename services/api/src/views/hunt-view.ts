@@ -6,6 +6,7 @@ import {
   type Rule,
   RuleEngine,
   type RuleMatch,
+  type StoredProcess,
   buildRuleBatch,
   fieldOfRow,
   storedEvent,
@@ -111,7 +112,7 @@ export function seenAgain(rule: Rule, rows: readonly FoundRow[], images: readonl
   for (let from = 0; from < found.length; from += batchEvents) {
     const some = found.slice(from, from + batchEvents);
     const batch = buildRuleBatch(
-      some.map(({ row, image }) => storedEvent({ ...row, value: BigInt(row.value) }, image)),
+      some.map(({ row, image }) => storedEvent({ ...row, value: BigInt(row.value) }, storedProcess(image))),
     );
     const matches = new Map(engine.evaluate(batch).matches.map((match) => [match.row, match]));
     some.forEach((each, at) => {
@@ -119,6 +120,10 @@ export function seenAgain(rule: Rule, rows: readonly FoundRow[], images: readonl
     });
   }
   return seen;
+}
+
+function storedProcess(image: ImageRow | undefined): StoredProcess | undefined {
+  return image && { ...image, capabilities: image.capabilities.map(BigInt) };
 }
 
 /** The image that ran at the time of the event, as the query joins it. */

@@ -1,6 +1,7 @@
 // Stored rows of processes and their images as the nodes of the alert's tree.
 import { create } from '@bufbuild/protobuf';
-import { event, view } from '@norn/contracts';
+import { event, nobodyId, view } from '@norn/contracts';
+import { capabilityTexts } from '@norn/rules';
 import type { ActivityRow, ProcessRow } from '../alerts/attack-queries.ts';
 import { type Attack } from './attack.ts';
 import { timeOf } from './words.ts';
@@ -124,6 +125,13 @@ function imageView(row: ProcessRow): view.ImageView {
     flags: flagWords.filter(([bit]) => (row.imageFlags & bit) !== 0).map(([, word]) => word),
     workingDirectory: row.workingDirectory,
     environment: row.environment === '' ? [] : row.environment.split('\n'),
+    package: row.package,
+    packageVersion: row.packageVersion,
+    effectiveCapabilities: capabilityTexts(BigInt(row.capabilitiesEffective)),
+    permittedCapabilities: capabilityTexts(BigInt(row.capabilitiesPermitted)),
+    terminal: row.terminal,
+    ...(row.loginUserId === nobodyId ? {} : { loginUserId: row.loginUserId }),
+    ...(row.sessionId === nobodyId ? {} : { sessionId: row.sessionId }),
     startedAt: timeOf(Number(row.imageUs)),
   });
 }

@@ -102,6 +102,7 @@ function Facts({ process, parent, detail, onSelect, onShow }: Props & { process:
         {process.userName || (process.userId === 0 ? 'root' : 'unknown')}{' '}
         <span className="text-faint">({process.userId})</span>
       </Fact>
+      {image === undefined ? null : <Credentials image={image} />}
       <Fact name="parent">
         {parent === undefined ? (
           <span className="text-soft">{process.parentPid === 0 ? 'none' : `pid ${process.parentPid}, not seen`}</span>
@@ -197,6 +198,11 @@ function ImageLine({ image }: { image: Image }): ReactElement {
           </Link>
         </span>
       )}
+      {image.package === '' ? null : (
+        <span data-testid="package" className="text-xs text-soft" title="Unchanged since this package put it there">
+          package {image.package} <span className="text-faint">{image.packageVersion}</span>
+        </span>
+      )}
       {image.environment.map((variable) => (
         <span
           key={variable}
@@ -214,6 +220,41 @@ function ImageLine({ image }: { image: Image }): ReactElement {
       ))}
     </span>
   );
+}
+
+/** As the image began: who logged in for it to be there, and what it may do on the host. */
+function Credentials({ image }: { image: Image }): ReactElement {
+  const { terminal, loginUserId, sessionId, effectiveCapabilities, permittedCapabilities } = image;
+  const dormant = permittedCapabilities.filter((name) => !effectiveCapabilities.includes(name));
+  return (
+    <>
+      <Fact name="login">
+        <span data-testid="login">
+          {loginUserId === undefined ? <span className="text-soft">nobody’s</span> : `user ${loginUserId}`}
+          {sessionId === undefined ? '' : `, session ${sessionId}`}
+          {terminal === '' ? <span className="text-soft">, no terminal</span> : `, ${terminal}`}
+        </span>
+      </Fact>
+      <Fact name="rights">
+        <span data-testid="rights" title={effectiveCapabilities.join(', ')}>
+          {rightsOf(effectiveCapabilities)}
+          {dormant.length === 0 ? null : (
+            <span className="text-soft" title={dormant.join(', ')}>
+              {' '}
+              · may take {rightsOf(dormant)}
+            </span>
+          )}
+        </span>
+      </Fact>
+    </>
+  );
+}
+
+/** A few are named, more are counted. */
+function rightsOf(capabilities: readonly string[]): string {
+  const namedMax = 4;
+  if (capabilities.length === 0) return 'no capabilities';
+  return capabilities.length > namedMax ? `${capabilities.length} capabilities` : capabilities.join(', ');
 }
 
 const flagMeaning: Readonly<Record<string, string>> = {

@@ -1,5 +1,12 @@
 // Rows of `processes`: a process and its image as a batch described it.
-import type { BatchColumns, BatchView, LineageView } from '@norn/contracts';
+import {
+  type BatchColumns,
+  type BatchView,
+  type LineageView,
+  capabilitiesOf,
+  capabilitySets,
+  nobodyId,
+} from '@norn/contracts';
 import { NativeBlock } from '../native/block.ts';
 import { type RowOwner, low, lows, pushTexts, sha256, text, time, u32, u64, uid, uids } from './column-kinds.ts';
 
@@ -25,9 +32,19 @@ export function createProcessesBlock() {
     user_id: u32(),
     user_name: low(),
     group_id: u32(),
+    terminal: low(),
+    login_user_id: u32(),
+    session_id: u32(),
+    capabilities_effective: u64(),
+    capabilities_permitted: u64(),
+    capabilities_inheritable: u64(),
+    capabilities_ambient: u64(),
+    capabilities_bounding: u64(),
     image_path: low(),
     command_line: text(),
     image_sha256: sha256(),
+    package: low(),
+    package_version: low(),
     image_flags: u32(),
     working_directory: text(),
     environment: text(),
@@ -59,6 +76,7 @@ export function pushProcess(
   columns.tenant_id.push(owner.tenantId);
   columns.host_id.push(owner.hostId);
   pushIdentity(block, batch.columns, described.entry);
+  pushCredentials(block, batch.columns, described.entry);
   pushLineage(block, batch.lineage, described.entry);
   pushEnrichment(block, batch, described.entry);
   pushImage(block, batch.columns, described.entry);
@@ -77,11 +95,23 @@ function pushIdentity({ columns }: ProcessesBlock, { processes }: BatchColumns, 
   columns.group_id.push(processes.groupId[entry] ?? 0);
 }
 
+function pushCredentials({ columns }: ProcessesBlock, { strings, processes }: BatchColumns, entry: number): void {
+  columns.terminal.push(strings.text(processes.terminal[entry] ?? 0));
+  columns.login_user_id.push(processes.loginUserId[entry] ?? nobodyId);
+  columns.session_id.push(processes.sessionId[entry] ?? nobodyId);
+  const sets = capabilitiesOf(processes, entry);
+  capabilitySets.forEach((name, set) => {
+    columns[`capabilities_${name}`].pushAll(sets.subarray(set, set + 1));
+  });
+}
+
 function pushImage({ columns }: ProcessesBlock, { strings, processes, images }: BatchColumns, entry: number): void {
   const image = processes.image[entry] ?? 0;
   columns.image_path.push(strings.text(images.path[image] ?? 0));
   columns.command_line.pushBytes(strings.raw(images.commandLine[image] ?? 0));
   columns.image_sha256.push(images.sha256.subarray(image * 32, image * 32 + 32));
+  columns.package.push(strings.text(images.package[image] ?? 0));
+  columns.package_version.push(strings.text(images.packageVersion[image] ?? 0));
   columns.image_flags.push(images.flags[image] ?? 0);
   columns.working_directory.pushBytes(strings.raw(images.workingDirectory[image] ?? 0));
   columns.environment.pushBytes(strings.raw(images.environment[image] ?? 0));

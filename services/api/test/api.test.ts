@@ -218,6 +218,14 @@ describe('the API', () => {
       expect(pids(({ origin }) => origin)).toEqual([4011]);
       expect(pids(({ blamed }) => blamed)).toEqual([4118, 4119, 4120, 4121]);
       expect(pids(({ killed }) => killed)).toEqual([4118, 4120, 4121]);
+      const curl = body.processes.flatMap(({ images }) => images).find(({ path }) => path === '/usr/bin/curl');
+      expect(curl).toMatchObject({
+        ...{ package: 'curl', packageVersion: '8.14.1-2', terminal: '' },
+        ...{ effectiveCapabilities: ['chown'], permittedCapabilities: ['chown', 'setuid'] },
+      });
+      expect(curl).not.toHaveProperty('loginUserId');
+      const outside = body.processes.find(({ containerId }) => containerId === '')?.images[0];
+      expect(outside).toMatchObject({ terminal: 'pts3', loginUserId: 1000, sessionId: 7, package: '' });
       const python = body.processes.find((process) => process.pid === 4121);
       expect(python).toMatchObject({
         namespacePid: 37,

@@ -103,15 +103,15 @@ describe('exceptions', () => {
   it('are proposed for a finding, as narrow as can be, with what else they would have silenced', async () => {
     const { status, body } = await propose(analyst);
     expect(status).toBe(200);
-    const { imagePath, imageSha256: sha256, commandLine, parentImagePath } = found.process!;
+    const { imagePath, commandLine, parentImagePath } = found.process!;
     expect(body.exception).toMatchObject({
       id: '',
       ruleId,
-      process: { sha256, imagePath, commandLine, parentImage: parentImagePath },
+      process: { sha256: '', imagePath, package: 'curl', commandLine, parentImage: parentImagePath },
       place: { containerImage: webContainer.image, hostId: '', pathPrefix: '' },
     });
     expect(body.exception.summary).toMatch(
-      /^curl, run as “curl -s .*” by .*, of this hash only, in containers of shop\/web:1.4$/,
+      /^curl, run as “curl -s .*” by .*, of the package curl, in containers of shop\/web:1.4$/,
     );
     expect(body.preview).toMatchObject({
       findings: 3,
@@ -135,6 +135,9 @@ describe('exceptions', () => {
       findings: 5,
       summary: 'Would have silenced 5 other findings in the last 7 days',
     });
+    const ofOther = { imagePath: found.process!.imagePath, package: 'wget' };
+    expect(await preview({ process: ofOther })).toMatchObject({ findings: 0, alerts: 0 });
+    expect(await preview({ process: { ...ofOther, package: 'curl' } })).toMatchObject({ findings: 6, alerts: 1 });
     expect(await preview({ place: { hostId: neighbour } })).toMatchObject({ findings: 2, alerts: 0 });
     expect(await preview({ ruleId: 'norn.other' })).toMatchObject({
       findings: 0,

@@ -91,7 +91,25 @@ const otherEvents: readonly TestEvent[] = [
   },
   { EventKind: 'net_accept', Image: '/usr/sbin/sshd', DestinationIp: '198.51.100.7', DestinationPort: 50_022 },
 ];
-const events = [...packEvents, ...otherEvents];
+const credentialEvents: readonly TestEvent[] = [
+  {
+    EventKind: 'exec',
+    Image: '/usr/bin/sudo',
+    Terminal: 'pts4',
+    LoginUserId: 1000,
+    TerminalSessionId: 12,
+    EffectiveCapabilities: ['sys_admin', 'checkpoint_restore'],
+    PermittedCapabilities: ['sys_admin', 'sys_ptrace'],
+    InheritableCapabilities: ['net_raw'],
+    AmbientCapabilities: ['bpf'],
+    BoundingCapabilities: ['chown', 'sys_admin'],
+    GainedCapabilities: ['sys_admin', 'sys_ptrace'],
+    ExecFlags: ['login-changed'],
+    Package: 'sudo',
+    PackageVersion: '1.9.13p3-1',
+  },
+];
+const events = [...packEvents, ...otherEvents, ...credentialEvents];
 
 /** Every field of every log source, by a question that some of the events answer with yes and some with no. */
 const questions: readonly (readonly [source: string, selection: string])[] = [
@@ -142,6 +160,25 @@ const questions: readonly (readonly [source: string, selection: string])[] = [
   ['process_creation', '{ PodNamespace: SHOP }'],
   ['process_creation', '{ PodNamespace|exists: false }'],
   ['process_creation', '{ ParentProcessId|gt: 4000 }'],
+  ['process_creation', '{ Terminal: PTS4 }'],
+  ['process_creation', '{ Terminal: null }'],
+  ['process_creation', '{ LoginUserId|gte: 1000, TerminalSessionId: 12 }'],
+  ['process_creation', '{ LoginUserId: null }'],
+  ['process_creation', '{ TerminalSessionId|exists: true }'],
+  ['process_creation', '{ LogonId: 0 }'],
+  ['process_creation', '{ EffectiveCapabilities|all: [sys_admin, checkpoint_restore] }'],
+  ['process_creation', '{ PermittedCapabilities: sys_ptrace }'],
+  ['process_creation', '{ InheritableCapabilities: net_raw, AmbientCapabilities: bpf }'],
+  ['process_creation', '{ BoundingCapabilities: chown }'],
+  ['process_creation', '{ EffectiveCapabilities: null }'],
+  ['process_creation', '{ GainedCapabilities: sys_ptrace, ExecFlags: login-changed }'],
+  ['process_creation', '{ GainedCapabilities|exists: false }'],
+  ['process_creation', '{ Package: sudo, PackageVersion|startswith: "1.9" }'],
+  ['process_creation', '{ Package: null }'],
+  ['auditd', '{ auid: 1000, ses: 12, tty: pts4 }'],
+  ['auditd', '{ auid: unset, ses: 4294967295 }'],
+  ['auditd', '{ tty: "(none)" }'],
+  ['auditd', '{ auid|exists: false }'],
   ['file_event', '{ OpenFlags|all: [create, exclusive] }'],
   ['auditd', '{ type: EXECVE, a0: /opt/link/called, a2: "-x", a3: last }'],
   ['auditd', '{ a1|exists: true }'],

@@ -4,7 +4,7 @@ import { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import type { ClickHouseClient } from '@clickhouse/client';
 import { fromHex } from '@norn/base';
-import { finding } from '@norn/contracts';
+import { finding, nobodyId } from '@norn/contracts';
 import { AlertHandling, type AlertState } from '@norn/store';
 import type { DataSource } from 'typeorm';
 import { type AttackBuilder, type BuiltContainer, type BuiltProcess, ancestorsOf, idOf } from './attack-builder.ts';
@@ -201,7 +201,13 @@ function processOf({ images, parent, container }: BuiltProcess): MessageInitShap
     commandLine,
     parentImagePath: parent?.images.at(-1)?.path ?? '',
     containerImage: container?.image ?? '',
+    package: packageOf(path),
   };
+}
+
+/** Of the programs that attacks are built of, one is known to be a package's. */
+function packageOf(path: string): string {
+  return path === '/usr/bin/curl' ? 'curl' : '';
 }
 
 /** Processes, events and verdicts. */
@@ -235,11 +241,13 @@ const processColumns = (): Columns => ({
   input: `tenant_id String, host_id String, process_uid String, image_number UInt32, parent_uid String, lineage_uid String,
     ancestor_uids Array(String), pid UInt32, namespace_pid UInt32, parent_pid UInt32, container_id String, container_name String,
     container_image String, user_id UInt32, user_name String, group_id UInt32, image_path String, command_line String,
-    image_sha256 String, image_flags UInt32, working_directory String, start_time Int64, image_time Int64, seen_time Int64`,
+    image_sha256 String, image_flags UInt32, working_directory String, terminal String, login_user_id UInt32, session_id UInt32,
+    capabilities_effective UInt64, capabilities_permitted UInt64, package String, package_version String, start_time Int64, image_time Int64, seen_time Int64`,
   select: `tenant_id, host_id, ${fixed('process_uid')}, image_number, ${fixed('parent_uid')}, ${fixed('lineage_uid')},
     arrayMap(a -> toFixedString(unhex(a), 16), ancestor_uids) AS ancestor_uids, pid, namespace_pid, parent_pid, container_id, container_name,
     container_image, user_id, user_name, group_id, image_path, command_line, ${fixed('image_sha256', 32)}, image_flags,
-    working_directory, ${time('start_time')}, ${time('image_time')}, ${time('seen_time')}`,
+    working_directory, terminal, login_user_id, session_id, capabilities_effective, capabilities_permitted, package, package_version,
+    ${time('start_time')}, ${time('image_time')}, ${time('seen_time')}`,
 });
 
 function processRows(process: BuiltProcess, home: Home, lineage: string): object[] {
@@ -265,10 +273,21 @@ function processRows(process: BuiltProcess, home: Home, lineage: string): object
     image_sha256: idOf(image.path, 64),
     image_flags: image.flags ?? 0,
     working_directory: '/',
+    ...credentialsOf(process),
+    package: packageOf(image.path),
+    package_version: packageOf(image.path) === '' ? '' : '8.14.1-2',
     start_time: process.startUs,
     image_time: process.startUs + index * 900,
     seen_time: process.startUs + index * 900,
   }));
+}
+
+/** Outside of containers somebody is logged in. */
+function credentialsOf({ container }: BuiltProcess): object {
+  const login = { terminal: 'pts3', login_user_id: 1000, session_id: 7 };
+  const none = { terminal: '', login_user_id: nobodyId, session_id: nobodyId };
+  // cap_chown, and of those permitted cap_setuid, too.
+  return { ...(container ? none : login), capabilities_effective: 1, capabilities_permitted: 1 | (1 << 7) };
 }
 
 const eventColumns = (): Columns => ({

@@ -25,7 +25,13 @@ const sha256 = 'ab'.repeat(32);
 const tool = process('tool', cron, { commandLine: 'tool --quietly', sha256 });
 const anyPlace = { containerImage: '', hostId: '', hostGroup: '', pathPrefix: '' };
 const scope = {
-  process: { sha256, imagePath: '/usr/bin/tool', parentImage: '/usr/bin/cron', commandLine: 'tool --quietly' },
+  process: {
+    sha256,
+    imagePath: '/usr/bin/tool',
+    package: '',
+    parentImage: '/usr/bin/cron',
+    commandLine: 'tool --quietly',
+  },
   place: { ...anyPlace, containerImage: 'web-1:1' },
   evidence: [],
 };
@@ -84,6 +90,18 @@ describe('a finding that an exception covers', () => {
       containerImage: 'web-1:1',
     });
     expect(alerts).toEqual([]);
+  });
+
+  it('opens none after an update, when it is the package that is excepted', async () => {
+    const ofPackage = { ...scope.process, sha256: '', package: 'tools' };
+    const stages = started(excepting({ ...exception, process: ofPackage }));
+    const updated = { sha256: 'cd'.repeat(32), commandLine: 'tool --quietly' };
+    const packaged = process('tool', cron, { ...updated, package: 'tools', packageVersion: '2' });
+    const changed = process('tool', cron, updated);
+    const judged = await stages.detect(ran([packaged]));
+    expect([told(judged.findings), judged.alerts]).toEqual([['e1'], []]);
+    expect(judged.findings[0]?.process?.package).toBe('tools');
+    expect(told((await stages.detect(ran([changed], 1, 'default:host-2'))).findings)).toEqual([false]);
   });
 
   it('opens one in another tenant, after its time, and when anything else than it runs', async () => {

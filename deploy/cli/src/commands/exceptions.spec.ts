@@ -4,7 +4,13 @@ import { proposalText } from './exceptions.ts';
 
 const scope = {
   ruleId: 'rule-1',
-  process: { sha256: '', imagePath: '/usr/bin/backup', parentImage: '', commandLine: 'backup "#1"' },
+  process: {
+    sha256: '',
+    imagePath: '/usr/bin/backup',
+    package: 'backup-tools',
+    parentImage: '',
+    commandLine: 'backup "#1"',
+  },
   place: { containerImage: 'shop/web:1.4', hostId: '', hostGroup: '', pathPrefix: '' },
   evidence: [],
 };

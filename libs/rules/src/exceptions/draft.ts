@@ -28,6 +28,7 @@ export const exceptionDraft = z.strictObject({
       .regex(/^$|^[0-9a-f]{64}$/, 'a SHA-256 is 64 lower-case hex digits')
       .default(''),
     imagePath: path,
+    package: text.default(''),
     parentImage: path,
     commandLine: text.default(''),
   }),
@@ -55,16 +56,22 @@ export const triedException = exceptionDraft.extend({
   reason: z.string().max(exceptionLimits.reasonCharactersMax).default(''),
 });
 
+function checkProcess({ sha256, imagePath, package: name }: ExceptionScope['process']): void {
+  if (sha256 === '' && imagePath === '') throw tooWide('names no process: give process.sha256 or process.imagePath');
+  // Whoever is root in a container writes its lists of packages; what lies at a path of the image he does not choose.
+  if (name !== '' && imagePath === '') throw tooWide('names a package without a program of it: give process.imagePath');
+}
+
 /** Throws `exception_of_reflex`, `exception_too_wide`, `exception_value_cut`. */
 export function checkScope({ ruleId, process, place, evidence }: ExceptionScope): void {
   // An interpreter's hash alone would be every script.
-  if (ruleId.startsWith('reflex.') && (process.sha256 === '' || process.commandLine === ''))
+  const isOneProgram = process.sha256 !== '' || process.package !== '';
+  if (ruleId.startsWith('reflex.') && (!isOneProgram || process.commandLine === ''))
     throw new NornError(
       'exception_of_reflex',
-      `${ruleId} is a reflex: its alert is left out for one program run in one way. Give process.sha256 and process.commandLine, or release the alert, and it never fires again on the same evidence`,
+      `${ruleId} is a reflex: its alert is left out for one program run in one way. Give process.sha256 or process.package, and process.commandLine, or release the alert, and it never fires again on the same evidence`,
     );
-  if (process.sha256 === '' && process.imagePath === '')
-    throw tooWide('names no process: give process.sha256 or process.imagePath');
+  checkProcess(process);
   const isSomewhere = place.containerImage + place.hostId + place.hostGroup + place.pathPrefix !== '';
   if (!isSomewhere && evidence.length === 0)
     throw tooWide(

@@ -20,6 +20,7 @@ function found(more: Partial<FindingFacts> = {}): finding.Finding {
       commandLine: 'backup --all',
       parentImagePath: '/usr/sbin/cron',
       containerImage: 'shop/web:1.4',
+      package: 'backup-tools',
     },
     evidence: [
       { field: 'Image', value: '/usr/bin/backup' },
@@ -44,7 +45,7 @@ function codeOf(act: () => unknown): string {
   }
 }
 
-const anyProcess = { sha256: '', imagePath: '', parentImage: '', commandLine: '' };
+const anyProcess = { sha256: '', imagePath: '', package: '', parentImage: '', commandLine: '' };
 const anyPlace = { containerImage: '', hostId: '', hostGroup: '', pathPrefix: '' };
 
 function exception(more: Partial<Exception> = {}): Exception {
@@ -63,6 +64,7 @@ describe('an exception', () => {
   it.each<[string, Partial<Exception>]>([
     ['another hash', { process: { ...anyProcess, sha256: 'cd'.repeat(32) } }],
     ['another image', { process: { ...anyProcess, imagePath: '/usr/bin/back' } }],
+    ['another package', { process: { ...anyProcess, imagePath: '/usr/bin/backup', package: 'backup' } }],
     ['another parent', { process: { ...anyProcess, sha256, parentImage: '/bin/sh' } }],
     ['another command line', { process: { ...anyProcess, sha256, commandLine: 'backup' } }],
     ['another image of the container', { place: { ...anyPlace, containerImage: 'shop/web' } }],
@@ -77,7 +79,13 @@ describe('an exception', () => {
 
   it('covers all that it names', () => {
     const whole = exception({
-      process: { sha256, imagePath: '/usr/bin/backup', parentImage: '/usr/sbin/cron', commandLine: 'backup --all' },
+      process: {
+        sha256,
+        imagePath: '/usr/bin/backup',
+        package: 'backup-tools',
+        parentImage: '/usr/sbin/cron',
+        commandLine: 'backup --all',
+      },
       place: { containerImage: 'shop/web:1.4', hostId: 'host-1', hostGroup: 'shop', pathPrefix: '/srv/backup' },
       evidence: [{ field: 'Image', value: '/usr/bin/backup' }],
     });
@@ -115,6 +123,11 @@ describe('an exception is refused', () => {
     ['without a place', { place: anyPlace }, 'exception_too_wide'],
     ['for half the file system', { place: { ...anyPlace, pathPrefix: '/usr/' } }, 'exception_too_wide'],
     ['for a path that climbs', { place: { ...anyPlace, pathPrefix: '/srv/a/../b' } }, 'exception_too_wide'],
+    [
+      'for a package without a program',
+      { process: { ...anyProcess, sha256, package: 'coreutils' } },
+      'exception_too_wide',
+    ],
     ['for a reflex by a path', { ruleId: 'reflex.ransomware' }, 'exception_of_reflex'],
     ['for a value that was cut', { evidence: [{ field: 'f', value: 'x'.repeat(512) }] }, 'exception_value_cut'],
   ])('%s', (_what, more, code) => {
@@ -154,11 +167,28 @@ describe('the exception proposed for a finding', () => {
     const scope = proposeException(found());
     expect(scope).toEqual({
       ruleId: 'rule-1',
-      process: { sha256, imagePath: '/usr/bin/backup', parentImage: '/usr/sbin/cron', commandLine: 'backup --all' },
+      process: {
+        sha256: '',
+        imagePath: '/usr/bin/backup',
+        package: 'backup-tools',
+        parentImage: '/usr/sbin/cron',
+        commandLine: 'backup --all',
+      },
       place: { containerImage: 'shop/web:1.4', hostId: '', hostGroup: '', pathPrefix: '' },
       evidence: [{ field: 'TargetFilename', value: '/srv/backup/today' }],
     });
     expect(covers({ ...exception(), ...scope }, found())).toBe(true);
+  });
+
+  it('goes by the hash of a program of no package, or of one that is changed', () => {
+    const { process } = found();
+    const { sha256: hash, package: name } = proposeException(found({ process: { ...process!, package: '' } })).process;
+    expect([hash, name]).toEqual([sha256, '']);
+  });
+
+  it('goes by its package for a reflex, too', () => {
+    const ruleId = 'reflex.ransomware';
+    expect(proposeException(found({ ruleId })).process).toMatchObject({ sha256: '', package: 'backup-tools' });
   });
 
   it('names the host outside a container', () => {
@@ -171,7 +201,7 @@ describe('the exception proposed for a finding', () => {
     expect(codeOf(() => proposeException(unknown()))).toBe('exception_unsuited');
     const reflex = found({ ruleId: 'reflex.miner' });
     expect(covers({ ...exception(), ...proposeException(reflex) }, reflex)).toBe(true);
-    const withoutHash = { ...reflex, process: { ...reflex.process!, imageSha256: '' } };
+    const withoutHash = { ...reflex, process: { ...reflex.process!, imageSha256: '', package: '' } };
     expect(codeOf(() => proposeException(withoutHash))).toBe('exception_of_reflex');
   });
 

@@ -7,6 +7,8 @@ export interface ExceptedProcess {
   readonly sha256: string;
   /** The whole path. */
   readonly imagePath: string;
+  /** Name of the package that the program must belong to and be unchanged from: a hash ends with the next update, this does not. */
+  readonly package: string;
   readonly parentImage: string;
   /** The whole of it. */
   readonly commandLine: string;
@@ -65,15 +67,13 @@ export function covers(exception: Exception, facts: FindingFacts): boolean {
   return fromUs <= facts.timeUs && facts.timeUs < untilUs && isWithin(exception, facts);
 }
 
-function isProcess(
-  { sha256, imagePath, parentImage, commandLine }: ExceptedProcess,
-  { process }: FindingFacts,
-): boolean {
+function isProcess(asked: ExceptedProcess, { process }: FindingFacts): boolean {
   return (
-    isEither(sha256, process?.imageSha256) &&
-    isEither(imagePath, process?.imagePath) &&
-    isEither(parentImage, process?.parentImagePath) &&
-    isEither(commandLine, process?.commandLine)
+    isEither(asked.sha256, process?.imageSha256) &&
+    isEither(asked.imagePath, process?.imagePath) &&
+    isEither(asked.package, process?.package) &&
+    isEither(asked.parentImage, process?.parentImagePath) &&
+    isEither(asked.commandLine, process?.commandLine)
   );
 }
 

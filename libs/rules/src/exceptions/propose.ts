@@ -1,4 +1,5 @@
 // The narrowest exception that covers a finding: the same program run in the same way by the same parent, in the same place, on the same file.
+// The same program is that of the same package where it is known and unchanged, else that of the same hash.
 import { NornError } from '@norn/base';
 import { EVIDENCE_MAX } from '../engine/engine.ts';
 import { checkScope } from './draft.ts';
@@ -16,11 +17,18 @@ export function proposeException({ ruleId, hostId, process, evidence }: FindingF
     parentImagePath = '',
     commandLine = '',
     containerImage = '',
+    package: name = '',
   } = process ?? {};
   const objects = evidence.filter(({ field, value }) => objectFields.has(field) && value.length < EVIDENCE_MAX);
   const scope = {
     ruleId,
-    process: { sha256: imageSha256, imagePath, parentImage: parentImagePath, commandLine },
+    process: {
+      sha256: name === '' ? imageSha256 : '',
+      imagePath,
+      package: name,
+      parentImage: parentImagePath,
+      commandLine,
+    },
     place: { containerImage, hostId: containerImage === '' ? hostId : '', hostGroup: '', pathPrefix: '' },
     evidence: objects.slice(0, evidenceMax).map(({ field, value }) => ({ field, value })),
   };

@@ -335,12 +335,10 @@ impl Tracker {
             is_fresh: process.image_number > 0,
         };
         match hasher.content_of(facts, source) {
-            Some(Content { sha256, package }) => {
-                process.image = Arc::new(Image {
-                    sha256: Some(sha256),
-                    package,
-                    ..Image::clone(image)
-                })
+            Some(content) => {
+                let mut described = Image::clone(image);
+                describe(&mut described, &content);
+                process.image = Arc::new(described);
             }
             None if hasher.is_asked(facts) => {
                 let waiters = self.hash_waiters.entry(FileVersion::from(facts)).or_default();
@@ -362,12 +360,10 @@ impl Tracker {
                 let Some(process) = self.processes.get_mut(index) else {
                     continue;
                 };
-                if let Some(Content { sha256, package }) = &content
+                if let Some(content) = &content
                     && version.is_of(process.image.device, process.image.inode)
                 {
-                    let image = Arc::make_mut(&mut process.image);
-                    image.sha256 = Some(*sha256);
-                    image.package.clone_from(package);
+                    describe(Arc::make_mut(&mut process.image), content);
                 }
             }
         }
@@ -497,6 +493,14 @@ impl Tracker {
             })
             .map_or(pid, |process| process.pid)
     }
+}
+
+/// What was put into a container's upper layer did not come with its image: whoever put it there may have written the list of
+/// packages, too.
+fn describe(image: &mut Image, content: &Content) {
+    let is_in_upper_layer = image.flags & norn_events::ImageFlag::UpperLayer as u32 != 0;
+    image.sha256 = Some(content.sha256);
+    image.package = content.package.clone().filter(|_| !is_in_upper_layer);
 }
 
 /// An event the sensor makes itself.

@@ -16,9 +16,10 @@ export interface ExceptionUse {
 
 export function exceptionView(row: RuleException, nowMs: number, use?: ExceptionUse): view.ExceptionView {
   const { id, ruleId, author, reason, createdAt, expiresAt, scope } = row;
+  const process = { package: '', ...scope.process };
   const place = { ...scope.place, hostGroup: scope.place.hostGroup ?? '' };
   return create(view.ExceptionViewSchema, {
-    ...scopeView({ ruleId, ...scope, place }),
+    ...scopeView({ ruleId, ...scope, process, place }),
     used: use?.used ?? 0,
     usedAt: use ? timeOf(use.lastUs) : '',
     id,
@@ -43,7 +44,7 @@ function scopeView(scope: ExceptionScope): MessageInitShape<typeof view.Exceptio
 
 /** "curl, run as “curl -s …” by sh, of this hash, in containers of shop/web:1.4, on /srv/backup". */
 function summaryOf({ process, place, evidence }: ExceptionScope): string {
-  const { sha256, imagePath, parentImage, commandLine } = process;
+  const { sha256, imagePath, package: name, parentImage, commandLine } = process;
   const run = [
     ...told('run as', quoted(commandLine)),
     ...told(commandLine === '' ? 'run by' : 'by', baseName(parentImage)),
@@ -51,6 +52,7 @@ function summaryOf({ process, place, evidence }: ExceptionScope): string {
   return [
     imagePath === '' ? `The program ${shortId(sha256)}` : baseName(imagePath),
     ...told('', run.join(' ')),
+    ...told('of the package', name),
     ...(imagePath !== '' && sha256 !== '' ? ['of this hash only'] : []),
     ...told('in containers of', place.containerImage),
     ...told('on host', place.hostId),

@@ -138,6 +138,7 @@ function Form({ proposed, preview, finding, dialog, onAdded }: FormProps): React
 /** What may be left out: the program and the place stay. */
 const optional: Readonly<Record<string, string>> = {
   sha256: 'This hash only',
+  package: 'Unchanged from the package only',
   commandLine: 'This command line only',
   parentImage: 'This parent only',
   evidence: 'This evidence only',
@@ -156,6 +157,7 @@ function Parts({ proposed, left, onChange }: PartsProps): ReactElement {
     ['containerImage', place?.containerImage ?? ''],
     ['hostId', place?.hostId ?? ''],
     ['hostGroup', place?.hostGroup ?? ''],
+    ['package', process?.package ?? ''],
     ['sha256', process?.sha256 ?? ''],
     ['commandLine', process?.commandLine ?? ''],
     ['parentImage', process?.parentImage ?? ''],
@@ -165,7 +167,7 @@ function Parts({ proposed, left, onChange }: PartsProps): ReactElement {
   const isFixed = (part: string): boolean =>
     !(part in optional) ||
     (part === 'sha256' && process?.imagePath === '') ||
-    (proposed.ofReflex && (part === 'sha256' || part === 'commandLine'));
+    (proposed.ofReflex && ['sha256', 'package', 'commandLine'].includes(part));
   return (
     <ul className="flex flex-col gap-1.5">
       {parts

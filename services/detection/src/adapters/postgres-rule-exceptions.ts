@@ -53,6 +53,7 @@ export class PostgresRuleExceptions implements RuleExceptions {
 
 function exceptionOf({ id, ruleId, scope, createdAt, expiresAt, removedAt }: RuleException) {
   const untilMs = Math.min(expiresAt.getTime(), removedAt?.getTime() ?? Infinity);
+  const process = { package: '', ...scope.process };
   const place = { ...scope.place, hostGroup: scope.place.hostGroup ?? '' };
-  return { id, ruleId, ...scope, place, fromUs: BigInt(createdAt.getTime()) * 1000n, untilUs: BigInt(untilMs) * 1000n };
+  return { id, ruleId, ...scope, process, place, fromUs: BigInt(createdAt.getTime()) * 1000n, untilUs: BigInt(untilMs) * 1000n };
 }

@@ -54,6 +54,7 @@ export function foundProcess(
     commandLine: commandLine.length > limits.exceptedCommandLineMax ? '' : commandLine,
     parentImagePath: lineage?.ancestorPaths(at)[0] ?? '',
     containerImage: container?.image ?? '',
+    package: strings.text(images.package[image] ?? 0),
   });
 }
 

@@ -27,6 +27,8 @@ export interface ExceptedScope {
   readonly process: {
     readonly sha256: string;
     readonly imagePath: string;
+    /** Absent in those of before packages were known. */
+    readonly package?: string;
     readonly parentImage: string;
     readonly commandLine: string;
   };

@@ -119,6 +119,9 @@ describe('the console', () => {
     for (const words of ['4119', 'in container: 35', 'www-data', '1 connection', 'A download was piped into a shell']) {
       expect(said).toContain(words);
     }
+    await says(page, 'package', /^package curl 8\.14\.1-2$/);
+    await says(page, 'login', /^nobody’s, no terminal$/);
+    await says(page, 'rights', /^chown · may take setuid$/);
     expect(await page.getByTestId('process-container-id').getAttribute('data-full')).toBe(webContainer.id);
     expect(page.url()).toContain('process=');
     await page.reload();

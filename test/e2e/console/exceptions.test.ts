@@ -47,12 +47,14 @@ describe('an exception in the console', () => {
     await says(page, 'except-preview', /^Would have silenced no other findings in the last 7 days\.$/);
     expect(await page.getByTestId('except-yes').isDisabled()).toBe(true);
     expect(await page.getByLabel(/^Program/).isDisabled()).toBe(true);
+    expect(await page.getByLabel(/^Unchanged from the package only curl/).isChecked()).toBe(true);
+    expect(await page.getByLabel(/^This hash only/).count()).toBe(0);
     await page.getByLabel(/^This command line only/).uncheck();
     await says(page, 'except-preview', /no other findings/);
     await page.getByTestId('except-reason').fill('our own installer');
     await screenshot(page, 'exception');
     await page.getByTestId('except-yes').click();
-    await says(page, 'excepted', /Excepted until \d{4}-\d\d-\d\d: curl, run by .*, in containers of shop\/web:1\.4/);
+    await says(page, 'excepted', /Excepted until \d{4}-\d\d-\d\d: curl, run by .*, of the package curl, in containers of shop\/web:1\.4/);
     expect(visit?.complaints).toEqual([]);
   });
 

@@ -57,7 +57,7 @@ async function attack(scenario: ScenarioName, options: AttackOptions): Promise<v
     await attackEverywhere(options, place, tell);
     return;
   }
-  const openPlace = await placeOpener(options.files, tell);
+  const openPlace = await placeOpener(options, tell);
   const stage = await openPlace(place ?? 'image', tell);
   try {
     const report = await playAttack(
@@ -81,7 +81,7 @@ async function agentOnWatch(tell: Tell): Promise<void> {
 }
 
 async function attackEverywhere(options: AttackOptions, place: Place | undefined, tell: Tell): Promise<void> {
-  const openPlace = await placeOpener(options.files, tell);
+  const openPlace = await placeOpener(options, tell);
   const report = await playMatrix({
     modes: options.mode ? [options.mode] : modes,
     places: place ? [place] : placeNames,

@@ -27,7 +27,7 @@ export async function openDockerStage(options: StageOptions, place: ContainerPla
   const image = `${repository}:${await imageTag(imageOptions)}`;
   await ensureImage(docker, image, imageOptions);
   const mounted = await mountFor(docker, place, options);
-  const container = await createContainer(docker, image, { id: options.id, binds: mounted.binds });
+  const container = await createContainer(docker, image, { ...options, binds: mounted.binds });
   const corpus = inImage ? imageCorpus : otherCorpus;
   const ask = (args: readonly string[]): Promise<string> => exec(container, ['/bin/norn-attack', ...args]);
   if (place === 'upper' || place === 'volume') await ask(['prepare', corpus, '--files', String(options.files)]);
@@ -74,17 +74,19 @@ async function mountFor(docker: Docker, place: ContainerPlace, options: StageOpt
   return { binds: [], note: '', remove: () => Promise.resolve() };
 }
 
+const mounting = { CapAdd: ['SYS_ADMIN'], SecurityOpt: ['seccomp=unconfined', 'apparmor=unconfined'] };
+
 async function createContainer(
   docker: Docker,
   image: string,
-  { id, binds }: { id: string; binds: readonly string[] },
+  { id, binds, mayMount }: Pick<StageOptions, 'id' | 'mayMount'> & { binds: readonly string[] },
 ): Promise<Docker.Container> {
   const container = await docker.createContainer({
     name: `norn-attack-${id}`,
     Image: image,
     Cmd: ['/bin/norn-attack', 'hold'],
     Labels: { 'norn.attack': 'true' },
-    HostConfig: { NetworkMode: 'none', Binds: [...binds] },
+    HostConfig: { NetworkMode: 'none', Binds: [...binds], ...(mayMount ? mounting : {}) },
   });
   await container.start();
   return container;

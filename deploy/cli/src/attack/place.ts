@@ -27,13 +27,16 @@ export type Place = keyof typeof places;
 export type OpenPlace = (place: Place, tell?: Tell) => Promise<Stage>;
 
 /** Builds the simulator once; each stage has a corpus and an id of its own. */
-export async function placeOpener(files: number, tell: Tell): Promise<OpenPlace> {
+export async function placeOpener(
+  { files, mayMount = false }: Pick<StageOptions, 'files' | 'mayMount'>,
+  tell: Tell,
+): Promise<OpenPlace> {
   const { home } = loadConfig(z.object({ home: settings.home }));
   const workDir = join(home, 'run', 'attack');
   await mkdir(workDir, { recursive: true });
   const binary = await buildSimulator(tell);
   return (place, tellOfStage = () => undefined) =>
-    openStage(place, { binary, workDir, files, id: randomBytes(4).toString('hex') }, tellOfStage);
+    openStage(place, { binary, workDir, files, mayMount, id: randomBytes(4).toString('hex') }, tellOfStage);
 }
 
 async function openStage(place: Place, options: StageOptions, tell: Tell): Promise<Stage> {

@@ -9,9 +9,9 @@ import { run, type StageOptions } from './stage.ts';
 const busyboxPlaces = ['/bin/busybox', '/usr/bin/busybox'];
 /** Each is a name of busybox, as a hard link: the kernel tells a program's path by the name it was called by. */
 const applets = (
-  'awk base64 cat chmod chown cp crontab dd echo env find grep gzip head id insmod kill ln ls mkdir mkfifo mknod mktemp modprobe ' +
-  'mv nc nohup nsenter ps readlink rm rmdir sed setsid sh shred sleep sort tail tar tee telnet timeout touch truncate uname wget ' +
-  'which whoami xargs xxd'
+  'awk base64 cat chmod chown cp crontab dd echo env find grep gzip head id insmod kill ln ls mkdir mkfifo mknod mktemp modprobe mount ' +
+  'mv nc nohup nsenter ps readlink rm rmdir sed setsid sh shred sleep sort tail tar tee telnet timeout touch truncate umount uname ' +
+  'unshare wget which whoami xargs xxd'
 ).split(' ');
 
 /** The corpus as the attacker sees it: as files of the image, and in the other places. */

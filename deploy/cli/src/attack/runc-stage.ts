@@ -24,7 +24,7 @@ export async function openRuncStage(options: StageOptions, place: Exclude<Contai
   const inImage = place === 'image';
   await mountRoot(bundle, inImage ? options : { ...options, files: 0 });
   const bound = place === 'bind' ? await prepareHostCorpus(options) : undefined;
-  await writeConfig(bundle, containerId, bound);
+  await writeConfig(bundle, { containerId, bound, mayMount: options.mayMount ?? false });
   await detached(['run', '--detach', '--bundle', bundle, containerId]);
   const corpus = inImage ? imageCorpus : otherCorpus;
   const ask = async (args: readonly string[]): Promise<string> =>
@@ -93,6 +93,8 @@ const capabilities = [
   'SETFCAP',
 ].map((name) => `CAP_${name}`);
 
+const mounting = ['CAP_SYS_ADMIN', 'CAP_SYS_CHROOT'];
+
 interface RuncConfig {
   process: { terminal: boolean; args: string[]; capabilities: Record<string, string[]> };
   root: { path: string; readonly: boolean };
@@ -100,13 +102,21 @@ interface RuncConfig {
   linux: { cgroupsPath: string };
 }
 
-async function writeConfig(bundle: string, containerId: string, bound?: string): Promise<void> {
+interface ContainerConfig {
+  readonly containerId: string;
+  /** A folder of the host's. */
+  readonly bound: string | undefined;
+  readonly mayMount: boolean;
+}
+
+async function writeConfig(bundle: string, { containerId, bound, mayMount }: ContainerConfig): Promise<void> {
   await run('runc', ['spec', '--bundle', bundle]);
   const file = join(bundle, 'config.json');
   const config = JSON.parse(await readFile(file, 'utf8')) as RuncConfig;
   config.process.terminal = false;
   config.process.args = ['/bin/norn-attack', 'hold'];
-  for (const set of Object.keys(config.process.capabilities)) config.process.capabilities[set] = capabilities;
+  for (const set of Object.keys(config.process.capabilities))
+    config.process.capabilities[set] = mayMount ? [...capabilities, ...mounting] : capabilities;
   config.root = { path: 'rootfs', readonly: false };
   if (bound) config.mounts.push({ destination: otherCorpus, type: 'bind', source: bound, options: ['rbind', 'rw'] });
   config.linux.cgroupsPath = `/norn/${containerId}`;

@@ -51,6 +51,8 @@ export interface StageOptions {
   /** A folder for working files, not inside any protected directory. */
   readonly workDir: string;
   readonly files: number;
+  /** Its containers may mount and enter namespaces, as careless people let them. */
+  readonly mayMount?: boolean;
   /** Eight hex digits, new for each attack. */
   readonly id: string;
 }

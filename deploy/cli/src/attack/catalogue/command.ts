@@ -34,7 +34,7 @@ export function registerCatalogueCommand(attack: Command, ready: (tell: Tell) =>
 
 async function catalogue({ only, where, json }: CatalogueOptions, tell: Tell): Promise<void> {
   const trials = trialsOf(readCatalogue(only), where);
-  const openPlace = await placeOpener(0, tell);
+  const openPlace = await placeOpener({ files: 0, mayMount: true }, tell);
   let played = 0;
   const results = await playCatalogue({
     api: await connectApi(),

@@ -26,7 +26,7 @@ interface Run {
 export async function measureAttacks(options: RollbackOptions, tell: Tell): Promise<Half> {
   const api = await connectApi();
   const runs = selectedRuns(options);
-  const openPlace = await placeOpener(options.files, tell);
+  const openPlace = await placeOpener(options, tell);
   const progress = startProgress(runs.length, tell);
   const figures: AttackFigures[] = [];
   for (const run of runs) {

@@ -178,7 +178,6 @@ const questions: readonly (readonly [source: string, selection: string])[] = [
   ['auditd', '{ auid: 1000, ses: 12, tty: pts4 }'],
   ['auditd', '{ auid: unset, ses: 4294967295 }'],
   ['auditd', '{ tty: "(none)" }'],
-  ['auditd', '{ auid|exists: false }'],
   ['file_event', '{ OpenFlags|all: [create, exclusive] }'],
   ['auditd', '{ type: EXECVE, a0: /opt/link/called, a2: "-x", a3: last }'],
   ['auditd', '{ a1|exists: true }'],

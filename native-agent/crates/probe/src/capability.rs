@@ -6,7 +6,7 @@ use crate::self_test::SelfTest;
 use crate::tracker::Tracker;
 
 /// What no mechanism here tells, on any host: people see it beside what is told.
-const BLIND_SPOTS: [(&str, &str); 9] = [
+const BLIND_SPOTS: [(&str, &str); 10] = [
     (
         "file.io_uring",
         "files opened, read or changed through io_uring are not seen",
@@ -25,7 +25,11 @@ const BLIND_SPOTS: [(&str, &str); 9] = [
     ),
     (
         "process.environment.rest",
-        "of an environment chosen variables are told, and none beyond its first 3 KiB; tty, login id and capabilities are not",
+        "of an environment chosen variables are told, and none beyond its first 3 KiB",
+    ),
+    (
+        "process.package.other",
+        "which package a program belongs to is known by dpkg's lists alone, not by rpm's or apk's",
     ),
     (
         "process.code_in_memory",

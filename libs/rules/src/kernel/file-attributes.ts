@@ -26,6 +26,8 @@ export const capabilityNames: readonly string[] = [
 ];
 
 export function capabilityTexts(bits: bigint): string[] {
+  // Most execs give none.
+  if (bits === 0n) return [];
   return capabilityNames.filter((_, bit) => (bits >> BigInt(bit)) & 1n);
 }
 

@@ -11,7 +11,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use md5::Md5;
-use norn_events::Package;
+use norn_events::{Image, ImageFlag, Package};
 use norn_packages::{Finder, HostPackages, Recorded};
 use sha2::{Digest, Sha256};
 
@@ -25,6 +25,16 @@ pub struct Content {
     pub sha256: Sha256Sum,
     /// What put it there, when it is still what that package put there.
     pub package: Option<Arc<Package>>,
+}
+
+impl Content {
+    /// What was put into a container's upper layer did not come with its image: whoever put it there may have written the list
+    /// of packages, too.
+    pub fn describe(&self, image: &mut Image) {
+        let is_in_upper_layer = image.flags & ImageFlag::UpperLayer as u32 != 0;
+        image.sha256 = Some(self.sha256);
+        image.package = self.package.clone().filter(|_| !is_in_upper_layer);
+    }
 }
 
 /// A file's content, as far as its metadata tell.
@@ -299,4 +309,52 @@ fn read_file(mut file: File, recorded: Option<&Recorded>) -> io::Result<Content>
         sha256: sha256.finalize().into(),
         package: unchanged.map(|(recorded, _)| Arc::clone(&recorded.package)),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn recorded(checksum: [u8; 16]) -> Recorded {
+        let (name, version) = ("x-tools".to_owned(), "2".to_owned());
+        Recorded {
+            checksum,
+            package: Arc::new(Package { name, version }),
+        }
+    }
+
+    /// Of a file that holds "x".
+    fn content(recorded: &Recorded) -> Content {
+        let path = std::env::temp_dir().join(format!(
+            "norn-hash-{}-{:x}",
+            std::process::id(),
+            recorded.checksum[0]
+        ));
+        std::fs::write(&path, "x").unwrap();
+        let content = read_file(File::open(&path).unwrap(), Some(recorded)).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        content
+    }
+
+    #[test]
+    fn a_file_belongs_to_its_package_while_it_is_what_that_put_there() {
+        let unchanged = recorded(Md5::digest(b"x").into());
+        assert_eq!(content(&unchanged).package, Some(Arc::clone(&unchanged.package)));
+        assert_eq!(content(&recorded([0; 16])).package, None);
+    }
+
+    #[test]
+    fn what_lies_in_a_containers_upper_layer_belongs_to_no_package() {
+        let content = content(&recorded(Md5::digest(b"x").into()));
+        let described = |flags| {
+            let mut image = Image {
+                flags,
+                ..Image::default()
+            };
+            content.describe(&mut image);
+            (image.sha256.is_some(), image.package.is_some())
+        };
+        assert_eq!(described(0), (true, true));
+        assert_eq!(described(ImageFlag::UpperLayer as u32), (true, false));
+    }
 }

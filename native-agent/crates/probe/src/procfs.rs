@@ -64,7 +64,7 @@ pub fn read_image(pid: u32) -> Image {
     }
 }
 
-/// As far as they can be read; nobody's when the process is gone.
+/// Of a running process, as far as they can be read; nobody's when the process is gone.
 pub fn read_credentials(pid: u32) -> Credentials {
     let number = |file| {
         let text = fs::read_to_string(of(pid, file)).ok()?;

@@ -11,7 +11,8 @@ use norn_events::{
 };
 
 use crate::container::Containers;
-use crate::hash::{Content, FileVersion, Hasher, Source};
+use crate::figures::Figures;
+use crate::hash::{FileVersion, Hasher, Source};
 use crate::record::{Header, KIND_CGROUP, LifecycleFacts, MARK_KERNEL_THREAD, Record, Slot};
 use crate::stream::Gap;
 use crate::text::{join_arguments, socket_text, socket_value};
@@ -31,24 +32,6 @@ pub struct Tracker {
     started_ns: u64,
     path: Vec<u8>,
     target: Vec<u8>,
-}
-
-/// What a row holds beside its path and target.
-struct Figures {
-    kind: EventKind,
-    flags: u32,
-    value: u64,
-    result: i32,
-}
-
-impl Figures {
-    /// Of an exec.
-    fn tell_change(&mut self, before: &Credentials, now: &Credentials) {
-        self.value = now.capabilities.permitted & !before.capabilities.permitted;
-        if before.login_user_id != Credentials::NOBODY && before.login_user_id != now.login_user_id {
-            self.flags |= norn_events::ExecFlag::LoginChanged as u32;
-        }
-    }
 }
 
 impl Tracker {
@@ -337,7 +320,7 @@ impl Tracker {
         match hasher.content_of(facts, source) {
             Some(content) => {
                 let mut described = Image::clone(image);
-                describe(&mut described, &content);
+                content.describe(&mut described);
                 process.image = Arc::new(described);
             }
             None if hasher.is_asked(facts) => {
@@ -363,7 +346,7 @@ impl Tracker {
                 if let Some(content) = &content
                     && version.is_of(process.image.device, process.image.inode)
                 {
-                    describe(Arc::make_mut(&mut process.image), content);
+                    content.describe(Arc::make_mut(&mut process.image));
                 }
             }
         }
@@ -493,14 +476,6 @@ impl Tracker {
             })
             .map_or(pid, |process| process.pid)
     }
-}
-
-/// What was put into a container's upper layer did not come with its image: whoever put it there may have written the list of
-/// packages, too.
-fn describe(image: &mut Image, content: &Content) {
-    let is_in_upper_layer = image.flags & norn_events::ImageFlag::UpperLayer as u32 != 0;
-    image.sha256 = Some(content.sha256);
-    image.package = content.package.clone().filter(|_| !is_in_upper_layer);
 }
 
 /// An event the sensor makes itself.

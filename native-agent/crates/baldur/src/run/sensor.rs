@@ -212,7 +212,7 @@ fn look_up(pid: u32, boot_id: &[u8; 16]) -> Option<Process> {
         cgroup_id: 0,
         user_id: 0,
         group_id: 0,
-        credentials: Default::default(),
+        credentials: norn_probe::read_credentials(pid),
     })
 }
 

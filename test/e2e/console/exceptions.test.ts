@@ -54,7 +54,11 @@ describe('an exception in the console', () => {
     await page.getByTestId('except-reason').fill('our own installer');
     await screenshot(page, 'exception');
     await page.getByTestId('except-yes').click();
-    await says(page, 'excepted', /Excepted until \d{4}-\d\d-\d\d: curl, run by .*, of the package curl, in containers of shop\/web:1\.4/);
+    await says(
+      page,
+      'excepted',
+      /Excepted until \d{4}-\d\d-\d\d: curl, run by .*, of the package curl, in containers of shop\/web:1\.4/,
+    );
     expect(visit?.complaints).toEqual([]);
   });
 

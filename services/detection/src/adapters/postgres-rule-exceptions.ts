@@ -55,5 +55,13 @@ function exceptionOf({ id, ruleId, scope, createdAt, expiresAt, removedAt }: Rul
   const untilMs = Math.min(expiresAt.getTime(), removedAt?.getTime() ?? Infinity);
   const process = { package: '', ...scope.process };
   const place = { ...scope.place, hostGroup: scope.place.hostGroup ?? '' };
-  return { id, ruleId, ...scope, process, place, fromUs: BigInt(createdAt.getTime()) * 1000n, untilUs: BigInt(untilMs) * 1000n };
+  return {
+    id,
+    ruleId,
+    ...scope,
+    process,
+    place,
+    fromUs: BigInt(createdAt.getTime()) * 1000n,
+    untilUs: BigInt(untilMs) * 1000n,
+  };
 }

@@ -47,5 +47,6 @@ pub use quarantine::{Kept, Origin, QUARANTINED_BYTES_MAX, QUARANTINED_FILES_MAX}
 pub use responder::DEADLINE_NS;
 pub use restore::{Extent, RestoreReport, RestoreRequest};
 pub use sensor::VaultObserver;
+pub use shape::shape;
 pub use standing::Standing;
 pub use vault::{CHANGES_MAX, Vault, VaultOptions};

@@ -1,0 +1,179 @@
+//! What a container can see, prevent and restore from within, by what it was given.
+use norn_events::wire::event::v1::Capability;
+
+use crate::target::read_proc;
+
+const SETPCAP: u32 = 8;
+const SYS_PTRACE: u32 = 19;
+
+const MECHANISM: &str = "seccomp notify";
+
+/// What the agent itself may do here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Privileges {
+    pub root: bool,
+    pub first_process: bool,
+    effective: u64,
+}
+
+impl Privileges {
+    pub fn own() -> Self {
+        let status = read_proc(std::process::id(), "status").unwrap_or_default();
+        let bits = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+        Self {
+            root: nix::unistd::geteuid().is_root(),
+            first_process: std::process::id() == 1,
+            effective: bits
+                .and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok())
+                .unwrap_or(0),
+        }
+    }
+
+    pub fn has(&self, capability: u32) -> bool {
+        self.effective & (1 << capability) != 0
+    }
+}
+
+/// `other_user`: the application runs as somebody else than the agent.
+pub fn report(privileges: &Privileges, other_user: bool, vault: &str) -> Vec<Capability> {
+    let ptrace = privileges.has(SYS_PTRACE);
+    let reads_all = ptrace || !other_user;
+    let seen = match (ptrace, reads_all) {
+        (true, _) => "of every program that is started below the agent",
+        (_, true) => {
+            "of programs whose memory their user may read: one that closes it (PR_SET_DUMPABLE) is counted as events_lost"
+        }
+        _ => "of nothing: the application runs as another user, and the agent has no SYS_PTRACE",
+    };
+    let blind = "not of programs that are started beside it (docker exec), nor of 32-bit calls and io_uring, which are refused";
+    let served = |name: &str, detail: String| capability(name, reads_all, &detail);
+    let mut report = vec![
+        served("process.lifecycle", format!("{seen}; {blind}")),
+        served("file.open", "opens that may change a file".to_owned()),
+        served(
+            "file.change",
+            "before it happens; a call that then fails is told of as well".to_owned(),
+        ),
+        served("network.connection", "outgoing ones and listeners".to_owned()),
+        served("process.stdio_socket", String::new()),
+        served("process.memfd", String::new()),
+        served("process.ptrace", String::new()),
+        served("process.write", String::new()),
+        served("file.preimage", preimage(privileges, vault)),
+        served("process.kill", kill(privileges, other_user)),
+        served("agent.protection", protection(privileges, other_user)),
+    ];
+    report.extend(missing());
+    report
+}
+
+fn preimage(privileges: &Privileges, vault: &str) -> String {
+    let owner = match privileges.root {
+        true => "with owner and attributes",
+        false => "of files of the agent's own user; an owner is not given back",
+    };
+    format!("kept in {vault}; up to 64 MiB a file, {owner}; gone with the container")
+}
+
+fn kill(privileges: &Privileges, other_user: bool) -> String {
+    match privileges.root || !other_user {
+        true => "before the call that completes the evidence goes on".to_owned(),
+        false => "not of processes of another user".to_owned(),
+    }
+}
+
+/// Who is out of whose reach.
+fn protection(privileges: &Privileges, other_user: bool) -> String {
+    let memory = match (privileges.has(SYS_PTRACE), privileges.has(SETPCAP)) {
+        (true, false) => {
+            "its memory is open to the application: without SETPCAP it can't keep SYS_PTRACE to itself"
+        }
+        _ => "its memory and the vault are out of the application's reach",
+    };
+    let end = match (privileges.first_process, other_user && privileges.root) {
+        (true, _) => "as the first process it can't be killed from within",
+        (_, true) => "the application's user can't kill it",
+        _ => "it can be killed by the application's user: make it the container's first process",
+    };
+    format!("{memory}; {end}")
+}
+
+fn missing() -> Vec<Capability> {
+    [
+        ("executable.sha256", "programs are not hashed inside a container"),
+        (
+            "file.read",
+            "reading of sensitive files is not watched inside a container",
+        ),
+        (
+            "file.preimage.mount",
+            "a volume is protected only from changes by this container",
+        ),
+        ("network.isolate", "a container does not cut itself off"),
+    ]
+    .into_iter()
+    .map(|(name, detail)| Capability {
+        name: name.to_owned(),
+        detail: detail.to_owned(),
+        ..Capability::default()
+    })
+    .collect()
+}
+
+fn capability(name: &str, available: bool, detail: &str) -> Capability {
+    Capability {
+        name: name.to_owned(),
+        available,
+        mechanism: if available { MECHANISM } else { "" }.to_owned(),
+        detail: detail.to_owned(),
+        verified: false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn privileges(root: bool, effective: u64) -> Privileges {
+        Privileges {
+            root,
+            first_process: true,
+            effective,
+        }
+    }
+
+    fn detail(report: &[Capability], name: &str) -> (bool, String) {
+        let found = report.iter().find(|capability| capability.name == name).unwrap();
+        (found.available, found.detail.clone())
+    }
+
+    #[test]
+    fn without_privileges_it_says_what_it_does_not_see() {
+        let report = report(&privileges(false, 0), false, "memory");
+        let (available, said) = detail(&report, "process.lifecycle");
+        assert!(available && said.contains("events_lost"), "{said}");
+        assert!(detail(&report, "file.preimage").1.contains("not given back"));
+    }
+
+    #[test]
+    fn another_users_application_is_not_seen_without_ptrace() {
+        let report = report(&privileges(true, 0), true, "memory");
+        assert!(!detail(&report, "file.preimage").0);
+    }
+
+    #[test]
+    fn whoever_can_not_keep_ptrace_to_itself_says_so() {
+        let open = report(&privileges(true, 1 << SYS_PTRACE), false, "memory");
+        assert!(
+            detail(&open, "agent.protection")
+                .1
+                .contains("open to the application")
+        );
+        let closed = report(&privileges(true, 1 << SYS_PTRACE | 1 << SETPCAP), false, "memory");
+        assert!(
+            detail(&closed, "agent.protection")
+                .1
+                .contains("out of the application's reach")
+        );
+    }
+}

@@ -1,0 +1,26 @@
+//! Protection from within a container, without the host: the application runs under a seccomp filter whose calls wait for
+//! the agent. The agent writes down what is needed to undo them, judges what was done before, and lets them go on.
+//!
+//! Reading order: `launch` and `filter` (how calls come to wait), `listener`, `inside` → `calls` (what they mean), `deeds` and
+//! `preimage` (what is kept), `changes` (what became of files), `restore`.
+mod calls;
+mod capability;
+mod changes;
+mod deeds;
+mod error;
+mod family;
+mod filter;
+mod inside;
+mod launch;
+mod listener;
+mod pack;
+mod preimage;
+mod records;
+mod restore;
+mod target;
+
+pub use error::InsideError;
+pub use inside::{Inside, InsideOptions, InsideStats};
+pub use launch::Account;
+pub use preimage::FILE_BYTES_MAX;
+pub use records::InsideVault;

@@ -1,0 +1,246 @@
+//! Where contents are kept: one file without a name. Nobody can open it but through the agent's descriptor, which is out of
+//! reach; it is gone with the agent. Room that is given up is given back at once.
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::fd::{AsRawFd, FromRawFd};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A piece of a file that is no hole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Extent {
+    at: u64,
+    length: u64,
+    in_pack: u64,
+}
+
+struct PackFile {
+    file: File,
+    bytes: AtomicU64,
+}
+
+/// A content. Its room in the pack goes with it.
+pub struct Blob {
+    pub size: u64,
+    extents: Vec<Extent>,
+    pack: Arc<PackFile>,
+}
+
+pub struct Pack {
+    inner: Arc<PackFile>,
+    end: u64,
+    /// Where it lies, for the capability report.
+    pub place: String,
+}
+
+impl Pack {
+    /// In the first directory that takes a file, else in memory.
+    ///
+    /// # Errors
+    /// When not even memory takes it.
+    pub fn open(directories: &[PathBuf]) -> io::Result<Self> {
+        for directory in directories {
+            if let Ok(file) = unnamed(directory) {
+                return Ok(Self::of(
+                    file,
+                    format!("a file without a name in {}", directory.display()),
+                ));
+            }
+        }
+        // SAFETY: a NUL-terminated name and a flag.
+        let fd = unsafe { libc::memfd_create(c"norn-vault".as_ptr(), libc::MFD_CLOEXEC) };
+        if fd < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: a new descriptor that nobody else has.
+        Ok(Self::of(unsafe { File::from_raw_fd(fd) }, "memory".to_owned()))
+    }
+
+    fn of(file: File, place: String) -> Self {
+        let bytes = AtomicU64::new(0);
+        Self {
+            inner: Arc::new(PackFile { file, bytes }),
+            end: 0,
+            place,
+        }
+    }
+
+    pub fn bytes(&self) -> u64 {
+        self.inner.bytes.load(Ordering::Relaxed)
+    }
+
+    /// A copy of what the file holds now; holes stay holes.
+    pub fn keep(&mut self, source: &mut File) -> io::Result<Blob> {
+        let size = source.metadata()?.len();
+        let mut blob = Blob {
+            size,
+            extents: Vec::new(),
+            pack: Arc::clone(&self.inner),
+        };
+        let mut at = 0;
+        while let Some((from, to)) = next_data(source, at, size) {
+            source.seek(SeekFrom::Start(from))?;
+            let mut pack = &self.inner.file;
+            pack.seek(SeekFrom::Start(self.end))?;
+            let length = io::copy(&mut Read::by_ref(source).take(to - from), &mut pack)?;
+            blob.extents.push(Extent {
+                at: from,
+                length,
+                in_pack: self.end,
+            });
+            self.end += length;
+            self.inner.bytes.fetch_add(length, Ordering::Relaxed);
+            at = to;
+        }
+        Ok(blob)
+    }
+}
+
+impl Blob {
+    /// Makes the file hold what was kept, and nothing else.
+    pub fn write_to(&self, target: &File) -> io::Result<()> {
+        target.set_len(0)?;
+        let mut buffer = vec![0; 128 * 1024];
+        for extent in &self.extents {
+            let mut done = 0;
+            while done < extent.length {
+                let length = buffer.len().min((extent.length - done) as usize);
+                self.pack
+                    .file
+                    .read_exact_at(&mut buffer[..length], extent.in_pack + done)?;
+                target.write_all_at(&buffer[..length], extent.at + done)?;
+                done += length as u64;
+            }
+        }
+        target.set_len(self.size)
+    }
+
+    /// True when the file holds just this.
+    pub fn is_in(&self, file: &File) -> io::Result<bool> {
+        if file.metadata()?.len() != self.size {
+            return Ok(false);
+        }
+        let (mut ours, mut theirs) = (vec![0; 64 * 1024], vec![0; 64 * 1024]);
+        let mut at = 0;
+        while at < self.size {
+            let length = ours.len().min((self.size - at) as usize);
+            self.read_at(&mut ours[..length], at)?;
+            file.read_exact_at(&mut theirs[..length], at)?;
+            if ours[..length] != theirs[..length] {
+                return Ok(false);
+            }
+            at += length as u64;
+        }
+        Ok(true)
+    }
+
+    fn read_at(&self, buffer: &mut [u8], at: u64) -> io::Result<()> {
+        buffer.fill(0);
+        let end = at + buffer.len() as u64;
+        for extent in &self.extents {
+            let (from, to) = (extent.at.max(at), (extent.at + extent.length).min(end));
+            if from < to {
+                let piece = &mut buffer[(from - at) as usize..(to - at) as usize];
+                self.pack
+                    .file
+                    .read_exact_at(piece, extent.in_pack + from - extent.at)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Blob {
+    fn drop(&mut self) {
+        let how = libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE;
+        for extent in self.extents.iter().filter(|extent| extent.length > 0) {
+            let (at, length) = (extent.in_pack as i64, extent.length as i64);
+            // SAFETY: the descriptor is open; a file system without holes keeps the room, and no content is touched.
+            unsafe { libc::fallocate(self.pack.file.as_raw_fd(), how, at, length) };
+            self.pack.bytes.fetch_sub(extent.length, Ordering::Relaxed);
+        }
+    }
+}
+
+/// The next piece with data from `at` on.
+fn next_data(file: &File, at: u64, size: u64) -> Option<(u64, u64)> {
+    if at >= size {
+        return None;
+    }
+    let fd = file.as_raw_fd();
+    // SAFETY: the descriptor is open for as long as the call lasts.
+    let from = unsafe { libc::lseek(fd, at as i64, libc::SEEK_DATA) };
+    if from < 0 {
+        // ENXIO: only a hole is left. A file system that knows no holes tells of data instead.
+        return None;
+    }
+    // SAFETY: as above.
+    let to = unsafe { libc::lseek(fd, from, libc::SEEK_HOLE) };
+    let to = if to < 0 { size } else { (to as u64).min(size) };
+    Some((from as u64, to)).filter(|(from, to)| from < to)
+}
+
+fn unnamed(directory: &Path) -> io::Result<File> {
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .mode(0o600)
+        .custom_flags(libc::O_TMPFILE | libc::O_CLOEXEC)
+        .open(directory)?;
+    // Some file systems only refuse the first write.
+    file.write_all(b"n")?;
+    file.set_len(0)?;
+    file.rewind()?;
+    Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::MetadataExt;
+
+    fn file(name: &str) -> (PathBuf, File) {
+        let path = std::env::temp_dir().join(format!("norn-inside-pack-{}-{name}", std::process::id()));
+        let options = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .clone();
+        let file = options.open(&path).unwrap();
+        (path, file)
+    }
+
+    #[test]
+    fn a_sparse_file_comes_back_with_its_holes() {
+        let mut pack = Pack::open(&[std::env::temp_dir()]).unwrap();
+        let (path, mut source) = file("sparse");
+        source.set_len(4 << 20).unwrap();
+        source.write_all_at(b"in the middle", 2 << 20).unwrap();
+        let blob = pack.keep(&mut source).unwrap();
+        assert!(blob.is_in(&source).unwrap());
+        source.write_all_at(&[7; 3 << 20], 0).unwrap();
+        assert!(!blob.is_in(&source).unwrap());
+        blob.write_to(&source).unwrap();
+        assert!(blob.is_in(&source).unwrap());
+        assert!(source.metadata().unwrap().blocks() * 512 < 1 << 20);
+        std::fs::remove_file(path).unwrap();
+    }
+
+    #[test]
+    fn room_goes_with_the_blob_and_an_empty_file_needs_none() {
+        let mut pack = Pack::open(&[]).unwrap();
+        assert_eq!(pack.place, "memory");
+        let (path, mut source) = file("room");
+        assert_eq!(pack.keep(&mut source).unwrap().size, 0);
+        source.write_all(&[1; 10_000]).unwrap();
+        let (one, other) = (pack.keep(&mut source).unwrap(), pack.keep(&mut source).unwrap());
+        assert_eq!(pack.bytes(), 20_000);
+        drop(one);
+        assert_eq!(pack.bytes(), 10_000);
+        assert!(other.is_in(&source).unwrap());
+        std::fs::remove_file(path).unwrap();
+    }
+}

@@ -4,6 +4,7 @@ mod run;
 mod watch;
 
 use clap::{Parser, Subcommand};
+use tracing::Level;
 
 #[derive(Parser)]
 #[command(
@@ -27,12 +28,20 @@ enum Command {
 }
 
 fn main() -> anyhow::Result<()> {
+    let command = Arguments::parse().command;
+    // Inside a container the application's own output is beside it: only what matters.
+    let quiet = matches!(&command, Command::Run(arguments) if arguments.is_inside());
+    let level = if quiet { Level::WARN } else { Level::INFO };
     tracing_subscriber::fmt()
+        .with_max_level(level)
         .with_writer(std::io::stderr)
         .json()
         .init();
-    match Arguments::parse().command {
-        Command::Run(arguments) => run::run(arguments),
+    match command {
+        Command::Run(arguments) => match run::run(arguments)? {
+            0 => Ok(()),
+            code => std::process::exit(code),
+        },
         Command::Watch(arguments) => watch::watch(&arguments),
         Command::Capabilities(arguments) => capabilities::show(&arguments),
     }

@@ -12,6 +12,7 @@ use norn_events::{BatchBuilder, ContentChange, Event, EventKind, Observer, Proce
 use norn_reflex::{Clock, Reflexes, author};
 use norn_respond::Responder;
 
+use super::application::{Application, log_restore, told};
 use super::clock::{boot_ns, unix_us};
 use super::commands::{Commands, Decision, answer};
 use super::enforcement::Enforcement;
@@ -42,6 +43,8 @@ const DEPTH_MAX: usize = 64;
 const FAREWELL: Duration = Duration::from_millis(300);
 
 pub struct Daemon {
+    /// Only inside a container.
+    pub(super) application: Option<Application>,
     pub(super) sensor: Sensor,
     pub(super) keeper: Keeper,
     pub(super) enforcement: Enforcement,
@@ -77,8 +80,8 @@ pub(super) struct Timers {
 }
 
 impl Daemon {
-    /// Until SIGTERM or SIGINT.
-    pub fn run(mut self) {
+    /// Until SIGTERM or SIGINT, or the application's end; its exit code.
+    pub fn run(mut self) -> i32 {
         self.apply_exec_policy();
         for decision in self.commands.resume(unix_us()) {
             self.follow(decision);
@@ -87,18 +90,25 @@ impl Daemon {
             self.observe();
             self.judge_changes();
             self.react();
+            self.sensor.let_go();
             self.upkeep();
             self.ship();
             self.talk();
         }
+        let exit_code = self.application.as_ref().map_or(0, Application::exit_code);
         self.say_farewell();
+        exit_code
     }
 
     fn wait(&mut self) -> bool {
         let timeout = if self.timers.busy { Duration::ZERO } else { ROUND };
         let writes = self.link.wants_to_write() || (self.link.has_room() && self.outbox.has_next());
         let link = self.link.fd().map(|fd| (fd, writes));
-        self.waiter.wait(link, &self.sensor.wake_fds(), timeout)
+        let signals = self.waiter.wait(link, &self.sensor.wake_fds(), timeout);
+        match &mut self.application {
+            None => !signals.is_empty(),
+            Some(application) => application.heed(&signals, &mut self.sensor, self.link.is_connected()),
+        }
     }
 
     fn observe(&mut self) {
@@ -174,10 +184,29 @@ impl Daemon {
                 (&mut self.responder, self.sensor.processes(), self.clock),
             );
             self.keeper.hold(scope);
+            self.undo(scope, mode);
             // Written to disk and synchronised, which takes milliseconds: only when somebody was frozen.
             if mode == ReflexMode::Suspend {
                 self.save_frozen();
             }
+        }
+    }
+
+    /// Inside a container the pre-images go with it: what was killed is undone at once.
+    fn undo(&mut self, scope: ProcessUid, mode: ReflexMode) {
+        let Some(application) = &mut self.application else {
+            return;
+        };
+        application.note_firing();
+        if mode != ReflexMode::Kill || !application.restores {
+            return;
+        }
+        if self.responder.has_survivors(scope, self.sensor.processes()) {
+            return;
+        }
+        if let Some(report) = self.keeper.undo(scope).filter(|report| !report.files.is_empty()) {
+            log_restore(scope, &report);
+            self.reactions.add_evidence(scope, told(&report));
         }
     }
 
@@ -373,12 +402,7 @@ impl Daemon {
     }
 
     fn send_restored(&mut self) {
-        let done = self
-            .keeper
-            .as_open()
-            .map(|open| open.restorer.take())
-            .unwrap_or_default();
-        for (command, report) in done {
+        for (command, report) in self.keeper.take_restored() {
             let Ok(report) = report else {
                 let parts = self.commands.finish(still_runs(&command));
                 self.send_outcomes(parts);

@@ -43,8 +43,10 @@ impl Enforcement {
     pub fn new(state: &StateDir, sensor: &Sensor, waker: Waker) -> Self {
         let boot_unix_ns = sensor.wall_offset_ns().max(0) as u64;
         let started_ns = unix_us() * 1_000;
+        // Inside a container neither exec guard nor cgroup programs are to be had.
+        let may_enforce = !matches!(sensor, Sensor::Inside(_));
         let options = EnforcerOptions {
-            self_test_dir: Some(state.path().to_owned()),
+            self_test_dir: may_enforce.then(|| state.path().to_owned()),
             ..EnforcerOptions::new(norn_probe::container_of_path, started_ns, boot_unix_ns)
         };
         Self {

@@ -10,6 +10,7 @@ use norn_vault::{Extent, RestoreReport, RestoreRequest};
 use super::clock::unix_us;
 use super::commands::answer;
 use super::daemon::Daemon;
+use super::keeper::NoRestore;
 
 impl Daemon {
     /// `None`: it goes on elsewhere, the outcome comes later.
@@ -100,16 +101,14 @@ impl Daemon {
             }
         }
         self.save_frozen();
-        let Some(open) = self.keeper.as_open() else {
-            return Some(failed(
+        match self.keeper.restore(command, request) {
+            Ok(()) => None,
+            Err((command, NoRestore::Absent)) => Some(failed(
                 &command,
                 "vault_unavailable",
                 "this agent has no vault: see its capabilities",
-            ));
-        };
-        match open.restorer.restore(command, request) {
-            Ok(()) => None,
-            Err(command) => Some(failed(
+            )),
+            Err((command, NoRestore::Busy)) => Some(failed(
                 &command,
                 "busy",
                 "too many restores wait; ask again later",

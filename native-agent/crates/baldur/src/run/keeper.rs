@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
+use norn_events::wire::action::v1::Command;
 use norn_events::wire::event::v1::Capability;
 use norn_events::{ContentChange, Event, Observer, ProcessTable, ProcessUid};
-use norn_vault::{Vault, VaultHealth, VaultObserver, VaultOptions};
+use norn_inside::InsideVault;
+use norn_vault::{RestoreReport, RestoreRequest, Vault, VaultHealth, VaultObserver, VaultOptions};
 
-use super::restorer::Restorer;
+use super::restorer::{Restorer, StillRuns};
 use super::wake::Waker;
 
 /// Changes that wait between the vault's channel and the main loop.
@@ -37,11 +39,89 @@ pub struct Open {
 pub enum Keeper {
     Opening(Receiver<anyhow::Result<Open>>),
     Open(Box<Open>),
+    Inside(Box<Contained>),
     /// Why there is no vault.
     Absent(String),
 }
 
+/// The vault of a container.
+pub struct Contained {
+    vault: InsideVault,
+    restored: Vec<(Box<Command>, Result<RestoreReport, StillRuns>)>,
+    /// What was undone at once, for commands that ask for it again.
+    undone: Vec<(ProcessUid, RestoreReport)>,
+}
+
+/// Restores that are remembered for commands that ask for them again.
+const UNDONE_MAX: usize = 64;
+
+/// Why a restore is not begun.
+pub enum NoRestore {
+    Absent,
+    Busy,
+}
+
 impl Keeper {
+    pub fn inside(vault: InsideVault) -> Self {
+        Self::Inside(Box::new(Contained {
+            vault,
+            restored: Vec::new(),
+            undone: Vec::new(),
+        }))
+    }
+
+    /// Its end is told by `take_restored`.
+    pub fn restore(
+        &mut self,
+        command: Box<Command>,
+        request: RestoreRequest,
+    ) -> Result<(), (Box<Command>, NoRestore)> {
+        match self {
+            Self::Open(open) => open
+                .restorer
+                .restore(command, request)
+                .map_err(|command| (command, NoRestore::Busy)),
+            Self::Inside(contained) => {
+                let mut report = contained.vault.restore(&request);
+                for (_, undone) in contained
+                    .undone
+                    .iter()
+                    .filter(|(scope, _)| request.scopes.contains(scope))
+                {
+                    report.files.extend(undone.files.iter().cloned());
+                }
+                contained.restored.push((command, Ok(report)));
+                Ok(())
+            }
+            Self::Opening(_) | Self::Absent(_) => Err((command, NoRestore::Absent)),
+        }
+    }
+
+    /// Restores that have ended.
+    pub fn take_restored(&mut self) -> Vec<(Box<Command>, Result<RestoreReport, StillRuns>)> {
+        match self {
+            Self::Open(open) => open.restorer.take(),
+            Self::Inside(contained) => std::mem::take(&mut contained.restored),
+            Self::Opening(_) | Self::Absent(_) => Vec::new(),
+        }
+    }
+
+    /// Undoes at once what this subtree did; only inside a container.
+    pub fn undo(&mut self, scope: ProcessUid) -> Option<RestoreReport> {
+        let Self::Inside(contained) = self else {
+            return None;
+        };
+        let report = contained.vault.restore(&RestoreRequest {
+            scopes: vec![scope],
+            ..RestoreRequest::default()
+        });
+        if contained.undone.len() >= UNDONE_MAX {
+            contained.undone.remove(0);
+        }
+        contained.undone.push((scope, report.clone()));
+        Some(report)
+    }
+
     pub fn open(options: VaultOptions, waker: Waker) -> Self {
         let (opened, opening) = sync_channel(1);
         let spawned = thread::Builder::new()
@@ -75,7 +155,7 @@ impl Keeper {
         true
     }
 
-    pub fn as_open(&self) -> Option<&Open> {
+    fn as_open(&self) -> Option<&Open> {
         match self {
             Self::Open(open) => Some(open),
             _ => None,
@@ -83,6 +163,9 @@ impl Keeper {
     }
 
     pub fn changes(&self) -> Vec<ContentChange> {
+        if let Self::Inside(contained) = self {
+            return contained.vault.changes();
+        }
         self.as_open()
             .map(|open| open.changes.try_iter().take(CHANGES_MAX).collect())
             .unwrap_or_default()
@@ -114,6 +197,13 @@ impl Keeper {
     }
 
     fn note(&self, scope: ProcessUid, judgement: Judgement) {
+        if let Self::Inside(contained) = self {
+            return match judgement {
+                Judgement::Attack => contained.vault.hold(scope),
+                Judgement::Settled => contained.vault.forget(scope),
+                Judgement::Suspect => {}
+            };
+        }
         if let Some(open) = self.as_open()
             && open.judgements.try_send((scope, judgement)).is_err()
         {
@@ -122,12 +212,18 @@ impl Keeper {
     }
 
     pub fn health(&self) -> VaultHealth {
-        self.as_open().map(|open| open.vault.health()).unwrap_or_default()
+        match self {
+            Self::Open(open) => open.vault.health(),
+            Self::Inside(contained) => contained.vault.health(),
+            Self::Opening(_) | Self::Absent(_) => VaultHealth::default(),
+        }
     }
 
     pub fn capabilities(&self) -> Vec<Capability> {
         match self {
             Self::Open(open) => open.vault.capabilities(),
+            // The sensor says it: there both are one.
+            Self::Inside(_) => Vec::new(),
             Self::Opening(_) => vec![missing("the vault is still opening")],
             Self::Absent(reason) => vec![missing(reason)],
         }

@@ -1,4 +1,5 @@
 //! `baldur run`: protects this host. Works alone; tells Tyr when there is one.
+mod application;
 mod clock;
 mod commands;
 mod daemon;
@@ -24,14 +25,17 @@ mod wake;
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
+use nix::sys::signal::Signal;
 use norn_events::{BatchBuilder, BatchIdentity};
+use norn_inside::Account;
 use norn_reflex::{Clock, Packages, Reflexes};
 use norn_respond::Responder;
 use norn_vault::VaultOptions;
 
+use application::Application;
 use commands::Commands;
 use daemon::{Daemon, Timers};
 use enforcement::Enforcement;
@@ -47,15 +51,18 @@ use wake::Waiter;
 
 /// What the vault keeps on disk at most, bytes, until a policy says otherwise.
 const VAULT_BYTES_MAX: u64 = 2 << 30;
+/// Batches kept when there is no socket to send them to: findings are in the log.
+const OUTBOX_BYTES_UNHEARD: usize = 1 << 20;
 
 #[derive(Args)]
 pub struct RunArguments {
     /// The unix socket that Tyr listens on; nobody need listen.
-    #[arg(long)]
-    socket: PathBuf,
-    /// Where the vault, the command journal and what was released are kept.
-    #[arg(long)]
-    state_dir: PathBuf,
+    #[arg(long, required_unless_present = "command")]
+    socket: Option<PathBuf>,
+    /// Where the vault, the command journal and what was released are kept. Inside a container: /run/norn, /var/lib/norn or
+    /// /dev/shm when it is not given.
+    #[arg(long, required_unless_present = "command")]
+    state_dir: Option<PathBuf>,
     /// A host directory whose files have pre-images; may be given several times.
     #[arg(long)]
     protect: Vec<PathBuf>,
@@ -74,18 +81,49 @@ pub struct RunArguments {
     /// machine that others use.
     #[arg(long, value_name = "PID")]
     act_below: Vec<u32>,
+    /// Inside a container: the application runs as this user (and group), in numbers.
+    #[arg(long, value_name = "UID[:GID]", requires = "command", value_parser = application::parse_account)]
+    user: Option<Account>,
+    /// Inside a container: what a reflex killed is not undone at once.
+    #[arg(long, requires = "command")]
+    no_restore: bool,
+    /// Inside a container: pre-images take so many bytes at most.
+    #[arg(long, requires = "command", value_name = "BYTES", default_value_t = application::VAULT_BYTES_MAX)]
+    vault_bytes: u64,
+    /// Protects from within a container, without the host: the application to start and its arguments. --protect then names
+    /// the only directories whose files have pre-images.
+    #[arg(last = true)]
+    command: Vec<OsString>,
+}
+
+impl RunArguments {
+    pub fn is_inside(&self) -> bool {
+        !self.command.is_empty()
+    }
 }
 
 /// # Errors
 /// When the state directory can't be had, or another agent holds it. What the kernel refuses is no error: the agent says
 /// so in its capabilities and does the rest.
-pub fn run(arguments: RunArguments) -> anyhow::Result<()> {
-    let waiter = Waiter::new()?;
-    let state = StateDir::open(&arguments.state_dir)?;
-    // First, and in a thread of its own: the kernel takes a second to verify the sensor, and files change meanwhile.
-    let keeper = open_vault(&arguments, &state, &waiter);
-    let sensor = Sensor::start();
-    let mut reflexes = Reflexes::new(Box::new(Packages::default()), insight::open());
+pub fn run(arguments: RunArguments) -> anyhow::Result<i32> {
+    let (application, parts) = if arguments.is_inside() {
+        let (application, parts) = open_inside(&arguments)?;
+        (Some(application), parts)
+    } else {
+        (None, open_host(&arguments)?)
+    };
+    let Parts {
+        state,
+        waiter,
+        keeper,
+        sensor,
+    } = parts;
+    let source = match application {
+        None => insight::open(),
+        // The kernel's samples are of the whole machine.
+        Some(_) => None,
+    };
+    let mut reflexes = Reflexes::new(Box::new(Packages::default()), source);
     reflexes.set_released(state.load_released()?);
     reflexes.guard(vec![std::process::id()]);
     reflexes.set_canaries(arguments.canary.into_iter().map(OsString::into_vec).collect());
@@ -106,9 +144,13 @@ pub fn run(arguments: RunArguments) -> anyhow::Result<()> {
         clock: Clock {
             boot_unix_ns: wall_offset_ns.max(0) as u64,
         },
-        link: Link::new(arguments.socket),
+        outbox: match arguments.socket {
+            Some(_) => Outbox::default(),
+            None => Outbox::of(OUTBOX_BYTES_UNHEARD),
+        },
+        link: Link::new(arguments.socket.unwrap_or_default()),
+        application,
         traces: Traces::new()?,
-        outbox: Outbox::default(),
         reactions: Reactions::default(),
         modes: Modes::default(),
         act_below: arguments.act_below,
@@ -123,11 +165,51 @@ pub fn run(arguments: RunArguments) -> anyhow::Result<()> {
         waiter,
         stream_id,
     };
-    if let Err(error) = norn_respond::raise_own_thread() {
+    // Inside a container those who are judged wait.
+    if daemon.application.is_none()
+        && let Err(error) = norn_respond::raise_own_thread()
+    {
         tracing::warn!(%error, "priority_refused: on a busy machine a stop comes milliseconds later");
     }
-    daemon.run();
-    Ok(())
+    Ok(daemon.run())
+}
+
+/// What differs between a host and a container.
+struct Parts {
+    state: StateDir,
+    waiter: Waiter,
+    keeper: Keeper,
+    sensor: Sensor,
+}
+
+fn open_host(arguments: &RunArguments) -> anyhow::Result<Parts> {
+    let waiter = Waiter::new(&[Signal::SIGTERM, Signal::SIGINT])?;
+    let state = StateDir::open(arguments.state_dir.as_deref().unwrap_or(Path::new("")))?;
+    // First, and in a thread of its own: the kernel takes a second to verify the sensor, and files change meanwhile.
+    let keeper = open_vault(arguments, &state, &waiter);
+    let sensor = Sensor::start();
+    Ok(Parts {
+        state,
+        waiter,
+        keeper,
+        sensor,
+    })
+}
+
+fn open_inside(arguments: &RunArguments) -> anyhow::Result<(Application, Parts)> {
+    let state = StateDir::open(&application::state_dir(arguments.state_dir.clone()))?;
+    // The application starts with the signals as they were, and while this process has one thread.
+    let (application, inside) = Application::start(arguments, state.path())?;
+    let waiter = Waiter::new(&[&application::FORWARDED[..], &[Signal::SIGCHLD]].concat())?;
+    let keeper = Keeper::inside(inside.vault());
+    let sensor = Sensor::Inside(Box::new(inside));
+    let parts = Parts {
+        state,
+        waiter,
+        keeper,
+        sensor,
+    };
+    Ok((application, parts))
 }
 
 fn open_vault(arguments: &RunArguments, state: &StateDir, waiter: &Waiter) -> Keeper {

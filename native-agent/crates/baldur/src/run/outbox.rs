@@ -24,7 +24,7 @@ pub struct Loss {
     pub since_ns: u64,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Outbox {
     /// Those with a number come first.
     entries: VecDeque<Entry>,
@@ -34,11 +34,30 @@ pub struct Outbox {
     last_seq: u64,
     loss: Loss,
     lost_total: u64,
+    bytes_max: usize,
+}
+
+impl Default for Outbox {
+    fn default() -> Self {
+        Self::of(Self::BYTES_MAX)
+    }
 }
 
 impl Outbox {
     /// Of serialised batches: 100 s of a busy host, with what it takes to stay below 60 MB in all.
     pub const BYTES_MAX: usize = 16 << 20;
+
+    pub fn of(bytes_max: usize) -> Self {
+        Self {
+            entries: VecDeque::new(),
+            given: 0,
+            bytes: 0,
+            last_seq: 0,
+            loss: Loss::default(),
+            lost_total: 0,
+            bytes_max,
+        }
+    }
 
     pub fn push(&mut self, batch: &EventBatch, now_ns: u64) {
         let entry = Entry {
@@ -49,7 +68,7 @@ impl Outbox {
         };
         self.bytes += entry.bytes.len();
         self.entries.push_back(entry);
-        while self.bytes > Self::BYTES_MAX && self.entries.len() > 1 {
+        while self.bytes > self.bytes_max && self.entries.len() > 1 {
             self.drop_one(now_ns);
         }
     }

@@ -85,6 +85,18 @@ impl Reactions {
         });
     }
 
+    /// More about the newest finding of this subtree.
+    pub fn add_evidence(&mut self, scope: ProcessUid, evidence: Evidence) {
+        let newest = self
+            .parked
+            .iter_mut()
+            .rev()
+            .find(|parked| parked.firing.scope == scope);
+        if let Some(parked) = newest {
+            parked.firing.evidence.push(evidence);
+        }
+    }
+
     /// A change by a process that was stopped meanwhile counts to its finding.
     pub fn count(&mut self, change: &ContentChange) {
         let is_harm = matches!(

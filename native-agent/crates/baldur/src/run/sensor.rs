@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use norn_events::wire::event::v1::Capability;
 use norn_events::{ContentChange, Image, Observer, Process, ProcessTable, ProcessUid, process_uid};
+use norn_inside::Inside;
 use norn_probe::{ExecPolicy, Probe, ProbeOptions, ProbeStats};
 
 use super::clock::{boot_ns, boot_unix_ns};
@@ -23,6 +24,8 @@ const CLOCK_TICK_NS: u64 = 10_000_000;
 pub enum Sensor {
     Live(Box<Probe>),
     Proc(Box<FromProc>),
+    /// In a container, without the host: calls of the application wait for the agent.
+    Inside(Box<Inside>),
 }
 
 /// What is known without BPF.
@@ -54,17 +57,29 @@ impl Sensor {
 
     /// Hands out what waits; how many events that were.
     pub fn poll(&mut self, observers: &mut [&mut dyn Observer]) -> usize {
-        let Self::Live(probe) = self else { return 0 };
+        let probe = match self {
+            Self::Live(probe) => probe,
+            Self::Proc(_) => return 0,
+            Self::Inside(inside) => return inside.poll(observers),
+        };
         probe.poll(Duration::ZERO, observers).unwrap_or_else(|error| {
             tracing::error!(%error, "the sensor failed");
             0
         })
     }
 
+    /// Whoever waits for a judgement goes on.
+    pub fn let_go(&mut self) {
+        if let Self::Inside(inside) = self {
+            inside.let_go();
+        }
+    }
+
     pub fn wake_fds(&self) -> Vec<BorrowedFd<'_>> {
         match self {
             Self::Live(probe) => probe.wake_fds().to_vec(),
             Self::Proc(_) => Vec::new(),
+            Self::Inside(inside) => inside.fd().into_iter().collect(),
         }
     }
 
@@ -72,6 +87,7 @@ impl Sensor {
         match self {
             Self::Live(probe) => probe.processes(),
             Self::Proc(proc) => &proc.processes,
+            Self::Inside(inside) => inside.processes(),
         }
     }
 
@@ -79,6 +95,11 @@ impl Sensor {
         match self {
             Self::Live(probe) => probe.stats(),
             Self::Proc(_) => ProbeStats::default(),
+            Self::Inside(inside) => ProbeStats {
+                events: inside.stats().events,
+                lost_bulk: inside.stats().unread,
+                ..ProbeStats::default()
+            },
         }
     }
 
@@ -86,6 +107,7 @@ impl Sensor {
         match self {
             Self::Live(probe) => probe.boot_id(),
             Self::Proc(proc) => proc.boot_id,
+            Self::Inside(inside) => inside.boot_id(),
         }
     }
 
@@ -93,13 +115,14 @@ impl Sensor {
     pub fn wall_offset_ns(&self) -> i64 {
         match self {
             Self::Live(probe) => probe.wall_offset_ns(),
-            Self::Proc(_) => boot_unix_ns() as i64,
+            Self::Proc(_) | Self::Inside(_) => boot_unix_ns() as i64,
         }
     }
 
     pub fn capabilities(&self) -> Vec<Capability> {
         match self {
             Self::Live(probe) => probe.capabilities(),
+            Self::Inside(inside) => inside.capabilities(),
             Self::Proc(proc) => vec![Capability {
                 name: "process.lifecycle".to_owned(),
                 detail: format!(

@@ -27,12 +27,12 @@ pub struct Waiter {
 }
 
 impl Waiter {
-    /// Blocks SIGTERM and SIGINT for this thread and all started after: call it before any other thread starts.
-    pub fn new() -> anyhow::Result<Self> {
+    /// Blocks these signals for this thread and all started after: call it before any other thread starts.
+    pub fn new(signals: &[Signal]) -> anyhow::Result<Self> {
         let (woken, waker) = UnixStream::pair()?;
         woken.set_nonblocking(true)?;
         waker.set_nonblocking(true)?;
-        let signals = SigSet::from_iter([Signal::SIGTERM, Signal::SIGINT]);
+        let signals = SigSet::from_iter(signals.iter().copied());
         signals.thread_block()?;
         let signals = SignalFd::with_flags(&signals, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
         Ok(Self {
@@ -46,13 +46,13 @@ impl Waiter {
         self.waker.clone()
     }
 
-    /// True when the agent was told to stop.
+    /// The signals that came.
     pub fn wait(
         &mut self,
         link: Option<(BorrowedFd<'_>, bool)>,
         rings: &[BorrowedFd<'_>],
         timeout: Duration,
-    ) -> bool {
+    ) -> Vec<Signal> {
         let mut fds = vec![
             PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
             PollFd::new(self.woken.as_fd(), PollFlags::POLLIN),
@@ -75,6 +75,9 @@ impl Waiter {
             .read(&mut buffer)
             .is_ok_and(|length| length == buffer.len())
         {}
-        matches!(self.signals.read_signal(), Ok(Some(_)))
+        let read = || self.signals.read_signal().ok().flatten();
+        std::iter::from_fn(read)
+            .filter_map(|signal| Signal::try_from(signal.ssi_signo.cast_signed()).ok())
+            .collect()
     }
 }

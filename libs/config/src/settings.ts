@@ -66,6 +66,10 @@ export const settings = {
   // The agent's own.
   agentDir: z.string().default('/var/lib/norn/agent'),
   agentSocket: z.string().default('/var/lib/norn/agent/baldur.sock'),
+  agentInside: z
+    .stringbool()
+    .default(false)
+    .describe('Tyr beside an agent inside a container: starts none, and the host is that container'),
   baldurPath: z.string().default(''),
   ingestAddress: z.string().default('127.0.0.1:7401'),
   enrolAddress: z.string().default('127.0.0.1:7408'),

@@ -5,6 +5,7 @@ import { z } from 'zod';
 const schema = z.object({
   agentDir: settings.agentDir,
   agentSocket: settings.agentSocket,
+  agentInside: settings.agentInside,
   baldurPath: settings.baldurPath,
   ingestAddress: settings.ingestAddress,
   enrolAddress: settings.enrolAddress,

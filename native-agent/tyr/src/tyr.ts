@@ -46,6 +46,8 @@ export class Tyr {
   private diskSaidAtMs = -Infinity;
   private hello: local.BaldurHello | undefined;
   private baldurHealth: event.AgentHealth | undefined;
+  /** Of an agent inside a container: its application has ended. */
+  private ended = false;
 
   constructor(
     private readonly config: TyrConfig,
@@ -86,6 +88,7 @@ export class Tyr {
       capabilities: () => this.capabilities(),
       health: () => this.health(),
       policy: () => this.policyDesk.status(),
+      inside: () => ({ containerId: this.containerId, ended: this.ended }),
       nowMs,
     });
   }
@@ -93,9 +96,12 @@ export class Tyr {
   /** Baldur first: it protects before anyone is asked. Enrolment goes on in the background until it succeeds. */
   async start(): Promise<void> {
     await this.link.listen();
-    this.supervisor.start();
-    this.docker.start();
-    this.cri.start();
+    // Beside an agent inside a container there is neither a baldur to start nor a runtime to ask.
+    if (!this.config.agentInside) {
+      this.supervisor.start();
+      this.docker.start();
+      this.cri.start();
+    }
     this.every(limits.spoolFlushEveryMs, () => void this.flush());
     this.every(limits.spoolCursorEveryMs, () => {
       this.spool.saveCursor();
@@ -214,7 +220,7 @@ export class Tyr {
       },
       onHeartbeat: (heartbeat: local.BaldurHeartbeat) => {
         this.baldurHealth = heartbeat.health;
-        this.supervisor.onHeartbeat(heartbeat);
+        if (this.containerId === '') this.supervisor.onHeartbeat(heartbeat);
       },
       onBatch: (batch: Uint8Array, batchSeq: bigint) => {
         this.intake.batch(batch, batchSeq);
@@ -232,8 +238,13 @@ export class Tyr {
       onPolicyStatus: (status: policy.HostPolicyStatus) => {
         this.policyDesk.onBaldurStatus(status);
       },
+      onFarewell: ({ exitCode }: local.BaldurFarewell) => {
+        this.logger.info({ exitCode }, 'the application has ended, and its container');
+        this.ended = true;
+        this.sendFacts();
+      },
       onGone: () => {
-        this.supervisor.onGone();
+        if (this.containerId === '') this.supervisor.onGone();
       },
     };
     return new BaldurLink(this.config.agentSocket, handlers, this.logger);
@@ -242,8 +253,10 @@ export class Tyr {
   private baldurConnected(hello: local.BaldurHello): void {
     this.logger.info({ pid: hello.pid, version: hello.version }, 'baldur connected');
     this.hello = hello;
+    this.ended = false;
     this.intake.stream(hello.streamId);
-    this.supervisor.onHello(hello);
+    // A pid of another namespace names nobody here, and a container's first process is the runtime's to start and end.
+    if (this.containerId === '') this.supervisor.onHello(hello);
     this.link.send({ case: 'policy', value: policyOf(this.config) });
     this.policyDesk.onBaldurConnected();
     this.ackToBaldur();
@@ -321,6 +334,11 @@ export class Tyr {
       spoolBytes: BigInt(spool.diskBytes),
       baldurRestarts: BigInt(supervisor.restarts),
     });
+  }
+
+  /** Empty when baldur protects a machine. */
+  private get containerId(): string {
+    return this.hello?.containerId ?? '';
   }
 
   private identity(): Identity {

@@ -39,6 +39,7 @@ async function startSupervisor(): Promise<{ readonly link: BaldurLink; readonly 
       onHeartbeat: (heartbeat) => {
         supervisor.onHeartbeat(heartbeat);
       },
+      onFarewell: () => undefined,
       onGone: () => {
         supervisor.onGone();
       },

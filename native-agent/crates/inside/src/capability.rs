@@ -48,6 +48,12 @@ pub fn report(privileges: &Privileges, other_user: bool, vault: &str) -> Vec<Cap
     let blind = "not of programs that are started beside it (docker exec), nor of 32-bit calls and io_uring, which are refused";
     let served = |name: &str, detail: String| capability(name, reads_all, &detail);
     let mut report = vec![
+        Capability {
+            name: "container.identity".to_owned(),
+            available: true,
+            mechanism: "cgroup, mounts".to_owned(),
+            ..Capability::default()
+        },
         served("process.lifecycle", format!("{seen}; {blind}")),
         served("file.open", "opens that may change a file".to_owned()),
         served(
@@ -100,6 +106,10 @@ fn protection(privileges: &Privileges, other_user: bool) -> String {
 
 fn missing() -> Vec<Capability> {
     [
+        (
+            "process.instructions",
+            "what processes execute is not sampled inside a container: miners are not seen",
+        ),
         ("executable.sha256", "programs are not hashed inside a container"),
         (
             "file.read",

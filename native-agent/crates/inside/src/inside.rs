@@ -174,6 +174,10 @@ impl Inside {
         &self.family.processes
     }
 
+    pub fn container(&self) -> Option<&str> {
+        self.family.container.as_deref()
+    }
+
     pub fn boot_id(&self) -> [u8; 16] {
         self.family.boot_id
     }

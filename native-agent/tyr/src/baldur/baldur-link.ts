@@ -15,6 +15,7 @@ export interface BaldurHandlers {
   readonly onBatch: (batch: Uint8Array, batchSeq: bigint) => void;
   readonly onOutcome: (outcome: Extract<local.BaldurMessage['message'], { case: 'outcome' }>['value']) => void;
   readonly onPolicyStatus: (status: policy.HostPolicyStatus) => void;
+  readonly onFarewell: (farewell: local.BaldurFarewell) => void;
   readonly onGone: () => void;
 }
 
@@ -112,6 +113,7 @@ export class BaldurLink {
     if (message.case === 'heartbeat') this.handlers.onHeartbeat(message.value);
     else if (message.case === 'batch') this.handlers.onBatch(message.value, seq);
     else if (message.case === 'outcome') this.handlers.onOutcome(message.value);
+    else if (message.case === 'farewell') this.handlers.onFarewell(message.value);
     else if (message.case === 'policyStatus') this.handlers.onPolicyStatus(message.value);
   }
 }

@@ -10,6 +10,7 @@ export interface FactsSources {
   readonly capabilities: () => event.Capability[];
   readonly health: () => event.AgentHealth;
   readonly policy: () => policy.HostPolicyStatus | undefined;
+  readonly inside: () => { readonly containerId: string; readonly ended: boolean };
   readonly nowMs: () => number;
 }
 
@@ -28,6 +29,7 @@ export class HostFactsSource {
     const policy = this.sources.policy();
     return create(event.HostFactsSchema, {
       ...(policy && { policy }),
+      ...this.sources.inside(),
       containers: this.sources.containers(),
       users: this.users,
       hostname: hostname(),

@@ -11,7 +11,7 @@ import { Telemetry } from '../ports/telemetry.port.ts';
 import type { ContainerRow } from '../alerts/attack-queries.ts';
 import { readAttack } from '../views/attack.ts';
 import { commandView } from '../views/command-view.ts';
-import { type Loss, containerOfFact, hostView, readFacts } from '../views/host-view.ts';
+import { type Loss, containerOfFact, hostView, isPast, readFacts } from '../views/host-view.ts';
 import { containerView } from './container-view.ts';
 import {
   type GapRow,
@@ -44,16 +44,18 @@ export class Installation {
       this.control.newestHostPolicy(tenantId),
     ]);
     const now = new Date();
-    return hosts.map((host) =>
-      hostView(host, {
-        now,
-        newestPolicy,
-        openAlerts: totals.openByHost.get(host.id) ?? 0,
-        gaps: [],
-        quarantine: [],
-        lostLately: lost.get(host.id) ?? [],
-      }),
-    );
+    return hosts
+      .filter((host) => !isPast(host, now))
+      .map((host) =>
+        hostView(host, {
+          now,
+          newestPolicy,
+          openAlerts: totals.openByHost.get(host.id) ?? 0,
+          gaps: [],
+          quarantine: [],
+          lostLately: lost.get(host.id) ?? [],
+        }),
+      );
   }
 
   async host(tenantId: string, id: string): Promise<view.HostView> {

@@ -75,7 +75,8 @@ interface Counts {
 
 function hostCounts(hosts: readonly view.HostView[]): Counts {
   const counts = { protected: 0, degraded: 0, silent: 0 };
-  for (const { state } of hosts) counts[state as keyof Counts] += 1;
+  // Containers that have ended worry nobody.
+  for (const { state } of hosts) if (state in counts) counts[state as keyof Counts] += 1;
   return counts;
 }
 

@@ -1,7 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import { event } from '@norn/contracts';
 import { Host } from '@norn/store';
-import { judge } from './host-view.ts';
+import { isPast, judge } from './host-view.ts';
 
 const now = new Date('2026-11-24T14:00:00Z');
 
@@ -29,6 +29,26 @@ describe('a host', () => {
 
   it('is not degraded by what is of no weight', () => {
     expect(judge(hostSeen(10), factsWith('process.ptrace', false), { now, lostLately: [] }).state).toBe('protected');
+  });
+
+  it('that is a container lacks nothing that only its host could do', () => {
+    const facts = factsWith('file.preimage.mount', false);
+    facts.containerId = 'c'.repeat(64);
+    expect(judge(hostSeen(10), facts, { now, lostLately: [] }).state).toBe('protected');
+    const blind = factsWith('file.preimage', false);
+    blind.containerId = facts.containerId;
+    expect(judge(hostSeen(10), blind, { now, lostLately: [] }).state).toBe('degraded');
+  });
+
+  it('that has ended as it was meant to is not silent', () => {
+    const facts = Object.assign(factsWith('file.preimage', true), { containerId: 'c'.repeat(64), ended: true });
+    expect(judge(hostSeen(86_400), facts, { now, lostLately: [] }).state).toBe('ended');
+  });
+
+  it('that ended a while ago is not listed any more', () => {
+    const ended = (secondsAgo: number): Host => Object.assign(hostSeen(secondsAgo), { facts: { ended: true } });
+    expect([isPast(ended(60), now), isPast(ended(7_200), now)]).toEqual([false, true]);
+    expect(isPast(Object.assign(hostSeen(7_200), { facts: {} }), now)).toBe(false);
   });
 
   it('is degraded when events were lost lately, and says where', () => {

@@ -7,6 +7,10 @@ import { counted, durationOf, listed, timeOf, timeOfDate } from './words.ts';
 
 /** A host that said nothing for so long is silent; agents report every few seconds. */
 const silentAfterMs = 90_000;
+/** A container that has ended is listed for so long. */
+const endedShownMs = 3_600_000;
+/** What an agent can do from inside a container; the rest is the host's to do. */
+const essentialInside = /^(process\.lifecycle|file\.(open|change|preimage)|network\.connection)$/;
 /** Without these a host is not protected, whatever else works. */
 const essential =
   /^(process\.(lifecycle|memfd|instructions)|file\.(open|change|preimage)|network\.connection|container\.identity|response\.)/;
@@ -33,6 +37,11 @@ export function readFacts(host: Host): event.HostFacts {
   return fromJson(event.HostFactsSchema, host.facts as never, { ignoreUnknownFields: true });
 }
 
+/** A container that ended a while ago: it is found by its id, and in its alerts, but is not listed. */
+export function isPast(host: Host, now: Date): boolean {
+  return readFacts(host).ended && now.getTime() - (host.lastSeenAt?.getTime() ?? 0) > endedShownMs;
+}
+
 export function hostView(
   host: Host,
   { now, newestPolicy, openAlerts, gaps, quarantine, lostLately }: HostContext,
@@ -45,6 +54,8 @@ export function hostView(
     name: host.name,
     state,
     reason,
+    kind: facts.containerId === '' ? 'machine' : 'container',
+    containerId: facts.containerId,
     lastSeenAt: timeOfDate(host.lastSeenAt),
     reportedAt: timeOf(facts.observedAtUs),
     enrolledAt: timeOfDate(host.enrolledAt),
@@ -99,13 +110,14 @@ export function containerOfFact(fact: event.ContainerFact, host: Host): view.Con
   });
 }
 
-type HostState = 'protected' | 'degraded' | 'silent';
+type HostState = 'protected' | 'degraded' | 'silent' | 'ended';
 
 export function judge(
   host: Host,
   facts: event.HostFacts,
   { now, lostLately }: Pick<HostContext, 'now' | 'lostLately'>,
 ): { state: HostState; reason: string } {
+  if (facts.ended) return { state: 'ended', reason: 'The container has ended, and its agent with it.' };
   const silentMs = host.lastSeenAt === null ? Infinity : now.getTime() - host.lastSeenAt.getTime();
   if (silentMs > silentAfterMs) {
     const since = host.lastSeenAt === null ? 'since it enrolled' : `for ${durationOf(silentMs * 1000)}`;
@@ -114,7 +126,8 @@ export function judge(
       reason: `Nothing was heard from it ${since}. The agent protects without a connection; check that the host is up and that norn's agent runs on it.`,
     };
   }
-  const weak = facts.capabilities.filter(({ name, available }) => essential.test(name) && !available);
+  const needed = facts.containerId === '' ? essential : essentialInside;
+  const weak = facts.capabilities.filter(({ name, available }) => needed.test(name) && !available);
   if (weak.length > 0) {
     const detail = weak[0]?.detail ?? '';
     return {

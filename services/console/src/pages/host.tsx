@@ -47,6 +47,7 @@ function Whole({ host }: { host: Host }): ReactElement {
         </p>
         <p className="text-soft">
           {[
+            host.kind === 'container' ? `container ${host.containerId.slice(0, 12)}, protected from within` : '',
             host.os,
             host.kernel === '' ? '' : `kernel ${host.kernel}`,
             host.agentVersion === '' ? '' : `agent ${host.agentVersion}`,

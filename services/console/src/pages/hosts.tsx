@@ -8,7 +8,7 @@ import { Icon } from '../ui/icon.tsx';
 import { PageTitle, Panel, State, Time } from '../ui/parts.tsx';
 import { Failed, Loading, Notice } from '../ui/states.tsx';
 
-const order = ['silent', 'degraded', 'protected'];
+const order = ['silent', 'degraded', 'protected', 'ended'];
 
 export function HostsPage(): ReactElement {
   const { data, isError, error, refetch } = useHosts();
@@ -46,8 +46,9 @@ function HostCard({ host }: { host: Host }): ReactElement {
       className="flex flex-col gap-3 rounded-lg border border-line bg-panel p-4 hover:border-line-strong"
     >
       <div className="flex items-center gap-2">
-        <Icon name="host" className="text-faint" />
+        <Icon name={host.kind === 'container' ? 'container' : 'host'} className="text-faint" />
         <b className="text-base font-semibold">{host.name}</b>
+        {host.kind === 'container' ? <span className="text-soft">container</span> : null}
         {host.openAlerts > 0 ? (
           <span className="flex items-center gap-1 text-high">
             <Icon name="alert" size={13} /> {host.openAlerts} open

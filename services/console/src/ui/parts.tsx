@@ -46,6 +46,7 @@ const states: Readonly<Record<string, readonly [IconName, string, string]>> = {
   expired: ['clock', 'text-high', 'Expired'],
   cancelled: ['minus', 'text-faint', 'Cancelled'],
   protected: ['shield', 'text-good', 'Protected'],
+  ended: ['minus', 'text-faint', 'Ended'],
   degraded: ['high', 'text-medium', 'Degraded'],
   silent: ['away', 'text-high', 'Silent'],
   restored: ['undo', 'text-good', 'Restored'],

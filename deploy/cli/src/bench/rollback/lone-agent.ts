@@ -60,6 +60,7 @@ export async function startLoneAgent(dir: string, protect: string): Promise<Lone
       onBatch: (_, batchSeq) => link.send({ case: 'batchAck', value: batchSeq }),
       onOutcome: () => undefined,
       onPolicyStatus: () => undefined,
+      onFarewell: () => undefined,
       onGone: () => (told.connected = false),
     },
     // What it says of a connection that ends is no news here.

@@ -88,10 +88,10 @@ impl Application {
         }
         if let Some(code) = inside.reap() {
             self.exit_code = Some(code);
-            let waits = if self.fired && is_connected {
-                COMMANDS_NS
-            } else {
-                SETTLE_NS
+            let waits = match (self.fired, is_connected) {
+                (false, _) => 0,
+                (true, false) => SETTLE_NS,
+                (true, true) => COMMANDS_NS,
             };
             self.stays_until_ns = boot_ns() + waits;
         }

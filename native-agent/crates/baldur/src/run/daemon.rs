@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use norn_events::wire::action::v1::{Command, Outcome, OutcomeState};
-use norn_events::wire::agent::v1::{AgentPolicy, ReflexMode, TyrMessage, baldur_message, tyr_message};
+use norn_events::wire::agent::v1::{
+    AgentPolicy, BaldurFarewell, ReflexMode, TyrMessage, baldur_message, tyr_message,
+};
 use norn_events::{BatchBuilder, ContentChange, Event, EventKind, Observer, ProcessUid};
 use norn_reflex::{Clock, Reflexes, author};
 use norn_respond::Responder;
@@ -444,6 +446,12 @@ impl Daemon {
         {
             std::thread::sleep(Duration::from_millis(5));
             self.send_batches();
+        }
+        if let Some(application) = &self.application {
+            let exit_code = application.exit_code();
+            let farewell = BaldurFarewell { exit_code };
+            self.link.send(baldur_message::Message::Farewell(farewell), 0);
+            self.link.flush();
         }
     }
 }

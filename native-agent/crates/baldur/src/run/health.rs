@@ -11,12 +11,16 @@ pub fn hello(daemon: &Daemon) -> BaldurHello {
     let mut capabilities = daemon.sensor.capabilities();
     capabilities.extend(daemon.keeper.capabilities());
     capabilities.extend(daemon.enforcement.capabilities());
-    capabilities.extend(insight::capabilities(&daemon.reflexes.insight_status()));
+    // Inside a container nobody asks the kernel for samples.
+    if daemon.sensor.container().is_none() {
+        capabilities.extend(insight::capabilities(&daemon.reflexes.insight_status()));
+    }
     BaldurHello {
         pid: std::process::id(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         stream_id: daemon.stream_id.to_vec(),
         capabilities,
+        container_id: daemon.sensor.container().unwrap_or_default().to_owned(),
     }
 }
 

@@ -91,6 +91,14 @@ impl Sensor {
         }
     }
 
+    /// The container that this agent is inside of.
+    pub fn container(&self) -> Option<&str> {
+        match self {
+            Self::Inside(inside) => inside.container(),
+            Self::Live(_) | Self::Proc(_) => None,
+        }
+    }
+
     pub fn stats(&self) -> ProbeStats {
         match self {
             Self::Live(probe) => probe.stats(),

@@ -18,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file norn/agent/v1/local.proto.
  */
 export const file_norn_agent_v1_local: GenFile = /*@__PURE__*/
-  fileDesc("Chlub3JuL2FnZW50L3YxL2xvY2FsLnByb3RvEg1ub3JuLmFnZW50LnYxIoECCg1CYWxkdXJNZXNzYWdlEisKBWhlbGxvGAEgASgLMhoubm9ybi5hZ2VudC52MS5CYWxkdXJIZWxsb0gAEjMKCWhlYXJ0YmVhdBgCIAEoCzIeLm5vcm4uYWdlbnQudjEuQmFsZHVySGVhcnRiZWF0SAASDwoFYmF0Y2gYAyABKAxIABIqCgdvdXRjb21lGAQgASgLMhcubm9ybi5hY3Rpb24udjEuT3V0Y29tZUgAEjkKDXBvbGljeV9zdGF0dXMYBSABKAsyIC5ub3JuLnBvbGljeS52MS5Ib3N0UG9saWN5U3RhdHVzSAASCwoDc2VxGA8gASgEQgkKB21lc3NhZ2UigQIKClR5ck1lc3NhZ2USEwoJYmF0Y2hfYWNrGAEgASgESAASKgoHY29tbWFuZBgCIAEoCzIXLm5vcm4uYWN0aW9uLnYxLkNvbW1hbmRIABIsCgZwb2xpY3kYAyABKAsyGi5ub3JuLmFnZW50LnYxLkFnZW50UG9saWN5SAASKQoFZmFjdHMYBCABKAsyGC5ub3JuLmV2ZW50LnYxLkhvc3RGYWN0c0gAEhUKC291dGNvbWVfYWNrGAUgASgJSAASNwoLaG9zdF9wb2xpY3kYBiABKAsyIC5ub3JuLmFnZW50LnYxLkhvc3RQb2xpY3lGb3JIb3N0SABCCQoHbWVzc2FnZSJvCgtCYWxkdXJIZWxsbxILCgNwaWQYASABKA0SDwoHdmVyc2lvbhgCIAEoCRIRCglzdHJlYW1faWQYAyABKAwSLwoMY2FwYWJpbGl0aWVzGAQgAygLMhkubm9ybi5ldmVudC52MS5DYXBhYmlsaXR5Im8KD0JhbGR1ckhlYXJ0YmVhdBIqCgZoZWFsdGgYASABKAsyGi5ub3JuLmV2ZW50LnYxLkFnZW50SGVhbHRoEhgKEHJlc3BvbmRlcl9hZ2VfbXMYAiABKA0SFgoObGFzdF9iYXRjaF9zZXEYAyABKAQi9wEKC0FnZW50UG9saWN5Ei0KCnJhbnNvbXdhcmUYASABKA4yGS5ub3JuLmFnZW50LnYxLlJlZmxleE1vZGUSKwoIZmlsZWxlc3MYAiABKA4yGS5ub3JuLmFnZW50LnYxLlJlZmxleE1vZGUSKAoFbWluZXIYAyABKA4yGS5ub3JuLmFnZW50LnYxLlJlZmxleE1vZGUSMAoNcmV2ZXJzZV9zaGVsbBgEIAEoDjIZLm5vcm4uYWdlbnQudjEuUmVmbGV4TW9kZRIXCg9wcm90ZWN0ZWRfcGF0aHMYBSADKAkSFwoPdmF1bHRfYnl0ZXNfbWF4GAYgASgEIk8KEUhvc3RQb2xpY3lGb3JIb3N0EioKBnBvbGljeRgBIAEoCzIaLm5vcm4ucG9saWN5LnYxLkhvc3RQb2xpY3kSDgoGZ3JvdXBzGAIgAygJKnEKClJlZmxleE1vZGUSGwoXUkVGTEVYX01PREVfVU5TUEVDSUZJRUQQABIXChNSRUZMRVhfTU9ERV9PQlNFUlZFEAESFwoTUkVGTEVYX01PREVfU1VTUEVORBACEhQKEFJFRkxFWF9NT0RFX0tJTEwQA2IGcHJvdG8z", [file_norn_action_v1_action, file_norn_event_v1_event, file_norn_policy_v1_policy]);
+  fileDesc("Chlub3JuL2FnZW50L3YxL2xvY2FsLnByb3RvEg1ub3JuLmFnZW50LnYxIrQCCg1CYWxkdXJNZXNzYWdlEisKBWhlbGxvGAEgASgLMhoubm9ybi5hZ2VudC52MS5CYWxkdXJIZWxsb0gAEjMKCWhlYXJ0YmVhdBgCIAEoCzIeLm5vcm4uYWdlbnQudjEuQmFsZHVySGVhcnRiZWF0SAASDwoFYmF0Y2gYAyABKAxIABIqCgdvdXRjb21lGAQgASgLMhcubm9ybi5hY3Rpb24udjEuT3V0Y29tZUgAEjkKDXBvbGljeV9zdGF0dXMYBSABKAsyIC5ub3JuLnBvbGljeS52MS5Ib3N0UG9saWN5U3RhdHVzSAASMQoIZmFyZXdlbGwYCiABKAsyHS5ub3JuLmFnZW50LnYxLkJhbGR1ckZhcmV3ZWxsSAASCwoDc2VxGA8gASgEQgkKB21lc3NhZ2UigQIKClR5ck1lc3NhZ2USEwoJYmF0Y2hfYWNrGAEgASgESAASKgoHY29tbWFuZBgCIAEoCzIXLm5vcm4uYWN0aW9uLnYxLkNvbW1hbmRIABIsCgZwb2xpY3kYAyABKAsyGi5ub3JuLmFnZW50LnYxLkFnZW50UG9saWN5SAASKQoFZmFjdHMYBCABKAsyGC5ub3JuLmV2ZW50LnYxLkhvc3RGYWN0c0gAEhUKC291dGNvbWVfYWNrGAUgASgJSAASNwoLaG9zdF9wb2xpY3kYBiABKAsyIC5ub3JuLmFnZW50LnYxLkhvc3RQb2xpY3lGb3JIb3N0SABCCQoHbWVzc2FnZSKFAQoLQmFsZHVySGVsbG8SCwoDcGlkGAEgASgNEg8KB3ZlcnNpb24YAiABKAkSEQoJc3RyZWFtX2lkGAMgASgMEi8KDGNhcGFiaWxpdGllcxgEIAMoCzIZLm5vcm4uZXZlbnQudjEuQ2FwYWJpbGl0eRIUCgxjb250YWluZXJfaWQYCiABKAkiIwoOQmFsZHVyRmFyZXdlbGwSEQoJZXhpdF9jb2RlGAEgASgFIm8KD0JhbGR1ckhlYXJ0YmVhdBIqCgZoZWFsdGgYASABKAsyGi5ub3JuLmV2ZW50LnYxLkFnZW50SGVhbHRoEhgKEHJlc3BvbmRlcl9hZ2VfbXMYAiABKA0SFgoObGFzdF9iYXRjaF9zZXEYAyABKAQi9wEKC0FnZW50UG9saWN5Ei0KCnJhbnNvbXdhcmUYASABKA4yGS5ub3JuLmFnZW50LnYxLlJlZmxleE1vZGUSKwoIZmlsZWxlc3MYAiABKA4yGS5ub3JuLmFnZW50LnYxLlJlZmxleE1vZGUSKAoFbWluZXIYAyABKA4yGS5ub3JuLmFnZW50LnYxLlJlZmxleE1vZGUSMAoNcmV2ZXJzZV9zaGVsbBgEIAEoDjIZLm5vcm4uYWdlbnQudjEuUmVmbGV4TW9kZRIXCg9wcm90ZWN0ZWRfcGF0aHMYBSADKAkSFwoPdmF1bHRfYnl0ZXNfbWF4GAYgASgEIk8KEUhvc3RQb2xpY3lGb3JIb3N0EioKBnBvbGljeRgBIAEoCzIaLm5vcm4ucG9saWN5LnYxLkhvc3RQb2xpY3kSDgoGZ3JvdXBzGAIgAygJKnEKClJlZmxleE1vZGUSGwoXUkVGTEVYX01PREVfVU5TUEVDSUZJRUQQABIXChNSRUZMRVhfTU9ERV9PQlNFUlZFEAESFwoTUkVGTEVYX01PREVfU1VTUEVORBACEhQKEFJFRkxFWF9NT0RFX0tJTEwQA2IGcHJvdG8z", [file_norn_action_v1_action, file_norn_event_v1_event, file_norn_policy_v1_policy]);
 
 /**
  * @generated from message norn.agent.v1.BaldurMessage
@@ -61,6 +61,12 @@ export type BaldurMessage = Message<"norn.agent.v1.BaldurMessage"> & {
      */
     value: HostPolicyStatus;
     case: "policyStatus";
+  } | {
+    /**
+     * @generated from field: norn.agent.v1.BaldurFarewell farewell = 10;
+     */
+    value: BaldurFarewell;
+    case: "farewell";
   } | { case: undefined; value?: undefined };
 
   /**
@@ -103,6 +109,11 @@ export type BaldurMessageJson = {
    * @generated from field: norn.policy.v1.HostPolicyStatus policy_status = 5;
    */
   policyStatus?: HostPolicyStatusJson;
+
+  /**
+   * @generated from field: norn.agent.v1.BaldurFarewell farewell = 10;
+   */
+  farewell?: BaldurFarewellJson;
 
   /**
    * Of a batch: its batch_seq.
@@ -248,6 +259,13 @@ export type BaldurHello = Message<"norn.agent.v1.BaldurHello"> & {
    * @generated from field: repeated norn.event.v1.Capability capabilities = 4;
    */
   capabilities: Capability[];
+
+  /**
+   * 64 hex: it runs inside this container and protects that alone. Tyr neither starts nor ends such a one.
+   *
+   * @generated from field: string container_id = 10;
+   */
+  containerId: string;
 };
 
 /**
@@ -273,6 +291,13 @@ export type BaldurHelloJson = {
    * @generated from field: repeated norn.event.v1.Capability capabilities = 4;
    */
   capabilities?: CapabilityJson[];
+
+  /**
+   * 64 hex: it runs inside this container and protects that alone. Tyr neither starts nor ends such a one.
+   *
+   * @generated from field: string container_id = 10;
+   */
+  containerId?: string;
 };
 
 /**
@@ -281,6 +306,41 @@ export type BaldurHelloJson = {
  */
 export const BaldurHelloSchema: GenMessage<BaldurHello, {jsonType: BaldurHelloJson}> = /*@__PURE__*/
   messageDesc(file_norn_agent_v1_local, 2);
+
+/**
+ * Nothing more comes: the application has ended, and the container with it.
+ *
+ * @generated from message norn.agent.v1.BaldurFarewell
+ */
+export type BaldurFarewell = Message<"norn.agent.v1.BaldurFarewell"> & {
+  /**
+   * As wait(2)'s shells count it: 128 and the signal.
+   *
+   * @generated from field: int32 exit_code = 1;
+   */
+  exitCode: number;
+};
+
+/**
+ * Nothing more comes: the application has ended, and the container with it.
+ *
+ * @generated from message norn.agent.v1.BaldurFarewell
+ */
+export type BaldurFarewellJson = {
+  /**
+   * As wait(2)'s shells count it: 128 and the signal.
+   *
+   * @generated from field: int32 exit_code = 1;
+   */
+  exitCode?: number;
+};
+
+/**
+ * Describes the message norn.agent.v1.BaldurFarewell.
+ * Use `create(BaldurFarewellSchema)` to create a new message.
+ */
+export const BaldurFarewellSchema: GenMessage<BaldurFarewell, {jsonType: BaldurFarewellJson}> = /*@__PURE__*/
+  messageDesc(file_norn_agent_v1_local, 3);
 
 /**
  * Every 500 ms.
@@ -335,7 +395,7 @@ export type BaldurHeartbeatJson = {
  * Use `create(BaldurHeartbeatSchema)` to create a new message.
  */
 export const BaldurHeartbeatSchema: GenMessage<BaldurHeartbeat, {jsonType: BaldurHeartbeatJson}> = /*@__PURE__*/
-  messageDesc(file_norn_agent_v1_local, 3);
+  messageDesc(file_norn_agent_v1_local, 4);
 
 /**
  * @generated from message norn.agent.v1.AgentPolicy
@@ -416,7 +476,7 @@ export type AgentPolicyJson = {
  * Use `create(AgentPolicySchema)` to create a new message.
  */
 export const AgentPolicySchema: GenMessage<AgentPolicy, {jsonType: AgentPolicyJson}> = /*@__PURE__*/
-  messageDesc(file_norn_agent_v1_local, 4);
+  messageDesc(file_norn_agent_v1_local, 5);
 
 /**
  * @generated from message norn.agent.v1.HostPolicyForHost
@@ -457,7 +517,7 @@ export type HostPolicyForHostJson = {
  * Use `create(HostPolicyForHostSchema)` to create a new message.
  */
 export const HostPolicyForHostSchema: GenMessage<HostPolicyForHost, {jsonType: HostPolicyForHostJson}> = /*@__PURE__*/
-  messageDesc(file_norn_agent_v1_local, 5);
+  messageDesc(file_norn_agent_v1_local, 6);
 
 /**
  * @generated from enum norn.agent.v1.ReflexMode

@@ -480,7 +480,12 @@ fn is_newcomer(index: ProcessIndex, context: &mut Context<'_>) -> bool {
 
 /// In a container, in no package, does nobody's bidding, and what runs in the container did not start it.
 fn is_stranger(actor: &Actor, index: ProcessIndex, context: &mut Context<'_>) -> bool {
-    let is_init = |&uid: &ProcessUid| blame::process_of(uid, context).is_some_and(|it| it.namespace_pid == 1);
+    // Inside a container the agent stands in for its first process.
+    let guarded = context.guarded;
+    let is_init = |&uid: &ProcessUid| {
+        blame::process_of(uid, context)
+            .is_some_and(|it| it.namespace_pid == 1 || guarded.contains(&it.parent_pid))
+    };
     if actor.chain.iter().any(is_init) {
         return false;
     }

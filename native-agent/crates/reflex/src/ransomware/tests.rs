@@ -467,6 +467,17 @@ fn a_program_of_no_package_that_wipes_a_container_counts_unless_the_container_it
 }
 
 #[test]
+fn what_the_agent_inside_a_container_starts_is_the_containers_own() {
+    let mut world = World::new();
+    let agent = world.process("/baldur", None);
+    let agent = world.in_container(agent);
+    world.reflexes.guard(vec![world.pid(agent)]);
+    let application = world.process("/usr/bin/clean", Some(agent));
+    wipe(&mut world, application, 300);
+    assert!(world.firing().is_none());
+}
+
+#[test]
 fn a_packages_own_program_may_wipe_a_container() {
     let mut world = World::with(&["/usr/bin/clean"], None);
     let cleaner = world.process("/usr/bin/clean", None);

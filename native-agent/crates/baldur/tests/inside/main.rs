@@ -1,0 +1,196 @@
+//! `baldur run -- CMD` as it is used in a container: without root, and without anything of the kernel's that a container lacks.
+//! Needs neither; runs on the host because the mechanism is the same.
+#[path = "../run/fake_tyr.rs"]
+mod fake_tyr;
+#[path = "../ordinary/files.rs"]
+mod files;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command as Program, Stdio};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use fake_tyr::{FakeTyr, Stage, as_batch};
+use files::Files;
+use norn_events::EventKind;
+use norn_events::wire::action::v1::command::Action;
+use norn_events::wire::action::v1::{Command, OutcomeState, RestoreAction, Verdict};
+use norn_events::wire::agent::v1::baldur_message;
+use norn_events::wire::finding::v1::{Finding, ResponseRung};
+
+/// Writes random bytes over each file below the directory that it is given.
+const ENCRYPT: &str = "
+    for $file (glob(\"$ARGV[0]/*/*.*\"), glob(\"$ARGV[0]/*/*/*.*\")) {
+        open(R, '<', '/dev/urandom'); read(R, $random, -s $file);
+        open(F, '+<', $file) or die; print F $random; close F;
+    }";
+
+fn content(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let mut waiting = vec![dir.to_path_buf()];
+    while let Some(dir) = waiting.pop() {
+        for entry in std::fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            match path.is_dir() {
+                true => waiting.push(path),
+                false => {
+                    let bytes = std::fs::read(&path).unwrap();
+                    found.insert(path, bytes);
+                }
+            }
+        }
+    }
+    found
+}
+
+/// Runs the command to its end; its exit code.
+fn exit_code(name: &str, command: &[&str]) -> i32 {
+    let state = std::env::temp_dir().join(format!("norn-inside-{}-{name}", std::process::id()));
+    let mut program = Program::new(env!("CARGO_BIN_EXE_baldur"));
+    program
+        .args(["run", "--state-dir"])
+        .arg(&state)
+        .arg("--")
+        .args(command);
+    let status = program.stderr(Stdio::null()).status().unwrap();
+    std::fs::remove_dir_all(state).unwrap();
+    status.code().expect("the agent itself was not killed")
+}
+
+fn finding(tyr: &mut FakeTyr) -> Finding {
+    tyr.until("a finding", |message| {
+        as_batch(message)?.0.findings.first().cloned()
+    })
+}
+
+#[test]
+fn the_applications_exit_code_is_the_agents() {
+    assert_eq!(exit_code("code", &["sh", "-c", "exit 7"]), 7);
+    assert_eq!(exit_code("signal", &["sh", "-c", "kill -KILL $$"]), 137);
+    assert_eq!(exit_code("missing", &["no-such-program"]), 127);
+    let orphan = ["sh", "-c", "(sh -c 'exit 9') & wait; exit 4"];
+    assert_eq!(
+        exit_code("orphan", &orphan),
+        4,
+        "another's end is not the application's"
+    );
+}
+
+#[test]
+fn signals_go_on_to_the_application() {
+    let script = "trap 'exit 3' TERM; : > \"$0\"; while :; do sleep 0.05; done";
+    let dir = std::env::temp_dir().join(format!("norn-inside-trap-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    let ready = dir.join("ready");
+    let mut agent = Program::new(env!("CARGO_BIN_EXE_baldur"))
+        .args(["run", "--state-dir"])
+        .arg(dir.join("state"))
+        .args(["--", "sh", "-c", script])
+        .arg(&ready)
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    while !ready.exists() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let kill = Program::new("kill").arg(agent.id().to_string()).status().unwrap();
+    assert!(kill.success());
+    assert_eq!(agent.wait().unwrap().code(), Some(3));
+    std::fs::remove_dir_all(dir).unwrap();
+}
+
+#[test]
+fn an_encryptor_is_stopped_and_every_file_is_as_it_was() {
+    let files = Files::home();
+    let docs = files.corpus("inside-encrypt").join("docs");
+    let before = content(&docs);
+    let path = docs.to_str().unwrap();
+    let mut stage = Stage::acting_everywhere("inside-encrypt", &["--", "perl", "-e", ENCRYPT, path]);
+    stage.start_baldur();
+    let (mut tyr, hello) = stage.accept();
+    assert_eq!(hello.container_id.len(), 64);
+    let finding = finding(&mut tyr);
+    let response = finding.response.clone().unwrap();
+    assert_eq!(response.rung(), ResponseRung::Killed);
+    let restored = finding
+        .evidence
+        .iter()
+        .find(|evidence| evidence.field == "response.restored");
+    let restored = &restored.expect("it says what came of the restore").value;
+    assert!(restored.contains(" 0 lost, 0 in conflict"), "{restored}");
+    assert_eq!(content(&docs), before);
+    let exit_code = tyr.until("a farewell", |message| match message {
+        baldur_message::Message::Farewell(farewell) => Some(farewell.exit_code),
+        _ => None,
+    });
+    assert_eq!(exit_code, 137);
+}
+
+#[test]
+fn programs_and_files_are_told_of_with_their_lineage() {
+    let dir = Files::home();
+    let file = dir.path.join("told");
+    let script = format!("sh -c 'echo x > {0}; mv {0} {0}2'; exit 0", file.display());
+    let mut stage = Stage::acting_everywhere("inside-told", &["--", "sh", "-c", &script]);
+    stage.start_baldur();
+    let (mut tyr, hello) = stage.accept();
+    let mut seen = Vec::new();
+    tyr.until("the rename", |message| {
+        let (_, batch) = as_batch(message)?;
+        for row in &batch.rows {
+            let process = &batch.processes[row.process];
+            seen.push((row.kind, row.path.clone(), process.clone()));
+        }
+        seen.iter()
+            .any(|(kind, ..)| *kind == EventKind::FileRename as u8)
+            .then_some(())
+    });
+    let (_, path, mover) = seen
+        .iter()
+        .find(|(kind, ..)| *kind == EventKind::FileRename as u8)
+        .unwrap();
+    assert_eq!(path, file.as_os_str().as_encoded_bytes());
+    assert_eq!(mover.container_id, hello.container_id.as_bytes());
+    let parent = seen
+        .iter()
+        .find(|(_, _, process)| process.uid == mover.parent_uid);
+    assert!(parent.is_some(), "whoever created the mover is in the batch, too");
+}
+
+#[test]
+fn what_an_application_does_is_left_alone_until_a_command_asks() {
+    let files = Files::home();
+    let dir = files.path.join("commanded");
+    std::fs::create_dir_all(&dir).unwrap();
+    std::fs::write(dir.join("old"), "as it was").unwrap();
+    let script = format!(
+        "cd {}; echo other > old; echo made > new; : > done; sleep 600",
+        dir.display()
+    );
+    let mut stage = Stage::acting_everywhere("inside-command", &["--", "sh", "-c", &script]);
+    stage.start_baldur();
+    let (mut tyr, _) = stage.accept();
+    let scope = tyr.until("who made the file", |message| {
+        let (_, batch) = as_batch(message)?;
+        let row = batch.rows.iter().find(|row| row.path.ends_with(b"/done"))?;
+        Some(batch.processes[row.process].uid)
+    });
+    assert_eq!(std::fs::read_to_string(dir.join("old")).unwrap(), "other\n");
+    let now_us = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros() as u64;
+    tyr.command(&Command {
+        id: "a".repeat(32),
+        alert_id: "alert".to_owned(),
+        issued_at_us: now_us,
+        expires_at_us: now_us + 60_000_000,
+        epoch: 1,
+        scope_uids: vec![scope.to_vec()],
+        action: Some(Action::Restore(RestoreAction::default())),
+        ..Command::default()
+    });
+    let outcome = tyr.outcome(&"a".repeat(32));
+    assert_eq!(outcome.state(), OutcomeState::Succeeded);
+    assert_eq!(std::fs::read_to_string(dir.join("old")).unwrap(), "as it was");
+    assert!(!dir.join("new").exists());
+    let verdicts: Vec<Verdict> = outcome.files.iter().map(|file| file.verdict()).collect();
+    assert!(verdicts.contains(&Verdict::Restored) && verdicts.contains(&Verdict::Removed));
+}

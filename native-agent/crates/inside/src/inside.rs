@@ -143,8 +143,9 @@ impl Inside {
         let capabilities = report(&privileges, other_user, &pack.place);
         close_to_others();
         let started_s = clock_gettime(ClockId::CLOCK_REALTIME).map_or(0, |time| time.tv_sec());
+        let bytes_max = options.vault_bytes_max.min(pack.room());
         let records = Records {
-            deeds: Deeds::new(pack, options.vault_bytes_max),
+            deeds: Deeds::new(pack, bytes_max),
             changes: crate::changes::Changes::default(),
             protected: options.protected,
         };

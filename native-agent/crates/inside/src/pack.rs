@@ -8,6 +8,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+/// The place of a pack that no directory took.
+const MEMORY: &str = "memory";
+/// Memory counts as the container's.
+const MEMORY_BYTES_MAX: u64 = 64 << 20;
+
 /// A piece of a file that is no hole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Extent {
@@ -55,7 +60,7 @@ impl Pack {
             return Err(io::Error::last_os_error());
         }
         // SAFETY: a new descriptor that nobody else has.
-        Ok(Self::of(unsafe { File::from_raw_fd(fd) }, "memory".to_owned()))
+        Ok(Self::of(unsafe { File::from_raw_fd(fd) }, MEMORY.to_owned()))
     }
 
     fn of(file: File, place: String) -> Self {
@@ -65,6 +70,16 @@ impl Pack {
             end: 0,
             place,
         }
+    }
+
+    /// What may be kept here, bytes: half of what is free, so that the application has the rest.
+    pub fn room(&self) -> u64 {
+        if self.place == MEMORY {
+            return MEMORY_BYTES_MAX;
+        }
+        nix::sys::statfs::fstatfs(&self.inner.file).map_or(MEMORY_BYTES_MAX, |found| {
+            found.blocks_available() * found.block_size().cast_unsigned() / 2
+        })
     }
 
     pub fn bytes(&self) -> u64 {

@@ -349,3 +349,7 @@ fn beside(path: &Path, id: FileId) -> Option<PathBuf> {
         .filter_map(|entry| Some(entry.ok()?.path()))
         .find(|other| Stamp::at(other).is_some_and(|stamp| stamp.id == id))
 }
+
+#[cfg(test)]
+#[path = "restore_tests.rs"]
+mod tests;

@@ -48,7 +48,7 @@ pub struct Application {
 impl Application {
     /// Starts it; before any other thread of the agent.
     pub fn start(arguments: &RunArguments, state_dir: &Path) -> anyhow::Result<(Self, Inside)> {
-        let vault_directories = [state_dir, Path::new("/var/tmp"), Path::new("/tmp")];
+        let vault_directories = [Path::new("/var/tmp"), Path::new("/tmp"), state_dir];
         let inside = Inside::start(InsideOptions {
             command: arguments.command.clone(),
             account: arguments.user,

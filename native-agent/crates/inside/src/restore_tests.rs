@@ -1,0 +1,260 @@
+//! Deeds and their undoing, on a real file system.
+use std::sync::Arc;
+
+use norn_events::ProcessUid;
+
+use super::*;
+use crate::deeds::Actor;
+use crate::pack::Pack;
+
+struct Scene {
+    dir: PathBuf,
+    deeds: Deeds,
+    now_ns: u64,
+}
+
+const ATTACKER: u8 = 1;
+const OTHER: u8 = 2;
+
+impl Scene {
+    fn new(name: &str) -> Self {
+        let dir = std::env::temp_dir().join(format!("norn-inside-restore-{}-{name}", std::process::id()));
+        fs::create_dir_all(&dir).unwrap();
+        let pack = Pack::open(std::slice::from_ref(&dir)).unwrap();
+        Self {
+            dir,
+            deeds: Deeds::new(pack, 1 << 20),
+            now_ns: 0,
+        }
+    }
+
+    fn actor(&mut self, who: u8) -> Actor {
+        self.now_ns += 1;
+        let uid = ProcessUid([who; 16]);
+        Actor {
+            uid,
+            pid: who.into(),
+            lineage: Arc::new([uid, ProcessUid([9; 16])]),
+            now_ns: self.now_ns,
+        }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
+    }
+
+    fn file(&self, name: &str, content: &str) -> PathBuf {
+        let path = self.path(name);
+        fs::write(&path, content).unwrap();
+        path
+    }
+
+    fn write(&mut self, who: u8, path: &Path, content: &str) {
+        let actor = self.actor(who);
+        match path.exists() {
+            true => drop(self.deeds.written(&actor, path)),
+            false => self.deeds.created(&actor, path),
+        }
+        fs::write(path, content).unwrap();
+    }
+
+    fn remove(&mut self, who: u8, path: &Path) {
+        let actor = self.actor(who);
+        self.deeds.removed(&actor, path);
+        fs::remove_file(path).unwrap();
+    }
+
+    fn rename(&mut self, who: u8, from: &Path, to: &Path) {
+        let actor = self.actor(who);
+        self.deeds.renamed(&actor, (from, to), false);
+        fs::rename(from, to).unwrap();
+    }
+
+    fn restore(&mut self, request: RestoreRequest) -> HashMap<String, Verdict> {
+        let request = RestoreRequest {
+            scopes: vec![ProcessUid([ATTACKER; 16])],
+            ..request
+        };
+        restore(&mut self.deeds, &request, None)
+            .files
+            .iter()
+            .map(|file| {
+                let path = PathBuf::from(String::from_utf8(file.path.clone()).unwrap());
+                let name = path.file_name().unwrap().to_string_lossy().into_owned();
+                (name, file.verdict())
+            })
+            .collect()
+    }
+
+    fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> = fs::read_dir(&self.dir)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+            .collect();
+        names.sort();
+        names
+    }
+}
+
+impl Drop for Scene {
+    fn drop(&mut self) {
+        let _gone = fs::remove_dir_all(&self.dir);
+    }
+}
+
+#[test]
+fn ciphertext_beside_the_file_goes_and_the_file_comes_back() {
+    let mut scene = Scene::new("beside");
+    let (file, cipher) = (scene.file("a", "text"), scene.path("a.locked"));
+    fs::set_permissions(&file, Permissions::from_mode(0o440)).unwrap();
+    let before = fs::metadata(&file).unwrap();
+    scene.write(ATTACKER, &cipher, "cipher");
+    scene.remove(ATTACKER, &file);
+    let verdicts = scene.restore(RestoreRequest::default());
+    assert_eq!(
+        (verdicts["a"], verdicts["a.locked"]),
+        (Verdict::Restored, Verdict::Removed)
+    );
+    let after = fs::metadata(&file).unwrap();
+    assert_eq!(fs::read_to_string(&file).unwrap(), "text");
+    assert_eq!(
+        (after.mode(), after.modified().unwrap()),
+        (before.mode(), before.modified().unwrap())
+    );
+    assert_eq!(scene.names(), ["a"]);
+}
+
+#[test]
+fn a_file_that_got_another_name_and_content_has_both_back_and_one_verdict() {
+    let mut scene = Scene::new("rename");
+    let (file, other) = (scene.file("a", "text"), scene.path("a.locked"));
+    scene.rename(ATTACKER, &file, &other);
+    scene.write(ATTACKER, &other, "cipher");
+    let verdicts = scene.restore(RestoreRequest::default());
+    assert_eq!(verdicts, HashMap::from([("a".to_owned(), Verdict::Restored)]));
+    assert_eq!(fs::read_to_string(&file).unwrap(), "text");
+    assert_eq!(scene.names(), ["a"]);
+}
+
+#[test]
+fn what_was_renamed_over_is_there_again_beside_what_took_its_place() {
+    let mut scene = Scene::new("over");
+    let (file, fresh) = (scene.file("a", "text"), scene.path("new"));
+    scene.write(ATTACKER, &fresh, "cipher");
+    scene.rename(ATTACKER, &fresh, &file);
+    let verdicts = scene.restore(RestoreRequest::default());
+    assert_eq!(verdicts["a"], Verdict::Restored);
+    assert_eq!(fs::read_to_string(&file).unwrap(), "text");
+    assert_eq!(scene.names(), ["a"]);
+}
+
+#[test]
+fn two_names_of_one_file_are_two_names_of_one_file_again() {
+    let mut scene = Scene::new("twins");
+    let (one, other) = (scene.file("one", "text"), scene.path("other"));
+    fs::hard_link(&one, &other).unwrap();
+    scene.remove(ATTACKER, &one);
+    scene.remove(ATTACKER, &other);
+    scene.restore(RestoreRequest::default());
+    let inode = |path: &Path| fs::metadata(path).unwrap().ino();
+    assert_eq!(inode(&one), inode(&other));
+    assert_eq!(fs::read_to_string(&one).unwrap(), "text");
+}
+
+#[test]
+fn one_of_two_names_comes_back_as_a_name_of_the_other() {
+    let mut scene = Scene::new("twin");
+    let (one, other) = (scene.file("one", "text"), scene.path("other"));
+    fs::hard_link(&one, &other).unwrap();
+    scene.remove(ATTACKER, &one);
+    scene.restore(RestoreRequest::default());
+    assert_eq!(
+        fs::metadata(&one).unwrap().ino(),
+        fs::metadata(&other).unwrap().ino()
+    );
+}
+
+#[test]
+fn what_others_changed_later_is_left_alone_unless_a_person_decides() {
+    let mut scene = Scene::new("conflict");
+    let file = scene.file("a", "text");
+    scene.write(ATTACKER, &file, "cipher");
+    scene.write(OTHER, &file, "somebody's work");
+    assert_eq!(scene.restore(RestoreRequest::default())["a"], Verdict::Conflict);
+    assert_eq!(fs::read_to_string(&file).unwrap(), "somebody's work");
+    let decided = RestoreRequest {
+        over_conflicts: true,
+        ..RestoreRequest::default()
+    };
+    assert_eq!(scene.restore(decided)["a"], Verdict::Restored);
+    assert_eq!(fs::read_to_string(&file).unwrap(), "text");
+}
+
+#[test]
+fn what_others_did_before_stays_and_twice_changes_nothing() {
+    let mut scene = Scene::new("twice");
+    let file = scene.file("a", "text");
+    scene.write(OTHER, &file, "somebody's work");
+    scene.write(ATTACKER, &file, "cipher");
+    assert_eq!(scene.restore(RestoreRequest::default())["a"], Verdict::Restored);
+    assert_eq!(fs::read_to_string(&file).unwrap(), "somebody's work");
+    assert!(scene.restore(RestoreRequest::default()).is_empty());
+}
+
+#[test]
+fn a_call_that_failed_is_undone_by_doing_nothing() {
+    let mut scene = Scene::new("failed");
+    let file = scene.file("a", "text");
+    let actor = scene.actor(ATTACKER);
+    scene.deeds.removed(&actor, &file);
+    scene.deeds.renamed(&actor, (&file, &scene.dir.join("b")), false);
+    scene.deeds.written(&actor, &file);
+    scene.deeds.created(&actor, &scene.dir.join("c"));
+    let verdicts = scene.restore(RestoreRequest::default());
+    assert_eq!(verdicts, HashMap::from([("a".to_owned(), Verdict::Unchanged)]));
+    assert_eq!(scene.names(), ["a"]);
+}
+
+#[test]
+fn without_room_the_oldest_go_and_it_is_said_unless_they_are_held() {
+    let mut scene = Scene::new("room");
+    let large = "x".repeat(300 << 10);
+    let files: Vec<PathBuf> = (0..5)
+        .map(|number| scene.file(&format!("f{number}"), &large))
+        .collect();
+    scene.deeds.held.insert(ProcessUid([ATTACKER; 16]));
+    scene.write(ATTACKER, &files[0], "cipher");
+    for file in &files[1..] {
+        scene.write(OTHER, file, "work");
+    }
+    assert!(scene.deeds.evicted > 0 && scene.deeds.pack.bytes() <= 1 << 20);
+    assert_eq!(scene.restore(RestoreRequest::default())["f0"], Verdict::Restored);
+    let all = RestoreRequest {
+        scopes: vec![ProcessUid([OTHER; 16])],
+        ..RestoreRequest::default()
+    };
+    let report = restore(&mut scene.deeds, &all, None);
+    let lost = report
+        .files
+        .iter()
+        .find(|file| file.verdict() == Verdict::Lost)
+        .unwrap();
+    assert!(lost.reason.contains("evicted"), "{}", lost.reason);
+}
+
+#[test]
+fn a_mode_and_a_directory_are_undone_too() {
+    let mut scene = Scene::new("attributes");
+    let file = scene.file("a", "text");
+    let before = fs::metadata(&file).unwrap().mode();
+    let actor = scene.actor(ATTACKER);
+    scene.deeds.attributes(&actor, &file);
+    fs::set_permissions(&file, Permissions::from_mode(0o777)).unwrap();
+    let dir = scene.path("made");
+    scene.deeds.created(&actor, &dir);
+    fs::create_dir(&dir).unwrap();
+    scene.write(ATTACKER, &dir.join("note"), "pay");
+    scene.restore(RestoreRequest::default());
+    assert_eq!(fs::metadata(&file).unwrap().mode(), before);
+    assert_eq!(scene.names(), ["a"]);
+}

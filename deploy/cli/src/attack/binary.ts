@@ -26,5 +26,5 @@ export async function buildSimulator(tell: Tell): Promise<string> {
   } finally {
     clearTimeout(notice);
   }
-  return `${agentFolder}/target/${target}/release/norn-attack`;
+  return `${process.env['CARGO_TARGET_DIR'] ?? `${agentFolder}/target`}/${target}/release/norn-attack`;
 }

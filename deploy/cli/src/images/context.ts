@@ -8,7 +8,7 @@ import { builtConsole } from '../up/build.ts';
 import { repository } from '../up/installation.ts';
 import { buildStaticBaldur } from './baldur.ts';
 import { provideModules } from './modules.ts';
-import { recipes, type ImageName } from './recipes.ts';
+import { recipes, type ImageName, type ImageRecipe } from './recipes.ts';
 import { writeRustBill } from './rust-bill.ts';
 
 type OnLine = (line: string) => void;
@@ -16,6 +16,11 @@ type OnLine = (line: string) => void;
 /** Fills the folder with what deploy/images/<name>.Dockerfile copies. */
 export async function layOut(name: ImageName, context: string, onLine: OnLine): Promise<void> {
   const recipe = recipes[name];
+  if (recipe.workspaces.length > 0) await layOutNode(recipe, context, onLine);
+  await extras[name](context, onLine);
+}
+
+async function layOutNode(recipe: ImageRecipe, context: string, onLine: OnLine): Promise<void> {
   const root = join(context, 'norn');
   onLine('npm packages');
   const modules = await provideModules(recipe);
@@ -24,7 +29,6 @@ export async function layOut(name: ImageName, context: string, onLine: OnLine): 
   for (const folder of [...(await libraries()), ...recipe.folders]) await copySources(folder, root);
   await compile(root);
   await cp(process.execPath, join(context, 'node'));
-  await extras[name](context, onLine);
 }
 
 const extras: Readonly<Record<ImageName, (context: string, onLine: OnLine) => Promise<void>>> = {
@@ -37,6 +41,16 @@ const extras: Readonly<Record<ImageName, (context: string, onLine: OnLine) => Pr
     await cp(await buildStaticBaldur(onLine), join(context, 'baldur'));
     await cp(join(repository, 'deploy/images/baldur-on-host'), join(context, 'baldur-on-host'));
     onLine('bill of materials of baldur');
+    await writeRustBill(join(context, 'norn', 'rust.cdx.json'));
+  },
+  inside: async (context, onLine) => {
+    onLine('baldur');
+    const baldur = join(context, 'baldur');
+    await cp(await buildStaticBaldur(onLine), baldur);
+    // Only permitted: without root it is to be had where the container was given it, and no hindrance where it was not.
+    await runCommand('setcap', ['cap_sys_ptrace+p', baldur]);
+    onLine('bill of materials of baldur');
+    await mkdir(join(context, 'norn'));
     await writeRustBill(join(context, 'norn', 'rust.cdx.json'));
   },
   stores: async (context, onLine) => {

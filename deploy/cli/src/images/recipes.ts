@@ -4,7 +4,7 @@ export interface ImageRecipe {
   readonly name: string;
   /** deploy/images/<name>.Dockerfile. */
   readonly dockerfile: string;
-  /** Workspaces whose production dependencies it holds. */
+  /** Workspaces whose production dependencies it holds; none: it holds no Node. */
   readonly workspaces: readonly string[];
   /** Folders of the repository that it holds besides libs/. */
   readonly folders: readonly string[];
@@ -12,7 +12,7 @@ export interface ImageRecipe {
   readonly needsJava: boolean;
 }
 
-export const imageNames = ['pipeline', 'agent', 'stores'] as const;
+export const imageNames = ['pipeline', 'agent', 'stores', 'inside'] as const;
 export type ImageName = (typeof imageNames)[number];
 
 const stages = ['ingest', 'enrichment', 'process-tree', 'detection', 'remediation', 'storage', 'api'];
@@ -38,5 +38,12 @@ export const recipes: Readonly<Record<ImageName, ImageRecipe>> = {
     workspaces: ['@norn/embedded'],
     folders: ['deploy/embedded', 'deploy/runtime'],
     needsJava: true,
+  },
+  inside: {
+    name: 'norn/inside',
+    dockerfile: 'inside.Dockerfile',
+    workspaces: [],
+    folders: [],
+    needsJava: false,
   },
 };

@@ -1,0 +1,267 @@
+// Protection from within a container: what is lost to an attack in each of three levels of privilege, what a start costs, and
+// that the installation sees the container as a host of its own. No agent on the host, no eBPF, no fanotify.
+import { fromBinary, fromJson } from '@bufbuild/protobuf';
+import { event } from '@norn/contracts';
+import { Host } from '@norn/store';
+import { ensureDocker } from '@norn/testkit';
+import { spawn } from 'node:child_process';
+import { chmod, chown, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { startLink } from '../agent-link/link.ts';
+import { type Images, type Kind, call, imageOf, kinds, makeImages } from './inside/images.ts';
+
+jest.setTimeout(1_800_000);
+
+const everyMode = [
+  ...['in-place', 'partial', 'write-new-unlink', 'write-new-rename-over', 'rename-then-write', 'low-entropy'],
+  ...['truncate-then-write', 'ftruncate-then-write', 'truncate-path-then-write', 'hole-punch', 'mmap'],
+  ...['copy-file-range', 'sendfile', 'threads', 'process-per-file', 'fork-tree', 'wiper-unlink', 'wiper-overwrite'],
+];
+/** By a program that has the container's own libc. */
+const libcModes = ['in-place', 'truncate-then-write', 'write-new-unlink', 'write-new-rename-over', 'rename-then-write'];
+
+const unprivileged = ['--user', '1000:1000', '--cap-drop', 'ALL'];
+const levels = [
+  { level: 1, name: 'no root, no capability', user: 1000, options: unprivileged },
+  { level: 2, name: 'SYS_PTRACE', user: 1000, options: [...unprivileged, '--cap-add', 'SYS_PTRACE'] },
+  {
+    level: 3,
+    name: 'root, SYS_PTRACE, NET_ADMIN',
+    user: 0,
+    options: ['--cap-add', 'SYS_PTRACE', '--cap-add', 'NET_ADMIN'],
+  },
+] as const;
+type Level = (typeof levels)[number];
+
+interface Loss {
+  readonly kind: Kind;
+  readonly level: number;
+  readonly mode: string;
+  /** Harmed before the stop, as the finding counts. */
+  readonly harmed: number;
+  readonly lost: string[];
+  readonly exitCode: number;
+}
+
+let folder: string;
+let images: Images;
+const table: Loss[] = [];
+
+beforeAll(async () => {
+  await ensureDocker();
+  folder = await mkdtemp('/var/tmp/norn-inside-');
+  await chmod(folder, 0o755);
+  images = await makeImages(folder);
+});
+afterAll(async () => {
+  process.stdout.write(`\n${rendered(table)}\n`);
+  await images.remove();
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function prepare(user: number, files: number): Promise<string> {
+  const data = await mkdtemp(join(folder, 'data-'));
+  await chown(data, user, user);
+  await chmod(data, 0o755);
+  await call(images.simulator, ['prepare', join(data, 'corpus'), '--files', String(files)], { uid: user, gid: user });
+  return data;
+}
+
+type Manifest = Record<string, object>;
+
+async function manifest(data: string): Promise<Manifest> {
+  const { stdout } = await call(images.simulator, ['manifest', join(data, 'corpus')], { maxBuffer: 1 << 26 });
+  return JSON.parse(stdout) as Manifest;
+}
+
+function differences(before: Manifest, after: Manifest): string[] {
+  const names = new Set([...Object.keys(before), ...Object.keys(after)]);
+  return [...names].filter((name) => JSON.stringify(before[name]) !== JSON.stringify(after[name]));
+}
+
+interface Ended {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A container with this command below the agent, to its end. */
+function run(kind: Kind, { options }: Level, { data, agent = [], command }: Run): Promise<Ended> {
+  const mount = ['--volume', `${data}:/data`];
+  const args = ['run', '--rm', '--network', 'none', ...options, ...mount, '--entrypoint', '/baldur', imageOf(kind)];
+  return new Promise((resolve, reject) => {
+    const child = spawn('docker', [...args, 'run', ...agent, '--', ...command]);
+    const ended = { stdout: '', stderr: '' };
+    child.stdout.on('data', (chunk: Buffer) => (ended.stdout += chunk.toString()));
+    child.stderr.on('data', (chunk: Buffer) => (ended.stderr += chunk.toString()));
+    child.once('error', reject);
+    child.once('close', (code) => {
+      resolve({ ...ended, exitCode: code ?? -1 });
+    });
+  });
+}
+
+interface Run {
+  readonly data: string;
+  readonly agent?: readonly string[];
+  readonly command: readonly string[];
+}
+
+async function attack(kind: Kind, level: Level, mode: string, command: readonly string[]): Promise<Loss> {
+  const data = await prepare(level.user, 100);
+  const before = await manifest(data);
+  const { exitCode, stderr } = await run(kind, level, { data, command });
+  const lost = differences(before, await manifest(data));
+  const harmed = Number(/"summary":"\S+ (?:encrypted|wiped) (\d+)/.exec(stderr)?.[1] ?? 0);
+  const loss = { kind, level: level.level, mode, harmed, lost, exitCode };
+  table.push(loss);
+  if (lost.length > 0) process.stdout.write(`${kind} ${String(level.level)} ${mode}: ${lost.join(' ')}\n${stderr}\n`);
+  await rm(data, { recursive: true, force: true });
+  return loss;
+}
+
+function rendered(losses: readonly Loss[]): string {
+  const lines = ['container  level                             modes  harmed before the stop  files lost'];
+  for (const kind of kinds) {
+    for (const { level, name } of levels) {
+      const of = losses.filter((loss) => loss.kind === kind && loss.level === level);
+      const harmed = of.map((loss) => loss.harmed).sort((a, b) => a - b);
+      const lost = of.reduce((sum, loss) => sum + loss.lost.length, 0);
+      const range = `${String(harmed[0] ?? '-')} to ${String(harmed.at(-1) ?? '-')}`;
+      const cells = [
+        kind.padEnd(10),
+        `${String(level)} ${name}`.padEnd(33),
+        String(of.length).padEnd(6),
+        range.padEnd(23),
+      ];
+      lines.push([...cells, String(lost)].join(' '));
+    }
+  }
+  return lines.join('\n');
+}
+
+describe.each(levels)('with level $level ($name)', (level) => {
+  it.each(everyMode)('ransomware that works %s in an empty image is stopped and undone', async (mode) => {
+    const loss = await attack('empty', level, mode, ['/norn-attack', 'ransomware', '/data/corpus', '--mode', mode]);
+    expect(loss).toMatchObject({ lost: [], exitCode: 137 });
+    expect(loss.harmed).toBeGreaterThan(0);
+  });
+
+  it.each(['glibc', 'musl'] as const)('so is an encryptor that is linked with %s', async (kind) => {
+    for (const mode of libcModes) {
+      const loss = await attack(kind, level, mode, ['/encrypt', '/data/corpus', mode]);
+      expect(loss).toMatchObject({ lost: [], exitCode: 137 });
+    }
+  });
+
+  it("says what it can see and do, and keeps the agent out of the application's reach", async () => {
+    const script = 'cat /proc/1/environ >/dev/null 2>&1 && echo open; kill -9 1; echo alive';
+    const data = await prepare(level.user, 1);
+    const tried = await run('glibc', level, { data, command: ['/bin/dash', '-c', script.replace('cat', 'read x <')] });
+    expect(tried.stdout.trim()).toBe('alive');
+    await rm(data, { recursive: true, force: true });
+  });
+});
+
+it('an attack in the layer of a container, below a shell that goes on, leaves nothing behind', async () => {
+  const [, , root] = levels;
+  const data = await prepare(0, 1);
+  const script = [
+    '/norn-attack prepare /srv --files 100 >/dev/null; /norn-attack manifest /srv > /data/before',
+    '/norn-attack ransomware /srv --mode write-new-unlink; /norn-attack manifest /srv > /data/after; echo "went on"',
+  ].join('; ');
+  const { stdout, exitCode } = await run('glibc', root, { data, command: ['/bin/dash', '-c', script] });
+  expect([stdout.trim(), exitCode]).toEqual(['went on', 0]);
+  const [before, after] = await Promise.all(['before', 'after'].map((name) => readFile(join(data, name), 'utf8')));
+  expect(after).toBe(before);
+});
+
+it('as another user than the agent the application is watched with SYS_PTRACE, and its files come back', async () => {
+  const [, , root] = levels;
+  const data = await prepare(1000, 100);
+  const before = await manifest(data);
+  const command = ['/norn-attack', 'ransomware', '/data/corpus', '--mode', 'in-place'];
+  const { exitCode } = await run('empty', root, { data, agent: ['--user', '1000'], command });
+  expect(exitCode).toBe(137);
+  expect(differences(before, await manifest(data))).toEqual([]);
+});
+
+it('a start is held up a little, and the agent stays small', async () => {
+  const started = async (file: string, args: readonly string[]): Promise<number> => {
+    const before = process.hrtime.bigint();
+    const { stdout } = await call(file, [...args]);
+    return Number(BigInt(stdout.trim()) - before) / 1e6;
+  };
+  const state = ['run', '--state-dir', join(folder, 'state'), '--'];
+  const pairs: [number, number][] = [];
+  for (let turn = 0; turn < 21; turn++) {
+    pairs.push([await started(images.now, []), await started(images.baldur, [...state, images.now])]);
+  }
+  const median = (values: number[]): number => values.sort((a, b) => a - b)[values.length >> 1] ?? NaN;
+  const [bare, below] = [median(pairs.map(([one]) => one)), median(pairs.map(([, other]) => other))];
+  const rssKb = await agentMemory();
+  process.stdout.write(
+    `first instruction after ${bare.toFixed(1)} ms bare, ${below.toFixed(1)} ms below the agent (medians of 21); ` +
+      `agent ${(rssKb / 1024).toFixed(1)} MiB at its most\n`,
+  );
+  expect(rssKb).toBeLessThan(40 * 1024);
+});
+
+/** Of an agent whose application changes and restores a corpus of 1,000 files: VmHWM, KiB. */
+async function agentMemory(): Promise<number> {
+  const data = await prepare(0, 1_000);
+  const name = `norn-inside-${String(process.pid)}`;
+  const script = 'for f in /data/corpus/*/*; do [ -f "$f" ] && echo x >> "$f"; done; : > /data/ready; read forever';
+  const args = ['run', '--rm', '--detach', '--interactive', '--name', name, '--volume', `${data}:/data`];
+  await call('docker', [...args, '--entrypoint', '/baldur', imageOf('glibc'), 'run', '--', '/bin/dash', '-c', script]);
+  while (!(await readFile(join(data, 'ready')).then(Boolean, () => false))) await sleep(100);
+  const { stdout } = await call('docker', ['inspect', '--format', '{{.State.Pid}}', name]);
+  const status = await readFile(`/proc/${stdout.trim()}/status`, 'utf8');
+  await call('docker', ['rm', '--force', name]);
+  return Number(/VmHWM:\s+(\d+)/.exec(status)?.[1]);
+}
+
+describe('beside Tyr', () => {
+  it('the container is a host of its kind, its events carry its id, and its end is quiet', async () => {
+    const link = await startLink();
+    const ingest = await link.startIngest();
+    const tyr = link.startTyr({ NORN_AGENT_INSIDE: 'true' });
+    try {
+      const { hostId } = await link.identity();
+      const [, , root] = levels;
+      const data = await prepare(0, 100);
+      await mkdir(join(data, 'unused'));
+      const command = ['/norn-attack', 'ransomware', '/data/corpus', '--mode', 'in-place'];
+      const socket = ['--volume', `${link.agentDir}:/tyr`];
+      const level = { ...root, options: [...root.options, ...socket] } as unknown as Level;
+      const { exitCode } = await run('empty', level, { data, agent: ['--socket', '/tyr/baldur.sock'], command });
+      expect(exitCode).toBe(137);
+      const facts = await factsOf(link.control, hostId);
+      expect(facts.containerId).toMatch(/^[0-9a-f]{64}$/);
+      const records = await link.records('raw');
+      const batches = records.map(({ value }) => fromBinary(event.EventBatchSchema, value));
+      const findings = batches.flatMap((batch) => batch.findings);
+      expect(findings.map(({ ruleId, containerId }) => [ruleId, containerId])).toEqual([
+        ['reflex.ransomware', facts.containerId],
+      ]);
+    } finally {
+      await tyr.kill('SIGTERM');
+      await ingest.kill('SIGTERM');
+      await link.close();
+    }
+  });
+});
+
+/** Once it has ended. */
+async function factsOf(
+  control: Awaited<ReturnType<typeof startLink>>['control'],
+  id: string,
+): Promise<event.HostFacts> {
+  for (;;) {
+    const { facts } = await control.manager.findOneByOrFail(Host, { id });
+    const read = facts === null ? undefined : fromJson(event.HostFactsSchema, facts as never);
+    if (read?.ended === true) return read;
+    await sleep(100);
+  }
+}

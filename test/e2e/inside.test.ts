@@ -158,6 +158,12 @@ describe.each(levels)('with level $level ($name)', (level) => {
   it("says what it can see and do, and keeps the agent out of the application's reach", async () => {
     const script = 'cat /proc/1/environ >/dev/null 2>&1 && echo open; kill -9 1; echo alive';
     const data = await prepare(level.user, 1);
+    const options = [...level.options, '--entrypoint', '/baldur', imageOf('empty'), 'capabilities', '--inside'];
+    const said = (await call('docker', ['run', '--rm', ...options])).stdout;
+    process.stdout.write(`level ${String(level.level)} (${level.name})\n${said}\n`);
+    expect(said).toMatch(/^available +file\.preimage /m);
+    expect(said).toMatch(level.level === 1 ? /of programs whose memory their user may read/ : /of every program/);
+    expect(said).toMatch(level.user === 0 ? /with owner and attributes/ : /an owner is not given back/);
     const tried = await run('glibc', level, { data, command: ['/bin/dash', '-c', script.replace('cat', 'read x <')] });
     expect(tried.stdout.trim()).toBe('alive');
     await rm(data, { recursive: true, force: true });

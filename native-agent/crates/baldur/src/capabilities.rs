@@ -11,10 +11,16 @@ pub struct CapabilitiesArguments {
     /// JSON instead of a table.
     #[arg(long)]
     json: bool,
+    /// What could be done from within this container, without the host.
+    #[arg(long)]
+    inside: bool,
 }
 
 pub fn show(arguments: &CapabilitiesArguments) -> anyhow::Result<()> {
-    let capabilities = Probe::start(&ProbeOptions::default())?.capabilities();
+    let capabilities = match arguments.inside {
+        true => norn_inside::capabilities(),
+        false => Probe::start(&ProbeOptions::default())?.capabilities(),
+    };
     if arguments.json {
         let list: Vec<_> = capabilities.iter().map(as_json).collect();
         writeln!(io::stdout(), "{}", serde_json::to_string_pretty(&list)?)?;

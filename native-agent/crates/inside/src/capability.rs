@@ -34,6 +34,47 @@ impl Privileges {
     }
 }
 
+/// `linux/capability.h`: version 3, which has two words a set.
+const VERSION: u32 = 0x2008_0522;
+
+#[repr(C)]
+struct Header {
+    version: u32,
+    pid: i32,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+struct Sets {
+    effective: u32,
+    permitted: u32,
+    inheritable: u32,
+}
+
+/// What the agent's file is only permitted (so that it starts without it, too) is put to use.
+pub fn take_up_permitted() {
+    let mut header = Header {
+        version: VERSION,
+        pid: 0,
+    };
+    let mut sets = [Sets::default(); 2];
+    // SAFETY: both structures have the kernel's layout; pid 0 is this thread, and there is no other yet.
+    if unsafe { libc::syscall(libc::SYS_capget, &raw mut header, sets.as_mut_ptr()) } != 0 {
+        return;
+    }
+    for set in &mut sets {
+        set.effective = set.permitted;
+    }
+    // SAFETY: as above. What is refused is missing in the report.
+    unsafe { libc::syscall(libc::SYS_capset, &raw const header, sets.as_ptr()) };
+}
+
+/// With the privileges of this process, as an application of the same user would have it.
+pub fn capabilities() -> Vec<Capability> {
+    take_up_permitted();
+    report(&Privileges::own(), false, "a file without a name, or memory")
+}
+
 /// `other_user`: the application runs as somebody else than the agent.
 pub fn report(privileges: &Privileges, other_user: bool, vault: &str) -> Vec<Capability> {
     let ptrace = privileges.has(SYS_PTRACE);

@@ -12,7 +12,7 @@ use norn_events::wire::event::v1::Capability;
 use norn_events::{ContainerId, Event, EventKind, Observer, ProcessIndex, ProcessTable};
 
 use crate::calls::Call;
-use crate::capability::{Privileges, report};
+use crate::capability::{Privileges, report, take_up_permitted};
 use crate::deeds::{Actor, Deeds};
 use crate::error::InsideError;
 use crate::family::Family;
@@ -137,6 +137,7 @@ impl Inside {
     pub fn start(options: InsideOptions) -> Result<Self, InsideError> {
         let pack = Pack::open(&options.vault_directories).map_err(InsideError::NoVault)?;
         let (first, listener) = launch(&options.command, options.account)?;
+        take_up_permitted();
         let privileges = Privileges::own();
         let own_user = nix::unistd::geteuid().as_raw();
         let other_user = options.account.is_some_and(|account| account.user != own_user);
@@ -188,7 +189,14 @@ impl Inside {
     }
 
     pub fn capabilities(&self) -> Vec<Capability> {
-        self.capabilities.clone()
+        let is_blind = self.stats.unread > self.stats.events;
+        let mut capabilities = self.capabilities.clone();
+        for capability in capabilities.iter_mut().filter(|one| is_blind && one.available) {
+            capability.available = false;
+            "the application's memory can't be read: does the runtime's profile forbid it?"
+                .clone_into(&mut capability.detail);
+        }
+        capabilities
     }
 
     /// The application's first process.

@@ -90,6 +90,7 @@ fn become_application(
         setresgid(Gid::from(group), Gid::from(group), Gid::from(group))?;
         setresuid(Uid::from(user), Uid::from(user), Uid::from(user))?;
     }
+    own_the_terminal();
     // SAFETY: plain arguments. Another user's process is no longer readable without it.
     unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 1) };
     let listener = install()?;
@@ -98,6 +99,18 @@ fn become_application(
     sendmsg::<()>(to.as_raw_fd(), &frame, &message, MsgFlags::empty(), None)?;
     drop(listener);
     Ok(nix::unistd::execvp(&arguments[0], arguments).map(|never| match never {})?)
+}
+
+/// What is typed goes to the application alone: the agent would pass an interrupt on to it a second time.
+fn own_the_terminal() {
+    // SAFETY: plain arguments. Without a terminal each is refused, and nothing changes.
+    unsafe {
+        if libc::isatty(libc::STDIN_FILENO) == 1 && libc::setpgid(0, 0) == 0 {
+            let before = libc::signal(libc::SIGTTOU, libc::SIG_IGN);
+            libc::tcsetpgrp(libc::STDIN_FILENO, libc::getpid());
+            libc::signal(libc::SIGTTOU, before);
+        }
+    }
 }
 
 fn install() -> io::Result<OwnedFd> {

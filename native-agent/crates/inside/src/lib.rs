@@ -19,6 +19,7 @@ mod records;
 mod restore;
 mod target;
 
+pub use capability::capabilities;
 pub use error::InsideError;
 pub use inside::{Inside, InsideOptions, InsideStats};
 pub use launch::Account;

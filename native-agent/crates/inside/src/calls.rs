@@ -3,6 +3,7 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+use nix::unistd::{AccessFlags, access};
 use norn_events::{ChangeKind, EventKind, Image, ProcessIndex};
 
 use crate::deeds::Actor;
@@ -338,8 +339,8 @@ impl Inside {
             true => fs::read_link(&place.real).unwrap_or_else(|_| place.seen.clone()),
             false => place.seen.clone(),
         };
-        let metadata = fs::metadata(&place.real).ok().filter(fs::Metadata::is_file)?;
-        if nix::unistd::access(&place.real, nix::unistd::AccessFlags::X_OK).is_err() && metadata.len() > 0 {
+        let is_file = fs::metadata(&place.real).is_ok_and(|found| found.is_file());
+        if !is_file || access(&place.real, AccessFlags::X_OK).is_err() {
             return Some(());
         }
         let file = interpreter(&place.real).map(|path| self.family.image(Path::new(&path), Path::new(&path)));

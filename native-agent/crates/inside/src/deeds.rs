@@ -10,9 +10,9 @@ use crate::pack::Pack;
 use crate::preimage::{Attributes, Content, FileId, PreImage, Stamp};
 
 /// Deeds remembered; the oldest go first, and are counted.
-pub const DEEDS_MAX: usize = 200_000;
+pub const DEEDS_MAX: usize = 40_000;
 /// Inodes whose last pre-image may serve again.
-const KNOWN_MAX: usize = 50_000;
+const KNOWN_MAX: usize = 20_000;
 
 pub enum What {
     Written(Arc<PreImage>),
@@ -143,6 +143,8 @@ impl Deeds {
     /// The name is to go.
     pub fn removed(&mut self, actor: &Actor, path: &Path) -> Option<Arc<PreImage>> {
         let pre = self.pre_image(path, &Stamp::at(path)?)?;
+        // Its number may be another file's soon.
+        self.known.remove(&pre.stamp.id);
         self.add(actor, path, What::Removed(Arc::clone(&pre)));
         Some(pre)
     }
@@ -158,6 +160,9 @@ impl Deeds {
         let replaced = Stamp::at(to)
             .filter(|stamp| !exchange && stamp.id != id)
             .and_then(|stamp| self.pre_image(to, &stamp));
+        if let Some(pre) = &replaced {
+            self.known.remove(&pre.stamp.id);
+        }
         let what = What::Renamed {
             to: to.to_owned(),
             id,

@@ -4,12 +4,13 @@ use std::collections::HashMap;
 use std::ffi::OsString;
 use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use nix::errno::Errno;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::time::{ClockId, clock_gettime};
 use norn_events::wire::event::v1::Capability;
-use norn_events::{ContainerId, Event, EventKind, Observer, ProcessIndex, ProcessTable};
+use norn_events::{ContainerId, Event, EventKind, Observer, ProcessIndex, ProcessTable, ProcessUid};
 
 use crate::calls::Call;
 use crate::capability::{Privileges, report, take_up_permitted};
@@ -27,6 +28,8 @@ const LOOK_EVERY_NS: u64 = 10_000_000;
 const SWEEP_EVERY_NS: u64 = 1_000_000_000;
 /// Sockets whose other end is remembered; they are forgotten all at once.
 const SOCKETS_MAX: usize = 4_096;
+/// Processes whose lineage is at hand; they are forgotten all at once.
+const LINEAGES_MAX: usize = 4_096;
 /// EXIT's `flags` when only the end was found.
 const FOUND_ENDED: u32 = 1;
 
@@ -122,6 +125,7 @@ pub struct Inside {
     /// Calls that wait for their judgement.
     held: Vec<u64>,
     first: u32,
+    lineages: HashMap<ProcessUid, Arc<[ProcessUid]>>,
     stats: InsideStats,
     capabilities: Vec<Capability>,
     looked_ns: u64,
@@ -157,6 +161,7 @@ impl Inside {
             listener,
             held: Vec::new(),
             first,
+            lineages: HashMap::new(),
             stats: InsideStats::default(),
             capabilities,
             looked_ns: 0,
@@ -268,7 +273,7 @@ impl Inside {
         let actor = Actor {
             uid,
             pid,
-            lineage: self.family.lineage(by),
+            lineage: self.lineage(uid, by),
             now_ns: boot_ns(),
         };
         let container = self.family.container.as_ref();
@@ -276,6 +281,15 @@ impl Inside {
         if self.act(&Call::new(waiting, by, &actor), tell).is_none() {
             self.stats.unread += 1;
         }
+    }
+
+    /// Shared by all that a process does.
+    fn lineage(&mut self, uid: ProcessUid, index: ProcessIndex) -> Arc<[ProcessUid]> {
+        if self.lineages.len() >= LINEAGES_MAX {
+            self.lineages.clear();
+        }
+        let family = &self.family;
+        Arc::clone(self.lineages.entry(uid).or_insert_with(|| family.lineage(index)))
     }
 
     /// The process, known from now on if it was not.

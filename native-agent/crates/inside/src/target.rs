@@ -118,8 +118,14 @@ impl Target {
     }
 
     pub fn of_descriptor(self, fd: u64) -> Option<Place> {
-        let path = fs::read_link(format!("/proc/{}/fd/{}", self.0, fd as u32)).ok()?;
-        path.is_absolute().then(|| self.rooted(path))
+        let link = PathBuf::from(format!("/proc/{}/fd/{}", self.0, fd as u32));
+        let path = fs::read_link(&link).ok().filter(|path| path.is_absolute())?;
+        let place = self.rooted(path);
+        // Memory, or a file without a name: there only by its descriptor.
+        match fs::symlink_metadata(&place.real) {
+            Ok(_) => Some(place),
+            Err(_) => Some(Place { real: link, ..place }),
+        }
     }
 
     /// What a descriptor is a link to, `socket:[…]` for one.

@@ -127,6 +127,35 @@ fn an_encryptor_is_stopped_and_every_file_is_as_it_was() {
 }
 
 #[test]
+fn a_program_from_memory_never_runs() {
+    // memfd_create(2) has the number 319 on x86-64.
+    let script =
+        "my $name = 'tool'; my $fd = syscall(319, $name, 0); open(my $memory, '>&=', $fd); binmode $memory;
+        open(my $true, '<', '/bin/echo'); local $/; print {$memory} readline($true); $memory->flush;
+        exec { \"/proc/self/fd/$fd\" } 'tool', 'it runs';";
+    let mut stage =
+        Stage::acting_everywhere("inside-fileless", &["--", "perl", "-MIO::Handle", "-e", script]);
+    stage.start_baldur();
+    let (mut tyr, _) = stage.accept();
+    let finding = finding(&mut tyr);
+    assert_eq!(finding.rule_id, "reflex.fileless");
+    assert_eq!(finding.response.unwrap().rung(), ResponseRung::Killed);
+}
+
+#[test]
+fn a_shell_on_an_outgoing_connection_is_stopped() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let script = format!("exec 3<>/dev/tcp/127.0.0.1/{port}; exec sh -i <&3 >&3");
+    let mut stage = Stage::acting_everywhere("inside-shell", &["--", "bash", "-c", &script]);
+    stage.start_baldur();
+    let (mut tyr, _) = stage.accept();
+    let finding = finding(&mut tyr);
+    assert_eq!(finding.rule_id, "reflex.reverse_shell");
+    assert_eq!(finding.response.unwrap().rung(), ResponseRung::Killed);
+}
+
+#[test]
 fn programs_and_files_are_told_of_with_their_lineage() {
     let dir = Files::home();
     let file = dir.path.join("told");

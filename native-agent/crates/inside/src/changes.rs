@@ -1,6 +1,6 @@
 //! What became of files that were opened, removed or replaced: looked at when whoever did it makes its next call, which
 //! waits meanwhile, and by the clock.
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 use norn_events::{ChangeKind, ContainerId, ContentChange, ContentShape, ProcessUid};
 
@@ -8,13 +8,15 @@ use crate::deeds::Actor;
 use crate::preimage::{Stamp, shape_at};
 use crate::target::Place;
 
-/// Files looked at at a time; the oldest go.
+/// Files looked at by the clock; the oldest go.
 const PENDING_MAX: usize = 1_024;
 /// A file that stays open is told of so often at most.
 const TOLD_MAX: u8 = 8;
-/// What was opened longer ago is looked at less often, ns.
-const FRESH_NS: u64 = 200_000_000;
-const STALE_EVERY_NS: u64 = 500_000_000;
+/// So many further calls of whoever did it wait for a look; later it is looked at by the clock alone.
+const CALLS_MAX: u8 = 3;
+/// By the clock: first after so long, then each time when it is twice as old, ns.
+const LOOK_FIRST_NS: u64 = 10_000_000;
+const LOOK_LAST_NS: u64 = 500_000_000;
 
 struct Pending {
     actor: ProcessUid,
@@ -25,14 +27,17 @@ struct Pending {
     /// At the last look; `None`: there was nothing.
     stamp: Option<Stamp>,
     since_ns: u64,
+    next_ns: u64,
+    calls: u8,
     told: u8,
 }
 
 #[derive(Default)]
 pub struct Changes {
-    pending: VecDeque<Pending>,
+    /// By whoever is to do it: few each.
+    fresh: HashMap<ProcessUid, Vec<Pending>>,
+    aged: VecDeque<Pending>,
     found: Vec<ContentChange>,
-    stale_ns: u64,
     pub dropped: u64,
 }
 
@@ -44,17 +49,13 @@ impl Changes {
         place: &Place,
         (kind, before): (ChangeKind, Option<ContentShape>),
     ) {
-        let is_known =
-            |known: &&mut Pending| (known.actor, known.kind, &known.place) == (actor.uid, kind, place);
-        if let Some(known) = self.pending.iter_mut().find(is_known) {
-            known.since_ns = actor.now_ns;
+        let fresh = self.fresh.entry(actor.uid).or_default();
+        let is_known = |known: &&mut Pending| (known.kind, &known.place) == (kind, place);
+        if let Some(known) = fresh.iter_mut().find(is_known) {
+            known.calls = 0;
             return;
         }
-        if self.pending.len() >= PENDING_MAX {
-            self.pending.pop_front();
-            self.dropped += 1;
-        }
-        self.pending.push_back(Pending {
+        fresh.push(Pending {
             actor: actor.uid,
             pid: actor.pid,
             place: place.clone(),
@@ -62,35 +63,64 @@ impl Changes {
             before,
             stamp: Stamp::at(&place.real),
             since_ns: actor.now_ns,
+            next_ns: actor.now_ns + LOOK_FIRST_NS,
+            calls: 0,
             told: 0,
         });
     }
 
-    /// Looks at what this process has done, or, without one, at all.
-    pub fn look(&mut self, actor: Option<ProcessUid>, now_ns: u64, container: Option<&ContainerId>) {
-        let with_stale = now_ns >= self.stale_ns + STALE_EVERY_NS;
-        if actor.is_none() && with_stale {
-            self.stale_ns = now_ns;
+    /// Looks at what this process has just done.
+    pub fn look_at(&mut self, actor: ProcessUid, now_ns: u64, container: Option<&ContainerId>) {
+        let Some(mut fresh) = self.fresh.remove(&actor) else {
+            return;
+        };
+        for pending in &mut fresh {
+            pending.calls += 1;
+            self.found.extend(pending.look(now_ns, container));
         }
-        for mut pending in std::mem::take(&mut self.pending) {
-            let is_fresh = pending.since_ns + FRESH_NS > now_ns;
-            let is_due = match actor {
-                Some(actor) => pending.actor == actor,
-                None => is_fresh || with_stale,
-            };
-            if is_due && let Some(change) = pending.look(now_ns, container) {
-                self.found.push(change);
-            }
-            if !pending.is_over() {
-                self.pending.push_back(pending);
-            }
+        let (aged, fresh): (Vec<_>, Vec<_>) = fresh
+            .into_iter()
+            .filter(|pending| !pending.is_over())
+            .partition(|pending| pending.calls >= CALLS_MAX);
+        self.aged.extend(aged);
+        let excess = self.aged.len().saturating_sub(PENDING_MAX);
+        self.aged.drain(..excess);
+        self.dropped += excess as u64;
+        if !fresh.is_empty() {
+            self.fresh.insert(actor, fresh);
         }
+    }
+
+    /// Looks at what is due by the clock.
+    pub fn look_due(&mut self, now_ns: u64, container: Option<&ContainerId>) {
+        let found = &mut self.found;
+        let mut stays = |pending: &mut Pending| {
+            if pending.next_ns <= now_ns {
+                let age_ns = now_ns.saturating_sub(pending.since_ns);
+                pending.next_ns = now_ns + age_ns.clamp(LOOK_FIRST_NS, LOOK_LAST_NS);
+                found.extend(pending.look(now_ns, container));
+            }
+            !pending.is_over()
+        };
+        self.aged.retain_mut(&mut stays);
+        self.fresh.retain(|_, fresh| {
+            fresh.retain_mut(&mut stays);
+            !fresh.is_empty()
+        });
     }
 
     /// The process has ended: nothing more comes of what it opened.
     pub fn ended(&mut self, actor: ProcessUid, now_ns: u64, container: Option<&ContainerId>) {
-        self.look(Some(actor), now_ns, container);
-        self.pending.retain(|pending| pending.actor != actor);
+        self.look_at(actor, now_ns, container);
+        self.fresh.remove(&actor);
+        let found = &mut self.found;
+        self.aged.retain_mut(|pending| {
+            let is_its = pending.actor == actor;
+            if is_its {
+                found.extend(pending.look(now_ns, container));
+            }
+            !is_its
+        });
     }
 
     pub fn take(&mut self) -> Vec<ContentChange> {

@@ -222,7 +222,7 @@ impl Inside {
         if now_ns >= self.looked_ns + LOOK_EVERY_NS {
             self.looked_ns = now_ns;
             let container = self.family.container.as_ref();
-            self.vault.lock().changes.look(None, now_ns, container);
+            self.vault.lock().changes.look_due(now_ns, container);
         }
         if now_ns >= self.swept_ns + SWEEP_EVERY_NS {
             self.swept_ns = now_ns;
@@ -277,7 +277,7 @@ impl Inside {
             now_ns: boot_ns(),
         };
         let container = self.family.container.as_ref();
-        self.vault.lock().changes.look(Some(uid), actor.now_ns, container);
+        self.vault.lock().changes.look_at(uid, actor.now_ns, container);
         if self.act(&Call::new(waiting, by, &actor), tell).is_none() {
             self.stats.unread += 1;
         }

@@ -236,6 +236,10 @@ fn extended_of(path: &Path) -> Vec<(CString, Vec<u8>)> {
     let Some(path) = c_path(path) else {
         return Vec::new();
     };
+    // SAFETY: without a buffer only the length is asked for.
+    if unsafe { libc::llistxattr(path.as_ptr(), std::ptr::null_mut(), 0) } <= 0 {
+        return Vec::new();
+    }
     let mut names = vec![0_u8; ATTRIBUTE_BYTES_MAX];
     // SAFETY: the buffer is as long as is said.
     let length = unsafe { libc::llistxattr(path.as_ptr(), names.as_mut_ptr().cast(), names.len()) };

@@ -20,6 +20,7 @@ pub struct Files {
 
 impl Files {
     /// Not where temporary files are: those may lie in memory, which is not protected.
+    #[allow(dead_code, reason = "not every test program has one for all")]
     pub fn home() -> Self {
         let path = PathBuf::from(format!("/var/tmp/norn-ordinary-{}", std::process::id()));
         fs::create_dir_all(&path).unwrap();

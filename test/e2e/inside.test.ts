@@ -144,7 +144,9 @@ function rendered(losses: readonly Loss[]): string {
 describe.each(levels)('with level $level ($name)', (level) => {
   it.each(everyMode)('ransomware that works %s in an empty image is stopped and undone', async (mode) => {
     const loss = await attack('empty', level, mode, ['/norn-attack', 'ransomware', '/data/corpus', '--mode', mode]);
-    expect(loss).toMatchObject({ lost: [], exitCode: 137 });
+    expect(loss.lost).toEqual([]);
+    // Where the work is handed out, its first process may live on and say that its helpers did not.
+    expect([1, 137]).toContain(loss.exitCode);
     expect(loss.harmed).toBeGreaterThan(0);
   });
 

@@ -10,6 +10,7 @@ const notSources = /(^|\/)(node_modules|target|dist|test)(\/|$)|\.spec\.ts$|\.md
 const builtFrom: Partial<Record<ImageName, readonly string[]>> = {
   pipeline: ['services/console'],
   agent: ['native-agent'],
+  inside: ['native-agent'],
 };
 const common = ['libs', 'deploy/images', 'deploy/runtime', 'deploy/cli/src/images'];
 

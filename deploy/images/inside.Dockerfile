@@ -2,6 +2,6 @@
 # `/baldur run --` before its entrypoint. Needs no libraries, no root and no capability; native-agent/crates/inside says what
 # each privilege adds.
 FROM scratch
-COPY baldur /baldur
+ADD baldur.tar /
 COPY norn/rust.cdx.json /norn/rust.cdx.json
 ENTRYPOINT ["/baldur", "run", "--"]

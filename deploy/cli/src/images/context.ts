@@ -49,6 +49,9 @@ const extras: Readonly<Record<ImageName, (context: string, onLine: OnLine) => Pr
     await cp(await buildStaticBaldur(onLine), baldur);
     // Only permitted: without root it is to be had where the container was given it, and no hindrance where it was not.
     await runCommand('setcap', ['cap_sys_ptrace+p', baldur]);
+    // A copy would lose it.
+    const archive = ['--xattrs', '--xattrs-include=*', '-cf', `${baldur}.tar`, 'baldur'];
+    await runCommand('tar', ['-C', context, ...archive]);
     onLine('bill of materials of baldur');
     await mkdir(join(context, 'norn'));
     await writeRustBill(join(context, 'norn', 'rust.cdx.json'));

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use norn_events::{
-    ContainerId, Image, ImageFlag, Process, ProcessIndex, ProcessTable, ProcessUid, process_uid,
+    ContainerId, Credentials, Image, ImageFlag, Process, ProcessIndex, ProcessTable, ProcessUid, process_uid,
 };
 
 use crate::target::read_proc;
@@ -32,16 +32,22 @@ pub struct Family {
     pub container: Option<ContainerId>,
     /// Unix time, s: programs whose files changed later are new.
     pub started_s: i64,
+    credentials_of: fn(u32) -> Credentials,
     threads: HashMap<u32, u32>,
 }
 
 impl Family {
-    pub fn new(container: Option<ContainerId>, started_s: i64) -> Self {
+    pub fn new(
+        container: Option<ContainerId>,
+        started_s: i64,
+        credentials_of: fn(u32) -> Credentials,
+    ) -> Self {
         Self {
             processes: ProcessTable::default(),
             boot_id: boot_id(),
             container,
             started_s,
+            credentials_of,
             threads: HashMap::new(),
         }
     }
@@ -106,6 +112,7 @@ impl Family {
             cgroup_id: 0,
             user_id: field(&status, "Uid:").unwrap_or(0),
             group_id: field(&status, "Gid:").unwrap_or(0),
+            credentials: (self.credentials_of)(pid),
         })
     }
 
@@ -254,7 +261,7 @@ mod tests {
 
     #[test]
     fn a_process_is_learned_with_its_ancestors_up_to_the_agent() {
-        let mut family = Family::new(Some("c".into()), 0);
+        let mut family = Family::new(Some("c".into()), 0, |_| Credentials::default());
         let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
         let known = family.learn(child.id());
         assert_eq!(known.len(), 2, "the agent and the program");
@@ -269,7 +276,7 @@ mod tests {
 
     #[test]
     fn images_from_memory_and_without_a_name_are_told_apart() {
-        let family = Family::new(None, i64::MAX);
+        let family = Family::new(None, i64::MAX, |_| Credentials::default());
         let image = |seen: &str| family.image(Path::new(seen), Path::new("/nowhere"));
         let memfd = image("/memfd:x (deleted)");
         assert_eq!(

@@ -10,7 +10,9 @@ use nix::errno::Errno;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::time::{ClockId, clock_gettime};
 use norn_events::wire::event::v1::Capability;
-use norn_events::{ContainerId, Event, EventKind, Observer, ProcessIndex, ProcessTable, ProcessUid};
+use norn_events::{
+    ContainerId, Credentials, Event, EventKind, Observer, ProcessIndex, ProcessTable, ProcessUid,
+};
 
 use crate::calls::Call;
 use crate::capability::{Privileges, report, take_up_permitted};
@@ -43,6 +45,8 @@ pub struct InsideOptions {
     pub vault_directories: Vec<PathBuf>,
     pub vault_bytes_max: u64,
     pub container: Option<ContainerId>,
+    /// Of a process, by /proc.
+    pub credentials_of: fn(u32) -> Credentials,
 }
 
 /// Figures since the start.
@@ -155,7 +159,7 @@ impl Inside {
             protected: options.protected,
         };
         Ok(Self {
-            family: Family::new(options.container.clone(), started_s),
+            family: Family::new(options.container.clone(), started_s, options.credentials_of),
             vault: InsideVault::new(records, options.container),
             sockets: Sockets::default(),
             listener,

@@ -26,8 +26,16 @@ pub struct Hooked {
     pub(crate) layout: Layout,
     pub(crate) patches: Vec<Patch>,
     pub(crate) channel: Arc<Channel>,
+    pub(crate) image: ImageFile,
     /// Held: the process is answered as long as this lives.
     pub(crate) _responder: Responder,
+}
+
+/// The memfd that a process's library lies in, as its memory map names it: code from there is the agent's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ImageFile {
+    pub device: u64,
+    pub inode: u64,
 }
 
 /// How much of the library is left in the process.
@@ -41,6 +49,10 @@ pub enum Left {
 impl Hooked {
     pub fn channel(&self) -> &Arc<Channel> {
         &self.channel
+    }
+
+    pub fn image(&self) -> ImageFile {
+        self.image
     }
 
     pub fn layout(&self) -> &Layout {

@@ -1,6 +1,9 @@
 //! Puts the library into a running process. Until the last step nothing of the program's own is touched; when a step fails, all that was done
 //! is undone in reverse, and the process goes on as if nothing had been.
 use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicPtr, AtomicU64};
 use std::time::Duration;
@@ -13,7 +16,7 @@ use crate::blind::{self, IMAGE_NAME, Target};
 use crate::channel::{Channel, Wanted};
 use crate::clock;
 use crate::door::Following;
-use crate::eject::Hooked;
+use crate::eject::{Hooked, ImageFile};
 use crate::error::{Blind, InjectError};
 use crate::image::{self, Layout, PAGE, Patch};
 use crate::maps;
@@ -84,7 +87,7 @@ pub fn inject(
     answerer: Box<dyn Answerer>,
 ) -> Result<Hooked, InjectError> {
     let mut attempt = 1;
-    let (layout, patches, channel) = loop {
+    let (layout, patches, channel, image) = loop {
         match once(pid, plans, options) {
             Err(InjectError::Busy { .. }) if attempt < ATTEMPTS => attempt += 1,
             done => break done?,
@@ -103,11 +106,12 @@ pub fn inject(
         layout,
         patches,
         channel,
+        image,
         _responder: responder,
     })
 }
 
-type Injected = (Layout, Vec<Patch>, Channel);
+type Injected = (Layout, Vec<Patch>, Channel, ImageFile);
 
 /// On a thread of its own: when it ends, the kernel lets go of whatever it still holds.
 fn once(pid: i32, plans: &Plans, options: &Options) -> Result<Injected, InjectError> {
@@ -165,7 +169,7 @@ impl<'a> Injection<'a> {
             .map_or(0, |loaded| loaded.base + loaded.plan.syscall);
         let mut remote = Remote::begin(stopped, syscall)?;
         match self.steps(&mut remote, own_calls) {
-            Ok(channel) => Ok((self.layout, std::mem::take(&mut self.patches), channel)),
+            Ok((channel, image)) => Ok((self.layout, std::mem::take(&mut self.patches), channel, image)),
             Err(error) => {
                 self.undo(&mut remote);
                 Err(error)
@@ -173,13 +177,13 @@ impl<'a> Injection<'a> {
         }
     }
 
-    fn steps(&mut self, remote: &mut Remote, own_calls: bool) -> Result<Channel, InjectError> {
+    fn steps(&mut self, remote: &mut Remote, own_calls: bool) -> Result<(Channel, ImageFile), InjectError> {
         self.reached(Step::Stopped)?;
         self.check_syscall(remote)?;
         self.map_page(remote)?;
         let (image, image_file) = self.memfd(remote)?;
         let bytes = image::build(&self.layout, &self.sites, &self.state(own_calls))?;
-        std::io::Write::write_all(&mut &image_file, &bytes)
+        let identity = write_image(&image_file, &bytes)
             .map_err(|error| remote.stopped.failed("writing the library", error))?;
         self.reached(Step::ImageMade)?;
         let (shared, shared_file) = self.memfd(remote)?;
@@ -195,7 +199,7 @@ impl<'a> Injection<'a> {
         self.reached(Step::ChannelMapped)?;
         self.close_descriptors(remote)?;
         self.patch(remote)?;
-        Ok(channel)
+        Ok((channel, identity))
     }
 
     fn reached(&self, step: Step) -> Result<(), InjectError> {
@@ -385,6 +389,21 @@ impl<'a> Injection<'a> {
             inside: AtomicI64::new(0),
         }
     }
+}
+
+/// What is in it now stays: nobody can write to the file any more. The process's own mapping of it is another matter.
+fn write_image(mut file: &File, bytes: &[u8]) -> io::Result<ImageFile> {
+    file.write_all(bytes)?;
+    let seals = libc::F_SEAL_WRITE | libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_SEAL;
+    // SAFETY: adds seals to our own descriptor.
+    if unsafe { libc::fcntl(file.as_raw_fd(), libc::F_ADD_SEALS, seals) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let found = file.metadata()?;
+    Ok(ImageFile {
+        device: found.dev(),
+        inode: found.ino(),
+    })
 }
 
 /// A thread whose loader has not given it a thread pointer yet is not ready for the library, which looks there.

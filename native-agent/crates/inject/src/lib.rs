@@ -20,7 +20,7 @@ mod stop;
 pub use blind::{Target, examine};
 pub use channel::{Call, Channel, Losses, Wanted};
 pub use door::{Door, Following, Visitor};
-pub use eject::{Hooked, Left};
+pub use eject::{Hooked, ImageFile, Left};
 pub use error::{Blind, InjectError};
 pub use image::{Layout, Patch};
 pub use inject::{Options, Step, inject};

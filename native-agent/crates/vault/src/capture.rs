@@ -129,7 +129,7 @@ fn dawdle(shared: &Shared) {
     }
 }
 
-fn capture(shared: &Shared, job: &Job) {
+pub fn capture(shared: &Shared, job: &Job) {
     let fd = job.fd.as_raw_fd();
     let now = Some(Stamp::from(&job.stat));
     let saved = shared.store.index().state(job.key).map(|state| state.saved());

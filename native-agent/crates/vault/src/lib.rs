@@ -4,6 +4,7 @@
 //! copied), `closer` (what became of the content), `rest` (copies made before anybody asks), `names` and `sensor` (who changed which name), `record` → `pack` →
 //! `index` → `store` (the journal), `restore` (plan, then apply).
 mod actors;
+mod asked;
 mod capture;
 mod clones;
 mod closer;
@@ -39,6 +40,7 @@ mod vault;
 mod watch;
 mod writers;
 
+pub use asked::Preimage;
 pub use capture::FILE_BYTES_MAX;
 pub use error::VaultError;
 pub use health::VaultHealth;

@@ -210,7 +210,8 @@ fn rest_file(shared: &Shared, (file, stat): (&OwnedFd, &sys::Stat), location: Lo
     }
 }
 
-fn open(file: &OwnedFd) -> io::Result<OwnedFd> {
+/// For reading, of what was found by `O_PATH`.
+pub fn open(file: &OwnedFd) -> io::Result<OwnedFd> {
     let path = format!("/proc/self/fd/{}", file.as_raw_fd());
     let flags = libc::O_RDONLY | libc::O_NOATIME;
     sys::open_below(libc::AT_FDCWD, path.as_bytes(), flags, 0)

@@ -1,7 +1,7 @@
 //! The vault as its users see it, and the threads behind it.
 use std::fs::{self, DirBuilder, File};
 use std::io::ErrorKind;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use norn_events::wire::event::v1::Capability;
 use norn_events::{ContentChange, ProcessUid};
 
+use crate::asked::{self, Preimage};
 use crate::capture::{Shared, work};
 use crate::closer::REST_MAX;
 use crate::closes::{CLOSES_MAX, Closes};
@@ -278,6 +279,12 @@ impl Vault {
         if !self.shared.progress.rest(SETTLE_MAX) {
             tracing::warn!("copies at rest lag behind");
         }
+    }
+
+    /// Before this process destroys a file in a way about which the kernel asks nobody: when this returns, its pre-image is there,
+    /// or it is said why not. `file` by `O_PATH`.
+    pub fn keep(&self, file: &OwnedFd, pid: u32) -> std::io::Result<Preimage> {
+        asked::keep(&self.shared, file, pid)
     }
 
     /// For tests of the deadline: every capture takes at least so long.

@@ -12,7 +12,7 @@ mod x86;
 
 pub use decoder::{Decoder, Loop, Unsupported, of, of_this_cpu};
 pub use kernel::{Kernel, Mix};
-pub use memory::{Memory, Origin, Region};
+pub use memory::{FileId, Memory, Origin, Region};
 pub use sampler::Sampler;
 pub use self_test::{SelfTest, self_test};
 

@@ -48,6 +48,15 @@ pub struct Region {
     pub origin: Origin,
     /// Of a file, without "(deleted)"; else the kernel's word in brackets, or nothing.
     pub path: Vec<u8>,
+    /// What is mapped; `None` for memory that is no file.
+    pub file: Option<FileId>,
+}
+
+/// A file on this host, whatever it is called: the device as stat(2) has it, and the inode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct FileId {
+    pub device: u64,
+    pub inode: u64,
 }
 
 impl Region {
@@ -116,17 +125,34 @@ fn region(line: &[u8]) -> Option<Region> {
     let mut words = line.splitn(6, |&byte| byte == b' ');
     let mut word = || words.next();
     let (addresses, permissions) = (word()?, word()?);
-    let (_offset, _device, inode) = (word()?, word()?, word()?);
+    let (_offset, device, inode) = (word()?, word()?, word()?);
     let path = word().unwrap_or_default().trim_ascii_start();
     let addresses = std::str::from_utf8(addresses).ok()?;
     let (start, end) = addresses.split_once('-')?;
     let (origin, path) = origin(path, inode != b"0");
+    let file = file(device, inode);
     Some(Region {
         range: u64::from_str_radix(start, 16).ok()?..u64::from_str_radix(end, 16).ok()?,
         writable: permissions.get(1) == Some(&b'w'),
         executable: permissions.get(2) == Some(&b'x'),
         origin,
         path: path[..path.len().min(PATH_MAX)].to_vec(),
+        file,
+    })
+}
+
+/// `major:minor` in hex, and a number.
+fn file(device: &[u8], inode: &[u8]) -> Option<FileId> {
+    let (major, minor) = std::str::from_utf8(device).ok()?.split_once(':')?;
+    let hex = |text| u32::from_str_radix(text, 16).ok();
+    let inode = std::str::from_utf8(inode)
+        .ok()?
+        .parse()
+        .ok()
+        .filter(|&inode| inode != 0)?;
+    Some(FileId {
+        device: libc::makedev(hex(major)?, hex(minor)?),
+        inode,
     })
 }
 
@@ -202,6 +228,17 @@ mod tests {
         );
         assert!(text(0x7f00_0002_0000).ends_with("r-x memfd memfd:update"));
         assert!(text(0x55d0_c0a0_0010).ends_with("file /usr/bin/a b"));
+    }
+
+    #[test]
+    fn a_region_of_a_file_names_it_as_stat_does() {
+        let own = std::fs::File::open("/proc/self/exe").unwrap();
+        let found = std::os::unix::fs::MetadataExt::ino(&own.metadata().unwrap());
+        let memory = Memory::parse(&std::fs::read("/proc/self/maps").unwrap());
+        let here = memory.at(file as *const () as u64).unwrap();
+        let device = std::os::unix::fs::MetadataExt::dev(&own.metadata().unwrap());
+        assert_eq!(here.file, Some(FileId { device, inode: found }));
+        assert_eq!(Memory::parse(MAPS).at(0x7f00_0000_0000).unwrap().file, None);
     }
 
     #[test]

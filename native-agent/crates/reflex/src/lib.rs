@@ -1,5 +1,6 @@
 //! Detections that run inside the agent because milliseconds count. Pure state machines fed by events and changes of
 //! content; only what looks at running code asks the kernel for anything, through `norn-insight`.
+mod bypass;
 mod fileless;
 mod firing;
 mod insight;
@@ -14,8 +15,12 @@ mod rule;
 #[cfg(test)]
 mod testing;
 
-use norn_events::{ContentChange, Event, EventKind, Observer, ProcessTable, ProcessUid};
+use std::collections::HashSet;
 
+use norn_events::{ContentChange, Event, EventKind, Observer, ProcessTable, ProcessUid};
+use norn_insight::FileId;
+
+pub use bypass::{Bypass, HookedCall, TreeId};
 pub use firing::{Clock, Firing};
 pub use insight::{InsightStatus, Source};
 use lineage::hands;
@@ -101,6 +106,16 @@ impl Reflexes {
 
     pub fn released(&self) -> &Released {
         &self.released
+    }
+
+    /// Files of code that the agent has put into other processes: no code is misplaced there.
+    pub fn set_own_code(&mut self, files: HashSet<FileId>) {
+        self.insight.set_own_code(files);
+    }
+
+    /// What was decided elsewhere, with the agent's other senses.
+    pub fn report(&mut self, firing: Firing) {
+        self.keep(Some(firing));
     }
 
     pub fn insight_status(&self) -> InsightStatus {

@@ -9,15 +9,17 @@ pub enum Rule {
     Miner,
     ReverseShell,
     MisplacedCode,
+    HooksBypassed,
 }
 
 impl Rule {
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Ransomware,
         Self::Fileless,
         Self::Miner,
         Self::ReverseShell,
         Self::MisplacedCode,
+        Self::HooksBypassed,
     ];
 
     pub fn id(self) -> &'static str {
@@ -27,6 +29,7 @@ impl Rule {
             Self::Miner => "reflex.miner",
             Self::ReverseShell => "reflex.reverse_shell",
             Self::MisplacedCode => "reflex.misplaced_code",
+            Self::HooksBypassed => "reflex.hooks_bypassed",
         }
     }
 
@@ -37,6 +40,7 @@ impl Rule {
             Self::Miner => "Crypto-mining",
             Self::ReverseShell => "Shell handed to a remote machine",
             Self::MisplacedCode => "Code run from where none should be",
+            Self::HooksBypassed => "Hooks in a process bypassed",
         }
     }
 
@@ -56,6 +60,7 @@ impl Rule {
             Self::Miner => &["T1496"],
             Self::ReverseShell => &["T1059", "T1071"],
             Self::MisplacedCode => &["T1055", "T1620"],
+            Self::HooksBypassed => &["T1562.001"],
         }
     }
 
@@ -63,6 +68,7 @@ impl Rule {
         match self {
             Self::Ransomware | Self::Fileless | Self::ReverseShell => Severity::Critical,
             Self::Miner | Self::MisplacedCode => Severity::High,
+            Self::HooksBypassed => Severity::Medium,
         }
     }
 }

@@ -42,6 +42,8 @@ impl Modes {
             Rule::Fileless => self.fileless,
             // Told of and not stopped: no list of runtimes that make code as they run is known to be whole.
             Rule::MisplacedCode => ReflexMode::Observe,
+            // Nor is every way known in which an honest program makes its own calls.
+            Rule::HooksBypassed => ReflexMode::Observe,
             Rule::Miner => self.miner,
             Rule::ReverseShell => self.reverse_shell,
         }
@@ -75,7 +77,7 @@ mod tests {
         assert!(
             Rule::ALL
                 .iter()
-                .all(|&rule| kills(rule) == (rule != Rule::MisplacedCode))
+                .all(|&rule| kills(rule) != matches!(rule, Rule::MisplacedCode | Rule::HooksBypassed))
         );
     }
 }

@@ -1,7 +1,7 @@
 //! What was learned of a process lately: its memory, and the loops it runs. Most samples cost nothing by it.
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use norn_insight::{Kernel, Loop, Memory, Origin, Sample};
+use norn_insight::{FileId, Kernel, Loop, Memory, Origin, Sample};
 
 use super::is_odd;
 
@@ -29,6 +29,8 @@ pub struct Place {
     pub stack_executable: bool,
     pub stack_region: String,
     pub engine: bool,
+    /// Code of the agent's own, in a process that it hooked.
+    pub own: bool,
 }
 
 /// Parts of the names of libraries that make code at run time: Java, .NET, JavaScript, LLVM, Lua, Ruby, PHP, regular
@@ -108,8 +110,9 @@ impl Known {
         self.memory = memory;
     }
 
-    /// `None` when the memory is not known, or was another when the sample was taken.
-    pub fn place(&self, sample: &Sample) -> Option<Place> {
+    /// `None` when the memory is not known, or was another when the sample was taken. `own`: files of the agent's own code; what
+    /// can be written to is none.
+    pub fn place(&self, sample: &Sample, own: &HashSet<FileId>) -> Option<Place> {
         let memory = self.memory.as_ref()?;
         let region = memory.at(sample.address).filter(|region| region.executable)?;
         let stack = (sample.stack != 0).then(|| memory.at(sample.stack)).flatten();
@@ -131,6 +134,7 @@ impl Known {
                 .map(|stack| stack.describe())
                 .unwrap_or_default(),
             engine: self.engine,
+            own: !region.writable && region.file.is_some_and(|file| own.contains(&file)),
         })
     }
 

@@ -2,10 +2,10 @@
 //! that of misplaced code.
 mod known;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use norn_events::{Event, ProcessIndex, ProcessUid};
-use norn_insight::{Decoder, Instructions, Kernel, Origin, Pace, Sample, SelfTest, Unsupported};
+use norn_insight::{Decoder, FileId, Instructions, Kernel, Origin, Pace, Sample, SelfTest, Unsupported};
 
 use crate::miner::Miner;
 use crate::misplaced::Misplaced;
@@ -85,6 +85,8 @@ pub(crate) struct Insight {
     pace: Pace,
     status: InsightStatus,
     code: Vec<u8>,
+    /// The agent's own code in other processes.
+    own: HashSet<FileId>,
 }
 
 impl Insight {
@@ -105,7 +107,12 @@ impl Insight {
             ended: VecDeque::new(),
             pace: Pace::Calm,
             code: vec![0; before + behind],
+            own: HashSet::new(),
         }
+    }
+
+    pub fn set_own_code(&mut self, files: HashSet<FileId>) {
+        self.own = files;
     }
 
     pub fn status(&self) -> InsightStatus {
@@ -224,7 +231,7 @@ impl Insight {
             self.status.maps += 1;
             known.learn(source.instructions.memory(process.pid), now_ns);
         }
-        let place = known.place(&sample);
+        let place = known.place(&sample, &self.own);
         let mut kernel = None;
         if let (Ok(decoder), false) = (&source.decoder, sample.in_kernel) {
             kernel = known.kernel_at(sample.address);

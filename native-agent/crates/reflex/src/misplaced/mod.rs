@@ -62,6 +62,9 @@ impl Misplaced {
         if let Some(odd) = self.odd.get_mut(&process.uid) {
             odd.all += 1;
         }
+        if place.own {
+            return false;
+        }
         // Of one that has ended nobody can tell any more where it came from.
         if self.fired.contains(&process.uid) || process.end_time_ns.is_some() {
             return false;

@@ -1,4 +1,7 @@
+use std::collections::HashSet;
+
 use norn_events::{ImageFlag, ProcessIndex};
+use norn_insight::FileId;
 
 use crate::insight::tests::{BASE, FakeInstructions, IMAGE, Work, copying, run, world};
 use crate::testing::World;
@@ -65,6 +68,30 @@ fn code_that_is_written_and_then_made_executable_is_a_compilers() {
 fn a_program_of_no_package_that_writes_into_its_code_is_told_of_only() {
     let firing = verdict("/srv/own/server", 0, RWX).expect("fires");
     assert!(firing.observe_only.is_some());
+}
+
+/// The hook library lies in a memfd of the process that it was put into.
+#[test]
+fn the_agents_own_code_is_no_finding_and_anothers_under_its_name_is() {
+    const HOOK: &str = "00400000-00402000 r-xp 00000000 00:01 77 /memfd:norn-hook (deleted)";
+    const WRITABLE: &str = "00400000-00402000 rwxp 00000000 00:01 77 /memfd:norn-hook (deleted)";
+    let hooked = |maps: &str, inode: u64| {
+        let (mut world, instructions) = world();
+        let file = FileId {
+            device: libc::makedev(0, 1),
+            inode,
+        };
+        world.reflexes.set_own_code(HashSet::from([file]));
+        starts(&mut world, &instructions, ("/usr/sbin/nginx", maps));
+        run(&mut world, 10);
+        world.firing()
+    };
+    assert!(hooked(HOOK, 77).is_none());
+    assert!(hooked(HOOK, 78).is_some(), "a memfd of another, with our name");
+    assert!(
+        hooked(WRITABLE, 77).is_some(),
+        "somebody may have written into ours"
+    );
 }
 
 #[test]

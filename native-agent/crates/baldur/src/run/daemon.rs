@@ -20,6 +20,7 @@ use super::commands::{Commands, Decision, answer};
 use super::enforcement::Enforcement;
 use super::execution::{is_whole, restored, scopes, still_runs};
 use super::health;
+use super::hooks::Hooks;
 use super::keeper::Keeper;
 use super::link::Link;
 use super::outbox::Outbox;
@@ -36,6 +37,8 @@ const ROUND: Duration = Duration::from_millis(10);
 const LINGER_NS: u64 = 100_000_000;
 const HEARTBEAT_NS: u64 = 500_000_000;
 const UPKEEP_NS: u64 = 1_000_000_000;
+/// What the capability report says of hooks changes no more often.
+const HOOK_REPORT_NS: u64 = 10_000_000_000;
 /// A change of a process that the sensor has not told of yet waits this long for it, ns.
 const DEFER_NS: u64 = 60_000_000;
 const DEFERRED_MAX: usize = 1_024;
@@ -50,6 +53,7 @@ pub struct Daemon {
     pub(super) sensor: Sensor,
     pub(super) keeper: Keeper,
     pub(super) enforcement: Enforcement,
+    pub(super) hooks: Hooks,
     pub(super) reflexes: Reflexes,
     pub(super) responder: Responder,
     pub(super) reactions: Reactions,
@@ -76,6 +80,7 @@ pub struct Daemon {
 pub(super) struct Timers {
     heartbeat_ns: u64,
     upkeep_ns: u64,
+    hook_report_ns: u64,
     /// When the oldest row of the batch in the making came.
     rows_since_ns: Option<u64>,
     busy: bool,
@@ -114,7 +119,11 @@ impl Daemon {
     }
 
     fn observe(&mut self) {
-        if self.keeper.settle() | self.enforcement.settle() {
+        if self.keeper.settle() {
+            self.hooks.attach(self.keeper.vault());
+            self.say_hello();
+        }
+        if self.enforcement.settle() {
             self.say_hello();
         }
         let events = self.sensor.poll(&mut [
@@ -122,10 +131,12 @@ impl Daemon {
             &mut self.reflexes,
             &mut self.builder,
             &mut self.enforcement,
+            &mut self.hooks,
         ]);
         self.keeper.catch_up(self.sensor.processes());
         self.timers.busy = events >= EVENTS_PER_POLL_MAX;
-        if events > 0 && self.timers.rows_since_ns.is_none() {
+        let has_calls = self.hooks.work(self.sensor.processes(), &mut self.builder);
+        if (events > 0 || has_calls) && self.timers.rows_since_ns.is_none() {
             self.timers.rows_since_ns = Some(boot_ns());
         }
     }
@@ -155,6 +166,7 @@ impl Daemon {
             self.reflexes.content_changed(&change, processes);
             for pid in self.reflexes.take_suspects(self.sensor.processes()) {
                 self.sensor.slow_down(pid);
+                self.hooks.suspect(pid, self.sensor.processes());
                 let processes = self.sensor.processes();
                 if let Some(process) = processes.by_pid(pid).and_then(|index| processes.get(index)) {
                     self.keeper.suspect(process.uid);
@@ -217,10 +229,25 @@ impl Daemon {
         self.reflexes.tick(now_ns, self.sensor.processes());
         self.reactions
             .follow_up(now_ns, &mut self.responder, self.sensor.processes());
+        self.watch_hooks(now_ns);
         if now_ns >= self.timers.upkeep_ns {
             self.timers.upkeep_ns = now_ns + UPKEEP_NS;
             self.sensor.sweep();
             self.enforcement.tick();
+        }
+    }
+
+    /// What hooked processes do past their hooks is told like what the other reflexes find.
+    fn watch_hooks(&mut self, now_ns: u64) {
+        for firing in self.hooks.tick(now_ns, self.sensor.processes()) {
+            self.reflexes.report(firing);
+        }
+        if self.hooks.has_changed() {
+            self.reflexes.set_own_code(self.hooks.own_code());
+        }
+        if now_ns >= self.timers.hook_report_ns && self.hooks.take_news() {
+            self.timers.hook_report_ns = now_ns + HOOK_REPORT_NS;
+            self.say_hello();
         }
     }
 
@@ -294,6 +321,7 @@ impl Daemon {
         guarded.extend(self.link.peer_pid());
         self.reflexes.guard(guarded.clone());
         self.enforcement.guard(guarded.clone());
+        self.hooks.guard(guarded.clone());
         self.responder.guard(guarded);
         self.say_hello();
         for outcome in self.commands.waiting() {
@@ -436,6 +464,7 @@ impl Daemon {
     /// What is in hand goes to Tyr, if Tyr takes it; the vault's marks go with the vault.
     fn say_farewell(mut self) {
         tracing::info!("stopping");
+        self.hooks.say_farewell();
         while !self.builder.is_empty() {
             self.seal(boot_ns());
         }

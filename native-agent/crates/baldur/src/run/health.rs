@@ -11,9 +11,10 @@ pub fn hello(daemon: &Daemon) -> BaldurHello {
     let mut capabilities = daemon.sensor.capabilities();
     capabilities.extend(daemon.keeper.capabilities());
     capabilities.extend(daemon.enforcement.capabilities());
-    // Inside a container nobody asks the kernel for samples.
+    // Inside a container nobody asks the kernel for samples, and everybody has hooks.
     if daemon.sensor.container().is_none() {
         capabilities.extend(insight::capabilities(&daemon.reflexes.insight_status()));
+        capabilities.extend(daemon.hooks.capabilities());
     }
     BaldurHello {
         pid: std::process::id(),
@@ -26,7 +27,12 @@ pub fn hello(daemon: &Daemon) -> BaldurHello {
 
 pub fn heartbeat(daemon: &Daemon) -> BaldurHeartbeat {
     let (vault, sensor) = (daemon.keeper.health(), daemon.sensor.stats());
+    let (processes_hooked, hooks) = daemon.hooks.health();
     let health = AgentHealth {
+        processes_hooked,
+        hooks_refused: hooks.refused.values().sum(),
+        hooks_failed: hooks.failed.values().sum(),
+        hooked_calls_lost: hooks.lost + hooks.untold,
         baldur_rss_bytes: rss_bytes(),
         events_total: sensor.events,
         events_lost: sensor.lost_critical + sensor.lost_bulk + daemon.outbox.lost_total() + vault.events_lost,

@@ -162,6 +162,11 @@ impl Keeper {
         }
     }
 
+    /// For those who ask it by themselves.
+    pub fn vault(&self) -> Option<Arc<Vault>> {
+        self.as_open().map(|open| Arc::clone(&open.vault))
+    }
+
     pub fn changes(&self) -> Vec<ContentChange> {
         if let Self::Inside(contained) = self {
             return contained.vault.changes();

@@ -6,6 +6,7 @@ mod daemon;
 mod enforcement;
 mod execution;
 mod health;
+mod hooks;
 mod insight;
 mod journal;
 mod keeper;
@@ -39,6 +40,7 @@ use application::Application;
 use commands::Commands;
 use daemon::{Daemon, Timers};
 use enforcement::Enforcement;
+use hooks::{HookOptions, Hooks};
 use keeper::Keeper;
 use link::Link;
 use outbox::Outbox;
@@ -74,6 +76,14 @@ pub struct RunArguments {
     /// of it stops who did it; may be given several times. Norn makes no such files.
     #[arg(long, value_name = "PATH|NAME")]
     canary: Vec<OsString>,
+    /// Put the hook library into programs of this path or, for any of that name, of this name; may be given several times. Nobody is
+    /// hooked unasked.
+    #[arg(long, value_name = "PATH|NAME", conflicts_with = "command")]
+    hook: Vec<OsString>,
+    /// Put it into processes that a reflex suspects, and all that they start: pre-images then exist before unlink, rename over and
+    /// truncate.
+    #[arg(long, conflicts_with = "command")]
+    hook_suspects: bool,
     /// Take no pre-images: nothing can be restored, and ransomware is not seen.
     #[arg(long)]
     no_vault: bool,
@@ -137,7 +147,13 @@ pub fn run(arguments: RunArguments) -> anyhow::Result<i32> {
         wall_offset_ns,
     };
     let enforcement = Enforcement::new(&state, &sensor, waiter.waker());
+    let options = HookOptions {
+        suspects: arguments.hook_suspects,
+        programs: arguments.hook,
+    };
+    let hooks = Hooks::new(options, waiter.waker());
     let daemon = Daemon {
+        hooks,
         enforcement,
         commands: Commands::open(&state)?,
         builder: BatchBuilder::new(identity)?,

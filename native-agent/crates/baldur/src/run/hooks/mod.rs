@@ -1,0 +1,347 @@
+//! Hooks inside processes: whom the agent puts its library into, what that tells of them, and what is kept before a file is
+//! destroyed.
+//!
+//! `choice` (whom) → `injector` (a thread of its own, within a budget) → `answers` (pre-images in line) · `calls` (records become rows).
+mod answers;
+mod calls;
+mod choice;
+mod counts;
+mod injector;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use norn_events::wire::event::v1::Capability;
+use norn_events::{
+    BatchBuilder, Event, EventKind, Observer, Process, ProcessIndex, ProcessTable, ProcessUid,
+};
+use norn_inject::{Call, Hooked};
+use norn_insight::FileId;
+use norn_reflex::{Bypass, Firing, TreeId};
+use norn_vault::Vault;
+
+use super::wake::Waker;
+use calls::{Clocks, counted, row};
+pub use choice::HookOptions;
+use choice::{Choice, Why};
+use counts::Counts;
+use injector::{Done, Injector, Order};
+
+/// Processes that are hooked at a time, each with a thread that answers and a channel of 0.6 MB; more are refused.
+const TREES_MAX: usize = 64;
+/// Processes of suspicious lineages that are remembered.
+const LINEAGE_MAX: usize = 4_096;
+/// Rows of hooks a second; calls beyond are counted and not told.
+const ROWS_PER_SECOND_MAX: u32 = 2_000;
+/// Records looked at in one round of the main loop.
+const RECORDS_PER_ROUND_MAX: usize = 4_096;
+const SECOND_NS: u64 = 1_000_000_000;
+const TICK_NS: u64 = 250_000_000;
+/// What a process did last is known so long after its end, ns: longer than `Bypass` waits for it.
+const LINGER_NS: u64 = 3 * SECOND_NS;
+/// At the agent's end, for taking the library out of all processes; those that remain pass their calls through.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// A process that is hooked, and its forks, which share its hooks and its channel.
+struct Tree {
+    hooked: Hooked,
+    root: ProcessUid,
+    /// By the pid that they have themselves.
+    pids: HashMap<u32, ProcessUid>,
+    lost: u64,
+    /// When somebody was last known to have the hooks.
+    used_ns: u64,
+}
+
+pub struct Hooks {
+    choice: Choice,
+    injector: Option<Injector>,
+    trees: BTreeMap<TreeId, Tree>,
+    /// Of suspicious lineages: what they start is hooked, too.
+    lineage: HashSet<ProcessUid>,
+    bypass: Bypass,
+    counts: Counts,
+    vault: Option<Arc<Vault>>,
+    next: TreeId,
+    rows: u32,
+    rows_since_ns: u64,
+    ticked_ns: u64,
+    /// Of what is hooked: for the capability report, and for those who judge code.
+    has_news: bool,
+    has_changed: bool,
+}
+
+impl Hooks {
+    pub fn new(options: HookOptions, waker: Waker) -> Self {
+        let choice = Choice::new(options);
+        let injector = choice.is_on().then(|| Injector::start(waker)).transpose();
+        Self {
+            injector: injector.unwrap_or_else(|error| {
+                tracing::error!(%error, "hooks_unavailable: no thread can be started");
+                None
+            }),
+            choice,
+            trees: BTreeMap::new(),
+            lineage: HashSet::new(),
+            bypass: Bypass::default(),
+            counts: Counts::default(),
+            vault: None,
+            next: TreeId(1),
+            rows: 0,
+            rows_since_ns: 0,
+            ticked_ns: 0,
+            has_news: false,
+            has_changed: false,
+        }
+    }
+
+    /// The agent's own pids: they are never hooked.
+    pub fn guard(&mut self, pids: Vec<u32>) {
+        self.choice.guard(pids);
+    }
+
+    /// From now on pre-images are kept before files are destroyed.
+    pub fn attach(&mut self, vault: Option<Arc<Vault>>) {
+        self.vault = vault;
+    }
+
+    /// It looks like an attack, but not enough to be one: what it does next is to be known before it happens.
+    pub fn suspect(&mut self, pid: u32, processes: &ProcessTable) {
+        if !self.choice.follows_suspects() {
+            return;
+        }
+        let Some(index) = processes.by_pid(pid) else {
+            return;
+        };
+        let Some(process) = processes.get(index) else {
+            return;
+        };
+        if self.lineage.len() < LINEAGE_MAX {
+            self.lineage.insert(process.uid);
+        }
+        self.ask_for(process, Why::Suspect);
+    }
+
+    fn ask_for(&mut self, process: &Process, why: Why) {
+        let Some(injector) = &self.injector else { return };
+        if self.bypass.tree_of(process.uid).is_some() {
+            return;
+        }
+        let refusal = self.choice.refusal(process, why);
+        let is_full = || (self.trees.len() + injector.waiting() >= TREES_MAX).then_some("HOOK_MANY");
+        let refusal = refusal.or_else(is_full).or_else(|| {
+            let order = Order::new(
+                process,
+                self.next,
+                self.vault.clone(),
+                self.counts.answers.clone(),
+            );
+            injector.hook(order).err()
+        });
+        match refusal {
+            Some(code) => self.counts.refuse(code),
+            None => self.next.0 += 1,
+        }
+    }
+
+    /// What was injected since the last call, and what hooked processes called. True when there was any of the latter.
+    pub fn work(&mut self, processes: &ProcessTable, builder: &mut BatchBuilder) -> bool {
+        let done: Vec<Done> = self.injector.iter().flat_map(Injector::done).collect();
+        for done in done {
+            self.settle_in(done, processes);
+        }
+        self.read(processes, builder)
+    }
+
+    fn settle_in(&mut self, done: Done, processes: &ProcessTable) {
+        (self.has_news, self.has_changed) = (true, true);
+        let hooked = match done.result {
+            Ok(hooked) => hooked,
+            Err(error) => {
+                tracing::info!(pid = done.pid, code = error.code(), %error, "not hooked");
+                return self.counts.fail(&error);
+            }
+        };
+        self.counts.injected += 1;
+        tracing::info!(pid = done.pid, took_us = done.took_us, "hooked");
+        let pids = HashMap::from([(done.namespace_pid, done.uid)]);
+        let is_there = processes
+            .by_uid(done.uid)
+            .and_then(|index| processes.get(index))
+            .is_some_and(|process| process.end_time_ns.is_none());
+        if is_there {
+            self.bypass.watch(done.tree, done.uid, done.time_ns);
+        }
+        self.trees.insert(
+            done.tree,
+            Tree {
+                hooked,
+                root: done.uid,
+                pids,
+                lost: 0,
+                used_ns: done.time_ns,
+            },
+        );
+    }
+
+    fn read(&mut self, processes: &ProcessTable, builder: &mut BatchBuilder) -> bool {
+        let (clocks, mut records) = (Clocks::now(), 0);
+        if clocks.boot_ns >= self.rows_since_ns + SECOND_NS {
+            (self.rows, self.rows_since_ns) = (0, clocks.boot_ns);
+        }
+        let (bypass, counts, rows) = (&mut self.bypass, &mut self.counts, &mut self.rows);
+        for (&id, tree) in &mut self.trees {
+            if records >= RECORDS_PER_ROUND_MAX {
+                break;
+            }
+            let channel = tree.hooked.channel().clone();
+            records += channel.read(&mut |call| {
+                counts.records += 1;
+                if let Some(kind) = counted(&call) {
+                    bypass.told(id, kind, clocks.of(&call));
+                }
+                let Some(index) = tree.caller(&call, processes) else {
+                    return;
+                };
+                if *rows >= ROWS_PER_SECOND_MAX {
+                    counts.untold += 1;
+                    return;
+                }
+                *rows += 1;
+                builder.observe(&row(&call, index, clocks), processes);
+            });
+            let losses = channel.losses();
+            let lost = losses.dropped + losses.torn;
+            if lost > tree.lost {
+                counts.lost += lost - tree.lost;
+                tree.lost = lost;
+                bypass.lost(id, clocks.boot_ns);
+            }
+        }
+        records > 0
+    }
+
+    /// Work that time asks for: what was told is compared with what the kernel saw, and hooks whose processes have ended go.
+    pub fn tick(&mut self, now_ns: u64, processes: &ProcessTable) -> Vec<Firing> {
+        if now_ns < self.ticked_ns + TICK_NS {
+            return Vec::new();
+        }
+        self.ticked_ns = now_ns;
+        let firings = self.bypass.settle(now_ns, processes);
+        let mut over = Vec::new();
+        for (&id, tree) in &mut self.trees {
+            tree.forget(now_ns, processes);
+            if self.bypass.has_members(id) {
+                tree.used_ns = now_ns;
+            }
+            over.extend((tree.used_ns + LINGER_NS < now_ns).then_some(id));
+        }
+        for id in over {
+            self.bypass.end(id);
+            if let (Some(tree), Some(injector)) = (self.trees.remove(&id), &self.injector) {
+                injector.let_go(tree.hooked);
+                (self.has_news, self.has_changed) = (true, true);
+            }
+        }
+        firings
+    }
+
+    /// The agent's code in other processes, when that has changed.
+    pub fn own_code(&self) -> HashSet<FileId> {
+        let file = |tree: &Tree| {
+            let image = tree.hooked.image();
+            FileId {
+                device: image.device,
+                inode: image.inode,
+            }
+        };
+        self.trees.values().map(file).collect()
+    }
+
+    /// True once after a process came or went.
+    pub fn has_changed(&mut self) -> bool {
+        std::mem::take(&mut self.has_changed)
+    }
+
+    /// True once after something that the capability report tells has changed.
+    pub fn take_news(&mut self) -> bool {
+        std::mem::take(&mut self.has_news)
+    }
+
+    pub fn capabilities(&self) -> [Capability; 2] {
+        let keeps = self.vault.is_some();
+        self.counts
+            .capabilities(self.trees.len(), (self.injector.is_some(), keeps))
+    }
+
+    pub fn health(&self) -> (u64, &Counts) {
+        (self.trees.len() as u64, &self.counts)
+    }
+
+    /// Takes the library out of all processes. One in which that fails, or for which there is no time, passes its calls through.
+    pub fn say_farewell(&mut self) {
+        let until = Instant::now() + FAREWELL;
+        self.injector = None;
+        for (_, tree) in std::mem::take(&mut self.trees) {
+            if Instant::now() < until
+                && let Err(error) = tree.hooked.eject()
+            {
+                tracing::info!(%error, "hooks_left: a process keeps the library, which does nothing any more");
+            }
+        }
+        self.vault = None;
+    }
+}
+
+impl Tree {
+    /// Those who ended a while ago: what they called last may still have been on its way.
+    fn forget(&mut self, now_ns: u64, processes: &ProcessTable) {
+        self.pids.retain(|_, uid| {
+            let process = processes.by_uid(*uid).and_then(|index| processes.get(index));
+            process.is_some_and(|process| {
+                process
+                    .end_time_ns
+                    .is_none_or(|end_ns| end_ns + LINGER_NS > now_ns)
+            })
+        });
+    }
+
+    /// Who made this call; a fork that the sensor has not told of yet is its parent.
+    fn caller(&self, call: &Call, processes: &ProcessTable) -> Option<ProcessIndex> {
+        let uid = self.pids.get(&call.pid).unwrap_or(&self.root);
+        processes.by_uid(*uid)
+    }
+}
+
+impl Observer for Hooks {
+    fn observe(&mut self, event: &Event<'_>, processes: &ProcessTable) {
+        if self.injector.is_none() {
+            return;
+        }
+        self.bypass.observe(event, processes);
+        let Some(process) = processes.get(event.process) else {
+            return;
+        };
+        match event.kind {
+            EventKind::Fork => {
+                if self.lineage.contains(&process.parent_uid) && self.lineage.len() < LINEAGE_MAX {
+                    self.lineage.insert(process.uid);
+                }
+                let tree = self.bypass.tree_of(process.uid);
+                if let Some(tree) = tree.and_then(|tree| self.trees.get_mut(&tree)) {
+                    tree.pids.insert(process.namespace_pid, process.uid);
+                }
+            }
+            EventKind::Exec | EventKind::ProcessSeen if event.result >= 0 => {
+                let is_suspect = self.lineage.contains(&process.uid);
+                if is_suspect || self.choice.is_named(process) {
+                    let why = if is_suspect { Why::Suspect } else { Why::Named };
+                    self.ask_for(process, why);
+                }
+            }
+            EventKind::Exit => drop(self.lineage.remove(&process.uid)),
+            _ => {}
+        }
+    }
+}

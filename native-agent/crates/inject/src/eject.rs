@@ -27,6 +27,7 @@ pub struct Hooked {
     pub(crate) patches: Vec<Patch>,
     pub(crate) channel: Arc<Channel>,
     pub(crate) image: ImageFile,
+    pub(crate) held: Duration,
     /// Held: the process is answered as long as this lives.
     pub(crate) _responder: Responder,
 }
@@ -53,6 +54,11 @@ impl Hooked {
 
     pub fn image(&self) -> ImageFile {
         self.image
+    }
+
+    /// How long the process held still for it.
+    pub fn held(&self) -> Duration {
+        self.held
     }
 
     pub fn layout(&self) -> &Layout {

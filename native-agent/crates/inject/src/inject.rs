@@ -6,7 +6,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicPtr, AtomicU64};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use norn_hook::channel::{CHANNEL_BYTES, Channel as Shared, Header, Mask};
 use norn_hook::state::State;
@@ -87,13 +87,14 @@ pub fn inject(
     answerer: Box<dyn Answerer>,
 ) -> Result<Hooked, InjectError> {
     let mut attempt = 1;
-    let (layout, patches, channel, image) = loop {
+    let (injected, held) = loop {
         match once(pid, plans, options) {
             Err(InjectError::Busy { .. }) if attempt < ATTEMPTS => attempt += 1,
             done => break done?,
         }
         std::thread::sleep(PAUSE);
     };
+    let (layout, patches, channel, image) = injected;
     let channel = Arc::new(channel);
     let started = Responder::start(channel.clone(), answerer);
     let responder = started.map_err(|source| InjectError::System {
@@ -107,20 +108,24 @@ pub fn inject(
         patches,
         channel,
         image,
+        held,
         _responder: responder,
     })
 }
 
 type Injected = (Layout, Vec<Patch>, Channel, ImageFile);
 
-/// On a thread of its own: when it ends, the kernel lets go of whatever it still holds.
-fn once(pid: i32, plans: &Plans, options: &Options) -> Result<Injected, InjectError> {
+/// On a thread of its own: when it ends, the kernel lets go of whatever it still holds. Also how long the process held still.
+fn once(pid: i32, plans: &Plans, options: &Options) -> Result<(Injected, Duration), InjectError> {
     let mut target = blind::examine(pid, plans)?;
     let on_thread = || {
+        let began = Instant::now();
         let mut stopped = Stopped::stop(pid)?;
         // Until then it may have mapped more: the gap is looked for while nothing changes.
         target.maps = maps::read(pid)?;
-        Injection::prepare(&target, options)?.run(&mut stopped)
+        let injected = Injection::prepare(&target, options)?.run(&mut stopped)?;
+        drop(stopped);
+        Ok((injected, began.elapsed()))
     };
     std::thread::scope(|scope| scope.spawn(on_thread).join()).unwrap_or(Err(InjectError::Library {
         what: "the injector has a defect",

@@ -14,6 +14,7 @@ mod maps;
 mod plan;
 mod remote;
 mod respond;
+mod schedule;
 mod seccomp;
 mod stop;
 

@@ -12,6 +12,7 @@ use nix::sys::ptrace;
 use nix::unistd::Pid;
 
 use crate::error::InjectError;
+use crate::schedule;
 use crate::stop::{Stop, Stopped, Thread, wait};
 
 const PTRACE_GETSIGMASK: libc::c_uint = 0x420a;
@@ -26,6 +27,7 @@ pub struct Remote<'a> {
     syscall: u64,
     signals: u64,
     is_moved: bool,
+    turns: Option<schedule::Before>,
 }
 
 impl<'a> Remote<'a> {
@@ -49,6 +51,7 @@ impl<'a> Remote<'a> {
             syscall,
             signals,
             is_moved: false,
+            turns: schedule::hurry(tid),
         })
     }
 
@@ -107,6 +110,12 @@ impl<'a> Remote<'a> {
     }
 
     fn end(&mut self) -> Result<(), Errno> {
+        let ended = self.put_back();
+        self.turns.iter().for_each(schedule::Before::restore);
+        ended
+    }
+
+    fn put_back(&mut self) -> Result<(), Errno> {
         let tid = Pid::from_raw(self.tid);
         if self.is_moved {
             ptrace::interrupt(tid)?;

@@ -10,6 +10,7 @@ use nix::sys::ptrace::{self, Options};
 use nix::unistd::Pid;
 
 use crate::error::{Blind, InjectError};
+use crate::schedule;
 
 /// A thread that waits in the kernel without being interruptible (a parent in vfork, a dead network disk) stops only after that.
 const STOP_MS: u64 = 200;
@@ -40,7 +41,10 @@ pub struct Stopped {
 }
 
 impl Stopped {
+    /// On a thread of the caller's that ends when this has been dropped.
     pub fn stop(pid: i32) -> Result<Self, InjectError> {
+        // This thread ends with it.
+        schedule::hurry(0);
         let mut stopped = Self {
             pid,
             threads: BTreeMap::new(),
@@ -78,7 +82,11 @@ impl Stopped {
             Err(Errno::EPERM) => return Err(self.refused()),
             Err(error) => return Err(self.failed("stopping a thread", error)),
         }
-        let Some(signal) = self.wait_for_stop(tid)? else {
+        // It has to have its turn before it stops.
+        let turns = schedule::hurry(tid);
+        let stop = self.wait_for_stop(tid);
+        turns.iter().for_each(schedule::Before::restore);
+        let Some(signal) = stop? else {
             return Ok(false);
         };
         let registers = ptrace::getregs(thread).map_err(|error| self.failed("reading registers", error))?;

@@ -90,6 +90,15 @@ export const settings = {
     .string()
     .default('')
     .describe('Files that only an attack changes: paths, or names of files anywhere; colon-separated. You make them'),
+  hookedPrograms: z
+    .string()
+    .default('')
+    .describe('Programs that get the hook library: paths, or names of programs anywhere; colon-separated'),
+  hookSuspects: z
+    .enum(['true', 'false'])
+    .default('false')
+    .transform((text) => text === 'true')
+    .describe('Whether processes that look like an attack get the hook library, with all that they start'),
   // Of tests that make their inputs up.
   fuzzMs: milliseconds.default(15_000).describe('How long each target of test/fuzz is tried'),
   fuzzSeed: z.coerce.number().int().min(0).default(0).describe('What its inputs follow from; 0: the time of day'),

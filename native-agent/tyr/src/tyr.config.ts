@@ -18,6 +18,8 @@ const schema = z.object({
   protectedPaths: settings.protectedPaths,
   keptPaths: settings.keptPaths,
   canaries: settings.canaries,
+  hookedPrograms: settings.hookedPrograms,
+  hookSuspects: settings.hookSuspects,
   logLevel: settings.logLevel,
 });
 

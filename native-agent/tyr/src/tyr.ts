@@ -72,6 +72,8 @@ export class Tyr {
       protectedPaths: pathsOf(config.protectedPaths),
       keptPaths: pathsOf(config.keptPaths),
       canaries: filesOf(config.canaries),
+      hookedPrograms: filesOf(config.hookedPrograms),
+      hookSuspects: config.hookSuspects,
       logger,
       nowMs: monotonicMs,
     });

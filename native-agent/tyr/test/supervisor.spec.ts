@@ -23,6 +23,8 @@ async function startSupervisor(): Promise<{ readonly link: BaldurLink; readonly 
     protectedPaths: ['/srv'],
     keptPaths: ['/etc'],
     canaries: [],
+    hookedPrograms: [],
+    hookSuspects: false,
     logger,
     nowMs: () => performance.now(),
     cap: (pid) => {

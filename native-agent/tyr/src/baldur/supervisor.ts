@@ -8,17 +8,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { BackOff } from '../back-off.ts';
 import { limits } from '../limits.ts';
+import { type BaldurSettings, baldurArguments, stateOf } from './arguments.ts';
 import { boundLog, openLog } from './bounded-log.ts';
 import { type CapReport, capProcess } from './cgroup-cap.ts';
 import { type ProcessName, isAlive, kill, processNamed, readPidFile, writePidFile } from './process.ts';
 
-export interface SupervisorOptions {
+export interface SupervisorOptions extends BaldurSettings {
   readonly baldurPath: string;
-  readonly agentDir: string;
-  readonly socket: string;
-  readonly protectedPaths: readonly string[];
-  readonly keptPaths: readonly string[];
-  readonly canaries: readonly string[];
   readonly logger: Logger;
   readonly nowMs: () => number;
   readonly cap?: (pid: number) => CapReport;
@@ -142,26 +138,18 @@ export class Supervisor {
   }
 
   private launch(): void {
-    const { baldurPath, socket, protectedPaths, keptPaths, canaries, agentDir, logger, nowMs } = this.options;
+    const { baldurPath, agentDir, logger, nowMs } = this.options;
     // Not configured: one that is started by hand connects and is adopted.
     if (baldurPath === '' || this.stopped) return;
-    const protect = protectedPaths.flatMap((path) => ['--protect', path]);
-    const keep = keptPaths.flatMap((path) => ['--keep', path]);
-    const canary = canaries.flatMap((file) => ['--canary', file]);
-    const state = join(agentDir, 'baldur');
     const log = openLog(this.logFile());
     try {
-      mkdirSync(state, { recursive: true, mode: 0o700 });
+      mkdirSync(stateOf(agentDir), { recursive: true, mode: 0o700 });
       // Its own process group and no pipe to tyr: it goes on protecting when tyr dies.
-      const child = spawn(
-        baldurPath,
-        ['run', '--socket', socket, '--state-dir', state, ...protect, ...keep, ...canary],
-        {
-          detached: true,
-          stdio: ['ignore', log, log],
-          cwd: '/',
-        },
-      );
+      const child = spawn(baldurPath, baldurArguments(this.options), {
+        detached: true,
+        stdio: ['ignore', log, log],
+        cwd: '/',
+      });
       child.unref();
       child.once('error', (error) => {
         logger.error({ code: 'baldur_not_started', err: error }, `${baldurPath} can not be started: ${error.message}`);

@@ -1,4 +1,4 @@
-// `norn bench pipeline|rules|sensor|latency|rollback`: figures, as a table for people and JSON for machines.
+// `norn bench pipeline|rules|sensor|hooks|latency|rollback`: figures, as a table for people and JSON for machines.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,14 +9,14 @@ import { halfNames, showRollback, type RollbackFlags } from './rollback/rollback
 import { provideParts, provideSystem } from '../provide-system.ts';
 import { registerFile, repository } from '../up/installation.ts';
 
-const benches = ['pipeline', 'rules', 'sensor', 'latency', 'rollback'] as const;
+const benches = ['pipeline', 'rules', 'sensor', 'hooks', 'latency', 'rollback'] as const;
 type Bench = (typeof benches)[number];
 
 export function registerBenchCommand(program: Command): void {
   program
     .command('bench')
     .description(
-      'Measure: what the pipeline takes per core, what rules cost an event, what the sensor costs a host, how soon an alert is there, whether attacks are undone and ordinary work is left alone',
+      'Measure: what the pipeline takes per core, what rules cost an event, what the sensor costs a host, what hooks cost a program, how soon an alert is there, whether attacks are undone and ordinary work is left alone',
     )
     .addArgument(new Argument('<what>', 'what to measure').choices(benches))
     .option('--json', 'figures as JSON alone')
@@ -43,7 +43,7 @@ async function bench(what: Bench, options: RollbackFlags): Promise<void> {
   }
   await provideSystem({ browser: false, containers: false });
   const flags = options.json ? ['--json'] : [];
-  process.exitCode = await (what === 'pipeline' ? benchPipeline(flags) : benchSensor(flags));
+  process.exitCode = await { pipeline: benchPipeline, sensor: benchSensor, hooks: benchHooks }[what](flags);
 }
 
 async function benchPipeline(flags: readonly string[]): Promise<number> {
@@ -63,9 +63,22 @@ function benchSensor(flags: readonly string[]): Promise<number> {
   return exitCodeOf('cargo', [...build, '--', ...flags], join(repository, 'native-agent'));
 }
 
-function exitCodeOf(command: string, args: readonly string[], cwd: string): Promise<number> {
+/** Beside bare and beside ptrace, in one run. */
+function benchHooks(flags: readonly string[]): Promise<number> {
+  const tests = ['test', '--quiet', '--release', '--locked', '-p', 'norn-inject', '--test', 'cost'];
+  const one = ['--nocapture', '--test-threads=1'];
+  const environment = { NORN_HOOK_COST_JSON: flags.includes('--json') ? '1' : '' };
+  return exitCodeOf('cargo', [...tests, '--', ...one], join(repository, 'native-agent'), environment);
+}
+
+function exitCodeOf(
+  command: string,
+  args: readonly string[],
+  cwd: string,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<number> {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { cwd, stdio: 'inherit' });
+    const child = spawn(command, args, { cwd, stdio: 'inherit', env: { ...process.env, ...environment } });
     child.once('error', reject);
     child.once('close', (code) => {
       resolve(code ?? 1);

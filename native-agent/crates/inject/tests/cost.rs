@@ -8,6 +8,29 @@ use norn_inject::{Channel, Left, Nothing, Options, Wanted, inject};
 use support::{BASH, Directory, Program, hook, plans, start, victims};
 
 const ROUNDS: usize = 40;
+/// What each may cost, in ns and ms: said beside what it does cost.
+const UNMATCHED_NS_MAX: f64 = 100.0;
+const RECORDED_NS_MAX: f64 = 300.0;
+const INJECTION_MS_MAX: f64 = 5.0;
+
+/// A line for people, or with `NORN_HOOK_COST_JSON=1` an object for machines.
+fn say(what: &str, libc: &str, (cost, most, unit): (f64, Option<f64>, &str), beside_bare: Option<f64>) {
+    if std::env::var("NORN_HOOK_COST_JSON").is_ok_and(|wanted| wanted == "1") {
+        let number = |number: Option<f64>| number.map_or("null".to_owned(), |number| format!("{number:.2}"));
+        println!(
+            "{{\"what\":\"{what}\",\"libc\":\"{libc}\",\"unit\":\"{unit}\",\"cost\":{cost:.2},\"budget\":{},\"timesBare\":{}}}",
+            number(most),
+            number(beside_bare)
+        );
+        return;
+    }
+    let beside_bare = beside_bare.map_or(String::new(), |times| format!("{times:.2} times bare"));
+    let budget = most.map_or(String::new(), |most| {
+        let verdict = if cost <= most { "within" } else { "OVER" };
+        format!("{verdict} {most} {unit}")
+    });
+    println!("{libc:<8}{what:<34}{cost:>10.2} {unit}  {beside_bare:<16} {budget}");
+}
 
 /// The victim opens what is not there, the cheapest call that is hooked; nanoseconds a call, the best of several rounds.
 fn call_ns(program: &mut Program, channel: Option<&Channel>) -> f64 {
@@ -45,16 +68,15 @@ fn a_call() {
         };
         let (unmatched, recorded) = (with(&[calls::PTRACE]), with(&[calls::OPEN, calls::OPENAT]));
         let traced = traced_ns(&mut program);
-        println!(
-            "{}: bare {bare:.0} ns a call",
-            victim.file_name().unwrap().display()
-        );
-        for (what, cost) in [
-            ("unmatched", unmatched),
-            ("recorded", recorded),
-            ("by ptrace (its CPU alone)", traced),
+        let libc = victim.file_name().unwrap().to_str().unwrap();
+        let libc = if libc.contains("musl") { "musl" } else { "glibc" };
+        say("a call, bare", libc, (bare, None, "ns"), None);
+        for (what, cost, most) in [
+            ("hooked, not recorded", unmatched, Some(UNMATCHED_NS_MAX)),
+            ("recorded", recorded, Some(RECORDED_NS_MAX)),
+            ("by ptrace, its CPU alone", traced, None),
         ] {
-            println!("    {what} {:+.0} ns, {:.2} times bare", cost - bare, cost / bare);
+            say(what, libc, (cost - bare, most, "ns"), Some(cost / bare));
         }
         program.end();
     }
@@ -101,18 +123,32 @@ fn an_injection() {
     drop(hook(shell.pid()).eject());
     const TURNS: u32 = 200;
     let (mut into, mut out) = (Duration::ZERO, Duration::ZERO);
+    let mut held = Vec::new();
     for _ in 0..TURNS {
         let began = Instant::now();
         let hooked = hook(shell.pid());
         into += began.elapsed();
+        held.push(hooked.held());
         let began = Instant::now();
         assert_eq!(hooked.eject().unwrap(), Left::Nothing);
         out += began.elapsed();
     }
-    println!(
-        "in {:.2} ms, out {:.2} ms",
-        (into / TURNS).as_secs_f64() * 1e3,
-        (out / TURNS).as_secs_f64() * 1e3
+    held.sort_unstable();
+    let ms = |time: Duration| time.as_secs_f64() * 1e3;
+    let most = Some(INJECTION_MS_MAX);
+    say("an injection", "bash", (ms(into / TURNS), most, "ms"), None);
+    say(
+        "the process held still, half",
+        "bash",
+        (ms(held[held.len() / 2]), most, "ms"),
+        None,
     );
+    say(
+        "the process held still, 99 %",
+        "bash",
+        (ms(held[held.len() * 99 / 100]), most, "ms"),
+        None,
+    );
+    say("an ejection", "bash", (ms(out / TURNS), most, "ms"), None);
     shell.end();
 }

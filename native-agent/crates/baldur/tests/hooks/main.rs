@@ -12,7 +12,7 @@ use fake_tyr::{FakeTyr, Stage, as_batch};
 use norn_events::EventKind;
 use norn_events::wire::action::v1::command::Action;
 use norn_events::wire::action::v1::{Command, RestoreAction};
-use norn_events::wire::agent::v1::{BaldurHello, baldur_message};
+use norn_events::wire::agent::v1::{AgentPolicy, BaldurHello, ReflexMode, baldur_message, tyr_message};
 use norn_events::wire::event::v1::{Capability, HookFlag};
 use norn_events::wire::finding::v1::{Finding, ResponseRung};
 use worker::{Worker, program};
@@ -196,6 +196,39 @@ fn only_calls_past_the_hooks_are_a_finding() {
         .map(|finding| finding.process_uid)
         .collect();
     assert_eq!(told, BTreeSet::from([by.to_vec()]), "nobody else is told of");
+}
+
+#[test]
+fn a_process_that_looks_like_an_attack_is_hooked_and_so_is_what_it_starts() {
+    let home = Home::new("suspect");
+    let program = program(&home.0, &[]);
+    let data = home.0.join("data");
+    std::fs::create_dir_all(&data).unwrap();
+    let path = |number: usize| data.join(format!("letter{number}.txt"));
+    (0..40).for_each(|number| std::fs::write(path(number), "Dear all, ".repeat(400)).unwrap());
+    let mut stage = Stage::new(
+        "suspect",
+        &["--hook-suspects", "--protect", data.to_str().unwrap()],
+    );
+    stage.start_baldur();
+    let (mut tyr, _) = stage.accept();
+    // It is to be seen, not stopped.
+    tyr.say(tyr_message::Message::Policy(AgentPolicy {
+        ransomware: ReflexMode::Observe.into(),
+        ..AgentPolicy::default()
+    }));
+    tyr.until("the vault", |message| match message {
+        baldur_message::Message::Hello(hello) => capability(hello, "hook.preimage").available.then_some(()),
+        _ => None,
+    });
+    let mut worker = Worker::start(&program);
+    assert!(!worker.is_hooked());
+    for number in 0..40 {
+        assert!(worker.tell(&format!("scramble {}", path(number).display())) > 0);
+    }
+    comes_to_be("the hook in a suspect", || worker.is_hooked());
+    worker.start_again();
+    comes_to_be("the hook in what it became", || worker.is_hooked());
 }
 
 /// Larger than what is copied at rest, and never opened: the kernel asks nobody.

@@ -14,6 +14,21 @@ static long past_libc(long number, const char *first, const char *second)
 	return answer;
 }
 
+// Other content of the same length, as an encryptor leaves it.
+static long scramble(const char *path)
+{
+	char content[4096];
+	int random = open("/dev/urandom", O_RDONLY), file = open(path, O_RDWR);
+	long written = 0, length = 0;
+	while ((length = read(file, content, sizeof content)) > 0) {
+		read(random, content, length);
+		written += pwrite(file, content, length, written);
+	}
+	close(random);
+	close(file);
+	return written;
+}
+
 static long act(const char *what, char *first, char *second, char **self)
 {
 	if (!strcmp(what, "unlink"))
@@ -24,6 +39,8 @@ static long act(const char *what, char *first, char *second, char **self)
 		return truncate(first, 0);
 	if (!strcmp(what, "unlink-past"))
 		return past_libc(SYS_unlink, first, 0);
+	if (!strcmp(what, "scramble"))
+		return scramble(first);
 	if (!strcmp(what, "again"))
 		return execv("/proc/self/exe", self);
 	if (!strcmp(what, "fork-unlink")) {

@@ -4,12 +4,14 @@
 mod fake_tyr;
 mod workloads;
 
+use std::collections::HashMap;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use fake_tyr::{FakeTyr, Stage, as_batch};
+use norn_events::ReadBatch;
 use norn_events::wire::agent::v1::{AgentPolicy, ReflexMode, baldur_message, tyr_message};
 use norn_events::wire::finding::v1::{Finding, ResponseRung, Severity};
 use workloads::{WORKLOADS, Workload};
@@ -308,19 +310,19 @@ fn run(scene: &mut Scene, workload: &Workload) -> Vec<String> {
     );
     let (begun, mut findings) = (Instant::now(), Vec::new());
     let mut running = running;
+    let mut family = Family::new(running.0.id());
     while begun.elapsed() < WORK {
         let heard = scene.tyr.hear().unwrap();
         let Some(message) = heard.message else { continue };
         if matches!(message, baldur_message::Message::Batch(_)) {
-            let batch = as_batch(&message).expect("a batch").0;
+            let (batch, rows) = as_batch(&message).expect("a batch");
             scene.tyr.say(tyr_message::Message::BatchAck(heard.seq));
-            findings.extend(
-                batch
-                    .findings
-                    .into_iter()
-                    .filter(is_wrong)
-                    .map(|finding| format!("{finding:?}")),
-            );
+            family.learn(&rows);
+            let wrong = batch
+                .findings
+                .into_iter()
+                .filter(|finding| is_wrong(finding, &family));
+            findings.extend(wrong.map(|finding| format!("{finding:?}")));
         }
         if findings.is_empty()
             && let Some(status) = running.0.try_wait().unwrap()
@@ -333,10 +335,67 @@ fn run(scene: &mut Scene, workload: &Workload) -> Vec<String> {
     findings
 }
 
-/// Others use this machine: the agent acts, or says why it does not, on what this test started only.
-fn is_wrong(finding: &Finding) -> bool {
+/// Others use this machine: what counts is what the agent says of this test's own work, whatever it does about it.
+fn is_wrong(finding: &Finding, family: &Family) -> bool {
     let rules = ["reflex.miner", "reflex.misplaced_code"];
     rules.contains(&finding.rule_id.as_str())
         && finding.severity() >= Severity::Medium
-        && (rung(finding) != ResponseRung::Observed || !text(finding, "response.withheld").is_empty())
+        && family.has(&finding.process_uid)
+}
+
+/// Processes below one, by what batches say of parents.
+struct Family {
+    root: u32,
+    parents: HashMap<[u8; 16], ([u8; 16], u32)>,
+}
+
+impl Family {
+    const DEPTH_MAX: usize = 64;
+
+    fn new(root: u32) -> Self {
+        Self {
+            root,
+            parents: HashMap::new(),
+        }
+    }
+
+    fn learn(&mut self, rows: &ReadBatch) {
+        let each = rows.processes.iter();
+        self.parents
+            .extend(each.map(|process| (process.uid, (process.parent_uid, process.pid))));
+    }
+
+    fn has(&self, uid: &[u8]) -> bool {
+        let mut current: Option<[u8; 16]> = uid.try_into().ok();
+        for _ in 0..Self::DEPTH_MAX {
+            let Some(&(parent, pid)) = current.and_then(|uid| self.parents.get(&uid)) else {
+                return false;
+            };
+            if pid == self.root {
+                return true;
+            }
+            current = Some(parent);
+        }
+        false
+    }
+}
+
+#[test]
+fn only_what_a_test_started_is_its_family() {
+    let process = |number: u8, parent: u8| ([number; 16], ([parent; 16], u32::from(number)));
+    let family = Family {
+        root: 2,
+        parents: HashMap::from([
+            process(1, 0),
+            process(2, 1),
+            process(3, 2),
+            process(4, 3),
+            process(5, 1),
+        ]),
+    };
+    let of = |number: u8| family.has(&[number; 16]);
+    assert_eq!(
+        [1, 2, 3, 4, 5, 9].map(of),
+        [false, true, true, true, false, false]
+    );
 }

@@ -1,5 +1,6 @@
 //! The agent hooks a program on a real kernel: its calls become rows beside the kernel's, what it destroys is kept before, what it
 //! does past its hooks is found, and nothing is left in it when the agent goes.
+mod container;
 #[path = "../run/fake_tyr.rs"]
 mod fake_tyr;
 mod worker;
@@ -8,6 +9,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use container::Container;
 use fake_tyr::{FakeTyr, Stage, as_batch};
 use norn_events::EventKind;
 use norn_events::wire::action::v1::command::Action;
@@ -15,7 +17,7 @@ use norn_events::wire::action::v1::{Command, RestoreAction};
 use norn_events::wire::agent::v1::{AgentPolicy, BaldurHello, ReflexMode, baldur_message, tyr_message};
 use norn_events::wire::event::v1::{Capability, HookFlag};
 use norn_events::wire::finding::v1::{Finding, ResponseRung};
-use worker::{Worker, program};
+use worker::{Worker, is_hooked, program};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 const HOOKED_CALL: u8 = EventKind::HookedCall as u8;
@@ -269,6 +271,39 @@ fn what_a_hooked_program_destroys_was_kept_before() {
         let restored = std::fs::read_to_string(path(number)).unwrap_or_default();
         assert!(restored == content(number), "file {number} is not what it was");
     }
+}
+
+#[test]
+#[ignore = "needs docker"]
+fn what_a_container_destroys_was_kept_before_and_told_of_by_its_own_names() {
+    let home = Home::new("container");
+    let mut scene = Scene::start("container", Path::new("/worker"), &[]);
+    scene.tyr.until("the vault", |message| match message {
+        baldur_message::Message::Hello(hello) => capability(hello, "hook.preimage").available.then_some(()),
+        _ => None,
+    });
+    let mut container = Container::start(&home.0);
+    let pid = container.pid();
+    comes_to_be("the hook", || is_hooked(pid));
+    let mut worker = container.worker.take().unwrap();
+    for file in ["/srv/one", "/srv/two"] {
+        // By another: what it made itself would be no pre-image.
+        container.make(file);
+    }
+    assert_eq!(worker.tell("unlink /srv/one"), 0);
+    let child = worker.tell("fork-unlink /srv/two") as u64;
+    let rows = scene.rows("/srv/two", 2);
+    let by_fork = |row: &&(u8, u32, u64, u32)| row.0 == HOOKED_CALL && row.2 == child && row.3 != pid;
+    assert!(rows.iter().any(|row| by_fork(&row)), "{child}: {rows:?}");
+    // The report is told anew when a process comes or goes.
+    drop((worker, container));
+    scene.tyr.until("both were kept", |message| match message {
+        baldur_message::Message::Hello(hello) => {
+            let detail = &capability(hello, "hook.preimage").detail;
+            detail.contains("2 kept, 0 missed, 0 not found").then_some(())
+        }
+        _ => None,
+    });
 }
 
 fn restore(tyr: &mut FakeTyr, pid: u32) {

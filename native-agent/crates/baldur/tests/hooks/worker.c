@@ -29,6 +29,16 @@ static long scramble(const char *path)
 	return written;
 }
 
+// Larger than what the vault copies at rest.
+static long make(const char *path)
+{
+	static char content[3 << 20];
+	int file = open(path, O_WRONLY | O_CREAT | O_EXCL, 0644);
+	long written = write(file, content, sizeof content);
+	close(file);
+	return written;
+}
+
 static long act(const char *what, char *first, char *second, char **self)
 {
 	if (!strcmp(what, "unlink"))
@@ -41,6 +51,8 @@ static long act(const char *what, char *first, char *second, char **self)
 		return past_libc(SYS_unlink, first, 0);
 	if (!strcmp(what, "scramble"))
 		return scramble(first);
+	if (!strcmp(what, "make"))
+		return make(first);
 	if (!strcmp(what, "again"))
 		return execv("/proc/self/exe", self);
 	if (!strcmp(what, "fork-unlink")) {

@@ -26,18 +26,23 @@ pub fn program(directory: &Path, options: &[&str]) -> PathBuf {
 
 impl Worker {
     pub fn start(program: &Path) -> Self {
-        let mut child = Command::new(program)
+        let mut worker = Self::start_by(&mut Command::new(program));
+        assert_eq!(worker.tell("pid"), i64::from(worker.pid()));
+        worker
+    }
+
+    /// Started by another program, a container's runtime.
+    pub fn start_by(command: &mut Command) -> Self {
+        let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut worker = Self {
+        Self {
             input: child.stdin.take().unwrap(),
             output: BufReader::new(child.stdout.take().unwrap()),
             child,
-        };
-        assert_eq!(worker.tell("pid"), i64::from(worker.pid()));
-        worker
+        }
     }
 
     pub fn pid(&self) -> u32 {
@@ -59,9 +64,13 @@ impl Worker {
     }
 
     pub fn is_hooked(&self) -> bool {
-        let maps = std::fs::read_to_string(format!("/proc/{}/maps", self.pid())).unwrap();
-        maps.contains("/memfd:norn-hook")
+        is_hooked(self.pid())
     }
+}
+
+pub fn is_hooked(pid: u32) -> bool {
+    let maps = std::fs::read_to_string(format!("/proc/{pid}/maps")).unwrap();
+    maps.contains("/memfd:norn-hook")
 }
 
 impl Drop for Worker {

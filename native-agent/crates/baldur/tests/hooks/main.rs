@@ -233,6 +233,30 @@ fn a_process_that_looks_like_an_attack_is_hooked_and_so_is_what_it_starts() {
     comes_to_be("the hook in what it became", || worker.is_hooked());
 }
 
+/// Half of its time the worker runs code of the library, which lies in a memfd.
+#[test]
+fn the_agents_own_code_in_a_program_is_no_misplaced_code() {
+    let home = Home::new("own");
+    let program = program(&home.0, &[]);
+    let mut scene = Scene::start("own", &program, &["--no-vault"]);
+    assert!(capability(&scene.hello, "process.code_origin").available);
+    let mut worker = Worker::start(&program);
+    scene.report("in 1 processes");
+    assert!(worker.tell("spin") > 0);
+    let file = scene.file("after");
+    assert_eq!(worker.tell(&format!("unlink {file}")), 0);
+    scene.rows(&file, 1);
+    let findings: Vec<Finding> = scene
+        .tyr
+        .said
+        .iter()
+        .filter_map(|message| as_batch(message.message.as_ref()?))
+        .flat_map(|(batch, _)| batch.findings)
+        .filter(|finding| finding.rule_id == "reflex.misplaced_code" && finding.summary.contains("worker"))
+        .collect();
+    assert!(findings.is_empty(), "{findings:?}");
+}
+
 /// Larger than what is copied at rest, and never opened: the kernel asks nobody.
 const LARGE: usize = 3 << 20;
 

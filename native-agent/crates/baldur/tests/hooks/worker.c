@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static long past_libc(long number, const char *first, const char *second)
@@ -39,6 +40,16 @@ static long make(const char *path)
 	return written;
 }
 
+// Hooked calls that fail, as fast as they can be made.
+static long spin(void)
+{
+	long calls = 0;
+	time_t until = time(0) + 4;
+	for (; time(0) < until; calls++)
+		unlink("/nothing");
+	return calls;
+}
+
 static long act(const char *what, char *first, char *second, char **self)
 {
 	if (!strcmp(what, "unlink"))
@@ -53,6 +64,8 @@ static long act(const char *what, char *first, char *second, char **self)
 		return scramble(first);
 	if (!strcmp(what, "make"))
 		return make(first);
+	if (!strcmp(what, "spin"))
+		return spin();
 	if (!strcmp(what, "again"))
 		return execv("/proc/self/exe", self);
 	if (!strcmp(what, "fork-unlink")) {

@@ -29,7 +29,7 @@ use counts::Counts;
 use injector::{Done, Injector, Order};
 
 /// Processes that are hooked at a time, each with a thread that answers and a channel of 0.6 MB; more are refused.
-const TREES_MAX: usize = 64;
+const TREES_MAX: usize = 32;
 /// Processes of suspicious lineages that are remembered.
 const LINEAGE_MAX: usize = 4_096;
 /// Rows of hooks a second; calls beyond are counted and not told.
@@ -147,6 +147,9 @@ impl Hooks {
 
     /// What was injected since the last call, and what hooked processes called. True when there was any of the latter.
     pub fn work(&mut self, processes: &ProcessTable, builder: &mut BatchBuilder) -> bool {
+        if self.injector.is_none() {
+            return false;
+        }
         let done: Vec<Done> = self.injector.iter().flat_map(Injector::done).collect();
         for done in done {
             self.settle_in(done, processes);

@@ -1,5 +1,6 @@
 //! Baldur, the agent on the host: `run` protects, `watch` shows what the sensor sees, `capabilities` says what it can see.
 mod capabilities;
+mod copy;
 mod run;
 mod watch;
 
@@ -25,6 +26,8 @@ enum Command {
     Watch(watch::WatchArguments),
     /// Says what this host can observe and by which mechanism.
     Capabilities(capabilities::CapabilitiesArguments),
+    /// Copies this program to a file, for a container that has no other way to get it.
+    Copy(copy::CopyArguments),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -44,5 +47,6 @@ fn main() -> anyhow::Result<()> {
         },
         Command::Watch(arguments) => watch::watch(&arguments),
         Command::Capabilities(arguments) => capabilities::show(&arguments),
+        Command::Copy(arguments) => copy::copy(&arguments),
     }
 }

@@ -1,5 +1,5 @@
 # Baldur and Tyr: what protects a host. It runs as root, with the capabilities that deploy/helm/norn-agent names one by one.
-# The base has glibc, libstdc++, a shell and util-linux (nsenter); nothing is run in it to build.
+# The base has glibc, libstdc++ and a shell; nothing is run in it to build.
 ARG BASE=debian:bookworm-slim
 FROM ${BASE}
 COPY node baldur baldur-on-host /usr/local/bin/

@@ -76,6 +76,7 @@ export const settings = {
   authorityFile: z.string().default('').describe('PEM of the installation authority, trusted at enrolment'),
   joinTokenFile: z.string().default(''),
   spoolBytesMax: bytes.default(512 * 1024 * 1024),
+  hostName: z.string().max(253).default('').describe('What the host is called; empty: as it calls itself'),
   dockerSocket: z.string().default('/var/run/docker.sock'),
   containerdSocket: z.string().default('/run/containerd/containerd.sock'),
   protectedPaths: z

@@ -1,5 +1,6 @@
 // What tyr is told: where it keeps things, where baldur and the installation are, how much it may keep.
 import { type Environment, loadConfig, settings } from '@norn/config';
+import { hostname } from 'node:os';
 import { z } from 'zod';
 
 const schema = z.object({
@@ -13,6 +14,7 @@ const schema = z.object({
   joinTokenFile: settings.joinTokenFile,
   spoolBytesMax: settings.spoolBytesMax,
   batchBytesMax: settings.batchBytesMax,
+  hostName: settings.hostName.transform((name) => name || hostname()),
   dockerSocket: settings.dockerSocket,
   containerdSocket: settings.containerdSocket,
   protectedPaths: settings.protectedPaths,

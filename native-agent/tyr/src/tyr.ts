@@ -2,7 +2,6 @@
 import { create, toBinary } from '@bufbuild/protobuf';
 import { NornError, messageOf } from '@norn/base';
 import { action, event, local, type policy } from '@norn/contracts';
-import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { BaldurLink } from './baldur/baldur-link.ts';
@@ -91,6 +90,7 @@ export class Tyr {
       health: () => this.health(),
       policy: () => this.policyDesk.status(),
       inside: () => ({ containerId: this.containerId, ended: this.ended }),
+      hostName: config.hostName,
       nowMs,
     });
   }
@@ -173,7 +173,7 @@ export class Tyr {
     return new PolicyDesk({
       agentDir: this.config.agentDir,
       identity: () => this.identity(),
-      hostname,
+      hostname: () => this.config.hostName,
       giveToBaldur: (value) => {
         this.link.send({ case: 'hostPolicy', value });
       },

@@ -2,7 +2,7 @@
 import { create } from '@bufbuild/protobuf';
 import { event, type policy } from '@norn/contracts';
 import { readFileSync, statSync } from 'node:fs';
-import { hostname, release } from 'node:os';
+import { release } from 'node:os';
 import { agentVersion, limits } from '../limits.ts';
 
 export interface FactsSources {
@@ -11,6 +11,8 @@ export interface FactsSources {
   readonly health: () => event.AgentHealth;
   readonly policy: () => policy.HostPolicyStatus | undefined;
   readonly inside: () => { readonly containerId: string; readonly ended: boolean };
+  /** A node's, in a cluster. */
+  readonly hostName: string;
   readonly nowMs: () => number;
 }
 
@@ -32,7 +34,7 @@ export class HostFactsSource {
       ...this.sources.inside(),
       containers: this.sources.containers(),
       users: this.users,
-      hostname: hostname(),
+      hostname: this.sources.hostName,
       os: this.os,
       kernel: release(),
       agentVersion,

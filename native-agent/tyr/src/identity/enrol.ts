@@ -4,7 +4,6 @@ import type { ServiceError } from '@grpc/grpc-js';
 import { NornError, messageOf } from '@norn/base';
 import { agent, agentServiceDefinition, enrolmentServiceDefinition } from '@norn/contracts';
 import { readFileSync } from 'node:fs';
-import { hostname } from 'node:os';
 import { openClient } from '../uplink/grpc-client.ts';
 import { requestCertificate } from './certificate-request.ts';
 import type { Identity } from './identity-file.ts';
@@ -16,6 +15,7 @@ export interface EnrolOptions {
   readonly joinTokenFile: string;
   /** /etc/machine-id, or what stands for it. */
   readonly machineId: string;
+  readonly hostName: string;
 }
 
 const timeoutMs = 15_000;
@@ -23,13 +23,13 @@ const timeoutMs = 15_000;
 export async function enrol(options: EnrolOptions): Promise<Identity> {
   const authorityPem = readSetting('NORN_AUTHORITY_FILE', options.authorityFile);
   const joinToken = readSetting('NORN_JOIN_TOKEN_FILE', options.joinTokenFile).trim();
-  const { keyPem, requestPem } = requestCertificate(hostname());
+  const { keyPem, requestPem } = requestCertificate(options.hostName);
   const client = openClient(options.enrolAddress, { authorityPem });
   const { path, requestSerialize, responseDeserialize } = enrolmentServiceDefinition.enrol;
   const request = create(agent.EnrolRequestSchema, {
     joinToken,
     certificateRequest: requestPem,
-    hostname: hostname(),
+    hostname: options.hostName,
     machineId: options.machineId,
   });
   try {

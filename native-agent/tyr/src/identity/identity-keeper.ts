@@ -61,10 +61,10 @@ export class IdentityKeeper {
 
   private async enrol(events: IdentityEvents): Promise<void> {
     const isFirst = this.current === undefined;
-    const { agentDir, agentInside, enrolAddress, authorityFile, joinTokenFile } = this.config;
+    const { agentDir, agentInside } = this.config;
     // The machine's id is that of every container on it.
     const machine = agentInside ? machineId(agentDir, '') : machineId(agentDir);
-    this.take(await enrol({ enrolAddress, authorityFile, joinTokenFile, machineId: machine }));
+    this.take(await enrol({ ...this.config, machineId: machine }));
     this.logger.info({ host: this.current?.hostId, tenant: this.current?.tenantId }, 'enrolled');
     if (isFirst) events.onEnrolled();
     else events.onRenewed();

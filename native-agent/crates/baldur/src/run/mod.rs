@@ -7,6 +7,7 @@ mod enforcement;
 mod execution;
 mod health;
 mod hooks;
+mod host_mounts;
 mod insight;
 mod journal;
 mod keeper;
@@ -41,6 +42,7 @@ use commands::Commands;
 use daemon::{Daemon, Timers};
 use enforcement::Enforcement;
 use hooks::{HookOptions, Hooks};
+use host_mounts::enter_mounts_of;
 use keeper::Keeper;
 use link::Link;
 use outbox::Outbox;
@@ -100,6 +102,10 @@ pub struct RunArguments {
     /// Inside a container: pre-images take so many bytes at most.
     #[arg(long, requires = "command", value_name = "BYTES", default_value_t = application::VAULT_BYTES_MAX)]
     vault_bytes: u64,
+    /// The socket of the container runtime, for an agent in a container with the host's pids: it works in the mount namespace
+    /// of who listens there.
+    #[arg(long, value_name = "SOCKET")]
+    mounts_of: Option<PathBuf>,
     /// Protects from within a container, without the host: the application to start and its arguments. --protect then names
     /// the only directories whose files have pre-images.
     #[arg(last = true)]
@@ -199,6 +205,9 @@ struct Parts {
 }
 
 fn open_host(arguments: &RunArguments) -> anyhow::Result<Parts> {
+    if let Some(socket) = &arguments.mounts_of {
+        enter_mounts_of(socket)?;
+    }
     let waiter = Waiter::new(&[Signal::SIGTERM, Signal::SIGINT])?;
     let state = StateDir::open(arguments.state_dir.as_deref().unwrap_or(Path::new("")))?;
     // First, and in a thread of its own: the kernel takes a second to verify the sensor, and files change meanwhile.

@@ -34,4 +34,5 @@ export type {
 export * from './grpc/agent-service.ts';
 export * from './grpc/batch-envelope.ts';
 export * from './batch/index.ts';
+export { podLabels } from './pods.ts';
 export { sensitiveFileNames, sensitiveFileOf } from './sensitive-files.ts';

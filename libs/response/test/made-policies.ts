@@ -19,6 +19,7 @@ const values: Readonly<Record<string, readonly string[]>> = {
   Container: ['c1', 'c2'],
   ContainerImage: images,
   PodNamespace: ['prod', 'dev'],
+  PodLabels: ['app=web', 'tier=front'],
   UserId: ['0', '33', '1000'],
   ImageFlags: flags,
   DestinationIp: addresses,
@@ -37,6 +38,7 @@ const everywhere = [
   'Container',
   'ContainerImage',
   'PodNamespace',
+  'PodLabels',
   'UserId',
   'ImageFlags',
 ];
@@ -157,7 +159,9 @@ export function madeEvent(random: SeededRandom): TestEvent {
     ...some('CommandLine'),
     ...some('User'),
     UserId: Number(random.pick(values['UserId'] ?? [])),
-    ...(isInContainer ? { ...some('Container', 1), ...some('ContainerImage'), ...some('PodNamespace', 0.4) } : {}),
+    ...(isInContainer
+      ? { ...some('Container', 1), ...some('ContainerImage'), ...some('PodNamespace', 0.4), ...some('PodLabels', 0.4) }
+      : {}),
     ...(EventKind === 'exec'
       ? {}
       : {

@@ -53,6 +53,7 @@ const sameName: Partial<Record<policy.HostField, string>> = {
   [HostField.CONTAINER]: 'Container',
   [HostField.CONTAINER_IMAGE]: 'ContainerImage',
   [HostField.POD_NAMESPACE]: 'PodNamespace',
+  [HostField.POD_LABELS]: 'PodLabels',
   [HostField.IMAGE_FLAGS]: 'ImageFlags',
   [HostField.DESTINATION_IP]: 'DestinationIp',
   [HostField.PROTOCOL]: 'Protocol',

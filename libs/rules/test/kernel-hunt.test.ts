@@ -27,7 +27,7 @@ const batch = buildRuleBatch(events);
 const eventColumns =
   'at UInt32, kind UInt8, pid UInt32, container_id String, image_path String, path String, target String, flags UInt32, value UInt64, result Int32';
 const processColumns =
-  'of UInt32, seen_time DateTime64(6), command_line String, working_directory String, environment String, parent_pid UInt32, user_id UInt32, user_name String, group_id UInt32, container_image String, pod_namespace String, ancestor_images Array(String), parent_command_line String, image_flags UInt32, image_sha256 FixedString(32), terminal String, login_user_id UInt32, session_id UInt32, package String, package_version String, ' +
+  'of UInt32, seen_time DateTime64(6), command_line String, working_directory String, environment String, parent_pid UInt32, user_id UInt32, user_name String, group_id UInt32, container_image String, pod_namespace String, pod_labels Array(String), ancestor_images Array(String), parent_command_line String, image_flags UInt32, image_sha256 FixedString(32), terminal String, login_user_id UInt32, session_id UInt32, package String, package_version String, ' +
   capabilitySets.map((set) => `capabilities_${set} UInt64`).join(', ');
 
 /** The row of `events` that storage makes of a row of a batch. */
@@ -71,6 +71,7 @@ function processRow(of: RuleBatch, at: number) {
     package_version: of.text(of.imagePackageVersion[at]!),
     container_image: of.containerImage(at),
     pod_namespace: of.podNamespace(at),
+    pod_labels: of.podLabels(at),
     ancestor_images: of.ancestorImages(at),
     parent_command_line: of.parentCommandLine(at),
     image_flags: of.imageFlags[at],

@@ -49,6 +49,11 @@ export const limits = {
   fencedAlertsMax: 10_000,
 
   containersMax: 4096,
+  /** Labels of a pod that are told of, and characters of a name or value: Kubernetes has no longer ones. */
+  podLabelsMax: 64,
+  labelCharsMax: 317,
+  tokenBytesMax: 16 * KiB,
+  accountCharsMax: 253,
   /** An ended container is told of for this long. */
   containerEndedMs: 60_000,
   runtimeRetryMs: 5_000,

@@ -5,7 +5,7 @@ import { pino } from 'pino';
 import { ContainerTable } from '../src/containers/container-table.ts';
 import { CriWatch } from '../src/containers/cri-watch.ts';
 import { DockerWatch } from '../src/containers/docker-watch.ts';
-import { FakeDocker, startFakeCri } from './fake-runtimes.ts';
+import { FakeDocker, imageDigest, startFakeCri } from './fake-runtimes.ts';
 
 let directory: string;
 let nowMs = 5_000;
@@ -91,8 +91,13 @@ describe('the CRI', () => {
         image: 'shop/web:1.4',
         imageId: 'sha256:4567',
         runtime: 'containerd',
-        podName: 'web-7d9',
+        podName: 'web-7d9-x2k4q',
         podNamespace: 'shop',
+        podUid: 'uid-of-web',
+        // The kubelet's own are not among them.
+        podLabels: { app: 'web', 'pod-template-hash': '7d9' },
+        podOwner: 'Deployment/web',
+        imageDigest,
         startedAtUs: 1_760_000_000_000_000n,
       },
     ]);
@@ -115,7 +120,7 @@ describe('the CRI', () => {
     const watch = new CriWatch(watchOptions(path));
     watch.start();
     await until(() => watch.state.available);
-    expect(table.all()).toMatchObject([{ runtime, rootPath: root, podName: 'web-7d9' }]);
+    expect(table.all()).toMatchObject([{ runtime, rootPath: root, podName: 'web-7d9-x2k4q' }]);
     watch.stop();
     server.forceShutdown();
   });

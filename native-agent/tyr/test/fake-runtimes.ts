@@ -67,6 +67,13 @@ export class FakeDocker {
   }
 }
 
+export const imageDigest = `docker.io/shop/web@sha256:${'ab'.repeat(32)}`;
+
+function pair(name: string, value: string): Uint8Array {
+  const writer = new BinaryWriter().tag(1, WireType.LengthDelimited).string(name);
+  return writer.tag(2, WireType.LengthDelimited).string(value).finish();
+}
+
 const containers = new BinaryWriter()
   .tag(1, WireType.LengthDelimited)
   .fork()
@@ -105,13 +112,37 @@ const sandboxes = new BinaryWriter()
   .tag(2, WireType.LengthDelimited)
   .fork()
   .tag(1, WireType.LengthDelimited)
-  .string('web-7d9')
+  .string('web-7d9-x2k4q')
   .tag(2, WireType.LengthDelimited)
-  .string('uid')
+  .string('uid-of-web')
   .tag(3, WireType.LengthDelimited)
   .string('shop')
   .join()
+  .tag(5, WireType.LengthDelimited)
+  .bytes(pair('app', 'web'))
+  .tag(5, WireType.LengthDelimited)
+  .bytes(pair('pod-template-hash', '7d9'))
+  .tag(5, WireType.LengthDelimited)
+  .bytes(pair('io.kubernetes.pod.name', 'web-7d9-x2k4q'))
   .join()
+  .finish();
+
+const images = new BinaryWriter()
+  .tag(1, WireType.LengthDelimited)
+  .fork()
+  .tag(1, WireType.LengthDelimited)
+  .string('sha256:4567')
+  .tag(2, WireType.LengthDelimited)
+  .string('docker.io/shop/web:1.4')
+  .tag(3, WireType.LengthDelimited)
+  .string(imageDigest)
+  .join()
+  .finish();
+
+/** The test's own process: it has no token. */
+const statusOf = new BinaryWriter()
+  .tag(2, WireType.LengthDelimited)
+  .bytes(pair('info', JSON.stringify({ sandboxID: 's', pid: process.pid })))
   .finish();
 
 /** One running container in one pod; `serves` false: a containerd whose CRI plugin is off. */
@@ -123,15 +154,25 @@ export async function startFakeCri(path: string, { serves = true } = {}): Promis
   };
   const same = (bytes: Buffer): Buffer => bytes;
   const raw = { requestSerialize: same, requestDeserialize: same, responseSerialize: same, responseDeserialize: same };
-  const method = (name: string) => ({
-    path: `/runtime.v1.RuntimeService/${name}`,
+  const method = (name: string, service = 'RuntimeService') => ({
+    path: `/runtime.v1.${service}/${name}`,
     requestStream: false,
     responseStream: false,
     ...raw,
   });
   server.addService(
-    { listContainers: method('ListContainers'), listPodSandbox: method('ListPodSandbox') },
-    { listContainers: answer(containers), listPodSandbox: answer(sandboxes) },
+    {
+      listContainers: method('ListContainers'),
+      listPodSandbox: method('ListPodSandbox'),
+      listImages: method('ListImages', 'ImageService'),
+      containerStatus: method('ContainerStatus'),
+    },
+    {
+      listContainers: answer(containers),
+      listPodSandbox: answer(sandboxes),
+      listImages: answer(images),
+      containerStatus: answer(statusOf),
+    },
   );
   await new Promise<void>((resolve, reject) => {
     server.bindAsync(`unix://${path}`, ServerCredentials.createInsecure(), (error) => {

@@ -54,6 +54,7 @@ const otherEvents: readonly TestEvent[] = [
     Container: 'd'.repeat(64),
     ContainerImage: 'shop/web:1.4',
     PodNamespace: 'shop',
+    PodLabels: ['app=web', 'tier=front'],
   },
   { EventKind: 'exec', Image: '/usr/bin/su', CommandLine: 'su', ImageFlags: ['setuid'], uid: 1_000, gid: 100 },
   {
@@ -159,6 +160,8 @@ const questions: readonly (readonly [source: string, selection: string])[] = [
   ['process_creation', '{ ContainerImage: shop/web:* }'],
   ['process_creation', '{ PodNamespace: SHOP }'],
   ['process_creation', '{ PodNamespace|exists: false }'],
+  ['process_creation', '{ PodLabels|all: [app=web, tier=front] }'],
+  ['process_creation', '{ PodLabels|exists: false }'],
   ['process_creation', '{ ParentProcessId|gt: 4000 }'],
   ['process_creation', '{ Terminal: PTS4 }'],
   ['process_creation', '{ Terminal: null }'],

@@ -380,8 +380,8 @@ export async function storeContainer(
   startUs: number,
 ): Promise<void> {
   const columns = (): Columns => ({
-    input: `tenant_id String, host_id String, container_id String, name String, image String, image_id String, runtime String, started_at Int64, ended_at Int64, observed_at Int64`,
-    select: `tenant_id, host_id, container_id, name, image, image_id, runtime, ${time('started_at')}, ${time('ended_at')}, ${time('observed_at')}`,
+    input: `tenant_id String, host_id String, container_id String, name String, image String, image_id String, runtime String, image_digest String, pod_name String, pod_namespace String, pod_uid String, pod_labels Array(String), pod_owner String, service_account String, started_at Int64, ended_at Int64, observed_at Int64`,
+    select: `tenant_id, host_id, container_id, name, image, image_id, runtime, image_digest, pod_name, pod_namespace, pod_uid, pod_labels, pod_owner, service_account, ${time('started_at')}, ${time('ended_at')}, ${time('observed_at')}`,
   });
   const row = {
     tenant_id: home.tenantId,
@@ -390,7 +390,14 @@ export async function storeContainer(
     name: container.name,
     image: container.image,
     image_id: `sha256:${idOf(container.image, 64)}`,
-    runtime: 'docker',
+    runtime: 'containerd',
+    image_digest: `${container.image}@sha256:${idOf(container.image, 64)}`,
+    pod_name: `${container.name}-x2k4q`,
+    pod_namespace: 'shop',
+    pod_uid: idOf(container.name, 32),
+    pod_labels: ['app=web', 'tier=front'],
+    pod_owner: `Deployment/${container.name}`,
+    service_account: 'till',
     started_at: startUs,
     ended_at: 0,
     observed_at: startUs,

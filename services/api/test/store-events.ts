@@ -154,8 +154,10 @@ function withUsers(raw: Uint8Array, processes: readonly ProcessEntry[], events: 
   });
   const told = new Map(events.map((each) => [each.Container, each]));
   const containers = Array.from(columns.containers.id, (id) => {
-    const { ContainerImage = '', PodNamespace = '' } = told.get(columns.strings.text(id)) ?? {};
-    return { image: String(ContainerImage), podNamespace: String(PodNamespace) };
+    const { ContainerImage = '', PodNamespace = '', PodLabels = [] } = told.get(columns.strings.text(id)) ?? {};
+    const labels = [PodLabels].flat().map((label) => String(label).split('='));
+    const podLabels = Object.fromEntries(labels) as Record<string, string>;
+    return { image: String(ContainerImage), podNamespace: String(PodNamespace), podLabels };
   });
   const facts = create(event.BatchEnrichmentSchema, { userNames, containers });
   return appendField(raw, batchFields.enrichment, toBinary(event.BatchEnrichmentSchema, facts));

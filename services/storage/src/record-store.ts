@@ -2,7 +2,7 @@
 import { fromBinary } from '@bufbuild/protobuf';
 import { NornError, messageOf } from '@norn/base';
 import { type BusProducer, type BusRecord, type Deferred, type RecordBatch, deadLettersOf } from '@norn/bus';
-import { action, event, finding } from '@norn/contracts';
+import { action, event, finding, podLabels } from '@norn/contracts';
 import { type Outcome, type Pipeline, deadLetter, each, ok, pipeline } from '@norn/pipeline';
 import {
   type StoreWriter,
@@ -85,8 +85,9 @@ export class RecordStore {
   }
 
   private isNew(key: string, container: event.ContainerFact): boolean {
-    const { containerId, name, image, imageId, podName, startedAtUs, endedAtUs } = container;
-    const description = [name, image, imageId, podName, startedAtUs, endedAtUs].join('\0');
+    const { containerId, name, image, imageId, imageDigest, podUid, podName, startedAtUs, endedAtUs } = container;
+    const ofPod = [podUid, podName, container.podOwner, container.serviceAccount, ...podLabels(container)];
+    const description = [name, image, imageId, imageDigest, startedAtUs, endedAtUs, ...ofPod].join('\0');
     const id = `${key}:${containerId}`;
     if (this.containers.get(id) === description) return false;
     this.containers.set(id, description);

@@ -124,11 +124,16 @@ function notPart({ when }: PolicyRule): Part[] {
 }
 
 /** The group of a host is no matter of events: who decides looks at it. */
-function subjectParts({ subjects: { containerImage, namespace, user } }: PolicyRule): Part[] {
+function subjectParts({ subjects: { containerImage, namespace, labels = {}, user } }: PolicyRule): Part[] {
   const path = (key: string): Path => ['subjects', key];
   return [
     ...asked(containerImage && { ContainerImage: containerImage }, 'container_image', path('containerImage')),
     ...asked(namespace && { PodNamespace: namespace }, 'pod_namespace', path('namespace')),
+    ...Object.entries(labels).map(([label, values], index) => ({
+      name: `pod_label_${index}`,
+      selection: { PodLabels: values.map((value) => `${label}=${value}`) },
+      path: [...path('labels'), label],
+    })),
     ...asked(user && userSelection(user), 'user', path('user')),
   ];
 }

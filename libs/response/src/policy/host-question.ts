@@ -27,6 +27,7 @@ const ofProcess: Readonly<Record<string, policy.HostField>> = {
   Container: HostField.CONTAINER,
   ContainerImage: HostField.CONTAINER_IMAGE,
   PodNamespace: HostField.POD_NAMESPACE,
+  PodLabels: HostField.POD_LABELS,
   UserId: HostField.USER_ID,
   ImageFlags: HostField.IMAGE_FLAGS,
 };

@@ -146,6 +146,18 @@ describe('whom a rule is about', () => {
       [0],
     ],
     [
+      'a pod by its labels, all of them',
+      '{ labels: { app: [web, shop], tier: front } }',
+      [
+        exec('/a', { PodLabels: ['app=web', 'tier=front'] }),
+        exec('/a', { PodLabels: ['app=shop', 'tier=front', 'x=y'] }),
+        exec('/a', { PodLabels: ['app=web', 'tier=back'] }),
+        exec('/a', { PodLabels: ['app=web2', 'tier=front'] }),
+        exec('/a'),
+      ],
+      [0, 1],
+    ],
+    [
       'a user by name or number',
       '{ user: [www-data, 0] }',
       [exec('/a', { User: 'www-data', UserId: 33 }), exec('/a', { UserId: 0 }), exec('/a', { UserId: 10, User: 'x' })],

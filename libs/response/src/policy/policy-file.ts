@@ -55,6 +55,8 @@ const subjects = z.strictObject({
   hostGroup: words.optional(),
   containerImage: words.optional(),
   namespace: words.optional(),
+  /** Labels of pods: all must be there, with this value or one of these. */
+  labels: z.record(word, words).optional(),
   /** Names, or numbers: names of a container's users are not known. */
   user: z
     .union([word, z.number(), z.array(z.union([word, z.number()])).min(1)])

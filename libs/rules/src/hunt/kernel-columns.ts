@@ -59,6 +59,7 @@ const facts: Readonly<Record<string, Facts>> = {
   Environment: listOfProcess(`if(${environment} = '', [], splitByChar('\\n', ${environment}))`),
   ContainerImage: ofProcess('container_image'),
   PodNamespace: ofProcess('pod_namespace'),
+  PodLabels: listOfProcess(`${processTable}.pod_labels`),
   UserId: numberOfProcess('user_id'),
   User: ofProcess('user_name'),
   ParentImage: ofProcess('ancestor_images[1]'),

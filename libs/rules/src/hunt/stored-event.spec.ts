@@ -37,6 +37,7 @@ function stored(batch: RuleBatch, at: number) {
     userName: batch.userName(at),
     containerImage: batch.containerImage(at),
     podNamespace: batch.podNamespace(at),
+    podLabels: batch.podLabels(at),
     ancestorImages: batch.ancestorImages(at),
     parentCommandLine: batch.parentCommandLine(at),
     imageFlags: batch.imageFlags[at]!,

@@ -45,6 +45,8 @@ export interface StoredProcess {
   readonly userName: string;
   readonly containerImage: string;
   readonly podNamespace: string;
+  /** "app=web". */
+  readonly podLabels: readonly string[];
   /** Nearest first. */
   readonly ancestorImages: readonly string[];
   readonly parentCommandLine: string;
@@ -109,6 +111,7 @@ function processFields(process: StoredProcess): TestEvent {
     User: process.userName,
     ContainerImage: process.containerImage,
     PodNamespace: process.podNamespace,
+    PodLabels: [...process.podLabels],
     ParentImage: parent,
     AncestorImages: above,
     ParentCommandLine: process.parentCommandLine,

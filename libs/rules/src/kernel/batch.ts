@@ -57,4 +57,6 @@ export interface RuleBatch extends Rows {
   containerImage(container: number): string;
   /** Kubernetes namespace of an entry of the container table; empty when not known. */
   podNamespace(container: number): string;
+  /** "app=web" of the pod of an entry of the container table. */
+  podLabels(container: number): readonly string[];
 }

@@ -72,6 +72,7 @@ export function buildRuleBatch(events: readonly TestEvent[]): RuleBatch {
     containerId: text('Container'),
     containerImage: (container) => textOf(events[container] ?? {}, 'ContainerImage'),
     podNamespace: (container) => textOf(events[container] ?? {}, 'PodNamespace'),
+    podLabels: (container) => listOf(events[container] ?? {}, 'PodLabels'),
     // Last: by now every string is in.
     textCount: dictionary.texts.length,
     text: (index) => dictionary.texts[index] ?? '',

@@ -58,6 +58,9 @@ export const processFields: readonly FieldRow[] = [
     means('unmapped.pod_namespace', 'ContainerFact.pod_namespace', 'k8s.namespace.name'),
     (batch, process) => [batch.podNamespace(at(batch.processContainer, process))],
   ),
+  ofProcess('PodLabels', means('unmapped.pod_labels', 'ContainerFact.pod_labels'), (batch, process) =>
+    batch.podLabels(at(batch.processContainer, process)),
+  ),
   ofProcess('UserId', means('process.user.uid', 'EventColumns.user_id', 'process.real_user.id'), (batch, process) => [
     String(at(batch.processUserId, process)),
   ]),

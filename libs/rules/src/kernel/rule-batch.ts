@@ -1,6 +1,6 @@
 // A batch as the rule engine reads it: the same columns, nothing copied.
 import { toHex } from '@norn/base';
-import type { BatchView } from '@norn/contracts';
+import { podLabels, type BatchView } from '@norn/contracts';
 import type { RuleBatch } from './batch.ts';
 
 export function toRuleBatch(batch: BatchView): RuleBatch {
@@ -42,6 +42,7 @@ export function toRuleBatch(batch: BatchView): RuleBatch {
     containerId: containers.id,
     containerImage: (container) => enrichment?.containers[container]?.image ?? '',
     podNamespace: (container) => enrichment?.containers[container]?.podNamespace ?? '',
+    podLabels: (container) => podLabels(enrichment?.containers[container]),
   };
 }
 

@@ -93,7 +93,7 @@ impl<'a> ProgramFacts<'a> {
             }
             HostField::Sha256 => Some(vec![self.sha256()?]),
             HostField::Container => Some(vec![proc::container(self.pid, self.sources.container_of)?]),
-            HostField::ContainerImage | HostField::PodNamespace => self.place(field),
+            HostField::ContainerImage | HostField::PodNamespace | HostField::PodLabels => self.place(field),
             HostField::UserId => Some(vec![proc::status(self.pid)?.user.to_string()]),
             HostField::ImageFlags => self.flags(),
             HostField::DestinationIp
@@ -120,10 +120,11 @@ impl<'a> ProgramFacts<'a> {
             return Some(Vec::new());
         }
         let place = self.sources.known.place(&container)?;
-        Some(vec![match field {
-            HostField::PodNamespace => place.pod_namespace,
-            _ => place.image,
-        }])
+        Some(match field {
+            HostField::PodNamespace => vec![place.pod_namespace],
+            HostField::PodLabels => place.pod_labels,
+            _ => vec![place.image],
+        })
     }
 
     /// Of a program that runs already it is not known: its file may lie where a look at it waits for somebody.

@@ -245,6 +245,7 @@ fn name_of(field: HostField, event: HostEvent) -> &'static str {
         (HostField::Container, _) => "Container",
         (HostField::ContainerImage, _) => "ContainerImage",
         (HostField::PodNamespace, _) => "PodNamespace",
+        (HostField::PodLabels, _) => "PodLabels",
         (HostField::UserId, _) => "UserId",
         (HostField::ImageFlags, _) => "ImageFlags",
         (HostField::DestinationIp, _) => "DestinationIp",

@@ -11,6 +11,8 @@ pub const CONTAINERS_MAX: usize = 8_192;
 pub struct Place {
     pub image: String,
     pub pod_namespace: String,
+    /// "app=web".
+    pub pod_labels: Vec<String>,
 }
 
 #[derive(Debug, Default)]
@@ -45,13 +47,7 @@ impl Known {
             .filter(|fact| fact.ended_at_us == 0)
             .take(CONTAINERS_MAX);
         let places: HashMap<String, Place> = running
-            .map(|fact| {
-                let place = Place {
-                    image: fact.image.clone(),
-                    pod_namespace: fact.pod_namespace.clone(),
-                };
-                (fact.container_id.clone(), place)
-            })
+            .map(|fact| (fact.container_id.clone(), place_of(fact)))
             .collect();
         let mut containers = self.containers.write().unwrap_or_else(PoisonError::into_inner);
         let changed = containers.places != places;
@@ -91,6 +87,21 @@ impl Known {
     }
 }
 
+fn place_of(fact: &ContainerFact) -> Place {
+    let mut pod_labels: Vec<String> = fact
+        .pod_labels
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    // Told as a map: in no order, and another one each time.
+    pod_labels.sort_unstable();
+    Place {
+        image: fact.image.clone(),
+        pod_namespace: fact.pod_namespace.clone(),
+        pod_labels,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -112,6 +123,21 @@ mod tests {
         assert_eq!(known.place("a").unwrap().image, "shop/web:1");
         assert_eq!(known.place("b"), None);
         assert!(known.learn(&[]) && known.place("a").is_none());
+    }
+
+    #[test]
+    fn labels_of_a_pod_in_another_order_are_the_same() {
+        let known = Known::new(7, 100);
+        let labelled = |labels: [(&str, &str); 2]| ContainerFact {
+            pod_labels: labels
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .into(),
+            ..fact("a", "shop/web:1", 0)
+        };
+        assert!(known.learn(&[labelled([("app", "web"), ("tier", "front")])]));
+        assert!(!known.learn(&[labelled([("tier", "front"), ("app", "web")])]));
+        assert_eq!(known.place("a").unwrap().pod_labels, ["app=web", "tier=front"]);
+        assert!(known.learn(&[labelled([("app", "web"), ("tier", "back")])]));
     }
 
     #[test]

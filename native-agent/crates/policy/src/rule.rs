@@ -239,7 +239,9 @@ fn cost(field: HostField) -> u8 {
     match field {
         HostField::Image | HostField::DestinationIp | HostField::DestinationPort | HostField::Protocol => 0,
         HostField::UserId | HostField::ParentImage => 1,
-        HostField::Container | HostField::ContainerImage | HostField::PodNamespace => 2,
+        HostField::Container | HostField::ContainerImage | HostField::PodNamespace | HostField::PodLabels => {
+            2
+        }
         HostField::AncestorImages | HostField::ImageFlags | HostField::Unspecified => 3,
         HostField::Sha256 => 4,
     }

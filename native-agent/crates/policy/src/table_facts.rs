@@ -50,9 +50,14 @@ impl Facts for TableFacts<'_> {
                 vec![sum.iter().map(|byte| format!("{byte:02x}")).collect()]
             }
             HostField::Container => vec![container.to_owned()],
-            HostField::ContainerImage | HostField::PodNamespace if container.is_empty() => Vec::new(),
+            HostField::ContainerImage | HostField::PodNamespace | HostField::PodLabels
+                if container.is_empty() =>
+            {
+                Vec::new()
+            }
             HostField::ContainerImage => vec![place()?.image],
             HostField::PodNamespace => vec![place()?.pod_namespace],
+            HostField::PodLabels => place()?.pod_labels,
             HostField::UserId => vec![process.user_id.to_string()],
             HostField::ImageFlags => {
                 let set = FLAG_NAMES

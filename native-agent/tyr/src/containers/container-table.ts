@@ -1,5 +1,5 @@
 // The containers of this host as their runtimes tell of them; an ended one is kept a while, for its events are still on their way.
-import { create } from '@bufbuild/protobuf';
+import { create, equals } from '@bufbuild/protobuf';
 import { event } from '@norn/contracts';
 import { limits } from '../limits.ts';
 
@@ -11,6 +11,11 @@ export interface ContainerDescription {
   readonly runtime: string;
   readonly podName?: string;
   readonly podNamespace?: string;
+  readonly podUid?: string;
+  readonly podLabels?: Readonly<Record<string, string>>;
+  readonly podOwner?: string;
+  readonly serviceAccount?: string;
+  readonly imageDigest?: string;
   readonly startedAtUs: bigint;
   readonly rootPath: string;
 }
@@ -30,7 +35,8 @@ export class ContainerTable {
       this.refused++;
       return;
     }
-    const fact = create(event.ContainerFactSchema, container);
+    const { podLabels = {}, ...rest } = container;
+    const fact = create(event.ContainerFactSchema, { ...rest, podLabels: { ...podLabels } });
     if (known !== undefined && isSame(known, fact)) return;
     this.facts.set(container.containerId, fact);
     this.onChange();
@@ -59,6 +65,5 @@ export class ContainerTable {
 }
 
 function isSame(a: event.ContainerFact, b: event.ContainerFact): boolean {
-  const same = a.name === b.name && a.image === b.image && a.imageId === b.imageId && a.rootPath === b.rootPath;
-  return same && a.startedAtUs === b.startedAtUs && a.endedAtUs === b.endedAtUs && a.podName === b.podName;
+  return equals(event.ContainerFactSchema, a, b);
 }

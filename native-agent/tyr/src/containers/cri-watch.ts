@@ -3,8 +3,11 @@ import { messageOf } from '@norn/base';
 import { existsSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { limits } from '../limits.ts';
+import type { ContainerDescription } from './container-table.ts';
 import { CriApi, type CriContainer, type CriSandbox } from './cri-api.ts';
 import type { RuntimeState, RuntimeWatchOptions } from './docker-watch.ts';
+import { podOwner } from './pod-owner.ts';
+import { serviceAccountOf } from './service-account.ts';
 
 /** Docker's own containerd may serve no CRI; then it is asked rarely. */
 const unservedRetryMs = 60_000;
@@ -14,6 +17,8 @@ export class CriWatch {
   private timer: NodeJS.Timeout | undefined;
   private stopped = false;
   private readonly runtime: string;
+  /** By container; empty: it has none, or it is not known. */
+  private readonly accounts = new Map<string, string>();
   state: RuntimeState;
 
   constructor(private readonly options: RuntimeWatchOptions) {
@@ -44,8 +49,17 @@ export class CriWatch {
   private async askOnce(): Promise<number> {
     this.api ??= new CriApi(this.options.socketPath);
     try {
-      const [containers, sandboxes] = await Promise.all([this.api.containers(), this.api.sandboxes()]);
-      this.learn(containers, sandboxes);
+      const [containers, sandboxes, images] = await Promise.all([
+        this.api.containers(),
+        this.api.sandboxes(),
+        this.api.images(),
+      ]);
+      const digests = new Map(images.map(({ id, digest }) => [id, digest]));
+      const pods = new Map(sandboxes.map((sandbox) => [sandbox.id, sandbox]));
+      for (const container of containers)
+        this.learn(container, pods.get(container.sandboxId), digests.get(container.imageId) ?? '');
+      this.options.table.endAllBut([this.runtime], new Set(containers.map(({ id }) => id)));
+      void this.askForAccounts(containers);
       this.change({ available: true, detail: '' });
       return limits.criPollMs;
     } catch (error) {
@@ -54,18 +68,35 @@ export class CriWatch {
     }
   }
 
-  private learn(containers: readonly CriContainer[], sandboxes: readonly CriSandbox[]): void {
-    const { runtime } = this;
-    const { socketPath, table } = this.options;
-    const pods = new Map(sandboxes.map((sandbox) => [sandbox.id, sandbox]));
-    for (const { id, sandboxId, name, image, imageId, createdAtNs } of containers) {
-      const pod = pods.get(sandboxId);
-      const names = { podName: pod?.podName ?? '', podNamespace: pod?.podNamespace ?? '' };
-      const rootPath = rootOf(id, socketPath);
-      const startedAtUs = createdAtNs / 1000n;
-      table.put({ containerId: id, name, image, imageId, runtime, startedAtUs, rootPath, ...names });
+  private learn(container: CriContainer, pod: CriSandbox | undefined, imageDigest: string): void {
+    const { id, name, image, imageId, createdAtNs } = container;
+    this.options.table.put({
+      containerId: id,
+      name,
+      image,
+      imageId,
+      imageDigest,
+      runtime: this.runtime,
+      startedAtUs: createdAtNs / 1000n,
+      rootPath: rootOf(id, this.options.socketPath),
+      ...(pod === undefined ? {} : identityOf(pod)),
+      serviceAccount: this.accounts.get(id) ?? '',
+    });
+  }
+
+  /** Once for each container, after it was told of: an attack does not wait for it. It is told with the next look. */
+  private async askForAccounts(running: readonly CriContainer[]): Promise<void> {
+    const ids = new Set(running.map(({ id }) => id));
+    for (const id of this.accounts.keys()) if (!ids.has(id)) this.accounts.delete(id);
+    for (const id of ids) {
+      if (this.accounts.has(id) || this.stopped) continue;
+      this.accounts.set(id, '');
+      try {
+        this.accounts.set(id, serviceAccountOf((await this.api?.pidOf(id)) ?? 0));
+      } catch (error) {
+        this.options.logger.debug({ containerId: id, err: error }, 'its service account is not known');
+      }
     }
-    table.endAllBut([runtime], new Set(containers.map(({ id }) => id)));
   }
 
   private change(state: RuntimeState): void {
@@ -74,6 +105,10 @@ export class CriWatch {
     this.options.logger.info(state, 'cri');
     this.options.onStateChange();
   }
+}
+
+function identityOf({ podName, podUid, podNamespace, podLabels }: CriSandbox): Partial<ContainerDescription> {
+  return { podName, podUid, podNamespace, podLabels, podOwner: podOwner(podName, podLabels) };
 }
 
 /** By the socket's name: `crio.sock` of CRI-O (OpenShift); `containerd.sock` of upstream's, k3s' and RKE2's containerd. */

@@ -34,7 +34,8 @@ interface Condition {
   readonly params: Readonly<Record<string, string>>;
 }
 
-function conditions({ technique, rule, sha256, image, q }: AlertsQuery): Condition[] {
+function conditions(query: AlertsQuery): Condition[] {
+  const { technique, rule, sha256, image } = query;
   const asked: Condition[] = [];
   if (technique !== undefined) asked.push({ sql: 'has(techniques, {technique:String})', params: { technique } });
   if (rule !== undefined) {
@@ -46,6 +47,8 @@ function conditions({ technique, rule, sha256, image, q }: AlertsQuery): Conditi
   if (sha256 !== undefined)
     asked.push({ sql: ofProcesses('image_sha256 = toFixedString(unhex({sha256:String}), 32)'), params: { sha256 } });
   if (image !== undefined) asked.push({ sql: ofProcesses('image_path = {image:String}'), params: { image } });
+  asked.push(...placeConditions(query));
+  const { q } = query;
   if (q !== undefined) {
     const columns = ['title', 'summary', 'id', 'container_id', 'host_id'];
     const hits = columns.map((column) => `positionCaseInsensitive(${column}, {q:String}) > 0`);
@@ -54,11 +57,31 @@ function conditions({ technique, rule, sha256, image, q }: AlertsQuery): Conditi
   return asked;
 }
 
+/** Where: what the runtime said of the container. */
+function placeConditions({ namespace, pod, containerImage, label }: AlertsQuery): Condition[] {
+  const asked = {
+    namespace: ['pod_namespace = {namespace:String}', namespace],
+    pod: ['pod_name = {pod:String}', pod],
+    containerImage: ['{containerImage:String} IN (image, image_digest, image_id)', containerImage],
+    label: ['has(pod_labels, {label:String})', label],
+  } as const;
+  return Object.entries(asked).flatMap(([name, [condition, value]]) =>
+    value === undefined ? [] : [{ sql: inContainers(condition), params: { [name]: value } }],
+  );
+}
+
 function ofProcesses(condition: string): string {
   return `lineage_uid IN (SELECT lineage_uid FROM processes WHERE tenant_id = {tenantId:String} AND ${condition})`;
 }
 
 function ofContainers(column: string, parameter: string): string {
+  const hits = [column, 'image', 'pod_name', 'pod_namespace'].map(
+    (one) => `positionCaseInsensitive(${one}, {${parameter}:String}) > 0`,
+  );
+  return inContainers(`(${hits.join(' OR ')})`);
+}
+
+function inContainers(condition: string): string {
   return `container_id IN (SELECT container_id FROM containers WHERE tenant_id = {tenantId:String} AND container_id != ''
-    AND (positionCaseInsensitive(${column}, {${parameter}:String}) > 0 OR positionCaseInsensitive(image, {${parameter}:String}) > 0))`;
+    AND ${condition})`;
 }

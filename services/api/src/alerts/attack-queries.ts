@@ -275,13 +275,20 @@ export interface ContainerRow {
   runtime: string;
   podName: string;
   podNamespace: string;
+  imageDigest: string;
+  podUid: string;
+  /** "app=web". */
+  podLabels: string[];
+  podOwner: string;
+  serviceAccount: string;
   startedUs: number | string;
   endedUs: number | string;
 }
 
 export const containerColumns = [
   'container_id AS containerId, host_id AS hostId, name, image, image_id AS imageId, runtime',
-  'pod_name AS podName, pod_namespace AS podNamespace',
+  'pod_name AS podName, pod_namespace AS podNamespace, image_digest AS imageDigest, pod_uid AS podUid',
+  'pod_labels AS podLabels, pod_owner AS podOwner, service_account AS serviceAccount',
   'toUnixTimestamp64Micro(started_at) AS startedUs, toUnixTimestamp64Micro(ended_at) AS endedUs',
 ];
 

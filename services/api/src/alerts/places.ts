@@ -5,6 +5,7 @@ import { type Logger, createLogger } from '@norn/telemetry';
 import { ControlPlane } from '../adapters/control-plane.ts';
 import { Telemetry } from '../ports/telemetry.port.ts';
 import type { Attack, Place } from '../views/attack.ts';
+import { podView } from '../views/pod-view.ts';
 import { type ContainerRow, containersByIdQuery } from './attack-queries.ts';
 
 @Injectable()
@@ -32,6 +33,8 @@ export class Places {
         containerImage: row?.image || alert.containerImage,
         podName: row?.podName ?? '',
         podNamespace: row?.podNamespace ?? '',
+        imageDigest: row?.imageDigest ?? '',
+        pod: podView(row),
       };
     };
   }

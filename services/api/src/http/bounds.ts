@@ -64,6 +64,14 @@ export const alertsQuery = z.object({
     .regex(/^[0-9a-f]{64}$/, 'a SHA-256 is 64 lower-case hex digits')
     .optional(),
   image: search.optional(),
+  containerImage: search.optional(),
+  namespace: search.optional(),
+  pod: search.optional(),
+  label: z
+    .string()
+    .max(limits.searchCharactersMax)
+    .regex(/^[^=]+=.*$/, 'a label is written app=web')
+    .optional(),
   q: search.optional(),
   limit,
   cursor: alertId.optional(),

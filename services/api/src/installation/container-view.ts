@@ -2,6 +2,7 @@
 import { create } from '@bufbuild/protobuf';
 import { view } from '@norn/contracts';
 import type { ContainerRow } from '../alerts/attack-queries.ts';
+import { ofPod, podView } from '../views/pod-view.ts';
 import { timeOf } from '../views/words.ts';
 
 export function containerView(row: ContainerRow, hostName: string, openAlerts: number): view.ContainerView {
@@ -13,6 +14,8 @@ export function containerView(row: ContainerRow, hostName: string, openAlerts: n
     runtime: row.runtime,
     podName: row.podName,
     podNamespace: row.podNamespace,
+    imageDigest: row.imageDigest,
+    ...ofPod(podView(row)),
     startedAt: timeOf(Number(row.startedUs)),
     endedAt: timeOf(Number(row.endedUs)),
     hostId: row.hostId,

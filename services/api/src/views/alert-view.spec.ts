@@ -10,6 +10,8 @@ const place = {
   containerImage: 'shop/web:1.4',
   podName: '',
   podNamespace: '',
+  imageDigest: '',
+  pod: undefined,
   hosts: [],
 };
 

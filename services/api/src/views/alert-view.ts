@@ -3,6 +3,7 @@ import { create } from '@bufbuild/protobuf';
 import { toHex } from '@norn/base';
 import { view } from '@norn/contracts';
 import { type Attack, type Place, filesDecided } from './attack.ts';
+import { ofPod } from './pod-view.ts';
 import { counted, listed, severityWord, timeOf, timeOfDate } from './words.ts';
 
 export function alertView(attack: Attack, place: Place, runningProcesses = 0): view.AlertView {
@@ -17,6 +18,8 @@ export function alertView(attack: Attack, place: Place, runningProcesses = 0): v
     containerImage: place.containerImage,
     podName: place.podName,
     podNamespace: place.podNamespace,
+    imageDigest: place.imageDigest,
+    ...ofPod(place.pod),
     severity: severityWord(alert.severity),
     state: handling.state,
     title: alert.title,

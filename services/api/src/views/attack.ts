@@ -1,7 +1,7 @@
 // What an alert, its handling and its findings say together about an attack: when it began, what stopped it, what came of it.
 import { fromBinary } from '@bufbuild/protobuf';
 import { toHex } from '@norn/base';
-import { finding } from '@norn/contracts';
+import { finding, type view } from '@norn/contracts';
 import { isDenied } from '@norn/response';
 import type { AlertHandling } from '@norn/store';
 
@@ -14,6 +14,9 @@ export interface Place {
   readonly containerImage: string;
   readonly podName: string;
   readonly podNamespace: string;
+  readonly imageDigest: string;
+  /** Undefined outside of pods. */
+  readonly pod: view.PodView | undefined;
 }
 
 export interface Attack {

@@ -1,8 +1,9 @@
 // A host: is it protected, and if not, why and what helps.
 import { create, fromJson } from '@bufbuild/protobuf';
-import { event, view } from '@norn/contracts';
+import { event, podLabels, view } from '@norn/contracts';
 import type { Host } from '@norn/store';
 import { type NewestHostPolicy, hostPolicyView } from './host-policy-view.ts';
+import { ofPod, podView } from './pod-view.ts';
 import { counted, durationOf, listed, timeOf, timeOfDate } from './words.ts';
 
 /** A host that said nothing for so long is silent; agents report every few seconds. */
@@ -102,6 +103,8 @@ export function containerOfFact(fact: event.ContainerFact, host: Host): view.Con
     runtime: fact.runtime,
     podName: fact.podName,
     podNamespace: fact.podNamespace,
+    imageDigest: fact.imageDigest,
+    ...ofPod(podView({ ...fact, podLabels: podLabels(fact) })),
     startedAt: timeOf(fact.startedAtUs),
     endedAt: timeOf(fact.endedAtUs),
     hostId: host.id,

@@ -60,11 +60,13 @@ function valueText(value: unknown): string {
 }
 
 function subjectsText({ subjects }: PolicyRule): string {
-  const { hostGroup, containerImage, namespace, user, program } = subjects;
+  const { hostGroup, containerImage, namespace, labels, user, program } = subjects;
+  const labelled = labels && Object.entries(labels).map(([label, values]) => `${label}=${values.join('|')}`);
   const parts: [string, readonly (string | number)[] | undefined][] = [
     ['hosts', hostGroup],
     ['images', containerImage],
     ['namespaces', namespace],
+    ['labels', labelled],
     ['users', user],
     ['below', program],
   ];

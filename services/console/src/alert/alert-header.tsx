@@ -88,16 +88,12 @@ function Where({ alert }: { alert: Alert }): ReactElement {
           >
             {alert.containerName || 'unnamed'}
           </Link>
-          <span className="text-soft" data-testid="container-image">
+          <span className="text-soft" data-testid="container-image" title={alert.imageDigest || undefined}>
             {alert.containerImage}
           </span>
-          {alert.podName === '' ? null : (
-            <span className="text-soft">
-              {alert.podNamespace}/{alert.podName}
-            </span>
-          )}
         </span>
       )}
+      <PodOf alert={alert} />
       <Link
         to={`/hosts/${alert.hostId}`}
         className="flex items-center gap-1.5 text-soft hover:text-accent hover:underline"
@@ -108,6 +104,43 @@ function Where({ alert }: { alert: Alert }): ReactElement {
       </Link>
       <OtherHosts alert={alert} />
     </div>
+  );
+}
+
+/** In a cluster people know the pod, and not the container. */
+function PodOf({ alert }: { alert: Alert }): ReactElement | null {
+  const { podName, podNamespace, pod } = alert;
+  if (podName === '') return null;
+  return (
+    <span className="flex min-w-0 flex-wrap items-center gap-x-2" data-testid="pod">
+      <span>
+        <span className="text-soft">pod </span>
+        <FilterLink filter="namespace" value={podNamespace} />/<FilterLink filter="pod" value={podName} />
+      </span>
+      {pod === undefined ? null : (
+        <>
+          {pod.owner === '' ? null : <span className="text-soft">of {pod.owner}</span>}
+          {pod.serviceAccount === '' ? null : <span className="text-soft">as {pod.serviceAccount}</span>}
+          {Object.entries(pod.labels).map(([name, value]) => (
+            <span key={name} className="rounded bg-raised px-1.5 font-mono text-xs">
+              <FilterLink filter="label" value={`${name}=${value}`} />
+            </span>
+          ))}
+        </>
+      )}
+    </span>
+  );
+}
+
+function FilterLink({ filter, value }: { filter: string; value: string }): ReactElement {
+  return (
+    <Link
+      to={`/alerts?${filter}=${encodeURIComponent(value)}`}
+      title={`All alerts of this ${filter}`}
+      className="hover:text-accent hover:underline"
+    >
+      {value}
+    </Link>
   );
 }
 

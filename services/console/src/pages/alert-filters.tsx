@@ -13,9 +13,15 @@ export const filterNames = [
   'rule',
   'sha256',
   'image',
+  'namespace',
+  'pod',
+  'containerImage',
+  'label',
   'q',
 ] as const;
-const shownAsChips = ['host', 'container', 'technique', 'rule', 'sha256', 'image'] as const;
+/** What a chip calls a filter where that is not its name in the address. */
+const chipNames: Readonly<Record<string, string>> = { containerImage: 'container image' };
+const shownAsChips = filterNames.filter((name) => !['state', 'severity', 'q'].includes(name));
 
 const views: readonly (readonly [string, string])[] = [
   ['', 'All'],
@@ -110,7 +116,7 @@ function Search({ search }: { search: RefObject<HTMLInputElement | null> }): Rea
         onChange={({ target }) => {
           setTyped(target.value);
         }}
-        placeholder="Search titles, sentences, containers, images, ids   /"
+        placeholder="Search titles, sentences, containers, pods, images, ids   /"
         aria-label="Search alerts"
         className="min-w-0 flex-1 bg-transparent outline-none placeholder:text-faint"
       />
@@ -134,7 +140,7 @@ function Chips(): ReactElement | null {
           }}
           className="flex h-8 max-w-64 items-center gap-1.5 rounded-md border border-accent bg-accent-wash px-2.5"
         >
-          <span className="text-soft">{name}</span>
+          <span className="text-soft">{chipNames[name] ?? name}</span>
           <span className="truncate font-mono text-xs">{value}</span>
           <Icon name="cross" size={11} />
         </button>

@@ -15,12 +15,12 @@ export function ContainersPage(): ReactElement {
   const words = read('q').toLowerCase();
   if (data === undefined)
     return <Panel>{isError ? <Failed error={error} again={() => void refetch()} /> : <Loading />}</Panel>;
-  const shown = data.containers.filter(({ containerId, name, image, hostName }) =>
-    [containerId, name, image, hostName].some((value) => value.toLowerCase().includes(words)),
+  const shown = data.containers.filter((container) =>
+    searched(container).some((value) => value.toLowerCase().includes(words)),
   );
   return (
     <div className="flex flex-col gap-3">
-      <PageTitle side={<FilterField label="Filter containers" hint="Name, image, id, host" width="w-48" />}>
+      <PageTitle side={<FilterField label="Filter containers" hint="Name, pod, label, image, id, host" width="w-48" />}>
         Containers
       </PageTitle>
       <Panel>
@@ -38,9 +38,20 @@ export function ContainersPage(): ReactElement {
   );
 }
 
+function searched(container: Container): string[] {
+  const { containerId, name, image, imageDigest, hostName, podNamespace, podName, pod } = container;
+  const ofPod = [`${podNamespace}/${podName}`, pod?.owner ?? '', pod?.serviceAccount ?? '', ...labelsOf(container)];
+  return [containerId, name, image, imageDigest, hostName, ...ofPod];
+}
+
+/** "app=web" */
+function labelsOf({ pod }: Container): string[] {
+  return Object.entries(pod?.labels ?? {}).map(([name, value]) => `${name}=${value}`);
+}
+
 export function ContainerTable({ containers }: { containers: readonly Container[] }): ReactElement {
   return (
-    <Table names={['Container', 'Name', 'Image', 'Host', 'Alerts', 'Started', 'State']}>
+    <Table names={['Container', 'Name', 'Pod', 'Image', 'Host', 'Alerts', 'Started', 'State']}>
       {containers.map((container) => (
         <tr
           key={`${container.hostId} ${container.containerId}`}
@@ -51,7 +62,10 @@ export function ContainerTable({ containers }: { containers: readonly Container[
             <Id value={container.containerId} label="container id" />
           </td>
           <td className="px-3 font-medium whitespace-nowrap">{container.name || '–'}</td>
-          <td className="px-3 whitespace-nowrap text-soft" title={container.imageId}>
+          <td className="px-3 whitespace-nowrap text-soft" title={labelsOf(container).join('\n')}>
+            {container.podName === '' ? '–' : `${container.podNamespace}/${container.podName}`}
+          </td>
+          <td className="px-3 whitespace-nowrap text-soft" title={container.imageDigest || container.imageId}>
             {container.image}
           </td>
           <td className="px-3 whitespace-nowrap">

@@ -6,6 +6,7 @@ import {
   capabilitiesOf,
   capabilitySets,
   nobodyId,
+  podLabels,
 } from '@norn/contracts';
 import { NativeBlock } from '../native/block.ts';
 import { type RowOwner, low, lows, pushTexts, sha256, text, time, u32, u64, uid, uids } from './column-kinds.ts';
@@ -29,6 +30,7 @@ export function createProcessesBlock() {
     container_image: low(),
     pod_name: low(),
     pod_namespace: low(),
+    pod_labels: lows(),
     user_id: u32(),
     user_name: low(),
     group_id: u32(),
@@ -146,5 +148,6 @@ function pushEnrichment({ columns }: ProcessesBlock, batch: BatchView, entry: nu
   columns.container_image.push(fact?.image ?? '');
   columns.pod_name.push(fact?.podName ?? '');
   columns.pod_namespace.push(fact?.podNamespace ?? '');
+  pushTexts(columns.pod_labels, podLabels(fact));
   columns.user_name.push(batch.enrichment?.userNames[entry] ?? '');
 }

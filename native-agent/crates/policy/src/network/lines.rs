@@ -156,8 +156,12 @@ impl Lines {
 
     /// What containers were started from matters.
     pub fn ask_for_places(&self) -> bool {
-        let of_place =
-            |test: &Test| matches!(test.field, HostField::ContainerImage | HostField::PodNamespace);
+        let of_place = |test: &Test| {
+            matches!(
+                test.field,
+                HostField::ContainerImage | HostField::PodNamespace | HostField::PodLabels
+            )
+        };
         self.lines.iter().any(|line| line.program.iter().any(of_place))
     }
 

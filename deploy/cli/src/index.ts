@@ -1,3 +1,11 @@
 export { createAuthority, type Authority, type Issued } from './up/certificates.ts';
+export { waitForAgent } from './api/agent.ts';
+export { connectApi, type ApiClient } from './api/client.ts';
+export { buildSimulator } from './attack/binary.ts';
+export { provideAttackImage } from './attack/docker-stage.ts';
+export { playAttack, type AttackReport } from './attack/play.ts';
+export { imageCorpus } from './attack/rootfs.ts';
+export type { Scene } from './attack/stage.ts';
 export { handToImages, makeServiceSecrets } from './compose/secrets.ts';
 export { provideImage } from './images/build.ts';
+export { kubernetesIsBuilt, provideKubernetes, type Kubernetes } from './test/kubernetes.ts';

@@ -11,4 +11,4 @@ export { providePostgres } from './postgres.install.ts';
 export { startPart, waitForLock, type Part, type PartPlan } from './part.ts';
 export { processIdentity, type ProcessIdentity, isAlive, endProcess, cpuTicks } from './process.ts';
 export { assertPortFree, freePorts, isPortFree, portOwner } from './ports.ts';
-export { lock, provide, toolchainFolder } from './toolchain.ts';
+export { lock, pieceFolder, provide, toolchainFolder, type Piece } from './toolchain.ts';

@@ -36,10 +36,15 @@ export interface Piece {
   readonly build: (folder: string) => Promise<void>;
 }
 
+/** Where a piece is, or would be. */
+export function pieceFolder({ name, content }: Piece, cache = toolchainFolder()): string {
+  const hash = createHash('sha256').update(JSON.stringify(content)).digest('hex').slice(0, 12);
+  return join(cache, `${name}-${hash}`);
+}
+
 /** The folder of a piece, built when it is not there yet. Safe against another install at the same moment. */
 export async function provide(piece: Piece, cache = toolchainFolder()): Promise<string> {
-  const hash = createHash('sha256').update(JSON.stringify(piece.content)).digest('hex').slice(0, 12);
-  const folder = join(cache, `${piece.name}-${hash}`);
+  const folder = pieceFolder(piece, cache);
   if (existsSync(folder)) return folder;
   const release = await lock(join(cache, `${piece.name}.lock`));
   try {

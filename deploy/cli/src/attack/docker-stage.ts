@@ -23,9 +23,7 @@ export async function dockerAnswers(): Promise<boolean> {
 export async function openDockerStage(options: StageOptions, place: ContainerPlace = 'image'): Promise<Stage> {
   const docker = new Docker();
   const inImage = place === 'image';
-  const imageOptions = inImage ? options : { ...options, files: 0 };
-  const image = `${repository}:${await imageTag(imageOptions)}`;
-  await ensureImage(docker, image, imageOptions);
+  const image = await provideAttackImage(inImage ? options : { ...options, files: 0 });
   const mounted = await mountFor(docker, place, options);
   const container = await createContainer(docker, image, { ...options, binds: mounted.binds });
   const corpus = inImage ? imageCorpus : otherCorpus;
@@ -48,6 +46,13 @@ export async function openDockerStage(options: StageOptions, place: ContainerPla
       await mounted.remove();
     },
   };
+}
+
+/** The image of a victim, made when the local Docker has none of this content. Returns its name. */
+export async function provideAttackImage(options: StageOptions): Promise<string> {
+  const image = `${repository}:${await imageTag(options)}`;
+  await ensureImage(new Docker(), image, options);
+  return image;
 }
 
 interface Mounted {

@@ -6,7 +6,7 @@ import { fileSentence } from '../commands/alerts.ts';
 import { followAlert, knownAlerts, type Followed } from './follow.ts';
 import { mayBeRefused } from './modes.ts';
 import { scenarios, type Pace, type ScenarioName } from './scenario.ts';
-import type { Stage } from './stage.ts';
+import type { Scene } from './stage.ts';
 import { compareManifests, parseManifest, type Manifest, type Verdict } from './verdict.ts';
 
 export interface AttackReport {
@@ -34,7 +34,7 @@ export type Tell = (sentence: string) => void;
 export interface Attack {
   readonly scenario: ScenarioName;
   readonly pace: Pace;
-  readonly stage: Stage;
+  readonly stage: Scene;
   /** Until the alert must be there; the scenario's own time when it is not given. */
   readonly detectWithinMs?: number;
 }
@@ -90,7 +90,7 @@ async function mustBePossible({ stage, pace: { mode } }: Attack): Promise<void> 
   }
 }
 
-async function manifestOf(stage: Stage): Promise<Manifest> {
+async function manifestOf(stage: Scene): Promise<Manifest> {
   return parseManifest(await stage.ask(['manifest', stage.corpus]));
 }
 

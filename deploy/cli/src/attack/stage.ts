@@ -13,6 +13,9 @@ export type ContainerPlace = 'image' | 'upper' | 'bind' | 'volume';
 /** Below /srv, which is protected by default. */
 export const hostFolder = '/srv/norn-attack';
 
+/** What an attack with a corpus needs of its stage. */
+export type Scene = Pick<Stage, 'description' | 'containerId' | 'corpus' | 'ask' | 'launch'>;
+
 export interface Stage {
   /** "container 4f1c… (norn-attack-1a2b, image …)" or "directory /srv/norn-attack/…". */
   readonly description: string;

@@ -9,6 +9,7 @@ import { write } from '../print/columns.ts';
 import { provideParts, provideSystem } from '../provide-system.ts';
 import { repository } from '../up/installation.ts';
 import { kinds, planRuns, type Kind } from './plan.ts';
+import { provideKubernetes } from './kubernetes.ts';
 import { runTests } from './run.ts';
 import { add, nothing, unexcused, type Skip, type Tally } from './tally.ts';
 
@@ -16,15 +17,19 @@ export function registerTestCommand(program: Command): void {
   program
     .command('test')
     .description('Run all tests: units and real parts, this kernel, a whole installation')
-    .addArgument(new Argument('[pattern]', 'part of a path (with a /) or of a test name'))
+    .addArgument(new Argument('[pattern]', `${kinds.join(', ')}; or part of a path (with a /) or of a test name`))
     .addOption(new Option('--only <kind>', 'one kind of tests').choices([...kinds]))
     .action(test);
 }
 
-async function test(pattern: string | undefined, { only }: { only?: Kind }): Promise<void> {
+async function test(given: string | undefined, options: { only?: Kind }): Promise<void> {
+  // `norn test kubernetes` is `norn test --only kubernetes`.
+  const kind = kinds.find((one) => one === given);
+  const [only, pattern] = kind ? [kind, undefined] : [options.only, given];
   await provideSystem({ browser: only !== 'unit', containers: true });
   await provideParts();
   await offerDocker();
+  if (only === 'kubernetes') await provideKubernetes(write);
   let tally: Tally = nothing;
   for (const run of planRuns(only, pattern)) {
     write(`\n── ${run.kind}: ${run.runner}`);

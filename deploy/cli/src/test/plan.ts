@@ -1,11 +1,13 @@
 // Which tests there are, and by which runner each kind is run.
 import { join } from 'node:path';
+import { processEnvironment } from '@norn/config';
 import { repository } from '../up/installation.ts';
+import { askedFor, kubernetesIsBuilt } from './kubernetes.ts';
 
-export const kinds = ['unit', 'kernel', 'e2e'] as const;
+export const kinds = ['unit', 'kernel', 'e2e', 'kubernetes'] as const;
 /**
  * unit: beside the sources, with real parts where a stage meets one. kernel: this machine's kernel and container runtime.
- * e2e: a whole installation.
+ * e2e: a whole installation. kubernetes: both charts on a real cluster, which takes minutes to build the first time.
  */
 export type Kind = (typeof kinds)[number];
 
@@ -22,11 +24,16 @@ const unitWorkers = 2;
 
 /** In run order: what is quick to fail is run first. */
 export function planRuns(only: Kind | undefined, pattern: string | undefined): TestRun[] {
-  const wanted = only ? [only] : kinds;
+  const wanted = only ? [only] : kinds.filter((kind) => kind !== 'kubernetes' || runsByDefault());
   const runs = wanted.flatMap((kind) => runsOf(kind));
   // A path is one of jest's files; cargo knows tests by name alone.
   const able = pattern?.includes('/') ? runs.filter(({ runner }) => runner === 'jest') : runs;
   return able.map((run) => narrow(run, pattern));
+}
+
+/** Not on a machine that would have to build a Kubernetes first, unless somebody asks for it. */
+function runsByDefault(): boolean {
+  return processEnvironment()[askedFor] !== undefined || kubernetesIsBuilt();
 }
 
 function runsOf(kind: Kind): TestRun[] {
@@ -42,6 +49,7 @@ function runsOf(kind: Kind): TestRun[] {
           '/services/console/',
           '/test/kernel/',
           '/test/e2e/',
+          '/test/kubernetes/',
         ),
         { kind, runner: 'cargo', args: ['test', '--workspace', '--locked', '--no-fail-fast'], cwd: agent },
       ];
@@ -56,7 +64,8 @@ function runsOf(kind: Kind): TestRun[] {
         },
       ];
     case 'e2e':
-      return [jest(kind, '--runInBand', '--roots', join(repository, 'test'), '--testPathPatterns', '/test/e2e/')];
+    case 'kubernetes':
+      return [jest(kind, '--runInBand', '--roots', join(repository, 'test'), '--testPathPatterns', `/test/${kind}/`)];
   }
 }
 

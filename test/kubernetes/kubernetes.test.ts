@@ -1,0 +1,198 @@
+// Norn where containers run: both charts on a real Kubernetes, an attack in a pod, and nothing left when they are taken off.
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { connectApi, playAttack, provideKubernetes, waitForAgent, type ApiClient, type AttackReport } from '@norn/cli';
+import type { ShownAlert, ShownAlertDetail } from '@norn/contracts';
+import { startCluster, type Cluster } from './cluster/cluster.ts';
+import { pauseImage } from './cluster/node.ts';
+import { nodeName } from './cluster/site.ts';
+import { provideImages, type Images } from './images.ts';
+import {
+  agentState,
+  charts,
+  dryRun,
+  homeOf,
+  install,
+  installAgent,
+  loadImages,
+  namespace,
+  namespaceOf,
+  ownNamespace,
+  upgradeAgent,
+} from './installation.ts';
+import { containerIdOf, openPodStage, type Victim } from './pod-stage.ts';
+
+const apiPort = 7960;
+const agentWithinMs = 180_000;
+/** Whom the victim's pod speaks as. */
+const account = 'cashier';
+const pollMs = 500;
+const pollsMax = 60;
+const shop: Victim = { namespace: 'shop', pod: 'till' };
+
+jest.setTimeout(1_800_000);
+
+interface ShownAlertList {
+  readonly alerts: readonly ShownAlert[];
+}
+
+/** What the host says of itself when it knows pods. */
+const cri = expect.objectContaining({ name: 'containers.cri', available: true }) as unknown;
+
+describe('on a real Kubernetes', () => {
+  let images: Images;
+  let cluster: Cluster;
+  let api: ApiClient;
+  let before: { programs: string[]; groups: string[] };
+
+  beforeAll(async () => {
+    const kubernetes = await provideKubernetes((line) => process.stderr.write(`${line}\n`));
+    images = await provideImages();
+    before = { programs: bpfPrograms(), groups: nornGroups() };
+    cluster = await startCluster(kubernetes);
+    await loadImages(cluster, images, [pauseImage]);
+    await cluster.apply(ownNamespace);
+    process.env['NORN_HOME'] = homeOf(cluster);
+    process.env['NORN_PORT_BASE'] = String(apiPort);
+  });
+  afterAll(async () => {
+    await (cluster as Cluster | undefined)?.stop();
+  });
+
+  const watches = async (since?: Date) => {
+    const host = await waitForAgent(api, { withinMs: agentWithinMs, ...(since ? { since } : {}) });
+    // The node's name, and not the machine's.
+    expect(host).toMatchObject({ name: nodeName, capabilities: expect.arrayContaining([cri]) });
+  };
+
+  const attack = async (): Promise<AttackReport> => {
+    const stage = await openPodStage(cluster, shop);
+    return playAttack({ scenario: 'ransomware', pace: { mode: 'in-place' }, stage }, () => undefined);
+  };
+
+  const distributions = (chart: string, ...names: string[]): [string, string[]][] =>
+    names.map((name) => [name, ['--values', join(charts, chart, `values-${name}.yaml`)]]);
+  const trial = ['--set', 'bundled.enabled=true,autoscaling.enabled=true,ingress.enabled=true'];
+
+  it.each<[string, string[]]>([
+    ['the defaults', []],
+    // Of OpenShift's own kinds this API server knows nothing.
+    ['openshift', ['--values', join(charts, 'norn-agent/values-openshift.yaml'), '--set', 'openshift.scc=']],
+    ...distributions('norn-agent', 'rke2', 'k3s', 'tanzu'),
+    ['taking it off', ['--set', 'cleanUp=true']],
+  ])('has a chart norn-agent that the API server takes: %s', async (_, values) => {
+    expect(await dryRun(cluster, 'norn-agent', values)).toContain('daemonset.apps/norn-agent created (server dry run)');
+  });
+
+  it.each<[string, string[]]>([
+    ['bundled', trial],
+    ['openshift', [...trial, '--values', join(charts, 'norn/values-openshift.yaml')]],
+  ])('has a chart norn that the API server takes: %s', async (_, values) => {
+    const said = (await dryRun(cluster, 'norn', values)).split('\n').filter(Boolean);
+    expect(said.filter((line) => !line.endsWith(' created (server dry run)'))).toEqual([]);
+    expect(said).toContain('deployment.apps/norn-detection created (server dry run)');
+  });
+
+  it('starts the installation from its chart, and shows the console', async () => {
+    await install(cluster, apiPort);
+    api = await connectApi();
+    expect(await (await fetch(api.url)).text()).toContain('<div id="root">');
+  });
+
+  it('protects the node from a DaemonSet that is not privileged', async () => {
+    await installAgent(cluster);
+    await watches();
+  });
+
+  it('stops an attack in a pod, puts every file back and says which pod it was', async () => {
+    await cluster.apply(namespaceOf(shop.namespace), accountOf(shop), podOf(shop, images.victim));
+    await cluster.kubectl('-n', shop.namespace, 'wait', '--for=condition=Ready', `pod/${shop.pod}`, '--timeout=2m');
+    const report = await attack();
+    expect(report).toMatchObject({ problems: [], passed: true, severity: 'critical', state: 'remediated' });
+    expect(report.verdict).toMatchObject({ identical: true, files: 301 });
+    expect(report.files).toMatchObject({ lost: 0, conflict: 0 });
+    expect(await alertOnceAccountIsKnown(api, report.alertId)).toMatchObject({
+      containerId: await containerIdOf(cluster, shop),
+      podName: shop.pod,
+      podNamespace: shop.namespace,
+      hostName: nodeName,
+      pod: { labels: { app: 'till', tier: 'front' }, owner: 'Pod/till', serviceAccount: account },
+    });
+    const found = async (filter: string): Promise<number> =>
+      (await api.get<ShownAlertList>(`/alerts?${filter}`)).alerts.length;
+    expect(await found('namespace=shop&label=app%3Dtill')).toBe(1);
+    expect(await found('namespace=kube-system')).toBe(0);
+  });
+
+  it('goes on protecting after an upgrade', async () => {
+    const since = new Date();
+    await upgradeAgent(cluster, 'maxUnavailable=1', 'resources.requests.cpu=50m');
+    await watches(since);
+    expect(await attack()).toMatchObject({ problems: [], passed: true, files: { lost: 0, conflict: 0 } });
+  });
+
+  it('leaves nothing on the node', async () => {
+    await upgradeAgent(cluster, 'cleanUp=true');
+    await cluster.helm('uninstall', 'norn-agent', '--namespace', namespace, '--wait');
+    expect(readdirSync(agentState)).toEqual([]);
+    expect({ programs: bpfPrograms(), groups: nornGroups() }).toEqual(before);
+    await cluster.helm('uninstall', 'norn', '--namespace', namespace, '--wait');
+    const kinds = 'deployments,statefulsets,daemonsets,jobs,services,serviceaccounts,networkpolicies';
+    const left = await cluster.kubectl(
+      '-n',
+      namespace,
+      'get',
+      kinds,
+      '-o',
+      'name',
+      '-l',
+      'app.kubernetes.io/managed-by=Helm',
+    );
+    expect(left).toBe('');
+  });
+});
+
+/** What the runtime says of a container that has just begun comes later than its attack. */
+async function alertOnceAccountIsKnown(api: ApiClient, id: string): Promise<ShownAlert> {
+  for (let attempt = 0; ; attempt++) {
+    const { alert } = await api.get<ShownAlertDetail>(`/alerts/${id}`);
+    if (accountIn(alert) === account || attempt === pollsMax) return alert;
+    await sleep(pollMs);
+  }
+}
+
+/** The pod is absent until it is known that there is one. */
+function accountIn({ pod }: Partial<ShownAlert>): string {
+  return pod?.serviceAccount ?? '';
+}
+
+function accountOf({ namespace: where }: Victim): object {
+  return { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: account, namespace: where } };
+}
+
+function podOf({ namespace: where, pod }: Victim, image: string): object {
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: pod, namespace: where, labels: { app: 'till', tier: 'front' } },
+    spec: {
+      serviceAccountName: account,
+      terminationGracePeriodSeconds: 1,
+      containers: [{ name: 'till', image, imagePullPolicy: 'Never', command: ['/bin/norn-attack', 'hold'] }],
+    },
+  };
+}
+
+/** Names of the programs that are loaded, as the kernel has them among its symbols. */
+function bpfPrograms(): string[] {
+  const symbols = readFileSync('/proc/kallsyms', 'utf8').split('\n');
+  return symbols.flatMap((line) => /\bbpf_prog_[0-9a-f]{16}\S*/.exec(line)?.[0] ?? []).sort();
+}
+
+function nornGroups(): string[] {
+  const root = '/sys/fs/cgroup';
+  return [root, ...readdirSync(root).map((name) => join(root, name))].flatMap((hierarchy) =>
+    readdirSync(hierarchy).flatMap((name) => (name.startsWith('norn') ? [join(hierarchy, name)] : [])),
+  );
+}

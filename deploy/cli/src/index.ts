@@ -7,5 +7,6 @@ export { playAttack, type AttackReport } from './attack/play.ts';
 export { imageCorpus } from './attack/rootfs.ts';
 export type { Scene } from './attack/stage.ts';
 export { handToImages, makeServiceSecrets } from './compose/secrets.ts';
+export { buildStaticBaldur } from './images/baldur.ts';
 export { provideImage } from './images/build.ts';
 export { kubernetesIsBuilt, provideKubernetes, type Kubernetes } from './test/kubernetes.ts';

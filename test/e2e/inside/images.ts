@@ -4,8 +4,7 @@ import { chmod, copyFile, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { buildSimulator } from '../../../deploy/cli/src/attack/binary.ts';
-import { buildStaticBaldur } from '../../../deploy/cli/src/images/baldur.ts';
+import { buildSimulator, buildStaticBaldur } from '@norn/cli';
 
 export const call = promisify(execFile);
 const here = fileURLToPath(new URL('.', import.meta.url));

@@ -186,7 +186,12 @@ function Figures({ alert, detail }: { alert: Alert; detail: AlertDetail }): Reac
 function figuresOf(alert: Alert, detail: AlertDetail): Figure[] {
   const files = alert.files ?? { restored: 0, removed: 0, unchanged: 0, lost: 0, conflict: 0 };
   const all: (Figure | false)[] = [
-    { icon: 'alert', tone: 'text-soft', value: `${alert.confidence} %`, word: 'sure that it is an attack' },
+    alert.confidence > 0 && {
+      icon: 'alert',
+      tone: 'text-soft',
+      value: `${alert.confidence} %`,
+      word: 'sure that it is an attack',
+    },
     alert.stoppedAfterMs > 0 && {
       icon: 'clock',
       tone: 'text-soft',

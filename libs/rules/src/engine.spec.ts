@@ -148,6 +148,7 @@ describe('a rule that can not be used', () => {
     ['s: { Image: x, Image: y }\ncondition: s', 'YAML: the key Image is there twice: remove one'],
     ['s: { ? [a] : x }\ncondition: s', 'YAML: a key is a map or a list: write a word there'],
     [`s: ${'['.repeat(5_000)}`, 'YAML: is nested too deeply: write it flat'],
+    [`s: ${'a: '.repeat(20_000)}`, 'YAML: is nested too deeply: write it flat'],
   ])('%j says where and what to do', (detection, message) => {
     const load = (): RuleEngine => new RuleEngine([parseRule('broken.yml', ruleText(detection))]);
     expect(load).toThrow(expect.objectContaining({ code: 'rule_invalid' }) as Error);

@@ -101,6 +101,17 @@ export function readDocuments(file: string, text: string): RuleDocument[] {
   const whole = { file, line: 1, construct: 'the file' };
   if (text.length > FILE_CHARACTERS_MAX)
     throw ruleError(whole, `is longer than ${FILE_CHARACTERS_MAX} characters: split it`);
+  try {
+    return documentsOf(file, text);
+  } catch (error) {
+    // The parser calls itself once for each level.
+    if (error instanceof RangeError) throw ruleError({ ...whole, construct: 'YAML' }, tooDeep);
+    throw error;
+  }
+}
+
+function documentsOf(file: string, text: string): RuleDocument[] {
+  const whole = { file, line: 1, construct: 'the file' };
   const lines = new LineCounter();
   // What the parser does for both options takes the square of the file's size.
   const documents = parseAllDocuments(text, { uniqueKeys: false, prettyErrors: false, lineCounter: lines });
@@ -127,8 +138,10 @@ function readDocument(
   }
 }
 
+const tooDeep = 'is nested too deeply: write it flat';
+
 function cureOfYaml(message: string): string {
-  if (message.includes('call stack')) return 'is nested too deeply: write it flat';
+  if (message.includes('call stack')) return tooDeep;
   return message.split('\n')[0] ?? 'is broken';
 }
 

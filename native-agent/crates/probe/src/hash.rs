@@ -325,15 +325,11 @@ mod tests {
 
     /// Of a file that holds "x".
     fn content(recorded: &Recorded) -> Content {
-        let path = std::env::temp_dir().join(format!(
-            "norn-hash-{}-{:x}",
-            std::process::id(),
-            recorded.checksum[0]
-        ));
-        std::fs::write(&path, "x").unwrap();
-        let content = read_file(File::open(&path).unwrap(), Some(recorded)).unwrap();
-        std::fs::remove_file(&path).unwrap();
-        content
+        let memory = nix::sys::memfd::memfd_create(c"x", nix::sys::memfd::MFdFlags::empty()).unwrap();
+        let mut file = File::from(memory);
+        std::io::Write::write_all(&mut file, b"x").unwrap();
+        std::io::Seek::rewind(&mut file).unwrap();
+        read_file(file, Some(recorded)).unwrap()
     }
 
     #[test]

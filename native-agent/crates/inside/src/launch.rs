@@ -91,6 +91,9 @@ fn become_application(
         setresuid(Uid::from(user), Uid::from(user), Uid::from(user))?;
     }
     own_the_terminal();
+    // SAFETY: plain arguments. Calls that wait for an agent that is gone fail, and what it had frozen would stay so: without
+    // it the application ends, as it does where the agent is the container's first process. A change of user takes this back.
+    unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
     // SAFETY: plain arguments. Another user's process is no longer readable without it.
     unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 1) };
     let listener = install()?;

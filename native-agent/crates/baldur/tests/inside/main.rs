@@ -107,6 +107,36 @@ fn signals_go_on_to_the_application() {
 }
 
 #[test]
+fn the_application_does_not_outlive_its_agent() {
+    let dir = std::env::temp_dir().join(format!("norn-inside-outlive-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    let ready = dir.join("ready");
+    let script = "echo $$ > \"$0.new\"; mv \"$0.new\" \"$0\"; exec sleep 600";
+    let mut agent = Program::new(env!("CARGO_BIN_EXE_baldur"))
+        .args(["run", "--state-dir"])
+        .arg(dir.join("state"))
+        .args(["--", "sh", "-c", script])
+        .arg(&ready)
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    while !ready.exists() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let application = std::fs::read_to_string(&ready).unwrap();
+    let comm = PathBuf::from(format!("/proc/{}/comm", application.trim()));
+    agent.kill().unwrap();
+    agent.wait().unwrap();
+    let runs = || std::fs::read_to_string(&comm).is_ok_and(|name| name == "sleep\n");
+    let looks = (0..2_000).map(|_| std::thread::sleep(std::time::Duration::from_millis(5)));
+    assert!(
+        looks.map(|()| runs()).any(|runs| !runs),
+        "its application runs on"
+    );
+    std::fs::remove_dir_all(dir).unwrap();
+}
+
+#[test]
 fn an_encryptor_is_stopped_and_every_file_is_as_it_was() {
     let files = home("encrypt");
     let docs = files.corpus("inside-encrypt").join("docs");
@@ -203,7 +233,7 @@ fn what_an_application_does_is_left_alone_until_a_command_asks() {
     std::fs::create_dir_all(&dir).unwrap();
     std::fs::write(dir.join("old"), "as it was").unwrap();
     let script = format!(
-        "cd {}; echo other > old; echo made > new; : > done; sleep 600",
+        "cd {}; echo other > old; echo made > new; : > done; exec sleep 600",
         dir.display()
     );
     let mut stage = Stage::acting_everywhere("inside-command", &["--", "sh", "-c", &script]);

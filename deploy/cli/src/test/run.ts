@@ -43,9 +43,13 @@ async function runCargo(run: TestRun): Promise<Tally> {
   return tallyCargo(output, exitCode);
 }
 
+/** How long a run's output is read after its end. */
+const leftOverMs = 2_000;
+
 type Output = 'pipe' | 'inherit';
 
-function show(
+/** Runs it to its end, and shows what it prints. */
+export function show(
   command: string,
   args: readonly string[],
   cwd: string,
@@ -59,6 +63,10 @@ function show(
       output = (output + chunk.toString()).slice(-outputBytesMax);
     });
     child.once('error', reject);
+    child.once('exit', () => {
+      // What a test left running holds the output open, perhaps for ever.
+      setTimeout(() => child.stdout?.destroy(), leftOverMs).unref();
+    });
     child.once('close', (code) => {
       resolve({ exitCode: code ?? 1, output });
     });

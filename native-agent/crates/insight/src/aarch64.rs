@@ -2,12 +2,10 @@
 use yaxpeax_arch::{Decoder as _, U8Reader};
 use yaxpeax_arm::armv8::a64::{InstDecoder, Instruction, Opcode, Operand, SIMDSizeCode, ShiftStyle};
 
-use crate::body::{BODY_MAX, Code, Flow, Step, around};
+use crate::body::{BODY_MAX, Code, Flow, Step, loop_around};
 use crate::decoder::{Decoder, LINE_MAX, Loop};
 use crate::kernel::Mix;
 
-/// Code looked at before and behind a sample, bytes.
-const REACH: (usize, usize) = (2 * 1024, 8 * 1024);
 /// Of every instruction.
 const BYTES: usize = 4;
 /// The FNV prime of 32 bits, as two instructions load it: low half, then high half.
@@ -17,15 +15,8 @@ const FNV_PRIME_HIGH: u16 = 0x0100;
 pub struct AArch64;
 
 impl Decoder for AArch64 {
-    fn reach(&self) -> (usize, usize) {
-        REACH
-    }
-
     fn look(&self, code: &[u8], base: u64, at: u64) -> Option<Loop> {
-        let code = AArch64Code { code, base };
-        let (start, end) = around(&code, at)?;
-        let kernel = code.mix((start, end)).kernel();
-        Some(Loop { start, end, kernel })
+        loop_around(&AArch64Code { code, base }, at)
     }
 
     fn system_call(&self) -> &'static [u8] {

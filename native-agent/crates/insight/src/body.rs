@@ -1,4 +1,5 @@
 //! The loop around a sample, whatever the CPU: found by where its instructions go.
+use crate::decoder::Loop;
 use crate::kernel::Mix;
 
 /// Instructions of one body.
@@ -45,9 +46,16 @@ pub trait Code {
     fn mix(&self, range: (u64, u64)) -> Mix;
 }
 
+/// What a sample at that address stands for. `None`: this is no code.
+pub fn loop_around(code: &impl Code, at: u64) -> Option<Loop> {
+    let (start, end) = around(code, at)?;
+    let kernel = code.mix((start, end)).kernel();
+    Some(Loop { start, end, kernel })
+}
+
 /// Samples gather at loop ends, so the loop is found by a backward branch behind the sample that jumps to or before it:
 /// the smallest that is long enough to say something. Where none is, the stretch of straight code stands for itself.
-pub fn around(code: &impl Code, at: u64) -> Option<(u64, u64)> {
+fn around(code: &impl Code, at: u64) -> Option<(u64, u64)> {
     let mut end = at;
     for Step {
         at: here, next, flow, ..

@@ -17,8 +17,10 @@ pub struct Loop {
 
 /// Understands the machine code of one kind of CPU.
 pub trait Decoder: Send {
-    /// Code to be read before and behind a sample, bytes.
-    fn reach(&self) -> (usize, usize);
+    /// Code to be read before and behind a sample, bytes: an unrolled SHA-256 is 4–6 KiB.
+    fn reach(&self) -> (usize, usize) {
+        (2 * 1024, 8 * 1024)
+    }
 
     /// `code` starts at address `base`; `at` is an instruction's address within it. `None`: this is no code.
     fn look(&self, code: &[u8], base: u64, at: u64) -> Option<Loop>;

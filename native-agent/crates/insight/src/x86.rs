@@ -3,27 +3,18 @@ use iced_x86::{
     Decoder as Instructions, DecoderOptions, FastFormatter, FlowControl, Instruction, Mnemonic, OpKind,
 };
 
-use crate::body::{BODY_MAX, Code, Flow, Step, around};
+use crate::body::{BODY_MAX, Code, Flow, Step, loop_around};
 use crate::decoder::{Decoder, LINE_MAX, Loop};
 use crate::kernel::Mix;
 
-/// Code looked at before and behind a sample, bytes: an unrolled SHA-256 is 4–6 KiB.
-const REACH: (usize, usize) = (2 * 1024, 8 * 1024);
 const FNV_PRIME_32: u64 = 0x0100_0193;
 const FNV_PRIME_64: u64 = 0x0100_0000_01b3;
 
 pub struct X86;
 
 impl Decoder for X86 {
-    fn reach(&self) -> (usize, usize) {
-        REACH
-    }
-
     fn look(&self, code: &[u8], base: u64, at: u64) -> Option<Loop> {
-        let code = X86Code { code, base };
-        let (start, end) = around(&code, at)?;
-        let kernel = code.mix((start, end)).kernel();
-        Some(Loop { start, end, kernel })
+        loop_around(&X86Code { code, base }, at)
     }
 
     fn system_call(&self) -> &'static [u8] {

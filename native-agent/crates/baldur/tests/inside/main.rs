@@ -7,7 +7,7 @@ mod files;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::{Command as Program, Stdio};
+use std::process::{Child, Command as Program, Stdio};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use fake_tyr::{FakeTyr, Stage, as_batch};
@@ -64,6 +64,22 @@ fn exit_code(name: &str, command: &[&str]) -> i32 {
     status.code().expect("the agent itself was not killed")
 }
 
+/// Starts a shell below the agent, and waits until its script has made the file that it is given.
+fn run_until(ready: &Path, script: &str) -> Child {
+    let agent = Program::new(env!("CARGO_BIN_EXE_baldur"))
+        .args(["run", "--state-dir"])
+        .arg(ready.with_extension("state"))
+        .args(["--", "sh", "-c", script])
+        .arg(ready)
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    while !ready.exists() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    agent
+}
+
 fn finding(tyr: &mut FakeTyr) -> Finding {
     tyr.until("a finding", |message| {
         as_batch(message)?.0.findings.first().cloned()
@@ -89,17 +105,7 @@ fn signals_go_on_to_the_application() {
     let dir = std::env::temp_dir().join(format!("norn-inside-trap-{}", std::process::id()));
     std::fs::create_dir_all(&dir).unwrap();
     let ready = dir.join("ready");
-    let mut agent = Program::new(env!("CARGO_BIN_EXE_baldur"))
-        .args(["run", "--state-dir"])
-        .arg(dir.join("state"))
-        .args(["--", "sh", "-c", script])
-        .arg(&ready)
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    while !ready.exists() {
-        std::thread::sleep(std::time::Duration::from_millis(5));
-    }
+    let mut agent = run_until(&ready, script);
     let kill = Program::new("kill").arg(agent.id().to_string()).status().unwrap();
     assert!(kill.success());
     assert_eq!(agent.wait().unwrap().code(), Some(3));
@@ -112,17 +118,7 @@ fn the_application_does_not_outlive_its_agent() {
     std::fs::create_dir_all(&dir).unwrap();
     let ready = dir.join("ready");
     let script = "echo $$ > \"$0.new\"; mv \"$0.new\" \"$0\"; exec sleep 600";
-    let mut agent = Program::new(env!("CARGO_BIN_EXE_baldur"))
-        .args(["run", "--state-dir"])
-        .arg(dir.join("state"))
-        .args(["--", "sh", "-c", script])
-        .arg(&ready)
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    while !ready.exists() {
-        std::thread::sleep(std::time::Duration::from_millis(5));
-    }
+    let mut agent = run_until(&ready, script);
     let application = std::fs::read_to_string(&ready).unwrap();
     let comm = PathBuf::from(format!("/proc/{}/comm", application.trim()));
     agent.kill().unwrap();

@@ -18,6 +18,7 @@ export interface Images {
   readonly agent: string;
   readonly pipeline: string;
   readonly stores: string;
+  readonly inside: string;
   readonly victim: string;
 }
 
@@ -25,7 +26,8 @@ export interface Images {
 export async function provideImages(): Promise<Images> {
   const base = await ensureImage();
   await buildPause(base);
-  return { ...(await providePipeline()), agent: await provideImage('agent', tell), victim: await provideVictim() };
+  const [agent, inside] = [await provideImage('agent', tell), await provideImage('inside', tell)];
+  return { ...(await providePipeline()), agent, inside, victim: await provideVictim() };
 }
 
 async function providePipeline(): Promise<Pick<Images, 'pipeline' | 'stores'>> {

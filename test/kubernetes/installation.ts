@@ -23,7 +23,7 @@ export const agentState = '/var/lib/norn-kubernetes-agent';
 export const homeOf = ({ site }: Cluster): string => join(site.folder, 'home');
 
 export async function loadImages(cluster: Cluster, images: Images, others: readonly string[]): Promise<void> {
-  const named = (['agent', 'pipeline', 'stores'] as const).map(
+  const named = (['agent', 'inside', 'pipeline', 'stores'] as const).map(
     (name) => [images[name], `norn/${name}:${tag}`] as const,
   );
   for (const [image, name] of named) await runCommand('docker', ['tag', image, name]);
@@ -55,10 +55,22 @@ export async function install(cluster: Cluster, apiPort: number): Promise<void> 
 
 /** Chart norn-agent: on every node, which is one. */
 export async function installAgent(cluster: Cluster): Promise<void> {
+  await giveJoinToken(cluster, namespace);
+  await cluster.helm('install', 'norn-agent', join(charts, 'norn-agent'), ...agentValues(cluster), ...helmWait);
+}
+
+/** To agents of that namespace. */
+export async function giveJoinToken(cluster: Cluster, where: string): Promise<void> {
   const secrets = join(homeOf(cluster), 'secrets');
   const files = ['join.token', 'authority.cert.pem'].map((file) => `--from-file=${join(secrets, file)}`);
-  await cluster.kubectl('-n', namespace, 'create', 'secret', 'generic', 'norn-agent-join', ...files);
-  await cluster.helm('install', 'norn-agent', join(charts, 'norn-agent'), ...agentValues(cluster), ...helmWait);
+  await cluster.kubectl('-n', where, 'create', 'secret', 'generic', 'norn-agent-join', ...files);
+}
+
+/** The patch that puts Norn inside a pod, filled in as its comment says. */
+export function insidePatch(filled: Readonly<Record<string, string>>): string {
+  const patch = readFileSync(join(here, '../../deploy/kubernetes/inside.patch.yaml'), 'utf8');
+  const text = Object.entries(filled).reduce((whole, [place, value]) => whole.replaceAll(`<${place}>`, value), patch);
+  return text.replaceAll(/norn\/(inside|agent):[\d.]+/g, `norn/$1:${tag}`);
 }
 
 /** Waits until every node has the agent of the new values. */

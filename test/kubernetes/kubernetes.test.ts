@@ -2,8 +2,16 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { connectApi, playAttack, provideKubernetes, waitForAgent, type ApiClient, type AttackReport } from '@norn/cli';
-import type { ShownAlert, ShownAlertDetail } from '@norn/contracts';
+import {
+  connectApi,
+  imageCorpus,
+  playAttack,
+  provideKubernetes,
+  waitForAgent,
+  type ApiClient,
+  type AttackReport,
+} from '@norn/cli';
+import type { ShownAlert, ShownAlertDetail, ShownHost } from '@norn/contracts';
 import { startCluster, type Cluster } from './cluster/cluster.ts';
 import { pauseImage } from './cluster/node.ts';
 import { nodeName } from './cluster/site.ts';
@@ -12,7 +20,9 @@ import {
   agentState,
   charts,
   dryRun,
+  giveJoinToken,
   homeOf,
+  insidePatch,
   install,
   installAgent,
   loadImages,
@@ -132,11 +142,36 @@ describe('on a real Kubernetes', () => {
     expect(await attack()).toMatchObject({ problems: [], passed: true, files: { lost: 0, conflict: 0 } });
   });
 
-  it('leaves nothing on the node', async () => {
+  it('leaves nothing of the agent on the node', async () => {
     await upgradeAgent(cluster, 'cleanUp=true');
     await cluster.helm('uninstall', 'norn-agent', '--namespace', namespace, '--wait');
     expect(readdirSync(agentState)).toEqual([]);
     expect({ programs: bpfPrograms(), groups: nornGroups() }).toEqual(before);
+  });
+
+  it('protects a pod from within, by a patch, where the node has no agent', async () => {
+    const { namespace: where } = shop;
+    await cluster.apply(kioskOf(where, images.victim));
+    await giveJoinToken(cluster, where);
+    const attack = `/bin/norn-attack ransomware ${imageCorpus} --mode in-place`;
+    const patch = insidePatch({
+      container: 'kiosk',
+      folders: imageCorpus,
+      entrypoint: `/bin/sh, -c, ${JSON.stringify(`sleep 5; ${attack}; sleep 1000`)}`,
+      'norn-ingest.norn.svc:7401': 'norn-ingest.norn.svc:7401',
+      'norn-ingest.norn.svc:7408': 'norn-ingest.norn.svc:7408',
+      uid: '0',
+    });
+    await cluster.kubectl('-n', where, 'patch', 'deployment', 'kiosk', '--patch', patch);
+    const alert = await alertOnceRemediated(api);
+    expect(alert).toMatchObject({ severity: 'critical', files: { lost: 0, conflict: 0 } });
+    expect(alert.files.restored).toBeGreaterThan(0);
+    const { hosts } = await api.get<{ hosts: readonly ShownHost[] }>('/hosts');
+    expect(hosts.find(({ id }) => id === alert.hostId)).toMatchObject({ kind: 'container' });
+    expect(alert.containerId).toMatch(/^[0-9a-f]{64}$/);
+  });
+
+  it('leaves nothing of the installation', async () => {
     await cluster.helm('uninstall', 'norn', '--namespace', namespace, '--wait');
     const kinds = 'deployments,statefulsets,daemonsets,jobs,services,serviceaccounts,networkpolicies';
     const left = await cluster.kubectl(
@@ -160,6 +195,33 @@ async function alertOnceAccountIsKnown(api: ApiClient, id: string): Promise<Show
     if (accountIn(alert) === account || attempt === pollsMax) return alert;
     await sleep(pollMs);
   }
+}
+
+/** Of the newest attack. */
+async function alertOnceRemediated(api: ApiClient): Promise<ShownAlert> {
+  const begun = Date.now();
+  for (let attempt = 0; ; attempt++) {
+    const { alerts } = await api.get<ShownAlertList>('/alerts?state=remediated');
+    const found = alerts.find(({ createdAt }) => Date.parse(createdAt) > begun - 1_000);
+    if (found) return found;
+    if (attempt === 2 * pollsMax) throw new Error(`no alert of the pod was remediated: ${JSON.stringify(alerts)}`);
+    await sleep(pollMs);
+  }
+}
+
+/** An application of its own, before Norn comes into it. */
+function kioskOf(where: string, image: string): object {
+  const labels = { app: 'kiosk' };
+  const kiosk = { name: 'kiosk', image, imagePullPolicy: 'Never', command: ['/bin/sh', '-c', 'sleep 1000'] };
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name: 'kiosk', namespace: where },
+    spec: {
+      selector: { matchLabels: labels },
+      template: { metadata: { labels }, spec: { terminationGracePeriodSeconds: 1, containers: [kiosk] } },
+    },
+  };
 }
 
 /** The pod is absent until it is known that there is one. */

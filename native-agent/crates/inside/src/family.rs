@@ -40,11 +40,12 @@ impl Family {
     pub fn new(
         container: Option<ContainerId>,
         started_s: i64,
+        boot_id: [u8; 16],
         credentials_of: fn(u32) -> Credentials,
     ) -> Self {
         Self {
             processes: ProcessTable::default(),
-            boot_id: boot_id(),
+            boot_id,
             container,
             started_s,
             credentials_of,
@@ -247,21 +248,13 @@ fn stat(pid: u32) -> Option<Stat> {
     })
 }
 
-fn boot_id() -> [u8; 16] {
-    let text = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    let digits = text.replace('-', "");
-    u128::from_str_radix(digits.trim(), 16)
-        .unwrap_or_default()
-        .to_be_bytes()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_process_is_learned_with_its_ancestors_up_to_the_agent() {
-        let mut family = Family::new(Some("c".into()), 0, |_| Credentials::default());
+        let mut family = Family::new(Some("c".into()), 0, [0; 16], |_| Credentials::default());
         let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
         let known = family.learn(child.id());
         assert_eq!(known.len(), 2, "the agent and the program");
@@ -276,7 +269,7 @@ mod tests {
 
     #[test]
     fn images_from_memory_and_without_a_name_are_told_apart() {
-        let family = Family::new(None, i64::MAX, |_| Credentials::default());
+        let family = Family::new(None, i64::MAX, [0; 16], |_| Credentials::default());
         let image = |seen: &str| family.image(Path::new(seen), Path::new("/nowhere"));
         let memfd = image("/memfd:x (deleted)");
         assert_eq!(

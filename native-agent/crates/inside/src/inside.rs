@@ -45,6 +45,8 @@ pub struct InsideOptions {
     pub vault_directories: Vec<PathBuf>,
     pub vault_bytes_max: u64,
     pub container: Option<ContainerId>,
+    /// Of this start of the machine.
+    pub boot_id: [u8; 16],
     /// Of a process, by /proc.
     pub credentials_of: fn(u32) -> Credentials,
 }
@@ -159,7 +161,12 @@ impl Inside {
             protected: options.protected,
         };
         Ok(Self {
-            family: Family::new(options.container.clone(), started_s, options.credentials_of),
+            family: Family::new(
+                options.container.clone(),
+                started_s,
+                options.boot_id,
+                options.credentials_of,
+            ),
             vault: InsideVault::new(records, options.container),
             sockets: Sockets::default(),
             listener,

@@ -22,6 +22,7 @@ mod text;
 mod tracker;
 mod waker;
 
+pub use clock::boot_id;
 pub use container::container_of_path;
 pub use error::ProbeError;
 pub use options::{ExecPolicy, ProbeOptions, ProbeStats};

@@ -56,6 +56,7 @@ impl Application {
             vault_directories: vault_directories.map(Path::to_owned).to_vec(),
             vault_bytes_max: arguments.vault_bytes,
             container: Some(container()),
+            boot_id: norn_probe::boot_id().unwrap_or_default(),
             credentials_of: norn_probe::read_credentials,
         })?;
         let application = Self {

@@ -48,7 +48,7 @@ impl Sensor {
                 tracing::error!(%error, "sensor_unavailable: processes are looked up in /proc only");
                 Self::Proc(Box::new(FromProc {
                     processes: ProcessTable::default(),
-                    boot_id: boot_id(),
+                    boot_id: norn_probe::boot_id().unwrap_or_default(),
                     reason: error.to_string(),
                 }))
             }
@@ -256,19 +256,6 @@ fn container_of(pid: u32) -> Option<Arc<str>> {
         .map(Arc::from)
 }
 
-fn boot_id() -> [u8; 16] {
-    let text = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    let digits: Vec<u8> = text.bytes().filter(u8::is_ascii_hexdigit).collect();
-    let mut id = [0; 16];
-    for (byte, pair) in id.iter_mut().zip(digits.chunks_exact(2)) {
-        *byte = std::str::from_utf8(pair)
-            .ok()
-            .and_then(|pair| u8::from_str_radix(pair, 16).ok())
-            .unwrap_or(0);
-    }
-    id
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -278,7 +265,7 @@ mod tests {
     fn without_bpf_a_change_makes_its_process_and_its_ancestors_known() {
         let mut sensor = Sensor::Proc(Box::new(FromProc {
             processes: ProcessTable::default(),
-            boot_id: boot_id(),
+            boot_id: norn_probe::boot_id().unwrap_or_default(),
             reason: String::new(),
         }));
         let change = ContentChange {

@@ -7,6 +7,7 @@ mod worker;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use container::Container;
@@ -106,13 +107,20 @@ fn comes_to_be(what: &str, is_so: impl Fn() -> bool) {
 }
 
 /// Not below /tmp, where other file systems may be; gone with the test.
-struct Home(PathBuf);
+/// A folder, and the machine: an agent watches all of it, and eight at once come too late to what their hooks tell.
+struct Home(
+    PathBuf,
+    #[expect(dead_code, reason = "held until the test ends")] MutexGuard<'static, ()>,
+);
+
+static MACHINE: Mutex<()> = Mutex::new(());
 
 impl Home {
     fn new(name: &str) -> Self {
         let home = PathBuf::from(format!("/var/tmp/norn-hooks-{}-{name}", std::process::id()));
+        let turn = MACHINE.lock().unwrap_or_else(PoisonError::into_inner);
         std::fs::create_dir_all(&home).unwrap();
-        Self(home)
+        Self(home, turn)
     }
 }
 

@@ -320,7 +320,7 @@ impl Scene {
     /// As after the agent's start: what runs is told.
     pub fn learn_container(&mut self) {
         let pid = self.container.as_ref().unwrap().pid;
-        let index = self.begin(self.root, pid);
+        let index = self.begin(self.root, (pid, boot_ns()));
         self.init = self.table.get(index).unwrap().uid;
         self.tell(index, (EventKind::Exec, boot_ns()), (b"/init", b"", 0));
         if let Some(vault) = &self.vault {
@@ -409,6 +409,7 @@ impl Scene {
     fn run(&mut self, parent: ProcessUid, work: impl FnOnce(&mut Actor)) -> (ProcessUid, ProcessIndex) {
         let report = self.home.join(format!("report-{}", boot_ns()));
         let mut outside = fs::File::create(&report).unwrap();
+        let start = boot_ns();
         let child = fork(|| {
             let mut actor = Actor::default();
             if let Some(container) = &self.container {
@@ -417,7 +418,7 @@ impl Scene {
             work(&mut actor);
             std::io::Write::write_all(&mut outside, &actor.told).unwrap();
         });
-        let index = self.begin(parent, child.0 as u32);
+        let index = self.begin(parent, (child.0 as u32, start));
         let uid = self.table.get(index).unwrap().uid;
         assert!(child.ended_well(), "the other process failed");
         let told = fs::read(&report).unwrap();
@@ -430,8 +431,7 @@ impl Scene {
     }
 
     /// A process of the container, when there is one.
-    fn begin(&mut self, parent: ProcessUid, pid: u32) -> ProcessIndex {
-        let start = boot_ns();
+    fn begin(&mut self, parent: ProcessUid, (pid, start): (u32, u64)) -> ProcessIndex {
         let mut bytes = [0; 16];
         bytes[..8].copy_from_slice(&start.to_le_bytes());
         bytes[8..12].copy_from_slice(&pid.to_le_bytes());

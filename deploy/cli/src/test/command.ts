@@ -1,6 +1,6 @@
 // `norn test`: every test, after setting up what they need; ends with one line of figures.
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { messageOf } from '@norn/base';
 import { processEnvironment } from '@norn/config';
 import { ensureDocker } from '@norn/testkit';
@@ -11,7 +11,7 @@ import { repository } from '../up/installation.ts';
 import { kinds, planRuns, type Kind } from './plan.ts';
 import { provideKubernetes } from './kubernetes.ts';
 import { runTests } from './run.ts';
-import { add, nothing, unexcused, type Skip, type Tally } from './tally.ts';
+import { add, longest, nothing, unexcused, type Skip, type Tally } from './tally.ts';
 
 export function registerTestCommand(program: Command): void {
   program
@@ -33,7 +33,9 @@ async function test(given: string | undefined, options: { only?: Kind }): Promis
   let tally: Tally = nothing;
   for (const run of planRuns(only, pattern)) {
     write(`\n── ${run.kind}: ${run.runner}`);
+    const began = Date.now();
     tally = add(tally, await runTests(run, pattern !== undefined));
+    write(`── ${run.kind}: ${run.runner} took ${seconds(Date.now() - began)}`);
   }
   report(tally);
 }
@@ -52,8 +54,22 @@ function report(tally: Tally): void {
   const inCi = processEnvironment()['CI'] === 'true';
   const refused = inCi ? unexcused(tally.skipped, skips) : [];
   for (const name of refused) write(`Skipped without a reason in test/skips.json: ${name}`);
+  showTimes(tally);
   const failed = tally.failed + refused.length;
   const skipped = tally.skipped.length - refused.length;
   write(`\n${tally.passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
   if (failed > 0) process.exitCode = 1;
+}
+
+const timesShown = 12;
+
+function showTimes({ times }: Tally): void {
+  const files = longest(times, timesShown);
+  if (files.length < 2) return;
+  write('\nLongest files of tests:');
+  for (const { name, ms } of files) write(`  ${seconds(ms).padStart(7)}  ${relative(repository, name)}`);
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(1)} s`;
 }

@@ -31,7 +31,7 @@ async function runJest(run: TestRun, byPattern: boolean): Promise<Tally> {
     try {
       return tallyJest(readFileSync(report, 'utf8'), byPattern);
     } catch {
-      return { passed: 0, failed: exitCode === 0 ? 0 : 1, skipped: [] }; // Jest ended before it could report.
+      return { passed: 0, failed: exitCode === 0 ? 0 : 1, skipped: [], times: [] }; // Jest ended before it could report.
     }
   } finally {
     rmSync(folder, { recursive: true, force: true });

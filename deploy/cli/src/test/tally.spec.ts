@@ -1,11 +1,15 @@
-import { add, tallyCargo, tallyJest, unexcused } from './tally.ts';
+import { add, longest, tallyCargo, tallyJest, unexcused } from './tally.ts';
 
 const report = (extra: object): string =>
   JSON.stringify({ numPassedTests: 2, numFailedTests: 1, numRuntimeErrorTestSuites: 0, testResults: [], ...extra });
 
 describe('the tally of a test run', () => {
   it('counts a file that could not be loaded as a failure', () => {
-    expect(tallyJest(report({ numRuntimeErrorTestSuites: 1 }), false)).toEqual({ passed: 2, failed: 2, skipped: [] });
+    expect(tallyJest(report({ numRuntimeErrorTestSuites: 1 }), false)).toMatchObject({
+      passed: 2,
+      failed: 2,
+      skipped: [],
+    });
   });
 
   it('names what jest skipped, unless a pattern left it out', () => {
@@ -21,7 +25,7 @@ describe('the tally of a test run', () => {
       'test result: ok. 1 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.01s',
       'test result: FAILED. 3 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.01s',
     ].join('\n');
-    expect(tallyCargo(output, 101)).toEqual({ passed: 4, failed: 2, skipped: [] });
+    expect(tallyCargo(output, 101)).toMatchObject({ passed: 4, failed: 2, skipped: [] });
   });
 
   it('counts a crate that does not compile as a failure', () => {
@@ -29,11 +33,23 @@ describe('the tally of a test run', () => {
   });
 
   it('adds runs up', () => {
-    expect(add({ passed: 1, failed: 0, skipped: ['a'] }, { passed: 2, failed: 1, skipped: ['b'] })).toEqual({
+    const one = { passed: 1, failed: 0, skipped: ['a'], times: [{ name: 'x', ms: 1 }] };
+    const other = { passed: 2, failed: 1, skipped: ['b'], times: [{ name: 'y', ms: 2 }] };
+    expect(add(one, other)).toEqual({
       passed: 3,
       failed: 1,
       skipped: ['a', 'b'],
+      times: [...one.times, ...other.times],
     });
+  });
+
+  it('says which files took longest', () => {
+    const file = (name: string, endTime: number): object => ({ name, startTime: 5, endTime, assertionResults: [] });
+    const { times } = tallyJest(report({ testResults: [file('a', 10), file('b', 90), file('c', 20)] }), false);
+    expect(longest(times, 2)).toEqual([
+      { name: 'b', ms: 85 },
+      { name: 'c', ms: 15 },
+    ]);
   });
 
   it('excuses a skipped test by its reason alone', () => {

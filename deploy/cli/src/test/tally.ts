@@ -5,23 +5,43 @@ export interface Tally {
   readonly failed: number;
   /** Names of the tests that were not run. */
   readonly skipped: readonly string[];
+  /** What was timed: files of tests, whole runs. */
+  readonly times: readonly Time[];
 }
 
-export const nothing: Tally = { passed: 0, failed: 0, skipped: [] };
+export interface Time {
+  readonly name: string;
+  readonly ms: number;
+}
+
+export const nothing: Tally = { passed: 0, failed: 0, skipped: [], times: [] };
 
 export function add(one: Tally, other: Tally): Tally {
   return {
     passed: one.passed + other.passed,
     failed: one.failed + other.failed,
     skipped: [...one.skipped, ...other.skipped],
+    times: [...one.times, ...other.times],
   };
+}
+
+/** Where the time went, the longest first: what to look at when the tests take too long. */
+export function longest(times: readonly Time[], most: number): Time[] {
+  return times.toSorted((one, other) => other.ms - one.ms).slice(0, most);
 }
 
 interface JestReport {
   readonly numPassedTests: number;
   readonly numFailedTests: number;
   readonly numRuntimeErrorTestSuites: number;
-  readonly testResults: readonly { assertionResults: readonly { fullName: string; status: string }[] }[];
+  readonly testResults: readonly FileResult[];
+}
+
+interface FileResult {
+  readonly name: string;
+  readonly startTime: number;
+  readonly endTime: number;
+  readonly assertionResults: readonly { fullName: string; status: string }[];
 }
 
 /** A file that can't be loaded is one failure. `byPattern`: tests that the pattern left out are not skipped ones. */
@@ -33,6 +53,7 @@ export function tallyJest(json: string, byPattern: boolean): Tally {
     passed: report.numPassedTests,
     failed: report.numFailedTests + report.numRuntimeErrorTestSuites,
     skipped: byPattern ? [] : notRun.map(({ fullName }) => fullName),
+    times: report.testResults.map(({ name, startTime, endTime }) => ({ name, ms: endTime - startTime })),
   };
 }
 
@@ -43,7 +64,7 @@ export function tallyCargo(output: string, exitCode: number): Tally {
   const sum = (group: number): number => results.reduce((total, match) => total + Number(match[group]), 0);
   const failed = sum(2);
   // What does not compile, or dies, has no line of its own.
-  return { passed: sum(1), failed: failed === 0 && exitCode !== 0 ? 1 : failed, skipped: [] };
+  return { passed: sum(1), failed: failed === 0 && exitCode !== 0 ? 1 : failed, skipped: [], times: [] };
 }
 
 export interface Skip {

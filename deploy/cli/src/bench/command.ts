@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { NornError } from '@norn/base';
 import { Argument, Option, type Command } from 'commander';
 import { showLatency } from './latency.ts';
+import { registerReportCommand } from './report/command.ts';
 import { halfNames, showRollback, type RollbackFlags } from './rollback/rollback.ts';
 import { provideParts, provideSystem } from '../provide-system.ts';
 import { registerFile, repository } from '../up/installation.ts';
@@ -13,7 +14,7 @@ const benches = ['pipeline', 'rules', 'sensor', 'hooks', 'latency', 'rollback'] 
 type Bench = (typeof benches)[number];
 
 export function registerBenchCommand(program: Command): void {
-  program
+  const measure = program
     .command('bench')
     .description(
       'Measure: what the pipeline takes per core, what rules cost an event, what the sensor costs a host, what hooks cost a program, how soon an alert is there, whether attacks are undone and ordinary work is left alone',
@@ -26,6 +27,7 @@ export function registerBenchCommand(program: Command): void {
     .option('--entries <count>', "rollback: files in the vault when the agent's memory is read", '100000')
     .option('--select <names>', 'rollback: only rows with one of these words, comma-separated', '')
     .action(bench);
+  registerReportCommand(measure);
 }
 
 async function bench(what: Bench, options: RollbackFlags): Promise<void> {

@@ -33,7 +33,7 @@ export interface LatencyFigures {
 }
 
 export async function showLatency(options: { json?: boolean }): Promise<void> {
-  const figures = await benchLatency(options.json ? () => undefined : write);
+  const figures = await measureLatency(options.json ? () => undefined : write);
   if (options.json) {
     writeJson(figures);
     return;
@@ -50,7 +50,8 @@ function rowsOf({ eventsPerSecond, eventToAlertMs, commandToDoneMs }: LatencyFig
   return [row('kernel event → alert in the API', eventToAlertMs), row('command → done', commandToDoneMs)];
 }
 
-async function benchLatency(tell: (line: string) => void): Promise<LatencyFigures[]> {
+/** Needs the installation to run. */
+export async function measureLatency(tell: (line: string) => void): Promise<LatencyFigures[]> {
   const api = await connectApi();
   const { home } = loadConfig(z.object({ home: settings.home }));
   const workDir = join(home, 'run', 'latency');

@@ -7,7 +7,7 @@ import type { Tell } from '../play.ts';
 import { wheres, type Where } from './action.ts';
 import { playCatalogue, trialsOf, type TrialResult } from './play-catalogue.ts';
 import { readCatalogue } from './read-catalogue.ts';
-import { reportOf, tableText } from './table.ts';
+import { reportOf, tableText, type CatalogueReport } from './table.ts';
 
 interface CatalogueOptions {
   only?: string;
@@ -32,7 +32,15 @@ export function registerCatalogueCommand(attack: Command, ready: (tell: Tell) =>
     });
 }
 
-async function catalogue({ only, where, json }: CatalogueOptions, tell: Tell): Promise<void> {
+async function catalogue(options: CatalogueOptions, tell: Tell): Promise<void> {
+  const report = await measureCatalogue(options, tell);
+  if (options.json) writeJson(report);
+  else write(tableText(report));
+  if (report.failed > 0) process.exitCode = 1;
+}
+
+/** Plays what is chosen on the running installation. */
+export async function measureCatalogue({ only, where }: CatalogueOptions, tell: Tell): Promise<CatalogueReport> {
   const trials = trialsOf(readCatalogue(only), where);
   const openPlace = await placeOpener({ files: 0, mayMount: true }, tell);
   let played = 0;
@@ -45,10 +53,7 @@ async function catalogue({ only, where, json }: CatalogueOptions, tell: Tell): P
       tell(`[${String(played).padStart(3)}/${String(trials.length)}] ${sentenceOf(result)}`);
     },
   });
-  const report = reportOf(results);
-  if (json) writeJson(report);
-  else write(tableText(report));
-  if (report.failed > 0) process.exitCode = 1;
+  return reportOf(results);
 }
 
 function sentenceOf({ action, place, ms, result, note }: TrialResult): string {

@@ -146,6 +146,14 @@ export interface AttackSummary {
   readonly missed: readonly string[];
 }
 
+/** Of the whole half. */
+export interface AttackReport {
+  /** In the corpus of each attack. */
+  readonly files: number;
+  readonly attacks: readonly AttackFigures[];
+  readonly summary: AttackSummary;
+}
+
 export const attackAims = { filesChangedMedianBelow: 10, filesChangedP99Below: 30 } as const;
 
 /** Of the attacks that were possible. */

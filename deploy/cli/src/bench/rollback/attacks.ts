@@ -11,7 +11,13 @@ import { parseManifest, type Manifest } from '../../attack/verdict.ts';
 import { bytes, columns } from '../../print/columns.ts';
 import { startProgress } from '../progress.ts';
 import { newAlerts, settledAlert } from './alerts-since.ts';
-import { attackFigures, summarizeAttacks, type AttackFigures, type Witness } from './attack-figures.ts';
+import {
+  attackFigures,
+  summarizeAttacks,
+  type AttackFigures,
+  type AttackReport,
+  type Witness,
+} from './attack-figures.ts';
 import { isSelected, type Half, type RollbackOptions } from './half.ts';
 
 const bystanderFiles = 60;
@@ -23,7 +29,7 @@ interface Run {
   readonly mode: Mode;
 }
 
-export async function measureAttacks(options: RollbackOptions, tell: Tell): Promise<Half> {
+export async function measureAttacks(options: RollbackOptions, tell: Tell): Promise<Half<AttackReport>> {
   const api = await connectApi();
   const runs = selectedRuns(options);
   const openPlace = await placeOpener(options, tell);

@@ -9,6 +9,11 @@ export interface CostFigures {
   readonly ratio: number;
 }
 
+/** Of the whole half. */
+export interface CostReport {
+  readonly cost: readonly CostFigures[];
+}
+
 /** What was measured of one workload, one value a round. */
 export interface CostSamples {
   readonly bare: readonly number[];

@@ -10,7 +10,7 @@ import type { Tell } from '../../attack/play.ts';
 import { bytes, columns } from '../../print/columns.ts';
 import { buildAgent } from '../../up/build.ts';
 import { startProgress } from '../progress.ts';
-import { costFigures, type CostFigures } from './cost-figures.ts';
+import { costFigures, type CostFigures, type CostReport } from './cost-figures.ts';
 import { makeTarball, openFiles, openSite, writeFiles, type CostSite, type SiteFolders } from './cost-site.ts';
 import { isHere, workloads, type CostWorkload } from './cost-workloads.ts';
 import { isSelected, type Half, type RollbackOptions } from './half.ts';
@@ -23,7 +23,7 @@ const keptPollMs = 500;
 const unchangedPolls = 6;
 const memoryName = 'memory of the agent';
 
-export async function measureCost(options: RollbackOptions, tell: Tell): Promise<Half> {
+export async function measureCost(options: RollbackOptions, tell: Tell): Promise<Half<CostReport>> {
   refuseOtherAgent();
   await buildAgent(() => undefined);
   const id = randomBytes(4).toString('hex');

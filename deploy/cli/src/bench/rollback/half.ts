@@ -15,9 +15,9 @@ export interface RollbackOptions {
 }
 
 /** One half when it is done. */
-export interface Half {
+export interface Half<Figures extends object = object> {
   /** For machines. */
-  readonly figures: object;
+  readonly figures: Figures;
   /** For people. */
   readonly text: string;
   /** What keeps its aims from being met, a sentence each. */

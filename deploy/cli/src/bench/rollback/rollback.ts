@@ -42,7 +42,7 @@ export async function showRollback(flags: RollbackFlags): Promise<number> {
   return missed.length === 0 ? 0 : 1;
 }
 
-function readFlags({ files, rounds, entries, select }: RollbackFlags): RollbackOptions {
+export function readFlags({ files, rounds, entries, select }: Omit<RollbackFlags, 'only'>): RollbackOptions {
   const count = (name: string, text: string): number => {
     const value = Number(text);
     if (Number.isSafeInteger(value) && value > 0) return value;

@@ -81,6 +81,12 @@ export interface WorkSummary {
   readonly missed: readonly string[];
 }
 
+/** Of the whole half. */
+export interface WorkReport {
+  readonly work: readonly WorkFigures[];
+  readonly summary: WorkSummary;
+}
+
 export const alertsMaxAim = 5;
 
 export function summarizeWork(rows: readonly WorkFigures[]): WorkSummary {

@@ -14,7 +14,15 @@ import { startProgress } from '../progress.ts';
 import { newAlerts, settledAlert } from './alerts-since.ts';
 import { isSelected, type Half, type RollbackOptions } from './half.ts';
 import { runScript } from './script.ts';
-import { isOfWork, notHere, summarizeWork, workFigures, type Ending, type WorkFigures } from './work-figures.ts';
+import {
+  isOfWork,
+  notHere,
+  summarizeWork,
+  workFigures,
+  type Ending,
+  type WorkFigures,
+  type WorkReport,
+} from './work-figures.ts';
 import { recipes, type Recipe, type Tool } from './work-recipes.ts';
 
 /** Below /srv, which is protected by default. */
@@ -23,7 +31,7 @@ const corpusFiles = 200;
 /** An alert is there within a second of what it tells. */
 const alertsAfterMs = 2_000;
 
-export async function measureWork(options: RollbackOptions, tell: Tell): Promise<Half> {
+export async function measureWork(options: RollbackOptions, tell: Tell): Promise<Half<WorkReport>> {
   const api = await connectApi();
   const simulator = await buildSimulator(tell);
   const chosen = recipes.filter(({ name }) => isSelected(name, options));

@@ -247,6 +247,7 @@ export class Tyr {
       },
       onGone: () => {
         if (this.containerId === '') this.supervisor.onGone();
+        this.sendFactsSoon();
       },
     };
     return new BaldurLink(this.config.agentSocket, handlers, this.logger);
@@ -320,11 +321,21 @@ export class Tyr {
   private capabilities(): event.Capability[] {
     const { capReport } = this.supervisor;
     const own = [
+      { name: 'agent.baldur', ...this.baldurState(), mechanism: 'socket', verified: this.link.isConnected },
       { name: 'agent.limits', ...capReport, verified: capReport.available },
       { name: 'containers.docker', ...this.docker.state, mechanism: this.docker.state.available ? 'docker' : '' },
       { name: 'containers.cri', ...this.cri.state, mechanism: this.cri.state.available ? 'cri' : '' },
     ];
-    return [...(this.hello?.capabilities ?? []), ...own.map((one) => create(event.CapabilitySchema, one))];
+    // What a baldur said that is gone is not so any more.
+    const said = this.link.isConnected ? this.hello?.capabilities : undefined;
+    return [...(said ?? []), ...own.map((one) => create(event.CapabilitySchema, one))];
+  }
+
+  private baldurState(): { available: boolean; detail: string } {
+    if (this.link.isConnected) return { available: true, detail: '' };
+    const { restarts } = this.supervisor;
+    const detail = restarts === 0 ? 'it has not connected yet' : `it was started again ${restarts} times`;
+    return { available: false, detail };
   }
 
   private health(): event.AgentHealth {
@@ -335,6 +346,7 @@ export class Tyr {
       batchesSpooled: BigInt(spool.entriesWaiting),
       spoolBytes: BigInt(spool.diskBytes),
       baldurRestarts: BigInt(supervisor.restarts),
+      containersRefused: BigInt(this.table.refused),
     });
   }
 

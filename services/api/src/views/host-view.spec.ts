@@ -22,17 +22,33 @@ describe('a host', () => {
     });
   });
 
+  it.each([
+    ['that has said nothing yet', []],
+    ['whose connection alone is there', [{ name: 'agent.limits', available: true }]],
+    ['whose agent has ended', [{ name: 'agent.baldur', available: false, detail: 'it ended 4 times' }]],
+  ])('%s is not protected', (_, capabilities) => {
+    const { state, reason } = judge(hostSeen(1), create(event.HostFactsSchema, { capabilities }), {
+      now,
+      lostLately: [],
+    });
+    expect([state, reason]).toEqual(['degraded', expect.stringMatching(/^Nothing is seen or stopped here: Baldur/)]);
+    if (capabilities[0]?.name === 'agent.baldur') expect(reason).toContain('(it ended 4 times)');
+  });
+
   it('is degraded when it can not keep pre-images, and says why', () => {
     const { state, reason } = judge(hostSeen(10), factsWith('file.preimage.container', false), { now, lostLately: [] });
     expect([state, reason]).toEqual(['degraded', 'Can not do file.preimage.container: fanotify is not compiled in.']);
   });
 
   it('is not degraded by what is of no weight', () => {
-    expect(judge(hostSeen(10), factsWith('process.ptrace', false), { now, lostLately: [] }).state).toBe('protected');
+    const facts = factsWith('process.ptrace', false);
+    facts.capabilities.push(...factsWith('process.lifecycle', true).capabilities);
+    expect(judge(hostSeen(10), facts, { now, lostLately: [] }).state).toBe('protected');
   });
 
   it('that is a container lacks nothing that only its host could do', () => {
     const facts = factsWith('file.preimage.mount', false);
+    facts.capabilities.push(...factsWith('file.preimage', true).capabilities);
     facts.containerId = 'c'.repeat(64);
     expect(judge(hostSeen(10), facts, { now, lostLately: [] }).state).toBe('protected');
     const blind = factsWith('file.preimage', false);

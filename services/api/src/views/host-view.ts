@@ -2,6 +2,7 @@
 import { create, fromJson } from '@bufbuild/protobuf';
 import { event, podLabels, view } from '@norn/contracts';
 import type { Host } from '@norn/store';
+import { hostFigures } from './host-figures.ts';
 import { type NewestHostPolicy, hostPolicyView } from './host-policy-view.ts';
 import { ofPod, podView } from './pod-view.ts';
 import { counted, durationOf, listed, timeOf, timeOfDate } from './words.ts';
@@ -91,6 +92,7 @@ export function hostView(
     gaps: [...gaps],
     quarantine: [...quarantine],
     policy: hostPolicyView(facts, newestPolicy),
+    figures: hostFigures(health),
   });
 }
 
@@ -113,6 +115,12 @@ export function containerOfFact(fact: event.ContainerFact, host: Host): view.Con
   });
 }
 
+/** Its connection is there, and what protects is not. */
+function withoutBaldur({ capabilities }: event.HostFacts): string {
+  const detail = capabilities.find(({ name, available }) => name === 'agent.baldur' && !available)?.detail ?? '';
+  return `Nothing is seen or stopped here: Baldur, the part of the agent that protects, does not run${detail === '' ? '' : ` (${detail.replace(/\.$/, '')})`}. Look at baldur.log in the agent's directory on the host.`;
+}
+
 type HostState = 'protected' | 'degraded' | 'silent' | 'ended';
 
 export function judge(
@@ -130,6 +138,8 @@ export function judge(
     };
   }
   const needed = facts.containerId === '' ? essential : essentialInside;
+  if (!facts.capabilities.some(({ name }) => needed.test(name)))
+    return { state: 'degraded', reason: withoutBaldur(facts) };
   const weak = facts.capabilities.filter(({ name, available }) => needed.test(name) && !available);
   if (weak.length > 0) {
     const detail = weak[0]?.detail ?? '';

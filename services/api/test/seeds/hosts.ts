@@ -16,6 +16,32 @@ interface HostFacts {
   readonly weak?: boolean;
 }
 
+/** Of an agent that hooks a few programs. */
+const health = {
+  baldurRssBytes: '29360128',
+  tyrRssBytes: '71303168',
+  eventsTotal: '48210733',
+  eventsLost: '0',
+  vaultBytes: '188743680',
+  vaultFiles: '12404',
+  vaultBytesMax: '1073741824',
+  vaultRestorable: '12391',
+  vaultEvicted: '4',
+  vaultTooLarge: '9',
+  mountsWatched: '3',
+  uptimeUs: '86400000000',
+  samples: '4233600',
+  loopsDecoded: '864000',
+  samplingUs: '129600000',
+  processesHooked: '3',
+  hooksInjected: '41',
+  hooksRefusedByCode: { HOOK_STATIC: '6', HOOK_GO: '2' },
+  hooksFailedByCode: { INJECT_BUSY: '1' },
+  hookedCalls: '80412',
+  hookedCallsLost: '12',
+  hookPreimagesKept: '377',
+};
+
 export async function seedHost(
   { control }: Databases,
   tenantId: string,
@@ -71,14 +97,7 @@ export async function seedHost(
         capability('response.kill-at-exec', 'bpf_send_signal'),
         capability('file.deny', '', 'BPF LSM can not be loaded here (EPERM)', false),
       ],
-      health: {
-        baldurRssBytes: '29360128',
-        tyrRssBytes: '71303168',
-        eventsTotal: '48210733',
-        eventsLost: '0',
-        vaultBytes: '188743680',
-        vaultFiles: '12404',
-      },
+      health,
     },
   });
   return { tenantId, hostId };

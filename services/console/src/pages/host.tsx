@@ -10,6 +10,7 @@ import { Heading, Id, Panel, State, Time } from '../ui/parts.tsx';
 import { Failed, Loading, Notice } from '../ui/states.tsx';
 import { PolicyOfHost } from '../policy/policy-hosts.tsx';
 import { ContainerTable } from './containers.tsx';
+import { Figures } from './figures.tsx';
 import { Quarantine } from './quarantine.tsx';
 import { Vault } from './vault.tsx';
 
@@ -79,6 +80,7 @@ function Whole({ host }: { host: Host }): ReactElement {
       </Panel>
       <PolicyOfHost host={host} />
       <Vault host={host} />
+      <Figures groups={host.figures} />
       <Quarantine host={host} />
       <Capabilities host={host} />
       <Gaps host={host} />

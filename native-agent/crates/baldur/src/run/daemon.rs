@@ -78,12 +78,23 @@ pub struct Daemon {
 /// When what is due next, CLOCK_BOOTTIME, ns.
 #[derive(Default)]
 pub(super) struct Timers {
+    /// When this agent started.
+    pub(super) started_ns: u64,
     heartbeat_ns: u64,
     upkeep_ns: u64,
     hook_report_ns: u64,
     /// When the oldest row of the batch in the making came.
     rows_since_ns: Option<u64>,
     busy: bool,
+}
+
+impl Timers {
+    pub fn new(now_ns: u64) -> Self {
+        Self {
+            started_ns: now_ns,
+            ..Self::default()
+        }
+    }
 }
 
 impl Daemon {

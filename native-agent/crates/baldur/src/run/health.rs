@@ -4,6 +4,7 @@ use std::fs;
 use norn_events::wire::agent::v1::{BaldurHeartbeat, BaldurHello};
 use norn_events::wire::event::v1::AgentHealth;
 
+use super::clock::boot_ns;
 use super::daemon::Daemon;
 use super::insight;
 
@@ -27,12 +28,21 @@ pub fn hello(daemon: &Daemon) -> BaldurHello {
 
 pub fn heartbeat(daemon: &Daemon) -> BaldurHeartbeat {
     let (vault, sensor) = (daemon.keeper.health(), daemon.sensor.stats());
-    let (processes_hooked, hooks) = daemon.hooks.health();
+    let insight = daemon.reflexes.insight_status();
     let health = AgentHealth {
-        processes_hooked,
-        hooks_refused: hooks.refused.values().sum(),
-        hooks_failed: hooks.failed.values().sum(),
-        hooked_calls_lost: hooks.lost + hooks.untold,
+        uptime_us: (boot_ns() - daemon.timers.started_ns) / 1_000,
+        samples: insight.samples,
+        samples_lost: insight.samples_lost,
+        loops_decoded: insight.looks,
+        sampling_us: insight.spent_ns / 1_000,
+        events_shed: sensor.shed_bulk,
+        hashes_refused: sensor.hashes_refused,
+        records_malformed: sensor.records_malformed,
+        compat_calls: sensor.compat_calls,
+        calls_unread: daemon.sensor.unread(),
+        changes_dropped: vault.changes_dropped,
+        directories_refused: vault.directories_refused,
+        copies_refused: vault.rests_refused,
         baldur_rss_bytes: rss_bytes(),
         events_total: sensor.events,
         events_lost: sensor.lost_critical + sensor.lost_bulk + daemon.outbox.lost_total() + vault.events_lost,
@@ -46,7 +56,7 @@ pub fn heartbeat(daemon: &Daemon) -> BaldurHeartbeat {
         mounts_refused: vault.mounts_refused,
         vault_bytes_max: vault.bytes_max,
         holds_dropped: vault.holds_dropped,
-        ..AgentHealth::default()
+        ..daemon.hooks.health()
     };
     BaldurHeartbeat {
         health: Some(health),

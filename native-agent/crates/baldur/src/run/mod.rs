@@ -38,6 +38,7 @@ use norn_respond::Responder;
 use norn_vault::VaultOptions;
 
 use application::Application;
+use clock::boot_ns;
 use commands::Commands;
 use daemon::{Daemon, Timers};
 use enforcement::Enforcement;
@@ -178,7 +179,7 @@ pub fn run(arguments: RunArguments) -> anyhow::Result<i32> {
         act_below: arguments.act_below,
         kept: arguments.keep,
         deferred: VecDeque::new(),
-        timers: Timers::default(),
+        timers: Timers::new(boot_ns()),
         sensor,
         keeper,
         reflexes,

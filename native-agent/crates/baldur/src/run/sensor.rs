@@ -111,6 +111,14 @@ impl Sensor {
         }
     }
 
+    /// Inside a container: calls whose caller's memory could not be read.
+    pub fn unread(&self) -> u64 {
+        match self {
+            Self::Inside(inside) => inside.stats().unread,
+            Self::Live(_) | Self::Proc(_) => 0,
+        }
+    }
+
     pub fn boot_id(&self) -> [u8; 16] {
         match self {
             Self::Live(probe) => probe.boot_id(),

@@ -107,7 +107,7 @@ fn it_says_hello_then_a_heartbeat_then_batches_numbered_from_one() {
     let mut stage = Stage::new("hello", &["--no-vault"]);
     let Some(mut tyr) = start(&mut stage) else { return };
     let health = tyr.until("heartbeat", |message| match message {
-        baldur_message::Message::Heartbeat(heartbeat) => heartbeat.health,
+        baldur_message::Message::Heartbeat(heartbeat) => heartbeat.health.clone(),
         _ => None,
     });
     assert!(health.baldur_rss_bytes > 0);

@@ -4,6 +4,7 @@ mod known;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
+use nix::time::{ClockId, clock_gettime};
 use norn_events::{Event, ProcessIndex, ProcessUid};
 use norn_insight::{Decoder, FileId, Instructions, Kernel, Origin, Pace, Sample, SelfTest, Unsupported};
 
@@ -56,6 +57,8 @@ pub struct InsightStatus {
     /// Loops decoded, maps read: what costs.
     pub looks: u64,
     pub maps: u64,
+    /// CPU time of looking at samples, ns; what the kernel spends on taking them is not in it.
+    pub spent_ns: u64,
 }
 
 /// One sample, looked at.
@@ -140,6 +143,18 @@ impl Insight {
             return Vec::new();
         }
         self.round_ns = now_ns;
+        let started_ns = cpu_ns();
+        let firings = self.round(now_ns, (miner, misplaced), context);
+        self.status.spent_ns += cpu_ns().saturating_sub(started_ns);
+        firings
+    }
+
+    fn round(
+        &mut self,
+        now_ns: u64,
+        (miner, misplaced): (&mut Miner, &mut Misplaced),
+        context: &mut Context<'_>,
+    ) -> Vec<Firing> {
         let mut firings = Vec::new();
         let mut budget = if self.pace == Pace::Calm { CALM } else { CLOSE };
         for (index, samples) in self.drain(context) {
@@ -307,6 +322,13 @@ impl Insight {
             source.instructions.set_pace(self.pace);
         }
     }
+}
+
+/// Of this thread.
+fn cpu_ns() -> u64 {
+    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map_or(0, |time| {
+        time.tv_sec() as u64 * 1_000_000_000 + time.tv_nsec() as u64
+    })
 }
 
 /// Code around an address: where it begins, and how many bytes.

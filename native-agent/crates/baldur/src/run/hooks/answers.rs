@@ -31,14 +31,15 @@ pub struct AnswerCounts {
 }
 
 impl AnswerCounts {
-    pub fn detail(&self) -> String {
+    /// Kept, missed, and of an unknown file.
+    pub fn all(&self) -> (u64, u64, u64) {
         let of = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        format!(
-            "before unlink, rename over and truncate: {} kept, {} missed, {} not found",
-            of(&self.taken),
-            of(&self.missed),
-            of(&self.unknown)
-        )
+        (of(&self.taken), of(&self.missed), of(&self.unknown))
+    }
+
+    pub fn detail(&self) -> String {
+        let (kept, missed, unknown) = self.all();
+        format!("before unlink, rename over and truncate: {kept} kept, {missed} missed, {unknown} not found")
     }
 
     pub fn has_kept(&self) -> bool {

@@ -2,8 +2,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use norn_events::wire::event::v1::Capability;
-use norn_inject::{Blind, InjectError};
+use norn_events::wire::event::v1::{AgentHealth, Capability};
+use norn_inject::{Blind, InjectError, Losses};
 
 use super::answers::AnswerCounts;
 
@@ -19,8 +19,8 @@ pub struct Counts {
     pub records: u64,
     /// Of these, those that became no row: there were too many.
     pub untold: u64,
-    /// Calls that found no room in their channel.
-    pub lost: u64,
+    /// What processes could not tell, of all that are or were hooked.
+    pub losses: Losses,
     pub answers: Arc<AnswerCounts>,
 }
 
@@ -36,6 +36,51 @@ impl Counts {
             _ => &mut self.failed,
         };
         *to.entry(error.code()).or_default() += 1;
+    }
+
+    /// Of one process tree: what it has lost by now, and what was counted of that before.
+    pub fn lose(&mut self, now: &Losses, before: &Losses) {
+        let all = &mut self.losses;
+        for (sum, now, before) in [
+            (&mut all.dropped, now.dropped, before.dropped),
+            (&mut all.torn, now.torn, before.torn),
+            (&mut all.unanswered, now.unanswered, before.unanswered),
+            (&mut all.unasked, now.unasked, before.unasked),
+            (&mut all.unread, now.unread, before.unread),
+            (&mut all.unfollowed, now.unfollowed, before.unfollowed),
+        ] {
+            *sum += now.saturating_sub(before);
+        }
+    }
+
+    fn lost(&self) -> u64 {
+        self.losses.dropped + self.losses.torn
+    }
+
+    pub fn health(&self) -> AgentHealth {
+        let by_code = |reasons: &BTreeMap<&'static str, u64>| {
+            let text = reasons.iter().map(|(code, count)| ((*code).to_owned(), *count));
+            text.collect()
+        };
+        let (hook_preimages_kept, hook_preimages_missed, hook_preimages_unknown) = self.answers.all();
+        AgentHealth {
+            hooks_injected: self.injected,
+            hooks_refused: self.refused.values().sum(),
+            hooks_refused_by_code: by_code(&self.refused),
+            hooks_failed: self.failed.values().sum(),
+            hooks_failed_by_code: by_code(&self.failed),
+            hooks_unfollowed: self.losses.unfollowed,
+            hooked_calls: self.records,
+            hooked_calls_lost: self.lost(),
+            hooked_calls_untold: self.untold,
+            hooked_calls_unread: self.losses.unread,
+            hooked_calls_unanswered: self.losses.unanswered,
+            hooked_calls_unasked: self.losses.unasked,
+            hook_preimages_kept,
+            hook_preimages_missed,
+            hook_preimages_unknown,
+            ..AgentHealth::default()
+        }
     }
 
     /// `is_on`: somebody is to be hooked; `keeps`: there is a vault.
@@ -89,8 +134,8 @@ impl Counts {
                 parts.push(format!("{what}: {reasons}"));
             }
         }
-        if self.lost + self.untold > 0 {
-            parts.push(format!("calls lost {}, not told {}", self.lost, self.untold));
+        if self.lost() + self.untold > 0 {
+            parts.push(format!("calls lost {}, not told {}", self.lost(), self.untold));
         }
         parts.join("; ")
     }
@@ -126,6 +171,23 @@ mod tests {
             "in 2 processes, 0 so far; blind to static (1) and Go (2) programs, which the kernel's events tell of; \
              refused: HOOK_OWN 1; failed: INJECT_BUSY 1"
         );
+    }
+
+    #[test]
+    fn what_a_process_lost_is_counted_once_and_stays_counted_when_it_is_gone() {
+        let mut counts = Counts::default();
+        let at = |dropped, unanswered| Losses {
+            dropped,
+            unanswered,
+            ..Losses::default()
+        };
+        counts.lose(&at(3, 1), &Losses::default());
+        counts.lose(&at(5, 1), &at(3, 1));
+        counts.lose(&at(2, 4), &Losses::default());
+        counts.refuse("HOOK_OWN");
+        let health = counts.health();
+        assert_eq!((health.hooked_calls_lost, health.hooked_calls_unanswered), (7, 5));
+        assert_eq!(health.hooks_refused_by_code["HOOK_OWN"], 1);
     }
 
     #[test]

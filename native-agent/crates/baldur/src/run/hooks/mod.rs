@@ -12,11 +12,11 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use norn_events::wire::event::v1::Capability;
+use norn_events::wire::event::v1::{AgentHealth, Capability};
 use norn_events::{
     BatchBuilder, Event, EventKind, Observer, Process, ProcessIndex, ProcessTable, ProcessUid,
 };
-use norn_inject::{Call, Hooked};
+use norn_inject::{Call, Hooked, Losses};
 use norn_insight::FileId;
 use norn_reflex::{Bypass, Firing, TreeId};
 use norn_vault::Vault;
@@ -49,7 +49,7 @@ struct Tree {
     root: ProcessUid,
     /// By the pid that they have themselves.
     pids: HashMap<u32, ProcessUid>,
-    lost: u64,
+    losses: Losses,
     /// When somebody was last known to have the hooks.
     used_ns: u64,
 }
@@ -182,7 +182,7 @@ impl Hooks {
                 hooked,
                 root: done.uid,
                 pids,
-                lost: 0,
+                losses: Losses::default(),
                 used_ns: done.time_ns,
             },
         );
@@ -215,12 +215,11 @@ impl Hooks {
                 builder.observe(&row(&call, index, clocks), processes);
             });
             let losses = channel.losses();
-            let lost = losses.dropped + losses.torn;
-            if lost > tree.lost {
-                counts.lost += lost - tree.lost;
-                tree.lost = lost;
+            if losses.dropped + losses.torn > tree.losses.dropped + tree.losses.torn {
                 bypass.lost(id, clocks.boot_ns);
             }
+            counts.lose(&losses, &tree.losses);
+            tree.losses = losses;
         }
         records > 0
     }
@@ -278,8 +277,12 @@ impl Hooks {
             .capabilities(self.trees.len(), (self.injector.is_some(), keeps))
     }
 
-    pub fn health(&self) -> (u64, &Counts) {
-        (self.trees.len() as u64, &self.counts)
+    /// The part of the agent's health that is of hooks.
+    pub fn health(&self) -> AgentHealth {
+        AgentHealth {
+            processes_hooked: self.trees.len() as u64,
+            ..self.counts.health()
+        }
     }
 
     /// Takes the library out of all processes. One in which that fails, or for which there is no time, passes its calls through.

@@ -17,7 +17,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file norn/event/v1/event.proto.
  */
 export const file_norn_event_v1_event: GenFile = /*@__PURE__*/
-  fileDesc("Chlub3JuL2V2ZW50L3YxL2V2ZW50LnByb3RvEg1ub3JuLmV2ZW50LnYxIrMCCgpFdmVudEJhdGNoEhYKDnNjaGVtYV92ZXJzaW9uGAEgASgNEhEKCXN0cmVhbV9pZBgCIAEoDBIRCgliYXRjaF9zZXEYAyABKAQSFAoMYmFzZV90aW1lX3VzGAQgASgEEhMKC2V2ZW50X2NvdW50GAUgASgNEhQKDGNvbHVtbnNfc2l6ZRgGIAEoDRIPCgdjb2x1bW5zGAcgASgMEioKCGZpbmRpbmdzGAggAygLMhgubm9ybi5maW5kaW5nLnYxLkZpbmRpbmcSDwoHYm9vdF9pZBgJIAEoDBITCgt0cmFjZXBhcmVudBgKIAEoCRIyCgplbnJpY2htZW50GBQgASgLMh4ubm9ybi5ldmVudC52MS5CYXRjaEVucmljaG1lbnQSDwoHbGluZWFnZRgVIAEoDCKrBQoMRXZlbnRDb2x1bW5zEg8KB3N0cmluZ3MYASABKAwSDAoEa2luZBgCIAEoDBIWCg50aW1lX29mZnNldF91cxgDIAEoDBIPCgdwcm9jZXNzGAQgASgMEgwKBHBhdGgYBSABKAwSDgoGdGFyZ2V0GAYgASgMEg0KBWZsYWdzGAcgASgMEg0KBXZhbHVlGAggASgMEg4KBnJlc3VsdBgJIAEoDBITCgtwcm9jZXNzX3VpZBgUIAEoDBISCgpwYXJlbnRfdWlkGBUgASgMEgsKA3BpZBgWIAEoDBIVCg1uYW1lc3BhY2VfcGlkGBcgASgMEhIKCnBhcmVudF9waWQYGCABKAwSFQoNc3RhcnRfdGltZV91cxgZIAEoDBIUCgxpbWFnZV9udW1iZXIYGiABKAwSDQoFaW1hZ2UYGyABKAwSEQoJY29udGFpbmVyGBwgASgMEg8KB3VzZXJfaWQYHSABKAwSEAoIZ3JvdXBfaWQYHiABKAwSEAoIdGVybWluYWwYHyABKAwSFQoNbG9naW5fdXNlcl9pZBggIAEoDBISCgpzZXNzaW9uX2lkGCEgASgMEhQKDGNhcGFiaWxpdGllcxgiIAEoDBISCgppbWFnZV9wYXRoGCggASgMEhoKEmltYWdlX2NvbW1hbmRfbGluZRgpIAEoDBIUCgxpbWFnZV9zaGEyNTYYKiABKAwSEwoLaW1hZ2VfZmxhZ3MYKyABKAwSHwoXaW1hZ2Vfd29ya2luZ19kaXJlY3RvcnkYLCABKAwSGQoRaW1hZ2VfZW52aXJvbm1lbnQYLSABKAwSFQoNaW1hZ2VfcGFja2FnZRguIAEoDBIdChVpbWFnZV9wYWNrYWdlX3ZlcnNpb24YLyABKAwSFAoMY29udGFpbmVyX2lkGDIgASgMIlcKD0JhdGNoRW5yaWNobWVudBIwCgpjb250YWluZXJzGAEgAygLMhwubm9ybi5ldmVudC52MS5Db250YWluZXJGYWN0EhIKCnVzZXJfbmFtZXMYAiADKAkikwMKDUNvbnRhaW5lckZhY3QSFAoMY29udGFpbmVyX2lkGAEgASgJEgwKBG5hbWUYAiABKAkSDQoFaW1hZ2UYAyABKAkSEAoIaW1hZ2VfaWQYBCABKAkSDwoHcnVudGltZRgFIAEoCRIQCghwb2RfbmFtZRgGIAEoCRIVCg1wb2RfbmFtZXNwYWNlGAcgASgJEhUKDXN0YXJ0ZWRfYXRfdXMYCCABKAQSEwoLZW5kZWRfYXRfdXMYCSABKAQSEQoJcm9vdF9wYXRoGAogASgJEhQKDGltYWdlX2RpZ2VzdBgLIAEoCRIPCgdwb2RfdWlkGAwgASgJEj8KCnBvZF9sYWJlbHMYDSADKAsyKy5ub3JuLmV2ZW50LnYxLkNvbnRhaW5lckZhY3QuUG9kTGFiZWxzRW50cnkSEQoJcG9kX293bmVyGA4gASgJEhcKD3NlcnZpY2VfYWNjb3VudBgPIAEoCRowCg5Qb2RMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIrADCglIb3N0RmFjdHMSMAoKY29udGFpbmVycxgBIAMoCzIcLm5vcm4uZXZlbnQudjEuQ29udGFpbmVyRmFjdBIyCgV1c2VycxgCIAMoCzIjLm5vcm4uZXZlbnQudjEuSG9zdEZhY3RzLlVzZXJzRW50cnkSEAoIaG9zdG5hbWUYAyABKAkSCgoCb3MYBCABKAkSDgoGa2VybmVsGAUgASgJEhUKDWFnZW50X3ZlcnNpb24YBiABKAkSLwoMY2FwYWJpbGl0aWVzGAcgAygLMhkubm9ybi5ldmVudC52MS5DYXBhYmlsaXR5EioKBmhlYWx0aBgIIAEoCzIaLm5vcm4uZXZlbnQudjEuQWdlbnRIZWFsdGgSFgoOb2JzZXJ2ZWRfYXRfdXMYCSABKAQSMAoGcG9saWN5GAogASgLMiAubm9ybi5wb2xpY3kudjEuSG9zdFBvbGljeVN0YXR1cxIUCgxjb250YWluZXJfaWQYFCABKAkSDQoFZW5kZWQYFSABKAgaLAoKVXNlcnNFbnRyeRILCgNrZXkYASABKA0SDQoFdmFsdWUYAiABKAk6AjgBImIKCkNhcGFiaWxpdHkSDAoEbmFtZRgBIAEoCRIRCglhdmFpbGFibGUYAiABKAgSEQoJbWVjaGFuaXNtGAMgASgJEg4KBmRldGFpbBgEIAEoCRIQCgh2ZXJpZmllZBgFIAEoCCKDBAoLQWdlbnRIZWFsdGgSGAoQYmFsZHVyX3Jzc19ieXRlcxgBIAEoBBIVCg10eXJfcnNzX2J5dGVzGAIgASgEEhQKDGV2ZW50c190b3RhbBgDIAEoBBITCgtldmVudHNfbG9zdBgEIAEoBBIXCg9iYXRjaGVzX3Nwb29sZWQYBSABKAQSEwoLc3Bvb2xfYnl0ZXMYBiABKAQSEwoLdmF1bHRfYnl0ZXMYByABKAQSEwoLdmF1bHRfZmlsZXMYCCABKAQSGwoTcGVybWlzc2lvbl90aW1lb3V0cxgJIAEoBBIXCg9iYWxkdXJfcmVzdGFydHMYCiABKAQSGAoQdmF1bHRfcmVzdG9yYWJsZRgLIAEoBBIVCg12YXVsdF9ldmljdGVkGAwgASgEEhcKD3ZhdWx0X3Rvb19sYXJnZRgNIAEoBBIWCg5tb3VudHNfd2F0Y2hlZBgOIAEoBBIWCg5tb3VudHNfcmVmdXNlZBgPIAEoBBIXCg92YXVsdF9ieXRlc19tYXgYECABKAQSFQoNaG9sZHNfZHJvcHBlZBgRIAEoBBIYChBwcm9jZXNzZXNfaG9va2VkGBIgASgEEhUKDWhvb2tzX3JlZnVzZWQYEyABKAQSFAoMaG9va3NfZmFpbGVkGBQgASgEEhkKEWhvb2tlZF9jYWxsc19sb3N0GBUgASgEKrUGCglFdmVudEtpbmQSGgoWRVZFTlRfS0lORF9VTlNQRUNJRklFRBAAEhMKD0VWRU5UX0tJTkRfRk9SSxABEhMKD0VWRU5UX0tJTkRfRVhFQxACEhMKD0VWRU5UX0tJTkRfRVhJVBADEhsKF0VWRU5UX0tJTkRfUFJPQ0VTU19TRUVOEAQSGAoURVZFTlRfS0lORF9GSUxFX09QRU4QChIaChZFVkVOVF9LSU5EX0ZJTEVfUkVOQU1FEAsSGAoURVZFTlRfS0lORF9GSUxFX0xJTksQDBIaChZFVkVOVF9LSU5EX0ZJTEVfVU5MSU5LEA0SHAoYRVZFTlRfS0lORF9GSUxFX1RSVU5DQVRFEA4SGQoVRVZFTlRfS0lORF9GSUxFX0NITU9EEA8SGQoVRVZFTlRfS0lORF9GSUxFX0NIT1dOEBASGQoVRVZFTlRfS0lORF9GSUxFX01LRElSEBESGAoURVZFTlRfS0lORF9GSUxFX1JFQUQQEhIZChVFVkVOVF9LSU5EX0ZJTEVfVElNRVMQExIaChZFVkVOVF9LSU5EX05FVF9DT05ORUNUEBQSGQoVRVZFTlRfS0lORF9ORVRfQUNDRVBUEBUSGQoVRVZFTlRfS0lORF9ORVRfTElTVEVOEBYSGQoVRVZFTlRfS0lORF9GSUxFX0ZMQUdTEBcSIAocRVZFTlRfS0lORF9GSUxFX0NBUEFCSUxJVElFUxAYEhsKF0VWRU5UX0tJTkRfTUVNRkRfQ1JFQVRFEB4SFQoRRVZFTlRfS0lORF9QVFJBQ0UQHxIUChBFVkVOVF9LSU5EX01PVU5UECASFAoQRVZFTlRfS0lORF9TRVROUxAhEhYKEkVWRU5UX0tJTkRfVU5TSEFSRRAiEhIKDkVWRU5UX0tJTkRfQlBGECMSGwoXRVZFTlRfS0lORF9TVERJT19TT0NLRVQQJBIcChhFVkVOVF9LSU5EX1BST0NFU1NfV1JJVEUQJRIaChZFVkVOVF9LSU5EX01PRFVMRV9MT0FEECYSGgoWRVZFTlRfS0lORF9IT09LRURfQ0FMTBAnEhIKDkVWRU5UX0tJTkRfR0FQECgqjQQKDVNlbnNpdGl2ZUZpbGUSHgoaU0VOU0lUSVZFX0ZJTEVfVU5TUEVDSUZJRUQQABIgChxTRU5TSVRJVkVfRklMRV9QQVNTV09SRF9IQVNIEAESIgoeU0VOU0lUSVZFX0ZJTEVfUFJJVklMRUdFX1JVTEVTEAISGgoWU0VOU0lUSVZFX0ZJTEVfU1NIX0tFWRADEh0KGVNFTlNJVElWRV9GSUxFX1NTSF9BQ0NFU1MQBBIeChpTRU5TSVRJVkVfRklMRV9DTE9VRF9MT0dJThAFEiAKHFNFTlNJVElWRV9GSUxFX0NMVVNURVJfTE9HSU4QBhIdChlTRU5TSVRJVkVfRklMRV9UT09MX0xPR0lOEAcSKAokU0VOU0lUSVZFX0ZJTEVfU0VSVklDRV9BQ0NPVU5UX1RPS0VOEAgSJgoiU0VOU0lUSVZFX0ZJTEVfUFJPQ0VTU19FTlZJUk9OTUVOVBAJEiEKHVNFTlNJVElWRV9GSUxFX1BST0NFU1NfTUVNT1JZEAoSIAocU0VOU0lUSVZFX0ZJTEVfQlJPV1NFUl9MT0dJThALEiMKH1NFTlNJVElWRV9GSUxFX0RJUkVDVE9SWV9TRUNSRVQQDBIgChxTRU5TSVRJVkVfRklMRV9TSEVMTF9ISVNUT1JZEA0SHAoYU0VOU0lUSVZFX0ZJTEVfS0VZX1NUT1JFEA4qfAoIRXhlY0ZsYWcSGQoVRVhFQ19GTEFHX1VOU1BFQ0lGSUVEEAASHAoYRVhFQ19GTEFHX0tJTExFRF9BVF9FWEVDEAESGgoWRVhFQ19GTEFHX1JVTlRJTUVfQ09QWRACEhsKF0VYRUNfRkxBR19MT0dJTl9DSEFOR0VEEAQqfQoISG9va0ZsYWcSGQoVSE9PS19GTEFHX1VOU1BFQ0lGSUVEEAASEQoNSE9PS19GTEFHX0NVVBABEhQKEEhPT0tfRkxBR19VTlJFQUQQAhITCg9IT09LX0ZMQUdfQVNLRUQQBBIYChRIT09LX0ZMQUdfVU5BTlNXRVJFRBAIKssBCglJbWFnZUZsYWcSGgoWSU1BR0VfRkxBR19VTlNQRUNJRklFRBAAEhoKFklNQUdFX0ZMQUdfVVBQRVJfTEFZRVIQARIUChBJTUFHRV9GTEFHX01FTUZEEAISFgoSSU1BR0VfRkxBR19ERUxFVEVEEAQSFAoQSU1BR0VfRkxBR19UTVBGUxAIEhcKE0lNQUdFX0ZMQUdfV1JJVEFCTEUQEBIVChFJTUFHRV9GTEFHX1NFVFVJRBAgEhIKDklNQUdFX0ZMQUdfTkVXEEBiBnByb3RvMw", [file_norn_finding_v1_finding, file_norn_policy_v1_policy]);
+  fileDesc("Chlub3JuL2V2ZW50L3YxL2V2ZW50LnByb3RvEg1ub3JuLmV2ZW50LnYxIrMCCgpFdmVudEJhdGNoEhYKDnNjaGVtYV92ZXJzaW9uGAEgASgNEhEKCXN0cmVhbV9pZBgCIAEoDBIRCgliYXRjaF9zZXEYAyABKAQSFAoMYmFzZV90aW1lX3VzGAQgASgEEhMKC2V2ZW50X2NvdW50GAUgASgNEhQKDGNvbHVtbnNfc2l6ZRgGIAEoDRIPCgdjb2x1bW5zGAcgASgMEioKCGZpbmRpbmdzGAggAygLMhgubm9ybi5maW5kaW5nLnYxLkZpbmRpbmcSDwoHYm9vdF9pZBgJIAEoDBITCgt0cmFjZXBhcmVudBgKIAEoCRIyCgplbnJpY2htZW50GBQgASgLMh4ubm9ybi5ldmVudC52MS5CYXRjaEVucmljaG1lbnQSDwoHbGluZWFnZRgVIAEoDCKrBQoMRXZlbnRDb2x1bW5zEg8KB3N0cmluZ3MYASABKAwSDAoEa2luZBgCIAEoDBIWCg50aW1lX29mZnNldF91cxgDIAEoDBIPCgdwcm9jZXNzGAQgASgMEgwKBHBhdGgYBSABKAwSDgoGdGFyZ2V0GAYgASgMEg0KBWZsYWdzGAcgASgMEg0KBXZhbHVlGAggASgMEg4KBnJlc3VsdBgJIAEoDBITCgtwcm9jZXNzX3VpZBgUIAEoDBISCgpwYXJlbnRfdWlkGBUgASgMEgsKA3BpZBgWIAEoDBIVCg1uYW1lc3BhY2VfcGlkGBcgASgMEhIKCnBhcmVudF9waWQYGCABKAwSFQoNc3RhcnRfdGltZV91cxgZIAEoDBIUCgxpbWFnZV9udW1iZXIYGiABKAwSDQoFaW1hZ2UYGyABKAwSEQoJY29udGFpbmVyGBwgASgMEg8KB3VzZXJfaWQYHSABKAwSEAoIZ3JvdXBfaWQYHiABKAwSEAoIdGVybWluYWwYHyABKAwSFQoNbG9naW5fdXNlcl9pZBggIAEoDBISCgpzZXNzaW9uX2lkGCEgASgMEhQKDGNhcGFiaWxpdGllcxgiIAEoDBISCgppbWFnZV9wYXRoGCggASgMEhoKEmltYWdlX2NvbW1hbmRfbGluZRgpIAEoDBIUCgxpbWFnZV9zaGEyNTYYKiABKAwSEwoLaW1hZ2VfZmxhZ3MYKyABKAwSHwoXaW1hZ2Vfd29ya2luZ19kaXJlY3RvcnkYLCABKAwSGQoRaW1hZ2VfZW52aXJvbm1lbnQYLSABKAwSFQoNaW1hZ2VfcGFja2FnZRguIAEoDBIdChVpbWFnZV9wYWNrYWdlX3ZlcnNpb24YLyABKAwSFAoMY29udGFpbmVyX2lkGDIgASgMInEKD0JhdGNoRW5yaWNobWVudBIwCgpjb250YWluZXJzGAEgAygLMhwubm9ybi5ldmVudC52MS5Db250YWluZXJGYWN0EhIKCnVzZXJfbmFtZXMYAiADKAkSGAoQbG9naW5fdXNlcl9uYW1lcxgDIAMoCSL5AwoNQ29udGFpbmVyRmFjdBIUCgxjb250YWluZXJfaWQYASABKAkSDAoEbmFtZRgCIAEoCRINCgVpbWFnZRgDIAEoCRIQCghpbWFnZV9pZBgEIAEoCRIPCgdydW50aW1lGAUgASgJEhAKCHBvZF9uYW1lGAYgASgJEhUKDXBvZF9uYW1lc3BhY2UYByABKAkSFQoNc3RhcnRlZF9hdF91cxgIIAEoBBITCgtlbmRlZF9hdF91cxgJIAEoBBIRCglyb290X3BhdGgYCiABKAkSFAoMaW1hZ2VfZGlnZXN0GAsgASgJEg8KB3BvZF91aWQYDCABKAkSPwoKcG9kX2xhYmVscxgNIAMoCzIrLm5vcm4uZXZlbnQudjEuQ29udGFpbmVyRmFjdC5Qb2RMYWJlbHNFbnRyeRIRCglwb2Rfb3duZXIYDiABKAkSFwoPc2VydmljZV9hY2NvdW50GA8gASgJEjYKBXVzZXJzGBAgAygLMicubm9ybi5ldmVudC52MS5Db250YWluZXJGYWN0LlVzZXJzRW50cnkaMAoOUG9kTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ARosCgpVc2Vyc0VudHJ5EgsKA2tleRgBIAEoDRINCgV2YWx1ZRgCIAEoCToCOAEisAMKCUhvc3RGYWN0cxIwCgpjb250YWluZXJzGAEgAygLMhwubm9ybi5ldmVudC52MS5Db250YWluZXJGYWN0EjIKBXVzZXJzGAIgAygLMiMubm9ybi5ldmVudC52MS5Ib3N0RmFjdHMuVXNlcnNFbnRyeRIQCghob3N0bmFtZRgDIAEoCRIKCgJvcxgEIAEoCRIOCgZrZXJuZWwYBSABKAkSFQoNYWdlbnRfdmVyc2lvbhgGIAEoCRIvCgxjYXBhYmlsaXRpZXMYByADKAsyGS5ub3JuLmV2ZW50LnYxLkNhcGFiaWxpdHkSKgoGaGVhbHRoGAggASgLMhoubm9ybi5ldmVudC52MS5BZ2VudEhlYWx0aBIWCg5vYnNlcnZlZF9hdF91cxgJIAEoBBIwCgZwb2xpY3kYCiABKAsyIC5ub3JuLnBvbGljeS52MS5Ib3N0UG9saWN5U3RhdHVzEhQKDGNvbnRhaW5lcl9pZBgUIAEoCRINCgVlbmRlZBgVIAEoCBosCgpVc2Vyc0VudHJ5EgsKA2tleRgBIAEoDRINCgV2YWx1ZRgCIAEoCToCOAEiYgoKQ2FwYWJpbGl0eRIMCgRuYW1lGAEgASgJEhEKCWF2YWlsYWJsZRgCIAEoCBIRCgltZWNoYW5pc20YAyABKAkSDgoGZGV0YWlsGAQgASgJEhAKCHZlcmlmaWVkGAUgASgIIpkLCgtBZ2VudEhlYWx0aBIYChBiYWxkdXJfcnNzX2J5dGVzGAEgASgEEhUKDXR5cl9yc3NfYnl0ZXMYAiABKAQSFAoMZXZlbnRzX3RvdGFsGAMgASgEEhMKC2V2ZW50c19sb3N0GAQgASgEEhcKD2JhdGNoZXNfc3Bvb2xlZBgFIAEoBBITCgtzcG9vbF9ieXRlcxgGIAEoBBITCgt2YXVsdF9ieXRlcxgHIAEoBBITCgt2YXVsdF9maWxlcxgIIAEoBBIbChNwZXJtaXNzaW9uX3RpbWVvdXRzGAkgASgEEhcKD2JhbGR1cl9yZXN0YXJ0cxgKIAEoBBIYChB2YXVsdF9yZXN0b3JhYmxlGAsgASgEEhUKDXZhdWx0X2V2aWN0ZWQYDCABKAQSFwoPdmF1bHRfdG9vX2xhcmdlGA0gASgEEhYKDm1vdW50c193YXRjaGVkGA4gASgEEhYKDm1vdW50c19yZWZ1c2VkGA8gASgEEhcKD3ZhdWx0X2J5dGVzX21heBgQIAEoBBIVCg1ob2xkc19kcm9wcGVkGBEgASgEEhgKEHByb2Nlc3Nlc19ob29rZWQYEiABKAQSFQoNaG9va3NfcmVmdXNlZBgTIAEoBBIUCgxob29rc19mYWlsZWQYFCABKAQSGQoRaG9va2VkX2NhbGxzX2xvc3QYFSABKAQSEQoJdXB0aW1lX3VzGBYgASgEEhYKDmhvb2tzX2luamVjdGVkGBcgASgEElEKFWhvb2tzX3JlZnVzZWRfYnlfY29kZRgYIAMoCzIyLm5vcm4uZXZlbnQudjEuQWdlbnRIZWFsdGguSG9va3NSZWZ1c2VkQnlDb2RlRW50cnkSTwoUaG9va3NfZmFpbGVkX2J5X2NvZGUYGSADKAsyMS5ub3JuLmV2ZW50LnYxLkFnZW50SGVhbHRoLkhvb2tzRmFpbGVkQnlDb2RlRW50cnkSFAoMaG9va2VkX2NhbGxzGBogASgEEhsKE2hvb2tlZF9jYWxsc191bnRvbGQYGyABKAQSGwoTaG9va19wcmVpbWFnZXNfa2VwdBgcIAEoBBIdChVob29rX3ByZWltYWdlc19taXNzZWQYHSABKAQSHgoWaG9va19wcmVpbWFnZXNfdW5rbm93bhgeIAEoBBIfChdob29rZWRfY2FsbHNfdW5hbnN3ZXJlZBgfIAEoBBIcChRob29rZWRfY2FsbHNfdW5hc2tlZBggIAEoBBIPCgdzYW1wbGVzGCEgASgEEhQKDHNhbXBsZXNfbG9zdBgiIAEoBBIVCg1sb29wc19kZWNvZGVkGCMgASgEEhMKC3NhbXBsaW5nX3VzGCQgASgEEhMKC2V2ZW50c19zaGVkGCUgASgEEhYKDmhhc2hlc19yZWZ1c2VkGCYgASgEEhkKEXJlY29yZHNfbWFsZm9ybWVkGCcgASgEEhQKDGNvbXBhdF9jYWxscxgoIAEoBBIUCgxjYWxsc191bnJlYWQYKSABKAQSFwoPY2hhbmdlc19kcm9wcGVkGCogASgEEhsKE2RpcmVjdG9yaWVzX3JlZnVzZWQYKyABKAQSFgoOY29waWVzX3JlZnVzZWQYLCABKAQSGgoSY29udGFpbmVyc19yZWZ1c2VkGC0gASgEEhoKEnVzZXJfbmFtZXNfcmVmdXNlZBguIAEoBBIbChNob29rZWRfY2FsbHNfdW5yZWFkGC8gASgEEhgKEGhvb2tzX3VuZm9sbG93ZWQYMCABKAQaOQoXSG9va3NSZWZ1c2VkQnlDb2RlRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgEOgI4ARo4ChZIb29rc0ZhaWxlZEJ5Q29kZUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoBDoCOAEqtQYKCUV2ZW50S2luZBIaChZFVkVOVF9LSU5EX1VOU1BFQ0lGSUVEEAASEwoPRVZFTlRfS0lORF9GT1JLEAESEwoPRVZFTlRfS0lORF9FWEVDEAISEwoPRVZFTlRfS0lORF9FWElUEAMSGwoXRVZFTlRfS0lORF9QUk9DRVNTX1NFRU4QBBIYChRFVkVOVF9LSU5EX0ZJTEVfT1BFThAKEhoKFkVWRU5UX0tJTkRfRklMRV9SRU5BTUUQCxIYChRFVkVOVF9LSU5EX0ZJTEVfTElOSxAMEhoKFkVWRU5UX0tJTkRfRklMRV9VTkxJTksQDRIcChhFVkVOVF9LSU5EX0ZJTEVfVFJVTkNBVEUQDhIZChVFVkVOVF9LSU5EX0ZJTEVfQ0hNT0QQDxIZChVFVkVOVF9LSU5EX0ZJTEVfQ0hPV04QEBIZChVFVkVOVF9LSU5EX0ZJTEVfTUtESVIQERIYChRFVkVOVF9LSU5EX0ZJTEVfUkVBRBASEhkKFUVWRU5UX0tJTkRfRklMRV9USU1FUxATEhoKFkVWRU5UX0tJTkRfTkVUX0NPTk5FQ1QQFBIZChVFVkVOVF9LSU5EX05FVF9BQ0NFUFQQFRIZChVFVkVOVF9LSU5EX05FVF9MSVNURU4QFhIZChVFVkVOVF9LSU5EX0ZJTEVfRkxBR1MQFxIgChxFVkVOVF9LSU5EX0ZJTEVfQ0FQQUJJTElUSUVTEBgSGwoXRVZFTlRfS0lORF9NRU1GRF9DUkVBVEUQHhIVChFFVkVOVF9LSU5EX1BUUkFDRRAfEhQKEEVWRU5UX0tJTkRfTU9VTlQQIBIUChBFVkVOVF9LSU5EX1NFVE5TECESFgoSRVZFTlRfS0lORF9VTlNIQVJFECISEgoORVZFTlRfS0lORF9CUEYQIxIbChdFVkVOVF9LSU5EX1NURElPX1NPQ0tFVBAkEhwKGEVWRU5UX0tJTkRfUFJPQ0VTU19XUklURRAlEhoKFkVWRU5UX0tJTkRfTU9EVUxFX0xPQUQQJhIaChZFVkVOVF9LSU5EX0hPT0tFRF9DQUxMECcSEgoORVZFTlRfS0lORF9HQVAQKCqNBAoNU2Vuc2l0aXZlRmlsZRIeChpTRU5TSVRJVkVfRklMRV9VTlNQRUNJRklFRBAAEiAKHFNFTlNJVElWRV9GSUxFX1BBU1NXT1JEX0hBU0gQARIiCh5TRU5TSVRJVkVfRklMRV9QUklWSUxFR0VfUlVMRVMQAhIaChZTRU5TSVRJVkVfRklMRV9TU0hfS0VZEAMSHQoZU0VOU0lUSVZFX0ZJTEVfU1NIX0FDQ0VTUxAEEh4KGlNFTlNJVElWRV9GSUxFX0NMT1VEX0xPR0lOEAUSIAocU0VOU0lUSVZFX0ZJTEVfQ0xVU1RFUl9MT0dJThAGEh0KGVNFTlNJVElWRV9GSUxFX1RPT0xfTE9HSU4QBxIoCiRTRU5TSVRJVkVfRklMRV9TRVJWSUNFX0FDQ09VTlRfVE9LRU4QCBImCiJTRU5TSVRJVkVfRklMRV9QUk9DRVNTX0VOVklST05NRU5UEAkSIQodU0VOU0lUSVZFX0ZJTEVfUFJPQ0VTU19NRU1PUlkQChIgChxTRU5TSVRJVkVfRklMRV9CUk9XU0VSX0xPR0lOEAsSIwofU0VOU0lUSVZFX0ZJTEVfRElSRUNUT1JZX1NFQ1JFVBAMEiAKHFNFTlNJVElWRV9GSUxFX1NIRUxMX0hJU1RPUlkQDRIcChhTRU5TSVRJVkVfRklMRV9LRVlfU1RPUkUQDip8CghFeGVjRmxhZxIZChVFWEVDX0ZMQUdfVU5TUEVDSUZJRUQQABIcChhFWEVDX0ZMQUdfS0lMTEVEX0FUX0VYRUMQARIaChZFWEVDX0ZMQUdfUlVOVElNRV9DT1BZEAISGwoXRVhFQ19GTEFHX0xPR0lOX0NIQU5HRUQQBCp9CghIb29rRmxhZxIZChVIT09LX0ZMQUdfVU5TUEVDSUZJRUQQABIRCg1IT09LX0ZMQUdfQ1VUEAESFAoQSE9PS19GTEFHX1VOUkVBRBACEhMKD0hPT0tfRkxBR19BU0tFRBAEEhgKFEhPT0tfRkxBR19VTkFOU1dFUkVEEAgqywEKCUltYWdlRmxhZxIaChZJTUFHRV9GTEFHX1VOU1BFQ0lGSUVEEAASGgoWSU1BR0VfRkxBR19VUFBFUl9MQVlFUhABEhQKEElNQUdFX0ZMQUdfTUVNRkQQAhIWChJJTUFHRV9GTEFHX0RFTEVURUQQBBIUChBJTUFHRV9GTEFHX1RNUEZTEAgSFwoTSU1BR0VfRkxBR19XUklUQUJMRRAQEhUKEUlNQUdFX0ZMQUdfU0VUVUlEECASEgoOSU1BR0VfRkxBR19ORVcQQGIGcHJvdG8z", [file_norn_finding_v1_finding, file_norn_policy_v1_policy]);
 
 /**
  * The envelope. Stages append fields (serialised messages concatenate) and pass the rest through untouched.
@@ -713,11 +713,18 @@ export type BatchEnrichment = Message<"norn.event.v1.BatchEnrichment"> & {
   containers: ContainerFact[];
 
   /**
-   * One for each entry of the process table; empty when unknown.
+   * One for each entry of the process table; empty when unknown. Of a container's processes as that names its users.
    *
    * @generated from field: repeated string user_names = 2;
    */
   userNames: string[];
+
+  /**
+   * As the host names who logged in, likewise; none at all when there is no name.
+   *
+   * @generated from field: repeated string login_user_names = 3;
+   */
+  loginUserNames: string[];
 };
 
 /**
@@ -734,11 +741,18 @@ export type BatchEnrichmentJson = {
   containers?: ContainerFactJson[];
 
   /**
-   * One for each entry of the process table; empty when unknown.
+   * One for each entry of the process table; empty when unknown. Of a container's processes as that names its users.
    *
    * @generated from field: repeated string user_names = 2;
    */
   userNames?: string[];
+
+  /**
+   * As the host names who logged in, likewise; none at all when there is no name.
+   *
+   * @generated from field: repeated string login_user_names = 3;
+   */
+  loginUserNames?: string[];
 };
 
 /**
@@ -846,6 +860,13 @@ export type ContainerFact = Message<"norn.event.v1.ContainerFact"> & {
    * @generated from field: string service_account = 15;
    */
   serviceAccount: string;
+
+  /**
+   * User names by uid, of its own /etc/passwd. Not in BatchEnrichment.
+   *
+   * @generated from field: map<uint32, string> users = 16;
+   */
+  users: { [key: number]: string };
 };
 
 /**
@@ -946,6 +967,13 @@ export type ContainerFactJson = {
    * @generated from field: string service_account = 15;
    */
   serviceAccount?: string;
+
+  /**
+   * User names by uid, of its own /etc/passwd. Not in BatchEnrichment.
+   *
+   * @generated from field: map<uint32, string> users = 16;
+   */
+  users?: { [key: number]: string };
 };
 
 /**
@@ -1322,6 +1350,173 @@ export type AgentHealth = Message<"norn.event.v1.AgentHealth"> & {
    * @generated from field: uint64 hooked_calls_lost = 21;
    */
   hookedCallsLost: bigint;
+
+  /**
+   * Since the agent's start, µs.
+   *
+   * @generated from field: uint64 uptime_us = 22;
+   */
+  uptimeUs: bigint;
+
+  /**
+   * @generated from field: uint64 hooks_injected = 23;
+   */
+  hooksInjected: bigint;
+
+  /**
+   * hooks_refused and hooks_failed by the reason's code.
+   *
+   * @generated from field: map<string, uint64> hooks_refused_by_code = 24;
+   */
+  hooksRefusedByCode: { [key: string]: bigint };
+
+  /**
+   * @generated from field: map<string, uint64> hooks_failed_by_code = 25;
+   */
+  hooksFailedByCode: { [key: string]: bigint };
+
+  /**
+   * Calls that hooked processes told of; of these, those that became no event, since there were too many.
+   *
+   * @generated from field: uint64 hooked_calls = 26;
+   */
+  hookedCalls: bigint;
+
+  /**
+   * @generated from field: uint64 hooked_calls_untold = 27;
+   */
+  hookedCallsUntold: bigint;
+
+  /**
+   * Before a hooked process destroyed a file: its pre-image was kept; it was not; which file it is was not found out.
+   *
+   * @generated from field: uint64 hook_preimages_kept = 28;
+   */
+  hookPreimagesKept: bigint;
+
+  /**
+   * @generated from field: uint64 hook_preimages_missed = 29;
+   */
+  hookPreimagesMissed: bigint;
+
+  /**
+   * @generated from field: uint64 hook_preimages_unknown = 30;
+   */
+  hookPreimagesUnknown: bigint;
+
+  /**
+   * Such calls that went on without an answer: it came too late; nobody was asked, since one had just come too late.
+   *
+   * @generated from field: uint64 hooked_calls_unanswered = 31;
+   */
+  hookedCallsUnanswered: bigint;
+
+  /**
+   * @generated from field: uint64 hooked_calls_unasked = 32;
+   */
+  hookedCallsUnasked: bigint;
+
+  /**
+   * Of what processes execute: samples, those that found no room, loops decoded, CPU time of looking at them, µs.
+   *
+   * @generated from field: uint64 samples = 33;
+   */
+  samples: bigint;
+
+  /**
+   * @generated from field: uint64 samples_lost = 34;
+   */
+  samplesLost: bigint;
+
+  /**
+   * @generated from field: uint64 loops_decoded = 35;
+   */
+  loopsDecoded: bigint;
+
+  /**
+   * @generated from field: uint64 sampling_us = 36;
+   */
+  samplingUs: bigint;
+
+  /**
+   * Of events_lost: shed on purpose, before a ring was full.
+   *
+   * @generated from field: uint64 events_shed = 37;
+   */
+  eventsShed: bigint;
+
+  /**
+   * Programs without a hash, since too many were waiting for theirs.
+   *
+   * @generated from field: uint64 hashes_refused = 38;
+   */
+  hashesRefused: bigint;
+
+  /**
+   * Records of the kernel that could not be read: a defect.
+   *
+   * @generated from field: uint64 records_malformed = 39;
+   */
+  recordsMalformed: bigint;
+
+  /**
+   * Calls by 32-bit programs, which are not interpreted.
+   *
+   * @generated from field: uint64 compat_calls = 40;
+   */
+  compatCalls: bigint;
+
+  /**
+   * Of an agent inside a container: calls whose caller's memory could not be read.
+   *
+   * @generated from field: uint64 calls_unread = 41;
+   */
+  callsUnread: bigint;
+
+  /**
+   * Changed files that nobody judged, since too many were waiting.
+   *
+   * @generated from field: uint64 changes_dropped = 42;
+   */
+  changesDropped: bigint;
+
+  /**
+   * Directories that are not watched, since too many are.
+   *
+   * @generated from field: uint64 directories_refused = 43;
+   */
+  directoriesRefused: bigint;
+
+  /**
+   * Files that went without a copy, since too many were waiting for theirs.
+   *
+   * @generated from field: uint64 copies_refused = 44;
+   */
+  copiesRefused: bigint;
+
+  /**
+   * Containers that have no name here, and users of containers that have none, since too many are known.
+   *
+   * @generated from field: uint64 containers_refused = 45;
+   */
+  containersRefused: bigint;
+
+  /**
+   * @generated from field: uint64 user_names_refused = 46;
+   */
+  userNamesRefused: bigint;
+
+  /**
+   * Calls of hooked processes whose names could not be read; programs that they started and that did not get the hooks.
+   *
+   * @generated from field: uint64 hooked_calls_unread = 47;
+   */
+  hookedCallsUnread: bigint;
+
+  /**
+   * @generated from field: uint64 hooks_unfollowed = 48;
+   */
+  hooksUnfollowed: bigint;
 };
 
 /**
@@ -1447,6 +1642,173 @@ export type AgentHealthJson = {
    * @generated from field: uint64 hooked_calls_lost = 21;
    */
   hookedCallsLost?: string;
+
+  /**
+   * Since the agent's start, µs.
+   *
+   * @generated from field: uint64 uptime_us = 22;
+   */
+  uptimeUs?: string;
+
+  /**
+   * @generated from field: uint64 hooks_injected = 23;
+   */
+  hooksInjected?: string;
+
+  /**
+   * hooks_refused and hooks_failed by the reason's code.
+   *
+   * @generated from field: map<string, uint64> hooks_refused_by_code = 24;
+   */
+  hooksRefusedByCode?: { [key: string]: string };
+
+  /**
+   * @generated from field: map<string, uint64> hooks_failed_by_code = 25;
+   */
+  hooksFailedByCode?: { [key: string]: string };
+
+  /**
+   * Calls that hooked processes told of; of these, those that became no event, since there were too many.
+   *
+   * @generated from field: uint64 hooked_calls = 26;
+   */
+  hookedCalls?: string;
+
+  /**
+   * @generated from field: uint64 hooked_calls_untold = 27;
+   */
+  hookedCallsUntold?: string;
+
+  /**
+   * Before a hooked process destroyed a file: its pre-image was kept; it was not; which file it is was not found out.
+   *
+   * @generated from field: uint64 hook_preimages_kept = 28;
+   */
+  hookPreimagesKept?: string;
+
+  /**
+   * @generated from field: uint64 hook_preimages_missed = 29;
+   */
+  hookPreimagesMissed?: string;
+
+  /**
+   * @generated from field: uint64 hook_preimages_unknown = 30;
+   */
+  hookPreimagesUnknown?: string;
+
+  /**
+   * Such calls that went on without an answer: it came too late; nobody was asked, since one had just come too late.
+   *
+   * @generated from field: uint64 hooked_calls_unanswered = 31;
+   */
+  hookedCallsUnanswered?: string;
+
+  /**
+   * @generated from field: uint64 hooked_calls_unasked = 32;
+   */
+  hookedCallsUnasked?: string;
+
+  /**
+   * Of what processes execute: samples, those that found no room, loops decoded, CPU time of looking at them, µs.
+   *
+   * @generated from field: uint64 samples = 33;
+   */
+  samples?: string;
+
+  /**
+   * @generated from field: uint64 samples_lost = 34;
+   */
+  samplesLost?: string;
+
+  /**
+   * @generated from field: uint64 loops_decoded = 35;
+   */
+  loopsDecoded?: string;
+
+  /**
+   * @generated from field: uint64 sampling_us = 36;
+   */
+  samplingUs?: string;
+
+  /**
+   * Of events_lost: shed on purpose, before a ring was full.
+   *
+   * @generated from field: uint64 events_shed = 37;
+   */
+  eventsShed?: string;
+
+  /**
+   * Programs without a hash, since too many were waiting for theirs.
+   *
+   * @generated from field: uint64 hashes_refused = 38;
+   */
+  hashesRefused?: string;
+
+  /**
+   * Records of the kernel that could not be read: a defect.
+   *
+   * @generated from field: uint64 records_malformed = 39;
+   */
+  recordsMalformed?: string;
+
+  /**
+   * Calls by 32-bit programs, which are not interpreted.
+   *
+   * @generated from field: uint64 compat_calls = 40;
+   */
+  compatCalls?: string;
+
+  /**
+   * Of an agent inside a container: calls whose caller's memory could not be read.
+   *
+   * @generated from field: uint64 calls_unread = 41;
+   */
+  callsUnread?: string;
+
+  /**
+   * Changed files that nobody judged, since too many were waiting.
+   *
+   * @generated from field: uint64 changes_dropped = 42;
+   */
+  changesDropped?: string;
+
+  /**
+   * Directories that are not watched, since too many are.
+   *
+   * @generated from field: uint64 directories_refused = 43;
+   */
+  directoriesRefused?: string;
+
+  /**
+   * Files that went without a copy, since too many were waiting for theirs.
+   *
+   * @generated from field: uint64 copies_refused = 44;
+   */
+  copiesRefused?: string;
+
+  /**
+   * Containers that have no name here, and users of containers that have none, since too many are known.
+   *
+   * @generated from field: uint64 containers_refused = 45;
+   */
+  containersRefused?: string;
+
+  /**
+   * @generated from field: uint64 user_names_refused = 46;
+   */
+  userNamesRefused?: string;
+
+  /**
+   * Calls of hooked processes whose names could not be read; programs that they started and that did not get the hooks.
+   *
+   * @generated from field: uint64 hooked_calls_unread = 47;
+   */
+  hookedCallsUnread?: string;
+
+  /**
+   * @generated from field: uint64 hooks_unfollowed = 48;
+   */
+  hooksUnfollowed?: string;
 };
 
 /**

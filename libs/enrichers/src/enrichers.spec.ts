@@ -39,6 +39,22 @@ describe('enrichment', () => {
     expect(userNames).toEqual(['www-data', '']);
   });
 
+  it('names a container’s users as it does itself, and sends no more of them than that', () => {
+    const named = create(event.ContainerFactSchema, { ...web, users: { 33: 'nginx' } });
+    const directory = directoryOf(facts(2, []), directoryOf(facts(1, [named]), undefined));
+    const batch = batchOf({ userId: 33 }, { containerId: web.containerId, userId: 33 });
+    const { containers, userNames } = read(enrichBatch(batch, directory));
+    expect(userNames).toEqual(['www-data', 'nginx']);
+    expect(containers[1]?.users).toEqual({});
+  });
+
+  it('names who logged in as the host does, also in a container, and nobody where nobody did', () => {
+    const batch = batchOf({ loginUserId: 33 }, { containerId: web.containerId, loginUserId: 0 }, {});
+    const directory = directoryOf(facts(1, [web]), undefined);
+    expect(read(enrichBatch(batch, directory)).loginUserNames).toEqual(['www-data', 'root', '']);
+    expect(read(enrichBatch(batchOf({}), directory)).loginUserNames).toEqual([]);
+  });
+
   it('leaves empty what is not known', () => {
     const { containers, userNames } = read(enrichBatch(batchOf({ containerId: web.containerId }), undefined));
     expect(containers[1]?.containerId).toBe(web.containerId);

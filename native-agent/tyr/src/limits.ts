@@ -64,6 +64,11 @@ export const limits = {
   factsEveryMs: 15_000,
   factsDelayMs: 100,
   usersMax: 10_000,
+  passwdBytesMax: 256 * KiB,
+  userNameCharsMax: 64,
+  /** Users that are told of one container, and of all. */
+  containerUsersMax: 256,
+  containersUsersMax: 10_000,
 } as const;
 
 export const agentVersion = '0.1.0';

@@ -229,7 +229,13 @@ describe('the API', () => {
       });
       expect(curl).not.toHaveProperty('loginUserId');
       const outside = body.processes.find(({ containerId }) => containerId === '')?.images[0];
-      expect(outside).toMatchObject({ terminal: 'pts3', loginUserId: 1000, sessionId: 7, package: '' });
+      expect(outside).toMatchObject({
+        terminal: 'pts3',
+        loginUserId: 1000,
+        loginUserName: 'anna',
+        sessionId: 7,
+        package: '',
+      });
       const python = body.processes.find((process) => process.pid === 4121);
       expect(python).toMatchObject({
         namespacePid: 37,

@@ -241,12 +241,12 @@ const processColumns = (): Columns => ({
   input: `tenant_id String, host_id String, process_uid String, image_number UInt32, parent_uid String, lineage_uid String,
     ancestor_uids Array(String), pid UInt32, namespace_pid UInt32, parent_pid UInt32, container_id String, container_name String,
     container_image String, user_id UInt32, user_name String, group_id UInt32, image_path String, command_line String,
-    image_sha256 String, image_flags UInt32, working_directory String, terminal String, login_user_id UInt32, session_id UInt32,
+    image_sha256 String, image_flags UInt32, working_directory String, terminal String, login_user_id UInt32, login_user_name String, session_id UInt32,
     capabilities_effective UInt64, capabilities_permitted UInt64, package String, package_version String, start_time Int64, image_time Int64, seen_time Int64`,
   select: `tenant_id, host_id, ${fixed('process_uid')}, image_number, ${fixed('parent_uid')}, ${fixed('lineage_uid')},
     arrayMap(a -> toFixedString(unhex(a), 16), ancestor_uids) AS ancestor_uids, pid, namespace_pid, parent_pid, container_id, container_name,
     container_image, user_id, user_name, group_id, image_path, command_line, ${fixed('image_sha256', 32)}, image_flags,
-    working_directory, terminal, login_user_id, session_id, capabilities_effective, capabilities_permitted, package, package_version,
+    working_directory, terminal, login_user_id, login_user_name, session_id, capabilities_effective, capabilities_permitted, package, package_version,
     ${time('start_time')}, ${time('image_time')}, ${time('seen_time')}`,
 });
 
@@ -284,8 +284,8 @@ function processRows(process: BuiltProcess, home: Home, lineage: string): object
 
 /** Outside of containers somebody is logged in. */
 function credentialsOf({ container }: BuiltProcess): object {
-  const login = { terminal: 'pts3', login_user_id: 1000, session_id: 7 };
-  const none = { terminal: '', login_user_id: nobodyId, session_id: nobodyId };
+  const login = { terminal: 'pts3', login_user_id: 1000, login_user_name: 'anna', session_id: 7 };
+  const none = { terminal: '', login_user_id: nobodyId, login_user_name: '', session_id: nobodyId };
   // cap_chown, and of those permitted cap_setuid, too.
   return { ...(container ? none : login), capabilities_effective: 1, capabilities_permitted: 1 | (1 << 7) };
 }

@@ -2,8 +2,10 @@
 import { create } from '@bufbuild/protobuf';
 import { event, type policy } from '@norn/contracts';
 import { readFileSync, statSync } from 'node:fs';
+import { ContainerUsers } from './container-users.ts';
 import { release } from 'node:os';
-import { agentVersion, limits } from '../limits.ts';
+import { agentVersion } from '../limits.ts';
+import { parsePasswd } from './passwd.ts';
 
 export interface FactsSources {
   readonly containers: () => event.ContainerFact[];
@@ -20,6 +22,7 @@ export class HostFactsSource {
   private users: Record<number, string> = {};
   private usersChangedAtMs = -1;
   private readonly os = readOs();
+  private readonly containerUsers = new ContainerUsers();
 
   constructor(
     private readonly sources: FactsSources,
@@ -32,14 +35,14 @@ export class HostFactsSource {
     return create(event.HostFactsSchema, {
       ...(policy && { policy }),
       ...this.sources.inside(),
-      containers: this.sources.containers(),
+      containers: this.containerUsers.addTo(this.sources.containers()),
       users: this.users,
       hostname: this.sources.hostName,
       os: this.os,
       kernel: release(),
       agentVersion,
       capabilities: this.sources.capabilities(),
-      health: this.sources.health(),
+      health: Object.assign(this.sources.health(), { userNamesRefused: BigInt(this.containerUsers.refused) }),
       observedAtUs: BigInt(this.sources.nowMs()) * 1000n,
     });
   }
@@ -51,16 +54,6 @@ export class HostFactsSource {
     this.usersChangedAtMs = changedAtMs;
     this.users = changedAtMs === 0 ? {} : parsePasswd(readFileSync(this.passwdFile, 'utf8'));
   }
-}
-
-/** "root:x:0:0:…" → {0: "root"}; the first name of a uid counts. */
-export function parsePasswd(text: string): Record<number, string> {
-  const users: Record<number, string> = {};
-  for (const line of text.split('\n').slice(0, limits.usersMax)) {
-    const [name = '', , uid = ''] = line.split(':');
-    if (name !== '' && /^\d{1,10}$/.test(uid) && Number(uid) <= 0xffff_ffff) users[Number(uid)] ??= name;
-  }
-  return users;
 }
 
 function readOs(file = '/etc/os-release'): string {

@@ -38,6 +38,7 @@ export interface ProcessRow {
   groupId: number;
   terminal: string;
   loginUserId: number;
+  loginUserName: string;
   sessionId: number;
   capabilitiesEffective: number | string;
   capabilitiesPermitted: number | string;
@@ -64,7 +65,7 @@ const processColumns = [
   'pid, namespace_pid AS namespacePid, parent_pid AS parentPid',
   'container_id AS containerId, container_name AS containerName, container_image AS containerImage',
   'user_id AS userId, user_name AS userName, group_id AS groupId',
-  'terminal, login_user_id AS loginUserId, session_id AS sessionId, package, package_version AS packageVersion',
+  'terminal, login_user_id AS loginUserId, login_user_name AS loginUserName, session_id AS sessionId, package, package_version AS packageVersion',
   'capabilities_effective AS capabilitiesEffective, capabilities_permitted AS capabilitiesPermitted',
   'image_path AS imagePath, command_line AS commandLine, lower(hex(image_sha256)) AS sha256, image_flags AS imageFlags',
   'working_directory AS workingDirectory, environment',

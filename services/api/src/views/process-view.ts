@@ -131,6 +131,7 @@ function imageView(row: ProcessRow): view.ImageView {
     permittedCapabilities: capabilityTexts(BigInt(row.capabilitiesPermitted)),
     terminal: row.terminal,
     ...(row.loginUserId === nobodyId ? {} : { loginUserId: row.loginUserId }),
+    loginUserName: row.loginUserName,
     ...(row.sessionId === nobodyId ? {} : { sessionId: row.sessionId }),
     startedAt: timeOf(Number(row.imageUs)),
   });

@@ -99,8 +99,7 @@ function Facts({ process, parent, detail, onSelect, onShow }: Props & { process:
       </Fact>
       <Fact name="image">{image === undefined ? 'unknown' : <ImageLine image={image} />}</Fact>
       <Fact name="user">
-        {process.userName || (process.userId === 0 ? 'root' : 'unknown')}{' '}
-        <span className="text-faint">({process.userId})</span>
+        <User id={process.userId} name={process.userName} />
       </Fact>
       {image === undefined ? null : <Credentials image={image} />}
       <Fact name="parent">
@@ -224,13 +223,17 @@ function ImageLine({ image }: { image: Image }): ReactElement {
 
 /** As the image began: who logged in for it to be there, and what it may do on the host. */
 function Credentials({ image }: { image: Image }): ReactElement {
-  const { terminal, loginUserId, sessionId, effectiveCapabilities, permittedCapabilities } = image;
+  const { terminal, loginUserId, loginUserName, sessionId, effectiveCapabilities, permittedCapabilities } = image;
   const dormant = permittedCapabilities.filter((name) => !effectiveCapabilities.includes(name));
   return (
     <>
       <Fact name="login">
         <span data-testid="login">
-          {loginUserId === undefined ? <span className="text-soft">nobody’s</span> : `user ${loginUserId}`}
+          {loginUserId === undefined ? (
+            <span className="text-soft">nobody’s</span>
+          ) : (
+            <User id={loginUserId} name={loginUserName} />
+          )}
           {sessionId === undefined ? '' : `, session ${sessionId}`}
           {terminal === '' ? <span className="text-soft">, no terminal</span> : `, ${terminal}`}
         </span>
@@ -246,6 +249,15 @@ function Credentials({ image }: { image: Image }): ReactElement {
           )}
         </span>
       </Fact>
+    </>
+  );
+}
+
+/** 0 is root everywhere, whatever a list of users says. */
+function User({ id, name }: { id: number; name: string }): ReactElement {
+  return (
+    <>
+      {name || (id === 0 ? 'root' : 'no name known')} <span className="text-faint">({id})</span>
     </>
   );
 }

@@ -36,6 +36,7 @@ export function createProcessesBlock() {
     group_id: u32(),
     terminal: low(),
     login_user_id: u32(),
+    login_user_name: low(),
     session_id: u32(),
     capabilities_effective: u64(),
     capabilities_permitted: u64(),
@@ -81,6 +82,7 @@ export function pushProcess(
   pushCredentials(block, batch.columns, described.entry);
   pushLineage(block, batch.lineage, described.entry);
   pushEnrichment(block, batch, described.entry);
+  pushNames(block, batch, described.entry);
   pushImage(block, batch.columns, described.entry);
   pushTimes(block, batch.columns, described);
   block.rows += 1;
@@ -149,5 +151,9 @@ function pushEnrichment({ columns }: ProcessesBlock, batch: BatchView, entry: nu
   columns.pod_name.push(fact?.podName ?? '');
   columns.pod_namespace.push(fact?.podNamespace ?? '');
   pushTexts(columns.pod_labels, podLabels(fact));
-  columns.user_name.push(batch.enrichment?.userNames[entry] ?? '');
+}
+
+function pushNames({ columns }: ProcessesBlock, { enrichment }: BatchView, entry: number): void {
+  columns.user_name.push(enrichment?.userNames[entry] ?? '');
+  columns.login_user_name.push(enrichment?.loginUserNames[entry] ?? '');
 }

@@ -126,7 +126,7 @@ function VerdictFilter({
 }
 
 const columns =
-  'md:grid md:grid-cols-[96px_minmax(120px,1fr)_72px_96px_64px_196px_104px_88px] md:items-center md:gap-3';
+  'md:grid md:grid-cols-[96px_minmax(120px,1fr)_72px_96px_64px_196px_104px] 2xl:grid-cols-[96px_minmax(120px,1fr)_72px_96px_64px_196px_104px_88px] md:items-center md:content-center md:gap-x-3';
 
 type Decide = ((file: FileVerdict) => void) | undefined;
 
@@ -192,7 +192,7 @@ function Rows({ files, onProcess, onDecide }: RowsProps): ReactElement {
       >
         {['Verdict', 'Path', 'How', 'When', 'Size', 'SHA-256 before → after', 'Mode · owner', 'Modified'].map(
           (name) => (
-            <span key={name} role="columnheader">
+            <span key={name} role="columnheader" className={name === 'Modified' ? 'hidden 2xl:inline' : ''}>
               {name}
             </span>
           ),
@@ -248,29 +248,6 @@ function FileRow({
           <span className="truncate font-mono text-xs text-soft">{file.path.slice(0, cut)}</span>
           <span className="shrink-0 font-mono text-xs font-medium">{file.path.slice(cut)}</span>
         </span>
-        {file.reason === '' ? null : (
-          <span className="flex min-w-0 gap-2">
-            <span
-              data-testid="file-reason"
-              className={`truncate ${file.verdict === 'lost' ? 'text-critical' : 'text-medium'}`}
-              title={file.reason}
-            >
-              {file.reason}
-            </span>
-            {file.verdict === 'conflict' && onDecide !== undefined ? (
-              <button
-                type="button"
-                data-testid="decide"
-                className="shrink-0 text-accent hover:underline"
-                onClick={() => {
-                  onDecide(file);
-                }}
-              >
-                put back
-              </button>
-            ) : null}
-          </span>
-        )}
       </span>
       <span role="cell" className="text-soft">
         {file.change}
@@ -312,11 +289,40 @@ function FileRow({
           ? '–'
           : `${(file.mode & 0o7777).toString(8).padStart(4, '0')} · ${file.userId}:${file.groupId}`}
       </span>
-      <span role="cell" className="truncate text-xs text-soft max-md:hidden" title={exact(file.modifiedAt)}>
+      <span role="cell" className="hidden truncate text-xs text-soft 2xl:block" title={exact(file.modifiedAt)}>
         {file.modifiedAt === ''
           ? '–'
           : new Date(file.modifiedAt).toLocaleDateString('en-GB', { day: 'numeric', month: 'short', year: 'numeric' })}
       </span>
+      <Reason file={file} onDecide={onDecide} />
     </div>
+  );
+}
+
+/** Why it was not restored: below the row and as wide, for nobody should have to hover for it. */
+function Reason({ file, onDecide }: { file: FileVerdict; onDecide: Decide }): ReactElement | null {
+  if (file.reason === '') return null;
+  return (
+    <span role="cell" className="flex min-w-0 gap-2 max-md:w-full md:col-start-2 md:col-end-[-1]">
+      <span
+        data-testid="file-reason"
+        className={`truncate ${file.verdict === 'lost' ? 'text-critical' : 'text-medium'}`}
+        title={file.reason}
+      >
+        {file.reason}
+      </span>
+      {file.verdict === 'conflict' && onDecide !== undefined ? (
+        <button
+          type="button"
+          data-testid="decide"
+          className="shrink-0 text-accent hover:underline"
+          onClick={() => {
+            onDecide(file);
+          }}
+        >
+          put back
+        </button>
+      ) : null}
+    </span>
   );
 }

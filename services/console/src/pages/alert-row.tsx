@@ -12,7 +12,7 @@ export function AlertRow({ alert, current = false }: { alert: Alert; current?: b
       data-testid="alert-row"
       data-id={alert.id}
       aria-current={current ? 'true' : undefined}
-      className={`grid h-full grid-cols-[1fr_auto] items-center gap-x-4 gap-y-0.5 px-4 py-2 lg:grid-cols-[92px_minmax(0,1fr)_250px_128px_84px] ${current ? 'bg-accent-wash shadow-[inset_2px_0_0_var(--accent)]' : 'hover:bg-raised'}`}
+      className={`grid h-full grid-cols-[1fr_auto] items-center gap-x-4 gap-y-0.5 px-4 py-2 lg:grid-cols-[88px_minmax(0,1fr)_210px_112px_76px] ${current ? 'bg-accent-wash shadow-[inset_2px_0_0_var(--accent)]' : 'hover:bg-raised'}`}
     >
       <Severity value={alert.severity} quiet />
       <span className="order-3 col-span-2 min-w-0 lg:order-none lg:col-span-1">

@@ -81,7 +81,7 @@ const states: Readonly<Record<string, readonly [IconName, string, string]>> = {
 export function State({ value }: { value: string }): ReactElement {
   const [icon, colour, word] = states[value] ?? ['minus', 'text-soft', capital(value)];
   return (
-    <span className={`inline-flex items-center gap-1.5 whitespace-nowrap font-medium ${colour}`}>
+    <span className={`inline-flex items-center gap-1.5 align-middle whitespace-nowrap font-medium ${colour}`}>
       <Icon name={icon} size={14} />
       {word}
     </span>

@@ -18,14 +18,14 @@ export function PolicyRules({ policy }: { policy: Policy }): ReactElement {
           className="border-b border-line align-top last:border-0 hover:bg-raised"
         >
           <td className="px-3 py-1.5 text-faint">{at + 1}</td>
-          <td className="max-w-sm min-w-44 px-3 py-1.5">
+          <td className="w-2/5 min-w-56 px-3 py-1.5">
             <span className="font-medium">{rule.name}</span>
             <span className="line-clamp-2 text-soft" title={rule.description}>
               {rule.description}
             </span>
             <Named rule={rule} />
           </td>
-          <td className="max-w-md min-w-56 px-3 py-1.5">
+          <td className="w-1/3 min-w-56 px-3 py-1.5">
             <span className="line-clamp-3 font-mono text-xs wrap-anywhere" title={rule.asks}>
               {rule.asks}
             </span>
@@ -39,7 +39,7 @@ export function PolicyRules({ policy }: { policy: Policy }): ReactElement {
               </span>
             )}
           </td>
-          <td className="max-w-xs min-w-40 px-3 py-1.5">
+          <td className="min-w-44 px-3 py-1.5">
             <Where rule={rule} />
           </td>
           <td className="px-3 py-1.5">

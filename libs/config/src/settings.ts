@@ -96,9 +96,8 @@ export const settings = {
     .default('')
     .describe('Programs that get the hook library: paths, or names of programs anywhere; colon-separated'),
   hookSuspects: z
-    .enum(['true', 'false'])
-    .default('false')
-    .transform((text) => text === 'true')
+    .stringbool()
+    .default(false)
     .describe('Whether processes that look like an attack get the hook library, with all that they start'),
   // Of tests that make their inputs up.
   fuzzMs: milliseconds.default(15_000).describe('How long each target of test/fuzz is tried'),

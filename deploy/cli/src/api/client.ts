@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf, NornError } from '@norn/base';
+import { linesOf } from '@norn/base/lines-of';
 import { loadConfig, settings } from '@norn/config';
 import { z } from 'zod';
 
@@ -47,15 +48,6 @@ export async function connectApi(): Promise<ApiClient> {
       for await (const line of linesOf(response)) yield JSON.parse(line) as Step;
     },
   };
-}
-
-async function* linesOf({ body }: Response): AsyncGenerator<string> {
-  let rest = '';
-  for await (const chunk of (body ?? new ReadableStream()).pipeThrough(new TextDecoderStream())) {
-    const parts = (rest + chunk).split('\n');
-    rest = parts.pop() ?? '';
-    yield* parts;
-  }
 }
 
 async function readToken(file: string): Promise<string> {

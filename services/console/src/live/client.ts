@@ -1,4 +1,6 @@
 // Asks the API. What it refuses comes back as a Problem with the API's own code and sentence.
+import { linesOf } from '@norn/base/lines-of';
+
 export class Problem extends Error {
   constructor(
     readonly status: number,
@@ -35,14 +37,7 @@ export async function remove<Answer>(path: string): Promise<Answer> {
 export async function* steps<Step>(path: string, body: object, signal: AbortSignal): AsyncGenerator<Step> {
   const headers = { 'Content-Type': 'application/json' };
   const response = await send(path, { method: 'POST', body: JSON.stringify(body), headers, signal });
-  // Not `for await` over the stream: Safari can not.
-  const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
-  let rest = '';
-  for (let read = await reader?.read(); read?.done === false; read = await reader?.read()) {
-    const lines = (rest + read.value).split('\n');
-    rest = lines.pop() ?? '';
-    for (const line of lines) yield JSON.parse(line) as Step;
-  }
+  for await (const line of linesOf(response)) yield JSON.parse(line) as Step;
 }
 
 async function ask<Answer>(path: string, init: RequestInit): Promise<Answer> {

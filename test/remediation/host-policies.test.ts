@@ -3,7 +3,7 @@ import { fromBinary } from '@bufbuild/protobuf';
 import type { OutRecord } from '@norn/bus';
 import { policy } from '@norn/contracts';
 import { HostPolicyKeeper, relayOutbox } from '@norn/remediation/parts';
-import { publicKeyPemOf, signedHostPolicy, verifyPolicy } from '@norn/response';
+import { createHostPolicySigner, publicKeyPemOf, verifyPolicy } from '@norn/response';
 import {
   applyPolicy,
   AuditEntry,
@@ -11,7 +11,6 @@ import {
   ensureTenant,
   Host,
   HOST_GROUPS_MAX,
-  type HostPolicySigner,
   policyInForce,
   putHostGroup,
   removeHostGroup,
@@ -22,8 +21,10 @@ import { startPostgres, type TestPostgres } from '@norn/testkit';
 import { generateKeyPairSync } from 'node:crypto';
 import type { DataSource } from 'typeorm';
 
-const key = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
-const sign: HostPolicySigner = (parts) => signedHostPolicy(parts, key);
+const newKey = (): string =>
+  generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+const key = newKey();
+const signer = createHostPolicySigner(key);
 const logger = createLogger('host-policies-test');
 logger.level = 'silent';
 const about = { tenantId: 'default', actor: 'ada' };
@@ -31,7 +32,7 @@ const yaml = (name: string, more = ''): string => `policy: ${name}
 rules:
   - { name: a, when: { exec: { Image: /a } }, subjects: { hostGroup: [web, db] }, action: deny ${more} }
 `;
-const apply = (name: string, more?: string) => applyPolicy(store, { ...about, name, body: yaml(name, more) }, sign);
+const apply = (name: string, more?: string) => applyPolicy(store, { ...about, name, body: yaml(name, more) }, signer);
 
 let postgres: TestPostgres;
 let store: DataSource;
@@ -58,7 +59,7 @@ async function addHost(id: string, name: string, tenantId = 'default'): Promise<
 }
 
 /** What the relay sends of the topic, as a host would take it. */
-async function sent(): Promise<policy.HostPolicy[]> {
+async function sent(signedBy = key): Promise<policy.HostPolicy[]> {
   const records: OutRecord[] = [];
   await relayOutbox(store, (topic, some) => {
     expect(topic).toBe('policies');
@@ -68,7 +69,7 @@ async function sent(): Promise<policy.HostPolicy[]> {
   return records.map((record) => {
     const signed = fromBinary(policy.SignedPolicySchema, record.value);
     const verdict = verifyPolicy(signed, {
-      publicKeyPem: publicKeyPemOf(key),
+      publicKeyPem: publicKeyPemOf(signedBy),
       tenantId: record.key,
       heldEpoch: undefined,
     });
@@ -86,7 +87,7 @@ it('is signed and sent with each version that is put in force, its epoch growing
   await apply('first');
   await apply('second');
   await apply('second');
-  await rollbackPolicy(store, { ...about, number: 1 }, sign);
+  await rollbackPolicy(store, { ...about, number: 1 }, signer);
   expect(shown(await sent())).toEqual(['default first 1 1', 'default second 2 2', 'default first 3 3']);
 });
 
@@ -102,7 +103,7 @@ it('stands or falls with the version: what hosts can not take is not put in forc
 rules:
   - { name: a, when: { exec: { Image|contains: [${many}] }, not: [${excepted}] }, action: deny }
 `;
-  await expect(applyPolicy(store, { ...about, name: 'large', body }, sign)).rejects.toMatchObject({
+  await expect(applyPolicy(store, { ...about, name: 'large', body }, signer)).rejects.toMatchObject({
     code: 'policy_too_large',
   });
   expect(await policyInForce(store, 'default')).toMatchObject({ name: 'first', number: 1 });
@@ -114,10 +115,10 @@ it('is signed again when a group of hosts changes, by id and by name, with a tra
   await addHost('host-2', 'WEB-2');
   await addHost('host-3', 'web_2');
   await addHost('host-4', 'web-9', 'other');
-  await putHostGroup(store, { ...about, name: 'web', members: ['web-*'] }, sign);
-  await putHostGroup(store, { ...about, name: 'unnamed', members: ['*'] }, sign);
-  await putHostGroup(store, { ...about, name: 'db', members: ['host-3', 'host-4', 'web_1'] }, sign);
-  await removeHostGroup(store, { ...about, name: 'web' }, sign);
+  await putHostGroup(store, { ...about, name: 'web', members: ['web-*'] }, signer);
+  await putHostGroup(store, { ...about, name: 'unnamed', members: ['*'] }, signer);
+  await putHostGroup(store, { ...about, name: 'db', members: ['host-3', 'host-4', 'web_1'] }, signer);
+  await removeHostGroup(store, { ...about, name: 'web' }, signer);
   expect(shown(await sent())).toEqual([
     'default shop 1 1',
     'default shop 1 2 web=host-1+host-2',
@@ -130,7 +131,7 @@ it('is signed again when a group of hosts changes, by id and by name, with a tra
     ['ada', 'host_group.put'],
     ['ada', 'host_group.removed'],
   ]);
-  await expect(removeHostGroup(store, { ...about, name: 'web' }, sign)).rejects.toMatchObject({
+  await expect(removeHostGroup(store, { ...about, name: 'web' }, signer)).rejects.toMatchObject({
     code: 'host_group_unknown',
   });
 });
@@ -140,18 +141,18 @@ it('has no more groups than their bound', async () => {
     `INSERT INTO host_groups (tenant_id, name, members, changed_by) SELECT 'default', 'g' || n, '{x}', 'ada' FROM generate_series(1, $1) n`,
     [HOST_GROUPS_MAX],
   );
-  await expect(putHostGroup(store, { ...about, name: 'web', members: ['x'] }, sign)).rejects.toMatchObject({
+  await expect(putHostGroup(store, { ...about, name: 'web', members: ['x'] }, signer)).rejects.toMatchObject({
     code: 'host_groups_too_many',
   });
-  await putHostGroup(store, { ...about, name: 'g1', members: ['web-1'] }, sign);
+  await putHostGroup(store, { ...about, name: 'g1', members: ['web-1'] }, signer);
 });
 
 describe('what remediation keeps', () => {
   it('is up to date when a host enrols, and sent again at its start', async () => {
-    await putHostGroup(store, { ...about, name: 'web', members: ['web-*'] }, sign);
+    await putHostGroup(store, { ...about, name: 'web', members: ['web-*'] }, signer);
     await apply('shop');
     await sent();
-    const keeper = new HostPolicyKeeper(store, sign, logger);
+    const keeper = new HostPolicyKeeper(store, signer, logger);
     await keeper.keep();
     await keeper.keep();
     expect(shown(await sent())).toEqual(['default shop 1 1 web=host-1']);
@@ -160,12 +161,24 @@ describe('what remediation keeps', () => {
     expect(shown(await sent())).toEqual(['default shop 1 2 web=host-1+host-2']);
   });
 
+  it('is signed anew at its start when the installation has another key, and not again', async () => {
+    await apply('shop');
+    await sent();
+    const other = newKey();
+    const keep = () => new HostPolicyKeeper(store, createHostPolicySigner(other), logger).keep();
+    await keep();
+    await store.query(`DELETE FROM outbox WHERE id = (SELECT min(id) FROM outbox)`);
+    expect(shown(await sent(other))).toEqual(['default shop 1 2']);
+    await keep();
+    expect(shown(await sent(other))).toEqual(['default shop 1 2']);
+  });
+
   it('is made for a policy that was in force before there were any, whatever others are like', async () => {
     await store.query(
       `INSERT INTO policy_versions (tenant_id, number, name, body, applied_by) VALUES ('default', 1, 'bad', 'policy: [', 'ada'), ('other', 1, 'good', $1, 'ada')`,
       [yaml('good')],
     );
-    await new HostPolicyKeeper(store, sign, logger).keep();
+    await new HostPolicyKeeper(store, signer, logger).keep();
     expect(shown(await sent())).toEqual(['other good 1 1']);
   });
 });

@@ -2,10 +2,11 @@
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { NornError } from '@norn/base';
 import { policy } from '@norn/contracts';
+import { createPublicKey } from 'node:crypto';
 import { hostRulesOf } from './policy/host-rules.ts';
 import { nameTest } from './policy/name-pattern.ts';
 import { parsePolicy } from './policy/policy-file.ts';
-import { isSigned, signBytes } from './signature.ts';
+import { commandKeyId, isSigned, signBytes } from './signature.ts';
 
 /** Of a serialised HostPolicy. */
 export const hostPolicyBytesMax = 1024 * 1024;
@@ -52,6 +53,14 @@ export function signPolicy(made: policy.HostPolicy, privateKeyPem: string): poli
 /** The serialised SignedPolicy. Throws as `makeHostPolicy` does. */
 export function signedHostPolicy(source: HostPolicySource, privateKeyPem: string): Uint8Array {
   return toBinary(policy.SignedPolicySchema, signPolicy(makeHostPolicy(source), privateKeyPem));
+}
+
+/** For those who keep what hosts hold: signs as `signedHostPolicy` does, and tells which key it is. */
+export function createHostPolicySigner(privateKeyPem: string) {
+  return {
+    keyId: commandKeyId(createPublicKey(privateKeyPem)),
+    sign: (source: HostPolicySource): Uint8Array => signedHostPolicy(source, privateKeyPem),
+  };
 }
 
 export type PolicyRefusal = 'bad_signature' | 'wrong_tenant' | 'fenced' | 'policy_malformed';

@@ -33,6 +33,7 @@ export {
 export { hostRulesOf, type HostEnforcement, type HostRules } from './policy/host-rules.ts';
 export { nameTest, type NameTest } from './policy/name-pattern.ts';
 export {
+  createHostPolicySigner,
   groupsOfHost,
   hostPolicyBytesMax,
   makeHostPolicy,

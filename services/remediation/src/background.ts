@@ -13,7 +13,7 @@ export interface BackgroundParts {
   readonly source: DataSource;
   readonly send: Send;
   readonly logger: Logger;
-  readonly signHostPolicy: HostPolicySigner;
+  readonly hostPolicySigner: HostPolicySigner;
 }
 
 const HOUR_MS = 3_600_000;
@@ -24,8 +24,8 @@ export class Background {
   private listener: Listener | undefined;
 
   constructor(private readonly parts: BackgroundParts) {
-    const { source, send, logger, signHostPolicy } = parts;
-    const hostPolicies = new HostPolicyKeeper(source, signHostPolicy, logger);
+    const { source, send, logger, hostPolicySigner } = parts;
+    const hostPolicies = new HostPolicyKeeper(source, hostPolicySigner, logger);
     this.relay = new Recurring({
       name: 'relay',
       everyMs: limits.outboxPollMs,

@@ -2,7 +2,7 @@
 import { type DynamicModule, Inject, Injectable, Module, type OnApplicationShutdown } from '@nestjs/common';
 import { readSecret } from '@norn/config';
 import { type BusProducer, createProducer } from '@norn/bus';
-import { signCommand, signedHostPolicy } from '@norn/response';
+import { signCommand, createHostPolicySigner } from '@norn/response';
 import { type CommandIssuer, createControlStore } from '@norn/store';
 import { createLogger } from '@norn/telemetry';
 import { join } from 'node:path';
@@ -64,7 +64,7 @@ function createBackground(config: RemediationConfig, source: DataSource, produce
     source,
     logger,
     send: (topic, records) => producer.send(topic, records),
-    signHostPolicy: (parts) => signedHostPolicy(parts, key),
+    hostPolicySigner: createHostPolicySigner(key),
   });
 }
 

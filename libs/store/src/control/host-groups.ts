@@ -25,7 +25,7 @@ export interface HostGroupToPut extends HostGroupChange {
 export async function putHostGroup(
   database: DataSource,
   { tenantId, actor, name, members }: HostGroupToPut,
-  sign: HostPolicySigner,
+  signer: HostPolicySigner,
 ): Promise<void> {
   await database.transaction(async (manager) => {
     await lockTenant(manager, tenantId);
@@ -36,7 +36,7 @@ export async function putHostGroup(
     await manager.upsert(HostGroup, row, ['tenantId', 'name']);
     const details = { members, ...(before && { before: before.members }) };
     await audit(manager, { tenantId, actor, action: 'host_group.put', subject: name, details });
-    await issueHostPolicy(manager, tenantId, sign);
+    await issueHostPolicy(manager, tenantId, signer);
   });
 }
 
@@ -44,7 +44,7 @@ export async function putHostGroup(
 export async function removeHostGroup(
   database: DataSource,
   { tenantId, actor, name }: HostGroupChange,
-  sign: HostPolicySigner,
+  signer: HostPolicySigner,
 ): Promise<void> {
   await database.transaction(async (manager) => {
     await lockTenant(manager, tenantId);
@@ -52,7 +52,7 @@ export async function removeHostGroup(
     if (affected !== 1)
       throw new NornError('host_group_unknown', `Your tenant has no group of hosts ${name}: see ./norn hosts groups`);
     await audit(manager, { tenantId, actor, action: 'host_group.removed', subject: name });
-    await issueHostPolicy(manager, tenantId, sign);
+    await issueHostPolicy(manager, tenantId, signer);
   });
 }
 

@@ -23,21 +23,25 @@ export interface HostPolicyParts {
   readonly groups: readonly ResolvedGroup[];
 }
 
-/** The serialised SignedPolicy. Throws for what hosts can not take; then nothing of the transaction holds. */
-export type HostPolicySigner = (parts: HostPolicyParts) => Uint8Array;
+export interface HostPolicySigner {
+  /** Another for each key: what is signed with one that was replaced is signed anew. */
+  readonly keyId: string;
+  /** The serialised SignedPolicy. Throws for what hosts can not take; then nothing of the transaction holds. */
+  readonly sign: (parts: HostPolicyParts) => Uint8Array;
+}
 
 /** Signs and sends what the tenant's hosts are to hold now. The caller has locked the tenant. Returns whether it was another than before. */
 export async function issueHostPolicy(
   manager: EntityManager,
   tenantId: string,
-  sign: HostPolicySigner,
+  { keyId, sign }: HostPolicySigner,
 ): Promise<boolean> {
   const version = await manager.findOne(PolicyVersion, { where: { tenantId }, order: { number: 'DESC' } });
   if (version === null) return false;
   const { number, body } = version;
   const groups = await resolvedGroups(manager, tenantId);
   const madeOf = createHash('sha256')
-    .update(JSON.stringify([MAKING, number, groups]))
+    .update(JSON.stringify([MAKING, keyId, number, groups]))
     .digest('hex');
   const [held] = await manager.query<{ madeOf: string; epoch: string; nowUs: string }[]>(
     `SELECT p.made_of AS "madeOf", coalesce(p.epoch, 0) AS epoch, (extract(epoch FROM now()) * 1000000)::bigint AS "nowUs"
@@ -68,7 +72,7 @@ export type OnUnmade = (tenantId: string, error: unknown) => void;
  */
 export async function reissueHostPolicies(
   database: DataSource,
-  sign: HostPolicySigner,
+  signer: HostPolicySigner,
   onUnmade: OnUnmade,
 ): Promise<number> {
   const tenants = await database.query<{ id: string }[]>('SELECT DISTINCT tenant_id AS id FROM policy_versions');
@@ -77,7 +81,7 @@ export async function reissueHostPolicies(
     try {
       made += await database.transaction(async (manager) => {
         await lockTenant(manager, id);
-        return Number(await issueHostPolicy(manager, id, sign));
+        return Number(await issueHostPolicy(manager, id, signer));
       });
     } catch (error) {
       onUnmade(id, error);

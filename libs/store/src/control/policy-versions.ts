@@ -21,14 +21,14 @@ export interface PolicyToApply {
 export async function applyPolicy(
   database: DataSource,
   policy: PolicyToApply,
-  sign: HostPolicySigner,
+  signer: HostPolicySigner,
 ): Promise<PolicyVersion> {
   return database.transaction(async (manager) => {
     // Two who apply at once would take the same number.
     await lockTenant(manager, policy.tenantId);
     const current = await newest(manager, policy.tenantId);
     if (current?.body === policy.body) return current;
-    return add(manager, current, { ...policy, restores: null, action: 'policy.applied', sign });
+    return add(manager, current, { ...policy, restores: null, action: 'policy.applied', signer });
   });
 }
 
@@ -42,13 +42,21 @@ export interface PolicyRollback {
 export async function rollbackPolicy(
   database: DataSource,
   { tenantId, actor, number }: PolicyRollback,
-  sign: HostPolicySigner,
+  signer: HostPolicySigner,
 ): Promise<PolicyVersion> {
   return database.transaction(async (manager) => {
     await lockTenant(manager, tenantId);
     const { name, body } = await versionOf(manager, tenantId, number);
     const current = await newest(manager, tenantId);
-    return add(manager, current, { tenantId, actor, name, body, restores: number, action: 'policy.rolled_back', sign });
+    return add(manager, current, {
+      tenantId,
+      actor,
+      name,
+      body,
+      restores: number,
+      action: 'policy.rolled_back',
+      signer,
+    });
   });
 }
 
@@ -101,19 +109,19 @@ async function versionOf(manager: EntityManager, tenantId: string, number: numbe
 interface VersionToAdd extends PolicyToApply {
   readonly restores: number | null;
   readonly action: string;
-  readonly sign: HostPolicySigner;
+  readonly signer: HostPolicySigner;
 }
 
 async function add(
   manager: EntityManager,
   current: PolicyVersion | null,
-  { tenantId, actor, name, body, restores, action, sign }: VersionToAdd,
+  { tenantId, actor, name, body, restores, action, signer }: VersionToAdd,
 ): Promise<PolicyVersion> {
   const number = (current?.number ?? 0) + 1;
   const version = manager.create(PolicyVersion, { tenantId, number, name, body, restores, appliedBy: actor });
   await manager.insert(PolicyVersion, version);
   const details = { number, name, before: current?.number ?? 0, ...(restores !== null && { restores }) };
   await audit(manager, { tenantId, actor, action, subject: `policy ${number}`, details });
-  await issueHostPolicy(manager, tenantId, sign);
+  await issueHostPolicy(manager, tenantId, signer);
   return version;
 }

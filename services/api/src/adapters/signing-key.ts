@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { Injectable } from '@nestjs/common';
 import { readSecret } from '@norn/config';
-import { signCommand, signedHostPolicy } from '@norn/response';
+import { createHostPolicySigner, signCommand } from '@norn/response';
 import type { CommandSigner, HostPolicySigner } from '@norn/store';
 import { ApiConfig } from '../api.config.ts';
 
@@ -14,6 +14,6 @@ export class SigningKey {
   constructor({ settings }: ApiConfig) {
     const key = readSecret(join(settings.secretsDir, 'command.key.pem'));
     this.command = (command, traceparent) => signCommand(command, key, traceparent);
-    this.hostPolicy = (parts) => signedHostPolicy(parts, key);
+    this.hostPolicy = createHostPolicySigner(key);
   }
 }

@@ -9,16 +9,16 @@ export class HostPolicyKeeper {
 
   constructor(
     private readonly source: DataSource,
-    private readonly sign: HostPolicySigner,
+    private readonly signer: HostPolicySigner,
     private readonly logger: Logger,
   ) {}
 
-  /** At the first call all are sent again: the topic may have been made anew. */
+  /** At the first call all are sent again, for the topic may have been made anew, and signed again where the key has been. */
   async keep(): Promise<void> {
     if (this.mark === undefined) await resendHostPolicies(this.source);
     const mark = await hostPoliciesMark(this.source);
     if (mark === this.mark) return;
-    await reissueHostPolicies(this.source, this.sign, (tenant, error) => {
+    await reissueHostPolicies(this.source, this.signer, (tenant, error) => {
       count(Metric.HostPoliciesUnmade);
       this.logger.error({ code: 'host_policy_unmade', tenant, err: error }, messageOf(error));
     });

@@ -1,10 +1,9 @@
 //! Answers for whoever has time: on a thread that may read lists when it needs them.
 use std::collections::VecDeque;
 use std::path::Path;
-use std::time::SystemTime;
 
 use crate::host::{HostPackages, is_own};
-use crate::lists::{Lists, Recorded, changed, identity, look_up};
+use crate::lists::{AsOf, Lists, Recorded, changed, identity, look_up};
 
 /// Keeps the lists of the last few containers' roots.
 #[derive(Debug)]
@@ -16,7 +15,7 @@ pub struct Finder {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct RootName {
     lists: (u64, u64),
-    as_of: Option<SystemTime>,
+    as_of: Option<AsOf>,
 }
 
 impl Finder {
@@ -89,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn a_root_without_dpkg_has_no_packages() {
+    fn a_root_without_a_database_has_no_packages() {
         let mut finder = Finder::new(HostPackages::default());
         assert_eq!(name_in(&mut finder, Path::new("/proc")), None);
     }

@@ -1,13 +1,19 @@
-//! What the packages of a root put on its disk, by dpkg's lists: whose a file is, and what it looked like then. Whether it still
+//! What the packages of a root put on its disk, by dpkg's, rpm's and apk's databases: whose a file is, and what it looked like then. Whether it still
 //! looks so is for the asker to compare: a list can be read by everyone, and written by whoever is root there.
 #![forbid(unsafe_code)]
 
+mod apk;
+mod checksum;
+mod dpkg;
 mod finder;
 mod host;
 mod lists;
+mod rpm;
+mod sqlite;
 #[cfg(test)]
 mod testing;
 
+pub use checksum::{Algorithm, Checksum, Comparison};
 pub use finder::Finder;
 pub use host::HostPackages;
-pub use lists::{Checksum, Recorded, look_up};
+pub use lists::{Recorded, look_up};

@@ -1,7 +1,7 @@
-//! dpkg's lists of checksums, and the versions its status tells.
+//! What the package databases of a root say, whichever they are.
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufRead, BufReader, Read};
+use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
@@ -10,8 +10,9 @@ use std::time::SystemTime;
 use norn_events::Package;
 use xxhash_rust::xxh3::xxh3_64;
 
-/// MD5, as dpkg has it.
-pub type Checksum = [u8; 16];
+use crate::checksum::Checksum;
+use crate::host::is_own;
+use crate::{apk, dpkg, rpm};
 
 /// What a package says of one of its files.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,25 +21,62 @@ pub struct Recorded {
     pub package: Arc<Package>,
 }
 
-/// Relative to a root.
-const LISTS: &str = "var/lib/dpkg/info";
-const STATUS: &str = "var/lib/dpkg/status";
-/// A package's list of checksums larger than this is not read, bytes.
-const LIST_BYTES_MAX: u64 = 8 << 20;
-const STATUS_BYTES_MAX: u64 = 64 << 20;
-/// Files known; more are looked up in the lists when they are asked about.
+/// Whose a file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Owner<'a> {
+    pub name: &'a str,
+    pub version: &'a str,
+}
+
+/// Takes a file, its path without the leading slash; false: no more.
+pub type Visit<'a> = dyn FnMut(Owner<'_>, &[u8], Checksum) -> bool + 'a;
+
+struct Kind {
+    /// Relative to a root; it is there when such packages are.
+    path: &'static str,
+    /// What changes when it does not.
+    beside: &'static str,
+    /// False when the visitor wanted no more.
+    each: fn(&Path, &mut Visit<'_>) -> io::Result<bool>,
+}
+
+const KINDS: [Kind; 3] = [
+    Kind {
+        path: dpkg::LISTS,
+        beside: dpkg::LISTS,
+        each: dpkg::each,
+    },
+    Kind {
+        path: rpm::DATABASE,
+        beside: rpm::LOG,
+        each: rpm::each,
+    },
+    Kind {
+        path: apk::INSTALLED,
+        beside: apk::INSTALLED,
+        each: apk::each,
+    },
+];
+
+/// Files known; more are looked up in the databases when they are asked about.
 const FILES_MAX: usize = 400_000;
+/// A larger database of a container is not looked through: whoever asks may be about to stop something. Bytes.
+const LOOK_UP_BYTES_MAX: u64 = 64 << 20;
 /// No programs there, but most of what packages bring.
 const WITHOUT_PROGRAMS: [&[u8]; 3] = [b"usr/share/", b"usr/include/", b"usr/src/"];
 
-/// The lists of one root, in memory.
+/// When a root's databases last changed.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct AsOf([Option<(SystemTime, Option<SystemTime>)>; KINDS.len()]);
+
+/// What the databases of one root say, in memory.
 #[derive(Debug, Default)]
 pub struct Lists {
-    /// When the lists last changed before they were read.
-    pub as_of: Option<SystemTime>,
-    /// All of them.
+    /// When they last changed before they were read.
+    pub as_of: Option<AsOf>,
+    /// All of it.
     pub is_complete: bool,
-    /// By hash of the path as the list has it, without a leading slash; the package is one of `packages`.
+    /// By hash of the path as the database has it, without a leading slash; the package is one of `packages`.
     files: HashMap<u64, (Checksum, u32)>,
     packages: Vec<Arc<Package>>,
 }
@@ -49,21 +87,18 @@ impl Lists {
             as_of: changed(root),
             ..Self::default()
         };
-        let versions = versions(root);
-        let mut of_last = String::new();
-        let read = each(root, |package, path, sum| {
+        let read = each(root, &mut |owner, path, checksum| {
             if lists.files.len() >= FILES_MAX {
                 return false;
             }
             if WITHOUT_PROGRAMS.iter().any(|other| path.starts_with(other)) {
                 return true;
             }
-            if of_last != package {
-                package.clone_into(&mut of_last);
-                lists.packages.push(described(package, &versions));
+            if lists.packages.last().is_none_or(|last| !is_same(last, owner)) {
+                lists.packages.push(described(owner));
             }
             let owner = lists.packages.len() as u32 - 1;
-            lists.files.insert(xxh3_64(path), (sum, owner));
+            lists.files.insert(xxh3_64(path), (checksum, owner));
             true
         });
         lists.is_complete = read.is_ok() && lists.files.len() < FILES_MAX;
@@ -80,17 +115,23 @@ impl Lists {
     }
 }
 
-/// When packages last came or went; `None` where there are none of dpkg's.
-pub fn changed(root: &Path) -> Option<SystemTime> {
-    fs::metadata(root.join(LISTS))
-        .and_then(|lists| lists.modified())
-        .ok()
+/// When packages last came or went; `None` where there is no database that can be read.
+pub fn changed(root: &Path) -> Option<AsOf> {
+    let at = |path: &str| {
+        fs::metadata(root.join(path))
+            .and_then(|found| found.modified())
+            .ok()
+    };
+    let as_of = KINDS.map(|kind| Some((at(kind.path)?, at(kind.beside))));
+    as_of.iter().any(Option::is_some).then_some(AsOf(as_of))
 }
 
-/// Where the lists of a root lie, as a name for them.
+/// Where the databases of a root lie, as a name for them.
 pub fn identity(root: &Path) -> Option<(u64, u64)> {
-    let lists = fs::metadata(root.join(LISTS)).ok()?;
-    Some((lists.dev(), lists.ino()))
+    let found = KINDS
+        .iter()
+        .find_map(|kind| fs::metadata(root.join(kind.path)).ok())?;
+    Some((found.dev(), found.ino()))
 }
 
 /// Packages older than the merged /usr still list `bin/gzip` for `/usr/bin/gzip`.
@@ -100,58 +141,58 @@ fn spellings(path: &[u8]) -> [Vec<u8>; 2] {
     [[b"usr/", unmerged].concat(), unmerged.to_vec()]
 }
 
-/// From the lists themselves.
+/// From the databases themselves.
 ///
 /// # Errors
-/// When the root has no lists, or one of them can't be read.
+/// When the root has none, or one of them can't be read.
 pub fn look_up(root: &Path, path: &[u8]) -> io::Result<Option<Recorded>> {
+    let is_large =
+        |kind: &Kind| fs::metadata(root.join(kind.path)).is_ok_and(|found| found.len() > LOOK_UP_BYTES_MAX);
+    if KINDS.iter().any(is_large) && !is_own(root) {
+        return Err(io::Error::from(io::ErrorKind::FileTooLarge));
+    }
     let wanted = spellings(path);
     let mut found = None;
-    each(root, |package, path, sum| {
+    each(root, &mut |owner, path, checksum| {
         if wanted.iter().any(|wanted| wanted == path) {
-            found = Some((package.to_owned(), sum));
+            let package = described(owner);
+            found = Some(Recorded { checksum, package });
         }
         found.is_none()
     })?;
-    Ok(found.map(|(package, checksum)| Recorded {
-        checksum,
-        package: described(&package, &versions(root)),
-    }))
+    Ok(found)
 }
 
-/// `package` is as the list is called: "libc6:amd64", or without an architecture.
-fn described(package: &str, versions: &HashMap<String, String>) -> Arc<Package> {
+fn described(owner: Owner<'_>) -> Arc<Package> {
     Arc::new(Package {
-        name: package.split(':').next().unwrap_or_default().to_owned(),
-        version: versions.get(package).cloned().unwrap_or_default(),
+        name: owner.name.to_owned(),
+        version: owner.version.to_owned(),
     })
 }
 
-/// Every line of every list: the package, the path without its leading slash, and the checksum (32 hex digits and two spaces
-/// before the path). Until `visit` says no.
-fn each(root: &Path, mut visit: impl FnMut(&str, &[u8], Checksum) -> bool) -> io::Result<()> {
-    for entry in fs::read_dir(root.join(LISTS))? {
-        let name = entry?.file_name();
-        let Some(package) = name.to_str().and_then(|name| name.strip_suffix(".md5sums")) else {
+fn is_same(package: &Package, owner: Owner<'_>) -> bool {
+    package.name == owner.name && package.version == owner.version
+}
+
+/// Every file of every database that is there.
+fn each(root: &Path, visit: &mut Visit<'_>) -> io::Result<()> {
+    let mut is_any = false;
+    for kind in &KINDS {
+        if !root.join(kind.path).exists() {
             continue;
-        };
-        let mut lines = BufReader::new(open_plain(&root.join(LISTS).join(&name))?.take(LIST_BYTES_MAX));
-        let mut line = Vec::new();
-        while lines.read_until(b'\n', &mut line)? > 0 {
-            let end = line.len() - usize::from(line.ends_with(b"\n"));
-            if let (Some(sum), Some(path)) = (line.get(..32).and_then(parse), line.get(34..end))
-                && !visit(package, path, sum)
-            {
-                return Ok(());
-            }
-            line.clear();
+        }
+        is_any = true;
+        if !(kind.each)(root, visit)? {
+            return Ok(());
         }
     }
-    Ok(())
+    is_any
+        .then_some(())
+        .ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
 }
 
 /// Whoever made the root may have put a pipe there, which nobody must wait at.
-fn open_plain(path: &Path) -> io::Result<File> {
+pub fn open_plain(path: &Path) -> io::Result<File> {
     let file = OpenOptions::new()
         .read(true)
         .custom_flags(libc::O_NONBLOCK)
@@ -162,41 +203,10 @@ fn open_plain(path: &Path) -> io::Result<File> {
     Err(io::Error::from(io::ErrorKind::InvalidInput))
 }
 
-fn parse(digits: &[u8]) -> Option<Checksum> {
-    let mut sum = [0; 16];
-    for (byte, pair) in sum.iter_mut().zip(digits.chunks_exact(2)) {
-        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
-    }
-    Some(sum)
-}
-
-/// By name, and by name and architecture; empty when the status can't be read.
-fn versions(root: &Path) -> HashMap<String, String> {
-    let mut versions = HashMap::new();
-    let Ok(status) = open_plain(&root.join(STATUS)) else {
-        return versions;
-    };
-    let (mut name, mut architecture) = (String::new(), String::new());
-    for line in BufReader::new(status.take(STATUS_BYTES_MAX)).split(b'\n') {
-        let Ok(line) = line.map(|line| String::from_utf8_lossy(&line).into_owned()) else {
-            break;
-        };
-        match line.split_once(": ") {
-            Some(("Package", package)) => package.clone_into(&mut name),
-            Some(("Architecture", of)) => of.clone_into(&mut architecture),
-            Some(("Version", version)) => {
-                versions.insert(format!("{name}:{architecture}"), version.to_owned());
-                versions.insert(name.clone(), version.to_owned());
-            }
-            _ => {}
-        }
-    }
-    versions
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::checksum::Algorithm;
     use crate::testing::root_with_gzip;
 
     #[test]
@@ -206,7 +216,10 @@ mod tests {
         let looked_up = look_up(&root.0, b"/usr/bin/gzip").unwrap();
         assert_eq!(lists.of(b"/usr/bin/gzip"), looked_up);
         let recorded = looked_up.expect("it is listed");
-        assert_eq!(recorded.checksum, [0xab; 16]);
+        assert_eq!(
+            Some(recorded.checksum),
+            Checksum::of_digest(Algorithm::Md5, &[0xab; 16])
+        );
         assert_eq!(
             *recorded.package,
             Package {

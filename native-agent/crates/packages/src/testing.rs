@@ -2,12 +2,30 @@
 use std::fs;
 use std::path::PathBuf;
 
+use sha2::{Digest, Sha256};
+
+use crate::checksum::{Algorithm, Checksum};
+
 pub struct Root(pub PathBuf);
 
 impl Drop for Root {
     fn drop(&mut self) {
         let _gone = fs::remove_dir_all(&self.0);
     }
+}
+
+pub fn root_with(name: &str, files: &[(&str, &[u8])]) -> Root {
+    let root = Root(std::env::temp_dir().join(format!("norn-packages-{}-{name}", std::process::id())));
+    for (path, content) in files {
+        let file = root.0.join(path);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, content).unwrap();
+    }
+    root
+}
+
+pub fn sha256_of(content: &[u8]) -> Checksum {
+    Checksum::of_digest(Algorithm::Sha256, &Sha256::digest(content)).unwrap()
 }
 
 pub fn root_with_gzip(name: &str) -> Root {

@@ -10,7 +10,6 @@ use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use md5::Md5;
 use norn_events::{Image, ImageFlag, Package};
 use norn_packages::{Finder, HostPackages, Recorded};
 use sha2::{Digest, Sha256};
@@ -292,33 +291,34 @@ fn read_file(mut file: File, recorded: Option<&Recorded>) -> io::Result<Content>
     const CHUNK_BYTES: usize = 64 * 1024;
     let mut chunk = vec![0; CHUNK_BYTES];
     let mut sha256 = Sha256::new();
-    let mut md5 = recorded.map(|recorded| (recorded, Md5::new()));
+    let mut comparison = recorded.map(|recorded| (recorded, recorded.checksum.compare()));
     loop {
         let read = file.read(&mut chunk)?;
         if read == 0 {
             break;
         }
         sha256.update(&chunk[..read]);
-        if let Some((_, md5)) = &mut md5 {
-            md5.update(&chunk[..read]);
+        if let Some((_, comparison)) = &mut comparison {
+            comparison.update(&chunk[..read]);
         }
     }
-    let unchanged =
-        md5.filter(|(recorded, md5)| recorded.checksum == <[u8; 16]>::from(md5.clone().finalize()));
+    let owner = comparison.and_then(|(recorded, comparison)| comparison.is_same().then_some(recorded));
     Ok(Content {
         sha256: sha256.finalize().into(),
-        package: unchanged.map(|(recorded, _)| Arc::clone(&recorded.package)),
+        package: owner.map(|recorded| Arc::clone(&recorded.package)),
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use md5::Md5;
+    use norn_packages::{Algorithm, Checksum};
 
     fn recorded(checksum: [u8; 16]) -> Recorded {
         let (name, version) = ("x-tools".to_owned(), "2".to_owned());
         Recorded {
-            checksum,
+            checksum: Checksum::of_digest(Algorithm::Md5, &checksum).unwrap(),
             package: Arc::new(Package { name, version }),
         }
     }

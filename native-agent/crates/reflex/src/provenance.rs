@@ -1,4 +1,4 @@
-//! Where a program comes from: owned by a Debian package, and still what the package put there. Asked only when
+//! Where a program comes from: owned by a package, and still what the package put there. Asked only when
 //! something already stands against a process, so it reads the package database then and keeps the answer.
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -8,7 +8,6 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use md5::{Digest, Md5};
 use nix::fcntl::{FcntlArg, SealFlag, fcntl};
 use norn_events::Process;
 use norn_packages::{Checksum, HostPackages, look_up};
@@ -32,9 +31,12 @@ pub trait Provenance {
 
     /// Runs from a memfd that nobody can write any more (`F_SEAL_WRITE`). False when the process is gone.
     fn is_sealed_copy(&mut self, process: &Process) -> bool;
+
+    /// It has read about as much as one hashes in the CPU time that it took. False when the process is gone.
+    fn reads_as_it_hashes(&mut self, process: &Process) -> bool;
 }
 
-/// dpkg's database, of the host or of the container's own root.
+/// The package databases, of the host or of the container's own root.
 #[derive(Debug)]
 pub struct Packages {
     known: HashMap<(u64, u64), bool>,
@@ -57,6 +59,8 @@ impl Packages {
     const RUNTIME_BYTES_MIN: u64 = 16 << 20;
     /// Answers kept, by device and inode; the cache starts anew beyond.
     const KNOWN_MAX: usize = 4_096;
+    /// What the slowest of common hashes, by plain code, takes in a second, and a miner does not read in hours; bytes.
+    const HASHED_BYTES_MIN: u64 = 32 << 20;
     /// A program larger than this is not read to be compared, bytes.
     const IMAGE_BYTES_MAX: u64 = 64 << 20;
 
@@ -104,6 +108,33 @@ impl Provenance for Packages {
         let seals = fcntl(&image, FcntlArg::F_GET_SEALS).unwrap_or(0);
         SealFlag::from_bits_truncate(seals).contains(SealFlag::F_SEAL_WRITE)
     }
+
+    fn reads_as_it_hashes(&mut self, process: &Process) -> bool {
+        let of = |name: &str| fs::read_to_string(format!("/proc/{}/{name}", process.pid));
+        let read = of("io").ok().and_then(|io| bytes_read(&io));
+        let computed = of("stat").ok().and_then(|stat| ticks(&stat));
+        let (Some(read), Some(computed)) = (read, computed) else {
+            return false;
+        };
+        read.saturating_mul(TICKS_PER_SECOND) >= computed.saturating_mul(Self::HASHED_BYTES_MIN)
+    }
+}
+
+/// USER_HZ, on every machine that Linux runs on here.
+const TICKS_PER_SECOND: u64 = 100;
+
+/// "rchar: 4096": by read(2) and its like, also what was in memory already.
+fn bytes_read(io: &str) -> Option<u64> {
+    io.lines()
+        .find_map(|line| line.strip_prefix("rchar: "))?
+        .parse()
+        .ok()
+}
+
+/// In user mode, the 14th field: behind the name, which may hold anything.
+fn ticks(stat: &str) -> Option<u64> {
+    let (_, fields) = stat.rsplit_once(')')?;
+    fields.split_ascii_whitespace().nth(11)?.parse().ok()
 }
 
 /// Where a process's image path begins: its own root while it lives, then that of its parent, or of one beside it, if it holds
@@ -142,15 +173,15 @@ fn is_unchanged(host: &HostPackages, root: &Path, path: &[u8]) -> io::Result<boo
     if file.metadata()?.len() > Packages::IMAGE_BYTES_MAX {
         return Ok(false);
     }
-    Ok(checksum(file)? == recorded.checksum)
+    holds(file, &recorded.checksum)
 }
 
-fn checksum(mut file: File) -> io::Result<Checksum> {
-    let (mut hash, mut buffer) = (Md5::new(), [0_u8; 32 * 1024]);
+fn holds(mut file: File, recorded: &Checksum) -> io::Result<bool> {
+    let (mut comparison, mut buffer) = (recorded.compare(), [0_u8; 32 * 1024]);
     loop {
         match file.read(&mut buffer)? {
-            0 => return Ok(hash.finalize().into()),
-            length => hash.update(&buffer[..length]),
+            0 => return Ok(comparison.is_same()),
+            length => comparison.update(&buffer[..length]),
         }
     }
 }
@@ -158,6 +189,7 @@ fn checksum(mut file: File) -> io::Result<Checksum> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use md5::{Digest, Md5};
 
     struct Root(PathBuf);
 
@@ -223,6 +255,18 @@ mod tests {
         let parents = PathBuf::from(format!("/proc/{own}/root"));
         assert_eq!(root_of(&ended(own, &path), &|| None), Some(parents));
         assert_eq!(root_of(&ended(u32::MAX, &path), &|| None), None);
+    }
+
+    #[test]
+    fn what_a_process_read_and_computed_is_told_by_the_kernel() {
+        assert_eq!(bytes_read("rchar: 8192\nwchar: 1\nread_bytes: 0\n"), Some(8192));
+        assert_eq!(
+            ticks("7 (a) b (c) R 1 7 7 0 -1 0 2 0 0 0 123 45 0 0 20"),
+            Some(123)
+        );
+        let own = std::process::id();
+        assert!(bytes_read(&fs::read_to_string(format!("/proc/{own}/io")).unwrap()).is_some());
+        assert!(ticks(&fs::read_to_string(format!("/proc/{own}/stat")).unwrap()).is_some());
     }
 
     #[test]

@@ -9,7 +9,7 @@ use norn_events::{
 use crate::lineage::may_be_packaged;
 use crate::{Firing, Provenance, Reflexes, Source};
 
-/// Package-owned is what the test names; new is what lies in /tmp; sealed is a memfd called `sealed`.
+/// Package-owned is what the test names; new is what lies in /tmp; sealed is a memfd called `sealed`; `summer` reads.
 #[derive(Default)]
 pub struct FakeProvenance(pub Vec<&'static str>);
 
@@ -32,6 +32,10 @@ impl Provenance for FakeProvenance {
 
     fn is_sealed_copy(&mut self, process: &Process) -> bool {
         process.image.path == b"memfd:sealed"
+    }
+
+    fn reads_as_it_hashes(&mut self, process: &Process) -> bool {
+        process.image.path.ends_with(b"/summer")
     }
 }
 
@@ -124,6 +128,13 @@ impl World {
                 flags,
                 ..(*process.image).clone()
             });
+        });
+        index
+    }
+
+    pub fn at_terminal(&mut self, index: ProcessIndex) -> ProcessIndex {
+        self.edit(index, |process| {
+            process.credentials.terminal[..4].copy_from_slice(b"pts0")
         });
         index
     }

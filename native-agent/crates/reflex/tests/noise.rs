@@ -35,6 +35,10 @@ impl Provenance for UsrIsPackaged {
     fn is_sealed_copy(&mut self, _process: &Process) -> bool {
         false
     }
+
+    fn reads_as_it_hashes(&mut self, _process: &Process) -> bool {
+        false
+    }
 }
 
 /// One workload: a shell, and below it all that was started.

@@ -5,7 +5,7 @@ mod known;
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use nix::time::{ClockId, clock_gettime};
-use norn_events::{Event, ProcessIndex, ProcessUid};
+use norn_events::{Event, ProcessIndex, ProcessTable, ProcessUid};
 use norn_insight::{Decoder, FileId, Instructions, Kernel, Origin, Pace, Sample, SelfTest, Unsupported};
 
 use crate::miner::Miner;
@@ -174,7 +174,8 @@ impl Insight {
                 let mined = miner.see(&sight, (now_ns, context));
                 let odd = misplaced.see(&sight, (now_ns, context));
                 if mined || odd {
-                    let mut list = || self.list((index, sample), place.as_ref(), context);
+                    let processes = context.processes;
+                    let mut list = || self.list((index, sample), place.as_ref(), processes);
                     firings.extend(miner.decide(index, &mut list, (now_ns, context)));
                     firings.extend(misplaced.decide(index, &mut list, (now_ns, context)));
                 }
@@ -279,9 +280,9 @@ impl Insight {
         &mut self,
         (index, sample): (ProcessIndex, Sample),
         place: Option<&Place>,
-        context: &Context<'_>,
+        processes: &ProcessTable,
     ) -> Listing {
-        let (Some(process), Some(source)) = (context.processes.get(index), self.source.as_ref()) else {
+        let (Some(process), Some(source)) = (processes.get(index), self.source.as_ref()) else {
             return Listing::default();
         };
         let known_loop = self

@@ -76,7 +76,7 @@ impl Miner {
         &mut self,
         index: ProcessIndex,
         list: &mut dyn FnMut() -> Listing,
-        (now_ns, context): (u64, &Context<'_>),
+        (now_ns, context): (u64, &mut Context<'_>),
     ) -> Option<Firing> {
         let process = context.processes.get(index)?;
         let chain = chain(context.processes, index, context.guarded);
@@ -99,7 +99,11 @@ impl Miner {
             self.accounts.remove(&uid);
         });
         self.fired.insert(scope.uid);
-        Some(firing((process, scope), &account, (now_ns, &list())))
+        let observe_only = sums_files(process, context).then_some(SUMS_FILES);
+        Some(Firing {
+            observe_only: observe_only.map(Into::into),
+            ..firing((process, scope), &account, (now_ns, &list()))
+        })
     }
 
     pub fn is_watching(&self) -> bool {
@@ -139,6 +143,17 @@ fn is_vouched_for(process: &Process, sight: &Sight<'_>, context: &mut Context<'_
         .place
         .is_none_or(|place| place.origin == Origin::File && is_system_path(&place.path));
     own_code && !does_as_told(process) && context.provenance.is_package_owned(process)
+}
+
+const SUMS_FILES: &str =
+    "somebody at a terminal started it, and it reads as much as it hashes, as a tool that sums files does";
+
+/// A hashing tool that somebody built and runs looks like a miner by what it computes. To read on the side costs a miner
+/// little, so this is no excuse, and none at all for what came from outside: it is told of and not ended.
+fn sums_files(process: &Process, context: &mut Context<'_>) -> bool {
+    !is_foreign(process)
+        && !process.credentials.terminal().is_empty()
+        && context.provenance.reads_as_it_hashes(process)
 }
 
 fn mines(account: &Account, now_ns: u64) -> bool {

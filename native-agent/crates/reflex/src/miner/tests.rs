@@ -74,6 +74,24 @@ fn a_program_that_came_with_the_system_is_given_twice_the_time() {
 }
 
 #[test]
+fn a_tool_that_sums_files_is_told_of_and_not_ended_where_somebody_sits_before_it() {
+    let told_only = |image: &str, flags: u32, at_terminal: bool| {
+        let (mut world, instructions) = world();
+        let tool = starts(&mut world, &instructions, image, 95);
+        world.flagged(tool, flags);
+        if at_terminal {
+            world.at_terminal(tool);
+        }
+        run(&mut world, 30);
+        world.firing().expect("fires").observe_only.is_some()
+    };
+    assert!(told_only("/home/anna/summer", 0, true));
+    assert!(!told_only("/home/anna/summer", 0, false), "nobody sits there");
+    assert!(!told_only("/home/anna/hasher", 0, true), "it reads nothing");
+    assert!(!told_only("/tmp/summer", FOREIGN, true), "it came from outside");
+}
+
+#[test]
 fn an_unchanged_package_may_hash_for_ever() {
     let (mut world, instructions) = world();
     starts(&mut world, &instructions, "/usr/bin/gpg", 95);

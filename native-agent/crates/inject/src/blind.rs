@@ -8,6 +8,7 @@ use object::{Object, ObjectSection, read::elf::FileHeader};
 use crate::error::Blind;
 use crate::maps::{self, Mapping};
 use crate::plan::{Plan, Plans};
+use crate::will::Gadgets;
 
 /// The name under which the library lies in a process's memory map.
 pub const IMAGE_NAME: &str = "norn-hook";
@@ -32,6 +33,17 @@ pub struct Target {
 impl Target {
     pub fn sites(&self) -> usize {
         self.libraries.iter().map(|loaded| loaded.plan.sites.len()).sum()
+    }
+
+    /// At their addresses in the process.
+    pub fn gadgets(&self) -> Option<Gadgets> {
+        self.libraries.iter().find_map(|loaded| {
+            let found = loaded.plan.gadgets?;
+            Some(Gadgets {
+                call: loaded.base + found.call,
+                restore: loaded.base + found.restore,
+            })
+        })
     }
 
     /// From the lowest to the highest address of code that is replaced.
@@ -62,6 +74,9 @@ pub fn examine_code(pid: i32, plans: &Plans) -> Result<Target, Blind> {
         return Err(Blind::AlreadyHooked { pid });
     }
     check_rights(pid)?;
+    if maps::status(pid, "x86_Thread_features").is_some_and(|features| features.contains("shstk")) {
+        return Err(Blind::ShadowStack { pid });
+    }
     let libraries = libraries(pid, &maps, plans);
     let has_libc = maps
         .iter()

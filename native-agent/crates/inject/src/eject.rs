@@ -4,17 +4,21 @@ use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use norn_hook::channel::CHANNEL_BYTES;
 use norn_hook::state::State;
+use norn_hook::stub::JUMP_BYTES;
 
 use crate::channel::Channel;
 use crate::error::InjectError;
 use crate::image::{Layout, PAGE, Patch};
 use crate::maps::{self, Mapping};
-use crate::remote::Remote;
+use crate::remote::{self, Remote};
 use crate::respond::Responder;
+use crate::seccomp;
 use crate::stop::Stopped;
+use crate::will::Gadgets;
 
+/// Calls that the process makes for it.
+const EJECTION: [i64; 2] = [libc::SYS_munmap, libc::SYS_rt_sigreturn];
 /// How often, and with which pauses, threads are given time to leave the library.
 const ATTEMPTS: u32 = 25;
 const PAUSE: Duration = Duration::from_millis(2);
@@ -26,6 +30,7 @@ pub struct Hooked {
     pub(crate) layout: Layout,
     pub(crate) patches: Vec<Patch>,
     pub(crate) channel: Arc<Channel>,
+    pub(crate) gadgets: Gadgets,
     pub(crate) image: ImageFile,
     pub(crate) held: Duration,
     /// Held: the process is answered as long as this lives.
@@ -88,63 +93,52 @@ impl Hooked {
 
     fn once(&self) -> Result<Left, InjectError> {
         let mut stopped = Stopped::stop(self.pid)?;
-        let syscall = self
-            .patches
-            .first()
-            .map_or(0, |patch| patch.site.start + u64::from(patch.site.len));
-        let mut remote = Remote::begin(&mut stopped, syscall)?;
-        self.restore(&mut remote)?;
-        if !self.is_quiet(&remote)? {
+        let memory = remote::open_memory(&stopped)?;
+        self.restore(&mut stopped, &memory)?;
+        let mut tids = stopped.threads.keys();
+        if !tids.all(|tid| seccomp::may(*tid, &EJECTION)) || !self.is_quiet(&stopped, &memory)? {
             return Ok(Left::Memory);
         }
-        let Layout { base, .. } = self.layout;
+        let mut remote = Remote::begin(&mut stopped, self.gadgets)?;
+        let (base, bytes) = self.layout.extent();
         remote.call(
             "unmapping the library",
             libc::SYS_munmap,
-            [base, self.layout.channel - base, 0, 0, 0, 0],
+            [base, bytes, 0, 0, 0, 0],
         )?;
-        let channel = [self.layout.channel, CHANNEL_BYTES as u64, 0, 0, 0, 0];
-        remote.call("unmapping the channel", libc::SYS_munmap, channel)?;
         Ok(Left::Nothing)
     }
 
     /// Only where the code is still ours: what somebody else has written since is left alone.
-    fn restore(&self, remote: &mut Remote) -> Result<(), InjectError> {
+    fn restore(&self, stopped: &mut Stopped, memory: &File) -> Result<(), InjectError> {
         for patch in &self.patches {
-            let mut there = [0; norn_hook::stub::MOVED_BYTES];
-            let there = &mut there[..patch.replacement().len()];
-            let done = remote.read(patch.site.start, there).and_then(|()| {
+            let mut there = [0; JUMP_BYTES];
+            let done = memory.read_exact_at(&mut there, patch.site.start).and_then(|()| {
                 if there == patch.replacement() {
-                    remote.write(patch.site.start, patch.original())
+                    memory.write_all_at(patch.original(), patch.site.start)
                 } else {
                     Ok(())
                 }
             });
-            done.map_err(|error| remote.stopped.failed("restoring a call site", error))?;
+            done.map_err(|error| stopped.failed("restoring a call site", error))?;
         }
-        for thread in remote.stopped.threads.values_mut() {
-            let moved = self
-                .patches
-                .iter()
-                .find_map(|patch| patch.from_stub(thread.registers.rip));
-            moved.into_iter().for_each(|rip| thread.move_to(rip));
-        }
-        Ok(())
+        let moved = stopped.move_threads(|rip| self.patches.iter().find_map(|patch| patch.from_stub(rip)));
+        moved.map_err(|error| stopped.failed("moving a thread", error))
     }
 
     /// Whether no thread is in the library, nor will return to it from a signal handler.
-    fn is_quiet(&self, remote: &Remote) -> Result<bool, InjectError> {
+    fn is_quiet(&self, stopped: &Stopped, memory: &File) -> Result<bool, InjectError> {
         let mut inside = [0; 8];
         let at = self.layout.state + std::mem::offset_of!(State, inside) as u64;
-        remote
-            .read(at, &mut inside)
-            .map_err(|error| remote.stopped.failed("reading the library's state", error))?;
+        memory
+            .read_exact_at(&mut inside, at)
+            .map_err(|error| stopped.failed("reading the library's state", error))?;
         if inside != [0; 8] {
             return Ok(false);
         }
         let maps = maps::read(self.pid)?;
-        let threads = remote.stopped.threads.values();
-        let will_return = |rsp: u64| self.is_interrupted(&remote.memory, &maps, rsp);
+        let threads = stopped.threads.values();
+        let will_return = |rsp: u64| self.is_interrupted(memory, &maps, rsp);
         Ok(threads
             .map(|thread| thread.registers)
             .all(|registers| !self.layout.has_code(registers.rip) && !will_return(registers.rsp)))

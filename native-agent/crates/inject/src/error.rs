@@ -22,6 +22,10 @@ pub enum Blind {
     Machine { pid: i32 },
     #[error("process {pid} is confined by a seccomp filter that does not allow what an injection needs")]
     Seccomp { pid: i32 },
+    #[error(
+        "process {pid} keeps a shadow stack, which does not allow what gives a thread back should the agent be killed"
+    )]
+    ShadowStack { pid: i32 },
     #[error("process {pid} is traced by process {tracer}: end the debugger first")]
     Traced { pid: i32, tracer: i32 },
     #[error("process {pid} is stopped: try again when it runs")]
@@ -45,6 +49,7 @@ impl Blind {
             Self::NoLibc { .. } => "HOOK_NO_LIBC",
             Self::Machine { .. } => "HOOK_MACHINE",
             Self::Seccomp { .. } => "HOOK_SECCOMP",
+            Self::ShadowStack { .. } => "HOOK_SHADOW_STACK",
             Self::Traced { .. } => "HOOK_TRACED",
             Self::Stopped { .. } => "HOOK_STOPPED",
             Self::Threads { .. } => "HOOK_THREADS",

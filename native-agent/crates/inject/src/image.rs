@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use norn_hook::LIBRARY;
 use norn_hook::channel::CHANNEL_BYTES;
 use norn_hook::state::{ENTRY_SYMBOL, SYMBOL, State};
-use norn_hook::stub::{STUB_BYTES, STUBS_OFFSET, Site, patch, stub, stub_address};
+use norn_hook::stub::{JUMP_BYTES, STUB_BYTES, STUBS_OFFSET, Site, patch, stub, stub_address};
 use object::{Object, ObjectSegment, ObjectSymbol, RelocationFlags, SegmentFlags, elf};
 
 use crate::error::InjectError;
@@ -63,6 +63,11 @@ impl Layout {
         self.channel + CHANNEL_BYTES as u64
     }
 
+    /// Address and length of everything.
+    pub fn extent(&self) -> (u64, u64) {
+        (self.base, self.end() - self.base)
+    }
+
     /// Code that a thread may be in: library and stubs.
     pub fn has_code(&self, address: u64) -> bool {
         (self.base..self.stubs + self.stubs_bytes).contains(&address)
@@ -83,12 +88,19 @@ pub struct Patch {
 }
 
 impl Patch {
-    pub fn original(&self) -> &[u8] {
+    /// What moves into the stub.
+    pub fn moved(&self) -> &[u8] {
         &self.site.bytes[..self.site.len as usize]
     }
 
+    /// Of that, what is written over. In one page, so that one write is done wholly or not at all, even by a process that is killed
+    /// meanwhile; what follows is never run.
+    pub fn original(&self) -> &[u8] {
+        &self.site.bytes[..JUMP_BYTES]
+    }
+
     pub fn replacement(&self) -> &[u8] {
-        &self.bytes[..self.site.len as usize]
+        &self.bytes[..JUMP_BYTES]
     }
 
     /// Where a thread that stands between the moved instructions goes on in the stub.

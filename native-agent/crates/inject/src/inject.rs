@@ -25,6 +25,7 @@ use crate::remote::Remote;
 use crate::respond::{Answerer, Responder};
 use crate::seccomp;
 use crate::stop::Stopped;
+use crate::will::Gadgets;
 
 /// A process that is busy at a bad moment is tried again this often.
 const ATTEMPTS: u32 = 5;
@@ -87,7 +88,7 @@ pub fn inject(
     answerer: Box<dyn Answerer>,
 ) -> Result<Hooked, InjectError> {
     let mut attempt = 1;
-    let (injected, held) = loop {
+    let ((injected, gadgets), held) = loop {
         match once(pid, plans, options) {
             Err(InjectError::Busy { .. }) if attempt < ATTEMPTS => attempt += 1,
             done => break done?,
@@ -107,13 +108,14 @@ pub fn inject(
         layout,
         patches,
         channel,
+        gadgets,
         image,
         held,
         _responder: responder,
     })
 }
 
-type Injected = (Layout, Vec<Patch>, Channel, ImageFile);
+type Injected = ((Layout, Vec<Patch>, Channel, ImageFile), Gadgets);
 
 /// On a thread of its own: when it ends, the kernel lets go of whatever it still holds. Also how long the process held still.
 fn once(pid: i32, plans: &Plans, options: &Options) -> Result<(Injected, Duration), InjectError> {
@@ -144,6 +146,7 @@ struct Injection<'a> {
 enum Undo {
     Unmap(u64, u64),
     Close(u64),
+    Moves,
     Restore(usize),
 }
 
@@ -167,14 +170,14 @@ impl<'a> Injection<'a> {
     fn run(&mut self, stopped: &mut Stopped) -> Result<Injected, InjectError> {
         check_started(stopped)?;
         let own_calls = self.check_filters(stopped)?;
-        let syscall = self
-            .target
-            .libraries
-            .first()
-            .map_or(0, |loaded| loaded.base + loaded.plan.syscall);
-        let mut remote = Remote::begin(stopped, syscall)?;
+        let no_libc = Blind::NoLibc { pid: self.target.pid };
+        let gadgets = self.target.gadgets().ok_or(no_libc)?;
+        let mut remote = Remote::begin(stopped, gadgets)?;
         match self.steps(&mut remote, own_calls) {
-            Ok((channel, image)) => Ok((self.layout, std::mem::take(&mut self.patches), channel, image)),
+            Ok((channel, image)) => {
+                let patches = std::mem::take(&mut self.patches);
+                Ok(((self.layout, patches, channel, image), gadgets))
+            }
             Err(error) => {
                 self.undo(&mut remote);
                 Err(error)
@@ -200,7 +203,7 @@ impl<'a> Injection<'a> {
         self.reached(Step::ChannelMade)?;
         self.map_image(remote, image)?;
         let (at, bytes) = (self.layout.channel, CHANNEL_BYTES as u64);
-        self.map(remote, [at, bytes, READ_WRITE, SHARED | NO_REPLACE, shared, 0])?;
+        self.map(remote, [at, bytes, READ_WRITE, SHARED | FIXED, shared, 0])?;
         self.reached(Step::ChannelMapped)?;
         self.close_descriptors(remote)?;
         self.patch(remote)?;
@@ -221,19 +224,10 @@ impl<'a> Injection<'a> {
         let refused = || InjectError::from(Blind::Seccomp { pid: self.target.pid });
         let mut own_calls = true;
         for tid in stopped.threads.keys() {
-            let mode = maps::status_number(*tid, "Seccomp").unwrap_or(0);
-            if mode == 0 {
-                continue;
-            }
-            let filters = seccomp::filters(*tid).map_err(|_| refused())?;
-            if mode != 2
-                || !seccomp::INJECTION
-                    .iter()
-                    .all(|call| seccomp::allow(&filters, *call))
-            {
+            if !seccomp::may(*tid, &seccomp::INJECTION) {
                 return Err(refused());
             }
-            own_calls &= seccomp::OWN.iter().all(|call| seccomp::allow(&filters, *call));
+            own_calls &= seccomp::may(*tid, &seccomp::OWN);
         }
         Ok(own_calls)
     }
@@ -241,10 +235,10 @@ impl<'a> Injection<'a> {
     fn check_syscall(&self, remote: &Remote) -> Result<(), InjectError> {
         for patch in &self.patches {
             let mut there = [0; norn_hook::stub::MOVED_BYTES + 2];
-            let there = &mut there[..patch.original().len() + 2];
+            let there = &mut there[..patch.moved().len() + 2];
             let read = remote.read(patch.site.start, there);
             read.map_err(|error| remote.stopped.failed("reading the code", error))?;
-            if !there.starts_with(patch.original()) || !there.ends_with(&[0x0F, 0x05]) {
+            if !there.starts_with(patch.moved()) || !there.ends_with(&[0x0F, 0x05]) {
                 return Err(InjectError::Changed {
                     pid: self.target.pid,
                     address: patch.site.start,
@@ -254,26 +248,25 @@ impl<'a> Injection<'a> {
         Ok(())
     }
 
-    /// The page for the process id; before that, the names of the memfds are in it.
+    /// Room for everything, which is taken at once: so what is given back should we be killed is ours alone. What stays of it is the page
+    /// for the process id; before that, the names of the memfds are in it.
     fn map_page(&mut self, remote: &mut Remote) -> Result<(), InjectError> {
-        let page = self.layout.pid_page;
-        self.map(
-            remote,
-            [page, PAGE, READ_WRITE, ANONYMOUS | NO_REPLACE, u64::MAX, 0],
-        )?;
-        let advice = [page, PAGE, libc::MADV_WIPEONFORK as u64, 0, 0, 0];
+        let (base, bytes) = self.layout.extent();
+        let args = [base, bytes, READ_WRITE, ANONYMOUS | NO_REPLACE, u64::MAX, 0];
+        let at = remote.call("mapping memory", libc::SYS_mmap, args)?;
+        self.undo.push(Undo::Unmap(at, bytes));
+        remote.if_killed(libc::SYS_munmap, [at, bytes, 0, 0, 0, 0])?;
+        if at != base {
+            return Err(Blind::NoRoom { pid: self.target.pid }.into());
+        }
+        let advice = [self.layout.pid_page, PAGE, libc::MADV_WIPEONFORK as u64, 0, 0, 0];
         remote.call("marking a page", libc::SYS_madvise, advice)?;
         self.reached(Step::PageMapped)
     }
 
+    /// Over a part of that room.
     fn map(&mut self, remote: &mut Remote, args: [u64; 6]) -> Result<(), InjectError> {
-        let at = remote.call("mapping memory", libc::SYS_mmap, args)?;
-        self.undo.push(Undo::Unmap(at, args[1]));
-        if at == args[0] {
-            Ok(())
-        } else {
-            Err(Blind::NoRoom { pid: self.target.pid }.into())
-        }
+        remote.call("mapping memory", libc::SYS_mmap, args).map(|_| ())
     }
 
     /// A memfd of the process, as it knows it and as we do.
@@ -290,6 +283,7 @@ impl<'a> Injection<'a> {
             .map_err(|error| remote.stopped.failed("clearing a name", error))?;
         let descriptor = made?;
         self.undo.push(Undo::Close(descriptor));
+        remote.if_killed(libc::SYS_close, [descriptor, 0, 0, 0, 0, 0])?;
         let path = format!("/proc/{}/fd/{descriptor}", remote.tid);
         let file = File::options().read(true).write(true).open(path);
         Ok((
@@ -309,7 +303,7 @@ impl<'a> Injection<'a> {
         } = self.layout;
         self.map(
             remote,
-            [base, library_bytes, READ_EXECUTE, PRIVATE | NO_REPLACE, image, 0],
+            [base, library_bytes, READ_EXECUTE, PRIVATE | FIXED, image, 0],
         )?;
         self.reached(Step::ImageMapped)?;
         self.map(
@@ -323,7 +317,7 @@ impl<'a> Injection<'a> {
                 stubs,
                 stubs_bytes,
                 READ_EXECUTE,
-                PRIVATE | NO_REPLACE,
+                PRIVATE | FIXED,
                 image,
                 stubs - base,
             ],
@@ -332,15 +326,23 @@ impl<'a> Injection<'a> {
     }
 
     fn close_descriptors(&mut self, remote: &mut Remote) -> Result<(), InjectError> {
-        while let Some(place) = self.undo.iter().position(|undo| matches!(undo, Undo::Close(_))) {
+        while let Some(place) = self.undo.iter().rposition(|undo| matches!(undo, Undo::Close(_))) {
             if let Undo::Close(descriptor) = self.undo.remove(place) {
+                remote.never_mind();
                 remote.call("closing a memfd", libc::SYS_close, [descriptor, 0, 0, 0, 0, 0])?;
             }
         }
         self.reached(Step::DescriptorsClosed)
     }
 
+    /// From here on the library stays, should we be killed: what is hooked by then comes to it, and it passes everything through.
     fn patch(&mut self, remote: &mut Remote) -> Result<(), InjectError> {
+        remote.never_mind();
+        remote
+            .stand_by()
+            .map_err(|error| remote.stopped.failed("borrowing a thread", error))?;
+        self.undo.push(Undo::Moves);
+        self.move_threads(remote, |patch, rip| patch.to_stub(rip))?;
         for number in 0..self.patches.len() {
             let patch = self.patches[number];
             self.undo.push(Undo::Restore(number));
@@ -350,14 +352,27 @@ impl<'a> Injection<'a> {
                 self.reached(Step::HalfPatched)?;
             }
         }
-        for thread in remote.stopped.threads.values_mut() {
-            let moved = self
-                .patches
-                .iter()
-                .find_map(|patch| patch.to_stub(thread.registers.rip));
-            moved.into_iter().for_each(|rip| thread.move_to(rip));
-        }
         self.reached(Step::Patched)
+    }
+
+    /// Never the borrowed one: it goes back to where it was.
+    fn move_threads(
+        &self,
+        remote: &mut Remote,
+        to: impl Fn(&Patch, u64) -> Option<u64>,
+    ) -> Result<(), InjectError> {
+        let to = |rip| self.patches.iter().find_map(|patch| to(patch, rip));
+        let (pid, tid) = (self.target.pid, remote.tid);
+        let borrowed = remote.stopped.threads.get(&tid);
+        if borrowed.is_some_and(|thread| to(thread.registers.rip).is_some()) {
+            return Err(InjectError::Busy {
+                pid,
+                tid,
+                waited_ms: 0,
+            });
+        }
+        let moved = remote.stopped.move_threads(to);
+        moved.map_err(|error| remote.stopped.failed("moving a thread", error))
     }
 
     /// What fails here fails because the process has ended: there is nothing to leave as it was.
@@ -370,6 +385,7 @@ impl<'a> Injection<'a> {
                 Undo::Close(descriptor) => remote
                     .call("undoing", libc::SYS_close, [descriptor, 0, 0, 0, 0, 0])
                     .map(|_| ()),
+                Undo::Moves => self.move_threads(remote, |patch, rip| patch.from_stub(rip)),
                 Undo::Restore(number) => {
                     let patch = &self.patches[number];
                     remote
@@ -378,7 +394,6 @@ impl<'a> Injection<'a> {
                 }
             };
         }
-        remote.stopped.forget_moves();
     }
 
     fn state(&self, own_calls: bool) -> State {

@@ -1,7 +1,7 @@
 //! Puts the hook library into running processes and takes it out again, and is the agent's side of it: channels, answers, the door.
 //!
-//! Reading order: `maps` and `blind` (can it be hooked), `plan` (which call sites), `stop` → `remote` (the process holds still and makes
-//! calls for us), `image` (the library as it lies in memory), `inject`, `eject`; `channel` (records), `respond` (answers), `door` (preload).
+//! Reading order: `maps` and `blind` (can it be hooked), `plan` (which call sites), `stop` → `remote` → `will` (the process holds still, makes
+//! calls for us, and comes back by itself should we be killed), `image` (the library as it lies in memory), `inject`, `eject`; `channel` (records), `respond` (answers), `door` (preload).
 mod blind;
 mod channel;
 mod clock;
@@ -17,6 +17,7 @@ mod respond;
 mod schedule;
 mod seccomp;
 mod stop;
+mod will;
 
 pub use blind::{Target, examine};
 pub use channel::{Call, Channel, Losses, Wanted};

@@ -8,8 +8,14 @@ use std::sync::{Arc, Mutex};
 use iced_x86::{Code, Decoder, DecoderOptions, FlowControl, Instruction, OpKind, Register};
 use norn_hook::calls;
 use norn_hook::stub::{JUMP_BYTES, MOVED_BYTES, Site};
+
+use crate::image::PAGE;
+use crate::will::Gadgets;
 use object::{Object, ObjectSection, ObjectSegment, ObjectSymbol, SectionKind, SymbolKind};
 
+/// `syscall; ret`, and `mov rax, 15; syscall`, as every libc has them.
+const CALL: &[u8] = &[0x0F, 0x05, 0xC3];
+const RESTORE: &[u8] = &[0x48, 0xC7, 0xC0, 0x0F, 0, 0, 0, 0x0F, 0x05];
 /// Instructions before a `syscall` that are looked at for its number and for room.
 const WINDOW: usize = 12;
 /// A jump by a table in the same stretch of code might land between moved instructions.
@@ -25,8 +31,8 @@ pub struct Plan {
     pub missed: Vec<u64>,
     /// First address and length of the code that the sites are in.
     pub code: (u64, u64),
-    /// A `syscall` instruction, for the injector to make calls with.
-    pub syscall: u64,
+    /// For the injector to make calls with; a loader has none.
+    pub gadgets: Option<Gadgets>,
     /// Added to an address in the file to get the offset in the file.
     pub bias: u64,
 }
@@ -97,6 +103,11 @@ pub fn plan(file: &[u8]) -> Option<Plan> {
     for section in &text {
         scan.read(section.data().ok()?, section.address());
     }
+    let place = |bytes: &[u8]| {
+        let mut sections = text.iter();
+        sections.find_map(|section| Some(section.address() + find(section.data().ok()?, bytes)? as u64))
+    };
+    let gadgets = place(CALL).zip(place(RESTORE));
     let first = text.iter().map(|section| section.address()).min()?;
     let end = text
         .iter()
@@ -113,7 +124,12 @@ pub fn plan(file: &[u8]) -> Option<Plan> {
     let mut plan = scan.plan();
     plan.code = (first & !4095, end - (first & !4095));
     plan.bias = segment.file_range().0.wrapping_sub(segment.address());
-    (plan.syscall != 0).then_some(plan)
+    plan.gadgets = gadgets.map(|(call, restore)| Gadgets { call, restore });
+    (!scan.calls.is_empty()).then_some(plan)
+}
+
+fn find(code: &[u8], bytes: &[u8]) -> Option<usize> {
+    code.windows(bytes.len()).position(|window| window == bytes)
 }
 
 /// What one pass over the code leaves.
@@ -173,14 +189,11 @@ impl Scan {
         }
     }
 
-    fn plan(mut self) -> Plan {
+    fn plan(&mut self) -> Plan {
         self.branch_targets.sort_unstable();
         self.table_jumps.sort_unstable();
         self.functions.sort_unstable();
-        let mut plan = Plan {
-            syscall: self.calls.first().map_or(0, |call| call.at),
-            ..Plan::default()
-        };
+        let mut plan = Plan::default();
         for call in &self.calls {
             if self
                 .number(call)
@@ -229,7 +242,10 @@ impl Scan {
 
     /// The fewest instructions before the `syscall` that make room for a jump, if they can be moved.
     fn site(&self, call: &Call) -> Option<Site> {
-        let has_room = |instruction: &&Instruction| call.at - instruction.ip() >= JUMP_BYTES as u64;
+        let has_room = |instruction: &&Instruction| {
+            let is_in_one_page = instruction.ip() % PAGE <= PAGE - JUMP_BYTES as u64;
+            call.at - instruction.ip() >= JUMP_BYTES as u64 && is_in_one_page
+        };
         let first = call.before.iter().rev().find(has_room)?;
         let moved = call
             .before

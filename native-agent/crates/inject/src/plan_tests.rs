@@ -12,7 +12,21 @@ fn the_load_of_the_number_makes_room() {
     assert_eq!(plan.sites.len(), 1);
     assert_eq!((plan.sites[0].start, plan.sites[0].len), (0x1003, 5));
     assert_eq!(plan.sites[0].bytes[..5], [0xB8, 0x57, 0, 0, 0]);
-    assert_eq!(plan.syscall, 0x1008);
+}
+
+#[test]
+fn a_jump_lies_in_one_page_so_that_it_is_written_at_once() {
+    let code = [0x48, 0x89, 0xFE, 0xB8, 0x57, 0, 0, 0, 0x0F, 0x05, 0xC3];
+    let at = |address| {
+        let mut scan = Scan::default();
+        scan.read(&code, address);
+        scan.plan()
+    };
+    // `mov eax, 87` begins four bytes before the page's end, then the instruction before it five bytes.
+    let crossing = at(0x1FF9);
+    assert_eq!((crossing.sites[0].start, crossing.sites[0].len), (0x1FF9, 8));
+    assert_eq!(at(0x1FFC).missed, [0x2004], "neither has room in one page");
+    assert_eq!(at(0x1FF8).sites[0].start, 0x1FFB);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! A stopped thread makes system calls for the injector, at a `syscall` instruction that its libc has anyway: no byte of code is changed for it.
 //!
 //! The calls are followed by their own stops, not by single steps: no signal is made, and signals that the program gets meanwhile wait
-//! behind a mask. At the end the thread is back in the kind of stop in which it was met, with the registers that it had: so the kernel
+//! behind a mask, and should the injector be killed the thread comes back by itself (`will`). At the end the thread is back in the kind of stop in which it was met, with the registers that it had: so the kernel
 //! starts an interrupted call again as it would have.
 use std::fs::File;
 use std::io;
@@ -11,9 +11,11 @@ use nix::errno::Errno;
 use nix::sys::ptrace;
 use nix::unistd::Pid;
 
-use crate::error::InjectError;
+use crate::error::{Blind, InjectError};
 use crate::schedule;
+use crate::seccomp;
 use crate::stop::{Stop, Stopped, Thread, wait};
+use crate::will::{Gadgets, Will};
 
 const PTRACE_GETSIGMASK: libc::c_uint = 0x420a;
 const PTRACE_SETSIGMASK: libc::c_uint = 0x420b;
@@ -24,35 +26,75 @@ pub struct Remote<'a> {
     pub stopped: &'a mut Stopped,
     pub memory: File,
     pub tid: i32,
-    syscall: u64,
+    will: Will,
     signals: u64,
     is_moved: bool,
     turns: Option<schedule::Before>,
 }
 
 impl<'a> Remote<'a> {
-    /// `syscall` is the address of a `syscall` instruction in the process.
-    pub fn begin(stopped: &'a mut Stopped, syscall: u64) -> Result<Self, InjectError> {
-        let memory = File::options()
-            .read(true)
-            .write(true)
-            .open(format!("/proc/{}/mem", stopped.pid))
-            .map_err(|error| stopped.failed("opening the memory", error))?;
+    /// `gadgets` by their addresses in the process.
+    pub fn begin(stopped: &'a mut Stopped, gadgets: Gadgets) -> Result<Self, InjectError> {
+        let memory = open_memory(stopped)?;
         let tid = choose(stopped, &memory)?;
         let mut signals = 0u64;
         signal_mask(PTRACE_GETSIGMASK, tid, &mut signals)
             .map_err(|error| stopped.failed("reading the signal mask", error))?;
-        signal_mask(PTRACE_SETSIGMASK, tid, &mut u64::MAX.clone())
-            .map_err(|error| stopped.failed("setting the signal mask", error))?;
-        Ok(Self {
+        let registers = stopped.threads.get(&tid).map(|thread| thread.registers);
+        let registers = registers.ok_or(Blind::Gone { pid: stopped.pid })?;
+        let will = Will::write((tid, registers, signals), gadgets, &memory)
+            .map_err(|error| stopped.failed("writing below the stack", error))?;
+        let mut remote = Self {
             stopped,
             memory,
             tid,
-            syscall,
+            will,
             signals,
             is_moved: false,
-            turns: schedule::hurry(tid),
-        })
+            turns: None,
+        };
+        remote
+            .borrow()
+            .map_err(|error| remote.stopped.failed("borrowing a thread", error))?;
+        Ok(remote)
+    }
+
+    /// From here on the thread would come back by itself. What is changed of it is changed after that.
+    fn borrow(&mut self) -> Result<(), Errno> {
+        self.is_moved = true;
+        self.stand_by()?;
+        signal_mask(PTRACE_SETSIGMASK, self.tid, &mut u64::MAX.clone())?;
+        let turns = schedule::Before::of(self.tid);
+        let Some(turns) = turns.filter(|_| seccomp::may(self.tid, &[libc::SYS_sched_setattr])) else {
+            return Ok(());
+        };
+        let put = self.will.put(turns.bytes(), &self.memory);
+        let added = put.and_then(|at| {
+            let args = [0, at, 0, 0, 0, 0];
+            self.will.add_call(libc::SYS_sched_setattr, args, &self.memory)
+        });
+        added.map_err(|_| Errno::EFAULT)?;
+        self.stand_by()?;
+        turns.hurry();
+        self.turns = Some(turns);
+        Ok(())
+    }
+
+    /// For the time until the next call.
+    pub fn stand_by(&self) -> Result<(), Errno> {
+        ptrace::setregs(Pid::from_raw(self.tid), self.will.returning())
+    }
+
+    /// Should the injector be killed, the thread makes this call, then those that were named before.
+    pub fn if_killed(&mut self, number: i64, args: [u64; 6]) -> Result<(), InjectError> {
+        let added = self.will.add_call(number, args, &self.memory);
+        let done = added.and_then(|()| Ok(self.stand_by()?));
+        done.map_err(|error| self.stopped.failed("writing below the stack", error))
+    }
+
+    /// What was named last is no longer to be done: from the next call on.
+    pub fn never_mind(&mut self) {
+        self.will.forget_last();
     }
 
     /// The kernel's answer; an errno is an error.
@@ -68,19 +110,7 @@ impl<'a> Remote<'a> {
 
     fn try_call(&mut self, number: i64, args: [u64; 6]) -> Result<u64, Errno> {
         let tid = Pid::from_raw(self.tid);
-        let mut registers = self.stopped.threads.get(&self.tid).ok_or(Errno::ESRCH)?.registers;
-        registers.rip = self.syscall;
-        (registers.rax, registers.orig_rax) = (number as u64, u64::MAX);
-        [
-            registers.rdi,
-            registers.rsi,
-            registers.rdx,
-            registers.r10,
-            registers.r8,
-            registers.r9,
-        ] = args;
-        self.is_moved = true;
-        ptrace::setregs(tid, registers)?;
+        ptrace::setregs(tid, self.will.calling(number, args))?;
         for _ in 0..2 {
             self.go_on(libc::PTRACE_SYSCALL, Stop::Call)?;
         }
@@ -109,29 +139,35 @@ impl<'a> Remote<'a> {
         self.memory.read_exact_at(bytes, address)
     }
 
-    fn end(&mut self) -> Result<(), Errno> {
-        let ended = self.put_back();
-        self.turns.iter().for_each(schedule::Before::restore);
-        ended
-    }
-
+    /// Each step leaves a thread that would come back by itself, or has.
     fn put_back(&mut self) -> Result<(), Errno> {
-        let tid = Pid::from_raw(self.tid);
-        if self.is_moved {
-            ptrace::interrupt(tid)?;
-            self.go_on(libc::PTRACE_CONT, Stop::Event)?;
-            let registers = self.stopped.threads.get(&self.tid).ok_or(Errno::ESRCH)?.registers;
-            ptrace::setregs(tid, registers)?;
+        if !self.is_moved {
+            return Ok(());
         }
-        signal_mask(PTRACE_SETSIGMASK, self.tid, &mut self.signals.clone())
+        let tid = Pid::from_raw(self.tid);
+        ptrace::interrupt(tid)?;
+        self.go_on(libc::PTRACE_CONT, Stop::Event)?;
+        self.turns.iter().for_each(schedule::Before::restore);
+        signal_mask(PTRACE_SETSIGMASK, self.tid, &mut self.signals.clone())?;
+        let registers = self.stopped.threads.get(&self.tid).ok_or(Errno::ESRCH)?.registers;
+        ptrace::setregs(tid, registers)?;
+        self.will.erase(&self.memory).map_err(|_| Errno::EFAULT)
     }
 }
 
 impl Drop for Remote<'_> {
     fn drop(&mut self) {
         // Fails only for a thread that was killed meanwhile.
-        let _ = self.end();
+        let _ = self.put_back();
     }
+}
+
+pub fn open_memory(stopped: &Stopped) -> Result<File, InjectError> {
+    File::options()
+        .read(true)
+        .write(true)
+        .open(format!("/proc/{}/mem", stopped.pid))
+        .map_err(|error| stopped.failed("opening the memory", error))
 }
 
 /// A thread that waits in the kernel, if there is one: it is in the middle of nothing. Never one that is about to get a signal, which belongs to

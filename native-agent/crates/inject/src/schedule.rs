@@ -24,25 +24,48 @@ pub struct Before {
     attributes: Attributes,
 }
 
-/// None when the thread keeps its turns.
-pub fn hurry(tid: i32) -> Option<Before> {
-    let attributes = read(tid)?;
-    let is_ordinary =
-        [libc::SCHED_OTHER, libc::SCHED_BATCH, libc::SCHED_IDLE].contains(&(attributes.policy as i32));
-    let hurried = Attributes {
-        size: size_of::<Attributes>() as u32,
-        policy: libc::SCHED_RR as u32,
-        flags: libc::SCHED_FLAG_RESET_ON_FORK as u64,
-        priority: 1,
-        ..Attributes::default()
-    };
-    (is_ordinary && write(tid, &hurried)).then_some(Before { tid, attributes })
-}
-
 impl Before {
+    /// None for one whose turns are not ordinary: it keeps them.
+    pub fn of(tid: i32) -> Option<Self> {
+        let attributes = read(tid)?;
+        let is_ordinary =
+            [libc::SCHED_OTHER, libc::SCHED_BATCH, libc::SCHED_IDLE].contains(&(attributes.policy as i32));
+        is_ordinary.then_some(Self { tid, attributes })
+    }
+
+    /// False when it keeps its turns.
+    pub fn hurry(&self) -> bool {
+        // Without the flag that forks have ordinary turns: only a privileged thread could give that up again by itself.
+        write(self.tid, &hurried(self.attributes.flags))
+    }
+
     pub fn restore(&self) {
         // Fails only for a thread that was killed meanwhile.
         write(self.tid, &self.attributes);
+    }
+
+    /// For the thread's own `sched_setattr`.
+    pub fn bytes(&self) -> &[u8] {
+        let from = (&raw const self.attributes).cast::<u8>();
+        // SAFETY: plain numbers without gaps.
+        unsafe { std::slice::from_raw_parts(from, size_of::<Attributes>()) }
+    }
+}
+
+/// For the rest of the calling thread's life; what it starts has ordinary turns.
+pub fn hurry_own_thread() {
+    if Before::of(0).is_some() {
+        write(0, &hurried(libc::SCHED_FLAG_RESET_ON_FORK as u64));
+    }
+}
+
+fn hurried(flags: u64) -> Attributes {
+    Attributes {
+        size: size_of::<Attributes>() as u32,
+        policy: libc::SCHED_RR as u32,
+        flags,
+        priority: 1,
+        ..Attributes::default()
     }
 }
 
@@ -74,9 +97,10 @@ mod tests {
             let ordinary = read(0).unwrap();
             assert_eq!((ordinary.policy as i32, ordinary.nice), (libc::SCHED_BATCH, 7));
             // Without the right to it nothing changes.
-            if let Some(before) = hurry(0) {
+            let before = Before::of(0).unwrap();
+            if before.hurry() {
                 assert_eq!(read(0).unwrap().policy as i32, libc::SCHED_RR);
-                assert!(hurry(0).is_none(), "it is in a hurry already");
+                assert!(Before::of(0).is_none(), "it is in a hurry already");
                 before.restore();
             }
             assert_eq!(read(0).unwrap(), ordinary);

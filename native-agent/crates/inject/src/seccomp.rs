@@ -1,13 +1,16 @@
 //! What a process's own seccomp filters allow, found out without trying: a call that a filter answers with death must never be made.
 use nix::errno::Errno;
 
+use crate::maps;
+
 /// Calls that an injection makes in the process.
-pub const INJECTION: [i64; 5] = [
+pub const INJECTION: [i64; 6] = [
     libc::SYS_mmap,
     libc::SYS_munmap,
     libc::SYS_madvise,
     libc::SYS_memfd_create,
     libc::SYS_close,
+    libc::SYS_rt_sigreturn,
 ];
 /// Calls that the library makes.
 pub const OWN: [i64; 5] = [
@@ -25,8 +28,17 @@ const STEPS_MAX: usize = 4096;
 
 type Instruction = libc::sock_filter;
 
+/// Whether a stopped thread may make all of these calls, as far as it can be known.
+pub fn may(tid: i32, calls: &[i64]) -> bool {
+    match maps::status_number(tid, "Seccomp") {
+        None | Some(0) => true,
+        Some(2) => filters(tid).is_ok_and(|filters| calls.iter().all(|call| allow(&filters, *call))),
+        Some(_) => false,
+    }
+}
+
 /// The filters of a stopped thread; an error when the kernel does not show them.
-pub fn filters(tid: i32) -> Result<Vec<Vec<Instruction>>, Errno> {
+fn filters(tid: i32) -> Result<Vec<Vec<Instruction>>, Errno> {
     let mut filters = Vec::new();
     for index in 0..FILTERS_MAX {
         let ask = |to: *mut Instruction| {
@@ -54,7 +66,7 @@ pub fn filters(tid: i32) -> Result<Vec<Vec<Instruction>>, Errno> {
 }
 
 /// Whether every filter lets the call through, whatever its arguments are taken to be: zeros stand for all of them.
-pub fn allow(filters: &[Vec<Instruction>], call: i64) -> bool {
+fn allow(filters: &[Vec<Instruction>], call: i64) -> bool {
     filters.iter().all(|filter| {
         matches!(
             answer(filter, call as u32).map(|answer| answer & libc::SECCOMP_RET_ACTION_FULL),

@@ -10,6 +10,7 @@ use nix::sys::ptrace::{self, Options};
 use nix::unistd::Pid;
 
 use crate::error::{Blind, InjectError};
+use crate::maps;
 use crate::schedule;
 
 /// A thread that waits in the kernel without being interruptible (a parent in vfork, a dead network disk) stops only after that.
@@ -19,16 +20,15 @@ const THREADS_MAX: usize = 20_000;
 pub struct Thread {
     pub tid: i32,
     pub registers: Registers,
-    /// As they were when the thread stopped.
-    original: Registers,
     /// The signal that it was about to get when it stopped, or 0. It gets it when it goes on.
     pub signal: i32,
 }
 
 impl Thread {
-    /// Moves the thread to where the instruction that it is about to run now lies. Kept when it goes on.
-    pub fn move_to(&mut self, rip: u64) {
+    /// Moves the thread to where the instruction that it is about to run lies as well. At once: so it goes on there even if we are killed.
+    pub fn move_to(&mut self, rip: u64) -> Result<(), Errno> {
         self.registers.rip = rip;
+        ptrace::setregs(Pid::from_raw(self.tid), self.registers)
     }
 }
 
@@ -44,7 +44,7 @@ impl Stopped {
     /// On a thread of the caller's that ends when this has been dropped.
     pub fn stop(pid: i32) -> Result<Self, InjectError> {
         // This thread ends with it.
-        schedule::hurry(0);
+        schedule::hurry_own_thread();
         let mut stopped = Self {
             pid,
             threads: BTreeMap::new(),
@@ -62,31 +62,39 @@ impl Stopped {
     fn stop_new(&mut self) -> Result<bool, InjectError> {
         let tasks =
             fs::read_dir(format!("/proc/{}/task", self.pid)).map_err(|_| Blind::Gone { pid: self.pid })?;
-        let mut found_new = false;
+        let mut asked = Vec::new();
         for tid in tasks
             .flatten()
             .filter_map(|task| task.file_name().to_str()?.parse().ok())
         {
-            if !self.threads.contains_key(&tid) && self.threads.len() < THREADS_MAX {
-                found_new |= self.stop_thread(tid)?;
+            let has_room = self.threads.len() + asked.len() < THREADS_MAX;
+            if !self.threads.contains_key(&tid) && has_room && self.interrupt(tid)? {
+                asked.push(tid);
             }
+        }
+        // All at once: each has to have its turn on the CPU before it stops.
+        let mut found_new = false;
+        for tid in asked {
+            found_new |= self.await_thread(tid)?;
         }
         Ok(found_new)
     }
 
-    fn stop_thread(&mut self, tid: i32) -> Result<bool, InjectError> {
+    fn interrupt(&self, tid: i32) -> Result<bool, InjectError> {
         let thread = Pid::from_raw(tid);
         match ptrace::seize(thread, Options::PTRACE_O_TRACESYSGOOD).and_then(|()| ptrace::interrupt(thread)) {
-            Ok(()) => {}
-            Err(Errno::ESRCH) => return Ok(false),
-            Err(Errno::EPERM) => return Err(self.refused()),
-            Err(error) => return Err(self.failed("stopping a thread", error)),
+            Ok(()) => Ok(true),
+            Err(Errno::ESRCH) => Ok(false),
+            // Also the answer for a thread that is just ending.
+            Err(Errno::EPERM) if has_ended(tid) => Ok(false),
+            Err(Errno::EPERM) => Err(self.refused(tid)),
+            Err(error) => Err(self.failed("stopping a thread", error)),
         }
-        // It has to have its turn before it stops.
-        let turns = schedule::hurry(tid);
-        let stop = self.wait_for_stop(tid);
-        turns.iter().for_each(schedule::Before::restore);
-        let Some(signal) = stop? else {
+    }
+
+    fn await_thread(&mut self, tid: i32) -> Result<bool, InjectError> {
+        let thread = Pid::from_raw(tid);
+        let Some(signal) = self.wait_for_stop(tid)? else {
             return Ok(false);
         };
         let registers = ptrace::getregs(thread).map_err(|error| self.failed("reading registers", error))?;
@@ -95,7 +103,6 @@ impl Stopped {
             Thread {
                 tid,
                 registers,
-                original: registers,
                 signal,
             },
         );
@@ -123,8 +130,11 @@ impl Stopped {
         }
     }
 
-    fn refused(&self) -> InjectError {
-        match crate::maps::status_number(self.pid, "TracerPid") {
+    fn refused(&self, tid: i32) -> InjectError {
+        let (pid, waited_ms) = (self.pid, 0);
+        match maps::status_number(tid, "TracerPid") {
+            // The attempt before is still letting go.
+            Some(tracer @ 1..) if is_own(tracer) => InjectError::Busy { pid, tid, waited_ms },
             Some(tracer @ 1..) => Blind::Traced {
                 pid: self.pid,
                 tracer: tracer as i32,
@@ -142,11 +152,10 @@ impl Stopped {
         }
     }
 
-    /// Every thread's registers as they were when it stopped: undoes `move_to`.
-    pub fn forget_moves(&mut self) {
-        for thread in self.threads.values_mut() {
-            thread.registers = thread.original;
-        }
+    /// Moves the threads for which `to` knows another place.
+    pub fn move_threads(&mut self, to: impl Fn(u64) -> Option<u64>) -> Result<(), Errno> {
+        let moved = |thread: &mut Thread| to(thread.registers.rip).map_or(Ok(()), |rip| thread.move_to(rip));
+        self.threads.values_mut().try_for_each(moved)
     }
 }
 
@@ -154,10 +163,6 @@ impl Drop for Stopped {
     fn drop(&mut self) {
         for thread in self.threads.values() {
             let tid = Pid::from_raw(thread.tid);
-            // A thread that was killed meanwhile is the only one that this fails for.
-            if thread.registers.rip != thread.original.rip {
-                let _ = ptrace::setregs(tid, thread.registers);
-            }
             // SAFETY: lets go of a thread that is stopped for us, with the signal that it was about to get.
             unsafe { libc::ptrace(libc::PTRACE_DETACH, tid.as_raw(), 0usize, thread.signal as usize) };
         }
@@ -166,6 +171,15 @@ impl Drop for Stopped {
             unsafe { libc::syscall(libc::SYS_tgkill, self.pid, *tid, *signal) };
         }
     }
+}
+
+fn has_ended(tid: i32) -> bool {
+    maps::status(tid, "State").is_none_or(|state| state.starts_with(['Z', 'X']))
+}
+
+/// A thread of ours, or one that has ended.
+fn is_own(tracer: u64) -> bool {
+    maps::status_number(tracer as i32, "Tgid").is_none_or(|process| process == u64::from(std::process::id()))
 }
 
 /// What a thread that is followed has done.

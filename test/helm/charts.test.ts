@@ -195,6 +195,27 @@ whereHelmIs('helm: chart norn-agent', () => {
     expect(things.some(({ kind }) => kind === 'SecurityContextConstraints')).toBe(distribution === 'openshift');
   });
 
+  it('has an account that may do nothing, but where it is to ask for workloads', () => {
+    const roles = (things: Thing[]) => things.filter(({ kind }) => kind.startsWith('ClusterRole'));
+    const plain = render('norn-agent');
+    expect(roles(plain)).toEqual([]);
+    expect(agentOf(plain).automountServiceAccountToken).toBe(false);
+    const asking = render('norn-agent', '--set', 'workloads.enabled=true');
+    expect(agentOf(asking).automountServiceAccountToken).toBe(true);
+    expect(roles(asking)).toMatchObject([
+      {
+        kind: 'ClusterRole',
+        metadata: { name: 'norn-norn-workloads' },
+        rules: [
+          { apiGroups: [''], resources: ['pods'], verbs: ['list', 'watch'] },
+          { apiGroups: ['apps'], resources: ['replicasets'], verbs: ['get'] },
+          { apiGroups: ['batch'], resources: ['jobs'], verbs: ['get'] },
+        ],
+      },
+      { kind: 'ClusterRoleBinding', roleRef: { name: 'norn-norn-workloads' }, subjects: [{ namespace: 'norn' }] },
+    ]);
+  });
+
   it('takes away what it laid on the node before it is uninstalled', () => {
     const spec = agentOf(render('norn-agent', '--set', 'cleanUp=true'));
     expect(spec.initContainers?.map(({ name }) => name)).toEqual(['clean-up']);

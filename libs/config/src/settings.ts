@@ -79,6 +79,10 @@ export const settings = {
   hostName: z.string().max(253).default('').describe('What the host is called; empty: as it calls itself'),
   dockerSocket: z.string().default('/var/run/docker.sock'),
   containerdSocket: z.string().default('/run/containerd/containerd.sock'),
+  kubernetesApi: z
+    .union([z.literal(''), z.url({ protocol: /^https$/ })])
+    .default('')
+    .describe('Where the API server is, which says the workload of each pod; empty: it is not asked'),
   protectedPaths: z
     .string()
     .default('/home:/srv:/var/www')

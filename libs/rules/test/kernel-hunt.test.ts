@@ -72,6 +72,7 @@ function processRow(of: RuleBatch, at: number) {
     container_image: of.containerImage(at),
     pod_namespace: of.podNamespace(at),
     pod_labels: of.podLabels(at),
+    pod_owner: of.podOwner(at),
     ancestor_images: of.ancestorImages(at),
     parent_command_line: of.parentCommandLine(at),
     image_flags: of.imageFlags[at],

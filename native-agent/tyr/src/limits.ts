@@ -61,6 +61,11 @@ export const limits = {
   runtimeEventBytesMax: MiB,
   runtimeTimeoutMs: 10_000,
   criPollMs: 2_000,
+  /** A watch of the API server lasts for up to twice as long, so that not all agents list at once. */
+  watchMs: 240_000,
+  watchAgainMs: 1_000,
+  /** Who was refused is not let in soon. */
+  forbiddenRetryMs: 60_000,
   factsEveryMs: 15_000,
   factsDelayMs: 100,
   usersMax: 10_000,

@@ -17,6 +17,7 @@ const schema = z.object({
   hostName: settings.hostName.transform((name) => name || hostname()),
   dockerSocket: settings.dockerSocket,
   containerdSocket: settings.containerdSocket,
+  kubernetesApi: settings.kubernetesApi,
   protectedPaths: settings.protectedPaths,
   keptPaths: settings.keptPaths,
   canaries: settings.canaries,

@@ -12,7 +12,9 @@ import { CommandLog } from './commands/command-log.ts';
 import { ContainerTable } from './containers/container-table.ts';
 import { CriWatch } from './containers/cri-watch.ts';
 import { DockerApi } from './containers/docker-api.ts';
-import { DockerWatch } from './containers/docker-watch.ts';
+import { DockerWatch, type RuntimeState } from './containers/docker-watch.ts';
+import { KubernetesApi } from './containers/kubernetes-api.ts';
+import { WorkloadWatch } from './containers/workload-watch.ts';
 import { HostFactsSource } from './facts/host-facts.ts';
 import { type Identity, IdentityFile } from './identity/identity-file.ts';
 import { IdentityKeeper } from './identity/identity-keeper.ts';
@@ -37,6 +39,8 @@ export class Tyr {
   private readonly table: ContainerTable;
   private readonly docker: DockerWatch;
   private readonly cri: CriWatch;
+  /** Undefined where the API server is not to be asked. */
+  private readonly workloads: WorkloadWatch | undefined;
   private readonly factsSource: HostFactsSource;
   private readonly timers: NodeJS.Timeout[] = [];
   /** Baldur keeps an outcome until it hears that it is durable here. */
@@ -83,7 +87,9 @@ export class Tyr {
     this.table = new ContainerTable(nowMs, factsSoon);
     const watch = { table: this.table, logger, onStateChange: factsSoon };
     this.docker = new DockerWatch({ ...watch, socketPath: config.dockerSocket });
-    this.cri = new CriWatch({ ...watch, socketPath: config.containerdSocket });
+    this.workloads = createWorkloadWatch(config, { logger, onStateChange: factsSoon });
+    const workloadOf = (podUid: string): string | undefined => this.workloads?.workloadOf(podUid);
+    this.cri = new CriWatch({ ...watch, socketPath: config.containerdSocket, workloadOf });
     this.factsSource = new HostFactsSource({
       containers: () => this.table.all(),
       capabilities: () => this.capabilities(),
@@ -103,6 +109,7 @@ export class Tyr {
       this.supervisor.start();
       this.docker.start();
       this.cri.start();
+      this.workloads?.start();
     }
     this.every(limits.spoolFlushEveryMs, () => void this.flush());
     this.every(limits.spoolCursorEveryMs, () => {
@@ -129,6 +136,7 @@ export class Tyr {
     this.keeper.stop();
     this.docker.stop();
     this.cri.stop();
+    this.workloads?.stop();
     await this.supervisor.stop();
     this.uplink.stop();
     await this.spool.close();
@@ -325,6 +333,7 @@ export class Tyr {
       { name: 'agent.limits', ...capReport, verified: capReport.available },
       { name: 'containers.docker', ...this.docker.state, mechanism: this.docker.state.available ? 'docker' : '' },
       { name: 'containers.cri', ...this.cri.state, mechanism: this.cri.state.available ? 'cri' : '' },
+      ...(this.workloads ? [workloadCapability(this.workloads.state)] : []),
     ];
     // What a baldur said that is gone is not so any more.
     const said = this.link.isConnected ? this.hello?.capabilities : undefined;
@@ -362,6 +371,19 @@ export class Tyr {
   private every(periodMs: number, run: () => void): void {
     this.timers.push(setInterval(run, periodMs));
   }
+}
+
+function createWorkloadWatch(
+  { kubernetesApi, hostName }: TyrConfig,
+  told: { readonly logger: Logger; readonly onStateChange: () => void },
+): WorkloadWatch | undefined {
+  if (kubernetesApi === '') return undefined;
+  return new WorkloadWatch({ api: new KubernetesApi(kubernetesApi), node: hostName, ...told });
+}
+
+/** Without it the labels of Kubernetes' controllers say of whom a pod is. */
+function workloadCapability(state: RuntimeState) {
+  return { name: 'containers.workloads', ...state, mechanism: state.available ? 'kubernetes' : 'labels' };
 }
 
 /** Until policy comes from the installation: every reflex acts. */

@@ -105,6 +105,18 @@ describe('the CRI', () => {
     server.forceShutdown();
   });
 
+  it('gives a pod the workload that the cluster says, where it does', async () => {
+    const path = join(directory, 'containerd.sock');
+    const server = await startFakeCri(path);
+    const workloadOf = (podUid: string) => (podUid === 'uid-of-web' ? 'Rollout/web' : undefined);
+    const watch = new CriWatch({ ...watchOptions(path), workloadOf });
+    watch.start();
+    await until(() => watch.state.available);
+    expect(table.all()).toMatchObject([{ podName: 'web-7d9-x2k4q', podOwner: 'Rollout/web' }]);
+    watch.stop();
+    server.forceShutdown();
+  });
+
   // Each distribution's socket, and where its containerd has the roots of containers.
   it.each([
     ['upstream and Tanzu', 'run/containerd/containerd.sock', 'containerd', 'run/containerd'],

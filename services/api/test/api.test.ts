@@ -308,6 +308,8 @@ describe('the API', () => {
       ['namespace=shop', 2],
       ['namespace=sho', 0],
       ['pod=web-1-x2k4q', 2],
+      ['workload=Deployment/web-1', 2],
+      ['workload=Deployment/web', 0],
       ['label=app%3Dweb', 2],
       ['label=app%3Dwe', 0],
       ['containerImage=shop/web:1.4', 2],
@@ -315,6 +317,7 @@ describe('the API', () => {
       ['namespace=shop&label=tier%3Dback', 0],
       ['q=SHOP', 2],
       ['q=X2K4Q', 2],
+      ['q=deployment/web', 2],
       ['q=nothing-of-that-name', 0],
     ])('by %s', async (filter, count) => {
       expect((await ask<List>(`/api/v1/alerts?${filter}`)).body.alerts).toHaveLength(count);

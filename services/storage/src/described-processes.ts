@@ -42,9 +42,9 @@ function signatureOf({ columns, enrichment, lineage }: BatchView, entry: number)
   const { processes, images } = columns;
   const image = processes.image[entry] ?? 0;
   const hash = images.sha256[image * 32] ?? 0;
-  const { name = '', podNamespace = '' } = enrichment?.containers[processes.container[entry] ?? 0] ?? {};
+  const { name = '', podNamespace = '', podOwner = '' } = enrichment?.containers[processes.container[entry] ?? 0] ?? {};
   const complete = lineage?.incomplete(entry) === true ? 0 : 1;
-  return `${hash},${processes.userId[entry] ?? 0},${complete},${name},${podNamespace}`;
+  return `${hash},${processes.userId[entry] ?? 0},${complete},${name},${podNamespace},${podOwner}`;
 }
 
 /** When the image of an entry started, for those whose exec is in the batch; a process's own start is that of image 0. */

@@ -14,3 +14,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- define "agent.image" -}}
 {{ .Values.image.registry }}{{ .Values.image.name }}{{ if .Values.image.digest }}@{{ .Values.image.digest }}{{ else }}:{{ .Values.image.tag | default .Chart.AppVersion }}{{ end }}
 {{- end }}
+
+{{- define "agent.workloadsRole" -}}
+{{ .Release.Namespace }}-{{ .Release.Name }}-workloads
+{{- end }}

@@ -60,6 +60,7 @@ const facts: Readonly<Record<string, Facts>> = {
   ContainerImage: ofProcess('container_image'),
   PodNamespace: ofProcess('pod_namespace'),
   PodLabels: listOfProcess(`${processTable}.pod_labels`),
+  PodOwner: ofProcess('pod_owner'),
   UserId: numberOfProcess('user_id'),
   User: ofProcess('user_name'),
   ParentImage: ofProcess('ancestor_images[1]'),

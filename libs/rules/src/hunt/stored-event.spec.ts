@@ -38,6 +38,7 @@ function stored(batch: RuleBatch, at: number) {
     containerImage: batch.containerImage(at),
     podNamespace: batch.podNamespace(at),
     podLabels: batch.podLabels(at),
+    podOwner: batch.podOwner(at),
     ancestorImages: batch.ancestorImages(at),
     parentCommandLine: batch.parentCommandLine(at),
     imageFlags: batch.imageFlags[at]!,

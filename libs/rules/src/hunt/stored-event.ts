@@ -47,6 +47,8 @@ export interface StoredProcess {
   readonly podNamespace: string;
   /** "app=web". */
   readonly podLabels: readonly string[];
+  /** "Deployment/web". */
+  readonly podOwner: string;
   /** Nearest first. */
   readonly ancestorImages: readonly string[];
   readonly parentCommandLine: string;
@@ -112,6 +114,7 @@ function processFields(process: StoredProcess): TestEvent {
     ContainerImage: process.containerImage,
     PodNamespace: process.podNamespace,
     PodLabels: [...process.podLabels],
+    PodOwner: process.podOwner,
     ParentImage: parent,
     AncestorImages: above,
     ParentCommandLine: process.parentCommandLine,

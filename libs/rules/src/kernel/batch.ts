@@ -59,4 +59,6 @@ export interface RuleBatch extends Rows {
   podNamespace(container: number): string;
   /** "app=web" of the pod of an entry of the container table. */
   podLabels(container: number): readonly string[];
+  /** "Deployment/web": the workload that the pod of an entry of the container table is of; empty when not known. */
+  podOwner(container: number): string;
 }

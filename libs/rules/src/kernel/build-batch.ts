@@ -73,6 +73,7 @@ export function buildRuleBatch(events: readonly TestEvent[]): RuleBatch {
     containerImage: (container) => textOf(events[container] ?? {}, 'ContainerImage'),
     podNamespace: (container) => textOf(events[container] ?? {}, 'PodNamespace'),
     podLabels: (container) => listOf(events[container] ?? {}, 'PodLabels'),
+    podOwner: (container) => textOf(events[container] ?? {}, 'PodOwner'),
     // Last: by now every string is in.
     textCount: dictionary.texts.length,
     text: (index) => dictionary.texts[index] ?? '',

@@ -61,6 +61,9 @@ export const processFields: readonly FieldRow[] = [
   ofProcess('PodLabels', means('unmapped.pod_labels', 'ContainerFact.pod_labels'), (batch, process) =>
     batch.podLabels(at(batch.processContainer, process)),
   ),
+  ofProcess('PodOwner', means('unmapped.pod_owner', 'ContainerFact.pod_owner'), (batch, process) => [
+    batch.podOwner(at(batch.processContainer, process)),
+  ]),
   ofProcess('UserId', means('process.user.uid', 'EventColumns.user_id', 'process.real_user.id'), (batch, process) => [
     String(at(batch.processUserId, process)),
   ]),

@@ -43,6 +43,7 @@ export function toRuleBatch(batch: BatchView): RuleBatch {
     containerImage: (container) => enrichment?.containers[container]?.image ?? '',
     podNamespace: (container) => enrichment?.containers[container]?.podNamespace ?? '',
     podLabels: (container) => podLabels(enrichment?.containers[container]),
+    podOwner: (container) => enrichment?.containers[container]?.podOwner ?? '',
   };
 }
 

@@ -12,6 +12,11 @@ import { serviceAccountOf } from './service-account.ts';
 /** Docker's own containerd may serve no CRI; then it is asked rarely. */
 const unservedRetryMs = 60_000;
 
+export interface CriWatchOptions extends RuntimeWatchOptions {
+  /** What the cluster says of a pod, by its uid; undefined where it says nothing. */
+  readonly workloadOf?: (podUid: string) => string | undefined;
+}
+
 export class CriWatch {
   private api: CriApi | undefined;
   private timer: NodeJS.Timeout | undefined;
@@ -21,7 +26,7 @@ export class CriWatch {
   private readonly accounts = new Map<string, string>();
   state: RuntimeState;
 
-  constructor(private readonly options: RuntimeWatchOptions) {
+  constructor(private readonly options: CriWatchOptions) {
     this.runtime = runtimeAt(options.socketPath);
     this.state = { available: false, detail: `There is no socket ${options.socketPath}` };
   }
@@ -79,9 +84,14 @@ export class CriWatch {
       runtime: this.runtime,
       startedAtUs: createdAtNs / 1000n,
       rootPath: rootOf(id, this.options.socketPath),
-      ...(pod === undefined ? {} : identityOf(pod)),
+      ...(pod === undefined ? {} : this.identityOf(pod)),
       serviceAccount: this.accounts.get(id) ?? '',
     });
+  }
+
+  private identityOf({ podName, podUid, podNamespace, podLabels }: CriSandbox): Partial<ContainerDescription> {
+    const owner = this.options.workloadOf?.(podUid) ?? podOwner(podName, podLabels);
+    return { podName, podUid, podNamespace, podLabels, podOwner: owner };
   }
 
   /** Once for each container, after it was told of: an attack does not wait for it. It is told with the next look. */
@@ -105,10 +115,6 @@ export class CriWatch {
     this.options.logger.info(state, 'cri');
     this.options.onStateChange();
   }
-}
-
-function identityOf({ podName, podUid, podNamespace, podLabels }: CriSandbox): Partial<ContainerDescription> {
-  return { podName, podUid, podNamespace, podLabels, podOwner: podOwner(podName, podLabels) };
 }
 
 /** By the socket's name: `crio.sock` of CRI-O (OpenShift); `containerd.sock` of upstream's, k3s' and RKE2's containerd. */

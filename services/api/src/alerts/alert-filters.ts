@@ -58,10 +58,11 @@ function conditions(query: AlertsQuery): Condition[] {
 }
 
 /** Where: what the runtime said of the container. */
-function placeConditions({ namespace, pod, containerImage, label }: AlertsQuery): Condition[] {
+function placeConditions({ namespace, pod, workload, containerImage, label }: AlertsQuery): Condition[] {
   const asked = {
     namespace: ['pod_namespace = {namespace:String}', namespace],
     pod: ['pod_name = {pod:String}', pod],
+    workload: ['pod_owner = {workload:String}', workload],
     containerImage: ['{containerImage:String} IN (image, image_digest, image_id)', containerImage],
     label: ['has(pod_labels, {label:String})', label],
   } as const;
@@ -75,7 +76,7 @@ function ofProcesses(condition: string): string {
 }
 
 function ofContainers(column: string, parameter: string): string {
-  const hits = [column, 'image', 'pod_name', 'pod_namespace'].map(
+  const hits = [column, 'image', 'pod_name', 'pod_namespace', 'pod_owner'].map(
     (one) => `positionCaseInsensitive(${one}, {${parameter}:String}) > 0`,
   );
   return inContainers(`(${hits.join(' OR ')})`);

@@ -67,6 +67,7 @@ export const alertsQuery = z.object({
   containerImage: search.optional(),
   namespace: search.optional(),
   pod: search.optional(),
+  workload: search.optional(),
   label: z
     .string()
     .max(limits.searchCharactersMax)

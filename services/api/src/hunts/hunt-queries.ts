@@ -35,7 +35,7 @@ function processesOf(hunt: Hunt): NonNullable<TenantQueryParts['join']> {
     as: processTable,
     select: [
       'host_id AS of_host, process_uid AS of_process, image_path AS of_image, image_time AS since_time',
-      'seen_time, command_line, working_directory, parent_pid, user_id, user_name, group_id, container_image, pod_namespace, pod_labels',
+      'seen_time, command_line, working_directory, parent_pid, user_id, user_name, group_id, container_image, pod_namespace, pod_labels, pod_owner',
       'ancestor_images, parent_command_line, image_flags, image_sha256, environment, package, package_version',
       `terminal, login_user_id, session_id, ${capabilityColumns.join(', ')}`,
     ],
@@ -137,6 +137,7 @@ export interface ImageRow {
   containerImage: string;
   podNamespace: string;
   podLabels: string[];
+  podOwner: string;
   parentUid: string;
 }
 
@@ -153,7 +154,8 @@ export function imagesQuery(uids: readonly string[]): TenantQueryParts {
       `[${capabilityColumns.join(', ')}] AS capabilities`,
       'ancestor_images AS ancestorImages, parent_command_line AS parentCommandLine, image_flags AS imageFlags',
       "if(image_sha256 = toFixedString('', 32), '', lower(hex(image_sha256))) AS sha256",
-      'container_name AS containerName, container_image AS containerImage, pod_namespace AS podNamespace, pod_labels AS podLabels, lower(hex(parent_uid)) AS parentUid',
+      'container_name AS containerName, container_image AS containerImage, pod_namespace AS podNamespace, pod_labels AS podLabels, pod_owner AS podOwner',
+      'lower(hex(parent_uid)) AS parentUid',
     ],
     from: 'processes',
     final: true,

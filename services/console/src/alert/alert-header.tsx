@@ -119,7 +119,11 @@ function PodOf({ alert }: { alert: Alert }): ReactElement | null {
       </span>
       {pod === undefined ? null : (
         <>
-          {pod.owner === '' ? null : <span className="text-soft">of {pod.owner}</span>}
+          {pod.owner === '' ? null : (
+            <span className="text-soft">
+              of <FilterLink filter="workload" value={pod.owner} />
+            </span>
+          )}
           {pod.serviceAccount === '' ? null : <span className="text-soft">as {pod.serviceAccount}</span>}
           {Object.entries(pod.labels).map(([name, value]) => (
             <span key={name} className="rounded bg-raised px-1.5 font-mono text-xs">

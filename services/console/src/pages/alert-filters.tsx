@@ -15,6 +15,7 @@ export const filterNames = [
   'image',
   'namespace',
   'pod',
+  'workload',
   'containerImage',
   'label',
   'q',

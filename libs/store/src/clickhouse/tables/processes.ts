@@ -3,6 +3,7 @@ import {
   type BatchColumns,
   type BatchView,
   type LineageView,
+  type event,
   capabilitiesOf,
   capabilitySets,
   nobodyId,
@@ -31,6 +32,7 @@ export function createProcessesBlock() {
     pod_name: low(),
     pod_namespace: low(),
     pod_labels: lows(),
+    pod_owner: low(),
     user_id: u32(),
     user_name: low(),
     group_id: u32(),
@@ -148,9 +150,14 @@ function pushEnrichment({ columns }: ProcessesBlock, batch: BatchView, entry: nu
   columns.container_id.push(strings.text(containers.id[container] ?? 0));
   columns.container_name.push(fact?.name ?? '');
   columns.container_image.push(fact?.image ?? '');
+  pushPod(columns, fact);
+}
+
+function pushPod(columns: ProcessesBlock['columns'], fact: event.ContainerFact | undefined): void {
   columns.pod_name.push(fact?.podName ?? '');
   columns.pod_namespace.push(fact?.podNamespace ?? '');
   pushTexts(columns.pod_labels, podLabels(fact));
+  columns.pod_owner.push(fact?.podOwner ?? '');
 }
 
 function pushNames({ columns }: ProcessesBlock, { enrichment }: BatchView, entry: number): void {

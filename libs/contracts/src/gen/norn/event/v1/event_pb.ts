@@ -848,7 +848,8 @@ export type ContainerFact = Message<"norn.event.v1.ContainerFact"> & {
   podLabels: { [key: string]: string };
 
   /**
-   * Who made the pod: "Deployment/web", "StatefulSet/db", "Pod/till" for one that stands alone.
+   * The workload that the pod is of: "Deployment/web", "StatefulSet/db", "CronJob/nightly", "Pod/till" for one that stands alone. From the
+   * cluster where the agent may ask it, else from the labels of Kubernetes' controllers.
    *
    * @generated from field: string pod_owner = 14;
    */
@@ -955,7 +956,8 @@ export type ContainerFactJson = {
   podLabels?: { [key: string]: string };
 
   /**
-   * Who made the pod: "Deployment/web", "StatefulSet/db", "Pod/till" for one that stands alone.
+   * The workload that the pod is of: "Deployment/web", "StatefulSet/db", "CronJob/nightly", "Pod/till" for one that stands alone. From the
+   * cluster where the agent may ask it, else from the labels of Kubernetes' controllers.
    *
    * @generated from field: string pod_owner = 14;
    */

@@ -466,7 +466,7 @@ export const AlertViewSchema: GenMessage<AlertView, {jsonType: AlertViewJson}> =
   messageDesc(file_norn_view_v1_view, 1);
 
 /**
- * What the runtime said of a container's pod; nobody asked the cluster.
+ * What the runtime said of a container's pod, and the cluster of its owner where the agent may ask it.
  *
  * @generated from message norn.view.v1.PodView
  */
@@ -495,7 +495,7 @@ export type PodView = Message<"norn.view.v1.PodView"> & {
 };
 
 /**
- * What the runtime said of a container's pod; nobody asked the cluster.
+ * What the runtime said of a container's pod, and the cluster of its owner where the agent may ask it.
  *
  * @generated from message norn.view.v1.PodView
  */

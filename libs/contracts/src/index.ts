@@ -13,6 +13,7 @@ export type {
   ShownAlert,
   ShownAlertDetail,
   ShownCommand,
+  ShownContainer,
   ShownException,
   ShownExceptionPreview,
   ShownExceptionProposal,

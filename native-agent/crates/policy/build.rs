@@ -4,5 +4,6 @@ mod compile;
 
 fn main() -> anyhow::Result<()> {
     println!("cargo:rerun-if-changed=../../bpf/compile.rs");
-    compile::compile("policy")
+    compile::compile("policy")?;
+    compile::compile("isolation")
 }

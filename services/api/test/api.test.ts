@@ -172,6 +172,9 @@ describe('the API', () => {
       expect((await ask(`/api/v1/alerts/${foreign}`)).body.code).toBe('alert_unknown');
       for (const deed of [
         'kill',
+        'kill-container',
+        'isolate',
+        'rejoin',
         'restore',
         'restore-container',
         'restore-container-cold',
@@ -424,6 +427,8 @@ describe('the API', () => {
       expect(body.actions.map((one) => [one.action, one.enabled])).toEqual([
         ['restore', false],
         ['kill', false],
+        ['isolate', false],
+        ['kill-container', false],
         ['restore-container', false],
         ['restore-container-cold', false],
         ['undo', false],

@@ -20,6 +20,7 @@ import { PolicyVersions1760000000009 } from './migrations/0009-policy-versions.t
 import { HostPolicies1760000000010 } from './migrations/0010-host-policies.ts';
 import { RuleCosts1760000000011 } from './migrations/0011-rule-costs.ts';
 import { JoinTokenHosts1760000000012 } from './migrations/0012-join-token-hosts.ts';
+import { ContainerActions1760000000014 } from './migrations/0014-container-actions.ts';
 import { SnakeNames } from './snake-names.ts';
 
 /** The settings of the same names in libs/config. */
@@ -105,6 +106,7 @@ function optionsOf(config: ControlStoreConfig): DataSourceOptions {
       HostPolicies1760000000010,
       RuleCosts1760000000011,
       JoinTokenHosts1760000000012,
+      ContainerActions1760000000014,
     ],
     migrationsTableName: 'control_migrations',
     namingStrategy: new SnakeNames(),

@@ -17,7 +17,7 @@ export {
   type LockedAlert,
 } from './issue-command.ts';
 export { archiveAlert, lockAlert, requestAction, type ActionRequest } from './request-action.ts';
-export { standingRestores, undoneIds } from './restores.ts';
+export { isIsolated, standingRestores, undoneIds } from './restores.ts';
 export {
   IMPORTED_RULES_MAX,
   importRules,

@@ -114,6 +114,10 @@ function actionOf({ action: name, undoes = '', paths = [] }: CommandOrder): Excl
       return { case: 'restore', value: { overConflicts: true, paths: [...paths] } };
     case 'undo':
       return { case: 'restore', value: { undoCommandId: undoes } };
+    case 'kill-container':
+      return { case: 'kill', value: { wholeContainer: true } };
+    case 'rejoin':
+      return { case: 'isolate', value: { lift: true } };
     default:
       return { case: name, value: {} };
   }

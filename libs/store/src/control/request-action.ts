@@ -4,7 +4,7 @@ import { NornError, toHex } from '@norn/base';
 import { finding } from '@norn/contracts';
 import type { DataSource, EntityManager } from 'typeorm';
 import { audit } from './audit.ts';
-import { AlertHandling, CommandRecord, restoring, type ActionName } from './entities/handling.ts';
+import { AlertHandling, CommandRecord, isolating, restoring, type ActionName } from './entities/handling.ts';
 import { issueCommand, type CommandIssuer, type CommandOrder } from './issue-command.ts';
 import { standingRestores } from './restores.ts';
 
@@ -35,7 +35,7 @@ export async function requestAction(
     await refusePending(manager, request);
     const { action, requestedBy, traceparent = '', paths = [] } = request;
     const what = action === 'undo' ? await undoOf(manager, locked) : blamed(locked);
-    if (action.startsWith('restore-container') && locked.containerId === '') throw noContainer(locked);
+    if (isOfContainer(action) && locked.containerId === '') throw noContainer(locked);
     const id = await issueCommand(manager, issuer, locked, { action, requestedBy, traceparent, paths, ...what });
     return manager.findOneByOrFail(CommandRecord, { id });
   });
@@ -69,7 +69,7 @@ export async function lockAlert(
 }
 
 async function refusePending(manager: EntityManager, { tenantId, alertId, action }: ActionRequest): Promise<void> {
-  const rivals = restoring.includes(action) ? restoring : [action];
+  const rivals = [restoring, isolating].find((group) => group.includes(action)) ?? [action];
   const pending = await manager.query<{ id: string; action: string }[]>(
     'SELECT id, action FROM commands WHERE tenant_id = $1 AND alert_id = $2 AND action = ANY($3) AND finished_at IS NULL LIMIT 1',
     [tenantId, alertId, rivals],
@@ -93,6 +93,10 @@ async function undoOf(manager: EntityManager, handling: AlertHandling): Promise<
     'nothing_to_undo',
     `No restore of alert ${handling.id} stands: \`./norn restore ${handling.id.slice(0, 12)}\` makes one`,
   );
+}
+
+function isOfContainer(action: ActionName): boolean {
+  return action.startsWith('restore-container') || action === 'kill-container' || isolating.includes(action);
 }
 
 function noContainer({ id }: AlertHandling): NornError {

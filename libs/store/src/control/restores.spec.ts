@@ -1,4 +1,4 @@
-import { standingRestores, undoneIds } from './restores.ts';
+import { isIsolated, standingRestores, undoneIds } from './restores.ts';
 
 const restore = (id: string, filesChanged = 7) =>
   ({ id, action: 'restore', state: 'succeeded', undoes: '', filesChanged }) as const;
@@ -28,5 +28,17 @@ describe('restores of an alert', () => {
 
   it('tell nothing of the files when they are undone, nor does the undo', () => {
     expect(undoneIds([restore('1'), restore('3'), undo('2', '1')])).toEqual(['2', '1']);
+  });
+});
+
+describe('the container of an alert', () => {
+  const command = (action: 'isolate' | 'rejoin', state: 'succeeded' | 'failed' = 'succeeded') => ({ action, state });
+
+  it('is off the network from an isolation that succeeded until one lets it back', () => {
+    expect(isIsolated([])).toBe(false);
+    expect(isIsolated([command('isolate', 'failed')])).toBe(false);
+    expect(isIsolated([command('isolate')])).toBe(true);
+    expect(isIsolated([command('rejoin', 'failed'), command('isolate')])).toBe(true);
+    expect(isIsolated([command('rejoin'), command('isolate')])).toBe(false);
   });
 });

@@ -1,5 +1,5 @@
-// Which restores of an alert stand, and which were undone.
-import type { CommandRecord } from './entities/handling.ts';
+// Which of an alert's commands stand, and which were undone.
+import { isolating, type CommandRecord } from './entities/handling.ts';
 
 type Restore = Pick<CommandRecord, 'id' | 'action' | 'state' | 'undoes' | 'filesChanged'>;
 
@@ -16,4 +16,10 @@ export function standingRestores<Command extends Restore>(commands: readonly Com
     ({ id, action, state, filesChanged }) =>
       action.startsWith('restore') && state === 'succeeded' && filesChanged > 0 && !undone.includes(id),
   );
+}
+
+/** What the newest command about it has left: off the network, or on it. */
+export function isIsolated(newestFirst: readonly Pick<CommandRecord, 'action' | 'state'>[]): boolean {
+  const done = newestFirst.filter(({ action, state }) => isolating.includes(action) && state === 'succeeded');
+  return done[0]?.action === 'isolate';
 }

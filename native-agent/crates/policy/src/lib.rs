@@ -1,5 +1,5 @@
 //! The host's part of a tenant's policy: decided while the event waits. Programs are refused by fanotify, connections by
-//! programs of the root cgroup.
+//! programs of the root cgroup. And a container or pod taken off the network, which a command asks for.
 mod cidr;
 mod clock;
 mod decide;
@@ -11,6 +11,7 @@ mod exec;
 mod facts;
 mod files;
 mod finding;
+pub mod isolation;
 mod known;
 mod like;
 mod network;

@@ -4,7 +4,7 @@ import { create } from '@bufbuild/protobuf';
 import { Injectable } from '@nestjs/common';
 import { NornError, messageOf } from '@norn/base';
 import { view } from '@norn/contracts';
-import { type AlertHandling, type CommandRecord, standingRestores, undoneIds } from '@norn/store';
+import { type AlertHandling, type CommandRecord, isIsolated, standingRestores, undoneIds } from '@norn/store';
 import { type Logger, createLogger } from '@norn/telemetry';
 import type { Principal } from '../access/principal.ts';
 import { ControlPlane } from '../adapters/control-plane.ts';
@@ -116,6 +116,7 @@ function compose({ attack, place, commands, observed, unavailable, role }: Parts
       underWay,
       filesTotal,
       isRestored: standingRestores(commands).length > 0,
+      isIsolated: isIsolated(commands),
     }),
     ...(observed.container === undefined ? {} : { container: containerView(observed.container, place.hostName, 0) }),
     eventsLost: observed.eventsLost,

@@ -36,6 +36,39 @@ export class AlertsController {
     return emit(view.CommandViewSchema, await this.actions.request(asking, id, 'kill'));
   }
 
+  @Post(':id/kill-container')
+  @Route({
+    summary: 'Kills every process of the container that the attack was in',
+    access: 'responder',
+    answers: view.CommandViewSchema,
+    status: 201,
+  })
+  async killContainer(@Asking() asking: Principal, @Param('id', idInPath) id: string): Promise<object> {
+    return emit(view.CommandViewSchema, await this.actions.request(asking, id, 'kill-container'));
+  }
+
+  @Post(':id/isolate')
+  @Route({
+    summary: 'Takes the pod that the attack was in off the network, or its container where there is no pod',
+    access: 'responder',
+    answers: view.CommandViewSchema,
+    status: 201,
+  })
+  async isolate(@Asking() asking: Principal, @Param('id', idInPath) id: string): Promise<object> {
+    return emit(view.CommandViewSchema, await this.actions.request(asking, id, 'isolate'));
+  }
+
+  @Post(':id/rejoin')
+  @Route({
+    summary: 'Lets it back onto the network',
+    access: 'responder',
+    answers: view.CommandViewSchema,
+    status: 201,
+  })
+  async rejoin(@Asking() asking: Principal, @Param('id', idInPath) id: string): Promise<object> {
+    return emit(view.CommandViewSchema, await this.actions.request(asking, id, 'rejoin'));
+  }
+
   @Post(':id/restore')
   @Route({
     summary: 'Puts back what the attack changed',

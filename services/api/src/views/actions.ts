@@ -1,7 +1,7 @@
 // What a person may do about an alert now: the button, what it will do to what, and why not.
 import { create } from '@bufbuild/protobuf';
 import { view } from '@norn/contracts';
-import { type Role, restoring } from '@norn/store';
+import { type Role, isolating, restoring } from '@norn/store';
 import { type Attack, type Place, filesDecided } from './attack.ts';
 import { baseName, counted, shortId } from './words.ts';
 
@@ -12,6 +12,9 @@ export type AlertAction =
   | 'restore-conflicts'
   | 'undo'
   | 'kill'
+  | 'kill-container'
+  | 'isolate'
+  | 'rejoin'
   | 'release'
   | 'archive';
 
@@ -23,6 +26,9 @@ export const actionRoles: Readonly<Record<AlertAction, Role>> = {
   'restore-conflicts': 'responder',
   undo: 'responder',
   kill: 'responder',
+  'kill-container': 'responder',
+  isolate: 'responder',
+  rejoin: 'responder',
   release: 'responder',
   archive: 'analyst',
 };
@@ -43,10 +49,15 @@ interface Situation {
   readonly filesTotal: number;
   /** A restore stands that can be undone. */
   readonly isRestored: boolean;
+  /** A command has taken its container off the network, and none has let it back. */
+  readonly isIsolated: boolean;
 }
 
 export function actionsOf(situation: Situation): view.ActionView[] {
-  const all = [restore, kill, restoreConflicts, restoreContainer, restoreStoppedContainer, undo, release, archive];
+  const all = [
+    ...[restore, kill, isolate, killContainer],
+    ...[restoreConflicts, restoreContainer, restoreStoppedContainer, undo, release, archive],
+  ];
   const drafts = all.flatMap((draft) => draft(situation) ?? []);
   return drafts.map((draft) => guarded(draft, situation));
 }
@@ -69,9 +80,9 @@ function guarded(draft: Draft, { role, underWay }: Situation): view.ActionView {
   return create(view.ActionViewSchema, { ...draft, reason, enabled: reason === '' });
 }
 
-/** Of those that put files back, one at a time. */
+/** Of those that put files back, and of those that take off the network or let back, one at a time. */
 function rivalsOf(action: AlertAction): readonly string[] {
-  return restoring.some((name) => name === action) ? restoring : [action];
+  return [restoring, isolating].find((group) => group.some((name) => name === action)) ?? [action];
 }
 
 function where({ attack, place }: Situation): string {
@@ -150,6 +161,42 @@ function kill(situation: Situation): Draft {
     label: `Kill ${what}`,
     consequence: `Freezes, then kills ${what} ${where(situation)}: ${baseName(situation.attack.alert.processName)} and everything it started. Other processes go on.`,
     reason: running === 0 ? 'Nothing of it runs any more.' : '',
+  };
+}
+
+function killContainer(situation: Situation): Draft | undefined {
+  const { attack, place } = situation;
+  if (attack.alert.containerId === '') return undefined;
+  const after =
+    place.podName === '' ? '' : ` Kubernetes may start it anew in pod ${place.podNamespace}/${place.podName}.`;
+  return {
+    action: 'kill-container',
+    label: 'Kill the container',
+    consequence: `Freezes, then kills every process ${where(situation)}, the attack's or not.${after} Other containers go on.`,
+    reason: '',
+  };
+}
+
+/** Or what takes it back. */
+function isolate({ attack, place, isIsolated }: Situation): Draft | undefined {
+  const { containerId } = attack.alert;
+  if (containerId === '') return undefined;
+  const inPod = place.podName !== '';
+  const who = inPod
+    ? `pod ${place.podNamespace}/${place.podName}`
+    : `container ${place.containerName || shortId(containerId)}`;
+  if (isIsolated) {
+    const consequence = `Lets ${who} back onto the network, as it was before.`;
+    return { action: 'rejoin', label: 'Lift the isolation', consequence, reason: '' };
+  }
+  const probes = inPod ? ' Probes by network fail: Kubernetes may start its containers anew.' : '';
+  return {
+    action: 'isolate',
+    label: inPod ? 'Isolate the pod' : 'Isolate the container',
+    consequence:
+      `Drops every packet to and from ${who}, those of connections that stand too, until the isolation is lifted. ` +
+      `Its processes go on. The host and all others keep their network.${probes}`,
+    reason: '',
   };
 }
 

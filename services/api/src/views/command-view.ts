@@ -6,6 +6,9 @@ import { sentenceCase, shortId, timeOfDate } from './words.ts';
 
 const verbs: Readonly<Record<string, string>> = {
   kill: 'kill the attack',
+  'kill-container': 'kill the container',
+  isolate: 'take it off the network',
+  rejoin: 'let it back onto the network',
   suspend: 'freeze the attack',
   release: 'release the attack',
   restore: 'restore the files',

@@ -159,6 +159,9 @@ const nouns: Readonly<Record<string, string>> = {
   'restore-container-cold': 'restore of the stopped container',
   'restore-conflicts': 'decision about the conflicts',
   undo: 'undo of the restore',
+  'kill-container': 'kill of the container',
+  isolate: 'isolation',
+  rejoin: 'end of the isolation',
 };
 
 function commands({ commands: all }: Story): Entry[] {

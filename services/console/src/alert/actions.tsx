@@ -13,6 +13,9 @@ const icons: Readonly<Record<string, IconName>> = {
   'restore-conflicts': 'conflict',
   undo: 'redo',
   kill: 'stop',
+  'kill-container': 'stop',
+  isolate: 'network',
+  rejoin: 'network',
   release: 'release',
   archive: 'archive',
 };

@@ -49,7 +49,13 @@ export type ActionName =
   | 'restore-container'
   | 'restore-container-cold'
   | 'restore-conflicts'
-  | 'undo';
+  | 'undo'
+  | 'kill-container'
+  | 'isolate'
+  | 'rejoin';
+
+/** Those that say whether a container is on the network: one at a time. */
+export const isolating: readonly ActionName[] = ['isolate', 'rejoin'];
 
 /** Those that put files back, or undo that: one at a time. */
 export const restoring: readonly ActionName[] = [

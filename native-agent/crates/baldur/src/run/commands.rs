@@ -191,6 +191,7 @@ pub fn action_name(command: &Command) -> &'static str {
         Some(Action::Suspend(_)) => "suspend",
         Some(Action::Release(_)) => "release",
         Some(Action::Restore(_)) => "restore",
+        Some(Action::Isolate(_)) => "isolate",
         None => "",
     }
 }

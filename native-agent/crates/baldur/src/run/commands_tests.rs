@@ -12,7 +12,7 @@ fn kill(number: u8) -> Command {
         expires_at_us: NOW_US + 1,
         epoch: 1,
         scope_uids: vec![vec![1; 16]],
-        action: Some(Action::Kill(KillAction {})),
+        action: Some(Action::Kill(KillAction::default())),
         ..Command::default()
     }
 }

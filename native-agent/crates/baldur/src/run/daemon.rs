@@ -21,6 +21,7 @@ use super::enforcement::Enforcement;
 use super::execution::{is_whole, restored, scopes, still_runs};
 use super::health;
 use super::hooks::Hooks;
+use super::isolation::Isolations;
 use super::keeper::Keeper;
 use super::link::Link;
 use super::outbox::Outbox;
@@ -53,6 +54,7 @@ pub struct Daemon {
     pub(super) sensor: Sensor,
     pub(super) keeper: Keeper,
     pub(super) enforcement: Enforcement,
+    pub(super) isolations: Isolations,
     pub(super) hooks: Hooks,
     pub(super) reflexes: Reflexes,
     pub(super) responder: Responder,

@@ -1,9 +1,9 @@
 //! Runs an admitted command. Kill, suspend and release are done here and now; a restore stops its scopes first and goes on
 //! in the restorer's thread.
-use norn_events::ProcessUid;
 use norn_events::wire::action::v1::{
     Command, Outcome, OutcomeState, RestoreAction, Verdict, command::Action,
 };
+use norn_events::{Process, ProcessTable, ProcessUid};
 use norn_respond::Report;
 use norn_vault::{Extent, RestoreReport, RestoreRequest};
 
@@ -18,9 +18,14 @@ impl Daemon {
         let started_at_us = unix_us();
         let scopes = scopes(&command);
         let outcome = match command.action {
+            Some(Action::Kill(ref wanted)) if wanted.whole_container => {
+                let scopes = roots_of(&command.container_id, self.sensor.processes());
+                self.stop(&command, &scopes, true)
+            }
             Some(Action::Kill(_)) => self.stop(&command, &scopes, true),
             Some(Action::Suspend(_)) => self.stop(&command, &scopes, false),
             Some(Action::Release(_)) => self.release(&command, &scopes),
+            Some(Action::Isolate(ref wanted)) => self.isolate(&command, wanted.lift),
             Some(Action::Restore(ref wanted)) => {
                 let wanted = wanted.clone();
                 return self.begin_restore(command, &wanted, &scopes);
@@ -117,6 +122,22 @@ impl Daemon {
     }
 }
 
+/// Those of a container that nobody else of it has started: its first process, and what was brought into it later.
+fn roots_of(container: &str, processes: &ProcessTable) -> Vec<ProcessUid> {
+    let is_of = |process: &Process| process.container.as_deref() == Some(container) && !container.is_empty();
+    let has_parent_inside = |index| {
+        let parent = processes.parent(index).and_then(|parent| processes.get(parent));
+        parent.is_some_and(|parent| is_of(parent) && parent.end_time_ns.is_none())
+    };
+    processes
+        .iter()
+        .filter(|(index, process)| {
+            process.end_time_ns.is_none() && is_of(process) && !has_parent_inside(*index)
+        })
+        .map(|(_, process)| process.uid)
+        .collect()
+}
+
 /// What the command asks of the vault; `boot_unix_ns` is the moment of boot. `None` when it names no restore to undo.
 fn request(command: &Command, wanted: &RestoreAction, boot_unix_ns: u64) -> Option<RestoreRequest> {
     let id = uid_of(&command.id);
@@ -207,11 +228,11 @@ pub fn scopes(command: &Command) -> Vec<ProcessUid> {
         .collect()
 }
 
-fn succeeded(command: &Command, message: &str) -> Outcome {
+pub(super) fn succeeded(command: &Command, message: &str) -> Outcome {
     answer(command, OutcomeState::Succeeded, ("ok", message), unix_us())
 }
 
-fn failed(command: &Command, code: &str, message: &str) -> Outcome {
+pub(super) fn failed(command: &Command, code: &str, message: &str) -> Outcome {
     answer(command, OutcomeState::Failed, (code, message), unix_us())
 }
 

@@ -25,10 +25,22 @@ pub fn enter_mounts_of(socket: &Path) -> anyhow::Result<()> {
         socket.display()
     );
     let cure = "the agent's container needs hostPID, SYS_ADMIN, SYS_CHROOT and SYS_PTRACE";
-    let namespace = File::open(format!("/proc/{pid}/ns/mnt"))
-        .with_context(|| format!("the mount namespace of process {pid} can not be opened: {cure}"))?;
-    setns(namespace, CloneFlags::CLONE_NEWNS)
-        .with_context(|| format!("the mount namespace of process {pid} can not be entered: {cure}"))
+    // Where the container has a view of its own of the cgroups (v2), the host's mount shows no root, and containers no names.
+    let names = [
+        ("cgroup", CloneFlags::CLONE_NEWCGROUP),
+        ("mnt", CloneFlags::CLONE_NEWNS),
+    ];
+    let mut opened = Vec::with_capacity(names.len());
+    for (name, kind) in names {
+        let file = File::open(format!("/proc/{pid}/ns/{name}"))
+            .with_context(|| format!("the {name} namespace of process {pid} can not be opened: {cure}"))?;
+        opened.push((file, name, kind));
+    }
+    for (file, name, kind) in opened {
+        setns(file, kind)
+            .with_context(|| format!("the {name} namespace of process {pid} can not be entered: {cure}"))?;
+    }
+    Ok(())
 }
 
 /// Who made the socket listen; 0 when that process is not among ours.

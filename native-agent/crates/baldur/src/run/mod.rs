@@ -9,6 +9,7 @@ mod health;
 mod hooks;
 mod host_mounts;
 mod insight;
+mod isolation;
 mod journal;
 mod keeper;
 mod link;
@@ -44,6 +45,7 @@ use daemon::{Daemon, Timers};
 use enforcement::Enforcement;
 use hooks::{HookOptions, Hooks};
 use host_mounts::enter_mounts_of;
+use isolation::Isolations;
 use keeper::Keeper;
 use link::Link;
 use outbox::Outbox;
@@ -153,6 +155,7 @@ pub fn run(arguments: RunArguments) -> anyhow::Result<i32> {
         boot_id: sensor.boot_id(),
         wall_offset_ns,
     };
+    let isolations = Isolations::open(&state, &sensor.boot_id())?;
     let enforcement = Enforcement::new(&state, &sensor, waiter.waker());
     let options = HookOptions {
         suspects: arguments.hook_suspects,
@@ -162,6 +165,7 @@ pub fn run(arguments: RunArguments) -> anyhow::Result<i32> {
     let daemon = Daemon {
         hooks,
         enforcement,
+        isolations,
         commands: Commands::open(&state)?,
         builder: BatchBuilder::new(identity)?,
         clock: Clock {

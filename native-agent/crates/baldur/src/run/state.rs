@@ -139,7 +139,7 @@ impl StateDir {
         self.save("frozen.json", &scopes)
     }
 
-    fn load<T: for<'a> Deserialize<'a> + Default>(&self, name: &str) -> anyhow::Result<T> {
+    pub(super) fn load<T: for<'a> Deserialize<'a> + Default>(&self, name: &str) -> anyhow::Result<T> {
         let path = self.path.join(name);
         match fs::read(&path) {
             Ok(bytes) => serde_json::from_slice(&bytes).with_context(|| {
@@ -153,7 +153,7 @@ impl StateDir {
         }
     }
 
-    fn save(&self, name: &str, value: &impl Serialize) -> anyhow::Result<()> {
+    pub(super) fn save(&self, name: &str, value: &impl Serialize) -> anyhow::Result<()> {
         write_whole(&self.path.join(name), &serde_json::to_vec(value)?).with_context(|| {
             format!(
                 "{name} can't be written: is the disk of {} full?",

@@ -76,7 +76,7 @@ fn command(number: u8, scope: [u8; 16], action: Action) -> Command {
 }
 
 fn kill(number: u8, scope: [u8; 16]) -> Command {
-    command(number, scope, Action::Kill(KillAction {}))
+    command(number, scope, Action::Kill(KillAction::default()))
 }
 
 /// Without BPF there are no events, so no process to name in a command.

@@ -12,7 +12,7 @@ use crate::decide::Facts;
 use crate::denial::Denial;
 use crate::facts::{ProgramFacts, Sources};
 use crate::{EnforceError, Policy, proc};
-pub use kernel::Counters;
+pub use kernel::{Counters, cgroup_root};
 use kernel::{GUARDED_MAX, Kernel, Refused, Settings, Tables};
 use lines::{Lines, Rights};
 

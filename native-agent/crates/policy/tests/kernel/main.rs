@@ -1,6 +1,7 @@
 //! Policies on a real kernel, as root. Execs are asked about on a file system of the test's own, connections are refused on
 //! loopback addresses that nobody else uses: the machine goes on as before.
 mod exec;
+mod isolation;
 mod life;
 mod network;
 #[path = "../support/mod.rs"]

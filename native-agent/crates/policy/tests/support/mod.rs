@@ -178,7 +178,7 @@ fn container_of(path: &[u8]) -> Option<ContainerId> {
     Some(ContainerId::from(String::from_utf8_lossy(name).as_ref()))
 }
 
-fn cgroup_root() -> PathBuf {
+pub fn cgroup_root() -> PathBuf {
     let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
     let mount = mounts
         .lines()

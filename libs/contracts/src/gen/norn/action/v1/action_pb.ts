@@ -12,18 +12,30 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file norn/action/v1/action.proto.
  */
 export const file_norn_action_v1_action: GenFile = /*@__PURE__*/
-  fileDesc("Chtub3JuL2FjdGlvbi92MS9hY3Rpb24ucHJvdG8SDm5vcm4uYWN0aW9uLnYxIgwKCktpbGxBY3Rpb24iDwoNU3VzcGVuZEFjdGlvbiIPCg1SZWxlYXNlQWN0aW9uIogBCg1SZXN0b3JlQWN0aW9uEhcKD3dob2xlX2NvbnRhaW5lchgBIAEoCBIQCghzaW5jZV91cxgCIAEoBBIXCg91bmRvX2NvbW1hbmRfaWQYAyABKAkSDAoEY29sZBgEIAEoCBIWCg5vdmVyX2NvbmZsaWN0cxgFIAEoCBINCgVwYXRocxgGIAMoCSKoAwoHQ29tbWFuZBIKCgJpZBgBIAEoCRIRCgl0ZW5hbnRfaWQYAiABKAkSDwoHaG9zdF9pZBgDIAEoCRIQCghhbGVydF9pZBgEIAEoCRIUCgxpc3N1ZWRfYXRfdXMYBSABKAQSFQoNZXhwaXJlc19hdF91cxgGIAEoBBINCgVlcG9jaBgHIAEoBBIUCgxyZXF1ZXN0ZWRfYnkYCCABKAkSEgoKc2NvcGVfdWlkcxgJIAMoDBITCgtmaW5kaW5nX2lkcxgKIAMoCRIUCgxjb250YWluZXJfaWQYCyABKAkSKgoEa2lsbBgUIAEoCzIaLm5vcm4uYWN0aW9uLnYxLktpbGxBY3Rpb25IABIwCgdzdXNwZW5kGBUgASgLMh0ubm9ybi5hY3Rpb24udjEuU3VzcGVuZEFjdGlvbkgAEjAKB3JlbGVhc2UYFiABKAsyHS5ub3JuLmFjdGlvbi52MS5SZWxlYXNlQWN0aW9uSAASMAoHcmVzdG9yZRgXIAEoCzIdLm5vcm4uYWN0aW9uLnYxLlJlc3RvcmVBY3Rpb25IAEIICgZhY3Rpb24iWAoNU2lnbmVkQ29tbWFuZBIPCgdjb21tYW5kGAEgASgMEhEKCXNpZ25hdHVyZRgCIAEoDBIOCgZrZXlfaWQYAyABKAkSEwoLdHJhY2VwYXJlbnQYBCABKAkiwwIKC0ZpbGVWZXJkaWN0EgwKBHBhdGgYASABKAwSFAoMY29udGFpbmVyX2lkGAIgASgJEigKB3ZlcmRpY3QYAyABKA4yFy5ub3JuLmFjdGlvbi52MS5WZXJkaWN0Eg4KBnJlYXNvbhgEIAEoCRIOCgZjaGFuZ2UYBSABKAkSDAoEc2l6ZRgGIAEoBBIVCg1zaGEyNTZfYmVmb3JlGAcgASgMEhQKDHNoYTI1Nl9hZnRlchgIIAEoDBIMCgRtb2RlGAkgASgNEg8KB3VzZXJfaWQYCiABKA0SEAoIZ3JvdXBfaWQYCyABKA0SFgoObW9kaWZpZWRfYXRfdXMYDCABKAQSFQoNY2hhbmdlZF9hdF91cxgNIAEoBBITCgtwcm9jZXNzX3VpZBgOIAEoDBIWCg5xdWFyYW50aW5lZF9hcxgPIAEoCSLCAgoHT3V0Y29tZRISCgpjb21tYW5kX2lkGAEgASgJEhAKCGFsZXJ0X2lkGAIgASgJEisKBXN0YXRlGAMgASgOMhwubm9ybi5hY3Rpb24udjEuT3V0Y29tZVN0YXRlEgwKBGNvZGUYBCABKAkSDwoHbWVzc2FnZRgFIAEoCRIVCg1zdGFydGVkX2F0X3VzGAYgASgEEhYKDmZpbmlzaGVkX2F0X3VzGAcgASgEEioKBWZpbGVzGAggAygLMhsubm9ybi5hY3Rpb24udjEuRmlsZVZlcmRpY3QSEwoLa2lsbGVkX3BpZHMYCSADKA0SDAoEcGFydBgKIAEoDRIRCgl0ZW5hbnRfaWQYCyABKAkSDwoHaG9zdF9pZBgMIAEoCRIOCgZhY3Rpb24YDSABKAkSEwoLdHJhY2VwYXJlbnQYDiABKAkq0gEKDE91dGNvbWVTdGF0ZRIdChlPVVRDT01FX1NUQVRFX1VOU1BFQ0lGSUVEEAASGwoXT1VUQ09NRV9TVEFURV9ERUxJVkVSRUQQARIZChVPVVRDT01FX1NUQVRFX1JVTk5JTkcQAhIbChdPVVRDT01FX1NUQVRFX1NVQ0NFRURFRBADEhgKFE9VVENPTUVfU1RBVEVfRkFJTEVEEAQSGQoVT1VUQ09NRV9TVEFURV9FWFBJUkVEEAUSGQoVT1VUQ09NRV9TVEFURV9SRUZVU0VEEAYqjAEKB1ZlcmRpY3QSFwoTVkVSRElDVF9VTlNQRUNJRklFRBAAEhQKEFZFUkRJQ1RfUkVTVE9SRUQQARITCg9WRVJESUNUX1JFTU9WRUQQAhIVChFWRVJESUNUX1VOQ0hBTkdFRBADEhAKDFZFUkRJQ1RfTE9TVBAEEhQKEFZFUkRJQ1RfQ09ORkxJQ1QQBWIGcHJvdG8z");
+  fileDesc("Chtub3JuL2FjdGlvbi92MS9hY3Rpb24ucHJvdG8SDm5vcm4uYWN0aW9uLnYxIiUKCktpbGxBY3Rpb24SFwoPd2hvbGVfY29udGFpbmVyGAEgASgIIg8KDVN1c3BlbmRBY3Rpb24iDwoNUmVsZWFzZUFjdGlvbiKIAQoNUmVzdG9yZUFjdGlvbhIXCg93aG9sZV9jb250YWluZXIYASABKAgSEAoIc2luY2VfdXMYAiABKAQSFwoPdW5kb19jb21tYW5kX2lkGAMgASgJEgwKBGNvbGQYBCABKAgSFgoOb3Zlcl9jb25mbGljdHMYBSABKAgSDQoFcGF0aHMYBiADKAkiHQoNSXNvbGF0ZUFjdGlvbhIMCgRsaWZ0GAEgASgIItoDCgdDb21tYW5kEgoKAmlkGAEgASgJEhEKCXRlbmFudF9pZBgCIAEoCRIPCgdob3N0X2lkGAMgASgJEhAKCGFsZXJ0X2lkGAQgASgJEhQKDGlzc3VlZF9hdF91cxgFIAEoBBIVCg1leHBpcmVzX2F0X3VzGAYgASgEEg0KBWVwb2NoGAcgASgEEhQKDHJlcXVlc3RlZF9ieRgIIAEoCRISCgpzY29wZV91aWRzGAkgAygMEhMKC2ZpbmRpbmdfaWRzGAogAygJEhQKDGNvbnRhaW5lcl9pZBgLIAEoCRIqCgRraWxsGBQgASgLMhoubm9ybi5hY3Rpb24udjEuS2lsbEFjdGlvbkgAEjAKB3N1c3BlbmQYFSABKAsyHS5ub3JuLmFjdGlvbi52MS5TdXNwZW5kQWN0aW9uSAASMAoHcmVsZWFzZRgWIAEoCzIdLm5vcm4uYWN0aW9uLnYxLlJlbGVhc2VBY3Rpb25IABIwCgdyZXN0b3JlGBcgASgLMh0ubm9ybi5hY3Rpb24udjEuUmVzdG9yZUFjdGlvbkgAEjAKB2lzb2xhdGUYGCABKAsyHS5ub3JuLmFjdGlvbi52MS5Jc29sYXRlQWN0aW9uSABCCAoGYWN0aW9uIlgKDVNpZ25lZENvbW1hbmQSDwoHY29tbWFuZBgBIAEoDBIRCglzaWduYXR1cmUYAiABKAwSDgoGa2V5X2lkGAMgASgJEhMKC3RyYWNlcGFyZW50GAQgASgJIsMCCgtGaWxlVmVyZGljdBIMCgRwYXRoGAEgASgMEhQKDGNvbnRhaW5lcl9pZBgCIAEoCRIoCgd2ZXJkaWN0GAMgASgOMhcubm9ybi5hY3Rpb24udjEuVmVyZGljdBIOCgZyZWFzb24YBCABKAkSDgoGY2hhbmdlGAUgASgJEgwKBHNpemUYBiABKAQSFQoNc2hhMjU2X2JlZm9yZRgHIAEoDBIUCgxzaGEyNTZfYWZ0ZXIYCCABKAwSDAoEbW9kZRgJIAEoDRIPCgd1c2VyX2lkGAogASgNEhAKCGdyb3VwX2lkGAsgASgNEhYKDm1vZGlmaWVkX2F0X3VzGAwgASgEEhUKDWNoYW5nZWRfYXRfdXMYDSABKAQSEwoLcHJvY2Vzc191aWQYDiABKAwSFgoOcXVhcmFudGluZWRfYXMYDyABKAkiwgIKB091dGNvbWUSEgoKY29tbWFuZF9pZBgBIAEoCRIQCghhbGVydF9pZBgCIAEoCRIrCgVzdGF0ZRgDIAEoDjIcLm5vcm4uYWN0aW9uLnYxLk91dGNvbWVTdGF0ZRIMCgRjb2RlGAQgASgJEg8KB21lc3NhZ2UYBSABKAkSFQoNc3RhcnRlZF9hdF91cxgGIAEoBBIWCg5maW5pc2hlZF9hdF91cxgHIAEoBBIqCgVmaWxlcxgIIAMoCzIbLm5vcm4uYWN0aW9uLnYxLkZpbGVWZXJkaWN0EhMKC2tpbGxlZF9waWRzGAkgAygNEgwKBHBhcnQYCiABKA0SEQoJdGVuYW50X2lkGAsgASgJEg8KB2hvc3RfaWQYDCABKAkSDgoGYWN0aW9uGA0gASgJEhMKC3RyYWNlcGFyZW50GA4gASgJKtIBCgxPdXRjb21lU3RhdGUSHQoZT1VUQ09NRV9TVEFURV9VTlNQRUNJRklFRBAAEhsKF09VVENPTUVfU1RBVEVfREVMSVZFUkVEEAESGQoVT1VUQ09NRV9TVEFURV9SVU5OSU5HEAISGwoXT1VUQ09NRV9TVEFURV9TVUNDRUVERUQQAxIYChRPVVRDT01FX1NUQVRFX0ZBSUxFRBAEEhkKFU9VVENPTUVfU1RBVEVfRVhQSVJFRBAFEhkKFU9VVENPTUVfU1RBVEVfUkVGVVNFRBAGKowBCgdWZXJkaWN0EhcKE1ZFUkRJQ1RfVU5TUEVDSUZJRUQQABIUChBWRVJESUNUX1JFU1RPUkVEEAESEwoPVkVSRElDVF9SRU1PVkVEEAISFQoRVkVSRElDVF9VTkNIQU5HRUQQAxIQCgxWRVJESUNUX0xPU1QQBBIUChBWRVJESUNUX0NPTkZMSUNUEAViBnByb3RvMw");
 
 /**
  * @generated from message norn.action.v1.KillAction
  */
 export type KillAction = Message<"norn.action.v1.KillAction"> & {
+  /**
+   * Every process of the command's container, and not only what the scopes name: its runtime may start it anew.
+   *
+   * @generated from field: bool whole_container = 1;
+   */
+  wholeContainer: boolean;
 };
 
 /**
  * @generated from message norn.action.v1.KillAction
  */
 export type KillActionJson = {
+  /**
+   * Every process of the command's container, and not only what the scopes name: its runtime may start it anew.
+   *
+   * @generated from field: bool whole_container = 1;
+   */
+  wholeContainer?: boolean;
 };
 
 /**
@@ -179,6 +191,41 @@ export const RestoreActionSchema: GenMessage<RestoreAction, {jsonType: RestoreAc
   messageDesc(file_norn_action_v1_action, 3);
 
 /**
+ * Takes the command's container off the network, or the whole pod that it is in; never the host. Its own loopback stays.
+ *
+ * @generated from message norn.action.v1.IsolateAction
+ */
+export type IsolateAction = Message<"norn.action.v1.IsolateAction"> & {
+  /**
+   * Lets it back instead.
+   *
+   * @generated from field: bool lift = 1;
+   */
+  lift: boolean;
+};
+
+/**
+ * Takes the command's container off the network, or the whole pod that it is in; never the host. Its own loopback stays.
+ *
+ * @generated from message norn.action.v1.IsolateAction
+ */
+export type IsolateActionJson = {
+  /**
+   * Lets it back instead.
+   *
+   * @generated from field: bool lift = 1;
+   */
+  lift?: boolean;
+};
+
+/**
+ * Describes the message norn.action.v1.IsolateAction.
+ * Use `create(IsolateActionSchema)` to create a new message.
+ */
+export const IsolateActionSchema: GenMessage<IsolateAction, {jsonType: IsolateActionJson}> = /*@__PURE__*/
+  messageDesc(file_norn_action_v1_action, 4);
+
+/**
  * An action on its way to a host. Its serialised bytes are what is signed.
  *
  * @generated from message norn.action.v1.Command
@@ -280,6 +327,12 @@ export type Command = Message<"norn.action.v1.Command"> & {
      */
     value: RestoreAction;
     case: "restore";
+  } | {
+    /**
+     * @generated from field: norn.action.v1.IsolateAction isolate = 24;
+     */
+    value: IsolateAction;
+    case: "isolate";
   } | { case: undefined; value?: undefined };
 };
 
@@ -377,6 +430,11 @@ export type CommandJson = {
    * @generated from field: norn.action.v1.RestoreAction restore = 23;
    */
   restore?: RestoreActionJson;
+
+  /**
+   * @generated from field: norn.action.v1.IsolateAction isolate = 24;
+   */
+  isolate?: IsolateActionJson;
 };
 
 /**
@@ -384,7 +442,7 @@ export type CommandJson = {
  * Use `create(CommandSchema)` to create a new message.
  */
 export const CommandSchema: GenMessage<Command, {jsonType: CommandJson}> = /*@__PURE__*/
-  messageDesc(file_norn_action_v1_action, 4);
+  messageDesc(file_norn_action_v1_action, 5);
 
 /**
  * @generated from message norn.action.v1.SignedCommand
@@ -457,7 +515,7 @@ export type SignedCommandJson = {
  * Use `create(SignedCommandSchema)` to create a new message.
  */
 export const SignedCommandSchema: GenMessage<SignedCommand, {jsonType: SignedCommandJson}> = /*@__PURE__*/
-  messageDesc(file_norn_action_v1_action, 5);
+  messageDesc(file_norn_action_v1_action, 6);
 
 /**
  * @generated from message norn.action.v1.FileVerdict
@@ -644,7 +702,7 @@ export type FileVerdictJson = {
  * Use `create(FileVerdictSchema)` to create a new message.
  */
 export const FileVerdictSchema: GenMessage<FileVerdict, {jsonType: FileVerdictJson}> = /*@__PURE__*/
-  messageDesc(file_norn_action_v1_action, 6);
+  messageDesc(file_norn_action_v1_action, 7);
 
 /**
  * What came of a command. A long list of files travels in several messages with the same command_id.
@@ -821,7 +879,7 @@ export type OutcomeJson = {
  * Use `create(OutcomeSchema)` to create a new message.
  */
 export const OutcomeSchema: GenMessage<Outcome, {jsonType: OutcomeJson}> = /*@__PURE__*/
-  messageDesc(file_norn_action_v1_action, 7);
+  messageDesc(file_norn_action_v1_action, 8);
 
 /**
  * @generated from enum norn.action.v1.OutcomeState

@@ -39,6 +39,8 @@ pub struct VaultHealth {
     pub mounts_watched: u64,
     /// Those that are not: `Vault::refused_mounts` says which and why.
     pub mounts_refused: u64,
+    /// Times the self-test was tried again.
+    pub self_test_retries: u64,
 }
 
 pub fn health(shared: &Shared) -> VaultHealth {
@@ -62,5 +64,6 @@ pub fn health(shared: &Shared) -> VaultHealth {
         too_large: shared.standings.too_large.load(Ordering::Relaxed),
         mounts_watched: shared.learned.watched(),
         mounts_refused: shared.learned.refused_count(),
+        self_test_retries: shared.self_test_retries.load(Ordering::Relaxed),
     }
 }

@@ -59,6 +59,7 @@ const vault: readonly Figure[] = [
   loss('changes not judged', (health) => health.changesDropped, 'Too many changed files were waiting.'),
   loss('directories not watched', (health) => health.directoriesRefused, 'There are more than the vault watches.'),
   loss('incidents let go', (health) => health.holdsDropped, 'Their pre-images gave way to those of newer ones.'),
+  figure('self-tests repeated', (health) => health.selfTestRetries, 'The host was too busy for the first one.'),
   figure('mounts watched', (health) => health.mountsWatched, 'Directories of this host that containers have mounted.'),
   loss(
     'mounts not watched',

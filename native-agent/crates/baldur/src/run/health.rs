@@ -43,6 +43,7 @@ pub fn heartbeat(daemon: &Daemon) -> BaldurHeartbeat {
         changes_dropped: vault.changes_dropped,
         directories_refused: vault.directories_refused,
         copies_refused: vault.rests_refused,
+        self_test_retries: vault.self_test_retries,
         baldur_rss_bytes: rss_bytes(),
         events_total: sensor.events,
         events_lost: sensor.lost_critical + sensor.lost_bulk + daemon.outbox.lost_total() + vault.events_lost,

@@ -282,6 +282,8 @@ fn attach(vault: Vault, waker: &Waker) -> anyhow::Result<Open> {
     if let Err(error) = norn_respond::raise_threads(&RAISED) {
         tracing::warn!(%error, "priority_refused: on a busy machine a stop comes milliseconds later");
     }
+    // Tries the vault out, for seconds on a busy host: here, where nobody's heartbeat waits for it.
+    vault.capabilities();
     Ok(Open {
         judgements,
         observer: vault.observer(),

@@ -1,6 +1,6 @@
 // The charts as they are rendered. What needs helm is skipped where there is none (test/skips.json says how to have it).
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { toolchainFolder } from '@norn/embedded';
@@ -10,7 +10,12 @@ import { valuesTable } from './values-table.ts';
 jest.setTimeout(60_000);
 
 const charts = fileURLToPath(new URL('../../deploy/helm', import.meta.url));
-const folders = [...(process.env.PATH ?? '').split(delimiter), join(toolchainFolder(), 'bin')];
+/** Where `./norn test kubernetes` has built one. */
+const built = readdirSync(toolchainFolder()).filter((name) => /^kubernetes-[0-9a-f]+$/.test(name));
+const folders = [
+  ...(process.env.PATH ?? '').split(delimiter),
+  ...[...built, 'bin'].map((name) => join(toolchainFolder(), name)),
+];
 const helm = folders.map((folder) => join(folder, 'helm')).find((file) => existsSync(file)) ?? '';
 const kubeVersion = '1.34.0';
 

@@ -10,6 +10,8 @@ const actions = {
   restore: 'Undo every change the attack made to files',
   undo: 'Undo the newest restore: the files are again as the attack left them',
   kill: 'Kill what still runs of the attack',
+  isolate: 'Take the pod that it was in off the network, or its container where there is no pod',
+  rejoin: 'Let it back onto the network',
   release: 'Thaw what is frozen; Norn will not fire again on the same evidence',
   archive: 'Close the alert',
 } as const;
@@ -57,6 +59,7 @@ export function registerAlertCommands(program: Command): void {
       );
       command.option('--cold', 'the same, with the container stopped meanwhile and started again after (Docker)');
     }
+    if (action === 'kill') command.option('--container', "every process of the container, not only the attack's");
     command.action((alert: string, options: ActOptions) => act(action as ActionName, alert, options));
   }
 }

@@ -273,6 +273,45 @@ mod tests {
         assert_eq!(found.extent, Extent::Container);
     }
 
+    fn process(pid: u8, parent: u8, container: &str) -> Process {
+        Process {
+            uid: ProcessUid([pid; 16]),
+            parent_uid: ProcessUid([parent; 16]),
+            pid: u32::from(pid),
+            namespace_pid: u32::from(pid),
+            parent_pid: u32::from(parent),
+            start_time_ns: 1,
+            end_time_ns: None,
+            image_number: 1,
+            image: std::sync::Arc::default(),
+            container: (!container.is_empty()).then(|| container.into()),
+            cgroup_id: 0,
+            user_id: 0,
+            group_id: 0,
+            credentials: norn_events::Credentials::default(),
+        }
+    }
+
+    #[test]
+    fn a_whole_container_ends_by_its_first_process_and_by_those_brought_into_it() {
+        let mut processes = ProcessTable::default();
+        // The runtime's shim, the container's first process and its child, one that was brought in, one of another container.
+        for (pid, parent, container) in [
+            (10, 1, ""),
+            (11, 10, "c1"),
+            (12, 11, "c1"),
+            (13, 10, "c1"),
+            (14, 10, "c2"),
+        ] {
+            processes.insert(process(pid, parent, container));
+        }
+        let uids =
+            |pids: &[u8]| -> Vec<ProcessUid> { pids.iter().map(|&pid| ProcessUid([pid; 16])).collect() };
+        assert_eq!(roots_of("c1", &processes), uids(&[11, 13]));
+        assert_eq!(roots_of("", &processes), uids(&[]));
+        assert_eq!(roots_of("c3", &processes), uids(&[]));
+    }
+
     #[test]
     fn what_is_to_be_undone_is_the_only_scope() {
         let mut wanted = RestoreAction {

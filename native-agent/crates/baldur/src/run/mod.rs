@@ -137,11 +137,8 @@ pub fn run(arguments: RunArguments) -> anyhow::Result<i32> {
         keeper,
         sensor,
     } = parts;
-    let source = match application {
-        None => insight::open(),
-        // The kernel's samples are of the whole machine.
-        Some(_) => None,
-    };
+    // The kernel's samples are of the whole machine.
+    let source = application.is_none().then(insight::open).flatten();
     let mut reflexes = Reflexes::new(Box::new(Packages::default()), source);
     reflexes.set_released(state.load_released()?);
     reflexes.guard(vec![std::process::id()]);
@@ -155,7 +152,6 @@ pub fn run(arguments: RunArguments) -> anyhow::Result<i32> {
         boot_id: sensor.boot_id(),
         wall_offset_ns,
     };
-    let isolations = Isolations::open(&state, &sensor.boot_id())?;
     let enforcement = Enforcement::new(&state, &sensor, waiter.waker());
     let options = HookOptions {
         suspects: arguments.hook_suspects,
@@ -165,7 +161,7 @@ pub fn run(arguments: RunArguments) -> anyhow::Result<i32> {
     let daemon = Daemon {
         hooks,
         enforcement,
-        isolations,
+        isolations: Isolations::open(&state, &identity.boot_id)?,
         commands: Commands::open(&state)?,
         builder: BatchBuilder::new(identity)?,
         clock: Clock {

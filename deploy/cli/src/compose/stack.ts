@@ -5,8 +5,8 @@ import { NornError } from '@norn/base';
 import { processEnvironment } from '@norn/config';
 import { runCommand } from '@norn/embedded';
 import { sourcesTag } from '../images/sources-tag.ts';
-import { findCommand } from '../up/packages.ts';
 import { repository, type Installation } from '../up/installation.ts';
+import { composeWords } from './docker.ts';
 
 const file = join(repository, 'deploy/compose/compose.yaml');
 const readyWithinMs = 300_000;
@@ -54,14 +54,10 @@ export async function composeStack(installation: Installation): Promise<Stack> {
   };
 }
 
-/** The plugin of the command line, else the program of its own. Throws `compose_missing`. */
+/** Throws `compose_missing`. */
 async function composeCommand(): Promise<string[]> {
-  const asPlugin = await runCommand('docker', ['compose', 'version']).then(
-    () => true,
-    () => false,
-  );
-  if (asPlugin) return ['docker', 'compose'];
-  if (findCommand('docker-compose')) return ['docker-compose'];
+  const words = await composeWords();
+  if (words) return words;
   throw new NornError('compose_missing', 'Docker Compose is missing: apt-get install docker-compose');
 }
 

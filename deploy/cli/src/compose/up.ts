@@ -7,6 +7,7 @@ import type { ImageName } from '../images/recipes.ts';
 import { write } from '../print/columns.ts';
 import { findInstallation, makeFolders, type Installation } from '../up/installation.ts';
 import { runTasks } from '../up/task-list.ts';
+import { provideDocker } from './docker.ts';
 import { handToImages, makeServiceSecrets } from './secrets.ts';
 import { composeStack, type Stack } from './stack.ts';
 
@@ -25,8 +26,8 @@ export async function composeUp(): Promise<void> {
   await runTasks(() => [
     {
       title: 'Check the machine',
-      task: async () => {
-        await requireDocker();
+      task: async (_, task) => {
+        await provideDocker((line) => (task.output = line));
         makeFolders(installation);
         stack = await composeStack(installation);
       },

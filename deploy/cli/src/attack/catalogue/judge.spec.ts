@@ -10,7 +10,7 @@ const action = parseAction(
 const entry = { action, rule: { file: 'cron_persistence.yml' } as Rule };
 const found = {
   alertId: 'a1',
-  finding: { severity: 'medium', techniques: ['T1053.003'] },
+  finding: { severity: 'medium', techniques: ['T1053.003'], time: '1970-01-01T00:00:02.500Z' },
 } as unknown as ShownPlacedFinding;
 
 describe('the judgement of an action', () => {
@@ -24,8 +24,12 @@ describe('the judgement of an action', () => {
     });
   });
 
-  it('is late a moment after', () => {
-    expect(judge(entry, { found, atMs: 3001, others: [] }, 1000)).toMatchObject({ ms: 2001, result: 'late' });
+  it('is late a moment after, and says to whom the time went', () => {
+    expect(judge(entry, { found, atMs: 3001, others: [] }, 1000)).toMatchObject({
+      ms: 2001,
+      result: 'late',
+      note: 'later than 2000 ms: it was done after 1500 ms, told 501 ms later',
+    });
   });
 
   it('does not pass with another severity or technique', () => {

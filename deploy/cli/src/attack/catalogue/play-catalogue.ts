@@ -144,8 +144,13 @@ export function judge({ action, rule }: Entry, { found, atMs, others }: Sighting
   if (!techniques.includes(action.technique))
     return { ...seen, result: 'failed', note: `${rule.file} speaks of ${techniques.join(', ')}` };
   return seen.ms > alertWithinMs
-    ? { ...seen, result: 'late', note: `later than ${String(alertWithinMs)} ms` }
+    ? { ...seen, result: 'late', note: lateness(Date.parse(found.finding.time) - sinceMs, atMs - sinceMs) }
     : { ...seen, result: 'passed', note: '' };
+}
+
+/** To whom the time went: to a machine that was slow to do the deed, or to those who tell of it. */
+function lateness(deedMs: number, seenMs: number): string {
+  return `later than ${String(alertWithinMs)} ms: it was done after ${String(deedMs)} ms, told ${String(seenMs - deedMs)} ms later`;
 }
 
 async function endOf({ ended }: Started): Promise<Ended | undefined> {

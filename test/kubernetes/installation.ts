@@ -53,6 +53,12 @@ export async function install(cluster: Cluster, apiPort: number): Promise<void> 
   await cluster.forward(namespace, 'norn-api', { from: apiPort, to: 7400 });
 }
 
+/** Waits until the new pods are ready and the job of the revision has run. */
+export async function upgrade(cluster: Cluster, ...set: string[]): Promise<void> {
+  const values = [...nornValues, ...set.flatMap((one) => ['--set', one])];
+  await cluster.helm('upgrade', 'norn', join(charts, 'norn'), ...values, ...helmWait, '--wait-for-jobs');
+}
+
 /** Chart norn-agent: on every node, which is one. */
 export async function installAgent(cluster: Cluster): Promise<void> {
   await giveJoinToken(cluster, namespace);

@@ -11,7 +11,7 @@ import {
   type ApiClient,
   type AttackReport,
 } from '@norn/cli';
-import type { ShownAlert, ShownAlertDetail, ShownHost } from '@norn/contracts';
+import type { ShownAlert, ShownAlertDetail, ShownCommand, ShownContainer, ShownHost } from '@norn/contracts';
 import { startCluster, type Cluster } from './cluster/cluster.ts';
 import { pauseImage } from './cluster/node.ts';
 import { nodeName } from './cluster/site.ts';
@@ -29,8 +29,12 @@ import {
   namespace,
   namespaceOf,
   ownNamespace,
+  upgrade,
   upgradeAgent,
 } from './installation.ts';
+import { listenIn, reachOf } from './reach.ts';
+import { startCountedStream, storedOf } from './counted-stream.ts';
+import { helmLeftovers } from './leftovers.ts';
 import { containerIdOf, openPodStage, type Victim } from './pod-stage.ts';
 
 const apiPort = 7960;
@@ -40,6 +44,9 @@ const account = 'cashier';
 const pollMs = 500;
 const pollsMax = 60;
 const shop: Victim = { namespace: 'shop', pod: 'till' };
+const neighbour: Victim = { namespace: 'shop', pod: 'bank' };
+const everybody = { fromNode: true, toNode: true, toOther: true };
+const nobody = { fromNode: false, toNode: false, toOther: false };
 
 jest.setTimeout(1_800_000);
 
@@ -54,12 +61,13 @@ describe('on a real Kubernetes', () => {
   let images: Images;
   let cluster: Cluster;
   let api: ApiClient;
-  let before: { programs: string[]; groups: string[] };
+  let before: Traces;
+  let alertId = '';
 
   beforeAll(async () => {
     const kubernetes = await provideKubernetes((line) => process.stderr.write(`${line}\n`));
     images = await provideImages();
-    before = { programs: bpfPrograms(), groups: nornGroups() };
+    before = traces();
     cluster = await startCluster(kubernetes);
     await loadImages(cluster, images, [pauseImage]);
     await cluster.apply(ownNamespace);
@@ -116,9 +124,25 @@ describe('on a real Kubernetes', () => {
   });
 
   it('stops an attack in a pod, puts every file back and says which pod it was', async () => {
-    await cluster.apply(namespaceOf(shop.namespace), accountOf(shop), podOf(shop, images.victim));
-    await cluster.kubectl('-n', shop.namespace, 'wait', '--for=condition=Ready', `pod/${shop.pod}`, '--timeout=2m');
+    const pods = [shop, neighbour].map((one) => podOf(one, images.victim));
+    await cluster.apply(
+      namespaceOf(shop.namespace),
+      accountOf(shop),
+      ...pods,
+      nightlyOf(shop.namespace, images.victim),
+    );
+    await cluster.kubectl(
+      '-n',
+      shop.namespace,
+      'wait',
+      '--for=condition=Ready',
+      'pod',
+      '-l',
+      'tier=front',
+      '--timeout=2m',
+    );
     const report = await attack();
+    alertId = report.alertId;
     expect(report).toMatchObject({ problems: [], passed: true, severity: 'critical', state: 'remediated' });
     expect(report.verdict).toMatchObject({ identical: true, files: 301 });
     expect(report.files).toMatchObject({ lost: 0, conflict: 0 });
@@ -127,26 +151,81 @@ describe('on a real Kubernetes', () => {
       podName: shop.pod,
       podNamespace: shop.namespace,
       hostName: nodeName,
+      imageDigest: await imageDigestOf(cluster, shop),
       pod: { labels: { app: 'till', tier: 'front' }, owner: 'Pod/till', serviceAccount: account },
     });
     const found = async (filter: string): Promise<number> =>
       (await api.get<ShownAlertList>(`/alerts?${filter}`)).alerts.length;
     expect(await found('namespace=shop&label=app%3Dtill')).toBe(1);
     expect(await found('namespace=kube-system')).toBe(0);
+    expect(await found('workload=Pod/till')).toBe(1);
+    expect(await found('workload=Pod/bank')).toBe(0);
+  });
+
+  it('takes one pod off the network, and neither its neighbour nor the node', async () => {
+    for (const pod of [shop, neighbour]) await listenIn(cluster, pod);
+    expect(await reachOf(cluster, shop, neighbour)).toEqual(everybody);
+    expect(await reachOf(cluster, neighbour, shop)).toEqual(everybody);
+    await act(api, alertId, 'isolate');
+    expect(await reachOf(cluster, shop, neighbour)).toEqual(nobody);
+    // All but the pod that is isolated.
+    expect(await reachOf(cluster, neighbour, shop)).toEqual({ ...everybody, toOther: false });
+    await act(api, alertId, 'rejoin');
+    expect(await reachOf(cluster, shop, neighbour)).toEqual(everybody);
+    expect(await reachOf(cluster, neighbour, shop)).toEqual(everybody);
+  });
+
+  it('kills one container: Kubernetes starts it anew, and its neighbour goes on', async () => {
+    await act(api, alertId, 'kill-container');
+    await untilEqual(() => restartsOf(cluster, shop), 1);
+    expect(await restartsOf(cluster, neighbour)).toBe(0);
+    await cluster.kubectl('-n', shop.namespace, 'wait', '--for=condition=Ready', `pod/${shop.pod}`, '--timeout=2m');
+  });
+
+  it('loses and doubles no event while the installation is upgraded', async () => {
+    const stages = await podsOfStages(cluster);
+    const stream = await startCountedStream(cluster, neighbour);
+    await upgrade(cluster, 'environment.NORN_LOG_LEVEL=warn');
+    const sent = await stream.end();
+    expect(sent).toBeGreaterThan(100);
+    expect(await storedOf(cluster, sent)).toEqual({ starts: sent, numbers: sent });
+    const after = await podsOfStages(cluster);
+    expect(after).toHaveLength(stages.length);
+    expect(after.filter((pod) => stages.includes(pod))).toEqual([]);
+    const migrated = ['get', 'job', 'norn-prepare-2', '-o', 'jsonpath={.status.succeeded}'];
+    expect(await cluster.kubectl('-n', namespace, ...migrated)).toBe('1');
   });
 
   it('goes on protecting after an upgrade', async () => {
     const since = new Date();
-    await upgradeAgent(cluster, 'maxUnavailable=1', 'resources.requests.cpu=50m');
+    expect(await ownerOfNightly(api)).toMatch(/^Job\/nightly-\d+$/);
+    await upgradeAgent(cluster, ...withWorkloads);
     await watches(since);
     expect(await attack()).toMatchObject({ problems: [], passed: true, files: { lost: 0, conflict: 0 } });
   });
 
+  it('says what stands above a job, when the API server may be asked', async () => {
+    await untilEqual(() => ownerOfNightly(api), 'CronJob/nightly');
+    expect(await workloadsOf(api)).toMatchObject({ available: true, mechanism: 'kubernetes' });
+  });
+
+  it('goes on without the API server: labels tell, and the host says why', async () => {
+    await cluster.kubectl('delete', 'clusterrolebinding', 'norn-norn-agent-workloads');
+    const since = new Date();
+    await cluster.kubectl('-n', namespace, 'rollout', 'restart', 'daemonset/norn-agent');
+    await cluster.kubectl('-n', namespace, 'rollout', 'status', 'daemonset/norn-agent', '--timeout=5m');
+    await watches(since);
+    await untilEqual(async () => (await workloadsOf(api))?.available, false);
+    expect((await workloadsOf(api))?.detail).toContain('GET /api/v1/pods (403)');
+    expect(await attack()).toMatchObject({ problems: [], passed: true, files: { lost: 0, conflict: 0 } });
+  });
+
   it('leaves nothing of the agent on the node', async () => {
-    await upgradeAgent(cluster, 'cleanUp=true');
+    await upgradeAgent(cluster, ...withWorkloads, 'cleanUp=true');
     await cluster.helm('uninstall', 'norn-agent', '--namespace', namespace, '--wait');
     expect(readdirSync(agentState)).toEqual([]);
-    expect({ programs: bpfPrograms(), groups: nornGroups() }).toEqual(before);
+    expect(traces()).toEqual(before);
+    expect(await helmLeftovers(cluster, 'norn-agent')).toEqual([]);
   });
 
   it('protects a pod from within, by a patch, where the node has no agent', async () => {
@@ -173,20 +252,69 @@ describe('on a real Kubernetes', () => {
 
   it('leaves nothing of the installation', async () => {
     await cluster.helm('uninstall', 'norn', '--namespace', namespace, '--wait');
-    const kinds = 'deployments,statefulsets,daemonsets,jobs,services,serviceaccounts,networkpolicies';
-    const left = await cluster.kubectl(
-      '-n',
-      namespace,
-      'get',
-      kinds,
-      '-o',
-      'name',
-      '-l',
-      'app.kubernetes.io/managed-by=Helm',
-    );
-    expect(left).toBe('');
+    // What was stored stays, as its README says.
+    const volumes = /^persistentvolumeclaim\/data-norn-/;
+    expect((await helmLeftovers(cluster, 'norn')).filter((name) => !volumes.test(name))).toEqual([]);
   });
 });
+
+const withWorkloads = ['maxUnavailable=1', 'resources.requests.cpu=50m', 'workloads.enabled=true'];
+
+/** As a person who presses the button; until the host has done it. */
+async function act(api: ApiClient, id: string, action: 'isolate' | 'rejoin' | 'kill-container'): Promise<void> {
+  const { id: command } = await api.post<ShownCommand>(`/alerts/${id}/${action}`);
+  const stateOf = async (): Promise<string | undefined> => {
+    const { commands } = await api.get<ShownAlertDetail>(`/alerts/${id}`);
+    return commands.find((one) => one.id === command)?.state;
+  };
+  await untilEqual(stateOf, 'succeeded');
+}
+
+async function untilEqual<T>(read: () => Promise<T>, expected: T): Promise<void> {
+  for (let attempt = 0; attempt < 2 * pollsMax && (await read()) !== expected; attempt++) await sleep(pollMs);
+  expect(await read()).toBe(expected);
+}
+
+async function restartsOf(cluster: Cluster, { namespace: where, pod }: Victim): Promise<number> {
+  const path = 'jsonpath={.status.containerStatuses[0].restartCount}';
+  return Number(await cluster.kubectl('-n', where, 'get', 'pod', pod, '-o', path));
+}
+
+/** As the kubelet has it from the runtime. */
+async function imageDigestOf(cluster: Cluster, { namespace: where, pod }: Victim): Promise<string> {
+  const path = 'jsonpath={.status.containerStatuses[0].imageID}';
+  return cluster.kubectl('-n', where, 'get', 'pod', pod, '-o', path);
+}
+
+async function podsOfStages(cluster: Cluster): Promise<string[]> {
+  const stages = 'app.kubernetes.io/component in (ingest,enrichment,process-tree,detection,remediation,storage,api)';
+  const names = await cluster.kubectl('-n', namespace, 'get', 'pods', '-l', stages, '-o', 'name');
+  return names.split('\n').filter(Boolean);
+}
+
+async function workloadsOf(api: ApiClient): Promise<ShownHost['capabilities'][number] | undefined> {
+  const { hosts } = await api.get<{ hosts: readonly ShownHost[] }>('/hosts');
+  const capabilities = hosts.find(({ name }) => name === nodeName)?.capabilities ?? [];
+  return capabilities.find(({ name }) => name === 'containers.workloads');
+}
+
+async function ownerOfNightly(api: ApiClient): Promise<string> {
+  const { containers } = await api.get<{ containers: readonly ShownContainer[] }>('/containers');
+  const found: Partial<ShownContainer> = containers.find(({ name, running }) => name === 'nightly' && running) ?? {};
+  return found.pod?.owner ?? '';
+}
+
+/** Its first run is there within a minute, and goes on. */
+function nightlyOf(where: string, image: string): object {
+  const nightly = { name: 'nightly', image, imagePullPolicy: 'Never', command: ['/bin/sleep', '3000'] };
+  const spec = { restartPolicy: 'Never', terminationGracePeriodSeconds: 1, containers: [nightly] };
+  return {
+    apiVersion: 'batch/v1',
+    kind: 'CronJob',
+    metadata: { name: 'nightly', namespace: where },
+    spec: { schedule: '* * * * *', concurrencyPolicy: 'Forbid', jobTemplate: { spec: { template: { spec } } } },
+  };
+}
 
 /** What the runtime says of a container that has just begun comes later than its attack. */
 async function alertOnceAccountIsKnown(api: ApiClient, id: string): Promise<ShownAlert> {
@@ -237,7 +365,7 @@ function podOf({ namespace: where, pod }: Victim, image: string): object {
   return {
     apiVersion: 'v1',
     kind: 'Pod',
-    metadata: { name: pod, namespace: where, labels: { app: 'till', tier: 'front' } },
+    metadata: { name: pod, namespace: where, labels: { app: pod, tier: 'front' } },
     spec: {
       serviceAccountName: account,
       terminationGracePeriodSeconds: 1,
@@ -250,6 +378,17 @@ function podOf({ namespace: where, pod }: Victim, image: string): object {
 function bpfPrograms(): string[] {
   const symbols = readFileSync('/proc/kallsyms', 'utf8').split('\n');
   return symbols.flatMap((line) => /\bbpf_prog_[0-9a-f]{16}\S*/.exec(line)?.[0] ?? []).sort();
+}
+
+interface Traces {
+  readonly programs: string[];
+  readonly groups: string[];
+  /** Of the file system on which BPF objects are kept, where it is mounted. */
+  readonly pins: string[];
+}
+
+function traces(): Traces {
+  return { programs: bpfPrograms(), groups: nornGroups(), pins: readdirSync('/sys/fs/bpf').sort() };
 }
 
 function nornGroups(): string[] {

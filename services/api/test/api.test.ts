@@ -398,6 +398,42 @@ describe('the API', () => {
       });
     });
 
+    it('by taking its pod off the network, back, and by ending its container', async () => {
+      const { body: detail } = await ask<Detail>(`/api/v1/alerts/${ransomware}`, { token: tokens.responder });
+      expect(detail.actions.find((one) => one.action === 'isolate')).toMatchObject({
+        label: 'Isolate the pod',
+        enabled: true,
+        consequence: expect.stringContaining('pod shop/web-1-x2k4q'),
+      });
+      const commandOf = async (deed: string) => {
+        const { body } = await post<Shown<view.CommandView>>(`/api/v1/alerts/${ransomware}/${deed}`, tokens.responder);
+        const record = await trial.control.manager.findOneByOrFail(CommandRecord, { id: body.id });
+        const signed = fromBinary(action.SignedCommandSchema, record.signed);
+        await trial.control.manager.update(
+          CommandRecord,
+          { id: body.id },
+          { state: 'succeeded', finishedAt: new Date() },
+        );
+        return fromBinary(action.CommandSchema, signed.command);
+      };
+      const offered = async () =>
+        (await ask<Detail>(`/api/v1/alerts/${ransomware}`, { token: tokens.responder })).body.actions.map(
+          (one) => one.action,
+        );
+      expect(await commandOf('isolate')).toMatchObject({
+        containerId: webContainer.id,
+        action: { case: 'isolate', value: { lift: false } },
+      });
+      expect(await offered()).toEqual(expect.arrayContaining(['rejoin']));
+      expect(await offered()).not.toContain('isolate');
+      expect((await commandOf('rejoin')).action).toMatchObject({ case: 'isolate', value: { lift: true } });
+      expect(await offered()).toContain('isolate');
+      expect((await commandOf('kill-container')).action).toMatchObject({
+        case: 'kill',
+        value: { wholeContainer: true },
+      });
+    });
+
     it('by deciding about files in conflict, of which it says how many', async () => {
       const { body: before } = await ask<Detail>(`/api/v1/alerts/${wiper}`, { token: tokens.responder });
       expect(before.actions.find((one) => one.action === 'restore-conflicts')).toMatchObject({

@@ -113,8 +113,21 @@ function commands(site: Site, kubeconfig: string): Commands {
       const [command = '', ...words] = ctr(site, 'images', 'import', archive);
       await runCommand(command, words);
       rmSync(archive);
+      await giveDigests(site);
     },
   };
+}
+
+/** Each image by its digest too, as one that was pulled has it. */
+async function giveDigests(site: Site): Promise<void> {
+  const [command = '', ...list] = ctr(site, 'images', 'ls');
+  const { stdout } = await run(command, list);
+  for (const line of stdout.split('\n').slice(1)) {
+    const [name = '', , digest = ''] = line.split(/\s+/);
+    if (!digest.startsWith('sha256:') || name.includes('@')) continue;
+    const [, ...tag] = ctr(site, 'images', 'tag', '--force', name, `${name.replace(/:[^/:]*$/, '')}@${digest}`);
+    await run(command, tag);
+  }
 }
 
 async function untilNodeIsReady({ kubectl }: Commands): Promise<void> {

@@ -10,12 +10,15 @@ import { repository } from '../up/installation.ts';
 const version = '1.34.4';
 const sources = join(repository, 'test/kubernetes/build');
 const files = ['go.mod', 'go.sum', 'main.go', 'dns/main.go'];
-/** What a node has besides: it is what the parts call. */
+/** What a node has besides, and its images are made with: it is what the parts call. */
 const needs = [
   { provides: '/usr/bin/containerd', package: 'containerd' },
   { provides: '/usr/lib/cni/ptp', package: 'containernetworking-plugins' },
   { provides: 'iptables', package: 'iptables' },
   { provides: 'ip', package: 'iproute2' },
+  { provides: 'curl', package: 'curl' },
+  { provides: 'sysctl', package: 'procps' },
+  { provides: 'setcap', package: 'libcap2-bin' },
 ];
 const goMajorMinor = [1, 24] as const;
 
@@ -34,7 +37,7 @@ export function kubernetesIsBuilt(): boolean {
   return existsSync(pieceFolder(piece(() => undefined)));
 }
 
-/** Ten minutes of two cores the first time. Throws `go_missing`. */
+/** Twenty core-minutes the first time. Throws `go_missing`. */
 export async function provideKubernetes(onLine: (line: string) => void): Promise<Kubernetes> {
   const missing = needs.filter(({ provides }) => !isThere(provides)).map((need) => need.package);
   await installPackages(missing, onLine);

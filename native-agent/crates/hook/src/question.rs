@@ -1,6 +1,7 @@
 //! Asks the agent before something is lost, and waits: for the answer, for the deadline, or until the agent is gone.
 use core::sync::atomic::Ordering;
 
+use crate::calls::{EXECVE, EXECVEAT};
 use crate::channel::{Channel, SLOT_ABANDONED, SLOT_ANSWERED, SLOT_ASKED, SLOT_FREE, SLOT_WRITING, Slot};
 use crate::entry::Frame;
 use crate::handle::{Hooked, is_alive};
@@ -8,6 +9,9 @@ use crate::{record, system};
 
 /// Whether the agent is still there is looked at this often while waiting.
 const LOOK_NS: u64 = 1_000_000;
+
+/// Before a program is started a question waits no longer: nothing is lost by then, the program is only seen later.
+const START_NS: u64 = 50_000_000;
 
 /// Whether the agent answered in time.
 pub fn ask(hooked: &Hooked, frame: &Frame) -> bool {
@@ -21,9 +25,17 @@ pub fn ask(hooked: &Hooked, frame: &Frame) -> bool {
     slot.state.store(SLOT_ASKED, Ordering::Release);
     header.asked.fetch_add(1, Ordering::Release);
     system::wake(&header.asked);
-    let answered = wait(hooked, slot, began_ns);
+    let starts = matches!(frame.call, EXECVE | EXECVEAT);
+    let patience_ns = if starts {
+        header.deadline_ns.min(START_NS)
+    } else {
+        header.deadline_ns
+    };
+    let answered = wait(hooked, slot, began_ns + patience_ns);
     if !answered {
         header.counters.unanswered.fetch_add(1, Ordering::Relaxed);
+    }
+    if !answered && !starts {
         header
             .hold_off_until_ns
             .store(now_ns(hooked) + header.hold_off_ns, Ordering::Relaxed);
@@ -44,8 +56,7 @@ fn free_slot<'a>(hooked: &Hooked<'a>, now_ns: u64) -> Option<&'a Slot> {
     channel.slots.iter().find(take)
 }
 
-fn wait(hooked: &Hooked, slot: &Slot, began_ns: u64) -> bool {
-    let deadline_ns = began_ns + hooked.channel.header.deadline_ns;
+fn wait(hooked: &Hooked, slot: &Slot, deadline_ns: u64) -> bool {
     while slot.state.load(Ordering::Acquire) == SLOT_ASKED {
         let now_ns = now_ns(hooked);
         if now_ns >= deadline_ns || !is_alive(hooked.channel) {

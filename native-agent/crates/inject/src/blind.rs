@@ -13,6 +13,7 @@ use crate::will::Gadgets;
 /// The name under which the library lies in a process's memory map.
 pub const IMAGE_NAME: &str = "norn-hook";
 const IMAGE_PATH: &str = "/memfd:norn-hook";
+const AT_BASE: u64 = 7;
 const AT_SECURE: u64 = 23;
 const PROGRAM_BYTES_MAX: u64 = 1 << 30;
 
@@ -106,14 +107,28 @@ fn check_state(pid: i32) -> Result<(), Blind> {
     }
 }
 
-fn check_rights(pid: i32) -> Result<(), Blind> {
+/// As soon as a program has been started and before it runs: whether it is one that can be hooked later.
+pub fn check_started(pid: i32) -> Result<(), Blind> {
+    check_rights(pid)?;
+    match auxiliary(pid, AT_BASE)? {
+        // Nobody loads it.
+        None | Some(0) => Err(without_libc(pid)),
+        Some(_) => Ok(()),
+    }
+}
+
+/// What the kernel told the program when it was started.
+fn auxiliary(pid: i32, kind: u64) -> Result<Option<u64>, Blind> {
     let auxiliary = fs::read(format!("/proc/{pid}/auxv")).map_err(|_| Blind::NotAllowed { pid })?;
     let number = |bytes: &[u8]| u64::from_ne_bytes(bytes.try_into().unwrap_or_default());
     let mut entries = auxiliary.as_chunks::<16>().0.iter();
-    match entries
-        .find(|entry| number(&entry[..8]) == AT_SECURE)
-        .map(|entry| number(&entry[8..]))
-    {
+    Ok(entries
+        .find(|entry| number(&entry[..8]) == kind)
+        .map(|entry| number(&entry[8..])))
+}
+
+fn check_rights(pid: i32) -> Result<(), Blind> {
+    match auxiliary(pid, AT_SECURE)? {
         Some(0) => Ok(()),
         Some(_) => Err(Blind::SecureExec { pid }),
         // It is between two programs.

@@ -2,8 +2,8 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
-use std::sync::Mutex;
 use std::sync::atomic::Ordering;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use norn_hook::calls;
@@ -185,10 +185,7 @@ impl Channel {
 
     /// Hands out the complete records in the order in which the calls took their places. Returns how many.
     pub fn read(&self, seen: &mut dyn FnMut(Call)) -> usize {
-        let mut reading = self
-            .reading
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut reading = self.reading();
         let mut found = 0;
         for _ in 0..RECORDS {
             match self.next(&mut reading) {
@@ -208,6 +205,19 @@ impl Channel {
                 .store(reading.tail, Ordering::Release);
         }
         found
+    }
+
+    /// Places that calls have taken. Once `taken` is as many, all of those have been handed out.
+    pub fn written(&self) -> u64 {
+        self.shared().header.head.value.load(Ordering::Acquire)
+    }
+
+    pub fn taken(&self) -> u64 {
+        self.reading().tail
+    }
+
+    fn reading(&self) -> MutexGuard<'_, Reading> {
+        self.reading.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn next(&self, reading: &mut Reading) -> Next {
@@ -241,11 +251,7 @@ impl Channel {
         let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
         Losses {
             dropped: count(&counters.dropped),
-            torn: self
-                .reading
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner)
-                .torn,
+            torn: self.reading().torn,
             unanswered: count(&counters.unanswered),
             unasked: count(&counters.unasked),
             unread: count(&counters.unread),

@@ -77,6 +77,8 @@ pub enum InjectError {
     Changed { pid: i32, address: u64 },
     #[error("the hook library's file is not what the injector expects: build both from one source ({what})")]
     Library { what: &'static str },
+    #[error("process {pid} started no other program within {waited_ms} ms")]
+    NoExec { pid: i32, waited_ms: u64 },
     #[error("stopped on purpose after {step}")]
     Rehearsed { step: String },
 }
@@ -89,6 +91,7 @@ impl InjectError {
             Self::Busy { .. } => "INJECT_BUSY",
             Self::Changed { .. } => "INJECT_CHANGED",
             Self::Library { .. } => "INJECT_LIBRARY",
+            Self::NoExec { .. } => "HOOK_NO_EXEC",
             Self::Rehearsed { .. } => "INJECT_REHEARSED",
         }
     }

@@ -6,7 +6,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicPtr, AtomicU64};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use norn_hook::channel::{CHANNEL_BYTES, Channel as Shared, Header, Mask};
 use norn_hook::state::State;
@@ -22,7 +22,7 @@ use crate::image::{self, Layout, PAGE, Patch};
 use crate::maps;
 use crate::plan::Plans;
 use crate::remote::Remote;
-use crate::respond::{Answerer, Responder};
+use crate::respond::{Answerer, Nothing, Responder};
 use crate::seccomp;
 use crate::stop::Stopped;
 use crate::will::Gadgets;
@@ -87,51 +87,64 @@ pub fn inject(
     options: &Options,
     answerer: Box<dyn Answerer>,
 ) -> Result<Hooked, InjectError> {
-    let mut attempt = 1;
-    let ((injected, gadgets), held) = loop {
-        match once(pid, plans, options) {
+    let (mut attempt, mut answerer) = (1, Some(answerer));
+    loop {
+        match once(pid, plans, options, &mut answerer) {
             Err(InjectError::Busy { .. }) if attempt < ATTEMPTS => attempt += 1,
-            done => break done?,
+            done => return done,
         }
         std::thread::sleep(PAUSE);
-    };
-    let (layout, patches, channel, image) = injected;
-    let channel = Arc::new(channel);
+    }
+}
+
+/// On a thread of its own: when it ends, the kernel lets go of whatever it still holds.
+fn once(
+    pid: i32,
+    plans: &Plans,
+    options: &Options,
+    answerer: &mut Option<Box<dyn Answerer>>,
+) -> Result<Hooked, InjectError> {
+    let target = blind::examine(pid, plans)?;
+    let on_thread = || hook_stopped(Stopped::stop(pid)?, target, options, answerer);
+    std::thread::scope(|scope| scope.spawn(on_thread).join()).unwrap_or(Err(InjectError::Library {
+        what: "the injector has a defect",
+    }))
+}
+
+/// The process goes on once it is answered. The answerer is taken when it is needed.
+pub(crate) fn hook_stopped(
+    mut stopped: Stopped,
+    mut target: Target,
+    options: &Options,
+    answerer: &mut Option<Box<dyn Answerer>>,
+) -> Result<Hooked, InjectError> {
+    // Until then it may have mapped more: the gap is looked for while nothing changes.
+    target.maps = maps::read(target.pid)?;
+    let injected = Injection::prepare(&target, options)?.run(&mut stopped)?;
+    let channel = Arc::new(injected.channel);
+    let answerer = answerer.take().unwrap_or_else(|| Box::new(Nothing));
     let started = Responder::start(channel.clone(), answerer);
-    let responder = started.map_err(|source| InjectError::System {
-        pid,
-        doing: "starting the answering thread",
-        source,
-    })?;
+    let responder = started.map_err(|error| stopped.failed("starting the answering thread", error))?;
+    let since = stopped.since;
+    drop(stopped);
     Ok(Hooked {
-        pid,
-        layout,
-        patches,
+        pid: target.pid,
+        layout: injected.layout,
+        patches: injected.patches,
         channel,
-        gadgets,
-        image,
-        held,
+        gadgets: injected.gadgets,
+        image: injected.image,
+        held: since.elapsed(),
         _responder: responder,
     })
 }
 
-type Injected = ((Layout, Vec<Patch>, Channel, ImageFile), Gadgets);
-
-/// On a thread of its own: when it ends, the kernel lets go of whatever it still holds. Also how long the process held still.
-fn once(pid: i32, plans: &Plans, options: &Options) -> Result<(Injected, Duration), InjectError> {
-    let mut target = blind::examine(pid, plans)?;
-    let on_thread = || {
-        let began = Instant::now();
-        let mut stopped = Stopped::stop(pid)?;
-        // Until then it may have mapped more: the gap is looked for while nothing changes.
-        target.maps = maps::read(pid)?;
-        let injected = Injection::prepare(&target, options)?.run(&mut stopped)?;
-        drop(stopped);
-        Ok((injected, began.elapsed()))
-    };
-    std::thread::scope(|scope| scope.spawn(on_thread).join()).unwrap_or(Err(InjectError::Library {
-        what: "the injector has a defect",
-    }))
+struct Injected {
+    layout: Layout,
+    patches: Vec<Patch>,
+    channel: Channel,
+    image: ImageFile,
+    gadgets: Gadgets,
 }
 
 struct Injection<'a> {
@@ -174,10 +187,13 @@ impl<'a> Injection<'a> {
         let gadgets = self.target.gadgets().ok_or(no_libc)?;
         let mut remote = Remote::begin(stopped, gadgets)?;
         match self.steps(&mut remote, own_calls) {
-            Ok((channel, image)) => {
-                let patches = std::mem::take(&mut self.patches);
-                Ok(((self.layout, patches, channel, image), gadgets))
-            }
+            Ok((channel, image)) => Ok(Injected {
+                layout: self.layout,
+                patches: std::mem::take(&mut self.patches),
+                channel,
+                image,
+                gadgets,
+            }),
             Err(error) => {
                 self.undo(&mut remote);
                 Err(error)

@@ -35,6 +35,7 @@ impl Thread {
 /// The threads of one process, stopped; they go on when this is dropped.
 pub struct Stopped {
     pub pid: i32,
+    pub since: Instant,
     pub threads: BTreeMap<i32, Thread>,
     /// Signals that came meanwhile and could not be held back by a mask.
     pub held: Vec<(i32, i32)>,
@@ -47,6 +48,7 @@ impl Stopped {
         schedule::hurry_own_thread();
         let mut stopped = Self {
             pid,
+            since: Instant::now(),
             threads: BTreeMap::new(),
             held: Vec::new(),
         };
@@ -57,6 +59,18 @@ impl Stopped {
         } else {
             Ok(stopped)
         }
+    }
+
+    /// A process of one thread, which the calling thread has stopped.
+    pub fn of_one(pid: i32) -> Result<Self, InjectError> {
+        let mut stopped = Self {
+            pid,
+            since: Instant::now(),
+            threads: BTreeMap::new(),
+            held: Vec::new(),
+        };
+        stopped.note(pid, 0)?;
+        Ok(stopped)
     }
 
     fn stop_new(&mut self) -> Result<bool, InjectError> {
@@ -87,17 +101,22 @@ impl Stopped {
             Err(Errno::ESRCH) => Ok(false),
             // Also the answer for a thread that is just ending.
             Err(Errno::EPERM) if has_ended(tid) => Ok(false),
-            Err(Errno::EPERM) => Err(self.refused(tid)),
+            Err(Errno::EPERM) => Err(refused(self.pid, tid)),
             Err(error) => Err(self.failed("stopping a thread", error)),
         }
     }
 
     fn await_thread(&mut self, tid: i32) -> Result<bool, InjectError> {
-        let thread = Pid::from_raw(tid);
         let Some(signal) = self.wait_for_stop(tid)? else {
             return Ok(false);
         };
-        let registers = ptrace::getregs(thread).map_err(|error| self.failed("reading registers", error))?;
+        self.note(tid, signal)?;
+        Ok(true)
+    }
+
+    fn note(&mut self, tid: i32, signal: i32) -> Result<(), InjectError> {
+        let registers =
+            ptrace::getregs(Pid::from_raw(tid)).map_err(|error| self.failed("reading registers", error))?;
         self.threads.insert(
             tid,
             Thread {
@@ -106,7 +125,7 @@ impl Stopped {
                 signal,
             },
         );
-        Ok(true)
+        Ok(())
     }
 
     /// The signal that the thread stopped for, or 0; None when it has ended instead.
@@ -123,24 +142,10 @@ impl Stopped {
                 }
                 Ok(None) => std::thread::sleep(Duration::from_micros(20)),
                 Ok(Some(Stop::Signal(signal))) => return Ok(Some(signal)),
-                Ok(Some(Stop::Call | Stop::Event)) => return Ok(Some(0)),
+                Ok(Some(Stop::Call | Stop::Event | Stop::Exec)) => return Ok(Some(0)),
                 Ok(Some(Stop::Ended)) | Err(Errno::ECHILD) => return Ok(None),
                 Err(error) => return Err(self.failed("waiting for a thread", error)),
             }
-        }
-    }
-
-    fn refused(&self, tid: i32) -> InjectError {
-        let (pid, waited_ms) = (self.pid, 0);
-        match maps::status_number(tid, "TracerPid") {
-            // The attempt before is still letting go.
-            Some(tracer @ 1..) if is_own(tracer) => InjectError::Busy { pid, tid, waited_ms },
-            Some(tracer @ 1..) => Blind::Traced {
-                pid: self.pid,
-                tracer: tracer as i32,
-            }
-            .into(),
-            _ => Blind::NotAllowed { pid: self.pid }.into(),
         }
     }
 
@@ -173,6 +178,24 @@ impl Drop for Stopped {
     }
 }
 
+/// Why a thread may not be followed.
+pub fn refused(pid: i32, tid: i32) -> InjectError {
+    match maps::status_number(tid, "TracerPid") {
+        // The attempt before is still letting go.
+        Some(tracer @ 1..) if is_own(tracer) => InjectError::Busy {
+            pid,
+            tid,
+            waited_ms: 0,
+        },
+        Some(tracer @ 1..) => Blind::Traced {
+            pid,
+            tracer: tracer as i32,
+        }
+        .into(),
+        _ => Blind::NotAllowed { pid }.into(),
+    }
+}
+
 fn has_ended(tid: i32) -> bool {
     maps::status(tid, "State").is_none_or(|state| state.starts_with(['Z', 'X']))
 }
@@ -189,6 +212,8 @@ pub enum Stop {
     Call,
     /// Because it was asked to, or with its whole process.
     Event,
+    /// It is another program now.
+    Exec,
     /// Before it gets this signal.
     Signal(i32),
     Ended,
@@ -217,6 +242,7 @@ pub fn wait(tid: i32, flags: i32) -> Result<Option<Stop>, Errno> {
     let signal = libc::WSTOPSIG(status);
     Ok(Some(match () {
         () if !libc::WIFSTOPPED(status) => Stop::Ended,
+        () if status >> 16 == libc::PTRACE_EVENT_EXEC => Stop::Exec,
         () if status >> 16 != 0 => Stop::Event,
         () if signal == libc::SIGTRAP | 0x80 => Stop::Call,
         () => Stop::Signal(signal),

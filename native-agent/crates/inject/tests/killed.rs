@@ -3,10 +3,12 @@
 //! `NORN_HOOK_TURNS` says how often at any moment (20); from 100 on the others stop at every call, else at every 17th.
 mod support;
 
+use std::io::Write;
+use std::process::{Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use norn_inject::{Left, Nothing, Options, inject};
+use norn_inject::{Answerer, Left, Nothing, Options, hook_next, inject};
 use support::{BASH, Directory, PYTHON, Program, plans, start, victims};
 
 /// One test at a time: a fork of this process has only one of its threads, and must not find a lock that another one held.
@@ -23,8 +25,8 @@ fn turns() -> u64 {
     std::env::var("NORN_HOOK_TURNS").map_or(20, |text| text.parse().unwrap())
 }
 
-/// A process of its own that goes in and out; when it is traced, it says by a stop that what follows is that.
-fn start_injector(target: i32, is_traced: bool) -> i32 {
+/// A process of its own that does this; when it is traced, it says by a stop that what follows is that.
+fn start_injector(is_traced: bool, work: impl FnOnce()) -> i32 {
     // SAFETY: the child has this thread alone, and ends without going back to the test.
     match unsafe { libc::fork() } {
         0 => {
@@ -35,9 +37,7 @@ fn start_injector(target: i32, is_traced: bool) -> i32 {
                     libc::raise(libc::SIGSTOP);
                 }
             }
-            if let Ok(hooked) = inject(target, plans(), &Options::default(), Box::new(Nothing)) {
-                let _left: Result<Left, _> = hooked.eject();
-            }
+            work();
             // SAFETY: as above.
             unsafe { libc::_exit(0) }
         }
@@ -45,9 +45,15 @@ fn start_injector(target: i32, is_traced: bool) -> i32 {
     }
 }
 
+fn in_and_out(target: i32) {
+    if let Ok(hooked) = inject(target, plans(), &Options::default(), Box::new(Nothing)) {
+        let _left: Result<Left, _> = hooked.eject();
+    }
+}
+
 /// Runs an injector and kills it at its `at`th stop around a system call. False when it ended before.
-fn kill_at(target: i32, at: usize) -> bool {
-    let injector = start_injector(target, true);
+fn kill_at(at: usize, work: impl FnOnce()) -> bool {
+    let injector = start_injector(true, work);
     let was_met = follow(injector, at);
     if was_met {
         kill(injector);
@@ -148,7 +154,7 @@ fn kill_at_each(begin: &dyn Fn() -> Worker) {
         let pid = worker.program.pid();
         let before = settled(pid);
         worker.program.send(&worker.line);
-        let was_met = kill_at(pid, at);
+        let was_met = kill_at(at, || in_and_out(pid));
         assert_eq!(worker.program.printed(), worker.expected, "killed at stop {at}");
         assert_eq!(
             worker.program.run(&worker.line),
@@ -263,6 +269,51 @@ fn threads_that_compute_and_wait_are_as_they_were() {
     }
 }
 
+/// A program that is followed into its start is held at its exec and at each of its loader's calls.
+#[test]
+fn a_program_starts_whenever_its_follower_is_killed() {
+    let _turn = turn();
+    let directory = Directory::new("killed-follower");
+    let file = directory.file("f", "content");
+    let line = format!("read -r line; exec cat {}", file.display());
+    let step = if turns() >= TURNS_OF_ALL { 1 } else { 17 };
+    let mut at = 0;
+    loop {
+        // By another thread, so that this one does not wait for it when it waits for the follower.
+        let spawn = || {
+            let mut command = Command::new("bash");
+            let command = command.args(["--norc", "-c", &line]);
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()
+        };
+        let mut shell = std::thread::scope(|scope| scope.spawn(spawn).join())
+            .unwrap()
+            .unwrap();
+        let pid = shell.id() as i32;
+        let mut input = shell.stdin.take().unwrap();
+        let was_met = kill_at(at, || {
+            let follow = || {
+                let what = (&Options::default(), Box::new(Nothing) as Box<dyn Answerer>);
+                let _hooked = hook_next(pid, plans(), what, || {
+                    input.write_all(b"now\n").unwrap_or_default()
+                });
+            };
+            std::thread::scope(|scope| drop(scope.spawn(follow)));
+        });
+        let _told = input.write_all(b"now\n");
+        drop(input);
+        let output = shell.wait_with_output().unwrap();
+        assert!(
+            output.status.success() && output.stdout == b"content",
+            "killed at stop {at}: {output:?}"
+        );
+        if !was_met {
+            break;
+        }
+        at += step;
+    }
+    assert!(at > 300, "following has more calls than {at}");
+}
+
 /// Also where no system call of the injector's is near, and on a busy machine.
 #[test]
 fn killed_at_any_moment() {
@@ -275,7 +326,7 @@ fn killed_at_any_moment() {
         let mut moment = 0x2545_F491_4F6C_DD1D_u64;
         for turn in 0..turns() {
             worker.program.send(&worker.line);
-            let injector = start_injector(worker.program.pid(), false);
+            let injector = start_injector(false, || in_and_out(worker.program.pid()));
             moment ^= moment << 13;
             moment ^= moment >> 7;
             moment ^= moment << 17;

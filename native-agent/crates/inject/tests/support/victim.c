@@ -179,7 +179,7 @@ static void *compute(void *seed) {
     unsigned long a = (unsigned long)seed, b = a * 31 + 7;
     double x[8], sum = 0;
     for (int i = 0; i < 8; i++) x[i] = i + (double)(a + 1);
-    for (long turn = 0; turn < 300000; turn++) {
+    for (long turn = 0; turn < 120000; turn++) {
         a ^= a << 13; a ^= a >> 7; a ^= a << 17; b = b * 6364136223846793005UL + a;
         for (int i = 0; i < 8; i++) x[i] = x[i] * 1.0000001 + 0.25;
         if (turn % 60000 == 59999) {

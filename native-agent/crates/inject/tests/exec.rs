@@ -1,0 +1,216 @@
+//! A program that a hooked one starts is hooked before its first own instruction: what it does first is asked about and recorded.
+mod support;
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::sync::mpsc::{Sender, channel};
+use std::time::{Duration, Instant};
+
+use norn_hook::calls;
+use norn_inject::{Answerer, Blind, Call, Hooked, InjectError, Options, Wanted, hook_next, inject};
+use support::{BASH, Directory, Program, plans};
+
+/// What came of a start, and whether the file that is destroyed by what was started was there when that was asked about.
+type Outcome = Result<Hooked, InjectError>;
+
+fn options() -> Options {
+    let questioned = [&calls::DESTRUCTIVE[..], &[calls::EXECVE, calls::EXECVEAT]].concat();
+    let wanted = Wanted {
+        questioned,
+        deadline: Duration::from_millis(200),
+        ..Wanted::default()
+    };
+    Options {
+        wanted,
+        ..Options::default()
+    }
+}
+
+/// Follows each program that is started, as the agent does.
+struct Following {
+    outcomes: Sender<Outcome>,
+    asked: Sender<(u64, PathBuf, bool)>,
+}
+
+impl Answerer for Following {
+    fn before(&mut self, call: &Call) {
+        let path = PathBuf::from(String::from_utf8_lossy(&call.first).into_owned());
+        let is_there = path.exists();
+        let _ = self.asked.send((call.number, path, is_there));
+        if ![calls::EXECVE, calls::EXECVEAT].contains(&call.number) {
+            return;
+        }
+        let (tid, outcomes, asked) = (call.tid as i32, self.outcomes.clone(), self.asked.clone());
+        let (hold, is_held) = channel();
+        std::thread::spawn(move || {
+            let next = Following {
+                outcomes: outcomes.clone(),
+                asked,
+            };
+            let what = (&options(), Box::new(next) as Box<dyn Answerer>);
+            let outcome = hook_next(tid, plans(), what, || hold.send(()).unwrap_or_default());
+            let _ = outcomes.send(outcome);
+        });
+        let _ = is_held.recv_timeout(Duration::from_millis(20));
+    }
+}
+
+struct Scene {
+    shell: Program,
+    _hooked: Hooked,
+    outcomes: std::sync::mpsc::Receiver<Outcome>,
+    asked: std::sync::mpsc::Receiver<(u64, PathBuf, bool)>,
+}
+
+impl Scene {
+    fn new() -> Self {
+        plans().prepare();
+        let mut shell = Program::start(BASH);
+        shell.run("");
+        let ((tell, outcomes), (ask, asked)) = (channel(), channel());
+        let following = Following {
+            outcomes: tell,
+            asked: ask,
+        };
+        let hooked = inject(shell.pid(), plans(), &options(), Box::new(following)).unwrap();
+        Self {
+            shell,
+            _hooked: hooked,
+            outcomes,
+            asked,
+        }
+    }
+
+    fn outcome(&self) -> Outcome {
+        self.outcomes
+            .recv_timeout(Duration::from_secs(10))
+            .expect("an outcome")
+    }
+
+    fn code(&self) -> &'static str {
+        self.outcome().map_or_else(|error| error.code(), |_| "")
+    }
+}
+
+fn turns() -> usize {
+    std::env::var("NORN_HOOK_TURNS").map_or(20, |text| text.parse().unwrap())
+}
+
+#[test]
+fn what_a_started_program_does_first_is_asked_about_before() {
+    let directory = Directory::new("exec");
+    let mut scene = Scene::new();
+    let mut held = Vec::new();
+    for turn in 0..turns() {
+        let file = directory.file(&format!("f{turn}"), "kept");
+        assert_eq!(scene.shell.run(&format!("rm {}; echo $?", file.display())), "0");
+        // On a machine that gives the follower no turn within 20 ms, or a loader within 50, it starts as it is.
+        let hooked = match scene.outcome() {
+            Err(InjectError::Busy { .. } | InjectError::Blind(Blind::Gone { .. })) => continue,
+            other => other.unwrap(),
+        };
+        held.push(hooked.held());
+        let asked: Vec<_> = scene.asked.try_iter().collect();
+        let unlinks = |call: &u64| [calls::UNLINK, calls::UNLINKAT].contains(call);
+        let before: Vec<_> = asked
+            .iter()
+            .filter(|(call, path, _)| unlinks(call) && *path == file)
+            .collect();
+        assert!(before.len() == 1 && before[0].2, "turn {turn}: {asked:?}");
+        assert!(!file.exists());
+    }
+    assert!(
+        held.len() > turns() / 2,
+        "{} of {} were hooked",
+        held.len(),
+        turns()
+    );
+    held.sort_unstable();
+    println!(
+        "held still for {:?} (half), {:?} (99 %)",
+        held[held.len() / 2],
+        held[held.len() * 99 / 100]
+    );
+    scene.shell.end();
+}
+
+/// By vfork, fork and exec, a script, and the shell itself.
+#[test]
+fn every_way_to_start_a_program_is_followed() {
+    let directory = Directory::new("ways");
+    let mut scene = Scene::new();
+    let script = directory.file("script", "#!/bin/sh\necho by a script\n");
+    std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
+    assert_eq!(scene.shell.run(&script.display().to_string()), "by a script");
+    scene.outcome().unwrap();
+    let spawn = "python3 -c \"import os; os.waitpid(os.posix_spawn('/bin/echo', ['echo', 'spawned'], os.environ), 0)\"";
+    assert_eq!(scene.shell.run(spawn), "spawned");
+    // The interpreter may itself be started through others; one that looks for its program in many places is followed already.
+    let mut last = None;
+    while let Ok(next) = scene.outcomes.recv_timeout(Duration::from_millis(300)) {
+        last = next.ok().or(last);
+    }
+    let last = last.expect("something is hooked");
+    let mut seen = Vec::new();
+    last.channel().read(&mut |call| seen.push(call.number));
+    assert!(!seen.is_empty(), "what was started last is hooked");
+    assert_eq!(scene.shell.run("( exec cat <<< piped )"), "piped");
+    scene.outcome().unwrap();
+    scene.shell.end();
+}
+
+#[test]
+fn what_cannot_be_followed_starts_as_ever() {
+    let directory = Directory::new("cannot");
+    let mut scene = Scene::new();
+    assert_eq!(
+        scene
+            .shell
+            .run("shopt -s execfail; exec /absent/program 2> /dev/null; echo $?"),
+        "127"
+    );
+    assert_eq!(scene.code(), "HOOK_NO_EXEC");
+    let source = directory.file(
+        "static.c",
+        "#include <stdio.h>\n#include <unistd.h>\nint main() { printf(\"%d\\n\", geteuid()); }",
+    );
+    let fixed = directory.0.join("fixed");
+    let compiled = std::process::Command::new("cc")
+        .args(["-static", "-o"])
+        .arg(&fixed)
+        .arg(&source)
+        .status();
+    assert!(compiled.unwrap().success());
+    assert_eq!(scene.shell.run(&fixed.display().to_string()), "0");
+    assert_eq!(scene.code(), "HOOK_STATIC");
+    let raised = directory.0.join("raised");
+    let compiled = std::process::Command::new("cc")
+        .arg("-o")
+        .arg(&raised)
+        .arg(&source)
+        .status();
+    assert!(compiled.unwrap().success());
+    // Another user's rights are gained although somebody follows.
+    std::os::unix::fs::chown(&raised, Some(65534), None).unwrap();
+    std::fs::set_permissions(&raised, std::fs::Permissions::from_mode(0o4755)).unwrap();
+    assert_eq!(scene.shell.run(&raised.display().to_string()), "65534");
+    assert_eq!(scene.code(), "HOOK_SECURE_EXEC");
+    scene.shell.end();
+}
+
+/// Nobody answers any more, and nobody waits.
+#[test]
+fn without_the_agent_programs_start_at_once() {
+    let mut scene = Scene::new();
+    let Scene { shell, _hooked, .. } = &mut scene;
+    let left = _hooked.channel().shared();
+    left.header.agent.store(
+        norn_hook::channel::OWNER_DIED,
+        std::sync::atomic::Ordering::SeqCst,
+    );
+    let before = Instant::now();
+    assert_eq!(shell.run("/bin/echo on"), "on");
+    assert!(before.elapsed() < Duration::from_secs(5));
+    assert_eq!(_hooked.channel().losses().unanswered, 0, "it did not even ask");
+    scene.shell.end();
+}

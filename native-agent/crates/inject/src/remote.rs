@@ -75,7 +75,7 @@ impl<'a> Remote<'a> {
         });
         added.map_err(|_| Errno::EFAULT)?;
         self.stand_by()?;
-        turns.hurry();
+        let _keeps_its_turns = !turns.hurry() && !turns.shorten();
         self.turns = Some(turns);
         Ok(())
     }

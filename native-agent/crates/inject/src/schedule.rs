@@ -17,6 +17,9 @@ struct Attributes {
     period: u64,
 }
 
+/// The kernel's least.
+const SHORT_NS: u64 = 100_000;
+
 /// How a thread was scheduled before; 0 is the calling thread.
 #[derive(Debug)]
 pub struct Before {
@@ -37,6 +40,15 @@ impl Before {
     pub fn hurry(&self) -> bool {
         // Without the flag that forks have ordinary turns: only a privileged thread could give that up again by itself.
         write(self.tid, &hurried(self.attributes.flags))
+    }
+
+    /// Where that is not allowed, as in a container under cgroup v1: the shorter its turns are, the sooner it has one (EEVDF, Linux 6.12).
+    pub fn shorten(&self) -> bool {
+        let short = Attributes {
+            runtime: SHORT_NS,
+            ..self.attributes
+        };
+        write(self.tid, &short)
     }
 
     pub fn restore(&self) {
@@ -98,6 +110,9 @@ mod tests {
             assert_eq!((ordinary.policy as i32, ordinary.nice), (libc::SCHED_BATCH, 7));
             // Without the right to it nothing changes.
             let before = Before::of(0).unwrap();
+            assert!(before.shorten(), "anybody may");
+            assert_eq!(read(0).unwrap().nice, 7);
+            before.restore();
             if before.hurry() {
                 assert_eq!(read(0).unwrap().policy as i32, libc::SCHED_RR);
                 assert!(Before::of(0).is_none(), "it is in a hurry already");

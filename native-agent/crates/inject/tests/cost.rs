@@ -1,10 +1,12 @@
 //! What a hooked call and an injection cost, beside bare and beside ptrace, in one run. `cargo test --release -p norn-inject --test cost -- --nocapture`
 mod support;
 
+use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 use norn_hook::calls;
 use norn_inject::{Channel, Left, Nothing, Options, Wanted, inject};
+use support::following::{Following, options};
 use support::{BASH, Directory, Program, hook, plans, start, victims};
 
 const ROUNDS: usize = 10;
@@ -14,6 +16,8 @@ const PASSES: usize = 6;
 const UNMATCHED_NS_MAX: f64 = 100.0;
 const RECORDED_NS_MAX: f64 = 300.0;
 const INJECTION_MS_MAX: f64 = 5.0;
+/// What a start may take longer.
+const START_MS_MAX: f64 = 50.0;
 
 /// A line for people, or with `NORN_HOOK_COST_JSON=1` an object for machines.
 fn say(what: &str, libc: &str, (cost, most, unit): (f64, Option<f64>, &str), beside_bare: Option<f64>) {
@@ -120,6 +124,48 @@ fn traced_ns(program: &mut Program) -> f64 {
         libc::ptrace(libc::PTRACE_DETACH, pid, 0usize, 0usize);
     }
     program.printed().parse().unwrap()
+}
+
+/// From a shell's line to its answer, each with a program of its own, by turns.
+#[test]
+fn a_start() {
+    const TURNS: usize = 200;
+    let ((tell, outcomes), (ask, _asked)) = (channel(), channel());
+    let following = Following {
+        outcomes: tell,
+        asked: ask,
+    };
+    let (mut bare, mut followed) = (Program::start(BASH), Program::start(BASH));
+    bare.run("");
+    followed.run("");
+    plans().prepare();
+    let hooked = inject(followed.pid(), plans(), &options(), Box::new(following)).unwrap();
+    let mut times = [Vec::new(), Vec::new()];
+    for _ in 0..TURNS {
+        for (program, times) in [&mut bare, &mut followed].into_iter().zip(&mut times) {
+            let began = Instant::now();
+            program.run("/bin/true");
+            times.push(began.elapsed());
+        }
+        drop(outcomes.recv().unwrap());
+    }
+    let [bare_ms, followed_ms] = times.map(|mut times| {
+        times.sort_unstable();
+        [TURNS / 2, TURNS * 99 / 100].map(|place| times[place].as_secs_f64() * 1e3)
+    });
+    say("a start, bare, half", "bash", (bare_ms[0], None, "ms"), None);
+    for (what, place) in [("followed, half", 0), ("followed, 99 %", 1)] {
+        let more = followed_ms[place] - bare_ms[place];
+        say(
+            what,
+            "bash",
+            (more, Some(START_MS_MAX), "ms"),
+            Some(followed_ms[place] / bare_ms[place]),
+        );
+    }
+    drop(hooked.eject());
+    bare.end();
+    followed.end();
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! Calls that the kernel has seen and a process's hooks have not: its hooks were undone, or it makes its calls past them.
 //!
-//! The hooks tell before a call, the kernel after it, and the two streams come at different times; so both are counted in steps of
-//! time, and a call of the kernel's is looked for among the hooks' of the last seconds once those must have come.
+//! The hooks tell before a call, the kernel after it, and the two streams come at different times, on a busy machine by seconds. So both are counted in
+//! steps of time; a call of the kernel's is looked for once all that the hooks told until then has been read, and what they told is kept
+//! until the kernel's events have come as far.
 use std::collections::{BTreeMap, HashMap};
 
 use norn_events::{Event, EventKind, ProcessIndex, ProcessTable, ProcessUid};
@@ -14,8 +15,8 @@ use crate::{Firing, Rule};
 const STEP_NS: u64 = 100_000_000;
 /// A call may take so long from its hook to its end.
 const CALL_STEPS: u64 = 50;
-/// What both streams have to say of a moment has come after this.
-const LATE_STEPS: u64 = 15;
+/// However late the kernel's events are, what was told before this is forgotten.
+const TOLD_STEPS_MAX: u64 = 600;
 /// A call that was under way when the hooks came has no record, ns.
 const SETTLE_NS: u64 = 500_000_000;
 /// Calls without a record before anything is said.
@@ -41,6 +42,8 @@ type Counts = BTreeMap<(u64, HookedCall), u32>;
 #[derive(Debug, Default)]
 struct Tree {
     since_ns: u64,
+    /// All that the hooks told until then has been read.
+    read_until_ns: u64,
     told: Counts,
     happened: BTreeMap<(u64, HookedCall), HashMap<ProcessUid, u32>>,
     /// Records were lost: what happened until then is not judged.
@@ -60,6 +63,8 @@ struct Missing {
 pub struct Bypass {
     trees: HashMap<TreeId, Tree>,
     members: HashMap<ProcessUid, TreeId>,
+    /// The kernel's events have come as far as this.
+    seen_until_ns: u64,
 }
 
 impl Bypass {
@@ -98,6 +103,13 @@ impl Bypass {
         }
     }
 
+    /// All that the hooks told before this time has been told here.
+    pub fn read(&mut self, tree: TreeId, until_ns: u64) {
+        if let Some(tree) = self.trees.get_mut(&tree) {
+            tree.read_until_ns = until_ns;
+        }
+    }
+
     /// Records of this tree were lost before now.
     pub fn lost(&mut self, tree: TreeId, now_ns: u64) {
         if let Some(tree) = self.trees.get_mut(&tree) {
@@ -107,6 +119,7 @@ impl Bypass {
 
     /// An event of the kernel's.
     pub fn observe(&mut self, event: &Event<'_>, processes: &ProcessTable) {
+        self.seen_until_ns = self.seen_until_ns.max(event.time_ns);
         let Some(process) = processes.get(event.process) else {
             return;
         };
@@ -132,12 +145,14 @@ impl Bypass {
         }
     }
 
-    /// Judges what is old enough.
+    /// Judges what both have told of.
     pub fn settle(&mut self, now_ns: u64, processes: &ProcessTable) -> Vec<Firing> {
-        let now = now_ns / STEP_NS;
         let mut firings = Vec::new();
+        let awaited = (self.seen_until_ns / STEP_NS).saturating_sub(CALL_STEPS);
+        let oldest = awaited.max((now_ns / STEP_NS).saturating_sub(TOLD_STEPS_MAX));
         for tree in self.trees.values_mut() {
-            tree.match_until(now.saturating_sub(LATE_STEPS));
+            tree.match_read();
+            tree.told.retain(|&(step, _), _| step >= oldest);
             for (uid, missing) in &mut tree.missing {
                 let calls: u32 = missing.calls.values().sum();
                 let index = processes.by_uid(*uid);
@@ -169,8 +184,9 @@ impl Bypass {
 }
 
 impl Tree {
-    /// Takes from what was told, oldest first, what happened until `last`.
-    fn match_until(&mut self, last: u64) {
+    /// Takes from what was told, oldest first, what happened in the steps that have been read wholly. The clocks of the two may differ by a step.
+    fn match_read(&mut self) {
+        let last = (self.read_until_ns / STEP_NS).saturating_sub(2);
         while let Some((&(step, call), _)) = self.happened.first_key_value()
             && step <= last
         {
@@ -186,8 +202,6 @@ impl Tree {
                 }
             }
         }
-        let oldest = last.saturating_sub(CALL_STEPS);
-        self.told.retain(|&(step, _), _| step >= oldest);
     }
 
     /// How many of `wanted` calls the hooks told of, in time; each counts once. The clocks of the two may differ by a step.

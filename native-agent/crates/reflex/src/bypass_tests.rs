@@ -56,8 +56,9 @@ impl Scene {
         child
     }
 
-    /// When everything must have come.
+    /// When everything has come.
     fn verdict(&mut self) -> Vec<Firing> {
+        self.bypass.read(TREE, BEGIN + 60 * SECOND);
         self.bypass.settle(BEGIN + 60 * SECOND, &self.world.processes)
     }
 }
@@ -89,6 +90,36 @@ fn calls_that_both_saw_are_nothing_whoever_tells_first() {
     // Read late.
     scene.told(50, HookedCall::Unlink, BEGIN + SECOND);
     assert!(scene.verdict().is_empty());
+}
+
+/// The agent had no turn for seconds: then it sees what the kernel tells before it reads what the hooks told long before.
+#[test]
+fn nothing_is_judged_before_what_the_hooks_told_has_been_read() {
+    let mut scene = Scene::new();
+    scene.bypass.read(TREE, BEGIN);
+    scene.unlinks(scene.root, 50, BEGIN + SECOND);
+    let late = BEGIN + 20 * SECOND;
+    assert!(scene.bypass.settle(late, &scene.world.processes).is_empty());
+    scene.told(50, HookedCall::Unlink, BEGIN + SECOND);
+    assert!(scene.verdict().is_empty());
+}
+
+#[test]
+fn what_the_hooks_told_is_kept_until_the_kernels_events_have_come() {
+    let mut scene = Scene::new();
+    scene.told(50, HookedCall::Unlink, BEGIN + SECOND);
+    scene.bypass.read(TREE, BEGIN + 20 * SECOND);
+    assert!(
+        scene
+            .bypass
+            .settle(BEGIN + 20 * SECOND, &scene.world.processes)
+            .is_empty()
+    );
+    scene.unlinks(scene.root, 50, BEGIN + SECOND);
+    assert!(scene.verdict().is_empty());
+    // But not for ever.
+    scene.bypass.settle(BEGIN + 100 * SECOND, &scene.world.processes);
+    assert!(scene.bypass.trees[&TREE].told.is_empty());
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Programs to hook, and what is asked of them.
 #![allow(dead_code)]
+pub mod following;
+
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};

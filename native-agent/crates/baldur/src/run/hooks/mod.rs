@@ -21,6 +21,7 @@ use norn_insight::FileId;
 use norn_reflex::{Bypass, Firing, TreeId};
 use norn_vault::Vault;
 
+use super::clock::boot_ns;
 use super::wake::Waker;
 use calls::{Clocks, counted, row};
 pub use choice::HookOptions;
@@ -199,6 +200,7 @@ impl Hooks {
                 break;
             }
             let channel = tree.hooked.channel().clone();
+            let (now_ns, written) = (boot_ns(), channel.written());
             records += channel.read(&mut |call| {
                 counts.records += 1;
                 if let Some(kind) = counted(&call) {
@@ -214,6 +216,10 @@ impl Hooks {
                 *rows += 1;
                 builder.observe(&row(&call, index, clocks), processes);
             });
+            // Written before its call, a record is there when the kernel tells of it.
+            if channel.taken() >= written {
+                bypass.read(id, now_ns);
+            }
             let losses = channel.losses();
             if losses.dropped + losses.torn > tree.losses.dropped + tree.losses.torn {
                 bypass.lost(id, clocks.boot_ns);

@@ -14,6 +14,7 @@ use norn_hook::channel::{
 };
 
 use crate::channel::{Call, Channel, copy};
+use crate::schedule;
 
 /// How often the thread looks up without being asked: for its own end, and for slots whose process has ended.
 const LOOK: Duration = Duration::from_millis(200);
@@ -91,6 +92,8 @@ impl Work {
         let presence = Presence::new(&header.agent);
         presence.announce();
         let _ = ready.send(());
+        // Until here a process may have held still for it.
+        schedule::take_own_time();
         while !self.ending.load(Ordering::Acquire) {
             let asked = header.asked.load(Ordering::Acquire);
             for number in 0..SLOTS {

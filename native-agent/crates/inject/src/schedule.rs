@@ -64,10 +64,21 @@ impl Before {
     }
 }
 
-/// For the rest of the calling thread's life; what it starts has ordinary turns.
+/// For the rest of the calling thread's life, and of those that it starts unless they `take_own_time`.
 pub fn hurry_own_thread() {
     if Before::of(0).is_some() {
-        write(0, &hurried(libc::SCHED_FLAG_RESET_ON_FORK as u64));
+        write(0, &hurried(0));
+    }
+}
+
+/// For a thread that one in a hurry has started.
+pub fn take_own_time() {
+    if read(0).is_some_and(|attributes| attributes.policy == libc::SCHED_RR as u32) {
+        let ordinary = Attributes {
+            size: size_of::<Attributes>() as u32,
+            ..Attributes::default()
+        };
+        write(0, &ordinary);
     }
 }
 

@@ -1,6 +1,6 @@
 //! The injector is killed by SIGKILL: at every system call that it makes on the way in and out, before and after, and at any moment. Its target goes on as if nothing had been.
 //!
-//! `NORN_HOOK_TURNS` says how often at any moment (20); from 100 on the others stop at every call, else at every 17th.
+//! `NORN_HOOK_TURNS` says how often at any moment (20); from 100 on the others stop at every call, else at every 41st.
 mod support;
 
 use std::io::Write;
@@ -146,9 +146,9 @@ struct Worker {
     expected: String,
 }
 
-/// At every stop of an injector, or every 17th: the target is alive, prints the same, and has its turns and its signal mask.
+/// At every stop of an injector, or every 41st: the target is alive, prints the same, and has its turns and its signal mask.
 fn kill_at_each(begin: &dyn Fn() -> Worker) {
-    let step = if turns() >= TURNS_OF_ALL { 1 } else { 17 };
+    let step = if turns() >= TURNS_OF_ALL { 1 } else { 41 };
     let (mut at, mut worker, mut killed, mut fresh) = (0, begin(), 0, 0);
     loop {
         let pid = worker.program.pid();
@@ -276,7 +276,7 @@ fn a_program_starts_whenever_its_follower_is_killed() {
     let directory = Directory::new("killed-follower");
     let file = directory.file("f", "content");
     let line = format!("read -r line; exec cat {}", file.display());
-    let step = if turns() >= TURNS_OF_ALL { 1 } else { 17 };
+    let step = if turns() >= TURNS_OF_ALL { 1 } else { 41 };
     let mut at = 0;
     loop {
         // By another thread, so that this one does not wait for it when it waits for the follower.

@@ -71,6 +71,7 @@ export async function startLink() {
     postgres,
     newJoinToken,
     socket: environment.NORN_AGENT_SOCKET,
+    addresses: { ingest: environment.NORN_INGEST_ADDRESS, enrol: environment.NORN_ENROL_ADDRESS },
     /** A file for a secret or for what a part writes; gone with the link. */
     file: (name: string): string => join(folder, name),
     /** A stage beside ingest, with a health port of its own. */

@@ -1,15 +1,17 @@
 // Protection from within a container: what is lost to an attack in each of three levels of privilege, what a start costs, and
 // that the installation sees the container as a host of its own. No agent on the host, no eBPF, no fanotify.
 import { fromBinary, fromJson } from '@bufbuild/protobuf';
-import { event } from '@norn/contracts';
+import { action, event } from '@norn/contracts';
 import { Host } from '@norn/store';
 import { ensureDocker } from '@norn/testkit';
-import { spawn } from 'node:child_process';
 import { chmod, chown, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startLink } from '../agent-link/link.ts';
+import { type Link, type PartProcess, startLink } from '../agent-link/link.ts';
+import { type Started, start } from './inside/container.ts';
 import { type Images, type Kind, call, imageOf, kinds, makeImages } from './inside/images.ts';
+import { type Peer, command, startPeer } from './inside/isolation.ts';
+import { type Level, differences, levels, manifest, prepare, run } from './inside/trial.ts';
 
 jest.setTimeout(1_800_000);
 
@@ -20,19 +22,6 @@ const everyMode = [
 ];
 /** By a program that has the container's own libc. */
 const libcModes = ['in-place', 'truncate-then-write', 'write-new-unlink', 'write-new-rename-over', 'rename-then-write'];
-
-const unprivileged = ['--user', '1000:1000', '--cap-drop', 'ALL'];
-const levels = [
-  { level: 1, name: 'no root, no capability', user: 1000, options: unprivileged },
-  { level: 2, name: 'SYS_PTRACE', user: 1000, options: [...unprivileged, '--cap-add', 'SYS_PTRACE'] },
-  {
-    level: 3,
-    name: 'root, SYS_PTRACE, NET_ADMIN',
-    user: 0,
-    options: ['--cap-add', 'SYS_PTRACE', '--cap-add', 'NET_ADMIN'],
-  },
-] as const;
-type Level = (typeof levels)[number];
 
 interface Loss {
   readonly kind: Kind;
@@ -60,59 +49,11 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-async function prepare(user: number, files: number): Promise<string> {
-  const data = await mkdtemp(join(folder, 'data-'));
-  await chown(data, user, user);
-  await chmod(data, 0o755);
-  await call(images.simulator, ['prepare', join(data, 'corpus'), '--files', String(files)], { uid: user, gid: user });
-  return data;
-}
-
-type Manifest = Record<string, object>;
-
-async function manifest(data: string): Promise<Manifest> {
-  const { stdout } = await call(images.simulator, ['manifest', join(data, 'corpus')], { maxBuffer: 1 << 26 });
-  return JSON.parse(stdout) as Manifest;
-}
-
-function differences(before: Manifest, after: Manifest): string[] {
-  const names = new Set([...Object.keys(before), ...Object.keys(after)]);
-  return [...names].filter((name) => JSON.stringify(before[name]) !== JSON.stringify(after[name]));
-}
-
-interface Ended {
-  readonly exitCode: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** A container with this command below the agent, to its end. */
-function run(kind: Kind, { options }: Level, { data, agent = [], command }: Run): Promise<Ended> {
-  const mount = ['--volume', `${data}:/data`];
-  const args = ['run', '--rm', '--network', 'none', ...options, ...mount, '--entrypoint', '/baldur', imageOf(kind)];
-  return new Promise((resolve, reject) => {
-    const child = spawn('docker', [...args, 'run', ...agent, '--', ...command]);
-    const ended = { stdout: '', stderr: '' };
-    child.stdout.on('data', (chunk: Buffer) => (ended.stdout += chunk.toString()));
-    child.stderr.on('data', (chunk: Buffer) => (ended.stderr += chunk.toString()));
-    child.once('error', reject);
-    child.once('close', (code) => {
-      resolve({ ...ended, exitCode: code ?? -1 });
-    });
-  });
-}
-
-interface Run {
-  readonly data: string;
-  readonly agent?: readonly string[];
-  readonly command: readonly string[];
-}
-
 async function attack(kind: Kind, level: Level, mode: string, command: readonly string[]): Promise<Loss> {
-  const data = await prepare(level.user, 100);
-  const before = await manifest(data);
+  const data = await prepare(images, level.user, 100);
+  const before = await manifest(images, data);
   const { exitCode, stderr } = await run(kind, level, { data, command });
-  const lost = differences(before, await manifest(data));
+  const lost = differences(before, await manifest(images, data));
   const harmed = Number(/"summary":"\S+ (?:encrypted|wiped) (\d+)/.exec(stderr)?.[1] ?? 0);
   const loss = { kind, level: level.level, mode, harmed, lost, exitCode };
   table.push(loss);
@@ -159,12 +100,15 @@ describe.each(levels)('with level $level ($name)', (level) => {
 
   it("says what it can see and do, and keeps the agent out of the application's reach", async () => {
     const script = 'cat /proc/1/environ >/dev/null 2>&1 && echo open; kill -9 1; echo alive';
-    const data = await prepare(level.user, 1);
+    const data = await prepare(images, level.user, 1);
     const options = [...level.options, '--entrypoint', '/baldur', imageOf('empty'), 'capabilities', '--inside'];
     const said = (await call('docker', ['run', '--rm', ...options])).stdout;
     process.stdout.write(`level ${String(level.level)} (${level.name})\n${said}\n`);
     expect(said).toMatch(/^available +file\.preimage /m);
     expect(said).toMatch(level.level === 1 ? /of programs whose memory their user may read/ : /of every program/);
+    expect(said).toMatch(
+      level.level === 3 ? /^verified +network.isolate +nftables /m : /^missing +network.isolate .*NET_ADMIN/m,
+    );
     expect(said).toMatch(level.user === 0 ? /with owner and attributes/ : /an owner is not given back/);
     const tried = await run('glibc', level, { data, command: ['/bin/dash', '-c', script.replace('cat', 'read x <')] });
     expect(tried.stdout.trim()).toBe('alive');
@@ -174,7 +118,7 @@ describe.each(levels)('with level $level ($name)', (level) => {
 
 it('an attack in the layer of a container, below a shell that goes on, leaves nothing behind', async () => {
   const [, , root] = levels;
-  const data = await prepare(0, 1);
+  const data = await prepare(images, 0, 1);
   const script = [
     '/norn-attack prepare /srv --files 100 >/dev/null; /norn-attack manifest /srv > /data/before',
     '/norn-attack ransomware /srv --mode write-new-unlink; /norn-attack manifest /srv > /data/after; echo "went on"',
@@ -187,12 +131,12 @@ it('an attack in the layer of a container, below a shell that goes on, leaves no
 
 it('as another user than the agent the application is watched with SYS_PTRACE, and its files come back', async () => {
   const [, , root] = levels;
-  const data = await prepare(1000, 100);
-  const before = await manifest(data);
+  const data = await prepare(images, 1000, 100);
+  const before = await manifest(images, data);
   const command = ['/norn-attack', 'ransomware', '/data/corpus', '--mode', 'in-place'];
   const { exitCode } = await run('empty', root, { data, agent: ['--user', '1000'], command });
   expect(exitCode).toBe(137);
-  expect(differences(before, await manifest(data))).toEqual([]);
+  expect(differences(before, await manifest(images, data))).toEqual([]);
 });
 
 it('a start is held up a little, and the agent stays small', async () => {
@@ -218,7 +162,7 @@ it('a start is held up a little, and the agent stays small', async () => {
 
 /** Of an agent whose application changes and restores a corpus of 1,000 files: VmHWM, KiB. */
 async function agentMemory(): Promise<number> {
-  const data = await prepare(0, 1_000);
+  const data = await prepare(images, 0, 1_000);
   const name = `norn-inside-${String(process.pid)}`;
   const script = 'for f in /data/corpus/*/*; do [ -f "$f" ] && echo x >> "$f"; done; : > /data/ready; read forever';
   const args = ['run', '--rm', '--detach', '--interactive', '--name', name, '--volume', `${data}:/data`];
@@ -230,6 +174,90 @@ async function agentMemory(): Promise<number> {
   return Number(/VmHWM:\s+(\d+)/.exec(status)?.[1]);
 }
 
+/** CapPrm of the application. */
+const permitted = 'while read name value; do [ "$name" = CapPrm: ] && echo "$value"; done < /proc/self/status';
+
+it('keeps NET_ADMIN and SYS_PTRACE from the application, also where it may not take them from the container', async () => {
+  const data = await prepare(images, 0, 1);
+  const options = ['--cap-drop', 'ALL', '--cap-add', 'SYS_PTRACE', '--cap-add', 'NET_ADMIN'];
+  const level = { ...levels[2], options } as unknown as Level;
+  const { stdout } = await run('glibc', level, { data, command: ['/bin/dash', '-c', permitted] });
+  expect(stdout).toBe('0000000000000000\n');
+  await rm(data, { recursive: true, force: true });
+});
+
+describe('cut off from the network by a command', () => {
+  const cutOff = 'old no, new no';
+  const alert = 'a'.repeat(32);
+  let link: Link;
+  let peer: Peer;
+  let parts: PartProcess[];
+  beforeAll(async () => {
+    [link, peer] = await Promise.all([startLink(), startPeer()]);
+    parts = [await link.startIngest(), link.startTyr({ NORN_AGENT_INSIDE: 'true' })];
+    await link.identity();
+  });
+  afterAll(async () => {
+    for (const part of parts) await part.kill('SIGTERM');
+    await peer.close();
+    await link.close();
+  });
+
+  const startTalking = async (options: readonly string[]): Promise<Started> => {
+    const data = await mkdtemp(join(folder, 'state-'));
+    const volumes = ['--network', peer.network, '--volume', `${link.agentDir}:/tyr`, '--volume', `${data}:/state`];
+    const agent = ['--socket', '/tyr/baldur.sock', '--state-dir', '/state'];
+    const talk = ['/talk', peer.address, String(peer.port)];
+    return start({ kind: 'empty', options: [...options, ...volumes], agent, command: talk });
+  };
+
+  it('a container of level three is, over a restart of the agent, until the alert is released', async () => {
+    const container = await startTalking(levels[2].options);
+    try {
+      await container.untilLine('old yes, new yes');
+      const outcome = await command(link, alert, 'isolate');
+      expect(outcome).toMatchObject({ state: action.OutcomeState.SUCCEEDED, action: 'isolate' });
+      expect(outcome.message).toContain('127.0.0.1:');
+      await container.untilLine(cutOff);
+      await command(link, 'b'.repeat(32), 'isolate');
+      expect(await command(link, 'b'.repeat(32), 'release')).toMatchObject({ code: 'ok' });
+      await container.untilLine(cutOff);
+      await container.restart();
+      await container.untilLine(cutOff);
+      expect(await command(link, alert, 'release')).toMatchObject({ code: 'ok' });
+      // Its connection could not be made while it was cut off: that is a matter of the program.
+      await container.untilLine('new yes');
+      await container.restart();
+      await container.untilLine('old yes, new yes');
+      await command(link, alert, 'isolate');
+      await container.untilLine(cutOff);
+      await command(link, alert, 'release');
+      await container.untilLine('old yes, new yes');
+    } finally {
+      await container.end();
+    }
+  });
+
+  it.each(levels.slice(0, 2))('level $level refuses, says what it lacks, and goes on', async ({ options, user }) => {
+    await chown(link.agentDir, user, user);
+    await chown(link.socket, user, user);
+    // Its state needs a place of its own that the user may write: the one beside Tyr.
+    const volume = ['--network', peer.network, '--volume', `${link.agentDir}:/tyr`];
+    const agent = ['--socket', '/tyr/baldur.sock', '--state-dir', '/tyr/state'];
+    const talk = ['/talk', peer.address, String(peer.port)];
+    const container = await start({ kind: 'empty', options: [...options, ...volume], agent, command: talk });
+    try {
+      await container.untilLine('old yes, new yes');
+      const outcome = await command(link, alert, 'isolate');
+      expect(outcome).toMatchObject({ state: action.OutcomeState.FAILED, code: 'isolation_not_permitted' });
+      expect(outcome.message).toContain('NET_ADMIN');
+      await container.untilLine('old yes, new yes');
+    } finally {
+      await container.end();
+    }
+  });
+});
+
 describe('beside Tyr', () => {
   it('the container is a host of its kind, its events carry its id, and its end is quiet', async () => {
     const link = await startLink();
@@ -238,7 +266,7 @@ describe('beside Tyr', () => {
     try {
       const { hostId } = await link.identity();
       const [, , root] = levels;
-      const data = await prepare(0, 100);
+      const data = await prepare(images, 0, 100);
       await mkdir(join(data, 'unused'));
       const command = ['/norn-attack', 'ransomware', '/data/corpus', '--mode', 'in-place'];
       const socket = ['--volume', `${link.agentDir}:/tyr`];

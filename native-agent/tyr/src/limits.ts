@@ -29,6 +29,10 @@ export const limits = {
   reconnectFirstMs: 250,
   reconnectMaxMs: 10_000,
 
+  /** Addresses of ingest that an isolated host still reaches. */
+  ingestPeersMax: 32,
+  ingestLookupEveryMs: 30_000,
+
   baldurConnectMs: 15_000,
   baldurAdoptMs: 2_000,
   baldurSilenceMs: 3_000,

@@ -23,6 +23,7 @@ import { PolicyDesk } from './policy/policy-desk.ts';
 import { Intake } from './spool/intake.ts';
 import { Spool } from './spool/spool.ts';
 import { type TyrConfig, filesOf, pathsOf } from './tyr.config.ts';
+import { IngestPeers, type Target } from './uplink/ingest-peers.ts';
 import { Uplink } from './uplink/uplink.ts';
 
 export class Tyr {
@@ -31,6 +32,7 @@ export class Tyr {
   private readonly intake: Intake;
   private readonly spool: Spool;
   private readonly uplink: Uplink;
+  private readonly peers: IngestPeers;
   private readonly commandLog: CommandLog;
   private readonly desk: CommandDesk;
   private readonly cold: ColdRestore;
@@ -60,7 +62,10 @@ export class Tyr {
     const monotonicMs = (): number => performance.now();
     this.intake = new Intake({ batchBytesMax: config.batchBytesMax, nowMs, logger });
     this.spool = this.intake.attach(this.createSpool(monotonicMs));
-    this.keeper = new IdentityKeeper(config, new IdentityFile(config.agentDir), logger);
+    const peersFile = join(config.agentDir, 'ingest-peers.json');
+    this.peers = new IngestPeers({ address: config.ingestAddress, file: peersFile, logger });
+    const target = (): Target => this.peers.target();
+    this.keeper = new IdentityKeeper(config, new IdentityFile(config.agentDir), target, logger);
     this.commandLog = new CommandLog(config.agentDir, nowMs());
     for (const line of this.commandLog.damage) logger.error({ code: 'command_log_damaged' }, line);
     const runtime = new DockerApi(config.dockerSocket);
@@ -104,6 +109,7 @@ export class Tyr {
   /** Baldur first: it protects before anyone is asked. Enrolment goes on in the background until it succeeds. */
   async start(): Promise<void> {
     await this.link.listen();
+    void this.lookUpIngest();
     // Beside an agent inside a container there is neither a baldur to start nor a runtime to ask.
     if (!this.config.agentInside) {
       this.supervisor.start();
@@ -115,6 +121,7 @@ export class Tyr {
     this.every(limits.spoolCursorEveryMs, () => {
       this.spool.saveCursor();
     });
+    this.every(limits.ingestLookupEveryMs, () => void this.lookUpIngest());
     this.every(limits.factsEveryMs, () => {
       this.sendFacts();
     });
@@ -204,7 +211,7 @@ export class Tyr {
 
   private createUplink(): Uplink {
     return new Uplink({
-      address: this.config.ingestAddress,
+      target: () => this.peers.target(),
       secrets: () => this.identity(),
       spool: this.spool,
       onCommand: (signed) => {
@@ -269,10 +276,21 @@ export class Tyr {
     // A pid of another namespace names nobody here, and a container's first process is the runtime's to start and end.
     if (this.containerId === '') this.supervisor.onHello(hello);
     this.link.send({ case: 'policy', value: policyOf(this.config) });
+    this.tellPeers();
     this.policyDesk.onBaldurConnected();
     this.ackToBaldur();
     this.sendFacts();
     this.desk.onBaldurConnected();
+  }
+
+  private async lookUpIngest(): Promise<void> {
+    if (await this.peers.refresh()) this.tellPeers();
+  }
+
+  /** Whom an isolated host still reaches. */
+  private tellPeers(): void {
+    const { peers } = this.peers;
+    this.link.send({ case: 'installation', value: create(local.InstallationSchema, { peers }) });
   }
 
   private pass(outcome: action.Outcome): void {

@@ -19,6 +19,8 @@ export interface Images {
   readonly baldur: string;
   /** Says when it started. */
   readonly now: string;
+  /** What tests put on disk. */
+  readonly folder: string;
   remove(): Promise<void>;
 }
 
@@ -33,11 +35,14 @@ export async function makeImages(folder: string): Promise<Images> {
   await call('setcap', ['cap_sys_ptrace+p', baldur]);
   const now = join(folder, 'now');
   await call('gcc', ['-O1', '-static', '-o', now, join(here, 'now.c')]);
-  for (const kind of kinds) await makeImage(kind, { folder, baldur, simulator, now });
+  const [talk, evade] = [join(folder, 'talk'), join(folder, 'evade')];
+  await call('gcc', ['-O1', '-static', '-o', talk, join(here, 'talk.c')]);
+  await call('gcc', ['-O1', '-static', '-pthread', '-o', evade, join(here, 'evade.c')]);
+  for (const kind of kinds) await makeImage(kind, { folder, baldur, simulator, now, talk, evade });
   const remove = async (): Promise<void> => {
     await call('docker', ['rmi', '--force', ...kinds.map(imageOf)]);
   };
-  return { simulator, baldur, now, remove };
+  return { simulator, baldur, now, folder, remove };
 }
 
 interface Parts {
@@ -45,13 +50,17 @@ interface Parts {
   readonly baldur: string;
   readonly simulator: string;
   readonly now: string;
+  readonly talk: string;
+  readonly evade: string;
 }
 
-async function makeImage(kind: Kind, { folder, baldur, simulator, now }: Parts): Promise<void> {
+async function makeImage(kind: Kind, { folder, baldur, simulator, now, talk, evade }: Parts): Promise<void> {
   const root = await mkdtemp(join(folder, `${kind}-`));
   await mkdir(join(root, 'data'));
   await call('cp', ['--preserve=mode,xattr', baldur, join(root, 'baldur')]);
   await copyFile(now, join(root, 'now'));
+  await copyFile(talk, join(root, 'talk'));
+  await copyFile(evade, join(root, 'evade'));
   await copyFile(simulator, join(root, 'norn-attack'));
   await chmod(join(root, 'norn-attack'), 0o755);
   const encrypt = join(root, 'encrypt');
@@ -62,7 +71,10 @@ async function makeImage(kind: Kind, { folder, baldur, simulator, now }: Parts):
   if (kind === 'glibc') {
     for (const library of await librariesOf('/bin/dash')) await copyInto(root, library);
     await copyInto(root, '/bin/dash');
-    await mkdir(join(root, 'tmp'), { mode: 0o1777 });
+    await mkdir(join(root, 'tmp'));
+    // For everybody, as `mkdir` leaves it to the umask.
+    await mkdir(join(root, 'work'));
+    for (const name of ['tmp', 'work']) await chmod(join(root, name), 0o1777);
   }
   const archive = `${root}.tar`;
   const names = await readdir(root);

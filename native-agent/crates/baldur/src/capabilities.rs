@@ -18,7 +18,11 @@ pub struct CapabilitiesArguments {
 
 pub fn show(arguments: &CapabilitiesArguments) -> anyhow::Result<()> {
     let capabilities = match arguments.inside {
-        true => norn_inside::capabilities(),
+        true => {
+            let mut all = norn_inside::capabilities();
+            all.push(crate::run::isolation_capability());
+            all
+        }
         false => Probe::start(&ProbeOptions::default())?.capabilities(),
     };
     if arguments.json {

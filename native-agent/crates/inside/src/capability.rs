@@ -3,8 +3,10 @@ use norn_events::wire::event::v1::Capability;
 
 use crate::target::read_proc;
 
-const SETPCAP: u32 = 8;
+const NET_ADMIN: u32 = 12;
 const SYS_PTRACE: u32 = 19;
+/// Given to the container for the agent.
+pub const AGENTS_OWN: [u32; 2] = [NET_ADMIN, SYS_PTRACE];
 
 const MECHANISM: &str = "seccomp notify";
 
@@ -51,22 +53,50 @@ struct Sets {
     inheritable: u32,
 }
 
-/// What the agent's file is only permitted (so that it starts without it, too) is put to use.
-pub fn take_up_permitted() {
+type CapabilitySets = [Sets; 2];
+
+/// Of this thread.
+fn sets() -> Option<(Header, CapabilitySets)> {
     let mut header = Header {
         version: VERSION,
         pid: 0,
     };
-    let mut sets = [Sets::default(); 2];
-    // SAFETY: both structures have the kernel's layout; pid 0 is this thread, and there is no other yet.
-    if unsafe { libc::syscall(libc::SYS_capget, &raw mut header, sets.as_mut_ptr()) } != 0 {
+    let mut sets = CapabilitySets::default();
+    // SAFETY: both structures have the kernel's layout; pid 0 is this thread.
+    let result = unsafe { libc::syscall(libc::SYS_capget, &raw mut header, sets.as_mut_ptr()) };
+    (result == 0).then_some((header, sets))
+}
+
+fn set(header: &Header, sets: &CapabilitySets) -> bool {
+    // SAFETY: as above.
+    unsafe { libc::syscall(libc::SYS_capset, &raw const *header, sets.as_ptr()) == 0 }
+}
+
+/// Of a process that is to start the application, which gains no privileges any more (`no_new_privs`): what is taken from it here
+/// does not come back with the program, also where CAP_SETPCAP is missing. False when it was refused.
+pub fn lay_down_agents_own() -> bool {
+    let Some((header, mut held)) = sets() else {
+        return false;
+    };
+    for capability in AGENTS_OWN {
+        let (word, bit) = (capability as usize / 32, 1 << (capability % 32));
+        held[word].effective &= !bit;
+        held[word].permitted &= !bit;
+        held[word].inheritable &= !bit;
+    }
+    set(&header, &held)
+}
+
+/// What the agent's file is only permitted (so that it starts without it, too) is put to use.
+pub fn take_up_permitted() {
+    let Some((header, mut held)) = sets() else {
         return;
+    };
+    for word in &mut held {
+        word.effective = word.permitted;
     }
-    for set in &mut sets {
-        set.effective = set.permitted;
-    }
-    // SAFETY: as above. What is refused is missing in the report.
-    unsafe { libc::syscall(libc::SYS_capset, &raw const header, sets.as_ptr()) };
+    // What is refused is missing in the report.
+    set(&header, &held);
 }
 
 /// With the privileges of this process, as an application of the same user would have it.
@@ -86,7 +116,7 @@ pub fn report(privileges: &Privileges, other_user: bool, vault: &str) -> Vec<Cap
         }
         _ => "of nothing: the application runs as another user, and the agent has no SYS_PTRACE",
     };
-    let blind = "not of programs that are started beside it (docker exec), nor of 32-bit calls and io_uring, which are refused";
+    let blind = "not of programs that are started beside it (docker exec), nor of 32-bit calls, io_uring and opens by handle, which are refused";
     let served = |name: &str, detail: String| capability(name, reads_all, &detail);
     let mut report = vec![
         Capability {
@@ -119,7 +149,10 @@ fn preimage(privileges: &Privileges, vault: &str) -> String {
         true => "with owner and attributes",
         false => "of files of the agent's own user; an owner is not given back",
     };
-    format!("kept in {vault}; up to 64 MiB a file, {owner}; gone with the container")
+    format!(
+        "kept in {vault}, {owner}; files above 64 MiB are kept where time and room allow, and are else told of as lost; \
+         a thread that swaps a path while another's call waits changes a file unseen; gone with the container"
+    )
 }
 
 fn kill(privileges: &Privileges, other_user: bool) -> String {
@@ -131,18 +164,12 @@ fn kill(privileges: &Privileges, other_user: bool) -> String {
 
 /// Who is out of whose reach.
 fn protection(privileges: &Privileges, other_user: bool) -> String {
-    let memory = match (privileges.has(SYS_PTRACE), privileges.has(SETPCAP)) {
-        (true, false) => {
-            "its memory is open to the application: without SETPCAP it can't keep SYS_PTRACE to itself"
-        }
-        _ => "its memory and the vault are out of the application's reach",
-    };
     let end = match (privileges.first_process, other_user && privileges.root) {
         (true, _) => "as the first process it can't be killed from within",
         (_, true) => "the application's user can't kill it",
         _ => "it can be killed by the application's user: make it the container's first process",
     };
-    format!("{memory}; {end}")
+    format!("its memory, its capabilities and the vault are out of the application's reach; {end}")
 }
 
 fn missing() -> Vec<Capability> {
@@ -160,7 +187,6 @@ fn missing() -> Vec<Capability> {
             "file.preimage.mount",
             "a volume is protected only from changes by this container",
         ),
-        ("network.isolate", "a container does not cut itself off"),
     ]
     .into_iter()
     .map(|(name, detail)| Capability {
@@ -210,21 +236,5 @@ mod tests {
     fn another_users_application_is_not_seen_without_ptrace() {
         let report = report(&privileges(true, 0), true, "memory");
         assert!(!detail(&report, "file.preimage").0);
-    }
-
-    #[test]
-    fn whoever_can_not_keep_ptrace_to_itself_says_so() {
-        let open = report(&privileges(true, 1 << SYS_PTRACE), false, "memory");
-        assert!(
-            detail(&open, "agent.protection")
-                .1
-                .contains("open to the application")
-        );
-        let closed = report(&privileges(true, 1 << SYS_PTRACE | 1 << SETPCAP), false, "memory");
-        assert!(
-            detail(&closed, "agent.protection")
-                .1
-                .contains("out of the application's reach")
-        );
     }
 }

@@ -13,12 +13,11 @@ use nix::sys::socket::{
 };
 use nix::unistd::{ForkResult, Gid, Uid, fork, setgroups, setresgid, setresuid};
 
+use crate::capability::{AGENTS_OWN, lay_down_agents_own};
 use crate::error::InsideError;
 use crate::filter;
 use crate::listener::Listener;
 
-/// CAP_NET_ADMIN and CAP_SYS_PTRACE: given to the container for the agent.
-const AGENTS_OWN: [libc::c_int; 2] = [12, 19];
 /// Exit codes of shells: found but not executable, not found.
 const NOT_EXECUTABLE: i32 = 126;
 const NOT_FOUND: i32 = 127;
@@ -81,10 +80,13 @@ fn become_application(
     account: Option<Account>,
     to: &OwnedFd,
 ) -> io::Result<Infallible> {
-    AGENTS_OWN.iter().for_each(|&capability| {
-        // SAFETY: plain arguments. Without CAP_SETPCAP it is refused: the capability report says so.
+    for capability in AGENTS_OWN {
+        // SAFETY: plain arguments. Without CAP_SETPCAP it is refused, and laying them down does it.
         unsafe { libc::prctl(libc::PR_CAPBSET_DROP, capability) };
-    });
+    }
+    if !lay_down_agents_own() {
+        return Err(io::Error::last_os_error());
+    }
     if let Some(Account { user, group }) = account {
         setgroups(&[])?;
         setresgid(Gid::from(group), Gid::from(group), Gid::from(group))?;

@@ -5,6 +5,7 @@ import { NornError, messageOf } from '@norn/base';
 import { agent, agentServiceDefinition, enrolmentServiceDefinition } from '@norn/contracts';
 import { readFileSync } from 'node:fs';
 import { openClient } from '../uplink/grpc-client.ts';
+import type { Target } from '../uplink/ingest-peers.ts';
 import { requestCertificate } from './certificate-request.ts';
 import type { Identity } from './identity-file.ts';
 
@@ -24,7 +25,7 @@ export async function enrol(options: EnrolOptions): Promise<Identity> {
   const authorityPem = readSetting('NORN_AUTHORITY_FILE', options.authorityFile);
   const joinToken = readSetting('NORN_JOIN_TOKEN_FILE', options.joinTokenFile).trim();
   const { keyPem, requestPem } = requestCertificate(options.hostName);
-  const client = openClient(options.enrolAddress, { authorityPem });
+  const client = openClient({ address: options.enrolAddress }, { authorityPem });
   const { path, requestSerialize, responseDeserialize } = enrolmentServiceDefinition.enrol;
   const request = create(agent.EnrolRequestSchema, {
     joinToken,
@@ -58,9 +59,9 @@ export async function enrol(options: EnrolOptions): Promise<Identity> {
 }
 
 /** The same host with a new key and certificate. */
-export async function renew(ingestAddress: string, identity: Identity): Promise<Identity> {
+export async function renew(ingest: Target, identity: Identity): Promise<Identity> {
   const { keyPem, requestPem } = requestCertificate(identity.hostId);
-  const client = openClient(ingestAddress, identity);
+  const client = openClient(ingest, identity);
   const { path, requestSerialize, responseDeserialize } = agentServiceDefinition.renew;
   const request = create(agent.RenewRequestSchema, { certificateRequest: requestPem });
   try {
@@ -79,7 +80,7 @@ export async function renew(ingestAddress: string, identity: Identity): Promise<
     const commandKeyPem = response.commandKey === '' ? identity.commandKeyPem : response.commandKey;
     return { ...identity, ...life, keyPem, certificatePem: response.certificate, commandKeyPem };
   } catch (error) {
-    throw new NornError('renewal_failed', `Renewal at ${ingestAddress}: ${detailsOf(error)}`, { cause: error });
+    throw new NornError('renewal_failed', `Renewal at ${ingest.address}: ${detailsOf(error)}`, { cause: error });
   } finally {
     client.close();
   }

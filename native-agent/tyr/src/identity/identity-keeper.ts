@@ -3,6 +3,7 @@ import { NornError, messageOf } from '@norn/base';
 import type { Logger } from 'pino';
 import { BackOff } from '../back-off.ts';
 import { limits } from '../limits.ts';
+import type { Target } from '../uplink/ingest-peers.ts';
 import type { TyrConfig } from '../tyr.config.ts';
 import { enrol, renew } from './enrol.ts';
 import { type Identity, type IdentityFile, renewAtMs } from './identity-file.ts';
@@ -25,6 +26,7 @@ export class IdentityKeeper {
   constructor(
     private readonly config: TyrConfig,
     private readonly file: IdentityFile,
+    private readonly ingest: () => Target,
     private readonly logger: Logger,
   ) {}
 
@@ -71,7 +73,7 @@ export class IdentityKeeper {
   }
 
   private async renew(identity: Identity, events: IdentityEvents): Promise<void> {
-    this.take(await renew(this.config.ingestAddress, identity));
+    this.take(await renew(this.ingest(), identity));
     this.logger.info({ host: identity.hostId }, 'certificate renewed');
     events.onRenewed();
   }

@@ -1,6 +1,7 @@
 // Opens a gRPC channel to the installation: TLS with the authority's certificate, mTLS when the host has one.
 import { Client, credentials } from '@grpc/grpc-js';
 import { isIP } from 'node:net';
+import type { Target } from './ingest-peers.ts';
 
 export interface ClientSecrets {
   readonly authorityPem: string;
@@ -18,7 +19,7 @@ const channelOptions = {
   'grpc.enable_retries': 0,
 };
 
-export function openClient(address: string, { authorityPem, keyPem, certificatePem }: ClientSecrets): Client {
+export function openClient({ address, name }: Target, { authorityPem, keyPem, certificatePem }: ClientSecrets): Client {
   const secure = credentials.createSsl(
     Buffer.from(authorityPem),
     keyPem === undefined ? null : Buffer.from(keyPem),
@@ -27,6 +28,7 @@ export function openClient(address: string, { authorityPem, keyPem, certificateP
   // RFC 6066: an IP address is no server name. The embedded installation's certificate also names localhost.
   const host = address.replace(/:\d+$/, '').replace(/^\[|\]$/g, '');
   const isLoopback = isIP(host) !== 0 && (host.startsWith('127.') || host === '::1');
-  const name = isLoopback ? { 'grpc.ssl_target_name_override': 'localhost' } : {};
-  return new Client(address, secure, { ...channelOptions, ...name });
+  const shown = name ?? (isLoopback ? 'localhost' : undefined);
+  const override = shown === undefined ? {} : { 'grpc.ssl_target_name_override': shown };
+  return new Client(address, secure, { ...channelOptions, ...override });
 }

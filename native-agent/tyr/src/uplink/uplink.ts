@@ -8,10 +8,12 @@ import { limits } from '../limits.ts';
 import type { SpoolEntry } from '../spool/spool-record.ts';
 import type { Spool } from '../spool/spool.ts';
 import { type ClientSecrets, openClient } from './grpc-client.ts';
+import type { Target } from './ingest-peers.ts';
 import { Window } from './window.ts';
 
 export interface UplinkOptions {
-  readonly address: string;
+  /** Asked at each connection. */
+  readonly target: () => Target;
   /** Asked at each connection: certificates are renewed. */
   readonly secrets: () => ClientSecrets;
   readonly spool: Spool;
@@ -92,8 +94,8 @@ export class Uplink {
 
   private connect(): void {
     if (this.stopped) return;
-    const { address, secrets, spool, onConnecting } = this.options;
-    const client = openClient(address, secrets());
+    const { target, secrets, spool, onConnecting } = this.options;
+    const client = openClient(target(), secrets());
     const { path, requestSerialize, responseDeserialize } = agentServiceDefinition.connect;
     const call: ConnectCall = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize);
     const timers = { ackTimer: undefined, pauseTimer: undefined };

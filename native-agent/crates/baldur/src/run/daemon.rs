@@ -25,6 +25,7 @@ use super::isolation::Isolations;
 use super::keeper::Keeper;
 use super::link::Link;
 use super::outbox::Outbox;
+use super::own_network::OwnNetwork;
 use super::policy::Modes;
 use super::reaction::Reactions;
 use super::sensor::{EVENTS_PER_POLL_MAX, Sensor};
@@ -56,6 +57,7 @@ pub struct Daemon {
     pub(super) enforcement: Enforcement,
     pub(super) isolations: Isolations,
     pub(super) hooks: Hooks,
+    pub(super) own_network: OwnNetwork,
     pub(super) reflexes: Reflexes,
     pub(super) responder: Responder,
     pub(super) reactions: Reactions,
@@ -386,6 +388,9 @@ impl Daemon {
             }
             // Enrichment adds them to batches; here only rules about images and namespaces ask for them.
             Some(tyr_message::Message::Facts(facts)) => self.enforcement.learn(&facts),
+            Some(tyr_message::Message::Installation(found)) => {
+                self.own_network.learn(&found.peers, &self.state);
+            }
             None => {}
         }
     }

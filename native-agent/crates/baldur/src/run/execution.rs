@@ -11,6 +11,7 @@ use super::clock::unix_us;
 use super::commands::answer;
 use super::daemon::Daemon;
 use super::keeper::NoRestore;
+use super::own_network::NotDone;
 
 impl Daemon {
     /// `None`: it goes on elsewhere, the outcome comes later.
@@ -25,6 +26,9 @@ impl Daemon {
             Some(Action::Kill(_)) => self.stop(&command, &scopes, true),
             Some(Action::Suspend(_)) => self.stop(&command, &scopes, false),
             Some(Action::Release(_)) => self.release(&command, &scopes),
+            Some(Action::Isolate(ref wanted)) if self.own_network.is_inside() => {
+                self.cut_off(&command, wanted.lift)
+            }
             Some(Action::Isolate(ref wanted)) => self.isolate(&command, wanted.lift),
             Some(Action::Restore(ref wanted)) => {
                 let wanted = wanted.clone();
@@ -78,7 +82,25 @@ impl Daemon {
                 &format!("the release is not kept over a restart: {error}"),
             );
         }
-        succeeded(command, &format!("{} processes go on", thawed.len()))
+        match self.own_network.release(&command.alert_id, &self.state) {
+            Ok(ended) => succeeded(command, &format!("{} processes go on{ended}", thawed.len())),
+            Err(NotDone { code, message }) => failed(command, code, &message),
+        }
+    }
+
+    /// The network of the container that this agent is in.
+    fn cut_off(&mut self, command: &Command, lift: bool) -> Outcome {
+        let done = if lift {
+            let ended = self.own_network.release(&command.alert_id, &self.state);
+            ended.map(|ended| ended.trim_start_matches("; ").to_owned())
+        } else {
+            let reached = self.own_network.isolate(&command.alert_id, &self.state);
+            reached.map(|reached| format!("cut off from every network; it still reaches {reached}"))
+        };
+        match done {
+            Ok(message) => succeeded(command, &message),
+            Err(NotDone { code, message }) => failed(command, code, &message),
+        }
     }
 
     /// First nobody of the subtree may run any more: what still runs is frozen, and stays so until it is released or killed.

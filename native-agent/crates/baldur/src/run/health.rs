@@ -17,6 +17,7 @@ pub fn hello(daemon: &Daemon) -> BaldurHello {
         capabilities.extend(insight::capabilities(&daemon.reflexes.insight_status()));
         capabilities.extend(daemon.hooks.capabilities());
     }
+    capabilities.extend(daemon.own_network.capability());
     BaldurHello {
         pid: std::process::id(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -57,6 +58,7 @@ pub fn heartbeat(daemon: &Daemon) -> BaldurHeartbeat {
         mounts_refused: vault.mounts_refused,
         vault_bytes_max: vault.bytes_max,
         holds_dropped: vault.holds_dropped,
+        isolated: daemon.own_network.is_cut_off(),
         ..daemon.hooks.health()
     };
     BaldurHeartbeat {

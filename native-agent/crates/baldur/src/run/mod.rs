@@ -15,6 +15,7 @@ mod keeper;
 mod link;
 mod outbox;
 mod outcomes;
+mod own_network;
 mod policy;
 mod reaction;
 mod restorer;
@@ -49,6 +50,8 @@ use isolation::Isolations;
 use keeper::Keeper;
 use link::Link;
 use outbox::Outbox;
+use own_network::OwnNetwork;
+pub use own_network::own_capability as isolation_capability;
 use policy::Modes;
 use reaction::Reactions;
 use sensor::Sensor;
@@ -137,12 +140,7 @@ pub fn run(arguments: RunArguments) -> anyhow::Result<i32> {
         keeper,
         sensor,
     } = parts;
-    // The kernel's samples are of the whole machine.
-    let source = application.is_none().then(insight::open).flatten();
-    let mut reflexes = Reflexes::new(Box::new(Packages::default()), source);
-    reflexes.set_released(state.load_released()?);
-    reflexes.guard(vec![std::process::id()]);
-    reflexes.set_canaries(arguments.canary.into_iter().map(OsString::into_vec).collect());
+    let reflexes = open_reflexes(&state, arguments.canary, application.is_some())?;
     let mut responder = Responder::default();
     state.load_frozen(&mut responder)?;
     let stream_id = trace::random()?;
@@ -172,6 +170,7 @@ pub fn run(arguments: RunArguments) -> anyhow::Result<i32> {
             None => Outbox::of(OUTBOX_BYTES_UNHEARD),
         },
         link: Link::new(arguments.socket.unwrap_or_default()),
+        own_network: OwnNetwork::open(&state, application.is_some())?,
         application,
         traces: Traces::new()?,
         reactions: Reactions::default(),
@@ -195,6 +194,16 @@ pub fn run(arguments: RunArguments) -> anyhow::Result<i32> {
         tracing::warn!(%error, "priority_refused: on a busy machine a stop comes milliseconds later");
     }
     Ok(daemon.run())
+}
+
+fn open_reflexes(state: &StateDir, canaries: Vec<OsString>, inside: bool) -> anyhow::Result<Reflexes> {
+    // The kernel's samples are of the whole machine.
+    let source = if inside { None } else { insight::open() };
+    let mut reflexes = Reflexes::new(Box::new(Packages::default()), source);
+    reflexes.set_released(state.load_released()?);
+    reflexes.guard(vec![std::process::id()]);
+    reflexes.set_canaries(canaries.into_iter().map(OsString::into_vec).collect());
+    Ok(reflexes)
 }
 
 /// What differs between a host and a container.

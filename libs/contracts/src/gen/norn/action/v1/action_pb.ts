@@ -65,7 +65,7 @@ export const SuspendActionSchema: GenMessage<SuspendAction, {jsonType: SuspendAc
   messageDesc(file_norn_action_v1_action, 1);
 
 /**
- * Thaws what is frozen, restores nothing, and never fires again on the same evidence.
+ * Thaws what is frozen, ends what the alert isolated, restores nothing, and never fires again on the same evidence.
  *
  * @generated from message norn.action.v1.ReleaseAction
  */
@@ -73,7 +73,7 @@ export type ReleaseAction = Message<"norn.action.v1.ReleaseAction"> & {
 };
 
 /**
- * Thaws what is frozen, restores nothing, and never fires again on the same evidence.
+ * Thaws what is frozen, ends what the alert isolated, restores nothing, and never fires again on the same evidence.
  *
  * @generated from message norn.action.v1.ReleaseAction
  */
@@ -191,7 +191,9 @@ export const RestoreActionSchema: GenMessage<RestoreAction, {jsonType: RestoreAc
   messageDesc(file_norn_action_v1_action, 3);
 
 /**
- * Takes the command's container off the network, or the whole pod that it is in; never the host. Its own loopback stays.
+ * Takes the command's container off the network, or the whole pod that it is in; never the host. Its own loopback stays. An agent
+ * inside a container takes off the network that it shares with the application, but for the way to the installation, until the
+ * alert is released.
  *
  * @generated from message norn.action.v1.IsolateAction
  */
@@ -205,7 +207,9 @@ export type IsolateAction = Message<"norn.action.v1.IsolateAction"> & {
 };
 
 /**
- * Takes the command's container off the network, or the whole pod that it is in; never the host. Its own loopback stays.
+ * Takes the command's container off the network, or the whole pod that it is in; never the host. Its own loopback stays. An agent
+ * inside a container takes off the network that it shares with the application, but for the way to the installation, until the
+ * alert is released.
  *
  * @generated from message norn.action.v1.IsolateAction
  */
@@ -775,7 +779,7 @@ export type Outcome = Message<"norn.action.v1.Outcome"> & {
   hostId: string;
 
   /**
-   * "kill", "suspend", "release", "restore".
+   * "kill", "suspend", "release", "restore", "isolate".
    *
    * @generated from field: string action = 13;
    */
@@ -860,7 +864,7 @@ export type OutcomeJson = {
   hostId?: string;
 
   /**
-   * "kill", "suspend", "release", "restore".
+   * "kill", "suspend", "release", "restore", "isolate".
    *
    * @generated from field: string action = 13;
    */

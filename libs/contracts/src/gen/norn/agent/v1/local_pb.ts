@@ -18,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file norn/agent/v1/local.proto.
  */
 export const file_norn_agent_v1_local: GenFile = /*@__PURE__*/
-  fileDesc("Chlub3JuL2FnZW50L3YxL2xvY2FsLnByb3RvEg1ub3JuLmFnZW50LnYxIrQCCg1CYWxkdXJNZXNzYWdlEisKBWhlbGxvGAEgASgLMhoubm9ybi5hZ2VudC52MS5CYWxkdXJIZWxsb0gAEjMKCWhlYXJ0YmVhdBgCIAEoCzIeLm5vcm4uYWdlbnQudjEuQmFsZHVySGVhcnRiZWF0SAASDwoFYmF0Y2gYAyABKAxIABIqCgdvdXRjb21lGAQgASgLMhcubm9ybi5hY3Rpb24udjEuT3V0Y29tZUgAEjkKDXBvbGljeV9zdGF0dXMYBSABKAsyIC5ub3JuLnBvbGljeS52MS5Ib3N0UG9saWN5U3RhdHVzSAASMQoIZmFyZXdlbGwYCiABKAsyHS5ub3JuLmFnZW50LnYxLkJhbGR1ckZhcmV3ZWxsSAASCwoDc2VxGA8gASgEQgkKB21lc3NhZ2UigQIKClR5ck1lc3NhZ2USEwoJYmF0Y2hfYWNrGAEgASgESAASKgoHY29tbWFuZBgCIAEoCzIXLm5vcm4uYWN0aW9uLnYxLkNvbW1hbmRIABIsCgZwb2xpY3kYAyABKAsyGi5ub3JuLmFnZW50LnYxLkFnZW50UG9saWN5SAASKQoFZmFjdHMYBCABKAsyGC5ub3JuLmV2ZW50LnYxLkhvc3RGYWN0c0gAEhUKC291dGNvbWVfYWNrGAUgASgJSAASNwoLaG9zdF9wb2xpY3kYBiABKAsyIC5ub3JuLmFnZW50LnYxLkhvc3RQb2xpY3lGb3JIb3N0SABCCQoHbWVzc2FnZSKFAQoLQmFsZHVySGVsbG8SCwoDcGlkGAEgASgNEg8KB3ZlcnNpb24YAiABKAkSEQoJc3RyZWFtX2lkGAMgASgMEi8KDGNhcGFiaWxpdGllcxgEIAMoCzIZLm5vcm4uZXZlbnQudjEuQ2FwYWJpbGl0eRIUCgxjb250YWluZXJfaWQYCiABKAkiIwoOQmFsZHVyRmFyZXdlbGwSEQoJZXhpdF9jb2RlGAEgASgFIm8KD0JhbGR1ckhlYXJ0YmVhdBIqCgZoZWFsdGgYASABKAsyGi5ub3JuLmV2ZW50LnYxLkFnZW50SGVhbHRoEhgKEHJlc3BvbmRlcl9hZ2VfbXMYAiABKA0SFgoObGFzdF9iYXRjaF9zZXEYAyABKAQi9wEKC0FnZW50UG9saWN5Ei0KCnJhbnNvbXdhcmUYASABKA4yGS5ub3JuLmFnZW50LnYxLlJlZmxleE1vZGUSKwoIZmlsZWxlc3MYAiABKA4yGS5ub3JuLmFnZW50LnYxLlJlZmxleE1vZGUSKAoFbWluZXIYAyABKA4yGS5ub3JuLmFnZW50LnYxLlJlZmxleE1vZGUSMAoNcmV2ZXJzZV9zaGVsbBgEIAEoDjIZLm5vcm4uYWdlbnQudjEuUmVmbGV4TW9kZRIXCg9wcm90ZWN0ZWRfcGF0aHMYBSADKAkSFwoPdmF1bHRfYnl0ZXNfbWF4GAYgASgEIk8KEUhvc3RQb2xpY3lGb3JIb3N0EioKBnBvbGljeRgBIAEoCzIaLm5vcm4ucG9saWN5LnYxLkhvc3RQb2xpY3kSDgoGZ3JvdXBzGAIgAygJKnEKClJlZmxleE1vZGUSGwoXUkVGTEVYX01PREVfVU5TUEVDSUZJRUQQABIXChNSRUZMRVhfTU9ERV9PQlNFUlZFEAESFwoTUkVGTEVYX01PREVfU1VTUEVORBACEhQKEFJFRkxFWF9NT0RFX0tJTEwQA2IGcHJvdG8z", [file_norn_action_v1_action, file_norn_event_v1_event, file_norn_policy_v1_policy]);
+  fileDesc("Chlub3JuL2FnZW50L3YxL2xvY2FsLnByb3RvEg1ub3JuLmFnZW50LnYxIrQCCg1CYWxkdXJNZXNzYWdlEisKBWhlbGxvGAEgASgLMhoubm9ybi5hZ2VudC52MS5CYWxkdXJIZWxsb0gAEjMKCWhlYXJ0YmVhdBgCIAEoCzIeLm5vcm4uYWdlbnQudjEuQmFsZHVySGVhcnRiZWF0SAASDwoFYmF0Y2gYAyABKAxIABIqCgdvdXRjb21lGAQgASgLMhcubm9ybi5hY3Rpb24udjEuT3V0Y29tZUgAEjkKDXBvbGljeV9zdGF0dXMYBSABKAsyIC5ub3JuLnBvbGljeS52MS5Ib3N0UG9saWN5U3RhdHVzSAASMQoIZmFyZXdlbGwYCiABKAsyHS5ub3JuLmFnZW50LnYxLkJhbGR1ckZhcmV3ZWxsSAASCwoDc2VxGA8gASgEQgkKB21lc3NhZ2UitgIKClR5ck1lc3NhZ2USEwoJYmF0Y2hfYWNrGAEgASgESAASKgoHY29tbWFuZBgCIAEoCzIXLm5vcm4uYWN0aW9uLnYxLkNvbW1hbmRIABIsCgZwb2xpY3kYAyABKAsyGi5ub3JuLmFnZW50LnYxLkFnZW50UG9saWN5SAASKQoFZmFjdHMYBCABKAsyGC5ub3JuLmV2ZW50LnYxLkhvc3RGYWN0c0gAEhUKC291dGNvbWVfYWNrGAUgASgJSAASNwoLaG9zdF9wb2xpY3kYBiABKAsyIC5ub3JuLmFnZW50LnYxLkhvc3RQb2xpY3lGb3JIb3N0SAASMwoMaW5zdGFsbGF0aW9uGAcgASgLMhsubm9ybi5hZ2VudC52MS5JbnN0YWxsYXRpb25IAEIJCgdtZXNzYWdlIoUBCgtCYWxkdXJIZWxsbxILCgNwaWQYASABKA0SDwoHdmVyc2lvbhgCIAEoCRIRCglzdHJlYW1faWQYAyABKAwSLwoMY2FwYWJpbGl0aWVzGAQgAygLMhkubm9ybi5ldmVudC52MS5DYXBhYmlsaXR5EhQKDGNvbnRhaW5lcl9pZBgKIAEoCSIjCg5CYWxkdXJGYXJld2VsbBIRCglleGl0X2NvZGUYASABKAUibwoPQmFsZHVySGVhcnRiZWF0EioKBmhlYWx0aBgBIAEoCzIaLm5vcm4uZXZlbnQudjEuQWdlbnRIZWFsdGgSGAoQcmVzcG9uZGVyX2FnZV9tcxgCIAEoDRIWCg5sYXN0X2JhdGNoX3NlcRgDIAEoBCL3AQoLQWdlbnRQb2xpY3kSLQoKcmFuc29td2FyZRgBIAEoDjIZLm5vcm4uYWdlbnQudjEuUmVmbGV4TW9kZRIrCghmaWxlbGVzcxgCIAEoDjIZLm5vcm4uYWdlbnQudjEuUmVmbGV4TW9kZRIoCgVtaW5lchgDIAEoDjIZLm5vcm4uYWdlbnQudjEuUmVmbGV4TW9kZRIwCg1yZXZlcnNlX3NoZWxsGAQgASgOMhkubm9ybi5hZ2VudC52MS5SZWZsZXhNb2RlEhcKD3Byb3RlY3RlZF9wYXRocxgFIAMoCRIXCg92YXVsdF9ieXRlc19tYXgYBiABKAQiHQoMSW5zdGFsbGF0aW9uEg0KBXBlZXJzGAEgAygJIk8KEUhvc3RQb2xpY3lGb3JIb3N0EioKBnBvbGljeRgBIAEoCzIaLm5vcm4ucG9saWN5LnYxLkhvc3RQb2xpY3kSDgoGZ3JvdXBzGAIgAygJKnEKClJlZmxleE1vZGUSGwoXUkVGTEVYX01PREVfVU5TUEVDSUZJRUQQABIXChNSRUZMRVhfTU9ERV9PQlNFUlZFEAESFwoTUkVGTEVYX01PREVfU1VTUEVORBACEhQKEFJFRkxFWF9NT0RFX0tJTEwQA2IGcHJvdG8z", [file_norn_action_v1_action, file_norn_event_v1_event, file_norn_policy_v1_policy]);
 
 /**
  * @generated from message norn.agent.v1.BaldurMessage
@@ -182,6 +182,12 @@ export type TyrMessage = Message<"norn.agent.v1.TyrMessage"> & {
      */
     value: HostPolicyForHost;
     case: "hostPolicy";
+  } | {
+    /**
+     * @generated from field: norn.agent.v1.Installation installation = 7;
+     */
+    value: Installation;
+    case: "installation";
   } | { case: undefined; value?: undefined };
 };
 
@@ -227,6 +233,11 @@ export type TyrMessageJson = {
    * @generated from field: norn.agent.v1.HostPolicyForHost host_policy = 6;
    */
   hostPolicy?: HostPolicyForHostJson;
+
+  /**
+   * @generated from field: norn.agent.v1.Installation installation = 7;
+   */
+  installation?: InstallationJson;
 };
 
 /**
@@ -479,6 +490,41 @@ export const AgentPolicySchema: GenMessage<AgentPolicy, {jsonType: AgentPolicyJs
   messageDesc(file_norn_agent_v1_local, 5);
 
 /**
+ * Whom an isolated host still reaches, so that it can be released. On connect, and when it changes.
+ *
+ * @generated from message norn.agent.v1.Installation
+ */
+export type Installation = Message<"norn.agent.v1.Installation"> & {
+  /**
+   * "10.0.0.7:7401", "[fd00::7]:7401": each address that the installation's names stand for.
+   *
+   * @generated from field: repeated string peers = 1;
+   */
+  peers: string[];
+};
+
+/**
+ * Whom an isolated host still reaches, so that it can be released. On connect, and when it changes.
+ *
+ * @generated from message norn.agent.v1.Installation
+ */
+export type InstallationJson = {
+  /**
+   * "10.0.0.7:7401", "[fd00::7]:7401": each address that the installation's names stand for.
+   *
+   * @generated from field: repeated string peers = 1;
+   */
+  peers?: string[];
+};
+
+/**
+ * Describes the message norn.agent.v1.Installation.
+ * Use `create(InstallationSchema)` to create a new message.
+ */
+export const InstallationSchema: GenMessage<Installation, {jsonType: InstallationJson}> = /*@__PURE__*/
+  messageDesc(file_norn_agent_v1_local, 6);
+
+/**
  * @generated from message norn.agent.v1.HostPolicyForHost
  */
 export type HostPolicyForHost = Message<"norn.agent.v1.HostPolicyForHost"> & {
@@ -517,7 +563,7 @@ export type HostPolicyForHostJson = {
  * Use `create(HostPolicyForHostSchema)` to create a new message.
  */
 export const HostPolicyForHostSchema: GenMessage<HostPolicyForHost, {jsonType: HostPolicyForHostJson}> = /*@__PURE__*/
-  messageDesc(file_norn_agent_v1_local, 6);
+  messageDesc(file_norn_agent_v1_local, 7);
 
 /**
  * @generated from enum norn.agent.v1.ReflexMode

@@ -3189,7 +3189,7 @@ export type HostView = Message<"norn.view.v1.HostView"> & {
   containers: ContainerView[];
 
   /**
-   * One sentence: why it is degraded or silent, and what to do; empty when protected.
+   * One sentence: why it is degraded, silent or cut off, and what to do; empty when all is well.
    *
    * @generated from field: string reason = 17;
    */
@@ -3389,7 +3389,7 @@ export type HostViewJson = {
   containers?: ContainerViewJson[];
 
   /**
-   * One sentence: why it is degraded or silent, and what to do; empty when protected.
+   * One sentence: why it is degraded, silent or cut off, and what to do; empty when all is well.
    *
    * @generated from field: string reason = 17;
    */

@@ -33,6 +33,12 @@ export const limits = {
   ingestPeersMax: 32,
   ingestLookupEveryMs: 30_000,
 
+  /** An agent inside a container that is gone for so long is not being restarted. */
+  insideGoneMs: 3_000,
+  /** Told to stop, tyr waits so long for the application's end, and gives the word of it so long to leave. */
+  insideEndWaitMs: 8_000,
+  insideEndSendMs: 300,
+
   baldurConnectMs: 15_000,
   baldurAdoptMs: 2_000,
   baldurSilenceMs: 3_000,

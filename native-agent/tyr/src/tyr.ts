@@ -5,6 +5,7 @@ import { action, event, local, type policy } from '@norn/contracts';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { BaldurLink } from './baldur/baldur-link.ts';
+import { InsideEnd } from './baldur/inside-end.ts';
 import { Supervisor } from './baldur/supervisor.ts';
 import { ColdRestore } from './commands/cold-restore.ts';
 import { CommandDesk, isFinal } from './commands/command-desk.ts';
@@ -51,8 +52,9 @@ export class Tyr {
   private diskSaidAtMs = -Infinity;
   private hello: local.BaldurHello | undefined;
   private baldurHealth: event.AgentHealth | undefined;
-  /** Of an agent inside a container: its application has ended. */
-  private ended = false;
+  private readonly inside = new InsideEnd(() => {
+    this.sendFacts();
+  });
 
   constructor(
     private readonly config: TyrConfig,
@@ -100,7 +102,7 @@ export class Tyr {
       capabilities: () => this.capabilities(),
       health: () => this.health(),
       policy: () => this.policyDesk.status(),
-      inside: () => ({ containerId: this.containerId, ended: this.ended }),
+      inside: () => ({ containerId: this.containerId, ended: this.inside.ended }),
       hostName: config.hostName,
       nowMs,
     });
@@ -138,6 +140,7 @@ export class Tyr {
 
   /** `norn down`: the stream, the spool and baldur. A tyr that is killed leaves baldur running. */
   async stop(): Promise<void> {
+    if (this.containerId !== '') await this.inside.untilEnded();
     for (const timer of this.timers) clearInterval(timer);
     clearTimeout(this.factsTimer);
     this.keeper.stop();
@@ -257,11 +260,11 @@ export class Tyr {
       },
       onFarewell: ({ exitCode }: local.BaldurFarewell) => {
         this.logger.info({ exitCode }, 'the application has ended, and its container');
-        this.ended = true;
-        this.sendFacts();
+        this.inside.hasEnded();
       },
       onGone: () => {
         if (this.containerId === '') this.supervisor.onGone();
+        else this.inside.gone();
         this.sendFactsSoon();
       },
     };
@@ -271,7 +274,7 @@ export class Tyr {
   private baldurConnected(hello: local.BaldurHello): void {
     this.logger.info({ pid: hello.pid, version: hello.version }, 'baldur connected');
     this.hello = hello;
-    this.ended = false;
+    this.inside.connected();
     this.intake.stream(hello.streamId);
     // A pid of another namespace names nobody here, and a container's first process is the runtime's to start and end.
     if (this.containerId === '') this.supervisor.onHello(hello);

@@ -22,6 +22,13 @@ describe('a host', () => {
     });
   });
 
+  it('that is cut off from the network says so, and how it ends', () => {
+    const facts = factsWith('process.lifecycle', true);
+    facts.health = create(event.AgentHealthSchema, { isolated: true });
+    const { state, reason } = judge(hostSeen(10), facts, { now, lostLately: [] });
+    expect([state, reason]).toEqual(['protected', expect.stringMatching(/^It is cut off .* Lifting the isolation/)]);
+  });
+
   it.each([
     ['that has said nothing yet', []],
     ['whose connection alone is there', [{ name: 'agent.limits', available: true }]],

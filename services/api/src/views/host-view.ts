@@ -9,6 +9,8 @@ import { counted, durationOf, listed, timeOf, timeOfDate } from './words.ts';
 
 /** A host that said nothing for so long is silent; agents report every few seconds. */
 const silentAfterMs = 90_000;
+const isolated =
+  'It is cut off from every network but this installation, by a command. Lifting the isolation, or releasing the alert, ends that.';
 /** A container that has ended is listed for so long. */
 const endedShownMs = 3_600_000;
 /** What an agent can do from inside a container; the rest is the host's to do. */
@@ -156,5 +158,5 @@ export function judge(
       reason: `${counted(lost, 'event')} were lost in the last hour (${places}): the host page says when.`,
     };
   }
-  return { state: 'protected', reason: '' };
+  return { state: 'protected', reason: facts.health?.isolated === true ? isolated : '' };
 }

@@ -46,9 +46,15 @@ function Whole({ host }: { host: Host }): ReactElement {
         <p className={host.reason === '' ? 'text-soft' : ''}>
           {host.reason || 'Everything it should see and stop, it can.'}
         </p>
+        {host.kind === 'container' ? (
+          <p className="flex flex-wrap items-center gap-x-2">
+            <Icon name="container" className="text-faint" /> Container
+            <Id value={host.containerId} label="container id" testId="container-id" />
+            <span className="text-soft">protected from within</span>
+          </p>
+        ) : null}
         <p className="text-soft">
           {[
-            host.kind === 'container' ? `container ${host.containerId.slice(0, 12)}, protected from within` : '',
             host.os,
             host.kernel === '' ? '' : `kernel ${host.kernel}`,
             host.agentVersion === '' ? '' : `agent ${host.agentVersion}`,
@@ -84,15 +90,21 @@ function Whole({ host }: { host: Host }): ReactElement {
       <Quarantine host={host} />
       <Capabilities host={host} />
       <Gaps host={host} />
-      <Panel>
-        <Heading side={grouped(host.containers.length)}>Containers</Heading>
-        {host.containers.length === 0 ? (
-          <Notice icon="container" title="No container runs here" />
-        ) : (
-          <ContainerTable containers={host.containers} />
-        )}
-      </Panel>
+      {host.kind === 'container' ? null : <Containers host={host} />}
     </>
+  );
+}
+
+function Containers({ host }: { host: Host }): ReactElement {
+  return (
+    <Panel>
+      <Heading side={grouped(host.containers.length)}>Containers</Heading>
+      {host.containers.length === 0 ? (
+        <Notice icon="container" title="No container runs here" />
+      ) : (
+        <ContainerTable containers={host.containers} />
+      )}
+    </Panel>
   );
 }
 

@@ -92,7 +92,10 @@ impl Daemon {
     fn cut_off(&mut self, command: &Command, lift: bool) -> Outcome {
         let done = if lift {
             let ended = self.own_network.release(&command.alert_id, &self.state);
-            ended.map(|ended| ended.trim_start_matches("; ").to_owned())
+            ended.map(|ended| match ended.trim_start_matches("; ") {
+                "" => "it is on the network".to_owned(),
+                ended => ended.to_owned(),
+            })
         } else {
             let reached = self.own_network.isolate(&command.alert_id, &self.state);
             reached.map(|reached| format!("cut off from every network; it still reaches {reached}"))

@@ -62,7 +62,7 @@ export function catalogueSection({ results, passed, failed, skipped }: Catalogue
   return [
     `${passed} of ${passed + failed} actions gave their alert with the right rule, process and container (${skipped} could not be played here),`,
     `over ${techniques.size} ATT&CK techniques. From the action's end to the alert in the API: p50 ${ms(p50)}, p99 ${ms(p99)}, at most ${ms(max)}.`,
-    ...missed.map(({ action, place, result, note }) => `\n- missed: \`${action}\` · ${place}: ${result} ${note ?? ''}`),
+    ...missed.map(({ action, place, result, note }) => `\n- missed: \`${action}\` · ${place}: ${result} ${note}`),
   ].join('\n');
 }
 

@@ -91,6 +91,7 @@ pub struct Deeds {
     pub held: HashSet<ProcessUid>,
     next: u64,
     pub evicted: u64,
+    /// Not kept, and why is with each.
     pub too_large: u64,
 }
 
@@ -112,10 +113,6 @@ impl Deeds {
         self.all.iter()
     }
 
-    pub fn bytes_max(&self) -> u64 {
-        self.bytes_max
-    }
-
     pub fn len(&self) -> usize {
         self.all.len()
     }
@@ -130,7 +127,7 @@ impl Deeds {
         if let Some(known) = known {
             return Some(Arc::clone(&known.pre));
         }
-        let pre = self.pre_image(path, &stamp)?;
+        let pre = self.pre_image(path, &stamp, false)?;
         self.remember(stamp.id, actor, &pre);
         self.add(actor, path, What::Written(Arc::clone(&pre)));
         Some(pre)
@@ -142,7 +139,7 @@ impl Deeds {
 
     /// The name is to go.
     pub fn removed(&mut self, actor: &Actor, path: &Path) -> Option<Arc<PreImage>> {
-        let pre = self.pre_image(path, &Stamp::at(path)?)?;
+        let pre = self.pre_image(path, &Stamp::at(path)?, true)?;
         // Its number may be another file's soon.
         self.known.remove(&pre.stamp.id);
         self.add(actor, path, What::Removed(Arc::clone(&pre)));
@@ -159,7 +156,7 @@ impl Deeds {
         let id = Stamp::at(from)?.id;
         let replaced = Stamp::at(to)
             .filter(|stamp| !exchange && stamp.id != id)
-            .and_then(|stamp| self.pre_image(to, &stamp));
+            .and_then(|stamp| self.pre_image(to, &stamp, true));
         if let Some(pre) = &replaced {
             self.known.remove(&pre.stamp.id);
         }
@@ -180,12 +177,12 @@ impl Deeds {
     }
 
     /// The one that is there already serves when the file is still what it was.
-    fn pre_image(&mut self, path: &Path, stamp: &Stamp) -> Option<Arc<PreImage>> {
+    fn pre_image(&mut self, path: &Path, stamp: &Stamp, goes: bool) -> Option<Arc<PreImage>> {
         let known = self.known.get(&stamp.id).map(|known| &known.pre);
         if let Some(pre) = known.filter(|pre| pre.stamp == *stamp) {
             return Some(Arc::clone(pre));
         }
-        let pre = PreImage::take(path, &mut self.pack)?;
+        let pre = PreImage::take(path, &mut self.pack, goes)?;
         if matches!(pre.content, Content::Lost(_)) {
             self.too_large += 1;
         }
@@ -226,25 +223,39 @@ impl Deeds {
             self.all.remove(at);
             self.evicted += 1;
         }
-        if self.pack.bytes() > self.bytes_max {
+        if self.is_full(10) {
             self.evict();
         }
     }
 
+    /// More than so many tenths are taken, of the pack or of all that may be kept.
+    fn is_full(&self, tenths: u64) -> bool {
+        let (shared, own) = (self.pack.bytes(), self.pack.own_bytes());
+        shared > self.bytes_max / 10 * tenths || shared + own > self.total_max() / 10 * tenths
+    }
+
+    /// Bytes, wherever they lie.
+    pub fn total_max(&self) -> u64 {
+        self.bytes_max.max(self.pack.own_max)
+    }
+
     /// The oldest contents go until a tenth is free: of what is held only when nothing else is left.
     fn evict(&mut self) {
-        let enough = self.bytes_max / 10 * 9;
         self.known.clear();
         for with_held in [false, true] {
-            for deed in &mut self.all {
-                if self.pack.bytes() <= enough {
+            for at in 0..self.all.len() {
+                if !self.is_full(9) {
                     return;
                 }
-                let held = deed.lineage.iter().any(|uid| self.held.contains(uid));
-                let has_content = deed
-                    .pre_image()
-                    .is_some_and(|pre| matches!(&pre.content, Content::File(blob) if blob.size > 0));
-                if held != with_held || !has_content {
+                let pack_is_full = self.pack.bytes() > self.bytes_max / 10 * 9;
+                let held = &self.held;
+                let deed = &mut self.all[at];
+                let is_held = deed.lineage.iter().any(|uid| held.contains(uid));
+                let gives_room = deed.pre_image().is_some_and(|pre| match &pre.content {
+                    Content::File(blob) => blob.size > 0 && (!pack_is_full || !blob.is_apart()),
+                    _ => false,
+                });
+                if is_held != with_held || !gives_room {
                     continue;
                 }
                 self.evicted += 1;

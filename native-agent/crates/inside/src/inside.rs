@@ -155,10 +155,16 @@ impl Inside {
         close_to_others();
         let started_s = clock_gettime(ClockId::CLOCK_REALTIME).map_or(0, |time| time.tv_sec());
         let bytes_max = options.vault_bytes_max.min(pack.room());
+        let pack = pack.with_own(options.vault_bytes_max);
         let records = Records {
             deeds: Deeds::new(pack, bytes_max),
             changes: crate::changes::Changes::default(),
-            protected: options.protected,
+            // Compared with paths whose links are followed.
+            protected: options
+                .protected
+                .into_iter()
+                .map(|path| path.canonicalize().unwrap_or(path))
+                .collect(),
         };
         Ok(Self {
             family: Family::new(

@@ -11,6 +11,7 @@ mod error;
 mod family;
 mod filter;
 mod inside;
+mod large;
 mod launch;
 mod listener;
 mod pack;

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::large::Allowance;
+
 /// The place of a pack that no directory took.
 const MEMORY: &str = "memory";
 /// Memory counts as the container's.
@@ -15,15 +17,33 @@ const MEMORY_BYTES_MAX: u64 = 64 << 20;
 
 /// A piece of a file that is no hole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Extent {
-    at: u64,
-    length: u64,
-    in_pack: u64,
+pub struct Extent {
+    pub at: u64,
+    pub length: u64,
+    pub in_pack: u64,
 }
 
-struct PackFile {
-    file: File,
-    bytes: AtomicU64,
+pub struct PackFile {
+    pub file: File,
+    /// Kept in it or, where each content has a file of its own, in all of those.
+    bytes: Arc<AtomicU64>,
+    /// Other contents lie in it.
+    is_shared: bool,
+}
+
+impl PackFile {
+    /// Of one content alone.
+    pub fn apart(file: File, bytes: &Arc<AtomicU64>) -> Self {
+        Self {
+            file,
+            bytes: Arc::clone(bytes),
+            is_shared: false,
+        }
+    }
+
+    pub fn take(&self, bytes: u64) {
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
 }
 
 /// A content. Its room in the pack goes with it.
@@ -34,8 +54,12 @@ pub struct Blob {
 }
 
 pub struct Pack {
-    inner: Arc<PackFile>,
-    end: u64,
+    pub(crate) inner: Arc<PackFile>,
+    pub(crate) end: u64,
+    pub(crate) allowance: Allowance,
+    /// Of contents that have a file of their own.
+    pub(crate) own_bytes: Arc<AtomicU64>,
+    pub(crate) own_max: u64,
     /// Where it lies, for the capability report.
     pub place: String,
 }
@@ -64,12 +88,24 @@ impl Pack {
     }
 
     fn of(file: File, place: String) -> Self {
-        let bytes = AtomicU64::new(0);
+        let inner = PackFile {
+            file,
+            bytes: Arc::default(),
+            is_shared: true,
+        };
         Self {
-            inner: Arc::new(PackFile { file, bytes }),
+            inner: Arc::new(inner),
             end: 0,
+            allowance: Allowance::default(),
+            own_bytes: Arc::default(),
+            own_max: 0,
             place,
         }
+    }
+
+    /// Large files may take so much, wherever they lie.
+    pub fn with_own(self, own_max: u64) -> Self {
+        Self { own_max, ..self }
     }
 
     /// What may be kept here, bytes: half of what is free, so that the application has the rest.
@@ -86,6 +122,15 @@ impl Pack {
         self.inner.bytes.load(Ordering::Relaxed)
     }
 
+    pub fn own_bytes(&self) -> u64 {
+        self.own_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Contents with a file of their own.
+    pub fn own_files(&self) -> u64 {
+        Arc::strong_count(&self.own_bytes) as u64 - 1
+    }
+
     /// A copy of what the file holds now; holes stay holes.
     pub fn keep(&mut self, source: &mut File) -> io::Result<Blob> {
         let size = source.metadata()?.len();
@@ -96,17 +141,14 @@ impl Pack {
         };
         let mut at = 0;
         while let Some((from, to)) = next_data(source, at, size) {
-            source.seek(SeekFrom::Start(from))?;
-            let mut pack = &self.inner.file;
-            pack.seek(SeekFrom::Start(self.end))?;
-            let length = io::copy(&mut Read::by_ref(source).take(to - from), &mut pack)?;
+            let length = copy(source, (&self.inner.file, self.end), (from, to - from))?;
             blob.extents.push(Extent {
                 at: from,
                 length,
                 in_pack: self.end,
             });
             self.end += length;
-            self.inner.bytes.fetch_add(length, Ordering::Relaxed);
+            self.inner.take(length);
             at = to;
         }
         Ok(blob)
@@ -114,6 +156,15 @@ impl Pack {
 }
 
 impl Blob {
+    pub fn of(size: u64, extents: Vec<Extent>, pack: Arc<PackFile>) -> Self {
+        Self { size, extents, pack }
+    }
+
+    /// It has a file of its own.
+    pub fn is_apart(&self) -> bool {
+        !self.pack.is_shared
+    }
+
     /// Makes the file hold what was kept, and nothing else.
     pub fn write_to(&self, target: &File) -> io::Result<()> {
         target.set_len(0)?;
@@ -172,15 +223,25 @@ impl Drop for Blob {
         let how = libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE;
         for extent in self.extents.iter().filter(|extent| extent.length > 0) {
             let (at, length) = (extent.in_pack as i64, extent.length as i64);
-            // SAFETY: the descriptor is open; a file system without holes keeps the room, and no content is touched.
-            unsafe { libc::fallocate(self.pack.file.as_raw_fd(), how, at, length) };
+            // A file of its own may be the application's, and its room goes with the descriptor.
+            if self.pack.is_shared {
+                // SAFETY: the descriptor is open; a file system without holes keeps the room, and no content is touched.
+                unsafe { libc::fallocate(self.pack.file.as_raw_fd(), how, at, length) };
+            }
             self.pack.bytes.fetch_sub(extent.length, Ordering::Relaxed);
         }
     }
 }
 
+/// `length` bytes from `at` on, in the kernel where it can; how many that were.
+pub fn copy(source: &mut File, (mut target, to): (&File, u64), (at, length): (u64, u64)) -> io::Result<u64> {
+    source.seek(SeekFrom::Start(at))?;
+    target.seek(SeekFrom::Start(to))?;
+    io::copy(&mut Read::by_ref(source).take(length), &mut target)
+}
+
 /// The next piece with data from `at` on.
-fn next_data(file: &File, at: u64, size: u64) -> Option<(u64, u64)> {
+pub fn next_data(file: &File, at: u64, size: u64) -> Option<(u64, u64)> {
     if at >= size {
         return None;
     }
@@ -197,7 +258,7 @@ fn next_data(file: &File, at: u64, size: u64) -> Option<(u64, u64)> {
     Some((from as u64, to)).filter(|(from, to)| from < to)
 }
 
-fn unnamed(directory: &Path) -> io::Result<File> {
+pub fn unnamed(directory: &Path) -> io::Result<File> {
     let mut file = OpenOptions::new()
         .read(true)
         .write(true)

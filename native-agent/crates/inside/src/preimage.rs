@@ -11,9 +11,10 @@ use nix::sys::time::TimeSpec;
 use nix::unistd::Uid;
 use norn_events::ContentShape;
 
+use crate::large::NOT_READ;
 use crate::pack::{Blob, Pack};
 
-/// A larger file is not copied: its copy would hold the application up for too long.
+/// A larger file is not simply copied: its copy would hold the application up for too long.
 pub const FILE_BYTES_MAX: u64 = 64 << 20;
 /// Of one attribute, and of the list of their names.
 const ATTRIBUTE_BYTES_MAX: usize = 64 * 1024;
@@ -90,8 +91,8 @@ pub struct PreImage {
 }
 
 impl PreImage {
-    /// `None` when there is nothing of that name.
-    pub fn take(path: &Path, pack: &mut Pack) -> Option<Self> {
+    /// `None` when there is nothing of that name. `goes`: the name is all that is to go.
+    pub fn take(path: &Path, pack: &mut Pack, goes: bool) -> Option<Self> {
         let metadata = fs::symlink_metadata(path).ok()?;
         let kind = metadata.file_type();
         let mut shape = None;
@@ -101,20 +102,18 @@ impl PreImage {
             Content::Directory
         } else if !kind.is_file() {
             Content::Special
-        } else if metadata.len() > FILE_BYTES_MAX {
-            shape = readable(path, &metadata)
-                .ok()
-                .and_then(|mut file| shape_of(&mut file));
-            Content::Lost("too large to be kept: more than 64 MiB")
+        } else if let Ok(mut file) = readable(path, &metadata) {
+            shape = shape_of(&mut file);
+            let kept = if metadata.len() <= FILE_BYTES_MAX {
+                pack.keep(&mut file).map_err(|_| NOT_READ)
+            } else if goes && metadata.nlink() == 1 {
+                pack.hold(file)
+            } else {
+                pack.keep_large(&mut file, path.parent().unwrap_or(path))
+            };
+            kept.map_or_else(Content::Lost, Content::File)
         } else {
-            let kept = readable(path, &metadata).and_then(|mut file| {
-                shape = shape_of(&mut file);
-                pack.keep(&mut file)
-            });
-            kept.map_or(
-                Content::Lost("the agent may not read it, or had no room for it"),
-                Content::File,
-            )
+            Content::Lost(NOT_READ)
         };
         Some(Self {
             stamp: Stamp::of(&metadata),

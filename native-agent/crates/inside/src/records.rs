@@ -69,8 +69,8 @@ impl InsideVault {
     pub fn health(&self) -> VaultHealth {
         let records = self.lock();
         VaultHealth {
-            bytes: records.deeds.pack.bytes(),
-            bytes_max: records.deeds.bytes_max(),
+            bytes: records.deeds.pack.bytes() + records.deeds.pack.own_bytes(),
+            bytes_max: records.deeds.total_max(),
             files: records.deeds.len() as u64,
             restorable: records.deeds.len() as u64,
             evicted: records.deeds.evicted,

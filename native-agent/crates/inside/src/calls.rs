@@ -57,11 +57,15 @@ impl Inside {
         match call.number {
             libc::SYS_openat => self.open(call, (call.place(Some(0), 1)?, a[2], a[3]), tell),
             libc::SYS_openat2 => {
-                let mut how = [0; 16];
+                let mut how = [0; 24];
                 call.target.read(a[2], &mut how)?;
                 let word = |at: usize| u64::from_le_bytes(how[at..at + 8].try_into().unwrap_or_default());
                 if word(0) & WRITES != 0 {
-                    self.open(call, (call.place(Some(0), 1)?, word(0), word(8)), tell);
+                    let place = match word(16) & libc::RESOLVE_IN_ROOT {
+                        0 => call.place(Some(0), 1)?,
+                        _ => call.target.place_within(a[0], a[1])?,
+                    };
+                    self.open(call, (place, word(0), word(8)), tell);
                 }
             }
             libc::SYS_truncate => self.truncate(call, call.place(None, 0)?, tell),
@@ -87,6 +91,7 @@ impl Inside {
                 self.link(call, (call.place(Some(1), 2)?, &text, SYMBOLIC), tell);
             }
             libc::SYS_mkdirat => self.make_directory(call, (call.place(Some(0), 1)?, a[2]), tell),
+            libc::SYS_mknodat => drop(self.create(call, &call.place(Some(0), 1)?)),
             libc::SYS_exit_group => self.exit(call, tell),
             libc::SYS_execve => self.exec(call, (call.place(None, 0)?, a[1]), tell)?,
             libc::SYS_execveat => self.exec(call, (call.place(Some(0), 1)?, a[2]), tell)?,
@@ -112,6 +117,12 @@ impl Inside {
             libc::SYS_setxattr | libc::SYS_removexattr => (call.place(None, 0)?.followed(), None),
             libc::SYS_lsetxattr | libc::SYS_lremovexattr => (call.place(None, 0)?, None),
             libc::SYS_fsetxattr | libc::SYS_fremovexattr => (call.target.of_descriptor(a[0])?, None),
+            // Without a path: the descriptor's own times.
+            libc::SYS_utimensat if a[1] == 0 => (call.target.of_descriptor(a[0])?, None),
+            libc::SYS_utimensat if a[3] as i32 & libc::AT_SYMLINK_NOFOLLOW != 0 => {
+                (call.place(Some(0), 1)?, None)
+            }
+            libc::SYS_utimensat => (call.place(Some(0), 1)?.followed(), None),
             _ => return self.act_on_others(call, tell),
         };
         self.set_attributes(call, (&place, said), tell);
@@ -165,6 +176,13 @@ impl Inside {
                 self.link(call, (call.place(None, 1)?, &text, SYMBOLIC), tell);
             }
             libc::SYS_mkdir => self.make_directory(call, (call.place(None, 0)?, a[1]), tell),
+            libc::SYS_mknod => drop(self.create(call, &call.place(None, 0)?)),
+            libc::SYS_utime | libc::SYS_utimes => {
+                self.set_attributes(call, (&call.place(None, 0)?.followed(), None), tell);
+            }
+            libc::SYS_futimesat => {
+                self.set_attributes(call, (&call.place(Some(0), 1)?.followed(), None), tell);
+            }
             libc::SYS_chmod => {
                 let said = Some((EventKind::FileChmod, a[1] & 0o7777));
                 self.set_attributes(call, (&call.place(None, 0)?.followed(), said), tell);

@@ -144,11 +144,14 @@ impl Pending {
                 self.told = TOLD_MAX;
                 return None;
             }
-            _ if self.is_touched_only(now) => {
-                self.stamp = now;
-                return None;
+            _ => {
+                let after = shape_at(&self.place.real)?;
+                if self.is_touched_only(now, &after) {
+                    self.stamp = now;
+                    return None;
+                }
+                Some(after)
             }
-            _ => Some(shape_at(&self.place.real)?),
         };
         self.stamp = now;
         self.told += 1;
@@ -164,8 +167,10 @@ impl Pending {
         })
     }
 
-    fn is_touched_only(&self, now: Option<Stamp>) -> bool {
+    /// Its attributes were set. Not by size and time alone: whoever wrote may have set the time back.
+    fn is_touched_only(&self, now: Option<Stamp>, after: &ContentShape) -> bool {
         matches!((now, self.stamp), (Some(now), Some(then)) if now.has_same_content_as(&then))
+            && self.before.as_ref() == Some(after)
     }
 
     fn is_over(&self) -> bool {

@@ -38,6 +38,8 @@ fn watched() -> Vec<(c_long, When)> {
         (libc::SYS_linkat, Always),
         (libc::SYS_symlinkat, Always),
         (libc::SYS_mkdirat, Always),
+        (libc::SYS_mknodat, Always),
+        (libc::SYS_utimensat, Always),
         (libc::SYS_fchmod, Always),
         (libc::SYS_fchmodat, Always),
         (libc::SYS_fchmodat2, Always),
@@ -70,6 +72,10 @@ fn watched() -> Vec<(c_long, When)> {
         (libc::SYS_link, Always),
         (libc::SYS_symlink, Always),
         (libc::SYS_mkdir, Always),
+        (libc::SYS_mknod, Always),
+        (libc::SYS_utime, Always),
+        (libc::SYS_utimes, Always),
+        (libc::SYS_futimesat, Always),
         (libc::SYS_chmod, Always),
         (libc::SYS_chown, Always),
         (libc::SYS_lchown, Always),
@@ -110,8 +116,25 @@ fn test_of(when: When) -> Vec<sock_filter> {
     vec![load(low_half), test, notify, answer(libc::SECCOMP_RET_ALLOW)]
 }
 
-/// The program. Calls of another architecture (32-bit, x32) and io_uring would go past it: they are refused as if the kernel
-/// did not have them.
+/// They would change files past the calls above: by handle, by ring, or newer than what is read here (Linux 6.13 and 6.17), for
+/// which programs have an older way.
+const REFUSED: [c_long; 6] = [
+    // Its flags lie in memory, which a filter can't read; every libc goes back to clone.
+    libc::SYS_clone3,
+    libc::SYS_io_uring_setup,
+    libc::SYS_open_by_handle_at,
+    463, // setxattrat
+    466, // removexattrat
+    469, // file_setattr
+];
+
+/// With these flags in their first argument they lead to paths that mean other files there than here, and are not permitted: as
+/// in Docker's own profile, where Kubernetes by itself has none.
+const NAMESPACES: u32 = (libc::CLONE_NEWUSER | libc::CLONE_NEWNS) as u32;
+const CONFINED: [c_long; 2] = [libc::SYS_clone, libc::SYS_unshare];
+
+/// The program. Calls of another architecture (32-bit, x32) would go past it, too: they are refused as if the kernel did not have
+/// them.
 pub fn program() -> Vec<sock_filter> {
     let refuse = answer(libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32);
     let mut program = vec![
@@ -121,9 +144,19 @@ pub fn program() -> Vec<sock_filter> {
         load(OFFSET_NUMBER),
         jump(libc::BPF_JGE, X32, (0, 1)),
         refuse,
-        jump(libc::BPF_JEQ, libc::SYS_io_uring_setup as u32, (0, 1)),
-        refuse,
     ];
+    for number in REFUSED {
+        program.extend([jump(libc::BPF_JEQ, number as u32, (0, 1)), refuse]);
+    }
+    for number in CONFINED {
+        program.extend([
+            jump(libc::BPF_JEQ, number as u32, (0, 4)),
+            load(OFFSET_ARGUMENTS),
+            jump(libc::BPF_JSET, NAMESPACES, (0, 1)),
+            answer(libc::SECCOMP_RET_ERRNO | libc::EPERM as u32),
+            answer(libc::SECCOMP_RET_ALLOW),
+        ]);
+    }
     for (number, when) in watched() {
         let test = test_of(when);
         program.push(jump(libc::BPF_JEQ, number as u32, (0, test.len() as u8)));
@@ -209,9 +242,25 @@ mod tests {
     }
 
     #[test]
+    fn nobody_gets_a_file_system_view_of_his_own() {
+        for number in CONFINED {
+            let with = |flags: i32| native(number, [flags as u64, 0, 0, 0, 0, 0]);
+            assert_eq!(
+                with(libc::CLONE_THREAD | libc::CLONE_VM | libc::CLONE_NEWNET),
+                libc::SECCOMP_RET_ALLOW
+            );
+            for flag in [libc::CLONE_NEWUSER, libc::CLONE_NEWNS] {
+                assert_eq!(with(flag), libc::SECCOMP_RET_ERRNO | libc::EPERM as u32);
+            }
+        }
+    }
+
+    #[test]
     fn what_would_go_past_the_filter_is_refused() {
         let refused = libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32;
-        assert_eq!(native(libc::SYS_io_uring_setup, [0; 6]), refused);
+        for number in REFUSED {
+            assert_eq!(native(number, [0; 6]), refused);
+        }
         assert_eq!(run(5, [0; 6], 0x4000_0003), refused);
         assert_eq!(native(c_long::from(X32 as i32) + 2, [0; 6]), refused);
     }

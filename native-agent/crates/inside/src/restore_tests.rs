@@ -103,6 +103,61 @@ impl Drop for Scene {
 }
 
 #[test]
+fn a_time_that_was_set_back_hides_no_change() {
+    let mut scene = Scene::new("time");
+    let path = scene.file("letter", "dear all");
+    let before = fs::metadata(&path).unwrap().modified().unwrap();
+    scene.write(ATTACKER, &path, "DEAR ALL");
+    File::options()
+        .write(true)
+        .open(&path)
+        .unwrap()
+        .set_modified(before)
+        .unwrap();
+    assert_eq!(
+        scene.restore(RestoreRequest::default())["letter"],
+        Verdict::Restored
+    );
+    assert_eq!(fs::read_to_string(&path).unwrap(), "dear all");
+    assert_eq!(fs::metadata(&path).unwrap().modified().unwrap(), before);
+}
+
+#[test]
+fn a_time_alone_is_put_back_too() {
+    let mut scene = Scene::new("time-alone");
+    let path = scene.file("letter", "dear all");
+    let before = fs::metadata(&path).unwrap().modified().unwrap();
+    let actor = scene.actor(ATTACKER);
+    scene.deeds.attributes(&actor, &path);
+    File::options()
+        .write(true)
+        .open(&path)
+        .unwrap()
+        .set_modified(std::time::UNIX_EPOCH)
+        .unwrap();
+    assert_eq!(
+        scene.restore(RestoreRequest::default())["letter"],
+        Verdict::Restored
+    );
+    assert_eq!(fs::metadata(&path).unwrap().modified().unwrap(), before);
+}
+
+#[test]
+fn what_was_written_through_a_name_that_is_gone_is_put_back_in_every_other() {
+    let mut scene = Scene::new("gone-name");
+    let path = scene.file("one", "dear all");
+    let other = scene.path("other");
+    fs::hard_link(&path, &other).unwrap();
+    let open = File::options().write(true).open(&path).unwrap();
+    scene.remove(ATTACKER, &path);
+    std::os::unix::fs::FileExt::write_all_at(&open, b"DEAR", 0).unwrap();
+    assert_eq!(scene.restore(RestoreRequest::default())["one"], Verdict::Restored);
+    for path in [path, other] {
+        assert_eq!(fs::read_to_string(path).unwrap(), "dear all");
+    }
+}
+
+#[test]
 fn ciphertext_beside_the_file_goes_and_the_file_comes_back() {
     let mut scene = Scene::new("beside");
     let (file, cipher) = (scene.file("a", "text"), scene.path("a.locked"));

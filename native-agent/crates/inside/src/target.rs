@@ -2,11 +2,13 @@
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{IoSliceMut, Result};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Component, Path, PathBuf};
 
 use nix::errno::Errno;
+use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
 use nix::sys::uio::{RemoteIoVec, process_vm_readv};
 use nix::unistd::Pid;
 
@@ -23,20 +25,31 @@ pub struct Place {
     pub seen: PathBuf,
     /// As the agent opens it; another one only where the process has a root of its own.
     pub real: PathBuf,
+    /// Where the process has a root of its own: its links lead no further.
+    root: Option<PathBuf>,
 }
 
 impl Place {
+    fn of(real: PathBuf) -> Self {
+        Self {
+            seen: real.clone(),
+            real,
+            root: None,
+        }
+    }
+
     pub fn bytes(&self) -> &[u8] {
         self.seen.as_os_str().as_bytes()
     }
 
     /// With its last component followed, if there is something to follow.
     pub fn followed(self) -> Self {
+        if let Some(root) = &self.root {
+            let real = within(root, &self.seen).unwrap_or_else(|| self.real.clone());
+            return Self { real, ..self };
+        }
         match fs::canonicalize(&self.real) {
-            Ok(real) if real != self.real => Self {
-                seen: real.clone(),
-                real,
-            },
+            Ok(real) if real != self.real => Self::of(real),
             _ => self,
         }
     }
@@ -117,6 +130,17 @@ impl Target {
         Some(self.rooted(absolute))
     }
 
+    /// The same where the directory is the root of the path and of every link in it (openat2's RESOLVE_IN_ROOT).
+    pub fn place_within(self, directory: u64, address: u64) -> Option<Place> {
+        let text = self.text(address, PATH_BYTES_MAX)?;
+        let root = match directory as u32 == libc::AT_FDCWD as u32 {
+            true => format!("/proc/{}/cwd", self.0),
+            false => format!("/proc/{}/fd/{}", self.0, directory as u32),
+        };
+        let real = within(Path::new(&root), Path::new(OsStr::from_bytes(&text)))?;
+        Some(Place::of(real))
+    }
+
     pub fn of_descriptor(self, fd: u64) -> Option<Place> {
         let link = PathBuf::from(format!("/proc/{}/fd/{}", self.0, fd as u32));
         let path = fs::read_link(&link).ok().filter(|path| path.is_absolute())?;
@@ -163,18 +187,44 @@ impl Target {
     fn rooted(self, absolute: PathBuf) -> Place {
         let root = fs::read_link(format!("/proc/{}/root", self.0)).unwrap_or_default();
         if root == Path::new("/") || root.as_os_str().is_empty() {
-            let real = parent_followed(&absolute);
-            return Place {
-                seen: real.clone(),
-                real,
-            };
+            return Place::of(parent_followed(&absolute));
         }
-        let real = Path::new("/proc")
-            .join(self.0.to_string())
-            .join("root")
-            .join(absolute.strip_prefix("/").unwrap_or(&absolute));
-        Place { seen: absolute, real }
+        let root = PathBuf::from(format!("/proc/{}/root", self.0));
+        // Named as the agent has it: the process's own way there ends with it.
+        let parent = absolute.parent().and_then(|parent| within(&root, parent));
+        let real = match (parent, absolute.file_name()) {
+            (Some(parent), Some(name)) => parent.join(name),
+            _ => root.join(absolute.strip_prefix("/").unwrap_or(&absolute)),
+        };
+        Place {
+            seen: absolute,
+            real,
+            root: Some(root),
+        }
     }
+}
+
+/// What `path` names below `root`, every link followed; where it names nothing, a name in a directory that is there.
+fn within(root: &Path, path: &Path) -> Option<PathBuf> {
+    let root = File::options()
+        .read(true)
+        .custom_flags(libc::O_PATH | libc::O_DIRECTORY)
+        .open(root)
+        .ok()?;
+    let how = || {
+        OpenHow::new()
+            .flags(OFlag::O_PATH | OFlag::O_CLOEXEC)
+            .resolve(ResolveFlag::RESOLVE_IN_ROOT)
+    };
+    let name = |found: OwnedFd| fs::read_link(format!("/proc/self/fd/{}", found.as_raw_fd())).ok();
+    if let Ok(found) = openat2(&root, path, how()) {
+        return name(found);
+    }
+    let parent = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    Some(name(openat2(&root, parent, how()).ok()?)?.join(path.file_name()?))
 }
 
 /// The directory with every link followed; where it does not exist, by its text.
@@ -247,6 +297,26 @@ mod tests {
             .place(libc::AT_FDCWD as u64, relative.as_ptr() as u64)
             .unwrap();
         assert_eq!(place.seen, std::env::current_dir().unwrap().join("some-file"));
+        fs::remove_dir_all(dir).unwrap();
+    }
+
+    #[test]
+    fn a_path_in_a_root_of_its_own_stays_below_it() {
+        let dir = std::env::temp_dir().join(format!("norn-inside-within-{}", std::process::id()));
+        fs::create_dir_all(dir.join("etc")).unwrap();
+        fs::write(dir.join("etc/file"), "x").unwrap();
+        let _fresh = fs::remove_file(dir.join("link"));
+        std::os::unix::fs::symlink("/etc/file", dir.join("link")).unwrap();
+        let real = fs::canonicalize(&dir).unwrap();
+        for path in ["/etc/file", "etc/file", "../../etc/file", "link"] {
+            assert_eq!(
+                within(&dir, Path::new(path)),
+                Some(real.join("etc/file")),
+                "{path}"
+            );
+        }
+        assert_eq!(within(&dir, Path::new("/etc/new")), Some(real.join("etc/new")));
+        assert_eq!(within(&dir, Path::new("/nowhere/new")), None);
         fs::remove_dir_all(dir).unwrap();
     }
 

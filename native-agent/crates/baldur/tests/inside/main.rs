@@ -222,6 +222,98 @@ fn programs_and_files_are_told_of_with_their_lineage() {
     assert!(parent.is_some(), "whoever created the mover is in the batch, too");
 }
 
+fn restore_of(scope: [u8; 16]) -> Command {
+    let now_us = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros() as u64;
+    Command {
+        id: "a".repeat(32),
+        alert_id: "alert".to_owned(),
+        issued_at_us: now_us,
+        expires_at_us: now_us + 60_000_000,
+        epoch: 1,
+        scope_uids: vec![scope.to_vec()],
+        action: Some(Action::Restore(RestoreAction::default())),
+        ..Command::default()
+    }
+}
+
+fn who_made_done(tyr: &mut FakeTyr) -> [u8; 16] {
+    tyr.until("who made the file", |message| {
+        let (_, batch) = as_batch(message)?;
+        let row = batch.rows.iter().find(|row| row.path.ends_with(b"/done"))?;
+        Some(batch.processes[row.process].uid)
+    })
+}
+
+/// Each changes files in its own way; none is an attack.
+const ORDINARY: &str = "
+    tar xf archive.tar; tar xf archive.tar --overwrite
+    find gone -type f -delete; rmdir gone/deep gone
+    truncate -s 3 cut; mv replacement replaced; ln linked second; echo more >> second
+    sed -i s/was/is/ edited; cp copied over; dd if=/dev/zero of=holed bs=1 count=4 seek=2 conv=notrunc
+    chmod 600 mode; touch -d @1 times; ln -sf other link
+    if command -v sqlite3; then sqlite3 database \"update t set a = 'other'; vacuum\"; fi
+    : > done; exec sleep 600";
+
+fn prepare_ordinary(dir: &Path) {
+    std::fs::create_dir_all(dir.join("gone/deep")).unwrap();
+    let names = [
+        "cut",
+        "replacement",
+        "replaced",
+        "linked",
+        "edited",
+        "copied",
+        "over",
+        "holed",
+        "mode",
+        "times",
+    ];
+    let more = ["one", "two", "gone/a", "gone/deep/b", "other"];
+    for name in names.iter().chain(&more) {
+        std::fs::write(dir.join(name), format!("{name} as it was\n")).unwrap();
+    }
+    std::os::unix::fs::symlink("cut", dir.join("link")).unwrap();
+    let script = "tar cf archive.tar one two; echo changed since >> one
+        if command -v sqlite3; then sqlite3 database \"create table t (a); insert into t values ('as it was')\"; fi";
+    let made = Program::new("sh")
+        .args(["-c", script])
+        .current_dir(dir)
+        .stdout(Stdio::null())
+        .status();
+    assert!(made.unwrap().success());
+}
+
+#[test]
+fn what_ordinary_programs_changed_comes_back() {
+    let files = home("ordinary");
+    let dir = files.path.join("ordinary");
+    prepare_ordinary(&dir);
+    let before = content(&dir);
+    let facts = |name: &str| {
+        let found = std::fs::symlink_metadata(dir.join(name)).unwrap();
+        (found.permissions(), found.modified().unwrap())
+    };
+    let names = ["mode", "times", "cut", "one", "edited"];
+    let facts_before = names.map(facts);
+    let script = format!("cd {}; {ORDINARY}", dir.display());
+    let mut stage = Stage::acting_everywhere("inside-ordinary", &["--", "sh", "-c", &script]);
+    stage.start_baldur();
+    let (mut tyr, _) = stage.accept();
+    let scope = who_made_done(&mut tyr);
+    assert_ne!(content(&dir), before);
+    tyr.command(&restore_of(scope));
+    let outcome = tyr.outcome(&"a".repeat(32));
+    assert_eq!(outcome.state(), OutcomeState::Succeeded);
+    let lost = |file: &&norn_events::wire::action::v1::FileVerdict| file.verdict() == Verdict::Lost;
+    assert_eq!(outcome.files.iter().find(lost), None);
+    let after = content(&dir);
+    let differs = |path: &&PathBuf| before.get(*path) != after.get(*path);
+    let different: Vec<&PathBuf> = before.keys().chain(after.keys()).filter(differs).collect();
+    assert!(different.is_empty(), "{different:?}");
+    assert_eq!(names.map(facts), facts_before);
+    assert_eq!(std::fs::read_link(dir.join("link")).unwrap(), Path::new("cut"));
+}
+
 #[test]
 fn what_an_application_does_is_left_alone_until_a_command_asks() {
     let files = home("commanded");
@@ -235,23 +327,9 @@ fn what_an_application_does_is_left_alone_until_a_command_asks() {
     let mut stage = Stage::acting_everywhere("inside-command", &["--", "sh", "-c", &script]);
     stage.start_baldur();
     let (mut tyr, _) = stage.accept();
-    let scope = tyr.until("who made the file", |message| {
-        let (_, batch) = as_batch(message)?;
-        let row = batch.rows.iter().find(|row| row.path.ends_with(b"/done"))?;
-        Some(batch.processes[row.process].uid)
-    });
+    let scope = who_made_done(&mut tyr);
     assert_eq!(std::fs::read_to_string(dir.join("old")).unwrap(), "other\n");
-    let now_us = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros() as u64;
-    tyr.command(&Command {
-        id: "a".repeat(32),
-        alert_id: "alert".to_owned(),
-        issued_at_us: now_us,
-        expires_at_us: now_us + 60_000_000,
-        epoch: 1,
-        scope_uids: vec![scope.to_vec()],
-        action: Some(Action::Restore(RestoreAction::default())),
-        ..Command::default()
-    });
+    tyr.command(&restore_of(scope));
     let outcome = tyr.outcome(&"a".repeat(32));
     assert_eq!(outcome.state(), OutcomeState::Succeeded);
     assert_eq!(std::fs::read_to_string(dir.join("old")).unwrap(), "as it was");

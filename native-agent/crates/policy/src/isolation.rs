@@ -93,6 +93,11 @@ pub fn isolate(cgroup: &Path, pid: u32) -> Result<Isolated, IsolationError> {
     })
 }
 
+/// Whether the cgroup is still there: with it the isolation has gone.
+pub fn stands(isolated: &Path) -> bool {
+    cgroup_root().is_some_and(|root| root.join(isolated).is_dir())
+}
+
 /// Lets it back. A cgroup that is gone has nobody to let back.
 ///
 /// # Errors

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use norn_events::wire::action::v1::{Command, Outcome};
-use norn_policy::isolation::{Isolated, IsolationError, cgroup_of, isolate, rejoin};
+use norn_policy::isolation::{Isolated, IsolationError, cgroup_of, isolate, rejoin, stands};
 use serde::{Deserialize, Serialize};
 
 use super::daemon::Daemon;
@@ -79,7 +79,8 @@ impl Daemon {
     fn take_off(&mut self, container: &str) -> Result<String, IsolationError> {
         let pid = self.process_of(container);
         let cgroup = cgroup_of(container, pid)?;
-        let entries = &self.isolations.entries;
+        let entries = &mut self.isolations.entries;
+        entries.retain(|entry| stands(&entry.cgroup));
         if entries.iter().any(|entry| entry.cgroup == cgroup) {
             return Ok(format!("{} is off the network already", cgroup.display()));
         }

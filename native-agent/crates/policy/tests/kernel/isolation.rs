@@ -4,7 +4,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use norn_policy::isolation::{IsolationError, cgroup_of, isolate, rejoin};
+use norn_policy::isolation::{IsolationError, cgroup_of, isolate, rejoin, stands};
 
 use crate::support::cgroup_root;
 
@@ -133,7 +133,9 @@ fn who_is_gone_needs_not_be_let_back() {
     let container = &pod.containers[0];
     let pid = container.process.id();
     let isolated = isolate(&cgroup_of(&container.id, pid).unwrap(), pid).unwrap();
+    assert!(stands(&isolated.cgroup));
     drop(pod);
+    assert!(!stands(&isolated.cgroup));
     rejoin(&isolated).unwrap();
 }
 

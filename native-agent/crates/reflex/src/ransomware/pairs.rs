@@ -94,7 +94,9 @@ fn likeness(one: &Half, other: &Half) -> u8 {
     }
     let apart = one.time_ns.abs_diff(other.time_ns);
     let alone_proves_nothing = gone.format == ContentFormat::Archive;
-    if apart < APART_UNNAMED_MAX_NS && !alone_proves_nothing && sizes_fit(made, gone) {
+    // Small sizes always fit: a database's merges delete and make tiny files all over. Only a neighbour took the place of such a one.
+    let size_says_something = gone.size >= GROWTH_MAX || directory(&made.path) == directory(&gone.path);
+    if apart < APART_UNNAMED_MAX_NS && !alone_proves_nothing && size_says_something && sizes_fit(made, gone) {
         1
     } else {
         0
@@ -171,6 +173,20 @@ mod tests {
         assert!(pairs.complete(gone("/d/a.txt", 5_000, 2)).is_some());
         pairs.complete(made("/d/77aa", 5_040, 3));
         assert!(pairs.complete(gone("/d/b.txt", 50_000, 4)).is_none());
+    }
+
+    #[test]
+    fn tiny_files_of_a_merge_are_no_pair_and_neighbours_are() {
+        let mut pairs = Pairs::default();
+        // As ClickHouse's merges delete and make them, in its store.
+        pairs.complete(gone("/store/098/tmp_insert_202611_2_2_0/ttl.txt", 80, 1));
+        assert!(
+            pairs
+                .complete(made("/store/c03/tmp_insert_all_1_1_1/checksums.txt", 267, 2))
+                .is_none()
+        );
+        pairs.complete(gone("/d/a.txt", 80, 3));
+        assert!(pairs.complete(made("/d/8f2c", 120, 4)).is_some());
     }
 
     #[test]

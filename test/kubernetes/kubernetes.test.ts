@@ -1,5 +1,5 @@
 // Norn where containers run: both charts on a real Kubernetes, an attack in a pod, and nothing left when they are taken off.
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
@@ -224,6 +224,7 @@ describe('on a real Kubernetes', () => {
     await upgradeAgent(cluster, ...withWorkloads, 'cleanUp=true');
     await cluster.helm('uninstall', 'norn-agent', '--namespace', namespace, '--wait');
     expect(readdirSync(agentState)).toEqual([]);
+    rmdirSync(agentState);
     expect(traces()).toEqual(before);
     expect(await helmLeftovers(cluster, 'norn-agent')).toEqual([]);
   });

@@ -1,0 +1,93 @@
+// What an attacker may try to be not seen, or not undone, from below the agent inside a container; and files that are too large to be
+// copied whenever they are opened. Nothing may be lost silently: either it is as it was, or the agent says that it is lost.
+import { ensureDocker } from '@norn/testkit';
+import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Images, call, makeImages } from './inside/images.ts';
+import { type Level, type Manifest, differences, levels, manifest, prepare, run } from './inside/trial.ts';
+
+jest.setTimeout(1_800_000);
+
+const ways = [
+  ...['times-set-back', 'root-of-its-own', 'name-that-is-gone', 'appended', 'by-a-child', 'by-a-stranger', 'refused'],
+  ...['by-a-thread', 'mapped'],
+];
+const largeWays = ['in-place', 'truncated', 'removed', 'renamed-over', 'mapped'];
+const largeMiB = 200;
+
+let images: Images;
+
+beforeAll(async () => {
+  await ensureDocker();
+  const folder = await mkdtemp('/var/tmp/norn-evasions-');
+  await chmod(folder, 0o755);
+  images = await makeImages(folder);
+});
+afterAll(async () => {
+  await images.remove();
+  await rm(images.folder, { recursive: true, force: true });
+});
+
+const evade = (way: string, folder: string): string[] => ['/evade', way, folder];
+
+describe.each(levels)('with level $level ($name)', (level) => {
+  it.each(ways)('%s is seen and undone', async (way) => {
+    const data = await prepare(images, level.user, 60);
+    const before = await manifest(images, data);
+    const { exitCode, stdout, stderr } = await run('empty', level, { data, command: evade(way, '/data/corpus') });
+    expect({ lost: differences(before, await manifest(images, data)), stdout }).toEqual({ lost: [], stdout: '' });
+    expect([exitCode, stderr]).toEqual([137, expect.stringContaining('reflex.ransomware')]);
+    await rm(data, { recursive: true, force: true });
+  });
+
+  it.each(largeWays)('a file of 200 MiB on a volume is kept when it is %s', async (way) => {
+    const data = await prepare(images, level.user, 30);
+    await makeLarge(data, level);
+    const before = await manifest(images, data);
+    const { stderr } = await run('empty', level, { data, command: evade(way, '/data/corpus') });
+    expect({ lost: differences(before, await manifest(images, data)), stderr }).toMatchObject({ lost: [] });
+    expect(stderr).toContain('reflex.ransomware');
+    await rm(data, { recursive: true, force: true });
+  });
+
+  it.each(largeWays)('a file of 200 MiB in its own layer is kept when it is %s', async (way) => {
+    const data = await prepare(images, level.user, 1);
+    const script = [
+      '/norn-attack prepare /work/c --files 30 >/dev/null',
+      `/evade make /work/c/large ${String(largeMiB)}`,
+      '/norn-attack manifest /work/c > /data/before',
+      evade(way, '/work/c').join(' '),
+      '/norn-attack manifest /work/c > /data/after',
+      'echo "went on"',
+    ].join('; ');
+    const { stdout, stderr } = await run('glibc', level, { data, command: ['/bin/dash', '-c', script] });
+    const [before, after] = await Promise.all(['before', 'after'].map((name) => readFile(join(data, name), 'utf8')));
+    expect([stdout.trim(), stderr]).toEqual(['went on', expect.stringContaining('reflex.ransomware')]);
+    expect({ stderr, files: filesOf(after) }).toEqual({ stderr, files: filesOf(before) });
+    await rm(data, { recursive: true, force: true });
+  });
+});
+
+it('a large file that finds no room is said to be lost, and why', async () => {
+  const [level] = levels;
+  const data = await prepare(images, level.user, 30);
+  await makeLarge(data, level);
+  const before = await manifest(images, data);
+  const agent = ['--vault-bytes', String(64 << 20)];
+  const { stderr } = await run('empty', level, { data, agent, command: evade('in-place', '/data/corpus') });
+  expect(differences(before, await manifest(images, data))).toEqual(['large']);
+  expect(stderr).toMatch(/not_restored.*\/data\/corpus\/large.*too large/);
+  await rm(data, { recursive: true, force: true });
+});
+
+/** Of a large file also the blocks with its index of blocks count as its own: those may be more or fewer. */
+function filesOf(text = ''): Manifest {
+  const files = JSON.parse(text) as Record<string, { allocated: number }>;
+  const { large, ...others } = files;
+  return { ...others, large: { ...large, allocated: Math.round((large?.allocated ?? 0) / 2 ** 20) } };
+}
+
+async function makeLarge(data: string, { user }: Level): Promise<void> {
+  const as = { uid: user, gid: user };
+  await call(join(images.folder, 'evade'), ['make', join(data, 'corpus/large'), String(largeMiB)], as);
+}

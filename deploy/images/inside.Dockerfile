@@ -1,4 +1,4 @@
-# Baldur alone, 6 MB, to protect a container from within: build FROM it, or copy /baldur into an image of yours and put
+# Baldur alone, 9 MB, to protect a container from within: build FROM it, or copy /baldur into an image of yours and put
 # `/baldur run --` before its entrypoint. Needs no libraries, no root and no capability; native-agent/crates/inside says what
 # each privilege adds.
 FROM scratch

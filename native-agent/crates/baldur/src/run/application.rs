@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::unistd::{AccessFlags, Pid, access};
 use norn_events::wire::action::v1::Verdict;
 use norn_events::wire::finding::v1::Evidence;
 use norn_events::{ContainerId, ProcessUid};
@@ -21,7 +21,7 @@ pub const VAULT_BYTES_MAX: u64 = 1 << 30;
 const SETTLE_NS: u64 = 60_000_000;
 /// After the application's end, when something fired: commands about it are waited for, as pre-images go with the agent.
 const COMMANDS_NS: u64 = 10_000_000_000;
-/// Where the state may be kept when nobody says: the first that can be made.
+/// Where the state may be kept when nobody says: the first that can be made and written.
 const STATE_DIRS: [&str; 3] = ["/run/norn", "/var/lib/norn", "/dev/shm"];
 
 /// Signals that the agent takes for the application.
@@ -151,9 +151,14 @@ pub fn state_dir(wanted: Option<PathBuf>) -> PathBuf {
     wanted.unwrap_or_else(|| {
         let mut candidates = STATE_DIRS.map(own).into_iter();
         candidates
-            .find(|path| path.is_dir() || fs::create_dir_all(path).is_ok())
+            .find(|path| (path.is_dir() || fs::create_dir_all(path).is_ok()) && may_write(path))
             .unwrap_or_else(|| std::env::temp_dir().join("norn"))
     })
+}
+
+/// A volume that is mounted there may be another user's.
+fn may_write(directory: &Path) -> bool {
+    access(directory, AccessFlags::W_OK | AccessFlags::X_OK).is_ok()
 }
 
 /// Full id, from the cgroup or from what the runtime mounts; without one, made of the boot and of when this container began.

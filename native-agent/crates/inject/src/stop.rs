@@ -35,6 +35,7 @@ impl Thread {
 /// The threads of one process, stopped; they go on when this is dropped.
 pub struct Stopped {
     pub pid: i32,
+    /// When the first of them may have stopped.
     pub since: Instant,
     pub threads: BTreeMap<i32, Thread>,
     /// Signals that came meanwhile and could not be held back by a mask.
@@ -87,9 +88,13 @@ impl Stopped {
             }
         }
         // All at once: each has to have its turn on the CPU before it stops.
-        let mut found_new = false;
+        let (mut found_new, is_only) = (false, self.threads.is_empty() && asked.len() == 1);
         for tid in asked {
             found_new |= self.await_thread(tid)?;
+        }
+        if is_only {
+            // Until its turn came it waited as it would have.
+            self.since = Instant::now();
         }
         Ok(found_new)
     }

@@ -24,7 +24,7 @@ pub use bypass::{Bypass, HookedCall, TreeId};
 pub use firing::{Clock, Firing};
 pub use insight::{InsightStatus, Source};
 use lineage::hands;
-pub use lineage::{author, is_manager, is_runtime, is_system_image};
+pub use lineage::{author, has_runtime_name, is_manager, is_runtime, is_system_image};
 pub use provenance::{Packages, Provenance};
 pub use released::Released;
 pub use rule::Rule;

@@ -187,6 +187,11 @@ pub fn is_runtime(process: &Process) -> bool {
     process.container.is_none() && is_one_of(image_name(process), &RUNTIMES) && is_system_image(process)
 }
 
+/// Whether a program's file is called as one.
+pub fn has_runtime_name(path: &[u8]) -> bool {
+    is_one_of(base_name(path), &RUNTIMES)
+}
+
 /// Takes its name from a list, so it must also lie where only an administrator puts programs.
 pub fn is_manager(process: &Process) -> bool {
     (process.pid == 1 && process.container.is_none())

@@ -267,6 +267,8 @@ fn the_agents_own_code_in_a_program_is_no_misplaced_code() {
 
 /// Larger than what is copied at rest, and never opened: the kernel asks nobody.
 const LARGE: usize = 3 << 20;
+/// As little as is not copied at rest.
+const SMALLEST_LARGE: usize = (1 << 20) + 4096;
 
 #[test]
 fn what_a_hooked_program_destroys_was_kept_before() {
@@ -300,6 +302,59 @@ fn what_a_hooked_program_destroys_was_kept_before() {
     });
     restore(&mut scene.tyr, worker.pid());
     for number in 0..3 {
+        let restored = std::fs::read_to_string(path(number)).unwrap_or_default();
+        assert!(restored == content(number), "file {number} is not what it was");
+    }
+}
+
+/// A file that only hooks can give a pre-image of: large, at rest, never opened. `rm` unlinks it in its first milliseconds.
+#[test]
+fn what_a_started_rm_destroys_first_was_kept_before() {
+    const TIMES: usize = 200;
+    let home = Home::new("start");
+    let data = home.0.join("data");
+    std::fs::create_dir_all(&data).unwrap();
+    let mut scene = Scene::start(
+        "start",
+        &data,
+        &[
+            "--hook",
+            "bash",
+            "--hook",
+            "rm",
+            "--protect",
+            data.to_str().unwrap(),
+        ],
+    );
+    scene.tyr.until("the vault", |message| match message {
+        baldur_message::Message::Hello(hello) => capability(hello, "hook.preimage").available.then_some(()),
+        _ => None,
+    });
+    let line = "while read -r line; do $line; echo $?; done";
+    let mut shell = Worker::start_by(std::process::Command::new("bash").args(["--norc", "-c", line]));
+    comes_to_be("the hook", || shell.is_hooked());
+    let content = |number: usize| format!("{number:07} ").repeat(SMALLEST_LARGE / 8);
+    let path = |number: usize| data.join(format!("large{number}"));
+    for number in 0..TIMES {
+        std::fs::write(path(number), content(number)).unwrap();
+        assert_eq!(shell.tell(&format!("rm {}", path(number).display())), 0);
+        assert!(!path(number).exists());
+    }
+    let report = scene.tyr.until("all were kept", |message| match message {
+        baldur_message::Message::Hello(hello) => {
+            let detail = &capability(hello, "hook.preimage").detail;
+            detail
+                .contains(&format!("{TIMES} kept, 0 missed, 0 not found"))
+                .then(|| capability(hello, "hook.calls").detail.clone())
+        }
+        _ => None,
+    });
+    assert!(
+        report.contains(&format!("{TIMES} from their start, 0 too late")),
+        "{report}"
+    );
+    restore(&mut scene.tyr, shell.pid());
+    for number in [0, TIMES / 2, TIMES - 1] {
         let restored = std::fs::read_to_string(path(number)).unwrap_or_default();
         assert!(restored == content(number), "file {number} is not what it was");
     }
@@ -364,7 +419,7 @@ fn a_stopped_agent_leaves_nothing_behind_and_a_killed_one_is_missed_by_nobody() 
     for kills in [false, true] {
         let mut scene = Scene::start("end", &program, &["--no-vault"]);
         let mut worker = Worker::start(&program);
-        // Killed in the middle of an injection, it would take the process along.
+        // What is killed is an agent that has hooks; one in the middle of an injection is `norn-inject`'s to test.
         scene.report("in 1 processes");
         if kills {
             scene.stage.kill_baldur();

@@ -18,6 +18,8 @@ use norn_hook::channel::{FLAG_CUT, FLAG_UNREAD};
 use norn_inject::{Answerer, Call};
 use norn_vault::{Preimage, Vault};
 
+use super::follow::Follow;
+
 /// Forks whose pids on the host are remembered, and looked through for one.
 const FORKS_MAX: usize = 1_024;
 
@@ -51,7 +53,8 @@ pub struct Answers {
     /// The hooked process, on the host and as it knows itself.
     pid: u32,
     namespace_pid: u32,
-    vault: Arc<Vault>,
+    vault: Option<Arc<Vault>>,
+    follow: Option<Follow>,
     counts: Arc<AnswerCounts>,
     /// Its forks, by the pid that they know, in its own namespace of pids.
     forks: HashMap<u32, u32>,
@@ -59,45 +62,78 @@ pub struct Answers {
 }
 
 impl Answers {
-    pub fn new((pid, namespace_pid): (u32, u32), vault: Arc<Vault>, counts: Arc<AnswerCounts>) -> Self {
+    pub fn new(
+        (pid, namespace_pid): (u32, u32),
+        vault: Option<Arc<Vault>>,
+        counts: Arc<AnswerCounts>,
+    ) -> Self {
         Self {
             pid,
             namespace_pid,
             vault,
+            follow: None,
             counts,
             forks: HashMap::new(),
             is_raised: false,
         }
     }
 
-    fn keep(&mut self, call: &Call, named: Named<'_>) -> io::Result<Preimage> {
-        let pid = self.host_pid(call.pid);
-        self.vault.keep(&open(pid, named)?, pid)
+    /// Of what it starts, too, it is told before.
+    pub fn following(self, follow: Option<Follow>) -> Self {
+        Self { follow, ..self }
     }
 
-    /// A fork of a fork that has lost its parent is not found: then its root is that of the hooked process, and so is all else.
-    fn host_pid(&mut self, pid: u32) -> u32 {
+    fn keep(&mut self, call: &Call, named: Named<'_>) -> io::Result<Preimage> {
+        // A fork of a fork that has lost its parent is not found: then its root is that of the hooked process, and so is all else.
+        let pid = self.host_pid(call.pid).unwrap_or(self.pid);
+        match &self.vault {
+            Some(vault) => vault.keep(&open(pid, named)?, pid),
+            None => Ok(Preimage::Elsewhere),
+        }
+    }
+
+    /// A child of vfork says its parent's process id; its thread's own is also that of its process.
+    fn start(&mut self, call: &Call) {
+        let Some((pid, follow)) = self.host_pid(call.tid).zip(self.follow.clone()) else {
+            return;
+        };
+        let directory = if call.number == calls::EXECVEAT {
+            call.args[0] as i32
+        } else {
+            libc::AT_FDCWD
+        };
+        let named = Named::Path {
+            directory,
+            path: &call.first,
+            follows: true,
+        };
+        let is_whole = call.flags & (FLAG_CUT | FLAG_UNREAD) == 0 && !call.first.is_empty();
+        // Where there is nothing it is looked for elsewhere, or the call fails.
+        if is_whole && let Ok(file) = open(pid, named) {
+            follow.before((pid, call.tid), call, &file);
+        }
+    }
+
+    fn host_pid(&mut self, pid: u32) -> Option<u32> {
         if self.pid == self.namespace_pid {
-            return pid;
+            return Some(pid);
         }
         if pid == self.namespace_pid {
-            return self.pid;
+            return Some(self.pid);
         }
         if let Some(known) = self
             .forks
             .get(&pid)
             .filter(|known| innermost_pid(**known) == Some(pid))
         {
-            return *known;
+            return Some(*known);
         }
-        let Some(found) = descendants(self.pid).find(|&child| innermost_pid(child) == Some(pid)) else {
-            return self.pid;
-        };
+        let found = descendants(self.pid).find(|&child| innermost_pid(child) == Some(pid))?;
         if self.forks.len() >= FORKS_MAX {
             self.forks.clear();
         }
         self.forks.insert(pid, found);
-        found
+        Some(found)
     }
 }
 
@@ -107,6 +143,9 @@ impl Answerer for Answers {
             && let Err(error) = norn_respond::raise_own_thread()
         {
             tracing::debug!(%error, "priority_refused: hooked processes wait longer on a busy machine");
+        }
+        if matches!(call.number, calls::EXECVE | calls::EXECVEAT) {
+            return self.start(call);
         }
         let Some(named) = destroyed(call) else { return };
         let count = match self.keep(call, named) {

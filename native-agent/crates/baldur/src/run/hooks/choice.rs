@@ -52,11 +52,11 @@ impl Choice {
     }
 
     pub fn is_named(&self, process: &Process) -> bool {
-        let path = &process.image.path[..];
-        let name = path.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
-        self.programs
-            .iter()
-            .any(|wanted| wanted == if wanted.contains(&b'/') { path } else { name })
+        is_named(&self.programs, &process.image.path)
+    }
+
+    pub fn programs(&self) -> &[Vec<u8>] {
+        &self.programs
     }
 
     /// Why a process is left alone, whatever it is. What its code is like is looked at later.
@@ -83,6 +83,14 @@ impl Choice {
     fn is_own(&self, process: &Process) -> bool {
         self.guarded.contains(&process.pid) || process.image.path == self.own_image
     }
+}
+
+/// Whether a program is among these, by its path or its name.
+pub fn is_named(programs: &[Vec<u8>], path: &[u8]) -> bool {
+    let name = path.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
+    programs
+        .iter()
+        .any(|wanted| wanted == if wanted.contains(&b'/') { path } else { name })
 }
 
 /// When a process started, in clock ticks since boot: its pid may be another's by now.

@@ -13,6 +13,10 @@ const OFF: &str = "no process is chosen: --hook-suspects, --hook PROGRAM";
 #[derive(Default)]
 pub struct Counts {
     pub injected: u64,
+    /// Of these, programs that were hooked before they began.
+    pub followed: u64,
+    /// Programs that could not be followed as they started: there was no room, or no thread in time.
+    pub passed: u64,
     pub refused: BTreeMap<&'static str, u64>,
     pub failed: BTreeMap<&'static str, u64>,
     /// Calls that processes told of.
@@ -114,6 +118,12 @@ impl Counts {
 
     fn detail(&self, trees: usize) -> String {
         let mut parts = vec![format!("in {trees} processes, {} so far", self.injected)];
+        if self.followed + self.passed > 0 {
+            parts.push(format!(
+                "{} from their start, {} too late",
+                self.followed, self.passed
+            ));
+        }
         let count = |code: &str| self.refused.get(code).copied().unwrap_or(0);
         let (fixed, go) = (blind(&Blind::Static { pid: 0 }), blind(&Blind::Go { pid: 0 }));
         parts.push(format!(

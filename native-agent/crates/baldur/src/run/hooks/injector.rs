@@ -6,17 +6,16 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use norn_events::{Process, ProcessUid};
-use norn_hook::calls::DESTRUCTIVE;
-use norn_inject::{Answerer, Blind, Hooked, InjectError, Nothing, Options, Plans, Wanted, inject};
-use norn_reflex::TreeId;
-use norn_vault::Vault;
-
-use super::answers::{AnswerCounts, Answers};
+use super::answers::Answers;
 use super::calls::RECORDED;
 use super::choice::start_ticks;
+use super::follow::{Follow, Follower};
 use crate::run::clock::boot_ns;
 use crate::run::wake::Waker;
+use norn_events::{Process, ProcessUid};
+use norn_hook::calls::{self, DESTRUCTIVE};
+use norn_inject::{Answerer, Blind, Hooked, InjectError, Options, Plans, Wanted, inject};
+use norn_reflex::TreeId;
 
 /// Orders that wait; more are refused and counted.
 const ORDERS_MAX: usize = 256;
@@ -38,55 +37,40 @@ pub struct Order {
     pub pid: u32,
     pub namespace_pid: u32,
     start_ticks: u64,
-    vault: Option<Arc<Vault>>,
-    answers: Arc<AnswerCounts>,
+    follow: Follow,
 }
 
 impl Order {
-    pub fn new(
-        process: &Process,
-        tree: TreeId,
-        vault: Option<Arc<Vault>>,
-        answers: Arc<AnswerCounts>,
-    ) -> Self {
+    pub fn new(process: &Process, tree: TreeId, follow: Follow) -> Self {
         Self {
             tree,
             uid: process.uid,
             pid: process.pid,
             namespace_pid: process.namespace_pid,
             start_ticks: process.start_time_ns / CLOCK_TICK_NS,
-            vault,
-            answers,
-        }
-    }
-
-    fn options(&self) -> Options {
-        let questioned = if self.vault.is_some() {
-            &DESTRUCTIVE[..]
-        } else {
-            &[]
-        };
-        let wanted = Wanted {
-            recorded: RECORDED.to_vec(),
-            questioned: questioned.to_vec(),
-            deadline: DEADLINE,
-            ..Wanted::default()
-        };
-        Options {
-            wanted,
-            ..Options::default()
+            follow,
         }
     }
 
     fn answerer(&self) -> Box<dyn Answerer> {
-        match &self.vault {
-            Some(vault) => Box::new(Answers::new(
-                (self.pid, self.namespace_pid),
-                vault.clone(),
-                self.answers.clone(),
-            )),
-            None => Box::new(Nothing),
-        }
+        let Follow { vault, counts, .. } = &self.follow;
+        let answers = Answers::new((self.pid, self.namespace_pid), vault.clone(), counts.clone());
+        Box::new(answers.following(Some(self.follow.clone())))
+    }
+}
+
+/// Before which calls a process asks: those that destroy something, when it can be kept, and those that start a program.
+pub fn options(keeps: bool) -> Options {
+    let destructive = if keeps { &DESTRUCTIVE[..] } else { &[] };
+    let wanted = Wanted {
+        recorded: RECORDED.to_vec(),
+        questioned: [destructive, &[calls::EXECVE, calls::EXECVEAT]].concat(),
+        deadline: DEADLINE,
+        ..Wanted::default()
+    };
+    Options {
+        wanted,
+        ..Options::default()
     }
 }
 
@@ -96,6 +80,7 @@ pub struct Done {
     pub uid: ProcessUid,
     pub pid: u32,
     pub namespace_pid: u32,
+    pub is_followed: bool,
     pub result: Result<Hooked, InjectError>,
     /// CLOCK_BOOTTIME, ns: since then every hooked call is told.
     pub time_ns: u64,
@@ -116,14 +101,14 @@ pub struct Injector {
 }
 
 impl Injector {
-    pub fn start(waker: Waker) -> io::Result<Self> {
+    pub fn start(follower: Arc<Follower>, waker: Waker) -> io::Result<Self> {
         let (work, orders) = sync_channel(ORDERS_MAX);
         let (tell, done) = channel();
         let waiting = Arc::new(AtomicUsize::new(0));
         let left = waiting.clone();
         let thread = thread::Builder::new()
             .name("hook-injector".to_owned())
-            .spawn(move || run(&orders, (&tell, &left), &waker))?;
+            .spawn(move || run(&orders, (&tell, &left), (&follower, &waker)))?;
         Ok(Self {
             work: Some(work),
             done,
@@ -175,10 +160,13 @@ impl Drop for Injector {
     }
 }
 
-fn run(orders: &Receiver<Work>, (tell, waiting): (&Sender<Done>, &AtomicUsize), waker: &Waker) {
-    let plans = Plans::default();
-    plans.prepare();
-    let mut pace = Pace::new(Instant::now());
+fn run(
+    orders: &Receiver<Work>,
+    (tell, waiting): (&Sender<Done>, &AtomicUsize),
+    (follower, waker): (&Follower, &Waker),
+) {
+    follower.plans.prepare();
+    let mut pace = Pace::new(Instant::now(), (PER_SECOND_MAX, AT_ONCE_MAX));
     for work in orders {
         let order = match work {
             Work::Hook(order) => order,
@@ -190,7 +178,7 @@ fn run(orders: &Receiver<Work>, (tell, waiting): (&Sender<Done>, &AtomicUsize), 
         };
         thread::sleep(pace.wait(Instant::now()));
         let begun = Instant::now();
-        let result = hook(&order, &plans);
+        let result = hook(&order, &follower.plans);
         let time_ns = boot_ns();
         waiting.fetch_sub(1, Ordering::Relaxed);
         let done = Done {
@@ -198,6 +186,7 @@ fn run(orders: &Receiver<Work>, (tell, waiting): (&Sender<Done>, &AtomicUsize), 
             uid: order.uid,
             pid: order.pid,
             namespace_pid: order.namespace_pid,
+            is_followed: false,
             result,
             time_ns,
             took_us: begun.elapsed().as_micros() as u64,
@@ -211,7 +200,7 @@ fn run(orders: &Receiver<Work>, (tell, waiting): (&Sender<Done>, &AtomicUsize), 
 
 fn hook(order: &Order, plans: &Plans) -> Result<Hooked, InjectError> {
     let pid = order.pid as i32;
-    let options = order.options();
+    let options = options(order.follow.vault.is_some());
     for _ in 1..ATTEMPTS {
         if start_ticks(order.pid) != Some(order.start_ticks) {
             return Err(Blind::Gone { pid }.into());
@@ -227,25 +216,42 @@ fn hook(order: &Order, plans: &Plans) -> Result<Hooked, InjectError> {
 }
 
 /// A bucket of injections that fills with time.
-struct Pace {
+pub struct Pace {
+    per_second: f64,
+    at_once: f64,
     left: f64,
     at: Instant,
 }
 
 impl Pace {
-    fn new(now: Instant) -> Self {
+    pub fn new(now: Instant, (per_second, at_once): (u32, u32)) -> Self {
         Self {
-            left: f64::from(AT_ONCE_MAX),
+            per_second: f64::from(per_second),
+            at_once: f64::from(at_once),
+            left: f64::from(at_once),
             at: now,
         }
     }
 
     /// Takes one; how long to wait before.
     fn wait(&mut self, now: Instant) -> Duration {
-        let grown = now.saturating_duration_since(self.at).as_secs_f64() * f64::from(PER_SECOND_MAX);
-        self.left = (self.left + grown).min(f64::from(AT_ONCE_MAX)) - 1.0;
+        self.fill(now);
+        self.left -= 1.0;
+        Duration::from_secs_f64((-self.left).max(0.0) / self.per_second)
+    }
+
+    /// Takes one, if there is one.
+    pub fn take(&mut self, now: Instant) -> bool {
+        self.fill(now);
+        let is_there = self.left >= 1.0;
+        self.left -= if is_there { 1.0 } else { 0.0 };
+        is_there
+    }
+
+    fn fill(&mut self, now: Instant) {
+        let grown = now.saturating_duration_since(self.at).as_secs_f64() * self.per_second;
+        self.left = (self.left + grown).min(self.at_once);
         self.at = now;
-        Duration::from_secs_f64((-self.left).max(0.0) / f64::from(PER_SECOND_MAX))
     }
 }
 
@@ -256,7 +262,7 @@ mod tests {
     #[test]
     fn a_few_come_at_once_and_then_they_come_at_their_rate() {
         let begin = Instant::now();
-        let mut pace = Pace::new(begin);
+        let mut pace = Pace::new(begin, (PER_SECOND_MAX, AT_ONCE_MAX));
         let waits: Vec<Duration> = (0..AT_ONCE_MAX).map(|_| pace.wait(begin)).collect();
         assert!(waits.iter().all(Duration::is_zero));
         assert_eq!(pace.wait(begin), Duration::from_millis(50));
@@ -264,5 +270,10 @@ mod tests {
         let later = begin + Duration::from_secs(60);
         assert!((0..AT_ONCE_MAX).all(|_| pace.wait(later).is_zero()));
         assert!(!pace.wait(later).is_zero(), "what was not used does not add up");
+        assert!(
+            !pace.take(later),
+            "nor is there one for somebody who does not wait"
+        );
+        assert!(pace.take(later + Duration::from_secs(1)));
     }
 }

@@ -6,17 +6,19 @@ mod answers;
 mod calls;
 mod choice;
 mod counts;
+mod follow;
 mod injector;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use norn_events::wire::event::v1::{AgentHealth, Capability};
 use norn_events::{
     BatchBuilder, Event, EventKind, Observer, Process, ProcessIndex, ProcessTable, ProcessUid,
 };
-use norn_inject::{Call, Hooked, Losses};
+use norn_inject::{Blind, Call, Hooked, InjectError, Losses};
 use norn_insight::FileId;
 use norn_reflex::{Bypass, Firing, TreeId};
 use norn_vault::Vault;
@@ -27,6 +29,7 @@ use calls::{Clocks, counted, row};
 pub use choice::HookOptions;
 use choice::{Choice, Why};
 use counts::Counts;
+use follow::{Follow, Follower, Start};
 use injector::{Done, Injector, Order};
 
 /// Processes that are hooked at a time, each with a thread that answers and a channel of 0.6 MB; more are refused.
@@ -41,6 +44,8 @@ const SECOND_NS: u64 = 1_000_000_000;
 const TICK_NS: u64 = 250_000_000;
 /// What a process did last is known so long after its end, ns: longer than `Bypass` waits for it.
 const LINGER_NS: u64 = 3 * SECOND_NS;
+/// A tree that nobody belongs to any more is let go after this, ns: what it told last has been read.
+const RELEASE_NS: u64 = SECOND_NS / 2;
 /// At the agent's end, for taking the library out of all processes; those that remain pass their calls through.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -48,6 +53,8 @@ const FAREWELL: Duration = Duration::from_secs(1);
 struct Tree {
     hooked: Hooked,
     root: ProcessUid,
+    /// Hooked as it was started.
+    is_followed: bool,
     /// By the pid that they have themselves.
     pids: HashMap<u32, ProcessUid>,
     losses: Losses,
@@ -58,9 +65,12 @@ struct Tree {
 pub struct Hooks {
     choice: Choice,
     injector: Option<Injector>,
+    follower: Arc<Follower>,
     trees: BTreeMap<TreeId, Tree>,
     /// Of suspicious lineages: what they start is hooked, too.
     lineage: HashSet<ProcessUid>,
+    /// Trees that have ended, and how long what they did is still compared.
+    ended: VecDeque<(TreeId, u64)>,
     bypass: Bypass,
     counts: Counts,
     vault: Option<Arc<Vault>>,
@@ -76,15 +86,19 @@ pub struct Hooks {
 impl Hooks {
     pub fn new(options: HookOptions, waker: Waker) -> Self {
         let choice = Choice::new(options);
-        let injector = choice.is_on().then(|| Injector::start(waker)).transpose();
+        let follower = Arc::new(Follower::new(choice.programs().to_vec(), waker.clone()));
+        let start = || Injector::start(follower.clone(), waker);
+        let injector = choice.is_on().then(start).transpose();
         Self {
             injector: injector.unwrap_or_else(|error| {
                 tracing::error!(%error, "hooks_unavailable: no thread can be started");
                 None
             }),
             choice,
+            follower,
             trees: BTreeMap::new(),
             lineage: HashSet::new(),
+            ended: VecDeque::new(),
             bypass: Bypass::default(),
             counts: Counts::default(),
             vault: None,
@@ -130,15 +144,16 @@ impl Hooks {
             return;
         }
         let refusal = self.choice.refusal(process, why);
-        let is_full = || (self.trees.len() + injector.waiting() >= TREES_MAX).then_some("HOOK_MANY");
+        let trees = self.trees.values().filter(|tree| !tree.is_followed).count();
+        let is_full = || (trees + injector.waiting() >= TREES_MAX).then_some("HOOK_MANY");
         let refusal = refusal.or_else(is_full).or_else(|| {
-            let order = Order::new(
-                process,
-                self.next,
-                self.vault.clone(),
-                self.counts.answers.clone(),
-            );
-            injector.hook(order).err()
+            let follow = Follow {
+                follower: self.follower.clone(),
+                vault: self.vault.clone(),
+                counts: self.counts.answers.clone(),
+                all: why == Why::Suspect,
+            };
+            injector.hook(Order::new(process, self.next, follow)).err()
         });
         match refusal {
             Some(code) => self.counts.refuse(code),
@@ -155,7 +170,52 @@ impl Hooks {
         for done in done {
             self.settle_in(done, processes);
         }
+        for start in self.follower.settled() {
+            self.settle_start(start, processes);
+        }
+        self.follower.trees.store(self.trees.len(), Ordering::Relaxed);
+        self.counts.passed = self.follower.passed.load(Ordering::Relaxed);
         self.read(processes, builder)
+    }
+
+    /// A program that was hooked as it was started.
+    fn settle_start(&mut self, start: Start, processes: &ProcessTable) {
+        let index = match start.uid {
+            Some(uid) => processes.by_uid(uid),
+            None => processes.by_pid(start.pid),
+        };
+        let process = index.and_then(|index| processes.get(index));
+        let (Some(outcome), Some(process)) = (start.outcome, process) else {
+            return;
+        };
+        match outcome.result {
+            // The call failed; or it has started as it would have, and is hooked as it runs.
+            Err(InjectError::NoExec { .. } | InjectError::Blind(Blind::Gone { .. })) => {}
+            Err(InjectError::Busy { .. }) if start.uid.is_some() => self.ask_for_named(process),
+            result => {
+                self.counts.followed += u64::from(result.is_ok());
+                let done = Done {
+                    tree: self.next,
+                    uid: process.uid,
+                    pid: start.pid,
+                    namespace_pid: start.namespace_pid,
+                    is_followed: true,
+                    result,
+                    time_ns: outcome.time_ns,
+                    took_us: outcome.took_us,
+                };
+                self.next.0 += 1;
+                self.settle_in(done, processes);
+            }
+        }
+    }
+
+    /// If it is one of those that are to be hooked.
+    fn ask_for_named(&mut self, process: &Process) {
+        let is_suspect = self.lineage.contains(&process.uid);
+        if is_suspect || self.choice.is_named(process) {
+            self.ask_for(process, if is_suspect { Why::Suspect } else { Why::Named });
+        }
     }
 
     fn settle_in(&mut self, done: Done, processes: &ProcessTable) {
@@ -182,6 +242,7 @@ impl Hooks {
             Tree {
                 hooked,
                 root: done.uid,
+                is_followed: done.is_followed,
                 pids,
                 losses: Losses::default(),
                 used_ns: done.time_ns,
@@ -243,10 +304,14 @@ impl Hooks {
             if self.bypass.has_members(id) {
                 tree.used_ns = now_ns;
             }
-            over.extend((tree.used_ns + LINGER_NS < now_ns).then_some(id));
+            over.extend((tree.used_ns + RELEASE_NS < now_ns).then_some(id));
+        }
+        while let Some((id, _)) = self.ended.pop_front_if(|(_, until_ns)| *until_ns < now_ns) {
+            self.bypass.end(id);
         }
         for id in over {
-            self.bypass.end(id);
+            self.ended.push_back((id, now_ns + LINGER_NS));
+            self.bypass.read(id, u64::MAX);
             if let (Some(tree), Some(injector)) = (self.trees.remove(&id), &self.injector) {
                 injector.let_go(tree.hooked);
                 (self.has_news, self.has_changed) = (true, true);
@@ -295,9 +360,10 @@ impl Hooks {
     pub fn say_farewell(&mut self) {
         let until = Instant::now() + FAREWELL;
         self.injector = None;
-        for (_, tree) in std::mem::take(&mut self.trees) {
+        let trees = std::mem::take(&mut self.trees).into_values();
+        for hooked in trees.map(|tree| tree.hooked).chain(self.follower.take()) {
             if Instant::now() < until
-                && let Err(error) = tree.hooked.eject()
+                && let Err(error) = hooked.eject()
             {
                 tracing::info!(%error, "hooks_left: a process keeps the library, which does nothing any more");
             }
@@ -346,10 +412,10 @@ impl Observer for Hooks {
                 }
             }
             EventKind::Exec | EventKind::ProcessSeen if event.result >= 0 => {
-                let is_suspect = self.lineage.contains(&process.uid);
-                if is_suspect || self.choice.is_named(process) {
-                    let why = if is_suspect { Why::Suspect } else { Why::Named };
-                    self.ask_for(process, why);
+                let is_followed =
+                    event.kind == EventKind::Exec && self.follower.sees(process.pid, process.uid);
+                if !is_followed {
+                    self.ask_for_named(process);
                 }
             }
             EventKind::Exit => drop(self.lineage.remove(&process.uid)),

@@ -5,6 +5,15 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+/// How libbpf's headers and ours name the machine whose registers are read.
+fn target() -> Result<&'static str> {
+    match std::env::var("CARGO_CFG_TARGET_ARCH")?.as_str() {
+        "x86_64" => Ok("-D__TARGET_ARCH_x86"),
+        "aarch64" => Ok("-D__TARGET_ARCH_arm64"),
+        other => bail!("bpf/include/call.bpf.h does not know where {other} keeps the arguments of a call"),
+    }
+}
+
 /// `name`.bpf.c to `name`.bpf.o in OUT_DIR.
 pub fn compile(name: &str) -> Result<()> {
     let source = format!("{name}.bpf.c");
@@ -21,7 +30,7 @@ pub fn compile(name: &str) -> Result<()> {
         .args([
             "-target",
             "bpf",
-            "-D__TARGET_ARCH_x86",
+            target()?,
             "-O2",
             "-g",
             "-mcpu=v3",

@@ -37,9 +37,19 @@ enum { BPF_RB_AVAIL_DATA = 0, BPF_RB_RING_SIZE = 1 };
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
+#if defined(__TARGET_ARCH_x86)
 struct pt_regs {
 	unsigned long r10, r9, r8, ax, dx, si, di, orig_ax;
 };
+#elif defined(__TARGET_ARCH_arm64)
+struct pt_regs {
+	__u64 regs[31];
+	__u64 orig_x0;
+	__s32 syscallno;
+};
+#else
+#error "pt_regs of this machine is not known: see call.bpf.h"
+#endif
 
 struct qstr {
 	__u32 len;
@@ -193,7 +203,11 @@ struct css_set {
 };
 
 struct thread_info {
+#if defined(__TARGET_ARCH_x86)
 	__u32 status;
+#else
+	unsigned long flags;
+#endif
 };
 
 struct task_struct {

@@ -32,7 +32,7 @@ int BPF_PROG(bpf__on_exit, struct pt_regs *regs, long result)
 
 	if (result < 0)
 		return 0;
-	switch (regs->di) {
+	switch (call__get_argument(regs, 1)) {
 	case BPF_MAP_CREATE:
 	case BPF_PROG_LOAD:
 	case BPF_PROG_ATTACH:
@@ -49,10 +49,10 @@ int BPF_PROG(bpf__on_exit, struct pt_regs *regs, long result)
 	scratch = record__begin(KIND_BPF);
 	if (!scratch)
 		return 0;
-	scratch->record.flags = regs->di;
+	scratch->record.flags = call__get_argument(regs, 1);
 	scratch->record.result = result;
-	if (regs->di == BPF_PROG_LOAD)
-		record__append_program(scratch, (void *)regs->si, regs->dx);
+	if (call__get_argument(regs, 1) == BPF_PROG_LOAD)
+		record__append_program(scratch, (void *)call__get_argument(regs, 2), call__get_argument(regs, 3));
 	record__send_bulk(scratch);
 	return 0;
 }

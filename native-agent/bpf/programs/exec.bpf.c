@@ -91,12 +91,11 @@ int BPF_PROG(process__on_exec, struct task_struct *task, pid_t old_pid, struct l
 	return 0;
 }
 
-#define NR_EXECVEAT 322
 
 SEC("tp_btf/sys_exit")
 int BPF_PROG(exec__on_exit, struct pt_regs *regs, long result)
 {
-	bool at = regs->orig_ax == NR_EXECVEAT;
+	bool at = call__get_number(regs) == NR_EXECVEAT;
 	struct scratch *scratch;
 
 	if (result >= 0 || call__is_ignored())
@@ -105,8 +104,8 @@ int BPF_PROG(exec__on_exit, struct pt_regs *regs, long result)
 	if (!scratch)
 		return 0;
 	scratch->record.result = result;
-	record__append_named(scratch, SLOT_NAME, at ? (int)regs->di : AT_FDCWD,
-				   (void *)(at ? regs->si : regs->di));
+	record__append_named(scratch, SLOT_NAME, at ? (int)call__get_argument(regs, 1) : AT_FDCWD,
+				   (void *)(at ? call__get_argument(regs, 2) : call__get_argument(regs, 1)));
 	record__send_bulk(scratch);
 	return 0;
 }

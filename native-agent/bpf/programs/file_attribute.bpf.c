@@ -2,11 +2,6 @@
 /* FILE_TIMES, FILE_FLAGS, FILE_CAPABILITIES: what hides a file, keeps it from being removed, or gives whoever runs it power. The values
  * are what the caller left in its memory, as the kernel took them. */
 
-#define NR_UTIME 132
-#define NR_UTIMES 235
-#define NR_FUTIMESAT 261
-#define NR_UTIMENSAT 280
-#define NR_FSETXATTR 190
 #define FS_IOC_SETFLAGS 0x40086602
 #define FS_IOC_FSSETXATTR 0x401c5820
 #define FS_IMMUTABLE_FL 0x10
@@ -28,12 +23,12 @@ static __always_inline void record__append_fd(struct scratch *scratch, int fd)
 /* The second of two times is that of the change. µs; 0: none was given, or one before 1970. */
 static __always_inline __u64 times__read_change_us(struct pt_regs *regs, __u64 times)
 {
-	__u64 fine = regs->orig_ax == NR_UTIMENSAT;
+	__u64 fine = call__get_number(regs) == NR_UTIMENSAT;
 	long time[2] = {};
 
 	if (!times)
 		return 0;
-	if (regs->orig_ax == NR_UTIME) {
+	if (call__get_number(regs) == NR_UTIME) {
 		bpf_probe_read_user(time, sizeof(time[0]), (void *)(times + sizeof(time[0])));
 		return time[0] > 0 ? time[0] * 1000000ull : 0;
 	}
@@ -47,10 +42,10 @@ static __always_inline __u64 times__read_change_us(struct pt_regs *regs, __u64 t
 SEC("tp_btf/sys_exit")
 int BPF_PROG(file__on_times, struct pt_regs *regs, long result)
 {
-	__u64 number = regs->orig_ax;
+	__u64 number = call__get_number(regs);
 	bool at = number == NR_FUTIMESAT || number == NR_UTIMENSAT;
-	__u64 change_us = times__read_change_us(regs, at ? regs->dx : regs->si);
-	__u64 name = at ? regs->si : regs->di;
+	__u64 change_us = times__read_change_us(regs, at ? call__get_argument(regs, 3) : call__get_argument(regs, 2));
+	__u64 name = at ? call__get_argument(regs, 2) : call__get_argument(regs, 1);
 	struct scratch *scratch;
 
 	if (result < 0 || !change_us || call__is_ignored())
@@ -60,9 +55,9 @@ int BPF_PROG(file__on_times, struct pt_regs *regs, long result)
 		return 0;
 	scratch->record.value = change_us;
 	if (name)
-		record__append_named(scratch, SLOT_NAME, at ? (int)regs->di : AT_FDCWD, (void *)name);
+		record__append_named(scratch, SLOT_NAME, at ? (int)call__get_argument(regs, 1) : AT_FDCWD, (void *)name);
 	else
-		record__append_fd(scratch, regs->di);
+		record__append_fd(scratch, call__get_argument(regs, 1));
 	record__send_bulk(scratch);
 	return 0;
 }
@@ -75,17 +70,17 @@ static __always_inline __u32 flags__of_xfs(__u32 flags)
 SEC("tp_btf/sys_exit")
 int BPF_PROG(file__on_ioctl, struct pt_regs *regs, long result)
 {
-	__u32 command = regs->si, flags = 0;
+	__u32 command = call__get_argument(regs, 2), flags = 0;
 	struct scratch *scratch;
 
 	if ((command != FS_IOC_SETFLAGS && command != FS_IOC_FSSETXATTR) || result < 0 || call__is_ignored())
 		return 0;
-	bpf_probe_read_user(&flags, sizeof(flags), (void *)regs->dx);
+	bpf_probe_read_user(&flags, sizeof(flags), (void *)call__get_argument(regs, 3));
 	scratch = record__begin(KIND_FILE_FLAGS);
 	if (!scratch)
 		return 0;
 	scratch->record.value = command == FS_IOC_SETFLAGS ? flags : flags__of_xfs(flags);
-	record__append_fd(scratch, regs->di);
+	record__append_fd(scratch, call__get_argument(regs, 1));
 	record__send_bulk(scratch);
 	return 0;
 }
@@ -120,16 +115,16 @@ int BPF_PROG(file__on_set_attribute, struct pt_regs *regs, long result)
 
 	if (result < 0 || call__is_ignored())
 		return 0;
-	if (!name__is_capability((void *)regs->si))
+	if (!name__is_capability((void *)call__get_argument(regs, 2)))
 		return 0;
 	scratch = record__begin(KIND_FILE_CAPABILITIES);
 	if (!scratch)
 		return 0;
-	scratch->record.value = capabilities__read_permitted((void *)regs->dx, regs->r10);
-	if (regs->orig_ax == NR_FSETXATTR)
-		record__append_fd(scratch, regs->di);
+	scratch->record.value = capabilities__read_permitted((void *)call__get_argument(regs, 3), call__get_argument(regs, 4));
+	if (call__get_number(regs) == NR_FSETXATTR)
+		record__append_fd(scratch, call__get_argument(regs, 1));
 	else
-		record__append_named(scratch, SLOT_NAME, AT_FDCWD, (void *)regs->di);
+		record__append_named(scratch, SLOT_NAME, AT_FDCWD, (void *)call__get_argument(regs, 1));
 	record__send_bulk(scratch);
 	return 0;
 }

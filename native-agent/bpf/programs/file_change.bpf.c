@@ -22,6 +22,7 @@ struct file_call {
 
 /* clang-format off */
 const volatile struct file_call file_calls[FILE_CALLS_MAX] = {
+#if defined(__TARGET_ARCH_x86)
 	/* rename, renameat, renameat2 */
 	[82] = { .kind = KIND_FILE_RENAME, .name = 1, .target_name = 2 },
 	[264] = { .kind = KIND_FILE_RENAME, .directory = 1, .name = 2, .target_directory = 3, .target_name = 4 },
@@ -52,6 +53,29 @@ const volatile struct file_call file_calls[FILE_CALLS_MAX] = {
 	/* mkdir, mkdirat */
 	[83] = { .kind = KIND_FILE_MKDIR, .name = 1, .value = 2 },
 	[258] = { .kind = KIND_FILE_MKDIR, .directory = 1, .name = 2, .value = 3 },
+#else
+	/* rename, renameat, renameat2 */
+	[38] = { .kind = KIND_FILE_RENAME, .directory = 1, .name = 2, .target_directory = 3, .target_name = 4 },
+	[276] = { .kind = KIND_FILE_RENAME, .directory = 1, .name = 2, .target_directory = 3, .target_name = 4, .flags = 5 },
+	/* link, linkat: the row's path is the new name */
+	[37] = { .kind = KIND_FILE_LINK, .directory = 3, .name = 4, .target_directory = 1, .target_name = 2 },
+	/* symlink, symlinkat: the target is mere text */
+	[36] = { .kind = KIND_FILE_LINK, .directory = 2, .name = 3, .target_name = 1, .marks = 1 },
+	/* unlink, rmdir, unlinkat */
+	[35] = { .kind = KIND_FILE_UNLINK, .directory = 1, .name = 2, .flags = 3 },
+	/* truncate, ftruncate */
+	[45] = { .kind = KIND_FILE_TRUNCATE, .name = 1, .value = 2 },
+	[46] = { .kind = KIND_FILE_TRUNCATE, .fd = 1, .value = 2 },
+	/* chmod, fchmod, fchmodat, fchmodat2 */
+	[52] = { .kind = KIND_FILE_CHMOD, .fd = 1, .value = 2 },
+	[53] = { .kind = KIND_FILE_CHMOD, .directory = 1, .name = 2, .value = 3 },
+	[452] = { .kind = KIND_FILE_CHMOD, .directory = 1, .name = 2, .value = 3 },
+	/* chown, fchown, lchown, fchownat */
+	[55] = { .kind = KIND_FILE_CHOWN, .fd = 1, .value = 2, .low_value = 3 },
+	[54] = { .kind = KIND_FILE_CHOWN, .directory = 1, .name = 2, .value = 3, .low_value = 4 },
+	/* mkdir, mkdirat */
+	[34] = { .kind = KIND_FILE_MKDIR, .directory = 1, .name = 2, .value = 3 },
+#endif
 };
 /* clang-format on */
 
@@ -88,7 +112,7 @@ static __always_inline bool change__is_paced(__u8 kind)
 SEC("tp_btf/sys_exit")
 int BPF_PROG(file__on_change, struct pt_regs *regs, long result)
 {
-	__u64 number = regs->orig_ax;
+	__u64 number = call__get_number(regs);
 	const volatile struct file_call *call;
 	struct scratch *scratch;
 	__u64 step_ns;

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
 /* FILE_OPEN: a file was opened for write or created. FILE_READ: one that is sensitive was opened for reading. */
 
-#define NR_OPEN 2
-#define NR_CREAT 85
-#define NR_OPENAT2 437
 #define O_WRONLY 01
 #define O_RDWR 02
 #define O_CREAT 0100
@@ -20,17 +17,17 @@ static __always_inline __u32 open__read_flags(struct pt_regs *regs)
 {
 	__u64 flags = 0;
 
-	switch (regs->orig_ax) {
+	switch (call__get_number(regs)) {
 	case NR_OPEN:
-		return regs->si;
+		return call__get_argument(regs, 2);
 	case NR_CREAT:
 		return O_CREAT | O_WRONLY | O_TRUNC;
 	case NR_OPENAT2:
 		/* The first member of struct open_how. */
-		bpf_probe_read_user(&flags, sizeof(flags), (void *)regs->dx);
+		bpf_probe_read_user(&flags, sizeof(flags), (void *)call__get_argument(regs, 3));
 		return flags;
 	default:
-		return regs->dx;
+		return call__get_argument(regs, 3);
 	}
 }
 

@@ -29,9 +29,9 @@ int BPF_PROG(memfd__on_create, struct pt_regs *regs, long result)
 	scratch = record__begin(KIND_MEMFD_CREATE);
 	if (!scratch)
 		return 0;
-	scratch->record.flags = regs->si;
+	scratch->record.flags = call__get_argument(regs, 2);
 	scratch->record.result = result;
-	record__append_user_string(scratch, SLOT_NAME, (void *)regs->di);
+	record__append_user_string(scratch, SLOT_NAME, (void *)call__get_argument(regs, 1));
 	record__send_critical(scratch, true);
 	return 0;
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
 /* MODULE_LOAD: init_module(2) out of memory, finit_module(2) out of a file. Who is refused has tried. */
 
-#define NR_FINIT_MODULE 313
 
 SEC("tp_btf/sys_exit")
 int BPF_PROG(module__on_load, struct pt_regs *regs, long result)
@@ -14,8 +13,8 @@ int BPF_PROG(module__on_load, struct pt_regs *regs, long result)
 	if (!scratch)
 		return 0;
 	scratch->record.result = result;
-	if (regs->orig_ax == NR_FINIT_MODULE) {
-		struct file *file = task__get_file(bpf_get_current_task_btf(), regs->di);
+	if (call__get_number(regs) == NR_FINIT_MODULE) {
+		struct file *file = task__get_file(bpf_get_current_task_btf(), call__get_argument(regs, 1));
 
 		if (file)
 			record__append_file(scratch, SLOT_BASE, file);

@@ -11,10 +11,10 @@ int BPF_PROG(mount__on_exit, struct pt_regs *regs, long result)
 	scratch = record__begin(KIND_MOUNT);
 	if (!scratch)
 		return 0;
-	scratch->record.flags = regs->r10;
-	record__append_named(scratch, SLOT_NAME, AT_FDCWD, (void *)regs->si);
+	scratch->record.flags = call__get_argument(regs, 4);
+	record__append_named(scratch, SLOT_NAME, AT_FDCWD, (void *)call__get_argument(regs, 2));
 	/* A device, a path or any word: as it was given. */
-	record__append_user_string(scratch, SLOT_TARGET_NAME, (void *)regs->di);
+	record__append_user_string(scratch, SLOT_TARGET_NAME, (void *)call__get_argument(regs, 1));
 	record__send_bulk(scratch);
 	return 0;
 }
@@ -29,8 +29,8 @@ int BPF_PROG(mount__on_move, struct pt_regs *regs, long result)
 	scratch = record__begin(KIND_MOUNT);
 	if (!scratch)
 		return 0;
-	record__append_named(scratch, SLOT_NAME, regs->dx, (void *)regs->r10);
-	record__append_named(scratch, SLOT_TARGET_NAME, regs->di, (void *)regs->si);
+	record__append_named(scratch, SLOT_NAME, call__get_argument(regs, 3), (void *)call__get_argument(regs, 4));
+	record__append_named(scratch, SLOT_TARGET_NAME, call__get_argument(regs, 1), (void *)call__get_argument(regs, 2));
 	record__send_bulk(scratch);
 	return 0;
 }

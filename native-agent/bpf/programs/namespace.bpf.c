@@ -17,12 +17,12 @@ SEC("tp_btf/sys_exit")
 int BPF_PROG(namespace__on_enter, struct pt_regs *regs, long result)
 {
 	struct scratch *scratch;
-	__u32 type = regs->si;
+	__u32 type = call__get_argument(regs, 2);
 
 	if (result < 0 || call__is_ignored())
 		return 0;
 	if (type == 0) {
-		struct file *file = task__get_file(bpf_get_current_task_btf(), regs->di);
+		struct file *file = task__get_file(bpf_get_current_task_btf(), call__get_argument(regs, 1));
 
 		type = file ? file__read_namespace_type(file) : 0;
 	}
@@ -44,7 +44,7 @@ int BPF_PROG(namespace__on_unshare, struct pt_regs *regs, long result)
 	scratch = record__begin(KIND_UNSHARE);
 	if (!scratch)
 		return 0;
-	scratch->record.flags = regs->di;
+	scratch->record.flags = call__get_argument(regs, 1);
 	record__send_bulk(scratch);
 	return 0;
 }

@@ -30,9 +30,9 @@ int BPF_PROG(network__on_connect, struct pt_regs *regs, long result)
 	/* A connection that does not block goes on. */
 	if ((result < 0 && result != -EINPROGRESS) || call__is_ignored())
 		return 0;
-	sock = task__get_sock(regs->di);
+	sock = task__get_sock(call__get_argument(regs, 1));
 	if (sock)
-		socket__report(sock, KIND_NET_CONNECT, result, (void *)regs->si);
+		socket__report(sock, KIND_NET_CONNECT, result, (void *)call__get_argument(regs, 2));
 	return 0;
 }
 
@@ -56,7 +56,7 @@ int BPF_PROG(network__on_listen, struct pt_regs *regs, long result)
 
 	if (result < 0 || call__is_ignored())
 		return 0;
-	sock = task__get_sock(regs->di);
+	sock = task__get_sock(call__get_argument(regs, 1));
 	if (sock)
 		socket__report(sock, KIND_NET_LISTEN, result, NULL);
 	return 0;

@@ -12,7 +12,7 @@ int BPF_PROG(process__on_write, struct pt_regs *regs, long result)
 	if (!scratch)
 		return 0;
 	/* As the caller counts; user space knows whom that means on the host. */
-	scratch->record.value = regs->di;
+	scratch->record.value = call__get_argument(regs, 1);
 	scratch->record.result = result;
 	record__send_bulk(scratch);
 	return 0;

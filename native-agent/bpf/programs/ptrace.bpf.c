@@ -31,14 +31,14 @@ int BPF_PROG(ptrace__on_exit, struct pt_regs *regs, long result)
 {
 	struct scratch *scratch;
 
-	if (result < 0 || !ptrace__is_of_interest(regs->di) || call__is_ignored())
+	if (result < 0 || !ptrace__is_of_interest(call__get_argument(regs, 1)) || call__is_ignored())
 		return 0;
 	scratch = record__begin(KIND_PTRACE);
 	if (!scratch)
 		return 0;
-	scratch->record.flags = regs->di;
+	scratch->record.flags = call__get_argument(regs, 1);
 	/* As the caller counts; user space knows whom that means on the host. */
-	scratch->record.value = regs->di == PTRACE_TRACEME ? 0 : regs->si;
+	scratch->record.value = call__get_argument(regs, 1) == PTRACE_TRACEME ? 0 : call__get_argument(regs, 2);
 	record__send_critical(scratch, true);
 	return 0;
 }

@@ -28,7 +28,7 @@ static __always_inline void stdio__report(int fd)
 SEC("tp_btf/sys_exit")
 int BPF_PROG(stdio__on_dup, struct pt_regs *regs, long result)
 {
-	if (result < STDIN || result > STDERR || regs->di == result || call__is_ignored())
+	if (result < STDIN || result > STDERR || call__get_argument(regs, 1) == result || call__is_ignored())
 		return 0;
 	stdio__report(result);
 	return 0;

@@ -4,6 +4,6 @@
 SEC("tp_btf/sys_exit")
 int BPF_PROG(syscall__on_exit, struct pt_regs *regs, long result)
 {
-	bpf_tail_call(ctx, &calls, regs->orig_ax);
+	bpf_tail_call(ctx, &calls, call__get_number(regs));
 	return 0;
 }

@@ -81,7 +81,7 @@ impl Kernel {
         for (number, program) in mechanism.calls {
             let fd = self.program(program)?.as_fd().as_raw_fd();
             calls
-                .update(&number.to_ne_bytes(), &fd.to_ne_bytes(), MapFlags::ANY)
+                .update(&(*number as u32).to_ne_bytes(), &fd.to_ne_bytes(), MapFlags::ANY)
                 .map_err(|error| ProbeError::NotAttached {
                     program: (*program).to_owned(),
                     reason: error.to_string(),

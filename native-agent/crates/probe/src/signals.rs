@@ -6,7 +6,7 @@
 pub struct Mechanism {
     pub name: &'static str,
     pub attached: &'static [&'static str],
-    pub calls: &'static [(u32, &'static str)],
+    pub calls: &'static [(i64, &'static str)],
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -25,7 +25,7 @@ pub const DISPATCHER: &str = "syscall__on_exit";
 /// Lists the processes that run.
 pub const ITERATOR: &str = "task__on_iterate";
 
-const fn tp_btf(attached: &'static [&'static str], calls: &'static [(u32, &'static str)]) -> Mechanism {
+const fn tp_btf(attached: &'static [&'static str], calls: &'static [(i64, &'static str)]) -> Mechanism {
     Mechanism {
         name: "tp_btf",
         attached,
@@ -37,17 +37,30 @@ const OPEN: &str = "file__on_open";
 const CHANGE: &str = "file__on_change";
 const TIMES: &str = "file__on_times";
 
-/// open, creat, openat, open_by_handle_at, openat2.
-const OPENS: &[(u32, &str)] = &[(2, OPEN), (85, OPEN), (257, OPEN), (304, OPEN), (437, OPEN)];
+/// The same on all machines; not every list of calls has it yet.
+const FCHMODAT2: i64 = 452;
 
-/// x86-64 numbers; 32-bit programs' calls are counted, not interpreted.
+const OPENS: &[(i64, &str)] = &[
+    #[cfg(target_arch = "x86_64")]
+    (libc::SYS_open, OPEN),
+    #[cfg(target_arch = "x86_64")]
+    (libc::SYS_creat, OPEN),
+    (libc::SYS_openat, OPEN),
+    (libc::SYS_open_by_handle_at, OPEN),
+    (libc::SYS_openat2, OPEN),
+];
+
+/// What AArch64 has no call for is x86-64's alone; 32-bit programs' calls are counted, not interpreted.
 pub const SIGNALS: &[Signal] = &[
     Signal {
         name: "process.lifecycle",
         core: true,
         mechanisms: &[tp_btf(
             &["process__on_fork", "process__on_exec", "process__on_exit"],
-            &[(59, "exec__on_exit"), (322, "exec__on_exit")],
+            &[
+                (libc::SYS_execve, "exec__on_exit"),
+                (libc::SYS_execveat, "exec__on_exit"),
+            ],
         )],
         detail: "",
     },
@@ -85,28 +98,37 @@ pub const SIGNALS: &[Signal] = &[
         mechanisms: &[tp_btf(
             &[],
             &[
-                (82, CHANGE),
-                (264, CHANGE),
-                (316, CHANGE),
-                (86, CHANGE),
-                (265, CHANGE),
-                (88, CHANGE),
-                (266, CHANGE),
-                (87, CHANGE),
-                (84, CHANGE),
-                (263, CHANGE),
-                (76, CHANGE),
-                (77, CHANGE),
-                (90, CHANGE),
-                (91, CHANGE),
-                (268, CHANGE),
-                (452, CHANGE),
-                (92, CHANGE),
-                (93, CHANGE),
-                (94, CHANGE),
-                (260, CHANGE),
-                (83, CHANGE),
-                (258, CHANGE),
+                #[cfg(target_arch = "x86_64")]
+                (libc::SYS_rename, CHANGE),
+                (libc::SYS_renameat, CHANGE),
+                (libc::SYS_renameat2, CHANGE),
+                #[cfg(target_arch = "x86_64")]
+                (libc::SYS_link, CHANGE),
+                (libc::SYS_linkat, CHANGE),
+                #[cfg(target_arch = "x86_64")]
+                (libc::SYS_symlink, CHANGE),
+                (libc::SYS_symlinkat, CHANGE),
+                #[cfg(target_arch = "x86_64")]
+                (libc::SYS_unlink, CHANGE),
+                #[cfg(target_arch = "x86_64")]
+                (libc::SYS_rmdir, CHANGE),
+                (libc::SYS_unlinkat, CHANGE),
+                (libc::SYS_truncate, CHANGE),
+                (libc::SYS_ftruncate, CHANGE),
+                #[cfg(target_arch = "x86_64")]
+                (libc::SYS_chmod, CHANGE),
+                (libc::SYS_fchmod, CHANGE),
+                (libc::SYS_fchmodat, CHANGE),
+                (FCHMODAT2, CHANGE),
+                #[cfg(target_arch = "x86_64")]
+                (libc::SYS_chown, CHANGE),
+                (libc::SYS_fchown, CHANGE),
+                #[cfg(target_arch = "x86_64")]
+                (libc::SYS_lchown, CHANGE),
+                (libc::SYS_fchownat, CHANGE),
+                #[cfg(target_arch = "x86_64")]
+                (libc::SYS_mkdir, CHANGE),
+                (libc::SYS_mkdirat, CHANGE),
             ],
         )],
         detail: "io_uring is not seen; names come from the caller's memory",
@@ -117,14 +139,17 @@ pub const SIGNALS: &[Signal] = &[
         mechanisms: &[tp_btf(
             &[],
             &[
-                (132, TIMES),
-                (235, TIMES),
-                (261, TIMES),
-                (280, TIMES),
-                (16, "file__on_ioctl"),
-                (188, "file__on_set_attribute"),
-                (189, "file__on_set_attribute"),
-                (190, "file__on_set_attribute"),
+                #[cfg(target_arch = "x86_64")]
+                (libc::SYS_utime, TIMES),
+                #[cfg(target_arch = "x86_64")]
+                (libc::SYS_utimes, TIMES),
+                #[cfg(target_arch = "x86_64")]
+                (libc::SYS_futimesat, TIMES),
+                (libc::SYS_utimensat, TIMES),
+                (libc::SYS_ioctl, "file__on_ioctl"),
+                (libc::SYS_setxattr, "file__on_set_attribute"),
+                (libc::SYS_lsetxattr, "file__on_set_attribute"),
+                (libc::SYS_fsetxattr, "file__on_set_attribute"),
             ],
         )],
         detail: "times set back, inode flags, capabilities; file_setattr and setxattrat are not seen",
@@ -135,10 +160,10 @@ pub const SIGNALS: &[Signal] = &[
         mechanisms: &[tp_btf(
             &[],
             &[
-                (42, "network__on_connect"),
-                (43, "network__on_accept"),
-                (288, "network__on_accept"),
-                (50, "network__on_listen"),
+                (libc::SYS_connect, "network__on_connect"),
+                (libc::SYS_accept, "network__on_accept"),
+                (libc::SYS_accept4, "network__on_accept"),
+                (libc::SYS_listen, "network__on_listen"),
             ],
         )],
         detail: "io_uring and datagrams without connect are not seen",
@@ -148,38 +173,54 @@ pub const SIGNALS: &[Signal] = &[
         core: false,
         mechanisms: &[tp_btf(
             &["stdio__on_exec"],
-            &[(33, "stdio__on_dup"), (292, "stdio__on_dup")],
+            &[
+                #[cfg(target_arch = "x86_64")]
+                (libc::SYS_dup2, "stdio__on_dup"),
+                (libc::SYS_dup3, "stdio__on_dup"),
+            ],
         )],
         detail: "",
     },
     Signal {
         name: "process.memfd",
         core: false,
-        mechanisms: &[tp_btf(&[], &[(319, "memfd__on_create")])],
+        mechanisms: &[tp_btf(&[], &[(libc::SYS_memfd_create, "memfd__on_create")])],
         detail: "",
     },
     Signal {
         name: "process.ptrace",
         core: false,
-        mechanisms: &[tp_btf(&[], &[(101, "ptrace__on_exit")])],
+        mechanisms: &[tp_btf(&[], &[(libc::SYS_ptrace, "ptrace__on_exit")])],
         detail: "",
     },
     Signal {
         name: "process.write",
         core: false,
-        mechanisms: &[tp_btf(&[], &[(311, "process__on_write")])],
+        mechanisms: &[tp_btf(&[], &[(libc::SYS_process_vm_writev, "process__on_write")])],
         detail: "",
     },
     Signal {
         name: "host.module",
         core: false,
-        mechanisms: &[tp_btf(&[], &[(175, "module__on_load"), (313, "module__on_load")])],
+        mechanisms: &[tp_btf(
+            &[],
+            &[
+                (libc::SYS_init_module, "module__on_load"),
+                (libc::SYS_finit_module, "module__on_load"),
+            ],
+        )],
         detail: "what came out of memory has no name",
     },
     Signal {
         name: "host.mount",
         core: false,
-        mechanisms: &[tp_btf(&[], &[(165, "mount__on_exit"), (429, "mount__on_move")])],
+        mechanisms: &[tp_btf(
+            &[],
+            &[
+                (libc::SYS_mount, "mount__on_exit"),
+                (libc::SYS_move_mount, "mount__on_move"),
+            ],
+        )],
         detail: "",
     },
     Signal {
@@ -187,14 +228,17 @@ pub const SIGNALS: &[Signal] = &[
         core: false,
         mechanisms: &[tp_btf(
             &[],
-            &[(308, "namespace__on_enter"), (272, "namespace__on_unshare")],
+            &[
+                (libc::SYS_setns, "namespace__on_enter"),
+                (libc::SYS_unshare, "namespace__on_unshare"),
+            ],
         )],
         detail: "",
     },
     Signal {
         name: "host.bpf",
         core: false,
-        mechanisms: &[tp_btf(&[], &[(321, "bpf__on_exit")])],
+        mechanisms: &[tp_btf(&[], &[(libc::SYS_bpf, "bpf__on_exit")])],
         detail: "",
     },
 ];

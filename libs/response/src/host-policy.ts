@@ -1,18 +1,13 @@
-// A tenant's policy on its way to the hosts: made of the version in force and the groups of hosts, signed by the installation, verified by agents.
-import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+// A tenant's policy on its way to the hosts: made of the version in force and the groups of hosts, signed by the installation.
+import { create, toBinary } from '@bufbuild/protobuf';
 import { NornError } from '@norn/base';
 import { policy } from '@norn/contracts';
 import { createPublicKey } from 'node:crypto';
 import { hostRulesOf } from './policy/host-rules.ts';
 import { nameTest } from './policy/name-pattern.ts';
 import { parsePolicy } from './policy/policy-file.ts';
-import { commandKeyId, isSigned, signBytes } from './signature.ts';
-
-/** Of a serialised HostPolicy. */
-export const hostPolicyBytesMax = 1024 * 1024;
-
-/** What a signed one takes at most: the policy, its signature and the names of both. */
-export const signedPolicyBytesMax = hostPolicyBytesMax + 4096;
+import { commandKeyId, signBytes } from './signature.ts';
+import { hostPolicyBytesMax } from './verify-policy.ts';
 
 export interface HostPolicySource {
   readonly tenantId: string;
@@ -61,46 +56,4 @@ export function createHostPolicySigner(privateKeyPem: string) {
     keyId: commandKeyId(createPublicKey(privateKeyPem)),
     sign: (source: HostPolicySource): Uint8Array => signedHostPolicy(source, privateKeyPem),
   };
-}
-
-export type PolicyRefusal = 'bad_signature' | 'wrong_tenant' | 'fenced' | 'policy_malformed';
-
-export interface PolicyContext {
-  /** SPKI PEM of the Ed25519 key that signs commands and policies. */
-  readonly publicKeyPem: string;
-  readonly tenantId: string;
-  /** Of the policy that the host holds; undefined when it holds none. */
-  readonly heldEpoch: bigint | undefined;
-}
-
-export type PolicyVerdict =
-  | { readonly ok: true; readonly policy: policy.HostPolicy }
-  /** `policy` is what the bytes say; trust it only as far as naming what was refused. */
-  | { readonly ok: false; readonly code: PolicyRefusal; readonly policy: policy.HostPolicy | undefined };
-
-/** Pure: the same arguments give the same verdict. The one that is held is taken again. */
-export function verifyPolicy(signed: policy.SignedPolicy, context: PolicyContext): PolicyVerdict {
-  const made = parse(signed.policy);
-  const refused = (code: PolicyRefusal): PolicyVerdict => ({ ok: false, code, policy: made });
-  if (signed.policy.byteLength > hostPolicyBytesMax) return refused('policy_malformed');
-  if (!isSigned(signed.policy, signed.signature, context.publicKeyPem)) return refused('bad_signature');
-  if (made === undefined) return refused('policy_malformed');
-  if (made.tenantId !== context.tenantId) return refused('wrong_tenant');
-  if (context.heldEpoch !== undefined && made.epoch < context.heldEpoch) return refused('fenced');
-  return { ok: true, policy: made };
-}
-
-/** What rules may call a host: its name, its id, and the groups that list it. */
-export function groupsOfHost(made: policy.HostPolicy, host: { readonly name: string; readonly id: string }): string[] {
-  const listed = made.groups.filter(({ hostIds }) => hostIds.includes(host.id)).map(({ name }) => name);
-  return [...new Set([host.id, host.name, ...listed])];
-}
-
-function parse(bytes: Uint8Array): policy.HostPolicy | undefined {
-  if (bytes.byteLength === 0 || bytes.byteLength > hostPolicyBytesMax) return undefined;
-  try {
-    return fromBinary(policy.HostPolicySchema, bytes);
-  } catch {
-    return undefined; // No policy: the caller answers `policy_malformed` or `bad_signature`.
-  }
 }

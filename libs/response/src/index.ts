@@ -34,15 +34,17 @@ export { hostRulesOf, type HostEnforcement, type HostRules } from './policy/host
 export { nameTest, type NameTest } from './policy/name-pattern.ts';
 export {
   createHostPolicySigner,
-  groupsOfHost,
-  hostPolicyBytesMax,
   makeHostPolicy,
   signPolicy,
   signedHostPolicy,
+  type HostPolicySource,
+} from './host-policy.ts';
+export {
+  groupsOfHost,
+  hostPolicyBytesMax,
   signedPolicyBytesMax,
   verifyPolicy,
-  type HostPolicySource,
   type PolicyContext,
   type PolicyRefusal,
   type PolicyVerdict,
-} from './host-policy.ts';
+} from './verify-policy.ts';

@@ -2,7 +2,7 @@
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { messageOf } from '@norn/base';
 import { action } from '@norn/contracts';
-import { type CommandRefusal, verifyCommand } from '@norn/response';
+import { type CommandRefusal, verifyCommand } from '@norn/response/agent';
 import type { Logger } from 'pino';
 import type { CommandLog } from './command-log.ts';
 

@@ -8,7 +8,7 @@ import {
   groupsOfHost,
   signedPolicyBytesMax,
   verifyPolicy,
-} from '@norn/response';
+} from '@norn/response/agent';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import 'reflect-metadata'; // @peculiar/x509 stands on it.
@@ -28,6 +28,7 @@ export class FakeApiServer {
   readonly asked: IncomingMessage[] = [];
   /** Token and authority, as a pod is given them. */
   readonly account = mkdtempSync(join(tmpdir(), 'norn-account-'));
+  private readonly sockets = new Set<Socket>();
   private watchers: ServerResponse[] = [];
   private server: Server | undefined;
   private port = 0;
@@ -46,15 +47,20 @@ export class FakeApiServer {
       this.asked.push(request);
       this.answer(new URL(request.url ?? '/', this.url), response);
     });
+    server.on('connection', (socket: Socket) => {
+      this.sockets.add(socket);
+      socket.once('close', () => this.sockets.delete(socket));
+    });
     this.server = server.listen(this.port, '127.0.0.1');
     await once(server, 'listening');
     this.port = (server.address() as AddressInfo).port;
   }
 
-  /** As one that is killed: whoever watches hears nothing more. */
+  /** As one that is killed: whoever watches hears nothing more, nor does who is still shaking hands. */
   async stop(): Promise<void> {
-    this.server?.closeAllConnections();
-    await new Promise((resolve) => this.server?.close(resolve));
+    const closed = new Promise((resolve) => this.server?.close(resolve));
+    for (const socket of this.sockets) socket.destroy();
+    await closed;
   }
 
   async end(): Promise<void> {

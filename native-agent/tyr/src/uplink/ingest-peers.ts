@@ -1,9 +1,9 @@
 // Where ingest is, by address. A host that is cut off from the network can ask nobody for a name: the last answer is kept, told
 // to baldur and, while names can't be asked for, connected to.
 import { NornError, messageOf } from '@norn/base';
-import { type LookupAddress, promises as dns } from 'node:dns';
+import { type LookupAddress, lookup as ask } from 'node:dns';
 import { readFileSync } from 'node:fs';
-import { isIPv6 } from 'node:net';
+import { isIP, isIPv6 } from 'node:net';
 import type { Logger } from 'pino';
 import { limits } from '../limits.ts';
 import { writeFileAtomically } from '../write-file.ts';
@@ -44,7 +44,7 @@ export class IngestPeers {
 
   /** True when there are other addresses than before. */
   async refresh(): Promise<boolean> {
-    const lookup = this.options.lookup ?? ((host: string) => dns.lookup(host, { all: true }));
+    const lookup = this.options.lookup ?? addressesOf;
     let found: string[];
     try {
       found = (await lookup(this.host)).map(({ address }) => address);
@@ -81,6 +81,17 @@ export class IngestPeers {
       this.options.logger.error({ code: 'peers_not_kept', err: error }, messageOf(error));
     }
   }
+}
+
+/** By the callback that sockets use: another way to the same answer would cost memory. */
+function addressesOf(host: string): Promise<readonly Pick<LookupAddress, 'address'>[]> {
+  if (isIP(host) !== 0) return Promise.resolve([{ address: host }]);
+  return new Promise((resolve, reject) => {
+    ask(host, { all: true }, (error, found) => {
+      if (error === null) resolve(found);
+      else reject(error);
+    });
+  });
 }
 
 function readKept(file: string): string[] {

@@ -1,4 +1,5 @@
 //! What miners compute, without a coin and without a network: the same instructions over a counter.
+mod double_sha;
 mod scratchpad;
 mod table;
 
@@ -9,9 +10,9 @@ use std::time::{Duration, Instant};
 use anyhow::bail;
 use clap::{Args, ValueEnum};
 use scrypt::Params;
-use sha2::{Digest as _, Sha256};
-use sha3::Keccak256;
+use sha3::{Digest as _, Keccak256};
 
+use double_sha::DoubleSha;
 use scratchpad::Scratchpad;
 use table::Table;
 
@@ -101,9 +102,12 @@ fn miner(kind: Kind) -> anyhow::Result<Miner> {
         header
     };
     Ok(match kind {
-        Kind::Sha256d => Box::new(move |nonce| {
-            black_box(Sha256::digest(Sha256::digest(next(nonce))));
-        }),
+        Kind::Sha256d => {
+            let miner = DoubleSha::new();
+            Box::new(move |nonce| {
+                black_box(miner.hash(nonce));
+            })
+        }
         Kind::Keccak => Box::new(move |nonce| {
             black_box(Keccak256::digest(Keccak256::digest(next(nonce))));
         }),

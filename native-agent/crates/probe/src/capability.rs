@@ -29,7 +29,7 @@ const BLIND_SPOTS: [(&str, &str); 10] = [
     ),
     (
         "process.package.other",
-        "which package a program belongs to is known by dpkg's lists alone, not by rpm's or apk's",
+        "which package a program belongs to is known by the databases of dpkg, rpm (SQLite) and apk, not by rpm's older ones (Berkeley DB, ndb)",
     ),
     (
         "process.code_in_memory",

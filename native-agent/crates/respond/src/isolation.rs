@@ -1,6 +1,5 @@
 //! Cuts a network namespace off from everything but its own loopback and the installation, and gives it back: one table of
 //! nftables that drops what it does not name, so that nothing of what was there is touched and taking it away is all it takes.
-use std::fmt::Write;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -80,16 +79,11 @@ pub fn rejoin() -> Result<(), IsolationError> {
 
 /// "10.0.0.7:7401, [fd00::7]:7401", or that there is none.
 pub fn name_of(peers: &[SocketAddr]) -> String {
-    let mut text = String::new();
-    for peer in peers {
-        let separator = if text.is_empty() { "" } else { ", " };
-        let _infallible = write!(text, "{separator}{peer}");
+    if peers.is_empty() {
+        return "nobody".to_owned();
     }
-    if text.is_empty() {
-        "nobody".to_owned()
-    } else {
-        text
-    }
+    let names: Vec<String> = peers.iter().map(SocketAddr::to_string).collect();
+    names.join(", ")
 }
 
 fn rules(peers: &[SocketAddr]) -> Transaction {

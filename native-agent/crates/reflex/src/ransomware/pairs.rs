@@ -13,6 +13,9 @@ const APART_UNNAMED_MAX_NS: u64 = 5_000_000_000;
 /// Ciphertext is as long as its plain text but for header, padding and tag, bytes.
 const GROWTH_MAX: u64 = 1_024;
 
+/// Where not even the directory is the same: ciphertext grows by the same header and tag each time, but for padding, bytes.
+const GROWTH_VARIES_MAX: u64 = 32;
+
 /// A new name that is only the beginning of the old one must be at least this long to say anything, bytes.
 const NAME_PREFIX_MIN: usize = 3;
 
@@ -33,6 +36,8 @@ pub struct Half {
 #[derive(Debug, Default)]
 pub struct Pairs {
     waiting: VecDeque<Half>,
+    /// By how much the last new file that only its size spoke for was larger than the original, bytes.
+    growth: Option<i64>,
 }
 
 impl Pairs {
@@ -56,13 +61,26 @@ impl Pairs {
             .filter(|(_, other)| likeness(other, &half) > 0)
             .map(|(position, _)| position);
         if let Some(position) = best {
-            return self.waiting.remove(position);
+            let other = self.waiting.remove(position)?;
+            return self.is_telling(&other, &half).then_some(other);
         }
         if self.waiting.len() >= Self::MAX {
             self.waiting.pop_front();
         }
         self.waiting.push_back(half);
         None
+    }
+
+    /// Do the two belong together? In different directories sizes fit by chance as well, as those of a database's merges:
+    /// only what grows a second time by the same is no chance.
+    fn is_telling(&mut self, one: &Half, other: &Half) -> bool {
+        let (made, gone) = sides(one, other);
+        if directory(&made.path) == directory(&gone.path) || likeness(one, other) > 1 {
+            return true;
+        }
+        let growth = plain_size(made).cast_signed() - gone.size.cast_signed();
+        let before = self.growth.replace(growth);
+        growth >= 0 && before.is_some_and(|before| before.abs_diff(growth) <= GROWTH_VARIES_MAX)
     }
 
     /// A waiting file has another name now.
@@ -79,11 +97,7 @@ impl Pairs {
 
 /// 2: the names are of one file; 1: only size and moment fit; 0: nothing to do with each other.
 fn likeness(one: &Half, other: &Half) -> u8 {
-    let (made, gone) = if one.made.is_some() {
-        (one, other)
-    } else {
-        (other, one)
-    };
+    let (made, gone) = sides(one, other);
     // Two processes: only a name made out of the other's name shows that they work together. A build or an unpacking
     // that leaves random-looking files is no accomplice of whoever deletes their neighbours.
     if one.process != other.process {
@@ -100,6 +114,15 @@ fn likeness(one: &Half, other: &Half) -> u8 {
         1
     } else {
         0
+    }
+}
+
+/// The new file, and the original.
+fn sides<'a>(one: &'a Half, other: &'a Half) -> (&'a Half, &'a Half) {
+    if one.made.is_some() {
+        (one, other)
+    } else {
+        (other, one)
     }
 }
 
@@ -127,11 +150,16 @@ fn stem(name: &[u8]) -> &[u8] {
 }
 
 fn sizes_fit(made: &Half, gone: &Half) -> bool {
-    let plain = match made.made {
+    let plain = plain_size(made);
+    plain + GROWTH_MAX / 2 >= gone.size && plain <= gone.size + GROWTH_MAX
+}
+
+/// What a new file holds, bytes.
+fn plain_size(made: &Half) -> u64 {
+    match made.made {
         Some(Harm::Encoded) => made.size * 3 / 4,
         _ => made.size,
-    };
-    plain + GROWTH_MAX / 2 >= gone.size && plain <= gone.size + GROWTH_MAX
+    }
 }
 
 #[cfg(test)]
@@ -187,6 +215,25 @@ mod tests {
         );
         pairs.complete(gone("/d/a.txt", 80, 3));
         assert!(pairs.complete(made("/d/8f2c", 120, 4)).is_some());
+    }
+
+    #[test]
+    fn large_files_of_a_merge_are_no_pairs_and_what_grows_steadily_elsewhere_is() {
+        let mut pairs = Pairs::default();
+        let mut complete = |number: u64, size: u64, growth: i64| {
+            pairs.complete(gone(&format!("/store/098/{number}.bin"), size, number));
+            let larger = size.saturating_add_signed(growth);
+            pairs
+                .complete(made(&format!("/store/c03/{number:x}"), larger, number))
+                .is_some()
+        };
+        for (number, growth) in [(1, 40), (2, -310), (3, 700), (4, -20), (5, 210)] {
+            assert!(!complete(number, 5_000 * number, growth), "merge {number}");
+        }
+        assert_eq!(
+            [6, 7, 8].map(|number| complete(number, 5_000 * number, 60)),
+            [false, true, true]
+        );
     }
 
     #[test]

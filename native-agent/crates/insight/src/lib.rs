@@ -51,6 +51,14 @@ impl Pace {
     pub fn period_ns(self) -> u64 {
         1_000_000_000 / self.hz()
     }
+
+    /// All of it, in the kernel and here, may take this part of one core: below the 0.2 % that the agent promises.
+    pub fn one_in(self) -> u64 {
+        match self {
+            Self::Calm => 1_500,
+            Self::Close => 700,
+        }
+    }
 }
 
 /// Where samples of running code come from, and the memory of who runs it.

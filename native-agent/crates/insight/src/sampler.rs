@@ -11,6 +11,7 @@ use crate::{Instructions, Memory, Pace, Sample};
 pub struct Sampler {
     rings: Vec<Ring>,
     period_ns: u64,
+    sample_ns: u64,
     lost: u64,
 }
 
@@ -30,8 +31,15 @@ impl Sampler {
         Ok(Self {
             rings,
             period_ns,
+            sample_ns: 0,
             lost: 0,
         })
+    }
+
+    /// What the kernel spends on one sample, ns: from then on samples take half of what a pace allows at most, however many
+    /// CPUs there are.
+    pub fn set_sample_ns(&mut self, sample_ns: u64) {
+        self.sample_ns = sample_ns;
     }
 
     /// For measurements and tests: a period of one's own, ns.
@@ -55,7 +63,8 @@ impl Instructions for Sampler {
     }
 
     fn set_pace(&mut self, pace: Pace) {
-        self.set_period(pace.period_ns());
+        let bearable_ns = 2 * pace.one_in() * self.sample_ns * self.rings.len() as u64;
+        self.set_period(pace.period_ns().max(bearable_ns));
     }
 
     fn read(&self, pid: u32, address: u64, buffer: &mut [u8]) -> usize {
@@ -76,6 +85,26 @@ impl Instructions for Sampler {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn samples_that_cost_more_are_taken_less_often() {
+        let Ok(mut sampler) = Sampler::open() else {
+            eprintln!("perf_event_open is not allowed here: not tested");
+            return;
+        };
+        for pace in [Pace::Calm, Pace::Close] {
+            sampler.set_sample_ns(1);
+            sampler.set_pace(pace);
+            assert_eq!(sampler.period_ns, pace.period_ns());
+            sampler.set_sample_ns(50_000);
+            sampler.set_pace(pace);
+            let taken = 1_000_000_000 / sampler.period_ns * sampler.rings.len() as u64;
+            assert!(
+                taken * 50_000 * 2 <= 1_000_000_000 / pace.one_in(),
+                "{taken} a second"
+            );
+        }
+    }
 
     #[test]
     fn a_busy_loop_of_this_process_is_sampled_with_its_code_and_its_stack() {

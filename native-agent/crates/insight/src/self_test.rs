@@ -2,11 +2,20 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
+use nix::time::{ClockId, clock_gettime};
+
 use crate::{Decoder, Instructions, Kernel, Origin, Pace, Sample, Sampler};
 
 /// Looked for this long.
 const PATIENCE: Duration = Duration::from_millis(200);
 const PERIOD_NS: u64 = 200_000;
+/// A sample's cost is measured by that many.
+const DENSE_PERIOD_NS: u64 = 50_000;
+/// Runs of the work, of which the shortest counts.
+const RUNS: usize = 4;
+/// What a sample may cost by any measure, ns.
+const SAMPLE_MIN_NS: u64 = 500;
+const SAMPLE_MAX_NS: u64 = 50_000;
 
 /// What came out as it should.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -15,9 +24,11 @@ pub struct SelfTest {
     pub decoded: bool,
     /// A sample of the loop lies in a file's memory, and its stack does not.
     pub placed: bool,
+    /// CPU time that the kernel spends on one sample, ns.
+    pub sample_ns: u64,
 }
 
-/// Takes a few milliseconds of one CPU.
+/// Takes some ten milliseconds of one CPU. The sampler knows afterwards what its samples cost.
 pub fn self_test(sampler: &mut Sampler, decoder: Option<&dyn Decoder>) -> SelfTest {
     let mut result = SelfTest::default();
     let begun = Instant::now();
@@ -36,8 +47,30 @@ pub fn self_test(sampler: &mut Sampler, decoder: Option<&dyn Decoder>) -> SelfTe
             result.decoded |= decoder.is_some_and(|decoder| is_hash(sampler, decoder, &sample));
         }
     }
+    result.sample_ns = sample_cost(sampler);
+    sampler.set_sample_ns(result.sample_ns);
     sampler.set_pace(Pace::Calm);
     result
+}
+
+/// The same work with many samples and with next to none: the difference is theirs.
+fn sample_cost(sampler: &mut Sampler) -> u64 {
+    let mut shortest = |period_ns| {
+        sampler.set_period(period_ns);
+        (0..RUNS).map(|_| work_ns()).min().unwrap_or_default()
+    };
+    let (bare, sampled) = (shortest(Pace::Calm.period_ns()), shortest(DENSE_PERIOD_NS));
+    sampler.drain(&mut |_| {});
+    let samples = (sampled / DENSE_PERIOD_NS).max(1);
+    (sampled.saturating_sub(bare) / samples).clamp(SAMPLE_MIN_NS, SAMPLE_MAX_NS)
+}
+
+/// CPU time of the work, what the kernel did meanwhile included, ns.
+fn work_ns() -> u64 {
+    let now = || clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map_or(Duration::ZERO, Duration::from);
+    let before = now();
+    black_box(hash(black_box(0x9e37_79b9)));
+    (now() - before).as_nanos() as u64
 }
 
 fn is_placed(sampler: &Sampler, sample: &Sample) -> bool {
@@ -85,12 +118,10 @@ mod tests {
         };
         let decoder = crate::of_this_cpu().ok();
         let result = self_test(&mut sampler, decoder.as_deref());
-        assert_eq!(
-            result,
-            SelfTest {
-                decoded: decoder.is_some(),
-                placed: true
-            }
+        assert_eq!((result.decoded, result.placed), (decoder.is_some(), true));
+        assert!(
+            (SAMPLE_MIN_NS..=SAMPLE_MAX_NS).contains(&result.sample_ns),
+            "{result:?}"
         );
     }
 }

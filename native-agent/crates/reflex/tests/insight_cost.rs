@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use norn_events::{Image, Process, ProcessTable, ProcessUid};
 use norn_insight::{Sampler, of_this_cpu, self_test};
-use norn_reflex::{Packages, Reflexes, Source};
+use norn_reflex::{Packages, Reflexes, Source, thread_cpu_ns};
 
 const RUN: Duration = Duration::from_secs(30);
 const TICK: Duration = Duration::from_millis(10);
@@ -60,6 +60,7 @@ fn looking_at_what_runs_costs() {
             instructions: Box::new(sampler),
             decoder,
             self_test: tested,
+            cpu_ns: thread_cpu_ns,
         }),
     );
     let (mut processes, mut known) = (ProcessTable::default(), HashSet::new());

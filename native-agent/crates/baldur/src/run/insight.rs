@@ -1,7 +1,7 @@
 //! What runs on this host's CPUs: opens the sampler, tries it on known work, and says what it is good for.
 use norn_events::wire::event::v1::Capability;
 use norn_insight::{Sampler, of_this_cpu, self_test};
-use norn_reflex::{InsightStatus, Source};
+use norn_reflex::{InsightStatus, Source, thread_cpu_ns};
 
 const MECHANISM: &str = "perf cpu-clock";
 
@@ -22,6 +22,7 @@ pub fn open() -> Option<Source> {
         instructions: Box::new(sampler),
         decoder,
         self_test,
+        cpu_ns: thread_cpu_ns,
     })
 }
 
@@ -66,8 +67,8 @@ mod tests {
             available: true,
             undecoded: "code of this CPU is not decoded".to_owned(),
             self_test: SelfTest {
-                decoded: false,
                 placed: true,
+                ..SelfTest::default()
             },
             ..InsightStatus::default()
         };

@@ -1,5 +1,6 @@
 //! Looks at what processes execute, within a budget, and hands what it finds to the reflexes that judge it: the miner's and
 //! that of misplaced code.
+mod allowance;
 mod known;
 
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -11,6 +12,7 @@ use norn_insight::{Decoder, FileId, Instructions, Kernel, Origin, Pace, Sample, 
 use crate::miner::Miner;
 use crate::misplaced::Misplaced;
 use crate::{Context, Firing};
+use allowance::Allowance;
 use known::Known;
 pub use known::Place;
 
@@ -27,12 +29,13 @@ const ENDED_MAX: usize = 1_024;
 /// Lines of a loop that a finding shows: with `LINE_MAX` of the decoder below what is kept of a text.
 const LINES_MAX: usize = 16;
 
-/// What one round may cost: a look decodes at most 10 KiB and takes 80 µs, so twenty a second are 0.16 % of a core.
+/// What one round may do at once, as long as the allowance lasts: a look decodes at most 10 KiB and takes 80 µs.
 struct Budget {
     looks: u32,
     maps: u32,
 }
 
+const NONE: Budget = Budget { looks: 0, maps: 0 };
 const CALM: Budget = Budget { looks: 1, maps: 1 };
 const CLOSE: Budget = Budget { looks: 2, maps: 1 };
 
@@ -41,6 +44,8 @@ pub struct Source {
     pub instructions: Box<dyn Instructions>,
     pub decoder: Result<Box<dyn Decoder>, Unsupported>,
     pub self_test: SelfTest,
+    /// CPU time of the thread that looks, ns: [`thread_cpu_ns`] but in tests.
+    pub cpu_ns: fn() -> u64,
 }
 
 /// What can be said of the instructions that run here.
@@ -57,7 +62,7 @@ pub struct InsightStatus {
     /// Loops decoded, maps read: what costs.
     pub looks: u64,
     pub maps: u64,
-    /// CPU time of looking at samples, ns; what the kernel spends on taking them is not in it.
+    /// CPU time of taking samples in the kernel, as the self-test measured it, and of looking at them, ns.
     pub spent_ns: u64,
 }
 
@@ -86,6 +91,7 @@ pub(crate) struct Insight {
     known: HashMap<ProcessUid, Known>,
     ended: VecDeque<(u32, ProcessIndex)>,
     pace: Pace,
+    allowance: Allowance,
     status: InsightStatus,
     code: Vec<u8>,
     /// The agent's own code in other processes.
@@ -109,6 +115,7 @@ impl Insight {
             known: HashMap::new(),
             ended: VecDeque::new(),
             pace: Pace::Calm,
+            allowance: Allowance::default(),
             code: vec![0; before + behind],
             own: HashSet::new(),
         }
@@ -139,13 +146,20 @@ impl Insight {
         (miner, misplaced): (&mut Miner, &mut Misplaced),
         context: &mut Context<'_>,
     ) -> Vec<Firing> {
-        if self.source.is_none() || now_ns < self.round_ns + ROUND_NS {
+        let Some(cpu_ns) = self.source.as_ref().map(|source| source.cpu_ns) else {
+            return Vec::new();
+        };
+        if now_ns < self.round_ns + ROUND_NS {
             return Vec::new();
         }
         self.round_ns = now_ns;
-        let started_ns = cpu_ns();
+        self.allowance.grow(now_ns, self.pace);
+        let (started_ns, sampled) = (cpu_ns(), self.status.samples);
         let firings = self.round(now_ns, (miner, misplaced), context);
-        self.status.spent_ns += cpu_ns().saturating_sub(started_ns);
+        let taken_ns = (self.status.samples - sampled) * self.status.self_test.sample_ns;
+        let spent_ns = taken_ns + cpu_ns().saturating_sub(started_ns);
+        self.allowance.spend(spent_ns);
+        self.status.spent_ns += spent_ns;
         firings
     }
 
@@ -156,7 +170,11 @@ impl Insight {
         context: &mut Context<'_>,
     ) -> Vec<Firing> {
         let mut firings = Vec::new();
-        let mut budget = if self.pace == Pace::Calm { CALM } else { CLOSE };
+        let mut budget = match self.pace {
+            _ if !self.allowance.is_left() => NONE,
+            Pace::Calm => CALM,
+            Pace::Close => CLOSE,
+        };
         for (index, samples) in self.drain(context) {
             miner.spent(index, &samples, (now_ns, context));
             for &sample in &samples {
@@ -325,8 +343,8 @@ impl Insight {
     }
 }
 
-/// Of this thread.
-fn cpu_ns() -> u64 {
+/// CPU time of this thread, ns.
+pub fn thread_cpu_ns() -> u64 {
     clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map_or(0, |time| {
         time.tv_sec() as u64 * 1_000_000_000 + time.tv_nsec() as u64
     })

@@ -119,6 +119,7 @@ pub fn source(instructions: &FakeInstructions) -> Option<Source> {
         instructions: Box::new(instructions.clone()),
         decoder: Ok(norn_insight::of("x86_64").unwrap()),
         self_test: SelfTest::default(),
+        cpu_ns: || 0,
     })
 }
 
@@ -178,4 +179,30 @@ fn many_strange_loops_cost_no_more_than_the_budget() {
     run(&mut world, 10);
     let status = world.reflexes.insight_status();
     assert!(status.looks <= 100 && status.maps <= 100, "{status:?}");
+}
+
+/// As if half a millisecond of CPU time went by from one question to the next.
+fn slow_cpu_ns() -> u64 {
+    thread_local! { static SPENT_NS: std::cell::Cell<u64> = const { std::cell::Cell::new(0) } }
+    SPENT_NS.set(SPENT_NS.get() + 500_000);
+    SPENT_NS.get()
+}
+
+#[test]
+fn where_looking_is_expensive_less_is_looked_at() {
+    let instructions = FakeInstructions::default();
+    let expensive = Source {
+        cpu_ns: slow_cpu_ns,
+        ..source(&instructions).unwrap()
+    };
+    let mut world = World::with(&[], Some(expensive));
+    let programs: Vec<_> = (0..40)
+        .map(|number| world.process(&format!("/usr/bin/{number}"), None))
+        .collect();
+    let work = |&index: &ProcessIndex| Work::new(world.pid(index), copying(), 5);
+    *instructions.work.lock().unwrap() = programs.iter().map(work).collect();
+    run(&mut world, 60);
+    let status = world.reflexes.insight_status();
+    // Half a millisecond a round, and two thirds of a millisecond a second allowed: what was saved at first.
+    assert!((1..=20).contains(&status.looks), "{status:?}");
 }

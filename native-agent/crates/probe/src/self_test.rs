@@ -6,13 +6,22 @@ use std::time::{Duration, Instant};
 
 use norn_events::EventKind;
 
-use crate::record::Record;
+use crate::clock::boot_ns;
+use crate::record::{Header, Record};
 use crate::stream::Stream;
 
 /// Which events came back as they should.
 #[derive(Debug, Default)]
 pub struct SelfTest {
     seen: Vec<EventKind>,
+    actor: Option<Actor>,
+}
+
+/// The child that acted: until this moment its pid was its own, ns since boot.
+#[derive(Debug, Clone, Copy)]
+struct Actor {
+    pid: u32,
+    ended_ns: u64,
 }
 
 /// What proves a capability: all of these events.
@@ -75,9 +84,13 @@ impl SelfTest {
         }
         // SAFETY: waits for our own child and writes no status.
         unsafe { libc::waitpid(child, std::ptr::null_mut(), 0) };
+        self.actor = Some(Actor {
+            pid: child.cast_unsigned(),
+            ended_ns: boot_ns(),
+        });
         let deadline = Instant::now() + Self::PATIENCE;
         while Instant::now() < deadline && !self.is_complete() {
-            stream.peek(|record| self.look(record, child as u32, &names));
+            stream.peek(|record| self.look(record, &names));
             std::thread::sleep(Duration::from_millis(1));
         }
     }
@@ -92,11 +105,17 @@ impl SelfTest {
         PROOFS.iter().all(|(capability, _)| self.saw(capability))
     }
 
-    fn look(&mut self, record: &Record<'_>, child: u32, names: &Names) {
+    /// Did the child of this test do it? Nobody else is to be told of that.
+    pub fn acted(&self, header: &Header) -> bool {
+        self.actor
+            .is_some_and(|actor| header.tgid == actor.pid && header.time_ns <= actor.ended_ns)
+    }
+
+    fn look(&mut self, record: &Record<'_>, names: &Names) {
         let header = &record.header;
         // SAFETY: getuid cannot fail and touches no memory.
         let own_user = unsafe { libc::getuid() };
-        if header.tgid != child || header.user_id != own_user {
+        if !self.acted(header) || header.user_id != own_user {
             return;
         }
         let Some(kind) = record.kind() else { return };

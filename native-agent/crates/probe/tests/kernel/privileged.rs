@@ -194,6 +194,19 @@ fn the_agent_s_own_files_are_no_events() {
 }
 
 #[test]
+fn what_the_self_test_did_is_told_to_nobody() {
+    let mut sensor = Sensor::with_unread(&norn_probe::ProbeOptions::default());
+    let child = crate::sensor::in_child(|| {});
+    let seen = sensor.events_until(|events| {
+        events
+            .iter()
+            .any(|event| event.kind == EventKind::Exit && event.process.pid == child)
+    });
+    let own = format!("norn-self-test-{}", std::process::id());
+    assert!(seen.iter().all(|event| !event.path.contains(&own)), "{seen:#?}");
+}
+
+#[test]
 fn the_self_test_verifies_what_is_available() {
     let sensor = Sensor::with(&norn_probe::ProbeOptions::default());
     let capabilities = sensor.probe.capabilities();

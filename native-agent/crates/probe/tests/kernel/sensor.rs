@@ -60,7 +60,7 @@ impl Sensor {
     }
 
     pub fn with(options: &ProbeOptions) -> Self {
-        let mut sensor = Self::unread(options);
+        let mut sensor = Self::with_unread(options);
         // What ran before is reported first.
         sensor
             .probe
@@ -71,13 +71,14 @@ impl Sensor {
 
     /// Started, and nothing read yet.
     pub fn start_unread() -> Self {
-        Self::unread(&ProbeOptions {
+        Self::with_unread(&ProbeOptions {
             self_test: false,
             ..ProbeOptions::default()
         })
     }
 
-    fn unread(options: &ProbeOptions) -> Self {
+    /// With these, and nothing read yet.
+    pub fn with_unread(options: &ProbeOptions) -> Self {
         let turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
         let probe = Probe::start(options).expect("the sensor starts (as root, on a kernel with BTF)");
         Self { probe, _turn: turn }

@@ -2,6 +2,7 @@
 mod support;
 
 use std::fs;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use norn_events::wire::action::v1::Verdict;
@@ -10,8 +11,15 @@ use support::{PLACES, Place, Scene, assert_same_or_late, corpus, files, large_fi
 /// So long that no open of the test could have waited for it.
 const NEVER: Duration = Duration::from_secs(600);
 
+/// One vault at a time: what a slow one holds up would be late for another's deadline as well.
+fn turn() -> MutexGuard<'static, ()> {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 #[test]
 fn slow_responder_delays_opens_by_its_deadline_at_most() {
+    let _turn = turn();
     let mut scene = Scene::new(Place::Host, large_files(8));
     let targets = files(&scene.manifest(), &scene.data());
     scene.vault().slow_down(NEVER);
@@ -27,6 +35,7 @@ fn slow_responder_delays_opens_by_its_deadline_at_most() {
 
 #[test]
 fn a_timeout_never_loses_silently() {
+    let _turn = turn();
     for place in PLACES {
         let mut scene = Scene::new(place, large_files(8));
         let before = scene.manifest();
@@ -49,6 +58,7 @@ fn a_timeout_never_loses_silently() {
 /// Reading an event of a container's file opens the file of its layer: if that asked too, the responder would wait for itself.
 #[test]
 fn layers_below_a_protected_directory_hang_nobody() {
+    let _turn = turn();
     for place in [Place::Lower, Place::Upper] {
         let mut scene = Scene::around_layers(place, corpus(10));
         let before = scene.manifest();

@@ -1,7 +1,7 @@
 // `norn test`: every test, after setting up what they need; ends with one line of figures.
 import { readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { messageOf } from '@norn/base';
+import { messageOf, NornError } from '@norn/base';
 import { processEnvironment } from '@norn/config';
 import { ensureDocker } from '@norn/testkit';
 import { Argument, Option, type Command } from 'commander';
@@ -37,6 +37,8 @@ async function test(given: string | undefined, options: { only?: Kind }): Promis
     tally = add(tally, await runTests(run, pattern !== undefined));
     write(`── ${run.kind}: ${run.runner} took ${seconds(Date.now() - began)}`);
   }
+  if (pattern !== undefined && tally.passed + tally.failed + tally.skipped.length === 0)
+    throw new NornError('tests_not_found', `No test has «${pattern}» in its name, and no file of tests in its path`);
   report(tally);
 }
 

@@ -87,5 +87,6 @@ function narrow(run: TestRun, pattern: string | undefined): TestRun {
 function withPath(args: readonly string[], path: string): string[] {
   const index = args.indexOf('--testPathPatterns');
   if (index < 0) return [...args, '--testPathPatterns', path];
-  return [...args.slice(0, index + 1), `${args[index + 1] ?? ''}.*${path}`, ...args.slice(index + 2)];
+  // Both, wherever each lies: a path as git shows it begins with the folder of its kind.
+  return [...args.slice(0, index + 1), `^(?=.*${args[index + 1] ?? ''}).*${path}`, ...args.slice(index + 2)];
 }

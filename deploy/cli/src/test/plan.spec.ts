@@ -1,0 +1,24 @@
+// Which files of tests a path chooses.
+import { planRuns } from './plan.ts';
+
+/** Those of jest's runs whose pattern of paths a file fits; a run without one takes any. */
+const runsOf = (pattern: string, file: string): string[] =>
+  planRuns(undefined, pattern)
+    .filter(({ args }) => new RegExp(args[args.indexOf('--testPathPatterns') + 1] ?? '').test(file))
+    .map(({ kind }) => kind);
+
+describe('a path', () => {
+  const file = '/norn/test/e2e/console/console.test.ts';
+
+  it.each(['console/console', 'test/e2e/console/console.test.ts', '/e2e/'])('%s finds the file in its kind', (path) => {
+    expect(runsOf(path, file)).toEqual(['unit', 'e2e']);
+  });
+
+  it('finds nothing of another folder', () => {
+    expect(runsOf('test/stores/', file)).toEqual([]);
+  });
+
+  it('is nothing for cargo', () => {
+    expect(planRuns(undefined, 'a/b').filter(({ runner }) => runner === 'cargo')).toEqual([]);
+  });
+});

@@ -57,11 +57,22 @@ function paceOf(mode: string): string[] {
 
 describe('a whole installation', () => {
   let norn: Installation;
+  const kept: string[] = [];
 
   beforeAll(async () => {
     norn = await startInstallation(7700);
   });
-  afterAll(() => norn.stop());
+  afterAll(async () => {
+    if (kept.length > 0) await docker('rm', '--force', ...kept);
+    await norn.stop();
+  });
+
+  /** An attack on a container that is there afterwards. */
+  const attackAndKeep = async (): Promise<Report> => {
+    const report = await norn.json<Report>('attack', 'ransomware', '--container', '--keep');
+    kept.push(report.containerId);
+    return report;
+  };
 
   /** An attack whose every trace is gone: what the alert and the independent manifest say must agree. */
   const expectUndone = (report: Report): void => {
@@ -170,7 +181,7 @@ describe('a whole installation', () => {
   });
 
   it('undoes a restore, and restores the whole container', async () => {
-    const { alertId } = await norn.json<Report>('attack', 'ransomware', '--container', '--keep');
+    const { alertId } = await attackAndKeep();
     const restored = await norn.json<Alert>('alert', alertId);
     expect((await norn.json<{ state: string }>('undo', alertId)).state).toBe('succeeded');
     const undone = await norn.json<Alert>('alert', alertId);
@@ -183,7 +194,7 @@ describe('a whole installation', () => {
   });
 
   it('lets a person decide about a file that somebody else changed since', async () => {
-    const { alertId, containerId } = await norn.json<Report>('attack', 'ransomware', '--container', '--keep');
+    const { alertId, containerId } = await attackAndKeep();
     await norn.json('undo', alertId);
     const { fileList } = await norn.json<Alert>('alert', alertId);
     const path = fileList.find((file) => /account-\d+\.(sql|docx|zip)$/.test(file.path))?.path ?? '';
@@ -191,8 +202,8 @@ describe('a whole installation', () => {
     await docker('exec', containerId, '/bin/busybox', 'sh', '-c', `echo "repaired by hand" > "${path}"`);
     await norn.json('restore', alertId);
     expect(await norn.json<Alert>('alert', alertId)).toMatchObject({ files: { lost: 0, conflict: 1 } });
-    const kept = await norn.json<{ path: string; alertId: string; verdict: string }[]>('quarantine');
-    expect(kept).toContainEqual(expect.objectContaining({ path, alertId, verdict: 'conflict' }));
+    const quarantined = await norn.json<{ path: string; alertId: string; verdict: string }[]>('quarantine');
+    expect(quarantined).toContainEqual(expect.objectContaining({ path, alertId, verdict: 'conflict' }));
     expect(await read()).toBe('repaired by hand');
     await norn.json('restore', alertId, '--over-conflicts', path);
     expect(await norn.json<Alert>('alert', alertId)).toMatchObject({ files: { lost: 0, conflict: 0 } });
@@ -202,7 +213,7 @@ describe('a whole installation', () => {
   });
 
   it('stops a container, restores it and starts it again: its layer holds nothing then', async () => {
-    const { alertId, containerId } = await norn.json<Report>('attack', 'ransomware', '--container', '--keep');
+    const { alertId, containerId } = await attackAndKeep();
     const processOf = () => docker('inspect', '--format', '{{.State.Pid}} {{.State.Running}}', containerId);
     const changed = () => docker('diff', containerId);
     expect((await norn.json<{ state: string }>('undo', alertId)).state).toBe('succeeded');

@@ -217,11 +217,31 @@ describe('the console', () => {
       ids.ransomware,
     ]);
     await page.getByTestId('progress').getByText('Running').waitFor();
-    await trial.control.query(
-      `UPDATE commands SET state = 'succeeded', message = '7 files unchanged', finished_at = now() WHERE alert_id = $1 AND finished_at IS NULL`,
-      [ids.ransomware],
+    await succeed(page, ids.ransomware, '7 files unchanged');
+  });
+
+  it('takes a pod off the network, lets it back on, and kills its container', async () => {
+    const page = await enter(`/alerts/${ids.tree}`);
+    const confirmed = async (action: string, consequence: RegExp): Promise<void> => {
+      await page.getByTestId(`action-${action}`).click();
+      expect(await text(page, 'confirm')).toMatch(consequence);
+      await page.getByTestId('confirm-yes').click();
+      await page.getByTestId('progress').getByText('Requested').waitFor();
+      await succeed(page, ids.tree, `${action} is done`);
+    };
+    await confirmed(
+      'isolate',
+      /Drops every packet to and from pod shop\/web-1-x2k4q[\s\S]*The host and all others keep/,
     );
-    await page.getByTestId('progress').getByText('7 files unchanged').waitFor();
+    expect(await page.getByTestId('action-isolate').count()).toBe(0);
+    await confirmed('rejoin', /Lets pod shop\/web-1-x2k4q back onto the network/);
+    await confirmed('kill-container', /kills every process in container web-1[\s\S]*Other containers go on/);
+    const asked = await trial.control.query<{ action: string }[]>(
+      'SELECT action FROM commands WHERE alert_id = $1 ORDER BY requested_at DESC LIMIT 3',
+      [ids.tree],
+    );
+    expect(asked.map(({ action }) => action)).toEqual(['kill-container', 'rejoin', 'isolate']);
+    expect(await page.getByTestId('action-isolate').isEnabled()).toBe(true);
   });
 
   it('lets a person put back one file that somebody else changed since', async () => {
@@ -233,6 +253,15 @@ describe('the console', () => {
     await page.getByTestId('progress').getByText('Requested').waitFor();
     expect(await commandsOf(ids.wiper)).toBe(before + 1);
   });
+
+  /** As the host would say. */
+  const succeed = async (page: Page, alertId: string, message: string): Promise<void> => {
+    await trial.control.query(
+      `UPDATE commands SET state = 'succeeded', message = $2, finished_at = now() WHERE alert_id = $1 AND finished_at IS NULL`,
+      [alertId, message],
+    );
+    await page.getByTestId('progress').getByText(message).waitFor();
+  };
 
   const commandsOf = async (alertId: string): Promise<number> =>
     Number(

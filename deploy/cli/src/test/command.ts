@@ -26,7 +26,11 @@ async function test(given: string | undefined, options: { only?: Kind }): Promis
   // `norn test kubernetes` is `norn test --only kubernetes`.
   const kind = kinds.find((one) => one === given);
   const [only, pattern] = kind ? [kind, undefined] : [options.only, given];
-  await provideSystem({ browser: only !== 'unit' && only !== 'kubernetes', containers: true });
+  await provideSystem({
+    browser: only !== 'unit' && only !== 'kubernetes',
+    containers: true,
+    servers: only === undefined || only === 'unit',
+  });
   await provideParts();
   await offerDocker();
   if (only === 'kubernetes') await provideKubernetes(write);

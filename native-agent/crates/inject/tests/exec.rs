@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use norn_hook::calls;
 use norn_inject::{Blind, Hooked, InjectError, inject};
 use support::following::{Following, Outcome, options};
+use support::turns::{print_held, turns};
 use support::{BASH, Directory, Program, plans};
 
 struct Scene {
@@ -48,10 +49,6 @@ impl Scene {
     }
 }
 
-fn turns() -> usize {
-    std::env::var("NORN_HOOK_TURNS").map_or(20, |text| text.parse().unwrap())
-}
-
 #[test]
 fn what_a_started_program_does_first_is_asked_about_before() {
     let directory = Directory::new("exec");
@@ -81,12 +78,7 @@ fn what_a_started_program_does_first_is_asked_about_before() {
         held.len(),
         turns()
     );
-    held.sort_unstable();
-    println!(
-        "held still for {:?} (half), {:?} (99 %)",
-        held[held.len() / 2],
-        held[held.len() * 99 / 100]
-    );
+    print_held("what was started", held);
     scene.shell.end();
 }
 

@@ -9,6 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use norn_inject::{Answerer, Left, Nothing, Options, hook_next, inject};
+use support::turns::turns;
 use support::{BASH, Directory, PYTHON, Program, plans, start, victims};
 
 /// One test at a time: a fork of this process has only one of its threads, and must not find a lock that another one held.
@@ -19,11 +20,7 @@ fn turn() -> MutexGuard<'static, ()> {
     TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-const TURNS_OF_ALL: u64 = 100;
-
-fn turns() -> u64 {
-    std::env::var("NORN_HOOK_TURNS").map_or(20, |text| text.parse().unwrap())
-}
+const TURNS_OF_ALL: usize = 100;
 
 /// A process of its own that does this; when it is traced, it says by a stop that what follows is that.
 fn start_injector(is_traced: bool, work: impl FnOnce()) -> i32 {

@@ -1,6 +1,8 @@
 //! Programs to hook, and what is asked of them.
 #![allow(dead_code)]
 pub mod following;
+pub mod serving;
+pub mod turns;
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};

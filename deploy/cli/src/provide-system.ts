@@ -8,14 +8,15 @@ export interface Wanted {
   readonly browser: boolean;
   /** Docker, a static busybox and file systems for tests with containers. */
   readonly containers: boolean;
-  /** Servers that the hook library is brought into: programs alone, whose packages start no service. */
-  readonly servers: boolean;
+  /** What the hook library is brought into: a server whose package starts no service, and programs made with musl. */
+  readonly hooked: boolean;
 }
 
 export async function provideSystem(wanted: Wanted): Promise<void> {
   const names = missingPackages(true).map((need) => need.package);
   if (wanted.browser && !isThere('chromium')) names.push('chromium');
-  if (wanted.servers && !isThere('redis-benchmark')) names.push('redis-tools');
+  if (wanted.hooked && !isThere('redis-benchmark')) names.push('redis-tools');
+  if (wanted.hooked && !isThere('musl-gcc')) names.push('musl-tools');
   if (wanted.containers) {
     if (!isThere('dockerd')) names.push('docker.io');
     if (!isThere('runc')) names.push('runc');

@@ -43,7 +43,7 @@ async function bench(what: Bench, options: RollbackFlags): Promise<void> {
     process.exitCode = await runLoad('rules-bench.main.ts', options.json ? ['--json'] : []);
     return;
   }
-  await provideSystem({ browser: false, containers: false, servers: false });
+  await provideSystem({ browser: false, containers: false, hooked: false });
   const flags = options.json ? ['--json'] : [];
   process.exitCode = await { pipeline: benchPipeline, sensor: benchSensor, hooks: benchHooks }[what](flags);
 }

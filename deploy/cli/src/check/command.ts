@@ -20,7 +20,7 @@ export function registerCheckCommand(program: Command): void {
 
 async function check(): Promise<void> {
   const begun = performance.now();
-  await provideSystem({ browser: false, containers: false, servers: false });
+  await provideSystem({ browser: false, containers: false, hooked: false });
   // Two lanes for two cores: one is Node's, one is cargo's.
   const lanes = [await typeScriptChecks(), rustChecks()];
   const results = (await Promise.all(lanes.map(runInOrder))).flat();

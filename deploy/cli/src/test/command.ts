@@ -29,7 +29,7 @@ async function test(given: string | undefined, options: { only?: Kind }): Promis
   await provideSystem({
     browser: only !== 'unit' && only !== 'kubernetes',
     containers: true,
-    servers: only === undefined || only === 'unit',
+    hooked: only === undefined || only === 'unit',
   });
   await provideParts();
   await offerDocker();

@@ -19,9 +19,11 @@ use crate::will::Gadgets;
 
 /// Calls that the process makes for it.
 const EJECTION: [i64; 2] = [libc::SYS_munmap, libc::SYS_rt_sigreturn];
-/// How often, and with which pauses, threads are given time to leave the library.
-const ATTEMPTS: u32 = 25;
+/// How often threads are given time to leave the library, and for how long: each time longer, since on a busy CPU a thread's
+/// whole turn goes to the stop.
+const ATTEMPTS: u32 = 12;
 const PAUSE: Duration = Duration::from_millis(2);
+const PAUSE_MAX: Duration = Duration::from_millis(50);
 /// Of each thread's stack, this much is searched for signal handlers that will return into the library.
 const STACK_BYTES_MAX: u64 = 1 << 20;
 
@@ -77,6 +79,7 @@ impl Hooked {
     /// Puts the process's code back, and unmaps the library once no thread can come back to it.
     pub fn eject(self) -> Result<Left, InjectError> {
         let mut left = Ok(Left::Memory);
+        let mut pause = PAUSE;
         for _ in 0..ATTEMPTS {
             left = std::thread::scope(|scope| scope.spawn(|| self.once()).join()).unwrap_or(Err(
                 InjectError::Library {
@@ -86,7 +89,8 @@ impl Hooked {
             if !matches!(left, Ok(Left::Memory) | Err(InjectError::Busy { .. })) {
                 break;
             }
-            std::thread::sleep(PAUSE);
+            std::thread::sleep(pause);
+            pause = PAUSE_MAX.min(pause * 2);
         }
         left
     }

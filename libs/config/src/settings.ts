@@ -2,6 +2,10 @@
 import { z } from 'zod';
 
 const port = z.coerce.number().int().min(1).max(65_535);
+const reach = z
+  .string()
+  .max(300)
+  .regex(/^(\[[0-9a-fA-F:.]+\]|[\w.-]+):\d{1,5}$/, 'is written host:port, [fd00::7]:7401 for an IPv6 address');
 const bytes = z.coerce.number().int().positive();
 const milliseconds = z.coerce.number().int().positive();
 
@@ -9,6 +13,22 @@ export const settings = {
   home: z.string().default('/var/lib/norn').describe('Where state lives'),
   portBase: port.default(7400).describe('First of the ports of an embedded installation'),
   host: z.string().default('127.0.0.1').describe('Address that services listen on'),
+  agentHost: z
+    .string()
+    .default('')
+    .describe('Address that ingest and enrolment listen on; empty: as host. 0.0.0.0 lets other machines in'),
+  agentsAt: reach.default('127.0.0.1:7401').describe('Where agents of other machines reach ingest; ./norn up finds it'),
+  enrolAt: z
+    .union([z.literal(''), reach])
+    .default('')
+    .describe('Where they reach enrolment; empty: the host of agentsAt, at enrolPort'),
+  ingestName: z
+    .string()
+    .max(253)
+    .default('')
+    .describe(
+      'Name that the certificate of ingest has to show; empty: localhost in invitations, to agents its address',
+    ),
   apiPort: port.default(7400),
   ingestPort: port.default(7401).describe('gRPC over mTLS, agents'),
   enrolPort: port.default(7408).describe('gRPC over TLS, enrolment by join token'),

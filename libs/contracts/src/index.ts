@@ -25,6 +25,7 @@ export type {
   ShownHunt,
   ShownHuntStep,
   ShownImportedFile,
+  ShownJoinToken,
   ShownPlacedFinding,
   ShownPolicy,
   ShownPolicyHistory,

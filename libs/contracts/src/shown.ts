@@ -13,6 +13,7 @@ import type {
   HuntProgressViewJson,
   HuntViewJson,
   ImportedFileViewJson,
+  JoinTokenViewJson,
   PlacedFindingViewJson,
   HostGroupListJson,
   HostGroupViewJson,
@@ -56,6 +57,7 @@ export interface ShownHuntStep {
   readonly found?: ShownHunt;
   readonly problem?: Shown<ProblemViewJson>;
 }
+export type ShownJoinToken = Shown<JoinTokenViewJson>;
 export type ShownImportedFile = Shown<ImportedFileViewJson>;
 export type ShownRuleImport = Shown<RuleImportViewJson>;
 export type ShownRule = Shown<RuleViewJson>;

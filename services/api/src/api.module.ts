@@ -4,6 +4,8 @@ import { APP_FILTER, APP_GUARD, DiscoveryModule } from '@nestjs/core';
 import { ThrottlerGuard, ThrottlerModule } from '@nestjs/throttler';
 import { DataSource } from 'typeorm';
 import { AccessGuard } from './access/access.guard.ts';
+import { Invitations } from './access/invitations.ts';
+import { JoinTokensController } from './access/join-tokens.controller.ts';
 import { SessionController } from './access/session.controller.ts';
 import { Sessions } from './access/sessions.ts';
 import { ConsoleFiles } from './adapters/console-files.ts';
@@ -62,6 +64,7 @@ export class ApiModule {
       imports: [DiscoveryModule, ThrottlerModule.forRoot([{ ttl: 60_000, limit: limits.requestsPerMinuteMax }])],
       controllers: [
         SessionController,
+        JoinTokensController,
         InstallationController,
         AlertsController,
         RulesController,
@@ -84,6 +87,7 @@ export class ApiModule {
         { provide: APP_FILTER, useClass: ProblemFilter },
         ...[
           Sessions,
+          Invitations,
           ControlPlane,
           RulePack,
           SigningKey,

@@ -4,10 +4,12 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { generateKeyPairSync } from 'node:crypto';
 import { createClient } from '@clickhouse/client';
+import type { Environment } from '@norn/config';
 import type { RunningService } from '@norn/pipeline';
 import { type Role, User, createControlStore, createToken, createWriter, ensureTenant } from '@norn/store';
 import { type TestClickHouse, startClickHouse, startPostgres } from '@norn/testkit';
 import { type RunningApi, startApi } from '../src/api.service.ts';
+import { authorityPem } from './authority.ts';
 import type { Databases } from './store-attack.ts';
 
 export interface ApiTrial extends Databases {
@@ -28,6 +30,8 @@ export interface ApiTrial extends Databases {
 export interface TrialOptions {
   readonly port?: number;
   readonly consoleDir?: string;
+  /** More that the API is told. */
+  readonly settings?: Environment;
 }
 
 export async function startApiTrial(options: TrialOptions = {}): Promise<ApiTrial> {
@@ -39,6 +43,7 @@ export async function startApiTrial(options: TrialOptions = {}): Promise<ApiTria
   };
   const { privateKey } = generateKeyPairSync('ed25519');
   file('command.key.pem', privateKey.export({ type: 'pkcs8', format: 'pem' }).toString());
+  file('authority.cert.pem', authorityPem);
   const port = options.port ?? (await freePort());
   const control = await createControlStore({ postgresUrl: postgres.urlWithPassword });
   const events = createClient({
@@ -54,6 +59,7 @@ export async function startApiTrial(options: TrialOptions = {}): Promise<ApiTria
   });
   await writer.close();
   const service = await startApi({
+    ...options.settings,
     NORN_API_PORT: String(port),
     NORN_PUBLIC_URL: `http://127.0.0.1:${port}`,
     NORN_CONSOLE_DIR: options.consoleDir ?? '',

@@ -1,4 +1,4 @@
-// Signing in by a one-time link, who one is, signing out, and secrets that enrol hosts.
+// Signing in by a one-time link, who one is, and signing out.
 import { Controller, Get, HttpCode, Post, Query, Req, Res } from '@nestjs/common';
 import { Throttle } from '@nestjs/throttler';
 import { NornError } from '@norn/base';
@@ -72,17 +72,6 @@ export class SessionController {
   async logout(@Asking() asking: Principal, @Res({ passthrough: true }) response: Response): Promise<void> {
     await this.sessions.signOut(asking);
     response.clearCookie(sessionCookie, { path: '/' });
-  }
-
-  @Post('api/v1/join-tokens')
-  @Route({
-    summary: 'Makes a secret that enrols one host, shown once',
-    access: 'admin',
-    answers: view.JoinTokenViewSchema,
-    status: 201,
-  })
-  async joinToken(@Asking() asking: Principal): Promise<object> {
-    return emit(view.JoinTokenViewSchema, await this.sessions.createJoinToken(asking));
   }
 
   private get secure(): boolean {

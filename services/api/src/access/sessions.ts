@@ -7,7 +7,6 @@ import type { Principal } from './principal.ts';
 
 export const sessionCookie = 'norn_session';
 export const sessionTtlMs = 12 * 3_600_000;
-const joinTokenTtlMs = 24 * 3_600_000;
 
 @Injectable()
 export class Sessions {
@@ -55,14 +54,5 @@ export class Sessions {
 
   async tenantName(tenantId: string): Promise<string> {
     return (await this.database.manager.findOneBy(Tenant, { id: tenantId }))?.name ?? tenantId;
-  }
-
-  async createJoinToken(principal: Principal): Promise<{ token: string; expiresAt: string }> {
-    const { tenantId, userName } = principal;
-    const token = await this.database.transaction(async (manager) => {
-      await audit(manager, { tenantId, actor: userName, action: 'join-token.created', subject: tenantId });
-      return createToken(manager, 'join', { tenantId, userId: null, ttlMs: joinTokenTtlMs });
-    });
-    return { token, expiresAt: new Date(Date.now() + joinTokenTtlMs).toISOString() };
   }
 }

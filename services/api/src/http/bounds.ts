@@ -1,5 +1,6 @@
 // What comes in from outside, parsed and bounded at the door.
 import { type PipeTransform } from '@nestjs/common';
+import { invitedHostsMax } from '@norn/contracts';
 import { z } from 'zod';
 
 export const limits = {
@@ -143,6 +144,12 @@ export const hostGroupBody = z.strictObject({
     .max(limits.hostGroupMembersMax),
 });
 export type HostGroupBody = z.output<typeof hostGroupBody>;
+
+/** How many hosts an invitation lets in; one unless said. */
+export const joinTokenBody = z
+  .strictObject({ hosts: z.number().int().min(1).max(invitedHostsMax).default(1) })
+  .prefault({});
+export type JoinTokenBody = z.output<typeof joinTokenBody>;
 
 export const loginQuery = z.object({ token: loginToken.optional() });
 

@@ -43,6 +43,7 @@ export const problemStatus: Readonly<Record<string, number>> = {
   too_many_requests: 429,
   streams_exhausted: 429,
   hunts_exhausted: 429,
+  invitations_unavailable: 503,
   telemetry_unavailable: 503,
 };
 

@@ -5,6 +5,7 @@ import { z } from 'zod';
 
 const schema = z.object({
   host: settings.host,
+  agentHost: settings.agentHost,
   ingestPort: settings.ingestPort,
   enrolPort: settings.enrolPort,
   ...kafkaSettings,
@@ -20,6 +21,8 @@ const schema = z.object({
 
 export type IngestConfig = z.output<typeof schema>;
 
+/** `agentHost` is where agents are listened for, be it said or as for all services. */
 export function loadIngestConfig(environment: Environment): IngestConfig {
-  return loadConfig(schema, environment);
+  const config = loadConfig(schema, environment);
+  return { ...config, agentHost: config.agentHost || config.host };
 }

@@ -25,7 +25,7 @@ import type { Peer } from './stream/peer.ts';
 
 export type IngestServerConfig = Pick<
   IngestConfig,
-  'host' | 'ingestPort' | 'enrolPort' | 'batchBytesMax' | 'tenantEventsPerSecondMax'
+  'agentHost' | 'ingestPort' | 'enrolPort' | 'batchBytesMax' | 'tenantEventsPerSecondMax'
 >;
 
 export interface IngestServerOptions {
@@ -77,7 +77,7 @@ export class IngestServer {
     await commands.start((command) => {
       this.connections.deliver(command);
     });
-    const { host, batchBytesMax } = config;
+    const { agentHost: host, batchBytesMax } = config;
     const renewCertificate = createRenewCertificate(this.enrolmentOptions());
     this.agents = await serveAgents(
       { host, port: config.ingestPort, secrets },

@@ -1,4 +1,5 @@
 // Ingest over real gRPC with real certificates; only Kafka, PostgreSQL and the command feed are fakes.
+import { connect as connectTls } from 'node:tls';
 import { create, fromBinary, type MessageInitShape } from '@bufbuild/protobuf';
 import { Client, credentials, status } from '@grpc/grpc-js';
 import { action, agent, enrolmentServiceDefinition, event, policy } from '@norn/contracts';
@@ -27,7 +28,7 @@ async function startServer(tenantEventsPerSecondMax = 1_000_000): Promise<void> 
   registry = new FakeRegistry();
   commands = new FakeCommands();
   policies = new FakePolicies();
-  const config = { host: '127.0.0.1', ingestPort: 0, enrolPort: 0, batchBytesMax, tenantEventsPerSecondMax };
+  const config = { agentHost: '127.0.0.1', ingestPort: 0, enrolPort: 0, batchBytesMax, tenantEventsPerSecondMax };
   const authority = await Authority.open(secrets);
   server = new IngestServer({ config, secrets, authority, registry, producer, commands, policies, logger });
   await server.start();
@@ -320,6 +321,18 @@ describe('enrolment', () => {
     const host = connect({ keyPem, certificatePem: enrolled.certificate });
     await host.untilAcked(host.sendBatch(aBatch()));
     expect(producer.of('raw')[0]?.key).toBe(`default:${enrolled.hostId}`);
+  });
+
+  it('shows its authority, so that a new host can compare it before it trusts', async () => {
+    const shown = await new Promise<string | undefined>((resolve, reject) => {
+      const to = { host: '127.0.0.1', port: server.ports.enrol, servername: 'localhost', ALPNProtocols: ['h2'] };
+      const socket = connectTls({ ...to, rejectUnauthorized: false }, () => {
+        resolve(socket.getPeerX509Certificate()?.issuerCertificate?.toString());
+        socket.destroy();
+      });
+      socket.once('error', reject);
+    });
+    expect(shown?.replace(/\s/g, '')).toBe(secrets.authorityCertPem.replace(/\s/g, ''));
   });
 
   it('takes a join token once', async () => {

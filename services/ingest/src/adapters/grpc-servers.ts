@@ -76,7 +76,9 @@ export async function serveEnrolment(
 }
 
 function listen(server: Server, { host, port, secrets }: ListenOptions, mutual: boolean): Promise<ListeningServer> {
-  const pair = { private_key: Buffer.from(secrets.serverKeyPem), cert_chain: Buffer.from(secrets.serverCertPem) };
+  // With the authority, whose fingerprint a new host compares with its invitation's.
+  const chain = `${secrets.serverCertPem.trimEnd()}\n${secrets.authorityCertPem}`;
+  const pair = { private_key: Buffer.from(secrets.serverKeyPem), cert_chain: Buffer.from(chain) };
   const authority = mutual ? Buffer.from(secrets.authorityCertPem) : null;
   const credentials = ServerCredentials.createSsl(authority, [pair], mutual);
   return new Promise((resolve, reject) => {

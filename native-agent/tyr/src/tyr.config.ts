@@ -10,6 +10,7 @@ const schema = z.object({
   baldurPath: settings.baldurPath,
   ingestAddress: settings.ingestAddress,
   enrolAddress: settings.enrolAddress,
+  ingestName: settings.ingestName,
   authorityFile: settings.authorityFile,
   joinTokenFile: settings.joinTokenFile,
   spoolBytesMax: settings.spoolBytesMax,

@@ -17,6 +17,7 @@ import { DockerWatch, type RuntimeState } from './containers/docker-watch.ts';
 import { KubernetesApi } from './containers/kubernetes-api.ts';
 import { WorkloadWatch } from './containers/workload-watch.ts';
 import { HostFactsSource } from './facts/host-facts.ts';
+import { HostReport } from './facts/host-report.ts';
 import { type Identity, IdentityFile } from './identity/identity-file.ts';
 import { IdentityKeeper } from './identity/identity-keeper.ts';
 import { limits } from './limits.ts';
@@ -45,6 +46,7 @@ export class Tyr {
   /** Undefined where the API server is not to be asked. */
   private readonly workloads: WorkloadWatch | undefined;
   private readonly factsSource: HostFactsSource;
+  private readonly hostReport: HostReport;
   private readonly timers: NodeJS.Timeout[] = [];
   /** Baldur keeps an outcome until it hears that it is durable here. */
   private readonly outcomesToAck: { readonly position: number; readonly commandId: string }[] = [];
@@ -65,7 +67,12 @@ export class Tyr {
     this.intake = new Intake({ batchBytesMax: config.batchBytesMax, nowMs, logger });
     this.spool = this.intake.attach(this.createSpool(monotonicMs));
     const peersFile = join(config.agentDir, 'ingest-peers.json');
-    this.peers = new IngestPeers({ address: config.ingestAddress, file: peersFile, logger });
+    this.peers = new IngestPeers({
+      address: config.ingestAddress,
+      name: config.ingestName || undefined,
+      file: peersFile,
+      logger,
+    });
     const target = (): Target => this.peers.target();
     this.keeper = new IdentityKeeper(config, new IdentityFile(config.agentDir), target, logger);
     this.commandLog = new CommandLog(config.agentDir, nowMs());
@@ -97,6 +104,7 @@ export class Tyr {
     this.workloads = createWorkloadWatch(config, { logger, onStateChange: factsSoon });
     const workloadOf = (podUid: string): string | undefined => this.workloads?.workloadOf(podUid);
     this.cri = new CriWatch({ ...watch, socketPath: config.containerdSocket, workloadOf });
+    this.hostReport = new HostReport(config.agentDir, logger);
     this.factsSource = new HostFactsSource({
       containers: () => this.table.all(),
       capabilities: () => this.capabilities(),
@@ -227,6 +235,7 @@ export class Tyr {
         this.sendFacts();
       },
       onAcked: () => {
+        this.hostReport.acked();
         this.ackToBaldur();
       },
       logger: this.logger,
@@ -344,6 +353,7 @@ export class Tyr {
     this.factsTimer = undefined;
     const facts = this.factsSource.read();
     this.link.send({ case: 'facts', value: facts });
+    this.hostReport.told(facts.capabilities);
     this.uplink.sendFacts(facts);
   }
 

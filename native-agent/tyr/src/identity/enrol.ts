@@ -11,6 +11,8 @@ import type { Identity } from './identity-file.ts';
 
 export interface EnrolOptions {
   readonly enrolAddress: string;
+  /** Whose certificate it has to show; empty: the address' own name. */
+  readonly ingestName: string;
   /** PEM file of the installation's authority: whom to give the join token to. */
   readonly authorityFile: string;
   readonly joinTokenFile: string;
@@ -25,7 +27,8 @@ export async function enrol(options: EnrolOptions): Promise<Identity> {
   const authorityPem = readSetting('NORN_AUTHORITY_FILE', options.authorityFile);
   const joinToken = readSetting('NORN_JOIN_TOKEN_FILE', options.joinTokenFile).trim();
   const { keyPem, requestPem } = requestCertificate(options.hostName);
-  const client = openClient({ address: options.enrolAddress }, { authorityPem });
+  const { enrolAddress: address, ingestName } = options;
+  const client = openClient(ingestName === '' ? { address } : { address, name: ingestName }, { authorityPem });
   const { path, requestSerialize, responseDeserialize } = enrolmentServiceDefinition.enrol;
   const request = create(agent.EnrolRequestSchema, {
     joinToken,
@@ -50,7 +53,7 @@ export async function enrol(options: EnrolOptions): Promise<Identity> {
     const names = { tenantId, hostId, keyPem, certificatePem: certificate };
     return { ...names, ...life, authorityPem: authority, commandKeyPem: commandKey };
   } catch (error) {
-    throw new NornError('enrolment_failed', `Enrolment at ${options.enrolAddress}: ${detailsOf(error)}`, {
+    throw new NornError('enrolment_failed', `Enrolment at ${address}: ${detailsOf(error)}`, {
       cause: error,
     });
   } finally {

@@ -14,6 +14,14 @@ export interface IdentityEvents {
   readonly onRenewed: () => void;
 }
 
+/** Asks for an identity once, by the join token; keeps nothing. */
+export function enrolThisMachine(config: TyrConfig): Promise<Identity> {
+  const { agentDir, agentInside } = config;
+  // The machine's id is that of every container on it.
+  const machine = agentInside ? machineId(agentDir, '') : machineId(agentDir);
+  return enrol({ ...config, machineId: machine });
+}
+
 /** Looked at this often rather than slept until: clocks jump and machines are suspended. */
 const checkEveryMs = 30_000;
 
@@ -63,10 +71,7 @@ export class IdentityKeeper {
 
   private async enrol(events: IdentityEvents): Promise<void> {
     const isFirst = this.current === undefined;
-    const { agentDir, agentInside } = this.config;
-    // The machine's id is that of every container on it.
-    const machine = agentInside ? machineId(agentDir, '') : machineId(agentDir);
-    this.take(await enrol({ ...this.config, machineId: machine }));
+    this.take(await enrolThisMachine(this.config));
     this.logger.info({ host: this.current?.hostId, tenant: this.current?.tenantId }, 'enrolled');
     if (isFirst) events.onEnrolled();
     else events.onRenewed();

@@ -10,10 +10,11 @@ describe('IngestPeers', () => {
     rmSync(folder, { recursive: true });
   });
   const logger = pino({ level: 'silent' });
-  const create = (name: string, answers: (readonly string[] | Error)[], address = 'ingest.norn:7401') =>
+  const create = (file: string, answers: (readonly string[] | Error)[], at: { address?: string; name?: string } = {}) =>
     new IngestPeers({
-      address,
-      file: join(folder, name),
+      address: 'ingest.norn:7401',
+      ...at,
+      file: join(folder, file),
       logger,
       lookup: () => {
         const answer = answers.shift() ?? new Error('nobody to ask');
@@ -44,8 +45,18 @@ describe('IngestPeers', () => {
     expect(after.target()).toEqual({ address: 'ingest.norn:7401' });
   });
 
+  it('expects the name that is given, by name and by address', async () => {
+    const named = (answers: (readonly string[] | Error)[]): IngestPeers =>
+      create('named', answers, { address: 'norn.example.com:7401', name: 'localhost' });
+    const peers = named([['10.0.0.7'], new Error('EAI_AGAIN')]);
+    await peers.refresh();
+    expect(peers.target()).toEqual({ address: 'norn.example.com:7401', name: 'localhost' });
+    await peers.refresh();
+    expect(peers.target()).toEqual({ address: 'ipv4:10.0.0.7:7401', name: 'localhost' });
+  });
+
   it('has an address of its own where no name is given', async () => {
-    const peers = create('plain', [['::1']], '[::1]:7401');
+    const peers = create('plain', [['::1']], { address: '[::1]:7401' });
     await peers.refresh();
     expect(peers.peers).toEqual(['[::1]:7401']);
     expect(peers.target()).toEqual({ address: '[::1]:7401' });

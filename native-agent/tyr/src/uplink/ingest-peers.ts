@@ -19,6 +19,8 @@ export interface Target {
 export interface IngestPeersOptions {
   /** "host:port", "[::1]:port". */
   readonly address: string;
+  /** Whose certificate it has to show, where that is not the address' own name. */
+  readonly name?: string | undefined;
   readonly file: string;
   readonly lookup?: (host: string) => Promise<readonly Pick<LookupAddress, 'address'>[]>;
   readonly logger: Logger;
@@ -64,10 +66,11 @@ export class IngestPeers {
   /** By name while names are to be had. */
   target(): Target {
     const [first] = this.known;
-    if (this.canAsk || first === undefined) return { address: this.options.address };
+    const { address, name } = this.options;
+    if (this.canAsk || first === undefined) return name === undefined ? { address } : { address, name };
     const family = isIPv6(first) ? 'ipv6' : 'ipv4';
     const same = this.known.filter((ip) => isIPv6(ip) === isIPv6(first));
-    return { address: `${family}:${same.map((ip) => this.withPort(ip)).join(',')}`, name: this.host };
+    return { address: `${family}:${same.map((ip) => this.withPort(ip)).join(',')}`, name: name ?? this.host };
   }
 
   private withPort(ip: string): string {

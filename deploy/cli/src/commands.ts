@@ -8,6 +8,7 @@ import { registerHostCommands } from './commands/hosts.ts';
 
 import { registerBenchCommand } from './bench/command.ts';
 import { registerCheckCommand } from './check/command.ts';
+import { registerJoinCommand } from './join/command.ts';
 import { registerImagesCommand } from './images/command.ts';
 import { registerPolicyCommand } from './policy/command.ts';
 import { registerHuntCommand } from './hunt/command.ts';
@@ -18,6 +19,7 @@ import { registerInstallationCommands } from './up/command.ts';
 
 export const commands: readonly ((program: Command) => void)[] = [
   registerInstallationCommands,
+  registerJoinCommand,
   registerAttackCommand,
   registerAlertCommands,
   registerHostCommands,

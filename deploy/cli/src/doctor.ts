@@ -6,6 +6,8 @@ import { inspectMachine } from './up/machine.ts';
 import { cargoCure, isThere, missingPackages } from './up/packages.ts';
 import { readRunState } from './up/run-state.ts';
 
+const both = { installation: true, agent: true };
+
 interface Finding {
   readonly name: string;
   readonly fine: boolean;
@@ -26,12 +28,12 @@ export async function doctor(json: boolean): Promise<void> {
 }
 
 function machine(installation: Installation): Finding[] {
-  const findings = inspectMachine(installation, true);
+  const findings = inspectMachine(installation, both);
   return findings.map(({ name, state, sentence, cure }) => ({ name, fine: state === 'fine', sentence, cure }));
 }
 
 function packages(): Finding[] {
-  return missingPackages(true).map((need) => ({
+  return missingPackages(both).map((need) => ({
     name: need.package,
     fine: false,
     sentence: `missing; ${need.purpose}`,

@@ -13,7 +13,7 @@ export interface Wanted {
 }
 
 export async function provideSystem(wanted: Wanted): Promise<void> {
-  const names = missingPackages(true).map((need) => need.package);
+  const names = missingPackages({ installation: true, agent: true }).map((need) => need.package);
   if (wanted.browser && !isThere('chromium')) names.push('chromium');
   if (wanted.hooked && !isThere('redis-benchmark')) names.push('redis-tools');
   if (wanted.hooked && !isThere('musl-gcc')) names.push('musl-tools');

@@ -23,7 +23,9 @@ export async function waitForAgent(api: ApiClient, wait: AgentWait): Promise<Sho
   return undefined;
 }
 
-export function isOnWatch({ reportedAt, capabilities }: ShownHost, since: Date): boolean {
+export type Reported = Pick<ShownHost, 'reportedAt' | 'capabilities'>;
+
+export function isOnWatch({ reportedAt, capabilities }: Reported, since: Date): boolean {
   const isKnown = (kind: string): boolean => capabilities.some(({ name }) => name.startsWith(kind));
   const isOpening = capabilities.some(({ name, detail }) => name === 'file.preimage' && detail.includes('opening'));
   return new Date(reportedAt) >= since && isKnown('process.') && isKnown('file.preimage') && !isOpening;

@@ -3,6 +3,7 @@ import type { ShownAlert, ShownHost } from '@norn/contracts';
 import type { Command } from 'commander';
 import { connectApi } from '../api/client.ts';
 import { registerHostGroupCommands } from './host-groups.ts';
+import { registerInviteCommand } from './invite.ts';
 import { ago, bytes, columns, write, writeJson } from '../print/columns.ts';
 
 export function registerHostCommands(program: Command): void {
@@ -11,6 +12,7 @@ export function registerHostCommands(program: Command): void {
     .description('List hosts with what each can see and prevent')
     .option('--json', 'as JSON')
     .action(listHosts);
+  registerInviteCommand(hosts);
   registerHostGroupCommands(hosts);
   program
     .command('quarantine')
@@ -30,7 +32,10 @@ async function listHosts(options: { json?: boolean }): Promise<void> {
   const api = await connectApi();
   const { hosts } = await api.get<{ hosts: ShownHost[] }>('/hosts');
   if (options.json) writeJson(hosts);
-  else write(hosts.map(hostText).join('\n') || 'No hosts are enrolled: ./norn up enrols this one');
+  else
+    write(
+      hosts.map(hostText).join('\n') || 'No hosts are enrolled: ./norn up enrols this one, ./norn hosts invite others',
+    );
 }
 
 function hostText(host: ShownHost): string {

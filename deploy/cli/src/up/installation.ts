@@ -1,15 +1,17 @@
 // Where an installation on this machine lives: its folder, its ports, its secrets, and what its processes are told.
 import { chmodSync, existsSync, mkdirSync, readdirSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { messageOf, NornError } from '@norn/base';
 import { loadConfig, processEnvironment, settings } from '@norn/config';
 import { z } from 'zod';
+import { reachOf } from './agents-reach.ts';
 
 export const repository = fileURLToPath(new URL('../../../..', import.meta.url)).replace(/\/$/, '');
 export const registerFile = join(repository, 'deploy/runtime/register.mjs');
 
 const schema = z.object({ home: settings.home, portBase: settings.portBase });
+const reachSchema = z.object({ host: settings.host, agentHost: settings.agentHost });
 
 export interface Ports {
   readonly api: number;
@@ -32,9 +34,10 @@ export interface Installation {
   path(...parts: string[]): string;
 }
 
-/** By NORN_HOME and NORN_PORT_BASE. */
-export function findInstallation(): Installation {
-  const { home, portBase } = loadConfig(schema);
+/** By NORN_HOME and NORN_PORT_BASE; the folder that a person named wins. */
+export function findInstallation(folder?: string): Installation {
+  const { home: usualHome, portBase } = loadConfig(schema);
+  const home = folder === undefined ? usualHome : resolve(folder);
   const ports: Ports = {
     api: portBase,
     ingest: portBase + 1,
@@ -99,6 +102,7 @@ export function processSettings(installation: Installation): NodeJS.ProcessEnv {
   const console = consoleFolder(installation);
   return {
     NORN_TRACE_FILE: installation.path('logs', 'spans.jsonl'),
+    NORN_AGENTS_AT: reachOf(agentHost(), ports.ingest).fromElsewhere,
     ...processEnvironment(),
     NORN_HOME: installation.home,
     NORN_PORT_BASE: String(ports.api),
@@ -122,14 +126,28 @@ export function processSettings(installation: Installation): NodeJS.ProcessEnv {
 export function agentSettings(installation: Installation): NodeJS.ProcessEnv {
   const { ports } = installation;
   return {
+    // A name that every certificate of ingest has that Norn makes.
+    NORN_INGEST_NAME: 'localhost',
     ...processSettings(installation),
+    ...agentPlaces(installation),
+    NORN_INGEST_ADDRESS: reachOf(agentHost(), ports.ingest).fromHere,
+    NORN_ENROL_ADDRESS: reachOf(agentHost(), ports.enrol).fromHere,
+    NORN_AUTHORITY_FILE: installation.path('secrets', 'authority.cert.pem'),
+    NORN_JOIN_TOKEN_FILE: installation.path('secrets', 'join.token'),
+  };
+}
+
+/** Where an agent keeps things, be its installation here or elsewhere. */
+export function agentPlaces(installation: Installation): NodeJS.ProcessEnv {
+  return {
     NORN_TRACE_FILE: installation.path('logs', 'spans-tyr.jsonl'),
     NORN_AGENT_DIR: installation.path('agent'),
     NORN_AGENT_SOCKET: installation.path('agent', 'baldur.sock'),
     NORN_BALDUR_PATH: join(repository, 'native-agent/target/release/baldur'),
-    NORN_INGEST_ADDRESS: `127.0.0.1:${ports.ingest}`,
-    NORN_ENROL_ADDRESS: `127.0.0.1:${ports.enrol}`,
-    NORN_AUTHORITY_FILE: installation.path('secrets', 'authority.cert.pem'),
-    NORN_JOIN_TOKEN_FILE: installation.path('secrets', 'join.token'),
   };
+}
+
+function agentHost(): string {
+  const config = loadConfig(reachSchema);
+  return config.agentHost || config.host;
 }

@@ -4,10 +4,33 @@ import { NornError } from '@norn/base';
 import type { Installation } from './installation.ts';
 
 const mebibyte = 1024 * 1024;
-const memoryWantedBytes = 3_500 * mebibyte;
-const memoryNeededBytes = 1_500 * mebibyte;
-const diskWantedBytes = 5_000 * mebibyte;
-const diskNeededBytes = 1_000 * mebibyte;
+
+interface Demand {
+  readonly memoryWantedBytes: number;
+  readonly memoryNeededBytes: number;
+  readonly diskWantedBytes: number;
+  readonly diskNeededBytes: number;
+}
+
+const ofInstallation: Demand = {
+  memoryWantedBytes: 3_500 * mebibyte,
+  memoryNeededBytes: 1_500 * mebibyte,
+  diskWantedBytes: 5_000 * mebibyte,
+  diskNeededBytes: 1_000 * mebibyte,
+};
+/** Its vault and spool, and what building it takes for a while. */
+const ofAgent: Demand = {
+  memoryWantedBytes: 1_500 * mebibyte,
+  memoryNeededBytes: 500 * mebibyte,
+  diskWantedBytes: 3_000 * mebibyte,
+  diskNeededBytes: 700 * mebibyte,
+};
+
+/** What of Norn a machine is to run. */
+export interface Halves {
+  readonly installation: boolean;
+  readonly agent: boolean;
+}
 
 export interface MachineFinding {
   readonly name: string;
@@ -17,9 +40,10 @@ export interface MachineFinding {
   readonly cure: string;
 }
 
-export function inspectMachine(installation: Installation, withAgent: boolean): MachineFinding[] {
-  const agent = withAgent ? [rights(), kernelTypes()] : [];
-  return [...agent, memory(), disk(installation)];
+export function inspectMachine({ home }: Installation, halves: Halves): MachineFinding[] {
+  const agent = halves.agent ? [rights(halves), kernelTypes()] : [];
+  const demand = halves.installation ? ofInstallation : ofAgent;
+  return [...agent, memory(demand), disk(home, demand)];
 }
 
 /** Throws `machine_unusable` with everything that is in the way. */
@@ -30,13 +54,15 @@ export function refuseUnusable(findings: readonly MachineFinding[]): void {
   throw new NornError('machine_unusable', sentences.join('\n'));
 }
 
-function rights(): MachineFinding {
+function rights(halves: Halves): MachineFinding {
   const root = process.getuid?.() === 0;
   return {
     name: 'rights',
     state: root ? 'fine' : 'unusable',
     sentence: root ? 'running as root' : 'The agent loads eBPF programs and marks file systems, which needs root',
-    cure: 'sudo ./norn up, or ./norn up --no-agent for the installation alone',
+    cure: halves.installation
+      ? 'sudo ./norn up, or ./norn up --no-agent for the installation alone'
+      : 'run the same command with sudo',
   };
 }
 
@@ -52,7 +78,7 @@ function kernelTypes(): MachineFinding {
   };
 }
 
-function memory(): MachineFinding {
+function memory({ memoryWantedBytes, memoryNeededBytes }: Demand): MachineFinding {
   const kibibytes = Number(/^MemAvailable:\s+(\d+)/m.exec(readFileSync('/proc/meminfo', 'utf8'))?.[1] ?? 0);
   const bytes = kibibytes * 1024;
   return {
@@ -63,13 +89,13 @@ function memory(): MachineFinding {
   };
 }
 
-function disk(installation: Installation): MachineFinding {
-  const { bavail, bsize } = statfsSync(installation.home);
+function disk(home: string, { diskWantedBytes, diskNeededBytes }: Demand): MachineFinding {
+  const { bavail, bsize } = statfsSync(home);
   const bytes = bavail * bsize;
   return {
     name: 'disk',
     state: grade(bytes, diskWantedBytes, diskNeededBytes),
-    sentence: `${gigabytes(bytes)} free under ${installation.home}`,
+    sentence: `${gigabytes(bytes)} free under ${home}`,
     cure: `Norn wants ${gigabytes(diskWantedBytes)}; free some, or set NORN_HOME to a larger disk`,
   };
 }

@@ -4,6 +4,7 @@ import { delimiter, join } from 'node:path';
 import { messageOf, NornError } from '@norn/base';
 import { processEnvironment } from '@norn/config';
 import { lock, runCommand, toolchainFolder } from '@norn/embedded';
+import type { Halves } from './machine.ts';
 
 export interface Need {
   /** A command on the PATH, or a file. */
@@ -12,11 +13,14 @@ export interface Need {
   readonly purpose: string;
 }
 
+const compilerNeeds: readonly Need[] = [
+  { provides: 'cc', package: 'gcc', purpose: 'compiles the ClickHouse launcher, and libbpf for the agent' },
+  { provides: '/usr/include/stdio.h', package: 'libc6-dev', purpose: 'compiles them' },
+];
+
 const installationNeeds: readonly Need[] = [
   { provides: 'java', package: 'default-jre-headless', purpose: 'runs the Kafka broker' },
   { provides: 'mvn', package: 'maven', purpose: "fetches the broker's jars" },
-  { provides: 'cc', package: 'gcc', purpose: 'compiles the ClickHouse launcher' },
-  { provides: '/usr/include/stdio.h', package: 'libc6-dev', purpose: 'compiles the ClickHouse launcher' },
 ];
 
 const agentNeeds: readonly Need[] = [
@@ -30,8 +34,9 @@ const agentNeeds: readonly Need[] = [
 export const cargoCure =
   'install Rust with rustup (apt-get install rustup where there is such a package, else as rustup.rs says), then run this again';
 
-export function missingPackages(withAgent: boolean): Need[] {
-  const needs = withAgent ? [...installationNeeds, ...agentNeeds] : installationNeeds;
+export function missingPackages({ installation, agent }: Halves): Need[] {
+  // Both compile something.
+  const needs = [...compilerNeeds, ...(installation ? installationNeeds : []), ...(agent ? agentNeeds : [])];
   return needs.filter(({ provides }) => !isThere(provides));
 }
 

@@ -14,7 +14,7 @@ import {
   type Part,
   type ProcessIdentity,
 } from '@norn/embedded';
-import { agentSettings, processSettings, registerFile, repository, type Installation } from './installation.ts';
+import { processSettings, registerFile, repository, type Installation } from './installation.ts';
 import { stageNames } from './stages.ts';
 
 const stagesReadyWithinMs = 60_000;
@@ -73,7 +73,8 @@ export function stageParts(installation: Installation, separate: boolean): PartR
   });
 }
 
-export function agentPart(installation: Installation): PartRecipe {
+/** `environment`: what tyr is told. */
+export function agentPart(installation: Installation, environment: NodeJS.ProcessEnv): PartRecipe {
   const main = join(repository, 'native-agent/tyr/src/main.ts');
   let compiled: Promise<void> | undefined;
   return {
@@ -83,7 +84,7 @@ export function agentPart(installation: Installation): PartRecipe {
       const startedAt = performance.now();
       const isReady = (log: string): boolean =>
         log.includes(baldurConnected) || performance.now() - startedAt > baldurWithinMs;
-      return startNode(installation, { name: 'tyr', main, environment: agentSettings(installation), isReady });
+      return startNode(installation, { name: 'tyr', main, environment, isReady });
     },
   };
 }

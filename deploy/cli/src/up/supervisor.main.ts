@@ -3,19 +3,23 @@ import { copyFileSync, existsSync, readdirSync, statSync, truncateSync } from 'n
 import { join } from 'node:path';
 import { messageOf } from '@norn/base';
 import { processIdentity, runCommand, type ProcessIdentity } from '@norn/embedded';
-import { findInstallation, processSettings, registerFile, repository } from './installation.ts';
+import { joinedSettings } from '../join/joined-host.ts';
+import { agentSettings, findInstallation, processSettings, registerFile, repository } from './installation.ts';
 import { agentPart, endBaldur, stageParts, storeParts, type PartRecipe } from './parts.ts';
 import { clearRunState, writeRunState, type RunState } from './run-state.ts';
 import { Supervised } from './supervised.ts';
 
 const logBytesMax = 32 * 1024 * 1024;
 const logCheckMs = 60_000;
+const storeNames = new Set(['kafka', 'clickhouse', 'postgres']);
 /** Of what the broker, the engine and the database write, each below its own folder. */
 const otherLogs = ['kafka/broker.log', 'clickhouse/engine.log', 'postgres/server.log'];
 
 const installation = findInstallation();
 const separate = process.argv.includes('--separate');
 const withAgent = !process.argv.includes('--no-agent');
+/** Of an installation that runs elsewhere. */
+const agentOnly = process.argv.includes('--agent-only');
 const supervised: Supervised[] = [];
 let phase: RunState['phase'] = 'starting';
 let message = '';
@@ -40,6 +44,11 @@ async function startAll(recipes: readonly PartRecipe[]): Promise<void> {
   if (failed) throw failed.reason;
 }
 
+async function startAgent(environment: NodeJS.ProcessEnv): Promise<void> {
+  publish('Starting the agent');
+  await startAll([agentPart(installation, environment)]);
+}
+
 async function startInstallation(): Promise<void> {
   publish('Starting Kafka, ClickHouse and PostgreSQL');
   await startAll(storeParts(installation));
@@ -50,18 +59,16 @@ async function startInstallation(): Promise<void> {
   }
   publish('Starting the stages and the API');
   await startAll(stageParts(installation, separate));
-  if (withAgent) {
-    publish('Starting the agent');
-    await startAll([agentPart(installation)]);
-  }
+  if (withAgent) await startAgent(agentSettings(installation));
 }
 
 async function stopInstallation(): Promise<void> {
   phase = 'stopping';
   publish('Stopping');
   // What depends on others ends before them; the stores end together.
-  const stores = supervised.slice(0, 3);
-  for (const part of supervised.slice(3).reverse()) await part.stop();
+  const isStore = ({ state }: Supervised): boolean => storeNames.has(state.name);
+  const stores = supervised.filter(isStore);
+  for (const part of supervised.filter((one) => !isStore(one)).reverse()) await part.stop();
   await endBaldur(installation);
   await Promise.all(stores.map((part) => part.stop()));
   publish('Stopped');
@@ -89,7 +96,10 @@ function untilSignal(): Promise<NodeJS.Signals> {
 process.on('SIGHUP', () => undefined); // A closed terminal is no reason to stop.
 const signal = untilSignal();
 try {
-  const stopped = await Promise.race([startInstallation(), signal]);
+  const stopped = await Promise.race([
+    agentOnly ? startAgent(joinedSettings(installation)) : startInstallation(),
+    signal,
+  ]);
   if (stopped === undefined) {
     phase = 'ready';
     publish('Ready');

@@ -1,38 +1,17 @@
 // `norn up`: checks, installs, builds, starts, and says where to look.
-import { setTimeout as sleep } from 'node:timers/promises';
-import { join } from 'node:path';
-import { messageOf, NornError } from '@norn/base';
-import {
-  assertPortFree,
-  isAlive,
-  provideClickHouse,
-  provideKafka,
-  providePostgres,
-  startPart,
-  waitForLock,
-  type Part,
-} from '@norn/embedded';
+import { assertPortFree, provideClickHouse, provideKafka, providePostgres, type Part } from '@norn/embedded';
 import type { ListrTask } from 'listr2';
+import { refuseJoinedHost } from '../join/joined-host.ts';
 import { write } from '../print/columns.ts';
-import { buildAgent, buildConsole } from './build.ts';
+import { buildConsole } from './build.ts';
 import { down } from './down.ts';
-import {
-  findInstallation,
-  makeFolders,
-  processSettings,
-  registerFile,
-  repository,
-  type Installation,
-} from './installation.ts';
-import { inspectMachine, refuseUnusable } from './machine.ts';
-import { installPackages, missingPackages } from './packages.ts';
-import { clearRunState, readLastState, readRunState } from './run-state.ts';
+import { findInstallation, makeFolders, type Installation } from './installation.ts';
+import { buildAgentTask, checkMachine, installMissing } from './machine-tasks.ts';
+import { readRunState } from './run-state.ts';
 import { makeSecrets } from './secrets.ts';
+import { startSupervisor } from './start-supervisor.ts';
 import { runTasks, type ToldOnce } from './task-list.ts';
 import { welcomeText } from './welcome.ts';
-
-const supervisorReadyWithinMs = 180_000;
-const pollMs = 50;
 
 export interface UpOptions {
   readonly detach: boolean;
@@ -43,6 +22,7 @@ export interface UpOptions {
 export async function up(options: UpOptions): Promise<void> {
   const begunAt = new Date();
   const installation = findInstallation();
+  refuseJoinedHost(installation);
   makeFolders(installation);
   const before = readRunState(installation);
   if (before?.phase === 'ready') {
@@ -54,11 +34,10 @@ export async function up(options: UpOptions): Promise<void> {
   const interrupted = untilInterrupted();
   const start = async (): Promise<void> => {
     await runTasks((toldOnce) => preparation(installation, options, toldOnce));
-    supervisor = await startSupervisor(installation, options);
-    const state = readRunState(installation);
-    if (!state)
-      throw new NornError('supervisor_gone', `It ended at once: ${installation.path('logs', 'supervisor.log')}`);
-    write(await welcomeText(installation, { state, withAgent: options.withAgent, begunAt }));
+    const flags = [...(options.separate ? ['--separate'] : []), ...(options.withAgent ? [] : ['--no-agent'])];
+    const started = await startSupervisor(installation, { flags, detach: options.detach });
+    supervisor = started.supervisor;
+    write(await welcomeText(installation, { state: started.state, withAgent: options.withAgent, begunAt }));
   };
   const signal = await Promise.race([start(), interrupted]);
   if (options.detach && !signal) process.exit(0);
@@ -90,29 +69,13 @@ function untilInterrupted(): Promise<string> {
 
 function preparation(installation: Installation, options: UpOptions, toldOnce: ToldOnce): ListrTask[] {
   const { withAgent } = options;
+  const halves = { installation: true, agent: withAgent };
   return [
-    {
-      title: 'Check the machine',
-      task: async (_, task) => {
-        const findings = inspectMachine(installation, withAgent);
-        refuseUnusable(findings);
-        await refuseTakenPorts(installation, options);
-        await makeSecrets(installation.path('secrets'));
-        const doubts = findings
-          .filter(({ state }) => state === 'doubtful')
-          .map(({ sentence, cure }) => `${sentence}; ${cure}`);
-        if (doubts.length > 0) task.title = `Check the machine: ${doubts.join(' · ')}`;
-      },
-    },
-    {
-      title: 'Install what is missing',
-      skip: () => missingPackages(withAgent).length === 0,
-      task: async (_, task) => {
-        const names = missingPackages(withAgent).map((need) => need.package);
-        task.title = `Install ${names.join(', ')}`;
-        await installPackages(names, (line) => (task.output = line));
-      },
-    },
+    checkMachine(installation, halves, async () => {
+      await refuseTakenPorts(installation, options);
+      await makeSecrets(installation.path('secrets'));
+    }),
+    installMissing(halves),
     {
       title: 'Build and fetch the parts',
       task: (_, task) => task.newListr(parts(installation, withAgent).map(toldOnce), { concurrent: true }),
@@ -132,14 +95,7 @@ function parts(installation: Installation, withAgent: boolean): ListrTask[] {
           task.title = `Console not built; all else works without it (cd services/console && npx vite build says why)`;
         }),
     },
-    {
-      title: 'Agent',
-      enabled: () => withAgent,
-      task: (_, task) =>
-        buildAgent((line) => {
-          task.output = line;
-        }),
-    },
+    ...(withAgent ? [buildAgentTask()] : []),
   ];
 }
 
@@ -152,50 +108,4 @@ async function refuseTakenPorts({ ports }: Installation, { separate }: UpOptions
   await assertPortFree(ports.kafka, 'Kafka');
   await assertPortFree(ports.clickhouseHttp, 'ClickHouse HTTP');
   await assertPortFree(ports.postgres, 'PostgreSQL');
-}
-
-async function startSupervisor(installation: Installation, options: UpOptions): Promise<Part> {
-  const lockFile = installation.path('run', 'supervisor.lock');
-  await waitForLock(lockFile, 'installation');
-  clearRunState(installation);
-  const flags = [...(options.separate ? ['--separate'] : []), ...(options.withAgent ? [] : ['--no-agent'])];
-  let supervisor: Part | undefined;
-  let told = '';
-  await runTasks(() => [
-    {
-      title: 'Start',
-      task: async (_, task) => {
-        supervisor = await startPart({
-          name: 'supervisor',
-          command: process.execPath,
-          args: ['--import', registerFile, join(repository, 'deploy/cli/src/up/supervisor.main.ts'), ...flags],
-          cwd: installation.home,
-          env: processSettings(installation),
-          logFile: installation.path('logs', 'supervisor.log'),
-          lockFile,
-          stopSignal: 'SIGTERM',
-          outlivesParent: options.detach,
-          readyWithinMs: supervisorReadyWithinMs,
-          isReady: () => {
-            const state = readLastState(installation);
-            if (state && state.message !== told) task.output = told = state.message;
-            if (state?.phase === 'failed') throw new NornError('not_started', state.message);
-            return state?.phase === 'ready';
-          },
-        }).catch(failureOf(installation));
-      },
-    },
-  ]);
-  if (!supervisor) throw new NornError('not_started', 'The supervisor is not there');
-  return supervisor;
-}
-
-/** The supervisor's own sentence says more than that it ended. */
-function failureOf(installation: Installation): (error: unknown) => Promise<never> {
-  return async (error) => {
-    const state = readLastState(installation);
-    while (state && isAlive(state.supervisor)) await sleep(pollMs);
-    const reason = state?.phase === 'failed' ? state.message : messageOf(error);
-    throw new NornError('not_started', reason, { cause: error });
-  };
 }

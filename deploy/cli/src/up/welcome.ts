@@ -55,8 +55,8 @@ function agentLines(installation: Installation, host: ShownHost | undefined): st
   return [`  Agent     ${host.name} (${host.id}), ${host.state}`, ...lines.map((line) => `            ${line}`)];
 }
 
-/** Five lines: what this host can do by which mechanism, best served first, and what it can't. */
-export function capabilityReport(host: Pick<ShownHost, 'capabilities'>): string[] {
+/** Five lines: what this host can do by which mechanism, best served first, and what it can't, with who says why. */
+export function capabilityReport(host: Pick<ShownHost, 'capabilities'>, whoSaysWhy = './norn hosts'): string[] {
   const served = host.capabilities.filter(({ available }) => available);
   const unserved = host.capabilities.filter(({ available }) => !available);
   const byMechanism = new Map<string, string[]>();
@@ -70,6 +70,6 @@ export function capabilityReport(host: Pick<ShownHost, 'capabilities'>): string[
   return [
     ...shown.map(([mechanism, names]) => `✓ ${names.join(', ')}${mechanism ? ` — ${mechanism}` : ''}`),
     ...(rest.length > 0 ? [`✓ ${rest.join(', ')}`] : []),
-    ...(unserved.length > 0 ? [`✗ ${unserved.map(({ name }) => name).join(', ')} — ./norn hosts says why`] : []),
+    ...(unserved.length > 0 ? [`✗ ${unserved.map(({ name }) => name).join(', ')} — ${whoSaysWhy} says why`] : []),
   ];
 }

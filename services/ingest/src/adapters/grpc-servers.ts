@@ -1,4 +1,5 @@
 // The two gRPC servers: agents over mTLS, enrolment over TLS. What a call means is decided elsewhere.
+import { isIPv6 } from 'node:net';
 import {
   Server,
   ServerCredentials,
@@ -82,7 +83,7 @@ function listen(server: Server, { host, port, secrets }: ListenOptions, mutual: 
   const authority = mutual ? Buffer.from(secrets.authorityCertPem) : null;
   const credentials = ServerCredentials.createSsl(authority, [pair], mutual);
   return new Promise((resolve, reject) => {
-    server.bindAsync(`${host}:${port}`, credentials, (error, boundPort) => {
+    server.bindAsync(isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`, credentials, (error, boundPort) => {
       if (error === null) {
         resolve({
           port: boundPort,

@@ -1,0 +1,44 @@
+// Who this host is to the installation: an identity for a join token, asked for once and kept where tyr looks for it.
+import { rmSync } from 'node:fs';
+import { NornError } from '@norn/base';
+import type { Invitation } from '@norn/contracts';
+import { enrolThisMachine, IdentityFile, loadTyrConfig, type Identity } from '@norn/tyr';
+import type { Installation } from '../up/installation.ts';
+import { writeSecret } from '../up/secrets.ts';
+import { joinTokenFile, keepJoined, settingsOf } from './joined-host.ts';
+
+/** One that is still valid; undefined for a host that has to enrol. Throws `identity_damaged`. */
+export function validIdentity(installation: Installation): Identity | undefined {
+  const identity = new IdentityFile(installation.path('agent')).read();
+  return identity && identity.expiresAtMs > Date.now() ? identity : undefined;
+}
+
+/** With the authority's certificate in place. Throws `invitation_used` when the token lets nobody in any more, `enrolment_failed` otherwise. */
+export async function enrolHost(installation: Installation, invitation: Invitation): Promise<Identity> {
+  writeSecret(installation.path('secrets'), 'join.token', invitation.token);
+  try {
+    const identity = await enrolThisMachine(loadTyrConfig(settingsOf(installation, invitation)));
+    keepJoined(installation, invitation);
+    new IdentityFile(installation.path('agent')).write(identity);
+    return identity;
+  } catch (error) {
+    throw refusalOf(error, invitation);
+  } finally {
+    // It has let this host in, or it is in the invitation.
+    rmSync(joinTokenFile(installation), { force: true });
+  }
+}
+
+/** Ingest's answer begins with its code. */
+function refusalOf(error: unknown, { hosts, expiresAt }: Invitation): unknown {
+  const cause = error instanceof Error ? error.cause : undefined;
+  const details = cause instanceof Error && 'details' in cause ? String(cause.details) : '';
+  if (!details.startsWith('join_token_invalid')) return error;
+  const many = hosts === 1 ? 'one host' : `${hosts} hosts`;
+  return new NornError(
+    'invitation_used',
+    `The invitation lets nobody in any more: it was for ${many}, until ${expiresAt}. ` +
+      'Make another on the installation with ./norn hosts invite',
+    { cause: error },
+  );
+}

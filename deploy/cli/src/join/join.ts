@@ -1,0 +1,83 @@
+// `norn join`: this machine becomes a host of an installation that runs elsewhere.
+import { existsSync } from 'node:fs';
+import { NornError } from '@norn/base';
+import { decodeInvitation, type Invitation } from '@norn/contracts';
+import type { ListrTask } from 'listr2';
+import { write } from '../print/columns.ts';
+import { findInstallation, makeFolders, type Installation } from '../up/installation.ts';
+import { buildAgentTask, checkMachine, installMissing } from '../up/machine-tasks.ts';
+import { readRunState } from '../up/run-state.ts';
+import { writeSecret } from '../up/secrets.ts';
+import { startSupervisor } from '../up/start-supervisor.ts';
+import { runTasks } from '../up/task-list.ts';
+import { enrolHost, validIdentity } from './enrol-host.ts';
+import { keepJoined, readJoined } from './joined-host.ts';
+import { joinedText } from './joined-text.ts';
+import { fetchAuthority } from './known-authority.ts';
+
+const halves = { installation: false, agent: true };
+
+/** `given`: the invitation; a host that has joined needs none. `folder`: where its state lives. */
+export async function join(given: string | undefined, folder: string | undefined): Promise<void> {
+  const begunAt = new Date();
+  const installation = findInstallation(folder);
+  const invitation = given === undefined ? undefined : decodeInvitation(given);
+  refuseInstallation(installation);
+  makeFolders(installation);
+  refuseStranger(installation, invitation);
+  const ran = readRunState(installation)?.phase === 'ready';
+  if (!ran) {
+    // What can be refused comes before what takes minutes.
+    await runTasks(() => [
+      checkMachine(installation, halves),
+      ...(invitation ? [meet(installation, invitation)] : []),
+      installMissing(halves),
+      buildAgentTask(),
+    ]);
+    await startSupervisor(installation, { flags: ['--agent-only'], detach: true });
+  }
+  write(await joinedText(installation, ran ? { ran } : { ran, begunAt }));
+  process.exit(0);
+}
+
+function meet(installation: Installation, invitation: Invitation): ListrTask {
+  return {
+    title: `Join the installation at ${invitation.ingest}`,
+    task: async (_, task) => {
+      writeSecret(installation.path('secrets'), 'authority.cert.pem', await fetchAuthority(invitation));
+      const known = validIdentity(installation);
+      // It may be somewhere else by now.
+      if (known) keepJoined(installation, invitation);
+      const { hostId } = known ?? (await enrolHost(installation, invitation));
+      task.title = `Join the installation at ${invitation.ingest}: this host is ${hostId}${known ? ' already' : ''}`;
+    },
+  };
+}
+
+/** Throws `installation_here`. */
+function refuseInstallation(installation: Installation): void {
+  if (!existsSync(installation.path('secrets', 'authority.key.pem'))) return;
+  throw new NornError(
+    'installation_here',
+    `${installation.home} is an installation itself, and ./norn up protects this machine: ` +
+      'to have it protected by another one instead, give --home another folder',
+  );
+}
+
+/** Throws `not_joined` for want of an invitation, `joined_elsewhere` for one of another installation. */
+function refuseStranger(installation: Installation, invitation: Invitation | undefined): void {
+  const joined = readJoined(installation);
+  const identity = joined && validIdentity(installation);
+  if (!invitation && !identity) {
+    const why = joined ? "This host's certificate has expired or is gone" : 'This host has joined no installation';
+    throw new NornError(
+      'not_joined',
+      `${why}: ./norn join INVITATION. The installation makes one with ./norn hosts invite, or in its console under Hosts`,
+    );
+  }
+  if (!invitation || !identity || joined.authority === invitation.authority) return;
+  throw new NornError(
+    'joined_elsewhere',
+    `This host belongs to the installation at ${joined.ingest}: to leave it, ./norn down and remove ${installation.home}`,
+  );
+}

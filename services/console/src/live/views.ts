@@ -37,6 +37,7 @@ export type PolicyRule = Shown<view.PolicyRuleView>;
 export type PolicyHistory = Shown<view.PolicyHistory>;
 export type PolicyTrial = Shown<view.PolicyTrialView>;
 export type HostPolicy = Shown<view.HostPolicyView>;
+export type JoinToken = Shown<view.JoinTokenView>;
 export type Session = Shown<view.SessionView>;
 export type Hunt = Shown<view.HuntView>;
 /** A line of a hunt: one of them. */

@@ -1,17 +1,22 @@
 // Hosts: which are protected, and what is wrong with the others.
 import type { ReactElement } from 'react';
 import { Link } from 'react-router';
-import { useHosts } from '../live/queries.ts';
+import { useHosts, useSession } from '../live/queries.ts';
 import type { Host } from '../live/views.ts';
+import { useAddress } from '../ui/address.ts';
 import { bytes, compact } from '../ui/format.ts';
 import { Icon } from '../ui/icon.tsx';
-import { PageTitle, Panel, State, Time } from '../ui/parts.tsx';
+import { Button, PageTitle, Panel, State, Time } from '../ui/parts.tsx';
 import { Failed, Loading, Notice } from '../ui/states.tsx';
+import { AddHost } from './add-host.tsx';
 
 const order = ['silent', 'degraded', 'protected', 'ended'];
 
 export function HostsPage(): ReactElement {
   const { data, isError, error, refetch } = useHosts();
+  const mayAdd = useSession().data?.role === 'admin';
+  const [read, write] = useAddress();
+  const isAdding = read('add') === 'host';
   if (data === undefined)
     return <Panel>{isError ? <Failed error={error} again={() => void refetch()} /> : <Loading />}</Panel>;
   const hosts = [...data.hosts].sort(
@@ -19,11 +24,25 @@ export function HostsPage(): ReactElement {
   );
   return (
     <div className="flex flex-col gap-3">
-      <PageTitle side={<span className="text-soft">{hosts.length} enrolled</span>}>Hosts</PageTitle>
+      <PageTitle
+        side={
+          <span className="flex items-center gap-3 text-soft">
+            {hosts.length} enrolled
+            {mayAdd ? (
+              <Button data-testid="add-host" aria-expanded={isAdding} onClick={() => write({ add: 'host' })}>
+                Add a host
+              </Button>
+            ) : null}
+          </span>
+        }
+      >
+        Hosts
+      </PageTitle>
+      {mayAdd && isAdding ? <AddHost hosts={hosts} onClose={() => write({ add: '' })} /> : null}
       {hosts.length === 0 ? (
         <Panel>
           <Notice icon="host" title="No host is enrolled yet">
-            <code className="font-mono">./norn up</code> on a host enrols it.
+            <code className="font-mono">./norn up</code> enrols its own machine, “Add a host” others.
           </Notice>
         </Panel>
       ) : (

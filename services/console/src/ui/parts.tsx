@@ -121,10 +121,9 @@ interface IdProps {
   className?: string;
 }
 
-/** Short, with the full one on hover, and copied whole. */
-export function Id({ value, length = 12, label, testId, className = '' }: IdProps): ReactElement | null {
+/** `copied` for a moment after `copy`. */
+export function useCopy(value: string): { readonly copied: boolean; readonly copy: () => void } {
   const [copied, setCopied] = useState(false);
-  if (value === '') return null;
   const copy = (): void => {
     void navigator.clipboard.writeText(value).then(() => {
       setCopied(true);
@@ -133,6 +132,13 @@ export function Id({ value, length = 12, label, testId, className = '' }: IdProp
       }, 1500);
     });
   };
+  return { copied, copy };
+}
+
+/** Short, with the full one on hover, and copied whole. */
+export function Id({ value, length = 12, label, testId, className = '' }: IdProps): ReactElement | null {
+  const { copied, copy } = useCopy(value);
+  if (value === '') return null;
   return (
     <span className={`group/id inline-flex items-center gap-1 font-mono whitespace-nowrap ${className}`}>
       <span title={value} data-testid={testId} data-full={value}>

@@ -1,0 +1,87 @@
+// "Add a host" in a real browser: the command for as many hosts as asked, copied whole, and who has joined since.
+import { rmSync } from 'node:fs';
+import { type ApiTrial, seedHost, seedTenant, startApiTrial } from '@norn/api/trial';
+import { decodeInvitation } from '@norn/contracts';
+import type { Browser, Page } from 'playwright-core';
+import { type Visit, buildConsole, openBrowser, says, screenshot, signIn } from './browser.ts';
+
+jest.setTimeout(180_000);
+
+describe('adding a host in the console', () => {
+  let trial: ApiTrial;
+  let browser: Browser;
+  let folder: string;
+  let visit: Visit | undefined;
+
+  beforeAll(async () => {
+    folder = await buildConsole();
+    trial = await startApiTrial({ consoleDir: folder });
+    browser = await openBrowser();
+    await seedTenant(trial, 'default');
+    await seedHost(trial, 'default', { name: 'node-3' });
+  });
+
+  afterEach(async () => {
+    await visit?.context.close();
+    visit = undefined;
+  });
+
+  afterAll(async () => {
+    await browser.close();
+    await trial.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  async function enter(role: 'responder' | 'admin'): Promise<Page> {
+    visit = await signIn(browser, { url: trial.url, login: await trial.loginToken(role) });
+    await visit.context.grantPermissions(['clipboard-read', 'clipboard-write']);
+    await visit.page.goto('/hosts');
+    await visit.page.getByTestId('host-row').first().waitFor();
+    return visit.page;
+  }
+
+  it('is for administrators', async () => {
+    const page = await enter('responder');
+    expect(await page.getByTestId('add-host').count()).toBe(0);
+    await page.goto('/hosts?add=host');
+    await page.getByTestId('host-row').first().waitFor();
+    expect(await page.getByTestId('add-host-count').count()).toBe(0);
+  });
+
+  it('shows the command, copies it, and tells who joined', async () => {
+    const page = await enter('admin');
+    await page.getByTestId('add-host').click();
+    expect(page.url()).toMatch(/\?add=host$/);
+    await page.getByTestId('add-host-count').fill('2');
+    await page.getByTestId('add-host-make').click();
+    await says(page, 'add-host-joined', /^Waiting for 2 hosts to join$/);
+    const command = await page.getByTestId('add-host-command').innerText();
+    const invitation = decodeInvitation(command.replace('./norn join ', ''));
+    expect(invitation.hosts).toBe(2);
+    expect(await page.getByTestId('add-host-until').getAttribute('datetime')).toBe(invitation.expiresAt);
+    await says(page, 'add-host-caution', /NORN_AGENT_HOST/);
+    await page.getByTestId('add-host-copy').click();
+    await says(page, 'add-host-copy', /^Copied$/);
+    expect(await page.evaluate('navigator.clipboard.readText()')).toBe(command);
+    await screenshot(page, 'add-host');
+    await seedHost(trial, 'default', { name: 'web-1' });
+    await says(page, 'add-host-joined', /web-1 joined[\s\S]*Waiting for a host to join/);
+    await seedHost(trial, 'default', { name: 'web-2' });
+    await says(page, 'add-host-joined', /web-1 joined\s*web-2 joined$/);
+    await screenshot(page, 'add-host-joined');
+    expect(visit?.complaints).toEqual([]);
+  });
+
+  it('says what the API refuses, and lets it be tried again', async () => {
+    const page = await enter('admin');
+    await page.getByTestId('add-host').click();
+    await page.route('**/api/v1/join-tokens', (route) =>
+      route.fulfill({ status: 503, json: { code: 'invitations_unavailable', message: 'It has no authority' } }),
+    );
+    await page.getByTestId('add-host-make').click();
+    await says(page, 'add-host-problem', /It has no authority/);
+    expect(await page.getByTestId('add-host-make').isEnabled()).toBe(true);
+    await page.getByRole('button', { name: 'Close' }).click();
+    expect(await page.getByTestId('add-host-count').count()).toBe(0);
+  });
+});

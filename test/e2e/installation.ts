@@ -26,13 +26,14 @@ export interface Installation {
 
 const ways = {
   processes: { up: ['up', '-d'], down: ['down'] },
+  withoutAgent: { up: ['up', '-d', '--no-agent'], down: ['down'] },
   compose: { up: ['up', '--compose'], down: ['down', '--compose', '--erase'] },
 } as const;
 
 export async function startInstallation(portBase: number, way: keyof typeof ways = 'processes'): Promise<Installation> {
   const home = mkdtempSync('/var/tmp/norn-e2e-');
   const environment = { ...process.env, NORN_HOME: home, NORN_PORT_BASE: String(portBase) };
-  const norn = (...args: string[]): Promise<Answer> => call(args, environment);
+  const norn = (...args: string[]): Promise<Answer> => callNorn(args, environment);
   const installation: Installation = {
     home,
     url: `http://127.0.0.1:${String(portBase)}`,
@@ -51,7 +52,8 @@ export async function startInstallation(portBase: number, way: keyof typeof ways
   return installation;
 }
 
-function call(args: string[], env: NodeJS.ProcessEnv): Promise<Answer> {
+/** Runs `./norn …args`. */
+export function callNorn(args: string[], env: NodeJS.ProcessEnv): Promise<Answer> {
   return new Promise((resolve) => {
     const options = { env, timeout: startTimeoutMs, maxBuffer: 64 * 1024 * 1024 };
     execFile(launcher, args, options, (error, stdout, stderr) => {

@@ -5,7 +5,7 @@ import { NornError } from '@norn/base';
 import { processEnvironment } from '@norn/config';
 import { runCommand } from '@norn/embedded';
 import { sourcesTag } from '../images/sources-tag.ts';
-import { repository, type Installation } from '../up/installation.ts';
+import { repository, whereAgentsReach, type Installation } from '../up/installation.ts';
 import { composeWords } from './docker.ts';
 
 const file = join(repository, 'deploy/compose/compose.yaml');
@@ -28,6 +28,7 @@ export async function composeStack(installation: Installation): Promise<Stack> {
   const { ports } = installation;
   const project = `norn-${ports.api}`;
   const env = {
+    ...whereAgentsReach(installation),
     ...processEnvironment(),
     NORN_PIPELINE_IMAGE: `norn/pipeline:${sourcesTag('pipeline')}`,
     NORN_STORES_IMAGE: `norn/stores:${sourcesTag('stores')}`,

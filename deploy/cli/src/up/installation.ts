@@ -102,7 +102,7 @@ export function processSettings(installation: Installation): NodeJS.ProcessEnv {
   const console = consoleFolder(installation);
   return {
     NORN_TRACE_FILE: installation.path('logs', 'spans.jsonl'),
-    NORN_AGENTS_AT: reachOf(agentHost(), ports.ingest).fromElsewhere,
+    ...whereAgentsReach(installation),
     ...processEnvironment(),
     NORN_HOME: installation.home,
     NORN_PORT_BASE: String(ports.api),
@@ -144,6 +144,15 @@ export function agentPlaces(installation: Installation): NodeJS.ProcessEnv {
     NORN_AGENT_DIR: installation.path('agent'),
     NORN_AGENT_SOCKET: installation.path('agent', 'baldur.sock'),
     NORN_BALDUR_PATH: join(repository, 'native-agent/target/release/baldur'),
+  };
+}
+
+/** What invitations say, unless the user does. */
+export function whereAgentsReach({ ports }: Installation): NodeJS.ProcessEnv {
+  if (processEnvironment()['NORN_AGENTS_AT']) return {};
+  return {
+    NORN_AGENTS_AT: reachOf(agentHost(), ports.ingest).fromElsewhere,
+    NORN_ENROL_AT: reachOf(agentHost(), ports.enrol).fromElsewhere,
   };
 }
 

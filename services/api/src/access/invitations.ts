@@ -75,6 +75,7 @@ function cautionOf(agentsAt: string): string {
   if (!ofThisMachine.test(agentsAt)) return '';
   return (
     `Ingest is reached from its own machine alone (${agentsAt}): to let others in, ` +
-    'stop Norn with ./norn down, start it with NORN_AGENT_HOST=0.0.0.0 ./norn up, and invite again'
+    'stop Norn with ./norn down, start it with NORN_AGENT_HOST=0.0.0.0 ./norn up, and invite again. ' +
+    'NORN_AGENTS_AT says where they find it, if that is elsewhere'
   );
 }

@@ -1,0 +1,115 @@
+// Another host joins a running installation: by one command, once per invited host, and only the installation that invited it.
+import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type ShownHost, type ShownJoinToken, decodeInvitation, encodeInvitation } from '@norn/contracts';
+import { type Answer, type Installation, callNorn, startInstallation } from './installation.ts';
+
+const portBase = 7760;
+
+interface JoinedHome {
+  readonly home: string;
+  norn(...args: string[]): Promise<Answer>;
+  has(...path: string[]): boolean;
+  remove(): Promise<void>;
+}
+
+/** Where a machine of its own would keep the state of its agent. */
+function newHome(): JoinedHome {
+  const home = mkdtempSync('/var/tmp/norn-joined-');
+  const norn = (...args: string[]): Promise<Answer> => callNorn(args, { ...process.env, NORN_HOME: home });
+  return {
+    home,
+    norn,
+    has: (...path) => existsSync(join(home, ...path)),
+    remove: async () => {
+      await norn('down');
+      await rm(home, { recursive: true, force: true });
+    },
+  };
+}
+
+jest.setTimeout(120_000);
+
+describe('a host that joins', () => {
+  const host = newHome();
+  const other = newHome();
+  let norn: Installation;
+  let made: ShownJoinToken;
+  let hostId: string;
+
+  beforeAll(async () => {
+    norn = await startInstallation(portBase, 'withoutAgent');
+    made = await norn.json<ShownJoinToken>('hosts', 'invite');
+  }, 600_000);
+  afterAll(async () => {
+    await Promise.all([host.remove(), other.remove()]);
+    await norn.stop();
+  });
+
+  const ended = ({ code, stderr }: Answer): { code: number; refusal: string } => ({
+    code,
+    refusal: /\((\w+)\)\n$/.exec(stderr)?.[1] ?? stderr,
+  });
+
+  it('is told the one command, for how many hosts and until when', async () => {
+    const { stdout } = await norn.norn('hosts', 'invite', '--hosts', '3');
+    expect(stdout).toMatch(/Good for 3 hosts, until \d{4}-\d\d-\d\d \d\d:\d\d UTC:\n\n {2}\.\/norn join norn1\./);
+    expect(decodeInvitation(made.invitation)).toMatchObject({ ingest: `127.0.0.1:${portBase + 1}`, hosts: 1 });
+  });
+
+  it('refuses what is no whole invitation', async () => {
+    expect(ended(await host.norn('join', made.invitation.slice(0, -5)))).toEqual({
+      code: 1,
+      refusal: 'invitation_garbled',
+    });
+    expect(ended(await host.norn('join'))).toEqual({ code: 1, refusal: 'not_joined' });
+  });
+
+  it('gives its token to nobody whose authority is another', async () => {
+    const changed = encodeInvitation({ ...decodeInvitation(made.invitation), authority: 'ab'.repeat(32) });
+    const answer = await host.norn('join', changed);
+    expect(ended(answer)).toEqual({ code: 1, refusal: 'authority_foreign' });
+    expect(answer.stderr).toContain('Nothing was sent');
+    expect([host.has('agent/identity.json'), host.has('secrets/join.token')]).toEqual([false, false]);
+  });
+
+  it('is a host of the installation, protected, when the command ends', async () => {
+    const answer = await host.norn('join', made.invitation);
+    expect(answer).toMatchObject({ code: 0 });
+    expect(answer.stdout).toMatch(new RegExp(`Joined in .* the installation at 127\\.0\\.0\\.1:${portBase + 1}`));
+    hostId = /\((host-[0-9a-f]+)\)/.exec(answer.stdout)?.[1] ?? '';
+    const hosts = await norn.json<ShownHost[]>('hosts');
+    expect(hosts.map(({ id }) => id)).toEqual([hostId]);
+    expect(answer.stdout).toMatch(/✓ .*process\.lifecycle/);
+    expect(['protected', 'degraded']).toContain(hosts[0]?.state);
+    expect(host.has('secrets/join.token')).toBe(false);
+  });
+
+  it('runs its agent and nothing else', async () => {
+    const state = readFileSync(join(host.home, 'run/installation.json'), 'utf8');
+    expect((JSON.parse(state) as { parts: { name: string }[] }).parts.map(({ name }) => name)).toEqual(['tyr']);
+    expect(ended(await host.norn('up', '-d'))).toEqual({ code: 1, refusal: 'host_joined' });
+  });
+
+  it('stays the same host without an invitation, whether it runs or was stopped', async () => {
+    const again = await host.norn('join');
+    expect(again).toMatchObject({ code: 0 });
+    expect(again.stdout).toMatch(new RegExp(`Already joined[\\s\\S]*${hostId}`));
+    expect((await host.norn('down')).stdout).toMatch(/Stopped/);
+    const { stdout } = await host.norn('join');
+    expect(stdout).toMatch(new RegExp(`Joined in[\\s\\S]*${hostId}[\\s\\S]*✓ `));
+  });
+
+  it('is the only one by an invitation for one', async () => {
+    const answer = await other.norn('join', made.invitation);
+    expect(ended(answer)).toEqual({ code: 1, refusal: 'invitation_used' });
+    expect(answer.stderr).toMatch(/for one host, until .*norn hosts invite/);
+    expect(other.has('agent/identity.json')).toBe(false);
+    expect((await other.norn('down')).stdout).toMatch(/Nothing of .* runs/);
+  });
+
+  it('is not one in the home of an installation', async () => {
+    expect(ended(await norn.norn('join', made.invitation))).toEqual({ code: 1, refusal: 'installation_here' });
+  });
+});

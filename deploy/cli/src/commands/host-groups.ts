@@ -8,6 +8,7 @@ interface Options {
   readonly json?: boolean;
 }
 
+/** `--json` is `hosts`' own too, which takes it: the actions read both. */
 export function registerHostGroupCommands(hosts: Command): void {
   const groups = hosts.command('groups').description('Groups of hosts, which policies may name as subjects');
   groups
@@ -23,16 +24,17 @@ export function registerHostGroupCommands(hosts: Command): void {
   groups.command('remove <name>').description('Remove a group').option('--json', 'as JSON').action(removeGroup);
 }
 
-async function listGroups(options: Options): Promise<void> {
-  show(await (await connectApi()).get<ShownHostGroupList>('/host-groups'), options);
+async function listGroups(_: Options, command: Command): Promise<void> {
+  show(await (await connectApi()).get<ShownHostGroupList>('/host-groups'), command.optsWithGlobals());
 }
 
-async function putGroup(name: string, members: string[], options: Options): Promise<void> {
-  show(await (await connectApi()).put<ShownHostGroupList>(pathOf(name), { members }), options);
+async function putGroup(name: string, members: string[], _: Options, command: Command): Promise<void> {
+  const api = await connectApi();
+  show(await api.put<ShownHostGroupList>(pathOf(name), { members }), command.optsWithGlobals());
 }
 
-async function removeGroup(name: string, options: Options): Promise<void> {
-  show(await (await connectApi()).delete<ShownHostGroupList>(pathOf(name)), options);
+async function removeGroup(name: string, _: Options, command: Command): Promise<void> {
+  show(await (await connectApi()).delete<ShownHostGroupList>(pathOf(name)), command.optsWithGlobals());
 }
 
 function pathOf(name: string): string {

@@ -47,6 +47,9 @@ describe('a host that joins', () => {
     await norn.stop();
   });
 
+  /** As from an installation with another authority. */
+  const ofAnother = (): string =>
+    encodeInvitation({ ...decodeInvitation(made.invitation), authority: 'ab'.repeat(32) });
   const ended = ({ code, stderr }: Answer): { code: number; refusal: string } => ({
     code,
     refusal: /\((\w+)\)\n$/.exec(stderr)?.[1] ?? stderr,
@@ -67,8 +70,7 @@ describe('a host that joins', () => {
   });
 
   it('gives its token to nobody whose authority is another', async () => {
-    const changed = encodeInvitation({ ...decodeInvitation(made.invitation), authority: 'ab'.repeat(32) });
-    const answer = await host.norn('join', changed);
+    const answer = await host.norn('join', ofAnother());
     expect(ended(answer)).toEqual({ code: 1, refusal: 'authority_foreign' });
     expect(answer.stderr).toContain('Nothing was sent');
     expect([host.has('agent/identity.json'), host.has('secrets/join.token')]).toEqual([false, false]);
@@ -90,6 +92,7 @@ describe('a host that joins', () => {
     const state = readFileSync(join(host.home, 'run/installation.json'), 'utf8');
     expect((JSON.parse(state) as { parts: { name: string }[] }).parts.map(({ name }) => name)).toEqual(['tyr']);
     expect(ended(await host.norn('up', '-d'))).toEqual({ code: 1, refusal: 'host_joined' });
+    expect((await host.norn('alerts')).stderr).toMatch(/a host of the installation at 127\.0\.0\.1:\d+: ask there/);
   });
 
   it('stays the same host without an invitation, whether it runs or was stopped', async () => {
@@ -99,6 +102,10 @@ describe('a host that joins', () => {
     expect((await host.norn('down')).stdout).toMatch(/Stopped/);
     const { stdout } = await host.norn('join');
     expect(stdout).toMatch(new RegExp(`Joined in[\\s\\S]*${hostId}[\\s\\S]*✓ `));
+  });
+
+  it('does not leave for another installation by itself', async () => {
+    expect(ended(await host.norn('join', ofAnother()))).toEqual({ code: 1, refusal: 'joined_elsewhere' });
   });
 
   it('is the only one by an invitation for one', async () => {

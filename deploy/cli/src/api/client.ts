@@ -5,6 +5,8 @@ import { messageOf, NornError } from '@norn/base';
 import { linesOf } from '@norn/base/lines-of';
 import { loadConfig, settings } from '@norn/config';
 import { z } from 'zod';
+import { readJoined } from '../join/joined-host.ts';
+import { findInstallation } from '../up/installation.ts';
 
 const schema = z.object({ home: settings.home, portBase: settings.portBase });
 
@@ -54,9 +56,11 @@ async function readToken(file: string): Promise<string> {
   try {
     return (await readFile(file, 'utf8')).trim();
   } catch (error) {
-    throw new NornError('not_installed', `No token in ${file}: start Norn with ./norn up, or set NORN_HOME`, {
-      cause: error,
-    });
+    const joined = readJoined(findInstallation());
+    const cure = joined
+      ? `this machine is a host of the installation at ${joined.ingest}: ask there`
+      : 'start Norn with ./norn up, or set NORN_HOME';
+    throw new NornError('not_installed', `No token in ${file}: ${cure}`, { cause: error });
   }
 }
 

@@ -27,7 +27,7 @@ async function serve({ keyPem, certificatePem }: Issued, shown: Authority): Prom
     cert: `${certificatePem}\n${shown.certificatePem}`,
     ALPNProtocols: ['h2'],
   });
-  server.on('secureConnection', (socket: TLSSocket) => socket.on('data', (data) => heard.push(data)));
+  server.on('secureConnection', (socket: TLSSocket) => socket.on('data', (data: Buffer) => heard.push(data)));
   server.on('tlsClientError', () => undefined);
   servers.push(server);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -35,7 +35,7 @@ export function createEnrolHost({ registry, authority, commandPublicKeyPem }: En
       });
     });
     if (response !== undefined) return response;
-    const cure = 'make a new one in the console (Hosts, Add host) or with `norn up`';
+    const cure = 'make another in the console (Hosts, Add a host) or with ./norn hosts invite';
     throw new NornError('join_token_invalid', `The join token is unknown, used or expired: ${cure}`);
   };
 }

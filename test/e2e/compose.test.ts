@@ -1,10 +1,11 @@
 // The installation as separate services: every image starts without rights and with nothing to write to, all speak TLS, and an agent gets through.
 import { spawn, execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { decodeInvitation } from '@norn/contracts';
 import { startInstallation, type Installation } from './installation.ts';
 
 const portBase = 7860;
@@ -58,6 +59,12 @@ describe('an installation of separate services', () => {
     expect(await (await fetch(norn.url)).text()).toContain('<div id="root">');
   });
 
+  it('is asked by the same commands', async () => {
+    expect((await norn.norn('login', '--compose')).stdout).toMatch(/^http:\/\/127\.0\.0\.1:7860\/.*token=\S+\n$/);
+    const { invitation } = await norn.json<{ invitation: string }>('hosts', 'invite', '--hosts', '2');
+    expect(decodeInvitation(invitation)).toMatchObject({ ingest: '127.0.0.1:7861', hosts: 2 });
+  });
+
   it('enrols a host and hears from it', async () => {
     const agent = mkdtempSync('/var/tmp/norn-e2e-agent-');
     const tyr = startTyr(norn, agent);
@@ -96,11 +103,8 @@ function startTyr(norn: Installation, folder: string) {
 
 /** As soon as one has told of itself. */
 async function hostsOnce(norn: Installation): Promise<unknown[]> {
-  const token = readFileSync(join(norn.home, 'compose/secrets/api.token'), 'utf8').trim();
-  const headers = { authorization: `Bearer ${token}` };
   for (let attempt = 0; attempt < 100; attempt++) {
-    const response = await fetch(`${norn.url}/api/v1/hosts`, { headers });
-    const { hosts } = (await response.json()) as { hosts: { capabilities: unknown[] }[] };
+    const hosts = await norn.json<{ capabilities: unknown[] }[]>('hosts');
     if (hosts[0] && hosts[0].capabilities.length > 0) return hosts;
     await sleep(1_000);
   }

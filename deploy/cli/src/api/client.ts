@@ -1,4 +1,5 @@
 // Talks to the API with the token that `up` made.
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf, NornError } from '@norn/base';
@@ -30,7 +31,7 @@ export interface ApiClient {
 export async function connectApi(): Promise<ApiClient> {
   const { home, portBase } = loadConfig(schema);
   const url = `http://127.0.0.1:${String(portBase)}`;
-  const token = await readToken(join(home, 'secrets', 'api.token'));
+  const token = await readToken(home);
   const call = async <Answer>(method: string, path: string, body?: object): Promise<Answer> => {
     const response = await request(`${url}/api/v1${path}`, { method, token, body });
     return (await response.json()) as Answer;
@@ -52,9 +53,12 @@ export async function connectApi(): Promise<ApiClient> {
   };
 }
 
-async function readToken(file: string): Promise<string> {
+/** Of `norn up`, or of `norn up --compose`: both have the same ports, so one of them runs. */
+async function readToken(home: string): Promise<string> {
+  const file = join(home, 'secrets', 'api.token');
+  const ofCompose = join(home, 'compose', 'secrets', 'api.token');
   try {
-    return (await readFile(file, 'utf8')).trim();
+    return (await readFile(existsSync(file) ? file : ofCompose, 'utf8')).trim();
   } catch (error) {
     const joined = readJoined(findInstallation());
     const cure = joined

@@ -41,10 +41,15 @@ export async function composeUp(): Promise<void> {
     { title: 'Make the secrets', task: () => makeComposeSecrets(installation) },
     { title: 'Start', task: (_, task) => stack?.up((line) => (task.output = line)) },
   ]);
-  // Compose tells of the container that it makes; the link is what is said last.
-  const link = (await stack?.run('api', loginProgram))?.trim().split('\n').at(-1) ?? '';
-  write(`\nNorn runs as separate services. Console: ${link}`);
+  write(`\nNorn runs as separate services. Console: ${await composeLoginLink()}`);
   write('Stop: ./norn down --compose');
+}
+
+/** A one-time link into the console. */
+export async function composeLoginLink(): Promise<string> {
+  const stack = await composeStack(findInstallation());
+  // Compose tells of the container that it makes; the link is what is said last.
+  return (await stack.run('api', loginProgram)).trim().split('\n').at(-1) ?? '';
 }
 
 async function makeComposeSecrets(installation: Installation): Promise<void> {

@@ -37,7 +37,13 @@ export function registerInstallationCommands(program: Command): void {
   program
     .command('login')
     .description('Print a new one-time link into the console')
-    .action(async () => {
+    .option('--compose', 'of what ./norn up --compose started')
+    .action(async (options: { compose?: boolean }) => {
+      if (options.compose === true) {
+        const { composeLoginLink } = await import('../compose/up.ts');
+        write(await composeLoginLink());
+        return;
+      }
       const { createLoginLink } = await import('./login-link.ts');
       write(await createLoginLink(findInstallation()));
     });

@@ -12,25 +12,34 @@ export interface Wanted {
   readonly hooked: boolean;
 }
 
+/** A command or a file, and Debian's package that has it. */
+const packagesOf: Readonly<Record<keyof Wanted, Readonly<Record<string, string>>>> = {
+  browser: { chromium: 'chromium' },
+  containers: {
+    dockerd: 'docker.io',
+    runc: 'runc',
+    'docker-compose': 'docker-compose',
+    debootstrap: 'debootstrap',
+    '/bin/busybox': 'busybox-static',
+    'mkfs.xfs': 'xfsprogs',
+    'mkfs.btrfs': 'btrfs-progs',
+  },
+  hooked: { 'redis-benchmark': 'redis-tools', 'musl-gcc': 'musl-tools' },
+};
+
 export async function provideSystem(wanted: Wanted): Promise<void> {
-  const names = missingPackages({ installation: true, agent: true }).map((need) => need.package);
-  if (wanted.browser && !isThere('chromium')) names.push('chromium');
-  if (wanted.hooked && !isThere('redis-benchmark')) names.push('redis-tools');
-  if (wanted.hooked && !isThere('musl-gcc')) names.push('musl-tools');
-  if (wanted.containers) {
-    if (!isThere('dockerd')) names.push('docker.io');
-    if (!isThere('runc')) names.push('runc');
-    if (!isThere('docker-compose')) names.push('docker-compose');
-    if (!isThere('debootstrap')) names.push('debootstrap');
-    if (!isThere('/bin/busybox')) names.push('busybox-static');
-    if (!isThere('mkfs.xfs')) names.push('xfsprogs');
-    if (!isThere('mkfs.btrfs')) names.push('btrfs-progs');
-  }
+  const needed = missingPackages({ installation: true, agent: true }).map((need) => need.package);
+  const names = [...needed, ...missingOf('browser'), ...missingOf('containers'), ...missingOf('hooked')];
   if (names.length > 0) {
     write(`Installing ${names.join(', ')} …`);
     await installPackages(names, () => undefined);
   }
   await provideCargo(() => undefined);
+
+  function missingOf(kind: keyof Wanted): string[] {
+    if (!wanted[kind]) return [];
+    return Object.entries(packagesOf[kind]).flatMap(([program, name]) => (isThere(program) ? [] : [name]));
+  }
 }
 
 /** The embedded parts, so that tests that start them do not all wait for one download. */

@@ -1,19 +1,24 @@
 import type { ApiClient } from '../../api/client.ts';
 import { newAlerts } from './alerts-since.ts';
 
+interface Alert {
+  readonly id: string;
+  readonly killedPids: readonly number[];
+}
+
 /** A fake API that answers with one page after the other. */
-function fakeApi(...pages: { id: string; version: number }[][]): ApiClient {
+function fakeApi(...pages: Alert[][]): ApiClient {
   return { get: () => Promise.resolve({ alerts: pages.shift() ?? [] }) } as unknown as ApiClient;
 }
 
 describe('the alerts since a moment', () => {
-  it('are those that are new or have grown, and not those that were there', async () => {
-    const old = { id: 'old', version: 1 };
+  it('are those that are new and those with new kills, and not those that were there', async () => {
+    const old = { id: 'old', killedPids: [4] };
     const api = fakeApi(
-      [old, { id: 'grown', version: 1 }],
-      [old, { id: 'grown', version: 2 }, { id: 'new', version: 1 }],
+      [old, { id: 'killed', killedPids: [5] }],
+      [old, { id: 'killed', killedPids: [5, 6] }, { id: 'new', killedPids: [] }],
     );
     const since = await newAlerts(api);
-    expect((await since()).map(({ id }) => id)).toEqual(['grown', 'new']);
+    expect((await since()).map(({ id }) => id)).toEqual(['killed', 'new']);
   });
 });

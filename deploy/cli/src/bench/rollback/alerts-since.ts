@@ -8,10 +8,10 @@ const alertsMax = 200;
 const settleWithinMs = 8_000;
 const pollMs = 200;
 
-/** From now on: each call gives the alerts that are new or have changed since this one. */
+/** From now on: each call gives the alerts that came since this one, and older ones for which something was killed since. */
 export async function newAlerts(api: ApiClient): Promise<() => Promise<ShownAlert[]>> {
-  const known = new Map((await newest(api)).map(({ id, version }) => [id, version]));
-  return async () => (await newest(api)).filter(({ id, version }) => version > (known.get(id) ?? 0));
+  const known = new Map((await newest(api)).map(({ id, killedPids }) => [id, killedPids.length]));
+  return async () => (await newest(api)).filter(({ id, killedPids }) => killedPids.length > (known.get(id) ?? -1));
 }
 
 async function newest(api: ApiClient): Promise<ShownAlert[]> {

@@ -21,6 +21,8 @@ export class Segment {
   private readonly path: string;
   private descriptor: number | undefined;
   private size = 0;
+  /** Settles when all syncs so far have ended; undefined before the first. */
+  private synced: Promise<unknown> | undefined;
   /** Nothing but precious entries is left in it. */
   compacted = false;
   lastPosition: number;
@@ -71,7 +73,10 @@ export class Segment {
   }
 
   async sync(): Promise<void> {
-    if (this.descriptor !== undefined) await sync(this.descriptor);
+    if (this.descriptor === undefined) return;
+    const syncing = sync(this.descriptor);
+    this.synced = Promise.allSettled([this.synced, syncing]);
+    await syncing;
   }
 
   /** Nothing more will be appended. */
@@ -115,8 +120,15 @@ export class Segment {
 
   /** The file stays. */
   release(): void {
-    if (this.descriptor !== undefined) closeSync(this.descriptor);
+    const { descriptor, synced } = this;
     this.descriptor = undefined;
+    if (descriptor === undefined) return;
+    // Not under a sync that still runs: it would fail, or sync whatever has the number next.
+    if (synced === undefined) closeSync(descriptor);
+    else
+      void synced.then(() => {
+        closeSync(descriptor);
+      });
   }
 
   private cutTornEnd(): void {

@@ -129,6 +129,17 @@ describe('a spool on disk', () => {
     expect(segmentFiles()).toEqual([]);
   });
 
+  it('may be acked while it is synced, which is no failure of the disk', async () => {
+    const spool = openSpool();
+    for (let last = 10; last <= 500; last += 10) {
+      appendNumbered(spool, last - 9, last);
+      const flushed = spool.flush();
+      spool.ack(last);
+      await flushed;
+    }
+    expect(segmentFiles()).toEqual([]);
+  });
+
   it('is found again after kill -9, with what was not acked', async () => {
     const spool = openSpool();
     appendNumbered(spool, 1, 30);

@@ -206,8 +206,13 @@ impl Vault {
 
     /// Undoes what the request names. Blocking; a second run reports `unchanged`.
     pub fn restore(&self, request: &RestoreRequest) -> RestoreReport {
+        self.restore_asked_at(Instant::now(), request)
+    }
+
+    /// As `restore`, for a request that has waited since then: many in a row do not wait one after the other.
+    pub fn restore_asked_at(&self, asked: Instant, request: &RestoreRequest) -> RestoreReport {
         // Whoever was killed for it may have a file that is still to be closed.
-        std::thread::sleep(LAST_CLOSE);
+        std::thread::sleep(LAST_CLOSE.saturating_sub(asked.elapsed()));
         self.shared.settle(SETTLE_MAX);
         self.shared.know_actors();
         restore(&self.shared, request)

@@ -1,8 +1,8 @@
 //! Restores on a thread of their own: thousands of files take seconds, and the main loop must not wait.
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use norn_events::wire::action::v1::Command;
 use norn_vault::{RestoreReport, RestoreRequest, Vault};
@@ -15,8 +15,14 @@ const UNMOUNTED_WITHIN: Duration = Duration::from_secs(10);
 const WAITING_MAX: usize = 64;
 
 pub struct Restorer {
-    jobs: SyncSender<(Box<Command>, RestoreRequest)>,
+    jobs: SyncSender<Job>,
     results: Receiver<(Box<Command>, Result<RestoreReport, StillRuns>)>,
+}
+
+struct Job {
+    asked: Instant,
+    command: Box<Command>,
+    request: RestoreRequest,
 }
 
 /// A container that was to be restored cold has its file system mounted all the same.
@@ -25,15 +31,15 @@ pub struct StillRuns;
 
 impl Restorer {
     pub fn start(vault: Arc<Vault>, waker: Waker) -> std::io::Result<Self> {
-        let (jobs, todo) = sync_channel::<(Box<Command>, RestoreRequest)>(WAITING_MAX);
+        let (jobs, todo) = sync_channel::<Job>(WAITING_MAX);
         let (done, results) = sync_channel(WAITING_MAX);
         thread::Builder::new().name("restore".to_owned()).spawn(move || {
-            for (command, request) in todo {
-                let report = match is_stopped(&vault, &request) {
-                    true => Ok(vault.restore(&request)),
+            for job in todo {
+                let report = match is_stopped(&vault, &job.request) {
+                    true => Ok(vault.restore_asked_at(job.asked, &job.request)),
                     false => Err(StillRuns),
                 };
-                if done.send((command, report)).is_err() {
+                if done.send((job.command, report)).is_err() {
                     return;
                 }
                 waker.wake();
@@ -44,12 +50,14 @@ impl Restorer {
 
     /// The command comes back when too many wait.
     pub fn restore(&self, command: Box<Command>, request: RestoreRequest) -> Result<(), Box<Command>> {
-        self.jobs
-            .try_send((command, request))
-            .map_err(|error| match error {
-                std::sync::mpsc::TrySendError::Full((command, _))
-                | std::sync::mpsc::TrySendError::Disconnected((command, _)) => command,
-            })
+        let job = Job {
+            asked: Instant::now(),
+            command,
+            request,
+        };
+        self.jobs.try_send(job).map_err(|error| match error {
+            TrySendError::Full(job) | TrySendError::Disconnected(job) => job.command,
+        })
     }
 
     pub fn take(&self) -> Vec<(Box<Command>, Result<RestoreReport, StillRuns>)> {

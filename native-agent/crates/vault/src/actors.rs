@@ -92,13 +92,21 @@ impl Actors {
 
     /// The process that had `pid` at `time`.
     pub fn at(&self, pid: u32, time: Time) -> Option<&Actor> {
-        let starts = self.by_pid.get(&pid)?;
-        let (_, uid) = starts
-            .iter()
-            .rev()
-            .find(|(start, _)| *start <= time + START_SLACK)?;
-        let gone = self.ended.get(uid).is_some_and(|end| end + END_SLACK < time);
-        if gone { None } else { self.by_uid.get(uid) }
+        let uid = self.started(pid, time)?;
+        let gone = self.ended.get(&uid).is_some_and(|end| end + END_SLACK < time);
+        if gone { None } else { self.by_uid.get(&uid) }
+    }
+
+    /// When the process ended that had `pid` last before `time`; `Time::MAX` when nobody has told of that yet.
+    pub fn end_of(&self, pid: u32, time: Time) -> Time {
+        let end = self.started(pid, time).and_then(|uid| self.ended.get(&uid));
+        end.copied().unwrap_or(Time::MAX)
+    }
+
+    fn started(&self, pid: u32, time: Time) -> Option<ProcessUid> {
+        let mut starts = self.by_pid.get(&pid)?.iter().rev();
+        let (_, uid) = starts.find(|(start, _)| *start <= time + START_SLACK)?;
+        Some(*uid)
     }
 
     /// Remembers that a change by `pid` waits for its process to become known.

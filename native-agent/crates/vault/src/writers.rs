@@ -15,6 +15,8 @@ const PLACES_MAX: usize = 4096;
 const WRITERS_MAX: usize = 8;
 /// The parent of all threads of the kernel.
 const KTHREADD: u32 = 2;
+/// Of a task that ends (`include/linux/sched.h`).
+const PF_EXITING: u32 = 4;
 
 /// Of each place, the processes that closed files last, the last one at the end.
 #[derive(Debug, Default)]
@@ -29,8 +31,13 @@ impl Writers {
             self.note(place, (pid, time));
             return pid;
         }
-        let opener = opener(shared, key);
-        opener.or_else(|| self.last_ended(place, time)).unwrap_or(pid)
+        // Nobody is asked about the opens of a file that has its pre-image: the last one asked about may have been a reader's,
+        // who ended before the writer did.
+        let opener = opener(shared, key).filter(|pid| has_ended(*pid));
+        let ended = self.last_ended(place, time).into_iter().chain(opener);
+        ended
+            .max_by_key(|pid| shared.store.index().actors.end_of(*pid, time))
+            .unwrap_or(pid)
     }
 
     fn note(&mut self, place: PlaceId, (pid, time): (u32, Time)) {
@@ -71,21 +78,31 @@ fn opener(shared: &Shared, key: FileKey) -> Option<u32> {
 }
 
 fn is_of_kernel(pid: u32) -> bool {
-    stat(pid).is_some_and(|(_, parent)| parent == KTHREADD)
+    stat(pid).is_some_and(|stat| stat.parent == KTHREADD)
 }
 
+/// Or is about to: the kernel closes for it before it is a zombie.
 fn has_ended(pid: u32) -> bool {
-    stat(pid).is_none_or(|(state, _)| matches!(state, b'Z' | b'X'))
+    stat(pid).is_none_or(|stat| matches!(stat.state, b'Z' | b'X') || stat.flags & PF_EXITING != 0)
 }
 
-/// State and parent; `None` when there is no such process.
-fn stat(pid: u32) -> Option<(u8, u32)> {
+/// Of /proc/<pid>/stat.
+struct Stat {
+    state: u8,
+    parent: u32,
+    flags: u32,
+}
+
+/// `None` when there is no such process.
+fn stat(pid: u32) -> Option<Stat> {
     let text = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
     let name_end = text.iter().rposition(|&byte| byte == b')')?;
     let rest = std::str::from_utf8(&text[name_end + 1..]).ok()?;
     let mut fields = rest.split_ascii_whitespace();
     let state = fields.next()?.bytes().next()?;
-    Some((state, fields.next()?.parse().ok()?))
+    let parent = fields.next()?.parse().ok()?;
+    let flags = fields.nth(4)?.parse().ok()?;
+    Some(Stat { state, parent, flags })
 }
 
 #[cfg(test)]

@@ -402,8 +402,9 @@ impl Scene {
 
     fn end(&mut self, index: ProcessIndex) {
         let end = boot_ns();
-        self.tell(index, (EventKind::Exit, end), (b"", b"", 0));
+        // As the sensor does: who is told of the end sees it in the table.
         self.table.end(index, end);
+        self.tell(index, (EventKind::Exit, end), (b"", b"", 0));
     }
 
     fn run(&mut self, parent: ProcessUid, work: impl FnOnce(&mut Actor)) -> (ProcessUid, ProcessIndex) {

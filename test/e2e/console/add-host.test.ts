@@ -1,43 +1,22 @@
 // "Add a host" in a real browser: the command for as many hosts as asked, copied whole, and who has joined since.
-import { rmSync } from 'node:fs';
-import { type ApiTrial, seedHost, seedTenant, startApiTrial } from '@norn/api/trial';
+import { seedHost } from '@norn/api/trial';
 import { decodeInvitation } from '@norn/contracts';
-import type { Browser, Page } from 'playwright-core';
-import { type Visit, buildConsole, openBrowser, says, screenshot, signIn } from './browser.ts';
+import type { Page } from 'playwright-core';
+import { says, screenshot } from './browser.ts';
+import { type Role, tryConsole } from './trial.ts';
 
 jest.setTimeout(180_000);
 
 describe('adding a host in the console', () => {
-  let trial: ApiTrial;
-  let browser: Browser;
-  let folder: string;
-  let visit: Visit | undefined;
-
-  beforeAll(async () => {
-    folder = await buildConsole();
-    trial = await startApiTrial({ consoleDir: folder });
-    browser = await openBrowser();
-    await seedTenant(trial, 'default');
-    await seedHost(trial, 'default', { name: 'node-3' });
+  const trial = tryConsole(async (api) => {
+    await seedHost(api, 'default', { name: 'node-3' });
   });
 
-  afterEach(async () => {
-    await visit?.context.close();
-    visit = undefined;
-  });
-
-  afterAll(async () => {
-    await browser.close();
-    await trial.close();
-    rmSync(folder, { recursive: true, force: true });
-  });
-
-  async function enter(role: 'responder' | 'admin'): Promise<Page> {
-    visit = await signIn(browser, { url: trial.url, login: await trial.loginToken(role) });
-    await visit.context.grantPermissions(['clipboard-read', 'clipboard-write']);
-    await visit.page.goto('/hosts');
-    await visit.page.getByTestId('host-row').first().waitFor();
-    return visit.page;
+  async function enter(role: Role): Promise<Page> {
+    const page = await trial.enter('/hosts', role);
+    await trial.context.grantPermissions(['clipboard-read', 'clipboard-write']);
+    await page.getByTestId('host-row').first().waitFor();
+    return page;
   }
 
   it('is for administrators', async () => {
@@ -64,12 +43,12 @@ describe('adding a host in the console', () => {
     await says(page, 'add-host-copy', /^Copied$/);
     expect(await page.evaluate('navigator.clipboard.readText()')).toBe(command);
     await screenshot(page, 'add-host');
-    await seedHost(trial, 'default', { name: 'web-1' });
+    await seedHost(trial.api, 'default', { name: 'web-1' });
     await says(page, 'add-host-joined', /web-1 joined[\s\S]*Waiting for a host to join/);
-    await seedHost(trial, 'default', { name: 'web-2' });
+    await seedHost(trial.api, 'default', { name: 'web-2' });
     await says(page, 'add-host-joined', /web-1 joined\s*web-2 joined$/);
     await screenshot(page, 'add-host-joined');
-    expect(visit?.complaints).toEqual([]);
+    expect(trial.complaints).toEqual([]);
   });
 
   it('says what the API refuses, and lets it be tried again', async () => {

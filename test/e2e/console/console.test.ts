@@ -1,70 +1,35 @@
 // The console as a person meets it: a real browser, the real API, real PostgreSQL and ClickHouse.
-import { rmSync } from 'node:fs';
-import {
-  type ApiTrial,
-  seedForkTree,
-  seedHost,
-  seedRansomware,
-  seedReverseShell,
-  seedTenant,
-  seedWiper,
-  startApiTrial,
-  webContainer,
-} from '@norn/api/trial';
-import type { Browser, Page } from 'playwright-core';
-import { type Visit, type VisitOptions, buildConsole, openBrowser, says, screenshot, signIn } from './browser.ts';
+import { seedForkTree, seedHost, seedRansomware, seedReverseShell, seedWiper, webContainer } from '@norn/api/trial';
+import type { Page } from 'playwright-core';
+import { type VisitOptions, says, screenshot } from './browser.ts';
+import { type Role, tryConsole } from './trial.ts';
 
 jest.setTimeout(180_000);
 
 describe('the console', () => {
-  let trial: ApiTrial;
-  let browser: Browser;
-  let folder: string;
   let home: { tenantId: string; hostId: string };
   let ids: Record<'ransomware' | 'wiper' | 'tree', string>;
-  let visit: Visit | undefined;
-
-  beforeAll(async () => {
-    folder = await buildConsole();
-    trial = await startApiTrial({ consoleDir: folder });
-    browser = await openBrowser();
-    await seedTenant(trial, 'default');
-    home = await seedHost(trial, 'default', { name: 'node-3' });
+  const trial = tryConsole(async (api) => {
+    home = await seedHost(api, 'default', { name: 'node-3' });
     ids = {
-      tree: await seedForkTree(trial, home, 2000),
-      wiper: await seedWiper(trial, home),
-      ransomware: await seedRansomware(trial, home),
+      tree: await seedForkTree(api, home, 2000),
+      wiper: await seedWiper(api, home),
+      ransomware: await seedRansomware(api, home),
     };
   });
 
-  afterEach(async () => {
-    await visit?.context.close();
-    visit = undefined;
-  });
-
-  afterAll(async () => {
-    await browser.close();
-    await trial.close();
-    rmSync(folder, { recursive: true, force: true });
-  });
-
-  async function enter(
+  const enter = (
     path: string,
-    options: Partial<VisitOptions> & { role?: 'viewer' | 'responder' } = {},
-  ): Promise<Page> {
-    const login = await trial.loginToken(options.role ?? 'responder');
-    visit = await signIn(browser, { url: trial.url, login, ...options });
-    await visit.page.goto(path);
-    return visit.page;
-  }
+    { role = 'responder', ...options }: Partial<VisitOptions> & { role?: Role } = {},
+  ): Promise<Page> => trial.enter(path, role, options);
   const text = (page: Page, testId: string): Promise<string> => page.getByTestId(testId).innerText();
 
   it('explains the one-time link to whoever is not signed in, and when one was used before', async () => {
-    const context = await browser.newContext({ baseURL: trial.url });
+    const context = await trial.browser.newContext({ baseURL: trial.api.url });
     const page = await context.newPage();
     await page.goto('/alerts');
     expect(await text(page, 'login')).toContain('./norn login');
-    const link = `/login?token=${await trial.loginToken()}`;
+    const link = `/login?token=${await trial.api.loginToken()}`;
     await page.goto(link);
     await page.getByTestId('mood').waitFor();
     await context.clearCookies();
@@ -88,7 +53,7 @@ describe('the console', () => {
     );
     expect(await text(page, 'alert-response')).toMatch(/It is over and nothing was lost/);
     await screenshot(page, 'alert-dark');
-    expect(visit?.complaints).toEqual([]);
+    expect(trial.complaints).toEqual([]);
   });
 
   it('shows the tree with ancestors folded, a frame around the container, and marks on what is blamed', async () => {
@@ -172,7 +137,7 @@ describe('the console', () => {
     expect(drawn).toBeGreaterThan(5);
     expect(drawn).toBeLessThan(60);
     await screenshot(page, 'alert-files-light');
-    expect(visit?.complaints).toEqual([]);
+    expect(trial.complaints).toEqual([]);
   });
 
   it('tells the story, the evidence, the connections, the commands and the raw alert', async () => {
@@ -213,7 +178,7 @@ describe('the console', () => {
     await page.getByTestId('progress').getByText('Requested').waitFor();
     expect(await commandsOf(ids.ransomware)).toBe(2);
     expect(await page.getByTestId('action-restore').isDisabled()).toBe(true);
-    await trial.control.query(`UPDATE commands SET state = 'running' WHERE alert_id = $1 AND finished_at IS NULL`, [
+    await trial.api.control.query(`UPDATE commands SET state = 'running' WHERE alert_id = $1 AND finished_at IS NULL`, [
       ids.ransomware,
     ]);
     await page.getByTestId('progress').getByText('Running').waitFor();
@@ -236,7 +201,7 @@ describe('the console', () => {
     expect(await page.getByTestId('action-isolate').count()).toBe(0);
     await confirmed('rejoin', /Lets pod shop\/web-1-x2k4q back onto the network/);
     await confirmed('kill-container', /kills every process in container web-1[\s\S]*Other containers go on/);
-    const asked = await trial.control.query<{ action: string }[]>(
+    const asked = await trial.api.control.query<{ action: string }[]>(
       'SELECT action FROM commands WHERE alert_id = $1 ORDER BY requested_at DESC LIMIT 3',
       [ids.tree],
     );
@@ -256,7 +221,7 @@ describe('the console', () => {
 
   /** As the host would say. */
   const succeed = async (page: Page, alertId: string, message: string): Promise<void> => {
-    await trial.control.query(
+    await trial.api.control.query(
       `UPDATE commands SET state = 'succeeded', message = $2, finished_at = now() WHERE alert_id = $1 AND finished_at IS NULL`,
       [alertId, message],
     );
@@ -266,7 +231,9 @@ describe('the console', () => {
   const commandsOf = async (alertId: string): Promise<number> =>
     Number(
       (
-        await trial.control.query<{ n: string }[]>('SELECT count(*) AS n FROM commands WHERE alert_id = $1', [alertId])
+        await trial.api.control.query<{ n: string }[]>('SELECT count(*) AS n FROM commands WHERE alert_id = $1', [
+          alertId,
+        ])
       )[0]?.n,
     );
 
@@ -284,7 +251,7 @@ describe('the console', () => {
     await rows.first().waitFor();
     await page.getByTestId('live').getByText('Live').waitFor();
     const before = await rows.count();
-    await seedReverseShell(trial, home);
+    await seedReverseShell(trial.api, home);
     await page.getByTestId('new-alerts').waitFor();
     expect([await text(page, 'new-alerts'), await rows.count()]).toEqual(['1 new', before]);
     await page.getByTestId('new-alerts').click();
@@ -297,7 +264,7 @@ describe('the console', () => {
   it('shows a change of state on the open page', async () => {
     const page = await enter(`/alerts/${ids.wiper}`);
     await page.getByTestId('live').getByText('Live').waitFor();
-    await trial.control.query(`UPDATE alert_handlings SET state = 'archived' WHERE id = $1`, [ids.wiper]);
+    await trial.api.control.query(`UPDATE alert_handlings SET state = 'archived' WHERE id = $1`, [ids.wiper]);
     await page.getByTestId('alert-state').getByText('Archived').waitFor();
   });
 
@@ -323,7 +290,7 @@ describe('the console', () => {
     await says(page, 'container-row', new RegExp(webContainer.id.slice(0, 12)));
     await page.goto('/responses');
     await says(page, 'command-row', /restore/);
-    expect(visit?.complaints).toEqual([]);
+    expect(trial.complaints).toEqual([]);
   });
 
   it('lists the rules with what the sensor does not see of them', async () => {
@@ -334,9 +301,9 @@ describe('the console', () => {
       'logsource: { product: linux, service: sshd }',
       'detection: { a: [stranger], condition: a }',
     ].join('\n');
-    const taken = await fetch(`${trial.url}/api/v1/rules/import`, {
+    const taken = await fetch(`${trial.api.url}/api/v1/rules/import`, {
       method: 'POST',
-      headers: { authorization: `Bearer ${await trial.tokenOf('admin')}`, 'content-type': 'application/json' },
+      headers: { authorization: `Bearer ${await trial.api.tokenOf('admin')}`, 'content-type': 'application/json' },
       body: JSON.stringify({ files: [{ name: 'logins.yml', text }] }),
     });
     expect(taken.status).toBe(201);
@@ -354,7 +321,7 @@ describe('the console', () => {
     expect(await page.getByTestId('rule-row').count()).toBe(1);
     expect(page.url()).toContain('q=of');
     await screenshot(page, 'rules');
-    expect(visit?.complaints).toEqual([]);
+    expect(trial.complaints).toEqual([]);
   });
 
   it('hunts with a rule of the pack by its address, and says so when nothing is found', async () => {
@@ -364,7 +331,7 @@ describe('the console', () => {
     await says(page, 'hunt-total', /^0 events$/);
     await says(page, 'hunt-nothing', /Look through 30 days/);
     expect(page.url()).toMatch(/\/hunt\?rule=log_deleted$/);
-    expect(visit?.complaints).toEqual([]);
+    expect(trial.complaints).toEqual([]);
   });
 
   it('hunts with a rule of one’s own: what, when, and closer', async () => {
@@ -386,7 +353,7 @@ describe('the console', () => {
     await page.getByTestId('hunt-histogram').getByRole('button').first().click();
     await page.waitForURL(/until=/);
     await says(page, 'hunt-total', /^8 events$/);
-    expect(visit?.complaints.filter((one) => !one.includes('400'))).toEqual([]);
+    expect(trial.complaints.filter((one) => !one.includes('400'))).toEqual([]);
   });
 
   it('has a page for what is not there', async () => {
@@ -414,7 +381,7 @@ describe('the console', () => {
     const page = await enter('/');
     await page.getByTestId('live').getByText('Live').waitFor();
     await page.context().setOffline(true);
-    trial.dropConnections();
+    trial.api.dropConnections();
     await page.getByTestId('disconnected').waitFor();
     expect(await text(page, 'disconnected')).toMatch(/Not connected[\s\S]*hosts protect themselves/);
     await page.context().setOffline(false);

@@ -1,9 +1,8 @@
 // The policy in a real browser: what is in force, a change tried and applied, what changed, and the way back; and what hosts made of it.
-import { rmSync } from 'node:fs';
-import { type ApiTrial, seedHost, seedTenant, startApiTrial } from '@norn/api/trial';
+import { seedHost } from '@norn/api/trial';
 import { Host, HostPolicyRecord } from '@norn/store';
-import type { Browser, Page } from 'playwright-core';
-import { type Visit, type VisitOptions, buildConsole, openBrowser, says, screenshot, signIn } from './browser.ts';
+import { says, screenshot } from './browser.ts';
+import { tryConsole } from './trial.ts';
 
 jest.setTimeout(180_000);
 
@@ -25,44 +24,14 @@ rules:
 `;
 
 describe('the policy in the console', () => {
-  let trial: ApiTrial;
-  let browser: Browser;
-  let folder: string;
   let hostId: string;
-  let visit: Visit | undefined;
-
-  beforeAll(async () => {
-    folder = await buildConsole();
-    trial = await startApiTrial({ consoleDir: folder });
-    browser = await openBrowser();
-    await seedTenant(trial, 'default');
-    hostId = (await seedHost(trial, 'default', { name: 'node-3' })).hostId;
-    await seedHost(trial, 'default', { name: 'node-4' });
+  const trial = tryConsole(async (api) => {
+    hostId = (await seedHost(api, 'default', { name: 'node-3' })).hostId;
+    await seedHost(api, 'default', { name: 'node-4' });
   });
-
-  afterEach(async () => {
-    await visit?.context.close();
-    visit = undefined;
-  });
-
-  afterAll(async () => {
-    await browser.close();
-    await trial.close();
-    rmSync(folder, { recursive: true, force: true });
-  });
-
-  async function enter(
-    path: string,
-    role: 'viewer' | 'analyst' | 'admin',
-    options: Partial<VisitOptions> = {},
-  ): Promise<Page> {
-    visit = await signIn(browser, { url: trial.url, login: await trial.loginToken(role), ...options });
-    await visit.page.goto(path);
-    return visit.page;
-  }
 
   it('is written, tried and put in force, when its tests are right', async () => {
-    const page = await enter('/', 'admin');
+    const page = await trial.enter('/', 'admin');
     await page.getByRole('link', { name: 'Policy' }).first().click();
     await says(page, 'policy-summary', /No policy was applied/);
     await page.getByTestId('policy-edit').click();
@@ -87,15 +56,15 @@ describe('the policy in the console', () => {
     await page.getByTestId('confirm-apply-yes').click();
     await says(page, 'policy-summary', /shop, version 1, is in force: 2 rules: 2 deny/);
     // What was refused was told to the person; the browser tells of it as well.
-    expect(visit?.complaints.filter((text) => !text.includes('400'))).toEqual([]);
+    expect(trial.complaints.filter((text) => !text.includes('400'))).toEqual([]);
   });
 
   it('shows its rules in their order, where each is enforced, and what the hosts made of it', async () => {
-    const { epoch } = await trial.control.manager.findOneByOrFail(HostPolicyRecord, { tenantId: 'default' });
-    const { facts } = await trial.control.manager.findOneByOrFail(Host, { id: hostId });
+    const { epoch } = await trial.api.control.manager.findOneByOrFail(HostPolicyRecord, { tenantId: 'default' });
+    const { facts } = await trial.api.control.manager.findOneByOrFail(Host, { id: hostId });
     const policy = { state: 'POLICY_STATE_APPLIED', code: 'ok', epoch, policy: 'shop', version: 1, denied: '4' };
-    await trial.control.manager.update(Host, { id: hostId }, { facts: { ...facts, policy } });
-    const page = await enter('/policy', 'viewer');
+    await trial.api.control.manager.update(Host, { id: hostId }, { facts: { ...facts, policy } });
+    const page = await trial.enter('/policy', 'viewer');
     await says(
       page,
       'policy-rule',
@@ -109,11 +78,11 @@ describe('the policy in the console', () => {
     await screenshot(page, 'policy');
     await page.getByTestId('policy-host').getByRole('link', { name: 'node-3' }).click();
     await says(page, 'host-policy', /In effect[\s\S]*Version 1 is in effect[\s\S]*4 denied/);
-    expect(visit?.complaints).toEqual([]);
+    expect(trial.complaints).toEqual([]);
   });
 
   it('says what changed between two versions, and goes back to one', async () => {
-    const page = await enter('/policy', 'admin');
+    const page = await trial.enter('/policy', 'admin');
     await page.getByTestId('policy-edit').click();
     await page.getByTestId('policy-text').fill(first.replace('level: high', 'level: critical'));
     await page.getByTestId('policy-try').click();
@@ -131,11 +100,11 @@ describe('the policy in the console', () => {
     await says(page, 'policy-summary', /version 3/);
     await says(page, 'policy-version', /3\s*in force[\s\S]*as in 1/);
     await says(page, 'policy-host', /node-3[\s\S]*Older/);
-    expect(visit?.complaints).toEqual([]);
+    expect(trial.complaints).toEqual([]);
   });
 
   it('can be read on a phone and in the light', async () => {
-    const page = await enter('/policy', 'viewer', { width: 390, scheme: 'light' });
+    const page = await trial.enter('/policy', 'viewer', { width: 390, scheme: 'light' });
     await page.getByTestId('policy-rule').first().waitFor();
     const width = await page.evaluate<number>('document.documentElement.scrollWidth');
     expect(width).toBeLessThanOrEqual(390);
@@ -143,7 +112,7 @@ describe('the policy in the console', () => {
   });
 
   it('may be tried, and not applied, by an analyst', async () => {
-    const page = await enter('/policy', 'analyst');
+    const page = await trial.enter('/policy', 'analyst');
     await page.getByTestId('policy-edit').click();
     await page.getByTestId('policy-try').click();
     await page.getByTestId('policy-trial').waitFor();

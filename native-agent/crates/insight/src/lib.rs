@@ -10,11 +10,20 @@ mod sampler;
 mod self_test;
 mod x86;
 
+use nix::time::{ClockId, clock_gettime};
+
 pub use decoder::{Decoder, Loop, Unsupported, of, of_this_cpu};
 pub use kernel::{Kernel, Mix};
 pub use memory::{FileId, Memory, Origin, Region};
 pub use sampler::Sampler;
 pub use self_test::{SelfTest, self_test};
+
+/// CPU time of this thread, what the kernel did meanwhile included, ns.
+pub fn thread_cpu_ns() -> u64 {
+    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map_or(0, |time| {
+        time.tv_sec() as u64 * 1_000_000_000 + time.tv_nsec() as u64
+    })
+}
 
 /// One moment of one thread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,9 +2,7 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use nix::time::{ClockId, clock_gettime};
-
-use crate::{Decoder, Instructions, Kernel, Origin, Pace, Sample, Sampler};
+use crate::{Decoder, Instructions, Kernel, Origin, Pace, Sample, Sampler, thread_cpu_ns};
 
 /// Looked for this long.
 const PATIENCE: Duration = Duration::from_millis(200);
@@ -65,12 +63,11 @@ fn sample_cost(sampler: &mut Sampler) -> u64 {
     (sampled.saturating_sub(bare) / samples).clamp(SAMPLE_MIN_NS, SAMPLE_MAX_NS)
 }
 
-/// CPU time of the work, what the kernel did meanwhile included, ns.
+/// CPU time of the work, ns.
 fn work_ns() -> u64 {
-    let now = || clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map_or(Duration::ZERO, Duration::from);
-    let before = now();
+    let before = thread_cpu_ns();
     black_box(hash(black_box(0x9e37_79b9)));
-    (now() - before).as_nanos() as u64
+    thread_cpu_ns() - before
 }
 
 fn is_placed(sampler: &Sampler, sample: &Sample) -> bool {

@@ -22,7 +22,7 @@ use norn_insight::FileId;
 
 pub use bypass::{Bypass, HookedCall, TreeId};
 pub use firing::{Clock, Firing};
-pub use insight::{InsightStatus, Source, thread_cpu_ns};
+pub use insight::{InsightStatus, Source};
 use lineage::hands;
 pub use lineage::{author, has_runtime_name, is_manager, is_runtime, is_system_image};
 pub use provenance::{Packages, Provenance};

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use norn_events::{Image, Process, ProcessTable, ProcessUid};
-use norn_insight::{Sampler, of_this_cpu, self_test};
-use norn_reflex::{Packages, Reflexes, Source, thread_cpu_ns};
+use norn_insight::{Sampler, of_this_cpu, self_test, thread_cpu_ns};
+use norn_reflex::{Packages, Reflexes, Source};
 
 const RUN: Duration = Duration::from_secs(30);
 const TICK: Duration = Duration::from_millis(10);
@@ -14,8 +14,7 @@ const PERIOD_NS: u64 = 100_000;
 const NEW_PROCESSES: Duration = Duration::from_millis(500);
 
 fn cpu_time() -> Duration {
-    let time = nix::time::clock_gettime(nix::time::ClockId::CLOCK_THREAD_CPUTIME_ID).unwrap();
-    Duration::from(time)
+    Duration::from_nanos(thread_cpu_ns())
 }
 
 /// Processes that came since the last call.

@@ -1,7 +1,7 @@
 //! What runs on this host's CPUs: opens the sampler, tries it on known work, and says what it is good for.
 use norn_events::wire::event::v1::Capability;
-use norn_insight::{Sampler, of_this_cpu, self_test};
-use norn_reflex::{InsightStatus, Source, thread_cpu_ns};
+use norn_insight::{Sampler, of_this_cpu, self_test, thread_cpu_ns};
+use norn_reflex::{InsightStatus, Source};
 
 const MECHANISM: &str = "perf cpu-clock";
 

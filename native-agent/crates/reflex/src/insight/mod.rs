@@ -5,7 +5,6 @@ mod known;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use nix::time::{ClockId, clock_gettime};
 use norn_events::{Event, ProcessIndex, ProcessTable, ProcessUid};
 use norn_insight::{Decoder, FileId, Instructions, Kernel, Origin, Pace, Sample, SelfTest, Unsupported};
 
@@ -44,7 +43,7 @@ pub struct Source {
     pub instructions: Box<dyn Instructions>,
     pub decoder: Result<Box<dyn Decoder>, Unsupported>,
     pub self_test: SelfTest,
-    /// CPU time of the thread that looks, ns: [`thread_cpu_ns`] but in tests.
+    /// CPU time of the thread that looks, ns: [`norn_insight::thread_cpu_ns`] but in tests.
     pub cpu_ns: fn() -> u64,
 }
 
@@ -341,13 +340,6 @@ impl Insight {
             source.instructions.set_pace(self.pace);
         }
     }
-}
-
-/// CPU time of this thread, ns.
-pub fn thread_cpu_ns() -> u64 {
-    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map_or(0, |time| {
-        time.tv_sec() as u64 * 1_000_000_000 + time.tv_nsec() as u64
-    })
 }
 
 /// Code around an address: where it begins, and how many bytes.

@@ -41,15 +41,15 @@ export async function composeUp(): Promise<void> {
     { title: 'Make the secrets', task: () => makeComposeSecrets(installation) },
     { title: 'Start', task: (_, task) => stack?.up((line) => (task.output = line)) },
   ]);
-  write(`\nNorn runs as separate services. Console: ${await composeLoginLink()}`);
+  write(`\nNorn runs as separate services. Console: ${await composeLoginLink(stack)}`);
   write('Stop: ./norn down --compose');
 }
 
 /** A one-time link into the console. */
-export async function composeLoginLink(): Promise<string> {
-  const stack = await composeStack(findInstallation());
+export async function composeLoginLink(stack?: Stack): Promise<string> {
+  const running = stack ?? (await composeStack(findInstallation()));
   // Compose tells of the container that it makes; the link is what is said last.
-  return (await stack.run('api', loginProgram)).trim().split('\n').at(-1) ?? '';
+  return (await running.run('api', loginProgram)).trim().split('\n').at(-1) ?? '';
 }
 
 async function makeComposeSecrets(installation: Installation): Promise<void> {

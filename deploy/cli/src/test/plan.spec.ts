@@ -22,3 +22,23 @@ describe('a path', () => {
     expect(planRuns(undefined, 'a/b').filter(({ runner }) => runner === 'cargo')).toEqual([]);
   });
 });
+
+describe('the long proofs', () => {
+  const files = ({ args }: { args: readonly string[] }): string => args.join(' ');
+
+  it('are run alone, by both runners', () => {
+    const runs = planRuns('long', undefined);
+    expect(runs.map(({ runner }) => runner)).toEqual(['jest', 'cargo']);
+    expect(files(runs[0] ?? { args: [] })).toContain('--testPathPatterns /test/long/');
+    expect(files(runs[1] ?? { args: [] })).toMatch(/^test long_ .*--ignored/);
+  });
+
+  it('are no part of the tests that run unasked', () => {
+    const runs = planRuns(undefined, undefined);
+    expect(runs.some(({ kind }) => kind === 'long')).toBe(false);
+    expect(runs.filter(({ args }) => args.includes('--ignored')).map(files)).toEqual([
+      expect.stringContaining('--skip long_'),
+    ]);
+    expect(files(runs[0] ?? { args: [] })).toContain('/test/long/');
+  });
+});

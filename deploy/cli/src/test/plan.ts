@@ -4,10 +4,11 @@ import { processEnvironment } from '@norn/config';
 import { repository } from '../up/installation.ts';
 import { askedFor, kubernetesIsBuilt } from './kubernetes.ts';
 
-export const kinds = ['unit', 'kernel', 'e2e', 'kubernetes'] as const;
+export const kinds = ['unit', 'kernel', 'e2e', 'kubernetes', 'long'] as const;
 /**
  * unit: beside the sources, with real parts where a stage meets one. kernel: this machine's kernel and container runtime.
  * e2e: a whole installation. kubernetes: both charts on a real cluster, which takes minutes to build the first time.
+ * long: proofs that take minutes each, many turns of what the others try a few times; run when asked for alone.
  */
 export type Kind = (typeof kinds)[number];
 
@@ -24,17 +25,21 @@ const unitWorkers = 2;
 
 /** In run order: what is quick to fail is run first. */
 export function planRuns(only: Kind | undefined, pattern: string | undefined): TestRun[] {
-  const wanted = only ? [only] : kinds.filter((kind) => kind !== 'kubernetes' || runsByDefault());
+  const wanted = only ? [only] : kinds.filter(runsByDefault);
   const runs = wanted.flatMap((kind) => runsOf(kind));
   // A path is one of jest's files; cargo knows tests by name alone.
   const able = pattern?.includes('/') ? runs.filter(({ runner }) => runner === 'jest') : runs;
   return able.map((run) => narrow(run, pattern));
 }
 
-/** Not on a machine that would have to build a Kubernetes first, unless somebody asks for it. */
-function runsByDefault(): boolean {
-  return processEnvironment()[askedFor] !== undefined || kubernetesIsBuilt();
+/** Not a Kubernetes on a machine that would have to build it first, unless somebody asks for it. */
+function runsByDefault(kind: Kind): boolean {
+  if (kind === 'kubernetes') return processEnvironment()[askedFor] !== undefined || kubernetesIsBuilt();
+  return kind !== 'long';
 }
+
+/** How the name of a test in Rust begins that is one of the long ones. */
+const longTest = 'long_';
 
 function runsOf(kind: Kind): TestRun[] {
   switch (kind) {
@@ -50,23 +55,34 @@ function runsOf(kind: Kind): TestRun[] {
           '/test/kernel/',
           '/test/e2e/',
           '/test/kubernetes/',
+          '/test/long/',
         ),
         { kind, runner: 'cargo', args: ['test', '--workspace', '--locked', '--no-fail-fast'], cwd: agent },
       ];
     case 'kernel':
-      return [
-        jest(kind, '--runInBand', '--roots', join(repository, 'test'), '--testPathPatterns', '/test/kernel/'),
-        {
-          kind,
-          runner: 'cargo',
-          args: ['test', '--workspace', '--locked', '--no-fail-fast', '--', '--ignored', '--test-threads=1'],
-          cwd: agent,
-        },
-      ];
+      return [inOrder(kind), ignored(kind, [], ['--skip', longTest])];
     case 'e2e':
     case 'kubernetes':
-      return [jest(kind, '--runInBand', '--roots', join(repository, 'test'), '--testPathPatterns', `/test/${kind}/`)];
+      return [inOrder(kind)];
+    case 'long':
+      return [inOrder(kind), ignored(kind, [longTest], [])];
   }
+}
+
+/** The files of a kind's own folder, one after the other. */
+function inOrder(kind: Kind): TestRun {
+  return jest(kind, '--runInBand', '--roots', join(repository, 'test'), '--testPathPatterns', `/test/${kind}/`);
+}
+
+/** What the agent's tests do to this kernel: `cargo test` leaves it out unless asked, and it is done one after the other. */
+function ignored(kind: Kind, chosen: readonly string[], options: readonly string[]): TestRun {
+  const how = ['--', '--ignored', '--test-threads=1', ...options];
+  return {
+    kind,
+    runner: 'cargo',
+    args: ['test', ...chosen, '--workspace', '--locked', '--no-fail-fast', ...how],
+    cwd: agent,
+  };
 }
 
 function jest(kind: Kind, ...args: string[]): TestRun {

@@ -136,7 +136,7 @@ fn rung(finding: &Finding) -> ResponseRung {
 
 #[test]
 #[ignore = "needs root, BPF and fanotify"]
-fn kill_ends_the_attack_long_before_its_end() {
+fn kill_ends_the_attack_well_before_its_end() {
     let (_stage, mut tyr, _home, dir) = protect("kill", ReflexMode::Kill);
     let mut attack = Attack::start(&dir, "0.002");
     assert!(!attack.ends().success());

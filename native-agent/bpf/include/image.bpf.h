@@ -22,8 +22,8 @@ static __always_inline __u32 image__read_flags(struct file *file, struct inode *
 		flags |= internal ? IMAGE_MEMFD : IMAGE_TMPFS;
 	if (kernel__read(inode, inode, i_nlink) == 0 && !(flags & IMAGE_MEMFD))
 		flags |= IMAGE_DELETED;
-	if (magic == OVERLAYFS_MAGIC && overlay_inode__has_upper(inode))
-		flags |= IMAGE_UPPER_LAYER;
+	if (magic == OVERLAYFS_MAGIC)
+		flags |= overlay_inode__has_upper(inode) ? IMAGE_UPPER_LAYER : IMAGE_LOWER_LAYER;
 	if (mode & MODE_WRITABLE)
 		flags |= IMAGE_WRITABLE;
 	if (mode & MODE_SETUID)

@@ -147,6 +147,7 @@ enum {
 	IMAGE_TMPFS = 8,
 	IMAGE_WRITABLE = 16,
 	IMAGE_SETUID = 32,
+	IMAGE_LOWER_LAYER = 128,
 };
 
 /* ExecFlag. */

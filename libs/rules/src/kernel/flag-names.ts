@@ -14,6 +14,10 @@ export const imageFlagNames: FlagNames = [
   [ImageFlag.WRITABLE, 'writable'],
   [ImageFlag.SETUID, 'setuid'],
   [ImageFlag.NEW, 'new'],
+  [ImageFlag.LOWER_LAYER, 'lower-layer'],
+  [ImageFlag.PACKAGED, 'packaged'],
+  [ImageFlag.PACKAGED_SCRIPT, 'packaged-script'],
+  [ImageFlag.INSTALLATION, 'installation'],
 ];
 
 export const execFlagNames: FlagNames = [
@@ -45,11 +49,12 @@ export function bitsOf(names: readonly string[], table: FlagNames): number {
 }
 
 const imageFlags = new Map<number, readonly string[]>();
-/** 128 combinations at most, each named once. */
+const namedBits = imageFlagNames.reduce((sum, [bit]) => sum | bit, 0);
+/** 2048 combinations at most, each named once. */
 export function imageFlagTexts(bits: number): readonly string[] {
-  const known = imageFlags.get(bits & 127);
+  const known = imageFlags.get(bits & namedBits);
   if (known) return known;
   const named = namesOf(bits, imageFlagNames);
-  imageFlags.set(bits & 127, named);
+  imageFlags.set(bits & namedBits, named);
   return named;
 }

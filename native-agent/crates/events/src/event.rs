@@ -1,5 +1,5 @@
 //! One kernel fact, borrowed from the ring it came in.
-use crate::{EventKind, ProcessIndex, ProcessTable};
+use crate::{EventKind, ProcessIndex, ProcessTable, SensitiveFile};
 
 /// One kernel fact. What `path`, `target`, `flags`, `value` and `result` hold depends on `kind`:
 /// see `EventKind` in `proto/norn/event/v1/event.proto`.
@@ -16,6 +16,18 @@ pub struct Event<'a> {
     /// As the process saw it (container-relative), absolute; not always UTF-8.
     pub path: &'a [u8],
     pub target: &'a [u8],
+}
+
+impl Event<'_> {
+    /// Whether a rule asks where the process of such an event comes from, so that it is told when that is known.
+    pub fn needs_origin(kind: EventKind, value: u64) -> bool {
+        const SETUID: u64 = 0o4000;
+        match kind {
+            EventKind::FileRead => value >> 32 == SensitiveFile::PasswordHash as u64,
+            EventKind::FileChmod => value & SETUID != 0,
+            _ => false,
+        }
+    }
 }
 
 /// Something that watches the stream of events in order: the batch builder, the reflexes, the vault's journal.

@@ -51,6 +51,12 @@ pub struct Image {
     pub sha256: Option<[u8; 32]>,
     /// What the file belongs to and is unchanged from. Not known yet, or to no package: `None`.
     pub package: Option<Arc<Package>>,
+    /// The script that it was started to run, and nothing besides, as far as its arguments tell; empty when they don't.
+    pub script: Vec<u8>,
+    /// A variable of its environment may bring other code into it, or nobody could look at all of them.
+    pub is_influenced: bool,
+    /// Its events wait for what is being found out about where it comes from.
+    pub is_asked_about: bool,
     /// `ImageFlag` bits.
     pub flags: u32,
     pub device: u64,

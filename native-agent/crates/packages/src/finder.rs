@@ -3,7 +3,7 @@ use std::collections::VecDeque;
 use std::path::Path;
 
 use crate::host::{HostPackages, is_own};
-use crate::lists::{AsOf, Lists, Recorded, changed, identity, look_up};
+use crate::lists::{AsOf, Lists, Recorded, changed, identity, is_left_out, look_up};
 
 /// Keeps the lists of the last few containers' roots.
 #[derive(Debug)]
@@ -38,6 +38,14 @@ impl Finder {
             return look_up(root, path).ok()?;
         }
         self.lists_of(root)?.of(path)
+    }
+
+    /// As `find`, also of files that are no programs: what is kept in memory leaves them out.
+    pub fn find_any(&mut self, root: &Path, path: &[u8]) -> Option<Recorded> {
+        if is_left_out(path) {
+            return look_up(root, path).ok()?;
+        }
+        self.find(root, path)
     }
 
     fn lists_of(&mut self, root: &Path) -> Option<&Lists> {

@@ -91,7 +91,7 @@ impl Lists {
             if lists.files.len() >= FILES_MAX {
                 return false;
             }
-            if WITHOUT_PROGRAMS.iter().any(|other| path.starts_with(other)) {
+            if is_left_out(path) {
                 return true;
             }
             if lists.packages.last().is_none_or(|last| !is_same(last, owner)) {
@@ -113,6 +113,12 @@ impl Lists {
         let package = Arc::clone(self.packages.get(owner as usize)?);
         Some(Recorded { checksum, package })
     }
+}
+
+/// Whether `Lists` has nothing of what lies there.
+pub fn is_left_out(path: &[u8]) -> bool {
+    let relative = path.strip_prefix(b"/").unwrap_or(path);
+    WITHOUT_PROGRAMS.iter().any(|other| relative.starts_with(other))
 }
 
 /// When packages last came or went; `None` where there is no database that can be read.

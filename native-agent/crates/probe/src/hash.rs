@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -66,6 +66,8 @@ impl FileVersion {
 #[derive(Debug)]
 pub struct Source {
     pub pid: u32,
+    /// Its creator, in whose root the file is looked for when it has ended.
+    pub parent_pid: u32,
     /// As the process sees it.
     pub path: PathBuf,
     /// The root it is seen from is the host's.
@@ -253,6 +255,7 @@ fn lower_priority() {
 fn read(request: &Request, packages: &mut Finder) -> io::Result<Content> {
     let Source {
         pid,
+        parent_pid,
         path,
         is_of_host,
         ..
@@ -262,10 +265,13 @@ fn read(request: &Request, packages: &mut Finder) -> io::Result<Content> {
     let root = if *is_of_host {
         PathBuf::from("/")
     } else {
-        running.join("root")
+        let parent = Path::new("/proc").join(parent_pid.to_string());
+        let living = if running.exists() { &running } else { &parent };
+        living.join("root")
     };
     let recorded = packages.find(&root, path.as_os_str().as_bytes());
-    let candidates = std::iter::once(running.join("exe")).chain(is_of_host.then(|| path.clone()));
+    let in_root = root.join(path.strip_prefix("/").unwrap_or(path));
+    let candidates = [running.join("exe"), in_root];
     let mut failure = io::Error::from(io::ErrorKind::NotFound);
     for path in candidates {
         match open_version(&path, &request.version).and_then(|file| read_file(file, recorded.as_ref())) {
@@ -276,12 +282,16 @@ fn read(request: &Request, packages: &mut Finder) -> io::Result<Content> {
     Err(failure)
 }
 
-/// The file, if it still is the one that was started.
+/// The file, if it still is the one that was started: another may have been put, or mounted, where it was.
 fn open_version(path: &Path, version: &FileVersion) -> io::Result<File> {
-    let file = File::open(path)?;
+    let file = File::options()
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK)
+        .open(path)?;
     let metadata = file.metadata()?;
     let mtime_ns = metadata.mtime() as u64 * 1_000_000_000 + metadata.mtime_nsec() as u64;
-    if metadata.size() != version.size || mtime_ns != version.mtime_ns {
+    let is_same = metadata.size() == version.size && mtime_ns == version.mtime_ns;
+    if !is_same || metadata.ino() != version.inode {
         return Err(io::Error::from(io::ErrorKind::NotFound));
     }
     Ok(file)

@@ -10,6 +10,7 @@ use norn_events::{Observer, ProcessIndex, ProcessTable};
 use crate::clock::{boot_id, boot_ns, wall_offset_ns};
 use crate::hash::Hasher;
 use crate::kernel::Kernel;
+use crate::origin::Origins;
 use crate::self_test::SelfTest;
 use crate::sensitive::SensitiveFiles;
 use crate::signals::ITERATOR;
@@ -66,6 +67,7 @@ impl Probe {
         let snapshot = Snapshot::take(&iterator)?;
         if options.hash_executables {
             tracker.hasher = Hasher::start().ok();
+            tracker.origins = Origins::start();
         }
         let unreported = snapshot.fill(&mut tracker);
         let mut self_test = SelfTest::default();
@@ -234,6 +236,7 @@ impl Probe {
     fn upkeep(&mut self) {
         self.tracker.take_hashes();
         let now_ns = boot_ns();
+        self.tracker.settle_origins(now_ns);
         if now_ns - self.last_upkeep_ns < Self::UPKEEP_EVERY_NS {
             return;
         }

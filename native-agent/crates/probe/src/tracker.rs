@@ -13,7 +13,9 @@ use norn_events::{
 use crate::container::Containers;
 use crate::figures::Figures;
 use crate::hash::{FileVersion, Hasher, Source};
+use crate::origin::{Origins, script_of};
 use crate::record::{Header, KIND_CGROUP, LifecycleFacts, MARK_KERNEL_THREAD, Record, Slot};
+use crate::script::is_influenced;
 use crate::stream::Gap;
 use crate::text::{join_arguments, socket_text, socket_value};
 use crate::{environment, procfs};
@@ -25,9 +27,10 @@ pub struct Tracker {
     pub containers: Containers,
     pub hasher: Option<Hasher>,
     /// Processes whose image's sum is being computed.
-    hash_waiters: HashMap<FileVersion, Vec<ProcessIndex>>,
+    pub(crate) hash_waiters: HashMap<FileVersion, Vec<ProcessIndex>>,
+    pub(crate) origins: Origins,
     boot_id: [u8; 16],
-    wall_offset_ns: i64,
+    pub(crate) wall_offset_ns: i64,
     /// When the agent attached, CLOCK_BOOTTIME ns.
     started_ns: u64,
     path: Vec<u8>,
@@ -36,7 +39,7 @@ pub struct Tracker {
 
 impl Tracker {
     /// Processes of one file that get its sum late; those beyond have it from their next exec on.
-    const HASH_WAITERS_MAX: usize = 1_024;
+    pub(crate) const HASH_WAITERS_MAX: usize = 1_024;
     /// By less a time is not set back.
     const SET_BACK_US: u64 = 3_600_000_000;
 
@@ -46,6 +49,7 @@ impl Tracker {
             containers: Containers::new(),
             hasher: None,
             hash_waiters: HashMap::new(),
+            origins: Origins::default(),
             boot_id,
             wall_offset_ns,
             started_ns,
@@ -83,6 +87,9 @@ impl Tracker {
         self.write_texts(record, &mut figures, process);
         if kind == EventKind::Exit {
             self.processes.end(process, header.time_ns);
+        }
+        if Event::needs_origin(kind, figures.value) {
+            self.ask_origin(process, header.time_ns);
         }
         let event = Event {
             kind,
@@ -207,7 +214,11 @@ impl Tracker {
         let image = image.unwrap_or_else(|| Arc::new(procfs::read_image(facts.parent_tgid)));
         let mut process = self.new_process(header, &facts, image);
         self.inherit_login(parent_uid, &mut process.credentials);
+        let is_unread = process.image.sha256.is_none();
         let index = self.processes.insert(process);
+        if is_unread && let Some(parent) = self.processes.by_uid(parent_uid) {
+            self.await_with_parent(parent, index);
+        }
         self.refresh(index, header);
         index
     }
@@ -295,6 +306,9 @@ impl Tracker {
         join_arguments(&mut image.command_line, record.slot(Slot::Name));
         environment::choose(&mut image.environment, record.slot(Slot::Environment));
         let header = &record.header;
+        let pids = [header.tgid, facts.parent_tgid];
+        image.script = script_of(&image.path, record.slot(Slot::Name), pids);
+        image.is_influenced = is_influenced(record.slot(Slot::Environment));
         let container_start = self
             .containers
             .start_time_ns(header.cgroup_id, header.start_time_ns);
@@ -313,6 +327,7 @@ impl Tracker {
         };
         let source = Source {
             pid: process.pid,
+            parent_pid: process.parent_pid,
             path: PathBuf::from(OsStr::from_bytes(&image.path)),
             is_of_host: process.container.is_none(),
             is_fresh: process.image_number > 0,

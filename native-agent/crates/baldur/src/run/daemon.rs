@@ -32,6 +32,7 @@ use super::sensor::{EVENTS_PER_POLL_MAX, Sensor};
 use super::state::StateDir;
 use super::trace::Traces;
 use super::wake::Waiter;
+use super::withheld::Withheld;
 
 /// The loop goes round at least so often: the sensor's bulk ring does not call for every event.
 const ROUND: Duration = Duration::from_millis(10);
@@ -63,6 +64,7 @@ pub struct Daemon {
     pub(super) reactions: Reactions,
     pub(super) state: StateDir,
     pub(super) builder: BatchBuilder,
+    pub(super) withheld: Withheld,
     pub(super) outbox: Outbox,
     pub(super) link: Link,
     pub(super) commands: Commands,
@@ -144,14 +146,17 @@ impl Daemon {
         let events = self.sensor.poll(&mut [
             &mut self.keeper,
             &mut self.reflexes,
-            &mut self.builder,
+            &mut self.withheld.before(&mut self.builder),
             &mut self.enforcement,
             &mut self.hooks,
         ]);
         self.keeper.catch_up(self.sensor.processes());
         self.timers.busy = events >= EVENTS_PER_POLL_MAX;
         let has_calls = self.hooks.work(self.sensor.processes(), &mut self.builder);
-        if (events > 0 || has_calls) && self.timers.rows_since_ns.is_none() {
+        let released = self
+            .withheld
+            .release(&mut self.builder, self.sensor.processes(), false);
+        if (events > 0 || has_calls || released) && self.timers.rows_since_ns.is_none() {
             self.timers.rows_since_ns = Some(boot_ns());
         }
     }
@@ -483,6 +488,8 @@ impl Daemon {
     fn say_farewell(mut self) {
         tracing::info!("stopping");
         self.hooks.say_farewell();
+        self.withheld
+            .release(&mut self.builder, self.sensor.processes(), true);
         while !self.builder.is_empty() {
             self.seal(boot_ns());
         }

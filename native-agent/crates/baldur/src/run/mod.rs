@@ -25,6 +25,7 @@ mod state;
 mod testing;
 mod trace;
 mod wake;
+mod withheld;
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
@@ -58,6 +59,7 @@ use sensor::Sensor;
 use state::StateDir;
 use trace::Traces;
 use wake::Waiter;
+use withheld::Withheld;
 
 /// What the vault keeps on disk at most, bytes, until a policy says otherwise.
 const VAULT_BYTES_MAX: u64 = 2 << 30;
@@ -162,6 +164,7 @@ pub fn run(arguments: RunArguments) -> anyhow::Result<i32> {
         isolations: Isolations::open(&state, &identity.boot_id)?,
         commands: Commands::open(&state)?,
         builder: BatchBuilder::new(identity)?,
+        withheld: Withheld::default(),
         clock: Clock {
             boot_unix_ns: wall_offset_ns.max(0) as u64,
         },

@@ -53,6 +53,8 @@ struct ProcessKey {
     image_number: u32,
     user_id: u32,
     group_id: u32,
+    /// Address of the image: what is found out about a program later makes another of it.
+    image: usize,
 }
 
 impl std::hash::Hash for ProcessKey {
@@ -264,6 +266,7 @@ impl BatchBuilder {
             image_number: process.image_number,
             user_id: process.user_id,
             group_id: process.group_id,
+            image: Arc::as_ptr(&process.image) as usize,
         };
         if let Some((last, entry)) = self.last_process
             && last == key

@@ -1,0 +1,252 @@
+//! Where the programs of processes come from: their sums and packages as the threads beside find them out, and, for the few events
+//! whose rules ask for it, whether all that a process runs is a package's.
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use norn_events::{ImageFlag, Process, ProcessIndex};
+
+use crate::script::{self, PACKAGE_MANAGERS, is_roots};
+use crate::scripts::{Scripts, Verdict, below};
+use crate::tracker::Tracker;
+
+/// What is found out about a process beside its package.
+const FOUND_OUT: u32 =
+    ImageFlag::Packaged as u32 | ImageFlag::PackagedScript as u32 | ImageFlag::Installation as u32;
+/// What a container's own program is not.
+const NOT_OF_THE_IMAGE: u32 = ImageFlag::UpperLayer as u32
+    | ImageFlag::Memfd as u32
+    | ImageFlag::Deleted as u32
+    | ImageFlag::Tmpfs as u32
+    | ImageFlag::Writable as u32
+    | ImageFlag::New as u32;
+
+#[derive(Default)]
+pub struct Origins {
+    scripts: Option<Scripts>,
+    unsettled: Vec<Unsettled>,
+}
+
+struct Unsettled {
+    process: ProcessIndex,
+    image_number: u32,
+    /// CLOCK_BOOTTIME, ns.
+    until_ns: u64,
+}
+
+impl Origins {
+    /// An event waits so long for what its process is; then it is told without, ns.
+    const WAIT_NS: u64 = 1_500_000_000;
+    /// Processes asked about at a time; of those beyond nothing is found out.
+    const UNSETTLED_MAX: usize = 256;
+    /// A maintainer's script and what it starts: ancestors looked through.
+    const DEPTH_MAX: usize = 16;
+    /// The package manager, debconf's frontend, the script.
+    const MANAGER_DEPTH_MAX: usize = 3;
+
+    pub fn start() -> Self {
+        Self {
+            scripts: Scripts::start().ok(),
+            unsettled: Vec::new(),
+        }
+    }
+}
+
+/// Not known yet: `None`.
+type Found<T> = Option<T>;
+
+impl Tracker {
+    /// An event of this process is about to be told whose rule asks where it comes from.
+    pub fn ask_origin(&mut self, process: ProcessIndex, now_ns: u64) {
+        let found = self.origin_of(process);
+        let has_room = self.origins.unsettled.len() < Origins::UNSETTLED_MAX;
+        let Some(asked) = self.processes.get_mut(process) else {
+            return;
+        };
+        if found.is_none() && has_room {
+            let image_number = asked.image_number;
+            Arc::make_mut(&mut asked.image).is_asked_about = true;
+            self.origins.unsettled.push(Unsettled {
+                process,
+                image_number,
+                until_ns: now_ns + Origins::WAIT_NS,
+            });
+            return;
+        }
+        settle(asked, found.unwrap_or_default());
+    }
+
+    /// Looks again at those whose origin was not known.
+    pub fn settle_origins(&mut self, now_ns: u64) {
+        for asked in std::mem::take(&mut self.origins.unsettled) {
+            let is_same = |process: &Process| process.image_number == asked.image_number;
+            if !self.processes.get(asked.process).is_some_and(is_same) {
+                continue;
+            }
+            let found = self.origin_of(asked.process);
+            if found.is_none() && now_ns < asked.until_ns {
+                self.origins.unsettled.push(asked);
+            } else if let Some(process) = self.processes.get_mut(asked.process) {
+                settle(process, found.unwrap_or_default());
+            }
+        }
+    }
+
+    /// `ImageFlag` bits of `FOUND_OUT`.
+    fn origin_of(&mut self, index: ProcessIndex) -> Found<u32> {
+        let mut flags = 0;
+        if self.is_packaged(index)? {
+            flags |= ImageFlag::Packaged as u32;
+            if self.runs_packaged_script(index)? {
+                flags |= ImageFlag::PackagedScript as u32;
+            }
+        }
+        if self.is_installation(index)? {
+            flags |= ImageFlag::Installation as u32;
+        }
+        Some(flags)
+    }
+
+    fn is_packaged(&self, index: ProcessIndex) -> Found<bool> {
+        let Some(process) = self.processes.get(index) else {
+            return Some(false);
+        };
+        // The kernel takes such variables from whoever starts a set-uid program as another.
+        let is_cleaned = process.image.flags & ImageFlag::Setuid as u32 != 0 && process.user_id != 0;
+        if process.image.is_influenced && !is_cleaned {
+            return Some(false);
+        }
+        let came_with_image = process.container.is_some()
+            && process.image.flags & ImageFlag::LowerLayer as u32 != 0
+            && process.image.flags & NOT_OF_THE_IMAGE == 0;
+        if came_with_image || process.image.package.is_some() {
+            return Some(true);
+        }
+        (!self.is_being_read(index)).then_some(false)
+    }
+
+    fn runs_packaged_script(&mut self, index: ProcessIndex) -> Found<bool> {
+        let Some(process) = self.processes.get(index) else {
+            return Some(false);
+        };
+        if process.image.script.is_empty() {
+            return Some(false);
+        }
+        let (Some(root), Some(scripts)) = (root_of(process), self.origins.scripts.as_mut()) else {
+            return Some(false);
+        };
+        let started_ns = process.container.as_ref().map(|_| {
+            let started = self
+                .containers
+                .start_time_ns(process.cgroup_id, process.start_time_ns);
+            let started = started.unwrap_or_default();
+            started.saturating_add_signed(self.wall_offset_ns)
+        });
+        match scripts.verdict(&root, &process.image.script, started_ns) {
+            Verdict::Asked => None,
+            verdict => Some(verdict == Verdict::Packaged),
+        }
+    }
+
+    fn is_installation(&mut self, index: ProcessIndex) -> Found<bool> {
+        let mut current = index;
+        for _ in 0..Origins::DEPTH_MAX {
+            let Some(process) = self.processes.get(current) else {
+                return Some(false);
+            };
+            let is_script = script::is_maintainers(&process.image.script);
+            if is_script && self.is_packaged(current)? && self.is_run_by_manager(current)? {
+                return Some(true);
+            }
+            match self.processes.parent(current) {
+                Some(parent) => current = parent,
+                None => return Some(false),
+            }
+        }
+        Some(false)
+    }
+
+    fn is_run_by_manager(&mut self, script: ProcessIndex) -> Found<bool> {
+        let mut current = script;
+        for _ in 0..Origins::MANAGER_DEPTH_MAX {
+            let Some(parent) = self.processes.parent(current) else {
+                return Some(false);
+            };
+            if self.is_manager(parent)? {
+                return Some(true);
+            }
+            current = parent;
+        }
+        Some(false)
+    }
+
+    fn is_manager(&mut self, index: ProcessIndex) -> Found<bool> {
+        let Some(process) = self.processes.get(index) else {
+            return Some(false);
+        };
+        let image = Arc::clone(&process.image);
+        let named = |path: &[u8]| {
+            PACKAGE_MANAGERS
+                .iter()
+                .find(|(_, known)| known.as_bytes() == path)
+        };
+        if script::is_told_to_run(&image.command_line) {
+            return Some(false);
+        }
+        if named(&image.script).is_some() {
+            return Some(self.is_packaged(index)? && self.runs_packaged_script(index)?);
+        }
+        let Some((package, _)) = named(&image.path) else {
+            return Some(false);
+        };
+        // Of a package of that name: what came with a container's image is not enough, since anybody's image could bring it.
+        Some(self.is_packaged(index)? && image.package.as_ref().is_some_and(|own| own.name == *package))
+    }
+
+    fn is_being_read(&self, index: ProcessIndex) -> bool {
+        self.hash_waiters.values().any(|waiters| waiters.contains(&index))
+    }
+
+    /// A child runs what its parent does; what that is comes to both.
+    pub fn await_with_parent(&mut self, parent: ProcessIndex, child: ProcessIndex) {
+        for waiters in self.hash_waiters.values_mut() {
+            if waiters.contains(&parent) && waiters.len() < Self::HASH_WAITERS_MAX {
+                waiters.push(child);
+            }
+        }
+    }
+}
+
+fn settle(process: &mut Process, found: u32) {
+    let flags = (process.image.flags & !FOUND_OUT) | found;
+    if process.image.flags != flags || process.image.is_asked_about {
+        let image = Arc::make_mut(&mut process.image);
+        image.flags = flags;
+        image.is_asked_about = false;
+    }
+}
+
+/// The script that an exec runs; a maintainer's only while it is root's, which is looked at now, since such scripts are soon gone.
+pub fn script_of(image: &[u8], arguments: &[u8], pids: [u32; 2]) -> Vec<u8> {
+    let script = script::of(image, arguments);
+    let is_roots = || root_of_pids(pids).is_some_and(|root| is_roots(&below(&root, script)));
+    if script::is_maintainers(script) && !is_roots() {
+        return Vec::new();
+    }
+    script.to_vec()
+}
+
+fn root_of(process: &Process) -> Option<PathBuf> {
+    root_of_pids([process.pid, process.parent_pid])
+}
+
+/// As the process sees files, or when it has ended as its creator does.
+fn root_of_pids(pids: [u32; 2]) -> Option<PathBuf> {
+    pids.into_iter()
+        .filter(|&pid| pid != 0)
+        .map(|pid| Path::new("/proc").join(pid.to_string()).join("root"))
+        .find(|root| root.exists())
+}
+
+#[cfg(test)]
+#[path = "origin_tests.rs"]
+mod tests;

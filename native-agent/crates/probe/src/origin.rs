@@ -55,6 +55,25 @@ impl Origins {
 type Found<T> = Option<T>;
 
 impl Tracker {
+    /// Puts what files turned out to be into the images that wait for it.
+    pub fn take_hashes(&mut self) {
+        let Some(hasher) = self.hasher.as_mut() else {
+            return;
+        };
+        for (version, content) in hasher.take_results() {
+            for index in self.hash_waiters.remove(&version).unwrap_or_default() {
+                let Some(process) = self.processes.get_mut(index) else {
+                    continue;
+                };
+                if let Some(content) = &content
+                    && version.is_of(process.image.device, process.image.inode)
+                {
+                    content.describe(Arc::make_mut(&mut process.image));
+                }
+            }
+        }
+    }
+
     /// An event of this process is about to be told whose rule asks where it comes from.
     pub fn ask_origin(&mut self, process: ProcessIndex, now_ns: u64) {
         let found = self.origin_of(process);

@@ -348,25 +348,6 @@ impl Tracker {
         }
     }
 
-    /// Puts what files turned out to be into the images that wait for it.
-    pub fn take_hashes(&mut self) {
-        let Some(hasher) = self.hasher.as_mut() else {
-            return;
-        };
-        for (version, content) in hasher.take_results() {
-            for index in self.hash_waiters.remove(&version).unwrap_or_default() {
-                let Some(process) = self.processes.get_mut(index) else {
-                    continue;
-                };
-                if let Some(content) = &content
-                    && version.is_of(process.image.device, process.image.inode)
-                {
-                    content.describe(Arc::make_mut(&mut process.image));
-                }
-            }
-        }
-    }
-
     /// A process nobody told us of: what its own record and /proc know.
     fn adopt(&mut self, header: &Header) -> ProcessIndex {
         let status = procfs::read_status(header.tgid).unwrap_or_default();

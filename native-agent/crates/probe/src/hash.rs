@@ -24,6 +24,8 @@ pub struct Content {
     pub sha256: Sha256Sum,
     /// What put it there, when it is still what that package put there.
     pub package: Option<Arc<Package>>,
+    /// Under which name it was looked for: a link or a mount gives a package's file the name of another.
+    pub path: PathBuf,
 }
 
 impl Content {
@@ -32,7 +34,8 @@ impl Content {
     pub fn describe(&self, image: &mut Image) {
         let is_in_upper_layer = image.flags & ImageFlag::UpperLayer as u32 != 0;
         image.sha256 = Some(self.sha256);
-        image.package = self.package.clone().filter(|_| !is_in_upper_layer);
+        let is_named_so = image.path == self.path.as_os_str().as_bytes();
+        image.package = self.package.clone().filter(|_| is_named_so && !is_in_upper_layer);
     }
 }
 
@@ -197,7 +200,8 @@ impl Hasher {
     pub fn content_of(&mut self, facts: &LifecycleFacts, source: Source) -> Option<Content> {
         let version = FileVersion::from(facts);
         match self.known.get(&version) {
-            Some(State::Known(content)) => return Some(content.clone()),
+            Some(State::Known(content)) if content.path == source.path => return Some(content.clone()),
+            Some(State::Known(_)) => {}
             Some(State::Asked) => return None,
             None => {}
         }
@@ -273,9 +277,14 @@ fn read(request: &Request, packages: &mut Finder) -> io::Result<Content> {
     let in_root = root.join(path.strip_prefix("/").unwrap_or(path));
     let candidates = [running.join("exe"), in_root];
     let mut failure = io::Error::from(io::ErrorKind::NotFound);
-    for path in candidates {
-        match open_version(&path, &request.version).and_then(|file| read_file(file, recorded.as_ref())) {
-            Ok(content) => return Ok(content),
+    for candidate in candidates {
+        match open_version(&candidate, &request.version).and_then(|file| read_file(file, recorded.as_ref())) {
+            Ok(content) => {
+                return Ok(Content {
+                    path: path.clone(),
+                    ..content
+                });
+            }
             Err(error) => failure = error,
         }
     }
@@ -316,6 +325,7 @@ fn read_file(mut file: File, recorded: Option<&Recorded>) -> io::Result<Content>
     Ok(Content {
         sha256: sha256.finalize().into(),
         package: owner.map(|recorded| Arc::clone(&recorded.package)),
+        path: PathBuf::new(),
     })
 }
 
@@ -347,6 +357,26 @@ mod tests {
         let unchanged = recorded(Md5::digest(b"x").into());
         assert_eq!(content(&unchanged).package, Some(Arc::clone(&unchanged.package)));
         assert_eq!(content(&recorded([0; 16])).package, None);
+    }
+
+    #[test]
+    fn a_packages_file_under_the_name_of_another_belongs_to_no_package() {
+        let content = Content {
+            path: "/usr/bin/cat".into(),
+            ..content(&recorded(Md5::digest(b"x").into()))
+        };
+        for (path, is_known) in [("/usr/bin/cat", true), ("/usr/sbin/sshd", false)] {
+            let mut image = Image {
+                path: path.into(),
+                ..Image::default()
+            };
+            content.describe(&mut image);
+            assert_eq!(
+                (image.sha256.is_some(), image.package.is_some()),
+                (true, is_known),
+                "{path}"
+            );
+        }
     }
 
     #[test]

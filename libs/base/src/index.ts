@@ -1,4 +1,5 @@
 // What everything stands on; depends on nothing.
+export { AwayError, isAway } from './away.ts';
 export { NornError, messageOf } from './error.ts';
 export { fromHex, toHex } from './hex.ts';
 export { SeededRandom } from './seeded-random.ts';

@@ -1,28 +1,41 @@
 // Consuming: whole batches of one partition, in order; committed after the handler's promise; survives the loss of the broker.
+import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { messageOf } from '@norn/base';
+import { AwayError, messageOf } from '@norn/base';
 import { Metric, count, createLogger } from '@norn/telemetry';
 import type { Consumer, ConsumerGroupJoinEvent, EachBatchPayload } from 'kafkajs';
+import { tryEach } from './attempts.ts';
 import { Commits } from './commits.ts';
 import { type BusConfig, recordBatchBytesMax } from './config.ts';
+import { DeadLetters } from './dead-letters.ts';
 import { consumerRetry } from './failure.ts';
 import { type TopicName, topics } from './flow.ts';
+import { type Claim, Holding } from './holding.ts';
 import { createKafka } from './kafkajs.ts';
 import { toRecords } from './messages.ts';
-import type { RecordBatch } from './record.ts';
+import type { BusRecord, RecordBatch } from './record.ts';
 import { supervise } from './supervise.ts';
+import { committedMarks } from './topics.ts';
 
 /** What a handler answers when it took the records but is not done with them: they are committed when `settled` is. */
 export interface Deferred {
   readonly settled: Promise<void>;
 }
 
-/** The records are committed when the promise resolves, or later (`Deferred`); when it rejects they come again. */
+/**
+ * The records are committed when the promise resolves, or later (`Deferred`); when it rejects they come again, each by itself, and one that makes it reject
+ * time after time goes to the dead letters. What `isAway` says is waited for.
+ */
 // eslint-disable-next-line @typescript-eslint/no-invalid-void-type -- most handlers have nothing to say
 export type BatchHandler = (batch: RecordBatch) => Promise<void | Deferred>;
 
 /** Called before the first batch of a partition that this consumer was given (again), or whose handler failed. */
-export type PartitionPreparer = (topic: TopicName, partition: number, nextOffset: number) => Promise<void>;
+export type PartitionPreparer = (
+  topic: TopicName,
+  partition: number,
+  nextOffset: number,
+  claim: Claim,
+) => Promise<void>;
 
 export interface ConsumerOptions {
   /** Members of a group share the partitions: "norn.storage". */
@@ -59,12 +72,11 @@ export async function createConsumer(config: BusConfig, options: ConsumerOptions
   return consumer;
 }
 
-/** Records that a handler took. */
-interface Taken {
+/** Records that kafkajs handed out, and whether it wants the member back. */
+interface Work {
+  readonly payload: EachBatchPayload;
   readonly topic: TopicName;
-  readonly partition: number;
-  readonly first: number;
-  readonly next: number;
+  readonly leaving: AbortController;
 }
 
 class SupervisedConsumer implements BusConsumer {
@@ -72,19 +84,25 @@ class SupervisedConsumer implements BusConsumer {
   connected = false;
   private readonly logger = createLogger('bus');
   private readonly stopped = new AbortController();
-  private readonly prepared = new Map<string, number>();
+  private readonly owner = randomUUID();
+  private readonly commits = new Commits(this.owner);
+  private readonly deadLetters: DeadLetters;
+  /** By `topic:partition`. */
+  private readonly holdings = new Map<string, Holding>();
   private readonly names: ReadonlyMap<string, TopicName>;
   private supervised: Promise<void> = Promise.resolve();
   private closing = false;
   private consumer: Consumer | undefined;
-  private commits: Commits | undefined;
   private working: Promise<void> = Promise.resolve();
+  /** Whether what this member kept over a new generation of the group is still its own. */
+  private verifying: Promise<void> = Promise.resolve();
 
   constructor(
     private readonly config: BusConfig,
     private readonly options: ConsumerOptions,
   ) {
     this.names = new Map([...options.handlers.keys()].map((name) => [topics[name], name]));
+    this.deadLetters = new DeadLetters(config, options.groupId.replace(/^norn\./, ''));
   }
 
   /** Resolves when it runs for the first time. */
@@ -105,9 +123,11 @@ class SupervisedConsumer implements BusConsumer {
   async close(): Promise<void> {
     this.closing = true;
     await Promise.race([this.working, sleep(closeTimeoutMs, undefined, { ref: false })]);
-    await this.commits?.flush();
+    await this.commits.flush();
     this.stopped.abort();
+    for (const holding of this.holdings.values()) holding.lose();
     await this.supervised;
+    await this.deadLetters.close();
   }
 
   private create(): Consumer {
@@ -124,7 +144,7 @@ class SupervisedConsumer implements BusConsumer {
       retry: consumerRetry,
     });
     this.consumer = consumer;
-    this.commits = new Commits(consumer);
+    this.commits.use(consumer);
     consumer.on(consumer.events.GROUP_JOIN, (event) => {
       this.joined(event);
     });
@@ -144,6 +164,7 @@ class SupervisedConsumer implements BusConsumer {
 
   private lost(reason: string): void {
     this.connected = false;
+    for (const holding of this.holdings.values()) holding.isSure = false;
     const group = this.options.groupId;
     count(Metric.BusConsumerRestarts, 1, { group });
     this.logger.warn({ code: 'consumer_restarts', group }, `Reading starts again: ${reason}`);
@@ -151,29 +172,59 @@ class SupervisedConsumer implements BusConsumer {
 
   private joined({ payload }: ConsumerGroupJoinEvent): void {
     this.connected = true;
-    this.commits?.forget();
+    this.commits.joined((payload as unknown as { readonly generationId: number }).generationId);
     const assigned = new Set<string>();
     for (const [topic, partitions] of Object.entries(payload.memberAssignment)) {
       for (const partition of partitions) assigned.add(`${topic}:${partition}`);
     }
-    for (const name of this.prepared.keys()) if (!assigned.has(name)) this.release(name);
+    for (const [name, holding] of this.holdings) {
+      if (assigned.has(name)) holding.isSure = false;
+      else this.release(name, holding);
+    }
+    this.verifying = this.verify([...this.holdings]);
     this.logger.info({ group: this.options.groupId, partitions: [...assigned] }, 'joined');
   }
 
-  private release(name: string): void {
-    this.prepared.delete(name);
+  /** What was kept may have been somebody else's in a generation that this member missed: then somebody else stands beside the offset. */
+  private async verify(kept: readonly (readonly [string, Holding])[]): Promise<void> {
+    if (kept.length === 0) return;
+    const marks = await this.marks().catch((error: unknown) => {
+      this.logger.warn({ code: 'marks_unread', group: this.options.groupId }, messageOf(error));
+    });
+    for (const [name, holding] of kept) {
+      const mark = marks?.get(name);
+      const isAsTaken = mark?.offset === holding.taken.offset && mark.metadata === holding.taken.metadata;
+      if (mark === undefined || !(mark.owner === this.owner || isAsTaken)) {
+        this.release(name, holding);
+        continue;
+      }
+      holding.isSure = true;
+      this.commits.done(holding);
+    }
+  }
+
+  private marks() {
+    return committedMarks(this.config, this.options.groupId, [...this.names.values()]);
+  }
+
+  private release(name: string, holding: Holding): void {
+    holding.lose();
+    if (this.holdings.get(name) === holding) this.holdings.delete(name);
     this.lag.delete(name);
-    const at = name.lastIndexOf(':');
-    const topic = this.names.get(name.slice(0, at));
-    if (topic !== undefined) this.options.release?.(topic, Number(name.slice(at + 1)));
+    this.options.release?.(holding.topic, holding.partition);
   }
 
   private async work(payload: EachBatchPayload): Promise<void> {
-    const handling = this.handle(payload);
+    const topic = this.names.get(payload.batch.topic);
+    if (topic === undefined) return;
+    const leaving = new AbortController();
+    const handling = this.handle({ payload, topic, leaving });
     this.waitFor(handling);
     const beat = setInterval(() => {
-      // A heartbeat that fails shows up as an error of the next fetch.
-      payload.heartbeat().catch(() => undefined);
+      // The others wait for this member, or it was forgotten: the next fetch fails for the same reason.
+      payload.heartbeat().catch((error: unknown) => {
+        leaving.abort(new AwayError('group_rebalances', messageOf(error)));
+      });
     }, heartbeatMs);
     try {
       await handling;
@@ -188,44 +239,64 @@ class SupervisedConsumer implements BusConsumer {
     this.working = Promise.all([this.working, settled]).then(() => undefined);
   }
 
-  private async handle(payload: EachBatchPayload): Promise<void> {
+  private async handle(work: Work): Promise<void> {
+    const { payload, topic } = work;
     const { batch } = payload;
-    const topic = this.names.get(batch.topic);
-    const handler = topic === undefined ? undefined : this.options.handlers.get(topic);
-    if (topic === undefined || handler === undefined) return;
-    const endOffset = Number(batch.highWatermark);
     for (const records of toRecords(topic, batch, handlerBytesMax)) {
-      const [first] = records;
-      const last = records.at(-1);
-      if (first === undefined || last === undefined || this.isOver(payload)) return;
-      try {
-        await this.prepare(topic, batch.partition, first.offset);
-        const deferred = await handler({ topic, partition: batch.partition, records, endOffset });
-        this.taken(payload, last.offset + 1);
-        this.commitWhen(deferred ?? undefined, {
-          topic,
-          partition: batch.partition,
-          first: first.offset,
-          next: last.offset + 1,
-        });
-      } catch (error) {
-        this.failed(topic, batch.partition, error);
-        throw error;
-      }
+      if (this.isOver(work)) return;
+      await tryEach(records, {
+        handle: (some) => this.give(work, some),
+        failed: (error) => this.failed(work, error),
+        refuse: (record, error, attempts) => this.refuse(work, record, { error, attempts }),
+        isOver: () => this.isOver(work),
+      });
       count(Metric.BusRecordsReceived, records.length, { topic, group: this.options.groupId });
     }
   }
 
-  private isOver(payload: EachBatchPayload): boolean {
-    return !payload.isRunning() || payload.isStale() || this.closing;
+  private isOver({ payload, leaving }: Work): boolean {
+    return !payload.isRunning() || payload.isStale() || this.closing || leaving.signal.aborted;
   }
 
-  private async prepare(topic: TopicName, partition: number, nextOffset: number): Promise<void> {
+  private async give(work: Work, records: readonly BusRecord[]): Promise<void> {
+    const { payload, topic, leaving } = work;
+    const { partition, highWatermark } = payload.batch;
+    const [first] = records;
+    const last = records.at(-1);
+    const handler = this.options.handlers.get(topic);
+    if (first === undefined || last === undefined || handler === undefined) return;
+    const holding = await this.hold(topic, partition, first.offset);
+    // After a new generation's start kafkajs begins at the commit: what was taken before is on its way.
+    const fresh = records.filter(({ offset }) => offset >= holding.next);
+    if (fresh.length > 0) {
+      const endOffset = Number(highWatermark);
+      const deferred = await handler({ topic, partition, records: fresh, endOffset, leaving: leaving.signal });
+      this.settle(holding, deferred ?? undefined, last.offset + 1);
+    }
+    this.taken(payload, last.offset + 1);
+  }
+
+  /** The partition as this member has it; taken over when it does not have it yet. */
+  private async hold(topic: TopicName, partition: number, nextOffset: number): Promise<Holding> {
+    await this.verifying;
     const name = `${topics[topic]}:${partition}`;
-    const expected = this.prepared.get(name);
-    if (expected === undefined) await this.options.prepare?.(topic, partition, nextOffset);
-    else if (expected < nextOffset && topic !== 'facts') this.missed(topic, nextOffset - expected);
-    this.prepared.set(name, nextOffset);
+    const held = this.holdings.get(name);
+    if (held !== undefined) {
+      if (held.next < nextOffset && topic !== 'facts') this.missed(topic, nextOffset - held.next);
+      held.next = Math.max(held.next, nextOffset);
+      return held;
+    }
+    const mark = (await this.marks()).get(name);
+    const taken = { offset: mark?.offset ?? -1, metadata: mark?.metadata ?? '', plan: mark?.plan ?? '' };
+    const holding = new Holding({ topic, partition, nextOffset, taken }, this.commits);
+    this.holdings.set(name, holding);
+    try {
+      await this.options.prepare?.(topic, partition, nextOffset, holding);
+    } catch (error) {
+      // It says nothing of the record in hand.
+      throw new AwayError('prepare_failed', `${name} can not be taken over yet: ${messageOf(error)}`, { cause: error });
+    }
+    return holding;
   }
 
   private missed(topic: TopicName, records: number): void {
@@ -235,35 +306,82 @@ class SupervisedConsumer implements BusConsumer {
     this.logger.error({ code: 'records_missed', group: groupId, topic, records }, `Retention was faster: ${cure}`);
   }
 
-  private commitWhen(deferred: Deferred | undefined, { topic, partition, first, next }: Taken): void {
-    const { commits, consumer } = this;
+  /** In the order in which they were taken: what comes later is not done before. */
+  private settle(holding: Holding, deferred: Deferred | undefined, next: number): void {
+    const first = holding.next;
+    holding.next = next;
     if (deferred !== undefined) this.waitFor(deferred.settled);
-    if (deferred === undefined) {
-      commits?.done(topics[topic], partition, next);
-      return;
-    }
-    deferred.settled.then(
+    holding.tail = holding.tail.then(() => deferred?.settled);
+    holding.tail.then(
       () => {
-        // A consumer that was replaced has nothing to commit any more.
-        if (this.commits === commits) commits?.done(topics[topic], partition, next);
+        holding.advance(next);
+        this.commits.done(holding);
       },
       (error: unknown) => {
-        this.failed(topic, partition, error);
-        if (!this.closing) consumer?.seek({ topic: topics[topic], partition, offset: String(first) });
+        this.unsettled(holding, first, error);
       },
     );
+  }
+
+  private unsettled(holding: Holding, first: number, error: unknown): void {
+    // Lost, or told of already.
+    if (holding.lost.aborted) return;
+    const { topic, partition } = holding;
+    this.drop(topic, partition, error);
+    if (!this.closing) this.consumer?.seek({ topic: topics[topic], partition, offset: String(first) });
   }
 
   private taken(payload: EachBatchPayload, nextOffset: number): void {
     const { batch } = payload;
     payload.resolveOffset(String(nextOffset - 1));
-    this.prepared.set(`${batch.topic}:${batch.partition}`, nextOffset);
     this.lag.set(`${batch.topic}:${batch.partition}`, Math.max(0, Number(batch.highWatermark) - nextOffset));
   }
 
-  private failed(topic: TopicName, partition: number, error: unknown): void {
-    this.prepared.delete(`${topics[topic]}:${partition}`);
+  /** What the handler took before is waited for; then it begins anew. */
+  private async failed(work: Work, error: unknown): Promise<void> {
+    const { topic, payload, leaving } = work;
+    const { partition } = payload.batch;
+    const tail = this.holdings.get(`${topics[topic]}:${partition}`)?.tail.catch(() => undefined);
+    const over = AbortSignal.any([leaving.signal, this.stopped.signal]);
+    await Promise.race([tail, untilAborted(over)]);
+    if (this.isOver(work)) {
+      this.forget(topic, partition);
+      this.logger.info({ code: 'handler_left', topic, partition }, messageOf(error));
+    } else this.drop(topic, partition, error);
+  }
+
+  private forget(topic: TopicName, partition: number): void {
+    const name = `${topics[topic]}:${partition}`;
+    this.holdings.get(name)?.lose();
+    this.holdings.delete(name);
+  }
+
+  private drop(topic: TopicName, partition: number, error: unknown): void {
+    this.forget(topic, partition);
     count(Metric.BusHandlerFailures, 1, { topic, group: this.options.groupId });
     this.logger.error({ code: 'handler_failed', topic, partition, err: error }, messageOf(error));
   }
+
+  private async refuse(
+    { payload, topic }: Work,
+    record: BusRecord,
+    { error, attempts }: { readonly error: unknown; readonly attempts: number },
+  ): Promise<void> {
+    await this.deadLetters.refuse(record, error, attempts);
+    const { partition, offset } = record;
+    this.logger.error({ code: 'dead_lettered', topic, partition, offset, attempts }, messageOf(error));
+    const holding = await this.hold(topic, partition, offset + 1);
+    this.settle(holding, undefined, offset + 1);
+    this.taken(payload, offset + 1);
+  }
+}
+
+function untilAborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    const end = (): void => {
+      resolve();
+    };
+    signal.addEventListener('abort', end, { once: true });
+  });
 }

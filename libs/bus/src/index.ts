@@ -9,12 +9,16 @@ export {
   type PartitionPreparer,
   createConsumer,
 } from './consumer.ts';
+export { DeadLetters, deadLetterOf } from './dead-letters.ts';
 export { ErrorsAsThrown } from './errors-as-thrown.filter.ts';
 export * from './flow.ts';
 export { type Follower, followTopic, readRange } from './follow.ts';
+export type { Claim, Plan } from './holding.ts';
+export { planBytesMax } from './mark.ts';
 export { partitionOf } from './partition.ts';
 export { type BusProducer, type ProducerOptions, createProducer } from './producer.ts';
 export { type BusRecord, type OutRecord, type RecordBatch, recordKey } from './record.ts';
+export { recallEach } from './recall.ts';
 export { RecordSpans, withRecordSpan } from './record-spans.ts';
 export { type StageOptions, createStageHandler, deadLettersOf } from './stage-handler.ts';
 export { type OffsetRange, committedOffsets, ensureTopics, offsetAt, offsetRanges } from './topics.ts';

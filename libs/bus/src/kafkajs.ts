@@ -1,4 +1,4 @@
-// kafkajs 2.2.4 with two faults mended. Nothing else imports kafkajs, so another client can take its place.
+// kafkajs 2.2.4 with three faults mended. Nothing else imports kafkajs, so another client can take its place.
 import { createRequire } from 'node:module';
 import { crc32c } from '@node-rs/crc32';
 import { NornError } from '@norn/base';
@@ -6,6 +6,7 @@ import { readSecret } from '@norn/config';
 import { createLogger } from '@norn/telemetry';
 import type * as KafkaJs from 'kafkajs';
 import type { BusConfig } from './config.ts';
+import { generationOf } from './mark.ts';
 
 const require = createRequire(import.meta.url);
 
@@ -35,8 +36,48 @@ function useNativeChecksum(): void {
   if (module !== undefined) module.exports = (buffer: Buffer) => crc32c(buffer);
 }
 
+interface ConsumerGroup {
+  readonly generationId: number;
+  instrumentationEmitter: { emit(name: string, payload: object): void };
+  joinAndSync(): Promise<void>;
+  commitOffsets(offsets: { topics: readonly { partitions: readonly { metadata: string | null }[] }[] }): Promise<void>;
+}
+
+/**
+ * A commit goes out under the generation that is current when it is sent, also one that was meant for the generation before and is tried again: it
+ * would take a partition's offset back behind its new owner. GROUP_JOIN says its generation with this, and a commit whose metadata names another is refused.
+ */
+function fenceCommits(): void {
+  const { prototype } = require('kafkajs/src/consumer/consumerGroup') as { prototype: ConsumerGroup };
+  // eslint-disable-next-line @typescript-eslint/unbound-method -- called with the group as `this` below
+  const { joinAndSync, commitOffsets } = prototype;
+  prototype.joinAndSync = async function (this: ConsumerGroup) {
+    const emitter = this.instrumentationEmitter;
+    this.instrumentationEmitter = {
+      emit: (name, payload) => {
+        emitter.emit(name, { ...payload, generationId: this.generationId });
+      },
+    };
+    try {
+      await joinAndSync.call(this);
+    } finally {
+      this.instrumentationEmitter = emitter;
+    }
+  };
+  prototype.commitOffsets = async function (this: ConsumerGroup, offsets) {
+    for (const { metadata } of offsets.topics.flatMap(({ partitions }) => partitions)) {
+      const meant = generationOf(metadata ?? '');
+      if (meant === undefined || meant === this.generationId) continue;
+      const what = `Generation ${meant} of the group is over, ${this.generationId} has begun`;
+      throw Object.assign(new NornError('generation_over', what), { retriable: false });
+    }
+    await commitOffsets.call(this, offsets);
+  };
+}
+
 useNativeChecksum();
 mendIdleTimer();
+fenceCommits();
 
 export const { Kafka, Partitioners, logLevel } = require('kafkajs') as typeof KafkaJs;
 

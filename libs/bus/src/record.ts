@@ -23,6 +23,8 @@ export interface RecordBatch {
   readonly records: readonly BusRecord[];
   /** Offset after the newest record of the partition when this was read; how far behind one is. */
   readonly endOffset: number;
+  /** Aborted when the group waits for this member: a handler that waits for something gives up, with the signal's reason. */
+  readonly leaving?: AbortSignal;
 }
 
 /** Makes the key of a host's records. */

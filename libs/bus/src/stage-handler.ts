@@ -1,7 +1,7 @@
 // What a stage between two topics does with a batch of records: run its pipeline, send what came out, and only then be done.
-import { NornError } from '@norn/base';
 import type { Pipeline, PipelineResult } from '@norn/pipeline';
 import type { BatchHandler } from './consumer.ts';
+import { deadLetterOf } from './dead-letters.ts';
 import type { TopicName } from './flow.ts';
 import type { BusProducer } from './producer.ts';
 import { RecordSpans } from './record-spans.ts';
@@ -46,12 +46,9 @@ export function deadLettersOf(
   records: readonly BusRecord[],
   { deadLettered }: Pick<PipelineResult<unknown>, 'deadLettered'>,
 ): OutRecord[] {
-  return deadLettered.map(({ source, reason, error }) => {
-    const { key, value, headers, topic, offset } = recordAt(records, source);
-    const code = error instanceof NornError ? error.code : 'unexpected';
-    const why = { reason, code, stage, topic, offset: String(offset), message: error.message };
-    return { key, value, headers: { ...headers, ...why } };
-  });
+  return deadLettered.map(({ source, reason, error }) =>
+    deadLetterOf(recordAt(records, source), { stage, reason, error, attempts: 1 }),
+  );
 }
 
 function recordAt(records: readonly BusRecord[], source: number): BusRecord {

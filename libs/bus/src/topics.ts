@@ -6,6 +6,7 @@ import { type BusConfig, type TopicConfig, recordBatchBytesMax } from './config.
 import { backOff } from './failure.ts';
 import { type TopicName, topics } from './flow.ts';
 import { createKafka } from './kafkajs.ts';
+import { type Mark, parseMark } from './mark.ts';
 
 const compacted: ReadonlySet<TopicName> = new Set(['facts', 'lineageState', 'policies']);
 /** Batches: bulky, needed until every stage has read them. Retention is by partition. */
@@ -108,6 +109,32 @@ export function committedOffsets(config: BusConfig, topic: TopicName, groupId: s
     const [found] = await admin.fetchOffsets({ groupId, topics: [topics[topic]] });
     const read = (found?.partitions ?? []).filter(({ offset }) => Number(offset) >= 0);
     return new Map(read.map(({ partition, offset }) => [partition, Number(offset)]));
+  });
+}
+
+/** The committed offset of a partition, and the mark beside it. */
+export interface CommittedMark extends Partial<Mark> {
+  readonly offset: number;
+  readonly metadata: string;
+}
+
+/** By `topic:partition`, as Kafka names topics; absent where the group has committed nothing. */
+export function committedMarks(
+  config: BusConfig,
+  groupId: string,
+  names: readonly TopicName[],
+): Promise<Map<string, CommittedMark>> {
+  return withAdmin(createKafka(config, 'norn-offsets'), async (admin) => {
+    const found = await admin.fetchOffsets({ groupId, topics: names.map((name) => topics[name]) });
+    const marks = new Map<string, CommittedMark>();
+    for (const { topic, partitions } of found) {
+      for (const { partition, offset, metadata } of partitions) {
+        if (Number(offset) < 0) continue;
+        const mark = { offset: Number(offset), metadata: metadata ?? '', ...parseMark(metadata ?? '') };
+        marks.set(`${topic}:${partition}`, mark);
+      }
+    }
+    return marks;
   });
 }
 

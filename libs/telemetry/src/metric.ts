@@ -25,6 +25,10 @@ export enum Metric {
   /** Records of a topic that retention removed before this group read them. Attributes: group, topic. */
   BusRecordsMissed = 'norn_bus_records_missed_total',
   BusPendingBytes = 'norn_bus_pending_bytes',
+  /** Attributes: stage, topic, code. */
+  BusDeadLetters = 'norn_bus_dead_letters_total',
+  /** Records left out when state was made again. Attributes: stage, topic. */
+  BusRecallsSkipped = 'norn_bus_recalls_skipped_total',
 
   // Ingest.
   IngestConnections = 'norn_ingest_connections',

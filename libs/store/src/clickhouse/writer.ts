@@ -1,8 +1,8 @@
 // Writing ClickHouse: migrations at the start, Native blocks from then on, and the question what is stored already.
 import { once } from 'node:events';
 import { Readable } from 'node:stream';
-import { type ClickHouseClient, ClickHouseLogLevel, createClient } from '@clickhouse/client';
-import { NornError, messageOf } from '@norn/base';
+import { type ClickHouseClient, ClickHouseError, ClickHouseLogLevel, createClient } from '@clickhouse/client';
+import { AwayError, NornError, messageOf } from '@norn/base';
 import { readSecret } from '@norn/config';
 import { migrate } from './migrate.ts';
 import type { NativeBlock } from './native/block.ts';
@@ -25,8 +25,11 @@ export interface StreamQuestion {
 export type AnyBlock = NativeBlock<Readonly<Record<string, Column>>>;
 
 export interface StoreWriter {
-  /** Stores all rows or none; the same token again within the last 10,000 inserts of the table stores nothing. Throws `insert_failed`. */
-  insert(block: AnyBlock, token: string): Promise<void>;
+  /**
+   * Stores all rows or none; the same token again within the last 10,000 inserts of the table stores nothing. Throws `insert_failed` (an
+   * `AwayError`: also when `signal` ends it, and then it may be stored all the same), `rows_refused` when a row can not be stored.
+   */
+  insert(block: AnyBlock, token: string, signal?: AbortSignal): Promise<void>;
   /** 0 when nothing of the stream is stored. */
   highestStored(question: StreamQuestion): Promise<number>;
   close(): Promise<void>;
@@ -47,17 +50,42 @@ export async function createWriter(config: WriterConfig): Promise<StoreWriter> {
   });
   await migrate(client);
   return {
-    insert: (block, token) => insert(client, block, token),
+    insert: (block, token, signal) => insert(client, { block, token, signal }),
     highestStored: (question) => highestStored(client, question),
     close: () => client.close(),
   };
 }
 
-async function insert(client: ClickHouseClient, block: AnyBlock, token: string): Promise<void> {
+/**
+ * ClickHouse's codes for rows that it does not take however often they come: what does not parse or convert, is out of range or too large, or violates a
+ * constraint. All others (memory, disk, too many parts, a table that is not there) say nothing of the rows.
+ */
+const refusedRows: ReadonlySet<string> = new Set([
+  '6',
+  '27',
+  '69',
+  '70',
+  '117',
+  '128',
+  '131',
+  '190',
+  '321',
+  '349',
+  '469',
+]);
+
+interface Insert {
+  readonly block: AnyBlock;
+  readonly token: string;
+  readonly signal: AbortSignal | undefined;
+}
+
+async function insert(client: ClickHouseClient, { block, token, signal }: Insert): Promise<void> {
   try {
     const result = await client.exec({
       query: block.insertQuery,
       values: Readable.from(block.chunks(), { objectMode: false }),
+      ...(signal !== undefined && { abort_signal: signal }),
       clickhouse_settings: {
         insert_deduplication_token: token,
         insert_deduplicate: 1,
@@ -71,11 +99,23 @@ async function insert(client: ClickHouseClient, block: AnyBlock, token: string):
     if (!result.stream.readableEnded) await once(result.stream, 'end');
   } catch (error) {
     const what = `${block.rows} rows for ${block.table} are not stored (${messageOf(error)})`;
-    throw new NornError('insert_failed', `${what}: see whether ClickHouse runs and has disk`, { cause: error });
+    if (error instanceof ClickHouseError && refusedRows.has(error.code)) {
+      throw new NornError('rows_refused', `${what}: see the record among the dead letters`, { cause: error });
+    }
+    throw new AwayError('insert_failed', `${what}: see whether ClickHouse runs and has disk`, { cause: error });
   }
 }
 
 async function highestStored(client: ClickHouseClient, question: StreamQuestion): Promise<number> {
+  try {
+    return await askHighest(client, question);
+  } catch (error) {
+    const what = `ClickHouse does not say what it has of ${question.hostId} (${messageOf(error)})`;
+    throw new AwayError('store_away', `${what}: see whether it runs`, { cause: error });
+  }
+}
+
+async function askHighest(client: ClickHouseClient, question: StreamQuestion): Promise<number> {
   const result = await client.query({
     query: `SELECT max(batch_seq) AS seq FROM events
       WHERE tenant_id = {tenantId:String} AND host_id = {hostId:String}

@@ -1,0 +1,49 @@
+// What could not be handled, as it came, with the reason, on a topic of its own.
+import { NornError, messageOf } from '@norn/base';
+import { Metric, count } from '@norn/telemetry';
+import type { BusConfig } from './config.ts';
+import { type BusProducer, createProducer } from './producer.ts';
+import type { BusRecord, OutRecord } from './record.ts';
+
+/** Characters of an error that are kept. */
+const messageMax = 1_000;
+
+export interface Refusal {
+  readonly stage: string;
+  readonly reason: string;
+  readonly error: unknown;
+  /** Times that it was tried. */
+  readonly attempts: number;
+}
+
+/** The record with the refusal in its headers; `readDeadLetter` is the way back. */
+export function deadLetterOf(record: BusRecord, { stage, reason, error, attempts }: Refusal): OutRecord {
+  const { key, value, headers, topic, partition, offset } = record;
+  const code = error instanceof NornError ? error.code : 'unexpected';
+  const where = { topic, partition: String(partition), offset: String(offset) };
+  const message = messageOf(error).slice(0, messageMax);
+  count(Metric.BusDeadLetters, 1, { stage, topic, code });
+  return { key, value, headers: { ...headers, reason, code, stage, ...where, attempts: String(attempts), message } };
+}
+
+/** Sends what a consumer refuses; the producer is made when the first is. */
+export class DeadLetters {
+  private producer: Promise<BusProducer> | undefined;
+
+  constructor(
+    private readonly config: BusConfig,
+    private readonly stage: string,
+  ) {}
+
+  /** Resolves when the broker has it. */
+  async refuse(record: BusRecord, error: unknown, attempts: number): Promise<void> {
+    this.producer ??= createProducer(this.config, { clientId: `norn-${this.stage}-refused` });
+    const { stage } = this;
+    const letter = deadLetterOf(record, { stage, reason: 'threw', error, attempts });
+    await (await this.producer).send('deadLetter', [letter]);
+  }
+
+  async close(): Promise<void> {
+    await (await this.producer)?.close();
+  }
+}

@@ -2,11 +2,13 @@
 import { freePorts } from '@norn/embedded';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 const root = join(import.meta.dirname, '../..');
 
 export class StageProcess {
   private child: ChildProcess | undefined;
+  private healthPort = 0;
 
   constructor(
     private readonly name: string,
@@ -15,6 +17,7 @@ export class StageProcess {
 
   async start(): Promise<void> {
     const [healthPort = 0] = await freePorts(1);
+    this.healthPort = healthPort;
     const args = [
       '--import',
       join(root, 'deploy/runtime/register.mjs'),
@@ -29,6 +32,23 @@ export class StageProcess {
       },
       stdio: ['ignore', 'inherit', 'inherit'],
     });
+  }
+
+  get pid(): number {
+    return this.child?.pid ?? 0;
+  }
+
+  /** Resolves when it has joined its group. */
+  async joined(): Promise<void> {
+    while (!(await this.details()).includes('"connected":true')) await sleep(100);
+  }
+
+  /** What it says of its health; empty while nobody answers. */
+  private details(): Promise<string> {
+    return fetch(`http://127.0.0.1:${this.healthPort}/healthz`).then(
+      (answer) => answer.text(),
+      () => '',
+    );
   }
 
   /** kill -9. */

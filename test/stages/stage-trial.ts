@@ -7,6 +7,7 @@ import {
   type BusProducer,
   type BusRecord,
   type TopicName,
+  committedOffsets,
   createProducer,
   ensureTopics,
   offsetRanges,
@@ -23,13 +24,16 @@ export interface StageTrial {
   readonly reader: TenantReader;
   stage(name: 'enrichment' | 'process-tree' | 'detection' | 'storage'): StageProcess;
   records(topic: TopicName): Promise<BusRecord[]>;
+  /** Where each partition ends, and up to where a group has read it. */
+  ends(topic: TopicName): Promise<ReadonlyMap<number, number>>;
+  committed(topic: TopicName, groupId: string): Promise<ReadonlyMap<number, number>>;
   close(): Promise<void>;
 }
 
-export async function startStageTrial(): Promise<StageTrial> {
+export async function startStageTrial({ partitions = 2 } = {}): Promise<StageTrial> {
   const folder = mkdtempSync(join(tmpdir(), 'norn-stages-'));
   const [kafka, clickhouse] = await Promise.all([startKafka(), startClickHouse()]);
-  const config = { kafkaBrokers: kafka.brokers, kafkaPartitions: 2 };
+  const config = { kafkaBrokers: kafka.brokers, kafkaPartitions: partitions };
   await ensureTopics(config);
   const file = (name: string, content: string): string => {
     writeFileSync(join(folder, name), content, { mode: 0o600 });
@@ -69,6 +73,8 @@ export async function startStageTrial(): Promise<StageTrial> {
       });
       return records;
     },
+    ends: async (topic) => new Map((await offsetRanges(config, topic)).map(({ partition, end }) => [partition, end])),
+    committed: (topic, groupId) => committedOffsets(config, topic, groupId),
     close: async () => {
       // A test that failed may have left some running.
       await Promise.all(stages.map((stage) => stage.kill()));

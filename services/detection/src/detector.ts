@@ -1,6 +1,14 @@
 // Runs the pipeline over what Kafka hands out and sends the results: findings first, so that an alert's findings are always there.
 import { create, toBinary } from '@bufbuild/protobuf';
-import { type BusRecord, type OutRecord, type RecordBatch, RecordSpans, deadLettersOf, recordKey } from '@norn/bus';
+import {
+  type BusRecord,
+  type OutRecord,
+  type RecordBatch,
+  RecordSpans,
+  deadLettersOf,
+  recallEach,
+  recordKey,
+} from '@norn/bus';
 import { finding, occurrence } from '@norn/contracts';
 import type { Pipeline } from '@norn/pipeline';
 import { Metric, SpanAttribute, count } from '@norn/telemetry';
@@ -32,19 +40,23 @@ export class Detector {
 
   /** A partition was taken over, or a batch of it failed: its alerts, and what correlations and counts knew, are read back before the next batch. */
   async prepare(partition: number, nextOffset: number): Promise<void> {
-    const { book, correlations, rates, history, batches, recall, partitionOf } = this.parts;
+    const { book, history, batches, recall, partitionOf } = this.parts;
     const isOfPartition = (hostKey: string): boolean => partitionOf(hostKey) === partition;
-    book.forget(isOfPartition);
-    correlations.forget(isOfPartition);
-    rates.forget(isOfPartition);
-    await batches.read(partition, nextOffset, async (records) => {
-      await recall.run(records);
-    });
+    this.release(partition);
+    await batches.read(partition, nextOffset, (records) =>
+      recallEach('detection', records, (record) => recall.run([record])),
+    );
     await history.read(partition, (alert) => {
       // What stands with a host but counts over all of them is not the host's to go on with.
       if (alert.findings.some(({ hostIds }) => hostIds.length > 0)) return;
       if (isOfPartition(recordKey(alert.tenantId, alert.hostId))) book.load(alert);
     });
+  }
+
+  /** A partition went to somebody else. */
+  release(partition: number): void {
+    const { book, correlations, rates, partitionOf } = this.parts;
+    for (const each of [book, correlations, rates]) each.forget((hostKey) => partitionOf(hostKey) === partition);
   }
 
   /** Resolves when all that came of the records is in Kafka. */

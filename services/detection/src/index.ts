@@ -32,7 +32,12 @@ export const detection: Service = {
       abortOnError: false,
     });
     const detector = app.get(Detector);
-    server.prepareWith((_topic, partition, nextOffset) => detector.prepare(partition, nextOffset));
+    server.prepareWith(
+      (_topic, partition, nextOffset) => detector.prepare(partition, nextOffset),
+      (_topic, partition) => {
+        detector.release(partition);
+      },
+    );
     app.useGlobalFilters(new ErrorsAsThrown());
     await app.listen();
     const tenants = await consumeTenants(config, app.get(TenantSide));

@@ -2,7 +2,7 @@
 import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import type { MicroserviceOptions } from '@nestjs/microservices';
-import { BatchServer } from '@norn/bus';
+import { BatchServer, ErrorsAsThrown } from '@norn/bus';
 import type { Service } from '@norn/pipeline';
 import { KafkaDirectories } from './adapters/kafka-directories.ts';
 import { loadEnrichmentConfig } from './enrichment.config.ts';
@@ -24,6 +24,7 @@ export const enrichment: Service = {
       abortOnError: false,
     });
     const directories = app.get(KafkaDirectories);
+    app.useGlobalFilters(new ErrorsAsThrown());
     await app.listen();
     return {
       name: 'enrichment',

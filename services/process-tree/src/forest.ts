@@ -15,6 +15,9 @@ export class Forest {
   /** Offset in the enriched topic after the last batch that was handled. */
   nextOffset = 0;
 
+  /** `isOwned` says whether the forest's partition is still this process's; in a replay of a file nobody else has it. */
+  constructor(readonly isOwned: () => Promise<boolean> = () => Promise.resolve(true)) {}
+
   stateOf(hostKey: string): HostState {
     const state = this.hosts.get(hostKey) ?? new HostState();
     this.hosts.delete(hostKey);

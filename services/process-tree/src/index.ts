@@ -2,7 +2,7 @@
 import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import type { MicroserviceOptions } from '@nestjs/microservices';
-import { BatchServer } from '@norn/bus';
+import { BatchServer, ErrorsAsThrown } from '@norn/bus';
 import type { Service } from '@norn/pipeline';
 import { loadProcessTreeConfig } from './process-tree.config.ts';
 import { ProcessTreeModule } from './process-tree.module.ts';
@@ -26,11 +26,12 @@ export const processTree: Service = {
     });
     const keeper = app.get(TreeKeeper);
     server.prepareWith(
-      (_, partition, nextOffset) => keeper.prepare(partition, nextOffset),
+      (_, partition, nextOffset, claim) => keeper.prepare(partition, nextOffset, claim),
       (_, partition) => {
         keeper.release(partition);
       },
     );
+    app.useGlobalFilters(new ErrorsAsThrown());
     await app.listen();
     return {
       name: 'process-tree',

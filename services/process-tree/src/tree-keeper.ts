@@ -1,6 +1,7 @@
 // Keeps the trees over restarts: writes them down as they change, and builds them again for a partition that this process was given.
 // A snapshot is taken only between batches, when everything in the tree has been sent and acked.
 import { messageOf } from '@norn/base';
+import type { Claim } from '@norn/bus';
 import { openBatch } from '@norn/contracts';
 import { writeSnapshot } from '@norn/lineage';
 import { Metric, createLogger, observe } from '@norn/telemetry';
@@ -41,9 +42,10 @@ export class TreeKeeper implements Forests {
   }
 
   /** Builds the partition's trees as they were before the record at `nextOffset`: from snapshots, then from the log, without output. */
-  async prepare(partition: number, nextOffset: number): Promise<void> {
+  async prepare(partition: number, nextOffset: number, claim: Pick<Claim, 'confirm'>): Promise<void> {
+    this.forests.delete(partition);
     const written = await this.store.read(partition);
-    const forest = new Forest();
+    const forest = new Forest(() => claim.confirm());
     for (const [key, state] of written.states) {
       forest.hosts.set(key, state);
       forest.wrote(key, this.spread());
@@ -64,7 +66,7 @@ export class TreeKeeper implements Forests {
       await handle();
       const forest = this.forestOf(partition);
       forest.nextOffset = nextOffset;
-      await this.write(partition, forest);
+      if (await forest.isOwned()) await this.write(partition, forest);
     } finally {
       this.busy.delete(partition);
     }
@@ -84,9 +86,12 @@ export class TreeKeeper implements Forests {
 
   private writeLater(partition: number): void {
     this.writing = this.writing
-      .then(() => {
+      .then(async () => {
         const forest = this.forests.get(partition);
-        return forest === undefined || this.busy.has(partition) ? undefined : this.write(partition, forest);
+        const isIdle = (): boolean => forest === this.forests.get(partition) && !this.busy.has(partition);
+        if (forest === undefined || !isIdle()) return;
+        // An owner that was forgotten must not write over what the next one wrote.
+        if ((await forest.isOwned()) && isIdle()) await this.write(partition, forest);
       })
       .catch((error: unknown) => {
         // The trees are in memory and in the log; the next round writes them.

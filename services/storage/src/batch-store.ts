@@ -1,20 +1,22 @@
-// Stores batches: their events, and what they say about processes.
-import { type BusProducer, type Deferred, type RecordBatch, deadLettersOf } from '@norn/bus';
-import { type Pipeline, timed } from '@norn/pipeline';
-import type { BusRecord } from '@norn/bus';
-import { type StoreWriter, createEventsBlock, createProcessesBlock, pushEvents, pushProcess } from '@norn/store';
-import { Metric, count } from '@norn/telemetry';
-import { DescribedProcesses } from './described-processes.ts';
-import { Gatherer, type RowSource } from './gatherer.ts';
+// Stores batches: their events, and what they say about processes. Each partition by itself.
+import {
+  type BusProducer,
+  type BusRecord,
+  type Claim,
+  type Deferred,
+  type RecordBatch,
+  deadLetterOf,
+  deadLettersOf,
+} from '@norn/bus';
+import { type Pipeline, each, pipeline } from '@norn/pipeline';
+import type { StoreWriter } from '@norn/store';
+import { Inserts } from './inserts.ts';
+import { type BatchBlocks, PartitionStore, type Unit, createBatchBlocks } from './partition-store.ts';
+import { RowBudget } from './row-budget.ts';
 import { whileStoring } from './storage-spans.ts';
 import { createStoragePipeline } from './storage.pipeline.ts';
-import type { OpenedBatch } from './steps/open-batch.step.ts';
+import { type OpenedBatch, createOpenBatch } from './steps/open-batch.step.ts';
 import { Watermarks } from './watermarks.ts';
-
-/** Processes first: when a batch's events are there, so is what they refer to. */
-const createBlocks = () => ({ processes: createProcessesBlock(), events: createEventsBlock() });
-
-type Blocks = ReturnType<typeof createBlocks>;
 
 export interface BatchStoreOptions {
   readonly writer: StoreWriter;
@@ -22,77 +24,108 @@ export interface BatchStoreOptions {
   readonly lingerMs: number;
 }
 
-export class BatchStore {
-  readonly gatherer: Gatherer<Blocks>;
-  private readonly watermarks: Watermarks;
-  private readonly described = new DescribedProcesses();
-  private readonly pipeline: Pipeline<BusRecord, OpenedBatch>;
-  private readonly producer: Pick<BusProducer, 'send'>;
+/** Rows that wait for their insert, of all partitions. */
+const waitingRowsMax = 400_000;
+/** Each partition's rows are an insert: with many partitions they wait longer for more, so that ClickHouse gets as many a second. */
+const lingerFactorMax = 5;
 
-  constructor({ writer, producer, lingerMs }: BatchStoreOptions) {
-    this.producer = producer;
-    this.gatherer = new Gatherer({ create: createBlocks, writer, lingerMs });
-    this.watermarks = new Watermarks((stream, sinceUs) => writer.highestStored({ ...stream, sinceUs }));
-    this.pipeline = createStoragePipeline(this.watermarks);
+interface Partition {
+  readonly store: PartitionStore;
+  readonly pipeline: Pipeline<BusRecord, OpenedBatch>;
+}
+
+export class BatchStore {
+  readonly inserts: Inserts<BatchBlocks>;
+  private readonly partitions = new Map<number, Partition>();
+  private readonly budget = new RowBudget(waitingRowsMax);
+  /** For what is repeated: it was new when it was planned. */
+  private readonly opening = pipeline<BusRecord>('storage').pipe(each(createOpenBatch()));
+
+  constructor(private readonly options: BatchStoreOptions) {
+    this.inserts = new Inserts(options.writer, createBatchBlocks);
   }
 
-  /** The partition was somebody else's, or its last batch failed: what is stored is asked again. */
-  async prepare(partition: number): Promise<void> {
-    await this.gatherer.drain();
-    this.watermarks.forget(partition);
-    this.described.clear();
+  get waitingRows(): number {
+    return this.budget.rows;
+  }
+
+  /** The partition was somebody else's, or its last batch failed: what is stored is asked again, and what was planned is repeated. */
+  prepare(partition: number, claim: Claim): void {
+    const { writer } = this.options;
+    const watermarks = new Watermarks((stream, sinceUs) => writer.highestStored({ ...stream, sinceUs }));
+    const store = new PartitionStore(claim, {
+      inserts: this.inserts,
+      budget: this.budget,
+      lingerMs: () => this.lingerMs,
+      refuse: (refused) =>
+        this.options.producer.send(
+          'deadLetter',
+          refused.map(({ unit, error }) =>
+            deadLetterOf(unit.record, { stage: 'storage', reason: 'refused', error, attempts: 1 }),
+          ),
+        ),
+    });
+    this.partitions.set(partition, { store, pipeline: createStoragePipeline(watermarks) });
   }
 
   handle(batch: RecordBatch): Promise<Deferred> {
-    return whileStoring(batch.records, () => this.take(batch));
+    return whileStoring(batch.records, () => orLeft(this.take(batch), batch.leaving));
   }
 
-  private async take({ topic, partition, records }: RecordBatch): Promise<Deferred> {
-    const result = await this.pipeline.run(records);
-    await this.producer.send('deadLetter', deadLettersOf('storage', records, result));
-    const [first, last] = [records[0], records.at(-1)];
-    if (first === undefined || last === undefined) return { settled: Promise.resolve() };
-    const source = { topic, partition, firstOffset: first.offset, lastOffset: last.offset };
-    const stored = await this.push(
-      source,
-      result.ok.map(({ value }) => value),
-    );
-    // A batch that came again may be one whose rows are still on their way: it is not done before they are.
-    const settled =
-      result.dropped.length > 0
-        ? this.gatherer.pending.settled
-        : Promise.all(stored.map((one) => one.settled)).then(() => undefined);
-    return { settled };
+  private get lingerMs(): number {
+    const active = [...this.partitions.values()].filter(({ store }) => !store.isEmpty).length;
+    return this.options.lingerMs * Math.min(Math.max(active, 1), lingerFactorMax);
   }
 
-  private async push(source: RowSource, opened: readonly OpenedBatch[]): Promise<Deferred[]> {
-    const stored: Deferred[] = [];
-    for (const [month, batches] of byMonth(opened)) {
-      const add = (blocks: Blocks): void => {
-        timed({ stage: 'storage', step: 'pushRows' }, () => {
-          for (const one of batches) this.pushOne(blocks, one);
-        });
-      };
-      stored.push(await this.gatherer.add(source, add, month));
-    }
-    return stored;
+  private async take(batch: RecordBatch): Promise<Deferred> {
+    const partition = this.partitions.get(batch.partition);
+    if (partition === undefined) throw new Error(`Partition ${batch.partition} was not prepared`);
+    const until = partition.store.repeatsUntil;
+    const planned = batch.records.filter(({ offset }) => offset <= until);
+    const settled: Promise<void>[] = [];
+    if (planned.length > 0) settled.push((await this.repeat(partition, planned)).settled);
+    if ((batch.records.at(-1)?.offset ?? -1) >= until) await partition.store.endRepeat();
+    const rest = batch.records.slice(planned.length);
+    if (rest.length > 0) settled.push((await this.store(partition, rest, batch.leaving)).settled);
+    return { settled: Promise.all(settled).then(() => undefined) };
   }
 
-  private pushOne(blocks: Blocks, { owner, batch }: OpenedBatch): void {
-    for (const process of this.described.newIn(batch)) pushProcess(blocks.processes, owner, batch, process);
-    pushEvents(blocks.events, owner, batch);
-    count(Metric.StageEvents, batch.eventCount, { stage: 'storage' });
+  /** What is not of the plan was dropped or refused by who made it. */
+  private async repeat({ store }: Partition, records: readonly BusRecord[]): Promise<Deferred> {
+    const planned = records.filter(({ offset }) => store.isRepeated(offset));
+    const { ok } = await this.opening.run(planned);
+    return store.addRepeated(ok.map(({ source, value }) => unitOf(planned[source], value)));
+  }
+
+  private async store(
+    { store, pipeline: flow }: Partition,
+    records: readonly BusRecord[],
+    leaving: AbortSignal | undefined,
+  ): Promise<Deferred> {
+    const result = await flow.run(records);
+    await this.options.producer.send('deadLetter', deadLettersOf('storage', records, result));
+    const units = result.ok.map(({ source, value }) => unitOf(records[source], value));
+    return store.add(units, leaving ?? new AbortController().signal);
   }
 }
 
-/** An insert goes into one partition of the table, so that it is stored as a whole or not at all. */
-function byMonth(opened: readonly OpenedBatch[]): Map<string, OpenedBatch[]> {
-  const months = new Map<string, OpenedBatch[]>();
-  for (const one of opened) {
-    const month = new Date(one.batch.baseTimeUs / 1000).toISOString().slice(0, 7);
-    const batches = months.get(month);
-    if (batches === undefined) months.set(month, [one]);
-    else batches.push(one);
+function unitOf(record: BusRecord | undefined, opened: OpenedBatch): Unit {
+  if (record === undefined) throw new Error('The pipeline names a record that it was not given');
+  return { record, opened };
+}
+
+/** ClickHouse may not answer for long, and the group waits: whoever is to leave does not wait for it. */
+async function orLeft<T>(work: Promise<T>, leaving: AbortSignal | undefined): Promise<T> {
+  if (leaving === undefined) return work;
+  const { promise, reject } = Promise.withResolvers<never>();
+  const leave = (): void => {
+    reject(leaving.reason as Error);
+  };
+  if (leaving.aborted) leave();
+  leaving.addEventListener('abort', leave);
+  try {
+    return await Promise.race([work, promise]);
+  } finally {
+    leaving.removeEventListener('abort', leave);
   }
-  return months;
 }

@@ -1,11 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { NativeBlock, type AnyBlock } from '@norn/store';
-import { Gatherer } from './gatherer.ts';
+import { AwayError, NornError } from '@norn/base';
+import { type AnyBlock, NativeBlock } from '@norn/store';
+import { Gatherer, type RecordRows } from './gatherer.ts';
+import { Inserts } from './inserts.ts';
 
 /** A fake of ClickHouse that can be held up and made to fail. */
 class FakeWriter {
   readonly inserts: { readonly token: string; readonly rows: number }[] = [];
   failures = 0;
+  /** An insert of a token that matches is refused for its rows. */
+  poison = /never/;
   private gate: Promise<void> = Promise.resolve();
   release: () => void = () => undefined;
 
@@ -18,25 +22,35 @@ class FakeWriter {
   async insert(block: AnyBlock, token: string): Promise<void> {
     const { rows } = block;
     await this.gate;
-    if (this.failures-- > 0) throw new Error('ClickHouse is away');
+    if (this.failures-- > 0) throw new AwayError('insert_failed', 'ClickHouse is away');
+    if (this.poison.test(token)) throw new NornError('rows_refused', 'A row is wrong');
     this.inserts.push({ token, rows });
   }
 }
 
-function aGatherer(writer: FakeWriter) {
-  return new Gatherer({ create: () => ({ things: new NativeBlock('things', {}) }), writer, lingerMs: 1 });
+interface Blocks extends Readonly<Record<string, AnyBlock>> {
+  readonly things: AnyBlock;
 }
 
-type Blocks = Parameters<Parameters<ReturnType<typeof aGatherer>['add']>[1]>[0];
+function aGatherer(writer: FakeWriter, refused: number[] = []) {
+  return new Gatherer<Blocks>({
+    inserts: new Inserts<Blocks>(writer, () => ({ things: new NativeBlock('things', {}) })),
+    lingerMs: 1,
+    refuse: (all) => {
+      refused.push(...all.map(({ unit }) => unit.record.offset));
+      return Promise.resolve();
+    },
+  });
+}
 
-const rows =
-  (count: number) =>
-  (blocks: Blocks): void => {
-    blocks.things.rows += count;
-  };
-
-function from(partition: number, firstOffset: number, lastOffset: number) {
-  return { topic: 'lineage', partition, firstOffset, lastOffset };
+/** Of each offset one row. */
+function from(partition: number, first: number, last: number): RecordRows<Blocks>[] {
+  return Array.from({ length: last - first + 1 }, (_, at) => ({
+    record: { topic: 'alerts', partition, offset: first + at, key: 't:h', value: new Uint8Array(0), headers: {} },
+    push: ({ things }) => {
+      things.rows += 1;
+    },
+  }));
 }
 
 describe('rows that are gathered', () => {
@@ -44,52 +58,65 @@ describe('rows that are gathered', () => {
     const writer = new FakeWriter();
     const gatherer = aGatherer(writer);
     const added = [
-      await gatherer.add(from(1, 7, 9), rows(2)),
-      await gatherer.add(from(0, 3, 5), rows(1)),
-      await gatherer.add(from(1, 10, 12), rows(4)),
+      await gatherer.add(from(1, 7, 9)),
+      await gatherer.add(from(0, 3, 5)),
+      await gatherer.add(from(1, 10, 12)),
     ];
     await Promise.all(added.map(({ settled }) => settled));
-    expect(writer.inserts).toEqual([{ token: 'lineage:0:3-5,lineage:1:7-12', rows: 7 }]);
+    expect(writer.inserts).toEqual([{ token: 'alerts:0:3-5;alerts:1:7-12', rows: 9 }]);
   });
 
   it('are inserted under the same name until it succeeds', async () => {
     const writer = new FakeWriter();
     writer.failures = 2;
-    const { settled } = await aGatherer(writer).add(from(0, 1, 1), rows(3));
+    const { settled } = await aGatherer(writer).add(from(0, 1, 3));
     await settled;
-    expect(writer.inserts).toEqual([{ token: 'lineage:0:1-1', rows: 3 }]);
+    expect(writer.inserts).toEqual([{ token: 'alerts:0:1-3', rows: 3 }]);
   });
 
   it('gather while an insert is on its way, and settle in their own time', async () => {
     const writer = new FakeWriter();
     const gatherer = aGatherer(writer);
     writer.hold();
-    const first = await gatherer.add(from(0, 1, 1), rows(1));
+    const first = await gatherer.add(from(0, 1, 1));
     await sleep(20);
-    const second = await gatherer.add(from(0, 2, 2), rows(1));
+    const second = await gatherer.add(from(0, 2, 2));
     writer.release();
     await first.settled;
     await second.settled;
-    expect(writer.inserts.map(({ token }) => token)).toEqual(['lineage:0:1-1', 'lineage:0:2-2']);
+    expect(writer.inserts.map(({ token }) => token)).toEqual(['alerts:0:1-1', 'alerts:0:2-2']);
   });
 
-  it('of different months do not share an insert', async () => {
+  it('are stored but for the record that is refused, and it is told of before the others are settled', async () => {
     const writer = new FakeWriter();
-    const gatherer = aGatherer(writer);
-    await gatherer.add(from(0, 1, 1), rows(1), '2026-11');
-    const { settled } = await gatherer.add(from(0, 2, 2), rows(1), '2026-12');
+    writer.poison = /alerts:0:(1-9|6-9|6-7|7-7)$/;
+    const refused: number[] = [];
+    const { settled } = await aGatherer(writer, refused).add(from(0, 1, 9));
     await settled;
-    expect(writer.inserts).toHaveLength(2);
+    expect(refused).toEqual([7]);
+    expect(writer.inserts.map(({ token }) => token)).toEqual(['alerts:0:1-5', 'alerts:0:6-6', 'alerts:0:8-9']);
   });
 
-  it('make whoever brings more wait when two blocks are full', async () => {
+  it('are not taken for wrong when all of them are refused: it is the table', async () => {
+    const writer = new FakeWriter();
+    writer.poison = /./;
+    const refused: number[] = [];
+    const gatherer = aGatherer(writer, refused);
+    const { settled } = await gatherer.add(from(0, 1, 20));
+    while (gatherer.failure === '') await sleep(5);
+    expect(refused).toEqual([]);
+    gatherer.close();
+    await expect(settled).rejects.toThrow();
+  });
+
+  it('make whoever brings more wait when too many wait already', async () => {
     const writer = new FakeWriter();
     const gatherer = aGatherer(writer);
     writer.hold();
-    await gatherer.add(from(0, 1, 1), rows(200_000));
-    await gatherer.add(from(0, 2, 2), rows(200_000));
+    await gatherer.add(from(0, 0, 19_999));
+    await gatherer.add(from(0, 20_000, 39_999));
     let isTaken = false;
-    const third = gatherer.add(from(0, 3, 3), rows(1)).then(({ settled }) => {
+    const third = gatherer.add(from(0, 40_000, 40_000)).then(({ settled }) => {
       isTaken = true;
       return settled;
     });
@@ -97,14 +124,14 @@ describe('rows that are gathered', () => {
     expect(isTaken).toBe(false);
     writer.release();
     await third;
-    expect(writer.inserts.map(({ rows: count }) => count)).toEqual([200_000, 200_000, 1]);
+    expect(writer.inserts.map(({ rows: count }) => count)).toEqual([20_000, 20_000, 1]);
   });
 
   it('are given up at the end, and whoever waits is told', async () => {
     const writer = new FakeWriter();
     writer.failures = Infinity;
     const gatherer = aGatherer(writer);
-    const { settled } = await gatherer.add(from(0, 1, 1), rows(1));
+    const { settled } = await gatherer.add(from(0, 1, 1));
     await sleep(10);
     gatherer.close();
     await expect(settled).rejects.toThrow();

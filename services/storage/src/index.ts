@@ -2,7 +2,7 @@
 import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import type { MicroserviceOptions } from '@nestjs/microservices';
-import { BatchServer } from '@norn/bus';
+import { BatchServer, ErrorsAsThrown } from '@norn/bus';
 import type { HealthReport, Service } from '@norn/pipeline';
 import { BatchStore } from './batch-store.ts';
 import { RecordStore } from './record-store.ts';
@@ -22,7 +22,11 @@ export const storage: Service = {
     });
     const batches = app.get(BatchStore);
     const records = app.get(RecordStore);
-    server.prepareWith((topic, partition) => (topic === 'lineage' ? batches.prepare(partition) : Promise.resolve()));
+    server.prepareWith((topic, partition, _, claim) => {
+      if (topic === 'lineage') batches.prepare(partition, claim);
+      return Promise.resolve();
+    });
+    app.useGlobalFilters(new ErrorsAsThrown());
     await app.listen();
     return {
       name: 'storage',
@@ -33,8 +37,8 @@ export const storage: Service = {
 };
 
 function healthOf(server: BatchServer, batches: BatchStore, records: RecordStore): HealthReport {
-  const failure = batches.gatherer.failure === '' ? records.gatherer.failure : batches.gatherer.failure;
-  const waitingRows = batches.gatherer.waitingRows + records.gatherer.waitingRows;
+  const failure = batches.inserts.failure === '' ? records.gatherer.failure : batches.inserts.failure;
+  const waitingRows = batches.waitingRows + records.gatherer.waitingRecords;
   return {
     healthy: server.connected && failure === '',
     details: { connected: server.connected, lag: server.lag, waitingRows, ...(failure === '' ? {} : { failure }) },

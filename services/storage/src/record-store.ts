@@ -1,7 +1,14 @@
 // Stores findings, alerts, outcomes and containers: tables whose newest version of a row wins, so a record that comes again changes nothing.
 import { fromBinary } from '@bufbuild/protobuf';
 import { NornError, messageOf } from '@norn/base';
-import { type BusProducer, type BusRecord, type Deferred, type RecordBatch, deadLettersOf } from '@norn/bus';
+import {
+  type BusProducer,
+  type BusRecord,
+  type Deferred,
+  type RecordBatch,
+  deadLetterOf,
+  deadLettersOf,
+} from '@norn/bus';
 import { action, event, finding, podLabels } from '@norn/contracts';
 import { type Outcome, type Pipeline, deadLetter, each, ok, pipeline } from '@norn/pipeline';
 import {
@@ -16,6 +23,7 @@ import {
   pushOutcomeFile,
 } from '@norn/store';
 import { Gatherer } from './gatherer.ts';
+import { Inserts } from './inserts.ts';
 import { Recent } from './recent.ts';
 import { ownerOf } from './steps/open-batch.step.ts';
 import { whileStoring } from './storage-spans.ts';
@@ -49,7 +57,17 @@ export class RecordStore {
 
   constructor({ writer, producer, lingerMs }: RecordStoreOptions) {
     this.producer = producer;
-    this.gatherer = new Gatherer({ create: createBlocks, writer, lingerMs });
+    this.gatherer = new Gatherer({
+      inserts: new Inserts(writer, createBlocks),
+      lingerMs,
+      refuse: (refused) =>
+        producer.send(
+          'deadLetter',
+          refused.map(({ unit: { record }, error }) =>
+            deadLetterOf(record, { stage: 'storage', reason: 'refused', error, attempts: 1 }),
+          ),
+        ),
+    });
     this.pipelines = {
       findings: pipeline<BusRecord>('storage').pipe(each(parsed('openFinding', rowsOfFinding))),
       alerts: pipeline<BusRecord>('storage').pipe(each(parsed('openAlert', rowsOfAlert))),
@@ -62,17 +80,17 @@ export class RecordStore {
     return whileStoring(batch.records, () => this.take(batch));
   }
 
-  private async take({ topic, partition, records }: RecordBatch): Promise<Deferred> {
+  private async take({ topic, records }: RecordBatch): Promise<Deferred> {
     const flow = this.pipelines[topic];
     if (flow === undefined) throw new NornError('topic_unknown', `Storage has no table for ${topic}`);
     const result = await flow.run(records);
     await this.producer.send('deadLetter', deadLettersOf('storage', records, result));
-    const [first, last] = [records[0], records.at(-1)];
-    if (first === undefined || last === undefined) return { settled: Promise.resolve() };
-    const source = { topic, partition, firstOffset: first.offset, lastOffset: last.offset };
-    return this.gatherer.add(source, (blocks) => {
-      for (const { value: push } of result.ok) push(blocks);
-    });
+    return this.gatherer.add(
+      result.ok.flatMap(({ source, value: push }) => {
+        const record = records[source];
+        return record === undefined ? [] : [{ record, push }];
+      }),
+    );
   }
 
   private rowsOfFacts({ key, value }: BusRecord): PushRows {

@@ -14,14 +14,12 @@ const WRITER = Symbol('StoreWriter');
 @Injectable()
 export class StorageLifecycle implements OnApplicationShutdown {
   constructor(
-    private readonly batches: BatchStore,
     private readonly records: RecordStore,
     @Inject(PRODUCER) private readonly producer: BusProducer,
     @Inject(WRITER) private readonly writer: StoreWriter,
   ) {}
 
   async onApplicationShutdown(): Promise<void> {
-    this.batches.gatherer.close();
     this.records.gatherer.close();
     await this.producer.close();
     await this.writer.close();

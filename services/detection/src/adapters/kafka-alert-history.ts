@@ -1,6 +1,6 @@
 // Reads back the tail of detection's own alerts topic. The partition is the host's in every topic, so one partition has it all.
 import { fromBinary } from '@bufbuild/protobuf';
-import { type BusConfig, offsetRanges, readRange } from '@norn/bus';
+import { type BusConfig, offsetRanges, readRange, recallEach } from '@norn/bus';
 import { finding } from '@norn/contracts';
 import { limits } from '../limits.ts';
 import type { AlertHistory } from '../ports/alert-history.port.ts';
@@ -12,9 +12,10 @@ export class KafkaAlertHistory implements AlertHistory {
     const range = (await offsetRanges(this.config, 'alerts')).find((each) => each.partition === partition);
     if (!range || range.first === range.end) return;
     const first = Math.max(range.first, range.end - limits.historyRecordsMax);
-    await readRange(this.config, 'alerts', [{ partition, first, end: range.end }], ({ records }) => {
-      for (const { value } of records) take(fromBinary(finding.AlertSchema, value));
-      return Promise.resolve();
-    });
+    await readRange(this.config, 'alerts', [{ partition, first, end: range.end }], ({ records }) =>
+      recallEach('detection', records, ({ value }) => {
+        take(fromBinary(finding.AlertSchema, value));
+      }),
+    );
   }
 }

@@ -1,6 +1,6 @@
 // Runs the tenants' pipeline over what Kafka hands out and sends the results, each under the key of the host that it stands with.
 import { toBinary } from '@bufbuild/protobuf';
-import { type BusRecord, type OutRecord, type RecordBatch, deadLettersOf, recordKey } from '@norn/bus';
+import { type BusRecord, type OutRecord, type RecordBatch, deadLettersOf, recallEach, recordKey } from '@norn/bus';
 import { finding } from '@norn/contracts';
 import type { Pipeline } from '@norn/pipeline';
 import type { OccurrenceHistory } from '../ports/occurrence-history.port.ts';
@@ -24,9 +24,9 @@ export class TenantDetector {
     const { correlations, alerts, rates, history, pipeline, partitionOf } = this.parts;
     const isOfPartition = (tenantId: string): boolean => partitionOf(tenantId) === partition;
     for (const each of [correlations, alerts, rates]) each.forget(isOfPartition);
-    await history.read(partition, nextOffset, async (records) => {
-      await pipeline.run(records);
-    });
+    await history.read(partition, nextOffset, (records) =>
+      recallEach('tenant-detection', records, (record) => pipeline.run([record])),
+    );
   }
 
   /** A partition went to somebody else. */

@@ -2,7 +2,7 @@
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { messageOf } from '@norn/base';
-import { type BusConfig, type BusProducer, type OutRecord, offsetRanges, readRange } from '@norn/bus';
+import { type BusConfig, type BusProducer, type OutRecord, offsetRanges, readRange, recallEach } from '@norn/bus';
 import { lineage } from '@norn/contracts';
 import { type HostState, readSnapshot } from '@norn/lineage';
 import { Metric, count, createLogger } from '@norn/telemetry';
@@ -61,10 +61,11 @@ export class KafkaSnapshots implements SnapshotStore {
     end: number,
     apply: (key: string, value: Uint8Array, offset: number) => void,
   ): Promise<void> {
-    await readRange(this.config, 'enriched', [{ partition, first, end }], ({ records }) => {
-      for (const { key, value, offset } of records) apply(key, value, offset);
+    await readRange(this.config, 'enriched', [{ partition, first, end }], async ({ records }) => {
+      await recallEach('process-tree', records, ({ key, value, offset }) => {
+        apply(key, value, offset);
+      });
       count(Metric.TreeReplayed, records.length);
-      return Promise.resolve();
     });
   }
 

@@ -76,7 +76,7 @@ export async function createConsumer(config: BusConfig, options: ConsumerOptions
 interface Work {
   readonly payload: EachBatchPayload;
   readonly topic: TopicName;
-  readonly leaving: AbortController;
+  readonly leaving: AbortSignal;
 }
 
 class SupervisedConsumer implements BusConsumer {
@@ -217,13 +217,14 @@ class SupervisedConsumer implements BusConsumer {
   private async work(payload: EachBatchPayload): Promise<void> {
     const topic = this.names.get(payload.batch.topic);
     if (topic === undefined) return;
-    const leaving = new AbortController();
+    const regroups = new AbortController();
+    const leaving = AbortSignal.any([regroups.signal, this.stopped.signal]);
     const handling = this.handle({ payload, topic, leaving });
     this.waitFor(handling);
     const beat = setInterval(() => {
       // The others wait for this member, or it was forgotten: the next fetch fails for the same reason.
       payload.heartbeat().catch((error: unknown) => {
-        leaving.abort(new AwayError('group_rebalances', messageOf(error)));
+        regroups.abort(new AwayError('group_rebalances', messageOf(error)));
       });
     }, heartbeatMs);
     try {
@@ -255,7 +256,7 @@ class SupervisedConsumer implements BusConsumer {
   }
 
   private isOver({ payload, leaving }: Work): boolean {
-    return !payload.isRunning() || payload.isStale() || this.closing || leaving.signal.aborted;
+    return !payload.isRunning() || payload.isStale() || this.closing || leaving.aborted;
   }
 
   private async give(work: Work, records: readonly BusRecord[]): Promise<void> {
@@ -270,7 +271,7 @@ class SupervisedConsumer implements BusConsumer {
     const fresh = records.filter(({ offset }) => offset >= holding.next);
     if (fresh.length > 0) {
       const endOffset = Number(highWatermark);
-      const deferred = await handler({ topic, partition, records: fresh, endOffset, leaving: leaving.signal });
+      const deferred = await handler({ topic, partition, records: fresh, endOffset, leaving });
       this.settle(holding, deferred ?? undefined, last.offset + 1);
     }
     this.taken(payload, last.offset + 1);
@@ -342,8 +343,7 @@ class SupervisedConsumer implements BusConsumer {
     const { topic, payload, leaving } = work;
     const { partition } = payload.batch;
     const tail = this.holdings.get(`${topics[topic]}:${partition}`)?.tail.catch(() => undefined);
-    const over = AbortSignal.any([leaving.signal, this.stopped.signal]);
-    await Promise.race([tail, untilAborted(over)]);
+    await Promise.race([tail, untilAborted(leaving)]);
     if (this.isOver(work)) {
       this.forget(topic, partition);
       this.logger.info({ code: 'handler_left', topic, partition }, messageOf(error));

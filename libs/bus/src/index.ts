@@ -21,4 +21,12 @@ export { type BusRecord, type OutRecord, type RecordBatch, recordKey } from './r
 export { recallEach } from './recall.ts';
 export { RecordSpans, withRecordSpan } from './record-spans.ts';
 export { type StageOptions, createStageHandler, deadLettersOf } from './stage-handler.ts';
-export { type OffsetRange, committedOffsets, ensureTopics, offsetAt, offsetRanges } from './topics.ts';
+export {
+  type CommittedMark,
+  type OffsetRange,
+  committedMarks,
+  committedOffsets,
+  ensureTopics,
+  offsetAt,
+  offsetRanges,
+} from './topics.ts';

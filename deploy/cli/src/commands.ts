@@ -10,6 +10,7 @@ import { registerBenchCommand } from './bench/command.ts';
 import { registerCheckCommand } from './check/command.ts';
 import { registerJoinCommand } from './join/command.ts';
 import { registerImagesCommand } from './images/command.ts';
+import { registerDeadLettersCommand } from './dead-letters/command.ts';
 import { registerPolicyCommand } from './policy/command.ts';
 import { registerHuntCommand } from './hunt/command.ts';
 import { registerReplayCommands } from './replay/command.ts';
@@ -28,6 +29,7 @@ export const commands: readonly ((program: Command) => void)[] = [
   registerPolicyCommand,
   registerHuntCommand,
   registerReplayCommands,
+  registerDeadLettersCommand,
   registerImagesCommand,
   registerSecretsCommand,
   registerCheckCommand,

@@ -7,7 +7,7 @@ import type { Consumer, ConsumerGroupJoinEvent, EachBatchPayload } from 'kafkajs
 import { tryEach } from './attempts.ts';
 import { Commits } from './commits.ts';
 import { type BusConfig, recordBatchBytesMax } from './config.ts';
-import { DeadLetters } from './dead-letters.ts';
+import { DeadLetters, isReplayedForAnother } from './dead-letters.ts';
 import { consumerRetry } from './failure.ts';
 import { type TopicName, topics } from './flow.ts';
 import { type Claim, Holding } from './holding.ts';
@@ -86,6 +86,7 @@ class SupervisedConsumer implements BusConsumer {
   private readonly stopped = new AbortController();
   private readonly owner = randomUUID();
   private readonly commits = new Commits(this.owner);
+  private readonly stage: string;
   private readonly deadLetters: DeadLetters;
   /** By `topic:partition`. */
   private readonly holdings = new Map<string, Holding>();
@@ -102,7 +103,8 @@ class SupervisedConsumer implements BusConsumer {
     private readonly options: ConsumerOptions,
   ) {
     this.names = new Map([...options.handlers.keys()].map((name) => [topics[name], name]));
-    this.deadLetters = new DeadLetters(config, options.groupId.replace(/^norn\./, ''));
+    this.stage = stageOf(options.groupId);
+    this.deadLetters = new DeadLetters(config, this.stage);
   }
 
   /** Resolves when it runs for the first time. */
@@ -268,12 +270,11 @@ class SupervisedConsumer implements BusConsumer {
     if (first === undefined || last === undefined || handler === undefined) return;
     const holding = await this.hold(topic, partition, first.offset);
     // After a new generation's start kafkajs begins at the commit: what was taken before is on its way.
-    const fresh = records.filter(({ offset }) => offset >= holding.next);
-    if (fresh.length > 0) {
-      const endOffset = Number(highWatermark);
-      const deferred = await handler({ topic, partition, records: fresh, endOffset, leaving });
-      this.settle(holding, deferred ?? undefined, last.offset + 1);
-    }
+    const fresh = records.filter((one) => one.offset >= holding.next && !isReplayedForAnother(one, this.stage));
+    const endOffset = Number(highWatermark);
+    const deferred =
+      fresh.length === 0 ? undefined : await handler({ topic, partition, records: fresh, endOffset, leaving });
+    if (last.offset >= holding.next) this.settle(holding, deferred ?? undefined, last.offset + 1);
     this.taken(payload, last.offset + 1);
   }
 
@@ -374,6 +375,12 @@ class SupervisedConsumer implements BusConsumer {
     this.settle(holding, undefined, offset + 1);
     this.taken(payload, offset + 1);
   }
+}
+
+/** "norn.storage" → "storage"; as the flow has it, detection's second consumer is a stage of its own. */
+function stageOf(groupId: string): string {
+  const name = groupId.replace(/^norn\./, '');
+  return name === 'detection.tenants' ? 'tenant-detection' : name;
 }
 
 function untilAborted(signal: AbortSignal): Promise<void> {

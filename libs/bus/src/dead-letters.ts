@@ -2,6 +2,7 @@
 import { NornError, messageOf } from '@norn/base';
 import { Metric, count } from '@norn/telemetry';
 import type { BusConfig } from './config.ts';
+import type { TopicName } from './flow.ts';
 import { type BusProducer, createProducer } from './producer.ts';
 import type { BusRecord, OutRecord } from './record.ts';
 
@@ -24,6 +25,24 @@ export function deadLetterOf(record: BusRecord, { stage, reason, error, attempts
   const message = messageOf(error).slice(0, messageMax);
   count(Metric.BusDeadLetters, 1, { stage, topic, code });
   return { key, value, headers: { ...headers, reason, code, stage, ...where, attempts: String(attempts), message } };
+}
+
+/** Headers of a record that comes again out of the dead letters: for which stage, and on which topic that reads. */
+const replayed = { stage: 'replayed_for', topic: 'replayed_on' } as const;
+
+/** The stage had refused it; those behind that stage never saw it. What tells repetitions by order alone must not drop it. */
+export function isReplayed({ headers }: Pick<BusRecord, 'headers'>): boolean {
+  return headers[replayed.stage] !== undefined;
+}
+
+/** True for a stage that reads the topic, too, and was not the one that refused the record: it has had it. */
+export function isReplayedForAnother({ headers, topic }: BusRecord, stage: string): boolean {
+  const wanted = headers[replayed.stage];
+  return wanted !== undefined && headers[replayed.topic] === topic && wanted !== stage;
+}
+
+export function markReplayed(headers: BusRecord['headers'], stage: string, topic: TopicName): BusRecord['headers'] {
+  return { ...headers, [replayed.stage]: stage, [replayed.topic]: topic };
 }
 
 /** Sends what a consumer refuses; the producer is made when the first is. */

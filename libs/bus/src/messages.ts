@@ -28,6 +28,7 @@ export function toRecord(topic: TopicName, partition: number, message: KafkaMess
     topic,
     partition,
     offset: Number(message.offset),
+    timeMs: Number(message.timestamp),
     key: message.key?.toString() ?? '',
     value: message.value ?? new Uint8Array(0),
     headers,

@@ -14,6 +14,8 @@ export interface BusRecord extends OutRecord {
   readonly topic: TopicName;
   readonly partition: number;
   readonly offset: number;
+  /** When the broker or its producer says it was written, Unix ms. */
+  readonly timeMs?: number;
 }
 
 /** Consecutive records of one partition, in order. */

@@ -16,7 +16,8 @@ export class StreamMarks {
     const before = this.marks.get(streamId);
     // Taken out and put in again: the newest stands last.
     this.marks.delete(streamId);
-    this.marks.set(streamId, batchSeq);
+    // One that was refused when it came may come later.
+    this.marks.set(streamId, Math.max(batchSeq, before ?? 0));
     if (this.marks.size > streamsMax) this.marks.delete(this.marks.keys().next().value ?? '');
     return before === undefined ? 0 : Math.max(0, batchSeq - before - 1);
   }

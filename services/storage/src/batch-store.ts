@@ -52,7 +52,10 @@ export class BatchStore {
   /** The partition was somebody else's, or its last batch failed: what is stored is asked again, and what was planned is repeated. */
   prepare(partition: number, claim: Claim): void {
     const { writer } = this.options;
-    const watermarks = new Watermarks((stream, sinceUs) => writer.highestStored({ ...stream, sinceUs }));
+    const watermarks = new Watermarks(
+      (stream, sinceUs) => writer.highestStored({ ...stream, sinceUs }),
+      (stream, batchSeq, sinceUs) => writer.isStored({ ...stream, sinceUs }, batchSeq),
+    );
     const store = new PartitionStore(claim, {
       inserts: this.inserts,
       budget: this.budget,

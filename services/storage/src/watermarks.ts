@@ -10,12 +10,30 @@ export interface StreamName {
   readonly streamIdHex: string;
 }
 
+/** Replayed batches remembered of one partition; forgetting one costs a question. */
+const replayedMax = 10_000;
+
+export type IsStored = (stream: StreamName, batchSeq: number, sinceUs: number) => Promise<boolean>;
+
 export type AskStored = (stream: StreamName, sinceUs: number) => Promise<number>;
 
 export class Watermarks {
   private readonly partitions = new Map<number, Recent<number>>();
 
-  constructor(private readonly ask: AskStored) {}
+  private readonly replayed = new Recent<true>(replayedMax);
+
+  constructor(
+    private readonly ask: AskStored,
+    private readonly isStored: IsStored = () => Promise.resolve(false),
+  ) {}
+
+  /** As `take`, for a batch out of the dead letters: the ones behind it are stored already, so it alone is asked for. */
+  async takeReplayed(stream: StreamName, { batchSeq, timeUs }: { batchSeq: number; timeUs: number }): Promise<boolean> {
+    const name = `${stream.tenantId}:${stream.hostId}:${stream.streamIdHex}:${batchSeq}`;
+    if (this.replayed.get(name) || (await this.isStored(stream, batchSeq, timeUs))) return false;
+    this.replayed.set(name, true);
+    return true;
+  }
 
   /** True when the batch is new, and from then on it counts as stored. `timeUs`: of the batch. */
   async take(

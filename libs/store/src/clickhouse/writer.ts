@@ -32,6 +32,8 @@ export interface StoreWriter {
   insert(block: AnyBlock, token: string, signal?: AbortSignal): Promise<void>;
   /** 0 when nothing of the stream is stored. */
   highestStored(question: StreamQuestion): Promise<number>;
+  /** True when a row of that very batch is there. */
+  isStored(question: StreamQuestion, batchSeq: number): Promise<boolean>;
   close(): Promise<void>;
 }
 
@@ -52,6 +54,7 @@ export async function createWriter(config: WriterConfig): Promise<StoreWriter> {
   return {
     insert: (block, token, signal) => insert(client, { block, token, signal }),
     highestStored: (question) => highestStored(client, question),
+    isStored: async (question, batchSeq) => (await highestStored(client, question, batchSeq)) === batchSeq,
     close: () => client.close(),
   };
 }
@@ -106,25 +109,31 @@ async function insert(client: ClickHouseClient, { block, token, signal }: Insert
   }
 }
 
-async function highestStored(client: ClickHouseClient, question: StreamQuestion): Promise<number> {
+/** `until`: batches above are left out. */
+async function highestStored(
+  client: ClickHouseClient,
+  question: StreamQuestion,
+  until: number = Number.MAX_SAFE_INTEGER,
+): Promise<number> {
   try {
-    return await askHighest(client, question);
+    return await askHighest(client, question, until);
   } catch (error) {
     const what = `ClickHouse does not say what it has of ${question.hostId} (${messageOf(error)})`;
     throw new AwayError('store_away', `${what}: see whether it runs`, { cause: error });
   }
 }
 
-async function askHighest(client: ClickHouseClient, question: StreamQuestion): Promise<number> {
+async function askHighest(client: ClickHouseClient, question: StreamQuestion, until: number): Promise<number> {
   const result = await client.query({
     query: `SELECT max(batch_seq) AS seq FROM events
       WHERE tenant_id = {tenantId:String} AND host_id = {hostId:String}
-        AND time >= fromUnixTimestamp64Micro({sinceUs:Int64}) AND stream_id = unhex({streamId:String})`,
+        AND time >= fromUnixTimestamp64Micro({sinceUs:Int64}) AND stream_id = unhex({streamId:String}) AND batch_seq <= {until:UInt64}`,
     query_params: {
       tenantId: question.tenantId,
       hostId: question.hostId,
       sinceUs: String(question.sinceUs),
       streamId: question.streamIdHex,
+      until: String(until),
     },
     format: 'JSONEachRow',
     clickhouse_settings: { max_execution_time: 30 },

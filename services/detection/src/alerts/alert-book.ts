@@ -1,5 +1,6 @@
 // The alerts that may still grow, by host. Everything in it can be read back from the alerts topic: after a restart it is the same.
 import { toHex } from '@norn/base';
+import { isReplayed } from '@norn/bus';
 import { finding } from '@norn/contracts';
 import { Metric, count } from '@norn/telemetry';
 import { limits } from '../limits.ts';
@@ -114,7 +115,9 @@ class Round {
       const before = this.before.get(alert.id);
       if (before === alert) return alert;
       const version = (before?.version ?? 0) + 1;
-      const next = { ...alert, version, lastStreamId: streamId.slice(), lastBatchSeq: BigInt(batchSeq) };
+      const isBehind = isReplayed(this.envelope.record) && before !== undefined;
+      const last = isBehind ? {} : { lastStreamId: streamId.slice(), lastBatchSeq: BigInt(batchSeq) };
+      const next = { ...alert, version, ...last };
       changed.push(next);
       return next;
     });
@@ -123,6 +126,7 @@ class Round {
 
   /** The batch came again, and what it had to say to this alert is in it. */
   private wasApplied(alert: finding.Alert): boolean {
+    if (isReplayed(this.envelope.record)) return false;
     const before = this.before.get(alert.id);
     if (!before || toHex(before.lastStreamId) !== this.envelope.batch.streamIdHex) return false;
     return BigInt(this.envelope.batch.batchSeq) <= before.lastBatchSeq;

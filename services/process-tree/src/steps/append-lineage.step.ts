@@ -1,4 +1,5 @@
 // Lets the host's tree grow by the batch and appends what the tree says of its processes. A batch that was applied before is dropped.
+import { isReplayed } from '@norn/bus';
 import { appendField, batchFields } from '@norn/contracts';
 import { LineageDescriber } from '@norn/lineage';
 import { type Outcome, drop, ok } from '@norn/pipeline';
@@ -8,10 +9,11 @@ import type { OpenedBatch } from './open-batch.step.ts';
 
 export function createAppendLineage(forests: Forests): (opened: OpenedBatch) => Outcome<Uint8Array> {
   const describer = new LineageDescriber();
-  return function appendLineage({ record: { key, partition, offset }, batch }) {
+  return function appendLineage({ record, batch }) {
+    const { key, partition, offset } = record;
     const forest = forests.forestOf(partition);
     const state = forest.stateOf(key);
-    if (state.isApplied(batch)) return drop('duplicate');
+    if (state.isApplied(batch) && !isReplayed(record)) return drop('duplicate');
     const evictedBefore = state.tree.evictedTotal;
     const slots = state.apply(batch, offset + 1);
     forest.grew(key, offset);

@@ -11,7 +11,10 @@ export function createDropStored(
     for (const one of opened) {
       const { partition, owner, batch } = one;
       const position = { batchSeq: batch.batchSeq, timeUs: batch.baseTimeUs };
-      const isNew = await watermarks.take(partition, { ...owner, streamIdHex: batch.streamIdHex }, position);
+      const stream = { ...owner, streamIdHex: batch.streamIdHex };
+      const isNew = one.isReplayed
+        ? await watermarks.takeReplayed(stream, position)
+        : await watermarks.take(partition, stream, position);
       outcomes.push(isNew ? ok(one) : drop('stored_already'));
     }
     return outcomes;

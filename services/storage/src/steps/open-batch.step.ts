@@ -1,6 +1,6 @@
 // Opens a batch and names its owner from the record's key.
 import { NornError } from '@norn/base';
-import type { BusRecord } from '@norn/bus';
+import { type BusRecord, isReplayed } from '@norn/bus';
 import { type BatchView, openBatch as open } from '@norn/contracts';
 import { type Outcome, deadLetter, ok } from '@norn/pipeline';
 import type { RowOwner } from '@norn/store';
@@ -9,14 +9,16 @@ export interface OpenedBatch {
   readonly partition: number;
   readonly owner: RowOwner;
   readonly batch: BatchView;
+  /** It comes out of the dead letters, behind batches that were after it. */
+  readonly isReplayed: boolean;
 }
 
 export function createOpenBatch(): (record: BusRecord) => Outcome<OpenedBatch> {
-  return function openBatch({ key, value, partition }) {
+  return function openBatch({ key, value, partition, headers }) {
     try {
       const batch = open(value);
       return isWhole(batch)
-        ? ok({ partition, owner: ownerOf(key), batch })
+        ? ok({ partition, owner: ownerOf(key), batch, isReplayed: isReplayed({ headers }) })
         : deadLetter('malformed', new NornError('batch_malformed', 'Columns or containers are missing'));
     } catch (error) {
       if (error instanceof NornError) return deadLetter('malformed', error);

@@ -1,0 +1,53 @@
+// Dead letters for a terminal.
+import type { DeadLetter } from '@norn/bus';
+import { ago, bytes, columns } from '../print/columns.ts';
+
+/** Characters of an error in a table, and bytes of a record. */
+const errorMax = 80;
+const bytesShown = 256;
+
+export function lettersText(letters: readonly DeadLetter[], now: Date): string {
+  if (letters.length === 0) return 'No dead letters: every stage has handled what it was given.';
+  const rows = letters.map((letter) => [
+    letter.id,
+    ago(new Date(letter.at).toISOString(), now),
+    letter.stage,
+    placeOf(letter),
+    letter.key,
+    letter.code,
+    letter.state,
+    plain(letter.error).slice(0, errorMax),
+  ]);
+  return columns([['ID', 'WHEN', 'STAGE', 'WHERE', 'HOST', 'CODE', 'STATE', 'ERROR'], ...rows]);
+}
+
+export function letterText(letter: DeadLetter, headers: Readonly<Record<string, string>>, value: Buffer): string {
+  const facts = [
+    ['id', letter.id],
+    ['when', new Date(letter.at).toISOString()],
+    ['stage', letter.stage],
+    ['where', placeOf(letter)],
+    ['host', letter.key],
+    ['code', letter.code],
+    ['error', plain(letter.error)],
+    ['attempts', String(letter.attempts)],
+    ['state', letter.by === '' ? letter.state : `${letter.state} by ${letter.by}`],
+    ['size', bytes(letter.bytes)],
+    ...Object.entries(headers).map(([name, text]) => [`header ${name}`, plain(text)]),
+  ];
+  const shown = value
+    .subarray(0, bytesShown)
+    .toString('hex')
+    .replace(/(.{64})/g, '$1\n')
+    .trimEnd();
+  return `${columns(facts)}\n\n${shown}${value.length > bytesShown ? '\n…' : ''}`;
+}
+
+function placeOf({ topic, partition, offset }: DeadLetter): string {
+  return topic === '' ? 'before the bus' : `${topic}/${partition}/${offset}`;
+}
+
+/** What a host sent must not move a terminal's cursor. */
+function plain(text: string): string {
+  return text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ');
+}

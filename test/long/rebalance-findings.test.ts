@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { AttackedHosts, alertsOf, allJudged, findingsOf } from '../stages/judged-members.ts';
 import { type StageTrial, startStageTrial } from '../stages/stage-trial.ts';
 
-const rounds = 240;
+const rounds = 120;
 const turns = 10;
 
 const judging = ['process-tree', 'detection'] as const;
@@ -42,11 +42,11 @@ describe('what process-tree and detection find', () => {
     const troubled = await aTrial();
     await startJudges(troubled);
     const load = new AttackedHosts(rounds);
-    let isOver = false;
+    const over = new AbortController();
     const sent = (async () => {
       for (const round of load.rounds) {
         await troubled.producer.send('enriched', round);
-        if (!isOver) await sleep(1_000);
+        if (!over.signal.aborted) await sleep(1_000);
       }
     })();
     for (let turn = 0; turn < turns; turn++) {
@@ -56,7 +56,7 @@ describe('what process-tree and detection find', () => {
       await sleep(1_000);
       await Promise.all(comers.map((comer) => (turn % 2 === 0 ? comer.stop() : comer.kill())));
     }
-    isOver = true;
+    over.abort();
     await sent;
     await allJudged(troubled);
     expect(await findingsOf(troubled)).toEqual(expected.findings);

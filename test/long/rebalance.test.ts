@@ -17,7 +17,7 @@ describe('storage of two members, of which one comes and goes twenty times', () 
     const [stays, goes] = [trial.stage('storage'), trial.stage('storage')];
     await stays.start();
     await stays.joined();
-    const load = new StorageLoad(trial, 400);
+    const load = new StorageLoad(trial, 250);
     for (let turn = 0; turn < 10; turn++) {
       await comeAndGo(trial, goes, { leave: turn % 2 === 0 ? 'SIGTERM' : 'SIGKILL', stillMs: 5_000 });
     }

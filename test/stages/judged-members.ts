@@ -65,11 +65,15 @@ export class AttackedHosts {
   }
 }
 
-/** By id; a finding that comes again must say the same. */
+/**
+ * By id; a finding that comes again must say the same. What counts over all hosts of a tenant goes by when it was told (an event that waited for more than
+ * 5 s is late there), so it depends on the load and is left out.
+ */
 export async function findingsOf(trial: StageTrial): Promise<Map<string, string>> {
   const found = new Map<string, string>();
   for (const { value } of await trial.records('findings')) {
     const one = fromBinary(finding.FindingSchema, value);
+    if (one.hostIds.length > 0) continue;
     const text = toJsonString(finding.FindingSchema, one);
     expect(found.get(one.id) ?? text).toBe(text);
     found.set(one.id, text);
@@ -82,6 +86,7 @@ export async function alertsOf(trial: StageTrial): Promise<Map<string, string>> 
   const newest = new Map<string, finding.Alert>();
   for (const { value } of await trial.records('alerts')) {
     const alert = fromBinary(finding.AlertSchema, value);
+    if (alert.findings.some(({ hostIds }) => hostIds.length > 0)) continue;
     if ((newest.get(alert.id)?.version ?? 0) <= alert.version) newest.set(alert.id, alert);
   }
   return new Map([...newest].map(([id, alert]) => [id, toJsonString(finding.AlertSchema, alert)]));

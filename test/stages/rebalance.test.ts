@@ -18,7 +18,7 @@ describe('storage with a member that comes and goes while ClickHouse stands stil
     await stays.start();
     await stays.joined();
     const load = new StorageLoad(trial, 200);
-    for (const leave of ['SIGTERM', 'SIGKILL'] as const) await comeAndGo(trial, goes, { leave, stillMs: 1_500 });
+    await comeAndGo(trial, goes, { leave: 'SIGKILL', stillMs: 1_500 });
     await load.end();
     const { rows, different } = await allStored(trial, load);
     expect({ missing: load.events - different, twice: rows - different }).toEqual({ missing: 0, twice: 0 });

@@ -226,11 +226,14 @@ class SupervisedConsumer implements BusConsumer {
     const beat = setInterval(() => {
       // The others wait for this member, or it was forgotten: the next fetch fails for the same reason.
       payload.heartbeat().catch((error: unknown) => {
-        regroups.abort(new AwayError('group_rebalances', messageOf(error)));
+        regroups.abort(error);
       });
     }, heartbeatMs);
     try {
       await handling;
+    } catch (error) {
+      // kafkajs joins again when it is told why, and reads on when it is told anything else.
+      throw regroups.signal.aborted ? regroups.signal.reason : error;
     } finally {
       clearInterval(beat);
     }
@@ -310,7 +313,6 @@ class SupervisedConsumer implements BusConsumer {
 
   /** In the order in which they were taken: what comes later is not done before. */
   private settle(holding: Holding, deferred: Deferred | undefined, next: number): void {
-    const first = holding.next;
     holding.next = next;
     if (deferred !== undefined) this.waitFor(deferred.settled);
     holding.tail = holding.tail.then(() => deferred?.settled);
@@ -320,17 +322,15 @@ class SupervisedConsumer implements BusConsumer {
         this.commits.done(holding);
       },
       (error: unknown) => {
-        this.unsettled(holding, first, error);
+        this.unsettled(holding, error);
       },
     );
   }
 
-  private unsettled(holding: Holding, first: number, error: unknown): void {
+  private unsettled(holding: Holding, error: unknown): void {
     // Lost, or told of already.
     if (holding.lost.aborted) return;
-    const { topic, partition } = holding;
-    this.drop(topic, partition, error);
-    if (!this.closing) this.consumer?.seek({ topic: topics[topic], partition, offset: String(first) });
+    this.drop(holding.topic, holding.partition, error);
   }
 
   private taken(payload: EachBatchPayload, nextOffset: number): void {
@@ -353,8 +353,13 @@ class SupervisedConsumer implements BusConsumer {
 
   private forget(topic: TopicName, partition: number): void {
     const name = `${topics[topic]}:${partition}`;
-    this.holdings.get(name)?.lose();
+    const holding = this.holdings.get(name);
+    if (holding === undefined) return;
+    holding.lose();
     this.holdings.delete(name);
+    // What was taken and is not done went with it: kafkajs would go on behind it.
+    const isBehind = holding.done < holding.next && !this.closing;
+    if (isBehind) this.consumer?.seek({ topic: topics[topic], partition, offset: String(holding.done) });
   }
 
   private drop(topic: TopicName, partition: number, error: unknown): void {

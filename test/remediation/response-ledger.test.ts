@@ -252,7 +252,11 @@ describe('what a host says of a command', () => {
     ];
     await deliver(...parts, ...parts);
     const counts = { filesRestored: 2, filesRemoved: 1, filesUnchanged: 0, filesLost: 1, filesConflict: 1 };
-    expect(await handlingOf('alert')).toMatchObject({ ...counts, killedPids: [41, 42, 43] });
+    // Never better than its worst part.
+    expect(await handlingOf('alert')).toMatchObject({ ...counts, state: 'stopped', killedPids: [41, 42, 43] });
+    expect(await store.manager.findOneByOrFail(CommandRecord, { id })).toMatchObject({
+      ...{ filesChanged: 3, filesRemoved: 1, filesUnchanged: 0, filesLost: 1, filesConflict: 1 },
+    });
 
     const again = await requestAction(store, issuer, {
       tenantId,
@@ -377,6 +381,27 @@ describe('a deadline', () => {
     await store.query(`UPDATE commands SET retry_at = now() - interval '1 second' WHERE id = $1`, [second.id]);
     expect(await sweepDeadlines(store)).toEqual({ retried: 2, expired: 0 });
     expect(await relay()).toEqual([first.id, second.id]);
+  });
+
+  it('is not remediated where nothing was put back, and is once the conflicts are', async () => {
+    const { id } = await only();
+    const paths = Array.from({ length: 21 }, (_, at) => `/srv/${String(at)}`);
+    const all = (verdict: action.Verdict) => paths.map((path) => fileVerdict(path, verdict));
+    await deliver(outcomeRecord(id, OutcomeState.SUCCEEDED, { files: all(Verdict.CONFLICT) }));
+    expect(await handlingOf('alert')).toMatchObject({ state: 'stopped', filesRestored: 0, filesConflict: 21 });
+    const request = { tenantId, alertId: idOf('alert'), requestedBy: 'anna' } as const;
+    const over = await requestAction(store, issuer, { ...request, action: 'restore-conflicts' });
+    expect((await handlingOf('alert')).state).toBe('responding');
+    await deliver(outcomeRecord(over.id, OutcomeState.SUCCEEDED, { files: all(Verdict.RESTORED) }));
+    expect(await handlingOf('alert')).toMatchObject({ state: 'remediated', filesRestored: 21, filesConflict: 0 });
+  });
+
+  it('is judged again by files that are told after the end', async () => {
+    const { id } = await only();
+    await deliver(outcomeRecord(id, OutcomeState.SUCCEEDED, { part: 1 }));
+    expect((await handlingOf('alert')).state).toBe('remediated');
+    await deliver(outcomeRecord(id, OutcomeState.RUNNING, { part: 0, files: [fileVerdict('/a', Verdict.CONFLICT)] }));
+    expect((await handlingOf('alert')).state).toBe('stopped');
   });
 
   it('ends a command that nobody ran in time, and the alert says failed', async () => {

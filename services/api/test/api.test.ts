@@ -4,6 +4,7 @@ import { action, finding, view } from '@norn/contracts';
 import { AuditEntry, CommandRecord, Host } from '@norn/store';
 import { type ApiTrial, startApiTrial } from './api-trial.ts';
 import {
+  seedConflicts,
   seedForkTree,
   seedHost,
   seedRansomware,
@@ -284,7 +285,44 @@ describe('the API', () => {
       const said = body.timeline.map((entry) => entry.text);
       expect(said).toContain('The agent killed 3 processes, 38 ms after the first act');
       expect(said).toContain('python3.11 (4121) changed 8 files within 34 ms');
-      expect(said.at(-1)).toBe('Restore succeeded: 7 files restored, 1 removed');
+      expect(said.at(-1)).toBe('Restore succeeded: 7 of 7 files restored, 1 removed');
+    });
+
+    it('that put nothing back as what it is, in every place', async () => {
+      await seedTenant(trial, 'waiting');
+      const home = await seedHost(trial, 'waiting', { name: 'node-2' });
+      const id = await seedConflicts(trial, home);
+      const token = await trial.tokenOf('responder', 'waiting');
+      const { body } = await ask<Detail>(`/api/v1/alerts/${id}`, { token });
+      const said = { state: 'stopped', stateText: 'Stopped, 21 files wait for you, 1 lost' };
+      expect(body.alert).toMatchObject(said);
+      expect(body.alert.response).toMatch(/^21 files changed again later by somebody else.*decide about them in Files/);
+      expect(body.commands[0]).toMatchObject({
+        ...{ outcome: 'nothing', result: '0 of 22 files restored, 21 wait for you, 1 lost' },
+        ...{ files: { restored: 0, removed: 0, unchanged: 0, lost: 1, conflict: 21 } },
+        summary: expect.stringMatching(
+          /^The policy asked to restore the files .*: 0 of 22 files restored, 21 wait for you, 1 lost\.$/,
+        ),
+      });
+      expect(body.timeline.at(-1)).toMatchObject({
+        ...{ text: 'Restore: 0 of 22 files restored, 21 wait for you, 1 lost', tone: 'bad' },
+      });
+      const listed = async (state: string) => (await ask<List>(`/api/v1/alerts?state=${state}`, { token })).body.alerts;
+      expect(await listed('stopped')).toMatchObject([{ id, ...said }]);
+      expect(await listed('remediated')).toEqual([]);
+      const { body: status } = await ask<Shown<view.StatusView>>('/api/v1/status', { token });
+      expect(status).toMatchObject({
+        alertsOpen: { critical: 1 },
+        files: { restored: 0, conflict: 21, lost: 1 },
+        mood: 'fire',
+      });
+      const { body: api } = await ask<OpenApi>('/api/v1/openapi.json', { token });
+      expect(JSON.stringify(api.paths['/api/v1/alerts'])).toContain('stopped');
+      const { CommandView, AlertView } = api.components.schemas;
+      expect(Object.keys(CommandView?.properties ?? {})).toEqual(
+        expect.arrayContaining(['outcome', 'result', 'files']),
+      );
+      expect(Object.keys(AlertView?.properties ?? {})).toContain('stateText');
     });
 
     it('with two thousand processes', async () => {

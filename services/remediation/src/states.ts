@@ -61,11 +61,23 @@ export interface CommandSummary {
   /** Of a restore: files it put back or removed. */
   readonly filesChanged: number;
   readonly state: CommandState;
+  /** Why it failed. */
+  readonly code: string;
   readonly scopeUids: readonly string[];
 }
 
-/** The alert's state after its commands, oldest first. */
-export function alertStateAfter(current: AlertState, commands: readonly CommandSummary[]): AlertState {
+/** What is decided about the attack's files. */
+export interface FileState {
+  readonly filesLost: number;
+  readonly filesConflict: number;
+}
+
+/** The alert's state after its commands, oldest first. It is never better than the worst part of what came of them. */
+export function alertStateAfter(
+  current: AlertState,
+  commands: readonly CommandSummary[],
+  { filesLost, filesConflict }: FileState,
+): AlertState {
   if (current === 'archived') return current;
   if (commands.some(({ state }) => !isFinal(state))) return 'responding';
   const last = commands.at(-1);
@@ -75,7 +87,10 @@ export function alertStateAfter(current: AlertState, commands: readonly CommandS
   const stands = ({ id, filesChanged }: CommandSummary): boolean =>
     undone.length === 0 || (filesChanged > 0 && !undone.includes(id));
   const restores = commands.filter((each) => each.action.startsWith('restore') && stands(each));
-  if (restores.length > 0) return restores.every((_, at) => isMadeGood(restores, at)) ? 'remediated' : 'failed';
+  if (restores.length > 0) {
+    if (!restores.every((_, at) => isMadeGood(restores, at)) || killFailed(commands)) return 'failed';
+    return filesLost + filesConflict > 0 ? 'stopped' : 'remediated';
+  }
   if (last && last.state !== 'succeeded') return 'failed';
   return current === 'responding' ? 'open' : current;
 }
@@ -86,4 +101,17 @@ function isMadeGood(restores: readonly CommandSummary[], at: number): boolean {
   const covers = ({ action: name, scopeUids }: CommandSummary): boolean =>
     name.startsWith('restore-container') || scopes.every((scope) => scopeUids.includes(scope));
   return restores.slice(at).some((each) => each.state === 'succeeded' && covers(each));
+}
+
+/** The host was asked to kill and did not, and no later kill, nor the container's cold restore, ended what was meant. */
+function killFailed(commands: readonly CommandSummary[]): boolean {
+  return commands.some((kill, at) => {
+    // "no_scope": nobody was there to be killed.
+    if (!kill.action.startsWith('kill') || kill.state === 'succeeded' || kill.code === 'no_scope') return false;
+    const ends = ({ action: name, scopeUids }: CommandSummary): boolean =>
+      name === 'kill-container' ||
+      name === 'restore-container-cold' ||
+      (name === 'kill' && kill.action === 'kill' && kill.scopeUids.every((scope) => scopeUids.includes(scope)));
+    return !commands.slice(at).some((each) => each.state === 'succeeded' && ends(each));
+  });
 }

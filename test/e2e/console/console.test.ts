@@ -1,5 +1,13 @@
 // The console as a person meets it: a real browser, the real API, real PostgreSQL and ClickHouse.
-import { seedForkTree, seedHost, seedRansomware, seedReverseShell, seedWiper, webContainer } from '@norn/api/trial';
+import {
+  seedConflicts,
+  seedForkTree,
+  seedHost,
+  seedRansomware,
+  seedReverseShell,
+  seedWiper,
+  webContainer,
+} from '@norn/api/trial';
 import type { Page } from 'playwright-core';
 import { type VisitOptions, says, screenshot } from './browser.ts';
 import { type Role, tryConsole } from './trial.ts';
@@ -8,12 +16,13 @@ jest.setTimeout(180_000);
 
 describe('the console', () => {
   let home: { tenantId: string; hostId: string };
-  let ids: Record<'ransomware' | 'wiper' | 'tree', string>;
+  let ids: Record<'ransomware' | 'wiper' | 'tree' | 'conflicts', string>;
   const trial = tryConsole(async (api) => {
     home = await seedHost(api, 'default', { name: 'node-3' });
     ids = {
       tree: await seedForkTree(api, home, 2000),
       wiper: await seedWiper(api, home),
+      conflicts: await seedConflicts(api, home),
       ransomware: await seedRansomware(api, home),
     };
   });
@@ -54,6 +63,26 @@ describe('the console', () => {
     expect(await text(page, 'alert-response')).toMatch(/It is over and nothing was lost/);
     await screenshot(page, 'alert-dark');
     expect(trial.complaints).toEqual([]);
+  });
+
+  it('is amber, and says what waits, where nothing was put back: page, list and overview', async () => {
+    const page = await enter(`/alerts/${ids.conflicts}`);
+    await says(page, 'alert-state', /^Stopped, 21 files wait for you, 1 lost$/);
+    await says(page, 'alert-response', /^21 files changed again later by somebody else/);
+    expect(await page.getByTestId('alert-header').locator('.text-good').count()).toBe(0);
+    await page.getByTestId('progress').getByText('Nothing restored').waitFor();
+    await says(page, 'progress', /0 of 22 files restored, 21 wait for you, 1 lost/);
+    await screenshot(page, 'alert-conflicts');
+    await page.goto('/responses');
+    await page.getByTestId('command-row').getByText('Nothing restored').waitFor();
+    await page.goto('/');
+    await says(page, 'files-waiting', /^\d+ wait for you$/);
+    await screenshot(page, 'overview-conflicts');
+    await page.getByTestId('files-waiting').click();
+    const row = page.locator(`[data-testid=alert-row][data-id="${ids.conflicts}"]`);
+    await row.getByText('Stopped, 21 files wait for you, 1 lost').waitFor();
+    expect(await page.getByTestId('alert-row').getByText('Remediated').count()).toBe(0);
+    await screenshot(page, 'alerts-waiting');
   });
 
   it('shows the tree with ancestors folded, a frame around the container, and marks on what is blamed', async () => {

@@ -21,7 +21,7 @@ const pollMs = 100;
 /** Workers are blamed one after the other: an alert that has ended may begin again when the next finding comes. */
 const quietMs = 500;
 const passing = /^(unreachable|http_5\d\d|.*unavailable.*|internal.*)$/;
-const finalStates = new Set(['remediated', 'failed', 'released', 'archived']);
+const finalStates = new Set(['remediated', 'stopped', 'failed', 'released', 'archived']);
 
 export async function knownAlerts(api: ApiClient): Promise<Map<string, number>> {
   return new Map((await newestAlerts(api)).map(({ id, version }) => [id, version]));

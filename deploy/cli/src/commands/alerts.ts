@@ -36,7 +36,10 @@ export function registerAlertCommands(program: Command): void {
   program
     .command('alerts')
     .description('List alerts, newest first')
-    .option('--state <state>', 'open, responding, remediated, failed, released or archived')
+    .option(
+      '--state <state>',
+      'open, responding, remediated, stopped (files wait for you or are lost), failed, released or archived',
+    )
     .option('--severity <severity>', 'low, medium, high or critical')
     .option('--limit <count>', 'at most so many', '20')
     .option('--json', 'as JSON')
@@ -84,7 +87,7 @@ function alertTable(alerts: readonly ShownAlert[]): string {
   const rows = alerts.map((alert) => [
     alert.id.slice(0, 12),
     alert.severity,
-    alert.state,
+    alert.stateText.toLowerCase(),
     alert.containerId.slice(0, 12) || 'host',
     alert.hostName,
     fileSentence(alert),
@@ -94,10 +97,14 @@ function alertTable(alerts: readonly ShownAlert[]): string {
   return columns([['ALERT', 'SEVERITY', 'STATE', 'CONTAINER', 'HOST', 'FILES', 'WHEN', 'WHAT'], ...rows]);
 }
 
-/** "7 restored, 3 removed", or "–". */
+/** "7 restored, 3 removed, 2 in conflict", or "–". */
 export function fileSentence(alert: ShownAlert): string {
   const parts = Object.entries(alert.files).filter(([, count]) => count > 0);
-  return parts.length === 0 ? '–' : parts.map(([verdict, count]) => `${String(count)} ${verdict}`).join(', ');
+  return parts.length === 0
+    ? '–'
+    : parts
+        .map(([verdict, count]) => `${String(count)} ${verdict === 'conflict' ? 'in conflict' : verdict}`)
+        .join(', ');
 }
 
 async function showAlert(id: string, options: { json?: boolean }): Promise<void> {
@@ -125,7 +132,7 @@ function alertPage(detail: ShownAlertDetail, url: string): string {
     `${alert.severity.toUpperCase()}  ${alert.title}`,
     `  ${alert.summary}`,
     `  ${where}`,
-    `  state ${alert.state} · files: ${fileSentence(alert)} · ${alert.techniques.join(' ')}`,
+    `  state ${alert.stateText.toLowerCase()} · files: ${fileSentence(alert)} · ${alert.techniques.join(' ')}`,
     `  ${url}/alerts/${alert.id}`,
     `Processes (! blamed)`,
     ...tree,
@@ -158,9 +165,10 @@ async function act(action: ActionName, alert: string, options: ActOptions): Prom
   }
   const command = await finished(api, await api.post<ShownCommand>(`/alerts/${id}/${pathOf(action, options)}`));
   const { alert: after } = await api.get<ShownAlertDetail>(`/alerts/${id}`);
-  const sentence = `${action} ${command.state}${command.message ? `: ${command.message}` : ''} · files: ${fileSentence(after)}`;
+  const sentence = `${command.summary} · the alert: ${after.stateText.toLowerCase()} · files: ${fileSentence(after)}`;
   report({ ...command, files: after.files }, sentence, options);
-  if (command.state !== 'succeeded') process.exitCode = 1;
+  // Nothing put back is no success, though the host did what it was asked.
+  if (command.state !== 'succeeded' || command.outcome === 'nothing') process.exitCode = 1;
 }
 
 function pathOf(action: ActionName, { cold, container, overConflicts }: ActOptions): string {

@@ -21,6 +21,7 @@ import { HostPolicies1760000000010 } from './migrations/0010-host-policies.ts';
 import { RuleCosts1760000000011 } from './migrations/0011-rule-costs.ts';
 import { JoinTokenHosts1760000000012 } from './migrations/0012-join-token-hosts.ts';
 import { ContainerActions1760000000014 } from './migrations/0014-container-actions.ts';
+import { StoppedAlerts1760000000020 } from './migrations/0020-stopped-alerts.ts';
 import { SnakeNames } from './snake-names.ts';
 
 /** The settings of the same names in libs/config. */
@@ -107,6 +108,7 @@ function optionsOf(config: ControlStoreConfig): DataSourceOptions {
       RuleCosts1760000000011,
       JoinTokenHosts1760000000012,
       ContainerActions1760000000014,
+      StoppedAlerts1760000000020,
     ],
     migrationsTableName: 'control_migrations',
     namingStrategy: new SnakeNames(),

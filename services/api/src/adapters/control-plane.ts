@@ -28,7 +28,8 @@ export interface AlertTotals {
   readonly files: { restored: number; removed: number; unchanged: number; lost: number; conflict: number };
 }
 
-export const openStates: readonly AlertState[] = ['open', 'responding', 'failed'];
+/** Somebody is still needed, or it is not over. */
+export const openStates: readonly AlertState[] = ['open', 'responding', 'stopped', 'failed'];
 const hostsMax = 5000;
 const commandsOfAlertMax = 100;
 

@@ -30,13 +30,14 @@ export const loginToken = z.string().min(16).max(512);
 const limit = z.coerce.number().int().min(1).max(limits.pageMax).default(limits.pageDefault);
 const search = z.string().trim().min(1).max(limits.searchCharactersMax);
 
-const stateWord = z.enum(['open', 'responding', 'remediated', 'failed', 'released', 'archived']);
+const stateWord = z.enum(['open', 'responding', 'remediated', 'stopped', 'failed', 'released', 'archived']);
 const severityWord = z.enum(['informational', 'low', 'medium', 'high', 'critical']);
 /** "open,failed" → a list; each word checked. */
-function words<Word extends string>(word: z.ZodType<Word>) {
+function words<Word extends string>(word: z.ZodEnum<Readonly<Record<Word, Word>>>) {
   return z
     .string()
     .max(200)
+    .describe(`One or more of ${word.options.join(', ')}, with commas between them`)
     .transform((text) => text.split(',').filter((part) => part !== ''))
     .pipe(
       z

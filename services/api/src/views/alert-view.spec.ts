@@ -2,7 +2,7 @@ import { type MessageInitShape, create, toBinary } from '@bufbuild/protobuf';
 import { finding } from '@norn/contracts';
 import { AlertHandling } from '@norn/store';
 import { readAttack } from './attack.ts';
-import { alertView, nextOf, summaryOf } from './alert-view.ts';
+import { alertView, nextOf, stateText, summaryOf } from './alert-view.ts';
 
 const place = {
   hostName: 'node-3',
@@ -80,14 +80,39 @@ describe('what is left to do', () => {
     ['nothing was stopped', {}, 0, /^Nothing was stopped/],
     [
       'a file is lost',
-      { state: 'remediated', filesRestored: 6, filesLost: 1, killedPids: [1] },
+      { state: 'stopped', filesRestored: 6, filesLost: 1, killedPids: [1] },
       0,
       /^1 file could not be brought back/,
+    ],
+    [
+      'all files are in conflict',
+      { state: 'stopped', filesConflict: 21, killedPids: [1] },
+      0,
+      /^21 files changed again later by somebody else, so they were left alone: decide about them/,
+    ],
+    [
+      'files wait and one is lost',
+      { state: 'stopped', filesConflict: 1, filesLost: 1, killedPids: [1] },
+      0,
+      /it was left alone.*1 file could not be brought back/,
     ],
     ['all is well', { state: 'remediated', filesRestored: 7, killedPids: [1] }, 0, /^It is over and nothing was lost/],
     ['the response failed', { state: 'failed', killedPids: [1] }, 0, /did not succeed/],
     ['somebody archived it', { state: 'archived', filesLost: 1 }, 3, /^Archived/],
   ] as const)('when %s', (_, facts, running, sentence) => {
     expect(nextOf(readAttack(handlingOf(facts as Partial<AlertHandling>)), running)).toMatch(sentence);
+  });
+});
+
+describe('the state of an alert in words', () => {
+  it.each([
+    [{ state: 'stopped', filesConflict: 21 }, 'Stopped, 21 files wait for you'],
+    [{ state: 'stopped', filesConflict: 1, filesRestored: 9 }, 'Stopped, 1 file waits for you'],
+    [{ state: 'stopped', filesLost: 1 }, 'Stopped, 1 file lost'],
+    [{ state: 'stopped', filesConflict: 21, filesLost: 2 }, 'Stopped, 21 files wait for you, 2 lost'],
+    [{ state: 'remediated', filesRestored: 7 }, 'Remediated'],
+    [{ state: 'failed', filesConflict: 3 }, 'Failed'],
+  ] as const)('%j', (facts, words) => {
+    expect(stateText(handlingOf(facts as Partial<AlertHandling>))).toBe(words);
   });
 });

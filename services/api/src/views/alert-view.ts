@@ -3,8 +3,9 @@ import { create } from '@bufbuild/protobuf';
 import { toHex } from '@norn/base';
 import { view } from '@norn/contracts';
 import { type Attack, type Place, filesDecided } from './attack.ts';
+import type { AlertHandling } from '@norn/store';
 import { ofPod } from './pod-view.ts';
-import { counted, listed, severityWord, timeOf, timeOfDate } from './words.ts';
+import { counted, listed, sentenceCase, severityWord, timeOf, timeOfDate, waiting } from './words.ts';
 
 export function alertView(attack: Attack, place: Place, runningProcesses = 0): view.AlertView {
   const { alert, handling } = attack;
@@ -22,6 +23,7 @@ export function alertView(attack: Attack, place: Place, runningProcesses = 0): v
     ...ofPod(place.pod),
     severity: severityWord(alert.severity),
     state: handling.state,
+    stateText: stateText(handling),
     title: alert.title,
     confidence: alert.confidence,
     summary: summaryOf(attack),
@@ -41,6 +43,12 @@ export function alertView(attack: Attack, place: Place, runningProcesses = 0): v
     version: handling.version,
     runningProcesses,
   });
+}
+
+/** "Stopped, 21 files wait for you, 1 lost"; else the state's word. */
+export function stateText({ state, filesConflict, filesLost }: AlertHandling): string {
+  if (state !== 'stopped') return sentenceCase(state);
+  return ['Stopped', ...waiting(filesConflict, filesLost)].join(', ');
 }
 
 function fileCounts({ handling }: Attack): view.FileCounts {
@@ -82,14 +90,24 @@ export function nextOf(attack: Attack, runningProcesses: number): string {
   }
   if (handling.state === 'responding') return 'Norn is at work on the host; this page follows it.';
   if (handling.state === 'failed') return 'The response did not succeed: see Commands for the reason, then try again.';
-  if (handling.filesLost > 0)
-    return `${counted(handling.filesLost, 'file')} could not be brought back: see Files for each reason.`;
-  if (handling.filesConflict > 0) {
-    return `${counted(handling.filesConflict, 'file')} changed again later by somebody else, so they were left alone: decide about them in Files.`;
-  }
+  const undone = undoneParts(handling);
+  if (undone.length > 0) return undone.join(' ');
   if (filesDecided(handling) > 0) return 'It is over and nothing was lost: archive it when you have read it.';
   if (attack.killedPids.length > 0)
     return 'It was stopped: restore what it changed, or release it when it was harmless.';
   if (attack.denied > 0) return 'It was denied, so there is nothing to undo: archive it when you have read it.';
   return 'Nothing was stopped: the policy only observes here. Kill it when it is an attack, archive it when it is not.';
+}
+
+/** What a restore could not do: files that wait for a decision, and files that are lost. */
+function undoneParts({ filesConflict, filesLost }: AlertHandling): string[] {
+  const parts: string[] = [];
+  if (filesConflict > 0) {
+    const [were, them] = filesConflict === 1 ? ['it was', 'it'] : ['they were', 'them'];
+    parts.push(
+      `${counted(filesConflict, 'file')} changed again later by somebody else, so ${were} left alone: decide about ${them} in Files.`,
+    );
+  }
+  if (filesLost > 0) parts.push(`${counted(filesLost, 'file')} could not be brought back: see Files for each reason.`);
+  return parts;
 }

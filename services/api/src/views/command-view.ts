@@ -2,6 +2,7 @@
 import { create } from '@bufbuild/protobuf';
 import { view } from '@norn/contracts';
 import type { CommandRecord } from '@norn/store';
+import { countsOf, outcomeOf, resultOf } from './restore-outcome.ts';
 import { sentenceCase, shortId, timeOfDate } from './words.ts';
 
 const verbs: Readonly<Record<string, string>> = {
@@ -56,12 +57,19 @@ export function commandView(command: CommandRecord, place: CommandPlace): view.C
     alertTitle: place.alertTitle,
     containerId: place.containerId,
     summary: commandSummary(command, place),
+    files: countsOf(command),
+    outcome: outcomeOf(command),
+    result: resultOf(command),
   });
 }
 
 function commandSummary(command: CommandRecord, { hostName, containerId }: CommandPlace): string {
   const where = containerId === '' ? `on ${hostName}` : `in container ${shortId(containerId)}`;
   const who = command.requestedBy === 'policy' ? 'The policy' : sentenceCase(command.requestedBy);
-  const said = command.message === '' ? '' : `: ${command.message.replace(/\.$/, '')}`;
-  return `${who} asked to ${deedOf(command.action)} ${where}; it ${states[command.state] ?? command.state}${said}.`;
+  const result = resultOf(command);
+  const asked = `${who} asked to ${deedOf(command.action)} ${where}`;
+  // What left something undone has not succeeded, whatever the host calls it.
+  const left = ['part', 'nothing'].includes(outcomeOf(command));
+  const said = result === '' ? '' : `: ${result}`;
+  return left ? `${asked}${said}.` : `${asked}; it ${states[command.state] ?? command.state}${said}.`;
 }

@@ -172,9 +172,10 @@ function commands({ commands: all }: Story): Entry[] {
       text: `${sentenceCase(command.requestedBy)} asked to ${deedOf(command.action)}`,
     };
     if (command.finishedAt === '') return [asked];
-    const good = command.state === 'succeeded';
-    const said = command.message === '' ? '' : `: ${command.message.replace(/\.$/, '')}`;
-    const text = `${sentenceCase(nouns[command.action] ?? command.action)} ${command.state}${said}`;
+    const isWhole = command.outcome === '' || command.outcome === 'whole';
+    const good = command.state === 'succeeded' && isWhole;
+    const said = command.result === '' ? '' : `: ${command.result}`;
+    const text = `${sentenceCase(nouns[command.action] ?? command.action)}${isWhole ? ` ${command.state}` : ''}${said}`;
     return [
       asked,
       { us: microsOf(command.finishedAt), kind: 'command' as const, text, tone: good ? 'good' : 'bad' } satisfies Entry,

@@ -60,3 +60,11 @@ export function listed(words: readonly string[]): string {
 export function sentenceCase(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
+
+/** "21 files wait for you", "1 lost": what a restore has left, in parts. */
+export function waiting(conflict: number, lost: number): string[] {
+  const parts: string[] = [];
+  if (conflict > 0) parts.push(`${counted(conflict, 'file')} ${conflict === 1 ? 'waits' : 'wait'} for you`);
+  if (lost > 0) parts.push(conflict > 0 ? `${lost.toLocaleString('en')} lost` : `${counted(lost, 'file')} lost`);
+  return parts;
+}

@@ -1,4 +1,5 @@
 // Attacks that tests and a developer's eyes look at.
+export { seedConflicts } from './conflicts.ts';
 export { seedForkTree } from './fork-tree.ts';
 export { seedHost, seedTenant } from './hosts.ts';
 export { seedRansomware } from './ransomware.ts';

@@ -154,10 +154,16 @@ function ransomwareFindings(
   ];
 }
 
+interface StoredCommand extends Partial<CommandRecord> {
+  alertId: string;
+  attack: string;
+  atUs: number;
+}
+
 export async function storeCommand(
   { control }: Databases,
   home: Home,
-  { alertId, attack, atUs }: { alertId: string; attack: string; atUs: number },
+  { alertId, attack, atUs, ...facts }: StoredCommand,
 ): Promise<void> {
   await control.query('UPDATE alert_handlings SET epoch = 1 WHERE id = $1', [alertId]);
   await control.manager.save(CommandRecord, {
@@ -165,10 +171,11 @@ export async function storeCommand(
     ...home,
     alertId,
     action: 'restore',
-    filesChanged: 7,
+    filesChanged: 8,
+    filesRemoved: 1,
     state: 'succeeded',
     code: 'ok',
-    message: '7 files restored, 1 removed',
+    message: '7 of 7 files restored, 1 removed, in 9 ms',
     requestedBy: 'policy',
     epoch: '1',
     signed: Buffer.alloc(0),
@@ -176,5 +183,6 @@ export async function storeCommand(
     retryAt: new Date(atUs / ms + 5_000),
     requestedAt: new Date(atUs / ms),
     finishedAt: new Date(atUs / ms + 160),
+    ...facts,
   });
 }

@@ -50,7 +50,7 @@ export async function seedWiper(databases: Databases, home: Home, nowUs = Date.n
     title: 'Wiper',
     summary: '.w deleted 183 files in 210 ms',
     severity: finding.Severity.CRITICAL,
-    state: 'remediated',
+    state: 'stopped',
     scope: wiper,
     origin,
     firstActUs: t0,

@@ -4,7 +4,7 @@ import { Problem, post } from '../live/client.ts';
 import { queryClient } from '../live/queries.ts';
 import type { Action, AlertDetail, Command } from '../live/views.ts';
 import { Icon, type IconName } from '../ui/icon.tsx';
-import { Button, State } from '../ui/parts.tsx';
+import { Button, CommandState } from '../ui/parts.tsx';
 
 const icons: Readonly<Record<string, IconName>> = {
   restore: 'undo',
@@ -66,9 +66,10 @@ export function Actions({ detail }: { detail: AlertDetail }): ReactElement {
 /** The next sensible step stands out. */
 function lookOf({ action, enabled }: Action, { alert }: AlertDetail): 'primary' | 'danger' | 'plain' {
   if (action === 'kill' && enabled) return 'danger';
-  const decided = alert?.files !== undefined && alert.files.restored + alert.files.removed + alert.files.unchanged > 0;
+  const decided = Object.values(alert?.files ?? {}).some((count) => count > 0);
   const over = alert?.state === 'archived' || (alert?.runningProcesses ?? 0) > 0;
-  return action === 'restore' && enabled && !decided && !over ? 'primary' : 'plain';
+  const next = decided ? 'restore-conflicts' : 'restore';
+  return action === next && enabled && !over ? 'primary' : 'plain';
 }
 
 interface ConfirmProps {
@@ -127,7 +128,13 @@ export function Progress({ commands }: { commands: readonly Command[] }): ReactE
   const [command] = commands;
   if (command === undefined) return null;
   const finished = command.finishedAt !== '';
-  if (finished && Date.now() - Date.parse(command.finishedAt) > freshMs && command.state === 'succeeded') return null;
+  if (
+    finished &&
+    Date.now() - Date.parse(command.finishedAt) > freshMs &&
+    command.state === 'succeeded' &&
+    command.outcome !== 'nothing'
+  )
+    return null;
   const reached = steps.indexOf(command.state as (typeof steps)[number]);
   return (
     <div
@@ -135,7 +142,7 @@ export function Progress({ commands }: { commands: readonly Command[] }): ReactE
       role="status"
       className="arriving flex flex-wrap items-center gap-x-3 gap-y-1 text-soft"
     >
-      <State value={command.state} />
+      <CommandState command={command} />
       {finished ? null : (
         <span aria-hidden="true" className="flex items-center gap-1">
           {steps.map((step, index) => (

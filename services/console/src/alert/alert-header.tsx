@@ -29,7 +29,7 @@ export function AlertHeader({ detail, alert }: { detail: AlertDetail; alert: Ale
             {alert.title}
           </h1>
           <span data-testid="alert-state">
-            <State value={alert.state} />
+            <State value={alert.state} text={alert.stateText} />
           </span>
         </div>
         <Where alert={alert} />
@@ -66,7 +66,8 @@ function over({ state, runningProcesses, files }: Alert): { icon: IconName; tone
   if (state === 'archived' || state === 'released') return { icon: 'check', tone: 'text-soft' };
   if (state === 'responding') return { icon: 'clock', tone: 'text-low' };
   if (state === 'failed' || runningProcesses > 0) return { icon: 'high', tone: 'text-high' };
-  if ((files?.lost ?? 0) + (files?.conflict ?? 0) > 0) return { icon: 'medium', tone: 'text-medium' };
+  if (state === 'stopped' || (files?.lost ?? 0) + (files?.conflict ?? 0) > 0)
+    return { icon: 'medium', tone: 'text-medium' };
   return state === 'remediated' ? { icon: 'check', tone: 'text-good' } : { icon: 'high', tone: 'text-high' };
 }
 
@@ -217,7 +218,12 @@ function figuresOf(alert: Alert, detail: AlertDetail): Figure[] {
     files.restored > 0 && { icon: 'undo', tone: 'text-good', value: String(files.restored), word: 'restored' },
     files.removed > 0 && { icon: 'trash', tone: 'text-good', value: String(files.removed), word: 'removed' },
     files.lost > 0 && { icon: 'lost', tone: 'text-critical', value: String(files.lost), word: 'lost' },
-    files.conflict > 0 && { icon: 'conflict', tone: 'text-medium', value: String(files.conflict), word: 'in conflict' },
+    files.conflict > 0 && {
+      icon: 'conflict',
+      tone: 'text-medium',
+      value: String(files.conflict),
+      word: files.conflict === 1 ? 'waits for you' : 'wait for you',
+    },
     detail.files.some(({ verdict }) => verdict === 'changed') && {
       icon: 'file',
       tone: 'text-high',

@@ -2,7 +2,7 @@
 import { type ReactElement, type ReactNode, useMemo } from 'react';
 import type { AlertDetail, Command } from '../live/views.ts';
 import { clock, exact } from '../ui/format.ts';
-import { Button, Id, State, Time } from '../ui/parts.tsx';
+import { Button, CommandState, Id, Time } from '../ui/parts.tsx';
 import { Notice } from '../ui/states.tsx';
 
 export function Head({ names }: { names: readonly string[] }): ReactElement {
@@ -104,7 +104,7 @@ export function CommandsTab({ commands }: { commands: readonly Command[] }): Rea
           className="flex flex-wrap items-center gap-x-4 gap-y-1 border-b border-line px-4 py-2.5 last:border-0"
         >
           <span className="w-28">
-            <State value={command.state} />
+            <CommandState command={command} />
           </span>
           <span className="min-w-0 flex-1 basis-80">{command.summary}</span>
           {command.code === '' || command.code === 'ok' ? null : (

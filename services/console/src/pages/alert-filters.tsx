@@ -20,13 +20,16 @@ export const filterNames = [
   'label',
   'q',
 ] as const;
+/** Somebody is needed, or it is not over. */
+export const openStates = 'open,responding,stopped,failed';
 /** What a chip calls a filter where that is not its name in the address. */
 const chipNames: Readonly<Record<string, string>> = { containerImage: 'container image' };
 const shownAsChips = filterNames.filter((name) => !['state', 'severity', 'q'].includes(name));
 
 const views: readonly (readonly [string, string])[] = [
   ['', 'All'],
-  ['open,responding,failed', 'Open'],
+  [openStates, 'Open'],
+  ['stopped', 'Waiting'],
   ['remediated', 'Remediated'],
   ['released', 'Released'],
   ['archived', 'Archived'],

@@ -12,7 +12,7 @@ export function AlertRow({ alert, current = false }: { alert: Alert; current?: b
       data-testid="alert-row"
       data-id={alert.id}
       aria-current={current ? 'true' : undefined}
-      className={`grid h-full grid-cols-[1fr_auto] items-center gap-x-4 gap-y-0.5 px-4 py-2 lg:grid-cols-[88px_minmax(0,1fr)_210px_112px_76px] ${current ? 'bg-accent-wash shadow-[inset_2px_0_0_var(--accent)]' : 'hover:bg-raised'}`}
+      className={`grid h-full grid-cols-[1fr_auto] items-center gap-x-4 gap-y-0.5 px-4 py-2 lg:grid-cols-[88px_minmax(0,1fr)_190px_190px_76px] ${current ? 'bg-accent-wash shadow-[inset_2px_0_0_var(--accent)]' : 'hover:bg-raised'}`}
     >
       <Severity value={alert.severity} quiet />
       <span className="order-3 col-span-2 min-w-0 lg:order-none lg:col-span-1">
@@ -20,8 +20,8 @@ export function AlertRow({ alert, current = false }: { alert: Alert; current?: b
         <span className="block truncate text-soft">{alert.summary}</span>
       </span>
       <Place alert={alert} />
-      <span className="order-5 justify-self-end lg:order-none lg:justify-self-start">
-        <State value={alert.state} />
+      <span className="order-5 justify-self-end leading-5 lg:order-none lg:justify-self-start">
+        <State value={alert.state} text={alert.stateText} />
       </span>
       <Time value={alert.createdAt} className="order-2 text-right text-soft lg:order-none" />
     </Link>

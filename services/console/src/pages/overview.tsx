@@ -8,6 +8,7 @@ import { Icon, type IconName } from '../ui/icon.tsx';
 import { Heading, Panel, Severity } from '../ui/parts.tsx';
 import { Sparkline } from '../ui/sparkline.tsx';
 import { Failed, Loading, Notice } from '../ui/states.tsx';
+import { openStates } from './alert-filters.tsx';
 import { AlertRow } from './alert-row.tsx';
 
 export function OverviewPage(): ReactElement {
@@ -71,7 +72,7 @@ function Mood({ status }: { status: Status }): ReactElement {
       <h1 className="text-lg font-semibold">{status.summary}</h1>
       {status.mood === 'fire' ? (
         <Link
-          to="/alerts?state=open,responding,failed&severity=critical,high"
+          to={`/alerts?state=${openStates}&severity=critical,high`}
           className="ml-auto h-8 rounded-md bg-accent px-3 leading-8 font-medium whitespace-nowrap text-panel hover:brightness-110"
         >
           Show them
@@ -120,18 +121,14 @@ function OpenAlerts({ status }: { status: Status }): ReactElement {
   const all = open.critical + open.high + open.medium + open.low + open.informational;
   const present = (['critical', 'high', 'medium', 'low', 'informational'] as const).filter((word) => open[word] > 0);
   return (
-    <Card
-      title="Open alerts"
-      to="/alerts?state=open,responding,failed"
-      side={`${grouped(status.alertsTotal)} in 30 days`}
-    >
+    <Card title="Open alerts" to={`/alerts?state=${openStates}`} side={`${grouped(status.alertsTotal)} in 30 days`}>
       <Big>{grouped(all)}</Big>
       <div className="flex flex-wrap gap-x-4 gap-y-1">
         {all === 0 ? <span className="text-soft">Nothing waits for you.</span> : null}
         {present.map((word) => (
           <Link
             key={word}
-            to={`/alerts?state=open,responding,failed&severity=${word}`}
+            to={`/alerts?state=${openStates}&severity=${word}`}
             className="flex items-center gap-1.5 hover:underline"
           >
             <Severity value={word} quiet />
@@ -202,11 +199,17 @@ function Restores({ status }: { status: Status }): ReactElement {
       </Big>
       <div className="flex flex-wrap gap-x-4">
         <span className="text-soft">{grouped(files.removed)} made by attacks removed</span>
-        <span className={`flex items-center gap-1.5 ${files.lost === 0 ? 'text-good' : 'text-critical'}`}>
-          <Icon name={files.lost === 0 ? 'check' : 'lost'} size={13} />
+        <span
+          className={`flex items-center gap-1.5 ${files.lost > 0 ? 'text-critical' : files.conflict > 0 ? 'text-soft' : 'text-good'}`}
+        >
+          <Icon name={files.lost > 0 ? 'lost' : files.conflict > 0 ? 'minus' : 'check'} size={13} />
           {files.lost === 0 ? 'none lost' : `${grouped(files.lost)} lost`}
         </span>
-        {files.conflict === 0 ? null : <span className="text-medium">{grouped(files.conflict)} in conflict</span>}
+        {files.conflict === 0 ? null : (
+          <Link to="/alerts?state=stopped" className="text-medium hover:underline" data-testid="files-waiting">
+            {grouped(files.conflict)} {files.conflict === 1 ? 'waits' : 'wait'} for you
+          </Link>
+        )}
       </div>
     </Card>
   );

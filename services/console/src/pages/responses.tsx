@@ -3,7 +3,7 @@ import type { ReactElement } from 'react';
 import { Link } from 'react-router';
 import { useCommands } from '../live/queries.ts';
 import { Icon } from '../ui/icon.tsx';
-import { PageTitle, Panel, State, Time } from '../ui/parts.tsx';
+import { CommandState, PageTitle, Panel, Time } from '../ui/parts.tsx';
 import { Failed, Loading, Notice } from '../ui/states.tsx';
 
 export function ResponsesPage(): ReactElement {
@@ -31,7 +31,7 @@ export function ResponsesPage(): ReactElement {
                 data-testid="command-row"
                 className="grid grid-cols-[1fr_auto] items-center gap-x-4 gap-y-1 border-b border-line px-4 py-2.5 last:border-0 lg:grid-cols-[120px_minmax(0,1fr)_200px_90px]"
               >
-                <State value={command.state} />
+                <CommandState command={command} />
                 <span className="order-3 col-span-2 min-w-0 lg:order-none lg:col-span-1">{command.summary}</span>
                 <Link
                   to={`/alerts/${command.alertId}?tab=commands`}

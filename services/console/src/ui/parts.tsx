@@ -35,6 +35,9 @@ const states: Readonly<Record<string, readonly [IconName, string, string]>> = {
   open: ['alert', 'text-high', 'Open'],
   responding: ['clock', 'text-low breathing', 'Responding'],
   remediated: ['check', 'text-good', 'Remediated'],
+  stopped: ['conflict', 'text-medium', 'Stopped'],
+  'outcome-part': ['conflict', 'text-medium', 'In part'],
+  'outcome-nothing': ['lost', 'text-high', 'Nothing restored'],
   failed: ['cross', 'text-critical', 'Failed'],
   released: ['release', 'text-soft', 'Released'],
   archived: ['archive', 'text-faint', 'Archived'],
@@ -78,14 +81,23 @@ const states: Readonly<Record<string, readonly [IconName, string, string]>> = {
   'seen-none': ['lost', 'text-high', 'Not at all'],
 };
 
-export function State({ value }: { value: string }): ReactElement {
+/** `text` says more than the state's word. */
+export function State({ value, text }: { value: string; text?: string }): ReactElement {
   const [icon, colour, word] = states[value] ?? ['minus', 'text-soft', capital(value)];
+  // One word never breaks; a sentence may.
+  const wrap = (text ?? '').includes(' ') ? '' : 'whitespace-nowrap';
   return (
-    <span className={`inline-flex items-center gap-1.5 align-middle whitespace-nowrap font-medium ${colour}`}>
-      <Icon name={icon} size={14} />
-      {word}
+    <span className={`inline-flex items-center gap-1.5 align-middle font-medium ${wrap} ${colour}`}>
+      <Icon name={icon} size={14} className="shrink-0" />
+      {text === undefined || text === '' ? word : text}
     </span>
   );
+}
+
+/** What the host says of a command, but "succeeded" only where nothing is left. */
+export function CommandState({ command }: { command: { state: string; outcome: string } }): ReactElement {
+  const left = command.outcome === 'part' || command.outcome === 'nothing';
+  return <State value={left ? `outcome-${command.outcome}` : command.state} />;
 }
 
 export function Time({ value, className = '' }: { value: string; className?: string }): ReactElement {

@@ -7,7 +7,7 @@ import { alertStateAfter } from '../states.ts';
 export async function settleAlert(manager: EntityManager, alertId: string): Promise<void> {
   const handling = await manager.findOneByOrFail(AlertHandling, { id: alertId });
   const commands = await manager.find(CommandRecord, { where: { alertId }, order: { epoch: 'ASC' } });
-  const state = alertStateAfter(handling.state, commands);
+  const state = alertStateAfter(handling.state, commands, handling);
   if (state === handling.state) return;
   await manager.query('UPDATE alert_handlings SET state = $2, updated_at = now() WHERE id = $1', [alertId, state]);
 }

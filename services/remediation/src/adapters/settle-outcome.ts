@@ -9,8 +9,6 @@ import { isFinal, nextState, stateNamed } from '../states.ts';
 import { settleAlert } from './settle-alert.ts';
 import { dropVerdicts, keepVerdicts } from './keep-verdicts.ts';
 
-const changing: readonly action.Verdict[] = [action.Verdict.RESTORED, action.Verdict.REMOVED];
-
 /** In the caller's transaction. */
 export async function settleOutcome(
   manager: EntityManager,
@@ -26,16 +24,32 @@ export async function settleOutcome(
   return 'applied';
 }
 
-async function settleFiles(
-  manager: EntityManager,
-  command: CommandRecord,
-  { state, files }: action.Outcome,
-): Promise<void> {
+async function settleFiles(manager: EntityManager, command: CommandRecord, outcome: action.Outcome): Promise<void> {
+  const { state, files } = outcome;
+  if (files.length > 0) await countFiles(manager, command.id, files);
   if (command.action !== 'undo') {
     if (files.length > 0) await keepVerdicts(manager, command.alertId, files);
-    const changed = files.filter(({ verdict }) => changing.includes(verdict)).length;
-    if (changed > 0) await manager.increment(CommandRecord, { id: command.id }, 'filesChanged', changed);
   } else if (state === action.OutcomeState.SUCCEEDED) await dropVerdicts(manager, command, files);
+  // A part that comes after the command's end may change what the alert's state says.
+  if (files.length > 0 && isFinal(command.state)) await settleAlert(manager, command.alertId);
+}
+
+/** What this one command made of how many files. */
+async function countFiles(
+  manager: EntityManager,
+  commandId: string,
+  files: readonly action.FileVerdict[],
+): Promise<void> {
+  const { RESTORED, REMOVED, UNCHANGED, LOST, CONFLICT } = action.Verdict;
+  const counts = [RESTORED, REMOVED, UNCHANGED, LOST, CONFLICT].map(
+    (verdict) => files.filter((file) => file.verdict === verdict).length,
+  );
+  await manager.query(
+    `UPDATE commands SET files_changed = files_changed + $2::integer + $3::integer, files_removed = files_removed + $3::integer,
+       files_unchanged = files_unchanged + $4::integer, files_lost = files_lost + $5::integer, files_conflict = files_conflict + $6::integer
+     WHERE id = $1`,
+    [commandId, ...counts],
+  );
 }
 
 /** One message is one (command, state, part), however often it is delivered. */

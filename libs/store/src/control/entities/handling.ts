@@ -9,7 +9,8 @@ import {
   UpdateDateColumn,
 } from 'typeorm';
 
-export type AlertState = 'open' | 'responding' | 'remediated' | 'failed' | 'released' | 'archived';
+/** `stopped`: the attack was stopped and undone, but for files that wait for somebody (in conflict) or are lost. */
+export type AlertState = 'open' | 'responding' | 'remediated' | 'stopped' | 'failed' | 'released' | 'archived';
 
 @Entity('alert_handlings')
 @Index(['tenantId', 'createdAt'])
@@ -88,6 +89,11 @@ export class CommandRecord {
   @Column('text', { default: '' }) undoes!: string;
   /** Of a restore: files it put back or removed. */
   @Column('integer', { default: 0 }) filesChanged!: number;
+  /** Of these: files that it removed. */
+  @Column('integer', { default: 0 }) filesRemoved!: number;
+  @Column('integer', { default: 0 }) filesUnchanged!: number;
+  @Column('integer', { default: 0 }) filesLost!: number;
+  @Column('integer', { default: 0 }) filesConflict!: number;
   /** How often it was put into the outbox. */
   @Column('integer', { default: 0 }) attempts!: number;
   /** norn.action.v1.SignedCommand, serialised. */

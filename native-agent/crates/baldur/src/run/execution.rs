@@ -203,7 +203,7 @@ fn uid_of(hex: &str) -> Option<ProcessUid> {
 /// Of a restore that has ended.
 pub fn restored(command: &Command, report: RestoreReport, started_at_us: u64) -> Outcome {
     let finished_at_us = unix_us();
-    let message = format!("{} files in {} ms", report.files.len(), report.elapsed_ms);
+    let message = summary(&report);
     let outcome = succeeded(command, &message);
     Outcome {
         files: report.files,
@@ -211,6 +211,31 @@ pub fn restored(command: &Command, report: RestoreReport, started_at_us: u64) ->
         finished_at_us,
         ..outcome
     }
+}
+
+/// "0 of 22 files restored, 21 in conflict, 1 lost, in 12 ms": a list of files alone would sound as if all were back.
+fn summary(report: &RestoreReport) -> String {
+    if report.files.is_empty() {
+        return "no file of it had to be restored".to_owned();
+    }
+    let (restored, conflict, lost) = (
+        report.count(Verdict::Restored),
+        report.count(Verdict::Conflict),
+        report.count(Verdict::Lost),
+    );
+    let mut text = format!("{restored} of {} files restored", restored + conflict + lost);
+    for (count, word) in [
+        (report.count(Verdict::Removed), "removed"),
+        (report.count(Verdict::Unchanged), "unchanged"),
+        (conflict, "in conflict"),
+        (lost, "lost"),
+    ] {
+        if count > 0 {
+            text.push_str(&format!(", {count} {word}"));
+        }
+    }
+    text.push_str(&format!(", in {} ms", report.elapsed_ms));
+    text
 }
 
 /// Of a cold restore that was not begun.
@@ -296,6 +321,34 @@ mod tests {
         assert_eq!(found.since_ns, Some(3_000_000_000));
         assert_eq!((found.scopes.len(), found.container.as_deref()), (1, Some("c1")));
         assert_eq!(found.extent, Extent::Container);
+    }
+
+    #[test]
+    fn the_outcome_of_a_restore_says_what_it_did_not_do() {
+        let file = |verdict: Verdict| norn_events::wire::action::v1::FileVerdict {
+            verdict: verdict as i32,
+            ..Default::default()
+        };
+        let mut files = vec![file(Verdict::Conflict); 21];
+        files.push(file(Verdict::Lost));
+        let report = RestoreReport {
+            id: ProcessUid::UNKNOWN,
+            files,
+            elapsed_ms: 12,
+        };
+        assert_eq!(
+            restored(&command(), report, 0).message,
+            "0 of 22 files restored, 21 in conflict, 1 lost, in 12 ms"
+        );
+        let nothing = RestoreReport {
+            id: ProcessUid::UNKNOWN,
+            files: Vec::new(),
+            elapsed_ms: 1,
+        };
+        assert_eq!(
+            restored(&command(), nothing, 0).message,
+            "no file of it had to be restored"
+        );
     }
 
     fn process(pid: u8, parent: u8, container: &str) -> Process {

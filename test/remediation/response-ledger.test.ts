@@ -60,7 +60,7 @@ afterAll(async () => {
 });
 
 beforeEach(async () => {
-  await store.query('TRUNCATE alert_handlings, commands, file_verdicts, outbox, inbox');
+  await store.query('TRUNCATE alert_handlings, commands, attack_summaries, file_verdicts, outbox, inbox');
   deadLetters = [];
   [{ startedAt }] = await store.query<[{ startedAt: string }]>(`SELECT clock_timestamp()::text AS "startedAt"`);
   responder = new Responder(new PostgresLedger(store, issuer), (_topic, records) => {

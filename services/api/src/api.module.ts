@@ -16,8 +16,12 @@ import { AlertActions } from './alerts/alert-actions.ts';
 import { AlertDetails } from './alerts/alert-detail.ts';
 import { AlertLists } from './alerts/alert-list.ts';
 import { AlertsController } from './alerts/alerts.controller.ts';
+import { AttackReader } from './alerts/attack-reader.ts';
+import { AttackSummaries } from './alerts/attack-summaries.ts';
 import { AttackTelemetry } from './alerts/attack-telemetry.ts';
+import { SummaryKeeper } from './alerts/summary-keeper.ts';
 import { Places } from './alerts/places.ts';
+import { ProcessLives } from './alerts/process-lives.ts';
 import { ApiConfig } from './api.config.ts';
 import { ExceptionUses } from './exceptions/exception-uses.ts';
 import { ExceptionPreviews } from './exceptions/exception-preview.ts';
@@ -93,6 +97,10 @@ export class ApiModule {
           SigningKey,
           Places,
           AttackTelemetry,
+          AttackSummaries,
+          AttackReader,
+          SummaryKeeper,
+          ProcessLives,
           AlertDetails,
           AlertLists,
           AlertActions,

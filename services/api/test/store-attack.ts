@@ -373,11 +373,21 @@ async function insert(
   await finished(stream.resume());
 }
 
-export async function storeContainer(
-  { events }: Databases,
+export function storeContainer(
+  databases: Databases,
   home: Home,
   container: BuiltContainer,
   startUs: number,
+): Promise<void> {
+  return storeContainerOf(databases, home, container, { startUs, endUs: 0 });
+}
+
+/** One that has ended, too. */
+export async function storeContainerOf(
+  { events }: Databases,
+  home: Home,
+  container: BuiltContainer,
+  { startUs, endUs }: { startUs: number; endUs: number },
 ): Promise<void> {
   const columns = (): Columns => ({
     input: `tenant_id String, host_id String, container_id String, name String, image String, image_id String, runtime String, image_digest String, pod_name String, pod_namespace String, pod_uid String, pod_labels Array(String), pod_owner String, service_account String, started_at Int64, ended_at Int64, observed_at Int64`,
@@ -399,8 +409,8 @@ export async function storeContainer(
     pod_owner: `Deployment/${container.name}`,
     service_account: 'till',
     started_at: startUs,
-    ended_at: 0,
-    observed_at: startUs,
+    ended_at: endUs,
+    observed_at: Math.max(startUs, endUs),
   };
   await insert(events, 'containers', columns, [row]);
 }

@@ -109,7 +109,7 @@ export function fileSentence(alert: ShownAlert): string {
 
 async function showAlert(id: string, options: { json?: boolean }): Promise<void> {
   const api = await connectApi();
-  const detail = await api.get<ShownAlertDetail>(`/alerts/${await resolveId(api, id)}`);
+  const detail = await togetherDetail(api, await resolveId(api, id));
   if (options.json) {
     // The alert's own fields stand on top: `id`, `containerId`, `severity`, `state`, `createdAt`, `files` are an interface.
     const { alert, files, ...rest } = detail;
@@ -119,6 +119,18 @@ async function showAlert(id: string, options: { json?: boolean }): Promise<void>
   write(alertPage(detail, api.url));
 }
 
+const togetherWaitMs = 30_000;
+
+/** With what its processes did, when that is put together in time. */
+async function togetherDetail(api: ApiClient, id: string): Promise<ShownAlertDetail> {
+  const deadline = Date.now() + togetherWaitMs;
+  for (;;) {
+    const detail = await api.get<ShownAlertDetail>(`/alerts/${id}`);
+    if (!detail.telemetryPending || Date.now() > deadline) return detail;
+    await sleep(250);
+  }
+}
+
 function alertPage(detail: ShownAlertDetail, url: string): string {
   const { alert, processes, files, timeline } = detail;
   const where = alert.containerId
@@ -126,11 +138,13 @@ function alertPage(detail: ShownAlertDetail, url: string): string {
     : `host ${alert.hostName}`;
   const tree = processes.map((process) => {
     const image = process.images.at(-1);
-    return `  ${process.blamed ? '!' : ' '} ${String(process.pid).padStart(7)}  ${image?.commandLine || image?.path || '?'}${process.killed ? '  (killed)' : ''}`;
+    return `  ${process.blamed ? '!' : ' '} ${String(process.pid).padStart(7)}  ${image?.commandLine || image?.path || '?'}${lifeOf(process)}`;
   });
   return [
     `${alert.severity.toUpperCase()}  ${alert.title}`,
     `  ${alert.summary}`,
+    `  ${alert.response}`,
+    ...(detail.telemetryProblem === '' ? [] : [`  ${detail.telemetryProblem}`]),
     `  ${where}`,
     `  state ${alert.stateText.toLowerCase()} · files: ${fileSentence(alert)} · ${alert.techniques.join(' ')}`,
     `  ${url}/alerts/${alert.id}`,
@@ -144,6 +158,12 @@ function alertPage(detail: ShownAlertDetail, url: string): string {
     'Timeline',
     ...timeline.map((entry) => `  ${entry.time.slice(11, 23)}  ${entry.text}`),
   ].join('\n');
+}
+
+function lifeOf({ killed, ended, unknown, blamed }: ShownAlertDetail['processes'][number]): string {
+  if (killed) return '  (killed)';
+  if (ended || !blamed) return '';
+  return unknown ? '  (not known whether it runs)' : '  (runs)';
 }
 
 /** The full id of an alert named by its first characters. */

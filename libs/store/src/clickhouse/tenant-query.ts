@@ -17,6 +17,8 @@ export interface TenantQueryParts {
   readonly orderBy?: readonly string[];
   /** Rows, at most; 1,000 unless told. */
   readonly limit?: number;
+  /** Rows left out before the first. */
+  readonly offset?: number;
   /** For questions to all of history: up to `longQueryLimits`. */
   readonly long?: boolean;
 }
@@ -36,7 +38,17 @@ export interface TenantJoin {
 export type ClickHouseTable = (typeof clickHouseTables)[number];
 
 /** Every table has a tenant_id and a row policy. */
-export const clickHouseTables = ['events', 'processes', 'findings', 'alerts', 'outcome_files', 'containers'] as const;
+export const clickHouseTables = [
+  'events',
+  'processes',
+  'process_ends',
+  'process_sightings',
+  'agent_starts',
+  'findings',
+  'alerts',
+  'outcome_files',
+  'containers',
+] as const;
 
 export interface TenantQuery {
   readonly query: string;
@@ -63,6 +75,7 @@ export function tenantQuery(tenantId: string, parts: TenantQueryParts): TenantQu
     clause('HAVING', parts.having),
     clause('ORDER BY', parts.orderBy),
     `LIMIT ${Math.trunc(limit)}`,
+    (parts.offset ?? 0) > 0 ? `OFFSET ${Math.trunc(parts.offset ?? 0)}` : '',
   ];
   return {
     query: lines.filter((line) => line !== '').join('\n'),

@@ -92,6 +92,8 @@ async function insert(client: ClickHouseClient, { block, token, signal }: Insert
       clickhouse_settings: {
         insert_deduplication_token: token,
         insert_deduplicate: 1,
+        // A repeated insert reaches the tables that views fill, should the first have missed them: their rows replace each other.
+        deduplicate_blocks_in_dependent_materialized_views: 1,
         async_insert: 0,
         // The block is one part, so it is there as a whole or not at all.
         max_insert_block_size: '1048576',

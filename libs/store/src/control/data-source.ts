@@ -22,6 +22,7 @@ import { RuleCosts1760000000011 } from './migrations/0011-rule-costs.ts';
 import { JoinTokenHosts1760000000012 } from './migrations/0012-join-token-hosts.ts';
 import { ContainerActions1760000000014 } from './migrations/0014-container-actions.ts';
 import { StoppedAlerts1760000000020 } from './migrations/0020-stopped-alerts.ts';
+import { AttackSummaries1760000000021 } from './migrations/0021-attack-summaries.ts';
 import { SnakeNames } from './snake-names.ts';
 
 /** The settings of the same names in libs/config. */
@@ -109,6 +110,7 @@ function optionsOf(config: ControlStoreConfig): DataSourceOptions {
       JoinTokenHosts1760000000012,
       ContainerActions1760000000014,
       StoppedAlerts1760000000020,
+      AttackSummaries1760000000021,
     ],
     migrationsTableName: 'control_migrations',
     namingStrategy: new SnakeNames(),

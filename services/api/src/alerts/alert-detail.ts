@@ -1,37 +1,34 @@
-// Everything about one attack: handling and commands from the control plane, processes, files and connections from stored events.
-// An alert may be known before its processes are: what is there is shown, and the console asks again.
+// Everything about one attack: handling, commands and the summary kept with it from the control plane; files, ends and the container by their keys
+// from stored events. Nothing here reads what a host did.
 import { create } from '@bufbuild/protobuf';
 import { Injectable } from '@nestjs/common';
-import { NornError, messageOf } from '@norn/base';
+import { NornError } from '@norn/base';
 import { view } from '@norn/contracts';
-import { type AlertHandling, type CommandRecord, isIsolated, standingRestores, undoneIds } from '@norn/store';
-import { type Logger, createLogger } from '@norn/telemetry';
+import { type AlertHandling, type CommandRecord, isIsolated, standingRestores } from '@norn/store';
 import type { Principal } from '../access/principal.ts';
 import { ControlPlane } from '../adapters/control-plane.ts';
 import { containerView } from '../installation/container-view.ts';
 import { actionsOf } from '../views/actions.ts';
-import { alertView } from '../views/alert-view.ts';
+import { type Running, alertView } from '../views/alert-view.ts';
 import { type Attack, type Place, filesDecided, readAttack } from '../views/attack.ts';
 import { commandView } from '../views/command-view.ts';
-import { connectionView } from '../views/file-view.ts';
+import { changedFileView, connectionView, fileView } from '../views/file-view.ts';
 import { findingView } from '../views/finding-view.ts';
 import { stepViews } from '../views/step-view.ts';
-import { foremost, processViews, runningOf } from '../views/process-view.ts';
+import { livesOf, processViews } from '../views/process-view.ts';
 import { timeline } from '../views/timeline.ts';
-import { AttackTelemetry, type Observed, nothingObserved } from './attack-telemetry.ts';
-import { filesMax, processesMax } from './attack-queries.ts';
+import { filesMax } from './attack-queries.ts';
+import { AttackReader, type ReadAttack } from './attack-reader.ts';
 import { Places } from './places.ts';
 
 const finished = new Set(['succeeded', 'failed', 'expired', 'cancelled']);
 
 @Injectable()
 export class AlertDetails {
-  private readonly log: Logger = createLogger('api');
-
   constructor(
     private readonly control: ControlPlane,
     private readonly places: Places,
-    private readonly observations: AttackTelemetry,
+    private readonly reader: AttackReader,
   ) {}
 
   /** Throws `alert_unknown` when the tenant has no such alert. */
@@ -47,79 +44,92 @@ export class AlertDetails {
     return alertView(attack, placeOf(attack));
   }
 
-  async detail({ tenantId, role }: Principal, id: string): Promise<view.AlertDetail> {
+  /** `again`: a summary that could not be made is tried once more. */
+  async detail({ tenantId, role }: Principal, id: string, again = false): Promise<view.AlertDetail> {
     const attack = readAttack(await this.handling(tenantId, id));
     const commands = await this.control.commandsOf(tenantId, id);
-    const [placeOf, seen] = await Promise.all([
+    const [placeOf, read] = await Promise.all([
       this.places.of(tenantId, [attack]),
-      this.observe(tenantId, attack, undoneIds(commands)),
+      this.reader.read(tenantId, attack, { commands, again }),
     ]);
-    const place = placeOf(attack);
-    return compose({ attack, place, commands, observed: seen.observed, unavailable: seen.unavailable, role });
+    return compose({ attack, place: placeOf(attack), commands, role, ...read });
   }
 
-  private async observe(
-    tenantId: string,
-    attack: Attack,
-    undone: readonly string[],
-  ): Promise<{ observed: Observed; unavailable: boolean }> {
-    try {
-      return { observed: await this.observations.of(tenantId, attack, undone), unavailable: false };
-    } catch (error) {
-      this.log.warn({ alert: attack.handling.id, error: messageOf(error) }, 'events of an alert could not be read');
-      return { observed: nothingObserved, unavailable: true };
-    }
+  /** A page of its files, what was lost first. */
+  async moreFiles(tenantId: string, id: string, offset: number): Promise<view.FileList> {
+    const attack = readAttack(await this.handling(tenantId, id));
+    const commands = await this.control.commandsOf(tenantId, id);
+    const rows = await this.reader.files(tenantId, id, commands, offset);
+    const files = rows.slice(0, filesMax).map((row) => fileView(row, new Map()));
+    return create(view.FileListSchema, {
+      files,
+      filesTotal: Math.max(offset + rows.length, filesDecided(attack.handling)),
+      nextOffset: rows.length > filesMax ? offset + filesMax : 0,
+    });
   }
 }
 
-interface Parts {
+interface Parts extends ReadAttack {
   readonly attack: Attack;
   readonly place: Place;
   readonly commands: readonly CommandRecord[];
-  readonly observed: Observed;
-  readonly unavailable: boolean;
   readonly role: Principal['role'];
 }
 
-function compose({ attack, place, commands, observed, unavailable, role }: Parts): view.AlertDetail {
-  const processes = processViews(attack, observed);
-  const files = observed.filesOf(new Map(processes.map((process) => [process.processUid, process])));
-  const connections = observed.connections.map(connectionView);
+function compose(parts: Parts): view.AlertDetail {
+  const { attack, place, commands, shown, lives, container } = parts;
+  const { summary } = shown;
+  const processes = processViews(attack, { ...summary, lives });
+  const byUid = new Map(processes.map((process) => [process.processUid, process]));
+  const decided = parts.files.map((row) => fileView(row, byUid));
+  const files = decided.length > 0 ? decided : summary.changed.map(changedFileView);
+  const connections = summary.connections.map(connectionView);
   const commandPlace = {
     hostName: place.hostName,
     alertTitle: attack.alert.title,
     containerId: attack.alert.containerId,
   };
   const commandViews = commands.map((command) => commandView(command, commandPlace));
-  const runningProcesses = runningOf(processes);
+  const running: Running = { ...livesOf(processes), knownAt: lives.knownAt };
   const filesTotal = Math.max(files.length, filesDecided(attack.handling), attack.filesChanged);
-  const underWay = new Set<string>(commands.filter(({ state }) => !finished.has(state)).map(({ action }) => action));
-  const story = { attack, processes, activity: observed.activity, connections, commands: commandViews };
+  const blamed = processes.filter((process) => process.blamed).length;
+  const processesTotal = processes.length + Math.max(0, summary.blamedTotal - blamed);
   return create(view.AlertDetailSchema, {
-    alert: alertView(attack, place, runningProcesses),
+    alert: alertView(attack, place, running),
     findings: attack.alert.findings.map(findingView),
     steps: stepViews(attack.alert.findings),
-    processes: [...foremost(processes, processesMax)],
-    processesTotal: processes.length,
-    processesTruncated: processes.length > processesMax || observed.truncated,
+    processes,
+    processesTotal,
+    processesTruncated: processesTotal > processes.length,
     files: files.slice(0, filesMax),
     filesTotal,
-    filesTruncated: files.length > filesMax,
+    filesTruncated: filesTotal > filesMax,
     connections,
+    connectionsTruncated: summary.connectionsTruncated,
     commands: commandViews,
-    timeline: timeline(story),
-    actions: actionsOf({
-      attack,
-      place,
-      role,
-      runningProcesses,
-      underWay,
-      filesTotal,
-      isRestored: standingRestores(commands).length > 0,
-      isIsolated: isIsolated(commands),
-    }),
-    ...(observed.container === undefined ? {} : { container: containerView(observed.container, place.hostName, 0) }),
-    eventsLost: observed.eventsLost,
-    telemetryUnavailable: unavailable,
+    timeline: timeline({ attack, processes, activity: summary.activity, connections, commands: commandViews }),
+    actions: actionsFor(parts, running, filesTotal),
+    ...(container === undefined ? {} : { container: containerView(container, place.hostName, 0) }),
+    eventsLost: summary.eventsLost,
+    telemetryUnavailable: parts.unavailable,
+    telemetryPending: shown.pending,
+    telemetryProblem: shown.problem,
+  });
+}
+
+function actionsFor(
+  { attack, place, role, commands, container }: Parts,
+  running: Running,
+  filesTotal: number,
+): view.ActionView[] {
+  return actionsOf({
+    ...{ attack, place, role, filesTotal },
+    runningProcesses: running.running,
+    unknownProcesses: running.unknown,
+    knownAt: running.knownAt,
+    containerEnded: Number(container?.endedUs ?? 0) > 0,
+    underWay: new Set<string>(commands.filter(({ state }) => !finished.has(state)).map(({ action }) => action)),
+    isRestored: standingRestores(commands).length > 0,
+    isIsolated: isIsolated(commands),
   });
 }

@@ -2,7 +2,18 @@
 import { Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { view } from '@norn/contracts';
 import { Asking, type Principal } from '../access/principal.ts';
-import { type AlertsQuery, type ConflictsQuery, Parsed, alertId, alertsQuery, conflictsQuery } from '../http/bounds.ts';
+import {
+  type AlertsQuery,
+  type ConflictsQuery,
+  Parsed,
+  alertId,
+  alertsQuery,
+  conflictsQuery,
+  type DetailQuery,
+  type FilesQuery,
+  detailQuery,
+  filesQuery,
+} from '../http/bounds.ts';
 import { Route, emit } from '../http/route.ts';
 import { AlertActions } from './alert-actions.ts';
 import { AlertDetails } from './alert-detail.ts';
@@ -25,9 +36,33 @@ export class AlertsController {
   }
 
   @Get(':id')
-  @Route({ summary: 'Everything about one alert', access: 'viewer', answers: view.AlertDetailSchema })
-  async detail(@Asking() asking: Principal, @Param('id', idInPath) id: string): Promise<object> {
-    return emit(view.AlertDetailSchema, await this.details.detail(asking, id));
+  @Route({
+    summary: 'Everything about one alert; with `again`, what could not be read of stored events is tried again',
+    access: 'viewer',
+    answers: view.AlertDetailSchema,
+    query: detailQuery,
+  })
+  async detail(
+    @Asking() asking: Principal,
+    @Param('id', idInPath) id: string,
+    @Query(new Parsed(detailQuery)) { again }: DetailQuery,
+  ): Promise<object> {
+    return emit(view.AlertDetailSchema, await this.details.detail(asking, id, again));
+  }
+
+  @Get(':id/files')
+  @Route({
+    summary: 'Files of one alert, page by page, what was lost first',
+    access: 'viewer',
+    answers: view.FileListSchema,
+    query: filesQuery,
+  })
+  async files(
+    @Asking() asking: Principal,
+    @Param('id', idInPath) id: string,
+    @Query(new Parsed(filesQuery)) { offset }: FilesQuery,
+  ): Promise<object> {
+    return emit(view.FileListSchema, await this.details.moreFiles(asking.tenantId, id, offset));
   }
 
   @Post(':id/kill')

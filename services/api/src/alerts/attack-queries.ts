@@ -4,18 +4,25 @@ import type { TenantQueryParts } from '@norn/store';
 /** Processes shown of one alert; the rest is counted. */
 export const processesMax = 2000;
 /** Rows read for them: a process has one row an image. */
-const imageRowsMax = 6000;
-/** A lineage may have run for weeks; what started longer before the attack is shown only where it leads to it. */
-const lineageBeforeUs = 24 * 3_600_000_000;
-export const filesMax = 5000;
+export const imageRowsMax = 6000;
+/** Quiet processes of the same container that are shown beside the attack's own. */
+const relativesMax = 100;
+/** Of a container that has run for weeks, what started longer before the attack is shown only where it leads to it. */
+const relativesBeforeUs = 24 * 3_600_000_000;
+/** Files of the first view. */
+export const filesMax = 1000;
 export const connectionsMax = 500;
 
 export interface AttackWindow {
   readonly hostId: string;
   /** 32 hex: origins of the alert's processes. */
   readonly lineages: readonly string[];
-  /** 32 hex: what is blamed. */
+  /** 32 hex: roots of what is blamed. */
   readonly scopes: readonly string[];
+  /** 32 hex: processes that findings name. */
+  readonly named: readonly string[];
+  /** Empty for the host. */
+  readonly containerId: string;
   /** Unix µs. */
   readonly fromUs: number;
   readonly toUs: number;
@@ -52,6 +59,7 @@ export interface ProcessRow {
   environment: string;
   startUs: number | string;
   imageUs: number | string;
+  seenUs: number | string;
 }
 
 const uids = (name: string): string => `arrayMap(u -> toFixedString(unhex(u), 16), {${name}:Array(String)})`;
@@ -69,47 +77,104 @@ const processColumns = [
   'capabilities_effective AS capabilitiesEffective, capabilities_permitted AS capabilitiesPermitted',
   'image_path AS imagePath, command_line AS commandLine, lower(hex(image_sha256)) AS sha256, image_flags AS imageFlags',
   'working_directory AS workingDirectory, environment',
-  'toUnixTimestamp64Micro(start_time) AS startUs, toUnixTimestamp64Micro(image_time) AS imageUs',
+  'toUnixTimestamp64Micro(start_time) AS startUs, toUnixTimestamp64Micro(image_time) AS imageUs, toUnixTimestamp64Micro(seen_time) AS seenUs',
 ];
 
-/** Processes of the attack's lineages, what is blamed first; older ones that lead to it come by `ancestorsQuery`. */
-export function lineageQuery({ hostId, lineages, scopes, fromUs, toUs }: AttackWindow): TenantQueryParts {
-  const blamed = `has(${uids('scopes')}, process_uid) OR hasAny(ancestor_uids, ${uids('scopes')})`;
-  const related = `has(${uids('lineages')}, lineage_uid) OR hasAny(ancestor_uids, ${uids('lineages')})`;
-  const named = `has(${uids('scopes')}, process_uid) OR has(${uids('lineages')}, process_uid)`;
-  const since = `start_time >= fromUnixTimestamp64Micro({from:Int64} - ${lineageBeforeUs})`;
+export interface MemberRow {
+  uid: string;
+  ancestors: string[];
+}
+
+const minimum = 'lower(hex(process_uid)) AS uid, arrayMap(a -> lower(hex(a)), any(ancestor_uids)) AS ancestors';
+
+/** What a scope started, and the scopes: those that the findings name first, then the oldest. */
+const isBlamed = `has(${uids('scopes')}, process_uid) OR has(${uids('named')}, process_uid) OR hasAny(ancestor_uids, ${uids('scopes')})`;
+
+const blamedWhere = ['host_id = {host:String}', 'start_time <= fromUnixTimestamp64Micro({to:Int64})', isBlamed];
+
+function blamedParams({
+  hostId,
+  scopes,
+  named,
+  fromUs,
+  toUs,
+}: AttackWindow): NonNullable<TenantQueryParts['parameters']> {
+  return { host: hostId, scopes, named, from: fromUs, to: toUs };
+}
+
+/** The attack's own processes: one row a process, and of it no more than its place in the tree. */
+export function blamedQuery(window: AttackWindow): TenantQueryParts {
   return {
-    select: processColumns,
+    select: [minimum],
     from: 'processes',
-    final: true,
-    where: [
-      'host_id = {host:String}',
-      'start_time <= fromUnixTimestamp64Micro({to:Int64})',
-      `(${named}) OR (${since} AND (${blamed} OR ${related}))`,
+    where: blamedWhere,
+    parameters: blamedParams(window),
+    groupBy: ['process_uid'],
+    orderBy: [
+      `has(${uids('named')}, process_uid) OR has(${uids('scopes')}, process_uid) DESC`,
+      // Of a scope that ran for long, what it did before the attack comes last.
+      'min(start_time) >= fromUnixTimestamp64Micro({from:Int64}) DESC, min(start_time), process_uid',
     ],
-    parameters: { host: hostId, lineages, scopes, from: fromUs, to: toUs },
-    orderBy: [`(${blamed}) DESC`, 'start_time', 'process_uid', 'image_number'],
-    limit: imageRowsMax,
+    limit: processesMax,
+    long: true,
   };
 }
 
-/** Processes by uid: the ancestors above the origin. */
-export function ancestorsQuery(hostId: string, ancestors: readonly string[]): TenantQueryParts {
+/** How many there are, also beyond those that are shown. */
+export function blamedCountQuery(window: AttackWindow): TenantQueryParts {
+  return {
+    select: ['uniqExact(process_uid) AS processes'],
+    from: 'processes',
+    where: blamedWhere,
+    parameters: blamedParams(window),
+    long: true,
+  };
+}
+
+/** Others of the container that it happened in, the newest before its end. On a host, a lineage may be somebody's whole session: none. */
+export function relativesQuery(window: AttackWindow): TenantQueryParts {
+  return {
+    select: [minimum],
+    from: 'processes',
+    where: [
+      'host_id = {host:String}',
+      'container_id = {container:String}',
+      `has(${uids('lineages')}, lineage_uid)`,
+      'start_time <= fromUnixTimestamp64Micro({to:Int64})',
+      `start_time >= fromUnixTimestamp64Micro({from:Int64} - ${relativesBeforeUs})`,
+      `NOT (${isBlamed})`,
+    ],
+    parameters: {
+      ...blamedParams(window),
+      lineages: window.lineages,
+      container: window.containerId,
+    },
+    groupBy: ['process_uid'],
+    orderBy: ['min(start_time) DESC', 'process_uid'],
+    limit: relativesMax,
+    long: true,
+  };
+}
+
+/** `process_uid IN (…)` of a parameter of uids: as a set it meets the primary key and the index of uids. */
+const isOf = (name: string): string => `process_uid IN (SELECT arrayJoin(${uids(name)}))`;
+
+/** All that is known of these processes: one row an image. */
+export function processesQuery(hostId: string, of: readonly string[]): TenantQueryParts {
   return {
     select: processColumns,
     from: 'processes',
     final: true,
-    where: ['host_id = {host:String}', `has(${uids('uids')}, process_uid)`],
-    parameters: { host: hostId, uids: ancestors },
-    orderBy: ['start_time', 'image_number'],
-    limit: 200,
+    where: ['host_id = {host:String}', isOf('uids')],
+    parameters: { host: hostId, uids: of },
+    orderBy: ['start_time', 'process_uid', 'image_number'],
+    limit: imageRowsMax,
+    long: true,
   };
 }
 
 export interface ActivityRow {
   uid: string;
-  endUs: number | string;
-  exitResult: number;
   files: number | string;
   filesFromUs: number | string;
   filesToUs: number | string;
@@ -122,32 +187,50 @@ const inWindow = [
   'host_id = {host:String}',
   'time BETWEEN fromUnixTimestamp64Micro({from:Int64}) AND fromUnixTimestamp64Micro({to:Int64})',
 ];
-const ofLineages = [...inWindow, `has(${uids('lineages')}, lineage_uid) OR has(${uids('scopes')}, process_uid)`];
 
-function windowParams({
-  hostId,
-  lineages,
-  scopes,
-  fromUs,
-  toUs,
-}: AttackWindow): NonNullable<TenantQueryParts['parameters']> {
-  return { host: hostId, lineages, scopes, from: fromUs, to: toUs };
+type Of = Pick<AttackWindow, 'hostId' | 'fromUs' | 'toUs'>;
+
+function eventParams({ hostId, fromUs, toUs }: Of, of: readonly string[]): NonNullable<TenantQueryParts['parameters']> {
+  return { host: hostId, from: fromUs, to: toUs, uids: of };
 }
 
-/** What each process did: its end, files it touched, connections. */
-export function activityQuery(window: AttackWindow): TenantQueryParts {
+/** What each process did: files it touched, connections. */
+export function activityQuery(window: Of, of: readonly string[]): TenantQueryParts {
   return {
     select: [
       'lower(hex(process_uid)) AS uid',
-      'maxIf(toUnixTimestamp64Micro(time), kind = 3) AS endUs, anyIf(result, kind = 3) AS exitResult',
       'uniqExactIf(path, kind BETWEEN 10 AND 17) AS files',
       'minIf(toUnixTimestamp64Micro(time), kind BETWEEN 10 AND 17) AS filesFromUs',
       'maxIf(toUnixTimestamp64Micro(time), kind BETWEEN 10 AND 17) AS filesToUs',
       'countIf(kind = 13) AS unlinked, countIf(kind = 11) AS renamed, countIf(kind IN (20, 21)) AS connections',
     ],
     from: 'events',
-    where: ofLineages,
-    parameters: windowParams(window),
+    where: [...inWindow, isOf('uids')],
+    parameters: eventParams(window, of),
+    groupBy: ['process_uid'],
+    limit: processesMax * 2,
+    long: true,
+  };
+}
+
+export interface EndRow {
+  uid: string;
+  endUs: number | string;
+  exitResult: number;
+  /** It was not seen to end, but found to have. */
+  found: number;
+}
+
+/** How these processes ended, whenever that was. */
+export function endsQuery(hostId: string, of: readonly string[]): TenantQueryParts {
+  return {
+    select: [
+      'lower(hex(process_uid)) AS uid, toUnixTimestamp64Micro(max(ended_at)) AS endUs',
+      'argMax(result, ended_at) AS exitResult, min(found) AS found',
+    ],
+    from: 'process_ends',
+    where: ['host_id = {host:String}', isOf('uids')],
+    parameters: { host: hostId, uids: of },
     groupBy: ['process_uid'],
     limit: processesMax * 2,
   };
@@ -164,17 +247,18 @@ export interface ConnectionRow {
   imagePath: string;
 }
 
-export function connectionsQuery(window: AttackWindow): TenantQueryParts {
+export function connectionsQuery(window: Of, of: readonly string[]): TenantQueryParts {
   return {
     select: [
       'toUnixTimestamp64Micro(time) AS us, lower(hex(process_uid)) AS uid, kind, path AS address, value, pid',
       'container_id AS containerId, image_path AS imagePath',
     ],
     from: 'events',
-    where: [...ofLineages, 'kind IN (20, 21, 22, 36)'],
-    parameters: windowParams(window),
+    where: [...inWindow, isOf('uids'), 'kind IN (20, 21, 22, 36)'],
+    parameters: eventParams(window, of),
     orderBy: ['time'],
-    limit: connectionsMax,
+    limit: connectionsMax + 1,
+    long: true,
   };
 }
 
@@ -191,7 +275,7 @@ export interface ChangedRow {
 }
 
 /** Files that blamed processes changed, for as long as no response has decided about them. */
-export function changedFilesQuery(window: AttackWindow, blamed: readonly string[]): TenantQueryParts {
+export function changedFilesQuery(window: Of, of: readonly string[]): TenantQueryParts {
   return {
     select: [
       'path, any(container_id) AS containerId, lower(hex(argMax(process_uid, time))) AS uid, argMax(pid, time) AS lastPid',
@@ -201,23 +285,25 @@ export function changedFilesQuery(window: AttackWindow, blamed: readonly string[
     from: 'events',
     where: [
       ...inWindow,
-      `has(${uids('blamed')}, process_uid)`,
+      isOf('uids'),
       "kind BETWEEN 10 AND 16 AND path != '' AND NOT startsWith(path, '/dev/') AND NOT startsWith(path, '/proc/')",
     ],
-    parameters: { ...windowParams(window), blamed },
+    parameters: eventParams(window, of),
     groupBy: ['path'],
     orderBy: ['us'],
     limit: filesMax + 1,
+    long: true,
   };
 }
 
 /** Events lost on the host while the attack ran. */
-export function lossQuery(window: AttackWindow): TenantQueryParts {
+export function lossQuery(window: Of): TenantQueryParts {
   return {
     select: ['sum(value) AS lost'],
     from: 'events',
     where: [...inWindow, 'kind = 40'],
-    parameters: windowParams(window),
+    parameters: eventParams(window, []),
+    long: true,
   };
 }
 
@@ -244,7 +330,7 @@ export interface FileRow {
  * One row a file: the last verdict about it, but for those of `undone` commands; "unchanged" after "restored" is still restored.
  * What was lost stands first.
  */
-export function filesQuery(alertId: string, undone: readonly string[]): TenantQueryParts {
+export function filesQuery(alertId: string, undone: readonly string[], offset = 0): TenantQueryParts {
   const last = (column: string): string => `argMax(${column}, (verdict != 'unchanged', finished_at))`;
   const hash = (column: string): string =>
     `if(length(${last(column)}) = 32, lower(hex(${last(column)})), lower(${last(column)}))`;
@@ -264,6 +350,7 @@ export function filesQuery(alertId: string, undone: readonly string[]): TenantQu
     groupBy: ['path', 'container_id'],
     orderBy: ["indexOf(['lost', 'conflict', 'restored', 'removed', 'unchanged'], lastVerdict)", 'changedUs', 'path'],
     limit: filesMax + 1,
+    offset,
   };
 }
 
@@ -294,13 +381,45 @@ export const containerColumns = [
 ];
 
 /** What the runtime said last of containers. */
-export function containersByIdQuery(containerIds: readonly string[]): TenantQueryParts {
+export function containersByIdQuery(containerIds: readonly string[], hostId = ''): TenantQueryParts {
   return {
     select: containerColumns,
     from: 'containers',
     final: true,
-    where: ['has({ids:Array(String)}, container_id)'],
-    parameters: { ids: containerIds },
+    // With its host the primary key finds it.
+    where: ["({host:String} = '' OR host_id = {host:String})", 'has({ids:Array(String)}, container_id)'],
+    parameters: { ids: containerIds, host: hostId },
     limit: 500,
+  };
+}
+
+export interface SightingRow {
+  uid: string;
+  seenUs: number | string;
+}
+
+/** When an agent that started found these processes running. */
+export function sightingsQuery(hostId: string, of: readonly string[]): TenantQueryParts {
+  return {
+    select: ['lower(hex(process_uid)) AS uid, toUnixTimestamp64Micro(max(seen_at)) AS seenUs'],
+    from: 'process_sightings',
+    where: ['host_id = {host:String}', isOf('uids')],
+    parameters: { host: hostId, uids: of },
+    groupBy: ['process_uid'],
+    limit: processesMax * 2,
+  };
+}
+
+/** When the host's agent started last and listed what ran. One that started this second may still be telling. */
+export function agentStartQuery(hostId: string): TenantQueryParts {
+  return {
+    select: ['toUnixTimestamp64Micro(min(started_at)) AS startedUs'],
+    from: 'agent_starts',
+    where: ['host_id = {host:String}'],
+    parameters: { host: hostId },
+    groupBy: ['stream_id'],
+    having: ['min(started_at) < now64(6) - INTERVAL 60 SECOND'],
+    orderBy: ['startedUs DESC'],
+    limit: 1,
   };
 }

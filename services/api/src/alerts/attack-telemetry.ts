@@ -1,117 +1,124 @@
-// Reads what stored events know about one attack: the lineage first, then all that hangs on it at once.
+// Reads what stored events know about one attack: its own tree first, then what its processes did. Costs what the host did in that time: it is
+// made once and kept (attack-summaries.ts).
 import { Injectable } from '@nestjs/common';
 import { toHex } from '@norn/base';
-import type { view } from '@norn/contracts';
 import type { TenantQueryParts } from '@norn/store';
 import { Telemetry } from '../ports/telemetry.port.ts';
-import { type Attack, filesDecided } from '../views/attack.ts';
-import { changedFileView, fileView } from '../views/file-view.ts';
+import type { Attack } from '../views/attack.ts';
 import {
   type ActivityRow,
   type AttackWindow,
   type ChangedRow,
   type ConnectionRow,
-  type ContainerRow,
-  type FileRow,
+  type EndRow,
+  type MemberRow,
   type ProcessRow,
   activityQuery,
-  ancestorsQuery,
+  blamedCountQuery,
+  blamedQuery,
   changedFilesQuery,
+  connectionsMax,
   connectionsQuery,
-  containersByIdQuery,
-  filesQuery,
-  lineageQuery,
+  endsQuery,
   lossQuery,
+  processesMax,
+  processesQuery,
+  relativesQuery,
 } from './attack-queries.ts';
 
 /** The story begins a little before the first act and goes on after the last word about it. */
 const beforeUs = 10 * 60 * 1_000_000;
 const afterUs = 60 * 60 * 1_000_000;
 const changedByMax = 1000;
+const ancestorsMax = 100;
 
-export interface Observed {
+/** What is kept with an alert; plain JSON. */
+export interface AttackSummary {
   readonly rows: readonly ProcessRow[];
   readonly ancestors: readonly ProcessRow[];
   readonly activity: readonly ActivityRow[];
+  /** Ends known when it was made: those are not asked for again. */
+  readonly ends: readonly EndRow[];
   readonly connections: readonly ConnectionRow[];
-  readonly container: ContainerRow | undefined;
+  readonly connectionsTruncated: boolean;
+  /** Shown while nothing is decided about files. */
+  readonly changed: readonly ChangedRow[];
   readonly eventsLost: number;
-  readonly truncated: boolean;
-  filesOf(processes: ReadonlyMap<string, view.ProcessView>): view.FileView[];
+  /** The attack's own processes, also beyond `rows`. */
+  readonly blamedTotal: number;
+  /** How long it took to make, ms. */
+  readonly tookMs: number;
 }
 
-export const nothingObserved: Observed = {
+export const emptySummary: AttackSummary = {
   rows: [],
   ancestors: [],
   activity: [],
+  ends: [],
   connections: [],
-  container: undefined,
+  connectionsTruncated: false,
+  changed: [],
   eventsLost: 0,
-  truncated: false,
-  filesOf: () => [],
+  blamedTotal: 0,
+  tookMs: 0,
 };
 
 @Injectable()
 export class AttackTelemetry {
   constructor(private readonly telemetry: Telemetry) {}
 
-  /** `undone`: commands whose verdicts count no longer. */
-  async of(tenantId: string, attack: Attack, undone: readonly string[]): Promise<Observed> {
+  /** Throws `telemetry_unavailable` when it is too much, or stored events can not be read. */
+  async summary(tenantId: string, attack: Attack): Promise<AttackSummary> {
+    const begun = performance.now();
     const window = windowOf(attack);
     const read = <Row>(query: TenantQueryParts): Promise<Row[]> => this.telemetry.rows<Row>(tenantId, query);
-    const { containerId } = attack.alert;
-    const [rows, activity, connections, files, loss, containers] = await Promise.all([
-      read<ProcessRow>(lineageQuery(window)),
-      read<ActivityRow>(activityQuery(window)),
-      read<ConnectionRow>(connectionsQuery(window)),
-      read<FileRow>(filesQuery(attack.handling.id, undone)),
-      read<{ lost: number | string }>(lossQuery(window)),
-      containerId === '' ? [] : read<ContainerRow>(containersByIdQuery([containerId])),
+    const [blamed, counted, relatives] = await Promise.all([
+      read<MemberRow>(blamedQuery(window)),
+      read<{ processes: number | string }>(blamedCountQuery(window)),
+      window.containerId === '' ? [] : read<MemberRow>(relativesQuery(window)),
     ]);
-    const [ancestors, changed] = await Promise.all([
-      this.ancestors(tenantId, window.hostId, rows),
-      files.length > 0 || filesDecided(attack.handling) > 0 ? [] : this.changed(tenantId, window, rows),
+    const tree = treeOf(blamed, relatives);
+    const rows = tree.members.length === 0 ? [] : await read<ProcessRow>(processesQuery(window.hostId, tree.members));
+    const ancestors = tree.above.length === 0 ? [] : await read<ProcessRow>(processesQuery(window.hostId, tree.above));
+    const uids = blamed.map(({ uid }) => uid);
+    if (uids.length === 0) return { ...emptySummary, rows, ancestors };
+    const [activity, ends, connections, changed, loss] = await Promise.all([
+      read<ActivityRow>(activityQuery(window, uids)),
+      read<EndRow>(endsQuery(window.hostId, tree.members)),
+      read<ConnectionRow>(connectionsQuery(window, uids)),
+      read<ChangedRow>(changedFilesQuery(window, uids.slice(0, changedByMax))),
+      read<{ lost: number | string }>(lossQuery(window)),
     ]);
     return {
-      rows,
-      ancestors,
-      activity,
-      connections,
-      container: containers[0],
+      ...{ rows, ancestors, activity, ends, changed },
+      connections: connections.slice(0, connectionsMax),
+      connectionsTruncated: connections.length > connectionsMax,
       eventsLost: Number(loss[0]?.lost ?? 0),
-      truncated: rows.length >= 6000,
-      filesOf: (processes) =>
-        files.length > 0 ? files.map((row) => fileView(row, processes)) : changed.map(changedFileView),
+      blamedTotal: Math.max(uids.length, Number(counted[0]?.processes ?? 0)),
+      tookMs: Math.ceil(performance.now() - begun),
     };
-  }
-
-  private ancestors(tenantId: string, hostId: string, rows: readonly ProcessRow[]): Promise<ProcessRow[]> {
-    const seen = new Set(rows.map(({ uid }) => uid));
-    const above = [...new Set(rows.flatMap(({ ancestors }) => ancestors))]
-      .filter((uid) => !seen.has(uid))
-      .slice(0, 100);
-    return above.length === 0
-      ? Promise.resolve([])
-      : this.telemetry.rows<ProcessRow>(tenantId, ancestorsQuery(hostId, above));
-  }
-
-  private changed(tenantId: string, window: AttackWindow, rows: readonly ProcessRow[]): Promise<ChangedRow[]> {
-    const scopes = new Set(window.scopes);
-    const blamed = rows.filter(({ uid, ancestors }) => scopes.has(uid) || ancestors.some((above) => scopes.has(above)));
-    const uids = [...new Set(blamed.map(({ uid }) => uid))].slice(0, changedByMax);
-    return uids.length === 0
-      ? Promise.resolve([])
-      : this.telemetry.rows<ChangedRow>(tenantId, changedFilesQuery(window, uids));
   }
 }
 
-function windowOf({ alert, handling, scopes, firstActUs }: Attack): AttackWindow {
-  const lineages = [alert.lineageUid, ...alert.findings.map(({ lineageUid }) => lineageUid)];
+/** Uids of the tree: what is blamed, others of its container for as long as there is room, and what stands above it. */
+function treeOf(blamed: readonly MemberRow[], relatives: readonly MemberRow[]): { members: string[]; above: string[] } {
+  const members = new Set(blamed.map(({ uid }) => uid));
+  for (const { uid } of relatives) if (members.size < processesMax) members.add(uid);
+  const above = new Set(blamed.flatMap(({ ancestors }) => ancestors).filter((uid) => !members.has(uid)));
+  return { members: [...members], above: [...above].slice(0, ancestorsMax) };
+}
+
+function windowOf({ alert, handling, scopes, firstActUs, lastWordUs }: Attack): AttackWindow {
+  const hex = (all: readonly Uint8Array[]): string[] => [
+    ...new Set(all.filter(({ length }) => length === 16).map(toHex)),
+  ];
   return {
     hostId: handling.hostId,
+    containerId: alert.containerId,
     scopes,
-    lineages: [...new Set(lineages.filter(({ length }) => length === 16).map(toHex))],
+    named: hex(alert.findings.map(({ processUid }) => processUid)),
+    lineages: hex([alert.lineageUid, ...alert.findings.map(({ lineageUid }) => lineageUid)]),
     fromUs: firstActUs - beforeUs,
-    toUs: Math.max(Number(alert.updatedAtUs), handling.updatedAt.getTime() * 1000) + afterUs,
+    toUs: lastWordUs + afterUs,
   };
 }

@@ -81,6 +81,14 @@ export const alertsQuery = z.object({
 });
 export type AlertsQuery = z.output<typeof alertsQuery>;
 
+export const detailQuery = z.object({ again: z.stringbool().default(false) });
+export type DetailQuery = z.output<typeof detailQuery>;
+
+/** Files of an alert that one can page to. */
+const fileOffsetMax = 100_000;
+export const filesQuery = z.object({ offset: z.coerce.number().int().min(0).max(fileOffsetMax).default(0) });
+export type FilesQuery = z.output<typeof filesQuery>;
+
 export const findingsQuery = z.object({
   since: z.iso.datetime({ message: 'a moment is written 2026-11-27T03:00:00.000Z' }),
   host: hostId.optional(),

@@ -44,6 +44,12 @@ interface Situation {
   readonly place: Place;
   readonly role: Role;
   readonly runningProcesses: number;
+  /** Of these it is not known whether they run. */
+  readonly unknownProcesses: number;
+  /** Unix ms, when the host said last what runs; 0: never. */
+  readonly knownAt: number;
+  /** The container that it happened in is gone. */
+  readonly containerEnded: boolean;
   /** Actions that are on their way to the host. */
   readonly underWay: ReadonlySet<string>;
   readonly filesTotal: number;
@@ -153,20 +159,35 @@ function undo(situation: Situation): Draft | undefined {
   };
 }
 
-function kill(situation: Situation): Draft {
-  const running = situation.runningProcesses;
+/** Only where something is there to be killed, or nobody knows. */
+function kill(situation: Situation): Draft | undefined {
+  const { runningProcesses: running, unknownProcesses: unknown } = situation;
+  if (running + unknown === 0) return undefined;
   const what = counted(running, 'process', 'processes');
+  const who = `${baseName(situation.attack.alert.processName)} and everything it started`;
+  if (running === 0) {
+    const since =
+      situation.knownAt === 0
+        ? ''
+        : ` since ${new Date(situation.knownAt).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+    return {
+      action: 'kill',
+      label: 'Kill what still runs',
+      consequence: `Kills ${who} ${where(situation)}.`,
+      reason: `It is not known${since} whether any of it runs: the host does not answer.`,
+    };
+  }
   return {
     action: 'kill',
     label: `Kill ${what}`,
-    consequence: `Freezes, then kills ${what} ${where(situation)}: ${baseName(situation.attack.alert.processName)} and everything it started. Other processes go on.`,
-    reason: running === 0 ? 'Nothing of it runs any more.' : '',
+    consequence: `Freezes, then kills ${what} ${where(situation)}: ${who}. Other processes go on.`,
+    reason: '',
   };
 }
 
 function killContainer(situation: Situation): Draft | undefined {
-  const { attack, place } = situation;
-  if (attack.alert.containerId === '') return undefined;
+  const { attack, place, containerEnded } = situation;
+  if (attack.alert.containerId === '' || containerEnded) return undefined;
   const after =
     place.podName === '' ? '' : ` Kubernetes may start it anew in pod ${place.podNamespace}/${place.podName}.`;
   return {
@@ -178,9 +199,10 @@ function killContainer(situation: Situation): Draft | undefined {
 }
 
 /** Or what takes it back. */
-function isolate({ attack, place, isIsolated }: Situation): Draft | undefined {
+function isolate({ attack, place, isIsolated, containerEnded }: Situation): Draft | undefined {
   const { containerId } = attack.alert;
-  if (containerId === '') return undefined;
+  // A pod outlives its container.
+  if (containerId === '' || (containerEnded && place.podName === '' && !isIsolated)) return undefined;
   const inPod = place.podName !== '';
   const who = inPod
     ? `pod ${place.podNamespace}/${place.podName}`

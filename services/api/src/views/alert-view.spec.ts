@@ -69,8 +69,8 @@ describe('an act that the host denied', () => {
   it('is said so, by whom it was stopped, and who tried it lives on', () => {
     expect(summaryOf(denied)).toBe('python3 encrypted 7 files in 38 ms; Norn did not let it happen.');
     expect(alertView(denied, place)).toMatchObject({ stoppedBy: 'policy', killedPids: [] });
-    expect(nextOf(denied, 1)).toMatch(/^1 process of it still runs/);
-    expect(nextOf(denied, 0)).toMatch(/^It was denied/);
+    expect(nextOf(denied, { running: 1, unknown: 0, knownAt: 1 })).toMatch(/^1 process of it still runs/);
+    expect(nextOf(denied, { running: 0, unknown: 0, knownAt: 1 })).toMatch(/^It was denied/);
   });
 });
 
@@ -100,7 +100,24 @@ describe('what is left to do', () => {
     ['the response failed', { state: 'failed', killedPids: [1] }, 0, /did not succeed/],
     ['somebody archived it', { state: 'archived', filesLost: 1 }, 3, /^Archived/],
   ] as const)('when %s', (_, facts, running, sentence) => {
-    expect(nextOf(readAttack(handlingOf(facts as Partial<AlertHandling>)), running)).toMatch(sentence);
+    const lives = { running, unknown: 0, knownAt: 1 };
+    expect(nextOf(readAttack(handlingOf(facts as Partial<AlertHandling>)), lives)).toMatch(sentence);
+  });
+});
+
+describe('what is not known', () => {
+  const killed = readAttack(handlingOf({ state: 'remediated', filesRestored: 7, killedPids: [1] }));
+
+  it('is neither running nor over', () => {
+    const lives = { running: 0, unknown: 2, knownAt: Date.UTC(2026, 10, 29, 16, 40) };
+    expect(nextOf(killed, lives)).toMatch(
+      /^Whether 2 processes of it still run is not known since 2026-11-29 16:40 UTC/,
+    );
+    expect(alertView(killed, place, lives)).toMatchObject({ runningProcesses: 0, unknownProcesses: 2 });
+  });
+
+  it('is not hidden by what was killed: one that runs is said to', () => {
+    expect(nextOf(killed, { running: 1, unknown: 0, knownAt: 1 })).toMatch(/^1 process of it still runs/);
   });
 });
 

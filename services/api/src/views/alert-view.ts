@@ -7,7 +7,17 @@ import type { AlertHandling } from '@norn/store';
 import { ofPod } from './pod-view.ts';
 import { counted, listed, sentenceCase, severityWord, timeOf, timeOfDate, waiting } from './words.ts';
 
-export function alertView(attack: Attack, place: Place, runningProcesses = 0): view.AlertView {
+/** What is known of the attack's processes now. */
+export interface Running {
+  readonly running: number;
+  readonly unknown: number;
+  /** Unix ms; 0: not known. */
+  readonly knownAt: number;
+}
+
+const notAsked: Running = { running: 0, unknown: 0, knownAt: 0 };
+
+export function alertView(attack: Attack, place: Place, lives: Running = notAsked): view.AlertView {
   const { alert, handling } = attack;
   return create(view.AlertViewSchema, {
     id: handling.id,
@@ -27,7 +37,7 @@ export function alertView(attack: Attack, place: Place, runningProcesses = 0): v
     title: alert.title,
     confidence: alert.confidence,
     summary: summaryOf(attack),
-    response: nextOf(attack, runningProcesses),
+    response: nextOf(attack, lives),
     stoppedBy: attack.stoppedBy,
     createdAt: timeOf(alert.createdAtUs),
     updatedAt: timeOfDate(handling.updatedAt),
@@ -41,7 +51,9 @@ export function alertView(attack: Attack, place: Place, runningProcesses = 0): v
     stoppedAfterMs: attack.stoppedUs === 0 ? 0 : Math.max(1, Math.ceil((attack.stoppedUs - attack.firstActUs) / 1000)),
     filesChanged: attack.filesChanged,
     version: handling.version,
-    runningProcesses,
+    runningProcesses: lives.running,
+    unknownProcesses: lives.unknown,
+    livesKnownAt: lives.knownAt === 0 ? '' : new Date(lives.knownAt).toISOString(),
   });
 }
 
@@ -79,14 +91,22 @@ function deedsOf({ handling, killedPids, denied }: Attack): string[] {
 }
 
 /** What is left to do, and by whom. */
-export function nextOf(attack: Attack, runningProcesses: number): string {
+export function nextOf(attack: Attack, { running, unknown, knownAt }: Running): string {
   const { handling } = attack;
   if (handling.state === 'archived') return 'Archived: somebody has dealt with it.';
   if (handling.state === 'released')
     return 'Released: it was judged harmless and will not be stopped again for this evidence.';
-  if (runningProcesses > 0 && attack.killedPids.length === 0) {
-    const [run, them] = runningProcesses === 1 ? ['runs', 'it'] : ['run', 'them'];
-    return `${counted(runningProcesses, 'process', 'processes')} of it still ${run}: kill ${them} when this is an attack, release when it is not.`;
+  if (running > 0) {
+    const [run, them] = running === 1 ? ['runs', 'it'] : ['run', 'them'];
+    return `${counted(running, 'process', 'processes')} of it still ${run}: kill ${them} when this is an attack, release when it is not.`;
+  }
+  if (unknown > 0) {
+    const since =
+      knownAt === 0
+        ? 'not known'
+        : `not known since ${new Date(knownAt).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+    const what = unknown === 1 ? '1 process of it still runs' : `${unknown} processes of it still run`;
+    return `Whether ${what} is ${since}: the host does not answer. See that it is up and that Norn's agent runs there.`;
   }
   if (handling.state === 'responding') return 'Norn is at work on the host; this page follows it.';
   if (handling.state === 'failed') return 'The response did not succeed: see Commands for the reason, then try again.';

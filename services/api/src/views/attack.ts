@@ -24,6 +24,8 @@ export interface Attack {
   readonly alert: finding.Alert;
   /** Unix µs of the first thing it did; the alert's creation when no finding says. */
   readonly firstActUs: number;
+  /** Unix µs of the newest finding. */
+  readonly lastWordUs: number;
   /** Unix µs when its last process was stopped; 0 when it was not. */
   readonly stoppedUs: number;
   readonly killedPids: readonly number[];
@@ -49,6 +51,7 @@ export function readAttack(handling: AlertHandling): Attack {
     handling,
     alert,
     firstActUs: Math.min(...(first.length > 0 ? first : told)),
+    lastWordUs: Math.max(Number(alert.updatedAtUs), Number(alert.createdAtUs), ...told),
     stoppedUs: Math.max(0, ...stops.map(({ stoppedUs }) => Number(stoppedUs))),
     killedPids: [...new Set([...handling.killedPids, ...killed(responses)])],
     filesChanged: Math.max(0, ...responses.map(({ filesChanged }) => filesChanged)),

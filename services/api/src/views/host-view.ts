@@ -160,3 +160,21 @@ export function judge(
   }
   return { state: 'protected', reason: facts.health?.isolated === true ? isolated : '' };
 }
+
+/**
+ * What a host can say about its processes: as of when, and whether it can at all. `ended`: the container that it is has. `lists`: its agent lists
+ * what runs whenever it starts.
+ */
+export function lifecycleOf(
+  host: Host | null,
+  now: Date,
+): { readonly knownAt: number; readonly state: 'known' | 'unknown' | 'ended'; readonly lists: boolean } {
+  if (host === null) return { knownAt: 0, state: 'unknown', lists: false };
+  const knownAt = host.lastSeenAt?.getTime() ?? 0;
+  const facts = readFacts(host);
+  const can = (what: string): boolean => facts.capabilities.some(({ name, available }) => name === what && available);
+  const lists = can('process.snapshot');
+  if (facts.ended) return { knownAt, state: 'ended', lists };
+  const isSilent = now.getTime() - knownAt > silentAfterMs;
+  return { knownAt, state: isSilent || !can('process.lifecycle') ? 'unknown' : 'known', lists };
+}

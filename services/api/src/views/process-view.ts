@@ -2,7 +2,8 @@
 import { create } from '@bufbuild/protobuf';
 import { event, nobodyId, view } from '@norn/contracts';
 import { capabilityTexts } from '@norn/rules';
-import type { ActivityRow, ProcessRow } from '../alerts/attack-queries.ts';
+import type { ActivityRow, EndRow, ProcessRow } from '../alerts/attack-queries.ts';
+import type { Lives } from '../alerts/process-lives.ts';
 import { type Attack } from './attack.ts';
 import { timeOf } from './words.ts';
 
@@ -22,10 +23,11 @@ export interface Lineage {
   readonly rows: readonly ProcessRow[];
   readonly ancestors: readonly ProcessRow[];
   readonly activity: readonly ActivityRow[];
+  readonly lives: Lives;
 }
 
 /** Nodes in order of their start, ancestors first. */
-export function processViews(attack: Attack, { rows, ancestors, activity }: Lineage): view.ProcessView[] {
+export function processViews(attack: Attack, { rows, ancestors, activity, lives }: Lineage): view.ProcessView[] {
   const activityOf = new Map(activity.map((row) => [row.uid, row]));
   const origin = Buffer.from(attack.alert.lineageUid).toString('hex');
   const inLineage = new Set(rows.map(({ uid }) => uid));
@@ -37,6 +39,8 @@ export function processViews(attack: Attack, { rows, ancestors, activity }: Line
   const nodes = [...grouped(leading), ...grouped(rows)].map((images) => {
     const node = processNode(images, attack);
     applyActivity(node, activityOf.get(node.processUid));
+    applyEnd(node, lives.ends.get(node.processUid));
+    node.unknown = !node.ended && !node.killed && lives.unknown;
     node.ancestor = above.has(node.processUid);
     node.origin = node.processUid === origin;
     node.orphan = node.parentUid === '' || !known.has(node.parentUid);
@@ -65,9 +69,14 @@ export function foremost(processes: readonly view.ProcessView[], most: number): 
   return processes.filter(({ processUid }) => kept.has(processUid));
 }
 
-/** Processes of the attack that still run, as far as is known. */
-export function runningOf(processes: readonly view.ProcessView[]): number {
-  return processes.filter(({ blamed, ended, killed }) => blamed && !ended && !killed).length;
+/** Of the attack's processes, those that run now, and those of which it is not known. */
+export function livesOf(processes: readonly view.ProcessView[]): {
+  readonly running: number;
+  readonly unknown: number;
+} {
+  const open = processes.filter(({ blamed, ended, killed }) => blamed && !ended && !killed);
+  const unknown = open.filter((process) => process.unknown).length;
+  return { running: open.length - unknown, unknown };
 }
 
 function grouped(rows: readonly ProcessRow[]): ProcessRow[][] {
@@ -137,15 +146,19 @@ function imageView(row: ProcessRow): view.ImageView {
   });
 }
 
-/** The exit event's result is wait(2)'s status: the signal in the low 7 bits, the code above. */
 function applyActivity(node: view.ProcessView, row: ActivityRow | undefined): void {
   if (row === undefined) return;
-  const endUs = Number(row.endUs);
   node.filesTouched = Number(row.files);
   node.connections = Number(row.connections);
-  node.ended = endUs > 0;
-  node.endedAt = timeOf(endUs);
-  if (!node.ended) return;
+}
+
+/** The exit event's result is wait(2)'s status: the signal in the low 7 bits, the code above. Of an end that was found it is not known. */
+function applyEnd(node: view.ProcessView, row: EndRow | undefined): void {
+  if (row === undefined) return;
+  node.ended = true;
+  node.endedAt = timeOf(Number(row.endUs));
+  node.endFound = row.found !== 0;
+  if (node.endFound) return;
   node.exitSignal = row.exitResult & 0x7f;
   node.exitCode = (row.exitResult >> 8) & 0xff;
   node.killed = node.killed && (node.exitSignal === SIGKILL || node.exitSignal === 0);

@@ -78,6 +78,7 @@ export async function seedHost(
       ],
       capabilities: [
         capability('process.lifecycle', 'tp_btf'),
+        capability('process.snapshot', 'iter/task'),
         capability('file.change', 'tracepoint'),
         weak
           ? capability(

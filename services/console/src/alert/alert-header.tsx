@@ -1,10 +1,11 @@
 // The head of the alert page: what happened, where, is it over, what to do.
-import type { ReactElement } from 'react';
+import { type ReactElement, useState } from 'react';
 import { Link } from 'react-router';
+import { readAgain } from '../live/queries.ts';
 import type { Alert, AlertDetail } from '../live/views.ts';
 import { clock, exact } from '../ui/format.ts';
 import { Icon, type IconName } from '../ui/icon.tsx';
-import { Id, Severity, State, Time } from '../ui/parts.tsx';
+import { Button, Id, Severity, State, Time } from '../ui/parts.tsx';
 import { Actions, Progress } from './actions.tsx';
 import { Steps } from './steps.tsx';
 
@@ -62,10 +63,11 @@ export function AlertHeader({ detail, alert }: { detail: AlertDetail; alert: Ale
 }
 
 /** Is it over: calm, or something is left to do. */
-function over({ state, runningProcesses, files }: Alert): { icon: IconName; tone: string } {
+function over({ state, runningProcesses, unknownProcesses, files }: Alert): { icon: IconName; tone: string } {
   if (state === 'archived' || state === 'released') return { icon: 'check', tone: 'text-soft' };
   if (state === 'responding') return { icon: 'clock', tone: 'text-low' };
   if (state === 'failed' || runningProcesses > 0) return { icon: 'high', tone: 'text-high' };
+  if (unknownProcesses > 0) return { icon: 'away', tone: 'text-medium' };
   if (state === 'stopped' || (files?.lost ?? 0) + (files?.conflict ?? 0) > 0)
     return { icon: 'medium', tone: 'text-medium' };
   return state === 'remediated' ? { icon: 'check', tone: 'text-good' } : { icon: 'high', tone: 'text-high' };
@@ -215,6 +217,15 @@ function figuresOf(alert: Alert, detail: AlertDetail): Figure[] {
       value: String(alert.runningProcesses),
       word: 'still running',
     },
+    alert.unknownProcesses > 0 && {
+      icon: 'away',
+      tone: 'text-medium',
+      value: String(alert.unknownProcesses),
+      word:
+        alert.livesKnownAt === ''
+          ? 'not known whether they run'
+          : `not known since ${clock(alert.livesKnownAt, false)}`,
+    },
     files.restored > 0 && { icon: 'undo', tone: 'text-good', value: String(files.restored), word: 'restored' },
     files.removed > 0 && { icon: 'trash', tone: 'text-good', value: String(files.removed), word: 'removed' },
     files.lost > 0 && { icon: 'lost', tone: 'text-critical', value: String(files.lost), word: 'lost' },
@@ -234,21 +245,45 @@ function figuresOf(alert: Alert, detail: AlertDetail): Figure[] {
   return all.filter((figure) => figure !== false);
 }
 
-/** What the page can not know. */
+/** What the page can not know, and what to do about it. */
 function Doubts({ detail }: { detail: AlertDetail }): ReactElement | null {
+  const { telemetryUnavailable, telemetryProblem, telemetryPending, eventsLost } = detail;
   const doubts = [
-    detail.telemetryUnavailable
-      ? 'Stored events can not be read just now: processes, files and connections are missing. This page asks again by itself.'
-      : '',
-    detail.eventsLost > 0
-      ? `${detail.eventsLost.toLocaleString('en')} events of this host were lost while it ran: the tree may have holes.`
+    telemetryProblem,
+    telemetryUnavailable ? 'Files can not be read just now: stored events do not answer.' : '',
+    telemetryPending ? 'What its processes did is being put together; it comes by itself.' : '',
+    eventsLost > 0
+      ? `${eventsLost.toLocaleString('en')} events of this host were lost while it ran: the tree may have holes.`
       : '',
   ].filter((doubt) => doubt !== '');
   if (doubts.length === 0) return null;
   return (
-    <p role="status" className="flex items-center gap-2 rounded-md bg-medium-wash px-3 py-1.5 text-medium">
-      <Icon name="gap" />
-      {doubts.join(' ')}
-    </p>
+    <div
+      role="status"
+      data-testid="doubts"
+      className="flex items-center gap-2 rounded-md bg-medium-wash px-3 py-1.5 text-medium"
+    >
+      <Icon name={telemetryPending ? 'clock' : 'gap'} className="shrink-0" />
+      <span>{doubts.join(' ')}</span>
+      {telemetryUnavailable || telemetryProblem !== '' ? <Again id={detail.alert?.id ?? ''} /> : null}
+    </div>
+  );
+}
+
+function Again({ id }: { id: string }): ReactElement {
+  const [busy, setBusy] = useState(false);
+  const again = (): void => {
+    setBusy(true);
+    // What came of it stands where the doubt does.
+    void readAgain(id)
+      .catch(() => undefined)
+      .finally(() => {
+        setBusy(false);
+      });
+  };
+  return (
+    <Button kind="plain" disabled={busy} onClick={again} data-testid="again" className="ml-auto">
+      {busy ? 'Trying…' : 'Try again'}
+    </Button>
   );
 }

@@ -140,7 +140,7 @@ function Below({ detail }: { detail: AlertDetail }): ReactElement {
           <Tab name="evidence" icon="search" count={detail.findings.length}>
             Evidence
           </Tab>
-          <Tab name="connections" icon="network" count={detail.connections.length}>
+          <Tab name="connections" icon="network" count={detail.connections.length} more={detail.connectionsTruncated}>
             Connections
           </Tab>
           <Tab name="commands" icon="response" count={detail.commands.length}>
@@ -177,11 +177,14 @@ function Tab({
   name,
   icon,
   count,
+  more = false,
   children,
 }: {
   name: string;
   icon: IconName;
   count?: number;
+  /** There are more than are counted. */
+  more?: boolean;
   children: ReactNode;
 }): ReactElement {
   return (
@@ -193,7 +196,10 @@ function Tab({
       <Icon name={icon} size={14} />
       {children}
       {count === undefined ? null : (
-        <span className="rounded-full bg-raised px-1.5 text-xs text-soft">{grouped(count)}</span>
+        <span className="rounded-full bg-raised px-1.5 text-xs text-soft">
+          {grouped(count)}
+          {more ? '+' : ''}
+        </span>
       )}
     </Tabs.Trigger>
   );

@@ -2,7 +2,7 @@
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { type ReactElement, useMemo, useRef, useState } from 'react';
 import { post } from '../live/client.ts';
-import { queryClient } from '../live/queries.ts';
+import { queryClient, readMoreFiles } from '../live/queries.ts';
 import type { AlertDetail, FileVerdict } from '../live/views.ts';
 import { useAddress } from '../ui/address.ts';
 import { baseName, bytes, clock, exact, grouped, mode } from '../ui/format.ts';
@@ -81,11 +81,39 @@ export function FilesTab({ detail, onProcess }: Props): ReactElement {
       {decision.dialog}
       <p className="border-t border-line px-3 py-1.5 text-xs text-faint">
         {grouped(shown.length)} of {grouped(detail.files.length)} shown
-        {detail.filesTruncated
-          ? `; the page holds the first ${grouped(detail.files.length)}, what was lost stands first`
-          : ''}
+        {detail.filesTruncated ? <More detail={detail} /> : null}
       </p>
     </div>
+  );
+}
+
+/** The page begins with the first files of many, what was lost first. */
+function More({ detail }: { detail: AlertDetail }): ReactElement {
+  const [state, setState] = useState<'' | 'busy' | 'failed'>('');
+  const more = (): void => {
+    setState('busy');
+    readMoreFiles(detail.alert?.id ?? '', detail.files.length).then(
+      () => {
+        setState('');
+      },
+      () => {
+        setState('failed');
+      },
+    );
+  };
+  return (
+    <>
+      {` of ${grouped(detail.filesTotal)}; what was lost stands first. `}
+      <button
+        type="button"
+        data-testid="more-files"
+        disabled={state === 'busy'}
+        onClick={more}
+        className="text-accent hover:underline"
+      >
+        {state === 'failed' ? 'They could not be read: try again' : 'Show more'}
+      </button>
+    </>
   );
 }
 

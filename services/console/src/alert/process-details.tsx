@@ -58,8 +58,9 @@ function Ending({ process }: { process: Process }): ReactElement {
       </span>
     );
   }
-  if (!process.ended)
-    return <span className="font-medium text-high">{process.ancestor ? 'Runs' : 'Runs, as far as is known'}</span>;
+  if (process.unknown) return <span className="font-medium text-medium">Not known whether it runs</span>;
+  if (process.endFound) return <span className="text-soft">Ended, unseen</span>;
+  if (!process.ended) return <span className="font-medium text-high">Runs</span>;
   const how = process.exitSignal > 0 ? `Ended by signal ${process.exitSignal}` : `Exited with ${process.exitCode}`;
   return <span className="text-soft">{how}</span>;
 }
@@ -122,7 +123,9 @@ function Facts({ process, parent, detail, onSelect, onShow }: Props & { process:
         {process.ended ? (
           <span className="text-soft" title={exact(process.endedAt)}>
             {' '}
-            · ended {clock(process.endedAt)}
+            · ended {process.endFound ? 'by ' : ''}
+            {clock(process.endedAt)}
+            {process.endFound ? ' at the latest' : ''}
           </span>
         ) : null}
       </Fact>

@@ -49,8 +49,9 @@ export function ProcessTreePanel(props: Props): ReactElement {
       >
         Process tree
         <span className="ml-2 font-normal whitespace-nowrap text-faint max-sm:hidden">
-          {grouped(blamed)} blamed of {grouped(total)}
-          {truncated ? ' (nearest shown)' : ''}
+          {truncated
+            ? `${grouped(processes.length)} of ${grouped(total)} shown`
+            : `${grouped(blamed)} blamed of ${grouped(total)}`}
         </span>
       </Heading>
       <Rows {...props} tree={tree} search={search.trim().toLowerCase()} />

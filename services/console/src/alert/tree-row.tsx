@@ -248,6 +248,14 @@ function Ending({ process }: { process: Process }): ReactElement | null {
       </span>
     );
   }
+  if (process.unknown) {
+    if (!process.blamed) return null;
+    return (
+      <span data-testid="unknown-mark" className="flex items-center gap-1 text-xs font-medium text-medium">
+        <Icon name="away" size={12} /> not known
+      </span>
+    );
+  }
   if (process.ended) {
     const how =
       process.exitSignal > 0 ? `signal ${process.exitSignal}` : process.exitCode > 0 ? `exit ${process.exitCode}` : '';

@@ -8,6 +8,7 @@ import type {
   ExceptionList,
   ExceptionPreview,
   ExceptionProposal,
+  FileList,
   Host,
   HostList,
   Hunt,
@@ -54,9 +55,25 @@ export function useAlert(id: string): UseQueryResult<AlertDetail> {
   });
 }
 
-function isMoving({ alert, commands, telemetryUnavailable }: AlertDetail): boolean {
-  if (telemetryUnavailable || commands.some(({ state }) => unfinished.has(state))) return true;
+/** What can't be read is not asked for again by itself: it would be as heavy the next time. A person may. */
+function isMoving({ alert, commands, telemetryPending }: AlertDetail): boolean {
+  if (telemetryPending || commands.some(({ state }) => unfinished.has(state))) return true;
   return alert !== undefined && Date.now() - Date.parse(alert.updatedAt) < youngMs;
+}
+
+/** The next page of an alert's files, put behind those that are there. */
+export async function readMoreFiles(id: string, offset: number): Promise<void> {
+  const more = await get<FileList>(`/alerts/${id}/files?offset=${offset}`);
+  queryClient.setQueryData<AlertDetail>(['alert', id], (detail) =>
+    detail === undefined
+      ? undefined
+      : { ...detail, files: [...detail.files, ...more.files], filesTruncated: more.nextOffset > 0 },
+  );
+}
+
+/** What of stored events could not be read is tried once more. */
+export async function readAgain(id: string): Promise<void> {
+  queryClient.setQueryData(['alert', id], await get<AlertDetail>(`/alerts/${id}?again=true`));
 }
 
 export function useSession(): UseQueryResult<Session> {

@@ -15,6 +15,7 @@ export type Finding = Shown<view.FindingView>;
 export type Process = Shown<view.ProcessView>;
 export type Image = Shown<view.ImageView>;
 export type FileVerdict = Shown<view.FileView>;
+export type FileList = Shown<view.FileList>;
 export type Connection = Shown<view.ConnectionView>;
 export type Command = Shown<view.CommandView>;
 export type CommandList = Shown<view.CommandList>;

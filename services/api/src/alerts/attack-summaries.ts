@@ -1,0 +1,190 @@
+// What the page of an alert shows of stored events, kept with the alert: opening it reads one row. It is made when the alert changes and when
+// somebody opens one that has none; while it is made, or can't be, the page says so and is not held up.
+import { promisify } from 'node:util';
+import { zstdCompress, zstdDecompress } from 'node:zlib';
+import { Injectable } from '@nestjs/common';
+import { messageOf } from '@norn/base';
+import { type Logger, createLogger } from '@norn/telemetry';
+import { DataSource } from 'typeorm';
+import type { Attack } from '../views/attack.ts';
+import { type AttackSummary, AttackTelemetry, emptySummary } from './attack-telemetry.ts';
+
+const compress = promisify(zstdCompress);
+const decompress = promisify(zstdDecompress);
+
+/** The first view waits no longer than this for one that is being made, ms. */
+const waitMs = 700;
+/** Summaries made at the same time: each may be a long question to all that a host did. */
+const makersMax = 2;
+/** Of those that wait to be made; beyond, whoever opens the alert asks for it. */
+const queueMax = 1_000;
+/** An alert that nothing was added to for so long does not change any more, ms: its events are stored by then. */
+const settledAfterMs = 15 * 60_000;
+/** One that may still grow is made again when somebody looks and it is older than this, ms, and than this many times what it took to make. */
+const freshMs = 5_000;
+const freshTimes = 20;
+/** After a failure, until it is tried without being asked to, ms; doubled each time. */
+const retryMs = 60_000;
+const retryMaxMs = 30 * 60_000;
+/** Alerts whose failures are remembered. */
+const failuresMax = 10_000;
+
+export interface ShownSummary {
+  readonly summary: AttackSummary;
+  /** It is being made: what is missing comes. */
+  readonly pending: boolean;
+  /** Why there is none; empty when there is one. */
+  readonly problem: string;
+}
+
+interface Stored {
+  readonly alertVersion: number;
+  readonly madeAt: Date;
+  readonly settled: boolean;
+  readonly body: Buffer;
+}
+
+interface Failure {
+  readonly message: string;
+  readonly times: number;
+  readonly until: number;
+}
+
+@Injectable()
+export class AttackSummaries {
+  private readonly log: Logger = createLogger('api');
+  private readonly making = new Map<string, Promise<AttackSummary | undefined>>();
+  private readonly failures = new Map<string, Failure>();
+  private readonly waiting: (() => void)[] = [];
+  private busy = 0;
+
+  constructor(
+    private readonly database: DataSource,
+    private readonly telemetry: AttackTelemetry,
+  ) {}
+
+  /** What is kept, at once. `again`: one that failed is tried although its time has not come. */
+  async of(tenantId: string, attack: Attack, again = false): Promise<ShownSummary> {
+    const { id } = attack.handling;
+    if (again) this.failures.delete(id);
+    const stored = await this.stored(tenantId, id);
+    const kept = stored === undefined ? undefined : await unpacked(stored.body);
+    if (stored !== undefined && kept !== undefined && isCurrent(stored, attack, kept.tookMs))
+      return { summary: kept, pending: false, problem: '' };
+    const made = await this.within(this.make(tenantId, attack));
+    if (made !== undefined) return { summary: made, pending: false, problem: '' };
+    const problem = this.failures.get(id)?.message ?? '';
+    return { summary: kept ?? emptySummary, pending: this.making.has(id), problem: kept === undefined ? problem : '' };
+  }
+
+  /** Of an alert that has changed: so that it is there before somebody opens it. */
+  async refresh(tenantId: string, attack: Attack): Promise<void> {
+    if (this.waiting.length >= queueMax) return;
+    const stored = await this.stored(tenantId, attack.handling.id);
+    if (stored === undefined || !isCurrent(stored, attack, 0)) await this.make(tenantId, attack);
+  }
+
+  /** Alerts whose summary could not be made, and is not tried again yet. */
+  failing(): string[] {
+    return [...this.failures].filter(([, { until }]) => until > Date.now()).map(([id]) => id);
+  }
+
+  /** Undefined when it failed, now or a short while ago. One alert is made once at a time, however many look. */
+  private make(tenantId: string, attack: Attack): Promise<AttackSummary | undefined> {
+    const { id } = attack.handling;
+    const known = this.making.get(id);
+    if (known !== undefined) return known;
+    if ((this.failures.get(id)?.until ?? 0) > Date.now()) return Promise.resolve(undefined);
+    const made = this.inTurn(() => this.makeOne(tenantId, attack)).finally(() => this.making.delete(id));
+    this.making.set(id, made);
+    return made;
+  }
+
+  private async makeOne(tenantId: string, attack: Attack): Promise<AttackSummary | undefined> {
+    const { id, version } = attack.handling;
+    const madeAt = new Date();
+    const settled = madeAt.getTime() - attack.lastWordUs / 1000 > settledAfterMs;
+    try {
+      const summary = await this.telemetry.summary(tenantId, attack);
+      await this.keep({ tenantId, id, version, madeAt, settled }, summary);
+      this.failures.delete(id);
+      return summary;
+    } catch (error) {
+      this.log.warn({ alert: id, error: messageOf(error) }, 'events of an alert could not be read');
+      this.remember(id);
+      return undefined;
+    }
+  }
+
+  private remember(id: string): void {
+    const times = (this.failures.get(id)?.times ?? 0) + 1;
+    const waitFor = Math.min(retryMaxMs, retryMs * 2 ** (times - 1));
+    const message =
+      'The events of this attack could not be read: stored events are away, or there are more of its host than can be looked through in time. ' +
+      `It is tried again in ${Math.round(waitFor / 60_000)} min; what happened, evidence and files do not depend on it.`;
+    this.failures.delete(id);
+    this.failures.set(id, { message, times, until: Date.now() + waitFor });
+    const [oldest] = this.failures.keys();
+    if (this.failures.size > failuresMax && oldest !== undefined) this.failures.delete(oldest);
+  }
+
+  private async inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
+    if (this.busy >= makersMax) await new Promise<void>((turn) => this.waiting.push(turn));
+    else this.busy += 1;
+    try {
+      return await work();
+    } finally {
+      const next = this.waiting.shift();
+      if (next === undefined) this.busy -= 1;
+      else next();
+    }
+  }
+
+  private within(made: Promise<AttackSummary | undefined>): Promise<AttackSummary | undefined> {
+    return new Promise((resolve, reject) => {
+      const late = setTimeout(() => {
+        resolve(undefined);
+      }, waitMs);
+      made.then(resolve, reject).finally(() => {
+        clearTimeout(late);
+      });
+    });
+  }
+
+  private async stored(tenantId: string, id: string): Promise<Stored | undefined> {
+    const rows = await this.database.query<Stored[]>(
+      `SELECT alert_version AS "alertVersion", made_at AS "madeAt", settled, body FROM attack_summaries WHERE tenant_id = $1 AND alert_id = $2`,
+      [tenantId, id],
+    );
+    return rows[0];
+  }
+
+  private async keep({ tenantId, id, version, madeAt, settled }: Made, summary: AttackSummary): Promise<void> {
+    const body = await compress(JSON.stringify(summary));
+    await this.database.query(
+      `INSERT INTO attack_summaries (tenant_id, alert_id, alert_version, made_at, settled, body) VALUES ($1, $2, $3, $4, $5, $6)
+       ON CONFLICT (tenant_id, alert_id) DO UPDATE SET alert_version = excluded.alert_version, made_at = excluded.made_at,
+         settled = excluded.settled, body = excluded.body
+       WHERE attack_summaries.made_at < excluded.made_at`,
+      [tenantId, id, version, madeAt, settled, body],
+    );
+  }
+}
+
+interface Made {
+  readonly tenantId: string;
+  readonly id: string;
+  readonly version: number;
+  readonly madeAt: Date;
+  readonly settled: boolean;
+}
+
+/** Of this version, and made when nothing more could come, or a moment ago. */
+function isCurrent({ alertVersion, madeAt, settled }: Stored, { handling }: Attack, tookMs: number): boolean {
+  if (alertVersion < handling.version) return false;
+  return settled || Date.now() - madeAt.getTime() < Math.max(freshMs, freshTimes * tookMs);
+}
+
+async function unpacked(body: Buffer): Promise<AttackSummary> {
+  return JSON.parse((await decompress(body)).toString('utf8')) as AttackSummary;
+}

@@ -1,0 +1,143 @@
+// Is it over: what an alert says of its processes, as the store and the host have it. Real PostgreSQL, real ClickHouse.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { finding } from '@norn/contracts';
+import { type ApiTrial, startApiTrial } from './api-trial.ts';
+import { AttackBuilder, type BuiltProcess } from './attack-builder.ts';
+import { containerStart, reflex, webContainer } from './seeds/web-container.ts';
+import { seedHost, seedTenant } from './seeds/index.ts';
+import { type Home, storeAlert, storeContainerOf, storeTelemetry } from './store-attack.ts';
+
+jest.setTimeout(240_000);
+
+const ms = 1000;
+const hour = 3_600_000 * ms;
+
+interface Detail {
+  alert: { runningProcesses: number; unknownProcesses: number; response: string };
+  processes: { pid: number; blamed: boolean; ended: boolean; endFound: boolean }[];
+  processesTotal: number;
+  actions: { action: string; label: string; enabled: boolean; reason: string }[];
+  telemetryPending: boolean;
+}
+
+let trial: ApiTrial;
+let homes = 0;
+beforeAll(async () => {
+  trial = await startApiTrial();
+});
+afterAll(() => trial.close());
+
+interface Scene {
+  readonly home: Home;
+  readonly attack: AttackBuilder;
+  readonly login: BuiltProcess;
+  readonly scope: BuiltProcess;
+  readonly t0: number;
+}
+
+/** A host of its own, a session on it, and in it what is blamed: a shell of six hours ago. */
+async function scene(inContainer = false): Promise<Scene> {
+  homes += 1;
+  const tenantId = `tenant-${homes}`;
+  await seedTenant(trial, tenantId);
+  const home = await seedHost(trial, tenantId, { name: `node-${homes}` });
+  const attack = new AttackBuilder(`lives ${homes}`);
+  const t0 = Date.now() * ms - 6 * hour;
+  const login = inContainer
+    ? containerStart(attack, t0 - hour)
+    : attack.process(undefined, { pid: 900, startUs: t0 - hour, commands: ['-bash'] });
+  const scope = attack.process(login, { pid: 1000, startUs: t0, commands: ['sh -c ./evil'] });
+  return { home, attack, login, scope, t0 };
+}
+
+async function store({ home, attack, login, scope, t0 }: Scene): Promise<string> {
+  await storeTelemetry(trial, home, attack, login);
+  return storeAlert(trial, home, attack, {
+    ...{ title: 'Evil', summary: 'evil ran', severity: finding.Severity.HIGH, state: 'open', scope, origin: login },
+    ...{ firstActUs: t0, atUs: t0 + 1000 * ms },
+    findings: [
+      reflex({ process: scope, rule: 'r', title: 'Evil', summary: 'evil', techniques: [], us: t0 + 5, evidence: {} }),
+    ],
+  });
+}
+
+async function read(id: string, { tenantId }: Home, lastSeen = 'now()'): Promise<Detail> {
+  const token = await trial.tokenOf('responder', tenantId);
+  for (let tries = 0; tries < 900; tries += 1) {
+    await trial.control.query(`UPDATE hosts SET last_seen_at = ${lastSeen} WHERE tenant_id = $1`, [tenantId]);
+    const answer = await fetch(`${trial.url}/api/v1/alerts/${id}`, { headers: { authorization: `Bearer ${token}` } });
+    const detail = (await answer.json()) as Detail;
+    if (!detail.telemetryPending && detail.processes.length > 0) return detail;
+    await sleep(100);
+  }
+  throw new Error('the processes of the alert never came');
+}
+
+const killOf = ({ actions }: Detail) => actions.find(({ action }) => action === 'kill');
+const lifeOf = ({ alert }: Detail) => [alert.runningProcesses, alert.unknownProcesses];
+
+it('a process that ended hours after the last word about the alert has ended, and nothing is offered to be killed', async () => {
+  const one = await scene();
+  one.attack.event(one.scope, { kind: 3, us: one.t0 + 5 * hour, path: '', result: 0 });
+  const detail = await read(await store(one), one.home);
+  expect([lifeOf(detail), killOf(detail)]).toEqual([[0, 0], undefined]);
+  expect(detail.processes.find(({ pid }) => pid === 1000)).toMatchObject({ ended: true, endFound: false });
+});
+
+it('what runs on a host that is heard runs, and can be killed', async () => {
+  const one = await scene();
+  const detail = await read(await store(one), one.home);
+  expect([lifeOf(detail), killOf(detail)]).toMatchObject([[1, 0], { label: 'Kill 1 process', enabled: true }]);
+});
+
+it('of a silent host it is not known, neither running nor over, and since when', async () => {
+  const one = await scene();
+  const detail = await read(await store(one), one.home, "'2026-11-29T10:40:00Z'");
+  expect(lifeOf(detail)).toEqual([0, 1]);
+  expect(detail.alert.response).toMatch(/^Whether 1 process of it still runs is not known since 2026-11-29 10:40 UTC/);
+  expect(killOf(detail)).toMatchObject({
+    enabled: false,
+    reason: expect.stringMatching(/not known since 2026-11-29 10:40/),
+  });
+});
+
+it('what a restarted agent, or one after a reboot, does not find running has ended, though another has its pid', async () => {
+  const one = await scene();
+  const kept = one.attack.process(one.scope, { pid: 1001, startUs: one.t0 + 5, commands: ['miner'] });
+  const reused = one.attack.process(one.login, { pid: 1000, startUs: one.t0 + 2 * hour, commands: ['cat'] });
+  for (const process of [one.login, kept, reused])
+    one.attack.event(process, { kind: 4, us: one.t0 + 3 * hour, path: '' });
+  const detail = await read(await store(one), one.home);
+  expect(lifeOf(detail)).toEqual([1, 0]);
+  const lives = detail.processes
+    .filter(({ blamed }) => blamed)
+    .map(({ pid, ended, endFound }) => [pid, ended, endFound]);
+  expect(lives).toEqual([
+    [1000, true, true],
+    [1001, false, false],
+  ]);
+});
+
+it('an end that the agent found after a gap is an end', async () => {
+  const one = await scene();
+  one.attack.event(one.scope, { kind: 3, us: one.t0 + hour, path: '', flags: 1 });
+  const detail = await read(await store(one), one.home);
+  expect(lifeOf(detail)).toEqual([0, 0]);
+  expect(detail.processes.find(({ pid }) => pid === 1000)).toMatchObject({ ended: true, endFound: true });
+});
+
+it('with its container all its processes have ended, and the container is not offered to be killed', async () => {
+  const one = await scene(true);
+  await storeContainerOf(trial, one.home, webContainer, { startUs: one.t0 - hour, endUs: one.t0 + hour });
+  const detail = await read(await store(one), one.home);
+  expect([lifeOf(detail), killOf(detail)]).toEqual([[0, 0], undefined]);
+  expect(detail.actions.map(({ action }) => action)).not.toContain('kill-container');
+});
+
+it('shows the attack of one process as that, and not the session that it was in', async () => {
+  const one = await scene();
+  for (let at = 0; at < 3000; at += 1)
+    one.attack.process(one.login, { pid: 2000 + at, startUs: one.t0 + at, commands: ['gcc'] });
+  const detail = await read(await store(one), one.home);
+  expect([detail.processes.map(({ pid }) => pid), detail.processesTotal]).toEqual([[900, 1000], 2]);
+});

@@ -23,9 +23,14 @@ export interface Lives {
   readonly knownAt: number;
   /** Whether what has no end runs now is not known: the host is silent, or stored events can't be read. */
   readonly unknown: boolean;
+  /** Those that began before stored events do: their ends may have been forgotten. */
+  readonly forgotten: ReadonlySet<string>;
 }
 
-export const nothingKnown: Lives = { ends: new Map(), knownAt: 0, unknown: true };
+export const nothingKnown: Lives = { ends: new Map(), knownAt: 0, unknown: true, forgotten: new Set() };
+
+/** Stored events, and with them ends, are kept for 30 days. */
+const keptMs = 29 * 24 * 3_600_000;
 
 interface Asked {
   readonly hostId: string;
@@ -49,10 +54,13 @@ export class ProcessLives {
     const { knownAt, state, lists } = lifecycleOf(host, new Date());
     try {
       const ends = await this.ends(tenantId, asked, { goneAt: state === 'ended' ? knownAt : 0, lists });
-      return { ends, knownAt, unknown: state === 'unknown' };
+      const forgotten = asked.rows.filter(
+        (row) => !ends.has(row.uid) && Date.now() - Number(row.startUs) / 1000 > keptMs,
+      );
+      return { ends, knownAt, unknown: state === 'unknown', forgotten: new Set(forgotten.map(({ uid }) => uid)) };
     } catch (error) {
       this.log.warn({ host: asked.hostId, error: messageOf(error) }, 'the ends of processes could not be read');
-      return { ...nothingKnown, knownAt: 0 };
+      return nothingKnown;
     }
   }
 

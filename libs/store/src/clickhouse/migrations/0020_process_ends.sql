@@ -34,16 +34,15 @@ CREATE TABLE IF NOT EXISTS agent_starts (
   tenant_id LowCardinality(String),
   host_id LowCardinality(String),
   stream_id FixedString(16),
-  started_at SimpleAggregateFunction(min, DateTime64(6, 'UTC')),
-  processes SimpleAggregateFunction(sum, UInt64)
+  started_at SimpleAggregateFunction(min, DateTime64(6, 'UTC'))
 ) ENGINE = AggregatingMergeTree
 ORDER BY (tenant_id, host_id, stream_id)
 TTL toDateTime(started_at) + INTERVAL 30 DAY
 SETTINGS index_granularity = 512, non_replicated_deduplication_window = 10000;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS agent_starts_of_events TO agent_starts AS
-SELECT tenant_id, host_id, stream_id, min(time) AS started_at, count() AS processes FROM events WHERE kind = 4 GROUP BY tenant_id, host_id, stream_id;
+SELECT tenant_id, host_id, stream_id, min(time) AS started_at FROM events WHERE kind = 4 GROUP BY tenant_id, host_id, stream_id;
 
 INSERT INTO process_ends SELECT tenant_id, host_id, process_uid, time AS ended_at, result, toUInt8(bitAnd(flags, 1)) AS found FROM events WHERE kind = 3;
 INSERT INTO process_sightings SELECT tenant_id, host_id, process_uid, time AS seen_at FROM events WHERE kind = 4;
-INSERT INTO agent_starts SELECT tenant_id, host_id, stream_id, min(time) AS started_at, count() AS processes FROM events WHERE kind = 4 GROUP BY tenant_id, host_id, stream_id;
+INSERT INTO agent_starts SELECT tenant_id, host_id, stream_id, min(time) AS started_at FROM events WHERE kind = 4 GROUP BY tenant_id, host_id, stream_id;

@@ -38,6 +38,8 @@ describe('an alert', () => {
     await trial.api.control.query('DELETE FROM attack_summaries WHERE alert_id = $1', [ids.silent]);
     const page = await trial.enter(`/alerts/${ids.silent}`, 'viewer');
     await says(page, 'doubts', /could not be read/);
+    await says(page, 'alert-response', /^Whether anything of it still runs is not known/);
+    await page.getByText('Not known which files it changed').waitFor();
     await screenshot(page, 'alert-not-read');
     await trial.api.events.command({ query: 'RENAME TABLE processes_away TO processes' });
     await page.getByTestId('again').click();

@@ -90,7 +90,8 @@ function compose(parts: Parts): view.AlertDetail {
     containerId: attack.alert.containerId,
   };
   const commandViews = commands.map((command) => commandView(command, commandPlace));
-  const running: Running = { ...livesOf(processes), knownAt: lives.knownAt };
+  const notRead = processes.length === 0 && (shown.pending || shown.problem !== '');
+  const running: Running = { ...livesOf(processes), knownAt: lives.knownAt, notRead };
   const filesTotal = Math.max(files.length, filesDecided(attack.handling), attack.filesChanged);
   const blamed = processes.filter((process) => process.blamed).length;
   const processesTotal = processes.length + Math.max(0, summary.blamedTotal - blamed);

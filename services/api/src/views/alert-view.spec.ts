@@ -116,6 +116,11 @@ describe('what is not known', () => {
     expect(alertView(killed, place, lives)).toMatchObject({ runningProcesses: 0, unknownProcesses: 2 });
   });
 
+  it('is not called over while its events are not read', () => {
+    const lives = { running: 0, unknown: 0, knownAt: 1, notRead: true };
+    expect(nextOf(killed, lives)).toMatch(/^Whether anything of it still runs is not known/);
+  });
+
   it('is not hidden by what was killed: one that runs is said to', () => {
     expect(nextOf(killed, { running: 1, unknown: 0, knownAt: 1 })).toMatch(/^1 process of it still runs/);
   });

@@ -13,6 +13,8 @@ export interface Running {
   readonly unknown: number;
   /** Unix ms; 0: not known. */
   readonly knownAt: number;
+  /** What its processes did is not put together yet, or can't be: nothing is said of them. */
+  readonly notRead?: boolean;
 }
 
 const notAsked: Running = { running: 0, unknown: 0, knownAt: 0 };
@@ -91,7 +93,7 @@ function deedsOf({ handling, killedPids, denied }: Attack): string[] {
 }
 
 /** What is left to do, and by whom. */
-export function nextOf(attack: Attack, { running, unknown, knownAt }: Running): string {
+export function nextOf(attack: Attack, { running, unknown, knownAt, notRead = false }: Running): string {
   const { handling } = attack;
   if (handling.state === 'archived') return 'Archived: somebody has dealt with it.';
   if (handling.state === 'released')
@@ -108,6 +110,8 @@ export function nextOf(attack: Attack, { running, unknown, knownAt }: Running): 
     const what = unknown === 1 ? '1 process of it still runs' : `${unknown} processes of it still run`;
     return `Whether ${what} is ${since}: the host does not answer. See that it is up and that Norn's agent runs there.`;
   }
+  if (notRead && handling.state !== 'responding' && handling.state !== 'failed')
+    return 'Whether anything of it still runs is not known: its stored events are not read.';
   if (handling.state === 'responding') return 'Norn is at work on the host; this page follows it.';
   if (handling.state === 'failed') return 'The response did not succeed: see Commands for the reason, then try again.';
   const undone = undoneParts(handling);

@@ -41,8 +41,8 @@ export function AlertHeader({ detail, alert }: { detail: AlertDetail; alert: Ale
             <p className="text-base font-medium wrap-anywhere" data-testid="alert-summary">
               {alert.summary}
             </p>
-            <p className={`mt-1 flex items-start gap-1.5 ${over(alert).tone}`} data-testid="alert-response">
-              <Icon name={over(alert).icon} size={14} className="mt-[3px]" />
+            <p className={`mt-1 flex items-start gap-1.5 ${over(alert, detail).tone}`} data-testid="alert-response">
+              <Icon name={over(alert, detail).icon} size={14} className="mt-[3px]" />
               {alert.response}
             </p>
           </div>
@@ -63,11 +63,15 @@ export function AlertHeader({ detail, alert }: { detail: AlertDetail; alert: Ale
 }
 
 /** Is it over: calm, or something is left to do. */
-function over({ state, runningProcesses, unknownProcesses, files }: Alert): { icon: IconName; tone: string } {
+function over(
+  { state, runningProcesses, unknownProcesses, files }: Alert,
+  { processes, telemetryPending, telemetryProblem }: AlertDetail,
+): { icon: IconName; tone: string } {
   if (state === 'archived' || state === 'released') return { icon: 'check', tone: 'text-soft' };
   if (state === 'responding') return { icon: 'clock', tone: 'text-low' };
   if (state === 'failed' || runningProcesses > 0) return { icon: 'high', tone: 'text-high' };
-  if (unknownProcesses > 0) return { icon: 'away', tone: 'text-medium' };
+  const notRead = processes.length === 0 && (telemetryPending || telemetryProblem !== '');
+  if (unknownProcesses > 0 || notRead) return { icon: 'away', tone: 'text-medium' };
   if (state === 'stopped' || (files?.lost ?? 0) + (files?.conflict ?? 0) > 0)
     return { icon: 'medium', tone: 'text-medium' };
   return state === 'remediated' ? { icon: 'check', tone: 'text-good' } : { icon: 'high', tone: 'text-high' };

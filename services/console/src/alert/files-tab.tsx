@@ -118,11 +118,20 @@ function More({ detail }: { detail: AlertDetail }): ReactElement {
 }
 
 function NoFiles({ detail }: { detail: AlertDetail }): ReactElement {
+  if (detail.telemetryProblem !== '' || detail.telemetryUnavailable)
+    return (
+      <Notice icon="gap" title="Not known which files it changed">
+        Stored events could not be read: see above.
+      </Notice>
+    );
+  const isOnItsWay = detail.filesTotal > 0 || detail.telemetryPending;
   return (
-    <Notice icon="file" title={detail.filesTotal > 0 ? 'The list of files is on its way' : 'No file was changed'}>
+    <Notice icon="file" title={isOnItsWay ? 'The list of files is on its way' : 'No file was changed'}>
       {detail.filesTotal > 0
         ? `${grouped(detail.filesTotal)} files are known; their details are being stored.`
-        : 'What the attack did otherwise is in the timeline.'}
+        : isOnItsWay
+          ? 'What the attack changed is being put together.'
+          : 'What the attack did otherwise is in the timeline.'}
     </Notice>
   );
 }

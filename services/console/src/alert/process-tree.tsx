@@ -96,9 +96,7 @@ function Rows({
   if (rows.length === 0) {
     return (
       <p className="p-6 text-center text-faint">
-        {search === ''
-          ? 'No process is stored of it yet. This page asks again by itself.'
-          : `Nothing here is called “${search}”.`}
+        {search === '' ? 'No process of it can be shown yet.' : `Nothing here is called “${search}”.`}
       </p>
     );
   }

@@ -98,18 +98,8 @@ export function nextOf(attack: Attack, { running, unknown, knownAt, notRead = fa
   if (handling.state === 'archived') return 'Archived: somebody has dealt with it.';
   if (handling.state === 'released')
     return 'Released: it was judged harmless and will not be stopped again for this evidence.';
-  if (running > 0) {
-    const [run, them] = running === 1 ? ['runs', 'it'] : ['run', 'them'];
-    return `${counted(running, 'process', 'processes')} of it still ${run}: kill ${them} when this is an attack, release when it is not.`;
-  }
-  if (unknown > 0) {
-    const since =
-      knownAt === 0
-        ? 'not known'
-        : `not known since ${new Date(knownAt).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
-    const what = unknown === 1 ? '1 process of it still runs' : `${unknown} processes of it still run`;
-    return `Whether ${what} is ${since}: the host does not answer. See that it is up and that Norn's agent runs there.`;
-  }
+  if (running > 0) return stillRunning(running);
+  if (unknown > 0) return notKnown(unknown, knownAt);
   if (notRead && handling.state !== 'responding' && handling.state !== 'failed')
     return 'Whether anything of it still runs is not known: its stored events are not read.';
   if (handling.state === 'responding') return 'Norn is at work on the host; this page follows it.';
@@ -121,6 +111,19 @@ export function nextOf(attack: Attack, { running, unknown, knownAt, notRead = fa
     return 'It was stopped: restore what it changed, or release it when it was harmless.';
   if (attack.denied > 0) return 'It was denied, so there is nothing to undo: archive it when you have read it.';
   return 'Nothing was stopped: the policy only observes here. Kill it when it is an attack, archive it when it is not.';
+}
+
+function stillRunning(running: number): string {
+  const [run, them] = running === 1 ? ['runs', 'it'] : ['run', 'them'];
+  return `${counted(running, 'process', 'processes')} of it still ${run}: kill ${them} when this is an attack, release when it is not.`;
+}
+
+/** `knownAt`: when the host was last heard of, Unix ms; 0: never. */
+function notKnown(unknown: number, knownAt: number): string {
+  const heard = new Date(knownAt).toISOString().slice(0, 16).replace('T', ' ');
+  const since = knownAt === 0 ? 'not known' : `not known since ${heard} UTC`;
+  const what = unknown === 1 ? '1 process of it still runs' : `${unknown} processes of it still run`;
+  return `Whether ${what} is ${since}: the host does not answer. See that it is up and that Norn's agent runs there.`;
 }
 
 /** What a restore could not do: files that wait for a decision, and files that are lost. */

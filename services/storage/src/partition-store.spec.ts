@@ -121,6 +121,15 @@ describe('the batches of a partition', () => {
     expect([...events.stored.keys()]).toEqual(['lineage:3:5-6,9-9', 'lineage:3:10-10']);
   });
 
+  it('are stored under the name that was written, when the committed offset has passed a part of the cut', async () => {
+    const [claim, events] = [new FakeClaim('5-9'), new FakeEvents()];
+    events.stored.set('lineage:3:5-9', 100);
+    const store = storeOf(claim, events);
+    await repeat(store, unitsAt(8, 9, 10));
+    expect([...events.stored.keys()]).toEqual(['lineage:3:5-9']);
+    expect(claim.plans).toEqual([]);
+  });
+
   it('that were not written down when the partition was lost are not inserted', async () => {
     const [claim, events] = [new FakeClaim(), new FakeEvents()];
     const store = storeOf(claim, events);

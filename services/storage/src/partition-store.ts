@@ -88,8 +88,13 @@ export class PartitionStore {
   async endRepeat(): Promise<void> {
     const { repeat, repeated, filling } = this;
     if (repeat.length === 0) return;
-    const cuts = repeat.map((spans) => repeated.filter(({ record }) => isIn(spans, record.offset)));
-    await this.store(cuts.filter(({ length }) => length > 0));
+    const names = new Map<readonly Unit[], string>();
+    for (const spans of repeat) {
+      const cut = repeated.filter(({ record }) => isIn(spans, record.offset));
+      // By the name that was written: if the committed offset has passed a part of the cut, all of it is stored under that.
+      if (cut.length > 0) names.set(cut, cutText(spans));
+    }
+    await this.insertAll([...names.keys()], names);
     this.repeat = [];
     repeated.length = 0;
     filling.settled.resolve();
@@ -159,7 +164,7 @@ export class PartitionStore {
   /** Never rejects: who waits for the rows is told. */
   private async storeFilling(full: Filling): Promise<void> {
     try {
-      await this.store([full.units]);
+      await this.store(full.units);
       full.settled.resolve();
     } catch (error) {
       full.settled.reject(error);
@@ -168,10 +173,17 @@ export class PartitionStore {
     }
   }
 
-  private async store(cuts: readonly (readonly Unit[])[]): Promise<void> {
-    await this.writeDown(cuts);
+  private async store(cut: readonly Unit[]): Promise<void> {
+    await this.writeDown([cut]);
+    await this.insertAll([cut]);
+  }
+
+  private async insertAll(
+    cuts: readonly (readonly Unit[])[],
+    names?: ReadonlyMap<readonly Unit[], string>,
+  ): Promise<void> {
     const refused = await insertHalving(cuts, {
-      insert: (cut) => this.insert(cut),
+      insert: (cut) => this.insert(cut, names?.get(cut) ?? nameOf(cut)),
       replan: (left) => {
         this.described.clear();
         return this.writeDown(left);
@@ -189,10 +201,10 @@ export class PartitionStore {
     await this.claim.writeDown({ text, first: Math.min(...offsets), end: Math.max(...offsets) + 1 });
   }
 
-  private insert(cut: readonly Unit[]): Promise<void> {
+  private insert(cut: readonly Unit[], name: string): Promise<void> {
     const [{ record } = { record: undefined }] = cut;
     return this.parts.inserts.make({
-      token: `${record?.topic}:${record?.partition}:${nameOf(cut)}`,
+      token: `${record?.topic}:${record?.partition}:${name}`,
       build: (blocks) => {
         timed({ stage: 'storage', step: 'pushRows' }, () => {
           for (const { opened } of cut) this.push(blocks, opened);

@@ -1,6 +1,6 @@
 // What `./norn up` and `./norn down` promise of themselves: idempotent, side by side, healed, and nothing left behind.
-import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { execFile, spawnSync } from 'node:child_process';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -54,6 +54,25 @@ function said(pid: string, what: 'cmdline' | 'environ'): string {
 }
 
 jest.setTimeout(600_000);
+
+it('has npm leave no compiled code in the folder for temporary files, where others could put theirs first', () => {
+  const folder = mkdtempSync('/var/tmp/norn-launcher-');
+  const temporary = join(folder, 'tmp');
+  mkdirSync(temporary);
+  copyFileSync(launcher, join(folder, 'norn'));
+  writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: 'empty', version: '1.0.0' }));
+  const lock = {
+    name: 'empty',
+    version: '1.0.0',
+    lockfileVersion: 3,
+    packages: { '': { name: 'empty', version: '1.0.0' } },
+  };
+  writeFileSync(join(folder, 'package-lock.json'), JSON.stringify(lock));
+  const { stderr } = spawnSync(join(folder, 'norn'), ['--help'], { env: { ...process.env, TMPDIR: temporary } });
+  expect(stderr.toString()).toContain('Installing npm packages');
+  expect(readdirSync(temporary)).toEqual([]);
+  rmSync(folder, { recursive: true });
+});
 
 describe('the launcher', () => {
   const one = new Home(7720);

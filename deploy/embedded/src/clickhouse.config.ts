@@ -5,9 +5,6 @@ const memoryBytesMax = 1_200_000_000;
 const readerMemoryBytesMax = 400_000_000;
 const readerSecondsMax = 30;
 const readerRowsResultMax = 100_000;
-// What the engine's own session asks; more, from whomever, is refused for decades.
-const startQueries = 3;
-const quotaSeconds = 1_000_000_000;
 
 /** The tenant of a reader's query stands in this HTTP header; without it no row is seen. */
 export const tenantHeader = 'X-Norn-Tenant';
@@ -46,6 +43,10 @@ const profilesAndQuotas = `  <profiles>
       <max_threads>2</max_threads>
       <deduplicate_blocks_in_dependent_materialized_views>1</deduplicate_blocks_in_dependent_materialized_views>
     </default>
+    <session>
+      <max_sessions_for_user>1</max_sessions_for_user>
+      <constraints><max_sessions_for_user><readonly/></max_sessions_for_user></constraints>
+    </session>
     <reader>
       <readonly>2</readonly>
       <allow_get_client_http_header>1</allow_get_client_http_header>
@@ -64,7 +65,6 @@ const profilesAndQuotas = `  <profiles>
   </profiles>
   <quotas>
     <default/>
-    <start><interval><duration>${quotaSeconds}</duration><queries>${startQueries}</queries></interval></start>
   </quotas>`;
 
 export interface UsersPlan {
@@ -83,12 +83,12 @@ export function usersConfig(plan: UsersPlan): string {
   return `<clickhouse>
 ${profilesAndQuotas}
   <users>
-    <!-- The engine's own session, which cannot have a password: it may do nothing but listen, and its quota is used up by then. -->
+    <!-- The engine's own session, which can not have a password: it may do nothing but listen, and there is no second session of its user. -->
     <default>
       <password></password>
       <networks><ip>127.0.0.1</ip></networks>
-      <profile>default</profile>
-      <quota>start</quota>
+      <profile>session</profile>
+      <quota>default</quota>
       <grants>
         <query>GRANT SYSTEM LISTEN ON *.*</query>
         <query>GRANT SELECT ON system.numbers</query>

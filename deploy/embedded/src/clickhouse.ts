@@ -1,4 +1,4 @@
-// The real ClickHouse engine on loopback, HTTP and native TCP. State: <home>/clickhouse.
+// The real ClickHouse engine on loopback, by HTTP alone. State: <home>/clickhouse.
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -11,19 +11,16 @@ const readyWithinMs = 60_000;
 /** Merges can wait; who watches for alerts and sends commands beside them can't. */
 const nice = 10;
 
-// The query that keeps the process alive: it asks the server to listen and then sleeps for ever.
-const listenForEver = `SYSTEM START LISTEN HTTP; SYSTEM START LISTEN TCP;
+// The query that keeps the process alive: it asks the server to listen and then sleeps for ever. Native TCP stays closed: who speaks it
+// could be the engine's own session, which has no password.
+const listenForEver = `SYSTEM START LISTEN HTTP;
   SELECT sleepEachRow(0.25) FROM system.numbers
   SETTINGS max_block_size = 1, function_sleep_max_microseconds_per_block = 0 FORMAT Null`;
 
-export interface ClickHousePorts {
-  readonly http: number;
-  readonly tcp: number;
-}
-
 export interface ClickHouseOptions {
   readonly home: string;
-  readonly ports: ClickHousePorts;
+  /** Of HTTP. */
+  readonly port: number;
   readonly writerPassword: string;
   readonly readerPassword: string;
   /** Default `norn`; it is made when it is not there. */
@@ -39,16 +36,15 @@ export interface RunningClickHouse extends Part {
 
 /** Starts the engine on `<home>/clickhouse`. Throws `port_taken`, `home_in_use`, `part_not_started`. */
 export async function startClickHouse(options: ClickHouseOptions): Promise<RunningClickHouse> {
-  const { ports } = options;
+  const { port } = options;
   const home = join(options.home, 'clickhouse');
   const { launcher, library } = await provideClickHouse();
   await mkdir(join(home, 'data'), { recursive: true, mode: 0o700 });
   await waitForLock(join(home, 'engine.lock'), 'ClickHouse');
-  await assertPortFree(ports.http, 'ClickHouse HTTP');
-  await assertPortFree(ports.tcp, 'ClickHouse TCP');
+  await assertPortFree(port, 'ClickHouse');
   const configFile = await writeConfig(home, options);
-  const listen = ['--listen_host', '127.0.0.1', '--http_port', String(ports.http), '--tcp_port', String(ports.tcp)];
-  const url = `http://127.0.0.1:${ports.http}`;
+  const listen = ['--listen_host', '127.0.0.1', '--http_port', String(port)];
+  const url = `http://127.0.0.1:${port}`;
   const part = await startPart({
     name: 'clickhouse',
     command: launcher,

@@ -19,21 +19,21 @@ type StoreConfig = z.output<typeof schema>;
 /** The ports that each is known for; what stands behind 127.0.0.1 is nobody else's. */
 const ports = {
   kafka: { broker: 9093, controller: 9094 },
-  clickhouse: { outside: 8443, http: 8123, tcp: 9000 },
+  clickhouse: { outside: 8443, inside: 8123 },
   postgres: 5432,
 } as const;
 
 const stores: Readonly<Record<string, (config: StoreConfig) => Promise<Part>>> = {
   kafka: (config) => startKafka({ home: config.home, ports: ports.kafka, exposure: exposureOf('kafka', config) }),
   clickhouse: async (config) => {
-    const { outside, http, tcp } = ports.clickhouse;
+    const { outside, inside } = ports.clickhouse;
     const part = await startClickHouse({
       home: config.home,
-      ports: { http, tcp },
+      port: inside,
       writerPassword: secret(config, 'clickhouse-writer.password'),
       readerPassword: secret(config, 'clickhouse-reader.password'),
     });
-    await openTlsFront({ ports: { outside, inside: http }, exposure: exposureOf('clickhouse', config) });
+    await openTlsFront({ ports: { outside, inside }, exposure: exposureOf('clickhouse', config) });
     return part;
   },
   postgres: (config) =>

@@ -1,4 +1,4 @@
-// The real ClickHouse engine for a test: a folder, ports and passwords of its own.
+// The real ClickHouse engine for a test: a folder, a port and passwords of its own.
 import { freePorts, startClickHouse as startEmbedded, type RunningClickHouse } from '@norn/embedded';
 import { takeFolder, type Disposable, type Restartable } from './folder.ts';
 
@@ -11,9 +11,8 @@ export interface TestClickHouse extends RunningClickHouse, Disposable, Restartab
 /** An engine with an empty database `norn`, users norn_writer and norn_reader, and the row policies of the store's tables. */
 export async function startClickHouse(options: { tables?: readonly string[] } = {}): Promise<TestClickHouse> {
   const folder = takeFolder('clickhouse');
-  const [http = 0, tcp = 0] = await freePorts(2);
+  const [port = 0] = await freePorts(1);
   const passwords = { writerPassword: 'writer-of-a-test', readerPassword: 'reader-of-a-test' };
-  const start = (): Promise<RunningClickHouse> =>
-    startEmbedded({ home: folder.path, ports: { http, tcp }, ...passwords, ...options });
+  const start = (): Promise<RunningClickHouse> => startEmbedded({ home: folder.path, port, ...passwords, ...options });
   return Object.assign(folder.hold(await start(), start), passwords, { database: 'norn' });
 }

@@ -70,7 +70,7 @@ describe('the engine of a test', () => {
   it('lets nobody in without a password once it listens', async () => {
     const engine = await startClickHouse({ tables: [] });
     const answer = await fetch(engine.url, { method: 'POST', body: 'SYSTEM STOP LISTEN HTTP' });
-    expect(await answer.text()).toMatch(/QUOTA_EXCEEDED/);
+    expect(await answer.text()).toMatch(/USER_SESSION_LIMIT_EXCEEDED/);
     await engine.stop();
   }, 60_000);
 });

@@ -18,8 +18,7 @@ export interface Ports {
   readonly ingest: number;
   readonly kafka: number;
   readonly kafkaController: number;
-  readonly clickhouseHttp: number;
-  readonly clickhouseTcp: number;
+  readonly clickhouse: number;
   readonly postgres: number;
   readonly health: number;
   readonly enrol: number;
@@ -43,8 +42,7 @@ export function findInstallation(folder?: string): Installation {
     ingest: portBase + 1,
     kafka: portBase + 2,
     kafkaController: portBase + 3,
-    clickhouseHttp: portBase + 4,
-    clickhouseTcp: portBase + 5,
+    clickhouse: portBase + 4,
     postgres: portBase + 6,
     health: portBase + 7,
     enrol: portBase + 8,
@@ -112,7 +110,7 @@ export function processSettings(installation: Installation): NodeJS.ProcessEnv {
     NORN_ENROL_PORT: String(ports.enrol),
     NORN_HEALTH_PORT: String(ports.health),
     NORN_KAFKA_BROKERS: `127.0.0.1:${ports.kafka}`,
-    NORN_CLICKHOUSE_URL: `http://127.0.0.1:${ports.clickhouseHttp}`,
+    NORN_CLICKHOUSE_URL: `http://127.0.0.1:${ports.clickhouse}`,
     NORN_CLICKHOUSE_WRITER_PASSWORD_FILE: secret('clickhouse-writer.password'),
     NORN_CLICKHOUSE_READER_PASSWORD_FILE: secret('clickhouse-reader.password'),
     NORN_POSTGRES_URL: `postgres://norn@127.0.0.1:${ports.postgres}/norn`,

@@ -45,7 +45,7 @@ export function storeParts(installation: Installation): PartRecipe[] {
       start: () =>
         startClickHouse({
           home,
-          ports: { http: ports.clickhouseHttp, tcp: ports.clickhouseTcp },
+          port: ports.clickhouse,
           writerPassword: secret('clickhouse-writer.password'),
           readerPassword: secret('clickhouse-reader.password'),
         }),

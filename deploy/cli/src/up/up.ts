@@ -106,6 +106,6 @@ async function refuseTakenPorts({ ports }: Installation, { separate }: UpOptions
   await assertPortFree(ports.enrol, 'enrolment');
   await assertPortFree(separate ? ports.separateHealth : ports.health, 'health');
   await assertPortFree(ports.kafka, 'Kafka');
-  await assertPortFree(ports.clickhouseHttp, 'ClickHouse HTTP');
+  await assertPortFree(ports.clickhouse, 'ClickHouse');
   await assertPortFree(ports.postgres, 'PostgreSQL');
 }

@@ -51,6 +51,25 @@ describe('the engine', () => {
     expect(await ask(`/?${asked}`, headers)).toContain('norn_reader!');
   });
 
+  it.each([
+    'File(TSVRaw)',
+    "File('TSVRaw', '/etc/hostname')",
+    "URL('http://127.0.0.1:1/', 'TSV')",
+    "Executable('x', 'TSV')",
+    'Log',
+  ])('lets nobody make a table that is %s', async (engineOf) => {
+    const table = `CREATE TABLE norn.other (line String) ENGINE = ${engineOf}`;
+    const answer = await ask('/?database=norn', [basic('norn_writer', engine.writerPassword)], table);
+    expect(answer).toMatch(/ACCESS_DENIED|Not enough privileges/);
+  });
+
+  it.each(['/play', '/dashboard', '/binary', '/merges', '/js/uplot.js', '/replicas_status', '/metrics'])(
+    'has no page at %s',
+    async (page) => {
+      expect(await ask(page)).toMatch(/^HTTP\/1.1 404/);
+    },
+  );
+
   it('says to everybody that it lives', async () => {
     expect(await ask('/ping')).toMatch(/^HTTP\/1.1 200[^]*Ok\./);
   });

@@ -9,10 +9,20 @@ const readerRowsResultMax = 100_000;
 /** The tenant of a reader's query stands in this HTTP header; without it no row is seen. */
 export const tenantHeader = 'X-Norn-Tenant';
 
+/** Those of the migrations: others reach files, addresses and programs. */
+const tableEngines = ['MergeTree', 'ReplacingMergeTree', 'AggregatingMergeTree'];
+
 export function serverConfig(usersFile: string): string {
   return `<clickhouse>
   <users_config>${usersFile}</users_config>
   <logger><level>warning</level></logger>
+  <!-- Without this a writer's table could be any file of the machine. -->
+  <access_control_improvements><table_engines_require_grant>true</table_engines_require_grant></access_control_improvements>
+  <!-- Queries, and whether it lives: no pages for browsers. -->
+  <http_handlers>
+    <rule><url>/ping</url><methods>GET,HEAD</methods><handler><type>static</type><response_content>Ok.&#10;</response_content></handler></rule>
+    <rule><url>regex:^/([?].*)?$</url><handler><type>dynamic_query_handler</type><query_param_name>query</query_param_name></handler></rule>
+  </http_handlers>
   <max_server_memory_usage>${memoryBytesMax}</max_server_memory_usage>
   <mark_cache_size>67108864</mark_cache_size>
   <uncompressed_cache_size>0</uncompressed_cache_size>
@@ -102,7 +112,7 @@ ${profilesAndQuotas}
       <grants>
         <query>GRANT ALL ON ${plan.database}.*</query>
         <query>GRANT SELECT ON system.*</query>
-        <query>GRANT TABLE ENGINE ON *</query>
+${tableEngines.map((engine) => `        <query>GRANT TABLE ENGINE ON ${engine}</query>`).join('\n')}
         <query>GRANT KILL QUERY ON *.*</query>
       </grants>
     </norn_writer>

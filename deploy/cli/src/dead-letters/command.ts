@@ -5,7 +5,6 @@ import { NornError } from '@norn/base';
 import type { DeadLetter, DeadLetterBox } from '@norn/bus';
 import { InvalidArgumentError, type Command } from 'commander';
 import { write, writeJson } from '../print/columns.ts';
-import { findInstallation } from '../up/installation.ts';
 import { letterText, lettersText } from './text.ts';
 
 interface Which {
@@ -134,13 +133,12 @@ async function isAgreed(question: string): Promise<boolean> {
 
 async function withBox<T>(work: (box: DeadLetterBox) => Promise<T>): Promise<T> {
   // Only here: Kafka's client is much to load for every other command.
-  const { DeadLetterBox: Box, createProducer } = await import('@norn/bus');
-  const config = { kafkaBrokers: `127.0.0.1:${findInstallation().ports.kafka}` };
-  const producer = await createProducer(config, { clientId: 'norn-deadletters' });
+  const { openBox } = await import('./open-box.ts');
+  const opened = await openBox();
   try {
-    return await work(new Box(config, producer));
+    return await work(opened.box);
   } finally {
-    await producer.close();
+    await opened.close();
   }
 }
 

@@ -7,14 +7,14 @@ const errorMax = 80;
 const bytesShown = 256;
 
 export function lettersText(letters: readonly DeadLetter[], now: Date): string {
-  if (letters.length === 0) return 'No dead letters: every stage has handled what it was given.';
+  if (letters.length === 0) return 'No dead letters that match.';
   const rows = letters.map((letter) => [
     letter.id,
     ago(new Date(letter.at).toISOString(), now),
-    letter.stage,
+    plain(letter.stage),
     placeOf(letter),
-    letter.key,
-    letter.code,
+    plain(letter.key),
+    plain(letter.code),
     letter.state,
     plain(letter.error).slice(0, errorMax),
   ]);
@@ -25,9 +25,9 @@ export function letterText(letter: DeadLetter, headers: Readonly<Record<string, 
   const facts = [
     ['id', letter.id],
     ['when', new Date(letter.at).toISOString()],
-    ['stage', letter.stage],
+    ['stage', plain(letter.stage)],
     ['where', placeOf(letter)],
-    ['host', letter.key],
+    ['host', plain(letter.key)],
     ['code', letter.code],
     ['error', plain(letter.error)],
     ['attempts', String(letter.attempts)],

@@ -26,6 +26,11 @@ impl Allowance {
     pub fn is_left(&self) -> bool {
         self.left_ns > 0
     }
+
+    /// More may be done with it than was done lately.
+    pub fn is_plenty(&self) -> bool {
+        self.left_ns > SAVED_MAX_NS / 2
+    }
 }
 
 #[cfg(test)]

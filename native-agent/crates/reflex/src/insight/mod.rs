@@ -17,6 +17,8 @@ pub use known::Place;
 
 /// Samples are fetched so often, ns: often enough to find short-lived processes alive.
 const ROUND_NS: u64 = 100_000_000;
+/// And at least so often, ns, when a round costs so much that nothing would be left to look with.
+const ROUND_MAX_NS: u64 = 1_000_000_000;
 /// Samples taken in a round; more are dropped and counted.
 const SAMPLES_MAX: usize = 8_192;
 /// Processes whose memory and loops are kept.
@@ -87,6 +89,7 @@ pub(crate) struct Listing {
 pub(crate) struct Insight {
     source: Option<Source>,
     round_ns: u64,
+    every_ns: u64,
     known: HashMap<ProcessUid, Known>,
     ended: VecDeque<(u32, ProcessIndex)>,
     pace: Pace,
@@ -111,6 +114,7 @@ impl Insight {
             },
             source,
             round_ns: 0,
+            every_ns: ROUND_NS,
             known: HashMap::new(),
             ended: VecDeque::new(),
             pace: Pace::Calm,
@@ -148,7 +152,7 @@ impl Insight {
         let Some(cpu_ns) = self.source.as_ref().map(|source| source.cpu_ns) else {
             return Vec::new();
         };
-        if now_ns < self.round_ns + ROUND_NS {
+        if now_ns < self.round_ns + self.every_ns {
             return Vec::new();
         }
         self.round_ns = now_ns;
@@ -159,7 +163,20 @@ impl Insight {
         let spent_ns = taken_ns + cpu_ns().saturating_sub(started_ns);
         self.allowance.spend(spent_ns);
         self.status.spent_ns += spent_ns;
+        self.adapt();
         firings
+    }
+
+    /// On a slow machine the rounds alone would take all that may be spent, and nothing would ever be looked at.
+    fn adapt(&mut self) {
+        let every_ns = if !self.allowance.is_left() {
+            self.every_ns * 5 / 4
+        } else if self.allowance.is_plenty() {
+            self.every_ns * 4 / 5
+        } else {
+            self.every_ns
+        };
+        self.every_ns = every_ns.clamp(ROUND_NS, ROUND_MAX_NS);
     }
 
     fn round(

@@ -16,7 +16,9 @@ pub struct Counts {
     /// Of these, programs that were hooked before they began.
     pub followed: u64,
     /// Programs that could not be followed as they started: there was no room, or no thread in time.
-    pub passed: u64,
+    pub unfollowed: u64,
+    /// Programs that were followed and had started before they were hooked: their loader was not stopped in time.
+    pub started: u64,
     pub refused: BTreeMap<&'static str, u64>,
     pub failed: BTreeMap<&'static str, u64>,
     /// Calls that processes told of.
@@ -118,11 +120,9 @@ impl Counts {
 
     fn detail(&self, trees: usize) -> String {
         let mut parts = vec![format!("in {trees} processes, {} so far", self.injected)];
-        if self.followed + self.passed > 0 {
-            parts.push(format!(
-                "{} from their start, {} too late",
-                self.followed, self.passed
-            ));
+        let late = self.unfollowed + self.started;
+        if self.followed + late > 0 {
+            parts.push(format!("{} from their start, {late} too late", self.followed));
         }
         let count = |code: &str| self.refused.get(code).copied().unwrap_or(0);
         let (fixed, go) = (blind(&Blind::Static { pid: 0 }), blind(&Blind::Go { pid: 0 }));

@@ -174,7 +174,7 @@ impl Hooks {
             self.settle_start(start, processes);
         }
         self.follower.trees.store(self.trees.len(), Ordering::Relaxed);
-        self.counts.passed = self.follower.passed.load(Ordering::Relaxed);
+        self.counts.unfollowed = self.follower.passed.load(Ordering::Relaxed);
         self.read(processes, builder)
     }
 
@@ -189,9 +189,14 @@ impl Hooks {
             return;
         };
         match outcome.result {
-            // The call failed; or it has started as it would have, and is hooked as it runs.
-            Err(InjectError::NoExec { .. } | InjectError::Blind(Blind::Gone { .. })) => {}
-            Err(InjectError::Busy { .. }) if start.uid.is_some() => self.ask_for_named(process),
+            // The call failed.
+            Err(InjectError::NoExec { .. }) => {}
+            // It has started as it would have, and is hooked as it runs, if it still does.
+            Err(InjectError::Blind(Blind::Gone { .. })) => self.counts.started += 1,
+            Err(InjectError::Busy { .. }) if start.uid.is_some() => {
+                self.counts.started += 1;
+                self.ask_for_named(process);
+            }
             result => {
                 self.counts.followed += u64::from(result.is_ok());
                 let done = Done {

@@ -1,17 +1,9 @@
 // The real chain from baldur's socket to Kafka: tyr and ingest as processes, a real broker, a real PostgreSQL, real certificates.
-import {
-  createProducer,
-  ensureTopics,
-  offsetRanges,
-  readRange,
-  type BusConfig,
-  type BusRecord,
-  type TopicName,
-} from '@norn/bus';
+import { ensureTopics, offsetRanges, readRange, type StageBusConfig, type BusRecord, type TopicName } from '@norn/bus';
 import { freePorts } from '@norn/embedded';
 import { makeSecrets, writeSecrets, type TestSecrets } from '@norn/ingest/testing';
 import { createControlStore, createToken, ensureTenant } from '@norn/store';
-import { startKafka, startPostgres } from '@norn/testkit';
+import { createStagesProducer, startKafka, startPostgres } from '@norn/testkit';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -39,7 +31,7 @@ export async function startLink() {
   const folder = mkdtempSync(join(tmpdir(), 'norn-link-'));
   const [kafka, postgres, ports] = await Promise.all([startKafka(), startPostgres(), freePorts(3)]);
   const [ingestPort = 0, enrolPort = 0, healthPort = 0] = ports;
-  const bus = { kafkaBrokers: kafka.brokers, kafkaPartitions: 2 };
+  const bus = { kafkaBrokers: kafka.brokers, kafkaPartitions: 2, secretsDir: join(folder, 'secrets') };
   await ensureTopics(bus);
   const control = await createControlStore({ postgresUrl: postgres.urlWithPassword });
   await ensureTenant(control.manager, tenantId);
@@ -51,7 +43,7 @@ export async function startLink() {
   };
   await newJoinToken();
   writeFileSync(join(folder, 'postgres.password'), postgres.password, { mode: 0o600 });
-  const producer = await createProducer(bus, { clientId: 'norn-link-test' });
+  const producer = await createStagesProducer(bus);
   const agentDir = join(folder, 'agent');
   mkdirSync(agentDir, { mode: 0o700 });
   const environment = environmentOf(folder, {
@@ -106,7 +98,7 @@ export async function startLink() {
   };
 }
 
-async function recordsOf(bus: BusConfig, topic: TopicName): Promise<BusRecord[]> {
+async function recordsOf(bus: StageBusConfig, topic: TopicName): Promise<BusRecord[]> {
   const records: BusRecord[] = [];
   await readRange(bus, topic, await offsetRanges(bus, topic), (batch) => {
     records.push(...batch.records);

@@ -4,7 +4,6 @@ import {
   type BatchHandler,
   type BusProducer,
   createConsumer,
-  createProducer,
   ensureTopics,
   followTopic,
   offsetAt,
@@ -12,24 +11,23 @@ import {
   partitionOf,
   readRange,
 } from '@norn/bus';
-import { type TestKafka, startKafka } from '@norn/testkit';
+import { type TestKafka, createStagesProducer, makeTestKeys, startKafka } from '@norn/testkit';
 
 let kafka: TestKafka;
 let producer: BusProducer;
-const config = (): { kafkaBrokers: string; kafkaPartitions: number } => ({
-  kafkaBrokers: kafka.brokers,
-  kafkaPartitions: 2,
-});
+const keys = makeTestKeys();
+const config = () => ({ kafkaBrokers: kafka.brokers, kafkaPartitions: 2, secretsDir: keys.secretsDir });
 
 beforeAll(async () => {
   kafka = await startKafka();
   await ensureTopics(config());
-  producer = await createProducer(config());
+  producer = await createStagesProducer(config());
 }, 60_000);
 
 afterAll(async () => {
   await producer.close();
   await kafka.stop();
+  keys.remove();
 }, 60_000);
 
 /** A record that says its number. */

@@ -79,7 +79,7 @@ async function expectGoodOrder(
   { part, killed, alertId }: { part: string; killed: number; alertId: string },
 ): Promise<void> {
   await until(`${part} to be back`, () => isBack(norn, part, killed));
-  const acked = await countAcked();
+  const acked = await countAcked(norn.home);
   await until('what was acked to be stored', async () => (await countStored(events)).rows >= acked);
   const { rows, distinct } = await countStored(events);
   expect(rows).toBe(distinct);
@@ -125,8 +125,8 @@ async function simulators(): Promise<string[]> {
 }
 
 /** Events of all batches that ingest acknowledged, each batch once: the broker has written them to every replica. */
-async function countAcked(): Promise<number> {
-  const config = { kafkaBrokers: `127.0.0.1:${String(portBase + 2)}`, kafkaPartitions: 1 };
+async function countAcked(home: string): Promise<number> {
+  const config = { kafkaBrokers: `127.0.0.1:${String(portBase + 2)}`, secretsDir: join(home, 'secrets') };
   const events = new Map<string, number>();
   await readRange(config, 'raw', await offsetRanges(config, 'raw'), ({ records }) => {
     for (const { value } of records) {

@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { signerKeyFile, signers } from '@norn/config';
 import { toolchainFolder } from '@norn/embedded';
 import { parseAllDocuments, parse } from 'yaml';
 import { valuesTable } from './values-table.ts';
@@ -132,6 +133,9 @@ whereHelmIs('helm: chart norn', () => {
     );
     const holders = (key: string) => [...given].filter(([, keys]) => keys.includes(key)).map(([name]) => name);
     expect(holders('command.key.pem').sort()).toEqual(['norn-api', 'norn-remediation']);
+    for (const signer of signers) expect(holders(signerKeyFile(signer))).toEqual([`norn-${signer}`]);
+    const readers = ['detection', 'enrichment', 'ingest', 'process-tree', 'remediation', 'storage'];
+    expect(holders('signers.json').sort()).toEqual(readers.map((name) => `norn-${name}`));
     expect(holders('authority.key.pem')).toEqual(['norn-ingest']);
     expect(holders('clickhouse-reader.password').sort()).toEqual(['norn-api', 'norn-clickhouse']);
     expect([...given.keys()].filter((name) => !holders('stores.cert.pem').includes(name))).toEqual([]);

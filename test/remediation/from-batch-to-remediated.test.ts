@@ -1,11 +1,12 @@
 // Detection and remediation as processes, real Kafka, real PostgreSQL: from a batch with a reflex's finding to a remediated alert,
 // while both stages are killed with -9. Nothing is missing, nothing counts twice.
 import { fromBinary } from '@bufbuild/protobuf';
-import { type BusProducer, createProducer, ensureTopics, offsetRanges, readRange } from '@norn/bus';
+import { type BusProducer, ensureTopics, offsetRanges, readRange } from '@norn/bus';
 import { event, finding } from '@norn/contracts';
 import { batchRecord, process as simulatedProcess, reflexFinding } from '@norn/detection/simulated-host';
 import { AlertHandling, CommandRecord, createControlStore, ensureTenant } from '@norn/store';
-import { startKafka, startPostgres, type TestKafka, type TestPostgres } from '@norn/testkit';
+import { makeSignerKeys } from '@norn/config';
+import { createStagesProducer, startKafka, startPostgres, type TestKafka, type TestPostgres } from '@norn/testkit';
 import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -29,11 +30,13 @@ beforeAll(async () => {
   const key = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' });
   writeFileSync(join(folder, 'command.key.pem'), key, { mode: 0o600 });
   writeFileSync(join(folder, 'postgres.password'), postgres.password, { mode: 0o600 });
+  makeSignerKeys(folder);
   await ensureTopics({ kafkaBrokers: kafka.brokers, kafkaPartitions: 2 });
   store = await createControlStore({ postgresUrl: postgres.urlWithPassword });
   await ensureTenant(store.manager, 'default');
-  producer = await createProducer({ kafkaBrokers: kafka.brokers });
-  agents = new SimulatedAgents({ kafkaBrokers: kafka.brokers }, producer);
+  const bus = { kafkaBrokers: kafka.brokers, secretsDir: folder };
+  producer = await createStagesProducer(bus);
+  agents = new SimulatedAgents(bus, producer);
   const environment = {
     NORN_KAFKA_BROKERS: kafka.brokers,
     NORN_POSTGRES_URL: postgres.urlWithPassword.replace(/:[^:@/]*@/, '@'),
@@ -97,7 +100,7 @@ async function stateOfPlay(): Promise<unknown> {
 }
 
 async function all(topic: 'alerts' | 'findings'): Promise<Uint8Array[]> {
-  const config = { kafkaBrokers: kafka.brokers };
+  const config = { kafkaBrokers: kafka.brokers, secretsDir: folder };
   const values: Uint8Array[] = [];
   await readRange(config, topic, await offsetRanges(config, topic), ({ records }) => {
     values.push(...records.map(({ value }) => value));

@@ -1,6 +1,6 @@
 // The agents of a test: take commands, run each id once, and say what came of it, twice, as after a reconnect.
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
-import { type BusConfig, type BusProducer, type Follower, type OutRecord, followTopic } from '@norn/bus';
+import { type StageBusConfig, type BusProducer, type Follower, type OutRecord, followTopic } from '@norn/bus';
 import { action } from '@norn/contracts';
 
 export class SimulatedAgents {
@@ -10,7 +10,7 @@ export class SimulatedAgents {
   private follower: Follower | undefined;
 
   constructor(
-    private readonly config: BusConfig,
+    private readonly config: StageBusConfig,
     private readonly producer: BusProducer,
   ) {}
 

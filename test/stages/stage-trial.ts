@@ -8,13 +8,19 @@ import {
   type BusRecord,
   type TopicName,
   committedOffsets,
-  createProducer,
   ensureTopics,
   offsetRanges,
   readRange,
 } from '@norn/bus';
 import { type TenantReader, createReader } from '@norn/store';
-import { type TestClickHouse, type TestKafka, startClickHouse, startKafka } from '@norn/testkit';
+import {
+  type TestClickHouse,
+  type TestKafka,
+  createStagesProducer,
+  makeTestKeys,
+  startClickHouse,
+  startKafka,
+} from '@norn/testkit';
 import { StageProcess } from '../remediation/stage-process.ts';
 
 export interface StageTrial {
@@ -33,7 +39,8 @@ export interface StageTrial {
 export async function startStageTrial({ partitions = 2 } = {}): Promise<StageTrial> {
   const folder = mkdtempSync(join(tmpdir(), 'norn-stages-'));
   const [kafka, clickhouse] = await Promise.all([startKafka(), startClickHouse()]);
-  const config = { kafkaBrokers: kafka.brokers, kafkaPartitions: partitions };
+  const keys = makeTestKeys();
+  const config = { kafkaBrokers: kafka.brokers, kafkaPartitions: partitions, secretsDir: keys.secretsDir };
   await ensureTopics(config);
   const file = (name: string, content: string): string => {
     writeFileSync(join(folder, name), content, { mode: 0o600 });
@@ -41,6 +48,7 @@ export async function startStageTrial({ partitions = 2 } = {}): Promise<StageTri
   };
   const environment = {
     NORN_KAFKA_BROKERS: kafka.brokers,
+    NORN_SECRETS_DIR: keys.secretsDir,
     NORN_CLICKHOUSE_URL: clickhouse.url,
     NORN_CLICKHOUSE_WRITER_PASSWORD_FILE: file('writer', clickhouse.writerPassword),
     NORN_TREE_SNAPSHOT_MS: '400',
@@ -53,7 +61,7 @@ export async function startStageTrial({ partitions = 2 } = {}): Promise<StageTri
     },
     'default',
   );
-  const producer = await createProducer(config);
+  const producer = await createStagesProducer(config);
   const stages: StageProcess[] = [];
   return {
     kafka,
@@ -80,6 +88,7 @@ export async function startStageTrial({ partitions = 2 } = {}): Promise<StageTri
       await Promise.all(stages.map((stage) => stage.kill()));
       await Promise.all([producer.close(), reader.close()]);
       await Promise.all([kafka.stop(), clickhouse.stop()]);
+      keys.remove();
       rmSync(folder, { recursive: true, force: true });
     },
   };

@@ -2,7 +2,7 @@
 import { type CustomTransportStrategy, Server } from '@nestjs/microservices';
 import { NornError } from '@norn/base';
 import { isObservable, lastValueFrom } from 'rxjs';
-import type { BusConfig } from './config.ts';
+import type { StageBusConfig } from './config.ts';
 import {
   type BatchHandler,
   type Deferred,
@@ -21,7 +21,7 @@ export class BatchServer extends Server implements CustomTransportStrategy {
   private callbacks: Pick<ConsumerOptions, 'prepare' | 'release'> = {};
 
   constructor(
-    private readonly config: BusConfig,
+    private readonly config: StageBusConfig,
     private readonly options: BatchServerOptions,
   ) {
     super();

@@ -10,6 +10,12 @@ export interface BusConfig {
   readonly kafkaKeyFile?: string;
 }
 
+/** For who writes or reads records: what stands on a topic is signed. */
+export interface StageBusConfig extends BusConfig {
+  /** Folder of the signers' keys, as libs/config names them. */
+  readonly secretsDir: string;
+}
+
 export interface TopicConfig extends BusConfig {
   readonly kafkaPartitions: number;
 }

@@ -6,13 +6,14 @@ import { Metric, count, createLogger } from '@norn/telemetry';
 import type { Consumer, ConsumerGroupJoinEvent, EachBatchPayload } from 'kafkajs';
 import { tryEach } from './attempts.ts';
 import { Commits } from './commits.ts';
-import { type BusConfig, recordBatchBytesMax } from './config.ts';
+import { type StageBusConfig, recordBatchBytesMax } from './config.ts';
 import { DeadLetters, isReplayedForAnother } from './dead-letters.ts';
 import { consumerRetry } from './failure.ts';
 import { type TopicName, topics } from './flow.ts';
 import { type Claim, Holding } from './holding.ts';
 import { createKafka } from './kafkajs.ts';
 import { toRecords } from './messages.ts';
+import { ProvenRecords } from './proven-records.ts';
 import type { BusRecord, RecordBatch } from './record.ts';
 import { supervise } from './supervise.ts';
 import { committedMarks } from './topics.ts';
@@ -65,8 +66,11 @@ const heartbeatMs = 1_500;
 /** How long `close` waits for what handlers took; it comes again at the next start otherwise. */
 const closeTimeoutMs = 5_000;
 
-/** Starts reading from where the group left off, or from the beginning. A handler that throws gets the same records again. */
-export async function createConsumer(config: BusConfig, options: ConsumerOptions): Promise<BusConsumer> {
+/**
+ * Starts reading from where the group left off, or from the beginning. A handler that throws gets the same records again; one that no stage
+ * signed which may write to the topic it never gets. Throws `secret_missing` and `signers_invalid` where the signers' keys are not to be had.
+ */
+export async function createConsumer(config: StageBusConfig, options: ConsumerOptions): Promise<BusConsumer> {
   const consumer = new SupervisedConsumer(config, options);
   await consumer.start();
   return consumer;
@@ -91,6 +95,7 @@ class SupervisedConsumer implements BusConsumer {
   /** By `topic:partition`. */
   private readonly holdings = new Map<string, Holding>();
   private readonly names: ReadonlyMap<string, TopicName>;
+  private readonly proven: ProvenRecords;
   private supervised: Promise<void> = Promise.resolve();
   private closing = false;
   private consumer: Consumer | undefined;
@@ -99,9 +104,10 @@ class SupervisedConsumer implements BusConsumer {
   private verifying: Promise<void> = Promise.resolve();
 
   constructor(
-    private readonly config: BusConfig,
+    private readonly config: StageBusConfig,
     private readonly options: ConsumerOptions,
   ) {
+    this.proven = new ProvenRecords(config);
     this.names = new Map([...options.handlers.keys()].map((name) => [topics[name], name]));
     this.stage = stageOf(options.groupId);
     this.deadLetters = new DeadLetters(config, this.stage);
@@ -273,10 +279,11 @@ class SupervisedConsumer implements BusConsumer {
     if (first === undefined || last === undefined || handler === undefined) return;
     const holding = await this.hold(topic, partition, first.offset);
     // After a new generation's start kafkajs begins at the commit: what was taken before is on its way.
-    const fresh = records.filter((one) => one.offset >= holding.next && !isReplayedForAnother(one, this.stage));
+    const isFresh = (one: BusRecord): boolean => one.offset >= holding.next && !isReplayedForAnother(one, this.stage);
+    const fresh = this.proven.of(topic, records).filter(isFresh);
     const endOffset = Number(highWatermark);
-    const deferred =
-      fresh.length === 0 ? undefined : await handler({ topic, partition, records: fresh, endOffset, leaving });
+    const toHandle = { topic, partition, records: fresh, endOffset, leaving };
+    const deferred = fresh.length === 0 ? undefined : await handler(toHandle);
     if (last.offset >= holding.next) this.settle(holding, deferred ?? undefined, last.offset + 1);
     this.taken(payload, last.offset + 1);
   }
@@ -373,7 +380,8 @@ class SupervisedConsumer implements BusConsumer {
     record: BusRecord,
     { error, attempts }: { readonly error: unknown; readonly attempts: number },
   ): Promise<void> {
-    await this.deadLetters.refuse(record, error, attempts);
+    const [own = record] = this.proven.of(topic, [record]);
+    await this.deadLetters.refuse(own, error, attempts);
     const { partition, offset } = record;
     this.logger.error({ code: 'dead_lettered', topic, partition, offset, attempts }, messageOf(error));
     const holding = await this.hold(topic, partition, offset + 1);

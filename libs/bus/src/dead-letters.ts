@@ -1,7 +1,7 @@
 // What could not be handled, as it came, with the reason, on a topic of its own.
 import { NornError, messageOf } from '@norn/base';
 import { Metric, count } from '@norn/telemetry';
-import type { BusConfig } from './config.ts';
+import type { StageBusConfig } from './config.ts';
 import type { TopicName } from './flow.ts';
 import { type BusProducer, createProducer } from './producer.ts';
 import type { BusRecord, OutRecord } from './record.ts';
@@ -50,7 +50,7 @@ export class DeadLetters {
   private producer: Promise<BusProducer> | undefined;
 
   constructor(
-    private readonly config: BusConfig,
+    private readonly config: StageBusConfig,
     private readonly stage: string,
   ) {}
 

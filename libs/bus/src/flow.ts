@@ -1,4 +1,5 @@
-// The way of the data: each stage, what it reads and what it writes. An architecture test walks this table.
+// The way of the data: each stage, what it reads and what it writes, and whose signature that needs. An architecture test walks this table.
+import type { Signer } from '@norn/config';
 
 /** Kafka topics. Key of a record, where nothing else is said: `tenant:host`, so one host is one ordered stream. */
 export const topics = {
@@ -26,6 +27,24 @@ export interface Stage {
   readonly consumes: readonly TopicName[];
   readonly produces: readonly TopicName[];
 }
+
+/**
+ * Who may have written a record: readers take one only with the signature of a signer named here. Without: dead letters, which nobody acts on.
+ */
+export const writers: Readonly<Record<TopicName, readonly Signer[]>> = {
+  raw: ['ingest'],
+  facts: ['ingest'],
+  enriched: ['enrichment'],
+  lineage: ['process-tree'],
+  occurrences: ['detection'],
+  findings: ['detection'],
+  alerts: ['detection'],
+  commands: ['remediation'],
+  policies: ['remediation'],
+  outcomes: ['ingest'],
+  deadLetter: [],
+  lineageState: ['process-tree'],
+};
 
 /** In run order: a stage consumes only what an earlier row produces. Every stage may also dead-letter. */
 export const flow: readonly Stage[] = [

@@ -1,14 +1,16 @@
-// Reading a topic outside of a group: all of it up to a point (state is rebuilt), and on from there (state is followed). Nothing is committed.
+// Reading a topic outside of a group: all of it up to a point (state is rebuilt), and on from there (state is followed). Nothing is committed;
+// what no stage signed which may write it is left out.
 import { randomUUID } from 'node:crypto';
 import { messageOf } from '@norn/base';
 import { createLogger } from '@norn/telemetry';
 import type { Consumer, EachBatchPayload } from 'kafkajs';
-import { type BusConfig, recordBatchBytesMax } from './config.ts';
+import { type StageBusConfig, recordBatchBytesMax } from './config.ts';
 import { type BatchHandler, handlerBytesMax } from './consumer.ts';
 import { consumerRetry } from './failure.ts';
 import { type TopicName, topics } from './flow.ts';
 import { createKafka } from './kafkajs.ts';
 import { toRecords } from './messages.ts';
+import { ProvenRecords } from './proven-records.ts';
 import { supervise } from './supervise.ts';
 import { type OffsetRange, offsetRanges } from './topics.ts';
 
@@ -18,7 +20,7 @@ export interface Follower {
 
 /** Reads `[first, end)` of some partitions, in order within each. What retention removed is not an error. */
 export async function readRange(
-  config: BusConfig,
+  config: StageBusConfig,
   topic: TopicName,
   ranges: readonly OffsetRange[],
   handler: BatchHandler,
@@ -40,7 +42,7 @@ export async function readRange(
 }
 
 /** Reads all of a topic, then goes on. Resolves when everything that was there at the call has been handled. */
-export async function followTopic(config: BusConfig, topic: TopicName, handler: BatchHandler): Promise<Follower> {
+export async function followTopic(config: StageBusConfig, topic: TopicName, handler: BatchHandler): Promise<Follower> {
   const ranges = await offsetRanges(config, topic);
   const reader = new Reader(config, { topic, ranges, handler, goesOn: true });
   await reader.caughtUp;
@@ -71,10 +73,13 @@ class Reader implements Follower {
   private readonly handler: BatchHandler;
   private readonly goesOn: boolean;
 
+  private readonly proven: ProvenRecords;
+
   constructor(
-    private readonly config: BusConfig,
+    private readonly config: StageBusConfig,
     { topic, ranges, handler, goesOn }: ReaderOptions,
   ) {
+    this.proven = new ProvenRecords(config);
     this.topic = topic;
     this.handler = handler;
     this.goesOn = goesOn;
@@ -137,7 +142,8 @@ class Reader implements Follower {
     const end = this.goesOn ? Infinity : (this.ends.get(partition) ?? 0);
     for (const piece of toRecords(this.topic, batch, handlerBytesMax)) {
       if (this.stopped.signal.aborted || payload.isStale()) return;
-      const records = piece.filter(({ offset }) => position !== undefined && offset >= position && offset < end);
+      const wanted = piece.filter(({ offset }) => position !== undefined && offset >= position && offset < end);
+      const records = this.proven.of(this.topic, wanted);
       const last = piece.at(-1);
       if (records.length > 0) {
         await this.handler({ topic: this.topic, partition, records, endOffset: Number(batch.highWatermark) });

@@ -1,6 +1,6 @@
 // The bus between stages: Kafka behind a small port, and the flow as data.
 export { BatchServer, type BatchServerOptions } from './batch-server.ts';
-export { type BusConfig, type TopicConfig, recordBytesMax } from './config.ts';
+export { type BusConfig, type StageBusConfig, type TopicConfig, recordBytesMax } from './config.ts';
 export {
   type BatchHandler,
   type BusConsumer,

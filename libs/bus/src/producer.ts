@@ -2,18 +2,21 @@
 import { NornError, messageOf } from '@norn/base';
 import { Metric, count, createLogger, observe } from '@norn/telemetry';
 import type { Message, Producer, TopicMessages } from 'kafkajs';
-import { type BusConfig, recordBytesMax } from './config.ts';
+import { type Signer, readSignerKey } from '@norn/config';
+import { type StageBusConfig, recordBytesMax } from './config.ts';
 import { backOff, isRetriable } from './failure.ts';
-import { type TopicName, topics } from './flow.ts';
+import { type TopicName, topics, writers } from './flow.ts';
 import { Partitioners, createKafka } from './kafkajs.ts';
 import { partitionOf } from './partition.ts';
 import type { OutRecord } from './record.ts';
+import { runRecordsMax, signRun, signatureHeader } from './signed-run.ts';
 import { partitionCounts } from './topics.ts';
 
 export interface BusProducer {
   /**
    * Resolves when all in-sync replicas have the records. While the broker is away it waits; order within a key is kept,
-   * a record may be there twice after a broker was lost. Throws `record_too_large`, `bus_full`, `bus_closed`.
+   * a record may be there twice after a broker was lost. Throws `record_too_large`, `bus_full`, `bus_closed`, and `topic_foreign` for a topic
+   * that this signer does not write to.
    */
   send(topic: TopicName, records: readonly OutRecord[]): Promise<void>;
   /** Sends what is waiting, then lets go. */
@@ -21,6 +24,8 @@ export interface BusProducer {
 }
 
 export interface ProducerOptions {
+  /** Who signs what is sent. Absent: who writes dead letters alone. */
+  readonly signer?: Signer;
   /** Shown in the broker's logs and metrics. */
   readonly clientId?: string;
   /** Longest wait for more records after the last request, ms. */
@@ -41,8 +46,10 @@ interface Caller {
   readonly reject: (error: unknown) => void;
 }
 
+type OutMessage = Message & { readonly key: string; readonly value: Buffer };
+
 interface Waiting {
-  readonly message: Message;
+  readonly message: OutMessage;
   readonly size: number;
   readonly caller: Caller;
 }
@@ -56,8 +63,10 @@ interface Lane {
 
 type Shipment = readonly { readonly lane: Lane; readonly records: readonly Waiting[] }[];
 
-/** Throws `topic_missing` when the topics are not there after 30 s. */
-export async function createProducer(config: BusConfig, options: ProducerOptions = {}): Promise<BusProducer> {
+/** Throws `topic_missing` when the topics are not there after 30 s, `secret_missing` and `signers_invalid` when the signer's key is not. */
+export async function createProducer(config: StageBusConfig, options: ProducerOptions = {}): Promise<BusProducer> {
+  const { signer } = options;
+  const signing = signer === undefined ? undefined : { signer, ...readSignerKey(config.secretsDir, signer) };
   const clientId = options.clientId ?? 'norn';
   const kafka = createKafka(config, clientId);
   const counts = await partitionCounts(kafka);
@@ -66,7 +75,16 @@ export async function createProducer(config: BusConfig, options: ProducerOptions
     createPartitioner: Partitioners.DefaultPartitioner,
   });
   await producer.connect();
-  return new MergingProducer(producer, counts, options.lingerMs ?? 20);
+  return new MergingProducer(producer, { counts, signing, lingerMs: options.lingerMs ?? 20 });
+}
+
+/** Whose records they are, and with what they are signed. */
+type Signing = { readonly signer: Signer } & ReturnType<typeof readSignerKey>;
+
+interface MergingOptions {
+  readonly counts: ReadonlyMap<TopicName, number>;
+  readonly lingerMs: number;
+  readonly signing: Signing | undefined;
 }
 
 class MergingProducer implements BusProducer {
@@ -74,6 +92,9 @@ class MergingProducer implements BusProducer {
   private readonly logger = createLogger('bus');
   private readonly stopped = new AbortController();
   private readonly forget: () => void;
+  private readonly counts: ReadonlyMap<TopicName, number>;
+  private readonly lingerMs: number;
+  private readonly signing: Signing | undefined;
   private pendingBytes = 0;
   private waitingBytes = 0;
   private lastRequestAt = 0;
@@ -82,9 +103,11 @@ class MergingProducer implements BusProducer {
 
   constructor(
     private readonly producer: Producer,
-    private readonly counts: ReadonlyMap<TopicName, number>,
-    private readonly lingerMs: number,
+    { counts, lingerMs, signing }: MergingOptions,
   ) {
+    this.counts = counts;
+    this.lingerMs = lingerMs;
+    this.signing = signing;
     this.forget = observe(Metric.BusPendingBytes, () => this.pendingBytes);
   }
 
@@ -115,6 +138,13 @@ class MergingProducer implements BusProducer {
 
   private refusalOf(topic: TopicName, records: readonly OutRecord[]): NornError | undefined {
     if (this.stopped.signal.aborted) return new NornError('bus_closed', 'The producer is closed: make a new one');
+    const { signer } = this.signing ?? {};
+    const allowed = writers[topic];
+    if (allowed.length > 0 && (signer === undefined || !allowed.includes(signer))) {
+      count(Metric.BusRecordsRefused, records.length, { topic, reason: 'topic_foreign' });
+      const who = `${topic} is written by ${allowed.join(', ')}, not by ${signer ?? 'a producer without a signer'}`;
+      return new NornError('topic_foreign', `${who}: name the right signer, or the topic's writers in the flow`);
+    }
     let bytes = 0;
     for (const { key, value } of records) {
       if (value.byteLength > recordBytesMax) {
@@ -213,7 +243,7 @@ class MergingProducer implements BusProducer {
   }
 
   private async request(shipment: Shipment): Promise<void> {
-    const topicMessages = messagesOf(shipment);
+    const topicMessages = messagesOf(shipment, this.signing);
     for (let attempt = 0; ; attempt++) {
       try {
         await this.producer.sendBatch({ acks: -1, topicMessages });
@@ -230,14 +260,29 @@ class MergingProducer implements BusProducer {
   }
 }
 
-function messagesOf(shipment: Shipment): TopicMessages[] {
+function messagesOf(shipment: Shipment, signing: Signing | undefined): TopicMessages[] {
   const byTopic = new Map<TopicName, Message[]>();
   for (const { lane, records } of shipment) {
     const messages = byTopic.get(lane.topic) ?? [];
-    for (const { message } of records) messages.push(message);
+    const plain = records.map(({ message }) => message);
+    const isSigned = signing !== undefined && writers[lane.topic].length > 0;
+    messages.push(...(isSigned ? signed(lane.topic, plain, signing) : plain));
     byTopic.set(lane.topic, messages);
   }
   return [...byTopic].map(([topic, messages]) => ({ topic: topics[topic], messages }));
+}
+
+/** In runs: much that goes at once is signed at once. */
+function signed(topic: TopicName, messages: readonly OutMessage[], signing: Signing): Message[] {
+  const made: Message[] = [];
+  for (let first = 0; first < messages.length; first += runRecordsMax) {
+    const run = messages.slice(first, first + runRecordsMax);
+    const signatures = signRun(topic, run, signing);
+    run.forEach((message, at) => {
+      made.push({ ...message, headers: { ...message.headers, [signatureHeader]: signatures[at] ?? '' } });
+    });
+  }
+  return made;
 }
 
 function settle(shipment: Shipment, one: (caller: Caller) => void): void {

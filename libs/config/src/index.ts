@@ -2,4 +2,15 @@
 export { otlpEndpoint, processEnvironment } from './environment.ts';
 export { loadConfig, type Environment } from './load.ts';
 export { readSecret } from './secret.ts';
+export {
+  makeSignerKeys,
+  readSignerKey,
+  readSigners,
+  signerKeyFile,
+  signers,
+  signersFile,
+  type Signer,
+  type SignerKey,
+} from './signer-keys.ts';
+export { SignerRing } from './signer-ring.ts';
 export { environmentName, kafkaSettings, settings, type SettingName } from './settings.ts';

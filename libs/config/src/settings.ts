@@ -60,7 +60,7 @@ export const settings = {
     .default('postgres://norn@127.0.0.1:7406/norn')
     .describe('With ?sslmode=verify-full by TLS; its authority is a public one or in NODE_EXTRA_CA_CERTS'),
   postgresPasswordFile: z.string(),
-  secretsDir: z.string().describe('Keys and certificates: ca, ingest, command'),
+  secretsDir: z.string().describe('Keys and certificates: authority, ingest, command, and those that sign records'),
   consoleDir: z.string().default('').describe('Built console; empty: not served'),
   joinTokenHostsMax: z.coerce
     .number()
@@ -129,8 +129,9 @@ export const settings = {
   fuzzCase: z.coerce.number().int().min(0).optional().describe('The one input to try again'),
 } as const;
 
-/** How a stage reaches Kafka. */
+/** How a stage reaches Kafka, and where the keys are that sign and verify what stands there. */
 export const kafkaSettings = {
+  secretsDir: settings.secretsDir,
   kafkaBrokers: settings.kafkaBrokers,
   kafkaTls: settings.kafkaTls,
   kafkaCertificateFile: settings.kafkaCertificateFile,

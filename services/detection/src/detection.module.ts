@@ -66,7 +66,10 @@ export class DetectionModule {
       controllers: [DetectionController],
       providers: [
         { provide: CONFIG, useValue: config },
-        { provide: PRODUCER, useFactory: () => createProducer(config, { clientId: 'norn-detection', lingerMs: 5 }) },
+        {
+          provide: PRODUCER,
+          useFactory: () => createProducer(config, { signer: 'detection', clientId: 'norn-detection', lingerMs: 5 }),
+        },
         { provide: TENANTS_OWN, useFactory: openTenantsOwn, inject: [CONFIG] },
         { provide: COSTS, useFactory: () => new RuleCosts() },
         { provide: Detector, useFactory: createDetector, inject: [CONFIG, PRODUCER, TENANTS_OWN, COSTS] },

@@ -2,7 +2,7 @@
 import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import type { MicroserviceOptions } from '@nestjs/microservices';
-import { type BusConfig, BatchServer, type BusConsumer, ErrorsAsThrown, createConsumer } from '@norn/bus';
+import { type StageBusConfig, BatchServer, type BusConsumer, ErrorsAsThrown, createConsumer } from '@norn/bus';
 import type { Service } from '@norn/pipeline';
 import { loadDetectionConfig } from './detection.config.ts';
 import { DetectionModule, GROUP_ID, TenantSide } from './detection.module.ts';
@@ -57,7 +57,7 @@ export const detection: Service = {
 };
 
 /** The second, small consumer: what counts over all hosts of a tenant. */
-async function consumeTenants(config: BusConfig, { detector, clock }: TenantSide): Promise<BusConsumer> {
+async function consumeTenants(config: StageBusConfig, { detector, clock }: TenantSide): Promise<BusConsumer> {
   const consumer = await createConsumer(config, {
     groupId: `${GROUP_ID}.tenants`,
     handlers: new Map([['occurrences', (batch) => detector.handle(batch)]]),

@@ -31,7 +31,10 @@ export class EnrichmentModule {
       controllers: [EnrichmentController],
       providers: [
         { provide: CONFIG, useValue: config },
-        { provide: PRODUCER, useFactory: () => createProducer(config, { clientId: 'norn-enrichment' }) },
+        {
+          provide: PRODUCER,
+          useFactory: () => createProducer(config, { signer: 'enrichment', clientId: 'norn-enrichment' }),
+        },
         // Resolves when the facts are read, so the first batch finds them.
         { provide: KafkaDirectories, useFactory: () => KafkaDirectories.open(config) },
         { provide: RAW_HANDLER, useFactory: createHandler, inject: [PRODUCER, KafkaDirectories] },

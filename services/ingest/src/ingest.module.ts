@@ -39,7 +39,7 @@ export class IngestModule {
       providers: [
         { provide: CONFIG, useValue: config },
         { provide: DataSource, useFactory: () => createControlStore(config) },
-        { provide: PRODUCER, useFactory: () => createProducer(config, { clientId: 'norn-ingest' }) },
+        { provide: PRODUCER, useFactory: () => createProducer(config, { signer: 'ingest', clientId: 'norn-ingest' }) },
         { provide: IngestServer, useFactory: createServer, inject: [CONFIG, DataSource, PRODUCER] },
         IngestLifecycle,
       ],

@@ -6,6 +6,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { IngestSecrets } from '../src/adapters/secrets.ts';
 import { Authority } from '../src/enrolment/authority.ts';
+import { makeSignerKeys } from '@norn/config';
 import { publicKeyPemOf } from '@norn/response';
 
 const ecdsa = { name: 'ECDSA', namedCurve: 'P-256' } as const;
@@ -74,6 +75,7 @@ export function writeSecrets(directory: string, secrets: TestSecrets): void {
     'command.key.pem': secrets.commandPrivateKeyPem,
   };
   for (const [name, content] of Object.entries(files)) writeFileSync(join(directory, name), content, { mode: 0o600 });
+  makeSignerKeys(directory);
 }
 
 export async function makeRequest(): Promise<{ readonly keyPem: string; readonly requestPem: string }> {

@@ -30,7 +30,10 @@ export class ProcessTreeModule {
       module: ProcessTreeModule,
       controllers: [ProcessTreeController],
       providers: [
-        { provide: PRODUCER, useFactory: () => createProducer(config, { clientId: 'norn-process-tree' }) },
+        {
+          provide: PRODUCER,
+          useFactory: () => createProducer(config, { signer: 'process-tree', clientId: 'norn-process-tree' }),
+        },
         {
           provide: TreeKeeper,
           useFactory: (producer: BusProducer) =>

@@ -41,7 +41,11 @@ export class RemediationModule {
       providers: [
         { provide: CONFIG, useValue: config },
         { provide: DataSource, useFactory: () => createControlStore(config) },
-        { provide: PRODUCER, useFactory: () => createProducer(config, { clientId: 'norn-remediation', lingerMs: 2 }) },
+        {
+          provide: PRODUCER,
+          useFactory: () =>
+            createProducer(config, { signer: 'remediation', clientId: 'norn-remediation', lingerMs: 2 }),
+        },
         { provide: Responder, useFactory: createResponder, inject: [CONFIG, DataSource, PRODUCER] },
         { provide: Background, useFactory: createBackground, inject: [CONFIG, DataSource, PRODUCER] },
         RemediationLifecycle,

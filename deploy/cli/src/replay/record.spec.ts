@@ -2,9 +2,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createProducer, ensureTopics } from '@norn/bus';
+import { ensureTopics } from '@norn/bus';
 import { openBatch } from '@norn/contracts';
-import { SimulatedHost, type TestKafka, startKafka } from '@norn/testkit';
+import { makeSignerKeys } from '@norn/config';
+import { SimulatedHost, type TestKafka, createStagesProducer, startKafka } from '@norn/testkit';
 import { recordTopics } from './record.ts';
 import { replay } from './replay.ts';
 
@@ -21,7 +22,8 @@ afterAll(async () => {
 
 describe('a recording of the raw topic', () => {
   it('holds every batch of every host, from a moment on, and replays', async () => {
-    const config = { kafkaBrokers: kafka.brokers, kafkaPartitions: 2 };
+    makeSignerKeys(folder);
+    const config = { kafkaBrokers: kafka.brokers, kafkaPartitions: 2, secretsDir: folder };
     await ensureTopics(config);
     const startUs = Date.now() * 1000;
     const batches = [1, 2, 3].flatMap((seed) => {
@@ -33,7 +35,7 @@ describe('a recording of the raw topic', () => {
         headers,
       }));
     });
-    const producer = await createProducer(config);
+    const producer = await createStagesProducer(config);
     await producer.send('raw', batches);
     await producer.send('facts', [{ key: 'default:host-1', value: new Uint8Array(0), headers: {} }]);
     await producer.close();

@@ -1,7 +1,7 @@
 // Writes what the installation's agents sent into a file: what the raw topic still holds, with the newest facts of each host before it.
 import { type FileHandle, open } from 'node:fs/promises';
 import { NornError, messageOf } from '@norn/base';
-import { type BusConfig, type BusRecord, type TopicName, offsetRanges, readRange } from '@norn/bus';
+import { type StageBusConfig, type BusRecord, type TopicName, offsetRanges, readRange } from '@norn/bus';
 import { openBatch } from '@norn/contracts';
 import { findInstallation } from '../up/installation.ts';
 import { recordingMagic, writePiece } from './input/recording-format.ts';
@@ -15,11 +15,13 @@ export interface Recorded {
 /** Of this installation, all or the last minutes. Throws when Kafka is away or the file can not be written. */
 export function recordTo(path: string, minutes?: number): Promise<Recorded> {
   const sinceUs = minutes === undefined ? 0 : (Date.now() - minutes * 60_000) * 1000;
-  return recordTopics({ kafkaBrokers: `127.0.0.1:${findInstallation().ports.kafka}` }, path, sinceUs);
+  const installation = findInstallation();
+  const bus = { kafkaBrokers: `127.0.0.1:${installation.ports.kafka}`, secretsDir: installation.path('secrets') };
+  return recordTopics(bus, path, sinceUs);
 }
 
 /** Batches that begin before `sinceUs`, Unix µs, are left out. An existing file is not written over. */
-export async function recordTopics(config: BusConfig, path: string, sinceUs: number): Promise<Recorded> {
+export async function recordTopics(config: StageBusConfig, path: string, sinceUs: number): Promise<Recorded> {
   const file = await createFile(path);
   try {
     const hosts = new Set<string>();
@@ -41,7 +43,7 @@ export async function recordTopics(config: BusConfig, path: string, sinceUs: num
 }
 
 async function eachRecord(
-  config: BusConfig,
+  config: StageBusConfig,
   topic: TopicName,
   take: (record: BusRecord) => Promise<void>,
 ): Promise<void> {

@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makeFolders, type Installation } from './installation.ts';
+import { readSigners, signerKeyFile, signers } from '@norn/config';
 import { makeSecrets } from './secrets.ts';
 
 describe('the secrets of an installation', () => {
@@ -22,7 +23,7 @@ describe('the secrets of an installation', () => {
     const folder = installation.path('secrets');
     expect(statSync(folder).mode & 0o777).toBe(0o700);
     const modes = readdirSync(folder).map((name) => [name, statSync(join(folder, name)).mode & 0o777]);
-    expect(modes).toHaveLength(10);
+    expect(modes).toHaveLength(17);
     expect(modes.filter(([, mode]) => mode !== 0o600)).toEqual([]);
   });
 
@@ -40,6 +41,14 @@ describe('the secrets of an installation', () => {
     expect(ingest.verify(authority.publicKey)).toBe(true);
     expect(authority.ca && !ingest.ca).toBe(true);
     expect(ingest.checkPrivateKey(createPrivateKey(read('ingest.key.pem')))).toBe(true);
+  });
+
+  it('have a key for each that signs records, and name the public ones of all', () => {
+    for (const signer of signers)
+      expect(createPrivateKey(read(signerKeyFile(signer))).asymmetricKeyType).toBe('ed25519');
+    const listed = readSigners(installation.path('secrets'));
+    expect(listed.map(({ signer }) => signer)).toEqual([...signers]);
+    expect(new Set(listed.map(({ keyId }) => keyId)).size).toBe(signers.length);
   });
 
   it('sign commands with Ed25519', () => {

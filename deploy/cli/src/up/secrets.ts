@@ -2,6 +2,7 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { closeSync, existsSync, fsyncSync, openSync, renameSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { makeSignerKeys } from '@norn/config';
 import { createAuthority, type Issued } from './certificates.ts';
 
 const ownerOnly = 0o600;
@@ -19,6 +20,7 @@ const randomSecrets = [
 export async function makeSecrets(folder: string, names: readonly string[] = []): Promise<void> {
   const missing = (name: string): boolean => !existsSync(join(folder, name));
   for (const name of randomSecrets.filter(missing)) writeSecret(folder, name, newToken());
+  makeSignerKeys(folder);
   if (missing('command.key.pem')) {
     const { privateKey } = generateKeyPairSync('ed25519');
     writeSecret(folder, 'command.key.pem', privateKey.export({ type: 'pkcs8', format: 'pem' }).toString());

@@ -96,25 +96,25 @@ priorityClassName: {{ . }}
 {{/* The stages: which secrets each is given, and where it listens besides health. */}}
 {{- define "norn.stages" -}}
 ingest:
-  secrets: [stores.cert.pem, stage.cert.pem, stage.key.pem, postgres.password, authority.key.pem, authority.cert.pem, ingest.key.pem, ingest.cert.pem, command.public.pem]
+  secrets: [stores.cert.pem, stage.cert.pem, stage.key.pem, postgres.password, authority.key.pem, authority.cert.pem, ingest.key.pem, ingest.cert.pem, command.public.pem, signers.json, signing-ingest.key.pem]
   ports: { agents: 7401, enrolment: 7408 }
   peers: agents
 enrichment:
-  secrets: [stores.cert.pem, stage.cert.pem, stage.key.pem]
+  secrets: [stores.cert.pem, stage.cert.pem, stage.key.pem, signers.json, signing-enrichment.key.pem]
   group: norn.enrichment
 process-tree:
-  secrets: [stores.cert.pem, stage.cert.pem, stage.key.pem]
+  secrets: [stores.cert.pem, stage.cert.pem, stage.key.pem, signers.json, signing-process-tree.key.pem]
   group: norn.process-tree
 detection:
-  secrets: [stores.cert.pem, stage.cert.pem, stage.key.pem, postgres.password]
+  secrets: [stores.cert.pem, stage.cert.pem, stage.key.pem, postgres.password, signers.json, signing-detection.key.pem]
   group: norn.detection
 remediation:
-  secrets: [stores.cert.pem, stage.cert.pem, stage.key.pem, postgres.password, command.key.pem]
+  secrets: [stores.cert.pem, stage.cert.pem, stage.key.pem, postgres.password, command.key.pem, signers.json, signing-remediation.key.pem]
 storage:
-  secrets: [stores.cert.pem, stage.cert.pem, stage.key.pem, clickhouse-writer.password]
+  secrets: [stores.cert.pem, stage.cert.pem, stage.key.pem, clickhouse-writer.password, signers.json]
   group: norn.storage
 api:
-  secrets: [stores.cert.pem, clickhouse-reader.password, postgres.password, command.key.pem, authority.cert.pem]
+  secrets: [stores.cert.pem, clickhouse-reader.password, postgres.password, command.key.pem, signing-api.key.pem, authority.cert.pem]
   ports: { http: 7400 }
   peers: people
 {{- end }}

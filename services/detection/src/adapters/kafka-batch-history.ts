@@ -1,5 +1,5 @@
 // Reads back the lineage topic as far as the longest correlation reaches.
-import { type BusConfig, type BusRecord, offsetAt, readRange } from '@norn/bus';
+import { type StageBusConfig, type BusRecord, offsetAt, readRange } from '@norn/bus';
 import { Metric, count } from '@norn/telemetry';
 import { limits } from '../limits.ts';
 import type { BatchHistory } from '../ports/batch-history.port.ts';
@@ -7,7 +7,7 @@ import type { BatchHistory } from '../ports/batch-history.port.ts';
 export class KafkaBatchHistory implements BatchHistory {
   /** `spanMs` is how long a correlation may take. */
   constructor(
-    private readonly config: BusConfig,
+    private readonly config: StageBusConfig,
     private readonly spanMs: () => number,
   ) {}
 

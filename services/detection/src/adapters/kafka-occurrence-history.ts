@@ -1,5 +1,5 @@
 // Reads back what tenants' correlations were told, as far as the longest of them reaches.
-import { type BusConfig, type BusRecord, offsetAt, readRange } from '@norn/bus';
+import { type StageBusConfig, type BusRecord, offsetAt, readRange } from '@norn/bus';
 import { Metric, count } from '@norn/telemetry';
 import { limits } from '../limits.ts';
 import type { OccurrenceHistory } from '../ports/occurrence-history.port.ts';
@@ -7,7 +7,7 @@ import type { OccurrenceHistory } from '../ports/occurrence-history.port.ts';
 export class KafkaOccurrenceHistory implements OccurrenceHistory {
   /** `spanMs` is how long what is counted, and an alert, may take. */
   constructor(
-    private readonly config: BusConfig,
+    private readonly config: StageBusConfig,
     private readonly spanMs: () => number,
   ) {}
 

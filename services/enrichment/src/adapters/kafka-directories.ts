@@ -1,6 +1,6 @@
 // The hosts' directories out of the compacted topic of facts: read to its end at the start, followed from then on.
 import { messageOf } from '@norn/base';
-import { type BusConfig, type BusRecord, type Follower, followTopic } from '@norn/bus';
+import { type StageBusConfig, type BusRecord, type Follower, followTopic } from '@norn/bus';
 import type { HostDirectory } from '@norn/enrichers';
 import { Metric, createLogger, observe } from '@norn/telemetry';
 import { HostDirectories } from '../host-directories.ts';
@@ -13,7 +13,7 @@ export class KafkaDirectories implements Directories {
   private follower: Follower | undefined;
 
   /** Resolves when all facts that are there have been read. */
-  static async open(config: BusConfig): Promise<KafkaDirectories> {
+  static async open(config: StageBusConfig): Promise<KafkaDirectories> {
     const directories = new KafkaDirectories();
     directories.follower = await followTopic(config, 'facts', ({ records }) => {
       for (const record of records) directories.learn(record);

@@ -1,6 +1,6 @@
 // The commands topic, followed by every instance on its own from where it ends now.
 import { fromBinary } from '@bufbuild/protobuf';
-import { type BusConfig, type BusRecord, type Follower, followTopic, offsetRanges } from '@norn/bus';
+import { type StageBusConfig, type BusRecord, type Follower, followTopic, offsetRanges } from '@norn/bus';
 import { action } from '@norn/contracts';
 import { type Logger, Metric, count } from '@norn/telemetry';
 import { commandBytesMax } from '@norn/response';
@@ -13,7 +13,7 @@ export class KafkaCommands implements CommandFeed {
   private follower: Follower | undefined;
 
   constructor(
-    private readonly config: BusConfig,
+    private readonly config: StageBusConfig,
     private readonly logger: Logger,
   ) {}
 

@@ -1,6 +1,6 @@
 // The policies topic, read by every instance on its own from its beginning; it is compacted, so that is one record a tenant and a few more.
 import { fromBinary } from '@bufbuild/protobuf';
-import { type BusConfig, type BusRecord, type Follower, followTopic } from '@norn/bus';
+import { type StageBusConfig, type BusRecord, type Follower, followTopic } from '@norn/bus';
 import { policy } from '@norn/contracts';
 import { signedPolicyBytesMax } from '@norn/response';
 import { type Logger, Metric, count } from '@norn/telemetry';
@@ -10,7 +10,7 @@ export class KafkaPolicies implements PolicyFeed {
   private follower: Follower | undefined;
 
   constructor(
-    private readonly config: BusConfig,
+    private readonly config: StageBusConfig,
     private readonly logger: Logger,
   ) {}
 

@@ -2,7 +2,7 @@
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { messageOf } from '@norn/base';
-import { type BusConfig, type BusProducer, type OutRecord, offsetRanges, readRange, recallEach } from '@norn/bus';
+import { type StageBusConfig, type BusProducer, type OutRecord, offsetRanges, readRange, recallEach } from '@norn/bus';
 import { lineage } from '@norn/contracts';
 import { type HostState, readSnapshot } from '@norn/lineage';
 import { Metric, count, createLogger } from '@norn/telemetry';
@@ -17,7 +17,7 @@ export class KafkaSnapshots implements SnapshotStore {
   private readonly logger = createLogger('process-tree');
 
   constructor(
-    private readonly config: BusConfig,
+    private readonly config: StageBusConfig,
     private readonly producer: BusProducer,
   ) {}
 

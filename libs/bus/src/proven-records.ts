@@ -1,0 +1,76 @@
+// Of what stands on a topic, the records that a stage wrote which may: the others are counted, told of, and handed to nobody.
+import { messageOf } from '@norn/base';
+import { type SignerKey, SignerRing } from '@norn/config';
+import { Metric, count, createLogger } from '@norn/telemetry';
+import type { StageBusConfig } from './config.ts';
+import { type TopicName, writers } from './flow.ts';
+import type { BusRecord } from './record.ts';
+import { isInRun, isRunSigned, parseSignature, signatureHeader, type RunSignature } from './signed-run.ts';
+
+/** Why a record is not taken. */
+export type Unproven =
+  'record_unsigned' | 'signature_malformed' | 'signer_unknown' | 'signer_foreign' | 'signature_wrong';
+
+/** A kind of refusal is told of this often, ms; the counter has them all. */
+const toldEveryMs = 60_000;
+/** Runs whose signature is known to be right; the memory is emptied when full. */
+const runsKept = 1_000;
+
+/** Reads the signers' keys. Throws `secret_missing`, `signers_invalid`. */
+export class ProvenRecords {
+  private readonly logger = createLogger('bus');
+  private readonly toldAt = new Map<string, number>();
+  private readonly signedRuns = new Set<string>();
+  private readonly ring: SignerRing;
+
+  constructor({ secretsDir }: StageBusConfig) {
+    this.ring = new SignerRing(secretsDir, (error) => {
+      this.logger.error({ code: 'signers_unread', err: error }, messageOf(error));
+    });
+  }
+
+  /** In their order, without the header of their signature. */
+  of(topic: TopicName, records: readonly BusRecord[]): BusRecord[] {
+    const allowed = writers[topic];
+    if (allowed.length === 0) return [...records];
+    return records.flatMap((record) => {
+      const { [signatureHeader]: header, ...headers } = record.headers;
+      const reason = this.refusalOf(record, header);
+      if (reason === undefined) return [{ ...record, headers }];
+      this.tell(record, reason);
+      return [];
+    });
+  }
+
+  private refusalOf(record: BusRecord, header: string | undefined): Unproven | undefined {
+    if (header === undefined) return 'record_unsigned';
+    const run = parseSignature(header);
+    if (run === undefined) return 'signature_malformed';
+    const known = this.ring.find(run.keyId);
+    if (known === undefined) return 'signer_unknown';
+    if (!writers[record.topic].includes(known.signer)) return 'signer_foreign';
+    const isRight = isInRun(record.topic, record, run) && this.isSigned(run, known);
+    return isRight ? undefined : 'signature_wrong';
+  }
+
+  /** The records of a run come one after the other, each with the signature of all. */
+  private isSigned(run: RunSignature, { publicKey, keyId }: SignerKey): boolean {
+    const name = `${keyId}${run.signature.toString('base64')}${run.digests.toString('base64')}`;
+    if (this.signedRuns.has(name)) return true;
+    if (!isRunSigned(run, publicKey)) return false;
+    if (this.signedRuns.size >= runsKept) this.signedRuns.clear();
+    this.signedRuns.add(name);
+    return true;
+  }
+
+  private tell({ topic, partition, offset, key }: BusRecord, reason: Unproven): void {
+    count(Metric.BusRecordsUnproven, 1, { topic, reason });
+    const kind = `${topic} ${reason}`;
+    const now = performance.now();
+    if (now - (this.toldAt.get(kind) ?? -Infinity) < toldEveryMs) return;
+    this.toldAt.set(kind, now);
+    const where = { topic, partition, offset, key: key.slice(0, 128) };
+    const what = 'A record is left where it is: no stage that may write it has signed it';
+    this.logger.error({ code: reason, ...where }, `${what}; more of this kind are only counted for a minute`);
+  }
+}

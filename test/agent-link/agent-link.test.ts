@@ -1,7 +1,16 @@
 // From baldur's socket to Kafka and back, through real processes that are killed on the way.
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
-import { action, event, policy } from '@norn/contracts';
-import { publicKeyPemOf, signCommand, signedHostPolicy } from '@norn/response';
+import { type Signer, readSignerKey } from '@norn/config';
+import { action, event, finding, policy } from '@norn/contracts';
+import {
+  POLICY,
+  proveFinding,
+  provenFindings,
+  publicKeyPemOf,
+  signCommand,
+  signForPerson,
+  signedHostPolicy,
+} from '@norn/response';
 import { Host } from '@norn/store';
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { readFileSync, rmSync, statSync } from 'node:fs';
@@ -71,6 +80,7 @@ function aCommand(change: Partial<action.Command> & { tenantId: string; hostId: 
     issuedAtUs: nowUs,
     expiresAtUs: nowUs + 60_000_000n,
     epoch: 1n,
+    requestedBy: 'ada',
     action: { case: 'restore', value: {} },
   });
   return Object.assign(command, change);
@@ -159,10 +169,17 @@ it('loses nothing when the broker is killed', async () => {
   expectCompleteInOrder(seqs, last);
 });
 
+/** As the API signs what a person asks for. */
+function asked(command: action.Command, key = link.secrets.commandPrivateKeyPem): action.SignedCommand {
+  return signForPerson(signCommand(command, key), keyOf('api'));
+}
+
+const keyOf = (signer: Signer) => readSignerKey(link.file('secrets'), signer);
+
 it('gives baldur a command once, and refuses it the second time', async () => {
   const names = await link.identity();
   const command = aCommand(names);
-  const signed = signCommand(command, link.secrets.commandPrivateKeyPem);
+  const signed = asked(command);
   await until(
     async () => {
       await dispatch(signed); // Again until it is delivered: what is not connected is not reached.
@@ -191,7 +208,7 @@ it('refuses what is forged, expired, or for another host or tenant, and says why
     ['wrong_tenant', aCommand({ ...names, tenantId: 'other' }), own],
   ];
   for (const [code, command, key] of cases) {
-    await dispatch(signCommand(command, key));
+    await dispatch(asked(command, key));
     const [outcome] = await until(
       () => outcomesOf(command.id),
       (all) => all.length > 0,
@@ -199,6 +216,50 @@ it('refuses what is forged, expired, or for another host or tenant, and says why
     expect(outcome).toMatchObject({ state: action.OutcomeState.REFUSED, code });
     expect(baldur.commands().some(({ id }) => id === command.id)).toBe(false);
   }
+});
+
+describe("a policy's command", () => {
+  const found = (names: { tenantId: string; hostId: string }, by: Signer): finding.Finding => {
+    const uids = { processUid: randomBytes(16), scopeUid: randomBytes(16) };
+    const made = create(finding.FindingSchema, { id: newId(), ...names, ...uids, severity: finding.Severity.CRITICAL });
+    return { ...made, proof: proveFinding(made, keyOf(by)) };
+  };
+  const about = (each: finding.Finding, change: Partial<action.Command> = {}): action.Command => {
+    const { tenantId, hostId, id, scopeUid } = each;
+    const findings = provenFindings([each], { findingIds: [id], scopeUids: [] });
+    const names = { tenantId, hostId, requestedBy: POLICY, findingIds: [id], scopeUids: [scopeUid], findings };
+    return aCommand({ ...names, ...change });
+  };
+
+  it('reaches baldur for a finding of its host that detection signed for', async () => {
+    const command = about(found(await link.identity(), 'detection'));
+    await dispatch(signCommand(command, link.secrets.commandPrivateKeyPem));
+    await until(
+      () => Promise.resolve(baldur.commands().filter(({ id }) => id === command.id)),
+      (given) => given.length === 1,
+    );
+  });
+
+  it('is refused for an attack that never happened, whoever holds the key of commands, and so is a person who never asked', async () => {
+    const names = await link.identity();
+    const true_ = found(names, 'detection');
+    const cases: [string, action.Command][] = [
+      ['finding_unproven', about(true_, { findings: [], findingIds: [] })],
+      ['finding_unproven', about(found(names, 'api'))],
+      ['finding_unproven', about(true_, { scopeUids: [randomBytes(16)] })],
+      ['finding_unproven', about(found({ ...names, hostId: 'host-0000000000000000' }, 'detection'), names)],
+      ['person_unproven', about(true_, { requestedBy: 'ada' })],
+    ];
+    for (const [code, command] of cases) {
+      await dispatch(signCommand(command, link.secrets.commandPrivateKeyPem));
+      const [outcome] = await until(
+        () => outcomesOf(command.id),
+        (all) => all.length > 0,
+      );
+      expect(outcome).toMatchObject({ state: action.OutcomeState.REFUSED, code });
+      expect(baldur.commands().some(({ id }) => id === command.id)).toBe(false);
+    }
+  });
 });
 
 describe('the policy of the tenant', () => {

@@ -3,10 +3,15 @@ import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
 import { fromHex } from '@norn/base';
 import type { BusRecord, TopicName } from '@norn/bus';
 import { action, finding } from '@norn/contracts';
+import { type ProofSigner, proveFinding } from '@norn/response';
+import { makeTestProofs } from '@norn/response/testing';
 
 export const tenantId = 'default';
 export const hostId = 'host-0123456789abcdef';
 export const hostKey = `${tenantId}:${hostId}`;
+
+/** Whose word counts in a test that has no installation. */
+export const proofs = makeTestProofs();
 
 /** A 32-hex id out of a short name. */
 export function idOf(name: string): string {
@@ -29,7 +34,14 @@ export function reflexFinding(
   });
 }
 
-export function alertOf(name: string, version: number, findings: finding.Finding[]): finding.Alert {
+/** As detection writes it. */
+export function alertOf(
+  name: string,
+  version: number,
+  found: readonly finding.Finding[],
+  detection: ProofSigner = proofs.detection,
+): finding.Alert {
+  const findings = found.map((each) => ({ ...each, proof: proveFinding({ ...each, tenantId, hostId }, detection) }));
   return create(finding.AlertSchema, {
     id: idOf(name),
     tenantId,

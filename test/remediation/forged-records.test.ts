@@ -1,8 +1,9 @@
 // Remediation and storage's neighbours on a broker that somebody else writes to as well: what no stage signed has no effect.
-import { toBinary } from '@bufbuild/protobuf';
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { type BusProducer, ensureTopics, offsetRanges } from '@norn/bus';
-import { makeSignerKeys } from '@norn/config';
+import { makeSignerKeys, readSignerKey } from '@norn/config';
 import { action, finding } from '@norn/contracts';
+import { POLICY, signCommand, signForPerson } from '@norn/response';
 import { AlertHandling, CommandRecord, createControlStore, ensureTenant } from '@norn/store';
 import {
   type ForgedRecord,
@@ -15,7 +16,7 @@ import {
   startPostgres,
 } from '@norn/testkit';
 import { generateKeyPairSync } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DataSource } from 'typeorm';
 import { alertOf, alertRecord, hostId, hostKey, idOf, outcomeRecord, reflexFinding } from './attack-alert.ts';
@@ -61,7 +62,8 @@ async function until(reached: () => Promise<boolean>): Promise<void> {
 }
 
 const handled = (name: string): Promise<boolean> => store.manager.existsBy(AlertHandling, { id: idOf(name) });
-const attack = (name: string, version = 1) => alertRecord(alertOf(name, version, [reflexFinding(`${name}-f`, name)]));
+const attack = (name: string) =>
+  alertRecord(alertOf(name, 1, [reflexFinding(`${name}-f`, name)], readSignerKey(folder, 'detection')));
 
 /** Its handling stands behind everything that is on the topic now. */
 async function trueAlert(name: string): Promise<void> {
@@ -115,5 +117,36 @@ describe('what stands on the bus and no stage wrote', () => {
     expect(state).not.toBe('succeeded');
     const audited = await store.query<unknown[]>(`SELECT 1 FROM audit_entries WHERE action = 'outcome.refused'`);
     expect(audited).toEqual([]);
+  }, 60_000);
+
+  it('is a command in the outbox behind which nothing proven stands, whoever holds the key of commands', async () => {
+    const made = (id: string, requestedBy: string): action.Command =>
+      create(action.CommandSchema, {
+        ...{ id: idOf(id), tenantId: 'default', hostId, alertId: idOf('true'), requestedBy },
+        scopeUids: [new Uint8Array(16)],
+        expiresAtUs: BigInt(Date.now() + 60_000) * 1000n,
+        action: { case: 'kill', value: {} },
+      });
+    const put = async (signed: action.SignedCommand): Promise<void> => {
+      const body = Buffer.from(toBinary(action.SignedCommandSchema, signed));
+      await store.query('INSERT INTO outbox (topic, key, body, traceparent) VALUES ($1, $2, $3, $4)', [
+        'commands',
+        hostKey,
+        body,
+        '',
+      ]);
+    };
+    const commandKey = readFileSync(join(folder, 'command.key.pem'), 'utf8');
+    await put(signCommand(made('madeup-p', POLICY), commandKey));
+    await put(signCommand(made('madeup-u', 'ada'), commandKey));
+    await put(signForPerson(signCommand(made('madeup-a', POLICY), commandKey), readSignerKey(folder, 'api')));
+    await put(signForPerson(signCommand(made('asked', 'ada'), commandKey), readSignerKey(folder, 'api')));
+    await until(async () => (await store.query<unknown[]>('SELECT 1 FROM outbox')).length === 0);
+    const [range] = await offsetRanges({ kafkaBrokers: kafka.brokers }, 'commands');
+    const sent = (await readAsStranger(kafka.brokers, 'commands', range?.end ?? 0)).map(
+      ({ value }) => fromBinary(action.CommandSchema, fromBinary(action.SignedCommandSchema, value).command).id,
+    );
+    expect(sent).toContain(idOf('asked'));
+    for (const id of ['madeup-p', 'madeup-u', 'madeup-a']) expect(sent).not.toContain(idOf(id));
   }, 60_000);
 });

@@ -61,11 +61,12 @@ async function addHost(id: string, name: string, tenantId = 'default'): Promise<
 /** What the relay sends of the topic, as a host would take it. */
 async function sent(signedBy = key): Promise<policy.HostPolicy[]> {
   const records: OutRecord[] = [];
-  await relayOutbox(store, (topic, some) => {
+  const send = (topic: string, some: readonly OutRecord[]): Promise<void> => {
     expect(topic).toBe('policies');
     records.push(...some);
     return Promise.resolve();
-  });
+  };
+  await relayOutbox({ source: store, send, proofKeys: { find: () => undefined }, logger });
   return records.map((record) => {
     const signed = fromBinary(policy.SignedPolicySchema, record.value);
     const verdict = verifyPolicy(signed, {

@@ -2,8 +2,9 @@
 import { create, fromBinary } from '@bufbuild/protobuf';
 import type { BusRecord, OutRecord } from '@norn/bus';
 import { action, finding } from '@norn/contracts';
-import { PostgresLedger, relayOutbox, Responder, sweepDeadlines } from '@norn/remediation/parts';
-import { publicKeyPemOf, signCommand, verifyCommand } from '@norn/response';
+import { PostgresLedger, type Send, relayOutbox, Responder, sweepDeadlines } from '@norn/remediation/parts';
+import { POLICY, publicKeyPemOf, signCommand, signForPerson, verifyCommand } from '@norn/response';
+import { createLogger } from '@norn/telemetry';
 import {
   AlertHandling,
   archiveAlert,
@@ -31,6 +32,7 @@ import {
   hostId,
   idOf,
   outcomeRecord,
+  proofs,
   reflexFinding,
   tenantId,
 } from './attack-alert.ts';
@@ -39,7 +41,10 @@ const { OutcomeState, Verdict } = action;
 const commandKey = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
 const issuer: CommandIssuer = {
   commandTtlMs: 120_000,
-  sign: (command, traceparent) => signCommand(command, commandKey, traceparent),
+  sign: (command, traceparent) => {
+    const signed = signCommand(command, commandKey, traceparent);
+    return command.requestedBy === POLICY ? signed : signForPerson(signed, proofs.api);
+  },
 };
 
 let postgres: TestPostgres;
@@ -89,10 +94,14 @@ const auditOf = async (subject: string): Promise<string[]> => {
   return rows.map((row) => row.action);
 };
 
+function relayTo(send: Send): Promise<number> {
+  return relayOutbox({ source: store, send, proofKeys: proofs.keys, logger: createLogger('test') });
+}
+
 /** What the relay would give to Kafka; the ids of the commands. */
 async function relay(): Promise<string[]> {
   const sent: string[] = [];
-  await relayOutbox(store, (_topic, records) => {
+  await relayTo((_topic, records) => {
     for (const { value } of records) sent.push(commandIn(value).id);
     return Promise.resolve();
   });
@@ -127,7 +136,11 @@ describe('an alert of a reflex', () => {
     expect(entry).toMatchObject({ topic: 'commands', key: `${tenantId}:${hostId}` });
     const signed = fromBinary(action.SignedCommandSchema, entry!.body);
     const context = { tenantId, hostId, nowUs: BigInt(Date.now()) * 1000n, seenIds: new Set<string>() };
-    const verdict = verifyCommand(signed, { ...context, publicKeyPem: publicKeyPemOf(commandKey) });
+    const verdict = verifyCommand(signed, {
+      ...context,
+      publicKeyPem: publicKeyPemOf(commandKey),
+      proofKeys: proofs.keys,
+    });
     expect(verdict).toMatchObject({
       ok: true,
       command: { id: command.id, alertId: idOf('alert'), action: { case: 'restore' } },
@@ -145,7 +158,7 @@ describe('an alert of a reflex', () => {
     const headers = { ...first.headers, traceparent: `00-${traceId}-b7ad6b7169203331-01` };
     await deliver({ ...first, headers });
     const sent: OutRecord[] = [];
-    await relayOutbox(store, (_topic, records) => {
+    await relayTo((_topic, records) => {
       sent.push(...records);
       return Promise.resolve();
     });
@@ -331,7 +344,7 @@ describe('the outbox', () => {
 
   it('is sent again when the relay dies between Kafka and its commit', async () => {
     const reached: string[] = [];
-    const dies = relayOutbox(store, (_topic, records) => {
+    const dies = relayTo((_topic, records) => {
       for (const { value } of records) reached.push(commandIn(value).id);
       return Promise.reject(new Error('killed'));
     });
@@ -342,8 +355,8 @@ describe('the outbox', () => {
 
   it('has one relay at a time', async () => {
     let second: number | undefined;
-    const sent = await relayOutbox(store, async () => {
-      second ??= await relayOutbox(store, () => Promise.reject(new Error('overtakes')));
+    const sent = await relayTo(async () => {
+      second ??= await relayTo(() => Promise.reject(new Error('overtakes')));
     });
     expect([sent, second]).toEqual([3, 0]);
   });
@@ -460,7 +473,7 @@ describe('what a person asks for', () => {
     await requestAction(store, issuer, { ...request, action: 'kill', traceparent });
     const traces: (string | undefined)[] = [];
     const relayTraces = () =>
-      relayOutbox(store, (_topic, records) => {
+      relayTo((_topic, records) => {
         traces.push(...records.map(({ headers }) => headers['traceparent']));
         return Promise.resolve();
       });

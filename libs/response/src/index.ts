@@ -9,6 +9,16 @@ export {
   type CommandVerdict,
 } from './verify-command.ts';
 export {
+  POLICY,
+  proofRefusalOf,
+  proveFinding,
+  provenFindings,
+  signForPerson,
+  type ProofKeys,
+  type ProofRefusal,
+  type ProofSigner,
+} from './proof.ts';
+export {
   parsePolicy,
   policyActions,
   policyKinds,

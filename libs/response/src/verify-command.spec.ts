@@ -1,11 +1,13 @@
 import { create, toBinary } from '@bufbuild/protobuf';
 import { action } from '@norn/contracts';
 import { generateKeyPairSync } from 'node:crypto';
-import { publicKeyPemOf, signCommand, verifyCommand, type CommandContext } from './index.ts';
+import { publicKeyPemOf, signCommand, signForPerson, verifyCommand, type CommandContext } from './index.ts';
+import { makeTestProofs } from '../test/proofs.ts';
 
 const newKey = () => generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
 const privateKeyPem = newKey();
 const nowUs = 1_000_000n;
+const proofs = makeTestProofs();
 
 function aCommand(change: Partial<action.Command> = {}): action.Command {
   const command = create(action.CommandSchema, {
@@ -16,14 +18,26 @@ function aCommand(change: Partial<action.Command> = {}): action.Command {
     issuedAtUs: nowUs - 10n,
     expiresAtUs: nowUs + 10n,
     epoch: 5n,
+    requestedBy: 'ada',
     action: { case: 'restore', value: {} },
   });
   return Object.assign(command, change);
 }
 
+/** As the API signs it. */
 function check(signed: action.SignedCommand, change: Partial<CommandContext> = {}): string {
-  const context = { publicKeyPem: publicKeyPemOf(privateKeyPem), tenantId: 'default', hostId: 'host-1', nowUs };
-  const verdict = verifyCommand(signed, { ...context, seenIds: new Set<string>(), ...change });
+  const context = {
+    proofKeys: proofs.keys,
+    publicKeyPem: publicKeyPemOf(privateKeyPem),
+    tenantId: 'default',
+    hostId: 'host-1',
+    nowUs,
+  };
+  const verdict = verifyCommand(signForPerson(signed, proofs.api), {
+    ...context,
+    seenIds: new Set<string>(),
+    ...change,
+  });
   return verdict.ok ? `ok ${verdict.command.id}` : verdict.code;
 }
 

@@ -1,17 +1,20 @@
 // Whether a signed command may run on this host now. What is checked, in this order, is what the agent answers for.
 import { fromBinary } from '@bufbuild/protobuf';
 import { action } from '@norn/contracts';
+import { type ProofKeys, type ProofRefusal, proofRefusalOf } from './proof.ts';
 import { isSigned } from './signature.ts';
 
 /** Largest serialised command; a command names subtrees and findings, it carries no content. */
 export const commandBytesMax = 256 * 1024;
 
 export type CommandRefusal =
-  'bad_signature' | 'malformed' | 'wrong_tenant' | 'wrong_host' | 'expired' | 'replayed' | 'fenced';
+  'bad_signature' | 'malformed' | 'wrong_tenant' | 'wrong_host' | 'expired' | 'replayed' | 'fenced' | ProofRefusal;
 
 export interface CommandContext {
   /** SPKI PEM of the Ed25519 key that signs commands. */
   readonly publicKeyPem: string;
+  /** Whose word counts for what stands behind a command. */
+  readonly proofKeys: ProofKeys;
   readonly tenantId: string;
   readonly hostId: string;
   /** Unix µs. */
@@ -34,7 +37,7 @@ export function verifyCommand(signed: action.SignedCommand, context: CommandCont
   if (!isSmall || !isSigned(signed.command, signed.signature, context.publicKeyPem))
     return { ok: false, code: 'bad_signature', command };
   if (command === undefined) return { ok: false, code: 'malformed', command };
-  const code = refusalOf(command, context);
+  const code = refusalOf(command, context) ?? proofRefusalOf(signed, command, context.proofKeys);
   return code === undefined ? { ok: true, command } : { ok: false, code, command };
 }
 

@@ -92,6 +92,8 @@ export enum Metric {
   // Remediation.
   /** Attributes: action. */
   CommandsIssued = 'norn_commands_issued_total',
+  /** Not sent, for neither a proven finding nor a person stands behind them. Attributes: reason. */
+  CommandsUnproven = 'norn_commands_unproven_total',
   CommandsDispatched = 'norn_commands_dispatched_total',
   CommandsRetried = 'norn_commands_retried_total',
   /** A tenant's policy could not be made for its hosts; they keep the one before. */

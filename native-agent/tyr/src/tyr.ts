@@ -10,6 +10,7 @@ import { Supervisor } from './baldur/supervisor.ts';
 import { ColdRestore } from './commands/cold-restore.ts';
 import { CommandDesk, isFinal } from './commands/command-desk.ts';
 import { CommandLog } from './commands/command-log.ts';
+import { SignerBook } from './commands/signer-book.ts';
 import { ContainerTable } from './containers/container-table.ts';
 import { CriWatch } from './containers/cri-watch.ts';
 import { DockerApi } from './containers/docker-api.ts';
@@ -37,6 +38,7 @@ export class Tyr {
   private readonly peers: IngestPeers;
   private readonly commandLog: CommandLog;
   private readonly desk: CommandDesk;
+  private readonly signers: SignerBook;
   private readonly cold: ColdRestore;
   private readonly policyDesk: PolicyDesk;
   private readonly keeper: IdentityKeeper;
@@ -79,6 +81,7 @@ export class Tyr {
     for (const line of this.commandLog.damage) logger.error({ code: 'command_log_damaged' }, line);
     const runtime = new DockerApi(config.dockerSocket);
     this.cold = new ColdRestore(join(config.agentDir, 'stopped-containers'), runtime, logger);
+    this.signers = new SignerBook(logger);
     this.desk = this.createDesk(nowMs);
     this.policyDesk = this.createPolicyDesk();
     this.uplink = this.createUplink();
@@ -185,6 +188,7 @@ export class Tyr {
   private createDesk(nowMs: () => number): CommandDesk {
     return new CommandDesk({
       identity: () => this.identity(),
+      proofKeys: this.signers,
       log: this.commandLog,
       giveToBaldur: (command) => this.giveToBaldur(command),
       report: (outcome) => {
@@ -227,6 +231,9 @@ export class Tyr {
       spool: this.spool,
       onCommand: (signed) => {
         this.desk.receive(signed);
+      },
+      onSigners: (keys) => {
+        this.signers.learn(keys);
       },
       onPolicy: (signed) => {
         this.policyDesk.receive(signed);

@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { makeSignerKeys } from '@norn/config';
 import { generateKeyPairSync } from 'node:crypto';
 import { createClient } from '@clickhouse/client';
 import type { Environment } from '@norn/config';
@@ -43,6 +44,7 @@ export async function startApiTrial(options: TrialOptions = {}): Promise<ApiTria
   };
   const { privateKey } = generateKeyPairSync('ed25519');
   file('command.key.pem', privateKey.export({ type: 'pkcs8', format: 'pem' }).toString());
+  makeSignerKeys(secrets);
   file('authority.cert.pem', authorityPem);
   const port = options.port ?? (await freePort());
   const control = await createControlStore({ postgresUrl: postgres.urlWithPassword });

@@ -1,6 +1,7 @@
 // Detection's parts, put together by Nest.
 import { type DynamicModule, Inject, Injectable, Module, type OnApplicationShutdown } from '@nestjs/common';
 import { type BusProducer, createProducer, offsetRanges, partitionOf } from '@norn/bus';
+import { readSignerKey } from '@norn/config';
 import { CorrelationSet, RuleEngine } from '@norn/rules';
 import { PostgresBroughtRules } from './adapters/postgres-brought-rules.ts';
 import { KafkaAlertHistory } from './adapters/kafka-alert-history.ts';
@@ -12,6 +13,7 @@ import { PostgresPolicies } from './adapters/postgres-policies.ts';
 import { PostgresRuleExceptions } from './adapters/postgres-rule-exceptions.ts';
 import { readRulePack } from './adapters/rule-pack.ts';
 import { AlertBook } from './alerts/alert-book.ts';
+import { createProveAlert } from './alerts/prove-alert.ts';
 import { RuleCosts } from './costs/rule-costs.ts';
 import { Correlations } from './correlations/correlations.ts';
 import type { DetectionConfig } from './detection.config.ts';
@@ -131,6 +133,7 @@ async function createDetector(
       Math.max(correlations.spanMs, own.brought?.spanMs ?? 0, Number(limits.rates.hourUs / 1000n)),
     ),
     outputs: producer,
+    proveAlert: createProveAlert(readSignerKey(config.secretsDir, 'detection')),
     partitionOf: (hostKey) => partitionOf(hostKey, partitions),
     nowMs: Date.now,
   });
@@ -149,6 +152,7 @@ async function createTenantSide(config: DetectionConfig, producer: BusProducer, 
     pipeline: createTenantPipeline(parts),
     history: new KafkaOccurrenceHistory(config, spanMs),
     outputs: producer,
+    proveAlert: createProveAlert(readSignerKey(config.secretsDir, 'detection')),
     partitionOf: (tenantId) => partitionOf(tenantId, partitions),
   });
   const progress = new KafkaLineageProgress(config, GROUP_ID);

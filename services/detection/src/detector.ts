@@ -13,6 +13,7 @@ import { finding, occurrence } from '@norn/contracts';
 import type { Pipeline } from '@norn/pipeline';
 import { Metric, SpanAttribute, count } from '@norn/telemetry';
 import type { AlertBook } from './alerts/alert-book.ts';
+import type { ProveAlert } from './alerts/prove-alert.ts';
 import type { Correlations } from './correlations/correlations.ts';
 import type { FindingRates } from './rates/finding-rates.ts';
 import type { AlertHistory } from './ports/alert-history.port.ts';
@@ -30,6 +31,7 @@ export interface DetectorParts {
   readonly history: AlertHistory;
   readonly batches: BatchHistory;
   readonly outputs: Outputs;
+  readonly proveAlert: ProveAlert;
   /** Which partition a host's records are in. */
   readonly partitionOf: (hostKey: string) => number;
   readonly nowMs: () => number;
@@ -72,10 +74,10 @@ export class Detector {
   }
 
   private async detect(records: readonly BusRecord[], spans: RecordSpans): Promise<void> {
-    const { pipeline, outputs } = this.parts;
+    const { pipeline, outputs, proveAlert } = this.parts;
     const result = await pipeline.run(records);
     const { ok } = result;
-    const found = ok.map(({ value }) => recordsOf(value, spans));
+    const found = ok.map(({ value }) => recordsOf({ ...value, alerts: value.alerts.map(proveAlert) }, spans));
     count(
       Metric.StageEvents,
       ok.reduce((sum, { value }) => sum + value.batch.eventCount, 0),

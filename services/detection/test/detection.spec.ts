@@ -66,6 +66,7 @@ class DetectionInMemory {
       history,
       batches: { read: (_partition, _nextOffset, take) => take(this.log) },
       outputs,
+      proveAlert: (alert) => alert,
       partitionOf: () => 0,
       nowMs: () => 0,
     });

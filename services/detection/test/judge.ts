@@ -26,6 +26,7 @@ export function createJudge(): (record: BusRecord) => Promise<Fate> {
     rates,
     batches: { read: () => Promise.resolve() },
     history: { read: () => Promise.resolve() },
+    proveAlert: (alert) => alert,
     outputs: {
       send: (output: keyof typeof written, records: readonly OutRecord[]) => {
         written[output] += records.length;

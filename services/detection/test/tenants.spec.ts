@@ -67,6 +67,7 @@ class Installation {
         ...judged,
         book,
         outputs,
+        proveAlert: (alert) => alert,
         pipeline: createDetectionPipeline({ ...judged, book }),
         recall: createRecallPipeline(judged),
         history: {
@@ -82,6 +83,7 @@ class Installation {
       tenant: new TenantDetector({
         ...tenantParts,
         outputs,
+        proveAlert: (alert) => alert,
         pipeline: createTenantPipeline(tenantParts),
         history: { read: history },
         partitionOf: () => 0,

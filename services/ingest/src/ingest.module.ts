@@ -7,6 +7,7 @@ import { DataSource } from 'typeorm';
 import { KafkaCommands } from './adapters/kafka-commands.ts';
 import { KafkaPolicies } from './adapters/kafka-policies.ts';
 import { PostgresHosts } from './adapters/postgres-hosts.ts';
+import { SignersFile } from './adapters/signers-file.ts';
 import { readSecrets } from './adapters/secrets.ts';
 import { Authority } from './enrolment/authority.ts';
 import type { IngestConfig } from './ingest.config.ts';
@@ -58,6 +59,7 @@ async function createServer(config: IngestConfig, control: DataSource, producer:
     producer,
     commands: new KafkaCommands(config, logger),
     policies: new KafkaPolicies(config, logger),
+    signers: new SignersFile(config.secretsDir, logger),
     logger,
   });
 }

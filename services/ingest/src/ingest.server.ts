@@ -14,6 +14,7 @@ import { limits } from './limits.ts';
 import type { CommandFeed } from './ports/command-feed.ts';
 import type { HostRegistry } from './ports/host-registry.ts';
 import type { PolicyFeed } from './ports/policy-feed.ts';
+import type { SignerFeed } from './ports/signer-feed.ts';
 import type { ProduceRecords } from './ports/produce-records.ts';
 import { Admission } from './stream/admission.ts';
 import { Connections } from './stream/connections.ts';
@@ -36,6 +37,7 @@ export interface IngestServerOptions {
   readonly producer: ProduceRecords;
   readonly commands: CommandFeed;
   readonly policies: PolicyFeed;
+  readonly signers: SignerFeed;
   readonly logger: Logger;
 }
 
@@ -94,10 +96,10 @@ export class IngestServer {
     this.enrolment = await serveEnrolment({ host, port: config.enrolPort, secrets }, (request) =>
       this.enrol(() => enrolHost(request)),
     );
-    this.recheck = setInterval(
-      () => void this.connections.recheck(this.admission, this.controlFailed),
-      limits.admissionCacheMs,
-    );
+    this.recheck = setInterval(() => {
+      void this.connections.recheck(this.admission, this.controlFailed);
+      if (this.options.signers.refresh()) this.connections.tellSigners(this.options.signers.keys());
+    }, limits.admissionCacheMs);
   }
 
   health(): HealthReport {
@@ -148,6 +150,7 @@ export class IngestServer {
     const stream = new HostStream({ peer, call, ...shared });
     this.connections.add(stream);
     logger.info({ host: peer.hostId, tenant: peer.tenantId }, 'connected');
+    stream.sendSigners(this.options.signers.keys());
     const policy = this.policies.of(peer.tenantId);
     if (policy !== undefined) stream.sendPolicy(policy);
     await stream.run();

@@ -1,8 +1,11 @@
 // Fakes of ingest's ports: what a unit test can look into, break and mend.
+import { create } from '@bufbuild/protobuf';
 import type { TopicName } from '@norn/bus';
+import { agent } from '@norn/contracts';
 import type { AddressedCommand, CommandFeed } from '../src/ports/command-feed.ts';
 import type { AuditFact, EnrolledHost, EnrolmentClaim, HostRegistry, KnownHost } from '../src/ports/host-registry.ts';
 import type { PolicyFeed, TenantPolicy } from '../src/ports/policy-feed.ts';
+import type { SignerFeed } from '../src/ports/signer-feed.ts';
 import type { OutgoingRecord, ProduceRecords } from '../src/ports/produce-records.ts';
 
 export interface ProducedRecord extends OutgoingRecord {
@@ -101,5 +104,24 @@ export class FakeCommands implements CommandFeed {
 
   async close(): Promise<void> {
     await this.closing;
+  }
+}
+
+export class FakeSigners implements SignerFeed {
+  private key = 'first';
+  private told = 'first';
+
+  change(key: string): void {
+    this.key = key;
+  }
+
+  keys(): agent.SignerKeys {
+    this.told = this.key;
+    const key = create(agent.SignerKeySchema, { signer: 'detection', publicKey: this.key });
+    return create(agent.SignerKeysSchema, { keys: [key] });
+  }
+
+  refresh(): boolean {
+    return this.key !== this.told;
   }
 }

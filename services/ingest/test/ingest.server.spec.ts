@@ -7,7 +7,7 @@ import { signCommand } from '@norn/response';
 import { createLogger } from '@norn/telemetry';
 import { Authority } from '../src/enrolment/authority.ts';
 import { IngestServer } from '../src/ingest.server.ts';
-import { FakeCommands, FakePolicies, FakeProducer, FakeRegistry } from './fakes.ts';
+import { FakeCommands, FakePolicies, FakeProducer, FakeRegistry, FakeSigners } from './fakes.ts';
 import { type HostIdentity, issueIdentity, makeRequest, makeSecrets, type TestSecrets } from './test-authority.ts';
 import { TestHost, aBatch } from './test-host.ts';
 
@@ -20,6 +20,7 @@ let producer: FakeProducer;
 let registry: FakeRegistry;
 let commands: FakeCommands;
 let policies: FakePolicies;
+let signers: FakeSigners;
 let server: IngestServer;
 const hosts: TestHost[] = [];
 
@@ -28,9 +29,10 @@ async function startServer(tenantEventsPerSecondMax = 1_000_000): Promise<void> 
   registry = new FakeRegistry();
   commands = new FakeCommands();
   policies = new FakePolicies();
+  signers = new FakeSigners();
   const config = { agentHost: '127.0.0.1', ingestPort: 0, enrolPort: 0, batchBytesMax, tenantEventsPerSecondMax };
   const authority = await Authority.open(secrets);
-  server = new IngestServer({ config, secrets, authority, registry, producer, commands, policies, logger });
+  server = new IngestServer({ config, secrets, authority, registry, producer, commands, policies, signers, logger });
   await server.start();
 }
 
@@ -65,6 +67,8 @@ afterEach(async () => {
 
 const signedPolicy = (text: string): policy.SignedPolicy =>
   create(policy.SignedPolicySchema, { policy: new TextEncoder().encode(text) });
+const signersIn = ({ keys }: agent.SignerKeys): string =>
+  keys.map(({ signer, publicKey }) => `${signer} ${publicKey}`).join();
 const policiesHeard = (host: TestHost): string[] =>
   host.heard.flatMap((message) => (message.case === 'policy' ? [new TextDecoder().decode(message.value.policy)] : []));
 
@@ -80,6 +84,19 @@ describe('a connected host', () => {
     await host.until(() => policiesHeard(host).length === 2);
     expect(policiesHeard(host)).toEqual(['second', 'third']);
   });
+
+  it('is told first whose word stands behind a command, and again when that changes', async () => {
+    const told = (host: TestHost): string[] =>
+      host.heard.flatMap((message) => (message.case === 'signers' ? [signersIn(message.value)] : []));
+    policies.tell({ tenantId: 'default', signed: signedPolicy('a policy') });
+    const { host } = await connectKnown();
+    await host.until(() => policiesHeard(host).length === 1);
+    expect(host.heard[0]?.case).toBe('signers');
+    expect(told(host)).toEqual(['detection first']);
+    signers.change('second');
+    await host.until(() => told(host).length === 2);
+    expect(told(host).at(-1)).toBe('detection second');
+  }, 30_000);
 
   it('is sent none when its tenant has none', async () => {
     policies.tell({ tenantId: 'other', signed: signedPolicy('foreign') });

@@ -1,5 +1,6 @@
 // What remediation does without being asked: the outbox relay and the sweep of deadlines.
 import { type ControlStoreConfig, type HostPolicySigner, type Listener, OUTBOX_CHANNEL, listenTo } from '@norn/store';
+import type { ProofKeys } from '@norn/response';
 import type { Logger } from '@norn/telemetry';
 import type { DataSource } from 'typeorm';
 import { HostPolicyKeeper } from './adapters/host-policy-keeper.ts';
@@ -14,6 +15,7 @@ export interface BackgroundParts {
   readonly send: Send;
   readonly logger: Logger;
   readonly hostPolicySigner: HostPolicySigner;
+  readonly proofKeys: ProofKeys;
 }
 
 const HOUR_MS = 3_600_000;
@@ -24,13 +26,13 @@ export class Background {
   private listener: Listener | undefined;
 
   constructor(private readonly parts: BackgroundParts) {
-    const { source, send, logger, hostPolicySigner } = parts;
+    const { source, logger, hostPolicySigner } = parts;
     const hostPolicies = new HostPolicyKeeper(source, hostPolicySigner, logger);
     this.relay = new Recurring({
       name: 'relay',
       everyMs: limits.outboxPollMs,
       logger,
-      work: async () => (await relayOutbox(source, send)) > 0,
+      work: async () => (await relayOutbox(parts)) > 0,
     });
     const sweep = new Recurring({
       name: 'sweep',

@@ -1,10 +1,11 @@
 // Remediation's parts, put together by Nest; closed in the reverse order.
 import { type DynamicModule, Inject, Injectable, Module, type OnApplicationShutdown } from '@nestjs/common';
-import { readSecret } from '@norn/config';
+import { SignerRing, readSecret } from '@norn/config';
 import { type BusProducer, createProducer } from '@norn/bus';
-import { signCommand, createHostPolicySigner } from '@norn/response';
+import { type ProofKeys, signCommand, createHostPolicySigner } from '@norn/response';
 import { type CommandIssuer, createControlStore } from '@norn/store';
-import { createLogger } from '@norn/telemetry';
+import { messageOf } from '@norn/base';
+import { type Logger, createLogger } from '@norn/telemetry';
 import { join } from 'node:path';
 import { DataSource } from 'typeorm';
 import { PostgresLedger } from './adapters/postgres-ledger.ts';
@@ -69,7 +70,20 @@ function createBackground(config: RemediationConfig, source: DataSource, produce
     logger,
     send: (topic, records) => producer.send(topic, records),
     hostPolicySigner: createHostPolicySigner(key),
+    proofKeys: proofKeysOf(config, logger),
   });
+}
+
+function proofKeysOf({ secretsDir }: RemediationConfig, logger: Logger): ProofKeys {
+  const ring = new SignerRing(secretsDir, (error) => {
+    logger.error({ code: 'signers_unread', err: error }, messageOf(error));
+  });
+  return {
+    find: (signer, keyId) => {
+      const found = ring.find(keyId);
+      return found?.signer === signer ? found.publicKey : undefined;
+    },
+  };
 }
 
 function commandIssuer(config: RemediationConfig): CommandIssuer {

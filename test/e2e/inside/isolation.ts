@@ -1,7 +1,8 @@
 // A peer to talk to, and commands to the agent inside a container as the pipeline sends them.
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { action } from '@norn/contracts';
-import { signCommand } from '@norn/response';
+import { readSignerKey } from '@norn/config';
+import { signCommand, signForPerson } from '@norn/response';
 import { randomBytes } from 'node:crypto';
 import { type AddressInfo, createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -48,9 +49,13 @@ export async function command(link: Link, alertId: string, deed: Deed): Promise<
     issuedAtUs: nowUs,
     expiresAtUs: nowUs + 60_000_000n,
     epoch: 1n,
+    requestedBy: 'ada',
     action: { case: deed, value: {} } as action.Command['action'],
   });
-  const signed = signCommand(asked, link.secrets.commandPrivateKeyPem);
+  const signed = signForPerson(
+    signCommand(asked, link.secrets.commandPrivateKeyPem),
+    readSignerKey(link.file('secrets'), 'api'),
+  );
   const value = toBinary(action.SignedCommandSchema, signed);
   await link.producer.send('commands', [{ key: `${tenantId}:${hostId}`, value, headers: {} }]);
   for (;;) {

@@ -23,6 +23,8 @@ export interface CommandOrder {
   /** 32 hex each. */
   readonly scopeUids: readonly string[];
   readonly findingIds: readonly string[];
+  /** Of a policy's: those it answers, as detection has signed for them. */
+  readonly findings?: readonly action.ProvenFinding[];
   /** Of an undo: the id of the restore to be undone. */
   readonly undoes?: string;
   /** Of a decision about conflicts: the files it is about, as the alert shows them; none: all. */
@@ -96,6 +98,7 @@ async function describe(
     requestedBy: order.requestedBy,
     scopeUids: order.scopeUids.map(fromHex),
     findingIds: [...order.findingIds],
+    findings: [...(order.findings ?? [])],
     containerId: handling.containerId,
     action: actionOf(order),
   });

@@ -1,6 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import { action } from '@norn/contracts';
-import { publicKeyPemOf, signCommand } from '@norn/response';
+import { publicKeyPemOf, signCommand, signForPerson } from '@norn/response';
+import { makeTestProofs } from '@norn/response/testing';
 import { generateKeyPairSync } from 'node:crypto';
 import { appendFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,12 +11,14 @@ import { CommandDesk } from './command-desk.ts';
 import { CommandLog } from './command-log.ts';
 
 const key = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+const proofs = makeTestProofs();
 let directory: string;
 let nowMs = 1_000_000;
 
 function aCommand(id: string, change: Partial<action.Command> = {}): action.Command {
   const names = { id: id.padEnd(32, '0'), tenantId: 'default', hostId: 'host-1', alertId: 'a'.repeat(32) };
   const command = create(action.CommandSchema, { ...names, epoch: 1n, expiresAtUs: BigInt(nowMs + 1000) * 1000n });
+  command.requestedBy = 'ada';
   command.action = { case: 'kill', value: create(action.KillActionSchema) };
   return Object.assign(command, change);
 }
@@ -29,6 +32,7 @@ function openDesk({ baldurIsThere = true } = {}) {
   const desk = new CommandDesk({
     identity: () => ({ tenantId: 'default', hostId: 'host-1', commandKeyPem: publicKeyPemOf(key) }),
     log,
+    proofKeys: proofs.keys,
     giveToBaldur: ({ id }) => {
       if (baldurIsThere) given.push(id);
       return baldurIsThere;
@@ -41,7 +45,7 @@ function openDesk({ baldurIsThere = true } = {}) {
     logger: pino({ level: 'silent' }),
   });
   const receive = (command: action.Command): void => {
-    desk.receive(signCommand(command, key));
+    desk.receive(signForPerson(signCommand(command, key), proofs.api));
   };
   return { desk, log, given, answers, traces, receive };
 }
@@ -113,7 +117,7 @@ describe('the command desk', () => {
   it('answers in the trace of the command, also after a restart and for what it refuses', () => {
     const traceparent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`;
     const { desk, traces } = openDesk();
-    const signed = signCommand(aCommand('1'), key, traceparent);
+    const signed = signForPerson(signCommand(aCommand('1'), key, traceparent), proofs.api);
     desk.receive(signed);
     desk.receive(signed);
     desk.receive({ ...signed, signature: new Uint8Array(64) });

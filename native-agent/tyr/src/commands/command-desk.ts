@@ -2,12 +2,14 @@
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { messageOf } from '@norn/base';
 import { action } from '@norn/contracts';
-import { type CommandRefusal, verifyCommand } from '@norn/response/agent';
+import { type CommandRefusal, type ProofKeys, verifyCommand } from '@norn/response/agent';
 import type { Logger } from 'pino';
 import type { CommandLog } from './command-log.ts';
 
 export interface CommandDeskOptions {
   readonly identity: () => { readonly tenantId: string; readonly hostId: string; readonly commandKeyPem: string };
+  /** Whose word counts for what stands behind a command. */
+  readonly proofKeys: ProofKeys;
   readonly log: CommandLog;
   /** False when baldur can't be told now; it is told when it connects. */
   readonly giveToBaldur: (command: action.Command) => boolean;
@@ -24,6 +26,8 @@ const reasons: Readonly<Record<CommandRefusal, string>> = {
   expired: 'it expired before it came',
   replayed: 'it was accepted before',
   fenced: 'a newer one for the same alert was accepted before',
+  finding_unproven: 'it is of a policy, and detection has signed for no finding of this host that it is about',
+  person_unproven: 'it is said to be of a person, and the API has not signed for that',
 };
 
 const final = new Set([
@@ -45,10 +49,11 @@ export class CommandDesk {
   constructor(private readonly options: CommandDeskOptions) {}
 
   receive(signed: action.SignedCommand): void {
-    const { log, nowMs, logger } = this.options;
+    const { log, nowMs, logger, proofKeys } = this.options;
     const { tenantId, hostId, commandKeyPem } = this.options.identity();
     const verdict = verifyCommand(signed, {
       publicKeyPem: commandKeyPem,
+      proofKeys,
       tenantId,
       hostId,
       nowUs: BigInt(nowMs()) * 1000n,

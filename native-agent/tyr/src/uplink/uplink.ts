@@ -19,6 +19,7 @@ export interface UplinkOptions {
   readonly spool: Spool;
   readonly onCommand: (signed: action.SignedCommand) => void;
   readonly onPolicy: (signed: policy.SignedPolicy) => void;
+  readonly onSigners: (keys: agent.SignerKeys) => void;
   /** Facts are sent first on a connection. */
   readonly onConnecting: () => void;
   readonly onAcked: () => void;
@@ -146,6 +147,7 @@ export class Uplink {
     else if (message.case === 'throttle') this.throttle(connection, message.value);
     else if (message.case === 'command') this.options.onCommand(message.value);
     else if (message.case === 'policy') this.options.onPolicy(message.value);
+    else if (message.case === 'signers') this.options.onSigners(message.value);
     else if (message.case === 'refusal') {
       this.refused++;
       const { seq, code, message: reason } = message.value;

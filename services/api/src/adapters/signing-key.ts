@@ -1,8 +1,8 @@
-// The installation's key, with which commands and the hosts' policies are signed.
+// The keys that the API signs with: the installation's, of commands and the hosts' policies, and its own, which says that a person asked.
 import { join } from 'node:path';
 import { Injectable } from '@nestjs/common';
-import { readSecret } from '@norn/config';
-import { createHostPolicySigner, signCommand } from '@norn/response';
+import { readSecret, readSignerKey } from '@norn/config';
+import { createHostPolicySigner, signCommand, signForPerson } from '@norn/response';
 import type { CommandSigner, HostPolicySigner } from '@norn/store';
 import { ApiConfig } from '../api.config.ts';
 
@@ -13,7 +13,8 @@ export class SigningKey {
 
   constructor({ settings }: ApiConfig) {
     const key = readSecret(join(settings.secretsDir, 'command.key.pem'));
-    this.command = (command, traceparent) => signCommand(command, key, traceparent);
+    const own = readSignerKey(settings.secretsDir, 'api');
+    this.command = (command, traceparent) => signForPerson(signCommand(command, key, traceparent), own);
     this.hostPolicy = createHostPolicySigner(key);
   }
 }

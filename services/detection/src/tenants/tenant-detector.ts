@@ -4,6 +4,7 @@ import { type BusRecord, type OutRecord, type RecordBatch, deadLettersOf, recall
 import { finding } from '@norn/contracts';
 import type { Pipeline } from '@norn/pipeline';
 import type { OccurrenceHistory } from '../ports/occurrence-history.port.ts';
+import type { ProveAlert } from '../alerts/prove-alert.ts';
 import type { Outputs } from '../ports/outputs.port.ts';
 import type { TenantParts } from './tenant.pipeline.ts';
 import type { TenantResult } from './tenant-envelope.ts';
@@ -12,6 +13,7 @@ export interface TenantDetectorParts extends TenantParts {
   readonly pipeline: Pipeline<BusRecord, TenantResult>;
   readonly history: OccurrenceHistory;
   readonly outputs: Outputs;
+  readonly proveAlert: ProveAlert;
   /** Which partition a tenant's records are in. */
   readonly partitionOf: (tenantId: string) => number;
 }
@@ -37,14 +39,14 @@ export class TenantDetector {
 
   /** Resolves when all that came of the records is in Kafka. */
   async handle({ records }: Pick<RecordBatch, 'records'>): Promise<void> {
-    const { pipeline, outputs } = this.parts;
+    const { pipeline, outputs, proveAlert } = this.parts;
     const result = await pipeline.run(records);
     const found = result.ok.map(({ value }) => value);
     const refused = deadLettersOf('tenant-detection', records, result);
     if (refused.length > 0) await outputs.send('deadLetter', refused);
     const findings = found.flatMap((each) => each.findings);
     if (findings.length > 0) await outputs.send('findings', findings.map(findingRecord));
-    const alerts = found.flatMap((each) => each.alerts);
+    const alerts = found.flatMap((each) => each.alerts).map(proveAlert);
     if (alerts.length > 0) await outputs.send('alerts', alerts.map(alertRecord));
   }
 }

@@ -1,5 +1,6 @@
 // The hosts connected to this instance; one connection a host, the newest wins.
 import { status } from '@grpc/grpc-js';
+import type { agent } from '@norn/contracts';
 import type { AddressedCommand } from '../ports/command-feed.ts';
 import type { Admission } from './admission.ts';
 import type { HostStream } from './host-stream.ts';
@@ -27,6 +28,11 @@ export class Connections {
   /** A host that is not connected here is another instance's, or away: remediation dispatches again until the command expires. */
   deliver(command: AddressedCommand): void {
     this.streams.get(keyOf(command))?.sendCommand(command.signed);
+  }
+
+  /** To all: a key was added or taken out. */
+  tellSigners(keys: agent.SignerKeys): void {
+    for (const stream of this.streams.values()) stream.sendSigners(keys);
   }
 
   ofTenant(tenantId: string): HostStream[] {

@@ -90,6 +90,11 @@ export class HostStream {
     this.respond({ case: 'command', value: commandInTrace(this.peer, signed) });
   }
 
+  /** Whose word it takes for what stands behind a command. */
+  sendSigners(keys: agent.SignerKeys): void {
+    this.respond({ case: 'signers', value: keys });
+  }
+
   /** A host that does not read connects again, and gets the newest then. */
   sendPolicy(signed: policy.SignedPolicy): void {
     if (this.options.call.writableLength >= limits.downlinkQueueMax) {

@@ -1,7 +1,16 @@
 // One version of an alert: its row, and the commands that policy asks for and nobody asked for yet.
 import { fromBinary, toBinary } from '@bufbuild/protobuf';
+import { toHex } from '@norn/base';
 import { finding } from '@norn/contracts';
-import { isDenied, nothingAnswered, type Answered, type PolicyResponse } from '@norn/response';
+import {
+  POLICY,
+  isDenied,
+  nothingAnswered,
+  provenFindings,
+  type Answered,
+  type Decision,
+  type PolicyResponse,
+} from '@norn/response';
 import {
   type AlertHandling,
   type CommandIssuer,
@@ -35,11 +44,22 @@ export async function answerAlert(
   const answered = before ? await answeredBy(manager, alert.id) : nothingAnswered;
   const decisions = decide(alert, await policiesOf(manager, alert.tenantId), answered);
   for (const decision of decisions) {
-    await issueCommand(manager, issuer, handling, { ...decision, requestedBy: 'policy', traceparent });
+    await issueCommand(manager, issuer, handling, {
+      ...provenOrder(alert, decision),
+      requestedBy: POLICY,
+      traceparent,
+    });
     count(Metric.CommandsIssued, 1, { action: decision.action });
   }
   if (decisions.length === 0 && before) await reopen(manager, before, alert);
   return decisions.length;
+}
+
+/** Of scopes that were restored before, those that the alert still has a finding of: a host acts on no other for a policy. */
+function provenOrder({ findings }: finding.Alert, decision: Decision) {
+  const blamed = new Set(findings.map((each) => toHex(each.scopeUid)));
+  const scopeUids = decision.scopeUids.filter((uid) => blamed.has(uid));
+  return { ...decision, scopeUids, findings: provenFindings(findings, { ...decision, scopeUids }) };
 }
 
 /** The row, locked by having been written. Undefined when another tenant has an alert of this id, or another writer was faster. */

@@ -2,8 +2,9 @@
 import { fromBinary } from '@bufbuild/protobuf';
 import type { OutRecord, TopicName } from '@norn/bus';
 import { action } from '@norn/contracts';
+import { type ProofKeys, type ProofRefusal, proofRefusalOf } from '@norn/response';
 import { COMMANDS_TOPIC } from '@norn/store';
-import { Metric, count } from '@norn/telemetry';
+import { type Logger, Metric, count } from '@norn/telemetry';
 import type { DataSource, EntityManager } from 'typeorm';
 import { limits } from '../limits.ts';
 
@@ -11,6 +12,14 @@ export type Send = (topic: TopicName, records: readonly OutRecord[]) => Promise<
 
 /** One relay at a time, or two could overtake each other. Any fixed number that nothing else locks on. */
 const RELAY_LOCK = 7_400_002;
+
+export interface RelayParts {
+  readonly source: DataSource;
+  readonly send: Send;
+  /** Whose word counts for what stands behind a command. */
+  readonly proofKeys: ProofKeys;
+  readonly logger: Logger;
+}
 
 interface Entry {
   readonly id: string;
@@ -20,8 +29,11 @@ interface Entry {
   readonly traceparent: string;
 }
 
-/** Sends one round; entries leave the outbox when Kafka has them. Returns how many. A crash in between sends them again. */
-export function relayOutbox(source: DataSource, send: Send): Promise<number> {
+/**
+ * Sends one round; entries leave the outbox when Kafka has them. Returns how many. A crash in between sends them again. A command behind which
+ * there stands neither a proven finding nor a person is not sent: the database is not remediation's alone.
+ */
+export function relayOutbox({ source, send, proofKeys, logger }: RelayParts): Promise<number> {
   return source.transaction(async (manager) => {
     const entries = await manager.query<Entry[]>(
       `SELECT id, topic, key, body, traceparent FROM outbox WHERE (SELECT pg_try_advisory_xact_lock($2))
@@ -29,9 +41,14 @@ export function relayOutbox(source: DataSource, send: Send): Promise<number> {
       [limits.outboxRoundMax, RELAY_LOCK],
     );
     if (entries.length === 0) return 0;
-    for (const run of runsOfOneTopic(entries)) await send(run.topic, run.entries.map(toRecord));
+    const proven = entries.filter((entry) => {
+      const refusal = refusalOf(entry, proofKeys);
+      if (refusal !== undefined) tellRefused(entry, refusal, logger);
+      return refusal === undefined;
+    });
+    for (const run of runsOfOneTopic(proven)) await send(run.topic, run.entries.map(toRecord));
     await manager.query('DELETE FROM outbox WHERE id = ANY($1)', [entries.map(({ id }) => id)]);
-    await markDispatched(manager, entries);
+    await markDispatched(manager, proven);
     return entries.length;
   });
 }
@@ -59,6 +76,17 @@ async function markDispatched(manager: EntityManager, entries: readonly Entry[])
     [ids],
   );
   count(Metric.CommandsDispatched, ids.length);
+}
+
+function refusalOf({ topic, body }: Entry, proofKeys: ProofKeys): ProofRefusal | undefined {
+  if (topic !== COMMANDS_TOPIC) return undefined;
+  const signed = fromBinary(action.SignedCommandSchema, body);
+  return proofRefusalOf(signed, fromBinary(action.CommandSchema, signed.command), proofKeys);
+}
+
+function tellRefused({ key, body }: Entry, code: ProofRefusal, logger: Logger): void {
+  count(Metric.CommandsUnproven, 1, { reason: code });
+  logger.error({ code, key, command: commandId(body) }, 'A command is not sent: nothing proven stands behind it');
 }
 
 function commandId(body: Buffer): string {

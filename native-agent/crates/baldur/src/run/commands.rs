@@ -4,7 +4,9 @@
 use std::io;
 
 use norn_events::wire::action::v1::{Command, Outcome, OutcomeState, command::Action};
+use norn_events::wire::finding::v1::{Finding, FindingSource};
 
+use super::held::Held;
 use super::journal::{Admission, Journal};
 use super::outcomes::Outcomes;
 use super::state::StateDir;
@@ -13,10 +15,13 @@ use super::state::StateDir;
 const RESTORE_ATTEMPTS_MAX: u32 = 3;
 /// Roots in one command.
 const SCOPES_MAX: usize = 1_000;
+/// Who a policy's commands are requested by; no person is called so.
+const POLICY: &str = "policy";
 
 pub struct Commands {
     journal: Journal,
     outcomes: Outcomes,
+    held: Held,
     running: Vec<String>,
 }
 
@@ -34,8 +39,14 @@ impl Commands {
         Ok(Self {
             journal: Journal::open(&state.journal())?,
             outcomes: Outcomes::open(&state.outcomes())?,
+            held: Held::open(&state.held())?,
             running: Vec::new(),
         })
+    }
+
+    /// This agent has made the finding: a policy may ask for something about it.
+    pub fn hold(&mut self, finding: &Finding) {
+        self.held.add(finding);
     }
 
     pub fn receive(&mut self, command: Command, now_us: u64) -> Decision {
@@ -142,8 +153,29 @@ impl Commands {
                 );
                 Some((OutcomeState::Refused, "fenced", message))
             }
-            Admission::New => None,
+            Admission::New => self.policy_refusal(command),
         }
+    }
+
+    /// A policy asks for something about findings, and about nobody whom they do not blame. Tyr has verified that detection
+    /// signed for each of them; of those that this agent is said to have made itself, it knows better.
+    fn policy_refusal(&self, command: &Command) -> Option<(OutcomeState, &'static str, String)> {
+        if command.requested_by != POLICY {
+            return None;
+        }
+        let is_held = command.findings.iter().all(|finding| {
+            finding.source() != FindingSource::Reflex || self.held.is_of(&finding.id, &finding.scope_uid)
+        });
+        let is_blamed = |scope: &Vec<u8>| command.findings.iter().any(|finding| finding.scope_uid == *scope);
+        if is_plain(command)
+            && is_held
+            && !command.scope_uids.is_empty()
+            && command.scope_uids.iter().all(is_blamed)
+        {
+            return None;
+        }
+        let message = "a policy asks for it, and this agent holds no finding that it is about".to_owned();
+        Some((OutcomeState::Refused, "finding_not_held", message))
     }
 
     /// The stored outcome, or that it still runs, or that it ran and its outcome was handed over long ago.
@@ -165,6 +197,19 @@ impl Commands {
         if let Err(error) = self.journal.finish(id) {
             tracing::error!(%error, command = id, "journal_unavailable: the command will count as interrupted");
         }
+    }
+}
+
+/// Subtrees are stopped, and what they did is undone: all that reaches further is a person's to ask.
+fn is_plain(command: &Command) -> bool {
+    match &command.action {
+        Some(Action::Kill(kill)) => !kill.whole_container,
+        Some(Action::Suspend(_)) => true,
+        Some(Action::Restore(restore)) => {
+            let is_wide = restore.whole_container || restore.cold || restore.over_conflicts;
+            !is_wide && restore.undo_command_id.is_empty()
+        }
+        _ => false,
     }
 }
 

@@ -1,4 +1,6 @@
-use norn_events::wire::action::v1::{KillAction, RestoreAction};
+use norn_events::wire::action::v1::{
+    IsolateAction, KillAction, ProvenFinding, ReleaseAction, RestoreAction, SuspendAction,
+};
 
 use super::*;
 use crate::run::testing::TemporaryDir;
@@ -129,4 +131,139 @@ fn a_restore_cut_off_is_run_again_but_not_for_ever() {
         })
         .collect();
     assert_eq!(codes, ["run", "run", "interrupted"]);
+}
+
+fn finding(number: u8, source: FindingSource) -> ProvenFinding {
+    ProvenFinding {
+        id: format!("{number:032x}"),
+        source: source.into(),
+        scope_uid: vec![number; 16],
+        ..ProvenFinding::default()
+    }
+}
+
+/// What a policy asks about findings.
+fn of_policy(number: u8, findings: &[ProvenFinding]) -> Command {
+    Command {
+        requested_by: "policy".to_owned(),
+        scope_uids: findings.iter().map(|finding| finding.scope_uid.clone()).collect(),
+        findings: findings.to_vec(),
+        ..kill(number)
+    }
+}
+
+#[test]
+fn a_policys_command_about_the_agents_own_finding_runs_once_it_holds_it_also_after_a_restart() {
+    let dir = TemporaryDir::new("held-command");
+    let own = finding(1, FindingSource::Reflex);
+    {
+        let (_state, mut commands) = start(&dir);
+        assert_eq!(
+            code(commands.receive(of_policy(1, std::slice::from_ref(&own)), NOW_US)),
+            "finding_not_held"
+        );
+        commands.hold(&Finding {
+            id: own.id.clone(),
+            scope_uid: own.scope_uid.clone(),
+            ..Finding::default()
+        });
+        // The same command: what was refused was not begun.
+        assert_eq!(
+            code(commands.receive(of_policy(1, std::slice::from_ref(&own)), NOW_US)),
+            "run"
+        );
+    }
+    let (_state, mut commands) = start(&dir);
+    assert_eq!(
+        code(commands.receive(of_policy(2, std::slice::from_ref(&own)), NOW_US)),
+        "run"
+    );
+    let elsewhere = ProvenFinding {
+        scope_uid: vec![9; 16],
+        ..own
+    };
+    assert_eq!(
+        code(commands.receive(of_policy(3, &[elsewhere]), NOW_US)),
+        "finding_not_held"
+    );
+}
+
+#[test]
+fn a_policys_command_about_a_rules_finding_runs_for_the_scopes_of_its_findings_alone() {
+    let dir = TemporaryDir::new("held-rule");
+    let (_state, mut commands) = start(&dir);
+    let rules = [finding(1, FindingSource::Rule), finding(2, FindingSource::Rule)];
+    assert_eq!(code(commands.receive(of_policy(1, &rules), NOW_US)), "run");
+    for (number, scopes) in [(2, vec![vec![1; 16], vec![3; 16]]), (3, Vec::new())] {
+        let command = Command {
+            scope_uids: scopes,
+            ..of_policy(number, &rules)
+        };
+        assert_eq!(code(commands.receive(command, NOW_US)), "finding_not_held");
+    }
+    assert_eq!(
+        code(commands.receive(of_policy(4, &[]), NOW_US)),
+        "finding_not_held"
+    );
+}
+
+#[test]
+fn a_policy_asks_for_nothing_that_reaches_further_than_its_findings() {
+    let dir = TemporaryDir::new("held-plain");
+    let (_state, mut commands) = start(&dir);
+    let rule = finding(1, FindingSource::Rule);
+    let restore = RestoreAction::default;
+    let cases = [
+        (Action::Suspend(SuspendAction {}), "run"),
+        (Action::Restore(restore()), "run"),
+        (
+            Action::Kill(KillAction {
+                whole_container: true,
+            }),
+            "finding_not_held",
+        ),
+        (
+            Action::Restore(RestoreAction {
+                whole_container: true,
+                ..restore()
+            }),
+            "finding_not_held",
+        ),
+        (
+            Action::Restore(RestoreAction {
+                cold: true,
+                ..restore()
+            }),
+            "finding_not_held",
+        ),
+        (
+            Action::Restore(RestoreAction {
+                over_conflicts: true,
+                ..restore()
+            }),
+            "finding_not_held",
+        ),
+        (
+            Action::Restore(RestoreAction {
+                undo_command_id: "f".repeat(32),
+                ..restore()
+            }),
+            "finding_not_held",
+        ),
+        (Action::Release(ReleaseAction {}), "finding_not_held"),
+        (Action::Isolate(IsolateAction { lift: false }), "finding_not_held"),
+    ];
+    for (number, (action, expected)) in cases.into_iter().enumerate() {
+        let mut command = of_policy(number as u8 + 1, std::slice::from_ref(&rule));
+        command.action = Some(action);
+        // A person may ask for all of it; Tyr has verified that one did.
+        let persons = Command {
+            id: format!("{:032x}", 100 + number),
+            requested_by: "ada".to_owned(),
+            findings: Vec::new(),
+            ..command.clone()
+        };
+        assert_eq!(code(commands.receive(command, NOW_US)), expected, "{number}");
+        assert_eq!(code(commands.receive(persons, NOW_US)), "run", "{number}");
+    }
 }

@@ -283,6 +283,7 @@ impl Daemon {
                     self.builder.mention(ProcessUid(uid), self.sensor.processes());
                 }
             }
+            self.commands.hold(&finding);
             self.builder.push_finding(finding);
         }
         while self.builder.is_full() {

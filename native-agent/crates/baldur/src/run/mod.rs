@@ -6,6 +6,7 @@ mod daemon;
 mod enforcement;
 mod execution;
 mod health;
+mod held;
 mod hooks;
 mod host_mounts;
 mod insight;

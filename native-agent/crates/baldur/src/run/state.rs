@@ -86,6 +86,10 @@ impl StateDir {
         self.path.join("commands.journal")
     }
 
+    pub fn held(&self) -> PathBuf {
+        self.path.join("held.findings")
+    }
+
     pub fn outcomes(&self) -> PathBuf {
         self.path.join("outcomes")
     }

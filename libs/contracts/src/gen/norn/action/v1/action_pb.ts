@@ -6,13 +6,15 @@
 
 import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { FindingProof, FindingProofJson, FindingSource, FindingSourceJson } from "../../finding/v1/finding_pb.ts";
+import { file_norn_finding_v1_finding } from "../../finding/v1/finding_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file norn/action/v1/action.proto.
  */
 export const file_norn_action_v1_action: GenFile = /*@__PURE__*/
-  fileDesc("Chtub3JuL2FjdGlvbi92MS9hY3Rpb24ucHJvdG8SDm5vcm4uYWN0aW9uLnYxIiUKCktpbGxBY3Rpb24SFwoPd2hvbGVfY29udGFpbmVyGAEgASgIIg8KDVN1c3BlbmRBY3Rpb24iDwoNUmVsZWFzZUFjdGlvbiKIAQoNUmVzdG9yZUFjdGlvbhIXCg93aG9sZV9jb250YWluZXIYASABKAgSEAoIc2luY2VfdXMYAiABKAQSFwoPdW5kb19jb21tYW5kX2lkGAMgASgJEgwKBGNvbGQYBCABKAgSFgoOb3Zlcl9jb25mbGljdHMYBSABKAgSDQoFcGF0aHMYBiADKAkiHQoNSXNvbGF0ZUFjdGlvbhIMCgRsaWZ0GAEgASgIItoDCgdDb21tYW5kEgoKAmlkGAEgASgJEhEKCXRlbmFudF9pZBgCIAEoCRIPCgdob3N0X2lkGAMgASgJEhAKCGFsZXJ0X2lkGAQgASgJEhQKDGlzc3VlZF9hdF91cxgFIAEoBBIVCg1leHBpcmVzX2F0X3VzGAYgASgEEg0KBWVwb2NoGAcgASgEEhQKDHJlcXVlc3RlZF9ieRgIIAEoCRISCgpzY29wZV91aWRzGAkgAygMEhMKC2ZpbmRpbmdfaWRzGAogAygJEhQKDGNvbnRhaW5lcl9pZBgLIAEoCRIqCgRraWxsGBQgASgLMhoubm9ybi5hY3Rpb24udjEuS2lsbEFjdGlvbkgAEjAKB3N1c3BlbmQYFSABKAsyHS5ub3JuLmFjdGlvbi52MS5TdXNwZW5kQWN0aW9uSAASMAoHcmVsZWFzZRgWIAEoCzIdLm5vcm4uYWN0aW9uLnYxLlJlbGVhc2VBY3Rpb25IABIwCgdyZXN0b3JlGBcgASgLMh0ubm9ybi5hY3Rpb24udjEuUmVzdG9yZUFjdGlvbkgAEjAKB2lzb2xhdGUYGCABKAsyHS5ub3JuLmFjdGlvbi52MS5Jc29sYXRlQWN0aW9uSABCCAoGYWN0aW9uIlgKDVNpZ25lZENvbW1hbmQSDwoHY29tbWFuZBgBIAEoDBIRCglzaWduYXR1cmUYAiABKAwSDgoGa2V5X2lkGAMgASgJEhMKC3RyYWNlcGFyZW50GAQgASgJIsMCCgtGaWxlVmVyZGljdBIMCgRwYXRoGAEgASgMEhQKDGNvbnRhaW5lcl9pZBgCIAEoCRIoCgd2ZXJkaWN0GAMgASgOMhcubm9ybi5hY3Rpb24udjEuVmVyZGljdBIOCgZyZWFzb24YBCABKAkSDgoGY2hhbmdlGAUgASgJEgwKBHNpemUYBiABKAQSFQoNc2hhMjU2X2JlZm9yZRgHIAEoDBIUCgxzaGEyNTZfYWZ0ZXIYCCABKAwSDAoEbW9kZRgJIAEoDRIPCgd1c2VyX2lkGAogASgNEhAKCGdyb3VwX2lkGAsgASgNEhYKDm1vZGlmaWVkX2F0X3VzGAwgASgEEhUKDWNoYW5nZWRfYXRfdXMYDSABKAQSEwoLcHJvY2Vzc191aWQYDiABKAwSFgoOcXVhcmFudGluZWRfYXMYDyABKAkiwgIKB091dGNvbWUSEgoKY29tbWFuZF9pZBgBIAEoCRIQCghhbGVydF9pZBgCIAEoCRIrCgVzdGF0ZRgDIAEoDjIcLm5vcm4uYWN0aW9uLnYxLk91dGNvbWVTdGF0ZRIMCgRjb2RlGAQgASgJEg8KB21lc3NhZ2UYBSABKAkSFQoNc3RhcnRlZF9hdF91cxgGIAEoBBIWCg5maW5pc2hlZF9hdF91cxgHIAEoBBIqCgVmaWxlcxgIIAMoCzIbLm5vcm4uYWN0aW9uLnYxLkZpbGVWZXJkaWN0EhMKC2tpbGxlZF9waWRzGAkgAygNEgwKBHBhcnQYCiABKA0SEQoJdGVuYW50X2lkGAsgASgJEg8KB2hvc3RfaWQYDCABKAkSDgoGYWN0aW9uGA0gASgJEhMKC3RyYWNlcGFyZW50GA4gASgJKtIBCgxPdXRjb21lU3RhdGUSHQoZT1VUQ09NRV9TVEFURV9VTlNQRUNJRklFRBAAEhsKF09VVENPTUVfU1RBVEVfREVMSVZFUkVEEAESGQoVT1VUQ09NRV9TVEFURV9SVU5OSU5HEAISGwoXT1VUQ09NRV9TVEFURV9TVUNDRUVERUQQAxIYChRPVVRDT01FX1NUQVRFX0ZBSUxFRBAEEhkKFU9VVENPTUVfU1RBVEVfRVhQSVJFRBAFEhkKFU9VVENPTUVfU1RBVEVfUkVGVVNFRBAGKowBCgdWZXJkaWN0EhcKE1ZFUkRJQ1RfVU5TUEVDSUZJRUQQABIUChBWRVJESUNUX1JFU1RPUkVEEAESEwoPVkVSRElDVF9SRU1PVkVEEAISFQoRVkVSRElDVF9VTkNIQU5HRUQQAxIQCgxWRVJESUNUX0xPU1QQBBIUChBWRVJESUNUX0NPTkZMSUNUEAViBnByb3RvMw");
+  fileDesc("Chtub3JuL2FjdGlvbi92MS9hY3Rpb24ucHJvdG8SDm5vcm4uYWN0aW9uLnYxIiUKCktpbGxBY3Rpb24SFwoPd2hvbGVfY29udGFpbmVyGAEgASgIIg8KDVN1c3BlbmRBY3Rpb24iDwoNUmVsZWFzZUFjdGlvbiKIAQoNUmVzdG9yZUFjdGlvbhIXCg93aG9sZV9jb250YWluZXIYASABKAgSEAoIc2luY2VfdXMYAiABKAQSFwoPdW5kb19jb21tYW5kX2lkGAMgASgJEgwKBGNvbGQYBCABKAgSFgoOb3Zlcl9jb25mbGljdHMYBSABKAgSDQoFcGF0aHMYBiADKAkiHQoNSXNvbGF0ZUFjdGlvbhIMCgRsaWZ0GAEgASgIIrcBCg1Qcm92ZW5GaW5kaW5nEgoKAmlkGAEgASgJEi4KBnNvdXJjZRgCIAEoDjIeLm5vcm4uZmluZGluZy52MS5GaW5kaW5nU291cmNlEhMKC3Byb2Nlc3NfdWlkGAMgASgMEhEKCXNjb3BlX3VpZBgEIAEoDBIUCgxjb250YWluZXJfaWQYBSABKAkSLAoFcHJvb2YYBiABKAsyHS5ub3JuLmZpbmRpbmcudjEuRmluZGluZ1Byb29mIosECgdDb21tYW5kEgoKAmlkGAEgASgJEhEKCXRlbmFudF9pZBgCIAEoCRIPCgdob3N0X2lkGAMgASgJEhAKCGFsZXJ0X2lkGAQgASgJEhQKDGlzc3VlZF9hdF91cxgFIAEoBBIVCg1leHBpcmVzX2F0X3VzGAYgASgEEg0KBWVwb2NoGAcgASgEEhQKDHJlcXVlc3RlZF9ieRgIIAEoCRISCgpzY29wZV91aWRzGAkgAygMEhMKC2ZpbmRpbmdfaWRzGAogAygJEhQKDGNvbnRhaW5lcl9pZBgLIAEoCRIvCghmaW5kaW5ncxgMIAMoCzIdLm5vcm4uYWN0aW9uLnYxLlByb3ZlbkZpbmRpbmcSKgoEa2lsbBgUIAEoCzIaLm5vcm4uYWN0aW9uLnYxLktpbGxBY3Rpb25IABIwCgdzdXNwZW5kGBUgASgLMh0ubm9ybi5hY3Rpb24udjEuU3VzcGVuZEFjdGlvbkgAEjAKB3JlbGVhc2UYFiABKAsyHS5ub3JuLmFjdGlvbi52MS5SZWxlYXNlQWN0aW9uSAASMAoHcmVzdG9yZRgXIAEoCzIdLm5vcm4uYWN0aW9uLnYxLlJlc3RvcmVBY3Rpb25IABIwCgdpc29sYXRlGBggASgLMh0ubm9ybi5hY3Rpb24udjEuSXNvbGF0ZUFjdGlvbkgAQggKBmFjdGlvbiKJAQoNU2lnbmVkQ29tbWFuZBIPCgdjb21tYW5kGAEgASgMEhEKCXNpZ25hdHVyZRgCIAEoDBIOCgZrZXlfaWQYAyABKAkSEwoLdHJhY2VwYXJlbnQYBCABKAkSGAoQcGVyc29uX3NpZ25hdHVyZRgFIAEoDBIVCg1wZXJzb25fa2V5X2lkGAYgASgJIsMCCgtGaWxlVmVyZGljdBIMCgRwYXRoGAEgASgMEhQKDGNvbnRhaW5lcl9pZBgCIAEoCRIoCgd2ZXJkaWN0GAMgASgOMhcubm9ybi5hY3Rpb24udjEuVmVyZGljdBIOCgZyZWFzb24YBCABKAkSDgoGY2hhbmdlGAUgASgJEgwKBHNpemUYBiABKAQSFQoNc2hhMjU2X2JlZm9yZRgHIAEoDBIUCgxzaGEyNTZfYWZ0ZXIYCCABKAwSDAoEbW9kZRgJIAEoDRIPCgd1c2VyX2lkGAogASgNEhAKCGdyb3VwX2lkGAsgASgNEhYKDm1vZGlmaWVkX2F0X3VzGAwgASgEEhUKDWNoYW5nZWRfYXRfdXMYDSABKAQSEwoLcHJvY2Vzc191aWQYDiABKAwSFgoOcXVhcmFudGluZWRfYXMYDyABKAkiwgIKB091dGNvbWUSEgoKY29tbWFuZF9pZBgBIAEoCRIQCghhbGVydF9pZBgCIAEoCRIrCgVzdGF0ZRgDIAEoDjIcLm5vcm4uYWN0aW9uLnYxLk91dGNvbWVTdGF0ZRIMCgRjb2RlGAQgASgJEg8KB21lc3NhZ2UYBSABKAkSFQoNc3RhcnRlZF9hdF91cxgGIAEoBBIWCg5maW5pc2hlZF9hdF91cxgHIAEoBBIqCgVmaWxlcxgIIAMoCzIbLm5vcm4uYWN0aW9uLnYxLkZpbGVWZXJkaWN0EhMKC2tpbGxlZF9waWRzGAkgAygNEgwKBHBhcnQYCiABKA0SEQoJdGVuYW50X2lkGAsgASgJEg8KB2hvc3RfaWQYDCABKAkSDgoGYWN0aW9uGA0gASgJEhMKC3RyYWNlcGFyZW50GA4gASgJKtIBCgxPdXRjb21lU3RhdGUSHQoZT1VUQ09NRV9TVEFURV9VTlNQRUNJRklFRBAAEhsKF09VVENPTUVfU1RBVEVfREVMSVZFUkVEEAESGQoVT1VUQ09NRV9TVEFURV9SVU5OSU5HEAISGwoXT1VUQ09NRV9TVEFURV9TVUNDRUVERUQQAxIYChRPVVRDT01FX1NUQVRFX0ZBSUxFRBAEEhkKFU9VVENPTUVfU1RBVEVfRVhQSVJFRBAFEhkKFU9VVENPTUVfU1RBVEVfUkVGVVNFRBAGKowBCgdWZXJkaWN0EhcKE1ZFUkRJQ1RfVU5TUEVDSUZJRUQQABIUChBWRVJESUNUX1JFU1RPUkVEEAESEwoPVkVSRElDVF9SRU1PVkVEEAISFQoRVkVSRElDVF9VTkNIQU5HRUQQAxIQCgxWRVJESUNUX0xPU1QQBBIUChBWRVJESUNUX0NPTkZMSUNUEAViBnByb3RvMw", [file_norn_finding_v1_finding]);
 
 /**
  * @generated from message norn.action.v1.KillAction
@@ -230,6 +232,95 @@ export const IsolateActionSchema: GenMessage<IsolateAction, {jsonType: IsolateAc
   messageDesc(file_norn_action_v1_action, 4);
 
 /**
+ * A finding that a policy's command answers, as far as its proof goes.
+ *
+ * @generated from message norn.action.v1.ProvenFinding
+ */
+export type ProvenFinding = Message<"norn.action.v1.ProvenFinding"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * @generated from field: norn.finding.v1.FindingSource source = 2;
+   */
+  source: FindingSource;
+
+  /**
+   * 16 bytes each.
+   *
+   * @generated from field: bytes process_uid = 3;
+   */
+  processUid: Uint8Array;
+
+  /**
+   * @generated from field: bytes scope_uid = 4;
+   */
+  scopeUid: Uint8Array;
+
+  /**
+   * Empty for the host.
+   *
+   * @generated from field: string container_id = 5;
+   */
+  containerId: string;
+
+  /**
+   * @generated from field: norn.finding.v1.FindingProof proof = 6;
+   */
+  proof?: FindingProof | undefined;
+};
+
+/**
+ * A finding that a policy's command answers, as far as its proof goes.
+ *
+ * @generated from message norn.action.v1.ProvenFinding
+ */
+export type ProvenFindingJson = {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id?: string;
+
+  /**
+   * @generated from field: norn.finding.v1.FindingSource source = 2;
+   */
+  source?: FindingSourceJson;
+
+  /**
+   * 16 bytes each.
+   *
+   * @generated from field: bytes process_uid = 3;
+   */
+  processUid?: string;
+
+  /**
+   * @generated from field: bytes scope_uid = 4;
+   */
+  scopeUid?: string;
+
+  /**
+   * Empty for the host.
+   *
+   * @generated from field: string container_id = 5;
+   */
+  containerId?: string;
+
+  /**
+   * @generated from field: norn.finding.v1.FindingProof proof = 6;
+   */
+  proof?: FindingProofJson;
+};
+
+/**
+ * Describes the message norn.action.v1.ProvenFinding.
+ * Use `create(ProvenFindingSchema)` to create a new message.
+ */
+export const ProvenFindingSchema: GenMessage<ProvenFinding, {jsonType: ProvenFindingJson}> = /*@__PURE__*/
+  messageDesc(file_norn_action_v1_action, 5);
+
+/**
  * An action on its way to a host. Its serialised bytes are what is signed.
  *
  * @generated from message norn.action.v1.Command
@@ -303,6 +394,13 @@ export type Command = Message<"norn.action.v1.Command"> & {
    * @generated from field: string container_id = 11;
    */
   containerId: string;
+
+  /**
+   * Of a policy's command: those it answers, and those whose scopes it is about as well. The host carries it out for no other scope.
+   *
+   * @generated from field: repeated norn.action.v1.ProvenFinding findings = 12;
+   */
+  findings: ProvenFinding[];
 
   /**
    * @generated from oneof norn.action.v1.Command.action
@@ -416,6 +514,13 @@ export type CommandJson = {
   containerId?: string;
 
   /**
+   * Of a policy's command: those it answers, and those whose scopes it is about as well. The host carries it out for no other scope.
+   *
+   * @generated from field: repeated norn.action.v1.ProvenFinding findings = 12;
+   */
+  findings?: ProvenFindingJson[];
+
+  /**
    * @generated from field: norn.action.v1.KillAction kill = 20;
    */
   kill?: KillActionJson;
@@ -446,7 +551,7 @@ export type CommandJson = {
  * Use `create(CommandSchema)` to create a new message.
  */
 export const CommandSchema: GenMessage<Command, {jsonType: CommandJson}> = /*@__PURE__*/
-  messageDesc(file_norn_action_v1_action, 5);
+  messageDesc(file_norn_action_v1_action, 6);
 
 /**
  * @generated from message norn.action.v1.SignedCommand
@@ -479,6 +584,18 @@ export type SignedCommand = Message<"norn.action.v1.SignedCommand"> & {
    * @generated from field: string traceparent = 4;
    */
   traceparent: string;
+
+  /**
+   * Of a command that a person asked for: the API's word for it. Ed25519 over what libs/response/src/proof.ts says, 64 bytes.
+   *
+   * @generated from field: bytes person_signature = 5;
+   */
+  personSignature: Uint8Array;
+
+  /**
+   * @generated from field: string person_key_id = 6;
+   */
+  personKeyId: string;
 };
 
 /**
@@ -512,6 +629,18 @@ export type SignedCommandJson = {
    * @generated from field: string traceparent = 4;
    */
   traceparent?: string;
+
+  /**
+   * Of a command that a person asked for: the API's word for it. Ed25519 over what libs/response/src/proof.ts says, 64 bytes.
+   *
+   * @generated from field: bytes person_signature = 5;
+   */
+  personSignature?: string;
+
+  /**
+   * @generated from field: string person_key_id = 6;
+   */
+  personKeyId?: string;
 };
 
 /**
@@ -519,7 +648,7 @@ export type SignedCommandJson = {
  * Use `create(SignedCommandSchema)` to create a new message.
  */
 export const SignedCommandSchema: GenMessage<SignedCommand, {jsonType: SignedCommandJson}> = /*@__PURE__*/
-  messageDesc(file_norn_action_v1_action, 6);
+  messageDesc(file_norn_action_v1_action, 7);
 
 /**
  * @generated from message norn.action.v1.FileVerdict
@@ -706,7 +835,7 @@ export type FileVerdictJson = {
  * Use `create(FileVerdictSchema)` to create a new message.
  */
 export const FileVerdictSchema: GenMessage<FileVerdict, {jsonType: FileVerdictJson}> = /*@__PURE__*/
-  messageDesc(file_norn_action_v1_action, 7);
+  messageDesc(file_norn_action_v1_action, 8);
 
 /**
  * What came of a command. A long list of files travels in several messages with the same command_id.
@@ -883,7 +1012,7 @@ export type OutcomeJson = {
  * Use `create(OutcomeSchema)` to create a new message.
  */
 export const OutcomeSchema: GenMessage<Outcome, {jsonType: OutcomeJson}> = /*@__PURE__*/
-  messageDesc(file_norn_action_v1_action, 8);
+  messageDesc(file_norn_action_v1_action, 9);
 
 /**
  * @generated from enum norn.action.v1.OutcomeState

@@ -18,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file norn/agent/v1/agent.proto.
  */
 export const file_norn_agent_v1_agent: GenFile = /*@__PURE__*/
-  fileDesc("Chlub3JuL2FnZW50L3YxL2FnZW50LnByb3RvEg1ub3JuLmFnZW50LnYxImUKDEVucm9sUmVxdWVzdBISCgpqb2luX3Rva2VuGAEgASgJEhsKE2NlcnRpZmljYXRlX3JlcXVlc3QYAiABKAkSEAoIaG9zdG5hbWUYAyABKAkSEgoKbWFjaGluZV9pZBgEIAEoCSKHAQoNRW5yb2xSZXNwb25zZRIPCgdob3N0X2lkGAEgASgJEhEKCXRlbmFudF9pZBgCIAEoCRITCgtjZXJ0aWZpY2F0ZRgDIAEoCRIRCglhdXRob3JpdHkYBCABKAkSEwoLY29tbWFuZF9rZXkYBSABKAkSFQoNZXhwaXJlc19hdF91cxgGIAEoBCIrCgxSZW5ld1JlcXVlc3QSGwoTY2VydGlmaWNhdGVfcmVxdWVzdBgBIAEoCSJQCg1SZW5ld1Jlc3BvbnNlEhMKC2NlcnRpZmljYXRlGAEgASgJEhUKDWV4cGlyZXNfYXRfdXMYAiABKAQSEwoLY29tbWFuZF9rZXkYAyABKAkikAEKDkNvbm5lY3RSZXF1ZXN0Eg8KBWJhdGNoGAEgASgMSAASKQoFZmFjdHMYAiABKAsyGC5ub3JuLmV2ZW50LnYxLkhvc3RGYWN0c0gAEioKB291dGNvbWUYAyABKAsyFy5ub3JuLmFjdGlvbi52MS5PdXRjb21lSAASCwoDc2VxGA8gASgEQgkKB21lc3NhZ2Ui+QEKD0Nvbm5lY3RSZXNwb25zZRIhCgNhY2sYASABKAsyEi5ub3JuLmFnZW50LnYxLkFja0gAEikKB3JlZnVzYWwYAiABKAsyFi5ub3JuLmFnZW50LnYxLlJlZnVzYWxIABIwCgdjb21tYW5kGAMgASgLMh0ubm9ybi5hY3Rpb24udjEuU2lnbmVkQ29tbWFuZEgAEisKCHRocm90dGxlGAQgASgLMhcubm9ybi5hZ2VudC52MS5UaHJvdHRsZUgAEi4KBnBvbGljeRgFIAEoCzIcLm5vcm4ucG9saWN5LnYxLlNpZ25lZFBvbGljeUgAQgkKB21lc3NhZ2UiEgoDQWNrEgsKA3NlcRgBIAEoBCI1CgdSZWZ1c2FsEgsKA3NlcRgBIAEoBBIMCgRjb2RlGAIgASgJEg8KB21lc3NhZ2UYAyABKAkiKQoIVGhyb3R0bGUSEAoIcGF1c2VfbXMYASABKA0SCwoDc2VxGAIgASgEMlYKEEVucm9sbWVudFNlcnZpY2USQgoFRW5yb2wSGy5ub3JuLmFnZW50LnYxLkVucm9sUmVxdWVzdBocLm5vcm4uYWdlbnQudjEuRW5yb2xSZXNwb25zZTKgAQoMQWdlbnRTZXJ2aWNlEkwKB0Nvbm5lY3QSHS5ub3JuLmFnZW50LnYxLkNvbm5lY3RSZXF1ZXN0Gh4ubm9ybi5hZ2VudC52MS5Db25uZWN0UmVzcG9uc2UoATABEkIKBVJlbmV3Ehsubm9ybi5hZ2VudC52MS5SZW5ld1JlcXVlc3QaHC5ub3JuLmFnZW50LnYxLlJlbmV3UmVzcG9uc2ViBnByb3RvMw", [file_norn_action_v1_action, file_norn_event_v1_event, file_norn_policy_v1_policy]);
+  fileDesc("Chlub3JuL2FnZW50L3YxL2FnZW50LnByb3RvEg1ub3JuLmFnZW50LnYxImUKDEVucm9sUmVxdWVzdBISCgpqb2luX3Rva2VuGAEgASgJEhsKE2NlcnRpZmljYXRlX3JlcXVlc3QYAiABKAkSEAoIaG9zdG5hbWUYAyABKAkSEgoKbWFjaGluZV9pZBgEIAEoCSKHAQoNRW5yb2xSZXNwb25zZRIPCgdob3N0X2lkGAEgASgJEhEKCXRlbmFudF9pZBgCIAEoCRITCgtjZXJ0aWZpY2F0ZRgDIAEoCRIRCglhdXRob3JpdHkYBCABKAkSEwoLY29tbWFuZF9rZXkYBSABKAkSFQoNZXhwaXJlc19hdF91cxgGIAEoBCIrCgxSZW5ld1JlcXVlc3QSGwoTY2VydGlmaWNhdGVfcmVxdWVzdBgBIAEoCSJQCg1SZW5ld1Jlc3BvbnNlEhMKC2NlcnRpZmljYXRlGAEgASgJEhUKDWV4cGlyZXNfYXRfdXMYAiABKAQSEwoLY29tbWFuZF9rZXkYAyABKAkikAEKDkNvbm5lY3RSZXF1ZXN0Eg8KBWJhdGNoGAEgASgMSAASKQoFZmFjdHMYAiABKAsyGC5ub3JuLmV2ZW50LnYxLkhvc3RGYWN0c0gAEioKB291dGNvbWUYAyABKAsyFy5ub3JuLmFjdGlvbi52MS5PdXRjb21lSAASCwoDc2VxGA8gASgEQgkKB21lc3NhZ2UipwIKD0Nvbm5lY3RSZXNwb25zZRIhCgNhY2sYASABKAsyEi5ub3JuLmFnZW50LnYxLkFja0gAEikKB3JlZnVzYWwYAiABKAsyFi5ub3JuLmFnZW50LnYxLlJlZnVzYWxIABIwCgdjb21tYW5kGAMgASgLMh0ubm9ybi5hY3Rpb24udjEuU2lnbmVkQ29tbWFuZEgAEisKCHRocm90dGxlGAQgASgLMhcubm9ybi5hZ2VudC52MS5UaHJvdHRsZUgAEi4KBnBvbGljeRgFIAEoCzIcLm5vcm4ucG9saWN5LnYxLlNpZ25lZFBvbGljeUgAEiwKB3NpZ25lcnMYBiABKAsyGS5ub3JuLmFnZW50LnYxLlNpZ25lcktleXNIAEIJCgdtZXNzYWdlIjQKClNpZ25lcktleXMSJgoEa2V5cxgBIAMoCzIYLm5vcm4uYWdlbnQudjEuU2lnbmVyS2V5Ii8KCVNpZ25lcktleRIOCgZzaWduZXIYASABKAkSEgoKcHVibGljX2tleRgCIAEoCSISCgNBY2sSCwoDc2VxGAEgASgEIjUKB1JlZnVzYWwSCwoDc2VxGAEgASgEEgwKBGNvZGUYAiABKAkSDwoHbWVzc2FnZRgDIAEoCSIpCghUaHJvdHRsZRIQCghwYXVzZV9tcxgBIAEoDRILCgNzZXEYAiABKAQyVgoQRW5yb2xtZW50U2VydmljZRJCCgVFbnJvbBIbLm5vcm4uYWdlbnQudjEuRW5yb2xSZXF1ZXN0Ghwubm9ybi5hZ2VudC52MS5FbnJvbFJlc3BvbnNlMqABCgxBZ2VudFNlcnZpY2USTAoHQ29ubmVjdBIdLm5vcm4uYWdlbnQudjEuQ29ubmVjdFJlcXVlc3QaHi5ub3JuLmFnZW50LnYxLkNvbm5lY3RSZXNwb25zZSgBMAESQgoFUmVuZXcSGy5ub3JuLmFnZW50LnYxLlJlbmV3UmVxdWVzdBocLm5vcm4uYWdlbnQudjEuUmVuZXdSZXNwb25zZWIGcHJvdG8z", [file_norn_action_v1_action, file_norn_event_v1_event, file_norn_policy_v1_policy]);
 
 /**
  * @generated from message norn.agent.v1.EnrolRequest
@@ -358,6 +358,14 @@ export type ConnectResponse = Message<"norn.agent.v1.ConnectResponse"> & {
      */
     value: SignedPolicy;
     case: "policy";
+  } | {
+    /**
+     * First on each connection, and when it changes.
+     *
+     * @generated from field: norn.agent.v1.SignerKeys signers = 6;
+     */
+    value: SignerKeys;
+    case: "signers";
   } | { case: undefined; value?: undefined };
 };
 
@@ -393,6 +401,13 @@ export type ConnectResponseJson = {
    * @generated from field: norn.policy.v1.SignedPolicy policy = 5;
    */
   policy?: SignedPolicyJson;
+
+  /**
+   * First on each connection, and when it changes.
+   *
+   * @generated from field: norn.agent.v1.SignerKeys signers = 6;
+   */
+  signers?: SignerKeysJson;
 };
 
 /**
@@ -401,6 +416,82 @@ export type ConnectResponseJson = {
  */
 export const ConnectResponseSchema: GenMessage<ConnectResponse, {jsonType: ConnectResponseJson}> = /*@__PURE__*/
   messageDesc(file_norn_agent_v1_agent, 5);
+
+/**
+ * Whose word the host takes for what stands behind a command.
+ *
+ * @generated from message norn.agent.v1.SignerKeys
+ */
+export type SignerKeys = Message<"norn.agent.v1.SignerKeys"> & {
+  /**
+   * @generated from field: repeated norn.agent.v1.SignerKey keys = 1;
+   */
+  keys: SignerKey[];
+};
+
+/**
+ * Whose word the host takes for what stands behind a command.
+ *
+ * @generated from message norn.agent.v1.SignerKeys
+ */
+export type SignerKeysJson = {
+  /**
+   * @generated from field: repeated norn.agent.v1.SignerKey keys = 1;
+   */
+  keys?: SignerKeyJson[];
+};
+
+/**
+ * Describes the message norn.agent.v1.SignerKeys.
+ * Use `create(SignerKeysSchema)` to create a new message.
+ */
+export const SignerKeysSchema: GenMessage<SignerKeys, {jsonType: SignerKeysJson}> = /*@__PURE__*/
+  messageDesc(file_norn_agent_v1_agent, 6);
+
+/**
+ * @generated from message norn.agent.v1.SignerKey
+ */
+export type SignerKey = Message<"norn.agent.v1.SignerKey"> & {
+  /**
+   * "detection": that there is a finding. "api": that a person asked.
+   *
+   * @generated from field: string signer = 1;
+   */
+  signer: string;
+
+  /**
+   * SPKI PEM, Ed25519.
+   *
+   * @generated from field: string public_key = 2;
+   */
+  publicKey: string;
+};
+
+/**
+ * @generated from message norn.agent.v1.SignerKey
+ */
+export type SignerKeyJson = {
+  /**
+   * "detection": that there is a finding. "api": that a person asked.
+   *
+   * @generated from field: string signer = 1;
+   */
+  signer?: string;
+
+  /**
+   * SPKI PEM, Ed25519.
+   *
+   * @generated from field: string public_key = 2;
+   */
+  publicKey?: string;
+};
+
+/**
+ * Describes the message norn.agent.v1.SignerKey.
+ * Use `create(SignerKeySchema)` to create a new message.
+ */
+export const SignerKeySchema: GenMessage<SignerKey, {jsonType: SignerKeyJson}> = /*@__PURE__*/
+  messageDesc(file_norn_agent_v1_agent, 7);
 
 /**
  * Everything up to and including `seq` is in Kafka (acks=all).
@@ -431,7 +522,7 @@ export type AckJson = {
  * Use `create(AckSchema)` to create a new message.
  */
 export const AckSchema: GenMessage<Ack, {jsonType: AckJson}> = /*@__PURE__*/
-  messageDesc(file_norn_agent_v1_agent, 6);
+  messageDesc(file_norn_agent_v1_agent, 8);
 
 /**
  * This one message was not taken; the stream goes on.
@@ -486,7 +577,7 @@ export type RefusalJson = {
  * Use `create(RefusalSchema)` to create a new message.
  */
 export const RefusalSchema: GenMessage<Refusal, {jsonType: RefusalJson}> = /*@__PURE__*/
-  messageDesc(file_norn_agent_v1_agent, 7);
+  messageDesc(file_norn_agent_v1_agent, 9);
 
 /**
  * @generated from message norn.agent.v1.Throttle
@@ -523,7 +614,7 @@ export type ThrottleJson = {
  * Use `create(ThrottleSchema)` to create a new message.
  */
 export const ThrottleSchema: GenMessage<Throttle, {jsonType: ThrottleJson}> = /*@__PURE__*/
-  messageDesc(file_norn_agent_v1_agent, 8);
+  messageDesc(file_norn_agent_v1_agent, 10);
 
 /**
  * Served without a client certificate, on a port of its own.

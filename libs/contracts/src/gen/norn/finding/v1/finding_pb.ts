@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file norn/finding/v1/finding.proto.
  */
 export const file_norn_finding_v1_finding: GenFile = /*@__PURE__*/
-  fileDesc("Ch1ub3JuL2ZpbmRpbmcvdjEvZmluZGluZy5wcm90bxIPbm9ybi5maW5kaW5nLnYxIigKCEV2aWRlbmNlEg0KBWZpZWxkGAEgASgJEg0KBXZhbHVlGAIgASgJIoYBCghSZXNwb25zZRIrCgRydW5nGAEgASgOMh0ubm9ybi5maW5kaW5nLnYxLlJlc3BvbnNlUnVuZxIMCgRwaWRzGAIgAygNEhQKDGZpcnN0X2FjdF91cxgDIAEoBBISCgpzdG9wcGVkX3VzGAQgASgEEhUKDWZpbGVzX2NoYW5nZWQYBSABKA0ikwEKDEZvdW5kUHJvY2VzcxISCgppbWFnZV9wYXRoGAEgASgJEhQKDGltYWdlX3NoYTI1NhgCIAEoCRIUCgxjb21tYW5kX2xpbmUYAyABKAkSGQoRcGFyZW50X2ltYWdlX3BhdGgYBCABKAkSFwoPY29udGFpbmVyX2ltYWdlGAUgASgJEg8KB3BhY2thZ2UYBiABKAki9gQKB0ZpbmRpbmcSCgoCaWQYASABKAkSDwoHcnVsZV9pZBgCIAEoCRINCgV0aXRsZRgDIAEoCRIUCgxydWxlX3ZlcnNpb24YBCABKA0SLgoGc291cmNlGAUgASgOMh4ubm9ybi5maW5kaW5nLnYxLkZpbmRpbmdTb3VyY2USKwoIc2V2ZXJpdHkYBiABKA4yGS5ub3JuLmZpbmRpbmcudjEuU2V2ZXJpdHkSEgoKdGVjaG5pcXVlcxgHIAMoCRIPCgd0aW1lX3VzGAggASgEEhMKC3Byb2Nlc3NfdWlkGAkgASgMEhEKCXNjb3BlX3VpZBgKIAEoDBIUCgxjb250YWluZXJfaWQYCyABKAkSKwoIZXZpZGVuY2UYDCADKAsyGS5ub3JuLmZpbmRpbmcudjEuRXZpZGVuY2USDwoHc3VtbWFyeRgNIAEoCRIrCghyZXNwb25zZRgOIAEoCzIZLm5vcm4uZmluZGluZy52MS5SZXNwb25zZRITCgtsaW5lYWdlX3VpZBgPIAEoDBIRCgl0ZW5hbnRfaWQYECABKAkSDwoHaG9zdF9pZBgRIAEoCRISCgpwYXJlbnRfdWlkGBIgASgMEhMKC3J1bGVfYXV0aG9yGBMgASgJEhAKCG9ic2VydmVkGBQgASgIEgsKA3BpZBgVIAEoDRIVCg1hbmNlc3Rvcl9waWRzGBYgAygNEi4KB3Byb2Nlc3MYFyABKAsyHS5ub3JuLmZpbmRpbmcudjEuRm91bmRQcm9jZXNzEhMKC2V4Y2VwdGVkX2J5GBggASgJEg8KB2xpbWl0ZWQYGSABKAgSEAoIaG9zdF9pZHMYGiADKAki5AMKBUFsZXJ0EgoKAmlkGAEgASgJEhEKCXRlbmFudF9pZBgCIAEoCRIPCgdob3N0X2lkGAMgASgJEg8KB3ZlcnNpb24YBCABKA0SKwoIc2V2ZXJpdHkYBSABKA4yGS5ub3JuLmZpbmRpbmcudjEuU2V2ZXJpdHkSDQoFdGl0bGUYBiABKAkSDwoHc3VtbWFyeRgHIAEoCRIVCg1jcmVhdGVkX2F0X3VzGAggASgEEhUKDXVwZGF0ZWRfYXRfdXMYCSABKAQSFAoMY29udGFpbmVyX2lkGAogASgJEhYKDmNvbnRhaW5lcl9uYW1lGAsgASgJEhcKD2NvbnRhaW5lcl9pbWFnZRgMIAEoCRIRCglzY29wZV91aWQYDSABKAwSEwoLbGluZWFnZV91aWQYDiABKAwSEgoKdGVjaG5pcXVlcxgPIAMoCRIqCghmaW5kaW5ncxgQIAMoCzIYLm5vcm4uZmluZGluZy52MS5GaW5kaW5nEhYKDmZpbmRpbmdzX3RvdGFsGBEgASgNEhQKDHByb2Nlc3NfbmFtZRgSIAEoCRIWCg5sYXN0X3N0cmVhbV9pZBgTIAEoDBIWCg5sYXN0X2JhdGNoX3NlcRgUIAEoBBISCgpjb25maWRlbmNlGBUgASgNKpEBCghTZXZlcml0eRIYChRTRVZFUklUWV9VTlNQRUNJRklFRBAAEhoKFlNFVkVSSVRZX0lORk9STUFUSU9OQUwQARIQCgxTRVZFUklUWV9MT1cQAhITCg9TRVZFUklUWV9NRURJVU0QAxIRCg1TRVZFUklUWV9ISUdIEAQSFQoRU0VWRVJJVFlfQ1JJVElDQUwQBSpjCg1GaW5kaW5nU291cmNlEh4KGkZJTkRJTkdfU09VUkNFX1VOU1BFQ0lGSUVEEAASGQoVRklORElOR19TT1VSQ0VfUkVGTEVYEAESFwoTRklORElOR19TT1VSQ0VfUlVMRRACKrkBCgxSZXNwb25zZVJ1bmcSHQoZUkVTUE9OU0VfUlVOR19VTlNQRUNJRklFRBAAEhoKFlJFU1BPTlNFX1JVTkdfT0JTRVJWRUQQARIYChRSRVNQT05TRV9SVU5HX0ZST1pFThACEhgKFFJFU1BPTlNFX1JVTkdfS0lMTEVEEAMSIAocUkVTUE9OU0VfUlVOR19LSUxMRURfQVRfRVhFQxAEEhgKFFJFU1BPTlNFX1JVTkdfREVOSUVEEAViBnByb3RvMw");
+  fileDesc("Ch1ub3JuL2ZpbmRpbmcvdjEvZmluZGluZy5wcm90bxIPbm9ybi5maW5kaW5nLnYxIigKCEV2aWRlbmNlEg0KBWZpZWxkGAEgASgJEg0KBXZhbHVlGAIgASgJIoYBCghSZXNwb25zZRIrCgRydW5nGAEgASgOMh0ubm9ybi5maW5kaW5nLnYxLlJlc3BvbnNlUnVuZxIMCgRwaWRzGAIgAygNEhQKDGZpcnN0X2FjdF91cxgDIAEoBBISCgpzdG9wcGVkX3VzGAQgASgEEhUKDWZpbGVzX2NoYW5nZWQYBSABKA0ikwEKDEZvdW5kUHJvY2VzcxISCgppbWFnZV9wYXRoGAEgASgJEhQKDGltYWdlX3NoYTI1NhgCIAEoCRIUCgxjb21tYW5kX2xpbmUYAyABKAkSGQoRcGFyZW50X2ltYWdlX3BhdGgYBCABKAkSFwoPY29udGFpbmVyX2ltYWdlGAUgASgJEg8KB3BhY2thZ2UYBiABKAkipAUKB0ZpbmRpbmcSCgoCaWQYASABKAkSDwoHcnVsZV9pZBgCIAEoCRINCgV0aXRsZRgDIAEoCRIUCgxydWxlX3ZlcnNpb24YBCABKA0SLgoGc291cmNlGAUgASgOMh4ubm9ybi5maW5kaW5nLnYxLkZpbmRpbmdTb3VyY2USKwoIc2V2ZXJpdHkYBiABKA4yGS5ub3JuLmZpbmRpbmcudjEuU2V2ZXJpdHkSEgoKdGVjaG5pcXVlcxgHIAMoCRIPCgd0aW1lX3VzGAggASgEEhMKC3Byb2Nlc3NfdWlkGAkgASgMEhEKCXNjb3BlX3VpZBgKIAEoDBIUCgxjb250YWluZXJfaWQYCyABKAkSKwoIZXZpZGVuY2UYDCADKAsyGS5ub3JuLmZpbmRpbmcudjEuRXZpZGVuY2USDwoHc3VtbWFyeRgNIAEoCRIrCghyZXNwb25zZRgOIAEoCzIZLm5vcm4uZmluZGluZy52MS5SZXNwb25zZRITCgtsaW5lYWdlX3VpZBgPIAEoDBIRCgl0ZW5hbnRfaWQYECABKAkSDwoHaG9zdF9pZBgRIAEoCRISCgpwYXJlbnRfdWlkGBIgASgMEhMKC3J1bGVfYXV0aG9yGBMgASgJEhAKCG9ic2VydmVkGBQgASgIEgsKA3BpZBgVIAEoDRIVCg1hbmNlc3Rvcl9waWRzGBYgAygNEi4KB3Byb2Nlc3MYFyABKAsyHS5ub3JuLmZpbmRpbmcudjEuRm91bmRQcm9jZXNzEhMKC2V4Y2VwdGVkX2J5GBggASgJEg8KB2xpbWl0ZWQYGSABKAgSEAoIaG9zdF9pZHMYGiADKAkSLAoFcHJvb2YYGyABKAsyHS5ub3JuLmZpbmRpbmcudjEuRmluZGluZ1Byb29mIjEKDEZpbmRpbmdQcm9vZhIOCgZrZXlfaWQYASABKAkSEQoJc2lnbmF0dXJlGAIgASgMIuQDCgVBbGVydBIKCgJpZBgBIAEoCRIRCgl0ZW5hbnRfaWQYAiABKAkSDwoHaG9zdF9pZBgDIAEoCRIPCgd2ZXJzaW9uGAQgASgNEisKCHNldmVyaXR5GAUgASgOMhkubm9ybi5maW5kaW5nLnYxLlNldmVyaXR5Eg0KBXRpdGxlGAYgASgJEg8KB3N1bW1hcnkYByABKAkSFQoNY3JlYXRlZF9hdF91cxgIIAEoBBIVCg11cGRhdGVkX2F0X3VzGAkgASgEEhQKDGNvbnRhaW5lcl9pZBgKIAEoCRIWCg5jb250YWluZXJfbmFtZRgLIAEoCRIXCg9jb250YWluZXJfaW1hZ2UYDCABKAkSEQoJc2NvcGVfdWlkGA0gASgMEhMKC2xpbmVhZ2VfdWlkGA4gASgMEhIKCnRlY2huaXF1ZXMYDyADKAkSKgoIZmluZGluZ3MYECADKAsyGC5ub3JuLmZpbmRpbmcudjEuRmluZGluZxIWCg5maW5kaW5nc190b3RhbBgRIAEoDRIUCgxwcm9jZXNzX25hbWUYEiABKAkSFgoObGFzdF9zdHJlYW1faWQYEyABKAwSFgoObGFzdF9iYXRjaF9zZXEYFCABKAQSEgoKY29uZmlkZW5jZRgVIAEoDSqRAQoIU2V2ZXJpdHkSGAoUU0VWRVJJVFlfVU5TUEVDSUZJRUQQABIaChZTRVZFUklUWV9JTkZPUk1BVElPTkFMEAESEAoMU0VWRVJJVFlfTE9XEAISEwoPU0VWRVJJVFlfTUVESVVNEAMSEQoNU0VWRVJJVFlfSElHSBAEEhUKEVNFVkVSSVRZX0NSSVRJQ0FMEAUqYwoNRmluZGluZ1NvdXJjZRIeChpGSU5ESU5HX1NPVVJDRV9VTlNQRUNJRklFRBAAEhkKFUZJTkRJTkdfU09VUkNFX1JFRkxFWBABEhcKE0ZJTkRJTkdfU09VUkNFX1JVTEUQAiq5AQoMUmVzcG9uc2VSdW5nEh0KGVJFU1BPTlNFX1JVTkdfVU5TUEVDSUZJRUQQABIaChZSRVNQT05TRV9SVU5HX09CU0VSVkVEEAESGAoUUkVTUE9OU0VfUlVOR19GUk9aRU4QAhIYChRSRVNQT05TRV9SVU5HX0tJTExFRBADEiAKHFJFU1BPTlNFX1JVTkdfS0lMTEVEX0FUX0VYRUMQBBIYChRSRVNQT05TRV9SVU5HX0RFTklFRBAFYgZwcm90bzM");
 
 /**
  * @generated from message norn.finding.v1.Evidence
@@ -400,6 +400,13 @@ export type Finding = Message<"norn.finding.v1.Finding"> & {
    * @generated from field: repeated string host_ids = 26;
    */
   hostIds: string[];
+
+  /**
+   * Set by detection, of findings in an alert.
+   *
+   * @generated from field: norn.finding.v1.FindingProof proof = 27;
+   */
+  proof?: FindingProof | undefined;
 };
 
 /**
@@ -571,6 +578,13 @@ export type FindingJson = {
    * @generated from field: repeated string host_ids = 26;
    */
   hostIds?: string[];
+
+  /**
+   * Set by detection, of findings in an alert.
+   *
+   * @generated from field: norn.finding.v1.FindingProof proof = 27;
+   */
+  proof?: FindingProofJson;
 };
 
 /**
@@ -579,6 +593,55 @@ export type FindingJson = {
  */
 export const FindingSchema: GenMessage<Finding, {jsonType: FindingJson}> = /*@__PURE__*/
   messageDesc(file_norn_finding_v1_finding, 3);
+
+/**
+ * Detection's word for a finding, which the host checks before it carries out what policy decides about it.
+ *
+ * @generated from message norn.finding.v1.FindingProof
+ */
+export type FindingProof = Message<"norn.finding.v1.FindingProof"> & {
+  /**
+   * First 16 hex of SHA-256 of the public key's SPKI DER.
+   *
+   * @generated from field: string key_id = 1;
+   */
+  keyId: string;
+
+  /**
+   * Ed25519 over what libs/response/src/proof.ts says, 64 bytes.
+   *
+   * @generated from field: bytes signature = 2;
+   */
+  signature: Uint8Array;
+};
+
+/**
+ * Detection's word for a finding, which the host checks before it carries out what policy decides about it.
+ *
+ * @generated from message norn.finding.v1.FindingProof
+ */
+export type FindingProofJson = {
+  /**
+   * First 16 hex of SHA-256 of the public key's SPKI DER.
+   *
+   * @generated from field: string key_id = 1;
+   */
+  keyId?: string;
+
+  /**
+   * Ed25519 over what libs/response/src/proof.ts says, 64 bytes.
+   *
+   * @generated from field: bytes signature = 2;
+   */
+  signature?: string;
+};
+
+/**
+ * Describes the message norn.finding.v1.FindingProof.
+ * Use `create(FindingProofSchema)` to create a new message.
+ */
+export const FindingProofSchema: GenMessage<FindingProof, {jsonType: FindingProofJson}> = /*@__PURE__*/
+  messageDesc(file_norn_finding_v1_finding, 4);
 
 /**
  * The findings of one attack. The same id with a higher version replaces it.
@@ -849,7 +912,7 @@ export type AlertJson = {
  * Use `create(AlertSchema)` to create a new message.
  */
 export const AlertSchema: GenMessage<Alert, {jsonType: AlertJson}> = /*@__PURE__*/
-  messageDesc(file_norn_finding_v1_finding, 4);
+  messageDesc(file_norn_finding_v1_finding, 5);
 
 /**
  * @generated from enum norn.finding.v1.Severity

@@ -1,30 +1,25 @@
 // A refused record is listed, shown, sent again once the cause is gone, and given up: on a real broker.
 import { setTimeout as sleep } from 'node:timers/promises';
-import {
-  type BusProducer,
-  type BusRecord,
-  DeadLetterBox,
-  createConsumer,
-  createProducer,
-  ensureTopics,
-} from '@norn/bus';
-import { type TestKafka, startKafka } from '@norn/testkit';
+import { type BusProducer, type BusRecord, DeadLetterBox, createConsumer, ensureTopics } from '@norn/bus';
+import { type TestKafka, createStagesProducer, makeTestKeys, startKafka } from '@norn/testkit';
 
+const keys = makeTestKeys();
 let kafka: TestKafka;
 let producer: BusProducer;
 let box: DeadLetterBox;
-const config = () => ({ kafkaBrokers: kafka.brokers, kafkaPartitions: 2 });
+const config = () => ({ ...keys, kafkaBrokers: kafka.brokers, kafkaPartitions: 2 });
 
 beforeAll(async () => {
   kafka = await startKafka();
   await ensureTopics(config());
-  producer = await createProducer(config());
+  producer = await createStagesProducer(config());
   box = new DeadLetterBox(config(), producer);
 }, 60_000);
 
 afterAll(async () => {
   await producer.close();
   await kafka.stop();
+  keys.remove();
 }, 60_000);
 
 async function until(isTrue: () => boolean | Promise<boolean>): Promise<void> {

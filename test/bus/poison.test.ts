@@ -7,26 +7,27 @@ import {
   type BusRecord,
   committedMarks,
   createConsumer,
-  createProducer,
   ensureTopics,
   offsetRanges,
   readRange,
 } from '@norn/bus';
-import { type TestKafka, startKafka } from '@norn/testkit';
+import { type TestKafka, createStagesProducer, makeTestKeys, startKafka } from '@norn/testkit';
 
+const keys = makeTestKeys();
 let kafka: TestKafka;
 let producer: BusProducer;
-const config = () => ({ kafkaBrokers: kafka.brokers, kafkaPartitions: 4 });
+const config = () => ({ ...keys, kafkaBrokers: kafka.brokers, kafkaPartitions: 4 });
 
 beforeAll(async () => {
   kafka = await startKafka();
   await ensureTopics(config());
-  producer = await createProducer(config());
+  producer = await createStagesProducer(config());
 }, 60_000);
 
 afterAll(async () => {
   await producer.close();
   await kafka.stop();
+  keys.remove();
 }, 60_000);
 
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, number) => number);

@@ -1,10 +1,10 @@
 // Reading the dead letters, sending them again and giving them up. What was done stands behind them in the same topic, so it lives as long as they do.
 import { NornError } from '@norn/base';
-import type { BusConfig } from './config.ts';
+import type { StageBusConfig } from './config.ts';
 import { markReplayed } from './dead-letters.ts';
-import { type TopicName, flow, topics } from './flow.ts';
+import { type TopicName, flow, topics, writers } from './flow.ts';
 import { readRange } from './follow.ts';
-import type { BusProducer } from './producer.ts';
+import { type BusProducer, createProducer } from './producer.ts';
 import type { BusRecord } from './record.ts';
 import { offsetAt, offsetRanges } from './topics.ts';
 
@@ -51,7 +51,7 @@ const lettersMax = 10_000;
 
 export class DeadLetterBox {
   constructor(
-    private readonly config: BusConfig,
+    private readonly config: StageBusConfig,
     private readonly producer: Pick<BusProducer, 'send'>,
   ) {}
 
@@ -125,6 +125,27 @@ export class DeadLetterBox {
       for (const record of records) take(record);
       return Promise.resolve();
     });
+  }
+}
+
+/** Sends as whoever may write to a topic, with the keys of this machine's installation. */
+export class ReplayProducer implements BusProducer {
+  private readonly producers = new Map<string, Promise<BusProducer>>();
+
+  constructor(private readonly config: StageBusConfig) {}
+
+  async send(topic: TopicName, records: Parameters<BusProducer['send']>[1]): Promise<void> {
+    const [signer] = writers[topic];
+    const name = signer ?? '';
+    const made = this.producers.get(name);
+    const options = { clientId: 'norn-deadletters', ...(signer !== undefined && { signer }) };
+    const producer = made ?? createProducer(this.config, options);
+    this.producers.set(name, producer);
+    await (await producer).send(topic, records);
+  }
+
+  async close(): Promise<void> {
+    for (const producer of this.producers.values()) await (await producer).close();
   }
 }
 

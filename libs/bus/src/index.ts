@@ -10,7 +10,7 @@ export {
   createConsumer,
 } from './consumer.ts';
 export { DeadLetters, deadLetterOf, isReplayed, markReplayed } from './dead-letters.ts';
-export { type DeadLetter, type DeadLetterState, DeadLetterBox } from './dead-letter-box.ts';
+export { type DeadLetter, type DeadLetterState, DeadLetterBox, ReplayProducer } from './dead-letter-box.ts';
 export { ErrorsAsThrown } from './errors-as-thrown.filter.ts';
 export * from './flow.ts';
 export { type Follower, followTopic, readRange } from './follow.ts';

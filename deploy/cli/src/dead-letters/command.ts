@@ -134,7 +134,7 @@ async function isAgreed(question: string): Promise<boolean> {
 async function withBox<T>(work: (box: DeadLetterBox) => Promise<T>): Promise<T> {
   // Only here: Kafka's client is much to load for every other command.
   const { openBox } = await import('./open-box.ts');
-  const opened = await openBox();
+  const opened = openBox();
   try {
     return await work(opened.box);
   } finally {

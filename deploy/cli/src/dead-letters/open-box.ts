@@ -1,5 +1,5 @@
 // The dead letters of this machine's installation.
-import { DeadLetterBox, createProducer } from '@norn/bus';
+import { DeadLetterBox, ReplayProducer } from '@norn/bus';
 import { findInstallation } from '../up/installation.ts';
 
 export interface OpenBox {
@@ -7,8 +7,9 @@ export interface OpenBox {
   close(): Promise<void>;
 }
 
-export async function openBox(): Promise<OpenBox> {
-  const config = { kafkaBrokers: `127.0.0.1:${findInstallation().ports.kafka}` };
-  const producer = await createProducer(config, { clientId: 'norn-deadletters' });
+export function openBox(): OpenBox {
+  const { ports, path } = findInstallation();
+  const config = { kafkaBrokers: `127.0.0.1:${ports.kafka}`, secretsDir: path('secrets') };
+  const producer = new ReplayProducer(config);
   return { box: new DeadLetterBox(config, producer), close: () => producer.close() };
 }

@@ -1,9 +1,17 @@
 // The real chain from baldur's socket to Kafka: tyr and ingest as processes, a real broker, a real PostgreSQL, real certificates.
-import { ensureTopics, offsetRanges, readRange, type StageBusConfig, type BusRecord, type TopicName } from '@norn/bus';
+import {
+  ensureAccess,
+  ensureTopics,
+  offsetRanges,
+  readRange,
+  type BusRecord,
+  type StageBusConfig,
+  type TopicName,
+} from '@norn/bus';
 import { freePorts } from '@norn/embedded';
 import { makeSecrets, writeSecrets, type TestSecrets } from '@norn/ingest/testing';
 import { createControlStore, createToken, ensureTenant } from '@norn/store';
-import { createStagesProducer, startKafka, startPostgres } from '@norn/testkit';
+import { createStagesProducer, startKafka, startPostgres, type TestKafka } from '@norn/testkit';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -31,8 +39,7 @@ export async function startLink() {
   const folder = mkdtempSync(join(tmpdir(), 'norn-link-'));
   const [kafka, postgres, ports] = await Promise.all([startKafka(), startPostgres(), freePorts(3)]);
   const [ingestPort = 0, enrolPort = 0, healthPort = 0] = ports;
-  const bus = { kafkaBrokers: kafka.brokers, kafkaPartitions: 2, secretsDir: join(folder, 'secrets') };
-  await ensureTopics(bus);
+  const bus = await prepareBus(kafka, join(folder, 'secrets'));
   const control = await createControlStore({ postgresUrl: postgres.urlWithPassword });
   await ensureTenant(control.manager, tenantId);
   const secrets: TestSecrets = await makeSecrets();
@@ -48,11 +55,15 @@ export async function startLink() {
   mkdirSync(agentDir, { mode: 0o700 });
   const environment = environmentOf(folder, {
     ports: { ingest: ingestPort, enrol: enrolPort, health: healthPort },
-    brokers: kafka.brokers,
     postgresUrl: postgres.url,
   });
   const start = (name: string, main: string, extra: Readonly<Record<string, string>> = {}): PartProcess =>
-    startPart({ name, main: join(repository, main), folder, environment: { ...environment, ...extra } });
+    startPart({
+      name,
+      main: join(repository, main),
+      folder,
+      environment: { ...environment, ...kafka.environmentOf(name), ...extra },
+    });
 
   return {
     agentDir,
@@ -98,6 +109,12 @@ export async function startLink() {
   };
 }
 
+async function prepareBus({ bus }: TestKafka, secretsDir: string): Promise<StageBusConfig> {
+  await ensureTopics({ ...bus, kafkaPartitions: 2 });
+  await ensureAccess(bus);
+  return { ...bus, secretsDir };
+}
+
 async function recordsOf(bus: StageBusConfig, topic: TopicName): Promise<BusRecord[]> {
   const records: BusRecord[] = [];
   await readRange(bus, topic, await offsetRanges(bus, topic), (batch) => {
@@ -109,17 +126,15 @@ async function recordsOf(bus: StageBusConfig, topic: TopicName): Promise<BusReco
 
 interface Addresses {
   readonly ports: { readonly ingest: number; readonly enrol: number; readonly health: number };
-  readonly brokers: string;
   readonly postgresUrl: string;
 }
 
-function environmentOf(folder: string, { ports, brokers, postgresUrl }: Addresses) {
+function environmentOf(folder: string, { ports, postgresUrl }: Addresses) {
   const agentDir = join(folder, 'agent');
   return {
     NORN_INGEST_PORT: String(ports.ingest),
     NORN_ENROL_PORT: String(ports.enrol),
     NORN_HEALTH_PORT: String(ports.health),
-    NORN_KAFKA_BROKERS: brokers,
     NORN_POSTGRES_URL: postgresUrl,
     NORN_POSTGRES_PASSWORD_FILE: join(folder, 'postgres.password'),
     NORN_SECRETS_DIR: join(folder, 'secrets'),

@@ -16,7 +16,7 @@ import { type TestKafka, createStagesProducer, makeTestKeys, startKafka } from '
 let kafka: TestKafka;
 let producer: BusProducer;
 const keys = makeTestKeys();
-const config = () => ({ kafkaBrokers: kafka.brokers, kafkaPartitions: 2, secretsDir: keys.secretsDir });
+const config = () => ({ ...kafka.bus, kafkaPartitions: 2, secretsDir: keys.secretsDir });
 
 beforeAll(async () => {
   kafka = await startKafka();

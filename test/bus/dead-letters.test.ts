@@ -7,7 +7,7 @@ const keys = makeTestKeys();
 let kafka: TestKafka;
 let producer: BusProducer;
 let box: DeadLetterBox;
-const config = () => ({ ...keys, kafkaBrokers: kafka.brokers, kafkaPartitions: 2 });
+const config = () => ({ ...keys, ...kafka.bus, kafkaPartitions: 2 });
 
 beforeAll(async () => {
   kafka = await startKafka();

@@ -6,7 +6,7 @@ import { type TestKafka, createStagesProducer, makeTestKeys, startKafka } from '
 const keys = makeTestKeys();
 let kafka: TestKafka;
 let producer: BusProducer;
-const config = () => ({ ...keys, kafkaBrokers: kafka.brokers, kafkaPartitions: 2 });
+const config = () => ({ ...keys, ...kafka.bus, kafkaPartitions: 2 });
 
 beforeAll(async () => {
   kafka = await startKafka();

@@ -16,7 +16,7 @@ import { type TestKafka, createStagesProducer, makeTestKeys, startKafka } from '
 const keys = makeTestKeys();
 let kafka: TestKafka;
 let producer: BusProducer;
-const config = () => ({ ...keys, kafkaBrokers: kafka.brokers, kafkaPartitions: 4 });
+const config = () => ({ ...keys, ...kafka.bus, kafkaPartitions: 4 });
 
 beforeAll(async () => {
   kafka = await startKafka();

@@ -29,7 +29,7 @@ import {
 const keys = makeTestKeys();
 let kafka: TestKafka;
 let producer: BusProducer;
-const config = () => ({ kafkaBrokers: kafka.brokers, kafkaPartitions: 1, secretsDir: keys.secretsDir });
+const config = () => ({ ...kafka.bus, kafkaPartitions: 1, secretsDir: keys.secretsDir });
 
 beforeAll(async () => {
   kafka = await startKafka();
@@ -67,7 +67,7 @@ async function refused(topic: TopicName, reason: string): Promise<number> {
 async function trueRecord(topic: TopicName, key: string, text: string): Promise<ForgedRecord> {
   await producer.send(topic, [record(key, text)]);
   const [range] = await offsetRanges(config(), topic);
-  const found = (await readAsStranger(kafka.brokers, topic, range?.end ?? 1)).find(
+  const found = (await readAsStranger(kafka.bus, topic, range?.end ?? 1)).find(
     ({ value }) => Buffer.from(value).toString() === text,
   );
   if (found === undefined) throw new Error(`${text} is not on ${topic}`);
@@ -85,7 +85,7 @@ describe('a record on the bus', () => {
 
   it.each(signedTopics)('of %s is read when its stage wrote it, and not without a signature', async (topic) => {
     const before = await refused(topic, 'record_unsigned');
-    await forge(kafka.brokers, [forged(topic, 'default:host-1', 'forged')]);
+    await forge(kafka.bus, [forged(topic, 'default:host-1', 'forged')]);
     await producer.send(topic, [record('default:host-1', 'true')]);
     expect(await readable(topic)).toEqual(['true']);
     expect(await refused(topic, 'record_unsigned')).toBe(before + 1);
@@ -93,7 +93,7 @@ describe('a record on the bus', () => {
 
   it('says the same under no other key, topic or content', async () => {
     const alert = await trueRecord('alerts', 'default:host-1', 'an alert');
-    await forge(kafka.brokers, [
+    await forge(kafka.bus, [
       { ...alert, key: 'default:host-2' },
       { ...alert, key: 'other:host-1' },
       { ...alert, topic: 'findings' },
@@ -108,7 +108,7 @@ describe('a record on the bus', () => {
   it('needs the signature of a stage that may write to its topic', async () => {
     // Ingest, which may write outcomes, and whoever took its key.
     const outcome = await trueRecord('outcomes', 'default:host-1', 'by ingest');
-    await forge(kafka.brokers, [{ ...outcome, topic: 'commands' }]);
+    await forge(kafka.bus, [{ ...outcome, topic: 'commands' }]);
     expect(await readable('commands')).not.toContain('by ingest');
     expect(await refused('commands', 'signer_foreign')).toBe(1);
     const ingest = await createProducer(config(), { signer: 'ingest' });
@@ -133,7 +133,7 @@ describe('a record on the bus', () => {
     strangers.remove();
     const texts = ['', 'x', `${keyId}.${signature}.1.${digests}`, `${keyId}.${signature}.${index}.`, `${header}.x`];
     await forge(
-      kafka.brokers,
+      kafka.bus,
       texts.map((text) => ({ ...finding, headers: { 'norn-signature': text } })),
     );
     expect((await readable('findings')).filter((text) => text !== 'true')).toEqual(['a finding']);
@@ -154,7 +154,7 @@ describe('a record on the bus', () => {
       handlers: new Map([['alerts', take(taken)]]),
     });
     const follower = await followTopic(config(), 'alerts', take(followed));
-    await forge(kafka.brokers, [forged('alerts', 'default:host-1', 'forged again')]);
+    await forge(kafka.bus, [forged('alerts', 'default:host-1', 'forged again')]);
     await producer.send('alerts', [record('default:host-1', 'the last')]);
     while (!taken.includes('the last') || !followed.includes('the last')) await sleep(20);
     expect([...taken, ...followed]).not.toContain('forged again');
@@ -167,12 +167,12 @@ describe('a record on the bus', () => {
     const found = (await readable('enriched')).filter((text) => text.startsWith('many'));
     expect(found).toEqual(many.map(({ value }) => value.toString()));
     const [range] = await offsetRanges(config(), 'enriched');
-    const stood = await readAsStranger(kafka.brokers, 'enriched', range?.end ?? 0);
+    const stood = await readAsStranger(kafka.bus, 'enriched', range?.end ?? 0);
     const ofMany = stood.filter(({ value }) => Buffer.from(value).toString().startsWith('many'));
     const [first, second] = ofMany;
     if (first === undefined || second === undefined) throw new Error('too few');
     // A record with its neighbour's place in the same run.
-    await forge(kafka.brokers, [{ ...first, headers: second.headers }]);
+    await forge(kafka.bus, [{ ...first, headers: second.headers }]);
     expect((await readable('enriched')).filter((text) => text === 'many 0')).toHaveLength(1);
   });
 });

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createClient, type ClickHouseClient } from '@clickhouse/client';
 import { offsetRanges, readRange } from '@norn/bus';
 import { openBatch } from '@norn/contracts';
+import { busIdentity } from '@norn/embedded';
 import { startInstallation, type Installation } from './installation.ts';
 
 const portBase = 7740;
@@ -126,7 +127,15 @@ async function simulators(): Promise<string[]> {
 
 /** Events of all batches that ingest acknowledged, each batch once: the broker has written them to every replica. */
 async function countAcked(home: string): Promise<number> {
-  const config = { kafkaBrokers: `127.0.0.1:${String(portBase + 2)}`, secretsDir: join(home, 'secrets') };
+  const { authorityFile, certificateFile, keyFile } = busIdentity(join(home, 'secrets'), 'record');
+  const config = {
+    kafkaBrokers: `127.0.0.1:${String(portBase + 2)}`,
+    kafkaTls: true,
+    kafkaAuthorityFile: authorityFile,
+    kafkaCertificateFile: certificateFile,
+    kafkaKeyFile: keyFile,
+    secretsDir: join(home, 'secrets'),
+  };
   const events = new Map<string, number>();
   await readRange(config, 'raw', await offsetRanges(config, 'raw'), ({ records }) => {
     for (const { value } of records) {

@@ -1,6 +1,6 @@
 // Remediation and storage's neighbours on a broker that somebody else writes to as well: what no stage signed has no effect.
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
-import { type BusProducer, ensureTopics, offsetRanges } from '@norn/bus';
+import { type BusProducer, ensureAccess, ensureTopics, offsetRanges } from '@norn/bus';
 import { makeSignerKeys, readSignerKey } from '@norn/config';
 import { action, finding } from '@norn/contracts';
 import { POLICY, signCommand, signForPerson } from '@norn/response';
@@ -36,12 +36,13 @@ beforeAll(async () => {
   const key = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' });
   writeFileSync(join(folder, 'command.key.pem'), key, { mode: 0o600 });
   writeFileSync(join(folder, 'postgres.password'), postgres.password, { mode: 0o600 });
-  await ensureTopics({ kafkaBrokers: kafka.brokers, kafkaPartitions: 1 });
+  await ensureTopics({ ...kafka.bus, kafkaPartitions: 1 });
+  await ensureAccess(kafka.bus);
   store = await createControlStore({ postgresUrl: postgres.urlWithPassword });
   await ensureTenant(store.manager, 'default');
-  producer = await createStagesProducer({ kafkaBrokers: kafka.brokers, secretsDir: folder });
+  producer = await createStagesProducer({ ...kafka.bus, secretsDir: folder });
   remediation = new StageProcess('remediation', {
-    NORN_KAFKA_BROKERS: kafka.brokers,
+    ...kafka.environmentOf('remediation'),
     NORN_POSTGRES_URL: postgres.urlWithPassword.replace(/:[^:@/]*@/, '@'),
     NORN_POSTGRES_PASSWORD_FILE: join(folder, 'postgres.password'),
     NORN_SECRETS_DIR: folder,
@@ -73,7 +74,7 @@ async function trueAlert(name: string): Promise<void> {
 
 describe('what stands on the bus and no stage wrote', () => {
   it('is an alert that nobody answers, while the true one behind it is answered', async () => {
-    await forge(kafka.brokers, [attack('forged')]);
+    await forge(kafka.bus, [attack('forged')]);
     await trueAlert('true');
     expect(await handled('forged')).toBe(false);
     const commands = await store.manager.find(CommandRecord);
@@ -81,11 +82,11 @@ describe('what stands on the bus and no stage wrote', () => {
   }, 60_000);
 
   it('is an alert of another host or tenant under a true signature', async () => {
-    const [range] = await offsetRanges({ kafkaBrokers: kafka.brokers }, 'alerts');
-    const stood = await readAsStranger(kafka.brokers, 'alerts', range?.end ?? 0);
+    const [range] = await offsetRanges(kafka.bus, 'alerts');
+    const stood = await readAsStranger(kafka.bus, 'alerts', range?.end ?? 0);
     const signed = stood.find(({ headers }) => headers['norn-signature'] !== undefined) as ForgedRecord;
     const foreign = { ...alertOf('foreign', 1, [reflexFinding('foreign-f', 'foreign')]), hostId: 'host-of-another' };
-    await forge(kafka.brokers, [
+    await forge(kafka.bus, [
       { ...signed, key: 'default:host-of-another', value: toBinary(finding.AlertSchema, foreign) },
       { ...signed, key: 'other:host-of-another' },
       { ...attack('borrowed'), headers: signed.headers },
@@ -107,7 +108,7 @@ describe('what stands on the bus and no stage wrote', () => {
     await until(async () => (await store.manager.countBy(CommandRecord, { state: 'dispatched' })) > 0);
     const command = await store.manager.findOneByOrFail(CommandRecord, { alertId: idOf('true'), hostId });
     const said = outcomeRecord(command.id, action.OutcomeState.SUCCEEDED, {}, hostKey);
-    await forge(kafka.brokers, [said]);
+    await forge(kafka.bus, [said]);
     const other = await store.manager.findOneByOrFail(CommandRecord, { alertId: idOf('after-foreign') });
     await producer.send('outcomes', [outcomeRecord(other.id, action.OutcomeState.SUCCEEDED)]);
     await until(
@@ -142,8 +143,8 @@ describe('what stands on the bus and no stage wrote', () => {
     await put(signForPerson(signCommand(made('madeup-a', POLICY), commandKey), readSignerKey(folder, 'api')));
     await put(signForPerson(signCommand(made('asked', 'ada'), commandKey), readSignerKey(folder, 'api')));
     await until(async () => (await store.query<unknown[]>('SELECT 1 FROM outbox')).length === 0);
-    const [range] = await offsetRanges({ kafkaBrokers: kafka.brokers }, 'commands');
-    const sent = (await readAsStranger(kafka.brokers, 'commands', range?.end ?? 0)).map(
+    const [range] = await offsetRanges(kafka.bus, 'commands');
+    const sent = (await readAsStranger(kafka.bus, 'commands', range?.end ?? 0)).map(
       ({ value }) => fromBinary(action.CommandSchema, fromBinary(action.SignedCommandSchema, value).command).id,
     );
     expect(sent).toContain(idOf('asked'));

@@ -1,7 +1,7 @@
 // Detection and remediation as processes, real Kafka, real PostgreSQL: from a batch with a reflex's finding to a remediated alert,
 // while both stages are killed with -9. Nothing is missing, nothing counts twice.
 import { fromBinary } from '@bufbuild/protobuf';
-import { type BusProducer, ensureTopics, offsetRanges, readRange } from '@norn/bus';
+import { type BusProducer, ensureAccess, ensureTopics, offsetRanges, readRange } from '@norn/bus';
 import { event, finding } from '@norn/contracts';
 import { batchRecord, process as simulatedProcess, reflexFinding } from '@norn/detection/simulated-host';
 import { AlertHandling, CommandRecord, createControlStore, ensureTenant } from '@norn/store';
@@ -31,19 +31,21 @@ beforeAll(async () => {
   writeFileSync(join(folder, 'command.key.pem'), key, { mode: 0o600 });
   writeFileSync(join(folder, 'postgres.password'), postgres.password, { mode: 0o600 });
   makeSignerKeys(folder);
-  await ensureTopics({ kafkaBrokers: kafka.brokers, kafkaPartitions: 2 });
+  await ensureTopics({ ...kafka.bus, kafkaPartitions: 2 });
+  await ensureAccess(kafka.bus);
   store = await createControlStore({ postgresUrl: postgres.urlWithPassword });
   await ensureTenant(store.manager, 'default');
-  const bus = { kafkaBrokers: kafka.brokers, secretsDir: folder };
+  const bus = { ...kafka.bus, secretsDir: folder };
   producer = await createStagesProducer(bus);
   agents = new SimulatedAgents(bus, producer);
   const environment = {
-    NORN_KAFKA_BROKERS: kafka.brokers,
     NORN_POSTGRES_URL: postgres.urlWithPassword.replace(/:[^:@/]*@/, '@'),
     NORN_POSTGRES_PASSWORD_FILE: join(folder, 'postgres.password'),
     NORN_SECRETS_DIR: folder,
   };
-  stages = ['detection', 'remediation'].map((name) => new StageProcess(name, environment));
+  stages = ['detection', 'remediation'].map(
+    (name) => new StageProcess(name, { ...environment, ...kafka.environmentOf(name) }),
+  );
   await Promise.all([agents.start(), ...stages.map((stage) => stage.start())]);
 }, 90_000);
 
@@ -100,7 +102,7 @@ async function stateOfPlay(): Promise<unknown> {
 }
 
 async function all(topic: 'alerts' | 'findings'): Promise<Uint8Array[]> {
-  const config = { kafkaBrokers: kafka.brokers, secretsDir: folder };
+  const config = { ...kafka.bus, secretsDir: folder };
   const values: Uint8Array[] = [];
   await readRange(config, topic, await offsetRanges(config, topic), ({ records }) => {
     values.push(...records.map(({ value }) => value));

@@ -8,6 +8,7 @@ import {
   type BusRecord,
   type TopicName,
   committedOffsets,
+  ensureAccess,
   ensureTopics,
   offsetRanges,
   readRange,
@@ -40,14 +41,14 @@ export async function startStageTrial({ partitions = 2 } = {}): Promise<StageTri
   const folder = mkdtempSync(join(tmpdir(), 'norn-stages-'));
   const [kafka, clickhouse] = await Promise.all([startKafka(), startClickHouse()]);
   const keys = makeTestKeys();
-  const config = { kafkaBrokers: kafka.brokers, kafkaPartitions: partitions, secretsDir: keys.secretsDir };
+  const config = { ...kafka.bus, kafkaPartitions: partitions, secretsDir: keys.secretsDir };
   await ensureTopics(config);
+  await ensureAccess(config);
   const file = (name: string, content: string): string => {
     writeFileSync(join(folder, name), content, { mode: 0o600 });
     return join(folder, name);
   };
   const environment = {
-    NORN_KAFKA_BROKERS: kafka.brokers,
     NORN_SECRETS_DIR: keys.secretsDir,
     NORN_CLICKHOUSE_URL: clickhouse.url,
     NORN_CLICKHOUSE_WRITER_PASSWORD_FILE: file('writer', clickhouse.writerPassword),
@@ -69,7 +70,7 @@ export async function startStageTrial({ partitions = 2 } = {}): Promise<StageTri
     producer,
     reader,
     stage: (name) => {
-      const stage = new StageProcess(name, environment);
+      const stage = new StageProcess(name, { ...environment, ...kafka.environmentOf(name) });
       stages.push(stage);
       return stage;
     },

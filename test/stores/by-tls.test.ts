@@ -54,7 +54,13 @@ describe('Kafka by TLS', () => {
   let part: Part & { readonly brokers: string };
   beforeAll(async () => {
     const [broker = 0, controller = 0] = await freePorts(2);
-    part = await startKafka({ home, ports: { broker, controller }, exposure });
+    part = await startKafka({
+      home,
+      ports: { broker, controller },
+      identity: exposure,
+      exposedAs: exposure.name,
+      administrators: ['store', 'stage'],
+    });
   });
   afterAll(() => part.stop());
 

@@ -1,4 +1,4 @@
-export { createAuthority, type Authority, type Issued } from './up/certificates.ts';
+export { createAuthority, type Authority, type Issued } from '@norn/embedded/certificates';
 export { waitForAgent } from './api/agent.ts';
 export { connectApi, type ApiClient } from './api/client.ts';
 export { buildSimulator } from './attack/binary.ts';

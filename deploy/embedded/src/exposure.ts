@@ -1,16 +1,19 @@
-// A part that others than this machine reach: under which name, and by which certificate. Without one a part listens on loopback, plain.
+// A part that others than this machine reach: under which name, and by which certificate. Without one a part listens on loopback alone.
 import { createServer, type Server } from 'node:tls';
 import { connect } from 'node:net';
 import { readFileSync } from 'node:fs';
 import { messageOf, NornError } from '@norn/base';
 
-export interface Exposure {
-  /** The name in the certificate, by which clients find the part. */
-  readonly name: string;
+export interface TlsIdentity {
   readonly keyFile: string;
   readonly certificateFile: string;
   /** Kafka lets in who has a certificate of this authority, and nobody else. */
   readonly authorityFile: string;
+}
+
+export interface Exposure extends TlsIdentity {
+  /** The name in the certificate, by which clients find the part. */
+  readonly name: string;
 }
 
 export const everywhere = '0.0.0.0';

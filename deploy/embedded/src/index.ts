@@ -1,7 +1,10 @@
 // The real broker, engine and database of an installation on one machine.
 export { runCommand } from './command.ts';
-export { openTlsFront, type Exposure, type TlsFront } from './exposure.ts';
-export { startKafka, type KafkaOptions, type KafkaPorts, type RunningKafka } from './kafka.ts';
+export { openTlsFront, type Exposure, type TlsFront, type TlsIdentity } from './exposure.ts';
+export { startKafka, type KafkaOptions, type RunningKafka } from './kafka.ts';
+export { type KafkaPorts } from './kafka.config.ts';
+export { busIdentity, makeBusSecrets } from './bus-secrets.ts';
+export { writeIssued, writeSecret } from './secret-files.ts';
 export { provideKafka, provideKafkaJars } from './kafka.install.ts';
 export { startClickHouse, type ClickHouseOptions, type RunningClickHouse } from './clickhouse.ts';
 export { provideClickHouse } from './clickhouse.install.ts';

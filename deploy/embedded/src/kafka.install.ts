@@ -4,7 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { runCommand } from './command.ts';
-import { brokerArguments, startBroker, writeProperties } from './kafka.ts';
+import { busIdentity, makeBusSecrets } from './bus-secrets.ts';
+import { writeProperties } from './kafka.config.ts';
+import { brokerArguments, startBroker } from './kafka.ts';
 import { freePorts } from './ports.ts';
 import { provide } from './toolchain.ts';
 
@@ -17,7 +19,7 @@ export async function provideKafka(): Promise<string> {
   const log4j = await readFile(join(sources, 'log4j2.xml'), 'utf8');
   const java = await runCommand('java', ['-version']);
   const jars = await provideKafkaJars();
-  return provide({ name: 'kafka', content: [pom, log4j, java, 'v1'], build: (folder) => prepare(jars, folder) });
+  return provide({ name: 'kafka', content: [pom, log4j, java, 'v2'], build: (folder) => prepare(jars, folder) });
 }
 
 /** The broker's jars alone. Needs mvn. */
@@ -38,7 +40,9 @@ async function prepare(jars: string, folder: string): Promise<void> {
   const home = await mkdtemp(join(tmpdir(), 'norn-kafka-'));
   try {
     const [broker = 0, controller = 0] = await freePorts(2);
-    const properties = await writeProperties(home, { broker, controller });
+    // By TLS as later, so that its classes are in the archive; the certificates end with the folder.
+    await makeBusSecrets(home, { identities: [] });
+    const properties = await writeProperties(home, { ports: { broker, controller }, identity: busIdentity(home) });
     const format = ['kafka.tools.StorageTool', 'format', '-t', templateClusterId, '-c', properties];
     await runCommand('java', [...(await brokerArguments(folder)), ...format]);
     await mkdir(join(folder, 'template'));

@@ -23,8 +23,15 @@ const ports = {
   postgres: 5432,
 } as const;
 
+/** As `norn secrets` names them: the broker itself, and the stages, which share one certificate there. */
+const administrators = ['Norn kafka', 'Norn stage'];
+
 const stores: Readonly<Record<string, (config: StoreConfig) => Promise<Part>>> = {
-  kafka: (config) => startKafka({ home: config.home, ports: ports.kafka, exposure: exposureOf('kafka', config) }),
+  kafka: (config) => {
+    const exposure = exposureOf('kafka', config);
+    const { home } = config;
+    return startKafka({ home, ports: ports.kafka, identity: exposure, exposedAs: exposure.name, administrators });
+  },
   clickhouse: async (config) => {
     const { outside, inside } = ports.clickhouse;
     const part = await startClickHouse({

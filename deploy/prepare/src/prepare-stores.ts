@@ -1,8 +1,8 @@
 // What the stages find when they start: topics, tables, the first tenant, and the tokens that were made for it.
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ensureTopics } from '@norn/bus';
-import { kafkaSettings, loadConfig, settings } from '@norn/config';
+import { ensureAccess, ensureTopics } from '@norn/bus';
+import { kafkaSettings, loadConfig, processEnvironment, settings } from '@norn/config';
 import { createControlStore, createToken, createWriter, ensureTenant, hashToken } from '@norn/store';
 import type { EntityManager } from 'typeorm';
 import { z } from 'zod';
@@ -15,6 +15,7 @@ const apiTokenTtlMs = 3_650 * dayMs;
 const schema = z.object({
   ...kafkaSettings,
   kafkaPartitions: settings.kafkaPartitions,
+  kafkaAcls: settings.kafkaAcls,
   postgresUrl: settings.postgresUrl,
   postgresPasswordFile: settings.postgresPasswordFile,
   secretsDir: settings.secretsDir,
@@ -34,9 +35,14 @@ type PrepareConfig = z.output<typeof schema>;
 export type KeepJoinToken = (secret: string) => void;
 
 /** Safe to repeat. Without `keepJoinToken` a used join token stays used. */
-export async function prepareStores(keepJoinToken?: KeepJoinToken): Promise<void> {
-  const config = loadConfig(schema);
-  await Promise.all([ensureTopics(config), prepareControl(config, keepJoinToken)]);
+export async function prepareStores(keepJoinToken?: KeepJoinToken, environment = processEnvironment()): Promise<void> {
+  const config = loadConfig(schema, environment);
+  await Promise.all([prepareBus(config), prepareControl(config, keepJoinToken)]);
+}
+
+async function prepareBus(config: PrepareConfig): Promise<void> {
+  await ensureTopics(config);
+  if (config.kafkaAcls) await ensureAccess(config);
 }
 
 /** ClickHouse's tables, which storage makes too when it starts: for an installation where several of it start at once. */

@@ -3,8 +3,10 @@
 export interface BusConfig {
   /** Comma-separated host:port. */
   readonly kafkaBrokers: string;
-  /** Default: plain. Authorities are those that Node trusts. */
+  /** Default: plain. */
   readonly kafkaTls?: boolean;
+  /** PEM of the one authority that the brokers' certificates are from; empty or absent: those that Node trusts. */
+  readonly kafkaAuthorityFile?: string;
   /** PEM of this client's certificate and of its key; empty or absent: none. */
   readonly kafkaCertificateFile?: string;
   readonly kafkaKeyFile?: string;

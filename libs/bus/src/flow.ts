@@ -24,8 +24,12 @@ export type TopicName = keyof typeof topics;
 
 export interface Stage {
   readonly name: string;
+  /** The service it runs in, by whose name the broker knows it; absent: the same. */
+  readonly service?: string;
   readonly consumes: readonly TopicName[];
   readonly produces: readonly TopicName[];
+  /** What it has written itself and reads again when it starts, to have its state back. */
+  readonly restores?: readonly TopicName[];
 }
 
 /**
@@ -46,14 +50,24 @@ export const writers: Readonly<Record<TopicName, readonly Signer[]>> = {
   lineageState: ['process-tree'],
 };
 
-/** In run order: a stage consumes only what an earlier row produces. Every stage may also dead-letter. */
+/** In run order: a stage consumes only what an earlier row produces. Every stage may also dead-letter. Its rights at the broker follow from its row (`access.ts`). */
 export const flow: readonly Stage[] = [
   { name: 'ingest', consumes: [], produces: ['raw', 'facts', 'outcomes'] },
   { name: 'enrichment', consumes: ['raw', 'facts'], produces: ['enriched'] },
-  { name: 'process-tree', consumes: ['enriched'], produces: ['lineage'] },
-  { name: 'detection', consumes: ['lineage'], produces: ['occurrences', 'findings', 'alerts'] },
+  { name: 'process-tree', consumes: ['enriched'], produces: ['lineage'], restores: ['lineageState'] },
+  {
+    name: 'detection',
+    consumes: ['lineage'],
+    produces: ['occurrences', 'findings', 'alerts'],
+    restores: ['alerts'],
+  },
   // In the same service: what counts over all hosts of a tenant.
-  { name: 'tenant-detection', consumes: ['occurrences'], produces: ['findings', 'alerts'] },
+  {
+    name: 'tenant-detection',
+    service: 'detection',
+    consumes: ['occurrences'],
+    produces: ['findings', 'alerts'],
+  },
   { name: 'remediation', consumes: ['alerts', 'outcomes'], produces: ['commands', 'policies'] },
   { name: 'storage', consumes: ['facts', 'lineage', 'findings', 'alerts', 'outcomes'], produces: [] },
 ];

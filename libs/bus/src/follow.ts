@@ -4,11 +4,12 @@ import { randomUUID } from 'node:crypto';
 import { messageOf } from '@norn/base';
 import { createLogger } from '@norn/telemetry';
 import type { Consumer, EachBatchPayload } from 'kafkajs';
+import { groupOf } from './access.ts';
 import { type StageBusConfig, recordBatchBytesMax } from './config.ts';
 import { type BatchHandler, handlerBytesMax } from './consumer.ts';
 import { consumerRetry } from './failure.ts';
 import { type TopicName, topics } from './flow.ts';
-import { createKafka } from './kafkajs.ts';
+import { createKafka, identityOf } from './kafkajs.ts';
 import { toRecords } from './messages.ts';
 import { ProvenRecords } from './proven-records.ts';
 import { supervise } from './supervise.ts';
@@ -117,7 +118,7 @@ class Reader implements Follower {
 
   private create(): Consumer {
     // A group of its own for each consumer: in a shared one the broker waits 30 s for the member that crashed.
-    this.groupId = `norn.reader.${randomUUID()}`;
+    this.groupId = `${groupOf(identityOf(this.config))}.reader.${randomUUID()}`;
     return createKafka(this.config, 'norn-reader').consumer({
       groupId: this.groupId,
       allowAutoTopicCreation: false,

@@ -1,4 +1,5 @@
 // The bus between stages: Kafka behind a small port, and the flow as data.
+export { type Right, busIdentities, ensureAccess, rightsOf } from './access.ts';
 export { BatchServer, type BatchServerOptions } from './batch-server.ts';
 export { type BusConfig, type StageBusConfig, type TopicConfig, recordBytesMax } from './config.ts';
 export {
@@ -16,6 +17,7 @@ export * from './flow.ts';
 export { type Follower, followTopic, readRange } from './follow.ts';
 export type { Claim, Plan } from './holding.ts';
 export { planBytesMax } from './mark.ts';
+export { createKafka } from './kafkajs.ts';
 export { partitionOf } from './partition.ts';
 export { type BusProducer, type ProducerOptions, createProducer } from './producer.ts';
 export { type BusRecord, type OutRecord, type RecordBatch, recordKey } from './record.ts';

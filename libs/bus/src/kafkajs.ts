@@ -1,4 +1,5 @@
 // kafkajs 2.2.4 with three faults mended. Nothing else imports kafkajs, so another client can take its place.
+import { X509Certificate } from 'node:crypto';
 import { createRequire } from 'node:module';
 import { crc32c } from '@node-rs/crc32';
 import { NornError } from '@norn/base';
@@ -79,7 +80,15 @@ useNativeChecksum();
 mendIdleTimer();
 fenceCommits();
 
-export const { Kafka, Partitioners, logLevel } = require('kafkajs') as typeof KafkaJs;
+export const {
+  Kafka,
+  Partitioners,
+  logLevel,
+  AclOperationTypes,
+  AclPermissionTypes,
+  AclResourceTypes,
+  ResourcePatternTypes,
+} = require('kafkajs') as typeof KafkaJs;
 
 /** A client that retries for about two seconds by itself; who uses it goes on from there. */
 export function createKafka(config: BusConfig, clientId: string): KafkaJs.Kafka {
@@ -101,13 +110,25 @@ export function createKafka(config: BusConfig, clientId: string): KafkaJs.Kafka 
 
 type Transport = NonNullable<KafkaJs.KafkaConfig['ssl']>;
 
-/** Throws `kafka_tls_invalid` when certificate, key and TLS do not go together, `secret_missing`. */
-function transportOf({ kafkaTls = false, kafkaCertificateFile = '', kafkaKeyFile = '' }: BusConfig): Transport {
-  if ((kafkaCertificateFile === '') !== (kafkaKeyFile === '') || (!kafkaTls && kafkaKeyFile !== '')) {
+/** Throws `kafka_tls_invalid` when certificate, key, authority and TLS do not go together, `secret_missing`. */
+function transportOf(config: BusConfig): Transport {
+  const { kafkaTls = false, kafkaAuthorityFile = '', kafkaCertificateFile = '', kafkaKeyFile = '' } = config;
+  const shown = kafkaCertificateFile + kafkaKeyFile + kafkaAuthorityFile;
+  if ((kafkaCertificateFile === '') !== (kafkaKeyFile === '') || (!kafkaTls && shown !== '')) {
     const cure =
       'set NORN_KAFKA_TLS=true and both NORN_KAFKA_CERTIFICATE_FILE and NORN_KAFKA_KEY_FILE, or none of the two';
     throw new NornError('kafka_tls_invalid', `A certificate for Kafka needs its key, and TLS: ${cure}`);
   }
-  if (kafkaKeyFile === '') return kafkaTls;
-  return { cert: readSecret(kafkaCertificateFile), key: readSecret(kafkaKeyFile) };
+  if (shown === '') return kafkaTls;
+  return {
+    ...(kafkaAuthorityFile === '' ? {} : { ca: readSecret(kafkaAuthorityFile) }),
+    ...(kafkaKeyFile === '' ? {} : { cert: readSecret(kafkaCertificateFile), key: readSecret(kafkaKeyFile) }),
+  };
+}
+
+/** Who this client is to a broker with rights: the name in its certificate; empty: it shows none. Throws `secret_missing`. */
+export function identityOf({ kafkaCertificateFile = '' }: BusConfig): string {
+  if (kafkaCertificateFile === '') return '';
+  const { subject } = new X509Certificate(readSecret(kafkaCertificateFile));
+  return /^CN=(.*)$/m.exec(subject)?.[1] ?? '';
 }

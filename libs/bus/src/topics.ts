@@ -139,7 +139,7 @@ export function committedMarks(
 }
 
 /** Runs `ask` with an admin client, again while the broker or the topics are not there yet. */
-async function withAdmin<T>(kafka: Kafka, ask: (admin: Admin) => Promise<T>): Promise<T> {
+export async function withAdmin<T>(kafka: Kafka, ask: (admin: Admin) => Promise<T>): Promise<T> {
   const deadline = performance.now() + topicsTimeoutMs;
   for (let attempt = 0; ; attempt++) {
     const admin = kafka.admin();

@@ -35,12 +35,17 @@ export const settings = {
   healthPort: port.default(7407).describe('/healthz and /metrics'),
   publicUrl: z.string().default('http://127.0.0.1:7400').describe('Where a browser finds the console'),
   kafkaBrokers: z.string().default('127.0.0.1:7402').describe('Comma-separated host:port'),
-  kafkaTls: z
-    .stringbool()
-    .default(false)
-    .describe('Kafka by TLS; its authority is a public one or in NODE_EXTRA_CA_CERTS'),
+  kafkaTls: z.stringbool().default(false).describe('Kafka by TLS'),
+  kafkaAuthorityFile: z
+    .string()
+    .default('')
+    .describe("PEM: the one authority of Kafka's certificates; empty: a public one or in NODE_EXTRA_CA_CERTS"),
   kafkaCertificateFile: z.string().default('').describe('PEM: who this stage is to Kafka; needs TLS and the key'),
   kafkaKeyFile: z.string().default(''),
+  kafkaAcls: z
+    .stringbool()
+    .default(false)
+    .describe('Give each stage its rights at the broker, by the name in its certificate; needs an authorizer there'),
   kafkaPartitions: z.coerce
     .number()
     .int()
@@ -134,6 +139,7 @@ export const kafkaSettings = {
   secretsDir: settings.secretsDir,
   kafkaBrokers: settings.kafkaBrokers,
   kafkaTls: settings.kafkaTls,
+  kafkaAuthorityFile: settings.kafkaAuthorityFile,
   kafkaCertificateFile: settings.kafkaCertificateFile,
   kafkaKeyFile: settings.kafkaKeyFile,
 } as const;

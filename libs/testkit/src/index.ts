@@ -1,5 +1,5 @@
 // Real parts for tests, by name.
-export { startKafka, type TestKafka } from './kafka.ts';
+export { startKafka, type TestBus, type TestKafka } from './kafka.ts';
 export { startClickHouse, type TestClickHouse } from './clickhouse.ts';
 export { startPostgres, type TestPostgres } from './postgres.ts';
 export {

@@ -1,12 +1,12 @@
 import { createClient } from '@clickhouse/client';
-import { Kafka, logLevel } from 'kafkajs';
+import { createKafka } from '@norn/bus';
 import pg from 'pg';
 import { startClickHouse, startKafka, startPostgres } from './index.ts';
 
 describe('the broker of a test', () => {
   it('keeps what it acknowledged over kill -9', async () => {
     const broker = await startKafka();
-    const kafka = new Kafka({ brokers: [broker.brokers], logLevel: logLevel.NOTHING });
+    const kafka = createKafka(broker.bus, 'norn-parts');
     const admin = kafka.admin();
     const producer = kafka.producer();
     await admin.connect();

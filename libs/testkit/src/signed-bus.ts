@@ -3,16 +3,18 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
+  type BusConfig,
   type BusProducer,
   type BusRecord,
   type StageBusConfig,
   type TopicName,
+  createKafka,
   createProducer,
   topics,
   writers,
 } from '@norn/bus';
 import { type Signer, makeSignerKeys } from '@norn/config';
-import { Kafka, type KafkaMessage, logLevel } from 'kafkajs';
+import type { KafkaMessage } from 'kafkajs';
 
 export interface TestKeys {
   readonly secretsDir: string;
@@ -50,11 +52,11 @@ export async function createStagesProducer(config: StageBusConfig): Promise<BusP
   };
 }
 
-/** A record as somebody writes it who is no stage: with whatever headers he likes. */
+/** A record as somebody writes it who has the broker's leave and is no stage: with whatever headers he likes. */
 export type ForgedRecord = Pick<BusRecord, 'topic' | 'key' | 'value' | 'headers'>;
 
-export async function forge(kafkaBrokers: string, records: readonly ForgedRecord[]): Promise<void> {
-  const producer = new Kafka({ brokers: kafkaBrokers.split(','), logLevel: logLevel.ERROR }).producer();
+export async function forge(config: BusConfig, records: readonly ForgedRecord[]): Promise<void> {
+  const producer = createKafka(config, 'stranger').producer();
   await producer.connect();
   for (const { topic, key, value, headers } of records) {
     await producer.send({ topic: topics[topic], messages: [{ key, value: Buffer.from(value), headers }] });
@@ -63,9 +65,9 @@ export async function forge(kafkaBrokers: string, records: readonly ForgedRecord
 }
 
 /** Everything on a topic as it is there, whoever wrote it, with the headers of its signature. */
-export async function readAsStranger(kafkaBrokers: string, topic: TopicName, atLeast: number): Promise<ForgedRecord[]> {
+export async function readAsStranger(config: BusConfig, topic: TopicName, atLeast: number): Promise<ForgedRecord[]> {
   const groupId = `stranger-${String(process.pid)}-${String(performance.now())}`;
-  const consumer = new Kafka({ brokers: kafkaBrokers.split(','), logLevel: logLevel.ERROR }).consumer({ groupId });
+  const consumer = createKafka(config, 'stranger').consumer({ groupId });
   const records: ForgedRecord[] = [];
   await consumer.connect();
   await consumer.subscribe({ topics: [topics[topic]], fromBeginning: true });

@@ -26,7 +26,7 @@ export async function startBenchInstallation(hostCount: number) {
     return join(folder, name);
   };
   const environment = {
-    NORN_KAFKA_BROKERS: kafka.brokers,
+    ...kafka.environmentOf('prepare'),
     NORN_INGEST_PORT: String(ingestPort),
     NORN_ENROL_PORT: String(enrolPort),
     NORN_POSTGRES_URL: postgres.url,
@@ -39,7 +39,7 @@ export async function startBenchInstallation(hostCount: number) {
     NORN_LOG_LEVEL: 'warn',
     NORN_TRACE_FILE: join(folder, 'spans.jsonl'),
   };
-  await ensureTopics({ kafkaBrokers: kafka.brokers, kafkaPartitions: 2 });
+  await ensureTopics({ ...kafka.bus, kafkaPartitions: 2 });
   const secrets = await makeSecrets();
   writeSecrets(environment.NORN_SECRETS_DIR, secrets);
   const control = await createControlStore({ postgresUrl: postgres.urlWithPassword });

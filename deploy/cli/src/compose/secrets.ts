@@ -2,7 +2,7 @@
 import { createPublicKey } from 'node:crypto';
 import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createAuthority } from '../up/certificates.ts';
+import { createAuthority } from '@norn/embedded/certificates';
 import { makeSecrets, writeIssued, writeSecret } from '../up/secrets.ts';
 
 /** Who stages and stores run as in their images. */

@@ -1,6 +1,8 @@
-// The dead letters of this machine's installation.
+// The dead letters of this machine's installation, by a certificate of their own.
 import { DeadLetterBox, ReplayProducer } from '@norn/bus';
-import { findInstallation } from '../up/installation.ts';
+import { kafkaSettings, loadConfig } from '@norn/config';
+import { z } from 'zod';
+import { busSettings, findInstallation } from '../up/installation.ts';
 
 export interface OpenBox {
   readonly box: DeadLetterBox;
@@ -8,8 +10,9 @@ export interface OpenBox {
 }
 
 export function openBox(): OpenBox {
-  const { ports, path } = findInstallation();
-  const config = { kafkaBrokers: `127.0.0.1:${ports.kafka}`, secretsDir: path('secrets') };
+  const installation = findInstallation();
+  const environment = { ...busSettings(installation, 'deadletters'), NORN_SECRETS_DIR: installation.path('secrets') };
+  const config = loadConfig(z.object(kafkaSettings), environment);
   const producer = new ReplayProducer(config);
   return { box: new DeadLetterBox(config, producer), close: () => producer.close() };
 }

@@ -1,7 +1,7 @@
 import { createServer as createPlainServer } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import { fingerprintOf, type Invitation } from '@norn/contracts';
-import { createAuthority, type Authority, type Issued } from '../up/certificates.ts';
+import { createAuthority, type Authority, type Issued } from '@norn/embedded/certificates';
 import { fetchAuthority } from './known-authority.ts';
 
 let authority: Authority;

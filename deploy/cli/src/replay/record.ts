@@ -2,8 +2,10 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { NornError, messageOf } from '@norn/base';
 import { type StageBusConfig, type BusRecord, type TopicName, offsetRanges, readRange } from '@norn/bus';
+import { kafkaSettings, loadConfig } from '@norn/config';
 import { openBatch } from '@norn/contracts';
-import { findInstallation } from '../up/installation.ts';
+import { z } from 'zod';
+import { busSettings, findInstallation } from '../up/installation.ts';
 import { recordingMagic, writePiece } from './input/recording-format.ts';
 
 export interface Recorded {
@@ -16,8 +18,8 @@ export interface Recorded {
 export function recordTo(path: string, minutes?: number): Promise<Recorded> {
   const sinceUs = minutes === undefined ? 0 : (Date.now() - minutes * 60_000) * 1000;
   const installation = findInstallation();
-  const bus = { kafkaBrokers: `127.0.0.1:${installation.ports.kafka}`, secretsDir: installation.path('secrets') };
-  return recordTopics(bus, path, sinceUs);
+  const environment = { ...busSettings(installation, 'record'), NORN_SECRETS_DIR: installation.path('secrets') };
+  return recordTopics(loadConfig(z.object(kafkaSettings), environment), path, sinceUs);
 }
 
 /** Batches that begin before `sinceUs`, Unix µs, are left out. An existing file is not written over. */

@@ -4,6 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { messageOf, NornError } from '@norn/base';
 import { loadConfig, processEnvironment, settings } from '@norn/config';
+import { busIdentity } from '@norn/embedded';
 import { z } from 'zod';
 import { reachOf } from './agents-reach.ts';
 
@@ -109,7 +110,8 @@ export function processSettings(installation: Installation): NodeJS.ProcessEnv {
     NORN_INGEST_PORT: String(ports.ingest),
     NORN_ENROL_PORT: String(ports.enrol),
     NORN_HEALTH_PORT: String(ports.health),
-    NORN_KAFKA_BROKERS: `127.0.0.1:${ports.kafka}`,
+    NORN_KAFKA_ACLS: 'true',
+    ...busSettings(installation, 'prepare'),
     NORN_CLICKHOUSE_URL: `http://127.0.0.1:${ports.clickhouse}`,
     NORN_CLICKHOUSE_WRITER_PASSWORD_FILE: secret('clickhouse-writer.password'),
     NORN_CLICKHOUSE_READER_PASSWORD_FILE: secret('clickhouse-reader.password'),
@@ -117,6 +119,18 @@ export function processSettings(installation: Installation): NodeJS.ProcessEnv {
     NORN_POSTGRES_PASSWORD_FILE: secret('postgres.password'),
     NORN_SECRETS_DIR: installation.path('secrets'),
     NORN_CONSOLE_DIR: existsSync(join(console, 'index.html')) ? console : '',
+  };
+}
+
+/** How the service or tool of that name reaches the broker: with a certificate of its own. */
+export function busSettings(installation: Installation, identity: string): Readonly<Record<string, string>> {
+  const { keyFile, certificateFile, authorityFile } = busIdentity(installation.path('secrets'), identity);
+  return {
+    NORN_KAFKA_BROKERS: `127.0.0.1:${installation.ports.kafka}`,
+    NORN_KAFKA_TLS: 'true',
+    NORN_KAFKA_AUTHORITY_FILE: authorityFile,
+    NORN_KAFKA_CERTIFICATE_FILE: certificateFile,
+    NORN_KAFKA_KEY_FILE: keyFile,
   };
 }
 

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import {
+  busIdentity,
   endProcess,
   processIdentity,
   startClickHouse,
@@ -14,7 +15,7 @@ import {
   type Part,
   type ProcessIdentity,
 } from '@norn/embedded';
-import { processSettings, registerFile, repository, type Installation } from './installation.ts';
+import { busSettings, processSettings, registerFile, repository, type Installation } from './installation.ts';
 import { stageNames } from './stages.ts';
 
 const stagesReadyWithinMs = 60_000;
@@ -38,7 +39,12 @@ export function storeParts(installation: Installation): PartRecipe[] {
   return [
     {
       name: 'kafka',
-      start: () => startKafka({ home, ports: { broker: ports.kafka, controller: ports.kafkaController } }),
+      start: () =>
+        startKafka({
+          home,
+          ports: { broker: ports.kafka, controller: ports.kafkaController },
+          identity: busIdentity(installation.path('secrets')),
+        }),
     },
     {
       name: 'clickhouse',
@@ -68,7 +74,12 @@ export function stageParts(installation: Installation, separate: boolean): PartR
     const main = join(repository, 'services', name, 'src/main.ts');
     const healthPort = String(installation.ports.separateHealth + index);
     const traceFile = installation.path('logs', `spans-${name}.jsonl`);
-    const own = { ...environment, NORN_HEALTH_PORT: healthPort, NORN_TRACE_FILE: traceFile };
+    const own = {
+      ...environment,
+      ...busSettings(installation, name),
+      NORN_HEALTH_PORT: healthPort,
+      NORN_TRACE_FILE: traceFile,
+    };
     return { name, start: () => startStage(installation, { name, main, environment: own }) };
   });
 }

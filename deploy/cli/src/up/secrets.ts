@@ -1,11 +1,11 @@
 // The secrets of an installation: made once, readable by their owner alone, never printed.
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
-import { closeSync, existsSync, fsyncSync, openSync, renameSync, writeSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeSignerKeys } from '@norn/config';
-import { createAuthority, type Issued } from './certificates.ts';
+import { writeIssued, writeSecret } from '@norn/embedded';
+import { createAuthority } from '@norn/embedded/certificates';
 
-const ownerOnly = 0o600;
 const tokenBytes = 32;
 
 const randomSecrets = [
@@ -38,19 +38,4 @@ export function newToken(): string {
   return randomBytes(tokenBytes).toString('base64url');
 }
 
-/** `<name>.key.pem` and `<name>.cert.pem`. */
-export function writeIssued(folder: string, name: string, { keyPem, certificatePem }: Issued): void {
-  writeSecret(folder, `${name}.key.pem`, keyPem);
-  writeSecret(folder, `${name}.cert.pem`, certificatePem);
-}
-
-/** Whole or not at all. */
-export function writeSecret(folder: string, name: string, content: string): void {
-  const file = join(folder, name);
-  const unfinished = `${file}.part`;
-  const descriptor = openSync(unfinished, 'w', ownerOnly);
-  writeSync(descriptor, content);
-  fsyncSync(descriptor);
-  closeSync(descriptor);
-  renameSync(unfinished, file);
-}
+export { writeIssued, writeSecret };

@@ -5,7 +5,7 @@ import { prepareStores } from '@norn/prepare';
 import { serveHealth, type RunningService } from '@norn/pipeline';
 import { createLogger, startTelemetry } from '@norn/telemetry';
 import { z } from 'zod';
-import { findInstallation } from './installation.ts';
+import { busSettings, findInstallation } from './installation.ts';
 import { writeSecret } from './secrets.ts';
 import { loadStages } from './stages.ts';
 
@@ -17,13 +17,14 @@ async function main(): Promise<void> {
   const config = loadConfig(schema);
   const telemetry = startTelemetry({ serviceName: 'norn', traceFile: config.traceFile });
   const signal = untilSignal();
+  const installation = findInstallation();
   const keepJoinToken = (secret: string): void => {
-    writeSecret(findInstallation().path('secrets'), 'join.token', secret);
+    writeSecret(installation.path('secrets'), 'join.token', secret);
   };
   const [services] = await Promise.all([loadStages(), prepareStores(keepJoinToken)]);
   const running: RunningService[] = [];
   for (const service of services) {
-    running.push(await service.start(processEnvironment()));
+    running.push(await service.start({ ...processEnvironment(), ...busSettings(installation, service.name) }));
     logger.info({ stage: service.name }, 'running');
   }
   // Listens last: who gets an answer knows that all of them run.

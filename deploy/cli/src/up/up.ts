@@ -1,5 +1,13 @@
 // `norn up`: checks, installs, builds, starts, and says where to look.
-import { assertPortFree, provideClickHouse, provideKafka, providePostgres, type Part } from '@norn/embedded';
+import { busIdentities } from '@norn/bus';
+import {
+  assertPortFree,
+  makeBusSecrets,
+  provideClickHouse,
+  provideKafka,
+  providePostgres,
+  type Part,
+} from '@norn/embedded';
 import type { ListrTask } from 'listr2';
 import { refuseJoinedHost } from '../join/joined-host.ts';
 import { write } from '../print/columns.ts';
@@ -74,6 +82,7 @@ function preparation(installation: Installation, options: UpOptions, toldOnce: T
     checkMachine(installation, halves, async () => {
       await refuseTakenPorts(installation, options);
       await makeSecrets(installation.path('secrets'));
+      await makeBusSecrets(installation.path('secrets'), { identities: busIdentities });
     }),
     installMissing(halves),
     {

@@ -8,6 +8,8 @@ const segmentBytes = 64 * 1024 * 1024;
 const retentionBytesEachPartition = 1024 * 1024 * 1024;
 const ownerOnly = 0o600;
 
+type Properties = Readonly<Record<string, string | number | boolean>>;
+
 /** Whose certificates the broker itself and whoever prepares it show: they may do everything. */
 export const busAdministrators = ['norn-broker', 'norn-prepare'];
 
@@ -24,9 +26,9 @@ export interface BrokerPlan {
   readonly administrators?: readonly string[];
   /** The name by which other machines find it; absent: it listens on loopback alone. */
   readonly exposedAs?: string;
+  /** What server.properties says over all this; for measurements. */
+  readonly properties?: Properties;
 }
-
-type Properties = Record<string, string | number | boolean>;
 
 /** Writes server.properties and returns where. */
 export async function writeProperties(home: string, plan: BrokerPlan): Promise<string> {
@@ -36,6 +38,7 @@ export async function writeProperties(home: string, plan: BrokerPlan): Promise<s
     ...(await mutualTls(home, plan)),
     ...rights(plan),
     ...oneNode(home),
+    ...plan.properties,
   };
   const file = join(home, 'server.properties');
   const lines = Object.entries(properties).map(([name, value]) => `${name}=${value}`);

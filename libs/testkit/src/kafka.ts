@@ -1,6 +1,13 @@
 // The real broker for a test: a folder, ports and certificates of its own.
 import { type BusConfig, busIdentities } from '@norn/bus';
-import { busIdentity, freePorts, makeBusSecrets, startKafka as startEmbedded, type RunningKafka } from '@norn/embedded';
+import {
+  busIdentity,
+  freePorts,
+  makeBusSecrets,
+  startKafka as startEmbedded,
+  type KafkaOptions,
+  type RunningKafka,
+} from '@norn/embedded';
 import { takeFolder, type Disposable, type Restartable } from './folder.ts';
 
 /** How somebody reaches the broker. */
@@ -20,14 +27,14 @@ export interface TestKafka extends RunningKafka, Disposable, Restartable {
   environmentOf(identity: string): Readonly<Record<string, string>>;
 }
 
-/** A broker with no topics. `stop()` ends it and removes what it kept; `kill()` and `restart()` are for bad days. */
-export async function startKafka(): Promise<TestKafka> {
+/** A broker with no topics, told `properties` over its own. `stop()` ends it and removes what it kept; `kill()` and `restart()` are for bad days. */
+export async function startKafka(options: Pick<KafkaOptions, 'properties'> = {}): Promise<TestKafka> {
   const folder = takeFolder('kafka');
   const [broker = 0, controller = 0] = await freePorts(2);
   await makeBusSecrets(folder.path, { identities: busIdentities });
   const identity = busIdentity(folder.path);
   const start = (): Promise<RunningKafka> =>
-    startEmbedded({ home: folder.path, ports: { broker, controller }, identity });
+    startEmbedded({ home: folder.path, ports: { broker, controller }, identity, ...options });
   const running = folder.hold(await start(), start);
   const busOf = (name: string): TestBus => testBus(running.brokers, folder.path, name);
   const environment = (name: string): Readonly<Record<string, string>> => environmentOf(busOf(name));

@@ -12,10 +12,21 @@ const tenantId = 'default';
 
 export type BenchInstallation = Awaited<ReturnType<typeof startBenchInstallation>>;
 
-export async function startBenchInstallation(hostCount: number) {
+/** As the broker was before it asked for certificates: what TLS costs is the rest. */
+const plainBus = {
+  'listener.security.protocol.map': 'SSL:PLAINTEXT,CONTROLLER:SSL',
+  'super.users': 'User:norn-broker;User:ANONYMOUS',
+};
+
+export interface BenchBus {
+  /** Without TLS on the bus, to compare with. */
+  readonly plain: boolean;
+}
+
+export async function startBenchInstallation(hostCount: number, { plain }: BenchBus) {
   const folder = mkdtempSync(join(tmpdir(), 'norn-bench-'));
   const [kafka, clickhouse, postgres, ports] = await Promise.all([
-    startKafka(),
+    startKafka(plain ? { properties: plainBus } : {}),
     startClickHouse(),
     startPostgres(),
     freePorts(2),
@@ -26,7 +37,7 @@ export async function startBenchInstallation(hostCount: number) {
     return join(folder, name);
   };
   const environment = {
-    ...kafka.environmentOf('prepare'),
+    ...(plain ? { NORN_KAFKA_BROKERS: kafka.brokers } : kafka.environmentOf('prepare')),
     NORN_INGEST_PORT: String(ingestPort),
     NORN_ENROL_PORT: String(enrolPort),
     NORN_POSTGRES_URL: postgres.url,
@@ -39,7 +50,7 @@ export async function startBenchInstallation(hostCount: number) {
     NORN_LOG_LEVEL: 'warn',
     NORN_TRACE_FILE: join(folder, 'spans.jsonl'),
   };
-  await ensureTopics({ ...kafka.bus, kafkaPartitions: 2 });
+  await ensureTopics({ ...(plain ? { kafkaBrokers: kafka.brokers } : kafka.bus), kafkaPartitions: 2 });
   const secrets = await makeSecrets();
   writeSecrets(environment.NORN_SECRETS_DIR, secrets);
   const control = await createControlStore({ postgresUrl: postgres.urlWithPassword });

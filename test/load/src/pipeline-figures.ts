@@ -17,6 +17,19 @@ export interface PipelineFigures {
   readonly rssMb: number;
 }
 
+/** What TLS between the stages and the broker costs them, CPU an event: the difference to the same run without it. */
+export interface BusTls {
+  readonly norn: number;
+  readonly kafka: number;
+}
+
+export function busTlsOf(secured: PipelineFigures, plain: PipelineFigures): BusTls {
+  return {
+    norn: secured.cpuNsPerEvent.norn - plain.cpuNsPerEvent.norn,
+    kafka: secured.cpuNsPerEvent.kafka - plain.cpuNsPerEvent.kafka,
+  };
+}
+
 export interface Measurement {
   readonly before: Moment;
   readonly after: Moment;
@@ -77,8 +90,8 @@ function labelOf(labels: string, name: string): string {
   return new RegExp(`\\b${name}="([^"]*)"`).exec(labels)?.[1] ?? '';
 }
 
-export function tableOf(figures: PipelineFigures): string {
-  const { cpuNsPerEvent, nornNsPerEvent } = figures;
+export function tableOf(figures: PipelineFigures & { readonly busTlsNsPerEvent: BusTls }): string {
+  const { cpuNsPerEvent, nornNsPerEvent, busTlsNsPerEvent } = figures;
   const rows: [string, string][] = [
     ['events', figures.events.toLocaleString('en')],
     ['stored, each once', figures.storedEvents.toLocaleString('en')],
@@ -89,7 +102,9 @@ export function tableOf(figures: PipelineFigures): string {
       .sort(([, one], [, other]) => other - one)
       .map(([part, ns]): [string, string] => [`  ${part}`, `${ns} ns`]),
     ['  of these in garbage collection', `${figures.gcNsPerEvent} ns`],
+    ['  of these for TLS on the bus', `${busTlsNsPerEvent.norn} ns`],
     ['CPU an event: Kafka', `${cpuNsPerEvent.kafka} ns`],
+    ['  of these for TLS on the bus', `${busTlsNsPerEvent.kafka} ns`],
     ['CPU an event: ClickHouse', `${cpuNsPerEvent.clickhouse} ns`],
     ['memory of Norn', `${figures.rssMb} MB`],
   ];

@@ -17,6 +17,8 @@ export interface PipelineBenchOptions {
   readonly eventsPerBatch?: number;
   /** Measured; before them each host sends its snapshot and a few more. */
   readonly batchesPerHost?: number;
+  /** Stages and broker without TLS between them, to compare with. */
+  readonly plainBus?: boolean;
   /** Told what is going on. */
   readonly progress?: (line: string) => void;
 }
@@ -26,6 +28,7 @@ const defaults = {
   processesPerHost: 2_000,
   eventsPerBatch: 400,
   batchesPerHost: 40,
+  plainBus: false,
   progress: () => undefined,
 };
 /** Batches of each host before the measurement: code is compiled, trees are there. */
@@ -44,7 +47,7 @@ export async function runPipelineBench(options: PipelineBenchOptions = {}): Prom
   plan.progress(`making ${plan.hosts * plan.batchesPerHost} batches of ${plan.eventsPerBatch} events`);
   const loads = Array.from({ length: plan.hosts }, (_, seed) => makeLoad(seed, plan));
   plan.progress('starting Kafka, ClickHouse and PostgreSQL');
-  const installation = await startBenchInstallation(plan.hosts);
+  const installation = await startBenchInstallation(plan.hosts, { plain: plan.plainBus });
   try {
     const stages = await StagesProcess.start(installation.environment);
     try {

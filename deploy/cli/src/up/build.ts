@@ -1,6 +1,16 @@
 // Builds what an installation runs that is not TypeScript from source: the agent, and the console's files.
 import { createHash } from 'node:crypto';
-import { cpSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import { processEnvironment } from '@norn/config';
@@ -25,9 +35,12 @@ export async function buildConsole(installation: Installation): Promise<void> {
   const hash = sourcesHash();
   const folder = consoleFolder(installation);
   const stamp = join(folder, '.built-from');
+  // What is in it is for everybody, by the API; the folder is nobody's but ours, as all below home.
+  if (existsSync(folder)) chmodSync(folder, 0o700);
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === hash) return;
   const built = await builtConsole(hash);
   rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { mode: 0o700 });
   cpSync(built, folder, { recursive: true });
   writeFileSync(stamp, hash);
 }

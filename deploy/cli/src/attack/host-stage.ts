@@ -1,6 +1,7 @@
 // An attack on the host, in a directory of its own below /srv (which is protected by default).
 import { spawn } from 'node:child_process';
 import { mkdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { actionsFolder } from './rootfs.ts';
 import { hostFolder, outputBytesMax, run, type Stage, type StageOptions } from './stage.ts';
@@ -31,6 +32,8 @@ export async function openHostStage({ binary, workDir, files, id }: StageOptions
     close: async () => {
       sessions.forEach(endSession);
       await rm(corpus, { recursive: true, force: true });
+      // Where ciphertext was made elsewhere: who is killed leaves it.
+      await rm(join(tmpdir(), `norn-attack-${id}`), { recursive: true, force: true });
     },
   };
 }

@@ -19,6 +19,13 @@ export const modes = [
   'hole-punch',
   'wiper-unlink',
   'wiper-overwrite',
+  'wiper-truncate',
+  'wiper-ftruncate',
+  'wiper-truncate-path',
+  'move-directories',
+  'elsewhere-rename',
+  'elsewhere-mv',
+  'elsewhere-copy',
   'copy-file-range',
   'sendfile',
 ] as const;

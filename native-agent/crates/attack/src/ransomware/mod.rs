@@ -1,5 +1,6 @@
 //! Encrypts or wipes a corpus as real families do, with a cipher that is only a generator: high entropy, no secret.
 mod cipher;
+mod elsewhere;
 mod kernel_copy;
 mod uring;
 mod wipe;
@@ -7,10 +8,12 @@ mod workers;
 mod write;
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::guard;
+use elsewhere::Carrier;
 pub use uring::Refused;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -51,10 +54,35 @@ pub enum Mode {
     WiperUnlink,
     /// Overwrite with zeros or random bytes, then unlink
     WiperOverwrite,
+    /// Open with O_TRUNC, nothing else
+    WiperTruncate,
+    /// Open and ftruncate(2) to nothing, nothing else
+    WiperFtruncate,
+    /// truncate(2) by path to nothing, nothing else
+    WiperTruncatePath,
+    /// Give all directories new names, then encrypt in place
+    MoveDirectories,
+    /// Make all ciphertext elsewhere, then rename it over the files
+    ElsewhereRename,
+    /// Make all ciphertext elsewhere, then `mv` it over the files, one by one
+    ElsewhereMv,
+    /// Make all ciphertext elsewhere, then copy it over the files by `rsync --inplace` or `cp`
+    ElsewhereCopy,
     /// The ciphertext goes into the file by copy_file_range(2), from a file beside it
     CopyFileRange,
     /// The ciphertext goes into the file by sendfile(2), from memory
     Sendfile,
+}
+
+impl Mode {
+    /// Asks for nothing, so it leaves no note.
+    fn is_wiper(self) -> bool {
+        use Mode::{WiperFtruncate, WiperOverwrite, WiperTruncate, WiperTruncatePath, WiperUnlink};
+        matches!(
+            self,
+            WiperUnlink | WiperOverwrite | WiperTruncate | WiperFtruncate | WiperTruncatePath
+        )
+    }
 }
 
 /// How an attack is played.
@@ -101,6 +129,13 @@ pub fn run(dir: &Path, pace: Pace) -> anyhow::Result<()> {
         Mode::Threads => workers::threads(&targets, pace),
         Mode::ProcessPerFile => workers::process_per_file(dir, &targets, pace),
         Mode::ForkTree => workers::fork_tree(&targets, pace),
+        Mode::ElsewhereRename => elsewhere::run(dir, &targets, (Carrier::Own, pace)),
+        Mode::ElsewhereMv => elsewhere::run(dir, &targets, (Carrier::Move, pace)),
+        Mode::ElsewhereCopy => elsewhere::run(dir, &targets, (Carrier::Copy, pace)),
+        Mode::MoveDirectories => {
+            move_directories(dir)?;
+            harm_each(&guard::files(dir)?, pace)
+        }
         _ => harm_each(&targets, pace),
     }
 }
@@ -113,7 +148,7 @@ pub fn run_one(dir: &Path, path: &Path, pace: Pace) -> anyhow::Result<()> {
 fn harm_each(targets: &[PathBuf], pace: Pace) -> anyhow::Result<()> {
     for path in targets {
         harm(path, pace.mode)?;
-        if !matches!(pace.mode, Mode::WiperUnlink | Mode::WiperOverwrite) {
+        if !pace.mode.is_wiper() {
             drop_note(path)?;
         }
         if !pace.pause.is_zero() {
@@ -125,9 +160,15 @@ fn harm_each(targets: &[PathBuf], pace: Pace) -> anyhow::Result<()> {
 
 fn harm(path: &Path, mode: Mode) -> anyhow::Result<()> {
     match mode {
-        Mode::InPlace | Mode::Slow | Mode::Threads | Mode::ProcessPerFile | Mode::ForkTree => {
-            write::in_place(path)
-        }
+        Mode::InPlace
+        | Mode::Slow
+        | Mode::Threads
+        | Mode::ProcessPerFile
+        | Mode::ForkTree
+        | Mode::MoveDirectories
+        | Mode::ElsewhereRename
+        | Mode::ElsewhereMv
+        | Mode::ElsewhereCopy => write::in_place(path),
         Mode::WriteNewUnlink => write::new_then_unlink(path),
         Mode::WriteNewRenameOver => write::new_then_rename_over(path),
         Mode::RenameThenWrite => write::rename_then_in_place(path),
@@ -141,9 +182,27 @@ fn harm(path: &Path, mode: Mode) -> anyhow::Result<()> {
         Mode::IoUring => uring::in_place(path),
         Mode::WiperUnlink => Ok(fs::remove_file(path)?),
         Mode::WiperOverwrite => wipe::overwrite(path),
+        Mode::WiperTruncate => wipe::empty(path, write::Truncation::OnOpen),
+        Mode::WiperFtruncate => wipe::empty(path, write::Truncation::ByDescriptor),
+        Mode::WiperTruncatePath => wipe::empty(path, write::Truncation::ByPath),
         Mode::CopyFileRange => kernel_copy::copy_file_range(path),
         Mode::Sendfile => kernel_copy::sendfile(path),
     }
+}
+
+/// Those at the top, with all that is in them.
+fn move_directories(dir: &Path) -> anyhow::Result<()> {
+    let entries = fs::read_dir(dir)?.collect::<Result<Vec<_>, _>>()?;
+    for entry in entries {
+        if entry.file_type()?.is_dir() {
+            match fs::rename(entry.path(), write::with_suffix(&entry.path())) {
+                // overlayfs leaves a directory of an image where it is.
+                Err(error) if error.kind() == ErrorKind::CrossesDevices => {}
+                done => done?,
+            }
+        }
+    }
+    Ok(())
 }
 
 fn drop_note(path: &Path) -> anyhow::Result<()> {

@@ -87,9 +87,7 @@ pub fn truncated(path: &Path, how: Truncation) -> anyhow::Result<()> {
     make_writable(path)?;
     let content = encrypted(fs::read(path)?, key_of(path));
     if how == Truncation::ByPath {
-        let path = c_path(path)?;
-        // SAFETY: the string is NUL-terminated and outlives the call.
-        checked("truncate", unsafe { libc::truncate(path.as_ptr(), 0) })?;
+        truncate_path(path)?;
     }
     let on_open = how == Truncation::OnOpen;
     let mut file = OpenOptions::new().write(true).truncate(on_open).open(path)?;
@@ -97,6 +95,12 @@ pub fn truncated(path: &Path, how: Truncation) -> anyhow::Result<()> {
         file.set_len(0)?;
     }
     Ok(file.write_all(&content)?)
+}
+
+pub fn truncate_path(path: &Path) -> anyhow::Result<()> {
+    let path = c_path(path)?;
+    // SAFETY: the string is NUL-terminated and outlives the call.
+    checked("truncate", unsafe { libc::truncate(path.as_ptr(), 0) })
 }
 
 /// A third longer than the original.

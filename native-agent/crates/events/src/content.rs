@@ -6,6 +6,8 @@ use crate::{ContainerId, ProcessUid};
 pub enum ChangeKind {
     /// Content written in place (open for write, truncate, mmap).
     Overwritten,
+    /// Its size was set, by truncate(2) or ftruncate(2); what may be written after comes as another change.
+    Cut,
     /// Another file took its name.
     Replaced,
     Created,

@@ -211,6 +211,10 @@ impl Observer for Reflexes {
                 None
             }
             EventKind::FileUnlink => None,
+            EventKind::FileOpen => {
+                self.ransomware.opened(event, &context);
+                None
+            }
             EventKind::Exit => {
                 self.insight.ended(event, &context);
                 self.reverse_shell.observe(event, &mut context)
@@ -234,6 +238,7 @@ fn is_interesting(kind: EventKind) -> bool {
         kind,
         EventKind::FileRename
             | EventKind::FileUnlink
+            | EventKind::FileOpen
             | EventKind::Exec
             | EventKind::Fork
             | EventKind::Exit

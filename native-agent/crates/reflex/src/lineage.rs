@@ -86,6 +86,24 @@ const CARRIERS: [&str; 15] = [
     "env", "busybox",
 ];
 
+/// Put files in place that others wrote: that they came with a package says nothing of the content.
+const COPIERS: [&str; 14] = [
+    "rsync",
+    "tar",
+    "bsdtar",
+    "cpio",
+    "pax",
+    "unzip",
+    "bsdcpio",
+    "scp",
+    "sftp-server",
+    "rclone",
+    "7z",
+    "7za",
+    "7zr",
+    "7zz",
+];
+
 const SYSTEM_DIRECTORIES: [&[u8]; 7] = [
     b"/usr/", b"/bin/", b"/sbin/", b"/lib/", b"/lib64/", b"/opt/", b"/snap/",
 ];
@@ -180,6 +198,12 @@ pub fn is_compiling_runtime(process: &Process) -> bool {
 /// Programs whose provenance proves nothing: they do what a script or their parent says.
 pub fn does_as_told(process: &Process) -> bool {
     is_shell(process) || is_interpreter(process) || is_one_of(image_name(process), &CARRIERS)
+}
+
+/// Whatever it puts somewhere, somebody else wrote.
+pub fn is_copier(process: &Process) -> bool {
+    let name = image_name(process);
+    is_one_of(name, &CARRIERS) || is_one_of(name, &COPIERS)
 }
 
 /// A container runtime of the host itself.

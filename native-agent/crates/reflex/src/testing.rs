@@ -204,6 +204,16 @@ impl World {
         self.change(by, (path, ChangeKind::Replaced), [Some(before), None]);
     }
 
+    /// Its size was set to less, and nothing written.
+    pub fn cut(&mut self, by: ProcessIndex, path: &str, (before, size): (ContentShape, u64)) {
+        let after = if size == 0 {
+            EMPTY
+        } else {
+            ContentShape { size, ..before }
+        };
+        self.change(by, (path, ChangeKind::Cut), [Some(before), Some(after)]);
+    }
+
     /// Content at a name whose former content is told of elsewhere.
     pub fn appear(&mut self, by: ProcessIndex, path: &str, after: ContentShape) {
         self.change(by, (path, ChangeKind::Overwritten), [None, Some(after)]);

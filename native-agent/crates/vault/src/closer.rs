@@ -295,7 +295,7 @@ pub fn tell(
 }
 
 /// No room is spent on what an encryptor leaves behind; its next open would be captured anyway.
-fn looks_encrypted(before: Option<ContentShape>, after: ContentShape) -> bool {
+pub fn looks_encrypted(before: Option<ContentShape>, after: ContentShape) -> bool {
     let random = after.format == ContentFormat::Unknown && after.entropy > CIPHER_ENTROPY;
     random && before.is_some_and(|before| before.format != ContentFormat::Unknown)
 }

@@ -4,6 +4,7 @@
 //! copied), `closer` (what became of the content), `rest` (copies made before anybody asks), `names` and `sensor` (who changed which name), `record` → `pack` →
 //! `index` → `store` (the journal), `restore` (plan, then apply).
 mod actors;
+mod arrivals;
 mod asked;
 mod capture;
 mod clones;

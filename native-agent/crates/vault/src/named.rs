@@ -8,7 +8,7 @@ use crate::capture::Shared;
 use crate::closer::{before, tell};
 use crate::places::{Found, open_path};
 use crate::record::{Aspect, Change, Record};
-use crate::sensor::{Note, clean};
+use crate::sensor::{Note, clean, cut};
 use crate::sys;
 
 /// Records what was done to a protected file of the host, also when a container did it through a mount.
@@ -38,7 +38,8 @@ pub fn changed_by_name(shared: &Shared, note: &Note) {
     shared.store.record(Record::Change(location, change));
     // Of a mode or an owner its directory tells.
     if aspect == Aspect::Content {
-        tell(shared, &note.path, by, (ChangeKind::Overwritten, shape, None));
+        let left = shape.map(|shape| cut(shape, note.value));
+        tell(shared, &note.path, by, (ChangeKind::Cut, shape, left));
     }
 }
 

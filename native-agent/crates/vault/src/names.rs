@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use norn_events::ChangeKind;
+use norn_events::{ChangeKind, ContentShape};
 
+use crate::arrivals::{arrived, is_taken, look, tell_arrival};
 use crate::capture::Shared;
 use crate::closer::{before, tell};
 use crate::events::{Name, RawEvent, parse};
@@ -19,6 +20,9 @@ const READ_BYTES: usize = 64 * 1024;
 const IDLE_MS: i32 = 500;
 /// Who makes many files is not followed one by one; whoever renames or deletes is.
 const GATHER: Duration = Duration::from_micros(500);
+
+/// Files of a directory that came as a whole which are looked at: an attack shows in the first.
+const LOOKED_AT_MAX: usize = 256;
 
 /// Works until the vault stops.
 pub fn run(shared: &Shared) {
@@ -117,7 +121,7 @@ fn follow(shared: &Shared, event: &RawEvent) {
     }
 }
 
-fn operation(kind: NameKind, spot: &Spot, (pid, time): (u32, Time)) -> NameOperation {
+pub fn operation(kind: NameKind, spot: &Spot, (pid, time): (u32, Time)) -> NameOperation {
     NameOperation {
         time,
         pid,
@@ -132,7 +136,7 @@ fn operation(kind: NameKind, spot: &Spot, (pid, time): (u32, Time)) -> NameOpera
     }
 }
 
-fn created(shared: &Shared, spot: &Spot, (key, directory): (Option<FileKey>, bool), by: (u32, Time)) {
+pub fn created(shared: &Shared, spot: &Spot, (key, directory): (Option<FileKey>, bool), by: (u32, Time)) {
     let known = key.is_some_and(|key| shared.store.index().knows_creation(key, &spot.path));
     let born = !known && !directory && key.is_some_and(|key| shared.store.index().reports_birth(key));
     if !known {
@@ -168,7 +172,7 @@ fn watch_new(shared: &Shared, spot: &Spot, by: (u32, Time)) {
         Ok(entries) => entries,
         Err(error) => return tracing::debug!(%error, "a new directory can't be watched"),
     };
-    for entry in entries {
+    for (number, entry) in entries.into_iter().enumerate() {
         let inside = Spot {
             root: spot.root.clone(),
             path: entry.path,
@@ -184,6 +188,11 @@ fn watch_new(shared: &Shared, spot: &Spot, by: (u32, Time)) {
                 ..created
             };
             shared.store.record(Record::Name(record));
+            if !entry.is_directory && number < LOOKED_AT_MAX {
+                tell_arrival(shared, &inside, (Some(key), None, false), by);
+            } else if !entry.is_directory {
+                shared.put_off(inside.root.id, inside.path);
+            }
         }
     }
 }
@@ -302,11 +311,11 @@ fn renamed(shared: &Shared, event: &RawEvent, by: (u32, Time)) {
         }
         (old, new) => {
             // It left the protected directory, or came in from outside.
-            if let Some(old) = old {
+            if let Some(old) = old.filter(|old| !is_taken(shared, old, (event.key, by.1))) {
                 unlinked(shared, &old, (event.key, directory), by);
             }
             if let Some(new) = new {
-                created(shared, &new, (event.key, directory), by);
+                arrived(shared, &new, (event.key, directory), by);
             }
         }
     }
@@ -321,20 +330,23 @@ fn rename(
     if directory {
         shared.watch.moved(old.root.id, &old.path, &new.path);
     }
-    record_rename(
-        shared,
-        NameOperation {
-            target: new.path.clone(),
-            key,
-            directory,
-            seen: [&new.root.path[..], b"/", &new.path].concat(),
-            ..operation(NameKind::Rename, old, by)
-        },
-    );
+    let renamed = NameOperation {
+        target: new.path.clone(),
+        key,
+        directory,
+        seen: [&new.root.path[..], b"/", &new.path].concat(),
+        ..operation(NameKind::Rename, old, by)
+    };
+    record_rename(shared, renamed, || look(shared, new, key));
 }
 
-/// Finds out what was replaced, and sees that the second half of an exchange belongs to the first.
-pub fn record_rename(shared: &Shared, mut operation: NameOperation) {
+/// Finds out what was replaced, and sees that the second half of an exchange belongs to the first. `look` reads what has the
+/// name now.
+pub fn record_rename(
+    shared: &Shared,
+    mut operation: NameOperation,
+    look: impl FnOnce() -> Option<ContentShape>,
+) {
     let mut index = shared.store.index();
     let there = index
         .name_at(operation.place, &operation.target, operation.time)
@@ -350,20 +362,32 @@ pub fn record_rename(shared: &Shared, mut operation: NameOperation) {
         };
     }
     drop(index);
+    shared.store.record(Record::Name(operation.clone()));
+    tell_rename(shared, &operation, look);
+}
+
+/// Whoever wrote what has the name now, and wherever: it is compared with what had the name before.
+pub fn tell_rename(shared: &Shared, operation: &NameOperation, look: impl FnOnce() -> Option<ContentShape>) {
     let time = operation.time;
-    let gone = operation.replaced.filter(|_| operation.kind == NameKind::Rename);
-    let before_shape = gone.or(operation.key).and_then(|key| before(shared, key, time));
-    let after = operation
+    let gone = operation.replaced.filter(|_| !operation.directory);
+    let before = gone.or(operation.key).and_then(|key| before(shared, key, time));
+    let known = operation
         .key
-        .and_then(|key| shared.store.index().state(key)?.last()?.shape);
-    let kind = if gone.is_some() {
-        ChangeKind::Replaced
-    } else {
-        ChangeKind::Renamed
+        .and_then(|key| shared.store.index().state(key)?.last()?.shape)
+        .filter(|shape| shape.size > 0);
+    let (kind, after) = match gone {
+        Some(_) => (
+            ChangeKind::Replaced,
+            known.or_else(|| before.and_then(|_| look())),
+        ),
+        None => (ChangeKind::Renamed, known),
     };
-    let told = (operation.seen.clone(), operation.pid);
-    shared.store.record(Record::Name(operation));
-    tell(shared, &told.0, (told.1, time), (kind, before_shape, after));
+    tell(
+        shared,
+        &operation.seen,
+        (operation.pid, time),
+        (kind, before, after),
+    );
 }
 
 fn unlinked(shared: &Shared, spot: &Spot, (key, directory): (Option<FileKey>, bool), by: (u32, Time)) {

@@ -6,20 +6,23 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::Duration;
 
 use norn_events::{
-    ChangeKind, ContainerId, Event, EventKind, Observer, Process, ProcessIndex, ProcessTable, ProcessUid,
+    ChangeKind, ContainerId, ContentShape, Event, EventKind, Observer, Process, ProcessIndex, ProcessTable,
+    ProcessUid,
 };
 
+use crate::arrivals::look_at;
 use crate::capture::Shared;
 use crate::closer::{before, tell};
 use crate::file::{FileKey, Metadata};
 use crate::homes::{elsewhere, home};
 use crate::named::changed_by_name;
-use crate::names::{note_symbolic_link, record_rename, record_unlink, refresh_metadata};
+use crate::names::{note_symbolic_link, record_rename, record_unlink, refresh_metadata, tell_rename};
 use crate::newborn::Newborns;
 use crate::places::{LowerFile, Overlay, below, by_name, open_path};
 use crate::record::{
     Actor, Aspect, Change, Content, Location, NameKind, NameOperation, Record, Time, Version,
 };
+use crate::shape::shape;
 use crate::sys;
 
 /// Events waiting for the thread that looks their names up; more are dropped and counted.
@@ -39,6 +42,8 @@ pub struct Note {
     pub elder: u32,
     pub container: Option<ContainerId>,
     flags: u32,
+    /// The new size, of a truncate.
+    pub value: u64,
     pub path: Vec<u8>,
     target: Vec<u8>,
 }
@@ -210,6 +215,7 @@ impl Observer for VaultObserver {
             elder: elder(event, processes),
             container: process.container.clone(),
             flags: event.flags,
+            value: event.value,
             path: event.path.to_vec(),
             target: event.target.to_vec(),
         };
@@ -360,6 +366,8 @@ fn rename(shared: &Shared, overlay: &Overlay, note: &Note, mut operation: NameOp
         },
     };
     let moved = now(shared, overlay, &target);
+    let open = moved.as_ref().and_then(|(_, file)| file.try_clone().ok());
+    let look = || look_at(open.as_ref()?);
     operation.directory = match &moved {
         Some((_, file)) => {
             sys::fstat(file.as_raw_fd()).is_ok_and(|stat| stat.st_mode & libc::S_IFMT == libc::S_IFDIR)
@@ -402,9 +410,10 @@ fn rename(shared: &Shared, overlay: &Overlay, note: &Note, mut operation: NameOp
             .index()
             .name_at(overlay.id, &operation.target, note.time)
             .flatten();
-        shared.store.record(Record::Name(operation));
+        shared.store.record(Record::Name(operation.clone()));
+        tell_rename(shared, &operation, look);
     } else {
-        record_rename(shared, operation);
+        record_rename(shared, operation, look);
     }
 }
 
@@ -497,12 +506,19 @@ fn touched(shared: &Shared, overlay: &Overlay, note: &Note, (path, aspect): (Vec
     {
         refresh_metadata(shared, location, (metadata, note.time));
     }
-    let kind = if aspect == Aspect::Metadata {
-        ChangeKind::Metadata
-    } else {
-        ChangeKind::Overwritten
+    let (kind, after) = match aspect {
+        Aspect::Metadata => (ChangeKind::Metadata, None),
+        Aspect::Content => (ChangeKind::Cut, shape.map(|shape| cut(shape, note.value))),
     };
-    tell(shared, &seen, (note.pid, note.time), (kind, shape, None));
+    tell(shared, &seen, (note.pid, note.time), (kind, shape, after));
+}
+
+/// What is left of a content when its size is set.
+pub fn cut(before: ContentShape, size: u64) -> ContentShape {
+    match size {
+        0 => shape(&[], 0),
+        _ => ContentShape { size, ..before },
+    }
 }
 
 /// Evidence of a writer that was stopped before it closed.

@@ -101,7 +101,7 @@ impl Reactions {
     pub fn count(&mut self, change: &ContentChange) {
         let is_harm = matches!(
             change.kind,
-            ChangeKind::Overwritten | ChangeKind::Replaced | ChangeKind::Unlinked
+            ChangeKind::Overwritten | ChangeKind::Cut | ChangeKind::Replaced | ChangeKind::Unlinked
         );
         if !is_harm {
             return;

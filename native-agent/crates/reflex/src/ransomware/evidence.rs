@@ -27,6 +27,8 @@ pub enum Harm {
     Disguised,
     /// Deleted, and nothing came in its place.
     Removed,
+    /// Nothing is left of its content, or little, and nothing came in its place.
+    Emptied,
     /// A canary was changed, whatever became of it.
     Canary,
 }
@@ -39,6 +41,7 @@ impl Harm {
             Self::Encoded => 0.7,
             Self::Wiped => 0.7,
             Self::Disguised | Self::Removed => 0.5,
+            Self::Emptied => 0.55,
         }
     }
 
@@ -50,6 +53,7 @@ impl Harm {
             Self::Wiped => "wiped",
             Self::Disguised => "ciphertext under a known format's first bytes",
             Self::Removed => "deleted",
+            Self::Emptied => "emptied",
             Self::Canary => "a canary",
         }
     }
@@ -57,7 +61,7 @@ impl Harm {
     pub fn word(self) -> &'static str {
         match self {
             Self::Encrypted | Self::Encoded | Self::Disguised => "encrypted",
-            Self::Wiped | Self::Removed => "wiped",
+            Self::Wiped | Self::Removed | Self::Emptied => "wiped",
             Self::Canary => "changed",
         }
     }

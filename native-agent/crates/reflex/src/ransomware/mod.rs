@@ -3,30 +3,34 @@
 mod births;
 mod blame;
 mod canaries;
+mod emptied;
 mod evidence;
 mod finding;
 mod names;
 mod pairs;
 mod removals;
 mod score;
+mod trust;
+mod writers;
 
 use std::collections::{HashMap, HashSet};
 
-use norn_events::{
-    ChangeKind, ContentChange, ContentFormat, ContentShape, Event, Process, ProcessIndex, ProcessUid,
-};
+use norn_events::{ChangeKind, ContentChange, ContentFormat, ContentShape, Event, ProcessIndex, ProcessUid};
 
-use crate::lineage::{author, chain, does_as_told, is_foreign, is_in_system_directory};
+use crate::lineage::{author, chain, is_foreign};
 use crate::{Context, Firing};
 use births::Births;
 use blame::{Actor, HOLDS, climb, common_ancestor, is_forked_from, threshold};
 use canaries::Canaries;
+use emptied::{AllEmptied, is_lost};
 use evidence::{Harm, could_be_ciphertext, had_format, judge};
 use finding::{exhibit, firing};
 use names::Names;
 use pairs::{Half, Pairs};
 use removals::{NEWCOMER, Removals, STRANGER};
 use score::{Exhibit, Piece, Score};
+use trust::{is_copier_of, is_newcomer, is_proven, is_stranger};
+use writers::Writers;
 
 /// Notes and renames count for the process and so many above it, itself included.
 const NAMES_REACH: usize = 2;
@@ -58,6 +62,8 @@ pub struct Ransomware {
     lineages: HashMap<ProcessUid, Lineage>,
     fired: HashMap<ProcessUid, u64>,
     births: Births,
+    emptied: AllEmptied,
+    writers: Writers,
     canaries: Canaries,
     /// Processes with first evidence against them, which nobody has asked for yet.
     suspects: Vec<ProcessUid>,
@@ -79,13 +85,21 @@ impl Ransomware {
             let index = actor_of(change, context)?;
             return self.on_canary((&change.path, change.time_ns), index, context);
         }
+        if has_content_again(change) {
+            self.emptied.refill(&change.path);
+        }
         if !self.matters(change) {
             return None;
         }
         let index = actor_of(change, context)?;
         let actor = self.actor(index, context)?;
         let (piece, blamed_from, exhibit) = match change.kind {
-            ChangeKind::Overwritten | ChangeKind::Replaced => self.on_overwrite(change, &actor, context)?,
+            ChangeKind::Overwritten | ChangeKind::Cut | ChangeKind::Replaced => {
+                self.on_overwrite(change, (&actor, index), context)?
+            }
+            ChangeKind::Created if is_empty(change) => {
+                self.on_made_empty(change, (&actor, index), context)?
+            }
             ChangeKind::Created => self.on_create(change, &actor, context)?,
             ChangeKind::Unlinked => {
                 let before = change.before?;
@@ -122,6 +136,7 @@ impl Ransomware {
     /// Renames carry no content: they tell by their names.
     pub fn rename(&mut self, event: &Event<'_>, context: &mut Context<'_>) -> Option<Firing> {
         self.births.rename(event.path, event.target);
+        self.writers.rename(event.path, event.target);
         if self.canaries.has(event.path) {
             return self.on_canary((event.path, event.time_ns), event.process, context);
         }
@@ -155,6 +170,11 @@ impl Ransomware {
         self.decide((&actor, 0), event.time_ns, context)
     }
 
+    /// A file was opened for writing, anywhere.
+    pub fn opened(&mut self, event: &Event<'_>, context: &Context<'_>) {
+        self.writers.note(event, context);
+    }
+
     /// A directory was deleted.
     pub fn directory_gone(&mut self, event: &Event<'_>, context: &Context<'_>) {
         if let Some(actor) = self.actor(event.process, context)
@@ -170,6 +190,7 @@ impl Ransomware {
         self.lineages
             .retain(|_, lineage| lineage.last_ns + FORGET_NS > now_ns);
         self.fired.retain(|_, &mut at| at + FORGET_NS > now_ns);
+        self.emptied.sweep(now_ns);
     }
 
     fn on_canary(
@@ -193,15 +214,18 @@ impl Ransomware {
     /// Cheap: most changes are no evidence and must not cost a walk through the tree.
     fn matters(&self, change: &ContentChange) -> bool {
         match change.kind {
-            ChangeKind::Overwritten | ChangeKind::Replaced => match (&change.before, &change.after) {
-                (Some(before), None) => had_format(before),
-                (None, Some(after)) => could_be_ciphertext(after).is_some(),
-                (Some(before), Some(after)) if before.size == 0 => could_be_ciphertext(after).is_some(),
-                (Some(before), Some(after)) => {
-                    had_format(before) && after.format != ContentFormat::Structured
+            ChangeKind::Overwritten | ChangeKind::Cut | ChangeKind::Replaced => {
+                match (&change.before, &change.after) {
+                    (Some(before), None) => had_format(before),
+                    (None, Some(after)) => could_be_ciphertext(after).is_some(),
+                    (Some(before), Some(after)) if before.size == 0 => could_be_ciphertext(after).is_some(),
+                    (Some(before), Some(after)) => {
+                        had_format(before) && after.format != ContentFormat::Structured
+                    }
+                    (None, None) => false,
                 }
-                (None, None) => false,
-            },
+            }
+            ChangeKind::Created if is_empty(change) => !self.lineages.is_empty(),
             ChangeKind::Created => change.after.as_ref().is_some_and(|after| {
                 could_be_ciphertext(after).is_some()
                     || (is_small_text(after)
@@ -241,7 +265,7 @@ impl Ransomware {
     fn on_overwrite(
         &mut self,
         change: &ContentChange,
-        actor: &Actor,
+        (actor, index): (&Actor, ProcessIndex),
         context: &mut Context<'_>,
     ) -> Option<(Piece, usize, Exhibit)> {
         // Renamed over before its content was looked at: what was there, and what is there now, come as two changes.
@@ -253,8 +277,12 @@ impl Ransomware {
             }
             (before, after) => (before?, after?),
         };
-        if after.size == 0 {
-            return self.on_half(half(change, actor, before, None), actor, context);
+        if is_lost(&before, &after, change.kind == ChangeKind::Cut) {
+            let pair = self.on_half(half(change, actor, before, None), actor, context);
+            return pair.or_else(|| self.on_emptied(change, (actor, index), context));
+        }
+        if change.kind == ChangeKind::Cut {
+            return None;
         }
         // Emptied by its path before, which was told of by itself; or made empty and filled later.
         if before.size == 0 {
@@ -265,7 +293,9 @@ impl Ransomware {
         if !self.is_first_harm(&change.path, actor, change.time_ns) {
             return None;
         }
-        let proven = actor_of(change, context).is_some_and(|index| is_proven(index, context));
+        // Whoever puts a file in another's place did not write it.
+        let proven = !is_copier_of(index, context) && is_proven(index, context);
+        let blamed_from = self.writers.blamed_from(&change.path, actor, context);
         let piece = Piece {
             weight: harm.weight(),
             files: 1,
@@ -273,7 +303,8 @@ impl Ransomware {
             proven,
             time_ns: change.time_ns,
         };
-        Some((piece, 0, exhibit(&change.path, harm, (&before, Some(&after)))))
+        let shown = exhibit(&change.path, harm, (&before, Some(&after)));
+        Some((piece, blamed_from, shown))
     }
 
     fn on_create(
@@ -327,10 +358,11 @@ impl Ransomware {
             return None;
         }
         let by_one = made.process == gone.process;
+        let replaces = made.path == gone.path;
         let by_tool = context
             .processes
             .by_uid(made.process)
-            .is_some_and(|index| is_proven(index, context));
+            .is_some_and(|index| !(replaces && is_copier_of(index, context)) && is_proven(index, context));
         let harm = made.made.unwrap_or(Harm::Encrypted);
         let likeness = if crate::lineage::directory(&made.path) == crate::lineage::directory(&gone.path) {
             1.0
@@ -356,7 +388,9 @@ impl Ransomware {
                 String::from_utf8_lossy(&made.path)
             ),
         };
-        Some((piece, common_ancestor(actor, other.process, context), exhibit))
+        let blamed_from = common_ancestor(actor, other.process, context);
+        let written_from = self.writers.blamed_from(&made.path, actor, context);
+        Some((piece, blamed_from.max(written_from), exhibit))
     }
 
     fn on_removal(
@@ -390,11 +424,15 @@ impl Ransomware {
     }
 
     fn is_first_harm(&mut self, path: &[u8], actor: &Actor, now_ns: u64) -> bool {
+        self.is_first_harm_of(names::hash_of(path), actor, now_ns)
+    }
+
+    fn is_first_harm_of(&mut self, path: u64, actor: &Actor, now_ns: u64) -> bool {
         let harmed = &mut self.lineage(actor, now_ns).harmed;
         if harmed.len() >= HARMED_MAX {
             harmed.clear();
         }
-        harmed.insert(names::hash_of(path))
+        harmed.insert(path)
     }
 
     fn credit(&mut self, piece: &Piece, chain: &[ProcessUid], exhibit: &Exhibit) {
@@ -457,51 +495,22 @@ fn actor_of(change: &ContentChange, context: &Context<'_>) -> Option<ProcessInde
     author(change, context.processes)
 }
 
+fn is_empty(change: &ContentChange) -> bool {
+    change.after.is_some_and(|after| after.size == 0)
+}
+
+/// What was emptied before was so in order to be written.
+fn has_content_again(change: &ContentChange) -> bool {
+    let written = matches!(change.kind, ChangeKind::Overwritten | ChangeKind::Replaced);
+    let is_kept = |after: &ContentShape| {
+        let lost = |before: &ContentShape| is_lost(before, after, false);
+        after.size > 0 && !change.before.as_ref().is_some_and(lost)
+    };
+    written && change.after.as_ref().is_some_and(is_kept)
+}
+
 fn is_small_text(shape: &ContentShape) -> bool {
     shape.format == ContentFormat::Text && shape.size <= names::NOTE_BYTES_MAX
-}
-
-/// Dedicated tools only: an interpreter or `mv` does what it is told, whatever package it came in.
-fn is_proven(index: ProcessIndex, context: &mut Context<'_>) -> bool {
-    context
-        .processes
-        .get(index)
-        .is_some_and(|process| !does_as_told(process) && context.provenance.is_package_owned(process))
-}
-
-/// Nobody's tool: it lies where everybody may put programs, does nobody's bidding, and came to this host lately.
-fn is_newcomer(index: ProcessIndex, context: &mut Context<'_>) -> bool {
-    context.processes.get(index).is_some_and(|process| {
-        !is_in_system_directory(process)
-            && !does_as_told(process)
-            && (is_foreign(process) || context.provenance.is_new(process))
-    })
-}
-
-/// In a container, in no package, does nobody's bidding, and what runs in the container did not start it.
-fn is_stranger(actor: &Actor, index: ProcessIndex, context: &mut Context<'_>) -> bool {
-    // Inside a container the agent stands in for its first process.
-    let guarded = context.guarded;
-    let is_init = |&uid: &ProcessUid| {
-        blame::process_of(uid, context)
-            .is_some_and(|it| it.namespace_pid == 1 || guarded.contains(&it.parent_pid))
-    };
-    if actor.chain.iter().any(is_init) {
-        return false;
-    }
-    let Some(process) = context.processes.get(index) else {
-        return false;
-    };
-    if process.container.is_none() || does_as_told(process) {
-        return false;
-    }
-    let processes = context.processes;
-    let beside = || {
-        let mut others = processes.iter().map(|(_, other)| other);
-        let lives = |other: &&Process| other.container == process.container && other.end_time_ns.is_none();
-        others.find(lives).map(|other| other.pid)
-    };
-    context.provenance.is_unpackaged(process, &beside)
 }
 
 fn half(change: &ContentChange, actor: &Actor, shape: ContentShape, made: Option<Harm>) -> Half {

@@ -83,6 +83,13 @@ impl Pairs {
         growth >= 0 && before.is_some_and(|before| before.abs_diff(growth) <= GROWTH_VARIES_MAX)
     }
 
+    /// The original that waits, of a file that is there again.
+    pub fn take_gone(&mut self, path: &[u8]) -> Option<Half> {
+        let is_it = |half: &Half| half.made.is_none() && half.path == path;
+        let position = self.waiting.iter().position(is_it)?;
+        self.waiting.remove(position)
+    }
+
     /// A waiting file has another name now.
     pub fn rename(&mut self, from: &[u8], to: &[u8]) {
         for half in self
@@ -95,9 +102,13 @@ impl Pairs {
     }
 }
 
-/// 2: the names are of one file; 1: only size and moment fit; 0: nothing to do with each other.
+/// 3: one took the other's name; 2: the names are of one file; 1: only size and moment fit; 0: nothing to do with each other.
 fn likeness(one: &Half, other: &Half) -> u8 {
     let (made, gone) = sides(one, other);
+    // Moved into its place, or into that of its whole directory, whoever did either.
+    if is_in_place_of(made, gone) {
+        return 3;
+    }
     // Two processes: only a name made out of the other's name shows that they work together. A build or an unpacking
     // that leaves random-looking files is no accomplice of whoever deletes their neighbours.
     if one.process != other.process {
@@ -115,6 +126,15 @@ fn likeness(one: &Half, other: &Half) -> u8 {
     } else {
         0
     }
+}
+
+/// The same name; or the same last part of it with a fitting size, as when whole directories are exchanged.
+fn is_in_place_of(made: &Half, gone: &Half) -> bool {
+    made.path == gone.path
+        || (base_name(&made.path) == base_name(&gone.path)
+            && gone.size >= GROWTH_MAX
+            && gone.format != ContentFormat::Archive
+            && sizes_fit(made, gone))
 }
 
 /// The new file, and the original.

@@ -105,7 +105,8 @@ impl Removals {
     }
 }
 
-fn is_remade(path: &[u8]) -> bool {
+/// Lies where a build, a package manager or a clone makes its files again.
+pub fn is_remade(path: &[u8]) -> bool {
     path.split(|&byte| byte == b'/')
         .any(|part| REMADE.contains(&part))
 }

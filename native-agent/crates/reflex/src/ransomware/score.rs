@@ -120,7 +120,7 @@ impl Score {
             if harm == Harm::Canary {
                 self.canaries += piece.files;
             }
-            if matches!(harm, Harm::Wiped | Harm::Removed) {
+            if matches!(harm, Harm::Wiped | Harm::Removed | Harm::Emptied) {
                 self.wiped += piece.files;
             }
         }

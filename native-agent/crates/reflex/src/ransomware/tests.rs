@@ -89,6 +89,71 @@ fn originals_unlinked_before_their_ciphertext_appears_count_too() {
 }
 
 #[test]
+fn what_a_packages_copier_puts_over_originals_is_judged_and_who_wrote_it_is_blamed() {
+    for mover in ["/usr/bin/rsync", "/usr/bin/tar", "/usr/bin/cp"] {
+        let mut world = World::with(&["/usr/bin/rsync", "/usr/bin/tar", "/usr/bin/cp"], None);
+        let terminal = world.process("/usr/bin/bash", None);
+        let script = world.process("/usr/bin/bash", Some(terminal));
+        let writer = world.process("/usr/bin/python3", Some(script));
+        for number in 0..9 {
+            world.event(
+                writer,
+                EventKind::FileOpen,
+                (&format!("/tmp/x/{number}.txt"), 1, 0),
+            );
+        }
+        world.end(writer);
+        let copier = world.process(mover, Some(script));
+        for number in 0..9 {
+            world.event(copier, EventKind::FileOpen, (&format!("/srv/{number}.txt"), 1, 0));
+            world.overwrite(copier, &format!("/srv/{number}.txt"), (TEXT, CIPHER));
+        }
+        assert_eq!(world.firing().expect("fires").scope, world.uid(script), "{mover}");
+    }
+}
+
+#[test]
+fn ciphertext_of_elsewhere_moved_by_its_writer_or_by_mv_is_found() {
+    let mut world = World::new();
+    let attacker = world.process("/usr/bin/python3", None);
+    for number in 0..9 {
+        world.event(attacker, EventKind::FileOpen, (&format!("/tmp/{number}"), 1, 0));
+        let mover = world.process("/usr/bin/mv", Some(attacker));
+        world.rename(mover, &format!("/tmp/{number}"), &format!("/srv/{number}.txt"));
+        world.replace(mover, &format!("/srv/{number}.txt"), (TEXT, CIPHER));
+    }
+    let firing = world.firing().expect("fires");
+    assert_eq!(firing.scope, world.uid(attacker));
+    assert!(firing.files_changed <= 5);
+}
+
+#[test]
+fn a_mirror_of_files_that_were_encrypted_under_other_names_never_fires() {
+    let mut world = World::with(&["/usr/bin/rsync"], None);
+    let mirror = world.process("/usr/bin/rsync", None);
+    for number in 0..300 {
+        world.create(mirror, &format!("/backup/{number}.txt.cpt"), CIPHER);
+        world.unlink(mirror, &format!("/backup/{number}.txt"), TEXT);
+    }
+    assert!(world.firing().is_none());
+}
+
+#[test]
+fn a_directory_of_ciphertext_in_place_of_one_that_is_deleted_counts() {
+    let mut world = World::new();
+    let script = world.process("/usr/bin/bash", None);
+    let mover = world.process("/usr/bin/mv", Some(script));
+    for number in 0..9 {
+        world.create(mover, &format!("/srv/data/{number}.txt"), CIPHER);
+    }
+    let remover = world.process("/usr/bin/rm", Some(script));
+    for number in 0..9 {
+        world.unlink(remover, &format!("/srv/data.old/{number}.txt"), TEXT);
+    }
+    assert_eq!(world.firing().expect("fires").scope, world.uid(script));
+}
+
+#[test]
 fn originals_truncated_while_ciphertext_appears_elsewhere_count_too() {
     let mut world = World::new();
     let attacker = world.process("/tmp/a", None);

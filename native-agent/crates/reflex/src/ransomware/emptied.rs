@@ -1,0 +1,237 @@
+//! Files that lose their content and get no other: emptied, or cut to a small part. One is a mistake, or a log; many of
+//! several kinds are loss, whatever program was told to do it.
+use std::collections::{HashMap, HashSet};
+
+use norn_events::{ContentChange, ContentShape, ProcessIndex, ProcessUid};
+
+use super::Ransomware;
+use super::blame::Actor;
+use super::evidence::{Harm, had_format};
+use super::finding::exhibit;
+use super::names::hash_of;
+use super::removals::{is_remade, kind};
+use super::score::{Exhibit, Piece};
+use super::trust::is_proven;
+use crate::Context;
+use crate::lineage::base_name;
+
+/// Of a file that was written anew, no more is left than says anything, bytes, and less than one part in so many.
+const LEFT_BYTES_MAX: u64 = 48;
+const LEFT_PART: u64 = 16;
+/// Where the beginning is the same, and so the rest was cut off, this part of the size is loss.
+const CUT_MIN: u64 = 2;
+/// After a longer pause counting begins anew, ns.
+const PAUSE_MAX_NS: u64 = 600_000_000_000;
+/// Files of one lineage that wait for more of them; the oldest are given up.
+const WAITING_MAX: usize = 64;
+/// Emptied files whose lineage is remembered, to see them filled again.
+const REMEMBERED_MAX: usize = 8_192;
+
+/// Files, and kinds of them by the ends of their names, that must be empty at the same time.
+type Bar = (usize, usize);
+/// Fewer kinds ask for more files: caches and samples are of one kind.
+const BARS: [Bar; 3] = [(8, 3), (12, 2), (16, 1)];
+/// For a dedicated tool of an unchanged package: a database may empty many of its own.
+const BARS_PROVEN: [Bar; 1] = [(16, 5)];
+
+/// Emptied all the time, by whoever rotates or clears them. Whole parts of a path, and ends of names.
+const PASSING_FOLDERS: [&[u8]; 5] = [b"log", b"logs", b"cache", b".cache", b"spool"];
+const PASSING_KINDS: [&[u8]; 13] = [
+    b".log",
+    b".err",
+    b".out",
+    b".trace",
+    b".journal",
+    b".pid",
+    b".lock",
+    b".tmp",
+    b".temp",
+    b".cache",
+    b".swp",
+    b".old",
+    b".dump",
+];
+
+#[derive(Debug)]
+struct Waiting {
+    path: u64,
+    kind: u64,
+    time_ns: u64,
+    proven: bool,
+    chain: Vec<ProcessUid>,
+    exhibit: Exhibit,
+}
+
+/// What one lineage emptied.
+#[derive(Debug, Default)]
+pub struct Emptied {
+    waiting: Vec<Waiting>,
+    /// The bar was reached: each further file counts at once.
+    counts: bool,
+    last_ns: u64,
+}
+
+impl Emptied {
+    /// Those that count by now, this one the last of them.
+    fn add(&mut self, file: Waiting) -> Vec<Waiting> {
+        if self.last_ns + PAUSE_MAX_NS < file.time_ns {
+            *self = Self::default();
+        }
+        self.last_ns = file.time_ns;
+        self.waiting.retain(|other| other.path != file.path);
+        if self.waiting.len() >= WAITING_MAX {
+            self.waiting.remove(0);
+        }
+        let bars = if file.proven { &BARS_PROVEN[..] } else { &BARS };
+        self.waiting.push(file);
+        let kinds: HashSet<u64> = self.waiting.iter().map(|file| file.kind).collect();
+        let reached = |&(files, kinds_min): &Bar| self.waiting.len() >= files && kinds.len() >= kinds_min;
+        self.counts |= bars.iter().any(reached);
+        if self.counts {
+            std::mem::take(&mut self.waiting)
+        } else {
+            Vec::new()
+        }
+    }
+
+    fn refill(&mut self, path: u64) {
+        self.waiting.retain(|file| file.path != path);
+    }
+}
+
+/// By lineage, and who emptied which file.
+#[derive(Debug, Default)]
+pub struct AllEmptied {
+    by_lineage: HashMap<ProcessUid, Emptied>,
+    of: HashMap<u64, ProcessUid>,
+}
+
+impl AllEmptied {
+    /// The file has content again: it was emptied to be written.
+    pub fn refill(&mut self, path: &[u8]) {
+        if self.of.is_empty() {
+            return;
+        }
+        let path = hash_of(path);
+        let lineage = self.of.remove(&path);
+        if let Some(emptied) = lineage.and_then(|origin| self.by_lineage.get_mut(&origin)) {
+            emptied.refill(path);
+        }
+    }
+
+    /// Lineages that emptied nothing for long are forgotten.
+    pub fn sweep(&mut self, now_ns: u64) {
+        self.by_lineage
+            .retain(|_, emptied| emptied.last_ns + PAUSE_MAX_NS > now_ns);
+        let living = &self.by_lineage;
+        self.of.retain(|_, origin| living.contains_key(origin));
+    }
+
+    fn add(&mut self, origin: ProcessUid, file: Waiting) -> Vec<Waiting> {
+        if self.of.len() >= REMEMBERED_MAX || self.by_lineage.len() >= super::TRACKED_MAX {
+            self.of.clear();
+            self.by_lineage.clear();
+        }
+        self.of.insert(file.path, origin);
+        self.by_lineage.entry(origin).or_default().add(file)
+    }
+}
+
+/// Nearly all is gone, or the beginning alone is left. `cut`: the file's size was set, and nothing written.
+pub fn is_lost(before: &ContentShape, after: &ContentShape, cut: bool) -> bool {
+    let same_beginning = cut
+        || (after.size >= ContentShape::SAMPLE_BYTES as u64
+            && after.format == before.format
+            && after.entropy.to_bits() == before.entropy.to_bits());
+    after.size == 0
+        || (after.size < LEFT_BYTES_MAX && after.size < before.size / LEFT_PART)
+        || (same_beginning && after.size <= before.size - before.size / CUT_MIN)
+}
+
+impl Ransomware {
+    /// It counts when enough others are as empty; those then count with it.
+    pub(super) fn on_emptied(
+        &mut self,
+        change: &ContentChange,
+        (actor, index): (&Actor, ProcessIndex),
+        context: &mut Context<'_>,
+    ) -> Option<(Piece, usize, Exhibit)> {
+        self.on_loss(change, (change.before?, change.after?), ((actor, index), context))
+    }
+
+    /// Deleted, and made anew with nothing in it: `install /dev/null`, or an empty file that `mv` brings from elsewhere.
+    pub(super) fn on_made_empty(
+        &mut self,
+        change: &ContentChange,
+        (actor, index): (&Actor, ProcessIndex),
+        context: &mut Context<'_>,
+    ) -> Option<(Piece, usize, Exhibit)> {
+        let lineage = self.lineages.get_mut(&actor.origin())?;
+        let gone = lineage.pairs.take_gone(&change.path)?;
+        let before = ContentShape {
+            size: gone.size,
+            entropy: 0.0,
+            format: gone.format,
+        };
+        self.on_loss(change, (before, change.after?), ((actor, index), context))
+    }
+
+    fn on_loss(
+        &mut self,
+        change: &ContentChange,
+        (before, after): (ContentShape, ContentShape),
+        ((actor, index), context): ((&Actor, ProcessIndex), &mut Context<'_>),
+    ) -> Option<(Piece, usize, Exhibit)> {
+        if !had_format(&before) || is_passing(&change.path) {
+            return None;
+        }
+        let proven = is_proven(index, context);
+        if !proven {
+            self.suspect(actor.uid);
+        }
+        let file = Waiting {
+            path: hash_of(&change.path),
+            kind: hash_of(kind(&change.path)),
+            time_ns: change.time_ns,
+            proven,
+            chain: actor.chain.clone(),
+            exhibit: exhibit(&change.path, Harm::Emptied, (&before, Some(&after))),
+        };
+        let mut counted = self.emptied.add(actor.origin(), file);
+        counted.retain(|file| self.is_first_harm_of(file.path, actor, change.time_ns));
+        let last = counted.pop()?;
+        for file in &counted {
+            self.credit(&piece(file.time_ns), &file.chain, &file.exhibit);
+        }
+        Some((piece(last.time_ns), 0, last.exhibit))
+    }
+}
+
+fn piece(time_ns: u64) -> Piece {
+    Piece {
+        weight: Harm::Emptied.weight(),
+        files: 1,
+        harm: Some(Harm::Emptied),
+        // Its bar is its own; a tool of a package that reached it is no better than others.
+        proven: false,
+        time_ns,
+    }
+}
+
+/// A log, a cache, or what a build makes again.
+fn is_passing(path: &[u8]) -> bool {
+    let name = base_name(path);
+    let is_rotated = || name.windows(5).any(|part| part == b".log." || part == b".log-");
+    let numbered = kind(path).len() > 1 && kind(path)[1..].iter().all(u8::is_ascii_digit);
+    is_remade(path)
+        || numbered
+        || PASSING_KINDS.contains(&kind(path))
+        || is_rotated()
+        || path
+            .split(|&byte| byte == b'/')
+            .any(|part| PASSING_FOLDERS.contains(&part))
+}
+
+#[cfg(test)]
+#[path = "emptied_tests.rs"]
+mod tests;

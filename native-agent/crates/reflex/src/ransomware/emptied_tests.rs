@@ -1,0 +1,162 @@
+use norn_events::{ContentFormat, ContentShape};
+
+use super::{is_lost, is_passing};
+use crate::testing::{EMPTY, TEXT, World};
+
+const KINDS: [&str; 4] = ["txt", "pdf", "csv", "png"];
+
+fn path(number: usize, kinds: usize) -> String {
+    format!("/srv/data/{}/{number}.{}", number % 5, KINDS[number % kinds])
+}
+
+#[test]
+fn files_of_several_kinds_that_are_only_emptied_are_wiped_whatever_the_program() {
+    for program in [
+        "/tmp/w",
+        "/usr/bin/python3.11",
+        "/usr/bin/truncate",
+        "/usr/bin/bash",
+        "/usr/bin/busybox",
+    ] {
+        let mut world = World::with(&["/usr/bin/truncate", "/usr/bin/bash"], None);
+        let shell = world.process("/usr/bin/bash", None);
+        let wiper = world.process(program, Some(shell));
+        (0..16).for_each(|number| world.overwrite(wiper, &path(number, 4), (TEXT, EMPTY)));
+        let firing = world.firing().unwrap_or_else(|| panic!("{program} fires"));
+        assert_eq!(firing.scope, world.uid(wiper), "{program}");
+        assert!(firing.files_changed <= 10, "{program}: {}", firing.files_changed);
+        assert!(firing.summary.contains(" wiped "), "{}", firing.summary);
+    }
+}
+
+#[test]
+fn a_size_set_to_nothing_to_one_byte_or_to_half_is_loss_alike() {
+    for left in [0, 1, 3_000] {
+        let mut world = World::new();
+        let wiper = world.process("/usr/bin/perl", None);
+        (0..16).for_each(|number| world.cut(wiper, &path(number, 4), (TEXT, left)));
+        assert!(world.firing().expect("fires").files_changed <= 10, "{left}");
+    }
+}
+
+#[test]
+fn a_file_that_is_deleted_and_made_anew_with_nothing_in_it_is_emptied() {
+    let mut world = World::new();
+    let script = world.process("/usr/bin/bash", None);
+    for number in 0..16 {
+        let tool = world.process("/usr/bin/install", Some(script));
+        world.unlink(tool, &path(number, 4), TEXT);
+        world.create(tool, &path(number, 4), EMPTY);
+    }
+    let firing = world.firing().expect("fires");
+    assert_eq!(firing.scope, world.uid(script));
+    assert!(firing.files_changed <= 12, "{}", firing.files_changed);
+}
+
+#[test]
+fn one_process_a_file_is_blamed_through_who_starts_them() {
+    let mut world = World::new();
+    let shell = world.process("/usr/bin/bash", None);
+    let script = world.process("/usr/bin/xargs", Some(shell));
+    for number in 0..16 {
+        let wiper = world.process("/usr/bin/truncate", Some(script));
+        world.cut(wiper, &path(number, 4), (TEXT, 0));
+    }
+    let firing = world.firing().expect("fires");
+    assert_eq!(firing.scope, world.uid(script));
+    assert!(firing.files_changed <= 12, "{}", firing.files_changed);
+}
+
+#[test]
+fn a_file_every_two_seconds_is_slow_and_no_less_lost() {
+    let mut world = World::new();
+    let wiper = world.process("/usr/bin/python3", None);
+    for number in 0..16 {
+        world.now_ns += 2_000_000_000;
+        world.overwrite(wiper, &path(number, 4), (TEXT, EMPTY));
+    }
+    assert!(world.firing().expect("fires").files_changed <= 12);
+}
+
+#[test]
+fn files_of_one_kind_count_when_they_are_more() {
+    let mut world = World::new();
+    let wiper = world.process("/usr/bin/python3", None);
+    (0..15).for_each(|number| world.overwrite(wiper, &path(number, 1), (TEXT, EMPTY)));
+    assert!(world.firing().is_none());
+    (15..18).for_each(|number| world.overwrite(wiper, &path(number, 1), (TEXT, EMPTY)));
+    assert!(world.firing().is_some());
+}
+
+#[test]
+fn who_empties_to_write_and_who_clears_logs_never_fires() {
+    let mut world = World::new();
+    let editor = world.process("/usr/bin/python3", None);
+    let cleaner = world.process("/usr/bin/truncate", None);
+    for number in 0..300 {
+        world.cut(editor, &path(number, 4), (TEXT, 0));
+        world.overwrite(editor, &path(number, 4), (EMPTY, TEXT));
+        for log in [
+            format!("/var/log/{number}/a.txt"),
+            format!("/srv/app/{number}.log"),
+            format!("/srv/app/service.log.{number}"),
+            format!("/srv/app/{number}.err"),
+            format!("/srv/app/build/{number}.js"),
+        ] {
+            world.overwrite(cleaner, &log, (TEXT, EMPTY));
+        }
+    }
+    assert!(world.firing().is_none());
+}
+
+#[test]
+fn a_database_of_a_package_may_empty_its_tables_and_not_everybodys_files() {
+    let mut world = World::with(&["/usr/lib/postgresql/15/bin/postgres"], None);
+    let database = world.process("/usr/lib/postgresql/15/bin/postgres", None);
+    for number in 0..300 {
+        let table = ["", "_fsm.dat", "_vm.map"][number % 3];
+        world.cut(database, &format!("/var/lib/data/{number}{table}"), (TEXT, 0));
+    }
+    assert!(world.firing().is_none());
+    for number in 0..30 {
+        let kind = ["txt", "pdf", "csv", "png", "docx", "xlsx"][number % 6];
+        world.cut(database, &format!("/srv/{number}.{kind}"), (TEXT, 0));
+    }
+    assert!(world.firing().is_some());
+}
+
+#[test]
+fn a_file_that_is_smaller_after_an_edit_is_not_lost() {
+    let text = |size: u64, entropy: f32| ContentShape {
+        size,
+        entropy,
+        format: ContentFormat::Text,
+    };
+    assert!(!is_lost(&text(40_000, 4.3), &text(19_000, 4.31), false));
+    assert!(
+        is_lost(&text(40_000, 4.3), &text(19_000, 4.3), false),
+        "its beginning is the same"
+    );
+    assert!(is_lost(&text(4_000, 4.3), &text(1, 0.0), false));
+    assert!(
+        !is_lost(&text(40_000, 4.3), &text(200, 4.0), false),
+        "something short in its place"
+    );
+    assert!(!is_lost(&text(4_000, 4.3), &text(3_000, 4.2), true), "a quarter");
+    assert!(!is_lost(&text(4_000, 4.3), &text(9_000, 4.2), true), "it grew");
+}
+
+#[test]
+fn what_is_a_log_is_told_by_its_name_or_its_folder() {
+    for log in [
+        "/var/log/syslog",
+        "/srv/a/app.log.3",
+        "/srv/a/x.1",
+        "/srv/a/x.err",
+    ] {
+        assert!(is_passing(log.as_bytes()), "{log}");
+    }
+    for file in ["/srv/logistics/a.txt", "/srv/a.catalog", "/home/me/thesis.docx"] {
+        assert!(!is_passing(file.as_bytes()), "{file}");
+    }
+}

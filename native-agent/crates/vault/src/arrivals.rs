@@ -1,0 +1,101 @@
+//! What comes into a protected directory from outside: made where nobody looked, it has a name here now, and maybe another's.
+use std::os::fd::{AsRawFd, OwnedFd};
+
+use norn_events::{ChangeKind, ContentShape};
+
+use crate::capture::{Shared, sample};
+use crate::closer::{before, looks_encrypted, tell};
+use crate::file::{FileKey, Metadata};
+use crate::names::{Spot, created, identify, location, operation};
+use crate::record::{Aspect, Change, NameKind, NameOperation, Record, Time};
+use crate::rest;
+use crate::sys;
+
+/// What a regular file holds now.
+pub fn look_at(file: &OwnedFd) -> Option<ContentShape> {
+    let stat = sys::fstat(file.as_raw_fd()).ok()?;
+    if stat.st_mode & libc::S_IFMT != libc::S_IFREG {
+        return None;
+    }
+    let open = rest::open(file).ok()?;
+    sample(open.as_raw_fd(), stat.st_size as u64).ok()
+}
+
+pub fn look(shared: &Shared, spot: &Spot, key: Option<FileKey>) -> Option<ContentShape> {
+    let (found, file) = identify(shared, spot)?;
+    look_at(&file).filter(|_| key.is_none_or(|key| key == found))
+}
+
+/// Another file has its name already: the two were exchanged.
+pub fn is_taken(shared: &Shared, old: &Spot, (key, time): (Option<FileKey>, Time)) -> bool {
+    let index = shared.store.index();
+    let holder = index.name_at(old.root.id, &old.path, time).flatten();
+    let same = |holder: FileKey| key.is_none_or(|key| index.original(key) == index.original(holder));
+    holder.is_some_and(|holder| !same(holder))
+}
+
+/// What was made outside of the protected directories, where nobody looked, has a name in one now.
+pub fn arrived(shared: &Shared, spot: &Spot, (key, directory): (Option<FileKey>, bool), by: (u32, Time)) {
+    let named = (spot.root.id, &spot.path[..]);
+    let replaced = key.and_then(|key| shared.store.index().name_before(named, by.1, key));
+    if let Some(replaced) = replaced.filter(|_| !directory) {
+        let gone = operation(NameKind::Unlink, spot, by);
+        shared.store.record(Record::Name(NameOperation {
+            key: Some(replaced),
+            ..gone
+        }));
+    }
+    created(shared, spot, (key, directory), by);
+    if directory {
+        return;
+    }
+    let before = replaced.and_then(|replaced| before(shared, replaced, by.1));
+    tell_arrival(shared, spot, (key, before, replaced.is_some()), by);
+}
+
+/// It was in a protected directory before, and left it with other content than it has now: what it was then.
+fn changed_outside(
+    shared: &Shared,
+    spot: &Spot,
+    key: FileKey,
+    (pid, time): (u32, Time),
+) -> Option<ContentShape> {
+    let shape = before(shared, key, time)?;
+    let (_, file) = identify(shared, spot)?;
+    let stat = sys::fstat(file.as_raw_fd()).ok()?;
+    let now = Metadata::read(file.as_raw_fd(), &stat).ok()?;
+    let index = shared.store.index();
+    let known = index.state(key)?.before(time)?.metadata.clone();
+    drop(index);
+    if (known.size, known.modified_ns) == (now.size, now.modified_ns) {
+        return None;
+    }
+    let aspect = Aspect::Content;
+    let change = Change { time, pid, aspect };
+    shared.store.record(Record::Change(location(spot, key), change));
+    Some(shape)
+}
+
+pub fn tell_arrival(
+    shared: &Shared,
+    spot: &Spot,
+    (key, before, replaced): (Option<FileKey>, Option<ContentShape>, bool),
+    by: (u32, Time),
+) {
+    let Some(after) = look(shared, spot, key) else {
+        return;
+    };
+    let own = key.and_then(|key| changed_outside(shared, spot, key, by));
+    let kind = match own {
+        Some(_) => ChangeKind::Overwritten,
+        None if replaced => ChangeKind::Replaced,
+        None => ChangeKind::Created,
+    };
+    let seen = [&spot.root.path[..], b"/", &spot.path].concat();
+    let before = own.or(before);
+    tell(shared, &seen, by, (kind, before, Some(after)));
+    // Nobody closes it here: without this, its first truncate(2) or unlink would find no copy.
+    if !looks_encrypted(before, after) {
+        shared.put_off(spot.root.id, spot.path.clone());
+    }
+}

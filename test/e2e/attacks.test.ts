@@ -32,7 +32,10 @@ jest.setTimeout(900_000);
 const docker = async (...args: string[]): Promise<string> => (await promisify(execFile)('docker', args)).stdout.trim();
 
 /** The host has the same vault; these differ most from one another there. */
-const hostModes = ['in-place', 'write-new-unlink', 'rename-then-write', 'mmap', 'truncate-path-then-write'];
+const hostModes = [
+  ...['in-place', 'write-new-unlink', 'rename-then-write', 'mmap', 'truncate-path-then-write'],
+  ...['wiper-truncate', 'elsewhere-rename'],
+];
 const modes = [
   ...hostModes,
   'write-new-rename-over',

@@ -1,0 +1,263 @@
+//! Ways of emptying files, and of putting ciphertext in their place, with the tools at hand: each is found by the real agent
+//! after a part of the files, and undone byte for byte. And what only looks like it is left alone.
+#[path = "../run/fake_tyr.rs"]
+mod fake_tyr;
+#[path = "../ordinary/files.rs"]
+mod files;
+mod ways;
+
+use std::collections::{BTreeMap, HashSet};
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command as Program, Stdio};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use fake_tyr::{FakeTyr, Stage, as_batch};
+use files::Files;
+use norn_events::wire::action::v1::command::Action;
+use norn_events::wire::action::v1::{Command, OutcomeState, RestoreAction};
+use norn_events::wire::agent::v1::{AgentPolicy, ReflexMode, baldur_message, tyr_message};
+use norn_events::wire::finding::v1::Finding;
+use ways::{ATTACKS, QUICK_ATTACKS, WORK, Way};
+
+const PATIENCE: Duration = Duration::from_secs(120);
+/// In a corpus.
+const FILES: u64 = 320;
+/// Of the files, this part may be harmed before the stop: a debug build on a busy machine is slow.
+const HARMED_MAX: usize = 4;
+
+/// What a file is: content, mode, owner, time of change.
+type State = (Vec<u8>, u32, u32, i128);
+
+struct Agent {
+    _stage: Stage,
+    tyr: FakeTyr,
+    /// Scopes of findings that were judged already.
+    known: HashSet<Vec<u8>>,
+    commands: u8,
+}
+
+impl Agent {
+    /// When it has a copy of each file of the corpora.
+    fn start(home: &Files, corpora: usize) -> Self {
+        let path = home.path.to_string_lossy().into_owned();
+        let mut stage = Stage::new("variations", &["--protect", &path]);
+        stage.start_baldur();
+        let (mut tyr, _) = stage.accept();
+        let policy = AgentPolicy {
+            ransomware: ReflexMode::Kill.into(),
+            ..AgentPolicy::default()
+        };
+        tyr.say(tyr_message::Message::Policy(policy));
+        let wanted = FILES * corpora as u64;
+        let begun = Instant::now();
+        while begun.elapsed() < PATIENCE && restorable(&mut tyr) < wanted {}
+        Self {
+            _stage: stage,
+            tyr,
+            known: HashSet::new(),
+            commands: 0,
+        }
+    }
+
+    /// The first that nobody has seen yet, while the attacker lives; afterwards, of what was on its way.
+    fn finding(&mut self, attacker: &mut Child) -> Option<Finding> {
+        let (begun, mut ended) = (Instant::now(), None::<Instant>);
+        let mut seen = 0;
+        loop {
+            let said = &self.tyr.said[seen..];
+            let batches = said.iter().filter_map(|said| as_batch(said.message.as_ref()?));
+            let mut findings = batches.flat_map(|(batch, _)| batch.findings);
+            if let Some(found) = findings.find(|finding| !self.known.contains(&finding.scope_uid)) {
+                self.known.insert(found.scope_uid.clone());
+                return Some(found);
+            }
+            seen = self.tyr.said.len();
+            if attacker.try_wait().unwrap().is_some() {
+                ended.get_or_insert_with(Instant::now);
+            }
+            let on_its_way = ended.is_none_or(|ended| ended.elapsed() < Duration::from_secs(3));
+            if !on_its_way || begun.elapsed() > PATIENCE {
+                return None;
+            }
+            let heard = self.tyr.hear().expect("the agent lives");
+            self.tyr.said.push(heard);
+        }
+    }
+
+    fn restore(&mut self, finding: &Finding) -> OutcomeState {
+        self.commands += 1;
+        let command = Command {
+            id: format!("{:032x}", self.commands),
+            alert_id: "alert".to_owned(),
+            issued_at_us: now_us(),
+            expires_at_us: now_us() + 60_000_000,
+            epoch: 1,
+            scope_uids: vec![finding.scope_uid.clone()],
+            action: Some(Action::Restore(RestoreAction::default())),
+            ..Command::default()
+        };
+        self.tyr.command(&command);
+        self.tyr.outcome(&command.id).state()
+    }
+}
+
+fn restorable(tyr: &mut FakeTyr) -> u64 {
+    let heard = tyr.hear().expect("the agent lives");
+    let count = match &heard.message {
+        Some(baldur_message::Message::Heartbeat(beat)) => {
+            beat.health.as_ref().map_or(0, |health| health.vault_restorable)
+        }
+        _ => 0,
+    };
+    tyr.said.push(heard);
+    count
+}
+
+fn now_us() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros() as u64
+}
+
+fn states(dir: &Path) -> BTreeMap<PathBuf, State> {
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        let stat = fs::symlink_metadata(&path).unwrap();
+        if stat.is_dir() {
+            found.extend(states(&path));
+        } else {
+            let time = i128::from(stat.mtime()) * 1_000_000_000 + i128::from(stat.mtime_nsec());
+            let content = fs::read(&path).unwrap();
+            found.insert(path, (content, stat.mode(), stat.uid(), time));
+        }
+    }
+    found
+}
+
+/// In a session of its own; `$OUT` is a directory that nobody protects, on the same file system.
+fn start(way: &Way, dir: &Path) -> Child {
+    let out = outside(dir);
+    fs::create_dir_all(&out).unwrap();
+    Program::new("bash")
+        .args(["-c", &format!("{}\n{}\n:", ways::PRELUDE, way.script)])
+        .current_dir(dir)
+        .env("OUT", &out)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+fn outside(dir: &Path) -> PathBuf {
+    let name = dir.file_name().unwrap().to_string_lossy();
+    std::env::temp_dir().join(format!("norn-variations-{}-{name}", std::process::id()))
+}
+
+fn is_installed(way: &Way) -> bool {
+    way.needs.split_whitespace().all(|program| {
+        let paths = ["/bin", "/usr/bin", "/usr/sbin", "/usr/local/bin"];
+        paths.iter().any(|path| Path::new(path).join(program).exists())
+    })
+}
+
+/// The corpora lie there before the agent starts; names of ways that can't be played here are printed.
+fn stage(ways: &'static [Way]) -> (Files, Vec<(&'static Way, PathBuf)>, Agent) {
+    let home = Files::home();
+    let (playable, missing): (Vec<&Way>, Vec<&Way>) = ways.iter().partition(|way| is_installed(way));
+    missing
+        .iter()
+        .for_each(|way| println!("not installed: {}", way.needs));
+    let corpora: Vec<_> = playable.iter().map(|way| (*way, home.corpus(way.name))).collect();
+    let agent = Agent::start(&home, corpora.len());
+    (home, corpora, agent)
+}
+
+fn play(ways: &'static [Way]) {
+    let (_home, corpora, mut agent) = stage(ways);
+    let mut problems = Vec::new();
+    for (way, dir) in &corpora {
+        let problem = attack(&mut agent, (way, dir));
+        println!(
+            "{}: {}",
+            way.name,
+            problem.as_ref().err().unwrap_or(&"stopped and undone".to_owned())
+        );
+        problems.extend(problem.err().map(|problem| format!("{}: {problem}", way.name)));
+        drop(fs::remove_dir_all(outside(dir)));
+    }
+    assert!(problems.is_empty(), "{problems:#?}");
+}
+
+fn attack(agent: &mut Agent, (way, dir): (&Way, &Path)) -> Result<(), String> {
+    let docs = dir.join("docs");
+    let before = states(&docs);
+    let mut attacker = start(way, dir);
+    let finding = agent.finding(&mut attacker);
+    let ended = Instant::now();
+    while finding.is_some()
+        && attacker.try_wait().unwrap().is_none()
+        && ended.elapsed() < Duration::from_secs(2)
+    {
+        thread::sleep(Duration::from_millis(10));
+    }
+    drop(attacker.kill());
+    attacker.wait().unwrap();
+    let finding = finding.ok_or("not seen")?;
+    let after = states(&docs);
+    let harmed = before
+        .iter()
+        .filter(|(path, state)| after.get(*path).map(|now| &now.0) != Some(&state.0))
+        .count();
+    println!("{}: {} ({harmed} harmed)", way.name, finding.summary);
+    if !way.at_once && harmed > before.len() / HARMED_MAX {
+        return Err(format!("{harmed} of {} harmed", before.len()));
+    }
+    let outcome = agent.restore(&finding);
+    let now = states(&docs);
+    let same = |path: &&PathBuf| before.get(*path) == now.get(*path);
+    let differ: Vec<_> = before
+        .keys()
+        .chain(now.keys())
+        .filter(|path| !same(path))
+        .take(3)
+        .collect();
+    if !differ.is_empty() {
+        return Err(format!("{outcome:?}, and not as it was: {differ:?}"));
+    }
+    Ok(())
+}
+
+#[test]
+#[ignore = "needs root, BPF and fanotify"]
+fn files_that_are_emptied_or_replaced_from_elsewhere_are_seen_and_come_back() {
+    play(QUICK_ATTACKS);
+}
+
+#[test]
+#[ignore = "long"]
+fn long_every_way_to_empty_or_replace_is_seen_and_undone() {
+    play(ATTACKS);
+}
+
+#[test]
+#[ignore = "long"]
+fn long_work_that_empties_or_replaces_files_goes_on() {
+    let (_home, corpora, mut agent) = stage(WORK);
+    let mut problems = Vec::new();
+    for (way, dir) in &corpora {
+        let mut work = start(way, dir);
+        let finding = agent.finding(&mut work);
+        let status = work.wait().unwrap();
+        if finding.is_some() || !status.success() {
+            problems.push(format!(
+                "{}: {status}, {:?}",
+                way.name,
+                finding.map(|found| found.summary)
+            ));
+        }
+        drop(fs::remove_dir_all(outside(dir)));
+    }
+    assert!(problems.is_empty(), "{problems:#?}");
+}

@@ -1,0 +1,282 @@
+//! What is played. Each script starts in a directory with `docs` in it.
+
+pub struct Way {
+    pub name: &'static str,
+    /// Programs that must be installed.
+    pub needs: &'static str,
+    pub script: &'static str,
+    /// One call harms a whole directory: nobody can stop it in the middle.
+    pub at_once: bool,
+}
+
+const fn way(name: &'static str, needs: &'static str, script: &'static str) -> Way {
+    Way {
+        name,
+        needs,
+        script,
+        at_once: false,
+    }
+}
+
+/// `files` lists them; `cipher FROM TO` makes ciphertext of the same length, here by reading random bytes.
+pub const PRELUDE: &str = r#"
+files() { find docs -type f | sort -t/ -k3; }
+each() { files | while read -r f; do "$@" "$f"; done; }
+cipher() { head -c "$(stat -c %s "$1")" /dev/urandom > "$2"; }
+staged() { mkdir -p "$OUT/$(dirname "$1")"; cipher "$1" "$OUT/$1"; }
+"#;
+
+const PYTHON: &str = "python3";
+
+/// Those that differ most from each other.
+pub const QUICK_ATTACKS: &[Way] = &[
+    way(
+        "perl truncate",
+        "perl",
+        r#"files | perl -ne 'chomp; truncate($_, 0)'"#,
+    ),
+    way("redirection", "bash", r#"empty() { : > "$1"; }; each empty"#),
+    way(
+        "mv",
+        "mv",
+        r#"each staged; over() { mv -f "$OUT/$1" "$1"; }; each over"#,
+    ),
+    way(
+        "directories first",
+        PYTHON,
+        r#"cat > "$OUT/a.py" <<'END'
+import os
+for top in sorted(os.listdir('docs')):
+    os.rename('docs/' + top, 'docs/' + top + '.locked')
+for at, _, names in sorted(os.walk('docs')):
+    for name in sorted(names):
+        path = os.path.join(at, name)
+        size = os.path.getsize(path)
+        with open(path, 'r+b') as file:
+            file.write(os.urandom(size))
+END
+python3 "$OUT/a.py""#,
+    ),
+];
+
+pub const ATTACKS: &[Way] = &[
+    way(
+        "python truncate",
+        PYTHON,
+        r#"files | python3 -c 'import os,sys
+for f in sys.stdin: os.truncate(f.rstrip("\n"), 0)'"#,
+    ),
+    way(
+        "python open",
+        PYTHON,
+        r#"files | python3 -c 'import sys
+for f in sys.stdin: open(f.rstrip("\n"), "w").close()'"#,
+    ),
+    way(
+        "python half",
+        PYTHON,
+        r#"files | python3 -c 'import os,sys
+for f in sys.stdin: f = f.rstrip("\n"); os.truncate(f, os.path.getsize(f) // 2)'"#,
+    ),
+    way(
+        "python ftruncate half",
+        PYTHON,
+        r#"files | python3 -c 'import os,sys
+for f in sys.stdin:
+  with open(f.rstrip("\n"), "r+b") as g: g.truncate(os.path.getsize(f.rstrip("\n")) // 2)'"#,
+    ),
+    way(
+        "one byte",
+        "truncate",
+        r#"find docs -type f -exec truncate -s 1 {} \;"#,
+    ),
+    way(
+        "truncate of all",
+        "truncate",
+        "find docs -type f -exec truncate -s 0 {} +",
+    ),
+    way(
+        "xargs side by side",
+        "xargs truncate",
+        "files | xargs -P 8 -n 1 truncate -s 0",
+    ),
+    way(
+        "cp of nothing",
+        "cp",
+        r#"empty() { cp /dev/null "$1"; }; each empty"#,
+    ),
+    way(
+        "dd of nothing",
+        "dd",
+        r#"empty() { dd if=/dev/null of="$1" 2> /dev/null; }; each empty"#,
+    ),
+    way(
+        "cat of nothing",
+        "cat",
+        r#"empty() { cat /dev/null > "$1"; }; each empty"#,
+    ),
+    way(
+        "tee of nothing",
+        "tee",
+        r#"files | xargs tee < /dev/null > /dev/null"#,
+    ),
+    way(
+        "install of nothing",
+        "install",
+        r#"empty() { install -m 600 /dev/null "$1"; }; each empty"#,
+    ),
+    way(
+        "mv of nothing",
+        "mv",
+        r#"empty() { : > "$OUT/e"; mv -f "$OUT/e" "$1"; }; each empty"#,
+    ),
+    way(
+        "busybox truncate",
+        "busybox",
+        r#"empty() { busybox truncate -s 0 "$1"; }; each empty"#,
+    ),
+    way("slow", "bash", r#"empty() { : > "$1"; sleep 1; }; each empty"#),
+    way(
+        "nobody",
+        "setpriv",
+        r#"chmod -R a+rwX . && setpriv --reuid=65534 --clear-groups bash -c 'find docs -type f | while read -r f; do : > "$f"; done'"#,
+    ),
+    way(
+        "own rename",
+        PYTHON,
+        r#"files | python3 -c 'import os,sys
+out = os.environ["OUT"]; names = [f.rstrip("\n") for f in sys.stdin]
+for n, f in enumerate(names): open(f"{out}/{n}", "wb").write(os.urandom(os.path.getsize(f)))
+for n, f in enumerate(names): os.rename(f"{out}/{n}", f)'"#,
+    ),
+    way(
+        "exchange",
+        PYTHON,
+        r#"files | python3 -c 'import os,sys,ctypes
+c = ctypes.CDLL(None); out = os.environ["OUT"]; names = [f.rstrip("\n") for f in sys.stdin]
+for n, f in enumerate(names): open(f"{out}/{n}", "wb").write(os.urandom(os.path.getsize(f)))
+for n, f in enumerate(names): c.renameat2(-100, f"{out}/{n}".encode(), -100, f.encode(), 2)'"#,
+    ),
+    way(
+        "mv from memory",
+        "mv",
+        r#"S=/dev/shm/norn-$$; mkdir $S; trap "rm -rf $S" EXIT
+one() { cipher "$1" $S/x; mv -f $S/x "$1"; }; each one"#,
+    ),
+    way(
+        "link then rename",
+        "ln",
+        r#"each staged; over() { ln -f "$OUT/$1" "$1"; }; each over"#,
+    ),
+    way(
+        "install",
+        "install",
+        r#"each staged; over() { install -m 600 "$OUT/$1" "$1"; }; each over"#,
+    ),
+    way(
+        "rsync in place",
+        "rsync",
+        r#"each staged; rsync -r --inplace --ignore-times --bwlimit=500 "$OUT/docs/" docs/"#,
+    ),
+    way(
+        "rsync",
+        "rsync",
+        r#"each staged; rsync -r --ignore-times --bwlimit=500 "$OUT/docs/" docs/"#,
+    ),
+    way("cp of a tree", "cp", r#"each staged; cp -R "$OUT/docs/." docs/"#),
+    way(
+        "tar",
+        "tar",
+        r#"each staged; tar -C "$OUT" -cf "$OUT/all.tar" docs; tar -xf "$OUT/all.tar""#,
+    ),
+    way(
+        "openssl and mv",
+        "openssl mv",
+        r#"one() { openssl enc -aes-256-cbc -pbkdf2 -iter 1 -pass pass:x -in "$1" -out "$OUT/x"; mv -f "$OUT/x" "$1"; }; each one"#,
+    ),
+    way(
+        "moved out and back",
+        PYTHON,
+        r#"cat > "$OUT/a.py" <<'END'
+import os
+out = os.environ['OUT']
+for top in sorted(os.listdir('docs')):
+    os.rename('docs/' + top, out + '/x')
+    for at, _, names in os.walk(out + '/x'):
+        for name in names:
+            path = os.path.join(at, name)
+            size = os.path.getsize(path)
+            with open(path, 'r+b') as file:
+                file.write(os.urandom(size))
+    os.rename(out + '/x', 'docs/' + top)
+END
+python3 "$OUT/a.py""#,
+    ),
+    Way {
+        at_once: true,
+        ..way(
+            "directories exchanged",
+            "mv rm",
+            r#"each staged
+for d in docs/*; do mv "$d" docs/old; mv "$OUT/$d" "$d"; rm -rf docs/old; done"#,
+        )
+    },
+    way(
+        "whole tree renamed first",
+        PYTHON,
+        r#"mv docs docs.locked; find docs.locked -type f | python3 -c 'import os,sys
+for f in sys.stdin: f = f.rstrip("\n"); s = os.path.getsize(f); open(f, "r+b").write(os.urandom(s))'"#,
+    ),
+];
+
+/// Ordinary, though it empties or replaces many files.
+pub const WORK: &[Way] = &[
+    way(
+        "logs cleared",
+        "truncate",
+        r#"mkdir logs; for n in $(seq 60); do seq 900 > logs/service-$n; seq 900 > app-$n.log; done
+sleep 1; truncate -s 0 logs/* app-*.log; for l in app-*.log; do : > "$l"; done"#,
+    ),
+    way(
+        "copy and truncate",
+        "cp truncate",
+        r#"mkdir log; for n in $(seq 60); do seq 900 > log/$n.txt; done
+sleep 1; for f in log/*.txt; do cp "$f" "$f.1"; truncate -s 0 "$f"; done"#,
+    ),
+    way(
+        "files written anew",
+        "bash",
+        r#"again() { cp "$1" "$OUT/x"; : > "$1"; tr a-z A-Z < "$OUT/x" >> "$1"; }; each again"#,
+    ),
+    way(
+        "sed over a tree",
+        "sed",
+        r#"find docs -type f -exec sed -i s/invoice/bill/g {} +"#,
+    ),
+    way(
+        "rsync of a changed tree",
+        "rsync",
+        r#"cp -R docs "$OUT/docs"; find "$OUT/docs" -name '*.txt' -exec sed -i s/invoice/bill/g {} +
+rsync -r --inplace --ignore-times "$OUT/docs/" docs/; rsync -r --ignore-times "$OUT/docs/" docs/"#,
+    ),
+    way(
+        "tar over a tree",
+        "tar",
+        r#"tar -cf "$OUT/all.tar" docs; tar -xf "$OUT/all.tar""#,
+    ),
+    way(
+        "compressed elsewhere",
+        "gzip",
+        r#"one() { gzip -c "$1" > "$OUT/x"; mv "$OUT/x" "$1.gz"; rm "$1"; }; each one"#,
+    ),
+    way(
+        "edited elsewhere",
+        "mv",
+        r#"one() { sed s/invoice/bill/ "$1" > "$OUT/x"; mv "$OUT/x" "$1"; }; each one"#,
+    ),
+    way(
+        "tree exchanged",
+        "mv",
+        r#"cp -R docs "$OUT/docs"; mv docs docs.old; mv "$OUT/docs" docs; rm -rf docs.old"#,
+    ),
+];

@@ -34,6 +34,29 @@ pub fn is_taken(shared: &Shared, old: &Spot, (key, time): (Option<FileKey>, Time
     holder.is_some_and(|holder| !same(holder))
 }
 
+/// With a directory, all in it left. Nobody is told: it is not deleted.
+pub fn left(shared: &Shared, spot: &Spot, by: (u32, Time)) {
+    let place = spot.root.id;
+    let inside = shared.store.index().files_below((place, &spot.path), by.1);
+    for (path, key) in inside {
+        let is_directory = shared
+            .store
+            .index()
+            .state(key)
+            .and_then(|state| Some(state.last()?.metadata.mode & libc::S_IFMT == libc::S_IFDIR));
+        let spot = Spot {
+            root: spot.root.clone(),
+            path,
+        };
+        let gone = operation(NameKind::Unlink, &spot, by);
+        shared.store.record(Record::Name(NameOperation {
+            key: Some(key),
+            directory: is_directory.unwrap_or(false),
+            ..gone
+        }));
+    }
+}
+
 /// What was made outside of the protected directories, where nobody looked, has a name in one now.
 pub fn arrived(shared: &Shared, spot: &Spot, (key, directory): (Option<FileKey>, bool), by: (u32, Time)) {
     let named = (spot.root.id, &spot.path[..]);

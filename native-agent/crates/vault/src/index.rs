@@ -431,6 +431,24 @@ impl Index {
             .any(|(at, known)| at == place && inside(known))
     }
 
+    /// What is known to lie below this name at `time`.
+    pub fn files_below(&self, (place, path): (PlaceId, &[u8]), time: Time) -> Vec<(Vec<u8>, FileKey)> {
+        let names = self.names.keys().map(|(place, path)| (*place, &path[..]));
+        let known = names.chain(self.at_rest.peeks().map(|file| (file.place, file.path)));
+        // By the name it has now, when a directory above it was moved since it was known.
+        let present = |known: &[u8]| self.moves.present((place, known), Time::MIN);
+        let inside: BTreeSet<Vec<u8>> = known
+            .filter(|(at, _)| *at == place)
+            .flat_map(|(_, known)| [known.to_vec(), present(known)])
+            .filter(|known| below(known, path).is_some())
+            .collect();
+        let holder = |path: Vec<u8>| {
+            let key = self.name_at(place, &path, time).flatten()?;
+            Some((path, key))
+        };
+        inside.into_iter().filter_map(holder).collect()
+    }
+
     /// Was this file's creation under this name recorded already?
     pub fn knows_creation(&self, key: FileKey, path: &[u8]) -> bool {
         self.created.contains(&(self.original(key), name_hash(path)))
@@ -653,6 +671,10 @@ mod tests {
         assert_eq!(index.name_at(place, b"b/file", 25), Some(Some(key)));
         assert_eq!(index.name_at(place, b"c/d/file", 35), Some(Some(key)));
         assert_eq!(index.name_at(place, b"c/d/file", 25), None);
+        let below = |path: &[u8], time| index.files_below((place, path), time);
+        assert_eq!(below(b"c", 35), [(b"c/d/file".to_vec(), key)]);
+        assert_eq!(below(b"a", 15), [(b"a/file".to_vec(), key)]);
+        assert!(below(b"c", 25).is_empty() && below(b"other", 35).is_empty());
     }
 
     #[test]

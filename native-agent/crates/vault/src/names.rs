@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use norn_events::{ChangeKind, ContentShape};
 
-use crate::arrivals::{arrived, is_taken, look, tell_arrival};
+use crate::arrivals::{arrived, is_taken, left, look, tell_arrival};
 use crate::capture::Shared;
 use crate::closer::{before, tell};
 use crate::events::{Name, RawEvent, parse};
@@ -181,7 +181,9 @@ fn watch_new(shared: &Shared, spot: &Spot, by: (u32, Time)) {
             continue;
         };
         if !shared.store.index().knows_creation(key, &inside.path) {
-            let created = operation(NameKind::Create, &inside, by);
+            let is_back = shared.store.index().has_state_before(key, by.1);
+            let kind = if is_back { NameKind::Link } else { NameKind::Create };
+            let created = operation(kind, &inside, by);
             let record = NameOperation {
                 key: Some(key),
                 directory: entry.is_directory,
@@ -312,6 +314,9 @@ fn renamed(shared: &Shared, event: &RawEvent, by: (u32, Time)) {
         (old, new) => {
             // It left the protected directory, or came in from outside.
             if let Some(old) = old.filter(|old| !is_taken(shared, old, (event.key, by.1))) {
+                if directory {
+                    left(shared, &old, by);
+                }
                 unlinked(shared, &old, (event.key, directory), by);
             }
             if let Some(new) = new {

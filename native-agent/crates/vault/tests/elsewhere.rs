@@ -387,6 +387,33 @@ fn what_came_from_elsewhere_has_a_pre_image_too() {
 }
 
 #[test]
+fn files_that_are_cut_to_half_come_back() {
+    for place in [Place::Upper, Place::Host] {
+        let mut scene = Scene::new(place, corpus(FILES));
+        let before = scene.manifest();
+        let targets = files(&before, &scene.data());
+        let scope = scene.attack(|actor| {
+            for (number, path) in targets.iter().enumerate() {
+                let half = fs::metadata(path).unwrap().len() / 2;
+                if number % 2 == 0 {
+                    actor.truncate(path, half as i64);
+                } else {
+                    fs::OpenOptions::new()
+                        .write(true)
+                        .open(path)
+                        .unwrap()
+                        .set_len(half)
+                        .unwrap();
+                }
+            }
+        });
+        assert_ne!(before, scene.manifest(), "{place:?}: the attack did nothing");
+        let report = scene.restore(scope);
+        assert_same_or_late(&scene, &before, &report);
+    }
+}
+
+#[test]
 fn a_size_that_was_set_is_told_as_such() {
     let mut scene = Scene::new(Place::Host, corpus(FILES));
     let before = scene.manifest();

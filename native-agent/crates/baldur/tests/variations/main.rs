@@ -6,7 +6,7 @@ mod fake_tyr;
 mod files;
 mod ways;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -23,6 +23,10 @@ use norn_events::wire::finding::v1::Finding;
 use ways::{ATTACKS, QUICK_ATTACKS, WORK, Way};
 
 const PATIENCE: Duration = Duration::from_secs(120);
+/// What an attack was stopped for may be told so long after.
+const LATE_MAX: Duration = Duration::from_secs(40);
+/// After work that should not be stopped, this is waited for a finding.
+const SETTLED: Duration = Duration::from_secs(5);
 /// In a corpus.
 const FILES: u64 = 320;
 /// Of the files, this part may be harmed before the stop: a debug build on a busy machine is slow.
@@ -34,8 +38,6 @@ type State = (Vec<u8>, u32, u32, i128);
 struct Agent {
     _stage: Stage,
     tyr: FakeTyr,
-    /// Scopes of findings that were judged already.
-    known: HashSet<Vec<u8>>,
     commands: u8,
 }
 
@@ -57,29 +59,26 @@ impl Agent {
         Self {
             _stage: stage,
             tyr,
-            known: HashSet::new(),
             commands: 0,
         }
     }
 
-    /// The first that nobody has seen yet, while the attacker lives; afterwards, of what was on its way.
-    fn finding(&mut self, attacker: &mut Child) -> Option<Finding> {
+    /// The first about a file of this directory, while the attacker lives; afterwards, of what was on its way.
+    fn finding(&mut self, attacker: &mut Child, (dir, on_its_way): (&Path, Duration)) -> Option<Finding> {
         let (begun, mut ended) = (Instant::now(), None::<Instant>);
         let mut seen = 0;
         loop {
             let said = &self.tyr.said[seen..];
             let batches = said.iter().filter_map(|said| as_batch(said.message.as_ref()?));
             let mut findings = batches.flat_map(|(batch, _)| batch.findings);
-            if let Some(found) = findings.find(|finding| !self.known.contains(&finding.scope_uid)) {
-                self.known.insert(found.scope_uid.clone());
+            if let Some(found) = findings.find(|finding| is_about(finding, dir)) {
                 return Some(found);
             }
             seen = self.tyr.said.len();
             if attacker.try_wait().unwrap().is_some() {
                 ended.get_or_insert_with(Instant::now);
             }
-            let on_its_way = ended.is_none_or(|ended| ended.elapsed() < Duration::from_secs(3));
-            if !on_its_way || begun.elapsed() > PATIENCE {
+            if ended.is_some_and(|ended| ended.elapsed() > on_its_way) || begun.elapsed() > PATIENCE {
                 return None;
             }
             let heard = self.tyr.hear().expect("the agent lives");
@@ -102,6 +101,14 @@ impl Agent {
         self.tyr.command(&command);
         self.tyr.outcome(&command.id).state()
     }
+}
+
+fn is_about(finding: &Finding, dir: &Path) -> bool {
+    let inside = format!("{}/", dir.display());
+    finding
+        .evidence
+        .iter()
+        .any(|evidence| evidence.field == "files.first" && evidence.value.starts_with(&inside))
 }
 
 fn restorable(tyr: &mut FakeTyr) -> u64 {
@@ -194,7 +201,7 @@ fn attack(agent: &mut Agent, (way, dir): (&Way, &Path)) -> Result<(), String> {
     let docs = dir.join("docs");
     let before = states(&docs);
     let mut attacker = start(way, dir);
-    let finding = agent.finding(&mut attacker);
+    let finding = agent.finding(&mut attacker, (dir, LATE_MAX));
     let ended = Instant::now();
     while finding.is_some()
         && attacker.try_wait().unwrap().is_none()
@@ -216,17 +223,27 @@ fn attack(agent: &mut Agent, (way, dir): (&Way, &Path)) -> Result<(), String> {
     }
     let outcome = agent.restore(&finding);
     let now = states(&docs);
-    let same = |path: &&PathBuf| before.get(*path) == now.get(*path);
-    let differ: Vec<_> = before
-        .keys()
-        .chain(now.keys())
-        .filter(|path| !same(path))
-        .take(3)
-        .collect();
+    let differ: Vec<_> = differences(&before, &now).into_iter().take(3).collect();
     if !differ.is_empty() {
         return Err(format!("{outcome:?}, and not as it was: {differ:?}"));
     }
     Ok(())
+}
+
+fn differences(before: &BTreeMap<PathBuf, State>, now: &BTreeMap<PathBuf, State>) -> Vec<String> {
+    let figures = |state: Option<&State>| {
+        state.map(|(content, mode, owner, time)| (content.len(), *mode, *owner, *time))
+    };
+    let paths: BTreeSet<&PathBuf> = before.keys().chain(now.keys()).collect();
+    let differ = paths
+        .into_iter()
+        .filter(|path| before.get(*path) != now.get(*path));
+    differ
+        .map(|path| {
+            let (was, is) = (figures(before.get(path)), figures(now.get(path)));
+            format!("{}: {was:?} is {is:?}", path.display())
+        })
+        .collect()
 }
 
 #[test]
@@ -248,7 +265,7 @@ fn long_work_that_empties_or_replaces_files_goes_on() {
     let mut problems = Vec::new();
     for (way, dir) in &corpora {
         let mut work = start(way, dir);
-        let finding = agent.finding(&mut work);
+        let finding = agent.finding(&mut work, (dir, SETTLED));
         let status = work.wait().unwrap();
         if finding.is_some() || !status.success() {
             problems.push(format!(

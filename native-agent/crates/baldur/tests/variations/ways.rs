@@ -5,7 +5,7 @@ pub struct Way {
     /// Programs that must be installed.
     pub needs: &'static str,
     pub script: &'static str,
-    /// One call harms a whole directory: nobody can stop it in the middle.
+    /// One call gives all of a directory other names: nobody can stop it in the middle.
     pub at_once: bool,
 }
 
@@ -41,10 +41,15 @@ pub const QUICK_ATTACKS: &[Way] = &[
         "mv",
         r#"each staged; over() { mv -f "$OUT/$1" "$1"; }; each over"#,
     ),
-    way(
-        "directories first",
-        PYTHON,
-        r#"cat > "$OUT/a.py" <<'END'
+];
+
+pub const ATTACKS: &[Way] = &[
+    Way {
+        at_once: true,
+        ..way(
+            "directories first",
+            PYTHON,
+            r#"cat > "$OUT/a.py" <<'END'
 import os
 for top in sorted(os.listdir('docs')):
     os.rename('docs/' + top, 'docs/' + top + '.locked')
@@ -56,10 +61,8 @@ for at, _, names in sorted(os.walk('docs')):
             file.write(os.urandom(size))
 END
 python3 "$OUT/a.py""#,
-    ),
-];
-
-pub const ATTACKS: &[Way] = &[
+        )
+    },
     way(
         "python truncate",
         PYTHON,
@@ -194,10 +197,12 @@ one() { cipher "$1" $S/x; mv -f $S/x "$1"; }; each one"#,
         "openssl mv",
         r#"one() { openssl enc -aes-256-cbc -pbkdf2 -iter 1 -pass pass:x -in "$1" -out "$OUT/x"; mv -f "$OUT/x" "$1"; }; each one"#,
     ),
-    way(
-        "moved out and back",
-        PYTHON,
-        r#"cat > "$OUT/a.py" <<'END'
+    Way {
+        at_once: true,
+        ..way(
+            "moved out and back",
+            PYTHON,
+            r#"cat > "$OUT/a.py" <<'END'
 import os
 out = os.environ['OUT']
 for top in sorted(os.listdir('docs')):
@@ -211,7 +216,8 @@ for top in sorted(os.listdir('docs')):
     os.rename(out + '/x', 'docs/' + top)
 END
 python3 "$OUT/a.py""#,
-    ),
+        )
+    },
     Way {
         at_once: true,
         ..way(
@@ -221,12 +227,15 @@ python3 "$OUT/a.py""#,
 for d in docs/*; do mv "$d" docs/old; mv "$OUT/$d" "$d"; rm -rf docs/old; done"#,
         )
     },
-    way(
-        "whole tree renamed first",
-        PYTHON,
-        r#"mv docs docs.locked; find docs.locked -type f | python3 -c 'import os,sys
+    Way {
+        at_once: true,
+        ..way(
+            "whole tree renamed first",
+            PYTHON,
+            r#"mv docs docs.locked; find docs.locked -type f | python3 -c 'import os,sys
 for f in sys.stdin: f = f.rstrip("\n"); s = os.path.getsize(f); open(f, "r+b").write(os.urandom(s))'"#,
-    ),
+        )
+    },
 ];
 
 /// Ordinary, though it empties or replaces many files.

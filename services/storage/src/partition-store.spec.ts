@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AwayError, NornError } from '@norn/base';
 import type { BusRecord, Claim, Plan } from '@norn/bus';
-import { openBatch } from '@norn/contracts';
+import { BatchWriter, event, openBatch } from '@norn/contracts';
 import type { AnyBlock } from '@norn/store';
 import { SimulatedHost } from '@norn/testkit';
 import { Inserts } from './inserts.ts';
@@ -80,6 +80,19 @@ function unitsAt(...offsets: number[]): Unit[] {
   });
 }
 
+/** 800 rows with texts of 6 MiB: 52 KB as a batch, as many as 12,800 rows. */
+function longUnit(offset: number): Unit {
+  const [uid, path] = [new Uint8Array(16).fill(1), 'x'.repeat(4_096)];
+  const process = { uid, parentUid: uid, pid: 1, startTimeUs: 1, imagePath: '/bin/true' };
+  const writer = new BatchWriter();
+  for (let row = 0; row < 800; row++)
+    writer.add({ kind: event.EventKind.FILE_RENAME, timeUs: 1, process, path, target: path });
+  const value = writer.finish({ streamId: uid, batchSeq: offset });
+  const record: BusRecord = { topic: 'lineage', partition: 3, offset, key: 't:h', value, headers: {} };
+  const owner = { tenantId: 't', hostId: 'h' };
+  return { record, opened: { partition: 3, owner, batch: openBatch(value), isReplayed: false } };
+}
+
 const stays = new AbortController().signal;
 
 async function repeat(store: PartitionStore, units: readonly Unit[]): Promise<void> {
@@ -97,6 +110,13 @@ describe('the batches of a partition', () => {
     events.release();
     await settled;
     expect([...events.stored.keys()]).toEqual(['lineage:3:5-6,9-9']);
+  });
+
+  it('are cut by the text that their rows have, not by their number alone', async () => {
+    const [claim, events] = [new FakeClaim(), new FakeEvents()];
+    const { settled } = await storeOf(claim, events).add([1, 2, 3, 4, 5, 6, 7, 8, 9].map(longUnit), stays);
+    await settled;
+    expect([...events.stored.keys()]).toEqual(['lineage:3:1-4', 'lineage:3:5-8', 'lineage:3:9-9']);
   });
 
   it('are stored once when the insert of the owner before comes late', async () => {

@@ -2,6 +2,7 @@
 // repeats what may be on its way, under the same name, and only then goes on.
 import type { BusRecord, Claim, Deferred } from '@norn/bus';
 import { timed } from '@norn/pipeline';
+import { unfoldedBytes } from '@norn/contracts';
 import { createEventsBlock, createProcessesBlock, pushEvents, pushProcess } from '@norn/store';
 import { Metric, count } from '@norn/telemetry';
 import { type OffsetSpan, cutText, isIn, parsePlan, planText, spansMax, spansOf } from './cut.ts';
@@ -32,6 +33,8 @@ export interface PartitionParts {
 
 /** Rows that make an insert worth its while before the linger has passed. */
 const rowsWanted = 50_000;
+/** Rows with more text, bytes, count as several. */
+const rowBytes = 512;
 /** Months of a cut: each is a part of its own, and ClickHouse takes 100 by one insert. A batch has two at most. */
 const monthsMax = 40;
 interface Filling {
@@ -136,9 +139,10 @@ export class PartitionStore {
     const { offset } = unit.record;
     if (filling.units.at(-1)?.record.offset !== offset - 1) filling.spans += 1;
     filling.units.push(unit);
-    filling.rows += unit.opened.batch.eventCount;
+    const rows = weightOf(unit);
+    filling.rows += rows;
     filling.months.add(monthOf(unit));
-    this.parts.budget.take(unit.opened.batch.eventCount);
+    this.parts.budget.take(rows);
   }
 
   private pump(): void {
@@ -228,6 +232,11 @@ export class PartitionStore {
     this.filling.settled.reject(this.lost.reason);
     this.filling = emptyFilling();
   }
+}
+
+/** Rows of a batch, by their number or by their texts, whichever is more. */
+function weightOf({ opened: { batch } }: Unit): number {
+  return Math.max(batch.eventCount, Math.ceil(unfoldedBytes(batch.columns) / rowBytes));
 }
 
 function spansOfCut(cut: readonly Unit[]): OffsetSpan[] {

@@ -7,4 +7,5 @@ export { capabilitiesOf, capabilitySets, nobodyId } from './columns.ts';
 export { type LineageView, ancestorPathsMax, ancestorUidsMax, readLineage } from './lineage-view.ts';
 export { type BatchRows, readRows } from './read-rows.ts';
 export { StringDictionary } from './string-dictionary.ts';
+export { checkUnfolded, stringBytesMax, unfoldedBytes, unfoldedBytesMax } from './unfolded.ts';
 export { WireReader, varintSize, writeVarint } from './wire.ts';

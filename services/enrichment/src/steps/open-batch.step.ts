@@ -1,7 +1,7 @@
 // The door: from here on a batch is known to be well-formed. What is not goes to the dead letters.
 import { NornError } from '@norn/base';
 import type { BusRecord } from '@norn/bus';
-import { type BatchView, openBatch as open } from '@norn/contracts';
+import { type BatchView, checkUnfolded, openBatch as open } from '@norn/contracts';
 import { type Outcome, deadLetter, ok } from '@norn/pipeline';
 
 export interface OpenedBatch {
@@ -14,6 +14,7 @@ export function createOpenBatch(): (record: BusRecord) => Outcome<OpenedBatch> {
     try {
       const batch = open(value);
       // Reading the columns is what proves them.
+      checkUnfolded(batch.columns);
       return batch.columns.kind.length === batch.eventCount
         ? ok({ hostKey: key, batch })
         : deadLetter('malformed', new NornError('batch_malformed', 'Rows and event_count differ'));

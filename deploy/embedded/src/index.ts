@@ -9,7 +9,7 @@ export { provideKafka, provideKafkaJars } from './kafka.install.ts';
 export { startClickHouse, type ClickHouseOptions, type RunningClickHouse } from './clickhouse.ts';
 export { provideClickHouse } from './clickhouse.install.ts';
 export { tenantHeader } from './clickhouse.config.ts';
-export { startPostgres, type PostgresOptions, type RunningPostgres } from './postgres.ts';
+export { postgresUrl, startPostgres, type PostgresOptions, type RunningPostgres } from './postgres.ts';
 export { providePostgres } from './postgres.install.ts';
 export { startPart, waitForLock, type Part, type PartPlan } from './part.ts';
 export { processIdentity, type ProcessIdentity, isAlive, endProcess, cpuTicks } from './process.ts';

@@ -1,4 +1,5 @@
-// The real PostgreSQL on loopback, password authentication only. State: <home>/postgres.
+// The real PostgreSQL, password authentication only, by a socket in a folder that others can't enter: nobody else can answer in its
+// place, or take its connections. State: <home>/postgres.
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -12,9 +13,12 @@ import { providePostgres, providePostgresUser } from './postgres.install.ts';
 
 const readyWithinMs = 60_000;
 const connectionsMax = 80;
+/** What the kernel takes as the path of a socket, bytes. */
+const socketPathMax = 107;
 
 export interface PostgresOptions {
   readonly home: string;
+  /** Names the socket; with an exposure it is also listened on. */
   readonly port: number;
   /** Of user `norn`, who owns database `norn`. Decided when the cluster is made. */
   readonly password: string;
@@ -26,19 +30,33 @@ export interface RunningPostgres extends Part {
   readonly url: string;
 }
 
-/** Starts PostgreSQL on `<home>/postgres`, made when new. Throws `port_taken`, `home_in_use`, `home_not_traversable`. */
+/** Where the server of an installation is found by those who may enter `<home>/postgres`: root, and its own user. */
+export function postgresUrl(home: string, port: number): string {
+  return `postgres://norn@localhost:${port}/norn?host=${encodeURIComponent(join(home, 'postgres'))}`;
+}
+
+/** Starts PostgreSQL on `<home>/postgres`, made when new. Throws `port_taken`, `home_in_use`, `home_not_traversable`, `home_too_long`. */
 export async function startPostgres(options: PostgresOptions): Promise<RunningPostgres> {
   const home = join(options.home, 'postgres');
   const folder = await providePostgres();
   const user = await providePostgresUser();
+  checkLength(home, options.port);
   await mkdir(home, { recursive: true, mode: 0o700 });
   if (user) await handOver(home, user);
   await waitForLock(join(home, 'server.lock'), 'PostgreSQL');
-  await assertPortFree(options.port, 'PostgreSQL');
+  if (options.exposure) await assertPortFree(options.port, 'PostgreSQL');
   await initialise(folder, home, options.password, user);
   const part = await startServer({ folder, home, user }, options);
-  await createDatabase(options);
-  return { ...part, url: `postgres://norn@127.0.0.1:${options.port}/norn` };
+  await createDatabase(home, options);
+  return { ...part, url: postgresUrl(options.home, options.port) };
+}
+
+function checkLength(home: string, port: number): void {
+  const path = join(home, `.s.PGSQL.${port}`);
+  const length = Buffer.byteLength(path);
+  if (length <= socketPathMax) return;
+  const what = `PostgreSQL's socket ${path} has ${length} bytes, and ${socketPathMax} are the most`;
+  throw new NornError('home_too_long', `${what}: set NORN_HOME to a shorter folder`);
 }
 
 async function handOver(home: string, user: string): Promise<void> {
@@ -95,7 +113,7 @@ async function tlsSettings({ home, user }: Place, exposure: Exposure): Promise<R
     if (user) await runCommand('chown', [user, file]);
     return file;
   };
-  const access = 'hostssl all all all scram-sha-256\nhost all all 127.0.0.1/32 scram-sha-256\n';
+  const access = 'hostssl all all all scram-sha-256\nlocal all all scram-sha-256\n';
   return {
     listen_addresses: everywhere,
     hba_file: await own('access.conf', access),
@@ -109,8 +127,9 @@ async function tlsSettings({ home, user }: Place, exposure: Exposure): Promise<R
 async function startServer(place: Place, { port, exposure }: PostgresOptions): Promise<Part> {
   const { folder, home, user } = place;
   const settings = {
-    listen_addresses: '127.0.0.1',
-    unix_socket_directories: '',
+    listen_addresses: '',
+    unix_socket_directories: place.home,
+    unix_socket_permissions: '0700',
     max_connections: connectionsMax,
     shared_buffers: '32MB',
     max_wal_size: '256MB',
@@ -138,9 +157,9 @@ async function startServer(place: Place, { port, exposure }: PostgresOptions): P
   });
 }
 
-async function createDatabase(options: PostgresOptions): Promise<void> {
+async function createDatabase(home: string, options: PostgresOptions): Promise<void> {
   const client = new pg.Client({
-    host: '127.0.0.1',
+    host: home,
     port: options.port,
     user: 'norn',
     password: options.password,

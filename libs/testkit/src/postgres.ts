@@ -1,5 +1,5 @@
 // The real PostgreSQL for a test: a folder and a port of its own.
-import { freePorts, startPostgres as startEmbedded, type RunningPostgres } from '@norn/embedded';
+import { freePorts, postgresUrl, startPostgres as startEmbedded, type RunningPostgres } from '@norn/embedded';
 import { takeFolder, type Disposable, type Restartable } from './folder.ts';
 
 export interface TestPostgres extends RunningPostgres, Disposable, Restartable {
@@ -14,6 +14,6 @@ export async function startPostgres(): Promise<TestPostgres> {
   const [port = 0] = await freePorts(1);
   const password = 'password-of-a-test';
   const start = (): Promise<RunningPostgres> => startEmbedded({ home: folder.path, port, password });
-  const urlWithPassword = `postgres://norn:${password}@127.0.0.1:${port}/norn`;
+  const urlWithPassword = postgresUrl(folder.path, port).replace('norn@', `norn:${password}@`);
   return Object.assign(folder.hold(await start(), start), { password, urlWithPassword });
 }

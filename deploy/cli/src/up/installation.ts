@@ -4,7 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { messageOf, NornError } from '@norn/base';
 import { loadConfig, processEnvironment, settings } from '@norn/config';
-import { busIdentity } from '@norn/embedded';
+import { busIdentity, postgresUrl } from '@norn/embedded';
 import { z } from 'zod';
 import { reachOf } from './agents-reach.ts';
 
@@ -115,7 +115,7 @@ export function processSettings(installation: Installation): NodeJS.ProcessEnv {
     NORN_CLICKHOUSE_URL: `http://127.0.0.1:${ports.clickhouse}`,
     NORN_CLICKHOUSE_WRITER_PASSWORD_FILE: secret('clickhouse-writer.password'),
     NORN_CLICKHOUSE_READER_PASSWORD_FILE: secret('clickhouse-reader.password'),
-    NORN_POSTGRES_URL: `postgres://norn@127.0.0.1:${ports.postgres}/norn`,
+    NORN_POSTGRES_URL: postgresUrl(installation.home, ports.postgres),
     NORN_POSTGRES_PASSWORD_FILE: secret('postgres.password'),
     NORN_SECRETS_DIR: installation.path('secrets'),
     NORN_CONSOLE_DIR: existsSync(join(console, 'index.html')) ? console : '',

@@ -1,12 +1,13 @@
 // The one-time link into the console of the installation on this machine.
+import { postgresUrl } from '@norn/embedded';
 import { createLoginLink as createLink } from '@norn/prepare';
 import type { Installation } from './installation.ts';
 
 /** Usable once, within fifteen minutes. Throws `control_store_unavailable` when the installation is down. */
 export function createLoginLink(installation: Installation): Promise<string> {
-  const { ports } = installation;
+  const { home, ports } = installation;
   const store = {
-    postgresUrl: `postgres://norn@127.0.0.1:${ports.postgres}/norn`,
+    postgresUrl: postgresUrl(home, ports.postgres),
     postgresPasswordFile: installation.path('secrets', 'postgres.password'),
   };
   return createLink(store, `http://127.0.0.1:${ports.api}`);

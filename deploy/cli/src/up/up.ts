@@ -116,5 +116,4 @@ async function refuseTakenPorts({ ports }: Installation, { separate }: UpOptions
   await assertPortFree(separate ? ports.separateHealth : ports.health, 'health');
   await assertPortFree(ports.kafka, 'Kafka');
   await assertPortFree(ports.clickhouse, 'ClickHouse');
-  await assertPortFree(ports.postgres, 'PostgreSQL');
 }

@@ -156,5 +156,5 @@ export function withPassword(config: ControlStoreConfig): string {
 
 function addressOf(postgresUrl: string): string {
   const url = new URL(postgresUrl);
-  return `${url.host}${url.pathname}`;
+  return `${url.searchParams.get('host') ?? url.host}${url.pathname}`;
 }

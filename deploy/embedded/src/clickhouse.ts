@@ -2,6 +2,8 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { NornError } from '@norn/base';
+import { isListener } from '@norn/base/port-holder';
 import { serverConfig, tablesOf, usersConfig } from './clickhouse.config.ts';
 import { provideClickHouse } from './clickhouse.install.ts';
 import { startPart, waitForLock, type Part } from './part.ts';
@@ -57,6 +59,13 @@ export async function startClickHouse(options: ClickHouseOptions): Promise<Runni
     readyWithinMs,
     nice,
   });
+  if (!isListener(part.pid, port)) {
+    await part.stop();
+    throw new NornError(
+      'port_taken',
+      `127.0.0.1:${port} is answered by another process than ClickHouse: see who listens (ss -ltnp)`,
+    );
+  }
   await createDatabase(url, options);
   return { ...part, url };
 }

@@ -25,6 +25,7 @@ const schema = z.object({
 
 const eventsSchema = z.object({
   clickhouseUrl: settings.clickhouseUrl,
+  clickhousePidFile: settings.clickhousePidFile,
   clickhouseDatabase: settings.clickhouseDatabase,
   clickhouseWriterPasswordFile: settings.clickhouseWriterPasswordFile,
 });

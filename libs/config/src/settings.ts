@@ -57,6 +57,12 @@ export const settings = {
     .string()
     .default('http://127.0.0.1:7404')
     .describe('https: its authority is a public one or in NODE_EXTRA_CA_CERTS'),
+  clickhousePidFile: z
+    .string()
+    .default('')
+    .describe(
+      'Holds the process id of a ClickHouse on this machine: no other is told a password. Empty: not looked at',
+    ),
   clickhouseDatabase: z.string().default('norn'),
   clickhouseWriterPasswordFile: z.string().describe('Password of user norn_writer'),
   clickhouseReaderPasswordFile: z.string().describe('Password of user norn_reader, bound to one tenant by row policy'),

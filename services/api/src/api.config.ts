@@ -8,6 +8,7 @@ export const apiConfig = z.object({
   publicUrl: settings.publicUrl,
   consoleDir: settings.consoleDir,
   clickhouseUrl: settings.clickhouseUrl,
+  clickhousePidFile: settings.clickhousePidFile,
   clickhouseDatabase: settings.clickhouseDatabase,
   clickhouseReaderPasswordFile: settings.clickhouseReaderPasswordFile,
   postgresUrl: settings.postgresUrl,

@@ -5,6 +5,7 @@ import { z } from 'zod';
 const schema = z.object({
   ...kafkaSettings,
   clickhouseUrl: settings.clickhouseUrl,
+  clickhousePidFile: settings.clickhousePidFile,
   clickhouseDatabase: settings.clickhouseDatabase,
   clickhouseWriterPasswordFile: settings.clickhouseWriterPasswordFile,
   storageLingerMs: settings.storageLingerMs,

@@ -8,6 +8,7 @@ import { loadConfig, settings } from '@norn/config';
 import { z } from 'zod';
 import { readJoined } from '../join/joined-host.ts';
 import { findInstallation } from '../up/installation.ts';
+import { assertOwnApi } from './own-api.ts';
 
 const schema = z.object({ home: settings.home, portBase: settings.portBase });
 
@@ -27,11 +28,15 @@ export interface ApiClient {
   steps<Step>(path: string, body: object): AsyncIterable<Step>;
 }
 
-/** Throws `not_installed` when this NORN_HOME has no token, `unreachable` at a call when nothing answers. */
+/**
+ * Throws `not_installed` when this NORN_HOME has no token, `unreachable` when nothing answers, `port_taken` when it is not Norn that does: then the
+ * token is not told.
+ */
 export async function connectApi(): Promise<ApiClient> {
   const { home, portBase } = loadConfig(schema);
   const url = `http://127.0.0.1:${String(portBase)}`;
   const token = await readToken(home);
+  assertOwnApi();
   const call = async <Answer>(method: string, path: string, body?: object): Promise<Answer> => {
     const response = await request(`${url}/api/v1${path}`, { method, token, body });
     return (await response.json()) as Answer;

@@ -113,6 +113,7 @@ export function processSettings(installation: Installation): NodeJS.ProcessEnv {
     NORN_KAFKA_ACLS: 'true',
     ...busSettings(installation, 'prepare'),
     NORN_CLICKHOUSE_URL: `http://127.0.0.1:${ports.clickhouse}`,
+    NORN_CLICKHOUSE_PID_FILE: installation.path('run', 'clickhouse.pid'),
     NORN_CLICKHOUSE_WRITER_PASSWORD_FILE: secret('clickhouse-writer.password'),
     NORN_CLICKHOUSE_READER_PASSWORD_FILE: secret('clickhouse-reader.password'),
     NORN_POSTGRES_URL: postgresUrl(installation.home, ports.postgres),

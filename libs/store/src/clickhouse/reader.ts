@@ -12,10 +12,10 @@ import {
 } from '@clickhouse/client';
 import { NornError, messageOf } from '@norn/base';
 import { readSecret } from '@norn/config';
+import { type EngineAddress, connectionsTo } from './connections.ts';
 import { type TenantQueryParts, longQueryLimits, tenantQuery } from './tenant-query.ts';
 
-export interface ReaderConfig {
-  readonly clickhouseUrl: string;
+export interface ReaderConfig extends EngineAddress {
   readonly clickhouseDatabase: string;
   readonly clickhouseReaderPasswordFile: string;
 }
@@ -57,6 +57,7 @@ export function createReader(config: ReaderConfig, tenantId: string): TenantRead
     password: readSecret(config.clickhouseReaderPasswordFile).trim(),
     http_headers: { 'X-Norn-Tenant': tenantId },
     max_open_connections: connectionsMax,
+    ...connectionsTo(config, connectionsMax),
     request_timeout: requestTimeoutMs,
   });
   return {

@@ -4,12 +4,15 @@ import { Readable } from 'node:stream';
 import { type ClickHouseClient, ClickHouseError, ClickHouseLogLevel, createClient } from '@clickhouse/client';
 import { AwayError, NornError, messageOf } from '@norn/base';
 import { readSecret } from '@norn/config';
+import { type EngineAddress, connectionsTo } from './connections.ts';
 import { migrate } from './migrate.ts';
 import type { NativeBlock } from './native/block.ts';
 import type { Column } from './native/columns.ts';
 
-export interface WriterConfig {
-  readonly clickhouseUrl: string;
+/** Connections of a writer. */
+const connectionsMax = 8;
+
+export interface WriterConfig extends EngineAddress {
   readonly clickhouseDatabase: string;
   readonly clickhouseWriterPasswordFile: string;
 }
@@ -46,7 +49,8 @@ export async function createWriter(config: WriterConfig): Promise<StoreWriter> {
     log: { level: ClickHouseLogLevel.OFF },
     username: 'norn_writer',
     password: readSecret(config.clickhouseWriterPasswordFile).trim(),
-    max_open_connections: 8,
+    max_open_connections: connectionsMax,
+    ...connectionsTo(config, connectionsMax),
     request_timeout: 60_000,
     keep_alive: { idle_socket_ttl: 2_000 },
   });

@@ -1,0 +1,57 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { type AddressInfo, type Socket, connect, createServer } from 'node:net';
+import { assertHolder, isListener } from './port-holder.ts';
+
+/** Another process of this user. */
+let other: ChildProcess;
+beforeAll(() => {
+  other = spawn('sleep', ['60']);
+});
+afterAll(() => other.kill());
+
+const server = createServer();
+let port: number;
+beforeAll(async () => {
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  ({ port } = server.address() as AddressInfo);
+});
+afterAll(() => server.close());
+
+async function come(): Promise<Socket> {
+  const socket = connect(port, '127.0.0.1');
+  await once(socket, 'connect');
+  return socket;
+}
+
+describe('who listens on a port', () => {
+  it('is the process that has the socket, and no other', () => {
+    expect(isListener(process.pid, port)).toBe(true);
+    expect(isListener(other.pid ?? 0, port)).toBe(false);
+    expect(isListener(2 ** 22, port)).toBe(false);
+  });
+
+  it('is nobody on a port that is free', async () => {
+    const free = createServer().listen(0, '127.0.0.1');
+    await once(free, 'listening');
+    const { port: freed } = free.address() as AddressInfo;
+    free.close();
+    await once(free, 'close');
+    expect(isListener(process.pid, freed)).toBe(false);
+  });
+});
+
+describe('who has the other end of a connection', () => {
+  it('is the process that took it', async () => {
+    const socket = await come();
+    await expect(assertHolder(process.pid, socket)).resolves.toBeUndefined();
+    socket.destroy();
+  });
+
+  it('is not taken for another', async () => {
+    const socket = await come();
+    await expect(assertHolder(other.pid ?? 0, socket)).rejects.toMatchObject({ code: 'port_taken' });
+    socket.destroy();
+  });
+});

@@ -3,7 +3,7 @@
 import { promisify } from 'node:util';
 import { zstdCompress, zstdDecompress } from 'node:zlib';
 import { Injectable } from '@nestjs/common';
-import { messageOf } from '@norn/base';
+import { messageOf, toHex } from '@norn/base';
 import { type Logger, createLogger } from '@norn/telemetry';
 import { DataSource } from 'typeorm';
 import type { Attack } from '../views/attack.ts';
@@ -23,6 +23,9 @@ const settledAfterMs = 15 * 60_000;
 /** One that may still grow is made again when somebody looks and it is older than this, ms, and than this many times what it took to make. */
 const freshMs = 5_000;
 const freshTimes = 20;
+/** A finding is often here before the rows of its process are: they come within this after its last word, ms, and are looked for so often. */
+const rowsWithinMs = 60_000;
+const rowsEveryMs = 500;
 /** After a failure, until it is tried without being asked to, ms; doubled each time. */
 const retryMs = 60_000;
 const retryMaxMs = 30 * 60_000;
@@ -69,10 +72,13 @@ export class AttackSummaries {
     if (again) this.failures.delete(id);
     const stored = await this.stored(tenantId, id);
     const kept = stored === undefined ? undefined : await unpacked(stored.body);
-    if (stored !== undefined && kept !== undefined && isCurrent(stored, attack, kept.tookMs))
-      return { summary: kept, pending: false, problem: '' };
+    if (stored !== undefined && kept !== undefined) {
+      const pending = isAwaiting(kept, attack);
+      const freshFor = pending ? rowsEveryMs : Math.max(freshMs, freshTimes * kept.tookMs);
+      if (isCurrent(stored, attack, freshFor)) return { summary: kept, pending, problem: '' };
+    }
     const made = await this.within(this.make(tenantId, attack));
-    if (made !== undefined) return { summary: made, pending: false, problem: '' };
+    if (made !== undefined) return { summary: made, pending: isAwaiting(made, attack), problem: '' };
     const problem = this.failures.get(id)?.message ?? '';
     return { summary: kept ?? emptySummary, pending: this.making.has(id), problem: kept === undefined ? problem : '' };
   }
@@ -81,7 +87,7 @@ export class AttackSummaries {
   async refresh(tenantId: string, attack: Attack): Promise<void> {
     if (this.waiting.length >= queueMax) return;
     const stored = await this.stored(tenantId, attack.handling.id);
-    if (stored === undefined || !isCurrent(stored, attack, 0)) await this.make(tenantId, attack);
+    if (stored === undefined || !isCurrent(stored, attack, freshMs)) await this.make(tenantId, attack);
   }
 
   /** Alerts whose summary could not be made, and is not tried again yet. */
@@ -180,9 +186,16 @@ interface Made {
 }
 
 /** Of this version, and made when nothing more could come, or a moment ago. */
-function isCurrent({ alertVersion, madeAt, settled }: Stored, { handling }: Attack, tookMs: number): boolean {
+function isCurrent({ alertVersion, madeAt, settled }: Stored, { handling }: Attack, freshForMs: number): boolean {
   if (alertVersion < handling.version) return false;
-  return settled || Date.now() - madeAt.getTime() < Math.max(freshMs, freshTimes * tookMs);
+  return settled || Date.now() - madeAt.getTime() < freshForMs;
+}
+
+/** A process that a finding names is not among the stored rows yet. */
+function isAwaiting({ rows }: AttackSummary, { alert, lastWordUs }: Attack): boolean {
+  if (Date.now() - lastWordUs / 1000 > rowsWithinMs) return false;
+  const known = new Set(rows.map(({ uid }) => uid));
+  return alert.findings.some(({ processUid }) => processUid.length === 16 && !known.has(toHex(processUid)));
 }
 
 async function unpacked(body: Buffer): Promise<AttackSummary> {

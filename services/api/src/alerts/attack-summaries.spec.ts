@@ -1,0 +1,70 @@
+import { create } from '@bufbuild/protobuf';
+import { finding } from '@norn/contracts';
+import { AlertHandling } from '@norn/store';
+import type { DataSource } from 'typeorm';
+import type { Attack } from '../views/attack.ts';
+import { AttackSummaries } from './attack-summaries.ts';
+import type { ProcessRow } from './attack-queries.ts';
+import { type AttackTelemetry, emptySummary } from './attack-telemetry.ts';
+
+const attacker = new Uint8Array(16).fill(0xab);
+
+/** A fake of the table that summaries are kept in, with one row at most. */
+class FakeTable {
+  private row: Record<string, unknown> | undefined;
+
+  query(sql: string, [, , alertVersion, madeAt, settled, body]: unknown[]): Promise<unknown[]> {
+    if (sql.startsWith('INSERT')) this.row = { alertVersion, madeAt, settled, body };
+    return Promise.resolve(this.row === undefined ? [] : [this.row]);
+  }
+}
+
+/** A fake of stored events, in which the attacker's row is when it has come. */
+class FakeTelemetry {
+  asked = 0;
+  hasCome = false;
+
+  summary(): Promise<typeof emptySummary> {
+    this.asked += 1;
+    const row = { uid: 'ab'.repeat(16) } as ProcessRow;
+    return Promise.resolve({ ...emptySummary, rows: this.hasCome ? [row] : [] });
+  }
+}
+
+function attackThatSpoke(secondsAgo: number): Attack {
+  const alert = create(finding.AlertSchema, { findings: [{ processUid: attacker }] });
+  const lastWordUs = (Date.now() - secondsAgo * 1000) * 1000;
+  return { alert, handling: Object.assign(new AlertHandling(), { id: 'a', version: 1 }), lastWordUs } as Attack;
+}
+
+function startAll(): { telemetry: FakeTelemetry; summaries: AttackSummaries } {
+  const telemetry = new FakeTelemetry();
+  const table: Pick<DataSource, 'query'> = new FakeTable() as Pick<DataSource, 'query'>;
+  return {
+    telemetry,
+    summaries: new AttackSummaries(table as DataSource, telemetry as unknown as AttackTelemetry),
+  };
+}
+
+describe('what is kept with an alert', () => {
+  it('is looked for again while the row of a process that a finding names has not come', async () => {
+    const { telemetry, summaries } = startAll();
+    const attack = attackThatSpoke(1);
+    expect(await summaries.of('t', attack)).toMatchObject({ pending: true, summary: { rows: [] } });
+    telemetry.hasCome = true;
+    let shown = await summaries.of('t', attack);
+    while (shown.pending) shown = await summaries.of('t', attack);
+    expect(shown.summary.rows).toHaveLength(1);
+    expect(telemetry.asked).toBe(2);
+    await summaries.of('t', attack);
+    expect(telemetry.asked).toBe(2);
+  });
+
+  it('is what there is when such a row does not come', async () => {
+    const { telemetry, summaries } = startAll();
+    const attack = attackThatSpoke(120);
+    expect(await summaries.of('t', attack)).toMatchObject({ pending: false, problem: '' });
+    await summaries.of('t', attack);
+    expect(telemetry.asked).toBe(1);
+  });
+});

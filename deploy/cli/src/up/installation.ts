@@ -1,5 +1,5 @@
 // Where an installation on this machine lives: its folder, its ports, its secrets, and what its processes are told.
-import { chmodSync, existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { messageOf, NornError } from '@norn/base';
@@ -72,22 +72,38 @@ const ownFolders = new Set([
   'compose',
 ]);
 
-/** Makes the folders. Others may pass through home (PostgreSQL's user does), nobody may read what matters. */
+/**
+ * Makes the folders. Others may pass through home (PostgreSQL's user does), nobody may read what matters. Throws `home_not_writable`, and
+ * `home_of_another` where somebody else could have put things, or can.
+ */
 export function makeFolders(installation: Installation): void {
   try {
     makeFolder(installation.home);
     // A folder that is Norn's own; never another that someone named by mistake.
     if (readdirSync(installation.home).every((name) => ownFolders.has(name))) chmodSync(installation.home, 0o711);
+    assertOwn(installation.home);
     for (const name of ['secrets', 'run', 'logs', 'agent']) {
       mkdirSync(installation.path(name), { recursive: true, mode: 0o700 });
+      assertOwn(installation.path(name));
     }
   } catch (error) {
+    if (error instanceof NornError) throw error;
     throw new NornError(
       'home_not_writable',
       `${installation.home} can not be written (${messageOf(error)}): run as root, or set NORN_HOME to a folder of yours`,
       { cause: error },
     );
   }
+}
+
+/** Others that may write there read or replace the secrets, unless each keeps what is his there (the sticky bit). */
+function assertOwn(folder: string): void {
+  const { uid, mode } = statSync(folder);
+  const isLink = lstatSync(folder).isSymbolicLink() && lstatSync(folder).uid !== process.getuid?.();
+  const isOpen = (mode & 0o002) !== 0 && (mode & 0o1000) === 0;
+  if (uid === process.getuid?.() && !isLink && !isOpen) return;
+  const what = isOpen ? `${folder} may be written by others` : `${folder} belongs to user ${lstatSync(folder).uid}`;
+  throw new NornError('home_of_another', `${what}, who could take the keys: set NORN_HOME to a folder of your own`);
 }
 
 export function consoleFolder(installation: Installation): string {

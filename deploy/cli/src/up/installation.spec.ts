@@ -1,0 +1,74 @@
+import { chmodSync, chownSync, lchownSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Installation, makeFolders } from './installation.ts';
+
+const nobody = 65_534;
+/** Only root gives files away. */
+const asRoot = process.getuid?.() === 0 ? it : it.skip;
+
+describe('the folder of an installation', () => {
+  let base: string;
+  let home: string;
+  beforeEach(() => {
+    base = mkdtempSync(join(tmpdir(), 'norn-home-'));
+    home = join(base, 'home');
+    mkdirSync(home, { mode: 0o755 });
+  });
+  afterEach(() => {
+    rmSync(base, { recursive: true });
+  });
+
+  const make = (folder = home): void => {
+    makeFolders({ home: folder, path: (...parts: string[]) => join(folder, ...parts) } as Installation);
+  };
+  const refused = expect.objectContaining({
+    code: 'home_of_another',
+    message: expect.stringContaining('NORN_HOME') as string,
+  }) as unknown;
+
+  const refusal = (folder?: string): unknown => {
+    try {
+      make(folder);
+      return undefined;
+    } catch (error) {
+      return error;
+    }
+  };
+
+  it('is made with what only its owner reads', () => {
+    make();
+    expect(statSync(join(home, 'secrets')).mode & 0o777).toBe(0o700);
+  });
+
+  it('is closed when it is empty', () => {
+    chmodSync(home, 0o777);
+    make();
+    expect(statSync(home).mode & 0o777).toBe(0o711);
+  });
+
+  it('is refused where all may write and others keep their things', () => {
+    mkdirSync(join(home, 'things'));
+    chmodSync(home, 0o777);
+    expect(refusal()).toEqual(refused);
+  });
+
+  it('is taken where each keeps what is his', () => {
+    mkdirSync(join(home, 'things'));
+    chmodSync(home, 0o1777);
+    expect(refusal()).toBeUndefined();
+  });
+
+  asRoot.each(['', 'secrets', 'run', 'agent'])("is refused when %p of it is another's", (name) => {
+    mkdirSync(join(home, name), { recursive: true });
+    chownSync(join(home, name), nobody, nobody);
+    expect(refusal()).toEqual(refused);
+  });
+
+  asRoot("is refused when another's link leads to it", () => {
+    const link = join(base, 'link');
+    symlinkSync(home, link);
+    lchownSync(link, nobody, nobody);
+    expect(refusal(link)).toEqual(refused);
+  });
+});

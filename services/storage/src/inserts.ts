@@ -1,7 +1,7 @@
 // Inserts of this process, a few at a time: each has blocks of its own, which are used again.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AwayError, isAway, messageOf } from '@norn/base';
-import type { AnyBlock, StoreWriter } from '@norn/store';
+import type { AnyBlock, BatchStretch, StoreWriter } from '@norn/store';
 import { Metric, count, createLogger, record } from '@norn/telemetry';
 
 type BlockSet = Readonly<Record<string, AnyBlock>>;
@@ -9,6 +9,8 @@ type BlockSet = Readonly<Record<string, AnyBlock>>;
 /** Inserts on their way at once, of all partitions. */
 const insertsMax = 4;
 const retryMs = { first: 100, most: 5_000 };
+/** Whatever ClickHouse still did with an insert that seemed to have failed is done after this, ms. */
+const settledMs = 1_000;
 
 export interface InsertOrder<Blocks> {
   /** Pushes the rows. What it throws is the rows' fault. */
@@ -16,6 +18,10 @@ export interface InsertOrder<Blocks> {
   readonly token: string;
   /** Asked before each attempt: false when it is not the time. */
   readonly confirm?: () => Promise<boolean>;
+  /** Where the rows of events are looked for; of other tables a row that comes again replaces itself. */
+  readonly stretch?: () => BatchStretch;
+  /** Somebody may have made this insert before. */
+  readonly isRepeat?: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -28,19 +34,20 @@ export class Inserts<Blocks extends BlockSet> {
   failure = '';
 
   constructor(
-    private readonly writer: Pick<StoreWriter, 'insert'>,
+    private readonly writer: Pick<StoreWriter, 'insert' | 'insertMissing'>,
     private readonly create: () => Blocks,
   ) {}
 
   /** Stores all rows, trying until it succeeds. Throws when the rows are refused, or `signal` is aborted. */
-  async make({ build, token, confirm, signal }: InsertOrder<Blocks>): Promise<void> {
+  async make(order: InsertOrder<Blocks>): Promise<void> {
+    const { build, signal } = order;
     await this.turn();
     const blocks = this.spare.pop() ?? this.create();
     try {
       signal.throwIfAborted();
       build(blocks);
       for (const block of Object.values(blocks)) {
-        if (block.rows > 0) await this.insert(block, { token, signal, ...(confirm && { confirm }) });
+        if (block.rows > 0) await this.insert(block, order);
       }
     } finally {
       for (const block of Object.values(blocks)) block.clear();
@@ -59,21 +66,41 @@ export class Inserts<Blocks extends BlockSet> {
     this.running += 1;
   }
 
-  private async insert(
-    block: AnyBlock,
-    { token, confirm, signal }: Pick<InsertOrder<Blocks>, 'token' | 'confirm' | 'signal'>,
-  ): Promise<void> {
+  /**
+   * An insert that had to be made again, or that somebody made before, may be taken for one that is stored and not be: ClickHouse writes its token
+   * down first, and may have ended then. So what is not there is stored under a further name, until that goes well at once.
+   */
+  private async insert(block: AnyBlock, order: InsertOrder<Blocks>): Promise<void> {
+    const { token, stretch, signal } = order;
+    let isSure = await this.tried(block, order, () => this.writer.insert(block, token, signal));
+    isSure &&= order.isRepeat !== true;
+    for (let turn = 1; !isSure; turn++) {
+      await sleep(settledMs, undefined, { signal });
+      const name = `${token}/${turn}`;
+      isSure = await this.tried(block, order, () =>
+        block.table === 'events' && stretch !== undefined
+          ? this.writer.insertMissing(block, name, { stretch: stretch(), signal })
+          : this.writer.insert(block, name, signal),
+      );
+    }
+    count(Metric.StorageRows, block.rows, { table: block.table });
+  }
+
+  /** Resolves when it has succeeded: with true when it was made once. */
+  private async tried(block: AnyBlock, order: InsertOrder<Blocks>, attempt: () => Promise<void>): Promise<boolean> {
     const { table } = block;
+    const { confirm, signal } = order;
+    let attempts = 0;
     for (let waitMs = retryMs.first; ; waitMs = Math.min(waitMs * 2, retryMs.most)) {
       const start = performance.now();
       try {
         if (confirm !== undefined && !(await confirm())) throw new AwayError('group_rebalances', 'The group changes');
-        await this.writer.insert(block, token, signal);
+        attempts += 1;
+        await attempt();
         record(Metric.StorageInsertMs, performance.now() - start, { table });
         count(Metric.StorageInserts, 1, { table });
-        count(Metric.StorageRows, block.rows, { table });
         this.failure = '';
-        return;
+        return attempts === 1;
       } catch (error) {
         signal.throwIfAborted();
         if (!isAway(error)) throw error;

@@ -10,6 +10,7 @@ import { DescribedProcesses } from './described-processes.ts';
 import { type Refused, insertHalving } from './halve.ts';
 import type { Inserts } from './inserts.ts';
 import type { RowBudget } from './row-budget.ts';
+import { stretchOf } from './stretch.ts';
 import type { OpenedBatch } from './steps/open-batch.step.ts';
 
 export interface Unit {
@@ -187,7 +188,7 @@ export class PartitionStore {
     names?: ReadonlyMap<readonly Unit[], string>,
   ): Promise<void> {
     const refused = await insertHalving(cuts, {
-      insert: (cut) => this.insert(cut, names?.get(cut) ?? nameOf(cut)),
+      insert: (cut) => this.insert(cut, names?.get(cut) ?? nameOf(cut), names !== undefined),
       replan: (left) => {
         this.described.clear();
         return this.writeDown(left);
@@ -205,7 +206,7 @@ export class PartitionStore {
     await this.claim.writeDown({ text, first: Math.min(...offsets), end: Math.max(...offsets) + 1 });
   }
 
-  private insert(cut: readonly Unit[], name: string): Promise<void> {
+  private insert(cut: readonly Unit[], name: string, isRepeat: boolean): Promise<void> {
     const [{ record } = { record: undefined }] = cut;
     return this.parts.inserts.make({
       token: `${record?.topic}:${record?.partition}:${name}`,
@@ -215,6 +216,8 @@ export class PartitionStore {
         });
       },
       confirm: () => this.claim.confirm(),
+      stretch: () => stretchOf(cut.map(({ opened }) => opened)),
+      isRepeat,
       signal: this.lost,
     });
   }

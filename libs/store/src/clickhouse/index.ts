@@ -17,4 +17,12 @@ export {
   queryLimits,
   tenantQuery,
 } from './tenant-query.ts';
-export { type AnyBlock, type StoreWriter, type StreamQuestion, type WriterConfig, createWriter } from './writer.ts';
+export {
+  type AnyBlock,
+  type BatchStretch,
+  type MissingRows,
+  type StoreWriter,
+  type StreamQuestion,
+  type WriterConfig,
+  createWriter,
+} from './writer.ts';

@@ -25,7 +25,23 @@ export interface StreamQuestion {
   readonly sinceUs: number;
 }
 
+/** Where the rows of some batches are: all of these, and maybe others. */
+export interface BatchStretch {
+  readonly tenantIds: readonly string[];
+  readonly hostIds: readonly string[];
+  /** 32 hex. */
+  readonly streamIds: readonly string[];
+  readonly batchSeqs: { readonly first: number; readonly last: number };
+  /** Unix µs. */
+  readonly timeUs: { readonly first: number; readonly last: number };
+}
+
 export type AnyBlock = NativeBlock<Readonly<Record<string, Column>>>;
+
+export interface MissingRows {
+  readonly stretch: BatchStretch;
+  readonly signal?: AbortSignal;
+}
 
 export interface StoreWriter {
   /**
@@ -33,6 +49,11 @@ export interface StoreWriter {
    * `AwayError`: also when `signal` ends it, and then it may be stored all the same), `rows_refused` when a row can not be stored.
    */
   insert(block: AnyBlock, token: string, signal?: AbortSignal): Promise<void>;
+  /**
+   * Stores the rows of events that are not there. A token alone does not say that they are: ClickHouse writes it down before the part, and may end
+   * in between. Throws as `insert` does.
+   */
+  insertMissing(block: AnyBlock, token: string, missing: MissingRows): Promise<void>;
   /** 0 when nothing of the stream is stored. */
   highestStored(question: StreamQuestion): Promise<number>;
   /** True when a row of that very batch is there. */
@@ -56,7 +77,9 @@ export async function createWriter(config: WriterConfig): Promise<StoreWriter> {
   });
   await migrate(client);
   return {
-    insert: (block, token, signal) => insert(client, { block, token, signal }),
+    insert: (block, token, signal) => insert(client, { block, token, signal, query: block.insertQuery }),
+    insertMissing: (block, token, { stretch, signal }) =>
+      insert(client, { block, token, signal, query: block.insertQueryWhere(notStored(stretch)) }),
     highestStored: (question) => highestStored(client, question),
     isStored: async (question, batchSeq) => (await highestStored(client, question, batchSeq)) === batchSeq,
     close: () => client.close(),
@@ -85,12 +108,30 @@ interface Insert {
   readonly block: AnyBlock;
   readonly token: string;
   readonly signal: AbortSignal | undefined;
+  readonly query: string;
 }
 
-async function insert(client: ClickHouseClient, { block, token, signal }: Insert): Promise<void> {
+/** Names are those of an installation; quotes and backslashes are all that would matter. */
+function notStored({ tenantIds, hostIds, streamIds, batchSeqs, timeUs }: BatchStretch): string {
+  const text = (value: string): string => `'${value.replace(/[\\']/g, '\\$&')}'`;
+  const among = (column: string, values: readonly string[]): string => `${column} IN (${values.join(', ')})`;
+  const stored = [
+    among('tenant_id', tenantIds.map(text)),
+    among('host_id', hostIds.map(text)),
+    `time BETWEEN fromUnixTimestamp64Micro(${timeUs.first}) AND fromUnixTimestamp64Micro(${timeUs.last})`,
+    among(
+      'stream_id',
+      streamIds.map((id) => `unhex(${text(id)})`),
+    ),
+    `batch_seq BETWEEN ${batchSeqs.first} AND ${batchSeqs.last}`,
+  ];
+  return `(stream_id, batch_seq, row) NOT IN (SELECT stream_id, batch_seq, row FROM events WHERE ${stored.join(' AND ')})`;
+}
+
+async function insert(client: ClickHouseClient, { block, token, signal, query }: Insert): Promise<void> {
   try {
     const result = await client.exec({
-      query: block.insertQuery,
+      query,
       values: Readable.from(block.chunks(), { objectMode: false }),
       ...(signal !== undefined && { abort_signal: signal }),
       clickhouse_settings: {

@@ -17,6 +17,14 @@ export class NativeBlock<Columns extends Readonly<Record<string, Column>>> {
     return `INSERT INTO ${this.table} (${Object.keys(this.columns).join(', ')}) FORMAT Native`;
   }
 
+  /** The same for those rows alone that meet the condition. */
+  insertQueryWhere(condition: string): string {
+    const names = Object.keys(this.columns).join(', ');
+    const structure = Object.entries(this.columns).map(([name, { type }]) => `${name} ${type}`);
+    const rows = `input('${structure.join(', ').replaceAll("'", "\\'")}')`;
+    return `INSERT INTO ${this.table} (${names}) SELECT ${names} FROM ${rows} WHERE ${condition} FORMAT Native`;
+  }
+
   /** Views of what has been pushed; valid until `clear`. */
   chunks(): Buffer[] {
     const { heads } = this;

@@ -24,6 +24,9 @@ interface Container {
   };
 }
 
+// Each command is a process that starts.
+jest.setTimeout(120_000);
+
 describe('an installation of separate services', () => {
   let norn: Installation;
   let containers: Map<string, Container>;
@@ -76,7 +79,7 @@ describe('an installation of separate services', () => {
       tyr.kill('SIGTERM');
       await rm(agent, { recursive: true, force: true });
     }
-  }, 120_000);
+  });
 });
 
 function running(): Container[] {

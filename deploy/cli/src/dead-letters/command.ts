@@ -5,6 +5,7 @@ import { NornError } from '@norn/base';
 import type { DeadLetter, DeadLetterBox } from '@norn/bus';
 import { InvalidArgumentError, type Command } from 'commander';
 import { write, writeJson } from '../print/columns.ts';
+import type { OpenBox, Trail } from './open-box.ts';
 import { letterText, lettersText } from './text.ts';
 
 interface Which {
@@ -73,10 +74,13 @@ async function act(what: 'replay' | 'drop', ids: readonly string[], deed: Deed):
     const cure = `give ids, as ./norn deadletters list shows them, or --all`;
     throw new NornError('dead_letters_unnamed', `./norn deadletters ${what} must know which: ${cure}`);
   }
-  await withBox(async (box) => {
+  await withBox(async (box, openTrail) => {
     const wanted = deed.all ? await waiting(box, deed) : ids;
     if (deed.all && !deed.yes && !(await isAgreed(`${what} ${wanted.length} dead letters?`))) return;
-    const done = await actOnEach(box, { what, by: userInfo().username }, wanted);
+    const trail = await openTrail();
+    const done = await actOnEach({ box, trail }, { what, by: userInfo().username }, wanted).finally(() =>
+      trail.close(),
+    );
     if (deed.json) writeJson(done);
     else for (const { id, outcome } of done) write(`${id}  ${outcome}`);
     if (done.some(({ outcome }) => outcome.startsWith('not '))) process.exitCode = 1;
@@ -90,7 +94,7 @@ interface Done {
 
 /** One that can not be replayed does not keep the others back. */
 async function actOnEach(
-  box: DeadLetterBox,
+  { box, trail }: { readonly box: DeadLetterBox; readonly trail: Trail },
   { what, by }: { readonly what: 'replay' | 'drop'; readonly by: string },
   ids: readonly string[],
 ): Promise<Done[]> {
@@ -98,7 +102,10 @@ async function actOnEach(
   const past = what === 'replay' ? 'replayed' : 'dropped';
   for (const id of ids) {
     try {
-      done.push({ id, outcome: (await box[what](id, by)) ? past : 'was replayed or dropped before' });
+      const letter = await box.find(id);
+      const isDone = await box[what](id, by);
+      if (isDone) await trail.note(letter, { past, by });
+      done.push({ id, outcome: isDone ? past : 'was replayed or dropped before' });
     } catch (error) {
       if (!(error instanceof NornError)) throw error;
       done.push({ id, outcome: `not ${past}: ${error.message}` });
@@ -131,12 +138,12 @@ async function isAgreed(question: string): Promise<boolean> {
   return /^y(es)?$/i.test(answer.trim());
 }
 
-async function withBox<T>(work: (box: DeadLetterBox) => Promise<T>): Promise<T> {
+async function withBox<T>(work: (box: DeadLetterBox, openTrail: OpenBox['openTrail']) => Promise<T>): Promise<T> {
   // Only here: Kafka's client is much to load for every other command.
   const { openBox } = await import('./open-box.ts');
   const opened = openBox();
   try {
-    return await work(opened.box);
+    return await work(opened.box, () => opened.openTrail());
   } finally {
     await opened.close();
   }

@@ -24,12 +24,17 @@ import {
 } from '@norn/testkit';
 import { StageProcess } from '../remediation/stage-process.ts';
 
+type StageName = 'enrichment' | 'process-tree' | 'detection' | 'remediation' | 'storage';
+
 export interface StageTrial {
   readonly kafka: TestKafka;
   readonly clickhouse: TestClickHouse;
   readonly producer: BusProducer;
+  /** With the keys that sign records. */
+  readonly secretsDir: string;
   readonly reader: TenantReader;
-  stage(name: 'enrichment' | 'process-tree' | 'detection' | 'storage'): StageProcess;
+  /** `more`: what it is told besides. */
+  stage(name: StageName, more?: Readonly<Record<string, string>>): StageProcess;
   records(topic: TopicName): Promise<BusRecord[]>;
   /** Where each partition ends, and up to where a group has read it. */
   ends(topic: TopicName): Promise<ReadonlyMap<number, number>>;
@@ -68,9 +73,10 @@ export async function startStageTrial({ partitions = 2 } = {}): Promise<StageTri
     kafka,
     clickhouse,
     producer,
+    secretsDir: keys.secretsDir,
     reader,
-    stage: (name) => {
-      const stage = new StageProcess(name, { ...environment, ...kafka.environmentOf(name) });
+    stage: (name, more = {}) => {
+      const stage = new StageProcess(name, { ...environment, ...kafka.environmentOf(name), ...more });
       stages.push(stage);
       return stage;
     },

@@ -16,8 +16,8 @@ const KILLED_PIDS_MAX = 4_096;
 
 export function createOpenAlert(): (record: BusRecord) => Outcome<AlertEnvelope> {
   return function openAlert(record) {
-    const alert = parsed(() => fromBinary(finding.AlertSchema, record.value));
-    if (alert instanceof Error) return deadLetter('alert_malformed', alert);
+    const alert = parsed('alert_malformed', () => fromBinary(finding.AlertSchema, record.value));
+    if (alert instanceof NornError) return deadLetter(alert.code, alert);
     const sender = senderOf(record);
     if (alert.tenantId !== sender.tenantId || alert.hostId !== sender.hostId) {
       return refused(
@@ -34,8 +34,8 @@ export function createOpenAlert(): (record: BusRecord) => Outcome<AlertEnvelope>
 
 export function createOpenOutcome(): (record: BusRecord) => Outcome<OutcomeEnvelope> {
   return function openOutcome(record) {
-    const outcome = parsed(() => fromBinary(action.OutcomeSchema, record.value));
-    if (outcome instanceof Error) return deadLetter('outcome_malformed', outcome);
+    const outcome = parsed('outcome_malformed', () => fromBinary(action.OutcomeSchema, record.value));
+    if (outcome instanceof NornError) return deadLetter(outcome.code, outcome);
     if (!hexId.test(outcome.commandId))
       return refused('outcome_malformed', `Outcome of "${outcome.commandId.slice(0, 64)}": no command has such an id`);
     return ok({ ...senderOf(record), outcome: bounded(outcome) });
@@ -74,11 +74,11 @@ function senderOf(record: BusRecord): Sender {
   return { record, tenantId: record.key.slice(0, Math.max(colon, 0)), hostId: record.key.slice(colon + 1) };
 }
 
-function parsed<T>(read: () => T): T | Error {
+function parsed<T>(code: string, read: () => T): T | NornError {
   try {
     return read();
   } catch (error) {
-    return error instanceof Error ? error : new Error(messageOf(error));
+    return new NornError(code, `The record does not parse (${messageOf(error)})`, { cause: error });
   }
 }
 

@@ -1,7 +1,7 @@
 // The cache of what the embedded parts are made of: shared by homes and clones, named by content, filled once.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { accessSync, constants, existsSync, mkdirSync } from 'node:fs';
+import { accessSync, chmodSync, closeSync, constants, existsSync, mkdirSync, openSync } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { NornError } from '@norn/base';
@@ -62,6 +62,9 @@ export async function provide(piece: Piece, cache = toolchainFolder()): Promise<
 
 /** An exclusive lock held by a child that ends when this process does, however it ends. */
 export async function lock(file: string): Promise<() => void> {
+  // Whoever may open it may hold it.
+  closeSync(openSync(file, 'a', 0o600));
+  chmodSync(file, 0o600);
   const holder = spawn('flock', [file, 'sh', '-c', 'echo held; cat'], { stdio: ['pipe', 'pipe', 'inherit'] });
   await held(holder, file);
   return () => {

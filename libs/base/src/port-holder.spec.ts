@@ -49,6 +49,15 @@ describe('who has the other end of a connection', () => {
     socket.destroy();
   });
 
+  it('is nobody when the listener closes it at once', async () => {
+    const full = createServer((client) => client.destroy()).listen(0, '127.0.0.1');
+    await once(full, 'listening');
+    const socket = connect((full.address() as AddressInfo).port, '127.0.0.1').resume();
+    await once(socket, 'close');
+    await expect(assertHolder(process.pid, socket)).rejects.toMatchObject({ code: 'port_full' });
+    full.close();
+  });
+
   it('is not taken for another', async () => {
     const socket = await come();
     await expect(assertHolder(other.pid ?? 0, socket)).rejects.toMatchObject({ code: 'port_taken' });

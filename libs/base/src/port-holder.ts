@@ -37,10 +37,11 @@ function areAll(port: number, isRight: (row: Row) => boolean): boolean {
 }
 
 /**
- * Resolves when the other end of a connection over 127.0.0.1 is held by the process. Throws `port_taken` when it is another's.
- * A listener that accepts nobody is waited for, for five seconds.
+ * Resolves when the other end of a connection over 127.0.0.1 is held by the process. Throws `port_taken` when it is another's,
+ * `port_full` when nobody has taken it within five seconds, or it was closed.
  */
-export async function assertHolder(pid: number, { localPort, remotePort }: Socket): Promise<void> {
+export async function assertHolder(pid: number, socket: Socket): Promise<void> {
+  const { localPort, remotePort } = socket;
   const deadline = performance.now() + acceptedWithinMs;
   for (;;) {
     const far = rowsOf('tcp').find(
@@ -48,16 +49,15 @@ export async function assertHolder(pid: number, { localPort, remotePort }: Socke
     );
     if (far !== undefined && far.inode !== notAccepted) {
       if (socketsOf(pid).has(far.inode)) return;
-      break;
+      const what = `127.0.0.1:${remotePort} is answered by another process than ${pid}`;
+      throw new NornError('port_taken', `${what}, so nothing was told there: see who listens (ss -ltnp)`);
     }
-    if (performance.now() > deadline) break;
+    if (socket.destroyed || socket.readableEnded || performance.now() > deadline) {
+      const what = `127.0.0.1:${remotePort} did not take the connection`;
+      throw new NornError('port_full', `${what}: see whether somebody holds all that it has (ss -tnp)`);
+    }
     await sleep(pollMs);
   }
-  const what = `127.0.0.1:${remotePort} is answered by another process than ${pid}`;
-  throw new NornError(
-    'port_taken',
-    `${what}, so nothing was told there: see who listens (ss -ltnp), and start Norn again`,
-  );
 }
 
 /** Inodes of the sockets that a process of this user has; none when it is another's, or gone. */

@@ -1,4 +1,4 @@
-// Before the token is told: is it this installation that listens where the API should be?
+// Before a token is told, or a link with one: is it this installation that listens where the API should be?
 import { existsSync } from 'node:fs';
 import { NornError } from '@norn/base';
 import { isListener, isListenerOf } from '@norn/base/port-holder';

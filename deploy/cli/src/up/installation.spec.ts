@@ -1,4 +1,14 @@
-import { chmodSync, chownSync, lchownSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  lchownSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Installation, makeFolders } from './installation.ts';
@@ -41,29 +51,38 @@ describe('the folder of an installation', () => {
     expect(statSync(join(home, 'secrets')).mode & 0o777).toBe(0o700);
   });
 
-  it('is closed when it is empty', () => {
-    chmodSync(home, 0o777);
-    make();
-    expect(statSync(home).mode & 0o777).toBe(0o711);
-  });
-
-  it('is refused where all may write and others keep their things', () => {
-    mkdirSync(join(home, 'things'));
-    chmodSync(home, 0o777);
+  it.each([0o777, 0o1777])('is refused where all may write (%o), and left as it is', (mode) => {
+    chmodSync(home, mode);
     expect(refusal()).toEqual(refused);
+    expect(statSync(home).mode & 0o7777).toBe(mode);
   });
 
-  it('is taken where each keeps what is his', () => {
-    mkdirSync(join(home, 'things'));
-    chmodSync(home, 0o1777);
+  it('is refused below a folder in which all may exchange it', () => {
+    chmodSync(base, 0o777);
+    expect(refusal()).toEqual(refused);
+    chmodSync(base, 0o1777);
     expect(refusal()).toBeUndefined();
   });
 
-  asRoot.each(['', 'secrets', 'run', 'agent'])("is refused when %p of it is another's", (name) => {
-    mkdirSync(join(home, name), { recursive: true });
-    chownSync(join(home, name), nobody, nobody);
+  asRoot("is refused below a folder of another's, and with another's file among the secrets", () => {
+    make();
+    writeFileSync(join(home, 'secrets', 'api.token'), 'x');
+    chownSync(join(home, 'secrets', 'api.token'), nobody, nobody);
+    expect(refusal()).toEqual(refused);
+    rmSync(join(home, 'secrets', 'api.token'));
+    expect(refusal()).toBeUndefined();
+    chownSync(base, nobody, nobody);
     expect(refusal()).toEqual(refused);
   });
+
+  asRoot.each(['', 'secrets', 'run', 'agent', 'clickhouse', 'kafka', 'postgres'])(
+    "is refused when %p of it is another's",
+    (name) => {
+      mkdirSync(join(home, name), { recursive: true });
+      chownSync(join(home, name), nobody, nobody);
+      expect(refusal()).toEqual(refused);
+    },
+  );
 
   asRoot("is refused when another's link leads to it", () => {
     const link = join(base, 'link');

@@ -1,5 +1,5 @@
 // Where an installation on this machine lives: its folder, its ports, its secrets, and what its processes are told.
-import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync, statSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { messageOf, NornError } from '@norn/base';
@@ -7,6 +7,7 @@ import { loadConfig, processEnvironment, settings } from '@norn/config';
 import { busIdentity, postgresUrl } from '@norn/embedded';
 import { z } from 'zod';
 import { reachOf } from './agents-reach.ts';
+import { assertOwnHome } from './own-home.ts';
 
 export const repository = fileURLToPath(new URL('../../../..', import.meta.url)).replace(/\/$/, '');
 export const registerFile = join(repository, 'deploy/runtime/register.mjs');
@@ -57,6 +58,7 @@ function makeFolder(folder: string): void {
   if (existsSync(folder)) return;
   makeFolder(dirname(folder));
   mkdirSync(folder);
+  chmodSync(folder, 0o755);
 }
 
 const ownFolders = new Set([
@@ -79,12 +81,11 @@ const ownFolders = new Set([
 export function makeFolders(installation: Installation): void {
   try {
     makeFolder(installation.home);
+    assertOwnHome(installation.home, [...ownFolders]);
     // A folder that is Norn's own; never another that someone named by mistake.
     if (readdirSync(installation.home).every((name) => ownFolders.has(name))) chmodSync(installation.home, 0o711);
-    assertOwn(installation.home);
     for (const name of ['secrets', 'run', 'logs', 'agent']) {
       mkdirSync(installation.path(name), { recursive: true, mode: 0o700 });
-      assertOwn(installation.path(name));
     }
   } catch (error) {
     if (error instanceof NornError) throw error;
@@ -94,16 +95,6 @@ export function makeFolders(installation: Installation): void {
       { cause: error },
     );
   }
-}
-
-/** Others that may write there read or replace the secrets, unless each keeps what is his there (the sticky bit). */
-function assertOwn(folder: string): void {
-  const { uid, mode } = statSync(folder);
-  const isLink = lstatSync(folder).isSymbolicLink() && lstatSync(folder).uid !== process.getuid?.();
-  const isOpen = (mode & 0o002) !== 0 && (mode & 0o1000) === 0;
-  if (uid === process.getuid?.() && !isLink && !isOpen) return;
-  const what = isOpen ? `${folder} may be written by others` : `${folder} belongs to user ${lstatSync(folder).uid}`;
-  throw new NornError('home_of_another', `${what}, who could take the keys: set NORN_HOME to a folder of your own`);
 }
 
 export function consoleFolder(installation: Installation): string {

@@ -1,10 +1,15 @@
 // The one-time link into the console of the installation on this machine.
 import { postgresUrl } from '@norn/embedded';
 import { createLoginLink as createLink } from '@norn/prepare';
+import { assertOwnApi } from '../api/own-api.ts';
 import type { Installation } from './installation.ts';
 
-/** Usable once, within fifteen minutes. Throws `control_store_unavailable` when the installation is down. */
-export function createLoginLink(installation: Installation): Promise<string> {
+/**
+ * Usable once, within fifteen minutes. Throws `control_store_unavailable` when the installation is down, and what `assertOwnApi` does: whoever else
+ * listens there would be told the token by the browser.
+ */
+export async function createLoginLink(installation: Installation): Promise<string> {
+  assertOwnApi(installation);
   const { home, ports } = installation;
   const store = {
     postgresUrl: postgresUrl(home, ports.postgres),

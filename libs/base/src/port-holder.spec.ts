@@ -1,7 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { type AddressInfo, type Socket, connect, createServer } from 'node:net';
-import { assertHolder, isListener } from './port-holder.ts';
+import { assertHolder, isListener, userOf } from './port-holder.ts';
+
+const nobody = ['--reuid', '65534', '--regid', '65534', '--clear-groups'];
+/** Only root becomes another. */
+const asRoot = process.getuid?.() === 0 ? it : it.skip;
 
 /** Another process of this user. */
 let other: ChildProcess;
@@ -43,6 +47,23 @@ describe('who listens on a port', () => {
 });
 
 describe('who has the other end of a connection', () => {
+  it('is told by its user', async () => {
+    const taken = once(server, 'connection');
+    const socket = await come();
+    const [far] = (await taken) as [Socket];
+    expect(userOf(far)).toBe(process.getuid?.());
+    socket.destroy();
+  });
+
+  asRoot('is told by its user when that is another', async () => {
+    const taken = once(server, 'connection');
+    const script = `require('node:net').connect(${port}, '127.0.0.1')`;
+    const child = spawn('setpriv', [...nobody, process.execPath, '-e', script], { cwd: '/' });
+    const [far] = (await taken) as [Socket];
+    expect(userOf(far)).toBe(65_534);
+    child.kill();
+  });
+
   it('is the process that took it', async () => {
     const socket = await come();
     await expect(assertHolder(process.pid, socket)).resolves.toBeUndefined();

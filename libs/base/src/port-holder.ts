@@ -36,6 +36,14 @@ function areAll(port: number, isRight: (row: Row) => boolean): boolean {
   return rows.length > 0 && rows.every(isRight);
 }
 
+/** User id of who has the other end of a connection that came over this machine's loopback; undefined when it is gone, or from elsewhere. */
+export function userOf({ localPort, remotePort }: Socket): number | undefined {
+  const far = rowsOf('tcp', 'tcp6').find(
+    ({ local, remote }) => portOf(local) === remotePort && portOf(remote) === localPort,
+  );
+  return far === undefined ? undefined : Number(far.uid);
+}
+
 /**
  * Resolves when the other end of a connection over 127.0.0.1 is held by the process. Throws `port_taken` when it is another's,
  * `port_full` when nobody has taken it within five seconds, or it was closed.

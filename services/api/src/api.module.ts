@@ -1,9 +1,10 @@
 // What the API is made of.
 import { type DynamicModule, Module } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD, DiscoveryModule } from '@nestjs/core';
-import { ThrottlerGuard, ThrottlerModule } from '@nestjs/throttler';
+import { ThrottlerModule } from '@nestjs/throttler';
 import { DataSource } from 'typeorm';
 import { AccessGuard } from './access/access.guard.ts';
+import { CallerThrottler } from './access/caller-throttler.ts';
 import { Invitations } from './access/invitations.ts';
 import { JoinTokensController } from './access/join-tokens.controller.ts';
 import { SessionController } from './access/session.controller.ts';
@@ -86,7 +87,7 @@ export class ApiModule {
         { provide: Telemetry, useValue: telemetry },
         { provide: Changes, useValue: changes },
         { provide: ConsoleFiles, useValue: consoleFiles },
-        { provide: APP_GUARD, useClass: ThrottlerGuard },
+        { provide: APP_GUARD, useClass: CallerThrottler },
         { provide: APP_GUARD, useClass: AccessGuard },
         { provide: APP_FILTER, useClass: ProblemFilter },
         ...[

@@ -1,5 +1,7 @@
 // The API on a real PostgreSQL and a real ClickHouse: who gets in, who sees what, what comes of an action, what is told live.
+import { execFile } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { fromBinary } from '@bufbuild/protobuf';
 import { action, finding, view } from '@norn/contracts';
 import { AuditEntry, CommandRecord, Host } from '@norn/store';
@@ -627,6 +629,14 @@ describe('the API', () => {
     );
     expect(tries.map(({ status }) => status)).toContain(429);
     expect(tries.filter(({ status }) => status === 200)).toEqual([]);
+    // What one user of this machine has used up is another's still.
+    if (process.getuid?.() !== 0) return;
+    const url = `${trial.url}/login?token=${'x'.repeat(40)}`;
+    const script = `fetch(${JSON.stringify(url)}, { redirect: 'manual' }).then(({ status }) => console.log(status))`;
+    const other = ['--reuid', '65534', '--regid', '65534', '--clear-groups', process.execPath, '-e', script];
+    const { stdout } = await promisify(execFile)('setpriv', other, { cwd: '/' });
+    const answers = new Set(tries.map(({ status }) => String(status)).filter((status) => status !== '429'));
+    expect(answers).toContain(stdout.trim());
   });
 
   it('keeps severities as the findings have them', async () => {

@@ -106,6 +106,26 @@ describe('rows that are gathered', () => {
     expect(writer.inserts.map(({ token }) => token)).toEqual(['alerts:0:1-5', 'alerts:0:6-6', 'alerts:0:8-9']);
   });
 
+  it('that can not be made of a record are refused with a code', async () => {
+    const errors: unknown[] = [];
+    const gatherer = new Gatherer<Blocks>({
+      inserts: new Inserts<Blocks>(new FakeWriter(), () => ({ things: new NativeBlock('things', {}) })),
+      lingerMs: 1,
+      refuse: (all) => {
+        errors.push(...all.map(({ error }) => error));
+        return Promise.resolve();
+      },
+    });
+    const [good, bad] = from(0, 1, 2);
+    if (good === undefined || bad === undefined) throw new Error('Two records');
+    const tooLarge = (): void => {
+      Buffer.alloc(4).writeUInt32LE(2 ** 32);
+    };
+    const { settled } = await gatherer.add([good, { ...bad, push: tooLarge }]);
+    await settled;
+    expect(errors).toMatchObject([{ code: 'rows_refused', message: expect.stringContaining('4294967296') as string }]);
+  });
+
   it('are not taken for wrong when all of them are refused: it is the table', async () => {
     const writer = new FakeWriter();
     writer.poison = /./;

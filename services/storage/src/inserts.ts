@@ -1,6 +1,6 @@
 // Inserts of this process, a few at a time: each has blocks of its own, which are used again.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { AwayError, isAway, messageOf } from '@norn/base';
+import { AwayError, NornError, isAway, messageOf } from '@norn/base';
 import type { AnyBlock, BatchStretch, StoreWriter } from '@norn/store';
 import { Metric, count, createLogger, record } from '@norn/telemetry';
 
@@ -25,6 +25,15 @@ export interface InsertOrder<Blocks> {
   readonly signal: AbortSignal;
 }
 
+/** A number that its column does not hold is the record's fault, and has a code. */
+function fill<Blocks>(blocks: Blocks, build: (blocks: Blocks) => void): void {
+  try {
+    build(blocks);
+  } catch (error) {
+    throw new NornError('rows_refused', `A row can not be made of it (${messageOf(error)})`, { cause: error });
+  }
+}
+
 export class Inserts<Blocks extends BlockSet> {
   private readonly logger = createLogger('storage');
   private readonly spare: Blocks[] = [];
@@ -45,7 +54,7 @@ export class Inserts<Blocks extends BlockSet> {
     const blocks = this.spare.pop() ?? this.create();
     try {
       signal.throwIfAborted();
-      build(blocks);
+      fill(blocks, build);
       for (const block of Object.values(blocks)) {
         if (block.rows > 0) await this.insert(block, order);
       }

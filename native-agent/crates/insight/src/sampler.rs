@@ -7,6 +7,9 @@ use nix::unistd::Pid;
 use crate::ring::Ring;
 use crate::{Instructions, Memory, Pace, Sample};
 
+/// The part of what a pace allows that samples may take in the kernel.
+const SAMPLES_ONE_IN: u64 = 4;
+
 /// One ring for each CPU that was online at the start.
 pub struct Sampler {
     rings: Vec<Ring>,
@@ -36,8 +39,8 @@ impl Sampler {
         })
     }
 
-    /// What the kernel spends on one sample, ns: from then on samples take half of what a pace allows at most, however many
-    /// CPUs there are.
+    /// What the kernel spends on one sample, ns: from then on samples take a quarter of what a pace allows at most, however many
+    /// CPUs there are. The rest is for fetching them and for looking.
     pub fn set_sample_ns(&mut self, sample_ns: u64) {
         self.sample_ns = sample_ns;
     }
@@ -63,7 +66,7 @@ impl Instructions for Sampler {
     }
 
     fn set_pace(&mut self, pace: Pace) {
-        let bearable_ns = 2 * pace.one_in() * self.sample_ns * self.rings.len() as u64;
+        let bearable_ns = SAMPLES_ONE_IN * pace.one_in() * self.sample_ns * self.rings.len() as u64;
         self.set_period(pace.period_ns().max(bearable_ns));
     }
 
@@ -100,7 +103,7 @@ mod tests {
             sampler.set_pace(pace);
             let taken = 1_000_000_000 / sampler.period_ns * sampler.rings.len() as u64;
             assert!(
-                taken * 50_000 * 2 <= 1_000_000_000 / pace.one_in(),
+                taken * 50_000 * SAMPLES_ONE_IN <= 1_000_000_000 / pace.one_in(),
                 "{taken} a second"
             );
         }

@@ -138,6 +138,12 @@ impl Known {
         })
     }
 
+    /// Empty when the memory is not known.
+    pub fn region_at(&self, address: u64) -> String {
+        let region = self.memory.as_ref().and_then(|memory| memory.at(address));
+        region.map_or_else(String::new, |region| region.describe())
+    }
+
     /// What is computed there, if that is known.
     pub fn kernel_at(&self, address: u64) -> Option<Option<Kernel>> {
         let exact = self.addresses.get(&address).copied();

@@ -27,6 +27,8 @@ const KNOWN_MAX: usize = 64;
 const KNOWN_NS: u64 = 30_000_000_000;
 /// Processes that have ended and may still have samples on their way.
 const ENDED_MAX: usize = 1_024;
+/// Programs whose loop is kept for a finding.
+const LISTINGS_MAX: usize = 16;
 /// Lines of a loop that a finding shows: with `LINE_MAX` of the decoder below what is kept of a text.
 const LINES_MAX: usize = 16;
 
@@ -96,6 +98,8 @@ pub(crate) struct Insight {
     allowance: Allowance,
     status: InsightStatus,
     code: Vec<u8>,
+    /// Of programs that hash, by device and inode: a process that has ended when it is blamed can't be read any more.
+    listings: HashMap<(u64, u64), Listing>,
     /// The agent's own code in other processes.
     own: HashSet<FileId>,
 }
@@ -120,6 +124,7 @@ impl Insight {
             pace: Pace::Calm,
             allowance: Allowance::default(),
             code: vec![0; before + behind],
+            listings: HashMap::new(),
             own: HashSet::new(),
         }
     }
@@ -289,8 +294,21 @@ impl Insight {
                 budget.looks -= 1;
                 self.status.looks += 1;
                 let (base, length) = read(source, process.pid, sample.address, &mut self.code);
-                let found = decoder.look(&self.code[..length], base, sample.address);
+                let code = &self.code[..length];
+                let found = decoder.look(code, base, sample.address);
                 kernel = found.map(|found| known.learn_loop(found, sample.address));
+                let file = (process.image.device, process.image.inode);
+                if let (Some(found), Some(Some(_))) = (found, kernel)
+                    && !self.listings.contains_key(&file)
+                {
+                    let stretch = (found.start.max(base), found.end);
+                    let lines = decoder.disassemble((code, base), stretch, LINES_MAX);
+                    let region = known.region_at(sample.address);
+                    if self.listings.len() >= LISTINGS_MAX {
+                        self.listings.clear();
+                    }
+                    self.listings.insert(file, Listing { region, lines });
+                }
             }
         }
         (kernel.is_some() || place.is_some()).then_some((kernel, place))
@@ -333,6 +351,11 @@ impl Insight {
                 decoder.disassemble((&self.code[..length], base), (start, end), LINES_MAX)
             },
         );
+        if lines.is_empty()
+            && let Some(kept) = self.listings.get(&(process.image.device, process.image.inode))
+        {
+            return kept.clone();
+        }
         let shown = place
             .map(|place| place.region.clone())
             .filter(|region| !region.is_empty());

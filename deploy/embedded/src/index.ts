@@ -10,7 +10,7 @@ export { startClickHouse, type ClickHouseOptions, type RunningClickHouse } from 
 export { provideClickHouse } from './clickhouse.install.ts';
 export { tenantHeader } from './clickhouse.config.ts';
 export { postgresUrl, startPostgres, type PostgresOptions, type RunningPostgres } from './postgres.ts';
-export { providePostgres } from './postgres.install.ts';
+export { postgresUser, providePostgres } from './postgres.install.ts';
 export { startPart, waitForLock, type Part, type PartPlan } from './part.ts';
 export { processIdentity, type ProcessIdentity, isAlive, endProcess, cpuTicks } from './process.ts';
 export { assertPortFree, freePorts, isPortFree, portOwner } from './ports.ts';

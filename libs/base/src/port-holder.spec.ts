@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { type AddressInfo, type Socket, connect, createServer } from 'node:net';
-import { assertHolder, isListener, userOf } from './port-holder.ts';
+import { LoopbackUsers, assertHolder, isListener } from './port-holder.ts';
 
 const nobody = ['--reuid', '65534', '--regid', '65534', '--clear-groups'];
 /** Only root becomes another. */
@@ -51,7 +51,7 @@ describe('who has the other end of a connection', () => {
     const taken = once(server, 'connection');
     const socket = await come();
     const [far] = (await taken) as [Socket];
-    expect(userOf(far)).toBe(process.getuid?.());
+    expect(await new LoopbackUsers().userOf(far)).toBe(process.getuid?.());
     socket.destroy();
   });
 
@@ -60,7 +60,10 @@ describe('who has the other end of a connection', () => {
     const script = `require('node:net').connect(${port}, '127.0.0.1')`;
     const child = spawn('setpriv', [...nobody, process.execPath, '-e', script], { cwd: '/' });
     const [far] = (await taken) as [Socket];
-    expect(userOf(far)).toBe(65_534);
+    const users = new LoopbackUsers();
+    expect(await users.userOf(far)).toBe(65_534);
+    // The second of a moment waits for the next reading.
+    expect(await Promise.all([users.userOf(far), users.userOf(far)])).toEqual([65_534, 65_534]);
     child.kill();
   });
 

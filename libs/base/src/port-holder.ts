@@ -1,6 +1,7 @@
 // Who answers on a port of this machine: before a secret is told there, it must be the process that was started for it. Any user may take
 // a port that is free for a moment. Format: Documentation/networking/proc_net_tcp.rst in the Linux sources.
-import { readFileSync, readdirSync, readlinkSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, readlinkSync, statSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NornError } from './error.ts';
@@ -19,6 +20,7 @@ const listening = '0A';
 const notAccepted = '0';
 const acceptedWithinMs = 5_000;
 const pollMs = 5;
+const tableEveryMs = 250;
 
 /** True when the process listens on the port, and nobody else does. */
 export function isListener(pid: number, port: number): boolean {
@@ -32,16 +34,36 @@ export function isListenerOf(uid: number, port: number): boolean {
 }
 
 function areAll(port: number, isRight: (row: Row) => boolean): boolean {
-  const rows = rowsOf('tcp', 'tcp6').filter(({ local, state }) => state === listening && portOf(local) === port);
+  const rows = rowsOf(tcpTables()).filter(({ local, state }) => state === listening && portOf(local) === port);
   return rows.length > 0 && rows.every(isRight);
 }
 
-/** User id of who has the other end of a connection that came over this machine's loopback; undefined when it is gone, or from elsewhere. */
-export function userOf({ localPort, remotePort }: Socket): number | undefined {
-  const far = rowsOf('tcp', 'tcp6').find(
-    ({ local, remote }) => portOf(local) === remotePort && portOf(remote) === localPort,
-  );
-  return far === undefined ? undefined : Number(far.uid);
+/**
+ * Who has the other ends of connections that came over this machine's loopback. However many come, the kernel's table is read at most four times
+ * a second: those that come meanwhile wait for the next reading, and share it.
+ */
+export class LoopbackUsers {
+  private next: Promise<string> | undefined;
+  private readAt = -Infinity;
+
+  /** User id; undefined when the other end is gone, or from elsewhere. */
+  async userOf({ localPort = 0, remotePort = 0 }: Socket): Promise<number | undefined> {
+    const hex = (port: number): string => port.toString(16).toUpperCase().padStart(4, '0');
+    // Number, both addresses, state, queues, timers, retransmissions, user.
+    const row = new RegExp(`:${hex(remotePort)} [0-9A-F]+:${hex(localPort)} \\S+ \\S+ \\S+ \\S+ +(\\d+) `);
+    const user = row.exec(await (this.next ??= this.read()))?.[1];
+    return user === undefined ? undefined : Number(user);
+  }
+
+  private async read(): Promise<string> {
+    const waitMs = this.readAt + tableEveryMs - performance.now();
+    await sleep(Math.max(0, waitMs));
+    // Whoever comes from here on may be missing in it.
+    this.next = undefined;
+    this.readAt = performance.now();
+    const tables = await Promise.all(tcpTables().map((table) => readFile(table, 'latin1')));
+    return tables.join('');
+  }
 }
 
 /**
@@ -52,7 +74,7 @@ export async function assertHolder(pid: number, socket: Socket): Promise<void> {
   const { localPort, remotePort } = socket;
   const deadline = performance.now() + acceptedWithinMs;
   for (;;) {
-    const far = rowsOf('tcp').find(
+    const far = rowsOf(tcpTables()).find(
       ({ local, remote, state }) => state !== listening && portOf(local) === remotePort && portOf(remote) === localPort,
     );
     if (far !== undefined && far.inode !== notAccepted) {
@@ -92,8 +114,13 @@ function linkOf(path: string): string {
   }
 }
 
-function rowsOf(...tables: readonly string[]): Row[] {
-  const lines = tables.flatMap((table) => readFileSync(`/proc/net/${table}`, 'latin1').split('\n').slice(1));
+/** A kernel that was started without IPv6 has one. */
+function tcpTables(): string[] {
+  return ['/proc/net/tcp', '/proc/net/tcp6'].filter((table) => existsSync(table));
+}
+
+function rowsOf(tables: readonly string[]): Row[] {
+  const lines = tables.flatMap((table) => readFileSync(table, 'latin1').split('\n').slice(1));
   return lines
     .filter((line) => line !== '')
     .map((line) => {

@@ -2,11 +2,10 @@
 import { existsSync, lstatSync, readFileSync, readdirSync, realpathSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { NornError } from '@norn/base';
+import { postgresUser } from '@norn/embedded';
 
 const writableByAll = 0o002;
 const sticky = 0o1000;
-/** Of PostgreSQL's own user, who has a folder in a home of root's. */
-const postgresUser = 'norn-postgres';
 
 /** Throws `home_of_another`. `names`: folders of an installation; those that are there are looked at. */
 export function assertOwnHome(home: string, names: readonly string[]): void {
@@ -16,6 +15,7 @@ export function assertOwnHome(home: string, names: readonly string[]): void {
     const folder = join(home, name);
     if (!existsSync(folder)) continue;
     assertOwnLink(folder);
+    // PostgreSQL's own user has a folder in a home of root's.
     if (name === 'postgres' && statSync(folder).uid === uidOf(postgresUser)) continue;
     assertOwn(folder);
   }

@@ -2,21 +2,22 @@
 import type { Socket } from 'node:net';
 import { Injectable } from '@nestjs/common';
 import { ThrottlerGuard } from '@nestjs/throttler';
-import { userOf } from '@norn/base/port-holder';
+import { LoopbackUsers } from '@norn/base/port-holder';
 import type { Request } from 'express';
 
 const loopback: ReadonlySet<string | undefined> = new Set(['127.0.0.1', '::1', '::ffff:127.0.0.1']);
 
 @Injectable()
 export class CallerThrottler extends ThrottlerGuard {
+  private readonly users = new LoopbackUsers();
   /** Found out once a connection. */
-  private readonly users = new WeakMap<Socket, string>();
+  private readonly callers = new WeakMap<Socket, Promise<string>>();
 
   protected override getTracker(request: Request): Promise<string> {
     const { socket } = request;
     if (!loopback.has(socket.remoteAddress)) return super.getTracker(request);
-    const user = this.users.get(socket) ?? `user ${userOf(socket) ?? 'unknown'}`;
-    this.users.set(socket, user);
-    return Promise.resolve(user);
+    const caller = this.callers.get(socket) ?? this.users.userOf(socket).then((user) => `user ${user ?? 'unknown'}`);
+    this.callers.set(socket, caller);
+    return caller;
   }
 }

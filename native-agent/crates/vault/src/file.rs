@@ -127,6 +127,12 @@ impl Metadata {
         self.mode & libc::S_IFMT == libc::S_IFLNK
     }
 
+    /// A program that is more than who starts it: its content must be right before it is.
+    pub fn is_privileged(&self) -> bool {
+        let is_capable = || self.attributes.iter().any(|(name, _)| name == sys::CAPABILITY);
+        self.is_regular() && (self.mode & (libc::S_ISUID | libc::S_ISGID) != 0 || is_capable())
+    }
+
     pub fn is_executable(&self) -> bool {
         self.is_regular() && self.mode & 0o111 != 0
     }

@@ -108,16 +108,18 @@ fn follow(shared: &Shared, event: &RawEvent) {
     if event.mask & libc::FAN_ONDIR == 0 {
         return;
     }
-    if event.mask & libc::FAN_CREATE != 0
-        && let Some(spot) = spot(shared, event.at.as_ref())
-        && let Err(error) = shared.watch.tree(&spot.root, &spot.path)
-    {
-        tracing::debug!(%error, "a directory that was made again can't be watched");
+    if event.mask & libc::FAN_RENAME == 0 {
+        return;
     }
-    if event.mask & libc::FAN_RENAME != 0
-        && let (Some(old), Some(new)) = (spot(shared, event.old.as_ref()), spot(shared, event.new.as_ref()))
-    {
-        shared.watch.moved(old.root.id, &old.path, &new.path);
+    match (spot(shared, event.old.as_ref()), spot(shared, event.new.as_ref())) {
+        (Some(old), Some(new)) => shared.watch.moved(old.root.id, &old.path, &new.path),
+        // It was made aside, which nobody watches.
+        (None, Some(new)) => {
+            if let Err(error) = shared.watch.tree(&new.root, &new.path) {
+                tracing::debug!(%error, "a directory that was made again can't be watched");
+            }
+        }
+        _ => {}
     }
 }
 

@@ -27,6 +27,33 @@ pub struct Overlay {
 pub struct Root {
     pub id: PlaceId,
     pub path: Vec<u8>,
+    /// `None`: it could not be looked at.
+    pub owner: Option<Owner>,
+}
+
+/// Whose a directory is. One that was removed and made again is still the same person's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Owner {
+    inode: (u64, u64),
+    uid: u32,
+    gid: u32,
+}
+
+impl Owner {
+    fn of(path: &[u8]) -> Option<Self> {
+        let directory = sys::open_directory_itself(path).ok()?;
+        let stat = sys::fstat(directory.as_raw_fd()).ok()?;
+        Some(Self {
+            inode: (stat.st_dev, stat.st_ino),
+            uid: stat.st_uid,
+            gid: stat.st_gid,
+        })
+    }
+
+    /// The very directory, or another of the same owner.
+    pub fn is_of(&self, stat: &sys::Stat) -> bool {
+        self.inode == (stat.st_dev, stat.st_ino) || (self.uid, self.gid) == (stat.st_uid, stat.st_gid)
+    }
 }
 
 #[derive(Debug, Default)]
@@ -79,6 +106,7 @@ impl Places {
     pub fn add_root(&self, path: Vec<u8>) -> Arc<Root> {
         let root = Arc::new(Root {
             id: PlaceId::of(&path),
+            owner: Owner::of(&path),
             path,
         });
         let mut roots = self.roots.write().unwrap_or_else(PoisonError::into_inner);

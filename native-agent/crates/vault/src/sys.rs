@@ -4,10 +4,19 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
+mod inode;
+
+pub use inode::{
+    Lease, has_entries, link_file_at, mount_of, open_again, open_directory_itself, own_user, random,
+    strip_privileges,
+};
+
 /// Largest file handle the kernel gives (MAX_HANDLE_SZ).
 const HANDLE_BYTES_MAX: usize = 128;
 /// Largest extended attribute value the kernel keeps.
 const XATTR_BYTES_MAX: usize = 64 * 1024;
+/// The attribute that gives a program capabilities.
+pub const CAPABILITY: &[u8] = b"security.capability";
 
 pub type Stat = libc::stat;
 
@@ -318,11 +327,6 @@ pub fn exchange_at(from: (RawFd, &CStr), to: (RawFd, &CStr)) -> io::Result<()> {
     let flags = libc::RENAME_EXCHANGE;
     // SAFETY: both names outlive the call.
     check(unsafe { libc::renameat2(from.0, from.1.as_ptr(), to.0, to.1.as_ptr(), flags) }).map(drop)
-}
-
-pub fn link_at(from: (RawFd, &CStr), to: (RawFd, &CStr)) -> io::Result<()> {
-    // SAFETY: both names outlive the call.
-    check(unsafe { libc::linkat(from.0, from.1.as_ptr(), to.0, to.1.as_ptr(), 0) }).map(drop)
 }
 
 pub fn symlink_at(target: &CStr, dir: RawFd, name: &CStr) -> io::Result<()> {

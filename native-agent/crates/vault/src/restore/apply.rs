@@ -3,14 +3,15 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::rc::Rc;
 
 use norn_events::wire::action::v1::{FileVerdict, Verdict};
 
+use super::aside::Aside;
 use super::content::{Lost, Source, each_extent, hash_file};
 use super::deed::{At, Deed, Moved};
 use super::plan::{Plan, Target, Want};
 use super::put::Placed;
-use super::remake::put_metadata;
 use super::tree::{Entry, Tree};
 use super::twins::Names;
 use crate::capture::Shared;
@@ -45,6 +46,10 @@ impl From<io::Error> for Failed {
         let why = match error.raw_os_error() {
             Some(libc::ELOOP) => "a symbolic link stands where the file's directory was".to_owned(),
             Some(libc::EXDEV) => "its path leads out of the container".to_owned(),
+            Some(libc::EEXIST) => return Self::Conflict("another file has taken this name since".to_owned()),
+            Some(libc::EBUSY) => {
+                return Self::Conflict("another file system is mounted over it, or below it".to_owned());
+            }
             _ => format!("the system refused: {error}"),
         };
         Self::Lost(why)
@@ -60,6 +65,8 @@ pub(super) struct Work<'a> {
     pub(super) place: PlaceId,
     pub(super) deed: &'a Deed<'a>,
     pub(super) names: RefCell<Names>,
+    /// Of the last name that was changed.
+    pub(super) aside: RefCell<Option<Rc<Aside>>>,
 }
 
 pub(super) fn apply(shared: &Shared, plan: &Plan, deed: &Deed<'_>) -> Vec<FileVerdict> {
@@ -77,10 +84,11 @@ pub(super) fn apply(shared: &Shared, plan: &Plan, deed: &Deed<'_>) -> Vec<FileVe
             place,
             deed,
             names: RefCell::default(),
+            aside: RefCell::default(),
         });
         let mut put_back = Vec::new();
-        if let Ok(tree) = &tree {
-            move_directories(tree, (plan, deed), place);
+        if let Ok(work) = &work {
+            work.move_directories();
         }
         for pass in PASSES {
             let here = plan
@@ -152,27 +160,6 @@ fn pass_of(target: &Target) -> Pass {
     }
 }
 
-fn move_directories(tree: &Tree, (plan, deed): (&Plan, &Deed<'_>), place: PlaceId) {
-    for (_, from, to) in plan.directories.iter().filter(|(at, _, _)| *at == place) {
-        let moved = tree.parent(from).and_then(|(old, name)| {
-            let (new, target) = tree.parent(to)?;
-            sys::rename_at((old.as_raw_fd(), &name), (new.as_raw_fd(), &target), true)?;
-            let key = tree.lookup(to)?.map(|entry| entry.key);
-            let moved = Moved {
-                key,
-                directory: true,
-                ..Moved::default()
-            };
-            let (path, seen) = (&to[..], &b""[..]);
-            deed.renamed(At { place, path, seen }, from, moved);
-            Ok(())
-        });
-        if let Err(error) = moved {
-            tracing::info!(%error, "a directory was not moved back; it may have been before");
-        }
-    }
-}
-
 fn verdict_of(target: &Target, containers: &HashMap<norn_events::ProcessUid, String>) -> FileVerdict {
     let wall_offset = sys::wall_ns() as i64 - sys::boot_ns() as i64;
     FileVerdict {
@@ -217,6 +204,32 @@ pub(super) fn describe(verdict: &mut FileVerdict, metadata: &Metadata) {
 }
 
 impl Work<'_> {
+    fn move_directories(&self) {
+        let directories = &self.plan.directories;
+        for (_, from, to) in directories.iter().filter(|(at, _, _)| *at == self.place) {
+            match self.move_directory(from, to) {
+                Ok(()) => {}
+                Err(Failed::Lost(why) | Failed::Conflict(why)) => {
+                    tracing::info!(why, "a directory was not moved back; it may have been before");
+                }
+            }
+        }
+    }
+
+    fn move_directory(&self, from: &[u8], to: &[u8]) -> Result<(), Failed> {
+        let gone = || Failed::Lost("it is not there".to_owned());
+        let found = self.tree.lookup(from)?.ok_or_else(gone)?;
+        self.move_to(from, to, &found)?;
+        let moved = Moved {
+            key: Some(found.key),
+            directory: true,
+            ..Moved::default()
+        };
+        let (place, path, seen) = (self.place, to, &b""[..]);
+        self.deed.renamed(At { place, path, seen }, from, moved);
+        Ok(())
+    }
+
     fn one(&self, path: &[u8], target: &Target, verdict: &mut FileVerdict) -> Outcome {
         if target.conflict {
             return Err(Failed::Conflict(
@@ -304,19 +317,11 @@ impl Work<'_> {
             let why = "another file has taken this name since".to_owned();
             return Err(Failed::Conflict(why));
         }
-        let (parent, name) = self.tree.parent(path)?;
         let at = self.at(path, target);
         if is_directory {
-            return match sys::unlink_at(parent.as_raw_fd(), &name, true) {
-                Ok(()) => {
-                    self.deed.keep_gone(at, &entry)?;
-                    Ok(Done::Removed)
-                }
-                Err(error) if error.raw_os_error() == Some(libc::ENOTEMPTY) => Err(Failed::Conflict(
-                    "the directory holds files that others made".to_owned(),
-                )),
-                Err(error) => Err(error.into()),
-            };
+            self.remove_directory(path, &entry)?;
+            self.deed.keep_gone(at, &entry)?;
+            return Ok(Done::Removed);
         }
         if let Some(version) = target.version.as_ref().filter(|_| entry.stat.st_nlink > 1) {
             let placed = Placed {
@@ -330,7 +335,7 @@ impl Work<'_> {
         let metadata = Metadata::read(entry.file.as_raw_fd(), &entry.stat)?;
         describe(verdict, &metadata);
         if metadata.is_regular() {
-            let file = self.tree.open_file(path, &entry, libc::O_RDONLY)?;
+            let file = self.tree.open_file(&entry, libc::O_RDONLY)?;
             verdict.sha256_after = hash_file(&file)?.map(Vec::from).unwrap_or_default();
             if let Some(name) = self.keep_executable(&file, &metadata, target) {
                 verdict.reason = format!("a program: it is kept in quarantine as {name}");
@@ -339,9 +344,22 @@ impl Work<'_> {
         }
         let key = self.own_key(path, &entry)?;
         self.deed.keep_as(key, at, (&entry, self.tree))?;
-        sys::unlink_at(parent.as_raw_fd(), &name, false)?;
+        self.take_away(path, &entry)?;
         self.deed.unlinked(at, key, false);
         Ok(Done::Removed)
+    }
+
+    fn remove_directory(&self, path: &[u8], entry: &Entry) -> Result<(), Failed> {
+        let holds = || Failed::Conflict("the directory holds files that others made".to_owned());
+        // What is not empty is not moved, not even for a moment.
+        let open = sys::open_again(entry.file.as_raw_fd(), libc::O_RDONLY | libc::O_DIRECTORY)?;
+        if sys::has_entries(open.as_raw_fd())? {
+            return Err(holds());
+        }
+        match self.take_away(path, entry) {
+            Err(Failed::Lost(_)) if sys::has_entries(open.as_raw_fd())? => Err(holds()),
+            done => done,
+        }
     }
 
     /// What an attack dropped is evidence. The name it has in quarantine.
@@ -400,27 +418,5 @@ impl Work<'_> {
             }
             Err(error) => why.push_str(&format!("; its state from before can't be kept ({error})")),
         }
-    }
-
-    /// A directory whose metadata nobody saved gets those of the directory it lies in.
-    fn make_directory(&self, path: &[u8], key: Option<FileKey>, target: &Target) -> Outcome {
-        if self.tree.lookup(path)?.is_some() {
-            return Ok(Done::Unchanged);
-        }
-        let (parent, name) = self.tree.parent(path)?;
-        let above = sys::fstat(parent.as_raw_fd())?;
-        sys::make_directory_at(parent.as_raw_fd(), &name, above.st_mode & 0o777)?;
-        let Some(made) = self.tree.lookup(path)? else {
-            return Err(Failed::Lost("the directory was removed again".to_owned()));
-        };
-        match &target.version {
-            Some(version) => put_metadata(&made.file, &version.metadata)?,
-            None => sys::change_owner(made.file.as_raw_fd(), above.st_uid, above.st_gid)?,
-        }
-        if let Some(key) = key {
-            self.shared.store.record(Record::Alias(made.key, key));
-        }
-        self.deed.created(self.at(path, target), made.key, true);
-        Ok(Done::Restored)
     }
 }

@@ -73,7 +73,7 @@ impl<'a> Deed<'a> {
         let (content, shape) = match (saved, entry.stat.st_mode & libc::S_IFMT) {
             (Some(saved), _) => (saved.content, saved.shape),
             (None, libc::S_IFREG) => {
-                let file = tree.open_file(at.path, entry, libc::O_RDONLY)?;
+                let file = tree.open_file(entry, libc::O_RDONLY)?;
                 let stat = sys::fstat(file.as_raw_fd())?;
                 let upper = Some(&tree.upper[..]).filter(|upper| !upper.is_empty());
                 capture::keep(&self.shared.store, (file.as_raw_fd(), &stat), (upper, at.path))?

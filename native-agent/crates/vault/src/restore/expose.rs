@@ -3,6 +3,7 @@
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 
+use super::aside::Aside;
 use super::plan::{Plan, Want};
 use super::tree::Tree;
 use super::twins::Names;
@@ -103,7 +104,7 @@ fn expose(layers: &mut Layers, path: &[u8], version: &Version) -> io::Result<boo
         return Ok(false);
     }
     for name in names {
-        remove(&layers.upper, &name)?;
+        remove(&layers.upper, &name, &stat)?;
     }
     Ok(true)
 }
@@ -130,10 +131,17 @@ fn names_in_layer(
     Ok(names)
 }
 
-fn remove(layer: &OwnedFd, path: &[u8]) -> io::Result<()> {
+/// The name of this file, and of no other that has got it since.
+fn remove(layer: &OwnedFd, path: &[u8], meant: &sys::Stat) -> io::Result<()> {
     let directory = sys::open_below(layer.as_raw_fd(), parent(path), NODE, sys::BELOW)?;
-    let name = path.rsplit(|&byte| byte == b'/').next().unwrap_or(path);
-    sys::unlink_at(directory.as_raw_fd(), &sys::c_string(name)?, false)
+    let name = sys::c_string(path.rsplit(|&byte| byte == b'/').next().unwrap_or(path))?;
+    let aside = Aside::within(&directory)?;
+    let taken = aside.take(&name)?;
+    if is_one(&sys::fstat(taken.file.as_raw_fd())?, meant) {
+        return aside.discard(&taken);
+    }
+    aside.put_back(&taken, &name);
+    Err(io::Error::other("the name was given to another file meanwhile"))
 }
 
 fn own(mut metadata: Metadata) -> Metadata {

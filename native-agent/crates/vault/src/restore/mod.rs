@@ -1,7 +1,9 @@
 //! What to put back, and what came of it.
 mod apply;
+mod aside;
 mod content;
 mod deed;
+mod exact;
 mod expose;
 mod origin;
 mod plan;

@@ -1,15 +1,14 @@
 //! A file gets its name and content back by the gentlest way: left alone, renamed, linked, overwritten in place, made again.
 //! What each way replaces is saved first.
-use std::io;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 
 use norn_events::wire::action::v1::FileVerdict;
 
 use super::apply::{Done, Failed, Outcome, Work, describe};
 use super::content::{hash_file, hash_of, is_same, write_version};
 use super::deed::Moved;
+use super::exact::{disturbed, put_metadata};
 use super::plan::{Spot, Target, Want};
-use super::remake::put_metadata;
 use super::tree::Entry;
 use crate::file::{FileKey, Metadata};
 use crate::record::{Aspect, Change, Time, Version, is_restorer};
@@ -20,6 +19,8 @@ struct Return<'a> {
     target: &'a Target,
     path: &'a [u8],
     other: &'a [u8],
+    /// What lies there.
+    found: &'a Entry,
     stays: bool,
     key: FileKey,
 }
@@ -32,6 +33,12 @@ pub(super) struct Placed<'a> {
     pub moved: bool,
 }
 
+/// Whoever could change a program may still have it open, mapped or under another name: before it is privileged again it
+/// gets an inode that nobody had in hand.
+fn is_made_anew(entry: &Entry, wanted: &Metadata) -> bool {
+    wanted.is_privileged() && entry.stat.st_nlink == 1
+}
+
 impl Work<'_> {
     /// All that is known is that it was renamed.
     pub(super) fn move_back(&self, path: &[u8], target: &Target) -> Outcome {
@@ -41,7 +48,7 @@ impl Work<'_> {
             return Ok(Done::Unchanged);
         }
         let entry = self.lookup(from)?.ok_or_else(lost)?;
-        self.rename(from, path, true)?;
+        self.move_to(from, path, &entry)?;
         let key = Some(self.original(entry.key));
         let moved = Moved {
             key,
@@ -49,12 +56,6 @@ impl Work<'_> {
         };
         self.deed.renamed(self.at(path, target), from, moved);
         Ok(Done::Restored)
-    }
-
-    fn rename(&self, from: &[u8], to: &[u8], no_replace: bool) -> io::Result<()> {
-        let (old, name) = self.tree.parent(from)?;
-        let (new, target) = self.tree.parent(to)?;
-        sys::rename_at((old.as_raw_fd(), &name), (new.as_raw_fd(), &target), no_replace)
     }
 
     pub(super) fn file(
@@ -130,7 +131,7 @@ impl Work<'_> {
             ));
         }
         if there.stat.st_mode & libc::S_IFMT == libc::S_IFREG {
-            let file = self.tree.open_file(path, there, libc::O_RDONLY)?;
+            let file = self.tree.open_file(there, libc::O_RDONLY)?;
             let metadata = Metadata::read(there.file.as_raw_fd(), &there.stat)?;
             // The verdict is about the file that comes back.
             drop(self.keep_executable(&file, &metadata, target));
@@ -176,6 +177,7 @@ impl Work<'_> {
                 target,
                 path,
                 other,
+                found: &found,
                 stays,
                 key,
             };
@@ -196,14 +198,14 @@ impl Work<'_> {
     }
 
     /// The name is free.
-    fn fetch(&self, back: &Return<'_>) -> io::Result<()> {
+    fn fetch(&self, back: &Return<'_>) -> Result<(), Failed> {
         let at = self.at(back.path, back.target);
         if back.stays {
-            self.link(back.other, back.path)?;
+            self.add_name(back.path, &back.found.file, None)?;
             self.deed.linked(at, back.key);
             return Ok(());
         }
-        self.rename(back.other, back.path, true)?;
+        self.move_to(back.other, back.path, back.found)?;
         let key = Some(back.key);
         let moved = Moved {
             key,
@@ -213,14 +215,16 @@ impl Work<'_> {
         Ok(())
     }
 
-    fn link(&self, from: &[u8], to: &[u8]) -> io::Result<()> {
-        let (old, name) = self.tree.parent(from)?;
-        let (new, target) = self.tree.parent(to)?;
-        sys::link_at((old.as_raw_fd(), &name), (new.as_raw_fd(), &target))
+    /// The name is one more of this file; `there` had it, and goes.
+    pub(super) fn add_name(&self, path: &[u8], file: &OwnedFd, there: Option<&Entry>) -> Result<(), Failed> {
+        let (parent, _) = self.tree.parent(path)?;
+        let aside = self.aside(&parent)?;
+        let staged = aside.link(file)?;
+        self.give(path, (&aside, &staged), there)
     }
 
     /// The name is taken by what the scope left there: that goes aside when it is wanted elsewhere, else away.
-    fn swap_out(&self, back: &Return<'_>, there: &Entry) -> io::Result<()> {
+    fn swap_out(&self, back: &Return<'_>, there: &Entry) -> Result<(), Failed> {
         let (at, other) = (self.at(back.path, back.target), back.other);
         let theirs = self.original(there.key);
         let mut moved = Moved {
@@ -228,24 +232,23 @@ impl Work<'_> {
             replaced: Some(theirs),
             ..Moved::default()
         };
-        if self.wants(&(self.place, other.to_vec()), theirs) {
-            let (old, name) = self.tree.parent(other)?;
-            let (new, target) = self.tree.parent(back.path)?;
-            sys::exchange_at((old.as_raw_fd(), &name), (new.as_raw_fd(), &target))?;
-            moved.exchanged = true;
-            self.deed.renamed(at, other, moved);
+        let is_wanted = self.wants(&(self.place, other.to_vec()), theirs);
+        if !is_wanted {
+            self.deed.keep(at, there, self.tree)?;
+        }
+        if !is_wanted && back.stays {
+            self.add_name(back.path, &back.found.file, Some(there))?;
+            self.deed.unlinked(at, there.key, false);
+            self.deed.linked(at, back.key);
             return Ok(());
         }
-        self.deed.keep(at, there, self.tree)?;
-        if back.stays {
-            let (parent, name) = self.tree.parent(back.path)?;
-            sys::unlink_at(parent.as_raw_fd(), &name, false)?;
-            self.deed.unlinked(at, there.key, false);
-            return self.fetch(back);
-        }
-        self.rename(other, back.path, false)?;
+        self.exchange((other, back.found), (back.path, there))?;
+        moved.exchanged = is_wanted;
         self.deed.renamed(at, other, moved);
-        Ok(())
+        match is_wanted {
+            true => Ok(()),
+            false => self.take_away(other, there),
+        }
     }
 
     pub(super) fn in_place(
@@ -256,34 +259,38 @@ impl Work<'_> {
     ) -> Outcome {
         let Placed { path, entry, .. } = *placed;
         let at = self.at(path, placed.target);
+        let anew = |verdict: &mut FileVerdict| {
+            let key = self.original(entry.key);
+            self.again((path, placed.target), (key, version, Some(entry)), verdict)
+        };
         let mut changed = placed.moved;
         if version.metadata.is_regular() && !self.has_content(placed, version, verdict)? {
             if self.becomes_name(placed, version)? {
                 return Ok(Done::Restored);
             }
+            if is_made_anew(entry, &version.metadata) {
+                return anew(verdict);
+            }
             if !placed.moved {
                 self.deed.keep(at, entry, self.tree)?;
             }
-            let to = match self.tree.open_file(path, entry, libc::O_RDWR) {
+            let to = match self.tree.open_file(entry, libc::O_RDWR) {
                 Ok(to) => to,
                 // It runs: its inode can't be written, its name can be given to another.
-                Err(error) if error.raw_os_error() == Some(libc::ETXTBSY) => {
-                    let key = self.original(entry.key);
-                    return self.again((path, placed.target), (key, version, Some(entry)), verdict);
-                }
+                Err(error) if error.raw_os_error() == Some(libc::ETXTBSY) => return anew(verdict),
                 Err(error) => return Err(error.into()),
             };
             // Written down first: half of it may be done when this ends.
             self.deed.changed(at, entry.key, Aspect::Content);
             write_version(self.source(version), &to)?;
-            if !is_same(self.source(version), &to)? {
-                return Err(Failed::Lost("somebody goes on writing to it".to_owned()));
-            }
             changed = true;
         }
         let stat = sys::fstat(entry.file.as_raw_fd())?;
         let now = Metadata::read(entry.file.as_raw_fd(), &stat)?;
         if !now.is_like(&version.metadata) {
+            if is_made_anew(entry, &version.metadata) {
+                return anew(verdict);
+            }
             if !changed {
                 self.deed.keep_metadata(at, entry.key, (version, now));
                 self.deed.changed(at, entry.key, Aspect::Metadata);
@@ -291,7 +298,23 @@ impl Work<'_> {
             put_metadata(&entry.file, &version.metadata)?;
             changed = true;
         }
-        Ok(if changed { Done::Restored } else { Done::Unchanged })
+        if !changed {
+            return Ok(Done::Unchanged);
+        }
+        self.finish_in_place(placed, version)?;
+        Ok(Done::Restored)
+    }
+
+    fn finish_in_place(&self, placed: &Placed<'_>, version: &Version) -> Result<(), Failed> {
+        let Placed { path, entry, .. } = *placed;
+        match version.metadata.is_regular() {
+            true => {
+                let file = self.tree.open_file(entry, libc::O_RDONLY)?;
+                self.finish(path, &file, version)
+            }
+            false if self.leads_to(path, &entry.file)? => Ok(()),
+            false => Err(disturbed()),
+        }
     }
 
     /// Is the content what it was? The verdict gets the hashes of both.
@@ -301,7 +324,7 @@ impl Work<'_> {
         version: &Version,
         verdict: &mut FileVerdict,
     ) -> Result<bool, Failed> {
-        let file = self.tree.open_file(placed.path, placed.entry, libc::O_RDONLY)?;
+        let file = self.tree.open_file(placed.entry, libc::O_RDONLY)?;
         match (hash_of(self.source(version))?, hash_file(&file)?) {
             (Some(before), Some(after)) => {
                 verdict.sha256_before = before.to_vec();

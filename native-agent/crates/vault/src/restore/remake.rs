@@ -1,21 +1,22 @@
-//! Files that are gone are made again, and every file gets its metadata back.
+//! Files, links and directories that are gone are made again: complete, out of everybody's reach, and given their name then.
 use std::ffi::CString;
-use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::AsRawFd;
 
 use norn_events::wire::action::v1::FileVerdict;
 
 use super::apply::{Done, Failed, Outcome, Work};
+use super::aside::{Aside, Staged};
 use super::content::{hash_of, write_version};
+use super::exact::{disturbed, put_metadata};
 use super::plan::Target;
 use super::tree::Entry;
-use crate::file::{FileKey, Metadata};
+use crate::file::FileKey;
 use crate::places::LowerFile;
 use crate::record::{Content, Record, Version};
 use crate::sys;
 
 impl Work<'_> {
-    /// Makes the file again beside its name, complete, and gives it the name then.
+    /// One descriptor leads from the new file's birth to its verdict.
     pub(super) fn again(
         &self,
         (path, target): (&[u8], &Target),
@@ -24,57 +25,52 @@ impl Work<'_> {
     ) -> Outcome {
         let at = self.at(path, target);
         if let Some(there) = there {
+            if there.stat.st_mode & libc::S_IFMT == libc::S_IFDIR {
+                return Err(Failed::Conflict("a directory has this name now".to_owned()));
+            }
             self.deed.keep(at, there, self.tree)?;
         }
-        let (parent, name) = self.tree.parent(path)?;
-        let beside = CString::new(format!(".norn-{:032x}", key.0)).map_err(io::Error::other)?;
-        drop(sys::unlink_at(parent.as_raw_fd(), &beside, false));
-        let made = self.make((&parent, &beside), version, verdict);
-        let named = made.and_then(|file| {
-            sys::rename_at((parent.as_raw_fd(), &beside), (parent.as_raw_fd(), &name), false)?;
-            Ok(file)
-        });
-        match named {
-            Ok(file) => {
-                let made = self.tree.key(&file)?;
-                if let Some(there) = there {
-                    self.deed.unlinked(at, there.key, false);
-                }
-                self.shared.store.record(Record::Alias(made, key));
-                self.deed.created(at, made, false);
-                Ok(Done::Restored)
-            }
-            Err(failed) => {
-                drop(sys::unlink_at(parent.as_raw_fd(), &beside, false));
-                Err(failed)
-            }
+        let (parent, _) = self.tree.parent(path)?;
+        let aside = self.aside(&parent)?;
+        let staged = self.make(&aside, version, verdict)?;
+        if let Err(error) = put_metadata(&staged.file, &version.metadata) {
+            drop(aside.discard(&staged));
+            return Err(error.into());
         }
+        self.give(path, (&aside, &staged), there)?;
+        let made = self.tree.key(&staged.file)?;
+        if let Some(there) = there {
+            self.deed.unlinked(at, there.key, false);
+        }
+        self.shared.store.record(Record::Alias(made, key));
+        self.deed.created(at, made, false);
+        let has_other_names = sys::fstat(staged.file.as_raw_fd())?.st_nlink > 1;
+        if has_other_names && version.metadata.is_privileged() {
+            return Err(disturbed());
+        }
+        self.finish(path, &staged.file, version)?;
+        Ok(Done::Restored)
     }
 
-    fn make(
-        &self,
-        (parent, name): (&OwnedFd, &CString),
-        version: &Version,
-        verdict: &mut FileVerdict,
-    ) -> Result<OwnedFd, Failed> {
+    fn make(&self, aside: &Aside, version: &Version, verdict: &mut FileVerdict) -> Result<Staged, Failed> {
         if let Content::Link(target) = &version.content {
-            let target = sys::c_string(target)?;
-            sys::symlink_at(&target, parent.as_raw_fd(), name)?;
-        } else if version.metadata.is_symbolic_link() {
-            let target = self.lower_link(version)?;
-            sys::symlink_at(&target, parent.as_raw_fd(), name)?;
-        } else if version.metadata.is_regular() {
-            let source = self.source(version);
-            let before = hash_of(source)?;
-            verdict.sha256_before = before.map(Vec::from).unwrap_or_default();
-            write_version(source, &sys::create_at(parent.as_raw_fd(), name, 0o600)?)?;
-        } else {
+            return Ok(aside.symbolic_link(&sys::c_string(target)?)?);
+        }
+        if version.metadata.is_symbolic_link() {
+            return Ok(aside.symbolic_link(&self.lower_link(version)?)?);
+        }
+        if !version.metadata.is_regular() {
             return Err(Failed::Lost("not a regular file".to_owned()));
         }
-        let flags = libc::O_PATH | libc::O_NOFOLLOW;
-        let file = sys::open_below(parent.as_raw_fd(), name.as_bytes(), flags, sys::BELOW)?;
-        put_metadata(&file, &version.metadata)?;
-        Ok(file)
+        let source = self.source(version);
+        let before = hash_of(source)?;
+        verdict.sha256_before = before.map(Vec::from).unwrap_or_default();
+        let staged = aside.file()?;
+        if let Err(why) = write_version(source, &staged.file) {
+            drop(aside.discard(&staged));
+            return Err(why.into());
+        }
+        Ok(staged)
     }
 
     fn lower_link(&self, version: &Version) -> Result<CString, Failed> {
@@ -85,25 +81,30 @@ impl Work<'_> {
         let found = LowerFile::like(&self.tree.lower, path, &version.metadata).ok_or_else(gone)?;
         Ok(sys::c_string(&sys::read_link_at(found.file.as_raw_fd(), c"")?)?)
     }
-}
 
-/// Owner, then mode, then extended attributes, then times: each undoes what the one before it spoils.
-pub(super) fn put_metadata(file: &OwnedFd, wanted: &Metadata) -> io::Result<()> {
-    let fd = file.as_raw_fd();
-    sys::change_owner(fd, wanted.uid, wanted.gid)?;
-    if wanted.is_symbolic_link() {
-        return sys::change_time(fd, wanted.modified_ns);
+    /// A directory whose metadata nobody saved gets those of the directory it lies in.
+    pub(super) fn make_directory(&self, path: &[u8], key: Option<FileKey>, target: &Target) -> Outcome {
+        if self.tree.lookup(path)?.is_some() {
+            return Ok(Done::Unchanged);
+        }
+        let (parent, _) = self.tree.parent(path)?;
+        let above = sys::fstat(parent.as_raw_fd())?;
+        let aside = self.aside(&parent)?;
+        let staged = aside.directory(above.st_mode & 0o777)?;
+        let put = match &target.version {
+            Some(version) => put_metadata(&staged.file, &version.metadata),
+            None => sys::change_owner(staged.file.as_raw_fd(), above.st_uid, above.st_gid),
+        };
+        if let Err(error) = put {
+            drop(aside.discard(&staged));
+            return Err(error.into());
+        }
+        self.give(path, (&aside, &staged), None)?;
+        let made = self.tree.key(&staged.file)?;
+        if let Some(key) = key {
+            self.shared.store.record(Record::Alias(made, key));
+        }
+        self.deed.created(self.at(path, target), made, true);
+        Ok(Done::Restored)
     }
-    sys::change_mode(fd, wanted.mode)?;
-    let there = sys::attributes(fd)?;
-    for (name, _) in there
-        .iter()
-        .filter(|(name, _)| !wanted.attributes.iter().any(|(known, _)| known == name))
-    {
-        sys::set_attribute(fd, name, None)?;
-    }
-    for (name, value) in wanted.attributes.iter().filter(|known| !there.contains(known)) {
-        sys::set_attribute(fd, name, Some(value))?;
-    }
-    sys::change_time(fd, wanted.modified_ns)
 }

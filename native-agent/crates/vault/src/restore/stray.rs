@@ -1,7 +1,6 @@
 //! Files of a process that was killed while it waited to open what it had just made: in a container's layer nobody told of them.
 //! The kernel makes the file first, asks then, and takes the question back when the one who waits dies.
 use std::collections::{BTreeMap, HashMap};
-use std::fs;
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 
@@ -9,7 +8,7 @@ use norn_events::ProcessUid;
 
 use super::plan::{Plan, Target, Want};
 use super::tree::Tree;
-use super::unwatched::path_below;
+use super::unwatched::listed;
 use crate::capture::Shared;
 use crate::file::PlaceId;
 use crate::record::{PlaceKind, Time};
@@ -36,7 +35,7 @@ pub fn add(shared: &Shared, plan: &mut Plan) {
         let Some((upper, tree)) = layer else {
             continue;
         };
-        let names = fs::read_dir(path_below(upper, &directory));
+        let names = listed(upper, &directory);
         let names = names.into_iter().flatten().flatten();
         for name in names.map(|entry| entry.file_name()).take(left) {
             left -= 1;

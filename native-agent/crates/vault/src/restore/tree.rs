@@ -7,7 +7,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use crate::capture::Shared;
 use crate::file::{FileKey, PlaceId};
 use crate::index::{FileState, Index};
-use crate::places::{LowerFile, open_path};
+use crate::places::{LowerFile, Overlay, open_path};
 use crate::record::{Content, PlaceKind, Record, Time};
 use crate::store::Store;
 use crate::sys;
@@ -36,7 +36,7 @@ impl Tree {
         let kind = shared.store.index().places.get(&place).cloned();
         match kind {
             Some(PlaceKind::Directory(path)) => {
-                let root = open_path(&path).map_err(|error| {
+                let root = open_root(shared, (place, &path)).map_err(|error| {
                     format!("{} can't be opened: {error}", String::from_utf8_lossy(&path))
                 })?;
                 Ok(Self {
@@ -48,7 +48,7 @@ impl Tree {
             }
             Some(PlaceKind::Overlay { lower, upper, work }) => {
                 let root = match shared.places.by_id(place) {
-                    Some(overlay) => open_path(&overlay.mount.merged),
+                    Some(overlay) => open_merged(&overlay),
                     None => mount(&lower, &upper, &work),
                 };
                 let root = root.map_err(|error| format!("the container's file system is gone ({error})"))?;
@@ -132,17 +132,33 @@ impl Tree {
         Ok((directory, sys::c_string(name)?))
     }
 
-    /// Opens the file itself, for reading or writing; the name must still lead to `entry`.
-    pub fn open_file(&self, path: &[u8], entry: &Entry, flags: i32) -> io::Result<OwnedFd> {
-        let flags = flags | libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY;
-        let file = sys::open_below(self.root.as_raw_fd(), path, flags, sys::BELOW)?;
-        let stat = sys::fstat(file.as_raw_fd())?;
-        // Copied up just now, a file of the image with several names has another inode number, but its handle.
-        if sys::is_one(&stat, &entry.stat) || self.key(&file)? == entry.key {
-            Ok(file)
-        } else {
-            Err(io::Error::other("the name was given to another file meanwhile"))
+    /// Opens the file itself, for reading or writing, whatever has its name by now.
+    pub fn open_file(&self, entry: &Entry, flags: i32) -> io::Result<OwnedFd> {
+        if entry.stat.st_mode & libc::S_IFMT != libc::S_IFREG {
+            return Err(io::Error::other("it is not a regular file"));
         }
+        sys::open_again(entry.file.as_raw_fd(), flags)
+    }
+}
+
+/// Whoever may write to a directory above could have put a link, or a directory of somebody else, in its place.
+fn open_root(shared: &Shared, (place, path): (PlaceId, &[u8])) -> io::Result<OwnedFd> {
+    let root = sys::open_directory_itself(path)?;
+    let known = shared.places.root(place).and_then(|root| root.owner);
+    if known.is_some_and(|known| sys::fstat(root.as_raw_fd()).is_ok_and(|now| !known.is_of(&now))) {
+        return Err(io::Error::other(
+            "it is another directory than the one that was watched",
+        ));
+    }
+    Ok(root)
+}
+
+/// A name of a mount that has gone leads into the host's own file system.
+fn open_merged(overlay: &Overlay) -> io::Result<OwnedFd> {
+    let root = open_path(&overlay.mount.merged)?;
+    match sys::fstat(root.as_raw_fd())?.st_dev == overlay.mount.device {
+        true => Ok(root),
+        false => Err(io::ErrorKind::NotFound.into()),
     }
 }
 

@@ -1,6 +1,6 @@
 //! An image may give one file several names. Overlayfs parts them as soon as one is written to; here they become one again.
 use std::collections::HashMap;
-use std::ffi::{CString, OsString};
+use std::ffi::OsString;
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
@@ -15,7 +15,7 @@ use super::tree::Entry;
 use crate::file::{FileKey, Metadata, Stamp};
 use crate::places::{LowerFile, by_name};
 use crate::record::{Content, Version};
-use crate::sys::{self, is_one};
+use crate::sys::is_one;
 use crate::watch::join;
 
 /// Entries of a layer that are looked at; names beyond stay parted.
@@ -78,7 +78,7 @@ impl Work<'_> {
                 let metadata = Metadata::read(other.file.as_raw_fd(), &other.stat)?;
                 self.deed
                     .keep_metadata(self.named(&name, &seen(&name)), parted, (&as_in_image, metadata));
-                self.join_name((path, &one), (&name, &other), parted)?;
+                self.join_name(&one, (&name, &other), parted)?;
             }
         }
         Ok(())
@@ -100,7 +100,7 @@ impl Work<'_> {
                 let parted = self.parted(entry, (&other, path));
                 self.deed
                     .keep_as(parted, self.named(path, &seen(path)), (entry, self.tree))?;
-                self.join_name((&name, &other), (path, entry), parted)?;
+                self.join_name(&other, (path, entry), parted)?;
                 return Ok(true);
             }
         }
@@ -148,26 +148,13 @@ impl Work<'_> {
             return Ok(false);
         }
         let metadata = Metadata::read(entry.file.as_raw_fd(), &entry.stat)?;
-        let file = self.tree.open_file(name, entry, libc::O_RDONLY)?;
+        let file = self.tree.open_file(entry, libc::O_RDONLY)?;
         Ok(metadata.is_like(&version.metadata) && is_same(self.source(version), &file)?)
     }
 
-    /// `name` is never without a file: the link is made beside it and takes its place.
-    fn join_name(
-        &self,
-        (path, one): (&[u8], &Entry),
-        (name, other): (&[u8], &Entry),
-        parted: FileKey,
-    ) -> Result<(), Failed> {
-        let (from, old) = self.tree.parent(path)?;
-        let (to, new) = self.tree.parent(name)?;
-        let beside = CString::new(format!(".norn-{:032x}", other.key.0)).map_err(std::io::Error::other)?;
-        drop(sys::unlink_at(to.as_raw_fd(), &beside, false));
-        sys::link_at((from.as_raw_fd(), &old), (to.as_raw_fd(), &beside))?;
-        if let Err(error) = sys::rename_at((to.as_raw_fd(), &beside), (to.as_raw_fd(), &new), false) {
-            drop(sys::unlink_at(to.as_raw_fd(), &beside, false));
-            return Err(error.into());
-        }
+    /// `name` is never without a file: the link is made aside and takes its place.
+    fn join_name(&self, one: &Entry, (name, other): (&[u8], &Entry), parted: FileKey) -> Result<(), Failed> {
+        self.add_name(name, &one.file, Some(other))?;
         let seen = seen(name);
         let at = self.named(name, &seen);
         self.deed.unlinked(at, parted, false);

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
@@ -14,7 +14,7 @@ use super::tree::Tree;
 use crate::capture::Shared;
 use crate::file::{FileKey, Metadata, PlaceId, nanoseconds};
 use crate::index::FileState;
-use crate::places::{LowerFile, by_name, is_opaque, is_whiteout};
+use crate::places::{LowerFile, by_name, is_opaque, is_whiteout, open_path};
 use crate::record::{Content, Missing, PlaceKind, Record, Time, Version};
 use crate::sys;
 use crate::watch::join;
@@ -61,7 +61,7 @@ impl Walk<'_> {
     fn directory(&mut self, path: &[u8]) -> io::Result<()> {
         let mut waiting = vec![path.to_vec()];
         while let Some(directory) = waiting.pop() {
-            for entry in fs::read_dir(path_below(&self.upper, &directory))? {
+            for entry in listed(&self.upper, &directory)? {
                 let path = join(&directory, entry?.file_name().as_bytes());
                 self.seen += 1;
                 if self.seen > ENTRIES_MAX {
@@ -74,7 +74,7 @@ impl Walk<'_> {
                 match stat.st_mode & libc::S_IFMT {
                     libc::S_IFDIR => {
                         if self.is_young(&whole)
-                            && fs::File::open(&whole).is_ok_and(|directory| is_opaque(directory.as_raw_fd()))
+                            && open_node(&whole).is_ok_and(|node| is_opaque(node.as_raw_fd()))
                         {
                             self.missing_below(&path);
                         }
@@ -100,13 +100,7 @@ impl Walk<'_> {
 
     /// Came into the layer since: what it has of the image is untouched by anything before.
     fn is_young(&self, whole: &Path) -> bool {
-        let file = sys::open_below(
-            libc::AT_FDCWD,
-            whole.as_os_str().as_bytes(),
-            libc::O_PATH | libc::O_NOFOLLOW,
-            0,
-        );
-        file.is_ok_and(|file| i128::from(sys::birth_ns(file.as_raw_fd())) >= self.since_wall_ns())
+        open_node(whole).is_ok_and(|file| i128::from(sys::birth_ns(file.as_raw_fd())) >= self.since_wall_ns())
     }
 
     fn file(&mut self, path: Vec<u8>, (stat, young): (&sys::Stat, bool)) -> io::Result<()> {
@@ -209,11 +203,23 @@ impl Walk<'_> {
     }
 }
 
+/// The entries of a directory of a layer, no link of the container's followed.
+pub fn listed(top: &[u8], path: &[u8]) -> io::Result<fs::ReadDir> {
+    let top = open_path(top)?;
+    let flags = libc::O_PATH | libc::O_DIRECTORY | libc::O_NOFOLLOW;
+    let directory = sys::open_below(top.as_raw_fd(), path, flags, sys::BELOW)?;
+    fs::read_dir(format!("/proc/self/fd/{}", directory.as_raw_fd()))
+}
+
+/// Opened to be looked at: whatever a container puts there, nobody waits for it.
+fn open_node(whole: &Path) -> io::Result<OwnedFd> {
+    let flags = libc::O_PATH | libc::O_NOFOLLOW;
+    sys::open_below(libc::AT_FDCWD, whole.as_os_str().as_bytes(), flags, 0)
+}
+
 /// In all layers together.
 fn names_in(lower: &[Vec<u8>], directory: &[u8]) -> BTreeSet<Vec<u8>> {
-    let layers = lower
-        .iter()
-        .filter_map(|layer| fs::read_dir(path_below(layer, directory)).ok());
+    let layers = lower.iter().filter_map(|layer| listed(layer, directory).ok());
     let entries = layers.flatten().filter_map(Result::ok);
     entries.map(|entry| entry.file_name().into_vec()).collect()
 }

@@ -1,0 +1,157 @@
+//! Calls that take an inode and not a name: what was looked at is what is changed.
+use std::ffi::CStr;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+
+use super::{c_string, check, open_below};
+
+/// Nobody reads it, and a process that does not care is not ended by it.
+const UNHEARD: libc::c_int = libc::SIGURG;
+/// `asm-generic/fcntl.h`.
+const F_SETSIG: libc::c_int = 10;
+
+/// What /proc calls the file behind a descriptor: it leads to that inode, whatever has its name.
+fn link_of(fd: RawFd) -> String {
+    format!("/proc/self/fd/{fd}")
+}
+
+/// The file behind a descriptor (O_PATH will do), opened to be read or written.
+pub fn open_again(fd: RawFd, flags: i32) -> io::Result<OwnedFd> {
+    let flags = flags | libc::O_NONBLOCK | libc::O_NOCTTY;
+    open_below(libc::AT_FDCWD, link_of(fd).as_bytes(), flags, 0)
+}
+
+/// One more name for the file behind a descriptor; fails when the name is there.
+pub fn link_file_at(fd: RawFd, to: (RawFd, &CStr)) -> io::Result<()> {
+    let from = c_string(link_of(fd).as_bytes())?;
+    let flags = libc::AT_SYMLINK_FOLLOW;
+    // SAFETY: both names outlive the call.
+    check(unsafe { libc::linkat(libc::AT_FDCWD, from.as_ptr(), to.0, to.1.as_ptr(), flags) }).map(drop)
+}
+
+/// Of the mount that a descriptor was opened through; 0 where the kernel does not say (before 5.8).
+pub fn mount_of(fd: RawFd) -> u64 {
+    let mut found = std::mem::MaybeUninit::<libc::statx>::zeroed();
+    let flags = libc::AT_EMPTY_PATH;
+    // SAFETY: the path is a constant C string; `found` was zeroed, so reading it is fine whatever was filled.
+    unsafe {
+        libc::statx(fd, c"".as_ptr(), flags, libc::STATX_MNT_ID, found.as_mut_ptr());
+        found.assume_init().stx_mnt_id
+    }
+}
+
+/// Who this process is to file systems, as long as it does not change that.
+pub fn own_user() -> u32 {
+    // SAFETY: takes nothing, and can't fail.
+    unsafe { libc::geteuid() }
+}
+
+/// Nobody can guess it.
+pub fn random() -> io::Result<u128> {
+    let mut bytes = [0_u8; 16];
+    // SAFETY: the kernel writes at most `bytes.len()` bytes; so few come at once.
+    let count = unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), bytes.len(), 0) };
+    match usize::try_from(count) {
+        Ok(count) if count == bytes.len() => Ok(u128::from_ne_bytes(bytes)),
+        Ok(_) => Err(io::ErrorKind::UnexpectedEof.into()),
+        Err(_) => Err(io::Error::last_os_error()),
+    }
+}
+
+/// As long as it lives nobody begins to write to the file: who wants to waits.
+pub struct Lease(OwnedFd);
+
+impl Lease {
+    /// `None` when a descriptor or a mapping of somebody can write to it already. The descriptor is to be one for reading.
+    pub fn take(file: OwnedFd) -> io::Result<Option<Self>> {
+        let fd = file.as_raw_fd();
+        // SAFETY: takes integers only. Without the first call the signal of a lease that is broken would end this process.
+        let taken = unsafe {
+            check(libc::fcntl(fd, F_SETSIG, UNHEARD))?;
+            check(libc::fcntl(fd, libc::F_SETLEASE, libc::F_RDLCK))
+        };
+        match taken {
+            Ok(_) => Ok(Some(Self(file))),
+            Err(error) if error.raw_os_error() == Some(libc::EAGAIN) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Nobody waits to write to the file.
+    pub fn is_whole(&self) -> bool {
+        // SAFETY: takes integers only.
+        unsafe { libc::fcntl(self.0.as_raw_fd(), libc::F_GETLEASE) == libc::F_RDLCK }
+    }
+}
+
+/// Takes away what makes a program more than who starts it.
+pub fn strip_privileges(fd: RawFd) -> io::Result<()> {
+    let mode = super::fstat(fd)?.st_mode;
+    if mode & libc::S_IFMT != libc::S_IFREG {
+        return Ok(());
+    }
+    if mode & (libc::S_ISUID | libc::S_ISGID) != 0 {
+        super::change_mode(fd, mode & 0o1777)?;
+    }
+    match super::set_attribute(fd, super::CAPABILITY, None) {
+        Err(error) if !matches!(error.raw_os_error(), Some(libc::ENODATA | libc::EOPNOTSUPP)) => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Is anything in the directory? It is to be open for reading.
+pub fn has_entries(fd: RawFd) -> io::Result<bool> {
+    Ok(std::fs::read_dir(link_of(fd))?.next().transpose()?.is_some())
+}
+
+/// A directory without a way through symbolic links.
+pub fn open_directory_itself(path: &[u8]) -> io::Result<OwnedFd> {
+    let flags = libc::O_PATH | libc::O_DIRECTORY;
+    open_below(libc::AT_FDCWD, path, flags, libc::RESOLVE_NO_SYMLINKS)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File, OpenOptions};
+    use std::os::fd::OwnedFd;
+    use std::path::PathBuf;
+
+    use super::*;
+
+    fn file(name: &str) -> PathBuf {
+        let path = std::env::temp_dir().join(format!("norn-inode-{}-{name}", std::process::id()));
+        fs::write(&path, "text").unwrap();
+        path
+    }
+
+    #[test]
+    fn a_lease_is_refused_while_somebody_can_write_and_tells_of_who_waits() {
+        let path = file("lease");
+        let read = || OwnedFd::from(File::open(&path).unwrap());
+        let writer = OpenOptions::new().write(true).open(&path).unwrap();
+        assert!(Lease::take(read()).unwrap().is_none());
+        drop(writer);
+        let lease = Lease::take(read()).unwrap().unwrap();
+        assert!(lease.is_whole());
+        let late = OpenOptions::new();
+        let refused =
+            std::os::unix::fs::OpenOptionsExt::custom_flags(late.clone().write(true), libc::O_NONBLOCK)
+                .open(&path);
+        assert_eq!(refused.unwrap_err().raw_os_error(), Some(libc::EWOULDBLOCK));
+        assert!(!lease.is_whole());
+        fs::remove_file(path).unwrap();
+    }
+
+    #[test]
+    fn privileges_go_and_the_rest_of_the_mode_stays() {
+        let path = file("strip");
+        let open = File::open(&path).unwrap();
+        super::super::change_mode(open.as_raw_fd(), 0o6751).unwrap();
+        strip_privileges(open.as_raw_fd()).unwrap();
+        assert_eq!(
+            super::super::fstat(open.as_raw_fd()).unwrap().st_mode & 0o7777,
+            0o751
+        );
+        fs::remove_file(path).unwrap();
+    }
+}

@@ -18,6 +18,7 @@ mod pack;
 mod preimage;
 mod records;
 mod restore;
+mod spot;
 mod target;
 
 pub use capability::capabilities;

@@ -2,13 +2,14 @@
 use std::ffi::{CStr, CString};
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Read};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use nix::sys::stat::{UtimensatFlags, utimensat};
+use nix::fcntl::AtFlags;
 use nix::sys::time::TimeSpec;
-use nix::unistd::Uid;
+use nix::unistd::{Gid, Uid, fchownat};
 use norn_events::ContentShape;
 
 use crate::large::NOT_READ;
@@ -93,7 +94,8 @@ pub struct PreImage {
 impl PreImage {
     /// `None` when there is nothing of that name. `goes`: the name is all that is to go.
     pub fn take(path: &Path, pack: &mut Pack, goes: bool) -> Option<Self> {
-        let metadata = fs::symlink_metadata(path).ok()?;
+        let node = held(path).ok()?;
+        let metadata = metadata_of(&node).ok()?;
         let kind = metadata.file_type();
         let mut shape = None;
         let content = if kind.is_symlink() {
@@ -102,7 +104,7 @@ impl PreImage {
             Content::Directory
         } else if !kind.is_file() {
             Content::Special
-        } else if let Ok(mut file) = readable(path, &metadata) {
+        } else if let Ok(mut file) = readable(&node) {
             shape = shape_of(&mut file);
             let kept = if metadata.len() <= FILE_BYTES_MAX {
                 pack.keep(&mut file).map_err(|_| NOT_READ)
@@ -118,7 +120,7 @@ impl PreImage {
         Some(Self {
             stamp: Stamp::of(&metadata),
             links: metadata.nlink(),
-            attributes: Attributes::of(path, &metadata),
+            attributes: Attributes::of(&node, &metadata),
             content,
             shape,
         })
@@ -126,25 +128,29 @@ impl PreImage {
 }
 
 impl Attributes {
-    fn of(path: &Path, metadata: &fs::Metadata) -> Self {
+    /// Of a file that is held.
+    fn of(node: &OwnedFd, metadata: &fs::Metadata) -> Self {
         Self {
             mode: metadata.permissions().mode() & PERMISSION_BITS,
             user: metadata.uid(),
             group: metadata.gid(),
             modified: (metadata.mtime(), metadata.mtime_nsec()),
-            extended: extended_of(path),
+            extended: extended_of(node),
         }
     }
 
     /// `None` when there is nothing of that name.
     pub fn at(path: &Path) -> Option<Self> {
-        let metadata = fs::symlink_metadata(path).ok()?;
-        Some(Self::of(path, &metadata))
+        Self::read(&held(path).ok()?).ok()
+    }
+
+    pub fn read(node: &OwnedFd) -> io::Result<Self> {
+        Ok(Self::of(node, &metadata_of(node)?))
     }
 
     /// Times of directories change with every entry: they are not compared.
-    pub fn are_at(&self, path: &Path, with_times: bool) -> bool {
-        Self::at(path).is_some_and(|now| {
+    pub fn are_of(&self, node: &OwnedFd, with_times: bool) -> bool {
+        Self::read(node).is_ok_and(|now| {
             Self {
                 modified: if with_times { now.modified } else { self.modified },
                 ..now
@@ -152,62 +158,122 @@ impl Attributes {
         })
     }
 
-    /// In the order in which nothing undoes what was set before: owner, mode, attributes, times.
-    pub fn put(&self, path: &Path, is_link: bool) -> io::Result<()> {
-        let Some(now) = Self::at(path) else {
-            return Err(io::ErrorKind::NotFound.into());
-        };
+    /// It makes a program more than who starts it: its content must be right before it does.
+    pub fn are_privileged(&self) -> bool {
+        self.mode & PRIVILEGE_BITS != 0 || self.extended.iter().any(|(name, _)| is_capability(name))
+    }
+
+    /// In the order in which nothing undoes what was set before: owner, mode, attributes, times. Without privileges.
+    pub fn put(&self, node: &OwnedFd) -> io::Result<()> {
+        let metadata = metadata_of(node)?;
+        let now = Self::of(node, &metadata);
         let mut result = Ok(());
         if (now.user, now.group) != (self.user, self.group) {
-            result = std::os::unix::fs::lchown(path, Some(self.user), Some(self.group));
+            let (user, group) = (Uid::from_raw(self.user), Gid::from_raw(self.group));
+            let empty = AtFlags::AT_EMPTY_PATH;
+            result = fchownat(node, "", Some(user), Some(group), empty).map_err(io::Error::from);
         }
-        if !is_link {
-            result = fs::set_permissions(path, Permissions::from_mode(self.mode)).and(result);
+        if !metadata.is_symlink() {
+            let kept = if metadata.is_file() { !PRIVILEGE_BITS } else { !0 };
+            result = set_mode(node, self.mode & kept).and(result);
         }
-        for (name, value) in &self.extended {
+        for (name, value) in self.extended.iter().filter(|(name, _)| !is_capability(name)) {
             let is_there = now
                 .extended
                 .iter()
                 .any(|known| known == &(name.clone(), value.clone()));
-            // A change of owner takes the capability along.
             if !is_there || name.as_bytes().starts_with(b"security.") {
-                result = set_extended(path, name, value).and(result);
+                result = set_extended(node, name, value).and(result);
             }
         }
         for (name, _) in &now.extended {
             if !self.extended.iter().any(|(known, _)| known == name) {
-                result = remove_extended(path, name).and(result);
+                result = remove_extended(node, name).and(result);
             }
         }
         let time = TimeSpec::new(self.modified.0, self.modified.1);
         let keep = TimeSpec::new(0, libc::UTIME_OMIT);
-        let flag = UtimensatFlags::NoFollowSymlink;
-        utimensat(nix::fcntl::AT_FDCWD, path, &keep, &time, flag).map_err(io::Error::from)?;
-        result
+        set_times(node, [*keep.as_ref(), *time.as_ref()]).and(result)
+    }
+
+    /// The rest of `put`, when everything else is right.
+    pub fn put_privileges(&self, node: &OwnedFd) -> io::Result<()> {
+        let mut result = Ok(());
+        for (name, value) in self.extended.iter().filter(|(name, _)| is_capability(name)) {
+            result = set_extended(node, name, value).and(result);
+        }
+        set_mode(node, self.mode).and(result)
+    }
+}
+
+const PRIVILEGE_BITS: u32 = 0o6000;
+
+fn is_capability(name: &CStr) -> bool {
+    name == c"security.capability"
+}
+
+/// The file itself, links not followed: what is looked at by this is what is changed by it.
+pub fn held(path: &Path) -> io::Result<OwnedFd> {
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_PATH | libc::O_NOFOLLOW)
+        .open(path)?;
+    Ok(file.into())
+}
+
+pub fn metadata_of(node: &OwnedFd) -> io::Result<fs::Metadata> {
+    File::from(node.try_clone()?).metadata()
+}
+
+/// Leads to the held file, whatever has its name.
+fn link_of(node: &OwnedFd) -> PathBuf {
+    PathBuf::from(format!("/proc/self/fd/{}", node.as_raw_fd()))
+}
+
+pub fn set_mode(node: &OwnedFd, mode: u32) -> io::Result<()> {
+    fs::set_permissions(link_of(node), Permissions::from_mode(mode))
+}
+
+fn set_times(node: &OwnedFd, times: [libc::timespec; 2]) -> io::Result<()> {
+    let flags = libc::AT_EMPTY_PATH | libc::AT_SYMLINK_NOFOLLOW;
+    // SAFETY: the path is a constant C string and `times` has the two entries the call reads.
+    let result = unsafe { libc::utimensat(node.as_raw_fd(), c"".as_ptr(), times.as_ptr(), flags) };
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
     }
 }
 
 /// Who owns a file may read it, whatever its mode says: it is opened up for a moment.
-pub fn readable(path: &Path, metadata: &fs::Metadata) -> io::Result<File> {
-    let open = || {
-        OpenOptions::new()
-            .read(true)
-            .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY)
-            .open(path)
-    };
-    match open() {
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied && is_own(metadata) => {
+pub fn readable(node: &OwnedFd) -> io::Result<File> {
+    opened(node, (OpenOptions::new().read(true), 0o400))
+}
+
+/// To be written and read.
+pub fn writable(node: &OwnedFd) -> io::Result<File> {
+    opened(node, (OpenOptions::new().read(true).write(true), 0o600))
+}
+
+fn opened(node: &OwnedFd, (options, bits): (&mut OpenOptions, u32)) -> io::Result<File> {
+    let metadata = metadata_of(node)?;
+    if !metadata.is_file() {
+        return Err(io::Error::other("it is not a regular file"));
+    }
+    let options = options.custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY);
+    match options.open(link_of(node)) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied && is_own(&metadata) => {
             let mode = metadata.permissions().mode() & PERMISSION_BITS;
-            fs::set_permissions(path, Permissions::from_mode(mode | 0o400))?;
-            let file = open();
-            fs::set_permissions(path, Permissions::from_mode(mode))?;
+            set_mode(node, mode | bits)?;
+            let file = options.open(link_of(node));
+            set_mode(node, mode)?;
             file
         }
         result => result,
     }
 }
 
-pub fn is_own(metadata: &fs::Metadata) -> bool {
+fn is_own(metadata: &fs::Metadata) -> bool {
     metadata.uid() == Uid::effective().as_raw()
 }
 
@@ -223,25 +289,24 @@ pub fn shape_of(file: &mut File) -> Option<ContentShape> {
 
 /// `None` when it is no file that can be read.
 pub fn shape_at(path: &Path) -> Option<ContentShape> {
-    let metadata = fs::symlink_metadata(path).ok().filter(fs::Metadata::is_file)?;
-    shape_of(&mut readable(path, &metadata).ok()?)
+    shape_of(&mut readable(&held(path).ok()?).ok()?)
 }
 
 fn c_path(path: &Path) -> Option<CString> {
     CString::new(path.as_os_str().as_bytes()).ok()
 }
 
-fn extended_of(path: &Path) -> Vec<(CString, Vec<u8>)> {
-    let Some(path) = c_path(path) else {
+fn extended_of(node: &OwnedFd) -> Vec<(CString, Vec<u8>)> {
+    let Some(path) = c_path(&link_of(node)) else {
         return Vec::new();
     };
     // SAFETY: without a buffer only the length is asked for.
-    if unsafe { libc::llistxattr(path.as_ptr(), std::ptr::null_mut(), 0) } <= 0 {
+    if unsafe { libc::listxattr(path.as_ptr(), std::ptr::null_mut(), 0) } <= 0 {
         return Vec::new();
     }
     let mut names = vec![0_u8; ATTRIBUTE_BYTES_MAX];
     // SAFETY: the buffer is as long as is said.
-    let length = unsafe { libc::llistxattr(path.as_ptr(), names.as_mut_ptr().cast(), names.len()) };
+    let length = unsafe { libc::listxattr(path.as_ptr(), names.as_mut_ptr().cast(), names.len()) };
     names.truncate(usize::try_from(length).unwrap_or(0));
     let mut found: Vec<(CString, Vec<u8>)> = names
         .split_inclusive(|&byte| byte == 0)
@@ -251,7 +316,7 @@ fn extended_of(path: &Path) -> Vec<(CString, Vec<u8>)> {
             let room = value.len();
             // SAFETY: two NUL-terminated strings and a buffer as long as is said.
             let length =
-                unsafe { libc::lgetxattr(path.as_ptr(), name.as_ptr(), value.as_mut_ptr().cast(), room) };
+                unsafe { libc::getxattr(path.as_ptr(), name.as_ptr(), value.as_mut_ptr().cast(), room) };
             value.truncate(usize::try_from(length).ok()?);
             value.shrink_to_fit();
             Some((name.to_owned(), value))
@@ -261,11 +326,11 @@ fn extended_of(path: &Path) -> Vec<(CString, Vec<u8>)> {
     found
 }
 
-fn set_extended(path: &Path, name: &CStr, value: &[u8]) -> io::Result<()> {
-    let path = c_path(path).ok_or(io::ErrorKind::InvalidInput)?;
+fn set_extended(node: &OwnedFd, name: &CStr, value: &[u8]) -> io::Result<()> {
+    let path = c_path(&link_of(node)).ok_or(io::ErrorKind::InvalidInput)?;
     // SAFETY: two NUL-terminated strings and a buffer as long as is said.
     let result = unsafe {
-        libc::lsetxattr(
+        libc::setxattr(
             path.as_ptr(),
             name.as_ptr(),
             value.as_ptr().cast(),
@@ -280,10 +345,10 @@ fn set_extended(path: &Path, name: &CStr, value: &[u8]) -> io::Result<()> {
     }
 }
 
-fn remove_extended(path: &Path, name: &CStr) -> io::Result<()> {
-    let path = c_path(path).ok_or(io::ErrorKind::InvalidInput)?;
+fn remove_extended(node: &OwnedFd, name: &CStr) -> io::Result<()> {
+    let path = c_path(&link_of(node)).ok_or(io::ErrorKind::InvalidInput)?;
     // SAFETY: two NUL-terminated strings.
-    let result = unsafe { libc::lremovexattr(path.as_ptr(), name.as_ptr()) };
+    let result = unsafe { libc::removexattr(path.as_ptr(), name.as_ptr()) };
     if result == 0 {
         Ok(())
     } else {

@@ -1,20 +1,21 @@
 //! Undoes deeds, newest first, so that each is undone in the state that it left behind.
 use std::collections::{HashMap, HashSet};
-use std::fs::{self, File, OpenOptions, Permissions};
+use std::fs;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
 use norn_events::wire::action::v1::{FileVerdict, Verdict};
 use norn_events::{ContainerId, ProcessUid};
-use norn_vault::{Extent, RestoreReport, RestoreRequest};
+use norn_vault::{Aside, Extent, RestoreReport, RestoreRequest, Staged};
 
 use crate::deeds::{Deed, Deeds, What};
 use crate::pack::Blob;
-use crate::preimage::{Content, FileId, PreImage, Stamp, is_own};
+use crate::preimage::{Attributes, Content, FileId, PreImage, Stamp, held, metadata_of, readable, writable};
+use crate::spot::{Spot, disturbed, is_disturbed, seal};
 
 /// Undoes what the request names; what is undone is forgotten.
 pub fn restore(
@@ -106,8 +107,8 @@ struct Judged {
 #[derive(Default)]
 struct Undo {
     judged: HashMap<PathBuf, Judged>,
-    /// Where the content of an inode that is gone lies now.
-    remade: HashMap<FileId, PathBuf>,
+    /// Where the content of an inode that is gone lies now, and which inode that is.
+    remade: HashMap<FileId, (PathBuf, FileId)>,
 }
 
 impl Undo {
@@ -116,18 +117,7 @@ impl Undo {
             What::Written(pre) => (self.put_back(&deed.path, pre), "in-place"),
             What::Removed(pre) => (self.remake(&deed.path, pre), "unlinked"),
             What::Created => (remove(&deed.path), "created"),
-            What::Attributes(before) => {
-                // Of a directory they change with every entry.
-                if before.are_at(&deed.path, !deed.path.is_dir()) {
-                    (Ok(Verdict::Unchanged), "metadata")
-                } else {
-                    let is_link = deed.path.is_symlink();
-                    (
-                        before.put(&deed.path, is_link).map(|()| Verdict::Restored),
-                        "metadata",
-                    )
-                }
-            }
+            What::Attributes(before) => (put_attributes(&deed.path, before), "metadata"),
             What::Renamed { .. } => (self.rename_back(deed), "renamed"),
         };
         self.judge(deed, change, result);
@@ -150,6 +140,7 @@ impl Undo {
     fn judge(&mut self, deed: &Deed, change: &'static str, result: io::Result<Verdict>) {
         let (verdict, reason) = match result {
             Ok(verdict) => (verdict, String::new()),
+            Err(error) if is_disturbed(&error) => (Verdict::Conflict, error.to_string()),
             Err(error) => (Verdict::Lost, error.to_string()),
         };
         let before = self.judged.get(&deed.path).map(|judged| judged.verdict);
@@ -175,10 +166,12 @@ impl Undo {
     }
 
     fn put_back(&mut self, path: &Path, pre: &PreImage) -> io::Result<Verdict> {
-        let Some(now) = Stamp::at(path) else {
+        let spot = Spot::of(path)?;
+        let Some(node) = spot.node()? else {
             return self.remake(path, pre);
         };
-        if now == pre.stamp {
+        let metadata = metadata_of(&node)?;
+        if Stamp::of(&metadata) == pre.stamp {
             return Ok(Verdict::Unchanged);
         }
         let blob = match &pre.content {
@@ -187,48 +180,56 @@ impl Undo {
             Content::Link(_) | Content::Directory | Content::Special => return Ok(Verdict::Unchanged),
         };
         // Not by size and time: whoever wrote may have set the time back.
-        let is_same = holds(path, blob);
-        if is_same && pre.attributes.are_at(path, true) {
+        let is_same = holds(&node, blob);
+        if is_same && pre.attributes.are_of(&node, true) {
             return Ok(Verdict::Unchanged);
         }
-        if !is_same {
-            write_content(path, blob)?;
+        if pre.attributes.are_privileged() && metadata.nlink() == 1 {
+            // Whoever could change a program may still have it open or mapped.
+            make_file(&spot, (blob, pre), Some(&node))?;
+            return Ok(Verdict::Restored);
         }
-        pre.attributes.put(path, false)?;
+        if !is_same {
+            // In place, so that other names and open descriptors keep the file.
+            blob.write_to(&writable(&node)?)?;
+        }
+        pre.attributes.put(&node)?;
+        finish(&spot, &node, (blob, pre))?;
         Ok(Verdict::Restored)
     }
 
     fn remake(&mut self, path: &Path, pre: &PreImage) -> io::Result<Verdict> {
-        if let Some(now) = Stamp::at(path) {
-            if now.id == pre.stamp.id {
+        let spot = Spot::of(path)?;
+        if let Some(now) = spot.node()? {
+            if Stamp::of(&metadata_of(&now)?).id == pre.stamp.id {
                 return Ok(Verdict::Unchanged);
             }
             return Err(io::Error::other("another file has its name now"));
         }
         if pre.links > 1 && !matches!(pre.content, Content::Directory) {
             let twin = self.remade.get(&pre.stamp.id).cloned();
-            if let Some(twin) = twin.or_else(|| beside(path, pre.stamp.id)) {
-                fs::hard_link(twin, path)?;
+            let twin = twin.or_else(|| Some((beside(path, pre.stamp.id)?, pre.stamp.id)));
+            if let Some((twin, id)) = twin
+                && let Ok(node) = held(&twin)
+                && Stamp::of(&metadata_of(&node)?).id == id
+            {
+                let aside = spot.aside()?;
+                spot.give(&aside, &aside.link(&node)?, None)?;
                 return self.put_back(path, pre).map(|_| Verdict::Restored);
             }
         }
-        match &pre.content {
-            Content::File(blob) => {
-                let file = OpenOptions::new()
-                    .write(true)
-                    .create_new(true)
-                    .mode(0o600)
-                    .open(path)?;
-                blob.write_to(&file)?;
+        let made = match &pre.content {
+            Content::File(blob) => make_file(&spot, (blob, pre), None)?,
+            Content::Link(target) => {
+                let target = std::ffi::CString::new(target.as_os_str().as_bytes())?;
+                make(&spot, pre, |aside| aside.symbolic_link(&target))?
             }
-            Content::Link(target) => std::os::unix::fs::symlink(target, path)?,
-            Content::Directory => fs::DirBuilder::new().mode(0o700).create(path)?,
+            Content::Directory => make(&spot, pre, |aside| aside.directory(0o700))?,
             Content::Special => return Err(io::Error::other("a device, fifo or socket is not made again")),
             Content::Lost(reason) => return Err(io::Error::other(*reason)),
-        }
-        self.remade.insert(pre.stamp.id, path.to_owned());
-        pre.attributes
-            .put(path, matches!(pre.content, Content::Link(_)))?;
+        };
+        let id = Stamp::of(&metadata_of(&made)?).id;
+        self.remade.insert(pre.stamp.id, (path.to_owned(), id));
         Ok(Verdict::Restored)
     }
 
@@ -242,24 +243,26 @@ impl Undo {
         else {
             return Ok(Verdict::Unchanged);
         };
-        let is_there = Stamp::at(to).is_some_and(|now| now.id == *id)
-            || self.remade.get(id).is_some_and(|remade| remade == to);
-        if !is_there {
+        let (from, back) = (Spot::of(to)?, Spot::of(&deed.path)?);
+        let found = from.node()?;
+        let is = |id: FileId| {
+            let node = found.as_ref()?;
+            Some(Stamp::of(&metadata_of(node).ok()?).id == id)
+        };
+        let remade = self.remade.get(id).filter(|(remade, _)| remade == to);
+        let is_there = is(*id) == Some(true) || remade.is_some_and(|(_, id)| is(*id) == Some(true));
+        let Some(found) = found.as_ref().filter(|_| is_there) else {
             let never_was = Stamp::at(&deed.path).is_some_and(|now| now.id == *id);
             return match never_was {
                 true => Ok(Verdict::Unchanged),
                 false => Err(io::Error::other("what it was renamed to is gone")),
             };
-        }
-        let flags = match exchange {
-            true => RenameFlags::RENAME_EXCHANGE,
-            false => RenameFlags::RENAME_NOREPLACE,
         };
-        renameat2(AT_FDCWD, to, AT_FDCWD, &deed.path, flags)?;
+        from.move_to(&back, found, *exchange)?;
         if let Some(judged) = self.judged.remove(to) {
             self.judged.insert(deed.path.clone(), judged);
         }
-        if let Some(remade) = self.remade.get_mut(id) {
+        if let Some((remade, _)) = self.remade.get_mut(id) {
             deed.path.clone_into(remade);
         }
         if let Some(pre) = replaced {
@@ -309,37 +312,83 @@ fn verdict(path: &Path, judged: Judged, container: Option<&ContainerId>) -> File
 }
 
 fn remove(path: &Path) -> io::Result<Verdict> {
-    match fs::symlink_metadata(path) {
-        Err(_) => Ok(Verdict::Unchanged),
-        Ok(found) if found.is_dir() => fs::remove_dir(path).map(|()| Verdict::Removed),
-        Ok(_) => fs::remove_file(path).map(|()| Verdict::Removed),
+    let Ok(spot) = Spot::of(path) else {
+        return Ok(Verdict::Unchanged);
+    };
+    match spot.node()? {
+        None => Ok(Verdict::Unchanged),
+        Some(node) => spot.remove(&node).map(|()| Verdict::Removed),
     }
 }
 
-fn holds(path: &Path, blob: &Blob) -> bool {
-    File::open(path).is_ok_and(|file| blob.is_in(&file).unwrap_or(false))
+fn put_attributes(path: &Path, before: &Attributes) -> io::Result<Verdict> {
+    let spot = Spot::of(path)?;
+    let node = spot.node()?.ok_or(io::ErrorKind::NotFound)?;
+    let metadata = metadata_of(&node)?;
+    // Of a directory they change with every entry.
+    if before.are_of(&node, !metadata.is_dir()) {
+        return Ok(Verdict::Unchanged);
+    }
+    before.put(&node)?;
+    if !spot.leads_to(&node) {
+        return Err(disturbed());
+    }
+    if metadata.is_file() && before.are_privileged() {
+        before.put_privileges(&node)?;
+        return seal(&node, spot.leads_to(&node) && before.are_of(&node, true)).map(|()| Verdict::Restored);
+    }
+    Ok(Verdict::Restored)
 }
 
-/// In place, so that other names and open descriptors keep the file.
-fn write_content(path: &Path, blob: &Blob) -> io::Result<()> {
-    let open = || {
-        OpenOptions::new()
-            .write(true)
-            .custom_flags(libc::O_NOFOLLOW | libc::O_NOCTTY)
-            .open(path)
-    };
-    let file = match open() {
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            let metadata = fs::symlink_metadata(path)?;
-            if !is_own(&metadata) {
-                return Err(error);
-            }
-            fs::set_permissions(path, Permissions::from_mode(metadata.mode() | 0o200))?;
-            open()?
+fn holds(node: &OwnedFd, blob: &Blob) -> bool {
+    readable(node).is_ok_and(|file| blob.is_in(&file).unwrap_or(false))
+}
+
+/// What is made gets its name when it is complete.
+fn make(spot: &Spot, pre: &PreImage, make: impl FnOnce(&Aside) -> io::Result<Staged>) -> io::Result<OwnedFd> {
+    let aside = spot.aside()?;
+    let staged = make(&aside)?;
+    let put = pre.attributes.put(&staged.file);
+    spot.give(&aside, &staged, None)?;
+    put.map(|()| staged.file)
+}
+
+/// One descriptor leads from the file's birth to its verdict. `there` has its name, and goes.
+fn make_file(spot: &Spot, (blob, pre): (&Blob, &PreImage), there: Option<&OwnedFd>) -> io::Result<OwnedFd> {
+    let aside = spot.aside()?;
+    let staged = aside.file()?;
+    let file = fs::File::from(staged.file.try_clone()?);
+    let put = blob
+        .write_to(&file)
+        .and_then(|()| pre.attributes.put(&staged.file));
+    match put {
+        // Without the right to give it its owner it is there all the same.
+        Err(error) if error.kind() != io::ErrorKind::PermissionDenied => {
+            aside.discard(&staged)?;
+            return Err(error);
         }
-        result => result?,
-    };
-    blob.write_to(&file)
+        put => {
+            spot.give(&aside, &staged, there)?;
+            put?;
+        }
+    }
+    if pre.attributes.are_privileged() && metadata_of(&staged.file)?.nlink() > 1 {
+        return Err(disturbed());
+    }
+    finish(spot, &staged.file, (blob, pre))?;
+    Ok(staged.file)
+}
+
+/// A program is more than who starts it only when its name leads to it and its content is right.
+fn finish(spot: &Spot, node: &OwnedFd, (blob, pre): (&Blob, &PreImage)) -> io::Result<()> {
+    let is_right = || spot.leads_to(node) && holds(node, blob);
+    if pre.attributes.are_privileged() {
+        if !is_right() {
+            return Err(disturbed());
+        }
+        pre.attributes.put_privileges(node)?;
+    }
+    seal(node, is_right() && pre.attributes.are_of(node, true))
 }
 
 /// Another name of the inode, in the same directory.

@@ -1,6 +1,9 @@
 //! Deeds and their undoing, on a real file system.
+use std::fs::{File, Permissions};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
 use norn_events::ProcessUid;
 
 use super::*;
@@ -312,4 +315,84 @@ fn a_mode_and_a_directory_are_undone_too() {
     scene.restore(RestoreRequest::default());
     assert_eq!(fs::metadata(&file).unwrap().mode(), before);
     assert_eq!(scene.names(), ["a"]);
+}
+
+#[test]
+fn a_directory_that_became_a_link_is_not_followed() {
+    let mut scene = Scene::new("link");
+    let (inner, outside) = (scene.path("inner"), scene.path("outside"));
+    for directory in [&inner, &outside] {
+        fs::create_dir(directory).unwrap();
+        for name in ["changed", "made", "gone"] {
+            fs::write(directory.join(name), "of somebody else").unwrap();
+        }
+    }
+    fs::remove_file(inner.join("made")).unwrap();
+    scene.write(ATTACKER, &inner.join("changed"), "cipher");
+    scene.write(ATTACKER, &inner.join("made"), "pay");
+    scene.remove(ATTACKER, &inner.join("gone"));
+    fs::remove_file(outside.join("gone")).unwrap();
+    fs::rename(&inner, scene.path("elsewhere")).unwrap();
+    std::os::unix::fs::symlink(&outside, &inner).unwrap();
+    let verdicts = scene.restore(RestoreRequest::default());
+    for name in ["changed", "made"] {
+        let content = fs::read_to_string(outside.join(name)).unwrap();
+        assert_eq!(content, "of somebody else", "{name}: {verdicts:?}");
+    }
+    assert!(!outside.join("gone").exists(), "it came back where it never was");
+}
+
+/// The owner of a directory gives the name of a program to a file of his own, again and again.
+#[test]
+fn what_took_a_programs_name_does_not_become_privileged() {
+    const ROUNDS: usize = 40;
+    let content = "a true program\n".repeat(20_000);
+    let mut scene = Scene::new("exchange");
+    let (program, decoy) = (scene.path("program"), scene.path("decoy"));
+    let (mut restored, stop, goes) = (0, AtomicBool::new(false), AtomicBool::new(false));
+    let mut privileged = Vec::new();
+    let is_racers = |path: &&PathBuf| fs::read_to_string(path).is_ok_and(|text| text == "the racer's");
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(Ordering::Acquire) {
+                if !goes.load(Ordering::Acquire) {
+                    std::thread::yield_now();
+                    continue;
+                }
+                let _nothing_there =
+                    renameat2(AT_FDCWD, &decoy, AT_FDCWD, &program, RenameFlags::RENAME_EXCHANGE);
+            }
+        });
+        for round in 0..ROUNDS {
+            let _gone = fs::remove_file(&program);
+            let _gone = fs::remove_file(&decoy);
+            fs::write(&decoy, "the racer's").unwrap();
+            let program = scene.path(&format!("tool-{round}"));
+            fs::write(&program, &content).unwrap();
+            fs::set_permissions(&program, Permissions::from_mode(0o4755)).unwrap();
+            fs::rename(&program, scene.path("program")).unwrap();
+            scene.remove(ATTACKER, &scene.path("program"));
+            goes.store(true, Ordering::Release);
+            let verdicts = scene.restore(RestoreRequest::default());
+            goes.store(false, Ordering::Release);
+            restored += usize::from(verdicts.get("program") == Some(&Verdict::Restored));
+            let paths = [scene.path("program"), decoy.clone()];
+            let found = paths
+                .iter()
+                .filter(is_racers)
+                .filter_map(|path| fs::metadata(path).ok());
+            privileged.extend(found.map(|about| about.mode()).filter(|mode| mode & 0o6000 != 0));
+        }
+        stop.store(true, Ordering::Release);
+    });
+    assert!(
+        privileged.is_empty(),
+        "the racer's file became privileged: {privileged:?}"
+    );
+    println!("{restored} of {ROUNDS} restored");
+    assert!(
+        scene.names().iter().all(|name| !name.starts_with(".norn-")),
+        "{:?}",
+        scene.names()
+    );
 }

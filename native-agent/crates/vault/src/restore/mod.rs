@@ -24,6 +24,7 @@ use xxhash_rust::xxh3::xxh3_128;
 use crate::capture::Shared;
 use crate::sys;
 
+pub use aside::{Aside, Staged};
 pub use unwatched::note_home;
 
 use deed::Deed;

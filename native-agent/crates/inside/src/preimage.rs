@@ -326,7 +326,7 @@ fn extended_of(node: &OwnedFd) -> Vec<(CString, Vec<u8>)> {
     found
 }
 
-fn set_extended(node: &OwnedFd, name: &CStr, value: &[u8]) -> io::Result<()> {
+pub fn set_extended(node: &OwnedFd, name: &CStr, value: &[u8]) -> io::Result<()> {
     let path = c_path(&link_of(node)).ok_or(io::ErrorKind::InvalidInput)?;
     // SAFETY: two NUL-terminated strings and a buffer as long as is said.
     let result = unsafe {

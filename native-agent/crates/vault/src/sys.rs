@@ -5,11 +5,13 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
 mod inode;
+mod rename;
 
 pub use inode::{
     Lease, has_entries, link_file_at, mount_of, open_again, open_directory_itself, own_user, random,
     strip_privileges,
 };
+pub use rename::{exchange_at, rename_at};
 
 /// Largest file handle the kernel gives (MAX_HANDLE_SZ).
 const HANDLE_BYTES_MAX: usize = 128;
@@ -17,6 +19,10 @@ const HANDLE_BYTES_MAX: usize = 128;
 const XATTR_BYTES_MAX: usize = 64 * 1024;
 /// The attribute that gives a program capabilities.
 pub const CAPABILITY: &[u8] = b"security.capability";
+/// Says who beside owner and group may do what.
+pub const ACCESS_ACL: &[u8] = b"system.posix_acl_access";
+/// Of a directory: says so of what is made in it.
+pub const DEFAULT_ACL: &[u8] = b"system.posix_acl_default";
 
 pub type Stat = libc::stat;
 
@@ -313,20 +319,6 @@ pub fn unlink_at(dir: RawFd, name: &CStr, directory: bool) -> io::Result<()> {
     let flags = if directory { libc::AT_REMOVEDIR } else { 0 };
     // SAFETY: `name` outlives the call.
     check(unsafe { libc::unlinkat(dir, name.as_ptr(), flags) }).map(drop)
-}
-
-/// `no_replace`: fails when the new name is there.
-pub fn rename_at(from: (RawFd, &CStr), to: (RawFd, &CStr), no_replace: bool) -> io::Result<()> {
-    let flags = if no_replace { libc::RENAME_NOREPLACE } else { 0 };
-    // SAFETY: both names outlive the call.
-    check(unsafe { libc::renameat2(from.0, from.1.as_ptr(), to.0, to.1.as_ptr(), flags) }).map(drop)
-}
-
-/// The two names change files.
-pub fn exchange_at(from: (RawFd, &CStr), to: (RawFd, &CStr)) -> io::Result<()> {
-    let flags = libc::RENAME_EXCHANGE;
-    // SAFETY: both names outlive the call.
-    check(unsafe { libc::renameat2(from.0, from.1.as_ptr(), to.0, to.1.as_ptr(), flags) }).map(drop)
 }
 
 pub fn symlink_at(target: &CStr, dir: RawFd, name: &CStr) -> io::Result<()> {

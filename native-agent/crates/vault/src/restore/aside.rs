@@ -12,6 +12,7 @@ use crate::sys;
 const PREFIX: &str = ".norn-";
 /// Keeps the directory from being empty, which others could remove.
 const HELD: &CStr = c"held";
+const OF_OTHERS: u32 = 0o077;
 /// Whoever removes the directory before there is something in it may do so this often.
 const TRIES: usize = 8;
 
@@ -44,6 +45,74 @@ fn open_node(directory: RawFd, name: &CStr) -> io::Result<OwnedFd> {
     )
 }
 
+/// What the file system makes of new files: whose they are, and whether it keeps what others may not do with them.
+struct Custom {
+    user: u32,
+    keeps_modes: bool,
+}
+
+impl Custom {
+    fn usual() -> Self {
+        Self {
+            user: sys::own_user(),
+            keeps_modes: true,
+        }
+    }
+
+    /// Some have one owner and one mode for all files, some have another name for root. A file tells by its own descriptor,
+    /// which nobody can exchange.
+    fn of(parent: &OwnedFd) -> io::Result<Self> {
+        let name = random_name()?;
+        let file = sys::create_at(parent.as_raw_fd(), &name, 0o600)?;
+        if is_at(parent.as_raw_fd(), &name, &file) {
+            sys::unlink_at(parent.as_raw_fd(), &name, false)?;
+        }
+        let stat = sys::fstat(file.as_raw_fd())?;
+        Ok(Self {
+            user: stat.st_uid,
+            keeps_modes: stat.st_mode & OF_OTHERS == 0,
+        })
+    }
+
+    /// The mode is the parent's affair as well: a default ACL, the set-group-ID bit and the umask change it, but give no rights.
+    fn is_of(&self, directory: &sys::Stat) -> bool {
+        directory.st_mode & libc::S_IFMT == libc::S_IFDIR
+            && directory.st_uid == self.user
+            && (!self.keeps_modes || directory.st_mode & OF_OTHERS == 0)
+    }
+}
+
+/// The directory that was just made, and no other that was put in its place: closed to others, and what is made in it is too.
+fn open_own(parent: &OwnedFd, name: &CStr) -> io::Result<OwnedFd> {
+    let directory = open_node(parent.as_raw_fd(), name)?;
+    let stat = sys::fstat(directory.as_raw_fd())?;
+    let mut custom = Custom::usual();
+    if !custom.is_of(&stat) {
+        custom = Custom::of(parent)?;
+    }
+    if !custom.is_of(&stat) {
+        return Err(io::Error::other(
+            "another directory was put in place of the restore's own",
+        ));
+    }
+    if custom.keeps_modes {
+        close_to_others(directory.as_raw_fd())?;
+    }
+    Ok(directory)
+}
+
+fn close_to_others(directory: RawFd) -> io::Result<()> {
+    for name in [sys::ACCESS_ACL, sys::DEFAULT_ACL] {
+        match sys::set_attribute(directory, name, None) {
+            Err(error) if !matches!(error.raw_os_error(), Some(libc::ENODATA | libc::EOPNOTSUPP)) => {
+                return Err(error);
+            }
+            _ => {}
+        }
+    }
+    sys::change_mode(directory, 0o700)
+}
+
 fn is_at(directory: RawFd, name: &CStr, file: &OwnedFd) -> bool {
     let there = sys::stat_at(directory, name.to_bytes());
     let own = sys::fstat(file.as_raw_fd());
@@ -65,17 +134,18 @@ impl Aside {
 
     fn make(parent: &OwnedFd) -> io::Result<Self> {
         let name = random_name()?;
+        let parent = parent.try_clone()?;
         sys::make_directory_at(parent.as_raw_fd(), &name, 0o700)?;
-        let directory = open_node(parent.as_raw_fd(), &name)?;
-        let stat = sys::fstat(directory.as_raw_fd())?;
-        let is_closed = stat.st_mode & (libc::S_IFMT | 0o777) == libc::S_IFDIR | 0o700;
-        if !is_closed || stat.st_uid != sys::own_user() {
-            return Err(io::Error::other(
-                "another directory was put in place of the restore's own",
-            ));
-        }
+        let directory = match open_own(&parent, &name) {
+            Ok(directory) => directory,
+            Err(error) => {
+                // Nobody else gives such a name, and what is not empty stays.
+                drop(sys::unlink_at(parent.as_raw_fd(), &name, true));
+                return Err(error);
+            }
+        };
         let made = Self {
-            parent: parent.try_clone()?,
+            parent,
             name,
             directory,
             count: Cell::new(0),
@@ -210,5 +280,67 @@ impl Drop for Aside {
             }
         }
         tracing::warn!(name = ?self.name, "a restore's directory stays behind: it was moved, or is not empty");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+    use std::path::PathBuf;
+
+    use super::*;
+
+    fn home(name: &str) -> (PathBuf, OwnedFd) {
+        let home = std::env::temp_dir().join(format!("norn-aside-{}-{name}", std::process::id()));
+        fs::create_dir_all(&home).unwrap();
+        let open = OwnedFd::from(fs::File::open(&home).unwrap());
+        (home, open)
+    }
+
+    fn with(stat: &sys::Stat, mode: u32, user: u32) -> sys::Stat {
+        let mut stat = *stat;
+        (stat.st_mode, stat.st_uid) = (mode, user);
+        stat
+    }
+
+    #[test]
+    fn the_file_system_is_asked_whose_its_files_are_and_nothing_stays_of_the_question() {
+        let (home, open) = home("custom");
+        let custom = Custom::of(&open).unwrap();
+        assert_eq!((custom.user, custom.keeps_modes), (sys::own_user(), true));
+        assert_eq!(fs::read_dir(&home).unwrap().count(), 0);
+        fs::remove_dir_all(&home).unwrap();
+    }
+
+    #[test]
+    fn what_others_may_enter_is_the_restores_own_only_where_modes_mean_nothing() {
+        let (home, open) = home("modes");
+        let stat = sys::fstat(open.as_raw_fd()).unwrap();
+        let squashed = Custom {
+            user: 65_534,
+            keeps_modes: true,
+        };
+        let without_modes = Custom {
+            user: 0,
+            keeps_modes: false,
+        };
+        let (closed, open) = (libc::S_IFDIR | 0o500, libc::S_IFDIR | 0o755);
+        assert!(squashed.is_of(&with(&stat, closed, 65_534)) && !squashed.is_of(&with(&stat, closed, 0)));
+        assert!(!squashed.is_of(&with(&stat, open, 65_534)));
+        assert!(without_modes.is_of(&with(&stat, open, 0)) && !without_modes.is_of(&with(&stat, open, 1000)));
+        assert!(!without_modes.is_of(&with(&stat, libc::S_IFREG | 0o700, 0)));
+        fs::remove_dir_all(&home).unwrap();
+    }
+
+    #[test]
+    fn another_directory_in_its_place_is_not_worked_in_and_keeps_its_mode() {
+        let (home, open) = home("other");
+        fs::create_dir(home.join("other")).unwrap();
+        fs::set_permissions(home.join("other"), fs::Permissions::from_mode(0o755)).unwrap();
+        assert!(open_own(&open, c"other").is_err());
+        let mode = fs::metadata(home.join("other")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o7777, 0o755);
+        fs::remove_dir_all(&home).unwrap();
     }
 }

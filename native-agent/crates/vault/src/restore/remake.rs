@@ -1,6 +1,7 @@
 //! Files, links and directories that are gone are made again: complete, out of everybody's reach, and given their name then.
 use std::ffi::CString;
-use std::os::fd::AsRawFd;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
 
 use norn_events::wire::action::v1::FileVerdict;
 
@@ -88,12 +89,11 @@ impl Work<'_> {
             return Ok(Done::Unchanged);
         }
         let (parent, _) = self.tree.parent(path)?;
-        let above = sys::fstat(parent.as_raw_fd())?;
         let aside = self.aside(&parent)?;
-        let staged = aside.directory(above.st_mode & 0o777)?;
+        let staged = aside.directory(0o700)?;
         let put = match &target.version {
             Some(version) => put_metadata(&staged.file, &version.metadata),
-            None => sys::change_owner(staged.file.as_raw_fd(), above.st_uid, above.st_gid),
+            None => inherit(&staged.file, &parent),
         };
         if let Err(error) = put {
             drop(aside.discard(&staged));
@@ -106,5 +106,19 @@ impl Work<'_> {
         }
         self.deed.created(self.at(path, target), made, true);
         Ok(Done::Restored)
+    }
+}
+
+/// What a directory that is simply made gets of the one that it lies in, and more.
+fn inherit(made: &OwnedFd, parent: &OwnedFd) -> io::Result<()> {
+    let above = sys::fstat(parent.as_raw_fd())?;
+    sys::change_owner(made.as_raw_fd(), above.st_uid, above.st_gid)?;
+    sys::change_mode(made.as_raw_fd(), above.st_mode & 0o777)?;
+    let default_acl = sys::attributes(parent.as_raw_fd())?
+        .into_iter()
+        .find(|(name, _)| name == sys::DEFAULT_ACL);
+    match default_acl {
+        Some((name, value)) => sys::set_attribute(made.as_raw_fd(), &name, Some(&value)),
+        None => Ok(()),
     }
 }

@@ -186,8 +186,8 @@ impl Undo {
         }
         if pre.attributes.are_privileged() && metadata.nlink() == 1 {
             // Whoever could change a program may still have it open or mapped.
-            make_file(&spot, (blob, pre), Some(&node))?;
-            return Ok(Verdict::Restored);
+            let made = make_file(&spot, (blob, pre), Some(&node))?;
+            return self.note_made(path, pre, &made);
         }
         if !is_same {
             // In place, so that other names and open descriptors keep the file.
@@ -228,7 +228,12 @@ impl Undo {
             Content::Special => return Err(io::Error::other("a device, fifo or socket is not made again")),
             Content::Lost(reason) => return Err(io::Error::other(*reason)),
         };
-        let id = Stamp::of(&metadata_of(&made)?).id;
+        self.note_made(path, pre, &made)
+    }
+
+    /// What older deeds did with the inode that is gone is undone with this one.
+    fn note_made(&mut self, path: &Path, pre: &PreImage, made: &OwnedFd) -> io::Result<Verdict> {
+        let id = Stamp::of(&metadata_of(made)?).id;
         self.remade.insert(pre.stamp.id, (path.to_owned(), id));
         Ok(Verdict::Restored)
     }

@@ -194,6 +194,29 @@ fn a_file_that_got_another_name_and_content_has_both_back_and_one_verdict() {
     assert_eq!(scene.names(), ["a"]);
 }
 
+/// A program that is to be privileged again is made anew, and so another inode than the one that was renamed.
+#[test]
+fn a_program_that_got_another_name_and_content_has_both_back_and_its_privileges() {
+    for mode in [0o2711, 0o4755] {
+        let mut scene = Scene::new(&format!("rename-program-{mode:o}"));
+        let (file, other) = (scene.file("a", "text"), scene.path("a.locked"));
+        fs::set_permissions(&file, Permissions::from_mode(mode)).unwrap();
+        let before = fs::metadata(&file).unwrap();
+        scene.rename(ATTACKER, &file, &other);
+        scene.write(ATTACKER, &other, "ciph");
+        scene.write(ATTACKER, &other, "cipher");
+        let verdicts = scene.restore(RestoreRequest::default());
+        assert_eq!(verdicts, HashMap::from([("a".to_owned(), Verdict::Restored)]));
+        let after = fs::metadata(&file).unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), "text");
+        assert_eq!(
+            (after.mode(), after.modified().unwrap()),
+            (before.mode(), before.modified().unwrap())
+        );
+        assert_eq!(scene.names(), ["a"]);
+    }
+}
+
 #[test]
 fn what_was_renamed_over_is_there_again_beside_what_took_its_place() {
     let mut scene = Scene::new("over");
@@ -315,6 +338,91 @@ fn a_mode_and_a_directory_are_undone_too() {
     scene.restore(RestoreRequest::default());
     assert_eq!(fs::metadata(&file).unwrap().mode(), before);
     assert_eq!(scene.names(), ["a"]);
+}
+
+/// Tag, permissions, user, as in linux/posix_acl_xattr.h.
+type AclEntry = (u16, u16, u32);
+
+fn acl(entries: &[AclEntry]) -> Vec<u8> {
+    let mut bytes = 2_u32.to_le_bytes().to_vec();
+    for (tag, permissions, user) in entries {
+        bytes.extend_from_slice(&tag.to_le_bytes());
+        bytes.extend_from_slice(&permissions.to_le_bytes());
+        bytes.extend_from_slice(&user.to_le_bytes());
+    }
+    bytes
+}
+
+const ANY: u32 = u32::MAX;
+/// Modes and default ACLs that change the mode of what is made in a directory.
+const ODD_DIRECTORIES: [(u32, &[AclEntry]); 6] = [
+    (0o755, &[(1, 5, ANY), (4, 5, ANY), (0x20, 5, ANY)]),
+    (0o755, &[(1, 0, ANY), (4, 7, ANY), (0x20, 7, ANY)]),
+    (
+        0o755,
+        &[
+            (1, 7, ANY),
+            (2, 7, 65_534),
+            (4, 5, ANY),
+            (0x10, 7, ANY),
+            (0x20, 5, ANY),
+        ],
+    ),
+    (0o755, &[(1, 7, ANY), (4, 7, ANY), (0x10, 7, ANY), (0x20, 7, ANY)]),
+    (0o2775, &[]),
+    (0o3777, &[]),
+];
+
+/// Removes, replaces and empties in a directory like this, and undoes it with this umask.
+fn works_in(number: usize, umask: u32) {
+    let (mode, entries) = ODD_DIRECTORIES[number];
+    let mut scene = Scene::new(&format!("odd-{number}-{umask:o}"));
+    fs::set_permissions(&scene.dir, Permissions::from_mode(mode)).unwrap();
+    if !entries.is_empty() {
+        let (name, value) = (c"system.posix_acl_default", acl(entries));
+        crate::preimage::set_extended(&held(&scene.dir).unwrap(), name, &value).unwrap();
+    }
+    let names = ["gone", "over", "program"];
+    let before: Vec<_> = names
+        .iter()
+        .map(|name| {
+            let file = scene.file(name, "text");
+            let mode = if *name == "program" { 0o4755 } else { 0o640 };
+            fs::set_permissions(&file, Permissions::from_mode(mode)).unwrap();
+            Attributes::at(&file).unwrap()
+        })
+        .collect();
+    let fresh = scene.path("fresh");
+    scene.write(ATTACKER, &fresh, "cipher");
+    scene.remove(ATTACKER, &scene.path("gone"));
+    scene.rename(ATTACKER, &fresh, &scene.path("over"));
+    scene.write(ATTACKER, &scene.path("program"), "cipher");
+    nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(umask));
+    let verdicts = scene.restore(RestoreRequest::default());
+    for (name, before) in names.iter().zip(before) {
+        assert_eq!(verdicts[*name], Verdict::Restored, "{number} {umask:o} {name}");
+        assert_eq!(fs::read_to_string(scene.path(name)).unwrap(), "text");
+        assert_eq!(
+            Attributes::at(&scene.path(name)).unwrap(),
+            before,
+            "{number} {umask:o} {name}"
+        );
+    }
+    assert_eq!(scene.names(), names);
+}
+
+#[test]
+fn a_directory_that_changes_the_mode_of_what_is_made_in_it_is_restored_in_too() {
+    for number in 0..ODD_DIRECTORIES.len() {
+        for umask in [0o022, 0, 0o777, 0o277] {
+            let alone = std::thread::spawn(move || {
+                // A umask is of all threads; so it becomes this one's.
+                nix::sched::unshare(nix::sched::CloneFlags::CLONE_FS).unwrap();
+                works_in(number, umask);
+            });
+            alone.join().unwrap();
+        }
+    }
 }
 
 #[test]

@@ -24,7 +24,8 @@ pub enum What {
         replaced: Option<Arc<PreImage>>,
         exchange: bool,
     },
-    Attributes(Attributes),
+    /// Which file's.
+    Attributes(FileId, Attributes),
 }
 
 pub struct Deed {
@@ -46,7 +47,7 @@ impl Deed {
         match &self.what {
             What::Written(pre) | What::Removed(pre) => Some(pre),
             What::Renamed { replaced, .. } => replaced.as_ref(),
-            What::Created | What::Attributes(_) => None,
+            What::Created | What::Attributes(..) => None,
         }
     }
 
@@ -171,8 +172,8 @@ impl Deeds {
     }
 
     pub fn attributes(&mut self, actor: &Actor, path: &Path) {
-        if let Some(before) = Attributes::at(path) {
-            self.add(actor, path, What::Attributes(before));
+        if let Some((id, before)) = Attributes::at(path) {
+            self.add(actor, path, What::Attributes(id, before));
         }
     }
 

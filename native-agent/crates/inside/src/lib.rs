@@ -18,6 +18,7 @@ mod pack;
 mod preimage;
 mod records;
 mod restore;
+mod second_look;
 mod spot;
 mod target;
 

@@ -139,9 +139,11 @@ impl Attributes {
         }
     }
 
-    /// `None` when there is nothing of that name.
-    pub fn at(path: &Path) -> Option<Self> {
-        Self::read(&held(path).ok()?).ok()
+    /// With the inode that they are of; `None` when there is nothing of that name.
+    pub fn at(path: &Path) -> Option<(FileId, Self)> {
+        let node = held(path).ok()?;
+        let metadata = metadata_of(&node).ok()?;
+        Some((Stamp::of(&metadata).id, Self::of(&node, &metadata)))
     }
 
     pub fn read(node: &OwnedFd) -> io::Result<Self> {

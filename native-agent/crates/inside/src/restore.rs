@@ -10,11 +10,12 @@ use std::time::Instant;
 
 use norn_events::wire::action::v1::{FileVerdict, Verdict};
 use norn_events::{ContainerId, ProcessUid};
-use norn_vault::{Aside, Extent, RestoreReport, RestoreRequest, Staged};
+use norn_vault::{Aside, Extent, Lease, RestoreReport, RestoreRequest, Staged};
 
 use crate::deeds::{Deed, Deeds, What};
 use crate::pack::Blob;
 use crate::preimage::{Attributes, Content, FileId, PreImage, Stamp, held, metadata_of, readable, writable};
+use crate::second_look::{Expectations, holds};
 use crate::spot::{Spot, disturbed, is_disturbed, seal};
 
 /// Undoes what the request names; what is undone is forgotten.
@@ -37,10 +38,11 @@ pub fn restore(
         undo.undo(deed);
         done.insert(deed.number);
     }
+    let files = undo.verdicts(container);
     deeds.drop_of(&done);
     RestoreReport {
         id: request.id.unwrap_or(ProcessUid::UNKNOWN),
-        files: undo.verdicts(container),
+        files,
         elapsed_ms: begun.elapsed().as_millis() as u64,
     }
 }
@@ -105,19 +107,20 @@ struct Judged {
 }
 
 #[derive(Default)]
-struct Undo {
+struct Undo<'a> {
     judged: HashMap<PathBuf, Judged>,
+    expected: Expectations<'a>,
     /// Where the content of an inode that is gone lies now, and which inode that is.
     remade: HashMap<FileId, (PathBuf, FileId)>,
 }
 
-impl Undo {
-    fn undo(&mut self, deed: &Deed) {
+impl<'a> Undo<'a> {
+    fn undo(&mut self, deed: &'a Deed) {
         let (result, change) = match &deed.what {
             What::Written(pre) => (self.put_back(&deed.path, pre), "in-place"),
             What::Removed(pre) => (self.remake(&deed.path, pre), "unlinked"),
-            What::Created => (remove(&deed.path), "created"),
-            What::Attributes(before) => (put_attributes(&deed.path, before), "metadata"),
+            What::Created => (self.remove(&deed.path), "created"),
+            What::Attributes(id, before) => (self.put_attributes(&deed.path, (*id, before)), "metadata"),
             What::Renamed { .. } => (self.rename_back(deed), "renamed"),
         };
         self.judge(deed, change, result);
@@ -165,7 +168,7 @@ impl Undo {
         );
     }
 
-    fn put_back(&mut self, path: &Path, pre: &PreImage) -> io::Result<Verdict> {
+    fn put_back(&mut self, path: &Path, pre: &'a PreImage) -> io::Result<Verdict> {
         let spot = Spot::of(path)?;
         let Some(node) = spot.node()? else {
             return self.remake(path, pre);
@@ -173,6 +176,9 @@ impl Undo {
         let metadata = metadata_of(&node)?;
         if Stamp::of(&metadata) == pre.stamp {
             return Ok(Verdict::Unchanged);
+        }
+        if !self.is_own(pre.stamp.id, &metadata) {
+            return Err(disturbed());
         }
         let blob = match &pre.content {
             Content::File(blob) => blob,
@@ -182,6 +188,7 @@ impl Undo {
         // Not by size and time: whoever wrote may have set the time back.
         let is_same = holds(&node, blob);
         if is_same && pre.attributes.are_of(&node, true) {
+            self.expected.file(path, &node, pre)?;
             return Ok(Verdict::Unchanged);
         }
         if pre.attributes.are_privileged() && metadata.nlink() == 1 {
@@ -194,11 +201,15 @@ impl Undo {
             blob.write_to(&writable(&node)?)?;
         }
         pre.attributes.put(&node)?;
-        finish(&spot, &node, (blob, pre))?;
+        match pre.attributes.are_privileged() {
+            true => entrust(&spot, &node, (Some(blob), &pre.attributes))?,
+            false => finish(&spot, &node, (blob, pre))?,
+        }
+        self.expected.file(path, &node, pre)?;
         Ok(Verdict::Restored)
     }
 
-    fn remake(&mut self, path: &Path, pre: &PreImage) -> io::Result<Verdict> {
+    fn remake(&mut self, path: &Path, pre: &'a PreImage) -> io::Result<Verdict> {
         let spot = Spot::of(path)?;
         if let Some(now) = spot.node()? {
             if Stamp::of(&metadata_of(&now)?).id == pre.stamp.id {
@@ -232,13 +243,14 @@ impl Undo {
     }
 
     /// What older deeds did with the inode that is gone is undone with this one.
-    fn note_made(&mut self, path: &Path, pre: &PreImage, made: &OwnedFd) -> io::Result<Verdict> {
+    fn note_made(&mut self, path: &Path, pre: &'a PreImage, made: &OwnedFd) -> io::Result<Verdict> {
         let id = Stamp::of(&metadata_of(made)?).id;
         self.remade.insert(pre.stamp.id, (path.to_owned(), id));
+        self.expected.file(path, made, pre)?;
         Ok(Verdict::Restored)
     }
 
-    fn rename_back(&mut self, deed: &Deed) -> io::Result<Verdict> {
+    fn rename_back(&mut self, deed: &'a Deed) -> io::Result<Verdict> {
         let What::Renamed {
             to,
             id,
@@ -264,6 +276,7 @@ impl Undo {
             };
         };
         from.move_to(&back, found, *exchange)?;
+        self.expected.moved((to, &deed.path), found, *exchange)?;
         if let Some(judged) = self.judged.remove(to) {
             self.judged.insert(deed.path.clone(), judged);
         }
@@ -283,7 +296,62 @@ impl Undo {
         Ok(Verdict::Restored)
     }
 
-    fn verdicts(self, container: Option<&ContainerId>) -> Vec<FileVerdict> {
+    fn remove(&mut self, path: &Path) -> io::Result<Verdict> {
+        self.expected.gone(path);
+        let Ok(spot) = Spot::of(path) else {
+            return Ok(Verdict::Unchanged);
+        };
+        match spot.node()? {
+            None => Ok(Verdict::Unchanged),
+            Some(node) => spot.remove(&node).map(|()| Verdict::Removed),
+        }
+    }
+
+    /// It is the file itself, or what was made in its place.
+    fn is_own(&self, id: FileId, found: &fs::Metadata) -> bool {
+        let now = Stamp::of(found).id;
+        now == id || self.remade.get(&id).is_some_and(|&(_, made)| made == now)
+    }
+
+    fn put_attributes(&mut self, path: &Path, (id, before): (FileId, &Attributes)) -> io::Result<Verdict> {
+        let spot = Spot::of(path)?;
+        let node = spot.node()?.ok_or(io::ErrorKind::NotFound)?;
+        let metadata = metadata_of(&node)?;
+        if !self.is_own(id, &metadata) {
+            return Err(disturbed());
+        }
+        // Of a directory they change with every entry.
+        if before.are_of(&node, !metadata.is_dir()) {
+            return Ok(Verdict::Unchanged);
+        }
+        before.put(&node)?;
+        if !spot.leads_to(&node) {
+            return Err(disturbed());
+        }
+        if metadata.is_file() && before.are_privileged() {
+            // Its content is somebody else's, or nobody's.
+            let known = self.judged.get(path).map(|judged| judged.verdict);
+            if matches!(known, Some(Verdict::Conflict | Verdict::Lost)) {
+                return Err(disturbed());
+            }
+            entrust(&spot, &node, (self.expected.content(path), before))?;
+        }
+        self.expected.attributes(path, &node)?;
+        Ok(Verdict::Restored)
+    }
+
+    /// Names were given and taken since they were judged.
+    fn look_again(&mut self) {
+        for (path, judged) in &mut self.judged {
+            if judged.verdict == Verdict::Restored && !self.expected.is_met(path) {
+                judged.verdict = Verdict::Conflict;
+                judged.reason = disturbed().to_string();
+            }
+        }
+    }
+
+    fn verdicts(mut self, container: Option<&ContainerId>) -> Vec<FileVerdict> {
+        self.look_again();
         let mut verdicts: Vec<FileVerdict> = self
             .judged
             .into_iter()
@@ -316,39 +384,6 @@ fn verdict(path: &Path, judged: Judged, container: Option<&ContainerId>) -> File
     }
 }
 
-fn remove(path: &Path) -> io::Result<Verdict> {
-    let Ok(spot) = Spot::of(path) else {
-        return Ok(Verdict::Unchanged);
-    };
-    match spot.node()? {
-        None => Ok(Verdict::Unchanged),
-        Some(node) => spot.remove(&node).map(|()| Verdict::Removed),
-    }
-}
-
-fn put_attributes(path: &Path, before: &Attributes) -> io::Result<Verdict> {
-    let spot = Spot::of(path)?;
-    let node = spot.node()?.ok_or(io::ErrorKind::NotFound)?;
-    let metadata = metadata_of(&node)?;
-    // Of a directory they change with every entry.
-    if before.are_of(&node, !metadata.is_dir()) {
-        return Ok(Verdict::Unchanged);
-    }
-    before.put(&node)?;
-    if !spot.leads_to(&node) {
-        return Err(disturbed());
-    }
-    if metadata.is_file() && before.are_privileged() {
-        before.put_privileges(&node)?;
-        return seal(&node, spot.leads_to(&node) && before.are_of(&node, true)).map(|()| Verdict::Restored);
-    }
-    Ok(Verdict::Restored)
-}
-
-fn holds(node: &OwnedFd, blob: &Blob) -> bool {
-    readable(node).is_ok_and(|file| blob.is_in(&file).unwrap_or(false))
-}
-
 /// What is made gets its name when it is complete.
 fn make(spot: &Spot, pre: &PreImage, make: impl FnOnce(&Aside) -> io::Result<Staged>) -> io::Result<OwnedFd> {
     let aside = spot.aside()?;
@@ -373,6 +408,7 @@ fn make_file(spot: &Spot, (blob, pre): (&Blob, &PreImage), there: Option<&OwnedF
             return Err(error);
         }
         put => {
+            tracing::trace!(step = "it is complete and has no name yet");
             spot.give(&aside, &staged, there)?;
             put?;
         }
@@ -387,13 +423,35 @@ fn make_file(spot: &Spot, (blob, pre): (&Blob, &PreImage), there: Option<&OwnedF
 /// A program is more than who starts it only when its name leads to it and its content is right.
 fn finish(spot: &Spot, node: &OwnedFd, (blob, pre): (&Blob, &PreImage)) -> io::Result<()> {
     let is_right = || spot.leads_to(node) && holds(node, blob);
+    tracing::trace!(step = "it has its name and its content");
     if pre.attributes.are_privileged() {
         if !is_right() {
             return Err(disturbed());
         }
+        tracing::trace!(step = "it becomes privileged");
         pre.attributes.put_privileges(node)?;
+        tracing::trace!(step = "it is privileged");
     }
     seal(node, is_right() && pre.attributes.are_of(node, true))
+}
+
+/// The program stays where it is. Nobody may have it open to write to it, and its content, where it is known, must be right.
+fn entrust(spot: &Spot, node: &OwnedFd, (content, before): (Option<&Blob>, &Attributes)) -> io::Result<()> {
+    let lease = match Lease::take(readable(node)?.into()) {
+        Ok(None) => return Err(disturbed()),
+        // The file system has none.
+        Err(_) => None,
+        Ok(lease) => lease,
+    };
+    let is_right = || spot.leads_to(node) && content.is_none_or(|blob| holds(node, blob));
+    if !is_right() {
+        return Err(disturbed());
+    }
+    tracing::trace!(step = "it becomes privileged");
+    before.put_privileges(node)?;
+    tracing::trace!(step = "it is privileged");
+    let is_whole = lease.is_none_or(|lease| lease.is_whole());
+    seal(node, is_right() && is_whole && before.are_of(node, true))
 }
 
 /// Another name of the inode, in the same directory.

@@ -123,6 +123,7 @@ impl Spot {
             aside.discard(staged)?;
             return Err(error);
         }
+        tracing::trace!(step = "it has got its name");
         let came = there.map(|_| aside.came(staged)).transpose()?;
         let is_meant = match (&came, there) {
             (Some(came), Some(there)) => is_one(&came.file, there),
@@ -153,7 +154,9 @@ impl Spot {
             false => RenameFlags::RENAME_NOREPLACE,
         };
         let (from, target) = ((&self.directory, self.name()), (&to.directory, to.name()));
+        tracing::trace!(step = "a name is about to be moved");
         renameat2(from.0, from.1, target.0, target.1, flags)?;
+        tracing::trace!(step = "a name was moved");
         if to.leads_to(node) {
             return Ok(());
         }
@@ -180,6 +183,7 @@ impl Spot {
             }
             aside => aside?,
         };
+        tracing::trace!(step = "a name is about to go");
         let taken = aside.take(&self.name)?;
         if is_one(&taken.file, node) {
             return aside.discard(&taken);

@@ -52,5 +52,5 @@ pub use restore::{Aside, Extent, RestoreReport, RestoreRequest, Staged};
 pub use sensor::VaultObserver;
 pub use shape::shape;
 pub use standing::Standing;
-pub use sys::{mount_of, strip_privileges};
+pub use sys::{Lease, mount_of, strip_privileges};
 pub use vault::{CHANGES_MAX, Vault, VaultOptions};

@@ -12,6 +12,7 @@ use super::content::{Lost, Source, each_extent, hash_file};
 use super::deed::{At, Deed, Moved};
 use super::plan::{Plan, Target, Want};
 use super::put::Placed;
+use super::second_look::Settled;
 use super::tree::{Entry, Tree};
 use super::twins::Names;
 use crate::capture::Shared;
@@ -67,65 +68,55 @@ pub(super) struct Work<'a> {
     pub(super) names: RefCell<Names>,
     /// Of the last name that was changed.
     pub(super) aside: RefCell<Option<Rc<Aside>>>,
+    /// What was given privileges, by path.
+    pub(super) privileged: RefCell<HashMap<Vec<u8>, OwnedFd>>,
 }
 
 pub(super) fn apply(shared: &Shared, plan: &Plan, deed: &Deed<'_>) -> Vec<FileVerdict> {
-    let mut places: Vec<PlaceId> = plan.targets.keys().map(|(place, _)| *place).collect();
-    places.extend(plan.directories.iter().map(|(place, _, _)| *place));
-    places.sort_unstable();
-    places.dedup();
+    let trees: Vec<_> = places_of(plan)
+        .into_iter()
+        .map(|place| (place, Tree::open(shared, place)))
+        .collect();
     let mut verdicts = Vec::new();
-    for place in places {
-        let tree = Tree::open(shared, place);
+    let mut done = Vec::new();
+    for (place, tree) in &trees {
         let work = tree.as_ref().map(|tree| Work {
             shared,
             tree,
             plan,
-            place,
+            place: *place,
             deed,
             names: RefCell::default(),
             aside: RefCell::default(),
+            privileged: RefCell::default(),
         });
-        let mut put_back = Vec::new();
-        if let Ok(work) = &work {
-            work.move_directories();
-        }
-        for pass in PASSES {
-            let here = plan
-                .targets
-                .iter()
-                .filter(|((at, _), target)| *at == place && pass == pass_of(target));
-            let mut here: Vec<_> = here.collect();
-            if pass == Pass::RemoveDirectories {
-                here.reverse();
+        match work {
+            Ok(work) => {
+                let settled = work.all(&mut verdicts);
+                done.push((work, settled));
             }
-            for ((_, path), target) in here {
-                let mut verdict = verdict_of(target, &plan.containers);
-                let outcome = match &work {
-                    Ok(work) => {
-                        let mut outcome = work.one(path, target, &mut verdict);
-                        if let Err(Failed::Conflict(why)) = &mut outcome {
-                            work.keep_both(target, why, &mut verdict);
-                        }
-                        let is_there = matches!(outcome, Ok(Done::Restored | Done::Unchanged));
-                        if is_there && target.want != Want::Absent {
-                            put_back.push((path, target));
-                            if work.save_again(path, target).is_err() {
-                                tracing::debug!("what was put back is gone again");
-                            }
-                        }
-                        outcome
-                    }
-                    Err(why) => Err(Failed::Lost((*why).clone())),
-                };
-                verdicts.extend(judged(verdict, outcome));
+            Err(why) => {
+                let lost = || Err(Failed::Lost(why.clone()));
+                let here = plan.targets.iter().filter(|((at, _), _)| at == place);
+                verdicts.extend(
+                    here.filter_map(|(_, target)| judged(verdict_of(target, &plan.containers), lost())),
+                );
             }
-        }
-        if let Ok(work) = &work {
-            join_names(work, &put_back);
         }
     }
+    // Only now: to take back what went wrong in one name can move another.
+    for (work, settled) in &done {
+        work.look_again(settled, &mut verdicts);
+    }
     verdicts
+}
+
+fn places_of(plan: &Plan) -> Vec<PlaceId> {
+    let mut places: Vec<PlaceId> = plan.targets.keys().map(|(place, _)| *place).collect();
+    places.extend(plan.directories.iter().map(|(place, _, _)| *place));
+    places.sort_unstable();
+    places.dedup();
+    places
 }
 
 fn join_names(work: &Work<'_>, put_back: &[(&Vec<u8>, &Target)]) {
@@ -203,7 +194,40 @@ pub(super) fn describe(verdict: &mut FileVerdict, metadata: &Metadata) {
     verdict.modified_at_us = (metadata.modified_ns / 1000).max(0) as u64;
 }
 
-impl Work<'_> {
+impl<'a> Work<'a> {
+    /// Everything in this place; what is to be looked at again at the end.
+    fn all(&self, verdicts: &mut Vec<FileVerdict>) -> Vec<Settled<'a>> {
+        let (mut put_back, mut settled) = (Vec::new(), Vec::new());
+        self.move_directories();
+        for pass in PASSES {
+            let here = self.plan.targets.iter();
+            let here = here.filter(|((at, _), target)| *at == self.place && pass == pass_of(target));
+            let mut here: Vec<_> = here.collect();
+            if pass == Pass::RemoveDirectories {
+                here.reverse();
+            }
+            for ((_, path), target) in here {
+                let mut verdict = verdict_of(target, &self.plan.containers);
+                let mut outcome = self.one(path, target, &mut verdict);
+                if let Err(Failed::Conflict(why)) = &mut outcome {
+                    self.keep_both(target, why, &mut verdict);
+                }
+                let is_there = matches!(outcome, Ok(Done::Restored | Done::Unchanged));
+                if is_there && target.want != Want::Absent {
+                    put_back.push((path, target));
+                    let found = self.lookup(path).ok().flatten();
+                    self.save_again(path, target, found.as_ref());
+                    settled.extend(Settled::of((path, target), &outcome, found, verdicts.len()));
+                }
+                verdicts.extend(judged(verdict, outcome));
+            }
+        }
+        join_names(self, &put_back);
+        // Its directory goes before anything is looked at again.
+        *self.aside.borrow_mut() = None;
+        settled
+    }
+
     fn move_directories(&self) {
         let directories = &self.plan.directories;
         for (_, from, to) in directories.iter().filter(|(at, _, _)| *at == self.place) {
@@ -246,18 +270,20 @@ impl Work<'_> {
     }
 
     /// The next attack may cut or remove what is there again before anybody opens it: its content is in the vault already.
-    fn save_again(&self, path: &[u8], target: &Target) -> io::Result<()> {
-        let (Some(entry), Some(version)) = (self.lookup(path)?, &target.version) else {
-            self.shared.put_off(self.place, path.to_vec());
-            return Ok(());
+    fn save_again(&self, path: &[u8], target: &Target, found: Option<&Entry>) {
+        let (Some(entry), Some(version)) = (found, &target.version) else {
+            return self.shared.put_off(self.place, path.to_vec());
         };
         let index = self.shared.store.index();
         let saved = index.state(entry.key).and_then(|state| state.saved());
         let named = index.name_at(self.place, path, Time::MAX).flatten();
         let known = named == Some(index.original(entry.key)) && saved == Some(Stamp::from(&entry.stat));
         drop(index);
+        let Ok(metadata) = Metadata::read(entry.file.as_raw_fd(), &entry.stat) else {
+            return tracing::debug!("what was put back is gone again");
+        };
         if known {
-            return Ok(());
+            return;
         }
         let location = Location {
             key: entry.key,
@@ -268,11 +294,10 @@ impl Work<'_> {
         let version = Version {
             time: sys::boot_ns() as Time,
             pid: 0,
-            metadata: Metadata::read(entry.file.as_raw_fd(), &entry.stat)?,
+            metadata,
             ..version.clone()
         };
         self.shared.store.record(Record::Version(location, version));
-        Ok(())
     }
 
     pub(super) fn at<'b>(&self, path: &'b [u8], target: &'b Target) -> At<'b> {
@@ -395,7 +420,7 @@ impl Work<'_> {
     }
 
     /// What somebody made of the file since stays where it is; its state from before goes into quarantine.
-    fn keep_both(&self, target: &Target, why: &mut String, verdict: &mut FileVerdict) {
+    pub(super) fn keep_both(&self, target: &Target, why: &mut String, verdict: &mut FileVerdict) {
         let Some(version) = target
             .version
             .as_ref()

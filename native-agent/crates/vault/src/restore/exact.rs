@@ -149,8 +149,11 @@ impl Work<'_> {
     /// not as it is to be is a conflict, and has no privileges. `file` is open for reading.
     pub(super) fn finish(&self, path: &[u8], file: &OwnedFd, version: &Version) -> Result<(), Failed> {
         let finished = self.entrust(path, file, version);
-        if finished.is_err() && version.metadata.is_privileged() {
-            sys::strip_privileges(file.as_raw_fd())?;
+        if version.metadata.is_privileged() {
+            match finished {
+                Ok(()) => self.remember(path, file)?,
+                Err(_) => sys::strip_privileges(file.as_raw_fd())?,
+            }
         }
         finished
     }
@@ -173,7 +176,6 @@ impl Work<'_> {
             }
             put_privileges(fd, wanted)?;
         }
-        tracing::trace!(path = %String::from_utf8_lossy(path), "the last look before the verdict");
         let now = Metadata::read(fd, &sys::fstat(fd)?)?;
         let is_whole = lease.flatten().is_none_or(|lease| lease.is_whole());
         match now.is_like(wanted) && is_right()? && is_whole {

@@ -9,6 +9,7 @@ mod origin;
 mod plan;
 mod put;
 mod remake;
+mod second_look;
 mod shown;
 mod stray;
 mod tree;
@@ -112,6 +113,7 @@ pub fn restore(shared: &Shared, request: &RestoreRequest) -> RestoreReport {
         plan.overrule(&request.paths);
     }
     let id = request.id.unwrap_or_else(new_id);
+    tracing::trace!(files = plan.targets.len(), "what is to be put back is decided");
     let files = apply::apply(shared, &plan, &Deed::begin(shared, id));
     if request.cold {
         expose::image(shared, &plan);

@@ -108,7 +108,7 @@ impl Work<'_> {
     }
 
     /// The file of the image that `version` is, and its names there beside `path`; `None` when it has no other.
-    fn other_names(&self, path: &[u8], version: &Version) -> Option<(LowerFile, Vec<Vec<u8>>)> {
+    pub(super) fn other_names(&self, path: &[u8], version: &Version) -> Option<(LowerFile, Vec<Vec<u8>>)> {
         let Content::Lower(image_path) = &version.content else {
             return None;
         };

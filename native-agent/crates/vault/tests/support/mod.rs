@@ -5,6 +5,7 @@ mod child;
 mod container;
 mod corpus;
 mod manifest;
+pub mod racers;
 mod verdicts;
 pub mod ways;
 
@@ -119,6 +120,9 @@ pub fn bind_read_only(target: &Path) {
 
 /// A file system of this kind in a file that has no name any more.
 fn mount_new(kind: &str, bytes: u64, at: &Path) {
+    if kind == "tmpfs" {
+        return mount((kind, Path::new(kind)), at, 0, &format!("size={bytes}"));
+    }
     let image = at.with_extension("image");
     fs::File::create(&image).unwrap().set_len(bytes).unwrap();
     let run = |program: &str, arguments: &[&std::ffi::OsStr]| {
@@ -173,11 +177,17 @@ impl Scene {
         scene
     }
 
-    /// All of it, the vault too, on a file system of this kind.
-    pub fn on(kind: &str, place: Place, make: impl Fn(&Path)) -> Self {
+    /// All of it on a file system of this kind, and no vault yet.
+    pub fn on_without_vault(kind: &str, place: Place, make: impl Fn(&Path)) -> Self {
         let mut scene = Self::empty_on(place, 512 * MIB, |home| mount_new(kind, 2048 * MIB, home));
         scene.is_mounted = true;
         scene.fill_unseen(make);
+        scene
+    }
+
+    /// The vault too.
+    pub fn on(kind: &str, place: Place, make: impl Fn(&Path)) -> Self {
+        let mut scene = Self::on_without_vault(kind, place, make);
         scene.open_vault();
         scene.settle();
         scene

@@ -1,0 +1,115 @@
+//! At the end of a restore each name is looked at once more. What was put back may have been moved since: by others, or by this
+//! restore, when it took back by name what others had exchanged.
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+
+use norn_events::wire::action::v1::{FileVerdict, Verdict};
+
+use super::apply::{Done, Failed, Outcome, Work};
+use super::content::is_same;
+use super::exact::disturbed;
+use super::plan::{Target, Want};
+use super::tree::Entry;
+use crate::file::{FileKey, Metadata};
+use crate::sys;
+
+/// Programs that are held until the end, to take their privileges away again.
+const HELD_MAX: usize = 4_096;
+
+/// A name that is said to lead to what it led to before the attack.
+pub(super) struct Settled<'a> {
+    path: &'a [u8],
+    target: &'a Target,
+    /// `None`: it was gone again at once.
+    found: Option<(FileKey, u64)>,
+    /// Which verdict says so.
+    verdict: usize,
+}
+
+impl<'a> Settled<'a> {
+    /// `None` where the verdict does not say which file it is.
+    pub(super) fn of(
+        (path, target): (&'a [u8], &'a Target),
+        outcome: &Outcome,
+        found: Option<Entry>,
+        verdict: usize,
+    ) -> Option<Self> {
+        let is_told = match outcome {
+            Ok(Done::Restored) => true,
+            Ok(Done::Unchanged) => target.version.is_some() && !target.directory,
+            _ => false,
+        };
+        is_told.then(|| Self {
+            path,
+            target,
+            found: found.map(|entry| (entry.key, sys::mount_of(entry.file.as_raw_fd()))),
+            verdict,
+        })
+    }
+}
+
+impl Work<'_> {
+    pub(super) fn remember(&self, path: &[u8], program: &OwnedFd) -> io::Result<()> {
+        let mut held = self.privileged.borrow_mut();
+        if held.len() < HELD_MAX {
+            held.insert(path.to_vec(), program.try_clone()?);
+        }
+        Ok(())
+    }
+
+    /// What is not as its verdict says is a conflict, and has no privileges.
+    pub(super) fn look_again(&self, settled: &[Settled<'_>], verdicts: &mut [FileVerdict]) {
+        for one in settled {
+            let Err(Failed::Lost(mut why) | Failed::Conflict(mut why)) = self.is_still(one) else {
+                continue;
+            };
+            let program = self.privileged.borrow_mut().remove(one.path);
+            if let Some(Err(error)) = program.map(|program| sys::strip_privileges(program.as_raw_fd())) {
+                tracing::error!(%error, "a program that lost its name keeps its privileges");
+            }
+            if let Some(verdict) = verdicts.get_mut(one.verdict) {
+                self.keep_both(one.target, &mut why, verdict);
+                verdict.verdict = Verdict::Conflict as i32;
+                verdict.reason = why;
+            }
+        }
+    }
+
+    fn is_still(&self, settled: &Settled<'_>) -> Result<(), Failed> {
+        let Settled { path, target, .. } = *settled;
+        tracing::trace!(path = %String::from_utf8_lossy(path), "the last look before the verdict");
+        let (Some(entry), Some((key, mount))) = (self.lookup(path)?, settled.found) else {
+            return Err(disturbed());
+        };
+        let meant = match target.want {
+            Want::File(key) => key,
+            Want::Unknown | Want::Absent => self.original(key),
+        };
+        let version = target.version.as_ref().filter(|_| !target.directory);
+        // The image's other names of it may have become one with it since: then content and metadata tell.
+        let is_joined = || version.is_some_and(|version| self.other_names(path, version).is_some());
+        let is_meant = self.original(entry.key) == meant || is_joined();
+        if !is_meant || sys::mount_of(entry.file.as_raw_fd()) != mount {
+            return Err(disturbed());
+        }
+        let Some(version) = version else {
+            return Ok(());
+        };
+        let stat = sys::fstat(entry.file.as_raw_fd())?;
+        let is_like = Metadata::read(entry.file.as_raw_fd(), &stat)?.is_like(&version.metadata);
+        let is_right = is_like
+            && match version.metadata.is_regular() {
+                true => {
+                    let file = self.tree.open_file(&entry, libc::O_RDONLY)?;
+                    is_same(self.source(version), &file)? && self.leads_to(path, &file)?
+                }
+                false => true,
+            };
+        match is_right {
+            true => Ok(()),
+            false => Err(Failed::Conflict(
+                "somebody changed it again while other files were put back".to_owned(),
+            )),
+        }
+    }
+}

@@ -379,6 +379,38 @@ fn a_program_that_is_moved_after_it_was_put_back_is_a_conflict_and_has_no_privil
     }
 }
 
+/// Who mapped it while everybody could write to it writes without a descriptor, and the kernel takes nothing away for that.
+#[test]
+fn a_program_that_somebody_has_mapped_to_write_does_not_become_privileged() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    for place in [Place::Host, Place::Upper] {
+        let mut scene = Scene::new(place, |data| {
+            fs::write(data.join("tool"), "the true content of a tool").unwrap();
+            fs::hard_link(data.join("tool"), data.join("twin")).unwrap();
+            set_mode_and_time(&data.join("tool"), 0o6755, 1_500_000_000);
+        });
+        let tool = scene.data().join("tool");
+        let scope = scene.attack(|actor| {
+            actor.encrypt(&tool);
+            actor.chmod(&tool, 0o666);
+        });
+        let open = fs::OpenOptions::new().read(true).write(true).open(&tool).unwrap();
+        let mapped = support::racers::Mapped::of(open);
+        let report = scene.restore(scope);
+        assert!(
+            report
+                .files
+                .iter()
+                .all(|file| file.verdict() == Verdict::Conflict),
+            "{:?}",
+            report.files
+        );
+        let mode = std::os::unix::fs::MetadataExt::mode(&fs::metadata(&tool).unwrap());
+        assert_eq!(mode & 0o6000, 0, "{place:?}");
+        drop(mapped);
+    }
+}
+
 /// Two hundred files.
 #[test]
 fn restores_under_an_owner_who_races_give_nobody_anything() {

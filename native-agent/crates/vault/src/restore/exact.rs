@@ -165,11 +165,15 @@ impl Work<'_> {
                 && (!wanted.is_regular() || is_same(self.source(version), file)?)
                 && self.leads_to(path, file)?)
         };
-        let mut lease = None;
+        let mut leases = Vec::new();
         if wanted.is_privileged() {
             // With one name it was made anew, and nobody has opened it yet who may not.
             if sys::fstat(fd)?.st_nlink > 1 {
-                lease = Some(lease_of(file)?);
+                leases.extend(lease_of(file)?);
+                // A mapping through an overlay is one of the layer's file.
+                if let Some(layers) = self.tree.in_layer(path, file)? {
+                    leases.extend(lease_of(&layers)?);
+                }
             }
             if !is_right()? {
                 return Err(disturbed());
@@ -177,7 +181,7 @@ impl Work<'_> {
             put_privileges(fd, wanted)?;
         }
         let now = Metadata::read(fd, &sys::fstat(fd)?)?;
-        let is_whole = lease.flatten().is_none_or(|lease| lease.is_whole());
+        let is_whole = leases.iter().all(Lease::is_whole);
         match now.is_like(wanted) && is_right()? && is_whole {
             true => Ok(()),
             false => Err(Failed::Conflict(

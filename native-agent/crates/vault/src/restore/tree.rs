@@ -5,7 +5,7 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use crate::capture::Shared;
-use crate::file::{FileKey, PlaceId};
+use crate::file::{FileKey, PlaceId, Stamp};
 use crate::index::{FileState, Index};
 use crate::places::{LowerFile, Overlay, open_path};
 use crate::record::{Content, PlaceKind, Record, Time};
@@ -121,6 +121,35 @@ impl Tree {
                 .is_some_and(|lower| lower.stat.st_nlink > 1),
             _ => false,
         })
+    }
+
+    /// Of an overlay: the file of its upper layer that shows as this one, which was just changed; `None` on the host.
+    pub fn in_layer(&self, path: &[u8], file: &OwnedFd) -> io::Result<Option<OwnedFd>> {
+        if self.domain.is_none() {
+            return Ok(None);
+        }
+        let upper = open_path(&self.upper)?;
+        let found = sys::open_below(
+            upper.as_raw_fd(),
+            path,
+            libc::O_PATH | libc::O_NOFOLLOW,
+            sys::BELOW,
+        )?;
+        let [is, wanted] = [&found, file].map(|file| sys::fstat(file.as_raw_fd()));
+        let (is, wanted) = (is?, wanted?);
+        let of = |stat: &sys::Stat| {
+            (
+                Stamp::from(stat),
+                stat.st_mode,
+                stat.st_uid,
+                stat.st_gid,
+                stat.st_nlink,
+            )
+        };
+        match of(&is) == of(&wanted) {
+            true => Ok(Some(found)),
+            false => Err(io::Error::other("its layer holds another file under this name")),
+        }
     }
 
     /// The directory that holds `path`, and the name in it.

@@ -427,3 +427,33 @@ fn appeared(queue: i32) -> Vec<CString> {
     }
     names
 }
+
+/// The first page of a file, to be written to; nobody has a descriptor of it.
+pub struct Mapped(*mut libc::c_void);
+
+impl Mapped {
+    pub fn of(file: fs::File) -> Self {
+        use std::os::fd::AsRawFd;
+        let access = libc::PROT_READ | libc::PROT_WRITE;
+        // SAFETY: a new mapping, which nothing reads or writes.
+        let at = unsafe {
+            libc::mmap(
+                std::ptr::null_mut(),
+                1,
+                access,
+                libc::MAP_SHARED,
+                file.as_raw_fd(),
+                0,
+            )
+        };
+        assert_ne!(at, libc::MAP_FAILED, "mmap: {}", std::io::Error::last_os_error());
+        Self(at)
+    }
+}
+
+impl Drop for Mapped {
+    fn drop(&mut self) {
+        // SAFETY: this one's own mapping.
+        unsafe { libc::munmap(self.0, 1) };
+    }
+}

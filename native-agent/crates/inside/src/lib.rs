@@ -16,6 +16,7 @@ mod launch;
 mod listener;
 mod pack;
 mod preimage;
+mod privilege;
 mod records;
 mod restore;
 mod second_look;

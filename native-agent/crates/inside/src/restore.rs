@@ -10,11 +10,12 @@ use std::time::Instant;
 
 use norn_events::wire::action::v1::{FileVerdict, Verdict};
 use norn_events::{ContainerId, ProcessUid};
-use norn_vault::{Aside, Extent, Lease, RestoreReport, RestoreRequest, Staged};
+use norn_vault::{Aside, Extent, RestoreReport, RestoreRequest, Staged};
 
 use crate::deeds::{Deed, Deeds, What};
 use crate::pack::Blob;
-use crate::preimage::{Attributes, Content, FileId, PreImage, Stamp, held, metadata_of, readable, writable};
+use crate::preimage::{Attributes, Content, FileId, PreImage, Stamp, held, metadata_of, writable};
+use crate::privilege::{copy_privileged, entrust};
 use crate::second_look::{Expectations, holds};
 use crate::spot::{Spot, disturbed, is_disturbed, seal};
 
@@ -334,7 +335,16 @@ impl<'a> Undo<'a> {
             if matches!(known, Some(Verdict::Conflict | Verdict::Lost)) {
                 return Err(disturbed());
             }
-            entrust(&spot, &node, (self.expected.content(path), before))?;
+            let content = self.expected.content(path);
+            if metadata.nlink() == 1 {
+                // As a program that was written to: who could do so may have it mapped.
+                let made = copy_privileged(&spot, &node, (content, before))?;
+                let made_id = Stamp::of(&metadata_of(&made)?).id;
+                self.remade.insert(id, (path.to_owned(), made_id));
+                self.expected.replaced(path, &made, content)?;
+                return Ok(Verdict::Restored);
+            }
+            entrust(&spot, &node, (content, before))?;
         }
         self.expected.attributes(path, &node)?;
         Ok(Verdict::Restored)
@@ -433,25 +443,6 @@ fn finish(spot: &Spot, node: &OwnedFd, (blob, pre): (&Blob, &PreImage)) -> io::R
         tracing::trace!(step = "it is privileged");
     }
     seal(node, is_right() && pre.attributes.are_of(node, true))
-}
-
-/// The program stays where it is. Nobody may have it open to write to it, and its content, where it is known, must be right.
-fn entrust(spot: &Spot, node: &OwnedFd, (content, before): (Option<&Blob>, &Attributes)) -> io::Result<()> {
-    let lease = match Lease::take(readable(node)?.into()) {
-        Ok(None) => return Err(disturbed()),
-        // The file system has none.
-        Err(_) => None,
-        Ok(lease) => lease,
-    };
-    let is_right = || spot.leads_to(node) && content.is_none_or(|blob| holds(node, blob));
-    if !is_right() {
-        return Err(disturbed());
-    }
-    tracing::trace!(step = "it becomes privileged");
-    before.put_privileges(node)?;
-    tracing::trace!(step = "it is privileged");
-    let is_whole = lease.is_none_or(|lease| lease.is_whole());
-    seal(node, is_right() && is_whole && before.are_of(node, true))
 }
 
 /// Another name of the inode, in the same directory.

@@ -1,6 +1,7 @@
 //! Deeds and their undoing, on a real file system.
 use std::cell::RefCell;
 use std::fs::{File, Permissions};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::sync::Arc;
 
@@ -216,6 +217,33 @@ fn a_program_that_got_another_name_and_content_has_both_back_and_its_privileges(
         );
         assert_eq!(scene.names(), ["a"]);
     }
+}
+
+/// A mapping needs no descriptor, and to write by it takes no privileges away.
+#[test]
+fn who_mapped_a_program_while_all_could_write_to_it_does_not_change_it_when_it_is_privileged_again() {
+    let mut scene = Scene::new("mapped");
+    let file = scene.file("program", "a true program");
+    fs::set_permissions(&file, Permissions::from_mode(0o4755)).unwrap();
+    let before = Attributes::at(&file).unwrap().1;
+    let actor = scene.actor(ATTACKER);
+    scene.deeds.attributes(&actor, &file);
+    fs::set_permissions(&file, Permissions::from_mode(0o666)).unwrap();
+    scene.write(ATTACKER, &file, "cipher of this");
+    let open = File::options().read(true).write(true).open(&file).unwrap();
+    let (access, shared) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED);
+    // SAFETY: a new mapping of the file's only page, which is read and written within the file's bytes, and stays mapped.
+    let mapped = unsafe { libc::mmap(std::ptr::null_mut(), 14, access, shared, open.as_raw_fd(), 0) };
+    assert_ne!(mapped, libc::MAP_FAILED);
+    drop(open);
+    assert_eq!(
+        scene.restore(RestoreRequest::default())["program"],
+        Verdict::Restored
+    );
+    // SAFETY: as above.
+    unsafe { std::ptr::copy_nonoverlapping(c"EVIL".as_ptr().cast(), mapped, 4) };
+    assert_eq!(fs::read_to_string(&file).unwrap(), "a true program");
+    assert_eq!(Attributes::at(&file).unwrap().1, before);
 }
 
 #[test]

@@ -69,6 +69,18 @@ impl<'a> Expectations<'a> {
         Ok(())
     }
 
+    /// Another inode has the name, with this content if it is known.
+    pub fn replaced(&mut self, path: &Path, node: &OwnedFd, content: Option<&'a Blob>) -> io::Result<()> {
+        let expected = Expected {
+            id: id_of(node)?,
+            content,
+            attributes: Some(Attributes::read(node)?),
+            program: Some(node.try_clone()?),
+        };
+        self.names.insert(path.to_owned(), expected);
+        Ok(())
+    }
+
     pub fn moved(&mut self, (from, to): (&Path, &Path), node: &OwnedFd, exchange: bool) -> io::Result<()> {
         let unknown = Expected {
             id: id_of(node)?,

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, Once, PoisonError};
 
 use norn_events::wire::action::v1::{FileVerdict, Verdict};
 use sha2::{Digest, Sha256};
-use support::racers::{EVIL, NAMES, NOBODY, Racers, now_ns};
+use support::racers::{EVIL, NAMES, NOBODY, Racers, now_ns, unbind_all};
 use support::{
     Actor, Manifest, Place, Scene, State, difference, manifest_of, set_attribute, set_mode_and_time,
 };
@@ -326,6 +326,7 @@ fn race(kind: Option<&str>, place: Place, rounds: u64) -> Tally {
         let report = scene.restore(scope);
         assert!(goes.load(Ordering::Acquire), "round {number}: nobody raced");
         racers.wait(number);
+        unbind_all(&top);
         let now = manifest_of(&top);
         let round = Round {
             number,

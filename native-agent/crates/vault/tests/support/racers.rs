@@ -411,6 +411,12 @@ fn unbind(from: &Path, to: &Path) -> bool {
     unsafe { libc::umount2(point.as_ptr(), libc::MNT_DETACH | libc::UMOUNT_NOFOLLOW) == 0 }
 }
 
+/// What a racer could not unmount, because others gave the mount point another name just then.
+pub fn unbind_all(top: &Path) {
+    let inner = top.join("outside");
+    while unbind(&inner, top) {}
+}
+
 /// What came into a watched directory since the last look.
 fn appeared(queue: i32) -> Vec<CString> {
     let mut buffer = [0_u8; 8192];

@@ -59,20 +59,36 @@ impl Work<'_> {
 
     /// What is not as its verdict says is a conflict, and has no privileges.
     pub(super) fn look_again(&self, settled: &[Settled<'_>], verdicts: &mut [FileVerdict]) {
-        for one in settled {
-            let Err(Failed::Lost(mut why) | Failed::Conflict(mut why)) = self.is_still(one) else {
-                continue;
-            };
-            let program = self.privileged.borrow_mut().remove(one.path);
-            if let Some(Err(error)) = program.map(|program| sys::strip_privileges(program.as_raw_fd())) {
-                tracing::error!(%error, "a program that lost its name keeps its privileges");
+        let is_privileged = |one: &&Settled<'_>| {
+            let version = one.target.version.as_ref();
+            version.is_some_and(|version| version.metadata.is_privileged())
+        };
+        let mut left: Vec<_> = settled.iter().collect();
+        loop {
+            let held = self.privileged.borrow().len();
+            left.retain(|one| self.is_as_said(one, verdicts));
+            if self.privileged.borrow().len() == held {
+                break;
             }
-            if let Some(verdict) = verdicts.get_mut(one.verdict) {
-                self.keep_both(one.target, &mut why, verdict);
-                verdict.verdict = Verdict::Conflict as i32;
-                verdict.reason = why;
-            }
+            // Another name of such a program is the same file, and lost them too.
+            left.retain(is_privileged);
         }
+    }
+
+    fn is_as_said(&self, one: &Settled<'_>, verdicts: &mut [FileVerdict]) -> bool {
+        let Err(Failed::Lost(mut why) | Failed::Conflict(mut why)) = self.is_still(one) else {
+            return true;
+        };
+        let program = self.privileged.borrow_mut().remove(one.path);
+        if let Some(Err(error)) = program.map(|program| sys::strip_privileges(program.as_raw_fd())) {
+            tracing::error!(%error, "a program that lost its name keeps its privileges");
+        }
+        if let Some(verdict) = verdicts.get_mut(one.verdict) {
+            self.keep_both(one.target, &mut why, verdict);
+            verdict.verdict = Verdict::Conflict as i32;
+            verdict.reason = why;
+        }
+        false
     }
 
     fn is_still(&self, settled: &Settled<'_>) -> Result<(), Failed> {

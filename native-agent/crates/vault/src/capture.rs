@@ -7,13 +7,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use norn_events::{ContentChange, ContentShape};
 
+use crate::audit::Figures;
 use crate::clones::{CLONE_BYTES_MIN, in_layer};
 use crate::closes::Closes;
 use crate::file::{FileKey, Metadata, PlaceId, Stamp};
 use crate::homes::Homes;
 use crate::learn::Learned;
+use crate::mount_events::MountEvents;
 use crate::places::{Found, LowerFile, Places, open_path};
 use crate::progress::Progress;
+use crate::protect::Protected;
 use crate::record::{BlobRef, Content, Missing, NameKind, NameOperation, Record, Time, Version};
 use crate::responder::{Done, Pulse, allow};
 use crate::rest::Rest;
@@ -53,8 +56,11 @@ pub struct Shared {
     pub progress: Progress,
     pub rest: Rest,
     pub learned: Learned,
+    pub protected: Protected,
+    pub signals: MountEvents,
     pub homes: Homes,
     pub standings: Standings,
+    pub figures: Figures,
 }
 
 impl Shared {
@@ -67,12 +73,11 @@ impl Shared {
 
     /// What was kept of the file is gone: its next open is to ask.
     pub fn ask_again(&self, place: PlaceId, path: &[u8]) -> io::Result<()> {
-        let overlay = self
-            .places
-            .by_id(place)
-            .map(|overlay| overlay.mount.merged.clone());
-        let top = overlay.or_else(|| self.places.root(place).map(|root| root.path.clone()));
-        let top = open_path(&top.ok_or(io::ErrorKind::NotFound)?)?;
+        let top = match (self.places.by_id(place), self.places.root(place)) {
+            (Some(overlay), _) => open_path(&overlay.mount.merged),
+            (None, Some(root)) => root.open(libc::O_PATH),
+            (None, None) => Err(io::ErrorKind::NotFound.into()),
+        }?;
         let flags = libc::O_PATH | libc::O_NOFOLLOW;
         let file = sys::open_below(top.as_raw_fd(), path, flags, sys::BELOW)?;
         self.watch.ask_again(file.as_raw_fd())

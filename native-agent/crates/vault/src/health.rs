@@ -2,6 +2,7 @@
 use std::sync::atomic::Ordering;
 
 use crate::capture::Shared;
+use crate::learn;
 use crate::sys;
 
 /// What a supervisor and a metric want to know.
@@ -39,6 +40,9 @@ pub struct VaultHealth {
     pub mounts_watched: u64,
     /// Those that are not: `Vault::refused_mounts` says which and why.
     pub mounts_refused: u64,
+    /// Files in protected directories when they were last looked at; of these, those of which nothing could be given back.
+    pub files_present: u64,
+    pub files_unkept: u64,
     /// Times the self-test was tried again.
     pub self_test_retries: u64,
 }
@@ -62,8 +66,10 @@ pub fn health(shared: &Shared) -> VaultHealth {
         restorable: shared.standings.restorable.load(Ordering::Relaxed),
         evicted_files: shared.standings.evicted.load(Ordering::Relaxed),
         too_large: shared.standings.too_large.load(Ordering::Relaxed),
-        mounts_watched: shared.learned.watched(),
+        mounts_watched: learn::watched(shared),
         mounts_refused: shared.learned.refused_count(),
+        files_present: shared.figures.present.load(Ordering::Relaxed),
+        files_unkept: shared.figures.unkept.load(Ordering::Relaxed),
         self_test_retries: shared.self_test_retries.load(Ordering::Relaxed),
     }
 }

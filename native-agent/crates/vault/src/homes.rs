@@ -7,12 +7,12 @@ use norn_events::ContainerId;
 
 use crate::capture::Shared;
 use crate::file::PlaceId;
-use crate::learn::host_path;
 use crate::mounts::mounts;
 use crate::places::{Overlay, below, open_path};
 use crate::restore::note_home;
 use crate::sensor::{Note, clean};
 use crate::sys;
+use crate::table::host_path;
 use crate::watch::{join, parent};
 
 const CONTAINERS_MAX: usize = 10_000;

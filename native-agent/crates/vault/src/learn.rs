@@ -1,25 +1,25 @@
 //! Directories of the host that containers have mounted, volumes among them: watched without anybody asking for it. They are
-//! found in the mount table of the container's processes; what is left out is said, with the reason.
+//! found in the mount tables of processes that do not see the host's; what is left out is said, with the reason.
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use norn_events::ContainerId;
 use norn_events::wire::event::v1::Capability;
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::capture::Shared;
 use crate::file::PlaceId;
-use crate::mounts::{Mount, mounts};
-use crate::places::{Root, below, leads_to};
-use crate::record::{PlaceKind, Record};
+use crate::homes;
+use crate::mounts::mounts;
+use crate::protect::{Candidate, Found, is_gone, key_of, let_go, protect};
 use crate::sys;
-use crate::vault::remember_place;
-use crate::watch::Entry;
+use crate::table::{Reading, is_host_root};
 
 /// Mounted directories that are watched; more are refused.
 pub const MOUNTS_MAX: usize = 256;
@@ -29,68 +29,6 @@ pub const MOUNT_ENTRIES_MAX: usize = 50_000;
 const REFUSED_MAX: usize = 256;
 /// Processes that wait to have their mount table read.
 const ASKED_MAX: usize = 1024;
-
-/// File systems of this machine's disks. Their files have handles, and nobody changes them behind the kernel's back.
-const LOCAL: [&[u8]; 7] = [b"ext4", b"ext3", b"ext2", b"xfs", b"btrfs", b"f2fs", b"bcachefs"];
-/// No files that outlive the machine or the container: nobody expects them back.
-const PASSING: [&[u8]; 19] = [
-    b"proc",
-    b"sysfs",
-    b"tmpfs",
-    b"ramfs",
-    b"devtmpfs",
-    b"devpts",
-    b"mqueue",
-    b"cgroup",
-    b"cgroup2",
-    b"bpf",
-    b"securityfs",
-    b"debugfs",
-    b"tracefs",
-    b"hugetlbfs",
-    b"nsfs",
-    b"pstore",
-    b"configfs",
-    b"binfmt_misc",
-    b"autofs",
-];
-/// The host's own: whoever mounts these administers the host.
-const SYSTEM: [&[u8]; 14] = [
-    b"/",
-    b"/etc",
-    b"/home",
-    b"/lib",
-    b"/lib64",
-    b"/opt",
-    b"/root",
-    b"/srv",
-    b"/tmp",
-    b"/var",
-    b"/var/cache",
-    b"/var/lib",
-    b"/var/log",
-    b"/var/tmp",
-];
-/// With all below them.
-const SYSTEM_TREES: [&[u8]; 10] = [
-    b"/bin",
-    b"/boot",
-    b"/dev",
-    b"/proc",
-    b"/run",
-    b"/sbin",
-    b"/sys",
-    b"/usr",
-    b"/var/lib/containerd",
-    b"/var/lib/containers",
-];
-/// Files that a runtime makes for each container.
-const RUNTIME_FILES: [&[u8]; 4] = [
-    b"/etc/hosts",
-    b"/etc/hostname",
-    b"/etc/resolv.conf",
-    b"/dev/termination-log",
-];
 
 /// A mounted directory that has no pre-images, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,26 +41,55 @@ pub struct RefusedMount {
 #[derive(Debug)]
 pub struct Learned {
     state: Mutex<State>,
+    /// Something that is protected has gone or has another name.
+    again: AtomicBool,
+    /// The inode of the agent's own mount namespace.
+    own: u64,
     pub wake: OwnedFd,
 }
 
-/// A mount namespace's inode, which the kernel gives to another as soon as it is free, and the file system that is its root.
-type Namespace = (u64, PlaceId);
+/// A mount namespace, and the directory that is the root of those who are in it: a runtime changes that before it starts
+/// the container's first program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Namespace {
+    id: u64,
+    pub root: (u64, u64),
+}
+
+/// Who wants what is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// It was asked for, or lies below what was.
+    Asked,
+    Mounted(Namespace),
+}
+
+/// A mount table that was read.
+#[derive(Debug)]
+struct Table {
+    hash: u64,
+    /// By whom it is read again.
+    pid: u32,
+    container: Option<ContainerId>,
+    /// What of it is watched.
+    places: Vec<PlaceId>,
+    is_told: bool,
+}
 
 #[derive(Debug, Default)]
 struct State {
-    /// Those that were read.
-    namespaces: HashSet<Namespace>,
-    asked: HashMap<u32, ContainerId>,
-    watched: HashSet<Vec<u8>>,
-    refused: BTreeMap<Vec<u8>, &'static str>,
-    refused_count: u64,
+    tables: HashMap<Namespace, Table>,
+    asked: HashMap<u32, Option<ContainerId>>,
+    watched: HashSet<PlaceId>,
+    refused: BTreeMap<Vec<u8>, (&'static str, Source)>,
 }
 
 impl Learned {
     pub fn new() -> io::Result<Self> {
         Ok(Self {
             state: Mutex::default(),
+            again: AtomicBool::new(false),
+            own: fs::metadata("/proc/self/ns/mnt")?.ino(),
             wake: sys::event_fd()?,
         })
     }
@@ -131,10 +98,10 @@ impl Learned {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A process of a container began: its mount table may be a new one.
-    pub fn ask(&self, pid: u32, container: &ContainerId) {
+    /// A process with a mount table of its own began, of a container or not: the table may be a new one.
+    pub fn ask(&self, pid: u32, container: Option<&ContainerId>) {
         let mut state = self.state();
-        if state.asked.len() < ASKED_MAX && state.asked.insert(pid, container.clone()).is_none() {
+        if state.asked.len() < ASKED_MAX && state.asked.insert(pid, container.cloned()).is_none() {
             drop(state);
             self.ring();
         }
@@ -144,41 +111,65 @@ impl Learned {
         drop(sys::write(self.wake.as_raw_fd(), &1_u64.to_ne_bytes()));
     }
 
-    pub fn take_asked(&self) -> HashMap<u32, ContainerId> {
+    pub fn take_asked(&self) -> HashMap<u32, Option<ContainerId>> {
         drop(sys::read(self.wake.as_raw_fd(), &mut [0; 8]));
         std::mem::take(&mut self.state().asked)
     }
 
-    pub fn watched(&self) -> u64 {
-        self.state().watched.len() as u64
+    /// What is protected is to be compared with what is to be.
+    pub fn look_again(&self) {
+        self.again.store(true, Ordering::Release);
+        self.ring();
+    }
+
+    pub fn take_again(&self) -> bool {
+        self.again.swap(false, Ordering::AcqRel)
+    }
+
+    pub fn unlearn(&self, id: PlaceId) {
+        let mut state = self.state();
+        state.watched.remove(&id);
+        for table in state.tables.values_mut() {
+            table.places.retain(|place| *place != id);
+        }
     }
 
     pub fn refused_count(&self) -> u64 {
-        self.state().refused_count
+        self.state().refused.len() as u64
     }
 
     pub fn refused(&self) -> Vec<RefusedMount> {
         let state = self.state();
         let each = state.refused.iter();
-        each.map(|(path, &reason)| RefusedMount {
+        each.map(|(path, &(reason, _))| RefusedMount {
             path: path.clone(),
             reason,
         })
         .collect()
     }
 
-    fn refuse(&self, path: &[u8], reason: &'static str) {
+    pub fn refuse(&self, path: &[u8], reason: &'static str, source: Source) {
         let mut state = self.state();
-        if state.refused.contains_key(path) {
+        if state.refused.len() >= REFUSED_MAX && !state.refused.contains_key(path) {
             return;
         }
-        state.refused_count += 1;
-        if state.refused.len() < REFUSED_MAX {
-            state.refused.insert(path.to_vec(), reason);
+        let former = state.refused.insert(path.to_vec(), (reason, source));
+        if former.is_none_or(|(former, _)| former != reason) {
+            let path = String::from_utf8_lossy(path);
+            tracing::info!(%path, reason, "a directory that is to be protected is not");
         }
-        let path = String::from_utf8_lossy(path);
-        tracing::info!(%path, reason, "a directory that a container has mounted is not protected");
     }
+
+    /// They are found out anew.
+    pub fn forget_refusals(&self, source: Source) {
+        self.state().refused.retain(|_, (_, of)| *of != source);
+    }
+}
+
+/// Those that are there.
+pub fn watched(shared: &Shared) -> u64 {
+    let watched = shared.learned.state().watched.clone();
+    watched.into_iter().filter(|&id| !is_gone(shared, id)).count() as u64
 }
 
 /// Directories named in a capability's detail; the rest are counted.
@@ -192,7 +183,7 @@ pub fn capability(shared: &Shared) -> Capability {
         format!("{path} ({})", mount.reason)
     });
     let named: Vec<String> = named.collect();
-    let mut detail = format!("{} mounted directories are protected", shared.learned.watched());
+    let mut detail = format!("{} mounted directories are protected", watched(shared));
     if !named.is_empty() {
         let count = shared.learned.refused_count();
         detail.push_str(&format!("; {count} are not: {}", named.join(", ")));
@@ -206,155 +197,157 @@ pub fn capability(shared: &Shared) -> Capability {
     }
 }
 
-/// A directory that is watched from now on, and what it holds.
-pub type Found = (Arc<Root>, Vec<Entry>);
-
-/// Looks at every process on the host for mount tables that were not read yet.
+/// Looks at every process on the host for mount tables that were not read yet, or have changed.
 pub fn all(shared: &Shared) -> Vec<Found> {
     let Ok(processes) = fs::read_dir("/proc") else {
         return Vec::new();
     };
     let names = processes.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-    let pids: Vec<u32> = names.collect();
-    let namespaces = pids.iter().filter_map(|&pid| namespace(shared, pid));
-    let living: HashSet<Namespace> = namespaces.collect();
-    shared
-        .learned
-        .state()
-        .namespaces
-        .retain(|known| living.contains(known));
-    some(shared, pids)
-}
-
-pub fn some(shared: &Shared, pids: impl IntoIterator<Item = u32>) -> Vec<Found> {
-    pids.into_iter().flat_map(|pid| one(shared, pid)).collect()
-}
-
-/// `None` as long as its root is the host's: so it is before the runtime has changed it.
-fn namespace(shared: &Shared, pid: u32) -> Option<Namespace> {
-    let root = sys::stat_at(libc::AT_FDCWD, format!("/proc/{pid}/root/.").as_bytes()).ok()?;
-    let overlay = shared.places.overlay(root.st_dev)?;
-    let stat = fs::metadata(format!("/proc/{pid}/ns/mnt")).ok()?;
-    Some((stat.ino(), overlay.id))
-}
-
-fn one(shared: &Shared, pid: u32) -> Vec<Found> {
-    let Some(theirs) = namespace(shared, pid) else {
-        return Vec::new();
-    };
-    if shared.learned.state().namespaces.contains(&theirs) {
-        return Vec::new();
+    let mut living: HashMap<Namespace, u32> = HashMap::new();
+    let named = names.filter_map(|pid| Some((namespace(shared, pid)?, pid)));
+    for (namespace, pid) in named {
+        living.entry(namespace).or_insert(pid);
     }
-    let read = |pid: &str| fs::read(format!("/proc/{pid}/mountinfo")).map(|text| mounts(&text));
-    let (Ok(theirs_mounted), Ok(host)) = (read(&pid.to_string()), read("self")) else {
-        return Vec::new();
+    {
+        let mut state = shared.learned.state();
+        state.tables.retain(|known, _| living.contains_key(known));
+        state.refused.retain(|_, (_, source)| match source {
+            Source::Asked => true,
+            Source::Mounted(known) => living.contains_key(known),
+        });
+    }
+    // Where the kernel tells of each change, a table that was read needs no other look.
+    let is_told = |known: &Namespace| {
+        let state = shared.learned.state();
+        state.tables.get(known).is_some_and(|table| table.is_told)
     };
-    shared.learned.state().namespaces.insert(theirs);
-    let inside = theirs_mounted.iter().filter(|mount| mount.at != b"/");
-    inside
-        .filter_map(|mount| {
-            let path = host_path(pid, mount, &host);
-            let known = path.as_deref().unwrap_or(&mount.at);
-            match wanted(shared, mount, path.as_deref()).and_then(|wanted| match wanted {
-                Some(path) => watch(shared, path).map(Some),
-                None => Ok(None),
-            }) {
-                Ok(found) => found,
-                Err(reason) => {
-                    shared.learned.refuse(known, reason);
-                    None
-                }
-            }
-        })
+    living.retain(|known, _| !is_told(known));
+    some(shared, living.into_values().map(|pid| (pid, None)))
+}
+
+/// Reads the tables again that were read before.
+pub fn known(shared: &Shared) -> Vec<Found> {
+    let pids: Vec<u32> = {
+        let state = shared.learned.state();
+        state.tables.values().map(|table| table.pid).collect()
+    };
+    some(shared, pids.into_iter().map(|pid| (pid, None)))
+}
+
+/// What has been read counts as unread: a mount that was refused may be fit to be protected now.
+pub fn forget_tables(shared: &Shared) {
+    for table in shared.learned.state().tables.values_mut() {
+        (table.hash, table.is_told) = (0, false);
+    }
+}
+
+pub fn some(shared: &Shared, processes: impl IntoIterator<Item = (u32, Option<ContainerId>)>) -> Vec<Found> {
+    let processes = processes.into_iter();
+    processes
+        .flat_map(|(pid, container)| one(shared, pid, container))
         .collect()
 }
 
-/// The host's name of what is mounted, for file systems of its disks: the one that leads to the same inode.
-pub fn host_path(pid: u32, mount: &Mount, host: &[Mount]) -> Option<Vec<u8>> {
-    if !LOCAL.contains(&&mount.kind[..]) {
+/// `None` for one that sees what the agent sees.
+pub fn namespace(shared: &Shared, pid: u32) -> Option<Namespace> {
+    let name = format!("/proc/{pid}/ns/mnt");
+    let number = fs::metadata(&name).ok()?.ino();
+    if number == shared.learned.own {
         return None;
     }
-    let inside = [format!("/proc/{pid}/root").as_bytes(), &mount.at].concat();
-    let there = sys::stat_at(libc::AT_FDCWD, &inside).ok()?;
-    let same = |path: &Vec<u8>| leads_to(path, &there);
-    let shown = host.iter().filter(|known| known.device == mount.device);
-    let mut paths = shown.filter_map(|known| {
-        let rest = match mount.root == known.root {
-            true => &b""[..],
-            false => below(&mount.root, &known.root)?,
-        };
-        match (known.at.as_slice(), rest) {
-            (b"/", rest) => Some([b"/", rest].concat()),
-            (at, b"") => Some(at.to_vec()),
-            (at, rest) => Some([at, b"/", rest].concat()),
+    let root = sys::stat_at(libc::AT_FDCWD, format!("/proc/{pid}/root/.").as_bytes()).ok()?;
+    let file = fs::File::open(&name).ok()?;
+    Some(Namespace {
+        // The kernel gives the inode's number to another as soon as it is free.
+        id: sys::mount_namespace_id(file.as_raw_fd()).unwrap_or(number),
+        root: (root.st_dev, root.st_ino),
+    })
+}
+
+fn one(shared: &Shared, pid: u32, container: Option<ContainerId>) -> Vec<Found> {
+    let Some(theirs) = namespace(shared, pid) else {
+        return Vec::new();
+    };
+    let is_told = shared.signals.watch_namespace(pid);
+    let read = |pid: &str| fs::read(format!("/proc/{pid}/mountinfo"));
+    let (Ok(text), Ok(host)) = (read(&pid.to_string()), read("self")) else {
+        return Vec::new();
+    };
+    let hash = xxh3_64(&text);
+    let container = {
+        let mut state = shared.learned.state();
+        match state.tables.get_mut(&theirs) {
+            Some(table) if table.hash == hash => {
+                (table.pid, table.is_told) = (pid, is_told);
+                return Vec::new();
+            }
+            known => container.or_else(|| known.and_then(|known| known.container.clone())),
         }
-    });
-    paths.find(same)
-}
-
-/// The path when it is to be watched, `None` when nobody would expect it.
-fn wanted<'a>(
-    shared: &Shared,
-    mount: &Mount,
-    path: Option<&'a [u8]>,
-) -> Result<Option<&'a [u8]>, &'static str> {
-    let kind = mount.kind.as_slice();
-    if mount.read_only
-        || PASSING.contains(&kind)
-        || kind == b"overlay"
-        || RUNTIME_FILES.contains(&&mount.at[..])
-    {
-        return Ok(None);
+    };
+    if let Some(container) = &container {
+        homes::find(shared, pid, container);
     }
-    if !LOCAL.contains(&kind) {
-        return Err("its file system is not of a kind that is protected");
-    }
-    let path = path.ok_or("it has no name on the host")?;
-    let stat = sys::stat_at(libc::AT_FDCWD, path).map_err(|_| "it is gone")?;
-    match stat.st_mode & libc::S_IFMT {
-        libc::S_IFDIR => {}
-        libc::S_IFREG => return Err("a single file that is mounted is not protected"),
-        _ => return Ok(None),
-    }
-    let system = SYSTEM.contains(&path)
-        || SYSTEM_TREES
-            .iter()
-            .any(|&tree| tree == path || below(path, tree).is_some());
-    if system {
-        return Err("a directory of the host's own system");
-    }
-    let roots = shared.places.roots();
-    if roots
-        .iter()
-        .any(|root| root.path == path || below(path, &root.path).is_some())
-    {
-        return Ok(None);
-    }
-    let own = shared.quarantine.as_os_str().as_bytes();
-    if below(own, path).is_some() {
-        return Err("it holds the vault itself");
-    }
-    Ok(Some(path))
-}
-
-fn watch(shared: &Shared, path: &[u8]) -> Result<Found, &'static str> {
-    if shared.learned.state().watched.len() >= MOUNTS_MAX {
-        return Err("too many mounted directories are watched already");
-    }
-    let name = Path::new(std::ffi::OsStr::from_bytes(path));
-    if entries_up_to(name, MOUNT_ENTRIES_MAX) > MOUNT_ENTRIES_MAX {
-        return Err("it holds more files than are watched");
-    }
-    let root = shared.places.add_root(path.to_vec());
-    remember_place(
+    shared.learned.forget_refusals(Source::Mounted(theirs));
+    let reading = Reading {
         shared,
-        Record::Place(root.id, PlaceKind::Directory(path.to_vec())),
-    );
-    let entries = shared.watch.tree(&root, b"").map_err(|_| "it can't be watched")?;
-    shared.learned.state().watched.insert(path.to_vec());
-    let text = String::from_utf8_lossy(path);
-    tracing::info!(path = %text, entries = entries.len(), "a directory that a container has mounted is protected");
-    Ok((root, entries))
+        pid,
+        theirs,
+        host: mounts(&host),
+        sees_host: is_host_root(theirs.root),
+    };
+    let (found, places) = reading.all(&mounts(&text));
+    // It ended meanwhile: another of the same container is asked.
+    let hash = if namespace(shared, pid) == Some(theirs) {
+        hash
+    } else {
+        0
+    };
+    let table = Table {
+        hash,
+        pid,
+        container,
+        places,
+        is_told: is_told && hash != 0,
+    };
+    shared.learned.state().tables.insert(theirs, table);
+    found
+}
+
+pub fn watch(shared: &Shared, candidate: Candidate) -> Result<Option<Found>, &'static str> {
+    let fd = candidate.directory.as_raw_fd();
+    let key = key_of(&candidate.directory).map_err(|_| "its file system has no handles for files")?;
+    let is_known = shared.watch.directory(key).is_some() && shared.watch.is_marked(fd);
+    if !is_known {
+        if watched(shared) >= MOUNTS_MAX as u64 && !make_room(shared) {
+            return Err("too many mounted directories are watched already");
+        }
+        let top = format!("/proc/self/fd/{fd}");
+        let is_large = || entries_up_to(Path::new(&top), MOUNT_ENTRIES_MAX) > MOUNT_ENTRIES_MAX;
+        if candidate.only.is_none() && is_large() {
+            return Err("it holds more files than are watched");
+        }
+    }
+    let found = protect(shared, candidate).map_err(|_| "it can't be watched")?;
+    if let Some((root, entries)) = &found {
+        shared.learned.state().watched.insert(root.id);
+        let path = String::from_utf8_lossy(&root.path);
+        tracing::info!(%path, entries = entries.len(), "a directory that a container has mounted is protected");
+    }
+    Ok(found)
+}
+
+/// One that no container has mounted any more gives way.
+fn make_room(shared: &Shared) -> bool {
+    let unused = {
+        let state = shared.learned.state();
+        let mounted: HashSet<PlaceId> = state
+            .tables
+            .values()
+            .flat_map(|table| table.places.clone())
+            .collect();
+        state.watched.iter().find(|id| !mounted.contains(id)).copied()
+    };
+    unused.inspect(|&id| let_go(shared, id)).is_some()
 }
 
 /// Counts what is below, and stops when there is more than `most`.
@@ -376,30 +369,4 @@ fn entries_up_to(top: &Path, most: usize) -> usize {
         }
     }
     count
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn mount(device: u64, root: &[u8], at: &[u8]) -> Mount {
-        Mount {
-            device,
-            root: root.to_vec(),
-            at: at.to_vec(),
-            kind: b"ext4".to_vec(),
-            read_only: false,
-        }
-    }
-
-    #[test]
-    fn the_host_path_leads_to_the_same_inode() {
-        let dir = std::env::temp_dir().canonicalize().unwrap();
-        let dir = dir.as_os_str().as_bytes();
-        let own = std::process::id();
-        let host = [mount(1, b"/", b"/nowhere"), mount(1, b"/deep", b"/")];
-        let found = host_path(own, &mount(1, &[b"/deep", dir].concat(), dir), &host);
-        assert_eq!(found.as_deref(), Some(dir));
-        assert_eq!(host_path(own, &mount(2, b"/deep", dir), &host), None);
-    }
 }

@@ -11,10 +11,10 @@ use crate::capture::Shared;
 use crate::closer::{before, tell};
 use crate::events::{Name, RawEvent, parse};
 use crate::file::{FileKey, Metadata};
-use crate::places::{Root, open_path};
 use crate::record::{Aspect, Change, Content, Location, NameKind, NameOperation, Record, Time, Version};
+use crate::root::Root;
 use crate::sys;
-use crate::watch::join;
+use crate::watch::{Entry, join};
 
 const READ_BYTES: usize = 64 * 1024;
 const IDLE_MS: i32 = 500;
@@ -66,7 +66,13 @@ pub struct Spot {
 
 fn spot(shared: &Shared, name: Option<&Name>) -> Option<Spot> {
     let name = name?;
-    let directory = shared.watch.directory(name.directory)?;
+    let Some(directory) = shared.watch.directory(name.directory) else {
+        let root = shared
+            .places
+            .root(shared.watch.alone(name.directory, &name.name)?)?;
+        let path = name.name.clone();
+        return Some(Spot { root, path });
+    };
     let root = shared.places.root(directory.place)?;
     let own = name.name.is_empty() || name.name == b".";
     let path = if own {
@@ -81,6 +87,9 @@ fn handle(shared: &Shared, event: &RawEvent) {
     let time = sys::boot_ns() as Time;
     let by = (event.pid, time);
     let directory = event.mask & libc::FAN_ONDIR != 0;
+    if event.mask & (libc::FAN_DELETE_SELF | libc::FAN_MOVE_SELF) != 0 {
+        shared.learned.look_again();
+    }
     if event.mask & libc::FAN_CREATE != 0
         && let Some(spot) = spot(shared, event.at.as_ref())
     {
@@ -156,6 +165,17 @@ pub fn created(shared: &Shared, spot: &Spot, (key, directory): (Option<FileKey>,
     } else if let Some(key) = key.filter(|_| !born) {
         note_link(shared, spot, key);
     }
+    if spot.root.only.is_some() {
+        watch_successor(shared, spot);
+    }
+}
+
+/// Another file has the name of one that is protected alone: a container that is made again has this one mounted.
+fn watch_successor(shared: &Shared, spot: &Spot) {
+    match shared.watch.file(&spot.root) {
+        Ok(()) => shared.put_off(spot.root.id, spot.path.clone()),
+        Err(error) => tracing::debug!(%error, "a file that took a protected name can't be watched"),
+    }
 }
 
 /// The kernel reports a hard link as it reports a new file.
@@ -170,19 +190,24 @@ fn is_other_name(shared: &Shared, spot: &Spot, (key, time): (FileKey, Time)) -> 
 
 /// What is in a new directory already came in before it was watched.
 fn watch_new(shared: &Shared, spot: &Spot, by: (u32, Time)) {
-    let entries = match shared.watch.tree(&spot.root, &spot.path) {
-        Ok(entries) => entries,
-        Err(error) => return tracing::debug!(%error, "a new directory can't be watched"),
-    };
-    for (number, entry) in entries.into_iter().enumerate() {
+    match shared.watch.tree(&spot.root, &spot.path) {
+        Ok(entries) => note_made(shared, &spot.root, &entries, by),
+        Err(error) => tracing::debug!(%error, "a new directory can't be watched"),
+    }
+}
+
+/// Of a directory that was just made: what is in it was made too, and nobody told of it.
+pub fn note_made(shared: &Shared, root: &Arc<Root>, entries: &[Entry], by: (u32, Time)) {
+    for (number, entry) in entries.iter().enumerate() {
         let inside = Spot {
-            root: spot.root.clone(),
-            path: entry.path,
+            root: root.clone(),
+            path: entry.path.clone(),
         };
         let Some((key, _)) = identify(shared, &inside) else {
             continue;
         };
-        if !shared.store.index().knows_creation(key, &inside.path) {
+        let is_known = shared.store.index().knows_creation(key, &inside.path);
+        if !is_known {
             let is_back = shared.store.index().has_state_before(key, by.1);
             let kind = if is_back { NameKind::Link } else { NameKind::Create };
             let created = operation(kind, &inside, by);
@@ -192,19 +217,19 @@ fn watch_new(shared: &Shared, spot: &Spot, by: (u32, Time)) {
                 ..created
             };
             shared.store.record(Record::Name(record));
-            if !entry.is_directory && number < LOOKED_AT_MAX {
-                tell_arrival(shared, &inside, (Some(key), None, false), by);
-            } else if !entry.is_directory {
-                shared.put_off(inside.root.id, inside.path);
-            }
+        }
+        if !is_known && !entry.is_directory && number < LOOKED_AT_MAX {
+            tell_arrival(shared, &inside, (Some(key), None, false), by);
+        } else {
+            shared.put_off(root.id, inside.path);
         }
     }
 }
 
 pub fn identify(shared: &Shared, spot: &Spot) -> Option<(FileKey, OwnedFd)> {
-    let top = open_path(&spot.root.path).ok()?;
+    let top = spot.root.open(libc::O_PATH).ok()?;
     let flags = libc::O_PATH | libc::O_NOFOLLOW;
-    let file = sys::open_below(top.as_raw_fd(), &spot.path, flags, sys::BELOW).ok()?;
+    let file = sys::open_below(top.as_raw_fd(), &spot.path, flags, sys::BELOW_HERE).ok()?;
     let stat = sys::fstat(file.as_raw_fd()).ok()?;
     Some((shared.places.key(file.as_raw_fd(), &stat).ok()?, file))
 }
@@ -320,6 +345,11 @@ fn renamed(shared: &Shared, event: &RawEvent, by: (u32, Time)) {
                     left(shared, &old, by);
                 }
                 unlinked(shared, &old, (event.key, directory), by);
+                if directory {
+                    shared.watch.forget(old.root.id, &old.path);
+                    // A container may have it mounted still.
+                    shared.learned.look_again();
+                }
             }
             if let Some(new) = new {
                 arrived(shared, &new, (event.key, directory), by);

@@ -2,7 +2,6 @@
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
-use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use xxhash_rust::xxh3::xxh3_128;
@@ -10,6 +9,7 @@ use xxhash_rust::xxh3::xxh3_128;
 use crate::file::{FileKey, Metadata, PlaceId, Stamp};
 use crate::mounts::OverlayMount;
 use crate::record::{Location, PlaceKind};
+use crate::root::Root;
 use crate::sys;
 use crate::watch::join;
 
@@ -20,40 +20,6 @@ const LAYERS_MAX: usize = 500;
 pub struct Overlay {
     pub id: PlaceId,
     pub mount: OverlayMount,
-}
-
-/// A protected host directory.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Root {
-    pub id: PlaceId,
-    pub path: Vec<u8>,
-    /// `None`: it could not be looked at.
-    pub owner: Option<Owner>,
-}
-
-/// Whose a directory is. One that was removed and made again is still the same person's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Owner {
-    inode: (u64, u64),
-    uid: u32,
-    gid: u32,
-}
-
-impl Owner {
-    fn of(path: &[u8]) -> Option<Self> {
-        let directory = sys::open_directory_itself(path).ok()?;
-        let stat = sys::fstat(directory.as_raw_fd()).ok()?;
-        Some(Self {
-            inode: (stat.st_dev, stat.st_ino),
-            uid: stat.st_uid,
-            gid: stat.st_gid,
-        })
-    }
-
-    /// The very directory, or another of the same owner.
-    pub fn is_of(&self, stat: &sys::Stat) -> bool {
-        self.inode == (stat.st_dev, stat.st_ino) || (self.uid, self.gid) == (stat.st_uid, stat.st_gid)
-    }
 }
 
 #[derive(Debug, Default)]
@@ -70,11 +36,6 @@ pub struct Found {
     pub overlay: Option<Arc<Overlay>>,
 }
 
-fn bytes_of(path: PathBuf) -> Vec<u8> {
-    use std::os::unix::ffi::OsStringExt;
-    path.into_os_string().into_vec()
-}
-
 /// `path` below `root`, without a slash in front.
 pub fn below<'a>(path: &'a [u8], root: &[u8]) -> Option<&'a [u8]> {
     let rest = path.strip_prefix(root)?;
@@ -86,14 +47,6 @@ pub fn below<'a>(path: &'a [u8], root: &[u8]) -> Option<&'a [u8]> {
 }
 
 impl Places {
-    pub fn new(protected: Vec<PathBuf>) -> Self {
-        let places = Self::default();
-        for path in protected {
-            places.add_root(bytes_of(path));
-        }
-        places
-    }
-
     pub fn roots(&self) -> Arc<Vec<Arc<Root>>> {
         self.roots.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -102,13 +55,9 @@ impl Places {
         self.roots().iter().find(|root| root.id == id).cloned()
     }
 
-    /// One more directory that is watched; the innermost of nested ones comes first.
-    pub fn add_root(&self, path: Vec<u8>) -> Arc<Root> {
-        let root = Arc::new(Root {
-            id: PlaceId::of(&path),
-            owner: Owner::of(&path),
-            path,
-        });
+    /// One more directory that is watched, or one under its new name; the innermost of nested ones comes first.
+    pub fn add_root(&self, root: Root) -> Arc<Root> {
+        let root = Arc::new(root);
         let mut roots = self.roots.write().unwrap_or_else(PoisonError::into_inner);
         let mut all = roots.as_ref().clone();
         all.retain(|known| known.id != root.id);
@@ -116,6 +65,13 @@ impl Places {
         all.insert(at, root.clone());
         *roots = Arc::new(all);
         root
+    }
+
+    pub fn remove_root(&self, id: PlaceId) {
+        let mut roots = self.roots.write().unwrap_or_else(PoisonError::into_inner);
+        let mut all = roots.as_ref().clone();
+        all.retain(|known| known.id != id);
+        *roots = Arc::new(all);
     }
 
     pub fn kind(&self, overlay: &Overlay) -> PlaceKind {
@@ -230,26 +186,28 @@ impl Places {
 
     fn host_path(&self, fd: RawFd, stat: &sys::Stat) -> Option<(Arc<Root>, Vec<u8>)> {
         let roots = self.roots();
-        let under = |path: &[u8]| {
-            let mut each = roots.iter();
-            each.find_map(|root| Some((root.clone(), below(path, &root.path)?.to_vec())))
-        };
-        let is_there = |path: &[u8]| leads_to(path, stat);
         let seen = path_when_open(fd, stat, |_| true).ok()?;
-        if let Some(found) = under(&seen).filter(|_| is_there(&seen)) {
+        if leads_to(&seen, stat)
+            && let Some(found) = named(&roots, &seen)
+        {
             return Some(found);
         }
-        // Another mount of the same file system (a bind mount in a container, which may call it as the host calls another): the
-        // handle leads to the host's name, also of one that is deleted.
+        // Another mount of the same file system (a bind mount in a container, which may call it as the host calls another), or
+        // a directory whose name is another's now: the handle leads to it, also when it is deleted.
         let handle = sys::handle_at(fd, c"").ok()?;
-        let found = roots.iter().find_map(|root| {
-            let flags = libc::O_RDONLY | libc::O_DIRECTORY;
-            let mount = sys::open_below(libc::AT_FDCWD, &root.path, flags, 0).ok()?;
-            let file = sys::open_by_handle(mount.as_raw_fd(), &handle, libc::O_PATH).ok()?;
-            under(&path_when_open(file.as_raw_fd(), stat, is_there).ok()?)
-        });
-        found.or_else(|| under(&seen).filter(|_| stat.st_nlink == 0))
+        let mut each = roots.iter();
+        let found = each.find_map(|root| Some((root.clone(), root.path_below(&handle, stat)?)));
+        found.or_else(|| named(&roots, &seen).filter(|_| stat.st_nlink == 0))
     }
+}
+
+/// The innermost directory that this name of the host leads into, and the rest of it.
+fn named(roots: &[Arc<Root>], path: &[u8]) -> Option<(Arc<Root>, Vec<u8>)> {
+    roots.iter().find_map(|root| {
+        let rest = below(path, &root.path)?;
+        let is_meant = root.only.as_deref().is_none_or(|only| only == rest);
+        (is_meant && root.is_named()).then(|| (root.clone(), rest.to_vec()))
+    })
 }
 
 /// What /proc calls a file that is open. One that lost this name may have others; one may also be called so: only one that
@@ -396,6 +354,7 @@ impl LowerFile {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::os::unix::ffi::OsStringExt;
 
     use super::*;
 
@@ -410,7 +369,7 @@ mod tests {
         }
         let made_anew = fs::File::open(home.join("upper/etc/app")).unwrap();
         sys::set_attribute(made_anew.as_raw_fd(), OPAQUE[1], Some(b"y")).unwrap();
-        let layers = ["upper", "lower"].map(|layer| bytes_of(home.join(layer)));
+        let layers = ["upper", "lower"].map(|layer| home.join(layer).into_os_string().into_vec());
         assert!(LowerFile::shown(&layers, b"etc/app/hidden").is_none());
         assert!(LowerFile::shown(&layers, b"etc/shown").is_some());
         fs::remove_dir_all(&home).unwrap();

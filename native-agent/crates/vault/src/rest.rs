@@ -13,12 +13,14 @@ use std::time::{Duration, Instant};
 
 use norn_events::ContentShape;
 
+use crate::audit::Due;
 use crate::capture::{FILE_BYTES_MAX, Shared, clone, copy, data_bytes, sample};
 
 use crate::file::{Metadata, PlaceId, Stamp};
 use crate::names::{Spot, identify, location, note_symbolic_link};
-use crate::places::{Overlay, Root, open_path};
-use crate::record::{Content, Location, Missing, Record, Time, Version};
+use crate::places::{Overlay, open_path};
+use crate::record::{Content, Location, Missing, NameKind, NameOperation, Record, Time, Version};
+use crate::root::Root;
 use crate::sys;
 use crate::watch::{Entry, join};
 
@@ -112,16 +114,22 @@ fn scan(shared: &Shared, scan: Scan) {
 
 /// What is new, in its order, and what was put off. Works until the vault stops.
 pub fn run(shared: &Shared, scans: &Receiver<Scan>) {
+    let mut due = Due::new();
     while !shared.stop.load(Ordering::Relaxed) {
         match scans.recv_timeout(IDLE) {
             Ok(new) => {
                 scan(shared, new);
                 shared.progress.scans.done();
+                due.hasten();
             }
-            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Timeout) => due.look(shared),
             Err(RecvTimeoutError::Disconnected) => return,
         }
-        for (place, path) in shared.rest.take_overdue() {
+        let overdue = shared.rest.take_overdue();
+        if !overdue.is_empty() {
+            due.hasten();
+        }
+        for (place, path) in overdue {
             attempt(shared, || rest_overdue(shared, place, path));
             shared.progress.overdue.done();
         }
@@ -272,6 +280,41 @@ fn note_other_name(shared: &Shared, location: Location, time: Time) {
     }
 }
 
+/// A directory that was moved is another place now, and has no names in the one before; says whether the file is known of there.
+fn leave_former_place(shared: &Shared, (location, stat): (&Location, &sys::Stat), time: Time) -> bool {
+    let former = {
+        let index = shared.store.index();
+        let state = index.state(location.key);
+        state.map(|state| (state.place, state.path.to_vec(), state.changes.is_empty()))
+    };
+    let Some((place, path, is_unchanged)) = former.filter(|(place, ..)| *place != location.place) else {
+        return false;
+    };
+    // What a restore may still want in a place that is not there any more stays.
+    let Some(root) = shared.places.root(place) else {
+        return is_unchanged;
+    };
+    let there = root
+        .open(libc::O_PATH)
+        .and_then(|top| sys::stat_at(top.as_raw_fd(), &path));
+    if there.is_ok_and(|there| sys::is_one(&there, stat)) {
+        return false;
+    }
+    shared.store.record(Record::Name(NameOperation {
+        time,
+        pid: 0,
+        place,
+        kind: NameKind::Unlink,
+        path,
+        target: Vec::new(),
+        key: Some(location.key),
+        replaced: None,
+        directory: false,
+        seen: Vec::new(),
+    }));
+    true
+}
+
 /// Copies a state nobody is about to change; given up when somebody opened the file meanwhile.
 pub fn at_rest(shared: &Shared, fd: RawFd, of: (Location, Time)) -> io::Result<()> {
     take_at_rest(shared, fd, of, |fd, stat| copy(&shared.store, fd, stat).map(Some))
@@ -291,6 +334,7 @@ fn take_at_rest(
         return Ok(());
     }
     let key = location.key;
+    let elsewhere = leave_former_place(shared, (&location, &stat), time);
     let (saved, earlier) = {
         let index = shared.store.index();
         let state = index.state(key);
@@ -299,7 +343,7 @@ fn take_at_rest(
         (saved, last.map(|last| last.content.bytes()))
     };
     if saved == Some(Stamp::from(&stat)) {
-        if stat.st_nlink > 1 {
+        if stat.st_nlink > 1 || elsewhere {
             note_other_name(shared, location, time);
         }
         return Ok(());

@@ -15,6 +15,7 @@ use crate::capture::Shared;
 use crate::closer::{before, tell};
 use crate::file::{FileKey, Metadata};
 use crate::homes::{elsewhere, home};
+use crate::learn::namespace;
 use crate::named::changed_by_name;
 use crate::names::{note_symbolic_link, record_rename, record_unlink, refresh_metadata, tell_rename};
 use crate::newborn::Newborns;
@@ -182,6 +183,7 @@ const BY_NAME: [EventKind; 3] = [
 fn is_told_otherwise(shared: &Shared, event: &Event<'_>, process: &Process) -> bool {
     let in_overlay = |path: &[u8]| shared.places.overlay_of_host_path(path).is_some();
     process.container.is_none()
+        && event.kind != EventKind::Exec
         && !BY_NAME.contains(&event.kind)
         && !in_overlay(event.path)
         && !in_overlay(event.target)
@@ -235,8 +237,10 @@ pub fn run(shared: &Shared, notes: &Receiver<Note>) {
             Err(RecvTimeoutError::Timeout) => continue,
             Err(RecvTimeoutError::Disconnected) => return,
         };
-        if let (EventKind::Exec, Some(container)) = (note.kind, &note.container) {
-            shared.learned.ask(note.pid, container);
+        // Outside of containers hardly anybody has a mount table of his own.
+        if note.kind == EventKind::Exec && (note.container.is_some() || namespace(shared, note.pid).is_some())
+        {
+            shared.learned.ask(note.pid, note.container.as_ref());
         }
         match home(shared, &note) {
             Some((overlay, path)) if note.kind != EventKind::Exec => {

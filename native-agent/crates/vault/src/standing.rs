@@ -36,7 +36,7 @@ pub struct Standings {
     pub too_large: AtomicU64,
 }
 
-fn standing(state: &FileState) -> Standing {
+pub fn standing(state: &FileState) -> Standing {
     match state.last().map(|version| &version.content) {
         None => Standing::Unknown,
         Some(Content::Missing(Missing::Evicted)) => Standing::Evicted,

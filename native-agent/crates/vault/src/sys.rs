@@ -219,6 +219,14 @@ pub fn birth_ns(fd: RawFd) -> u64 {
     found.stx_btime.tv_sec as u64 * 1_000_000_000 + u64::from(found.stx_btime.tv_nsec)
 }
 
+/// What no other mount namespace ever was or will be called until the next boot (Linux 6.11).
+pub fn mount_namespace_id(namespace: RawFd) -> io::Result<u64> {
+    const NS_GET_MNTNS_ID: u64 = 0x8008_b705;
+    let mut id = 0_u64;
+    // SAFETY: the kernel writes eight bytes to `id`.
+    check(unsafe { libc::ioctl(namespace, NS_GET_MNTNS_ID as _, &raw mut id) }).map(|_| id)
+}
+
 /// Identity of a file system, as fanotify reports it.
 pub fn file_system_id(fd: RawFd) -> io::Result<u64> {
     let mut found = MaybeUninit::<libc::statfs>::uninit();
@@ -285,6 +293,8 @@ pub fn path_of(fd: RawFd) -> io::Result<Vec<u8>> {
 }
 
 pub const BELOW: u64 = libc::RESOLVE_BENEATH | libc::RESOLVE_NO_SYMLINKS | libc::RESOLVE_NO_MAGICLINKS;
+/// And not into what is mounted there.
+pub const BELOW_HERE: u64 = BELOW | libc::RESOLVE_NO_XDEV;
 /// Symbolic links are followed, but never out of the root.
 pub const IN_ROOT: u64 = libc::RESOLVE_IN_ROOT | libc::RESOLVE_NO_MAGICLINKS;
 

@@ -14,6 +14,7 @@ use norn_events::wire::event::v1::Capability;
 use norn_events::{ContentChange, ProcessUid};
 
 use crate::asked::{self, Preimage};
+use crate::audit::Figures;
 use crate::capture::{Shared, work};
 use crate::closer::REST_MAX;
 use crate::closes::{CLOSES_MAX, Closes};
@@ -21,11 +22,13 @@ use crate::error::VaultError;
 use crate::health::{VaultHealth, health};
 use crate::homes::Homes;
 use crate::learn::{Learned, RefusedMount};
+use crate::mount_events::MountEvents;
 use crate::mounts::OverlayMount;
 use crate::places::{Overlay, Places};
 use crate::progress::Progress;
+use crate::protect::{Found, Protected};
 use crate::quarantine::{Origin, origins};
-use crate::record::{PlaceKind, Record};
+use crate::record::Record;
 use crate::responder::{Done, JOBS_MAX, Outlets, Pulse, Responder, guard};
 use crate::rest::{Rest, Scan};
 use crate::restore::{RestoreReport, RestoreRequest, restore};
@@ -34,7 +37,7 @@ use crate::standing::{self, Standing, Standings};
 use crate::store::Store;
 use crate::watch::Watch;
 use crate::writers::LAST_CLOSE;
-use crate::{clones, closer, homes, learn, mounts, names, rest, self_test, sensor, sys};
+use crate::{clones, closer, homes, learn, mounts, names, protect, rest, self_test, sensor, sys};
 
 /// Content changes waiting for the reflex; more are dropped and counted.
 pub const CHANGES_MAX: usize = 8192;
@@ -45,6 +48,8 @@ const COUNT_EVERY: Duration = Duration::from_secs(5);
 const MOUNTS_IDLE_MS: i32 = 1000;
 /// How often all processes are looked at for mount tables of their own, in case the sensor did not tell of one.
 const PROCESSES_EVERY: Duration = Duration::from_secs(5);
+/// How often every mount table is read again though nobody told of a change.
+const AUDIT_EVERY: Duration = Duration::from_secs(60);
 /// Containers whose files wait to be copied at rest.
 const SCANS_MAX: usize = 1024;
 /// A restore waits for what is still in the queues at most so long.
@@ -62,7 +67,7 @@ pub struct VaultOptions {
     pub dir: PathBuf,
     /// The most the vault keeps on disk.
     pub bytes_max: u64,
-    /// Host directories to protect, with all below them. Docker's volumes are protected always.
+    /// Host directories to protect, with all below them, as soon as they are there. Docker's volumes are protected always.
     pub protected: Vec<PathBuf>,
 }
 
@@ -99,7 +104,7 @@ impl Vault {
         sys::give_back_memory();
         let shared = Arc::new(Shared {
             store,
-            places: Places::new(protected(&options)?),
+            places: Places::default(),
             watch: Watch::new()?,
             closes: Closes::new().map_err(VaultError::Thread)?,
             pulse: Pulse::default(),
@@ -113,8 +118,11 @@ impl Vault {
             progress: Progress::default(),
             rest: Rest::default(),
             standings: Standings::default(),
+            figures: Figures::default(),
             homes: Homes::default(),
             learned: Learned::new().map_err(VaultError::Thread)?,
+            protected: protected(&options)?,
+            signals: MountEvents::new(),
         });
         shared.pulse.beat_ns.store(sys::boot_ns(), Ordering::Relaxed);
         let done = Arc::new(Done::new().map_err(VaultError::Thread)?);
@@ -175,18 +183,15 @@ impl Vault {
     }
 
     /// Directories are watched before `open` returns; their files are copied at rest after.
-    fn watch_protected(&self) -> Result<Vec<learn::Found>, VaultError> {
+    fn watch_protected(&self) -> Result<Vec<Found>, VaultError> {
         let mut found = Vec::new();
-        for root in self.shared.places.roots().iter() {
-            let record = Record::Place(root.id, PlaceKind::Directory(root.path.clone()));
-            remember_place(&self.shared, record);
-            let path = || PathBuf::from(String::from_utf8_lossy(&root.path).into_owned());
-            let entries = self
-                .shared
-                .watch
-                .tree(root, b"")
-                .map_err(|source| VaultError::Protected { path: path(), source })?;
-            found.push((root.clone(), entries));
+        for (path, done) in protect::asked(&self.shared) {
+            match done {
+                Ok(new) => found.extend(new),
+                // It may come later.
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(source) => return Err(VaultError::Protected { path, source }),
+            }
         }
         Ok(found)
     }
@@ -352,22 +357,12 @@ fn prepare(dir: &Path) -> Result<File, VaultError> {
     }
 }
 
-fn protected(options: &VaultOptions) -> Result<Vec<PathBuf>, VaultError> {
-    let real = |path: &PathBuf| {
-        fs::canonicalize(path).map_err(|source| VaultError::Protected {
-            path: path.clone(),
-            source,
-        })
-    };
-    let mut paths = options
-        .protected
-        .iter()
-        .map(real)
-        .collect::<Result<Vec<_>, _>>()?;
-    paths.extend(fs::canonicalize(DOCKER_VOLUMES));
-    paths.push(real(&self_test::home(&options.dir))?);
-    paths.dedup();
-    Ok(paths)
+fn protected(options: &VaultOptions) -> Result<Protected, VaultError> {
+    let home = self_test::home(&options.dir);
+    let home = fs::canonicalize(&home).map_err(|source| VaultError::Protected { path: home, source })?;
+    let mut asked = options.protected.clone();
+    asked.extend([home, DOCKER_VOLUMES.into()]);
+    Ok(Protected::new(asked))
 }
 
 pub fn remember_place(shared: &Shared, record: Record) {
@@ -424,7 +419,7 @@ fn send_scan(shared: &Shared, scans: &SyncSender<Scan>, scan: Scan) {
     }
 }
 
-fn send_found(shared: &Shared, scans: &SyncSender<Scan>, found: Vec<learn::Found>) {
+fn send_found(shared: &Shared, scans: &SyncSender<Scan>, found: impl IntoIterator<Item = Found>) {
     for (root, entries) in found {
         send_scan(shared, scans, Scan::Directory(root, entries));
     }
@@ -435,23 +430,58 @@ fn watch_mounts(shared: &Shared, scans: &SyncSender<Scan>) {
         return;
     };
     // What was mounted before the table was opened wakes nobody: look first, then wait.
-    let mut looked = Instant::now();
+    let (mut has_changed, mut maker) = (true, None);
+    let (mut looked, mut audited) = (Instant::now(), Instant::now());
     while !shared.stop.load(Ordering::Relaxed) {
         look_at_mounts(shared, scans);
         let asked = shared.learned.take_asked();
         for (&pid, container) in &asked {
             // The sensor may have told of it before its overlay was noticed here.
-            homes::find(shared, pid, container);
+            if let Some(container) = container {
+                homes::find(shared, pid, container);
+            }
         }
-        send_found(shared, scans, learn::some(shared, asked.into_keys()));
+        send_found(shared, scans, learn::some(shared, asked));
+        if shared.learned.take_again() || has_changed {
+            compare(shared, scans, maker);
+        }
         if looked.elapsed() > PROCESSES_EVERY {
+            if audited.elapsed() > AUDIT_EVERY {
+                learn::forget_tables(shared);
+                compare(shared, scans, None);
+                audited = Instant::now();
+            }
+            protect::follow_moves(shared);
             send_found(shared, scans, learn::all(shared));
             looked = Instant::now();
         }
         let wake = shared.learned.wake.as_raw_fd();
-        let changes = [(table.as_raw_fd(), libc::POLLPRI), (wake, libc::POLLIN)];
-        sys::poll(changes, MOUNTS_IDLE_MS);
+        let [mounts, names] = shared.signals.fds();
+        let changes = [
+            (wake, libc::POLLIN),
+            (table.as_raw_fd(), libc::POLLPRI),
+            (mounts, libc::POLLIN),
+            (names, libc::POLLIN),
+        ];
+        let told = sys::poll(changes, MOUNTS_IDLE_MS);
+        has_changed = told[1..].contains(&true);
+        maker = shared.signals.drain();
     }
+}
+
+/// What is to be protected with what is; `maker` just made a directory that may be among it.
+fn compare(shared: &Shared, scans: &SyncSender<Scan>, maker: Option<u32>) {
+    protect::follow_moves(shared);
+    for (_, done) in protect::asked(shared) {
+        let Ok(Some((root, entries))) = done else {
+            continue;
+        };
+        if let Some(pid) = maker {
+            names::note_made(shared, &root, &entries, (pid, sys::boot_ns() as i64));
+        }
+        send_scan(shared, scans, Scan::Directory(root, entries));
+    }
+    send_found(shared, scans, learn::known(shared));
 }
 
 fn flush(shared: &Shared) {

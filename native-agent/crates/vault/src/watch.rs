@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::error::VaultError;
 use crate::file::{FileKey, PlaceId};
-use crate::places::{Overlay, Root, below, open_path};
+use crate::places::{Overlay, below};
+use crate::root::Root;
 use crate::sys;
 
 /// Directories watched below protected ones; more are counted and left.
@@ -19,6 +20,10 @@ const CLOSES: u64 = libc::FAN_CLOSE_WRITE;
 const NAMES: u64 =
     libc::FAN_CREATE | libc::FAN_DELETE | libc::FAN_RENAME | libc::FAN_ATTRIB | libc::FAN_ONDIR;
 const CLASS_PRE_CONTENT: u32 = 0x8;
+/// Of a protected directory itself: it is gone, or has another name.
+const ENDS: u64 = libc::FAN_DELETE_SELF | libc::FAN_MOVE_SELF | libc::FAN_ONDIR;
+/// In the directory of a file that is protected alone.
+const BESIDE: u64 = libc::FAN_CREATE | libc::FAN_DELETE | libc::FAN_RENAME;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Directory {
@@ -37,6 +42,8 @@ pub struct Watch {
     /// Names and attributes below protected directories.
     pub names: OwnedFd,
     directories: Mutex<HashMap<FileKey, Directory>>,
+    /// Files that are protected alone, by their directory and name.
+    alone: Mutex<HashMap<(FileKey, Vec<u8>), PlaceId>>,
     pub refused: AtomicU64,
 }
 
@@ -61,6 +68,7 @@ impl Watch {
             closes: group(libc::FAN_CLASS_NOTIF)?,
             names: group(report)?,
             directories: Mutex::default(),
+            alone: Mutex::default(),
             refused: AtomicU64::new(0),
         })
     }
@@ -104,11 +112,61 @@ impl Watch {
         self.directories().get(&key).cloned()
     }
 
+    pub fn alone(&self, directory: FileKey, name: &[u8]) -> Option<PlaceId> {
+        let alone = self.alone.lock().unwrap_or_else(PoisonError::into_inner);
+        alone.get(&(directory, name.to_vec())).copied()
+    }
+
+    /// The kernel has the mark of what this descriptor is of (`O_PATH` will do): a file system that was unmounted meanwhile took its marks with it, and comes back with the same
+    /// handles. Asked by taking away what is not in it.
+    pub fn is_marked(&self, fd: RawFd) -> bool {
+        let named = sys::c_string(format!("/proc/self/fd/{fd}").as_bytes());
+        let nothing = (libc::FAN_MARK_REMOVE, libc::FAN_MODIFY);
+        named.is_ok_and(|name| sys::fanotify_mark(&self.names, nothing, libc::AT_FDCWD, Some(&name)).is_ok())
+    }
+
+    /// Marks the file that has the name now. Another may get it: its directory tells.
+    pub fn file(&self, root: &Root) -> io::Result<()> {
+        let name = root.only.as_deref().unwrap_or_default();
+        let directory = root.open(libc::O_RDONLY)?;
+        {
+            let mut alone = self.alone.lock().unwrap_or_else(PoisonError::into_inner);
+            alone.insert((root.key, name.to_vec()), root.id);
+        }
+        let add = libc::FAN_MARK_ADD;
+        sys::fanotify_mark(&self.names, (add, BESIDE), directory.as_raw_fd(), None)?;
+        let flags = libc::O_PATH | libc::O_NOFOLLOW;
+        let file = sys::open_below(directory.as_raw_fd(), name, flags, sys::BELOW)?;
+        let path = sys::c_string(format!("/proc/self/fd/{}", file.as_raw_fd()).as_bytes())?;
+        let marks = [
+            (&self.opens, OPENS),
+            (&self.closes, CLOSES),
+            (&self.names, libc::FAN_ATTRIB),
+        ];
+        marks
+            .into_iter()
+            .try_for_each(|(group, mask)| sys::fanotify_mark(group, (add, mask), libc::AT_FDCWD, Some(&path)))
+    }
+
+    /// What was known of directories that are gone from a place: of all, or of one and what is below it.
+    pub fn forget(&self, place: PlaceId, path: &[u8]) {
+        let is_gone = |known: &Directory| {
+            known.place == place
+                && (path.is_empty() || known.path == path || below(&known.path, path).is_some())
+        };
+        self.directories().retain(|_, known| !is_gone(known));
+        if path.is_empty() {
+            let mut alone = self.alone.lock().unwrap_or_else(PoisonError::into_inner);
+            alone.retain(|_, known| *known != place);
+        }
+    }
+
     fn mark(&self, fd: RawFd) -> io::Result<()> {
         self.for_children(libc::FAN_MARK_ADD, fd)
     }
 
-    /// Watches a directory and all below it; says what it found there, parents first.
+    /// Watches a directory and all below it; says what it found there, parents first. What is mounted below, and what is
+    /// protected by itself, is a place of its own.
     pub fn tree(&self, root: &Root, path: &[u8]) -> io::Result<Vec<Entry>> {
         let mut found = Vec::new();
         let mut waiting = vec![path.to_vec()];
@@ -138,6 +196,10 @@ impl Watch {
         let key = FileKey::new(sys::file_system_id(fd)?, &sys::handle_at(fd, c"")?);
         {
             let mut known = self.directories();
+            let is_other = |known: &Directory| known.place != root.id && known.path.is_empty();
+            if !path.is_empty() && known.get(&key).is_some_and(is_other) {
+                return Ok(Vec::new());
+            }
             if known.len() >= DIRECTORIES_MAX && !known.contains_key(&key) {
                 self.refused.fetch_add(1, Ordering::Relaxed);
                 return Ok(Vec::new());
@@ -151,6 +213,9 @@ impl Watch {
             );
         }
         self.mark(fd)?;
+        if path.is_empty() {
+            sys::fanotify_mark(&self.names, (libc::FAN_MARK_ADD, ENDS), fd, None)?;
+        }
         let mut entries = Vec::new();
         for entry in std::fs::read_dir(format!("/proc/self/fd/{fd}"))? {
             let entry = entry?;
@@ -190,6 +255,20 @@ impl Watch {
         }
     }
 
+    /// Of a place that others are to take the room of.
+    pub fn unmark_all(&self, root: &Root) {
+        let of_place = |known: &&Directory| known.place == root.id;
+        let all: Vec<Directory> = self.directories().values().filter(of_place).cloned().collect();
+        let opened = all
+            .iter()
+            .filter_map(|directory| open_directory(root, &directory.path).ok());
+        for directory in opened {
+            if let Err(error) = self.unmark(directory.as_raw_fd()) {
+                tracing::debug!(%error, "a directory that is not protected any more can't be left");
+            }
+        }
+    }
+
     fn unmark(&self, fd: RawFd) -> io::Result<()> {
         self.for_children(libc::FAN_MARK_REMOVE, fd)
     }
@@ -224,14 +303,14 @@ const STORES: [&[u8]; 3] = [
     b"io.containerd.snapshotter.v1.overlayfs",
 ];
 
-fn is_store(path: &[u8]) -> bool {
+pub fn is_store(path: &[u8]) -> bool {
     STORES.iter().any(|store| path.ends_with(store))
 }
 
 pub fn open_directory(root: &Root, path: &[u8]) -> io::Result<OwnedFd> {
-    let top = open_path(&root.path)?;
+    let top = root.open(libc::O_PATH)?;
     let flags = libc::O_RDONLY | libc::O_DIRECTORY | libc::O_NOFOLLOW;
-    sys::open_below(top.as_raw_fd(), path, flags, sys::BELOW)
+    sys::open_below(top.as_raw_fd(), path, flags, sys::BELOW_HERE)
 }
 
 /// What `join` put in front of the last name.

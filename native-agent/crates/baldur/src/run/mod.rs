@@ -255,14 +255,17 @@ fn open_vault(arguments: &RunArguments, state: &StateDir, waiter: &Waiter) -> Ke
     if arguments.no_vault {
         return Keeper::Absent("started with --no-vault".to_owned());
     }
-    let (protected, missing): (Vec<PathBuf>, Vec<PathBuf>) = arguments
+    let (protected, others): (Vec<PathBuf>, Vec<PathBuf>) = arguments
         .protect
         .iter()
         .chain(&arguments.keep)
         .cloned()
-        .partition(|path| path.is_dir());
-    for path in missing {
-        tracing::warn!(path = %path.display(), "a directory to protect does not exist and is left out");
+        .partition(|path| path.is_dir() || !path.exists());
+    for path in others {
+        tracing::warn!(path = %path.display(), "what is to be protected is no directory and is left out");
+    }
+    for path in protected.iter().filter(|path| !path.exists()) {
+        tracing::warn!(path = %path.display(), "a directory to protect does not exist yet");
     }
     let options = VaultOptions {
         dir: state.vault(),

@@ -170,11 +170,16 @@ impl Tree {
     }
 }
 
-/// Whoever may write to a directory above could have put a link, or a directory of somebody else, in its place.
+/// Where the directory lies now. By its last name when it was removed: whoever may write to a directory above could have put a link, or a
+/// directory of somebody else, in its place.
 fn open_root(shared: &Shared, (place, path): (PlaceId, &[u8])) -> io::Result<OwnedFd> {
+    let known = shared.places.root(place);
+    if let Some(Ok(root)) = known.as_ref().map(|known| known.open(libc::O_PATH)) {
+        return Ok(root);
+    }
     let root = sys::open_directory_itself(path)?;
-    let known = shared.places.root(place).and_then(|root| root.owner);
-    if known.is_some_and(|known| sys::fstat(root.as_raw_fd()).is_ok_and(|now| !known.is_of(&now))) {
+    let stat = sys::fstat(root.as_raw_fd())?;
+    if known.is_some_and(|known| !known.is_of_its_owner(&stat)) {
         return Err(io::Error::other(
             "it is another directory than the one that was watched",
         ));

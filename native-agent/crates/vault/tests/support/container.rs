@@ -68,6 +68,43 @@ impl Container {
     }
 }
 
+/// As somebody with the right to mount does on the host.
+pub fn bind(what: &Path, at: &Path) {
+    mount(("none", what), at, libc::MS_BIND, "");
+}
+
+pub fn mount_tmpfs(at: &Path) {
+    mount(("tmpfs", Path::new("none")), at, 0, "");
+}
+
+impl Container {
+    /// A directory of the host is mounted into it while it runs.
+    pub fn mount_later(&self, host: &Path, name: &Path) {
+        let mounted = fork(|| {
+            let (open, clone) = (c_path(host), 1_u64 | 0x8_0000);
+            // SAFETY: the string outlives the call.
+            let tree = unsafe { libc::syscall(libc::SYS_open_tree, libc::AT_FDCWD, open.as_ptr(), clone) };
+            check(tree, "open_tree");
+            self.enter();
+            fs::create_dir_all(name).unwrap();
+            let (none, to, by_descriptor) = (c_path(Path::new("")), c_path(name), 4_u64);
+            // SAFETY: the strings outlive the call.
+            let moved = unsafe {
+                libc::syscall(
+                    libc::SYS_move_mount,
+                    tree,
+                    none.as_ptr(),
+                    libc::AT_FDCWD,
+                    to.as_ptr(),
+                    by_descriptor,
+                )
+            };
+            check(moved, "move_mount");
+        });
+        assert!(mounted.ended_well(), "nothing was mounted");
+    }
+}
+
 impl Drop for Container {
     fn drop(&mut self) {
         if let Some(init) = self.init.take() {

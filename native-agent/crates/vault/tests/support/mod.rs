@@ -22,7 +22,7 @@ use norn_vault::{RestoreReport, RestoreRequest, Vault, VaultObserver, VaultOptio
 use actor::Told;
 pub use actor::{Actor, cipher, exchange, with_suffix};
 pub use child::{Child, eventually, fork, race};
-use container::Container;
+pub use container::{Container, bind, mount_tmpfs};
 pub use corpus::{corpus, large_files, set_attribute, set_mode_and_time};
 pub use manifest::{Manifest, State, difference, files, manifest_of};
 pub use verdicts::{assert_same, assert_same_but_late, assert_same_contents, assert_same_or_late, refused};
@@ -339,13 +339,42 @@ impl Scene {
         }
     }
 
+    pub fn protect(&mut self, path: PathBuf) {
+        self.protected = path;
+    }
+
+    pub fn empty_host() -> Self {
+        Self::empty(Place::Host, 512 * MIB)
+    }
+
     pub fn empty_volume() -> Self {
         Self::empty(Place::Volume, 512 * MIB)
     }
 
     pub fn mount_into_container(&mut self, host: &str, name: &str) {
-        fs::create_dir_all(self.home.join("lower").join(name)).unwrap();
+        let inside = self.home.join("lower").join(name);
+        if Path::new(host).is_file() {
+            fs::create_dir_all(inside.parent().unwrap()).unwrap();
+            fs::write(inside, "").unwrap();
+        } else {
+            fs::create_dir_all(inside).unwrap();
+        }
         self.others.push((host.into(), name.into()));
+    }
+
+    /// The container is stopped and another is started with the same mounts.
+    pub fn redeploy(&mut self) {
+        self.stop();
+        self.mount();
+    }
+
+    pub fn stop(&mut self) {
+        self.container = None;
+        unmount(&self.home.join("merged"));
+    }
+
+    pub fn container(&self) -> &Container {
+        self.container.as_ref().unwrap()
     }
 
     /// The container's file system alone, to look at.

@@ -1,0 +1,267 @@
+//! What of a container's mount table is to be protected, and what is not, with the reason.
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+
+use crate::capture::Shared;
+use crate::file::PlaceId;
+use crate::learn::{Namespace, Source, watch};
+use crate::mounts::Mount;
+use crate::places::{below, leads_to, open_path};
+use crate::protect::{Candidate, Found, key_of};
+use crate::sys;
+use crate::watch::parent;
+
+/// File systems of this machine's disks. Their files have handles, and nobody changes them behind the kernel's back.
+pub const LOCAL: [&[u8]; 7] = [b"ext4", b"ext3", b"ext2", b"xfs", b"btrfs", b"f2fs", b"bcachefs"];
+/// No files that outlive the machine or the container: nobody expects them back.
+pub const PASSING: [&[u8]; 19] = [
+    b"proc",
+    b"sysfs",
+    b"tmpfs",
+    b"ramfs",
+    b"devtmpfs",
+    b"devpts",
+    b"mqueue",
+    b"cgroup",
+    b"cgroup2",
+    b"bpf",
+    b"securityfs",
+    b"debugfs",
+    b"tracefs",
+    b"hugetlbfs",
+    b"nsfs",
+    b"pstore",
+    b"configfs",
+    b"binfmt_misc",
+    b"autofs",
+];
+/// The host's own: whoever mounts these administers the host.
+const SYSTEM: [&[u8]; 14] = [
+    b"/",
+    b"/etc",
+    b"/home",
+    b"/lib",
+    b"/lib64",
+    b"/opt",
+    b"/root",
+    b"/srv",
+    b"/tmp",
+    b"/var",
+    b"/var/cache",
+    b"/var/lib",
+    b"/var/log",
+    b"/var/tmp",
+];
+/// With all below them.
+const SYSTEM_TREES: [&[u8]; 10] = [
+    b"/bin",
+    b"/boot",
+    b"/dev",
+    b"/proc",
+    b"/run",
+    b"/sbin",
+    b"/sys",
+    b"/usr",
+    b"/var/lib/containerd",
+    b"/var/lib/containers",
+];
+/// Files that a runtime makes for each container.
+const RUNTIME_FILES: [&[u8]; 4] = [
+    b"/etc/hosts",
+    b"/etc/hostname",
+    b"/etc/resolv.conf",
+    b"/dev/termination-log",
+];
+
+pub fn is_host_root(root: (u64, u64)) -> bool {
+    sys::stat_at(libc::AT_FDCWD, b"/").is_ok_and(|host| (host.st_dev, host.st_ino) == root)
+}
+
+pub struct Reading<'a> {
+    pub shared: &'a Shared,
+    pub pid: u32,
+    pub theirs: Namespace,
+    pub host: Vec<Mount>,
+    /// It has the host's root, as services have that the init system gives a namespace, and who calls unshare(1).
+    pub sees_host: bool,
+}
+
+impl Reading<'_> {
+    /// What is watched from now on, and all of it that is watched.
+    pub fn all(&self, mounted: &[Mount]) -> (Vec<Found>, Vec<PlaceId>) {
+        let (mut found, mut places) = (Vec::new(), Vec::new());
+        for mount in mounted {
+            let host = host_path(self.pid, mount, &self.host);
+            if self.sees_host && (self.is_hosts(mount) || host.as_deref() == Some(&mount.at[..])) {
+                continue;
+            }
+            match self.one(mount, host.as_deref()) {
+                Ok(Some(new)) => {
+                    places.push(new.0.id);
+                    found.push(new);
+                }
+                Ok(None) => places.extend(self.known(mount)),
+                Err(reason) => {
+                    let path = host.as_deref().unwrap_or(&mount.at);
+                    self.shared
+                        .learned
+                        .refuse(path, reason, Source::Mounted(self.theirs));
+                }
+            }
+        }
+        (found, places)
+    }
+
+    /// The host has it too, or it is a service's own directory for temporary files.
+    fn is_hosts(&self, mount: &Mount) -> bool {
+        let same =
+            |known: &Mount| (known.device, &known.root, &known.at) == (mount.device, &mount.root, &mount.at);
+        self.host.iter().any(same) || is_private(&mount.root)
+    }
+
+    fn inside(&self, mount: &Mount) -> Vec<u8> {
+        [format!("/proc/{}/root", self.pid).as_bytes(), &mount.at].concat()
+    }
+
+    /// The place that has been watched before for this mount.
+    fn known(&self, mount: &Mount) -> Option<PlaceId> {
+        let directory = open_path(&self.inside(mount)).ok()?;
+        let known = self.shared.watch.directory(key_of(&directory).ok()?)?;
+        Some(known.place)
+    }
+
+    /// `None` when nobody would expect it to be protected, or it is already.
+    fn one(&self, mount: &Mount, path: Option<&[u8]>) -> Result<Option<Found>, &'static str> {
+        let kind = mount.kind.as_slice();
+        if mount.read_only
+            || PASSING.contains(&kind)
+            || kind == b"overlay"
+            || RUNTIME_FILES.iter().any(|&file| mount.at.ends_with(file))
+        {
+            return Ok(None);
+        }
+        if !LOCAL.contains(&kind) {
+            return Err("its file system is not of a kind that is protected");
+        }
+        if mount.at == b"/" {
+            return match self.sees_host {
+                true => Ok(None),
+                false => Err("the root of a container that is no overlay"),
+            };
+        }
+        let Ok(file) = sys::open_below(libc::AT_FDCWD, &self.inside(mount), libc::O_PATH, 0) else {
+            // The process has ended, or something else is mounted above it.
+            return Ok(None);
+        };
+        let stat = sys::fstat(file.as_raw_fd()).map_err(|_| "it is gone")?;
+        if let Some(path) = path {
+            may_be_watched(self.shared, path)?;
+        }
+        let candidate = match stat.st_mode & libc::S_IFMT {
+            // Nothing can be made in a directory that was removed.
+            libc::S_IFDIR if stat.st_nlink == 0 => return Ok(None),
+            libc::S_IFDIR => self.directory(mount, path, file),
+            libc::S_IFREG if stat.st_nlink == 0 => {
+                return Err(
+                    "the file was replaced on the host, and only the container has the old one: start it again",
+                );
+            }
+            libc::S_IFREG => alone(path.ok_or("a single file that has no name on the host")?)?,
+            _ => return Ok(None),
+        };
+        watch(self.shared, candidate)
+    }
+
+    /// What has no name on the host, since another file system lies over it or only the container has it mounted, is reached
+    /// through the container's process.
+    fn directory(&self, mount: &Mount, path: Option<&[u8]>, directory: OwnedFd) -> Candidate {
+        let inside = self.inside(mount);
+        let on_host = self.host.iter().find(|known| known.device == mount.device);
+        Candidate {
+            path: path.map_or_else(|| inside.clone(), <[u8]>::to_vec),
+            directory,
+            mount: on_host.map_or(inside, |known| known.at.clone()),
+            only: None,
+        }
+    }
+}
+
+/// The init system's own directories for services' temporary files.
+fn is_private(root: &[u8]) -> bool {
+    root.split(|&byte| byte == b'/')
+        .any(|part| part.starts_with(b"systemd-private-"))
+}
+
+fn alone(path: &[u8]) -> Result<Candidate, &'static str> {
+    let above = match parent(path) {
+        b"" => b"/",
+        above => above,
+    };
+    Ok(Candidate {
+        path: above.to_vec(),
+        directory: open_path(above).map_err(|_| "its directory is gone")?,
+        mount: above.to_vec(),
+        only: Some(path[parent(path).len() + 1..].to_vec()),
+    })
+}
+
+/// The host's name of what is mounted, for file systems of its disks: the one that leads to the same inode.
+pub fn host_path(pid: u32, mount: &Mount, host: &[Mount]) -> Option<Vec<u8>> {
+    if !LOCAL.contains(&&mount.kind[..]) {
+        return None;
+    }
+    let inside = [format!("/proc/{pid}/root").as_bytes(), &mount.at].concat();
+    let there = sys::stat_at(libc::AT_FDCWD, &inside).ok()?;
+    let same = |path: &Vec<u8>| leads_to(path, &there);
+    let shown = host.iter().filter(|known| known.device == mount.device);
+    let mut paths = shown.filter_map(|known| {
+        let rest = match mount.root == known.root {
+            true => &b""[..],
+            false => below(&mount.root, &known.root)?,
+        };
+        match (known.at.as_slice(), rest) {
+            (b"/", rest) => Some([b"/", rest].concat()),
+            (at, b"") => Some(at.to_vec()),
+            (at, rest) => Some([at, b"/", rest].concat()),
+        }
+    });
+    paths.find(same)
+}
+
+fn may_be_watched(shared: &Shared, path: &[u8]) -> Result<(), &'static str> {
+    let is_in = |&tree: &&[u8]| tree == path || below(path, tree).is_some();
+    if SYSTEM.contains(&path) || SYSTEM_TREES.iter().any(is_in) {
+        return Err("a directory of the host's own system");
+    }
+    let own = shared.quarantine.as_os_str().as_bytes();
+    if below(own, path).is_some() {
+        return Err("it holds the vault itself");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mount(device: u64, root: &[u8], at: &[u8]) -> Mount {
+        Mount {
+            device,
+            root: root.to_vec(),
+            at: at.to_vec(),
+            kind: b"ext4".to_vec(),
+            read_only: false,
+        }
+    }
+
+    #[test]
+    fn the_host_path_leads_to_the_same_inode() {
+        let dir = std::env::temp_dir().canonicalize().unwrap();
+        let dir = dir.as_os_str().as_bytes();
+        let own = std::process::id();
+        let host = [mount(1, b"/", b"/nowhere"), mount(1, b"/deep", b"/")];
+        let found = host_path(own, &mount(1, &[b"/deep", dir].concat(), dir), &host);
+        assert_eq!(found.as_deref(), Some(dir));
+        assert_eq!(host_path(own, &mount(2, b"/deep", dir), &host), None);
+    }
+}

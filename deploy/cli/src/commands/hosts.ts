@@ -49,7 +49,8 @@ function hostText(host: ShownHost): string {
   return [
     `${host.name}  ${host.state}, seen ${seen}  (${host.id})`,
     `  agent ${host.agentVersion} · kernel ${host.kernel} · events ${String(host.eventsTotal)}, lost ${String(host.eventsLost)} · memory ${bytes(host.baldurRssBytes)} + ${bytes(host.tyrRssBytes)} · vault ${bytes(host.vaultBytes)} of ${bytes(host.vaultBytesMax)}`,
-    `  files: ${String(host.vaultRestorable)} can be given back, ${String(host.vaultEvicted)} no longer (evicted), ${String(host.vaultTooLarge)} too large · directories of containers without pre-images: ${String(host.mountsRefused)}`,
+    `  files: ${String(host.vaultRestorable)} can be given back, ${String(host.vaultEvicted)} no longer (evicted), ${String(host.vaultTooLarge)} too large`,
+    `  protected directories: ${String(host.vaultFilesPresent)} files, ${String(host.vaultFilesUnkept)} of them without a pre-image · not protected: ${String(host.mountsRefused)}`,
     policyText(host.policy),
     ...(capabilities.length > 0 ? [columns(capabilities)] : []),
   ].join('\n');

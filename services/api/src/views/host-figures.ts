@@ -60,6 +60,16 @@ const vault: readonly Figure[] = [
   loss('directories not watched', (health) => health.directoriesRefused, 'There are more than the vault watches.'),
   loss('incidents let go', (health) => health.holdsDropped, 'Their pre-images gave way to those of newer ones.'),
   figure('self-tests repeated', (health) => health.selfTestRetries, 'The host was too busy for the first one.'),
+  figure(
+    'files in protected directories',
+    (health) => health.vaultFilesPresent,
+    'Found when they were last looked at.',
+  ),
+  loss(
+    'files without a pre-image',
+    (health) => health.vaultFilesUnkept,
+    'They lie in protected directories, and nothing could be given back of them now: too large to be copied before they are opened, or not copied yet.',
+  ),
   figure('mounts watched', (health) => health.mountsWatched, 'Directories of this host that containers have mounted.'),
   loss(
     'mounts not watched',

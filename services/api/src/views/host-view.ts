@@ -83,6 +83,8 @@ export function hostView(
     vaultRestorable: Number(health.vaultRestorable),
     vaultEvicted: Number(health.vaultEvicted),
     vaultTooLarge: Number(health.vaultTooLarge),
+    vaultFilesPresent: Number(health.vaultFilesPresent),
+    vaultFilesUnkept: Number(health.vaultFilesUnkept),
     holdsDropped: Number(health.holdsDropped),
     mountsRefused: Number(health.mountsRefused),
     batchesSpooled: Number(health.batchesSpooled),

@@ -88,6 +88,10 @@ function adviceOf(host: Host): string[] {
     advice.push(
       `The pre-images of ${grouped(host.holdsDropped)} earlier ${host.holdsDropped === 1 ? 'incident' : 'incidents'} gave way to newer ones: restore alerts soon, or release them.`,
     );
+  if (host.vaultFilesUnkept > 0)
+    advice.push(
+      `${grouped(host.vaultFilesUnkept)} of ${grouped(host.vaultFilesPresent)} files in protected directories have no pre-image now: they are too large to be copied before they are opened, or not copied yet.`,
+    );
   if (host.mountsRefused > 0)
     advice.push(
       `${grouped(host.mountsRefused)} ${host.mountsRefused === 1 ? 'directory' : 'directories'} that containers have mounted ${host.mountsRefused === 1 ? 'has' : 'have'} no pre-images: file.preimage.mount below says which and why.`,

@@ -54,6 +54,8 @@ pub fn heartbeat(daemon: &Daemon) -> BaldurHeartbeat {
         vault_restorable: vault.restorable,
         vault_evicted: vault.evicted_files,
         vault_too_large: vault.too_large,
+        vault_files_present: vault.files_present,
+        vault_files_unkept: vault.files_unkept,
         mounts_watched: vault.mounts_watched,
         mounts_refused: vault.mounts_refused,
         vault_bytes_max: vault.bytes_max,

@@ -195,6 +195,12 @@ impl Places {
         // Another mount of the same file system (a bind mount in a container, which may call it as the host calls another), or
         // a directory whose name is another's now: the handle leads to it, also when it is deleted.
         let handle = sys::handle_at(fd, c"").ok()?;
+        if let Some(path) = roots.iter().find_map(|root| root.host_name(&handle))
+            && leads_to(&path, stat)
+            && let Some(found) = named(&roots, &path)
+        {
+            return Some(found);
+        }
         let mut each = roots.iter();
         let found = each.find_map(|root| Some((root.clone(), root.path_below(&handle, stat)?)));
         found.or_else(|| named(&roots, &seen).filter(|_| stat.st_nlink == 0))

@@ -19,7 +19,6 @@ pub struct Root {
     /// Only this file of the directory is protected: a container has it mounted alone.
     pub only: Option<Vec<u8>>,
     device: u64,
-    inode: u64,
     owner: (u32, u32),
     handle: sys::Handle,
 }
@@ -44,7 +43,6 @@ impl Root {
             mount,
             only,
             device: stat.st_dev,
-            inode: stat.st_ino,
             owner: (stat.st_uid, stat.st_gid),
             handle,
         })
@@ -60,15 +58,17 @@ impl Root {
         self.owner == (stat.st_uid, stat.st_gid)
     }
 
+    /// By its handle: the number of an inode that is gone is given to the next directory that is made.
     fn is(&self, file: &OwnedFd) -> bool {
-        sys::fstat(file.as_raw_fd())
-            .is_ok_and(|stat| (stat.st_dev, stat.st_ino) == (self.device, self.inode) && stat.st_nlink > 0)
+        let fd = file.as_raw_fd();
+        let is_there = |stat: sys::Stat| stat.st_dev == self.device && stat.st_nlink > 0;
+        sys::fstat(fd).is_ok_and(is_there)
+            && sys::handle_at(fd, c"").is_ok_and(|handle| handle == self.handle)
     }
 
     /// Its name leads to it.
     pub fn is_named(&self) -> bool {
-        sys::stat_at(libc::AT_FDCWD, &self.path)
-            .is_ok_and(|stat| (stat.st_dev, stat.st_ino) == (self.device, self.inode))
+        sys::open_below(libc::AT_FDCWD, &self.path, libc::O_PATH, 0).is_ok_and(|file| self.is(&file))
     }
 
     /// The directory itself, whatever its name leads to now; an error when it was removed.
@@ -88,6 +88,13 @@ impl Root {
             true => Ok(file),
             false => Err(io::Error::from_raw_os_error(libc::ESTALE)),
         }
+    }
+
+    /// What the host calls the file with this handle, when it is on the same file system.
+    pub fn host_name(&self, handle: &sys::Handle) -> Option<Vec<u8>> {
+        let top = sys::open_below(libc::AT_FDCWD, &self.mount, libc::O_RDONLY, 0).ok()?;
+        let file = sys::open_by_handle(top.as_raw_fd(), handle, libc::O_PATH).ok()?;
+        sys::path_of(file.as_raw_fd()).ok()
     }
 
     /// Of a file with this handle, the name below the directory, when it lies there.

@@ -1,5 +1,5 @@
 //! How many files that lie in protected directories now could be given back, and how many not: found by looking at them, not
-//! remembered. What should have been copied at rest and was not is copied then.
+//! remembered.
 use std::collections::HashSet;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 
 use crate::capture::Shared;
 use crate::file::FileKey;
-use crate::rest::REST_BYTES_MAX;
 use crate::root::Root;
 use crate::standing::{Standing, standing};
 use crate::sys;
@@ -55,13 +54,10 @@ impl Due {
             return;
         }
         let begun = Instant::now();
-        let is_complete = look(shared);
+        look(shared);
         let rest = begun.elapsed() * REST_TIMES;
         self.rested = Instant::now() + rest.max(SOON);
         self.at = Instant::now() + rest.max(EVERY);
-        if !is_complete {
-            self.hasten();
-        }
     }
 }
 
@@ -70,17 +66,15 @@ struct Look {
     /// A file with several names counts once.
     seen: HashSet<FileKey>,
     unkept: u64,
-    put_off: u64,
 }
 
-/// `false` when files were found that are copied only now.
-fn look(shared: &Shared) -> bool {
+fn look(shared: &Shared) {
     let mut look = Look::default();
     for root in shared.places.roots().iter() {
         let done = match &root.only {
             Some(name) => root
                 .open(libc::O_RDONLY)
-                .and_then(|top| look.file(shared, root, (&top, name.clone()))),
+                .and_then(|top| look.file(shared, (&top, name))),
             None => look.tree(shared, root),
         };
         if let Err(error) = done {
@@ -90,7 +84,6 @@ fn look(shared: &Shared) -> bool {
     let figures = &shared.figures;
     figures.present.store(look.seen.len() as u64, Ordering::Relaxed);
     figures.unkept.store(look.unkept, Ordering::Relaxed);
-    look.put_off == 0
 }
 
 impl Look {
@@ -111,21 +104,14 @@ impl Look {
                     waiting.push(inside);
                 } else if kind.is_file() {
                     // It went away meanwhile.
-                    drop(self.file(shared, root, (&directory, inside)));
+                    drop(self.file(shared, (&directory, entry.file_name().as_bytes())));
                 }
             }
         }
         Ok(())
     }
 
-    /// `path` below the place; its last name in `directory`.
-    fn file(
-        &mut self,
-        shared: &Shared,
-        root: &Root,
-        (directory, path): (&OwnedFd, Vec<u8>),
-    ) -> io::Result<()> {
-        let name = path.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
+    fn file(&mut self, shared: &Shared, (directory, name): (&OwnedFd, &[u8])) -> io::Result<()> {
         let flags = libc::O_PATH | libc::O_NOFOLLOW;
         let file = sys::open_below(directory.as_raw_fd(), name, flags, sys::BELOW_HERE)?;
         let stat = sys::fstat(file.as_raw_fd())?;
@@ -139,15 +125,7 @@ impl Look {
                 .state(key)
                 .map_or(Standing::Unknown, |state| standing(&state))
         };
-        if known == Standing::Restorable {
-            return Ok(());
-        }
-        self.unkept += 1;
-        if known == Standing::Unknown && stat.st_size as u64 <= REST_BYTES_MAX && !shared.store.is_rest_full()
-        {
-            shared.put_off(root.id, path);
-            self.put_off += 1;
-        }
+        self.unkept += u64::from(known != Standing::Restorable);
         Ok(())
     }
 }

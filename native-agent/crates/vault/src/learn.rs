@@ -46,6 +46,10 @@ pub struct Learned {
     /// The inode of the agent's own mount namespace.
     own: u64,
     pub wake: OwnedFd,
+    /// Rung once: the vault stops.
+    pub over: OwnedFd,
+    /// Overlays are looked at by one thread at a time.
+    looking: Mutex<()>,
 }
 
 /// A mount namespace, and the directory that is the root of those who are in it: a runtime changes that before it starts
@@ -91,6 +95,8 @@ impl Learned {
             again: AtomicBool::new(false),
             own: fs::metadata("/proc/self/ns/mnt")?.ino(),
             wake: sys::event_fd()?,
+            over: sys::event_fd()?,
+            looking: Mutex::default(),
         })
     }
 
@@ -109,6 +115,15 @@ impl Learned {
 
     pub fn ring(&self) {
         drop(sys::write(self.wake.as_raw_fd(), &1_u64.to_ne_bytes()));
+    }
+
+    pub fn end(&self) {
+        self.ring();
+        drop(sys::write(self.over.as_raw_fd(), &1_u64.to_ne_bytes()));
+    }
+
+    pub fn look_alone(&self) -> MutexGuard<'_, ()> {
+        self.looking.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub fn take_asked(&self) -> HashMap<u32, Option<ContainerId>> {

@@ -18,6 +18,7 @@ mod health;
 mod homes;
 mod index;
 mod learn;
+mod lookout;
 mod mount_events;
 mod mounts;
 mod named;

@@ -72,20 +72,31 @@ impl MountEvents {
         [&self.mounts, &self.names].map(|group| group.as_ref().map_or(-1, AsRawFd::as_raw_fd))
     }
 
-    /// Takes what was told; says who made a directory above a protected one, or such a one itself.
-    pub fn drain(&self) -> Option<u32> {
+    /// Takes what was told.
+    pub fn drain(&self) -> Told {
         let mut buffer = [0; READ_BYTES];
         let [mounts, names] = self.fds();
-        while mounts >= 0 && sys::read(mounts, &mut buffer).is_ok_and(|count| count > 0) {}
-        let mut maker = None;
+        let mut told = Told::default();
+        while mounts >= 0 && sys::read(mounts, &mut buffer).is_ok_and(|count| count > 0) {
+            told.is_news = true;
+        }
         let mut read = || sys::read(names, &mut buffer).map(|count| parse(&buffer[..count]));
         while let Ok(events) = read() {
+            told.is_news = true;
             let made = libc::FAN_CREATE | libc::FAN_ONDIR;
             let by = events.into_iter().rfind(|event| event.mask & made == made);
-            maker = by.map(|event| event.pid).or(maker);
+            told.maker = by.map(|event| event.pid).or(told.maker);
         }
-        maker
+        told
     }
+}
+
+/// What has happened since it was last asked.
+#[derive(Debug, Default)]
+pub struct Told {
+    pub is_news: bool,
+    /// Who made a directory above a protected one, or such a one itself.
+    pub maker: Option<u32>,
 }
 
 fn log_unwatched(error: &io::Error, path: &[u8]) {

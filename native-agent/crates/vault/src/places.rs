@@ -212,7 +212,10 @@ fn named(roots: &[Arc<Root>], path: &[u8]) -> Option<(Arc<Root>, Vec<u8>)> {
     roots.iter().find_map(|root| {
         let rest = below(path, &root.path)?;
         let is_meant = root.only.as_deref().is_none_or(|only| only == rest);
-        (is_meant && root.is_named()).then(|| (root.clone(), rest.to_vec()))
+        // Of two with the same path one is gone, whose number the other may have.
+        let has_twin = || roots.iter().filter(|other| other.path == root.path).count() > 1;
+        let is_it = || root.may_be_named() && (!has_twin() || root.is_named());
+        (is_meant && is_it()).then(|| (root.clone(), rest.to_vec()))
     })
 }
 

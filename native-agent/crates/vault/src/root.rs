@@ -20,6 +20,7 @@ pub struct Root {
     pub only: Option<Vec<u8>>,
     device: u64,
     owner: (u32, u32),
+    inode: u64,
     handle: sys::Handle,
 }
 
@@ -44,6 +45,7 @@ impl Root {
             only,
             device: stat.st_dev,
             owner: (stat.st_uid, stat.st_gid),
+            inode: stat.st_ino,
             handle,
         })
     }
@@ -64,6 +66,12 @@ impl Root {
         let is_there = |stat: sys::Stat| stat.st_dev == self.device && stat.st_nlink > 0;
         sys::fstat(fd).is_ok_and(is_there)
             && sys::handle_at(fd, c"").is_ok_and(|handle| handle == self.handle)
+    }
+
+    /// Its name leads to a directory with its number: to it, unless it is gone. For who can't wait.
+    pub fn may_be_named(&self) -> bool {
+        sys::stat_at(libc::AT_FDCWD, &self.path)
+            .is_ok_and(|stat| (stat.st_dev, stat.st_ino) == (self.device, self.inode))
     }
 
     /// Its name leads to it.

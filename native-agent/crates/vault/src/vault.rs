@@ -22,9 +22,9 @@ use crate::error::VaultError;
 use crate::health::{VaultHealth, health};
 use crate::homes::Homes;
 use crate::learn::{Learned, RefusedMount};
+use crate::lookout::{look_at_overlays, send_found, send_scan, watch_overlays, watch_places};
 use crate::mount_events::MountEvents;
-use crate::mounts::OverlayMount;
-use crate::places::{Overlay, Places};
+use crate::places::Places;
 use crate::progress::Progress;
 use crate::protect::{Found, Protected};
 use crate::quarantine::{Origin, origins};
@@ -37,7 +37,7 @@ use crate::standing::{self, Standing, Standings};
 use crate::store::Store;
 use crate::watch::Watch;
 use crate::writers::LAST_CLOSE;
-use crate::{clones, closer, homes, learn, mounts, names, protect, rest, self_test, sensor, sys};
+use crate::{clones, closer, learn, names, protect, rest, self_test, sensor, sys};
 
 /// Content changes waiting for the reflex; more are dropped and counted.
 pub const CHANGES_MAX: usize = 8192;
@@ -45,11 +45,6 @@ const SMALL_WORKERS: usize = 2;
 const FLUSH_EVERY: Duration = Duration::from_millis(200);
 /// How often files are counted by what can be given back of them.
 const COUNT_EVERY: Duration = Duration::from_secs(5);
-const MOUNTS_IDLE_MS: i32 = 1000;
-/// How often all processes are looked at for mount tables of their own, in case the sensor did not tell of one.
-const PROCESSES_EVERY: Duration = Duration::from_secs(5);
-/// How often every mount table is read again though nobody told of a change.
-const AUDIT_EVERY: Duration = Duration::from_secs(60);
 /// Containers whose files wait to be copied at rest.
 const SCANS_MAX: usize = 1024;
 /// A restore waits for what is still in the queues at most so long.
@@ -164,9 +159,11 @@ impl Vault {
         for (root, entries) in self.watch_protected()? {
             send_scan(&self.shared, &scans, Scan::Directory(root, entries));
         }
-        look_at_mounts(&self.shared, &scans);
+        look_at_overlays(&self.shared, &scans);
         send_found(&self.shared, &scans, learn::all(&self.shared));
-        self.thread("vault-mounts", move |shared| watch_mounts(&shared, &scans))?;
+        let others = scans.clone();
+        self.thread("vault-mounts", move |shared| watch_overlays(&shared, &scans))?;
+        self.thread("vault-places", move |shared| watch_places(&shared, &others))?;
         self.thread("vault-scan", move |shared| rest::run(&shared, &waiting))
     }
 
@@ -312,7 +309,7 @@ impl Drop for Vault {
         self.shared.stop.store(true, Ordering::Relaxed);
         self.notes = None;
         self.done.ring();
-        self.shared.learned.ring();
+        self.shared.learned.end();
         // Those that answer opens go last: the others' own opens are among them.
         let (answering, others) = self.threads.drain(..).partition(|thread| {
             let name = thread.thread().name().unwrap_or_default();
@@ -373,115 +370,6 @@ pub fn remember_place(shared: &Shared, record: Record) {
     if !known {
         shared.store.record(record);
     }
-}
-
-/// Marks every overlay, and has the files of those that are new since the last look copied at rest. One that is unmounted and
-/// mounted again looks like the one before it, though its mark went with that: runtimes do so when they start a container.
-fn look_at_mounts(shared: &Shared, scans: &SyncSender<Scan>) {
-    let Ok(text) = fs::read("/proc/self/mountinfo") else {
-        return;
-    };
-    let mounted = mounts::overlays(&text);
-    shared.places.retain(&mounted);
-    for mount in mounted {
-        let known = shared.places.overlay(mount.device);
-        let is_new = known.is_none();
-        let overlay = known.unwrap_or_else(|| know_overlay(shared, mount));
-        if let Err(error) = shared.watch.overlay(&overlay) {
-            let merged = String::from_utf8_lossy(&overlay.mount.merged);
-            match error.kind() {
-                ErrorKind::NotFound => tracing::debug!(%merged, "a container's file system went away again"),
-                _ if is_new => tracing::warn!(%error, %merged, "a container's file system can't be watched"),
-                _ => {}
-            }
-        }
-        if is_new {
-            send_scan(shared, scans, Scan::Overlay(overlay));
-        }
-    }
-}
-
-fn know_overlay(shared: &Shared, mount: OverlayMount) -> Arc<Overlay> {
-    let overlay = shared.places.insert(mount);
-    remember_place(shared, Record::Place(overlay.id, shared.places.kind(&overlay)));
-    // Reading an event of the overlay opens the file in its layer: that must ask nobody, least of all the reader.
-    let mount = &overlay.mount;
-    let layers = mount.lower.iter().chain([&mount.upper, &mount.work]);
-    layers.for_each(|layer| shared.watch.leave(&shared.places.roots(), layer));
-    overlay
-}
-
-fn send_scan(shared: &Shared, scans: &SyncSender<Scan>, scan: Scan) {
-    shared.progress.scans.sent();
-    if scans.try_send(scan).is_err() {
-        shared.progress.scans.done();
-        tracing::warn!("too many new places at once: one goes without copies at rest");
-    }
-}
-
-fn send_found(shared: &Shared, scans: &SyncSender<Scan>, found: impl IntoIterator<Item = Found>) {
-    for (root, entries) in found {
-        send_scan(shared, scans, Scan::Directory(root, entries));
-    }
-}
-
-fn watch_mounts(shared: &Shared, scans: &SyncSender<Scan>) {
-    let Ok(table) = File::open("/proc/self/mountinfo") else {
-        return;
-    };
-    // What was mounted before the table was opened wakes nobody: look first, then wait.
-    let (mut has_changed, mut maker) = (true, None);
-    let (mut looked, mut audited) = (Instant::now(), Instant::now());
-    while !shared.stop.load(Ordering::Relaxed) {
-        look_at_mounts(shared, scans);
-        let asked = shared.learned.take_asked();
-        for (&pid, container) in &asked {
-            // The sensor may have told of it before its overlay was noticed here.
-            if let Some(container) = container {
-                homes::find(shared, pid, container);
-            }
-        }
-        send_found(shared, scans, learn::some(shared, asked));
-        if shared.learned.take_again() || has_changed {
-            compare(shared, scans, maker);
-        }
-        if looked.elapsed() > PROCESSES_EVERY {
-            if audited.elapsed() > AUDIT_EVERY {
-                learn::forget_tables(shared);
-                compare(shared, scans, None);
-                audited = Instant::now();
-            }
-            protect::follow_moves(shared);
-            send_found(shared, scans, learn::all(shared));
-            looked = Instant::now();
-        }
-        let wake = shared.learned.wake.as_raw_fd();
-        let [mounts, names] = shared.signals.fds();
-        let changes = [
-            (wake, libc::POLLIN),
-            (table.as_raw_fd(), libc::POLLPRI),
-            (mounts, libc::POLLIN),
-            (names, libc::POLLIN),
-        ];
-        let told = sys::poll(changes, MOUNTS_IDLE_MS);
-        has_changed = told[1..].contains(&true);
-        maker = shared.signals.drain();
-    }
-}
-
-/// What is to be protected with what is; `maker` just made a directory that may be among it.
-fn compare(shared: &Shared, scans: &SyncSender<Scan>, maker: Option<u32>) {
-    protect::follow_moves(shared);
-    for (_, done) in protect::asked(shared) {
-        let Ok(Some((root, entries))) = done else {
-            continue;
-        };
-        if let Some(pid) = maker {
-            names::note_made(shared, &root, &entries, (pid, sys::boot_ns() as i64));
-        }
-        send_scan(shared, scans, Scan::Directory(root, entries));
-    }
-    send_found(shared, scans, learn::known(shared));
 }
 
 fn flush(shared: &Shared) {

@@ -1,0 +1,195 @@
+//! Two threads look out for what is to be protected. Overlays have one for themselves: a container writes milliseconds after its
+//! root was mounted, and to compare all that is protected with what is to be may take longer.
+use std::fs::{self, File};
+use std::io::ErrorKind;
+use std::os::fd::AsRawFd;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::SyncSender;
+use std::time::{Duration, Instant};
+
+use crate::capture::Shared;
+use crate::mounts::{self, OverlayMount};
+use crate::places::Overlay;
+use crate::protect::Found;
+use crate::record::Record;
+use crate::rest::Scan;
+use crate::vault::remember_place;
+use crate::{homes, learn, names, protect, sys};
+
+const MOUNTS_IDLE_MS: i32 = 1000;
+/// How often all processes are looked at for mount tables of their own, in case the sensor did not tell of one.
+const PROCESSES_EVERY: Duration = Duration::from_secs(5);
+/// How often every mount table is read again though nobody told of a change.
+const AUDIT_EVERY: Duration = Duration::from_secs(60);
+/// Directories above protected ones may be busy: they are heeded no more often.
+const NAMES_GAP: Duration = Duration::from_millis(20);
+/// News that came while it was compared: compared again at once so often.
+const ROUNDS_MAX: usize = 4;
+
+/// Marks every overlay, and has the files of those that are new since the last look copied at rest. One that is unmounted and
+/// mounted again looks like the one before it, though its mark went with that: runtimes do so when they start a container.
+pub fn look_at_overlays(shared: &Shared, scans: &SyncSender<Scan>) {
+    let _alone = shared.learned.look_alone();
+    let Ok(text) = fs::read("/proc/self/mountinfo") else {
+        return;
+    };
+    let mounted = mounts::overlays(&text);
+    shared.places.retain(&mounted);
+    for mount in mounted {
+        let known = shared.places.overlay(mount.device);
+        let is_new = known.is_none();
+        let overlay = known.unwrap_or_else(|| know_overlay(shared, mount));
+        if let Err(error) = shared.watch.overlay(&overlay) {
+            let merged = String::from_utf8_lossy(&overlay.mount.merged);
+            match error.kind() {
+                ErrorKind::NotFound => tracing::debug!(%merged, "a container's file system went away again"),
+                _ if is_new => tracing::warn!(%error, %merged, "a container's file system can't be watched"),
+                _ => {}
+            }
+        }
+        if is_new {
+            send_scan(shared, scans, Scan::Overlay(overlay));
+        }
+    }
+}
+
+fn know_overlay(shared: &Shared, mount: OverlayMount) -> Arc<Overlay> {
+    let overlay = shared.places.insert(mount);
+    remember_place(shared, Record::Place(overlay.id, shared.places.kind(&overlay)));
+    // Reading an event of the overlay opens the file in its layer: that must ask nobody, least of all the reader.
+    let mount = &overlay.mount;
+    let layers = mount.lower.iter().chain([&mount.upper, &mount.work]);
+    layers.for_each(|layer| shared.watch.leave(&shared.places.roots(), layer));
+    overlay
+}
+
+pub fn send_scan(shared: &Shared, scans: &SyncSender<Scan>, scan: Scan) {
+    shared.progress.scans.sent();
+    if scans.try_send(scan).is_err() {
+        shared.progress.scans.done();
+        tracing::warn!("too many new places at once: one goes without copies at rest");
+    }
+}
+
+pub fn send_found(shared: &Shared, scans: &SyncSender<Scan>, found: impl IntoIterator<Item = Found>) {
+    for (root, entries) in found {
+        send_scan(shared, scans, Scan::Directory(root, entries));
+    }
+}
+
+/// Works until the vault stops.
+pub fn watch_overlays(shared: &Shared, scans: &SyncSender<Scan>) {
+    let Ok(table) = File::open("/proc/self/mountinfo") else {
+        return;
+    };
+    // What was mounted before the table was opened wakes nobody: look first, then wait.
+    while !shared.stop.load(Ordering::Relaxed) {
+        look_at_overlays(shared, scans);
+        let over = shared.learned.over.as_raw_fd();
+        sys::poll(
+            [(table.as_raw_fd(), libc::POLLPRI), (over, libc::POLLIN)],
+            MOUNTS_IDLE_MS,
+        );
+    }
+}
+
+/// What there is to look at.
+#[derive(Default)]
+struct News {
+    asked: bool,
+    mounted: bool,
+}
+
+/// Directories and files of the host. Works until the vault stops.
+pub fn watch_places(shared: &Shared, scans: &SyncSender<Scan>) {
+    let Ok(table) = File::open("/proc/self/mountinfo") else {
+        return;
+    };
+    let mut news = News {
+        asked: true,
+        mounted: true,
+    };
+    let (mut looked, mut audited) = (Instant::now(), Instant::now());
+    while !shared.stop.load(Ordering::Relaxed) {
+        read_asked(shared, scans);
+        if shared.learned.take_again() {
+            (news.asked, news.mounted) = (true, true);
+        }
+        if looked.elapsed() > PROCESSES_EVERY {
+            if audited.elapsed() > AUDIT_EVERY {
+                learn::forget_tables(shared);
+                news.asked = true;
+                audited = Instant::now();
+            }
+            protect::follow_moves(shared);
+            send_found(shared, scans, learn::all(shared));
+            looked = Instant::now();
+        }
+        compare(shared, scans, &news);
+        news = wait(shared, &table);
+    }
+}
+
+fn wait(shared: &Shared, table: &File) -> News {
+    let wake = shared.learned.wake.as_raw_fd();
+    let [mounts, names] = shared.signals.fds();
+    let sources = [
+        (wake, libc::POLLIN),
+        (table.as_raw_fd(), libc::POLLPRI),
+        (mounts, libc::POLLIN),
+        (names, libc::POLLIN),
+    ];
+    let [_, has_changed, has_mounted, has_named] = sys::poll(sources, MOUNTS_IDLE_MS);
+    let mounted = has_changed || has_mounted;
+    if has_named && !mounted {
+        std::thread::sleep(NAMES_GAP);
+    }
+    News {
+        asked: has_named || mounted,
+        mounted,
+    }
+}
+
+/// The mount tables of processes that the sensor told of.
+fn read_asked(shared: &Shared, scans: &SyncSender<Scan>) {
+    let asked = shared.learned.take_asked();
+    if asked.is_empty() {
+        return;
+    }
+    // The sensor may have told of a process before the overlay at its root was noticed.
+    look_at_overlays(shared, scans);
+    for (&pid, container) in &asked {
+        if let Some(container) = container {
+            homes::find(shared, pid, container);
+        }
+    }
+    send_found(shared, scans, learn::some(shared, asked));
+}
+
+/// What is to be protected with what is.
+fn compare(shared: &Shared, scans: &SyncSender<Scan>, news: &News) {
+    if news.asked {
+        protect::follow_moves(shared);
+    }
+    for _ in 0..ROUNDS_MAX {
+        if !news.asked {
+            break;
+        }
+        let done = protect::asked(shared);
+        // After it was made something may have come into it, which counts as its maker's.
+        let told = shared.signals.drain();
+        for (root, entries) in done.into_iter().filter_map(|(_, done)| done.ok().flatten()) {
+            if let Some(pid) = told.maker {
+                names::note_made(shared, &root, &entries, (pid, sys::boot_ns() as i64));
+            }
+            send_scan(shared, scans, Scan::Directory(root, entries));
+        }
+        if !told.is_news {
+            break;
+        }
+    }
+    if news.mounted {
+        send_found(shared, scans, learn::known(shared));
+    }
+}

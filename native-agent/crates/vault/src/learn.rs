@@ -243,10 +243,20 @@ pub fn all(shared: &Shared) -> Vec<Found> {
 /// Reads the tables again that were read before.
 pub fn known(shared: &Shared) -> Vec<Found> {
     let pids: Vec<u32> = {
-        let state = shared.learned.state();
-        state.tables.values().map(|table| table.pid).collect()
+        let mut state = shared.learned.state();
+        // Who has ended is asked by nobody: another process that has the table is looked for.
+        let is_there = |known: &Namespace, pid: u32| namespace(shared, pid) == Some(*known);
+        for (known, table) in &mut state.tables {
+            table.is_told &= is_there(known, table.pid);
+        }
+        let told = state.tables.values().filter(|table| table.is_told);
+        told.map(|table| table.pid).collect()
     };
-    some(shared, pids.into_iter().map(|pid| (pid, None)))
+    let mut found = some(shared, pids.into_iter().map(|pid| (pid, None)));
+    if shared.learned.state().tables.values().any(|table| !table.is_told) {
+        found.extend(all(shared));
+    }
+    found
 }
 
 /// What has been read counts as unread: a mount that was refused may be fit to be protected now.
@@ -294,6 +304,8 @@ fn one(shared: &Shared, pid: u32, container: Option<ContainerId>) -> Vec<Found> 
         match state.tables.get_mut(&theirs) {
             Some(table) if table.hash == hash => {
                 (table.pid, table.is_told) = (pid, is_told);
+                // It may have been read before anybody said whose it is.
+                table.container = container.or_else(|| table.container.take());
                 return Vec::new();
             }
             known => container.or_else(|| known.and_then(|known| known.container.clone())),

@@ -172,6 +172,7 @@ fn compare(shared: &Shared, scans: &SyncSender<Scan>, news: &News) {
     if news.asked {
         protect::follow_moves(shared);
     }
+    let mut is_mounted = news.mounted;
     for _ in 0..ROUNDS_MAX {
         if !news.asked {
             break;
@@ -179,6 +180,7 @@ fn compare(shared: &Shared, scans: &SyncSender<Scan>, news: &News) {
         let done = protect::asked(shared);
         // After it was made something may have come into it, which counts as its maker's.
         let told = shared.signals.drain();
+        is_mounted |= told.is_mounted;
         for (root, entries) in done.into_iter().filter_map(|(_, done)| done.ok().flatten()) {
             if let Some(pid) = told.maker {
                 names::note_made(shared, &root, &entries, (pid, sys::boot_ns() as i64));
@@ -189,7 +191,7 @@ fn compare(shared: &Shared, scans: &SyncSender<Scan>, news: &News) {
             break;
         }
     }
-    if news.mounted {
+    if is_mounted {
         send_found(shared, scans, learn::known(shared));
     }
 }

@@ -78,7 +78,7 @@ impl MountEvents {
         let [mounts, names] = self.fds();
         let mut told = Told::default();
         while mounts >= 0 && sys::read(mounts, &mut buffer).is_ok_and(|count| count > 0) {
-            told.is_news = true;
+            (told.is_news, told.is_mounted) = (true, true);
         }
         let mut read = || sys::read(names, &mut buffer).map(|count| parse(&buffer[..count]));
         while let Ok(events) = read() {
@@ -95,6 +95,8 @@ impl MountEvents {
 #[derive(Debug, Default)]
 pub struct Told {
     pub is_news: bool,
+    /// Something was mounted or unmounted in a container.
+    pub is_mounted: bool,
     /// Who made a directory above a protected one, or such a one itself.
     pub maker: Option<u32>,
 }

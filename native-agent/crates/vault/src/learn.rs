@@ -137,6 +137,10 @@ impl Learned {
         self.ring();
     }
 
+    pub fn is_again(&self) -> bool {
+        self.again.load(Ordering::Acquire)
+    }
+
     pub fn take_again(&self) -> bool {
         self.again.swap(false, Ordering::AcqRel)
     }

@@ -10,11 +10,12 @@ use std::time::{Duration, Instant};
 
 use crate::capture::Shared;
 use crate::mounts::{self, OverlayMount};
-use crate::places::Overlay;
-use crate::protect::Found;
+use crate::places::{Overlay, open_path};
+use crate::protect::{Found, key_of};
 use crate::record::Record;
 use crate::rest::Scan;
 use crate::vault::remember_place;
+use crate::watch::parent;
 use crate::{homes, learn, names, protect, sys};
 
 const MOUNTS_IDLE_MS: i32 = 1000;
@@ -26,6 +27,9 @@ const AUDIT_EVERY: Duration = Duration::from_secs(60);
 const NAMES_GAP: Duration = Duration::from_millis(20);
 /// News that came while it was compared: compared again at once so often.
 const ROUNDS_MAX: usize = 4;
+/// After mount tables were read, this many times as long they are not, but for those of programs that start.
+const BREATH_TIMES: u32 = 4;
+const BREATH_MAX: Duration = Duration::from_millis(500);
 
 /// Marks every overlay, and has the files of those that are new since the last look copied at rest. One that is unmounted and
 /// mounted again looks like the one before it, though its mark went with that: runtimes do so when they start a container.
@@ -126,8 +130,15 @@ pub fn watch_places(shared: &Shared, scans: &SyncSender<Scan>) {
             send_found(shared, scans, learn::all(shared));
             looked = Instant::now();
         }
-        compare(shared, scans, &news);
-        news = wait(shared, &table);
+        let begun = Instant::now();
+        let later = compare(shared, scans, &news);
+        if news.mounted || later.mounted {
+            breathe(shared, scans, begun.elapsed() * BREATH_TIMES);
+        }
+        news = match later.mounted || shared.learned.is_again() {
+            true => later,
+            false => wait(shared, &table),
+        };
     }
 }
 
@@ -168,7 +179,8 @@ fn read_asked(shared: &Shared, scans: &SyncSender<Scan>) {
 }
 
 /// What is to be protected with what is.
-fn compare(shared: &Shared, scans: &SyncSender<Scan>, news: &News) {
+/// Says what was told meanwhile.
+fn compare(shared: &Shared, scans: &SyncSender<Scan>, news: &News) -> News {
     if news.asked {
         protect::follow_moves(shared);
     }
@@ -182,7 +194,7 @@ fn compare(shared: &Shared, scans: &SyncSender<Scan>, news: &News) {
         let told = shared.signals.drain();
         is_mounted |= told.is_mounted;
         for (root, entries) in done.into_iter().filter_map(|(_, done)| done.ok().flatten()) {
-            if let Some(pid) = told.maker {
+            if let Some(pid) = maker(shared, &root.path) {
                 names::note_made(shared, &root, &entries, (pid, sys::boot_ns() as i64));
             }
             send_scan(shared, scans, Scan::Directory(root, entries));
@@ -191,7 +203,42 @@ fn compare(shared: &Shared, scans: &SyncSender<Scan>, news: &News) {
             break;
         }
     }
-    if is_mounted {
-        send_found(shared, scans, learn::known(shared));
+    if !is_mounted {
+        return News::default();
+    }
+    let (found, told) = shared.signals.while_reading(|| learn::known(shared));
+    send_found(shared, scans, found);
+    News {
+        asked: told.is_news,
+        mounted: told.is_mounted,
+    }
+}
+
+/// Who has just made this directory, or the nearest one above it: nobody told what was made in that before it was watched.
+fn maker(shared: &Shared, path: &[u8]) -> Option<u32> {
+    let mut above = path;
+    while !above.is_empty() {
+        let known = open_path(above).and_then(|directory| key_of(&directory));
+        if let Some(pid) = known.ok().and_then(|key| shared.signals.maker(key)) {
+            return Some(pid);
+        }
+        above = parent(above);
+    }
+    None
+}
+
+/// However many mounts come and go, their tables are read a fifth of the time at most. Whoever starts a program is not kept waiting.
+fn breathe(shared: &Shared, scans: &SyncSender<Scan>, pause: Duration) {
+    let until = Instant::now() + pause.min(BREATH_MAX);
+    let wake = shared.learned.wake.as_raw_fd();
+    while !shared.stop.load(Ordering::Relaxed) {
+        let left = until.saturating_duration_since(Instant::now()).as_millis();
+        if left == 0 {
+            return;
+        }
+        let [is_asked] = sys::poll([(wake, libc::POLLIN)], left as i32);
+        if is_asked {
+            read_asked(shared, scans);
+        }
     }
 }

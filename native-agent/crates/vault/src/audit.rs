@@ -1,14 +1,16 @@
 //! How many files that lie in protected directories now could be given back, and how many not: found by looking at them, not
-//! remembered.
+//! remembered. What the kernel watches of these directories is read back at the same time (`readback`).
 use std::collections::HashSet;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::capture::Shared;
-use crate::file::FileKey;
+use crate::file::{FileKey, PlaceId};
+use crate::readback::{self, Suspect};
 use crate::root::Root;
 use crate::standing::{Standing, standing};
 use crate::sys;
@@ -26,8 +28,27 @@ const REST_TIMES: u32 = 500;
 pub struct Figures {
     /// Regular files in protected directories.
     pub present: AtomicU64,
-    /// Of these, those of which a restore could give nothing back.
+    /// Of these, those of which a restore could give nothing back, or which nobody watched.
     pub unkept: AtomicU64,
+    /// Directories, single files and containers' file systems that were to be watched, and were not.
+    pub unwatched: AtomicU64,
+    /// Of such, those that are watched again since, ever since the vault was opened.
+    pub rewatched: AtomicU64,
+    /// Places of which not even the top was watched.
+    tops: Mutex<HashSet<PlaceId>>,
+}
+
+impl Figures {
+    pub fn is_unwatched(&self, id: PlaceId) -> bool {
+        self.tops
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains(&id)
+    }
+
+    pub fn note_unwatched(&self, tops: HashSet<PlaceId>) {
+        *self.tops.lock().unwrap_or_else(PoisonError::into_inner) = tops;
+    }
 }
 
 /// When to look next.
@@ -54,10 +75,12 @@ impl Due {
             return;
         }
         let begun = Instant::now();
-        look(shared);
+        let is_whole = look(shared);
         let rest = begun.elapsed() * REST_TIMES;
         self.rested = Instant::now() + rest.max(SOON);
-        self.at = Instant::now() + rest.max(EVERY);
+        // What was mended is soon looked at again.
+        let pause = if is_whole { EVERY } else { SOON };
+        self.at = Instant::now() + rest.max(pause);
     }
 }
 
@@ -66,33 +89,58 @@ struct Look {
     /// A file with several names counts once.
     seen: HashSet<FileKey>,
     unkept: u64,
+    suspects: Vec<Suspect>,
 }
 
-fn look(shared: &Shared) {
+/// Says whether all was watched.
+pub fn look(shared: &Shared) -> bool {
     let mut look = Look::default();
     for root in shared.places.roots().iter() {
         let done = match &root.only {
-            Some(name) => root
-                .open(libc::O_RDONLY)
-                .and_then(|top| look.file(shared, (&top, name))),
+            Some(name) => look.alone(shared, root, name),
             None => look.tree(shared, root),
         };
         if let Err(error) = done {
             tracing::debug!(%error, path = %String::from_utf8_lossy(&root.path), "it can't be looked at");
         }
     }
+    if shared.stop.load(Ordering::Relaxed) {
+        return true;
+    }
+    let found = readback::confirm(shared, look.suspects);
     let figures = &shared.figures;
     figures.present.store(look.seen.len() as u64, Ordering::Relaxed);
-    figures.unkept.store(look.unkept, Ordering::Relaxed);
+    figures
+        .unkept
+        .store(look.unkept + found.kept_files, Ordering::Relaxed);
+    figures.unwatched.store(found.unwatched, Ordering::Relaxed);
+    figures.rewatched.fetch_add(found.rewatched, Ordering::Relaxed);
+    found.unwatched == 0
 }
 
 impl Look {
-    fn tree(&mut self, shared: &Shared, root: &Root) -> io::Result<()> {
+    fn alone(&mut self, shared: &Shared, root: &Arc<Root>, name: &[u8]) -> io::Result<()> {
+        let directory = root.open(libc::O_RDONLY)?;
+        let is_marked = shared.watch.is_file_marked(root) || shared.watch.is_marked(directory.as_raw_fd());
+        let kept = self.file(shared, (&directory, name))?;
+        if !is_marked {
+            self.suspects.push(Suspect {
+                root: root.clone(),
+                path: Vec::new(),
+                kept_files: u64::from(kept),
+            });
+        }
+        Ok(())
+    }
+
+    fn tree(&mut self, shared: &Shared, root: &Arc<Root>) -> io::Result<()> {
         let mut waiting = vec![Vec::new()];
         while let Some(path) = waiting.pop() {
             let Ok(directory) = open_directory(root, &path) else {
                 continue;
             };
+            let is_marked = shared.watch.is_marked(directory.as_raw_fd());
+            let mut kept_files = 0;
             let listed = std::fs::read_dir(format!("/proc/self/fd/{}", directory.as_raw_fd()))?;
             for entry in listed.flatten() {
                 if shared.stop.load(Ordering::Relaxed) {
@@ -103,21 +151,30 @@ impl Look {
                 if kind.is_dir() && !is_store(&join(&root.path, &inside)) {
                     waiting.push(inside);
                 } else if kind.is_file() {
-                    // It went away meanwhile.
-                    drop(self.file(shared, (&directory, entry.file_name().as_bytes())));
+                    // Or it went away meanwhile.
+                    let kept = self.file(shared, (&directory, entry.file_name().as_bytes()));
+                    kept_files += u64::from(kept.unwrap_or(false));
                 }
+            }
+            if !is_marked {
+                self.suspects.push(Suspect {
+                    root: root.clone(),
+                    path,
+                    kept_files,
+                });
             }
         }
         Ok(())
     }
 
-    fn file(&mut self, shared: &Shared, (directory, name): (&OwnedFd, &[u8])) -> io::Result<()> {
+    /// Says whether it could be given back, of one that was not counted before.
+    fn file(&mut self, shared: &Shared, (directory, name): (&OwnedFd, &[u8])) -> io::Result<bool> {
         let flags = libc::O_PATH | libc::O_NOFOLLOW;
         let file = sys::open_below(directory.as_raw_fd(), name, flags, sys::BELOW_HERE)?;
         let stat = sys::fstat(file.as_raw_fd())?;
         let key = shared.places.key(file.as_raw_fd(), &stat)?;
         if !self.seen.insert(key) {
-            return Ok(());
+            return Ok(false);
         }
         let known = {
             let index = shared.store.index();
@@ -125,7 +182,8 @@ impl Look {
                 .state(key)
                 .map_or(Standing::Unknown, |state| standing(&state))
         };
-        self.unkept += u64::from(known != Standing::Restorable);
-        Ok(())
+        let is_kept = known == Standing::Restorable;
+        self.unkept += u64::from(!is_kept);
+        Ok(is_kept)
     }
 }

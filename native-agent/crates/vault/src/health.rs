@@ -43,6 +43,13 @@ pub struct VaultHealth {
     /// Files in protected directories when they were last looked at; of these, those of which nothing could be given back.
     pub files_present: u64,
     pub files_unkept: u64,
+    /// Directories, single files and containers' file systems that the kernel was to watch and did not when they were last looked
+    /// at: their files count among `files_unkept`. Of all that were ever found so, those that are watched again.
+    pub unwatched: u64,
+    pub rewatched: u64,
+    /// Mounts in containers that the kernel told of; of these, those that were gone before anybody looked.
+    pub mounts_told: u64,
+    pub mounts_unread: u64,
     /// Times the self-test was tried again.
     pub self_test_retries: u64,
 }
@@ -61,7 +68,8 @@ pub fn health(shared: &Shared) -> VaultHealth {
         holds_dropped: shared.store.holds_dropped.load(Ordering::Relaxed),
         directories_refused: shared.watch.refused.load(Ordering::Relaxed),
         rests_refused: shared.rest.refused.load(Ordering::Relaxed),
-        events_lost: shared.pulse.events_lost.load(Ordering::Relaxed),
+        events_lost: shared.pulse.events_lost.load(Ordering::Relaxed)
+            + shared.signals.overflows.load(Ordering::Relaxed),
         torn_bytes: shared.store.torn_bytes,
         restorable: shared.standings.restorable.load(Ordering::Relaxed),
         evicted_files: shared.standings.evicted.load(Ordering::Relaxed),
@@ -70,6 +78,10 @@ pub fn health(shared: &Shared) -> VaultHealth {
         mounts_refused: shared.learned.refused_count(),
         files_present: shared.figures.present.load(Ordering::Relaxed),
         files_unkept: shared.figures.unkept.load(Ordering::Relaxed),
+        unwatched: shared.figures.unwatched.load(Ordering::Relaxed),
+        rewatched: shared.figures.rewatched.load(Ordering::Relaxed),
+        mounts_told: shared.signals.told.load(Ordering::Relaxed),
+        mounts_unread: shared.signals.unread.load(Ordering::Relaxed),
         self_test_retries: shared.self_test_retries.load(Ordering::Relaxed),
     }
 }

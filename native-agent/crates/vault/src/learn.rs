@@ -185,10 +185,11 @@ impl Learned {
     }
 }
 
-/// Those that are there.
+/// Those that are there, and had their marks when they were last looked at.
 pub fn watched(shared: &Shared) -> u64 {
     let watched = shared.learned.state().watched.clone();
-    watched.into_iter().filter(|&id| !is_gone(shared, id)).count() as u64
+    let is_there = |&id: &PlaceId| !is_gone(shared, id) && !shared.figures.is_unwatched(id);
+    watched.into_iter().filter(is_there).count() as u64
 }
 
 /// Directories named in a capability's detail; the rest are counted.

@@ -30,6 +30,7 @@ mod places;
 mod progress;
 mod protect;
 mod quarantine;
+mod readback;
 mod record;
 mod responder;
 mod rest;

@@ -106,6 +106,11 @@ impl Places {
             .cloned()
     }
 
+    pub fn overlays(&self) -> Vec<Arc<Overlay>> {
+        let overlays = self.overlays.read().unwrap_or_else(PoisonError::into_inner);
+        overlays.values().cloned().collect()
+    }
+
     pub fn by_id(&self, id: PlaceId) -> Option<Arc<Overlay>> {
         let overlays = self.overlays.read().unwrap_or_else(PoisonError::into_inner);
         overlays.values().find(|overlay| overlay.id == id).cloned()

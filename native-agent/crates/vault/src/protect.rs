@@ -32,12 +32,21 @@ pub struct Protected {
     /// Directories that were asked for, as they are called; they need not be there yet.
     asked: Vec<PathBuf>,
     gone: Mutex<HashMap<PlaceId, Instant>>,
+    /// Held while the marks of a place are set or taken away.
+    marking: Mutex<()>,
 }
 
 impl Protected {
     pub fn new(asked: Vec<PathBuf>) -> Self {
-        let gone = Mutex::default();
-        Self { asked, gone }
+        Self {
+            asked,
+            gone: Mutex::default(),
+            marking: Mutex::default(),
+        }
+    }
+
+    pub fn mark_alone(&self) -> MutexGuard<'_, ()> {
+        self.marking.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn gone(&self) -> MutexGuard<'_, HashMap<PlaceId, Instant>> {
@@ -64,6 +73,7 @@ pub fn protect(shared: &Shared, candidate: Candidate) -> io::Result<Option<Found
         only,
     } = candidate;
     let root = Root::new(path, &directory, mount, only)?;
+    let _alone = shared.protected.mark_alone();
     if let Some(place) = holder(shared, &root, &directory) {
         rescue(shared, place, root);
         return Ok(None);
@@ -96,7 +106,8 @@ pub fn remember(shared: &Shared, root: &Root) {
 
 /// The place that has it watched already, by what the kernel says.
 fn holder(shared: &Shared, root: &Root, directory: &OwnedFd) -> Option<PlaceId> {
-    if !shared.watch.is_marked(directory.as_raw_fd()) {
+    let is_marked = shared.watch.is_marked(directory.as_raw_fd());
+    if !is_marked && (root.only.is_none() || !shared.watch.is_file_marked(root)) {
         return None;
     }
     let known = shared.watch.directory(root.key).map(|known| known.place);
@@ -241,6 +252,7 @@ pub fn is_gone(shared: &Shared, id: PlaceId) -> bool {
 
 /// Nobody has it mounted any more, and others need its room.
 pub fn let_go(shared: &Shared, id: PlaceId) {
+    let _alone = shared.protected.mark_alone();
     if let Some(root) = shared.places.root(id) {
         shared.watch.unmark_all(&root);
     }

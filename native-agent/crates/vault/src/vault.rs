@@ -295,6 +295,12 @@ impl Vault {
         asked::keep(&self.shared, file, pid)
     }
 
+    /// For tests: what is protected is looked at now, and not within a minute.
+    #[doc(hidden)]
+    pub fn look_at_all(&self) {
+        crate::audit::look(&self.shared);
+    }
+
     /// For tests of the deadline: every capture takes at least so long.
     #[doc(hidden)]
     pub fn slow_down(&self, capture: Duration) {

@@ -117,12 +117,37 @@ impl Watch {
         alone.get(&(directory, name.to_vec())).copied()
     }
 
-    /// The kernel has the mark of what this descriptor is of (`O_PATH` will do): a file system that was unmounted meanwhile took its marks with it, and comes back with the same
-    /// handles. Asked by taking away what is not in it.
+    /// The kernel has every mark of the directory or file that this descriptor is of (`O_PATH` will do): a file system that was
+    /// unmounted meanwhile took its marks with it, and comes back with the same handles.
     pub fn is_marked(&self, fd: RawFd) -> bool {
-        let named = sys::c_string(format!("/proc/self/fd/{fd}").as_bytes());
-        let nothing = (libc::FAN_MARK_REMOVE, libc::FAN_MODIFY);
-        named.is_ok_and(|name| sys::fanotify_mark(&self.names, nothing, libc::AT_FDCWD, Some(&name)).is_ok())
+        let groups = [&self.opens, &self.closes, &self.names];
+        groups.into_iter().all(|group| has_mark(group, 0, fd))
+    }
+
+    /// The same of a file that is protected alone, and of its directory.
+    pub fn is_file_marked(&self, root: &Root) -> bool {
+        let name = root.only.as_deref().unwrap_or_default();
+        let found = root.open(libc::O_PATH).and_then(|directory| {
+            let flags = libc::O_PATH | libc::O_NOFOLLOW;
+            let file = sys::open_below(directory.as_raw_fd(), name, flags, sys::BELOW)?;
+            Ok((directory, file))
+        });
+        found.is_ok_and(|(directory, file)| {
+            has_mark(&self.names, 0, directory.as_raw_fd()) && self.is_marked(file.as_raw_fd())
+        })
+    }
+
+    /// `None` when it is not mounted there any more.
+    pub fn is_overlay_marked(&self, overlay: &Overlay) -> Option<bool> {
+        let top = sys::open_below(libc::AT_FDCWD, &overlay.mount.merged, libc::O_PATH, 0).ok()?;
+        let is_there = sys::fstat(top.as_raw_fd()).ok()?.st_dev == overlay.mount.device;
+        let whole = |group| has_mark(group, libc::FAN_MARK_FILESYSTEM, top.as_raw_fd());
+        is_there.then(|| whole(&self.opens) && whole(&self.closes))
+    }
+
+    /// No directory is taken in any more.
+    pub fn is_full(&self) -> bool {
+        self.directories().len() >= DIRECTORIES_MAX
     }
 
     /// Marks the file that has the name now. Another may get it: its directory tells.
@@ -190,7 +215,8 @@ impl Watch {
         Ok(found)
     }
 
-    fn one(&self, root: &Root, path: &[u8]) -> io::Result<Vec<Entry>> {
+    /// Watches one directory; says what it found there.
+    pub fn one(&self, root: &Root, path: &[u8]) -> io::Result<Vec<Entry>> {
         let directory = open_directory(root, path)?;
         let fd = directory.as_raw_fd();
         let key = FileKey::new(sys::file_system_id(fd)?, &sys::handle_at(fd, c"")?);
@@ -294,6 +320,13 @@ impl Watch {
             }
         }
     }
+}
+
+/// Asked by taking away what is in no mark.
+fn has_mark(group: &OwnedFd, kind: u32, fd: RawFd) -> bool {
+    let nothing = (libc::FAN_MARK_REMOVE | kind, libc::FAN_MODIFY);
+    let named = sys::c_string(format!("/proc/self/fd/{fd}").as_bytes());
+    named.is_ok_and(|name| sys::fanotify_mark(group, nothing, libc::AT_FDCWD, Some(&name)).is_ok())
 }
 
 /// Where container runtimes keep layers.

@@ -350,3 +350,105 @@ fn twenty_redeployments_in_a_row() {
         marks()
     );
 }
+
+/// The vault's own groups, which the kernel has in this process too.
+fn groups() -> Vec<i32> {
+    let all = fs::read_dir("/proc/self/fdinfo").unwrap().flatten();
+    let marks_something = |entry: &fs::DirEntry| {
+        let text = fs::read_to_string(entry.path()).unwrap_or_default();
+        text.contains("fanotify ino:") || text.contains("fanotify sdev:")
+    };
+    let found = all.filter(marks_something);
+    found
+        .map(|entry| entry.file_name().to_str().unwrap().parse().unwrap())
+        .collect()
+}
+
+/// As a file system that went away and came back loses its marks; `kind` is 0 for those of files and directories.
+fn lose_marks(kind: u32) {
+    for group in groups() {
+        let flush = libc::FAN_MARK_FLUSH | kind;
+        // SAFETY: takes integers and no string.
+        let done = unsafe { libc::fanotify_mark(group, flush, 0, libc::AT_FDCWD, std::ptr::null()) };
+        assert_eq!(done, 0, "{}", std::io::Error::last_os_error());
+    }
+}
+
+#[track_caller]
+fn wait_for_health(scene: &Scene, so: impl Fn(&norn_vault::VaultHealth) -> bool) {
+    let done = eventually(|| so(&scene.vault().health()));
+    assert!(done, "{:?}", scene.vault().health());
+}
+
+/// Nobody tells of a mark that went: what the kernel has is read back.
+#[test]
+fn marks_that_went_are_found_out_and_set_again() {
+    let mut scene = Scene::empty_volume();
+    let (data, file) = (scene.home.join("apart/data"), scene.home.join("apart/app.ini"));
+    fs::create_dir_all(data.join("deep/deeper")).unwrap();
+    corpus(FILES)(&data);
+    fs::write(data.join("deep/deeper/one"), "one".repeat(500)).unwrap();
+    fs::write(&file, "color = blue\n".repeat(100)).unwrap();
+    scene.mount_into_container(&data.display().to_string(), "mnt");
+    scene.mount_into_container(&file.display().to_string(), "etc/app.ini");
+    scene.open_vault();
+    scene.mount();
+    wait_until_kept(&scene, &data);
+    wait_for_health(&scene, |health| {
+        health.files_present > FILES as u64 && health.files_unkept == 0
+    });
+    let before = scene.vault().health();
+    assert_eq!((before.unwatched, before.rewatched), (0, 0), "{before:?}");
+    lose_marks(0);
+    lose_marks(libc::FAN_MARK_FILESYSTEM);
+    // It shows what it found before it mended.
+    scene.vault().look_at_all();
+    let found = scene.vault().health();
+    assert!(
+        found.unwatched >= 5 && found.files_unkept > FILES as u64,
+        "{found:?}"
+    );
+    assert!(found.rewatched >= 5, "{found:?}");
+    assert!(found.mounts_watched > 0, "{found:?}");
+    scene.vault().look_at_all();
+    wait_for_health(&scene, |health| health.unwatched == 0 && health.files_unkept == 0);
+    assert_comes_back(&mut scene, &data, Path::new(INSIDE));
+    let before = fs::read(&file).unwrap();
+    let scope = scene.attack(|actor| actor.encrypt(Path::new("/etc/app.ini")));
+    assert_ne!(fs::read(&file).unwrap(), before);
+    scene.restore(scope);
+    assert_eq!(fs::read(&file).unwrap(), before);
+}
+
+/// A thousand mounts come and go in a container while another directory is mounted into it and attacked.
+#[test]
+fn a_storm_of_mounts() {
+    const STORM: u64 = 1000;
+    let (mut scene, data) = with_data();
+    wait_until_kept(&scene, &data);
+    let told = scene.vault().health().mounts_told;
+    let later = scene.home.join("later");
+    fs::create_dir(&later).unwrap();
+    corpus(FILES)(&later);
+    let storm = || {
+        scene.container().enter();
+        fs::create_dir_all("/storm").unwrap();
+        for _ in 0..STORM {
+            bind(Path::new(INSIDE), Path::new("/storm"));
+            unmount(Path::new("/storm"));
+        }
+    };
+    on_host(storm);
+    scene.container().mount_later(&later, Path::new("/late"));
+    on_host(storm);
+    assert_comes_back(&mut scene, &later, Path::new("/late"));
+    assert_comes_back(&mut scene, &data, Path::new(INSIDE));
+    // Each was told of; those that went at once were seen by nobody, which is said.
+    wait_for_health(&scene, |health| health.mounts_told - told > 2 * STORM);
+    let health = scene.vault().health();
+    assert!(
+        health.mounts_unread > 0 && health.mounts_unread <= 2 * STORM,
+        "{health:?}"
+    );
+    assert_eq!(health.events_lost, 0, "{health:?}");
+}

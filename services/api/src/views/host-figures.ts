@@ -68,13 +68,29 @@ const vault: readonly Figure[] = [
   loss(
     'files without a pre-image',
     (health) => health.vaultFilesUnkept,
-    'They lie in protected directories, and nothing could be given back of them now: too large to be copied before they are opened, or not copied yet.',
+    'They lie in protected directories, and nothing could be given back of them now: too large to be copied before they are opened, not copied yet, or not watched.',
+  ),
+  loss(
+    'protected, but not watched',
+    (health) => health.vaultUnwatched,
+    'Directories, single files and containers’ file systems of which the kernel had no mark when they were last looked at.',
+  ),
+  figure(
+    'watched again',
+    (health) => health.vaultRewatched,
+    'They had lost their mark. What was done to their files until then was seen by nobody.',
   ),
   figure('mounts watched', (health) => health.mountsWatched, 'Directories of this host that containers have mounted.'),
   loss(
     'mounts not watched',
     (health) => health.mountsRefused,
     'Directories that containers have mounted and that have no pre-images.',
+  ),
+  figure('mounts told of', (health) => health.mountsTold, 'By the kernel, in containers that run.'),
+  loss(
+    'mounts gone unread',
+    (health) => health.mountsUnread,
+    'They came and went in a container before anybody looked at them.',
   ),
 ];
 

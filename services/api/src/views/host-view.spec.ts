@@ -29,6 +29,15 @@ describe('a host', () => {
     expect([state, reason]).toEqual(['protected', expect.stringMatching(/^It is cut off .* Lifting the isolation/)]);
   });
 
+  it('is not shown as protected while the kernel does not watch what it is to watch', () => {
+    const facts = factsWith('process.lifecycle', true);
+    facts.health = create(event.AgentHealthSchema, { vaultUnwatched: 2n, vaultRewatched: 2n });
+    const { state, reason } = judge(hostSeen(10), facts, { now, lostLately: [] });
+    expect([state, reason]).toEqual(['degraded', expect.stringMatching(/^2 protected directories had no mark/)]);
+    facts.health.vaultUnwatched = 0n;
+    expect(judge(hostSeen(10), facts, { now, lostLately: [] }).state).toBe('protected');
+  });
+
   it.each([
     ['that has said nothing yet', []],
     ['whose connection alone is there', [{ name: 'agent.limits', available: true }]],

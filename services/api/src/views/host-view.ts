@@ -152,15 +152,20 @@ export function judge(
       reason: `Can not do ${weak.map(({ name }) => name).join(', ')}${detail === '' ? '' : `: ${detail.replace(/\.$/, '')}`}.`,
     };
   }
-  const lost = lostLately.reduce((sum, { events }) => sum + events, 0);
-  if (lost > 0) {
-    const places = listed(lostLately.map(({ place }) => place));
-    return {
-      state: 'degraded',
-      reason: `${counted(lost, 'event')} were lost in the last hour (${places}): the host page says when.`,
-    };
-  }
+  const gap = gapOf(facts, lostLately);
+  if (gap !== '') return { state: 'degraded', reason: gap };
   return { state: 'protected', reason: facts.health?.isolated === true ? isolated : '' };
+}
+
+/** What was not watched or not told, though the agent can; empty for nothing. */
+function gapOf(facts: event.HostFacts, lostLately: HostContext['lostLately']): string {
+  const unwatched = Number(facts.health?.vaultUnwatched ?? 0);
+  if (unwatched > 0)
+    return `${counted(unwatched, 'protected directory', 'protected directories')} had no mark in the kernel when last looked at: what was done to their files until then was not seen. The agent sets the marks again and looks within a minute.`;
+  const lost = lostLately.reduce((sum, { events }) => sum + events, 0);
+  if (lost === 0) return '';
+  const places = listed(lostLately.map(({ place }) => place));
+  return `${counted(lost, 'event')} were lost in the last hour (${places}): the host page says when.`;
 }
 
 /**

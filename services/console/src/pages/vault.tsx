@@ -90,7 +90,7 @@ function adviceOf(host: Host): string[] {
     );
   if (host.vaultFilesUnkept > 0)
     advice.push(
-      `${grouped(host.vaultFilesUnkept)} of ${grouped(host.vaultFilesPresent)} files in protected directories have no pre-image now: they are too large to be copied before they are opened, or not copied yet.`,
+      `${grouped(host.vaultFilesUnkept)} of ${grouped(host.vaultFilesPresent)} files in protected directories have no pre-image now: they are too large to be copied before they are opened, not copied yet, or not watched by the kernel.`,
     );
   if (host.mountsRefused > 0)
     advice.push(

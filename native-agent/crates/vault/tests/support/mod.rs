@@ -12,6 +12,7 @@ pub mod ways;
 use std::ffi::CString;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -31,6 +32,8 @@ pub const MIB: u64 = 1 << 20;
 static SCENES: AtomicU32 = AtomicU32::new(0);
 /// A vault never looks at its own process: two in one would miss each other's files, and each fork holds the other's groups.
 static ALONE: Mutex<()> = Mutex::new(());
+/// Two on one host learn each other's containers, and each waits for the other's answer whenever it copies a file of them.
+const ALONE_ON_HOST: &str = "/var/tmp/norn-vault-test.lock";
 
 /// Where the files lie that are attacked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +76,7 @@ pub struct Scene {
     others: Vec<(PathBuf, PathBuf)>,
     /// `home` is a file system of its own.
     is_mounted: bool,
+    _alone_on_host: fs::File,
     _alone: MutexGuard<'static, ()>,
 }
 
@@ -105,6 +109,15 @@ fn mount(what: (&str, &Path), target: &Path, flags: libc::c_ulong, options: &str
         )
     };
     assert_eq!(result, 0, "mount: {}", std::io::Error::last_os_error());
+}
+
+/// The kernel has a mark of this directory in each of the vault's three groups.
+pub fn is_watched(directory: &Path) -> bool {
+    let inode = fs::metadata(directory).unwrap().ino();
+    let mark = format!("fanotify ino:{inode:x} ");
+    let infos = fs::read_dir("/proc/self/fdinfo").unwrap().flatten();
+    let texts = infos.filter_map(|info| fs::read_to_string(info.path()).ok());
+    texts.filter(|text| text.contains(&mark)).count() >= 3
 }
 
 /// Until it is unmounted, nothing below `target` can be written.
@@ -227,6 +240,8 @@ impl Scene {
 
     fn empty_on(place: Place, bytes_max: u64, prepare: impl Fn(&Path)) -> Self {
         let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+        let alone_on_host = fs::File::create(ALONE_ON_HOST).unwrap();
+        alone_on_host.lock().unwrap();
         let number = SCENES.fetch_add(1, Ordering::Relaxed);
         let own = std::process::id();
         let home = PathBuf::from(format!("/var/tmp/norn-vault-test-{own}-{number}"));
@@ -260,6 +275,7 @@ impl Scene {
             container: None,
             others: Vec::new(),
             is_mounted: false,
+            _alone_on_host: alone_on_host,
             _alone: alone,
         }
     }
@@ -334,7 +350,8 @@ impl Scene {
         self.init = self.table.get(index).unwrap().uid;
         self.tell(index, (EventKind::Exec, boot_ns()), (b"/init", b"", 0));
         if let Some(vault) = &self.vault {
-            let learned = eventually(|| vault.health().mounts_watched > 0);
+            let shared = self.home.join("shared");
+            let learned = eventually(|| vault.health().mounts_watched > 0 && is_watched(&shared));
             assert!(learned, "{:?}", vault.refused_mounts());
         }
     }

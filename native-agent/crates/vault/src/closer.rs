@@ -183,8 +183,7 @@ fn after_close(shared: &Shared, writers: &mut Writers, mut close: Close) -> io::
         (close.pid, close.time),
         (kind, before, Some(after)),
     );
-    let wanted = stat.st_nlink > 0
-        && !shared.store.index().is_held(close.pid, close.time)
+    let wanted = !shared.store.index().is_held(close.pid, close.time)
         && stat.st_size as u64 <= REST_BYTES_MAX
         && !shared.store.is_rest_full()
         && !looks_encrypted(before, after);
@@ -198,7 +197,7 @@ fn after_close(shared: &Shared, writers: &mut Writers, mut close: Close) -> io::
         // Nothing to copy, and one that waited behind others could be deleted meanwhile.
         rest(shared, &resting);
     }
-    Ok(wanted.then_some(resting))
+    Ok((wanted && stat.st_nlink > 0).then_some(resting))
 }
 
 /// Opened to write and closed as it was copied. A write in the tick of the clock in which the copied state came about would not

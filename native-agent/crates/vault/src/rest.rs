@@ -328,11 +328,17 @@ fn take_at_rest(
     (location, closed): (Location, Time),
     take: impl FnOnce(RawFd, &sys::Stat) -> Taken,
 ) -> io::Result<()> {
-    let time = sys::boot_ns() as Time;
     let stat = sys::fstat(fd)?;
-    if stat.st_nlink == 0 {
+    let is_gone = stat.st_nlink == 0;
+    if is_gone && stat.st_size > 0 {
         return Ok(());
     }
+    // An empty file that was deleted before its close was looked at was empty then too.
+    let time = if is_gone {
+        closed + 1
+    } else {
+        sys::boot_ns() as Time
+    };
     let key = location.key;
     let elsewhere = leave_former_place(shared, (&location, &stat), time);
     let (saved, earlier) = {
@@ -346,6 +352,9 @@ fn take_at_rest(
         if stat.st_nlink > 1 || elsewhere {
             note_other_name(shared, location, time);
         }
+        return Ok(());
+    }
+    if is_gone && earlier.is_some() {
         return Ok(());
     }
     if shared.store.is_sated(location.place) {

@@ -21,6 +21,8 @@ pub struct Aside {
     parent: OwnedFd,
     name: CString,
     directory: OwnedFd,
+    /// What the parent and the directory are.
+    nodes: [sys::Node; 2],
     count: Cell<u32>,
 }
 
@@ -144,7 +146,12 @@ impl Aside {
                 return Err(error);
             }
         };
+        let nodes = [
+            sys::node_at(parent.as_raw_fd(), c"")?,
+            sys::node_at(directory.as_raw_fd(), c"")?,
+        ];
         let made = Self {
+            nodes,
             parent,
             name,
             directory,
@@ -159,9 +166,14 @@ impl Aside {
     }
 
     pub fn is_within(&self, parent: &OwnedFd) -> bool {
-        is_at(self.parent.as_raw_fd(), c"", parent)
-            && sys::mount_of(self.parent.as_raw_fd()) == sys::mount_of(parent.as_raw_fd())
-            && is_at(self.parent.as_raw_fd(), &self.name, &self.directory)
+        let there = [
+            sys::node_at(parent.as_raw_fd(), c""),
+            sys::node_at(parent.as_raw_fd(), &self.name),
+        ];
+        there
+            .into_iter()
+            .zip(self.nodes)
+            .all(|(there, own)| there.is_ok_and(|there| there == own))
     }
 
     fn fresh(&self) -> io::Result<CString> {

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use super::apply::{Failed, Work};
 use super::aside::{Aside, Staged};
 use super::content::is_same;
-use super::tree::Entry;
+use super::tree::{Entry, name_in_parent};
 use crate::file::Metadata;
 use crate::record::Version;
 use crate::sys::{self, Lease};
@@ -33,11 +33,7 @@ impl Work<'_> {
 
     /// The name leads to this very file now, and no mount is in between.
     pub(super) fn leads_to(&self, path: &[u8], file: &OwnedFd) -> io::Result<bool> {
-        let Some(entry) = self.tree.lookup(path)? else {
-            return Ok(false);
-        };
-        let mounts = [&entry.file, file].map(|file| sys::mount_of(file.as_raw_fd()));
-        Ok(mounts[0] == mounts[1] && self.is_it(file, &entry)?)
+        self.tree.leads_to(path, file)
     }
 
     /// Copied up just now, a file of the image with several names has another inode number, but its handle.
@@ -53,7 +49,7 @@ impl Work<'_> {
         (aside, staged): (&Aside, &Staged),
         there: Option<&Entry>,
     ) -> Result<(), Failed> {
-        let (_, name) = self.tree.parent(path)?;
+        let name = sys::c_string(name_in_parent(path).1)?;
         if let Err(error) = aside.give(staged, &name, there.is_some()) {
             drop(aside.discard(staged));
             return Err(error.into());

@@ -63,14 +63,29 @@ impl Tree {
         }
     }
 
-    pub fn lookup(&self, path: &[u8]) -> io::Result<Option<Entry>> {
+    /// O_PATH; `None` when nothing has the name.
+    fn open_node(&self, path: &[u8]) -> io::Result<Option<OwnedFd>> {
         let flags = libc::O_PATH | libc::O_NOFOLLOW;
-        let file = match sys::open_below(self.root.as_raw_fd(), path, flags, sys::BELOW) {
-            Ok(file) => file,
-            Err(error) if matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ENOTDIR)) => {
-                return Ok(None);
-            }
-            Err(error) => return Err(error),
+        match sys::open_below(self.root.as_raw_fd(), path, flags, sys::BELOW) {
+            Err(error) if matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ENOTDIR)) => Ok(None),
+            opened => opened.map(Some),
+        }
+    }
+
+    /// The name leads to this very file now, and no mount is in between.
+    pub fn leads_to(&self, path: &[u8], file: &OwnedFd) -> io::Result<bool> {
+        let Some(found) = self.open_node(path)? else {
+            return Ok(false);
+        };
+        let there = sys::node_at(found.as_raw_fd(), c"")?;
+        let own = sys::node_at(file.as_raw_fd(), c"")?;
+        // Copied up just now, a file of the image with several names has another inode number, but its handle.
+        Ok(there == own || there.mount == own.mount && self.key(&found)? == self.key(file)?)
+    }
+
+    pub fn lookup(&self, path: &[u8]) -> io::Result<Option<Entry>> {
+        let Some(file) = self.open_node(path)? else {
+            return Ok(None);
         };
         let stat = sys::fstat(file.as_raw_fd())?;
         let key = self.key(&file)?;
@@ -154,8 +169,7 @@ impl Tree {
 
     /// The directory that holds `path`, and the name in it.
     pub fn parent(&self, path: &[u8]) -> io::Result<(OwnedFd, CString)> {
-        let at = path.iter().rposition(|&byte| byte == b'/');
-        let (parent, name) = at.map_or((&b""[..], path), |at| (&path[..at], &path[at + 1..]));
+        let (parent, name) = name_in_parent(path);
         let flags = libc::O_PATH | libc::O_DIRECTORY | libc::O_NOFOLLOW;
         let directory = sys::open_below(self.root.as_raw_fd(), parent, flags, sys::BELOW)?;
         Ok((directory, sys::c_string(name)?))
@@ -168,6 +182,12 @@ impl Tree {
         }
         sys::open_again(entry.file.as_raw_fd(), flags)
     }
+}
+
+/// The path of the directory that holds `path`, and the name in it.
+pub fn name_in_parent(path: &[u8]) -> (&[u8], &[u8]) {
+    let at = path.iter().rposition(|&byte| byte == b'/');
+    at.map_or((&b""[..], path), |at| (&path[..at], &path[at + 1..]))
 }
 
 /// Where the directory lies now. By its last name when it was removed: whoever may write to a directory above could have put a link, or a

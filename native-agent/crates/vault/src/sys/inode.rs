@@ -29,15 +29,40 @@ pub fn link_file_at(fd: RawFd, to: (RawFd, &CStr)) -> io::Result<()> {
     check(unsafe { libc::linkat(libc::AT_FDCWD, from.as_ptr(), to.0, to.1.as_ptr(), flags) }).map(drop)
 }
 
-/// Of the mount that a descriptor was opened through; 0 where the kernel does not say (before 5.8).
-pub fn mount_of(fd: RawFd) -> u64 {
+/// An inode, and the mount that leads to it: 0 where the kernel does not say (before 5.8).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Node {
+    device: (u32, u32),
+    inode: u64,
+    pub mount: u64,
+}
+
+/// What a name in a directory leads to, be it a link; the empty name is the descriptor's own file.
+pub fn node_at(directory: RawFd, name: &CStr) -> io::Result<Node> {
     let mut found = std::mem::MaybeUninit::<libc::statx>::zeroed();
-    let flags = libc::AT_EMPTY_PATH;
-    // SAFETY: the path is a constant C string; `found` was zeroed, so reading it is fine whatever was filled.
-    unsafe {
-        libc::statx(fd, c"".as_ptr(), flags, libc::STATX_MNT_ID, found.as_mut_ptr());
-        found.assume_init().stx_mnt_id
-    }
+    let flags = libc::AT_EMPTY_PATH | libc::AT_SYMLINK_NOFOLLOW;
+    let wanted = libc::STATX_INO | libc::STATX_MNT_ID;
+    // SAFETY: the name outlives the call, and the kernel fills `found`, which was zeroed.
+    let found = unsafe {
+        check(libc::statx(
+            directory,
+            name.as_ptr(),
+            flags,
+            wanted,
+            found.as_mut_ptr(),
+        ))?;
+        found.assume_init()
+    };
+    Ok(Node {
+        device: (found.stx_dev_major, found.stx_dev_minor),
+        inode: found.stx_ino,
+        mount: found.stx_mnt_id,
+    })
+}
+
+/// Of the mount that a descriptor was opened through; 0 where the kernel does not say.
+pub fn mount_of(fd: RawFd) -> u64 {
+    node_at(fd, c"").map_or(0, |node| node.mount)
 }
 
 /// Who this process is to file systems, as long as it does not change that.

@@ -9,6 +9,10 @@ use super::is_odd;
 const MEMORY_NS: u64 = 10_000_000_000;
 /// And so soon when a sample lies where nothing was mapped.
 const MISS_NS: u64 = 500_000_000;
+/// Maps that cost much are read so seldom that it is this part of one core.
+const MEMORY_ONE_IN: u64 = 1_500;
+/// But not more seldom than that, ns: a machine that stood still meanwhile makes them look costly.
+const MEMORY_MAX_NS: u64 = 60_000_000_000;
 /// Loops are decoded again after this, ns: code may have changed.
 const LOOPS_NS: u64 = 10_000_000_000;
 const LOOPS_MAX: usize = 64;
@@ -63,12 +67,17 @@ const ENGINES: [&[u8]; 22] = [
 #[derive(Debug, Default)]
 pub struct Known {
     pub seen_ns: u64,
-    /// Loops decoded and maps read for it.
-    pub looks: u32,
+    pub samples: usize,
+    /// Samples that waited for its maps, and for a loop, since it last got them.
+    pub unplaced: usize,
+    pub undecoded: usize,
+    /// A reflex watches it: it is not forgotten before it is judged.
+    pub is_odd: bool,
     image_number: u32,
     memory: Option<Memory>,
     engine: bool,
     memory_ns: u64,
+    memory_rest_ns: u64,
     loops: Vec<Loop>,
     addresses: HashMap<u64, Option<Kernel>>,
     loops_ns: u64,
@@ -76,7 +85,7 @@ pub struct Known {
 
 impl Known {
     /// Forgets what another image, or another time, has taught.
-    pub fn seen(&mut self, image_number: u32, now_ns: u64) {
+    pub fn seen(&mut self, image_number: u32, (now_ns, samples): (u64, usize)) {
         if self.image_number != image_number {
             *self = Self {
                 image_number,
@@ -87,8 +96,8 @@ impl Known {
             self.loops_ns = now_ns;
             self.loops.clear();
             self.addresses.clear();
-            self.looks = 0;
         }
+        self.samples = self.samples.saturating_add(samples);
         self.seen_ns = now_ns;
     }
 
@@ -98,12 +107,15 @@ impl Known {
             .memory
             .as_ref()
             .is_some_and(|memory| memory.at(sample.address).is_some_and(|region| region.executable));
-        self.memory_ns == 0 || age_ns > if is_hit { MEMORY_NS } else { MISS_NS }
+        let fresh_ns = if is_hit { MEMORY_NS } else { MISS_NS };
+        self.memory_ns == 0 || age_ns > fresh_ns.max(self.memory_rest_ns)
     }
 
-    pub fn learn(&mut self, memory: Option<Memory>, now_ns: u64) {
-        self.looks += 1;
+    /// `cost_ns`: CPU time of reading it.
+    pub fn learn(&mut self, memory: Option<Memory>, (now_ns, cost_ns): (u64, u64)) {
+        self.unplaced = 0;
         self.memory_ns = now_ns;
+        self.memory_rest_ns = cost_ns.saturating_mul(MEMORY_ONE_IN).min(MEMORY_MAX_NS);
         self.engine = memory
             .as_ref()
             .is_some_and(|memory| ENGINES.iter().any(|part| memory.has_file_like(part)));
@@ -162,7 +174,6 @@ impl Known {
     }
 
     pub fn learn_loop(&mut self, found: Loop, address: u64) -> Option<Kernel> {
-        self.looks += 1;
         if self.loops.len() < LOOPS_MAX && !self.loops.contains(&found) {
             self.loops.push(found);
         }

@@ -2,10 +2,12 @@
 //! that of misplaced code.
 mod allowance;
 mod known;
+mod status;
 
+use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use norn_events::{Event, ProcessIndex, ProcessTable, ProcessUid};
+use norn_events::{Event, Process, ProcessIndex, ProcessTable, ProcessUid};
 use norn_insight::{Decoder, FileId, Instructions, Kernel, Origin, Pace, Sample, SelfTest, Unsupported};
 
 use crate::miner::Miner;
@@ -14,6 +16,8 @@ use crate::{Context, Firing};
 use allowance::Allowance;
 use known::Known;
 pub use known::Place;
+pub use status::InsightStatus;
+use status::Told;
 
 /// Samples are fetched so often, ns: often enough to find short-lived processes alive.
 const ROUND_NS: u64 = 100_000_000;
@@ -51,24 +55,6 @@ pub struct Source {
     pub cpu_ns: fn() -> u64,
 }
 
-/// What can be said of the instructions that run here.
-#[derive(Debug, Clone, Default)]
-pub struct InsightStatus {
-    /// Samples come in.
-    pub available: bool,
-    /// Why loops are not decoded; empty when they are.
-    pub undecoded: String,
-    pub self_test: SelfTest,
-    pub samples: u64,
-    /// Found no room in the kernel's rings, or here.
-    pub samples_lost: u64,
-    /// Loops decoded, maps read: what costs.
-    pub looks: u64,
-    pub maps: u64,
-    /// CPU time of taking samples in the kernel, as the self-test measured it, and of looking at them, ns.
-    pub spent_ns: u64,
-}
-
 /// One sample, looked at.
 pub(crate) struct Sight<'a> {
     pub index: ProcessIndex,
@@ -88,6 +74,9 @@ pub(crate) struct Listing {
     pub lines: Vec<String>,
 }
 
+/// A process and its samples of one round.
+type Group = (ProcessIndex, Vec<Sample>);
+
 pub(crate) struct Insight {
     source: Option<Source>,
     round_ns: u64,
@@ -97,6 +86,7 @@ pub(crate) struct Insight {
     pace: Pace,
     allowance: Allowance,
     status: InsightStatus,
+    told: Told,
     code: Vec<u8>,
     /// Of programs that hash, by device and inode: a process that has ended when it is blamed can't be read any more.
     listings: HashMap<(u64, u64), Listing>,
@@ -123,6 +113,7 @@ impl Insight {
             ended: VecDeque::new(),
             pace: Pace::Calm,
             allowance: Allowance::default(),
+            told: Told::default(),
             code: vec![0; before + behind],
             listings: HashMap::new(),
             own: HashSet::new(),
@@ -168,7 +159,9 @@ impl Insight {
         let spent_ns = taken_ns + cpu_ns().saturating_sub(started_ns);
         self.allowance.spend(spent_ns);
         self.status.spent_ns += spent_ns;
+        self.status.left_ns = self.allowance.left_ns();
         self.adapt();
+        self.told.tell(now_ns, &self.status);
         firings
     }
 
@@ -196,7 +189,13 @@ impl Insight {
             Pace::Calm => CALM,
             Pace::Close => CLOSE,
         };
-        for (index, samples) in self.drain(context) {
+        if !self.allowance.is_left_for_maps() {
+            budget.maps = 0;
+        }
+        let mut groups = self.drain(context);
+        self.read_maps(&mut groups, (now_ns, context, budget.maps));
+        self.sort(&mut groups, context, |known| known.undecoded);
+        for (index, samples) in groups {
             miner.spent(index, &samples, (now_ns, context));
             for &sample in &samples {
                 let Some(sight) = self.look(index, sample, (now_ns, context, &mut budget)) else {
@@ -212,6 +211,7 @@ impl Insight {
                 };
                 let mined = miner.see(&sight, (now_ns, context));
                 let odd = misplaced.see(&sight, (now_ns, context));
+                self.mark(index, context, |uid| mined || misplaced.watches(uid));
                 if mined || odd {
                     let processes = context.processes;
                     let mut list = || self.list((index, sample), place.as_ref(), processes);
@@ -226,8 +226,8 @@ impl Insight {
         firings
     }
 
-    /// Samples by process, those first that were looked at least.
-    fn drain(&mut self, context: &Context<'_>) -> Vec<(ProcessIndex, Vec<Sample>)> {
+    /// Samples by process.
+    fn drain(&mut self, context: &Context<'_>) -> Vec<Group> {
         let Some(source) = self.source.as_mut() else {
             return Vec::new();
         };
@@ -249,20 +249,75 @@ impl Insight {
                 .by_pid(pid)
                 .or_else(|| ended().map(|(_, index)| *index))
         };
-        let mut groups: Vec<_> = by_pid
+        by_pid
             .into_iter()
             .filter(|(pid, _)| !context.guarded.contains(pid))
             .filter_map(|(pid, samples)| Some((index(pid)?, samples)))
-            .collect();
+            .collect()
+    }
+
+    /// Who waited longest is first, and of those who did not the one that computes most: a newcomer has its turn when nobody
+    /// waits, and many newcomers do not keep one that stays from its own.
+    fn sort(&self, groups: &mut [Group], context: &Context<'_>, waited: fn(&Known) -> usize) {
         groups.sort_by_cached_key(|(index, samples)| {
-            let uid = context.processes.get(*index).map(|process| process.uid);
-            let known = uid.and_then(|uid| self.known.get(&uid));
-            (
-                known.map_or(0, |known| known.looks),
-                std::cmp::Reverse(samples.len()),
-            )
+            let process = context.processes.get(*index);
+            let known = process.and_then(|process| self.known.get(&process.uid));
+            Reverse((known.map_or(0, waited), samples.len()))
         });
-        groups
+    }
+
+    /// A process of one sample may be gone the next moment: its maps are read only when there is plenty to spend.
+    fn read_maps(&mut self, groups: &mut [Group], (now_ns, context, mut maps): (u64, &Context<'_>, u32)) {
+        for (index, samples) in groups.iter() {
+            if let Some(process) = context.processes.get(*index) {
+                self.meet(process, (now_ns, samples.len()));
+            }
+        }
+        self.sort(groups, context, |known| known.unplaced);
+        let Some(source) = self.source.as_ref() else {
+            return;
+        };
+        let enough = if self.allowance.is_plenty() { 1 } else { 2 };
+        for (index, samples) in groups.iter() {
+            let Some(process) = context.processes.get(*index) else {
+                continue;
+            };
+            let Some(known) = self.known.get_mut(&process.uid) else {
+                continue;
+            };
+            let wanting = samples.iter().filter(|sample| known.wants_memory(sample, now_ns));
+            let wanting = wanting.count();
+            if wanting > 0 && maps > 0 && known.samples >= enough {
+                maps -= 1;
+                self.status.maps += 1;
+                let begun_ns = (source.cpu_ns)();
+                let memory = source.instructions.memory(process.pid);
+                known.learn(memory, (now_ns, (source.cpu_ns)().saturating_sub(begun_ns)));
+            } else {
+                known.unplaced += wanting;
+            }
+        }
+    }
+
+    /// Somebody else is forgotten for it: who was not odd, was seen once, and that long ago. None that was seen this round.
+    fn meet(&mut self, process: &Process, (now_ns, samples): (u64, usize)) {
+        if !self.known.contains_key(&process.uid) && self.known.len() >= KNOWN_MAX {
+            let others = self.known.iter().filter(|(_, known)| known.seen_ns < now_ns);
+            let least = others.min_by_key(|(_, known)| (known.is_odd, known.samples > 1, known.seen_ns));
+            let Some(uid) = least.map(|(uid, _)| *uid) else {
+                return;
+            };
+            self.known.remove(&uid);
+        }
+        let known = self.known.entry(process.uid).or_default();
+        known.seen(process.image_number, (now_ns, samples));
+    }
+
+    fn mark(&mut self, index: ProcessIndex, context: &Context<'_>, is_odd: impl Fn(ProcessUid) -> bool) {
+        let uid = context.processes.get(index).map(|process| process.uid);
+        if let Some((uid, known)) = uid.and_then(|uid| Some((uid, self.known.get_mut(&uid)?))) {
+            known.is_odd = is_odd(uid);
+        }
     }
 
     /// `None`: the process is gone, or nothing is left to spend on it.
@@ -274,25 +329,22 @@ impl Insight {
     ) -> Option<(Option<Option<Kernel>>, Option<Place>)> {
         let process = context.processes.get(index)?;
         let source = self.source.as_ref()?;
-        if !self.known.contains_key(&process.uid) && self.known.len() >= KNOWN_MAX {
-            let oldest = self.known.iter().min_by_key(|(_, known)| known.seen_ns)?;
-            let uid = *oldest.0;
-            self.known.remove(&uid);
-        }
-        let known = self.known.entry(process.uid).or_default();
-        known.seen(process.image_number, now_ns);
-        if budget.maps > 0 && known.wants_memory(&sample, now_ns) {
-            budget.maps -= 1;
-            self.status.maps += 1;
-            known.learn(source.instructions.memory(process.pid), now_ns);
-        }
+        let Some(known) = self.known.get_mut(&process.uid) else {
+            self.status.refused += 1;
+            return None;
+        };
         let place = known.place(&sample, &self.own);
+        let mut is_refused = place.is_none() && known.wants_memory(&sample, now_ns);
         let mut kernel = None;
         if let (Ok(decoder), false) = (&source.decoder, sample.in_kernel) {
             kernel = known.kernel_at(sample.address);
-            if kernel.is_none() && budget.looks > 0 {
+            if kernel.is_none() && budget.looks == 0 {
+                known.undecoded += 1;
+                is_refused = true;
+            } else if kernel.is_none() {
                 budget.looks -= 1;
                 self.status.looks += 1;
+                known.undecoded = 0;
                 let (base, length) = read(source, process.pid, sample.address, &mut self.code);
                 let code = &self.code[..length];
                 let found = decoder.look(code, base, sample.address);
@@ -304,6 +356,9 @@ impl Insight {
                     let stretch = (found.start.max(base), found.end);
                     let lines = decoder.disassemble((code, base), stretch, LINES_MAX);
                     let region = known.region_at(sample.address);
+                    let region = Some(region).filter(|region| !region.is_empty());
+                    let region = region.or_else(|| region_of(source, process.pid, sample.address));
+                    let region = region.unwrap_or_default();
                     if self.listings.len() >= LISTINGS_MAX {
                         self.listings.clear();
                     }
@@ -311,6 +366,7 @@ impl Insight {
                 }
             }
         }
+        self.status.refused += u64::from(is_refused);
         (kernel.is_some() || place.is_some()).then_some((kernel, place))
     }
 
@@ -359,10 +415,7 @@ impl Insight {
         let shown = place
             .map(|place| place.region.clone())
             .filter(|region| !region.is_empty());
-        let describe = || {
-            let memory = source.instructions.memory(process.pid)?;
-            memory.at(sample.address).map(|region| region.describe())
-        };
+        let describe = || region_of(source, process.pid, sample.address);
         Listing {
             region: shown.or_else(describe).unwrap_or_default(),
             lines,
@@ -396,6 +449,12 @@ fn read(source: &Source, pid: u32, address: u64, code: &mut [u8]) -> (u64, usize
     // The mapping begins less than that before the sample.
     let base = address & !0xfff;
     (base, source.instructions.read(pid, base, code))
+}
+
+/// Read for a finding alone.
+fn region_of(source: &Source, pid: u32, address: u64) -> Option<String> {
+    let memory = source.instructions.memory(pid)?;
+    memory.at(address).map(|region| region.describe())
 }
 
 /// Memory in which no program keeps its code.

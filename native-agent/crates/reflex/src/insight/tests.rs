@@ -17,6 +17,8 @@ pub struct Work {
     pub code: Vec<u8>,
     /// Of one core.
     pub percent: u64,
+    /// In a tenth of a second, as far as the tests count them.
+    pub samples: u64,
     /// Where its code and its stack point.
     pub address: u64,
     pub stack: u64,
@@ -33,6 +35,7 @@ impl Work {
             pid,
             code,
             percent,
+            samples: 5,
             address: BASE,
             stack: 0,
             in_kernel: false,
@@ -47,20 +50,29 @@ impl Work {
 pub struct FakeInstructions {
     pub work: Arc<Mutex<Vec<Work>>>,
     pub pace: Arc<Mutex<Option<Pace>>>,
+    /// CPU time of reading the maps of any process, on [`clock_ns`].
+    pub maps_ns: Arc<Mutex<u64>>,
+}
+
+thread_local! { static CLOCK_NS: std::cell::Cell<u64> = const { std::cell::Cell::new(0) } }
+
+/// CPU time that only passes while maps are read.
+fn clock_ns() -> u64 {
+    CLOCK_NS.get()
 }
 
 impl Instructions for FakeInstructions {
     fn drain(&mut self, sink: &mut dyn FnMut(Sample)) {
         for work in self.work.lock().unwrap().iter() {
-            // A tenth of a second, by five samples.
-            (0..5).for_each(|_| {
+            // A tenth of a second, by so many samples.
+            (0..work.samples).for_each(|_| {
                 sink(Sample {
                     pid: work.pid,
                     thread: work.pid,
                     address: work.address,
                     stack: work.stack,
                     in_kernel: work.in_kernel,
-                    weight_ns: work.percent * 200_000,
+                    weight_ns: work.percent * 1_000_000 / work.samples,
                 });
             });
         }
@@ -93,6 +105,7 @@ impl Instructions for FakeInstructions {
     }
 
     fn memory(&self, pid: u32) -> Option<Memory> {
+        CLOCK_NS.set(CLOCK_NS.get() + *self.maps_ns.lock().unwrap());
         let work = self.work.lock().unwrap();
         work.iter()
             .find(|work| work.pid == pid)
@@ -213,4 +226,121 @@ fn where_looking_is_expensive_it_is_done_more_rarely_and_never_given_up() {
     let status = world.reflexes.insight_status();
     let allowed_ns = MINUTES * 60_000_000_000 / Pace::Calm.one_in();
     assert!(status.spent_ns <= allowed_ns + 5_000_000, "{status:?}");
+}
+
+const MISPLACED: &str = "10000000-10002000 rwxp 00000000 00:00 0";
+
+/// A program that came lately and runs code from anonymous memory, and processes beside it that live for one round each.
+fn among_newcomers(world: &mut World, instructions: &FakeInstructions, seconds: u64) -> Vec<Firing> {
+    let program = world.process("/tmp/x", None);
+    world.flagged(program, ImageFlag::UpperLayer as u32);
+    // Of one second, since rounds may be as rare as that.
+    let steady = Work {
+        address: 0x1000_0000,
+        samples: 1,
+        maps: MISPLACED.to_owned(),
+        ..Work::new(world.pid(program), hashing(), 300)
+    };
+    for _ in 0..seconds * 10 {
+        let newcomer = |world: &mut World| {
+            let index = world.process("/usr/bin/gpg", None);
+            Work::new(world.pid(index), copying(), 10)
+        };
+        let newcomers: Vec<_> = (0..4).map(|_| newcomer(world)).collect();
+        *instructions.work.lock().unwrap() = [newcomers, vec![steady.clone()]].concat();
+        world.now_ns += ROUND_NS;
+        let now = world.now_ns;
+        world.reflexes.tick(now, &world.processes);
+    }
+    world.reflexes.take()
+}
+
+fn rules(firings: &[Firing]) -> Vec<crate::Rule> {
+    firings.iter().map(|firing| firing.rule).collect()
+}
+
+#[test]
+fn newcomers_of_every_round_do_not_keep_one_that_computes_from_its_turn() {
+    let (mut world, instructions) = world();
+    let firings = among_newcomers(&mut world, &instructions, 20);
+    let rules = rules(&firings);
+    assert!(rules.contains(&crate::Rule::MisplacedCode), "{rules:?}");
+    assert!(rules.contains(&crate::Rule::Miner), "{rules:?}");
+    let status = world.reflexes.insight_status();
+    assert!(
+        status.refused > 0 && status.refused < status.samples,
+        "{status:?}"
+    );
+}
+
+#[test]
+fn it_has_its_turn_also_when_maps_are_more_expensive_than_all_that_may_be_spent() {
+    let instructions = FakeInstructions::default();
+    *instructions.maps_ns.lock().unwrap() = 3_000_000;
+    let expensive = Source {
+        cpu_ns: clock_ns,
+        ..source(&instructions).unwrap()
+    };
+    let mut world = World::with(&["/usr/bin/gpg"], Some(expensive));
+    let firings = among_newcomers(&mut world, &instructions, 60);
+    let rules = rules(&firings);
+    assert!(rules.contains(&crate::Rule::MisplacedCode), "{rules:?}");
+    assert!(rules.contains(&crate::Rule::Miner), "{rules:?}");
+}
+
+#[test]
+fn one_that_is_odd_is_not_forgotten_for_many_that_come_and_go() {
+    let (mut world, instructions) = world();
+    let program = world.process("/tmp/x", None);
+    world.flagged(program, ImageFlag::UpperLayer as u32);
+    let odd = Work {
+        address: 0x1000_0000,
+        samples: 1,
+        maps: MISPLACED.to_owned(),
+        ..Work::new(world.pid(program), copying(), 30)
+    };
+    // Seen once in 40 rounds; as many processes as are known come in between, again and again.
+    for round in 0..400 {
+        let newcomer = |world: &mut World| {
+            let index = world.process("/usr/bin/gpg", None);
+            Work::new(world.pid(index), copying(), 10)
+        };
+        let newcomers: Vec<_> = (0..4).map(|_| newcomer(&mut world)).collect();
+        let odd = (round % 40 == 0 || round == 1).then(|| odd.clone());
+        *instructions.work.lock().unwrap() = newcomers.into_iter().chain(odd).collect();
+        world.now_ns += ROUND_NS;
+        let now = world.now_ns;
+        world.reflexes.tick(now, &world.processes);
+    }
+    assert_eq!(rules(&world.reflexes.take()), [crate::Rule::MisplacedCode]);
+}
+
+#[test]
+fn costly_maps_neither_blind_for_long_nor_cost_more_than_is_promised() {
+    const MINUTES: u64 = 10;
+    let instructions = FakeInstructions::default();
+    *instructions.maps_ns.lock().unwrap() = 20_000_000;
+    let expensive = Source {
+        cpu_ns: clock_ns,
+        ..source(&instructions).unwrap()
+    };
+    let mut world = World::with(&[], Some(expensive));
+    let programs: Vec<_> = (0..40)
+        .map(|number| world.process(&format!("/usr/bin/{number}"), None))
+        .collect();
+    let work = |&index: &ProcessIndex| Work::new(world.pid(index), copying(), 5);
+    *instructions.work.lock().unwrap() = programs.iter().map(work).collect();
+    let (mut looked, mut read) = (0, 0);
+    for minute in 1..=MINUTES {
+        run(&mut world, 60);
+        let status = world.reflexes.insight_status();
+        assert!(
+            status.looks > looked + 30 && status.maps > read,
+            "minute {minute}: {status:?}"
+        );
+        (looked, read) = (status.looks, status.maps);
+    }
+    let status = world.reflexes.insight_status();
+    let promised_ns = MINUTES * 60_000_000_000 * 2 / 1_000;
+    assert!(status.spent_ns <= promised_ns, "{status:?}");
 }

@@ -111,6 +111,11 @@ impl Misplaced {
         Some(firing(process, (&odd, oddity), (now_ns, &list())))
     }
 
+    /// It was odd lately, and is not judged yet.
+    pub fn watches(&self, process: ProcessUid) -> bool {
+        self.odd.contains_key(&process)
+    }
+
     pub fn is_watching(&self) -> bool {
         self.odd.values().any(|odd| odd.last_ns + WATCH_NS > self.now_ns)
     }

@@ -132,7 +132,14 @@ const hooks: readonly Figure[] = [
 const instructions: readonly Figure[] = [
   figure('samples', (health) => health.samples, 'Moments at which running code was looked at.'),
   loss('samples lost', (health) => health.samplesLost, 'They found no room.'),
+  figure(
+    'samples not looked at',
+    (health) => health.samplesRefused,
+    'All that may be spent on looking was spent. A process that computes for long has its turn.',
+  ),
+  loss('CPUs not seen', (health) => health.cpusNotSampled, 'They give no samples: what runs there is not looked at.'),
   figure('loops decoded', (health) => health.loopsDecoded, 'What was computed there.'),
+  figure('maps read', (health) => health.memoryMapsRead, 'Where that code lies.'),
   figure(
     'share of a core',
     shareOfCore,

@@ -1,14 +1,16 @@
-//! What it costs to look at what runs: the CPU time of one thread that does nothing else, while this machine does what it does.
+//! What it costs to look at what runs: the CPU time of one thread that does nothing else, while another computes and this machine
+//! does what it does.
 use std::collections::HashSet;
 use std::fs;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use norn_events::{Image, Process, ProcessTable, ProcessUid};
 use norn_insight::{Sampler, of_this_cpu, self_test, thread_cpu_ns};
 use norn_reflex::{Packages, Reflexes, Source};
 
-const RUN: Duration = Duration::from_secs(30);
+const RUN: Duration = Duration::from_secs(10);
 const TICK: Duration = Duration::from_millis(10);
 const PERIOD_NS: u64 = 100_000;
 const NEW_PROCESSES: Duration = Duration::from_millis(500);
@@ -47,8 +49,35 @@ fn look_up(processes: &mut ProcessTable, known: &mut HashSet<u32>) {
     }
 }
 
+/// Computes until it is dropped: an idle machine gives no samples.
+struct Load(Arc<AtomicBool>, Option<std::thread::JoinHandle<u64>>);
+
+impl Load {
+    fn start() -> Self {
+        let ends = Arc::new(AtomicBool::new(false));
+        let seen = ends.clone();
+        let work = move || {
+            let mut number = 1_u64;
+            while !seen.load(Ordering::Relaxed) {
+                number = std::hint::black_box(number.rotate_left(7) ^ 0x9e37);
+            }
+            number
+        };
+        Self(ends, Some(std::thread::spawn(work)))
+    }
+}
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.1.take() {
+            let _number = thread.join();
+        }
+    }
+}
+
 #[test]
-#[ignore = "measures for half a minute: needs perf, prints, judges nothing"]
+#[ignore = "measures for ten seconds: needs perf, prints, judges only that there are samples"]
 fn looking_at_what_runs_costs() {
     let mut sampler = Sampler::open().expect("perf_event_open is allowed");
     let decoder = of_this_cpu();
@@ -63,6 +92,7 @@ fn looking_at_what_runs_costs() {
         }),
     );
     let (mut processes, mut known) = (ProcessTable::default(), HashSet::new());
+    let load = Load::start();
     let (begun, mut looked_up, mut spent) = (Instant::now(), None::<Instant>, Duration::ZERO);
     while begun.elapsed() < RUN {
         if looked_up.is_none_or(|at| at.elapsed() > NEW_PROCESSES) {
@@ -74,6 +104,7 @@ fn looking_at_what_runs_costs() {
         spent += cpu_time() - before;
         std::thread::sleep(TICK);
     }
+    drop(load);
     let status = reflexes.insight_status();
     println!(
         "{:.3} % of a core; {status:?}; found: {:?}",
@@ -85,7 +116,7 @@ fn looking_at_what_runs_costs() {
             .collect::<Vec<_>>()
     );
     println!("{:.0} ns of the sampled CPU a sample", sample_cost_ns());
-    assert!(status.samples > 0);
+    assert!(status.samples > 0 && status.looks > 0, "{status:?}");
 }
 
 /// The same work with ten thousand samples a second and with none: the difference is theirs.

@@ -2,12 +2,14 @@
 //! Knows nothing of who may do so; that is the reflexes' to judge.
 mod aarch64;
 mod body;
+mod cpus;
 mod decoder;
 mod kernel;
 mod memory;
 mod ring;
 mod sampler;
 mod self_test;
+mod watch;
 mod x86;
 
 use nix::time::{ClockId, clock_gettime};
@@ -70,12 +72,22 @@ impl Pace {
     }
 }
 
+/// Which CPUs are looked at.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Coverage {
+    /// Online.
+    pub cpus: u32,
+    /// Of these, those that give no samples: what runs there is not seen.
+    pub silent: u32,
+}
+
 /// Where samples of running code come from, and the memory of who runs it.
 pub trait Instructions: Send {
     /// Hands over what was sampled since the last call, oldest first on each CPU.
     fn drain(&mut self, sink: &mut dyn FnMut(Sample));
     /// Samples that found no room, in all.
     fn lost(&self) -> u64;
+    fn coverage(&self) -> Coverage;
     fn set_pace(&mut self, pace: Pace);
     /// Reads code of a process; the bytes read.
     fn read(&self, pid: u32, address: u64, buffer: &mut [u8]) -> usize;

@@ -18,6 +18,9 @@ const MODE_KERNEL: u32 = 1;
 const PERF_FLAG_FD_CLOEXEC: libc::c_ulong = 8;
 /// `_IOW('$', 4, u64)`.
 const PERF_EVENT_IOC_PERIOD: libc::Ioctl = 0x4008_2404;
+/// `_IO('$', 0)` and `_IO('$', 1)`.
+const PERF_EVENT_IOC_ENABLE: libc::Ioctl = 0x2400;
+const PERF_EVENT_IOC_DISABLE: libc::Ioctl = 0x2401;
 /// Bits of `perf_event_attr`'s flag word.
 const EXCLUDE_KERNEL: u64 = 1 << 5;
 const EXCLUDE_HYPERVISOR: u64 = 1 << 6;
@@ -55,6 +58,15 @@ struct Attributes {
     user_registers: u64,
     user_stack_bytes: u32,
     clock: i32,
+}
+
+/// What came out of a ring.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Drained {
+    /// Anything, threads of the kernel included: the CPU gives samples.
+    pub any: bool,
+    /// Samples that found no room.
+    pub lost: u64,
 }
 
 pub struct Ring {
@@ -112,6 +124,22 @@ impl Ring {
         };
     }
 
+    /// The kernel takes its timer away and sets a new one. Refused when the CPU is gone; then only a new ring helps.
+    pub fn arm_again(&self) {
+        self.switch(PERF_EVENT_IOC_DISABLE);
+        self.switch(PERF_EVENT_IOC_ENABLE);
+    }
+
+    #[cfg(test)]
+    pub fn silence(&self) {
+        self.switch(PERF_EVENT_IOC_DISABLE);
+    }
+
+    fn switch(&self, request: libc::Ioctl) {
+        // SAFETY: the request takes no argument. A refusal leaves the event as it is.
+        unsafe { libc::ioctl(self.event.as_raw_fd(), request, 0) };
+    }
+
     fn position(&self, at: usize) -> &AtomicU64 {
         // SAFETY: both positions are aligned u64 within the first mapped page, shared with the kernel and only ever
         // accessed atomically.
@@ -128,11 +156,14 @@ impl Ring {
         u64::from(self.u32_at(position)) | u64::from(self.u32_at(position + 4)) << 32
     }
 
-    /// How many samples were lost since the last call.
-    pub fn drain(&self, weight_ns: u64, sink: &mut dyn FnMut(Sample)) -> u64 {
+    /// What the kernel wrote since the last call.
+    pub fn drain(&self, weight_ns: u64, sink: &mut dyn FnMut(Sample)) -> Drained {
         let head = self.position(HEAD_AT).load(Ordering::Acquire);
         let mut tail = self.position(TAIL_AT).load(Ordering::Relaxed);
-        let mut lost = 0;
+        let mut drained = Drained {
+            any: tail < head,
+            lost: 0,
+        };
         while tail < head {
             let word = self.u32_at(tail + 4);
             let (size, mode) = (u64::from(word >> 16), word & MODE_MASK);
@@ -149,14 +180,14 @@ impl Ring {
                     in_kernel: mode == MODE_KERNEL,
                     weight_ns,
                 }),
-                PERF_RECORD_LOST => lost += self.u64_at(tail + 16),
+                PERF_RECORD_LOST => drained.lost += self.u64_at(tail + 16),
                 _ => {}
             }
             tail += size;
         }
         fence(Ordering::SeqCst);
         self.position(TAIL_AT).store(head, Ordering::Release);
-        lost
+        drained
     }
 }
 

@@ -1,18 +1,25 @@
 //! Samples what every CPU runs: perf's cpu-clock, read from rings whenever somebody looks.
 use std::io;
+use std::time::{Duration, Instant};
 
 use nix::sys::uio::{RemoteIoVec, process_vm_readv};
 use nix::unistd::Pid;
 
+use crate::cpus;
 use crate::ring::Ring;
-use crate::{Instructions, Memory, Pace, Sample};
+use crate::watch::{Open, Watch};
+use crate::{Coverage, Instructions, Memory, Pace, Sample};
 
 /// The part of what a pace allows that samples may take in the kernel.
 const SAMPLES_ONE_IN: u64 = 4;
 
-/// One ring for each CPU that was online at the start.
+/// How often CPUs are looked for that came, or that give no samples.
+const CHECKED: Duration = Duration::from_secs(30);
+
+/// One ring for each CPU that is online.
 pub struct Sampler {
-    rings: Vec<Ring>,
+    watch: Watch,
+    checked: Instant,
     period_ns: u64,
     sample_ns: u64,
     lost: u64,
@@ -22,17 +29,14 @@ impl Sampler {
     /// # Errors
     /// When the kernel refuses: no CAP_PERFMON, or `kernel.perf_event_paranoid` above 2 without it.
     pub fn open() -> io::Result<Self> {
+        Self::open_with(Ring::open)
+    }
+
+    pub(crate) fn open_with(open: Open) -> io::Result<Self> {
         let period_ns = Pace::Calm.period_ns();
-        // SAFETY: sysconf has no preconditions.
-        let cpus = unsafe { libc::sysconf(libc::_SC_NPROCESSORS_CONF) }.max(1);
-        let mut rings: Vec<Ring> = (0..cpus as i32)
-            .filter_map(|cpu| Ring::open(cpu, period_ns).ok())
-            .collect();
-        if rings.is_empty() {
-            rings.push(Ring::open(0, period_ns)?);
-        }
         Ok(Self {
-            rings,
+            watch: Watch::open(&cpus::online(), period_ns, open)?,
+            checked: Instant::now(),
             period_ns,
             sample_ns: 0,
             lost: 0,
@@ -49,15 +53,32 @@ impl Sampler {
     pub fn set_period(&mut self, period_ns: u64) {
         if self.period_ns != period_ns {
             self.period_ns = period_ns;
-            self.rings.iter().for_each(|ring| ring.set_period(period_ns));
+            self.watch.set_period(period_ns);
         }
+    }
+
+    pub(crate) fn watch(&mut self) -> (&mut Watch, u64) {
+        (&mut self.watch, self.period_ns)
+    }
+
+    fn period_of(&self, pace: Pace) -> u64 {
+        let bearable_ns = SAMPLES_ONE_IN * pace.one_in() * self.sample_ns * self.watch.rings() as u64;
+        pace.period_ns().max(bearable_ns)
+    }
+
+    /// By the slower pace: it may have been the pace meanwhile.
+    fn check(&mut self) {
+        self.checked = Instant::now();
+        let period_ns = self.period_of(Pace::Calm);
+        self.watch.check(&cpus::online(), period_ns, cpus::busy);
     }
 }
 
 impl Instructions for Sampler {
     fn drain(&mut self, sink: &mut dyn FnMut(Sample)) {
-        for ring in &self.rings {
-            self.lost += ring.drain(self.period_ns, sink);
+        self.lost += self.watch.drain(self.period_ns, sink);
+        if self.checked.elapsed() >= CHECKED {
+            self.check();
         }
     }
 
@@ -65,9 +86,12 @@ impl Instructions for Sampler {
         self.lost
     }
 
+    fn coverage(&self) -> Coverage {
+        self.watch.coverage()
+    }
+
     fn set_pace(&mut self, pace: Pace) {
-        let bearable_ns = SAMPLES_ONE_IN * pace.one_in() * self.sample_ns * self.rings.len() as u64;
-        self.set_period(pace.period_ns().max(bearable_ns));
+        self.set_period(self.period_of(pace));
     }
 
     fn read(&self, pid: u32, address: u64, buffer: &mut [u8]) -> usize {
@@ -101,7 +125,7 @@ mod tests {
             assert_eq!(sampler.period_ns, pace.period_ns());
             sampler.set_sample_ns(50_000);
             sampler.set_pace(pace);
-            let taken = 1_000_000_000 / sampler.period_ns * sampler.rings.len() as u64;
+            let taken = 1_000_000_000 / sampler.period_ns * sampler.watch.rings() as u64;
             assert!(
                 taken * 50_000 * SAMPLES_ONE_IN <= 1_000_000_000 / pace.one_in(),
                 "{taken} a second"

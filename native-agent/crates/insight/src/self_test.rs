@@ -2,13 +2,20 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use crate::{Decoder, Instructions, Kernel, Origin, Pace, Sample, Sampler, thread_cpu_ns};
+use crate::{Decoder, Instructions, Kernel, Origin, Pace, Sample, Sampler, cpus, thread_cpu_ns};
 
-/// Looked for this long.
-const PATIENCE: Duration = Duration::from_millis(200);
+/// Looked for while so much work is done, ns of CPU time: on a busy machine that takes longer.
+const PATIENCE_NS: u64 = 200_000_000;
 const PERIOD_NS: u64 = 200_000;
 /// A sample's cost is measured by that many.
 const DENSE_PERIOD_NS: u64 = 50_000;
+/// CPUs that are tried at most, and for how long in all: others are believed until they are busy and give no samples.
+const CPUS_TRIED_MAX: usize = 64;
+const CPUS_PATIENCE: Duration = Duration::from_secs(3);
+/// A CPU that gives nothing for so much work is silent, ns: 200 samples.
+const WORK_NS: u64 = 40_000_000;
+/// So often it is armed anew before it is given up.
+const ARMED_MAX: usize = 2;
 /// Runs of the work, of which the shortest counts.
 const RUNS: usize = 4;
 /// What a sample may cost by any measure, ns.
@@ -26,13 +33,16 @@ pub struct SelfTest {
     pub sample_ns: u64,
 }
 
-/// Takes some ten milliseconds of one CPU. The sampler knows afterwards what its samples cost.
+/// Takes some ten milliseconds of one CPU, and one or two of each other. The sampler knows afterwards what its samples cost.
 pub fn self_test(sampler: &mut Sampler, decoder: Option<&dyn Decoder>) -> SelfTest {
     let mut result = SelfTest::default();
-    let begun = Instant::now();
     sampler.set_period(PERIOD_NS);
+    try_each_cpu(sampler);
+    let begun_ns = thread_cpu_ns();
     let own = std::process::id();
-    while begun.elapsed() < PATIENCE && !(result.placed && (result.decoded || decoder.is_none())) {
+    while thread_cpu_ns() - begun_ns < PATIENCE_NS
+        && !(result.placed && (result.decoded || decoder.is_none()))
+    {
         black_box(hash(black_box(0x9e37_79b9)));
         let mut samples = Vec::new();
         sampler.drain(&mut |sample| {
@@ -49,6 +59,37 @@ pub fn self_test(sampler: &mut Sampler, decoder: Option<&dyn Decoder>) -> SelfTe
     sampler.set_sample_ns(result.sample_ns);
     sampler.set_pace(Pace::Calm);
     result
+}
+
+/// The work is done on each CPU: one proves nothing of the others.
+fn try_each_cpu(sampler: &mut Sampler) {
+    let mut numbers = cpus::online();
+    numbers.truncate(CPUS_TRIED_MAX);
+    let begun = Instant::now();
+    cpus::on_each(&numbers, |cpu| {
+        for _ in 0..=ARMED_MAX {
+            if is_heard(sampler, cpu) {
+                break;
+            }
+            let (watch, period_ns) = sampler.watch();
+            watch.arm_anew(cpu, period_ns);
+        }
+        begun.elapsed() < CPUS_PATIENCE
+    });
+}
+
+/// This thread runs on that CPU.
+fn is_heard(sampler: &mut Sampler, cpu: u32) -> bool {
+    let begun_ns = thread_cpu_ns();
+    let (watch, _) = sampler.watch();
+    watch.is_heard(cpu, &mut |_| {});
+    while thread_cpu_ns() - begun_ns < WORK_NS {
+        black_box(hash(black_box(0x9e37_79b9)));
+        if watch.is_heard(cpu, &mut |_| {}) {
+            return true;
+        }
+    }
+    false
 }
 
 /// The same work with many samples and with next to none: the difference is theirs.
@@ -106,6 +147,37 @@ fn hash(seed: u32) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ring::Ring;
+
+    #[test]
+    fn every_cpu_is_tried_and_one_that_is_silent_is_armed_anew_or_counted() {
+        if Sampler::open().is_err() {
+            eprintln!("perf_event_open is not allowed here: not tested");
+            return;
+        }
+        // Each is silent from the start, as if its timer had been lost.
+        let silenced = |cpu, period_ns| Ring::open(cpu, period_ns).inspect(Ring::silence);
+        let mut sampler = Sampler::open_with(silenced).unwrap();
+        let result = self_test(&mut sampler, None);
+        assert!(result.placed);
+        assert_eq!(sampler.coverage().silent, 0, "the timer is set anew");
+        assert!(cpus::online().iter().all(|&cpu| hears(&mut sampler, cpu)));
+        // These lost it for good: a period of an hour.
+        let dead = |cpu, _| Ring::open(cpu, 3_600_000_000_000);
+        let mut sampler = Sampler::open_with(dead).unwrap();
+        try_each_cpu(&mut sampler);
+        assert_eq!(sampler.coverage().silent, sampler.coverage().cpus);
+    }
+
+    fn hears(sampler: &mut Sampler, cpu: u32) -> bool {
+        let mut heard = false;
+        sampler.set_period(PERIOD_NS);
+        cpus::on_each(&[cpu], |cpu| {
+            heard = is_heard(sampler, cpu);
+            true
+        });
+        heard
+    }
 
     #[test]
     fn known_work_is_seen_for_what_it_is() {
@@ -116,6 +188,8 @@ mod tests {
         let decoder = crate::of_this_cpu().ok();
         let result = self_test(&mut sampler, decoder.as_deref());
         assert_eq!((result.decoded, result.placed), (decoder.is_some(), true));
+        let coverage = sampler.coverage();
+        assert_eq!((coverage.cpus, coverage.silent), (cpus::online().len() as u32, 0));
         assert!(
             (SAMPLE_MIN_NS..=SAMPLE_MAX_NS).contains(&result.sample_ns),
             "{result:?}"

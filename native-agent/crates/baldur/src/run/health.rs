@@ -37,6 +37,7 @@ pub fn heartbeat(daemon: &Daemon) -> BaldurHeartbeat {
         samples_refused: insight.refused,
         loops_decoded: insight.looks,
         memory_maps_read: insight.maps,
+        cpus_not_sampled: u64::from(insight.coverage.silent),
         sampling_us: insight.spent_ns / 1_000,
         events_shed: sensor.shed_bulk,
         hashes_refused: sensor.hashes_refused,

@@ -1,6 +1,6 @@
 //! What runs on this host's CPUs: opens the sampler, tries it on known work, and says what it is good for.
 use norn_events::wire::event::v1::Capability;
-use norn_insight::{Sampler, of_this_cpu, self_test, thread_cpu_ns};
+use norn_insight::{Coverage, Sampler, of_this_cpu, self_test, thread_cpu_ns};
 use norn_reflex::{InsightStatus, Source};
 
 const MECHANISM: &str = "perf cpu-clock";
@@ -29,7 +29,14 @@ pub fn open() -> Option<Source> {
 pub fn capabilities(status: &InsightStatus) -> [Capability; 2] {
     let refused = "perf_event_open was refused (CAP_PERFMON): what processes execute is not seen";
     let decodes = status.available && status.undecoded.is_empty();
-    let detail = |limits: &str| if status.available { limits } else { refused }.to_owned();
+    let Coverage { cpus, silent } = status.coverage;
+    let detail = |limits: &str| match (status.available, silent) {
+        (false, _) => refused.to_owned(),
+        (true, 0) => limits.to_owned(),
+        (true, _) => {
+            format!("{silent} of {cpus} CPUs give no samples: what runs there is not seen; {limits}")
+        }
+    };
     [
         Capability {
             name: "process.instructions".to_owned(),
@@ -40,14 +47,14 @@ pub fn capabilities(status: &InsightStatus) -> [Capability; 2] {
             } else {
                 status.undecoded.clone()
             },
-            verified: status.self_test.decoded,
+            verified: status.self_test.decoded && silent == 0,
         },
         Capability {
             name: "process.code_origin".to_owned(),
             available: status.available,
             mechanism: mechanism(status.available),
             detail: detail("sampled: code that runs for less than a tenth of a second is not seen"),
-            verified: status.self_test.placed,
+            verified: status.self_test.placed && silent == 0,
         },
     ]
 }
@@ -75,6 +82,32 @@ mod tests {
         let [instructions, origin] = capabilities(&status);
         assert!(!instructions.available && instructions.detail == status.undecoded);
         assert!(origin.available && origin.verified);
+    }
+
+    #[test]
+    fn a_cpu_that_gives_no_samples_is_said_and_nothing_is_verified() {
+        let status = |silent| InsightStatus {
+            available: true,
+            self_test: SelfTest {
+                decoded: true,
+                placed: true,
+                ..SelfTest::default()
+            },
+            coverage: Coverage { cpus: 4, silent },
+            ..InsightStatus::default()
+        };
+        assert!(
+            capabilities(&status(0))
+                .iter()
+                .all(|capability| capability.verified)
+        );
+        for capability in capabilities(&status(1)) {
+            assert!(capability.available && !capability.verified);
+            assert!(
+                capability.detail.starts_with("1 of 4 CPUs give no samples"),
+                "{capability:?}"
+            );
+        }
     }
 
     #[test]

@@ -99,7 +99,7 @@ impl Insight {
         let decoder = source.as_ref().and_then(|source| source.decoder.as_ref().ok());
         let (before, behind) = decoder.map_or((0, 0), |decoder| decoder.reach());
         let undecoded = source.as_ref().and_then(|source| source.decoder.as_ref().err());
-        Self {
+        let mut insight = Self {
             status: InsightStatus {
                 available: source.is_some(),
                 undecoded: undecoded.map(ToString::to_string).unwrap_or_default(),
@@ -117,6 +117,14 @@ impl Insight {
             code: vec![0; before + behind],
             listings: HashMap::new(),
             own: HashSet::new(),
+        };
+        insight.measure_coverage();
+        insight
+    }
+
+    fn measure_coverage(&mut self) {
+        if let Some(source) = &self.source {
+            self.status.coverage = source.instructions.coverage();
         }
     }
 
@@ -160,6 +168,7 @@ impl Insight {
         self.allowance.spend(spent_ns);
         self.status.spent_ns += spent_ns;
         self.status.left_ns = self.allowance.left_ns();
+        self.measure_coverage();
         self.adapt();
         self.told.tell(now_ns, &self.status);
         firings

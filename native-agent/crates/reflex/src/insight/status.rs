@@ -1,5 +1,5 @@
 //! What can be said of looking: figures for the heartbeat, and a line in the log when most samples are not looked at.
-use norn_insight::SelfTest;
+use norn_insight::{Coverage, SelfTest};
 
 /// The log is told at most so often, ns.
 const TOLD_NS: u64 = 60_000_000_000;
@@ -14,6 +14,8 @@ pub struct InsightStatus {
     /// Why loops are not decoded; empty when they are.
     pub undecoded: String,
     pub self_test: SelfTest,
+    /// CPUs, and those of them that give no samples.
+    pub coverage: Coverage,
     pub samples: u64,
     /// Found no room in the kernel's rings, or here.
     pub samples_lost: u64,
@@ -34,12 +36,21 @@ pub struct Told {
     at_ns: u64,
     samples: u64,
     refused: u64,
+    silent: u32,
 }
 
 impl Told {
     pub fn tell(&mut self, now_ns: u64, status: &InsightStatus) {
         if now_ns < self.at_ns + TOLD_NS {
             return;
+        }
+        let Coverage { cpus, silent } = status.coverage;
+        if silent > self.silent {
+            tracing::error!(
+                silent,
+                cpus,
+                "cpu_not_sampled: what runs there is not seen; samples are asked for anew"
+            );
         }
         let (samples, refused) = (status.samples - self.samples, status.refused - self.refused);
         if is_blind(samples, refused) {
@@ -57,6 +68,7 @@ impl Told {
             at_ns: now_ns,
             samples: status.samples,
             refused: status.refused,
+            silent,
         };
     }
 }

@@ -2,7 +2,7 @@
 use std::sync::{Arc, Mutex};
 
 use norn_events::ImageFlag;
-use norn_insight::Memory;
+use norn_insight::{Coverage, Memory};
 
 use super::*;
 use crate::testing::World;
@@ -52,6 +52,7 @@ pub struct FakeInstructions {
     pub pace: Arc<Mutex<Option<Pace>>>,
     /// CPU time of reading the maps of any process, on [`clock_ns`].
     pub maps_ns: Arc<Mutex<u64>>,
+    pub coverage: Arc<Mutex<Coverage>>,
 }
 
 thread_local! { static CLOCK_NS: std::cell::Cell<u64> = const { std::cell::Cell::new(0) } }
@@ -80,6 +81,10 @@ impl Instructions for FakeInstructions {
 
     fn lost(&self) -> u64 {
         0
+    }
+
+    fn coverage(&self) -> Coverage {
+        *self.coverage.lock().unwrap()
     }
 
     fn set_pace(&mut self, pace: Pace) {

@@ -101,6 +101,9 @@ impl World {
             image_number: 1,
             image: Arc::new(Image {
                 path: image.into(),
+                inode: image
+                    .bytes()
+                    .fold(7, |sum, byte| sum * 31 % 1_000_003 + u64::from(byte)),
                 command_line: image.into(),
                 ..Image::default()
             }),

@@ -11,6 +11,8 @@ const MEMORY_NS: u64 = 10_000_000_000;
 const MISS_NS: u64 = 500_000_000;
 /// Maps that cost much are read so seldom that it is this part of one core.
 const MEMORY_ONE_IN: u64 = 1_500;
+/// What they cost in most programs, ns.
+const MAPS_NS: u64 = 1_000_000;
 /// But not more seldom than that, ns: a machine that stood still meanwhile makes them look costly.
 const MEMORY_MAX_NS: u64 = 60_000_000_000;
 /// Loops are decoded again after this, ns: code may have changed.
@@ -150,6 +152,12 @@ impl Known {
         })
     }
 
+    /// How long it has waited for its maps; of those that cost much, as much less as they cost more.
+    pub fn waits_for_maps(&self) -> usize {
+        let cost = self.memory_rest_ns / (MAPS_NS * MEMORY_ONE_IN);
+        self.unplaced / (cost as usize).max(1)
+    }
+
     /// Empty when the memory is not known.
     pub fn region_at(&self, address: u64) -> String {
         let region = self.memory.as_ref().and_then(|memory| memory.at(address));
@@ -181,5 +189,21 @@ impl Known {
             self.addresses.insert(address, found.kernel);
         }
         found.kernel
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn maps_that_cost_much_wait_longer_for_their_turn() {
+        let waits = |cost_ns| {
+            let mut known = Known::default();
+            known.learn(None, (1, cost_ns));
+            known.unplaced = 100;
+            known.waits_for_maps()
+        };
+        assert_eq!([0, 900_000, 4_000_000, 25_000_000].map(waits), [100, 100, 25, 4]);
     }
 }

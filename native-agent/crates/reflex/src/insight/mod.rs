@@ -22,7 +22,7 @@ use status::Told;
 /// Samples are fetched so often, ns: often enough to find short-lived processes alive.
 const ROUND_NS: u64 = 100_000_000;
 /// And at least so often, ns, when a round costs so much that nothing would be left to look with.
-const ROUND_MAX_NS: u64 = 1_000_000_000;
+const ROUND_MAX_NS: u64 = 2_000_000_000;
 /// Samples taken in a round; more are dropped and counted.
 const SAMPLES_MAX: usize = 8_192;
 /// Processes whose memory and loops are kept.
@@ -36,15 +36,13 @@ const LISTINGS_MAX: usize = 16;
 /// Lines of a loop that a finding shows: with `LINE_MAX` of the decoder below what is kept of a text.
 const LINES_MAX: usize = 16;
 
-/// What one round may do at once, as long as the allowance lasts: a look decodes at most 10 KiB and takes 80 µs.
-struct Budget {
-    looks: u32,
-    maps: u32,
-}
+/// Programs whose wait is known; it begins anew beyond.
+const PROGRAMS_MAX: usize = 256;
 
-const NONE: Budget = Budget { looks: 0, maps: 0 };
-const CALM: Budget = Budget { looks: 1, maps: 1 };
-const CLOSE: Budget = Budget { looks: 2, maps: 1 };
+/// What one round may do at once, as long as the allowance lasts: a look decodes at most 10 KiB and takes 80 µs.
+const LOOKS_CALM: u32 = 1;
+const LOOKS_CLOSE: u32 = 2;
+const MAPS: u32 = 1;
 
 /// What the reflexes have of the kernel, and of this CPU's code.
 pub struct Source {
@@ -85,6 +83,11 @@ pub(crate) struct Insight {
     ended: VecDeque<(u32, ProcessIndex)>,
     pace: Pace,
     allowance: Allowance,
+    /// Samples of a program, by device and inode, that were not decoded since one of its processes was looked at: who does its
+    /// work as many short processes has its turn as well.
+    programs: HashMap<(u64, u64), usize>,
+    /// CPU time of reading maps, ns.
+    maps_ns: u64,
     status: InsightStatus,
     told: Told,
     code: Vec<u8>,
@@ -113,6 +116,8 @@ impl Insight {
             ended: VecDeque::new(),
             pace: Pace::Calm,
             allowance: Allowance::default(),
+            programs: HashMap::new(),
+            maps_ns: 0,
             told: Told::default(),
             code: vec![0; before + behind],
             listings: HashMap::new(),
@@ -161,11 +166,13 @@ impl Insight {
         }
         self.round_ns = now_ns;
         self.allowance.grow(now_ns, self.pace);
-        let (started_ns, sampled) = (cpu_ns(), self.status.samples);
+        let (started_ns, sampled, maps_ns) = (cpu_ns(), self.status.samples, self.maps_ns);
         let firings = self.round(now_ns, (miner, misplaced), context);
         let taken_ns = (self.status.samples - sampled) * self.status.self_test.sample_ns;
         let spent_ns = taken_ns + cpu_ns().saturating_sub(started_ns);
-        self.allowance.spend(spent_ns);
+        let maps_ns = self.maps_ns - maps_ns;
+        self.allowance.spend_on_maps(maps_ns);
+        self.allowance.spend(spent_ns.saturating_sub(maps_ns));
         self.status.spent_ns += spent_ns;
         self.status.left_ns = self.allowance.left_ns();
         self.measure_coverage();
@@ -193,21 +200,18 @@ impl Insight {
         context: &mut Context<'_>,
     ) -> Vec<Firing> {
         let mut firings = Vec::new();
-        let mut budget = match self.pace {
-            _ if !self.allowance.is_left() => NONE,
-            Pace::Calm => CALM,
-            Pace::Close => CLOSE,
+        let mut looks = match self.pace {
+            _ if !self.allowance.is_left() => 0,
+            Pace::Calm => LOOKS_CALM,
+            Pace::Close => LOOKS_CLOSE,
         };
-        if !self.allowance.is_left_for_maps() {
-            budget.maps = 0;
-        }
         let mut groups = self.drain(context);
-        self.read_maps(&mut groups, (now_ns, context, budget.maps));
-        self.sort(&mut groups, context, |known| known.undecoded);
+        self.read_maps(&mut groups, (now_ns, context));
+        self.sort(&mut groups, context, |known, program| known.undecoded + program);
         for (index, samples) in groups {
             miner.spent(index, &samples, (now_ns, context));
             for &sample in &samples {
-                let Some(sight) = self.look(index, sample, (now_ns, context, &mut budget)) else {
+                let Some(sight) = self.look(index, sample, (now_ns, context, &mut looks)) else {
                     continue;
                 };
                 let (kernel, place) = sight;
@@ -267,26 +271,34 @@ impl Insight {
 
     /// Who waited longest is first, and of those who did not the one that computes most: a newcomer has its turn when nobody
     /// waits, and many newcomers do not keep one that stays from its own.
-    fn sort(&self, groups: &mut [Group], context: &Context<'_>, waited: fn(&Known) -> usize) {
+    fn sort(&self, groups: &mut [Group], context: &Context<'_>, waited: fn(&Known, usize) -> usize) {
         groups.sort_by_cached_key(|(index, samples)| {
             let process = context.processes.get(*index);
-            let known = process.and_then(|process| self.known.get(&process.uid));
-            Reverse((known.map_or(0, waited), samples.len()))
+            let waited = process.and_then(|process| {
+                let program = self.programs.get(&program_of(process)).copied().unwrap_or(0);
+                Some(waited(self.known.get(&process.uid)?, program))
+            });
+            Reverse((waited.unwrap_or(0), samples.len()))
         });
     }
 
     /// A process of one sample may be gone the next moment: its maps are read only when there is plenty to spend.
-    fn read_maps(&mut self, groups: &mut [Group], (now_ns, context, mut maps): (u64, &Context<'_>, u32)) {
+    fn read_maps(&mut self, groups: &mut [Group], (now_ns, context): (u64, &Context<'_>)) {
         for (index, samples) in groups.iter() {
             if let Some(process) = context.processes.get(*index) {
                 self.meet(process, (now_ns, samples.len()));
             }
         }
-        self.sort(groups, context, |known| known.unplaced);
+        self.sort(groups, context, |known, _| known.waits_for_maps());
         let Some(source) = self.source.as_ref() else {
             return;
         };
-        let enough = if self.allowance.is_plenty() { 1 } else { 2 };
+        let mut maps = if self.allowance.is_left_for_maps() {
+            MAPS
+        } else {
+            0
+        };
+        let enough = if self.allowance.is_plenty_for_maps() { 1 } else { 2 };
         for (index, samples) in groups.iter() {
             let Some(process) = context.processes.get(*index) else {
                 continue;
@@ -301,7 +313,9 @@ impl Insight {
                 self.status.maps += 1;
                 let begun_ns = (source.cpu_ns)();
                 let memory = source.instructions.memory(process.pid);
-                known.learn(memory, (now_ns, (source.cpu_ns)().saturating_sub(begun_ns)));
+                let cost_ns = (source.cpu_ns)().saturating_sub(begun_ns);
+                self.maps_ns += cost_ns;
+                known.learn(memory, (now_ns, cost_ns));
             } else {
                 known.unplaced += wanting;
             }
@@ -334,7 +348,7 @@ impl Insight {
         &mut self,
         index: ProcessIndex,
         sample: Sample,
-        (now_ns, context, budget): (u64, &Context<'_>, &mut Budget),
+        (now_ns, context, looks): (u64, &Context<'_>, &mut u32),
     ) -> Option<(Option<Option<Kernel>>, Option<Place>)> {
         let process = context.processes.get(index)?;
         let source = self.source.as_ref()?;
@@ -347,20 +361,25 @@ impl Insight {
         let mut kernel = None;
         if let (Ok(decoder), false) = (&source.decoder, sample.in_kernel) {
             kernel = known.kernel_at(sample.address);
-            if kernel.is_none() && budget.looks == 0 {
+            let program = program_of(process);
+            if kernel.is_none() && *looks == 0 {
                 known.undecoded += 1;
+                if self.programs.len() >= PROGRAMS_MAX && !self.programs.contains_key(&program) {
+                    self.programs.clear();
+                }
+                *self.programs.entry(program).or_default() += 1;
                 is_refused = true;
             } else if kernel.is_none() {
-                budget.looks -= 1;
+                *looks -= 1;
+                self.programs.remove(&program);
                 self.status.looks += 1;
                 known.undecoded = 0;
                 let (base, length) = read(source, process.pid, sample.address, &mut self.code);
                 let code = &self.code[..length];
                 let found = decoder.look(code, base, sample.address);
                 kernel = found.map(|found| known.learn_loop(found, sample.address));
-                let file = (process.image.device, process.image.inode);
                 if let (Some(found), Some(Some(_))) = (found, kernel)
-                    && !self.listings.contains_key(&file)
+                    && !self.listings.contains_key(&program)
                 {
                     let stretch = (found.start.max(base), found.end);
                     let lines = decoder.disassemble((code, base), stretch, LINES_MAX);
@@ -371,7 +390,7 @@ impl Insight {
                     if self.listings.len() >= LISTINGS_MAX {
                         self.listings.clear();
                     }
-                    self.listings.insert(file, Listing { region, lines });
+                    self.listings.insert(program, Listing { region, lines });
                 }
             }
         }
@@ -417,7 +436,7 @@ impl Insight {
             },
         );
         if lines.is_empty()
-            && let Some(kept) = self.listings.get(&(process.image.device, process.image.inode))
+            && let Some(kept) = self.listings.get(&program_of(process))
         {
             return kept.clone();
         }
@@ -442,6 +461,10 @@ impl Insight {
             source.instructions.set_pace(self.pace);
         }
     }
+}
+
+fn program_of(process: &Process) -> (u64, u64) {
+    (process.image.device, process.image.inode)
 }
 
 /// Code around an address: where it begins, and how many bytes.

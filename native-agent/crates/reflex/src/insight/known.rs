@@ -13,6 +13,8 @@ const MISS_NS: u64 = 500_000_000;
 const MEMORY_ONE_IN: u64 = 1_500;
 /// What they cost in most programs, ns.
 const MAPS_NS: u64 = 1_000_000;
+/// And again as seldom where nothing says that they changed: somebody else may have none yet.
+const HITS_ONE_IN: u64 = 10;
 /// But not more seldom than that, ns: a machine that stood still meanwhile makes them look costly.
 const MEMORY_MAX_NS: u64 = 60_000_000_000;
 /// Loops are decoded again after this, ns: code may have changed.
@@ -109,8 +111,12 @@ impl Known {
             .memory
             .as_ref()
             .is_some_and(|memory| memory.at(sample.address).is_some_and(|region| region.executable));
-        let fresh_ns = if is_hit { MEMORY_NS } else { MISS_NS };
-        self.memory_ns == 0 || age_ns > fresh_ns.max(self.memory_rest_ns)
+        let fresh_ns = if is_hit {
+            MEMORY_NS.max(HITS_ONE_IN * self.memory_rest_ns)
+        } else {
+            MISS_NS.max(self.memory_rest_ns)
+        };
+        self.memory_ns == 0 || age_ns > fresh_ns.min(MEMORY_MAX_NS)
     }
 
     /// `cost_ns`: CPU time of reading it.
@@ -195,6 +201,34 @@ impl Known {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn maps_that_cost_much_are_read_again_later_and_sooner_where_a_sample_is_elsewhere() {
+        const SECOND_NS: u64 = 1_000_000_000;
+        let sample = |address| Sample {
+            pid: 1,
+            thread: 1,
+            address,
+            stack: 0,
+            in_kernel: false,
+            weight_ns: 0,
+        };
+        let seconds = |cost_ns, address| {
+            let mut known = Known::default();
+            let memory = Memory::parse(b"00400000-00402000 r-xp 00000000 fe:00 131 /usr/bin/program");
+            known.learn(Some(memory), (SECOND_NS, cost_ns));
+            let is_wanted = |&after: &u64| known.wants_memory(&sample(address), (1 + after) * SECOND_NS);
+            (1..100).find(is_wanted).unwrap()
+        };
+        assert_eq!(
+            [100_000, 2_000_000, 50_000_000].map(|cost_ns| seconds(cost_ns, 0x40_0000)),
+            [11, 31, 61]
+        );
+        assert_eq!(
+            [100_000, 2_000_000, 50_000_000].map(|cost_ns| seconds(cost_ns, 0x50_0000)),
+            [1, 4, 61]
+        );
+    }
 
     #[test]
     fn maps_that_cost_much_wait_longer_for_their_turn() {

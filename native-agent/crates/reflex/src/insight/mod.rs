@@ -362,7 +362,8 @@ impl Insight {
         if let (Ok(decoder), false) = (&source.decoder, sample.in_kernel) {
             kernel = known.kernel_at(sample.address);
             let program = program_of(process);
-            if kernel.is_none() && *looks == 0 {
+            // Of one that has ended nothing can be read: the next of its program has the turn.
+            if kernel.is_none() && (*looks == 0 || process.end_time_ns.is_some()) {
                 known.undecoded += 1;
                 if self.programs.len() >= PROGRAMS_MAX && !self.programs.contains_key(&program) {
                     self.programs.clear();

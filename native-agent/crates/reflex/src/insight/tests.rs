@@ -324,6 +324,18 @@ fn a_miner_of_many_short_processes_is_not_kept_from_its_turn_by_those_that_stay(
 }
 
 #[test]
+fn nobody_looks_for_code_in_a_process_that_has_ended() {
+    let (mut world, instructions) = world();
+    let program = world.process("/tmp/x", None);
+    let now_ns = world.now_ns;
+    world.processes.get_mut(program).unwrap().end_time_ns = Some(now_ns);
+    *instructions.work.lock().unwrap() = vec![Work::new(world.pid(program), hashing(), 30)];
+    run(&mut world, 2);
+    let status = world.reflexes.insight_status();
+    assert!(status.samples > 0 && status.looks == 0, "{status:?}");
+}
+
+#[test]
 fn one_that_is_odd_is_not_forgotten_for_many_that_come_and_go() {
     let (mut world, instructions) = world();
     let program = world.process("/tmp/x", None);

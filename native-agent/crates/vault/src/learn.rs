@@ -185,11 +185,25 @@ impl Learned {
     }
 }
 
-/// Those that are there, and had their marks when they were last looked at.
+/// Those that a container has mounted, that are there, and that had their marks when they were last looked at.
 pub fn watched(shared: &Shared) -> u64 {
-    let watched = shared.learned.state().watched.clone();
+    let watched: Vec<PlaceId> = {
+        let state = shared.learned.state();
+        let mounted = mounted(&state);
+        state
+            .watched
+            .iter()
+            .filter(|id| mounted.contains(id))
+            .copied()
+            .collect()
+    };
     let is_there = |&id: &PlaceId| !is_gone(shared, id) && !shared.figures.is_unwatched(id);
     watched.into_iter().filter(is_there).count() as u64
+}
+
+fn mounted(state: &State) -> HashSet<PlaceId> {
+    let places = state.tables.values().flat_map(|table| &table.places);
+    places.copied().collect()
 }
 
 /// Directories named in a capability's detail; the rest are counted.
@@ -350,7 +364,8 @@ pub fn watch(shared: &Shared, candidate: Candidate) -> Result<Option<Found>, &'s
     let key = key_of(&candidate.directory).map_err(|_| "its file system has no handles for files")?;
     let is_known = shared.watch.directory(key).is_some() && shared.watch.is_marked(fd);
     if !is_known {
-        if watched(shared) >= MOUNTS_MAX as u64 && !make_room(shared) {
+        let is_full = shared.learned.state().watched.len() >= MOUNTS_MAX;
+        if is_full && !make_room(shared) {
             return Err("too many mounted directories are watched already");
         }
         let top = format!("/proc/self/fd/{fd}");
@@ -372,11 +387,7 @@ pub fn watch(shared: &Shared, candidate: Candidate) -> Result<Option<Found>, &'s
 fn make_room(shared: &Shared) -> bool {
     let unused = {
         let state = shared.learned.state();
-        let mounted: HashSet<PlaceId> = state
-            .tables
-            .values()
-            .flat_map(|table| table.places.clone())
-            .collect();
+        let mounted = mounted(&state);
         state.watched.iter().find(|id| !mounted.contains(id)).copied()
     };
     unused.inspect(|&id| let_go(shared, id)).is_some()

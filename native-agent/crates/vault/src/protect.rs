@@ -19,7 +19,7 @@ use crate::root::Root;
 use crate::sys;
 use crate::table::{LOCAL, PASSING};
 use crate::vault::remember_place;
-use crate::watch::Entry;
+use crate::watch::{Entry, open_directory};
 
 /// What is known of a directory that was removed is kept so long: events of its last files may still wait.
 const GONE_KEPT: Duration = Duration::from_secs(10);
@@ -110,10 +110,19 @@ fn holder(shared: &Shared, root: &Root, directory: &OwnedFd) -> Option<PlaceId> 
     if !is_marked && (root.only.is_none() || !shared.watch.is_file_marked(root)) {
         return None;
     }
-    let known = shared.watch.directory(root.key).map(|known| known.place);
+    let known = shared.watch.directory(root.key);
     let alone = || shared.watch.alone(root.key, root.only.as_deref()?);
-    let place = known.or_else(alone)?;
-    shared.places.root(place).map(|root| root.id)
+    let place = known.as_ref().map(|known| known.place).or_else(alone)?;
+    let holds = shared.places.root(place)?;
+    // What is made in it later would not be taken in.
+    let is_cut_off = known.is_some_and(|known| is_beyond_a_mount(&holds, &known.path));
+    (!is_cut_off).then_some(holds.id)
+}
+
+/// The way down from the place's root leads through a mount, be it one of the same file system.
+fn is_beyond_a_mount(root: &Root, path: &[u8]) -> bool {
+    let opened = open_directory(root, path);
+    opened.is_err_and(|error| error.raw_os_error() == Some(libc::EXDEV))
 }
 
 /// It is watched, but by a name that leads nowhere any more.

@@ -65,6 +65,16 @@ const SYSTEM_TREES: [&[u8]; 10] = [
     b"/var/lib/containerd",
     b"/var/lib/containers",
 ];
+/// Where everybody expects a file system in memory, whose files nobody expects back.
+const IN_MEMORY: [&[u8]; 7] = [
+    b"/dev",
+    b"/proc",
+    b"/sys",
+    b"/run",
+    b"/tmp",
+    b"/var/run",
+    b"/var/lock",
+];
 /// Files that a runtime makes for each container.
 const RUNTIME_FILES: [&[u8]; 4] = [
     b"/etc/hosts",
@@ -133,12 +143,12 @@ impl Reading<'_> {
     /// `None` when nobody would expect it to be protected, or it is already.
     fn one(&self, mount: &Mount, path: Option<&[u8]>) -> Result<Option<Found>, &'static str> {
         let kind = mount.kind.as_slice();
-        if mount.read_only
-            || PASSING.contains(&kind)
-            || kind == b"overlay"
-            || RUNTIME_FILES.iter().any(|&file| mount.at.ends_with(file))
-        {
+        if mount.read_only || RUNTIME_FILES.iter().any(|&file| mount.at.ends_with(file)) {
             return Ok(None);
+        }
+        if PASSING.contains(&kind) || kind == b"overlay" {
+            let left_out = self.left_out(mount).filter(|_| self.known(mount).is_none());
+            return left_out.map_or(Ok(None), Err);
         }
         if !LOCAL.contains(&kind) {
             return Err("its file system is not of a kind that is protected");
@@ -170,6 +180,23 @@ impl Reading<'_> {
             _ => return Ok(None),
         };
         watch(self.shared, candidate)
+    }
+
+    /// Why it is not protected, where somebody may think that it is.
+    fn left_out(&self, mount: &Mount) -> Option<&'static str> {
+        let is_of_system = |&tree: &&[u8]| mount.at == tree || below(&mount.at, tree).is_some();
+        match mount.kind.as_slice() {
+            // The container's own root is no business of this table's.
+            b"overlay" => {
+                let is_hosts = self.host.iter().any(|known| known.device == mount.device);
+                (mount.at != b"/" && is_hosts).then_some("an overlay of the host's")
+            }
+            b"tmpfs" | b"ramfs" => {
+                let is_left_out = !self.sees_host && !IN_MEMORY.iter().any(is_of_system);
+                is_left_out.then_some("a file system in memory")
+            }
+            _ => None,
+        }
     }
 
     /// What has no name on the host, since another file system lies over it or only the container has it mounted, is reached

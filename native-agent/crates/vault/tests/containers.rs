@@ -275,6 +275,41 @@ fn a_mount_with_the_name_of_a_protected_directory() {
 
 /// The rules for what is protected without being asked for.
 #[test]
+fn file_systems_in_memory_and_overlays_of_the_hosts_are_said() {
+    let mut scene = Scene::empty_volume();
+    let made = |name: &str| {
+        let path = scene.home.join(name);
+        std::fs::create_dir(&path).unwrap();
+        path
+    };
+    let [memory, lower, upper, work, merged] =
+        ["memory", "image", "upper-layer", "work-layer", "shown"].map(made);
+    support::mount_tmpfs(&memory);
+    support::mount_overlay(&lower, (&upper, &work), &merged);
+    for path in [&memory, &merged] {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        scene.mount_into_container(&path.display().to_string(), name);
+    }
+    scene.open_vault();
+    scene.mount();
+    let reasons = || {
+        let refused = scene.vault().refused_mounts();
+        let of = |end: &str| {
+            let mut each = refused.iter();
+            each.find(|mount| mount.path.ends_with(end.as_bytes()))
+                .map(|mount| mount.reason)
+        };
+        (of("/memory"), of("/shown"))
+    };
+    let said = (Some("a file system in memory"), Some("an overlay of the host's"));
+    assert!(support::eventually(|| reasons() == said), "{:?}", reasons());
+    scene.stop();
+    [&memory, &merged]
+        .into_iter()
+        .for_each(|path| support::unmount(path));
+}
+
+#[test]
 fn mounts_that_are_not_protected_are_said() {
     let mut scene = Scene::empty_volume();
     scene.mount_into_container("/etc", "etc-of-the-host");

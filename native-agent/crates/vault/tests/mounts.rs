@@ -111,6 +111,31 @@ fn a_directory_that_was_removed_and_made_again() {
     assert_comes_back(&mut scene, &data, Path::new(INSIDE));
 }
 
+/// A protected directory holds one that the host has mounted on itself, as who shares what is mounted below it: a walk from
+/// above does not enter it.
+#[test]
+fn a_directory_that_is_a_mount_point_of_the_host() {
+    let (mut scene, data) = with_data();
+    let inner = data.join("inner");
+    on_host(|| {
+        fs::create_dir(&inner).unwrap();
+        corpus(FILES)(&inner);
+    });
+    wait_until_kept(&scene, &data);
+    scene.stop();
+    bind(&inner, &inner);
+    scene.mount_into_container(&inner.display().to_string(), "inner");
+    scene.mount();
+    wait_until_kept(&scene, &inner);
+    on_host(|| {
+        fs::create_dir_all(inner.join("later/deep")).unwrap();
+        corpus(FILES)(&inner.join("later/deep"));
+    });
+    assert_comes_back(&mut scene, &inner, Path::new("/inner"));
+    scene.stop();
+    unmount(&inner);
+}
+
 /// The container that is running has the directory that is gone; the one after it has the new one.
 #[test]
 fn a_directory_that_was_removed_and_made_again_under_a_running_container() {

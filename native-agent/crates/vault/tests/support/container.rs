@@ -16,6 +16,12 @@ fn check(result: i64, what: &str) {
     assert!(result >= 0, "{what}: {}", std::io::Error::last_os_error());
 }
 
+pub fn mount_overlay(lower: &Path, (upper, work): (&Path, &Path), at: &Path) {
+    let [lower, upper, work] = [lower, upper, work].map(Path::display);
+    let layers = format!("lowerdir={lower},upperdir={upper},workdir={work}");
+    mount(("overlay", Path::new("none")), at, 0, &layers);
+}
+
 impl Container {
     /// `merged` is mounted already, and has an empty directory where `shared` is to be.
     pub fn start(merged: &Path, shared: &Path, others: &[(PathBuf, PathBuf)]) -> Self {

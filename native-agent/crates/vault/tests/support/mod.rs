@@ -23,7 +23,7 @@ use norn_vault::{RestoreReport, RestoreRequest, Vault, VaultObserver, VaultOptio
 use actor::Told;
 pub use actor::{Actor, cipher, exchange, with_suffix};
 pub use child::{Child, eventually, fork, race};
-pub use container::{Container, bind, mount_tmpfs};
+pub use container::{Container, bind, mount_overlay, mount_tmpfs};
 pub use corpus::{corpus, large_files, set_attribute, set_mode_and_time};
 pub use manifest::{Manifest, State, difference, files, manifest_of};
 pub use verdicts::{assert_same, assert_same_but_late, assert_same_contents, assert_same_or_late, refused};

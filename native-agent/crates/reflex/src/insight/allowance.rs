@@ -80,11 +80,6 @@ impl Allowance {
     pub fn is_plenty_for_maps(&self) -> bool {
         self.maps_ns > SAVED_MAX_NS / 2 && self.excess_ns == 0
     }
-
-    /// More may be done with it than was done lately.
-    pub fn is_plenty(&self) -> bool {
-        self.left_ns > SAVED_MAX_NS / 2
-    }
 }
 
 /// What is owed beyond the bound; it is not owed any more.

@@ -23,6 +23,8 @@ use status::Told;
 const ROUND_NS: u64 = 100_000_000;
 /// And at least so often, ns, when a round costs so much that nothing would be left to look with.
 const ROUND_MAX_NS: u64 = 2_000_000_000;
+/// The part of what may be spent that rounds take at most, as long as they are not that rare.
+const ROUNDS_ONE_IN: u64 = 3;
 /// Samples taken in a round; more are dropped and counted.
 const SAMPLES_MAX: usize = 8_192;
 /// Processes whose memory and loops are kept.
@@ -79,6 +81,8 @@ pub(crate) struct Insight {
     source: Option<Source>,
     round_ns: u64,
     every_ns: u64,
+    /// CPU time of a round that looks at nothing, ns.
+    bare_ns: u64,
     known: HashMap<ProcessUid, Known>,
     ended: VecDeque<(u32, ProcessIndex)>,
     pace: Pace,
@@ -112,6 +116,7 @@ impl Insight {
             source,
             round_ns: 0,
             every_ns: ROUND_NS,
+            bare_ns: 0,
             known: HashMap::new(),
             ended: VecDeque::new(),
             pace: Pace::Calm,
@@ -167,29 +172,33 @@ impl Insight {
         self.round_ns = now_ns;
         self.allowance.grow(now_ns, self.pace);
         let (started_ns, sampled, maps_ns) = (cpu_ns(), self.status.samples, self.maps_ns);
+        let looked = self.status.looks + self.status.maps;
         let firings = self.round(now_ns, (miner, misplaced), context);
         let taken_ns = (self.status.samples - sampled) * self.status.self_test.sample_ns;
-        let spent_ns = taken_ns + cpu_ns().saturating_sub(started_ns);
+        let round_ns = cpu_ns().saturating_sub(started_ns);
+        let spent_ns = taken_ns + round_ns;
         let maps_ns = self.maps_ns - maps_ns;
         self.allowance.spend_on_maps(maps_ns);
         self.allowance.spend(spent_ns.saturating_sub(maps_ns));
         self.status.spent_ns += spent_ns;
         self.status.left_ns = self.allowance.left_ns();
         self.measure_coverage();
-        self.adapt();
+        if self.status.looks + self.status.maps == looked {
+            self.adapt(round_ns);
+        }
         self.told.tell(now_ns, &self.status);
         firings
     }
 
-    /// On a slow machine the rounds alone would take all that may be spent, and nothing would ever be looked at.
-    fn adapt(&mut self) {
-        let every_ns = if !self.allowance.is_left() {
-            self.every_ns * 5 / 4
-        } else if self.allowance.is_plenty() {
-            self.every_ns * 4 / 5
-        } else {
-            self.every_ns
+    /// On a slow machine the rounds alone would take all that may be spent, and nothing would ever be looked at: they have a
+    /// third of it. `bare_ns`: CPU time of a round that looked at nothing. One that took long may have been a virtual machine
+    /// that stood still.
+    fn adapt(&mut self, bare_ns: u64) {
+        self.bare_ns = match self.bare_ns {
+            0 => bare_ns,
+            known => (7 * known + bare_ns.min(2 * known)) / 8,
         };
+        let every_ns = ROUNDS_ONE_IN * self.pace.one_in() * self.bare_ns;
         self.every_ns = every_ns.clamp(ROUND_NS, ROUND_MAX_NS);
     }
 

@@ -233,6 +233,31 @@ fn where_looking_is_expensive_it_is_done_more_rarely_and_never_given_up() {
     assert!(status.spent_ns <= allowed_ns + 10_000_000, "{status:?}");
 }
 
+/// As if a tenth of a millisecond went by.
+fn sluggish_cpu_ns() -> u64 {
+    thread_local! { static SPENT_NS: std::cell::Cell<u64> = const { std::cell::Cell::new(0) } }
+    SPENT_NS.set(SPENT_NS.get() + 100_000);
+    SPENT_NS.get()
+}
+
+#[test]
+fn rounds_alone_leave_enough_to_look_with_on_a_slow_machine() {
+    let instructions = FakeInstructions::default();
+    let slow = Source {
+        cpu_ns: sluggish_cpu_ns,
+        ..source(&instructions).unwrap()
+    };
+    let mut world = World::with(&[], Some(slow));
+    run(&mut world, 30);
+    let status = world.reflexes.insight_status();
+    assert!(status.left_ns > 2_000_000, "{status:?}");
+    let program = world.process("/tmp/x", None);
+    *instructions.work.lock().unwrap() = vec![Work::new(world.pid(program), hashing(), 5)];
+    run(&mut world, 1);
+    let status = world.reflexes.insight_status();
+    assert!(status.looks > 0 && status.refused == 0, "{status:?}");
+}
+
 const MISPLACED: &str = "10000000-10002000 rwxp 00000000 00:00 0";
 
 /// A program that came lately and runs code from anonymous memory, and processes beside it that live for one round each.

@@ -116,7 +116,7 @@ fn looking_at_what_runs_costs() {
             .collect::<Vec<_>>()
     );
     println!("{:.0} ns of the sampled CPU a sample", sample_cost_ns());
-    assert!(status.samples > 0 && status.looks > 0, "{status:?}");
+    assert!(status.samples > 0, "{status:?}");
 }
 
 /// The same work with ten thousand samples a second and with none: the difference is theirs.

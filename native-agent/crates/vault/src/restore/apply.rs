@@ -376,6 +376,7 @@ impl<'a> Work<'a> {
 
     fn remove_directory(&self, path: &[u8], entry: &Entry) -> Result<(), Failed> {
         let holds = || Failed::Conflict("the directory holds files that others made".to_owned());
+        self.leave(&entry.file);
         // What is not empty is not moved, not even for a moment.
         let open = sys::open_again(entry.file.as_raw_fd(), libc::O_RDONLY | libc::O_DIRECTORY)?;
         if sys::has_entries(open.as_raw_fd())? {

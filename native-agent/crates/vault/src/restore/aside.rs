@@ -176,6 +176,10 @@ impl Aside {
             .all(|(there, own)| there.is_ok_and(|there| there == own))
     }
 
+    pub fn lies_in(&self, directory: &OwnedFd) -> bool {
+        sys::node_at(directory.as_raw_fd(), c"").is_ok_and(|there| there.is_inode_of(&self.nodes[0]))
+    }
+
     fn fresh(&self) -> io::Result<CString> {
         self.count.set(self.count.get() + 1);
         sys::c_string(self.count.get().to_string().as_bytes())

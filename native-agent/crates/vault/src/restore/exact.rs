@@ -31,6 +31,14 @@ impl Work<'_> {
         Ok(made)
     }
 
+    /// This directory is next to be removed: only what others made is to be left in it.
+    pub(super) fn leave(&self, directory: &OwnedFd) {
+        let mut last = self.aside.borrow_mut();
+        if last.as_ref().is_some_and(|aside| aside.lies_in(directory)) {
+            *last = None;
+        }
+    }
+
     /// The name leads to this very file now, and no mount is in between.
     pub(super) fn leads_to(&self, path: &[u8], file: &OwnedFd) -> io::Result<bool> {
         self.tree.leads_to(path, file)

@@ -37,6 +37,13 @@ pub struct Node {
     pub mount: u64,
 }
 
+impl Node {
+    /// Whatever mount leads to it.
+    pub fn is_inode_of(&self, other: &Self) -> bool {
+        (self.device, self.inode) == (other.device, other.inode)
+    }
+}
+
 /// What a name in a directory leads to, be it a link; the empty name is the descriptor's own file.
 pub fn node_at(directory: RawFd, name: &CStr) -> io::Result<Node> {
     let mut found = std::mem::MaybeUninit::<libc::statx>::zeroed();

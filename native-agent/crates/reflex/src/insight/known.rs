@@ -164,10 +164,10 @@ impl Known {
         self.unplaced / (cost as usize).max(1)
     }
 
-    /// Empty when the memory is not known.
-    pub fn region_at(&self, address: u64) -> String {
-        let region = self.memory.as_ref().and_then(|memory| memory.at(address));
-        region.map_or_else(String::new, |region| region.describe())
+    /// `None` when the memory is not known.
+    pub fn region_at(&self, address: u64) -> Option<String> {
+        let region = self.memory.as_ref()?.at(address)?;
+        Some(region.describe())
     }
 
     /// What is computed there, if that is known.

@@ -2,6 +2,7 @@
 //! that of misplaced code.
 mod allowance;
 mod known;
+mod listing;
 mod status;
 
 use std::cmp::Reverse;
@@ -16,6 +17,8 @@ use crate::{Context, Firing};
 use allowance::Allowance;
 use known::Known;
 pub use known::Place;
+pub(crate) use listing::Listing;
+use listing::Listings;
 pub use status::InsightStatus;
 use status::Told;
 
@@ -33,8 +36,6 @@ const KNOWN_MAX: usize = 64;
 const KNOWN_NS: u64 = 30_000_000_000;
 /// Processes that have ended and may still have samples on their way.
 const ENDED_MAX: usize = 1_024;
-/// Programs whose loop is kept for a finding.
-const LISTINGS_MAX: usize = 16;
 /// Lines of a loop that a finding shows: with `LINE_MAX` of the decoder below what is kept of a text.
 const LINES_MAX: usize = 16;
 
@@ -67,20 +68,12 @@ pub(crate) struct Sight<'a> {
     pub calls: bool,
 }
 
-/// The code that a finding shows.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Listing {
-    pub region: String,
-    pub lines: Vec<String>,
-}
-
 /// A process and its samples of one round.
 type Group = (ProcessIndex, Vec<Sample>);
 
 pub(crate) struct Insight {
     source: Option<Source>,
     round_ns: u64,
-    every_ns: u64,
     /// CPU time of a round that looks at nothing, ns.
     bare_ns: u64,
     known: HashMap<ProcessUid, Known>,
@@ -96,7 +89,7 @@ pub(crate) struct Insight {
     told: Told,
     code: Vec<u8>,
     /// Of programs that hash, by device and inode: a process that has ended when it is blamed can't be read any more.
-    listings: HashMap<(u64, u64), Listing>,
+    listings: Listings,
     /// The agent's own code in other processes.
     own: HashSet<FileId>,
 }
@@ -115,7 +108,6 @@ impl Insight {
             },
             source,
             round_ns: 0,
-            every_ns: ROUND_NS,
             bare_ns: 0,
             known: HashMap::new(),
             ended: VecDeque::new(),
@@ -125,7 +117,7 @@ impl Insight {
             maps_ns: 0,
             told: Told::default(),
             code: vec![0; before + behind],
-            listings: HashMap::new(),
+            listings: Listings::default(),
             own: HashSet::new(),
         };
         insight.measure_coverage();
@@ -166,7 +158,7 @@ impl Insight {
         let Some(cpu_ns) = self.source.as_ref().map(|source| source.cpu_ns) else {
             return Vec::new();
         };
-        if now_ns < self.round_ns + self.every_ns {
+        if now_ns < self.round_ns + self.every_ns() {
             return Vec::new();
         }
         self.round_ns = now_ns;
@@ -184,22 +176,25 @@ impl Insight {
         self.status.left_ns = self.allowance.left_ns();
         self.measure_coverage();
         if self.status.looks + self.status.maps == looked {
-            self.adapt(round_ns);
+            self.measure_bare(round_ns);
         }
         self.told.tell(now_ns, &self.status);
         firings
     }
 
     /// On a slow machine the rounds alone would take all that may be spent, and nothing would ever be looked at: they have a
-    /// third of it. `bare_ns`: CPU time of a round that looked at nothing. One that took long may have been a virtual machine
-    /// that stood still.
-    fn adapt(&mut self, bare_ns: u64) {
+    /// third of it.
+    fn every_ns(&self) -> u64 {
+        let every_ns = ROUNDS_ONE_IN * self.pace.one_in() * self.bare_ns;
+        every_ns.clamp(ROUND_NS, ROUND_MAX_NS)
+    }
+
+    /// A round that took long may have been a virtual machine that stood still.
+    fn measure_bare(&mut self, bare_ns: u64) {
         self.bare_ns = match self.bare_ns {
             0 => bare_ns,
             known => (7 * known + bare_ns.min(2 * known)) / 8,
         };
-        let every_ns = ROUNDS_ONE_IN * self.pace.one_in() * self.bare_ns;
-        self.every_ns = every_ns.clamp(ROUND_NS, ROUND_MAX_NS);
     }
 
     fn round(
@@ -388,19 +383,16 @@ impl Insight {
                 let code = &self.code[..length];
                 let found = decoder.look(code, base, sample.address);
                 kernel = found.map(|found| known.learn_loop(found, sample.address));
-                if let (Some(found), Some(Some(_))) = (found, kernel)
-                    && !self.listings.contains_key(&program)
-                {
-                    let stretch = (found.start.max(base), found.end);
-                    let lines = decoder.disassemble((code, base), stretch, LINES_MAX);
-                    let region = known.region_at(sample.address);
-                    let region = Some(region).filter(|region| !region.is_empty());
-                    let region = region.or_else(|| region_of(source, process.pid, sample.address));
-                    let region = region.unwrap_or_default();
-                    if self.listings.len() >= LISTINGS_MAX {
-                        self.listings.clear();
-                    }
-                    self.listings.insert(program, Listing { region, lines });
+                if let (Some(found), Some(Some(_))) = (found, kernel) {
+                    self.listings.keep(program, || {
+                        let stretch = (found.start.max(base), found.end);
+                        let region = known.region_at(sample.address);
+                        let region = region.or_else(|| region_of(source, process.pid, sample.address));
+                        Listing {
+                            region: region.unwrap_or_default(),
+                            lines: decoder.disassemble((code, base), stretch, LINES_MAX),
+                        }
+                    });
                 }
             }
         }
@@ -446,7 +438,7 @@ impl Insight {
             },
         );
         if lines.is_empty()
-            && let Some(kept) = self.listings.get(&program_of(process))
+            && let Some(kept) = self.listings.of(program_of(process))
         {
             return kept.clone();
         }

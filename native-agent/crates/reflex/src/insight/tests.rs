@@ -199,27 +199,31 @@ fn many_strange_loops_cost_no_more_than_the_budget() {
     assert!(status.looks <= 100 && status.maps <= 100, "{status:?}");
 }
 
-/// As if half a millisecond of CPU time went by from one question to the next.
-fn slow_cpu_ns() -> u64 {
-    thread_local! { static SPENT_NS: std::cell::Cell<u64> = const { std::cell::Cell::new(0) } }
-    SPENT_NS.set(SPENT_NS.get() + 500_000);
-    SPENT_NS.get()
+/// As if so much CPU time went by from one question to the next.
+fn slow_cpu_ns<const NS: u64>() -> u64 {
+    CLOCK_NS.set(CLOCK_NS.get() + NS);
+    CLOCK_NS.get()
 }
 
-#[test]
-fn where_looking_is_expensive_it_is_done_more_rarely_and_never_given_up() {
-    const MINUTES: u64 = 5;
-    let instructions = FakeInstructions::default();
-    let expensive = Source {
-        cpu_ns: slow_cpu_ns,
-        ..source(&instructions).unwrap()
+/// Forty programs that compute, asked for by this clock.
+fn forty_programs(instructions: &FakeInstructions, cpu_ns: fn() -> u64) -> World {
+    let source = Source {
+        cpu_ns,
+        ..source(instructions).unwrap()
     };
-    let mut world = World::with(&[], Some(expensive));
+    let mut world = World::with(&[], Some(source));
     let programs: Vec<_> = (0..40)
         .map(|number| world.process(&format!("/usr/bin/{number}"), None))
         .collect();
     let work = |&index: &ProcessIndex| Work::new(world.pid(index), copying(), 5);
     *instructions.work.lock().unwrap() = programs.iter().map(work).collect();
+    world
+}
+
+#[test]
+fn where_looking_is_expensive_it_is_done_more_rarely_and_never_given_up() {
+    const MINUTES: u64 = 5;
+    let mut world = forty_programs(&FakeInstructions::default(), slow_cpu_ns::<500_000>);
     let mut looked = 0;
     for minute in 1..=MINUTES {
         run(&mut world, 60);
@@ -233,18 +237,11 @@ fn where_looking_is_expensive_it_is_done_more_rarely_and_never_given_up() {
     assert!(status.spent_ns <= allowed_ns + 10_000_000, "{status:?}");
 }
 
-/// As if a tenth of a millisecond went by.
-fn sluggish_cpu_ns() -> u64 {
-    thread_local! { static SPENT_NS: std::cell::Cell<u64> = const { std::cell::Cell::new(0) } }
-    SPENT_NS.set(SPENT_NS.get() + 100_000);
-    SPENT_NS.get()
-}
-
 #[test]
 fn rounds_alone_leave_enough_to_look_with_on_a_slow_machine() {
     let instructions = FakeInstructions::default();
     let slow = Source {
-        cpu_ns: sluggish_cpu_ns,
+        cpu_ns: slow_cpu_ns::<100_000>,
         ..source(&instructions).unwrap()
     };
     let mut world = World::with(&[], Some(slow));
@@ -392,16 +389,7 @@ fn costly_maps_neither_blind_for_long_nor_cost_more_than_is_promised() {
     const MINUTES: u64 = 10;
     let instructions = FakeInstructions::default();
     *instructions.maps_ns.lock().unwrap() = 20_000_000;
-    let expensive = Source {
-        cpu_ns: clock_ns,
-        ..source(&instructions).unwrap()
-    };
-    let mut world = World::with(&[], Some(expensive));
-    let programs: Vec<_> = (0..40)
-        .map(|number| world.process(&format!("/usr/bin/{number}"), None))
-        .collect();
-    let work = |&index: &ProcessIndex| Work::new(world.pid(index), copying(), 5);
-    *instructions.work.lock().unwrap() = programs.iter().map(work).collect();
+    let mut world = forty_programs(&instructions, clock_ns);
     let (mut looked, mut read) = (0, 0);
     for minute in 1..=MINUTES {
         run(&mut world, 60);

@@ -34,21 +34,34 @@ pub struct RawEvent {
     pub new: Option<Name>,
 }
 
+/// The next event, and what follows its head; `None` at the end, or where the kernel speaks another version.
+pub fn take<'a>(bytes: &mut &'a [u8]) -> Option<(libc::fanotify_event_metadata, &'a [u8])> {
+    if bytes.len() < METADATA_BYTES {
+        return None;
+    }
+    // SAFETY: METADATA_BYTES are there, and the struct is plain integers; no alignment is assumed.
+    let head = unsafe {
+        bytes
+            .as_ptr()
+            .cast::<libc::fanotify_event_metadata>()
+            .read_unaligned()
+    };
+    let length = head.event_len as usize;
+    if length < METADATA_BYTES || length > bytes.len() || head.vers != libc::FANOTIFY_METADATA_VERSION {
+        return None;
+    }
+    let (event, rest) = bytes.split_at(length);
+    *bytes = rest;
+    Some((
+        head,
+        &event[usize::from(head.metadata_len).clamp(METADATA_BYTES, length)..],
+    ))
+}
+
 /// Events in order. Each descriptor is owned by its event.
 pub fn parse(mut bytes: &[u8]) -> Vec<RawEvent> {
     let mut events = Vec::new();
-    while bytes.len() >= METADATA_BYTES {
-        // SAFETY: at least METADATA_BYTES are there and the struct is plain integers; no alignment is assumed.
-        let head = unsafe {
-            bytes
-                .as_ptr()
-                .cast::<libc::fanotify_event_metadata>()
-                .read_unaligned()
-        };
-        let length = head.event_len as usize;
-        if length < METADATA_BYTES || length > bytes.len() || head.vers != libc::FANOTIFY_METADATA_VERSION {
-            break;
-        }
+    while let Some((head, rest)) = take(&mut bytes) {
         // SAFETY: the kernel installed this descriptor for the reader of this event, nobody else owns it.
         let fd = (head.fd >= 0).then(|| unsafe { OwnedFd::from_raw_fd(head.fd) });
         let mut event = RawEvent {
@@ -60,12 +73,8 @@ pub fn parse(mut bytes: &[u8]) -> Vec<RawEvent> {
             old: None,
             new: None,
         };
-        infos(
-            &bytes[usize::from(head.metadata_len).clamp(METADATA_BYTES, length)..length],
-            &mut event,
-        );
+        infos(rest, &mut event);
         events.push(event);
-        bytes = &bytes[length..];
     }
     events
 }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::events::parse;
+use crate::events::{parse, take};
 use crate::file::FileKey;
 use crate::sys;
 
@@ -20,7 +20,6 @@ const FAN_MNT_DETACH: u64 = 0x0200_0000;
 /// type u8, pad u8, length u16; for a mount then its number, u64, which no other mount ever has.
 const INFO_HEAD_BYTES: usize = 4;
 const INFO_MOUNT: u8 = 7;
-const METADATA_BYTES: usize = size_of::<libc::fanotify_event_metadata>();
 const READ_BYTES: usize = 4096;
 /// Who made a directory is known so long: by then it is protected, or never was to be.
 const MAKER_KEPT: Duration = Duration::from_secs(10);
@@ -180,26 +179,13 @@ impl MountEvents {
 /// What each event is, and of which mount.
 fn mounted(mut bytes: &[u8]) -> Vec<(u64, Option<u64>)> {
     let mut found = Vec::new();
-    while bytes.len() >= METADATA_BYTES {
-        // SAFETY: METADATA_BYTES are there, and the struct is plain integers; no alignment is assumed.
-        let head = unsafe {
-            bytes
-                .as_ptr()
-                .cast::<libc::fanotify_event_metadata>()
-                .read_unaligned()
-        };
-        let length = head.event_len as usize;
-        if length < METADATA_BYTES || length > bytes.len() {
-            break;
-        }
-        let info = &bytes[METADATA_BYTES..length];
+    while let Some((head, info)) = take(&mut bytes) {
         let number = info.get(INFO_HEAD_BYTES..INFO_HEAD_BYTES + 8);
         let number = number.filter(|_| info[0] == INFO_MOUNT);
         found.push((
             head.mask,
             number.and_then(|number| Some(u64::from_ne_bytes(number.try_into().ok()?))),
         ));
-        bytes = &bytes[length..];
     }
     found
 }

@@ -5,8 +5,12 @@ mod support;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use norn_events::wire::action::v1::Verdict;
 use norn_events::{ChangeKind, ContentChange, ContentFormat};
-use support::{Actor, PLACES, Place, Scene, assert_same_or_late, cipher, corpus, files, with_suffix};
+use support::{
+    Actor, PLACES, Place, Scene, assert_same, assert_same_or_late, cipher, corpus, files, refused,
+    with_suffix,
+};
 
 const FILES: usize = 25;
 
@@ -428,4 +432,30 @@ fn a_size_that_was_set_is_told_as_such() {
     assert!(told.try_iter().filter(is_cut).count() >= FILES - 5);
     let report = scene.restore(scope);
     assert_same_or_late(&scene, &before, &report);
+}
+
+/// A restore works in a directory of its own beside the files: that one is no reason to leave their directory.
+#[test]
+fn directories_that_the_attack_made_go_with_all_that_is_in_them() {
+    for place in PLACES {
+        let mut scene = Scene::new(place, corpus(5));
+        let before = scene.manifest();
+        let made = scene.data().join("made");
+        let scope = scene.attack(|actor| {
+            for directory in [
+                &made,
+                &made.join("deep"),
+                &made.join("deep/er"),
+                &made.join("beside"),
+            ] {
+                actor.mkdir(directory);
+                (0..3).for_each(|number| fs::write(directory.join(format!("{number}")), "new").unwrap());
+            }
+        });
+        scene.settle();
+        let report = scene.restore(scope);
+        assert_eq!(refused(&report), [], "{place:?}");
+        assert_eq!(report.count(Verdict::Removed), 16, "{place:?}");
+        assert_same(&scene, &before, &report);
+    }
 }

@@ -151,16 +151,7 @@ fn restore_of_small_files() {
         let mut scene = Scene::new(place, corpus(2000));
         let targets = files(&scene.manifest(), &scene.data());
         let scope = scene.attack(|actor| {
-            for (number, path) in targets.iter().enumerate() {
-                match number % 3 {
-                    0 => actor.encrypt(path),
-                    1 => actor.unlink(path),
-                    _ => {
-                        actor.encrypt(path);
-                        actor.rename(path, &support::with_suffix(path, ".locked"));
-                    }
-                }
-            }
+            actor.ransom(&targets);
         });
         scene.settle();
         let begun = Instant::now();

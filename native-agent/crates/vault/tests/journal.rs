@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use norn_events::ProcessUid;
 use norn_events::wire::action::v1::Verdict;
-use support::{MIB, PLACES, Place, Scene, assert_same, assert_same_or_late, corpus, files, with_suffix};
+use support::{MIB, PLACES, Place, Scene, assert_same, assert_same_or_late, corpus, files};
 
 /// Lets a process of its own open the vault and stage the attack, and kills it as soon as the attack is over.
 fn attack_and_kill_the_agent(scene: &mut Scene) -> ProcessUid {
@@ -20,16 +20,7 @@ fn attack_and_kill_the_agent(scene: &mut Scene) -> ProcessUid {
         scene.open_vault();
         scene.settle();
         let scope = scene.attack(|actor| {
-            for (number, path) in targets.iter().enumerate() {
-                match number % 3 {
-                    0 => actor.encrypt(path),
-                    1 => actor.unlink(path),
-                    _ => {
-                        actor.encrypt(path);
-                        actor.rename(path, &with_suffix(path, ".locked"));
-                    }
-                }
-            }
+            actor.ransom(&targets);
         });
         scene.vault().hold(scope);
         there.write_all(&scope.0).unwrap();

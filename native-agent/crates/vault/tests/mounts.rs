@@ -9,7 +9,7 @@ use norn_events::wire::action::v1::Verdict;
 use norn_vault::Standing;
 use support::{
     Manifest, Scene, bind, corpus, difference, eventually, files, fork, manifest_of, mount_tmpfs, refused,
-    unmount, with_suffix,
+    unmount,
 };
 
 const FILES: usize = 40;
@@ -62,16 +62,7 @@ fn assert_comes_back(scene: &mut Scene, directory: &Path, inside: &Path) {
     });
     assert!(counted, "{:?}", scene.vault().health());
     let scope = scene.attack(|actor| {
-        for (number, path) in paths.iter().enumerate() {
-            match number % 3 {
-                0 => actor.encrypt(path),
-                1 => actor.unlink(path),
-                _ => {
-                    actor.encrypt(path);
-                    actor.rename(path, &with_suffix(path, ".locked"));
-                }
-            }
-        }
+        actor.ransom(&paths);
     });
     assert!(
         !difference(&before, &manifest_of(directory)).is_empty(),

@@ -502,32 +502,6 @@ fn what_a_killed_process_had_just_made_is_removed() {
     }
 }
 
-/// A restore works in a directory of its own beside the files: that one is no reason to leave their directory.
-#[test]
-fn directories_that_the_attack_made_go_with_all_that_is_in_them() {
-    for place in PLACES {
-        let mut scene = Scene::new(place, corpus(5));
-        let before = scene.manifest();
-        let made = scene.data().join("made");
-        let scope = scene.attack(|actor| {
-            for directory in [
-                &made,
-                &made.join("deep"),
-                &made.join("deep/er"),
-                &made.join("beside"),
-            ] {
-                actor.mkdir(directory);
-                (0..3).for_each(|number| fs::write(directory.join(format!("{number}")), "new").unwrap());
-            }
-        });
-        scene.settle();
-        let report = scene.restore(scope);
-        assert_eq!(refused(&report), [], "{place:?}");
-        assert_eq!(report.count(Verdict::Removed), 16, "{place:?}");
-        assert_same(&scene, &before, &report);
-    }
-}
-
 /// A database or a lock is opened to write a thousand times for each time it is written. What is young when it is copied could be
 /// written without a trace in its times, and counts as changed.
 #[test]

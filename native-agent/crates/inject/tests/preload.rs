@@ -217,8 +217,16 @@ fn programs_with_more_rights_than_their_starter_are_never_hooked() {
     fs::set_permissions(&directory.0, fs::Permissions::from_mode(0o755)).unwrap();
     let (door, guests) = open(&directory.0, &[]);
     let program = directory.0.join("cat");
-    fs::copy("/bin/cat", &program).unwrap();
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o4755)).unwrap();
+    // Another process writes it: a fork of another test's would hold it open for writing, and it could not be run.
+    let mut install = Command::new("install");
+    assert!(
+        install
+            .args(["-m", "4755", "/bin/cat"])
+            .arg(&program)
+            .status()
+            .unwrap()
+            .success()
+    );
     let mut by_nobody = Command::new("setpriv");
     by_nobody.args(["--reuid=65534", "--regid=65534", "--clear-groups", "env"]);
     for (name, value) in door.following().variables() {

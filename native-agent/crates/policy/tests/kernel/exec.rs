@@ -39,9 +39,16 @@ fn a_program_is_refused_by_its_content_whatever_its_name() {
     let renamed = stage.dir.join("renamed");
     fs::rename(&bad, &renamed).unwrap();
     assert!((0..100).any(|_| is_refused(&start(&renamed, &["true"]))));
-    let mut changed = fs::read(&renamed).unwrap();
-    changed.push(0);
-    fs::write(&renamed, changed).unwrap();
+    // By another process, as `copy` does.
+    let mut shell = Command::new("sh");
+    assert!(
+        shell
+            .args(["-c", "echo >> \"$0\""])
+            .arg(&renamed)
+            .status()
+            .unwrap()
+            .success()
+    );
     assert!(start(&renamed, &["true"]).is_ok(), "another content");
 }
 
@@ -170,8 +177,9 @@ fn a_script_is_refused_by_its_own_path_and_by_its_interpreter_s() {
     let mut stage = Stage::new();
     let interpreter = stage.program("interpreter");
     let script = std::path::PathBuf::from(stage.text("script"));
-    fs::write(&script, format!("#!{} sh\nexit 7\n", interpreter.display())).unwrap();
-    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    let text = stage.dir.join("text");
+    fs::write(&text, format!("#!{} sh\nexit 7\n", interpreter.display())).unwrap();
+    copy(&text, &script);
     assert_eq!(start(&script, &[]).unwrap(), 7);
     for name in ["script", "interpreter"] {
         stage.apply(vec![deny(EXEC, &[like(IMAGE, &stage.text(name))])]);

@@ -2,7 +2,6 @@
 #![allow(dead_code, reason = "each of the test programs needs a part of it")]
 use std::fs;
 use std::io;
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -191,10 +190,14 @@ pub fn cgroup_root() -> PathBuf {
         .into()
 }
 
-pub fn copy(from: &str, to: &Path) -> PathBuf {
-    fs::create_dir_all(to.parent().unwrap()).unwrap();
-    fs::copy(from, to).unwrap_or_else(|error| panic!("{from}: {error} (busybox-static is needed)"));
-    fs::set_permissions(to, fs::Permissions::from_mode(0o755)).unwrap();
+/// To run it. Another process writes it: what this one holds open for writing, a fork of another test's holds open as well, and
+/// the file could not be run meanwhile.
+pub fn copy(from: impl AsRef<Path>, to: &Path) -> PathBuf {
+    let mut install = Command::new("install");
+    install.args(["-D", "-m", "755"]).arg(from.as_ref()).arg(to);
+    let done = install.output().unwrap();
+    let problem = String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.success(), "{problem} (busybox-static is needed)");
     to.to_owned()
 }
 

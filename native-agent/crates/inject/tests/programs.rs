@@ -144,14 +144,21 @@ fn turn_at_full_speed(pid: i32) -> Outcome {
         Err(InjectError::Busy { .. }) => return None,
         Err(other) => panic!("{other}"),
     };
-    std::thread::sleep(std::time::Duration::from_millis(5));
-    let calls = calls_of(hooked.channel()).len();
+    let mut calls = 0;
+    // A busy machine may not let it run meanwhile.
+    for _ in 0..LOOKS_FOR_A_CALL {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+        calls += calls_of(hooked.channel()).len();
+        if calls > 0 {
+            break;
+        }
+    }
     Some((calls, hooked.eject().unwrap()))
 }
 
 /// This many turns of one program, or fewer: where the library's memory has stayed, it is not brought in again.
 fn storm(mut program: Program, turns: usize) -> Vec<Outcome> {
-    program.send(&format!("storm {}", 40 * turns));
+    program.send(&format!("storm {}", 100 * turns));
     let mut outcomes = Vec::new();
     while outcomes.len() < turns && !matches!(outcomes.last(), Some(Some((_, Left::Memory)))) {
         outcomes.push(turn_at_full_speed(program.pid()));
@@ -163,6 +170,7 @@ fn storm(mut program: Program, turns: usize) -> Vec<Outcome> {
 }
 
 const TURNS_OF_A_STORM: usize = 50;
+const LOOKS_FOR_A_CALL: usize = 60;
 
 #[test]
 fn threads_signals_and_children_at_full_speed() {

@@ -33,8 +33,10 @@ const defaults = {
 };
 /** Batches of each host before the measurement: code is compiled, trees are there. */
 const warmUpBatches = 4;
-/** How long stored rows may stay behind acked events before something is lost, ms. */
+/** How long stages may stay behind acked events before something is lost, ms. */
 const settleMs = 120_000;
+const sentLine = /^norn_bus_records_sent_total\{topic="(\w+)"[^}]*\} (\d+)/gm;
+const receivedLine = /^norn_bus_records_received_total\{topic="(\w+)",group="([\w.]+)"[^}]*\} (\d+)/gm;
 
 interface Load {
   readonly warmUp: readonly Uint8Array[];
@@ -96,12 +98,14 @@ async function measure({ installation, stages, loads, progress }: Bench): Promis
   const warmUpEvents = eventsIn(loads.flatMap(({ warmUp }) => warmUp));
   await send(({ warmUp }) => warmUp);
   await untilStored(installation, warmUpEvents);
+  await untilRead(stages);
   progress('measuring');
   const before = await now(installation, stages);
   await send(({ measured }) => measured);
   const ackedMs = performance.now() - before.wallMs;
   const events = eventsIn(loads.flatMap(({ measured }) => measured));
   const stored = await untilStored(installation, warmUpEvents + events);
+  await untilRead(stages);
   const after = await now(installation, stages);
   for (const host of hosts) host.close();
   progress(`${installation.spansWritten()} spans were written`);
@@ -131,6 +135,27 @@ async function untilStored(installation: BenchInstallation, events: number): Pro
     }
     await sleep(100);
   }
+}
+
+/** Every stage has gone through what the ones before it wrote: rows may be stored while detection still has much to do. */
+async function untilRead(stages: StagesProcess): Promise<void> {
+  const deadline = performance.now() + settleMs;
+  for (;;) {
+    const unread = unreadOf((await stages.sample()).metrics);
+    if (unread.length === 0) return;
+    if (performance.now() > deadline) {
+      throw new NornError('records_unread', `${unread.join(', ')}: not read to the end, see the stages' log`);
+    }
+    await sleep(100);
+  }
+}
+
+/** "group topic" of which fewer records were read than were sent. */
+function unreadOf(metrics: string): string[] {
+  const sent = new Map([...metrics.matchAll(sentLine)].map(([, topic = '', records]) => [topic, Number(records)]));
+  return [...metrics.matchAll(receivedLine)]
+    .filter(([, topic = '', , records]) => Number(records) < (sent.get(topic) ?? 0))
+    .map(([, topic = '', group = '']) => `${group} ${topic}`);
 }
 
 export type { Moment };

@@ -43,12 +43,18 @@ export class StagesProcess {
   }
 
   private async answer(): Promise<unknown> {
-    const exited = once(this.child, 'exit').then(([code]) => {
+    const answered = new AbortController();
+    const { signal } = answered;
+    const exited = once(this.child, 'exit', { signal }).then(([code]) => {
       throw new NornError('stages_ended', `The process under test ended with ${String(code)}: see what it printed`);
     });
-    const [message] = (await Promise.race([once(this.child, 'message'), exited])) as [unknown];
     exited.catch(() => undefined);
-    return message;
+    try {
+      const [message] = (await Promise.race([once(this.child, 'message', { signal }), exited])) as [unknown];
+      return message;
+    } finally {
+      answered.abort();
+    }
   }
 }
 

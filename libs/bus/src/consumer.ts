@@ -380,8 +380,7 @@ class SupervisedConsumer implements BusConsumer {
     record: BusRecord,
     { error, attempts }: { readonly error: unknown; readonly attempts: number },
   ): Promise<void> {
-    const [own = record] = this.proven.of(topic, [record]);
-    await this.deadLetters.refuse(own, error, attempts);
+    await this.deadLetters.refuse(record, error, attempts);
     const { partition, offset } = record;
     this.logger.error({ code: 'dead_lettered', topic, partition, offset, attempts }, messageOf(error));
     const holding = await this.hold(topic, partition, offset + 1);

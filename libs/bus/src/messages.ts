@@ -2,6 +2,7 @@
 import type { Batch, KafkaMessage } from 'kafkajs';
 import type { TopicName } from './flow.ts';
 import type { BusRecord } from './record.ts';
+import { signatureHeader } from './signed-run.ts';
 
 /** Pieces of about `bytesMax`, one record at least. The values are views of what was received. */
 export function* toRecords(topic: TopicName, batch: Batch, bytesMax: number): Generator<BusRecord[]> {
@@ -20,9 +21,13 @@ export function* toRecords(topic: TopicName, batch: Batch, bytesMax: number): Ge
 
 export function toRecord(topic: TopicName, partition: number, message: KafkaMessage): BusRecord {
   const headers: Record<string, string> = {};
+  let signature: string | undefined;
   for (const name in message.headers) {
     const value = message.headers[name];
-    if (value !== undefined) headers[name] = Array.isArray(value) ? value.join(',') : value.toString();
+    if (value === undefined) continue;
+    const text = Array.isArray(value) ? value.join(',') : value.toString();
+    if (name === signatureHeader) signature = text;
+    else headers[name] = text;
   }
   return {
     topic,
@@ -32,5 +37,6 @@ export function toRecord(topic: TopicName, partition: number, message: KafkaMess
     key: message.key?.toString() ?? '',
     value: message.value ?? new Uint8Array(0),
     headers,
+    ...(signature === undefined ? {} : { signature }),
   };
 }

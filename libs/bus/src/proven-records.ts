@@ -5,7 +5,7 @@ import { Metric, count, createLogger } from '@norn/telemetry';
 import type { StageBusConfig } from './config.ts';
 import { type TopicName, writers } from './flow.ts';
 import type { BusRecord } from './record.ts';
-import { isInRun, isRunSigned, parseSignature, signatureHeader, type RunSignature } from './signed-run.ts';
+import { isInRun, isRunSigned, parseSignature, type RunSignature } from './signed-run.ts';
 
 /** Why a record is not taken. */
 export type Unproven =
@@ -29,22 +29,19 @@ export class ProvenRecords {
     });
   }
 
-  /** In their order, without the header of their signature. */
-  of(topic: TopicName, records: readonly BusRecord[]): BusRecord[] {
-    const allowed = writers[topic];
-    if (allowed.length === 0) return [...records];
-    return records.flatMap((record) => {
-      const { [signatureHeader]: header, ...headers } = record.headers;
-      const reason = this.refusalOf(record, header);
-      if (reason === undefined) return [{ ...record, headers }];
-      this.tell(record, reason);
-      return [];
+  /** In their order. */
+  of(topic: TopicName, records: readonly BusRecord[]): readonly BusRecord[] {
+    if (writers[topic].length === 0) return records;
+    return records.filter((record) => {
+      const reason = this.refusalOf(record);
+      if (reason !== undefined) this.tell(record, reason);
+      return reason === undefined;
     });
   }
 
-  private refusalOf(record: BusRecord, header: string | undefined): Unproven | undefined {
-    if (header === undefined) return 'record_unsigned';
-    const run = parseSignature(header);
+  private refusalOf(record: BusRecord): Unproven | undefined {
+    if (record.signature === undefined) return 'record_unsigned';
+    const run = parseSignature(record.signature);
     if (run === undefined) return 'signature_malformed';
     const known = this.ring.find(run.keyId);
     if (known === undefined) return 'signer_unknown';
@@ -54,12 +51,12 @@ export class ProvenRecords {
   }
 
   /** The records of a run come one after the other, each with the signature of all. */
-  private isSigned(run: RunSignature, { publicKey, keyId }: SignerKey): boolean {
-    const name = `${keyId}${run.signature.toString('base64')}${run.digests.toString('base64')}`;
-    if (this.signedRuns.has(name)) return true;
-    if (!isRunSigned(run, publicKey)) return false;
+  private isSigned(signature: RunSignature, { publicKey }: SignerKey): boolean {
+    const { run } = signature;
+    if (this.signedRuns.has(run)) return true;
+    if (!isRunSigned(signature, publicKey)) return false;
     if (this.signedRuns.size >= runsKept) this.signedRuns.clear();
-    this.signedRuns.add(name);
+    this.signedRuns.add(run);
     return true;
   }
 

@@ -16,6 +16,8 @@ export interface BusRecord extends OutRecord {
   readonly offset: number;
   /** When the broker or its producer says it was written, Unix ms. */
   readonly timeMs?: number;
+  /** Of the run that it was sent in (`signed-run.ts`); whoever sends it on signs it anew. */
+  readonly signature?: string;
 }
 
 /** Consecutive records of one partition, in order. */

@@ -21,6 +21,8 @@ export interface SignedContent {
 
 export interface RunSignature {
   readonly keyId: string;
+  /** The same for every record of the run, and for no other run. */
+  readonly run: string;
   readonly signature: Buffer;
   /** Which of the digests is the record's own. */
   readonly index: number;
@@ -47,7 +49,8 @@ export function parseSignature(header: string): RunSignature | undefined {
   const records = digests.length / digestBytes;
   const index = /^\d{1,2}$/.test(indexText) ? Number(indexText) : NaN;
   const isWhole = Number.isInteger(records) && records <= runRecordsMax && index < records && more.length === 0;
-  return isWhole && signature.length === signatureBytes ? { keyId, signature, index, digests } : undefined;
+  const run = `${keyId}.${signatureText}.${digestsText}`;
+  return isWhole && signature.length === signatureBytes ? { keyId, run, signature, index, digests } : undefined;
 }
 
 /** Whether this record is the one that the run has at its index. */

@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import { AwayError, NornError } from '@norn/base';
 import type { BusRecord, Claim, Plan } from '@norn/bus';
 import { BatchWriter, event, openBatch } from '@norn/contracts';
@@ -128,9 +128,16 @@ describe('the batches of a partition', () => {
 
   it('are cut by the text that their rows have, not by their number alone', async () => {
     const [claim, events] = [new FakeClaim(), new FakeEvents()];
-    const { settled } = await storeOf(claim, events).add([1, 2, 3, 4, 5, 6, 7, 8, 9].map(longUnit), stays);
-    await settled;
-    expect([...events.stored.keys()]).toEqual(['lineage:3:1-4', 'lineage:3:5-8', 'lineage:3:9-9']);
+    const offsets = Array.from({ length: 24 }, (_, at) => at + 1);
+    events.hold();
+    const added = storeOf(claim, events).add(offsets.map(longUnit), stays);
+    await setImmediate();
+    events.release();
+    await (
+      await added
+    ).settled;
+    // The second gathered more while the first was on its way, and no more than it may.
+    expect([...events.stored.keys()]).toEqual(['lineage:3:1-4', 'lineage:3:5-20', 'lineage:3:21-24']);
   });
 
   it('are stored once when the insert of the owner before comes late', async () => {

@@ -34,6 +34,8 @@ export interface PartitionParts {
 
 /** Rows that make an insert worth its while before the linger has passed. */
 const rowsWanted = 50_000;
+/** Rows that a cut takes while the one before is on its way: beyond, whoever brings more waits. */
+const rowsMax = 200_000;
 /** Rows with more text, bytes, count as several. */
 const rowBytes = 512;
 /** Months of a cut: each is a part of its own, and ClickHouse takes 100 by one insert. A batch has two at most. */
@@ -123,16 +125,20 @@ export class PartitionStore {
     const signal = AbortSignal.any([leaving, this.lost]);
     for (;;) {
       signal.throwIfAborted();
-      if (this.isFull()) this.flush();
+      if (this.isWorthwhile()) this.flush();
       if (!this.isFull()) break;
       await orAborted(this.inFlight, signal);
     }
     await this.parts.budget.room(signal);
   }
 
+  private isWorthwhile(): boolean {
+    return this.filling.rows >= rowsWanted || this.isFull();
+  }
+
   private isFull(): boolean {
     const { rows, spans, months } = this.filling;
-    return rows >= rowsWanted || spans >= spansMax || months.size >= monthsMax;
+    return rows >= rowsMax || spans >= spansMax || months.size >= monthsMax;
   }
 
   private fill(unit: Unit): void {
@@ -147,7 +153,7 @@ export class PartitionStore {
   }
 
   private pump(): void {
-    if (this.isFull()) this.flush();
+    if (this.isWorthwhile()) this.flush();
     else
       this.timer ??= setTimeout(() => {
         this.flush();

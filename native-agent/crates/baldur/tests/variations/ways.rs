@@ -41,9 +41,27 @@ pub const QUICK_ATTACKS: &[Way] = &[
         "mv",
         r#"each staged; over() { mv -f "$OUT/$1" "$1"; }; each over"#,
     ),
+    way(
+        "documents deleted in every directory",
+        "perl",
+        r#"cp "$(command -v perl)" "$OUT/w"
+find docs -name '*.txt' -o -name '*.csv' | sort -t/ -k3 | "$OUT/w" -ne 'chomp; unlink; select(undef, undef, undef, 0.01)'"#,
+    ),
 ];
 
 pub const ATTACKS: &[Way] = &[
+    way(
+        "one kind deleted",
+        "perl",
+        r#"cp "$(command -v perl)" "$OUT/w"; find docs -name '*.pdf' | "$OUT/w" -ne 'chomp; unlink'"#,
+    ),
+    way(
+        "documents deleted by four",
+        "perl",
+        r#"cp "$(command -v perl)" "$OUT/w"
+find docs -name '*.txt' -o -name '*.md' > "$OUT/list"
+"$OUT/w" -e '$p = 0; for (1..3) { last unless fork; $p = $_ } while (<>) { chomp; unlink if $. % 4 == $p; select(undef, undef, undef, 0.01) } 1 while wait > 0' "$OUT/list""#,
+    ),
     Way {
         at_once: true,
         ..way(

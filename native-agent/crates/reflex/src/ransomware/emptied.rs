@@ -219,7 +219,7 @@ fn piece(time_ns: u64) -> Piece {
 }
 
 /// A log, a cache, or what a build makes again.
-fn is_passing(path: &[u8]) -> bool {
+pub fn is_passing(path: &[u8]) -> bool {
     let name = base_name(path);
     let is_rotated = || name.windows(5).any(|part| part == b".log." || part == b".log-");
     let numbered = kind(path).len() > 1 && kind(path)[1..].iter().all(u8::is_ascii_digit);

@@ -160,3 +160,31 @@ fn what_is_a_log_is_told_by_its_name_or_its_folder() {
         assert!(!is_passing(file.as_bytes()), "{file}");
     }
 }
+
+#[test]
+fn it_does_not_matter_over_how_many_directories_the_emptied_files_are_spread() {
+    for (directories, kinds) in [(200, 2), (400, 1), (20, 4)] {
+        for one_each in [false, true] {
+            let mut world = World::new();
+            let script = world.process("/usr/bin/xargs", None);
+            let tool = world.process("/usr/bin/truncate", Some(script));
+            for number in 0..40 {
+                let by = if one_each {
+                    world.process("/usr/bin/truncate", Some(script))
+                } else {
+                    tool
+                };
+                let (directory, kind) = ((number * 7_919) % directories, KINDS[number % kinds]);
+                world.cut(
+                    by,
+                    &format!("/srv/a{}/{directory}/{number}.{kind}", directory % 5),
+                    (TEXT, 0),
+                );
+            }
+            assert!(
+                world.firing().is_some(),
+                "{directories} directories, {kinds} kinds, {one_each}"
+            );
+        }
+    }
+}

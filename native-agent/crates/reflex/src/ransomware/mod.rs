@@ -27,7 +27,7 @@ use evidence::{Harm, could_be_ciphertext, had_format, judge};
 use finding::{exhibit, firing};
 use names::Names;
 use pairs::{Half, Pairs};
-use removals::{NEWCOMER, Removals, STRANGER};
+use removals::{NEWCOMER, Removals, Removed, STRANGER};
 use score::{Exhibit, Piece, Score};
 use trust::{is_copier_of, is_newcomer, is_proven, is_stranger};
 use writers::Writers;
@@ -399,8 +399,8 @@ impl Ransomware {
         (actor, index): (&Actor, ProcessIndex),
         context: &mut Context<'_>,
     ) -> Option<(Piece, usize, Exhibit)> {
-        let bar = if is_newcomer(index, context) {
-            &NEWCOMER
+        let bars = if is_newcomer(index, context) {
+            &NEWCOMER[..]
         } else if is_stranger(actor, index, context) {
             &STRANGER
         } else {
@@ -411,16 +411,18 @@ impl Ransomware {
         }
         self.suspect(actor.uid);
         let before = change.before?;
-        let removals = &mut self.lineage(actor, change.time_ns).removals;
-        let (weight, files) = removals.add((&change.path, before.format), bar, change.time_ns)?;
-        let piece = Piece {
-            weight,
-            files,
-            harm: Some(Harm::Removed),
-            proven: false,
+        let file = Removed {
+            format: before.format,
             time_ns: change.time_ns,
+            chain: actor.chain.clone(),
+            exhibit: exhibit(&change.path, Harm::Removed, (&before, None)),
         };
-        Some((piece, 0, exhibit(&change.path, Harm::Removed, (&before, None))))
+        let mut counted = self.lineage(actor, change.time_ns).removals.add(file, bars);
+        let last = counted.pop()?;
+        for file in &counted {
+            self.credit(&file.piece(), &file.chain, &file.exhibit);
+        }
+        Some((last.piece(), 0, last.exhibit))
     }
 
     fn is_first_harm(&mut self, path: &[u8], actor: &Actor, now_ns: u64) -> bool {

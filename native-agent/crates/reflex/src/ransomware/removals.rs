@@ -1,42 +1,80 @@
 //! Files that are only deleted: ordinary for whatever came with the system, and for whoever deletes whole directories or
-//! what it made itself; not for a program that has just come and picks files of many kinds.
-use std::collections::HashSet;
+//! what it made itself; not for a program that has just come and picks files of many kinds, or documents all over a tree.
+use std::collections::{HashSet, VecDeque};
 
-use norn_events::ContentFormat;
+use norn_events::{ContentFormat, ProcessUid};
 
+use super::emptied::is_passing;
+use super::evidence::Harm;
 use super::names::hash_of;
-use crate::lineage::base_name;
+use super::score::{Exhibit, Piece};
+use crate::lineage::{base_name, directory};
 
 /// Weight of one file.
 const WEIGHT: f32 = 0.55;
 /// After a longer pause counting begins anew: a session's programs delete a file now and then, ns.
 const PAUSE_MAX_NS: u64 = 60_000_000_000;
-/// Kinds counted for one lineage.
-const KINDS_MAX: usize = 64;
+/// Files of one lineage that are looked at together, the latest.
+const WINDOW: usize = 128;
 
 /// What must have gone before deletions count: fewer files are housekeeping; logs, caches and backups are of one kind or two.
 #[derive(Debug)]
 pub struct Bar {
-    files: u32,
+    files: usize,
     /// Endings of names.
     kinds: usize,
     /// Formats by content.
     formats: u32,
+    directories: usize,
+    /// Counts documents alone, which nobody makes again.
+    documents: bool,
 }
 
-/// For a program that nobody brought here but lately.
-pub const NEWCOMER: Bar = Bar {
-    files: 8,
-    kinds: 3,
-    formats: 1,
-};
+/// For a program that nobody brought here but lately. Fewer kinds ask for more files, in more places, and for documents: who
+/// prunes backups or pictures does it in one directory, and what is generated has other endings.
+pub const NEWCOMER: [Bar; 3] = [
+    Bar {
+        files: 8,
+        kinds: 3,
+        formats: 1,
+        directories: 1,
+        documents: false,
+    },
+    Bar {
+        files: 12,
+        kinds: 2,
+        formats: 1,
+        directories: 3,
+        documents: true,
+    },
+    Bar {
+        files: 16,
+        kinds: 1,
+        formats: 1,
+        directories: 8,
+        documents: true,
+    },
+];
 /// For one that lies where programs lie, in no package, and was started in a container from outside of it: it may be there to
 /// clear away, but not documents, pictures and archives alike.
-pub const STRANGER: Bar = Bar {
+pub const STRANGER: [Bar; 1] = [Bar {
     files: 12,
     kinds: 5,
     formats: 3,
-};
+    directories: 1,
+    documents: false,
+}];
+
+/// Ends of names that people give to what they write, draw and record, lower case. Not archives, dumps, sources, configuration:
+/// programs make those, and prune them.
+const DOCUMENTS: [&str; 44] = [
+    "doc", "docx", "docm", "dot", "odt", "rtf", "txt", "md", "tex", "pages", "pdf", "epub", "xls", "xlsx",
+    "xlsm", "ods", "csv", "tsv", "numbers", "ppt", "pptx", "odp", "key", "vsd", "vsdx", "odg", "one", "mdb",
+    "accdb", "psd", "ai", "dwg", "dxf", "jpg", "jpeg", "heic", "tif", "tiff", "png", "mp3", "mp4", "mov",
+    "eml", "pst",
+];
+/// Parts of folders' names below which pictures and texts are copies of others.
+const COPIES: [&str; 3] = ["cache", "thumb", "preview"];
 
 /// Directories whose content a build, a package manager or a clone makes again.
 const REMADE: [&[u8]; 14] = [
@@ -56,53 +94,110 @@ const REMADE: [&[u8]; 14] = [
     b"dist-packages",
 ];
 
+/// A deleted file.
+#[derive(Debug)]
+pub struct Removed {
+    pub format: ContentFormat,
+    pub time_ns: u64,
+    /// Who did it, and who may be blamed for it.
+    pub chain: Vec<ProcessUid>,
+    pub exhibit: Exhibit,
+}
+
+impl Removed {
+    pub fn piece(&self) -> Piece {
+        Piece {
+            weight: WEIGHT,
+            files: 1,
+            harm: Some(Harm::Removed),
+            proven: false,
+            time_ns: self.time_ns,
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Waiting {
+    kind: u64,
+    directory: u64,
+    format: ContentFormat,
+    document: bool,
+    /// None when it has counted.
+    file: Option<Removed>,
+}
+
+impl Waiting {
+    fn new(file: Removed) -> Self {
+        let path = &file.exhibit.path;
+        Self {
+            kind: hash_of(kind(path)),
+            directory: hash_of(directory(path)),
+            format: file.format,
+            document: is_document(path),
+            file: Some(file),
+        }
+    }
+}
+
 /// Deletions of one lineage.
 #[derive(Debug, Default)]
 pub struct Removals {
-    kinds: HashSet<u64>,
-    /// A bit for each.
-    formats: u32,
-    files: u32,
-    counted: u32,
+    waiting: VecDeque<Waiting>,
     last_ns: u64,
 }
 
 impl Removals {
-    /// The weight of this file and of those before it that have not counted yet, and how many that are.
-    pub fn add(
-        &mut self,
-        (path, format): (&[u8], ContentFormat),
-        bar: &Bar,
-        now_ns: u64,
-    ) -> Option<(f32, u32)> {
-        if is_remade(path) {
-            return None;
+    /// Those that count by now.
+    pub fn add(&mut self, file: Removed, bars: &[Bar]) -> Vec<Removed> {
+        if is_remade(&file.exhibit.path) {
+            return Vec::new();
         }
-        if self.last_ns + PAUSE_MAX_NS < now_ns {
+        if self.last_ns + PAUSE_MAX_NS < file.time_ns {
             self.forget();
         }
-        self.last_ns = now_ns;
-        self.files += 1;
-        self.formats |= 1 << format as u32;
-        if self.kinds.len() < KINDS_MAX {
-            self.kinds.insert(hash_of(kind(path)));
+        self.last_ns = file.time_ns;
+        if self.waiting.len() >= WINDOW {
+            self.waiting.pop_front();
         }
-        if !self.reaches(bar) {
-            return None;
-        }
-        let fresh = self.files - self.counted;
-        self.counted = self.files;
-        Some((fresh as f32 * WEIGHT, fresh))
+        self.waiting.push_back(Waiting::new(file));
+        let reached = bars.iter().find(|bar| self.reaches(bar));
+        reached.map_or_else(Vec::new, |bar| {
+            let counted = self.waiting.iter_mut().filter(|file| bar.counts(file));
+            counted.filter_map(|file| file.file.take()).collect()
+        })
     }
 
     fn reaches(&self, bar: &Bar) -> bool {
-        self.files >= bar.files && self.kinds.len() >= bar.kinds && self.formats.count_ones() >= bar.formats
+        let counted = || self.waiting.iter().filter(|file| bar.counts(file));
+        let formats = counted().fold(0_u32, |all, file| all | 1 << file.format as u32);
+        let kinds: HashSet<u64> = counted().map(|file| file.kind).collect();
+        let directories: HashSet<u64> = counted().map(|file| file.directory).collect();
+        counted().count() >= bar.files
+            && kinds.len() >= bar.kinds
+            && formats.count_ones() >= bar.formats
+            && directories.len() >= bar.directories
     }
 
     /// A directory went too: a whole tree is being cleared away.
     pub fn forget(&mut self) {
         *self = Self::default();
     }
+}
+
+impl Bar {
+    fn counts(&self, file: &Waiting) -> bool {
+        file.document || !self.documents
+    }
+}
+
+/// Somebody's work, by its name, and not where copies of such are kept.
+fn is_document(path: &[u8]) -> bool {
+    let ending = kind(path).get(1..).unwrap_or_default().to_ascii_lowercase();
+    let folders = directory(path).to_ascii_lowercase();
+    let lies_below = |part: &&str| folders.windows(part.len()).any(|at| at == part.as_bytes());
+    DOCUMENTS.iter().any(|known| known.as_bytes() == ending)
+        && !is_passing(path)
+        && !COPIES.iter().any(lies_below)
 }
 
 /// Lies where a build, a package manager or a clone makes its files again.
@@ -119,50 +214,5 @@ pub fn kind(path: &[u8]) -> &[u8] {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn add(removals: &mut Removals, path: &str, now_ns: u64) -> Option<(f32, u32)> {
-        removals.add((path.as_bytes(), ContentFormat::Text), &NEWCOMER, now_ns)
-    }
-
-    #[test]
-    fn a_stranger_must_have_deleted_more_kinds_of_more_content() {
-        let formats = [ContentFormat::Text, ContentFormat::Media, ContentFormat::Archive];
-        let counts = |formats: &[ContentFormat], kinds: u32| {
-            let mut removals = Removals::default();
-            (0..40_u32).any(|number| {
-                let path = format!("/srv/a.{}", number % kinds);
-                let format = formats[number as usize % formats.len()];
-                removals.add((path.as_bytes(), format), &STRANGER, 1).is_some()
-            })
-        };
-        assert!(counts(&formats, 5));
-        assert!(!counts(&formats, 4) && !counts(&formats[..2], 5));
-    }
-
-    #[test]
-    fn nothing_counts_before_there_are_enough_files_of_enough_kinds_and_then_all_do() {
-        let mut removals = Removals::default();
-        let paths = [
-            "a.txt", "b.txt", "c.txt", "d.txt", "e.txt", "f.txt", "g.txt", "h.txt", "i.pdf",
-        ];
-        assert!(paths.iter().all(|path| add(&mut removals, path, 1).is_none()));
-        let (weight, files) = add(&mut removals, "j.png", 1).expect("three kinds");
-        assert_eq!(files, 10);
-        assert!(weight > 5.0);
-        assert_eq!(add(&mut removals, "k.png", 1).map(|(_, files)| files), Some(1));
-        assert!(
-            add(&mut removals, "l.png", PAUSE_MAX_NS + 2).is_none(),
-            "after a pause it begins anew"
-        );
-    }
-
-    #[test]
-    fn what_can_be_made_again_is_no_loss() {
-        let mut removals = Removals::default();
-        let remade =
-            (0..100).all(|number| add(&mut removals, &format!("/p/node_modules/a.{number}"), 1).is_none());
-        assert!(remade);
-    }
-}
+#[path = "removals_tests.rs"]
+mod tests;

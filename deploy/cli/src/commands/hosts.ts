@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { connectApi } from '../api/client.ts';
 import { registerHostGroupCommands } from './host-groups.ts';
 import { registerInviteCommand } from './invite.ts';
+import { placesOf, placesText } from './places.ts';
 import { ago, bytes, columns, write, writeJson } from '../print/columns.ts';
 
 export function registerHostCommands(program: Command): void {
@@ -97,7 +98,13 @@ async function showStatus(options: { json?: boolean }): Promise<void> {
   if (options.json) {
     writeJson({
       ...status,
-      hosts: hosts.map(({ id, name, state, eventsLost }) => ({ id, name, state, eventsLost })),
+      hosts: hosts.map((host) => ({
+        id: host.id,
+        name: host.name,
+        state: host.state,
+        eventsLost: host.eventsLost,
+        ...placesOf(host),
+      })),
       openAlerts: alerts.length,
     });
     return;
@@ -108,4 +115,6 @@ async function showStatus(options: { json?: boolean }): Promise<void> {
   write(`  hosts   ${String(protectedHosts)} of ${String(hosts.length)} protected`);
   write(`  alerts  ${alerts.length === 0 ? 'none open' : `${String(alerts.length)} open`}`);
   write(`  events  ${String(hosts.reduce((sum, host) => sum + host.eventsTotal, 0))} seen, ${String(lost)} lost`);
+  const now = new Date();
+  for (const host of hosts) write(placesText(host, now));
 }

@@ -6,7 +6,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::capture::Shared;
 use crate::file::{FileKey, PlaceId};
@@ -30,11 +30,13 @@ pub struct Figures {
     pub present: AtomicU64,
     /// Of these, those of which a restore could give nothing back, or which nobody watched.
     pub unkept: AtomicU64,
+    /// When the look began that found these, µs since 1970; 0: none yet.
+    pub counted_at_us: AtomicU64,
     /// Directories, single files and containers' file systems that were to be watched, and were not.
     pub unwatched: AtomicU64,
     /// Of such, those that are watched again since, ever since the vault was opened.
     pub rewatched: AtomicU64,
-    /// Places of which not even the top was watched.
+    /// Places of which not even the top was watched, and could not be.
     tops: Mutex<HashSet<PlaceId>>,
 }
 
@@ -94,6 +96,7 @@ struct Look {
 
 /// Says whether all was watched.
 pub fn look(shared: &Shared) -> bool {
+    let begun = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let mut look = Look::default();
     for root in shared.places.roots().iter() {
         let done = match &root.only {
@@ -113,6 +116,9 @@ pub fn look(shared: &Shared) -> bool {
     figures
         .unkept
         .store(look.unkept + found.kept_files, Ordering::Relaxed);
+    figures
+        .counted_at_us
+        .store(begun.as_micros() as u64, Ordering::Relaxed);
     figures.unwatched.store(found.unwatched, Ordering::Relaxed);
     figures.rewatched.fetch_add(found.rewatched, Ordering::Relaxed);
     found.unwatched == 0

@@ -2,7 +2,7 @@
 use std::sync::atomic::Ordering;
 
 use crate::capture::Shared;
-use crate::learn;
+use crate::learn::{self, RefusedMount};
 use crate::sys;
 
 /// What a supervisor and a metric want to know.
@@ -43,6 +43,13 @@ pub struct VaultHealth {
     /// Files in protected directories when they were last looked at; of these, those of which nothing could be given back.
     pub files_present: u64,
     pub files_unkept: u64,
+    /// When that look began, µs since 1970; 0: nobody looked yet.
+    pub files_counted_at_us: u64,
+    /// Places that are kept now: directories that were asked for, what containers have mounted, and containers' own file systems.
+    pub places_watched: u64,
+    /// Those that are not: refused, or without a mark that could be set. The first `Self::NAMED_MAX` of them, with the reason.
+    pub places_unwatched: u64,
+    pub unwatched_places: Vec<RefusedMount>,
     /// Directories, single files and containers' file systems that the kernel was to watch and did not when they were last looked
     /// at: their files count among `files_unkept`. Of all that were ever found so, those that are watched again.
     pub unwatched: u64,
@@ -54,8 +61,16 @@ pub struct VaultHealth {
     pub self_test_retries: u64,
 }
 
+impl VaultHealth {
+    /// Places named in one report; more are counted.
+    pub const NAMED_MAX: usize = 16;
+}
+
 pub fn health(shared: &Shared) -> VaultHealth {
     let beat = shared.pulse.beat_ns.load(Ordering::Relaxed);
+    let mut unwatched_places = learn::unwatched_places(shared);
+    let places_unwatched = unwatched_places.len() as u64;
+    unwatched_places.truncate(VaultHealth::NAMED_MAX);
     let index = shared.store.index();
     VaultHealth {
         bytes: shared.store.bytes(),
@@ -78,6 +93,10 @@ pub fn health(shared: &Shared) -> VaultHealth {
         mounts_refused: shared.learned.refused_count(),
         files_present: shared.figures.present.load(Ordering::Relaxed),
         files_unkept: shared.figures.unkept.load(Ordering::Relaxed),
+        files_counted_at_us: shared.figures.counted_at_us.load(Ordering::Relaxed),
+        places_watched: learn::places_watched(shared),
+        places_unwatched,
+        unwatched_places,
         unwatched: shared.figures.unwatched.load(Ordering::Relaxed),
         rewatched: shared.figures.rewatched.load(Ordering::Relaxed),
         mounts_told: shared.signals.told.load(Ordering::Relaxed),

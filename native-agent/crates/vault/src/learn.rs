@@ -201,6 +201,33 @@ pub fn watched(shared: &Shared) -> u64 {
     watched.into_iter().filter(is_there).count() as u64
 }
 
+/// All places whose files are kept now, whoever asked for them: directories, single files, containers' own file systems.
+pub fn places_watched(shared: &Shared) -> u64 {
+    let is_there = |id: PlaceId| !is_gone(shared, id) && !shared.figures.is_unwatched(id);
+    let roots = shared.places.roots();
+    let overlays = shared.places.overlays();
+    let roots = roots.iter().filter(|root| is_there(root.id)).count();
+    let overlays = overlays.iter().filter(|overlay| is_there(overlay.id)).count();
+    (roots + overlays) as u64
+}
+
+/// Those that were to be, and are not.
+pub fn unwatched_places(shared: &Shared) -> Vec<RefusedMount> {
+    let lost = |path: Vec<u8>| RefusedMount {
+        path,
+        reason: "the kernel has no mark of it, and takes none",
+    };
+    let is_lost = |id: PlaceId| shared.figures.is_unwatched(id) && !is_gone(shared, id);
+    let roots = shared.places.roots();
+    let overlays = shared.places.overlays();
+    let lost_roots = roots.iter().filter(|root| is_lost(root.id));
+    let lost_overlays = overlays.iter().filter(|overlay| is_lost(overlay.id));
+    let mut places = shared.learned.refused();
+    places.extend(lost_roots.map(|root| lost(root.name())));
+    places.extend(lost_overlays.map(|overlay| lost(overlay.mount.upper.clone())));
+    places
+}
+
 fn mounted(state: &State) -> HashSet<PlaceId> {
     let places = state.tables.values().flat_map(|table| &table.places);
     places.copied().collect()

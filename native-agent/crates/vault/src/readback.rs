@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::capture::Shared;
+use crate::file::PlaceId;
 use crate::places::below;
 use crate::protect::key_of;
 use crate::root::Root;
@@ -61,8 +62,8 @@ pub fn confirm(shared: &Shared, suspects: Vec<Suspect>) -> Found {
             }
         }
     }
+    tops.extend(confirm_overlays(shared, &mut found));
     shared.figures.note_unwatched(tops);
-    confirm_overlays(shared, &mut found);
     if found.unwatched > 0 {
         let (unwatched, rewatched) = (found.unwatched, found.rewatched);
         let first = lost
@@ -78,14 +79,20 @@ pub fn confirm(shared: &Shared, suspects: Vec<Suspect>) -> Found {
     found
 }
 
-fn confirm_overlays(shared: &Shared, found: &mut Found) {
+/// Those that could not be mended.
+fn confirm_overlays(shared: &Shared, found: &mut Found) -> Vec<PlaceId> {
     let _alone = shared.learned.look_alone();
+    let mut lost = Vec::new();
     for overlay in shared.places.overlays() {
         if shared.watch.is_overlay_marked(&overlay) == Some(false) {
             found.unwatched += 1;
-            found.rewatched += u64::from(shared.watch.overlay(&overlay).is_ok());
+            match shared.watch.overlay(&overlay) {
+                Ok(_) => found.rewatched += 1,
+                Err(_) => lost.push(overlay.id),
+            }
         }
     }
+    lost
 }
 
 /// Layers are watched through their container.

@@ -25,6 +25,12 @@ pub struct Root {
 }
 
 impl Root {
+    /// For people: of the directory, or of the single file.
+    pub fn name(&self) -> Vec<u8> {
+        let file = self.only.as_ref().map(|only| [b"/", &only[..]].concat());
+        [&self.path[..], file.as_deref().unwrap_or_default()].concat()
+    }
+
     pub fn new(
         path: Vec<u8>,
         directory: &OwnedFd,

@@ -321,6 +321,11 @@ fn mounts_that_are_not_protected_are_said() {
         .find(|mount| mount.path == b"/etc")
         .unwrap_or_else(|| panic!("{refused:?}"));
     assert!(system.reason.contains("system"), "{refused:?}");
-    assert_eq!(scene.vault().health().mounts_refused, refused.len() as u64);
-    assert!(scene.vault().health().mounts_watched > 0, "nothing is protected");
+    let health = scene.vault().health();
+    assert_eq!(health.mounts_refused, refused.len() as u64);
+    assert!(health.mounts_watched > 0, "nothing is protected");
+    assert_eq!(health.places_unwatched, refused.len() as u64);
+    assert!(health.unwatched_places.contains(system), "{health:?}");
+    // The mounted directory, and the container's own file system.
+    assert!(health.places_watched >= 2, "{health:?}");
 }

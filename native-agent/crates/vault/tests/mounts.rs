@@ -425,6 +425,11 @@ fn marks_that_went_are_found_out_and_set_again() {
         "{found:?}"
     );
     assert!(found.rewatched >= 5, "{found:?}");
+    assert!(
+        found.files_counted_at_us > before.files_counted_at_us,
+        "{found:?}"
+    );
+    assert!(before.files_counted_at_us > 0, "{before:?}");
     assert!(found.mounts_watched > 0, "{found:?}");
     scene.vault().look_at_all();
     wait_for_health(&scene, |health| health.unwatched == 0 && health.files_unkept == 0);

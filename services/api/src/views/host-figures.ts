@@ -80,6 +80,16 @@ const vault: readonly Figure[] = [
     (health) => health.vaultRewatched,
     'They had lost their mark. What was done to their files until then was seen by nobody.',
   ),
+  figure(
+    'places watched',
+    (health) => health.placesWatched,
+    'Directories that were asked for, what containers have mounted, and containers’ own file systems.',
+  ),
+  loss(
+    'places not watched',
+    (health) => health.placesUnwatched,
+    'They were to have pre-images and have none: ./norn status names them with the reason.',
+  ),
   figure('mounts watched', (health) => health.mountsWatched, 'Directories of this host that containers have mounted.'),
   loss(
     'mounts not watched',

@@ -1,7 +1,7 @@
-import { create } from '@bufbuild/protobuf';
+import { create, toJson } from '@bufbuild/protobuf';
 import { event } from '@norn/contracts';
 import { Host } from '@norn/store';
-import { isPast, judge } from './host-view.ts';
+import { hostView, isPast, judge } from './host-view.ts';
 
 const now = new Date('2026-11-24T14:00:00Z');
 
@@ -75,6 +75,28 @@ describe('a host', () => {
   it('that has ended as it was meant to is not silent', () => {
     const facts = Object.assign(factsWith('file.preimage', true), { containerId: 'c'.repeat(64), ended: true });
     expect(judge(hostSeen(86_400), facts, { now, lostLately: [] }).state).toBe('ended');
+  });
+
+  it('names what is not watched and why, and since when the figures of files are true', () => {
+    const health = create(event.AgentHealthSchema, {
+      vaultFilesPresent: 7n,
+      vaultFilesCountedAtUs: BigInt(now.getTime() - 60_000) * 1000n,
+      placesWatched: 3n,
+      placesUnwatched: 40n,
+      unwatchedPlaces: [{ path: '/mnt/nfs', reason: 'its file system is not of a kind that is protected' }],
+    });
+    const facts = toJson(event.HostFactsSchema, create(event.HostFactsSchema, { health }));
+    const context = { now, newestPolicy: undefined, openAlerts: 0, gaps: [], quarantine: [], lostLately: [] };
+    const view = hostView(Object.assign(hostSeen(1), { id: 'h', name: 'h', enrolledAt: now, facts }), context);
+    expect(view).toMatchObject({
+      vaultFilesPresent: 7,
+      vaultFilesCountedAt: '2026-11-24T13:59:00.000000Z',
+      placesWatched: 3,
+      placesUnwatched: 40,
+      unwatchedPlaces: [{ path: '/mnt/nfs', reason: 'its file system is not of a kind that is protected' }],
+    });
+    const silent = hostView(Object.assign(hostSeen(1), { enrolledAt: now, facts: null }), context);
+    expect([silent.vaultFilesCountedAt, silent.placesWatched]).toEqual(['', 0]);
   });
 
   it('that ended a while ago is not listed any more', () => {

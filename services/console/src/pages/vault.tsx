@@ -1,7 +1,7 @@
 // What a restore could give back on a host now, before anybody needs it.
 import type { ReactElement } from 'react';
 import type { Host } from '../live/views.ts';
-import { bytes, grouped } from '../ui/format.ts';
+import { bytes, exact, grouped } from '../ui/format.ts';
 import { Icon, type IconName } from '../ui/icon.tsx';
 import { Heading, Panel } from '../ui/parts.tsx';
 
@@ -90,11 +90,23 @@ function adviceOf(host: Host): string[] {
     );
   if (host.vaultFilesUnkept > 0)
     advice.push(
-      `${grouped(host.vaultFilesUnkept)} of ${grouped(host.vaultFilesPresent)} files in protected directories have no pre-image now: they are too large to be copied before they are opened, not copied yet, or not watched by the kernel.`,
+      `${grouped(host.vaultFilesUnkept)} of ${grouped(host.vaultFilesPresent)} files in protected directories have no pre-image: they are too large to be copied before they are opened, not copied yet, or not watched by the kernel. ${countedText(host)}`,
     );
-  if (host.mountsRefused > 0)
+  if (host.placesUnwatched > 0) advice.push(unwatchedText(host));
+  else if (host.mountsRefused > 0)
     advice.push(
       `${grouped(host.mountsRefused)} ${host.mountsRefused === 1 ? 'directory' : 'directories'} that containers have mounted ${host.mountsRefused === 1 ? 'has' : 'have'} no pre-images: file.preimage.mount below says which and why.`,
     );
   return advice;
+}
+
+function countedText({ vaultFilesCountedAt }: Host): string {
+  return vaultFilesCountedAt === '' ? '' : `They were counted at ${exact(vaultFilesCountedAt)}.`;
+}
+
+/** What is not protected is named, as many of them as the host says. */
+function unwatchedText({ placesUnwatched, unwatchedPlaces }: Host): string {
+  const named = unwatchedPlaces.map(({ path, reason }) => `${path} (${reason})`).join(', ');
+  const more = placesUnwatched - unwatchedPlaces.length;
+  return `${grouped(placesUnwatched)} ${placesUnwatched === 1 ? 'place has' : 'places have'} no pre-images: ${named}${more > 0 ? ` and ${grouped(more)} more` : ''}.`;
 }

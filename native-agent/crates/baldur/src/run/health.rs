@@ -2,7 +2,8 @@
 use std::fs;
 
 use norn_events::wire::agent::v1::{BaldurHeartbeat, BaldurHello};
-use norn_events::wire::event::v1::AgentHealth;
+use norn_events::wire::event::v1::{AgentHealth, UnwatchedPlace};
+use norn_vault::RefusedMount;
 
 use super::clock::boot_ns;
 use super::daemon::Daemon;
@@ -59,7 +60,11 @@ pub fn heartbeat(daemon: &Daemon) -> BaldurHeartbeat {
         vault_too_large: vault.too_large,
         vault_files_present: vault.files_present,
         vault_files_unkept: vault.files_unkept,
+        vault_files_counted_at_us: vault.files_counted_at_us,
         vault_unwatched: vault.unwatched,
+        places_watched: vault.places_watched,
+        places_unwatched: vault.places_unwatched,
+        unwatched_places: vault.unwatched_places.into_iter().map(named).collect(),
         vault_rewatched: vault.rewatched,
         mounts_told: vault.mounts_told,
         mounts_unread: vault.mounts_unread,
@@ -75,6 +80,13 @@ pub fn heartbeat(daemon: &Daemon) -> BaldurHeartbeat {
         responder_age_ms: u32::try_from(vault.responder_age_ms.max(daemon.enforcement.responder_age_ms()))
             .unwrap_or(u32::MAX),
         last_batch_seq: daemon.outbox.last_seq(),
+    }
+}
+
+fn named(place: RefusedMount) -> UnwatchedPlace {
+    UnwatchedPlace {
+        path: String::from_utf8_lossy(&place.path).into_owned(),
+        reason: place.reason.to_owned(),
     }
 }
 

@@ -13,13 +13,13 @@ use crate::capture::Shared;
 use crate::file::{FileKey, PlaceId};
 use crate::learn::Source;
 use crate::mounts::{Mount, mounts};
-use crate::places::{below, open_path};
+use crate::places::{below, leads_to, open_path};
 use crate::record::{PlaceKind, Record};
 use crate::root::Root;
 use crate::sys;
 use crate::table::{LOCAL, PASSING};
 use crate::vault::remember_place;
-use crate::watch::{Entry, open_directory};
+use crate::watch::{Entry, join, open_directory, parent};
 
 /// What is known of a directory that was removed is kept so long: events of its last files may still wait.
 const GONE_KEPT: Duration = Duration::from_secs(10);
@@ -212,6 +212,10 @@ fn one_mounted(shared: &Shared, mount: &Mount, path: &[u8]) -> io::Result<Option
     }
     let file = sys::open_below(libc::AT_FDCWD, path, libc::O_PATH, 0)?;
     let stat = sys::fstat(file.as_raw_fd())?;
+    if stat.st_mode & libc::S_IFMT == libc::S_IFREG && !mount.read_only && !is_watched(shared, mount, &stat) {
+        let reason = "a single file is mounted there, of a directory that is not watched";
+        shared.learned.refuse(path, reason, Source::Asked);
+    }
     if stat.st_mode & libc::S_IFMT != libc::S_IFDIR {
         return Ok(None);
     }
@@ -224,6 +228,17 @@ fn one_mounted(shared: &Shared, mount: &Mount, path: &[u8]) -> io::Result<Option
     protect(shared, candidate).inspect_err(|_| {
         shared.learned.refuse(path, "it can't be watched", Source::Asked);
     })
+}
+
+/// The single file that is mounted, where it lies.
+fn is_watched(shared: &Shared, mount: &Mount, stat: &sys::Stat) -> bool {
+    let table = fs::read("/proc/self/mountinfo").unwrap_or_default();
+    let marked = |directory: OwnedFd| shared.watch.is_marked(directory.as_raw_fd());
+    let all = mounts(&table).into_iter();
+    let holds = all.filter(|other| other.device == mount.device);
+    let names = holds.filter_map(|other| Some(join(&other.at, below(&mount.root, &other.root)?)));
+    let mut real = names.filter(|name| leads_to(name, stat));
+    real.any(|name| open_path(parent(&name)).is_ok_and(marked))
 }
 
 /// Directories that were moved get their new names; those that were removed are let go after a while.

@@ -320,6 +320,35 @@ fn a_protected_directory_that_comes_later_or_is_mounted_over() {
     assert_comes_back(&mut scene, &top.join("part"), &top.join("part"));
 }
 
+/// Its directory is another one, which nobody asked for: opens by this name are not seen.
+#[test]
+fn a_single_file_that_is_mounted_below_a_protected_directory_is_said() {
+    let mut scene = Scene::empty_host();
+    let [top, other] = ["asked/www", "other"].map(|name| scene.home.join(name));
+    for directory in [&top, &other] {
+        fs::create_dir_all(directory).unwrap();
+        corpus(FILES)(directory);
+    }
+    fs::write(other.join("foreign"), "elsewhere\n").unwrap();
+    fs::write(top.join("own"), "here\n").unwrap();
+    for name in ["a", "b"] {
+        fs::write(top.join(name), "").unwrap();
+    }
+    on_host(|| {
+        bind(&other.join("foreign"), &top.join("a"));
+        bind(&top.join("own"), &top.join("b"));
+    });
+    scene.protect(top.clone());
+    scene.open_vault();
+    wait_for_health(&scene, |health| health.places_unwatched == 1);
+    let refused = scene.vault().refused_mounts();
+    assert!(refused[0].path.ends_with(b"/www/a"), "{refused:?}");
+    assert!(refused[0].reason.contains("single file"), "{refused:?}");
+    unmount(&top.join("a"));
+    wait_for_health(&scene, |health| health.places_unwatched == 0);
+    unmount(&top.join("b"));
+}
+
 /// Whoever removes a protected directory with all that is in it has it made again by the restore.
 #[test]
 fn a_protected_directory_that_the_attack_removed() {

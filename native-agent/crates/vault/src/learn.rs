@@ -86,6 +86,8 @@ struct State {
     asked: HashMap<u32, Option<ContainerId>>,
     watched: HashSet<PlaceId>,
     refused: BTreeMap<Vec<u8>, (&'static str, Source)>,
+    /// Of these, those that are being found out anew.
+    doubted: HashSet<Vec<u8>>,
 }
 
 impl Learned {
@@ -172,6 +174,7 @@ impl Learned {
         if state.refused.len() >= REFUSED_MAX && !state.refused.contains_key(path) {
             return;
         }
+        state.doubted.remove(path);
         let former = state.refused.insert(path.to_vec(), (reason, source));
         if former.is_none_or(|(former, _)| former != reason) {
             let path = String::from_utf8_lossy(path);
@@ -179,9 +182,20 @@ impl Learned {
         }
     }
 
-    /// They are found out anew.
-    pub fn forget_refusals(&self, source: Source) {
-        self.state().refused.retain(|_, (_, of)| *of != source);
+    /// They are found out anew. Until that is done they stand: who asks meanwhile must not hear of none.
+    pub fn doubt_refusals(&self, source: Source) {
+        let mut state = self.state();
+        let of_it = state.refused.iter().filter(|(_, (_, of))| *of == source);
+        let doubted: Vec<Vec<u8>> = of_it.map(|(path, _)| path.clone()).collect();
+        state.doubted.extend(doubted);
+    }
+
+    /// Those that were not found again go.
+    pub fn drop_doubted(&self, source: Source) {
+        let mut state = self.state();
+        let State { refused, doubted, .. } = &mut *state;
+        refused.retain(|path, (_, of)| *of != source || !doubted.remove(path));
+        doubted.retain(|path| refused.contains_key(path));
     }
 }
 
@@ -360,7 +374,7 @@ fn one(shared: &Shared, pid: u32, container: Option<ContainerId>) -> Vec<Found> 
     if let Some(container) = &container {
         homes::find(shared, pid, container);
     }
-    shared.learned.forget_refusals(Source::Mounted(theirs));
+    shared.learned.doubt_refusals(Source::Mounted(theirs));
     let reading = Reading {
         shared,
         pid,
@@ -369,6 +383,7 @@ fn one(shared: &Shared, pid: u32, container: Option<ContainerId>) -> Vec<Found> 
         sees_host: is_host_root(theirs.root),
     };
     let (found, places) = reading.all(&mounts(&text));
+    shared.learned.drop_doubted(Source::Mounted(theirs));
     // It ended meanwhile: another of the same container is asked.
     let hash = if namespace(shared, pid) == Some(theirs) {
         hash
@@ -439,4 +454,27 @@ fn entries_up_to(top: &Path, most: usize) -> usize {
         }
     }
     count
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_stands_while_it_is_found_out_anew_and_goes_when_it_is_not_found_again() {
+        let learned = Learned::new().unwrap();
+        let theirs = Source::Mounted(Namespace { id: 1, root: (2, 3) });
+        for path in [&b"/nfs"[..], b"/gone"] {
+            learned.refuse(path, "it is remote", Source::Asked);
+        }
+        learned.refuse(b"/etc", "the system's", theirs);
+        learned.doubt_refusals(Source::Asked);
+        assert_eq!(learned.refused_count(), 3);
+        learned.refuse(b"/nfs", "it is remote", Source::Asked);
+        learned.drop_doubted(theirs);
+        assert_eq!(learned.refused_count(), 3, "of another's nothing was doubted");
+        learned.drop_doubted(Source::Asked);
+        let left: Vec<Vec<u8>> = learned.refused().into_iter().map(|mount| mount.path).collect();
+        assert_eq!(left, [b"/etc".to_vec(), b"/nfs".to_vec()]);
+    }
 }

@@ -146,7 +146,7 @@ fn drop_root(shared: &Shared, id: PlaceId) {
 /// The directories that were asked for, as they are now, and the local file systems that are mounted below them.
 pub fn asked(shared: &Shared) -> Vec<(PathBuf, io::Result<Option<Found>>)> {
     let mut found = Vec::new();
-    shared.learned.forget_refusals(Source::Asked);
+    shared.learned.doubt_refusals(Source::Asked);
     for path in &shared.protected.asked {
         let name = path.as_os_str().as_bytes();
         shared.signals.watch_above(name);
@@ -162,6 +162,7 @@ pub fn asked(shared: &Shared) -> Vec<(PathBuf, io::Result<Option<Found>>)> {
         let done = one_mounted(shared, &mount, &path);
         found.push((PathBuf::from(std::ffi::OsString::from_vec(path)), done));
     }
+    shared.learned.drop_doubted(Source::Asked);
     found
 }
 

@@ -138,7 +138,8 @@ mod tests {
         let held = lock.lock();
         // SAFETY: takes nothing.
         let own = unsafe { libc::gettid() };
-        assert_eq!(priority(own), 20);
+        let before = priority(own);
+        assert!(before >= 0, "as urgent as any ordinary thread");
         let waiting = Arc::clone(&lock);
         let urgent = std::thread::spawn(move || {
             let urgency = libc::sched_param { sched_priority: 7 };
@@ -153,6 +154,6 @@ mod tests {
         }
         drop(held);
         urgent.join().unwrap();
-        assert_eq!(priority(own), 20);
+        assert_eq!(priority(own), before);
     }
 }

@@ -1,15 +1,16 @@
 // Remediation against the real PostgreSQL: every message counts once, whatever is delivered twice and whatever crashes when.
 import { create, fromBinary } from '@bufbuild/protobuf';
+import { toHex } from '@norn/base';
 import type { BusRecord, OutRecord } from '@norn/bus';
 import { action, finding } from '@norn/contracts';
 import { PostgresLedger, type Send, relayOutbox, Responder, sweepDeadlines } from '@norn/remediation/parts';
-import { POLICY, publicKeyPemOf, signCommand, signForPerson, verifyCommand } from '@norn/response';
+import { findingsToRestore, POLICY, publicKeyPemOf, signCommand, signForPerson, verifyCommand } from '@norn/response';
 import { createLogger } from '@norn/telemetry';
 import {
+  type ActionName,
   AlertHandling,
   archiveAlert,
   AuditEntry,
-  type CommandIssuer,
   CommandRecord,
   createControlStore,
   createToken,
@@ -19,6 +20,7 @@ import {
   listenTo,
   OutboxEntry,
   parseChange,
+  type PersonIssuer,
   redeemToken,
   requestAction,
 } from '@norn/store';
@@ -39,7 +41,8 @@ import {
 
 const { OutcomeState, Verdict } = action;
 const commandKey = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
-const issuer: CommandIssuer = {
+const issuer: PersonIssuer = {
+  findingsToRestore,
   commandTtlMs: 120_000,
   sign: (command, traceparent) => {
     const signed = signCommand(command, commandKey, traceparent);
@@ -525,7 +528,7 @@ describe('what a person asks for', () => {
       const one = alertOf('attack', version, [reflexFinding('f1', 'scope1')]);
       return alertRecord({ ...one, containerId: 'c1' });
     };
-    const ask = (name: 'restore' | 'restore-container' | 'undo') =>
+    const ask = (name: ActionName) =>
       requestAction(store, issuer, { ...request, alertId: idOf('attack'), action: name });
     const restoreOf = ({ signed }: CommandRecord) => commandIn(signed).action;
     const inContainer = (path: string, verdict: action.Verdict) => ({
@@ -555,6 +558,58 @@ describe('what a person asks for', () => {
       await expect(ask('undo')).rejects.toMatchObject({ code: 'nothing_to_undo' });
       await deliver(attack(2));
       expect(await commands()).toHaveLength(3);
+    });
+
+    describe('of a program from memory that a session started, of which a rule tells', () => {
+      const shell = reflexFinding('f2', 'session', {
+        ruleId: 'rule.memory',
+        source: finding.FindingSource.RULE,
+        response: undefined,
+      });
+      const memory = reflexFinding('f1', 'scope1', { ruleId: 'reflex.fileless' });
+      const withShell = (version: number, ...more: finding.Finding[]) =>
+        alertRecord({ ...alertOf('attack', version, [memory, shell, ...more]), containerId: 'c1' });
+      const scopes = (command: CommandRecord) => commandIn(command.signed).scopeUids.map(toHex);
+      const settle = ({ id }: CommandRecord, found = files) =>
+        deliver(outcomeRecord(id, OutcomeState.SUCCEEDED, { files: found }));
+
+      beforeEach(async () => {
+        await deliver(withShell(1));
+        await settle(await only());
+      });
+
+      it.each(['restore', 'restore-container', 'restore-container-cold', 'restore-conflicts'] as const)(
+        'by hand (%s) is about the same processes as the one that policy did by itself',
+        async (name) => {
+          const byHand = await ask(name);
+          expect(scopes(byHand)).toEqual(scopes(await only()));
+          expect(scopes(byHand)).toEqual([idOf('scope1')]);
+          expect(byHand.findingIds).toEqual([idOf('f1')]);
+        },
+      );
+
+      it('is about the session as well only when a person asks for that by name', async () => {
+        const wider = await ask('restore-blamed');
+        expect(scopes(wider)).toEqual([idOf('scope1'), idOf('session')]);
+        expect(restoreOf(wider)).toMatchObject({ case: 'restore', value: { wholeContainer: false, cold: false } });
+        await settle(wider, [inContainer('/srv/d', Verdict.CONFLICT)]);
+        // The conflict is of that restore.
+        const over = await ask('restore-conflicts');
+        expect(scopes(over)).toEqual([idOf('scope1'), idOf('session')]);
+        await settle(over);
+        const narrow = await ask('restore');
+        expect(scopes(narrow)).toEqual([idOf('scope1')]);
+        await settle(narrow);
+        // What a person asked for once is not what policy does from then on.
+        await deliver(withShell(2, reflexFinding('f3', 'scope2', { ruleId: 'reflex.fileless' })));
+        expect(scopes((await commands()).at(-1)!)).toEqual([idOf('scope1'), idOf('scope2')]);
+      });
+
+      it('is undone after that by the id of the wider one', async () => {
+        const wider = await ask('restore-blamed');
+        await settle(wider);
+        expect(restoreOf(await ask('undo'))).toMatchObject({ value: { undoCommandId: wider.id } });
+      });
     });
 
     it('is for the whole container when a person says so, one at a time', async () => {

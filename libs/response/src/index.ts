@@ -33,6 +33,7 @@ export { isDenied, isOfPolicy, policyResponseOf, sayDecision, type SaidDecision 
 export { testPolicy, type PolicyTestReport, type WrongDecision } from './policy/test-policy.ts';
 export {
   decideResponse,
+  findingsToRestore,
   nothingAnswered,
   protectionOf,
   type Answered,

@@ -1,7 +1,14 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { fromHex } from '@norn/base';
 import { finding } from '@norn/contracts';
-import { decideResponse, nothingAnswered, protectionOf, type Answered, type PolicyResponse } from './policy.ts';
+import {
+  decideResponse,
+  findingsToRestore,
+  nothingAnswered,
+  protectionOf,
+  type Answered,
+  type PolicyResponse,
+} from './policy.ts';
 
 const { FindingSource, ResponseRung, Severity } = finding;
 const scope = (digit: string): string => digit.repeat(32);
@@ -89,6 +96,37 @@ describe('policy', () => {
     expect(decide([denied], 'kill-and-remediate')).toEqual([]);
     const gotThrough = { ...denied, id: 'f2', source: FindingSource.RULE, response: undefined };
     expect(decide([denied, gotThrough as never], 'kill-and-remediate')).toEqual(['kill a f2', 'restore a f2']);
+  });
+
+  describe('of a restore by hand', () => {
+    const { RULE } = FindingSource;
+    const memory = reflex('memory', ResponseRung.KILLED, { ruleId: 'reflex.fileless' });
+    const shell = reflex('shell', ResponseRung.OBSERVED, { ruleId: 'r1', source: RULE, scopeUid: fromHex(scope('5')) });
+    const slight = reflex('slight', ResponseRung.OBSERVED, { severity: Severity.LOW });
+    const told = [{ field: 'response.withheld', value: "may be a program's own protection" }];
+    const withheld = reflex('withheld', ResponseRung.OBSERVED, { evidence: told });
+    const all = [shell, slight, withheld, memory];
+    const meant = (findings: finding.Finding[], policies: Record<string, PolicyResponse>): string[] =>
+      findingsToRestore(findings, new Map(Object.entries(policies))).map(({ id }) => id);
+
+    it.each<PolicyResponse>(['observe', 'suspend', 'kill'])('means what policy restores where rules %s', (rule) => {
+      const policies = { fileless: 'kill-and-remediate', ransomware: 'kill-and-remediate', rule } as const;
+      const alert = create(finding.AlertSchema, { findings: all });
+      const own = decideResponse(alert, new Map(Object.entries(policies)), nothingAnswered);
+      expect(own.find(({ action }) => action === 'restore')?.findingIds).toEqual(['memory']);
+      expect(meant(all, policies)).toEqual(['memory']);
+    });
+
+    it('means the rules too where policy restores for them', () => {
+      expect(meant(all, { fileless: 'kill-and-remediate', rule: 'kill-and-remediate' })).toEqual(['shell', 'memory']);
+    });
+
+    it('means what policy stops, else what the agent saw, else what weighs, else all there is', () => {
+      expect(meant(all, { fileless: 'kill', rule: 'observe' })).toEqual(['memory']);
+      expect(meant(all, { fileless: 'observe', rule: 'observe' })).toEqual(['memory']);
+      expect(meant([shell, slight, withheld], {})).toEqual(['shell']);
+      expect(meant([slight, withheld], {})).toEqual(['slight', 'withheld']);
+    });
   });
 
   it('names the protection of a finding', () => {

@@ -34,16 +34,38 @@ const order = ['suspend', 'kill', 'restore'] as const;
  * file by turns, and what the file was before both is known only to who looks at both.
  */
 export function decideResponse(alert: finding.Alert, policies: PolicyTable, answered: Answered): Decision[] {
-  const isDue = (each: finding.Finding): boolean =>
-    !answered.findingIds.has(each.id) && each.severity >= finding.Severity.MEDIUM && !isWithheld(each);
-  const open = alert.findings.filter(isDue);
+  const open = alert.findings.filter((each) => !answered.findingIds.has(each.id));
   return order.flatMap((action) => {
-    const due = open.filter((each) => actionsFor(each, responseTo(each, policies)).includes(action));
+    const due = open.filter((each) => callsFor(each, action, policies));
     if (due.length === 0) return [];
     const earlier = action === 'restore' ? answered.restoredScopes : [];
     const scopeUids = [...new Set([...earlier, ...due.map((each) => toHex(each.scopeUid))])];
     return [{ action, scopeUids, findingIds: due.map((each) => each.id) }];
   });
+}
+
+/**
+ * Whose work a restore takes back, whoever asks for it: the findings that policy answers with a restore, the same that it restores
+ * by itself. Where it answers none so, a person who asks all the same means what it stops, else what the agent saw itself, else
+ * what weighs enough to be acted on. A shell or a whole session that a finding only tells of is none of these.
+ */
+export function findingsToRestore(findings: readonly finding.Finding[], policies: PolicyTable): finding.Finding[] {
+  const weighty = findings.filter(isWeighty);
+  const candidates = [
+    weighty.filter((each) => callsFor(each, 'restore', policies)),
+    weighty.filter((each) => responseTo(each, policies) !== 'observe'),
+    weighty.filter(({ source }) => source === finding.FindingSource.REFLEX),
+    weighty,
+  ];
+  return candidates.find(({ length }) => length > 0) ?? [...findings];
+}
+
+function callsFor(each: finding.Finding, action: Decision['action'], policies: PolicyTable): boolean {
+  return isWeighty(each) && actionsFor(each, responseTo(each, policies)).includes(action);
+}
+
+function isWeighty(each: finding.Finding): boolean {
+  return each.severity >= finding.Severity.MEDIUM && !isWithheld(each);
 }
 
 /** A policy's rule that decided the event goes before the response of its protection. */

@@ -191,6 +191,7 @@ describe('the API', () => {
         'isolate',
         'rejoin',
         'restore',
+        'restore-blamed',
         'restore-container',
         'restore-container-cold',
         'restore-conflicts',

@@ -23,6 +23,7 @@ interface ActOptions {
   container?: boolean;
   cold?: boolean;
   overConflicts?: true | string[];
+  blamed?: boolean;
 }
 
 interface ListOptions {
@@ -55,6 +56,10 @@ export function registerAlertCommands(program: Command): void {
       command.option(
         '--container',
         "the whole container, as it was before the attack's first change, whoever changed it",
+      );
+      command.option(
+        '--blamed',
+        'what everybody did whom the alert blames, a shell or a session too that findings only tell of; says first who that is',
       );
       command.option(
         '--over-conflicts [paths...]',
@@ -183,6 +188,7 @@ async function act(action: ActionName, alert: string, options: ActOptions): Prom
     report(archived, `Alert ${id.slice(0, 12)} is ${archived.state}`, options);
     return;
   }
+  if (options.blamed) await sayBlamed(api, id);
   const command = await finished(api, await api.post<ShownCommand>(`/alerts/${id}/${pathOf(action, options)}`));
   const { alert: after } = await api.get<ShownAlertDetail>(`/alerts/${id}`);
   const sentence = `${command.summary} · the alert: ${after.stateText.toLowerCase()} · files: ${fileSentence(after)}`;
@@ -191,7 +197,26 @@ async function act(action: ActionName, alert: string, options: ActOptions): Prom
   if (command.state !== 'succeeded' || command.outcome === 'nothing') process.exitCode = 1;
 }
 
-function pathOf(action: ActionName, { cold, container, overConflicts }: ActOptions): string {
+/** Before it is done: what goes beside what the attack changed. */
+async function sayBlamed(api: ApiClient, id: string): Promise<void> {
+  const { actions: offered } = await togetherDetail(api, id);
+  const wider = offered.find((each) => each.action === 'restore-blamed');
+  if (!wider) {
+    throw new NornError(
+      'nothing_beside',
+      `Alert ${id.slice(0, 12)} blames nobody beside those whose work a restore takes back: leave --blamed out`,
+    );
+  }
+  process.stderr.write(`${wider.consequence}\n`);
+}
+
+function pathOf(action: ActionName, { cold, container, overConflicts, blamed }: ActOptions): string {
+  if (blamed === true) {
+    if (cold === true || container === true || overConflicts !== undefined) {
+      throw new NornError('usage', '--blamed is a restore of its own: give it without the other options');
+    }
+    return 'restore-blamed';
+  }
   if (overConflicts !== undefined) {
     if (cold === true || container === true) {
       throw new NornError(

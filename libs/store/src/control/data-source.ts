@@ -23,6 +23,7 @@ import { JoinTokenHosts1760000000012 } from './migrations/0012-join-token-hosts.
 import { ContainerActions1760000000014 } from './migrations/0014-container-actions.ts';
 import { StoppedAlerts1760000000020 } from './migrations/0020-stopped-alerts.ts';
 import { AttackSummaries1760000000021 } from './migrations/0021-attack-summaries.ts';
+import { RestoreBlamed1760000000022 } from './migrations/0022-restore-blamed.ts';
 import { SnakeNames } from './snake-names.ts';
 
 /** The settings of the same names in libs/config. */
@@ -111,6 +112,7 @@ function optionsOf(config: ControlStoreConfig): DataSourceOptions {
       ContainerActions1760000000014,
       StoppedAlerts1760000000020,
       AttackSummaries1760000000021,
+      RestoreBlamed1760000000022,
     ],
     migrationsTableName: 'control_migrations',
     namingStrategy: new SnakeNames(),

@@ -16,7 +16,7 @@ export {
   type CommandSigner,
   type LockedAlert,
 } from './issue-command.ts';
-export { archiveAlert, lockAlert, requestAction, type ActionRequest } from './request-action.ts';
+export { archiveAlert, lockAlert, requestAction, type ActionRequest, type PersonIssuer } from './request-action.ts';
 export { isIsolated, standingRestores, undoneIds } from './restores.ts';
 export {
   IMPORTED_RULES_MAX,

@@ -109,6 +109,8 @@ type CommandInit = MessageInitShape<typeof action.CommandSchema>;
 /** To a host, every restore is one, and says how far it goes. */
 function actionOf({ action: name, undoes = '', paths = [] }: CommandOrder): Exclude<CommandInit['action'], undefined> {
   switch (name) {
+    case 'restore-blamed':
+      return { case: 'restore', value: {} };
     case 'restore-container':
       return { case: 'restore', value: { wholeContainer: true } };
     case 'restore-container-cold':

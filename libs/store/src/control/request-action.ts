@@ -4,9 +4,26 @@ import { NornError, toHex } from '@norn/base';
 import { finding } from '@norn/contracts';
 import type { DataSource, EntityManager } from 'typeorm';
 import { audit } from './audit.ts';
-import { AlertHandling, CommandRecord, isolating, restoring, type ActionName } from './entities/handling.ts';
+import {
+  AlertHandling,
+  CommandRecord,
+  isolating,
+  type Policy,
+  restoring,
+  type ActionName,
+} from './entities/handling.ts';
 import { issueCommand, type CommandIssuer, type CommandOrder } from './issue-command.ts';
-import { standingRestores } from './restores.ts';
+import { standingRestores, undoneIds } from './restores.ts';
+import { protectionsOf } from './tenants.ts';
+
+/** Issues what a person asks for. */
+export interface PersonIssuer extends CommandIssuer {
+  /** Whose work a restore takes back: policy's own rule (`findingsToRestore` of libs/response). */
+  readonly findingsToRestore: (
+    findings: readonly finding.Finding[],
+    policies: ReadonlyMap<string, Policy['response']>,
+  ) => finding.Finding[];
+}
 
 export interface ActionRequest {
   readonly tenantId: string;
@@ -26,7 +43,7 @@ export interface ActionRequest {
  */
 export async function requestAction(
   source: DataSource,
-  issuer: CommandIssuer,
+  issuer: PersonIssuer,
   request: ActionRequest,
 ): Promise<CommandRecord> {
   const issued = await source.transaction(async (manager) => {
@@ -34,7 +51,7 @@ export async function requestAction(
     if (!locked) return undefined;
     await refusePending(manager, request);
     const { action, requestedBy, traceparent = '', paths = [] } = request;
-    const what = action === 'undo' ? await undoOf(manager, locked) : blamed(locked);
+    const what = await scopeOf(manager, issuer, locked, action);
     if (isOfContainer(action) && locked.containerId === '') throw noContainer(locked);
     const id = await issueCommand(manager, issuer, locked, { action, requestedBy, traceparent, paths, ...what });
     return manager.findOneByOrFail(CommandRecord, { id });
@@ -84,11 +101,37 @@ async function refusePending(manager: EntityManager, { tenantId, alertId, action
 
 type Order = Pick<CommandOrder, 'scopeUids' | 'findingIds' | 'undoes'>;
 
+/** By hand a restore takes back the work of those whom policy's restore is about, and of no others unless that is asked for. */
+async function scopeOf(
+  manager: EntityManager,
+  { findingsToRestore }: PersonIssuer,
+  handling: AlertHandling,
+  action: ActionName,
+): Promise<Order> {
+  if (action === 'undo') return undoOf(manager, handling);
+  const { findings } = fromBinary(finding.AlertSchema, handling.body);
+  if (action === 'restore-blamed' || !action.startsWith('restore')) return blamed(handling, findings);
+  const meant = blamed(handling, findingsToRestore(findings, await protectionsOf(manager, handling.tenantId)));
+  if (action !== 'restore-conflicts') return meant;
+  const earlier = await restoredScopes(manager, handling);
+  return { ...meant, scopeUids: [...new Set([...meant.scopeUids, ...earlier])] };
+}
+
+/** A conflict is of the restore that met it, which may have been about more. */
+async function restoredScopes(manager: EntityManager, { id }: AlertHandling): Promise<string[]> {
+  const commands = await manager.findBy(CommandRecord, { alertId: id });
+  const undone = undoneIds(commands);
+  const stands = (each: CommandRecord): boolean => each.state === 'succeeded' && !undone.includes(each.id);
+  const restores = commands.filter((each) => each.action.startsWith('restore') && stands(each));
+  return restores.flatMap(({ scopeUids }) => scopeUids);
+}
+
 /** The newest restore that nobody has undone. The host knows by its id what it did, so no process is named. */
 async function undoOf(manager: EntityManager, handling: AlertHandling): Promise<Order> {
   const commands = await manager.find(CommandRecord, { where: { alertId: handling.id }, order: { epoch: 'DESC' } });
   const [restore] = standingRestores(commands);
-  if (restore) return { scopeUids: [], findingIds: blamed(handling).findingIds, undoes: restore.id };
+  const { findings } = fromBinary(finding.AlertSchema, handling.body);
+  if (restore) return { scopeUids: [], findingIds: findings.map((each) => each.id), undoes: restore.id };
   throw new NornError(
     'nothing_to_undo',
     `No restore of alert ${handling.id} stands: \`./norn restore ${handling.id.slice(0, 12)}\` makes one`,
@@ -106,11 +149,11 @@ function noContainer({ id }: AlertHandling): NornError {
   );
 }
 
-function blamed(handling: AlertHandling): Order {
-  const alert = fromBinary(finding.AlertSchema, handling.body);
-  const scopes = new Set(alert.findings.map((each) => toHex(each.scopeUid)).filter((uid) => uid !== ''));
-  if (scopes.size === 0) scopes.add(toHex(alert.scopeUid));
-  return { scopeUids: [...scopes], findingIds: alert.findings.map((each) => each.id) };
+/** Those whom the findings blame; the alert's own scope where they name nobody. */
+function blamed(handling: AlertHandling, findings: readonly finding.Finding[]): Order {
+  const scopes = new Set(findings.map((each) => toHex(each.scopeUid)).filter((uid) => uid !== ''));
+  if (scopes.size === 0) scopes.add(toHex(fromBinary(finding.AlertSchema, handling.body).scopeUid));
+  return { scopeUids: [...scopes], findingIds: findings.map((each) => each.id) };
 }
 
 async function refuseUnknown(

@@ -13,6 +13,18 @@ export const defaultPolicies: Readonly<Record<string, Policy['response']>> = {
   rule: 'observe',
 };
 
+/** What the tenant wants done, by protection. */
+export async function protectionsOf(
+  manager: EntityManager,
+  tenantId: string,
+): Promise<Map<string, Policy['response']>> {
+  const rows = await manager.query<Pick<Policy, 'protection' | 'response'>[]>(
+    'SELECT protection, response FROM policies WHERE tenant_id = $1',
+    [tenantId],
+  );
+  return new Map(rows.map(({ protection, response }) => [protection, response]));
+}
+
 export const ADMINISTRATOR = 'admin';
 
 /** Creates what is missing and returns the administrator; a second call changes nothing. */

@@ -1,6 +1,14 @@
 // What the API reads of the control plane. Every query names the tenant.
 import { Injectable } from '@nestjs/common';
-import { AlertHandling, type AlertState, CommandRecord, Host, HostPolicyRecord } from '@norn/store';
+import {
+  AlertHandling,
+  type AlertState,
+  CommandRecord,
+  Host,
+  HostPolicyRecord,
+  type Policy,
+  protectionsOf,
+} from '@norn/store';
 import { DataSource, In, type SelectQueryBuilder } from 'typeorm';
 
 export interface AlertFilter {
@@ -68,6 +76,11 @@ export class ControlPlane {
       order: { requestedAt: 'DESC' },
       take: commandsOfAlertMax,
     });
+  }
+
+  /** What the tenant wants done, by protection. */
+  protections(tenantId: string): Promise<Map<string, Policy['response']>> {
+    return protectionsOf(this.database.manager, tenantId);
   }
 
   async commands(tenantId: string, alertId: string | undefined, page: Page): Promise<CommandRecord[]> {

@@ -2,7 +2,8 @@
 import { Injectable } from '@nestjs/common';
 import { NornError } from '@norn/base';
 import type { view } from '@norn/contracts';
-import { type ActionName, type CommandIssuer, archiveAlert, requestAction } from '@norn/store';
+import { findingsToRestore } from '@norn/response';
+import { type ActionName, type PersonIssuer, archiveAlert, requestAction } from '@norn/store';
 import { currentTraceparent } from '@norn/telemetry';
 import { DataSource } from 'typeorm';
 import type { Principal } from '../access/principal.ts';
@@ -12,7 +13,7 @@ import { Installation } from '../installation/installation.ts';
 
 @Injectable()
 export class AlertActions {
-  private readonly issuer: CommandIssuer;
+  private readonly issuer: PersonIssuer;
 
   constructor(
     private readonly database: DataSource,
@@ -20,7 +21,7 @@ export class AlertActions {
     signingKey: SigningKey,
     { settings }: ApiConfig,
   ) {
-    this.issuer = { sign: signingKey.command, commandTtlMs: settings.commandTtlMs };
+    this.issuer = { sign: signingKey.command, commandTtlMs: settings.commandTtlMs, findingsToRestore };
   }
 
   /** Throws `alert_unknown`, `action_pending`, `no_container` and `nothing_to_undo`. */

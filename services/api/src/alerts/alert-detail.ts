@@ -4,6 +4,7 @@ import { create } from '@bufbuild/protobuf';
 import { Injectable } from '@nestjs/common';
 import { NornError } from '@norn/base';
 import { view } from '@norn/contracts';
+import type { PolicyTable } from '@norn/response';
 import { type AlertHandling, type CommandRecord, isIsolated, standingRestores } from '@norn/store';
 import type { Principal } from '../access/principal.ts';
 import { ControlPlane } from '../adapters/control-plane.ts';
@@ -17,6 +18,7 @@ import { findingView } from '../views/finding-view.ts';
 import { stepViews } from '../views/step-view.ts';
 import { livesOf, processViews } from '../views/process-view.ts';
 import { timeline } from '../views/timeline.ts';
+import { restoreScopes } from '../views/restore-scopes.ts';
 import { filesMax } from './attack-queries.ts';
 import { AttackReader, type ReadAttack } from './attack-reader.ts';
 import { Places } from './places.ts';
@@ -47,12 +49,15 @@ export class AlertDetails {
   /** `again`: a summary that could not be made is tried once more. */
   async detail({ tenantId, role }: Principal, id: string, again = false): Promise<view.AlertDetail> {
     const attack = readAttack(await this.handling(tenantId, id));
-    const commands = await this.control.commandsOf(tenantId, id);
+    const [commands, policies] = await Promise.all([
+      this.control.commandsOf(tenantId, id),
+      this.control.protections(tenantId),
+    ]);
     const [placeOf, read] = await Promise.all([
       this.places.of(tenantId, [attack]),
       this.reader.read(tenantId, attack, { commands, again }),
     ]);
-    return compose({ attack, place: placeOf(attack), commands, role, ...read });
+    return compose({ attack, place: placeOf(attack), commands, policies, role, ...read });
   }
 
   /** A page of its files, what was lost first. */
@@ -73,6 +78,7 @@ interface Parts extends ReadAttack {
   readonly attack: Attack;
   readonly place: Place;
   readonly commands: readonly CommandRecord[];
+  readonly policies: PolicyTable;
   readonly role: Principal['role'];
 }
 
@@ -109,7 +115,7 @@ function compose(parts: Parts): view.AlertDetail {
     connectionsTruncated: summary.connectionsTruncated,
     commands: commandViews,
     timeline: timeline({ attack, processes, activity: summary.activity, connections, commands: commandViews }),
-    actions: actionsFor(parts, running, filesTotal),
+    actions: actionsFor(parts, { running, filesTotal, byUid }),
     ...(container === undefined ? {} : { container: containerView(container, place.hostName, 0) }),
     eventsLost: summary.eventsLost,
     telemetryUnavailable: parts.unavailable,
@@ -119,12 +125,16 @@ function compose(parts: Parts): view.AlertDetail {
 }
 
 function actionsFor(
-  { attack, place, role, commands, container }: Parts,
-  running: Running,
-  filesTotal: number,
+  { attack, place, role, commands, container, policies }: Parts,
+  {
+    running,
+    filesTotal,
+    byUid,
+  }: { running: Running; filesTotal: number; byUid: ReadonlyMap<string, view.ProcessView> },
 ): view.ActionView[] {
   return actionsOf({
     ...{ attack, place, role, filesTotal },
+    ...restoreScopes(attack, policies, byUid),
     runningProcesses: running.running,
     unknownProcesses: running.unknown,
     knownAt: running.knownAt,

@@ -115,6 +115,17 @@ export class AlertsController {
     return emit(view.CommandViewSchema, await this.actions.request(asking, id, 'restore'));
   }
 
+  @Post(':id/restore-blamed')
+  @Route({
+    summary: 'Takes back what everybody did whom the alert blames, those too whom the policy does not act on',
+    access: 'responder',
+    answers: view.CommandViewSchema,
+    status: 201,
+  })
+  async restoreBlamed(@Asking() asking: Principal, @Param('id', idInPath) id: string): Promise<object> {
+    return emit(view.CommandViewSchema, await this.actions.request(asking, id, 'restore-blamed'));
+  }
+
   @Post(':id/restore-container')
   @Route({
     summary: 'Brings the whole container to what it was before the attack',

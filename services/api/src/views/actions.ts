@@ -3,10 +3,12 @@ import { create } from '@bufbuild/protobuf';
 import { view } from '@norn/contracts';
 import { type Role, isolating, restoring } from '@norn/store';
 import { type Attack, type Place, filesDecided } from './attack.ts';
+import type { RestoreScopes } from './restore-scopes.ts';
 import { baseName, counted, shortId } from './words.ts';
 
 export type AlertAction =
   | 'restore'
+  | 'restore-blamed'
   | 'restore-container'
   | 'restore-container-cold'
   | 'restore-conflicts'
@@ -21,6 +23,7 @@ export type AlertAction =
 /** The least role that may take an action. */
 export const actionRoles: Readonly<Record<AlertAction, Role>> = {
   restore: 'responder',
+  'restore-blamed': 'responder',
   'restore-container': 'responder',
   'restore-container-cold': 'responder',
   'restore-conflicts': 'responder',
@@ -39,7 +42,10 @@ export function roleReaches(role: Role, needed: Role): boolean {
   return ranks.indexOf(role) >= ranks.indexOf(needed);
 }
 
-interface Situation {
+/** Names in a sentence; one more is no shorter as "1 more". */
+const NAMES_MAX = 3;
+
+export interface Situation extends RestoreScopes {
   readonly attack: Attack;
   readonly place: Place;
   readonly role: Role;
@@ -62,7 +68,7 @@ interface Situation {
 export function actionsOf(situation: Situation): view.ActionView[] {
   const all = [
     ...[restore, kill, isolate, killContainer],
-    ...[restoreConflicts, restoreContainer, restoreStoppedContainer, undo, release, archive],
+    ...[restoreConflicts, restoreBlamed, restoreContainer, restoreStoppedContainer, undo, release, archive],
   ];
   const drafts = all.flatMap((draft) => draft(situation) ?? []);
   return drafts.map((draft) => guarded(draft, situation));
@@ -98,17 +104,43 @@ function where({ attack, place }: Situation): string {
 }
 
 function restore(situation: Situation): Draft {
-  const { attack, filesTotal } = situation;
+  const { attack, filesTotal, restored, blamedBeside } = situation;
+  const who = listed(restored) || baseName(attack.alert.processName) || 'the attack';
+  const left = blamedBeside.length > 0 ? ` What ${listed(blamedBeside)} did is left as it is.` : '';
   const what = filesTotal > 0 ? counted(filesTotal, 'file') : 'files';
   const again = filesDecided(attack.handling) > 0;
   return {
     action: 'restore',
     label: again ? 'Restore again' : `Restore ${what}`,
     consequence:
-      `Puts back content, mode, owner and times of every file that ${baseName(attack.alert.processName) || 'the attack'} and its children changed ${where(situation)}, ` +
-      `and removes what they made. Files that somebody else changed later are left alone.`,
+      `Puts back content, mode, owner and times of every file that ${who} and its children changed ${where(situation)}, ` +
+      `and removes what they made. Files that somebody else changed later are left alone.${left}`,
     reason: '',
   };
+}
+
+function restoreBlamed(situation: Situation): Draft | undefined {
+  const { blamedBeside, restored } = situation;
+  if (blamedBeside.length === 0) return undefined;
+  const all = listed([...restored, ...blamedBeside]);
+  return {
+    action: 'restore-blamed',
+    label: 'Restore all that is blamed',
+    consequence:
+      `Takes back what ${all} and their children did ${where(situation)}: every file that one of them made is removed, attacked or not, ` +
+      `and what still runs of them is frozen. The policy does not act on ${listed(blamedBeside)}: findings only tell of it. It can be undone.`,
+    reason: '',
+  };
+}
+
+/** "bash", "bash and python3", "bash, python3 and 3 more". */
+function listed(names: readonly string[]): string {
+  const distinct = [...new Set(names)];
+  const shown = distinct.length > NAMES_MAX + 1 ? distinct.slice(0, NAMES_MAX) : distinct;
+  const more = distinct.length - shown.length;
+  const last = more > 0 ? `${String(more)} more` : shown.at(-1);
+  const first = more > 0 ? shown : shown.slice(0, -1);
+  return first.length > 0 ? `${first.join(', ')} and ${last ?? ''}` : (last ?? '');
 }
 
 function restoreContainer(situation: Situation): Draft | undefined {

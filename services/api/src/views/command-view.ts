@@ -13,6 +13,7 @@ const verbs: Readonly<Record<string, string>> = {
   suspend: 'freeze the attack',
   release: 'release the attack',
   restore: 'restore the files',
+  'restore-blamed': 'take back what everybody did whom the alert blames',
   'restore-container': 'restore the whole container',
   'restore-container-cold': 'stop the container, restore it and start it again',
   'restore-conflicts': 'put back the files in conflict',

@@ -155,6 +155,7 @@ function responses({ attack }: Story): Entry[] {
 }
 
 const nouns: Readonly<Record<string, string>> = {
+  'restore-blamed': 'restore of all that the alert blames',
   'restore-container': 'restore of the whole container',
   'restore-container-cold': 'restore of the stopped container',
   'restore-conflicts': 'decision about the conflicts',

@@ -8,6 +8,7 @@ import { Button, CommandState } from '../ui/parts.tsx';
 
 const icons: Readonly<Record<string, IconName>> = {
   restore: 'undo',
+  'restore-blamed': 'undo',
   'restore-container': 'container',
   'restore-container-cold': 'container',
   'restore-conflicts': 'conflict',

@@ -2,15 +2,7 @@
 import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import { toHex } from '@norn/base';
 import { finding } from '@norn/contracts';
-import {
-  POLICY,
-  isDenied,
-  nothingAnswered,
-  provenFindings,
-  type Answered,
-  type Decision,
-  type PolicyResponse,
-} from '@norn/response';
+import { POLICY, isDenied, nothingAnswered, provenFindings, type Answered, type Decision } from '@norn/response';
 import {
   type AlertHandling,
   type CommandIssuer,
@@ -19,6 +11,7 @@ import {
   audit,
   issueCommand,
   lockAlert,
+  protectionsOf,
   undoneIds,
 } from '@norn/store';
 import { Metric, count } from '@norn/telemetry';
@@ -42,7 +35,7 @@ export async function answerAlert(
   const handling = await keepVersion(manager, { alert, traceparent });
   if (!handling) return 'stale';
   const answered = before ? await answeredBy(manager, alert.id) : nothingAnswered;
-  const decisions = decide(alert, await policiesOf(manager, alert.tenantId), answered);
+  const decisions = decide(alert, await protectionsOf(manager, alert.tenantId), answered);
   for (const decision of decisions) {
     await issueCommand(manager, issuer, handling, {
       ...provenOrder(alert, decision),
@@ -108,14 +101,6 @@ async function answeredBy(manager: EntityManager, alertId: string): Promise<Answ
     findingIds: new Set(commands.flatMap(({ findingIds }) => findingIds)),
     restoredScopes: restores.flatMap(({ scopeUids }) => scopeUids),
   };
-}
-
-async function policiesOf(manager: EntityManager, tenantId: string): Promise<Map<string, PolicyResponse>> {
-  const rows = await manager.query<{ protection: string; response: PolicyResponse }[]>(
-    'SELECT protection, response FROM policies WHERE tenant_id = $1',
-    [tenantId],
-  );
-  return new Map(rows.map(({ protection, response }) => [protection, response]));
 }
 
 /** What somebody put away or released comes back when there is new evidence that nothing answers. */

@@ -47,6 +47,7 @@ export type ActionName =
   | 'suspend'
   | 'release'
   | 'restore'
+  | 'restore-blamed'
   | 'restore-container'
   | 'restore-container-cold'
   | 'restore-conflicts'
@@ -61,6 +62,7 @@ export const isolating: readonly ActionName[] = ['isolate', 'rejoin'];
 /** Those that put files back, or undo that: one at a time. */
 export const restoring: readonly ActionName[] = [
   'restore',
+  'restore-blamed',
   'restore-container',
   'restore-container-cold',
   'restore-conflicts',

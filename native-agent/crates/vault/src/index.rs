@@ -596,10 +596,12 @@ impl Index {
         std::mem::take(&mut self.forgotten)
     }
 
-    pub fn still_has(&self, key: FileKey, version: &Version) -> bool {
-        let same = |known: &Version| known.time == version.time && known.content == version.content;
-        self.state(key)
-            .is_some_and(|state| state.versions.iter().any(same))
+    /// What is kept of this state now: all, or that it gave way to later ones.
+    pub fn kept_of(&self, key: FileKey, version: &Version) -> Option<Version> {
+        let is_it = |known: &&Version| {
+            known.time == version.time && (known.content == version.content || known.is_thinned())
+        };
+        self.state(key)?.versions.iter().find(is_it).cloned()
     }
 
     /// Did a process of a held subtree do it?

@@ -66,10 +66,12 @@ pub enum Missing {
     Special,
     Unreadable,
     Unwatched,
+    /// It gave way to later states of the same file.
+    Thinned,
 }
 
 impl Missing {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::TooLarge,
         Self::TooSlow,
         Self::Full,
@@ -77,6 +79,7 @@ impl Missing {
         Self::Special,
         Self::Unreadable,
         Self::Unwatched,
+        Self::Thinned,
     ];
 
     pub fn reason(self) -> &'static str {
@@ -89,6 +92,7 @@ impl Missing {
             Self::Unwatched => {
                 "made or changed while nobody watched: what was there before, if anything, is not known"
             }
+            Self::Thinned => "the vault keeps 16 states of a file, and this one gave way to later ones",
             Self::Unreadable => "the file could not be read when it was opened",
         }
     }
@@ -108,6 +112,13 @@ pub struct Version {
     pub content: Content,
     pub metadata: Metadata,
     pub shape: Option<ContentShape>,
+}
+
+impl Version {
+    /// Of the state itself nothing is kept.
+    pub fn is_thinned(&self) -> bool {
+        self.content == Content::Missing(Missing::Thinned)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -338,8 +338,9 @@ impl Store {
         match record {
             Record::Boot { .. } | Record::Evicted(..) => {}
             Record::Version(location, version) => {
-                if self.index().still_has(location.key, &version) && !version.content.rests_on(from) {
-                    self.record(Record::Version(location, version));
+                let kept = self.index().kept_of(location.key, &version);
+                if let Some(kept) = kept.filter(|kept| !kept.content.rests_on(from)) {
+                    self.record(Record::Version(location, kept));
                 }
             }
             Record::Change(location, change) => {
@@ -524,6 +525,34 @@ mod tests {
         );
         let left = std::fs::read_dir(dir.join("clones")).unwrap().count();
         assert_eq!(left, 7, "files of versions that are gone stay");
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
+
+    #[test]
+    fn that_a_state_gave_way_is_known_after_its_segment_has_gone() {
+        let dir = std::env::temp_dir().join(format!("norn-thinned-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).unwrap();
+        let store = Store::open(&dir, 4 << 20).unwrap();
+        (0..40).for_each(|time| {
+            let blob = store.append_blob(&[time as u8; 100]).unwrap();
+            store.record(version(time, blob));
+        });
+        let gave_way = |store: &Store| {
+            let index = store.index();
+            let state = index.state(FileKey(1)).unwrap();
+            state.before(30).is_some_and(Version::is_thinned)
+        };
+        assert!(gave_way(&store));
+        (0..5).for_each(|_| assert!(store.append_blob(&vec![9; 1 << 20]).is_ok()));
+        let first = store
+            .pack
+            .lock()
+            .oldest()
+            .expect("there is more than one segment");
+        store.evict_segment(first);
+        assert!(gave_way(&store));
+        drop(store);
+        assert!(gave_way(&Store::open(&dir, 4 << 20).unwrap()));
         std::fs::remove_dir_all(&dir).unwrap();
     }
 

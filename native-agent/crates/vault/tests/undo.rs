@@ -290,3 +290,60 @@ fn dropped_executables_go_to_quarantine() {
         }
     }
 }
+
+/// What a restore did something to, and what it said of the rest.
+fn handled(report: &RestoreReport) -> Vec<(String, i32)> {
+    let mut files: Vec<_> = report
+        .files
+        .iter()
+        .map(|file| (String::from_utf8_lossy(&file.path).into_owned(), file.verdict))
+        .collect();
+    files.sort();
+    files
+}
+
+/// Each round does to each file what the first one did, and says so. Every so many rounds the agent is another.
+fn rounds(place: Place, rounds: usize, agent_of: usize) {
+    let mut scene = Scene::new(place, corpus(24));
+    let before = scene.manifest();
+    let targets = files(&before, &scene.data());
+    let data = scene.data();
+    let scope = scene.attack(|actor| {
+        all_sorts(actor, &targets);
+        actor.mkdir(&data.join("hideout"));
+        fs::write(data.join("hideout/tool"), b"#!/bin/sh\n").unwrap();
+        actor.symlink(Path::new("hideout"), &data.join("shortcut"));
+    });
+    scene.settle();
+    let spoiled = scene.manifest();
+    let mut first = None;
+    for round in 1..=rounds {
+        let restored = scene.restore(scope);
+        assert_same_or_late(&scene, &before, &restored);
+        let undone = undo(&scene, restored.id);
+        assert_same(&scene, &spoiled, &undone);
+        let said = [handled(&restored), handled(&undone)];
+        let expected = first.get_or_insert_with(|| said.clone());
+        assert_eq!(said, *expected, "{place:?}, round {round}");
+        if round % agent_of == 0 {
+            scene.close_vault();
+            scene.open_vault();
+        }
+        scene.settle();
+    }
+}
+
+/// Each round takes three states of a file of a container: of the sixteen that are kept, the fifth wants more.
+#[test]
+fn restore_and_undo_by_turns_handle_every_file_each_time() {
+    [Place::Upper, Place::Host]
+        .into_iter()
+        .for_each(|place| rounds(place, 7, 3));
+}
+
+/// More than all that is kept of a file: states, changes, names.
+#[test]
+#[ignore = "takes two minutes"]
+fn long_restore_and_undo_by_turns_handle_every_file_each_time() {
+    PLACES.into_iter().for_each(|place| rounds(place, 40, 15));
+}

@@ -3,10 +3,14 @@ use std::sync::Arc;
 
 use super::seen::Seen;
 use crate::file::{FileKey, PlaceId, Stamp};
-use crate::record::{Change, Content, Location, Time, Version};
+use crate::record::{Change, Content, Location, Missing, Time, Version, is_restorer};
 
-/// States kept of one file; the one before the last gives way.
+/// States kept of one file; which ones give way says `victim`.
 pub const VERSIONS_MAX: usize = 16;
+/// Of these, at most so many are of restores and their undoing; the oldest of them give way.
+const RESTORED_MAX: usize = VERSIONS_MAX / 2;
+/// Changes that follow one another within this time are one work, by how many processes ever, ns.
+const WORK_APART_MAX: Time = 60_000_000_000;
 const CHANGES_MAX: usize = 64;
 
 #[derive(Debug, Default, Clone)]
@@ -91,9 +95,69 @@ impl FileState {
         let at = self.versions.partition_point(|known| known.time <= version.time);
         self.versions.reserve_exact(1);
         self.versions.insert(at, version);
-        if self.versions.len() > VERSIONS_MAX {
-            self.versions.remove(VERSIONS_MAX - 1);
+        self.thin();
+    }
+
+    /// Who asks for a state that gave way is told so, and is not given an older one. Those that gave way one after the other are
+    /// one such mark.
+    fn thin(&mut self) {
+        if self
+            .versions
+            .iter()
+            .filter(|version| !version.is_thinned())
+            .count()
+            <= VERSIONS_MAX
+        {
+            return;
         }
+        let at = self.victim();
+        self.versions[at].content = Content::Missing(Missing::Thinned);
+        self.versions
+            .dedup_by(|later, earlier| later.is_thinned() && earlier.is_thinned());
+    }
+
+    /// Never the first state, nor that of now, nor the one from before the last work on the file: an attack may be that work. A
+    /// restore and its undo by turns give way among themselves: an old one has been undone by the time there is a new one.
+    fn victim(&self) -> usize {
+        let restored = self.first_restored();
+        let last = self.versions.len() - 1;
+        let kept = |at: &usize| !self.versions[*at].is_thinned();
+        let mut tail = (restored..last).filter(kept);
+        if tail.clone().count() >= RESTORED_MAX
+            && let Some(oldest) = tail.next()
+        {
+            return oldest;
+        }
+        let before_work = self.before_work();
+        let mut earlier = (1..restored.min(last)).rev().filter(kept);
+        let newest_life = (restored <= last).then(|| restored.saturating_sub(1));
+        let victim = earlier.find(|at| Some(*at) != before_work && Some(*at) != newest_life);
+        victim.or_else(|| tail.next()).unwrap_or(last - 1)
+    }
+
+    /// From this state on, all there was were restores.
+    fn first_restored(&self) -> usize {
+        let work = self.changes.iter().filter(|change| !is_restorer(change.pid));
+        let since = work.map(|change| change.time).max().unwrap_or(Time::MIN);
+        let is_restored = |version: &Version| version.time > since && is_restorer(version.pid);
+        let first = self.versions.iter().position(is_restored);
+        first.unwrap_or(self.versions.len())
+    }
+
+    /// The state that the last work on the file, attack or not, found.
+    fn before_work(&self) -> Option<usize> {
+        let work = self.changes.iter().filter(|change| !is_restorer(change.pid));
+        let mut times: Vec<Time> = work.map(|change| change.time).collect();
+        times.sort_unstable();
+        let last = *times.last()?;
+        let begun = times.iter().rev().fold(last, |begun, &time| {
+            if begun - time <= WORK_APART_MAX {
+                time
+            } else {
+                begun
+            }
+        });
+        self.versions.iter().rposition(|version| version.time <= begun)
     }
 
     /// A process that goes on changing a file is one change, from its first to its last moment.
@@ -116,8 +180,16 @@ impl FileState {
             }
         }
         if self.changes.len() > CHANGES_MAX {
-            self.changes.remove(CHANGES_MAX - 1);
+            self.changes.remove(self.told_enough());
         }
+    }
+
+    /// A restore's that another restore or an undo followed; else the one before the last.
+    fn told_enough(&self) -> usize {
+        let newest = self.changes.len() - 1;
+        let by_restores = |two: &[Change]| two.iter().all(|change| is_restorer(change.pid));
+        let undone = self.changes[..newest].windows(2).position(by_restores);
+        undone.unwrap_or(newest - 1)
     }
 }
 
@@ -125,7 +197,7 @@ impl FileState {
 mod tests {
     use super::*;
     use crate::file::Metadata;
-    use crate::record::Aspect;
+    use crate::record::{Aspect, RESTORER};
 
     fn version(time: Time, pid: u32) -> Version {
         Version {
@@ -161,11 +233,71 @@ mod tests {
         }
     }
 
+    fn times(state: &FileState) -> Vec<Time> {
+        let kept = state.versions.iter().filter(|version| !version.is_thinned());
+        kept.map(|version| version.time).collect()
+    }
+
+    fn changed(state: &mut FileState, time: Time, pid: u32) {
+        let aspect = Aspect::Content;
+        state.add_change(Change { time, pid, aspect });
+    }
+
     #[test]
     fn the_first_state_survives_many_later_ones() {
         let mut state = FileState::default();
         (1..100).for_each(|time| state.add_version(version(time, 1)));
-        assert_eq!(state.versions.len(), VERSIONS_MAX);
+        assert_eq!(times(&state).len(), VERSIONS_MAX);
         assert_eq!(state.before(5).map(|version| version.time), Some(5));
+    }
+
+    #[test]
+    fn a_state_that_gave_way_is_not_taken_for_an_older_one() {
+        let mut state = FileState::default();
+        (1..100).for_each(|time| state.add_version(version(time, 1)));
+        assert_eq!(
+            state.versions.len(),
+            VERSIONS_MAX + 1,
+            "all that gave way are one mark"
+        );
+        for time in 1..100 {
+            let found = state.before(time).unwrap();
+            assert!(found.time == time || found.is_thinned(), "{time}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn what_an_attack_found_survives_a_long_life_before_and_many_rounds_of_restore_and_undo_after() {
+        const HOUR: Time = 3_600_000_000_000;
+        let mut state = FileState::default();
+        (1..40).for_each(|hour| {
+            state.add_version(version(hour * HOUR, 0));
+            changed(&mut state, hour * HOUR + 1, 7);
+        });
+        let found = 40 * HOUR;
+        state.add_version(version(found, 8));
+        // Two processes of the attack.
+        changed(&mut state, found + 1, 8);
+        state.add_version(version(found + 2, 9));
+        changed(&mut state, found + 3, 9);
+        for round in 1..60 {
+            let (at, restore) = (found + round * HOUR, RESTORER | round as u32);
+            state.add_version(version(at, restore));
+            changed(&mut state, at + 1, restore);
+            state.add_version(version(at + 2, 0));
+            let kept = |time| {
+                state
+                    .before(time)
+                    .map(|version| (version.time, version.is_thinned()))
+            };
+            assert_eq!(kept(found + 1), Some((found, false)), "round {round}");
+            assert_eq!(kept(at + 1), Some((at, false)), "round {round}");
+            let all = state.changes.iter().map(|change| change.pid);
+            assert!(
+                all.clone().any(|pid| pid == 8) && all.clone().any(|pid| pid == restore),
+                "round {round}"
+            );
+        }
+        assert!(times(&state).len() <= VERSIONS_MAX);
     }
 }

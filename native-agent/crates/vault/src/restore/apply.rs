@@ -10,6 +10,7 @@ use norn_events::wire::action::v1::{FileVerdict, Verdict};
 use super::aside::Aside;
 use super::content::{Lost, Source, each_extent, hash_file};
 use super::deed::{At, Deed, Moved};
+use super::nameless;
 use super::plan::{Plan, Target, Want};
 use super::put::Placed;
 use super::second_look::Settled;
@@ -59,6 +60,10 @@ impl From<io::Error> for Failed {
 
 pub(super) type Outcome = Result<Done, Failed>;
 
+pub(super) const CHANGED_LATER: &str = "changed later by a process outside the attack";
+pub(super) const CHANGED_AGAIN: &str = "somebody changed it again while it was put back";
+pub(super) const NO_STATE: &str = "no pre-image was taken before its first change";
+
 pub(super) struct Work<'a> {
     pub(super) shared: &'a Shared,
     pub(super) tree: &'a Tree,
@@ -80,16 +85,9 @@ pub(super) fn apply(shared: &Shared, plan: &Plan, deed: &Deed<'_>) -> Vec<FileVe
     let mut verdicts = Vec::new();
     let mut done = Vec::new();
     for (place, tree) in &trees {
-        let work = tree.as_ref().map(|tree| Work {
-            shared,
-            tree,
-            plan,
-            place: *place,
-            deed,
-            names: RefCell::default(),
-            aside: RefCell::default(),
-            privileged: RefCell::default(),
-        });
+        let work = tree
+            .as_ref()
+            .map(|tree| Work::new((shared, plan), (*place, tree), deed));
         match work {
             Ok(work) => {
                 let settled = work.all(&mut verdicts);
@@ -108,6 +106,7 @@ pub(super) fn apply(shared: &Shared, plan: &Plan, deed: &Deed<'_>) -> Vec<FileVe
     for (work, settled) in &done {
         work.look_again(settled, &mut verdicts);
     }
+    nameless::apply(shared, plan, (deed, &mut verdicts));
     verdicts
 }
 
@@ -151,7 +150,10 @@ fn pass_of(target: &Target) -> Pass {
     }
 }
 
-fn verdict_of(target: &Target, containers: &HashMap<norn_events::ProcessUid, String>) -> FileVerdict {
+pub(super) fn verdict_of(
+    target: &Target,
+    containers: &HashMap<norn_events::ProcessUid, String>,
+) -> FileVerdict {
     let wall_offset = sys::wall_ns() as i64 - sys::boot_ns() as i64;
     FileVerdict {
         path: target.seen.clone(),
@@ -163,7 +165,7 @@ fn verdict_of(target: &Target, containers: &HashMap<norn_events::ProcessUid, Str
     }
 }
 
-fn judged(mut verdict: FileVerdict, outcome: Outcome) -> Option<FileVerdict> {
+pub(super) fn judged(mut verdict: FileVerdict, outcome: Outcome) -> Option<FileVerdict> {
     let (found, why) = match outcome {
         Ok(Done::Nothing) => return None,
         Ok(Done::Restored) => (Verdict::Restored, None),
@@ -195,6 +197,23 @@ pub(super) fn describe(verdict: &mut FileVerdict, metadata: &Metadata) {
 }
 
 impl<'a> Work<'a> {
+    pub(super) fn new(
+        (shared, plan): (&'a Shared, &'a Plan),
+        (place, tree): (PlaceId, &'a Tree),
+        deed: &'a Deed<'a>,
+    ) -> Self {
+        Self {
+            shared,
+            tree,
+            plan,
+            place,
+            deed,
+            names: RefCell::default(),
+            aside: RefCell::default(),
+            privileged: RefCell::default(),
+        }
+    }
+
     /// Everything in this place; what is to be looked at again at the end.
     fn all(&self, verdicts: &mut Vec<FileVerdict>) -> Vec<Settled<'a>> {
         let (mut put_back, mut settled) = (Vec::new(), Vec::new());
@@ -256,9 +275,7 @@ impl<'a> Work<'a> {
 
     fn one(&self, path: &[u8], target: &Target, verdict: &mut FileVerdict) -> Outcome {
         if target.conflict {
-            return Err(Failed::Conflict(
-                "changed later by a process outside the attack".to_owned(),
-            ));
+            return Err(Failed::Conflict(CHANGED_LATER.to_owned()));
         }
         match target.want {
             Want::Absent => self.remove(path, target, verdict),

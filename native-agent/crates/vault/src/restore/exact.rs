@@ -5,7 +5,7 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::rc::Rc;
 
-use super::apply::{Failed, Work};
+use super::apply::{CHANGED_AGAIN, Failed, Work};
 use super::aside::{Aside, Staged};
 use super::content::is_same;
 use super::tree::{Entry, name_in_parent};
@@ -193,9 +193,7 @@ impl Work<'_> {
         };
         match now.is_like(wanted) && stays && is_whole {
             true => Ok(()),
-            false => Err(Failed::Conflict(
-                "somebody changed it again while it was put back".to_owned(),
-            )),
+            false => Err(Failed::Conflict(CHANGED_AGAIN.to_owned())),
         }
     }
 }

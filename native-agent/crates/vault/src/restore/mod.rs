@@ -5,6 +5,7 @@ mod content;
 mod deed;
 mod exact;
 mod expose;
+mod nameless;
 mod origin;
 mod plan;
 mod put;
@@ -112,6 +113,7 @@ pub fn restore(shared: &Shared, request: &RestoreRequest) -> RestoreReport {
     if request.over_conflicts {
         plan.overrule(&request.paths);
     }
+    nameless::find(shared, &mut plan);
     let id = request.id.unwrap_or_else(new_id);
     tracing::trace!(files = plan.targets.len(), "what is to be put back is decided");
     let files = apply::apply(shared, &plan, &Deed::begin(shared, id));

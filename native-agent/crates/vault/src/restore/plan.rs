@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use norn_events::ProcessUid;
 
 use super::RestoreRequest;
+use super::nameless::Nameless;
 use super::origin::origin;
 use crate::file::{FileKey, PlaceId};
 use crate::index::{FileState, Index};
@@ -13,6 +14,10 @@ use crate::watch::join;
 
 /// A name in a place.
 pub type Spot = (PlaceId, Vec<u8>);
+
+/// What was done to a file that kept its name.
+pub const IN_PLACE: &str = "in-place";
+pub const METADATA: &str = "metadata";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Want {
@@ -67,6 +72,12 @@ pub struct Plan {
     pub spots: HashMap<FileKey, BTreeSet<Spot>>,
     /// What others made of a file since gives way too.
     pub over_conflicts: bool,
+    /// Files that the scope changed under a name that is another file's target.
+    pub displaced: Vec<(Spot, Target)>,
+    /// Where the file had lost the name, by nobody of the scope, before the scope changed it.
+    pub unnamed: HashSet<Spot>,
+    /// Files that have no name now.
+    pub nameless: Vec<Nameless>,
 }
 
 /// The scope's changes to one file's content or metadata.
@@ -82,12 +93,12 @@ struct Work<'a> {
 impl<'a> Work<'a> {
     fn of(scope: &Scope<'a>, key: FileKey, state: &'a FileState) -> Option<Self> {
         let mut last = None;
-        let mut change = "metadata";
+        let mut change = METADATA;
         for known in &state.changes {
             if let Some(actor) = scope.holds(known.pid, known.time) {
                 last = Some((actor, known.time));
                 if known.aspect == Aspect::Content {
-                    change = "in-place";
+                    change = IN_PLACE;
                 }
             }
         }
@@ -144,30 +155,75 @@ pub fn plan(index: &Index, request: &RestoreRequest) -> Plan {
     let mut plan = Plan::default();
     let conflicts = plan.names(&scope);
     plan.contents(&scope);
+    let wanted = plan.targets.values().filter_map(|target| target.want.file());
+    let lost = names_lost(&scope, &wanted.collect());
     for (spot, target) in &mut plan.targets {
         target.conflict |= conflicts.contains(spot);
-        let kept = target.put.filter(|_| target.repair);
-        if let Some(key) = target.want.file().or(kept) {
-            let state = index.state(key);
-            let state = state.as_deref();
-            let origin = state.and_then(|state| origin(&scope, state));
-            // Another name says nothing of when the content changed.
-            let time = match origin {
-                Some(origin) if target.repair => origin,
-                Some(origin) => origin.min(target.time),
-                None => target.time,
-            };
-            target.version = state.and_then(|state| state.before(time)).cloned();
-            target.conflict |= state.is_some_and(|state| is_changed_later(&scope, state, time));
-        }
-        if let Some(put) = target.put.filter(|put| Want::File(*put) != target.want) {
-            let first = target.time;
-            target.conflict |= index
-                .state(put)
-                .is_some_and(|state| is_changed_later(&scope, &state, first));
+        let origin = settle(&scope, target);
+        let key = target.want.file();
+        if key.is_some_and(|key| {
+            lost.get(&key)
+                .is_some_and(|(at, time)| at == spot && *time < origin)
+        }) {
+            plan.unnamed.insert(spot.clone());
         }
     }
+    for (_, target) in &mut plan.displaced {
+        settle(&scope, target);
+    }
     plan
+}
+
+/// Finds the state that is to be there again. Returns from when on the scope changed it.
+fn settle(scope: &Scope<'_>, target: &mut Target) -> Time {
+    let mut first = target.time;
+    let kept = target.put.filter(|_| target.repair);
+    if let Some(key) = target.want.file().or(kept) {
+        let state = scope.index.state(key);
+        let state = state.as_deref();
+        let origin = state.and_then(|state| origin(scope, state));
+        // Another name says nothing of when the content changed.
+        first = match origin {
+            Some(origin) if target.repair => origin,
+            Some(origin) => origin.min(target.time),
+            None => target.time,
+        };
+        target.version = state.and_then(|state| state.before(first)).cloned();
+        target.conflict |= state.is_some_and(|state| is_changed_later(scope, state, first));
+    }
+    if let Some(put) = target.put.filter(|put| Want::File(*put) != target.want) {
+        let state = scope.index.state(put);
+        target.conflict |= state.is_some_and(|state| is_changed_later(scope, &state, target.time));
+    }
+    first
+}
+
+/// The name that each of these files lost last and got no other for, by nobody of the scope, and when.
+fn names_lost(scope: &Scope<'_>, of: &HashSet<FileKey>) -> HashMap<FileKey, (Spot, Time)> {
+    let mut lost = HashMap::new();
+    let is_of = |key: Option<FileKey>| key.is_some_and(|key| of.contains(&key));
+    let all = scope.index.operations.iter();
+    for known in all.filter(|known| is_of(known.key()) || is_of(known.replaced())) {
+        let operation = known.whole();
+        let is_gone = operation.kind == NameKind::Unlink;
+        let named = operation.key.filter(|_| !is_gone);
+        let swapped = operation
+            .replaced
+            .filter(|_| operation.kind == NameKind::Exchange);
+        for key in named.into_iter().chain(swapped) {
+            lost.remove(&key);
+        }
+        let (gone, path) = match operation.kind {
+            NameKind::Unlink => (operation.key, operation.path),
+            NameKind::Rename => (operation.replaced, operation.target),
+            _ => (None, Vec::new()),
+        };
+        let is_scopes = || scope.holds(operation.pid, operation.time).is_some();
+        if let Some(key) = gone.filter(|_| !is_restorer(operation.pid) && !is_scopes()) {
+            lost.insert(key, ((operation.place, path), operation.time));
+        }
+    }
+    lost
 }
 
 /// When the scope changed anything for the first time: the open before its first change, or a name.
@@ -197,7 +253,9 @@ impl Plan {
             paths.is_empty() || paths.iter().any(|path| *path == name)
         };
         self.targets.retain(|_, target| is_meant(&target.seen));
-        for target in self.targets.values_mut() {
+        self.displaced.retain(|(_, target)| is_meant(&target.seen));
+        let displaced = self.displaced.iter_mut().map(|(_, target)| target);
+        for target in self.targets.values_mut().chain(displaced) {
             target.conflict = false;
         }
         self.over_conflicts = true;
@@ -355,14 +413,12 @@ impl Plan {
         if !is_wanted {
             names.insert((state.place, state.path.to_vec()));
         }
+        let mut others = Vec::new();
+        let mut is_planned = is_wanted;
         for (place, path) in names {
             let seen = sibling(&state.seen(), &state.path, &path);
             let spot = (place, self.moved_back(place, &path));
-            if let Some(known) = self.targets.get_mut(&spot) {
-                known.repair |= known.want == Want::Absent && known.put == Some(key);
-                continue;
-            }
-            self.targets.entry(spot).or_insert(Target {
+            let target = Target {
                 want: Want::File(key),
                 version: None,
                 put: Some(key),
@@ -375,7 +431,20 @@ impl Plan {
                 process: actor.uid,
                 repair: false,
                 conflict: false,
-            });
+            };
+            let Some(known) = self.targets.get_mut(&spot) else {
+                self.targets.insert(spot, target);
+                is_planned = true;
+                continue;
+            };
+            known.repair |= known.want == Want::Absent && known.put == Some(key);
+            match known.want == Want::File(key) || known.put == Some(key) {
+                true => is_planned = true,
+                false => others.push((spot, target)),
+            }
+        }
+        if !is_planned {
+            self.displaced.extend(others);
         }
         self.containers
             .entry(actor.uid)

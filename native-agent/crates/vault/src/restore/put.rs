@@ -4,7 +4,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 
 use norn_events::wire::action::v1::FileVerdict;
 
-use super::apply::{Done, Failed, Outcome, Work, describe};
+use super::apply::{Done, Failed, NO_STATE, Outcome, Work, describe};
 use super::content::{hash_file, hash_of, is_same, write_version};
 use super::deed::Moved;
 use super::exact::{disturbed, put_metadata};
@@ -77,9 +77,7 @@ impl Work<'_> {
             return match moved {
                 true => Ok(Done::Restored),
                 false if entry.is_some() && target.change == "renamed" => Ok(Done::Unchanged),
-                false => Err(Failed::Lost(
-                    "no pre-image was taken before its first change".to_owned(),
-                )),
+                false => Err(Failed::Lost(NO_STATE.to_owned())),
             };
         };
         describe(verdict, &version.metadata);
@@ -318,7 +316,7 @@ impl Work<'_> {
     }
 
     /// Is the content what it was? The verdict gets the hashes of both.
-    fn has_content(
+    pub(super) fn has_content(
         &self,
         placed: &Placed<'_>,
         version: &Version,

@@ -10,7 +10,8 @@ use crate::watch::join;
 /// names that the restore told.
 pub fn name(shared: &Shared, plan: &mut Plan) {
     let index = shared.store.index();
-    for ((place, path), target) in &mut plan.targets {
+    let displaced = plan.displaced.iter_mut().map(|(spot, target)| (&*spot, target));
+    for ((place, path), target) in plan.targets.iter_mut().chain(displaced) {
         let Some(PlaceKind::Directory(root)) = index.places.get(place) else {
             continue;
         };

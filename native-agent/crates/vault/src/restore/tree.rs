@@ -63,6 +63,16 @@ impl Tree {
         }
     }
 
+    /// For a file that has no name in any.
+    pub fn of_file(file: &OwnedFd) -> io::Result<Self> {
+        Ok(Self {
+            root: file.try_clone()?,
+            domain: None,
+            lower: Vec::new(),
+            upper: Vec::new(),
+        })
+    }
+
     /// O_PATH; `None` when nothing has the name.
     fn open_node(&self, path: &[u8]) -> io::Result<Option<OwnedFd>> {
         let flags = libc::O_PATH | libc::O_NOFOLLOW;

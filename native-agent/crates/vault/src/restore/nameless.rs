@@ -1,0 +1,237 @@
+//! Files that lost their name before the restore, and are there all the same: a container has a single file of the host mounted
+//! that was replaced on the host since. They are put back where they are, through a mount of them. What has the name now is
+//! another file, and none of theirs.
+use std::collections::{HashMap, HashSet};
+use std::fs;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
+
+use norn_events::wire::action::v1::FileVerdict;
+
+use super::apply::{
+    CHANGED_AGAIN, CHANGED_LATER, Done, Failed, NO_STATE, Outcome, Work, describe, judged, verdict_of,
+};
+use super::content::{is_same, write_version};
+use super::deed::Deed;
+use super::exact::put_metadata;
+use super::plan::{IN_PLACE, METADATA, Plan, Spot, Target, Want};
+use super::put::Placed;
+use super::tree::{Entry, Tree};
+use crate::capture::Shared;
+use crate::file::{FileKey, Metadata, PlaceId};
+use crate::mounts::mounts;
+use crate::record::{Aspect, PlaceKind, Version};
+use crate::sys;
+use crate::table::LOCAL;
+
+/// How the kernel ends the name of a mounted file or directory that was removed.
+const REMOVED: &[u8] = b"//deleted";
+const OUT_OF_REACH: &str = "it had lost its name before, and no mount leads to it: what has the name now is another file, and was \
+                            left as it is";
+
+/// A file that the scope changed, and that has no name.
+#[derive(Debug)]
+pub struct Nameless {
+    pub spot: Spot,
+    pub target: Target,
+    /// Through a mount of it (`O_PATH`); `None` when no process has one.
+    pub file: Option<OwnedFd>,
+}
+
+/// Takes out of the plan's names the files that have none any more.
+pub fn find(shared: &Shared, plan: &mut Plan) {
+    let mut trees = Trees {
+        shared,
+        open: HashMap::new(),
+    };
+    let mut without = Vec::new();
+    // Of two files of one name, the one that has it now is put back there.
+    for (spot, target) in std::mem::take(&mut plan.displaced) {
+        let other = match trees.lead_to(&spot, &target) {
+            true => plan.targets.insert(spot.clone(), target),
+            false => Some(target),
+        };
+        without.extend(other.map(|target| (spot, target)));
+    }
+    let displaced = without.len();
+    let spots = plan.targets.iter().filter(|(_, target)| is_changed_alone(target));
+    let spots: Vec<Spot> = spots
+        .filter(|(spot, target)| trees.is_of_host(spot) && !trees.lead_to(spot, target))
+        .map(|(spot, _)| spot.clone())
+        .collect();
+    without.extend(
+        spots
+            .into_iter()
+            .filter_map(|spot| plan.targets.remove_entry(&spot)),
+    );
+    if without.is_empty() {
+        return;
+    }
+    let mut mounted = mounted(shared);
+    for (number, (spot, target)) in without.into_iter().enumerate() {
+        let key = target.want.file();
+        let file = key.and_then(|key| mounted.remove(&key));
+        if file.is_none() && number >= displaced && !plan.unnamed.contains(&spot) {
+            plan.targets.insert(spot, target);
+            continue;
+        }
+        plan.nameless.push(Nameless { spot, target, file });
+    }
+}
+
+/// The scope changed the file, and not its name.
+fn is_changed_alone(target: &Target) -> bool {
+    matches!(target.want, Want::File(_)) && matches!(target.change, IN_PLACE | METADATA) && !target.directory
+}
+
+struct Trees<'a> {
+    shared: &'a Shared,
+    open: HashMap<PlaceId, Option<Tree>>,
+}
+
+impl Trees<'_> {
+    fn is_of_host(&self, spot: &Spot) -> bool {
+        let index = self.shared.store.index();
+        matches!(index.places.get(&spot.0), Some(PlaceKind::Directory(_)))
+    }
+
+    /// The name leads to the file that is wanted there.
+    fn lead_to(&mut self, (place, path): &Spot, target: &Target) -> bool {
+        let (shared, open) = (self.shared, &mut self.open);
+        let tree = open
+            .entry(*place)
+            .or_insert_with(|| Tree::open(shared, *place).ok());
+        let found = tree.as_ref().and_then(|tree| tree.lookup(path).ok().flatten());
+        let key = found.map(|entry| shared.store.index().original(entry.key));
+        key.is_some() && key == target.want.file()
+    }
+}
+
+/// Files without a name that are mounted somewhere, by the keys that the journal knows them by.
+fn mounted(shared: &Shared) -> HashMap<FileKey, OwnedFd> {
+    let mut found = HashMap::new();
+    let mut seen = HashSet::new();
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    for pid in pids {
+        let namespace = fs::metadata(format!("/proc/{pid}/ns/mnt")).map(|file| file.ino());
+        let root = sys::open_below(
+            libc::AT_FDCWD,
+            format!("/proc/{pid}/root").as_bytes(),
+            libc::O_PATH,
+            0,
+        );
+        let (Ok(namespace), Ok(root)) = (namespace, root) else {
+            continue;
+        };
+        let Ok(top) = sys::fstat(root.as_raw_fd()) else {
+            continue;
+        };
+        if seen.insert((namespace, top.st_dev, top.st_ino)) {
+            add_mounted(shared, (pid, &root), &mut found);
+        }
+    }
+    found
+}
+
+/// Those that this process sees. What lies under another mount is out of its reach too.
+fn add_mounted(shared: &Shared, (pid, root): (u32, &OwnedFd), found: &mut HashMap<FileKey, OwnedFd>) {
+    let table = fs::read(format!("/proc/{pid}/mountinfo")).unwrap_or_default();
+    let removed = |root: &[u8]| root.ends_with(REMOVED);
+    for mount in mounts(&table).iter().filter(|mount| removed(&mount.root)) {
+        if mount.read_only || !LOCAL.contains(&&mount.kind[..]) {
+            continue;
+        }
+        let flags = libc::O_PATH | libc::O_NOFOLLOW;
+        let Ok(file) = sys::open_below(root.as_raw_fd(), &mount.at, flags, sys::IN_ROOT) else {
+            continue;
+        };
+        let Ok(stat) = sys::fstat(file.as_raw_fd()) else {
+            continue;
+        };
+        if stat.st_nlink == 0
+            && let Ok(key) = shared.places.key(file.as_raw_fd(), &stat)
+        {
+            let key = shared.store.index().original(key);
+            found.entry(key).or_insert(file);
+        }
+    }
+}
+
+/// Puts them back, each with its verdict, after all that has a name.
+pub(super) fn apply(shared: &Shared, plan: &Plan, (deed, verdicts): (&Deed<'_>, &mut Vec<FileVerdict>)) {
+    for Nameless { spot, target, file } in &plan.nameless {
+        let mut verdict = verdict_of(target, &plan.containers);
+        let out_of_reach = || Failed::Lost(OUT_OF_REACH.to_owned());
+        let reached = file.as_ref().ok_or_else(out_of_reach);
+        let outcome = reached.and_then(|file| {
+            let tree = Tree::of_file(file)?;
+            let work = Work::new((shared, plan), (spot.0, &tree), deed);
+            let mut outcome = work.nameless((&spot.1, target), file, &mut verdict);
+            if let Err(Failed::Conflict(why)) = &mut outcome {
+                work.keep_both(target, why, &mut verdict);
+            }
+            outcome
+        });
+        verdicts.extend(judged(verdict, outcome));
+    }
+}
+
+impl Work<'_> {
+    fn nameless(
+        &self,
+        (path, target): (&[u8], &Target),
+        file: &OwnedFd,
+        verdict: &mut FileVerdict,
+    ) -> Outcome {
+        if target.conflict {
+            return Err(Failed::Conflict(CHANGED_LATER.to_owned()));
+        }
+        let no_state = || Failed::Lost(NO_STATE.to_owned());
+        let version = target.version.as_ref().ok_or_else(no_state)?;
+        describe(verdict, &version.metadata);
+        let entry = Entry {
+            key: self.tree.key(file)?,
+            stat: sys::fstat(file.as_raw_fd())?,
+            file: file.try_clone()?,
+        };
+        let placed = Placed {
+            path,
+            target,
+            entry: &entry,
+            moved: false,
+        };
+        let is_whole = self.has_content(&placed, version, verdict)?;
+        let now = Metadata::read(file.as_raw_fd(), &entry.stat)?;
+        if is_whole && now.is_like(&version.metadata) {
+            return Ok(Done::Unchanged);
+        }
+        let at = self.at(path, target);
+        self.deed.keep(at, &entry, self.tree)?;
+        // Written down first: half of it may be done when this ends.
+        if !is_whole {
+            let to = self.tree.open_file(&entry, libc::O_RDWR)?;
+            self.deed.changed(at, entry.key, Aspect::Content);
+            write_version(self.source(version), &to)?;
+        } else {
+            self.deed.changed(at, entry.key, Aspect::Metadata);
+        }
+        put_metadata(file, &version.metadata)?;
+        self.is_whole_again(&entry, version)
+    }
+
+    /// Whoever has the mount may have it open, so it gets no privileges again.
+    fn is_whole_again(&self, entry: &Entry, version: &Version) -> Outcome {
+        let open = self.tree.open_file(entry, libc::O_RDONLY)?;
+        let now = Metadata::read(open.as_raw_fd(), &sys::fstat(open.as_raw_fd())?)?;
+        let is_right = is_same(self.source(version), &open)?;
+        match is_right && now.is_like(&version.metadata) {
+            true => Ok(Done::Restored),
+            false if is_right && version.metadata.is_privileged() => Err(Failed::Conflict(
+                "it has its content again, but a program that has lost its name gets no privileges"
+                    .to_owned(),
+            )),
+            false => Err(Failed::Conflict(CHANGED_AGAIN.to_owned())),
+        }
+    }
+}

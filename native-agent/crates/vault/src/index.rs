@@ -359,14 +359,15 @@ impl Index {
         former.find_map(|(path, until)| at(&path, until))
     }
 
-    /// The names that each of these files has now, as far as is known.
+    /// The names that each of these files has now, as far as is known. A name below a directory that was moved since is none.
     pub fn names_of(&self, keys: &HashSet<FileKey>) -> HashMap<FileKey, BTreeSet<(PlaceId, Vec<u8>)>> {
         let mut found: HashMap<FileKey, BTreeSet<_>> = HashMap::new();
         for (name, history) in &self.names {
-            let key = history.at(Time::MAX).flatten();
-            if let Some(key) = key.filter(|key| keys.contains(key)) {
-                found.entry(key).or_default().insert((name.0, name.1.to_vec()));
-            }
+            let Some((key, since)) = history.holder().filter(|(key, _)| keys.contains(key)) else {
+                continue;
+            };
+            let present = self.moves.present((name.0, &name.1), since);
+            found.entry(key).or_default().insert((name.0, present));
         }
         let resting = keys
             .iter()
@@ -624,6 +625,14 @@ impl Index {
         if self.suspects.len() > SUSPECTS_MAX {
             self.suspects.pop_front();
         }
+    }
+}
+
+impl Index {
+    /// The last name known of the file, below directories as they are called now.
+    pub fn last_name(&self, state: &FileState) -> (PlaceId, Vec<u8>) {
+        let since = bounds::last_touch(state);
+        (state.place, self.moves.present((state.place, &state.path), since))
     }
 }
 

@@ -172,6 +172,7 @@ fn scan_upper(shared: &Shared, overlay: &Overlay) -> io::Result<()> {
 }
 
 fn rest_merged(shared: &Shared, overlay: &Overlay, path: Vec<u8>) -> io::Result<()> {
+    let time = sys::boot_ns() as Time;
     let top = open_path(&overlay.mount.merged)?;
     let flags = libc::O_PATH | libc::O_NOFOLLOW;
     let file = sys::open_below(top.as_raw_fd(), &path, flags, sys::BELOW)?;
@@ -179,24 +180,50 @@ fn rest_merged(shared: &Shared, overlay: &Overlay, path: Vec<u8>) -> io::Result<
     let key = shared.places.key(file.as_raw_fd(), &stat)?;
     let seen = [b"/", &path[..]].concat();
     let place = overlay.id;
-    rest_file(
-        shared,
-        (&file, &stat),
-        Location {
-            key,
-            place,
-            path,
-            seen,
-        },
-    )
+    let location = Location {
+        key,
+        place,
+        path,
+        seen,
+    };
+    let done = rest_file(shared, (&file, &stat), location.clone());
+    note_name(shared, (location, &stat), time);
+    done
 }
 
 fn rest_one(shared: &Shared, spot: &Spot) -> io::Result<()> {
+    let time = sys::boot_ns() as Time;
     let Some((key, file)) = identify(shared, spot) else {
         return Ok(());
     };
     let stat = sys::fstat(file.as_raw_fd())?;
-    rest_file(shared, (&file, &stat), location(spot, key))
+    let done = rest_file(shared, (&file, &stat), location(spot, key));
+    note_name(shared, (location(spot, key), &stat), time);
+    done
+}
+
+/// Of a file that has no copy at least the name is known: the kernel does not say what a rename replaces, and it would look as
+/// if nothing had been there.
+fn note_name(shared: &Shared, (location, stat): (Location, &sys::Stat), time: Time) {
+    let index = shared.store.index();
+    let is_known = index.state(location.key).is_some()
+        || index.name_at(location.place, &location.path, Time::MAX).is_some();
+    drop(index);
+    if is_known || stat.st_mode & libc::S_IFMT != libc::S_IFREG || shared.store.knows_many() {
+        return;
+    }
+    shared.store.record(Record::Name(NameOperation {
+        time,
+        pid: 0,
+        place: location.place,
+        kind: NameKind::Link,
+        path: location.path,
+        target: Vec::new(),
+        key: Some(location.key),
+        replaced: None,
+        directory: false,
+        seen: location.seen,
+    }));
 }
 
 fn rest_file(shared: &Shared, (file, stat): (&OwnedFd, &sys::Stat), location: Location) -> io::Result<()> {

@@ -204,14 +204,16 @@ impl Round<'_> {
     fn judge(&self, file: &FileVerdict) -> bool {
         let name = Path::new(std::ffi::OsStr::from_bytes(&file.path)).file_name();
         let number = NAMES.iter().position(|known| name == Some(known.as_ref()));
-        let Some(number) = number else {
+        // Another file has the name, or none has it: this one was put back through a mount of it.
+        let Some(number) = number.filter(|_| !file.reason.starts_with("it has lost its name")) else {
             return false;
         };
         let (round, name) = (self.number, NAMES[number]);
         let looked = LOOKED.lock().unwrap_or_else(PoisonError::into_inner);
-        let time = looked
-            .iter()
-            .find(|(path, _)| path.ends_with(&format!("r{round}/d/{name}")));
+        // A racer may have moved its directory before it was decided: it is put back where that is then.
+        let told = String::from_utf8_lossy(&file.path);
+        let at = told.find(&format!("r{round}/")).map_or(&*told, |at| &told[at..]);
+        let time = looked.iter().find(|(path, _)| path.ends_with(at));
         let Some((_, &time)) = time else {
             panic!("round {round}: {name} is said to be restored without a last look");
         };
@@ -219,7 +221,7 @@ impl Round<'_> {
             return false;
         }
         let path = format!("d/{name}").into_bytes();
-        let is = self.now.get(&path);
+        let is = self.now.get(at.split_once('/').unwrap_or_default().1.as_bytes());
         // What a racer renamed before it was decided is put back under the name that it has then.
         let is_meant = |was: &State| is.is_some_and(|is| is.content == was.content);
         let was = match self.is_late {

@@ -86,6 +86,11 @@ impl Replaced {
     fn assert_container_has_its_own(&self, report: &RestoreReport) {
         assert_eq!(refused(report), []);
         assert_eq!(report.count(Verdict::Restored), 1, "{:?}", report.files);
+        assert!(
+            report.files[0].reason.contains("where it is mounted"),
+            "{:?}",
+            report.files
+        );
         assert_eq!(String::from_utf8(self.inside()).unwrap(), self.old);
         self.assert_hosts_is_untouched();
     }

@@ -56,6 +56,12 @@ impl History {
         earlier.next().map(Binding::key)
     }
 
+    /// Who has it now, and since when.
+    pub fn holder(&self) -> Option<(FileKey, Time)> {
+        let last = self.iter().next_back()?;
+        Some((last.key()?, last.since))
+    }
+
     /// The last holder at `time` that is not `key`.
     pub fn before(&self, time: Time, key: FileKey) -> Option<FileKey> {
         let mut earlier = self.iter().rev().filter(|binding| binding.since <= time);

@@ -5,13 +5,14 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::rc::Rc;
 
+use norn_events::ProcessUid;
 use norn_events::wire::action::v1::{FileVerdict, Verdict};
 
 use super::aside::Aside;
 use super::content::{Lost, Source, each_extent, hash_file};
 use super::deed::{At, Deed, Moved};
 use super::nameless;
-use super::plan::{Plan, Target, Want};
+use super::plan::{Directory, Plan, Target, Want};
 use super::put::Placed;
 use super::second_look::Settled;
 use super::tree::{Entry, Tree};
@@ -112,7 +113,7 @@ pub(super) fn apply(shared: &Shared, plan: &Plan, deed: &Deed<'_>) -> Vec<FileVe
 
 fn places_of(plan: &Plan) -> Vec<PlaceId> {
     let mut places: Vec<PlaceId> = plan.targets.keys().map(|(place, _)| *place).collect();
-    places.extend(plan.directories.iter().map(|(place, _, _)| *place));
+    places.extend(plan.directories.iter().map(|moved| moved.place));
     places.sort_unstable();
     places.dedup();
     places
@@ -150,17 +151,24 @@ fn pass_of(target: &Target) -> Pass {
     }
 }
 
-pub(super) fn verdict_of(
-    target: &Target,
-    containers: &HashMap<norn_events::ProcessUid, String>,
-) -> FileVerdict {
+pub(super) fn verdict_of(target: &Target, containers: &HashMap<ProcessUid, String>) -> FileVerdict {
+    FileVerdict {
+        container_id: container_of(containers, target.process),
+        change: target.change.to_owned(),
+        ..verdict_at(target.seen.clone(), target.time, target.process)
+    }
+}
+
+fn container_of(containers: &HashMap<ProcessUid, String>, process: ProcessUid) -> String {
+    containers.get(&process).cloned().unwrap_or_default()
+}
+
+fn verdict_at(path: Vec<u8>, time: Time, process: ProcessUid) -> FileVerdict {
     let wall_offset = sys::wall_ns() as i64 - sys::boot_ns() as i64;
     FileVerdict {
-        path: target.seen.clone(),
-        container_id: containers.get(&target.process).cloned().unwrap_or_default(),
-        change: target.change.to_owned(),
-        changed_at_us: ((target.time + wall_offset) / 1000).max(0) as u64,
-        process_uid: target.process.0.to_vec(),
+        path,
+        changed_at_us: ((time + wall_offset) / 1000).max(0) as u64,
+        process_uid: process.0.to_vec(),
         ..FileVerdict::default()
     }
 }
@@ -217,7 +225,7 @@ impl<'a> Work<'a> {
     /// Everything in this place; what is to be looked at again at the end.
     fn all(&self, verdicts: &mut Vec<FileVerdict>) -> Vec<Settled<'a>> {
         let (mut put_back, mut settled) = (Vec::new(), Vec::new());
-        self.move_directories();
+        self.move_directories(verdicts);
         for pass in PASSES {
             let here = self.plan.targets.iter();
             let here = here.filter(|((at, _), target)| *at == self.place && pass == pass_of(target));
@@ -247,28 +255,47 @@ impl<'a> Work<'a> {
         settled
     }
 
-    fn move_directories(&self) {
-        let directories = &self.plan.directories;
-        for (_, from, to) in directories.iter().filter(|(at, _, _)| *at == self.place) {
-            match self.move_directory(from, to) {
-                Ok(()) => {}
-                Err(Failed::Lost(why) | Failed::Conflict(why)) => {
-                    tracing::info!(why, "a directory was not moved back; it may have been before");
-                }
+    fn move_directories(&self, verdicts: &mut Vec<FileVerdict>) {
+        let here = self
+            .plan
+            .directories
+            .iter()
+            .filter(|moved| moved.place == self.place);
+        for directory in here {
+            if let Err(failed) = self.move_directory(directory) {
+                let mut verdict = verdict_at(directory.seen.clone(), directory.time, directory.process);
+                verdict.container_id = container_of(&self.plan.containers, directory.process);
+                verdict.change = "renamed".to_owned();
+                verdicts.extend(judged(verdict, Err(failed)));
             }
         }
     }
 
-    fn move_directory(&self, from: &[u8], to: &[u8]) -> Result<(), Failed> {
-        let gone = || Failed::Lost("it is not there".to_owned());
-        let found = self.tree.lookup(from)?.ok_or_else(gone)?;
+    fn move_directory(&self, directory: &Directory) -> Result<(), Failed> {
+        let Directory { from, to, .. } = directory;
+        let is_it = |entry: &Entry| {
+            let found = self.original(entry.key);
+            let is_directory = entry.stat.st_mode & libc::S_IFMT == libc::S_IFDIR;
+            is_directory && directory.key.is_none_or(|key| self.original(key) == found)
+        };
+        let there = self.tree.lookup(to)?;
+        let Some(found) = self.tree.lookup(from)?.filter(is_it) else {
+            // It was moved back before, or is made again with what was in it.
+            let is_planned = || self.plan.targets.contains_key(&(self.place, to.clone()));
+            return match there.is_some() || is_planned() {
+                true => Ok(()),
+                false => Err(Failed::Lost(
+                    "the directory is not where it was moved to".to_owned(),
+                )),
+            };
+        };
         self.move_to(from, to, &found)?;
         let moved = Moved {
             key: Some(found.key),
             directory: true,
             ..Moved::default()
         };
-        let (place, path, seen) = (self.place, to, &b""[..]);
+        let (place, path, seen) = (self.place, &to[..], &directory.seen[..]);
         self.deed.renamed(At { place, path, seen }, from, moved);
         Ok(())
     }

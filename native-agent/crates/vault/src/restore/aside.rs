@@ -241,8 +241,21 @@ impl Aside {
 
     /// What `name` leads to comes here.
     pub fn take(&self, name: &CStr) -> io::Result<Staged> {
-        let from = (self.parent.as_raw_fd(), name);
-        self.staged(|new| sys::rename_at(from, (self.fd(), new), true))
+        let (from, new) = ((self.parent.as_raw_fd(), name), self.fresh()?);
+        sys::rename_at(from, (self.fd(), &new), true)?;
+        // What can't be looked at is not ours to keep.
+        open_node(self.fd(), &new).map_or_else(
+            |error| {
+                self.give_name((self.fd(), &new), name);
+                Err(error)
+            },
+            |file| {
+                Ok(Staged {
+                    name: new.clone(),
+                    file,
+                })
+            },
+        )
     }
 
     /// It is what was meant: away with it.
@@ -257,7 +270,10 @@ impl Aside {
 
     /// It is somebody's, and gets its name again, or, if that was taken meanwhile, one that begins with `.norn-`.
     pub fn put_back(&self, staged: &Staged, name: &CStr) {
-        let from = (self.fd(), &*staged.name);
+        self.give_name((self.fd(), &staged.name), name);
+    }
+
+    fn give_name(&self, from: (RawFd, &CStr), name: &CStr) {
         if sys::rename_at(from, (self.parent.as_raw_fd(), name), true).is_ok() {
             return;
         }

@@ -64,7 +64,7 @@ impl Work<'_> {
         }
         let came = there.map(|_| aside.came(staged));
         let is_meant = match (&came, there) {
-            (Some(Ok(came)), Some(there)) => self.is_it(&came.file, there)?,
+            (Some(Ok(came)), Some(there)) => self.is_it(&came.file, there).unwrap_or(false),
             (came, _) => came.is_none(),
         };
         if is_meant && self.leads_to(path, &staged.file).unwrap_or(false) {
@@ -108,11 +108,16 @@ impl Work<'_> {
             }
             taken => taken?,
         };
-        if self.is_it(&taken.file, there)? {
-            return Ok(aside.discard(&taken)?);
+        let gone = match self.is_it(&taken.file, there) {
+            Ok(true) => aside.discard(&taken).map_err(Failed::from),
+            Ok(false) => Err(disturbed()),
+            Err(error) => Err(error.into()),
+        };
+        // What does not go keeps its name: a directory that something is mounted on, or made in, since it was looked at.
+        if gone.is_err() {
+            aside.put_back(&taken, &name);
         }
-        aside.put_back(&taken, &name);
-        Err(disturbed())
+        gone
     }
 
     /// Renames a file whose new name is free.
@@ -121,7 +126,7 @@ impl Work<'_> {
         let (new, target) = self.tree.parent(to)?;
         let (from, there) = ((old.as_raw_fd(), &*name), (new.as_raw_fd(), &*target));
         sys::rename_at(from, there, true)?;
-        if self.leads_to(to, &found.file)? {
+        if self.leads_to(to, &found.file).unwrap_or(false) {
             return Ok(());
         }
         if let Err(error) = sys::rename_at(there, from, true) {
@@ -140,7 +145,8 @@ impl Work<'_> {
         let (new, target) = self.tree.parent(other)?;
         let spots = ((old.as_raw_fd(), &*name), (new.as_raw_fd(), &*target));
         sys::exchange_at(spots.0, spots.1)?;
-        if self.leads_to(other, &found.file)? && self.leads_to(one, &there.file)? {
+        let leads = |path: &[u8], entry: &Entry| self.leads_to(path, &entry.file).unwrap_or(false);
+        if leads(other, found) && leads(one, there) {
             return Ok(());
         }
         if let Err(error) = sys::exchange_at(spots.0, spots.1) {

@@ -16,6 +16,7 @@ mod stray;
 mod tree;
 mod twins;
 mod unwatched;
+mod views;
 
 use std::time::Instant;
 

@@ -2,9 +2,7 @@
 //! that was replaced on the host since. They are put back where they are, through a mount of them. What has the name now is
 //! another file, and none of theirs.
 use std::collections::{HashMap, HashSet};
-use std::fs;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::fs::MetadataExt;
 
 use norn_events::wire::action::v1::FileVerdict;
 
@@ -14,13 +12,14 @@ use super::apply::{
 use super::content::{is_same, write_version};
 use super::deed::Deed;
 use super::exact::put_metadata;
-use super::plan::{IN_PLACE, METADATA, Plan, Spot, Target, Want};
+use super::plan::{IN_PLACE, METADATA, Plan, Scope, Spot, Target, Want};
 use super::put::Placed;
 use super::tree::{Entry, Tree};
+use super::views::{View, views};
 use crate::capture::Shared;
 use crate::file::{FileKey, Metadata, PlaceId};
 use crate::mounts::mounts;
-use crate::record::{Aspect, PlaceKind, Version};
+use crate::record::{Aspect, NameKind, PlaceKind, Time, Version, is_restorer};
 use crate::sys;
 use crate::table::LOCAL;
 
@@ -28,6 +27,7 @@ use crate::table::LOCAL;
 const REMOVED: &[u8] = b"//deleted";
 const OUT_OF_REACH: &str = "it had lost its name before, and no mount leads to it: what has the name now is another file, and was \
                             left as it is";
+const PLACED: &str = "it has lost its name: it is put back where it is mounted";
 
 /// A file that the scope changed, and that has no name.
 #[derive(Debug)]
@@ -36,6 +36,34 @@ pub struct Nameless {
     pub target: Target,
     /// Through a mount of it (`O_PATH`); `None` when no process has one.
     pub file: Option<OwnedFd>,
+}
+
+/// The name that each of these files lost last and got no other for, by nobody of the scope, and when.
+pub fn names_lost(scope: &Scope<'_>, of: &HashSet<FileKey>) -> HashMap<FileKey, (Spot, Time)> {
+    let mut lost = HashMap::new();
+    let is_of = |key: Option<FileKey>| key.is_some_and(|key| of.contains(&key));
+    let all = scope.index.operations.iter();
+    for known in all.filter(|known| is_of(known.key()) || is_of(known.replaced())) {
+        let operation = known.whole();
+        let is_gone = operation.kind == NameKind::Unlink;
+        let named = operation.key.filter(|_| !is_gone);
+        let swapped = operation
+            .replaced
+            .filter(|_| operation.kind == NameKind::Exchange);
+        for key in named.into_iter().chain(swapped) {
+            lost.remove(&key);
+        }
+        let (gone, path) = match operation.kind {
+            NameKind::Unlink => (operation.key, operation.path),
+            NameKind::Rename => (operation.replaced, operation.target),
+            _ => (None, Vec::new()),
+        };
+        let is_scopes = || scope.holds(operation.pid, operation.time).is_some();
+        if let Some(key) = gone.filter(|_| !is_restorer(operation.pid) && !is_scopes()) {
+            lost.insert(key, ((operation.place, path), operation.time));
+        }
+    }
+    lost
 }
 
 /// Takes out of the plan's names the files that have none any more.
@@ -47,7 +75,11 @@ pub fn find(shared: &Shared, plan: &mut Plan) {
     let mut without = Vec::new();
     // Of two files of one name, the one that has it now is put back there.
     for (spot, target) in std::mem::take(&mut plan.displaced) {
-        let other = match trees.lead_to(&spot, &target) {
+        let is_there = trees
+            .key_at(&spot)
+            .is_some_and(|key| target.want == Want::File(key));
+        let may_give_way = plan.targets.get(&spot).is_none_or(is_changed_alone);
+        let other = match is_there && may_give_way {
             true => plan.targets.insert(spot.clone(), target),
             false => Some(target),
         };
@@ -55,10 +87,13 @@ pub fn find(shared: &Shared, plan: &mut Plan) {
     }
     let displaced = without.len();
     let spots = plan.targets.iter().filter(|(_, target)| is_changed_alone(target));
-    let spots: Vec<Spot> = spots
-        .filter(|(spot, target)| trees.is_of_host(spot) && !trees.lead_to(spot, target))
-        .map(|(spot, _)| spot.clone())
-        .collect();
+    let is_nameless = |(spot, target): &(&Spot, &Target)| {
+        let key = trees.key_at(spot);
+        // A free name that the file had when it was attacked is given to it again.
+        let is_others = key.is_some() || plan.unnamed.contains(*spot);
+        trees.is_of_host(spot) && key != target.want.file() && is_others
+    };
+    let spots: Vec<Spot> = spots.filter(is_nameless).map(|(spot, _)| spot.clone()).collect();
     without.extend(
         spots
             .into_iter()
@@ -95,55 +130,35 @@ impl Trees<'_> {
         matches!(index.places.get(&spot.0), Some(PlaceKind::Directory(_)))
     }
 
-    /// The name leads to the file that is wanted there.
-    fn lead_to(&mut self, (place, path): &Spot, target: &Target) -> bool {
-        let (shared, open) = (self.shared, &mut self.open);
-        let tree = open
-            .entry(*place)
-            .or_insert_with(|| Tree::open(shared, *place).ok());
-        let found = tree.as_ref().and_then(|tree| tree.lookup(path).ok().flatten());
-        let key = found.map(|entry| shared.store.index().original(entry.key));
-        key.is_some() && key == target.want.file()
+    /// What has the name now.
+    fn key_at(&mut self, (place, path): &Spot) -> Option<FileKey> {
+        let shared = self.shared;
+        let open = || Tree::open(shared, *place).ok();
+        let tree = self.open.entry(*place).or_insert_with(open).as_ref()?;
+        let found = tree.lookup(path).ok()??;
+        Some(shared.store.index().original(found.key))
     }
 }
 
 /// Files without a name that are mounted somewhere, by the keys that the journal knows them by.
 fn mounted(shared: &Shared) -> HashMap<FileKey, OwnedFd> {
     let mut found = HashMap::new();
-    let mut seen = HashSet::new();
-    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    for pid in pids {
-        let namespace = fs::metadata(format!("/proc/{pid}/ns/mnt")).map(|file| file.ino());
-        let root = sys::open_below(
-            libc::AT_FDCWD,
-            format!("/proc/{pid}/root").as_bytes(),
-            libc::O_PATH,
-            0,
-        );
-        let (Ok(namespace), Ok(root)) = (namespace, root) else {
-            continue;
-        };
-        let Ok(top) = sys::fstat(root.as_raw_fd()) else {
-            continue;
-        };
-        if seen.insert((namespace, top.st_dev, top.st_ino)) {
-            add_mounted(shared, (pid, &root), &mut found);
-        }
+    for view in views() {
+        add_mounted(shared, &view, &mut found);
     }
     found
 }
 
 /// Those that this process sees. What lies under another mount is out of its reach too.
-fn add_mounted(shared: &Shared, (pid, root): (u32, &OwnedFd), found: &mut HashMap<FileKey, OwnedFd>) {
-    let table = fs::read(format!("/proc/{pid}/mountinfo")).unwrap_or_default();
+fn add_mounted(shared: &Shared, view: &View, found: &mut HashMap<FileKey, OwnedFd>) {
+    let table = view.mountinfo();
     let removed = |root: &[u8]| root.ends_with(REMOVED);
     for mount in mounts(&table).iter().filter(|mount| removed(&mount.root)) {
         if mount.read_only || !LOCAL.contains(&&mount.kind[..]) {
             continue;
         }
         let flags = libc::O_PATH | libc::O_NOFOLLOW;
-        let Ok(file) = sys::open_below(root.as_raw_fd(), &mount.at, flags, sys::IN_ROOT) else {
+        let Ok(file) = sys::open_below(view.root.as_raw_fd(), &mount.at, flags, sys::IN_ROOT) else {
             continue;
         };
         let Ok(stat) = sys::fstat(file.as_raw_fd()) else {
@@ -217,16 +232,19 @@ impl Work<'_> {
             self.deed.changed(at, entry.key, Aspect::Metadata);
         }
         put_metadata(file, &version.metadata)?;
-        self.is_whole_again(&entry, version)
+        self.is_whole_again(&entry, version, verdict)
     }
 
     /// Whoever has the mount may have it open, so it gets no privileges again.
-    fn is_whole_again(&self, entry: &Entry, version: &Version) -> Outcome {
+    fn is_whole_again(&self, entry: &Entry, version: &Version, verdict: &mut FileVerdict) -> Outcome {
         let open = self.tree.open_file(entry, libc::O_RDONLY)?;
         let now = Metadata::read(open.as_raw_fd(), &sys::fstat(open.as_raw_fd())?)?;
         let is_right = is_same(self.source(version), &open)?;
         match is_right && now.is_like(&version.metadata) {
-            true => Ok(Done::Restored),
+            true => {
+                verdict.reason = PLACED.to_owned();
+                Ok(Done::Restored)
+            }
             false if is_right && version.metadata.is_privileged() => Err(Failed::Conflict(
                 "it has its content again, but a program that has lost its name gets no privileges"
                     .to_owned(),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use norn_events::ProcessUid;
 
 use super::RestoreRequest;
-use super::nameless::Nameless;
+use super::nameless::{Nameless, names_lost};
 use super::origin::origin;
 use crate::file::{FileKey, PlaceId};
 use crate::index::{FileState, Index};
@@ -60,11 +60,24 @@ pub struct Target {
     pub conflict: bool,
 }
 
+/// One that the scope gave another name.
+#[derive(Debug)]
+pub struct Directory {
+    pub place: PlaceId,
+    pub from: Vec<u8>,
+    pub to: Vec<u8>,
+    pub key: Option<FileKey>,
+    /// What the process called `to`.
+    pub seen: Vec<u8>,
+    pub time: Time,
+    pub process: ProcessUid,
+}
+
 #[derive(Debug, Default)]
 pub struct Plan {
     pub targets: BTreeMap<Spot, Target>,
-    /// Directories to be moved back, in this order: place, from, to.
-    pub directories: Vec<(PlaceId, Vec<u8>, Vec<u8>)>,
+    /// To be moved back, in this order.
+    pub directories: Vec<Directory>,
     /// Files the scope made.
     pub made: HashSet<FileKey>,
     pub containers: HashMap<ProcessUid, String>,
@@ -114,7 +127,7 @@ impl<'a> Work<'a> {
 }
 
 pub struct Scope<'a> {
-    index: &'a Index,
+    pub(super) index: &'a Index,
     roots: HashSet<ProcessUid>,
     request: &'a RestoreRequest,
     /// Nobody below the roots did anything before; most of what the vault knows is older, and need not be looked at closer.
@@ -198,34 +211,6 @@ fn settle(scope: &Scope<'_>, target: &mut Target) -> Time {
     first
 }
 
-/// The name that each of these files lost last and got no other for, by nobody of the scope, and when.
-fn names_lost(scope: &Scope<'_>, of: &HashSet<FileKey>) -> HashMap<FileKey, (Spot, Time)> {
-    let mut lost = HashMap::new();
-    let is_of = |key: Option<FileKey>| key.is_some_and(|key| of.contains(&key));
-    let all = scope.index.operations.iter();
-    for known in all.filter(|known| is_of(known.key()) || is_of(known.replaced())) {
-        let operation = known.whole();
-        let is_gone = operation.kind == NameKind::Unlink;
-        let named = operation.key.filter(|_| !is_gone);
-        let swapped = operation
-            .replaced
-            .filter(|_| operation.kind == NameKind::Exchange);
-        for key in named.into_iter().chain(swapped) {
-            lost.remove(&key);
-        }
-        let (gone, path) = match operation.kind {
-            NameKind::Unlink => (operation.key, operation.path),
-            NameKind::Rename => (operation.replaced, operation.target),
-            _ => (None, Vec::new()),
-        };
-        let is_scopes = || scope.holds(operation.pid, operation.time).is_some();
-        if let Some(key) = gone.filter(|_| !is_restorer(operation.pid) && !is_scopes()) {
-            lost.insert(key, ((operation.place, path), operation.time));
-        }
-    }
-    lost
-}
-
 /// When the scope changed anything for the first time: the open before its first change, or a name.
 pub fn first_change(index: &Index, request: &RestoreRequest) -> Option<Time> {
     let scope = Scope::new(index, request);
@@ -299,7 +284,7 @@ impl Plan {
             }
             NameKind::Link => self.target(operation, actor, (path(), Want::Absent, "created")),
             NameKind::Unlink => self.target(operation, actor, (path(), is_there, "unlinked")),
-            NameKind::Rename if operation.directory => self.undo_directory(operation),
+            NameKind::Rename if operation.directory => self.undo_directory(operation, actor),
             NameKind::Rename => {
                 let change = if operation.replaced.is_some() {
                     "replaced"
@@ -318,9 +303,20 @@ impl Plan {
     }
 
     /// What was said of names below the new directory holds for those below the old one.
-    fn undo_directory(&mut self, operation: &NameOperation) {
+    fn undo_directory(&mut self, operation: &NameOperation, actor: &Actor) {
         let (place, from, to) = (operation.place, &operation.target, &operation.path);
-        self.directories.push((place, from.clone(), to.clone()));
+        self.directories.push(Directory {
+            place,
+            from: from.clone(),
+            to: to.clone(),
+            key: operation.key,
+            seen: sibling(&operation.seen, from, to),
+            time: operation.time,
+            process: actor.uid,
+        });
+        self.containers
+            .entry(actor.uid)
+            .or_insert_with(|| actor.container.clone().unwrap_or_default());
         let moved: Vec<Spot> = self
             .targets
             .keys()
@@ -394,7 +390,7 @@ impl Plan {
         let keys = wanted.iter().copied().chain(changed.iter().map(|work| work.key));
         self.spots = scope.index.names_of(&keys.collect());
         for work in changed {
-            self.change(&work, wanted.contains(&work.key));
+            self.change((&work, scope.index), wanted.contains(&work.key));
         }
         for (spot, target) in &self.targets {
             for key in [target.put, target.want.file()].into_iter().flatten() {
@@ -405,13 +401,13 @@ impl Plan {
 
     /// A file with several names is put back under each; one of the image becomes a file of its own under every name it is
     /// copied up by, though all of them report the handle of the one they came from.
-    fn change(&mut self, work: &Work<'_>, is_wanted: bool) {
+    fn change(&mut self, (work, index): (&Work<'_>, &Index), is_wanted: bool) {
         let Work {
             key, state, actor, ..
         } = *work;
         let mut names = self.spots.get(&key).cloned().unwrap_or_default();
         if !is_wanted {
-            names.insert((state.place, state.path.to_vec()));
+            names.insert(index.last_name(state));
         }
         let mut others = Vec::new();
         let mut is_planned = is_wanted;
@@ -453,7 +449,10 @@ impl Plan {
 
     fn moved_back(&self, place: PlaceId, path: &[u8]) -> Vec<u8> {
         let mut path = path.to_vec();
-        for (at, from, to) in &self.directories {
+        for Directory {
+            place: at, from, to, ..
+        } in &self.directories
+        {
             if *at == place
                 && let Some(rest) = below(&path, from)
             {

@@ -66,7 +66,8 @@ impl Work<'_> {
     ) -> Outcome {
         let mut entry = self.lookup(path)?;
         let mut moved = false;
-        if entry.as_ref().is_none_or(|entry| self.original(entry.key) != key) {
+        let is_it = |entry: Option<&Entry>| entry.is_some_and(|entry| self.original(entry.key) == key);
+        if !is_it(entry.as_ref()) {
             if let Some(there) = &entry {
                 self.may_give_way(path, there, target)?;
             }
@@ -76,7 +77,7 @@ impl Work<'_> {
         let Some(version) = &target.version else {
             return match moved {
                 true => Ok(Done::Restored),
-                false if entry.is_some() && target.change == "renamed" => Ok(Done::Unchanged),
+                false if is_it(entry.as_ref()) && target.change == "renamed" => Ok(Done::Unchanged),
                 false => Err(Failed::Lost(NO_STATE.to_owned())),
             };
         };

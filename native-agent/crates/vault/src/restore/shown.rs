@@ -11,17 +11,21 @@ use crate::watch::join;
 pub fn name(shared: &Shared, plan: &mut Plan) {
     let index = shared.store.index();
     let displaced = plan.displaced.iter_mut().map(|(spot, target)| (&*spot, target));
-    for ((place, path), target) in plan.targets.iter_mut().chain(displaced) {
+    let files = plan.targets.iter_mut().chain(displaced);
+    let files = files.map(|((place, path), target)| (place, path, target.process, &mut target.seen));
+    let directories = plan.directories.iter_mut();
+    let directories = directories.map(|moved| (&moved.place, &moved.to, moved.process, &mut moved.seen));
+    for (place, path, process, seen) in files.chain(directories) {
         let Some(PlaceKind::Directory(root)) = index.places.get(place) else {
             continue;
         };
-        if is_undo(&index, target.process) {
+        if is_undo(&index, process) {
             continue;
         }
         let host = join(root, path);
-        let container = plan.containers.get(&target.process);
+        let container = plan.containers.get(&process);
         let inside = container.and_then(|container| shared.homes.path_inside(container, &host));
-        target.seen = inside.unwrap_or(host);
+        *seen = inside.unwrap_or(host);
     }
 }
 

@@ -1,0 +1,37 @@
+//! What is mounted, as every process on the host sees it: a mount in a container is in no table of the host's.
+use std::collections::HashSet;
+use std::fs;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
+
+use crate::sys;
+
+/// Of a process that stands for all that see the same.
+#[derive(Debug)]
+pub struct View {
+    pid: u32,
+    pub root: OwnedFd,
+}
+
+impl View {
+    /// Empty when the process has ended.
+    pub fn mountinfo(&self) -> Vec<u8> {
+        fs::read(format!("/proc/{}/mountinfo", self.pid)).unwrap_or_default()
+    }
+}
+
+/// One process of each mount namespace and root.
+pub fn views() -> Vec<View> {
+    let mut seen = HashSet::new();
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    let view = |pid: u32| {
+        let namespace = fs::metadata(format!("/proc/{pid}/ns/mnt")).ok()?.ino();
+        let root = format!("/proc/{pid}/root");
+        let root = sys::open_below(libc::AT_FDCWD, root.as_bytes(), libc::O_PATH, 0).ok()?;
+        let top = sys::fstat(root.as_raw_fd()).ok()?;
+        let is_new = seen.insert((namespace, top.st_dev, top.st_ino));
+        is_new.then_some(View { pid, root })
+    };
+    pids.filter_map(view).collect()
+}

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use norn_events::wire::action::v1::Verdict;
-use support::{Place, Scene, assert_same, refused};
+use support::{Place, Scene, assert_same, mount_tmpfs, refused};
 
 const LARGE_BYTES: usize = 2 << 20;
 
@@ -88,6 +88,49 @@ fn a_directory_that_got_its_name_back_is_no_conflict_the_second_time() {
     let report = scene.restore(scope);
     assert_eq!(refused(&report), []);
     assert!(moved.exists() && papers.exists());
+}
+
+/// What the kernel has mounted there goes with the directory, unless the one who removes it sees the mount too: a container's
+/// is seen by nobody else.
+#[test]
+fn a_directory_of_the_attack_that_a_container_mounts_on_stays() {
+    let mut scene = Scene::new(Place::Volume, make_directory);
+    let data = scene.data();
+    let points = [data.join("point"), Path::new("/data/point").to_path_buf()];
+    let scope = scene.attack(|actor| {
+        fs::create_dir_all("/data").unwrap();
+        for point in &points {
+            actor.mkdir(point);
+            actor.mkdir(&point.with_file_name("empty"));
+        }
+    });
+    scene.outsider(|_| points.iter().for_each(|point| mount_tmpfs(point)));
+    let report = scene.restore(scope);
+    let refused = refused(&report);
+    let pid = scene.container().pid;
+    let table = fs::read_to_string(format!("/proc/{pid}/mountinfo")).unwrap();
+    for point in &points {
+        let name = point.to_str().unwrap();
+        assert!(
+            table.contains(&format!(" {name} ")),
+            "{name} {refused:?}\n{table}"
+        );
+        let said = refused
+            .iter()
+            .any(|(path, why)| path.ends_with(name) && why.contains("mounted"));
+        assert!(said, "{name} {refused:?}");
+    }
+    assert_eq!(refused.len(), 2, "{refused:?}");
+    let names = |path: &Path| {
+        let entries = fs::read_dir(path)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name());
+        let mut names: Vec<_> = entries.collect();
+        names.sort();
+        names
+    };
+    assert_eq!(names(&data), ["papers", "point"]);
+    assert_eq!(names(&scene.home.join("merged/data")), ["point"]);
 }
 
 /// One of the attack's processes writes to it before somebody else moves its directory, another one after.

@@ -6,6 +6,7 @@ use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
+use super::views::is_mount_point;
 use crate::sys;
 
 /// What names of the vault begin with, in directories of others.
@@ -256,6 +257,11 @@ impl Aside {
                 })
             },
         )
+    }
+
+    /// Something is mounted on it, for whomever: to remove it would take the mount away, where that is another's.
+    pub fn is_mount_point(&self, staged: &Staged) -> bool {
+        is_mount_point(&[self.name.as_bytes(), b"/", staged.name.as_bytes()].concat())
     }
 
     /// It is what was meant: away with it.

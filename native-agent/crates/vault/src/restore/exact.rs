@@ -89,6 +89,7 @@ impl Work<'_> {
     /// Takes the name away, if it is this file's.
     pub(super) fn take_away(&self, path: &[u8], there: &Entry) -> Result<(), Failed> {
         let (parent, name) = self.tree.parent(path)?;
+        let is_directory = there.stat.st_mode & libc::S_IFMT == libc::S_IFDIR;
         let taken = self
             .aside(&parent)
             .and_then(|aside| Ok((aside.take(&name)?, aside)));
@@ -103,12 +104,15 @@ impl Work<'_> {
                 if !self.leads_to(path, &there.file)? {
                     return Err(disturbed());
                 }
-                let is_directory = there.stat.st_mode & libc::S_IFMT == libc::S_IFDIR;
                 return Ok(sys::unlink_at(parent.as_raw_fd(), &name, is_directory)?);
             }
             taken => taken?,
         };
         let gone = match self.is_it(&taken.file, there) {
+            // Who looked the directory up before it came here has mounted by now.
+            Ok(true) if is_directory && aside.is_mount_point(&taken) => {
+                Err(io::Error::from_raw_os_error(libc::EBUSY).into())
+            }
             Ok(true) => aside.discard(&taken).map_err(Failed::from),
             Ok(false) => Err(disturbed()),
             Err(error) => Err(error.into()),

@@ -35,3 +35,16 @@ pub fn views() -> Vec<View> {
     };
     pids.filter_map(view).collect()
 }
+
+/// Has anybody mounted something on what lies under this name, or below it? `name` must be like no other on the host.
+pub fn is_mount_point(name: &[u8]) -> bool {
+    let names = |table: Vec<u8>| {
+        let mut fields = table.split(|&byte| matches!(byte, b' ' | b'\n'));
+        fields.any(|field| {
+            let at = field.windows(name.len()).position(|part| part == name);
+            let rest = at.map(|at| &field[at + name.len()..]);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
+        })
+    };
+    views().iter().any(|view| names(view.mountinfo()))
+}

@@ -5,7 +5,8 @@ use std::fs;
 use std::path::Path;
 
 use norn_events::wire::action::v1::Verdict;
-use support::{Place, Scene, assert_same, mount_tmpfs, refused};
+use norn_vault::{Extent, RestoreRequest};
+use support::{CONTAINER, Place, Scene, assert_same, mount_tmpfs, refused};
 
 const LARGE_BYTES: usize = 2 << 20;
 
@@ -131,6 +132,47 @@ fn a_directory_of_the_attack_that_a_container_mounts_on_stays() {
     };
     assert_eq!(names(&data), ["papers", "point"]);
     assert_eq!(names(&scene.home.join("merged/data")), ["point"]);
+}
+
+/// The root that each start changes, and what a runtime makes to mount on, are told of as a process's work in the container.
+#[test]
+fn the_runtimes_work_is_not_counted_among_the_files() {
+    for extent in [Extent::Processes, Extent::Container] {
+        let mut scene = Scene::new(Place::Volume, make_directory);
+        let file = scene.data().join("papers/one");
+        let scope = scene.attack(|actor| {
+            fs::create_dir_all("/etc").unwrap();
+            for empty in ["/.dockerenv", "/etc/hostname", "/etc/hosts"] {
+                fs::write(empty, "").unwrap();
+            }
+            actor.mkdir(Path::new("/dev"));
+            fs::write("/dev/console", "").unwrap();
+            actor.mkdir(Path::new("/proc"));
+            actor.chmod(Path::new("/"), 0o755);
+            fs::write("/etc/resolv.conf", "nameserver 203.0.113.9").unwrap();
+            actor.encrypt(&file);
+        });
+        let report = scene.vault().restore(&RestoreRequest {
+            scopes: vec![scope],
+            container: Some(CONTAINER.into()),
+            extent,
+            ..RestoreRequest::default()
+        });
+        let mut named: Vec<_> = report
+            .files
+            .iter()
+            .map(|file| String::from_utf8_lossy(&file.path).into_owned())
+            .collect();
+        named.sort();
+        // With content it is somebody's.
+        assert_eq!(named, ["/etc/resolv.conf", file.to_str().unwrap()], "{extent:?}");
+        assert_eq!(refused(&report), []);
+        let merged = scene.home.join("merged");
+        for kept in [".dockerenv", "etc/hostname", "etc/hosts", "dev/console", "proc"] {
+            assert!(merged.join(kept).exists(), "{extent:?} {kept}");
+        }
+        assert!(!merged.join("etc/resolv.conf").exists());
+    }
 }
 
 /// One of the attack's processes writes to it before somebody else moves its directory, another one after.

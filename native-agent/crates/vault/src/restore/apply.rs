@@ -240,6 +240,9 @@ impl<'a> Work<'a> {
                     self.keep_both(target, why, &mut verdict);
                 }
                 let is_there = matches!(outcome, Ok(Done::Restored | Done::Unchanged));
+                if is_there && self.is_containers_root(path) {
+                    continue;
+                }
                 if is_there && target.want != Want::Absent {
                     put_back.push((path, target));
                     let found = self.lookup(path).ok().flatten();

@@ -11,6 +11,7 @@ mod plan;
 mod put;
 mod remake;
 mod second_look;
+mod set_up;
 mod shown;
 mod stray;
 mod tree;
@@ -110,6 +111,7 @@ pub fn restore(shared: &Shared, request: &RestoreRequest) -> RestoreReport {
         }
     }
     stray::add(shared, &mut plan);
+    set_up::leave_out(shared, &mut plan);
     shown::name(shared, &mut plan);
     if request.over_conflicts {
         plan.overrule(&request.paths);

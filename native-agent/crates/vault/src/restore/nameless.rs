@@ -88,10 +88,13 @@ pub fn find(shared: &Shared, plan: &mut Plan) {
     let displaced = without.len();
     let spots = plan.targets.iter().filter(|(_, target)| is_changed_alone(target));
     let is_nameless = |(spot, target): &(&Spot, &Target)| {
+        if !trees.is_of_host(spot) {
+            return false;
+        }
         let key = trees.key_at(spot);
         // A free name that the file had when it was attacked is given to it again.
         let is_others = key.is_some() || plan.unnamed.contains(*spot);
-        trees.is_of_host(spot) && key != target.want.file() && is_others
+        key != target.want.file() && is_others
     };
     let spots: Vec<Spot> = spots.filter(is_nameless).map(|(spot, _)| spot.clone()).collect();
     without.extend(

@@ -344,11 +344,26 @@ impl Index {
 
     /// Who had the name at `time`: `None` when that is not known, `Some(None)` when nobody had it.
     pub fn name_at(&self, place: PlaceId, path: &[u8], time: Time) -> Option<Option<FileKey>> {
+        self.holder((place, path), time, None)
+    }
+
+    /// Who had the name before `key` got it by an operation at `time`; somebody may have opened it since.
+    pub fn name_before(&self, name: (PlaceId, &[u8]), time: Time, key: FileKey) -> Option<FileKey> {
+        self.holder(name, time, Some(key)).flatten()
+    }
+
+    /// Of holders other than `but`. What was known below a directory's former names holds below its present one.
+    fn holder(
+        &self,
+        (place, path): (PlaceId, &[u8]),
+        time: Time,
+        but: Option<FileKey>,
+    ) -> Option<Option<FileKey>> {
         let at = |path: &[u8], time| match self.names.get(&(place, Arc::from(path))) {
-            Some(history) => history.at(time),
+            Some(history) => history.at(time, but),
             None => {
                 let (key, since) = self.at_rest.holder(place, path)?;
-                (since <= time).then_some(Some(key))
+                (since <= time && but != Some(key)).then_some(Some(key))
             }
         };
         let known = at(path, time);
@@ -472,17 +487,6 @@ impl Index {
 
     pub fn knows_birth(&self, key: FileKey, path: &[u8]) -> bool {
         self.born.contains_key(&key) || self.knows_creation(key, path)
-    }
-
-    /// Who had the name before `key` got it by an operation at `time`; somebody may have opened it since.
-    pub fn name_before(&self, (place, path): (PlaceId, &[u8]), time: Time, key: FileKey) -> Option<FileKey> {
-        match self.names.get(&(place, Arc::from(path))) {
-            Some(history) => history.before(time, key),
-            None => {
-                let (holder, since) = self.at_rest.holder(place, path)?;
-                (since <= time && holder != key).then_some(holder)
-            }
-        }
     }
 
     /// A file made again by a restore stands for the one it replaces.

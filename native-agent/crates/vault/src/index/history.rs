@@ -50,22 +50,17 @@ impl History {
         self.rest = rest.into_boxed_slice();
     }
 
-    /// `None` when that is not known, `Some(None)` when nobody had it.
-    pub fn at(&self, time: Time) -> Option<Option<FileKey>> {
+    /// Of holders other than `but`: `None` when that is not known, `Some(None)` when nobody had it.
+    pub fn at(&self, time: Time, but: Option<FileKey>) -> Option<Option<FileKey>> {
         let mut earlier = self.iter().rev().filter(|binding| binding.since <= time);
-        earlier.next().map(Binding::key)
+        let is_other = |binding: &&Binding| but.is_none_or(|but| binding.key() != Some(but));
+        earlier.find(is_other).map(Binding::key)
     }
 
     /// Who has it now, and since when.
     pub fn holder(&self) -> Option<(FileKey, Time)> {
         let last = self.iter().next_back()?;
         Some((last.key()?, last.since))
-    }
-
-    /// The last holder at `time` that is not `key`.
-    pub fn before(&self, time: Time, key: FileKey) -> Option<FileKey> {
-        let mut earlier = self.iter().rev().filter(|binding| binding.since <= time);
-        earlier.find(|binding| binding.key() != Some(key))?.key()
     }
 
     pub fn keys(&self) -> impl Iterator<Item = FileKey> {

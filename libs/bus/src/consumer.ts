@@ -9,7 +9,7 @@ import { Commits } from './commits.ts';
 import { type StageBusConfig, recordBatchBytesMax } from './config.ts';
 import { DeadLetters, isReplayedForAnother } from './dead-letters.ts';
 import { consumerRetry } from './failure.ts';
-import { type TopicName, topics } from './flow.ts';
+import { type TopicName, stageOf, topics } from './flow.ts';
 import { type Claim, Holding } from './holding.ts';
 import { createKafka } from './kafkajs.ts';
 import { toRecords } from './messages.ts';
@@ -387,12 +387,6 @@ class SupervisedConsumer implements BusConsumer {
     this.settle(holding, undefined, offset + 1);
     this.taken(payload, offset + 1);
   }
-}
-
-/** "norn.storage" → "storage"; as the flow has it, detection's second consumer is a stage of its own. */
-function stageOf(groupId: string): string {
-  const name = groupId.replace(/^norn\./, '');
-  return name === 'detection.tenants' ? 'tenant-detection' : name;
 }
 
 function untilAborted(signal: AbortSignal): Promise<void> {

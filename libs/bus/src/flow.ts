@@ -74,3 +74,9 @@ export const flow: readonly Stage[] = [
 
 /** The one edge back up: ingest delivers commands and policies to the hosts connected to it. */
 export const downlink = { stage: 'ingest', consumes: ['commands', 'policies'] } as const;
+
+/** Of a consumer's group: "norn.storage" → "storage". Detection's second consumer is a stage of its own. */
+export function stageOf(groupId: string): string {
+  const name = groupId.replace(/^norn\./, '');
+  return name === 'detection.tenants' ? 'tenant-detection' : name;
+}

@@ -630,21 +630,21 @@ impl Index {
             self.suspects.pop_front();
         }
     }
+
+    pub fn last_name(&self, state: &FileState) -> (PlaceId, Vec<u8>) {
+        last_name(state, &self.moves)
+    }
 }
 
-impl Index {
-    /// The last name known of the file, below directories as they are called now.
-    pub fn last_name(&self, state: &FileState) -> (PlaceId, Vec<u8>) {
-        let since = bounds::last_touch(state);
-        (state.place, self.moves.present((state.place, &state.path), since))
-    }
+/// The last name known of the file, below directories as they are called now.
+fn last_name(state: &FileState, moves: &Moves) -> (PlaceId, Vec<u8>) {
+    let since = bounds::last_touch(state);
+    (state.place, moves.present((state.place, &state.path), since))
 }
 
 /// Where the file lies, when opens of it do not ask: who wrote to it since has them ask again.
 fn present_name(state: &FileState, moves: &Moves) -> Option<(PlaceId, Vec<u8>)> {
-    let since = bounds::last_touch(state);
-    let name = || (state.place, moves.present((state.place, &state.path), since));
-    state.is_saved.then(name)
+    state.is_saved.then(|| last_name(state, moves))
 }
 
 /// Moves times of an earlier boot onto this boot's clock.

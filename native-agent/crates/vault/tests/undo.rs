@@ -40,6 +40,14 @@ fn all_sorts(actor: &mut Actor, targets: &[PathBuf]) {
     }
 }
 
+/// Changes of all sorts, and a tool that is put away.
+fn change_and_hide(actor: &mut Actor, targets: &[PathBuf], data: &Path) {
+    all_sorts(actor, targets);
+    actor.mkdir(&data.join("hideout"));
+    fs::write(data.join("hideout/tool"), b"#!/bin/sh\n").unwrap();
+    actor.symlink(Path::new("hideout"), &data.join("shortcut"));
+}
+
 fn undo(scene: &Scene, restore: ProcessUid) -> RestoreReport {
     scene.restore(restore)
 }
@@ -51,12 +59,7 @@ fn a_restore_is_undone_and_done_again() {
         let before = scene.manifest();
         let targets = files(&before, &scene.data());
         let data = scene.data();
-        let scope = scene.attack(|actor| {
-            all_sorts(actor, &targets);
-            actor.mkdir(&data.join("hideout"));
-            fs::write(data.join("hideout/tool"), b"#!/bin/sh\n").unwrap();
-            actor.symlink(Path::new("hideout"), &data.join("shortcut"));
-        });
+        let scope = scene.attack(|actor| change_and_hide(actor, &targets, &data));
         scene.settle();
         let spoiled = scene.manifest();
         let first = scene.restore(scope);
@@ -302,18 +305,13 @@ fn handled(report: &RestoreReport) -> Vec<(String, i32)> {
     files
 }
 
-/// Each round does to each file what the first one did, and says so. Every so many rounds the agent is another.
+/// Each round does to each file what the first one did, and says so. After each `agent_of` rounds the agent is another.
 fn rounds(place: Place, rounds: usize, agent_of: usize) {
     let mut scene = Scene::new(place, corpus(24));
     let before = scene.manifest();
     let targets = files(&before, &scene.data());
     let data = scene.data();
-    let scope = scene.attack(|actor| {
-        all_sorts(actor, &targets);
-        actor.mkdir(&data.join("hideout"));
-        fs::write(data.join("hideout/tool"), b"#!/bin/sh\n").unwrap();
-        actor.symlink(Path::new("hideout"), &data.join("shortcut"));
-    });
+    let scope = scene.attack(|actor| change_and_hide(actor, &targets, &data));
     scene.settle();
     let spoiled = scene.manifest();
     let mut first = None;

@@ -7,7 +7,7 @@ use crate::record::{Change, Content, Location, Missing, Time, Version, is_restor
 
 /// States kept of one file; which ones give way says `victim`.
 pub const VERSIONS_MAX: usize = 16;
-/// Of these, at most so many are of restores and their undoing; the oldest of them give way.
+/// Of these, those of restores and their undoing; the oldest of them give way.
 const RESTORED_MAX: usize = VERSIONS_MAX / 2;
 /// Changes that follow one another within this time are one work, by how many processes ever, ns.
 const WORK_APART_MAX: Time = 60_000_000_000;
@@ -101,13 +101,8 @@ impl FileState {
     /// Who asks for a state that gave way is told so, and is not given an older one. Those that gave way one after the other are
     /// one such mark.
     fn thin(&mut self) {
-        if self
-            .versions
-            .iter()
-            .filter(|version| !version.is_thinned())
-            .count()
-            <= VERSIONS_MAX
-        {
+        let kept = self.versions.iter().filter(|version| !version.is_thinned());
+        if kept.count() <= VERSIONS_MAX {
             return;
         }
         let at = self.victim();

@@ -1,7 +1,7 @@
 //! Files closed after writing, between the kernel and the closer.
 use std::collections::VecDeque;
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::capture::Shared;
 use crate::events::{RawEvent, parse};
 use crate::record::Time;
-use crate::sys;
+use crate::sys::{self, Lease};
 
 /// Closes waiting for the closer, each with a descriptor; more are lost, and counted.
 pub const CLOSES_MAX: usize = 4096;
@@ -91,6 +91,21 @@ fn take(shared: &Shared, waiting: &mut VecDeque<Close>, event: RawEvent) {
         _ => drop(shared.pulse.events_lost.fetch_add(1, Ordering::Relaxed)),
     }
     shared.progress.closes.handled(1);
+}
+
+/// Somebody can write to the file, or has closed it after writing and that is not taken in yet. `file` is open for reading.
+pub fn is_being_written(shared: &Shared, file: RawFd, stat: &sys::Stat) -> io::Result<bool> {
+    // An error: the file system has no leases, and nobody can tell.
+    if matches!(Lease::take(sys::open_again(file, libc::O_RDONLY)?), Ok(None)) {
+        return Ok(true);
+    }
+    // A close is told before the lease can be had.
+    if gather(shared) {
+        shared.closes.ring();
+    }
+    let is_it =
+        |close: &Close| sys::fstat(close.fd.as_raw_fd()).is_ok_and(|closed| sys::is_one(&closed, stat));
+    Ok(shared.closes.waiting().iter().any(is_it))
 }
 
 /// Until something was closed, or for at most so long.

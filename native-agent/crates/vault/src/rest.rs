@@ -15,7 +15,7 @@ use norn_events::ContentShape;
 
 use crate::audit::Due;
 use crate::capture::{FILE_BYTES_MAX, Shared, clone, copy, data_bytes, sample};
-
+use crate::closes;
 use crate::file::{Metadata, PlaceId, Stamp};
 use crate::names::{Spot, identify, location, note_symbolic_link};
 use crate::places::{Overlay, open_path};
@@ -399,6 +399,10 @@ fn take_at_rest(
     let always_empty = earlier.is_none() && stat.st_size + after.st_size == 0;
     if !unchanged && !always_empty {
         return Ok(());
+    }
+    // No close was told since the copy that is known: who writes now was not asked, and what he makes of it is no state of rest.
+    if saved.is_some() && closes::is_being_written(shared, fd, &stat)? {
+        return shared.watch.ask_again(fd);
     }
     let version = Version {
         time,

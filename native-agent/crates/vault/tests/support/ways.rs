@@ -21,23 +21,55 @@ fn open(path: &Path) -> File {
     OpenOptions::new().read(true).write(true).open(path).unwrap()
 }
 
+/// A file in this process's memory, shared with all who have it open.
+pub struct Mapped {
+    /// Gone before the mapping is, or kept as long.
+    file: Option<File>,
+    at: *mut libc::c_void,
+    length: usize,
+}
+
+impl Mapped {
+    pub fn new(path: &Path) -> Self {
+        let file = open(path);
+        let length = file.metadata().unwrap().len() as usize;
+        let (access, shared) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED);
+        // SAFETY: a new mapping of a file that is `length` bytes long; it is checked before it is used.
+        let at = unsafe { libc::mmap(std::ptr::null_mut(), length, access, shared, file.as_raw_fd(), 0) };
+        assert_ne!(at, libc::MAP_FAILED, "mmap: {}", std::io::Error::last_os_error());
+        let file = Some(file);
+        Self { file, at, length }
+    }
+
+    /// Nothing but the mapping has the file open after this.
+    pub fn close(&mut self) {
+        self.file = None;
+    }
+
+    pub fn encrypt(&self) {
+        // SAFETY: the mapping is `length` bytes long, writable, and nobody else's.
+        let bytes = unsafe { std::slice::from_raw_parts_mut(self.at.cast::<u8>(), self.length) };
+        bytes.copy_from_slice(&cipher(bytes));
+        // SAFETY: as mapped in `new`.
+        check(
+            unsafe { libc::msync(self.at, self.length, libc::MS_SYNC) }.into(),
+            "msync",
+        );
+    }
+}
+
+impl Drop for Mapped {
+    fn drop(&mut self) {
+        // SAFETY: as mapped in `new`, and used no more.
+        check(unsafe { libc::munmap(self.at, self.length) }.into(), "munmap");
+    }
+}
+
 /// Through a shared mapping, the descriptor closed before the first byte is written.
 pub fn map(path: &Path) {
-    let file = open(path);
-    let length = file.metadata().unwrap().len() as usize;
-    let (access, shared) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED);
-    // SAFETY: a new mapping of a file that is `length` bytes long; it is checked before it is used.
-    let at = unsafe { libc::mmap(std::ptr::null_mut(), length, access, shared, file.as_raw_fd(), 0) };
-    assert_ne!(at, libc::MAP_FAILED, "mmap: {}", std::io::Error::last_os_error());
-    drop(file);
-    // SAFETY: the mapping is `length` bytes long, writable, and nobody else's.
-    let bytes = unsafe { std::slice::from_raw_parts_mut(at.cast::<u8>(), length) };
-    bytes.copy_from_slice(&cipher(bytes));
-    // SAFETY: as mapped above; `bytes` is not used after.
-    unsafe {
-        check(libc::msync(at, length, libc::MS_SYNC).into(), "msync");
-        check(libc::munmap(at, length).into(), "munmap");
-    }
+    let mut mapped = Mapped::new(path);
+    mapped.close();
+    mapped.encrypt();
 }
 
 fn allocate(path: &Path, mode: i32, (offset, length): (i64, i64)) {

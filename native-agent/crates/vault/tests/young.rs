@@ -1,0 +1,100 @@
+//! Files that were written a moment before an attack opens them: their copy at rest is looked at again then, to find the owner,
+//! mode and times that they got after their last close. What the attack is about to do to them is not how they rest.
+mod support;
+
+use std::fs::{self, OpenOptions};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use norn_events::wire::action::v1::Verdict;
+use support::{PLACES, Place, Scene, assert_same_or_late, cipher, files, set_mode_and_time, ways};
+
+const FILES: usize = 8;
+/// The first copies are made by then, and nobody has looked a second time.
+const A_MOMENT: Duration = Duration::from_millis(40);
+/// Long after the second look.
+const HELD: Duration = Duration::from_millis(300);
+
+fn write_all(targets: &[PathBuf]) {
+    for (number, path) in targets.iter().enumerate() {
+        let line = format!("line {number} of the younger saga\n");
+        fs::write(path, line.repeat(200 + number)).unwrap();
+        set_mode_and_time(path, 0o640, 1_650_000_000 + number as i64);
+    }
+}
+
+fn make(dir: &Path) {
+    let path = |number| dir.join(format!("file-{number}"));
+    write_all(&(0..FILES).map(path).collect::<Vec<_>>());
+}
+
+/// `attack` gets files that somebody else wrote just before.
+fn just_written(place: Place, attack: impl Fn(&[PathBuf])) {
+    let mut scene = Scene::new(place, make);
+    let targets = files(&scene.manifest(), &scene.data());
+    scene.attack_without_settling(|_| write_all(&targets));
+    let before = scene.manifest();
+    std::thread::sleep(A_MOMENT);
+    let scope = scene.attack(|_| attack(&targets));
+    let report = scene.restore(scope);
+    let late = assert_same_or_late(&scene, &before, &report);
+    let restored = report.count(Verdict::Restored);
+    assert_eq!(
+        restored + late,
+        FILES,
+        "{place:?}: {:?}",
+        support::refused(&report)
+    );
+}
+
+#[test]
+fn written_and_held_open_while_their_copy_is_looked_at_again() {
+    for place in PLACES {
+        just_written(place, |targets| {
+            let open = |path| OpenOptions::new().read(true).write(true).open(path).unwrap();
+            let held: Vec<_> = targets.iter().map(open).collect();
+            for (file, path) in held.iter().zip(targets) {
+                file.write_all_at(&cipher(&fs::read(path).unwrap()), 0).unwrap();
+            }
+            std::thread::sleep(HELD);
+        });
+    }
+}
+
+#[test]
+fn mapped_and_held_open_while_their_copy_is_looked_at_again() {
+    for place in PLACES {
+        just_written(place, |targets| {
+            let mut held: Vec<_> = targets.iter().map(|path| ways::Mapped::new(path)).collect();
+            held.iter_mut().step_by(2).for_each(ways::Mapped::close);
+            held.iter().for_each(ways::Mapped::encrypt);
+            std::thread::sleep(HELD);
+        });
+    }
+}
+
+/// Longer than any file system's clock takes to go on: an open that wrote nothing is told from one that did.
+const OF_AGE: Duration = Duration::from_millis(1500);
+
+/// The last descriptor is closed before the first byte is written: nothing but the mapping has the file of the layer open then.
+#[test]
+fn an_old_file_of_a_layer_that_is_mapped_closed_and_written_long_after() {
+    let mut scene = Scene::new(Place::Upper, |dir| {
+        make(dir);
+        std::thread::sleep(OF_AGE);
+    });
+    let before = scene.manifest();
+    let targets = files(&before, &scene.data());
+    let scope = scene.attack(|_| {
+        let mut held: Vec<_> = targets.iter().map(|path| ways::Mapped::new(path)).collect();
+        held.iter_mut().for_each(ways::Mapped::close);
+        std::thread::sleep(HELD);
+        held.iter().for_each(ways::Mapped::encrypt);
+        std::thread::sleep(HELD);
+    });
+    let report = scene.restore(scope);
+    let late = assert_same_or_late(&scene, &before, &report);
+    let restored = report.count(Verdict::Restored);
+    assert_eq!(restored + late, FILES, "{:?}", support::refused(&report));
+}

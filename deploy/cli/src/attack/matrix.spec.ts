@@ -30,7 +30,18 @@ describe('the table of all modes and places', () => {
     expect(undetected.problems).toEqual(['No alert within 20 s', 'a: gone', 'b: gone']);
     const report = reportOf([remediated, undetected]);
     expect(report).toMatchObject({ passed: false, identical: 1 });
-    expect(matrixText(report)).toMatch(/wiper-unlink +upper +not detected .* 2 differ\n\n✘ 1 of 2 identical/);
+    expect(matrixText(report)).toMatch(/wiper-unlink +upper +not detected .* 2 differ\n\n/);
+    expect(matrixText(report)).toContain(
+      'wiper-unlink · upper:\n  No alert within 20 s\n  a: gone\n  b: gone\n\n✘ 1 of 2 identical',
+    );
+  });
+
+  it('names the first few of many differences, on one line each', () => {
+    const differences = Array.from({ length: 9 }, (_, index) => `second\nline ${String(index)}: gone`);
+    const verdict = { identical: false, files: 301, differences, differing: 9 };
+    const text = matrixText(reportOf([cellOf('mmap', 'host', { alert, verdict, detectedAfterMs: 1 })]));
+    expect(text).toContain('mmap · host:\n  second\\nline 0: gone\n');
+    expect(text).toContain('second\\nline 4: gone\n  … and 4 more\n');
   });
 
   it('fails when an alert says remediated and a file differs all the same', () => {

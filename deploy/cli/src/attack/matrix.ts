@@ -9,6 +9,8 @@ import type { Stage } from './stage.ts';
 
 /** Long enough for five files at one a second. */
 const detectWithinMs = 20_000;
+/** Differences of one row named below the table. */
+const problemsShown = 5;
 
 export interface MatrixOptions {
   readonly modes: readonly Mode[];
@@ -146,5 +148,13 @@ export function matrixText(report: MatrixReport): string {
   const played = report.cells.length - report.refused;
   const sum = `${report.passed ? '✔' : '✘'} ${String(report.identical)} of ${String(played)} identical`;
   const refused = report.refused > 0 ? `, ${String(report.refused)} refused by the kernel` : '';
-  return ['', columns([header, ...rows]), '', `${sum}${refused}`].join('\n');
+  return ['', columns([header, ...rows]), '', ...report.cells.flatMap(problemLines), `${sum}${refused}`].join('\n');
+}
+
+/** Of a row that does not end as it should, what differs; names may hold any character. */
+function problemLines({ mode, place, state, identical, problems }: Cell): string[] {
+  if (identical || state === 'refused' || problems.length === 0) return [];
+  const named = problems.slice(0, problemsShown).map((problem) => `  ${JSON.stringify(problem).slice(1, -1)}`);
+  const more = problems.length - named.length;
+  return [`${mode} · ${place}:`, ...named, ...(more > 0 ? [`  … and ${String(more)} more`] : []), ''];
 }

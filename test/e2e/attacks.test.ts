@@ -203,12 +203,12 @@ describe('a whole installation', () => {
     const path = fileList.find((file) => /account-\d+\.(sql|docx|zip)$/.test(file.path))?.path ?? '';
     const read = () => docker('exec', containerId, '/bin/busybox', 'cat', path);
     await docker('exec', containerId, '/bin/busybox', 'sh', '-c', `echo "repaired by hand" > "${path}"`);
-    await norn.json('restore', alertId);
+    expect((await norn.norn('restore', alertId)).code).toBe(1);
     expect(await norn.json<Alert>('alert', alertId)).toMatchObject({ files: { lost: 0, conflict: 1 } });
     const quarantined = await norn.json<{ path: string; alertId: string; verdict: string }[]>('quarantine');
     expect(quarantined).toContainEqual(expect.objectContaining({ path, alertId, verdict: 'conflict' }));
     expect(await read()).toBe('repaired by hand');
-    await norn.json('restore', alertId, '--over-conflicts', path);
+    expect((await norn.norn('restore', alertId, '--over-conflicts', path)).code).toBe(0);
     expect(await norn.json<Alert>('alert', alertId)).toMatchObject({ files: { lost: 0, conflict: 0 } });
     expect(await read()).not.toBe('repaired by hand');
     await norn.json('undo', alertId);

@@ -7,8 +7,8 @@ import { connectApi, type ApiClient } from '../api/client.ts';
 import { ago, columns, write, writeJson } from '../print/columns.ts';
 
 const actions = {
-  restore: 'Undo every change the attack made to files',
-  undo: 'Undo the newest restore: the files are again as the attack left them',
+  restore: 'Undo every change the attack made to files; exits with 1 when some wait for you or are lost',
+  undo: 'Undo the newest restore: the files are again as the attack left them; exits like restore',
   kill: 'Kill what still runs of the attack',
   isolate: 'Take the pod that it was in off the network, or its container where there is no pod',
   rejoin: 'Let it back onto the network',
@@ -193,8 +193,8 @@ async function act(action: ActionName, alert: string, options: ActOptions): Prom
   const { alert: after } = await api.get<ShownAlertDetail>(`/alerts/${id}`);
   const sentence = `${command.summary} · the alert: ${after.stateText.toLowerCase()} · files: ${fileSentence(after)}`;
   report({ ...command, files: after.files }, sentence, options);
-  // Nothing put back is no success, though the host did what it was asked.
-  if (command.state !== 'succeeded' || command.outcome === 'nothing') process.exitCode = 1;
+  // What waits for somebody or is lost is no success, though the host did what it was asked.
+  if (command.state !== 'succeeded' || ['part', 'nothing'].includes(command.outcome)) process.exitCode = 1;
 }
 
 /** Before it is done: what goes beside what the attack changed. */

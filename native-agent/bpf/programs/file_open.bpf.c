@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
-/* FILE_OPEN: a file was opened for write or created. FILE_READ: one that is sensitive was opened for reading. */
+/* FILE_OPEN: a file was opened for write, created, or emptied by an open to read. FILE_READ: one that is sensitive was opened for reading. */
 
 #define O_WRONLY 01
 #define O_RDWR 02
@@ -77,7 +77,8 @@ static __always_inline void file__report_write(struct file *file, __u32 flags, l
 	struct scratch *scratch;
 	struct inode *inode;
 
-	if (!(file_mode & (FMODE_WRITE | FMODE_CREATED)) || call__is_ignored())
+	/* An open to read empties as well, and its close tells nobody. */
+	if (!(file_mode & (FMODE_WRITE | FMODE_CREATED) || flags & O_TRUNC) || call__is_ignored())
 		return;
 	inode = kernel__read(file, file, f_inode);
 	mode = kernel__read(inode, inode, i_mode);

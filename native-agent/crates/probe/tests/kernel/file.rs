@@ -18,6 +18,19 @@ fn open_write() {
 }
 
 #[test]
+fn open_read_that_empties() {
+    let directory = Directory::new("open-read-trunc");
+    let path = directory.file("a");
+    let name = c(&path);
+    let seen = Sensor::start().event_of(EventKind::FileOpen, || {
+        // SAFETY: plain system calls on a string that outlives them.
+        unsafe { libc::close(libc::open(name.as_ptr(), libc::O_RDONLY | libc::O_TRUNC)) };
+    });
+    assert_eq!((seen.path.as_str(), seen.value), (path.as_str(), 0));
+    assert_eq!(seen.flags & 0o1003, libc::O_TRUNC as u32);
+}
+
+#[test]
 fn open_create_relative_to_a_directory() {
     let directory = Directory::new("open-create");
     let parent = c(directory.path());

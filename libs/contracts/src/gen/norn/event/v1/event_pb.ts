@@ -2109,7 +2109,7 @@ export enum EventKind {
   PROCESS_SEEN = 4,
 
   /**
-   * A file was opened for write or created. flags = open(2) flags; value = mode of a created file.
+   * A file was opened for write, created, or emptied by an open to read. flags = open(2) flags; value = mode of a created file.
    *
    * @generated from enum value: EVENT_KIND_FILE_OPEN = 10;
    */

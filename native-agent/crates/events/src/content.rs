@@ -8,6 +8,8 @@ pub enum ChangeKind {
     Overwritten,
     /// Its size was set, by truncate(2) or ftruncate(2); what may be written after comes as another change.
     Cut,
+    /// Emptied by an open, and neither written nor closed since, by a process that holds several such. Its close is another change.
+    Held,
     /// Another file took its name.
     Replaced,
     Created,

@@ -217,6 +217,11 @@ impl World {
         self.change(by, (path, ChangeKind::Cut), [Some(before), Some(after)]);
     }
 
+    /// Emptied by an open, and not closed.
+    pub fn hold(&mut self, by: ProcessIndex, path: &str, before: ContentShape) {
+        self.change(by, (path, ChangeKind::Held), [Some(before), Some(EMPTY)]);
+    }
+
     /// Content at a name whose former content is told of elsewhere.
     pub fn appear(&mut self, by: ProcessIndex, path: &str, after: ContentShape) {
         self.change(by, (path, ChangeKind::Overwritten), [None, Some(after)]);

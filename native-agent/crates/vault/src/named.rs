@@ -13,13 +13,13 @@ use crate::sys;
 
 /// Records what was done to a protected file of the host, also when a container did it through a mount.
 pub fn changed_by_name(shared: &Shared, note: &Note) {
-    let Some(Found {
-        mut location,
-        overlay,
-    }) = find(shared, note)
-    else {
+    let Some((found, _)) = find(shared, note) else {
         return;
     };
+    let Found {
+        mut location,
+        overlay,
+    } = found;
     if overlay.is_some() {
         return;
     }
@@ -43,14 +43,15 @@ pub fn changed_by_name(shared: &Shared, note: &Note) {
     }
 }
 
-fn find(shared: &Shared, note: &Note) -> Option<Found> {
+/// The file that has the note's name now.
+pub fn find(shared: &Shared, note: &Note) -> Option<(Found, sys::Stat)> {
     let file = open(note).or_else(|| open_on_host(shared, note))?;
     let stat = sys::fstat(file.as_raw_fd()).ok()?;
     if stat.st_mode & libc::S_IFMT != libc::S_IFREG {
         return None;
     }
     let key = shared.places.key(file.as_raw_fd(), &stat).ok()?;
-    shared.places.find(file.as_raw_fd(), &stat, key)
+    Some((shared.places.find(file.as_raw_fd(), &stat, key)?, stat))
 }
 
 /// Nobody is left in the container to show it: by the host's name of what was mounted there.

@@ -14,6 +14,7 @@ use crate::arrivals::look_at;
 use crate::capture::Shared;
 use crate::closer::{before, tell};
 use crate::file::{FileKey, Metadata};
+use crate::held::{self, Held};
 use crate::homes::{elsewhere, home};
 use crate::learn::namespace;
 use crate::named::changed_by_name;
@@ -34,7 +35,7 @@ const ANCESTORS_MAX: usize = 256;
 const ENDS_MAX: usize = 4_096;
 
 /// A name event, owned.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Note {
     pub kind: EventKind,
     pub time: Time,
@@ -42,7 +43,7 @@ pub struct Note {
     /// The oldest living ancestor in the same container; 0 when nobody needs it.
     pub elder: u32,
     pub container: Option<ContainerId>,
-    flags: u32,
+    pub flags: u32,
     /// The new size, of a truncate.
     pub value: u64,
     pub path: Vec<u8>,
@@ -187,6 +188,7 @@ fn is_told_otherwise(shared: &Shared, event: &Event<'_>, process: &Process) -> b
         && !BY_NAME.contains(&event.kind)
         && !in_overlay(event.path)
         && !in_overlay(event.target)
+        && !held::is_wanted(shared, event)
 }
 
 impl Observer for VaultObserver {
@@ -194,6 +196,7 @@ impl Observer for VaultObserver {
         let Some(shared) = self.shared.upgrade() else {
             return;
         };
+        let event = &held::as_truncate(event);
         let Some(process) = processes.get(event.process) else {
             return;
         };
@@ -231,12 +234,15 @@ impl Observer for VaultObserver {
 
 /// Works until the vault stops.
 pub fn run(shared: &Shared, notes: &Receiver<Note>) {
+    let mut held = Held::default();
     while !shared.stop.load(Ordering::Relaxed) {
+        held.look(shared);
         let note = match notes.recv_timeout(IDLE) {
             Ok(note) => note,
             Err(RecvTimeoutError::Timeout) => continue,
             Err(RecvTimeoutError::Disconnected) => return,
         };
+        held.take(shared, &note);
         // Outside of containers hardly anybody has a mount table of his own.
         if note.kind == EventKind::Exec && (note.container.is_some() || namespace(shared, note.pid).is_some())
         {

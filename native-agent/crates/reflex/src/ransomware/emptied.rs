@@ -2,7 +2,7 @@
 //! several kinds are loss, whatever program was told to do it.
 use std::collections::{HashMap, HashSet};
 
-use norn_events::{ContentChange, ContentShape, ProcessIndex, ProcessUid};
+use norn_events::{ChangeKind, ContentChange, ContentShape, ProcessIndex, ProcessUid};
 
 use super::Ransomware;
 use super::blame::Actor;
@@ -13,7 +13,7 @@ use super::removals::{is_remade, kind};
 use super::score::{Exhibit, Piece};
 use super::trust::is_proven;
 use crate::Context;
-use crate::lineage::base_name;
+use crate::lineage::{base_name, directory};
 
 /// Of a file that was written anew, no more is left than says anything, bytes, and less than one part in so many.
 const LEFT_BYTES_MAX: u64 = 48;
@@ -27,12 +27,16 @@ const WAITING_MAX: usize = 64;
 /// Emptied files whose lineage is remembered, to see them filled again.
 const REMEMBERED_MAX: usize = 8_192;
 
-/// Files, and kinds of them by the ends of their names, that must be empty at the same time.
-type Bar = (usize, usize);
+/// Files, kinds of them by the ends of their names, and directories, that must be empty at the same time.
+type Bar = (usize, usize, usize);
 /// Fewer kinds ask for more files: caches and samples are of one kind.
-const BARS: [Bar; 3] = [(8, 3), (12, 2), (16, 1)];
+const BARS: [Bar; 3] = [(8, 3, 1), (12, 2, 1), (16, 1, 1)];
 /// For a dedicated tool of an unchanged package: a database may empty many of its own.
-const BARS_PROVEN: [Bar; 1] = [(16, 5)];
+const BARS_PROVEN: [Bar; 1] = [(16, 5, 1)];
+/// Of files that one process has open, and may write: TeX opens up to twenty of many kinds, and what divides a table among many
+/// files has them all open, of one kind and in one directory.
+const BARS_HELD: [Bar; 3] = [(24, 3, 1), (32, 2, 1), (40, 1, 8)];
+const BARS_HELD_PROVEN: [Bar; 1] = [(24, 5, 1)];
 
 /// Emptied all the time, by whoever rotates or clears them. Whole parts of a path, and ends of names.
 const PASSING_FOLDERS: [&[u8]; 5] = [b"log", b"logs", b"cache", b".cache", b"spool"];
@@ -56,7 +60,10 @@ const PASSING_KINDS: [&[u8]; 13] = [
 struct Waiting {
     path: u64,
     kind: u64,
+    directory: u64,
     time_ns: u64,
+    /// Whoever emptied it has it open.
+    held: bool,
     proven: bool,
     chain: Vec<ProcessUid>,
     exhibit: Exhibit,
@@ -82,16 +89,30 @@ impl Emptied {
         if self.waiting.len() >= WAITING_MAX {
             self.waiting.remove(0);
         }
-        let bars = if file.proven { &BARS_PROVEN[..] } else { &BARS };
+        let (bars, bars_held) = match file.proven {
+            true => (&BARS_PROVEN[..], &BARS_HELD_PROVEN[..]),
+            false => (&BARS[..], &BARS_HELD[..]),
+        };
+        let holder = file.chain.first().copied();
         self.waiting.push(file);
-        let kinds: HashSet<u64> = self.waiting.iter().map(|file| file.kind).collect();
-        let reached = |&(files, kinds_min): &Bar| self.waiting.len() >= files && kinds.len() >= kinds_min;
-        self.counts |= bars.iter().any(reached);
+        self.counts |= self.reaches(bars, |file| !file.held)
+            || self.reaches(bars_held, |file| {
+                file.held && file.chain.first().copied() == holder
+            });
         if self.counts {
             std::mem::take(&mut self.waiting)
         } else {
             Vec::new()
         }
+    }
+
+    fn reaches(&self, bars: &[Bar], counted: impl Fn(&&Waiting) -> bool) -> bool {
+        let counted = || self.waiting.iter().filter(&counted);
+        let kinds: HashSet<u64> = counted().map(|file| file.kind).collect();
+        let directories: HashSet<u64> = counted().map(|file| file.directory).collect();
+        bars.iter().any(|&(files_min, kinds_min, directories_min)| {
+            counted().count() >= files_min && kinds.len() >= kinds_min && directories.len() >= directories_min
+        })
     }
 
     fn refill(&mut self, path: u64) {
@@ -148,6 +169,16 @@ pub fn is_lost(before: &ContentShape, after: &ContentShape, cut: bool) -> bool {
         || (same_beginning && after.size <= before.size - before.size / CUT_MIN)
 }
 
+/// What was emptied before was so in order to be written.
+pub fn has_content_again(change: &ContentChange) -> bool {
+    let written = matches!(change.kind, ChangeKind::Overwritten | ChangeKind::Replaced);
+    let is_kept = |after: &ContentShape| {
+        let lost = |before: &ContentShape| is_lost(before, after, false);
+        after.size > 0 && !change.before.as_ref().is_some_and(lost)
+    };
+    written && change.after.as_ref().is_some_and(is_kept)
+}
+
 impl Ransomware {
     /// It counts when enough others are as empty; those then count with it.
     pub(super) fn on_emptied(
@@ -192,6 +223,8 @@ impl Ransomware {
         let file = Waiting {
             path: hash_of(&change.path),
             kind: hash_of(kind(&change.path)),
+            directory: hash_of(directory(&change.path)),
+            held: change.kind == ChangeKind::Held,
             time_ns: change.time_ns,
             proven,
             chain: actor.chain.clone(),

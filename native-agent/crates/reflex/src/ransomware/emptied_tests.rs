@@ -188,3 +188,70 @@ fn it_does_not_matter_over_how_many_directories_the_emptied_files_are_spread() {
         }
     }
 }
+
+#[test]
+fn who_empties_many_and_holds_them_all_is_a_wiper_whatever_the_program() {
+    for program in ["/tmp/w", "/usr/bin/tee", "/usr/bin/python3", "/usr/bin/perl"] {
+        let mut world = World::new();
+        let shell = world.process("/usr/bin/bash", None);
+        let wiper = world.process(program, Some(shell));
+        (0..23).for_each(|number| world.hold(wiper, &path(number, 4), TEXT));
+        assert!(world.firing().is_none(), "{program}: TeX has as many");
+        world.hold(wiper, &path(23, 4), TEXT);
+        let firing = world.firing().unwrap_or_else(|| panic!("{program} fires"));
+        assert_eq!(firing.scope, world.uid(wiper), "{program}");
+        assert_eq!(firing.files_changed, 24, "{program}");
+        // And closes them when it is stopped.
+        (0..24).for_each(|number| world.overwrite(wiper, &path(number, 4), (TEXT, EMPTY)));
+        assert!(world.firing().is_none(), "{program}: once");
+    }
+}
+
+#[test]
+fn a_file_that_is_held_and_then_closed_counts_once() {
+    let mut world = World::new();
+    let wiper = world.process("/usr/bin/python3", None);
+    for number in 0..7 {
+        world.hold(wiper, &path(number, 4), TEXT);
+        world.overwrite(wiper, &path(number, 4), (TEXT, EMPTY));
+        world.hold(wiper, &path(number, 4), TEXT);
+        world.overwrite(wiper, &path(number, 4), (TEXT, EMPTY));
+    }
+    assert!(world.firing().is_none());
+    (7..10).for_each(|number| world.overwrite(wiper, &path(number, 4), (TEXT, EMPTY)));
+    let firing = world.firing().expect("what was closed empty counts as ever");
+    assert!(firing.files_changed <= 10, "{}", firing.files_changed);
+}
+
+#[test]
+fn who_holds_many_to_write_them_never_fires() {
+    let mut world = World::new();
+    let runtime = world.process("/usr/bin/node", None);
+    for round in 0..40 {
+        let name = |number: usize| format!("/srv/site/{}", path(round * 20 + number, 4));
+        (0..20).for_each(|number| world.hold(runtime, &name(number), TEXT));
+        (0..20).for_each(|number| world.overwrite(runtime, &name(number), (TEXT, TEXT)));
+    }
+    let divider = world.process("/usr/bin/mawk", None);
+    (0..400).for_each(|number| world.hold(divider, &format!("/srv/by-customer/{number}.csv"), TEXT));
+    let make = world.process("/usr/bin/make", None);
+    for document in 0..30 {
+        let typesetter = world.process("/usr/bin/pdftex", Some(make));
+        for kind in [
+            "aux", "toc", "lof", "lot", "out", "idx", "glo", "nav", "snm", "bcf", "pdf",
+        ] {
+            world.hold(typesetter, &format!("/srv/{document}.{kind}"), TEXT);
+        }
+    }
+    assert!(world.firing().is_none());
+}
+
+#[test]
+fn files_of_one_kind_that_are_held_count_when_they_are_gathered_from_many_directories() {
+    let mut world = World::new();
+    let wiper = world.process("/usr/bin/tee", None);
+    (0..39).for_each(|number| world.hold(wiper, &format!("/srv/{}/{number}.pdf", number % 9), TEXT));
+    assert!(world.firing().is_none());
+    world.hold(wiper, "/srv/3/last.pdf", TEXT);
+    assert!(world.firing().is_some());
+}

@@ -22,7 +22,7 @@ use crate::{Context, Firing};
 use births::Births;
 use blame::{Actor, HOLDS, climb, common_ancestor, is_forked_from, threshold};
 use canaries::Canaries;
-use emptied::{AllEmptied, is_lost};
+use emptied::{AllEmptied, has_content_again, is_lost};
 use evidence::{Harm, could_be_ciphertext, had_format, judge};
 use finding::{exhibit, firing};
 use names::Names;
@@ -97,6 +97,7 @@ impl Ransomware {
             ChangeKind::Overwritten | ChangeKind::Cut | ChangeKind::Replaced => {
                 self.on_overwrite(change, (&actor, index), context)?
             }
+            ChangeKind::Held => self.on_emptied(change, (&actor, index), context)?,
             ChangeKind::Created if is_empty(change) => {
                 self.on_made_empty(change, (&actor, index), context)?
             }
@@ -214,7 +215,7 @@ impl Ransomware {
     /// Cheap: most changes are no evidence and must not cost a walk through the tree.
     fn matters(&self, change: &ContentChange) -> bool {
         match change.kind {
-            ChangeKind::Overwritten | ChangeKind::Cut | ChangeKind::Replaced => {
+            ChangeKind::Overwritten | ChangeKind::Cut | ChangeKind::Held | ChangeKind::Replaced => {
                 match (&change.before, &change.after) {
                     (Some(before), None) => had_format(before),
                     (None, Some(after)) => could_be_ciphertext(after).is_some(),
@@ -499,16 +500,6 @@ fn actor_of(change: &ContentChange, context: &Context<'_>) -> Option<ProcessInde
 
 fn is_empty(change: &ContentChange) -> bool {
     change.after.is_some_and(|after| after.size == 0)
-}
-
-/// What was emptied before was so in order to be written.
-fn has_content_again(change: &ContentChange) -> bool {
-    let written = matches!(change.kind, ChangeKind::Overwritten | ChangeKind::Replaced);
-    let is_kept = |after: &ContentShape| {
-        let lost = |before: &ContentShape| is_lost(before, after, false);
-        after.size > 0 && !change.before.as_ref().is_some_and(lost)
-    };
-    written && change.after.as_ref().is_some_and(is_kept)
 }
 
 fn is_small_text(shape: &ContentShape) -> bool {

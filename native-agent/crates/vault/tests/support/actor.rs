@@ -115,6 +115,14 @@ impl Actor {
         self.tell((EventKind::FileTruncate, 0), path, Path::new(""));
     }
 
+    /// Opens it with O_TRUNC.
+    pub fn empty(&mut self, path: &Path) -> fs::File {
+        let file = fs::File::options().write(true).truncate(true).open(path).unwrap();
+        let flags = (libc::O_WRONLY | libc::O_TRUNC) as u32;
+        self.tell((EventKind::FileOpen, flags), path, Path::new(""));
+        file
+    }
+
     /// One is overwritten, the next removed, the third renamed.
     pub fn by_turns(&mut self, targets: &[PathBuf], suffix: &str) {
         for (number, path) in targets.iter().enumerate() {

@@ -178,6 +178,25 @@ for base, _, names in os.walk(\"docs/letters\"):
 shutil.rmtree(\"v\"); shutil.rmtree(\"docs\")'",
     },
     Workload {
+        name: "all opened before one is written",
+        needs: "node",
+        script: "for round in 1 2; do node -e 'const fs = require(\"fs\");
+            const walk = dir => fs.readdirSync(dir, { withFileTypes: true }).flatMap(entry => entry.isDirectory() ? walk(dir + \"/\" + entry.name) : [dir + \"/\" + entry.name]);
+            const files = walk(\"docs\").map(path => [path, \"// again\\n\" + fs.readFileSync(path, \"latin1\")]);
+            Promise.all(files.map(([path, text]) => fs.promises.writeFile(path, text)))'; done",
+    },
+    Workload {
+        name: "a table among many files",
+        needs: "awk",
+        script: "mkdir out; for round in 1 2; do seq 4000 | awk '{ print $1, \"invoice of the north\", $1 * 7 > (\"out/\" $1 % 200 \".csv\") }'; done
+            (seq 400; sleep 6; seq 400) | awk '{ print $1, \"invoice of the south\", $1 * 7 > (\"out/\" $1 % 200 \".csv\") }'",
+    },
+    Workload {
+        name: "slow jobs, each with its result",
+        needs: "xargs",
+        script: "job() { find docs -type f | head -48 | xargs -P 48 -n 1 sh -c '{ sleep 2; cat \"$0\"; } > \"$0.${0##*.}\"'; }; job; job",
+    },
+    Workload {
         name: "cp, mv, find -delete, rm -r",
         needs: "find",
         script: "cp -a docs a; mv a b; find b -name '*.csv' -delete; cp -a docs/. b; each touch; rm -rf b; for f in docs/letters/*; do mv $f $f.bak; done; rm -r docs",

@@ -41,6 +41,7 @@ pub const QUICK_ATTACKS: &[Way] = &[
         "mv",
         r#"each staged; over() { mv -f "$OUT/$1" "$1"; }; each over"#,
     ),
+    way("tee of nothing", "tee", r#"files | xargs tee > /dev/null"#),
     way(
         "documents deleted in every directory",
         "perl",
@@ -137,9 +138,42 @@ for f in sys.stdin:
         r#"empty() { cat /dev/null > "$1"; }; each empty"#,
     ),
     way(
-        "tee of nothing",
-        "tee",
-        r#"files | xargs tee < /dev/null > /dev/null"#,
+        "held by perl for good",
+        "perl",
+        r#"files | perl -ne 'chomp; open($h[$n++], ">", $_); END { sleep 60 }'"#,
+    ),
+    way(
+        "held and cut",
+        PYTHON,
+        r#"files | python3 -c 'import sys,time
+held = [open(f.rstrip("\n"), "r+b") for f in sys.stdin]
+for f in held: f.truncate(0)
+time.sleep(60)'"#,
+    ),
+    way(
+        "held by several threads",
+        PYTHON,
+        r#"files | python3 -c 'import sys,threading,time
+names = [f.rstrip("\n") for f in sys.stdin]; held = []
+def work(part):
+    for f in part: held.append(open(f, "w")); time.sleep(1)
+    time.sleep(60)
+for n in range(4): threading.Thread(target=work, args=(names[n::4],)).start()'"#,
+    ),
+    way(
+        "held and deleted",
+        PYTHON,
+        r#"files | python3 -c 'import os,sys,time
+held = []
+for f in sys.stdin: held.append(open(f.rstrip("\n"), "w"))
+for f in held: os.unlink(f.name)
+time.sleep(60)'"#,
+    ),
+    way(
+        "opened to read and emptied",
+        PYTHON,
+        r#"files | python3 -c 'import os,sys
+for f in sys.stdin: os.close(os.open(f.rstrip("\n"), os.O_RDONLY | os.O_TRUNC))'"#,
     ),
     way(
         "install of nothing",
@@ -160,7 +194,7 @@ for f in sys.stdin:
     way(
         "nobody",
         "setpriv",
-        r#"chmod -R a+rwX . && setpriv --reuid=65534 --clear-groups bash -c 'find docs -type f | while read -r f; do : > "$f"; done'"#,
+        r#"setpriv --reuid=65534 --clear-groups --inh-caps=+dac_override --ambient-caps=+dac_override bash -c 'find docs -type f | while read -r f; do : > "$f"; done'"#,
     ),
     way(
         "own rename",

@@ -10,6 +10,7 @@ use norn_events::{ChangeKind, ContentChange, ContentFormat, ContentShape};
 use crate::capture::{Shared, missing_version, sample};
 use crate::closes::{self, Close};
 use crate::file::{FileKey, Metadata, Stamp};
+use crate::mapped::Mappings;
 use crate::places::{Found, LowerFile};
 use crate::record::{Aspect, Change, Content, Location, Missing, Record, Time, Version};
 use crate::rest::{REST_BYTES_MAX, at_rest};
@@ -65,11 +66,25 @@ struct Files {
     resting: Queue,
     settling: VecDeque<Resting>,
     writers: Writers,
+    mapped: Mappings,
 }
 
 impl Files {
     fn is_empty(&self) -> bool {
         self.resting.order.is_empty() && self.settling.is_empty()
+    }
+
+    fn closed(&mut self, shared: &Shared, close: Close) {
+        if let Err(error) = self.mapped.note(shared, &close) {
+            tracing::debug!(%error, "nobody can tell whether a file that was closed is mapped");
+        }
+        self.take(shared, close);
+    }
+
+    fn look_at_mapped(&mut self, shared: &Shared) {
+        for written in self.mapped.look() {
+            self.take(shared, written);
+        }
     }
 
     fn take(&mut self, shared: &Shared, close: Close) {
@@ -111,8 +126,9 @@ pub fn run(shared: &Shared) {
     let mut rest_at = Instant::now();
     let mut busy_until = rest_at;
     loop {
+        files.look_at_mapped(shared);
         if let Some(close) = next(shared) {
-            files.take(shared, close);
+            files.closed(shared, close);
             shared.progress.closes.handled(1);
             rest_at = Instant::now() + QUIET;
             busy_until = Instant::now() + LINGER;
@@ -124,7 +140,8 @@ pub fn run(shared: &Shared) {
         } else if Instant::now() < busy_until {
             std::thread::sleep(NAP);
         } else {
-            closes::wait(shared, if files.is_empty() { IDLE } else { QUIET });
+            let idle = if files.is_empty() { IDLE } else { QUIET };
+            closes::wait(shared, files.mapped.due_in().unwrap_or(idle).min(idle));
         }
     }
 }
@@ -147,7 +164,8 @@ fn after_close(shared: &Shared, writers: &mut Writers, mut close: Close) -> io::
     if is_unwritten(shared, key, &stat) {
         return Ok(None);
     }
-    let Some(found) = shared.places.find(fd, &stat, key) else {
+    let found = shared.places.find(fd, &stat, key);
+    let Some(found) = found.or_else(|| last_known(shared, key)) else {
         return Ok(None);
     };
     close.pid = writers.of(shared, (key, found.location.place), (close.pid, close.time));
@@ -198,6 +216,21 @@ fn after_close(shared: &Shared, writers: &mut Writers, mut close: Close) -> io::
         rest(shared, &resting);
     }
     Ok((wanted && stat.st_nlink > 0).then_some(resting))
+}
+
+/// The name by which it was closed is gone, and the kernel knows no other one of those that the file has.
+fn last_known(shared: &Shared, key: FileKey) -> Option<Found> {
+    let index = shared.store.index();
+    let state = index.state(key)?;
+    let (place, path, seen) = (state.place, state.path.to_vec(), state.seen());
+    let location = Location {
+        key,
+        place,
+        path,
+        seen,
+    };
+    let overlay = None;
+    Some(Found { location, overlay })
 }
 
 /// Opened to write and closed as it was copied. A write in the tick of the clock in which the copied state came about would not

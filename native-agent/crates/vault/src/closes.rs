@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use crate::capture::Shared;
 use crate::events::{RawEvent, parse};
+use crate::mapped::can_be_written;
 use crate::record::Time;
-use crate::sys::{self, Lease};
+use crate::sys;
 
 /// Closes waiting for the closer, each with a descriptor; more are lost, and counted.
 pub const CLOSES_MAX: usize = 4096;
@@ -96,7 +97,7 @@ fn take(shared: &Shared, waiting: &mut VecDeque<Close>, event: RawEvent) {
 /// Somebody can write to the file, or has closed it after writing and that is not taken in yet. `file` is open for reading.
 pub fn is_being_written(shared: &Shared, file: RawFd, stat: &sys::Stat) -> io::Result<bool> {
     // An error: the file system has no leases, and nobody can tell.
-    if matches!(Lease::take(sys::open_again(file, libc::O_RDONLY)?), Ok(None)) {
+    if can_be_written(shared, file, stat).unwrap_or(false) {
         return Ok(true);
     }
     // A close is told before the lease can be had.

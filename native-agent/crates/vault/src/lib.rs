@@ -20,6 +20,7 @@ mod homes;
 mod index;
 mod learn;
 mod lookout;
+mod mapped;
 mod mount_events;
 mod mounts;
 mod named;

@@ -11,8 +11,8 @@ use std::time::Duration;
 use norn_events::wire::action::v1::{FileVerdict, Verdict};
 use norn_vault::{RestoreReport, RestoreRequest};
 use support::{
-    Actor, PLACES, Place, Scene, assert_same, assert_same_contents, assert_same_or_late, corpus, files,
-    manifest_of, refused, set_attribute, set_mode_and_time, with_suffix,
+    Actor, PLACES, Place, Scene, assert_same, assert_same_contents, assert_same_or_late, cipher, corpus,
+    files, manifest_of, refused, set_attribute, set_mode_and_time, with_suffix,
 };
 
 /// user::rw-, user:1000:r--, group::r--, mask::r--, other::--- in the form that `struct posix_acl_xattr_header` has.
@@ -78,7 +78,7 @@ fn metadata_alone() {
 
 fn two_names_each(dir: &Path) {
     fs::create_dir(dir.join("other")).unwrap();
-    for number in 0..8 {
+    for number in 0..9 {
         let path = dir.join(format!("file-{number}"));
         fs::write(&path, format!("{number} has two names\n").repeat(80)).unwrap();
         fs::hard_link(&path, dir.join(format!("other/twin-{number}"))).unwrap();
@@ -119,6 +119,11 @@ fn hard_links() {
             drop(file);
             fs::write(data.join("new"), b"pay").unwrap();
             actor.rename(&data.join("new"), &name(5));
+            for path in [name(8), twin(8)] {
+                let content = fs::read(&path).unwrap();
+                open(path.clone()).write_all(&cipher(&content)).unwrap();
+                actor.unlink(&path);
+            }
         });
         let report = scene.restore(scope);
         assert_same(&scene, &before, &report);

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use norn_events::wire::action::v1::Verdict;
-use support::{PLACES, Place, Scene, assert_same_or_late, cipher, files, set_mode_and_time, ways};
+use norn_events::{ContentChange, ContentFormat};
+use support::{Actor, PLACES, Place, Scene, assert_same_or_late, cipher, files, set_mode_and_time, ways};
 
 const FILES: usize = 8;
 /// The first copies are made by then, and nobody has looked a second time.
@@ -74,6 +75,47 @@ fn mapped_and_held_open_while_their_copy_is_looked_at_again() {
     }
 }
 
+fn wipe(actor: &mut Actor, path: &Path) {
+    let size = fs::metadata(path).unwrap().len() as usize;
+    let file = OpenOptions::new().write(true).open(path).unwrap();
+    file.write_all_at(&vec![path.as_os_str().len() as u8; size], 0)
+        .unwrap();
+    // It is closed when this name is gone, and nobody has used the other one yet.
+    actor.unlink(path);
+    drop(file);
+    std::thread::sleep(A_MOMENT);
+}
+
+/// By the one name, which goes, then by the other, which goes too: what the second open found is the attack's own work.
+#[test]
+fn a_file_with_two_names_that_is_overwritten_by_both() {
+    for place in PLACES {
+        let mut scene = Scene::new(place, make);
+        let data = scene.data();
+        let names = |number: usize| {
+            [format!("new-{number}"), format!("other-new-{number}")].map(|name| data.join(name))
+        };
+        scene.outsider(|actor| {
+            for [one, other] in (0..FILES).map(names) {
+                write_all(std::slice::from_ref(&one));
+                actor.link(&one, &other);
+            }
+        });
+        let before = scene.manifest();
+        fs::write("/proc/sys/vm/drop_caches", "2").unwrap();
+        let scope = scene.attack(|actor| (0..FILES).flat_map(names).for_each(|path| wipe(actor, &path)));
+        let report = scene.restore(scope);
+        let late = assert_same_or_late(&scene, &before, &report);
+        let restored = report.count(Verdict::Restored);
+        assert_eq!(
+            restored + late,
+            2 * FILES,
+            "{place:?}: {:?}",
+            support::refused(&report)
+        );
+    }
+}
+
 /// Longer than any file system's clock takes to go on: an open that wrote nothing is told from one that did.
 const OF_AGE: Duration = Duration::from_millis(1500);
 
@@ -86,6 +128,7 @@ fn an_old_file_of_a_layer_that_is_mapped_closed_and_written_long_after() {
     });
     let before = scene.manifest();
     let targets = files(&before, &scene.data());
+    let changes = scene.vault().changes();
     let scope = scene.attack(|_| {
         let mut held: Vec<_> = targets.iter().map(|path| ways::Mapped::new(path)).collect();
         held.iter_mut().for_each(ways::Mapped::close);
@@ -93,6 +136,21 @@ fn an_old_file_of_a_layer_that_is_mapped_closed_and_written_long_after() {
         held.iter().for_each(ways::Mapped::encrypt);
         std::thread::sleep(HELD);
     });
+    let told: Vec<_> = changes.try_iter().collect();
+    for path in &targets {
+        let name = path.file_name().unwrap().as_encoded_bytes();
+        let is_cipher = |change: &ContentChange| {
+            let after = change
+                .after
+                .filter(|after| after.format == ContentFormat::Unknown);
+            change.path.ends_with(name) && after.is_some_and(|after| after.entropy > 7.0)
+        };
+        assert!(
+            told.iter().any(is_cipher),
+            "nobody was told of {}",
+            path.display()
+        );
+    }
     let report = scene.restore(scope);
     let late = assert_same_or_late(&scene, &before, &report);
     let restored = report.count(Verdict::Restored);

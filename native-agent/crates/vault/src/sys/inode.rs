@@ -116,6 +116,20 @@ impl Lease {
     }
 }
 
+/// A descriptor or a mapping of somebody can write to the file. `fd` is one for reading, and holds no lease.
+pub fn is_open_to_write(fd: RawFd) -> io::Result<bool> {
+    // SAFETY: takes integers only. Without the first call the signal of a lease that is broken would end this process.
+    let set = |kind: libc::c_int| unsafe {
+        check(libc::fcntl(fd, F_SETSIG, UNHEARD))?;
+        check(libc::fcntl(fd, libc::F_SETLEASE, kind))
+    };
+    match set(libc::F_RDLCK) {
+        Ok(_) => set(libc::F_UNLCK).map(|_| false),
+        Err(error) if error.raw_os_error() == Some(libc::EAGAIN) => Ok(true),
+        Err(error) => Err(error),
+    }
+}
+
 /// Takes away what makes a program more than who starts it.
 pub fn strip_privileges(fd: RawFd) -> io::Result<()> {
     let mode = super::fstat(fd)?.st_mode;
@@ -162,7 +176,14 @@ mod tests {
         let read = || OwnedFd::from(File::open(&path).unwrap());
         let writer = OpenOptions::new().write(true).open(&path).unwrap();
         assert!(Lease::take(read()).unwrap().is_none());
+        assert!(is_open_to_write(read().as_raw_fd()).unwrap());
         drop(writer);
+        let again = read();
+        assert!(!is_open_to_write(again.as_raw_fd()).unwrap());
+        assert!(
+            !is_open_to_write(again.as_raw_fd()).unwrap(),
+            "the lease was given back"
+        );
         let lease = Lease::take(read()).unwrap().unwrap();
         assert!(lease.is_whole());
         let late = OpenOptions::new();

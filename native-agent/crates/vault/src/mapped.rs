@@ -1,0 +1,138 @@
+//! Files of overlays that a mapping can still write to when their last descriptor is closed. The mapping is one of the layer's
+//! file: nobody tells of what is written by it, nor of its end. So they are looked at until nobody can write to them.
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::time::{Duration, Instant};
+
+use crate::capture::Shared;
+use crate::closes::Close;
+use crate::file::{FileKey, Stamp};
+use crate::places::{Overlay, open_path};
+use crate::record::Time;
+use crate::sys;
+
+/// Files looked at, each with two descriptors; those that came first stay.
+const MAPPED_MAX: usize = 1024;
+/// A look that takes long is followed by a longer time without one: a fiftieth of a core at most.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// Sooner than a restore begins after it was asked for.
+const LOOK_EVERY_MAX: Duration = Duration::from_millis(200);
+const REST: u32 = 50;
+
+struct Mapped {
+    key: FileKey,
+    /// As the container has it.
+    fd: OwnedFd,
+    layer: OwnedFd,
+    /// Of the close after which only mappings were left.
+    pid: u32,
+    seen: Stamp,
+}
+
+#[derive(Default)]
+pub struct Mappings {
+    files: Vec<Mapped>,
+    look_at: Option<Instant>,
+}
+
+impl Mappings {
+    /// To be called at each close of a file.
+    pub fn note(&mut self, shared: &Shared, close: &Close) -> io::Result<()> {
+        let fd = close.fd.as_raw_fd();
+        let stat = sys::fstat(fd)?;
+        let Some(overlay) = shared.places.overlay(stat.st_dev) else {
+            return Ok(());
+        };
+        // Who has it open still will close it, and is told of then.
+        if stat.st_nlink == 0 || self.files.len() >= MAPPED_MAX || sys::is_open_to_write(fd)? {
+            return Ok(());
+        }
+        let key = shared.places.key(fd, &stat)?;
+        let is_known = self.files.iter().any(|file| file.key == key);
+        let found = shared
+            .places
+            .find_in_overlay(fd, &stat, key)
+            .filter(|_| !is_known);
+        let layer = found.and_then(|found| in_layer(&overlay, &found.location.path, &stat));
+        let Some(layer) = layer else {
+            return Ok(());
+        };
+        if sys::is_open_to_write(layer.as_raw_fd())? {
+            self.look_at.get_or_insert(Instant::now() + LOOK_EVERY);
+            self.files.push(Mapped {
+                key,
+                fd: close.fd.try_clone()?,
+                layer,
+                pid: close.pid,
+                seen: Stamp::from(&stat),
+            });
+        }
+        Ok(())
+    }
+
+    /// How long until the next look; `None` when there is nothing to look at.
+    pub fn due_in(&self) -> Option<Duration> {
+        let at = self.look_at?;
+        Some(at.saturating_duration_since(Instant::now()))
+    }
+
+    /// What was written since the last look, as if it were closed now. When it is due.
+    pub fn look(&mut self) -> Vec<Close> {
+        if self.due_in() != Some(Duration::ZERO) {
+            return Vec::new();
+        }
+        let begun = Instant::now();
+        let mut written = Vec::new();
+        self.files.retain_mut(|file| match file.look(&mut written) {
+            Ok(goes_on) => goes_on,
+            Err(error) => {
+                tracing::debug!(%error, "a file that is mapped can't be looked at");
+                false
+            }
+        });
+        let pause = (begun.elapsed() * REST).clamp(LOOK_EVERY, LOOK_EVERY_MAX);
+        self.look_at = (!self.files.is_empty()).then(|| Instant::now() + pause);
+        written
+    }
+}
+
+impl Mapped {
+    /// Says whether it is to be looked at again.
+    fn look(&mut self, written: &mut Vec<Close>) -> io::Result<bool> {
+        // First this: what is written by a mapping that has gone meanwhile is seen after it.
+        let is_mapped = sys::is_open_to_write(self.layer.as_raw_fd())?;
+        let now = Stamp::from(&sys::fstat(self.fd.as_raw_fd())?);
+        let changed = std::mem::replace(&mut self.seen, now) != now;
+        // Who has opened it since tells of it by his close.
+        if changed && !sys::is_open_to_write(self.fd.as_raw_fd())? {
+            let (fd, pid, time) = (self.fd.try_clone()?, self.pid, sys::boot_ns() as Time);
+            written.push(Close { fd, pid, time });
+        }
+        Ok(is_mapped)
+    }
+}
+
+/// The file of the layer, open for reading.
+fn in_layer(overlay: &Overlay, path: &[u8], stat: &sys::Stat) -> Option<OwnedFd> {
+    let layer = open_path(&overlay.mount.upper).ok()?;
+    let flags = libc::O_RDONLY | libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOATIME;
+    let file = sys::open_below(layer.as_raw_fd(), path, flags, sys::BELOW).ok()?;
+    let there = sys::fstat(file.as_raw_fd()).ok()?;
+    // On one file system both have one number; else what nobody writes at this moment has one state.
+    let is_it = there.st_ino == stat.st_ino || Stamp::from(&there) == Stamp::from(stat);
+    is_it.then_some(file)
+}
+
+/// A descriptor, or a mapping of the layer's file, can write to it. `file` is open for reading.
+pub fn can_be_written(shared: &Shared, file: RawFd, stat: &sys::Stat) -> io::Result<bool> {
+    if sys::is_open_to_write(file)? {
+        return Ok(true);
+    }
+    let Some(overlay) = shared.places.overlay(stat.st_dev) else {
+        return Ok(false);
+    };
+    let key = shared.places.key(file, stat)?;
+    let found = shared.places.find_in_overlay(file, stat, key);
+    let layer = found.and_then(|found| in_layer(&overlay, &found.location.path, stat));
+    layer.map_or(Ok(false), |layer| sys::is_open_to_write(layer.as_raw_fd()))
+}

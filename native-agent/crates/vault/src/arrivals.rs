@@ -1,15 +1,22 @@
 //! What comes into a protected directory from outside: made where nobody looked, it has a name here now, and maybe another's.
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::time::Duration;
 
 use norn_events::{ChangeKind, ContentShape};
 
 use crate::capture::{Shared, sample};
 use crate::closer::{before, looks_encrypted, tell};
-use crate::file::{FileKey, Metadata};
+use crate::file::{FileKey, Stamp};
+use crate::halves;
+use crate::index::Operation;
+use crate::made::Made;
 use crate::names::{Spot, created, identify, location, operation};
 use crate::record::{Aspect, Change, NameKind, NameOperation, Record, Time};
 use crate::rest;
 use crate::sys;
+
+/// A close that was before is told within this.
+const CLOSES_WITHIN: Duration = Duration::from_millis(500);
 
 /// What a regular file holds now.
 pub fn look_at(file: &OwnedFd) -> Option<ContentShape> {
@@ -26,12 +33,16 @@ pub fn look(shared: &Shared, spot: &Spot, key: Option<FileKey>) -> Option<Conten
     look_at(&file).filter(|_| key.is_none_or(|key| key == found))
 }
 
-/// Another file has its name already: the two were exchanged.
+/// Another file was told to have its name already: the two were exchanged. What only was seen there may have come later.
 pub fn is_taken(shared: &Shared, old: &Spot, (key, time): (Option<FileKey>, Time)) -> bool {
     let index = shared.store.index();
-    let holder = index.name_at(old.root.id, &old.path, time).flatten();
-    let same = |holder: FileKey| key.is_none_or(|key| index.original(key) == index.original(holder));
-    holder.is_some_and(|holder| !same(holder))
+    let (place, path) = (old.root.id, &old.path[..]);
+    let Some(holder) = index.name_at(place, path, time).flatten() else {
+        return false;
+    };
+    let is_holder = |key: FileKey| index.original(key) == index.original(holder);
+    let told = || index.operations.last_of(place, path).and_then(Operation::key);
+    !key.is_none_or(is_holder) && told().is_some_and(is_holder)
 }
 
 /// With a directory, all in it left. Nobody is told: it is not deleted.
@@ -58,7 +69,9 @@ pub fn left(shared: &Shared, spot: &Spot, by: (u32, Time)) {
 }
 
 /// What was made outside of the protected directories, where nobody looked, has a name in one now.
-pub fn arrived(shared: &Shared, spot: &Spot, (key, directory): (Option<FileKey>, bool), by: (u32, Time)) {
+pub fn arrived(shared: &Shared, spot: &Spot, made: Made<'_>, by: (u32, Time)) {
+    let Made { key, directory, .. } = made;
+    halves::tell_first(shared, None, spot);
     let named = (spot.root.id, &spot.path[..]);
     let replaced = key.and_then(|key| shared.store.index().name_before(named, by.1, key));
     if let Some(replaced) = replaced.filter(|_| !directory) {
@@ -68,7 +81,7 @@ pub fn arrived(shared: &Shared, spot: &Spot, (key, directory): (Option<FileKey>,
             ..gone
         }));
     }
-    created(shared, spot, (key, directory), by);
+    created(shared, spot, made, by);
     if directory {
         return;
     }
@@ -84,19 +97,59 @@ fn changed_outside(
     (pid, time): (u32, Time),
 ) -> Option<ContentShape> {
     let shape = before(shared, key, time)?;
-    let (_, file) = identify(shared, spot)?;
-    let stat = sys::fstat(file.as_raw_fd()).ok()?;
-    let now = Metadata::read(file.as_raw_fd(), &stat).ok()?;
-    let index = shared.store.index();
-    let known = index.state(key)?.before(time)?.metadata.clone();
-    drop(index);
-    if (known.size, known.modified_ns) == (now.size, now.modified_ns) {
+    if !is_changed(shared, spot, (key, time)) {
         return None;
     }
     let aspect = Aspect::Content;
     let change = Change { time, pid, aspect };
     shared.store.record(Record::Change(location(spot, key), change));
     Some(shape)
+}
+
+/// It has another name here, and was where nobody looks in between: somebody may have written to it there.
+pub fn tell_change(shared: &Shared, spot: &Spot, key: FileKey, by: (u32, Time)) {
+    if !is_changed(shared, spot, (key, by.1)) {
+        return;
+    }
+    // By one whose close is told, maybe.
+    shared.progress.close(&shared.watch, CLOSES_WITHIN);
+    let Some(pid) = untold_writer(shared, key, by) else {
+        return;
+    };
+    let by = (pid, by.1);
+    let Some(before) = changed_outside(shared, spot, key, by) else {
+        return;
+    };
+    let seen = [&spot.root.path[..], b"/", &spot.path].concat();
+    let after = look(shared, spot, Some(key));
+    tell(shared, &seen, by, (ChangeKind::Overwritten, Some(before), after));
+}
+
+/// Who asked to open it since its last copy, or else who moved it; `None` when a write was told of.
+fn untold_writer(shared: &Shared, key: FileKey, (pid, time): (u32, Time)) -> Option<u32> {
+    let index = shared.store.index();
+    let state = index.state(key)?;
+    let last = state.before(time)?.time;
+    if state.changes.iter().any(|change| change.time > last) {
+        return None;
+    }
+    let opened = index.opened(key).filter(|(opened, _)| *opened > last);
+    Some(opened.map_or(pid, |(_, opener)| opener))
+}
+
+fn is_changed(shared: &Shared, spot: &Spot, (key, time): (FileKey, Time)) -> bool {
+    let now = || {
+        let (found, file) = identify(shared, spot)?;
+        let stat = sys::fstat(file.as_raw_fd()).ok()?;
+        (found == key).then(|| Stamp::from(&stat))
+    };
+    let index = shared.store.index();
+    let known = index
+        .state(key)
+        .and_then(|state| Some(state.before(time)?.metadata.stamp()));
+    drop(index);
+    let of = |stamp: Stamp| (stamp.size, stamp.modified_ns);
+    known.zip(now()).is_some_and(|(known, now)| of(known) != of(now))
 }
 
 pub fn tell_arrival(

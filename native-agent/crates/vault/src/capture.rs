@@ -11,6 +11,7 @@ use crate::audit::Figures;
 use crate::clones::{CLONE_BYTES_MIN, in_layer};
 use crate::closes::Closes;
 use crate::file::{FileKey, Metadata, PlaceId, Stamp};
+use crate::halves::Halves;
 use crate::homes::Homes;
 use crate::learn::Learned;
 use crate::mount_events::MountEvents;
@@ -59,6 +60,7 @@ pub struct Shared {
     pub protected: Protected,
     pub signals: MountEvents,
     pub homes: Homes,
+    pub halves: Halves,
     pub standings: Standings,
     pub figures: Figures,
 }

@@ -29,6 +29,8 @@ pub struct RawEvent {
     pub fd: Option<OwnedFd>,
     /// The file that the event is about.
     pub key: Option<FileKey>,
+    /// Its handle, by which it is opened whatever it is called now.
+    pub handle: Option<Handle>,
     pub at: Option<Name>,
     pub old: Option<Name>,
     pub new: Option<Name>,
@@ -69,6 +71,7 @@ pub fn parse(mut bytes: &[u8]) -> Vec<RawEvent> {
             pid: head.pid as u32,
             fd,
             key: None,
+            handle: None,
             at: None,
             old: None,
             new: None,
@@ -86,18 +89,24 @@ fn infos(mut bytes: &[u8], event: &mut RawEvent) {
             return;
         }
         let (info, rest) = bytes.split_at(length);
-        match (info[0], key_and_name(info)) {
-            (INFO_FID, Some((key, _))) => event.key = Some(key),
-            (INFO_DFID_NAME, Some((directory, name))) => event.at = Some(Name { directory, name }),
-            (INFO_OLD_DFID_NAME, Some((directory, name))) => event.old = Some(Name { directory, name }),
-            (INFO_NEW_DFID_NAME, Some((directory, name))) => event.new = Some(Name { directory, name }),
+        let Some((file_system, handle, name)) = handle_and_name(info) else {
+            bytes = rest;
+            continue;
+        };
+        let key = FileKey::new(file_system, &handle);
+        let name = Name { directory: key, name };
+        match info[0] {
+            INFO_FID => (event.key, event.handle) = (Some(key), Some(handle)),
+            INFO_DFID_NAME => event.at = Some(name),
+            INFO_OLD_DFID_NAME => event.old = Some(name),
+            INFO_NEW_DFID_NAME => event.new = Some(name),
             _ => {}
         }
         bytes = rest;
     }
 }
 
-fn key_and_name(info: &[u8]) -> Option<(FileKey, Vec<u8>)> {
+fn handle_and_name(info: &[u8]) -> Option<(u64, Handle, Vec<u8>)> {
     let file_system = u64::from_ne_bytes(info[4..12].try_into().ok()?);
     let size = u32::from_ne_bytes(info[12..16].try_into().ok()?) as usize;
     let kind = i32::from_ne_bytes(info[16..20].try_into().ok()?);
@@ -107,5 +116,5 @@ fn key_and_name(info: &[u8]) -> Option<(FileKey, Vec<u8>)> {
         .next()
         .unwrap_or_default()
         .to_vec();
-    Some((FileKey::new(file_system, &Handle { kind, bytes }), name))
+    Some((file_system, Handle { kind, bytes }, name))
 }

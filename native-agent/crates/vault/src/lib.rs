@@ -1,7 +1,8 @@
 //! Pre-images of files, taken through fanotify before a process can change them, and their byte-for-byte restore.
 //!
 //! Reading order: `vault` (the public face and its threads), `responder` → `capture` (an open waits while its file is
-//! copied), `closer` (what became of the content), `rest` (copies made before anybody asks), `names` and `sensor` (who changed which name), `held` (who emptied files and keeps them open), `record` → `pack` →
+//! copied), `closer` (what became of the content), `rest` (copies made before anybody asks), `names` and `sensor` (who changed which name; `halves`: moves
+//! that are told by halves), `held` (who emptied files and keeps them open), `record` → `pack` →
 //! `index` → `store` (the journal), `restore` (plan, then apply).
 mod actors;
 mod arrivals;
@@ -14,12 +15,14 @@ mod closes;
 mod error;
 mod events;
 mod file;
+mod halves;
 mod health;
 mod held;
 mod homes;
 mod index;
 mod learn;
 mod lookout;
+mod made;
 mod mapped;
 mod mount_events;
 mod mounts;

@@ -16,7 +16,7 @@ use crate::record::Record;
 use crate::rest::Scan;
 use crate::vault::remember_place;
 use crate::watch::parent;
-use crate::{homes, learn, names, protect, sys};
+use crate::{homes, learn, made, protect, sys};
 
 const MOUNTS_IDLE_MS: i32 = 1000;
 /// How often all processes are looked at for mount tables of their own, in case the sensor did not tell of one.
@@ -195,7 +195,7 @@ fn compare(shared: &Shared, scans: &SyncSender<Scan>, news: &News) -> News {
         is_mounted |= told.is_mounted;
         for (root, entries) in done.into_iter().filter_map(|(_, done)| done.ok().flatten()) {
             if let Some(pid) = maker(shared, &root.path) {
-                names::note_made(shared, &root, &entries, (pid, sys::boot_ns() as i64));
+                made::note_made(shared, &root, &entries, (pid, sys::boot_ns() as i64));
             }
             send_scan(shared, scans, Scan::Directory(root, entries));
         }

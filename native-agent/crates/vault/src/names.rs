@@ -6,23 +6,22 @@ use std::time::Duration;
 
 use norn_events::{ChangeKind, ContentShape};
 
-use crate::arrivals::{arrived, is_taken, left, look, tell_arrival};
+use crate::arrivals::{arrived, is_taken, look};
 use crate::capture::Shared;
 use crate::closer::{before, tell};
 use crate::events::{Name, RawEvent, parse};
 use crate::file::{FileKey, Metadata};
+use crate::halves;
+use crate::made::{Made, is_unseen, watch_new};
 use crate::record::{Aspect, Change, Content, Location, NameKind, NameOperation, Record, Time, Version};
 use crate::root::Root;
 use crate::sys;
-use crate::watch::{Entry, join};
+use crate::watch::join;
 
 const READ_BYTES: usize = 64 * 1024;
 const IDLE_MS: i32 = 500;
 /// Who makes many files is not followed one by one; whoever renames or deletes is.
 const GATHER: Duration = Duration::from_micros(500);
-
-/// Files of a directory that came as a whole which are looked at: an attack shows in the first.
-const LOOKED_AT_MAX: usize = 256;
 
 /// Works until the vault stops.
 pub fn run(shared: &Shared) {
@@ -50,7 +49,8 @@ pub fn run(shared: &Shared) {
                 handle(shared, event);
             }
         }
-        shared.progress.names.handled(events.len() as u64);
+        let done = halves::handled(shared, events.len() as u64);
+        shared.progress.names.handled(done);
         let creates = |event: &RawEvent| event.mask & (libc::FAN_RENAME | libc::FAN_DELETE) == 0;
         if events.iter().all(creates) {
             std::thread::sleep(GATHER);
@@ -59,9 +59,16 @@ pub fn run(shared: &Shared) {
 }
 
 /// A name below a protected directory.
+#[derive(Debug)]
 pub struct Spot {
     pub root: Arc<Root>,
     pub path: Vec<u8>,
+}
+
+impl Spot {
+    pub fn is(&self, other: &Self) -> bool {
+        self.root.id == other.root.id && self.path == other.path
+    }
 }
 
 fn spot(shared: &Shared, name: Option<&Name>) -> Option<Spot> {
@@ -93,7 +100,9 @@ fn handle(shared: &Shared, event: &RawEvent) {
     if event.mask & libc::FAN_CREATE != 0
         && let Some(spot) = spot(shared, event.at.as_ref())
     {
-        created(shared, &spot, (event.key, directory), by);
+        let made = Made::of(event);
+        halves::told(shared, made.key, &spot);
+        created(shared, &spot, made, by);
     }
     if event.mask & libc::FAN_ATTRIB != 0
         && let Some(key) = event.key
@@ -108,6 +117,8 @@ fn handle(shared: &Shared, event: &RawEvent) {
     if event.mask & libc::FAN_DELETE != 0
         && let Some(spot) = spot(shared, event.at.as_ref())
     {
+        halves::reached(shared, event.key, &spot);
+        halves::tell_first(shared, event.key, &spot);
         unlinked(shared, &spot, (event.key, directory), by);
     }
 }
@@ -121,7 +132,9 @@ fn follow(shared: &Shared, event: &RawEvent) {
         return;
     }
     match (spot(shared, event.old.as_ref()), spot(shared, event.new.as_ref())) {
-        (Some(old), Some(new)) => shared.watch.moved(old.root.id, &old.path, &new.path),
+        (Some(old), Some(new)) => {
+            directory_moved(shared, &old, &new.path, sys::boot_ns() as Time);
+        }
         // It was made aside, which nobody watches.
         (None, Some(new)) => {
             if let Err(error) = shared.watch.tree(&new.root, &new.path) {
@@ -147,7 +160,8 @@ pub fn operation(kind: NameKind, spot: &Spot, (pid, time): (u32, Time)) -> NameO
     }
 }
 
-pub fn created(shared: &Shared, spot: &Spot, (key, directory): (Option<FileKey>, bool), by: (u32, Time)) {
+pub fn created(shared: &Shared, spot: &Spot, made: Made<'_>, by: (u32, Time)) {
+    let Made { key, directory, .. } = made;
     let known = key.is_some_and(|key| shared.store.index().knows_creation(key, &spot.path));
     let born = !known && !directory && key.is_some_and(|key| shared.store.index().reports_birth(key));
     if !known {
@@ -161,7 +175,7 @@ pub fn created(shared: &Shared, spot: &Spot, (key, directory): (Option<FileKey>,
         }));
     }
     if directory {
-        watch_new(shared, spot, by);
+        watch_new(shared, spot, made, by);
     } else if let Some(key) = key.filter(|_| !born) {
         note_link(shared, spot, key);
     }
@@ -186,44 +200,6 @@ fn is_other_name(shared: &Shared, spot: &Spot, (key, time): (FileKey, Time)) -> 
         Some(found == key && stat.st_nlink > 1)
     };
     shared.store.index().has_state_before(key, time) || linked().unwrap_or(false)
-}
-
-/// What is in a new directory already came in before it was watched.
-fn watch_new(shared: &Shared, spot: &Spot, by: (u32, Time)) {
-    match shared.watch.tree(&spot.root, &spot.path) {
-        Ok(entries) => note_made(shared, &spot.root, &entries, by),
-        Err(error) => tracing::debug!(%error, "a new directory can't be watched"),
-    }
-}
-
-/// Of a directory that was just made: what is in it was made too, and nobody told of it.
-pub fn note_made(shared: &Shared, root: &Arc<Root>, entries: &[Entry], by: (u32, Time)) {
-    for (number, entry) in entries.iter().enumerate() {
-        let inside = Spot {
-            root: root.clone(),
-            path: entry.path.clone(),
-        };
-        let Some((key, _)) = identify(shared, &inside) else {
-            continue;
-        };
-        let is_known = shared.store.index().knows_creation(key, &inside.path);
-        if !is_known {
-            let is_back = shared.store.index().has_state_before(key, by.1);
-            let kind = if is_back { NameKind::Link } else { NameKind::Create };
-            let created = operation(kind, &inside, by);
-            let record = NameOperation {
-                key: Some(key),
-                directory: entry.is_directory,
-                ..created
-            };
-            shared.store.record(Record::Name(record));
-        }
-        if !is_known && !entry.is_directory && number < LOOKED_AT_MAX {
-            tell_arrival(shared, &inside, (Some(key), None, false), by);
-        } else {
-            shared.put_off(root.id, inside.path);
-        }
-    }
 }
 
 pub fn identify(shared: &Shared, spot: &Spot) -> Option<(FileKey, OwnedFd)> {
@@ -333,39 +309,46 @@ pub fn refresh_metadata(shared: &Shared, location: Location, (metadata, time): (
 
 fn renamed(shared: &Shared, event: &RawEvent, by: (u32, Time)) {
     let (old, new) = (spot(shared, event.old.as_ref()), spot(shared, event.new.as_ref()));
-    let directory = event.mask & libc::FAN_ONDIR != 0;
+    let what = (event.key, event.mask & libc::FAN_ONDIR != 0);
     match (old, new) {
         (Some(old), Some(new)) if old.root.id == new.root.id => {
-            rename(shared, (&old, &new), (event.key, directory), by);
-        }
-        (old, new) => {
-            // It left the protected directory, or came in from outside.
-            if let Some(old) = old.filter(|old| !is_taken(shared, old, (event.key, by.1))) {
-                if directory {
-                    left(shared, &old, by);
-                }
-                unlinked(shared, &old, (event.key, directory), by);
-                if directory {
-                    shared.watch.forget(old.root.id, &old.path);
-                    // A container may have it mounted still.
-                    shared.learned.look_again();
+            if halves::is_news(shared, (&old, &new), what, by) {
+                halves::tell_first(shared, None, &new);
+                halves::replaces(shared, &new, event.key);
+                match event.key.is_some_and(|key| is_unseen(shared, &old, key)) {
+                    true => arrived(shared, &new, Made::of(event), by),
+                    false => rename(shared, (&old, &new), what, by),
                 }
             }
-            if let Some(new) = new {
-                arrived(shared, &new, (event.key, directory), by);
+        }
+        (old, new) => {
+            // It left the protected directory, or came in from outside; or one of the two directories is too young to be watched.
+            if let Some(old) = old.filter(|old| !is_taken(shared, old, (event.key, by.1))) {
+                halves::departed(shared, old, what, by);
+            }
+            if let Some(new) = new
+                && !halves::arrived(shared, &new, what, by.1)
+            {
+                arrived(shared, &new, Made::of(event), by);
             }
         }
     }
 }
 
-fn rename(
+/// All below it has another name too.
+fn directory_moved(shared: &Shared, old: &Spot, to: &[u8], time: Time) {
+    shared.watch.moved(old.root.id, &old.path, to);
+    shared.halves.follow((old.root.id, &old.path), to, time);
+}
+
+pub fn rename(
     shared: &Shared,
     (old, new): (&Spot, &Spot),
     (key, directory): (Option<FileKey>, bool),
     by: (u32, Time),
 ) {
     if directory {
-        shared.watch.moved(old.root.id, &old.path, &new.path);
+        directory_moved(shared, old, &new.path, by.1);
     }
     let renamed = NameOperation {
         target: new.path.clone(),
@@ -375,6 +358,17 @@ fn rename(
         ..operation(NameKind::Rename, old, by)
     };
     record_rename(shared, renamed, || look(shared, new, key));
+}
+
+/// What has the name now was not replaced by what is told of: it came later, and was seen before it is told of.
+fn has_come_since(shared: &Shared, operation: &NameOperation, there: FileKey) -> bool {
+    let root = shared.places.root(operation.place);
+    let found = root.and_then(|root| {
+        let path = operation.target.clone();
+        identify(shared, &Spot { root, path })
+    });
+    let index = shared.store.index();
+    found.is_some_and(|(found, _)| index.original(found) == index.original(there))
 }
 
 /// Finds out what was replaced, and sees that the second half of an exchange belongs to the first. `look` reads what has the
@@ -399,6 +393,10 @@ pub fn record_rename(
         };
     }
     drop(index);
+    if operation.kind == NameKind::Rename {
+        let replaced = operation.replaced.take();
+        operation.replaced = replaced.filter(|there| !has_come_since(shared, &operation, *there));
+    }
     shared.store.record(Record::Name(operation.clone()));
     tell_rename(shared, &operation, look);
 }
@@ -427,7 +425,7 @@ pub fn tell_rename(shared: &Shared, operation: &NameOperation, look: impl FnOnce
     );
 }
 
-fn unlinked(shared: &Shared, spot: &Spot, (key, directory): (Option<FileKey>, bool), by: (u32, Time)) {
+pub fn unlinked(shared: &Shared, spot: &Spot, (key, directory): (Option<FileKey>, bool), by: (u32, Time)) {
     let gone = operation(NameKind::Unlink, spot, by);
     record_unlink(
         shared,

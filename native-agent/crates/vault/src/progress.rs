@@ -29,7 +29,7 @@ impl Reading {
     }
 
     /// The count of handled events at which all that happened before this call is handled.
-    fn goal(&self, group: &OwnedFd) -> u64 {
+    pub fn goal(&self, group: &OwnedFd) -> u64 {
         let read = self.begin();
         *read + sys::waiting_bytes(group.as_raw_fd()) / EVENT_BYTES
     }
@@ -95,6 +95,12 @@ impl Progress {
 }
 
 impl Progress {
+    /// Waits until all that was closed before this call is in the journal, for at most so long.
+    pub fn close(&self, watch: &Watch, at_most: Duration) -> bool {
+        let closed = self.closes.goal(&watch.closes);
+        wait(Instant::now() + at_most, &self.closes.handled, closed)
+    }
+
     /// Waits until every copy at rest that is due was made, for at most so long; says whether it was.
     pub fn rest(&self, at_most: Duration) -> bool {
         let until = Instant::now() + at_most;

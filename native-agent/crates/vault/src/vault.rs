@@ -19,6 +19,7 @@ use crate::capture::{Shared, work};
 use crate::closer::REST_MAX;
 use crate::closes::{CLOSES_MAX, Closes};
 use crate::error::VaultError;
+use crate::halves::Halves;
 use crate::health::{VaultHealth, health};
 use crate::homes::Homes;
 use crate::learn::{Learned, RefusedMount};
@@ -115,6 +116,7 @@ impl Vault {
             standings: Standings::default(),
             figures: Figures::default(),
             homes: Homes::default(),
+            halves: Halves::default(),
             learned: Learned::new().map_err(VaultError::Thread)?,
             protected: protected(&options)?,
             signals: MountEvents::new(),

@@ -217,7 +217,11 @@ impl Watch {
 
     /// Watches one directory; says what it found there.
     pub fn one(&self, root: &Root, path: &[u8]) -> io::Result<Vec<Entry>> {
-        let directory = open_directory(root, path)?;
+        self.opened(root, path, &open_directory(root, path)?)
+    }
+
+    /// The same of one that is open, by its name as far as was told: it may be called otherwise by now.
+    pub fn opened(&self, root: &Root, path: &[u8], directory: &OwnedFd) -> io::Result<Vec<Entry>> {
         let fd = directory.as_raw_fd();
         let key = FileKey::new(sys::file_system_id(fd)?, &sys::handle_at(fd, c"")?);
         {
@@ -242,16 +246,7 @@ impl Watch {
         if path.is_empty() {
             sys::fanotify_mark(&self.names, (libc::FAN_MARK_ADD, ENDS), fd, None)?;
         }
-        let mut entries = Vec::new();
-        for entry in std::fs::read_dir(format!("/proc/self/fd/{fd}"))? {
-            let entry = entry?;
-            let is_directory = entry.file_type()?.is_dir();
-            entries.push(Entry {
-                path: join(path, &entry.file_name().into_vec()),
-                is_directory,
-            });
-        }
-        Ok(entries)
+        entries(path, directory)
     }
 
     /// A container's layer below a protected directory: its files are watched through the container.
@@ -322,6 +317,20 @@ impl Watch {
     }
 }
 
+/// What is in a directory, by its name.
+pub fn entries(path: &[u8], directory: &OwnedFd) -> io::Result<Vec<Entry>> {
+    let mut entries = Vec::new();
+    for entry in std::fs::read_dir(format!("/proc/self/fd/{}", directory.as_raw_fd()))? {
+        let entry = entry?;
+        let is_directory = entry.file_type()?.is_dir();
+        entries.push(Entry {
+            path: join(path, &entry.file_name().into_vec()),
+            is_directory,
+        });
+    }
+    Ok(entries)
+}
+
 /// Asked by taking away what is in no mark.
 fn has_mark(group: &OwnedFd, kind: u32, fd: RawFd) -> bool {
     let nothing = (libc::FAN_MARK_REMOVE | kind, libc::FAN_MODIFY);
@@ -350,6 +359,11 @@ pub fn open_directory(root: &Root, path: &[u8]) -> io::Result<OwnedFd> {
 pub fn parent(path: &[u8]) -> &[u8] {
     let end = path.iter().rposition(|&byte| byte == b'/');
     &path[..end.unwrap_or(0)]
+}
+
+/// The last name of a path.
+pub fn last(path: &[u8]) -> &[u8] {
+    path.rsplit(|&byte| byte == b'/').next().unwrap_or_default()
 }
 
 pub fn join(directory: &[u8], name: &[u8]) -> Vec<u8> {

@@ -2,6 +2,7 @@
 mod at_rest;
 mod bounds;
 mod history;
+mod located;
 mod moves;
 mod operations;
 mod seen;
@@ -289,11 +290,11 @@ impl Index {
     }
 
     fn file(&mut self, location: &Location, time: Time) -> &mut FileState {
-        let path = self.shared(location.place, &location.path);
+        let path = self.name_since(location.key, (location.place, &location.path), time);
         let state = self.touched.entry(location.key).or_default();
-        if !state.is_newest(time) {
+        let Some(path) = path.filter(|_| state.is_newest(time)) else {
             return state;
-        }
+        };
         state.place = location.place;
         if state.path != path {
             state.path = path;

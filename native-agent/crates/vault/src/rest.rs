@@ -307,6 +307,23 @@ fn note_other_name(shared: &Shared, location: Location, time: Time) {
     }
 }
 
+/// By the name that the file has now: it may have waited for its copy, and been renamed meanwhile.
+fn named_now(shared: &Shared, (fd, stat): (RawFd, &sys::Stat), location: Location) -> Location {
+    let top = match shared.places.by_id(location.place) {
+        Some(overlay) => open_path(&overlay.mount.merged).ok(),
+        None => shared
+            .places
+            .root(location.place)
+            .and_then(|root| root.open(libc::O_PATH).ok()),
+    };
+    let there = top.and_then(|top| sys::stat_at(top.as_raw_fd(), &location.path).ok());
+    if there.is_some_and(|there| sys::is_one(&there, stat)) {
+        return location;
+    }
+    let found = shared.places.find(fd, stat, location.key);
+    found.map_or(location, |found| found.location)
+}
+
 /// A directory that was moved is another place now, and has no names in the one before; says whether the file is known of there.
 fn leave_former_place(shared: &Shared, (location, stat): (&Location, &sys::Stat), time: Time) -> bool {
     let former = {
@@ -365,6 +382,11 @@ fn take_at_rest(
         closed + 1
     } else {
         sys::boot_ns() as Time
+    };
+    let location = if is_gone {
+        location
+    } else {
+        named_now(shared, (fd, &stat), location)
     };
     let key = location.key;
     let elsewhere = leave_former_place(shared, (&location, &stat), time);

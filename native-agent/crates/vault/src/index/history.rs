@@ -63,6 +63,11 @@ impl History {
         Some((last.key()?, last.since))
     }
 
+    /// Who has it now, or that nobody has, and since when.
+    pub fn last(&self) -> Option<(Option<FileKey>, Time)> {
+        self.iter().next_back().map(|last| (last.key(), last.since))
+    }
+
     pub fn keys(&self) -> impl Iterator<Item = FileKey> {
         self.iter().filter_map(Binding::key)
     }

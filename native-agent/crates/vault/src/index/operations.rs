@@ -43,6 +43,10 @@ impl Operation {
         }
     }
 
+    pub fn kind(&self) -> NameKind {
+        self.kind
+    }
+
     pub fn key(&self) -> Option<FileKey> {
         self.key.key()
     }

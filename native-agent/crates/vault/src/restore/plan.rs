@@ -407,7 +407,11 @@ impl Plan {
         } = *work;
         let mut names = self.spots.get(&key).cloned().unwrap_or_default();
         if !is_wanted {
-            names.insert(index.last_name(state));
+            let last = index.last_name(state);
+            // Of a file that has others, a name that it lost to nobody of the scope is none.
+            if names.is_empty() || !index.is_former_name(key, (last.0, &last.1)) {
+                names.insert(last);
+            }
         }
         let mut others = Vec::new();
         let mut is_planned = is_wanted;

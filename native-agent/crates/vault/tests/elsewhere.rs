@@ -166,6 +166,62 @@ fn whole_directories_are_exchanged_for_others() {
     assert_same_or_late(&scene, &before, &report);
 }
 
+/// Where whoever exchanges a directory for one of ciphertext is stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd)]
+enum Stopped {
+    Moved,
+    Exchanged,
+    HalfDeleted,
+    Deleted,
+}
+
+const STOPS: [Stopped; 4] = [
+    Stopped::Moved,
+    Stopped::Exchanged,
+    Stopped::HalfDeleted,
+    Stopped::Deleted,
+];
+
+fn exchange_until(actor: &mut Actor, (data, stage): (&Path, &Path), stopped: Stopped) {
+    let (here, there, old) = (data.join("f1"), stage.join("f1"), data.join("old"));
+    actor.rename(&here, &old);
+    if stopped >= Stopped::Exchanged {
+        actor.rename(&there, &here);
+    }
+    let files = files_below(&old);
+    if stopped >= Stopped::HalfDeleted {
+        files.iter().step_by(2).for_each(|path| actor.unlink(path));
+    }
+    if stopped == Stopped::Deleted {
+        fs::remove_dir_all(old).unwrap();
+    }
+}
+
+/// The attack is stopped in the middle of it: the old directory is there, under another name, or a part of it.
+#[test]
+fn a_directory_that_was_exchanged_for_another_in_part_comes_back() {
+    let mut problems = Vec::new();
+    for stopped in STOPS {
+        let mut scene = Scene::new(Place::Host, nested);
+        let before = scene.manifest();
+        let (data, stage) = (scene.data(), elsewhere(&scene));
+        let targets = files(&before, &data);
+        scene.outsider(|_| {
+            for path in &targets {
+                let made = stage.join(path.strip_prefix(&data).unwrap());
+                fs::create_dir_all(made.parent().unwrap()).unwrap();
+                fs::write(made, cipher(&fs::read(path).unwrap())).unwrap();
+            }
+        });
+        let scope = scene.attack(|actor| exchange_until(actor, (&data, &stage), stopped));
+        assert_ne!(before, scene.manifest(), "{stopped:?}: the attack did nothing");
+        scene.restore(scope);
+        let left = support::difference(&before, &scene.manifest());
+        problems.extend(left.into_iter().map(|left| format!("{stopped:?}: {left}")));
+    }
+    assert!(problems.is_empty(), "{problems:#?}");
+}
+
 #[test]
 fn directories_get_other_names_first() {
     // Directories of an image get no other names: overlayfs refuses, and `mv` makes new ones.

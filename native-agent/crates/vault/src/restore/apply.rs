@@ -275,6 +275,9 @@ impl<'a> Work<'a> {
     }
 
     fn move_directory(&self, directory: &Directory) -> Result<(), Failed> {
+        if self.change_places(directory)? {
+            return Ok(());
+        }
         let Directory { from, to, .. } = directory;
         let is_it = |entry: &Entry| {
             let found = self.original(entry.key);

@@ -7,6 +7,7 @@ mod exact;
 mod expose;
 mod nameless;
 mod origin;
+mod places_changed;
 mod plan;
 mod put;
 mod remake;

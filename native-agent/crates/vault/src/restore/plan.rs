@@ -67,6 +67,8 @@ pub struct Directory {
     pub from: Vec<u8>,
     pub to: Vec<u8>,
     pub key: Option<FileKey>,
+    /// What the scope made under the name `to` since: the two change places.
+    pub made: Option<FileKey>,
     /// What the process called `to`.
     pub seen: Vec<u8>,
     pub time: Time,
@@ -305,7 +307,12 @@ impl Plan {
     /// What was said of names below the new directory holds for those below the old one.
     fn undo_directory(&mut self, operation: &NameOperation, actor: &Actor) {
         let (place, from, to) = (operation.place, &operation.target, &operation.path);
+        let there = self.targets.get(&(place, to.clone()));
+        let made = there
+            .and_then(|target| target.put)
+            .filter(|put| self.made.contains(put));
         self.directories.push(Directory {
+            made,
             place,
             from: from.clone(),
             to: to.clone(),
@@ -317,18 +324,20 @@ impl Plan {
         self.containers
             .entry(actor.uid)
             .or_insert_with(|| actor.container.clone().unwrap_or_default());
-        let moved: Vec<Spot> = self
+        let here = self.directories.last();
+        let changed = |path: &[u8]| here.and_then(|moved| moved.other(path));
+        let moved: Vec<(Spot, Vec<u8>)> = self
             .targets
             .keys()
-            .filter(|(at, path)| *at == place && (path == from || below(path, from).is_some()))
-            .cloned()
+            .filter(|(at, _)| *at == place)
+            .filter_map(|spot| Some((spot.clone(), changed(&spot.1)?)))
             .collect();
-        for spot in moved {
-            if let Some(target) = self.targets.remove(&spot) {
-                let path = below(&spot.1, from).map_or_else(|| to.clone(), |rest| join(to, rest));
-                self.targets.insert((place, path), target);
-            }
-        }
+        // All at once: one may get the name of another.
+        let taken: Vec<_> = moved
+            .into_iter()
+            .filter_map(|(spot, path)| Some(((place, path), self.targets.remove(&spot)?)))
+            .collect();
+        self.targets.extend(taken);
     }
 
     /// Called from the last change to the first: the first says what is wanted, the last what was left.
@@ -453,17 +462,26 @@ impl Plan {
 
     fn moved_back(&self, place: PlaceId, path: &[u8]) -> Vec<u8> {
         let mut path = path.to_vec();
-        for Directory {
-            place: at, from, to, ..
-        } in &self.directories
-        {
-            if *at == place
-                && let Some(rest) = below(&path, from)
-            {
-                path = join(to, rest);
-            }
+        for moved in self.directories.iter().filter(|moved| moved.place == place) {
+            path = moved.inside(&path).unwrap_or(path);
         }
         path
+    }
+}
+
+impl Directory {
+    /// Where a name in the directory, or of it, goes; with what was made in its place, that too.
+    fn other(&self, path: &[u8]) -> Option<Vec<u8>> {
+        let Self { from, to, made, .. } = self;
+        let is_it = |from: &[u8], to: &[u8]| (path == from).then(|| to.to_vec());
+        let there = || made.and_then(|_| is_it(to, from));
+        is_it(from, to).or_else(there).or_else(|| self.inside(path))
+    }
+
+    fn inside(&self, path: &[u8]) -> Option<Vec<u8>> {
+        let Self { from, to, made, .. } = self;
+        let there = || made.and_then(|_| below(path, to).map(|rest| join(from, rest)));
+        below(path, from).map(|rest| join(to, rest)).or_else(there)
     }
 }
 

@@ -15,6 +15,7 @@ import { registerPolicyCommand } from './policy/command.ts';
 import { registerHuntCommand } from './hunt/command.ts';
 import { registerReplayCommands } from './replay/command.ts';
 import { registerRulesCommand } from './rules/command.ts';
+import { registerStatusCommand } from './status/command.ts';
 import { registerTestCommand } from './test/command.ts';
 import { registerInstallationCommands } from './up/command.ts';
 
@@ -24,6 +25,7 @@ export const commands: readonly ((program: Command) => void)[] = [
   registerAttackCommand,
   registerAlertCommands,
   registerHostCommands,
+  registerStatusCommand,
   registerRulesCommand,
   registerExceptionCommands,
   registerPolicyCommand,

@@ -11,6 +11,7 @@ export { provideClickHouse } from './clickhouse.install.ts';
 export { tenantHeader } from './clickhouse.config.ts';
 export { postgresUrl, startPostgres, type PostgresOptions, type RunningPostgres } from './postgres.ts';
 export { postgresUser, providePostgres } from './postgres.install.ts';
+export { askClickHouse, askKafka, askPostgres } from './ask-store.ts';
 export { startPart, waitForLock, type Part, type PartPlan } from './part.ts';
 export { processIdentity, type ProcessIdentity, isAlive, endProcess, cpuTicks } from './process.ts';
 export { assertPortFree, freePorts, isPortFree, portOwner } from './ports.ts';

@@ -8,12 +8,13 @@ import { loadConfig, settings } from '@norn/config';
 import { z } from 'zod';
 import { readJoined } from '../join/joined-host.ts';
 import { findInstallation } from '../up/installation.ts';
+import { assertReadable } from '../status/why-down.ts';
 import { assertOwnApi } from './own-api.ts';
 
 const schema = z.object({ home: settings.home, portBase: settings.portBase });
 
 /** Longer than the longest answer takes: a hunt through all of history. */
-const callTimeoutMs = 65_000;
+const longestCallMs = 65_000;
 
 export interface ApiClient {
   readonly url: string;
@@ -30,15 +31,16 @@ export interface ApiClient {
 
 /**
  * Throws `not_installed` when this NORN_HOME has no token, `unreachable` when nothing answers, `port_taken` when it is not Norn that does: then the
- * token is not told.
+ * token is not told, `not_permitted` when this user may not read it.
  */
-export async function connectApi(): Promise<ApiClient> {
+export async function connectApi(timeoutMs = longestCallMs): Promise<ApiClient> {
   const { home, portBase } = loadConfig(schema);
   const url = `http://127.0.0.1:${String(portBase)}`;
+  assertReadable(findInstallation());
   const token = await readToken(home);
   assertOwnApi();
   const call = async <Answer>(method: string, path: string, body?: object): Promise<Answer> => {
-    const response = await request(`${url}/api/v1${path}`, { method, token, body });
+    const response = await request(`${url}/api/v1${path}`, { method, token, body, timeoutMs });
     return (await response.json()) as Answer;
   };
   return {
@@ -52,7 +54,7 @@ export async function connectApi(): Promise<ApiClient> {
       yield* linesOf(response);
     },
     steps: async function* <Step>(path: string, body: object) {
-      const response = await request(`${url}/api/v1${path}`, { method: 'POST', token, body });
+      const response = await request(`${url}/api/v1${path}`, { method: 'POST', token, body, timeoutMs });
       for await (const line of linesOf(response)) yield JSON.parse(line) as Step;
     },
   };
@@ -77,11 +79,12 @@ interface Call {
   readonly method: string;
   readonly token: string;
   readonly body: object | undefined;
+  readonly timeoutMs: number;
 }
 
-async function request(url: string, { method, token, body }: Call): Promise<Response> {
+async function request(url: string, { method, token, body, timeoutMs }: Call): Promise<Response> {
   const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
-  const init: RequestInit = { method, headers, signal: AbortSignal.timeout(callTimeoutMs) };
+  const init: RequestInit = { method, headers, signal: AbortSignal.timeout(timeoutMs) };
   if (body) init.body = JSON.stringify(body);
   let response: Response;
   try {

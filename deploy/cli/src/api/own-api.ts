@@ -29,7 +29,7 @@ export function assertOwnApi(installation = findInstallation()): void {
   throw new NornError('port_taken', `${what}: see who listens (ss -ltnp) and whether NORN_PORT_BASE is right`);
 }
 
-function isComposed(installation: Installation): boolean {
+export function isComposed(installation: Installation): boolean {
   return (
     !existsSync(installation.path('secrets', 'api.token')) &&
     existsSync(installation.path('compose', 'secrets', 'api.token'))

@@ -1,10 +1,9 @@
-// `norn hosts` and `norn status`.
-import type { ShownAlert, ShownHost } from '@norn/contracts';
+// `norn hosts` and `norn quarantine`.
+import type { ShownHost } from '@norn/contracts';
 import type { Command } from 'commander';
 import { connectApi } from '../api/client.ts';
 import { registerHostGroupCommands } from './host-groups.ts';
 import { registerInviteCommand } from './invite.ts';
-import { placesOf, placesText } from './places.ts';
 import { ago, bytes, columns, write, writeJson } from '../print/columns.ts';
 
 export function registerHostCommands(program: Command): void {
@@ -22,11 +21,6 @@ export function registerHostCommands(program: Command): void {
     )
     .option('--json', 'as JSON')
     .action(listQuarantine);
-  program
-    .command('status')
-    .description('Is everything up, is anything on fire, is anything lost')
-    .option('--json', 'as JSON')
-    .action(showStatus);
 }
 
 async function listHosts(options: { json?: boolean }): Promise<void> {
@@ -86,35 +80,4 @@ async function listQuarantine(options: { json?: boolean }): Promise<void> {
     file.path,
   ]);
   write(columns([['SHA-256', 'WHAT', 'HOST', 'CONTAINER', 'ALERT', 'WHEN', 'PATH'], ...rows]));
-}
-
-async function showStatus(options: { json?: boolean }): Promise<void> {
-  const api = await connectApi();
-  const [status, { hosts }, { alerts }] = await Promise.all([
-    api.get<Record<string, unknown>>('/status'),
-    api.get<{ hosts: ShownHost[] }>('/hosts'),
-    api.get<{ alerts: ShownAlert[] }>('/alerts?state=open&limit=200'),
-  ]);
-  if (options.json) {
-    writeJson({
-      ...status,
-      hosts: hosts.map((host) => ({
-        id: host.id,
-        name: host.name,
-        state: host.state,
-        eventsLost: host.eventsLost,
-        ...placesOf(host),
-      })),
-      openAlerts: alerts.length,
-    });
-    return;
-  }
-  const protectedHosts = hosts.filter(({ state }) => state === 'protected').length;
-  const lost = hosts.reduce((sum, host) => sum + host.eventsLost, 0);
-  write(`Norn is up at ${api.url}`);
-  write(`  hosts   ${String(protectedHosts)} of ${String(hosts.length)} protected`);
-  write(`  alerts  ${alerts.length === 0 ? 'none open' : `${String(alerts.length)} open`}`);
-  write(`  events  ${String(hosts.reduce((sum, host) => sum + host.eventsTotal, 0))} seen, ${String(lost)} lost`);
-  const now = new Date();
-  for (const host of hosts) write(placesText(host, now));
 }

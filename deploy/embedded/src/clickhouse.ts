@@ -6,7 +6,7 @@ import { NornError } from '@norn/base';
 import { isListener } from '@norn/base/port-holder';
 import { serverConfig, tablesOf, usersConfig } from './clickhouse.config.ts';
 import { provideClickHouse } from './clickhouse.install.ts';
-import { startPart, waitForLock, type Part } from './part.ts';
+import { readyOrStopped, startPart, waitForLock, type Part } from './part.ts';
 import { assertPortFree } from './ports.ts';
 
 const readyWithinMs = 60_000;
@@ -66,7 +66,7 @@ export async function startClickHouse(options: ClickHouseOptions): Promise<Runni
       `127.0.0.1:${port} is answered by another process than ClickHouse: see who listens (ss -ltnp)`,
     );
   }
-  await createDatabase(url, options);
+  await readyOrStopped(part, createDatabase(url, options));
   return { ...part, url };
 }
 

@@ -87,6 +87,16 @@ export async function startPart(plan: PartPlan): Promise<Part> {
   }
 }
 
+/** What a part still needs once it answers. Where that fails the part is stopped: it would hold its lock against the next start. */
+export async function readyOrStopped(part: Part, rest: Promise<void>): Promise<void> {
+  try {
+    await rest;
+  } catch (error) {
+    await part.stop();
+    throw error;
+  }
+}
+
 // flock and setpriv replace themselves by the part, so the child's pid is the part's.
 function spawnPart(plan: PartPlan): ChildProcess {
   const identity = plan.user ? ['--reuid', plan.user, '--regid', plan.user, '--clear-groups'] : [];

@@ -7,7 +7,7 @@ import { NornError } from '@norn/base';
 import pg from 'pg';
 import { runCommand } from './command.ts';
 import { everywhere, type Exposure } from './exposure.ts';
-import { startPart, waitForLock, type Part } from './part.ts';
+import { readyOrStopped, startPart, waitForLock, type Part } from './part.ts';
 import { assertPortFree } from './ports.ts';
 import { providePostgres, providePostgresUser } from './postgres.install.ts';
 
@@ -47,7 +47,7 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
   if (options.exposure) await assertPortFree(options.port, 'PostgreSQL');
   await initialise(folder, home, options.password, user);
   const part = await startServer({ folder, home, user }, options);
-  await createDatabase(home, options);
+  await readyOrStopped(part, createDatabase(home, options));
   return { ...part, url: postgresUrl(options.home, options.port) };
 }
 

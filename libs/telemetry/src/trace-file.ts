@@ -1,5 +1,5 @@
 // Spans as JSON lines in a bounded file: two halves, the older is dropped when the newer is full.
-import { closeSync, mkdirSync, openSync, renameSync, statSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, renameSync, statSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { SpanKind } from '@opentelemetry/api';
 import { type ExportResult, ExportResultCode, hrTimeToMicroseconds } from '@opentelemetry/core';
@@ -53,9 +53,11 @@ export class TraceFileExporter implements SpanExporter {
   }
 
   private rotate(): void {
+    if (existsSync(this.path)) renameSync(this.path, `${this.path}.1`);
+    // Opened before the old one is closed: a disk without room refuses, and a closed number may be another file's by then.
+    const next = openSync(this.path, 'a', 0o600);
     closeSync(this.descriptor);
-    renameSync(this.path, `${this.path}.1`);
-    this.descriptor = openSync(this.path, 'a', 0o600);
+    this.descriptor = next;
     this.size = 0;
   }
 

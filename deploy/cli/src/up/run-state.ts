@@ -1,5 +1,6 @@
 // run/installation.json: what the supervisor runs, for whoever wants to know or to end it.
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { messageOf } from '@norn/base';
 import { isAlive, type ProcessIdentity } from '@norn/embedded';
 import type { Installation } from './installation.ts';
 
@@ -49,4 +50,41 @@ export function writeRunState(installation: Installation, state: RunState): void
 
 export function clearRunState(installation: Installation): void {
   rmSync(installation.path('run', 'installation.json'), { force: true });
+}
+
+const writeAgainMs = 2_000;
+
+export interface StateKeeperOptions {
+  /** Throws when there is no room, or none may write. */
+  readonly write: () => void;
+  /** Told once per cause, and when it is written again. */
+  readonly tell: (sentence: string) => void;
+  readonly againAfterMs?: number;
+}
+
+/** Writes the state whenever it changed. One that can't be written is no reason to end anything: it is tried again until it is. */
+export class StateKeeper {
+  private failure = '';
+  private again: NodeJS.Timeout | undefined;
+
+  constructor(private readonly options: StateKeeperOptions) {}
+
+  save(): void {
+    clearTimeout(this.again);
+    try {
+      this.options.write();
+      if (this.failure !== '') this.options.tell('run/installation.json is written again');
+      this.failure = '';
+    } catch (error) {
+      // The code alone: the same lack of room hits one file, then another.
+      const failure = (error as NodeJS.ErrnoException).code ?? messageOf(error);
+      if (failure !== this.failure) {
+        this.options.tell(`run/installation.json can not be written and is tried again: ${messageOf(error)}`);
+      }
+      this.failure = failure;
+      this.again = setTimeout(() => {
+        this.save();
+      }, this.options.againAfterMs ?? writeAgainMs).unref();
+    }
+  }
 }

@@ -1,12 +1,12 @@
 // The process that holds an installation: starts its parts in order, starts again what ends, and ends them all.
-import { copyFileSync, existsSync, readdirSync, statSync, truncateSync } from 'node:fs';
+import { copyFileSync, existsSync, readdirSync, rmSync, statSync, truncateSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf } from '@norn/base';
 import { processIdentity, runCommand, type ProcessIdentity } from '@norn/embedded';
 import { joinedSettings } from '../join/joined-host.ts';
 import { agentSettings, findInstallation, processSettings, registerFile, repository } from './installation.ts';
 import { agentPart, endBaldur, stageParts, storeParts, type PartRecipe } from './parts.ts';
-import { clearRunState, writeRunState, type RunState } from './run-state.ts';
+import { clearRunState, StateKeeper, writeRunState, type RunState } from './run-state.ts';
 import { Supervised } from './supervised.ts';
 
 const logBytesMax = 32 * 1024 * 1024;
@@ -23,12 +23,33 @@ const agentOnly = process.argv.includes('--agent-only');
 const supervised: Supervised[] = [];
 let phase: RunState['phase'] = 'starting';
 let message = '';
+let sentencesLost = 0;
+const keeper = new StateKeeper({
+  write: () => {
+    const parts = supervised.map(({ state }) => state);
+    writeRunState(installation, { supervisor: self(), phase, separate, message, parts });
+  },
+  tell: log,
+});
 
 function publish(sentence: string): void {
   message = sentence;
-  process.stdout.write(`${new Date().toISOString()} ${sentence}\n`);
-  const parts = supervised.map(({ state }) => state);
-  writeRunState(installation, { supervisor: self(), phase, separate, message, parts });
+  log(sentence);
+  keeper.save();
+}
+
+/** Without room the sentence is lost: a stream would end this process, and with it all. */
+function log(sentence: string): void {
+  try {
+    writeSync(process.stdout.fd, `${new Date().toISOString()} ${sentence}\n`);
+  } catch {
+    sentencesLost += 1;
+    return;
+  }
+  if (sentencesLost === 0) return;
+  const lost = sentencesLost;
+  sentencesLost = 0;
+  log(`${lost} sentences before this one are lost: the log could not be written`);
 }
 
 function self(): ProcessIdentity {
@@ -81,10 +102,24 @@ function boundLogs(): void {
     ...logs.map((name) => installation.path('logs', name)),
     ...otherLogs.map((name) => installation.path(name)),
   ]) {
-    if (!existsSync(file) || statSync(file).size < logBytesMax) continue;
-    copyFileSync(file, `${file}.1`);
-    truncateSync(file);
+    try {
+      boundLog(file);
+    } catch (error) {
+      log(`${file} could not be bounded: ${messageOf(error)}`);
+    }
   }
+}
+
+/** Without room for the copy the older half is given up: a log that fills the disk helps nobody. */
+function boundLog(file: string): void {
+  if (!existsSync(file) || statSync(file).size < logBytesMax) return;
+  try {
+    copyFileSync(file, `${file}.1`);
+  } catch (error) {
+    rmSync(`${file}.1`, { force: true });
+    log(`${file} is cut without a copy: ${messageOf(error)}`);
+  }
+  truncateSync(file);
 }
 
 function untilSignal(): Promise<NodeJS.Signals> {

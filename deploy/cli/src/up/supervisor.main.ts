@@ -129,6 +129,8 @@ function untilSignal(): Promise<NodeJS.Signals> {
 }
 
 process.on('SIGHUP', () => undefined); // A closed terminal is no reason to stop.
+// Nothing else keeps this process alive, neither its children nor a deadline for an answer: node would end it amid a start, with 13.
+setInterval(() => undefined, 2 ** 30);
 const signal = untilSignal();
 try {
   const stopped = await Promise.race([
@@ -139,10 +141,7 @@ try {
     phase = 'ready';
     publish('Ready');
     setInterval(boundLogs, logCheckMs).unref();
-    // Nothing else keeps this process alive: its children are not waited for by the event loop.
-    const stay = setInterval(() => undefined, 2 ** 30);
     publish(`Stopping at ${await signal}`);
-    clearInterval(stay);
   }
   await stopInstallation();
   clearRunState(installation);

@@ -1,17 +1,27 @@
 // `./norn COMMAND`: parses, runs, and says what went wrong in one sentence.
 import { messageOf, NornError } from '@norn/base';
-import { Command } from 'commander';
+import { Command, CommanderError } from 'commander';
 import { commands } from './commands.ts';
+import { watchOutput } from './print/output.ts';
+
+watchOutput();
 
 const program = new Command('norn')
   .description('Runtime protection for Linux hosts and containers')
   .showHelpAfterError('(./norn --help lists the commands)')
-  .configureHelp({ showGlobalOptions: true });
+  .configureHelp({ showGlobalOptions: true })
+  // It would end the process before it is known that what it wrote could not be written.
+  .exitOverride();
 for (const register of commands) register(program);
 
 try {
   await program.parseAsync(process.argv);
 } catch (error) {
+  if (error instanceof CommanderError) process.exitCode = error.exitCode;
+  else tell(error);
+}
+
+function tell(error: unknown): void {
   const code = error instanceof NornError ? ` (${error.code})` : '';
   process.stderr.write(`norn: ${messageOf(error)}${code}\n`);
   if (!(error instanceof NornError) && error instanceof Error) process.stderr.write(`${error.stack ?? ''}\n`);

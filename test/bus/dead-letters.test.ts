@@ -1,6 +1,15 @@
 // A refused record is listed, shown, sent again once the cause is gone, and given up: on a real broker.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type BusProducer, type BusRecord, DeadLetterBox, createConsumer, ensureTopics } from '@norn/bus';
+import {
+  type BusProducer,
+  type BusRecord,
+  DeadLetterBox,
+  type Settled,
+  createConsumer,
+  ensureTopics,
+  offsetRanges,
+  readRange,
+} from '@norn/bus';
 import { type TestKafka, createStagesProducer, makeTestKeys, startKafka } from '@norn/testkit';
 
 const keys = makeTestKeys();
@@ -44,6 +53,17 @@ async function aStage(stage: string, heard: string[], fault: (text: string) => v
   });
 }
 
+/** What was done, and what was refused with its code; nothing of one that does not wait. */
+async function act(what: 'replay' | 'drop', id: string, by: string): Promise<string[]> {
+  const told: string[] = [];
+  const tell = (settled: readonly Settled[]): Promise<void> => {
+    told.push(...settled.map(({ letter, refused }) => [letter.id, refused?.code].join(' ').trim()));
+    return Promise.resolve();
+  };
+  await box.settle([...(await box.named([id])).values()], { what, by, tell });
+  return told;
+}
+
 describe('a dead letter', () => {
   const headers = { tenant: 't', host: 'h', traceparent: '' };
 
@@ -61,8 +81,8 @@ describe('a dead letter', () => {
       ['a', 'b', 'c'].map((text) => ({ key: 't:h', value: Buffer.from(text), headers })),
     );
     await until(() => storage.length === 3 && remediation.includes('c'));
-    await until(async () => (await box.list()).length === 1);
-    const [letter] = await box.list();
+    await until(async () => (await box.list()).total === 1);
+    const [letter] = (await box.list()).letters;
     expect(letter).toMatchObject({
       stage: 'remediation',
       topic: 'alerts',
@@ -76,11 +96,11 @@ describe('a dead letter', () => {
     expect(Buffer.from((await box.find(id)).record.value).toString()).toBe('b');
 
     isBroken = false;
-    expect(await box.replay(id, 'ada')).toBe(true);
+    expect(await act('replay', id, 'ada')).toEqual([id]);
     await until(() => remediation.includes('b'));
-    expect(await box.replay(id, 'ada')).toBe(false);
-    expect(await box.drop(id, 'ada')).toBe(false);
-    expect(await box.list()).toMatchObject([{ id, state: 'replayed', by: 'ada' }]);
+    expect(await act('replay', id, 'ada')).toEqual([]);
+    expect(await act('drop', id, 'ada')).toEqual([]);
+    expect((await box.list()).letters).toMatchObject([{ id, state: 'replayed', by: 'ada' }]);
     await producer.send('alerts', [{ key: 't:h', value: Buffer.from('d'), headers }]);
     await until(() => storage.includes('d') && remediation.includes('d'));
     expect([...storage].sort()).toEqual(['a', 'b', 'c', 'd']);
@@ -96,12 +116,59 @@ describe('a dead letter', () => {
         headers: { ...headers, stage: 'ingest', topic: '', offset: '', code: 'schema_unknown', reason: 'too new' },
       },
     ]);
-    await until(async () => (await box.list()).some(({ stage }) => stage === 'ingest'));
-    const id = (await box.list()).find(({ stage }) => stage === 'ingest')?.id ?? '';
-    await expect(box.replay(id, 'ada')).rejects.toMatchObject({ code: 'dead_letter_not_replayable' });
-    expect([await box.drop(id, 'bob'), await box.drop(id, 'bob')]).toEqual([true, false]);
-    expect((await box.list()).find((each) => each.id === id)).toMatchObject({ state: 'dropped', by: 'bob' });
-    expect(await box.list(Date.now() + 60_000)).toEqual([]);
-    await expect(box.find('1-4711')).rejects.toMatchObject({ code: 'dead_letter_unknown' });
+    await until(async () => (await box.list()).letters.some(({ stage }) => stage === 'ingest'));
+    const id = (await box.list()).letters.find(({ stage }) => stage === 'ingest')?.id ?? '';
+    expect(await act('replay', id, 'ada')).toEqual([`${id} dead_letter_not_replayable`]);
+    expect([await act('drop', id, 'bob'), await act('drop', id, 'bob')]).toEqual([[id], []]);
+    expect((await box.list()).letters.find((each) => each.id === id)).toMatchObject({ state: 'dropped', by: 'bob' });
+    expect(await box.list({ sinceMs: Date.now() + 60_000 })).toEqual({ letters: [], total: 0 });
+    for (const none of ['1-4711', '9-0', 'x', '']) {
+      await expect(box.find(none)).rejects.toMatchObject({ code: 'dead_letter_unknown' });
+    }
   }, 60_000);
+
+  it('is told of as many as there are, is found among them, and goes with all others in few requests', async () => {
+    const count = 10_500;
+    const refused = { ...headers, stage: 'remediation', topic: 'alerts', offset: '0', code: 'c', reason: 'r' };
+    const sent = Array.from({ length: count }, (_, at) => ({
+      key: `t:h${at % 7}`,
+      value: Buffer.from(`many ${at}`),
+      headers: { ...refused, partition: String(at % 2) },
+    }));
+    await producer.send('deadLetter', sent);
+    const choice = { stage: 'remediation', state: 'waiting' } as const;
+    const { letters, total } = await box.list(choice);
+    expect([letters.length, total]).toEqual([count, count]);
+    expect(await box.list({ ...choice, max: 3 })).toEqual({ letters: letters.slice(0, 3), total: count });
+    const [newest, oldest] = [letters[0], letters.at(-1)];
+    const ids = [oldest?.id ?? '', newest?.id ?? ''];
+    expect([...(await box.named(ids)).keys()].sort()).toEqual([...ids].sort());
+    expect(await box.find(ids[0] ?? '')).toMatchObject({ id: ids[0], state: 'waiting' });
+
+    const requests: string[] = [];
+    const told: number[] = [];
+    const counting = new DeadLetterBox(config(), {
+      send: (topic, records) => {
+        requests.push(topic);
+        return producer.send(topic, records);
+      },
+    });
+    const tell = (settled: readonly Settled[]): Promise<void> => {
+      told.push(settled.filter(({ refused: why }) => why === undefined).length);
+      return Promise.resolve();
+    };
+    await counting.settle(letters, { what: 'replay', by: 'ada', tell });
+    expect(told.reduce((sum, each) => sum + each, 0)).toBe(count);
+    expect(told.length).toBeGreaterThan(10);
+    expect(requests.length).toBeLessThan(count / 50);
+    expect(await box.list(choice)).toEqual({ letters: [], total: 0 });
+    const heard: string[] = [];
+    await readRange(config(), 'alerts', await offsetRanges(config(), 'alerts'), ({ records }) => {
+      heard.push(
+        ...records.map(({ value }) => Buffer.from(value).toString()).filter((text) => text.startsWith('many')),
+      );
+      return Promise.resolve();
+    });
+    expect(heard.sort()).toEqual(sent.map(({ value }) => value.toString()).sort());
+  }, 180_000);
 });

@@ -11,7 +11,14 @@ export {
   createConsumer,
 } from './consumer.ts';
 export { DeadLetters, deadLetterOf, isReplayed, markReplayed } from './dead-letters.ts';
-export { type DeadLetter, type DeadLetterState, DeadLetterBox, ReplayProducer } from './dead-letter-box.ts';
+export {
+  type Choice,
+  type DeadLetter,
+  type DeadLetterState,
+  type Settled,
+  DeadLetterBox,
+  ReplayProducer,
+} from './dead-letter-box.ts';
 export { ErrorsAsThrown } from './errors-as-thrown.filter.ts';
 export * from './flow.ts';
 export { type Follower, followTopic, readRange } from './follow.ts';
@@ -27,6 +34,7 @@ export { type StageOptions, createStageHandler, deadLettersOf } from './stage-ha
 export {
   type CommittedMark,
   type OffsetRange,
+  assertBrokerAnswers,
   committedMarks,
   committedOffsets,
   ensureTopics,

@@ -90,8 +90,10 @@ export const {
   ResourcePatternTypes,
 } = require('kafkajs') as typeof KafkaJs;
 
+type Patience = Pick<KafkaJs.KafkaConfig, 'requestTimeout' | 'retry'>;
+
 /** A client that retries for about two seconds by itself; who uses it goes on from there. */
-export function createKafka(config: BusConfig, clientId: string): KafkaJs.Kafka {
+export function createKafka(config: BusConfig, clientId: string, patience: Patience = {}): KafkaJs.Kafka {
   const logger = createLogger('kafka');
   return new Kafka({
     clientId,
@@ -100,6 +102,7 @@ export function createKafka(config: BusConfig, clientId: string): KafkaJs.Kafka 
     connectionTimeout: 3_000,
     requestTimeout: 15_000,
     retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 4 },
+    ...patience,
     logLevel: logLevel.WARN,
     // A lost broker is reported once by us, with what is done about it; kafkajs reports it several times.
     logCreator: () => (entry) => {

@@ -18,6 +18,8 @@ const otherRetentionBytes = 512 * 1024 ** 2;
 const retentionMs = 7 * 24 * 3600 * 1000;
 /** How long one waits for a broker that starts or topics that are being made, ms. */
 const topicsTimeoutMs = 30_000;
+/** How long a person waits for a broker's answer, ms. */
+const answerTimeoutMs = 3_000;
 
 /** Makes the topics that are missing; leaves the others as they are. Safe to call from several processes. */
 export async function ensureTopics(config: TopicConfig): Promise<void> {
@@ -57,6 +59,27 @@ function topicConfig(name: TopicName, numPartitions: number): ITopicConfig {
     replicationFactor: -1,
     configEntries: Object.entries(entries).map(([key, value]) => ({ name: key, value: String(value) })),
   };
+}
+
+/** Throws `broker_away` when no broker answers within a few seconds: for people, who would rather hear it than wait. */
+export async function assertBrokerAnswers(config: BusConfig): Promise<void> {
+  const admin = createKafka(config, 'norn-asks', { requestTimeout: answerTimeoutMs, retry: { retries: 0 } }).admin();
+  try {
+    await admin.connect();
+    await admin.fetchTopicMetadata({ topics: [topics.deadLetter] });
+  } catch (error) {
+    if (error instanceof NornError) throw error;
+    const cure = './norn status says what runs, ./norn up starts it';
+    throw new NornError(
+      'broker_away',
+      `Kafka at ${config.kafkaBrokers} does not answer (${messageOf(error)}): ${cure}`,
+      {
+        cause: error,
+      },
+    );
+  } finally {
+    await admin.disconnect();
+  }
 }
 
 /** How many partitions each topic has. Throws `topic_missing` when they are not there after 30 s. */

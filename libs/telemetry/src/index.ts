@@ -1,6 +1,6 @@
 // How Norn is seen: logs, metrics and traces.
 export { SpanKind } from '@opentelemetry/api';
-export { type Logger, createLogger } from './logger.ts';
+export { type Logger, createLogger, logToStandardError } from './logger.ts';
 export { Metric } from './metric.ts';
 export { count, metricsText, observe, record } from './metrics.ts';
 export {

@@ -10,6 +10,14 @@ const schema = z.object({ logLevel: settings.logLevel });
 const waitingBytesMax = 1024 * 1024;
 let root: Logger | undefined;
 
+/** For a command, whose standard output is its answer. Before anything makes a logger. */
+export function logToStandardError(): void {
+  root = pino(
+    { level: loadConfig(schema).logLevel, base: { pid: process.pid } },
+    pino.destination({ fd: 2, sync: true }),
+  );
+}
+
 /** `name` says which part of Norn speaks. The level is the setting `logLevel`. Secrets never go into a log. */
 export function createLogger(name: string): Logger {
   root ??= pino({ level: loadConfig(schema).logLevel, base: { pid: process.pid } }, standardOutput());

@@ -2,16 +2,24 @@
 import { userInfo } from 'node:os';
 import { createInterface } from 'node:readline/promises';
 import { NornError } from '@norn/base';
-import type { DeadLetter, DeadLetterBox } from '@norn/bus';
+import type { Choice, DeadLetter, DeadLetterBox, Settled } from '@norn/bus';
+import { flow } from '@norn/bus/flow';
 import { InvalidArgumentError, type Command } from 'commander';
 import { write, writeJson } from '../print/columns.ts';
+import { endIfUnread, holdingOn } from '../print/output.ts';
 import type { OpenBox, Trail } from './open-box.ts';
-import { letterText, lettersText } from './text.ts';
+import { Outcomes } from './outcomes.ts';
+import { counted, letterText, lettersText } from './text.ts';
+
+const stages = flow.map(({ name }) => name);
+/** Rows of a table. */
+const rowsMax = 10_000;
 
 interface Which {
   readonly stage?: string;
   /** Unix ms. */
   readonly since?: number;
+  readonly before?: number;
   readonly json?: boolean;
 }
 
@@ -24,7 +32,9 @@ export function registerDeadLettersCommand(program: Command): void {
   const letters = program
     .command('deadletters')
     .description('What a stage could not handle: look at it, send it again, give it up');
-  withChoice(letters.command('list', { isDefault: true }).description('List dead letters, newest first')).action(list);
+  withChoice(letters.command('list', { isDefault: true }).description('List dead letters, newest first'))
+    .option('--all', `all of them, not the newest ${counted(rowsMax)} (JSON always has all)`)
+    .action(list);
   letters
     .command('show <id>')
     .description('Everything about one: where it was, why it was refused, its headers, its first bytes')
@@ -42,11 +52,9 @@ export function registerDeadLettersCommand(program: Command): void {
 
 function withChoice(command: Command): Command {
   return command
-    .option(
-      '--stage <name>',
-      'of one stage only: enrichment, process-tree, detection, tenant-detection, remediation, storage',
-    )
-    .option('--since <time>', 'that came since: 30m, 12h, 7d, or a date', sinceOf)
+    .option('--stage <name>', `of one stage only: ${stages.join(', ')}`, stageOf)
+    .option('--since <time>', 'that came since: 30m, 12h, 7d, or a date', timeOf)
+    .option('--before <time>', 'that came before that', timeOf)
     .option('--json', 'as JSON');
 }
 
@@ -56,10 +64,18 @@ function withDeed(command: Command): Command {
     .option('--yes', 'without the question');
 }
 
-async function list(which: Which): Promise<void> {
-  const letters = await withBox((box) => chosen(box, which));
+async function list(which: Which & { readonly all?: boolean }): Promise<void> {
+  const isWhole = which.all === true || which.json === true;
+  const { letters, total } = await withBox((box) =>
+    box.list({ ...choiceOf(which), ...(!isWhole && { max: rowsMax }) }),
+  );
   if (which.json) writeJson(letters);
   else write(lettersText(letters, new Date()));
+  const oldest = letters.at(-1);
+  if (oldest === undefined || total <= letters.length) return;
+  // Others may have come in the same millisecond.
+  const older = `--before ${new Date(oldest.at + 1).toISOString()}${isWhole ? '' : ', or --all'}`;
+  process.stderr.write(`The newest ${counted(letters.length)} of ${counted(total)}; older: ${older}\n`);
 }
 
 async function show(id: string, { json }: { readonly json?: boolean }): Promise<void> {
@@ -70,62 +86,83 @@ async function show(id: string, { json }: { readonly json?: boolean }): Promise<
 }
 
 async function act(what: 'replay' | 'drop', ids: readonly string[], deed: Deed): Promise<void> {
-  if ((ids.length === 0) !== (deed.all === true)) {
+  if (ids.length > 0 && deed.all) {
+    throw new NornError('usage', `./norn deadletters ${what} was given ids and --all: give one of the two`);
+  }
+  if (ids.length === 0 && !deed.all) {
     const cure = `give ids, as ./norn deadletters list shows them, or --all`;
     throw new NornError('dead_letters_unnamed', `./norn deadletters ${what} must know which: ${cure}`);
   }
   await withBox(async (box, openTrail) => {
-    const wanted = deed.all ? await waiting(box, deed) : ids;
-    if (deed.all && !deed.yes && !(await isAgreed(`${what} ${wanted.length} dead letters?`))) return;
     const trail = await openTrail();
-    const done = await actOnEach({ box, trail }, { what, by: userInfo().username }, wanted).finally(() =>
-      trail.close(),
-    );
-    if (deed.json) writeJson(done);
-    else for (const { id, outcome } of done) write(`${id}  ${outcome}`);
-    if (done.some(({ outcome }) => outcome.startsWith('not '))) process.exitCode = 1;
+    try {
+      // Read behind the lock: what another did before is seen.
+      if (deed.all) await actOnAll({ box, trail }, what, deed);
+      else await actOnNamed({ box, trail }, { what, ...deed }, ids);
+    } finally {
+      await trail.close();
+    }
   });
 }
 
-interface Done {
-  readonly id: string;
-  readonly outcome: string;
+interface Hands {
+  readonly box: DeadLetterBox;
+  readonly trail: Trail;
 }
 
-/** One that can not be replayed does not keep the others back. */
-async function actOnEach(
-  { box, trail }: { readonly box: DeadLetterBox; readonly trail: Trail },
-  { what, by }: { readonly what: 'replay' | 'drop'; readonly by: string },
-  ids: readonly string[],
-): Promise<Done[]> {
-  const done: Done[] = [];
-  const past = what === 'replay' ? 'replayed' : 'dropped';
-  for (const id of ids) {
-    try {
-      const letter = await box.find(id);
-      const isDone = await box[what](id, by);
-      if (isDone) await trail.note(letter, { past, by });
-      done.push({ id, outcome: isDone ? past : 'was replayed or dropped before' });
-    } catch (error) {
-      if (!(error instanceof NornError)) throw error;
-      done.push({ id, outcome: `not ${past}: ${error.message}` });
-    }
+async function actOnAll(hands: Hands, what: 'replay' | 'drop', deed: Deed): Promise<void> {
+  const { letters, total } = await hands.box.list({ ...choiceOf(deed), state: 'waiting' });
+  if (letters.length === 0) {
+    if (deed.json) writeJson([]);
+    else write(`No dead letters that match wait: nothing to ${what}.`);
+    return;
   }
-  return done;
+  if (!deed.yes && !(await isAgreed(`${what} ${counted(letters.length)} dead letters?`))) return;
+  await settleAll(hands, new Outcomes(what, letters.length, deed.json), letters);
+  if (total > letters.length) process.stderr.write(`${counted(total - letters.length)} are left: run it again\n`);
 }
 
-/** Oldest first: in the order in which they came. */
-async function waiting(box: DeadLetterBox, which: Which): Promise<string[]> {
-  const letters = await chosen(box, which);
-  return letters
-    .filter(({ state }) => state === 'waiting')
-    .map(({ id }) => id)
-    .reverse();
+async function actOnNamed(
+  hands: Hands,
+  { what, json }: { readonly what: 'replay' | 'drop'; readonly json?: boolean },
+  ids: readonly string[],
+): Promise<void> {
+  const wanted = [...new Set(ids)];
+  const found = await hands.box.named(wanted);
+  const outcomes = new Outcomes(what, wanted.length, json);
+  for (const id of wanted) {
+    const letter = found.get(id);
+    if (letter === undefined) outcomes.add(id, `not ${outcomes.past}: there is no such dead letter`);
+    else if (letter.state !== 'waiting') outcomes.add(id, `not ${outcomes.past}: was ${letter.state} before`);
+  }
+  await settleAll(hands, outcomes, [...found.values()]);
 }
 
-async function chosen(box: DeadLetterBox, { stage, since }: Which): Promise<DeadLetter[]> {
-  const letters = await box.list(since);
-  return stage === undefined ? letters : letters.filter((letter) => letter.stage === stage);
+async function settleAll({ box, trail }: Hands, outcomes: Outcomes, letters: readonly DeadLetter[]): Promise<void> {
+  const { what, past } = outcomes;
+  const by = userInfo().username;
+  const tell = async (settled: readonly Settled[]): Promise<void> => {
+    for (const { letter, refused } of settled) {
+      outcomes.add(letter.id, refused === undefined ? past : `not ${past}: ${refused.message}`);
+    }
+    const done = settled.filter(({ refused }) => refused === undefined).map(({ letter }) => letter);
+    await trail.note(done, { past, by });
+    outcomes.progress();
+    endIfUnread();
+  };
+  try {
+    await holdingOn(() => box.settle(letters, { what, by, tell }));
+  } finally {
+    outcomes.end();
+  }
+}
+
+function choiceOf({ since, before, stage }: Which): Choice {
+  return {
+    ...(stage !== undefined && { stage }),
+    ...(since !== undefined && { sinceMs: since }),
+    ...(before !== undefined && { beforeMs: before }),
+  };
 }
 
 async function isAgreed(question: string): Promise<boolean> {
@@ -140,8 +177,10 @@ async function isAgreed(question: string): Promise<boolean> {
 
 async function withBox<T>(work: (box: DeadLetterBox, openTrail: OpenBox['openTrail']) => Promise<T>): Promise<T> {
   // Only here: Kafka's client is much to load for every other command.
+  const { logToStandardError } = await import('@norn/telemetry');
+  logToStandardError();
   const { openBox } = await import('./open-box.ts');
-  const opened = openBox();
+  const opened = await openBox();
   try {
     return await work(opened.box, () => opened.openTrail());
   } finally {
@@ -151,9 +190,14 @@ async function withBox<T>(work: (box: DeadLetterBox, openTrail: OpenBox['openTra
 
 const spans: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000 };
 
-function sinceOf(text: string): number {
+function timeOf(text: string): number {
   const [, count, unit] = /^(\d+)([mhd])$/.exec(text) ?? [];
   const time = count === undefined ? Date.parse(text) : Date.now() - Number(count) * (spans[unit ?? ''] ?? 0);
   if (Number.isFinite(time)) return time;
   throw new InvalidArgumentError('Give a span as 30m, 12h or 7d, or a date as 2026-01-31.');
+}
+
+function stageOf(name: string): string {
+  if (stages.includes(name)) return name;
+  throw new InvalidArgumentError(`The stages are ${stages.join(', ')}.`);
 }

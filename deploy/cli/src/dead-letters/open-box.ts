@@ -1,27 +1,38 @@
 // The dead letters of this machine's installation, by a certificate of their own; what is done with them stands in the audit trail.
-import { type DeadLetter, DeadLetterBox, ReplayProducer } from '@norn/bus';
+import { type DeadLetter, DeadLetterBox, ReplayProducer, assertBrokerAnswers } from '@norn/bus';
 import { kafkaSettings, loadConfig } from '@norn/config';
 import { postgresUrl } from '@norn/embedded';
-import { audit, createControlStore } from '@norn/store';
+import { auditAll, createControlStore } from '@norn/store';
 import { z } from 'zod';
 import { type Installation, busSettings, findInstallation } from '../up/installation.ts';
 
 export interface OpenBox {
   readonly box: DeadLetterBox;
-  /** Throws `control_store_unavailable`: nothing is done that would not be told of. */
+  /**
+   * Waits until nobody else replays or drops: who comes second sees what the first did. Throws `control_store_unavailable`: nothing is done that
+   * would not be told of.
+   */
   openTrail(): Promise<Trail>;
   close(): Promise<void>;
 }
 
 export interface Trail {
-  note(letter: DeadLetter, deed: { readonly past: 'replayed' | 'dropped'; readonly by: string }): Promise<void>;
+  note(
+    letters: readonly DeadLetter[],
+    deed: { readonly past: 'replayed' | 'dropped'; readonly by: string },
+  ): Promise<void>;
   close(): Promise<void>;
 }
 
-export function openBox(): OpenBox {
+/** Any fixed number that nothing else in the database locks on. */
+const deedLock = 7_400_002;
+
+/** Throws `broker_away` within a few seconds. */
+export async function openBox(): Promise<OpenBox> {
   const installation = findInstallation();
   const environment = { ...busSettings(installation, 'deadletters'), NORN_SECRETS_DIR: installation.path('secrets') };
   const config = loadConfig(z.object(kafkaSettings), environment);
+  await assertBrokerAnswers(config);
   const producer = new ReplayProducer(config);
   return {
     box: new DeadLetterBox(config, producer),
@@ -37,12 +48,29 @@ async function openTrail(installation: Installation): Promise<Trail> {
     // Migrations hold one connection while they run on another.
     poolMax: 2,
   });
+  const guard = store.createQueryRunner();
+  await guard.query('SET statement_timeout = 0');
+  const [{ free } = { free: false }] = (await guard.query('SELECT pg_try_advisory_lock($1) AS free', [deedLock])) as {
+    free: boolean;
+  }[];
+  if (!free) {
+    process.stderr.write('Another ./norn deadletters replay or drop runs: this one waits until it has ended\n');
+    await guard.query('SELECT pg_advisory_lock($1)', [deedLock]);
+  }
   return {
-    note: ({ id, key, stage, topic, partition, offset, code }, { past, by }) => {
-      const [tenantId = ''] = key.split(':');
-      const details = { key, stage, topic, partition, offset, code };
-      return audit(store.manager, { tenantId, actor: by, action: `deadletter.${past}`, subject: id, details });
+    note: (letters, { past, by }) =>
+      auditAll(
+        store.manager,
+        letters.map(({ id, key, stage, topic, partition, offset, code }) => {
+          const [tenantId = ''] = key.split(':');
+          const details = { key, stage, topic, partition, offset, code };
+          return { tenantId, actor: by, action: `deadletter.${past}`, subject: id, details };
+        }),
+      ),
+    close: async () => {
+      // The server takes the lock back with the connection.
+      await guard.release();
+      await store.destroy();
     },
-    close: () => store.destroy(),
   };
 }

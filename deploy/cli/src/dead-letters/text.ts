@@ -6,6 +6,10 @@ import { ago, bytes, columns } from '../print/columns.ts';
 const errorMax = 80;
 const bytesShown = 256;
 
+export function counted(count: number): string {
+  return count.toLocaleString('en');
+}
+
 export function lettersText(letters: readonly DeadLetter[], now: Date): string {
   if (letters.length === 0) return 'No dead letters that match.';
   const rows = letters.map((letter) => [

@@ -12,6 +12,16 @@ export interface AuditFact {
   readonly details?: Readonly<Record<string, unknown>>;
 }
 
+/** All of them or none, in one statement. */
+export async function auditAll(manager: EntityManager, facts: readonly AuditFact[]): Promise<void> {
+  await manager.query(
+    `INSERT INTO audit_entries (tenant_id, actor, action, subject, details)
+     SELECT "tenantId", actor, action, subject, coalesce(details, '{}') FROM jsonb_to_recordset($1::jsonb)
+       AS fact("tenantId" text, actor text, action text, subject text, details jsonb)`,
+    [JSON.stringify(facts)],
+  );
+}
+
 /** Writes one entry in the caller's transaction, so that the deed and its trace stand or fall together. */
 export async function audit(manager: EntityManager, fact: AuditFact): Promise<void> {
   await manager.query(

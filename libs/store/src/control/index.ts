@@ -4,7 +4,7 @@ export * from './entities/handling.ts';
 export * from './entities/rules.ts';
 export * from './entities/policies.ts';
 export { createControlStore, withPassword, type ControlStoreConfig } from './data-source.ts';
-export { audit, type AuditFact } from './audit.ts';
+export { audit, auditAll, type AuditFact } from './audit.ts';
 export * from './tokens.ts';
 export * from './tenants.ts';
 export * from './changes.ts';

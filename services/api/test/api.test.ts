@@ -380,6 +380,17 @@ describe('the API', () => {
       expect((await ask<List>(`/api/v1/alerts?${filter}`)).body.alerts).toHaveLength(count);
     });
 
+    it('by the beginning of an id, of at least 8 digits and of the own tenant', async () => {
+      for (const length of [8, 12, 32]) {
+        const { body } = await ask<List>(`/api/v1/alerts?id=${ransomware.slice(0, length)}&limit=2`);
+        expect(body.alerts.map(({ id }) => id)).toEqual([ransomware]);
+      }
+      expect((await ask<List>(`/api/v1/alerts?id=${foreign.slice(0, 12)}`)).body.alerts).toEqual([]);
+      for (const id of [ransomware.slice(0, 7), `${ransomware}0`, 'ABCDEF01', '%25%25%25%25%25%25%25%25']) {
+        expect((await ask(`/api/v1/alerts?id=${id}`)).status).toBe(400);
+      }
+    });
+
     it('page by page, each alert once', async () => {
       const first = (await ask<List>('/api/v1/alerts?limit=2')).body;
       const second = (await ask<List>(`/api/v1/alerts?limit=2&cursor=${first.nextCursor}`)).body;

@@ -171,13 +171,20 @@ function lifeOf({ killed, ended, unknown, blamed }: ShownAlertDetail['processes'
   return unknown ? '  (not known whether it runs)' : '  (runs)';
 }
 
-/** The full id of an alert named by its first characters. */
-export async function resolveId(api: ApiClient, id: string): Promise<string> {
+/** The full id of an alert named by its first characters. Throws `alert_unnamed`, `alert_unknown`. */
+export async function resolveId(api: Pick<ApiClient, 'get'>, id: string): Promise<string> {
+  if (id === '') throw new NornError('alert_unnamed', 'The id of an alert is missing: ./norn alerts lists them');
+  if (!/^[0-9a-f]{8,32}$/.test(id)) {
+    const form = 'an id has 32 lower-case hex digits, of which the first 8 do';
+    throw new NornError('alert_unknown', `"${id}" names no alert: ${form}; ./norn alerts lists them`);
+  }
   if (id.length === 32) return id;
-  const { alerts } = await api.get<{ alerts: ShownAlert[] }>('/alerts?limit=200');
-  const found = alerts.filter((alert) => alert.id.startsWith(id));
-  if (found.length === 1 && found[0]) return found[0].id;
-  throw new NornError('alert_unknown', `${String(found.length)} alerts start with "${id}": ./norn alerts lists them`);
+  // Two are enough to know that it is not one.
+  const { alerts } = await api.get<{ alerts: ShownAlert[] }>(`/alerts?id=${id}&limit=2`);
+  const [found, another] = alerts;
+  if (found && !another) return found.id;
+  const count = found ? 'More than one alert starts' : 'No alert starts';
+  throw new NornError('alert_unknown', `${count} with "${id}": ./norn alerts lists them`);
 }
 
 async function act(action: ActionName, alert: string, options: ActOptions): Promise<void> {

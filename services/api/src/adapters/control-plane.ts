@@ -18,6 +18,8 @@ export interface AlertFilter {
   readonly hostId?: string | undefined;
   /** A container id or its beginning. */
   readonly container?: string | undefined;
+  /** An id or its beginning. */
+  readonly idStart?: string | undefined;
   /** Only these; what stored events answered. */
   readonly ids?: readonly string[] | undefined;
 }
@@ -182,5 +184,12 @@ function narrow(query: SelectQueryBuilder<AlertHandling>, filter: AlertFilter): 
   if (filter.hostId !== undefined) query.andWhere('alert.host_id = :hostId', { hostId: filter.hostId });
   if (filter.container !== undefined)
     query.andWhere('alert.container_id LIKE :container', { container: `${filter.container}%` });
+  if (filter.idStart !== undefined) {
+    // A range, which the primary key answers whatever the collation; "g" follows the last hex digit.
+    query.andWhere('alert.id >= :idStart AND alert.id < :idEnd', {
+      idStart: filter.idStart,
+      idEnd: `${filter.idStart}g`,
+    });
+  }
   if (filter.ids !== undefined) query.andWhere('alert.id = ANY(:ids)', { ids: filter.ids });
 }

@@ -25,6 +25,7 @@ export class AlertLists {
       severities: query.severity?.map(severityNumber),
       hostId: query.host,
       container: query.container,
+      idStart: query.id,
       ids: await idsLeftBy(this.telemetry, tenantId, query),
     };
     const handlings = await this.control.alerts(tenantId, filter, query);

@@ -76,6 +76,14 @@ export const alertsQuery = z.object({
     .regex(/^[^=]+=.*$/, 'a label is written app=web')
     .optional(),
   q: search.optional(),
+  /** What a table shows of an id; fewer digits could be those of many. */
+  id: z
+    .string()
+    .regex(
+      /^[0-9a-f]{8,32}$/,
+      'an alert is named by its id, or by at least the first 8 of its 32 lower-case hex digits',
+    )
+    .optional(),
   limit,
   cursor: alertId.optional(),
 });

@@ -177,8 +177,6 @@ async function isAgreed(question: string): Promise<boolean> {
 
 async function withBox<T>(work: (box: DeadLetterBox, openTrail: OpenBox['openTrail']) => Promise<T>): Promise<T> {
   // Only here: Kafka's client is much to load for every other command.
-  const { logToStandardError } = await import('@norn/telemetry');
-  logToStandardError();
   const { openBox } = await import('./open-box.ts');
   const opened = await openBox();
   try {

@@ -1,4 +1,6 @@
 // The dead letters of this machine's installation, by a certificate of their own; what is done with them stands in the audit trail.
+// First, since the store makes its logger when it is loaded.
+import './log.ts';
 import { type DeadLetter, DeadLetterBox, ReplayProducer, assertBrokerAnswers } from '@norn/bus';
 import { kafkaSettings, loadConfig } from '@norn/config';
 import { postgresUrl } from '@norn/embedded';

@@ -20,9 +20,9 @@ impl Index {
         last.is_some_and(|(holder, at)| at > since && holder != Some(key))
     }
 
-    /// The file is not called so any more, and nothing says that it will be again.
-    pub fn is_former_name(&self, key: FileKey, name: (PlaceId, &[u8])) -> bool {
-        self.has_lost(key, name, Time::MIN)
+    /// The file is not called so any more, and nothing else is: what an undo parted is another's name now, and to be joined again.
+    pub fn is_former_name(&self, key: FileKey, (place, path): (PlaceId, &[u8])) -> bool {
+        self.has_lost(key, (place, path), Time::MIN) && self.name_at(place, path, Time::MAX) == Some(None)
     }
 
     /// The name to keep of a file that had this one at `time`; `None` when the one that is known is newer.

@@ -42,7 +42,7 @@ const HEARTBEAT_NS: u64 = 500_000_000;
 const UPKEEP_NS: u64 = 1_000_000_000;
 /// What the capability report says of hooks changes no more often.
 const HOOK_REPORT_NS: u64 = 10_000_000_000;
-/// A change of a process that the sensor has not told of yet waits this long for it, ns.
+/// A change of a process that the sensor has not told of yet, or not all of, waits this long for it, ns.
 const DEFER_NS: u64 = 60_000_000;
 const DEFERRED_MAX: usize = 1_024;
 /// Ancestors looked through for `act_below`.
@@ -111,8 +111,14 @@ impl Daemon {
             self.follow(decision);
         }
         while !self.wait() {
+            // Taken before the events are read: what a process did before it changed a file is among them then.
+            let mut changes = self.keeper.changes();
             self.observe();
-            self.judge_changes();
+            if self.application.is_some() {
+                // Inside a container both come by one way, and in order.
+                changes.extend(self.keeper.changes());
+            }
+            self.judge(changes);
             self.react();
             self.sensor.let_go();
             self.upkeep();
@@ -161,9 +167,8 @@ impl Daemon {
         }
     }
 
-    fn judge_changes(&mut self) {
+    fn judge(&mut self, mut fresh: Vec<ContentChange>) {
         let now_ns = boot_ns();
-        let mut fresh = self.keeper.changes();
         fresh.retain(|change| !self.is_kept(change));
         let fresh = fresh.into_iter().map(|change| (change, now_ns + DEFER_NS));
         let changes: Vec<(ContentChange, u64)> = self.deferred.drain(..).chain(fresh).collect();
@@ -178,7 +183,9 @@ impl Daemon {
             {
                 change.path = path;
             }
-            if !is_known && now_ns < until_ns && self.deferred.len() < DEFERRED_MAX {
+            // With events left unread, a process may have become another program since those that were read.
+            let is_early = !is_known || (self.timers.busy && self.application.is_none());
+            if is_early && now_ns < until_ns && self.deferred.len() < DEFERRED_MAX {
                 self.deferred.push_back((change, until_ns));
                 continue;
             }

@@ -18,6 +18,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// Sooner than a restore begins after it was asked for.
 const LOOK_EVERY_MAX: Duration = Duration::from_millis(200);
 const REST: u32 = 50;
+/// An overlay lets go of the layer's file a moment after its close is told: only what can still be written then is mapped.
+const FIRST_LOOK: Duration = Duration::from_millis(2);
 
 struct Mapped {
     key: FileKey,
@@ -26,7 +28,14 @@ struct Mapped {
     layer: OwnedFd,
     /// Of the close after which only mappings were left.
     pid: u32,
-    seen: Stamp,
+    /// Size and time of change of the content, ns: another mode, owner or name is no write.
+    seen: (u64, i128),
+    is_certain: bool,
+}
+
+fn content(stat: &sys::Stat) -> (u64, i128) {
+    let stamp = Stamp::from(stat);
+    (stamp.size, stamp.modified_ns)
 }
 
 #[derive(Default)]
@@ -58,13 +67,15 @@ impl Mappings {
             return Ok(());
         };
         if sys::is_open_to_write(layer.as_raw_fd())? {
-            self.look_at.get_or_insert(Instant::now() + LOOK_EVERY);
+            let first = Instant::now() + FIRST_LOOK;
+            self.look_at = Some(self.look_at.map_or(first, |at| at.min(first)));
             self.files.push(Mapped {
                 key,
                 fd: close.fd.try_clone()?,
                 layer,
                 pid: close.pid,
-                seen: Stamp::from(&stat),
+                seen: content(&stat),
+                is_certain: false,
             });
         }
         Ok(())
@@ -101,7 +112,11 @@ impl Mapped {
     fn look(&mut self, written: &mut Vec<Close>) -> io::Result<bool> {
         // First this: what is written by a mapping that has gone meanwhile is seen after it.
         let is_mapped = sys::is_open_to_write(self.layer.as_raw_fd())?;
-        let now = Stamp::from(&sys::fstat(self.fd.as_raw_fd())?);
+        if !is_mapped && !self.is_certain {
+            return Ok(false);
+        }
+        self.is_certain = true;
+        let now = content(&sys::fstat(self.fd.as_raw_fd())?);
         let changed = std::mem::replace(&mut self.seen, now) != now;
         // Who has opened it since tells of it by his close.
         if changed && !sys::is_open_to_write(self.fd.as_raw_fd())? {

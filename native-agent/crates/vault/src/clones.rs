@@ -289,11 +289,17 @@ fn new_file(path: &Path) -> io::Result<File> {
 
 /// A file of an overlay can't share its blocks, that of its layer with the same size and times can.
 pub fn in_layer(upper: &[u8], path: &[u8], stat: &sys::Stat) -> Option<OwnedFd> {
+    let (file, there) = open_in_layer(upper, path)?;
+    (Stamp::from(&there) == Stamp::from(stat)).then_some(file)
+}
+
+/// What the layer has under this name, open for reading.
+pub fn open_in_layer(upper: &[u8], path: &[u8]) -> Option<(OwnedFd, sys::Stat)> {
     let layer = open_path(upper).ok()?;
     let flags = libc::O_RDONLY | libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOATIME;
     let file = sys::open_below(layer.as_raw_fd(), path, flags, sys::BELOW).ok()?;
-    let same = Stamp::from(&sys::fstat(file.as_raw_fd()).ok()?) == Stamp::from(stat);
-    same.then_some(file)
+    let stat = sys::fstat(file.as_raw_fd()).ok()?;
+    Some((file, stat))
 }
 
 #[cfg(test)]

@@ -5,9 +5,10 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::time::{Duration, Instant};
 
 use crate::capture::Shared;
+use crate::clones::open_in_layer;
 use crate::closes::Close;
 use crate::file::{FileKey, Stamp};
-use crate::places::{Overlay, open_path};
+use crate::places::Overlay;
 use crate::record::Time;
 use crate::sys;
 
@@ -129,10 +130,7 @@ impl Mapped {
 
 /// The file of the layer, open for reading.
 fn in_layer(overlay: &Overlay, path: &[u8], stat: &sys::Stat) -> Option<OwnedFd> {
-    let layer = open_path(&overlay.mount.upper).ok()?;
-    let flags = libc::O_RDONLY | libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOATIME;
-    let file = sys::open_below(layer.as_raw_fd(), path, flags, sys::BELOW).ok()?;
-    let there = sys::fstat(file.as_raw_fd()).ok()?;
+    let (file, there) = open_in_layer(&overlay.mount.upper, path)?;
     // On one file system both have one number; else what nobody writes at this moment has one state.
     let is_it = there.st_ino == stat.st_ino || Stamp::from(&there) == Stamp::from(stat);
     is_it.then_some(file)

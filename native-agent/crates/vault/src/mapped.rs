@@ -31,6 +31,7 @@ struct Mapped {
     pid: u32,
     /// Size and time of change of the content, ns: another mode, owner or name is no write.
     seen: (u64, i128),
+    first_look_at: Instant,
     is_certain: bool,
 }
 
@@ -43,6 +44,8 @@ fn content(stat: &sys::Stat) -> (u64, i128) {
 pub struct Mappings {
     files: Vec<Mapped>,
     look_at: Option<Instant>,
+    /// At those alone that nobody has looked at yet.
+    first_look_at: Option<Instant>,
 }
 
 impl Mappings {
@@ -68,14 +71,15 @@ impl Mappings {
             return Ok(());
         };
         if sys::is_open_to_write(layer.as_raw_fd())? {
-            let first = Instant::now() + FIRST_LOOK;
-            self.look_at = Some(self.look_at.map_or(first, |at| at.min(first)));
+            let first_look_at = Instant::now() + FIRST_LOOK;
+            self.first_look_at.get_or_insert(first_look_at);
             self.files.push(Mapped {
                 key,
                 fd: close.fd.try_clone()?,
                 layer,
                 pid: close.pid,
                 seen: content(&stat),
+                first_look_at,
                 is_certain: false,
             });
         }
@@ -84,7 +88,7 @@ impl Mappings {
 
     /// How long until the next look; `None` when there is nothing to look at.
     pub fn due_in(&self) -> Option<Duration> {
-        let at = self.look_at?;
+        let at = self.look_at.into_iter().chain(self.first_look_at).min()?;
         Some(at.saturating_duration_since(Instant::now()))
     }
 
@@ -94,16 +98,28 @@ impl Mappings {
             return Vec::new();
         }
         let begun = Instant::now();
+        let at_all = self.look_at.is_some_and(|at| at <= begun);
         let mut written = Vec::new();
-        self.files.retain_mut(|file| match file.look(&mut written) {
-            Ok(goes_on) => goes_on,
-            Err(error) => {
+        self.files.retain_mut(|file| {
+            let is_due = if file.is_certain {
+                at_all
+            } else {
+                file.first_look_at <= begun
+            };
+            if !is_due {
+                return true;
+            }
+            let goes_on = file.look(&mut written);
+            goes_on.unwrap_or_else(|error| {
                 tracing::debug!(%error, "a file that is mapped can't be looked at");
                 false
-            }
+            })
         });
+        let uncertain = self.files.iter().filter(|file| !file.is_certain);
+        self.first_look_at = uncertain.map(|file| file.first_look_at).min();
         let pause = (begun.elapsed() * REST).clamp(LOOK_EVERY, LOOK_EVERY_MAX);
-        self.look_at = (!self.files.is_empty()).then(|| Instant::now() + pause);
+        let next = self.look_at.filter(|_| !at_all).unwrap_or(begun + pause);
+        self.look_at = (!self.files.is_empty()).then_some(next);
         written
     }
 }

@@ -3,7 +3,7 @@ import { finding } from '@norn/contracts';
 import { AlertHandling } from '@norn/store';
 import type { DataSource } from 'typeorm';
 import type { Attack } from '../views/attack.ts';
-import { AttackSummaries } from './attack-summaries.ts';
+import { AttackSummaries, type ShownSummary } from './attack-summaries.ts';
 import type { ProcessRow } from './attack-queries.ts';
 import { type AttackTelemetry, emptySummary } from './attack-telemetry.ts';
 
@@ -46,14 +46,20 @@ function startAll(): { telemetry: FakeTelemetry; summaries: AttackSummaries } {
   };
 }
 
+/** Nobody waits long for what is being made: what a page that asks again ends with. */
+async function settled(summaries: AttackSummaries, attack: Attack): Promise<ShownSummary> {
+  let shown = await summaries.of('t', attack);
+  while (shown.pending) shown = await summaries.of('t', attack);
+  return shown;
+}
+
 describe('what is kept with an alert', () => {
   it('is looked for again while the row of a process that a finding names has not come', async () => {
     const { telemetry, summaries } = startAll();
     const attack = attackThatSpoke(1);
     expect(await summaries.of('t', attack)).toMatchObject({ pending: true, summary: { rows: [] } });
     telemetry.hasCome = true;
-    let shown = await summaries.of('t', attack);
-    while (shown.pending) shown = await summaries.of('t', attack);
+    const shown = await settled(summaries, attack);
     expect(shown.summary.rows).toHaveLength(1);
     expect(telemetry.asked).toBe(2);
     await summaries.of('t', attack);
@@ -63,7 +69,7 @@ describe('what is kept with an alert', () => {
   it('is what there is when such a row does not come', async () => {
     const { telemetry, summaries } = startAll();
     const attack = attackThatSpoke(120);
-    expect(await summaries.of('t', attack)).toMatchObject({ pending: false, problem: '' });
+    expect(await settled(summaries, attack)).toMatchObject({ pending: false, problem: '' });
     await summaries.of('t', attack);
     expect(telemetry.asked).toBe(1);
   });

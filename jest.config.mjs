@@ -17,5 +17,7 @@ export default {
   modulePathIgnorePatterns: ['<rootDir>/native-agent/target'],
   transform: { '^.+\\.[mc]?tsx?$': ['@swc/jest', swc], '^.+\\.m?js$': ['@swc/jest', swc] },
   transformIgnorePatterns: ['/node_modules/(?!(@norn)/)'],
+  // How long a test takes says nothing: on a machine with much else to do, many times as long. One that hangs ends here, ms.
+  testTimeout: 300_000,
   extensionsToTreatAsEsm: [],
 };

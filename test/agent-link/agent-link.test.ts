@@ -19,8 +19,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { FakeBaldur } from './fake-baldur.ts';
 import { type Link, type PartProcess, startLink } from './link.ts';
 
-jest.setTimeout(120_000);
-
 let link: Link;
 let ingest: PartProcess;
 let tyr: PartProcess;

@@ -24,8 +24,6 @@ import {
 import { listeningPorts } from '../stores/doors.ts';
 import { OneBroker } from './one-broker.ts';
 
-jest.setTimeout(120_000);
-
 let kafka: TestKafka;
 let folder: string;
 beforeAll(async () => {

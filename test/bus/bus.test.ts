@@ -22,13 +22,13 @@ beforeAll(async () => {
   kafka = await startKafka();
   await ensureTopics(config());
   producer = await createStagesProducer(config());
-}, 60_000);
+});
 
 afterAll(async () => {
   await producer.close();
   await kafka.stop();
   keys.remove();
-}, 60_000);
+});
 
 /** A record that says its number. */
 function numbered(key: string, number: number) {
@@ -85,7 +85,7 @@ describe('the bus', () => {
     await until(() => keys.every((key) => heard.of(key).length === 500));
     for (const key of keys) expect(heard.of(key)).toEqual(upTo(500));
     await consumer.close();
-  }, 60_000);
+  });
 
   it('refuses a record that is too large and sends the others', async () => {
     const large = { key: 't:large', headers: {}, value: new Uint8Array(7 * 1024 * 1024) };
@@ -115,7 +115,7 @@ describe('the bus', () => {
     // State that the failed batch may have touched is built again.
     expect(prepared).toEqual([0, 0]);
     await consumer.close();
-  }, 60_000);
+  });
 
   it('goes on where its group was, and brings again what was taken but not settled', async () => {
     const first = new Heard();
@@ -146,7 +146,7 @@ describe('the bus', () => {
     await until(() => last.of('t:r').length === 1);
     expect(last.of('t:r')).toEqual([5]);
     await consumer.close();
-  }, 60_000);
+  });
 
   it('reads a topic to its end and follows it', async () => {
     const heard = new Heard();
@@ -164,7 +164,7 @@ describe('the bus', () => {
     const part = new Heard();
     await readRange(config(), 'facts', [{ partition, first: 3, end: 7 }], part.handler);
     expect(part.of('t:f')).toEqual([3, 4, 5, 6]);
-  }, 60_000);
+  });
 
   it('knows where in a topic a time begins', async () => {
     const partition = partitionOf('t:o', 2);
@@ -176,7 +176,7 @@ describe('the bus', () => {
     expect(await offsetAt(config(), 'outcomes', { partition, timeMs })).toBe(end);
     expect(await offsetAt(config(), 'outcomes', { partition, timeMs: 0 })).toBe(0);
     expect(await offsetAt(config(), 'outcomes', { partition, timeMs: timeMs + 3_600_000 })).toBe(end + 1);
-  }, 60_000);
+  });
 
   it('loses nothing acked and goes on by itself when the broker is killed and comes back', async () => {
     const heard = new Heard();
@@ -199,5 +199,5 @@ describe('the bus', () => {
     const ends = await offsetRanges(config(), 'raw');
     expect(ends.reduce((sum, { end }) => sum + end, 0)).toBeGreaterThanOrEqual(acked);
     await consumer.close();
-  }, 120_000);
+  });
 });

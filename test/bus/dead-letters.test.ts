@@ -23,13 +23,13 @@ beforeAll(async () => {
   await ensureTopics(config());
   producer = await createStagesProducer(config());
   box = new DeadLetterBox(config(), producer);
-}, 60_000);
+});
 
 afterAll(async () => {
   await producer.close();
   await kafka.stop();
   keys.remove();
-}, 60_000);
+});
 
 async function until(isTrue: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await isTrue())) await sleep(20);
@@ -106,7 +106,7 @@ describe('a dead letter', () => {
     expect([...storage].sort()).toEqual(['a', 'b', 'c', 'd']);
     expect(remediation.filter((text) => text === 'b')).toEqual(['b']);
     for (const stage of stages) await stage.close();
-  }, 90_000);
+  });
 
   it('is dropped once; what ingest refused before it was on the bus can only be dropped', async () => {
     await producer.send('deadLetter', [
@@ -125,7 +125,7 @@ describe('a dead letter', () => {
     for (const none of ['1-4711', '9-0', 'x', '']) {
       await expect(box.find(none)).rejects.toMatchObject({ code: 'dead_letter_unknown' });
     }
-  }, 60_000);
+  });
 
   it('is told of as many as there are, is found among them, and goes with all others in few requests', async () => {
     const count = 10_500;
@@ -170,5 +170,5 @@ describe('a dead letter', () => {
       return Promise.resolve();
     });
     expect(heard.sort()).toEqual(sent.map(({ value }) => value.toString()).sort());
-  }, 180_000);
+  });
 });

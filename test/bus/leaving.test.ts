@@ -12,13 +12,13 @@ beforeAll(async () => {
   kafka = await startKafka();
   await ensureTopics(config());
   producer = await createStagesProducer(config());
-}, 60_000);
+});
 
 afterAll(async () => {
   await producer.close();
   await kafka.stop();
   keys.remove();
-}, 60_000);
+});
 
 async function until(isTrue: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await isTrue())) await sleep(20);
@@ -69,4 +69,4 @@ it('brings again what a member had in hand when it had to leave', async () => {
   });
   expect([...new Set(done)].sort()).toEqual(['0:first', '0:second', '1:first', '1:second']);
   await Promise.all([one.close(), other.close()]);
-}, 90_000);
+});

@@ -22,13 +22,13 @@ beforeAll(async () => {
   kafka = await startKafka();
   await ensureTopics(config());
   producer = await createStagesProducer(config());
-}, 60_000);
+});
 
 afterAll(async () => {
   await producer.close();
   await kafka.stop();
   keys.remove();
-}, 60_000);
+});
 
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, number) => number);
 
@@ -145,7 +145,7 @@ describe('a record that makes its handler throw', () => {
     // Only what threw was made ready again.
     expect(new Set(group.prepared.slice(prepared))).toEqual(new Set([2]));
     for (const member of members) await member.close();
-  }, 90_000);
+  });
 
   it('is refused too when it is the last one, and does not come again', async () => {
     const group = new Group('last', 'outcomes');
@@ -164,7 +164,7 @@ describe('a record that makes its handler throw', () => {
     expect(group.heard.get(1)).toEqual([8]);
     expect(group.tries.get('1:7')).toBe(tries);
     await member.close();
-  }, 60_000);
+  });
 });
 
 describe('a store that is away', () => {
@@ -180,5 +180,5 @@ describe('a store that is away', () => {
     expect(group.heard.get(0)).toEqual([1, 2]);
     expect(await deadLetters('away')).toEqual([]);
     await member.close();
-  }, 60_000);
+  });
 });

@@ -35,13 +35,13 @@ beforeAll(async () => {
   kafka = await startKafka();
   await ensureTopics(config());
   producer = await createStagesProducer(config());
-}, 60_000);
+});
 
 afterAll(async () => {
   await producer.close();
   await kafka.stop();
   keys.remove();
-}, 60_000);
+});
 
 const record = (key: string, text: string) => ({ key, headers: { schema: '1' }, value: Buffer.from(text) });
 const forged = (topic: TopicName, key: string, text: string): ForgedRecord => ({ topic, ...record(key, text) });
@@ -159,7 +159,7 @@ describe('a record on the bus', () => {
     while (!taken.includes('the last') || !followed.includes('the last')) await sleep(20);
     expect([...taken, ...followed]).not.toContain('forged again');
     await Promise.all([consumer.close(), follower.close()]);
-  }, 60_000);
+  });
 
   it('is signed in runs when many go at once, each record by itself', async () => {
     const many = Array.from({ length: 100 }, (_, at) => record('default:host-9', `many ${String(at)}`));
@@ -199,5 +199,5 @@ describe('a key that takes the place of another', () => {
     writeFileSync(file, JSON.stringify({ keys: listed.filter((_, at) => at !== first) }));
     expect(await readable('policies')).toEqual(['by the new key']);
     await renewed.close();
-  }, 60_000);
+  });
 });

@@ -24,9 +24,6 @@ interface Container {
   };
 }
 
-// Each command is a process that starts.
-jest.setTimeout(120_000);
-
 describe('an installation of separate services', () => {
   let norn: Installation;
   let containers: Map<string, Container>;

@@ -158,7 +158,7 @@ describe('the images', () => {
     });
     await prepare();
     expect(await prepared()).toEqual(once);
-  }, 180_000);
+  });
 
   it.each(['postgres', 'clickhouse', 'kafka'] as const)(
     'keep what %s stores when its container is another',
@@ -185,7 +185,7 @@ describe('the images', () => {
     expect(await (await fetch(`${url}/api/v1/hosts`, { headers })).json()).toMatchObject({ hosts: [] });
     expect((await api.exec(['/usr/bin/id', '-u'])).output.trim()).toBe(String(imageUser));
     expect((await api.exec(['/bin/sh', '-c', 'grep CapEff /proc/1/status'])).output).toMatch(/\t0+$/m);
-  }, 180_000);
+  });
 
   it('that lack a setting end at once, and name it', async () => {
     const lost = await stage('services/storage', { NORN_CLICKHOUSE_WRITER_PASSWORD_FILE: '/run/secrets/nothing' })
@@ -194,5 +194,5 @@ describe('the images', () => {
     running.set('lost', lost);
     expect(await printed(lost)).toMatch(/A secret can not be read .*\/run\/secrets\/nothing.*NORN_\*_FILE settings/);
     expect(execFileSync('docker', ['wait', lost.getId()], { encoding: 'utf8' }).trim()).toBe('1');
-  }, 180_000);
+  });
 });

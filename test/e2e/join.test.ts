@@ -29,8 +29,6 @@ function newHome(): JoinedHome {
   };
 }
 
-jest.setTimeout(120_000);
-
 describe('a host that joins', () => {
   const host = newHome();
   const other = newHome();

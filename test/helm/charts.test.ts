@@ -8,8 +8,6 @@ import { toolchainFolder } from '@norn/embedded';
 import { parseAllDocuments, parse } from 'yaml';
 import { valuesTable } from './values-table.ts';
 
-jest.setTimeout(60_000);
-
 const charts = fileURLToPath(new URL('../../deploy/helm', import.meta.url));
 /** Where `./norn test kubernetes` has built one. */
 const built = readdirSync(toolchainFolder()).filter((name) => /^kubernetes-[0-9a-f]+$/.test(name));

@@ -31,7 +31,7 @@ describe('a full disk', () => {
     await norn('down');
     execFileSync('umount', [home]);
     rmdirSync(home);
-  }, 120_000);
+  });
 
   it('ends nothing for good: the supervisor stays, status names it, and all runs again once there is room', async () => {
     const { supervisor, parts } = state();

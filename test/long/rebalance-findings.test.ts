@@ -14,7 +14,7 @@ let trials: StageTrial[] = [];
 afterEach(async () => {
   await Promise.all(trials.map((trial) => trial.close()));
   trials = [];
-}, 60_000);
+});
 
 async function aTrial(): Promise<StageTrial> {
   const trial = await startStageTrial({ partitions: 4 });

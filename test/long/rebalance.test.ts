@@ -6,11 +6,11 @@ let trial: StageTrial;
 
 beforeAll(async () => {
   trial = await startStageTrial({ partitions: 4 });
-}, 60_000);
+});
 
 afterAll(async () => {
   await trial.close();
-}, 60_000);
+});
 
 describe('storage of two members, of which one comes and goes twenty times', () => {
   it('stores every event once', async () => {

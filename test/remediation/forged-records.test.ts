@@ -48,7 +48,7 @@ beforeAll(async () => {
     NORN_SECRETS_DIR: folder,
   });
   await remediation.start();
-}, 90_000);
+});
 
 afterAll(async () => {
   await remediation.stop();
@@ -56,7 +56,7 @@ afterAll(async () => {
   await store.destroy();
   await Promise.all([kafka.stop(), postgres.stop()]);
   rmSync(folder, { recursive: true, force: true });
-}, 60_000);
+});
 
 async function until(reached: () => Promise<boolean>): Promise<void> {
   while (!(await reached())) await new Promise((resolve) => setTimeout(resolve, 50));
@@ -79,7 +79,7 @@ describe('what stands on the bus and no stage wrote', () => {
     expect(await handled('forged')).toBe(false);
     const commands = await store.manager.find(CommandRecord);
     expect(new Set(commands.map(({ alertId }) => alertId))).toEqual(new Set([idOf('true')]));
-  }, 60_000);
+  });
 
   it('is an alert of another host or tenant under a true signature', async () => {
     const [range] = await offsetRanges(kafka.bus, 'alerts');
@@ -95,14 +95,14 @@ describe('what stands on the bus and no stage wrote', () => {
     expect(await handled('foreign')).toBe(false);
     expect(await handled('borrowed')).toBe(false);
     expect(await store.manager.countBy(AlertHandling, { hostId: 'host-of-another' })).toBe(0);
-  }, 60_000);
+  });
 
   it('is an alert by detection itself that names another host than its key', async () => {
     const foreign = alertOf('misplaced', 1, [reflexFinding('misplaced-f', 'misplaced')]);
     await producer.send('alerts', [alertRecord(foreign, 'default:host-of-another')]);
     await trueAlert('after-misplaced');
     expect(await handled('misplaced')).toBe(false);
-  }, 60_000);
+  });
 
   it('is an outcome that changes no state', async () => {
     await until(async () => (await store.manager.countBy(CommandRecord, { state: 'dispatched' })) > 0);
@@ -118,7 +118,7 @@ describe('what stands on the bus and no stage wrote', () => {
     expect(state).not.toBe('succeeded');
     const audited = await store.query<unknown[]>(`SELECT 1 FROM audit_entries WHERE action = 'outcome.refused'`);
     expect(audited).toEqual([]);
-  }, 60_000);
+  });
 
   it('is a command in the outbox behind which nothing proven stands, whoever holds the key of commands', async () => {
     const made = (id: string, requestedBy: string): action.Command =>
@@ -149,5 +149,5 @@ describe('what stands on the bus and no stage wrote', () => {
     );
     expect(sent).toContain(idOf('asked'));
     for (const id of ['madeup-p', 'madeup-u', 'madeup-a']) expect(sent).not.toContain(idOf(id));
-  }, 60_000);
+  });
 });

@@ -40,7 +40,7 @@ let store: DataSource;
 beforeAll(async () => {
   postgres = await startPostgres();
   store = await createControlStore({ postgresUrl: postgres.urlWithPassword });
-}, 60_000);
+});
 
 afterAll(async () => {
   await store.destroy();

@@ -60,7 +60,7 @@ beforeAll(async () => {
   postgres = await startPostgres();
   store = await createControlStore({ postgresUrl: postgres.urlWithPassword });
   await ensureTenant(store.manager, tenantId);
-}, 60_000);
+});
 
 afterAll(async () => {
   await store.destroy();
@@ -703,5 +703,5 @@ describe('the control store', () => {
     await deliver(...records);
     expect(await commands()).toHaveLength(20);
     expect(await store.manager.count(OutboxEntry)).toBe(20);
-  }, 60_000);
+  });
 });

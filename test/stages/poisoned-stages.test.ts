@@ -6,8 +6,6 @@ import { join } from 'node:path';
 import { startPostgres, type TestPostgres } from '@norn/testkit';
 import { type StageTrial, eventually, startStageTrial } from './stage-trial.ts';
 
-jest.setTimeout(240_000);
-
 let trial: StageTrial;
 let postgres: TestPostgres;
 beforeAll(async () => {

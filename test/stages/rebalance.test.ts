@@ -6,11 +6,11 @@ let trial: StageTrial;
 
 beforeAll(async () => {
   trial = await startStageTrial({ partitions: 4 });
-}, 60_000);
+});
 
 afterAll(async () => {
   await trial.close();
-}, 60_000);
+});
 
 describe('storage with a member that comes and goes while ClickHouse stands still', () => {
   it('stores every event once', async () => {
@@ -23,5 +23,5 @@ describe('storage with a member that comes and goes while ClickHouse stands stil
     const { rows, different } = await allStored(trial, load);
     expect({ missing: load.events - different, twice: rows - different }).toEqual({ missing: 0, twice: 0 });
     await stays.stop();
-  }, 240_000);
+  });
 });

@@ -10,11 +10,11 @@ let trial: StageTrial;
 
 beforeAll(async () => {
   trial = await startStageTrial();
-}, 60_000);
+});
 
 afterAll(async () => {
   await trial.close();
-}, 60_000);
+});
 
 function recordOf(host: string, value: Uint8Array): OutRecord {
   return { key: `default:${host}`, value, headers: { tenant: 'default', host, schema: '1' } };
@@ -71,7 +71,7 @@ describe('enrichment', () => {
     await stage.start();
     expect(new Set(await eventually(names, (found) => found.length >= 2))).toEqual(new Set(['web-1']));
     await stage.stop();
-  }, 90_000);
+  });
 
   it('dead-letters what is malformed, with reason, code and place, and goes on', async () => {
     const stage = trial.stage('enrichment');
@@ -94,7 +94,7 @@ describe('enrichment', () => {
     });
     expect(Buffer.from(letter?.value ?? []).toString()).toBe('no batch');
     await stage.stop();
-  }, 90_000);
+  });
 });
 
 describe('process-tree', () => {
@@ -130,7 +130,7 @@ describe('process-tree', () => {
     await send(spared, 0, 21);
     expect(afterKills).toEqual(await seen(spared, 21));
     await stage.stop();
-  }, 120_000);
+  });
 });
 
 describe('detection', () => {
@@ -154,7 +154,7 @@ describe('detection', () => {
     await stage.start();
     await eventually(titles, (found) => found.includes('A service was breached'));
     await stage.stop();
-  }, 60_000);
+  });
 });
 
 describe('what is counted over all hosts of a tenant', () => {
@@ -185,7 +185,7 @@ describe('what is counted over all hosts of a tenant', () => {
       ['spread:db-1', [['db-1', 'web-1', 'web-2']]],
     ]);
     await stage.stop();
-  }, 90_000);
+  });
 });
 
 describe('storage', () => {
@@ -234,5 +234,5 @@ describe('storage', () => {
     await live(3);
     expect(await allStored()).toBe(events);
     for (const stage of stages) await stage.stop();
-  }, 240_000);
+  });
 });

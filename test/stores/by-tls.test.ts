@@ -10,9 +10,6 @@ import { startClickHouse, type TestClickHouse } from '@norn/testkit';
 import { Kafka, logLevel } from 'kafkajs';
 import pg from 'pg';
 
-// Three servers start.
-jest.setTimeout(120_000);
-
 const name = 'localhost';
 const home = mkdtempSync('/tmp/norn-tls-');
 chmodSync(home, 0o711); // PostgreSQL's user passes through.

@@ -3,8 +3,6 @@ import { connect } from 'node:net';
 import { startClickHouse, type TestClickHouse } from '@norn/testkit';
 import { listeningPorts } from './doors.ts';
 
-jest.setTimeout(60_000);
-
 let engine: TestClickHouse;
 beforeAll(async () => {
   engine = await startClickHouse();

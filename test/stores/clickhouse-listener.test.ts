@@ -5,8 +5,6 @@ import { join } from 'node:path';
 import { createReader, createWriter, type ReaderConfig, type WriterConfig } from '@norn/store';
 import { startClickHouse, type TestClickHouse } from '@norn/testkit';
 
-jest.setTimeout(60_000);
-
 const folder = mkdtempSync('/tmp/norn-listener-');
 let engine: TestClickHouse;
 let config: ReaderConfig & WriterConfig;

@@ -3,8 +3,6 @@ import { createControlStore, createToken, ensureTenant, redeemToken } from '@nor
 import { startPostgres, type TestPostgres } from '@norn/testkit';
 import type { DataSource } from 'typeorm';
 
-jest.setTimeout(60_000);
-
 let postgres: TestPostgres;
 let store: DataSource;
 beforeAll(async () => {

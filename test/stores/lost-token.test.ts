@@ -6,8 +6,6 @@ import { BatchWriter, event, openBatch } from '@norn/contracts';
 import { type BatchStretch, type StoreWriter, createEventsBlock, createWriter, pushEvents } from '@norn/store';
 import { type TestClickHouse, startClickHouse } from '@norn/testkit';
 
-jest.setTimeout(120_000);
-
 const folder = mkdtempSync('/tmp/norn-lost-token-');
 const owner = { tenantId: "o'neill", hostId: 'host\\1' };
 const uid = new Uint8Array(16).fill(0xcd);

@@ -9,8 +9,6 @@ import { createControlStore } from '@norn/store';
 import { startPostgres, type TestPostgres } from '@norn/testkit';
 import { listeningPorts } from './doors.ts';
 
-jest.setTimeout(60_000);
-
 const run = promisify(execFile);
 const nobody = ['--reuid', '65534', '--regid', '65534', '--clear-groups'];
 

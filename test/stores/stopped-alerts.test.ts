@@ -3,8 +3,6 @@ import { AlertHandling, CommandRecord, createControlStore } from '@norn/store';
 import { startPostgres, type TestPostgres } from '@norn/testkit';
 import type { DataSource } from 'typeorm';
 
-jest.setTimeout(60_000);
-
 let postgres: TestPostgres;
 let store: DataSource;
 const open = () => createControlStore({ postgresUrl: postgres.urlWithPassword, poolMax: 2 });

@@ -9,8 +9,6 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type TracedInstallation, startTracedInstallation } from './traced-installation.ts';
 
-jest.setTimeout(150_000);
-
 const eventsInBatch = 40;
 /** As the first test lists them. */
 const spansOfAttack = 18;

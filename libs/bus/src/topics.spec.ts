@@ -3,8 +3,6 @@ import { once } from 'node:events';
 import { type AddressInfo, type Socket, createServer } from 'node:net';
 import { assertBrokerAnswers } from './topics.ts';
 
-jest.setTimeout(60_000);
-
 describe('a broker that does not answer', () => {
   const sentence = (port: number) => ({
     code: 'broker_away',

@@ -10,8 +10,6 @@ import { compileHunt } from '../src/hunt/compile-hunt.ts';
 import { recordColumns } from '../src/hunt/record-columns.ts';
 import { RecordTrial } from './record-trial.ts';
 
-jest.setTimeout(300_000);
-
 const head = 'title: A rule of a test\nid: 00000000-0000-4000-8000-000000000001\nlogsource: { product: any }\n';
 
 /** A rule of that detection, given as a value: JSON is YAML. */

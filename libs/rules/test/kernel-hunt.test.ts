@@ -15,8 +15,6 @@ import {
 } from '../src/index.ts';
 import type { RuleBatch } from '../src/index.ts';
 
-jest.setTimeout(120_000);
-
 const folder = join(import.meta.dirname, '../pack');
 const rules = readdirSync(folder)
   .filter((file) => file.endsWith('.yml'))

@@ -23,13 +23,13 @@ describe('the broker of a test', () => {
     expect((await admin.fetchTopicOffsets('kept')).map(({ high }) => high)).toEqual(['2']);
     await admin.disconnect();
     await broker.stop();
-  }, 60_000);
+  });
 
   it('runs beside another', async () => {
     const [one, two] = await Promise.all([startKafka(), startKafka()]);
     expect(one.brokers).not.toBe(two.brokers);
     await Promise.all([one.stop(), two.stop()]);
-  }, 60_000);
+  });
 });
 
 describe('the engine of a test', () => {
@@ -65,14 +65,14 @@ describe('the engine of a test', () => {
     expect(await seenBy({})).toEqual([]);
     await writer.close();
     await engine.stop();
-  }, 60_000);
+  });
 
   it('lets nobody in without a password once it listens', async () => {
     const engine = await startClickHouse({ tables: [] });
     const answer = await fetch(engine.url, { method: 'POST', body: 'SYSTEM STOP LISTEN HTTP' });
     expect(await answer.text()).toMatch(/USER_SESSION_LIMIT_EXCEEDED/);
     await engine.stop();
-  }, 60_000);
+  });
 });
 
 describe('the database of a test', () => {
@@ -95,5 +95,5 @@ describe('the database of a test', () => {
     expect(await ask(server.urlWithPassword, 'SELECT n FROM kept')).toEqual([{ n: 7 }]);
     await expect(ask(server.url.replace('norn@', 'norn:wrong@'), 'SELECT 1')).rejects.toThrow(/password/);
     await server.stop();
-  }, 60_000);
+  });
 });

@@ -7,8 +7,6 @@ import { pino } from 'pino';
 import { BaldurLink } from '../src/baldur/baldur-link.ts';
 import { Supervisor } from '../src/baldur/supervisor.ts';
 
-jest.setTimeout(30_000);
-
 const logger = pino({ level: 'silent' });
 const capped: number[] = [];
 let agentDir: string;

@@ -17,8 +17,6 @@ import {
   webContainer,
 } from './seeds/index.ts';
 
-jest.setTimeout(300_000);
-
 /** A message of view/v1 as its JSON is: every field present. */
 type Shown<T> = T extends readonly (infer Item)[]
   ? Shown<Item>[]

@@ -8,8 +8,6 @@ import { idOf } from './attack-builder.ts';
 import { seedHost, seedRansomware, seedTenant, webContainer } from './seeds/index.ts';
 import { storeFindings } from './store-attack.ts';
 
-jest.setTimeout(120_000);
-
 const ruleId = 'norn.download-to-shell';
 const dayMs = 86_400_000;
 

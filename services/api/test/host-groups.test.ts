@@ -4,8 +4,6 @@ import { AuditEntry, HostPolicyRecord } from '@norn/store';
 import { type ApiTrial, startApiTrial } from './api-trial.ts';
 import { seedHost, seedTenant } from './seeds/index.ts';
 
-jest.setTimeout(120_000);
-
 describe('groups of hosts', () => {
   let trial: ApiTrial;
   let admin: string;

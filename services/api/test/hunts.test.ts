@@ -10,8 +10,6 @@ import { type ApiTrial, startApiTrial } from './api-trial.ts';
 import { seedHost, seedTenant } from './seeds/index.ts';
 import { stepUs, storeEvents, storeRun } from './store-events.ts';
 
-jest.setTimeout(180_000);
-
 const all = new RulePack();
 const pack = all.rules.flatMap(({ name, rule }) => (rule.kind === 'detection' ? [{ name, rule }] : []));
 const sequences = all.rules.flatMap(({ name, rule }) => (rule.kind === 'correlation' ? [{ name, rule }] : []));

@@ -5,8 +5,6 @@ import { type ApiTrial, startApiTrial } from './api-trial.ts';
 import { authorityFingerprint } from './authority.ts';
 import { seedTenant } from './seeds/index.ts';
 
-jest.setTimeout(120_000);
-
 describe('an invitation', () => {
   let trial: ApiTrial;
   let admin: string;

@@ -7,8 +7,6 @@ import { containerStart, reflex, webContainer } from './seeds/web-container.ts';
 import { seedHost, seedTenant } from './seeds/index.ts';
 import { type Home, storeAlert, storeContainerOf, storeTelemetry } from './store-attack.ts';
 
-jest.setTimeout(240_000);
-
 const ms = 1000;
 const hour = 3_600_000 * ms;
 

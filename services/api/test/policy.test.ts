@@ -12,8 +12,6 @@ import { type ApiTrial, startApiTrial } from './api-trial.ts';
 import { seedHost, seedTenant } from './seeds/index.ts';
 import { storeFindings } from './store-attack.ts';
 
-jest.setTimeout(120_000);
-
 const yaml = (name: string, test = '/bin/a'): string => `# Ours
 policy: ${name}
 rules:

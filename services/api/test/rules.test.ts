@@ -4,8 +4,6 @@ import { AuditEntry, ImportedRule, addRuleCosts } from '@norn/store';
 import { type ApiTrial, startApiTrial } from './api-trial.ts';
 import { seedTenant } from './seeds/index.ts';
 
-jest.setTimeout(120_000);
-
 interface RuleList {
   readonly rules: readonly {
     id: string;

@@ -167,5 +167,5 @@ describe('rules out of PostgreSQL', () => {
     } finally {
       await brought.close();
     }
-  }, 60_000);
+  });
 });

@@ -252,5 +252,5 @@ describe('exceptions out of PostgreSQL', () => {
     } finally {
       await exceptions.close();
     }
-  }, 60_000);
+  });
 });

@@ -163,5 +163,5 @@ describe('policies out of PostgreSQL', () => {
     } finally {
       await policies.close();
     }
-  }, 60_000);
+  });
 });

@@ -66,5 +66,5 @@ describe('what rules cost', () => {
     } finally {
       await writer.close();
     }
-  }, 60_000);
+  });
 });

@@ -5,8 +5,6 @@ import type { Page } from 'playwright-core';
 import { says, screenshot } from './browser.ts';
 import { type Role, tryConsole } from './trial.ts';
 
-jest.setTimeout(180_000);
-
 describe('adding a host in the console', () => {
   const trial = tryConsole(async (api) => {
     await seedHost(api, 'default', { name: 'node-3' });

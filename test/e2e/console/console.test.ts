@@ -12,8 +12,6 @@ import type { Page } from 'playwright-core';
 import { type VisitOptions, says, screenshot } from './browser.ts';
 import { type Role, tryConsole } from './trial.ts';
 
-jest.setTimeout(180_000);
-
 describe('the console', () => {
   let home: { tenantId: string; hostId: string };
   let ids: Record<'ransomware' | 'wiper' | 'tree' | 'conflicts', string>;

@@ -3,8 +3,6 @@ import { seedHost, seedRansomware } from '@norn/api/trial';
 import { says, screenshot } from './browser.ts';
 import { tryConsole } from './trial.ts';
 
-jest.setTimeout(180_000);
-
 describe('an exception in the console', () => {
   let alertId: string;
   const trial = tryConsole(async (api) => {

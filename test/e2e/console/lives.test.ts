@@ -3,8 +3,6 @@ import { seedForkTree, seedHost, seedReverseShell } from '@norn/api/trial';
 import { says, screenshot } from './browser.ts';
 import { tryConsole } from './trial.ts';
 
-jest.setTimeout(300_000);
-
 describe('an alert', () => {
   let ids: Record<'silent' | 'large', string>;
   const trial = tryConsole(async (api) => {

@@ -51,8 +51,6 @@ describe.each(['light', 'dark'] as const)('the %s theme', (theme) => {
   });
 });
 
-jest.setTimeout(60_000);
-
 it('loads little before the first paint', async () => {
   const folder = await buildConsole();
   const page = readFileSync(join(folder, 'index.html'), 'utf8');

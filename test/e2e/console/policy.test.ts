@@ -4,8 +4,6 @@ import { Host, HostPolicyRecord } from '@norn/store';
 import { says, screenshot } from './browser.ts';
 import { tryConsole } from './trial.ts';
 
-jest.setTimeout(180_000);
-
 const first = `policy: shop
 rules:
   - name: tools

@@ -16,8 +16,6 @@ function refusalOf(...args: string[]): string {
   return run.stderr.toString();
 }
 
-jest.setTimeout(120_000);
-
 describe('deadletters', () => {
   it('names the stages when it is asked for one that there is not', () => {
     expect(refusalOf('list', '--stage', 'bogus')).toContain(flow.map(({ name }) => name).join(', '));

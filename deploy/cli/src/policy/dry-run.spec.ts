@@ -95,5 +95,5 @@ if (!existsSync(noise)) console.log(`skipped: ${noise} is not here`);
     expect(report.refused).toEqual({ matches: 0, batches: 0 });
     const done = Object.keys(report.actions).filter((action) => !['protections', 'allow', 'observe'].includes(action));
     expect(done).toEqual([]);
-  }, 60_000);
+  });
 });

@@ -42,8 +42,6 @@ async function toFullDisk(args: readonly string[]): Promise<Ended> {
   }
 }
 
-jest.setTimeout(60_000);
-
 describe('what a command writes', () => {
   it('ends it without a word when nobody reads on', async () => {
     const lines = script(`for (;;) { write('a line'); await turn(); }`);

@@ -14,11 +14,11 @@ let folder = '';
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'norn-record-'));
   kafka = await startKafka();
-}, 60_000);
+});
 afterAll(async () => {
   await kafka.stop();
   await rm(folder, { recursive: true });
-}, 60_000);
+});
 
 describe('a recording of the raw topic', () => {
   it('holds every batch of every host, from a moment on, and replays', async () => {
@@ -54,5 +54,5 @@ describe('a recording of the raw topic', () => {
     await expect(recordTopics({ ...kafka.busOf('record'), secretsDir: folder }, file, 0)).rejects.toThrow(
       'name a file that is not there yet',
     );
-  }, 60_000);
+  });
 });

@@ -12,9 +12,6 @@ import { replay } from './replay.ts';
 import type { ReplayReport } from './report.ts';
 import { reportText } from './report-text.ts';
 
-// Each replay reads and compiles the whole pack.
-jest.setTimeout(120_000);
-
 let folder = '';
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'norn-replay-'));

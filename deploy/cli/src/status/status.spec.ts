@@ -80,7 +80,7 @@ describe('the parts of an installation', () => {
       'stages is not well: storage says {"lag":7}',
       'tyr does not run',
     ]);
-  }, 60_000);
+  });
 
   it('that were started again are told of for minutes, not for days', () => {
     const kafka = { name: 'kafka', state: 'answers', detail: '', restarts: 3 } as const;

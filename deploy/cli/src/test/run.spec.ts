@@ -6,5 +6,5 @@ describe('a run of tests', () => {
     const { exitCode, output } = await show('sh', ['-c', left], '/', ['pipe', 'inherit']);
     expect(exitCode).toBe(3);
     process.kill(Number(output), 'SIGKILL');
-  }, 20_000);
+  });
 });

@@ -15,7 +15,7 @@ use crate::self_test::SelfTest;
 use crate::sensitive::SensitiveFiles;
 use crate::signals::ITERATOR;
 use crate::snapshot::Snapshot;
-use crate::stream::{Gap, Stream};
+use crate::stream::{Drained, Gap, Stream};
 use crate::tracker::{Observers, Tracker};
 use crate::{ExecPolicy, ProbeError, ProbeOptions, ProbeStats, capability, runtimes};
 
@@ -35,6 +35,7 @@ pub struct Probe {
     /// Taken after a gap in the lifecycle; applied when the stream has caught up with it.
     reconciliation: Option<Snapshot>,
     last_upkeep_ns: u64,
+    drained: Drained,
     iterator: Link,
     exec_policy: MapHandle,
     paces: MapHandle,
@@ -90,6 +91,7 @@ impl Probe {
             unreported,
             reconciliation: None,
             last_upkeep_ns: 0,
+            drained: Drained::default(),
             iterator,
             _kernel: kernel,
         };
@@ -133,6 +135,16 @@ impl Probe {
     /// The processes as of the last event handed out.
     pub fn processes(&self) -> &ProcessTable {
         &self.tracker.processes
+    }
+
+    /// Of all that happened before, the events have been handed out. CLOCK_BOOTTIME, ns.
+    pub fn seen_ns(&self) -> u64 {
+        self.drained.seen_ns
+    }
+
+    /// The last poll ended before all was handed out that waited when it began.
+    pub fn has_more(&self) -> bool {
+        self.drained.has_more
     }
 
     /// What this host can observe, by which mechanism, and whether the self-test saw it work.
@@ -198,13 +210,15 @@ impl Probe {
         let counts = self.stream.read_counters(horizon_ns);
         let mut events = 0;
         let (tracker, self_test) = (&mut self.tracker, &self.self_test);
-        let complete = self.stream.drain(horizon_ns, self.events_per_poll_max, |record| {
+        let drained = self.stream.drain(horizon_ns, self.events_per_poll_max, |record| {
             if self_test.acted(&record.header) {
                 tracker.handle(record, &mut []);
             } else {
                 events += usize::from(tracker.handle(record, observers));
             }
         });
+        let complete = drained.seen_ns >= horizon_ns;
+        self.drained = drained;
         if let (true, Some(counts)) = (complete, counts) {
             self.stream.settle(&counts);
         }

@@ -74,6 +74,19 @@ impl Ring {
         None
     }
 
+    /// There is a record at `from`, or behind discarded ones, that its writer has not finished: what comes after it can't be
+    /// read before it is.
+    pub fn is_held_up_at(&self, mut from: u64) -> bool {
+        while from < self.known_end.get() || self.has_grown_beyond(from) {
+            let head = self.record_head(from).load(Ordering::Acquire);
+            if head & DISCARDED == 0 {
+                return head & BUSY != 0;
+            }
+            from += (u64::from(head & !(BUSY | DISCARDED)) + RECORD_HEADER_BYTES).next_multiple_of(8);
+        }
+        false
+    }
+
     fn has_grown_beyond(&self, position: u64) -> bool {
         self.known_end
             .set(self.position(&self.producer).load(Ordering::Acquire));
@@ -168,5 +181,50 @@ impl Drop for Mapping {
     fn drop(&mut self) {
         // SAFETY: the mapping is ours and nobody borrows from it any more.
         unsafe { libc::munmap(self.start.as_ptr().cast(), self.bytes) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::os::fd::{AsFd, FromRawFd};
+    use std::os::unix::fs::FileExt;
+
+    use super::*;
+
+    const BYTES: u32 = 4096;
+
+    /// A file that is laid out as the kernel lays out a ring.
+    fn fake_ring(records: &[(u32, &[u8])]) -> (File, Ring) {
+        // SAFETY: the name is a C string; the descriptor is new, and the file's alone.
+        let file = unsafe { File::from_raw_fd(libc::memfd_create(c"ring".as_ptr(), 0)) };
+        let page = page_bytes() as u64;
+        file.set_len(2 * page + u64::from(BYTES)).unwrap();
+        let mut at = 0;
+        for (flags, bytes) in records {
+            let head = bytes.len() as u32 | flags;
+            file.write_all_at(&head.to_ne_bytes(), 2 * page + at).unwrap();
+            file.write_all_at(bytes, 2 * page + at + 8).unwrap();
+            at += 16;
+        }
+        file.write_all_at(&at.to_ne_bytes(), page).unwrap();
+        let ring = Ring::map("test", file.as_fd(), BYTES).unwrap();
+        (file, ring)
+    }
+
+    #[test]
+    fn a_record_that_is_being_written_hides_what_comes_after_it_and_is_told_from_none() {
+        let (file, mut ring) = fake_ring(&[(DISCARDED, b"gone...."), (BUSY, b"slow...."), (0, b"waiting.")]);
+        assert!(ring.read_at(ring.cursor()).is_none() && ring.is_held_up_at(ring.cursor()));
+        file.write_all_at(&8_u32.to_ne_bytes(), 2 * page_bytes() as u64 + 16)
+            .unwrap();
+        for expected in [b"slow....", b"waiting."] {
+            assert!(!ring.is_held_up_at(ring.cursor()));
+            let unread = ring.read_at(ring.cursor()).unwrap();
+            assert_eq!(&*unread.bytes, expected);
+            let next = unread.next;
+            ring.advance(next);
+        }
+        assert!(ring.read_at(ring.cursor()).is_none() && !ring.is_held_up_at(ring.cursor()));
     }
 }

@@ -136,7 +136,27 @@ pub struct Stream {
     ledgers: [Ledger; 2],
     settled: Counters,
     last_settled_ns: u64,
+    seen_ns: u64,
+    held_up_since_ns: [Option<u64>; 2],
     malformed: u64,
+}
+
+/// How far the rings were read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Drained {
+    /// All before was handed out: the horizon, unless something was left. CLOCK_BOOTTIME, ns.
+    pub seen_ns: u64,
+    /// The limit was met before the horizon.
+    pub has_more: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Next {
+    /// CLOCK_BOOTTIME, ns.
+    At(u64),
+    Nothing,
+    /// Somebody has begun to write a record, and was interrupted.
+    HeldUp,
 }
 
 impl Stream {
@@ -144,6 +164,10 @@ impl Stream {
     const SETTLE_EVERY_NS: u64 = 100_000_000;
     /// The kernel gets room back after so many records.
     const RELEASE_EVERY: usize = 512;
+    /// A record is written in less time than this many looks take.
+    const LOOKS: usize = 1_000;
+    /// The other ring waits no longer for whoever was interrupted while he wrote a record, ns.
+    const HELD_UP_NS_MAX: u64 = 500_000_000;
 
     pub fn new(
         options: &ProbeOptions,
@@ -164,6 +188,8 @@ impl Stream {
             ledgers: Default::default(),
             settled: Counters::default(),
             last_settled_ns: 0,
+            seen_ns: 0,
+            held_up_since_ns: [None; 2],
             malformed: 0,
         })
     }
@@ -184,31 +210,42 @@ impl Stream {
     /// Hands out records of both rings by time, none later than `horizon_ns`, at most `limit`.
     ///
     /// What comes later waits: a cause is in its ring before its effect is stamped, so with everything up to the
-    /// horizon present in both rings no effect is handed out before its cause. Whether that was all up to the horizon.
-    pub fn drain(&mut self, horizon_ns: u64, limit: usize, mut take: impl FnMut(&Record<'_>)) -> bool {
+    /// horizon present in both rings no effect is handed out before its cause.
+    pub fn drain(&mut self, horizon_ns: u64, limit: usize, mut take: impl FnMut(&Record<'_>)) -> Drained {
         let mut records = 0;
-        let mut times = [self.next_time(CRITICAL), self.next_time(BULK)];
-        let complete = loop {
-            let ring = if times[CRITICAL] <= times[BULK] {
-                CRITICAL
-            } else {
-                BULK
+        let mut seen_ns = self.seen_ns;
+        let mut next = [CRITICAL, BULK].map(|ring| self.next(ring, horizon_ns));
+        let drained = loop {
+            let Some((ring, time_ns)) = earliest(next) else {
+                // What it hides may be older than all that can be read.
+                break Drained {
+                    seen_ns,
+                    has_more: false,
+                };
             };
-            if times[ring] > horizon_ns {
-                break true;
+            if time_ns > horizon_ns {
+                break Drained {
+                    seen_ns: horizon_ns,
+                    has_more: false,
+                };
             }
             if records >= limit {
-                break false;
+                break Drained {
+                    seen_ns,
+                    has_more: true,
+                };
             }
             records += 1;
+            seen_ns = seen_ns.max(time_ns.saturating_sub(1));
             self.hand_out(ring, &mut take);
             if records % Self::RELEASE_EVERY == 0 {
                 self.release();
             }
-            times[ring] = self.next_time(ring);
+            next[ring] = self.next(ring, horizon_ns);
         };
         self.release();
-        complete
+        self.seen_ns = drained.seen_ns;
+        drained
     }
 
     fn hand_out(&mut self, ring: usize, take: &mut impl FnMut(&Record<'_>)) {
@@ -228,15 +265,27 @@ impl Stream {
         self.rings[ring].advance(next);
     }
 
-    /// Time of the next record; the end of time when there is none.
-    fn next_time(&self, ring: usize) -> u64 {
-        let ring = &self.rings[ring];
-        ring.read_at(ring.cursor()).map_or(u64::MAX, |unread| {
-            // `time_ns` comes first; a malformed record is handed out, and counted, at once.
-            unread.bytes.get(..8).map_or(0, |bytes| {
-                u64::from_ne_bytes(bytes.try_into().unwrap_or_default())
-            })
-        })
+    /// Of what can be read next. A record that is being written at this moment is waited for, a moment.
+    fn next(&mut self, which: usize, horizon_ns: u64) -> Next {
+        let ring = &self.rings[which];
+        for _ in 0..Self::LOOKS {
+            if let Some(unread) = ring.read_at(ring.cursor()) {
+                self.held_up_since_ns[which] = None;
+                // `time_ns` comes first; a malformed record is handed out, and counted, at once.
+                let time = unread.bytes.get(..8).and_then(|bytes| bytes.try_into().ok());
+                return Next::At(time.map_or(0, u64::from_ne_bytes));
+            }
+            if !ring.is_held_up_at(ring.cursor()) {
+                self.held_up_since_ns[which] = None;
+                return Next::Nothing;
+            }
+            std::hint::spin_loop();
+        }
+        let since_ns = *self.held_up_since_ns[which].get_or_insert(horizon_ns);
+        if horizon_ns.saturating_sub(since_ns) > Self::HELD_UP_NS_MAX {
+            return Next::Nothing;
+        }
+        Next::HeldUp
     }
 
     fn release(&self) {
@@ -310,6 +359,18 @@ impl Stream {
     }
 }
 
+/// The ring whose turn it is, and the time of its next record, the end of time when there is none; `None` while nobody can say.
+fn earliest([critical, bulk]: [Next; 2]) -> Option<(usize, u64)> {
+    let time_ns = |next| match next {
+        Next::At(time_ns) => Some(time_ns),
+        Next::Nothing => Some(u64::MAX),
+        Next::HeldUp => None,
+    };
+    let (critical, bulk) = (time_ns(critical)?, time_ns(bulk)?);
+    let ring = if critical <= bulk { CRITICAL } else { BULK };
+    Some((ring, critical.min(bulk)))
+}
+
 pub struct KernelCounts {
     cpus: Vec<Counters>,
     read_ns: u64,
@@ -318,6 +379,19 @@ pub struct KernelCounts {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_earliest_record_is_next_and_none_while_one_is_being_written_that_may_be_earlier() {
+        assert_eq!(earliest([Next::At(5), Next::At(4)]), Some((BULK, 4)));
+        assert_eq!(earliest([Next::At(5), Next::At(5)]), Some((CRITICAL, 5)));
+        assert_eq!(earliest([Next::Nothing, Next::At(7)]), Some((BULK, 7)));
+        assert_eq!(
+            earliest([Next::Nothing, Next::Nothing]),
+            Some((CRITICAL, u64::MAX))
+        );
+        assert_eq!(earliest([Next::HeldUp, Next::At(7)]), None);
+        assert_eq!(earliest([Next::At(7), Next::HeldUp]), None);
+    }
 
     #[test]
     fn a_hole_in_a_cpu_s_sequence_is_a_gap() {

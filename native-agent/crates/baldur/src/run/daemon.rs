@@ -1,6 +1,5 @@
 //! The main loop: one thread that hands events to the observers, lets reflexes act, ships batches and talks to Tyr, and
 //! waits for none of them.
-use std::collections::VecDeque;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -17,6 +16,7 @@ use norn_respond::Responder;
 use super::application::{Application, log_restore, told};
 use super::clock::{boot_ns, unix_us};
 use super::commands::{Commands, Decision, answer};
+use super::deferred::{Deferred, Seen};
 use super::enforcement::Enforcement;
 use super::execution::{is_whole, restored, scopes, still_runs};
 use super::health;
@@ -28,7 +28,7 @@ use super::outbox::Outbox;
 use super::own_network::OwnNetwork;
 use super::policy::Modes;
 use super::reaction::Reactions;
-use super::sensor::{EVENTS_PER_POLL_MAX, Sensor};
+use super::sensor::Sensor;
 use super::state::StateDir;
 use super::trace::Traces;
 use super::wake::Waiter;
@@ -42,9 +42,6 @@ const HEARTBEAT_NS: u64 = 500_000_000;
 const UPKEEP_NS: u64 = 1_000_000_000;
 /// What the capability report says of hooks changes no more often.
 const HOOK_REPORT_NS: u64 = 10_000_000_000;
-/// A change of a process that the sensor has not told of yet, or not all of, waits this long for it, ns.
-const DEFER_NS: u64 = 60_000_000;
-const DEFERRED_MAX: usize = 1_024;
 /// Ancestors looked through for `act_below`.
 const DEPTH_MAX: usize = 64;
 /// On SIGTERM: what is still to be sent gets this long.
@@ -77,7 +74,7 @@ pub struct Daemon {
     pub(super) act_below: Vec<u32>,
     /// Host directories whose changes the reflexes do not judge.
     pub(super) kept: Vec<PathBuf>,
-    pub(super) deferred: VecDeque<(ContentChange, u64)>,
+    pub(super) deferred: Deferred,
     pub(super) timers: Timers,
 }
 
@@ -157,7 +154,7 @@ impl Daemon {
             &mut self.hooks,
         ]);
         self.keeper.catch_up(self.sensor.processes());
-        self.timers.busy = events >= EVENTS_PER_POLL_MAX;
+        self.timers.busy = self.sensor.has_more();
         let has_calls = self.hooks.work(self.sensor.processes(), &mut self.builder);
         let released = self
             .withheld
@@ -168,26 +165,25 @@ impl Daemon {
     }
 
     fn judge(&mut self, mut fresh: Vec<ContentChange>) {
-        let now_ns = boot_ns();
         fresh.retain(|change| !self.is_kept(change));
-        let fresh = fresh.into_iter().map(|change| (change, now_ns + DEFER_NS));
-        let changes: Vec<(ContentChange, u64)> = self.deferred.drain(..).chain(fresh).collect();
-        for (mut change, until_ns) in changes {
-            self.sensor.learn(&change);
+        for change in &fresh {
+            self.sensor.learn(change);
+        }
+        let seen = Seen {
+            until_ns: self.sensor.seen_ns(),
+            now_ns: boot_ns(),
+        };
+        self.deferred.add(fresh, seen.now_ns);
+        let processes = self.sensor.processes();
+        let is_known = |change: &ContentChange| author(change, processes).is_some();
+        for mut change in self.deferred.take_due(seen, is_known) {
             let processes = self.sensor.processes();
             let author = author(&change, processes).and_then(|index| processes.get(index));
-            let is_known = author.is_some();
             // The sensor tells of names as the process has them, the vault as the host does.
             if let Some(container) = author.and_then(|process| process.container.as_deref())
                 && let Some(path) = self.keeper.path_inside(container, &change.path)
             {
                 change.path = path;
-            }
-            // With events left unread, a process may have become another program since those that were read.
-            let is_early = !is_known || (self.timers.busy && self.application.is_none());
-            if is_early && now_ns < until_ns && self.deferred.len() < DEFERRED_MAX {
-                self.deferred.push_back((change, until_ns));
-                continue;
             }
             self.reactions.count(&change);
             self.reflexes.content_changed(&change, processes);

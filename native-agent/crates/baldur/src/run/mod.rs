@@ -3,6 +3,7 @@ mod application;
 mod clock;
 mod commands;
 mod daemon;
+mod deferred;
 mod enforcement;
 mod execution;
 mod health;
@@ -28,7 +29,6 @@ mod trace;
 mod wake;
 mod withheld;
 
-use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
@@ -45,6 +45,7 @@ use application::Application;
 use clock::boot_ns;
 use commands::Commands;
 use daemon::{Daemon, Timers};
+use deferred::Deferred;
 use enforcement::Enforcement;
 use hooks::{HookOptions, Hooks};
 use host_mounts::enter_mounts_of;
@@ -181,7 +182,7 @@ pub fn run(arguments: RunArguments) -> anyhow::Result<i32> {
         modes: Modes::default(),
         act_below: arguments.act_below,
         kept: arguments.keep,
-        deferred: VecDeque::new(),
+        deferred: Deferred::default(),
         timers: Timers::new(boot_ns()),
         sensor,
         keeper,

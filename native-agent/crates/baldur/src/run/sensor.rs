@@ -68,6 +68,24 @@ impl Sensor {
         })
     }
 
+    /// Of all that happened before, the events have been handed out. CLOCK_BOOTTIME, ns.
+    pub fn seen_ns(&self) -> u64 {
+        match self {
+            Self::Live(probe) => probe.seen_ns(),
+            // Those inside come by one way with the changes, and /proc tells of now.
+            Self::Proc(_) | Self::Inside(_) => boot_ns(),
+        }
+    }
+
+    /// There are events that waited when `poll` began and are to be handed out yet.
+    pub fn has_more(&self) -> bool {
+        match self {
+            Self::Live(probe) => probe.has_more(),
+            // Each call of those inside wakes whoever waits.
+            Self::Proc(_) | Self::Inside(_) => false,
+        }
+    }
+
     /// Whoever waits for a judgement goes on.
     pub fn let_go(&mut self) {
         if let Self::Inside(inside) = self {

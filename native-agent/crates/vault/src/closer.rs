@@ -181,6 +181,7 @@ fn after_close(shared: &Shared, writers: &mut Writers, mut close: Close) -> io::
     if !created && !copied_up {
         record_late(shared, &found, (fd, &stat));
     }
+    note_other_writers(shared, (fd, &stat), (key, close.time));
     let before = before(shared, key, close.time);
     let change = Change {
         time: close.time,
@@ -244,7 +245,9 @@ fn is_unwritten(shared: &Shared, key: FileKey, stat: &sys::Stat) -> bool {
     let now = Stamp::from(stat);
     let age = i128::from(sys::wall_ns()) - now.changed_ns;
     let since = i128::from(sys::boot_ns()) - i128::from(copied);
-    state.saved() == Some(now) && age - since > CLOCK_TICK_NS
+    state.saved() == Some(now)
+        && age - since > CLOCK_TICK_NS
+        && !state.ends_in_the_making(index.watched_since_ns)
 }
 
 /// Its opener was let go without a pre-image, and here it changed.
@@ -286,11 +289,31 @@ fn record_copied_up(shared: &Shared, found: &Found, (stat, time): (&sys::Stat, T
     false
 }
 
+/// Somebody opened the file while it was being written: whether only by the one who closes it now says what he can still do.
+fn note_other_writers(shared: &Shared, (fd, stat): (RawFd, &sys::Stat), (key, time): (FileKey, Time)) {
+    if !is_in_the_making(shared, key, time) && shared.store.index().has_one_writer(key) {
+        return;
+    }
+    let is_shared = closes::is_written_by_others(shared, fd, stat);
+    shared.store.index().note_shared_write(key, is_shared);
+}
+
+fn is_in_the_making(shared: &Shared, key: FileKey, time: Time) -> bool {
+    let index = shared.store.index();
+    let since = index.watched_since_ns;
+    index.state(key).is_some_and(|state| {
+        let settled = state.settled_before(time, since).map(|version| version.time);
+        settled != state.before(time).map(|version| version.time)
+    })
+}
+
 /// The file's shape in the state it had before this close's writer opened it.
 pub fn before(shared: &Shared, key: FileKey, time: Time) -> Option<ContentShape> {
     let index = shared.store.index();
     let state = index.state(key)?;
-    let version = state.before(time)?.clone();
+    let settled = state.settled_before(time, index.watched_since_ns);
+    let alone = settled.filter(|_| index.has_one_writer(key));
+    let version = alone.or_else(|| state.before(time))?.clone();
     let overlay = shared.places.by_id(state.place);
     drop(index);
     match (&version.content, overlay) {

@@ -15,6 +15,9 @@ use crate::sys;
 /// Closes waiting for the closer, each with a descriptor; more are lost, and counted.
 pub const CLOSES_MAX: usize = 4096;
 const READ_BYTES: usize = 4096;
+/// Two milliseconds in all.
+const LETS_GO_LOOKS: u32 = 8;
+const LETS_GO_EVERY: Duration = Duration::from_micros(250);
 
 /// A file was closed after writing.
 #[derive(Debug)]
@@ -104,9 +107,28 @@ pub fn is_being_written(shared: &Shared, file: RawFd, stat: &sys::Stat) -> io::R
     if gather(shared) {
         shared.closes.ring();
     }
+    Ok(is_waiting(shared, stat))
+}
+
+fn is_waiting(shared: &Shared, stat: &sys::Stat) -> bool {
     let is_it =
         |close: &Close| sys::fstat(close.fd.as_raw_fd()).is_ok_and(|closed| sys::is_one(&closed, stat));
-    Ok(shared.closes.waiting().iter().any(is_it))
+    shared.closes.waiting().iter().any(is_it)
+}
+
+/// Of a file whose close was told: somebody else can write to it, or has closed it since. Whoever closed it lets go of it a moment
+/// after that is told; where nobody can tell, nobody else writes.
+pub fn is_written_by_others(shared: &Shared, file: RawFd, stat: &sys::Stat) -> bool {
+    for _ in 0..LETS_GO_LOOKS {
+        if !is_being_written(shared, file, stat).unwrap_or(false) {
+            return false;
+        }
+        if is_waiting(shared, stat) {
+            return true;
+        }
+        std::thread::sleep(LETS_GO_EVERY);
+    }
+    true
 }
 
 /// Until something was closed, or for at most so long.

@@ -3,6 +3,7 @@ mod at_rest;
 mod bounds;
 mod history;
 mod located;
+mod making;
 mod moves;
 mod operations;
 mod seen;
@@ -61,6 +62,10 @@ pub struct Index {
     pub evicted: u64,
     /// Names of files whose state is no longer kept: opens of them must ask again.
     forgotten: Vec<(PlaceId, Vec<u8>)>,
+    /// Files that somebody could still write to when one who had written to them had closed them.
+    shared_writes: HashSet<FileKey>,
+    /// Unix time, ns: what changed before was told by nobody.
+    pub watched_since_ns: i128,
     limits: bounds::Limits,
 }
 
@@ -573,6 +578,21 @@ impl Index {
             .state(key)
             .is_some_and(|state| state.versions.iter().any(pays));
         (!paid).then_some(late)
+    }
+
+    /// Whether anybody else could still write to a file when it was closed the last time.
+    pub fn note_shared_write(&mut self, key: FileKey, is_shared: bool) {
+        let key = self.original(key);
+        if !is_shared {
+            self.shared_writes.remove(&key);
+        } else if self.shared_writes.len() < OPENS_MAX {
+            self.shared_writes.insert(key);
+        }
+    }
+
+    /// What was in the making before its last close was, as far as anybody can tell, the work of who closed it.
+    pub fn has_one_writer(&self, key: FileKey) -> bool {
+        !self.shared_writes.contains(&self.original(key))
     }
 
     /// When it was last opened by one who had to ask, and by whom.

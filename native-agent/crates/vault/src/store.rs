@@ -75,6 +75,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Store {
     pub fn open(dir: &Path, bytes_max: u64) -> io::Result<Self> {
         let mut index = Index::default();
+        index.watched_since_ns = i128::from(sys::wall_ns());
         let this = this_boot();
         let now = sys::boot_ns() as i64;
         let mut earlier = 0;

@@ -1,10 +1,11 @@
 //! When the scope began to change a file: the state before that is what the file is to be again.
 use super::plan::Scope;
+use crate::file::FileKey;
 use crate::index::FileState;
-use crate::record::{Aspect, Change, Time, Version};
+use crate::record::{Aspect, Change, Time, Version, is_restorer};
 
 /// When the scope began to change this file: its first change, or the open before it that was captured.
-pub fn origin(scope: &Scope<'_>, state: &FileState) -> Option<Time> {
+pub fn origin(scope: &Scope<'_>, (key, state): (FileKey, &FileState)) -> Option<Time> {
     let mine = |pid: u32, time: Time| scope.holds(pid, time).is_some();
     // A close is recorded when its turn comes, the sensor's events as of when they happened: the order is not that of time.
     let first = state
@@ -22,6 +23,9 @@ pub fn origin(scope: &Scope<'_>, state: &FileState) -> Option<Time> {
         .map(|change| change.time)
         .max()
         .unwrap_or(Time::MIN);
+    if let Some(time) = settled_before(scope, (key, state), first) {
+        return Some(time);
+    }
     let opens = state
         .versions
         .iter()
@@ -31,6 +35,21 @@ pub fn origin(scope: &Scope<'_>, state: &FileState) -> Option<Time> {
         Some(open) => saved_before(scope, state, open).unwrap_or(open.time),
         None => first,
     })
+}
+
+/// The scope alone wrote to the file before its first close, had it open all the while, and somebody opened it meanwhile: what he
+/// found is no state to go back to, whoever he was.
+fn settled_before(scope: &Scope<'_>, (key, state): (FileKey, &FileState), first: Time) -> Option<Time> {
+    let settled = state.settled_before(first, scope.index.watched_since_ns)?;
+    let is_last = state.before(first).is_some_and(|last| last.time == settled.time);
+    let by_others = |change: &Change| {
+        change.aspect == Aspect::Content
+            && change.time > settled.time
+            && !is_restorer(change.pid)
+            && scope.holds(change.pid, change.time).is_none()
+    };
+    let is_shared = !scope.index.has_one_writer(key) || state.changes.iter().any(by_others);
+    (!is_last && !is_shared).then_some(settled.time)
 }
 
 /// The open found the file half written by another process of the scope, which had it open already and was let through: the
@@ -59,7 +78,7 @@ mod tests {
 
     use super::super::RestoreRequest;
     use super::*;
-    use crate::file::{FileKey, Metadata, PlaceId};
+    use crate::file::{Metadata, PlaceId};
     use crate::index::Index;
     use crate::record::{Actor, Content, Location, Record};
 
@@ -119,7 +138,7 @@ mod tests {
             scopes: vec![uid(1)],
             ..RestoreRequest::default()
         };
-        origin(&Scope::new(index, &request), &index.state(FILE).unwrap())
+        origin(&Scope::new(index, &request), (FILE, &index.state(FILE).unwrap()))
     }
 
     #[test]
@@ -138,9 +157,30 @@ mod tests {
         state(&mut index, (10, 0), 5);
         state(&mut index, (20, 8), 15);
         closed(&mut index, 30, 8);
+        assert_eq!(
+            found(&index),
+            Some(10),
+            "by nobody else, as far as anybody can tell"
+        );
+        index.note_shared_write(FILE, true);
         assert_eq!(found(&index), Some(20), "by one who has not closed it yet");
         closed(&mut index, 40, 9);
         assert_eq!(found(&index), Some(20), "by one who closed it later");
+    }
+
+    #[test]
+    fn what_others_read_while_the_scope_had_the_file_open_is_its_own_work() {
+        let mut index = index();
+        state(&mut index, (10, 0), 5);
+        state(&mut index, (20, 9), 15);
+        state(&mut index, (30, 8), 25);
+        closed(&mut index, 40, 8);
+        assert_eq!(found(&index), Some(10));
+        index.note_shared_write(FILE, true);
+        assert_eq!(found(&index), Some(30), "somebody else writes to it");
+        index.note_shared_write(FILE, false);
+        closed(&mut index, 50, 9);
+        assert_eq!(found(&index), Some(30), "somebody else has written to it");
     }
 
     #[test]

@@ -196,7 +196,7 @@ fn settle(scope: &Scope<'_>, target: &mut Target) -> Time {
     if let Some(key) = target.want.file().or(kept) {
         let state = scope.index.state(key);
         let state = state.as_deref();
-        let origin = state.and_then(|state| origin(scope, state));
+        let origin = state.and_then(|state| origin(scope, (key, state)));
         // Another name says nothing of when the content changed.
         first = match origin {
             Some(origin) if target.repair => origin,
@@ -216,7 +216,8 @@ fn settle(scope: &Scope<'_>, target: &mut Target) -> Time {
 /// When the scope changed anything for the first time: the open before its first change, or a name.
 pub fn first_change(index: &Index, request: &RestoreRequest) -> Option<Time> {
     let scope = Scope::new(index, request);
-    let contents = index.touched.values().filter_map(|state| origin(&scope, state));
+    let touched = index.touched.iter();
+    let contents = touched.filter_map(|(&key, state)| origin(&scope, (key, state)));
     let names = index
         .operations
         .iter()

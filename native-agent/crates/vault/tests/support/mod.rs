@@ -456,6 +456,15 @@ impl Scene {
         uid
     }
 
+    /// A process that was there before the vault is told to it, and ends with `work`.
+    pub fn adopt(&mut self, (pid, start): (u32, u64), work: impl FnOnce(&Self)) -> ProcessUid {
+        let index = self.begin(self.init, (pid, start));
+        let uid = self.table.get(index).unwrap().uid;
+        work(self);
+        self.end(index);
+        uid
+    }
+
     fn end(&mut self, index: ProcessIndex) {
         let end = boot_ns();
         // As the sensor does: who is told of the end sees it in the table.

@@ -43,6 +43,20 @@ describe('norn status', () => {
     60_000,
   );
 
+  it('names the supervisor when it is halted, and exits with 1', async () => {
+    const { supervisor } = JSON.parse(readFileSync(join(norn.home, 'run', 'installation.json'), 'utf8')) as {
+      supervisor: { pid: number };
+    };
+    process.kill(supervisor.pid, 'SIGSTOP');
+    try {
+      const { code, stdout } = await norn.norn('status');
+      const cure = `the supervisor: its process is stopped; dead parts are not started again; kill -CONT ${supervisor.pid}`;
+      expect([code, stdout]).toEqual([1, expect.stringContaining(cure)]);
+    } finally {
+      process.kill(supervisor.pid, 'SIGCONT');
+    }
+  });
+
   it('says who stopped it when it is down, and does not send to itself', async () => {
     await norn.norn('down');
     const { code, stdout, stderr } = await norn.norn('status');

@@ -1,7 +1,7 @@
 // Asks every part that the supervisor runs whether it answers, all at once and each for a short time.
 import { readFileSync } from 'node:fs';
 import { messageOf } from '@norn/base';
-import { askClickHouse, askKafka, askPostgres, isAlive } from '@norn/embedded';
+import { askClickHouse, askKafka, askPostgres, isAlive, type ProcessIdentity } from '@norn/embedded';
 import type { Installation } from '../up/installation.ts';
 import type { PartState } from '../up/run-state.ts';
 import { stageNames } from '../up/stages.ts';
@@ -76,6 +76,13 @@ function isHalted(pid: number): boolean {
   } catch {
     return false; // It has ended meanwhile.
   }
+}
+
+/** The supervisor has no address: it is looked at alone. While it is halted everything may look well, and nothing is started again. */
+export function supervisorProblems({ pid }: ProcessIdentity): string[] {
+  if (!isHalted(pid)) return [];
+  const cure = `kill -CONT ${String(pid)}`;
+  return [`the supervisor: its process is stopped; dead parts are not started again; ${cure}`];
 }
 
 /** One sentence for each part that is not well, or was not lately. */

@@ -9,7 +9,7 @@ import { readJoined } from '../join/joined-host.ts';
 import { write, writeJson } from '../print/columns.ts';
 import { findInstallation, type Installation } from '../up/installation.ts';
 import { readRunState, type RunState } from '../up/run-state.ts';
-import { askParts, partProblems } from './ask-parts.ts';
+import { askParts, partProblems, supervisorProblems } from './ask-parts.ts';
 import { roomProblems } from './room.ts';
 import { assertReadable, whyDown } from './why-down.ts';
 
@@ -51,7 +51,8 @@ function tellDown(installation: Installation, json: boolean): void {
 async function tellUp(installation: Installation, state: RunState | undefined, json: boolean): Promise<void> {
   const [parts, views] = await Promise.all([askParts(installation, state?.parts ?? []), readViews()]);
   const phase = state === undefined || state.phase === 'ready' ? [] : [`it is ${state.phase} (${state.message})`];
-  const own = [...phase, ...roomProblems(installation), ...partProblems(parts, new Date())];
+  const supervisor = state === undefined ? [] : supervisorProblems(state.supervisor);
+  const own = [...phase, ...supervisor, ...roomProblems(installation), ...partProblems(parts, new Date())];
   // What the API can't tell because a part is away needs no second sentence.
   const problems = own.length > 0 ? own : views.problems;
   if (problems.length > 0) process.exitCode = 1;

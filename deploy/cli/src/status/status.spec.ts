@@ -1,12 +1,15 @@
-import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer as createHttp } from 'node:http';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { makeBusSecrets, processIdentity } from '@norn/embedded';
 import type { Installation, Ports } from '../up/installation.ts';
 import { writeRunState, type PartState, type RunState } from '../up/run-state.ts';
-import { askParts, partProblems } from './ask-parts.ts';
+import { askParts, partProblems, supervisorProblems } from './ask-parts.ts';
 import { alertsText, countByState } from './command.ts';
 import { roomProblems } from './room.ts';
 import { whyDown } from './why-down.ts';
@@ -88,6 +91,29 @@ describe('the parts of an installation', () => {
     const at = (time: string): string[] => partProblems([{ ...kafka, lastEnd }], new Date(time));
     expect(at('2026-11-30T10:00:12.000Z')).toEqual(['kafka restarted 3 times, last ended with SIGKILL 12 s ago']);
     expect(at('2026-11-30T11:00:00.000Z')).toEqual([]);
+  });
+});
+
+describe('the supervisor', () => {
+  const kernelStateOf = (pid: number): string => readFileSync(`/proc/${pid}/stat`, 'utf8').split(' ')[2]!;
+
+  it('is named while its process is stopped, and only then', async () => {
+    const program = spawn('sleep', ['600']);
+    await once(program, 'spawn');
+    try {
+      const identity = processIdentity(program.pid!)!;
+      expect(supervisorProblems(identity)).toEqual([]);
+      program.kill('SIGSTOP');
+      while (kernelStateOf(identity.pid) !== 'T') await sleep(5);
+      expect(supervisorProblems(identity)).toEqual([
+        `the supervisor: its process is stopped; dead parts are not started again; kill -CONT ${identity.pid}`,
+      ]);
+      program.kill('SIGCONT');
+      while (kernelStateOf(identity.pid) === 'T') await sleep(5);
+      expect(supervisorProblems(identity)).toEqual([]);
+    } finally {
+      program.kill('SIGKILL');
+    }
   });
 });
 

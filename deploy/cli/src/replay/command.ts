@@ -3,7 +3,7 @@ import { InvalidArgumentError, type Command } from 'commander';
 import { bytes as sizeText, write, writeJson } from '../print/columns.ts';
 import { startProgressBar } from './progress-bar.ts';
 import { replay } from './replay.ts';
-import { reportText } from './report-text.ts';
+import { reportText, shortcomings } from './report-text.ts';
 
 interface ReplayFlags {
   readonly rules?: string;
@@ -17,7 +17,7 @@ export function registerReplayCommands(program: Command): void {
   program
     .command('replay <file>')
     .description(
-      'Run recorded events through enrichment, process-tree and detection: findings, alerts, a table per workload',
+      'Run recorded events through enrichment, process-tree and detection: findings, alerts, a table per workload; exits with 1 when not all could be judged',
     )
     .option('--rules <dir>', "a folder of rules instead of Norn's own")
     .option('--shuffle <seed>', 'out of order, as far as the window allows: changes nothing', seed)
@@ -65,6 +65,10 @@ async function showReplay(file: string, flags: ReplayFlags): Promise<void> {
     if (flags.json) writeJson(report);
     else
       write(`${reportText(report)}\n${report.events.toLocaleString('en')} events, ${report.rules} rules, ${seconds} s`);
+    for (const sentence of shortcomings(report)) {
+      process.stderr.write(`norn: ${sentence}\n`);
+      process.exitCode = 1;
+    }
   } finally {
     bar.clear();
   }

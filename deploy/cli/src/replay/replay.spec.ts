@@ -10,7 +10,7 @@ import { recordingMagic, writePiece } from './input/recording-format.ts';
 import { type Perturbation, unperturbed } from './perturb/perturb-arrivals.ts';
 import { replay } from './replay.ts';
 import type { ReplayReport } from './report.ts';
-import { reportText } from './report-text.ts';
+import { reportText, shortcomings } from './report-text.ts';
 
 let folder = '';
 beforeAll(async () => {
@@ -103,10 +103,31 @@ describe('a replay of lines', () => {
     const mixed = [0, 353, 706, 1059].flatMap((from) => random.shuffled(twoHosts.slice(from, from + 353)));
     const again = await replay(await fileOf('mixed.gz', gzipSync(linesOf([...mixed, ...twoHosts.slice(690, 720)]))));
     expect(foundIn(again)).toEqual(whole);
-    expect(again.arrivals).toEqual({ repeated: 30, late: 0, missing: 0 });
+    expect(again.arrivals).toEqual({ repeated: 30, late: 0, untold: 0, missing: 0 });
     const cut = await replay(await fileOf('cut.jsonl', linesOf(twoHosts.filter((_, at) => at < 50 || at > 52))));
     expect(cut.perWorkload['web-1']).toMatchObject({ events: 703, gaps: 1, lost: 3 });
     expect(cut.alerts).toEqual(whole.alerts);
+  });
+
+  it('does not call a duplicate what it lost because it came too late', async () => {
+    const events = Array.from({ length: 3_000 }, (_, seq) => ({
+      w: 'web',
+      seq,
+      op: 'create',
+      pid: 5,
+      path: `/srv/${seq}`,
+    }));
+    const report = await replay(await fileOf('reverse.jsonl', linesOf(events.reverse())));
+    expect(report).toMatchObject({ events: 1_025, arrivals: { repeated: 0, late: 1_975, untold: 0 } });
+    expect(reportText(report)).toMatch(/^Too far from their place, not counted: 1975$/m);
+    expect(shortcomings(report)).toEqual([
+      expect.stringMatching(
+        /reverse.jsonl: 1975 events came too late .*not counted: give each host's events in the order/,
+      ),
+    ]);
+    const ordered = await replay(await fileOf('ordered.jsonl', linesOf([...events.reverse(), events[7]!])));
+    expect(ordered).toMatchObject({ events: 3_000, arrivals: { repeated: 1, late: 0 } });
+    expect(shortcomings(ordered)).toEqual([]);
   });
 
   it.each([1, 2, 3])('is the same when lines are delivered out of order and twice (%i)', async (seed) => {
@@ -164,7 +185,7 @@ describe('a replay of a recording', () => {
     const report = await perturbed({ seed, isShuffled: true, duplicatePercent: 20 });
     expect(foundIn(report)).toEqual(foundIn(whole));
     expect(report.arrivals.repeated).toBeGreaterThan(0);
-    expect(report.arrivals).toMatchObject({ late: 0, missing: 0 });
+    expect(report.arrivals).toMatchObject({ late: 0, untold: 0, missing: 0 });
   });
 
   it.each([1, 2, 3])('with one row in a hundred lost finds nothing else, and says what it lost (%i)', async (seed) => {

@@ -64,12 +64,25 @@ function placeOf({ workload, containerId, containerName }: ReplayedAlert): strin
   return containerId === '' ? workload : `${workload}, container ${containerName || containerId.slice(0, 12)}`;
 }
 
-function remarks({ arrivals, refused, notKept }: ReplayReport): string[] {
+function remarks({ format, arrivals, refused, notKept }: ReplayReport): string[] {
   const [first] = refused.first;
+  const { repeated, late, untold } = arrivals;
+  const knownBy = format === 'lines' ? 'host and seq' : 'stream and number';
   return [
-    ...(arrivals.repeated > 0 ? [`Came again and counted once: ${arrivals.repeated}`] : []),
-    ...(arrivals.late > 0 ? [`Too far from their place, and missing: ${arrivals.late}`] : []),
+    ...(repeated > 0 ? [`Came again, by ${knownBy}, and counted once: ${repeated}`] : []),
+    ...(late > 0 ? [`Too far from their place, not counted: ${late}`] : []),
+    ...(untold > 0 ? [`Too late to tell from a duplicate, not counted: ${untold}`] : []),
     ...(first ? [`Refused batches: ${refused.total}, the first by ${first.stage}: ${first.message}`] : []),
     ...(notKept > 0 ? [`Findings and alerts beyond what is listed: ${notKept}`] : []),
   ];
+}
+
+/** Why the report says less than the file has: a sentence each, with the cure. None: all of it was judged. */
+export function shortcomings({ file, format, arrivals }: ReplayReport): string[] {
+  const notCounted = arrivals.late + arrivals.untold;
+  const [what, order] = format === 'lines' ? ['events', 'of their seq'] : ['batches', 'in which they were sent'];
+  const cure = `give each host's ${what} in the order ${order}`;
+  return notCounted > 0
+    ? [`${file}: ${notCounted} ${what} came too late for their place and are not counted: ${cure}`]
+    : [];
 }

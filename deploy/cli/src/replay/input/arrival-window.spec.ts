@@ -26,7 +26,7 @@ describe('the window of arrivals', () => {
     expect(mixed).not.toEqual(inOrder);
     const { items, counters } = through(mixed);
     expect(items).toEqual(inOrder.map(({ item }) => item));
-    expect(counters).toEqual({ repeated: 0, late: 0, missing: 0 });
+    expect(counters).toEqual({ repeated: 0, late: 0, untold: 0, missing: 0 });
   });
 
   it('lets through once what comes again, soon or much later', () => {
@@ -42,7 +42,19 @@ describe('the window of arrivals', () => {
       at(4),
     ]);
     expect(items[4]).toBe('2! t:a s6');
-    expect(counters).toEqual({ repeated: 1, late: 1, missing: 2 });
+    expect(counters).toEqual({ repeated: 0, late: 2, untold: 0, missing: 2 });
+  });
+
+  it('does not call come again what was never let through: all of it in reverse order', () => {
+    const { items, counters } = through([...inOrder].reverse());
+    expect(items).toHaveLength(9);
+    expect(counters).toEqual({ repeated: 0, late: 31, untold: 0, missing: 0 });
+  });
+
+  it('says so when it can not tell any more, because there were too many gaps', () => {
+    const even = Array.from({ length: 10_050 }, (_, step) => at(step * 2));
+    const { counters } = through([...even, at(3), at(4), at(20_001), at(20_002)]);
+    expect(counters).toEqual({ repeated: 1, late: 1, untold: 2, missing: 10_049 });
   });
 
   it('begins where a stream begins, and keeps one start of an agent before the next', () => {

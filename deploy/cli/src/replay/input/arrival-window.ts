@@ -25,19 +25,23 @@ export interface WindowLimits {
 }
 
 export interface ArrivalCounters {
-  /** Came again. */
+  /** Came again: it was let through before, or waits for its place. */
   repeated: number;
-  /** Came when what follows it was released already: it is missing. */
+  /** Came, once or again, when what follows it was released already: it was never let through. */
   late: number;
+  /** Came so late that it is not known any more which of the two it is; not let through. */
+  untold: number;
   missing: number;
 }
 
-/** Starts of an agent remembered of one host, and missing positions of one start. */
+type Refused = 'repeated' | 'late' | 'untold';
+
+/** Starts of an agent remembered of one host, and gaps of one start. */
 const streamsMax = 16;
-const missingMax = 10_000;
+const gapsMax = 10_000;
 
 export class ArrivalWindow<T> {
-  readonly counters: ArrivalCounters = { repeated: 0, late: 0, missing: 0 };
+  readonly counters: ArrivalCounters = { repeated: 0, late: 0, untold: 0, missing: 0 };
   /** The host that spoke last stands last. */
   private readonly hosts = new Map<string, HostWindow<T>>();
   private held = 0;
@@ -85,7 +89,7 @@ class HostWindow<T> {
   held = 0;
   private streams: StreamWindow<T>[] = [];
 
-  hold(arrival: Arrival<T>): 'held' | 'repeated' | 'late' {
+  hold(arrival: Arrival<T>): 'held' | Refused {
     const verdict = this.streamOf(arrival).hold(arrival);
     if (verdict === 'held') this.held += 1;
     return verdict;
@@ -110,12 +114,21 @@ class HostWindow<T> {
   }
 }
 
+/** Both ends are in it. */
+interface Gap {
+  readonly from: number;
+  readonly to: number;
+}
+
 class StreamWindow<T> {
   private startUs = Infinity;
   /** By position. */
   private readonly waiting: Arrival<T>[] = [];
-  private last: number | undefined;
-  private readonly missing = new Set<number>();
+  private first = Infinity;
+  private last = -1;
+  /** Positions that were passed over, ascending. Before `toldFrom` gaps were forgotten. */
+  private gaps: Gap[] = [];
+  private toldFrom = 0;
 
   constructor(readonly id: string) {}
 
@@ -127,9 +140,9 @@ class StreamWindow<T> {
     return this.startUs < other.startUs || (this.startUs === other.startUs && this.id < other.id);
   }
 
-  hold(arrival: Arrival<T>): 'held' | 'repeated' | 'late' {
+  hold(arrival: Arrival<T>): 'held' | Refused {
     const { position, timeUs } = arrival;
-    if (this.last !== undefined && position <= this.last) return this.missing.delete(position) ? 'late' : 'repeated';
+    if (position <= this.last) return this.passedOver(position);
     // From the end: most come in order.
     let at = this.waiting.length;
     while (at > 0 && (this.waiting[at - 1]?.position ?? -1) > position) at -= 1;
@@ -142,10 +155,35 @@ class StreamWindow<T> {
   release(): Released<T> | undefined {
     const first = this.waiting.shift();
     if (!first) return undefined;
-    const missing = this.last === undefined ? 0 : first.position - this.last - 1;
-    for (let lost = first.position - missing; lost < first.position && this.missing.size < missingMax; lost += 1)
-      this.missing.add(lost);
+    const isStart = this.first === Infinity;
+    if (isStart) this.first = first.position;
+    const missing = isStart ? 0 : first.position - this.last - 1;
+    if (missing > 0) this.rememberGap({ from: this.last + 1, to: first.position - 1 });
     this.last = first.position;
     return { ...first, missing };
+  }
+
+  /** Releases ascend: what is before the first of them, or in a gap, was never among them. */
+  private passedOver(position: number): Refused {
+    if (position < this.first) return 'late';
+    if (position < this.toldFrom) return 'untold';
+    return this.isInGap(position) ? 'late' : 'repeated';
+  }
+
+  private isInGap(position: number): boolean {
+    let [low, high] = [0, this.gaps.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.gaps[middle]?.to ?? Infinity) < position) low = middle + 1;
+      else high = middle;
+    }
+    return (this.gaps[low]?.from ?? Infinity) <= position;
+  }
+
+  private rememberGap(gap: Gap): void {
+    this.gaps.push(gap);
+    if (this.gaps.length <= gapsMax) return;
+    const forgotten = this.gaps.splice(0, gapsMax / 2);
+    this.toldFrom = (forgotten.at(-1)?.to ?? -1) + 1;
   }
 }

@@ -143,6 +143,7 @@ describe('a replay of lines', () => {
     ['{"w": "a", "op": "explode"}', /:2: "op" "explode" is not known: use .*exec/],
     ['{"w": "a b", "op": "exec"}', /:2: "w" is no name of letters/],
     ['{"w": "a", "op": "exec", "container": "4f"}', /:2: "container" .*64 hex/],
+    ['{"w": "a", "op": "exec", "seq": 9007199254740991}', /:2: "seq" 9007199254740991 .*give "timeUs"/],
     ['[]', /:2: the line .*object/],
     [`{"w": "a", "op": "exec", "image": "${'x'.repeat(1024 * 1024)}"}`, /:2: longer than 1048576 bytes: cut/],
   ])('says what is wrong with a line: %.40s', async (line, message) => {
@@ -228,6 +229,7 @@ describe('a replay of a recording', () => {
     expect(report.refused).toMatchObject({ total: 1, first: [{ stage: 'enrichment', code: 'batch_malformed' }] });
     expect(report.arrivals.missing).toBe(1);
     expect(reportText(report)).toContain('Refused batches: 1, the first by enrichment: ');
+    expect(shortcomings(report)).toEqual([expect.stringMatching(/gap: refused batches, which are not judged: 1/)]);
   });
 
   it('calls containers what the facts call them', async () => {
@@ -248,6 +250,11 @@ describe('a replay of a recording', () => {
     const { alerts } = await replay(await fileOf('named', Buffer.concat(pieces)), { rules });
     const inContainers = alerts.filter(({ containerId }) => containerId !== '');
     expect(new Set(inContainers.map(({ containerName }) => containerName))).toEqual(new Set(['shop-0', 'shop-1']));
+  });
+
+  it('of which nothing can be read is no success', async () => {
+    const report = await replay(await fileOf('nothing', recordingMagic), { rules });
+    expect(shortcomings(report)).toEqual([expect.stringMatching(/nothing: not one event could be read/)]);
   });
 
   it('takes an empty batch', async () => {

@@ -78,11 +78,15 @@ function remarks({ format, arrivals, refused, notKept }: ReplayReport): string[]
 }
 
 /** Why the report says less than the file has: a sentence each, with the cure. None: all of it was judged. */
-export function shortcomings({ file, format, arrivals }: ReplayReport): string[] {
+export function shortcomings({ file, format, events, arrivals, refused }: ReplayReport): string[] {
   const notCounted = arrivals.late + arrivals.untold;
   const [what, order] = format === 'lines' ? ['events', 'of their seq'] : ['batches', 'in which they were sent'];
-  const cure = `give each host's ${what} in the order ${order}`;
-  return notCounted > 0
-    ? [`${file}: ${notCounted} ${what} came too late for their place and are not counted: ${cure}`]
-    : [];
+  const inOrder = `give each host's ${what} in the order ${order}`;
+  return [
+    ...(events === 0 ? [`${file}: not one event could be read, so nothing was judged: record it again`] : []),
+    ...(refused.total > 0 ? [`${file}: refused batches, which are not judged: ${refused.total}; record it again`] : []),
+    ...(notCounted > 0
+      ? [`${file}: ${notCounted} ${what} came too late for their place and are not counted: ${inOrder}`]
+      : []),
+  ];
 }

@@ -35,6 +35,8 @@ export const batchWindow: WindowLimits = { hostHeldMax: 32, heldMax: 1_024 };
 export const linesTenant = 'replay';
 /** A line's time when it gives none: this moment, 2026-01-01, and a millisecond for each event of its host. */
 const startUs = 1_767_225_600_000_000;
+/** The last place that has a time before 2100, as `timeUs` has. */
+const untimedSeqMax = 2_335_219_200_000;
 const lineBytesMax = 1024 * 1024;
 /** Hosts of a file of lines. */
 const hostsMax = 10_000;
@@ -76,6 +78,11 @@ async function* readLines({ bytes, path }: OpenInput): AsyncGenerator<Arrival<Re
     if (counts.size > hostsMax)
       throw new NornError('replay_hosts_too_many', `${path}:${number}: more than ${hostsMax} hosts: split the file`);
     const position = item.seq ?? count;
+    if (item.timeUs === undefined && position > untimedSeqMax)
+      throw new NornError(
+        'replay_line_invalid',
+        `${path}:${number}: "seq" ${position} without "timeUs" is past ${untimedSeqMax}: give "timeUs", or count from 0`,
+      );
     const timeUs = item.timeUs ?? startUs + position * 1000;
     yield { hostKey: `${linesTenant}:${item.w}`, stream: '', position, timeUs, item };
   }

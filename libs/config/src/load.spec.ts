@@ -12,6 +12,15 @@ describe('loadConfig', () => {
     expect(() => loadConfig(schema, { NORN_API_PORT: 'many' })).toThrow(/NORN_API_PORT/);
   });
 
+  it('refuses a base whose last port would be none', () => {
+    const bases = z.object({ portBase: settings.portBase });
+    expect(loadConfig(bases, { NORN_PORT_BASE: '65516' })).toEqual({ portBase: 65_516 });
+    for (const base of ['65517', '65530', '70000', '0', 'x']) {
+      expect(() => loadConfig(bases, { NORN_PORT_BASE: base })).toThrow(/NORN_PORT_BASE: /);
+    }
+    expect(() => loadConfig(bases, { NORN_PORT_BASE: '65530' })).toThrow(/BASE to BASE\+19 .* at most 65516/);
+  });
+
   it('refuses a name that nothing knows', () => {
     expect(() => loadConfig(schema, { NORN_API_PROT: '1' })).toThrow(/NORN_API_PROT/);
   });

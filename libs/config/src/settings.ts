@@ -2,6 +2,9 @@
 import { z } from 'zod';
 
 const port = z.coerce.number().int().min(1).max(65_535);
+/** Ports after the first one that belong to an installation too. */
+const portsAfterBase = 19;
+const portBaseMax = 65_535 - portsAfterBase;
 const reach = z
   .string()
   .max(300)
@@ -11,7 +14,10 @@ const milliseconds = z.coerce.number().int().positive();
 
 export const settings = {
   home: z.string().default('/var/lib/norn').describe('Where state lives'),
-  portBase: port.default(7400).describe('First of the ports of an embedded installation'),
+  portBase: port
+    .max(portBaseMax, `ports BASE to BASE+${portsAfterBase} end at 65535: give at most ${portBaseMax}`)
+    .default(7400)
+    .describe('First of the ports of an embedded installation'),
   host: z.string().default('127.0.0.1').describe('Address that services listen on'),
   agentHost: z
     .string()

@@ -45,10 +45,10 @@ export interface Part {
 }
 
 /** Waits until no earlier process works on the data directory (one that is just ending is given its time). */
-export async function waitForLock(lockFile: string, name: string): Promise<void> {
+export async function waitForLock(lockFile: string, name: string, waitSeconds = lockWaitSeconds): Promise<void> {
   mkdirSync(dirname(lockFile), { recursive: true });
   try {
-    await runCommand('flock', ['-w', String(lockWaitSeconds), lockFile, 'true']);
+    await runCommand('flock', ['-w', String(waitSeconds), lockFile, 'true']);
   } catch (error) {
     const hint = `${dirname(lockFile)} is in use by another ${name}: stop it with ./norn down, or set NORN_HOME to another folder`;
     throw new NornError('home_in_use', hint, { cause: error });

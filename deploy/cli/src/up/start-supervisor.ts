@@ -2,9 +2,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { join } from 'node:path';
 import { messageOf, NornError } from '@norn/base';
-import { isAlive, startPart, waitForLock, type Part } from '@norn/embedded';
+import { isAlive, startPart, type Part } from '@norn/embedded';
 import { processSettings, registerFile, repository, type Installation } from './installation.ts';
 import { clearRunState, readLastState, readRunState, type RunState } from './run-state.ts';
+import { isHeld, secondStart, waitForOwnLock } from './second-start.ts';
 import { runTasks } from './task-list.ts';
 
 const readyWithinMs = 180_000;
@@ -22,10 +23,10 @@ export interface RunningSupervisor {
   readonly state: RunState;
 }
 
-/** Throws `not_started` with the supervisor's own reason. */
+/** Throws `not_started` with the supervisor's own reason, and what `refuseSecondStart` does. */
 export async function startSupervisor(installation: Installation, plan: SupervisorPlan): Promise<RunningSupervisor> {
   const lockFile = installation.path('run', 'supervisor.lock');
-  await waitForLock(lockFile, 'installation');
+  await waitForOwnLock(installation, lockFile);
   clearRunState(installation);
   let supervisor: Part | undefined;
   let told = '';
@@ -50,7 +51,7 @@ export async function startSupervisor(installation: Installation, plan: Supervis
             if (state?.phase === 'failed') throw new NornError('not_started', state.message);
             return state?.phase === 'ready';
           },
-        }).catch(failureOf(installation));
+        }).catch(failureOf(installation, lockFile));
       },
     },
   ]);
@@ -60,8 +61,11 @@ export async function startSupervisor(installation: Installation, plan: Supervis
 }
 
 /** The supervisor's own sentence says more than that it ended. */
-function failureOf(installation: Installation): (error: unknown) => Promise<never> {
+function failureOf(installation: Installation, lockFile: string): (error: unknown) => Promise<never> {
   return async (error) => {
+    // Own one has ended: two that waited for the lock together, and the other has it now.
+    const isEnded = error instanceof NornError && error.code === 'part_not_started';
+    if (isEnded && (await isHeld(lockFile))) throw secondStart(installation, error);
     const state = readLastState(installation);
     while (state && isAlive(state.supervisor)) await sleep(pollMs);
     const reason = state?.phase === 'failed' ? state.message : messageOf(error);

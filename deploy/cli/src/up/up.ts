@@ -16,6 +16,7 @@ import { down } from './down.ts';
 import { findInstallation, makeFolders, type Installation } from './installation.ts';
 import { buildAgentTask, checkMachine, installMissing } from './machine-tasks.ts';
 import { readRunState } from './run-state.ts';
+import { refuseSecondStart } from './second-start.ts';
 import { makeSecrets } from './secrets.ts';
 import { startSupervisor } from './start-supervisor.ts';
 import { runTasks, type ToldOnce } from './task-list.ts';
@@ -38,6 +39,8 @@ export async function up(options: UpOptions): Promise<void> {
     write(await welcomeText(installation, { state: before, withAgent }));
     return;
   }
+  // Its ports are taken by what starts there already, and that is no clash.
+  refuseSecondStart(installation);
   let supervisor: Part | undefined;
   const interrupted = untilInterrupted();
   const start = async (): Promise<void> => {

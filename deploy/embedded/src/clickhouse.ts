@@ -9,7 +9,7 @@ import { provideClickHouse } from './clickhouse.install.ts';
 import { readyOrStopped, startPart, waitForLock, type Part } from './part.ts';
 import { assertPortFree } from './ports.ts';
 
-const readyWithinMs = 60_000;
+const readyWithinMs = 180_000;
 /** Merges can wait; who watches for alerts and sends commands beside them can't. */
 const nice = 10;
 

@@ -9,7 +9,7 @@ import { startPart, waitForLock, type Part } from './part.ts';
 import { assertPortFree } from './ports.ts';
 
 /** A start takes seconds of processor time, and a busy machine gives it a tenth of one. */
-const readyWithinMs = 120_000;
+const readyWithinMs = 180_000;
 
 export interface RunningKafka extends Part {
   /** For `NORN_KAFKA_BROKERS`. */

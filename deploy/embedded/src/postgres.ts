@@ -11,7 +11,7 @@ import { readyOrStopped, startPart, waitForLock, type Part } from './part.ts';
 import { assertPortFree } from './ports.ts';
 import { providePostgres, providePostgresUser } from './postgres.install.ts';
 
-const readyWithinMs = 60_000;
+const readyWithinMs = 180_000;
 const connectionsMax = 80;
 /** What the kernel takes as the path of a socket, bytes. */
 const socketPathMax = 107;

@@ -8,7 +8,8 @@ import { clearRunState, readLastState, readRunState, type RunState } from './run
 import { isHeld, secondStart, waitForOwnLock } from './second-start.ts';
 import { runTasks } from './task-list.ts';
 
-const readyWithinMs = 180_000;
+/** Of all parts, one group after another, each with a limit of its own (180 s the longest). */
+const readyWithinMs = 600_000;
 const pollMs = 50;
 
 export interface SupervisorPlan {

@@ -7,6 +7,7 @@ import { joinedSettings } from '../join/joined-host.ts';
 import { agentSettings, findInstallation, processSettings, registerFile, repository } from './installation.ts';
 import { agentPart, endBaldur, stageParts, storeParts, type PartRecipe } from './parts.ts';
 import { clearRunState, StateKeeper, writeRunState, type RunState } from './run-state.ts';
+import { startTogether } from './start-together.ts';
 import { Supervised } from './supervised.ts';
 
 const logBytesMax = 32 * 1024 * 1024;
@@ -60,9 +61,8 @@ function self(): ProcessIdentity {
 async function startAll(recipes: readonly PartRecipe[]): Promise<void> {
   const added = recipes.map(({ name, start }) => new Supervised({ name, start, onChange: publish }));
   supervised.push(...added);
-  const results = await Promise.allSettled(added.map((part) => part.start()));
-  const failed = results.find((result) => result.status === 'rejected');
-  if (failed) throw failed.reason;
+  const starting = added.map((part) => ({ name: part.state.name, start: () => part.start() }));
+  await startTogether(starting, publish);
 }
 
 async function startAgent(environment: NodeJS.ProcessEnv): Promise<void> {

@@ -50,6 +50,8 @@ pub struct Shared {
     pub quarantine: std::path::PathBuf,
     pub changes: Mutex<Option<SyncSender<ContentChange>>>,
     pub changes_dropped: AtomicU64,
+    /// See `VaultHealth::mapped_refused`.
+    pub mapped_refused: AtomicU64,
     /// See `VaultHealth::self_test_retries`.
     pub self_test_retries: AtomicU64,
     /// Slows every capture down, so that a test can see the deadline hold, ns.

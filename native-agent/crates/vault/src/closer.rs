@@ -82,7 +82,7 @@ impl Files {
     }
 
     fn look_at_mapped(&mut self, shared: &Shared) {
-        for written in self.mapped.look() {
+        for written in self.mapped.look(shared) {
             self.take(shared, written);
         }
     }

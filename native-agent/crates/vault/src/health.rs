@@ -26,6 +26,8 @@ pub struct VaultHealth {
     pub directories_refused: u64,
     /// Files that went without a copy at rest, because `OVERDUE_MAX` were waiting for theirs.
     pub rests_refused: u64,
+    /// Files of containers that were closed while mapped, of whose writes nobody was told, because `MAPPED_MAX` were looked at.
+    pub mapped_refused: u64,
     /// Events lost by overflow of a queue, the kernel's or our own.
     pub events_lost: u64,
     /// Bytes of a torn journal tail that were cut at the last start.
@@ -83,6 +85,7 @@ pub fn health(shared: &Shared) -> VaultHealth {
         holds_dropped: shared.store.holds_dropped.load(Ordering::Relaxed),
         directories_refused: shared.watch.refused.load(Ordering::Relaxed),
         rests_refused: shared.rest.refused.load(Ordering::Relaxed),
+        mapped_refused: shared.mapped_refused.load(Ordering::Relaxed),
         events_lost: shared.pulse.events_lost.load(Ordering::Relaxed)
             + shared.signals.overflows.load(Ordering::Relaxed),
         torn_bytes: shared.store.torn_bytes,

@@ -24,6 +24,7 @@ mod learn;
 mod lookout;
 mod made;
 mod mapped;
+mod mappers;
 mod mount_events;
 mod mounts;
 mod named;

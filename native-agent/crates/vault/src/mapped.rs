@@ -2,18 +2,22 @@
 //! file: nobody tells of what is written by it, nor of its end. So they are looked at until nobody can write to them.
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crate::capture::Shared;
 use crate::clones::open_in_layer;
 use crate::closes::Close;
 use crate::file::{FileKey, Stamp};
+use crate::mappers::{Identity, Search, Writer};
 use crate::places::Overlay;
 use crate::record::Time;
 use crate::sys;
 
-/// Files looked at, each with two descriptors; those that came first stay.
+/// Files looked at, each with two descriptors; those that came first stay, and the others are counted.
 const MAPPED_MAX: usize = 1024;
+/// With those of which nobody knows yet whether they are mapped.
+const NOTED_MAX: usize = 2 * MAPPED_MAX;
 /// A look that takes long is followed by a longer time without one: a fiftieth of a core at most.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// Sooner than a restore begins after it was asked for.
@@ -27,8 +31,9 @@ struct Mapped {
     /// As the container has it.
     fd: OwnedFd,
     layer: OwnedFd,
-    /// Of the close after which only mappings were left.
-    pid: u32,
+    /// Who closed it last, with only mappings left; once he has ended, who has it mapped.
+    writer: Writer,
+    identity: Identity,
     /// Size and time of change of the content, ns: another mode, owner or name is no write.
     seen: (u64, i128),
     first_look_at: Instant,
@@ -46,6 +51,7 @@ pub struct Mappings {
     look_at: Option<Instant>,
     /// At those alone that nobody has looked at yet.
     first_look_at: Option<Instant>,
+    search: Search,
 }
 
 impl Mappings {
@@ -57,7 +63,7 @@ impl Mappings {
             return Ok(());
         };
         // Who has it open still will close it, and is told of then.
-        if stat.st_nlink == 0 || self.files.len() >= MAPPED_MAX || sys::is_open_to_write(fd)? {
+        if stat.st_nlink == 0 || sys::is_open_to_write(fd)? {
             return Ok(());
         }
         let key = shared.places.key(fd, &stat)?;
@@ -71,13 +77,19 @@ impl Mappings {
             return Ok(());
         };
         if sys::is_open_to_write(layer.as_raw_fd())? {
+            if self.files.len() >= NOTED_MAX {
+                shared.mapped_refused.fetch_add(1, Ordering::Relaxed);
+                return Ok(());
+            }
+            let identity = Identity::of(&stat, &sys::fstat(layer.as_raw_fd())?);
             let first_look_at = Instant::now() + FIRST_LOOK;
             self.first_look_at.get_or_insert(first_look_at);
             self.files.push(Mapped {
                 key,
                 fd: close.fd.try_clone()?,
                 layer,
-                pid: close.pid,
+                writer: Writer::now(close.pid),
+                identity,
                 seen: content(&stat),
                 first_look_at,
                 is_certain: false,
@@ -93,13 +105,17 @@ impl Mappings {
     }
 
     /// What was written since the last look, as if it were closed now. When it is due.
-    pub fn look(&mut self) -> Vec<Close> {
+    pub fn look(&mut self, shared: &Shared) -> Vec<Close> {
         if self.due_in() != Some(Duration::ZERO) {
             return Vec::new();
         }
         let begun = Instant::now();
         let at_all = self.look_at.is_some_and(|at| at <= begun);
-        let mut written = Vec::new();
+        if at_all {
+            self.find_writers();
+        }
+        let (mut written, mut certain) = (Vec::new(), 0);
+        let is_searching = self.search.goes_on();
         self.files.retain_mut(|file| {
             let is_due = if file.is_certain {
                 at_all
@@ -107,13 +123,19 @@ impl Mappings {
                 file.first_look_at <= begun
             };
             if !is_due {
+                certain += usize::from(file.is_certain);
                 return true;
             }
-            let goes_on = file.look(&mut written);
-            goes_on.unwrap_or_else(|error| {
+            let goes_on = file.look(is_searching, &mut written);
+            let goes_on = goes_on.unwrap_or_else(|error| {
                 tracing::debug!(%error, "a file that is mapped can't be looked at");
                 false
-            })
+            });
+            certain += usize::from(goes_on);
+            if certain > MAPPED_MAX {
+                shared.mapped_refused.fetch_add(1, Ordering::Relaxed);
+            }
+            goes_on && certain <= MAPPED_MAX
         });
         let uncertain = self.files.iter().filter(|file| !file.is_certain);
         self.first_look_at = uncertain.map(|file| file.first_look_at).min();
@@ -122,22 +144,37 @@ impl Mappings {
         self.look_at = (!self.files.is_empty()).then_some(next);
         written
     }
+
+    /// Of those whose writer has ended: a child of his may have the mapping from him, and is not to be missed when it writes.
+    fn find_writers(&mut self) {
+        self.search.look_at_ends();
+        let mut orphans: Vec<_> = self.files.iter_mut().filter(|file| file.is_certain).collect();
+        orphans.retain_mut(|file| self.search.has_ended(&file.writer));
+        let mut wanted: Vec<_> = orphans
+            .iter_mut()
+            .map(|file| (file.identity, &mut file.writer))
+            .collect();
+        self.search.go_on(&mut wanted);
+    }
 }
 
 impl Mapped {
-    /// Says whether it is to be looked at again.
-    fn look(&mut self, written: &mut Vec<Close>) -> io::Result<bool> {
+    /// Says whether it is to be looked at again. While it is being searched who has it mapped, nothing is told of it.
+    fn look(&mut self, is_searching: bool, written: &mut Vec<Close>) -> io::Result<bool> {
         // First this: what is written by a mapping that has gone meanwhile is seen after it.
         let is_mapped = sys::is_open_to_write(self.layer.as_raw_fd())?;
         if !is_mapped && !self.is_certain {
             return Ok(false);
         }
         self.is_certain = true;
+        if is_mapped && is_searching && !self.writer.lives() {
+            return Ok(true);
+        }
         let now = content(&sys::fstat(self.fd.as_raw_fd())?);
         let changed = std::mem::replace(&mut self.seen, now) != now;
         // Who has opened it since tells of it by his close.
         if changed && !sys::is_open_to_write(self.fd.as_raw_fd())? {
-            let (fd, pid, time) = (self.fd.try_clone()?, self.pid, sys::boot_ns() as Time);
+            let (fd, pid, time) = (self.fd.try_clone()?, self.writer.pid, sys::boot_ns() as Time);
             written.push(Close { fd, pid, time });
         }
         Ok(is_mapped)

@@ -109,6 +109,7 @@ impl Vault {
             quarantine: options.dir.join("quarantine"),
             changes: Mutex::default(),
             changes_dropped: AtomicU64::new(0),
+            mapped_refused: AtomicU64::new(0),
             self_test_retries: AtomicU64::new(0),
             capture_delay_ns: AtomicU64::new(0),
             progress: Progress::default(),

@@ -156,3 +156,65 @@ fn an_old_file_of_a_layer_that_is_mapped_closed_and_written_long_after() {
     let restored = report.count(Verdict::Restored);
     assert_eq!(restored + late, FILES, "{:?}", support::refused(&report));
 }
+
+/// Who closed the files has ended when its child writes to them: the child is the one to be blamed.
+#[test]
+fn files_of_a_layer_that_a_child_writes_by_the_mapping_of_its_parent() {
+    for place in [Place::Lower, Place::Upper] {
+        let mut scene = Scene::new(place, |dir| {
+            make(dir);
+            std::thread::sleep(OF_AGE);
+        });
+        let before = scene.manifest();
+        let targets = files(&before, &scene.data());
+        let open = || {
+            let mut held: Vec<_> = targets.iter().map(|path| ways::Mapped::new(path)).collect();
+            held.iter_mut().for_each(ways::Mapped::close);
+            held
+        };
+        let child = scene.orphan(open, |held| {
+            held.iter().for_each(ways::Mapped::encrypt);
+            std::thread::sleep(HELD);
+        });
+        let report = scene.restore(child);
+        let late = assert_same_or_late(&scene, &before, &report);
+        let restored = report.count(Verdict::Restored);
+        assert_eq!(
+            restored + late,
+            FILES,
+            "{place:?}: {:?}",
+            support::refused(&report)
+        );
+    }
+}
+
+/// As many as are looked at.
+const MAPPED_MAX: usize = 1024;
+const TOO_MANY: usize = 7;
+
+#[test]
+fn mapped_files_that_nobody_looks_at_are_counted() {
+    let mut scene = Scene::new(Place::Upper, |dir| {
+        for number in 0..MAPPED_MAX + TOO_MANY {
+            fs::write(dir.join(format!("{number}")), "text").unwrap();
+        }
+    });
+    let data = scene.data();
+    let counted = scene.home.join("counted");
+    let vault = scene.vault.take().unwrap();
+    std::thread::scope(|threads| {
+        threads.spawn(|| {
+            let is_so = support::eventually(|| vault.health().mapped_refused == TOO_MANY as u64);
+            fs::write(&counted, if is_so { "yes" } else { "no" }).unwrap();
+        });
+        scene.attack_without_settling(|_| {
+            let paths = (0..MAPPED_MAX + TOO_MANY).map(|number| data.join(number.to_string()));
+            let mut held: Vec<_> = paths.map(|path| ways::Mapped::new(&path)).collect();
+            held.iter_mut().for_each(ways::Mapped::close);
+            assert!(support::eventually(|| counted.exists()), "nobody counts");
+        });
+    });
+    let refused = vault.health().mapped_refused;
+    scene.vault = Some(vault);
+    assert_eq!(refused, TOO_MANY as u64);
+}

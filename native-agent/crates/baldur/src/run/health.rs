@@ -45,7 +45,7 @@ pub fn heartbeat(daemon: &Daemon) -> BaldurHeartbeat {
         records_malformed: sensor.records_malformed,
         compat_calls: sensor.compat_calls,
         calls_unread: daemon.sensor.unread(),
-        changes_dropped: vault.changes_dropped,
+        changes_dropped: vault.changes_dropped + vault.mapped_refused,
         directories_refused: vault.directories_refused,
         copies_refused: vault.rests_refused,
         self_test_retries: vault.self_test_retries,

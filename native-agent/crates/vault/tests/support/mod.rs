@@ -449,6 +449,33 @@ impl Scene {
         uid
     }
 
+    /// `open` runs in a process that ends, `work` later in its child, which has all that `open` made; returns the child.
+    pub fn orphan<T>(&mut self, open: impl FnOnce() -> T, work: impl FnOnce(T)) -> ProcessUid {
+        let [pid, go, done] = ["orphan-pid", "orphan-go", "orphan-done"].map(|name| self.home.join(name));
+        let start = boot_ns();
+        let parent = fork(|| {
+            let made = open();
+            let child = fork(|| {
+                assert!(eventually(|| go.exists()), "nobody lets the child go on");
+                work(made);
+                fs::write(&done, "").unwrap();
+            });
+            fs::write(&pid, child.0.to_string()).unwrap();
+        });
+        let parent_index = self.begin(self.init, (parent.0 as u32, start));
+        let parent_uid = self.table.get(parent_index).unwrap().uid;
+        assert!(parent.ended_well(), "the parent failed");
+        let child: u32 = fs::read_to_string(&pid).unwrap().parse().unwrap();
+        let index = self.begin(parent_uid, (child, boot_ns()));
+        self.end(parent_index);
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        fs::write(&go, "").unwrap();
+        assert!(eventually(|| done.exists()), "the child failed");
+        self.settle();
+        self.end(index);
+        self.table.get(index).unwrap().uid
+    }
+
     /// For a vault that is kept busy longer than a test should wait.
     pub fn attack_without_settling(&mut self, work: impl FnOnce(&mut Actor)) -> ProcessUid {
         let (uid, index) = self.run(self.init, work);

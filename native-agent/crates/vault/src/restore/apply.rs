@@ -12,6 +12,7 @@ use super::aside::Aside;
 use super::content::{Lost, Source, each_extent, hash_file};
 use super::deed::{At, Deed, Moved};
 use super::nameless;
+use super::once_more::REFUSED;
 use super::plan::{Directory, Plan, Target, Want};
 use super::put::Placed;
 use super::second_look::Settled;
@@ -53,7 +54,7 @@ impl From<io::Error> for Failed {
             Some(libc::EBUSY) => {
                 return Self::Conflict("another file system is mounted over it, or below it".to_owned());
             }
-            _ => format!("the system refused: {error}"),
+            _ => format!("{REFUSED}{error}"),
         };
         Self::Lost(why)
     }
@@ -295,7 +296,7 @@ impl<'a> Work<'a> {
                 )),
             };
         };
-        self.move_to(from, to, &found)?;
+        self.move_loosened(from, to, &found)?;
         let moved = Moved {
             key: Some(found.key),
             directory: true,
@@ -306,7 +307,7 @@ impl<'a> Work<'a> {
         Ok(())
     }
 
-    fn one(&self, path: &[u8], target: &Target, verdict: &mut FileVerdict) -> Outcome {
+    pub(super) fn try_one(&self, path: &[u8], target: &Target, verdict: &mut FileVerdict) -> Outcome {
         if target.conflict {
             return Err(Failed::Conflict(CHANGED_LATER.to_owned()));
         }

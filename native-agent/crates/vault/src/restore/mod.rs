@@ -6,6 +6,7 @@ mod deed;
 mod exact;
 mod expose;
 mod nameless;
+mod once_more;
 mod origin;
 mod places_changed;
 mod plan;

@@ -12,6 +12,7 @@ use super::apply::{
 use super::content::{is_same, write_version};
 use super::deed::Deed;
 use super::exact::put_metadata;
+use super::once_more::REFUSED;
 use super::plan::{IN_PLACE, METADATA, Plan, Scope, Spot, Target, Want};
 use super::put::Placed;
 use super::tree::{Entry, Tree};
@@ -186,6 +187,11 @@ pub(super) fn apply(shared: &Shared, plan: &Plan, (deed, verdicts): (&Deed<'_>, 
             let tree = Tree::of_file(file)?;
             let work = Work::new((shared, plan), (spot.0, &tree), deed);
             let mut outcome = work.nameless((&spot.1, target), file, &mut verdict);
+            if matches!(&outcome, Err(Failed::Lost(why)) if why.starts_with(REFUSED))
+                && sys::loosen(file.as_raw_fd())?
+            {
+                outcome = work.nameless((&spot.1, target), file, &mut verdict);
+            }
             if let Err(Failed::Conflict(why)) = &mut outcome {
                 work.keep_both(target, why, &mut verdict);
             }

@@ -145,6 +145,33 @@ pub fn strip_privileges(fd: RawFd) -> io::Result<()> {
     }
 }
 
+/// `linux/fs.h`: nobody may change the file; nobody may do more than add to it.
+const HOLDING: libc::c_int = 0x10 | 0x20;
+
+/// Takes away what keeps everybody from changing a file or what is in a directory; `false` when there is nothing like it.
+/// O_PATH will do.
+pub fn loosen(fd: RawFd) -> io::Result<bool> {
+    let kind = super::fstat(fd)?.st_mode & libc::S_IFMT;
+    if !matches!(kind, libc::S_IFREG | libc::S_IFDIR) {
+        return Ok(false);
+    }
+    let file = open_again(fd, libc::O_RDONLY)?;
+    let mut flags: libc::c_int = 0;
+    // SAFETY: the kernel writes one int, and `flags` outlives the call.
+    match check(unsafe { libc::ioctl(file.as_raw_fd(), libc::FS_IOC_GETFLAGS, &raw mut flags) }) {
+        Ok(_) if flags & HOLDING == 0 => return Ok(false),
+        Ok(_) => flags &= !HOLDING,
+        // The file system has no such flags.
+        Err(error) if matches!(error.raw_os_error(), Some(libc::ENOTTY | libc::EOPNOTSUPP)) => {
+            return Ok(false);
+        }
+        Err(error) => return Err(error),
+    }
+    // SAFETY: the kernel reads one int, and `flags` outlives the call.
+    check(unsafe { libc::ioctl(file.as_raw_fd(), libc::FS_IOC_SETFLAGS, &raw const flags) })?;
+    Ok(true)
+}
+
 /// Is anything in the directory? It is to be open for reading.
 pub fn has_entries(fd: RawFd) -> io::Result<bool> {
     Ok(std::fs::read_dir(link_of(fd))?.next().transpose()?.is_some())

@@ -1,0 +1,73 @@
+//! Names that could not be put back at the first try: a flag of the file or of its directory stood in the way.
+use std::io;
+use std::os::fd::AsRawFd;
+
+use norn_events::wire::action::v1::FileVerdict;
+
+use super::apply::{Failed, Outcome, Work};
+use super::plan::Target;
+use super::tree::Entry;
+use crate::sys;
+
+/// Begins what the kernel did not allow.
+pub(super) const REFUSED: &str = "the system refused: ";
+
+impl Work<'_> {
+    pub(super) fn one(&self, path: &[u8], target: &Target, verdict: &mut FileVerdict) -> Outcome {
+        let outcome = self.try_one(path, target, verdict);
+        match outcome {
+            Err(Failed::Lost(why)) if why.starts_with(REFUSED) && self.loosen(path, target) => {
+                self.try_one(path, target, verdict)
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// Who encrypts a file may make it immutable after. Flags are no part of a pre-image: a file that had them before could not be
+    /// changed, so they are the attack's.
+    fn loosen(&self, path: &[u8], target: &Target) -> bool {
+        let mut names = vec![path];
+        names.extend(target.moved_to.as_deref());
+        let key = target.want.file();
+        let spots = key
+            .and_then(|key| self.plan.spots.get(&key))
+            .into_iter()
+            .flatten();
+        names.extend(
+            spots
+                .filter(|(place, _)| *place == self.place)
+                .map(|(_, other)| &other[..]),
+        );
+        let mut is_loosened = false;
+        for name in names {
+            match self.loosen_name(name) {
+                Ok(done) => is_loosened |= done,
+                Err(error) => tracing::debug!(%error, "the flags of a file can't be changed"),
+            }
+        }
+        is_loosened
+    }
+
+    /// A directory is given its name back.
+    pub(super) fn move_loosened(&self, from: &[u8], to: &[u8], found: &Entry) -> Result<(), Failed> {
+        match self.move_to(from, to, found) {
+            Err(Failed::Lost(why)) if why.starts_with(REFUSED) => {
+                for name in [from, to] {
+                    self.loosen_name(name)?;
+                }
+                self.move_to(from, to, found)
+            }
+            moved => moved,
+        }
+    }
+
+    fn loosen_name(&self, path: &[u8]) -> io::Result<bool> {
+        let (parent, _) = self.tree.parent(path)?;
+        let is_parent_loosened = sys::loosen(parent.as_raw_fd())?;
+        let is_loosened = match self.tree.lookup(path)? {
+            Some(entry) => sys::loosen(entry.file.as_raw_fd())?,
+            None => false,
+        };
+        Ok(is_parent_loosened || is_loosened)
+    }
+}

@@ -1,0 +1,73 @@
+//! Files that nobody may change after the attack.
+mod support;
+
+use std::fs::{self, File};
+use std::os::fd::AsRawFd;
+use std::path::Path;
+
+use norn_events::wire::action::v1::Verdict;
+use support::{Actor, Place, Scene, assert_same_or_late, with_suffix};
+
+const IMMUTABLE: libc::c_int = 0x10;
+const APPEND_ONLY: libc::c_int = 0x20;
+const FILES: [&str; 8] = [
+    "one", "two", "three", "kept/a", "kept/b", "kept/c", "grown/a", "grown/b",
+];
+
+fn make(dir: &Path) {
+    for name in FILES {
+        let path = dir.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, name.repeat(3000)).unwrap();
+    }
+}
+
+fn add_flag(path: &Path, flag: libc::c_int) {
+    let file = File::open(path).unwrap();
+    let mut flags: libc::c_int = 0;
+    // SAFETY: both calls take one int, which outlives them.
+    let done = unsafe {
+        libc::ioctl(file.as_raw_fd(), libc::FS_IOC_GETFLAGS, &raw mut flags);
+        flags |= flag;
+        libc::ioctl(file.as_raw_fd(), libc::FS_IOC_SETFLAGS, &raw const flags)
+    };
+    assert_eq!(done, 0, "{}", std::io::Error::last_os_error());
+}
+
+fn attack(actor: &mut Actor, data: &Path) {
+    let at = |name: &str| data.join(name);
+    for (name, flag) in [("one", IMMUTABLE), ("two", APPEND_ONLY)] {
+        actor.encrypt(&at(name));
+        add_flag(&at(name), flag);
+    }
+    actor.encrypt(&at("three"));
+    actor.rename(&at("three"), &at("three.locked"));
+    add_flag(&at("three.locked"), IMMUTABLE);
+    for (directory, flag) in [("kept", IMMUTABLE), ("grown", APPEND_ONLY)] {
+        actor.unlink(&at(directory).join("a"));
+        let other = at(directory).join("b");
+        actor.rename(&other, &with_suffix(&other, ".locked"));
+        if directory == "kept" {
+            actor.encrypt(&at("kept/c"));
+            add_flag(&at("kept/c"), IMMUTABLE | APPEND_ONLY);
+        }
+        add_flag(&at(directory), flag);
+    }
+    fs::write(at("note"), "pay").unwrap();
+    add_flag(&at("note"), IMMUTABLE);
+}
+
+#[test]
+fn what_was_made_immutable_or_append_only_after_the_attack_is_put_back() {
+    for place in [Place::Host, Place::Upper] {
+        let mut scene = Scene::new(place, make);
+        let before = scene.manifest();
+        let data = scene.data();
+        let scope = scene.attack(|actor| attack(actor, &data));
+        let report = scene.restore(scope);
+        let late = assert_same_or_late(&scene, &before, &report);
+        let restored = report.count(Verdict::Restored);
+        assert_eq!(restored + late, FILES.len(), "{place:?}: {:?}", report.files);
+        assert_eq!(report.count(Verdict::Removed), 1, "{place:?}: the note");
+    }
+}

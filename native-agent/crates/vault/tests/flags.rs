@@ -1,12 +1,14 @@
-//! Files that nobody may change after the attack.
+//! Files that nobody may change after the attack, and such that never had a name.
 mod support;
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
 use std::os::fd::AsRawFd;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use norn_events::wire::action::v1::Verdict;
-use support::{Actor, Place, Scene, assert_same_or_late, with_suffix};
+use support::{Actor, Place, Scene, assert_same_or_late, cipher, with_suffix};
 
 const IMMUTABLE: libc::c_int = 0x10;
 const APPEND_ONLY: libc::c_int = 0x20;
@@ -69,5 +71,51 @@ fn what_was_made_immutable_or_append_only_after_the_attack_is_put_back() {
         let restored = report.count(Verdict::Restored);
         assert_eq!(restored + late, FILES.len(), "{place:?}: {:?}", report.files);
         assert_eq!(report.count(Verdict::Removed), 1, "{place:?}: the note");
+    }
+}
+
+fn nameless(directory: &Path) -> File {
+    let mut options = OpenOptions::new();
+    let options = options.read(true).write(true).mode(0o644);
+    options.custom_flags(libc::O_TMPFILE).open(directory).unwrap()
+}
+
+/// One file that stays without, one that takes another's name by a rename, and one after the other is gone.
+#[test]
+fn a_file_that_never_had_a_name_is_nobodys_loss() {
+    for place in [Place::Host, Place::Upper] {
+        let mut scene = Scene::new(place, make);
+        let before = scene.manifest();
+        let data = scene.data();
+        let scope = scene.attack(|actor| {
+            for directory in [data.clone(), data.join("kept")] {
+                let mut file = nameless(&directory);
+                file.write_all(&[7; 3000]).unwrap();
+            }
+            for (number, name) in ["one", "two"].into_iter().enumerate() {
+                let path = data.join(name);
+                let content = fs::read(&path).unwrap();
+                let mut file = nameless(&data);
+                file.write_all(&cipher(&content)).unwrap();
+                if number == 0 {
+                    let beside = with_suffix(&path, ".new");
+                    actor.name(&file, &beside);
+                    actor.rename(&beside, &path);
+                } else {
+                    actor.unlink(&path);
+                    actor.name(&file, &path);
+                }
+            }
+        });
+        let report = scene.restore(scope);
+        let late = assert_same_or_late(&scene, &before, &report);
+        let lost = report.count(Verdict::Lost);
+        assert_eq!(lost, late, "{place:?}: {:?}", support::refused(&report));
+        assert_eq!(
+            report.count(Verdict::Restored) + late,
+            2,
+            "{place:?}: {:?}",
+            report.files
+        );
     }
 }

@@ -1,12 +1,13 @@
-//! Names that could not be put back at the first try: a flag of the file or of its directory stood in the way.
+//! Names that could not be put back at the first try: a flag of the file or of its directory stood in the way, or there is
+//! nothing to put back.
 use std::io;
 use std::os::fd::AsRawFd;
 
 use norn_events::wire::action::v1::FileVerdict;
 
-use super::apply::{Failed, Outcome, Work};
+use super::apply::{Done, Failed, Outcome, Work};
 use super::plan::Target;
-use super::tree::Entry;
+use super::tree::{Entry, name_in_parent};
 use crate::sys;
 
 /// Begins what the kernel did not allow.
@@ -16,11 +17,23 @@ impl Work<'_> {
     pub(super) fn one(&self, path: &[u8], target: &Target, verdict: &mut FileVerdict) -> Outcome {
         let outcome = self.try_one(path, target, verdict);
         match outcome {
+            Err(Failed::Lost(_)) if self.never_had_a_name(path, target) => Ok(Done::Nothing),
             Err(Failed::Lost(why)) if why.starts_with(REFUSED) && self.loosen(path, target) => {
                 self.try_one(path, target, verdict)
             }
             outcome => outcome,
         }
+    }
+
+    /// A file that was made without a name (`O_TMPFILE`) is called `#` and a number by the kernel. It was nobody's before.
+    fn never_had_a_name(&self, path: &[u8], target: &Target) -> bool {
+        let digits = name_in_parent(path).1.strip_prefix(b"#").unwrap_or_default();
+        let is_number = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
+        let is_named = || {
+            let index = self.shared.store.index();
+            index.operations.last_of(self.place, path).is_some()
+        };
+        is_number && target.version.is_none() && !is_named() && matches!(self.tree.lookup(path), Ok(None))
     }
 
     /// Who encrypts a file may make it immutable after. Flags are no part of a pre-image: a file that had them before could not be

@@ -2,6 +2,7 @@
 use std::ffi::OsString;
 use std::fs;
 use std::io::{Read, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -90,6 +91,17 @@ impl Actor {
     pub fn link(&mut self, from: &Path, to: &Path) {
         fs::hard_link(from, to).unwrap();
         self.tell((EventKind::FileLink, 0), to, from);
+    }
+
+    /// A name for a file that may have none; the kernel is asked by a descriptor.
+    pub fn name(&mut self, file: &fs::File, to: &Path) {
+        let from = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
+        let (link, path) = (c_path(&from), c_path(to));
+        let (here, flags) = (libc::AT_FDCWD, libc::AT_SYMLINK_FOLLOW);
+        // SAFETY: both strings outlive the call.
+        let done = unsafe { libc::linkat(here, link.as_ptr(), here, path.as_ptr(), flags) };
+        assert_eq!(done, 0, "linkat: {}", std::io::Error::last_os_error());
+        self.tell((EventKind::FileLink, 0), to, &from);
     }
 
     pub fn symlink(&mut self, target: &Path, path: &Path) {

@@ -2,7 +2,9 @@
 import { messageOf, NornError } from '@norn/base';
 import { Command, CommanderError } from 'commander';
 import { commands } from './commands.ts';
+import { note } from './print/columns.ts';
 import { watchOutput } from './print/output.ts';
+import { visibleText } from './print/visible.ts';
 
 watchOutput();
 
@@ -10,6 +12,7 @@ const program = new Command('norn')
   .description('Runtime protection for Linux hosts and containers')
   .showHelpAfterError('(./norn --help lists the commands)')
   .configureHelp({ showGlobalOptions: true })
+  .configureOutput({ writeErr: (text) => process.stderr.write(visibleText(text)) })
   // It would end the process before it is known that what it wrote could not be written.
   .exitOverride();
 for (const register of commands) register(program);
@@ -23,7 +26,7 @@ try {
 
 function tell(error: unknown): void {
   const code = error instanceof NornError ? ` (${error.code})` : '';
-  process.stderr.write(`norn: ${messageOf(error)}${code}\n`);
-  if (!(error instanceof NornError) && error instanceof Error) process.stderr.write(`${error.stack ?? ''}\n`);
+  note(`norn: ${messageOf(error)}${code}`);
+  if (!(error instanceof NornError) && error instanceof Error) note(error.stack ?? '');
   process.exitCode = 1;
 }

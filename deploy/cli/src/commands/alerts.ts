@@ -4,7 +4,7 @@ import { NornError } from '@norn/base';
 import type { ShownAlert, ShownAlertDetail, ShownCommand } from '@norn/contracts';
 import type { Command } from 'commander';
 import { connectApi, type ApiClient } from '../api/client.ts';
-import { ago, columns, write, writeJson } from '../print/columns.ts';
+import { ago, columns, lines, note, write, writeJson } from '../print/columns.ts';
 
 const actions = {
   restore: 'Undo every change the attack made to files; exits with 1 when some wait for you or are lost',
@@ -145,7 +145,7 @@ function alertPage(detail: ShownAlertDetail, url: string): string {
     const image = process.images.at(-1);
     return `  ${process.blamed ? '!' : ' '} ${String(process.pid).padStart(7)}  ${image?.commandLine || image?.path || '?'}${lifeOf(process)}`;
   });
-  return [
+  return lines([
     `${alert.severity.toUpperCase()}  ${alert.title}`,
     `  ${alert.summary}`,
     `  ${alert.response}`,
@@ -162,7 +162,7 @@ function alertPage(detail: ShownAlertDetail, url: string): string {
     ...(files.length > 20 ? [`  … ${String(files.length - 20)} more with --json`] : []),
     'Timeline',
     ...timeline.map((entry) => `  ${entry.time.slice(11, 23)}  ${entry.text}`),
-  ].join('\n');
+  ]);
 }
 
 function lifeOf({ killed, ended, unknown, blamed }: ShownAlertDetail['processes'][number]): string {
@@ -214,7 +214,7 @@ async function sayBlamed(api: ApiClient, id: string): Promise<void> {
       `Alert ${id.slice(0, 12)} blames nobody beside those whose work a restore takes back: leave --blamed out`,
     );
   }
-  process.stderr.write(`${wider.consequence}\n`);
+  note(wider.consequence);
 }
 
 function pathOf(action: ActionName, { cold, container, overConflicts, blamed }: ActOptions): string {

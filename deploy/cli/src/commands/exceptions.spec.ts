@@ -1,5 +1,6 @@
 // What `norn exceptions propose` prints is a file that `norn exceptions add` takes.
 import { exceptionText, parseException } from '@norn/rules';
+import { visibleText } from '../print/visible.ts';
 import { proposalText } from './exceptions.ts';
 
 const scope = {
@@ -33,5 +34,12 @@ describe('a proposed exception', () => {
       '# Would have silenced 3 other findings of 1 alert in the last 7 days\n#   2026-11-26T10:00:00  ',
     );
     expect(parseException('e.yml', text)).toEqual({ ...scope, reason: 'why', expiresAt });
+  });
+
+  it('is the same file where a terminal is not to see its characters', () => {
+    const process = { ...scope.process, imagePath: '/tmp/a\u202egpj.sh', commandLine: 'sh -c "\u001b[2J\n\u{e0041}"' };
+    const shown = visibleText(exceptionText({ ...scope, process }, 'why', expiresAt));
+    expect(shown).not.toMatch(/[\u001b\u202e]/);
+    expect(parseException('e.yml', shown)).toEqual({ ...scope, process, reason: 'why', expiresAt });
   });
 });

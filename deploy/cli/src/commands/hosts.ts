@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { connectApi } from '../api/client.ts';
 import { registerHostGroupCommands } from './host-groups.ts';
 import { registerInviteCommand } from './invite.ts';
-import { ago, bytes, columns, write, writeJson } from '../print/columns.ts';
+import { ago, bytes, columns, lines, write, writeJson } from '../print/columns.ts';
 
 export function registerHostCommands(program: Command): void {
   const hosts = program
@@ -41,19 +41,19 @@ function hostText(host: ShownHost): string {
     mechanism,
     detail,
   ]);
-  return [
+  const about = lines([
     `${host.name}  ${host.state}, seen ${seen}  (${host.id})`,
     `  agent ${host.agentVersion} · kernel ${host.kernel} · events ${String(host.eventsTotal)}, lost ${String(host.eventsLost)} · memory ${bytes(host.baldurRssBytes)} + ${bytes(host.tyrRssBytes)} · vault ${bytes(host.vaultBytes)} of ${bytes(host.vaultBytesMax)}`,
     `  files: ${String(host.vaultRestorable)} can be given back, ${String(host.vaultEvicted)} no longer (evicted), ${String(host.vaultTooLarge)} too large`,
     `  protected directories: ${String(host.vaultFilesPresent)} files, ${String(host.vaultFilesUnkept)} of them without a pre-image · not protected: ${String(host.mountsRefused)}`,
-    policyText(host.policy),
-    ...(capabilities.length > 0 ? [columns(capabilities)] : []),
-  ].join('\n');
+    ...policyLines(host.policy),
+  ]);
+  return capabilities.length > 0 ? `${about}\n${columns(capabilities)}` : about;
 }
 
-function policyText({ state, summary, denied, unenforced }: ShownHost['policy']): string {
+function policyLines({ state, summary, denied, unenforced }: ShownHost['policy']): string[] {
   const counted = state === 'none' ? '' : ` Denied since its agent started: ${String(denied)}.`;
-  return [`  policy: ${summary}${counted}`, ...unenforced.map((each) => `    ✗ ${each}`)].join('\n');
+  return [`  policy: ${summary}${counted}`, ...unenforced.map((each) => `    ✗ ${each}`)];
 }
 
 async function listQuarantine(options: { json?: boolean }): Promise<void> {

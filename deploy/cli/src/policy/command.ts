@@ -3,7 +3,7 @@ import { type HostEnforcement, hostRulesOf, testPolicy } from '@norn/response';
 import type { ShownPolicy, ShownPolicyHistory } from '@norn/contracts';
 import type { Command } from 'commander';
 import { connectApi } from '../api/client.ts';
-import { write, writeJson } from '../print/columns.ts';
+import { note, write, writeJson } from '../print/columns.ts';
 import { startProgressBar } from '../replay/progress-bar.ts';
 import { appliedText, dryRunText, enforcementText, historyText, policyTestText } from './policy-text.ts';
 import { readPolicy, readPolicyText } from './read-policy.ts';
@@ -61,8 +61,7 @@ async function show(number: string | undefined, options: { readonly json?: boole
   write(shown.number === 0 ? `# ${shown.summary}` : shown.body.trimEnd());
   // Not part of the text, which may go into a file.
   for (const { name, action, denied, why } of shown.rules)
-    if (action === 'deny')
-      process.stderr.write(`# ${enforcementText({ rule: name, denied: denied as Denied, why })}\n`);
+    if (action === 'deny') note(`# ${enforcementText({ rule: name, denied: denied as Denied, why })}`);
 }
 
 async function apply(file: string): Promise<void> {

@@ -1,7 +1,7 @@
 // Reports about policies, for a terminal.
 import type { HostEnforcement, PolicyTestReport } from '@norn/response';
 import type { ShownPolicy } from '@norn/contracts';
-import { ago, columns } from '../print/columns.ts';
+import { ago, columns, lines } from '../print/columns.ts';
 import type { DryRunDifference, DryRunReport, DryRunRule, DryRunSide } from './dry-run.ts';
 
 const SUMMARY_MAX = 100;
@@ -16,12 +16,12 @@ export function policyTestText(
     return `✘ ${rule} ${what} ${JSON.stringify(event)}`;
   });
   const silent = untested.length > 0 ? [`without a test: ${untested.join(', ')}`] : [];
-  return [
+  return lines([
     ...listed,
     ...silent,
     ...enforced.map(enforcementText),
     `policy rules ${rules}, tests ${right}/${total}`,
-  ].join('\n');
+  ]);
 }
 
 /** Where a rule that denies is enforced. */

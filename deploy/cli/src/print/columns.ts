@@ -1,7 +1,9 @@
-// Plain tables and relative times for a terminal.
+// Plain tables and relative times for a terminal, and where all that commands say goes out.
+import { visibleLine, visibleText } from './visible.ts';
 
 /** Left-aligned columns, two spaces apart; the first row is the header. */
-export function columns(rows: readonly (readonly string[])[]): string {
+export function columns(given: readonly (readonly string[])[]): string {
+  const rows = given.map((row) => row.map(visibleLine));
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length)));
   const line = (row: readonly string[]): string =>
     row
@@ -9,6 +11,11 @@ export function columns(rows: readonly (readonly string[])[]): string {
       .join('  ')
       .trimEnd();
   return rows.map(line).join('\n');
+}
+
+/** One below the other. A line's end within one is shown, so that no text passes for a line of ours. */
+export function lines(each: readonly string[]): string {
+  return each.map(visibleLine).join('\n');
 }
 
 /** "3 s ago", "5 min ago", "2 h ago", "4 d ago". */
@@ -27,8 +34,14 @@ export function bytes(count: number): string {
   return `${(count / 1000 ** power).toFixed(power === 0 ? 0 : 1)} ${units[power] ?? ''}`;
 }
 
+/** The one way to standard output: what is not seen in it is made visible. */
 export function write(text: string): void {
-  process.stdout.write(`${text}\n`);
+  process.stdout.write(`${visibleText(text)}\n`);
+}
+
+/** To standard error, beside what the command gives. */
+export function note(text: string): void {
+  process.stderr.write(`${visibleText(text)}\n`);
 }
 
 export function writeJson(value: unknown): void {

@@ -1,7 +1,7 @@
 // `norn rules`: what one does with detection rules before they watch anybody.
 import type { ShownRule } from '@norn/contracts';
 import type { Command } from 'commander';
-import { columns, write, writeJson } from '../print/columns.ts';
+import { columns, lines, write, writeJson } from '../print/columns.ts';
 import { connectApi } from '../api/client.ts';
 import { costText } from './rule-costs.ts';
 import { importRules, importText } from './import-rules.ts';
@@ -103,10 +103,10 @@ function reportText({ rules, events, wrong, refused }: RulesReport): string {
     return `✘ ${rule} (${file}): ${what}`;
   });
   const more = wrong.length - listed.length;
-  return [
+  return lines([
     ...refused.map((error) => `✘ ${error}`),
     ...listed,
     ...(more > 0 ? [`… and ${more} more: see --json`] : []),
     `rules ${rules.right}/${rules.total}, events ${events.right}/${events.total}`,
-  ].join('\n');
+  ]);
 }

@@ -3,6 +3,7 @@ import { NornError } from '@norn/base';
 import type { ShownImportedFile, ShownRuleImport } from '@norn/contracts';
 import { readFile } from 'node:fs/promises';
 import type { ApiClient } from '../api/client.ts';
+import { lines } from '../print/columns.ts';
 import { readRuleFiles, type RuleFileOnDisk } from './rule-files.ts';
 import { readZip } from './zip.ts';
 
@@ -66,11 +67,11 @@ function* portionsOf(files: readonly RuleFileOnDisk[]): Generator<RuleFileOnDisk
 /** For a terminal. */
 export function importText({ imported, refused, files }: ImportReport): string {
   const blind = files.filter(({ error, extent }) => error === '' && extent !== 'whole');
-  return [
+  return lines([
     ...files.filter(({ error }) => error !== '').map(({ error }) => `✘ ${error}`),
     ...blind.map(
       ({ title, extent, lacks }) => `${extent === 'part' ? '◐' : '✗'} ${title}: not seen: ${lacks.join(', ')}`,
     ),
     `${imported} imported, ${refused} refused. New rules only observe: their findings are kept and open no alert.`,
-  ].join('\n');
+  ]);
 }

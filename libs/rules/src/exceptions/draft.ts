@@ -1,6 +1,6 @@
 // An exception as a person writes it, checked: what would silence more than one behaviour of one process is refused, with the cure.
 import { NornError, messageOf } from '@norn/base';
-import { parse, stringify } from 'yaml';
+import { Document, Scalar, parse, visit } from 'yaml';
 import { z } from 'zod';
 import { EVIDENCE_MAX } from '../engine/engine.ts';
 import type { ExceptionScope } from './exception.ts';
@@ -136,8 +136,12 @@ export function exceptionText(
 ): string {
   const filled = (part: object): object => Object.fromEntries(Object.entries(part).filter(([, value]) => value !== ''));
   const lists = evidence.length === 0 ? {} : { evidence };
-  return stringify(
-    { ruleId, process: filled(process), place: filled(place), ...lists, reason, expiresAt },
-    { lineWidth: 0 },
-  );
+  const written = new Document({ ruleId, process: filled(process), place: filled(place), ...lists, reason, expiresAt });
+  visit(written, {
+    Scalar: (_, scalar) => {
+      // Only between double quotes does YAML read `\u202e` for what a terminal must not be given.
+      if (/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(String(scalar.value))) scalar.type = Scalar.QUOTE_DOUBLE;
+    },
+  });
+  return written.toString({ lineWidth: 0, doubleQuotedMinMultiLineLength: Infinity });
 }

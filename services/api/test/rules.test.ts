@@ -129,6 +129,32 @@ describe('rules', () => {
     expect(trail).toHaveLength(1);
   });
 
+  it('are refused by file and reason for a character that nobody sees, and the others are taken', async () => {
+    const quoted = (key: string, text: string): string =>
+      rule(40).replace(new RegExp(`${key}: .*`), `${key}: "${text}"`);
+    const { status, body } = await take(stranger, [
+      { name: 'nul.yml', text: rule(41).replace('Rule 41', 'a\0b') },
+      { name: 'nul-value.yml', text: rule(42).replace('/tool42', '/a\0') },
+      { name: 'nul\0name.yml', text: rule(43) },
+      { name: 'escaped-nul.yml', text: quoted('title', 'a\\0b') },
+      { name: 'colour.yml', text: quoted('title', 'a\\e[31mb') },
+      { name: 'author.yml', text: quoted('author', 'a\\ab') },
+      { name: 'fine.yml', text: quoted('title', 'Right \\u202e to left').replace('/tool40', '"/a\\0\\e"') },
+    ]);
+    expect([status, body.imported, body.refused]).toEqual([201, 1, 6]);
+    expect(body.files.map(({ error }) => error)).toEqual([
+      'nul.yml:1: the file: holds the control character U+0000: take it out, or write "\\0" for it',
+      expect.stringContaining('nul-value.yml:6: the file: holds the control character U+0000'),
+      'nul\0name.yml:1: the name: holds the control character U+0000, which no file has in its name',
+      'escaped-nul.yml:1: title: holds the control character U+0000: take it out',
+      'colour.yml:1: title: holds the control character U+001B: take it out',
+      'author.yml:1: author: holds the control character U+0007: take it out',
+      '',
+    ]);
+    // What others expect of this tenant is that it has none.
+    await trial.control.manager.delete(ImportedRule, { tenantId: 'other', ruleId: id(40) });
+  });
+
   it('keep their state and get the new text when they come again', async () => {
     await ask(admin, `/${id(1)}/state`, { state: 'alert' });
     expect(

@@ -2,6 +2,7 @@
 import { type PipeTransform } from '@nestjs/common';
 import { invitedHostsMax } from '@norn/contracts';
 import { z } from 'zod';
+import { refuseNul } from './nul.ts';
 
 export const limits = {
   bodyBytesMax: 16 * 1024,
@@ -170,11 +171,19 @@ export type JoinTokenBody = z.output<typeof joinTokenBody>;
 
 export const loginQuery = z.object({ token: loginToken.optional() });
 
-/** Parses an argument with a zod schema; what does not fit is answered with 400 and the reason. */
+/**
+ * Parses an argument with a zod schema; what does not fit is answered with 400 and the reason. So is a NUL in any text of it, unless `nul` is
+ * `let be`: then who takes the argument refuses it piece by piece.
+ */
 export class Parsed<Schema extends z.ZodType> implements PipeTransform<unknown, z.output<Schema>> {
-  constructor(private readonly schema: Schema) {}
+  constructor(
+    private readonly schema: Schema,
+    private readonly nul: 'refused' | 'let be' = 'refused',
+  ) {}
 
   transform(value: unknown): z.output<Schema> {
-    return this.schema.parse(value);
+    const parsed = this.schema.parse(value);
+    if (this.nul === 'refused') refuseNul(parsed);
+    return parsed;
   }
 }

@@ -11,6 +11,7 @@ import { RulePack } from '../adapters/rule-pack.ts';
 import type { RuleFiles } from '../http/bounds.ts';
 import { type Candidate, ImportRound } from './import-round.ts';
 import { extentOf } from './rule-extent.ts';
+import { refuseNulOf, refuseUnseen } from './unseen-characters.ts';
 import { refuseOff, refuseRemoval, refuseWithoutParts } from './rule-needs.ts';
 
 @Injectable()
@@ -59,7 +60,9 @@ export class RuleImports {
 
 /** Throws `rule_invalid`. */
 function candidatesOf({ name, text }: RuleFiles['files'][number]): Candidate[] {
+  refuseNulOf({ name, text });
   return readEach({ name, text }).map(({ rule, text: body }, at) => {
+    refuseUnseen(rule);
     const ruleId = rule.id === '' ? idFor(at === 0 ? name : `${name}\0${at}`) : rule.id;
     return { ruleId, body, rule: { ...rule, id: ruleId } };
   });

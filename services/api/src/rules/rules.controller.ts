@@ -35,7 +35,7 @@ export class RulesController {
     answers: view.RuleImportViewSchema,
     status: 201,
   })
-  async import(@Asking() asking: Principal, @Body(new Parsed(ruleFiles)) files: RuleFiles): Promise<object> {
+  async import(@Asking() asking: Principal, @Body(new Parsed(ruleFiles, 'let be')) files: RuleFiles): Promise<object> {
     return emit(view.RuleImportViewSchema, await this.imports.take(asking, files));
   }
 

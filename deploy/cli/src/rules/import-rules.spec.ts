@@ -1,9 +1,17 @@
 // What of a folder or an archive is taken to the API, and in which portions.
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, symlink, truncate, writeFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
 import { crc32, deflateRawSync } from 'node:zlib';
-import { importRules, importText } from './import-rules.ts';
+import { NornError } from '@norn/base';
+import { IMPORTED_RULES_MAX } from '@norn/store';
+import { RULES_MAX, importRules, importText } from './import-rules.ts';
+
+const run = promisify(execFile);
+const register = pathToFileURL(join(import.meta.dirname, '../../../runtime/register.mjs')).href;
 
 /** An archive as zip(1) makes it. */
 function zipOf(files: Readonly<Record<string, string>>, method: 0 | 8 = 8): Buffer {
@@ -99,10 +107,61 @@ describe('an import', () => {
     ['has nothing where a.yml should be', zipOf({ 'a.yml': 'a' }).fill(0, 0, 4)],
     ['has a damaged directory', zipOf({ 'a.yml': 'a'.repeat(100) }, 0).fill(0, 135, 140)],
     ['is cut off or damaged', zipOf({ 'a.yml': 'a' }).fill(0xff, 35, 38)],
-    ['is cut off or damaged', zipOf({ 'a.yml': ' '.repeat(1_000_000) })],
+    ['has a.yml with more than 262144 bytes', zipOf({ 'a.yml': ' '.repeat(1_000_000) })],
   ])('of an archive that %s is refused', async (why, archive) => {
     await expect(importRules(await saved('bad.zip', archive), api)).rejects.toThrow(`The archive ${why}`);
     expect(sent).toEqual([]);
+  });
+
+  it('of a folder of more files than a process may have open takes all', async () => {
+    const many = join(folder, 'many');
+    await mkdir(many);
+    for (let at = 0; at < 3_000; at += 1) await writeFile(join(many, `${at}.yml`), 'x');
+    const module = pathToFileURL(join(import.meta.dirname, 'rule-files.ts')).href;
+    const script = `import { readRuleFiles } from '${module}'; console.log((await readRuleFiles('${many}')).length)`;
+    const args = ['-c', 'ulimit -n 256; exec "$@"', 'sh', process.execPath, '--import', register];
+    const { stdout } = await run('sh', [...args, '--input-type=module', '-e', script], {
+      env: { ...process.env, NODE_OPTIONS: '' },
+    });
+    expect(stdout).toBe('3000\n');
+  });
+
+  it('of more files than rules are kept is refused before any is sent', async () => {
+    expect(RULES_MAX).toBe(IMPORTED_RULES_MAX);
+    const files = Object.fromEntries(Array.from({ length: RULES_MAX + 1 }, (_, at) => [`${at}.yml`, 'x']));
+    await expect(importRules(await saved('most.zip', zipOf(files, 0)), api)).rejects.toThrow(
+      'holds 5001 rule files, 5000 rules are kept: import a part of them',
+    );
+    expect(sent).toEqual([]);
+  });
+
+  it.each([
+    ['/dev/zero', '"/dev/zero" is neither a folder nor a file'],
+    ['/dev/zero/a.zip', 'does not exist'],
+    ['', '"" does not exist'],
+    ['nowhere', '"nowhere" does not exist'],
+    ['nowhere.zip', '"nowhere.zip" does not exist'],
+  ])('of "%s" says what is wrong with it', async (path, why) => {
+    await expect(importRules(path, api)).rejects.toThrow(why);
+    await expect(importRules(path, api)).rejects.toThrow(NornError);
+  });
+
+  it('says how many symbolic links it leaves out', async () => {
+    const linked = join(folder, 'linked');
+    await mkdir(linked);
+    await writeFile(join(linked, 'a.yml'), 'a');
+    for (const name of ['b.yml', 'c.yml']) await symlink(join(linked, 'a.yml'), join(linked, name));
+    const said = jest.spyOn(process.stderr, 'write').mockReturnValue(true);
+    expect(await importRules(linked, api)).toMatchObject({ imported: 1 });
+    expect(said.mock.calls.join('')).toContain('2 symbolic links');
+    said.mockRestore();
+  });
+
+  it('of a file without an end reads no more of it than shows that it is too long', async () => {
+    const huge = join(folder, 'huge.yml');
+    await writeFile(huge, '');
+    await truncate(huge, 2 ** 40);
+    expect((await importRules(huge, api)).files[0]?.error).toContain('is longer than 65536 characters');
   });
 
   it('of an archive without rules says so', async () => {

@@ -4,13 +4,17 @@ import type { ShownImportedFile, ShownRuleImport } from '@norn/contracts';
 import { readFile } from 'node:fs/promises';
 import type { ApiClient } from '../api/client.ts';
 import { lines } from '../print/columns.ts';
-import { readRuleFiles, type RuleFileOnDisk } from './rule-files.ts';
+import { lookAt, readRuleFiles, type RuleFileOnDisk } from './rule-files.ts';
 import { readZip } from './zip.ts';
 
 /** What the API takes at once. */
 const PORTION_FILES_MAX = 200;
 const PORTION_CHARACTERS_MAX = 400 * 1024;
 const FILE_CHARACTERS_MAX = 64 * 1024;
+/** What is kept of a tenant; more files than this can not all be taken. */
+export const RULES_MAX = 5_000;
+/** Of an archive: far more than the rules that an installation takes. */
+const ARCHIVE_BYTES_MAX = 512 * 1024 * 1024;
 const zipBounds = { filesMax: 50_000, fileBytesMax: 4 * FILE_CHARACTERS_MAX };
 
 export interface ImportReport {
@@ -21,13 +25,27 @@ export interface ImportReport {
 
 /** Throws what `readRuleFiles`, `readZip` and the API throw. */
 export async function importRules(path: string, api: Pick<ApiClient, 'post'>): Promise<ImportReport> {
-  const files = /\.zip$/i.test(path) ? await readArchive(path) : await readRuleFiles(path);
+  const files = (await isArchive(path)) ? await readArchive(path) : await readRuleFiles(path);
+  if (files.length > RULES_MAX) {
+    const cure = 'import a part of them';
+    throw new NornError(
+      'rules_too_many',
+      `${path} holds ${files.length} rule files, ${RULES_MAX} rules are kept: ${cure}`,
+    );
+  }
   const outcomes: ShownImportedFile[] = files.filter((file) => !isTaken(file)).map(tooLong);
   for (const portion of portionsOf(partsFirst(files.filter(isTaken)))) {
     outcomes.push(...(await api.post<ShownRuleImport>('/rules/import', { files: portion })).files);
   }
   const refused = outcomes.filter(({ error }) => error !== '').length;
   return { imported: outcomes.length - refused, refused, files: outcomes };
+}
+
+async function isArchive(path: string): Promise<boolean> {
+  const found = await lookAt(path);
+  if (!/\.zip$/i.test(path) || !found.isFile()) return false;
+  if (found.size <= ARCHIVE_BYTES_MAX) return true;
+  throw new NornError('zip_invalid', `${path} is larger than ${ARCHIVE_BYTES_MAX} bytes: import a part of it`);
 }
 
 async function readArchive(path: string): Promise<RuleFileOnDisk[]> {

@@ -54,7 +54,7 @@ describe('rules against vectors', () => {
     const path = join(folder, 'broken.jsonl');
     await writeFile(path, '{"id": 1}\n');
     await expect(testRules(folder, path)).rejects.toThrow(`${path}:1: not a vector`);
-    await expect(testRules(join(folder, 'nothing'))).rejects.toThrow('holds no rules: name a folder of .yml files');
+    await expect(testRules(join(folder, 'nothing'))).rejects.toThrow('does not exist: name a folder of .yml files');
   });
 });
 

@@ -85,5 +85,14 @@ function contentOf(
     throw refusal(`has ${name} packed in a way that is not known (${method})`);
   if (method === STORED && packedBytes > fileBytesMax)
     throw refusal(`has ${name} with more than ${fileBytesMax} bytes`);
-  return method === STORED ? packed : inflateRawSync(packed, { maxOutputLength: fileBytesMax });
+  return method === STORED ? packed : inflated(packed, name, fileBytesMax);
+}
+
+function inflated(packed: Buffer, name: string, fileBytesMax: number): Buffer {
+  try {
+    return inflateRawSync(packed, { maxOutputLength: fileBytesMax });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_BUFFER_TOO_LARGE') throw error;
+    throw refusal(`has ${name} with more than ${fileBytesMax} bytes`, error);
+  }
 }

@@ -42,7 +42,8 @@ async function startOf(raw: ByteStream, path: string): Promise<Buffer> {
 
 function formatOf(path: string, head: Buffer): InputFormat {
   if (head.subarray(0, recordingMagic.length).equals(recordingMagic)) return 'recording';
-  if (head.toString('latin1').trimStart().startsWith('{')) return 'lines';
+  // As UTF-8 its byte order mark is white space, too.
+  if (head.toString('utf8').trimStart().startsWith('{')) return 'lines';
   throw new NornError(
     'replay_format_unknown',
     `${path} is neither lines of JSON events nor a recording of ./norn record: deploy/cli/src/replay/README.md describes both`,

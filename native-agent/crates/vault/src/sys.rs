@@ -8,8 +8,8 @@ mod inode;
 mod rename;
 
 pub use inode::{
-    Lease, Node, has_entries, is_open_to_write, link_file_at, loosen, mount_of, node_at, open_again,
-    open_directory_itself, own_user, random, strip_privileges,
+    Lease, Loosened, Node, has_entries, is_open_to_write, link_file_at, loosen, mount_of, node_at,
+    open_again, open_directory_itself, own_user, random, strip_privileges,
 };
 pub use rename::{exchange_at, rename_at};
 

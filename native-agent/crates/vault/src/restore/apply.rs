@@ -12,7 +12,7 @@ use super::aside::Aside;
 use super::content::{Lost, Source, each_extent, hash_file};
 use super::deed::{At, Deed, Moved};
 use super::nameless;
-use super::once_more::REFUSED;
+use super::once_more::{Flags, REFUSED};
 use super::plan::{Directory, Plan, Target, Want};
 use super::put::Placed;
 use super::second_look::Settled;
@@ -77,6 +77,8 @@ pub(super) struct Work<'a> {
     pub(super) aside: RefCell<Option<Rc<Aside>>>,
     /// What was given privileges, by path.
     pub(super) privileged: RefCell<HashMap<Vec<u8>, OwnedFd>>,
+    /// Of directories, put back at the end.
+    pub(super) loosened: RefCell<Flags>,
 }
 
 pub(super) fn apply(shared: &Shared, plan: &Plan, deed: &Deed<'_>) -> Vec<FileVerdict> {
@@ -220,6 +222,7 @@ impl<'a> Work<'a> {
             names: RefCell::default(),
             aside: RefCell::default(),
             privileged: RefCell::default(),
+            loosened: RefCell::default(),
         }
     }
 
@@ -256,6 +259,7 @@ impl<'a> Work<'a> {
         join_names(self, &put_back);
         // Its directory goes before anything is looked at again.
         *self.aside.borrow_mut() = None;
+        self.loosened.take().put_back();
         settled
     }
 

@@ -188,7 +188,7 @@ pub(super) fn apply(shared: &Shared, plan: &Plan, (deed, verdicts): (&Deed<'_>, 
             let work = Work::new((shared, plan), (spot.0, &tree), deed);
             let mut outcome = work.nameless((&spot.1, target), file, &mut verdict);
             if matches!(&outcome, Err(Failed::Lost(why)) if why.starts_with(REFUSED))
-                && sys::loosen(file.as_raw_fd())?
+                && sys::loosen(file.as_raw_fd())?.is_some()
             {
                 outcome = work.nameless((&spot.1, target), file, &mut verdict);
             }

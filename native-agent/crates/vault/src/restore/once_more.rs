@@ -13,13 +13,31 @@ use crate::sys;
 /// Begins what the kernel did not allow.
 pub(super) const REFUSED: &str = "the system refused: ";
 
+/// What stood in the way. Flags are no part of a pre-image. A file that had them before could not be changed, so they are the
+/// attack's and go; a directory may have had them before, and gets them back.
+#[derive(Default)]
+pub(super) struct Flags(Vec<sys::Loosened>);
+
+impl Flags {
+    pub(super) fn put_back(&self) {
+        for directory in &self.0 {
+            if let Err(error) = directory.put_back() {
+                tracing::warn!(%error, "a directory that was immutable or append-only is so no more");
+            }
+        }
+    }
+}
+
 impl Work<'_> {
     pub(super) fn one(&self, path: &[u8], target: &Target, verdict: &mut FileVerdict) -> Outcome {
         let outcome = self.try_one(path, target, verdict);
         match outcome {
             Err(Failed::Lost(_)) if self.never_had_a_name(path, target) => Ok(Done::Nothing),
-            Err(Failed::Lost(why)) if why.starts_with(REFUSED) && self.loosen(path, target) => {
-                self.try_one(path, target, verdict)
+            Err(Failed::Lost(why)) if why.starts_with(REFUSED) => {
+                if self.loosen(path, target) {
+                    return self.try_one(path, target, verdict);
+                }
+                Err(Failed::Lost(why))
             }
             outcome => outcome,
         }
@@ -36,8 +54,7 @@ impl Work<'_> {
         is_number && target.version.is_none() && !is_named() && matches!(self.tree.lookup(path), Ok(None))
     }
 
-    /// Who encrypts a file may make it immutable after. Flags are no part of a pre-image: a file that had them before could not be
-    /// changed, so they are the attack's.
+    /// Says whether anything stood in the way.
     fn loosen(&self, path: &[u8], target: &Target) -> bool {
         let mut names = vec![path];
         names.extend(target.moved_to.as_deref());
@@ -76,11 +93,13 @@ impl Work<'_> {
 
     fn loosen_name(&self, path: &[u8]) -> io::Result<bool> {
         let (parent, _) = self.tree.parent(path)?;
-        let is_parent_loosened = sys::loosen(parent.as_raw_fd())?;
-        let is_loosened = match self.tree.lookup(path)? {
+        let directory = sys::loosen(parent.as_raw_fd())?;
+        let is_loosened = directory.is_some();
+        self.loosened.borrow_mut().0.extend(directory);
+        let file = match self.tree.lookup(path)? {
             Some(entry) => sys::loosen(entry.file.as_raw_fd())?,
-            None => false,
+            None => None,
         };
-        Ok(is_parent_loosened || is_loosened)
+        Ok(is_loosened || file.is_some())
     }
 }

@@ -148,28 +148,44 @@ pub fn strip_privileges(fd: RawFd) -> io::Result<()> {
 /// `linux/fs.h`: nobody may change the file; nobody may do more than add to it.
 const HOLDING: libc::c_int = 0x10 | 0x20;
 
-/// Takes away what keeps everybody from changing a file or what is in a directory; `false` when there is nothing like it.
+/// The flags that a file or directory had before `loosen`.
+pub struct Loosened {
+    file: OwnedFd,
+    flags: libc::c_int,
+}
+
+impl Loosened {
+    pub fn put_back(&self) -> io::Result<()> {
+        set_flags(&self.file, self.flags)
+    }
+}
+
+/// Takes away what keeps everybody from changing a file or what is in a directory; `None` when there is nothing like it.
 /// O_PATH will do.
-pub fn loosen(fd: RawFd) -> io::Result<bool> {
+pub fn loosen(fd: RawFd) -> io::Result<Option<Loosened>> {
     let kind = super::fstat(fd)?.st_mode & libc::S_IFMT;
     if !matches!(kind, libc::S_IFREG | libc::S_IFDIR) {
-        return Ok(false);
+        return Ok(None);
     }
     let file = open_again(fd, libc::O_RDONLY)?;
     let mut flags: libc::c_int = 0;
     // SAFETY: the kernel writes one int, and `flags` outlives the call.
     match check(unsafe { libc::ioctl(file.as_raw_fd(), libc::FS_IOC_GETFLAGS, &raw mut flags) }) {
-        Ok(_) if flags & HOLDING == 0 => return Ok(false),
-        Ok(_) => flags &= !HOLDING,
+        Ok(_) if flags & HOLDING == 0 => return Ok(None),
+        Ok(_) => {}
         // The file system has no such flags.
         Err(error) if matches!(error.raw_os_error(), Some(libc::ENOTTY | libc::EOPNOTSUPP)) => {
-            return Ok(false);
+            return Ok(None);
         }
         Err(error) => return Err(error),
     }
+    set_flags(&file, flags & !HOLDING)?;
+    Ok(Some(Loosened { file, flags }))
+}
+
+fn set_flags(file: &OwnedFd, flags: libc::c_int) -> io::Result<()> {
     // SAFETY: the kernel reads one int, and `flags` outlives the call.
-    check(unsafe { libc::ioctl(file.as_raw_fd(), libc::FS_IOC_SETFLAGS, &raw const flags) })?;
-    Ok(true)
+    check(unsafe { libc::ioctl(file.as_raw_fd(), libc::FS_IOC_SETFLAGS, &raw const flags) }).map(drop)
 }
 
 /// Is anything in the directory? It is to be open for reading.

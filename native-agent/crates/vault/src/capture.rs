@@ -25,6 +25,7 @@ use crate::shape::shape;
 use crate::standing::Standings;
 use crate::store::Store;
 use crate::sys;
+use crate::unscanned::Unscanned;
 use crate::watch::Watch;
 
 /// Files above are not copied.
@@ -59,6 +60,7 @@ pub struct Shared {
     pub progress: Progress,
     pub rest: Rest,
     pub learned: Learned,
+    pub unscanned: Unscanned,
     pub protected: Protected,
     pub signals: MountEvents,
     pub homes: Homes,

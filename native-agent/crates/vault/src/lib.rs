@@ -50,6 +50,7 @@ mod store;
 mod sys;
 mod table;
 mod turns;
+mod unscanned;
 mod vault;
 mod watch;
 mod writers;

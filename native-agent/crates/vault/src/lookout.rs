@@ -70,7 +70,12 @@ fn know_overlay(shared: &Shared, mount: OverlayMount) -> Arc<Overlay> {
 
 pub fn send_scan(shared: &Shared, scans: &SyncSender<Scan>, scan: Scan) {
     shared.progress.scans.sent();
+    let place = match &scan {
+        Scan::Overlay(overlay) => overlay.id,
+        Scan::Directory(root, _) => root.id,
+    };
     if scans.try_send(scan).is_err() {
+        shared.unscanned.end(place);
         shared.progress.scans.done();
         tracing::warn!("too many new places at once: one goes without copies at rest");
     }

@@ -371,6 +371,16 @@ fn has_come_since(shared: &Shared, operation: &NameOperation, there: FileKey) ->
     found.is_some_and(|(found, _)| index.original(found) == index.original(there))
 }
 
+/// What has the name is there since a moment, and what it replaced, if anything, was looked at by nobody.
+fn unscanned(shared: &Shared, operation: &NameOperation) -> Option<FileKey> {
+    let (place, path) = (operation.place, &operation.target);
+    let known = shared.store.index().name_at(place, path, operation.time - 1);
+    // Whoever looked at the name late found what has it now.
+    let is_unknown = known.is_none_or(|holder| holder.is_some() && holder == operation.key);
+    let holder = || shared.unscanned.holder(place, path);
+    (is_unknown && !operation.directory).then(holder).flatten()
+}
+
 /// Finds out what was replaced, and sees that the second half of an exchange belongs to the first. `look` reads what has the
 /// name now.
 pub fn record_rename(
@@ -395,7 +405,8 @@ pub fn record_rename(
     drop(index);
     if operation.kind == NameKind::Rename {
         let replaced = operation.replaced.take();
-        operation.replaced = replaced.filter(|there| !has_come_since(shared, &operation, *there));
+        let replaced = replaced.filter(|there| !has_come_since(shared, &operation, *there));
+        operation.replaced = replaced.or_else(|| unscanned(shared, &operation));
     }
     shared.store.record(Record::Name(operation.clone()));
     tell_rename(shared, &operation, look);

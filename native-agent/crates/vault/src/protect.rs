@@ -80,6 +80,7 @@ pub fn protect(shared: &Shared, candidate: Candidate) -> io::Result<Option<Found
     }
     let root = shared.places.add_root(root);
     remember(shared, &root);
+    shared.unscanned.begin(root.id);
     let watched = match &root.only {
         None => shared.watch.tree(&root, b""),
         Some(name) => shared.watch.file(&root).map(|()| {
@@ -90,7 +91,10 @@ pub fn protect(shared: &Shared, candidate: Candidate) -> io::Result<Option<Found
         }),
     };
     match watched {
-        Ok(entries) => Ok(Some((root, entries))),
+        Ok(entries) => {
+            shared.unscanned.listed(root.id, &entries);
+            Ok(Some((root, entries)))
+        }
         Err(error) => {
             tracing::debug!(%error, path = %String::from_utf8_lossy(&root.path), "it can't be watched");
             drop_root(shared, root.id);
@@ -139,6 +143,7 @@ fn rescue(shared: &Shared, place: PlaceId, found: Root) {
 fn drop_root(shared: &Shared, id: PlaceId) {
     shared.watch.forget(id, b"");
     shared.places.remove_root(id);
+    shared.unscanned.end(id);
     shared.learned.unlearn(id);
     shared.protected.gone().remove(&id);
 }

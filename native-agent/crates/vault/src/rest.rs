@@ -104,10 +104,12 @@ fn scan(shared: &Shared, scan: Scan) {
     match scan {
         Scan::Overlay(overlay) => attempt(shared, || scan_upper(shared, &overlay)),
         Scan::Directory(root, entries) => {
+            let place = root.id;
             for entry in entries {
                 let (root, path) = (root.clone(), entry.path);
                 attempt(shared, || rest_one(shared, &Spot { root, path }));
             }
+            shared.unscanned.end(place);
         }
     }
 }

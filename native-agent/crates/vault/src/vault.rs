@@ -36,6 +36,7 @@ use crate::restore::{RestoreReport, RestoreRequest, restore};
 use crate::sensor::{NOTES_MAX, Note, VaultObserver};
 use crate::standing::{self, Standing, Standings};
 use crate::store::Store;
+use crate::unscanned::Unscanned;
 use crate::watch::Watch;
 use crate::writers::LAST_CLOSE;
 use crate::{clones, closer, learn, names, protect, rest, self_test, sensor, sys};
@@ -121,6 +122,7 @@ impl Vault {
             learned: Learned::new().map_err(VaultError::Thread)?,
             protected: protected(&options)?,
             signals: MountEvents::new(),
+            unscanned: Unscanned::default(),
         });
         shared.pulse.beat_ns.store(sys::boot_ns(), Ordering::Relaxed);
         let done = Arc::new(Done::new().map_err(VaultError::Thread)?);

@@ -7,8 +7,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use norn_events::wire::action::v1::Verdict;
-use support::{PLACES, Place, Scene, assert_same_or_late, cipher, corpus, files, fork, ways};
+use support::{PLACES, Place, Scene, assert_restored, cipher, corpus, files, fork, ways};
 
 const FILES: usize = 20;
 
@@ -78,10 +77,7 @@ fn written_by_what_was_open(place: Place, open: impl Fn(&[PathBuf]) -> Open) {
         scene.settle();
     });
     let report = scene.restore(scope);
-    let late = assert_same_or_late(&scene, &before, &report);
-    let restored = report.count(Verdict::Restored);
-    let refused = support::refused(&report);
-    assert_eq!(restored + late, targets.len(), "{place:?}: {refused:?}");
+    assert_restored(&scene, &before, &report, targets.len());
 }
 
 #[test]

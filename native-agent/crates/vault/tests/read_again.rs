@@ -6,8 +6,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use norn_events::wire::action::v1::Verdict;
-use support::{PLACES, Place, Scene, assert_same_or_late, cipher, corpus, files, fork, ways};
+use support::{PLACES, Place, Scene, assert_restored, cipher, corpus, files, fork, ways};
 
 const FILES: usize = 20;
 
@@ -18,10 +17,7 @@ fn attacked(place: Place, attack: impl Fn(&[PathBuf])) {
     targets.retain(|path| fs::metadata(path).unwrap().len() > 0);
     let scope = scene.attack(|_| attack(&targets));
     let report = scene.restore(scope);
-    let late = assert_same_or_late(&scene, &before, &report);
-    let restored = report.count(Verdict::Restored);
-    let refused = support::refused(&report);
-    assert_eq!(restored + late, targets.len(), "{place:?}: {refused:?}");
+    assert_restored(&scene, &before, &report, targets.len());
 }
 
 fn open(path: &Path) -> fs::File {
@@ -113,10 +109,7 @@ fn what_another_wrote_before_the_attack_and_holds_open_is_kept() {
             }
         });
         let report = scene.restore(scope);
-        let late = assert_same_or_late(&scene, &before, &report);
-        let restored = report.count(Verdict::Restored);
-        let refused = support::refused(&report);
-        assert_eq!(restored + late, targets.len(), "{place:?}: {refused:?}");
+        assert_restored(&scene, &before, &report, targets.len());
         fs::remove_file(&lives).unwrap();
     }
 }

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use norn_events::wire::action::v1::Verdict;
 use support::{
-    Actor, PLACES, Place, Scene, assert_same_or_late, files, set_mode_and_time, ways, with_suffix,
+    Actor, PLACES, Place, Scene, assert_restored, assert_same_or_late, files, set_mode_and_time, ways,
+    with_suffix,
 };
 
 const FILES: usize = 12;
@@ -36,14 +37,7 @@ fn everywhere(attack: impl Fn(&mut Actor, &[PathBuf])) {
         let untouched = targets.iter().filter(same).count();
         assert_eq!(untouched, 0, "{place:?}: the attack left files alone");
         let report = scene.restore(scope);
-        let late = assert_same_or_late(&scene, &before, &report);
-        let restored = report.count(Verdict::Restored);
-        assert_eq!(
-            restored + late,
-            FILES,
-            "{place:?}: {:?}",
-            support::refused(&report)
-        );
+        assert_restored(&scene, &before, &report, FILES);
     }
 }
 

@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use norn_events::wire::action::v1::Verdict;
 use norn_events::{ContentChange, ContentFormat};
-use support::{Actor, PLACES, Place, Scene, assert_same_or_late, cipher, files, set_mode_and_time, ways};
+use support::{
+    Actor, PLACES, Place, Scene, assert_restored, assert_same_or_late, cipher, files, set_mode_and_time, ways,
+};
 
 const FILES: usize = 8;
 /// The first copies are made by then, and nobody has looked a second time.
@@ -39,14 +41,7 @@ fn just_written(place: Place, attack: impl Fn(&[PathBuf])) {
     std::thread::sleep(A_MOMENT);
     let scope = scene.attack(|_| attack(&targets));
     let report = scene.restore(scope);
-    let late = assert_same_or_late(&scene, &before, &report);
-    let restored = report.count(Verdict::Restored);
-    assert_eq!(
-        restored + late,
-        FILES,
-        "{place:?}: {:?}",
-        support::refused(&report)
-    );
+    assert_restored(&scene, &before, &report, FILES);
 }
 
 #[test]
@@ -105,14 +100,7 @@ fn a_file_with_two_names_that_is_overwritten_by_both() {
         fs::write("/proc/sys/vm/drop_caches", "2").unwrap();
         let scope = scene.attack(|actor| (0..FILES).flat_map(names).for_each(|path| wipe(actor, &path)));
         let report = scene.restore(scope);
-        let late = assert_same_or_late(&scene, &before, &report);
-        let restored = report.count(Verdict::Restored);
-        assert_eq!(
-            restored + late,
-            2 * FILES,
-            "{place:?}: {:?}",
-            support::refused(&report)
-        );
+        assert_restored(&scene, &before, &report, 2 * FILES);
     }
 }
 
@@ -177,14 +165,7 @@ fn files_of_a_layer_that_a_child_writes_by_the_mapping_of_its_parent() {
             std::thread::sleep(HELD);
         });
         let report = scene.restore(child);
-        let late = assert_same_or_late(&scene, &before, &report);
-        let restored = report.count(Verdict::Restored);
-        assert_eq!(
-            restored + late,
-            FILES,
-            "{place:?}: {:?}",
-            support::refused(&report)
-        );
+        assert_restored(&scene, &before, &report, FILES);
     }
 }
 

@@ -26,7 +26,9 @@ pub use child::{Child, eventually, fork, race};
 pub use container::{Container, bind, mount_overlay, mount_tmpfs};
 pub use corpus::{corpus, large_files, set_attribute, set_mode_and_time};
 pub use manifest::{Manifest, State, difference, files, manifest_of};
-pub use verdicts::{assert_same, assert_same_but_late, assert_same_contents, assert_same_or_late, refused};
+pub use verdicts::{
+    assert_restored, assert_same, assert_same_but_late, assert_same_contents, assert_same_or_late, refused,
+};
 
 pub const MIB: u64 = 1 << 20;
 static SCENES: AtomicU32 = AtomicU32::new(0);

@@ -67,6 +67,15 @@ pub fn assert_same_or_late(scene: &Scene, before: &Manifest, report: &RestoreRep
     late
 }
 
+/// The same, and each of so many files was put back, but for those.
+#[track_caller]
+pub fn assert_restored(scene: &Scene, before: &Manifest, report: &RestoreReport, files: usize) {
+    let late = assert_same_or_late(scene, before, report);
+    let restored = report.count(Verdict::Restored);
+    let (place, refused) = (scene.place, refused(report));
+    assert_eq!(restored + late, files, "{place:?}: {refused:?}");
+}
+
 #[track_caller]
 pub fn assert_same_but_late(scene: &Scene, before: &Manifest, report: &RestoreReport) -> usize {
     let is_late =

@@ -291,11 +291,11 @@ fn record_copied_up(shared: &Shared, found: &Found, (stat, time): (&sys::Stat, T
 
 /// Somebody opened the file while it was being written: whether only by the one who closes it now says what he can still do.
 fn note_other_writers(shared: &Shared, (fd, stat): (RawFd, &sys::Stat), (key, time): (FileKey, Time)) {
-    if !is_in_the_making(shared, key, time) && shared.store.index().has_one_writer(key) {
+    if !is_in_the_making(shared, key, time) && !shared.store.index().has_other_writers(key) {
         return;
     }
     let is_shared = closes::is_written_by_others(shared, fd, stat);
-    shared.store.index().note_shared_write(key, is_shared);
+    shared.store.index().note_other_writers(key, time, is_shared);
 }
 
 fn is_in_the_making(shared: &Shared, key: FileKey, time: Time) -> bool {
@@ -312,7 +312,7 @@ pub fn before(shared: &Shared, key: FileKey, time: Time) -> Option<ContentShape>
     let index = shared.store.index();
     let state = index.state(key)?;
     let settled = state.settled_before(time, index.watched_since_ns);
-    let alone = settled.filter(|_| index.has_one_writer(key));
+    let alone = settled.filter(|_| index.had_one_writer(key, time));
     let version = alone.or_else(|| state.before(time))?.clone();
     let overlay = shared.places.by_id(state.place);
     drop(index);

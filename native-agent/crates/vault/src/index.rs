@@ -62,8 +62,9 @@ pub struct Index {
     pub evicted: u64,
     /// Names of files whose state is no longer kept: opens of them must ask again.
     forgotten: Vec<(PlaceId, Vec<u8>)>,
-    /// Files that somebody could still write to when one who had written to them had closed them.
-    shared_writes: HashSet<FileKey>,
+    /// Of files that were read while they were written: when they were closed with nobody left who could write to them, or that
+    /// somebody was left at the last close.
+    sole_writes: HashMap<FileKey, Option<Time>>,
     /// Unix time, ns: what changed before was told by nobody.
     pub watched_since_ns: i128,
     limits: bounds::Limits,
@@ -580,19 +581,24 @@ impl Index {
         (!paid).then_some(late)
     }
 
-    /// Whether anybody else could still write to a file when it was closed the last time.
-    pub fn note_shared_write(&mut self, key: FileKey, is_shared: bool) {
-        let key = self.original(key);
-        if !is_shared {
-            self.shared_writes.remove(&key);
-        } else if self.shared_writes.len() < OPENS_MAX {
-            self.shared_writes.insert(key);
+    /// Whether anybody else could still write to a file when it was closed.
+    pub fn note_other_writers(&mut self, key: FileKey, time: Time, is_shared: bool) {
+        if self.sole_writes.len() >= OPENS_MAX {
+            self.sole_writes.clear();
         }
+        let key = self.original(key);
+        self.sole_writes.insert(key, (!is_shared).then_some(time));
     }
 
-    /// What was in the making before its last close was, as far as anybody can tell, the work of who closed it.
-    pub fn has_one_writer(&self, key: FileKey) -> bool {
-        !self.shared_writes.contains(&self.original(key))
+    /// Somebody could still write to it at its last close.
+    pub fn has_other_writers(&self, key: FileKey) -> bool {
+        self.sole_writes.get(&self.original(key)) == Some(&None)
+    }
+
+    /// When it was closed, at `time` or later, nobody else could write to it: what was in the making was the work of who closed it.
+    pub fn had_one_writer(&self, key: FileKey, time: Time) -> bool {
+        let closed = self.sole_writes.get(&self.original(key)).copied().flatten();
+        closed.is_some_and(|closed| closed >= time)
     }
 
     /// When it was last opened by one who had to ask, and by whom.

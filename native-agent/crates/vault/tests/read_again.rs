@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use support::{PLACES, Place, Scene, assert_restored, cipher, corpus, files, fork, ways};
+use support::{Actor, PLACES, Place, Scene, assert_restored, cipher, corpus, files, fork, ways};
 
 const FILES: usize = 20;
 
@@ -80,8 +80,7 @@ fn and_opened_again_to_write_on() {
 }
 
 /// As a database does: its files are open for days, and what it has written by the time of an attack is what comes back.
-#[test]
-fn what_another_wrote_before_the_attack_and_holds_open_is_kept() {
+fn held_by_another(attack: impl Fn(&mut Actor, &Path)) {
     for place in PLACES {
         let mut scene = Scene::new(place, corpus(FILES));
         let mut targets = files(&scene.manifest(), &scene.data());
@@ -102,14 +101,22 @@ fn what_another_wrote_before_the_attack_and_holds_open_is_kept() {
         let before = scene.manifest();
         let read_all = || targets.iter().for_each(|path| drop(fs::read(path).unwrap()));
         assert!(fork(read_all).ended_well());
-        let scope = scene.attack(|_| {
-            for path in &targets {
-                let secret = cipher(&fs::read(path).unwrap());
-                fs::write(path, secret).unwrap();
-            }
-        });
+        let scope = scene.attack(|actor| targets.iter().for_each(|path| attack(actor, path)));
         let report = scene.restore(scope);
         assert_restored(&scene, &before, &report, targets.len());
         fs::remove_file(&lives).unwrap();
     }
+}
+
+#[test]
+fn what_another_wrote_before_it_was_overwritten_and_holds_open_is_kept() {
+    held_by_another(|_, path| {
+        let secret = cipher(&fs::read(path).unwrap());
+        fs::write(path, secret).unwrap();
+    });
+}
+
+#[test]
+fn what_another_wrote_before_it_was_cut_and_holds_open_is_kept() {
+    held_by_another(|actor, path| actor.truncate(path, 0));
 }

@@ -48,7 +48,7 @@ fn settled_before(scope: &Scope<'_>, (key, state): (FileKey, &FileState), first:
             && !is_restorer(change.pid)
             && scope.holds(change.pid, change.time).is_none()
     };
-    let is_shared = !scope.index.has_one_writer(key) || state.changes.iter().any(by_others);
+    let is_shared = !scope.index.had_one_writer(key, first) || state.changes.iter().any(by_others);
     (!is_last && !is_shared).then_some(settled.time)
 }
 
@@ -157,13 +157,12 @@ mod tests {
         state(&mut index, (10, 0), 5);
         state(&mut index, (20, 8), 15);
         closed(&mut index, 30, 8);
-        assert_eq!(
-            found(&index),
-            Some(10),
-            "by nobody else, as far as anybody can tell"
-        );
-        index.note_shared_write(FILE, true);
+        assert_eq!(found(&index), Some(20), "by whom nobody can tell");
+        index.note_other_writers(FILE, 30, true);
         assert_eq!(found(&index), Some(20), "by one who has not closed it yet");
+        index.note_other_writers(FILE, 30, false);
+        assert_eq!(found(&index), Some(10), "by nobody else");
+        index.note_other_writers(FILE, 30, true);
         closed(&mut index, 40, 9);
         assert_eq!(found(&index), Some(20), "by one who closed it later");
     }
@@ -175,10 +174,14 @@ mod tests {
         state(&mut index, (20, 9), 15);
         state(&mut index, (30, 8), 25);
         closed(&mut index, 40, 8);
+        index.note_other_writers(FILE, 40, false);
         assert_eq!(found(&index), Some(10));
-        index.note_shared_write(FILE, true);
+        index.note_other_writers(FILE, 40, true);
         assert_eq!(found(&index), Some(30), "somebody else writes to it");
-        index.note_shared_write(FILE, false);
+        index.note_other_writers(FILE, 39, false);
+        assert_eq!(found(&index), Some(30), "nobody did at an earlier close");
+        index.note_other_writers(FILE, 45, false);
+        assert_eq!(found(&index), Some(10), "nobody does at a later one");
         closed(&mut index, 50, 9);
         assert_eq!(found(&index), Some(30), "somebody else has written to it");
     }

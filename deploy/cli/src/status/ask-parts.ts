@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { messageOf } from '@norn/base';
 import { askClickHouse, askKafka, askPostgres, isAlive, type ProcessIdentity } from '@norn/embedded';
+import { Metric } from '@norn/telemetry';
 import type { Installation } from '../up/installation.ts';
 import type { PartState } from '../up/run-state.ts';
 import { stageNames } from '../up/stages.ts';
@@ -61,11 +62,19 @@ interface Health {
 
 async function askStage(port: number): Promise<string> {
   const signal = AbortSignal.timeout(partDeadlineMs);
-  const response = await fetch(`http://127.0.0.1:${String(port)}/healthz`, { signal });
+  const read = (path: string): Promise<Response> => fetch(`http://127.0.0.1:${String(port)}/${path}`, { signal });
+  const [response, metrics] = await Promise.all([read('healthz'), read('metrics').then((answer) => answer.text())]);
   const { services } = (await response.json()) as Health;
-  if (response.ok) return '';
+  if (response.ok) return unprovenIn(metrics);
   const ill = Object.entries(services).filter(([, { healthy }]) => !healthy);
   return ill.map(([name, { details }]) => `${name} says ${JSON.stringify(details)}`).join(', ');
+}
+
+/** Records that no stage may have written: somebody else did, or they are damaged. Counted since the stage began. */
+function unprovenIn(metrics: string): string {
+  const counts = metrics.matchAll(new RegExp(`^${Metric.BusRecordsUnproven}\\{.*\\breason="(\\w+)".*\\} (\\d+)`, 'gm'));
+  const told = [...counts].map(([, reason = '', number = '']) => `${number} ${reason}`);
+  return told.length === 0 ? '' : `it left records that no stage had signed: ${told.join(', ')}; its log says where`;
 }
 
 /** By a signal or a debugger (proc_pid_stat(5)). */

@@ -85,6 +85,22 @@ describe('the parts of an installation', () => {
     ]);
   });
 
+  it('are not well when they got records that no stage had signed', async () => {
+    const unproven = (reason: string, number: number): string =>
+      `norn_bus_records_unproven_total{topic="norn.raw.v1",reason="${reason}"} ${number}`;
+    let metrics = 'norn_bus_lag{group="a"} 3\n';
+    const healthy = JSON.stringify({ healthy: true, services: {} });
+    const health = await listen(
+      createHttp(({ url }, response) => response.end(url === '/metrics' ? metrics : healthy)),
+    );
+    useInstallation({ health });
+    expect(partProblems(await askParts(installation, [part('stages')]), new Date())).toEqual([]);
+    metrics += `${unproven('record_unsigned', 5005)}\n${unproven('signature_wrong', 1)} 1796041759110\n`;
+    expect(partProblems(await askParts(installation, [part('stages')]), new Date())).toEqual([
+      'stages is not well: it left records that no stage had signed: 5005 record_unsigned, 1 signature_wrong; its log says where',
+    ]);
+  });
+
   it('that were started again are told of for minutes, not for days', () => {
     const kafka = { name: 'kafka', state: 'answers', detail: '', restarts: 3 } as const;
     const lastEnd = '2026-11-30T10:00:00.000Z ended with SIGKILL';

@@ -74,13 +74,13 @@ impl Ring {
         None
     }
 
-    /// There is a record at `from`, or behind discarded ones, that its writer has not finished: what comes after it can't be
-    /// read before it is.
-    pub fn is_held_up_at(&self, mut from: u64) -> bool {
+    /// There is a record at `from`, or behind discarded ones, whether or not its writer has finished it. One that `read_at` did
+    /// not give holds up what comes after it, or was finished a moment ago.
+    pub fn has_record_at(&self, mut from: u64) -> bool {
         while from < self.known_end.get() || self.has_grown_beyond(from) {
             let head = self.record_head(from).load(Ordering::Acquire);
             if head & DISCARDED == 0 {
-                return head & BUSY != 0;
+                return true;
             }
             from += (u64::from(head & !(BUSY | DISCARDED)) + RECORD_HEADER_BYTES).next_multiple_of(8);
         }
@@ -215,16 +215,16 @@ mod tests {
     #[test]
     fn a_record_that_is_being_written_hides_what_comes_after_it_and_is_told_from_none() {
         let (file, mut ring) = fake_ring(&[(DISCARDED, b"gone...."), (BUSY, b"slow...."), (0, b"waiting.")]);
-        assert!(ring.read_at(ring.cursor()).is_none() && ring.is_held_up_at(ring.cursor()));
+        assert!(ring.read_at(ring.cursor()).is_none() && ring.has_record_at(ring.cursor()));
         file.write_all_at(&8_u32.to_ne_bytes(), 2 * page_bytes() as u64 + 16)
             .unwrap();
         for expected in [b"slow....", b"waiting."] {
-            assert!(!ring.is_held_up_at(ring.cursor()));
+            assert!(ring.has_record_at(ring.cursor()));
             let unread = ring.read_at(ring.cursor()).unwrap();
             assert_eq!(&*unread.bytes, expected);
             let next = unread.next;
             ring.advance(next);
         }
-        assert!(ring.read_at(ring.cursor()).is_none() && !ring.is_held_up_at(ring.cursor()));
+        assert!(ring.read_at(ring.cursor()).is_none() && !ring.has_record_at(ring.cursor()));
     }
 }

@@ -275,7 +275,7 @@ impl Stream {
                 let time = unread.bytes.get(..8).and_then(|bytes| bytes.try_into().ok());
                 return Next::At(time.map_or(0, u64::from_ne_bytes));
             }
-            if !ring.is_held_up_at(ring.cursor()) {
+            if !ring.has_record_at(ring.cursor()) {
                 self.held_up_since_ns[which] = None;
                 return Next::Nothing;
             }

@@ -16,7 +16,7 @@ use support::turns::{Turn, print_held, turn, turns};
 use support::{Directory, Program, until};
 
 /// A server that has not answered by then never will.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 const CLIENTS: usize = 3;
 
 /// Each turn in and out of all of these processes. What `ask` asks is answered by one of them, which makes calls for it.

@@ -14,7 +14,7 @@ use support::{
 
 /// Enough to look at that the attack is over before.
 const BUSY_FILES: usize = 400;
-const MARKED_WITHIN: Duration = Duration::from_secs(20);
+const MARKED_WITHIN: Duration = Duration::from_secs(120);
 
 /// How soon the vault looks at the new directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

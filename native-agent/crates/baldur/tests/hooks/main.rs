@@ -20,7 +20,7 @@ use norn_events::wire::event::v1::{Capability, HookFlag};
 use norn_events::wire::finding::v1::{Finding, ResponseRung};
 use worker::{Worker, is_hooked, program};
 
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(120);
 const HOOKED_CALL: u8 = EventKind::HookedCall as u8;
 const FILE_OPEN: u8 = EventKind::FileOpen as u8;
 const FILE_UNLINK: u8 = EventKind::FileUnlink as u8;

@@ -10,7 +10,7 @@ use crate::fake_tyr::{FakeTyr, as_batch};
 
 /// Of this protocol's heartbeats, two: what was changed before the first has been judged by the second.
 const BEATS: u64 = 2;
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 #[derive(Clone, Default)]
 pub struct Listener {

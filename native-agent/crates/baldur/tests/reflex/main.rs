@@ -22,7 +22,7 @@ const ENCRYPT: &str = "
         open(F, '+<', $file) or die; print F $random; close F;
         select(undef, undef, undef, $ARGV[0]);
     }";
-const PATIENCE: Duration = Duration::from_secs(40);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 struct Attack {
     child: Child,

@@ -12,7 +12,7 @@ use norn_events::wire::event::v1::EventBatch;
 use norn_events::{ReadBatch, read_batch};
 use prost::Message;
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A directory, a listening socket in it, and the Baldur that runs there.
 pub struct Stage {

@@ -134,7 +134,7 @@ impl Sensor {
 
     /// Everything, until it satisfies `is_enough`.
     pub fn events_until(&mut self, is_enough: impl Fn(&[Seen]) -> bool) -> Vec<Seen> {
-        const PATIENCE: Duration = Duration::from_secs(20);
+        const PATIENCE: Duration = Duration::from_secs(120);
         let deadline = Instant::now() + PATIENCE;
         let mut recorder = Recorder::default();
         while !is_enough(&recorder.0) {

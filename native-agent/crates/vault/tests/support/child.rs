@@ -1,7 +1,7 @@
 //! Other processes, made by fork: the vault does not look at its own.
 use std::time::{Duration, Instant};
 
-const EVENTUALLY: Duration = Duration::from_secs(20);
+const EVENTUALLY: Duration = Duration::from_secs(120);
 
 /// Is waited for or killed.
 pub struct Child(pub libc::pid_t);

@@ -71,7 +71,7 @@ impl Halves {
     }
 
     /// A directory got another name: so did what waits below it, and what is told of that comes after.
-    pub fn follow(&self, (place, from): (PlaceId, &[u8]), to: &[u8], time: Time) {
+    pub fn follow(&self, (place, from): (PlaceId, &[u8]), to: &[u8], (time, is_news): (Time, bool)) {
         let mut state = self.state();
         let state = &mut *state;
         let found = state.found.values_mut().map(|waiting| &mut waiting.what);
@@ -80,10 +80,15 @@ impl Halves {
         let departed = departed.map(|departed| (&mut departed.spot, Some(&mut departed.by.1)));
         let moved = state.moved.values_mut().map(|waiting| (&mut waiting.what, None));
         for (spot, told) in found.chain(departed).chain(moved) {
+            let moved = |from: &[u8], to: &[u8]| below(&spot.path, from).map(|rest| join(to, rest));
+            // What was at `to` and is not gone was exchanged for it.
             if spot.root.id == place
-                && let Some(rest) = below(&spot.path, from)
+                && let Some(path) = moved(from, to).or_else(|| moved(to, from))
             {
-                spot.path = join(to, rest);
+                // It has gone with the first half of an exchange: what is told of it comes after the second too.
+                if is_news {
+                    spot.path = path;
+                }
                 told.into_iter().for_each(|told| *told = time.max(*told));
             }
         }

@@ -1,6 +1,7 @@
 //! The journal in memory: every record folded into what is known of files, names and processes.
 mod at_rest;
 mod bounds;
+mod exchanges;
 mod history;
 mod located;
 mod making;
@@ -72,6 +73,7 @@ pub struct Index {
 
 use at_rest::AtRest;
 pub use bounds::{FILES_AT_REST_MAX, oldest};
+pub use exchanges::Exchange;
 use history::History;
 use moves::Moves;
 pub use operations::Operation;
@@ -366,19 +368,41 @@ impl Index {
         time: Time,
         but: Option<FileKey>,
     ) -> Option<Option<FileKey>> {
-        let at = |path: &[u8], time| match self.names.get(&(place, Arc::from(path))) {
+        let at = |path: &[u8], time| self.named_so((place, path), time, but);
+        let known = at(path, time);
+        if self.moves.is_empty() || known.is_some() && !self.moves.has_exchanges() {
+            return known.map(|(holder, _)| holder);
+        }
+        let mut name = (path.to_vec(), known);
+        for former in self.moves.former((place, path), time) {
+            let until = former.until;
+            let is_stale = |since: Time| former.is_exchange && since <= until;
+            if let Some((holder, _)) = name.1.filter(|(_, since)| !is_stale(*since)) {
+                return Some(holder);
+            }
+            let known = match former.is_exchange {
+                true => self.before_exchange(place, (&former.path, &name.0), (until, but)),
+                false => at(&former.path, until),
+            };
+            name = (former.path, known);
+        }
+        name.1.map(|(holder, _)| holder)
+    }
+
+    /// By this very name, and since when.
+    fn named_so(
+        &self,
+        (place, path): (PlaceId, &[u8]),
+        time: Time,
+        but: Option<FileKey>,
+    ) -> Option<(Option<FileKey>, Time)> {
+        match self.names.get(&(place, Arc::from(path))) {
             Some(history) => history.at(time, but),
             None => {
                 let (key, since) = self.at_rest.holder(place, path)?;
-                (since <= time && but != Some(key)).then_some(Some(key))
+                (since <= time && but != Some(key)).then_some((Some(key), since))
             }
-        };
-        let known = at(path, time);
-        if known.is_some() || self.moves.is_empty() {
-            return known;
         }
-        let mut former = self.moves.former((place, path), time).into_iter();
-        former.find_map(|(path, until)| at(&path, until))
     }
 
     /// The names that each of these files has now, as far as is known. A name below a directory that was moved since is none.
@@ -390,6 +414,9 @@ impl Index {
             };
             let present = self.moves.present((name.0, &name.1), since);
             found.entry(key).or_default().insert((name.0, present));
+        }
+        if self.moves.has_exchanges() {
+            self.correct_exchanged(keys, &mut found);
         }
         let resting = keys
             .iter()
@@ -415,6 +442,9 @@ impl Index {
                 self.bind((place, &operation.target), time, operation.key);
             }
             NameKind::Exchange => {
+                if let Some(half) = self.operations.take_half_of(operation) {
+                    self.moves.forget(half.time, (&operation.target, &operation.path));
+                }
                 self.bind((place, &operation.path), time, operation.replaced);
                 self.bind((place, &operation.target), time, operation.key);
             }
@@ -424,7 +454,12 @@ impl Index {
         {
             state.path = Arc::from(&operation.target[..]);
         }
-        if operation.directory && operation.kind == NameKind::Rename {
+        if let (NameKind::Exchange, Some(key)) = (operation.kind, operation.replaced)
+            && let Some(state) = self.touched.get_mut(&key)
+        {
+            state.path = Arc::from(&operation.path[..]);
+        }
+        if operation.directory && is_move(operation.kind) {
             self.moves.note(operation);
         }
         let slim = self.slim(operation);
@@ -658,8 +693,16 @@ impl Index {
         }
     }
 
-    pub fn last_name(&self, state: &FileState) -> (PlaceId, Vec<u8>) {
-        last_name(state, &self.moves)
+    pub fn last_name(&self, key: FileKey, state: &FileState) -> (PlaceId, Vec<u8>) {
+        let last = last_name(state, &self.moves);
+        if !self.moves.has_exchanges() {
+            return last;
+        }
+        let is_its = |path: &[u8]| self.name_at(state.place, path, Time::MAX).flatten() == Some(key);
+        match !is_its(&last.1) && is_its(&state.path) {
+            true => (state.place, state.path.to_vec()),
+            false => last,
+        }
     }
 }
 

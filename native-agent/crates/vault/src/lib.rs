@@ -14,6 +14,7 @@ mod closer;
 mod closes;
 mod error;
 mod events;
+mod exchanged;
 mod file;
 mod halves;
 mod health;

@@ -17,7 +17,7 @@ use crate::sys;
 use crate::watch::{Entry, entries, is_store, last, open_directory, parent};
 
 /// Files of a directory that came as a whole which are looked at: an attack shows in the first.
-const LOOKED_AT_MAX: usize = 256;
+pub const LOOKED_AT_MAX: usize = 256;
 
 /// What is in a directory that is younger than this, ns, and not known, was made with it.
 const YOUNG_NS: u64 = 60_000_000_000;

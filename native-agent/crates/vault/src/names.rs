@@ -10,6 +10,7 @@ use crate::arrivals::{arrived, is_taken, look};
 use crate::capture::Shared;
 use crate::closer::{before, tell};
 use crate::events::{Name, RawEvent, parse};
+use crate::exchanged;
 use crate::file::{FileKey, Metadata};
 use crate::halves;
 use crate::made::{Made, is_unseen, watch_new};
@@ -133,7 +134,7 @@ fn follow(shared: &Shared, event: &RawEvent) {
     }
     match (spot(shared, event.old.as_ref()), spot(shared, event.new.as_ref())) {
         (Some(old), Some(new)) => {
-            directory_moved(shared, &old, &new.path, sys::boot_ns() as Time);
+            directory_moved(shared, (&old, event.key), &new.path, sys::boot_ns() as Time);
         }
         // It was made aside, which nobody watches.
         (None, Some(new)) => {
@@ -312,7 +313,9 @@ fn renamed(shared: &Shared, event: &RawEvent, by: (u32, Time)) {
     let what = (event.key, event.mask & libc::FAN_ONDIR != 0);
     match (old, new) {
         (Some(old), Some(new)) if old.root.id == new.root.id => {
-            if halves::is_news(shared, (&old, &new), what, by) {
+            if what.1 && is_second_half(shared, (&old, &new), what.0, by) {
+                rename(shared, (&old, &new), what, by);
+            } else if halves::is_news(shared, (&old, &new), what, by) {
                 halves::tell_first(shared, None, &new);
                 halves::replaces(shared, &new, event.key);
                 match event.key.is_some_and(|key| is_unseen(shared, &old, key)) {
@@ -335,10 +338,27 @@ fn renamed(shared: &Shared, event: &RawEvent, by: (u32, Time)) {
     }
 }
 
+/// Of an exchange of directories: where the second goes is known since the first half.
+fn is_second_half(
+    shared: &Shared,
+    (old, new): (&Spot, &Spot),
+    key: Option<FileKey>,
+    by: (u32, Time),
+) -> bool {
+    let moved = NameOperation {
+        target: new.path.clone(),
+        key,
+        ..operation(NameKind::Rename, old, by)
+    };
+    shared.store.index().exchanged_for(&moved).is_some()
+}
+
 /// All below it has another name too.
-fn directory_moved(shared: &Shared, old: &Spot, to: &[u8], time: Time) {
-    shared.watch.moved(old.root.id, &old.path, to);
-    shared.halves.follow((old.root.id, &old.path), to, time);
+fn directory_moved(shared: &Shared, (old, key): (&Spot, Option<FileKey>), to: &[u8], time: Time) {
+    let is_news = shared.watch.moved(old.root.id, key, (&old.path, to));
+    shared
+        .halves
+        .follow((old.root.id, &old.path), to, (time, is_news));
 }
 
 pub fn rename(
@@ -348,7 +368,7 @@ pub fn rename(
     by: (u32, Time),
 ) {
     if directory {
-        directory_moved(shared, old, &new.path, by.1);
+        directory_moved(shared, (old, key), &new.path, by.1);
     }
     let renamed = NameOperation {
         target: new.path.clone(),
@@ -388,18 +408,16 @@ pub fn record_rename(
     mut operation: NameOperation,
     look: impl FnOnce() -> Option<ContentShape>,
 ) {
-    let mut index = shared.store.index();
-    let there = index
-        .name_at(operation.place, &operation.target, operation.time)
-        .flatten();
-    if index.operations.take_first_half(&operation) {
+    let index = shared.store.index();
+    if let Some((other, is_directory)) = index.exchanged_for(&operation) {
         operation.kind = NameKind::Exchange;
-        operation.replaced = there;
+        operation.replaced = Some(other);
+        operation.directory |= is_directory;
     } else {
         let target = (operation.place, &operation.target[..]);
         operation.replaced = match operation.key {
             Some(key) => index.name_before(target, operation.time, key),
-            None => there,
+            None => index.name_at(target.0, target.1, operation.time).flatten(),
         };
     }
     drop(index);
@@ -410,6 +428,9 @@ pub fn record_rename(
     }
     shared.store.record(Record::Name(operation.clone()));
     tell_rename(shared, &operation, look);
+    if operation.kind == NameKind::Exchange && operation.directory {
+        exchanged::tell_below(shared, &operation);
+    }
 }
 
 /// Whoever wrote what has the name now, and wherever: it is compared with what had the name before.

@@ -13,6 +13,7 @@ use norn_events::{
 use crate::arrivals::look_at;
 use crate::capture::Shared;
 use crate::closer::{before, tell};
+use crate::exchanged;
 use crate::file::{FileKey, Metadata};
 use crate::held::{self, Held};
 use crate::homes::{elsewhere, home};
@@ -29,6 +30,8 @@ use crate::sys;
 
 /// Events waiting for the thread that looks their names up; more are dropped and counted.
 pub const NOTES_MAX: usize = 16_384;
+/// What is told to be made at a moment was made no longer before it.
+const TOLD_WITHIN_NS: u64 = 200_000_000;
 const IDLE: Duration = Duration::from_millis(500);
 const ANCESTORS_MAX: usize = 256;
 /// With so many the index is waited for.
@@ -390,8 +393,13 @@ fn rename(shared: &Shared, overlay: &Overlay, note: &Note, mut operation: NameOp
         .index()
         .name_at(overlay.id, &operation.path, note.time)
         .flatten();
+    let is_exchange = note.flags & libc::RENAME_EXCHANGE != 0;
     operation.key = known.or_else(|| {
         let lower = LowerFile::shown(&overlay.mount.lower, &operation.path);
+        let moved = match &lower {
+            Some(lower) if is_exchange => image_file(shared, overlay, lower, [&target, &operation.path]),
+            _ => moved,
+        };
         match (moved, lower) {
             (Some((key, _)), Some(lower)) => {
                 if !shared.store.index().has_state_before(key, note.time) {
@@ -404,7 +412,7 @@ fn rename(shared: &Shared, overlay: &Overlay, note: &Note, mut operation: NameOp
             (None, None) => None,
         }
     });
-    if note.flags & libc::RENAME_EXCHANGE != 0 {
+    if is_exchange {
         know_exchanged(shared, overlay, note, (&operation.path, &target));
     }
     // What is replaced must be known before the rename is recorded.
@@ -413,21 +421,26 @@ fn rename(shared: &Shared, overlay: &Overlay, note: &Note, mut operation: NameOp
     }
     operation.seen = [b"/", &target[..]].concat();
     operation.target = target;
-    if note.flags & libc::RENAME_EXCHANGE != 0 {
+    if is_exchange {
         operation.kind = NameKind::Exchange;
-        operation.replaced = shared
+        let known = shared
             .store
             .index()
             .name_at(overlay.id, &operation.target, note.time)
             .flatten();
+        let other = || Some(now(shared, overlay, &operation.path)?.0);
+        operation.replaced = known.or_else(|| other().filter(|_| operation.directory));
         shared.store.record(Record::Name(operation.clone()));
         tell_rename(shared, &operation, look);
+        if operation.directory {
+            exchanged::tell_below(shared, &operation);
+        }
     } else {
         record_rename(shared, operation, look);
     }
 }
 
-/// The image's file that had the name `target` lies at `path` now, under its own key.
+/// The image's file that had the name `target` lies at `path` now, or has its name again, under its own key.
 fn know_exchanged(shared: &Shared, overlay: &Overlay, note: &Note, (path, target): (&[u8], &[u8])) {
     let known = shared
         .store
@@ -435,11 +448,25 @@ fn know_exchanged(shared: &Shared, overlay: &Overlay, note: &Note, (path, target
         .name_at(overlay.id, target, note.time)
         .is_some();
     let lower = LowerFile::shown(&overlay.mount.lower, target);
-    if let (false, Some(lower), Some((key, file))) = (known, lower, now(shared, overlay, path))
-        && sys::fstat(file.as_raw_fd()).is_ok_and(|stat| stat.st_ino == lower.stat.st_ino)
+    if let (false, Some(lower)) = (known, lower)
+        && let Some((key, _)) = image_file(shared, overlay, &lower, [path, target])
     {
         record_lower(shared, overlay, &lower, (key, target, note.time));
     }
+}
+
+/// The file of the image, under one of the names that were exchanged: they may have been exchanged again since.
+fn image_file(
+    shared: &Shared,
+    overlay: &Overlay,
+    lower: &LowerFile,
+    names: [&[u8]; 2],
+) -> Option<(FileKey, std::os::fd::OwnedFd)> {
+    let is_it = |file: &std::os::fd::OwnedFd| {
+        sys::fstat(file.as_raw_fd()).is_ok_and(|stat| stat.st_ino == lower.stat.st_ino)
+    };
+    let mut found = names.into_iter().filter_map(|name| now(shared, overlay, name));
+    found.find(|(_, file)| is_it(file))
 }
 
 /// What gets another name is known under the one it has.
@@ -465,7 +492,8 @@ fn know_source(shared: &Shared, overlay: &Overlay, note: &Note, path: &[u8]) {
 }
 
 fn create(shared: &Shared, overlay: &Overlay, mut made: NameOperation) {
-    let found = now(shared, overlay, &made.path);
+    let is_it = |file: &std::os::fd::OwnedFd| !made.directory || is_as_young(file, made.time);
+    let found = now(shared, overlay, &made.path).filter(|(_, file)| is_it(file));
     made.key = found.as_ref().map(|(key, _)| *key);
     if made
         .key
@@ -484,6 +512,13 @@ fn create(shared: &Shared, overlay: &Overlay, mut made: NameOperation) {
         note_symbolic_link(shared, file.as_raw_fd(), location)
             .unwrap_or_else(|error| tracing::debug!(%error, "a symbolic link went away"));
     }
+}
+
+/// Something older has the name by now: what was made was exchanged for it.
+fn is_as_young(file: &std::os::fd::OwnedFd, made: Time) -> bool {
+    let born_ns = sys::birth_ns(file.as_raw_fd());
+    let since_ns = sys::boot_ns().saturating_sub(made.max(0) as u64);
+    born_ns == 0 || born_ns + TOLD_WITHIN_NS > sys::wall_ns().saturating_sub(since_ns)
 }
 
 /// Changed without an open.

@@ -301,19 +301,27 @@ impl Watch {
         })
     }
 
-    /// A directory got another name: so did all below it.
-    pub fn moved(&self, place: PlaceId, from: &[u8], to: &[u8]) {
-        for directory in self
-            .directories()
+    /// A directory got another name: so did all below it. Of an exchange the kernel tells as of two such moves: what has the name
+    /// `to` at the first goes where this one was, and has that name already when it is told of: `false`.
+    pub fn moved(&self, place: PlaceId, key: Option<FileKey>, (from, to): (&[u8], &[u8])) -> bool {
+        let mut directories = self.directories();
+        let is_there = |own: &Directory| own.place == place && own.path == to;
+        if key.is_some_and(|key| directories.get(&key).is_some_and(is_there)) {
+            return false;
+        }
+        let here = directories
             .values_mut()
-            .filter(|directory| directory.place == place)
-        {
-            if directory.path == from {
-                directory.path = to.to_vec();
-            } else if let Some(rest) = below(&directory.path, from) {
-                directory.path = join(to, rest);
+            .filter(|directory| directory.place == place);
+        for directory in here {
+            let other = |from: &[u8], to: &[u8]| match directory.path == from {
+                true => Some(to.to_vec()),
+                false => below(&directory.path, from).map(|rest| join(to, rest)),
+            };
+            if let Some(path) = other(from, to).or_else(|| other(to, from)) {
+                directory.path = path;
             }
         }
+        true
     }
 }
 

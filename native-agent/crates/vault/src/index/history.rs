@@ -50,11 +50,33 @@ impl History {
         self.rest = rest.into_boxed_slice();
     }
 
-    /// Of holders other than `but`: `None` when that is not known, `Some(None)` when nobody had it.
-    pub fn at(&self, time: Time, but: Option<FileKey>) -> Option<Option<FileKey>> {
+    /// Of holders other than `but`, and since when: `None` when that is not known, a holder of `None` when nobody had it.
+    pub fn at(&self, time: Time, but: Option<FileKey>) -> Option<(Option<FileKey>, Time)> {
+        let is_other = |key: Option<FileKey>, _| but.is_none() || key != but;
+        self.last_of(time, is_other)
+    }
+
+    /// The last until `time` that `is_meant`.
+    pub fn last_of(
+        &self,
+        time: Time,
+        is_meant: impl Fn(Option<FileKey>, Time) -> bool,
+    ) -> Option<(Option<FileKey>, Time)> {
         let mut earlier = self.iter().rev().filter(|binding| binding.since <= time);
-        let is_other = |binding: &&Binding| but.is_none_or(|but| binding.key() != Some(but));
-        earlier.find(is_other).map(Binding::key)
+        let found = earlier.find(|binding| is_meant(binding.key(), binding.since))?;
+        Some((found.key(), found.since))
+    }
+
+    /// It was this one's before `since`, which was not told to have lost it: who was seen here after may have been seen early.
+    pub fn had(&self, key: FileKey, since: Time) -> bool {
+        let earlier = self.iter().filter(|binding| binding.since < since);
+        let mut earlier = earlier.skip_while(|binding| binding.key() != Some(key));
+        earlier.next().is_some() && earlier.all(|binding| binding.key().is_some())
+    }
+
+    pub fn all(&self) -> impl Iterator<Item = (FileKey, Time)> {
+        self.iter()
+            .filter_map(|binding| Some((binding.key()?, binding.since)))
     }
 
     /// Who has it now, and since when.

@@ -121,7 +121,7 @@ mod tests {
     }
 
     fn last_name(index: &Index) -> Vec<u8> {
-        index.last_name(&index.state(SAVED).unwrap()).1
+        index.last_name(SAVED, &index.state(SAVED).unwrap()).1
     }
 
     #[test]

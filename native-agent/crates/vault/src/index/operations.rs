@@ -43,6 +43,10 @@ impl Operation {
         }
     }
 
+    pub fn is_of_directory(&self) -> bool {
+        self.directory
+    }
+
     pub fn kind(&self) -> NameKind {
         self.kind
     }
@@ -130,22 +134,39 @@ impl Operations {
         self.0.iter().rev().find(is_of)
     }
 
-    /// Takes out the rename that this one, the other way round, makes an exchange; `false` when there is none.
-    pub fn take_first_half(&mut self, second: &NameOperation) -> bool {
-        let is_first_half = |last: &Operation| {
-            last.kind == NameKind::Rename
-                && (last.place, last.pid) == (second.place, second.pid)
-                && last.path[..] == second.target[..]
-                && last.target.as_deref() == Some(&second.path[..])
-                && last.replaced().is_some()
-                && last.replaced() == second.key
+    /// How far back the rename is that this one, the other way round, makes an exchange. `second` takes away again what the first
+    /// half gave a name to, and it is another file: had that come to the name by itself, it would have been told in between.
+    fn first_half(&self, second: &NameOperation) -> Option<usize> {
+        let (place, from, to) = (second.place, &second.path[..], &second.target[..]);
+        let is_of = |path: &[u8]| path == from || path == to;
+        let is_about = |known: &Operation| {
+            known.place == place && (is_of(&known.path) || known.target.as_deref().is_some_and(is_of))
         };
-        let mut latest = self.0.iter().rev().take(HALVES_APART_MAX);
-        let Some(back) = latest.position(is_first_half) else {
-            return false;
-        };
-        self.0.remove(self.0.len() - 1 - back);
-        true
+        let mut latest = self.0.iter().rev().take(HALVES_APART_MAX).enumerate();
+        let (back, last) = latest.find(|(_, known)| is_about(known))?;
+        let is_first = last.kind == NameKind::Rename
+            && last.pid == second.pid
+            && last.path[..] == *to
+            && last.target.as_deref() == Some(from)
+            && last.key().is_some()
+            && second.key.is_some()
+            && last.key() != second.key
+            && last
+                .replaced()
+                .is_none_or(|replaced| second.key == Some(replaced));
+        is_first.then(|| self.0.len() - 1 - back)
+    }
+
+    /// The other half of an exchange, when that was told just before.
+    pub fn half_of(&self, second: &NameOperation) -> Option<&Operation> {
+        self.0.get(self.first_half(second)?)
+    }
+
+    /// An exchange was told: the rename that was taken for its first half is none.
+    pub fn take_half_of(&mut self, exchange: &NameOperation) -> Option<Operation> {
+        let at = self.first_half(exchange)?;
+        let is_its = self.0[at].key() == exchange.replaced;
+        is_its.then(|| self.0.remove(at)).flatten()
     }
 
     /// All at once: there may be hundreds of thousands of either.

@@ -1,6 +1,6 @@
 //! Carries a plan out, name by name, and says for each what came of it.
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::rc::Rc;
@@ -50,7 +50,7 @@ impl From<io::Error> for Failed {
         let why = match error.raw_os_error() {
             Some(libc::ELOOP) => "a symbolic link stands where the file's directory was".to_owned(),
             Some(libc::EXDEV) => "its path leads out of the container".to_owned(),
-            Some(libc::EEXIST) => return Self::Conflict("another file has taken this name since".to_owned()),
+            Some(libc::EEXIST) => return Self::Conflict(TAKEN.to_owned()),
             Some(libc::EBUSY) => {
                 return Self::Conflict("another file system is mounted over it, or below it".to_owned());
             }
@@ -64,6 +64,7 @@ pub(super) type Outcome = Result<Done, Failed>;
 
 pub(super) const CHANGED_LATER: &str = "changed later by a process outside the attack";
 pub(super) const CHANGED_AGAIN: &str = "somebody changed it again while it was put back";
+pub(super) const TAKEN: &str = "another file has taken this name since";
 pub(super) const NO_STATE: &str = "no pre-image was taken before its first change";
 
 pub(super) struct Work<'a> {
@@ -79,6 +80,8 @@ pub(super) struct Work<'a> {
     pub(super) privileged: RefCell<HashMap<Vec<u8>, OwnedFd>>,
     /// Of directories, put back at the end.
     pub(super) loosened: RefCell<Flags>,
+    /// Names that got their files back when others did.
+    pub(super) exchanged: RefCell<HashSet<Vec<u8>>>,
 }
 
 pub(super) fn apply(shared: &Shared, plan: &Plan, deed: &Deed<'_>) -> Vec<FileVerdict> {
@@ -223,6 +226,7 @@ impl<'a> Work<'a> {
             aside: RefCell::default(),
             privileged: RefCell::default(),
             loosened: RefCell::default(),
+            exchanged: RefCell::default(),
         }
     }
 
@@ -287,7 +291,8 @@ impl<'a> Work<'a> {
         let is_it = |entry: &Entry| {
             let found = self.original(entry.key);
             let is_directory = entry.stat.st_mode & libc::S_IFMT == libc::S_IFDIR;
-            is_directory && directory.key.is_none_or(|key| self.original(key) == found)
+            (is_directory || directory.is_exchange)
+                && directory.key.is_none_or(|key| self.original(key) == found)
         };
         let there = self.tree.lookup(to)?;
         let Some(found) = self.tree.lookup(from)?.filter(is_it) else {
@@ -391,12 +396,7 @@ impl<'a> Work<'a> {
             });
         };
         let is_directory = entry.stat.st_mode & libc::S_IFMT == libc::S_IFDIR;
-        let is_other = target.put.is_some_and(|put| put != self.original(entry.key)) || target.left_absent;
-        let may_go = || self.plan.over_conflicts || self.is_restorers(path, self.original(entry.key));
-        if is_other && !may_go() {
-            let why = "another file has taken this name since".to_owned();
-            return Err(Failed::Conflict(why));
-        }
+        self.may_be_removed(path, &entry, target)?;
         let at = self.at(path, target);
         if is_directory {
             self.remove_directory(path, &entry)?;

@@ -28,6 +28,7 @@ use norn_events::{ContainerId, ProcessUid};
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::capture::Shared;
+use crate::exchanged;
 use crate::sys;
 
 pub use aside::{Aside, Staged};
@@ -101,6 +102,7 @@ pub fn restore(shared: &Shared, request: &RestoreRequest) -> RestoreReport {
             elapsed_ms: 0,
         };
     };
+    exchanged::complete(shared);
     let mut plan = plan::plan(&shared.store.index(), request);
     if let (Extent::Container, Some(container)) = (request.extent, request.container.as_deref()) {
         let home = shared.store.index().homes.get(container).copied();

@@ -8,9 +8,7 @@ use super::nameless::{Nameless, names_lost};
 use super::origin::origin;
 use crate::file::{FileKey, PlaceId};
 use crate::index::{FileState, Index};
-use crate::places::below;
 use crate::record::{Actor, Aspect, NameKind, NameOperation, Time, Version, is_restorer};
-use crate::watch::join;
 
 /// A name in a place.
 pub type Spot = (PlaceId, Vec<u8>);
@@ -67,8 +65,12 @@ pub struct Directory {
     pub from: Vec<u8>,
     pub to: Vec<u8>,
     pub key: Option<FileKey>,
-    /// What the scope made under the name `to` since: the two change places.
+    /// What the scope made under the name `to` since, or exchanged this one for: the two change places.
     pub made: Option<FileKey>,
+    /// The two were exchanged, also when it is not known for what; one of them may be a file.
+    pub is_exchange: bool,
+    /// Nobody changed it back since.
+    pub is_in_force: bool,
     /// What the process called `to`.
     pub seen: Vec<u8>,
     pub time: Time,
@@ -82,6 +84,8 @@ pub struct Plan {
     pub directories: Vec<Directory>,
     /// Files the scope made.
     pub made: HashSet<FileKey>,
+    /// Files whose content or metadata the scope changed.
+    pub changed: HashSet<FileKey>,
     pub containers: HashMap<ProcessUid, String>,
     /// Where each file of this plan may lie now, or is to lie.
     pub spots: HashMap<FileKey, BTreeSet<Spot>>,
@@ -169,6 +173,7 @@ pub fn plan(index: &Index, request: &RestoreRequest) -> Plan {
     let scope = Scope::new(index, request);
     let mut plan = Plan::default();
     let conflicts = plan.names(&scope);
+    plan.leave_changed_back(index);
     plan.contents(&scope);
     let wanted = plan.targets.values().filter_map(|target| target.want.file());
     let lost = names_lost(&scope, &wanted.collect());
@@ -297,6 +302,7 @@ impl Plan {
                 self.target(operation, actor, (operation.target.clone(), was_there, change));
                 self.target(operation, actor, (path(), is_there, "renamed"));
             }
+            NameKind::Exchange if operation.directory => self.undo_directory(operation, actor),
             NameKind::Exchange => {
                 let other = operation.replaced.map_or(Want::Unknown, Want::File);
                 self.target(operation, actor, (operation.target.clone(), other, "replaced"));
@@ -312,8 +318,11 @@ impl Plan {
         let made = there
             .and_then(|target| target.put)
             .filter(|put| self.made.contains(put));
+        let is_exchange = operation.kind == NameKind::Exchange;
         self.directories.push(Directory {
-            made,
+            made: if is_exchange { operation.replaced } else { made },
+            is_exchange,
+            is_in_force: true,
             place,
             from: from.clone(),
             to: to.clone(),
@@ -397,6 +406,7 @@ impl Plan {
             }
             changed.extend(Work::of(scope, key, state));
         }
+        self.changed = changed.iter().map(|work| work.key).collect();
         let keys = wanted.iter().copied().chain(changed.iter().map(|work| work.key));
         self.spots = scope.index.names_of(&keys.collect());
         for work in changed {
@@ -417,7 +427,7 @@ impl Plan {
         } = *work;
         let mut names = self.spots.get(&key).cloned().unwrap_or_default();
         if !is_wanted {
-            let last = index.last_name(state);
+            let last = index.last_name(key, state);
             // Of a file that has others, a name that it lost to nobody of the scope is none.
             if names.is_empty() || !index.is_former_name(key, (last.0, &last.1)) {
                 names.insert(last);
@@ -459,30 +469,6 @@ impl Plan {
         self.containers
             .entry(actor.uid)
             .or_insert_with(|| actor.container.clone().unwrap_or_default());
-    }
-
-    fn moved_back(&self, place: PlaceId, path: &[u8]) -> Vec<u8> {
-        let mut path = path.to_vec();
-        for moved in self.directories.iter().filter(|moved| moved.place == place) {
-            path = moved.inside(&path).unwrap_or(path);
-        }
-        path
-    }
-}
-
-impl Directory {
-    /// Where a name in the directory, or of it, goes; with what was made in its place, that too.
-    fn other(&self, path: &[u8]) -> Option<Vec<u8>> {
-        let Self { from, to, made, .. } = self;
-        let is_it = |from: &[u8], to: &[u8]| (path == from).then(|| to.to_vec());
-        let there = || made.and_then(|_| is_it(to, from));
-        is_it(from, to).or_else(there).or_else(|| self.inside(path))
-    }
-
-    fn inside(&self, path: &[u8]) -> Option<Vec<u8>> {
-        let Self { from, to, made, .. } = self;
-        let there = || made.and_then(|_| below(path, to).map(|rest| join(from, rest)));
-        below(path, from).map(|rest| join(to, rest)).or_else(there)
     }
 }
 

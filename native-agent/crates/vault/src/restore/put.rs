@@ -4,15 +4,18 @@ use std::os::fd::{AsRawFd, OwnedFd};
 
 use norn_events::wire::action::v1::FileVerdict;
 
-use super::apply::{Done, Failed, NO_STATE, Outcome, Work, describe};
+use super::apply::{Done, Failed, NO_STATE, Outcome, TAKEN, Work, describe};
 use super::content::{hash_file, hash_of, is_same, write_version};
 use super::deed::Moved;
 use super::exact::{disturbed, put_metadata};
 use super::plan::{Spot, Target, Want};
 use super::tree::Entry;
 use crate::file::{FileKey, Metadata};
-use crate::record::{Aspect, Change, Time, Version, is_restorer};
+use crate::record::{Aspect, Change, Content, Time, Version, is_restorer};
 use crate::sys;
+
+/// A file's times are those of the last tick of the kernel's clock, at 100 a second, ns.
+const BIRTH_TICK_NS: u64 = 10_000_000;
 
 /// A file that lies under another name, and whether it keeps that one too.
 struct Return<'a> {
@@ -58,12 +61,14 @@ impl Work<'_> {
         Ok(Done::Restored)
     }
 
-    pub(super) fn file(
-        &self,
-        path: &[u8],
-        (key, target): (FileKey, &Target),
-        verdict: &mut FileVerdict,
-    ) -> Outcome {
+    pub(super) fn file(&self, path: &[u8], wanted: (FileKey, &Target), verdict: &mut FileVerdict) -> Outcome {
+        match self.its_file(path, wanted, verdict)? {
+            Done::Unchanged if self.exchanged.borrow().contains(path) => Ok(Done::Restored),
+            done => Ok(done),
+        }
+    }
+
+    fn its_file(&self, path: &[u8], (key, target): (FileKey, &Target), verdict: &mut FileVerdict) -> Outcome {
         let mut entry = self.lookup(path)?;
         let mut moved = false;
         let is_it = |entry: Option<&Entry>| entry.is_some_and(|entry| self.original(entry.key) == key);
@@ -77,7 +82,12 @@ impl Work<'_> {
         let Some(version) = &target.version else {
             return match moved {
                 true => Ok(Done::Restored),
-                false if is_it(entry.as_ref()) && target.change == "renamed" => Ok(Done::Unchanged),
+                false
+                    if is_it(entry.as_ref())
+                        && (target.change == "renamed" || !self.plan.changed.contains(&key)) =>
+                {
+                    Ok(Done::Unchanged)
+                }
                 false => Err(Failed::Lost(NO_STATE.to_owned())),
             };
         };
@@ -94,6 +104,31 @@ impl Work<'_> {
             }
             there => self.again((path, target), (key, version, there.as_ref()), verdict),
         }
+    }
+
+    /// A name that the scope made goes with what it left there.
+    pub(super) fn may_be_removed(&self, path: &[u8], entry: &Entry, target: &Target) -> Result<(), Failed> {
+        let key = self.original(entry.key);
+        let is_other = target.left_absent || target.put.is_some_and(|put| put != key);
+        let is_older = || !self.plan.made.contains(&key) && self.is_older(entry, target.time);
+        let may_go = || self.plan.over_conflicts && !is_older() || self.is_restorers(path, key);
+        match is_other && !may_go() {
+            true => Err(Failed::Conflict(TAKEN.to_owned())),
+            false => Ok(()),
+        }
+    }
+
+    /// Older than what the scope did to the name: it is not of its making, and nobody decides for that to go.
+    fn is_older(&self, entry: &Entry, time: Time) -> bool {
+        let of_image = |version: &Version| matches!(version.content, Content::Lower(_));
+        let index = self.shared.store.index();
+        let state = index.state(entry.key);
+        let is_known = state.is_some_and(|state| {
+            state.before(time).is_some() || state.versions.first().is_some_and(of_image)
+        });
+        let since_ns = sys::boot_ns().saturating_sub(time.max(0) as u64);
+        let born_ns = sys::birth_ns(entry.file.as_raw_fd());
+        is_known || born_ns > 0 && born_ns + BIRTH_TICK_NS < sys::wall_ns().saturating_sub(since_ns)
     }
 
     fn wants(&self, spot: &Spot, key: FileKey) -> bool {
@@ -125,9 +160,7 @@ impl Work<'_> {
             || spots.any(|spot| self.wants(spot, key))
             || self.is_restorers(path, key);
         if !ours {
-            return Err(Failed::Conflict(
-                "another file has taken this name since".to_owned(),
-            ));
+            return Err(Failed::Conflict(TAKEN.to_owned()));
         }
         if there.stat.st_mode & libc::S_IFMT == libc::S_IFREG {
             let file = self.tree.open_file(there, libc::O_RDONLY)?;
@@ -232,7 +265,8 @@ impl Work<'_> {
             ..Moved::default()
         };
         let is_wanted = self.wants(&(self.place, other.to_vec()), theirs);
-        if !is_wanted {
+        // What is wanted elsewhere is changed only where the scope did.
+        if !is_wanted || self.plan.changed.contains(&theirs) {
             self.deed.keep(at, there, self.tree)?;
         }
         if !is_wanted && back.stays {
@@ -245,7 +279,10 @@ impl Work<'_> {
         moved.exchanged = is_wanted;
         self.deed.renamed(at, other, moved);
         match is_wanted {
-            true => Ok(()),
+            true => {
+                self.exchanged.borrow_mut().insert(other.to_vec());
+                Ok(())
+            }
             false => self.take_away(other, there),
         }
     }

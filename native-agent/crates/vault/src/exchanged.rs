@@ -1,0 +1,111 @@
+//! Two directories that changed places: a file of each may have another's name now, and that is told as if it had been replaced.
+use std::os::fd::{AsRawFd, OwnedFd};
+
+use norn_events::ChangeKind;
+
+use crate::arrivals::look_at;
+use crate::capture::Shared;
+use crate::closer::{before, tell};
+use crate::file::PlaceId;
+use crate::index::Exchange;
+use crate::made::LOOKED_AT_MAX;
+use crate::names::{Spot, identify};
+use crate::places::open_path;
+use crate::record::{NameOperation, Record, Time, is_restorer};
+use crate::sys;
+use crate::watch::entries;
+
+/// Of each of the two directories no more than `LOOKED_AT_MAX` entries are looked at: an attack shows in the first.
+pub fn tell_below(shared: &Shared, exchange: &NameOperation) {
+    let Some((top, prefix)) = top(shared, exchange.place) else {
+        return;
+    };
+    for path in [&exchange.path, &exchange.target] {
+        let mut waiting = vec![path.clone()];
+        let mut count = 0;
+        while let Some(path) = waiting.pop() {
+            let flags = libc::O_RDONLY | libc::O_DIRECTORY | libc::O_NOFOLLOW;
+            let opened = sys::open_below(top.as_raw_fd(), &path, flags, sys::BELOW_HERE);
+            let inside = opened.and_then(|directory| entries(&path, &directory));
+            for entry in inside.unwrap_or_default() {
+                count += 1;
+                if count > LOOKED_AT_MAX {
+                    waiting.clear();
+                    break;
+                }
+                if entry.is_directory {
+                    waiting.push(entry.path);
+                    continue;
+                }
+                let by = (exchange.pid, exchange.time);
+                tell_one(shared, (&top, exchange.place), (&entry.path, &prefix), by);
+            }
+        }
+    }
+}
+
+/// What comes again before it is read is told once by the kernel: of two directories that were exchanged to and fro it may have
+/// told once too seldom. What has the two names now shows it.
+pub fn complete(shared: &Shared) {
+    let known = shared.store.index().exchanges();
+    let untold = known
+        .into_iter()
+        .filter(|known| !is_restorer(known.last.pid) && is_other_way(shared, known));
+    for Exchange { last, now } in untold {
+        let [(path, key), (target, replaced)] = now;
+        shared.watch.moved(last.place, key, (&path, &target));
+        shared.store.record(Record::Name(NameOperation {
+            time: sys::boot_ns() as Time,
+            path,
+            target,
+            key,
+            replaced,
+            ..last
+        }));
+    }
+}
+
+/// Each of the two directories of the host has the name that the other is told to have.
+fn is_other_way(shared: &Shared, known: &Exchange) -> bool {
+    let Some(root) = shared.places.root(known.last.place) else {
+        return false;
+    };
+    let has = |path: &Vec<u8>| {
+        let (root, path) = (root.clone(), path.clone());
+        let (key, _) = identify(shared, &Spot { root, path })?;
+        Some(shared.store.index().original(key))
+    };
+    let [(one, told_one), (other, told_other)] = &known.now;
+    told_one.is_some() && told_one != told_other && has(one) == *told_other && has(other) == *told_one
+}
+
+/// Where names of this place are looked up, and what is in front of them.
+fn top(shared: &Shared, place: PlaceId) -> Option<(OwnedFd, Vec<u8>)> {
+    match (shared.places.by_id(place), shared.places.root(place)) {
+        (Some(overlay), _) => Some((open_path(&overlay.mount.merged).ok()?, b"/".to_vec())),
+        (None, Some(root)) => Some((root.open(libc::O_PATH).ok()?, [&root.path[..], b"/"].concat())),
+        (None, None) => None,
+    }
+}
+
+/// Of a name that was another file's until now.
+fn tell_one(
+    shared: &Shared,
+    (top, place): (&OwnedFd, PlaceId),
+    (path, prefix): (&[u8], &[u8]),
+    (pid, time): (u32, Time),
+) -> Option<()> {
+    let had = shared.store.index().name_at(place, path, time - 1).flatten()?;
+    let shape = before(shared, had, time)?;
+    let flags = libc::O_PATH | libc::O_NOFOLLOW;
+    let file = sys::open_below(top.as_raw_fd(), path, flags, sys::BELOW_HERE).ok()?;
+    let stat = sys::fstat(file.as_raw_fd()).ok()?;
+    let has = shared.places.key(file.as_raw_fd(), &stat).ok()?;
+    if shared.store.index().original(has) == had {
+        return None;
+    }
+    let seen = [prefix, path].concat();
+    let kind = (ChangeKind::Replaced, Some(shape), look_at(&file));
+    tell(shared, &seen, (pid, time), kind);
+    Some(())
+}

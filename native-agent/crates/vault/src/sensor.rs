@@ -1,5 +1,5 @@
 //! The sensor's events: who is who, and the names that change inside containers.
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Weak;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
@@ -322,7 +322,7 @@ fn handle(shared: &Shared, overlay: &Overlay, note: &Note, path: Vec<u8>) {
 }
 
 /// The file that has this name on the mounted overlay now.
-fn now(shared: &Shared, overlay: &Overlay, path: &[u8]) -> Option<(FileKey, std::os::fd::OwnedFd)> {
+fn now(shared: &Shared, overlay: &Overlay, path: &[u8]) -> Option<(FileKey, OwnedFd)> {
     let top = open_path(&overlay.mount.merged).ok()?;
     let flags = libc::O_PATH | libc::O_NOFOLLOW;
     let file = sys::open_below(top.as_raw_fd(), path, flags, sys::BELOW).ok()?;
@@ -381,19 +381,20 @@ fn rename(shared: &Shared, overlay: &Overlay, note: &Note, mut operation: NameOp
     let moved = now(shared, overlay, &target);
     let open = moved.as_ref().and_then(|(_, file)| file.try_clone().ok());
     let look = || look_at(open.as_ref()?);
+    let is_exchange = note.flags & libc::RENAME_EXCHANGE != 0;
     operation.directory = match &moved {
-        Some((_, file)) => {
-            sys::fstat(file.as_raw_fd()).is_ok_and(|stat| stat.st_mode & libc::S_IFMT == libc::S_IFDIR)
-        }
+        Some((_, file)) => is_directory(file),
         // It was moved on since.
         None => shared.store.index().is_directory(overlay.id, &operation.path),
     };
+    if is_exchange && let Some((_, other)) = now(shared, overlay, &operation.path) {
+        operation.directory |= is_directory(&other);
+    }
     let known = shared
         .store
         .index()
         .name_at(overlay.id, &operation.path, note.time)
         .flatten();
-    let is_exchange = note.flags & libc::RENAME_EXCHANGE != 0;
     operation.key = known.or_else(|| {
         let lower = LowerFile::shown(&overlay.mount.lower, &operation.path);
         let moved = match &lower {
@@ -440,6 +441,10 @@ fn rename(shared: &Shared, overlay: &Overlay, note: &Note, mut operation: NameOp
     }
 }
 
+fn is_directory(file: &OwnedFd) -> bool {
+    sys::fstat(file.as_raw_fd()).is_ok_and(|stat| stat.st_mode & libc::S_IFMT == libc::S_IFDIR)
+}
+
 /// The image's file that had the name `target` lies at `path` now, or has its name again, under its own key.
 fn know_exchanged(shared: &Shared, overlay: &Overlay, note: &Note, (path, target): (&[u8], &[u8])) {
     let known = shared
@@ -461,10 +466,9 @@ fn image_file(
     overlay: &Overlay,
     lower: &LowerFile,
     names: [&[u8]; 2],
-) -> Option<(FileKey, std::os::fd::OwnedFd)> {
-    let is_it = |file: &std::os::fd::OwnedFd| {
-        sys::fstat(file.as_raw_fd()).is_ok_and(|stat| stat.st_ino == lower.stat.st_ino)
-    };
+) -> Option<(FileKey, OwnedFd)> {
+    let is_it =
+        |file: &OwnedFd| sys::fstat(file.as_raw_fd()).is_ok_and(|stat| stat.st_ino == lower.stat.st_ino);
     let mut found = names.into_iter().filter_map(|name| now(shared, overlay, name));
     found.find(|(_, file)| is_it(file))
 }
@@ -492,7 +496,7 @@ fn know_source(shared: &Shared, overlay: &Overlay, note: &Note, path: &[u8]) {
 }
 
 fn create(shared: &Shared, overlay: &Overlay, mut made: NameOperation) {
-    let is_it = |file: &std::os::fd::OwnedFd| !made.directory || is_as_young(file, made.time);
+    let is_it = |file: &OwnedFd| !made.directory || is_as_young(file, made.time);
     let found = now(shared, overlay, &made.path).filter(|(_, file)| is_it(file));
     made.key = found.as_ref().map(|(key, _)| *key);
     if made
@@ -515,7 +519,7 @@ fn create(shared: &Shared, overlay: &Overlay, mut made: NameOperation) {
 }
 
 /// Something older has the name by now: what was made was exchanged for it.
-fn is_as_young(file: &std::os::fd::OwnedFd, made: Time) -> bool {
+fn is_as_young(file: &OwnedFd, made: Time) -> bool {
     let born_ns = sys::birth_ns(file.as_raw_fd());
     let since_ns = sys::boot_ns().saturating_sub(made.max(0) as u64);
     born_ns == 0 || born_ns + TOLD_WITHIN_NS > sys::wall_ns().saturating_sub(since_ns)

@@ -133,7 +133,8 @@ fn follow(shared: &Shared, event: &RawEvent) {
         return;
     }
     match (spot(shared, event.old.as_ref()), spot(shared, event.new.as_ref())) {
-        (Some(old), Some(new)) => {
+        // Of what it moved to and fro some was told once, or is over.
+        (Some(old), Some(new)) if has_it(shared, &new, event.key) => {
             directory_moved(shared, (&old, event.key), &new.path, sys::boot_ns() as Time);
         }
         // It was made aside, which nobody watches.
@@ -144,6 +145,11 @@ fn follow(shared: &Shared, event: &RawEvent) {
         }
         _ => {}
     }
+}
+
+fn has_it(shared: &Shared, spot: &Spot, key: Option<FileKey>) -> bool {
+    let found = || identify(shared, spot).map(|(found, _)| found);
+    key.is_none() || found() == key
 }
 
 pub fn operation(kind: NameKind, spot: &Spot, (pid, time): (u32, Time)) -> NameOperation {

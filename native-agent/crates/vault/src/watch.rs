@@ -306,9 +306,13 @@ impl Watch {
     pub fn moved(&self, place: PlaceId, key: Option<FileKey>, (from, to): (&[u8], &[u8])) -> bool {
         let mut directories = self.directories();
         let is_there = |own: &Directory| own.place == place && own.path == to;
-        if key.is_some_and(|key| directories.get(&key).is_some_and(is_there)) {
+        let known = key.and_then(|key| directories.get(&key)).cloned();
+        if known.as_ref().is_some_and(is_there) {
             return false;
         }
+        // What the kernel told once for twice may have left it elsewhere.
+        let known = known.filter(|known| known.place == place);
+        let from = known.as_ref().map_or(from, |known| &known.path);
         let here = directories
             .values_mut()
             .filter(|directory| directory.place == place);

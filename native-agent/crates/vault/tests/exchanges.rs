@@ -252,6 +252,23 @@ fn changed_places(places: &[Place], times: &[usize]) {
             look("restored again", &before, &second);
             look("undone", &spoiled, &scene.restore(first.id));
             look("restored at last", &before, &scene.restore(scope));
+            // Who comes after that finds every directory watched by its name.
+            let again = scene.attack(|actor| {
+                let targets = files_in(&data);
+                targets.iter().step_by(2).for_each(|path| actor.unlink(path));
+                actor.encrypt(&targets[1]);
+            });
+            let report = scene.restore(again);
+            let left = difference(&before, &scene.manifest());
+            problems.extend(
+                left.into_iter()
+                    .map(|line| format!("{place:?} {times} the next: {line}")),
+            );
+            problems.extend(
+                refused(&report)
+                    .into_iter()
+                    .map(|(path, why)| format!("{path}: {why}")),
+            );
         }
     }
     assert!(problems.is_empty(), "{problems:#?}");

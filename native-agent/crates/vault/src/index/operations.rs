@@ -10,7 +10,7 @@ use crate::record::{NameKind, NameOperation, Time};
 /// Kept in any case no more than these; the oldest give way.
 const OPERATIONS_MAX: usize = 500_000;
 /// The halves of an exchange are told one after the other, with little between.
-const HALVES_APART_MAX: usize = 4;
+const HALVES_APART_MAX: usize = 64;
 
 /// A `NameOperation`, which `whole` gives back.
 #[derive(Debug)]

@@ -62,7 +62,7 @@ pub use error::VaultError;
 pub use health::VaultHealth;
 pub use learn::{MOUNT_ENTRIES_MAX, MOUNTS_MAX, RefusedMount};
 pub use quarantine::{Kept, Origin, QUARANTINED_BYTES_MAX, QUARANTINED_FILES_MAX};
-pub use responder::DEADLINE_NS;
+pub use responder::OPEN_WAITS;
 pub use restore::{Aside, Extent, RestoreReport, RestoreRequest, Staged};
 pub use sensor::VaultObserver;
 pub use shape::shape;

@@ -14,8 +14,8 @@ use crate::file::{FileKey, Stamp};
 use crate::record::Time;
 use crate::sys;
 
-/// How long an open waits for its pre-image at most.
-pub const DEADLINE_NS: u64 = 20_000_000;
+/// How long an open of a protected file waits for its pre-image at most.
+pub const OPEN_WAITS: Duration = Duration::from_millis(20);
 /// Captures waiting for a worker; an open beyond waits for its deadline alone.
 pub const JOBS_MAX: usize = 4096;
 /// 24 bytes an event, each with a descriptor.
@@ -87,11 +87,13 @@ pub struct Responder {
     waiting: HashMap<u64, Waiting>,
     next_id: u64,
     own_pid: u32,
+    open_waits_ns: u64,
 }
 
 impl Responder {
-    pub fn new(shared: Arc<Shared>, done: Arc<Done>, outlets: Outlets) -> Self {
+    pub fn new(shared: Arc<Shared>, done: Arc<Done>, outlets: Outlets, open_waits: Duration) -> Self {
         Self {
+            open_waits_ns: open_waits.as_nanos() as u64,
             shared,
             done,
             outlets,
@@ -176,7 +178,7 @@ impl Responder {
             self.allow(&fd);
         }
         let (fd, released) = (Arc::new(fd), Arc::new(AtomicBool::new(newborn)));
-        let deadline_ns = time as u64 + DEADLINE_NS;
+        let deadline_ns = time as u64 + self.open_waits_ns;
         if !newborn {
             self.waiting.insert(
                 self.next_id,

@@ -66,6 +66,8 @@ pub struct VaultOptions {
     pub bytes_max: u64,
     /// Host directories to protect, with all below them, as soon as they are there. Docker's volumes are protected always.
     pub protected: Vec<PathBuf>,
+    /// See `OPEN_WAITS`.
+    pub open_waits: Duration,
 }
 
 /// Ends watching when dropped; the journal stays.
@@ -136,11 +138,11 @@ impl Vault {
             dir: options.dir,
             _lock: lock,
         };
-        vault.start(taken)?;
+        vault.start(taken, options.open_waits)?;
         Ok(vault)
     }
 
-    fn start(&mut self, notes: Receiver<Note>) -> Result<(), VaultError> {
+    fn start(&mut self, notes: Receiver<Note>, open_waits: Duration) -> Result<(), VaultError> {
         let (small, small_jobs) = sync_channel(JOBS_MAX);
         let (large, large_jobs) = sync_channel(JOBS_MAX);
         let small_jobs = Arc::new(Mutex::new(small_jobs));
@@ -153,7 +155,7 @@ impl Vault {
         let done = self.done.clone();
         let outlets = Outlets { small, large };
         self.thread("vault-responder", move |shared| {
-            Responder::new(shared, done, outlets).run()
+            Responder::new(shared, done, outlets, open_waits).run()
         })?;
         self.thread("vault-guard", |shared| guard(&shared))?;
         self.thread("vault-closer", |shared| closer::run(&shared))?;

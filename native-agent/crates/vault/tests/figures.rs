@@ -60,6 +60,7 @@ fn untar(tar: &Path, to: &Path) -> Duration {
 #[test]
 #[ignore = "a measurement"]
 fn untar_of_new_files() {
+    support::wait_as_shipped();
     for place in [Place::Upper, Place::Host] {
         let mut scene = Scene::new(place, corpus(1));
         let tar = archive(&scene.home);
@@ -103,6 +104,7 @@ fn open_each(targets: &[PathBuf], home: &Path) -> u64 {
 #[test]
 #[ignore = "a measurement"]
 fn write_open_of_a_protected_file() {
+    support::wait_as_shipped();
     for place in [Place::Lower, Place::Upper, Place::Host] {
         let mut scene = Scene::new(place, corpus(3000));
         let targets = files(&scene.manifest(), &scene.data());
@@ -123,6 +125,7 @@ fn write_open_of_a_protected_file() {
 #[test]
 #[ignore = "a measurement"]
 fn write_open_of_a_large_file() {
+    support::wait_as_shipped();
     const MIB: usize = 1 << 20;
     for kind in ["ext4", "xfs", "btrfs"] {
         for mib in [2, 16, 128] {
@@ -147,6 +150,7 @@ fn write_open_of_a_large_file() {
 #[test]
 #[ignore = "a measurement"]
 fn restore_of_small_files() {
+    support::wait_as_shipped();
     for place in [Place::Lower, Place::Upper, Place::Host] {
         let mut scene = Scene::new(place, corpus(2000));
         let targets = files(&scene.manifest(), &scene.data());
@@ -167,6 +171,7 @@ fn restore_of_small_files() {
 #[test]
 #[ignore = "a measurement"]
 fn a_hundred_thousand_files() {
+    support::wait_as_shipped();
     let before = resident_mb();
     let begun = Instant::now();
     let mut scene = Scene::new(Place::Host, |dir| {

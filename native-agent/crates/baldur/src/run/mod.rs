@@ -39,7 +39,7 @@ use norn_events::{BatchBuilder, BatchIdentity};
 use norn_inside::Account;
 use norn_reflex::{Clock, Packages, Reflexes};
 use norn_respond::Responder;
-use norn_vault::VaultOptions;
+use norn_vault::{OPEN_WAITS, VaultOptions};
 
 use application::Application;
 use clock::boot_ns;
@@ -272,6 +272,7 @@ fn open_vault(arguments: &RunArguments, state: &StateDir, waiter: &Waiter) -> Ke
         dir: state.vault(),
         bytes_max: VAULT_BYTES_MAX,
         protected,
+        open_waits: OPEN_WAITS,
     };
     Keeper::open(options, waiter.waker())
 }

@@ -14,11 +14,12 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use norn_events::{Event, EventKind, Observer, Process, ProcessIndex, ProcessTable, ProcessUid};
-use norn_vault::{RestoreReport, RestoreRequest, Vault, VaultObserver, VaultOptions};
+use norn_vault::{OPEN_WAITS, RestoreReport, RestoreRequest, Vault, VaultObserver, VaultOptions};
 
 use actor::Told;
 pub use actor::{Actor, cipher, exchange, with_suffix};
@@ -36,6 +37,22 @@ static SCENES: AtomicU32 = AtomicU32::new(0);
 static ALONE: Mutex<()> = Mutex::new(());
 /// Two on one host learn each other's containers, and each waits for the other's answer whenever it copies a file of them.
 const ALONE_ON_HOST: &str = "/var/tmp/norn-vault-test.lock";
+
+/// So long an open waits in tests that are not about that: on a busy machine no pre-image is late for it.
+const PATIENT: Duration = Duration::from_secs(5);
+static AS_SHIPPED: AtomicBool = AtomicBool::new(false);
+
+/// From now on opens wait as they do on hosts: for tests of pre-images that are late, and for figures.
+pub fn wait_as_shipped() {
+    AS_SHIPPED.store(true, Ordering::Relaxed);
+}
+
+fn open_waits() -> Duration {
+    match AS_SHIPPED.load(Ordering::Relaxed) {
+        true => OPEN_WAITS,
+        false => PATIENT,
+    }
+}
 
 /// Where the files lie that are attacked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -296,6 +313,7 @@ impl Scene {
             dir: self.home.join("vault"),
             bytes_max: self.bytes_max,
             protected: vec![self.protected.clone()],
+            open_waits: open_waits(),
         };
         let vault = Vault::open(options).unwrap();
         self.observer = Some(vault.observer());

@@ -16,6 +16,7 @@ import { RulePack } from './adapters/rule-pack.ts';
 import { AlertActions } from './alerts/alert-actions.ts';
 import { AlertDetails } from './alerts/alert-detail.ts';
 import { AlertLists } from './alerts/alert-list.ts';
+import { AlertViews } from './alerts/alert-views.ts';
 import { AlertsController } from './alerts/alerts.controller.ts';
 import { AttackReader } from './alerts/attack-reader.ts';
 import { AttackSummaries } from './alerts/attack-summaries.ts';
@@ -104,6 +105,7 @@ export class ApiModule {
           ProcessLives,
           AlertDetails,
           AlertLists,
+          AlertViews,
           AlertActions,
           FindingLists,
           Installation,

@@ -59,17 +59,30 @@ async function store({ home, attack, login, scope, t0 }: Scene): Promise<string>
   });
 }
 
+/** Of the page; the list and the overview say the same. */
 async function read(id: string, { tenantId }: Home, lastSeen = 'now()'): Promise<Detail> {
   const token = await trial.tokenOf('responder', tenantId);
-  for (let tries = 0; tries < 900; tries += 1) {
+  const get = async <Answer>(path: string): Promise<Answer> => {
     await trial.control.query(`UPDATE hosts SET last_seen_at = ${lastSeen} WHERE tenant_id = $1`, [tenantId]);
-    const answer = await fetch(`${trial.url}/api/v1/alerts/${id}`, { headers: { authorization: `Bearer ${token}` } });
-    const detail = (await answer.json()) as Detail;
-    if (!detail.telemetryPending && detail.processes.length > 0) return detail;
+    const answer = await fetch(`${trial.url}/api/v1${path}`, { headers: { authorization: `Bearer ${token}` } });
+    return (await answer.json()) as Answer;
+  };
+  for (let tries = 0; tries < 900; tries += 1) {
+    const detail = await get<Detail>(`/alerts/${id}`);
+    if (!detail.telemetryPending && detail.processes.length > 0) {
+      const { alerts } = await get<{ alerts: Detail['alert'][] }>('/alerts');
+      const { lastAlerts } = await get<{ lastAlerts: Detail['alert'][] }>('/status');
+      expect([...alerts, ...lastAlerts].map(said)).toEqual([said(detail.alert), said(detail.alert)]);
+      return detail;
+    }
     await sleep(100);
   }
   throw new Error('the processes of the alert never came');
 }
+
+const said = ({ runningProcesses, unknownProcesses, response }: Detail['alert']) => [
+  ...[runningProcesses, unknownProcesses, response],
+];
 
 const killOf = ({ actions }: Detail) => actions.find(({ action }) => action === 'kill');
 const lifeOf = ({ alert }: Detail) => [alert.runningProcesses, alert.unknownProcesses];

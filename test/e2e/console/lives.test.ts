@@ -24,6 +24,14 @@ describe('an alert', () => {
     await screenshot(page, 'alert-not-known');
   });
 
+  it('says in the list, too, whether it is over', async () => {
+    const page = await trial.enter('/alerts', 'viewer');
+    const row = (id: string) => page.locator(`[data-testid=alert-row][data-id="${id}"]`);
+    await row(ids.silent).getByText('not known whether it runs').waitFor();
+    await row(ids.large).getByText('1 of it still runs').waitFor();
+    await screenshot(page, 'alerts-lives');
+  });
+
   it('of ten thousand processes shows the nearest two thousand and how many there are', async () => {
     const page = await trial.enter(`/alerts/${ids.large}`, 'viewer');
     await page.getByText('2,004 of 10,004 shown').waitFor({ timeout: 60_000 });

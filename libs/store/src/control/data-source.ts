@@ -24,6 +24,7 @@ import { ContainerActions1760000000014 } from './migrations/0014-container-actio
 import { StoppedAlerts1760000000020 } from './migrations/0020-stopped-alerts.ts';
 import { AttackSummaries1760000000021 } from './migrations/0021-attack-summaries.ts';
 import { RestoreBlamed1760000000022 } from './migrations/0022-restore-blamed.ts';
+import { UnendedProcesses1760000000023 } from './migrations/0023-unended-processes.ts';
 import { SnakeNames } from './snake-names.ts';
 
 /** The settings of the same names in libs/config. */
@@ -113,6 +114,7 @@ function optionsOf(config: ControlStoreConfig): DataSourceOptions {
       StoppedAlerts1760000000020,
       AttackSummaries1760000000021,
       RestoreBlamed1760000000022,
+      UnendedProcesses1760000000023,
     ],
     migrationsTableName: 'control_migrations',
     namingStrategy: new SnakeNames(),

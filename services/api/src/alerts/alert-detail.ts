@@ -20,6 +20,7 @@ import { livesOf, processViews } from '../views/process-view.ts';
 import { timeline } from '../views/timeline.ts';
 import { restoreScopes } from '../views/restore-scopes.ts';
 import { filesMax } from './attack-queries.ts';
+import { AlertViews } from './alert-views.ts';
 import { AttackReader, type ReadAttack } from './attack-reader.ts';
 import { Places } from './places.ts';
 
@@ -30,20 +31,19 @@ export class AlertDetails {
   constructor(
     private readonly control: ControlPlane,
     private readonly places: Places,
+    private readonly views: AlertViews,
     private readonly reader: AttackReader,
   ) {}
+
+  async view(tenantId: string, id: string): Promise<view.AlertView> {
+    return this.views.one(tenantId, readAttack(await this.handling(tenantId, id)));
+  }
 
   /** Throws `alert_unknown` when the tenant has no such alert. */
   async handling(tenantId: string, id: string): Promise<AlertHandling> {
     const handling = await this.control.alert(tenantId, id);
     if (handling === null) throw new NornError('alert_unknown', `There is no alert ${id} in your tenant`);
     return handling;
-  }
-
-  async view(tenantId: string, id: string): Promise<view.AlertView> {
-    const attack = readAttack(await this.handling(tenantId, id));
-    const placeOf = await this.places.of(tenantId, [attack]);
-    return alertView(attack, placeOf(attack));
   }
 
   /** `again`: a summary that could not be made is tried once more. */

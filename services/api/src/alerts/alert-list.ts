@@ -5,18 +5,17 @@ import { create } from '@bufbuild/protobuf';
 import { ControlPlane, type AlertFilter } from '../adapters/control-plane.ts';
 import type { AlertsQuery } from '../http/bounds.ts';
 import { Telemetry } from '../ports/telemetry.port.ts';
-import { alertView } from '../views/alert-view.ts';
 import { readAttack } from '../views/attack.ts';
 import { severityNumber } from '../views/words.ts';
 import { idsLeftBy } from './alert-filters.ts';
-import { Places } from './places.ts';
+import { AlertViews } from './alert-views.ts';
 
 @Injectable()
 export class AlertLists {
   constructor(
     private readonly control: ControlPlane,
     private readonly telemetry: Telemetry,
-    private readonly places: Places,
+    private readonly views: AlertViews,
   ) {}
 
   async page(tenantId: string, query: AlertsQuery): Promise<view.AlertList> {
@@ -29,11 +28,9 @@ export class AlertLists {
       ids: await idsLeftBy(this.telemetry, tenantId, query),
     };
     const handlings = await this.control.alerts(tenantId, filter, query);
-    const attacks = handlings.map(readAttack);
-    const placeOf = await this.places.of(tenantId, attacks);
     const full = handlings.length === query.limit;
     return create(view.AlertListSchema, {
-      alerts: attacks.map((attack) => alertView(attack, placeOf(attack))),
+      alerts: await this.views.of(tenantId, handlings.map(readAttack)),
       nextCursor: full ? (handlings.at(-1)?.id ?? '') : '',
     });
   }

@@ -44,7 +44,8 @@ export class AttackReader {
     ]);
     const container = containers?.[0];
     const { rows, ends } = shown.summary;
-    const lives = await this.lives.of(tenantId, { hostId, rows, ends, container });
+    const ended = new Map((containers ?? []).map((row) => [row.containerId, row]));
+    const lives = await this.lives.of(tenantId, { hostId, rows, ends, containers: ended });
     return { shown, lives, files: files ?? [], container, unavailable: files === undefined };
   }
 

@@ -26,7 +26,7 @@ class FakeTelemetry {
 
   summary(): Promise<typeof emptySummary> {
     this.asked += 1;
-    const row = { uid: 'ab'.repeat(16) } as ProcessRow;
+    const row = { uid: 'ab'.repeat(16), ancestors: [] as string[] } as ProcessRow;
     return Promise.resolve({ ...emptySummary, rows: this.hasCome ? [row] : [] });
   }
 }
@@ -34,7 +34,12 @@ class FakeTelemetry {
 function attackThatSpoke(secondsAgo: number): Attack {
   const alert = create(finding.AlertSchema, { findings: [{ processUid: attacker }] });
   const lastWordUs = (Date.now() - secondsAgo * 1000) * 1000;
-  return { alert, handling: Object.assign(new AlertHandling(), { id: 'a', version: 1 }), lastWordUs } as Attack;
+  return {
+    alert,
+    handling: Object.assign(new AlertHandling(), { id: 'a', version: 1 }),
+    lastWordUs,
+    scopes: [],
+  } as unknown as Attack;
 }
 
 function startAll(): { telemetry: FakeTelemetry; summaries: AttackSummaries } {

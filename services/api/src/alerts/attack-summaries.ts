@@ -7,7 +7,10 @@ import { messageOf, toHex } from '@norn/base';
 import { type Logger, createLogger } from '@norn/telemetry';
 import { DataSource } from 'typeorm';
 import type { Attack } from '../views/attack.ts';
+import { isBlamed } from '../views/process-view.ts';
+import type { ProcessRow } from './attack-queries.ts';
 import { type AttackSummary, AttackTelemetry, emptySummary } from './attack-telemetry.ts';
+import type { Living } from './process-lives.ts';
 
 const compress = promisify(zstdCompress);
 const decompress = promisify(zstdDecompress);
@@ -47,6 +50,9 @@ interface Stored {
   readonly body: Buffer;
 }
 
+/** A process of the attack whose end was not known when the summary was made. */
+export type Unended = Living & Pick<ProcessRow, 'pid'>;
+
 interface Failure {
   readonly message: string;
   readonly times: number;
@@ -83,6 +89,15 @@ export class AttackSummaries {
     return { summary: kept ?? emptySummary, pending: this.making.has(id), problem: kept === undefined ? problem : '' };
   }
 
+  /** By alert, of those whose summary is kept. */
+  async unended(tenantId: string, ids: readonly string[]): Promise<Map<string, readonly Unended[]>> {
+    const rows = await this.database.query<{ id: string; unended: Unended[] }[]>(
+      'SELECT alert_id AS id, unended FROM attack_summaries WHERE tenant_id = $1 AND alert_id = ANY($2) AND unended IS NOT NULL',
+      [tenantId, ids],
+    );
+    return new Map(rows.map(({ id, unended }) => [id, unended]));
+  }
+
   /** Of an alert that has changed: so that it is there before somebody opens it. */
   async refresh(tenantId: string, attack: Attack): Promise<void> {
     if (this.waiting.length >= queueMax) return;
@@ -112,7 +127,7 @@ export class AttackSummaries {
     const settled = madeAt.getTime() - attack.lastWordUs / 1000 > settledAfterMs;
     try {
       const summary = await this.telemetry.summary(tenantId, attack);
-      await this.keep({ tenantId, id, version, madeAt, settled }, summary);
+      await this.keep({ tenantId, id, version, madeAt, settled }, summary, unendedOf(summary, new Set(attack.scopes)));
       this.failures.delete(id);
       return summary;
     } catch (error) {
@@ -165,14 +180,19 @@ export class AttackSummaries {
     return rows[0];
   }
 
-  private async keep({ tenantId, id, version, madeAt, settled }: Made, summary: AttackSummary): Promise<void> {
+  private async keep(
+    { tenantId, id, version, madeAt, settled }: Made,
+    summary: AttackSummary,
+    unended: readonly Unended[],
+  ): Promise<void> {
     const body = await compress(JSON.stringify(summary));
     await this.database.query(
-      `INSERT INTO attack_summaries (tenant_id, alert_id, alert_version, made_at, settled, body) VALUES ($1, $2, $3, $4, $5, $6)
+      `INSERT INTO attack_summaries (tenant_id, alert_id, alert_version, made_at, settled, body, unended)
+       VALUES ($1, $2, $3, $4, $5, $6, $7)
        ON CONFLICT (tenant_id, alert_id) DO UPDATE SET alert_version = excluded.alert_version, made_at = excluded.made_at,
-         settled = excluded.settled, body = excluded.body
+         settled = excluded.settled, body = excluded.body, unended = excluded.unended
        WHERE attack_summaries.made_at < excluded.made_at`,
-      [tenantId, id, version, madeAt, settled, body],
+      [tenantId, id, version, madeAt, settled, body, JSON.stringify(unended)],
     );
   }
 }
@@ -200,4 +220,17 @@ function isAwaiting({ rows }: AttackSummary, { alert, lastWordUs }: Attack): boo
 
 async function unpacked(body: Buffer): Promise<AttackSummary> {
   return JSON.parse((await decompress(body)).toString('utf8')) as AttackSummary;
+}
+
+/** Of a process with several images, as it was found last. */
+function unendedOf({ rows, ends }: AttackSummary, scopes: ReadonlySet<string>): Unended[] {
+  const ended = new Set(ends.map(({ uid }) => uid));
+  const left = new Map<string, Unended>();
+  for (const row of rows) {
+    if (ended.has(row.uid) || !isBlamed(row, scopes)) continue;
+    const { uid, pid, containerId, startUs, seenUs } = row;
+    const lastUs = Math.max(Number(seenUs), Number(left.get(uid)?.seenUs ?? 0));
+    left.set(uid, { uid, pid, containerId, startUs, seenUs: lastUs });
+  }
+  return [...left.values()];
 }

@@ -32,12 +32,16 @@ export const nothingKnown: Lives = { ends: new Map(), knownAt: 0, unknown: true,
 /** Stored events, and with them ends, are kept for 30 days. */
 const keptMs = 29 * 24 * 3_600_000;
 
+/** What must be known of a process to find its end. */
+export type Living = Pick<ProcessRow, 'uid' | 'containerId' | 'startUs' | 'seenUs'>;
+
 interface Asked {
   readonly hostId: string;
-  readonly rows: readonly ProcessRow[];
+  readonly rows: readonly Living[];
   /** Known before. */
   readonly ends: readonly EndRow[];
-  readonly container: ContainerRow | undefined;
+  /** By id: of those that have ended all processes have. */
+  readonly containers: ReadonlyMap<string, ContainerRow>;
 }
 
 @Injectable()
@@ -67,7 +71,7 @@ export class ProcessLives {
   /** Seen and found ones. `goneAt`: when the host itself, which is a container, ended; 0 while it is there. */
   private async ends(
     tenantId: string,
-    { hostId, rows, ends: before, container }: Asked,
+    { hostId, rows, ends: before, containers }: Asked,
     { goneAt, lists }: { goneAt: number; lists: boolean },
   ): Promise<Map<string, EndRow>> {
     const ends = new Map(before.map((row) => [row.uid, row]));
@@ -76,7 +80,7 @@ export class ProcessLives {
     for (const row of await this.telemetry.rows<EndRow>(tenantId, endsQuery(hostId, uids))) ends.set(row.uid, row);
     const open = rows.filter(({ uid }) => !ends.has(uid));
     for (const row of open) {
-      const endUs = goneAt > 0 ? goneAt * 1000 : containerEndUs(row, container);
+      const endUs = goneAt > 0 ? goneAt * 1000 : Number(containers.get(row.containerId)?.endedUs ?? 0);
       if (endUs > 0) ends.set(row.uid, foundEnd(row.uid, endUs));
     }
     const left = open.filter(({ uid }) => !ends.has(uid));
@@ -85,7 +89,7 @@ export class ProcessLives {
   }
 
   /** Ends while no agent looked. */
-  private async missed(tenantId: string, hostId: string, left: readonly ProcessRow[]): Promise<EndRow[]> {
+  private async missed(tenantId: string, hostId: string, left: readonly Living[]): Promise<EndRow[]> {
     const uids = [...new Set(left.map(({ uid }) => uid))];
     const [[start], sightings] = await Promise.all([
       this.telemetry.rows<{ startedUs: number | string }>(tenantId, agentStartQuery(hostId)),
@@ -98,10 +102,6 @@ export class ProcessLives {
       lastSeen.set(uid, Math.max(lastSeen.get(uid) ?? 0, sighted.get(uid) ?? 0, Number(startUs), Number(seenUs)));
     return [...lastSeen].filter(([, us]) => us < startedUs).map(([uid]) => foundEnd(uid, startedUs));
   }
-}
-
-function containerEndUs({ containerId }: ProcessRow, container: ContainerRow | undefined): number {
-  return container !== undefined && containerId === container.containerId ? Number(container.endedUs) : 0;
 }
 
 function foundEnd(uid: string, endUs: number): EndRow {

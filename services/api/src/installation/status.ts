@@ -5,9 +5,8 @@ import { view } from '@norn/contracts';
 import { messageOf } from '@norn/base';
 import { type Logger, createLogger } from '@norn/telemetry';
 import { type AlertTotals, ControlPlane } from '../adapters/control-plane.ts';
-import { Places } from '../alerts/places.ts';
+import { AlertViews } from '../alerts/alert-views.ts';
 import { Telemetry } from '../ports/telemetry.port.ts';
-import { alertView } from '../views/alert-view.ts';
 import { readAttack } from '../views/attack.ts';
 import { counted, listed, sentenceCase, severityNumber } from '../views/words.ts';
 import { Installation } from './installation.ts';
@@ -25,7 +24,7 @@ export class Status {
     private readonly control: ControlPlane,
     private readonly installation: Installation,
     private readonly telemetry: Telemetry,
-    private readonly places: Places,
+    private readonly views: AlertViews,
   ) {}
 
   async of(tenantId: string): Promise<view.StatusView> {
@@ -35,8 +34,6 @@ export class Status {
       this.control.alerts(tenantId, {}, { limit: lastAlertsMax }),
       this.rate(tenantId),
     ]);
-    const attacks = last.map(readAttack);
-    const placeOf = await this.places.of(tenantId, attacks);
     const counts = hostCounts(hosts);
     return create(view.StatusViewSchema, {
       version,
@@ -47,7 +44,7 @@ export class Status {
       eventsLost: hosts.reduce((sum, host) => sum + host.eventsLost, 0),
       eventsPerMinute: rate ?? [],
       files: totals.files,
-      lastAlerts: attacks.map((attack) => alertView(attack, placeOf(attack))),
+      lastAlerts: await this.views.of(tenantId, last.map(readAttack)),
       ...judge(totals, counts),
       time: new Date().toISOString(),
       telemetryUnavailable: rate === null,

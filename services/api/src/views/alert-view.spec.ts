@@ -2,7 +2,7 @@ import { type MessageInitShape, create, toBinary } from '@bufbuild/protobuf';
 import { finding } from '@norn/contracts';
 import { AlertHandling } from '@norn/store';
 import { readAttack } from './attack.ts';
-import { alertView, nextOf, stateText, summaryOf } from './alert-view.ts';
+import { alertView, nextOf, notRead, stateText, summaryOf } from './alert-view.ts';
 
 const place = {
   hostName: 'node-3',
@@ -55,11 +55,11 @@ describe('the sentence of an alert', () => {
 describe('an alert as people see it', () => {
   it('measures from the first act to the stop', () => {
     const response = { rung: finding.ResponseRung.KILLED, pids: [7], stoppedUs: 838_000n };
-    expect(alertView(readAttack(handlingOf({}, response)), place).stoppedAfterMs).toBe(38);
+    expect(alertView(readAttack(handlingOf({}, response)), place, notRead).stoppedAfterMs).toBe(38);
   });
 
   it('was stopped in no time when nothing stopped it', () => {
-    expect(alertView(readAttack(handlingOf({})), place)).toMatchObject({ stoppedAfterMs: 0, stoppedBy: '' });
+    expect(alertView(readAttack(handlingOf({})), place, notRead)).toMatchObject({ stoppedAfterMs: 0, stoppedBy: '' });
   });
 });
 
@@ -68,7 +68,7 @@ describe('an act that the host denied', () => {
 
   it('is said so, by whom it was stopped, and who tried it lives on', () => {
     expect(summaryOf(denied)).toBe('python3 encrypted 7 files in 38 ms; Norn did not let it happen.');
-    expect(alertView(denied, place)).toMatchObject({ stoppedBy: 'policy', killedPids: [] });
+    expect(alertView(denied, place, notRead)).toMatchObject({ stoppedBy: 'policy', killedPids: [] });
     expect(nextOf(denied, { running: 1, unknown: 0, knownAt: 1 })).toMatch(/^1 process of it still runs/);
     expect(nextOf(denied, { running: 0, unknown: 0, knownAt: 1 })).toMatch(/^It was denied/);
   });

@@ -17,9 +17,10 @@ export interface Running {
   readonly notRead?: boolean;
 }
 
-const notAsked: Running = { running: 0, unknown: 0, knownAt: 0 };
+/** Nothing says what the alert's processes are. */
+export const notRead: Running = { running: 0, unknown: 0, knownAt: 0, notRead: true };
 
-export function alertView(attack: Attack, place: Place, lives: Running = notAsked): view.AlertView {
+export function alertView(attack: Attack, place: Place, lives: Running): view.AlertView {
   const { alert, handling } = attack;
   return create(view.AlertViewSchema, {
     id: handling.id,
@@ -93,14 +94,14 @@ function deedsOf({ handling, killedPids, denied }: Attack): string[] {
 }
 
 /** What is left to do, and by whom. */
-export function nextOf(attack: Attack, { running, unknown, knownAt, notRead = false }: Running): string {
+export function nextOf(attack: Attack, { running, unknown, knownAt, notRead: isNotRead = false }: Running): string {
   const { handling } = attack;
   if (handling.state === 'archived') return 'Archived: somebody has dealt with it.';
   if (handling.state === 'released')
     return 'Released: it was judged harmless and will not be stopped again for this evidence.';
   if (running > 0) return stillRunning(running);
   if (unknown > 0) return notKnown(unknown, knownAt);
-  if (notRead && handling.state !== 'responding' && handling.state !== 'failed')
+  if (isNotRead && handling.state !== 'responding' && handling.state !== 'failed')
     return 'Whether anything of it still runs is not known: its stored events are not read.';
   if (handling.state === 'responding') return 'Norn is at work on the host; this page follows it.';
   if (handling.state === 'failed') return 'The response did not succeed: see Commands for the reason, then try again.';

@@ -89,14 +89,18 @@ function grouped(rows: readonly ProcessRow[]): ProcessRow[][] {
   return [...byUid.values()].map((images) => images.sort((a, b) => a.imageNumber - b.imageNumber));
 }
 
+/** `scopes`: roots of what is blamed. */
+export function isBlamed({ uid, ancestors }: ProcessRow, scopes: ReadonlySet<string>): boolean {
+  return scopes.has(uid) || ancestors.some((ancestor) => scopes.has(ancestor));
+}
+
 function processNode(images: readonly ProcessRow[], attack: Attack): view.ProcessView {
   const row = images.at(-1);
   if (row === undefined) throw new RangeError('A process without a row');
   const findings = attack.alert.findings.filter(
     ({ processUid }) => Buffer.from(processUid).toString('hex') === row.uid,
   );
-  const scopes = new Set(attack.scopes);
-  const blamed = scopes.has(row.uid) || row.ancestors.some((uid) => scopes.has(uid));
+  const blamed = isBlamed(row, new Set(attack.scopes));
   return create(view.ProcessViewSchema, {
     processUid: row.uid,
     parentUid: row.parentUid === noUid ? '' : row.parentUid,

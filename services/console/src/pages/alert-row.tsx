@@ -22,9 +22,23 @@ export function AlertRow({ alert, current = false }: { alert: Alert; current?: b
       <Place alert={alert} />
       <span className="order-5 justify-self-end leading-5 lg:order-none lg:justify-self-start">
         <State value={alert.state} text={alert.stateText} />
+        <Lives alert={alert} />
       </span>
       <Time value={alert.createdAt} className="order-2 text-right text-soft lg:order-none" />
     </Link>
+  );
+}
+
+/** What of it runs, or may run: it is not over. */
+function Lives({ alert }: { alert: Alert }): ReactElement | null {
+  const { runningProcesses: running, unknownProcesses: unknown } = alert;
+  if (running + unknown === 0 || alert.state === 'released') return null;
+  const runs = running === 1 ? 'runs' : 'run';
+  const told = running > 0 ? `${running} of it still ${runs}` : 'not known whether it runs';
+  return (
+    <span className={`block text-xs ${running > 0 ? 'text-high' : 'text-medium'}`} title={alert.response}>
+      {told}
+    </span>
   );
 }
 

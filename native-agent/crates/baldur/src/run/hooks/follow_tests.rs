@@ -50,7 +50,9 @@ impl Shell {
     fn hooked(&mut self, follow: &Follow, line: impl Fn() -> String) -> Hooked {
         for _ in 0..STARTS_MAX {
             assert_eq!(self.tell(&line()), "0");
-            let start = settled(follow).pop().expect("it is chosen, and its start is decided");
+            let start = settled(follow)
+                .pop()
+                .expect("it is chosen, and its start is decided");
             match start.outcome.unwrap().result {
                 Err(InjectError::Busy { .. } | InjectError::NoExec { .. }) => {}
                 Err(InjectError::Blind(Blind::Gone { .. })) => {}

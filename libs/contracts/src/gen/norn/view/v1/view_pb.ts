@@ -285,7 +285,7 @@ export type AlertView = Message<"norn.view.v1.AlertView"> & {
   unknownProcesses: number;
 
   /**
-   * As of when it is known what runs; empty when it is not asked for (lists) or nothing is known.
+   * As of when it is known what runs; empty when all have ended or nothing is known.
    *
    * @generated from field: string lives_known_at = 34;
    */
@@ -495,7 +495,7 @@ export type AlertViewJson = {
   unknownProcesses?: number;
 
   /**
-   * As of when it is known what runs; empty when it is not asked for (lists) or nothing is known.
+   * As of when it is known what runs; empty when all have ended or nothing is known.
    *
    * @generated from field: string lives_known_at = 34;
    */

@@ -34,6 +34,7 @@ mod newborn;
 mod pack;
 mod pi_mutex;
 mod places;
+mod process_stat;
 mod progress;
 mod protect;
 mod quarantine;

@@ -3,6 +3,7 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
+use crate::process_stat::Stat;
 use crate::sys;
 
 /// Of each look at the mapped files.
@@ -31,15 +32,10 @@ impl Writer {
     }
 }
 
-/// In ticks since boot; `None` when the process has ended, waited for or not.
+/// `None` when the process has ended.
 fn start_of(pid: u32) -> Option<u64> {
-    let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
-    // The name may hold anything, also brackets.
-    let after = stat.iter().rposition(|&byte| byte == b')')? + 1;
-    let mut fields = std::str::from_utf8(&stat[after..]).ok()?.split_ascii_whitespace();
-    let state = fields.next()?;
-    let start = fields.nth(18)?.parse().ok()?;
-    (!matches!(state, "Z" | "X" | "x")).then_some(start)
+    let stat = Stat::of(pid)?;
+    (!stat.has_ended()).then_some(stat.start)
 }
 
 /// What /proc may call a file of an overlay: by the overlay's device, or, before Linux 6.8, by the layer's.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::capture::Shared;
 use crate::file::{FileKey, PlaceId};
+use crate::process_stat::Stat;
 use crate::record::{Aspect, Time};
 
 /// After this, nobody closes any more for a process that has ended.
@@ -15,8 +16,6 @@ const PLACES_MAX: usize = 4096;
 const WRITERS_MAX: usize = 8;
 /// The parent of all threads of the kernel.
 const KTHREADD: u32 = 2;
-/// Of a task that ends (`include/linux/sched.h`).
-const PF_EXITING: u32 = 4;
 
 /// Of each place, the processes that closed files last, the last one at the end.
 #[derive(Debug, Default)]
@@ -78,31 +77,12 @@ fn opener(shared: &Shared, key: FileKey) -> Option<u32> {
 }
 
 fn is_of_kernel(pid: u32) -> bool {
-    stat(pid).is_some_and(|stat| stat.parent == KTHREADD)
+    Stat::of(pid).is_some_and(|stat| stat.parent == KTHREADD)
 }
 
 /// Or is about to: the kernel closes for it before it is a zombie.
 fn has_ended(pid: u32) -> bool {
-    stat(pid).is_none_or(|stat| matches!(stat.state, b'Z' | b'X') || stat.flags & PF_EXITING != 0)
-}
-
-/// Of /proc/<pid>/stat.
-struct Stat {
-    state: u8,
-    parent: u32,
-    flags: u32,
-}
-
-/// `None` when there is no such process.
-fn stat(pid: u32) -> Option<Stat> {
-    let text = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
-    let name_end = text.iter().rposition(|&byte| byte == b')')?;
-    let rest = std::str::from_utf8(&text[name_end + 1..]).ok()?;
-    let mut fields = rest.split_ascii_whitespace();
-    let state = fields.next()?.bytes().next()?;
-    let parent = fields.next()?.parse().ok()?;
-    let flags = fields.nth(4)?.parse().ok()?;
-    Some(Stat { state, parent, flags })
+    Stat::of(pid).is_none_or(|stat| stat.is_ending())
 }
 
 #[cfg(test)]

@@ -9,10 +9,11 @@ use norn_events::ProcessUid;
 use norn_events::wire::action::v1::{FileVerdict, Verdict};
 
 use super::aside::Aside;
-use super::content::{Lost, Source, each_extent, hash_file};
+use super::content::{Source, each_extent, hash_file};
 use super::deed::{At, Deed, Moved};
 use super::nameless;
-use super::once_more::{Flags, REFUSED};
+use super::once_more::Flags;
+use super::outcome::{CHANGED_LATER, Done, Failed, Outcome};
 use super::plan::{Directory, Plan, Target, Want};
 use super::put::Placed;
 use super::second_look::Settled;
@@ -23,49 +24,6 @@ use crate::file::{FileKey, Metadata, PlaceId, Stamp};
 use crate::quarantine::{Kept, Origin, is_code, keep, keep_file};
 use crate::record::{Location, Record, Time, Version};
 use crate::sys;
-
-/// What a name turned out to need.
-pub(super) enum Done {
-    Restored,
-    Removed,
-    Unchanged,
-    /// Nothing was there, and nothing is.
-    Nothing,
-}
-
-/// A failure with its verdict.
-pub(super) enum Failed {
-    Lost(String),
-    Conflict(String),
-}
-
-impl From<Lost> for Failed {
-    fn from(why: Lost) -> Self {
-        Self::Lost(why)
-    }
-}
-
-impl From<io::Error> for Failed {
-    fn from(error: io::Error) -> Self {
-        let why = match error.raw_os_error() {
-            Some(libc::ELOOP) => "a symbolic link stands where the file's directory was".to_owned(),
-            Some(libc::EXDEV) => "its path leads out of the container".to_owned(),
-            Some(libc::EEXIST) => return Self::Conflict(TAKEN.to_owned()),
-            Some(libc::EBUSY) => {
-                return Self::Conflict("another file system is mounted over it, or below it".to_owned());
-            }
-            _ => format!("{REFUSED}{error}"),
-        };
-        Self::Lost(why)
-    }
-}
-
-pub(super) type Outcome = Result<Done, Failed>;
-
-pub(super) const CHANGED_LATER: &str = "changed later by a process outside the attack";
-pub(super) const CHANGED_AGAIN: &str = "somebody changed it again while it was put back";
-pub(super) const TAKEN: &str = "another file has taken this name since";
-pub(super) const NO_STATE: &str = "no pre-image was taken before its first change";
 
 pub(super) struct Work<'a> {
     pub(super) shared: &'a Shared,
@@ -127,7 +85,8 @@ fn places_of(plan: &Plan) -> Vec<PlaceId> {
 
 fn join_names(work: &Work<'_>, put_back: &[(&Vec<u8>, &Target)]) {
     for (path, target) in put_back {
-        if let Err(Failed::Lost(why) | Failed::Conflict(why)) = work.join_names(path, target) {
+        if let Err(failed) = work.join_names(path, target) {
+            let why = failed.why();
             tracing::warn!(path = %String::from_utf8_lossy(path), why, "the image's names of a file stay parted");
         }
     }
@@ -185,8 +144,8 @@ pub(super) fn judged(mut verdict: FileVerdict, outcome: Outcome) -> Option<FileV
         Ok(Done::Restored) => (Verdict::Restored, None),
         Ok(Done::Removed) => (Verdict::Removed, None),
         Ok(Done::Unchanged) => (Verdict::Unchanged, None),
-        Err(Failed::Lost(why)) => (Verdict::Lost, Some(why)),
         Err(Failed::Conflict(why)) => (Verdict::Conflict, Some(why)),
+        Err(failed) => (Verdict::Lost, Some(failed.why())),
     };
     verdict.verdict = found as i32;
     if let Some(why) = why {
@@ -438,7 +397,7 @@ impl<'a> Work<'a> {
             return Err(holds());
         }
         match self.take_away(path, entry) {
-            Err(Failed::Lost(_)) if sys::has_entries(open.as_raw_fd())? => Err(holds()),
+            Err(Failed::Lost(_) | Failed::Refused(_)) if sys::has_entries(open.as_raw_fd())? => Err(holds()),
             done => done,
         }
     }

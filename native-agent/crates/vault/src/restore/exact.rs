@@ -5,9 +5,10 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::rc::Rc;
 
-use super::apply::{CHANGED_AGAIN, Failed, Work};
+use super::apply::Work;
 use super::aside::{Aside, Staged};
 use super::content::is_same;
+use super::outcome::{CHANGED_AGAIN, Failed};
 use super::tree::{Entry, name_in_parent};
 use crate::file::Metadata;
 use crate::record::Version;

@@ -8,6 +8,7 @@ mod expose;
 mod nameless;
 mod once_more;
 mod origin;
+mod outcome;
 mod places_changed;
 mod plan;
 mod put;

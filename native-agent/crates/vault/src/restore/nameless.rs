@@ -6,13 +6,11 @@ use std::os::fd::{AsRawFd, OwnedFd};
 
 use norn_events::wire::action::v1::FileVerdict;
 
-use super::apply::{
-    CHANGED_AGAIN, CHANGED_LATER, Done, Failed, NO_STATE, Outcome, Work, describe, judged, verdict_of,
-};
+use super::apply::{Work, describe, judged, verdict_of};
 use super::content::{is_same, write_version};
 use super::deed::Deed;
 use super::exact::put_metadata;
-use super::once_more::REFUSED;
+use super::outcome::{CHANGED_AGAIN, CHANGED_LATER, Done, Failed, NO_STATE, Outcome};
 use super::plan::{IN_PLACE, METADATA, Plan, Scope, Spot, Target, Want};
 use super::put::Placed;
 use super::tree::{Entry, Tree};
@@ -187,9 +185,7 @@ pub(super) fn apply(shared: &Shared, plan: &Plan, (deed, verdicts): (&Deed<'_>, 
             let tree = Tree::of_file(file)?;
             let work = Work::new((shared, plan), (spot.0, &tree), deed);
             let mut outcome = work.nameless((&spot.1, target), file, &mut verdict);
-            if matches!(&outcome, Err(Failed::Lost(why)) if why.starts_with(REFUSED))
-                && sys::loosen(file.as_raw_fd())?.is_some()
-            {
+            if matches!(&outcome, Err(Failed::Refused(_))) && sys::loosen(file.as_raw_fd())?.is_some() {
                 outcome = work.nameless((&spot.1, target), file, &mut verdict);
             }
             if let Err(Failed::Conflict(why)) = &mut outcome {

@@ -5,13 +5,11 @@ use std::os::fd::AsRawFd;
 
 use norn_events::wire::action::v1::FileVerdict;
 
-use super::apply::{Done, Failed, Outcome, Work};
+use super::apply::Work;
+use super::outcome::{Done, Failed, Outcome};
 use super::plan::Target;
 use super::tree::{Entry, name_in_parent};
 use crate::sys;
-
-/// Begins what the kernel did not allow.
-pub(super) const REFUSED: &str = "the system refused: ";
 
 /// What stood in the way. Flags are no part of a pre-image. A file that had them before could not be changed, so they are the
 /// attack's and go; a directory may have had them before, and gets them back.
@@ -32,13 +30,10 @@ impl Work<'_> {
     pub(super) fn one(&self, path: &[u8], target: &Target, verdict: &mut FileVerdict) -> Outcome {
         let outcome = self.try_one(path, target, verdict);
         match outcome {
-            Err(Failed::Lost(_)) if self.never_had_a_name(path, target) => Ok(Done::Nothing),
-            Err(Failed::Lost(why)) if why.starts_with(REFUSED) => {
-                if self.loosen(path, target) {
-                    return self.try_one(path, target, verdict);
-                }
-                Err(Failed::Lost(why))
+            Err(Failed::Lost(_) | Failed::Refused(_)) if self.never_had_a_name(path, target) => {
+                Ok(Done::Nothing)
             }
+            Err(Failed::Refused(_)) if self.loosen(path, target) => self.try_one(path, target, verdict),
             outcome => outcome,
         }
     }
@@ -81,7 +76,7 @@ impl Work<'_> {
     /// A directory is given its name back.
     pub(super) fn move_loosened(&self, from: &[u8], to: &[u8], found: &Entry) -> Result<(), Failed> {
         match self.move_to(from, to, found) {
-            Err(Failed::Lost(why)) if why.starts_with(REFUSED) => {
+            Err(Failed::Refused(_)) => {
                 for name in [from, to] {
                     self.loosen_name(name)?;
                 }

@@ -1,7 +1,8 @@
 //! A directory that got another name, and whose own name something else got that the scope made: each goes where the other is.
 //! What was made goes from there with all else that was made. The same of two that were exchanged.
-use super::apply::{Failed, Work};
+use super::apply::Work;
 use super::deed::{At, Moved};
+use super::outcome::Failed;
 use super::plan::{Directory, Plan};
 use super::tree::Entry;
 use crate::file::{FileKey, PlaceId};

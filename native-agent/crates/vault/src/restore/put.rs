@@ -4,10 +4,11 @@ use std::os::fd::{AsRawFd, OwnedFd};
 
 use norn_events::wire::action::v1::FileVerdict;
 
-use super::apply::{Done, Failed, NO_STATE, Outcome, TAKEN, Work, describe};
+use super::apply::{Work, describe};
 use super::content::{hash_file, hash_of, is_same, write_version};
 use super::deed::Moved;
 use super::exact::{disturbed, put_metadata};
+use super::outcome::{Done, Failed, NO_STATE, Outcome, TAKEN};
 use super::plan::{Spot, Target, Want};
 use super::tree::Entry;
 use crate::file::{FileKey, Metadata};

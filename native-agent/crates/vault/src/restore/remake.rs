@@ -5,10 +5,11 @@ use std::os::fd::{AsRawFd, OwnedFd};
 
 use norn_events::wire::action::v1::FileVerdict;
 
-use super::apply::{Done, Failed, Outcome, Work};
+use super::apply::Work;
 use super::aside::{Aside, Staged};
 use super::content::{hash_of, write_version};
 use super::exact::{disturbed, put_metadata};
+use super::outcome::{Done, Failed, Outcome};
 use super::plan::Target;
 use super::tree::Entry;
 use crate::file::FileKey;

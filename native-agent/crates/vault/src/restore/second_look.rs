@@ -5,9 +5,10 @@ use std::os::fd::{AsRawFd, OwnedFd};
 
 use norn_events::wire::action::v1::{FileVerdict, Verdict};
 
-use super::apply::{Done, Failed, Outcome, Work};
+use super::apply::Work;
 use super::content::is_same;
 use super::exact::disturbed;
+use super::outcome::{Done, Failed, Outcome};
 use super::plan::{Target, Want};
 use super::tree::Entry;
 use crate::file::{FileKey, Metadata};
@@ -76,9 +77,10 @@ impl Work<'_> {
     }
 
     fn is_as_said(&self, one: &Settled<'_>, verdicts: &mut [FileVerdict]) -> bool {
-        let Err(Failed::Lost(mut why) | Failed::Conflict(mut why)) = self.is_still(one) else {
+        let Err(failed) = self.is_still(one) else {
             return true;
         };
+        let mut why = failed.why();
         let program = self.privileged.borrow_mut().remove(one.path);
         if let Some(Err(error)) = program.map(|program| sys::strip_privileges(program.as_raw_fd())) {
             tracing::error!(%error, "a program that lost its name keeps its privileges");

@@ -6,9 +6,10 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
-use super::apply::{Failed, Work};
+use super::apply::Work;
 use super::content::is_same;
 use super::deed::At;
+use super::outcome::Failed;
 use super::plan::Target;
 use super::put::Placed;
 use super::tree::Entry;

@@ -1,8 +1,10 @@
 //! What is lost is counted, and what was missed is found again.
+use std::time::{Duration, Instant};
+
 use norn_events::EventKind;
 use norn_probe::ProbeOptions;
 
-use crate::sensor::{Directory, Recorder, Seen, Sensor, c, in_child};
+use crate::sensor::{Directory, PATIENCE, Recorder, Seen, Sensor, c, in_child};
 
 /// By its full path: a search along PATH would be failed execs, which make a process known by themselves.
 const SLEEP: &str = "/usr/bin/sleep";
@@ -18,10 +20,11 @@ fn small_rings() -> ProbeOptions {
 
 fn poll_until(sensor: &mut Sensor, is_enough: impl Fn(&Sensor, &[Seen]) -> bool) -> Vec<Seen> {
     let mut recorder = Recorder::default();
-    for _ in 0..200 {
+    let begun = Instant::now();
+    while begun.elapsed() < PATIENCE {
         sensor
             .probe
-            .poll(std::time::Duration::from_millis(50), &mut [&mut recorder])
+            .poll(Duration::from_millis(50), &mut [&mut recorder])
             .expect("the rings work");
         if is_enough(sensor, &recorder.0) {
             return recorder.0;

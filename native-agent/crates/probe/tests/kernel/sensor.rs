@@ -51,6 +51,9 @@ pub struct Sensor {
     _turn: MutexGuard<'static, ()>,
 }
 
+/// A busy machine may take so long.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
 impl Sensor {
     pub fn start() -> Self {
         Self::with(&ProbeOptions {
@@ -134,7 +137,6 @@ impl Sensor {
 
     /// Everything, until it satisfies `is_enough`.
     pub fn events_until(&mut self, is_enough: impl Fn(&[Seen]) -> bool) -> Vec<Seen> {
-        const PATIENCE: Duration = Duration::from_secs(120);
         let deadline = Instant::now() + PATIENCE;
         let mut recorder = Recorder::default();
         while !is_enough(&recorder.0) {

@@ -368,7 +368,10 @@ impl Index {
         time: Time,
         but: Option<FileKey>,
     ) -> Option<Option<FileKey>> {
-        let at = |path: &[u8], time| self.named_so((place, path), time, but);
+        let at = |path: &[u8], time| {
+            let known = self.named_so((place, path), time, but);
+            known.filter(|(_, since)| !self.moves.has_left((place, path), *since..time))
+        };
         let known = at(path, time);
         if self.moves.is_empty() || known.is_some() && !self.moves.has_exchanges() {
             return known.map(|(holder, _)| holder);

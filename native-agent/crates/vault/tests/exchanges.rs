@@ -421,3 +421,50 @@ fn the_journal_knows_what_was_exchanged() {
 fn long_the_journal_knows_what_was_exchanged() {
     known_after_restarts(&[Place::Host, Place::Upper]);
 }
+
+/// Files of the same names in each directory, and of each its own content.
+fn alike(data: &Path) {
+    for name in ["a", "b", "c", "d"] {
+        fs::create_dir_all(data.join(name).join("inner")).unwrap();
+        for number in 0..FILES {
+            let content = format!("{name} {number} of the house\n").repeat(100);
+            fs::write(data.join(name).join(format!("f{number}.txt")), &content).unwrap();
+            fs::write(data.join(name).join(format!("inner/f{number}.txt")), &content).unwrap();
+        }
+    }
+}
+
+/// Two directories of the same names change places by three renames, and their files are replaced by ciphertext: each comes back
+/// with its own content.
+fn swapped_and_replaced(places: &[Place]) {
+    for &place in places {
+        let mut scene = Scene::new(place, alike);
+        std::thread::sleep(OLDER);
+        let (before, data) = (scene.manifest(), scene.data());
+        let scope = scene.attack(|actor| {
+            for pair in folders(&data).chunks_exact(2) {
+                let aside = with_suffix(&pair[0], ".aside");
+                actor.rename(&pair[0], &aside);
+                actor.rename(&pair[1], &pair[0]);
+                actor.rename(&aside, &pair[1]);
+            }
+            // The files of the others are not touched.
+            let attacked: Vec<_> = folders(&data).into_iter().skip(1).step_by(2).collect();
+            for path in attacked.iter().flat_map(|folder| files_in(folder)) {
+                let made = with_suffix(&path, ".tmp");
+                fs::write(&made, cipher(&fs::read(&path).unwrap())).unwrap();
+                actor.rename(&made, &path);
+            }
+        });
+        let spoiled = scene.manifest();
+        let first = scene.restore(scope);
+        assert_same(&scene, &before, &first);
+        assert_same(&scene, &spoiled, &scene.restore(first.id));
+        assert_same(&scene, &before, &scene.restore(scope));
+    }
+}
+
+#[test]
+fn files_that_were_replaced_in_directories_that_changed_places_by_renames_come_back() {
+    swapped_and_replaced(&[Place::Host, Place::Upper]);
+}

@@ -1,5 +1,6 @@
 //! Directories that were renamed, or exchanged: what was known below the old name is known below the new one.
 use std::collections::VecDeque;
+use std::ops::Range;
 
 use crate::file::PlaceId;
 use crate::places::below;
@@ -97,6 +98,16 @@ impl Moves {
             path = moved.forth(&path).unwrap_or(path);
         }
         path
+    }
+
+    /// What had this name at the begin has left it with its directory, which got another name.
+    pub fn has_left(&self, (place, path): (PlaceId, &[u8]), between: Range<Time>) -> bool {
+        let is_it = |moved: &Move| {
+            let is_here = moved.place == place && !moved.is_exchange && moved.time < between.end;
+            is_here && below(path, &moved.from).is_some()
+        };
+        let later = self.all.iter().rev();
+        later.take_while(|moved| moved.time >= between.start).any(is_it)
     }
 
     /// The names by which the file went before its directories were moved, and until when; the latest first.

@@ -468,6 +468,14 @@ describe('what a person asks for', () => {
     });
   });
 
+  it('has killed nobody when it froze or released', async () => {
+    for (const action of ['suspend', 'release'] as const) {
+      const { id } = await requestAction(store, issuer, { ...request, action });
+      await deliver(outcomeRecord(id, OutcomeState.SUCCEEDED, { killedPids: [77] }));
+      expect((await handlingOf('alert')).killedPids).not.toContain(77);
+    }
+  });
+
   it('is in the trace of the request however often it is dispatched, and in the alert’s when the request has none', async () => {
     const traceparent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`;
     const alertsOwn = `00-${'c'.repeat(32)}-${'d'.repeat(16)}-01`;

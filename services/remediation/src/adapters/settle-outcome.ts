@@ -9,6 +9,9 @@ import { isFinal, nextState, stateNamed } from '../states.ts';
 import { settleAlert } from './settle-alert.ts';
 import { dropVerdicts, keepVerdicts } from './keep-verdicts.ts';
 
+/** Whom these name has not ended. */
+const leavesAlive: ReadonlySet<string> = new Set(['suspend', 'release']);
+
 /** In the caller's transaction. */
 export async function settleOutcome(
   manager: EntityManager,
@@ -19,7 +22,8 @@ export async function settleOutcome(
   const command = await lockAlertOf(manager, sent);
   if (!command) return refuse(manager, sent);
   await settleFiles(manager, command, outcome);
-  if (outcome.killedPids.length > 0) await addKilled(manager, command.alertId, outcome.killedPids);
+  if (outcome.killedPids.length > 0 && !leavesAlive.has(command.action))
+    await addKilled(manager, command.alertId, outcome.killedPids);
   await move(manager, command, outcome);
   return 'applied';
 }

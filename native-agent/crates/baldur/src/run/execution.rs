@@ -56,7 +56,7 @@ impl Daemon {
             })
             .collect();
         self.save_frozen();
-        stopped(command, &reports)
+        stopped(command, &reports, kill)
     }
 
     fn release(&mut self, command: &Command, scopes: &[ProcessUid]) -> Outcome {
@@ -249,7 +249,7 @@ pub fn is_whole(report: &RestoreReport) -> bool {
     report.count(Verdict::Lost) + report.count(Verdict::Conflict) == 0
 }
 
-fn stopped(command: &Command, reports: &[Report]) -> Outcome {
+fn stopped(command: &Command, reports: &[Report], kill: bool) -> Outcome {
     let pids: Vec<u32> = reports
         .iter()
         .flat_map(|report| report.pids.iter().copied())
@@ -262,10 +262,14 @@ fn stopped(command: &Command, reports: &[Report]) -> Outcome {
             &format!("process {pid} is never stopped"),
         ),
         _ if pids.is_empty() => succeeded(command, "nobody of the subtree was running"),
-        _ => succeeded(command, &format!("{} processes stopped", pids.len())),
+        _ => {
+            let processes = if pids.len() == 1 { "process" } else { "processes" };
+            let done = if kill { "stopped" } else { "frozen" };
+            succeeded(command, &format!("{} {processes} {done}", pids.len()))
+        }
     };
     Outcome {
-        killed_pids: pids,
+        killed_pids: if kill { pids } else { Vec::new() },
         ..outcome
     }
 }

@@ -1,6 +1,7 @@
 // Is it over: what an alert says of its processes, as the store and the host have it. Real PostgreSQL, real ClickHouse.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { finding } from '@norn/contracts';
+import type { AlertState } from '@norn/store';
 import { type ApiTrial, startApiTrial } from './api-trial.ts';
 import { AttackBuilder, type BuiltProcess } from './attack-builder.ts';
 import { containerStart, reflex, webContainer } from './seeds/web-container.ts';
@@ -48,10 +49,10 @@ async function scene(inContainer = false): Promise<Scene> {
   return { home, attack, login, scope, t0 };
 }
 
-async function store({ home, attack, login, scope, t0 }: Scene): Promise<string> {
+async function store({ home, attack, login, scope, t0 }: Scene, state: AlertState = 'open'): Promise<string> {
   await storeTelemetry(trial, home, attack, login);
   return storeAlert(trial, home, attack, {
-    ...{ title: 'Evil', summary: 'evil ran', severity: finding.Severity.HIGH, state: 'open', scope, origin: login },
+    ...{ title: 'Evil', summary: 'evil ran', severity: finding.Severity.HIGH, state, scope, origin: login },
     ...{ firstActUs: t0, atUs: t0 + 1000 * ms },
     findings: [
       reflex({ process: scope, rule: 'r', title: 'Evil', summary: 'evil', techniques: [], us: t0 + 5, evidence: {} }),
@@ -99,6 +100,17 @@ it('what runs on a host that is heard runs, and can be killed', async () => {
   const one = await scene();
   const detail = await read(await store(one), one.home);
   expect([lifeOf(detail), killOf(detail)]).toMatchObject([[1, 0], { label: 'Kill 1 process', enabled: true }]);
+});
+
+it('nothing is calm while a process of what was remediated runs', async () => {
+  const one = await scene();
+  await read(await store(one, 'remediated'), one.home);
+  const token = await trial.tokenOf('responder', one.home.tenantId);
+  const answer = await fetch(`${trial.url}/api/v1/status`, { headers: { authorization: `Bearer ${token}` } });
+  expect(await answer.json()).toMatchObject({
+    mood: 'watch',
+    summary: expect.stringMatching(/processes of 1 remediated alert still run/),
+  });
 });
 
 it('of a silent host it is not known, neither running nor over, and since when', async () => {

@@ -35,6 +35,7 @@ export class Status {
       this.rate(tenantId),
     ]);
     const counts = hostCounts(hosts);
+    const lastAlerts = await this.views.of(tenantId, last.map(readAttack));
     return create(view.StatusViewSchema, {
       version,
       hosts: counts,
@@ -44,8 +45,8 @@ export class Status {
       eventsLost: hosts.reduce((sum, host) => sum + host.eventsLost, 0),
       eventsPerMinute: rate ?? [],
       files: totals.files,
-      lastAlerts: await this.views.of(tenantId, last.map(readAttack)),
-      ...judge(totals, counts),
+      lastAlerts,
+      ...judge(totals, counts, lastAlerts),
       time: new Date().toISOString(),
       telemetryUnavailable: rate === null,
     });
@@ -85,7 +86,16 @@ function severityCounts({
   return { informational, low: of('low'), medium: of('medium'), high: of('high'), critical: of('critical') };
 }
 
-function judge(totals: AlertTotals, hosts: Counts): { mood: string; summary: string } {
+/** Somebody undid what it had done, and it goes on. */
+function goesOn({ state, runningProcesses }: view.AlertView): boolean {
+  return state === 'remediated' && runningProcesses > 0;
+}
+
+function judge(
+  totals: AlertTotals,
+  hosts: Counts,
+  lastAlerts: readonly view.AlertView[],
+): { mood: string; summary: string } {
   const open = severityCounts(totals);
   const urgent = open.critical + open.high;
   if (urgent > 0) {
@@ -98,6 +108,8 @@ function judge(totals: AlertTotals, hosts: Counts): { mood: string; summary: str
   const worries: string[] = [];
   const waiting = open.medium + open.low + open.informational;
   if (waiting > 0) worries.push(`${counted(waiting, 'alert')} to look at`);
+  const running = lastAlerts.filter(goesOn).length;
+  if (running > 0) worries.push(`processes of ${counted(running, 'remediated alert')} still run`);
   if (hosts.silent > 0) worries.push(`${counted(hosts.silent, 'host')} silent`);
   if (hosts.degraded > 0) worries.push(`${counted(hosts.degraded, 'host')} with degraded protection`);
   if (worries.length > 0) return { mood: 'watch', summary: `Nothing is on fire; ${listed(worries)}.` };

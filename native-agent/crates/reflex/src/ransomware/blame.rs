@@ -10,6 +10,8 @@ pub const THRESHOLD: f32 = 4.5;
 pub const THRESHOLD_FOREIGN: f32 = 2.5;
 /// A process is blamed instead of its ancestor when it holds at least this part of what stands against the ancestor.
 pub const HOLDS: f32 = 0.8;
+/// Less than one file of its own, which has faded.
+const PART: f32 = 0.4;
 /// Who did it, and who may be blamed for it.
 pub struct Actor {
     pub uid: ProcessUid,
@@ -24,8 +26,8 @@ impl Actor {
 }
 
 /// Workers are blamed through the process that forked them, as long as it is the same program and more than one of them
-/// is at it, however many forks lie between. A parent of another kind (a shell, a build, a server) is not drawn in by what
-/// one child did alone.
+/// is at it, however many forks lie between; so is a chain in which each does a part and forks the next. A parent of another kind
+/// (a shell, a build, a server) is not drawn in by what one child did alone.
 pub fn climb(candidates: &[ProcessUid], totals: &[f32], (holder, context): (usize, &Context<'_>)) -> usize {
     let image = |at: usize| Some(process_of(candidates[at], context)?.image.path.clone());
     let own = image(holder);
@@ -35,7 +37,9 @@ pub fn climb(candidates: &[ProcessUid], totals: &[f32], (holder, context): (usiz
     (holder + 1..candidates.len())
         .take_while(|&above| image(above) == own)
         .fold(holder, |at, above| {
-            if totals[at] < HOLDS * totals[above] {
+            let has_part = || totals[above] > totals[at] + PART;
+            let hands_on = || is_forked_from(candidates[above], candidates[at], context);
+            if totals[at] < HOLDS * totals[above] || has_part() && hands_on() {
                 above
             } else {
                 at

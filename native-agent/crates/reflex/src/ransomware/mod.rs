@@ -475,7 +475,10 @@ impl Ransomware {
         let holder = (0..candidates.len()).find(|&at| {
             totals[at] >= threshold(candidates[at], actor, context)
                 && self.may_be_blamed(candidates[at], actor, (now_ns, context))
-                && totals[..at].iter().all(|&below| below < HOLDS * totals[at])
+                && (0..at).all(|below| {
+                    totals[below] < HOLDS * totals[at]
+                        || is_forked_from(candidates[at], candidates[below], context)
+                })
         })?;
         let at = climb(candidates, &totals, (holder, context));
         let scope = candidates[at];

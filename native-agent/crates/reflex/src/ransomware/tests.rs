@@ -682,3 +682,25 @@ fn who_makes_a_canary_or_works_beside_it_does_nothing() {
     world.overwrite(editor, "/home/anywhere/.a-canary.txt", (TEXT, TEXT));
     assert!(world.firing().is_none());
 }
+
+/// Each encrypts one file, forks the next and ends.
+#[test]
+fn a_chain_of_processes_with_one_file_each_is_blamed_from_its_first() {
+    let mut world = World::new();
+    let shell = world.process("/usr/bin/bash", None);
+    let first = world.process("/srv/x/chain", Some(shell));
+    let (mut last, mut number) = (first, 0);
+    let firing = loop {
+        encrypt_in_place(&mut world, last, number..number + 1);
+        if let Some(firing) = world.firing() {
+            break firing;
+        }
+        number += 1;
+        assert!(number < 9, "nothing fires");
+        let next = world.process("/srv/x/chain", Some(last));
+        world.end(last);
+        last = next;
+    };
+    assert_eq!(firing.scope, world.uid(first));
+    assert_eq!(firing.files_changed, 5);
+}

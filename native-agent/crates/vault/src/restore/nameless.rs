@@ -24,8 +24,8 @@ use crate::table::LOCAL;
 
 /// How the kernel ends the name of a mounted file or directory that was removed.
 const REMOVED: &[u8] = b"//deleted";
-const OUT_OF_REACH: &str = "it had lost its name before, and no mount leads to it: what has the name now is another file, and was \
-                            left as it is";
+const OUT_OF_REACH: &str = "it had lost its name before it was changed, or had been moved out of what is protected, and no mount leads to \
+                            it: nothing was put under its name";
 const PLACED: &str = "it has lost its name: it is put back where it is mounted";
 
 /// A file that the scope changed, and that has no name.

@@ -95,7 +95,7 @@ fn what_a_started_program_does_first_is_asked_about_before() {
             break;
         }
     }
-    assert_eq!(held.len(), turns(), "so many were hooked");
+    assert_eq!(held.len(), turns(), "starts that were hooked");
     print_held("what was started", held);
     scene.shell.end();
 }

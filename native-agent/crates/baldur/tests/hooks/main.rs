@@ -311,6 +311,7 @@ fn what_a_hooked_program_destroys_was_kept_before() {
 #[test]
 fn what_a_started_rm_destroys_first_was_kept_before() {
     const TIMES: usize = 200;
+    const ROUNDS_MAX: usize = 5;
     let home = Home::new("start");
     let data = home.0.join("data");
     std::fs::create_dir_all(&data).unwrap();
@@ -342,30 +343,38 @@ fn what_a_started_rm_destroys_first_was_kept_before() {
     comes_to_be("the hook", || shell.is_hooked());
     let content = |number: usize| format!("{number:07} ").repeat(SMALLEST_LARGE / 8);
     let path = |number: usize| data.join(format!("large{number}"));
-    for number in 0..TIMES {
+    let mut start = |number: usize| {
         std::fs::write(path(number), content(number)).unwrap();
-        assert_eq!(
-            shell.tell(&format!("{} {}", rm.display(), path(number).display())),
-            0
-        );
+        let line = format!("{} {}", rm.display(), path(number).display());
+        assert_eq!(shell.tell(&line), 0);
         assert!(!path(number).exists());
         // Fifty starts a second are followed.
         std::thread::sleep(Duration::from_millis(25));
-    }
-    // Told every ten seconds. A busy machine lets some start before anybody follows them: each is counted.
-    let (kept, late) = scene.tyr.until("what became of each start", |message| {
-        let baldur_message::Message::Hello(hello) = message else {
-            return None;
-        };
-        let kept = number_before(&capability(hello, "hook.preimage").detail, " kept");
-        let late = number_before(&capability(hello, "hook.calls").detail, " too late");
-        (kept + late >= TIMES).then_some((kept, late))
-    });
-    assert!(kept * 4 >= TIMES, "{kept} kept, {late} too late");
+    };
+    // A busy machine lets some start before anybody follows them: each is counted, and in a calm round at most a quarter.
+    let (mut started, mut late_before) = (0, 0);
+    let kept = loop {
+        (started..started + TIMES).for_each(&mut start);
+        started += TIMES;
+        // Told every ten seconds.
+        let (kept, late) = scene.tyr.until("what became of each start", |message| {
+            let baldur_message::Message::Hello(hello) = message else {
+                return None;
+            };
+            let kept = number_before(&capability(hello, "hook.preimage").detail, " kept");
+            let late = number_before(&capability(hello, "hook.calls").detail, " too late");
+            (kept + late >= started).then_some((kept, late))
+        });
+        if (late - late_before) * 4 <= TIMES {
+            break kept;
+        }
+        assert!(started < ROUNDS_MAX * TIMES, "{kept} kept, {late} too late");
+        late_before = late;
+    };
     restore(&mut scene.tyr, shell.pid());
     let is_back =
         |number: &usize| std::fs::read_to_string(path(*number)).is_ok_and(|text| text == content(*number));
-    let back = (0..TIMES).filter(is_back).count();
+    let back = (0..started).filter(is_back).count();
     assert!(back >= kept, "{back} are back of {kept} that were kept");
 }
 

@@ -51,7 +51,7 @@ pub struct Sensor {
     _turn: MutexGuard<'static, ()>,
 }
 
-/// A busy machine may take so long.
+/// What a test waits for comes within this, also on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
 impl Sensor {

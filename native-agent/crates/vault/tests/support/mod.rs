@@ -38,7 +38,7 @@ static ALONE: Mutex<()> = Mutex::new(());
 /// Two on one host learn each other's containers, and each waits for the other's answer whenever it copies a file of them.
 const ALONE_ON_HOST: &str = "/var/tmp/norn-vault-test.lock";
 
-/// So long an open waits in tests that are not about that: on a busy machine no pre-image is late for it.
+/// How long an open waits in tests that are not about that: also on a busy machine its pre-image comes within this.
 const PATIENT: Duration = Duration::from_secs(5);
 static AS_SHIPPED: AtomicBool = AtomicBool::new(false);
 

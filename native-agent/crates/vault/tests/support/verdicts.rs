@@ -67,7 +67,7 @@ pub fn assert_same_or_late(scene: &Scene, before: &Manifest, report: &RestoreRep
     late
 }
 
-/// The same, and each of so many files was put back, but for those.
+/// The same, and as many as `files` were put back, but for those.
 #[track_caller]
 pub fn assert_restored(scene: &Scene, before: &Manifest, report: &RestoreReport, files: usize) {
     let late = assert_same_or_late(scene, before, report);

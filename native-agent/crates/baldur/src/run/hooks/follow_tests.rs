@@ -58,7 +58,7 @@ impl Shell {
                 Err(InjectError::Blind(Blind::Gone { .. })) => {}
                 other => return other.unwrap(),
             }
-            // So many are followed in a second.
+            // At most `PER_SECOND_MAX` are followed in a second.
             thread::sleep(Duration::from_secs(1) / PER_SECOND_MAX);
         }
         panic!("{STARTS_MAX} times not hooked: {}", line());

@@ -92,7 +92,7 @@ function alertTable(alerts: readonly ShownAlert[]): string {
   const rows = alerts.map((alert) => [
     alert.id.slice(0, 12),
     alert.severity,
-    [alert.stateText.toLowerCase(), ...livesOf(alert)].join(', '),
+    [alert.stateText.toLowerCase(), alert.livesText].filter((text) => text !== '').join(', '),
     alert.containerId.slice(0, 12) || 'host',
     alert.hostName,
     fileSentence(alert),
@@ -100,12 +100,6 @@ function alertTable(alerts: readonly ShownAlert[]): string {
     alert.title,
   ]);
   return columns([['ALERT', 'SEVERITY', 'STATE', 'CONTAINER', 'HOST', 'FILES', 'WHEN', 'WHAT'], ...rows]);
-}
-
-/** What of it runs, or may run: it is not over. */
-function livesOf({ state, runningProcesses: running, unknownProcesses: unknown }: ShownAlert): string[] {
-  if (state === 'released' || running + unknown === 0) return [];
-  return [running > 0 ? `${String(running)} still ${running === 1 ? 'runs' : 'run'}` : 'not known whether it runs'];
 }
 
 /** "7 restored, 3 removed, 2 in conflict", or "–". */

@@ -113,7 +113,9 @@ describe('what is not known', () => {
     expect(nextOf(killed, lives)).toMatch(
       /^Whether 2 processes of it still run is not known since 2026-11-29 16:40 UTC/,
     );
-    expect(alertView(killed, place, lives)).toMatchObject({ runningProcesses: 0, unknownProcesses: 2 });
+    expect(alertView(killed, place, lives)).toMatchObject({
+      ...{ runningProcesses: 0, unknownProcesses: 2, livesText: 'not known whether it runs' },
+    });
   });
 
   it('is not called over while its events are not read', () => {

@@ -56,6 +56,7 @@ export function alertView(attack: Attack, place: Place, lives: Running): view.Al
     version: handling.version,
     runningProcesses: lives.running,
     unknownProcesses: lives.unknown,
+    livesText: livesText(handling, lives),
     livesKnownAt: lives.knownAt === 0 ? '' : new Date(lives.knownAt).toISOString(),
   });
 }
@@ -64,6 +65,12 @@ export function alertView(attack: Attack, place: Place, lives: Running): view.Al
 export function stateText({ state, filesConflict, filesLost }: AlertHandling): string {
   if (state !== 'stopped') return sentenceCase(state);
   return ['Stopped', ...waiting(filesConflict, filesLost)].join(', ');
+}
+
+/** "2 of it still run": it is not over. */
+function livesText({ state }: AlertHandling, { running, unknown }: Running): string {
+  if (state === 'released' || running + unknown === 0) return '';
+  return running > 0 ? `${running} of it still ${running === 1 ? 'runs' : 'run'}` : 'not known whether it runs';
 }
 
 function fileCounts({ handling }: Attack): view.FileCounts {

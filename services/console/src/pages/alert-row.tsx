@@ -29,15 +29,12 @@ export function AlertRow({ alert, current = false }: { alert: Alert; current?: b
   );
 }
 
-/** What of it runs, or may run: it is not over. */
 function Lives({ alert }: { alert: Alert }): ReactElement | null {
-  const { runningProcesses: running, unknownProcesses: unknown } = alert;
-  if (running + unknown === 0 || alert.state === 'released') return null;
-  const runs = running === 1 ? 'runs' : 'run';
-  const told = running > 0 ? `${running} of it still ${runs}` : 'not known whether it runs';
+  if (alert.livesText === '') return null;
+  const tone = alert.runningProcesses > 0 ? 'text-high' : 'text-medium';
   return (
-    <span className={`block text-xs ${running > 0 ? 'text-high' : 'text-medium'}`} title={alert.response}>
-      {told}
+    <span className={`block text-xs ${tone}`} title={alert.response}>
+      {alert.livesText}
     </span>
   );
 }

@@ -1,9 +1,11 @@
 // Who may do what at the real broker: each stage what its row of the flow says, others nothing.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type TopicName,
   busIdentities,
+  createConsumer,
   createKafka,
   downlink,
   ensureAccess,
@@ -13,7 +15,7 @@ import {
 } from '@norn/bus';
 import { createAuthority, type Issued } from '@norn/embedded/certificates';
 import { issueIdentity, makeSecrets } from '@norn/ingest/testing';
-import { startKafka, type TestBus, type TestKafka } from '@norn/testkit';
+import { makeTestKeys, startKafka, type TestBus, type TestKafka } from '@norn/testkit';
 import {
   AclOperationTypes,
   AclPermissionTypes,
@@ -167,6 +169,29 @@ it('rights that the flow no longer gives are taken at the next start', async () 
   while ((await mayRead()) === '') continue;
   expect(await mayRead()).toBe('TOPIC_AUTHORIZATION_FAILED');
   await admin.disconnect();
+});
+
+it('a consumer is there when its group took it, not when it asked', async () => {
+  const admin = createKafka(kafka.bus, 'norn-access-test').admin();
+  await admin.connect();
+  const storage = { ...any, principal: 'User:norn-storage', resourceType: AclResourceTypes.GROUP };
+  await admin.deleteAcls({ filters: [storage] });
+  await admin.disconnect();
+  const mayJoin = (): Promise<string> => as(kafka.busOf('storage'), (broker) => broker.join('norn.storage.asked'));
+  while ((await mayJoin()) === '') continue;
+  const keys = makeTestKeys();
+  let isThere = false;
+  const starting = createConsumer(
+    { ...keys, ...kafka.busOf('storage') },
+    { groupId: 'norn.storage', handlers: new Map([['facts' as const, () => Promise.resolve()]]) },
+  ).finally(() => (isThere = true));
+  await sleep(2_000);
+  expect(isThere).toBe(false);
+  await ensureAccess(kafka.bus);
+  const consumer = await starting;
+  expect(consumer.connected).toBe(true);
+  await consumer.close();
+  keys.remove();
 });
 
 describe('each port of the broker', () => {

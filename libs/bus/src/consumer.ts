@@ -97,6 +97,7 @@ class SupervisedConsumer implements BusConsumer {
   private readonly names: ReadonlyMap<string, TopicName>;
   private readonly proven: ProvenRecords;
   private supervised: Promise<void> = Promise.resolve();
+  private readonly member = Promise.withResolvers<undefined>();
   private closing = false;
   private consumer: Consumer | undefined;
   private working: Promise<void> = Promise.resolve();
@@ -113,19 +114,17 @@ class SupervisedConsumer implements BusConsumer {
     this.deadLetters = new DeadLetters(config, this.stage);
   }
 
-  /** Resolves when it runs for the first time. */
+  /** Resolves when the group took it for the first time. */
   start(): Promise<void> {
-    return new Promise((resolve) => {
-      const supervision = {
-        create: () => this.create(),
-        begin: (consumer: Consumer) => this.begin(consumer),
-        lost: (reason: string) => {
-          this.lost(reason);
-        },
-        signal: this.stopped.signal,
-      };
-      this.supervised = supervise(supervision, resolve);
+    this.supervised = supervise({
+      create: () => this.create(),
+      begin: (consumer) => this.begin(consumer),
+      lost: (reason) => {
+        this.lost(reason);
+      },
+      signal: this.stopped.signal,
     });
+    return this.member.promise;
   }
 
   async close(): Promise<void> {
@@ -180,6 +179,7 @@ class SupervisedConsumer implements BusConsumer {
 
   private joined({ payload }: ConsumerGroupJoinEvent): void {
     this.connected = true;
+    this.member.resolve(undefined);
     this.commits.joined((payload as unknown as { readonly generationId: number }).generationId);
     const assigned = new Set<string>();
     for (const [topic, partitions] of Object.entries(payload.memberAssignment)) {

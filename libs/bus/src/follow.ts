@@ -98,7 +98,7 @@ class Reader implements Follower {
       },
       signal: this.stopped.signal,
     };
-    this.supervised = supervise(supervision, () => undefined);
+    this.supervised = supervise(supervision);
   }
 
   async close(): Promise<void> {

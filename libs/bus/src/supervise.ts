@@ -5,7 +5,7 @@ import { backOff } from './failure.ts';
 
 export interface Supervision {
   readonly create: () => Consumer;
-  /** Connects, subscribes and runs. */
+  /** Connects, subscribes and runs. That it resolves does not say that the group took it: kafkajs tells of a failed join as of a crash. */
   readonly begin: (consumer: Consumer) => Promise<void>;
   /** The consumer is gone; another takes its place unless `signal` is aborted. */
   readonly lost: (reason: string) => void;
@@ -15,15 +15,14 @@ export interface Supervision {
 /** A run this long is a success: the next failure is waited for as if it were the first. */
 const steadyMs = 10_000;
 
-/** Returns when `signal` is aborted and the last consumer has left its group. `begun` is called whenever one runs. */
-export async function supervise({ create, begin, lost, signal }: Supervision, begun: () => void): Promise<void> {
+/** Returns when `signal` is aborted and the last consumer has left its group. */
+export async function supervise({ create, begin, lost, signal }: Supervision): Promise<void> {
   for (let attempt = 0; !signal.aborted; attempt++) {
     const consumer = create();
     const startedAt = performance.now();
     const ended = untilEnded(consumer, signal);
     try {
       await begin(consumer);
-      begun();
       const reason = await ended;
       if (reason !== '') lost(reason);
     } catch (error) {

@@ -1,7 +1,7 @@
 // Is it over: what an alert says of its processes, as the store and the host have it. Real PostgreSQL, real ClickHouse.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { finding } from '@norn/contracts';
-import type { AlertState } from '@norn/store';
+import { CommandRecord, type AlertState } from '@norn/store';
 import { type ApiTrial, startApiTrial } from './api-trial.ts';
 import { AttackBuilder, type BuiltProcess } from './attack-builder.ts';
 import { containerStart, reflex, webContainer } from './seeds/web-container.ts';
@@ -139,6 +139,18 @@ it('what a restarted agent, or one after a reboot, does not find running has end
     [1000, true, true],
     [1001, false, false],
   ]);
+});
+
+it('a kill names what runs and has no parent any more: an agent that started since could not find it', async () => {
+  const one = await scene();
+  const orphan = one.attack.process(one.scope, { pid: 1001, startUs: one.t0 + 5, commands: ['miner'] });
+  one.attack.event(orphan, { kind: 4, us: one.t0 + 3 * hour, path: '' });
+  const id = await store(one);
+  expect(killOf(await read(id, one.home))).toMatchObject({ label: 'Kill 1 process' });
+  const headers = { authorization: `Bearer ${await trial.tokenOf('responder', one.home.tenantId)}` };
+  await fetch(`${trial.url}/api/v1/alerts/${id}/kill`, { method: 'POST', headers });
+  const { scopeUids } = await trial.control.manager.findOneByOrFail(CommandRecord, { alertId: id });
+  expect(scopeUids).toEqual([one.scope.uid, orphan.uid]);
 });
 
 it('an end that the agent found after a gap is an end', async () => {

@@ -35,7 +35,12 @@ export interface ActionRequest {
   readonly traceparent?: string;
   /** Of `restore-conflicts`: only these files, as the alert shows them; none: all. */
   readonly paths?: readonly string[];
+  /** Of a kill: what runs of the attack, 32 hex each. An agent that started since does not know whose descendant an orphan is. */
+  readonly running?: readonly string[];
 }
+
+/** A host takes no command that names more processes. */
+const SCOPES_MAX = 1_000;
 
 /**
  * Issues the command. Throws `alert_unknown` (also for another tenant's), `action_pending` when the same one is on its way (of those that put
@@ -51,7 +56,7 @@ export async function requestAction(
     if (!locked) return undefined;
     await refusePending(manager, request);
     const { action, requestedBy, traceparent = '', paths = [] } = request;
-    const what = await scopeOf(manager, issuer, locked, action);
+    const what = withRunning(await scopeOf(manager, issuer, locked, action), request.running);
     if (isOfContainer(action) && locked.containerId === '') throw noContainer(locked);
     const id = await issueCommand(manager, issuer, locked, { action, requestedBy, traceparent, paths, ...what });
     return manager.findOneByOrFail(CommandRecord, { id });
@@ -115,6 +120,11 @@ async function scopeOf(
   if (action !== 'restore-conflicts') return meant;
   const earlier = await restoredScopes(manager, handling);
   return { ...meant, scopeUids: [...new Set([...meant.scopeUids, ...earlier])] };
+}
+
+/** First what is blamed: it reaches what it started, and what is not known yet. */
+function withRunning(order: Order, running: readonly string[] = []): Order {
+  return { ...order, scopeUids: [...new Set([...order.scopeUids, ...running])].slice(0, SCOPES_MAX) };
 }
 
 /** A conflict is of the restore that met it, which may have been about more. */

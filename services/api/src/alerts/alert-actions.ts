@@ -3,7 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { NornError } from '@norn/base';
 import type { view } from '@norn/contracts';
 import { findingsToRestore } from '@norn/response';
-import { type ActionName, type PersonIssuer, archiveAlert, requestAction } from '@norn/store';
+import { type ActionName, type ActionRequest, type PersonIssuer, archiveAlert, requestAction } from '@norn/store';
 import { currentTraceparent } from '@norn/telemetry';
 import { DataSource } from 'typeorm';
 import type { Principal } from '../access/principal.ts';
@@ -29,7 +29,7 @@ export class AlertActions {
     { tenantId, userName }: Principal,
     alertId: string,
     action: ActionName,
-    paths: readonly string[] = [],
+    what: Pick<ActionRequest, 'paths' | 'running'> = {},
   ): Promise<view.CommandView> {
     const command = await requestAction(this.database, this.issuer, {
       tenantId,
@@ -37,7 +37,7 @@ export class AlertActions {
       action,
       requestedBy: userName,
       traceparent: currentTraceparent(),
-      paths,
+      ...what,
     });
     const [commandView] = await this.installation.commandViews(tenantId, [command]);
     if (commandView === undefined) throw new NornError('internal', `Command ${command.id} has no view`);

@@ -60,6 +60,12 @@ export class AlertDetails {
     return compose({ attack, place: placeOf(attack), commands, policies, role, ...read });
   }
 
+  /** Uids of its processes, 32 hex each; none of an alert that the tenant does not have. */
+  async stillRunning(tenantId: string, id: string): Promise<string[]> {
+    const handling = await this.control.alert(tenantId, id);
+    return handling === null ? [] : this.views.stillRunning(tenantId, readAttack(handling));
+  }
+
   /** A page of its files, what was lost first. */
   async moreFiles(tenantId: string, id: string, offset: number): Promise<view.FileList> {
     const attack = readAttack(await this.handling(tenantId, id));

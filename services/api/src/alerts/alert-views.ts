@@ -28,6 +28,16 @@ export class AlertViews {
     return (await this.viewOf(tenantId, [attack]))(attack);
   }
 
+  /** Uids, 32 hex each, of what runs of it as far as anybody knows, by the newest summary that is there in time. */
+  async stillRunning(tenantId: string, attack: Attack): Promise<string[]> {
+    const { id, hostId } = attack.handling;
+    await this.summaries.of(tenantId, attack);
+    const left = (await this.summaries.unended(tenantId, [id])).get(id) ?? [];
+    const asked = new Map([[hostId, new Map(left.map((process) => [process.uid, process]))]]);
+    const lives = (await this.livesOf(tenantId, asked)).get(hostId);
+    return left.map(({ uid }) => uid).filter((uid) => lives?.ends.has(uid) === false);
+  }
+
   private async viewOf(tenantId: string, attacks: readonly Attack[]): Promise<(attack: Attack) => view.AlertView> {
     const [placeOf, lifeOf] = await Promise.all([this.places.of(tenantId, attacks), this.running(tenantId, attacks)]);
     return (attack) => alertView(attack, placeOf(attack), lifeOf(attack));

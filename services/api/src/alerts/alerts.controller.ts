@@ -66,9 +66,15 @@ export class AlertsController {
   }
 
   @Post(':id/kill')
-  @Route({ summary: 'Kills what the alert blames', access: 'responder', answers: view.CommandViewSchema, status: 201 })
+  @Route({
+    summary: 'Kills what the alert blames, and what its page says runs',
+    access: 'responder',
+    answers: view.CommandViewSchema,
+    status: 201,
+  })
   async kill(@Asking() asking: Principal, @Param('id', idInPath) id: string): Promise<object> {
-    return emit(view.CommandViewSchema, await this.actions.request(asking, id, 'kill'));
+    const running = await this.details.stillRunning(asking.tenantId, id);
+    return emit(view.CommandViewSchema, await this.actions.request(asking, id, 'kill', { running }));
   }
 
   @Post(':id/kill-container')
@@ -161,7 +167,7 @@ export class AlertsController {
     @Param('id', idInPath) id: string,
     @Query(new Parsed(conflictsQuery)) { path }: ConflictsQuery,
   ): Promise<object> {
-    return emit(view.CommandViewSchema, await this.actions.request(asking, id, 'restore-conflicts', path));
+    return emit(view.CommandViewSchema, await this.actions.request(asking, id, 'restore-conflicts', { paths: path }));
   }
 
   @Post(':id/undo')

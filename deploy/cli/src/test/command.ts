@@ -8,10 +8,11 @@ import { Argument, Option, type Command } from 'commander';
 import { write } from '../print/columns.ts';
 import { provideParts, provideSystem } from '../provide-system.ts';
 import { repository } from '../up/installation.ts';
-import { kinds, planRuns, type Kind } from './plan.ts';
+import { again } from './again.ts';
+import { kinds, planRuns, type Kind, type TestRun } from './plan.ts';
 import { provideKubernetes } from './kubernetes.ts';
 import { runTests } from './run.ts';
-import { add, longest, nothing, unexcused, type Skip, type Tally } from './tally.ts';
+import { add, longest, nothing, unexcused, type Failure, type Skip, type Tally } from './tally.ts';
 
 export function registerTestCommand(program: Command): void {
   program
@@ -38,12 +39,20 @@ async function test(given: string | undefined, options: { only?: Kind }): Promis
   for (const run of planRuns(only, pattern)) {
     write(`\n── ${run.kind}: ${run.runner}`);
     const began = Date.now();
-    tally = add(tally, await runTests(run, pattern !== undefined));
+    tally = add(tally, await runAndRepeat(run, pattern !== undefined));
     write(`── ${run.kind}: ${run.runner} took ${seconds(Date.now() - began)}`);
   }
   if (pattern !== undefined && tally.passed + tally.failed + tally.skipped.length === 0)
     throw new NornError('tests_not_found', `No test has «${pattern}» in its name, and no file of tests in its path`);
   report(tally);
+}
+
+async function runAndRepeat(run: TestRun, byPattern: boolean): Promise<Tally> {
+  const tally = await runTests(run, byPattern);
+  return again(run, tally, (alone, failure) => {
+    write(`\n── ${run.kind}: again, alone: ${nameOf(failure)}`);
+    return runTests(alone, true);
+  });
 }
 
 // Tests that need containers say so themselves; all others run without.
@@ -63,8 +72,20 @@ function report(tally: Tally): void {
   showTimes(tally);
   const failed = tally.failed + refused.length;
   const skipped = tally.skipped.length - refused.length;
+  showOdd(tally);
   write(`\n${tally.passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
   if (failed > 0) process.exitCode = 1;
+}
+
+function nameOf({ test, file }: Failure): string {
+  return [file === '' ? '' : relative(repository, file), test].filter((part) => part !== '').join(': ');
+}
+
+/** Before the figures, which are the last line: CI shows little of what was said before. */
+function showOdd({ failures, unstable }: Tally): void {
+  if (failures.length > 0) write('\nFailed:');
+  for (const failure of failures) write(`  ${nameOf(failure)}`);
+  if (unstable.length > 0) write(`\nunstable: ${unstable.length}: ${unstable.join(', ')}`);
 }
 
 const timesShown = 12;

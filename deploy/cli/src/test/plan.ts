@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { processEnvironment } from '@norn/config';
 import { repository } from '../up/installation.ts';
 import { askedFor, kubernetesIsBuilt } from './kubernetes.ts';
+import type { Failure } from './tally.ts';
 
 export const kinds = ['unit', 'kernel', 'e2e', 'kubernetes', 'long'] as const;
 /**
@@ -83,6 +84,34 @@ function ignored(kind: Kind, chosen: readonly string[], options: readonly string
     args: ['test', ...chosen, '--workspace', '--locked', '--no-fail-fast', ...how],
     cwd: agent,
   };
+}
+
+/** The run of one test that failed; undefined for one of which a single failure is one too many. */
+export function planAgain(run: TestRun, { test, file }: Failure): TestRun | undefined {
+  if (strict.some((one) => one.test(file === '' ? test : file))) return undefined;
+  if (run.runner === 'jest') return { ...run, args: againByJest(test, file) };
+  const [options, how] = splitAt(run.args, '--');
+  const kept = options.filter((option) => option === 'test' || option.startsWith('--'));
+  return {
+    ...run,
+    args: [...kept, test, '--', '--exact', ...how.filter((word) => word !== '--skip' && word !== longTest)],
+  };
+}
+
+/** Exactness, hostile use and rollback: what fails there once loses rows, lets somebody in or leaves a file. */
+const strict = [
+  /test\/(stages|bus|stores|remediation|fuzz|long|migrations)\//,
+  /(^|::|_)(races|races?_|undo|undone|rollback|forged|hostile|privileged)/,
+];
+
+function againByJest(test: string, file: string): string[] {
+  const name = test === '' ? [] : ['--testNamePattern', `^${test.replace(/[$()*+.?[\\\]^{|}]/g, '\\$&')}$`];
+  return ['--runInBand', '--runTestsByPath', file, ...name];
+}
+
+function splitAt(args: readonly string[], mark: string): [string[], string[]] {
+  const at = args.indexOf(mark);
+  return at < 0 ? [[...args], []] : [args.slice(0, at), args.slice(at + 1)];
 }
 
 function jest(kind: Kind, ...args: string[]): TestRun {

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { processEnvironment } from '@norn/config';
 import { repository } from '../up/installation.ts';
 import type { TestRun } from './plan.ts';
-import { tallyCargo, tallyJest, type Tally } from './tally.ts';
+import { nothing, tallyCargo, tallyJest, type Tally } from './tally.ts';
 
 const outputBytesMax = 16 * 1024 * 1024;
 
@@ -31,7 +31,7 @@ async function runJest(run: TestRun, byPattern: boolean): Promise<Tally> {
     try {
       return tallyJest(readFileSync(report, 'utf8'), byPattern);
     } catch {
-      return { passed: 0, failed: exitCode === 0 ? 0 : 1, skipped: [], times: [] }; // Jest ended before it could report.
+      return { ...nothing, failed: exitCode === 0 ? 0 : 1 }; // Jest ended before it could report.
     }
   } finally {
     rmSync(folder, { recursive: true, force: true });

@@ -1,4 +1,4 @@
-import { add, longest, tallyCargo, tallyJest, unexcused } from './tally.ts';
+import { add, longest, nothing, tallyCargo, tallyJest, unexcused } from './tally.ts';
 
 const report = (extra: object): string =>
   JSON.stringify({ numPassedTests: 2, numFailedTests: 1, numRuntimeErrorTestSuites: 0, testResults: [], ...extra });
@@ -28,14 +28,36 @@ describe('the tally of a test run', () => {
     expect(tallyCargo(output, 101)).toMatchObject({ passed: 4, failed: 2, skipped: [] });
   });
 
+  it('names what failed', () => {
+    const lines = [
+      'test pack::keeps ... ok',
+      'test lease::waits ... FAILED',
+      'test result: FAILED. 1 passed; 1 failed;',
+    ];
+    expect(tallyCargo(lines.join('\n'), 101).failures).toEqual([{ test: 'lease::waits', file: '' }]);
+    const assertionResults = [
+      { fullName: 'one', status: 'passed' },
+      { fullName: 'two', status: 'failed' },
+    ];
+    const testResults = [
+      { name: '/a.spec.ts', status: 'failed', assertionResults },
+      { name: '/b.spec.ts', status: 'failed', assertionResults: [] },
+    ];
+    expect(tallyJest(report({ testResults }), false).failures).toEqual([
+      { test: 'two', file: '/a.spec.ts' },
+      { test: '', file: '/b.spec.ts' },
+    ]);
+  });
+
   it('counts a crate that does not compile as a failure', () => {
     expect(tallyCargo('error[E0432]: unresolved import', 101).failed).toBe(1);
   });
 
   it('adds runs up', () => {
-    const one = { passed: 1, failed: 0, skipped: ['a'], times: [{ name: 'x', ms: 1 }] };
-    const other = { passed: 2, failed: 1, skipped: ['b'], times: [{ name: 'y', ms: 2 }] };
+    const one = { ...nothing, passed: 1, failed: 0, skipped: ['a'], times: [{ name: 'x', ms: 1 }] };
+    const other = { ...nothing, passed: 2, failed: 1, skipped: ['b'], times: [{ name: 'y', ms: 2 }] };
     expect(add(one, other)).toEqual({
+      ...nothing,
       passed: 3,
       failed: 1,
       skipped: ['a', 'b'],

@@ -3,10 +3,21 @@
 export interface Tally {
   readonly passed: number;
   readonly failed: number;
+  /** Of the failed ones those that the runner names. */
+  readonly failures: readonly Failure[];
+  /** Names of tests that failed, and passed when they were run again alone. */
+  readonly unstable: readonly string[];
   /** Names of the tests that were not run. */
   readonly skipped: readonly string[];
   /** What was timed: files of tests, whole runs. */
   readonly times: readonly Time[];
+}
+
+export interface Failure {
+  /** In full; empty for a file that could not be loaded. */
+  readonly test: string;
+  /** Absolute; empty where the runner finds a test by its name alone. */
+  readonly file: string;
 }
 
 export interface Time {
@@ -14,12 +25,14 @@ export interface Time {
   readonly ms: number;
 }
 
-export const nothing: Tally = { passed: 0, failed: 0, skipped: [], times: [] };
+export const nothing: Tally = { passed: 0, failed: 0, failures: [], unstable: [], skipped: [], times: [] };
 
 export function add(one: Tally, other: Tally): Tally {
   return {
     passed: one.passed + other.passed,
     failed: one.failed + other.failed,
+    failures: [...one.failures, ...other.failures],
+    unstable: [...one.unstable, ...other.unstable],
     skipped: [...one.skipped, ...other.skipped],
     times: [...one.times, ...other.times],
   };
@@ -39,6 +52,7 @@ interface JestReport {
 
 interface FileResult {
   readonly name: string;
+  readonly status?: string;
   readonly startTime: number;
   readonly endTime: number;
   readonly assertionResults: readonly { fullName: string; status: string }[];
@@ -52,11 +66,20 @@ export function tallyJest(json: string, byPattern: boolean): Tally {
   return {
     passed: report.numPassedTests,
     failed: report.numFailedTests + report.numRuntimeErrorTestSuites,
+    failures: report.testResults.flatMap(failuresOf),
+    unstable: [],
     skipped: byPattern ? [] : notRun.map(({ fullName }) => fullName),
     times: report.testResults.map(({ name, startTime, endTime }) => ({ name, ms: endTime - startTime })),
   };
 }
 
+function failuresOf({ name: file, status, assertionResults }: FileResult): Failure[] {
+  const failed = assertionResults.filter((one) => one.status === 'failed');
+  if (failed.length === 0 && status === 'failed') return [{ test: '', file }];
+  return failed.map(({ fullName: test }) => ({ test, file }));
+}
+
+const failedLine = /^test (\S+) \.\.\. (?:.*)FAILED$/gm;
 const resultLine = /^test result: \w+\. (\d+) passed; (\d+) failed;/gm;
 /** Tests that cargo ignores are the kernel's: they have a run of their own, so none is left out. */
 export function tallyCargo(output: string, exitCode: number): Tally {
@@ -64,7 +87,12 @@ export function tallyCargo(output: string, exitCode: number): Tally {
   const sum = (group: number): number => results.reduce((total, match) => total + Number(match[group]), 0);
   const failed = sum(2);
   // What does not compile, or dies, has no line of its own.
-  return { passed: sum(1), failed: failed === 0 && exitCode !== 0 ? 1 : failed, skipped: [], times: [] };
+  return {
+    ...nothing,
+    passed: sum(1),
+    failed: failed === 0 && exitCode !== 0 ? 1 : failed,
+    failures: [...output.matchAll(failedLine)].map(([, test = '']) => ({ test, file: '' })),
+  };
 }
 
 export interface Skip {

@@ -45,11 +45,12 @@ pub fn is_taken(shared: &Shared, old: &Spot, (key, time): (Option<FileKey>, Time
     !key.is_none_or(is_holder) && told().is_some_and(is_holder)
 }
 
-/// With a directory, all in it left. Nobody is told: it is not deleted.
-pub fn left(shared: &Shared, spot: &Spot, by: (u32, Time)) {
+/// With a directory, all in it left, which is returned. Nobody is told: it is not deleted.
+pub fn left(shared: &Shared, spot: &Spot, by: (u32, Time)) -> Vec<(Vec<u8>, FileKey)> {
     let place = spot.root.id;
     let inside = shared.store.index().files_below((place, &spot.path), by.1);
-    for (path, key) in inside {
+    for (path, key) in &inside {
+        let (path, key) = (path.clone(), *key);
         let is_directory = shared
             .store
             .index()
@@ -66,6 +67,7 @@ pub fn left(shared: &Shared, spot: &Spot, by: (u32, Time)) {
             ..gone
         }));
     }
+    inside
 }
 
 /// What was made outside of the protected directories, where nobody looked, has a name in one now.

@@ -8,17 +8,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use norn_events::{ContentChange, ContentShape};
 
 use crate::audit::Figures;
+use crate::away::Away;
 use crate::clones::{CLONE_BYTES_MIN, in_layer};
 use crate::closes::Closes;
 use crate::file::{FileKey, Metadata, PlaceId, Stamp};
 use crate::halves::Halves;
 use crate::homes::Homes;
 use crate::learn::Learned;
+use crate::links::Linked;
 use crate::mount_events::MountEvents;
 use crate::places::{Found, LowerFile, Places, open_path};
 use crate::progress::Progress;
 use crate::protect::Protected;
-use crate::record::{BlobRef, Content, Missing, NameKind, NameOperation, Record, Time, Version};
+use crate::record::{BlobRef, Content, Location, Missing, NameKind, NameOperation, Record, Time, Version};
 use crate::responder::{Done, Pulse, allow};
 use crate::rest::Rest;
 use crate::shape::shape;
@@ -62,6 +64,8 @@ pub struct Shared {
     pub learned: Learned,
     pub unscanned: Unscanned,
     pub protected: Protected,
+    pub away: Away,
+    pub linked: Linked,
     pub signals: MountEvents,
     pub homes: Homes,
     pub halves: Halves,
@@ -75,6 +79,26 @@ impl Shared {
         if let Err(error) = self.watch.ignore(fd) {
             tracing::debug!(%error, "no ignore mark");
         }
+    }
+
+    /// Where an open file lies: by the name it was opened by, or else by the one it is known by.
+    pub fn find(&self, fd: RawFd, stat: &sys::Stat, key: FileKey) -> Option<Found> {
+        self.places.find(fd, stat, key).or_else(|| self.last_known(key))
+    }
+
+    /// The name by which it was opened is gone, or outside, and the kernel tells no other one of those that the file has.
+    fn last_known(&self, key: FileKey) -> Option<Found> {
+        let index = self.store.index();
+        let state = index.state(key)?;
+        let (place, path, seen) = (state.place, state.path.to_vec(), state.seen());
+        let location = Location {
+            key,
+            place,
+            path,
+            seen,
+        };
+        let overlay = None;
+        Some(Found { location, overlay })
     }
 
     /// What was kept of the file is gone: its next open is to ask.
@@ -151,10 +175,7 @@ pub fn capture(shared: &Shared, job: &Job) {
     if saved == Some(now) && job.born.is_none() {
         return;
     }
-    let found = job
-        .born
-        .clone()
-        .or_else(|| shared.places.find(fd, &job.stat, job.key));
+    let found = job.born.clone().or_else(|| shared.find(fd, &job.stat, job.key));
     let Some(found) = found else {
         return;
     };

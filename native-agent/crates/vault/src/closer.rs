@@ -164,8 +164,7 @@ fn after_close(shared: &Shared, writers: &mut Writers, mut close: Close) -> io::
     if is_unwritten(shared, key, &stat) {
         return Ok(None);
     }
-    let found = shared.places.find(fd, &stat, key);
-    let Some(found) = found.or_else(|| last_known(shared, key)) else {
+    let Some(found) = shared.find(fd, &stat, key) else {
         return Ok(None);
     };
     close.pid = writers.of(shared, (key, found.location.place), (close.pid, close.time));
@@ -217,21 +216,6 @@ fn after_close(shared: &Shared, writers: &mut Writers, mut close: Close) -> io::
         rest(shared, &resting);
     }
     Ok((wanted && stat.st_nlink > 0).then_some(resting))
-}
-
-/// The name by which it was closed is gone, and the kernel knows no other one of those that the file has.
-fn last_known(shared: &Shared, key: FileKey) -> Option<Found> {
-    let index = shared.store.index();
-    let state = index.state(key)?;
-    let (place, path, seen) = (state.place, state.path.to_vec(), state.seen());
-    let location = Location {
-        key,
-        place,
-        path,
-        seen,
-    };
-    let overlay = None;
-    Some(Found { location, overlay })
 }
 
 /// Opened to write and closed as it was copied. A write in the tick of the clock in which the copied state came about would not

@@ -5,12 +5,14 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::arrivals::{left, tell_change};
+use crate::away::{self, Leaving};
 use crate::capture::Shared;
 use crate::file::{FileKey, PlaceId};
-use crate::made;
+use crate::made::{self, Made};
 use crate::names::{Spot, rename, unlinked};
 use crate::places::below;
 use crate::record::Time;
+use crate::sys;
 use crate::watch::join;
 
 /// Found in new directories; what is beyond is told at once.
@@ -36,6 +38,8 @@ struct Departed {
     spot: Spot,
     key: Option<FileKey>,
     directory: bool,
+    /// Of a directory: it is opened by it, wherever it is.
+    handle: Option<sys::Handle>,
     by: (u32, Time),
 }
 
@@ -222,11 +226,17 @@ pub fn found(shared: &Shared, found: Found) {
 }
 
 /// The kernel told of the old name alone.
-pub fn departed(shared: &Shared, old: Spot, (key, directory): (Option<FileKey>, bool), by: (u32, Time)) {
+pub fn departed(shared: &Shared, old: Spot, what: Made<'_>, by: (u32, Time)) {
+    let Made {
+        key,
+        directory,
+        handle,
+    } = what;
     let leaves = Departed {
         spot: old,
         key,
         directory,
+        handle: handle.filter(|_| directory).cloned(),
         by,
     };
     let Some(key) = key else {
@@ -420,13 +430,21 @@ fn gone(shared: &Shared, departed: &Departed) {
         spot,
         key,
         directory,
+        handle,
         by,
     } = departed;
-    if *directory {
-        left(shared, spot, *by);
-    }
+    let inside = if *directory {
+        left(shared, spot, *by)
+    } else {
+        Vec::new()
+    };
     unlinked(shared, spot, (*key, *directory), *by);
     if *directory {
+        let inside = &inside;
+        let leaving = handle.as_ref().map(|handle| Leaving { spot, handle, inside });
+        if let Some(Err(error)) = leaving.map(|leaving| away::follow(shared, &leaving)) {
+            tracing::debug!(%error, "a directory that was moved out can't be followed");
+        }
         shared.watch.forget(spot.root.id, &spot.path);
         // A container may have it mounted still.
         shared.learned.look_again();

@@ -7,7 +7,6 @@ use norn_events::{ChangeKind, ContentShape, Event, EventKind};
 use crate::capture::Shared;
 use crate::closer::{before, tell};
 use crate::named::find;
-use crate::places::below;
 use crate::record::{Aspect, Change, Location, Record, Time};
 use crate::sensor::Note;
 use crate::shape::shape;
@@ -38,13 +37,7 @@ pub fn as_truncate<'a>(event: &Event<'a>) -> Event<'a> {
 
 /// By a process of the host; of files in containers all opens are wanted.
 pub fn is_wanted(shared: &Shared, event: &Event<'_>) -> bool {
-    let is_inside = || {
-        let roots = shared.places.roots();
-        roots
-            .iter()
-            .any(|root| below(event.path, &root.path).is_some() || root.path == event.path)
-    };
-    empties(event.kind, event.flags) && is_inside()
+    empties(event.kind, event.flags) && shared.places.is_inside(event.path)
 }
 
 fn empties(kind: EventKind, flags: u32) -> bool {

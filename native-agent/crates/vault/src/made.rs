@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::arrivals::{tell_arrival, tell_change};
+use crate::away;
 use crate::capture::Shared;
 use crate::events::RawEvent;
 use crate::file::FileKey;
@@ -55,6 +56,9 @@ impl<'a> Made<'a> {
 
 /// What is in a new directory already came in before it was watched.
 pub fn watch_new(shared: &Shared, spot: &Spot, made: Made<'_>, by: (u32, Time)) {
+    if let Some(key) = made.key {
+        away::is_taken_in(shared, key);
+    }
     let root = &spot.root;
     let mut walk = Walk {
         shared,

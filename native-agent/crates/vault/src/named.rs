@@ -51,7 +51,7 @@ pub fn find(shared: &Shared, note: &Note) -> Option<(Found, sys::Stat)> {
         return None;
     }
     let key = shared.places.key(file.as_raw_fd(), &stat).ok()?;
-    Some((shared.places.find(file.as_raw_fd(), &stat, key)?, stat))
+    Some((shared.find(file.as_raw_fd(), &stat, key)?, stat))
 }
 
 /// Nobody is left in the container to show it: by the host's name of what was mounted there.

@@ -13,6 +13,7 @@ use crate::events::{Name, RawEvent, parse};
 use crate::exchanged;
 use crate::file::{FileKey, Metadata};
 use crate::halves;
+use crate::links;
 use crate::made::{Made, is_unseen, watch_new};
 use crate::record::{Aspect, Change, Content, Location, NameKind, NameOperation, Record, Time, Version};
 use crate::root::Root;
@@ -250,6 +251,9 @@ fn note_link(shared: &Shared, spot: &Spot, key: FileKey) {
     if let Some((found, file)) = identify(shared, spot)
         && found == key
     {
+        if let Ok(stat) = sys::fstat(file.as_raw_fd()) {
+            links::note(shared, (&file, &stat), key);
+        }
         note_symbolic_link(shared, file.as_raw_fd(), location(spot, key))
             .unwrap_or_else(|error| tracing::debug!(%error, "a symbolic link went away"));
     }
@@ -333,7 +337,7 @@ fn renamed(shared: &Shared, event: &RawEvent, by: (u32, Time)) {
         (old, new) => {
             // It left the protected directory, or came in from outside; or one of the two directories is too young to be watched.
             if let Some(old) = old.filter(|old| !is_taken(shared, old, (event.key, by.1))) {
-                halves::departed(shared, old, what, by);
+                halves::departed(shared, old, Made::of(event), by);
             }
             if let Some(new) = new
                 && !halves::arrived(shared, &new, what, by.1)

@@ -189,6 +189,19 @@ impl Places {
         })
     }
 
+    /// The innermost watched directory that this name of the host leads into, and the rest of it.
+    pub fn named(&self, path: &[u8]) -> Option<(Arc<Root>, Vec<u8>)> {
+        named(&self.roots(), path)
+    }
+
+    /// Does this name of the host lead into a watched directory? For who can't wait.
+    pub fn is_inside(&self, path: &[u8]) -> bool {
+        let roots = self.roots();
+        roots
+            .iter()
+            .any(|root| below(path, &root.path).is_some() || root.path == path)
+    }
+
     fn host_path(&self, fd: RawFd, stat: &sys::Stat) -> Option<(Arc<Root>, Vec<u8>)> {
         let roots = self.roots();
         let seen = path_when_open(fd, stat, |_| true).ok()?;

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::away;
 use crate::capture::Shared;
 use crate::file::{FileKey, PlaceId};
 use crate::learn::Source;
@@ -74,6 +75,7 @@ pub fn protect(shared: &Shared, candidate: Candidate) -> io::Result<Option<Found
     } = candidate;
     let root = Root::new(path, &directory, mount, only)?;
     let _alone = shared.protected.mark_alone();
+    away::is_taken_in(shared, root.key);
     if let Some(place) = holder(shared, &root, &directory) {
         rescue(shared, place, root);
         return Ok(None);
@@ -140,7 +142,8 @@ fn rescue(shared: &Shared, place: PlaceId, found: Root) {
     }
 }
 
-fn drop_root(shared: &Shared, id: PlaceId) {
+/// Nothing of it is known any more.
+pub fn drop_root(shared: &Shared, id: PlaceId) {
     shared.watch.forget(id, b"");
     shared.places.remove_root(id);
     shared.unscanned.end(id);
@@ -249,6 +252,7 @@ fn is_watched(shared: &Shared, mount: &Mount, stat: &sys::Stat) -> bool {
 
 /// Directories that were moved get their new names; those that were removed are let go after a while.
 pub fn follow_moves(shared: &Shared) {
+    away::let_oldest_go(shared);
     for root in shared.places.roots().iter() {
         let Ok(directory) = root.open(libc::O_PATH) else {
             let since = *shared

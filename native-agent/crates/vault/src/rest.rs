@@ -17,6 +17,7 @@ use crate::audit::Due;
 use crate::capture::{FILE_BYTES_MAX, Shared, clone, copy, data_bytes, sample};
 use crate::closes;
 use crate::file::{Metadata, PlaceId, Stamp};
+use crate::links;
 use crate::names::{Spot, identify, location, note_symbolic_link};
 use crate::places::{Overlay, open_path};
 use crate::record::{Content, Location, Missing, NameKind, NameOperation, Record, Time, Version};
@@ -199,6 +200,7 @@ fn rest_one(shared: &Shared, spot: &Spot) -> io::Result<()> {
         return Ok(());
     };
     let stat = sys::fstat(file.as_raw_fd())?;
+    links::note(shared, (&file, &stat), key);
     let done = rest_file(shared, (&file, &stat), location(spot, key));
     note_name(shared, (location(spot, key), &stat), time);
     done

@@ -18,6 +18,7 @@ use crate::file::{FileKey, Metadata};
 use crate::held::{self, Held};
 use crate::homes::{elsewhere, home};
 use crate::learn::namespace;
+use crate::links;
 use crate::named::changed_by_name;
 use crate::names::{note_symbolic_link, record_rename, record_unlink, refresh_metadata, tell_rename};
 use crate::newborn::Newborns;
@@ -50,7 +51,7 @@ pub struct Note {
     /// The new size, of a truncate.
     pub value: u64,
     pub path: Vec<u8>,
-    target: Vec<u8>,
+    pub target: Vec<u8>,
 }
 
 /// Feeds the vault with the sensor's events. Cheap: names are looked up by another thread.
@@ -192,6 +193,12 @@ fn is_told_otherwise(shared: &Shared, event: &Event<'_>, process: &Process) -> b
         && !in_overlay(event.path)
         && !in_overlay(event.target)
         && !held::is_wanted(shared, event)
+        && !gives_name(shared, event)
+}
+
+/// One more name for a file of a protected directory.
+fn gives_name(shared: &Shared, event: &Event<'_>) -> bool {
+    event.kind == EventKind::FileLink && event.flags & 1 == 0 && shared.places.is_inside(event.target)
 }
 
 impl Observer for VaultObserver {
@@ -260,6 +267,7 @@ pub fn run(shared: &Shared, notes: &Receiver<Note>) {
                 }
             }
             None if BY_NAME.contains(&note.kind) => changed_by_name(shared, &note),
+            None if note.kind == EventKind::FileLink => links::made(shared, &note),
             _ => {}
         }
         shared.progress.notes.done();

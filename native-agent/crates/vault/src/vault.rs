@@ -15,6 +15,7 @@ use norn_events::{ContentChange, ProcessUid};
 
 use crate::asked::{self, Preimage};
 use crate::audit::Figures;
+use crate::away::Away;
 use crate::capture::{Shared, work};
 use crate::closer::REST_MAX;
 use crate::closes::{CLOSES_MAX, Closes};
@@ -23,6 +24,7 @@ use crate::halves::Halves;
 use crate::health::{VaultHealth, health};
 use crate::homes::Homes;
 use crate::learn::{Learned, RefusedMount};
+use crate::links::Linked;
 use crate::lookout::{look_at_overlays, send_found, send_scan, watch_overlays, watch_places};
 use crate::mount_events::MountEvents;
 use crate::places::Places;
@@ -123,6 +125,8 @@ impl Vault {
             halves: Halves::default(),
             learned: Learned::new().map_err(VaultError::Thread)?,
             protected: protected(&options)?,
+            away: Away::default(),
+            linked: Linked::default(),
             signals: MountEvents::new(),
             unscanned: Unscanned::default(),
         });

@@ -88,8 +88,14 @@ impl Watch {
 
     /// Opens of this file no longer ask, until it is written to.
     pub fn ignore(&self, fd: RawFd) -> io::Result<()> {
-        let flags = libc::FAN_MARK_ADD | libc::FAN_MARK_IGNORED_MASK | libc::FAN_MARK_EVICTABLE;
-        sys::fanotify_mark(&self.opens, (flags, OPENS), fd, None)
+        let flags = libc::FAN_MARK_ADD | libc::FAN_MARK_IGNORED_MASK;
+        match sys::fanotify_mark(&self.opens, (flags | libc::FAN_MARK_EVICTABLE, OPENS), fd, None) {
+            // It is watched by itself, which is not to be evicted.
+            Err(error) if error.raw_os_error() == Some(libc::EEXIST) => {
+                sys::fanotify_mark(&self.opens, (flags, OPENS), fd, None)
+            }
+            done => done,
+        }
     }
 
     /// Opens of this file ask again. Marks are taken away one by one: flushed all at once, those of the directories go too, and
@@ -162,12 +168,18 @@ impl Watch {
         sys::fanotify_mark(&self.names, (add, BESIDE), directory.as_raw_fd(), None)?;
         let flags = libc::O_PATH | libc::O_NOFOLLOW;
         let file = sys::open_below(directory.as_raw_fd(), name, flags, sys::BELOW)?;
+        self.inode(&file)
+    }
+
+    /// Marks a file itself (`O_PATH` will do), whatever name it is opened by.
+    pub fn inode(&self, file: &OwnedFd) -> io::Result<()> {
         let path = sys::c_string(format!("/proc/self/fd/{}", file.as_raw_fd()).as_bytes())?;
         let marks = [
             (&self.opens, OPENS),
             (&self.closes, CLOSES),
             (&self.names, libc::FAN_ATTRIB),
         ];
+        let add = libc::FAN_MARK_ADD;
         marks
             .into_iter()
             .try_for_each(|(group, mask)| sys::fanotify_mark(group, (add, mask), libc::AT_FDCWD, Some(&path)))
@@ -244,9 +256,32 @@ impl Watch {
         }
         self.mark(fd)?;
         if path.is_empty() {
-            sys::fanotify_mark(&self.names, (libc::FAN_MARK_ADD, ENDS), fd, None)?;
+            self.heed_end(directory)?;
         }
         entries(path, directory)
+    }
+
+    /// Of a protected directory itself it is told when it goes or gets another name.
+    pub fn heed_end(&self, directory: &OwnedFd) -> io::Result<()> {
+        let add = (libc::FAN_MARK_ADD, ENDS);
+        sys::fanotify_mark(&self.names, add, directory.as_raw_fd(), None)
+    }
+
+    /// What is known of a directory and of all below it is known of a place of its own.
+    pub fn cut_off(&self, (place, path): (PlaceId, &[u8]), own: PlaceId) {
+        let mut directories = self.directories();
+        for known in directories.values_mut().filter(|known| known.place == place) {
+            let rest = match known.path == path {
+                true => Some(Vec::new()),
+                false => below(&known.path, path).map(<[u8]>::to_vec),
+            };
+            if let Some(rest) = rest {
+                *known = Directory {
+                    place: own,
+                    path: rest,
+                };
+            }
+        }
     }
 
     /// A container's layer below a protected directory: its files are watched through the container.

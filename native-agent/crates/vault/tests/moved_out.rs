@@ -1,0 +1,144 @@
+//! Directories that are moved out of what is protected, and then attacked where they are: by who moved them, and by somebody else.
+mod support;
+
+use std::fs;
+use std::path::Path;
+
+use norn_events::wire::action::v1::Verdict;
+use support::{
+    Actor, Place, Scene, assert_same_or_late, cipher, corpus, difference, files, manifest_of, refused,
+    with_suffix,
+};
+
+const FILES: usize = 25;
+
+/// What is done to a file.
+type Harm = fn(&mut Actor, &Path);
+
+const HARMS: [(&str, Harm); 5] = [
+    ("in place", |actor, path| actor.encrypt(path)),
+    ("truncated", |actor, path| actor.truncate(path, 0)),
+    ("unlinked", |actor, path| actor.unlink(path)),
+    ("new and unlink", |actor, path| {
+        fs::write(with_suffix(path, ".x"), cipher(&fs::read(path).unwrap())).unwrap();
+        actor.unlink(path);
+    }),
+    ("renamed over", |actor, path| {
+        fs::write(with_suffix(path, ".x"), cipher(&fs::read(path).unwrap())).unwrap();
+        actor.rename(&with_suffix(path, ".x"), path);
+    }),
+];
+
+/// All folders of the protected directory, somewhere else on its file system.
+fn move_out(actor: &mut Actor, data: &Path, elsewhere: &Path) {
+    fs::create_dir_all(elsewhere).unwrap();
+    for entry in fs::read_dir(data).unwrap() {
+        let folder = entry.unwrap().path();
+        actor.rename(&folder, &elsewhere.join(folder.file_name().unwrap()));
+    }
+}
+
+fn harm_all(actor: &mut Actor, harm: Harm, folder: &Path) {
+    files(&manifest_of(folder), folder)
+        .iter()
+        .for_each(|path| harm(actor, path));
+}
+
+#[test]
+fn what_somebody_else_does_to_its_files_is_undone_where_they_are() {
+    let mut problems = Vec::new();
+    for (name, harm) in HARMS {
+        let mut scene = Scene::new(Place::Host, corpus(FILES));
+        let (data, elsewhere) = (scene.data(), scene.home.join("elsewhere"));
+        scene.outsider(|actor| move_out(actor, &data, &elsewhere));
+        let before = manifest_of(&elsewhere);
+        let scope = scene.attack(|actor| harm_all(actor, harm, &elsewhere));
+        assert_ne!(before, manifest_of(&elsewhere), "{name}: the attack did nothing");
+        let report = scene.restore(scope);
+        let left = difference(&before, &manifest_of(&elsewhere));
+        problems.extend(
+            left.into_iter()
+                .map(|left| format!("{name}: {left}, {:?}", refused(&report))),
+        );
+        assert_eq!(
+            fs::read_dir(&data).unwrap().count(),
+            0,
+            "{name}: they stay where they are"
+        );
+    }
+    assert!(problems.is_empty(), "{problems:#?}");
+}
+
+#[test]
+fn what_its_mover_does_to_its_files_is_undone_where_they_were() {
+    for (_, harm) in HARMS {
+        let mut scene = Scene::new(Place::Host, corpus(FILES));
+        let before = scene.manifest();
+        let (data, elsewhere) = (scene.data(), scene.home.join("elsewhere"));
+        let scope = scene.attack(|actor| {
+            move_out(actor, &data, &elsewhere);
+            harm_all(actor, harm, &elsewhere);
+        });
+        let report = scene.restore(scope);
+        assert_same_or_late(&scene, &before, &report);
+    }
+}
+
+#[test]
+fn one_that_comes_back_is_protected_there_again() {
+    let mut scene = Scene::new(Place::Host, corpus(FILES));
+    let before = scene.manifest();
+    let (data, elsewhere) = (scene.data(), scene.home.join("elsewhere"));
+    scene.outsider(|actor| {
+        move_out(actor, &data, &elsewhere);
+    });
+    scene.outsider(|actor| move_out(actor, &elsewhere, &data));
+    let scope = scene.attack(|actor| harm_all(actor, |actor, path| actor.encrypt(path), &data));
+    let report = scene.restore(scope);
+    assert_same_or_late(&scene, &before, &report);
+    assert_eq!(report.count(Verdict::Restored), FILES);
+}
+
+#[test]
+fn a_new_file_in_it_and_a_new_name_of_it_are_seen() {
+    let mut scene = Scene::new(Place::Host, corpus(FILES));
+    let (data, elsewhere) = (scene.data(), scene.home.join("elsewhere"));
+    scene.outsider(|actor| move_out(actor, &data, &elsewhere));
+    let made = elsewhere.join("d0/later.txt");
+    scene.outsider(|_| fs::write(&made, "later").unwrap());
+    let moved = elsewhere.join("d0.moved");
+    scene.outsider(|actor| actor.rename(&elsewhere.join("d0"), &moved));
+    scene.settle();
+    let before = manifest_of(&elsewhere);
+    let scope = scene.attack(|actor| harm_all(actor, |actor, path| actor.encrypt(path), &elsewhere));
+    let report = scene.restore(scope);
+    let left = difference(&before, &manifest_of(&elsewhere));
+    assert!(left.is_empty(), "{left:#?}, {:?}", refused(&report));
+}
+
+/// More than are followed: the oldest are let go.
+#[test]
+fn of_many_the_newest_are_followed() {
+    const MANY: usize = 80;
+    let make = |dir: &Path| {
+        for number in 0..MANY {
+            let folder = dir.join(format!("f{number}"));
+            fs::create_dir_all(&folder).unwrap();
+            fs::write(folder.join("saga"), "the well\n".repeat(200)).unwrap();
+        }
+    };
+    let mut scene = Scene::new(Place::Host, make);
+    let (data, elsewhere) = (scene.data(), scene.home.join("elsewhere"));
+    fs::create_dir_all(&elsewhere).unwrap();
+    scene.outsider(|actor| {
+        for number in 0..MANY {
+            let name = format!("f{number}");
+            actor.rename(&data.join(&name), &elsewhere.join(&name));
+        }
+    });
+    let newest = elsewhere.join(format!("f{}", MANY - 1));
+    let before = manifest_of(&newest);
+    let scope = scene.attack(|actor| harm_all(actor, |actor, path| actor.encrypt(path), &newest));
+    scene.restore(scope);
+    assert_eq!(difference(&before, &manifest_of(&newest)), Vec::<String>::new());
+}

@@ -1,103 +1,48 @@
-// Protection from within a container: what is lost to an attack in each of three levels of privilege, what a start costs, and
-// that the installation sees the container as a host of its own. No agent on the host, no eBPF, no fanotify.
+// Protection from within a container: nothing is lost to an attack in each of three levels of privilege, and
+// the installation sees the container as a host of its own. No agent on the host, no eBPF, no fanotify.
 import { fromBinary, fromJson } from '@bufbuild/protobuf';
 import { action, event } from '@norn/contracts';
 import { Host } from '@norn/store';
 import { ensureDocker } from '@norn/testkit';
-import { existsSync } from 'node:fs';
-import { chmod, chown, mkdir, mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { chmod, chown, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Link, type PartProcess, startLink } from '../agent-link/link.ts';
 import { type Started, start } from './inside/container.ts';
-import { type Images, type Kind, call, imageOf, kinds, makeImages } from './inside/images.ts';
+import { type Images, call, imageOf, makeImages } from './inside/images.ts';
 import { type Peer, command, startPeer } from './inside/isolation.ts';
+import { Losses } from './inside/losses.ts';
 import { type Level, differences, levels, manifest, prepare, run } from './inside/trial.ts';
 
 jest.setTimeout(1_800_000);
 
-const everyMode = [
-  ...['in-place', 'partial', 'write-new-unlink', 'write-new-rename-over', 'rename-then-write', 'low-entropy'],
-  ...['truncate-then-write', 'ftruncate-then-write', 'truncate-path-then-write', 'hole-punch', 'mmap'],
-  ...['copy-file-range', 'sendfile', 'threads', 'process-per-file', 'fork-tree', 'wiper-unlink', 'wiper-overwrite'],
-];
-/** By a program that has the container's own libc. */
-const libcModes = ['in-place', 'truncate-then-write', 'write-new-unlink', 'write-new-rename-over', 'rename-then-write'];
-
-interface Loss {
-  readonly kind: Kind;
-  readonly level: number;
-  readonly mode: string;
-  /** Harmed before the stop, as the finding counts. */
-  readonly harmed: number;
-  readonly lost: string[];
-  readonly exitCode: number;
-}
+/** Of all ways (test/long/inside.test.ts) those that differ most from one another. */
+const modes = ['in-place', 'write-new-unlink', 'truncate-path-then-write', 'mmap', 'fork-tree', 'wiper-unlink'];
 
 let folder: string;
 let images: Images;
-const table: Loss[] = [];
+let losses: Losses;
 
 beforeAll(async () => {
   await ensureDocker();
   folder = await mkdtemp('/var/tmp/norn-inside-');
   await chmod(folder, 0o755);
   images = await makeImages(folder);
+  losses = new Losses(images);
 });
 afterAll(async () => {
-  process.stdout.write(`\n${rendered(table)}\n`);
   await images.remove();
   await rm(folder, { recursive: true, force: true });
 });
 
-async function attack(kind: Kind, level: Level, mode: string, command: readonly string[]): Promise<Loss> {
-  const data = await prepare(images, level.user, 100);
-  const before = await manifest(images, data);
-  const { exitCode, stderr } = await run(kind, level, { data, command });
-  const lost = differences(before, await manifest(images, data));
-  const harmed = Number(/"summary":"\S+ (?:encrypted|wiped) (\d+)/.exec(stderr)?.[1] ?? 0);
-  const loss = { kind, level: level.level, mode, harmed, lost, exitCode };
-  table.push(loss);
-  if (lost.length > 0) process.stdout.write(`${kind} ${String(level.level)} ${mode}: ${lost.join(' ')}\n${stderr}\n`);
-  await rm(data, { recursive: true, force: true });
-  return loss;
-}
-
-function rendered(losses: readonly Loss[]): string {
-  const lines = ['container  level                             modes  harmed before the stop  files lost'];
-  for (const kind of kinds) {
-    for (const { level, name } of levels) {
-      const of = losses.filter((loss) => loss.kind === kind && loss.level === level);
-      const harmed = of.map((loss) => loss.harmed).sort((a, b) => a - b);
-      const lost = of.reduce((sum, loss) => sum + loss.lost.length, 0);
-      const range = `${String(harmed[0] ?? '-')} to ${String(harmed.at(-1) ?? '-')}`;
-      const cells = [
-        kind.padEnd(10),
-        `${String(level)} ${name}`.padEnd(33),
-        String(of.length).padEnd(6),
-        range.padEnd(23),
-      ];
-      lines.push([...cells, String(lost)].join(' '));
-    }
-  }
-  return lines.join('\n');
-}
-
 describe.each(levels)('with level $level ($name)', (level) => {
-  it.each(everyMode)('ransomware that works %s in an empty image is stopped and undone', async (mode) => {
-    const loss = await attack('empty', level, mode, ['/norn-attack', 'ransomware', '/data/corpus', '--mode', mode]);
-    expect(loss.lost).toEqual([]);
-    // Where the work is handed out, its first process may live on and say that its helpers did not.
-    expect([1, 137]).toContain(loss.exitCode);
-    expect(loss.harmed).toBeGreaterThan(0);
-  });
+  it.each(modes)('ransomware that works %s in an empty image is stopped and undone', (mode) =>
+    losses.ofSimulator(level, mode),
+  );
 
-  it.each(['glibc', 'musl'] as const)('so is an encryptor that is linked with %s', async (kind) => {
-    for (const mode of libcModes) {
-      const loss = await attack(kind, level, mode, ['/encrypt', '/data/corpus', mode]);
-      expect(loss).toMatchObject({ lost: [], exitCode: 137 });
-    }
-  });
+  it.each(['glibc', 'musl'] as const)('so is an encryptor that is linked with %s', (kind) =>
+    losses.ofEncryptor(kind, level, 'write-new-rename-over'),
+  );
 
   it("says what it can see and do, and keeps the agent out of the application's reach", async () => {
     const script = 'cat /proc/1/environ >/dev/null 2>&1 && echo open; kill -9 1; echo alive';
@@ -139,59 +84,6 @@ it('as another user than the agent the application is watched with SYS_PTRACE, a
   expect(exitCode).toBe(137);
   expect(differences(before, await manifest(images, data))).toEqual([]);
 });
-
-it('a start is held up a little, and the agent stays small under attack', async () => {
-  const started = async (file: string, args: readonly string[]): Promise<number> => {
-    const before = process.hrtime.bigint();
-    const { stdout } = await call(file, [...args]);
-    return Number(BigInt(stdout.trim()) - before) / 1e6;
-  };
-  const state = ['run', '--state-dir', join(folder, 'state'), '--'];
-  const [bare, below]: [number[], number[]] = [[], []];
-  for (let turn = 0; turn < 40; turn++) {
-    bare.push(await started(images.now, []));
-    below.push(await started(images.baldur, [...state, images.now]));
-  }
-  const of = (values: number[], share: number): number =>
-    values.sort((a, b) => a - b)[Math.ceil(values.length * share) - 1] ?? NaN;
-  const row = (name: string, values: number[]): string =>
-    `${name.padEnd(16)}${of(values, 0.5).toFixed(1).padStart(6)} ms${of(values, 0.99).toFixed(1).padStart(9)} ms`;
-  const { rssBytes, groupBytes } = await memoryUnderAttack();
-  const MiB = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
-  const { size } = await stat(images.baldur);
-  const lines = [
-    'first instruction    p50         p99   (40 starts each, by turns)',
-    ...[row('bare', bare), row('below the agent', below)],
-    `agent under attack   ${MiB(rssBytes)} resident at its most; its container's memory without file cache ${MiB(groupBytes)}`,
-    `program and image    ${MiB(size)}`,
-  ];
-  process.stdout.write(`${lines.join('\n')}\n`);
-  expect(rssBytes).toBeLessThan(40 * 2 ** 20);
-  expect(groupBytes).toBeLessThan(40 * 2 ** 20);
-});
-
-/** Of an agent whose application changes 1,000 files and then loses some to an attack, which is undone. */
-async function memoryUnderAttack(): Promise<{ rssBytes: number; groupBytes: number }> {
-  const data = await prepare(images, 0, 1_000);
-  const script = [
-    'for f in /data/corpus/*/*; do [ -f "$f" ] && echo x >> "$f"; done',
-    '/norn-attack ransomware /data/corpus --mode in-place',
-    ': > /data/ready; exec /talk 127.0.0.1 9',
-  ].join('; ');
-  const options = ['--volume', `${data}:/data`];
-  const container = await start({ kind: 'glibc', options, command: ['/bin/dash', '-c', script] });
-  while (!existsSync(join(data, 'ready'))) await sleep(100);
-  const { stdout } = await call('docker', ['inspect', '--format', '{{.State.Pid}} {{.Id}}', container.name]);
-  const [pid = '', id = ''] = stdout.trim().split(' ');
-  const status = await readFile(`/proc/${pid}/status`, 'utf8');
-  const folders = [`/sys/fs/cgroup/memory/docker/${id}`, `/sys/fs/cgroup/system.slice/docker-${id}.scope`];
-  const group = await readFile(join(folders.find((each) => existsSync(each)) ?? '', 'memory.stat'), 'utf8');
-  await container.end();
-  return {
-    rssBytes: Number(/VmHWM:\s+(\d+)/.exec(status)?.[1]) * 1024,
-    groupBytes: Number(/^(?:anon|rss) (\d+)/m.exec(group)?.[1]),
-  };
-}
 
 /** CapPrm of the application. */
 const permitted = 'while read name value; do [ "$name" = CapPrm: ] && echo "$value"; done < /proc/self/status';

@@ -7,7 +7,7 @@ import { createClient, type ClickHouseClient } from '@clickhouse/client';
 import { offsetRanges, readRange } from '@norn/bus';
 import { openBatch } from '@norn/contracts';
 import { busIdentity } from '@norn/embedded';
-import { startInstallation, type Installation } from './installation.ts';
+import { startInstallation, type Installation } from '../e2e/installation.ts';
 
 const portBase = 7740;
 /** Longest for the whole of one part's bad day; most take three seconds, the broker's ten. */

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Link, type PartProcess, startLink } from '../agent-link/link.ts';
-import { type Images, call, imageOf, makeImages } from './inside/images.ts';
+import { type Images, call, imageOf, makeImages } from '../e2e/inside/images.ts';
 
 jest.setTimeout(1_800_000);
 

@@ -1,6 +1,9 @@
 // Lint: strict types, the budgets of CONTRIBUTING.md, and the layers of ARCHITECTURE.md with the cure in the message.
 import nx from '@nx/eslint-plugin';
 import tseslint from 'typescript-eslint';
+import { requireNode } from './deploy/runtime/require-node.mjs';
+
+requireNode();
 
 const layer = (source, allowed) => ({
   sourceTag: `layer:${source}`,

@@ -1,4 +1,8 @@
 // Unit tests stand beside what they test (*.spec.ts); tests of the whole stand in test/ (*.test.ts).
+import { requireNode } from './deploy/runtime/require-node.mjs';
+
+requireNode();
+
 const swc = {
   jsc: {
     parser: { syntax: 'typescript', decorators: true },

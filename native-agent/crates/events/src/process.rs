@@ -1,5 +1,5 @@
 //! The processes of this host as the agent knows them.
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
@@ -299,11 +299,16 @@ impl ProcessTable {
 
     /// `root` and everything below it by original creator, running or not.
     pub fn subtree(&self, root: ProcessUid) -> Vec<ProcessIndex> {
+        self.subtrees(&[root])
+    }
+
+    /// The same of several, each process once.
+    pub fn subtrees(&self, roots: &[ProcessUid]) -> Vec<ProcessIndex> {
         let mut children: HashMap<ProcessUid, Vec<ProcessIndex>> = HashMap::new();
         for (index, process) in self.iter() {
             children.entry(process.parent_uid).or_default().push(index);
         }
-        let mut found: Vec<ProcessIndex> = self.by_uid(root).into_iter().collect();
+        let mut found: Vec<ProcessIndex> = roots.iter().filter_map(|root| self.by_uid(*root)).collect();
         let mut next = 0;
         while let Some(&index) = found.get(next) {
             next += 1;
@@ -311,6 +316,8 @@ impl ProcessTable {
                 found.extend(children.remove(&process.uid).unwrap_or_default());
             }
         }
+        let mut seen = HashSet::new();
+        found.retain(|index| seen.insert(*index));
         found
     }
 }

@@ -8,6 +8,7 @@ const KERNEL_THREAD: u64 = 0x0020_0000;
 pub struct Stat {
     pub pid: u32,
     pub parent: u32,
+    /// Of its first thread, or of another one when that has ended and others go on.
     pub state: u8,
     pub kernel_thread: bool,
     /// Since boot, in clock ticks; with the pid it names a process for as long as the machine runs.
@@ -17,7 +18,15 @@ pub struct Stat {
 impl Stat {
     /// `None` when there is no such process.
     pub fn of(pid: u32) -> Option<Self> {
-        parse(pid, &fs::read(format!("/proc/{pid}/stat")).ok()?)
+        let (stat, threads) = parse(pid, &fs::read(format!("/proc/{pid}/stat")).ok()?)?;
+        if !stat.is_dead() || threads < 2 {
+            return Some(stat);
+        }
+        let state = thread_states(pid).find(|state| !is_end(*state));
+        Some(Self {
+            state: state.unwrap_or(stat.state),
+            ..stat
+        })
     }
 
     pub fn is_stopped(&self) -> bool {
@@ -25,8 +34,20 @@ impl Stat {
     }
 
     pub fn is_dead(&self) -> bool {
-        matches!(self.state, b'Z' | b'X')
+        is_end(self.state)
     }
+}
+
+fn is_end(state: u8) -> bool {
+    matches!(state, b'Z' | b'X')
+}
+
+fn thread_states(pid: u32) -> impl Iterator<Item = u8> {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten();
+    tasks.filter_map(move |task| {
+        let line = fs::read(task.ok()?.path().join("stat")).ok()?;
+        Some(parse(pid, &line)?.0.state)
+    })
 }
 
 /// Every process there is.
@@ -40,18 +61,20 @@ pub fn all() -> Vec<Stat> {
         .collect()
 }
 
-/// `pid (name) state ppid …`; the name may hold anything, so fields are counted from its last parenthesis.
-fn parse(pid: u32, line: &[u8]) -> Option<Stat> {
+/// With the count of its threads. `pid (name) state ppid …`; the name may hold anything, so fields are counted from its last parenthesis.
+fn parse(pid: u32, line: &[u8]) -> Option<(Stat, u32)> {
     let end = line.iter().rposition(|&byte| byte == b')')?;
     let rest = std::str::from_utf8(line.get(end + 2..)?).ok()?;
     let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
-    Some(Stat {
+    let threads = fields.get(17)?.parse().ok()?;
+    let stat = Stat {
         pid,
         state: *fields.first()?.as_bytes().first()?,
         parent: fields.get(1)?.parse().ok()?,
         kernel_thread: fields.get(6)?.parse::<u64>().ok()? & KERNEL_THREAD != 0,
         start_ticks: fields.get(19)?.parse().ok()?,
-    })
+    };
+    Some((stat, threads))
 }
 
 /// Clock ticks of a moment in CLOCK_BOOTTIME nanoseconds, as `start_ticks` counts them.
@@ -75,7 +98,7 @@ mod tests {
             kernel_thread: false,
             start_ticks: 4_711,
         };
-        assert_eq!(parse(7, line), Some(expected));
+        assert_eq!(parse(7, line), Some((expected, 1)));
     }
 
     #[test]

@@ -3,7 +3,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use nix::time::{ClockId, clock_gettime};
-use norn_events::{ProcessTable, ProcessUid};
+use norn_events::{Process, ProcessTable, ProcessUid};
 
 use crate::Refusal;
 use crate::guard::refusal;
@@ -71,7 +71,7 @@ impl Responder {
     /// Stops `scope` and all below it, and leaves them stopped.
     pub fn suspend(&mut self, scope: ProcessUid, processes: &ProcessTable) -> Report {
         let started_ns = boot_ns();
-        let (handles, refused) = self.freeze(scope, processes);
+        let (handles, refused) = self.freeze(&[scope], processes);
         let stopped_ns = boot_ns();
         let fresh = handles.iter().filter(|handle| !handle.stat.is_stopped());
         let members: Vec<FrozenMember> = fresh
@@ -95,8 +95,13 @@ impl Responder {
 
     /// Stops `scope` and all below it, then kills them.
     pub fn kill(&mut self, scope: ProcessUid, processes: &ProcessTable) -> Report {
+        self.kill_all(&[scope], processes)
+    }
+
+    /// The same of several, which may lie one below the other. One that is refused leaves the others to be killed.
+    pub fn kill_all(&mut self, scopes: &[ProcessUid], processes: &ProcessTable) -> Report {
         let started_ns = boot_ns();
-        let (handles, refused) = self.freeze(scope, processes);
+        let (handles, refused) = self.freeze(scopes, processes);
         let stopped_ns = boot_ns();
         // Children first: were a parent to end while its children are still stopped, the kernel would send SIGHUP to
         // their whole process group, and that may hold processes that are none of this subtree.
@@ -107,7 +112,9 @@ impl Responder {
             .map(|handle| handle.stat.pid)
             .collect();
         let lingering = wait_for_end(&handles, Self::END_WAIT).unwrap_or_default();
-        self.frozen.remove(&scope);
+        for scope in scopes {
+            self.frozen.remove(scope);
+        }
         Report {
             pids,
             refused,
@@ -143,30 +150,29 @@ impl Responder {
     /// Anyone of the subtree still running, though it was stopped before: somebody slipped through, or was started by a
     /// process whose end the table learned of later.
     pub fn has_survivors(&self, scope: ProcessUid, processes: &ProcessTable) -> bool {
-        known_members(scope, processes)
+        known_members(&[scope], processes)
             .iter()
             .any(|stat| !stat.is_dead() && !stat.is_stopped() && refusal(stat, &self.agent).is_none())
     }
 
-    fn freeze(&self, scope: ProcessUid, processes: &ProcessTable) -> (Vec<Handle>, Vec<(u32, Refusal)>) {
+    fn freeze(&self, scopes: &[ProcessUid], processes: &ProcessTable) -> (Vec<Handle>, Vec<(u32, Refusal)>) {
         let mut freeze = Freeze {
             agent: &self.agent,
             seen: HashSet::new(),
             handles: Vec::new(),
             refused: Vec::new(),
         };
-        let root = processes
-            .by_uid(scope)
-            .and_then(|index| processes.get(index))
-            .map(|process| process.pid);
+        // A root that is refused takes its subtree out; the roots are looked at before anybody is stopped.
+        let is_refused = |scope: &&ProcessUid| {
+            let root = processes.by_uid(**scope).and_then(|index| processes.get(index));
+            let stat = root.and_then(running);
+            let refused = stat.and_then(|stat| Some((stat.pid, refusal(&stat, &self.agent)?)));
+            freeze.refused.extend(refused);
+            refused.is_none()
+        };
+        let scopes: Vec<ProcessUid> = scopes.iter().filter(is_refused).copied().collect();
         // The table knows children whose parents have ended; no list of all processes is needed for a first stop.
-        let known = known_members(scope, processes);
-        if let Some(stat) = known.iter().find(|stat| Some(stat.pid) == root) {
-            freeze.stop(*stat);
-            if !freeze.refused.is_empty() {
-                return (freeze.handles, freeze.refused);
-            }
-        }
+        let known = known_members(&scopes, processes);
         known.into_iter().for_each(|stat| freeze.stop(stat));
         for _ in 0..Self::ROUNDS_MAX {
             if !freeze.stop_children() {
@@ -225,20 +231,19 @@ impl Freeze<'_> {
 }
 
 /// Running members of the subtree that the table knows, each still the process the table means.
-fn known_members(scope: ProcessUid, processes: &ProcessTable) -> Vec<Stat> {
-    processes
-        .subtree(scope)
-        .into_iter()
-        .filter_map(|index| processes.get(index))
-        .filter(|process| process.end_time_ns.is_none())
-        .filter_map(|process| Some((process, Stat::of(process.pid)?)))
-        .filter(|(process, stat)| procfs::ticks(process.start_time_ns) == stat.start_ticks)
-        .map(|(_, stat)| stat)
-        .collect()
+fn known_members(scopes: &[ProcessUid], processes: &ProcessTable) -> Vec<Stat> {
+    let known = processes.subtrees(scopes).into_iter();
+    known.filter_map(|index| running(processes.get(index)?)).collect()
+}
+
+/// `None` when it has ended, or its pid belongs to another.
+fn running(process: &Process) -> Option<Stat> {
+    let stat = Stat::of(process.pid).filter(|_| process.end_time_ns.is_none())?;
+    (procfs::ticks(process.start_time_ns) == stat.start_ticks).then_some(stat)
 }
 
 fn stopped_members(scope: ProcessUid, processes: &ProcessTable) -> Vec<FrozenMember> {
-    known_members(scope, processes)
+    known_members(&[scope], processes)
         .into_iter()
         .filter(Stat::is_stopped)
         .map(|stat| FrozenMember {

@@ -239,3 +239,59 @@ fn a_guarded_member_and_what_it_started_survive_while_the_rest_is_killed() {
     assert_eq!(report.pids.len(), 2);
     assert!(Stat::of(guarded).is_some_and(|stat| !stat.is_dead()));
 }
+
+/// A child whose first thread ends while another goes on: /proc calls it a zombie.
+fn leaderless() -> u32 {
+    // SAFETY: the child starts one thread and ends its first; it touches no lock that another thread may hold.
+    match unsafe { libc::fork() } {
+        0 => {
+            std::thread::spawn(|| std::thread::sleep(Duration::from_secs(300)));
+            // SAFETY: ends this thread alone.
+            unsafe { libc::syscall(libc::SYS_exit, 0) };
+            unreachable!("the thread has ended")
+        }
+        pid => pid as u32,
+    }
+}
+
+#[test]
+fn a_process_whose_first_thread_has_ended_is_frozen_and_killed() {
+    let pid = leaderless();
+    let line = || std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    until("its first thread has ended", || line().contains(") Z "));
+    assert!(!Stat::of(pid).unwrap().is_dead());
+    let (processes, scope) = table(&[pid]);
+    let mut responder = Responder::default();
+    assert_eq!(responder.suspend(scope, &processes).pids, [pid]);
+    until("it is stopped", || Stat::of(pid).is_some_and(|stat| stat.is_stopped()));
+    assert!(!responder.has_survivors(scope, &processes));
+    let report = responder.kill(scope, &processes);
+    assert_eq!((report.pids, report.lingering), (vec![pid], vec![]));
+    assert!(Stat::of(pid).is_none_or(|stat| stat.is_dead()));
+    // SAFETY: our child, which has ended.
+    unsafe { libc::waitpid(pid as i32, std::ptr::null_mut(), 0) };
+}
+
+#[test]
+fn scopes_that_lie_in_one_another_are_killed_once_and_a_refused_one_leaves_the_others() {
+    let tree = Tree::start("(sleep 300 & sleep 300 & wait) & wait");
+    until("four processes", || tree.members().len() >= 4);
+    let pids: Vec<u32> = tree.members().iter().map(|stat| stat.pid).collect();
+    let (processes, _) = table(&pids);
+    let mut scopes: Vec<ProcessUid> = processes.iter().map(|(_, process)| process.uid).collect();
+    let (own, refused) = table(&[std::process::id()]);
+    let mut all = ProcessTable::default();
+    for (_, process) in processes.iter() {
+        all.insert(process.clone());
+    }
+    let own = own.by_uid(refused).and_then(|index| own.get(index)).unwrap();
+    let uid = ProcessUid([0xee; 16]);
+    all.insert(Process { uid, ..own.clone() });
+    scopes.insert(0, uid);
+    let report = Responder::default().kill_all(&scopes, &all);
+    let mut killed = report.pids.clone();
+    killed.sort_unstable();
+    killed.dedup();
+    assert_eq!((killed.len(), report.pids.len()), (pids.len(), pids.len()));
+    assert!(report.refused.iter().any(|(pid, _)| *pid == std::process::id()));
+}

@@ -1,5 +1,7 @@
 //! Runs an admitted command. Kill, suspend and release are done here and now; a restore stops its scopes first and goes on
 //! in the restorer's thread.
+use std::collections::BTreeSet;
+
 use norn_events::wire::action::v1::{
     Command, Outcome, OutcomeState, RestoreAction, Verdict, command::Action,
 };
@@ -48,13 +50,14 @@ impl Daemon {
             return failed(command, "no_scope", "the command names no process");
         }
         let processes = self.sensor.processes();
-        let reports: Vec<Report> = scopes
-            .iter()
-            .map(|&scope| match kill {
-                true => self.responder.kill(scope, processes),
-                false => self.responder.suspend(scope, processes),
-            })
-            .collect();
+        let reports: Vec<Report> = match kill {
+            true => vec![self.responder.kill_all(scopes, processes)],
+            false => {
+                let each = scopes.iter();
+                each.map(|&scope| self.responder.suspend(scope, processes))
+                    .collect()
+            }
+        };
         self.save_frozen();
         stopped(command, &reports, kill)
     }
@@ -250,26 +253,36 @@ pub fn is_whole(report: &RestoreReport) -> bool {
 }
 
 fn stopped(command: &Command, reports: &[Report], kill: bool) -> Outcome {
-    let pids: Vec<u32> = reports
+    let lingering: Vec<u32> = reports
         .iter()
-        .flat_map(|report| report.pids.iter().copied())
+        .flat_map(|report| report.lingering.clone())
         .collect();
+    let all = reports.iter().flat_map(|report| report.pids.iter().copied());
+    let pids: BTreeSet<u32> = all.filter(|pid| !lingering.contains(pid)).collect();
     let refused = reports.iter().flat_map(|report| &report.refused).next();
     let outcome = match refused {
-        Some((pid, refusal)) if pids.is_empty() => failed(
+        Some((pid, refusal)) if pids.len() + lingering.len() == 0 => failed(
             command,
             refusal.code(),
             &format!("process {pid} is never stopped"),
         ),
-        _ if pids.is_empty() => succeeded(command, "nobody of the subtree was running"),
+        _ if pids.len() + lingering.len() == 0 => succeeded(command, "nobody of the subtree was running"),
         _ => {
             let processes = if pids.len() == 1 { "process" } else { "processes" };
             let done = if kill { "stopped" } else { "frozen" };
-            succeeded(command, &format!("{} {processes} {done}", pids.len()))
+            let waiting = match lingering.len() {
+                0 => String::new(),
+                left => format!("; {left} have the signal and have not ended yet, as in a paused container"),
+            };
+            succeeded(command, &format!("{} {processes} {done}{waiting}", pids.len()))
         }
     };
     Outcome {
-        killed_pids: if kill { pids } else { Vec::new() },
+        killed_pids: if kill {
+            pids.into_iter().collect()
+        } else {
+            Vec::new()
+        },
         ..outcome
     }
 }

@@ -263,7 +263,9 @@ fn a_process_whose_first_thread_has_ended_is_frozen_and_killed() {
     let (processes, scope) = table(&[pid]);
     let mut responder = Responder::default();
     assert_eq!(responder.suspend(scope, &processes).pids, [pid]);
-    until("it is stopped", || Stat::of(pid).is_some_and(|stat| stat.is_stopped()));
+    until("it is stopped", || {
+        Stat::of(pid).is_some_and(|stat| stat.is_stopped())
+    });
     assert!(!responder.has_survivors(scope, &processes));
     let report = responder.kill(scope, &processes);
     assert_eq!((report.pids, report.lingering), (vec![pid], vec![]));

@@ -11,7 +11,7 @@ use crate::halves;
 use crate::index::Operation;
 use crate::made::Made;
 use crate::names::{Spot, created, identify, location, operation};
-use crate::record::{Aspect, Change, NameKind, NameOperation, Record, Time};
+use crate::record::{Aspect, Change, Location, NameKind, NameOperation, Record, Time};
 use crate::rest;
 use crate::sys;
 
@@ -94,23 +94,32 @@ pub fn arrived(shared: &Shared, spot: &Spot, made: Made<'_>, by: (u32, Time)) {
 /// It was in a protected directory before, and left it with other content than it has now: what it was then.
 fn changed_outside(
     shared: &Shared,
-    spot: &Spot,
-    key: FileKey,
+    (at, file): (&Location, &OwnedFd),
     (pid, time): (u32, Time),
 ) -> Option<ContentShape> {
-    let shape = before(shared, key, time)?;
-    if !is_changed(shared, spot, (key, time)) {
+    let shape = before(shared, at.key, time)?;
+    if !is_changed(shared, file, (at.key, time)) {
         return None;
     }
     let aspect = Aspect::Content;
     let change = Change { time, pid, aspect };
-    shared.store.record(Record::Change(location(spot, key), change));
+    shared.store.record(Record::Change(at.clone(), change));
     Some(shape)
 }
 
 /// It has another name here, and was where nobody looks in between: somebody may have written to it there.
 pub fn tell_change(shared: &Shared, spot: &Spot, key: FileKey, by: (u32, Time)) {
-    if !is_changed(shared, spot, (key, by.1)) {
+    if let Some((found, file)) = identify(shared, spot)
+        && found == key
+    {
+        tell_change_of(shared, (location(spot, key), &file), by);
+    }
+}
+
+/// The same of one that is open (`O_PATH` will do), by the name that it is known by.
+pub fn tell_change_of(shared: &Shared, (at, file): (Location, &OwnedFd), by: (u32, Time)) {
+    let key = at.key;
+    if !is_changed(shared, file, (key, by.1)) {
         return;
     }
     // By one whose close is told, maybe.
@@ -119,12 +128,11 @@ pub fn tell_change(shared: &Shared, spot: &Spot, key: FileKey, by: (u32, Time)) 
         return;
     };
     let by = (pid, by.1);
-    let Some(before) = changed_outside(shared, spot, key, by) else {
+    let Some(before) = changed_outside(shared, (&at, file), by) else {
         return;
     };
-    let seen = [&spot.root.path[..], b"/", &spot.path].concat();
-    let after = look(shared, spot, Some(key));
-    tell(shared, &seen, by, (ChangeKind::Overwritten, Some(before), after));
+    let told = (ChangeKind::Overwritten, Some(before), look_at(file));
+    tell(shared, &at.seen, by, told);
 }
 
 /// Who asked to open it since its last copy, or else who moved it; `None` when a write was told of.
@@ -139,12 +147,8 @@ fn untold_writer(shared: &Shared, key: FileKey, (pid, time): (u32, Time)) -> Opt
     Some(opened.map_or(pid, |(_, opener)| opener))
 }
 
-fn is_changed(shared: &Shared, spot: &Spot, (key, time): (FileKey, Time)) -> bool {
-    let now = || {
-        let (found, file) = identify(shared, spot)?;
-        let stat = sys::fstat(file.as_raw_fd()).ok()?;
-        (found == key).then(|| Stamp::from(&stat))
-    };
+fn is_changed(shared: &Shared, file: &OwnedFd, (key, time): (FileKey, Time)) -> bool {
+    let now = || Some(Stamp::from(&sys::fstat(file.as_raw_fd()).ok()?));
     let index = shared.store.index();
     let known = index
         .state(key)
@@ -160,10 +164,11 @@ pub fn tell_arrival(
     (key, before, replaced): (Option<FileKey>, Option<ContentShape>, bool),
     by: (u32, Time),
 ) {
-    let Some(after) = look(shared, spot, key) else {
+    let found = identify(shared, spot).filter(|(found, _)| key.is_none_or(|key| key == *found));
+    let Some((after, found)) = found.and_then(|found| Some((look_at(&found.1)?, found))) else {
         return;
     };
-    let own = key.and_then(|key| changed_outside(shared, spot, key, by));
+    let own = key.and_then(|key| changed_outside(shared, (&location(spot, key), &found.1), by));
     let kind = match own {
         Some(_) => ChangeKind::Overwritten,
         None if replaced => ChangeKind::Replaced,

@@ -87,7 +87,7 @@ impl Shared {
     }
 
     /// The name by which it was opened is gone, or outside, and the kernel tells no other one of those that the file has.
-    fn last_known(&self, key: FileKey) -> Option<Found> {
+    pub fn last_known(&self, key: FileKey) -> Option<Found> {
         let index = self.store.index();
         let state = index.state(key)?;
         let (place, path, seen) = (state.place, state.path.to_vec(), state.seen());

@@ -8,6 +8,7 @@ use crate::arrivals::{left, tell_change};
 use crate::away::{self, Leaving};
 use crate::capture::Shared;
 use crate::file::{FileKey, PlaceId};
+use crate::links;
 use crate::made::{self, Made};
 use crate::names::{Spot, rename, unlinked};
 use crate::places::below;
@@ -38,7 +39,7 @@ struct Departed {
     spot: Spot,
     key: Option<FileKey>,
     directory: bool,
-    /// Of a directory: it is opened by it, wherever it is.
+    /// It is opened by it, wherever it is.
     handle: Option<sys::Handle>,
     by: (u32, Time),
 }
@@ -236,7 +237,7 @@ pub fn departed(shared: &Shared, old: Spot, what: Made<'_>, by: (u32, Time)) {
         spot: old,
         key,
         directory,
-        handle: handle.filter(|_| directory).cloned(),
+        handle: handle.cloned(),
         by,
     };
     let Some(key) = key else {
@@ -448,6 +449,8 @@ fn gone(shared: &Shared, departed: &Departed) {
         shared.watch.forget(spot.root.id, &spot.path);
         // A container may have it mounted still.
         shared.learned.look_again();
+    } else if let (Some(handle), Some(key)) = (handle, key) {
+        links::departed(shared, spot, handle, *key);
     }
 }
 

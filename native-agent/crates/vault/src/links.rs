@@ -1,57 +1,130 @@
-//! Files of protected directories that have another name outside of them: an open by that one asks nobody in the directory, so
-//! the file itself is watched.
-use std::collections::HashSet;
+//! Files of protected directories that have another name outside of them, or were moved out: an open by that name asks nobody in
+//! the directory, so the file itself is watched.
+use std::collections::{HashMap, VecDeque};
+use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::sync::atomic::Ordering;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::arrivals::tell_change;
+use crate::arrivals::tell_change_of;
 use crate::capture::Shared;
 use crate::file::FileKey;
-use crate::names::{Spot, identify};
+use crate::named;
+use crate::names::{Spot, identify, location};
+use crate::root::Root;
 use crate::sensor::{Note, clean};
 use crate::sys;
 
-/// Each holds its inode in the kernel's memory, about 1 KiB. More are counted with the directories that are not watched.
+/// Each holds its inode in the kernel's memory, about 1 KiB; the oldest are let go.
 const FILES_MAX: usize = 8_192;
 
-#[derive(Debug, Default)]
-pub struct Linked(Mutex<HashSet<FileKey>>);
+/// How it is found again, whatever it is called.
+#[derive(Debug)]
+struct Watched {
+    root: Arc<Root>,
+    handle: sys::Handle,
+}
 
-/// Watches it by itself when it has several names. All may be in protected directories: that is not looked into.
-pub fn note(shared: &Shared, (file, stat): (&OwnedFd, &sys::Stat), key: FileKey) {
-    if stat.st_nlink < 2 || stat.st_mode & libc::S_IFMT != libc::S_IFREG {
+impl Watched {
+    fn open(&self) -> io::Result<OwnedFd> {
+        let top = self.root.open(libc::O_RDONLY)?;
+        sys::open_by_handle(top.as_raw_fd(), &self.handle, libc::O_PATH)
+    }
+}
+
+#[derive(Debug, Default)]
+struct State {
+    files: HashMap<FileKey, Watched>,
+    order: VecDeque<FileKey>,
+}
+
+#[derive(Debug, Default)]
+pub struct Linked(Mutex<State>);
+
+impl Linked {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One that is watched by itself (`O_PATH`).
+    pub fn open(&self, key: FileKey) -> Option<OwnedFd> {
+        self.state().files.get(&key)?.open().ok()
+    }
+
+    /// Returns one that gives way; `None` for the file itself: it is known.
+    fn insert(&self, key: FileKey, watched: Watched) -> Option<Option<Watched>> {
+        let mut state = self.state();
+        if state.files.insert(key, watched).is_some() {
+            return None;
+        }
+        state.order.push_back(key);
+        let is_full = state.order.len() > FILES_MAX;
+        let oldest = is_full.then(|| state.order.pop_front()).flatten();
+        Some(oldest.and_then(|oldest| state.files.remove(&oldest)))
+    }
+}
+
+/// A file with several names, one of which is `spot`. All may be in protected directories: that is not looked into.
+pub fn note(shared: &Shared, spot: &Spot, (file, stat): (&OwnedFd, &sys::Stat), key: FileKey) {
+    if stat.st_nlink > 1 {
+        watch(shared, &spot.root, (file, stat), key);
+    }
+}
+
+fn watch(shared: &Shared, root: &Arc<Root>, (file, stat): (&OwnedFd, &sys::Stat), key: FileKey) {
+    let Ok(handle) = sys::handle_at(file.as_raw_fd(), c"") else {
+        return;
+    };
+    if stat.st_mode & libc::S_IFMT != libc::S_IFREG {
         return;
     }
-    {
-        let mut files = shared.linked.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if files.contains(&key) {
-            return;
-        }
-        if files.len() >= FILES_MAX {
-            shared.watch.refused.fetch_add(1, Ordering::Relaxed);
-            return;
-        }
-        files.insert(key);
+    let root = root.clone();
+    let Some(oldest) = shared.linked.insert(key, Watched { root, handle }) else {
+        return;
+    };
+    if let Some(Ok(oldest)) = oldest.map(|oldest| oldest.open()) {
+        drop(shared.watch.leave_inode(&oldest));
     }
     if let Err(error) = shared.watch.inode(file) {
         tracing::debug!(%error, "a file with several names can't be watched by itself");
     }
 }
 
-/// Somebody gave a protected file one more name, wherever that is. He may have written by it already.
+/// It has left its directory, and is where nobody looks.
+pub fn departed(shared: &Shared, spot: &Spot, handle: &sys::Handle, key: FileKey) {
+    let (root, handle) = (spot.root.clone(), handle.clone());
+    let Ok(file) = (Watched { root, handle }).open() else {
+        return;
+    };
+    if let Ok(stat) = sys::fstat(file.as_raw_fd()) {
+        watch(shared, &spot.root, (&file, &stat), key);
+    }
+}
+
+/// Somebody gave a file one more name, wherever that is. When it is a protected one he may have written by the name already, and
+/// the other may be gone.
 pub fn made(shared: &Shared, link: &Note) {
+    if let Some(file) = named::open(link) {
+        of_known(shared, &file, link);
+    }
     let path = [b"/", &clean(&link.target)[..]].concat();
     let Some((root, path)) = shared.places.named(&path) else {
         return;
     };
     let spot = Spot { root, path };
-    let Some((key, file)) = identify(shared, &spot) else {
-        return;
-    };
-    let Ok(stat) = sys::fstat(file.as_raw_fd()) else {
-        return;
-    };
-    note(shared, (&file, &stat), key);
-    tell_change(shared, &spot, key, (link.pid, link.time));
+    if let Some((key, file)) = identify(shared, &spot)
+        && let Ok(stat) = sys::fstat(file.as_raw_fd())
+    {
+        note(shared, &spot, (&file, &stat), key);
+        tell_change_of(shared, (location(&spot, key), &file), (link.pid, link.time));
+    }
+}
+
+fn of_known(shared: &Shared, file: &OwnedFd, link: &Note) -> Option<()> {
+    let stat = sys::fstat(file.as_raw_fd()).ok()?;
+    let key = shared.places.key(file.as_raw_fd(), &stat).ok()?;
+    let known = shared.last_known(key)?.location;
+    let root = shared.places.root(known.place)?;
+    watch(shared, &root, (file, &stat), key);
+    tell_change_of(shared, (known, file), (link.pid, link.time));
+    Some(())
 }

@@ -40,17 +40,15 @@ impl<'a> Made<'a> {
         }
     }
 
-    /// The directory itself: it may be called otherwise by now, and another by its name.
+    /// The directory itself: it may be called otherwise by now, and one that is gone has left its name to another, whose files
+    /// nobody made.
     fn open(&self, spot: &Spot) -> io::Result<OwnedFd> {
+        let Some(handle) = self.handle else {
+            return open_directory(&spot.root, &spot.path);
+        };
+        let top = spot.root.open(libc::O_RDONLY)?;
         let flags = libc::O_RDONLY | libc::O_DIRECTORY;
-        let opened = self.handle.map(|handle| {
-            let top = spot.root.open(libc::O_RDONLY)?;
-            sys::open_by_handle(top.as_raw_fd(), handle, flags)
-        });
-        match opened {
-            Some(Ok(directory)) => Ok(directory),
-            _ => open_directory(&spot.root, &spot.path),
-        }
+        sys::open_by_handle(top.as_raw_fd(), handle, flags)
     }
 }
 

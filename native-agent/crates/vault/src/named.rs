@@ -61,7 +61,7 @@ fn open_on_host(shared: &Shared, note: &Note) -> Option<OwnedFd> {
 }
 
 /// The name as the process sees it; when it is gone, as its oldest living ancestor in the container does.
-fn open(note: &Note) -> Option<OwnedFd> {
+pub fn open(note: &Note) -> Option<OwnedFd> {
     let root = |pid: u32| open_path(format!("/proc/{pid}/root").as_bytes()).ok();
     let root = match note.container {
         Some(_) => root(note.pid).or_else(|| root(note.elder))?,

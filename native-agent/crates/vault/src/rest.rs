@@ -200,7 +200,7 @@ fn rest_one(shared: &Shared, spot: &Spot) -> io::Result<()> {
         return Ok(());
     };
     let stat = sys::fstat(file.as_raw_fd())?;
-    links::note(shared, (&file, &stat), key);
+    links::note(shared, spot, (&file, &stat), key);
     let done = rest_file(shared, (&file, &stat), location(spot, key));
     note_name(shared, (location(spot, key), &stat), time);
     done

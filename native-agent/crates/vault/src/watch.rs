@@ -173,16 +173,23 @@ impl Watch {
 
     /// Marks a file itself (`O_PATH` will do), whatever name it is opened by.
     pub fn inode(&self, file: &OwnedFd) -> io::Result<()> {
+        self.for_inode(libc::FAN_MARK_ADD, file)
+    }
+
+    pub fn leave_inode(&self, file: &OwnedFd) -> io::Result<()> {
+        self.for_inode(libc::FAN_MARK_REMOVE, file)
+    }
+
+    fn for_inode(&self, action: u32, file: &OwnedFd) -> io::Result<()> {
         let path = sys::c_string(format!("/proc/self/fd/{}", file.as_raw_fd()).as_bytes())?;
         let marks = [
             (&self.opens, OPENS),
             (&self.closes, CLOSES),
             (&self.names, libc::FAN_ATTRIB),
         ];
-        let add = libc::FAN_MARK_ADD;
-        marks
-            .into_iter()
-            .try_for_each(|(group, mask)| sys::fanotify_mark(group, (add, mask), libc::AT_FDCWD, Some(&path)))
+        marks.into_iter().try_for_each(|(group, mask)| {
+            sys::fanotify_mark(group, (action, mask), libc::AT_FDCWD, Some(&path))
+        })
     }
 
     /// What was known of directories that are gone from a place: of all, or of one and what is below it.

@@ -142,3 +142,65 @@ fn of_many_the_newest_are_followed() {
     scene.restore(scope);
     assert_eq!(difference(&before, &manifest_of(&newest)), Vec::<String>::new());
 }
+
+/// Each file is moved on from the directory, to where nobody ever looked.
+fn move_on(actor: &mut Actor, folder: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for (number, path) in files(&manifest_of(folder), folder).iter().enumerate() {
+        actor.rename(path, &to.join(number.to_string()));
+    }
+}
+
+#[test]
+fn files_that_are_moved_on_one_by_one_come_back_where_they_were() {
+    for (name, harm) in HARMS {
+        let mut scene = Scene::new(Place::Host, corpus(FILES));
+        let before = scene.manifest();
+        let (data, elsewhere, on) = (scene.data(), scene.home.join("elsewhere"), scene.home.join("on"));
+        let scope = scene.attack(|actor| {
+            move_out(actor, &data, &elsewhere);
+            move_on(actor, &elsewhere, &on);
+            harm_all(actor, harm, &on);
+        });
+        let report = scene.restore(scope);
+        assert_same_or_late(&scene, &before, &report);
+        assert_eq!(report.count(Verdict::Lost), 0, "{name}: {:?}", refused(&report));
+    }
+}
+
+/// By their inodes: who harms them is not who moved them.
+#[test]
+fn files_that_somebody_else_moved_are_undone_where_they_are() {
+    for (name, harm) in [HARMS[0], HARMS[1]] {
+        let mut scene = Scene::new(Place::Host, corpus(FILES));
+        let (data, on) = (scene.data(), scene.home.join("on"));
+        scene.outsider(|actor| move_on(actor, &data, &on));
+        let before = manifest_of(&on);
+        let scope = scene.attack(|actor| harm_all(actor, harm, &on));
+        assert_ne!(before, manifest_of(&on), "{name}: the attack did nothing");
+        let report = scene.restore(scope);
+        let left = difference(&before, &manifest_of(&on));
+        assert!(left.is_empty(), "{name}: {left:#?} {:?}", refused(&report));
+    }
+}
+
+/// What is left of it is nothing: each file is where it was, and said once.
+#[test]
+fn one_that_is_removed_in_the_end_has_each_file_once() {
+    let mut scene = Scene::new(Place::Host, corpus(FILES));
+    let before = scene.manifest();
+    let (data, elsewhere) = (scene.data(), scene.home.join("elsewhere"));
+    let scope = scene.attack(|actor| {
+        move_out(actor, &data, &elsewhere);
+        for (number, path) in files(&manifest_of(&elsewhere), &elsewhere).iter().enumerate() {
+            if number % 5 == 0 {
+                actor.encrypt(path);
+            }
+            actor.unlink(path);
+        }
+        fs::remove_dir_all(&elsewhere).unwrap();
+    });
+    let report = scene.restore(scope);
+    assert_same_or_late(&scene, &before, &report);
+    assert_eq!(report.count(Verdict::Lost), 0, "{:?}", refused(&report));
+}

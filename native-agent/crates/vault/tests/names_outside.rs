@@ -3,10 +3,11 @@ mod support;
 
 use std::fs;
 use std::io::{Seek, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use norn_events::ProcessUid;
 use norn_events::wire::action::v1::Verdict;
+use norn_events::{ChangeKind, ContentChange, ContentFormat, ProcessUid};
 use support::{Actor, Manifest, Place, Scene, assert_same, cipher, corpus, files};
 
 const FILES: usize = 25;
@@ -131,4 +132,101 @@ fn a_file_from_outside_that_was_linked_in() {
     let report = scene.restore(scope);
     assert_eq!(report.count(Verdict::Restored), 1, "{report:?}");
     assert_same(&scene, &before, &report);
+}
+
+/// By a descriptor: what is linked has no name in the call.
+#[test]
+fn a_name_that_is_made_by_a_descriptor() {
+    attacked(|scene, targets, outside, harm| {
+        fs::create_dir_all(outside).unwrap();
+        scene.attack(|actor| {
+            for (number, path) in targets.iter().enumerate() {
+                let other = outside.join(number.to_string());
+                let flags = libc::O_PATH | libc::O_NOFOLLOW;
+                let file = fs::File::options()
+                    .read(true)
+                    .custom_flags(flags)
+                    .open(path)
+                    .unwrap();
+                actor.name(&file, &other);
+                harm(actor, &other);
+            }
+        })
+    });
+}
+
+/// The name inside is gone when that is told.
+#[test]
+fn a_name_that_is_the_only_one_soon() {
+    attacked(|scene, targets, outside, harm| {
+        fs::create_dir_all(outside).unwrap();
+        scene.attack(|actor| {
+            for (number, path) in targets.iter().enumerate() {
+                let other = outside.join(number.to_string());
+                actor.link(path, &other);
+                actor.unlink(path);
+                harm(actor, &other);
+            }
+        })
+    });
+}
+
+/// And is given back at the end.
+#[test]
+fn a_name_that_is_the_only_one_for_a_while() {
+    attacked(|scene, targets, outside, harm| {
+        fs::create_dir_all(outside).unwrap();
+        scene.attack(|actor| {
+            for (number, path) in targets.iter().enumerate() {
+                let other = outside.join(number.to_string());
+                actor.link(path, &other);
+                actor.unlink(path);
+                harm(actor, &other);
+                actor.link(&other, path);
+                actor.unlink(&other);
+            }
+        })
+    });
+}
+
+/// Ciphertext that never had a name, or one outside, gets the name of a file that was just unlinked: told as what it is, and undone.
+#[test]
+fn ciphertext_that_is_linked_in_the_place_of_a_file() {
+    for is_nameless in [true, false] {
+        let mut scene = Scene::new(Place::Host, corpus(FILES));
+        let before = scene.manifest();
+        let targets = files(&before, &scene.data());
+        let outside = scene.home.join("outside");
+        fs::create_dir_all(&outside).unwrap();
+        let told = scene.vault().changes();
+        let scope = scene.attack(|actor| {
+            for (number, path) in targets.iter().enumerate() {
+                let content = cipher(&fs::read(path).unwrap());
+                let (mut options, made) = (fs::File::options(), outside.join(number.to_string()));
+                options.read(true).write(true);
+                let mut file = match is_nameless {
+                    true => options.custom_flags(libc::O_TMPFILE).open(&outside).unwrap(),
+                    false => options.create(true).truncate(true).open(&made).unwrap(),
+                };
+                file.write_all(&content).unwrap();
+                actor.unlink(path);
+                actor.name(&file, path);
+            }
+        });
+        assert_ne!(before, scene.manifest(), "the attack did nothing");
+        let is_judged = |change: &ContentChange| {
+            change.kind == ChangeKind::Replaced
+                && change
+                    .before
+                    .is_some_and(|shape| shape.format != ContentFormat::Unknown)
+                && change
+                    .after
+                    .is_some_and(|shape| shape.format == ContentFormat::Unknown)
+        };
+        let judged = told.try_iter().filter(is_judged).count();
+        // Of the smallest nothing can be said.
+        assert!(judged > FILES / 2, "{is_nameless}: {judged}");
+        let report = scene.restore(scope);
+        assert_same(&scene, &before, &report);
+    }
 }

@@ -60,7 +60,9 @@ pub(super) fn apply(shared: &Shared, plan: &Plan, deed: &Deed<'_>) -> Vec<FileVe
             }
             Err(why) => {
                 let lost = || Err(Failed::Lost(why.clone()));
+                let is_elsewhere = |target: &Target| is_wanted_elsewhere(plan, *place, target);
                 let here = plan.targets.iter().filter(|((at, _), _)| at == place);
+                let here = here.filter(|(_, target)| !is_elsewhere(target));
                 verdicts.extend(
                     here.filter_map(|(_, target)| judged(verdict_of(target, &plan.containers), lost())),
                 );
@@ -81,6 +83,21 @@ fn places_of(plan: &Plan) -> Vec<PlaceId> {
     places.sort_unstable();
     places.dedup();
     places
+}
+
+/// A directory that was moved out and is gone: its files come back where they were.
+fn is_wanted_elsewhere(plan: &Plan, place: PlaceId, target: &Target) -> bool {
+    let Some(key) = target.want.file() else {
+        return false;
+    };
+    let mut spots = plan.spots.get(&key).into_iter().flatten();
+    spots.any(|spot| {
+        spot.0 != place
+            && plan
+                .targets
+                .get(spot)
+                .is_some_and(|other| other.want == target.want)
+    })
 }
 
 fn join_names(work: &Work<'_>, put_back: &[(&Vec<u8>, &Target)]) {

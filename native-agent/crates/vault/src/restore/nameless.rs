@@ -107,7 +107,7 @@ pub fn find(shared: &Shared, plan: &mut Plan) {
     let mut mounted = mounted(shared);
     for (number, (spot, target)) in without.into_iter().enumerate() {
         let key = target.want.file();
-        let file = key.and_then(|key| mounted.remove(&key));
+        let file = key.and_then(|key| mounted.remove(&key).or_else(|| shared.linked.open(key)));
         if file.is_none() && number >= displaced && !plan.unnamed.contains(&spot) {
             plan.targets.insert(spot, target);
             continue;

@@ -9,7 +9,7 @@ use super::content::{hash_file, hash_of, is_same, write_version};
 use super::deed::Moved;
 use super::exact::{disturbed, put_metadata};
 use super::outcome::{Done, Failed, NO_STATE, Outcome, TAKEN};
-use super::plan::{Spot, Target, Want};
+use super::plan::{IN_PLACE, METADATA, Spot, Target, Want};
 use super::tree::Entry;
 use crate::file::{FileKey, Metadata};
 use crate::record::{Aspect, Change, Content, Time, Version, is_restorer};
@@ -73,6 +73,9 @@ impl Work<'_> {
         let mut entry = self.lookup(path)?;
         let mut moved = false;
         let is_it = |entry: Option<&Entry>| entry.is_some_and(|entry| self.original(entry.key) == key);
+        if entry.is_none() && matches!(target.change, IN_PLACE | METADATA) && self.is_elsewhere(path, key)? {
+            return Ok(Done::Nothing);
+        }
         if !is_it(entry.as_ref()) {
             if let Some(there) = &entry {
                 self.may_give_way(path, there, target)?;
@@ -105,6 +108,19 @@ impl Work<'_> {
             }
             there => self.again((path, target), (key, version, there.as_ref()), verdict),
         }
+    }
+
+    /// The scope changed its content alone, and it has another of the names that it was known by: this one was taken for its own
+    /// while its directory was being moved.
+    fn is_elsewhere(&self, path: &[u8], key: FileKey) -> Result<bool, Failed> {
+        for spot in self.plan.spots.get(&key).into_iter().flatten() {
+            let is_other = spot.0 == self.place && spot.1 != path && self.wants(spot, key);
+            let there = if is_other { self.lookup(&spot.1)? } else { None };
+            if there.is_some_and(|entry| self.original(entry.key) == key) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// A name that the scope made goes with what it left there.

@@ -17,6 +17,9 @@ int task__on_iterate(struct bpf_iter__task *ctx)
 
 	if (!task || task->pid != task->tgid)
 		return 0;
+	/* It has ended and nobody has fetched its exit code: of its end nothing will be told any more. */
+	if (task->signal->live.counter == 0)
+		return 0;
 	scratch = scratch__take();
 	if (!scratch)
 		return 0;

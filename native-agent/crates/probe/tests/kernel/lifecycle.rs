@@ -69,6 +69,24 @@ fn threads_are_no_processes() {
     assert_eq!(own.count(), 0);
 }
 
+/// Its end was before, and its parent has not asked for it yet: it would be said to run for ever.
+#[test]
+fn what_ended_before_does_not_run() {
+    let mut ended = std::process::Command::new("true").spawn().expect("true runs");
+    let stat = format!("/proc/{}/stat", ended.id());
+    while !std::fs::read_to_string(&stat).is_ok_and(|line| line.contains(") Z ")) {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    let mut recorder = crate::sensor::Recorder::default();
+    let mut sensor = Sensor::start_unread();
+    let polled = sensor.probe.poll(std::time::Duration::ZERO, &mut [&mut recorder]);
+    polled.expect("the rings work");
+    let mut seen = recorder.0.iter();
+    assert!(seen.any(|event| event.process.pid == std::process::id()));
+    assert!(!recorder.0.iter().any(|event| event.process.pid == ended.id()));
+    ended.wait().expect("it has ended");
+}
+
 #[test]
 fn exit() {
     let mut sensor = Sensor::start();

@@ -103,9 +103,9 @@ function deedsOf({ handling, killedPids, denied }: Attack): string[] {
 /** What is left to do, and by whom. */
 export function nextOf(attack: Attack, { running, unknown, knownAt, notRead: isNotRead = false }: Running): string {
   const { handling } = attack;
-  if (handling.state === 'archived') return 'Archived: somebody has dealt with it.';
+  if (handling.state === 'archived') return `Archived: somebody has dealt with it.${goingOn(running)}`;
   if (handling.state === 'released')
-    return 'Released: it was judged harmless and will not be stopped again for this evidence.';
+    return `Released: it was judged harmless and will not be stopped again for this evidence.${goingOn(running)}`;
   if (running > 0) return stillRunning(running);
   if (unknown > 0) return notKnown(unknown, knownAt);
   if (isNotRead && handling.state !== 'responding' && handling.state !== 'failed')
@@ -119,6 +119,13 @@ export function nextOf(attack: Attack, { running, unknown, knownAt, notRead: isN
     return 'It was stopped: restore what it changed, or release it when it was harmless.';
   if (attack.denied > 0) return 'It was denied, so there is nothing to undo: archive it when you have read it.';
   return 'Nothing was stopped: the policy only observes here. Kill it when it is an attack, archive it when it is not.';
+}
+
+/** Of what somebody has decided about. */
+function goingOn(running: number): string {
+  return running === 0
+    ? ''
+    : ` ${counted(running, 'process', 'processes')} of it still ${running === 1 ? 'runs' : 'run'}.`;
 }
 
 function stillRunning(running: number): string {

@@ -272,7 +272,7 @@ fn stopped(command: &Command, reports: &[Report], kill: bool) -> Outcome {
             let done = if kill { "stopped" } else { "frozen" };
             let waiting = match lingering.len() {
                 0 => String::new(),
-                left => format!("; {left} have the signal and have not ended yet, as in a paused container"),
+                left => format!("; {left} more got the signal and did not end yet, as in a paused container"),
             };
             succeeded(command, &format!("{} {processes} {done}{waiting}", pids.len()))
         }
@@ -385,6 +385,27 @@ mod tests {
             group_id: 0,
             credentials: norn_events::Credentials::default(),
         }
+    }
+
+    #[test]
+    fn who_has_the_signal_and_has_not_ended_is_not_counted_as_stopped() {
+        let report = |pids: &[u32], lingering: &[u32]| Report {
+            pids: pids.to_vec(),
+            lingering: lingering.to_vec(),
+            ..Report::default()
+        };
+        let outcome = stopped(&command(), &[report(&[7, 8, 9], &[9])], true);
+        assert_eq!(outcome.killed_pids, [7, 8]);
+        assert!(
+            outcome.message.starts_with("2 processes stopped; 1 more got"),
+            "{}",
+            outcome.message
+        );
+        let outcome = stopped(&command(), &[report(&[7], &[]), report(&[7], &[])], true);
+        assert_eq!(
+            (outcome.killed_pids, outcome.message),
+            (vec![7], "1 process stopped".to_owned())
+        );
     }
 
     #[test]

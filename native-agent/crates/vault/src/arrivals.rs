@@ -107,44 +107,49 @@ fn changed_outside(
     Some(shape)
 }
 
-/// It has another name here, and was where nobody looks in between: somebody may have written to it there.
-pub fn tell_change(shared: &Shared, spot: &Spot, key: FileKey, by: (u32, Time)) {
+/// It has another name here, and was where nobody looks in between: somebody may have written to it there, who asked to open it
+/// since its last copy, or else who moved it.
+pub fn tell_change(shared: &Shared, spot: &Spot, key: FileKey, (pid, time): (u32, Time)) {
+    let opener = |last: Time| {
+        let opened = shared.store.index().opened(key);
+        opened.filter(|(opened, _)| *opened > last)
+    };
     if let Some((found, file)) = identify(shared, spot)
         && found == key
+        && let Some(last) = untold_since(shared, &file, (key, time))
     {
-        tell_change_of(shared, (location(spot, key), &file), by);
+        let pid = opener(last).map_or(pid, |(_, opener)| opener);
+        tell_written(shared, (&location(spot, key), &file), (pid, time));
     }
 }
 
-/// The same of one that is open (`O_PATH` will do), by the name that it is known by.
-pub fn tell_change_of(shared: &Shared, (at, file): (Location, &OwnedFd), by: (u32, Time)) {
-    let key = at.key;
-    if !is_changed(shared, file, (key, by.1)) {
-        return;
+/// The same of one that is open (`O_PATH` will do), by the name that it is known by. Who gave it another name wrote to it: others
+/// may have read it since its last copy.
+pub fn tell_change_by(shared: &Shared, (at, file): (&Location, &OwnedFd), by: (u32, Time)) {
+    if untold_since(shared, file, (at.key, by.1)).is_some() {
+        tell_written(shared, (at, file), by);
+    }
+}
+
+/// When its last copy was taken, if it has changed since and nobody was told.
+fn untold_since(shared: &Shared, file: &OwnedFd, (key, time): (FileKey, Time)) -> Option<Time> {
+    if !is_changed(shared, file, (key, time)) {
+        return None;
     }
     // By one whose close is told, maybe.
     shared.progress.close(&shared.watch, CLOSES_WITHIN);
-    let Some(pid) = untold_writer(shared, key, by) else {
-        return;
-    };
-    let by = (pid, by.1);
-    let Some(before) = changed_outside(shared, (&at, file), by) else {
-        return;
-    };
-    let told = (ChangeKind::Overwritten, Some(before), look_at(file));
-    tell(shared, &at.seen, by, told);
-}
-
-/// Who asked to open it since its last copy, or else who moved it; `None` when a write was told of.
-fn untold_writer(shared: &Shared, key: FileKey, (pid, time): (u32, Time)) -> Option<u32> {
     let index = shared.store.index();
     let state = index.state(key)?;
     let last = state.before(time)?.time;
-    if state.changes.iter().any(|change| change.time > last) {
-        return None;
+    let is_told = state.changes.iter().any(|change| change.time > last);
+    (!is_told).then_some(last)
+}
+
+fn tell_written(shared: &Shared, (at, file): (&Location, &OwnedFd), by: (u32, Time)) {
+    if let Some(before) = changed_outside(shared, (at, file), by) {
+        let told = (ChangeKind::Overwritten, Some(before), look_at(file));
+        tell(shared, &at.seen, by, told);
     }
-    let opened = index.opened(key).filter(|(opened, _)| *opened > last);
-    Some(opened.map_or(pid, |(_, opener)| opener))
 }
 
 fn is_changed(shared: &Shared, file: &OwnedFd, (key, time): (FileKey, Time)) -> bool {

@@ -5,7 +5,7 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::arrivals::tell_change_of;
+use crate::arrivals::tell_change_by;
 use crate::capture::Shared;
 use crate::file::FileKey;
 use crate::named;
@@ -115,7 +115,7 @@ pub fn made(shared: &Shared, link: &Note) {
         && let Ok(stat) = sys::fstat(file.as_raw_fd())
     {
         note(shared, &spot, (&file, &stat), key);
-        tell_change_of(shared, (location(&spot, key), &file), (link.pid, link.time));
+        tell_change_by(shared, (&location(&spot, key), &file), (link.pid, link.time));
     }
 }
 
@@ -125,6 +125,6 @@ fn of_known(shared: &Shared, file: &OwnedFd, link: &Note) -> Option<()> {
     let known = shared.last_known(key)?.location;
     let root = shared.places.root(known.place)?;
     watch(shared, &root, (file, &stat), key);
-    tell_change_of(shared, (known, file), (link.pid, link.time));
+    tell_change_by(shared, (&known, file), (link.pid, link.time));
     Some(())
 }

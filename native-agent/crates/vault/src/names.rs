@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use norn_events::{ChangeKind, ContentShape};
 
-use crate::arrivals::{arrived, is_taken, look, tell_arrival, tell_change_of};
+use crate::arrivals::{arrived, is_taken, look, tell_arrival, tell_change_by};
 use crate::capture::Shared;
 use crate::closer::{before, tell};
 use crate::events::{Name, RawEvent, parse};
@@ -253,7 +253,7 @@ pub fn location(spot: &Spot, key: FileKey) -> Location {
 /// What had the name until a moment ago, and was unlinked.
 fn last_unlinked(shared: &Shared, spot: &Spot, time: Time) -> Option<FileKey> {
     let index = shared.store.index();
-    let last = index.operations.last_of(spot.root.id, &spot.path)?;
+    let last = index.operations.recent_of(spot.root.id, &spot.path)?;
     let is_recent = last.kind() == NameKind::Unlink && time - last.time < REPLACED_WITHIN;
     last.key().filter(|_| is_recent)
 }
@@ -271,7 +271,7 @@ fn linked_in(shared: &Shared, spot: &Spot, (key, gone): (FileKey, Option<FileKey
         .unwrap_or_else(|error| tracing::debug!(%error, "a symbolic link went away"));
     let is_known = shared.store.index().state(key).is_some();
     if is_known {
-        tell_change_of(shared, (location(spot, key), &file), by);
+        tell_change_by(shared, (&location(spot, key), &file), by);
     } else if stat.st_size > 0 {
         let before = gone.and_then(|gone| before(shared, gone, by.1));
         tell_arrival(shared, spot, (Some(key), before, gone.is_some()), by);

@@ -230,3 +230,23 @@ fn ciphertext_that_is_linked_in_the_place_of_a_file() {
         assert_same(&scene, &before, &report);
     }
 }
+
+/// Somebody has read the file since its last copy: he is not the one who wrote to it.
+#[test]
+fn who_only_read_it_is_not_blamed() {
+    let mut scene = Scene::new(Place::Host, corpus(FILES));
+    let before = scene.manifest();
+    let targets = files(&before, &scene.data());
+    let outside = scene.home.join("outside");
+    fs::create_dir_all(&outside).unwrap();
+    scene.outsider(|_| targets.iter().for_each(|path| drop(fs::read(path).unwrap())));
+    let scope = scene.attack(|actor| {
+        for (number, path) in targets.iter().enumerate() {
+            let other = outside.join(number.to_string());
+            actor.link(path, &other);
+            overwrite(&other);
+            actor.unlink(&other);
+        }
+    });
+    assert_undone(&scene, scope, (&before, "read before"));
+}

@@ -7,6 +7,9 @@ use super::seen::Seen;
 use crate::file::{FileKey, PlaceId, SlimKey};
 use crate::record::{NameKind, NameOperation, Time};
 
+/// Names that several processes change at once between two steps of one of them.
+const RECENT_MAX: usize = 128;
+
 /// Kept in any case no more than these; the oldest give way.
 const OPERATIONS_MAX: usize = 500_000;
 /// The halves of an exchange are told one after the other, with little between.
@@ -28,6 +31,11 @@ pub struct Operation {
 }
 
 impl Operation {
+    fn is_of(&self, place: PlaceId, path: &[u8]) -> bool {
+        let mut paths = [Some(&self.path), self.target.as_ref()].into_iter().flatten();
+        self.place == place && paths.any(|known| known[..] == *path)
+    }
+
     pub fn new(from: &NameOperation, (path, target): (Arc<[u8]>, Option<Arc<[u8]>>), seen: Seen) -> Self {
         Self {
             time: from.time,
@@ -127,11 +135,13 @@ impl Operations {
 
     /// What last gave `path` to a file, or took it away.
     pub fn last_of(&self, place: PlaceId, path: &[u8]) -> Option<&Operation> {
-        let is_of = |known: &&Operation| {
-            let mut paths = [Some(&known.path), known.target.as_ref()].into_iter().flatten();
-            known.place == place && paths.any(|known| known[..] == *path)
-        };
-        self.0.iter().rev().find(is_of)
+        self.0.iter().rev().find(|known| known.is_of(place, path))
+    }
+
+    /// The same, if it is among the last few: for who asks at each new name.
+    pub fn recent_of(&self, place: PlaceId, path: &[u8]) -> Option<&Operation> {
+        let mut recent = self.0.iter().rev().take(RECENT_MAX);
+        recent.find(|known| known.is_of(place, path))
     }
 
     /// How far back the rename is that this one, the other way round, makes an exchange. `second` takes away again what the first

@@ -272,7 +272,7 @@ fn stopped(command: &Command, reports: &[Report], kill: bool) -> Outcome {
             let done = if kill { "stopped" } else { "frozen" };
             let waiting = match lingering.len() {
                 0 => String::new(),
-                left => format!("; {left} more got the signal and did not end yet, as in a paused container"),
+                left => format!("; {left} more got the signal and had not ended a moment later"),
             };
             succeeded(command, &format!("{} {processes} {done}{waiting}", pids.len()))
         }

@@ -1,7 +1,7 @@
 // What `./norn up` and `./norn down` promise of themselves: idempotent, side by side, healed, and nothing left behind.
 import { execFile, spawnSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -59,7 +59,7 @@ it('has npm leave no compiled code in the folder for temporary files, where othe
   const folder = mkdtempSync('/var/tmp/norn-launcher-');
   const temporary = join(folder, 'tmp');
   mkdirSync(temporary);
-  copyFileSync(launcher, join(folder, 'norn'));
+  for (const name of ['norn', '.nvmrc']) copyFileSync(join(dirname(launcher), name), join(folder, name));
   writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: 'empty', version: '1.0.0' }));
   const lock = {
     name: 'empty',

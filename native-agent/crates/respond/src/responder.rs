@@ -163,14 +163,14 @@ impl Responder {
             refused: Vec::new(),
         };
         // A root that is refused takes its subtree out; the roots are looked at before anybody is stopped.
-        let is_refused = |scope: &&ProcessUid| {
+        let may_be_stopped = |scope: &&ProcessUid| {
             let root = processes.by_uid(**scope).and_then(|index| processes.get(index));
             let stat = root.and_then(running);
             let refused = stat.and_then(|stat| Some((stat.pid, refusal(&stat, &self.agent)?)));
             freeze.refused.extend(refused);
             refused.is_none()
         };
-        let scopes: Vec<ProcessUid> = scopes.iter().filter(is_refused).copied().collect();
+        let scopes: Vec<ProcessUid> = scopes.iter().filter(may_be_stopped).copied().collect();
         // The table knows children whose parents have ended; no list of all processes is needed for a first stop.
         let known = known_members(&scopes, processes);
         known.into_iter().for_each(|stat| freeze.stop(stat));

@@ -104,7 +104,7 @@ pub fn let_oldest_go(shared: &Shared) {
 }
 
 /// It is in a protected directory again, or mounted into a container: it is watched as what that is.
-pub fn is_taken_in(shared: &Shared, key: FileKey) {
+pub fn taken_in(shared: &Shared, key: FileKey) {
     let known = shared.watch.directory(key);
     if let Some(known) = known.filter(|known| known.path.is_empty() && shared.away.take(known.place)) {
         drop_root(shared, known.place);

@@ -5,17 +5,24 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::arrivals::tell_change_by;
+use norn_events::{Event, EventKind};
+
+use crate::arrivals::{tell_arrival, tell_change_by};
 use crate::capture::Shared;
+use crate::closer::before;
 use crate::file::FileKey;
 use crate::named;
-use crate::names::{Spot, identify, location};
+use crate::names::{Spot, identify, location, note_symbolic_link};
+use crate::record::{NameKind, Time};
 use crate::root::Root;
 use crate::sensor::{Note, clean};
 use crate::sys;
 
 /// Each holds its inode in the kernel's memory, about 1 KiB; the oldest are let go.
 const FILES_MAX: usize = 8_192;
+
+/// Who unlinks a file and links another in its place does so at once, ns.
+const REPLACED_WITHIN: Time = 1_000_000_000;
 
 /// How it is found again, whatever it is called.
 #[derive(Debug)]
@@ -100,6 +107,11 @@ pub fn departed(shared: &Shared, spot: &Spot, handle: &sys::Handle, key: FileKey
     }
 }
 
+/// One more name for a file, which may be a protected one: what it is linked from need not be a name of it.
+pub fn is_made(event: &Event<'_>) -> bool {
+    event.kind == EventKind::FileLink && event.flags & 1 == 0
+}
+
 /// Somebody gave a file one more name, wherever that is. When it is a protected one he may have written by the name already, and
 /// the other may be gone.
 pub fn made(shared: &Shared, link: &Note) {
@@ -127,4 +139,32 @@ fn of_known(shared: &Shared, file: &OwnedFd, link: &Note) -> Option<()> {
     watch(shared, &root, (file, &stat), key);
     tell_change_by(shared, (&known, file), (link.pid, link.time));
     Some(())
+}
+
+/// What had the name until a moment ago, and was unlinked.
+pub fn last_unlinked(shared: &Shared, spot: &Spot, time: Time) -> Option<FileKey> {
+    let index = shared.store.index();
+    let last = index.operations.recent_of(spot.root.id, &spot.path)?;
+    let is_recent = last.kind() == NameKind::Unlink && time - last.time < REPLACED_WITHIN;
+    last.key().filter(|_| is_recent)
+}
+
+/// It got the name by a link, so it may have been written anywhere; `gone` was unlinked for it.
+pub fn came_in(shared: &Shared, spot: &Spot, (key, gone): (FileKey, Option<FileKey>), by: (u32, Time)) {
+    let Some((found, file)) = identify(shared, spot).filter(|(found, _)| *found == key) else {
+        return;
+    };
+    let Ok(stat) = sys::fstat(file.as_raw_fd()) else {
+        return;
+    };
+    note(shared, spot, (&file, &stat), key);
+    note_symbolic_link(shared, file.as_raw_fd(), location(spot, found))
+        .unwrap_or_else(|error| tracing::debug!(%error, "a symbolic link went away"));
+    let is_known = shared.store.index().state(key).is_some();
+    if is_known {
+        tell_change_by(shared, (&location(spot, key), &file), by);
+    } else if stat.st_size > 0 {
+        let before = gone.and_then(|gone| before(shared, gone, by.1));
+        tell_arrival(shared, spot, (Some(key), before, gone.is_some()), by);
+    }
 }

@@ -55,7 +55,7 @@ impl<'a> Made<'a> {
 /// What is in a new directory already came in before it was watched.
 pub fn watch_new(shared: &Shared, spot: &Spot, made: Made<'_>, by: (u32, Time)) {
     if let Some(key) = made.key {
-        away::is_taken_in(shared, key);
+        away::taken_in(shared, key);
     }
     let root = &spot.root;
     let mut walk = Walk {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use norn_events::{ChangeKind, ContentShape};
 
-use crate::arrivals::{arrived, is_taken, look, tell_arrival, tell_change_by};
+use crate::arrivals::{arrived, is_taken, look};
 use crate::capture::Shared;
 use crate::closer::{before, tell};
 use crate::events::{Name, RawEvent, parse};
@@ -23,8 +23,6 @@ use crate::watch::join;
 const READ_BYTES: usize = 64 * 1024;
 const IDLE_MS: i32 = 500;
 /// Who makes many files is not followed one by one; whoever renames or deletes is.
-/// Who unlinks a file and links another in its place does so at once, ns.
-const REPLACED_WITHIN: Time = 1_000_000_000;
 const GATHER: Duration = Duration::from_micros(500);
 
 /// Works until the vault stops.
@@ -173,7 +171,7 @@ pub fn operation(kind: NameKind, spot: &Spot, (pid, time): (u32, Time)) -> NameO
 pub fn created(shared: &Shared, spot: &Spot, made: Made<'_>, by: (u32, Time)) {
     let Made { key, directory, .. } = made;
     let known = key.is_some_and(|key| shared.store.index().knows_creation(key, &spot.path));
-    let gone = last_unlinked(shared, spot, by.1);
+    let gone = links::last_unlinked(shared, spot, by.1);
     let born = !known && !directory && key.is_some_and(|key| shared.store.index().reports_birth(key));
     if !known {
         let other = !directory && !born && key.is_some_and(|key| is_other_name(shared, spot, (key, by.1)));
@@ -188,7 +186,7 @@ pub fn created(shared: &Shared, spot: &Spot, made: Made<'_>, by: (u32, Time)) {
     if directory {
         watch_new(shared, spot, made, by);
     } else if let Some(key) = key.filter(|_| !born) {
-        linked_in(shared, spot, (key, gone), by);
+        links::came_in(shared, spot, (key, gone), by);
     }
     if spot.root.only.is_some() {
         watch_successor(shared, spot);
@@ -247,34 +245,6 @@ pub fn location(spot: &Spot, key: FileKey) -> Location {
         place: spot.root.id,
         path: spot.path.clone(),
         seen,
-    }
-}
-
-/// What had the name until a moment ago, and was unlinked.
-fn last_unlinked(shared: &Shared, spot: &Spot, time: Time) -> Option<FileKey> {
-    let index = shared.store.index();
-    let last = index.operations.recent_of(spot.root.id, &spot.path)?;
-    let is_recent = last.kind() == NameKind::Unlink && time - last.time < REPLACED_WITHIN;
-    last.key().filter(|_| is_recent)
-}
-
-/// It got the name by a link, so it may have been written anywhere; `gone` was unlinked for it.
-fn linked_in(shared: &Shared, spot: &Spot, (key, gone): (FileKey, Option<FileKey>), by: (u32, Time)) {
-    let Some((found, file)) = identify(shared, spot).filter(|(found, _)| *found == key) else {
-        return;
-    };
-    let Ok(stat) = sys::fstat(file.as_raw_fd()) else {
-        return;
-    };
-    links::note(shared, spot, (&file, &stat), key);
-    note_symbolic_link(shared, file.as_raw_fd(), location(spot, found))
-        .unwrap_or_else(|error| tracing::debug!(%error, "a symbolic link went away"));
-    let is_known = shared.store.index().state(key).is_some();
-    if is_known {
-        tell_change_by(shared, (&location(spot, key), &file), by);
-    } else if stat.st_size > 0 {
-        let before = gone.and_then(|gone| before(shared, gone, by.1));
-        tell_arrival(shared, spot, (Some(key), before, gone.is_some()), by);
     }
 }
 

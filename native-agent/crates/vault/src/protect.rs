@@ -75,7 +75,7 @@ pub fn protect(shared: &Shared, candidate: Candidate) -> io::Result<Option<Found
     } = candidate;
     let root = Root::new(path, &directory, mount, only)?;
     let _alone = shared.protected.mark_alone();
-    away::is_taken_in(shared, root.key);
+    away::taken_in(shared, root.key);
     if let Some(place) = holder(shared, &root, &directory) {
         rescue(shared, place, root);
         return Ok(None);

@@ -193,12 +193,7 @@ fn is_told_otherwise(shared: &Shared, event: &Event<'_>, process: &Process) -> b
         && !in_overlay(event.path)
         && !in_overlay(event.target)
         && !held::is_wanted(shared, event)
-        && !gives_name(event)
-}
-
-/// One more name for a file, which may be a protected one: what it is linked from need not be a name of it.
-fn gives_name(event: &Event<'_>) -> bool {
-    event.kind == EventKind::FileLink && event.flags & 1 == 0
+        && !links::is_made(event)
 }
 
 impl Observer for VaultObserver {

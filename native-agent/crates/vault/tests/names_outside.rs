@@ -82,17 +82,23 @@ fn a_name_that_the_attacker_makes_first() {
     });
 }
 
-#[test]
-fn each_name_just_before_it_is_used() {
+/// What is done to a file by its name and one that it gets outside.
+fn one_by_one(step: impl Fn(&mut Actor, (&Path, &Path), Harm)) {
     attacked(|scene, targets, outside, harm| {
         fs::create_dir_all(outside).unwrap();
         scene.attack(|actor| {
             for (number, path) in targets.iter().enumerate() {
-                let other = outside.join(number.to_string());
-                actor.link(path, &other);
-                harm(actor, &other);
+                step(actor, (path, &outside.join(number.to_string())), harm);
             }
         })
+    });
+}
+
+#[test]
+fn each_name_just_before_it_is_used() {
+    one_by_one(|actor, (path, other), harm| {
+        actor.link(path, other);
+        harm(actor, other);
     });
 }
 
@@ -137,55 +143,34 @@ fn a_file_from_outside_that_was_linked_in() {
 /// By a descriptor: what is linked has no name in the call.
 #[test]
 fn a_name_that_is_made_by_a_descriptor() {
-    attacked(|scene, targets, outside, harm| {
-        fs::create_dir_all(outside).unwrap();
-        scene.attack(|actor| {
-            for (number, path) in targets.iter().enumerate() {
-                let other = outside.join(number.to_string());
-                let flags = libc::O_PATH | libc::O_NOFOLLOW;
-                let file = fs::File::options()
-                    .read(true)
-                    .custom_flags(flags)
-                    .open(path)
-                    .unwrap();
-                actor.name(&file, &other);
-                harm(actor, &other);
-            }
-        })
+    one_by_one(|actor, (path, other), harm| {
+        let flags = libc::O_PATH | libc::O_NOFOLLOW;
+        let mut options = fs::File::options();
+        let file = options.read(true).custom_flags(flags).open(path).unwrap();
+        actor.name(&file, other);
+        harm(actor, other);
     });
 }
 
 /// The name inside is gone when that is told.
 #[test]
 fn a_name_that_is_the_only_one_soon() {
-    attacked(|scene, targets, outside, harm| {
-        fs::create_dir_all(outside).unwrap();
-        scene.attack(|actor| {
-            for (number, path) in targets.iter().enumerate() {
-                let other = outside.join(number.to_string());
-                actor.link(path, &other);
-                actor.unlink(path);
-                harm(actor, &other);
-            }
-        })
+    one_by_one(|actor, (path, other), harm| {
+        actor.link(path, other);
+        actor.unlink(path);
+        harm(actor, other);
     });
 }
 
 /// And is given back at the end.
 #[test]
 fn a_name_that_is_the_only_one_for_a_while() {
-    attacked(|scene, targets, outside, harm| {
-        fs::create_dir_all(outside).unwrap();
-        scene.attack(|actor| {
-            for (number, path) in targets.iter().enumerate() {
-                let other = outside.join(number.to_string());
-                actor.link(path, &other);
-                actor.unlink(path);
-                harm(actor, &other);
-                actor.link(&other, path);
-                actor.unlink(&other);
-            }
-        })
+    one_by_one(|actor, (path, other), harm| {
+        actor.link(path, other);
+        actor.unlink(path);
+        harm(actor, other);
+        actor.link(other, path);
+        actor.unlink(other);
     });
 }
 

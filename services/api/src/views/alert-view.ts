@@ -123,14 +123,16 @@ export function nextOf(attack: Attack, { running, unknown, knownAt, notRead: isN
 
 /** Of what somebody has decided about. */
 function goingOn(running: number): string {
-  return running === 0
-    ? ''
-    : ` ${counted(running, 'process', 'processes')} of it still ${running === 1 ? 'runs' : 'run'}.`;
+  return running === 0 ? '' : ` ${ofItStill(running)}.`;
+}
+
+function ofItStill(running: number): string {
+  return `${counted(running, 'process', 'processes')} of it still ${running === 1 ? 'runs' : 'run'}`;
 }
 
 function stillRunning(running: number): string {
-  const [run, them] = running === 1 ? ['runs', 'it'] : ['run', 'them'];
-  return `${counted(running, 'process', 'processes')} of it still ${run}: kill ${them} when this is an attack, release when it is not.`;
+  const them = running === 1 ? 'it' : 'them';
+  return `${ofItStill(running)}: kill ${them} when this is an attack, release when it is not.`;
 }
 
 /** `knownAt`: when the host was last heard of, Unix ms; 0: never. */

@@ -115,7 +115,13 @@ function linkOf(path: string): string {
 
 async function roles(home: string): Promise<string[]> {
   const password = readFileSync(join(home, 'secrets/postgres.password'), 'utf8').trim();
-  const client = new pg.Client({ host: '127.0.0.1', port: portBase + 6, user: 'norn', password, database: 'norn' });
+  const client = new pg.Client({
+    host: join(home, 'postgres'),
+    port: portBase + 6,
+    user: 'norn',
+    password,
+    database: 'norn',
+  });
   await client.connect();
   const { rows } = await client.query<{ rolname: string }>('SELECT rolname FROM pg_roles WHERE rolcanlogin');
   await client.end();
@@ -154,12 +160,14 @@ async function everythingOf(home: string): Promise<object> {
   const authority = await createAuthority('Norn bus');
   const madeUp = await authority.issue({ name: 'norn-prepare', names: [], purposes: ['client'] });
   const ports = listeningPorts(pids);
-  // API, ingest, enrolment, health, broker, controller, engine, database.
-  expect(ports.length).toBeGreaterThanOrEqual(8);
+  // API, ingest, enrolment, health, broker, controller, engine; the database has a socket alone.
+  expect(ports.length).toBeGreaterThanOrEqual(7);
+  const sockets = [...unixSockets(pids), ...files.filter((path) => statSync(path).isSocket())];
+  expect(sockets).toContainEqual(expect.stringMatching(/\.s\.PGSQL\.\d+$/));
   return {
     pids,
     ports,
-    sockets: [...unixSockets(pids), ...files.filter((path) => statSync(path).isSocket())],
+    sockets,
     files: [...files.filter((path) => statSync(path).isFile()), ...openElsewhere(pids)],
     folders,
     code: [

@@ -70,7 +70,7 @@ describe('administration', () => {
   it('raises nothing: packages with questions and scripts, accounts, look-ups, the start of Docker and of a container', async () => {
     const from = new Date();
     const deb = await makePackage(folder);
-    await mustRun(`DEBIAN_FRONTEND=noninteractive apt-get install -y --no-download ${deb}`);
+    await mustRun(`DEBIAN_FRONTEND=noninteractive apt-get install -y ${deb}`);
     await mustRun(`DEBIAN_FRONTEND=noninteractive dpkg-reconfigure ${package_}`);
     await mustRun(`DEBIAN_FRONTEND=noninteractive apt-get purge -y ${package_}`);
     await mustRun('getent group shadow && getent passwd root && id root && chage -l root && passwd -S root');

@@ -73,7 +73,7 @@ async function libraries(): Promise<string[]> {
   return names.filter((name) => name !== 'testkit').map((name) => join('libs', name));
 }
 
-const notInImages = /\/(test|node_modules)(\/|$)|\.spec\.ts$|\/README\.md$/;
+const notInImages = /\/(test|node_modules)(\/|$)|\.spec\.ts$|\/(README\.md|tsconfig\.json)$/;
 
 async function copySources(folder: string, root: string): Promise<void> {
   const from = join(repository, folder);

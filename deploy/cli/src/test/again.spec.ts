@@ -1,9 +1,8 @@
 // What becomes of a test that failed once.
 import { again, againMax } from './again.ts';
-import { planAgain, planRuns, type TestRun } from './plan.ts';
+import { planAgain } from './plan.ts';
 import { nothing, type Failure, type Tally } from './tally.ts';
 
-const [jestRun, cargo] = planRuns('unit', undefined) as [TestRun, TestRun];
 const failureOf = (test: string, file = ''): Failure => ({ test, file });
 const failed = (...failures: Failure[]): Tally => ({ ...nothing, passed: 5, failed: failures.length, failures });
 const passes = () => Promise.resolve({ ...nothing, passed: 1 });
@@ -11,38 +10,37 @@ const fails = () => Promise.resolve({ ...nothing, failed: 1 });
 
 describe('a test that failed', () => {
   it('is unstable when it passes alone, and counted so', async () => {
-    const result = await again(cargo, failed(failureOf('follow::tests::a'), failureOf('b')), (_, { test }) =>
+    const result = await again('unit', failed(failureOf('follow::tests::a'), failureOf('b')), (_, { test }) =>
       test === 'b' ? fails() : passes(),
     );
     expect(result).toMatchObject({ passed: 6, failed: 1, failures: [{ test: 'b' }], unstable: ['follow::tests::a'] });
   });
 
   it('has failed when nothing of its name ran', async () => {
-    expect(await again(cargo, failed(failureOf('a')), () => Promise.resolve(nothing))).toMatchObject({ failed: 1 });
+    expect(await again('unit', failed(failureOf('a')), () => Promise.resolve(nothing))).toMatchObject({ failed: 1 });
   });
 
   it('has failed when many others did, or the runner has no name for it', async () => {
     const many = Array.from({ length: againMax + 1 }, (_, at) => failureOf(`t${at}`));
     for (const tally of [failed(...many), { ...nothing, failed: 1 }])
-      expect(await again(cargo, tally, passes)).toEqual(tally);
+      expect(await again('unit', tally, passes)).toEqual(tally);
   });
 
   it.each([
-    [cargo, failureOf('restores_under_an_owner_who_races_give_nobody_anything')],
-    [cargo, failureOf('restore::tests::races::what_took_a_name')],
-    [cargo, failureOf('a_restore_is_undone_and_done_again')],
-    [jestRun, failureOf('two members', '/norn/test/stages/rebalance.test.ts')],
-  ])('of exactness, hostile use and rollback has failed', async (run, failure) => {
-    expect(await again(run, failed(failure), passes)).toMatchObject({ failed: 1, unstable: [] });
+    [failureOf('restores_under_an_owner_who_races_give_nobody_anything')],
+    [failureOf('restore::tests::races::what_took_a_name')],
+    [failureOf('a_restore_is_undone_and_done_again')],
+    [failureOf('two members', '/norn/test/stages/rebalance.test.ts')],
+  ])('of exactness, hostile use and rollback has failed', async (failure) => {
+    expect(await again('unit', failed(failure), passes)).toMatchObject({ failed: 1, unstable: [] });
   });
 
   it('is run by its whole name, and in jest in its file', () => {
-    const args = planAgain(jestRun, failureOf('a file (of two) is read', '/norn/libs/a.spec.ts'))?.args;
+    const args = planAgain('unit', failureOf('a file (of two) is read', '/norn/libs/a.spec.ts'))?.args;
     expect(args?.slice(-2)).toEqual(['--testNamePattern', '^a file \\(of two\\) is read$']);
     expect(args).toContain('/norn/libs/a.spec.ts');
-    const [, kernel = cargo] = planRuns('kernel', 'x');
-    expect(planAgain(kernel, failureOf('exec::exec'))?.args.join(' ')).toBe(
-      'test --workspace --locked --no-fail-fast exec::exec -- --exact --ignored --test-threads=1',
+    expect(planAgain('kernel', failureOf('exec::exec'))?.args.join(' ')).toBe(
+      'test exec::exec --workspace --locked --no-fail-fast -- --exact --ignored --test-threads=1',
     );
   });
 });

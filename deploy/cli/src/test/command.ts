@@ -37,7 +37,7 @@ async function test(given: string | undefined, options: { only?: Kind }): Promis
   if (only === 'kubernetes') await provideKubernetes(write);
   let tally: Tally = nothing;
   for (const run of planRuns(only, pattern)) {
-    write(`\n── ${run.kind}: ${run.runner}`);
+    write(`\n── ${run.kind}: ${run.runner} ${run.args.slice(0, 3).join(' ')}`);
     const began = Date.now();
     tally = add(tally, await runAndRepeat(run, pattern !== undefined));
     write(`── ${run.kind}: ${run.runner} took ${seconds(Date.now() - began)}`);
@@ -49,7 +49,7 @@ async function test(given: string | undefined, options: { only?: Kind }): Promis
 
 async function runAndRepeat(run: TestRun, byPattern: boolean): Promise<Tally> {
   const tally = await runTests(run, byPattern);
-  return again(run, tally, (alone, failure) => {
+  return again(run.kind, tally, (alone, failure) => {
     write(`\n── ${run.kind}: again, alone: ${nameOf(failure)}`);
     return runTests(alone, true);
   });

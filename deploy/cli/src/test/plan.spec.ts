@@ -1,44 +1,63 @@
-// Which files of tests a path chooses.
-import { planRuns } from './plan.ts';
+// Which tests a kind, a path or a name chooses.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { repository } from '../up/installation.ts';
+import { kinds, planRuns, type TestRun } from './plan.ts';
 
-/** Those of jest's runs whose pattern of paths a file fits; a run without one takes any. */
-const runsOf = (pattern: string, file: string): string[] =>
+/** Kubernetes is among them on a machine that has one. */
+const unasked = (pattern?: string): string[] =>
   planRuns(undefined, pattern)
-    .filter(({ args }) => new RegExp(args[args.indexOf('--testPathPatterns') + 1] ?? '').test(file))
-    .map(({ kind }) => kind);
+    .filter(({ kind }) => kind !== 'kubernetes')
+    .map(line);
+
+const line = ({ runner, args }: TestRun): string => [runner, ...args].join(' ');
 
 describe('a path', () => {
-  const file = '/norn/test/e2e/console/console.test.ts';
-
-  it.each(['console/console', 'test/e2e/console/console.test.ts', '/e2e/'])('%s finds the file in its kind', (path) => {
-    expect(runsOf(path, file)).toEqual(['unit', 'e2e']);
-  });
-
-  it('finds nothing of another folder', () => {
-    expect(runsOf('test/stores/', file)).toEqual([]);
-  });
-
-  it('is nothing for cargo', () => {
-    expect(planRuns(undefined, 'a/b').filter(({ runner }) => runner === 'cargo')).toEqual([]);
-  });
-});
-
-describe('the long proofs', () => {
-  const files = ({ args }: { args: readonly string[] }): string => args.join(' ');
-
-  it('are run alone, by both runners', () => {
-    const runs = planRuns('long', undefined);
-    expect(runs.map(({ runner }) => runner)).toEqual(['jest', 'cargo']);
-    expect(files(runs[0] ?? { args: [] })).toContain('--testPathPatterns /test/long/');
-    expect(files(runs[1] ?? { args: [] })).toMatch(/^test long_ .*--ignored/);
-  });
-
-  it('are no part of the tests that run unasked', () => {
-    const runs = planRuns(undefined, undefined);
-    expect(runs.some(({ kind }) => kind === 'long')).toBe(false);
-    expect(runs.filter(({ args }) => args.includes('--ignored')).map(files)).toEqual([
-      expect.stringContaining('--skip long_'),
+  it('is looked for by jest in each kind that has files, and is nothing for cargo', () => {
+    const runs = unasked('console/console');
+    expect(runs).toEqual([
+      expect.stringMatching(/^jest .*--testPathIgnorePatterns .*\/test\/e2e\/ .*--testPathPatterns console\/console$/),
+      expect.stringMatching(/^jest .*--roots test\/e2e --testPathPatterns console\/console$/),
     ]);
-    expect(files(runs[0] ?? { args: [] })).toContain('/test/long/');
   });
 });
+
+describe('a name', () => {
+  it('is looked for by both runners, the tests of the kernel one after the other', () => {
+    expect(unasked('exec')).toEqual([
+      expect.stringMatching(/^jest .*--testNamePattern exec$/),
+      expect.stringMatching(/^cargo test exec .* --$/),
+      expect.stringMatching(/^cargo test exec .* -- --ignored --test-threads=1$/),
+      expect.stringMatching(/^jest .*--roots test\/e2e --testNamePattern exec$/),
+    ]);
+  });
+});
+
+describe('without a pattern', () => {
+  it('targets of Nx are run, the long ones only when asked for', () => {
+    expect(unasked()).toEqual(['nx run-many --targets test', 'nx run native-agent:kernel', 'nx run test:e2e']);
+    expect(planRuns('long', undefined).map(line)).toEqual(['nx run test:long', 'nx run native-agent:long']);
+  });
+
+  it('every target is there', () => {
+    const targetsOf: Record<string, object | undefined> = {
+      test: manifest('test/package.json').nx?.targets,
+      'native-agent': manifest('native-agent/project.json').targets,
+    };
+    const named = kinds
+      .flatMap((kind) => planRuns(kind, undefined))
+      .filter(({ args }) => args[0] === 'run')
+      .map(({ args }) => args[1]?.split(':') ?? []);
+    expect(named).toHaveLength(5);
+    for (const [project = '', target = ''] of named) expect(targetsOf[project]).toHaveProperty(target);
+  });
+});
+
+interface Manifest {
+  readonly nx?: { readonly targets: object };
+  readonly targets?: object;
+}
+
+function manifest(path: string): Manifest {
+  return JSON.parse(readFileSync(join(repository, path), 'utf8')) as Manifest;
+}

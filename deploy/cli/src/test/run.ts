@@ -1,17 +1,40 @@
 // Runs one runner and gives back its tally; what it says is shown as it says it.
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { processEnvironment } from '@norn/config';
 import { repository } from '../up/installation.ts';
 import type { TestRun } from './plan.ts';
-import { nothing, tallyCargo, tallyJest, type Tally } from './tally.ts';
+import { add, nothing, tallyCargo, tallyJest, type Tally } from './tally.ts';
 
 const outputBytesMax = 16 * 1024 * 1024;
 
 export async function runTests(run: TestRun, byPattern: boolean): Promise<Tally> {
-  return run.runner === 'jest' ? runJest(run, byPattern) : runCargo(run);
+  switch (run.runner) {
+    case 'nx':
+      return runNx(run);
+    case 'jest':
+      return runJest(run, byPattern);
+    case 'cargo':
+      return runCargo(run);
+  }
+}
+
+/** Where the targets of Nx (nx.json, test/package.json) have jest write its reports. */
+const reports = join(repository, 'test-artifacts/reports');
+
+/** Jest's tests are in the reports of its targets, those of cargo in what it prints; Nx gives both back for what it has in its cache. */
+async function runNx(run: TestRun): Promise<Tally> {
+  rmSync(reports, { recursive: true, force: true });
+  const nx = join(repository, 'node_modules/nx/dist/bin/nx.js');
+  const args = [nx, ...run.args, '--outputStyle', 'stream-without-prefixes'];
+  const { exitCode, output } = await show(process.execPath, args, run.cwd, ['pipe', 'inherit']);
+  const names = existsSync(reports) ? readdirSync(reports) : [];
+  const jests = names.map((name) => tallyJest(readFileSync(join(reports, name), 'utf8'), false));
+  const tally = [...jests, tallyCargo(output, 0)].reduce(add);
+  // What died before it could report.
+  return exitCode !== 0 && tally.failed === 0 ? { ...tally, failed: 1 } : tally;
 }
 
 async function runJest(run: TestRun, byPattern: boolean): Promise<Tally> {

@@ -28,6 +28,15 @@ const SUSPECT_SHARES: u64 = 4;
 /// When all that is left is held, the store grows by one of so many parts before what is in it is looked through again.
 const GROWTHS: u64 = 32;
 
+/// What stays when room is made, beside what is in the newest segment. All but the held is counted every few seconds.
+#[derive(Debug, PartialEq)]
+struct Spared {
+    held: Vec<ProcessUid>,
+    has_suspects: bool,
+    has_resting: bool,
+    places: Places,
+}
+
 /// The index's lock is never held while the disk works; the pack's is.
 #[derive(Debug)]
 pub struct Store {
@@ -37,8 +46,8 @@ pub struct Store {
     pub bytes_max: u64,
     bytes: AtomicU64,
     full: AtomicBool,
-    /// Bytes and held subtrees when nothing could give way: as long as they are about the same, looking again finds nothing.
-    stuck: Mutex<Option<(u64, Vec<ProcessUid>)>>,
+    /// Bytes and what was spared when nothing could give way: as long as they are about the same, looking again finds nothing.
+    stuck: Mutex<Option<(u64, Spared)>>,
     /// Held subtrees that were let go to make room.
     pub holds_dropped: AtomicU64,
     places: Mutex<Places>,
@@ -57,7 +66,7 @@ struct Needed {
 }
 
 /// What the last count found.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone, PartialEq)]
 pub struct Places {
     /// They take more than their share: theirs gives way first.
     pub crowded: HashSet<PlaceId>,
@@ -268,15 +277,32 @@ impl Store {
         }
         let full = self.bytes() > self.bytes_max;
         self.full.store(full, Ordering::Relaxed);
-        *lock(&self.stuck) = full.then(|| (self.bytes(), self.index().held.clone()));
+        *lock(&self.stuck) = full.then(|| (self.bytes(), self.spared()));
         evicted
     }
 
     fn is_stuck(&self) -> bool {
         let stuck = lock(&self.stuck);
-        stuck.as_ref().is_some_and(|(bytes, held)| {
-            self.bytes() < bytes + self.bytes_max / GROWTHS && self.index().held == *held
+        stuck.as_ref().is_some_and(|(bytes, spared)| {
+            self.bytes() < bytes + self.bytes_max / GROWTHS && self.spared() == *spared
         })
+    }
+
+    fn spared(&self) -> Spared {
+        Spared {
+            held: self.index().held.clone(),
+            has_suspects: self.spares_suspects(),
+            has_resting: self.spares_resting(),
+            places: lock(&self.places).clone(),
+        }
+    }
+
+    fn spares_resting(&self) -> bool {
+        self.resting.load(Ordering::Relaxed) <= self.rest_share()
+    }
+
+    fn spares_suspects(&self) -> bool {
+        self.suspect_bytes.load(Ordering::Relaxed) <= self.bytes_max / SUSPECT_SHARES
     }
 
     fn evict_segment(&self, number: u32) -> bool {
@@ -321,10 +347,10 @@ impl Store {
     }
 
     fn needed(&self) -> Needed {
-        let room = self.suspect_bytes.load(Ordering::Relaxed) <= self.bytes_max / SUSPECT_SHARES;
+        let spared = self.spares_suspects();
         let (held, suspects) = {
             let index = self.index();
-            (Holds::new(&index), room.then(|| Holds::of_suspects(&index)))
+            (Holds::new(&index), spared.then(|| Holds::of_suspects(&index)))
         };
         Needed {
             held: self.held_by(held),
@@ -392,7 +418,7 @@ impl Store {
         if !is_current {
             return false;
         }
-        let kept = self.resting.load(Ordering::Relaxed) <= self.rest_share();
+        let kept = self.spares_resting();
         if !kept {
             self.note_resting(0, version.content.bytes());
         }
@@ -646,6 +672,27 @@ mod tests {
             gone,
             "suspects who take more than their part are spared nothing"
         );
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
+
+    #[test]
+    fn suspects_who_are_spared_no_longer_give_way_though_nothing_came_since() {
+        let dir = std::env::temp_dir().join(format!("norn-spared-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).unwrap();
+        let store = Store::open(&dir, 3 << 20).unwrap();
+        let suspect = attacker(3);
+        store.record(Record::Actor(suspect.clone()));
+        for number in 0..8 {
+            let blob = store.append_blob(&vec![number as u8; 512 << 10]).unwrap();
+            let (mut location, mut version) = parts(10 + number, blob);
+            (location.key, version.pid) = (FileKey(number as u128 + 1), suspect.pid);
+            store.record(Record::Version(location, version));
+        }
+        store.index().suspect(suspect.uid);
+        assert!(!store.evict() && store.is_full(), "all of it is a suspect's");
+        // What suspects have is counted every few seconds.
+        store.suspect_bytes.store(4 << 20, Ordering::Relaxed);
+        assert!(store.evict() && !store.is_full());
         std::fs::remove_dir_all(&dir).unwrap();
     }
 

@@ -14,8 +14,9 @@ import {
 } from '@norn/api/trial';
 
 const ms = 1000;
-/** Rows of one INSERT … SELECT. */
+/** Rows of one INSERT … SELECT: of events, and of processes, whose rows are larger. */
 const chunk = 1_000_000;
+const processesChunk = 250_000;
 
 /** A statement that may take minutes: the client of the trial gives up after half of one. */
 async function fill({ clickhouse }: ApiTrial, statement: string): Promise<void> {
@@ -52,17 +53,19 @@ export async function fillStore(trial: ApiTrial, homes: readonly Home[], events:
 /** Processes of the hosts besides: one in twenty events begins one. */
 export async function fillProcesses(trial: ApiTrial, homes: readonly Home[], processes: number): Promise<void> {
   const names = homes.map(({ tenantId, hostId }) => `('${tenantId}', '${hostId}')`).join(', ');
-  await fill(
-    trial,
-    `INSERT INTO processes (tenant_id, host_id, process_uid, image_number, parent_uid, lineage_uid, ancestor_uids, pid, image_path,
-        command_line, start_time, image_time, seen_time, version)
-      SELECT [${names}][1 + number % ${homes.length}].1, [${names}][1 + number % ${homes.length}].2,
-        reinterpretAsFixedString(toUInt128(1000000 + number)), 1, reinterpretAsFixedString(toUInt128(500000 + intDiv(number, 5000))),
-        reinterpretAsFixedString(toUInt128(500000 + intDiv(number, 5000))),
-        [reinterpretAsFixedString(toUInt128(500000 + intDiv(number, 5000)))], number % 4000000, '/usr/bin/tool', 'tool --work',
-        now64(6) - toIntervalSecond(number % 86400), now64(6), now64(6), 1
-      FROM numbers(${processes})`,
-  );
+  for (let from = 0; from < processes; from += processesChunk) {
+    await fill(
+      trial,
+      `INSERT INTO processes (tenant_id, host_id, process_uid, image_number, parent_uid, lineage_uid, ancestor_uids, pid, image_path,
+          command_line, start_time, image_time, seen_time, version)
+        SELECT [${names}][1 + number % ${homes.length}].1, [${names}][1 + number % ${homes.length}].2,
+          reinterpretAsFixedString(toUInt128(1000000 + number)), 1, reinterpretAsFixedString(toUInt128(500000 + intDiv(number, 5000))),
+          reinterpretAsFixedString(toUInt128(500000 + intDiv(number, 5000))),
+          [reinterpretAsFixedString(toUInt128(500000 + intDiv(number, 5000)))], number % 4000000, '/usr/bin/tool', 'tool --work',
+          now64(6) - toIntervalSecond(number % 86400), now64(6), now64(6), 1
+        FROM numbers(${from}, ${Math.min(processesChunk, processes - from)})`,
+    );
+  }
 }
 
 export async function homesOf(trial: ApiTrial): Promise<Home[]> {

@@ -40,7 +40,7 @@ describe('a test that failed', () => {
     expect(args?.slice(-2)).toEqual(['--testNamePattern', '^a file \\(of two\\) is read$']);
     expect(args).toContain('/norn/libs/a.spec.ts');
     expect(planAgain('kernel', failureOf('exec::exec'))?.args.join(' ')).toBe(
-      'test exec::exec --workspace --locked --no-fail-fast -- --exact --ignored --test-threads=1',
+      'run --workspace --locked --no-tests pass --run-ignored only --test-threads 1 -E test(=exec::exec)',
     );
   });
 });

@@ -94,7 +94,8 @@ function showTimes({ times }: Tally): void {
   const files = longest(times, timesShown);
   if (files.length < 2) return;
   write('\nLongest files of tests:');
-  for (const { name, ms } of files) write(`  ${seconds(ms).padStart(7)}  ${relative(repository, name)}`);
+  for (const { name, ms } of files)
+    write(`  ${seconds(ms).padStart(7)}  ${name.startsWith('/') ? relative(repository, name) : name}`);
 }
 
 function seconds(ms: number): string {

@@ -13,7 +13,7 @@ const unasked = (pattern?: string): string[] =>
 const line = ({ runner, args }: TestRun): string => [runner, ...args].join(' ');
 
 describe('a path', () => {
-  it('is looked for by jest in each kind that has files, and is nothing for cargo', () => {
+  it('is looked for by jest in each kind that has files, and is nothing for nextest', () => {
     const runs = unasked('console/console');
     expect(runs).toEqual([
       expect.stringMatching(/^jest .*--testPathIgnorePatterns .*\/test\/e2e\/ .*--testPathPatterns console\/console$/),
@@ -26,8 +26,8 @@ describe('a name', () => {
   it('is looked for by both runners, the tests of the kernel one after the other', () => {
     expect(unasked('exec')).toEqual([
       expect.stringMatching(/^jest .*--testNamePattern exec$/),
-      expect.stringMatching(/^cargo test exec .* --$/),
-      expect.stringMatching(/^cargo test exec .* -- --ignored --test-threads=1$/),
+      expect.stringMatching(/^nextest run .* pass exec$/),
+      expect.stringMatching(/^nextest run .*--run-ignored only --test-threads 1 exec$/),
       expect.stringMatching(/^jest .*--roots test\/e2e --testNamePattern exec$/),
     ]);
   });

@@ -16,7 +16,7 @@ export type Kind = (typeof kinds)[number];
 
 export interface TestRun {
   readonly kind: Kind;
-  readonly runner: 'nx' | 'jest' | 'cargo';
+  readonly runner: 'nx' | 'jest' | 'nextest';
   readonly args: readonly string[];
   readonly cwd: string;
 }
@@ -54,8 +54,8 @@ function chosen(kind: Kind, pattern: string): TestRun[] {
   const isPath = pattern.includes('/');
   const files = filesOf[kind];
   const byJest = files ? [jest(kind, ...files, isPath ? '--testPathPatterns' : '--testNamePattern', pattern)] : [];
-  // A path is one of jest's files; cargo knows tests by name alone.
-  return [...byJest, ...(isPath || !isAgents(kind) ? [] : [cargo(kind, [pattern])])];
+  // A path is one of jest's files; nextest knows tests by name alone.
+  return [...byJest, ...(isPath || !isAgents(kind) ? [] : [nextest(kind, pattern)])];
 }
 
 const isAgents = (kind: Kind): boolean => kind === 'unit' || kind === 'kernel' || kind === 'long';
@@ -72,7 +72,7 @@ const filesOf: Readonly<Record<Kind, readonly string[] | undefined>> = {
 /** The run of one test that failed; undefined for one of which a single failure is one too many. */
 export function planAgain(kind: Kind, { test, file }: Failure): TestRun | undefined {
   if (strict.some((one) => one.test(file === '' ? test : file))) return undefined;
-  if (file === '') return cargo(kind, [test], '--exact');
+  if (file === '') return nextest(kind, '-E', `test(=${test})`);
   const name = test === '' ? [] : ['--testNamePattern', `^${test.replace(/[$()*+.?[\\\]^{|}]/g, '\\$&')}$`];
   return jest(kind, '--runTestsByPath', file, ...name);
 }
@@ -88,12 +88,8 @@ function jest(kind: Kind, ...args: string[]): TestRun {
 }
 
 /** What the agent's tests do to this kernel is ignored unless asked for, and done one after the other. */
-function cargo(kind: Kind, names: readonly string[], ...options: string[]): TestRun {
-  const ignored = kind === 'unit' ? [] : ['--ignored', '--test-threads=1'];
-  return {
-    kind,
-    runner: 'cargo',
-    args: ['test', ...names, '--workspace', '--locked', '--no-fail-fast', '--', ...options, ...ignored],
-    cwd: join(repository, 'native-agent'),
-  };
+function nextest(kind: Kind, ...args: string[]): TestRun {
+  const ignored = kind === 'unit' ? [] : ['--run-ignored', 'only', '--test-threads', '1'];
+  const run = ['run', '--workspace', '--locked', '--no-tests', 'pass'];
+  return { kind, runner: 'nextest', args: [...run, ...ignored, ...args], cwd: join(repository, 'native-agent') };
 }

@@ -5,8 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { processEnvironment } from '@norn/config';
 import { repository } from '../up/installation.ts';
+import { reports, runNextest } from './nextest.ts';
 import type { TestRun } from './plan.ts';
-import { add, nothing, tallyCargo, tallyJest, type Tally } from './tally.ts';
+import { add, nothing, tallyJest, tallyNextest, type Tally } from './tally.ts';
 
 const outputBytesMax = 16 * 1024 * 1024;
 
@@ -16,24 +17,36 @@ export async function runTests(run: TestRun, byPattern: boolean): Promise<Tally>
       return runNx(run);
     case 'jest':
       return runJest(run, byPattern);
-    case 'cargo':
-      return runCargo(run);
+    case 'nextest':
+      return runAgents(run);
   }
 }
 
-/** Where the targets of Nx (nx.json, test/package.json) have jest write its reports. */
-const reports = join(repository, 'test-artifacts/reports');
-
-/** Jest's tests are in the reports of its targets, those of cargo in what it prints; Nx gives both back for what it has in its cache. */
+/** Every target leaves a report, and Nx brings back those of targets that it has in its cache. */
 async function runNx(run: TestRun): Promise<Tally> {
   rmSync(reports, { recursive: true, force: true });
   const nx = join(repository, 'node_modules/nx/dist/bin/nx.js');
   const args = [nx, ...run.args, '--outputStyle', 'stream-without-prefixes'];
-  const { exitCode, output } = await show(process.execPath, args, run.cwd, ['pipe', 'inherit']);
+  const { exitCode } = await show(process.execPath, args, run.cwd, ['inherit', 'inherit']);
+  return withDeaths(exitCode, tallyReports());
+}
+
+async function runAgents(run: TestRun): Promise<Tally> {
+  rmSync(reports, { recursive: true, force: true });
+  return withDeaths(await runNextest(run.args), tallyReports());
+}
+
+function tallyReports(): Tally {
   const names = existsSync(reports) ? readdirSync(reports) : [];
-  const jests = names.map((name) => tallyJest(readFileSync(join(reports, name), 'utf8'), false));
-  const tally = [...jests, tallyCargo(output, 0)].reduce(add);
-  // What died before it could report.
+  const tallies = names.map((name) => {
+    const text = readFileSync(join(reports, name), 'utf8');
+    return name.endsWith('.xml') ? tallyNextest(text) : tallyJest(text, false);
+  });
+  return tallies.reduce(add, nothing);
+}
+
+/** What does not compile, or dies before it could report, is one failure. */
+function withDeaths(exitCode: number, tally: Tally): Tally {
   return exitCode !== 0 && tally.failed === 0 ? { ...tally, failed: 1 } : tally;
 }
 
@@ -59,11 +72,6 @@ async function runJest(run: TestRun, byPattern: boolean): Promise<Tally> {
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
-}
-
-async function runCargo(run: TestRun): Promise<Tally> {
-  const { exitCode, output } = await show('cargo', run.args, run.cwd, ['pipe', 'inherit']);
-  return tallyCargo(output, exitCode);
 }
 
 /** How long a run's output is read after its end. */

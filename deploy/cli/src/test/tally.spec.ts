@@ -1,7 +1,21 @@
-import { add, longest, nothing, tallyCargo, tallyJest, unexcused } from './tally.ts';
+import { add, longest, nothing, tallyJest, tallyNextest, unexcused } from './tally.ts';
 
 const report = (extra: object): string =>
   JSON.stringify({ numPassedTests: 2, numFailedTests: 1, numRuntimeErrorTestSuites: 0, testResults: [], ...extra });
+
+/** As nextest writes it. */
+const xml = `<?xml version="1.0" encoding="UTF-8"?>
+<testsuites name="nextest-run" tests="3" skipped="0" failures="1" errors="0" uuid="1fdce7c4" timestamp="2026-12-01T00:51:59.782+00:00" time="2.333">
+    <testsuite name="norn-vault" tests="2" skipped="0" errors="0" failures="1">
+        <testcase name="pack::keeps" classname="norn-vault" timestamp="2026-12-01T00:51:59.783+00:00" time="0.500"/>
+        <testcase name="lease::waits" classname="norn-vault" timestamp="2026-12-01T00:51:59.783+00:00" time="1.000">
+            <failure message="thread panicked" type="test failure with exit code 101">a &lt; b</failure>
+        </testcase>
+    </testsuite>
+    <testsuite name="norn-vault::ways" tests="1" skipped="0" errors="0" failures="0">
+        <testcase name="splice" classname="norn-vault::ways" timestamp="2026-12-01T00:51:59.783+00:00" time="2.000"/>
+    </testsuite>
+</testsuites>`;
 
 describe('the tally of a test run', () => {
   it('counts a file that could not be loaded as a failure', () => {
@@ -18,23 +32,20 @@ describe('the tally of a test run', () => {
     expect(tallyJest(report({ testResults }), true).skipped).toEqual([]);
   });
 
-  it('sums the result lines of all crates', () => {
-    const output = [
-      'test pack::keeps ... ok',
-      'test lease::waits ... ignored, needs root',
-      'test result: ok. 1 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.01s',
-      'test result: FAILED. 3 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.01s',
-    ].join('\n');
-    expect(tallyCargo(output, 101)).toMatchObject({ passed: 4, failed: 2, skipped: [] });
+  it('counts the tests of all programs, and how long each program took', () => {
+    expect(tallyNextest(xml)).toMatchObject({
+      passed: 2,
+      failed: 1,
+      failures: [{ test: 'lease::waits', file: '' }],
+      skipped: [],
+      times: [
+        { name: 'norn-vault', ms: 1500 },
+        { name: 'norn-vault::ways', ms: 2000 },
+      ],
+    });
   });
 
   it('names what failed', () => {
-    const lines = [
-      'test pack::keeps ... ok',
-      'test lease::waits ... FAILED',
-      'test result: FAILED. 1 passed; 1 failed;',
-    ];
-    expect(tallyCargo(lines.join('\n'), 101).failures).toEqual([{ test: 'lease::waits', file: '' }]);
     const assertionResults = [
       { fullName: 'one', status: 'passed' },
       { fullName: 'two', status: 'failed' },
@@ -47,10 +58,6 @@ describe('the tally of a test run', () => {
       { test: 'two', file: '/a.spec.ts' },
       { test: '', file: '/b.spec.ts' },
     ]);
-  });
-
-  it('counts a crate that does not compile as a failure', () => {
-    expect(tallyCargo('error[E0432]: unresolved import', 101).failed).toBe(1);
   });
 
   it('adds runs up', () => {

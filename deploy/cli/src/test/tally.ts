@@ -1,4 +1,4 @@
-// Adds up what the runners say: Jest in its JSON report, cargo in its lines.
+// Adds up what the runners say: Jest in its JSON report, nextest in JUnit's XML.
 
 export interface Tally {
   readonly passed: number;
@@ -79,19 +79,23 @@ function failuresOf({ name: file, status, assertionResults }: FileResult): Failu
   return failed.map(({ fullName: test }) => ({ test, file }));
 }
 
-const failedLine = /^test (\S+) \.\.\. (?:.*)FAILED$/gm;
-const resultLine = /^test result: \w+\. (\d+) passed; (\d+) failed;/gm;
-/** Tests that cargo ignores are the kernel's: they have a run of their own, so none is left out. */
-export function tallyCargo(output: string, exitCode: number): Tally {
-  const results = [...output.matchAll(resultLine)];
-  const sum = (group: number): number => results.reduce((total, match) => total + Number(match[group]), 0);
-  const failed = sum(2);
-  // What does not compile, or dies, has no line of its own.
+const testCase = /<testcase name="([^"]*)" classname="([^"]*)"[^>]*?time="([\d.]+)"(?:\/>|>([\s\S]*?)<\/testcase>)/g;
+const problem = /<(?:failure|error)[\s>]/;
+/** Tests that are ignored are the kernel's: they have a run of their own, so none is left out. Format: https://nexte.st/docs/machine-readable/junit */
+export function tallyNextest(xml: string): Tally {
+  const cases = [...xml.matchAll(testCase)].map(([, test = '', program = '', seconds = '0', inside = '']) => {
+    return { test, program, ms: Number(seconds) * 1000, failed: problem.test(inside) };
+  });
+  const failures = cases.filter(({ failed }) => failed);
   return {
     ...nothing,
-    passed: sum(1),
-    failed: failed === 0 && exitCode !== 0 ? 1 : failed,
-    failures: [...output.matchAll(failedLine)].map(([, test = '']) => ({ test, file: '' })),
+    passed: cases.length - failures.length,
+    failed: failures.length,
+    failures: failures.map(({ test }) => ({ test, file: '' })),
+    times: [...Map.groupBy(cases, ({ program }) => program)].map(([name, all]) => ({
+      name,
+      ms: all.reduce((sum, { ms }) => sum + ms, 0),
+    })),
   };
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use norn_events::wire::action::v1::Verdict;
 use support::{
-    Actor, PLACES, Place, Scene, assert_restored, assert_same_or_late, files, set_mode_and_time, ways,
+    Actor, PLACES, Scene, assert_restored, assert_same_or_late, files, set_mode_and_time, ways,
     with_suffix,
 };
 
@@ -88,42 +88,6 @@ fn splice() {
 #[test]
 fn io_uring() {
     by(ways::ring);
-}
-
-/// Few by rings: the kernel takes two seconds to give one up.
-fn some_alone_and_some_by_rings(actor: &mut Actor, files: &[PathBuf]) {
-    let (alone, by_rings) = files.split_at(FILES - 3);
-    alone.iter().for_each(|path| actor.encrypt(path));
-    by_rings.iter().for_each(|path| ways::ring_to_the_end(path));
-}
-
-#[test]
-fn io_uring_that_the_kernel_closes_after_the_end() {
-    everywhere(|actor, files| {
-        some_alone_and_some_by_rings(actor, files);
-    });
-}
-
-/// Whoever reads a file has its pre-image made, and from then on nobody is asked who opens it.
-#[test]
-fn io_uring_that_the_kernel_closes_of_files_that_somebody_else_read() {
-    for place in [Place::Upper, Place::Host] {
-        let mut scene = Scene::new(place, blocks);
-        let targets = files(&scene.manifest(), &scene.data());
-        scene.outsider(|actor| {
-            for path in &targets {
-                actor.chmod(path, 0o640);
-                drop(fs::read(path).unwrap());
-            }
-        });
-        let before = scene.manifest();
-        let scope = scene.attack(|actor| {
-            some_alone_and_some_by_rings(actor, &targets);
-        });
-        let report = scene.restore(scope);
-        let late = assert_same_or_late(&scene, &before, &report);
-        assert_eq!(report.count(Verdict::Restored) + late, FILES, "{place:?}");
-    }
 }
 
 #[test]

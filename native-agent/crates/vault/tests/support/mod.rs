@@ -35,8 +35,10 @@ pub const MIB: u64 = 1 << 20;
 static SCENES: AtomicU32 = AtomicU32::new(0);
 /// A vault never looks at its own process: two in one would miss each other's files, and each fork holds the other's groups.
 static ALONE: Mutex<()> = Mutex::new(());
-/// Two on one host learn each other's containers, and each waits for the other's answer whenever it copies a file of them.
-const ALONE_ON_HOST: &str = "/var/tmp/norn-vault-test.lock";
+/// What is a host to a vault: all processes that it finds. `tests/own-host.sh` gives each run of tests one of its own.
+fn host() -> fs::File {
+    fs::File::open("/proc/self/ns/pid").unwrap()
+}
 
 /// How long an open waits in tests that are not about that: also on a busy machine its pre-image comes within this.
 const PATIENT: Duration = Duration::from_secs(5);
@@ -259,11 +261,13 @@ impl Scene {
 
     fn empty_on(place: Place, bytes_max: u64, prepare: impl Fn(&Path)) -> Self {
         let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-        let alone_on_host = fs::File::create(ALONE_ON_HOST).unwrap();
+        // Two on one host learn each other's containers, and each waits for the other's answer whenever it copies a file of them.
+        let alone_on_host = host();
         alone_on_host.lock().unwrap();
+        let host = alone_on_host.metadata().unwrap().ino();
         let number = SCENES.fetch_add(1, Ordering::Relaxed);
         let own = std::process::id();
-        let home = PathBuf::from(format!("/var/tmp/norn-vault-test-{own}-{number}"));
+        let home = PathBuf::from(format!("/var/tmp/norn-vault-test-{host}-{own}-{number}"));
         fs::create_dir(&home).unwrap();
         prepare(&home);
         for part in [

@@ -10,8 +10,8 @@ export const attemptsMax = 3;
 export interface Trial {
   /** The records come again when it throws. */
   readonly handle: (records: readonly BusRecord[]) => Promise<void>;
-  /** After each throw: what the handler has in hand is not to be trusted. */
-  readonly failed: (error: unknown) => Promise<void>;
+  /** After each throw, with the records that it was given: what the handler has in hand is not to be trusted. */
+  readonly failed: (error: unknown, records: readonly BusRecord[]) => Promise<void>;
   /** It made the handler throw that often. */
   readonly refuse: (record: BusRecord, error: unknown, attempts: number) => Promise<void>;
   /** The partition is somebody else's, or the consumer ends: nothing is tried any more. */
@@ -49,7 +49,7 @@ async function attempt(records: readonly BusRecord[], trial: Trial): Promise<Thr
       await trial.handle(records);
       return undefined;
     } catch (error) {
-      await trial.failed(error);
+      await trial.failed(error, records);
       if (trial.isOver()) throw error;
       if (!isAway(error)) return { error };
       await pause(waits, trial, { error });

@@ -11,23 +11,27 @@ import {
   type PartitionPreparer,
   createConsumer,
 } from './consumer.ts';
-import { type TopicName, topics } from './flow.ts';
+import type { TopicName } from './flow.ts';
 
-export type BatchServerOptions = Omit<ConsumerOptions, 'handlers' | 'prepare' | 'release'>;
+export interface GroupOptions extends Omit<ConsumerOptions, 'handlers'> {
+  /** What the group may read; it reads what there is a handler for. */
+  readonly topics: readonly TopicName[];
+}
 
 /** Handlers are methods with `@EventPattern('raw')`, the topic's name in the flow; they take one `RecordBatch`. */
 export class BatchServer extends Server implements CustomTransportStrategy {
-  private consumer: BusConsumer | undefined;
+  private readonly consumers: BusConsumer[] = [];
   private callbacks: Pick<ConsumerOptions, 'prepare' | 'release'> = {};
 
+  /** Groups join in their order, and leave in the reverse one. */
   constructor(
     private readonly config: StageBusConfig,
-    private readonly options: BatchServerOptions,
+    private readonly groups: readonly GroupOptions[],
   ) {
     super();
   }
 
-  /** `prepare` is called before the first batch of each partition, `release` when it goes to another member. Before the server listens. */
+  /** For the first group: `prepare` is called before the first batch of each partition, `release` when it goes to another member. */
   prepareWith(prepare: PartitionPreparer, release?: ConsumerOptions['release']): void {
     this.callbacks = release === undefined ? { prepare } : { prepare, release };
   }
@@ -38,17 +42,19 @@ export class BatchServer extends Server implements CustomTransportStrategy {
     }, callback);
   }
 
+  /** Each group drains, commits and leaves. */
   async close(): Promise<void> {
-    await this.consumer?.close();
+    for (const consumer of this.consumers.toReversed()) await consumer.close();
   }
 
+  /** Whether all groups have this member. */
   get connected(): boolean {
-    return this.consumer?.connected ?? false;
+    return this.consumers.length > 0 && this.consumers.every(({ connected }) => connected);
   }
 
-  /** Records that wait, all partitions together. */
+  /** Records that wait for the first group, all partitions together. */
   get lag(): number {
-    return [...(this.consumer?.lag.values() ?? [])].reduce((sum, one) => sum + one, 0);
+    return [...(this.consumers[0]?.lag.values() ?? [])].reduce((sum, one) => sum + one, 0);
   }
 
   /** The transport has no events of its own. */
@@ -58,30 +64,34 @@ export class BatchServer extends Server implements CustomTransportStrategy {
 
   // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- Nest's signature
   unwrap<T>(): T {
-    return this.consumer as T;
+    return this.consumers as T;
   }
 
   private async start(): Promise<void> {
-    const handlers = new Map([...this.getHandlers().keys()].map((pattern) => this.handlerOf(pattern)));
-    this.consumer = await createConsumer(this.config, { ...this.options, ...this.callbacks, handlers });
+    const readable = this.groups.flatMap(({ topics }) => topics);
+    for (const pattern of this.getHandlers().keys()) assertReadable(pattern, readable);
+    for (const { topics, ...options } of this.groups) {
+      const handlers = new Map(topics.flatMap((topic) => this.handlerOf(topic)));
+      if (handlers.size > 0)
+        this.consumers.push(await createConsumer(this.config, { ...this.callbacks, ...options, handlers }));
+    }
   }
 
-  private handlerOf(pattern: string): [TopicName, BatchHandler] {
-    const handler = this.getHandlers().get(pattern);
-    if (handler === undefined || !(pattern in topics)) {
-      const known = Object.keys(topics).join(', ');
-      throw new NornError(
-        'topic_unknown',
-        `@EventPattern('${pattern}') names no topic of the flow: use one of ${known}`,
-      );
-    }
-    return [
-      pattern as TopicName,
-      async (batch) => {
-        const result: unknown = await handler(batch);
-        const value: unknown = isObservable(result) ? await lastValueFrom(result, { defaultValue: undefined }) : result;
-        return value as Deferred | undefined;
-      },
-    ];
+  /** None when nobody handles the topic. */
+  private handlerOf(topic: TopicName): [TopicName, BatchHandler][] {
+    const handler = this.getHandlers().get(topic);
+    if (handler === undefined) return [];
+    const handle: BatchHandler = async (batch) => {
+      const result: unknown = await handler(batch);
+      const value: unknown = isObservable(result) ? await lastValueFrom(result, { defaultValue: undefined }) : result;
+      return value as Deferred | undefined;
+    };
+    return [[topic, handle]];
   }
+}
+
+function assertReadable(pattern: string, readable: readonly string[]): void {
+  if (readable.includes(pattern)) return;
+  const cure = `use one of ${readable.join(', ')}, or add it to the stage's row in flow.ts`;
+  throw new NornError('topic_unknown', `@EventPattern('${pattern}') names no topic that the stage consumes: ${cure}`);
 }

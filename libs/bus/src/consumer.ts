@@ -83,6 +83,8 @@ interface Work {
   readonly leaving: AbortSignal;
 }
 
+type Place = Pick<BusRecord, 'topic' | 'partition' | 'offset'>;
+
 class SupervisedConsumer implements BusConsumer {
   readonly lag = new Map<string, number>();
   connected = false;
@@ -258,7 +260,7 @@ class SupervisedConsumer implements BusConsumer {
       if (this.isOver(work)) return;
       await tryEach(records, {
         handle: (some) => this.give(work, some),
-        failed: (error) => this.failed(work, error),
+        failed: (error, some) => this.failed(work, error, some),
         refuse: (record, error, attempts) => this.refuse(work, record, { error, attempts }),
         isOver: () => this.isOver(work),
       });
@@ -337,7 +339,8 @@ class SupervisedConsumer implements BusConsumer {
   private unsettled(holding: Holding, error: unknown): void {
     // Lost, or told of already.
     if (holding.lost.aborted) return;
-    this.drop(holding.topic, holding.partition, error);
+    const { topic, partition, done: offset } = holding;
+    this.drop({ topic, partition, offset }, error);
   }
 
   private taken(payload: EachBatchPayload, nextOffset: number): void {
@@ -347,7 +350,7 @@ class SupervisedConsumer implements BusConsumer {
   }
 
   /** What the handler took before is waited for; then it begins anew. */
-  private async failed(work: Work, error: unknown): Promise<void> {
+  private async failed(work: Work, error: unknown, records: readonly BusRecord[]): Promise<void> {
     const { topic, payload, leaving } = work;
     const { partition } = payload.batch;
     const tail = this.holdings.get(`${topics[topic]}:${partition}`)?.tail.catch(() => undefined);
@@ -355,7 +358,7 @@ class SupervisedConsumer implements BusConsumer {
     if (this.isOver(work)) {
       this.forget(topic, partition);
       this.logger.info({ code: 'handler_left', topic, partition }, messageOf(error));
-    } else this.drop(topic, partition, error);
+    } else this.drop({ topic, partition, offset: records[0]?.offset ?? -1 }, error);
   }
 
   private forget(topic: TopicName, partition: number): void {
@@ -369,10 +372,12 @@ class SupervisedConsumer implements BusConsumer {
     if (isBehind) this.consumer?.seek({ topic: topics[topic], partition, offset: String(holding.done) });
   }
 
-  private drop(topic: TopicName, partition: number, error: unknown): void {
+  /** The offset is that of the first record in hand. */
+  private drop({ topic, partition, offset }: Place, error: unknown): void {
     this.forget(topic, partition);
+    const { stage } = this;
     count(Metric.BusHandlerFailures, 1, { topic, group: this.options.groupId });
-    this.logger.error({ code: 'handler_failed', topic, partition, err: error }, messageOf(error));
+    this.logger.error({ code: 'handler_failed', stage, topic, partition, offset, err: error }, messageOf(error));
   }
 
   private async refuse(
@@ -382,7 +387,8 @@ class SupervisedConsumer implements BusConsumer {
   ): Promise<void> {
     await this.deadLetters.refuse(record, error, attempts);
     const { partition, offset } = record;
-    this.logger.error({ code: 'dead_lettered', topic, partition, offset, attempts }, messageOf(error));
+    const place = { stage: this.stage, topic, partition, offset };
+    this.logger.error({ code: 'dead_lettered', ...place, attempts, err: error }, messageOf(error));
     const holding = await this.hold(topic, partition, offset + 1);
     this.settle(holding, undefined, offset + 1);
     this.taken(payload, offset + 1);

@@ -26,6 +26,8 @@ export interface Stage {
   readonly name: string;
   /** The service it runs in, by whose name the broker knows it; absent: the same. */
   readonly service?: string;
+  /** Its group is `norn.GROUP`; absent: by its name. */
+  readonly group?: string;
   readonly consumes: readonly TopicName[];
   readonly produces: readonly TopicName[];
   /** What it has written itself and reads again when it starts, to have its state back. */
@@ -65,6 +67,7 @@ export const flow: readonly Stage[] = [
   {
     name: 'tenant-detection',
     service: 'detection',
+    group: 'detection.tenants',
     consumes: ['occurrences'],
     produces: ['findings', 'alerts'],
   },
@@ -75,8 +78,12 @@ export const flow: readonly Stage[] = [
 /** The one edge back up: ingest delivers commands and policies to the hosts connected to it. */
 export const downlink = { stage: 'ingest', consumes: ['commands', 'policies'] } as const;
 
-/** Of a consumer's group: "norn.storage" → "storage". Detection's second consumer is a stage of its own. */
+/** Members of a stage share its partitions under this name: "norn.storage". */
+export function groupIdOf({ name, group = name }: Pick<Stage, 'name' | 'group'>): string {
+  return `norn.${group}`;
+}
+
+/** Of a consumer's group: "norn.storage" → "storage". */
 export function stageOf(groupId: string): string {
-  const name = groupId.replace(/^norn\./, '');
-  return name === 'detection.tenants' ? 'tenant-detection' : name;
+  return flow.find((row) => groupIdOf(row) === groupId)?.name ?? groupId.replace(/^norn\./, '');
 }

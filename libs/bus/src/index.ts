@@ -1,6 +1,6 @@
 // The bus between stages: Kafka behind a small port, and the flow as data.
 export { type Right, busIdentities, ensureAccess, rightsOf } from './access.ts';
-export { BatchServer, type BatchServerOptions } from './batch-server.ts';
+export { BatchServer, type GroupOptions } from './batch-server.ts';
 export { type BusConfig, type StageBusConfig, type TopicConfig, recordBytesMax } from './config.ts';
 export {
   type BatchHandler,

@@ -1,4 +1,4 @@
-// How a stage is built: steps with outcomes, a pipeline that runs them over a batch, a service around it.
+// How a stage's flow is built: steps with outcomes, and a pipeline that runs them over a batch.
 export { type BusyName, timed } from './busy.ts';
 export {
   type DeadLetter,
@@ -12,6 +12,3 @@ export {
   redirect,
 } from './outcome.ts';
 export { type Pipeline, type PipelineResult, type Step, each, pipeline } from './pipeline.ts';
-export { runService } from './run-service.ts';
-export { type HealthServer, type HealthServerOptions, serveHealth } from './serve-health.ts';
-export type { HealthReport, RunningService, Service } from './service.ts';

@@ -3,7 +3,7 @@ import 'reflect-metadata';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { NornError, messageOf } from '@norn/base';
 import { type Environment, loadConfig } from '@norn/config';
-import type { RunningService, Service } from '@norn/pipeline';
+import type { RunningService, Service } from '@norn/stage';
 import { createControlStore } from '@norn/store';
 import { ClickHouseTelemetry } from './adapters/clickhouse-telemetry.ts';
 import { ConsoleFiles } from './adapters/console-files.ts';

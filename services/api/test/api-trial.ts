@@ -6,7 +6,7 @@ import { makeSignerKeys } from '@norn/config';
 import { generateKeyPairSync } from 'node:crypto';
 import { createClient } from '@clickhouse/client';
 import type { Environment } from '@norn/config';
-import type { RunningService } from '@norn/pipeline';
+import type { RunningService } from '@norn/stage';
 import { type Role, User, createControlStore, createToken, createWriter, ensureTenant } from '@norn/store';
 import { type TestClickHouse, startClickHouse, startPostgres } from '@norn/testkit';
 import { type RunningApi, startApi } from '../src/api.service.ts';

@@ -3,7 +3,7 @@ import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import type { MicroserviceOptions } from '@nestjs/microservices';
 import { type StageBusConfig, BatchServer, type BusConsumer, ErrorsAsThrown, createConsumer } from '@norn/bus';
-import type { Service } from '@norn/pipeline';
+import type { Service } from '@norn/stage';
 import { loadDetectionConfig } from './detection.config.ts';
 import { DetectionModule, GROUP_ID, TenantSide } from './detection.module.ts';
 import { Detector } from './detector.ts';
@@ -24,7 +24,9 @@ export const detection: Service = {
   name: 'detection',
   async start(environment) {
     const config = loadDetectionConfig(environment);
-    const server = new BatchServer(config, { groupId: GROUP_ID, minBytes: MIN_BYTES, maxWaitMs: MAX_WAIT_MS });
+    const server = new BatchServer(config, [
+      { groupId: GROUP_ID, topics: ['lineage'], minBytes: MIN_BYTES, maxWaitMs: MAX_WAIT_MS },
+    ]);
     // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- Nest's options class is an interface in all but name
     const app = await NestFactory.createMicroservice<MicroserviceOptions>(DetectionModule.register(config), {
       strategy: server,

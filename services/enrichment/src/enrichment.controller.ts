@@ -1,13 +1,23 @@
 // Where Kafka's batches enter.
 import { Controller, Inject } from '@nestjs/common';
 import { EventPattern } from '@nestjs/microservices';
-import type { BatchHandler, RecordBatch } from '@norn/bus';
-
-export const RAW_HANDLER = Symbol('RawHandler');
+import { type BatchHandler, type BusProducer, type RecordBatch, createStageHandler } from '@norn/bus';
+import { PRODUCER } from '@norn/stage';
+import { KafkaDirectories } from './adapters/kafka-directories.ts';
+import { createEnrichmentPipeline } from './enrichment.pipeline.ts';
 
 @Controller()
 export class EnrichmentController {
-  constructor(@Inject(RAW_HANDLER) private readonly enrich: BatchHandler) {}
+  private readonly enrich: BatchHandler;
+
+  constructor(directories: KafkaDirectories, @Inject(PRODUCER) producer: BusProducer) {
+    this.enrich = createStageHandler({
+      stage: 'enrichment',
+      output: 'enriched',
+      producer,
+      pipeline: createEnrichmentPipeline(directories),
+    });
+  }
 
   @EventPattern('raw')
   handle(batch: RecordBatch): ReturnType<BatchHandler> {

@@ -1,54 +1,21 @@
-// Enrichment's parts, put together by Nest.
-import { type DynamicModule, Inject, Injectable, Module, type OnApplicationShutdown } from '@nestjs/common';
-import { type BatchHandler, type BusProducer, createProducer, createStageHandler } from '@norn/bus';
+// What enrichment consists of.
+import { type DynamicModule, Module } from '@nestjs/common';
+import { type StageContext, StageModule, createStage } from '@norn/stage';
 import { KafkaDirectories } from './adapters/kafka-directories.ts';
-import type { EnrichmentConfig } from './enrichment.config.ts';
-import { EnrichmentController, RAW_HANDLER } from './enrichment.controller.ts';
-import { createEnrichmentPipeline } from './enrichment.pipeline.ts';
+import { loadEnrichmentConfig } from './enrichment.config.ts';
+import { EnrichmentController } from './enrichment.controller.ts';
 
-const CONFIG = Symbol('EnrichmentConfig');
-const PRODUCER = Symbol('BusProducer');
-
-/** Lets go of what the factories opened, after the consumer has stopped. */
-@Injectable()
-export class EnrichmentLifecycle implements OnApplicationShutdown {
-  constructor(
-    private readonly directories: KafkaDirectories,
-    @Inject(PRODUCER) private readonly producer: BusProducer,
-  ) {}
-
-  async onApplicationShutdown(): Promise<void> {
-    await this.producer.close();
-    await this.directories.close();
-  }
-}
-
-@Module({})
+@Module({ controllers: [EnrichmentController], providers: [KafkaDirectories] })
 export class EnrichmentModule {
-  static register(config: EnrichmentConfig): DynamicModule {
+  static forStage(context: StageContext): DynamicModule {
+    const consumers = [{}];
     return {
       module: EnrichmentModule,
-      controllers: [EnrichmentController],
-      providers: [
-        { provide: CONFIG, useValue: config },
-        {
-          provide: PRODUCER,
-          useFactory: () => createProducer(config, { signer: 'enrichment', clientId: 'norn-enrichment' }),
-        },
-        // Resolves when the facts are read, so the first batch finds them.
-        { provide: KafkaDirectories, useFactory: () => KafkaDirectories.open(config) },
-        { provide: RAW_HANDLER, useFactory: createHandler, inject: [PRODUCER, KafkaDirectories] },
-        EnrichmentLifecycle,
+      imports: [
+        StageModule.forRoot({ ...context, config: loadEnrichmentConfig, consumers, health: [KafkaDirectories] }),
       ],
     };
   }
 }
 
-function createHandler(producer: BusProducer, directories: KafkaDirectories): BatchHandler {
-  return createStageHandler({
-    stage: 'enrichment',
-    output: 'enriched',
-    producer,
-    pipeline: createEnrichmentPipeline(directories),
-  });
-}
+export const enrichment = createStage('enrichment', EnrichmentModule);

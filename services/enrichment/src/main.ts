@@ -1,5 +1,5 @@
 // Enrichment as a process of its own.
-import { runService } from '@norn/pipeline';
+import { runService } from '@norn/stage';
 import { enrichment } from './index.ts';
 
 await runService(enrichment);

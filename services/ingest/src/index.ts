@@ -1,7 +1,7 @@
 // The stage that hosts talk to: ends mTLS, bounds and meters, produces to Kafka, acks when Kafka has it, carries commands down.
 import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
-import type { Service } from '@norn/pipeline';
+import type { Service } from '@norn/stage';
 import { loadIngestConfig } from './ingest.config.ts';
 import { IngestModule } from './ingest.module.ts';
 import { IngestServer } from './ingest.server.ts';

@@ -2,7 +2,7 @@
 import { status } from '@grpc/grpc-js';
 import { NornError, messageOf } from '@norn/base';
 import type { agent } from '@norn/contracts';
-import type { HealthReport } from '@norn/pipeline';
+import type { HealthReport } from '@norn/stage';
 import { type Logger, Metric, count, observe } from '@norn/telemetry';
 import { type ListeningServer, serveAgents, serveEnrolment } from './adapters/grpc-servers.ts';
 import type { IngestSecrets } from './adapters/secrets.ts';

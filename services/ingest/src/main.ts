@@ -1,5 +1,5 @@
 // Ingest as a process of its own.
-import { runService } from '@norn/pipeline';
+import { runService } from '@norn/stage';
 import { ingest } from './index.ts';
 
 await runService(ingest);

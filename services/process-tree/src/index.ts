@@ -3,7 +3,7 @@ import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import type { MicroserviceOptions } from '@nestjs/microservices';
 import { BatchServer, ErrorsAsThrown } from '@norn/bus';
-import type { Service } from '@norn/pipeline';
+import type { Service } from '@norn/stage';
 import { loadProcessTreeConfig } from './process-tree.config.ts';
 import { ProcessTreeModule } from './process-tree.module.ts';
 import { TreeKeeper } from './tree-keeper.ts';
@@ -17,7 +17,7 @@ export const processTree: Service = {
   name: 'process-tree',
   async start(environment) {
     const config = loadProcessTreeConfig(environment);
-    const server = new BatchServer(config, { groupId: 'norn.process-tree' });
+    const server = new BatchServer(config, [{ groupId: 'norn.process-tree', topics: ['enriched'] }]);
     // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- Nest's options class is an interface in all but name
     const app = await NestFactory.createMicroservice<MicroserviceOptions>(ProcessTreeModule.register(config), {
       strategy: server,

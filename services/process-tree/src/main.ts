@@ -1,5 +1,5 @@
 // Process-tree as a process of its own.
-import { runService } from '@norn/pipeline';
+import { runService } from '@norn/stage';
 import { processTree } from './index.ts';
 
 await runService(processTree);

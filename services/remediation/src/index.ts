@@ -3,7 +3,7 @@ import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import type { MicroserviceOptions } from '@nestjs/microservices';
 import { BatchServer, ErrorsAsThrown } from '@norn/bus';
-import type { Service } from '@norn/pipeline';
+import type { Service } from '@norn/stage';
 import { Background } from './background.ts';
 import { loadRemediationConfig } from './remediation.config.ts';
 import { RemediationModule } from './remediation.module.ts';
@@ -15,7 +15,9 @@ export const remediation: Service = {
   name: 'remediation',
   async start(environment) {
     const config = loadRemediationConfig(environment);
-    const server = new BatchServer(config, { groupId: 'norn.remediation', minBytes: MIN_BYTES });
+    const server = new BatchServer(config, [
+      { groupId: 'norn.remediation', topics: ['alerts', 'outcomes'], minBytes: MIN_BYTES },
+    ]);
     // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- Nest's options class is an interface in all but name
     const app = await NestFactory.createMicroservice<MicroserviceOptions>(RemediationModule.register(config), {
       strategy: server,

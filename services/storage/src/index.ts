@@ -3,7 +3,7 @@ import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import type { MicroserviceOptions } from '@nestjs/microservices';
 import { BatchServer, ErrorsAsThrown } from '@norn/bus';
-import type { HealthReport, Service } from '@norn/pipeline';
+import type { HealthReport, Service } from '@norn/stage';
 import { BatchStore } from './batch-store.ts';
 import { RecordStore } from './record-store.ts';
 import { loadStorageConfig } from './storage.config.ts';
@@ -13,7 +13,9 @@ export const storage: Service = {
   name: 'storage',
   async start(environment) {
     const config = loadStorageConfig(environment);
-    const server = new BatchServer(config, { groupId: 'norn.storage' });
+    const server = new BatchServer(config, [
+      { groupId: 'norn.storage', topics: ['lineage', 'findings', 'alerts', 'outcomes', 'facts'] },
+    ]);
     // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- Nest's options class is an interface in all but name
     const app = await NestFactory.createMicroservice<MicroserviceOptions>(StorageModule.register(config), {
       strategy: server,

@@ -4,7 +4,7 @@ import { loadConfig, processEnvironment, settings } from '@norn/config';
 import { detection } from '@norn/detection';
 import { enrichment } from '@norn/enrichment';
 import { ingest } from '@norn/ingest';
-import type { RunningService } from '@norn/pipeline';
+import type { RunningService } from '@norn/stage';
 import { processTree } from '@norn/process-tree';
 import { storage } from '@norn/storage';
 import { metricsText, startTelemetry } from '@norn/telemetry';

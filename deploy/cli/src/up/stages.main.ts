@@ -2,7 +2,7 @@
 import { messageOf } from '@norn/base';
 import { loadConfig, processEnvironment, settings } from '@norn/config';
 import { prepareStores } from '@norn/prepare';
-import { serveHealth, type RunningService } from '@norn/pipeline';
+import { serveHealth, type RunningService } from '@norn/stage';
 import { createLogger, startTelemetry } from '@norn/telemetry';
 import { z } from 'zod';
 import { busSettings, findInstallation } from './installation.ts';

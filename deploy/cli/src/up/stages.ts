@@ -1,5 +1,5 @@
 // The stages in the order in which they are started: what reads stands before what writes to it.
-import type { Service } from '@norn/pipeline';
+import type { Service } from '@norn/stage';
 
 /** Also the names of their folders in services/. */
 export const stageNames = [

@@ -1,6 +1,6 @@
 // Whether the API can do its work: the control plane answers; without stored events it goes on, with less to show.
 import { Injectable } from '@nestjs/common';
-import type { HealthReport } from '@norn/pipeline';
+import type { HealthReport } from '@norn/stage';
 import { DataSource } from 'typeorm';
 
 @Injectable()

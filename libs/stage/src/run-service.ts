@@ -1,8 +1,10 @@
 // What the main.ts of every stage calls: one service, its health, its end by signal.
+import { Logger } from '@nestjs/common';
 import { NornError, messageOf } from '@norn/base';
 import { loadConfig, processEnvironment, settings } from '@norn/config';
 import { createLogger, startTelemetry } from '@norn/telemetry';
 import { z } from 'zod';
+import { NestLogger } from './nest-logger.ts';
 import { serveHealth } from './serve-health.ts';
 import type { RunningService, Service } from './service.ts';
 
@@ -16,6 +18,7 @@ const failedTimeoutMs = 500;
 /** Starts the service, serves /healthz and /metrics, and returns when SIGTERM or SIGINT has closed it. Exits with 1 when it cannot start. */
 export async function runService(service: Service): Promise<void> {
   const logger = createLogger(service.name);
+  Logger.overrideLogger(new NestLogger());
   try {
     await runUntilSignal(service, logger);
   } catch (error) {

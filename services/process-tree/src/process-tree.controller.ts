@@ -1,17 +1,41 @@
-// Where Kafka's batches enter.
+// Where Kafka's batches enter, and partitions come and go.
 import { Controller, Inject } from '@nestjs/common';
 import { EventPattern } from '@nestjs/microservices';
-import type { BatchHandler, RecordBatch } from '@norn/bus';
+import {
+  type BatchHandler,
+  type BusProducer,
+  type Claim,
+  type RecordBatch,
+  type TopicName,
+  createStageHandler,
+} from '@norn/bus';
+import { PRODUCER, type PartitionOwner } from '@norn/stage';
+import { createProcessTreePipeline } from './process-tree.pipeline.ts';
 import { TreeKeeper } from './tree-keeper.ts';
 
-export const ENRICHED_HANDLER = Symbol('EnrichedHandler');
-
 @Controller()
-export class ProcessTreeController {
+export class ProcessTreeController implements PartitionOwner {
+  private readonly grow: BatchHandler;
+
   constructor(
-    @Inject(ENRICHED_HANDLER) private readonly grow: BatchHandler,
     private readonly keeper: TreeKeeper,
-  ) {}
+    @Inject(PRODUCER) producer: BusProducer,
+  ) {
+    this.grow = createStageHandler({
+      stage: 'process-tree',
+      output: 'lineage',
+      producer,
+      pipeline: createProcessTreePipeline(keeper),
+    });
+  }
+
+  prepare(_: TopicName, partition: number, nextOffset: number, claim: Claim): Promise<void> {
+    return this.keeper.prepare(partition, nextOffset, claim);
+  }
+
+  release(_: TopicName, partition: number): void {
+    this.keeper.release(partition);
+  }
 
   @EventPattern('enriched')
   handle(batch: RecordBatch): Promise<void> {

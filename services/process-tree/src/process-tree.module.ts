@@ -1,57 +1,28 @@
-// Process-tree's parts, put together by Nest.
-import { type DynamicModule, Inject, Injectable, Module, type OnApplicationShutdown } from '@nestjs/common';
-import { type BatchHandler, type BusProducer, createProducer, createStageHandler } from '@norn/bus';
+// What process-tree consists of.
+import { type DynamicModule, Module } from '@nestjs/common';
+import type { BusProducer } from '@norn/bus';
+import { PRODUCER, STAGE_CONFIG, type StageContext, StageModule, createStage } from '@norn/stage';
 import { KafkaSnapshots } from './adapters/kafka-snapshots.ts';
-import type { ProcessTreeConfig } from './process-tree.config.ts';
-import { ENRICHED_HANDLER, ProcessTreeController } from './process-tree.controller.ts';
-import { createProcessTreePipeline } from './process-tree.pipeline.ts';
+import { type ProcessTreeConfig, loadProcessTreeConfig } from './process-tree.config.ts';
+import { ProcessTreeController } from './process-tree.controller.ts';
 import { TreeKeeper } from './tree-keeper.ts';
 
-const PRODUCER = Symbol('BusProducer');
-
-/** Lets go of what the factories opened, after the consumer has stopped. */
-@Injectable()
-export class ProcessTreeLifecycle implements OnApplicationShutdown {
-  constructor(
-    private readonly keeper: TreeKeeper,
-    @Inject(PRODUCER) private readonly producer: BusProducer,
-  ) {}
-
-  async onApplicationShutdown(): Promise<void> {
-    await this.keeper.close();
-    await this.producer.close();
-  }
-}
-
-@Module({})
+@Module({
+  controllers: [ProcessTreeController],
+  providers: [{ provide: TreeKeeper, useFactory: createKeeper, inject: [STAGE_CONFIG, PRODUCER] }],
+})
 export class ProcessTreeModule {
-  static register(config: ProcessTreeConfig): DynamicModule {
+  static forStage(context: StageContext): DynamicModule {
+    const consumers = [{ partitions: ProcessTreeController }];
     return {
       module: ProcessTreeModule,
-      controllers: [ProcessTreeController],
-      providers: [
-        {
-          provide: PRODUCER,
-          useFactory: () => createProducer(config, { signer: 'process-tree', clientId: 'norn-process-tree' }),
-        },
-        {
-          provide: TreeKeeper,
-          useFactory: (producer: BusProducer) =>
-            new TreeKeeper(new KafkaSnapshots(config, producer), config.treeSnapshotMs),
-          inject: [PRODUCER],
-        },
-        { provide: ENRICHED_HANDLER, useFactory: createHandler, inject: [PRODUCER, TreeKeeper] },
-        ProcessTreeLifecycle,
-      ],
+      imports: [StageModule.forRoot({ ...context, config: loadProcessTreeConfig, consumers, health: [TreeKeeper] })],
     };
   }
 }
 
-function createHandler(producer: BusProducer, keeper: TreeKeeper): BatchHandler {
-  return createStageHandler({
-    stage: 'process-tree',
-    output: 'lineage',
-    producer,
-    pipeline: createProcessTreePipeline(keeper),
-  });
+function createKeeper(config: ProcessTreeConfig, producer: BusProducer): TreeKeeper {
+  return new TreeKeeper(new KafkaSnapshots(config, producer), config.treeSnapshotMs);
 }
+
+export const processTree = createStage('process-tree', ProcessTreeModule);

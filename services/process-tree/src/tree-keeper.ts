@@ -1,15 +1,17 @@
 // Keeps the trees over restarts: writes them down as they change, and builds them again for a partition that this process was given.
 // A snapshot is taken only between batches, when everything in the tree has been sent and acked.
+import type { OnModuleDestroy } from '@nestjs/common';
 import { messageOf } from '@norn/base';
 import type { Claim } from '@norn/bus';
 import { openBatch } from '@norn/contracts';
 import { writeSnapshot } from '@norn/lineage';
+import type { HealthReport, ReportsHealth } from '@norn/stage';
 import { Metric, createLogger, observe } from '@norn/telemetry';
 import { Forest } from './forest.ts';
 import type { Forests } from './ports/forests.ts';
 import type { SnapshotStore } from './ports/snapshot-store.ts';
 
-export class TreeKeeper implements Forests {
+export class TreeKeeper implements Forests, ReportsHealth, OnModuleDestroy {
   private readonly logger = createLogger('process-tree');
   private readonly forests = new Map<number, Forest>();
   private readonly busy = new Set<number>();
@@ -37,8 +39,8 @@ export class TreeKeeper implements Forests {
     return forest;
   }
 
-  get hostCount(): number {
-    return this.sum((forest) => forest.hosts.size);
+  health(): HealthReport {
+    return { healthy: true, details: { hosts: this.sum((forest) => forest.hosts.size) } };
   }
 
   /** Builds the partition's trees as they were before the record at `nextOffset`: from snapshots, then from the log, without output. */
@@ -78,7 +80,7 @@ export class TreeKeeper implements Forests {
   }
 
   /** What is not written down is in the log: the next start replays it. */
-  async close(): Promise<void> {
+  async onModuleDestroy(): Promise<void> {
     clearInterval(this.timer);
     for (const forget of this.forget) forget();
     await this.writing;

@@ -64,7 +64,7 @@ describe('what rules cost', () => {
       expect(others.length).toBe(mine.length - 1);
       expect(mine.some(({ ruleId }) => ruleId === 'late')).toBe(false);
     } finally {
-      await writer.close();
+      await writer.onApplicationShutdown();
     }
   });
 });

@@ -1,29 +1,34 @@
 // Writes down every minute what rules cost. While the control plane is away, those minutes are not told of.
+import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { messageOf } from '@norn/base';
+import { STAGE_CONFIG } from '@norn/stage';
 import { type ControlStoreConfig, addRuleCosts, createControlStore } from '@norn/store';
 import { createLogger } from '@norn/telemetry';
-import type { RuleCosts } from '../costs/rule-costs.ts';
+import { RuleCosts } from '../costs/rule-costs.ts';
 
 const INTERVAL_MS = 60_000;
 
-export class PostgresRuleCosts {
+@Injectable()
+export class PostgresRuleCosts implements OnModuleInit, OnApplicationShutdown {
   private readonly log = createLogger('detection');
   private source: Awaited<ReturnType<typeof createControlStore>> | undefined;
   private timer: NodeJS.Timeout | undefined;
   private writing: Promise<void> = Promise.resolve();
 
   constructor(
-    private readonly config: ControlStoreConfig,
+    @Inject(STAGE_CONFIG) private readonly config: ControlStoreConfig,
     private readonly costs: RuleCosts,
   ) {}
 
-  start(): void {
+  /** Without a control plane there is nobody to tell. */
+  onModuleInit(): void {
+    if (this.config.postgresPasswordFile === '') return;
     this.timer = setInterval(() => {
       this.writing = this.writing.then(() => this.write());
     }, INTERVAL_MS);
   }
 
-  async close(): Promise<void> {
+  async onApplicationShutdown(): Promise<void> {
     clearInterval(this.timer);
     await this.writing;
     await this.source?.destroy();

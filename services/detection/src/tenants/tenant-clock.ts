@@ -3,6 +3,7 @@
 import { create, toBinary } from '@bufbuild/protobuf';
 import { messageOf } from '@norn/base';
 import { occurrence } from '@norn/contracts';
+import type { RunsBeside } from '@norn/stage';
 import { createLogger } from '@norn/telemetry';
 import type { LineageProgress } from '../ports/lineage-progress.port.ts';
 import type { Outputs } from '../ports/outputs.port.ts';
@@ -23,7 +24,7 @@ interface Mark {
   readonly ends: ReadonlyMap<number, number>;
 }
 
-export class TenantClock {
+export class TenantClock implements RunsBeside {
   private readonly log = createLogger('detection');
   private mark: Mark | undefined;
   private timer: NodeJS.Timeout | undefined;
@@ -38,7 +39,7 @@ export class TenantClock {
     }, INTERVAL_MS);
   }
 
-  async close(): Promise<void> {
+  async stop(): Promise<void> {
     clearInterval(this.timer);
     await this.turn;
   }

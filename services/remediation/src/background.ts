@@ -1,4 +1,6 @@
 // What remediation does without being asked: the outbox relay and the sweep of deadlines.
+import type { OnApplicationShutdown, OnModuleDestroy } from '@nestjs/common';
+import type { RunsBeside } from '@norn/stage';
 import { type ControlStoreConfig, type HostPolicySigner, type Listener, OUTBOX_CHANNEL, listenTo } from '@norn/store';
 import type { ProofKeys } from '@norn/response';
 import type { Logger } from '@norn/telemetry';
@@ -20,10 +22,11 @@ export interface BackgroundParts {
 
 const HOUR_MS = 3_600_000;
 
-export class Background {
+export class Background implements RunsBeside, OnModuleDestroy, OnApplicationShutdown {
   private readonly works: readonly Recurring[];
   private readonly relay: Recurring;
   private listener: Listener | undefined;
+  private closing: Promise<void> = Promise.resolve();
 
   constructor(private readonly parts: BackgroundParts) {
     const { source, logger, hostPolicySigner } = parts;
@@ -68,7 +71,18 @@ export class Background {
     for (const work of this.works) work.start();
   }
 
-  async close(): Promise<void> {
+  /** Not waited for here: a relay that waits for the broker gives up when the producer closes, and its entries stay in the outbox. */
+  onModuleDestroy(): void {
+    this.closing = this.close();
+    // It is told of in `onApplicationShutdown`.
+    this.closing.catch(() => undefined);
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.closing;
+  }
+
+  private async close(): Promise<void> {
     await this.listener?.close();
     await Promise.all(this.works.map((work) => work.close()));
   }

@@ -1,59 +1,50 @@
-// Remediation's parts, put together by Nest; closed in the reverse order.
-import { type DynamicModule, Inject, Injectable, Module, type OnApplicationShutdown } from '@nestjs/common';
+// What remediation consists of.
+import { type DynamicModule, Module } from '@nestjs/common';
 import { SignerRing, readSecret } from '@norn/config';
-import { type BusProducer, createProducer } from '@norn/bus';
+import type { BusProducer } from '@norn/bus';
 import { type ProofKeys, signCommand, createHostPolicySigner } from '@norn/response';
-import { type CommandIssuer, createControlStore } from '@norn/store';
+import { PRODUCER, STAGE_CONFIG, type StageContext, StageModule, createStage } from '@norn/stage';
+import { ControlStoreModule } from '@norn/stage/control-store';
+import type { CommandIssuer } from '@norn/store';
 import { messageOf } from '@norn/base';
 import { type Logger, createLogger } from '@norn/telemetry';
 import { join } from 'node:path';
 import { DataSource } from 'typeorm';
 import { PostgresLedger } from './adapters/postgres-ledger.ts';
 import { Background } from './background.ts';
-import type { RemediationConfig } from './remediation.config.ts';
+import { type RemediationConfig, loadRemediationConfig } from './remediation.config.ts';
 import { RemediationController } from './remediation.controller.ts';
 import { Responder } from './responder.ts';
 
-const CONFIG = Symbol('RemediationConfig');
-const PRODUCER = Symbol('BusProducer');
+/** Alerts and outcomes are few and waited for: the broker answers with the first byte. */
+const minBytes = 1;
 
-/** Lets go of what the factories opened, after the consumer has stopped. */
-@Injectable()
-export class RemediationLifecycle implements OnApplicationShutdown {
-  constructor(
-    private readonly background: Background,
-    private readonly control: DataSource,
-    @Inject(PRODUCER) private readonly producer: BusProducer,
-  ) {}
-
-  async onApplicationShutdown(): Promise<void> {
-    // The producer first: a relay that waits for the broker gives up, and its entries stay in the outbox.
-    await Promise.all([this.background.close(), this.producer.close()]);
-    await this.control.destroy();
-  }
-}
-
-@Module({})
+@Module({
+  imports: [ControlStoreModule],
+  controllers: [RemediationController],
+  providers: [
+    { provide: Responder, useFactory: createResponder, inject: [STAGE_CONFIG, DataSource, PRODUCER] },
+    { provide: Background, useFactory: createBackground, inject: [STAGE_CONFIG, DataSource, PRODUCER] },
+  ],
+})
 export class RemediationModule {
-  static register(config: RemediationConfig): DynamicModule {
+  static forStage(context: StageContext): DynamicModule {
     return {
       module: RemediationModule,
-      controllers: [RemediationController],
-      providers: [
-        { provide: CONFIG, useValue: config },
-        { provide: DataSource, useFactory: () => createControlStore(config) },
-        {
-          provide: PRODUCER,
-          useFactory: () =>
-            createProducer(config, { signer: 'remediation', clientId: 'norn-remediation', lingerMs: 2 }),
-        },
-        { provide: Responder, useFactory: createResponder, inject: [CONFIG, DataSource, PRODUCER] },
-        { provide: Background, useFactory: createBackground, inject: [CONFIG, DataSource, PRODUCER] },
-        RemediationLifecycle,
+      imports: [
+        StageModule.forRoot({
+          ...context,
+          config: loadRemediationConfig,
+          consumers: [{ minBytes }],
+          producer: { lingerMs: 2 },
+          beside: [Background],
+        }),
       ],
     };
   }
 }
+
+export const remediation = createStage('remediation', RemediationModule);
 
 function createResponder(config: RemediationConfig, source: DataSource, producer: BusProducer): Responder {
   return new Responder(new PostgresLedger(source, commandIssuer(config)), (topic, records) =>

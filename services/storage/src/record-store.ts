@@ -1,5 +1,6 @@
 // Stores findings, alerts, outcomes and containers: tables whose newest version of a row wins, so a record that comes again changes nothing.
 import { fromBinary } from '@bufbuild/protobuf';
+import type { OnModuleDestroy } from '@nestjs/common';
 import { NornError, messageOf } from '@norn/base';
 import {
   type BusProducer,
@@ -49,7 +50,7 @@ export interface RecordStoreOptions {
   readonly lingerMs: number;
 }
 
-export class RecordStore {
+export class RecordStore implements OnModuleDestroy {
   readonly gatherer: Gatherer<Blocks>;
   private readonly producer: Pick<BusProducer, 'send'>;
   private readonly containers = new Recent<string>(containersMax);
@@ -74,6 +75,10 @@ export class RecordStore {
       outcomes: pipeline<BusRecord>('storage').pipe(each(parsed('openOutcome', rowsOfOutcome))),
       facts: pipeline<BusRecord>('storage').pipe(each(parsed('openFacts', (record) => this.rowsOfFacts(record)))),
     };
+  }
+
+  onModuleDestroy(): void {
+    this.gatherer.close();
   }
 
   handle(batch: RecordBatch): Promise<Deferred> {

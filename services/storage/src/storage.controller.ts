@@ -1,16 +1,22 @@
-// Where Kafka's batches enter.
+// Where Kafka's batches enter, and partitions come.
 import { Controller } from '@nestjs/common';
 import { EventPattern } from '@nestjs/microservices';
-import type { Deferred, RecordBatch } from '@norn/bus';
+import type { Claim, Deferred, RecordBatch, TopicName } from '@norn/bus';
+import type { PartitionOwner } from '@norn/stage';
 import { BatchStore } from './batch-store.ts';
 import { RecordStore } from './record-store.ts';
 
 @Controller()
-export class StorageController {
+export class StorageController implements PartitionOwner {
   constructor(
     private readonly batches: BatchStore,
     private readonly records: RecordStore,
   ) {}
+
+  prepare(topic: TopicName, partition: number, _: number, claim: Claim): Promise<void> {
+    if (topic === 'lineage') this.batches.prepare(partition, claim);
+    return Promise.resolve();
+  }
 
   @EventPattern('lineage')
   lineage(batch: RecordBatch): Promise<Deferred> {

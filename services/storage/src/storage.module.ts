@@ -1,53 +1,53 @@
-// Storage's parts, put together by Nest.
-import { type DynamicModule, Inject, Injectable, Module, type OnApplicationShutdown } from '@nestjs/common';
-import { type BusProducer, createProducer } from '@norn/bus';
+// What storage consists of.
+import { type DynamicModule, Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
+import type { BusProducer } from '@norn/bus';
+import { PRODUCER, STAGE_CONFIG, type StageContext, StageModule, createStage } from '@norn/stage';
 import { type StoreWriter, createWriter } from '@norn/store';
 import { BatchStore } from './batch-store.ts';
 import { RecordStore } from './record-store.ts';
-import type { StorageConfig } from './storage.config.ts';
+import { StorageHealth } from './storage-health.ts';
+import { type StorageConfig, loadStorageConfig } from './storage.config.ts';
 import { StorageController } from './storage.controller.ts';
 
-const PRODUCER = Symbol('BusProducer');
 const WRITER = Symbol('StoreWriter');
 
-/** Lets go of what the factories opened, after the consumer has stopped. */
-@Injectable()
-export class StorageLifecycle implements OnApplicationShutdown {
-  constructor(
-    private readonly records: RecordStore,
-    @Inject(PRODUCER) private readonly producer: BusProducer,
-    @Inject(WRITER) private readonly writer: StoreWriter,
-  ) {}
+@Module({
+  controllers: [StorageController],
+  providers: [
+    { provide: WRITER, useFactory: (config: StorageConfig) => createWriter(config), inject: [STAGE_CONFIG] },
+    {
+      provide: BatchStore,
+      useFactory: (...parts: Parts) => new BatchStore(optionsOf(...parts)),
+      inject: [STAGE_CONFIG, WRITER, PRODUCER],
+    },
+    {
+      provide: RecordStore,
+      useFactory: (...parts: Parts) => new RecordStore(optionsOf(...parts)),
+      inject: [STAGE_CONFIG, WRITER, PRODUCER],
+    },
+    StorageHealth,
+  ],
+})
+export class StorageModule implements OnApplicationShutdown {
+  constructor(@Inject(WRITER) private readonly writer: StoreWriter) {}
+
+  static forStage(context: StageContext): DynamicModule {
+    const consumers = [{ partitions: StorageController }];
+    return {
+      module: StorageModule,
+      imports: [StageModule.forRoot({ ...context, config: loadStorageConfig, consumers, health: [StorageHealth] })],
+    };
+  }
 
   async onApplicationShutdown(): Promise<void> {
-    this.records.gatherer.close();
-    await this.producer.close();
     await this.writer.close();
   }
 }
 
-@Module({})
-export class StorageModule {
-  static register(config: StorageConfig): DynamicModule {
-    const lingerMs = config.storageLingerMs;
-    return {
-      module: StorageModule,
-      controllers: [StorageController],
-      providers: [
-        { provide: PRODUCER, useFactory: () => createProducer(config, { clientId: 'norn-storage' }) },
-        { provide: WRITER, useFactory: () => createWriter(config) },
-        {
-          provide: BatchStore,
-          useFactory: (writer: StoreWriter, producer: BusProducer) => new BatchStore({ writer, producer, lingerMs }),
-          inject: [WRITER, PRODUCER],
-        },
-        {
-          provide: RecordStore,
-          useFactory: (writer: StoreWriter, producer: BusProducer) => new RecordStore({ writer, producer, lingerMs }),
-          inject: [WRITER, PRODUCER],
-        },
-        StorageLifecycle,
-      ],
-    };
-  }
+type Parts = [config: StorageConfig, writer: StoreWriter, producer: BusProducer];
+
+function optionsOf(...[{ storageLingerMs: lingerMs }, writer, producer]: Parts) {
+  return { writer, producer, lingerMs };
 }
+
+export const storage = createStage('storage', StorageModule);

@@ -8,7 +8,6 @@ import {
   type Deferred,
   type BusConsumer,
   type ConsumerOptions,
-  type PartitionPreparer,
   createConsumer,
 } from './consumer.ts';
 import type { TopicName } from './flow.ts';
@@ -21,7 +20,6 @@ export interface GroupOptions extends Omit<ConsumerOptions, 'handlers'> {
 /** Handlers are methods with `@EventPattern('raw')`, the topic's name in the flow; they take one `RecordBatch`. */
 export class BatchServer extends Server implements CustomTransportStrategy {
   private readonly consumers: BusConsumer[] = [];
-  private callbacks: Pick<ConsumerOptions, 'prepare' | 'release'> = {};
 
   /** Groups join in their order, and leave in the reverse one. */
   constructor(
@@ -29,11 +27,6 @@ export class BatchServer extends Server implements CustomTransportStrategy {
     private readonly groups: readonly GroupOptions[],
   ) {
     super();
-  }
-
-  /** For the first group: `prepare` is called before the first batch of each partition, `release` when it goes to another member. */
-  prepareWith(prepare: PartitionPreparer, release?: ConsumerOptions['release']): void {
-    this.callbacks = release === undefined ? { prepare } : { prepare, release };
   }
 
   listen(callback: (error?: unknown) => void): void {
@@ -72,8 +65,7 @@ export class BatchServer extends Server implements CustomTransportStrategy {
     for (const pattern of this.getHandlers().keys()) assertReadable(pattern, readable);
     for (const { topics, ...options } of this.groups) {
       const handlers = new Map(topics.flatMap((topic) => this.handlerOf(topic)));
-      if (handlers.size > 0)
-        this.consumers.push(await createConsumer(this.config, { ...this.callbacks, ...options, handlers }));
+      if (handlers.size > 0) this.consumers.push(await createConsumer(this.config, { ...options, handlers }));
     }
   }
 

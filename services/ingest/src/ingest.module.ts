@@ -1,7 +1,8 @@
-// Ingest's parts, put together by Nest; closed in the reverse order.
-import { type DynamicModule, Inject, Injectable, Module, type OnApplicationShutdown } from '@nestjs/common';
-import { type BusProducer, createProducer } from '@norn/bus';
-import { createControlStore } from '@norn/store';
+// What ingest consists of.
+import { type DynamicModule, Module } from '@nestjs/common';
+import type { BusProducer } from '@norn/bus';
+import { PRODUCER, STAGE_CONFIG, type StageContext, StageModule, createStage } from '@norn/stage';
+import { ControlStoreModule } from '@norn/stage/control-store';
 import { createLogger } from '@norn/telemetry';
 import { DataSource } from 'typeorm';
 import { KafkaCommands } from './adapters/kafka-commands.ts';
@@ -10,43 +11,24 @@ import { PostgresHosts } from './adapters/postgres-hosts.ts';
 import { SignersFile } from './adapters/signers-file.ts';
 import { readSecrets } from './adapters/secrets.ts';
 import { Authority } from './enrolment/authority.ts';
-import type { IngestConfig } from './ingest.config.ts';
+import { type IngestConfig, loadIngestConfig } from './ingest.config.ts';
 import { IngestServer } from './ingest.server.ts';
 
-const CONFIG = Symbol('IngestConfig');
-const PRODUCER = Symbol('BusProducer');
-
-/** Lets go of what the factories opened, after the servers are closed. */
-@Injectable()
-export class IngestLifecycle implements OnApplicationShutdown {
-  constructor(
-    private readonly server: IngestServer,
-    private readonly control: DataSource,
-    @Inject(PRODUCER) private readonly producer: BusProducer,
-  ) {}
-
-  async onApplicationShutdown(): Promise<void> {
-    await this.server.close();
-    await this.producer.close();
-    await this.control.destroy();
-  }
-}
-
-@Module({})
+@Module({
+  imports: [ControlStoreModule],
+  providers: [{ provide: IngestServer, useFactory: createServer, inject: [STAGE_CONFIG, DataSource, PRODUCER] }],
+})
 export class IngestModule {
-  static register(config: IngestConfig): DynamicModule {
+  static forStage(context: StageContext): DynamicModule {
+    const server = [IngestServer];
     return {
       module: IngestModule,
-      providers: [
-        { provide: CONFIG, useValue: config },
-        { provide: DataSource, useFactory: () => createControlStore(config) },
-        { provide: PRODUCER, useFactory: () => createProducer(config, { signer: 'ingest', clientId: 'norn-ingest' }) },
-        { provide: IngestServer, useFactory: createServer, inject: [CONFIG, DataSource, PRODUCER] },
-        IngestLifecycle,
-      ],
+      imports: [StageModule.forRoot({ ...context, config: loadIngestConfig, beside: server, health: server })],
     };
   }
 }
+
+export const ingest = createStage('ingest', IngestModule);
 
 async function createServer(config: IngestConfig, control: DataSource, producer: BusProducer): Promise<IngestServer> {
   const logger = createLogger('ingest');

@@ -1,8 +1,9 @@
 // Ingest as it runs: who may connect, what becomes of a connection, enrolment, the downlink.
 import { status } from '@grpc/grpc-js';
+import type { OnModuleDestroy } from '@nestjs/common';
 import { NornError, messageOf } from '@norn/base';
 import type { agent } from '@norn/contracts';
-import type { HealthReport } from '@norn/stage';
+import type { HealthReport, ReportsHealth, RunsBeside } from '@norn/stage';
 import { type Logger, Metric, count, observe } from '@norn/telemetry';
 import { type ListeningServer, serveAgents, serveEnrolment } from './adapters/grpc-servers.ts';
 import type { IngestSecrets } from './adapters/secrets.ts';
@@ -41,7 +42,7 @@ export interface IngestServerOptions {
   readonly logger: Logger;
 }
 
-export class IngestServer {
+export class IngestServer implements RunsBeside, ReportsHealth, OnModuleDestroy {
   private readonly connections = new Connections();
   private readonly policies = new HostPolicies(this.connections);
   private readonly totalInFlight = new InFlight(limits.totalInFlightBytesMax);
@@ -106,6 +107,10 @@ export class IngestServer {
     const { produceFailures } = this;
     const details = { connections: this.connections.size, inFlightBytes: this.totalInFlight.bytes, produceFailures };
     return { healthy: this.agents !== undefined && this.enrolment !== undefined, details };
+  }
+
+  onModuleDestroy(): Promise<void> {
+    return this.close();
   }
 
   async close(): Promise<void> {

@@ -5,6 +5,7 @@ import { loadConfig, processEnvironment, settings } from '@norn/config';
 import { createLogger, startTelemetry } from '@norn/telemetry';
 import { z } from 'zod';
 import { NestLogger } from './nest-logger.ts';
+import { leaveAfter, untilSignal } from './process-end.ts';
 import { serveHealth } from './serve-health.ts';
 import type { RunningService, Service } from './service.ts';
 
@@ -47,17 +48,4 @@ async function runUntilSignal(service: Service, logger: ReturnType<typeof create
     await health.close();
     await telemetry.close();
   }
-}
-
-function leaveAfter(timeoutMs: number, tell: () => void): void {
-  setTimeout(() => {
-    tell();
-    process.exit(1);
-  }, timeoutMs).unref();
-}
-
-function untilSignal(): Promise<NodeJS.Signals> {
-  return new Promise((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, resolve);
-  });
 }

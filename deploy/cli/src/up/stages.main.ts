@@ -2,7 +2,7 @@
 import { messageOf } from '@norn/base';
 import { loadConfig, processEnvironment, settings } from '@norn/config';
 import { prepareStores } from '@norn/prepare';
-import { serveHealth, type RunningService } from '@norn/stage';
+import { type RunningService, leaveAfter, serveHealth, untilSignal } from '@norn/stage';
 import { createLogger, startTelemetry } from '@norn/telemetry';
 import { z } from 'zod';
 import { busSettings, findInstallation } from './installation.ts';
@@ -30,20 +30,13 @@ async function main(): Promise<void> {
   // Listens last: who gets an answer knows that all of them run.
   const health = await serveHealth({ host: config.host, port: config.healthPort, services: () => running });
   logger.info({ signal: await signal }, 'closing');
-  setTimeout(() => {
+  leaveAfter(closeTimeoutMs, () => {
     logger.error(`Not closed after ${closeTimeoutMs} ms: leaving; what is in hand is redelivered at the next start`);
-    process.exit(1);
-  }, closeTimeoutMs).unref();
+  });
   // What writes closes before what reads from it.
   for (const service of running.toReversed()) await service.close();
   await health.close();
   await telemetry.close();
-}
-
-function untilSignal(): Promise<NodeJS.Signals> {
-  return new Promise((resolve) => {
-    for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, resolve);
-  });
 }
 
 try {

@@ -71,9 +71,11 @@ beforeEach(async () => {
   await store.query('TRUNCATE alert_handlings, commands, attack_summaries, file_verdicts, outbox, inbox');
   deadLetters = [];
   [{ startedAt }] = await store.query<[{ startedAt: string }]>(`SELECT clock_timestamp()::text AS "startedAt"`);
-  responder = new Responder(new PostgresLedger(store, issuer), (_topic, records) => {
-    deadLetters.push(...records);
-    return Promise.resolve();
+  responder = new Responder(new PostgresLedger(store, issuer), {
+    send: (_topic, records) => {
+      deadLetters.push(...records);
+      return Promise.resolve();
+    },
   });
 });
 
@@ -707,7 +709,7 @@ describe('the control store', () => {
     await postgres.restart();
     await store.destroy();
     store = await createControlStore({ postgresUrl: postgres.urlWithPassword });
-    responder = new Responder(new PostgresLedger(store, issuer), () => Promise.resolve());
+    responder = new Responder(new PostgresLedger(store, issuer), { send: () => Promise.resolve() });
     await deliver(...records);
     expect(await commands()).toHaveLength(20);
     expect(await store.manager.count(OutboxEntry)).toBe(20);

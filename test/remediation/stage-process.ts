@@ -2,9 +2,17 @@
 import { freePorts } from '@norn/embedded';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const root = join(import.meta.dirname, '../..');
+
+export interface StageListening {
+  /** Modules that are loaded before it. */
+  readonly imports?: readonly string[];
+  /** Each line of its output, and of its errors; absent: they are this process's. */
+  readonly onOutput?: (line: string) => void;
+}
 
 export class StageProcess {
   private child: ChildProcess | undefined;
@@ -13,25 +21,27 @@ export class StageProcess {
   constructor(
     private readonly name: string,
     private readonly environment: Readonly<Record<string, string>>,
+    private readonly listening: StageListening = {},
   ) {}
 
   async start(): Promise<void> {
     const [healthPort = 0] = await freePorts(1);
     this.healthPort = healthPort;
-    const args = [
-      '--import',
-      join(root, 'deploy/runtime/register.mjs'),
-      join(root, `services/${this.name}/src/main.ts`),
-    ];
+    const { imports = [], onOutput } = this.listening;
+    const preloads = [join(root, 'deploy/runtime/register.mjs'), ...imports];
+    const args = [...preloads.flatMap((path) => ['--import', path]), join(root, `services/${this.name}/src/main.ts`)];
     this.child = spawn(process.execPath, args, {
       env: {
         PATH: process.env['PATH'],
+        NORN_LOG_LEVEL: 'warn',
         ...this.environment,
         NORN_HEALTH_PORT: String(healthPort),
-        NORN_LOG_LEVEL: 'warn',
       },
-      stdio: ['ignore', 'inherit', 'inherit'],
+      stdio: onOutput === undefined ? ['ignore', 'inherit', 'inherit'] : ['ignore', 'pipe', 'pipe'],
     });
+    for (const stream of [this.child.stdout, this.child.stderr]) {
+      if (stream !== null && onOutput !== undefined) createInterface(stream).on('line', onOutput);
+    }
   }
 
   get pid(): number {

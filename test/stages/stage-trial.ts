@@ -22,7 +22,7 @@ import {
   startClickHouse,
   startKafka,
 } from '@norn/testkit';
-import { StageProcess } from '../remediation/stage-process.ts';
+import { type StageListening, StageProcess } from '../remediation/stage-process.ts';
 
 type StageName = 'enrichment' | 'process-tree' | 'detection' | 'remediation' | 'storage';
 
@@ -34,7 +34,7 @@ export interface StageTrial {
   readonly secretsDir: string;
   readonly reader: TenantReader;
   /** `more`: what it is told besides. */
-  stage(name: StageName, more?: Readonly<Record<string, string>>): StageProcess;
+  stage(name: StageName, more?: Readonly<Record<string, string>>, listening?: StageListening): StageProcess;
   records(topic: TopicName): Promise<BusRecord[]>;
   /** Where each partition ends, and up to where a group has read it. */
   ends(topic: TopicName): Promise<ReadonlyMap<number, number>>;
@@ -75,8 +75,8 @@ export async function startStageTrial({ partitions = 2 } = {}): Promise<StageTri
     producer,
     secretsDir: keys.secretsDir,
     reader,
-    stage: (name, more = {}) => {
-      const stage = new StageProcess(name, { ...environment, ...kafka.environmentOf(name), ...more });
+    stage: (name, more = {}, listening = {}) => {
+      const stage = new StageProcess(name, { ...environment, ...kafka.environmentOf(name), ...more }, listening);
       stages.push(stage);
       return stage;
     },

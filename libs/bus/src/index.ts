@@ -29,8 +29,15 @@ export { partitionOf } from './partition.ts';
 export { type BusProducer, type ProducerOptions, createProducer } from './producer.ts';
 export { type BusRecord, type OutRecord, type RecordBatch, recordKey } from './record.ts';
 export { recallEach } from './recall.ts';
-export { RecordSpans, withRecordSpan } from './record-spans.ts';
-export { type StageOptions, createStageHandler, deadLettersOf } from './stage-handler.ts';
+export { RecordSpans, headersAfter, withRecordSpan } from './record-spans.ts';
+export {
+  type Following,
+  type Outputs,
+  createProduce,
+  createStageHandler,
+  following,
+  toDeadLetters,
+} from './stage-handler.ts';
 export {
   type CommittedMark,
   type OffsetRange,

@@ -5,7 +5,11 @@ import { topics } from './flow.ts';
 import type { BusRecord } from './record.ts';
 
 export class RecordSpans {
-  private constructor(private readonly spans: ReadonlyMap<string, OpenSpan>) {}
+  private constructor(
+    private readonly spans: ReadonlyMap<string, OpenSpan>,
+    /** With their spans, those that have one. */
+    readonly records: readonly BusRecord[],
+  ) {}
 
   /** Records that nobody sampled cost a look at their header. */
   static begin(stage: string, records: readonly BusRecord[]): RecordSpans {
@@ -22,22 +26,22 @@ export class RecordSpans {
       const span = beginSpan(nameOf(stage, caused), { traceparent, ...processing(stage, caused) });
       if (span !== undefined) spans.set(traceparent, span);
     }
-    return new RecordSpans(spans);
-  }
-
-  of({ headers }: BusRecord): OpenSpan | undefined {
-    return headers.traceparent === undefined ? undefined : this.spans.get(headers.traceparent);
-  }
-
-  /** The record's headers for what follows from it: its span is the cause. */
-  headersAfter(record: BusRecord): BusRecord['headers'] {
-    const span = this.of(record);
-    return span === undefined ? record.headers : { ...record.headers, traceparent: span.traceparent };
+    return new RecordSpans(spans, spans.size === 0 ? records : records.map((record) => spanned(record, spans)));
   }
 
   end(error?: unknown): void {
     for (const span of this.spans.values()) span.end(error);
   }
+}
+
+/** The record's headers for what follows from it: its span is the cause. */
+export function headersAfter({ headers, span }: BusRecord): BusRecord['headers'] {
+  return span === undefined ? headers : { ...headers, traceparent: span.traceparent };
+}
+
+function spanned(record: BusRecord, spans: ReadonlyMap<string, OpenSpan>): BusRecord {
+  const span = spans.get(record.headers.traceparent ?? '');
+  return span === undefined ? record : { ...record, span };
 }
 
 /** Handles one record, inside its span when it is sampled. */

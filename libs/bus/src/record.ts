@@ -1,4 +1,5 @@
 // A record on the bus, as it goes in and as it comes out.
+import type { OpenSpan } from '@norn/telemetry';
 import type { TopicName } from './flow.ts';
 
 export interface OutRecord {
@@ -18,6 +19,8 @@ export interface BusRecord extends OutRecord {
   readonly timeMs?: number;
   /** Of the run that it was sent in (`signed-run.ts`); whoever sends it on signs it anew. */
   readonly signature?: string;
+  /** Of its handling, while that lasts; absent when it is not sampled. */
+  readonly span?: OpenSpan;
 }
 
 /** Consecutive records of one partition, in order. */

@@ -1,30 +1,28 @@
-// What a stage between two topics does with a batch of records: run its pipeline, send what came out, and only then be done.
-import type { Pipeline, PipelineResult } from '@norn/pipeline';
+// What a stage's flow needs of the bus: it begins with a batch of records, its last steps send, and what it refuses is kept.
+import { type Pipeline, type Refused, type Step, ok } from '@norn/pipeline';
 import type { BatchHandler } from './consumer.ts';
 import { deadLetterOf } from './dead-letters.ts';
 import type { TopicName } from './flow.ts';
-import type { BusProducer } from './producer.ts';
-import { RecordSpans } from './record-spans.ts';
+import { RecordSpans, headersAfter } from './record-spans.ts';
 import type { BusRecord, OutRecord } from './record.ts';
 
-export interface StageOptions {
-  readonly stage: string;
-  readonly output: TopicName;
-  readonly producer: BusProducer;
-  /** From a record to the value of the record that follows from it. */
-  readonly pipeline: Pipeline<BusRecord, Uint8Array>;
+/** Where the results of a flow go: a producer, or memory in a replay. A promise resolves when they are safe. */
+export interface Outputs<Topic extends TopicName = TopicName> {
+  send(topic: Topic, records: readonly OutRecord[]): Promise<void>;
 }
 
-/** Resolves when outputs and dead letters are acked. The outputs keep key and headers; a sampled record gets a span. */
-export function createStageHandler({ stage, output, producer, pipeline }: StageOptions): BatchHandler {
-  return async ({ records }) => {
+/** What follows from a record. */
+export interface Following {
+  readonly record: BusRecord;
+  readonly value: Uint8Array;
+}
+
+/** Resolves when the flow's last step has. A flow of which some exit leads nowhere does not compile here. A sampled record gets a span. */
+export function createStageHandler(stage: string, flow: Pipeline<BusRecord, unknown>): BatchHandler {
+  return async ({ records, leaving }) => {
     const spans = RecordSpans.begin(stage, records);
     try {
-      const result = await pipeline.run(records);
-      await Promise.all([
-        producer.send(output, outputsOf(records, result, spans)),
-        producer.send('deadLetter', deadLettersOf(stage, records, result)),
-      ]);
+      await flow.run(spans.records, leaving);
       spans.end();
     } catch (error) {
       spans.end(error);
@@ -33,26 +31,34 @@ export function createStageHandler({ stage, output, producer, pipeline }: StageO
   };
 }
 
-function outputsOf(records: readonly BusRecord[], result: PipelineResult<Uint8Array>, spans: RecordSpans): OutRecord[] {
-  return result.ok.map(({ source, value }) => {
-    const record = recordAt(records, source);
-    return { key: record.key, value, headers: spans.headersAfter(record) };
-  });
+/** A last step: sends what `recordsOf` makes of each envelope, all together, and lets the envelopes through when it is safe. */
+export function createProduce<Topic extends TopicName, Envelope>(
+  topic: Topic,
+  outputs: Outputs<Topic>,
+  recordsOf: (envelope: Envelope) => readonly OutRecord[],
+): Step<Envelope, Envelope, never> {
+  const step: Step<Envelope, Envelope, never> = async (envelopes) => {
+    const records = envelopes.flatMap(recordsOf);
+    if (records.length > 0) await outputs.send(topic, records);
+    return envelopes.map((one) => ok(one));
+  };
+  Object.defineProperty(step, 'name', { value: `produce-${topic}` });
+  return step;
 }
 
-/** What could not be handled, as it came, with the reason. */
-export function deadLettersOf(
+/** With the key and headers of the record that it follows from. */
+export function following({ record, value }: Following): readonly OutRecord[] {
+  return [{ key: record.key, value, headers: headersAfter(record) }];
+}
+
+/** Keeps what a flow refuses as it came, with the reason. */
+export function toDeadLetters(
   stage: string,
-  records: readonly BusRecord[],
-  { deadLettered }: Pick<PipelineResult<unknown>, 'deadLettered'>,
-): OutRecord[] {
-  return deadLettered.map(({ source, reason, error }) =>
-    deadLetterOf(recordAt(records, source), { stage, reason, error, attempts: 1 }),
-  );
-}
-
-function recordAt(records: readonly BusRecord[], source: number): BusRecord {
-  const record = records[source];
-  if (record === undefined) throw new Error(`The pipeline names record ${source} of ${records.length}`);
-  return record;
+  outputs: Outputs<'deadLetter'>,
+): (refused: readonly Refused<BusRecord>[]) => Promise<void> {
+  return (refused) =>
+    outputs.send(
+      'deadLetter',
+      refused.map(({ source, reason, error }) => deadLetterOf(source, { stage, reason, error, attempts: 1 })),
+    );
 }

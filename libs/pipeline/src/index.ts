@@ -3,6 +3,7 @@ export { type BusyName, timed } from './busy.ts';
 export {
   type DeadLetter,
   type Drop,
+  type Exit,
   type Ok,
   type Outcome,
   type Redirect,
@@ -11,4 +12,12 @@ export {
   ok,
   redirect,
 } from './outcome.ts';
-export { type Pipeline, type PipelineResult, type Step, each, pipeline } from './pipeline.ts';
+export {
+  type Pipeline,
+  type PipelineResult,
+  type Redirected,
+  type Refused,
+  type Step,
+  each,
+  pipeline,
+} from './pipeline.ts';

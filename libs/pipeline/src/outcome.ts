@@ -17,14 +17,18 @@ export interface DeadLetter {
   readonly error: Error;
 }
 
-export interface Redirect<T> {
+export interface Redirect<Output extends string, T> {
   readonly kind: 'redirect';
   /** A name the pipeline's owner knows, never a topic. */
-  readonly output: string;
+  readonly output: Output;
   readonly value: T;
 }
 
-export type Outcome<T> = Ok<T> | Drop | DeadLetter | Redirect<unknown>;
+/** A way out of the flow before its end. The flow has to say where it leads. */
+export type Exit = DeadLetter | Redirect<string, unknown>;
+
+/** A step may dead-letter unless its type says that it does not (`never`), and redirect only where its type says so. */
+export type Outcome<T, Exits extends Exit = DeadLetter> = Ok<T> | Drop | Exits;
 
 export function ok<T>(value: T): Ok<T> {
   return { kind: 'ok', value };
@@ -38,6 +42,6 @@ export function deadLetter(reason: string, error: Error): DeadLetter {
   return { kind: 'deadLetter', reason, error };
 }
 
-export function redirect<T>(output: string, value: T): Redirect<T> {
+export function redirect<const Output extends string, T>(output: Output, value: T): Redirect<Output, T> {
   return { kind: 'redirect', output, value };
 }

@@ -1,11 +1,14 @@
 // The flow of detection: a host's batch in, findings and alerts out.
-import type { BusRecord } from '@norn/bus';
-import { type Pipeline, each, pipeline } from '@norn/pipeline';
+import { type BusRecord, createProduce, toDeadLetters } from '@norn/bus';
+import { type DeadLetter, type Pipeline, each, pipeline } from '@norn/pipeline';
 import type { RuleEngine } from '@norn/rules';
 import type { AlertBook } from './alerts/alert-book.ts';
+import type { ProveAlert } from './alerts/prove-alert.ts';
 import type { Correlations } from './correlations/correlations.ts';
 import { RuleCosts } from './costs/rule-costs.ts';
+import { alertsOf, findingsOf, occurrencesOf } from './detected-records.ts';
 import { type BroughtRules, noBroughtRules } from './ports/brought-rules.port.ts';
+import type { Outputs } from './ports/outputs.port.ts';
 import { type Policies, noPolicies } from './ports/policies.port.ts';
 import { type RuleExceptions, noExceptions } from './ports/rule-exceptions.port.ts';
 import { FindingRates } from './rates/finding-rates.ts';
@@ -17,6 +20,7 @@ import { createExceptFindings } from './steps/except-findings.step.ts';
 import { createGroupAlerts } from './steps/group-alerts.step.ts';
 import { createLimitFindings } from './steps/limit-findings.step.ts';
 import { createOpenBatch } from './steps/open-batch.step.ts';
+import { createProveAlerts } from './steps/prove-alerts.step.ts';
 import { createRunRules } from './steps/run-rules.step.ts';
 
 export interface DetectionParts {
@@ -35,16 +39,35 @@ export interface DetectionParts {
   readonly costs?: RuleCosts;
 }
 
-export function createDetectionPipeline(parts: DetectionParts): Pipeline<BusRecord, BatchAlerts> {
+export interface DetectionEffects {
+  readonly outputs: Outputs;
+  readonly proveAlert: ProveAlert;
+  readonly nowMs: () => number;
+}
+
+export function createDetectionPipeline(parts: DetectionParts): Pipeline<BusRecord, BatchAlerts, DeadLetter> {
   return judge('detection', parts).pipe(each(createGroupAlerts(parts.book)));
 }
 
+/** And where it goes: findings first, so that an alert's findings are always there. */
+export function sendDetected(
+  detecting: Pipeline<BusRecord, BatchAlerts, DeadLetter>,
+  { outputs, proveAlert, nowMs }: DetectionEffects,
+): Pipeline<BusRecord, BatchAlerts> {
+  return detecting
+    .deadLetter(toDeadLetters('detection', outputs))
+    .pipe(each(createProveAlerts(proveAlert)))
+    .pipe(createProduce('occurrences', outputs, occurrencesOf(nowMs)))
+    .pipe(createProduce('findings', outputs, findingsOf))
+    .pipe(createProduce('alerts', outputs, alertsOf));
+}
+
 /** Over batches that were judged before: what correlations and the counts of findings have to know of them. */
-export function createRecallPipeline(parts: Omit<DetectionParts, 'book'>): Pipeline<BusRecord, unknown> {
+export function createRecallPipeline(parts: Omit<DetectionParts, 'book'>): Pipeline<BusRecord, unknown, DeadLetter> {
   return judge('detection-recall', parts);
 }
 
-function judge(stage: string, parts: Omit<DetectionParts, 'book'>): Pipeline<BusRecord, BatchFindings> {
+function judge(stage: string, parts: Omit<DetectionParts, 'book'>): Pipeline<BusRecord, BatchFindings, DeadLetter> {
   const { engine, correlations, brought = noBroughtRules, policies = noPolicies } = parts;
   const { exceptions = noExceptions, rates = new FindingRates(), costs = new RuleCosts() } = parts;
   return pipeline<BusRecord>(stage)

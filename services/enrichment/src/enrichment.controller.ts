@@ -11,12 +11,7 @@ export class EnrichmentController {
   private readonly enrich: BatchHandler;
 
   constructor(directories: KafkaDirectories, @Inject(PRODUCER) producer: BusProducer) {
-    this.enrich = createStageHandler({
-      stage: 'enrichment',
-      output: 'enriched',
-      producer,
-      pipeline: createEnrichmentPipeline(directories),
-    });
+    this.enrich = createStageHandler('enrichment', createEnrichmentPipeline(directories, producer));
   }
 
   @EventPattern('raw')

@@ -1,7 +1,8 @@
-// The way of a batch through ingest, in run order. What is left goes to Kafka; the ack follows when Kafka has it.
+// The way of a batch through ingest, in run order. Its connection acks it when Kafka has it.
 import { type Pipeline, each, pipeline } from '@norn/pipeline';
 import { createCheckEnvelope } from './steps/check-envelope.step.ts';
 import type { CheckedBatch, HostBatch } from './steps/envelope-of-host.ts';
+import { produceBatch, refuseBatches, throttleHosts } from './steps/produce-batch.step.ts';
 import { createMeterTenant } from './steps/meter-tenant.step.ts';
 
 export type IngestPipeline = Pipeline<HostBatch, CheckedBatch>;
@@ -15,5 +16,8 @@ export interface IngestPipelineOptions {
 export function createIngestPipeline(options: IngestPipelineOptions): IngestPipeline {
   return pipeline<HostBatch>('ingest')
     .pipe(each(createCheckEnvelope(options)))
-    .pipe(each(createMeterTenant(options)));
+    .pipe(each(createMeterTenant(options)))
+    .redirect('throttle', throttleHosts)
+    .deadLetter(refuseBatches)
+    .pipe(each(produceBatch));
 }

@@ -8,6 +8,11 @@ import type { PolicyFeed, TenantPolicy } from '../src/ports/policy-feed.ts';
 import type { SignerFeed } from '../src/ports/signer-feed.ts';
 import type { OutgoingRecord, ProduceRecords } from '../src/ports/produce-records.ts';
 
+const silent = { throttle: () => undefined, refuseBatch: () => undefined, produceBatch: () => undefined };
+
+/** What a batch says of its host, for a step that is tried by itself. */
+export const fromHost = { tenantId: 'default', hostId: 'host-1', seq: 1n, from: silent };
+
 export interface ProducedRecord extends OutgoingRecord {
   readonly topic: TopicName;
 }

@@ -21,12 +21,7 @@ export class ProcessTreeController implements PartitionOwner {
     private readonly keeper: TreeKeeper,
     @Inject(PRODUCER) producer: BusProducer,
   ) {
-    this.grow = createStageHandler({
-      stage: 'process-tree',
-      output: 'lineage',
-      producer,
-      pipeline: createProcessTreePipeline(keeper),
-    });
+    this.grow = createStageHandler('process-tree', createProcessTreePipeline(keeper, producer));
   }
 
   prepare(_: TopicName, partition: number, nextOffset: number, claim: Claim): Promise<void> {

@@ -47,9 +47,7 @@ export class RemediationModule {
 export const remediation = createStage('remediation', RemediationModule);
 
 function createResponder(config: RemediationConfig, source: DataSource, producer: BusProducer): Responder {
-  return new Responder(new PostgresLedger(source, commandIssuer(config)), (topic, records) =>
-    producer.send(topic, records),
-  );
+  return new Responder(new PostgresLedger(source, commandIssuer(config)), producer);
 }
 
 function createBackground(config: RemediationConfig, source: DataSource, producer: BusProducer): Background {

@@ -1,22 +1,13 @@
 // Stores batches: their events, and what they say about processes. Each partition by itself.
-import {
-  type BusProducer,
-  type BusRecord,
-  type Claim,
-  type Deferred,
-  type RecordBatch,
-  deadLetterOf,
-  deadLettersOf,
-} from '@norn/bus';
-import { type Pipeline, each, pipeline } from '@norn/pipeline';
+import { type BusProducer, type BusRecord, type Claim, type Deferred, type RecordBatch, deadLetterOf } from '@norn/bus';
+import type { DeadLetter, Pipeline } from '@norn/pipeline';
 import type { StoreWriter } from '@norn/store';
 import { Inserts } from './inserts.ts';
-import { type BatchBlocks, PartitionStore, type Unit, createBatchBlocks } from './partition-store.ts';
+import { type BatchBlocks, PartitionStore, createBatchBlocks } from './partition-store.ts';
 import { RowBudget } from './row-budget.ts';
-import { whileStoring } from './storage-spans.ts';
-import { createStoragePipeline } from './storage.pipeline.ts';
-import { type OpenedBatch, createOpenBatch } from './steps/open-batch.step.ts';
+import { createBatchPipeline, createRepeatPipeline } from './storage.pipeline.ts';
 import { Watermarks } from './watermarks.ts';
+import { settledOf, whileStoring } from './while-storing.ts';
 
 export interface BatchStoreOptions {
   readonly writer: StoreWriter;
@@ -31,15 +22,14 @@ const lingerFactorMax = 5;
 
 interface Partition {
   readonly store: PartitionStore;
-  readonly pipeline: Pipeline<BusRecord, OpenedBatch>;
+  readonly storing: Pipeline<BusRecord, Deferred>;
+  readonly repeating: Pipeline<BusRecord, Deferred, DeadLetter>;
 }
 
 export class BatchStore {
   readonly inserts: Inserts<BatchBlocks>;
   private readonly partitions = new Map<number, Partition>();
   private readonly budget = new RowBudget(waitingRowsMax);
-  /** For what is repeated: it was new when it was planned. */
-  private readonly opening = pipeline<BusRecord>('storage').pipe(each(createOpenBatch()));
 
   constructor(private readonly options: BatchStoreOptions) {
     this.inserts = new Inserts(options.writer, createBatchBlocks);
@@ -51,7 +41,7 @@ export class BatchStore {
 
   /** The partition was somebody else's, or its last batch failed: what is stored is asked again, and what was planned is repeated. */
   prepare(partition: number, claim: Claim): void {
-    const { writer } = this.options;
+    const { writer, producer } = this.options;
     const watermarks = new Watermarks(
       (stream, sinceUs) => writer.highestStored({ ...stream, sinceUs }),
       (stream, batchSeq, sinceUs) => writer.isStored({ ...stream, sinceUs }, batchSeq),
@@ -61,14 +51,15 @@ export class BatchStore {
       budget: this.budget,
       lingerMs: () => this.lingerMs,
       refuse: (refused) =>
-        this.options.producer.send(
+        producer.send(
           'deadLetter',
           refused.map(({ unit, error }) =>
             deadLetterOf(unit.record, { stage: 'storage', reason: 'refused', error, attempts: 1 }),
           ),
         ),
     });
-    this.partitions.set(partition, { store, pipeline: createStoragePipeline(watermarks) });
+    const storing = createBatchPipeline(watermarks, store, producer);
+    this.partitions.set(partition, { store, storing, repeating: createRepeatPipeline(store) });
   }
 
   handle(batch: RecordBatch): Promise<Deferred> {
@@ -89,32 +80,14 @@ export class BatchStore {
     if (planned.length > 0) settled.push((await this.repeat(partition, planned)).settled);
     if ((batch.records.at(-1)?.offset ?? -1) >= until) await partition.store.endRepeat();
     const rest = batch.records.slice(planned.length);
-    if (rest.length > 0) settled.push((await this.store(partition, rest, batch.leaving)).settled);
+    if (rest.length > 0) settled.push(settledOf(await partition.storing.run(rest, batch.leaving)).settled);
     return { settled: Promise.all(settled).then(() => undefined) };
   }
 
   /** What is not of the plan was dropped or refused by who made it. */
-  private async repeat({ store }: Partition, records: readonly BusRecord[]): Promise<Deferred> {
-    const planned = records.filter(({ offset }) => store.isRepeated(offset));
-    const { ok } = await this.opening.run(planned);
-    return store.addRepeated(ok.map(({ source, value }) => unitOf(planned[source], value)));
+  private async repeat({ store, repeating }: Partition, records: readonly BusRecord[]): Promise<Deferred> {
+    return settledOf(await repeating.run(records.filter(({ offset }) => store.isRepeated(offset))));
   }
-
-  private async store(
-    { store, pipeline: flow }: Partition,
-    records: readonly BusRecord[],
-    leaving: AbortSignal | undefined,
-  ): Promise<Deferred> {
-    const result = await flow.run(records);
-    await this.options.producer.send('deadLetter', deadLettersOf('storage', records, result));
-    const units = result.ok.map(({ source, value }) => unitOf(records[source], value));
-    return store.add(units, leaving ?? new AbortController().signal);
-  }
-}
-
-function unitOf(record: BusRecord | undefined, opened: OpenedBatch): Unit {
-  if (record === undefined) throw new Error('The pipeline names a record that it was not given');
-  return { record, opened };
 }
 
 /** ClickHouse may not answer for long, and the group waits: whoever is to leave does not wait for it. */

@@ -83,7 +83,7 @@ function unitsAt(...offsets: number[]): Unit[] {
     const value = life.live(20);
     const record: BusRecord = { topic: 'lineage', partition: 3, offset, key: 't:h', value, headers: {} };
     const owner = { tenantId: 't', hostId: 'h' };
-    return { record, opened: { partition: 3, owner, batch: openBatch(value), isReplayed: false } };
+    return { record, opened: { record, owner, batch: openBatch(value), isReplayed: false } };
   });
 }
 
@@ -97,7 +97,7 @@ function longUnit(offset: number): Unit {
   const value = writer.finish({ streamId: uid, batchSeq: offset });
   const record: BusRecord = { topic: 'lineage', partition: 3, offset, key: 't:h', value, headers: {} };
   const owner = { tenantId: 't', hostId: 'h' };
-  return { record, opened: { partition: 3, owner, batch: openBatch(value), isReplayed: false } };
+  return { record, opened: { record, owner, batch: openBatch(value), isReplayed: false } };
 }
 
 const stays = new AbortController().signal;

@@ -1,5 +1,6 @@
-// The spans of what is being stored: they end when the rows are in ClickHouse, not when they wait to go there.
+// What is being stored: its spans end, and it is done, when the rows are in ClickHouse, not when they wait to go there.
 import { type BusRecord, type Deferred, RecordSpans } from '@norn/bus';
+import type { PipelineResult } from '@norn/pipeline';
 
 export async function whileStoring(records: readonly BusRecord[], take: () => Promise<Deferred>): Promise<Deferred> {
   const spans = RecordSpans.begin('storage', records);
@@ -18,4 +19,13 @@ export async function whileStoring(records: readonly BusRecord[], take: () => Pr
     spans.end(error);
     throw error;
   }
+}
+
+/** When all that a flow took is stored. */
+export function settledOf({ ok }: PipelineResult<Deferred>): Deferred {
+  const parts = new Set(ok.map(({ value }) => value.settled));
+  const settled = Promise.all(parts).then(() => undefined);
+  // Nobody may be waiting when it is given up.
+  settled.catch(() => undefined);
+  return { settled };
 }

@@ -1,10 +1,10 @@
 // The stages between ingest and the alerts, in this process: their own flows, with memory where a live one has the broker.
 import { NornError } from '@norn/base';
-import { type BusRecord, type TopicName, recordKey } from '@norn/bus';
+import { type BusRecord, type Following, type TopicName, recordKey } from '@norn/bus';
 import { BatchWriter } from '@norn/contracts';
 import type { BatchAlerts, TenantReplay } from '@norn/detection';
 import type { HostDirectories } from '@norn/enrichment';
-import type { Pipeline, PipelineResult } from '@norn/pipeline';
+import type { DeadLetter, Pipeline, PipelineResult } from '@norn/pipeline';
 import type { Forest, Forests } from '@norn/process-tree';
 import { CorrelationSet, RuleEngine, type RuleSet } from '@norn/rules';
 import type { HostBatch } from './input/batch-builder.ts';
@@ -52,10 +52,13 @@ class ForestsInMemory implements Forests {
   }
 }
 
+/** What a stage sends is handed to the next one; what it refuses is told of. */
+const handedOn = { send: (): Promise<void> => Promise.resolve() };
+
 interface Flows {
-  readonly enrich: Pipeline<BusRecord, Uint8Array>;
-  readonly grow: Pipeline<BusRecord, Uint8Array>;
-  readonly detect: Pipeline<BusRecord, BatchAlerts>;
+  readonly enrich: Pipeline<BusRecord, Following>;
+  readonly grow: Pipeline<BusRecord, Following>;
+  readonly detect: Pipeline<BusRecord, BatchAlerts, DeadLetter>;
 }
 
 interface Parts {
@@ -105,8 +108,8 @@ export class ReplayStages {
     const correlations = new detection.Correlations(set, options.holdBackMs);
     const engine = new RuleEngine(options.ruleSet.rules);
     const flows = {
-      enrich: createEnrichmentPipeline(directories),
-      grow: createProcessTreePipeline(new ForestsInMemory(new Forest())),
+      enrich: createEnrichmentPipeline(directories, handedOn),
+      grow: createProcessTreePipeline(new ForestsInMemory(new Forest()), handedOn),
       detect: detection.createDetectionPipeline({ engine, correlations, book }),
     };
     const tenants = detection.createTenantReplay(set, options.alertWindowMs);
@@ -161,16 +164,13 @@ export class ReplayStages {
 
   private async pass(
     stage: string,
-    flow: Pipeline<BusRecord, Uint8Array>,
+    flow: Pipeline<BusRecord, Following>,
     records: readonly BusRecord[],
     topic: TopicName,
   ): Promise<BusRecord[]> {
     const result = await flow.run(records);
     this.tellRefused(stage, records, result);
-    return result.ok.flatMap(({ source, value }) => {
-      const record = records[source];
-      return record ? [{ ...record, topic, value }] : [];
-    });
+    return result.ok.map(({ value: { record, value } }) => ({ ...record, topic, value }));
   }
 
   private tellRefused(stage: string, records: readonly BusRecord[], { deadLettered }: PipelineResult<unknown>): void {

@@ -1,4 +1,5 @@
 import { create } from '@bufbuild/protobuf';
+import type { BusRecord } from '@norn/bus';
 import { BatchWriter, event, openBatch } from '@norn/contracts';
 import { directoryOf } from '@norn/enrichers';
 import { createAppendEnrichment } from './append-enrichment.step.ts';
@@ -16,9 +17,10 @@ describe('enrichment of a batch', () => {
     const step = createAppendEnrichment({
       directoryOf: (key) => (key === 'a:b' ? directoryOf(facts, undefined) : undefined),
     });
-    const outcome = step({ hostKey: 'a:b', batch: openBatch(raw) });
+    const record: BusRecord = { topic: 'raw', partition: 0, offset: 7, key: 'a:b', value: raw, headers: {} };
+    const outcome = step({ record, batch: openBatch(raw) });
     if (outcome.kind !== 'ok') throw new Error(outcome.kind);
-    expect(outcome.value.subarray(0, raw.length)).toEqual(Buffer.from(raw));
-    expect(openBatch(outcome.value).enrichment?.containers[1]?.name).toBe('web-1');
+    expect(outcome.value.value.subarray(0, raw.length)).toEqual(Buffer.from(raw));
+    expect(openBatch(outcome.value.value).enrichment?.containers[1]?.name).toBe('web-1');
   });
 });

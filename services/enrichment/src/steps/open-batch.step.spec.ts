@@ -29,7 +29,10 @@ function open(value: Uint8Array) {
 
 describe('the door of the installation', () => {
   it('lets a well-formed batch in', () => {
-    expect(open(good)).toMatchObject({ kind: 'ok', value: { hostKey: 'default:host-1', batch: { eventCount: 1 } } });
+    expect(open(good)).toMatchObject({
+      kind: 'ok',
+      value: { record: { key: 'default:host-1' }, batch: { eventCount: 1 } },
+    });
   });
 
   it.each([

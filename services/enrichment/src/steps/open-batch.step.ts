@@ -5,18 +5,18 @@ import { type BatchView, checkUnfolded, openBatch as open } from '@norn/contract
 import { type Outcome, deadLetter, ok } from '@norn/pipeline';
 
 export interface OpenedBatch {
-  readonly hostKey: string;
+  readonly record: BusRecord;
   readonly batch: BatchView;
 }
 
 export function createOpenBatch(): (record: BusRecord) => Outcome<OpenedBatch> {
-  return function openBatch({ key, value }) {
+  return function openBatch(record) {
     try {
-      const batch = open(value);
+      const batch = open(record.value);
       // Reading the columns is what proves them.
       checkUnfolded(batch.columns);
       return batch.columns.kind.length === batch.eventCount
-        ? ok({ hostKey: key, batch })
+        ? ok({ record, batch })
         : deadLetter('malformed', new NornError('batch_malformed', 'Rows and event_count differ'));
     } catch (error) {
       if (error instanceof NornError) return deadLetter('malformed', error);

@@ -1,16 +1,17 @@
+import { fromHost } from '../../test/fakes.ts';
 import { aBatch } from '../../test/test-host.ts';
 import { createCheckEnvelope } from './check-envelope.step.ts';
 
 const checkEnvelope = createCheckEnvelope({ batchBytesMax: 10_000 });
 
 function verdictOf(batch: Uint8Array): string {
-  const outcome = checkEnvelope({ tenantId: 'default', hostId: 'host-1', batch });
+  const outcome = checkEnvelope({ ...fromHost, batch });
   return outcome.kind === 'deadLetter' ? outcome.reason : outcome.kind;
 }
 
 describe('checkEnvelope', () => {
   it('passes what it read on', () => {
-    const outcome = checkEnvelope({ tenantId: 'default', hostId: 'host-1', batch: aBatch({ eventCount: 7 }) });
+    const outcome = checkEnvelope({ ...fromHost, batch: aBatch({ eventCount: 7 }) });
     expect(outcome).toMatchObject({ kind: 'ok', value: { hostId: 'host-1', envelope: { eventCount: 7 } } });
   });
 

@@ -1,4 +1,5 @@
 import { readBatchEnvelope } from '@norn/contracts';
+import { fromHost } from '../../test/fakes.ts';
 import { aBatch } from '../../test/test-host.ts';
 import { createMeterTenant } from './meter-tenant.step.ts';
 
@@ -8,8 +9,8 @@ function meterAt(tenantEventsPerSecondMax: number) {
   const send = (eventCount: number, tenantId = 'default', batch = aBatch({ eventCount })): number => {
     const reading = readBatchEnvelope(batch);
     if (!reading.ok) throw new Error(reading.message);
-    const outcome = meterTenant({ tenantId, hostId: 'host-1', batch, envelope: reading.envelope });
-    return outcome.kind === 'redirect' ? (outcome.value as { pauseMs: number }).pauseMs : 0;
+    const outcome = meterTenant({ ...fromHost, tenantId, batch, envelope: reading.envelope });
+    return outcome.kind === 'redirect' ? outcome.value.pauseMs : 0;
   };
   return { clock, send };
 }

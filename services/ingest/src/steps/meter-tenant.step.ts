@@ -1,15 +1,8 @@
 // Holds each tenant to its quota of events a second: a token bucket per tenant and instance of ingest.
 import { batchEventsMax } from '@norn/contracts';
-import { type Outcome, ok, redirect } from '@norn/pipeline';
+import { type Outcome, type Redirect, ok, redirect } from '@norn/pipeline';
 import { limits } from '../limits.ts';
-import type { CheckedBatch } from './envelope-of-host.ts';
-
-/** The host is told to wait and to send the batch again. */
-export const throttleOutput = 'throttle';
-
-export interface ThrottleOrder {
-  readonly pauseMs: number;
-}
+import type { CheckedBatch, ThrottleOrder } from './envelope-of-host.ts';
 
 export interface MeterOptions {
   readonly tenantEventsPerSecondMax: number;
@@ -42,7 +35,7 @@ export function createMeterTenant({ tenantEventsPerSecondMax: rate, nowMs }: Met
     return bucket;
   }
 
-  return function meterTenant(checked: CheckedBatch): Outcome<CheckedBatch> {
+  return function meterTenant(checked: CheckedBatch): Outcome<CheckedBatch, Redirect<'throttle', ThrottleOrder>> {
     const cost = Math.max(checked.envelope.eventCount, Math.ceil(checked.batch.byteLength / bytesPerEvent));
     const bucket = fill(checked.tenantId);
     if (bucket.events >= cost) {
@@ -51,6 +44,6 @@ export function createMeterTenant({ tenantEventsPerSecondMax: rate, nowMs }: Met
     }
     const waitMs = Math.ceil(((cost - bucket.events) * 1000) / rate);
     const pauseMs = Math.min(limits.throttleMaxMs, Math.max(limits.throttleMinMs, waitMs));
-    return redirect<ThrottleOrder>(throttleOutput, { pauseMs });
+    return redirect('throttle', { pauseMs });
   };
 }

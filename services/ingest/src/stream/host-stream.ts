@@ -8,8 +8,7 @@ import { type Logger, Metric, SpanAttribute, count, isSampled } from '@norn/tele
 import type { IngestPipeline } from '../ingest.pipeline.ts';
 import { limits } from '../limits.ts';
 import type { ProduceRecords } from '../ports/produce-records.ts';
-import type { CheckedBatch } from '../steps/envelope-of-host.ts';
-import type { ThrottleOrder } from '../steps/meter-tenant.step.ts';
+import type { BatchSource, CheckedBatch, HostBatch, ThrottleOrder } from '../steps/envelope-of-host.ts';
 import type { FactsSaver } from './facts-saver.ts';
 import { HostRecords } from './host-records.ts';
 import { InFlight } from './in-flight.ts';
@@ -35,7 +34,7 @@ interface Refused {
   readonly reason: string;
 }
 
-export class HostStream {
+export class HostStream implements BatchSource {
   readonly peer: Peer;
   private readonly records: HostRecords;
   private readonly queue: RecordQueue;
@@ -123,6 +122,31 @@ export class HostStream {
     this.options.call.emit('error', { code, details });
   }
 
+  throttle(seq: bigint, order: ThrottleOrder): void {
+    this.throttled = true;
+    this.respond({ case: 'throttle', value: create(agent.ThrottleSchema, { ...order, seq }) });
+  }
+
+  refuseBatch({ seq, batch }: HostBatch, code: string, reason: string): void {
+    this.took(seq);
+    this.refuse(seq, { code, reason }, batch);
+  }
+
+  produceBatch({ seq, batch, envelope }: CheckedBatch): void {
+    this.took(seq);
+    const { traceparent, eventCount, batchSeq } = envelope;
+    count(Metric.StageEvents, eventCount, { stage: 'ingest' });
+    const attributes = { [SpanAttribute.BatchSeq]: batchSeq, [SpanAttribute.Events]: eventCount };
+    produceInTrace({ peer: this.peer, topic: 'raw', traceparent, attributes }, (cause, settled) => {
+      this.queue.push({ seq, output: { topic: 'raw', record: this.records.of(batch, cause) }, settled });
+    });
+  }
+
+  private took(seq: bigint): void {
+    this.nextSeq = seq + 1n;
+    this.throttled = false;
+  }
+
   private stop(): void {
     this.ended = true;
     this.queue.close();
@@ -141,8 +165,7 @@ export class HostStream {
       await this.takeBatch(seq, body.value);
       return;
     }
-    this.nextSeq = seq + 1n;
-    this.throttled = false;
+    this.took(seq);
     if (body.case === 'facts') this.takeFacts(seq, body.value);
     else if (body.case === 'outcome') this.takeOutcome(seq, body.value);
     else
@@ -151,28 +174,7 @@ export class HostStream {
 
   private async takeBatch(seq: bigint, batch: Uint8Array): Promise<void> {
     const { tenantId, hostId } = this.peer;
-    const { ok, redirected, deadLettered } = await this.options.pipeline.run([{ tenantId, hostId, batch }]);
-    const order = redirected[0]?.value as ThrottleOrder | undefined;
-    if (order !== undefined) {
-      this.throttled = true;
-      this.respond({ case: 'throttle', value: create(agent.ThrottleSchema, { ...order, seq }) });
-      return;
-    }
-    this.nextSeq = seq + 1n;
-    this.throttled = false;
-    const refused = deadLettered[0];
-    if (refused !== undefined) this.refuse(seq, { code: refused.reason, reason: refused.error.message }, batch);
-    const checked = ok[0]?.value;
-    if (checked !== undefined) this.produceBatch(seq, checked);
-  }
-
-  private produceBatch(seq: bigint, { batch, envelope }: CheckedBatch): void {
-    const { traceparent, eventCount, batchSeq } = envelope;
-    count(Metric.StageEvents, eventCount, { stage: 'ingest' });
-    const attributes = { [SpanAttribute.BatchSeq]: batchSeq, [SpanAttribute.Events]: eventCount };
-    produceInTrace({ peer: this.peer, topic: 'raw', traceparent, attributes }, (cause, settled) => {
-      this.queue.push({ seq, output: { topic: 'raw', record: this.records.of(batch, cause) }, settled });
-    });
+    await this.options.pipeline.run([{ tenantId, hostId, seq, batch, from: this }]);
   }
 
   private takeFacts(seq: bigint, facts: event.HostFacts): void {

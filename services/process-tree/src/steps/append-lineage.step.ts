@@ -1,5 +1,5 @@
 // Lets the host's tree grow by the batch and appends what the tree says of its processes. A batch that was applied before is dropped.
-import { isReplayed } from '@norn/bus';
+import { type Following, isReplayed } from '@norn/bus';
 import { appendField, batchFields } from '@norn/contracts';
 import { LineageDescriber } from '@norn/lineage';
 import { type Outcome, drop, ok } from '@norn/pipeline';
@@ -7,7 +7,7 @@ import { Metric, count } from '@norn/telemetry';
 import type { Forests } from '../ports/forests.ts';
 import type { OpenedBatch } from './open-batch.step.ts';
 
-export function createAppendLineage(forests: Forests): (opened: OpenedBatch) => Outcome<Uint8Array> {
+export function createAppendLineage(forests: Forests): (opened: OpenedBatch) => Outcome<Following, never> {
   const describer = new LineageDescriber();
   return function appendLineage({ record, batch }) {
     const { key, partition, offset } = record;
@@ -20,6 +20,6 @@ export function createAppendLineage(forests: Forests): (opened: OpenedBatch) => 
     const evicted = state.tree.evictedTotal - evictedBefore;
     if (evicted > 0) count(Metric.TreeNodesEvicted, evicted);
     const lineage = describer.describe(state.tree, slots, batch.columns.processes.uidWords);
-    return ok(appendField(batch.bytes, batchFields.lineage, lineage));
+    return ok({ record, value: appendField(batch.bytes, batchFields.lineage, lineage) });
   };
 }

@@ -6,7 +6,7 @@ import { type Outcome, deadLetter, ok } from '@norn/pipeline';
 import type { RowOwner } from '@norn/store';
 
 export interface OpenedBatch {
-  readonly partition: number;
+  readonly record: BusRecord;
   readonly owner: RowOwner;
   readonly batch: BatchView;
   /** It comes out of the dead letters, behind batches that were after it. */
@@ -14,11 +14,11 @@ export interface OpenedBatch {
 }
 
 export function createOpenBatch(): (record: BusRecord) => Outcome<OpenedBatch> {
-  return function openBatch({ key, value, partition, headers }) {
+  return function openBatch(record) {
     try {
-      const batch = open(value);
+      const batch = open(record.value);
       return isWhole(batch)
-        ? ok({ partition, owner: ownerOf(key), batch, isReplayed: isReplayed({ headers }) })
+        ? ok({ record, owner: ownerOf(record.key), batch, isReplayed: isReplayed(record) })
         : deadLetter('malformed', new NornError('batch_malformed', 'Columns or containers are missing'));
     } catch (error) {
       if (error instanceof NornError) return deadLetter('malformed', error);

@@ -4,6 +4,7 @@ import { type BusProducer, groupIdOf, offsetRanges, partitionOf } from '@norn/bu
 import { readSignerKey } from '@norn/config';
 import { CorrelationSet, RuleEngine } from '@norn/rules';
 import { PRODUCER, STAGE_CONFIG, type StageContext, StageModule, createStage } from '@norn/stage';
+import { ControlPlaneModule } from './adapters/control-plane.ts';
 import { KafkaAlertHistory } from './adapters/kafka-alert-history.ts';
 import { KafkaBatchHistory } from './adapters/kafka-batch-history.ts';
 import { KafkaLineageProgress } from './adapters/kafka-lineage-progress.ts';
@@ -35,6 +36,7 @@ const maxWaitMs = 20;
 const minBytes = 64 * 1024;
 
 @Module({
+  imports: [ControlPlaneModule],
   controllers: [DetectionController, TenantController],
   providers: [
     TenantsOwn,

@@ -148,12 +148,12 @@ describe('a rule that a tenant brought along', () => {
 describe('rules out of PostgreSQL', () => {
   it('are there at the start, by tenant, and follow what is changed', async () => {
     await using parts = await controlPlane();
-    const { store, config } = parts;
+    const { store, control } = parts;
     for (const id of ['default', 'other']) await ensureTenant(store.manager, id);
     const { body } = row('x', 'observe');
     const rule = { ruleId: 'mine', title: 'x', author: 'Ada', level: 'high', file: 'mine.yml', body };
     await importRules(store, { tenantId: 'default', actor: 'ada', rules: [rule] });
-    const brought = new PostgresBroughtRules(config, pack.rules);
+    const brought = new PostgresBroughtRules(control, pack.rules);
     try {
       await brought.open();
       expect(brought.of('default')?.states).toEqual(new Map([['mine', 'observe']]));

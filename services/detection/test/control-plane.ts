@@ -1,15 +1,18 @@
 // A real control plane for a test, and patience for what comes by way of it.
 import { type ControlStoreConfig, createControlStore } from '@norn/store';
 import { startPostgres } from '@norn/testkit';
+import { ControlPlane } from '../src/adapters/control-plane.ts';
 
 export async function controlPlane() {
   const postgres = await startPostgres();
   const config: ControlStoreConfig = { postgresUrl: postgres.urlWithPassword };
   const store = await createControlStore(config);
+  const control = new ControlPlane(config);
   return {
     store,
-    config,
+    control,
     [Symbol.asyncDispose]: async () => {
+      await control.onApplicationShutdown();
       await store.destroy();
       await postgres.stop();
     },

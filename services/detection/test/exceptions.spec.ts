@@ -228,9 +228,9 @@ describe("a rule's share of an hour", () => {
 describe('exceptions out of PostgreSQL', () => {
   it('hold from when they were made until they are removed, for their tenant', async () => {
     await using parts = await controlPlane();
-    const { store, config } = parts;
+    const { store, control } = parts;
     for (const id of ['default', 'other']) await ensureTenant(store.manager, id);
-    const exceptions = new PostgresRuleExceptions(config);
+    const exceptions = new PostgresRuleExceptions(control);
     try {
       await exceptions.open();
       expect(exceptions.of('default')).toBeUndefined();

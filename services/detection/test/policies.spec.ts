@@ -137,9 +137,9 @@ describe('a policy in force', () => {
 
 describe('policies out of PostgreSQL', () => {
   it('are there at the start, and follow what is applied and rolled back', async () => {
-    await using control = await controlPlane();
-    const { config, store } = control;
-    const policies = new PostgresPolicies(config);
+    await using plane = await controlPlane();
+    const { control, store } = plane;
+    const policies = new PostgresPolicies(control);
     const about = { tenantId: 'default', actor: 'ada' };
     const unsigned = { keyId: '', sign: (): Uint8Array => new Uint8Array() };
     try {

@@ -49,10 +49,10 @@ describe('what rules cost', () => {
   });
 
   it('is written down, and read for the last hour by its own tenant', async () => {
-    await using control = await controlPlane();
-    const { config, store } = control;
+    await using plane = await controlPlane();
+    const { control, store } = plane;
     const costs = new RuleCosts();
-    const writer = new PostgresRuleCosts(config, costs);
+    const writer = new PostgresRuleCosts({ postgresPasswordFile: '' }, control, costs);
     try {
       for (let minute = 0; minute < 2; minute += 1) {
         await judged(costs);

@@ -1,34 +1,30 @@
 // Follows something in the control plane: read at the start, and again when it changed. While that is away the last known goes on: no batch waits for it.
 import { messageOf } from '@norn/base';
-import { type ControlStoreConfig, createControlStore } from '@norn/store';
 import { createLogger } from '@norn/telemetry';
+import type { DataSource } from 'typeorm';
+import type { ControlPlane } from './control-plane.ts';
 
 /** A change is in force after at most this time, ms. */
 const REFRESH_MS = 5_000;
-/** The store's start holds one connection while it migrates by another. */
-const POOL_MAX = 2;
-
-export type ControlStore = Awaited<ReturnType<typeof createControlStore>>;
 
 export interface Followed {
   /** For people, and the code of its absence: "Tenants' rules", "brought_rules_away". */
   readonly name: string;
   readonly awayCode: string;
   /** Changes whenever `read` would give something else. */
-  mark(source: ControlStore): Promise<string>;
-  read(source: ControlStore): Promise<void>;
+  mark(source: DataSource): Promise<string>;
+  read(source: DataSource): Promise<void>;
 }
 
 export class ControlPoll {
   private readonly log = createLogger('detection');
-  private source: ControlStore | undefined;
   private mark: string | undefined;
   private away = false;
   private timer: NodeJS.Timeout | undefined;
   private refreshing: Promise<void> = Promise.resolve();
 
   constructor(
-    private readonly config: ControlStoreConfig,
+    private readonly control: Pick<ControlPlane, 'source'>,
     private readonly followed: Followed,
   ) {}
 
@@ -43,7 +39,6 @@ export class ControlPoll {
   async close(): Promise<void> {
     clearInterval(this.timer);
     await this.refreshing;
-    await this.source?.destroy();
   }
 
   private async refreshOrTell(): Promise<void> {
@@ -58,10 +53,10 @@ export class ControlPoll {
   }
 
   private async refresh(): Promise<void> {
-    this.source ??= await createControlStore({ ...this.config, poolMax: POOL_MAX });
-    const mark = await this.followed.mark(this.source);
+    const source = await this.control.source();
+    const mark = await this.followed.mark(source);
     if (mark === this.mark) return;
-    await this.followed.read(this.source);
+    await this.followed.read(source);
     this.mark = mark;
   }
 }

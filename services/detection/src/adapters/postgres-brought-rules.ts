@@ -1,10 +1,12 @@
 // The rules that tenants brought along, out of the control plane.
-import { type ControlStoreConfig, type ImportedRule, importedRulesMark, runningRules } from '@norn/store';
+import { type ImportedRule, importedRulesMark, runningRules } from '@norn/store';
 import type { Rule } from '@norn/rules';
 import { createLogger } from '@norn/telemetry';
+import type { DataSource } from 'typeorm';
 import type { BroughtRuleSet, BroughtRules } from '../ports/brought-rules.port.ts';
 import { broughtRuleSet } from './brought-rule-set.ts';
-import { ControlPoll, type ControlStore } from './control-poll.ts';
+import type { ControlPlane } from './control-plane.ts';
+import { ControlPoll } from './control-poll.ts';
 
 interface TenantSet {
   /** What its rows were when it was made. */
@@ -19,10 +21,10 @@ export class PostgresBroughtRules implements BroughtRules {
 
   /** `others` are Norn's own rules. */
   constructor(
-    config: ControlStoreConfig,
+    control: ControlPlane,
     private readonly others: readonly Rule[],
   ) {
-    this.poll = new ControlPoll(config, {
+    this.poll = new ControlPoll(control, {
       name: "Tenants' rules",
       awayCode: 'brought_rules_away',
       mark: importedRulesMark,
@@ -49,7 +51,7 @@ export class PostgresBroughtRules implements BroughtRules {
     return this.poll.close();
   }
 
-  private async read(source: ControlStore): Promise<void> {
+  private async read(source: DataSource): Promise<void> {
     const byTenant = Map.groupBy(await runningRules(source), ({ tenantId }) => tenantId);
     this.sets = new Map([...byTenant].map(([tenantId, rows]) => [tenantId, this.setOf(tenantId, rows)]));
   }

@@ -1,24 +1,13 @@
-// The policies in force, out of the control plane. While that is away the last ones known go on: no batch waits for it.
+// The policies in force, out of the control plane.
 import { messageOf } from '@norn/base';
 import { PolicyEngine, parsePolicy } from '@norn/response';
-import {
-  type ControlStoreConfig,
-  Host,
-  type PolicyVersion,
-  allResolvedGroups,
-  createControlStore,
-  hostPoliciesMark,
-  policiesInForce,
-} from '@norn/store';
+import { Host, type PolicyVersion, allResolvedGroups, hostPoliciesMark, policiesInForce } from '@norn/store';
 import { createLogger } from '@norn/telemetry';
 import type { DataSource } from 'typeorm';
 import { limits } from '../limits.ts';
 import type { Policies, TenantPolicy } from '../ports/policies.port.ts';
-
-/** A policy is in force after at most this time, ms. */
-const REFRESH_MS = 5_000;
-/** The store's start holds one connection while it migrates by another. */
-const POOL_MAX = 2;
+import type { ControlPlane } from './control-plane.ts';
+import { ControlPoll } from './control-poll.ts';
 
 export class PostgresPolicies implements Policies {
   private readonly log = createLogger('detection');
@@ -26,20 +15,20 @@ export class PostgresPolicies implements Policies {
   private hostNames = new Map<string, string>();
   /** Names by host. */
   private groups = new Map<string, readonly string[]>();
-  private source: DataSource | undefined;
-  private mark = '';
-  private away = false;
-  private timer: NodeJS.Timeout | undefined;
-  private refreshing: Promise<void> = Promise.resolve();
+  private readonly poll: ControlPoll;
 
-  constructor(private readonly config: ControlStoreConfig) {}
+  constructor(control: ControlPlane) {
+    this.poll = new ControlPoll(control, {
+      name: 'Policies',
+      awayCode: 'policies_away',
+      mark: hostPoliciesMark,
+      read: (source) => this.read(source),
+    });
+  }
 
   /** Resolves when the policies are there, or the control plane is found to be away. */
-  async open(): Promise<void> {
-    await this.refreshOrTell();
-    this.timer = setInterval(() => {
-      this.refreshing = this.refreshing.then(() => this.refreshOrTell());
-    }, REFRESH_MS);
+  open(): Promise<void> {
+    return this.poll.open();
   }
 
   of(tenantId: string): TenantPolicy | undefined {
@@ -49,10 +38,8 @@ export class PostgresPolicies implements Policies {
     );
   }
 
-  async close(): Promise<void> {
-    clearInterval(this.timer);
-    await this.refreshing;
-    await this.source?.destroy();
+  close(): Promise<void> {
+    return this.poll.close();
   }
 
   private nameOf(hostId: string): string[] {
@@ -60,24 +47,11 @@ export class PostgresPolicies implements Policies {
     return name === undefined ? [] : [name];
   }
 
-  private async refreshOrTell(): Promise<void> {
-    try {
-      await this.refresh();
-      this.away = false;
-    } catch (error) {
-      if (!this.away) this.log.warn({ code: 'policies_away' }, `Policies stay as they are: ${messageOf(error)}`);
-      this.away = true;
-    }
-  }
-
-  private async refresh(): Promise<void> {
-    this.source ??= await createControlStore({ ...this.config, poolMax: POOL_MAX });
-    const mark = await hostPoliciesMark(this.source);
-    if (mark === this.mark) return;
+  private async read(source: DataSource): Promise<void> {
     const [versions, named, groups] = await Promise.all([
-      policiesInForce(this.source),
-      this.source.manager.find(Host, { select: { id: true, name: true }, take: limits.hostsMax }),
-      allResolvedGroups(this.source),
+      policiesInForce(source),
+      source.manager.find(Host, { select: { id: true, name: true }, take: limits.hostsMax }),
+      allResolvedGroups(source),
     ]);
     const memberships = groups.flatMap(({ name, hostIds }) => hostIds.map((hostId) => ({ name, hostId })));
     this.groups = new Map(
@@ -85,7 +59,6 @@ export class PostgresPolicies implements Policies {
     );
     this.hostNames = new Map(named.map(({ id, name }) => [id, name]));
     this.engines = new Map(versions.flatMap((version) => this.engineOf(version)));
-    this.mark = mark;
   }
 
   /** One that can not be used any more is told of, and the protections' own responses hold. */

@@ -2,21 +2,23 @@
 import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { messageOf } from '@norn/base';
 import { STAGE_CONFIG } from '@norn/stage';
-import { type ControlStoreConfig, addRuleCosts, createControlStore } from '@norn/store';
+import { addRuleCosts } from '@norn/store';
 import { createLogger } from '@norn/telemetry';
 import { RuleCosts } from '../costs/rule-costs.ts';
+import type { DetectionConfig } from '../detection.config.ts';
+import { ControlPlane } from './control-plane.ts';
 
 const INTERVAL_MS = 60_000;
 
 @Injectable()
 export class PostgresRuleCosts implements OnModuleInit, OnApplicationShutdown {
   private readonly log = createLogger('detection');
-  private source: Awaited<ReturnType<typeof createControlStore>> | undefined;
   private timer: NodeJS.Timeout | undefined;
   private writing: Promise<void> = Promise.resolve();
 
   constructor(
-    @Inject(STAGE_CONFIG) private readonly config: ControlStoreConfig,
+    @Inject(STAGE_CONFIG) private readonly config: Pick<DetectionConfig, 'postgresPasswordFile'>,
+    private readonly control: ControlPlane,
     private readonly costs: RuleCosts,
   ) {}
 
@@ -31,15 +33,14 @@ export class PostgresRuleCosts implements OnModuleInit, OnApplicationShutdown {
   async onApplicationShutdown(): Promise<void> {
     clearInterval(this.timer);
     await this.writing;
-    await this.source?.destroy();
   }
 
   /** Resolves when it is written, or told of. */
   async write(): Promise<void> {
     try {
-      this.source ??= await createControlStore({ ...this.config, poolMax: 2 });
+      const source = await this.control.source();
       const rows = this.costs.take();
-      if (rows.length > 0) await addRuleCosts(this.source, rows);
+      if (rows.length > 0) await addRuleCosts(source, rows);
     } catch (error) {
       this.log.warn({ code: 'rule_costs_lost' }, `What rules cost is not written down: ${messageOf(error)}`);
     }

@@ -1,23 +1,24 @@
 // The exceptions that tenants have made, out of the control plane.
 import { ExceptionSet } from '@norn/rules';
 import {
-  type ControlStoreConfig,
   type RuleException,
   allResolvedGroups,
   hostPoliciesMark,
   judgedExceptions,
   ruleExceptionsMark,
 } from '@norn/store';
+import type { DataSource } from 'typeorm';
 import type { RuleExceptions } from '../ports/rule-exceptions.port.ts';
-import { ControlPoll, type ControlStore } from './control-poll.ts';
+import type { ControlPlane } from './control-plane.ts';
+import { ControlPoll } from './control-poll.ts';
 
 export class PostgresRuleExceptions implements RuleExceptions {
   private readonly poll: ControlPoll;
   private sets: ReadonlyMap<string, ExceptionSet> = new Map();
   private groups: Awaited<ReturnType<typeof allResolvedGroups>> = [];
 
-  constructor(config: ControlStoreConfig) {
-    this.poll = new ControlPoll(config, {
+  constructor(control: ControlPlane) {
+    this.poll = new ControlPoll(control, {
       name: 'Exceptions',
       awayCode: 'exceptions_away',
       // Which hosts a group is about changes with hosts and their names, too.
@@ -44,7 +45,7 @@ export class PostgresRuleExceptions implements RuleExceptions {
     return this.poll.close();
   }
 
-  private async read(source: ControlStore): Promise<void> {
+  private async read(source: DataSource): Promise<void> {
     this.groups = await allResolvedGroups(source);
     const byTenant = Map.groupBy(await judgedExceptions(source), ({ tenantId }) => tenantId);
     this.sets = new Map([...byTenant].map(([tenantId, rows]) => [tenantId, new ExceptionSet(rows.map(exceptionOf))]));

@@ -2,6 +2,7 @@
 import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { STAGE_CONFIG } from '@norn/stage';
 import type { DetectionConfig } from '../detection.config.ts';
+import { ControlPlane } from './control-plane.ts';
 import { PostgresBroughtRules } from './postgres-brought-rules.ts';
 import { PostgresPolicies } from './postgres-policies.ts';
 import { PostgresRuleExceptions } from './postgres-rule-exceptions.ts';
@@ -17,14 +18,14 @@ interface Parts {
 export class TenantsOwn implements OnModuleInit, OnApplicationShutdown {
   readonly parts: Parts;
 
-  constructor(@Inject(STAGE_CONFIG) config: DetectionConfig) {
+  constructor(@Inject(STAGE_CONFIG) config: DetectionConfig, control: ControlPlane) {
     this.parts =
       config.postgresPasswordFile === ''
         ? {}
         : {
-            brought: new PostgresBroughtRules(config, readRulePack().rules),
-            exceptions: new PostgresRuleExceptions(config),
-            policies: new PostgresPolicies(config),
+            brought: new PostgresBroughtRules(control, readRulePack().rules),
+            exceptions: new PostgresRuleExceptions(control),
+            policies: new PostgresPolicies(control),
           };
   }
 

@@ -3,6 +3,7 @@ import { flow, type TopicName } from '@norn/bus';
 import { generateKeyPairSync } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { createControlStore } from '@norn/store';
 import { startPostgres, type TestPostgres } from '@norn/testkit';
 import { type StageTrial, eventually, startStageTrial } from './stage-trial.ts';
 
@@ -10,6 +11,8 @@ let trial: StageTrial;
 let postgres: TestPostgres;
 beforeAll(async () => {
   [trial, postgres] = await Promise.all([startStageTrial({ partitions: 1 }), startPostgres()]);
+  const control = await createControlStore({ postgresUrl: postgres.urlWithPassword });
+  await control.destroy();
   const { privateKey } = generateKeyPairSync('ed25519');
   writeFileSync(join(trial.secretsDir, 'command.key.pem'), privateKey.export({ type: 'pkcs8', format: 'pem' }));
 });

@@ -1,13 +1,12 @@
 // The one-time link into the console.
-import { createControlStore, createToken, ensureTenant, type ControlStoreConfig } from '@norn/store';
+import { openControlStore, createToken, ensureTenant, type ControlStoreConfig } from '@norn/store';
 import { tenantId } from './prepare-stores.ts';
 
 const ttlMs = 15 * 60_000;
 
 /** Usable once, within fifteen minutes. Throws `control_store_unavailable` when the installation is down. */
 export async function createLoginLink(store: ControlStoreConfig, publicUrl: string): Promise<string> {
-  // Migrations hold one connection while they run on another.
-  const source = await createControlStore({ ...store, poolMax: 2 });
+  const source = await openControlStore({ ...store, poolMax: 1 });
   try {
     const administrator = await ensureTenant(source.manager, tenantId);
     const token = await createToken(source.manager, 'login', { tenantId, userId: administrator.id, ttlMs });

@@ -1,6 +1,6 @@
 // The control plane for a stage that needs it: the `DataSource`, closed after whatever stands on it.
 import { Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
-import { type ControlStoreConfig, createControlStore } from '@norn/store';
+import { type ControlStoreConfig, openControlStore } from '@norn/store';
 import { DataSource } from 'typeorm';
 import { STAGE_CONFIG } from './stage.module.ts';
 
@@ -8,7 +8,7 @@ import { STAGE_CONFIG } from './stage.module.ts';
   providers: [
     {
       provide: DataSource,
-      useFactory: (config: ControlStoreConfig) => createControlStore(config),
+      useFactory: (config: ControlStoreConfig) => openControlStore(config),
       inject: [STAGE_CONFIG],
     },
   ],

@@ -4,7 +4,7 @@ import type { NestExpressApplication } from '@nestjs/platform-express';
 import { NornError, messageOf } from '@norn/base';
 import { type Environment, loadConfig } from '@norn/config';
 import type { RunningService, Service } from '@norn/stage';
-import { createControlStore } from '@norn/store';
+import { openControlStore } from '@norn/store';
 import { ClickHouseTelemetry } from './adapters/clickhouse-telemetry.ts';
 import { ConsoleFiles } from './adapters/console-files.ts';
 import { PostgresChanges } from './adapters/postgres-changes.ts';
@@ -21,7 +21,7 @@ export interface RunningApi extends RunningService {
 
 export async function startApi(environment: Environment): Promise<RunningApi> {
   const settings = loadConfig(apiConfig, environment);
-  const database = await createControlStore(settings);
+  const database = await openControlStore(settings);
   const changes = new PostgresChanges(settings);
   await changes.open();
   const telemetry = new ClickHouseTelemetry(settings);

@@ -4,7 +4,7 @@ import './log.ts';
 import { type DeadLetter, DeadLetterBox, ReplayProducer, assertBrokerAnswers } from '@norn/bus';
 import { kafkaSettings, loadConfig } from '@norn/config';
 import { postgresUrl } from '@norn/embedded';
-import { auditAll, createControlStore } from '@norn/store';
+import { auditAll, openControlStore } from '@norn/store';
 import { z } from 'zod';
 import { type Installation, busSettings, findInstallation } from '../up/installation.ts';
 
@@ -44,10 +44,10 @@ export async function openBox(): Promise<OpenBox> {
 }
 
 async function openTrail(installation: Installation): Promise<Trail> {
-  const store = await createControlStore({
+  const store = await openControlStore({
     postgresUrl: postgresUrl(installation.home, installation.ports.postgres),
     postgresPasswordFile: installation.path('secrets', 'postgres.password'),
-    // Migrations hold one connection while they run on another.
+    // The lock holds one.
     poolMax: 2,
   });
   const guard = store.createQueryRunner();

@@ -1,4 +1,4 @@
-// Opens the control plane: one pool, migrations brought up to date first.
+// Opens the control plane: one pool. The tables are made in one place, and waited for everywhere else.
 import { NornError, messageOf } from '@norn/base';
 import { readSecret } from '@norn/config';
 import { createLogger } from '@norn/telemetry';
@@ -38,6 +38,8 @@ export interface ControlStoreConfig {
 
 /** Any fixed number that nothing else in the database locks on. */
 const MIGRATION_LOCK = 7_400_001;
+const MIGRATIONS_TABLE = 'control_migrations';
+const TABLES_MISSING = 'tables_missing';
 const POOL_MAX = 8;
 const CONNECT_TIMEOUT_MS = 10_000;
 /** A statement of the control plane touches a handful of rows. */
@@ -47,15 +49,29 @@ const logger = createLogger('store');
 /** How long one waits for a server that is not there yet or starts up, ms: an installation's parts start together. */
 const PATIENCE_MS = 30_000;
 const RETRY_MS = 500;
-/** Not there (yet), starting up, shutting down. */
-const passing = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ENOENT', '57P01', '57P02', '57P03']);
+/** Not there (yet), starting up, shutting down, not prepared yet. */
+const passing = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ENOENT', '57P01', '57P02', '57P03', TABLES_MISSING]);
 
-/** Connects, runs pending migrations under an advisory lock (many processes may start at once) and returns the pool. */
-export async function createControlStore(config: ControlStoreConfig): Promise<DataSource> {
+/**
+ * For who makes the tables, which is `deploy/prepare`: connects, runs pending migrations under an advisory lock and returns the pool. It has two
+ * connections at least, for the lock holds one. Throws `control_store_unavailable`.
+ */
+export function createControlStore(config: ControlStoreConfig): Promise<DataSource> {
+  return patiently(config, migrate);
+}
+
+/** For everybody else: connects, waits until every migration of this version has been run, and returns the pool. Throws `control_store_unavailable`. */
+export function openControlStore(config: ControlStoreConfig): Promise<DataSource> {
+  return patiently(config, assertMigrated);
+}
+
+type Ready = (source: DataSource) => Promise<void>;
+
+async function patiently(config: ControlStoreConfig, ready: Ready): Promise<DataSource> {
   const giveUpAt = performance.now() + PATIENCE_MS;
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await open(config);
+      return await open(config, ready);
     } catch (error) {
       if (!isPassing(error) || performance.now() > giveUpAt) throw unavailable(config, error);
       if (attempt === 1) logger.warn({ code: 'control_store_away' }, `PostgreSQL is waited for: ${messageOf(error)}`);
@@ -64,11 +80,11 @@ export async function createControlStore(config: ControlStoreConfig): Promise<Da
   }
 }
 
-async function open(config: ControlStoreConfig): Promise<DataSource> {
+async function open(config: ControlStoreConfig, ready: Ready): Promise<DataSource> {
   const source = new DataSource(optionsOf(config));
   try {
     await source.initialize();
-    await migrate(source);
+    await ready(source);
     return source;
   } catch (error) {
     if (source.isInitialized) await source.destroy();
@@ -116,7 +132,7 @@ function optionsOf(config: ControlStoreConfig): DataSourceOptions {
       RestoreBlamed1760000000022,
       UnendedProcesses1760000000023,
     ],
-    migrationsTableName: 'control_migrations',
+    migrationsTableName: MIGRATIONS_TABLE,
     namingStrategy: new SnakeNames(),
     synchronize: false,
     poolSize: config.poolMax ?? POOL_MAX,
@@ -148,6 +164,16 @@ async function migrate(source: DataSource): Promise<void> {
   } finally {
     await guard.release();
   }
+}
+
+async function assertMigrated(source: DataSource): Promise<void> {
+  const tables = await source.query<{ oid: string | null }[]>('SELECT to_regclass($1) AS oid', [MIGRATIONS_TABLE]);
+  const isThere = tables.some(({ oid }) => oid !== null);
+  const rows = isThere ? await source.query<{ name: string }[]>(`SELECT name FROM ${MIGRATIONS_TABLE}`) : [];
+  const run = new Set(rows.map(({ name }) => name));
+  const missing = source.migrations.filter(({ name, constructor }) => !run.has(name ?? constructor.name)).length;
+  if (missing === 0) return;
+  throw new NornError(TABLES_MISSING, `${missing} changes of its tables are missing: deploy/prepare makes them`);
 }
 
 /** The URL for `pg`, with the password out of its file: for clients that LISTEN on a connection of their own. */

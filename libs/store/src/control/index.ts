@@ -3,7 +3,7 @@ export * from './entities/tenancy.ts';
 export * from './entities/handling.ts';
 export * from './entities/rules.ts';
 export * from './entities/policies.ts';
-export { createControlStore, withPassword, type ControlStoreConfig } from './data-source.ts';
+export { createControlStore, openControlStore, withPassword, type ControlStoreConfig } from './data-source.ts';
 export { audit, auditAll, type AuditFact } from './audit.ts';
 export * from './tokens.ts';
 export * from './tenants.ts';

@@ -1,10 +1,10 @@
 // Detection's one pool of the control plane. It is opened by who needs it first, and tried again while it is away: no start waits for more than that.
 import { Inject, Injectable, Module, type OnApplicationShutdown } from '@nestjs/common';
 import { STAGE_CONFIG } from '@norn/stage';
-import { type ControlStoreConfig, createControlStore } from '@norn/store';
+import { type ControlStoreConfig, openControlStore } from '@norn/store';
 import type { DataSource } from 'typeorm';
 
-/** Three read every few seconds, one writes once a minute; the store's start holds one connection while it migrates by another. */
+/** Three read every few seconds, one writes once a minute. */
 const poolMax = 3;
 
 @Injectable()
@@ -15,7 +15,7 @@ export class ControlPlane implements OnApplicationShutdown {
 
   /** Throws `control_store_unavailable`. */
   source(): Promise<DataSource> {
-    this.opening ??= createControlStore({ ...this.config, poolMax }).catch((error: unknown) => {
+    this.opening ??= openControlStore({ ...this.config, poolMax }).catch((error: unknown) => {
       this.opening = undefined;
       throw error;
     });

@@ -35,17 +35,6 @@ const budgets = {
   complexity: ['error', 15],
 };
 
-const services = [
-  'ingest',
-  'enrichment',
-  'process-tree',
-  'detection',
-  'remediation',
-  'storage',
-  'api',
-  'tyr',
-  'cli',
-].map((name) => `@norn/${name}`);
 const pure = ['@nestjs/*', 'kafkajs', 'typeorm', 'pg', '@clickhouse/*', 'node:fs', 'node:net', 'node:http'];
 
 export default tseslint.config(

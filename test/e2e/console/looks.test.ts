@@ -5,7 +5,10 @@ import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { buildConsole } from './browser.ts';
 
-const css = readFileSync(fileURLToPath(new URL('../../../services/console/src/styles.css', import.meta.url)), 'utf8');
+const css = readFileSync(
+  fileURLToPath(new URL('../../../services/console/src/app/styles.css', import.meta.url)),
+  'utf8',
+);
 const firstLoadBytesMax = 130_000;
 
 function coloursOf(theme: 'light' | 'dark'): Map<string, string> {

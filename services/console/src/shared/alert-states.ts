@@ -1,0 +1,4 @@
+// States of an alert that several pages ask for.
+
+/** Somebody is needed, or it is not over. */
+export const openStates = 'open,responding,stopped,failed';

@@ -1,26 +1,15 @@
 // State that lives in the address, so that every view can be shared.
 import { useCallback } from 'react';
 import { useSearchParams } from 'react-router';
+import { type Patch, patched } from './address-patch.ts';
 
-export type Patch = Readonly<Record<string, string | undefined>>;
-
-/** Reads the address's search part and changes single values; an empty value leaves the address. */
+/** Reads the address's search part and changes single values. */
 export function useAddress(): readonly [(name: string) => string, (patch: Patch, push?: boolean) => void] {
   const [params, setParams] = useSearchParams();
   const read = useCallback((name: string) => params.get(name) ?? '', [params]);
   const write = useCallback(
     (patch: Patch, push = false) => {
-      setParams(
-        (current) => {
-          const next = new URLSearchParams(current);
-          for (const [name, value] of Object.entries(patch)) {
-            if (value === undefined || value === '') next.delete(name);
-            else next.set(name, value);
-          }
-          return next;
-        },
-        { replace: !push, preventScrollReset: true },
-      );
+      setParams((current) => patched(current, patch), { replace: !push, preventScrollReset: true });
     },
     [setParams],
   );

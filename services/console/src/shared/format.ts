@@ -19,16 +19,20 @@ export function relative(time: string, now = Date.now()): string {
 /** "14:02:11.002", in the reader's own time zone. */
 export function clock(time: string, withMillis = true): string {
   if (time === '') return '–';
-  const date = new Date(time);
-  const text = date.toLocaleTimeString('en-GB', { hour12: false });
-  return withMillis ? `${text}.${String(date.getMilliseconds()).padStart(3, '0')}` : text;
+  const moment = new Date(time);
+  const text = moment.toLocaleTimeString('en-GB', { hour12: false });
+  return withMillis ? `${text}.${String(moment.getMilliseconds()).padStart(3, '0')}` : text;
 }
 
 /** "Tue 24 Nov 2026, 14:02:11.038 UTC+1" for a hover. */
 export function exact(time: string): string {
   if (time === '') return 'unknown';
-  const date = new Date(time);
-  const day = date.toLocaleDateString('en-GB', { weekday: 'short', day: 'numeric', month: 'short', year: 'numeric' });
+  const day = new Date(time).toLocaleDateString('en-GB', {
+    weekday: 'short',
+    day: 'numeric',
+    month: 'short',
+    year: 'numeric',
+  });
   return `${day}, ${clock(time)} · ${time}`;
 }
 
@@ -48,7 +52,7 @@ export function grouped(count: number): string {
   return count.toLocaleString('en');
 }
 
-/** 48,210,733 → "48.2 M". */
+/** 48,210,733 → "48.2M". */
 export function compact(count: number): string {
   if (count < 10_000) return grouped(count);
   return new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 1 }).format(count);
@@ -58,10 +62,21 @@ export function baseName(path: string): string {
   return path.slice(path.lastIndexOf('/') + 1) || path;
 }
 
+/** "24 Nov 2026", in the reader's own time zone. */
+export function date(time: string): string {
+  if (time === '') return '–';
+  return new Date(time).toLocaleDateString('en-GB', { day: 'numeric', month: 'short', year: 'numeric' });
+}
+
+/** Mode bits without the kind of file: "0644". */
+export function octal(bits: number): string {
+  return (bits & 0o7777).toString(8).padStart(4, '0');
+}
+
 /** Mode bits as ls has them, with the octal. */
 export function mode(bits: number): string {
-  const letters = [...'rwxrwxrwx'].map((letter, index) => ((bits >> (8 - index)) & 1 ? letter : '-')).join('');
-  return `${letters} ${(bits & 0o7777).toString(8).padStart(4, '0')}`;
+  const letters = Array.from('rwxrwxrwx', (letter, index) => ((bits >> (8 - index)) & 1 ? letter : '-')).join('');
+  return `${letters} ${octal(bits)}`;
 }
 
 /** µs from the first act: "+38 ms", "−0.9 s". */

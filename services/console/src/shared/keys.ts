@@ -1,21 +1,22 @@
 // Keys for everything: a handler by key, quiet while somebody types.
-import { useEffect, useRef } from 'react';
+import { useEffect, useEffectEvent } from 'react';
 
 export type KeyMap = Readonly<Record<string, (event: KeyboardEvent) => void>>;
 
 export function useKeys(keys: KeyMap): void {
-  const current = useRef(keys);
-  current.current = keys;
+  const press = useEffectEvent((pressed: string, event: KeyboardEvent) => {
+    const handler = keys[pressed];
+    if (handler === undefined) return;
+    event.preventDefault();
+    handler(event);
+  });
   useEffect(() => {
     let leader = '';
     const listen = (event: KeyboardEvent): void => {
       if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
       const pressed = leader === '' ? event.key : `${leader} ${event.key}`;
       leader = event.key === 'g' && leader === '' ? 'g' : '';
-      const handler = current.current[pressed];
-      if (handler === undefined) return;
-      event.preventDefault();
-      handler(event);
+      press(pressed, event);
     };
     window.addEventListener('keydown', listen);
     return () => {

@@ -96,9 +96,12 @@ function Search({ search }: { search: RefObject<HTMLInputElement | null> }): Rea
   const [read, write] = useAddress();
   const given = read('q');
   const [typed, setTyped] = useState(given);
-  useEffect(() => {
+  const [shown, setShown] = useState(given);
+  // What the address says otherwise, as after going back, takes the place of what was typed.
+  if (shown !== given) {
+    setShown(given);
     setTyped(given);
-  }, [given]);
+  }
   useEffect(() => {
     if (typed === given) return;
     const timer = setTimeout(() => {

@@ -1,7 +1,7 @@
 // The list of alerts: virtual, filtered by its address, live without a jump, worked by keys.
 import { keepPreviousData, useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { type ReactElement, useEffect, useMemo, useRef, useState } from 'react';
+import { type ReactElement, useEffect, useEffectEvent, useMemo, useRef, useState } from 'react';
 import { useNavigate } from 'react-router';
 import { useAddress } from '../../shared/address.ts';
 import { get } from '../../shared/api/client.ts';
@@ -145,8 +145,9 @@ function Rows({ list }: { list: List }): ReactElement {
   });
   const items = virtual.getVirtualItems();
   const last = items.at(-1)?.index ?? 0;
+  const readOn = useEffectEvent(more);
   useEffect(() => {
-    if (last >= alerts.length - 20) more();
+    if (last >= alerts.length - 20) readOn();
   }, [last, alerts.length]);
   const move = (step: number): void => {
     const next = Math.min(alerts.length - 1, Math.max(0, current + step));

@@ -29,7 +29,13 @@ export function HostsPage(): ReactElement {
           <span className="flex items-center gap-3 text-soft">
             {hosts.length} enrolled
             {mayAdd ? (
-              <Button data-testid="add-host" aria-expanded={isAdding} onClick={() => write({ add: 'host' })}>
+              <Button
+                data-testid="add-host"
+                aria-expanded={isAdding}
+                onClick={() => {
+                  write({ add: 'host' });
+                }}
+              >
                 Add a host
               </Button>
             ) : null}
@@ -38,7 +44,14 @@ export function HostsPage(): ReactElement {
       >
         Hosts
       </PageTitle>
-      {mayAdd && isAdding ? <AddHost hosts={hosts} onClose={() => write({ add: '' })} /> : null}
+      {mayAdd && isAdding ? (
+        <AddHost
+          hosts={hosts}
+          onClose={() => {
+            write({ add: '' });
+          }}
+        />
+      ) : null}
       {hosts.length === 0 ? (
         <Panel>
           <Notice icon="host" title="No host is enrolled yet">

@@ -26,15 +26,24 @@ export function HuntPage(): ReactElement {
     setProgress(undefined);
     setRequest(next);
   };
-  const run = (): void => {
-    sessionStorage.setItem(storedText, text);
-    const asked = rule === ownRule ? { text } : { rule };
+  const askFor = (asked: Pick<HuntRequest, 'rule' | 'text'>): void => {
     ask((before) => ({ ...asked, since, until, run: (before?.run ?? 0) + 1 }));
   };
+  const run = (): void => {
+    sessionStorage.setItem(storedText, text);
+    askFor(rule === ownRule ? { text } : { rule });
+  };
   // An address with a rule and a time is a question; what is typed waits for the button.
+  const isQuestion = rule !== '' && rule !== ownRule;
+  const address = JSON.stringify([rule, since, until]);
+  const [seen, setSeen] = useState('');
+  if (seen !== address) {
+    setSeen(address);
+    if (isQuestion) askFor({ rule });
+  }
   useEffect(() => {
-    if (rule !== '' && rule !== ownRule) run();
-  }, [rule, since, until]);
+    if (isQuestion) sessionStorage.setItem(storedText, text);
+  }, [isQuestion, text]);
   const narrow = (from: string, to: string): void => {
     write({ since: from, until: to }, true);
     if (rule === ownRule) ask((before) => before && { ...before, since: from, until: to, run: before.run + 1 });

@@ -31,8 +31,9 @@ export function useHunt(
   return useQuery({
     queryKey: ['hunts', request],
     queryFn: async ({ signal }) => {
-      const { run: _, ...body } = request ?? { since: '', until: '', run: 0 };
-      for await (const step of steps<HuntStep>('/hunts/steps', { ...body, limit: huntEventsMax }, signal)) {
+      const { rule, text, since = '', until = '' } = request ?? {};
+      const asked = { rule, text, since, until, limit: huntEventsMax };
+      for await (const step of steps<HuntStep>('/hunts/steps', asked, signal)) {
         if (step.problem) throw new Problem(step.problem.status, step.problem.code, step.problem.message);
         if (step.found) return step.found;
         if (step.progress) onProgress(step.progress);

@@ -3,26 +3,27 @@ import { type ReactElement, useRef, useState } from 'react';
 import { post, put, sentenceOf } from '../../shared/api/client.ts';
 import { useSession } from '../../shared/api/queries.ts';
 import type { Policy, PolicyTrial } from '../../shared/api/views.ts';
-import { grouped } from '../../shared/format.ts';
 import { Confirm, type Question } from '../../shared/ui/confirm.tsx';
-import { Icon } from '../../shared/ui/icon.tsx';
-import { Button, Heading, Panel, State } from '../../shared/ui/parts.tsx';
-import { Table } from '../../shared/ui/table.tsx';
+import { Button, Heading, Panel } from '../../shared/ui/parts.tsx';
 import { refreshPolicy } from './policy-queries.ts';
-import { PolicyRules } from './policy-rules.tsx';
+import { Trial } from './policy-trial.tsx';
 
-export function PolicyEditor({ policy, onDone }: { policy: Policy; onDone: () => void }): ReactElement {
-  const role = useSession().data?.role ?? 'viewer';
-  const [text, setText] = useState(policy.body);
+interface Draft {
+  readonly text: string;
+  readonly change: (text: string) => void;
+  /** Of the text as it is; undefined: it was changed since, or never tried. */
+  readonly trial: PolicyTrial | undefined;
+  readonly isBusy: boolean;
+  readonly problem: string;
+  readonly tryOut: () => void;
+  readonly apply: () => void;
+}
+
+function useDraft(body: string, onApplied: () => void): Draft {
+  const [text, setText] = useState(body);
   const [trial, setTrial] = useState<PolicyTrial>();
   const [problem, setProblem] = useState('');
   const [isBusy, setBusy] = useState(false);
-  const dialog = useRef<HTMLDialogElement>(null);
-  const change = (next: string): void => {
-    setText(next);
-    setTrial(undefined);
-    setProblem('');
-  };
   const ask = (work: Promise<unknown>): void => {
     setBusy(true);
     setProblem('');
@@ -34,7 +35,29 @@ export function PolicyEditor({ policy, onDone }: { policy: Policy; onDone: () =>
         setBusy(false);
       });
   };
-  const isRight = trial !== undefined && trial.wrong.length === 0;
+  return {
+    text,
+    trial,
+    isBusy,
+    problem,
+    change: (next) => {
+      setText(next);
+      setTrial(undefined);
+      setProblem('');
+    },
+    tryOut: () => {
+      ask(post<PolicyTrial>('/policy/test', { body: text }).then(setTrial));
+    },
+    apply: () => {
+      ask(put('/policy', { body: text }).then(refreshPolicy).then(onApplied));
+    },
+  };
+}
+
+export function PolicyEditor({ policy, onDone }: { policy: Policy; onDone: () => void }): ReactElement {
+  const draft = useDraft(policy.body, onDone);
+  const { text, change, trial, problem, apply } = draft;
+  const dialog = useRef<HTMLDialogElement>(null);
   return (
     <Panel label="Edit the policy">
       <Heading side={<Upload onText={change} />}>Edit</Heading>
@@ -50,32 +73,7 @@ export function PolicyEditor({ policy, onDone }: { policy: Policy; onDone: () =>
           }}
           className="w-full resize-y rounded-md border border-line-strong bg-bg p-2 font-mono text-xs outline-none focus:border-accent"
         />
-        <div className="flex flex-wrap items-center gap-2">
-          <Button
-            icon="clock"
-            data-testid="policy-try"
-            disabled={isBusy || text === '' || role === 'viewer'}
-            title={role === 'viewer' ? 'For analysts and above' : 'Its own tests, and its rules over the last day'}
-            onClick={() => {
-              ask(post<PolicyTrial>('/policy/test', { body: text }).then(setTrial));
-            }}
-          >
-            {isBusy ? 'Trying…' : 'Try'}
-          </Button>
-          <Button
-            kind="primary"
-            icon="check"
-            data-testid="policy-apply"
-            disabled={isBusy || !isRight || role !== 'admin'}
-            title={role === 'admin' ? 'Try it first: its tests must be right' : 'For admins'}
-            onClick={() => dialog.current?.showModal()}
-          >
-            Apply
-          </Button>
-          <Button kind="quiet" onClick={onDone}>
-            Cancel
-          </Button>
-        </div>
+        <Buttons draft={draft} onApply={() => dialog.current?.showModal()} onDone={onDone} />
         {problem === '' ? null : (
           <p role="alert" data-testid="policy-problem" className="text-critical wrap-anywhere">
             {problem}
@@ -83,15 +81,45 @@ export function PolicyEditor({ policy, onDone }: { policy: Policy; onDone: () =>
         )}
       </div>
       {trial === undefined ? null : <Trial trial={trial} />}
-      <Confirm
-        dialog={dialog}
-        question={trial && applyOf(trial)}
-        testId="confirm-apply"
-        onConfirm={() => {
-          ask(put('/policy', { body: text }).then(refreshPolicy).then(onDone));
-        }}
-      />
+      <Confirm dialog={dialog} question={trial && applyOf(trial)} testId="confirm-apply" onConfirm={apply} />
     </Panel>
+  );
+}
+
+interface ButtonsProps {
+  draft: Draft;
+  onApply: () => void;
+  onDone: () => void;
+}
+
+function Buttons({ draft: { text, trial, isBusy, tryOut }, onApply, onDone }: ButtonsProps): ReactElement {
+  const role = useSession().data?.role ?? 'viewer';
+  const isRight = trial !== undefined && trial.wrong.length === 0;
+  return (
+    <div className="flex flex-wrap items-center gap-2">
+      <Button
+        icon="clock"
+        data-testid="policy-try"
+        disabled={isBusy || text === '' || role === 'viewer'}
+        title={role === 'viewer' ? 'For analysts and above' : 'Its own tests, and its rules over the last day'}
+        onClick={tryOut}
+      >
+        {isBusy ? 'Trying…' : 'Try'}
+      </Button>
+      <Button
+        kind="primary"
+        icon="check"
+        data-testid="policy-apply"
+        disabled={isBusy || !isRight || role !== 'admin'}
+        title={role === 'admin' ? 'Try it first: its tests must be right' : 'For admins'}
+        onClick={onApply}
+      >
+        Apply
+      </Button>
+      <Button kind="quiet" onClick={onDone}>
+        Cancel
+      </Button>
+    </div>
   );
 }
 
@@ -122,53 +150,5 @@ function Upload({ onText }: { onText: (text: string) => void }): ReactElement {
         From a file
       </Button>
     </>
-  );
-}
-
-function Trial({ trial }: { trial: PolicyTrial }): ReactElement {
-  const { policy, testsRight, testsTotal, wrong, untested, unsearched } = trial;
-  return (
-    <div data-testid="policy-trial" className="border-t border-line">
-      <p className={`flex items-center gap-2 px-4 py-2 ${wrong.length === 0 ? 'text-good' : 'text-critical'}`}>
-        <Icon name={wrong.length === 0 ? 'check' : 'cross'} size={14} />
-        {testsTotal === 0 ? 'It has no tests.' : `${testsRight} of ${testsTotal} tests are right.`} {policy?.summary}.
-      </p>
-      <ul className="px-4 pb-2 text-soft">
-        {wrong.map((each) => (
-          <li key={each} className="text-critical wrap-anywhere">
-            {each}
-          </li>
-        ))}
-        {untested.length === 0 ? null : <li>Without a test: {untested.join(', ')}</li>}
-        {unsearched.map((each) => (
-          <li key={each}>Not looked for in stored events: {each}</li>
-        ))}
-      </ul>
-      <DryRun trial={trial} />
-      {policy === undefined ? null : <PolicyRules policy={policy} />}
-    </div>
-  );
-}
-
-/** What its rules find in the events of the last day. */
-function DryRun({ trial: { dryRun } }: { trial: PolicyTrial }): ReactElement {
-  const found = dryRun.filter(({ events }) => events > 0);
-  if (found.length === 0)
-    return <p className="px-4 pb-3 text-soft">In the last day nothing happened that any of its rules is about.</p>;
-  return (
-    <Table names={['Of the last day, each by itself', 'Events', 'It does', 'In force']}>
-      {found.map(({ rule, events, action, actionNow }) => (
-        <tr key={rule} data-testid="policy-dry-run" className="border-b border-line last:border-0">
-          <td className="px-3 py-1.5 font-medium">{rule}</td>
-          <td className="px-3 py-1.5">{grouped(events)}</td>
-          <td className="px-3 py-1.5">
-            <State value={`does-${action}`} />
-          </td>
-          <td className="px-3 py-1.5 text-soft">
-            {actionNow === '' ? 'not there' : <State value={`does-${actionNow}`} />}
-          </td>
-        </tr>
-      ))}
-    </Table>
   );
 }

@@ -8,7 +8,8 @@ import { Confirm, type Question, useAsking } from '../../shared/ui/confirm.tsx';
 import { Button, Heading, Panel, Time } from '../../shared/ui/parts.tsx';
 import { Failed, Loading, Notice } from '../../shared/ui/states.tsx';
 import { Table } from '../../shared/ui/table.tsx';
-import { type DiffLine, diffLines } from './diff.ts';
+import { DiffText } from './diff-text.tsx';
+import { diffLines } from './diff.ts';
 import { refreshPolicy, usePolicyHistory, usePolicyVersion } from './policy-queries.ts';
 
 export function PolicyVersions(): ReactElement {
@@ -63,48 +64,12 @@ function VersionTable({ versions, onCompare }: TableProps): ReactElement {
     <>
       <Table names={['Version', 'Policy', 'By', 'When', 'What', '']}>
         {versions.map((version) => (
-          <tr
+          <VersionRow
             key={version.number}
-            data-testid="policy-version"
-            className="border-b border-line align-top last:border-0 hover:bg-raised"
-          >
-            <td className="px-3 py-1.5 whitespace-nowrap">
-              <span className="font-medium">{version.number}</span>
-              {version.inForce ? <span className="ml-2 text-good">in force</span> : null}
-            </td>
-            <td className="px-3 py-1.5">
-              {version.name}
-              {version.restores === 0 ? null : <span className="text-soft"> (as in {version.restores})</span>}
-            </td>
-            <td className="px-3 py-1.5 text-soft">{version.appliedBy}</td>
-            <td className="px-3 py-1.5 text-soft">
-              <Time value={version.appliedAt} />
-            </td>
-            <td className="min-w-48 px-3 py-1.5 text-soft">{version.summary}</td>
-            <td className="px-3 py-1 text-right whitespace-nowrap">
-              <Button
-                kind="quiet"
-                data-testid="policy-compare"
-                onClick={() => {
-                  onCompare(version.number);
-                }}
-              >
-                What changed
-              </Button>
-              {mayChange && !version.inForce ? (
-                <Button
-                  kind="quiet"
-                  icon="undo"
-                  data-testid="policy-rollback"
-                  onClick={() => {
-                    ask(version);
-                  }}
-                >
-                  Roll back
-                </Button>
-              ) : null}
-            </td>
-          </tr>
+            version={version}
+            onCompare={onCompare}
+            onRollBack={mayChange ? ask : undefined}
+          />
         ))}
       </Table>
       {problem === '' ? null : (
@@ -114,6 +79,55 @@ function VersionTable({ versions, onCompare }: TableProps): ReactElement {
       )}
       <Confirm dialog={dialog} question={asked && rollbackOf(asked)} onConfirm={rollBack} testId="confirm-rollback" />
     </>
+  );
+}
+
+interface RowProps extends Pick<TableProps, 'onCompare'> {
+  version: Policy;
+  /** For admins. */
+  onRollBack: ((version: Policy) => void) | undefined;
+}
+
+function VersionRow({ version, onCompare, onRollBack }: RowProps): ReactElement {
+  return (
+    <tr data-testid="policy-version" className="border-b border-line align-top last:border-0 hover:bg-raised">
+      <td className="px-3 py-1.5 whitespace-nowrap">
+        <span className="font-medium">{version.number}</span>
+        {version.inForce ? <span className="ml-2 text-good">in force</span> : null}
+      </td>
+      <td className="px-3 py-1.5">
+        {version.name}
+        {version.restores === 0 ? null : <span className="text-soft"> (as in {version.restores})</span>}
+      </td>
+      <td className="px-3 py-1.5 text-soft">{version.appliedBy}</td>
+      <td className="px-3 py-1.5 text-soft">
+        <Time value={version.appliedAt} />
+      </td>
+      <td className="min-w-48 px-3 py-1.5 text-soft">{version.summary}</td>
+      <td className="px-3 py-1 text-right whitespace-nowrap">
+        <Button
+          kind="quiet"
+          data-testid="policy-compare"
+          onClick={() => {
+            onCompare(version.number);
+          }}
+        >
+          What changed
+        </Button>
+        {onRollBack === undefined || version.inForce ? null : (
+          <Button
+            kind="quiet"
+            icon="undo"
+            data-testid="policy-rollback"
+            onClick={() => {
+              onRollBack(version);
+            }}
+          >
+            Roll back
+          </Button>
+        )}
+      </td>
+    </tr>
   );
 }
 
@@ -170,37 +184,5 @@ function Difference({ versions }: { versions: readonly Policy[] }): ReactElement
         <Loading lines={4} what="Loading both versions" />
       )}
     </div>
-  );
-}
-
-const looks = {
-  same: ['', ' '],
-  removed: ['bg-critical-wash text-critical', '−'],
-  added: ['bg-good-wash text-good', '+'],
-} as const;
-/** Lines of context around a change. */
-const CONTEXT = 3;
-
-function DiffText({ lines }: { lines: readonly DiffLine[] }): ReactElement {
-  const changed = lines.flatMap(({ kind }, at) => (kind === 'same' ? [] : [at]));
-  if (changed.length === 0) return <p className="px-4 pb-3 text-soft">Both have the same text.</p>;
-  const near = new Set(changed.flatMap((at) => Array.from({ length: 2 * CONTEXT + 1 }, (_, by) => at - CONTEXT + by)));
-  return (
-    <pre className="overflow-x-auto border-t border-line py-2 font-mono text-xs">
-      {lines.map(({ kind, text }, at) => {
-        if (!near.has(at))
-          return near.has(at - 1) ? (
-            <div key={at} className="px-4 text-faint">
-              ⋯
-            </div>
-          ) : null;
-        const [look, sign] = looks[kind];
-        return (
-          <div key={at} data-kind={kind} className={`px-4 whitespace-pre ${look}`}>
-            {sign} {text}
-          </div>
-        );
-      })}
-    </pre>
   );
 }

@@ -54,48 +54,12 @@ function ExceptionTable({ exceptions, titles }: TableProps): ReactElement {
     <>
       <Table names={['Rule', 'Excepted', 'Why', 'By', 'Used', 'Until', '']}>
         {exceptions.map((one) => (
-          <tr
+          <ExceptionRow
             key={one.id}
-            data-testid="exception-row"
-            className="border-b border-line align-top last:border-0 hover:bg-raised"
-          >
-            <td className="px-3 py-1.5 font-medium">{titles.get(one.ruleId) ?? one.ruleId}</td>
-            <td className="max-w-xl min-w-56 px-3 py-1.5 wrap-anywhere">
-              {one.summary}
-              {one.ofReflex ? (
-                <span className="block text-medium">The agent goes on stopping it: only the alert is left out</span>
-              ) : null}
-            </td>
-            <td className="min-w-40 px-3 py-1.5 text-soft">{one.reason}</td>
-            <td className="px-3 py-1.5 whitespace-nowrap text-soft">
-              {one.author}, <Time value={one.createdAt} />
-            </td>
-            <td data-testid="exception-used" className="px-3 py-1.5 whitespace-nowrap text-soft">
-              {one.used === 0 ? (
-                'never'
-              ) : (
-                <>
-                  {grouped(one.used)}, last <Time value={one.usedAt} />
-                </>
-              )}
-            </td>
-            <td className="px-3 py-1.5 whitespace-nowrap" title={exact(one.expiresAt)}>
-              {one.expired ? <span className="text-faint">over</span> : one.expiresAt.slice(0, 10)}
-            </td>
-            <td className="px-3 py-1">
-              {mayEnd ? (
-                <Button
-                  kind="quiet"
-                  data-testid="exception-end"
-                  onClick={() => {
-                    ask(one);
-                  }}
-                >
-                  {one.expired ? 'Remove' : 'End'}
-                </Button>
-              ) : null}
-            </td>
-          </tr>
+            exception={one}
+            title={titles.get(one.ruleId) ?? one.ruleId}
+            onEnd={mayEnd ? ask : undefined}
+          />
         ))}
       </Table>
       {problem === '' ? null : (
@@ -105,6 +69,56 @@ function ExceptionTable({ exceptions, titles }: TableProps): ReactElement {
       )}
       <Confirm dialog={dialog} question={asked && endOf(asked)} onConfirm={end} testId="confirm-end" />
     </>
+  );
+}
+
+interface RowProps {
+  exception: Exception;
+  title: string;
+  /** Not for those who may only look. */
+  onEnd: ((exception: Exception) => void) | undefined;
+}
+
+function ExceptionRow({ exception: one, title, onEnd }: RowProps): ReactElement {
+  return (
+    <tr data-testid="exception-row" className="border-b border-line align-top last:border-0 hover:bg-raised">
+      <td className="px-3 py-1.5 font-medium">{title}</td>
+      <td className="max-w-xl min-w-56 px-3 py-1.5 wrap-anywhere">
+        {one.summary}
+        {one.ofReflex ? (
+          <span className="block text-medium">The agent goes on stopping it: only the alert is left out</span>
+        ) : null}
+      </td>
+      <td className="min-w-40 px-3 py-1.5 text-soft">{one.reason}</td>
+      <td className="px-3 py-1.5 whitespace-nowrap text-soft">
+        {one.author}, <Time value={one.createdAt} />
+      </td>
+      <td data-testid="exception-used" className="px-3 py-1.5 whitespace-nowrap text-soft">
+        {one.used === 0 ? (
+          'never'
+        ) : (
+          <>
+            {grouped(one.used)}, last <Time value={one.usedAt} />
+          </>
+        )}
+      </td>
+      <td className="px-3 py-1.5 whitespace-nowrap" title={exact(one.expiresAt)}>
+        {one.expired ? <span className="text-faint">over</span> : one.expiresAt.slice(0, 10)}
+      </td>
+      <td className="px-3 py-1">
+        {onEnd === undefined ? null : (
+          <Button
+            kind="quiet"
+            data-testid="exception-end"
+            onClick={() => {
+              onEnd(one);
+            }}
+          >
+            {one.expired ? 'Remove' : 'End'}
+          </Button>
+        )}
+      </td>
+    </tr>
   );
 }
 

@@ -45,13 +45,17 @@ export async function* steps<Step>(path: string, body: object, signal: AbortSign
   for await (const line of linesOf(response)) yield JSON.parse(line) as Step;
 }
 
-async function ask<Answer>(path: string, init: RequestInit): Promise<Answer> {
+interface Asked extends RequestInit {
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+async function ask<Answer>(path: string, init: Asked): Promise<Answer> {
   const response = await send(path, init);
   return (response.status === 204 ? undefined : await response.json()) as Answer;
 }
 
 /** Throws a Problem for what the API refuses. */
-async function send(path: string, init: RequestInit): Promise<Response> {
+async function send(path: string, init: Asked): Promise<Response> {
   const response = await fetch(`/api/v1${path}`, {
     ...init,
     headers: { ...init.headers, Accept: 'application/json' },

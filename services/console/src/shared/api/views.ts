@@ -4,7 +4,7 @@ import type { view } from '@norn/contracts';
 type Shown<T> = T extends readonly (infer Item)[]
   ? Shown<Item>[]
   : T extends object
-    ? { [Key in Exclude<keyof T, '$typeName' | '$unknown'>]: Shown<T[Key]> }
+    ? { [Key in keyof T as Exclude<Key, '$typeName' | '$unknown'>]: Shown<T[Key]> }
     : T;
 
 export type Alert = Shown<view.AlertView>;

@@ -30,8 +30,7 @@ export function Confirm({ dialog, question, onConfirm, testId = 'confirm' }: Pro
     >
       <form
         method="dialog"
-        onSubmit={({ nativeEvent }) => {
-          const { submitter } = nativeEvent as SubmitEvent;
+        onSubmit={({ nativeEvent: { submitter } }) => {
           if (submitter?.getAttribute('value') === 'yes' && question !== undefined) onConfirm();
         }}
       >

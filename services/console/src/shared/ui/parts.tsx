@@ -122,6 +122,11 @@ export function useNow(): number {
     tickers.add(setNow);
     return () => void tickers.delete(setNow);
   }, []);
+  return notBehind(now);
+}
+
+/** A timer may be late, as in a tab that nobody looks at. */
+function notBehind(now: number): number {
   return Math.max(now, Date.now() - tickMs);
 }
 

@@ -11,14 +11,7 @@ const freshMs = 10 * 60_000;
 export function Progress({ commands }: { commands: readonly Command[] }): ReactElement | null {
   const [command] = commands;
   if (command === undefined) return null;
-  const finished = command.finishedAt !== '';
-  if (
-    finished &&
-    Date.now() - Date.parse(command.finishedAt) > freshMs &&
-    command.state === 'succeeded' &&
-    command.outcome !== 'nothing'
-  )
-    return null;
+  if (isDone(command)) return null;
   const reached = steps.indexOf(command.state as (typeof steps)[number]);
   return (
     <div
@@ -27,7 +20,7 @@ export function Progress({ commands }: { commands: readonly Command[] }): ReactE
       className="arriving flex flex-wrap items-center gap-x-3 gap-y-1 text-soft"
     >
       <CommandState command={command} />
-      {finished ? null : (
+      {command.finishedAt !== '' ? null : (
         <span aria-hidden="true" className="flex items-center gap-1">
           {steps.map((step, index) => (
             <span
@@ -41,4 +34,10 @@ export function Progress({ commands }: { commands: readonly Command[] }): ReactE
       <span>{command.summary}</span>
     </div>
   );
+}
+
+/** It succeeded, and long enough ago. */
+function isDone({ finishedAt, state, outcome }: Command): boolean {
+  if (finishedAt === '' || state !== 'succeeded' || outcome === 'nothing') return false;
+  return Date.now() - Date.parse(finishedAt) > freshMs;
 }

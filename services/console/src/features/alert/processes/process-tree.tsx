@@ -7,9 +7,10 @@ import { useKeys } from '../../../shared/keys.ts';
 import { Icon } from '../../../shared/ui/icon.tsx';
 import { Heading } from '../../../shared/ui/parts.tsx';
 import { TreeRowView } from './tree-row.tsx';
-import { ProcessTree, type TreeRow } from './tree.ts';
+import { keyMove } from './key-move.ts';
+import { ProcessTree } from './tree.ts';
 
-export const rowHeight = 30;
+const rowHeight = 30;
 
 interface Props {
   processes: readonly Process[];
@@ -90,16 +91,14 @@ function Rows({
     },
   });
   const move = (event: KeyboardEvent): void => {
-    const handled = keyMove(event.key, { rows, index, toggle, onSelect, tree });
-    if (handled) event.preventDefault();
+    const done = keyMove(event.key, { rows, index, tree });
+    if (done === undefined) return;
+    event.preventDefault();
+    if (done === 'details') document.getElementById('process-details')?.focus();
+    else if (done !== 'stay' && 'select' in done) onSelect(done.select);
+    else if (done !== 'stay') toggle(done.toggle, done.open);
   };
-  if (rows.length === 0) {
-    return (
-      <p className="p-6 text-center text-faint">
-        {search === '' ? 'No process of it can be shown yet.' : `Nothing here is called “${search}”.`}
-      </p>
-    );
-  }
+  if (rows.length === 0) return <NoRows search={search} />;
   return (
     <div
       ref={scroller}
@@ -132,6 +131,14 @@ function Rows({
   );
 }
 
+function NoRows({ search }: { search: string }): ReactElement {
+  return (
+    <p className="p-6 text-center text-faint">
+      {search === '' ? 'No process of it can be shown yet.' : `Nothing here is called “${search}”.`}
+    </p>
+  );
+}
+
 interface Reveal {
   tree: ProcessTree;
   selected: string;
@@ -158,46 +165,4 @@ function useReveal({ tree, selected, index, toggle, reveal }: Reveal): void {
       toggle(`quiet ${above.processUid}`, true);
     }
   });
-}
-
-interface Moving {
-  rows: readonly TreeRow[];
-  index: number;
-  toggle: (key: string, open: boolean) => void;
-  onSelect: (uid: string) => void;
-  tree: ProcessTree;
-}
-
-function keyMove(key: string, { rows, index, toggle, onSelect, tree }: Moving): boolean {
-  const select = (from: number, step: 1 | -1): boolean => {
-    for (let at = from; at >= 0 && at < rows.length; at += step) {
-      const row = rows[at];
-      if (row?.kind !== 'process') continue;
-      onSelect(row.process.processUid);
-      return true;
-    }
-    return true;
-  };
-  const current = rows[index];
-  if (key === 'ArrowDown' || key === 'j') return select(index + 1, 1);
-  if (key === 'ArrowUp' || key === 'k') return select(index - 1, -1);
-  if (key === 'Home') return select(0, 1);
-  if (key === 'End') return select(rows.length - 1, -1);
-  if (current?.kind !== 'process') return false;
-  const { process, children, open } = current;
-  if (key === 'ArrowRight') {
-    if (children > 0 && !open) toggle(process.processUid, true);
-    else if (children > 0) select(index + 1, 1);
-    return true;
-  }
-  if (key === 'ArrowLeft') {
-    if (children > 0 && open) toggle(process.processUid, false);
-    else if (tree.process(process.parentUid) !== undefined) onSelect(process.parentUid);
-    return true;
-  }
-  if (key === 'Enter' || key === ' ') {
-    document.getElementById('process-details')?.focus();
-    return true;
-  }
-  return false;
 }

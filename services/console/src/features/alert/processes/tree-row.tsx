@@ -4,6 +4,7 @@ import type { Process } from '../../../shared/api/views.ts';
 import { baseName } from '../../../shared/format.ts';
 import { Icon } from '../../../shared/ui/icon.tsx';
 import { Id, Technique, severityColour, severityIcon } from '../../../shared/ui/parts.tsx';
+import { nameChain } from './name-chain.ts';
 import type { FoldRow, FrameRow, ProcessRow, TreeRow } from './tree.ts';
 
 const rowHeight = 30;
@@ -273,27 +274,6 @@ const order = ['critical', 'high', 'medium', 'low', 'informational'];
 
 function bySeverity(a: string, b: string): number {
   return order.indexOf(a) - order.indexOf(b);
-}
-
-interface Names {
-  readonly before: readonly string[];
-  readonly now: string;
-  /** The arguments. */
-  readonly rest: string;
-}
-
-export function nameChain({ images }: Process): Names {
-  const all = images.map(({ path, commandLine }) => baseName(path) || (commandLine.split(' ')[0] ?? ''));
-  const now = all.at(-1) ?? 'unknown';
-  const line = images.at(-1)?.commandLine ?? '';
-  return {
-    before: all
-      .slice(0, -1)
-      .filter((name, index, names) => name !== names[index + 1])
-      .slice(-3),
-    now,
-    rest: line.split(' ').slice(1).join(' '),
-  };
 }
 
 function spoken(process: Process): string {

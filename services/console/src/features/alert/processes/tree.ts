@@ -86,10 +86,11 @@ export class ProcessTree {
     const hits = this.hits(state.search);
     const walk = new Walk(this, state, hits);
     const openAncestors = hits !== undefined || (state.toggled.get(ancestorsFold) ?? false);
-    if (this.ancestors.length > 0 && !openAncestors) walk.fold('ancestors', ancestorsFold, this.ancestors);
+    if (this.ancestors.length > 0 && !openAncestors)
+      walk.fold({ kind: 'ancestors', fold: ancestorsFold, processes: this.ancestors, open: false });
     const starts = openAncestors ? this.roots : this.roots.flatMap((root) => this.belowAncestors(root));
     if (this.ancestors.length > 0 && openAncestors && hits === undefined)
-      walk.fold('ancestors', ancestorsFold, this.ancestors, true);
+      walk.fold({ kind: 'ancestors', fold: ancestorsFold, processes: this.ancestors, open: true });
     walk.siblings(starts, [], undefined);
     return walk.finished();
   }
@@ -162,25 +163,11 @@ class Walk {
   ) {}
 
   fold(
-    kind: FoldRow['kind'],
-    fold: string,
-    processes: readonly Process[],
-    open = false,
-    at: { guides: readonly boolean[]; frame: Frame | undefined } = { guides: [], frame: undefined },
+    what: Pick<FoldRow, 'kind' | 'fold' | 'processes' | 'open'>,
+    { guides, frame }: Pick<FoldRow, 'guides' | 'frame'> = { guides: [], frame: undefined },
   ): void {
-    const { guides, frame } = at;
-    this.rows.push({
-      kind,
-      key: `fold ${fold}`,
-      fold,
-      processes,
-      open,
-      depth: guides.length,
-      guides,
-      last: true,
-      frame,
-      frameEnds: false,
-    });
+    const key = `fold ${what.fold}`;
+    this.rows.push({ ...what, key, depth: guides.length, guides, last: true, frame, frameEnds: false });
   }
 
   siblings(all: readonly Process[], guides: readonly boolean[], frame: Frame | undefined, parent = ''): void {
@@ -194,7 +181,7 @@ class Walk {
     shown.forEach((process, index) => {
       this.one(process, { guides, frame, last: index === shown.length - 1 && !folds });
     });
-    if (folds) this.fold('quiet', fold, quiet, openQuiet, { guides, frame });
+    if (folds) this.fold({ kind: 'quiet', fold, processes: quiet, open: openQuiet }, { guides, frame });
   }
 
   finished(): TreeRow[] {

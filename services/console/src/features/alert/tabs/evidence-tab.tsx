@@ -5,7 +5,7 @@ import type { AlertDetail, Finding } from '../../../shared/api/views.ts';
 import { clock, exact, grouped } from '../../../shared/format.ts';
 import { Icon } from '../../../shared/ui/icon.tsx';
 import { Severity, Technique } from '../../../shared/ui/parts.tsx';
-import { nameChain } from '../processes/tree-row.tsx';
+import { nameChain } from '../processes/name-chain.ts';
 import { Except } from './except.tsx';
 
 interface Props {
@@ -81,31 +81,37 @@ function FindingCard({ finding, detail, onProcess }: Props & { finding: Finding 
             </button>
           )}
         </div>
-        {finding.evidence.length === 0 ? null : (
-          <table className="w-full border-t border-line text-left">
-            <thead className="sr-only">
-              <tr>
-                <th>Field</th>
-                <th>Value that matched</th>
-              </tr>
-            </thead>
-            <tbody>
-              {finding.evidence.map(({ field, value }) => (
-                <tr key={`${field} ${value}`} className="border-b border-line last:border-0">
-                  <th scope="row" className="w-40 py-1 pr-3 align-top font-mono text-xs font-normal text-faint">
-                    {field}
-                  </th>
-                  <td className="py-1 font-mono text-xs wrap-anywhere">
-                    {value.includes('\n') ? <Lines text={value} /> : value}
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        )}
+        <Evidence evidence={finding.evidence} />
         <Except alertId={detail.alert?.id ?? ''} finding={finding} />
       </div>
     </article>
+  );
+}
+
+/** The fields and values that matched. */
+function Evidence({ evidence }: Pick<Finding, 'evidence'>): ReactElement | null {
+  if (evidence.length === 0) return null;
+  return (
+    <table className="w-full border-t border-line text-left">
+      <thead className="sr-only">
+        <tr>
+          <th>Field</th>
+          <th>Value that matched</th>
+        </tr>
+      </thead>
+      <tbody>
+        {evidence.map(({ field, value }) => (
+          <tr key={`${field} ${value}`} className="border-b border-line last:border-0">
+            <th scope="row" className="w-40 py-1 pr-3 align-top font-mono text-xs font-normal text-faint">
+              {field}
+            </th>
+            <td className="py-1 font-mono text-xs wrap-anywhere">
+              {value.includes('\n') ? <Lines text={value} /> : value}
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
   );
 }
 

@@ -152,48 +152,46 @@ interface PartsProps {
 }
 
 function Parts({ proposed, left, onChange }: PartsProps): ReactElement {
-  const { process, place, evidence } = proposed;
-  const parts: readonly (readonly [string, string])[] = [
-    ['imagePath', process?.imagePath ?? ''],
-    ['containerImage', place?.containerImage ?? ''],
-    ['hostId', place?.hostId ?? ''],
-    ['hostGroup', place?.hostGroup ?? ''],
-    ['package', process?.package ?? ''],
-    ['sha256', process?.sha256 ?? ''],
-    ['commandLine', process?.commandLine ?? ''],
-    ['parentImage', process?.parentImage ?? ''],
-    ['evidence', evidence.map(({ field, value }) => `${field} ${value}`).join(', ')],
-  ];
-  // A reflex is excepted for one program run in one way.
-  const isFixed = (part: string): boolean =>
-    !(part in optional) ||
-    (part === 'sha256' && process?.imagePath === '') ||
-    (proposed.ofReflex && ['sha256', 'package', 'commandLine'].includes(part));
   return (
     <ul className="flex flex-col gap-1.5">
-      {parts
-        .filter(([, value]) => value !== '')
-        .map(([part, value]) => (
-          <li key={part}>
-            <label className="flex min-w-0 items-start gap-2">
-              <input
-                type="checkbox"
-                checked={!left.has(part)}
-                disabled={isFixed(part)}
-                onChange={({ target }) => {
-                  onChange(new Set(target.checked ? [...left].filter((each) => each !== part) : [...left, part]));
-                }}
-                className="mt-1"
-              />
-              <span className="min-w-0">
-                <span className="text-soft">{optional[part] ?? fixed[part]}</span>{' '}
-                <span className="font-mono text-xs wrap-anywhere">{value}</span>
-              </span>
-            </label>
-          </li>
-        ))}
+      {partsOf(proposed).map(([part, value]) => (
+        <li key={part}>
+          <label className="flex min-w-0 items-start gap-2">
+            <input
+              type="checkbox"
+              checked={!left.has(part)}
+              disabled={isFixed(part, proposed)}
+              onChange={({ target }) => {
+                onChange(new Set(target.checked ? [...left].filter((each) => each !== part) : [...left, part]));
+              }}
+              className="mt-1"
+            />
+            <span className="min-w-0">
+              <span className="text-soft">{optional[part] ?? fixed[part]}</span>{' '}
+              <span className="font-mono text-xs wrap-anywhere">{value}</span>
+            </span>
+          </label>
+        </li>
+      ))}
     </ul>
   );
+}
+
+/** In the order in which they are read; what is not asked is left out. */
+const order = ['imagePath', 'containerImage', 'hostId', 'hostGroup', 'package', 'sha256', 'commandLine', 'parentImage'];
+
+function partsOf({ process, place, evidence }: Exception): (readonly [string, string])[] {
+  const asked: Readonly<Record<string, string>> = { ...process, ...place };
+  const parts = order.map((part) => [part, asked[part] ?? ''] as const);
+  const found = evidence.map(({ field, value }) => `${field} ${value}`).join(', ');
+  return [...parts, ['evidence', found] as const].filter(([, value]) => value !== '');
+}
+
+/** A reflex is excepted for one program run in one way. */
+function isFixed(part: string, { process, ofReflex }: Exception): boolean {
+  if (!(part in optional)) return true;
+  if (part === 'sha256' && process?.imagePath === '') return true;
+  return ofReflex && ['sha256', 'package', 'commandLine'].includes(part);
 }
 
 const fixed: Readonly<Record<string, string>> = {

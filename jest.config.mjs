@@ -17,7 +17,7 @@ export default {
   testEnvironment: 'node',
   roots: ['<rootDir>/libs', '<rootDir>/services', '<rootDir>/native-agent/tyr', '<rootDir>/deploy', '<rootDir>/test'],
   testMatch: ['**/*.spec.ts', '**/*.test.ts'],
-  testPathIgnorePatterns: ['/node_modules/', '/services/console/'],
+  testPathIgnorePatterns: ['/node_modules/'],
   modulePathIgnorePatterns: ['<rootDir>/native-agent/target'],
   transform: { '^.+\\.[mc]?tsx?$': ['@swc/jest', swc], '^.+\\.m?js$': ['@swc/jest', swc] },
   transformIgnorePatterns: ['/node_modules/(?!(@norn)/)'],

@@ -68,10 +68,11 @@ function sourcesHash(): string {
   return hash.digest('hex').slice(0, 16);
 }
 
-const notSources = new Set(['node_modules', 'dist', 'test', '.vite']);
+/** Names of what changes nothing of what is built. */
+const notSources = /^(node_modules|dist|\.vite)$|\.(spec\.ts|md)$/;
 
 function filesOf(folder: string): string[] {
-  const names = readdirSync(folder).filter((name) => !notSources.has(name));
+  const names = readdirSync(folder).filter((name) => !notSources.test(name));
   return names.sort().flatMap((name) => {
     const path = join(folder, name);
     return statSync(path).isDirectory() ? filesOf(path) : [path];

@@ -1,5 +1,5 @@
 // The difference of two versions of a policy, as the console shows it.
-import { diffLines } from '../src/features/policy/diff.ts';
+import { diffLines } from './diff.ts';
 
 const shown = (before: string, after: string): string =>
   diffLines(before, after)

@@ -2,6 +2,7 @@
 import nx from '@nx/eslint-plugin';
 import tseslint from 'typescript-eslint';
 import { requireNode } from './deploy/runtime/require-node.mjs';
+import { consoleRules } from './services/console/eslint.mjs';
 
 requireNode();
 
@@ -37,6 +38,11 @@ const budgets = {
 
 const pure = ['@nestjs/*', 'kafkajs', 'typeorm', 'pg', '@clickhouse/*', 'node:fs', 'node:net', 'node:http'];
 
+const environment = {
+  selector: "MemberExpression[object.name='process'][property.name='env']",
+  message: 'Read the environment through @norn/config: it parses once, types it and refuses unknown keys.',
+};
+
 export default tseslint.config(
   {
     ignores: [
@@ -45,16 +51,15 @@ export default tseslint.config(
       'libs/contracts/src/gen/',
       'native-agent/target/',
       '**/*.mjs',
-      'services/console/',
       '.nx/',
       'test-artifacts/',
     ],
   },
   ...tseslint.configs.strictTypeChecked,
   {
-    files: ['**/*.ts'],
+    files: ['**/*.ts', '**/*.tsx'],
     plugins: { '@nx': nx },
-    languageOptions: { parserOptions: { project: 'tsconfig.json', tsconfigRootDir: import.meta.dirname } },
+    languageOptions: { parserOptions: { project: ['tsconfig.json', 'services/console/tsconfig.json'], tsconfigRootDir: import.meta.dirname } },
     rules: {
       ...budgets,
       '@nx/enforce-module-boundaries': [
@@ -64,13 +69,7 @@ export default tseslint.config(
       '@typescript-eslint/no-extraneous-class': ['error', { allowWithDecorator: true }],
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
       '@typescript-eslint/no-floating-promises': 'error',
-      'no-restricted-syntax': [
-        'error',
-        {
-          selector: "MemberExpression[object.name='process'][property.name='env']",
-          message: 'Read the environment through @norn/config: it parses once, types it and refuses unknown keys.',
-        },
-      ],
+      'no-restricted-syntax': ['error', environment],
     },
   },
   {
@@ -99,6 +98,7 @@ export default tseslint.config(
       ],
     },
   },
+  ...consoleRules(environment),
   {
     files: ['libs/config/src/**/*.ts', 'deploy/**/*.ts', 'test/**/*.ts', 'libs/testkit/**/*.ts'],
     rules: { 'no-restricted-syntax': 'off' },

@@ -1,14 +1,13 @@
 // One page that answers everything about one attack.
-import { Tabs } from 'radix-ui';
-import { type ReactElement, type ReactNode, useEffect, useMemo } from 'react';
+import { type ReactElement, useEffect, useMemo } from 'react';
 import { Link, useNavigate, useParams } from 'react-router';
 import { useAddress } from '../../shared/address.ts';
 import type { AlertDetail, Process } from '../../shared/api/views.ts';
-import { grouped } from '../../shared/format.ts';
 import { useKeys } from '../../shared/keys.ts';
-import { Icon, type IconName } from '../../shared/ui/icon.tsx';
-import { Panel } from '../../shared/ui/parts.tsx';
+import { Icon } from '../../shared/ui/icon.tsx';
+import { Panel, bySeverity } from '../../shared/ui/parts.tsx';
 import { Failed, Loading } from '../../shared/ui/states.tsx';
+import { type Tab, Tabs } from '../../shared/ui/tabs.tsx';
 import { useAlert } from './alert-queries.ts';
 import { AlertHeader } from './header/alert-header.tsx';
 import { ProcessDetails } from './processes/process-details.tsx';
@@ -59,8 +58,7 @@ export function AlertPage(): ReactElement {
 /** Where the eye should begin: the first blamed process with a finding, the worst first. */
 function startOf({ processes, findings }: AlertDetail): Process | undefined {
   const byUid = new Map(processes.map((process) => [process.processUid, process]));
-  const order = ['critical', 'high', 'medium', 'low', 'informational'];
-  const worst = [...findings].sort((a, b) => order.indexOf(a.severity) - order.indexOf(b.severity));
+  const worst = [...findings].sort((a, b) => bySeverity(a.severity, b.severity));
   return (
     worst.map(({ processUid }) => byUid.get(processUid)).find((process) => process !== undefined) ??
     processes.find(({ blamed }) => blamed)
@@ -104,14 +102,17 @@ function Processes({ detail }: { detail: AlertDetail }): ReactElement {
   );
 }
 
-const tabNames = ['files', 'timeline', 'evidence', 'connections', 'commands', 'raw'] as const;
-
 function Below({ detail }: { detail: AlertDetail }): ReactElement {
   const [read, write] = useAddress();
-  const asked = tabNames.find((name) => name === read('tab'));
-  const tab = asked ?? 'files';
+  const tabs = tabsOf(detail, (process) => {
+    write({ process });
+  });
+  const chosen = Math.max(
+    0,
+    tabs.findIndex(({ name }) => name === read('tab')),
+  );
   const turn = (step: number): void => {
-    write({ tab: tabNames[(tabNames.indexOf(tab) + step + tabNames.length) % tabNames.length] });
+    write({ tab: tabs.at((chosen + step) % tabs.length)?.name });
   };
   useKeys({
     '[': () => {
@@ -121,88 +122,61 @@ function Below({ detail }: { detail: AlertDetail }): ReactElement {
       turn(1);
     },
   });
-  const showProcess = (uid: string): void => {
-    write({ process: uid });
-  };
+  const label = 'More about the alert';
   return (
-    <Panel label="More about the alert">
-      <Tabs.Root
-        value={tab}
-        onValueChange={(next) => {
-          write({ tab: next });
+    <Panel label={label}>
+      <Tabs
+        label={label}
+        tabs={tabs}
+        chosen={tabs[chosen]?.name ?? ''}
+        onChoose={(tab) => {
+          write({ tab });
         }}
-      >
-        <Tabs.List aria-label="More about the alert" className="flex gap-1 overflow-x-auto border-b border-line px-2">
-          <Tab name="files" icon="file" count={detail.filesTotal}>
-            Files
-          </Tab>
-          <Tab name="timeline" icon="clock" count={detail.timeline.length}>
-            Timeline
-          </Tab>
-          <Tab name="evidence" icon="search" count={detail.findings.length}>
-            Evidence
-          </Tab>
-          <Tab name="connections" icon="network" count={detail.connections.length} more={detail.connectionsTruncated}>
-            Connections
-          </Tab>
-          <Tab name="commands" icon="response" count={detail.commands.length}>
-            Commands
-          </Tab>
-          <Tab name="raw" icon="process">
-            Raw
-          </Tab>
-        </Tabs.List>
-        <Tabs.Content value="files" tabIndex={-1}>
-          <FilesTab detail={detail} onProcess={showProcess} />
-        </Tabs.Content>
-        <Tabs.Content value="timeline" tabIndex={-1}>
-          <TimelineTab entries={detail.timeline} onProcess={showProcess} />
-        </Tabs.Content>
-        <Tabs.Content value="evidence" tabIndex={-1}>
-          <EvidenceTab detail={detail} onProcess={showProcess} />
-        </Tabs.Content>
-        <Tabs.Content value="connections" tabIndex={-1}>
-          <ConnectionsTab detail={detail} onProcess={showProcess} />
-        </Tabs.Content>
-        <Tabs.Content value="commands" tabIndex={-1}>
-          <CommandsTab commands={detail.commands} />
-        </Tabs.Content>
-        <Tabs.Content value="raw" tabIndex={-1}>
-          <RawTab detail={detail} />
-        </Tabs.Content>
-      </Tabs.Root>
+      />
     </Panel>
   );
 }
 
-function Tab({
-  name,
-  icon,
-  count,
-  more = false,
-  children,
-}: {
-  name: string;
-  icon: IconName;
-  count?: number;
-  /** There are more than are counted. */
-  more?: boolean;
-  children: ReactNode;
-}): ReactElement {
-  return (
-    <Tabs.Trigger
-      value={name}
-      data-testid={`tab-${name}`}
-      className="flex h-10 items-center gap-1.5 border-b-2 border-transparent px-2.5 font-medium whitespace-nowrap text-soft hover:text-ink data-[state=active]:border-accent data-[state=active]:text-ink"
-    >
-      <Icon name={icon} size={14} />
-      {children}
-      {count === undefined ? null : (
-        <span className="rounded-full bg-raised px-1.5 text-xs text-soft">
-          {grouped(count)}
-          {more ? '+' : ''}
-        </span>
-      )}
-    </Tabs.Trigger>
-  );
+/** In their order; the first is shown unless the address names another. */
+function tabsOf(detail: AlertDetail, onProcess: (uid: string) => void): Tab[] {
+  const { filesTotal, timeline, findings, connections, connectionsTruncated, commands } = detail;
+  return [
+    {
+      name: 'files',
+      label: 'Files',
+      icon: 'file',
+      count: filesTotal,
+      content: <FilesTab detail={detail} onProcess={onProcess} />,
+    },
+    {
+      name: 'timeline',
+      label: 'Timeline',
+      icon: 'clock',
+      count: timeline.length,
+      content: <TimelineTab entries={timeline} onProcess={onProcess} />,
+    },
+    {
+      name: 'evidence',
+      label: 'Evidence',
+      icon: 'search',
+      count: findings.length,
+      content: <EvidenceTab detail={detail} onProcess={onProcess} />,
+    },
+    {
+      name: 'connections',
+      label: 'Connections',
+      icon: 'network',
+      count: connections.length,
+      hasMore: connectionsTruncated,
+      content: <ConnectionsTab detail={detail} onProcess={onProcess} />,
+    },
+    {
+      name: 'commands',
+      label: 'Commands',
+      icon: 'response',
+      count: commands.length,
+      content: <CommandsTab commands={commands} />,
+    },
+    { name: 'raw', label: 'Raw', icon: 'process', content: <RawTab detail={detail} /> },
+  ];
 }

@@ -4,6 +4,7 @@ import { useAddress } from '../../shared/address.ts';
 import { openStates } from '../../shared/alert-states.ts';
 import { capital } from '../../shared/format.ts';
 import { Icon } from '../../shared/ui/icon.tsx';
+import { severities } from '../../shared/ui/parts.tsx';
 
 export const filterNames = [
   'state',
@@ -33,7 +34,6 @@ const views: readonly (readonly [string, string])[] = [
   ['released', 'Released'],
   ['archived', 'Archived'],
 ];
-const severities = ['critical', 'high', 'medium', 'low', 'informational'] as const;
 const typingMs = 250;
 
 export function AlertFilters({ search }: { search: RefObject<HTMLInputElement | null> }): ReactElement {

@@ -7,7 +7,7 @@ import type { Status } from '../../shared/api/views.ts';
 import { compact, grouped } from '../../shared/format.ts';
 import { AlertRow } from '../../shared/ui/alert-row.tsx';
 import { Icon, type IconName } from '../../shared/ui/icon.tsx';
-import { Heading, Panel, Severity } from '../../shared/ui/parts.tsx';
+import { Heading, Panel, Severity, severities } from '../../shared/ui/parts.tsx';
 import { Failed, Loading, Notice } from '../../shared/ui/states.tsx';
 import { Sparkline } from './sparkline.tsx';
 
@@ -119,7 +119,7 @@ function Big({ children, tone = '' }: { children: ReactNode; tone?: string }): R
 function OpenAlerts({ status }: { status: Status }): ReactElement {
   const open = status.alertsOpen ?? { critical: 0, high: 0, medium: 0, low: 0, informational: 0 };
   const all = open.critical + open.high + open.medium + open.low + open.informational;
-  const present = (['critical', 'high', 'medium', 'low', 'informational'] as const).filter((word) => open[word] > 0);
+  const present = severities.filter((word) => open[word] > 0);
   return (
     <Card title="Open alerts" to={`/alerts?state=${openStates}`} side={`${grouped(status.alertsTotal)} in 30 days`}>
       <Big>{grouped(all)}</Big>

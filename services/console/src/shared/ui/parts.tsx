@@ -4,6 +4,16 @@ import { Link } from 'react-router';
 import { capital, exact, relative } from '../format.ts';
 import { Icon, type IconName } from './icon.tsx';
 
+/** The worst first. */
+export const severities = ['critical', 'high', 'medium', 'low', 'informational'] as const;
+
+/** Sorts the worst first; what is none of them stands before. */
+export function bySeverity(a: string, b: string): number {
+  return severityOrder.indexOf(a) - severityOrder.indexOf(b);
+}
+
+const severityOrder: readonly string[] = severities;
+
 const severityColours: Readonly<Record<string, string>> = {
   critical: 'text-critical bg-critical-wash',
   high: 'text-high bg-high-wash',

@@ -3,7 +3,7 @@ import type { ReactElement } from 'react';
 import type { Process } from '../../../shared/api/views.ts';
 import { baseName } from '../../../shared/format.ts';
 import { Icon } from '../../../shared/ui/icon.tsx';
-import { Id, Technique, severityColour, severityIcon } from '../../../shared/ui/parts.tsx';
+import { Id, Technique, bySeverity, severityColour, severityIcon } from '../../../shared/ui/parts.tsx';
 import { nameChain } from './name-chain.ts';
 import type { FoldRow, FrameRow, ProcessRow, TreeRow } from './tree.ts';
 
@@ -268,12 +268,6 @@ function Ending({ process }: { process: Process }): ReactElement | null {
       <span aria-hidden="true" className="breathing size-1.5 rounded-full bg-high" /> runs
     </span>
   );
-}
-
-const order = ['critical', 'high', 'medium', 'low', 'informational'];
-
-function bySeverity(a: string, b: string): number {
-  return order.indexOf(a) - order.indexOf(b);
 }
 
 function spoken(process: Process): string {

@@ -9,21 +9,21 @@ import { Invitations } from './access/invitations.ts';
 import { JoinTokensController } from './access/join-tokens.controller.ts';
 import { SessionController } from './access/session.controller.ts';
 import { Sessions } from './access/sessions.ts';
-import { ConsoleFiles } from './adapters/console-files.ts';
-import { ControlPlane } from './adapters/control-plane.ts';
-import { SigningKey } from './adapters/signing-key.ts';
-import { RulePack } from './adapters/rule-pack.ts';
+import { ConsoleFiles } from './http/console-files.ts';
+import { ControlPlane } from './model/control-plane.ts';
+import { SigningKey } from './model/signing-key.ts';
+import { RulePack } from './model/rule-pack.ts';
 import { AlertActions } from './alerts/alert-actions.ts';
 import { AlertDetails } from './alerts/alert-detail.ts';
 import { AlertLists } from './alerts/alert-list.ts';
-import { AlertViews } from './alerts/alert-views.ts';
+import { AlertViews } from './model/attack/alert-views.ts';
 import { AlertsController } from './alerts/alerts.controller.ts';
 import { AttackReader } from './alerts/attack-reader.ts';
-import { AttackSummaries } from './alerts/attack-summaries.ts';
-import { AttackTelemetry } from './alerts/attack-telemetry.ts';
+import { AttackSummaries } from './model/attack/attack-summaries.ts';
+import { AttackTelemetry } from './model/attack/attack-telemetry.ts';
 import { SummaryKeeper } from './alerts/summary-keeper.ts';
-import { Places } from './alerts/places.ts';
-import { ProcessLives } from './alerts/process-lives.ts';
+import { AttackPlaces } from './model/attack/attack-places.ts';
+import { ProcessLives } from './model/attack/process-lives.ts';
 import { ApiConfig } from './api.config.ts';
 import { ExceptionUses } from './exceptions/exception-uses.ts';
 import { ExceptionPreviews } from './exceptions/exception-preview.ts';
@@ -34,7 +34,7 @@ import { FindingsController } from './findings/findings.controller.ts';
 import { limits } from './http/bounds.ts';
 import { DescriptionController } from './http/description.controller.ts';
 import { ProblemFilter } from './http/problem.ts';
-import { StreamController } from './http/stream.controller.ts';
+import { StreamController } from './stream/stream.controller.ts';
 import { HostGroupsController } from './host-groups/host-groups.controller.ts';
 import { Hunts } from './hunts/hunts.ts';
 import { HuntsController } from './hunts/hunts.controller.ts';
@@ -46,12 +46,12 @@ import { Policies } from './policy/policies.ts';
 import { PolicyFirings } from './policy/policy-firings.ts';
 import { PolicyTrials } from './policy/policy-trials.ts';
 import { PolicyController } from './policy/policy.controller.ts';
-import { Changes } from './ports/changes.port.ts';
+import { Changes } from './stream/changes.port.ts';
 import { RuleFigureReader } from './rules/rule-figures.ts';
 import { RuleImports } from './rules/rule-import.ts';
 import { RuleShelf } from './rules/rule-shelf.ts';
 import { RulesController } from './rules/rules.controller.ts';
-import { Telemetry } from './ports/telemetry.port.ts';
+import { Telemetry } from './model/telemetry.port.ts';
 
 /** What the API stands on; made, and closed, by whoever starts it. */
 export interface ApiParts {
@@ -97,7 +97,7 @@ export class ApiModule {
           ControlPlane,
           RulePack,
           SigningKey,
-          Places,
+          AttackPlaces,
           AttackTelemetry,
           AttackSummaries,
           AttackReader,

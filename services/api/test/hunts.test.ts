@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { ShownHunt, ShownHuntStep } from '@norn/contracts';
 import { type Rule, type TestEvent, RuleEngine, buildRuleBatch, readRules } from '@norn/rules';
 import { createWriter, importRules, type StoreWriter } from '@norn/store';
-import { RulePack } from '../src/adapters/rule-pack.ts';
+import { RulePack } from '../src/model/rule-pack.ts';
 import { type ApiTrial, startApiTrial } from './api-trial.ts';
 import { seedHost, seedTenant } from './seeds/index.ts';
 import { stepUs, storeEvents, storeRun } from './store-events.ts';

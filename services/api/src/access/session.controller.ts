@@ -5,7 +5,7 @@ import { NornError } from '@norn/base';
 import { view } from '@norn/contracts';
 import type { Request, Response } from 'express';
 import type { z } from 'zod';
-import { ConsoleFiles } from '../adapters/console-files.ts';
+import { ConsoleFiles } from '../http/console-files.ts';
 import { ApiConfig } from '../api.config.ts';
 import { Parsed, limits, loginQuery } from '../http/bounds.ts';
 import { Route, emit } from '../http/route.ts';

@@ -7,7 +7,7 @@ import { type ActionName, type ActionRequest, type PersonIssuer, archiveAlert, r
 import { currentTraceparent } from '@norn/telemetry';
 import { DataSource } from 'typeorm';
 import type { Principal } from '../access/principal.ts';
-import { SigningKey } from '../adapters/signing-key.ts';
+import { SigningKey } from '../model/signing-key.ts';
 import { ApiConfig } from '../api.config.ts';
 import { Installation } from '../installation/installation.ts';
 

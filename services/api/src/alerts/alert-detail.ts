@@ -7,22 +7,22 @@ import { view } from '@norn/contracts';
 import type { PolicyTable } from '@norn/response';
 import { type AlertHandling, type CommandRecord, isIsolated, standingRestores } from '@norn/store';
 import type { Principal } from '../access/principal.ts';
-import { ControlPlane } from '../adapters/control-plane.ts';
-import { containerView } from '../installation/container-view.ts';
+import { ControlPlane } from '../model/control-plane.ts';
+import { containerView } from '../model/containers/container.view.ts';
 import { actionsOf } from '../views/actions.ts';
-import { type Running, alertView } from '../views/alert-view.ts';
-import { type Attack, type Place, filesDecided, readAttack } from '../views/attack.ts';
-import { commandView } from '../views/command-view.ts';
+import { type Running, alertView } from '../model/attack/alert.view.ts';
+import { type Attack, type Place, filesDecided, readAttack } from '../model/attack/attack.ts';
+import { commandView } from '../model/commands/command.view.ts';
 import { changedFileView, connectionView, fileView } from '../views/file-view.ts';
-import { findingView } from '../views/finding-view.ts';
+import { findingView } from '../model/attack/finding.view.ts';
 import { stepViews } from '../views/step-view.ts';
 import { livesOf, processViews } from '../views/process-view.ts';
 import { timeline } from '../views/timeline.ts';
 import { restoreScopes } from '../views/restore-scopes.ts';
-import { filesMax } from './attack-queries.ts';
-import { AlertViews } from './alert-views.ts';
+import { filesMax } from '../model/attack/attack.queries.ts';
+import { AlertViews } from '../model/attack/alert-views.ts';
 import { AttackReader, type ReadAttack } from './attack-reader.ts';
-import { Places } from './places.ts';
+import { AttackPlaces } from '../model/attack/attack-places.ts';
 
 const finished = new Set(['succeeded', 'failed', 'expired', 'cancelled']);
 
@@ -30,7 +30,7 @@ const finished = new Set(['succeeded', 'failed', 'expired', 'cancelled']);
 export class AlertDetails {
   constructor(
     private readonly control: ControlPlane,
-    private readonly places: Places,
+    private readonly places: AttackPlaces,
     private readonly views: AlertViews,
     private readonly reader: AttackReader,
   ) {}

@@ -1,6 +1,6 @@
 // Filters that only stored events can answer (a technique, a hash, an image, words), as the ids of the alerts they leave.
 import type { AlertsQuery } from '../http/bounds.ts';
-import type { Telemetry } from '../ports/telemetry.port.ts';
+import type { Telemetry } from '../model/telemetry.port.ts';
 
 /** Alerts that one such filter may leave; a broader one shows the newest. */
 const idsMax = 1000;

@@ -2,13 +2,13 @@
 import { Injectable } from '@nestjs/common';
 import { view } from '@norn/contracts';
 import { create } from '@bufbuild/protobuf';
-import { ControlPlane, type AlertFilter } from '../adapters/control-plane.ts';
+import { ControlPlane, type AlertFilter } from '../model/control-plane.ts';
 import type { AlertsQuery } from '../http/bounds.ts';
-import { Telemetry } from '../ports/telemetry.port.ts';
-import { readAttack } from '../views/attack.ts';
-import { severityNumber } from '../views/words.ts';
+import { Telemetry } from '../model/telemetry.port.ts';
+import { readAttack } from '../model/attack/attack.ts';
+import { severityNumber } from '../model/words.ts';
 import { idsLeftBy } from './alert-filters.ts';
-import { AlertViews } from './alert-views.ts';
+import { AlertViews } from '../model/attack/alert-views.ts';
 
 @Injectable()
 export class AlertLists {

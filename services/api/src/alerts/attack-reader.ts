@@ -4,11 +4,11 @@ import { Injectable } from '@nestjs/common';
 import { messageOf } from '@norn/base';
 import { type CommandRecord, undoneIds } from '@norn/store';
 import { type Logger, createLogger } from '@norn/telemetry';
-import { Telemetry } from '../ports/telemetry.port.ts';
-import type { Attack } from '../views/attack.ts';
-import { type ContainerRow, type FileRow, containersByIdQuery, filesQuery } from './attack-queries.ts';
-import { AttackSummaries, type ShownSummary } from './attack-summaries.ts';
-import { type Lives, ProcessLives } from './process-lives.ts';
+import { Telemetry } from '../model/telemetry.port.ts';
+import type { Attack } from '../model/attack/attack.ts';
+import { type ContainerRow, type FileRow, containersByIdQuery, filesQuery } from '../model/attack/attack.queries.ts';
+import { AttackSummaries, type ShownSummary } from '../model/attack/attack-summaries.ts';
+import { type Lives, ProcessLives } from '../model/attack/process-lives.ts';
 
 export interface ReadAttack {
   readonly shown: ShownSummary;

@@ -6,8 +6,8 @@ import { messageOf } from '@norn/base';
 import { AlertHandling } from '@norn/store';
 import { type Logger, createLogger } from '@norn/telemetry';
 import { DataSource, In } from 'typeorm';
-import { readAttack } from '../views/attack.ts';
-import { AttackSummaries } from './attack-summaries.ts';
+import { readAttack } from '../model/attack/attack.ts';
+import { AttackSummaries } from '../model/attack/attack-summaries.ts';
 
 const everyMs = 3_000;
 /** Alerts of one round. */

@@ -6,8 +6,8 @@ import { finding, view } from '@norn/contracts';
 import { type ExceptionScope, isWithin } from '@norn/rules';
 import { type TenantQueryParts, resolvedGroups } from '@norn/store';
 import { DataSource } from 'typeorm';
-import { Telemetry } from '../ports/telemetry.port.ts';
-import { counted, timeOf } from '../views/words.ts';
+import { Telemetry } from '../model/telemetry.port.ts';
+import { counted, timeOf } from '../model/words.ts';
 
 export const previewLimits = { days: 7, findingsMax: 2_000, examplesMax: 5 } as const;
 const dayMs = 86_400_000;

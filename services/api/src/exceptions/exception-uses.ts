@@ -2,7 +2,7 @@
 import { Injectable } from '@nestjs/common';
 import { messageOf } from '@norn/base';
 import { createLogger } from '@norn/telemetry';
-import { Telemetry } from '../ports/telemetry.port.ts';
+import { Telemetry } from '../model/telemetry.port.ts';
 import type { ExceptionUse } from '../views/exception-view.ts';
 
 const EXCEPTIONS_MAX = 5_000;

@@ -8,7 +8,7 @@ import { addRuleException, removeRuleException, ruleExceptions } from '@norn/sto
 import { DataSource } from 'typeorm';
 import type { Principal } from '../access/principal.ts';
 import { AlertDetails } from '../alerts/alert-detail.ts';
-import { readAttack } from '../views/attack.ts';
+import { readAttack } from '../model/attack/attack.ts';
 import { exceptionView, proposedView } from '../views/exception-view.ts';
 import { ExceptionUses } from './exception-uses.ts';
 import { ExceptionPreviews } from './exception-preview.ts';

@@ -4,8 +4,8 @@ import { Injectable } from '@nestjs/common';
 import { fromHex } from '@norn/base';
 import { finding, view } from '@norn/contracts';
 import type { FindingsQuery } from '../http/bounds.ts';
-import { Telemetry } from '../ports/telemetry.port.ts';
-import { findingView } from '../views/finding-view.ts';
+import { Telemetry } from '../model/telemetry.port.ts';
+import { findingView } from '../model/attack/finding.view.ts';
 import { type AlertSpanRow, type FindingRow, alertsOfLineagesQuery, findingsQuery } from './finding-queries.ts';
 
 /** Findings of less weight open no alert. */

@@ -4,8 +4,8 @@ import { view } from '@norn/contracts';
 import { hostGroups, putHostGroup, removeHostGroup, resolvedGroups } from '@norn/store';
 import { DataSource } from 'typeorm';
 import { Asking, type Principal } from '../access/principal.ts';
-import { ControlPlane } from '../adapters/control-plane.ts';
-import { SigningKey } from '../adapters/signing-key.ts';
+import { ControlPlane } from '../model/control-plane.ts';
+import { SigningKey } from '../model/signing-key.ts';
 import { type HostGroupBody, Parsed, hostGroupBody, hostGroupName } from '../http/bounds.ts';
 import { Route, emit } from '../http/route.ts';
 

@@ -19,13 +19,13 @@ import {
 import { type ImportedRule, type Reading, type TenantQueryParts, importedRules } from '@norn/store';
 import { DataSource } from 'typeorm';
 import type { Principal } from '../access/principal.ts';
-import { ControlPlane } from '../adapters/control-plane.ts';
-import { type PackRule, RulePack } from '../adapters/rule-pack.ts';
-import { Telemetry } from '../ports/telemetry.port.ts';
+import { ControlPlane } from '../model/control-plane.ts';
+import { type PackRule, RulePack } from '../model/rule-pack.ts';
+import { Telemetry } from '../model/telemetry.port.ts';
 import { type HuntedRule, eventsView, histogramView, huntRuleView } from '../views/hunt-view.ts';
-import { timeOf } from '../views/words.ts';
+import { timeOf } from '../model/words.ts';
 import { type Read, correlationView, huntCorrelation } from './correlation-hunts.ts';
-import { huntProblem } from './hunt-problems.ts';
+import { huntProblem } from '../model/hunting/hunt-problems.ts';
 import { HuntProgress, type TellProgress } from './hunt-progress.ts';
 import {
   type BucketRow,
@@ -38,11 +38,11 @@ import {
   imagesQuery,
 } from './hunt-queries.ts';
 import { type HuntBody, type HuntWindow, bucketOf, windowOf } from './hunt-request.ts';
-import { Turns } from './turns.ts';
+import { HuntTurns } from '../model/hunting/hunt-turns.ts';
 
 @Injectable()
 export class Hunts {
-  private readonly turns = new Turns();
+  private readonly turns = new HuntTurns();
 
   constructor(
     private readonly pack: RulePack,

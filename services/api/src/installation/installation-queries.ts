@@ -2,8 +2,8 @@
 import { create } from '@bufbuild/protobuf';
 import { view } from '@norn/contracts';
 import type { TenantQueryParts } from '@norn/store';
-import { containerColumns } from '../alerts/attack-queries.ts';
-import { timeOf } from '../views/words.ts';
+import { containerColumns } from '../model/attack/attack.queries.ts';
+import { timeOf } from '../model/words.ts';
 
 export const containersMax = 2000;
 const gapsMax = 100;

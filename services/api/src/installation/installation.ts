@@ -5,14 +5,14 @@ import { NornError, messageOf } from '@norn/base';
 import { view } from '@norn/contracts';
 import type { CommandRecord, Host, TenantQueryParts } from '@norn/store';
 import { type Logger, createLogger } from '@norn/telemetry';
-import { ControlPlane } from '../adapters/control-plane.ts';
+import { ControlPlane } from '../model/control-plane.ts';
 import type { CommandsQuery } from '../http/bounds.ts';
-import { Telemetry } from '../ports/telemetry.port.ts';
-import type { ContainerRow } from '../alerts/attack-queries.ts';
-import { readAttack } from '../views/attack.ts';
-import { commandView } from '../views/command-view.ts';
+import { Telemetry } from '../model/telemetry.port.ts';
+import type { ContainerRow } from '../model/attack/attack.queries.ts';
+import { readAttack } from '../model/attack/attack.ts';
+import { commandView } from '../model/commands/command.view.ts';
 import { type Loss, containerOfFact, hostView, isPast, readFacts } from '../views/host-view.ts';
-import { containerView } from './container-view.ts';
+import { containerView } from '../model/containers/container.view.ts';
 import {
   type GapRow,
   type LossRow,

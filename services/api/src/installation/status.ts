@@ -4,11 +4,11 @@ import { Injectable } from '@nestjs/common';
 import { view } from '@norn/contracts';
 import { messageOf } from '@norn/base';
 import { type Logger, createLogger } from '@norn/telemetry';
-import { type AlertTotals, ControlPlane } from '../adapters/control-plane.ts';
-import { AlertViews } from '../alerts/alert-views.ts';
-import { Telemetry } from '../ports/telemetry.port.ts';
-import { readAttack } from '../views/attack.ts';
-import { counted, listed, sentenceCase, severityNumber } from '../views/words.ts';
+import { type AlertTotals, ControlPlane } from '../model/control-plane.ts';
+import { AlertViews } from '../model/attack/alert-views.ts';
+import { Telemetry } from '../model/telemetry.port.ts';
+import { readAttack } from '../model/attack/attack.ts';
+import { counted, listed, sentenceCase, severityNumber } from '../model/words.ts';
 import { Installation } from './installation.ts';
 import { type MinuteRow, eventsPerMinuteQuery } from './installation-queries.ts';
 

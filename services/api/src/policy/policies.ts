@@ -13,7 +13,7 @@ import {
 import { DataSource } from 'typeorm';
 import type { Principal } from '../access/principal.ts';
 import { wrongText } from './policy-trials.ts';
-import { SigningKey } from '../adapters/signing-key.ts';
+import { SigningKey } from '../model/signing-key.ts';
 
 /** What errors call the file that a request brought. */
 const FILE = 'policy.yml';

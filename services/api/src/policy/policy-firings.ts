@@ -3,7 +3,7 @@ import { messageOf } from '@norn/base';
 import { Injectable } from '@nestjs/common';
 import type { TenantQueryParts } from '@norn/store';
 import { createLogger } from '@norn/telemetry';
-import { Telemetry } from '../ports/telemetry.port.ts';
+import { Telemetry } from '../model/telemetry.port.ts';
 import type { Firings } from '../views/policy-rule-view.ts';
 
 const DAYS = 7;

@@ -4,7 +4,7 @@ import { messageOf } from '@norn/base';
 import { type RuleCostRow, ruleCosts, type TenantQueryParts } from '@norn/store';
 import { createLogger } from '@norn/telemetry';
 import { DataSource } from 'typeorm';
-import { Telemetry } from '../ports/telemetry.port.ts';
+import { Telemetry } from '../model/telemetry.port.ts';
 
 /** A mean of more than so many µs over 1,000 events is more than a rule is meant to cost. */
 const BUDGET_US = 500;

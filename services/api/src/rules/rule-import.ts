@@ -7,7 +7,7 @@ import { readEach } from '@norn/rules';
 import { type ImportedRuleState, importRules, importedRules, removeRule, setRuleState } from '@norn/store';
 import { DataSource } from 'typeorm';
 import type { Principal } from '../access/principal.ts';
-import { RulePack } from '../adapters/rule-pack.ts';
+import { RulePack } from '../model/rule-pack.ts';
 import type { RuleFiles } from '../http/bounds.ts';
 import { type Candidate, ImportRound } from './import-round.ts';
 import { extentOf } from './rule-extent.ts';

@@ -3,7 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { type AnyRule, type Rule, type RuleSet, coverageOf, isPartOf, readBrought } from '@norn/rules';
 import { type ImportedRule, importedRules } from '@norn/store';
 import { DataSource } from 'typeorm';
-import { RulePack } from '../adapters/rule-pack.ts';
+import { RulePack } from '../model/rule-pack.ts';
 import type { ShownRule } from '../views/rule-view.ts';
 import { type Extent, extentOf, together } from './rule-extent.ts';
 

@@ -2,9 +2,9 @@
 import { create } from '@bufbuild/protobuf';
 import { view } from '@norn/contracts';
 import { type Role, isolating, restoring } from '@norn/store';
-import { type Attack, type Place, filesDecided } from './attack.ts';
+import { type Attack, type Place, filesDecided } from '../model/attack/attack.ts';
 import type { RestoreScopes } from './restore-scopes.ts';
-import { baseName, counted, shortId } from './words.ts';
+import { baseName, counted, shortId } from '../model/words.ts';
 
 export type AlertAction =
   | 'restore'

@@ -3,7 +3,7 @@ import { type MessageInitShape, create } from '@bufbuild/protobuf';
 import { view } from '@norn/contracts';
 import type { ExceptionScope } from '@norn/rules';
 import type { RuleException } from '@norn/store';
-import { baseName, shortId, timeOf, timeOfDate } from './words.ts';
+import { baseName, shortId, timeOf, timeOfDate } from '../model/words.ts';
 
 const quoteLimits = { charactersMax: 80 } as const;
 

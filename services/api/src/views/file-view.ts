@@ -1,8 +1,8 @@
 // Files of an attack: what became of each.
 import { create } from '@bufbuild/protobuf';
 import { view } from '@norn/contracts';
-import type { ChangedRow, ConnectionRow, FileRow } from '../alerts/attack-queries.ts';
-import { baseName, timeOf } from './words.ts';
+import type { ChangedRow, ConnectionRow, FileRow } from '../model/attack/attack.queries.ts';
+import { baseName, timeOf } from '../model/words.ts';
 
 type Processes = ReadonlyMap<string, view.ProcessView>;
 

@@ -1,7 +1,7 @@
 // What a host made of the newest policy that it was sent.
 import { create } from '@bufbuild/protobuf';
 import { type event, policy, view } from '@norn/contracts';
-import { timeOf } from './words.ts';
+import { timeOf } from '../model/words.ts';
 
 const reasons: Readonly<Record<string, string>> = {
   bad_signature: 'its signature is not of the key that the host was given when it enrolled: enrol the host again',

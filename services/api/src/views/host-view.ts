@@ -4,8 +4,8 @@ import { event, podLabels, view } from '@norn/contracts';
 import type { Host } from '@norn/store';
 import { hostFigures } from './host-figures.ts';
 import { type NewestHostPolicy, hostPolicyView } from './host-policy-view.ts';
-import { ofPod, podView } from './pod-view.ts';
-import { counted, durationOf, listed, timeOf, timeOfDate } from './words.ts';
+import { ofPod, podView } from '../model/containers/pod.view.ts';
+import { counted, durationOf, listed, timeOf, timeOfDate } from '../model/words.ts';
 
 /** A host that said nothing for so long is silent; agents report every few seconds. */
 const silentAfterMs = 90_000;

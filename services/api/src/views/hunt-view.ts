@@ -13,7 +13,7 @@ import {
 } from '@norn/rules';
 import type { BucketRow, FoundRow, ImageRow } from '../hunts/hunt-queries.ts';
 import type { HuntWindow } from '../hunts/hunt-request.ts';
-import { timeOf } from './words.ts';
+import { timeOf } from '../model/words.ts';
 
 export interface HuntedRule {
   /** Its file without the ending; empty when it was given as text. */

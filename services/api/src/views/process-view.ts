@@ -2,10 +2,10 @@
 import { create } from '@bufbuild/protobuf';
 import { event, nobodyId, view } from '@norn/contracts';
 import { capabilityTexts } from '@norn/rules';
-import type { ActivityRow, EndRow, ProcessRow } from '../alerts/attack-queries.ts';
-import type { Lives } from '../alerts/process-lives.ts';
-import { type Attack } from './attack.ts';
-import { timeOf } from './words.ts';
+import type { ActivityRow, EndRow, ProcessRow } from '../model/attack/attack.queries.ts';
+import type { Lives } from '../model/attack/process-lives.ts';
+import { type Attack } from '../model/attack/attack.ts';
+import { timeOf } from '../model/words.ts';
 
 const flagWords: readonly (readonly [event.ImageFlag, string])[] = [
   [event.ImageFlag.UPPER_LAYER, 'upper-layer'],

@@ -4,7 +4,7 @@ import { finding } from '@norn/contracts';
 import type { PolicyResponse } from '@norn/response';
 import { AlertHandling } from '@norn/store';
 import { actionsOf } from './actions.ts';
-import { readAttack } from './attack.ts';
+import { readAttack } from '../model/attack/attack.ts';
 import { restoreScopes } from './restore-scopes.ts';
 
 const { FindingSource, Severity } = finding;

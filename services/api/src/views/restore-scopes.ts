@@ -2,8 +2,8 @@
 import { toHex } from '@norn/base';
 import type { view } from '@norn/contracts';
 import { findingsToRestore, type PolicyTable } from '@norn/response';
-import type { Attack } from './attack.ts';
-import { baseName, shortId } from './words.ts';
+import type { Attack } from '../model/attack/attack.ts';
+import { baseName, shortId } from '../model/words.ts';
 
 export interface RestoreScopes {
   /** Empty where no process of it is known. */

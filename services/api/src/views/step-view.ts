@@ -3,7 +3,7 @@ import { create } from '@bufbuild/protobuf';
 import { toHex } from '@norn/base';
 import { type finding, view } from '@norn/contracts';
 import { attackSteps, attackTechniqueName } from '@norn/rules';
-import { severityWord, timeOf } from './words.ts';
+import { severityWord, timeOf } from '../model/words.ts';
 
 export function stepViews(findings: readonly finding.Finding[]): view.AlertStep[] {
   return attackSteps(findings).map((step) =>

@@ -3,10 +3,10 @@ import { create } from '@bufbuild/protobuf';
 import { toHex } from '@norn/base';
 import { finding, view } from '@norn/contracts';
 import { isDenied, isOfPolicy } from '@norn/response';
-import type { ActivityRow } from '../alerts/attack-queries.ts';
-import type { Attack } from './attack.ts';
-import { deedOf } from './command-view.ts';
-import { baseName, counted, durationOf, sentenceCase, timeOf } from './words.ts';
+import type { ActivityRow } from '../model/attack/attack.queries.ts';
+import type { Attack } from '../model/attack/attack.ts';
+import { deedOf } from '../model/commands/command.view.ts';
+import { baseName, counted, durationOf, sentenceCase, timeOf } from '../model/words.ts';
 
 /** Entries shown; what is left out are process starts, latest first. */
 const entriesMax = 400;

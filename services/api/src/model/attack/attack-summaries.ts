@@ -6,9 +6,9 @@ import { Injectable } from '@nestjs/common';
 import { messageOf, toHex } from '@norn/base';
 import { type Logger, createLogger } from '@norn/telemetry';
 import { DataSource } from 'typeorm';
-import type { Attack } from '../views/attack.ts';
-import { isBlamed } from '../views/process-view.ts';
-import type { ProcessRow } from './attack-queries.ts';
+import type { Attack } from './attack.ts';
+import { isBlamed } from '../../views/process-view.ts';
+import type { ProcessRow } from './attack.queries.ts';
 import { type AttackSummary, AttackTelemetry, emptySummary } from './attack-telemetry.ts';
 import type { Living } from './process-lives.ts';
 

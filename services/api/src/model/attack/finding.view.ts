@@ -2,7 +2,7 @@
 import { create } from '@bufbuild/protobuf';
 import { toHex } from '@norn/base';
 import { finding, view } from '@norn/contracts';
-import { severityWord, timeOf } from './words.ts';
+import { severityWord, timeOf } from '../words.ts';
 
 const rungs = ['observed', 'observed', 'frozen', 'killed', 'killed-at-exec', 'denied'] as const;
 

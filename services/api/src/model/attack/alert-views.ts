@@ -1,11 +1,11 @@
 // Alerts as lists show them: each with where it happened, and what is known now of the processes that had no end when its summary was made.
 import { Injectable } from '@nestjs/common';
 import type { view } from '@norn/contracts';
-import { type Running, alertView, notRead } from '../views/alert-view.ts';
-import type { Attack } from '../views/attack.ts';
-import { processesMax } from './attack-queries.ts';
+import { type Running, alertView, notRead } from './alert.view.ts';
+import type { Attack } from './attack.ts';
+import { processesMax } from './attack.queries.ts';
 import { AttackSummaries, type Unended } from './attack-summaries.ts';
-import { Places } from './places.ts';
+import { AttackPlaces } from './attack-places.ts';
 import { type Lives, ProcessLives } from './process-lives.ts';
 
 /** Of a host's alerts on one page; of an alert that has no room, nothing is said. */
@@ -14,7 +14,7 @@ const askedMax = processesMax;
 @Injectable()
 export class AlertViews {
   constructor(
-    private readonly places: Places,
+    private readonly places: AttackPlaces,
     private readonly summaries: AttackSummaries,
     private readonly lives: ProcessLives,
   ) {}

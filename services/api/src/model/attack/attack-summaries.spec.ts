@@ -2,9 +2,9 @@ import { create } from '@bufbuild/protobuf';
 import { finding } from '@norn/contracts';
 import { AlertHandling } from '@norn/store';
 import type { DataSource } from 'typeorm';
-import type { Attack } from '../views/attack.ts';
+import type { Attack } from './attack.ts';
 import { AttackSummaries, type ShownSummary } from './attack-summaries.ts';
-import type { ProcessRow } from './attack-queries.ts';
+import type { ProcessRow } from './attack.queries.ts';
 import { type AttackTelemetry, emptySummary } from './attack-telemetry.ts';
 
 const attacker = new Uint8Array(16).fill(0xab);

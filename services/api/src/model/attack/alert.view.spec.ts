@@ -2,7 +2,7 @@ import { type MessageInitShape, create, toBinary } from '@bufbuild/protobuf';
 import { finding } from '@norn/contracts';
 import { AlertHandling } from '@norn/store';
 import { readAttack } from './attack.ts';
-import { alertView, nextOf, notRead, stateText, summaryOf } from './alert-view.ts';
+import { alertView, nextOf, notRead, stateText, summaryOf } from './alert.view.ts';
 
 const place = {
   hostName: 'node-3',

@@ -8,7 +8,7 @@ interface Line {
   readonly waiting: (() => void)[];
 }
 
-export class Turns {
+export class HuntTurns {
   private readonly lines = new Map<string, Line>();
 
   /** Runs `work` when it is the tenant's turn. Throws `hunts_exhausted` when too many wait, and whatever `signal` was aborted with. */

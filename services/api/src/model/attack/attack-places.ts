@@ -2,14 +2,14 @@
 import { Injectable } from '@nestjs/common';
 import { messageOf } from '@norn/base';
 import { type Logger, createLogger } from '@norn/telemetry';
-import { ControlPlane } from '../adapters/control-plane.ts';
-import { Telemetry } from '../ports/telemetry.port.ts';
-import type { Attack, Place } from '../views/attack.ts';
-import { podView } from '../views/pod-view.ts';
-import { type ContainerRow, containersByIdQuery } from './attack-queries.ts';
+import { ControlPlane } from '../control-plane.ts';
+import { Telemetry } from '../telemetry.port.ts';
+import type { Attack, Place } from './attack.ts';
+import { podView } from '../containers/pod.view.ts';
+import { type ContainerRow, containersByIdQuery } from './attack.queries.ts';
 
 @Injectable()
-export class Places {
+export class AttackPlaces {
   private readonly log: Logger = createLogger('api');
 
   constructor(

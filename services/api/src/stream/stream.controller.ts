@@ -7,9 +7,9 @@ import { type Logger, Metric, count, createLogger, observe } from '@norn/telemet
 import type { Request, Response } from 'express';
 import { Asking, type Principal } from '../access/principal.ts';
 import { Sessions } from '../access/sessions.ts';
-import { ControlPlane } from '../adapters/control-plane.ts';
-import { Changes } from '../ports/changes.port.ts';
-import { Route } from './route.ts';
+import { ControlPlane } from '../model/control-plane.ts';
+import { Changes } from './changes.port.ts';
+import { Route } from '../http/route.ts';
 
 const heartbeatMs = 15_000;
 /** A reader that takes nothing loses the stream, and connects again when it wakes. */

@@ -1,9 +1,9 @@
 // A stored container fact as people see it.
 import { create } from '@bufbuild/protobuf';
 import { view } from '@norn/contracts';
-import type { ContainerRow } from '../alerts/attack-queries.ts';
-import { ofPod, podView } from '../views/pod-view.ts';
-import { timeOf } from '../views/words.ts';
+import type { ContainerRow } from '../attack/attack.queries.ts';
+import { ofPod, podView } from './pod.view.ts';
+import { timeOf } from '../words.ts';
 
 export function containerView(row: ContainerRow, hostName: string, openAlerts: number): view.ContainerView {
   return create(view.ContainerViewSchema, {

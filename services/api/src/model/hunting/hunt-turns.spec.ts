@@ -1,4 +1,4 @@
-import { Turns, turnLimits } from './turns.ts';
+import { HuntTurns, turnLimits } from './hunt-turns.ts';
 
 /** Work that lasts until it is told to end. */
 function work(): { started: boolean; end: () => void; readonly run: () => Promise<string> } {
@@ -20,7 +20,7 @@ const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolv
 
 describe('the turns of hunts', () => {
   it('run a few of a tenant at once, the others in the order they came, and other tenants beside them', async () => {
-    const turns = new Turns();
+    const turns = new HuntTurns();
     const [all, other] = [Array.from({ length: 4 }, work), work()];
     const taken = all.map((one) => turns.take('one', one.run));
     const beside = turns.take('two', other.run);
@@ -35,7 +35,7 @@ describe('the turns of hunts', () => {
   });
 
   it('refuse what would wait too long, and go on when one is done', async () => {
-    const turns = new Turns();
+    const turns = new HuntTurns();
     const all = Array.from({ length: turnLimits.atOnce + turnLimits.waiting }, work);
     const taken = all.map((one) => turns.take('one', one.run));
     await expect(turns.take('one', work().run)).rejects.toMatchObject({ code: 'hunts_exhausted' });
@@ -47,7 +47,7 @@ describe('the turns of hunts', () => {
   });
 
   it('pass on when work fails, and skip who went away', async () => {
-    const turns = new Turns();
+    const turns = new HuntTurns();
     const gone = new AbortController();
     const [broken, skipped, last] = [Promise.withResolvers<string>(), work(), work()];
     const taken = [

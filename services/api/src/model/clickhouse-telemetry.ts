@@ -2,7 +2,7 @@
 import { NornError, messageOf } from '@norn/base';
 import { type ReaderConfig, type Reading, type TenantQueryParts, type TenantReader, createReader } from '@norn/store';
 import { type Logger, createLogger } from '@norn/telemetry';
-import { Telemetry } from '../ports/telemetry.port.ts';
+import { Telemetry } from './telemetry.port.ts';
 
 /** Tenants whose connections are kept; of more, the one that asked longest ago lets go of its own. */
 const readersMax = 64;

@@ -3,8 +3,8 @@
 import { Injectable } from '@nestjs/common';
 import { toHex } from '@norn/base';
 import type { TenantQueryParts } from '@norn/store';
-import { Telemetry } from '../ports/telemetry.port.ts';
-import type { Attack } from '../views/attack.ts';
+import { Telemetry } from '../telemetry.port.ts';
+import type { Attack } from './attack.ts';
 import {
   type ActivityRow,
   type AttackWindow,
@@ -24,7 +24,7 @@ import {
   processesMax,
   processesQuery,
   relativesQuery,
-} from './attack-queries.ts';
+} from './attack.queries.ts';
 
 /** The story begins a little before the first act and goes on after the last word about it. */
 const beforeUs = 10 * 60 * 1_000_000;

@@ -3,9 +3,9 @@
 import { Injectable } from '@nestjs/common';
 import { messageOf } from '@norn/base';
 import { type Logger, createLogger } from '@norn/telemetry';
-import { ControlPlane } from '../adapters/control-plane.ts';
-import { Telemetry } from '../ports/telemetry.port.ts';
-import { lifecycleOf } from '../views/host-view.ts';
+import { ControlPlane } from '../control-plane.ts';
+import { Telemetry } from '../telemetry.port.ts';
+import { lifecycleOf } from '../../views/host-view.ts';
 import {
   type ContainerRow,
   type EndRow,
@@ -14,7 +14,7 @@ import {
   agentStartQuery,
   endsQuery,
   sightingsQuery,
-} from './attack-queries.ts';
+} from './attack.queries.ts';
 
 export interface Lives {
   /** By uid. */

@@ -3,7 +3,7 @@ import { create } from '@bufbuild/protobuf';
 import { view } from '@norn/contracts';
 import type { CommandRecord } from '@norn/store';
 import { countsOf, outcomeOf, resultOf } from './restore-outcome.ts';
-import { sentenceCase, shortId, timeOfDate } from './words.ts';
+import { sentenceCase, shortId, timeOfDate } from '../words.ts';
 
 const verbs: Readonly<Record<string, string>> = {
   kill: 'kill the attack',

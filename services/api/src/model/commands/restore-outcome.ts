@@ -2,7 +2,7 @@
 import { create } from '@bufbuild/protobuf';
 import { view } from '@norn/contracts';
 import { type CommandRecord, restoring } from '@norn/store';
-import { counted, waiting } from './words.ts';
+import { counted, waiting } from '../words.ts';
 
 type Command = Pick<
   CommandRecord,

@@ -3,7 +3,7 @@ import { NornError, messageOf } from '@norn/base';
 import { CHANGES_CHANNEL, type ControlStoreConfig, type Listener, listenTo, parseChange } from '@norn/store';
 import { type Logger, createLogger } from '@norn/telemetry';
 import { limits } from '../http/bounds.ts';
-import { type ChangeListener, Changes } from '../ports/changes.port.ts';
+import { type ChangeListener, Changes } from './changes.port.ts';
 
 export class PostgresChanges extends Changes {
   private readonly listeners = new Map<string, Set<ChangeListener>>();

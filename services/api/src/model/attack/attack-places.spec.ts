@@ -1,10 +1,10 @@
 // Where an alert happened, by name.
 import { create } from '@bufbuild/protobuf';
 import { finding } from '@norn/contracts';
-import type { ControlPlane } from '../adapters/control-plane.ts';
-import { Telemetry } from '../ports/telemetry.port.ts';
-import type { Attack } from '../views/attack.ts';
-import { Places } from './places.ts';
+import type { ControlPlane } from '../control-plane.ts';
+import { Telemetry } from '../telemetry.port.ts';
+import type { Attack } from './attack.ts';
+import { AttackPlaces } from './attack-places.ts';
 
 /** A fake of the control plane: two hosts have names. */
 const control = {
@@ -36,7 +36,7 @@ const attack = (hostIds: string[]): Attack =>
 
 describe('the place of an alert', () => {
   const placeOf = async (hostIds: string[]) => {
-    const places = new Places(control, new NothingStored());
+    const places = new AttackPlaces(control, new NothingStored());
     return (await places.of('default', [attack(hostIds)]))(attack(hostIds));
   };
 

@@ -3,12 +3,13 @@ import type { LogLevel } from '@nestjs/common';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { NestFactory } from '@nestjs/core';
 import { json } from 'express';
+import { tenantOf } from './access/principal.ts';
 import { ApiModule, type ApiParts } from './api.module.ts';
 import { compressedJson } from './http/compressed-json.ts';
 import { limits } from './http/bounds.ts';
 import { securityHeaders } from './http/headers.ts';
 import { traceRequest } from './http/request-span.ts';
-import { huntLimits } from './hunts/hunt-request.ts';
+import { huntLimits } from './hunts/hunts.request.ts';
 
 const nestOptions = { logger: ['error', 'warn'] as LogLevel[], bodyParser: false };
 
@@ -19,7 +20,7 @@ export async function createApp(parts: ApiParts): Promise<NestExpressApplication
   const { publicUrl } = parts.config.settings;
   app.disable('x-powered-by');
   app.set('query parser', 'simple');
-  app.use(traceRequest);
+  app.use(traceRequest(tenantOf));
   app.use(securityHeaders(publicUrl.startsWith('https:')));
   app.use(compressedJson);
   // Rules are larger than anything else that is sent here; what is parsed once is not parsed again.

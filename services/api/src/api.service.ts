@@ -10,7 +10,7 @@ import { ConsoleFiles } from './http/console-files.ts';
 import { PostgresChanges } from './stream/postgres-changes.ts';
 import { ApiConfig, apiConfig } from './api.config.ts';
 import { createApp } from './api.pipeline.ts';
-import { ApiHealth } from './installation/api-health.ts';
+import { ApiHealth } from './status/api-health.ts';
 
 /** Requests in hand get so long when the API closes. */
 const closeGraceMs = 3_000;

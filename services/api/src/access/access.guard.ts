@@ -4,7 +4,7 @@ import { Reflector } from '@nestjs/core';
 import { NornError } from '@norn/base';
 import type { Request } from 'express';
 import { ROUTE_FACTS, type RouteFacts } from '../http/route.ts';
-import { roleReaches } from '../views/actions.ts';
+import { roleReaches } from './roles.ts';
 import { type Principal, rememberPrincipal } from './principal.ts';
 import { Sessions, sessionCookie } from './sessions.ts';
 

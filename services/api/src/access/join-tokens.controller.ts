@@ -1,7 +1,8 @@
 // Secrets that let new hosts in.
 import { Body, Controller, Post } from '@nestjs/common';
 import { view } from '@norn/contracts';
-import { type JoinTokenBody, Parsed, joinTokenBody } from '../http/bounds.ts';
+import { Parsed } from '../http/bounds.ts';
+import { type JoinTokenBody, joinTokenBody } from './access.request.ts';
 import { Route, emit } from '../http/route.ts';
 import { Invitations } from './invitations.ts';
 import { Asking, type Principal } from './principal.ts';

@@ -2,37 +2,36 @@
 import { Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { view } from '@norn/contracts';
 import { Asking, type Principal } from '../access/principal.ts';
+import { Parsed, alertId } from '../http/bounds.ts';
 import {
   type AlertsQuery,
   type ConflictsQuery,
-  Parsed,
-  alertId,
   alertsQuery,
   conflictsQuery,
   type DetailQuery,
   type FilesQuery,
   detailQuery,
   filesQuery,
-} from '../http/bounds.ts';
+} from './alerts.request.ts';
 import { Route, emit } from '../http/route.ts';
-import { AlertActions } from './alert-actions.ts';
-import { AlertDetails } from './alert-detail.ts';
-import { AlertLists } from './alert-list.ts';
+import { AlertActionsService } from './alert-actions.service.ts';
+import { AlertDetailService } from './alert-detail.service.ts';
+import { AlertsService } from './alerts.service.ts';
 
 const idInPath = new Parsed(alertId);
 
 @Controller('api/v1/alerts')
 export class AlertsController {
   constructor(
-    private readonly lists: AlertLists,
-    private readonly details: AlertDetails,
-    private readonly actions: AlertActions,
+    private readonly service: AlertsService,
+    private readonly details: AlertDetailService,
+    private readonly actions: AlertActionsService,
   ) {}
 
   @Get()
   @Route({ summary: 'Alerts, newest first', access: 'viewer', answers: view.AlertListSchema, query: alertsQuery })
   async list(@Asking() asking: Principal, @Query(new Parsed(alertsQuery)) query: AlertsQuery): Promise<object> {
-    return emit(view.AlertListSchema, await this.lists.page(asking.tenantId, query));
+    return emit(view.AlertListSchema, await this.service.page(asking.tenantId, query));
   }
 
   @Get(':id')
@@ -62,7 +61,7 @@ export class AlertsController {
     @Param('id', idInPath) id: string,
     @Query(new Parsed(filesQuery)) { offset }: FilesQuery,
   ): Promise<object> {
-    return emit(view.FileListSchema, await this.details.moreFiles(asking.tenantId, id, offset));
+    return emit(view.FileListSchema, await this.details.files(asking.tenantId, id, offset));
   }
 
   @Post(':id/kill')
@@ -73,7 +72,7 @@ export class AlertsController {
     status: 201,
   })
   async kill(@Asking() asking: Principal, @Param('id', idInPath) id: string): Promise<object> {
-    const running = await this.details.stillRunning(asking.tenantId, id);
+    const running = await this.service.stillRunning(asking.tenantId, id);
     return emit(view.CommandViewSchema, await this.actions.request(asking, id, 'kill', { running }));
   }
 
@@ -197,6 +196,6 @@ export class AlertsController {
   @Route({ summary: 'Takes the alert off the list of what is open', access: 'analyst', answers: view.AlertViewSchema })
   async archive(@Asking() asking: Principal, @Param('id', idInPath) id: string): Promise<object> {
     await this.actions.archive(asking, id);
-    return emit(view.AlertViewSchema, await this.details.view(asking.tenantId, id));
+    return emit(view.AlertViewSchema, await this.service.one(asking.tenantId, id));
   }
 }

@@ -3,15 +3,8 @@ import { Injectable } from '@nestjs/common';
 import { messageOf } from '@norn/base';
 import { createLogger } from '@norn/telemetry';
 import { Telemetry } from '../model/telemetry.port.ts';
-import type { ExceptionUse } from '../views/exception-view.ts';
-
-const EXCEPTIONS_MAX = 5_000;
-
-interface UseRow {
-  id: string;
-  used: number | string;
-  lastUs: number | string;
-}
+import { type UseRow, usesQuery } from './exceptions.queries.ts';
+import type { ExceptionUse } from './exceptions.view.ts';
 
 @Injectable()
 export class ExceptionUses {
@@ -22,13 +15,7 @@ export class ExceptionUses {
   /** By exception. Empty when stored findings can not be read: exceptions are listed all the same. */
   async of(tenantId: string): Promise<ReadonlyMap<string, ExceptionUse>> {
     try {
-      const rows = await this.telemetry.rows<UseRow>(tenantId, {
-        select: ['excepted_by AS id, uniqExact(findings.id) AS used', 'toUnixTimestamp64Micro(max(time)) AS lastUs'],
-        from: 'findings',
-        where: ["excepted_by != ''"],
-        groupBy: ['excepted_by'],
-        limit: EXCEPTIONS_MAX,
-      });
+      const rows = await this.telemetry.rows<UseRow>(tenantId, usesQuery());
       return new Map(rows.map(({ id, used, lastUs }) => [id, { used: Number(used), lastUs: Number(lastUs) }]));
     } catch (error) {
       this.log.warn({ error: messageOf(error) }, 'uses of exceptions could not be counted');

@@ -3,13 +3,14 @@ import { Body, Controller, Delete, Get, HttpCode, Param, Post, Query } from '@ne
 import { view } from '@norn/contracts';
 import { type ExceptionDraft, exceptionDraft, triedException } from '@norn/rules';
 import { Asking, type Principal } from '../access/principal.ts';
-import { Parsed, type PreviewQuery, alertId, exceptionId, findingId, previewQuery } from '../http/bounds.ts';
+import { Parsed, alertId } from '../http/bounds.ts';
+import { type PreviewQuery, exceptionId, findingId, previewQuery } from './exceptions.request.ts';
 import { Route, emit } from '../http/route.ts';
-import { Exceptions } from './exceptions.ts';
+import { ExceptionsService } from './exceptions.service.ts';
 
 @Controller('api/v1')
 export class ExceptionsController {
-  constructor(private readonly exceptions: Exceptions) {}
+  constructor(private readonly exceptions: ExceptionsService) {}
 
   @Get('exceptions')
   @Route({ summary: 'Exceptions to rules, newest first', access: 'viewer', answers: view.ExceptionListSchema })

@@ -2,13 +2,14 @@
 import { Controller, Get, Query } from '@nestjs/common';
 import { view } from '@norn/contracts';
 import { Asking, type Principal } from '../access/principal.ts';
-import { type FindingsQuery, Parsed, findingsQuery } from '../http/bounds.ts';
+import { Parsed } from '../http/bounds.ts';
+import { type FindingsQuery, findingsQuery } from './findings.request.ts';
 import { Route, emit } from '../http/route.ts';
-import { FindingLists } from './finding-list.ts';
+import { FindingsService } from './findings.service.ts';
 
 @Controller('api/v1/findings')
 export class FindingsController {
-  constructor(private readonly findings: FindingLists) {}
+  constructor(private readonly findings: FindingsService) {}
 
   @Get()
   @Route({

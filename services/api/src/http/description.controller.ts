@@ -1,10 +1,7 @@
-// What the API says of itself: its description for machines, and how it is.
-import { Controller, Get, Res } from '@nestjs/common';
+// What the API says of itself: its description for machines.
+import { Controller, Get } from '@nestjs/common';
 import { METHOD_METADATA, PATH_METADATA } from '@nestjs/common/constants.js';
 import { DiscoveryService, MetadataScanner, Reflector } from '@nestjs/core';
-import { SkipThrottle } from '@nestjs/throttler';
-import type { Response } from 'express';
-import { ApiHealth } from '../installation/api-health.ts';
 import { type DescribedRoute, openApi } from './openapi.ts';
 import { ROUTE_FACTS, Route, type RouteFacts } from './route.ts';
 
@@ -14,22 +11,12 @@ export class DescriptionController {
     private readonly discovery: DiscoveryService,
     private readonly scanner: MetadataScanner,
     private readonly reflector: Reflector,
-    private readonly health: ApiHealth,
   ) {}
 
   @Get('api/v1/openapi.json')
   @Route({ summary: 'This description', access: 'public', contentType: 'application/json' })
   description(): object {
     return openApi(this.routes());
-  }
-
-  @Get('healthz')
-  @SkipThrottle()
-  @Route({ summary: 'How the API is', access: 'public', contentType: 'application/json' })
-  async healthz(@Res({ passthrough: true }) response: Response): Promise<object> {
-    const report = await this.health.report();
-    response.status(report.healthy ? 200 : 503);
-    return report;
   }
 
   /** Every route of every controller that says what it is. */

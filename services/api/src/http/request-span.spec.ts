@@ -19,7 +19,10 @@ const slow = { asked: Promise.withResolvers<unknown>(), left: Promise.withResolv
 beforeEach(async () => {
   telemetry = startTelemetry({ serviceName: 'api', traceFile: file });
   const app = express();
-  app.use(traceRequest, json());
+  app.use(
+    traceRequest(() => undefined),
+    json(),
+  );
   app.post('/things/:id', async (_request, response) => {
     await sleep(1);
     response.json({ traceparent: currentTraceparent() });

@@ -2,15 +2,17 @@
 // one-time token, is nowhere. A caller's W3C trace context is continued.
 import { type OpenSpan, SpanAttribute, SpanKind, beginTrace } from '@norn/telemetry';
 import type { NextFunction, Request, Response } from 'express';
-import { tenantOf } from '../access/principal.ts';
 
 const knownMethods = new Set(['CONNECT', 'DELETE', 'GET', 'HEAD', 'OPTIONS', 'PATCH', 'POST', 'PUT', 'TRACE']);
 /** What OpenTelemetry calls every other method. */
 const otherMethod = '_OTHER';
 const pathCharactersMax = 256;
 
+/** Undefined until it is known who asks. */
+export type TenantOf = (request: Request) => string | undefined;
+
 /** The span ends with the answer, or when the caller goes away before. */
-export function traceRequest(request: Request, response: Response, next: NextFunction): void {
+export const traceRequest = (tenantOf: TenantOf) => (request: Request, response: Response, next: NextFunction) => {
   const method = knownMethods.has(request.method) ? request.method : otherMethod;
   const attributes = {
     [SpanAttribute.HttpMethod]: method,
@@ -25,21 +27,25 @@ export function traceRequest(request: Request, response: Response, next: NextFun
     return;
   }
   response.once('close', () => {
-    describe(span, { request, response, method });
+    describe(span, { request, response, method, tenant: tenantOf(request) });
   });
   span.within(next);
-}
+};
 
 function describe(
   span: OpenSpan,
-  { request, response, method }: { request: Request; response: Response; method: string },
+  {
+    request,
+    response,
+    method,
+    tenant,
+  }: { request: Request; response: Response; method: string; tenant: string | undefined },
 ): void {
   const route = routeOf(request);
   if (route !== undefined) {
     span.rename(nameOf(method, route));
     span.set({ [SpanAttribute.HttpRoute]: route });
   }
-  const tenant = tenantOf(request);
   if (tenant !== undefined) span.set({ [SpanAttribute.Tenant]: tenant });
   if (response.headersSent) span.set({ [SpanAttribute.HttpStatus]: response.statusCode });
   const failure = failureOf(response);

@@ -10,9 +10,10 @@ import {
 } from '@norn/rules';
 import type { TenantQueryParts } from '@norn/store';
 import type { view } from '@norn/contracts';
-import { type Found, type SeenAgain, eventView, seenAgain } from '../views/hunt-view.ts';
-import { type FoundRow, type ImageRow, firstFoundQuery, imagesQuery } from './hunt-queries.ts';
-import { type HuntWindow, huntLimits } from './hunt-request.ts';
+import { type Found, type SeenAgain, eventView, seenAgain } from './hunts.view.ts';
+import { type FoundRow, type ImageRow, firstFoundQuery, imagesQuery } from './hunts.queries.ts';
+import type { HuntWindow } from '../model/hunting/hunting.queries.ts';
+import { huntLimits } from './hunts.request.ts';
 
 export type Read = <Row>(query: TenantQueryParts) => Promise<Row[]>;
 

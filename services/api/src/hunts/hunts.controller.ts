@@ -7,12 +7,12 @@ import { Parsed } from '../http/bounds.ts';
 import { Lines, whenGone } from '../http/lines.ts';
 import { problemOf } from '../http/problem.ts';
 import { Route, emit } from '../http/route.ts';
-import { type HuntBody, huntBody } from './hunt-request.ts';
-import { Hunts } from './hunts.ts';
+import { type HuntBody, huntBody } from './hunts.request.ts';
+import { HuntsService } from './hunts.service.ts';
 
 @Controller('api/v1/hunts')
 export class HuntsController {
-  constructor(private readonly hunts: Hunts) {}
+  constructor(private readonly hunts: HuntsService) {}
 
   @Get('rules')
   @Route({ summary: 'Rules of the pack, to hunt for by name', access: 'viewer', answers: view.HuntRuleListSchema })

@@ -1,7 +1,6 @@
 // Stored events out of ClickHouse: one reader a tenant, so that the tenant stands in every query and in the header that row policies read.
 import { NornError, messageOf } from '@norn/base';
 import { type ReaderConfig, type Reading, type TenantQueryParts, type TenantReader, createReader } from '@norn/store';
-import { type Logger, createLogger } from '@norn/telemetry';
 import { Telemetry } from './telemetry.port.ts';
 
 /** Tenants whose connections are kept; of more, the one that asked longest ago lets go of its own. */
@@ -9,7 +8,6 @@ const readersMax = 64;
 
 export class ClickHouseTelemetry extends Telemetry {
   private readonly readers = new Map<string, TenantReader>();
-  private readonly log: Logger = createLogger('api');
 
   constructor(private readonly config: ReaderConfig) {
     super();

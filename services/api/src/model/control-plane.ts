@@ -1,5 +1,6 @@
 // What the API reads of the control plane. Every query names the tenant.
 import { Injectable } from '@nestjs/common';
+import { NornError } from '@norn/base';
 import {
   AlertHandling,
   type AlertState,
@@ -10,6 +11,7 @@ import {
   protectionsOf,
 } from '@norn/store';
 import { DataSource, In, type SelectQueryBuilder } from 'typeorm';
+import { type Attack, readAttack } from './attack/attack.ts';
 
 export interface AlertFilter {
   readonly states?: readonly AlertState[] | undefined;
@@ -66,6 +68,13 @@ export class ControlPlane {
 
   alert(tenantId: string, id: string): Promise<AlertHandling | null> {
     return this.database.manager.findOneBy(AlertHandling, { tenantId, id });
+  }
+
+  /** Throws `alert_unknown` when the tenant has no such alert. */
+  async attack(tenantId: string, id: string): Promise<Attack> {
+    const handling = await this.alert(tenantId, id);
+    if (handling === null) throw new NornError('alert_unknown', `There is no alert ${id} in your tenant`);
+    return readAttack(handling);
   }
 
   alertsById(tenantId: string, ids: readonly string[]): Promise<AlertHandling[]> {

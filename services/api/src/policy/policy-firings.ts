@@ -1,19 +1,10 @@
 // How often the rules of a policy fired in the last days.
 import { messageOf } from '@norn/base';
 import { Injectable } from '@nestjs/common';
-import type { TenantQueryParts } from '@norn/store';
 import { createLogger } from '@norn/telemetry';
 import { Telemetry } from '../model/telemetry.port.ts';
-import type { Firings } from '../views/policy-rule-view.ts';
-
-const DAYS = 7;
-const RULES_MAX = 1_000;
-
-interface FiringRow {
-  readonly rule: string;
-  readonly fired: number | string;
-  readonly denied: number | string;
-}
+import { type FiringRow, firingsQuery } from './policy.queries.ts';
+import type { Firings } from './policy-rules.view.ts';
 
 @Injectable()
 export class PolicyFirings {
@@ -31,20 +22,4 @@ export class PolicyFirings {
       return undefined;
     }
   }
-}
-
-/** Hosts tell of what they denied as reflexes do. */
-function firingsQuery(prefix: string): TenantQueryParts {
-  return {
-    select: [
-      'substring(rule_id, length({prefix:String}) + 1) AS rule',
-      "uniqExact(id) AS fired, uniqExactIf(id, source = 'reflex') AS denied",
-    ],
-    from: 'findings',
-    where: ['time >= now64() - toIntervalDay({days:UInt32})', 'startsWith(rule_id, {prefix:String})'],
-    parameters: { prefix, days: DAYS },
-    groupBy: ['rule'],
-    orderBy: ['rule'],
-    limit: RULES_MAX,
-  };
 }

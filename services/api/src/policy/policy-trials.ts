@@ -7,9 +7,9 @@ import { type Policy, type WrongDecision, detectionsOf, parsePolicy, testPolicy 
 import { policyInForce } from '@norn/store';
 import { DataSource } from 'typeorm';
 import type { Principal } from '../access/principal.ts';
-import { Hunts } from '../hunts/hunts.ts';
-import { policySummary } from '../views/policy-view.ts';
-import { policyRuleViews } from '../views/policy-rule-view.ts';
+import { HuntReader } from '../model/hunting/hunt-reader.ts';
+import { policySummary } from './policy.view.ts';
+import { policyRuleViews } from './policy-rules.view.ts';
 
 const DAY_MS = 24 * 3_600_000;
 /** Rules that are looked for, each a question to the store, and for how long in all, ms. */
@@ -20,7 +20,7 @@ const SEARCH_MS = 20_000;
 export class PolicyTrials {
   constructor(
     private readonly database: DataSource,
-    private readonly hunts: Hunts,
+    private readonly hunts: HuntReader,
   ) {}
 
   /** Throws `policy_invalid`. */
@@ -57,7 +57,7 @@ export class PolicyTrials {
         break;
       }
       try {
-        const events = await this.hunts.count(asking, detectionsOf(rule, policy), window, signal);
+        const events = await this.hunts.count(asking.tenantId, detectionsOf(rule, policy), window, signal);
         dryRun.push({ rule: rule.name, action: rule.action, events, actionNow: now.get(rule.name) ?? '' });
       } catch (error) {
         unsearched.push(`${rule.name}: ${messageOf(error)}`);

@@ -1,15 +1,15 @@
 // What rules did in the last hour: what they cost, as the stage that judges wrote it down, and what they found of the tenant.
 import { Injectable } from '@nestjs/common';
 import { messageOf } from '@norn/base';
-import { type RuleCostRow, ruleCosts, type TenantQueryParts } from '@norn/store';
+import { type RuleCostRow, ruleCosts } from '@norn/store';
 import { createLogger } from '@norn/telemetry';
 import { DataSource } from 'typeorm';
 import { Telemetry } from '../model/telemetry.port.ts';
+import { type FoundRow, foundQuery } from './rules.queries.ts';
 
 /** A mean of more than so many µs over 1,000 events is more than a rule is meant to cost. */
 const BUDGET_US = 500;
 const HOUR_MS = 3_600_000;
-const RULES_MAX = 10_000;
 
 export interface RuleFigures {
   /** Mean over the events it was asked about; 0 when it was not looked at. */
@@ -17,11 +17,6 @@ export interface RuleFigures {
   isOverBudget(us: number): boolean;
   findingsOf(ruleId: string): number;
   readonly findingsUnavailable: boolean;
-}
-
-interface FoundRow {
-  ruleId: string;
-  findings: number | string;
 }
 
 @Injectable()
@@ -56,17 +51,6 @@ export class RuleFigureReader {
       return undefined;
     }
   }
-}
-
-function foundQuery(sinceMs: number): TenantQueryParts {
-  return {
-    select: ['rule_id AS ruleId, uniqExact(id) AS findings'],
-    from: 'findings',
-    where: ['time >= fromUnixTimestamp64Micro({since:Int64})'],
-    parameters: { since: sinceMs * 1000 },
-    groupBy: ['rule_id'],
-    limit: RULES_MAX,
-  };
 }
 
 /** Nanoseconds an event are microseconds for a thousand. */

@@ -4,7 +4,7 @@ import { type AnyRule, type Rule, type RuleSet, coverageOf, isPartOf, readBrough
 import { type ImportedRule, importedRules } from '@norn/store';
 import { DataSource } from 'typeorm';
 import { RulePack } from '../model/rule-pack.ts';
-import type { ShownRule } from '../views/rule-view.ts';
+import type { ShownRule } from './rules.view.ts';
 import { type Extent, extentOf, together } from './rule-extent.ts';
 
 /** Texts of rules whose coverage is remembered. */

@@ -2,20 +2,14 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Post } from '@nestjs/common';
 import { view } from '@norn/contracts';
 import { Asking, type Principal } from '../access/principal.ts';
-import { Parsed, type RuleFiles, type RuleState, ruleFiles, ruleId, ruleState } from '../http/bounds.ts';
+import { Parsed } from '../http/bounds.ts';
+import { type RuleFiles, type RuleState, ruleFiles, ruleId, ruleState } from './rules.request.ts';
 import { Route, emit } from '../http/route.ts';
-import { ruleList } from '../views/rule-view.ts';
-import { RuleFigureReader } from './rule-figures.ts';
-import { RuleImports } from './rule-import.ts';
-import { RuleShelf } from './rule-shelf.ts';
+import { RulesService } from './rules.service.ts';
 
 @Controller('api/v1/rules')
 export class RulesController {
-  constructor(
-    private readonly shelf: RuleShelf,
-    private readonly imports: RuleImports,
-    private readonly figures: RuleFigureReader,
-  ) {}
+  constructor(private readonly service: RulesService) {}
 
   @Get()
   @Route({
@@ -24,8 +18,7 @@ export class RulesController {
     answers: view.RuleListSchema,
   })
   async list(@Asking() { tenantId }: Principal): Promise<object> {
-    const [rules, figures] = await Promise.all([this.shelf.rulesOf(tenantId), this.figures.of(tenantId)]);
-    return emit(view.RuleListSchema, ruleList(rules, figures));
+    return emit(view.RuleListSchema, await this.service.list(tenantId));
   }
 
   @Post('import')
@@ -36,7 +29,7 @@ export class RulesController {
     status: 201,
   })
   async import(@Asking() asking: Principal, @Body(new Parsed(ruleFiles, 'let be')) files: RuleFiles): Promise<object> {
-    return emit(view.RuleImportViewSchema, await this.imports.take(asking, files));
+    return emit(view.RuleImportViewSchema, await this.service.take(asking, files));
   }
 
   @Post(':id/state')
@@ -51,7 +44,7 @@ export class RulesController {
     @Param('id', new Parsed(ruleId)) id: string,
     @Body(new Parsed(ruleState)) { state }: RuleState,
   ): Promise<object> {
-    await this.imports.setState(asking, id, state);
+    await this.service.setState(asking, id, state);
     return this.list(asking);
   }
 
@@ -62,7 +55,7 @@ export class RulesController {
     answers: view.RuleListSchema,
   })
   async remove(@Asking() asking: Principal, @Param('id', new Parsed(ruleId)) id: string): Promise<object> {
-    await this.imports.remove(asking, id);
+    await this.service.remove(asking, id);
     return this.list(asking);
   }
 }

@@ -1,38 +1,14 @@
-// Server-sent events: what changed, by kind and id; the reader asks for the rest. One comment every 15 s keeps the way open.
+// Server-sent events: what changed, by kind and id; the reader asks for the rest.
 import { Controller, Get, Req, Res } from '@nestjs/common';
 import { SkipThrottle } from '@nestjs/throttler';
-import { messageOf } from '@norn/base';
-import type { Change } from '@norn/store';
-import { type Logger, Metric, count, createLogger, observe } from '@norn/telemetry';
 import type { Request, Response } from 'express';
 import { Asking, type Principal } from '../access/principal.ts';
-import { Sessions } from '../access/sessions.ts';
-import { ControlPlane } from '../model/control-plane.ts';
-import { Changes } from './changes.port.ts';
 import { Route } from '../http/route.ts';
-
-const heartbeatMs = 15_000;
-/** A reader that takes nothing loses the stream, and connects again when it wakes. */
-const unsentBytesMax = 256 * 1024;
-
-interface Described {
-  readonly id: string;
-  readonly version?: number;
-}
+import { StreamService } from './stream.service.ts';
 
 @Controller('api/v1/stream')
 export class StreamController {
-  private readonly log: Logger = createLogger('api');
-  private readonly open = new Set<Response>();
-  /** A change is described once, however many listen to it. */
-  private readonly describing = new Map<string, Promise<Described>>();
-  private readonly forgetGauge = observe(Metric.ApiStreams, () => this.open.size);
-
-  constructor(
-    private readonly changes: Changes,
-    private readonly control: ControlPlane,
-    private readonly sessions: Sessions,
-  ) {}
+  constructor(private readonly service: StreamService) {}
 
   @Get()
   @SkipThrottle()
@@ -42,75 +18,6 @@ export class StreamController {
     contentType: 'text/event-stream',
   })
   stream(@Asking() asking: Principal, @Req() request: Request, @Res() response: Response): void {
-    const unsubscribe = this.changes.subscribe(asking.tenantId, (change) => {
-      this.tell(asking.tenantId, change, response);
-    });
-    response.writeHead(200, {
-      'Content-Type': 'text/event-stream',
-      'Cache-Control': 'no-store',
-      'X-Accel-Buffering': 'no',
-    });
-    response.write('retry: 2000\n: connected\n\n');
-    this.open.add(response);
-    const heartbeat = setInterval(() => {
-      void this.beat(asking, response);
-    }, heartbeatMs);
-    request.on('close', () => {
-      clearInterval(heartbeat);
-      unsubscribe();
-      this.open.delete(response);
-    });
-  }
-
-  /** Ends every stream, so that the server can close. */
-  onModuleDestroy(): void {
-    this.forgetGauge();
-    for (const response of this.open) response.end();
-  }
-
-  private tell(tenantId: string, change: Change | 'missed', response: Response): void {
-    if (change === 'missed') {
-      response.write('event: missed\ndata: {}\n\n');
-      return;
-    }
-    this.describe(tenantId, change).then(
-      (data) => {
-        if (response.writableLength > unsentBytesMax) this.cut(response);
-        else response.write(`event: ${change.kind}\ndata: ${JSON.stringify(data)}\n\n`);
-      },
-      (error: unknown) => {
-        this.log.warn({ error: messageOf(error) }, 'a change could not be told');
-      },
-    );
-  }
-
-  private cut(response: Response): void {
-    count(Metric.ApiStreamsCut);
-    response.destroy();
-  }
-
-  private describe(tenantId: string, change: Change): Promise<Described> {
-    const key = `${tenantId} ${change.kind} ${change.id}`;
-    const known = this.describing.get(key);
-    if (known !== undefined) return known;
-    const described = this.look(tenantId, change).finally(() => this.describing.delete(key));
-    this.describing.set(key, described);
-    return described;
-  }
-
-  private async look(tenantId: string, { kind, id }: Change): Promise<Described> {
-    if (kind !== 'alert') return { id };
-    const alert = await this.control.alert(tenantId, id);
-    return alert === null ? { id } : { id, version: alert.version };
-  }
-
-  /** A session that ended meanwhile ends its stream as well. */
-  private async beat({ kind, token }: Principal, response: Response): Promise<void> {
-    try {
-      if ((await this.sessions.principalFor(kind, token)) === null) response.end();
-      else response.write(': heartbeat\n\n');
-    } catch (error) {
-      this.log.warn({ error: messageOf(error) }, 'a session could not be checked; its stream stays');
-    }
+    this.service.open(asking, request, response);
   }
 }

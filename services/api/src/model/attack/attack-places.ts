@@ -6,7 +6,7 @@ import { ControlPlane } from '../control-plane.ts';
 import { Telemetry } from '../telemetry.port.ts';
 import type { Attack, Place } from './attack.ts';
 import { podView } from '../containers/pod.view.ts';
-import { type ContainerRow, containersByIdQuery } from './attack.queries.ts';
+import { type ContainerRow, containersByIdQuery } from '../containers/container.queries.ts';
 
 @Injectable()
 export class AttackPlaces {

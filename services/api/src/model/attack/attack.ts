@@ -74,6 +74,14 @@ function scopesOf(alert: finding.Alert): string[] {
   return [...new Set(scopes.filter(({ length }) => length === 16).map(toHex))];
 }
 
+/** `scopes`: roots of what is blamed. */
+export function isBlamed(
+  { uid, ancestors }: { readonly uid: string; readonly ancestors: readonly string[] },
+  scopes: ReadonlySet<string>,
+): boolean {
+  return scopes.has(uid) || ancestors.some((ancestor) => scopes.has(ancestor));
+}
+
 /** Files of the attack whose verdict is known. */
 export function filesDecided({
   filesRestored,

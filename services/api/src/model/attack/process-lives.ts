@@ -5,9 +5,9 @@ import { messageOf } from '@norn/base';
 import { type Logger, createLogger } from '@norn/telemetry';
 import { ControlPlane } from '../control-plane.ts';
 import { Telemetry } from '../telemetry.port.ts';
-import { lifecycleOf } from '../../views/host-view.ts';
+import { lifecycleOf } from '../hosts/host-state.ts';
+import type { ContainerRow } from '../containers/container.queries.ts';
 import {
-  type ContainerRow,
   type EndRow,
   type ProcessRow,
   type SightingRow,

@@ -1,7 +1,7 @@
 // A stored container fact as people see it.
 import { create } from '@bufbuild/protobuf';
 import { view } from '@norn/contracts';
-import type { ContainerRow } from '../attack/attack.queries.ts';
+import type { ContainerRow } from './container.queries.ts';
 import { ofPod, podView } from './pod.view.ts';
 import { timeOf } from '../words.ts';
 

@@ -1,0 +1,117 @@
+// Is a host protected, and if not, why and what helps; and what it can say of its processes.
+import { create, fromJson } from '@bufbuild/protobuf';
+import { event } from '@norn/contracts';
+import type { Host } from '@norn/store';
+import { counted, durationOf, listed } from '../words.ts';
+
+/** A host that said nothing for so long is silent; agents report every few seconds. */
+const silentAfterMs = 90_000;
+const isolated =
+  'It is cut off from every network but this installation, by a command. Lifting the isolation, or releasing the alert, ends that.';
+/** A container that has ended is listed for so long. */
+const endedShownMs = 3_600_000;
+/** What an agent can do from inside a container; the rest is the host's to do. */
+const essentialInside = /^(process\.lifecycle|file\.(open|change|preimage)|network\.connection)$/;
+/** Without these a host is not protected, whatever else works. */
+const essential =
+  /^(process\.(lifecycle|memfd|instructions)|file\.(open|change|preimage)|network\.connection|container\.identity|response\.)/;
+
+export interface Loss {
+  readonly events: number;
+  /** The ring or queue that was full. */
+  readonly place: string;
+}
+
+export interface HostState {
+  readonly host: Host;
+  readonly facts: event.HostFacts;
+  readonly state: 'protected' | 'degraded' | 'silent' | 'ended';
+  /** Why it is not protected, or what else there is to know; empty for nothing. */
+  readonly reason: string;
+}
+
+interface Looked {
+  readonly now: Date;
+  /** In the last hour. */
+  readonly lostLately: readonly Loss[];
+}
+
+export function stateOf(host: Host, looked: Looked): HostState {
+  const facts = readFacts(host);
+  return { host, facts, ...judge(host, facts, looked) };
+}
+
+export function readFacts(host: Host): event.HostFacts {
+  if (host.facts === null) return create(event.HostFactsSchema);
+  return fromJson(event.HostFactsSchema, host.facts as never, { ignoreUnknownFields: true });
+}
+
+/** A container that ended a while ago: it is found by its id, and in its alerts, but is not listed. */
+export function isPast(host: Host, now: Date): boolean {
+  return readFacts(host).ended && now.getTime() - (host.lastSeenAt?.getTime() ?? 0) > endedShownMs;
+}
+
+/** Its connection is there, and what protects is not. */
+function withoutBaldur({ capabilities }: event.HostFacts): string {
+  const detail = capabilities.find(({ name, available }) => name === 'agent.baldur' && !available)?.detail ?? '';
+  return `Nothing is seen or stopped here: Baldur, the part of the agent that protects, does not run${detail === '' ? '' : ` (${detail.replace(/\.$/, '')})`}. Look at baldur.log in the agent's directory on the host.`;
+}
+
+export function judge(
+  host: Host,
+  facts: event.HostFacts,
+  { now, lostLately }: Looked,
+): Pick<HostState, 'state' | 'reason'> {
+  if (facts.ended) return { state: 'ended', reason: 'The container has ended, and its agent with it.' };
+  const silentMs = host.lastSeenAt === null ? Infinity : now.getTime() - host.lastSeenAt.getTime();
+  if (silentMs > silentAfterMs) {
+    const since = host.lastSeenAt === null ? 'since it enrolled' : `for ${durationOf(silentMs * 1000)}`;
+    return {
+      state: 'silent',
+      reason: `Nothing was heard from it ${since}. The agent protects without a connection; check that the host is up and that norn's agent runs on it.`,
+    };
+  }
+  const needed = facts.containerId === '' ? essential : essentialInside;
+  if (!facts.capabilities.some(({ name }) => needed.test(name)))
+    return { state: 'degraded', reason: withoutBaldur(facts) };
+  const weak = facts.capabilities.filter(({ name, available }) => needed.test(name) && !available);
+  if (weak.length > 0) {
+    const detail = weak[0]?.detail ?? '';
+    return {
+      state: 'degraded',
+      reason: `Can not do ${weak.map(({ name }) => name).join(', ')}${detail === '' ? '' : `: ${detail.replace(/\.$/, '')}`}.`,
+    };
+  }
+  const gap = gapOf(facts, lostLately);
+  if (gap !== '') return { state: 'degraded', reason: gap };
+  return { state: 'protected', reason: facts.health?.isolated === true ? isolated : '' };
+}
+
+/** What was not watched or not told, though the agent can; empty for nothing. */
+function gapOf(facts: event.HostFacts, lostLately: readonly Loss[]): string {
+  const unwatched = Number(facts.health?.vaultUnwatched ?? 0);
+  if (unwatched > 0)
+    return `${counted(unwatched, 'protected directory', 'protected directories')} had no mark in the kernel when last looked at: what was done to their files until then was not seen. The agent sets the marks again and looks within a minute.`;
+  const lost = lostLately.reduce((sum, { events }) => sum + events, 0);
+  if (lost === 0) return '';
+  const places = listed(lostLately.map(({ place }) => place));
+  return `${counted(lost, 'event')} were lost in the last hour (${places}): the host page says when.`;
+}
+
+/**
+ * What a host can say about its processes: as of when, and whether it can at all. `ended`: the container that it is has. `lists`: its agent lists
+ * what runs whenever it starts.
+ */
+export function lifecycleOf(
+  host: Host | null,
+  now: Date,
+): { readonly knownAt: number; readonly state: 'known' | 'unknown' | 'ended'; readonly lists: boolean } {
+  if (host === null) return { knownAt: 0, state: 'unknown', lists: false };
+  const knownAt = host.lastSeenAt?.getTime() ?? 0;
+  const facts = readFacts(host);
+  const can = (what: string): boolean => facts.capabilities.some(({ name, available }) => name === what && available);
+  const lists = can('process.snapshot');
+  if (facts.ended) return { knownAt, state: 'ended', lists };
+  const isSilent = now.getTime() - knownAt > silentAfterMs;
+  return { knownAt, state: isSilent || !can('process.lifecycle') ? 'unknown' : 'known', lists };
+}

@@ -42,6 +42,29 @@ const environment = {
   selector: "MemberExpression[object.name='process'][property.name='env']",
   message: 'Read the environment through @norn/config: it parses once, types it and refuses unknown keys.',
 };
+/** The rooms of services/api, each above those that it may import. */
+const apiFeatures = ['alerts', 'hunts', 'rules', 'exceptions', 'policy', 'hosts', 'findings', 'status', 'stream'];
+const apiCures = {
+  feature: 'A feature of the API imports no other: what two of them need moves to services/api/src/model.',
+  model:
+    'model/ is below the features: move what it needs of one into model/, or let the feature pass it as an argument.',
+  access: 'access/ is below model/ and the features: what it needs of them is passed as an argument.',
+  http: 'http/ is the lowest room: it knows requests and answers, not who asks or what for; pass it as an argument.',
+};
+const apiRoom = (room, refused, cure) => ({
+  files: [`services/api/src/${room}/**/*.ts`],
+  rules: {
+    'no-restricted-imports': [
+      'error',
+      {
+        patterns: [
+          { regex: `^(\\.\\./)+(${refused.join('|')})/`, message: cure },
+          { regex: '^(\\.\\./)+api\\.(module|pipeline|service)', message: 'Only who starts the API knows all of it.' },
+        ],
+      },
+    ],
+  },
+});
 
 export default tseslint.config(
   {
@@ -59,7 +82,12 @@ export default tseslint.config(
   {
     files: ['**/*.ts', '**/*.tsx'],
     plugins: { '@nx': nx },
-    languageOptions: { parserOptions: { project: ['tsconfig.json', 'services/console/tsconfig.json'], tsconfigRootDir: import.meta.dirname } },
+    languageOptions: {
+      parserOptions: {
+        project: ['tsconfig.json', 'services/console/tsconfig.json'],
+        tsconfigRootDir: import.meta.dirname,
+      },
+    },
     rules: {
       ...budgets,
       '@nx/enforce-module-boundaries': [
@@ -99,6 +127,10 @@ export default tseslint.config(
     },
   },
   ...consoleRules(environment),
+  ...apiFeatures.map((room) => apiRoom(room, apiFeatures, apiCures.feature)),
+  apiRoom('model', apiFeatures, apiCures.model),
+  apiRoom('access', ['model', ...apiFeatures], apiCures.access),
+  apiRoom('http', ['access', 'model', ...apiFeatures], apiCures.http),
   {
     files: ['libs/config/src/**/*.ts', 'deploy/**/*.ts', 'test/**/*.ts', 'libs/testkit/**/*.ts'],
     rules: { 'no-restricted-syntax': 'off' },

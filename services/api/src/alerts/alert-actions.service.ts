@@ -9,7 +9,7 @@ import { DataSource } from 'typeorm';
 import type { Principal } from '../access/principal.ts';
 import { SigningKey } from '../model/signing-key.ts';
 import { ApiConfig } from '../api.config.ts';
-import { CommandViews } from '../model/commands/command-views.ts';
+import { CommandViews } from '../model/command/command-views.ts';
 
 @Injectable()
 export class AlertActionsService {

@@ -6,7 +6,7 @@ import { type CommandRecord, undoneIds } from '@norn/store';
 import { type Logger, createLogger } from '@norn/telemetry';
 import { Telemetry } from '../model/telemetry.port.ts';
 import type { Attack } from '../model/attack/attack.ts';
-import { type ContainerRow, containersByIdQuery } from '../model/containers/container.queries.ts';
+import { type ContainerRow, containersByIdQuery } from '../model/container/container.queries.ts';
 import { type FileRow, filesQuery } from './alerts.queries.ts';
 import { AttackSummaries, type ShownSummary } from '../model/attack/attack-summaries.ts';
 import { type Lives, ProcessLives } from '../model/attack/process-lives.ts';

@@ -5,7 +5,7 @@ import { finding, view } from '@norn/contracts';
 import { isDenied, isOfPolicy } from '@norn/response';
 import type { ActivityRow } from '../model/attack/attack.queries.ts';
 import type { Attack } from '../model/attack/attack.ts';
-import { deedOf } from '../model/commands/command.view.ts';
+import { deedOf } from '../model/command/command.view.ts';
 import { baseName, counted, durationOf, sentenceCase, timeOf } from '../model/words.ts';
 
 /** Entries shown; what is left out are process starts, latest first. */

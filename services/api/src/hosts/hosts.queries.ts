@@ -1,6 +1,6 @@
 // The questions that the pages of hosts ask of stored events.
 import type { TenantQueryParts } from '@norn/store';
-import { containerColumns } from '../model/containers/container.queries.ts';
+import { containerColumns } from '../model/container/container.queries.ts';
 
 export const containersMax = 2000;
 const gapsMax = 100;

@@ -3,12 +3,12 @@ import { create } from '@bufbuild/protobuf';
 import { Injectable } from '@nestjs/common';
 import { view } from '@norn/contracts';
 import type { Host } from '@norn/store';
-import { CommandViews } from '../model/commands/command-views.ts';
-import type { ContainerRow } from '../model/containers/container.queries.ts';
-import { containerView } from '../model/containers/container.view.ts';
+import { CommandViews } from '../model/command/command-views.ts';
+import type { ContainerRow } from '../model/container/container.queries.ts';
+import { containerView } from '../model/container/container.view.ts';
 import { ControlPlane } from '../model/control-plane.ts';
-import { readFacts } from '../model/hosts/host-state.ts';
-import { HostStates } from '../model/hosts/host-states.ts';
+import { readFacts } from '../model/host/host-state.ts';
+import { HostStates } from '../model/host/host-states.ts';
 import { Telemetry } from '../model/telemetry.port.ts';
 import {
   type GapRow,

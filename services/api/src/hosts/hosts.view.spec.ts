@@ -1,7 +1,7 @@
 import { create, toJson } from '@bufbuild/protobuf';
 import { event, type view } from '@norn/contracts';
 import { Host } from '@norn/store';
-import { stateOf } from '../model/hosts/host-state.ts';
+import { stateOf } from '../model/host/host-state.ts';
 import { hostView } from './hosts.view.ts';
 
 const now = new Date('2026-11-24T14:00:00Z');

@@ -2,9 +2,9 @@
 import { create } from '@bufbuild/protobuf';
 import { event, podLabels, view } from '@norn/contracts';
 import type { Host } from '@norn/store';
-import { ofPod, podView } from '../model/containers/pod.view.ts';
-import { placeName } from '../model/hosts/host.queries.ts';
-import type { HostState } from '../model/hosts/host-state.ts';
+import { ofPod, podView } from '../model/container/pod.view.ts';
+import { placeName } from '../model/host/host.queries.ts';
+import type { HostState } from '../model/host/host-state.ts';
 import { timeOf, timeOfDate } from '../model/words.ts';
 import { hostFigures } from './host-figures.view.ts';
 import { type NewestHostPolicy, hostPolicyView } from './host-policy.view.ts';

@@ -7,7 +7,7 @@ import { type Logger, createLogger } from '@norn/telemetry';
 import { AlertViews } from '../model/attack/alert-views.ts';
 import { readAttack } from '../model/attack/attack.ts';
 import { ControlPlane } from '../model/control-plane.ts';
-import { HostStates } from '../model/hosts/host-states.ts';
+import { HostStates } from '../model/host/host-states.ts';
 import { Telemetry } from '../model/telemetry.port.ts';
 import { type MinuteRow, eventsPerMinuteQuery } from './status.queries.ts';
 import { hostCounts, judge, severityCounts } from './status.view.ts';

@@ -1,7 +1,7 @@
 // The overview in figures and in a sentence: is anything on fire, who watches, what is left to do.
 import type { view } from '@norn/contracts';
 import type { AlertTotals } from '../model/control-plane.ts';
-import type { HostState } from '../model/hosts/host-state.ts';
+import type { HostState } from '../model/host/host-state.ts';
 import { counted, listed, sentenceCase, severityNumber } from '../model/words.ts';
 
 export interface HostCounts {

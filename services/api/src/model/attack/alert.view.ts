@@ -4,7 +4,7 @@ import { toHex } from '@norn/base';
 import { view } from '@norn/contracts';
 import { type Attack, type Place, filesDecided } from './attack.ts';
 import type { AlertHandling } from '@norn/store';
-import { ofPod } from '../containers/pod.view.ts';
+import { ofPod } from '../container/pod.view.ts';
 import { counted, listed, sentenceCase, severityWord, timeOf, timeOfDate, waiting } from '../words.ts';
 
 /** What is known of the attack's processes now. */

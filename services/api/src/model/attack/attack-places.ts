@@ -5,8 +5,8 @@ import { type Logger, createLogger } from '@norn/telemetry';
 import { ControlPlane } from '../control-plane.ts';
 import { Telemetry } from '../telemetry.port.ts';
 import type { Attack, Place } from './attack.ts';
-import { podView } from '../containers/pod.view.ts';
-import { type ContainerRow, containersByIdQuery } from '../containers/container.queries.ts';
+import { podView } from '../container/pod.view.ts';
+import { type ContainerRow, containersByIdQuery } from '../container/container.queries.ts';
 
 @Injectable()
 export class AttackPlaces {

@@ -5,8 +5,8 @@ import { messageOf } from '@norn/base';
 import { type Logger, createLogger } from '@norn/telemetry';
 import { ControlPlane } from '../control-plane.ts';
 import { Telemetry } from '../telemetry.port.ts';
-import { lifecycleOf } from '../hosts/host-state.ts';
-import type { ContainerRow } from '../containers/container.queries.ts';
+import { lifecycleOf } from '../host/host-state.ts';
+import type { ContainerRow } from '../container/container.queries.ts';
 import {
   type EndRow,
   type ProcessRow,

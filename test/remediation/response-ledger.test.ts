@@ -4,10 +4,17 @@ import { toHex } from '@norn/base';
 import type { BusRecord, OutRecord } from '@norn/bus';
 import { action, finding } from '@norn/contracts';
 import { PostgresLedger, type Send, relayOutbox, Responder, sweepDeadlines } from '@norn/remediation/parts';
-import { findingsToRestore, POLICY, publicKeyPemOf, signCommand, signForPerson, verifyCommand } from '@norn/response';
-import { createLogger } from '@norn/telemetry';
 import {
   type ActionName,
+  orderOf,
+  POLICY,
+  publicKeyPemOf,
+  signCommand,
+  signForPerson,
+  verifyCommand,
+} from '@norn/response';
+import { createLogger } from '@norn/telemetry';
+import {
   AlertHandling,
   archiveAlert,
   AuditEntry,
@@ -41,8 +48,8 @@ import {
 
 const { OutcomeState, Verdict } = action;
 const commandKey = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
-const issuer: PersonIssuer = {
-  findingsToRestore,
+const issuer: PersonIssuer<ActionName> = {
+  orderOf,
   commandTtlMs: 120_000,
   sign: (command, traceparent) => {
     const signed = signCommand(command, commandKey, traceparent);

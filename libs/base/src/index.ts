@@ -3,3 +3,4 @@ export { AwayError, isAway } from './away.ts';
 export { NornError, messageOf } from './error.ts';
 export { fromHex, toHex } from './hex.ts';
 export { SeededRandom } from './seeded-random.ts';
+export { baseName, counted, shortId } from './words.ts';

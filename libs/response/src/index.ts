@@ -59,3 +59,18 @@ export {
   type PolicyRefusal,
   type PolicyVerdict,
 } from './verify-policy.ts';
+export type { AlertAction, Button, CommandAct, Situation } from './commands/alert-action.ts';
+export { actOf, actionNames, actionOf, alertActions, rivalsOf, type ActionName } from './commands/actions.ts';
+export { orderOf, type AskedAbout, type AskedAction, type Order } from './commands/order.ts';
+export { isIsolated, standingRestores, undoneIds } from './commands/standing.ts';
+export {
+  alertStateAfter,
+  isFinal,
+  nextState,
+  stateNamed,
+  statesBefore,
+  type AlertState,
+  type CommandState,
+  type CommandSummary,
+  type FileState,
+} from './commands/states.ts';

@@ -17,7 +17,6 @@ export {
   type LockedAlert,
 } from './issue-command.ts';
 export { archiveAlert, lockAlert, requestAction, type ActionRequest, type PersonIssuer } from './request-action.ts';
-export { isIsolated, standingRestores, undoneIds } from './restores.ts';
 export {
   IMPORTED_RULES_MAX,
   importRules,

@@ -5,7 +5,7 @@ import { action } from '@norn/contracts';
 import { createHash } from 'node:crypto';
 import type { EntityManager } from 'typeorm';
 import { audit } from './audit.ts';
-import type { ActionName, AlertHandling } from './entities/handling.ts';
+import type { AlertHandling } from './entities/handling.ts';
 
 /** Signs with the installation's key (`signCommand` of libs/response with the key filled in). */
 export type CommandSigner = (command: action.Command, traceparent: string) => action.SignedCommand;
@@ -17,7 +17,10 @@ export interface CommandIssuer {
 }
 
 export interface CommandOrder {
-  readonly action: ActionName;
+  /** Its name, as the table of actions has it (libs/response/src/commands). */
+  readonly action: string;
+  /** What it is to the host. */
+  readonly act: Exclude<MessageInitShape<typeof action.CommandSchema>['action'], undefined>;
   /** "policy" or a user's name. */
   readonly requestedBy: string;
   /** 32 hex each. */
@@ -100,32 +103,8 @@ async function describe(
     findingIds: [...order.findingIds],
     findings: [...(order.findings ?? [])],
     containerId: handling.containerId,
-    action: actionOf(order),
+    action: order.act,
   });
-}
-
-type CommandInit = MessageInitShape<typeof action.CommandSchema>;
-
-/** To a host, every restore is one, and says how far it goes. */
-function actionOf({ action: name, undoes = '', paths = [] }: CommandOrder): Exclude<CommandInit['action'], undefined> {
-  switch (name) {
-    case 'restore-blamed':
-      return { case: 'restore', value: {} };
-    case 'restore-container':
-      return { case: 'restore', value: { wholeContainer: true } };
-    case 'restore-container-cold':
-      return { case: 'restore', value: { wholeContainer: true, cold: true } };
-    case 'restore-conflicts':
-      return { case: 'restore', value: { overConflicts: true, paths: [...paths] } };
-    case 'undo':
-      return { case: 'restore', value: { undoCommandId: undoes } };
-    case 'kill-container':
-      return { case: 'kill', value: { wholeContainer: true } };
-    case 'rejoin':
-      return { case: 'isolate', value: { lift: true } };
-    default:
-      return { case: name, value: {} };
-  }
 }
 
 /** First 16 bytes of SHA-256, hex. */

@@ -1,8 +1,8 @@
 // The page of one alert, put together from all that is known of the attack.
 import { create } from '@bufbuild/protobuf';
 import { view } from '@norn/contracts';
-import type { PolicyTable } from '@norn/response';
-import { type CommandRecord, type Role, isIsolated, standingRestores } from '@norn/store';
+import { type PolicyTable, isFinal, isIsolated, standingRestores } from '@norn/response';
+import type { CommandRecord, Role } from '@norn/store';
 import { type Running, alertView } from '../model/attack/alert.view.ts';
 import { filesMax } from '../model/attack/attack.queries.ts';
 import { type Attack, type Place, filesDecided } from '../model/attack/attack.ts';
@@ -16,8 +16,6 @@ import { livesOf, processViews } from './process.view.ts';
 import { restoreScopes } from './restore-scopes.ts';
 import { stepViews } from './step.view.ts';
 import { timeline } from './timeline.view.ts';
-
-const finished = new Set(['succeeded', 'failed', 'expired', 'cancelled']);
 
 export interface KnownOfAlert extends ReadAttack {
   readonly attack: Attack;
@@ -85,7 +83,7 @@ function actionsFor(
     unknownProcesses: running.unknown,
     knownAt: running.knownAt,
     containerEnded: Number(container?.endedUs ?? 0) > 0,
-    underWay: new Set<string>(commands.filter(({ state }) => !finished.has(state)).map(({ action }) => action)),
+    underWay: new Set<string>(commands.filter(({ state }) => !isFinal(state)).map(({ action }) => action)),
     isRestored: standingRestores(commands).length > 0,
     isIsolated: isIsolated(commands),
   });

@@ -1,6 +1,7 @@
 // Alerts, and what a person does about them.
 import { Module } from '@nestjs/common';
 import { ModelModule } from '../model/model.module.ts';
+import { AlertActionsController } from './alert-actions.controller.ts';
 import { AlertActionsService } from './alert-actions.service.ts';
 import { AlertDetailService } from './alert-detail.service.ts';
 import { AlertsController } from './alerts.controller.ts';
@@ -10,7 +11,7 @@ import { SummaryKeeper } from './summary-keeper.ts';
 
 @Module({
   imports: [ModelModule],
-  controllers: [AlertsController],
+  controllers: [AlertsController, AlertActionsController],
   providers: [AlertsService, AlertDetailService, AlertActionsService, AttackReader, SummaryKeeper],
 })
 export class AlertsModule {}

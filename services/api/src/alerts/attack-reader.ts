@@ -2,7 +2,8 @@
 // their keys.
 import { Injectable } from '@nestjs/common';
 import { messageOf } from '@norn/base';
-import { type CommandRecord, undoneIds } from '@norn/store';
+import { undoneIds } from '@norn/response';
+import type { CommandRecord } from '@norn/store';
 import { type Logger, createLogger } from '@norn/telemetry';
 import { Telemetry } from '../model/telemetry.port.ts';
 import type { Attack } from '../model/attack/attack.ts';

@@ -2,7 +2,7 @@
 import { create } from '@bufbuild/protobuf';
 import { toHex } from '@norn/base';
 import { finding, view } from '@norn/contracts';
-import { isDenied, isOfPolicy } from '@norn/response';
+import { actionOf, isDenied, isOfPolicy } from '@norn/response';
 import type { ActivityRow } from '../model/attack/attack.queries.ts';
 import type { Attack } from '../model/attack/attack.ts';
 import { deedOf } from '../model/command/command.view.ts';
@@ -154,17 +154,6 @@ function responses({ attack }: Story): Entry[] {
   });
 }
 
-const nouns: Readonly<Record<string, string>> = {
-  'restore-blamed': 'restore of all that the alert blames',
-  'restore-container': 'restore of the whole container',
-  'restore-container-cold': 'restore of the stopped container',
-  'restore-conflicts': 'decision about the conflicts',
-  undo: 'undo of the restore',
-  'kill-container': 'kill of the container',
-  isolate: 'isolation',
-  rejoin: 'end of the isolation',
-};
-
 function commands({ commands: all }: Story): Entry[] {
   return all.flatMap((command) => {
     const asked: Entry = {
@@ -176,7 +165,7 @@ function commands({ commands: all }: Story): Entry[] {
     const isWhole = command.outcome === '' || command.outcome === 'whole';
     const good = command.state === 'succeeded' && isWhole;
     const said = command.result === '' ? '' : `: ${command.result}`;
-    const text = `${sentenceCase(nouns[command.action] ?? command.action)}${isWhole ? ` ${command.state}` : ''}${said}`;
+    const text = `${sentenceCase(actionOf(command.action)?.words.noun ?? command.action)}${isWhole ? ` ${command.state}` : ''}${said}`;
     return [
       asked,
       { us: microsOf(command.finishedAt), kind: 'command' as const, text, tone: good ? 'good' : 'bad' } satisfies Entry,

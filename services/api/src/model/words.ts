@@ -1,5 +1,8 @@
 // How people read what machines keep: times, counts and severities as words.
+import { counted } from '@norn/base';
 import type { finding } from '@norn/contracts';
+
+export { baseName, counted, shortId } from '@norn/base';
 
 export type SeverityWord = 'informational' | 'low' | 'medium' | 'high' | 'critical';
 
@@ -12,11 +15,6 @@ export function severityWord(severity: finding.Severity): SeverityWord {
 /** norn.finding.v1.Severity as a number, as the tables have it. */
 export function severityNumber(word: SeverityWord): number {
   return severities.lastIndexOf(word);
-}
-
-/** "1 file", "7 files". `many` where adding an s is wrong. */
-export function counted(count: number, one: string, many = `${one}s`): string {
-  return `${count.toLocaleString('en')} ${count === 1 ? one : many}`;
 }
 
 /** Unix µs → RFC 3339 with µs; empty for 0. */
@@ -39,15 +37,6 @@ export function durationOf(micros: number): string {
   if (ms < 60_000) return `${(ms / 1000).toFixed(1)} s`;
   if (ms < 3_600_000) return `${Math.round(ms / 60_000)} min`;
   return `${Math.round(ms / 3_600_000)} h`;
-}
-
-/** Last part of a path; the whole where there is none. */
-export function baseName(path: string): string {
-  return path.slice(path.lastIndexOf('/') + 1) || path;
-}
-
-export function shortId(id: string): string {
-  return id.slice(0, 12);
 }
 
 /** "a", "a and b", "a, b and c". */

@@ -2,7 +2,16 @@
 import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import { toHex } from '@norn/base';
 import { finding } from '@norn/contracts';
-import { POLICY, isDenied, nothingAnswered, provenFindings, type Answered, type Decision } from '@norn/response';
+import {
+  POLICY,
+  actOf,
+  isDenied,
+  nothingAnswered,
+  provenFindings,
+  undoneIds,
+  type Answered,
+  type Decision,
+} from '@norn/response';
 import {
   type AlertHandling,
   type CommandIssuer,
@@ -12,7 +21,6 @@ import {
   issueCommand,
   lockAlert,
   protectionsOf,
-  undoneIds,
 } from '@norn/store';
 import { Metric, count } from '@norn/telemetry';
 import type { EntityManager } from 'typeorm';
@@ -39,6 +47,7 @@ export async function answerAlert(
   for (const decision of decisions) {
     await issueCommand(manager, issuer, handling, {
       ...provenOrder(alert, decision),
+      act: actOf(decision.action),
       requestedBy: POLICY,
       traceparent,
     });

@@ -1,6 +1,7 @@
 // What became of each file. A file counts once, whoever reports it how often; "unchanged" after "restored" is still restored.
 import { action } from '@norn/contracts';
-import { AlertHandling, CommandRecord, standingRestores } from '@norn/store';
+import { standingRestores } from '@norn/response';
+import { AlertHandling, CommandRecord } from '@norn/store';
 import { createHash } from 'node:crypto';
 import type { EntityManager } from 'typeorm';
 

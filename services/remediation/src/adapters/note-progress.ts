@@ -2,7 +2,7 @@
 import type { EntityManager } from 'typeorm';
 import { limits } from '../limits.ts';
 import type { SentOutcome } from '../ports/response-ledger.port.ts';
-import { isFinal, stateNamed, statesBefore } from '../states.ts';
+import { isFinal, stateNamed, statesBefore } from '@norn/response';
 
 /**
  * True when that was all there was to do. It needs neither inbox nor lock: said twice it changes nothing, and no alert's state follows from it.

@@ -1,7 +1,7 @@
 // An alert's state follows from its commands.
 import { AlertHandling, CommandRecord } from '@norn/store';
 import type { EntityManager } from 'typeorm';
-import { alertStateAfter } from '../states.ts';
+import { alertStateAfter } from '@norn/response';
 
 /** In the caller's transaction, with the alert's row locked. */
 export async function settleAlert(manager: EntityManager, alertId: string): Promise<void> {

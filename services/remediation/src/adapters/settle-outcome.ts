@@ -5,7 +5,7 @@ import { Metric, count } from '@norn/telemetry';
 import type { EntityManager } from 'typeorm';
 import { limits } from '../limits.ts';
 import type { SentOutcome } from '../ports/response-ledger.port.ts';
-import { isFinal, nextState, stateNamed } from '../states.ts';
+import { isFinal, nextState, stateNamed } from '@norn/response';
 import { settleAlert } from './settle-alert.ts';
 import { dropVerdicts, keepVerdicts } from './keep-verdicts.ts';
 

@@ -42,33 +42,6 @@ export class AlertHandling {
 export type CommandState =
   'requested' | 'dispatched' | 'delivered' | 'running' | 'succeeded' | 'failed' | 'expired' | 'cancelled';
 
-export type ActionName =
-  | 'kill'
-  | 'suspend'
-  | 'release'
-  | 'restore'
-  | 'restore-blamed'
-  | 'restore-container'
-  | 'restore-container-cold'
-  | 'restore-conflicts'
-  | 'undo'
-  | 'kill-container'
-  | 'isolate'
-  | 'rejoin';
-
-/** Those that say whether a container is on the network: one at a time. */
-export const isolating: readonly ActionName[] = ['isolate', 'rejoin'];
-
-/** Those that put files back, or undo that: one at a time. */
-export const restoring: readonly ActionName[] = [
-  'restore',
-  'restore-blamed',
-  'restore-container',
-  'restore-container-cold',
-  'restore-conflicts',
-  'undo',
-];
-
 @Entity('commands')
 @Index(['tenantId', 'alertId'])
 export class CommandRecord {
@@ -77,7 +50,8 @@ export class CommandRecord {
   @Column('text') tenantId!: string;
   @Column('text') hostId!: string;
   @Column('text') alertId!: string;
-  @Column('text') action!: ActionName;
+  /** A row of the table of actions (libs/response/src/commands). */
+  @Column('text') action!: string;
   @Column('text') state!: CommandState;
   @Column('text', { default: '' }) code!: string;
   @Column('text', { default: '' }) message!: string;

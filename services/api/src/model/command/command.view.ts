@@ -1,28 +1,14 @@
 // A command and what came of it, in one sentence.
 import { create } from '@bufbuild/protobuf';
 import { view } from '@norn/contracts';
+import { actionOf } from '@norn/response';
 import type { CommandRecord } from '@norn/store';
 import { countsOf, outcomeOf, resultOf } from './restore-outcome.ts';
 import { sentenceCase, shortId, timeOfDate } from '../words.ts';
 
-const verbs: Readonly<Record<string, string>> = {
-  kill: 'kill the attack',
-  'kill-container': 'kill the container',
-  isolate: 'take it off the network',
-  rejoin: 'let it back onto the network',
-  suspend: 'freeze the attack',
-  release: 'release the attack',
-  restore: 'restore the files',
-  'restore-blamed': 'take back what everybody did whom the alert blames',
-  'restore-container': 'restore the whole container',
-  'restore-container-cold': 'stop the container, restore it and start it again',
-  'restore-conflicts': 'put back the files in conflict',
-  undo: 'undo the restore',
-};
-
 /** "restore the files". */
 export function deedOf(action: string): string {
-  return verbs[action] ?? action;
+  return actionOf(action)?.words.deed ?? action;
 }
 
 const states: Readonly<Record<string, string>> = {

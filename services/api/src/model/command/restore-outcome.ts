@@ -1,7 +1,8 @@
 // What a command made of files, as counts and in words. "Succeeded" says only that the host did what it could.
 import { create } from '@bufbuild/protobuf';
 import { view } from '@norn/contracts';
-import { type CommandRecord, restoring } from '@norn/store';
+import { actionOf } from '@norn/response';
+import type { CommandRecord } from '@norn/store';
 import { counted, waiting } from '../words.ts';
 
 type Command = Pick<
@@ -22,7 +23,7 @@ export function countsOf(command: Command): view.FileCounts {
 
 /** "whole", "part", "nothing"; empty of what is not over or puts no files back. */
 export function outcomeOf(command: Command): string {
-  if (command.state !== 'succeeded' || !restoring.includes(command.action)) return '';
+  if (command.state !== 'succeeded' || actionOf(command.action)?.group !== 'files') return '';
   if (leftBy(command) === 0) return 'whole';
   return command.filesChanged > 0 ? 'part' : 'nothing';
 }

@@ -1,7 +1,13 @@
 import { create } from '@bufbuild/protobuf';
 import { action } from '@norn/contracts';
-import type { CommandState } from '@norn/store';
-import { alertStateAfter, nextState, stateNamed, type CommandSummary, type FileState } from './states.ts';
+import {
+  alertStateAfter,
+  nextState,
+  stateNamed,
+  type CommandState,
+  type CommandSummary,
+  type FileState,
+} from './states.ts';
 
 const { OutcomeState } = action;
 

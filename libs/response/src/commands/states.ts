@@ -1,6 +1,13 @@
 // How a command and its alert move from state to state. Nothing goes back: a message that comes late or twice finds its effect done.
 import { action } from '@norn/contracts';
-import { type AlertState, type CommandState, undoneIds } from '@norn/store';
+import { actionOf } from './actions.ts';
+import { undoneIds } from './standing.ts';
+
+/** `stopped`: the attack was stopped and undone, but for files that wait for somebody (in conflict) or are lost. */
+export type AlertState = 'open' | 'responding' | 'remediated' | 'stopped' | 'failed' | 'released' | 'archived';
+
+export type CommandState =
+  'requested' | 'dispatched' | 'delivered' | 'running' | 'succeeded' | 'failed' | 'expired' | 'cancelled';
 
 const { OutcomeState } = action;
 
@@ -86,7 +93,7 @@ export function alertStateAfter(
   // One that found nothing to do says nothing of the files once another was undone.
   const stands = ({ id, filesChanged }: CommandSummary): boolean =>
     undone.length === 0 || (filesChanged > 0 && !undone.includes(id));
-  const restores = commands.filter((each) => each.action.startsWith('restore') && stands(each));
+  const restores = commands.filter((each) => actionOf(each.action)?.effect?.restores === true && stands(each));
   if (restores.length > 0) {
     if (!restores.every((_, at) => isMadeGood(restores, at)) || killFailed(commands)) return 'failed';
     return filesLost + filesConflict > 0 ? 'stopped' : 'remediated';
@@ -99,19 +106,19 @@ export function alertStateAfter(
 function isMadeGood(restores: readonly CommandSummary[], at: number): boolean {
   const scopes = restores[at]?.scopeUids ?? [];
   const covers = ({ action: name, scopeUids }: CommandSummary): boolean =>
-    name.startsWith('restore-container') || scopes.every((scope) => scopeUids.includes(scope));
+    actionOf(name)?.effect?.wholeContainer === true || scopes.every((scope) => scopeUids.includes(scope));
   return restores.slice(at).some((each) => each.state === 'succeeded' && covers(each));
 }
 
-/** The host was asked to kill and did not, and no later kill, nor the container's cold restore, ended what was meant. */
+/** The host was asked to kill and did not, and no later kill, nor what ends its container, ended what was meant. */
 function killFailed(commands: readonly CommandSummary[]): boolean {
   return commands.some((kill, at) => {
+    const { kills, endsContainer } = actionOf(kill.action)?.effect ?? {};
     // "no_scope": nobody was there to be killed.
-    if (!kill.action.startsWith('kill') || kill.state === 'succeeded' || kill.code === 'no_scope') return false;
+    if (kills !== true || kill.state === 'succeeded' || kill.code === 'no_scope') return false;
     const ends = ({ action: name, scopeUids }: CommandSummary): boolean =>
-      name === 'kill-container' ||
-      name === 'restore-container-cold' ||
-      (name === 'kill' && kill.action === 'kill' && kill.scopeUids.every((scope) => scopeUids.includes(scope)));
+      actionOf(name)?.effect?.endsContainer === true ||
+      (name === kill.action && endsContainer !== true && kill.scopeUids.every((scope) => scopeUids.includes(scope)));
     return !commands.slice(at).some((each) => each.state === 'succeeded' && ends(each));
   });
 }

@@ -1,4 +1,4 @@
-import { isIsolated, standingRestores, undoneIds } from './restores.ts';
+import { isIsolated, standingRestores, undoneIds } from './standing.ts';
 
 const restore = (id: string, filesChanged = 7) =>
   ({ id, action: 'restore', state: 'succeeded', undoes: '', filesChanged }) as const;

@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { registerAttackCommand } from './attack/command.ts';
 import { registerSecretsCommand } from './compose/command.ts';
+import { registerAlertActions } from './commands/alert-actions.ts';
 import { registerAlertCommands } from './commands/alerts.ts';
 import { registerExceptionCommands } from './commands/exceptions.ts';
 import { registerHostCommands } from './commands/hosts.ts';
@@ -24,6 +25,7 @@ export const commands: readonly ((program: Command) => void)[] = [
   registerJoinCommand,
   registerAttackCommand,
   registerAlertCommands,
+  registerAlertActions,
   registerHostCommands,
   registerStatusCommand,
   registerRulesCommand,

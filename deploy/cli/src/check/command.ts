@@ -1,4 +1,4 @@
-// `norn check`: format, lint, types, layers, proto, clippy, as targets of Nx.
+// `norn check`: format, types, what is unused, lint, layers, proto, clippy, as targets of Nx.
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { write } from '../print/columns.ts';

@@ -16,7 +16,6 @@ export type Process = Shown<view.ProcessView>;
 export type Image = Shown<view.ImageView>;
 export type FileVerdict = Shown<view.FileView>;
 export type FileList = Shown<view.FileList>;
-export type Connection = Shown<view.ConnectionView>;
 export type Command = Shown<view.CommandView>;
 export type CommandList = Shown<view.CommandList>;
 export type TimelineEntry = Shown<view.TimelineEntry>;

@@ -1,4 +1,6 @@
 //! Baldur, the agent on the host: `run` protects, `watch` shows what the sensor sees, `capabilities` says what it can see.
+#![forbid(unsafe_code)]
+
 mod capabilities;
 mod copy;
 mod run;

@@ -1,5 +1,7 @@
 //! Detections that run inside the agent because milliseconds count. Pure state machines fed by events and changes of
 //! content; only what looks at running code asks the kernel for anything, through `norn-insight`.
+#![forbid(unsafe_code)]
+
 mod bypass;
 mod fileless;
 mod firing;

@@ -8,7 +8,7 @@ const made = ['node_modules', 'target', 'dist', 'test-artifacts'];
 const besides = [...made, '.git', '.nx', '.cache', 'coverage'];
 
 /** Every folder and file, from the root, with `/` before each: a name's end is looked for with its beginning. */
-const everything: readonly string[] = walk(repository);
+export const everything: readonly string[] = walk(repository);
 const folders = new Set(everything.map((path) => dirname(path)));
 
 export interface Document {

@@ -1,0 +1,163 @@
+//! What the loop tells Tyr, and what it does of what Tyr asks.
+use norn_events::wire::action::v1::{Command, Outcome, OutcomeState};
+use norn_events::wire::agent::v1::{AgentPolicy, TyrMessage, baldur_message, tyr_message};
+use norn_events::{Event, EventKind, Observer};
+
+use super::super::clock::{boot_ns, unix_us};
+use super::super::commands::{Decision, answer};
+use super::super::execution::{is_whole, restored, scopes, still_runs};
+use super::super::health;
+use super::super::policy::Modes;
+use super::{Daemon, HEARTBEAT_NS};
+
+/// GAP's `flags` for what the agent's own queue refused.
+const GAP_AGENT_QUEUE: u32 = 3;
+
+impl Daemon {
+    pub(super) fn talk(&mut self) {
+        let now_ns = boot_ns();
+        if self.link.connect_if_due(now_ns) {
+            self.greet();
+        }
+        for message in self.link.receive() {
+            self.obey(message);
+        }
+        self.send_restored();
+        if let Some(status) = self.enforcement.status_if_due(now_ns) {
+            self.link.send(baldur_message::Message::PolicyStatus(status), 0);
+        }
+        if now_ns >= self.timers.heartbeat_ns {
+            self.timers.heartbeat_ns = now_ns + HEARTBEAT_NS;
+            let heartbeat = health::heartbeat(self);
+            self.link.send(baldur_message::Message::Heartbeat(heartbeat), 0);
+        }
+        self.send_batches();
+    }
+
+    pub(super) fn send_batches(&mut self) {
+        while self.link.has_room()
+            && let Some((seq, batch)) = self.outbox.next()
+        {
+            self.link.send(baldur_message::Message::Batch(batch), seq);
+        }
+        self.link.flush();
+    }
+
+    /// A new connection: who this is, the outcomes and the batches that were not acked, and what was lost meanwhile.
+    fn greet(&mut self) {
+        let mut guarded = vec![std::process::id()];
+        guarded.extend(self.link.peer_pid());
+        self.reflexes.guard(guarded.clone());
+        self.enforcement.guard(guarded.clone());
+        self.hooks.guard(guarded.clone());
+        self.responder.guard(guarded);
+        self.say_hello();
+        for outcome in self.commands.waiting() {
+            self.link.send(baldur_message::Message::Outcome(outcome), 0);
+        }
+        self.outbox.rewind();
+        self.tell_loss();
+    }
+
+    pub(super) fn say_hello(&mut self) {
+        let hello = health::hello(self);
+        self.link.send(baldur_message::Message::Hello(hello), 0);
+    }
+
+    /// A GAP row of the agent's own, or of any process when it is not in the table.
+    fn tell_loss(&mut self) {
+        let processes = self.sensor.processes();
+        let own = processes.by_pid(std::process::id());
+        let Some(process) = own.or_else(|| processes.iter().next().map(|(index, _)| index)) else {
+            return;
+        };
+        let Some(loss) = self.outbox.take_loss() else {
+            return;
+        };
+        let now_ns = boot_ns();
+        let gap = Event {
+            kind: EventKind::Gap,
+            time_ns: now_ns,
+            process,
+            flags: GAP_AGENT_QUEUE,
+            value: loss.events,
+            result: i32::try_from(now_ns.saturating_sub(loss.since_ns) / 1_000_000).unwrap_or(i32::MAX),
+            path: b"",
+            target: b"",
+        };
+        self.builder.observe(&gap, processes);
+        self.timers.rows_since_ns.get_or_insert(now_ns);
+    }
+
+    fn obey(&mut self, message: TyrMessage) {
+        match message.message {
+            Some(tyr_message::Message::BatchAck(seq)) => self.outbox.ack(seq),
+            Some(tyr_message::Message::Command(command)) => self.take_command(command),
+            Some(tyr_message::Message::Policy(policy)) => self.adopt_policy(&policy),
+            Some(tyr_message::Message::OutcomeAck(id)) => self.commands.ack(&id),
+            Some(tyr_message::Message::HostPolicy(policy)) => {
+                self.enforcement.adopt(&policy);
+                self.apply_exec_policy();
+            }
+            // Enrichment adds them to batches; here only rules about images and namespaces ask for them.
+            Some(tyr_message::Message::Facts(facts)) => self.enforcement.learn(&facts),
+            Some(tyr_message::Message::Installation(found)) => {
+                self.own_network.learn(&found.peers, &self.state);
+            }
+            None => {}
+        }
+    }
+
+    fn adopt_policy(&mut self, policy: &AgentPolicy) {
+        let modes = Modes::of(policy);
+        if modes != self.modes {
+            tracing::info!(?modes, "a new policy");
+            self.modes = modes;
+            self.apply_exec_policy();
+        }
+    }
+
+    fn take_command(&mut self, command: Command) {
+        tracing::info!(command = command.id, alert = command.alert_id, "a command");
+        let decision = self.commands.receive(command, unix_us());
+        self.follow(decision);
+    }
+
+    pub(super) fn follow(&mut self, decision: Decision) {
+        match decision {
+            Decision::Answer(outcomes) => self.send_outcomes(outcomes),
+            Decision::Run(command) => {
+                let running = answer(&command, OutcomeState::Running, ("ok", ""), unix_us());
+                self.send_outcomes(vec![running]);
+                if let Some(outcome) = self.execute(command) {
+                    let parts = self.commands.finish(outcome);
+                    self.send_outcomes(parts);
+                }
+            }
+        }
+    }
+
+    fn send_restored(&mut self) {
+        for (command, report) in self.keeper.take_restored() {
+            let Ok(report) = report else {
+                let parts = self.commands.finish(still_runs(&command));
+                self.send_outcomes(parts);
+                continue;
+            };
+            let started_at_us = unix_us().saturating_sub(report.elapsed_ms * 1_000);
+            if is_whole(&report) {
+                scopes(&command)
+                    .into_iter()
+                    .for_each(|scope| self.keeper.forget(scope));
+            }
+            let parts = self.commands.finish(restored(&command, report, started_at_us));
+            self.send_outcomes(parts);
+        }
+    }
+
+    fn send_outcomes(&mut self, outcomes: Vec<Outcome>) {
+        for outcome in outcomes {
+            self.link.send(baldur_message::Message::Outcome(outcome), 0);
+        }
+    }
+}

@@ -3,6 +3,7 @@
 mod births;
 mod blame;
 mod canaries;
+mod decision;
 mod emptied;
 mod evidence;
 mod finding;
@@ -20,11 +21,11 @@ use norn_events::{ChangeKind, ContentChange, ContentFormat, ContentShape, Event,
 use crate::lineage::{author, chain, is_foreign};
 use crate::{Context, Firing};
 use births::Births;
-use blame::{Actor, HOLDS, climb, common_ancestor, is_forked_from, threshold};
+use blame::{Actor, common_ancestor};
 use canaries::Canaries;
 use emptied::{AllEmptied, has_content_again, is_lost};
 use evidence::{Harm, could_be_ciphertext, had_format, judge};
-use finding::{exhibit, firing};
+use finding::exhibit;
 use names::Names;
 use pairs::{Half, Pairs};
 use removals::{NEWCOMER, Removals, Removed, STRANGER};
@@ -436,64 +437,6 @@ impl Ransomware {
             harmed.clear();
         }
         harmed.insert(path)
-    }
-
-    fn credit(&mut self, piece: &Piece, chain: &[ProcessUid], exhibit: &Exhibit) {
-        make_room(&mut self.scores, |score| score.last_ns);
-        // A name says something of who gave it and of the script that had it given, nothing of everybody above.
-        let reach = if piece.harm.is_none() {
-            NAMES_REACH
-        } else {
-            chain.len()
-        };
-        for (height, &uid) in chain.iter().enumerate().take(reach) {
-            let child = height.checked_sub(1).map(|below| chain[below]);
-            self.scores.entry(uid).or_default().add(piece, child, exhibit);
-        }
-    }
-
-    fn may_be_blamed(&self, uid: ProcessUid, actor: &Actor, (now_ns, context): (u64, &Context<'_>)) -> bool {
-        self.scores
-            .get(&uid)
-            .is_some_and(|score| score.hands_out_work() || score.is_its_own(now_ns))
-            || is_forked_from(uid, actor.uid, context)
-    }
-
-    /// The lowest process over its threshold. An ancestor is blamed only for what no single process below it holds: that
-    /// it is over a lower threshold than its child says nothing of who did it.
-    fn decide(
-        &mut self,
-        (actor, from): (&Actor, usize),
-        now_ns: u64,
-        context: &Context<'_>,
-    ) -> Option<Firing> {
-        let candidates = &actor.chain[from..];
-        let totals: Vec<f32> = candidates
-            .iter()
-            .map(|uid| self.scores.get(uid).map_or(0.0, |score| score.total(now_ns)))
-            .collect();
-        let holder = (0..candidates.len()).find(|&at| {
-            totals[at] >= threshold(candidates[at], actor, context)
-                && self.may_be_blamed(candidates[at], actor, (now_ns, context))
-                && (0..at).all(|below| {
-                    totals[below] < HOLDS * totals[at]
-                        || is_forked_from(candidates[at], candidates[below], context)
-                })
-        })?;
-        let at = climb(candidates, &totals, (holder, context));
-        let scope = candidates[at];
-        let blamed = self.scores.get(&scope)?.clone();
-        for uid in &candidates[at + 1..] {
-            if let Some(score) = self.scores.get_mut(uid) {
-                score.discharge(&blamed, now_ns);
-            }
-        }
-        self.fired.insert(scope, now_ns);
-        // What the stopped one left half done is no crime of whoever clears it away.
-        if let Some(lineage) = self.lineages.get_mut(&actor.origin()) {
-            lineage.pairs = Pairs::default();
-        }
-        firing(actor, scope, &blamed, (now_ns, context))
     }
 }
 

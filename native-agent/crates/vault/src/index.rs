@@ -3,26 +3,24 @@ mod at_rest;
 mod bounds;
 mod exchanges;
 mod history;
+mod holds;
 mod located;
 mod making;
 mod moves;
+mod names;
 mod operations;
 mod seen;
 mod state;
 
 use std::borrow::Cow;
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use norn_events::ProcessUid;
 
 use crate::actors::Actors;
 use crate::file::{FileKey, PlaceId};
-use crate::places::below;
-use crate::record::{
-    Aspect, Change, Content, Location, Missing, NameKind, NameOperation, PlaceKind, Record, Time, Version,
-    is_restorer,
-};
+use crate::record::{Aspect, Change, Content, Location, Missing, PlaceKind, Record, Time, Version};
 
 /// What a table of 32,768 buckets holds.
 const OPENS_MAX: usize = 28_672;
@@ -75,72 +73,13 @@ use at_rest::AtRest;
 pub use bounds::{FILES_AT_REST_MAX, oldest};
 pub use exchanges::Exchange;
 use history::History;
+pub use holds::Holds;
 use moves::Moves;
 pub use operations::Operation;
-use operations::{Operations, is_move};
-use seen::{Prefixes, Seen};
+use operations::Operations;
+use seen::Prefixes;
 pub use state::FileState;
 use state::VERSIONS_MAX;
-
-/// Finds out whose pre-images are held, or were taken of suspects; a process is looked at once, however many files it changed.
-#[derive(Debug)]
-pub struct Holds {
-    held: HashSet<ProcessUid>,
-    known: HashMap<ProcessUid, Option<ProcessUid>>,
-}
-
-impl Holds {
-    pub fn new(index: &Index) -> Self {
-        Self::of_scopes(index.held.iter())
-    }
-
-    pub fn of_suspects(index: &Index) -> Self {
-        Self::of_scopes(index.suspects.iter())
-    }
-
-    fn of_scopes<'a>(scopes: impl Iterator<Item = &'a ProcessUid>) -> Self {
-        Self {
-            held: scopes.copied().collect(),
-            known: HashMap::new(),
-        }
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.held.is_empty()
-    }
-
-    fn of(&mut self, index: &Index, pid: u32, time: Time) -> Option<ProcessUid> {
-        let actor = index.actors.at(pid, time)?;
-        let root = || index.actors.root_of(actor.uid, &self.held);
-        *self.known.entry(actor.uid).or_insert_with(root)
-    }
-
-    /// The held subtree that changed the file, or opened it to do so.
-    pub fn of_state(&mut self, index: &Index, state: &FileState) -> Option<ProcessUid> {
-        if self.is_empty() {
-            return None;
-        }
-        let changes = state.changes.iter().map(|change| (change.pid, change.time));
-        let opens = state.versions.iter().map(|version| (version.pid, version.time));
-        changes
-            .chain(opens)
-            .find_map(|(pid, time)| self.of(index, pid, time))
-    }
-
-    /// The same of the file with this key.
-    pub fn of_file(&mut self, index: &Index, key: FileKey) -> Option<ProcessUid> {
-        if let Some(state) = index.touched.get(&key) {
-            return self.of_state(index, state);
-        }
-        let file = index.at_rest.peek(key).filter(|file| file.pid != 0)?;
-        self.of(index, file.pid, file.time)
-    }
-
-    /// The held subtree that gave files another name, or took theirs.
-    pub fn of_operation(&mut self, index: &Index, operation: &Operation) -> Option<ProcessUid> {
-        self.of(index, operation.pid, operation.time)
-    }
-}
 
 fn name_hash(path: &[u8]) -> u64 {
     xxhash_rust::xxh3::xxh3_64(path)
@@ -311,203 +250,6 @@ impl Index {
             state.seen = self.prefixes.seen(&location.seen, &location.path);
         }
         state
-    }
-
-    /// An opener that waits holds its file under this name; anybody else may have seen a name that changed since.
-    fn locate(&mut self, location: &Location, version: &Version) {
-        let free = self
-            .name_at(location.place, &location.path, version.time)
-            .flatten()
-            .is_none();
-        if version.pid != 0 || free {
-            self.bind((location.place, &location.path), version.time, Some(location.key));
-        }
-    }
-
-    /// Two names of an image's file are one file to the journal, though each may be changed on its own: it has both.
-    fn locate_other(&mut self, location: &Location, time: Time) {
-        let (place, path) = (location.place, &location.path[..]);
-        let state = self.touched.get(&location.key);
-        if state.is_some_and(|state| state.path[..] != *path) && self.name_at(place, path, time).is_none() {
-            let first = state.map(|state| (state.place, state.path.clone()));
-            self.bind((place, path), time, Some(location.key));
-            if let Some((place, path)) =
-                first.filter(|(place, path)| self.name_at(*place, path, time).is_none())
-            {
-                self.bind((place, &path), time, Some(location.key));
-            }
-        }
-    }
-
-    fn bind(&mut self, (place, path): (PlaceId, &[u8]), since: Time, key: Option<FileKey>) {
-        let name = (place, Arc::from(path));
-        self.names.entry(name).or_default().bind(since, key);
-    }
-
-    /// The text as it is in memory already, when it is.
-    fn shared(&self, place: PlaceId, path: &[u8]) -> Arc<[u8]> {
-        let name = (place, Arc::from(path));
-        let known = self.names.get_key_value(&name).map(|(known, _)| known.1.clone());
-        known.unwrap_or(name.1)
-    }
-
-    /// Who had the name at `time`: `None` when that is not known, `Some(None)` when nobody had it.
-    pub fn name_at(&self, place: PlaceId, path: &[u8], time: Time) -> Option<Option<FileKey>> {
-        self.holder((place, path), time, None)
-    }
-
-    /// Who had the name before `key` got it by an operation at `time`; somebody may have opened it since.
-    pub fn name_before(&self, name: (PlaceId, &[u8]), time: Time, key: FileKey) -> Option<FileKey> {
-        self.holder(name, time, Some(key)).flatten()
-    }
-
-    /// Of holders other than `but`. What was known below a directory's former names holds below its present one.
-    fn holder(
-        &self,
-        (place, path): (PlaceId, &[u8]),
-        time: Time,
-        but: Option<FileKey>,
-    ) -> Option<Option<FileKey>> {
-        let at = |path: &[u8], time| {
-            let known = self.named_so((place, path), time, but);
-            known.filter(|(_, since)| !self.moves.has_left((place, path), *since..time))
-        };
-        let known = at(path, time);
-        if self.moves.is_empty() || known.is_some() && !self.moves.has_exchanges() {
-            return known.map(|(holder, _)| holder);
-        }
-        let mut name = (path.to_vec(), known);
-        for former in self.moves.former((place, path), time) {
-            let until = former.until;
-            let is_stale = |since: Time| former.is_exchange && since <= until;
-            if let Some((holder, _)) = name.1.filter(|(_, since)| !is_stale(*since)) {
-                return Some(holder);
-            }
-            let known = match former.is_exchange {
-                true => self.before_exchange(place, (&former.path, &name.0), (until, but)),
-                false => at(&former.path, until),
-            };
-            name = (former.path, known);
-        }
-        name.1.map(|(holder, _)| holder)
-    }
-
-    /// By this very name, and since when.
-    fn named_so(
-        &self,
-        (place, path): (PlaceId, &[u8]),
-        time: Time,
-        but: Option<FileKey>,
-    ) -> Option<(Option<FileKey>, Time)> {
-        match self.names.get(&(place, Arc::from(path))) {
-            Some(history) => history.at(time, but),
-            None => {
-                let (key, since) = self.at_rest.holder(place, path)?;
-                (since <= time && but != Some(key)).then_some((Some(key), since))
-            }
-        }
-    }
-
-    /// The names that each of these files has now, as far as is known. A name below a directory that was moved since is none.
-    pub fn names_of(&self, keys: &HashSet<FileKey>) -> HashMap<FileKey, BTreeSet<(PlaceId, Vec<u8>)>> {
-        let mut found: HashMap<FileKey, BTreeSet<_>> = HashMap::new();
-        for (name, history) in &self.names {
-            let Some((key, since)) = history.holder().filter(|(key, _)| keys.contains(key)) else {
-                continue;
-            };
-            let present = self.moves.present((name.0, &name.1), since);
-            found.entry(key).or_default().insert((name.0, present));
-        }
-        if self.moves.has_exchanges() {
-            self.correct_exchanged(keys, &mut found);
-        }
-        let resting = keys
-            .iter()
-            .filter_map(|key| Some((*key, self.at_rest.get(*key)?.0)));
-        found.extend(resting.map(|(key, at)| (key, BTreeSet::from([(at.place, at.path)]))));
-        found
-    }
-
-    fn apply_name(&mut self, operation: &NameOperation) {
-        self.actors.expect(operation.pid, operation.time);
-        let (place, time) = (operation.place, operation.time);
-        match operation.kind {
-            NameKind::Create => {
-                if let Some(key) = operation.key.filter(|_| !is_restorer(operation.pid)) {
-                    self.created.insert((key, name_hash(&operation.path)));
-                }
-                self.bind((place, &operation.path), time, operation.key);
-            }
-            NameKind::Link => self.bind((place, &operation.path), time, operation.key),
-            NameKind::Unlink => self.bind((place, &operation.path), time, None),
-            NameKind::Rename => {
-                self.bind((place, &operation.path), time, None);
-                self.bind((place, &operation.target), time, operation.key);
-            }
-            NameKind::Exchange => {
-                if let Some(half) = self.operations.take_half_of(operation) {
-                    self.moves.forget(half.time, (&operation.target, &operation.path));
-                }
-                self.bind((place, &operation.path), time, operation.replaced);
-                self.bind((place, &operation.target), time, operation.key);
-            }
-        }
-        if let (NameKind::Rename | NameKind::Exchange, Some(key)) = (operation.kind, operation.key)
-            && let Some(state) = self.touched.get_mut(&key)
-        {
-            state.path = Arc::from(&operation.target[..]);
-        }
-        if let (NameKind::Exchange, Some(key)) = (operation.kind, operation.replaced)
-            && let Some(state) = self.touched.get_mut(&key)
-        {
-            state.path = Arc::from(&operation.path[..]);
-        }
-        if operation.directory && is_move(operation.kind) {
-            self.moves.note(operation);
-        }
-        let slim = self.slim(operation);
-        self.operations.push(slim);
-    }
-
-    fn slim(&mut self, operation: &NameOperation) -> Operation {
-        let NameOperation {
-            place, path, target, ..
-        } = operation;
-        let text = self.shared(*place, path);
-        let to = (!target.is_empty()).then(|| self.shared(*place, target));
-        let named = if is_move(operation.kind) { target } else { path };
-        let seen = match &operation.seen[..] {
-            [] => Seen::default(),
-            seen => self.prefixes.seen(seen, named),
-        };
-        Operation::new(operation, (text, to), seen)
-    }
-
-    /// Is anything known below this name?
-    pub fn is_directory(&self, place: PlaceId, path: &[u8]) -> bool {
-        let inside = |known: &[u8]| below(known, path).is_some();
-        let names = self.names.keys().map(|(place, path)| (*place, &path[..]));
-        names
-            .chain(self.at_rest.peeks().map(|file| (file.place, file.path)))
-            .any(|(at, known)| at == place && inside(known))
-    }
-
-    /// What is known to lie below this name at `time`.
-    pub fn files_below(&self, (place, path): (PlaceId, &[u8]), time: Time) -> Vec<(Vec<u8>, FileKey)> {
-        let names = self.names.keys().map(|(place, path)| (*place, &path[..]));
-        let known = names.chain(self.at_rest.peeks().map(|file| (file.place, file.path)));
-        // By the name it has now, when a directory above it was moved since it was known.
-        let present = |known: &[u8]| self.moves.present((place, known), Time::MIN);
-        let inside: BTreeSet<Vec<u8>> = known
-            .filter(|(at, _)| *at == place)
-            .flat_map(|(_, known)| [known.to_vec(), present(known)])
-            .filter(|known| below(known, path).is_some())
-            .collect();
-        let holder = |path: Vec<u8>| {
-            let key = self.name_at(place, &path, time).flatten()?;
-            Some((path, key))
-        };
-        inside.into_iter().filter_map(holder).collect()
     }
 
     /// Was this file's creation under this name recorded already?
@@ -729,50 +471,5 @@ pub fn shift(record: &mut Record, by: Time) {
         Record::Actor(actor) => actor.start += by,
         Record::Evicted(_, time) => *time += by,
         _ => {}
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_file_is_known_by_its_directorys_new_name() {
-        let mut index = Index::default();
-        let (place, key) = (PlaceId(1), FileKey(9));
-        index.bind((place, b"a/file"), 10, Some(key));
-        for (time, from, to) in [(20, "a", "b"), (30, "b", "c/d")] {
-            let moved = NameOperation {
-                time,
-                pid: 7,
-                place,
-                kind: NameKind::Rename,
-                path: from.into(),
-                target: to.into(),
-                key: None,
-                replaced: None,
-                directory: true,
-                seen: Vec::new(),
-            };
-            index.apply(&Record::Name(moved));
-        }
-        assert_eq!(index.name_at(place, b"b/file", 25), Some(Some(key)));
-        assert_eq!(index.name_at(place, b"c/d/file", 35), Some(Some(key)));
-        assert_eq!(index.name_at(place, b"c/d/file", 25), None);
-        let below = |path: &[u8], time| index.files_below((place, path), time);
-        assert_eq!(below(b"c", 35), [(b"c/d/file".to_vec(), key)]);
-        assert_eq!(below(b"a", 15), [(b"a/file".to_vec(), key)]);
-        assert!(below(b"c", 25).is_empty() && below(b"other", 35).is_empty());
-    }
-
-    #[test]
-    fn a_name_is_known_as_of_a_time() {
-        let mut index = Index::default();
-        let (place, key) = (PlaceId(1), FileKey(9));
-        index.bind((place, b"a"), 10, Some(key));
-        index.bind((place, b"a"), 20, None);
-        assert_eq!(index.name_at(place, b"a", 5), None);
-        assert_eq!(index.name_at(place, b"a", 15), Some(Some(key)));
-        assert_eq!(index.name_at(place, b"a", 25), Some(None));
     }
 }

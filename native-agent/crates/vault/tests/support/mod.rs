@@ -5,28 +5,30 @@ mod child;
 mod container;
 mod corpus;
 mod manifest;
+mod mounts;
+mod processes;
 pub mod racers;
 mod verdicts;
 pub mod ways;
 
-use std::ffi::CString;
 use std::fs;
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use norn_events::{Event, EventKind, Observer, Process, ProcessIndex, ProcessTable, ProcessUid};
+use norn_events::{EventKind, ProcessTable, ProcessUid};
 use norn_vault::{OPEN_WAITS, RestoreReport, RestoreRequest, Vault, VaultObserver, VaultOptions};
 
-use actor::Told;
 pub use actor::{Actor, cipher, exchange, with_suffix};
 pub use child::{Child, eventually, fork, race};
 pub use container::{Container, bind, mount_overlay, mount_tmpfs};
 pub use corpus::{corpus, large_files, set_attribute, set_mode_and_time};
 pub use manifest::{Manifest, State, difference, files, manifest_of};
+use mounts::mount_new;
+pub use mounts::{bind_read_only, c_path, mount, unmount};
+use processes::process;
 pub use verdicts::{
     assert_restored, assert_same, assert_same_but_late, assert_same_contents, assert_same_or_late, refused,
 };
@@ -111,27 +113,6 @@ pub fn boot_ns() -> u64 {
     time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }
 
-pub fn c_path(path: &Path) -> CString {
-    CString::new(path.as_os_str().as_bytes()).unwrap()
-}
-
-/// `what` is the kind of file system and its source.
-fn mount(what: (&str, &Path), target: &Path, flags: libc::c_ulong, options: &str) {
-    let (kind, options) = (CString::new(what.0).unwrap(), CString::new(options).unwrap());
-    let (source, target) = (c_path(what.1), c_path(target));
-    // SAFETY: all strings outlive the call.
-    let result = unsafe {
-        libc::mount(
-            source.as_ptr(),
-            target.as_ptr(),
-            kind.as_ptr(),
-            flags,
-            options.as_ptr().cast(),
-        )
-    };
-    assert_eq!(result, 0, "mount: {}", std::io::Error::last_os_error());
-}
-
 /// The kernel has a mark of this directory in each of the vault's three groups.
 pub fn is_watched(directory: &Path) -> bool {
     let inode = fs::metadata(directory).unwrap().ino();
@@ -139,43 +120,6 @@ pub fn is_watched(directory: &Path) -> bool {
     let infos = fs::read_dir("/proc/self/fdinfo").unwrap().flatten();
     let texts = infos.filter_map(|info| fs::read_to_string(info.path()).ok());
     texts.filter(|text| text.contains(&mark)).count() >= 3
-}
-
-/// Until it is unmounted, nothing below `target` can be written.
-pub fn bind_read_only(target: &Path) {
-    mount(("none", target), target, libc::MS_BIND, "");
-    mount(
-        ("none", target),
-        target,
-        libc::MS_BIND | libc::MS_REMOUNT | libc::MS_RDONLY,
-        "",
-    );
-}
-
-/// A file system of this kind in a file that has no name any more.
-fn mount_new(kind: &str, bytes: u64, at: &Path) {
-    if kind == "tmpfs" {
-        return mount((kind, Path::new(kind)), at, 0, &format!("size={bytes}"));
-    }
-    let image = at.with_extension("image");
-    fs::File::create(&image).unwrap().set_len(bytes).unwrap();
-    let run = |program: &str, arguments: &[&std::ffi::OsStr]| {
-        let done = std::process::Command::new(program).args(arguments).output();
-        let done = done.unwrap_or_else(|error| panic!("{program} can't be started ({error}): install it"));
-        let said = String::from_utf8_lossy(&done.stderr);
-        assert!(done.status.success(), "{program}: {said}");
-    };
-    run(&format!("mkfs.{kind}"), &["-q".as_ref(), image.as_os_str()]);
-    run(
-        "mount",
-        &["-o".as_ref(), "loop".as_ref(), image.as_os_str(), at.as_os_str()],
-    );
-    fs::remove_file(image).unwrap();
-}
-
-pub fn unmount(target: &Path) {
-    // SAFETY: the string outlives the call.
-    unsafe { libc::umount2(c_path(target).as_ptr(), libc::MNT_DETACH) };
 }
 
 impl Scene {
@@ -456,134 +400,6 @@ impl Scene {
         self.vault().settle();
     }
 
-    /// Runs `work` in a process of its own and tells the vault what the sensor would; returns the process.
-    pub fn attack(&mut self, work: impl FnOnce(&mut Actor)) -> ProcessUid {
-        self.process_below(self.init, work)
-    }
-
-    /// The same, by a process that is not part of any attack.
-    pub fn outsider(&mut self, work: impl FnOnce(&mut Actor)) -> ProcessUid {
-        self.process_below(self.init, work)
-    }
-
-    pub fn process_below(&mut self, parent: ProcessUid, work: impl FnOnce(&mut Actor)) -> ProcessUid {
-        let (uid, index) = self.run(parent, work);
-        self.vault.as_ref().inspect(|vault| vault.settle());
-        self.end(index);
-        uid
-    }
-
-    /// `open` runs in a process that ends, `work` later in its child, which has all that `open` made; returns the child.
-    pub fn orphan<T>(&mut self, open: impl FnOnce() -> T, work: impl FnOnce(T)) -> ProcessUid {
-        let [pid, go, done] = ["orphan-pid", "orphan-go", "orphan-done"].map(|name| self.home.join(name));
-        let start = boot_ns();
-        let parent = fork(|| {
-            let made = open();
-            let child = fork(|| {
-                assert!(eventually(|| go.exists()), "nobody lets the child go on");
-                work(made);
-                fs::write(&done, "").unwrap();
-            });
-            fs::write(&pid, child.0.to_string()).unwrap();
-        });
-        let parent_index = self.begin(self.init, (parent.0 as u32, start));
-        let parent_uid = self.table.get(parent_index).unwrap().uid;
-        assert!(parent.ended_well(), "the parent failed");
-        let child: u32 = fs::read_to_string(&pid).unwrap().parse().unwrap();
-        let index = self.begin(parent_uid, (child, boot_ns()));
-        self.end(parent_index);
-        std::thread::sleep(std::time::Duration::from_millis(300));
-        fs::write(&go, "").unwrap();
-        assert!(eventually(|| done.exists()), "the child failed");
-        self.settle();
-        self.end(index);
-        self.table.get(index).unwrap().uid
-    }
-
-    /// For a vault that is kept busy longer than a test should wait.
-    pub fn attack_without_settling(&mut self, work: impl FnOnce(&mut Actor)) -> ProcessUid {
-        let (uid, index) = self.run(self.init, work);
-        self.end(index);
-        uid
-    }
-
-    /// A process that was there before the vault is told to it, and ends with `work`.
-    pub fn adopt(&mut self, (pid, start): (u32, u64), work: impl FnOnce(&Self)) -> ProcessUid {
-        let index = self.begin(self.init, (pid, start));
-        let uid = self.table.get(index).unwrap().uid;
-        work(self);
-        self.end(index);
-        uid
-    }
-
-    fn end(&mut self, index: ProcessIndex) {
-        let end = boot_ns();
-        // As the sensor does: who is told of the end sees it in the table.
-        self.table.end(index, end);
-        self.tell(index, (EventKind::Exit, end), (b"", b"", 0));
-    }
-
-    fn run(&mut self, parent: ProcessUid, work: impl FnOnce(&mut Actor)) -> (ProcessUid, ProcessIndex) {
-        let report = self.home.join(format!("report-{}", boot_ns()));
-        let mut outside = fs::File::create(&report).unwrap();
-        let start = boot_ns();
-        let child = fork(|| {
-            let mut actor = Actor::default();
-            if let Some(container) = &self.container {
-                container.enter();
-            }
-            work(&mut actor);
-            std::io::Write::write_all(&mut outside, &actor.told).unwrap();
-        });
-        let index = self.begin(parent, (child.0 as u32, start));
-        let uid = self.table.get(index).unwrap().uid;
-        assert!(child.ended_well(), "the other process failed");
-        let told = fs::read(&report).unwrap();
-        fs::remove_file(&report).unwrap();
-        for event in Told::parse(&told) {
-            let names = (&event.path[..], &event.target[..], event.flags);
-            self.tell(index, (event.kind, event.time), names);
-        }
-        (uid, index)
-    }
-
-    /// A process of the container, when there is one.
-    fn begin(&mut self, parent: ProcessUid, (pid, start): (u32, u64)) -> ProcessIndex {
-        let mut bytes = [0; 16];
-        bytes[..8].copy_from_slice(&start.to_le_bytes());
-        bytes[8..12].copy_from_slice(&pid.to_le_bytes());
-        let container = (self.place == Place::Volume).then(|| CONTAINER.into());
-        let index = self.table.insert(Process {
-            start_time_ns: start,
-            container,
-            ..process(ProcessUid(bytes), parent, pid)
-        });
-        self.tell(index, (EventKind::Fork, start), (b"", b"", 0));
-        index
-    }
-
-    fn tell(
-        &mut self,
-        process: ProcessIndex,
-        (kind, time_ns): (EventKind, u64),
-        (path, target, flags): (&[u8], &[u8], u32),
-    ) {
-        let event = Event {
-            kind,
-            time_ns,
-            process,
-            flags,
-            value: 0,
-            result: 0,
-            path,
-            target,
-        };
-        if let Some(observer) = &mut self.observer {
-            observer.observe(&event, &self.table);
-            observer.catch_up(&self.table);
-        }
-    }
-
     pub fn restore(&self, scope: ProcessUid) -> RestoreReport {
         self.vault().restore(&RestoreRequest {
             scopes: vec![scope],
@@ -604,24 +420,5 @@ impl Drop for Scene {
             unmount(&self.home);
         }
         drop(fs::remove_dir_all(&self.home));
-    }
-}
-
-fn process(uid: ProcessUid, parent_uid: ProcessUid, pid: u32) -> Process {
-    Process {
-        uid,
-        parent_uid,
-        pid,
-        namespace_pid: pid,
-        parent_pid: 0,
-        start_time_ns: 1,
-        end_time_ns: None,
-        image_number: 0,
-        image: Default::default(),
-        container: None,
-        cgroup_id: 0,
-        user_id: 0,
-        group_id: 0,
-        credentials: Default::default(),
     }
 }

@@ -52,3 +52,8 @@ export function rootsOf({ folder, sources }: Crate): Source[] {
   const roots = /^(src\/(lib|main)\.rs|src\/bin\/[^/]+\.rs|(tests|examples)\/([^/]+|[^/]+\/main)\.rs)$/;
   return sources.filter(({ path }) => roots.test(path.slice(folder.length + 1)));
 }
+
+/** Without `#[cfg(test)] mod … { … }`: rustfmt closes it at the beginning of a line. */
+export function withoutInlineTests(text: string): string {
+  return text.replace(/^#\[cfg\(test\)\]\n(?:(?:#\[|\/\/).*\n)*(?:pub(?:\(.*\))? )?mod \w+ \{\n[^]*?^\}\n?/gm, '');
+}

@@ -1,12 +1,24 @@
 //! The real kernel: one behaviour, one tiny program or thread that does it, one test of the same name. Needs root.
+mod bpf_call;
+mod cgroup;
 mod container;
 mod credentials;
 mod exec;
-mod file;
+mod exit;
 mod file_attribute;
+mod file_change;
+mod file_open;
 mod file_read;
-mod lifecycle;
+mod fork;
 mod loss;
+mod memfd;
+mod module_load;
+mod mount;
+mod namespace;
 mod network;
-mod privileged;
+mod process_write;
+mod ptrace;
+mod self_test;
 mod sensor;
+mod stdio_socket;
+mod task_iter;

@@ -1,12 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
 /* All programs as one object: they share maps, and nobody needs a BPF linker. One event family per file. */
-#include "include/kernel.h"
-#include "include/call.bpf.h"
-#include "include/credentials.bpf.h"
-#include "include/image.bpf.h"
-#include "include/pace.bpf.h"
+#include "include/record.h"
 #include "include/sensitive.bpf.h"
-#include "include/socket.bpf.h"
 
 #include "programs/fork.bpf.c"
 #include "programs/exec.bpf.c"

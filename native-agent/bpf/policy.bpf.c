@@ -3,8 +3,6 @@
  * matches; each side of a line (network, port, protocol, user, program) gives a mask of the lines it fits. What is left when
  * all are ANDed are the lines that match, and the lowest of them decides. An object of its own: a new policy is a new one. */
 #include "include/policy.bpf.h"
-#include <bpf/bpf_tracing.h>
-#include <bpf/bpf_core_read.h>
 
 #include "programs/policy_request.bpf.c"
 #include "programs/policy_program.bpf.c"

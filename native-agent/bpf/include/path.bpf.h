@@ -8,6 +8,7 @@
 
 #define AT_FDCWD (-100)
 #define S_IFMT 0170000
+#define MODE_BITS 07777
 #define S_IFREG 0100000
 
 /* `root` ends the walk. Not static, so that the verifier looks at it once and not at each call: it takes it 0.2 s. */

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
 /* BPF: somebody else loads or attaches. Element access and look-ups are not reported. */
+#include "../include/call.bpf.h"
+#include "../include/emit.bpf.h"
+#include <bpf/bpf_tracing.h>
 
 #define BPF_MAP_CREATE 0
 #define BPF_PROG_LOAD 5

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
 /* cgroups of the v2 hierarchy as they come and go: a container is known by name before its first process runs in it. */
+#include "../include/emit.bpf.h"
+#include <bpf/bpf_tracing.h>
 
 static __always_inline void cgroup__report(struct cgroup *cgroup, const char *path, __u32 removed)
 {

@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
 /* EXEC: a process starts an image, or tried to. The image is known from the kernel's own file, the arguments from the
  * new stack. A kill by policy acts before the first user instruction. */
+#include "../include/call.bpf.h"
+#include "../include/credentials.bpf.h"
+#include "../include/emit.bpf.h"
+#include "../include/image.bpf.h"
+#include "../include/path.bpf.h"
+#include <bpf/bpf_tracing.h>
 
 #define SIGKILL 9
 /* Wakes the agent at once; others wait for its tick. A wake-up each would cost a spawn more than all the rest. */

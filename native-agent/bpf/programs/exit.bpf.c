@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
 /* EXIT: the last thread of a process ends. */
+#include "../include/emit.bpf.h"
+#include <bpf/bpf_tracing.h>
 
 #define SIGNAL_GROUP_EXIT 4
 

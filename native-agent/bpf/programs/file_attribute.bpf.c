@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
 /* FILE_TIMES, FILE_FLAGS, FILE_CAPABILITIES: what hides a file, keeps it from being removed, or gives whoever runs it power. The values
  * are what the caller left in its memory, as the kernel took them. */
+#include "../include/call.bpf.h"
+#include "../include/emit.bpf.h"
+#include "../include/path.bpf.h"
+#include <bpf/bpf_tracing.h>
 
 #define FS_IOC_SETFLAGS 0x40086602
 #define FS_IOC_FSSETXATTR 0x401c5820

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
 /* What changes names, size, mode or owner: rename, link, unlink, truncate, chmod, chown, mkdir in all their variants.
  * The table says where each call has its arguments; one program reads them. */
+#include "../include/call.bpf.h"
+#include "../include/emit.bpf.h"
+#include "../include/pace.bpf.h"
+#include "../include/path.bpf.h"
+#include <bpf/bpf_tracing.h>
 
 /* Argument numbers, 1–6; 0: the call has no such argument. A path without directory is relative to the cwd. */
 struct file_call {

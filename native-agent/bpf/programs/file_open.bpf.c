@@ -1,5 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
 /* FILE_OPEN: a file was opened for write, created, or emptied by an open to read. FILE_READ: one that is sensitive was opened for reading. */
+#include "../include/call.bpf.h"
+#include "../include/core_fixes.bpf.h"
+#include "../include/emit.bpf.h"
+#include "../include/pace.bpf.h"
+#include "../include/path.bpf.h"
+#include "../include/sensitive.bpf.h"
+#include <bpf/bpf_tracing.h>
 
 #define O_WRONLY 01
 #define O_RDWR 02
@@ -11,7 +18,6 @@
 #define FMODE_CREATED 0x100000
 #define S_IFBLK 0060000
 #define S_IFCHR 0020000
-#define MODE_BITS 07777
 
 static __always_inline __u32 open__read_flags(struct pt_regs *regs)
 {

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
 /* FORK: a process was created. task_newtask comes after the child has its pids and cgroup and before it runs, in the
  * context of its creator, and knows the clone flags. */
+#include "../include/credentials.bpf.h"
+#include "../include/emit.bpf.h"
+#include "../include/pace.bpf.h"
+#include <bpf/bpf_tracing.h>
 
 #define CLONE_THREAD 0x00010000
 

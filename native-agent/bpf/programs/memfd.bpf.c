@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
 /* MEMFD_CREATE: a file that lives in memory only. Those of container runtimes are remembered, for exec. */
+#include "../include/call.bpf.h"
+#include "../include/emit.bpf.h"
+#include "../include/image.bpf.h"
+#include "../include/path.bpf.h"
+#include <bpf/bpf_tracing.h>
+#include <bpf/bpf_core_read.h>
 
 static __always_inline void memfd__remember_runtime(int fd)
 {

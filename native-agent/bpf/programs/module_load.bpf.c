@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
 /* MODULE_LOAD: init_module(2) out of memory, finit_module(2) out of a file. Who is refused has tried. */
-
+#include "../include/call.bpf.h"
+#include "../include/emit.bpf.h"
+#include "../include/path.bpf.h"
+#include <bpf/bpf_tracing.h>
 
 SEC("tp_btf/sys_exit")
 int BPF_PROG(module__on_load, struct pt_regs *regs, long result)

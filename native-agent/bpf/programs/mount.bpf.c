@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
 /* MOUNT, by mount(2) and by the newer move_mount(2). */
+#include "../include/call.bpf.h"
+#include "../include/emit.bpf.h"
+#include "../include/path.bpf.h"
+#include <bpf/bpf_tracing.h>
 
 SEC("tp_btf/sys_exit")
 int BPF_PROG(mount__on_exit, struct pt_regs *regs, long result)

@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
 /* SETNS, UNSHARE: a process enters another namespace or makes its own. */
+#include "../include/call.bpf.h"
+#include "../include/core_fixes.bpf.h"
+#include "../include/emit.bpf.h"
+#include "../include/path.bpf.h"
+#include <bpf/bpf_tracing.h>
+#include <bpf/bpf_core_read.h>
 
 #define NSFS_MAGIC 0x6e736673
 

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
 /* NET_CONNECT, NET_ACCEPT, NET_LISTEN, from the socket itself; only a unix path comes from user memory. */
+#include "../include/call.bpf.h"
+#include "../include/emit.bpf.h"
+#include "../include/socket.bpf.h"
+#include <bpf/bpf_tracing.h>
 
 #define EINPROGRESS 115
 

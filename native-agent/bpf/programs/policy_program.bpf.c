@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
 /* Which lines a process fits: kept from fork to fork, and new with each program. */
+#include "../include/policy.bpf.h"
+#include <bpf/bpf_tracing.h>
 
 #define CLONE_THREAD 0x00010000
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
 /* A connection, a datagram or a bind is about to be made: 1 lets it go on, 0 is EPERM to the caller. */
+#include "../include/policy.bpf.h"
+#include <bpf/bpf_core_read.h>
 
 #define IPPROTO_TCP 6
 #define IPPROTO_UDP 17

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
 /* PROCESS_WRITE: process_vm_writev(2) puts bytes into another process. */
+#include "../include/call.bpf.h"
+#include "../include/emit.bpf.h"
+#include <bpf/bpf_tracing.h>
 
 SEC("tp_btf/sys_exit")
 int BPF_PROG(process__on_write, struct pt_regs *regs, long result)

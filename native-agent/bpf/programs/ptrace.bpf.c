@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
 /* PTRACE: taking hold of another process or writing into it. Reading and stepping, which a debugger does by the
  * million, are not reported. */
+#include "../include/call.bpf.h"
+#include "../include/emit.bpf.h"
+#include <bpf/bpf_tracing.h>
 
 #define PTRACE_TRACEME 0
 #define PTRACE_POKETEXT 4

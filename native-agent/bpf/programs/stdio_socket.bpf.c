@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
 /* STDIO_SOCKET: standard input, output or error became an internet socket, by dup2 or by being so at exec. What a
  * reverse shell needs, however it gets there. Unix sockets are not reported: every service's output is one. */
+#include "../include/call.bpf.h"
+#include "../include/emit.bpf.h"
+#include "../include/socket.bpf.h"
+#include <bpf/bpf_tracing.h>
 
 #define STDIN 0
 #define STDERR 2

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
 /* PROCESS_SEEN: all processes that run, for the snapshot at the start and after a gap. */
+#include "../include/credentials.bpf.h"
+#include "../include/emit.bpf.h"
+#include "../include/image.bpf.h"
+#include "../include/path.bpf.h"
+#include <bpf/bpf_core_read.h>
 
 #define PF_KTHREAD 0x00200000
 

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { runCommand } from './command.ts';
 import { busIdentity, makeBusSecrets } from './bus-secrets.ts';
 import { writeProperties } from './kafka.config.ts';
-import { brokerArguments, startBroker } from './kafka.ts';
+import { brokerArguments, startBroker } from './kafka.broker.ts';
 import { freePorts } from './ports.ts';
 import { provide } from './toolchain.ts';
 

@@ -1,15 +1,13 @@
 // The real Kafka broker, one node, KRaft, by mutual TLS. State: <home>/kafka.
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { cp, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { brokerArguments, startBroker } from './kafka.broker.ts';
 import { type BrokerPlan, writeProperties } from './kafka.config.ts';
 import { provideKafka } from './kafka.install.ts';
-import { startPart, waitForLock, type Part } from './part.ts';
+import { waitForLock, type Part } from './part.ts';
 import { assertPortFree } from './ports.ts';
-
-/** A start takes seconds of processor time, and a busy machine gives it a tenth of one. */
-const readyWithinMs = 180_000;
 
 export interface RunningKafka extends Part {
   /** For `NORN_KAFKA_BROKERS`. */
@@ -34,49 +32,6 @@ export async function startKafka(options: KafkaOptions): Promise<RunningKafka> {
   const archive = ['-Xshare:auto', `-XX:SharedArchiveFile=${join(folder, 'kafka.jsa')}`];
   const part = await startBroker(home, [...archive, ...(await brokerArguments(folder))]);
   return { ...part, brokers: `${exposedAs ?? '127.0.0.1'}:${ports.broker}` };
-}
-
-/**
- * When the second compiler is asked for a method, ten times later than by default: it alone knows the processor's AES, but what runs in the
- * first seconds it would compile for nothing (a fifth of a start's processor time).
- */
-const compileLater = [
-  '-XX:Tier4InvocationThreshold=50000',
-  '-XX:Tier4MinInvocationThreshold=6000',
-  '-XX:Tier4CompileThreshold=150000',
-  '-XX:Tier4BackEdgeThreshold=400000',
-];
-
-/** JVM flags up to the main class. */
-export async function brokerArguments(folder: string): Promise<string[]> {
-  const classPath = await readFile(join(folder, 'class-path'), 'utf8');
-  return [
-    '-Xmx384m',
-    '-XX:+UseSerialGC',
-    ...compileLater,
-    // No file below /tmp that tells of it, and no door there.
-    '-XX:-UsePerfData',
-    '-XX:+DisableAttachMechanism',
-    '-Xlog:cds=off',
-    '-Xlog:cds+dynamic=off',
-    `-Dlog4j2.configurationFile=${join(folder, 'log4j2.xml')}`,
-    '-cp',
-    classPath,
-  ];
-}
-
-export function startBroker(home: string, args: readonly string[]): Promise<Part> {
-  return startPart({
-    name: 'kafka',
-    command: 'java',
-    args: [...args, 'kafka.Kafka', join(home, 'server.properties')],
-    cwd: home,
-    logFile: join(home, 'broker.log'),
-    lockFile: join(home, 'broker.lock'),
-    stopSignal: 'SIGTERM',
-    isReady: (log) => log.includes('Kafka Server started'),
-    readyWithinMs,
-  });
 }
 
 // Formatting starts a JVM for over a second; what it writes differs between clusters in these two ids alone.

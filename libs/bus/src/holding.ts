@@ -1,6 +1,5 @@
 // A partition that this member of a group was given, from its first batch until it is lost or a handler failed.
 import { NornError } from '@norn/base';
-import type { Commits } from './commits.ts';
 import type { TopicName } from './flow.ts';
 
 /** What a handler is about to do with records, in its own words. It is done when everything below `end` is. */
@@ -41,6 +40,14 @@ export interface TakenPartition {
   readonly taken: TakenMark;
 }
 
+/** Who tells the broker how far a holding is. */
+interface Committing {
+  /** Resolves when the broker has it. Throws `partition_lost`. */
+  now(holding: Holding): Promise<void>;
+  /** One attempt; false while the group changes, or the broker is away. */
+  once(holding: Holding): Promise<boolean>;
+}
+
 export class Holding implements Claim {
   /** Offset of the next record that the handler gets. */
   next: number;
@@ -62,7 +69,7 @@ export class Holding implements Claim {
 
   constructor(
     { topic, partition, nextOffset, taken }: TakenPartition,
-    private readonly commits: Pick<Commits, 'now' | 'once'>,
+    private readonly commits: Committing,
   ) {
     this.topic = topic;
     this.partition = partition;

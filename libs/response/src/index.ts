@@ -29,7 +29,14 @@ export {
 } from './policy/policy-file.ts';
 export { detectionsOf } from './policy/compile-rule.ts';
 export { PolicyEngine, type PolicyDecision, type PolicyDecisions, type PolicyHost } from './policy/policy-engine.ts';
-export { isDenied, isOfPolicy, policyResponseOf, sayDecision, type SaidDecision } from './policy/policy-finding.ts';
+export {
+  isDenied,
+  isOfPolicy,
+  policyResponseOf,
+  sayDecision,
+  type PolicyResponse,
+  type SaidDecision,
+} from './policy/policy-finding.ts';
 export { testPolicy, type PolicyTestReport, type WrongDecision } from './policy/test-policy.ts';
 export {
   decideResponse,
@@ -38,7 +45,6 @@ export {
   protectionOf,
   type Answered,
   type Decision,
-  type PolicyResponse,
   type PolicyTable,
 } from './policy.ts';
 export { hostRulesOf, type HostEnforcement, type HostRules } from './policy/host-rules.ts';

@@ -1,14 +1,8 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { fromHex } from '@norn/base';
 import { finding } from '@norn/contracts';
-import {
-  decideResponse,
-  findingsToRestore,
-  nothingAnswered,
-  protectionOf,
-  type Answered,
-  type PolicyResponse,
-} from './policy.ts';
+import { decideResponse, findingsToRestore, nothingAnswered, protectionOf, type Answered } from './policy.ts';
+import type { PolicyResponse } from './policy/policy-finding.ts';
 
 const { FindingSource, ResponseRung, Severity } = finding;
 const scope = (digit: string): string => digit.repeat(32);

@@ -1,10 +1,7 @@
 // Policy: which actions an alert calls for. Pure: the tenant's choices and what was answered already are passed in.
 import { toHex } from '@norn/base';
 import { finding } from '@norn/contracts';
-import { policyResponseOf } from './policy/policy-finding.ts';
-
-/** What a tenant wants done about a protection. */
-export type PolicyResponse = 'observe' | 'suspend' | 'kill' | 'kill-and-remediate';
+import { policyResponseOf, type PolicyResponse } from './policy/policy-finding.ts';
 
 /** By protection: "ransomware", "fileless", "miner", "reverse-shell", "rule". */
 export type PolicyTable = ReadonlyMap<string, PolicyResponse>;

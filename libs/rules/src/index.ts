@@ -5,14 +5,8 @@ export { Engine, MATCHES_MAX, type EngineOptions, type MatchEvidence, type RuleR
 export type { Clock, RuleCost } from './engine/costs.ts';
 export type { RuleBatch } from './kernel/batch.ts';
 export { buildRuleBatch } from './kernel/build-batch.ts';
-export {
-  blindSpots,
-  coverageOf,
-  type BlindCause,
-  type BlindSpot,
-  type Lack,
-  type RuleCoverage,
-} from './kernel/coverage.ts';
+export type { BlindCause, Lack } from './kernel/blind-reasons.ts';
+export { blindSpots, coverageOf, type BlindSpot, type RuleCoverage } from './kernel/coverage.ts';
 export { categories, type Category } from './kernel/routes.ts';
 export { fieldOfRow } from './kernel/summary.ts';
 export { toRuleBatch } from './kernel/rule-batch.ts';

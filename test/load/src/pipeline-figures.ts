@@ -1,5 +1,13 @@
 // From two moments to figures: rates, CPU an event, and where the CPU went.
-import type { Moment } from './pipeline.bench.ts';
+import type { StagesSample } from './stages.main.ts';
+
+/** What was counted up to a moment; CPU in µs. */
+export interface Moment {
+  readonly wallMs: number;
+  readonly stages: StagesSample;
+  readonly kafkaUs: number;
+  readonly clickhouseUs: number;
+}
 
 export interface PipelineFigures {
   readonly events: number;

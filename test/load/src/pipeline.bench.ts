@@ -7,9 +7,8 @@ import { NornError } from '@norn/base';
 import { SimulatedHost } from '@norn/testkit';
 import { type BenchInstallation, startBenchInstallation } from './bench-installation.ts';
 import { LoadHost } from './load-host.ts';
-import { type PipelineFigures, figuresOf } from './pipeline-figures.ts';
+import { type Moment, type PipelineFigures, figuresOf } from './pipeline-figures.ts';
 import { StagesProcess, cpuOf } from './stages-process.ts';
-import type { StagesSample } from './stages.main.ts';
 
 export interface PipelineBenchOptions {
   readonly hosts?: number;
@@ -82,13 +81,6 @@ interface Bench {
   readonly progress: (line: string) => void;
 }
 
-interface Moment {
-  readonly wallMs: number;
-  readonly stages: StagesSample;
-  readonly kafkaUs: number;
-  readonly clickhouseUs: number;
-}
-
 async function measure({ installation, stages, loads, progress }: Bench): Promise<PipelineFigures> {
   const { ingestPort: port, authorityPem, identities } = installation;
   const hosts = identities.map((identity) => new LoadHost({ port, authorityPem, ...identity }));
@@ -157,5 +149,3 @@ function unreadOf(metrics: string): string[] {
     .filter(([, topic = '', , records]) => Number(records) < (sent.get(topic) ?? 0))
     .map(([, topic = '', group = '']) => `${group} ${topic}`);
 }
-
-export type { Moment };

@@ -1,8 +1,10 @@
 // How a policy's decision travels in a finding: what it says, and what it asks to be done.
 import { finding } from '@norn/contracts';
-import type { PolicyResponse } from '../policy.ts';
 import type { PolicyDecision } from './policy-engine.ts';
 import type { PolicyRule } from './policy-file.ts';
+
+/** What a tenant wants done about a protection. */
+export type PolicyResponse = 'observe' | 'suspend' | 'kill' | 'kill-and-remediate';
 
 /** Ids of rules that a policy's rules are made into begin with it; others' ids are UUIDs or the agent's `reflex.`. */
 const RULE_PREFIX = 'policy.';

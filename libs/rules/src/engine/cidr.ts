@@ -2,7 +2,7 @@
 // eslint-disable-next-line no-restricted-imports -- two pure functions of the standard library: nothing is connected to
 import { BlockList, isIP } from 'node:net';
 import { ruleError, type Place } from '../sigma/document.ts';
-import type { FieldText } from './test.ts';
+import type { FieldText } from './fold.ts';
 
 const families = { 4: 'ipv4', 6: 'ipv6' } as const;
 

@@ -13,3 +13,13 @@ export function foldCase(text: string): string {
   for (const [form, letter] of twinLetters) if (folded.includes(form)) folded = folded.replaceAll(form, letter);
   return folded;
 }
+
+/** A text with its folded form at hand, so that many tests fold it once. */
+export interface FieldText {
+  readonly raw: string;
+  readonly folded: string;
+}
+
+export function fold(raw: string): FieldText {
+  return { raw, folded: foldCase(raw) };
+}

@@ -3,7 +3,7 @@
 import { ruleError, type Place } from '../sigma/document.ts';
 import type { Comparison, TimePart } from '../sigma/field-test.ts';
 import type { Scalar } from '../sigma/rule.ts';
-import type { FieldText } from './test.ts';
+import type { FieldText } from './fold.ts';
 
 const compare: Readonly<Record<Comparison | 'eq', (field: number, value: number) => boolean>> = {
   lt: (field, value) => field < value,

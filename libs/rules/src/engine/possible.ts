@@ -2,7 +2,7 @@
 import type { AtomTable } from './atoms.ts';
 import type { Node } from './compile.ts';
 import type { Named } from './field.ts';
-import { fold } from './test.ts';
+import { fold } from './fold.ts';
 
 /** A value that a rule asks a field for. */
 export interface AskedValue {

@@ -5,19 +5,9 @@ import type { Comparison, FieldTest, Position, TimePart } from '../sigma/field-t
 import type { Scalar } from '../sigma/rule.ts';
 import { anchored, segmentTest, splitWildcards, type Segment } from '../sigma/wildcards.ts';
 import { cidrTest, readNetwork, type Network } from './cidr.ts';
-import { foldCase } from './fold.ts';
+import { foldCase, type FieldText } from './fold.ts';
 import { numberTest, readNumber } from './number.ts';
 import { requiredLiteral } from './required-literal.ts';
-
-/** A text with its folded form at hand, so that many tests fold it once. */
-export interface FieldText {
-  readonly raw: string;
-  readonly folded: string;
-}
-
-export function fold(raw: string): FieldText {
-  return { raw, folded: foldCase(raw) };
-}
 
 /** What a test asks, for who runs it elsewhere than here. */
 export type TestForm =

@@ -3,7 +3,8 @@
 import type { Atom, AtomTable } from './atoms.ts';
 import type { Domain, Field, Rows } from './field.ts';
 import { LiteralIndex } from './literal-index.ts';
-import { fold, type FieldText, type Test } from './test.ts';
+import { fold, type FieldText } from './fold.ts';
+import type { Test } from './test.ts';
 import { TextCache } from './text-cache.ts';
 
 /** Memory cells hold round × 2 + verdict; before they would overflow 32 bits all are cleared. */

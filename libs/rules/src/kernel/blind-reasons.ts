@@ -1,7 +1,17 @@
 // Why the sensor does not give what a rule asks for.
 import type { AskedValue } from '../engine/possible.ts';
 import type { LogSource } from '../sigma/rule.ts';
-import type { Lack } from './coverage.ts';
+
+export type BlindCause = 'log source' | 'field' | 'value';
+
+/** Something a rule asks for and the sensor does not give. */
+export interface Lack {
+  readonly cause: BlindCause;
+  /** `service sshd`, `DestinationHostname`, `SYSCALL syslog`. */
+  readonly what: string;
+  /** One sentence without a full stop. */
+  readonly why: string;
+}
 
 const wire = 'what passes on the wire is not looked into';
 const categoryReasons: Readonly<Record<string, string>> = {

@@ -6,20 +6,17 @@ import { admittedValues, impossibleValues, isPossible, type AskedValue } from '.
 import { askedFields } from '../sigma/asked-fields.ts';
 import type { Rule } from '../sigma/rule.ts';
 import type { RuleBatch } from './batch.ts';
-import { LOGGED_TEXTS, READ_FILES, READ_PATHS, whyNoField, whyNoSource, whyNoValue } from './blind-reasons.ts';
+import {
+  LOGGED_TEXTS,
+  READ_FILES,
+  READ_PATHS,
+  whyNoField,
+  whyNoSource,
+  whyNoValue,
+  type Lack,
+} from './blind-reasons.ts';
 import { ANY, kernelLayout } from './layout.ts';
 import type { Category } from './routes.ts';
-
-export type BlindCause = 'log source' | 'field' | 'value';
-
-/** Something a rule asks for and the sensor does not give. */
-export interface Lack {
-  readonly cause: BlindCause;
-  /** `service sshd`, `DestinationHostname`, `SYSCALL syslog`. */
-  readonly what: string;
-  /** One sentence without a full stop. */
-  readonly why: string;
-}
 
 export interface RuleCoverage {
   readonly rule: Rule;

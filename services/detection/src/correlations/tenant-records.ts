@@ -6,11 +6,9 @@ import { Metric, count } from '@norn/telemetry';
 import { limits } from '../limits.ts';
 import { bounded } from '../steps/bound-finding.ts';
 import { correlationFinding } from '../steps/content-finding.ts';
-import type { Correlated, JudgedBatch } from '../steps/envelope.ts';
+import type { Correlated, JudgedBatch, TenantWhat } from '../steps/envelope.ts';
 import type { Gap } from './gaps.ts';
 import { occurrenceOf } from './occurrences.ts';
-
-export type TenantWhat = occurrence.TenantRecord['what'];
 
 interface BatchStory {
   readonly envelope: JudgedBatch;

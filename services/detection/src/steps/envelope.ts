@@ -1,10 +1,12 @@
 // What travels through detection's steps: one batch of one host, and what was found in it so far.
 import type { BusRecord } from '@norn/bus';
-import type { BatchView, finding } from '@norn/contracts';
+import type { BatchView, finding, occurrence } from '@norn/contracts';
 import type { PolicyDecision } from '@norn/response';
 import type { CorrelationMatch, RuleBatch, RuleMatch } from '@norn/rules';
-import type { TenantWhat } from '../correlations/tenant-records.ts';
 import type { BroughtRuleSet } from '../ports/brought-rules.port.ts';
+
+/** Something for the correlations over all hosts of a tenant. */
+export type TenantWhat = occurrence.TenantRecord['what'];
 
 export interface HostBatch {
   readonly record: BusRecord;

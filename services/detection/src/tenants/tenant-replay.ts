@@ -3,7 +3,7 @@ import { create, toBinary } from '@bufbuild/protobuf';
 import type { BusRecord } from '@norn/bus';
 import { occurrence } from '@norn/contracts';
 import type { CorrelationSet } from '@norn/rules';
-import type { TenantWhat } from '../correlations/tenant-records.ts';
+import type { TenantWhat } from '../steps/envelope.ts';
 import { noBroughtRules } from '../ports/brought-rules.port.ts';
 import { FindingRates } from '../rates/finding-rates.ts';
 import { TenantAlerts } from './tenant-alerts.ts';

@@ -42,7 +42,7 @@ const LOOP: &[u8] = &[0, 0, 0, 0x14];
 #[cfg(target_arch = "aarch64")]
 const CALLS: &[u8] = &[0x88, 0x15, 0x80, 0xd2, 0x01, 0, 0, 0xd4, 0xfe, 0xff, 0xff, 0x17];
 
-/// Ends by SIGALRM after so many seconds.
+/// Ends by SIGALRM after `seconds`.
 pub fn run(dir: &Path, from: From, seconds: u32) -> anyhow::Result<()> {
     // SAFETY: alarm has no preconditions.
     unsafe { libc::alarm(seconds) };

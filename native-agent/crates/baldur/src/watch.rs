@@ -20,7 +20,7 @@ pub struct WatchArguments {
     /// Only this container: its id or the beginning of it.
     #[arg(long)]
     container: Option<String>,
-    /// Ends after so many seconds.
+    /// Ends after this many seconds.
     #[arg(long)]
     seconds: Option<u64>,
 }

@@ -10,11 +10,11 @@ use crate::target::Place;
 
 /// Files looked at by the clock; the oldest go.
 const PENDING_MAX: usize = 1_024;
-/// A file that stays open is told of so often at most.
+/// A file that stays open is told of at most this many times.
 const TOLD_MAX: u8 = 8;
-/// So many further calls of whoever did it wait for a look; later it is looked at by the clock alone.
+/// At most this many further calls of whoever did it wait for a look; later it is looked at by the clock alone.
 const CALLS_MAX: u8 = 3;
-/// By the clock: first after so long, then each time when it is twice as old, ns.
+/// By the clock: first after this long, ns, then each time when it is twice as old.
 const LOOK_FIRST_NS: u64 = 10_000_000;
 const LOOK_LAST_NS: u64 = 500_000_000;
 

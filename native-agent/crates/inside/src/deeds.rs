@@ -229,7 +229,7 @@ impl Deeds {
         }
     }
 
-    /// More than so many tenths are taken, of the pack or of all that may be kept.
+    /// More than `tenths` tenths are taken, of the pack or of all that may be kept.
     fn is_full(&self, tenths: u64) -> bool {
         let (shared, own) = (self.pack.bytes(), self.pack.own_bytes());
         shared > self.bytes_max / 10 * tenths || shared + own > self.total_max() / 10 * tenths

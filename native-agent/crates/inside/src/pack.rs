@@ -103,7 +103,7 @@ impl Pack {
         }
     }
 
-    /// Large files may take so much, wherever they lie.
+    /// Large files take at most this much, wherever they lie.
     pub fn with_own(self, own_max: u64) -> Self {
         Self { own_max, ..self }
     }

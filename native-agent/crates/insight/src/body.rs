@@ -33,7 +33,7 @@ pub struct Step {
 
 /// Bytes of a process as instructions of one kind of CPU.
 pub trait Code {
-    /// Instructions begin at multiples of so many bytes.
+    /// Instructions begin at multiples of this many bytes.
     const ALIGNMENT: u64;
     /// Bytes of the longest.
     const LONGEST: u64;

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::{Decoder, Instructions, Kernel, Origin, Pace, Sample, Sampler, cpus, thread_cpu_ns};
 
-/// Looked for while so much work is done, ns of CPU time: on a busy machine that takes longer.
+/// Looked for while this much work is done, ns of CPU time: on a busy machine that takes longer.
 const PATIENCE_NS: u64 = 200_000_000;
 const PERIOD_NS: u64 = 200_000;
 /// A sample's cost is measured by that many.
@@ -12,7 +12,7 @@ const DENSE_PERIOD_NS: u64 = 50_000;
 /// CPUs that are tried at most, and for how long in all: others are believed until they are busy and give no samples.
 const CPUS_TRIED_MAX: usize = 64;
 const CPUS_PATIENCE: Duration = Duration::from_secs(3);
-/// A CPU that gives nothing for so much work is silent, ns: 200 samples.
+/// A CPU that gives nothing for this much work, ns, is silent: 200 samples.
 const WORK_NS: u64 = 40_000_000;
 /// So often it is armed anew before it is given up.
 const ARMED_MAX: usize = 2;

@@ -6,7 +6,7 @@ use std::io;
 use crate::ring::Ring;
 use crate::{Coverage, Sample};
 
-/// A CPU that was busy for so many samples and gave none is silent: by chance that is one in e^30.
+/// A CPU that was busy for this many samples and gave none is silent: by chance that is one in e^30.
 const SAMPLES_MISSED: u64 = 30;
 
 /// Opens the ring of a CPU with this period, ns.
@@ -200,7 +200,7 @@ mod tests {
         heard
     }
 
-    /// All CPUs have been busy for so long, ns.
+    /// All CPUs have been busy for `ns`.
     fn busy(watch: &Watch, ns: u64) -> HashMap<u32, u64> {
         watch.cpus.iter().map(|cpu| (cpu.number, ns)).collect()
     }

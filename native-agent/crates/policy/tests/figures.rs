@@ -35,7 +35,7 @@ fn datagram_time(socket: &UdpSocket) -> Duration {
     begun.elapsed() / REQUESTS
 }
 
-/// So many rules that all have to be asked.
+/// `number` rules that all have to be asked.
 fn rules(event: HostEvent, number: usize, all: &[(HostField, &str)]) -> Vec<HostRule> {
     (0..number)
         .map(|place| {

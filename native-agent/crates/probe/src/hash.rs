@@ -153,7 +153,7 @@ enum State {
 }
 
 impl Hasher {
-    /// Executables that wait: so many fresh ones, and as many others.
+    /// Executables that wait: at most this many fresh ones, and as many others.
     const QUEUE_MAX: usize = 256;
     /// Files remembered.
     const KNOWN_MAX: usize = 8_192;

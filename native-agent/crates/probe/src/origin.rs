@@ -34,7 +34,7 @@ struct Unsettled {
 }
 
 impl Origins {
-    /// An event waits so long for what its process is; then it is told without, ns.
+    /// An event waits at most this long, ns, for what its process is; then it is told without.
     const WAIT_NS: u64 = 1_500_000_000;
     /// Processes asked about at a time; of those beyond nothing is found out.
     const UNSETTLED_MAX: usize = 256;

@@ -44,7 +44,7 @@ pub struct Probe {
 }
 
 impl Probe {
-    /// The rings are looked at at least so often.
+    /// The rings are looked at at least this often.
     const TICK: Duration = Duration::from_millis(15);
     const UPKEEP_EVERY_NS: u64 = 1_000_000_000;
 
@@ -271,7 +271,7 @@ impl Probe {
     }
 }
 
-/// So many that each further one counts: PACE_FROM in bpf/include/pace.bpf.h.
+/// After this many each further one counts: PACE_FROM in bpf/include/pace.bpf.h.
 const CHANGES_SEEN: u64 = 8;
 /// What a change takes of whoever is slowed, ns.
 const PACE_NS: u64 = 1_000_000;

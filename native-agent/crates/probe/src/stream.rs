@@ -162,7 +162,7 @@ enum Next {
 impl Stream {
     /// How often the kernel's own counts are read, ns.
     const SETTLE_EVERY_NS: u64 = 100_000_000;
-    /// The kernel gets room back after so many records.
+    /// The kernel gets room back after this many records.
     const RELEASE_EVERY: usize = 512;
     /// A record is written in less time than this many looks take.
     const LOOKS: usize = 1_000;

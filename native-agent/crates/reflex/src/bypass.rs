@@ -13,7 +13,7 @@ use crate::{Firing, Rule};
 
 /// Calls are counted by this much time, ns.
 const STEP_NS: u64 = 100_000_000;
-/// A call may take so long from its hook to its end.
+/// A call takes at most this long from its hook to its end.
 const CALL_STEPS: u64 = 50;
 /// However late the kernel's events are, what was told before this is forgotten.
 const TOLD_STEPS_MAX: u64 = 600;

@@ -53,7 +53,7 @@ impl Default for Packages {
 }
 
 impl Packages {
-    /// A program is new so long after its file changed, s.
+    /// A program is new for this long after its file changed, s.
     const NEW_S: u64 = 86_400;
     /// Runtimes in one file (node, deno, bun, dotnet's bundles, browsers) are larger, bytes.
     const RUNTIME_BYTES_MIN: u64 = 16 << 20;

@@ -20,7 +20,7 @@ use crate::watch::{is_store, join, open_directory};
 const EVERY: Duration = Duration::from_secs(60);
 /// After new places were copied at rest.
 const SOON: Duration = Duration::from_secs(1);
-/// A look that took so long is followed by this many times as long without one.
+/// After a look there is none for this many times as long as it took.
 const REST_TIMES: u32 = 500;
 
 /// What the last look found.

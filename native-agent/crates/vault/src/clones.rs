@@ -20,7 +20,7 @@ use crate::sys;
 
 /// Smaller files are copied: that costs less than a file of their own.
 pub const CLONE_BYTES_MIN: u64 = 1 << 20;
-/// Clones may stand for so many times what the vault may copy: most of it is shared with their originals.
+/// Clones stand for at most this many times what the vault may copy: most of it is shared with their originals.
 const ROOMS: u64 = 8;
 /// With less of the file system free, clones give way,
 const FREE_PERCENT_MIN: u64 = 5;
@@ -118,7 +118,7 @@ impl Clones {
         Some(Content::Cloned(number))
     }
 
-    /// `None` when there is no room for so many.
+    /// `None` when there is no room for them.
     fn number_for(&self, bytes: u64) -> Option<u64> {
         let mut known = self.known();
         let fits = known.bytes + bytes <= self.bytes_max;

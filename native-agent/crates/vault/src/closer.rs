@@ -19,11 +19,11 @@ use crate::writers::Writers;
 
 /// Files waiting for their copy at rest, each with its descriptor; more are put off.
 pub const REST_MAX: usize = 1024;
-/// Copies at rest begin when no close came for so long.
+/// Copies at rest begin when no close came for this long.
 const QUIET: Duration = Duration::from_millis(2);
-/// While files are closed one after the other, nobody is woken by each: what was closed is fetched so often.
+/// While files are closed one after the other, nobody is woken by each: what was closed is fetched this often.
 const NAP: Duration = Duration::from_micros(250);
-/// The last close was so long ago: the next one may wake the closer.
+/// When the last close was this long ago, the next one may wake the closer.
 const LINGER: Duration = Duration::from_millis(20);
 const IDLE: Duration = Duration::from_millis(500);
 const SETTLED_AFTER: Duration = Duration::from_millis(100);

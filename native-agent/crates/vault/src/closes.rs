@@ -131,7 +131,7 @@ pub fn is_written_by_others(shared: &Shared, file: RawFd, stat: &sys::Stat) -> b
     true
 }
 
-/// Until something was closed, or for at most so long.
+/// Until something was closed, at most `at_most`.
 pub fn wait(shared: &Shared, at_most: Duration) {
     let closes = &shared.closes;
     closes.idle.store(true, Ordering::SeqCst);

@@ -48,9 +48,9 @@ struct Departed {
 struct Waiting<T> {
     what: T,
     number: u64,
-    /// So many events were handled before it.
+    /// How many events were handled before it.
     since: u64,
-    /// With so many handled, the other half does not come any more.
+    /// When this many are handled, the other half does not come any more.
     due: u64,
 }
 
@@ -63,7 +63,7 @@ struct State {
     number: u64,
     handled: u64,
     reported: u64,
-    /// What happened before the last look into a new directory is told with so many events.
+    /// When this many events are handled, all is told that happened before the last look into a new directory.
     looked_until: u64,
 }
 
@@ -196,7 +196,7 @@ pub fn looked(shared: &Shared) {
     shared.halves.state().looked_until = until;
 }
 
-/// So many more events were looked at. Returns how many of all are done with.
+/// `events` more were looked at. Returns how many of all are done with.
 pub fn handled(shared: &Shared, events: u64) -> u64 {
     let (departed, found) = {
         let mut state = shared.halves.state();

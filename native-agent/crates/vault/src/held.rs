@@ -12,7 +12,7 @@ use crate::sensor::Note;
 use crate::shape::shape;
 use crate::sys;
 
-/// So many at once are no editor's and no shell's.
+/// This many at once are no editor's and no shell's.
 const HELD_MIN: usize = 8;
 /// A process of several threads may be about to write: an asynchronous runtime opens all of its files before it writes the
 /// first. After this nothing is about to be written, ns.

@@ -299,7 +299,7 @@ impl Index {
         self.touched.len() + self.at_rest.len()
     }
 
-    /// Of the files at rest, those in so many slots from this one on, and the slot to go on with.
+    /// Of the files at rest, those in at most `most` slots from this one on, and the slot to go on with.
     pub fn some_at_rest(&self, from: usize, most: usize) -> (impl Iterator<Item = FileKey>, Option<usize>) {
         let (files, next) = self.at_rest.some(from, most);
         (files.map(|file| file.key), next)

@@ -25,7 +25,7 @@ const PROCESSES_EVERY: Duration = Duration::from_secs(5);
 const AUDIT_EVERY: Duration = Duration::from_secs(60);
 /// Directories above protected ones may be busy: they are heeded no more often.
 const NAMES_GAP: Duration = Duration::from_millis(20);
-/// News that came while it was compared: compared again at once so often.
+/// News that came while it was compared: compared again at once, at most this many times.
 const ROUNDS_MAX: usize = 4;
 /// After mount tables were read, this many times as long they are not, but for those of programs that start.
 const BREATH_TIMES: u32 = 4;

@@ -21,7 +21,7 @@ const FAN_MNT_DETACH: u64 = 0x0200_0000;
 const INFO_HEAD_BYTES: usize = 4;
 const INFO_MOUNT: u8 = 7;
 const READ_BYTES: usize = 4096;
-/// Who made a directory is known so long: by then it is protected, or never was to be.
+/// Who made a directory is known for this long: by then it is protected, or never was to be.
 const MAKER_KEPT: Duration = Duration::from_secs(10);
 const MAKERS_MAX: usize = 1024;
 const NAMES: u64 = libc::FAN_CREATE | libc::FAN_DELETE | libc::FAN_RENAME | libc::FAN_ONDIR;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::sys;
 use crate::watch::Watch;
 
-/// FIONREAD on a fanotify group counts so many bytes an event, whatever else the event carries.
+/// FIONREAD on a fanotify group counts this many bytes an event, whatever else the event carries.
 const EVENT_BYTES: u64 = size_of::<libc::fanotify_event_metadata>() as u64;
 const LOOK_EVERY: Duration = Duration::from_millis(1);
 
@@ -77,7 +77,7 @@ impl Gauge {
 }
 
 impl Progress {
-    /// Waits until what happened before this call is in the journal, for at most so long; says whether it is.
+    /// Waits until what happened before this call is in the journal, at most `at_most`; says whether it is.
     pub fn settle(&self, watch: &Watch, at_most: Duration) -> bool {
         let until = Instant::now() + at_most;
         let opened = self.opens.goal(&watch.opens);
@@ -95,13 +95,13 @@ impl Progress {
 }
 
 impl Progress {
-    /// Waits until all that was closed before this call is in the journal, for at most so long.
+    /// Waits until all that was closed before this call is in the journal, at most `at_most`.
     pub fn close(&self, watch: &Watch, at_most: Duration) -> bool {
         let closed = self.closes.goal(&watch.closes);
         wait(Instant::now() + at_most, &self.closes.handled, closed)
     }
 
-    /// Waits until every copy at rest that is due was made, for at most so long; says whether it was.
+    /// Waits until every copy at rest that is due was made, at most `at_most`; says whether it was.
     pub fn rest(&self, at_most: Duration) -> bool {
         let until = Instant::now() + at_most;
         let through = |lane: &Lane| wait(until, &lane.done, lane.sent.load(Ordering::Acquire));

@@ -22,7 +22,7 @@ use crate::table::{LOCAL, PASSING};
 use crate::vault::remember_place;
 use crate::watch::{Entry, join, open_directory, parent};
 
-/// What is known of a directory that was removed is kept so long: events of its last files may still wait.
+/// What is known of a directory that was removed is kept for this long: events of its last files may still wait.
 const GONE_KEPT: Duration = Duration::from_secs(10);
 
 /// A directory that is watched from now on, and what it holds.

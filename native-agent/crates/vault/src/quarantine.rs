@@ -15,7 +15,7 @@ use crate::sys;
 
 /// Larger files are not kept.
 pub const QUARANTINED_BYTES_MAX: u64 = 64 << 20;
-/// Files in quarantine; with so many there no more are kept.
+/// Files in quarantine, at most; no more are kept.
 pub const QUARANTINED_FILES_MAX: usize = 1000;
 const ORIGINS: &str = "origins.jsonl";
 const PART: &str = ".part";

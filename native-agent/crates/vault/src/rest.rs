@@ -29,7 +29,7 @@ use crate::watch::{Entry, join};
 pub const REST_BYTES_MAX: u64 = 1 << 20;
 /// What copying at rest may read and write; opens that wait have no such limit.
 pub const REST_BYTES_PER_SECOND: u64 = 64 << 20;
-/// A file costs as much as so many bytes, whatever its size.
+/// A file costs at least as much as this many bytes, whatever its size.
 const FILE_COST_BYTES: u64 = 8 << 10;
 /// Files whose copy was put off; more go without, and are counted.
 pub const OVERDUE_MAX: usize = 65_536;

@@ -26,7 +26,7 @@ pub const NOTES_MAX: usize = 16_384;
 const TOLD_WITHIN_NS: u64 = 200_000_000;
 const IDLE: Duration = Duration::from_millis(500);
 const ANCESTORS_MAX: usize = 256;
-/// With so many the index is waited for.
+/// Ends that wait; with this many the index is waited for.
 const ENDS_MAX: usize = 4_096;
 
 /// A name event, owned.

@@ -15,17 +15,17 @@ use crate::pi_mutex::{PiGuard, PiMutex};
 use crate::record::{BlobRef, Content, Location, Missing, NameOperation, Record, Version};
 use crate::sys;
 
-/// New versions may come to rest on a segment while it is emptied; what still does after so many rounds is lost with it.
+/// New versions may come to rest on a segment while it is emptied. It is looked through at most this many times; what comes later is lost with it.
 const SWEEPS_MAX: usize = 4;
-/// A place may take one of so many parts of the room, and so may all that is held.
+/// A place takes at most one of this many parts of the room, and so does all that is held.
 const SHARES: u64 = 2;
-/// Copies of how files are now may take one of so many parts of the room before no more are made at rest,
+/// Copies of how files are now take at most one of this many parts of the room; then no more are made at rest.
 const RESTING_SHARES: u64 = 2;
-/// and stay, when a segment goes, as long as they take no more than one of so many; no place's copies may take more.
+/// When a segment goes, such copies stay if they take at most one of this many parts. No place's copies may take more.
 const KEPT_SHARES: u64 = 3;
-/// Pre-images of suspects stay as long as they take no more than one of so many parts: of those judged harmless, theirs go first.
+/// Pre-images of suspects stay if they take at most one of this many parts. Of those judged harmless, theirs go first.
 const SUSPECT_SHARES: u64 = 4;
-/// When all that is left is held, the store grows by one of so many parts before what is in it is looked through again.
+/// When all that is left is held, the store grows by one of this many parts before what is in it is looked through again.
 const GROWTHS: u64 = 32;
 
 /// What stays when room is made, beside what is in the newest segment. All but the held is counted every few seconds.
@@ -159,7 +159,7 @@ impl Store {
         self.resting.load(Ordering::Relaxed) > self.bytes_max / RESTING_SHARES
     }
 
-    /// Of so many files something is known that those nobody ever opened are left out.
+    /// Whether the index is full of files at rest: those that nobody ever opened are left out then.
     pub fn knows_many(&self) -> bool {
         self.index().len() >= FILES_AT_REST_MAX
     }

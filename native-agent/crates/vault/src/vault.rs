@@ -51,7 +51,7 @@ const FLUSH_EVERY: Duration = Duration::from_millis(200);
 const COUNT_EVERY: Duration = Duration::from_secs(5);
 /// Containers whose files wait to be copied at rest.
 const SCANS_MAX: usize = 1024;
-/// A restore waits for what is still in the queues at most so long.
+/// A restore waits at most this long for what is still in the queues.
 const SETTLE_MAX: Duration = Duration::from_secs(10);
 /// And for who made them.
 const ACTORS_MAX: Duration = Duration::from_millis(50);
@@ -312,7 +312,7 @@ impl Vault {
         crate::audit::look(&self.shared);
     }
 
-    /// For tests of the deadline: every capture takes at least so long.
+    /// For tests of the deadline: every capture takes at least `capture`.
     #[doc(hidden)]
     pub fn slow_down(&self, capture: Duration) {
         self.shared

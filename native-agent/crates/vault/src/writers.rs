@@ -10,7 +10,7 @@ use crate::record::{Aspect, Time};
 
 /// After this, nobody closes any more for a process that has ended.
 pub const LAST_CLOSE: Duration = Duration::from_millis(250);
-/// A process that closed nothing in a place for so long has nothing open there, ns.
+/// A process that closed nothing in a place for this long, ns, has nothing open there.
 const RECENT_NS: Time = 10_000_000_000;
 const PLACES_MAX: usize = 4096;
 const WRITERS_MAX: usize = 8;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use norn_events::wire::action::v1::Verdict;
 use support::{PLACES, Place, Scene, assert_same_or_late, corpus, files, large_files};
 
-/// So long that no open of the test could have waited for it.
+/// Longer than any open of the test could have waited.
 const NEVER: Duration = Duration::from_secs(600);
 
 /// One vault at a time: what a slow one holds up would be late for another's deadline as well.

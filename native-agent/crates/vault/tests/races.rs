@@ -290,7 +290,7 @@ fn seed() -> u64 {
     given.map_or_else(now_ns, |text| text.parse().unwrap()) | 1
 }
 
-/// So many rounds of up to ten files each.
+/// `rounds` of at most ten files each.
 fn race(kind: Option<&str>, place: Place, rounds: u64) -> Tally {
     listen();
     let seed = seed();

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use norn_events::wire::action::v1::Verdict;
 use support::{Place, Scene, cipher, with_suffix};
 
-/// So many that the last are looked at long after the attack has begun.
+/// Enough that the last are looked at long after the attack has begun.
 const FILES: usize = 6_000;
 const ATTACKED: usize = 200;
 

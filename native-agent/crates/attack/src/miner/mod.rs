@@ -39,7 +39,7 @@ pub struct Work {
     /// Of one core; the rest of the time it sleeps
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100))]
     percent: u32,
-    /// Starts a process for each so many milliseconds of work
+    /// Starts a process for each this many milliseconds of work
     #[arg(long)]
     process_ms: Option<u64>,
 }

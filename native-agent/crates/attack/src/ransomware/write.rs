@@ -13,7 +13,7 @@ use super::cipher::{encrypt, encrypted, key_of};
 use crate::call::{c_path, checked};
 
 const BLOCK: usize = 4096;
-/// `partial` encrypts one block of so many.
+/// `partial` encrypts one block of this many.
 const EVERY_NTH: usize = 4;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use super::journal::{Admission, Journal};
 use super::outcomes::Outcomes;
 use super::state::StateDir;
 
-/// A restore that ends the agent so often is at fault itself.
+/// A restore that ends the agent this many times is at fault itself.
 const RESTORE_ATTEMPTS_MAX: u32 = 3;
 /// Roots in one command.
 const SCOPES_MAX: usize = 1_000;

@@ -31,7 +31,7 @@ use super::trace::Traces;
 use super::wake::Waiter;
 use super::withheld::Withheld;
 
-/// The loop goes round at least so often: the sensor's bulk ring does not call for every event.
+/// The loop goes round at least this often: the sensor's bulk ring does not call for every event.
 const ROUND: Duration = Duration::from_millis(10);
 /// Rows wait this long for company, ns.
 const LINGER_NS: u64 = 100_000_000;

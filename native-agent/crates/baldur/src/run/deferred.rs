@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use norn_events::ContentChange;
 
-/// The sensor may tell of a process so long after what it did, ns.
+/// The sensor tells of a process at most this long, ns, after what it did.
 const UNKNOWN_NS: u64 = 60_000_000;
 /// Events of this age that are still unread hold up no judgement any more, ns: who makes them by the million blinds nobody.
 const WAIT_NS_MAX: u64 = 2_000_000_000;

@@ -17,7 +17,7 @@ use super::wake::Waker;
 /// A refusal of a process that the sensor has not told of yet waits this long for it, ns.
 const PARK_NS: u64 = 500_000_000;
 const PARKED_MAX: usize = 1_024;
-/// While counters change, Tyr hears of them so often.
+/// While counters change, Tyr hears of them this often.
 const STATUS_EVERY_NS: u64 = 10_000_000_000;
 
 struct Parked {

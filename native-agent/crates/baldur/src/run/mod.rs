@@ -109,7 +109,7 @@ pub struct RunArguments {
     /// Inside a container: what a reflex killed is not undone at once.
     #[arg(long, requires = "command")]
     no_restore: bool,
-    /// Inside a container: pre-images take so many bytes at most.
+    /// Inside a container: pre-images take at most this many bytes.
     #[arg(long, requires = "command", value_name = "BYTES", default_value_t = application::VAULT_BYTES_MAX)]
     vault_bytes: u64,
     /// The socket of the container runtime, for an agent in a container with the host's pids: it works in the mount namespace

@@ -13,7 +13,7 @@ const SETTLE_NS: u64 = 25_000_000;
 /// Members that slipped through (started by a process whose end came to be known later) are stopped too, this long, ns.
 const FOLLOW_UP_NS: u64 = 5_000_000_000;
 const FOLLOW_UP_EVERY_NS: u64 = 20_000_000;
-/// So long after a stop, any change of a file makes the agent look for members that slipped through, ns.
+/// For this long after a stop, ns, any change of a file makes the agent look for members that slipped through.
 const HURRY_NS: u64 = 200_000_000;
 /// Scopes followed up at a time; the oldest go.
 const FOLLOWED_MAX: usize = 256;

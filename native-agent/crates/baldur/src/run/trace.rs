@@ -2,7 +2,7 @@
 use std::fs::File;
 use std::io::{self, Read};
 
-/// One of so many batches without findings is sampled; those with findings always are.
+/// One of this many batches without findings is sampled; those with findings always are.
 const SAMPLED_EVERY: u64 = 100;
 
 /// Not for secrets: trace ids must only differ.

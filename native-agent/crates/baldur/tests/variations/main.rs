@@ -23,9 +23,9 @@ use norn_events::wire::finding::v1::Finding;
 use ways::{ATTACKS, QUICK_ATTACKS, WORK, Way};
 
 const PATIENCE: Duration = Duration::from_secs(120);
-/// What an attack was stopped for may be told so long after.
+/// What an attack was stopped for is told at most this long after.
 const LATE_MAX: Duration = Duration::from_secs(40);
-/// After a restore that is done, nothing is on its way; a slow machine may take so long.
+/// After a restore that is done, nothing is on its way; a slow machine takes at most this long.
 const BACK_MAX: Duration = Duration::from_secs(20);
 /// After work that should not be stopped, this is waited for a finding.
 const SETTLED: Duration = Duration::from_secs(5);

@@ -31,7 +31,7 @@ pub const DEADLINE: Duration = Duration::from_millis(20);
 /// Execs that wait for a worker; one more waits for its deadline alone.
 const JOBS_MAX: usize = 1_024;
 const WORKERS: usize = 2;
-/// New mounts are looked for so often.
+/// New mounts are looked for this often.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// Containers whose mounts are looked at.
 const CONTAINERS_MAX: usize = 1_024;

@@ -22,9 +22,9 @@ use listing::Listings;
 pub use status::InsightStatus;
 use status::Told;
 
-/// Samples are fetched so often, ns: often enough to find short-lived processes alive.
+/// Samples are fetched this often, ns: often enough to find short-lived processes alive.
 const ROUND_NS: u64 = 100_000_000;
-/// And at least so often, ns, when a round costs so much that nothing would be left to look with.
+/// And at least this often, ns, when a round costs so much that nothing would be left to look with.
 const ROUND_MAX_NS: u64 = 2_000_000_000;
 /// The part of what may be spent that rounds take at most, as long as they are not that rare.
 const ROUNDS_ONE_IN: u64 = 3;

@@ -1,9 +1,9 @@
 //! What can be said of looking: figures for the heartbeat, and a line in the log when most samples are not looked at.
 use norn_insight::{Coverage, SelfTest};
 
-/// The log is told at most so often, ns.
+/// The log is told at most this often, ns.
 const TOLD_NS: u64 = 60_000_000_000;
-/// Of so many samples at least.
+/// Of at least this many samples.
 const SAMPLES_MIN: u64 = 20;
 
 /// What can be said of the instructions that run here.

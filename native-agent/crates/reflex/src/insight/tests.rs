@@ -65,7 +65,7 @@ fn clock_ns() -> u64 {
 impl Instructions for FakeInstructions {
     fn drain(&mut self, sink: &mut dyn FnMut(Sample)) {
         for work in self.work.lock().unwrap().iter() {
-            // A tenth of a second, by so many samples.
+            // A tenth of a second, by this many samples.
             (0..work.samples).for_each(|_| {
                 sink(Sample {
                     pid: work.pid,
@@ -199,7 +199,7 @@ fn many_strange_loops_cost_no_more_than_the_budget() {
     assert!(status.looks <= 100 && status.maps <= 100, "{status:?}");
 }
 
-/// As if so much CPU time went by from one question to the next.
+/// As if this much CPU time went by from one question to the next.
 fn slow_cpu_ns<const NS: u64>() -> u64 {
     CLOCK_NS.set(CLOCK_NS.get() + NS);
     CLOCK_NS.get()

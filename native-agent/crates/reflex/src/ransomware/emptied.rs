@@ -15,7 +15,7 @@ use super::trust::is_proven;
 use crate::Context;
 use crate::lineage::{base_name, directory};
 
-/// Of a file that was written anew, no more is left than says anything, bytes, and less than one part in so many.
+/// Of a file that was written anew, at most this is left, bytes, which says nothing, and less than one of `LEFT_PART` parts.
 const LEFT_BYTES_MAX: u64 = 48;
 const LEFT_PART: u64 = 16;
 /// Where the beginning is the same, and so the rest was cut off, this part of the size is loss.

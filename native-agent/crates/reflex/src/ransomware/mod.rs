@@ -33,7 +33,7 @@ use score::{Exhibit, Piece, Score};
 use trust::{is_copier_of, is_newcomer, is_proven, is_stranger};
 use writers::Writers;
 
-/// Notes and renames count for the process and so many above it, itself included.
+/// Notes and renames count for at most this many processes: the one that made them, and those above it.
 const NAMES_REACH: usize = 2;
 /// A new file and a deleted one that fit by size and moment only.
 const UNNAMED_PAIR: f32 = 0.8;

@@ -81,7 +81,7 @@ impl AtRest {
         self.records.iter().filter_map(|(_, record)| peek(record))
     }
 
-    /// Those in so many of the slots from this one on, and the slot to go on with; `None` at the end. Between two calls a file may
+    /// Those in at most `most` slots from this one on, and the slot to go on with; `None` at the end. Between two calls a file may
     /// come or be taken, but none moves.
     pub fn some(&self, from: usize, most: usize) -> (impl Iterator<Item = Peek<'_>>, Option<usize>) {
         let to = (from + most).min(self.records.capacity());

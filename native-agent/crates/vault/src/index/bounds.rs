@@ -19,7 +19,7 @@ const OPERATIONS_MAX: usize = 200_000;
 const OPERATION_GRACE: Time = 600_000_000_000;
 /// Processes with a change, and their ancestors.
 pub const ACTORS_MAX: usize = 100_000;
-/// A process without any recorded change is kept so long after it was first recorded: its changes may be on their way, ns.
+/// A process without any recorded change is kept for this long, ns, after it was first recorded: its changes may be on their way.
 const ACTOR_GRACE: Time = 60_000_000_000;
 
 /// Sizes at which to look again; above the maximum only as long as what is held does not fit.
@@ -35,7 +35,7 @@ fn with_slack(left: usize, most: usize) -> usize {
     most.max(left + most / 10)
 }
 
-/// The longest untouched of those that nobody holds, so many.
+/// The longest untouched of those that nobody holds, at most `count`.
 pub fn oldest(mut ages: Vec<(Time, FileKey)>, held: &HashSet<FileKey>, count: usize) -> Vec<(Time, FileKey)> {
     ages.retain(|(_, key)| !held.contains(key));
     ages.sort_unstable();
@@ -44,7 +44,7 @@ pub fn oldest(mut ages: Vec<(Time, FileKey)>, held: &HashSet<FileKey>, count: us
 }
 
 impl Index {
-    /// So many files are too many; 0 as long as there are not.
+    /// How many files there are too many; 0 when there is room.
     pub fn surplus(&self) -> usize {
         match self.len() > self.limits.files.max(FILES_MAX) {
             true => self.len() - FILES_MAX / 10 * 9,

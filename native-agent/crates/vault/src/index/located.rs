@@ -7,7 +7,7 @@ use super::Index;
 use crate::file::{FileKey, PlaceId};
 use crate::record::{NameKind, Time};
 
-/// So many operations back, who got another name is followed to it.
+/// Who got another name is followed to it over at most this many operations.
 const LATER_MAX: usize = 4096;
 
 impl Index {

@@ -126,7 +126,7 @@ impl Operations {
         self.0.iter()
     }
 
-    /// So many before this one, the later first, and where to go on; `None` at the end. From the end, since the oldest go meanwhile.
+    /// At most `most` before this one, the later first, and where to go on; `None` at the end. From the end, because the oldest go meanwhile.
     pub fn some(&self, before: usize, most: usize) -> (impl Iterator<Item = &Operation>, Option<usize>) {
         let to = before.min(self.0.len());
         let from = to.saturating_sub(most);

@@ -12,7 +12,7 @@ use super::child::{Child, fork};
 pub const NOBODY: u32 = 65_534;
 /// What files of the racers hold.
 pub const EVIL: &[u8] = b"#!/bin/sh\nexec the attacker's own program\n";
-/// Things done in one round by one racer; with so many it is done for this round.
+/// Things that one racer does in one round, at most.
 const DEEDS_MAX: usize = 2_048;
 const RACERS: usize = 5;
 /// In place of a file's number: a directory above all.

@@ -27,7 +27,7 @@ const PER_SECOND_MAX: u32 = 50;
 const BURST_MAX: u32 = 20;
 /// Of processes that were hooked in any way, those that ended a moment ago with them.
 const TREES_MAX: usize = 96;
-/// So long an exec waits for a thread to follow it.
+/// An exec waits at most this long for a thread to follow it.
 const HOLD: Duration = Duration::from_millis(20);
 /// The sensor tells of the exec within this, or never.
 const EVENT: Duration = Duration::from_secs(2);

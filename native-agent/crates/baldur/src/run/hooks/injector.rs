@@ -25,7 +25,7 @@ const AT_ONCE_MAX: u32 = 10;
 /// A program that has only just started has no libc yet: it is looked at again.
 const ATTEMPTS: u32 = 8;
 const PAUSE: Duration = Duration::from_millis(2);
-/// A call that destroys something waits so long for its pre-image. Only its own thread waits, not every open on this host: so there is time
+/// A call that destroys something waits at most this long for its pre-image. Only its own thread waits, not every open on this host: so there is time
 /// to copy a large file.
 const DEADLINE: Duration = Duration::from_millis(200);
 const CLOCK_TICK_NS: u64 = 10_000_000;

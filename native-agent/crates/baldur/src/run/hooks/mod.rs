@@ -42,7 +42,7 @@ const ROWS_PER_SECOND_MAX: u32 = 2_000;
 const RECORDS_PER_ROUND_MAX: usize = 4_096;
 const SECOND_NS: u64 = 1_000_000_000;
 const TICK_NS: u64 = 250_000_000;
-/// What a process did last is known so long after its end, ns: longer than `Bypass` waits for it.
+/// What a process did last is known for this long after its end, ns: longer than `Bypass` waits for it.
 const LINGER_NS: u64 = 3 * SECOND_NS;
 /// A tree that nobody belongs to any more is let go after this, ns: what it told last has been read.
 const RELEASE_NS: u64 = SECOND_NS / 2;

@@ -99,7 +99,7 @@ export async function allStored(trial: StageTrial, load: StorageLoad): Promise<S
   return storedOf(trial);
 }
 
-/** ClickHouse does not answer for so long. */
+/** ClickHouse does not answer for `forMs`. */
 export async function holdUpClickHouse(trial: StageTrial, forMs: number): Promise<void> {
   const { pid } = trial.clickhouse;
   process.kill(pid, 'SIGSTOP');

@@ -16,7 +16,7 @@ afterAll(async () => {
 });
 
 const join = { tenantId: 'default', userId: null, ttlMs: 60_000 };
-/** How many of so many at once are let in. */
+/** How many of `callers` at once are let in. */
 const letIn = async (token: string, callers: number): Promise<number> => {
   const rows = await Promise.all(
     Array.from({ length: callers }, () => store.transaction((manager) => redeemToken(manager, 'join', token))),

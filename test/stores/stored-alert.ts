@@ -78,7 +78,7 @@ export async function homesOf(trial: ApiTrial): Promise<Home[]> {
   return homes;
 }
 
-/** Of so many processes in one tree, each fourth of them with a finding until there are 60. */
+/** Of `size` processes in one tree, each fourth of them with a finding until there are 60. */
 export async function storeLargeAlert(trial: ApiTrial, home: Home, size: number): Promise<string> {
   const attack = new AttackBuilder(`large ${size}`);
   const t0 = Date.now() * ms - 2 * 3_600_000 * ms;

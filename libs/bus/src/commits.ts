@@ -1,4 +1,4 @@
-// Commits what handlers have finished, at most every so often: a commit is a round trip, a redelivery after a crash is harmless.
+// Commits what handlers have finished, at most once in `commitIntervalMs`: a commit is a round trip, a redelivery after a crash is harmless.
 // Plans are written beside the offset, at once.
 import { messageOf } from '@norn/base';
 import { createLogger } from '@norn/telemetry';

@@ -22,7 +22,7 @@ export interface Claim {
   confirm(): Promise<boolean>;
 }
 
-/** For so long one commit speaks: the process may have been stopped since, and be forgotten by its group. Half of a session. */
+/** A commit speaks for at most this long: the process may have been stopped since, and be forgotten by its group. Half of a session. */
 const confirmMs = 3_000;
 
 /** The committed offset and what stands beside it, as they were taken over. */

@@ -33,9 +33,9 @@ export const limits = {
   ingestPeersMax: 32,
   ingestLookupEveryMs: 30_000,
 
-  /** An agent inside a container that is gone for so long is not being restarted. */
+  /** An agent inside a container that is gone for this long is not being restarted. */
   insideGoneMs: 3_000,
-  /** Told to stop, tyr waits so long for the application's end, and gives the word of it so long to leave. */
+  /** Told to stop, tyr waits at most this long for the application's end, and then at most the second for the word of it to leave. */
   insideEndWaitMs: 8_000,
   insideEndSendMs: 300,
 

@@ -12,7 +12,7 @@ import { ApiConfig, apiConfig } from './api.config.ts';
 import { createApp } from './api.pipeline.ts';
 import { ApiHealth } from './status/api-health.ts';
 
-/** Requests in hand get so long when the API closes. */
+/** Requests in hand get at most this long when the API closes. */
 const closeGraceMs = 3_000;
 
 export interface RunningApi extends RunningService {

@@ -7,7 +7,7 @@ export const limits = {
   pidMax: 4_194_304,
   /** What is kept of a finding: characters of a text, entries of a list. */
   finding: { textMax: 1_024, evidenceMax: 64, techniquesMax: 16, pidsMax: 1_024, hostsMax: 64 },
-  /** What one rule may cost, as a mean over all events; reported after so many. Of one engine so many rules are written down. */
+  /** What one rule costs at most, as a mean over all events; after how many it is reported; how many rules of one engine are written down, at most. */
   ruleCosts: { nsPerEventMax: 500, reportEvents: 100_000, rowsMax: 500 },
   /** Findings of one batch's reflexes; four reflexes find a handful. */
   reflexFindingsPerBatchMax: 256,

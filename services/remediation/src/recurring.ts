@@ -1,4 +1,4 @@
-// Work that is done when somebody wakes it and at the latest every so often; never twice at once.
+// Work that is done when somebody wakes it and at the latest after a fixed time; never twice at once.
 import { messageOf } from '@norn/base';
 import type { Logger } from '@norn/telemetry';
 

@@ -14,7 +14,7 @@ export interface Halving<Unit> {
   readonly signal: AbortSignal;
 }
 
-/** If all of so many are refused, it is the table that is wrong, not the records: then one waits. */
+/** If all of at least this many are refused, it is the table that is wrong, not the records: then one waits. */
 const allRefusedMin = 16;
 
 /** Resolves with those that were refused; the others are stored. */

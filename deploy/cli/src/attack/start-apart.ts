@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { randomBytes } from 'node:crypto';
 import type { Ended, Started } from './stage.ts';
 
-/** As many ancestors as a rule sees the paths of: with so many shells between, it sees nothing of Node. */
+/** As many ancestors as a rule sees the paths of: with this many shells between, it sees nothing of Node. */
 const shellsBetween = 8;
 
 /** Calls itself until the number is 0, then what follows it. The end keeps a shell from becoming the next one. */

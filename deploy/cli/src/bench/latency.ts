@@ -16,7 +16,7 @@ import { run, type Stage } from '../attack/stage.ts';
 import { columns, write, writeJson } from '../print/columns.ts';
 import { percentiles, type Percentiles } from './percentiles.ts';
 
-/** So many that one is not the hundredth part. */
+/** Enough that one is less than the hundredth part. */
 const attacks = 120;
 const busyRate = 20_000;
 const loadSecondsMax = 600;

@@ -22,7 +22,7 @@ export function registerAlertCommands(program: Command): void {
       'open, responding, remediated, stopped (files wait for you or are lost), failed, released or archived',
     )
     .option('--severity <severity>', 'low, medium, high or critical')
-    .option('--limit <count>', 'at most so many', '20')
+    .option('--limit <count>', 'at most this many', '20')
     .option('--json', 'as JSON')
     .action(listAlerts);
   program

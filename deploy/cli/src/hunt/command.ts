@@ -35,7 +35,7 @@ export function registerHuntCommand(program: Command): void {
     )
     .option('--since <time>', 'from when on: 7d, 24h, 30m, 90s (so long ago), or like 2026-11-27T03:00:00Z', '7d')
     .option('--until <time>', 'until when; now unless told')
-    .option('--limit <count>', 'show so many of the newest events, at most 1000', '20')
+    .option('--limit <count>', 'show at most this many of the newest events, 1000 at most', '20')
     .option('--json', 'as JSON')
     .addHelpText('after', examples)
     .action(hunt);

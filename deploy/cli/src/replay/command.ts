@@ -21,14 +21,14 @@ export function registerReplayCommands(program: Command): void {
     )
     .option('--rules <dir>', "a folder of rules instead of Norn's own")
     .option('--shuffle <seed>', 'out of order, as far as the window allows: changes nothing', seed)
-    .option('--duplicate <percent>', 'so many come twice: changes nothing', percent, 0)
-    .option('--lose <percent>', 'so many are lost, and GAP events say so', percent, 0)
+    .option('--duplicate <percent>', 'this many come twice: changes nothing', percent, 0)
+    .option('--lose <percent>', 'this many are lost, and GAP events say so', percent, 0)
     .option('--json', 'as one JSON document')
     .action(showReplay);
   program
     .command('record <file>')
     .description("Write the batches that this installation's agents sent, for ./norn replay")
-    .option('--minutes <count>', 'only the last so many', positive)
+    .option('--minutes <count>', 'only this many of the last minutes', positive)
     .action(record);
 }
 

@@ -6,7 +6,7 @@ import type { PartState } from './run-state.ts';
 
 const firstPauseMs = 200;
 const longestPauseMs = 15_000;
-/** A part that ran so long is healthy: the next pause is short again. */
+/** A part that ran for this long is healthy: the next pause is short again. */
 const steadyAfterMs = 60_000;
 
 export interface SupervisedOptions {

@@ -208,7 +208,7 @@ class Together implements Window {
 
 /** All rules, in the order they are named in, without those in between that must not be. */
 class InOrder implements Window {
-  /** For each number of events: the chain of so many that began last. */
+  /** For each number of events: of the chains that have it, the one that began last. */
   private readonly chains: (readonly Seen[] | undefined)[] = [];
   /** Complete, as long as nothing comes that must not. */
   private complete: readonly Seen[] | undefined;

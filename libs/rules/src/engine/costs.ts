@@ -1,7 +1,7 @@
-// What each rule costs: how often it was looked at, how often it was true, and - of one batch in so many - how long that took.
+// What each rule costs: how often it was looked at, how often it was true, and - of one batch in TIMED_EVERY - how long that took.
 import type { Rule } from '../sigma/rule.ts';
 
-/** One batch in so many is timed. */
+/** One batch in this many is timed. */
 const TIMED_EVERY = 16;
 
 export interface RuleCost {

@@ -1,4 +1,5 @@
-// Hunts for what a correlation finds: the events of each of its rules are read, oldest first and so many, and put together by the live correlators.
+// Hunts for what a correlation finds: at most a fixed number of events of each of its rules is read, oldest first, and the live correlators put
+// them together.
 import {
   type CorrelationRule,
   CorrelationHunt,

@@ -1,4 +1,4 @@
-// How far a hunt is: of so many questions that look through all of its time the share of the rows that were read.
+// How far a hunt is: the share of the rows that were read, over all questions that look through its time.
 import type { ReadProgress } from '@norn/store';
 
 /** `share` is 0 … 1 and never less than before; `rowsRead` counts a row once for each question. */

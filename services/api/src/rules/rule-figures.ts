@@ -7,7 +7,7 @@ import { DataSource } from 'typeorm';
 import { Telemetry } from '../model/telemetry.port.ts';
 import { type FoundRow, foundQuery } from './rules.queries.ts';
 
-/** A mean of more than so many µs over 1,000 events is more than a rule is meant to cost. */
+/** A rule is meant to cost at most this many µs over 1,000 events, as a mean. */
 const BUDGET_US = 500;
 const HOUR_MS = 3_600_000;
 

@@ -1,4 +1,4 @@
-// What each rule costs: told to metrics every so many events, and summed up until somebody writes it down.
+// What each rule costs: told to metrics every `reportEvents`, and summed up until somebody writes it down.
 import type { RuleCost, RuleEngine } from '@norn/rules';
 import type { RuleCostRow } from '@norn/store';
 import { Metric, count, createLogger } from '@norn/telemetry';
@@ -25,7 +25,7 @@ export class RuleCosts {
     if (totals.events >= limits.ruleCosts.reportEvents) this.collect(engine, totals);
   }
 
-  /** What it was since the last call; of one engine the dearest rules, so many. */
+  /** What it was since the last call; of one engine the dearest rules, at most `rowsMax`. */
   take(): RuleCostRow[] {
     const { engines } = this;
     this.engines = new Map();

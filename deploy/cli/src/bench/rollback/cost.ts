@@ -132,7 +132,7 @@ class CostBench {
   }
 }
 
-/** How many it keeps: all, or so many that it takes no more. */
+/** How many it keeps: all, or until it takes no more. */
 async function untilKept(
   agent: LoneAgent,
   { entries, checkInterrupted }: Pick<RollbackOptions, 'entries' | 'checkInterrupted'>,

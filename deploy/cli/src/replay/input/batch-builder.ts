@@ -9,7 +9,7 @@ export interface HostBatch {
   readonly bytes: Uint8Array;
 }
 
-/** A batch ends with this many rows, with texts of about so many bytes, or after so much event time. */
+/** A batch ends with at most this many rows, with texts of about this many bytes, or after this much event time. */
 const rowsMax = 400;
 const textMax = 1024 * 1024;
 const spanUsMax = 1_000_000;

@@ -14,7 +14,7 @@ export class ByteStream {
     return this.pending.subarray(0, count);
   }
 
-  /** Exactly `count` bytes; `undefined` when there are not so many any more. */
+  /** Exactly `count` bytes; `undefined` when fewer are left. */
   async take(count: number): Promise<Buffer | undefined> {
     while (this.pending.length < count) if (!(await this.fill())) return undefined;
     return this.cut(count, 0);

@@ -20,12 +20,12 @@ const waitMs = 700;
 const makersMax = 2;
 /** Of those that wait to be made; beyond, whoever opens the alert asks for it. */
 const queueMax = 1_000;
-/** An alert that nothing was added to for so long does not change any more, ms: its events are stored by then. */
+/** An alert that nothing was added to for this long, ms, does not change any more: its events are stored by then. */
 const settledAfterMs = 15 * 60_000;
 /** One that may still grow is made again when somebody looks and it is older than this, ms, and than this many times what it took to make. */
 const freshMs = 5_000;
 const freshTimes = 20;
-/** A finding is often here before the rows of its process are: they come within this after its last word, ms, and are looked for so often. */
+/** A finding is often here before the rows of its process are: they come within this after its last word, ms, and are looked for this often. */
 const rowsWithinMs = 60_000;
 const rowsEveryMs = 500;
 /** After a failure, until it is tried without being asked to, ms; doubled each time. */

@@ -4,11 +4,11 @@ import { event } from '@norn/contracts';
 import type { Host } from '@norn/store';
 import { counted, durationOf, listed } from '../words.ts';
 
-/** A host that said nothing for so long is silent; agents report every few seconds. */
+/** A host that said nothing for this long is silent; agents report every few seconds. */
 const silentAfterMs = 90_000;
 const isolated =
   'It is cut off from every network but this installation, by a command. Lifting the isolation, or releasing the alert, ends that.';
-/** A container that has ended is listed for so long. */
+/** A container that has ended is listed for this long. */
 const endedShownMs = 3_600_000;
 /** What an agent can do from inside a container; the rest is the host's to do. */
 const essentialInside = /^(process\.lifecycle|file\.(open|change|preimage)|network\.connection)$/;

@@ -1644,7 +1644,7 @@ export type ExceptionPreviewView = Message<"norn.view.v1.ExceptionPreviewView"> 
   findings: number;
 
   /**
-   * There were more findings of the rule than were looked at: at least so many.
+   * There were more findings of the rule than were looked at: `findings` is the least.
    *
    * @generated from field: bool truncated = 2;
    */
@@ -1689,7 +1689,7 @@ export type ExceptionPreviewViewJson = {
   findings?: number;
 
   /**
-   * There were more findings of the rule than were looked at: at least so many.
+   * There were more findings of the rule than were looked at: `findings` is the least.
    *
    * @generated from field: bool truncated = 2;
    */

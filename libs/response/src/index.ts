@@ -75,8 +75,8 @@ export {
   nextState,
   stateNamed,
   statesBefore,
-  type AlertState,
   type CommandState,
   type CommandSummary,
   type FileState,
 } from './commands/states.ts';
+export type { AlertState } from './commands/alert-state.ts';

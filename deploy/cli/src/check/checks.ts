@@ -6,7 +6,10 @@ import { repository } from '../up/installation.ts';
 export type Check = readonly string[];
 
 export async function checks(): Promise<Check[]> {
-  return [['run-many', '--targets', 'format,eslint,unused,proto,lint,typecheck,architecture'], ...(await breakingCheck())];
+  return [
+    ['run-many', '--targets', 'format,eslint,unused,proto,lint,typecheck,architecture'],
+    ...(await breakingCheck()),
+  ];
 }
 
 /** Against what was there before: main as it is elsewhere, else the commit before this one. The first commit breaks nothing. */

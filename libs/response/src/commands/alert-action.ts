@@ -1,7 +1,7 @@
 // What a row of the table of actions says: who may ask for one, when, what it is to the host, and in which words people read of it.
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { action } from '@norn/contracts';
-import type { AlertState } from './states.ts';
+import type { AlertState } from './alert-state.ts';
 
 /** What a command tells the host to do. */
 export type CommandAct = Exclude<MessageInitShape<typeof action.CommandSchema>['action'], undefined>;

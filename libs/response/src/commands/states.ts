@@ -1,10 +1,8 @@
 // How a command and its alert move from state to state. Nothing goes back: a message that comes late or twice finds its effect done.
 import { action } from '@norn/contracts';
 import { actionOf } from './actions.ts';
+import type { AlertState } from './alert-state.ts';
 import { undoneIds } from './standing.ts';
-
-/** `stopped`: the attack was stopped and undone, but for files that wait for somebody (in conflict) or are lost. */
-export type AlertState = 'open' | 'responding' | 'remediated' | 'stopped' | 'failed' | 'released' | 'archived';
 
 export type CommandState =
   'requested' | 'dispatched' | 'delivered' | 'running' | 'succeeded' | 'failed' | 'expired' | 'cancelled';

@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 
 use norn_events::wire::action::v1::Verdict;
 use support::{
-    Actor, PLACES, Scene, assert_restored, assert_same_or_late, files, set_mode_and_time, ways,
-    with_suffix,
+    Actor, PLACES, Scene, assert_restored, assert_same_or_late, files, set_mode_and_time, ways, with_suffix,
 };
 
 const FILES: usize = 12;

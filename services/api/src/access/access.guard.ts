@@ -2,6 +2,7 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { NornError } from '@norn/base';
+import { parseCookie } from 'cookie';
 import type { Request } from 'express';
 import { ROUTE_FACTS, type RouteFacts } from '../http/route.ts';
 import { roleReaches } from './roles.ts';
@@ -60,7 +61,6 @@ function refuseForeignOrigin(request: Request): void {
 }
 
 function cookieOf(request: Request, name: string): string | undefined {
-  const found = (request.headers.cookie ?? '').split('; ').find((pair) => pair.startsWith(`${name}=`));
-  const value = found?.slice(name.length + 1) ?? '';
+  const value = parseCookie(request.headers.cookie ?? '')[name] ?? '';
   return /^[\w-]{16,512}$/.test(value) ? value : undefined;
 }

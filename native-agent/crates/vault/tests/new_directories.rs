@@ -42,11 +42,14 @@ fn nested(data: &Path) {
     }
 }
 
-/// What the vault has to look at first: a directory with many files comes in from outside.
+/// What the vault has to look at first: a directory with many files comes in from outside, or through a mount from beside, for
+/// nothing is renamed from one mount to another.
 fn prepare_busy(scene: &Scene) -> PathBuf {
     let busy = match scene.place {
         Place::Lower | Place::Upper => scene.home.join("merged/busy"),
-        Place::Host | Place::Bind | Place::Volume => scene.home.join("busy"),
+        Place::Host => scene.home.join("busy"),
+        Place::Bind => scene.home.join("bind/busy"),
+        Place::Volume => scene.home.join("shared/busy"),
     };
     fs::create_dir_all(&busy).unwrap();
     for number in 0..BUSY_FILES {
@@ -66,7 +69,8 @@ impl Attack<'_> {
     fn make(&mut self, name: &str) -> PathBuf {
         let path = self.data.join(name);
         self.actor.mkdir(&path);
-        let is_told_by_kernel = matches!(self.place, Place::Host | Place::Bind | Place::Volume);
+        // Inside a container there is no /proc that tells.
+        let is_told_by_kernel = matches!(self.place, Place::Host | Place::Bind);
         if self.looking == Looking::InTime && is_told_by_kernel {
             let begun = Instant::now();
             while !is_watched(&path) {

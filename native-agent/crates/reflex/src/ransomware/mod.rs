@@ -7,6 +7,7 @@ mod decision;
 mod emptied;
 mod evidence;
 mod finding;
+mod movers;
 mod names;
 mod pairs;
 mod removals;
@@ -26,6 +27,7 @@ use canaries::Canaries;
 use emptied::{AllEmptied, has_content_again, is_lost};
 use evidence::{Harm, could_be_ciphertext, had_format, judge};
 use finding::exhibit;
+use movers::Movers;
 use names::Names;
 use pairs::{Half, Pairs};
 use removals::{NEWCOMER, Removals, Removed, STRANGER};
@@ -65,6 +67,7 @@ pub struct Ransomware {
     births: Births,
     emptied: AllEmptied,
     writers: Writers,
+    movers: Movers,
     canaries: Canaries,
     /// Processes with first evidence against them, which nobody has asked for yet.
     suspects: Vec<ProcessUid>,
@@ -116,6 +119,10 @@ impl Ransomware {
         if !piece.proven {
             self.suspect(actor.uid);
         }
+        let moved_from = self
+            .movers
+            .blamed_from(&change.path, (&actor, change.time_ns), context);
+        let blamed_from = blamed_from.max(moved_from);
         self.credit(&piece, &actor.chain[blamed_from..], &exhibit);
         self.decide((&actor, blamed_from), change.time_ns, context)
     }
@@ -139,6 +146,7 @@ impl Ransomware {
     pub fn rename(&mut self, event: &Event<'_>, context: &mut Context<'_>) -> Option<Firing> {
         self.births.rename(event.path, event.target);
         self.writers.rename(event.path, event.target);
+        self.movers.rename(event, context);
         if self.canaries.has(event.path) {
             return self.on_canary((event.path, event.time_ns), event.process, context);
         }

@@ -127,6 +127,39 @@ fn ciphertext_of_elsewhere_moved_by_its_writer_or_by_mv_is_found() {
     assert!(firing.files_changed <= 5);
 }
 
+/// The scope of what encrypts `docs.locked` below `script` after it was moved there by `mover`, `later_ns` before.
+fn scope_after_move(later_ns: u64, mover_of: fn(&mut World, ProcessIndex) -> ProcessIndex) -> (bool, bool) {
+    let mut world = World::new();
+    let terminal = world.process("/usr/bin/bash", None);
+    let script = world.process("/usr/bin/bash", Some(terminal));
+    let mover = mover_of(&mut world, script);
+    world.rename(mover, "/srv/docs", "/srv/docs.locked");
+    world.now_ns += later_ns;
+    let program = world.process("/usr/bin/python3", Some(script));
+    for number in 0..9 {
+        world.overwrite(
+            program,
+            &format!("/srv/docs.locked/a/{number}.txt"),
+            (TEXT, CIPHER),
+        );
+    }
+    let scope = world.firing().expect("fires").scope;
+    (scope == world.uid(script), scope == world.uid(program))
+}
+
+#[test]
+fn whoever_moved_the_directory_just_before_is_blamed_together_with_who_encrypts_it() {
+    let by_sibling = |world: &mut World, script| world.process("/usr/bin/mv", Some(script));
+    assert_eq!(scope_after_move(0, by_sibling), (true, false));
+    assert_eq!(
+        scope_after_move(61_000_000_000, by_sibling),
+        (false, true),
+        "long ago"
+    );
+    let by_stranger = |world: &mut World, _| world.process("/usr/bin/mv", None);
+    assert_eq!(scope_after_move(0, by_stranger), (false, true), "of nobody's");
+}
+
 #[test]
 fn a_mirror_of_files_that_were_encrypted_under_other_names_never_fires() {
     let mut world = World::with(&["/usr/bin/rsync"], None);

@@ -2,6 +2,8 @@
 import { requireNode } from './deploy/runtime/require-node.mjs';
 
 requireNode();
+// Nx asks for colours in what its targets start, and with them a test would read what it does not expect.
+delete process.env.FORCE_COLOR;
 
 const swc = {
   jsc: {

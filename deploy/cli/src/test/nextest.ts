@@ -43,7 +43,9 @@ export async function runNextest(args: readonly string[]): Promise<number> {
   const nextest = await provideNextest();
   rmSync(written, { force: true });
   const code = await new Promise<number>((resolve, reject) => {
-    const child = spawn(nextest, ['nextest', ...args], { cwd: agent, env: processEnvironment(), stdio: 'inherit' });
+    // Nx asks for colours in what its targets start, and with them a test would read what it does not expect.
+    const env = { ...processEnvironment(), FORCE_COLOR: undefined };
+    const child = spawn(nextest, ['nextest', ...args], { cwd: agent, env, stdio: 'inherit' });
     child.once('error', reject);
     child.once('close', (code) => {
       resolve(code ?? 1);

@@ -41,6 +41,9 @@ async function fetch(folder: string): Promise<void> {
 /** Runs `cargo nextest ARGS` for the agent, and leaves its report beside those of jest. Returns its exit code. */
 export async function runNextest(args: readonly string[]): Promise<number> {
   const nextest = await provideNextest();
+  const report = join(reports, 'native-agent.xml');
+  mkdirSync(dirname(report), { recursive: true });
+  writeFileSync(report, '');
   rmSync(written, { force: true });
   const code = await new Promise<number>((resolve, reject) => {
     // Nx asks for colours in what its targets start, and with them a test would read what it does not expect.
@@ -51,8 +54,8 @@ export async function runNextest(args: readonly string[]): Promise<number> {
       resolve(code ?? 1);
     });
   });
-  const report = join(reports, 'native-agent.xml');
-  mkdirSync(dirname(report), { recursive: true });
   if (existsSync(written)) renameSync(written, report);
+  // Nothing of the name that was asked for.
+  else if (code === 0) rmSync(report);
   return code;
 }

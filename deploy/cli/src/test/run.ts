@@ -7,7 +7,7 @@ import { processEnvironment } from '@norn/config';
 import { repository } from '../up/installation.ts';
 import { reports, runNextest } from './nextest.ts';
 import type { TestRun } from './plan.ts';
-import { add, nothing, tallyJest, tallyNextest, type Tally } from './tally.ts';
+import { add, died, nothing, tallyJest, tallyNextest, type Tally } from './tally.ts';
 
 const outputBytesMax = 16 * 1024 * 1024;
 
@@ -22,7 +22,7 @@ export async function runTests(run: TestRun, byPattern: boolean): Promise<Tally>
   }
 }
 
-/** Every target leaves a report, and Nx brings back those of targets that it has in its cache. */
+/** Every target begins with an empty report and ends with a written one. Nx brings back those of targets that it has in its cache. */
 async function runNx(run: TestRun): Promise<Tally> {
   rmSync(reports, { recursive: true, force: true });
   const nx = join(repository, 'node_modules/nx/dist/bin/nx.js');
@@ -36,10 +36,12 @@ async function runAgents(run: TestRun): Promise<Tally> {
   return withDeaths(await runNextest(run.args), tallyReports());
 }
 
-function tallyReports(): Tally {
-  const names = existsSync(reports) ? readdirSync(reports) : [];
+/** One that is empty counts as a failure, whatever else failed: its program died. */
+export function tallyReports(folder = reports): Tally {
+  const names = existsSync(folder) ? readdirSync(folder) : [];
   const tallies = names.map((name) => {
-    const text = readFileSync(join(reports, name), 'utf8');
+    const text = readFileSync(join(folder, name), 'utf8');
+    if (text === '') return died;
     return name.endsWith('.xml') ? tallyNextest(text) : tallyJest(text, false);
   });
   return tallies.reduce(add, nothing);

@@ -58,6 +58,9 @@ interface FileResult {
   readonly assertionResults: readonly { fullName: string; status: string }[];
 }
 
+/** Of a report that was begun and never written: whoever was to write it has died. No test has a name, so none is run again for it. */
+export const died: Tally = { ...nothing, failed: 1 };
+
 /** A file that can't be loaded is one failure. `byPattern`: tests that the pattern left out are not skipped ones. */
 export function tallyJest(json: string, byPattern: boolean): Tally {
   const report = JSON.parse(json) as JestReport;

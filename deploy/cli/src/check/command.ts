@@ -1,10 +1,8 @@
 // `norn check`: format, types, what is unused, lint, layers, proto, clippy, as targets of Nx.
-import { join } from 'node:path';
 import type { Command } from 'commander';
 import { write } from '../print/columns.ts';
 import { provideSystem } from '../provide-system.ts';
-import { show } from '../test/run.ts';
-import { repository } from '../up/installation.ts';
+import { showNx } from '../test/run.ts';
 import { checks, type Check } from './checks.ts';
 
 export function registerCheckCommand(program: Command): void {
@@ -25,9 +23,7 @@ async function check(): Promise<void> {
 async function countFailed(all: readonly Check[]): Promise<number> {
   let failed = 0;
   for (const one of all) {
-    const nx = join(repository, 'node_modules/nx/dist/bin/nx.js');
-    const { exitCode } = await show(process.execPath, [nx, ...one], repository, ['inherit', 'inherit']);
-    if (exitCode !== 0) failed += 1;
+    if ((await showNx(one)) !== 0) failed += 1;
   }
   return failed;
 }

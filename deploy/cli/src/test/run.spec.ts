@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { again } from './again.ts';
@@ -6,10 +6,11 @@ import { show, tallyReports } from './run.ts';
 
 describe('a run of tests', () => {
   it('ends when it ends, whatever it left running', async () => {
-    const left = 'sleep 60 & echo $!; exit 3';
-    const { exitCode, output } = await show('sh', ['-c', left], '/', ['pipe', 'inherit']);
-    expect(exitCode).toBe(3);
-    process.kill(Number(output), 'SIGKILL');
+    const folder = mkdtempSync(join(tmpdir(), 'norn-run-'));
+    const pid = join(folder, 'pid');
+    expect(await show('sh', ['-c', `sleep 60 & echo $! > ${pid}; exit 3`], '/', 'ignore')).toBe(3);
+    process.kill(Number(readFileSync(pid, 'utf8')), 'SIGKILL');
+    rmSync(folder, { recursive: true });
   });
 });
 

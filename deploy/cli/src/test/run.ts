@@ -9,8 +9,6 @@ import { reports, runNextest } from './nextest.ts';
 import type { TestRun } from './plan.ts';
 import { add, died, nothing, tallyJest, tallyNextest, type Tally } from './tally.ts';
 
-const outputBytesMax = 16 * 1024 * 1024;
-
 export async function runTests(run: TestRun, byPattern: boolean): Promise<Tally> {
   switch (run.runner) {
     case 'nx':
@@ -25,9 +23,7 @@ export async function runTests(run: TestRun, byPattern: boolean): Promise<Tally>
 /** Every target begins with an empty report and ends with a written one. Nx brings back those of targets that it has in its cache. */
 async function runNx(run: TestRun): Promise<Tally> {
   rmSync(reports, { recursive: true, force: true });
-  const nx = join(repository, 'node_modules/nx/dist/bin/nx.js');
-  const args = [nx, ...run.args, '--outputStyle', 'stream-without-prefixes'];
-  const { exitCode } = await show(process.execPath, args, run.cwd, ['inherit', 'inherit']);
+  const exitCode = await showNx([...run.args, '--outputStyle', 'stream-without-prefixes']);
   return withDeaths(exitCode, tallyReports());
 }
 
@@ -65,7 +61,7 @@ async function runJest(run: TestRun, byPattern: boolean): Promise<Tally> {
       '--forceExit',
       ...run.args,
     ];
-    const { exitCode } = await show(process.execPath, args, run.cwd, ['ignore', 'inherit']);
+    const exitCode = await show(process.execPath, args, run.cwd, 'ignore');
     try {
       return tallyJest(readFileSync(report, 'utf8'), byPattern);
     } catch {
@@ -76,34 +72,26 @@ async function runJest(run: TestRun, byPattern: boolean): Promise<Tally> {
   }
 }
 
-/** How long a run's output is read after its end. */
-const leftOverMs = 2_000;
-
-type Output = 'pipe' | 'inherit';
-
-/** Runs it to its end, and shows what it prints. */
+/** Runs it to its end, and shows what it prints. Returns its exit code. */
 export function show(
   command: string,
   args: readonly string[],
   cwd: string,
-  [out, problems]: [Output | 'ignore', Output],
-): Promise<{ exitCode: number; output: string }> {
+  out: 'inherit' | 'ignore',
+): Promise<number> {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { cwd, env: environment(), stdio: ['ignore', out, problems] });
-    let output = '';
-    child.stdout?.on('data', (chunk: Buffer) => {
-      process.stdout.write(chunk);
-      output = (output + chunk.toString()).slice(-outputBytesMax);
-    });
+    const child = spawn(command, args, { cwd, env: environment(), stdio: ['ignore', out, 'inherit'] });
     child.once('error', reject);
-    child.once('exit', () => {
-      // What a test left running holds the output open, perhaps for ever.
-      setTimeout(() => child.stdout?.destroy(), leftOverMs).unref();
-    });
-    child.once('close', (code) => {
-      resolve({ exitCode: code ?? 1, output });
+    child.once('exit', (code) => {
+      resolve(code ?? 1);
     });
   });
+}
+
+/** Runs Nx, which says itself what it does. */
+export function showNx(args: readonly string[]): Promise<number> {
+  const nx = join(repository, 'node_modules/nx/dist/bin/nx.js');
+  return show(process.execPath, [nx, ...args], repository, 'inherit');
 }
 
 /** Tests make their own homes and ports; the caller's installation is none of theirs. */

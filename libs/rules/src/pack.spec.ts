@@ -137,20 +137,33 @@ const kinds: Readonly<Record<string, string>> = {
   trunc: 'file_truncate',
 };
 
-/** What a process does later, it does as the image and with the command line of its last exec. */
+/**
+ * What a process does later, it does as the image and with the command line of its last exec. The recording has no parents: what follows a
+ * maintainer's script in its workload counts as started by one, which the agent proves.
+ */
 function asEvents(recorded: readonly Recorded[]): TestEvent[] {
   const started = new Map<string, Recorded>();
   const roots = new Map<string, string>();
+  const installing = new Set<string>();
   return recorded.map((each) => {
     const process = `${each.w}:${each.pid}`;
     if (each.op === 'exec') started.set(process, each);
     // A workload is what one command started.
     if (each.op === 'exec' && !roots.has(each.w)) roots.set(each.w, each.image ?? '');
-    return toEvent(each, started.get(process) ?? {}, roots.get(each.w) ?? '');
+    if (each.op === 'exec' && each.image?.startsWith('/var/lib/dpkg/info/')) installing.add(each.w);
+    return toEvent(each, started.get(process) ?? {}, {
+      root: roots.get(each.w) ?? '',
+      installs: installing.has(each.w),
+    });
   });
 }
 
-function toEvent(recorded: Recorded, { image = '', argv = [] }: Partial<Recorded>, root: string): TestEvent {
+function toEvent(
+  recorded: Recorded,
+  { image = '', argv = [] }: Partial<Recorded>,
+  { root, installs }: { root: string; installs: boolean },
+): TestEvent {
+  const isNew = recorded.op === 'exec' && /^\/(tmp|var\/tmp|root|home)\//.test(image);
   return {
     EventKind: kinds[recorded.op] ?? 'fork',
     Image: image,
@@ -159,6 +172,6 @@ function toEvent(recorded: Recorded, { image = '', argv = [] }: Partial<Recorded
     TargetFilename: recorded.path ?? '',
     SourceFilename: recorded.old ?? '',
     OpenFlags: recorded.op === 'create' ? ['create', 'truncate'] : [],
-    ImageFlags: recorded.op === 'exec' && /^\/(tmp|var\/tmp|root|home)\//.test(image) ? ['new'] : [],
+    ImageFlags: [...(isNew ? ['new'] : []), ...(installs ? ['installation'] : [])],
   };
 }

@@ -166,6 +166,21 @@ impl Tracker {
         }
     }
 
+    /// Whether a maintainer's script seems to have started it: who may be one is asked about when it starts, all others are not.
+    pub fn is_below_script(&self, index: ProcessIndex) -> bool {
+        let mut current = Some(index);
+        for _ in 0..Origins::DEPTH_MAX {
+            let Some(process) = current.and_then(|index| self.processes.get(index)) else {
+                return false;
+            };
+            if script::is_maintainers(&process.image.script) {
+                return true;
+            }
+            current = current.and_then(|index| self.processes.parent(index));
+        }
+        false
+    }
+
     fn is_installation(&mut self, index: ProcessIndex) -> Found<bool> {
         let mut current = index;
         for _ in 0..Origins::DEPTH_MAX {

@@ -90,6 +90,24 @@ fn what_a_maintainers_script_starts_under_the_package_manager_is_an_installation
 }
 
 #[test]
+fn a_script_by_the_name_of_debconfs_alone_makes_none() {
+    let mut host = Host::new();
+    let [manager, _, tool] = host.installation("/usr/bin/perl", Some("perl-base"), POSTINST);
+    host.image(manager).script = b"/usr/sbin/dpkg-reconfigure".to_vec();
+    assert_eq!(host.found(tool), PACKAGED);
+}
+
+#[test]
+fn only_what_a_maintainers_script_may_have_started_is_asked_about_as_it_starts() {
+    let mut host = Host::new();
+    let [manager, shell, tool] = host.installation("/tmp/dpkg", None, POSTINST);
+    assert_eq!(
+        [manager, shell, tool].map(|each| host.tracker.is_below_script(each)),
+        [false, true, true]
+    );
+}
+
+#[test]
 fn a_package_manager_by_name_alone_makes_none() {
     for (manager, package) in [
         ("/usr/bin/dpkg", None),

@@ -109,12 +109,13 @@ pub fn is_maintainers(script: &[u8]) -> bool {
 }
 
 /// What runs them, as a package has it.
-pub const PACKAGE_MANAGERS: [(&str, &str); 5] = [
+pub const PACKAGE_MANAGERS: [(&str, &str); 6] = [
     ("dpkg", "/usr/bin/dpkg"),
     ("rpm", "/usr/bin/rpm"),
     ("rpm", "/bin/rpm"),
     ("apk-tools", "/sbin/apk"),
     ("debconf", "/usr/sbin/dpkg-preconfigure"),
+    ("debconf", "/usr/sbin/dpkg-reconfigure"),
 ];
 
 /// Commands of their own that package managers run on request: no scripts of a package.

@@ -88,7 +88,9 @@ impl Tracker {
         if kind == EventKind::Exit {
             self.processes.end(process, header.time_ns);
         }
-        if Event::needs_origin(kind, figures.value) {
+        if Event::needs_origin(kind, figures.value)
+            || (kind == EventKind::Exec && self.is_below_script(process))
+        {
             self.ask_origin(process, header.time_ns);
         }
         let event = Event {

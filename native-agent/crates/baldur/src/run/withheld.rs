@@ -80,7 +80,9 @@ impl Observer for Patient<'_> {
         let Some(process) = processes.get(event.process) else {
             return;
         };
-        let waits = process.image.is_asked_about && Event::needs_origin(event.kind, event.value);
+        let is_of_the_question =
+            event.kind == EventKind::Exec || Event::needs_origin(event.kind, event.value);
+        let waits = process.image.is_asked_about && is_of_the_question;
         if !waits || self.withheld.0.len() >= Withheld::ROWS_MAX {
             self.builder.observe(event, processes);
             return;
@@ -161,9 +163,10 @@ mod tests {
         let mut table = ProcessTable::default();
         let process = reader(&mut table);
         let mut patient = withheld.before(&mut builder);
+        patient.observe(&event(EventKind::FileRename, process, 0), &table);
         patient.observe(&event(EventKind::Exec, process, 0), &table);
         patient.observe(&event(EventKind::FileRead, process, HASHES), &table);
-        assert_eq!(builder.len(), 1, "the exec does not wait");
+        assert_eq!(builder.len(), 1, "an event that nobody asks about does not wait");
         assert!(!withheld.release(&mut builder, &table, false));
         let image = Arc::make_mut(&mut table.get_mut(process).unwrap().image);
         image.is_asked_about = false;
@@ -171,8 +174,9 @@ mod tests {
         assert!(withheld.release(&mut builder, &table, false));
         let batch = read_batch(&builder.finish(1, "")).unwrap();
         let flags = |row: usize| batch.processes[batch.rows[row].process].image.flags;
-        assert_eq!((flags(0), flags(1)), (0, ImageFlag::Packaged as u32));
-        assert_eq!(batch.rows[1].path, b"/etc/shadow");
+        let packaged = ImageFlag::Packaged as u32;
+        assert_eq!([flags(0), flags(1), flags(2)], [0, packaged, packaged]);
+        assert_eq!(batch.rows[2].path, b"/etc/shadow");
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! Where the programs of processes come from: their sums and packages as the threads beside find them out, and, for the few events
 //! whose rules ask for it, whether all that a process runs is a package's.
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use norn_events::{ImageFlag, Process, ProcessIndex};
 
 use crate::script::{self, PACKAGE_MANAGERS, is_roots};
-use crate::scripts::{Scripts, Verdict, below};
+use crate::scripts::{Root, ScriptVersion, Scripts, Verdict, below};
 use crate::tracker::Tracker;
 
 /// What is found out about a process beside its package.
@@ -23,6 +24,8 @@ const NOT_OF_THE_IMAGE: u32 = ImageFlag::UpperLayer as u32
 #[derive(Default)]
 pub struct Origins {
     scripts: Option<Scripts>,
+    /// Scripts of processes of whom somebody is asked; the process may end before the answer comes.
+    asked: HashMap<(ProcessIndex, u32), ScriptVersion>,
     unsettled: Vec<Unsettled>,
 }
 
@@ -35,7 +38,7 @@ struct Unsettled {
 
 impl Origins {
     /// An event waits at most this long, ns, for what its process is; then it is told without.
-    const WAIT_NS: u64 = 1_500_000_000;
+    const WAIT_NS: u64 = 10_000_000_000;
     /// Processes asked about at a time; of those beyond nothing is found out.
     const UNSETTLED_MAX: usize = 256;
     /// A maintainer's script and what it starts: ancestors looked through.
@@ -46,7 +49,7 @@ impl Origins {
     pub fn start() -> Self {
         Self {
             scripts: Scripts::start().ok(),
-            unsettled: Vec::new(),
+            ..Self::default()
         }
     }
 }
@@ -108,18 +111,28 @@ impl Tracker {
                 settle(process, found.unwrap_or_default());
             }
         }
+        if self.origins.unsettled.is_empty() {
+            self.origins.asked.clear();
+        }
     }
 
     /// `ImageFlag` bits of `FOUND_OUT`.
     fn origin_of(&mut self, index: ProcessIndex) -> Found<u32> {
+        let is_packaged = self.is_packaged(index);
+        // All is asked for at once: of who has ended meanwhile nothing can be asked.
+        let runs_packaged_script = match is_packaged {
+            Some(false) => Some(false),
+            _ => self.runs_packaged_script(index),
+        };
+        let is_installation = self.is_installation(index);
         let mut flags = 0;
-        if self.is_packaged(index)? {
+        if is_packaged? {
             flags |= ImageFlag::Packaged as u32;
-            if self.runs_packaged_script(index)? {
+            if runs_packaged_script? {
                 flags |= ImageFlag::PackagedScript as u32;
             }
         }
-        if self.is_installation(index)? {
+        if is_installation? {
             flags |= ImageFlag::Installation as u32;
         }
         Some(flags)
@@ -150,9 +163,31 @@ impl Tracker {
         if process.image.script.is_empty() {
             return Some(false);
         }
-        let (Some(root), Some(scripts)) = (root_of(process), self.origins.scripts.as_mut()) else {
-            return Some(false);
+        let name = (index, process.image_number);
+        let version = match self.origins.asked.get(&name) {
+            Some(version) => *version,
+            None => match self.ask_script(index) {
+                Some(version) => version,
+                None => return Some(false),
+            },
         };
+        if self.origins.asked.len() < Origins::UNSETTLED_MAX {
+            self.origins.asked.insert(name, version);
+        }
+        let verdict = self
+            .origins
+            .scripts
+            .as_mut()
+            .map(|scripts| scripts.verdict(version));
+        match verdict.unwrap_or(Verdict::Other) {
+            Verdict::Asked => None,
+            verdict => Some(verdict == Verdict::Packaged),
+        }
+    }
+
+    fn ask_script(&mut self, index: ProcessIndex) -> Option<ScriptVersion> {
+        let process = self.processes.get(index)?;
+        let root = root_of(process).and_then(|root| Root::open(&root).ok())?;
         let started_ns = process.container.as_ref().map(|_| {
             let started = self
                 .containers
@@ -160,10 +195,10 @@ impl Tracker {
             let started = started.unwrap_or_default();
             started.saturating_add_signed(self.wall_offset_ns)
         });
-        match scripts.verdict(&root, &process.image.script, started_ns) {
-            Verdict::Asked => None,
-            verdict => Some(verdict == Verdict::Packaged),
-        }
+        self.origins
+            .scripts
+            .as_mut()?
+            .ask(root, &process.image.script, started_ns)
     }
 
     /// Whether a maintainer's script seems to have started it: who may be one is asked about when it starts, all others are not.
@@ -227,7 +262,8 @@ impl Tracker {
             return Some(false);
         }
         if named(&image.script).is_some() {
-            return Some(self.is_packaged(index)? && self.runs_packaged_script(index)?);
+            let runs_packaged_script = self.runs_packaged_script(index);
+            return Some(self.is_packaged(index)? && runs_packaged_script?);
         }
         let Some((package, _)) = named(&image.path) else {
             return Some(false);

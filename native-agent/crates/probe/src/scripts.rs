@@ -1,13 +1,15 @@
 //! Whether a script is a package's and unchanged, found out on a thread of its own: the lists of packages may have to be read for it.
 use std::collections::HashMap;
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
+use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::thread;
 
+use libc::{O_DIRECTORY, O_PATH};
 use norn_packages::{Finder, HostPackages};
 
 use crate::script::is_roots;
@@ -21,11 +23,28 @@ pub struct ScriptVersion {
     ctime_ns: i128,
 }
 
+/// A root directory as a process sees it, held open: who started there may have ended before its script is looked at.
+#[derive(Debug)]
+pub struct Root(File);
+
+impl Root {
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let mut options = OpenOptions::new();
+        options.read(true).custom_flags(O_PATH | O_DIRECTORY);
+        options.open(path).map(Self)
+    }
+
+    fn path(&self) -> PathBuf {
+        Path::new("/proc/self/fd").join(self.0.as_raw_fd().to_string())
+    }
+}
+
 #[derive(Debug)]
 struct Question {
     version: ScriptVersion,
-    root: PathBuf,
-    script: PathBuf,
+    root: Root,
+    /// Absolute, below the root.
+    script: Vec<u8>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,33 +90,36 @@ impl Scripts {
         })
     }
 
-    /// Of the script at `script` below `root`. `started_ns`: its container did so then, Unix time; what came later did not come with the image.
-    pub fn verdict(&mut self, root: &Path, script: &[u8], started_ns: Option<u64>) -> Verdict {
+    /// By what to ask for the verdict of the script at `script` below `root`; `None`: it is nobody's. `started_ns`: its container did so
+    /// then, Unix time; what came later did not come with the image.
+    pub fn ask(&mut self, root: Root, script: &[u8], started_ns: Option<u64>) -> Option<ScriptVersion> {
         self.take_answers();
-        let script = below(root, script);
-        let Some(version) = version_of(&script).filter(|_| is_roots(&script)) else {
-            return Verdict::Other;
-        };
+        let path = below(&root.path(), script);
+        let version = version_of(&path).filter(|_| is_roots(&path))?;
         if started_ns.is_some_and(|started| version.ctime_ns >= i128::from(started)) {
-            return Verdict::Other;
+            return None;
         }
-        if let Some(&known) = self.known.get(&version) {
-            return known;
+        if self.known.contains_key(&version) {
+            return Some(version);
         }
         if self.known.len() >= Self::KNOWN_MAX {
             self.known.retain(|_, verdict| *verdict == Verdict::Asked);
         }
-        let root = root.to_owned();
+        let script = script.to_vec();
         let question = Question {
             version,
             root,
             script,
         };
-        if self.questions.try_send(question).is_err() {
-            return Verdict::Other;
-        }
+        self.questions.try_send(question).ok()?;
         self.known.insert(version, Verdict::Asked);
-        Verdict::Asked
+        Some(version)
+    }
+
+    /// Of a script that was asked about.
+    pub fn verdict(&mut self, version: ScriptVersion) -> Verdict {
+        self.take_answers();
+        self.known.get(&version).copied().unwrap_or(Verdict::Other)
     }
 
     fn take_answers(&mut self) {
@@ -129,19 +151,19 @@ fn version_of(path: &Path) -> Option<ScriptVersion> {
 }
 
 fn is_packaged(question: &Question, packages: &mut Finder) -> io::Result<bool> {
-    let Ok(inside) = question.script.strip_prefix(&question.root) else {
-        return Ok(false);
-    };
-    let Some(recorded) = packages.find_any(&question.root, inside.as_os_str().as_bytes()) else {
+    let root = question.root.path();
+    let inside = question.script.strip_prefix(b"/").unwrap_or(&question.script);
+    let Some(recorded) = packages.find_any(&root, inside) else {
         return Ok(false);
     };
     let mut content = Vec::new();
-    let file = File::open(&question.script)?;
+    let script = below(&root, &question.script);
+    let file = File::open(&script)?;
     file.take(Scripts::FILE_BYTES_MAX).read_to_end(&mut content)?;
     let mut comparison = recorded.checksum.compare();
     comparison.update(&content);
     // Read after it was named: what was put in its place meanwhile is another.
-    Ok(comparison.is_same() && version_of(&question.script) == Some(question.version))
+    Ok(comparison.is_same() && version_of(&script) == Some(question.version))
 }
 
 #[cfg(test)]
@@ -150,9 +172,9 @@ mod tests {
     use md5::{Digest, Md5};
     use std::os::unix::fs::{PermissionsExt, symlink};
 
-    struct Root(PathBuf);
+    struct Tree(PathBuf);
 
-    impl Drop for Root {
+    impl Drop for Tree {
         fn drop(&mut self) {
             let _gone = fs::remove_dir_all(&self.0);
         }
@@ -161,7 +183,7 @@ mod tests {
     const SCRIPT: &[u8] = b"/usr/share/tool/frontend";
 
     /// With a package whose script holds "#!/bin/sh".
-    fn root(name: &str) -> Root {
+    fn root(name: &str) -> Tree {
         let root = std::env::temp_dir().join(format!("norn-scripts-{}-{name}", std::process::id()));
         fs::create_dir_all(root.join("var/lib/dpkg/info")).unwrap();
         fs::create_dir_all(root.join("usr/share/tool")).unwrap();
@@ -175,13 +197,16 @@ mod tests {
         )
         .unwrap();
         fs::write(below(&root, SCRIPT), b"#!/bin/sh").unwrap();
-        Root(root)
+        Tree(root)
     }
 
-    fn settled(root: &Root, started_ns: Option<u64>) -> Verdict {
+    fn settled(root: &Tree, started_ns: Option<u64>) -> Verdict {
         let mut scripts = Scripts::start().unwrap();
+        let Some(version) = scripts.ask(Root::open(&root.0).unwrap(), SCRIPT, started_ns) else {
+            return Verdict::Other;
+        };
         loop {
-            match scripts.verdict(&root.0, SCRIPT, started_ns) {
+            match scripts.verdict(version) {
                 Verdict::Asked => thread::yield_now(),
                 verdict => return verdict,
             }

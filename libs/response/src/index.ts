@@ -68,7 +68,7 @@ export {
 export type { AlertAction, Button, CommandAct, Situation } from './commands/alert-action.ts';
 export { actOf, actionNames, actionOf, alertActions, rivalsOf, type ActionName } from './commands/actions.ts';
 export { orderOf, type AskedAbout, type AskedAction, type Order } from './commands/order.ts';
-export { isIsolated, standingRestores, undoneIds } from './commands/standing.ts';
+export { offTheNetwork, standingRestores, undoneIds } from './commands/standing.ts';
 export {
   alertStateAfter,
   isFinal,

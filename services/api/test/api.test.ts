@@ -188,6 +188,8 @@ describe('the API', () => {
         'kill-container',
         'isolate',
         'rejoin',
+        'isolate-host',
+        'rejoin-host',
         'restore',
         'restore-blamed',
         'restore-container',
@@ -491,6 +493,16 @@ describe('the API', () => {
       expect(await offered()).not.toContain('isolate');
       expect((await commandOf('rejoin')).action).toMatchObject({ case: 'isolate', value: { lift: true } });
       expect(await offered()).toContain('isolate');
+      expect((await commandOf('isolate-host')).action).toMatchObject({
+        case: 'isolate',
+        value: { host: true, lift: false, seconds: 14_400 },
+      });
+      expect(await offered()).toEqual(expect.arrayContaining(['isolate', 'rejoin-host']));
+      expect((await commandOf('rejoin-host')).action).toMatchObject({
+        case: 'isolate',
+        value: { host: true, lift: true },
+      });
+      expect(await offered()).toContain('isolate-host');
       expect((await commandOf('kill-container')).action).toMatchObject({
         case: 'kill',
         value: { wholeContainer: true },
@@ -527,6 +539,7 @@ describe('the API', () => {
         ['restore', false],
         ['isolate', false],
         ['kill-container', false],
+        ['isolate-host', false],
         ['restore-container', false],
         ['restore-container-cold', false],
         ['undo', false],

@@ -36,7 +36,7 @@ describe('the table of actions', () => {
 
   it('lets one put files back at a time, and one speak of the network', () => {
     expect(rivalsOf('undo')).toEqual(rivalsOf('restore'));
-    expect(rivalsOf('isolate')).toEqual(['isolate', 'rejoin']);
+    expect(rivalsOf('isolate')).toEqual(['isolate', 'rejoin', 'isolate-host', 'rejoin-host']);
     expect(rivalsOf('kill')).toEqual(['kill']);
   });
 });

@@ -8,7 +8,17 @@ import {
   restoreContainerCold,
   undo,
 } from './restore-actions.ts';
-import { archive, isolate, kill, killContainer, rejoin, release, suspend } from './stop-actions.ts';
+import {
+  archive,
+  isolate,
+  isolateHost,
+  kill,
+  killContainer,
+  rejoin,
+  rejoinHost,
+  release,
+  suspend,
+} from './stop-actions.ts';
 
 /** In the order in which a page offers them. */
 export const alertActions = {
@@ -17,6 +27,8 @@ export const alertActions = {
   isolate,
   rejoin,
   'kill-container': killContainer,
+  'isolate-host': isolateHost,
+  'rejoin-host': rejoinHost,
   'restore-conflicts': restoreConflicts,
   'restore-blamed': restoreBlamed,
   'restore-container': restoreContainer,

@@ -24,10 +24,16 @@ export interface AlertAction {
   /** Absent: nothing happens on the host. */
   readonly act?: (details: ActDetails) => CommandAct;
   readonly words: ActionWords;
+  /** Of its button. Absent: the plain one. */
+  readonly icon?: ActionIcon;
+  /** What it ends does not come back: who is asked for it is warned. */
+  readonly isGrave?: true;
   /** Of the alert's page, where it is offered. */
   readonly button?: (situation: Situation) => Button | undefined;
   readonly cli?: CliWords;
 }
+
+export type ActionIcon = 'undo' | 'redo' | 'container' | 'conflict' | 'stop' | 'network' | 'release' | 'archive';
 
 /**
  * `restored`: those whom policy's restore is about. `restored before`: they, and those of the restores that stand, for a conflict is of the restore
@@ -42,6 +48,15 @@ export interface Effect {
   readonly wholeContainer?: true;
   /** Nothing of the container is left running. */
   readonly endsContainer?: true;
+  readonly network?: NetworkEffect;
+}
+
+/** What is on the network after it, and what is not. */
+export interface NetworkEffect {
+  readonly of: 'container' | 'host';
+  readonly isOff: boolean;
+  /** It ends by itself after so long. Absent: it stands until it is lifted. */
+  readonly lastsMs?: number;
 }
 
 export interface ActDetails {
@@ -84,6 +99,7 @@ export interface Situation {
   readonly state: AlertState;
   /** "on node-3", "in container web (0123456789ab)". */
   readonly where: string;
+  readonly hostName: string;
   /** Empty for the host. */
   readonly containerId: string;
   readonly containerName: string;
@@ -107,6 +123,6 @@ export interface Situation {
   readonly blamedBeside: readonly string[];
   /** A restore stands that can be undone. */
   readonly isRestored: boolean;
-  /** A command has taken its container off the network, and none has let it back. */
-  readonly isIsolated: boolean;
+  /** A command has taken it off the network, and none has let it back: the container, or its pod, and the host. */
+  readonly offTheNetwork: Readonly<Record<NetworkEffect['of'], boolean>>;
 }

@@ -22,6 +22,7 @@ export const restore: AlertAction = {
   effect: { restores: true },
   act: () => ({ case: 'restore', value: {} }),
   words: { deed: 'restore the files', route: 'Puts back what the attack changed' },
+  icon: 'undo',
   button: ({ where, program, filesTotal, filesDecided, restored, blamedBeside }) => {
     const who = listed(restored) || program || 'the attack';
     const left = blamedBeside.length > 0 ? ` What ${listed(blamedBeside)} did is left as it is.` : '';
@@ -52,6 +53,7 @@ export const restoreConflicts: AlertAction = {
     noun: 'decision about the conflicts',
     route: 'Puts back files in conflict all the same: all, or those whose path is given',
   },
+  icon: 'conflict',
   button: ({ where, filesConflict }) => {
     if (filesConflict === 0) return undefined;
     const what = filesConflict === 1 ? 'the file' : `the ${counted(filesConflict, 'file')}`;
@@ -82,6 +84,7 @@ export const restoreBlamed: AlertAction = {
     noun: 'restore of all that the alert blames',
     route: 'Takes back what everybody did whom the alert blames, those too whom the policy does not act on',
   },
+  icon: 'undo',
   button: ({ where, blamedBeside, restored }) => {
     if (blamedBeside.length === 0) return undefined;
     const all = listed([...restored, ...blamedBeside]);
@@ -122,6 +125,7 @@ export const restoreContainer: AlertAction = {
     noun: 'restore of the whole container',
     route: 'Brings the whole container to what it was before the attack',
   },
+  icon: 'container',
   button: ofContainer(({ where }) => ({
     label: 'Restore the whole container',
     consequence:
@@ -147,6 +151,7 @@ export const restoreContainerCold: AlertAction = {
     noun: 'restore of the stopped container',
     route: 'Stops the container, brings it to what it was before the attack, and starts it again',
   },
+  icon: 'container',
   button: ofContainer(({ where }) => ({
     label: 'Stop, restore, start again',
     consequence:
@@ -170,6 +175,7 @@ export const undo: AlertAction = {
     noun: 'undo of the restore',
     route: 'Undoes the newest restore: the files are again as the attack left them',
   },
+  icon: 'redo',
   button: ({ where, isRestored }) =>
     isRestored
       ? {

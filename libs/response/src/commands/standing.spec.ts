@@ -1,4 +1,5 @@
-import { isIsolated, standingRestores, undoneIds } from './standing.ts';
+import type { ActionName } from './actions.ts';
+import { offTheNetwork, standingRestores, undoneIds } from './standing.ts';
 
 const restore = (id: string, filesChanged = 7) =>
   ({ id, action: 'restore', state: 'succeeded', undoes: '', filesChanged }) as const;
@@ -31,14 +32,29 @@ describe('restores of an alert', () => {
   });
 });
 
-describe('the container of an alert', () => {
-  const command = (action: 'isolate' | 'rejoin', state: 'succeeded' | 'failed' = 'succeeded') => ({ action, state });
+describe('the network of an alert', () => {
+  const now = new Date('2026-05-01T12:00:00Z');
+  const command = (action: ActionName, state: 'succeeded' | 'failed' = 'succeeded', hoursAgo = 1) => ({
+    ...{ action, state },
+    finishedAt: new Date(now.getTime() - hoursAgo * 3_600_000),
+  });
 
-  it('is off the network from an isolation that succeeded until one lets it back', () => {
-    expect(isIsolated([])).toBe(false);
-    expect(isIsolated([command('isolate', 'failed')])).toBe(false);
-    expect(isIsolated([command('isolate')])).toBe(true);
-    expect(isIsolated([command('rejoin', 'failed'), command('isolate')])).toBe(true);
-    expect(isIsolated([command('rejoin'), command('isolate')])).toBe(false);
+  it('is off the container from an isolation that succeeded until one lets it back', () => {
+    const isOff = (...newestFirst: ReturnType<typeof command>[]) => offTheNetwork(newestFirst, now).container;
+    expect(isOff()).toBe(false);
+    expect(isOff(command('isolate', 'failed'))).toBe(false);
+    expect(isOff(command('isolate', 'succeeded', 1_000))).toBe(true);
+    expect(isOff(command('rejoin', 'failed'), command('isolate'))).toBe(true);
+    expect(isOff(command('rejoin'), command('isolate'))).toBe(false);
+    expect(isOff(command('rejoin-host'), command('isolate'))).toBe(true);
+  });
+
+  it('is off the host until its time is over, if none lets it back before', () => {
+    const isOff = (...newestFirst: ReturnType<typeof command>[]) => offTheNetwork(newestFirst, now).host;
+    expect(isOff(command('isolate'))).toBe(false);
+    expect(isOff(command('isolate-host', 'succeeded', 3.9))).toBe(true);
+    expect(isOff(command('isolate-host', 'succeeded', 4.1))).toBe(false);
+    expect(isOff(command('rejoin-host'), command('isolate-host', 'succeeded', 2))).toBe(false);
+    expect(isOff(command('rejoin'), command('isolate-host', 'succeeded', 2))).toBe(true);
   });
 });

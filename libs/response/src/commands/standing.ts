@@ -1,4 +1,5 @@
 // Which of an alert's commands stand, and which were undone.
+import type { NetworkEffect } from './alert-action.ts';
 import { actionOf } from './actions.ts';
 
 /** What must be known of a command to say what it left. */
@@ -31,10 +32,17 @@ export function standingRestores<Command extends Restore>(commands: readonly Com
   );
 }
 
-/** What the newest command about it has left: off the network, or on it. */
-export function isIsolated(newestFirst: readonly Pick<Restore, 'action' | 'state'>[]): boolean {
-  const done = newestFirst.filter(
-    ({ action, state }) => actionOf(action)?.group === 'network' && state === 'succeeded',
-  );
-  return done[0]?.action === 'isolate';
+type Finished = Pick<Restore, 'action' | 'state'> & { readonly finishedAt: Date | null };
+
+/** What the newest command about each has left: off the network, or on it. */
+export function offTheNetwork(newestFirst: readonly Finished[], now: Date): Record<NetworkEffect['of'], boolean> {
+  return { container: isOff('container', newestFirst, now), host: isOff('host', newestFirst, now) };
+}
+
+function isOff(of: NetworkEffect['of'], newestFirst: readonly Finished[], now: Date): boolean {
+  const effect = ({ action }: Finished): NetworkEffect | undefined => actionOf(action)?.effect?.network;
+  const last = newestFirst.find((each) => each.state === 'succeeded' && effect(each)?.of === of);
+  const left = last && effect(last);
+  if (left?.isOff !== true) return false;
+  return left.lastsMs === undefined || now.getTime() < (last?.finishedAt ?? now).getTime() + left.lastsMs;
 }

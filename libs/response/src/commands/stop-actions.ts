@@ -14,6 +14,8 @@ export const kill: AlertAction = {
   effect: { kills: true },
   act: () => ({ case: 'kill', value: {} }),
   words: { deed: 'kill the attack', route: 'Kills what the alert blames, and what its page says runs' },
+  icon: 'stop',
+  isGrave: true,
   /** Only where something is there to be killed, or nobody knows. */
   button: ({ where, program, runningProcesses: running, unknownProcesses: unknown, knownAt }) => {
     if (running + unknown === 0) return undefined;
@@ -46,6 +48,7 @@ export const killContainer: AlertAction = {
     noun: 'kill of the container',
     route: 'Kills every process of the container that the attack was in',
   },
+  icon: 'stop',
   button: ({ where, containerId, containerEnded, podName, podNamespace }) => {
     if (containerId === '' || containerEnded) return undefined;
     const after = podName === '' ? '' : ` Kubernetes may start it anew in pod ${podNamespace}/${podName}.`;
@@ -76,14 +79,16 @@ export const isolate: AlertAction = {
   role: 'responder',
   group: 'network',
   needsContainer: true,
+  effect: { network: { of: 'container', isOff: true } },
   act: () => ({ case: 'isolate', value: {} }),
   words: {
     deed: 'take it off the network',
     noun: 'isolation',
     route: 'Takes the pod that the attack was in off the network, or its container where there is no pod',
   },
+  icon: 'network',
   button: (situation) => {
-    if (situation.isIsolated || !canIsolate(situation)) return undefined;
+    if (situation.offTheNetwork.container || !canIsolate(situation)) return undefined;
     const inPod = situation.podName !== '';
     const probes = inPod ? ' Probes by network fail: Kubernetes may start its containers anew.' : '';
     return {
@@ -104,14 +109,16 @@ export const rejoin: AlertAction = {
   role: 'responder',
   group: 'network',
   needsContainer: true,
+  effect: { network: { of: 'container', isOff: false } },
   act: () => ({ case: 'isolate', value: { lift: true } }),
   words: {
     deed: 'let it back onto the network',
     noun: 'end of the isolation',
     route: 'Lets it back onto the network',
   },
+  icon: 'network',
   button: (situation) =>
-    situation.isIsolated && situation.containerId !== ''
+    situation.offTheNetwork.container && situation.containerId !== ''
       ? {
           label: 'Lift the isolation',
           consequence: `Lets ${isolated(situation)} back onto the network, as it was before.`,
@@ -121,11 +128,67 @@ export const rejoin: AlertAction = {
   cli: { command: 'rejoin', description: 'Let it back onto the network' },
 };
 
+/** Long enough to look, short enough that a mistake made at night is over in the morning. */
+const hostIsolationHours = 4;
+const hourSeconds = 3_600;
+
+export const isolateHost: AlertAction = {
+  role: 'responder',
+  group: 'network',
+  effect: { network: { of: 'host', isOff: true, lastsMs: hostIsolationHours * hourSeconds * 1_000 } },
+  act: () => ({ case: 'isolate', value: { host: true, seconds: hostIsolationHours * hourSeconds } }),
+  words: {
+    deed: 'take the host off the network',
+    noun: 'isolation of the host',
+    route: `Takes the whole host off the network, but for the way to the installation; it ends by itself after ${String(hostIsolationHours)} hours`,
+  },
+  icon: 'network',
+  isGrave: true,
+  button: ({ hostName, offTheNetwork }) =>
+    offTheNetwork.host
+      ? undefined
+      : {
+          label: 'Isolate the host',
+          consequence:
+            `Drops every packet to and from ${hostName} and its containers, but those to this installation: services that it runs, and remote ` +
+            `shells on it, end. Its processes go on. It lifts itself after ${String(hostIsolationHours)} hours.`,
+          reason: '',
+        },
+  cli: {
+    command: 'isolate',
+    option: '--host',
+    description: `the whole host, all but the way to this installation; it ends by itself after ${String(hostIsolationHours)} hours`,
+  },
+};
+
+export const rejoinHost: AlertAction = {
+  role: 'responder',
+  group: 'network',
+  effect: { network: { of: 'host', isOff: false } },
+  act: () => ({ case: 'isolate', value: { host: true, lift: true } }),
+  words: {
+    deed: 'let the host back onto the network',
+    noun: "end of the host's isolation",
+    route: 'Lets the host back onto the network',
+  },
+  icon: 'network',
+  button: ({ hostName, offTheNetwork }) =>
+    offTheNetwork.host
+      ? {
+          label: "Lift the host's isolation",
+          consequence: `Lets ${hostName} and its containers back onto the network, as they were before.`,
+          reason: '',
+        }
+      : undefined,
+  cli: { command: 'rejoin', option: '--host', description: 'the whole host' },
+};
+
 export const release: AlertAction = {
   role: 'responder',
   closedIn: ['released'],
   act: () => ({ case: 'release', value: {} }),
   words: { deed: 'release the attack', route: 'Lets it run and never acts on this evidence again' },
+  icon: 'release',
   button: ({ where }) => ({
     label: 'Release',
     consequence: `Lets what is frozen ${where} run on, restores nothing, and never acts on this evidence again. For false alarms.`,
@@ -138,6 +201,7 @@ export const archive: AlertAction = {
   role: 'analyst',
   closedIn: ['archived'],
   words: { deed: 'archive the alert', route: 'Takes the alert off the list of what is open' },
+  icon: 'archive',
   button: () => ({
     label: 'Archive',
     consequence:

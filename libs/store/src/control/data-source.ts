@@ -25,6 +25,7 @@ import { StoppedAlerts1760000000020 } from './migrations/0020-stopped-alerts.ts'
 import { AttackSummaries1760000000021 } from './migrations/0021-attack-summaries.ts';
 import { RestoreBlamed1760000000022 } from './migrations/0022-restore-blamed.ts';
 import { UnendedProcesses1760000000023 } from './migrations/0023-unended-processes.ts';
+import { ActionNames1760000000024 } from './migrations/0024-action-names.ts';
 import { SnakeNames } from './snake-names.ts';
 
 /** The settings of the same names in libs/config. */
@@ -131,6 +132,7 @@ function optionsOf(config: ControlStoreConfig): DataSourceOptions {
       AttackSummaries1760000000021,
       RestoreBlamed1760000000022,
       UnendedProcesses1760000000023,
+      ActionNames1760000000024,
     ],
     migrationsTableName: MIGRATIONS_TABLE,
     namingStrategy: new SnakeNames(),

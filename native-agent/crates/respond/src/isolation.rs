@@ -2,6 +2,7 @@
 //! nftables that drops what it does not name, so that nothing of what was there is touched and taking it away is all it takes.
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
 use thiserror::Error;
 
@@ -16,6 +17,10 @@ const LOOPBACK: u32 = 1;
 const OUTSIDE_BY_LOOPBACK: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 11);
 /// Peers that are let through; more are not taken.
 pub const PEERS_MAX: usize = 32;
+
+/// The set that says that the isolation stands.
+const STANDS: &str = "stands";
+const CHAINS: [(&str, Hook); 3] = [("in", Hook::In), ("out", Hook::Out), ("forward", Hook::Forward)];
 
 const TCP: u8 = 6;
 const ICMPV6: u8 = 58;
@@ -57,16 +62,29 @@ impl From<io::Error> for IsolationError {
 /// # Errors
 /// Why it could not.
 pub fn try_isolation() -> Result<(), IsolationError> {
-    let trial = Transaction::of(TRIAL).table().chain("out", Hook::Out);
+    let trial = Transaction::of(TRIAL)
+        .table()
+        .set(STANDS, &[IPV4], Duration::from_secs(1))
+        .chain("out", Hook::Out);
     Ok(trial.without_table().commit()?)
 }
 
-/// Of this thread's network namespace; again, with other peers, as often as wanted.
+/// Whose network it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// Of a container: what its loopback leads out of it by is closed, and it passes nothing on.
+    Container,
+    /// Of a machine: what it passes on for its containers goes to the peers alone.
+    Machine,
+}
+
+/// Of this thread's network namespace; again, with other peers, as often as wanted. `lasting`: the kernel ends it after that time by
+/// itself, whether or not the agent runs; `None`: it stands until `rejoin`.
 ///
 /// # Errors
 /// Then everything is as it was before.
-pub fn isolate(peers: &[SocketAddr]) -> Result<(), IsolationError> {
-    Ok(rules(peers).commit()?)
+pub fn isolate(peers: &[SocketAddr], reach: Reach, lasting: Option<Duration>) -> Result<(), IsolationError> {
+    Ok(rules(peers, reach, lasting).commit()?)
 }
 
 /// Also when it was not isolated.
@@ -86,41 +104,61 @@ pub fn name_of(peers: &[SocketAddr]) -> String {
     names.join(", ")
 }
 
-fn rules(peers: &[SocketAddr]) -> Transaction {
-    let loopback = LOOPBACK.to_ne_bytes();
-    let resolver = OUTSIDE_BY_LOOPBACK.octets();
-    let mut transaction = Transaction::of(TABLE)
-        .without_table()
-        .table()
-        .chain("in", Hook::In)
-        .chain("out", Hook::Out)
-        // Whoever passes packets on for others.
-        .chain("forward", Hook::Forward)
-        .rule("out", &address(IPV4, 16, &resolver).drop())
-        .rule(
-            "in",
-            &Rule::default().field(Field::InInterface, &loopback).accept(),
-        )
-        .rule(
-            "out",
-            &Rule::default().field(Field::OutInterface, &loopback).accept(),
-        );
-    for peer in &peers[..peers.len().min(PEERS_MAX)] {
-        transaction = transaction.rule("in", &from(peer)).rule("out", &to(peer));
+fn rules(peers: &[SocketAddr], reach: Reach, lasting: Option<Duration>) -> Transaction {
+    let mut transaction = Transaction::of(TABLE).without_table().table();
+    if let Some(lasting) = lasting {
+        transaction = transaction.set(STANDS, &[IPV4, IPV6], lasting);
     }
-    if peers.iter().any(SocketAddr::is_ipv6) {
-        for kind in NEIGHBOUR_TYPES {
-            let neighbour = || {
-                Rule::default()
-                    .field(Field::Protocol, &[IPV6])
-                    .field(Field::Transport, &[ICMPV6])
-                    .bytes(Header::Transport, 0, &[kind])
-                    .accept()
-            };
-            transaction = transaction.rule("in", &neighbour()).rule("out", &neighbour());
+    let drop = match lasting {
+        Some(_) => Rule::default().field_in(Field::Protocol, STANDS).drop(),
+        None => Rule::default().drop(),
+    };
+    for (chain, hook) in CHAINS {
+        transaction = transaction.chain(chain, hook);
+        for rule in passed(hook, peers, reach) {
+            transaction = transaction.rule(chain, &rule);
         }
+        transaction = transaction.rule(chain, &drop);
     }
     transaction
+}
+
+/// What is decided before all else is dropped.
+fn passed(hook: Hook, peers: &[SocketAddr], reach: Reach) -> Vec<Rule> {
+    let peers = &peers[..peers.len().min(PEERS_MAX)];
+    let loopback = LOOPBACK.to_ne_bytes();
+    let mut rules = match hook {
+        Hook::In => vec![Rule::default().field(Field::InInterface, &loopback).accept()],
+        Hook::Out => {
+            let outside = address(IPV4, 16, &OUTSIDE_BY_LOOPBACK.octets()).drop();
+            let within = Rule::default().field(Field::OutInterface, &loopback).accept();
+            match reach {
+                Reach::Container => vec![outside, within],
+                Reach::Machine => vec![within],
+            }
+        }
+        // Of a container nothing is passed on, the way to the installation neither.
+        Hook::Forward if reach == Reach::Container => return Vec::new(),
+        Hook::Forward => Vec::new(),
+    };
+    if hook != Hook::Out {
+        rules.extend(peers.iter().map(from));
+    }
+    if hook != Hook::In {
+        rules.extend(peers.iter().map(to));
+    }
+    if hook != Hook::Forward && peers.iter().any(SocketAddr::is_ipv6) {
+        rules.extend(NEIGHBOUR_TYPES.map(neighbour));
+    }
+    rules
+}
+
+fn neighbour(kind: u8) -> Rule {
+    Rule::default()
+        .field(Field::Protocol, &[IPV6])
+        .field(Field::Transport, &[ICMPV6])
+        .bytes(Header::Transport, 0, &[kind])
+        .accept()
 }
 
 fn from(peer: &SocketAddr) -> Rule {

@@ -117,23 +117,36 @@ impl Wire {
 
     /// A datagram of one byte from their end comes in.
     fn receive(&mut self, to: u16, content: u8) {
-        let mut packet = vec![0x45, 0, 0, 29, 0, 0, 0, 0, 64, 17, 0, 0, 10, 9, 0, 2, 10, 9, 0, 1];
-        let sum: u32 = packet
-            .chunks(2)
-            .map(|pair| u32::from(pair[0]) << 8 | u32::from(pair[1]))
-            .sum();
-        let check = !((sum & 0xffff) + (sum >> 16)) as u16;
-        packet[10..12].copy_from_slice(&check.to_be_bytes());
-        let ports = [
-            53_u16.to_be_bytes(),
-            to.to_be_bytes(),
-            9_u16.to_be_bytes(),
-            [0, 0],
-        ];
-        packet.extend(ports.concat());
-        packet.push(content);
+        let packet = packet((17, to), [10, 9, 0, 2], [10, 9, 0, 1], content);
         self.0.write_all(&packet).unwrap();
     }
+
+    /// Somebody else on the wire sends through this machine to their end.
+    fn pass_on(&mut self, transport: u8, port: u16) {
+        let packet = packet((transport, port), [10, 9, 0, 3], [10, 9, 0, 2], 1);
+        self.0.write_all(&packet).unwrap();
+    }
+}
+
+/// As much of IPv4 and of UDP as the kernel looks at; of TCP no more than the ports.
+fn packet((transport, port): (u8, u16), from: [u8; 4], to: [u8; 4], content: u8) -> Vec<u8> {
+    let mut packet = vec![0x45, 0, 0, 29, 0, 0, 0, 0, 64, transport, 0, 0];
+    packet.extend([from, to].concat());
+    let sum: u32 = packet
+        .chunks(2)
+        .map(|pair| u32::from(pair[0]) << 8 | u32::from(pair[1]))
+        .sum();
+    let check = !((sum & 0xffff) + (sum >> 16)) as u16;
+    packet[10..12].copy_from_slice(&check.to_be_bytes());
+    let ports = [
+        53_u16.to_be_bytes(),
+        port.to_be_bytes(),
+        9_u16.to_be_bytes(),
+        [0, 0],
+    ];
+    packet.extend(ports.concat());
+    packet.push(content);
+    packet
 }
 
 /// As far as a first packet: nobody answers.
@@ -159,7 +172,7 @@ fn nothing_leaves_or_comes_in_but_to_the_peer_and_over_loopback() {
         assert!(say().is_ok());
         assert_eq!(wire.sent(), [(17, 53)]);
 
-        isolate(&peers).unwrap();
+        isolate(&peers, Reach::Container, None).unwrap();
         assert_eq!(say().unwrap_err().kind(), io::ErrorKind::PermissionDenied);
         [80, 7401].iter().for_each(|&port| knock(THEIRS[at], port));
         assert_eq!(wire.sent(), [(TCP, 7401)]);
@@ -189,7 +202,7 @@ fn what_docker_answers_from_outside_is_cut_off_too() {
             .send_to(b"x", resolver.local_addr().unwrap())
     };
     assert!(ask().is_ok());
-    isolate(&[]).unwrap();
+    isolate(&[], Reach::Container, None).unwrap();
     assert!(ask().is_err());
 }
 
@@ -203,5 +216,52 @@ fn without_the_capability_it_is_refused_with_a_cure() {
     let error = try_isolation().unwrap_err();
     assert_eq!(error.code(), "isolation_not_permitted");
     assert!(error.to_string().contains("NET_ADMIN"), "{error}");
-    assert!(isolate(&[]).is_err() && rejoin().is_err());
+    assert!(isolate(&[], Reach::Machine, None).is_err() && rejoin().is_err());
+}
+
+#[test]
+#[ignore = "needs root: a network namespace"]
+fn the_kernel_ends_by_itself_what_has_lasted_long_enough() {
+    let mut wire = Wire::new();
+    let peers = ["10.9.0.2:7401".parse().unwrap()];
+    let socket = UdpSocket::bind((OURS[0], 0)).unwrap();
+    let say = || socket.send_to(b"x", (THEIRS[0], 53));
+    isolate(&peers, Reach::Machine, Some(Duration::from_secs(2))).unwrap();
+    assert_eq!(say().unwrap_err().kind(), io::ErrorKind::PermissionDenied);
+    knock(THEIRS[0], 7401);
+    assert_eq!(wire.sent(), [(TCP, 7401)]);
+    // Asked for again it lasts anew.
+    isolate(&peers, Reach::Machine, Some(Duration::from_secs(4))).unwrap();
+    let began = std::time::Instant::now();
+    while say().is_err() {
+        assert!(began.elapsed() < Duration::from_secs(60), "it stands for ever");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert!(
+        began.elapsed() > Duration::from_secs(3),
+        "it ended as the first would have"
+    );
+    assert_eq!(wire.sent(), [(17, 53)]);
+    rejoin().unwrap();
+}
+
+#[test]
+#[ignore = "needs root: a network namespace"]
+fn what_a_machine_passes_on_goes_to_the_peer_alone() {
+    let mut wire = Wire::new();
+    std::fs::write("/proc/sys/net/ipv4/ip_forward", "1").unwrap();
+    let peers = ["10.9.0.2:7401".parse().unwrap()];
+    wire.pass_on(17, 53);
+    assert_eq!(wire.sent(), [(17, 53)]);
+    isolate(&peers, Reach::Machine, Some(Duration::from_secs(60))).unwrap();
+    for (transport, port) in [(17, 53), (17, 7401), (TCP, 80), (TCP, 7401)] {
+        wire.pass_on(transport, port);
+    }
+    assert_eq!(wire.sent(), [(TCP, 7401)]);
+    isolate(&peers, Reach::Container, None).unwrap();
+    wire.pass_on(TCP, 7401);
+    assert_eq!(wire.sent(), [], "nobody is behind a container");
+    rejoin().unwrap();
+    wire.pass_on(17, 53);
+    assert_eq!(wire.sent(), [(17, 53)]);
 }

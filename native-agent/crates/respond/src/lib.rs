@@ -9,6 +9,6 @@ mod procfs;
 mod responder;
 
 pub use guard::Refusal;
-pub use isolation::{IsolationError, PEERS_MAX, isolate, name_of, rejoin, try_isolation};
+pub use isolation::{IsolationError, PEERS_MAX, Reach, isolate, name_of, rejoin, try_isolation};
 pub use priority::{raise_own_thread, raise_threads};
 pub use responder::{FrozenMember, Report, Responder};

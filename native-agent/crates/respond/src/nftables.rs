@@ -2,6 +2,7 @@
 //! transaction, sent to the kernel without a program or a library.
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::socket::{
@@ -21,6 +22,8 @@ const NEW_TABLE: u16 = SUBSYSTEM << 8;
 const DELETE_TABLE: u16 = SUBSYSTEM << 8 | 2;
 const NEW_CHAIN: u16 = SUBSYSTEM << 8 | 3;
 const NEW_RULE: u16 = SUBSYSTEM << 8 | 6;
+const NEW_SET: u16 = SUBSYSTEM << 8 | 9;
+const NEW_SET_ELEMENTS: u16 = SUBSYSTEM << 8 | 12;
 /// IPv4 and IPv6 together.
 const FAMILY_INET: u8 = 1;
 
@@ -34,6 +37,8 @@ const TYPE_ERROR: u16 = 2;
 
 const REGISTER_VERDICT: u32 = 0;
 const REGISTER: u32 = 1;
+/// `NFT_SET_TIMEOUT`: its elements may go by themselves.
+const SET_OF_PASSING: u32 = 0x10;
 const DROP: u32 = 0;
 const ACCEPT: u32 = 1;
 /// Before every other table: whoever accepts or changes a packet comes later.
@@ -84,6 +89,13 @@ impl Rule {
         ];
         let load = [number(1, REGISTER), place.concat()].concat();
         self.expression("payload", &load).equals(value)
+    }
+
+    /// One of the elements that the set has now.
+    pub fn field_in(self, field: Field, set: &str) -> Self {
+        let load = [number(1, REGISTER), number(2, field as u32)].concat();
+        let look = [text(1, set), number(2, REGISTER)].concat();
+        self.expression("meta", &load).expression("lookup", &look)
     }
 
     pub fn accept(self) -> Self {
@@ -141,17 +153,44 @@ impl Transaction {
         self.message(NEW_TABLE, CREATE, &name)
     }
 
-    /// What none of its rules accepts is dropped.
+    /// What none of its rules drops goes on.
     pub fn chain(self, name: &str, hook: Hook) -> Self {
         let place = [number(1, hook as u32), number(2, PRIORITY.cast_unsigned())].concat();
         let chain = [
             text(1, self.table),
             text(3, name),
             nested(4, &place),
-            number(5, DROP),
+            number(5, ACCEPT),
             text(7, "filter"),
         ];
         self.message(NEW_CHAIN, CREATE, &chain.concat())
+    }
+
+    /// Elements of one byte each, which the kernel takes out itself after `lasting`, whether or not anybody runs who could.
+    pub fn set(self, name: &str, elements: &[u8], lasting: Duration) -> Self {
+        let milliseconds = u64::try_from(lasting.as_millis()).unwrap_or(u64::MAX);
+        let timeout = attribute(4, &milliseconds.to_be_bytes());
+        let listed: Vec<u8> = elements
+            .iter()
+            .flat_map(|element| {
+                nested(
+                    1,
+                    &[nested(1, &attribute(1, &[*element])), timeout.clone()].concat(),
+                )
+            })
+            .collect();
+        let set = [
+            text(1, self.table),
+            text(2, name),
+            number(3, SET_OF_PASSING),
+            number(4, 0),
+            number(5, 1),
+            // Within the transaction; the name is what counts.
+            number(10, 1),
+        ];
+        let content = [text(1, self.table), text(2, name), nested(3, &listed)];
+        self.message(NEW_SET, CREATE, &set.concat())
+            .message(NEW_SET_ELEMENTS, CREATE, &content.concat())
     }
 
     pub fn rule(self, chain: &str, rule: &Rule) -> Self {

@@ -24,8 +24,8 @@ export interface Situation extends RestoreScopes {
   readonly filesTotal: number;
   /** A restore stands that can be undone. */
   readonly isRestored: boolean;
-  /** A command has taken its container off the network, and none has let it back. */
-  readonly isIsolated: boolean;
+  /** A command has taken it off the network, and none has let it back. */
+  readonly offTheNetwork: { readonly container: boolean; readonly host: boolean };
 }
 
 /** Those that the alert's page offers, in the order of the table. */
@@ -38,6 +38,7 @@ export function actionsOf(situation: Situation): view.ActionView[] {
     ...known,
     ...{ state, filesConflict, containerName, podName, podNamespace },
     where: where(situation),
+    hostName: hostName(situation),
     containerId: alert.containerId,
     program: baseName(alert.processName),
     filesDecided: filesDecided(handling),
@@ -50,8 +51,10 @@ export function actionsOf(situation: Situation): view.ActionView[] {
 }
 
 function actionView(name: ActionName, button: Button, situation: Situation): view.ActionView {
+  const row: AlertAction = alertActions[name];
+  const looks = { icon: row.icon ?? '', isGrave: row.isGrave === true };
   const reason = reasonOf(name, button, situation);
-  return create(view.ActionViewSchema, { ...button, action: name, reason, enabled: reason === '' });
+  return create(view.ActionViewSchema, { ...button, ...looks, action: name, reason, enabled: reason === '' });
 }
 
 /** Why it can't be done now; empty when it can. */
@@ -64,8 +67,13 @@ function reasonOf(name: ActionName, { reason }: Button, { attack, role, underWay
   return closedIn.includes(state) ? `It is ${state} already.` : reason;
 }
 
-function where({ attack, place }: Situation): string {
+function hostName({ attack, place }: Situation): string {
+  return place.hostName || attack.handling.hostId;
+}
+
+function where(situation: Situation): string {
+  const { attack, place } = situation;
   const { containerId } = attack.alert;
-  if (containerId === '') return `on ${place.hostName || attack.handling.hostId}`;
+  if (containerId === '') return `on ${hostName(situation)}`;
   return `in container ${place.containerName || shortId(containerId)} (${shortId(containerId)})`;
 }

@@ -1,7 +1,7 @@
 // The page of one alert, put together from all that is known of the attack.
 import { create } from '@bufbuild/protobuf';
 import { view } from '@norn/contracts';
-import { type PolicyTable, isFinal, isIsolated, standingRestores } from '@norn/response';
+import { type PolicyTable, isFinal, offTheNetwork, standingRestores } from '@norn/response';
 import type { CommandRecord, Role } from '@norn/store';
 import { type Running, alertView } from '../model/attack/alert.view.ts';
 import { filesMax } from '../model/attack/attack.queries.ts';
@@ -85,6 +85,6 @@ function actionsFor(
     containerEnded: Number(container?.endedUs ?? 0) > 0,
     underWay: new Set<string>(commands.filter(({ state }) => !isFinal(state)).map(({ action }) => action)),
     isRestored: standingRestores(commands).length > 0,
-    isIsolated: isIsolated(commands),
+    offTheNetwork: offTheNetwork(commands, new Date()),
   });
 }

@@ -42,7 +42,12 @@ function offered(...blamed: string[]) {
   const place = { hostName: 'node-3', containerName: '', podName: '', podNamespace: '' } as never;
   return actionsOf({
     ...{ attack, place, role: 'responder', filesTotal: 3, runningProcesses: 0, unknownProcesses: 0, knownAt: 1 },
-    ...{ containerEnded: false, underWay: new Set(), isRestored: false, isIsolated: false },
+    ...{
+      containerEnded: false,
+      underWay: new Set(),
+      isRestored: false,
+      offTheNetwork: { container: false, host: false },
+    },
     ...restoreScopes(attack, policies, processes),
   });
 }

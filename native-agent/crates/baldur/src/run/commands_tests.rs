@@ -209,6 +209,11 @@ fn a_policys_command_about_a_rules_finding_runs_for_the_scopes_of_its_findings_a
 
 #[test]
 fn a_policy_asks_for_nothing_that_reaches_further_than_its_findings() {
+    let whole_host = IsolateAction {
+        host: true,
+        seconds: 60,
+        ..IsolateAction::default()
+    };
     let dir = TemporaryDir::new("held-plain");
     let (_state, mut commands) = start(&dir);
     let rule = finding(1, FindingSource::Rule);
@@ -251,7 +256,8 @@ fn a_policy_asks_for_nothing_that_reaches_further_than_its_findings() {
             "finding_not_held",
         ),
         (Action::Release(ReleaseAction {}), "finding_not_held"),
-        (Action::Isolate(IsolateAction { lift: false }), "finding_not_held"),
+        (Action::Isolate(IsolateAction::default()), "finding_not_held"),
+        (Action::Isolate(whole_host), "finding_not_held"),
     ];
     for (number, (action, expected)) in cases.into_iter().enumerate() {
         let mut command = of_policy(number as u8 + 1, std::slice::from_ref(&rule));

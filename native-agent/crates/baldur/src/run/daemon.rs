@@ -254,6 +254,7 @@ impl Daemon {
             self.timers.upkeep_ns = now_ns + UPKEEP_NS;
             self.sensor.sweep();
             self.enforcement.tick();
+            self.own_network.end_what_is_over(&self.state);
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use norn_events::wire::action::v1::{
-    Command, Outcome, OutcomeState, RestoreAction, Verdict, command::Action,
+    Command, IsolateAction, Outcome, OutcomeState, RestoreAction, Verdict, command::Action,
 };
 use norn_events::{Process, ProcessTable, ProcessUid};
 use norn_respond::Report;
@@ -13,7 +13,7 @@ use super::clock::unix_us;
 use super::commands::answer;
 use super::daemon::Daemon;
 use super::keeper::NoRestore;
-use super::own_network::NotDone;
+use super::own_network::{NotDone, check_no_node};
 
 impl Daemon {
     /// `None`: it goes on elsewhere, the outcome comes later.
@@ -28,8 +28,8 @@ impl Daemon {
             Some(Action::Kill(_)) => self.stop(&command, &scopes, true),
             Some(Action::Suspend(_)) => self.stop(&command, &scopes, false),
             Some(Action::Release(_)) => self.release(&command, &scopes),
-            Some(Action::Isolate(ref wanted)) if self.own_network.is_inside() => {
-                self.cut_off(&command, wanted.lift)
+            Some(Action::Isolate(ref wanted)) if wanted.host || self.own_network.is_inside() => {
+                self.cut_off(&command, wanted)
             }
             Some(Action::Isolate(ref wanted)) => self.isolate(&command, wanted.lift),
             Some(Action::Restore(ref wanted)) => {
@@ -91,16 +91,23 @@ impl Daemon {
         }
     }
 
-    /// The network of the container that this agent is in.
-    fn cut_off(&mut self, command: &Command, lift: bool) -> Outcome {
-        let done = if lift {
+    /// The network that this agent is in: its container's or the machine's.
+    fn cut_off(&mut self, command: &Command, wanted: &IsolateAction) -> Outcome {
+        let done = if wanted.lift {
             let ended = self.own_network.release(&command.alert_id, &self.state);
             ended.map(|ended| match ended.trim_start_matches("; ") {
                 "" => "it is on the network".to_owned(),
                 ended => ended.to_owned(),
             })
         } else {
-            let reached = self.own_network.isolate(&command.alert_id, &self.state);
+            let may = match self.own_network.is_inside() {
+                true => Ok(()),
+                false => check_no_node(self.sensor.processes()),
+            };
+            let reached = may.and_then(|()| {
+                self.own_network
+                    .isolate(&command.alert_id, wanted.seconds, &self.state)
+            });
             reached.map(|reached| format!("cut off from every network; it still reaches {reached}"))
         };
         match done {

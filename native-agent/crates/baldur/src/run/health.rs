@@ -18,7 +18,7 @@ pub fn hello(daemon: &Daemon) -> BaldurHello {
         capabilities.extend(insight::capabilities(&daemon.reflexes.insight_status()));
         capabilities.extend(daemon.hooks.capabilities());
     }
-    capabilities.extend(daemon.own_network.capability());
+    capabilities.push(daemon.own_network.capability());
     BaldurHello {
         pid: std::process::id(),
         version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -58,7 +58,7 @@ impl Daemon {
             return failed(
                 command,
                 "no_container",
-                "a host is never isolated: the command names no container",
+                "the command names neither a container nor the host",
             );
         }
         let done = if lift {

@@ -1,17 +1,29 @@
-//! Whether this container is cut off from the network, for which alerts, and whom it still reaches. Kept over a restart: the
-//! rules stay in the container's network when the agent ends, and are laid again where the network is a new one.
-use std::net::SocketAddr;
+//! Whether the network that this agent is in is cut off, for which alerts and how long, and whom it still reaches: a container's, for an
+//! agent inside one, or the machine's. Kept over a restart: the rules stay in the network when the agent ends, and are laid again where the
+//! network is a new one.
+use std::fs;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::OnceLock;
+use std::time::Duration;
 
+use nix::ifaddrs::getifaddrs;
+use norn_events::ProcessTable;
 use norn_events::wire::event::v1::Capability;
-use norn_respond::{IsolationError, PEERS_MAX, isolate, name_of, rejoin, try_isolation};
+use norn_respond::{IsolationError, PEERS_MAX, Reach, isolate, name_of, rejoin, try_isolation};
 use serde::{Deserialize, Serialize};
 
+use super::clock::unix_us;
 use super::state::StateDir;
 
 const FILE: &str = "own_network.json";
 /// Alerts that hold an isolation; one more does not change it.
 const ALERTS_MAX: usize = 64;
+const NAME: &str = "network.isolate";
+const SECOND_US: u64 = 1_000_000;
+/// A machine is never cut off for longer at a time.
+const LASTS_MAX: Duration = Duration::from_secs(7 * 24 * 3_600);
+/// Whose machine is a cluster's: what it runs would be started elsewhere, and what is attacked with it.
+const NODE_AGENTS: [&[u8]; 4] = [b"kubelet", b"k3s", b"k3s-agent", b"rke2"];
 
 /// What is on disk.
 #[derive(Debug, Serialize, Deserialize, Default, Clone, PartialEq, Eq)]
@@ -20,64 +32,104 @@ pub struct OwnNetworkFile {
     /// It lasts until each of them is released.
     alerts: Vec<String>,
     peers: Vec<SocketAddr>,
+    /// Unix time, us: it ends then, whatever is released; 0: it does not.
+    #[serde(default)]
+    until_us: u64,
+}
+
+impl OwnNetworkFile {
+    /// How long the isolation has left; `None`: it stands until it is lifted.
+    fn left(&self) -> Option<Duration> {
+        (self.until_us != 0).then(|| Duration::from_micros(self.until_us.saturating_sub(unix_us())))
+    }
 }
 
 pub struct OwnNetwork {
-    inside: bool,
+    reach: Reach,
+    /// It is the machine's, or that of the container which the agent is inside of.
+    is_whole: bool,
     kept: OwnNetworkFile,
     /// Asked for once: the answer costs the kernel a transaction.
     possible: OnceLock<Result<(), IsolationError>>,
 }
 
 /// Why a command was not carried out.
+#[derive(Debug)]
 pub struct NotDone {
     pub code: &'static str,
     pub message: String,
+}
+
+impl NotDone {
+    fn new(code: &'static str, message: &str) -> Self {
+        let message = message.to_owned();
+        Self { code, message }
+    }
 }
 
 impl OwnNetwork {
     /// # Errors
     /// When what is on disk can't be read. An isolation that can't be laid again is none: the log and the health say so.
     pub fn open(state: &StateDir, inside: bool) -> anyhow::Result<Self> {
-        let mut isolation = Self {
-            inside,
-            kept: if inside {
-                state.load(FILE)?
-            } else {
-                OwnNetworkFile::default()
-            },
+        let (reach, is_whole) = match inside {
+            true => (Reach::Container, true),
+            false => (Reach::Machine, is_machines_network()),
+        };
+        Self::of(state, reach, is_whole)
+    }
+
+    fn of(state: &StateDir, reach: Reach, is_whole: bool) -> anyhow::Result<Self> {
+        let mut network = Self {
+            reach,
+            is_whole,
+            kept: state.load(FILE)?,
             possible: OnceLock::new(),
         };
-        if isolation.is_cut_off()
-            && let Err(error) = isolate(&isolation.kept.peers)
+        network.end_what_is_over(state);
+        if network.is_cut_off()
+            && let Err(error) = network.lay()
         {
-            tracing::error!(%error, "isolation_lost: this container was cut off before, and is no longer");
-            isolation.kept.alerts.clear();
+            tracing::error!(%error, "isolation_lost: this network was cut off before, and is no longer");
+            network.kept.alerts.clear();
         }
-        Ok(isolation)
+        Ok(network)
     }
 
     /// This agent protects the container it is in and nobody else.
     pub fn is_inside(&self) -> bool {
-        self.inside
+        self.reach == Reach::Container
     }
 
     pub fn is_cut_off(&self) -> bool {
         !self.kept.alerts.is_empty()
     }
 
-    /// Whom it still reaches.
-    pub fn isolate(&mut self, alert: &str, state: &StateDir) -> Result<String, NotDone> {
+    /// `seconds`: of a machine, how long at most. Whom it still reaches.
+    pub fn isolate(&mut self, alert: &str, seconds: u32, state: &StateDir) -> Result<String, NotDone> {
         self.check()?;
-        if self.kept.peers.is_empty() {
-            return Err(NotDone {
-                code: "isolation_no_peer",
-                message: "the installation's address is not known, so nobody could release it: can Tyr resolve NORN_INGEST_ADDRESS?".to_owned(),
-            });
+        let lasts = Duration::from_secs(seconds.into());
+        if self.reach == Reach::Machine {
+            self.check_machine(lasts)?;
         }
-        isolate(&self.kept.peers)?;
+        if self.kept.peers.is_empty() {
+            return Err(NotDone::new(
+                "isolation_no_peer",
+                "the installation's address is not known, so nobody could release it: can Tyr resolve NORN_INGEST_ADDRESS?",
+            ));
+        }
+        let before = self.kept.clone();
+        self.kept.until_us = match (self.is_cut_off(), seconds) {
+            // What stands until it is lifted is not shortened.
+            (true, _) if self.kept.until_us == 0 => 0,
+            (_, 0) => 0,
+            _ => self.kept.until_us.max(unix_us() + u64::from(seconds) * SECOND_US),
+        };
         if !self.kept.alerts.iter().any(|known| known == alert) && self.kept.alerts.len() < ALERTS_MAX {
             self.kept.alerts.push(alert.to_owned());
+        }
+        if let Err(error) = self.lay() {
+            self.kept = before;
+            return Err(error.into());
         }
         self.save(state)?;
         Ok(name_of(&self.kept.peers))
@@ -85,7 +137,7 @@ impl OwnNetwork {
 
     /// What there is to say of it. Also of an isolation that nothing is known of any more: its rules may still be there.
     pub fn release(&mut self, alert: &str, state: &StateDir) -> Result<&'static str, NotDone> {
-        if !self.inside || (!self.is_cut_off() && self.check().is_err()) {
+        if !self.is_cut_off() && (self.reach == Reach::Machine || self.check().is_err()) {
             return Ok("");
         }
         let was_on = self.is_cut_off();
@@ -102,13 +154,24 @@ impl OwnNetwork {
             return Ok("; it stays cut off from the network, for another alert");
         }
         rejoin()?;
-        self.kept.alerts.clear();
-        self.save(state)?;
+        self.forget(state)?;
         Ok(if was_on {
             "; it is on the network again"
         } else {
             ""
         })
+    }
+
+    /// The kernel has let it back by then; what is said of it follows.
+    pub fn end_what_is_over(&mut self, state: &StateDir) {
+        if !self.is_cut_off() || self.kept.left().is_none_or(|left| !left.is_zero()) {
+            return;
+        }
+        tracing::info!("isolation_over: its time has passed, this network is itself again");
+        let ended = rejoin().map_err(NotDone::from);
+        if let Err(NotDone { code, message }) = ended.and_then(|()| self.forget(state)) {
+            tracing::error!(code, message, "what is left of an isolation that is over");
+        }
     }
 
     /// Where the installation is now. What is no address is left out, and said.
@@ -120,12 +183,12 @@ impl OwnNetwork {
                 Err(_) => tracing::warn!(peer, "peer_malformed: no address and port"),
             }
         }
-        if !self.inside || found.is_empty() || found == self.kept.peers {
+        if found.is_empty() || found == self.kept.peers {
             return;
         }
         self.kept.peers = found;
         if self.is_cut_off()
-            && let Err(error) = isolate(&self.kept.peers)
+            && let Err(error) = self.lay()
         {
             tracing::error!(%error, "isolation_unchanged: the installation is elsewhere now and may not be reached");
         }
@@ -134,9 +197,15 @@ impl OwnNetwork {
         }
     }
 
-    /// Of a container; a machine says nothing.
-    pub fn capability(&self) -> Option<Capability> {
-        self.inside.then(|| capability(self.possible()))
+    pub fn capability(&self) -> Capability {
+        match self.check_place() {
+            Ok(()) => capability(self.reach, self.possible()),
+            Err(NotDone { message, .. }) => missing(&message),
+        }
+    }
+
+    fn lay(&self) -> Result<(), IsolationError> {
+        isolate(&self.kept.peers, self.reach, self.kept.left())
     }
 
     fn possible(&self) -> &Result<(), IsolationError> {
@@ -144,14 +213,40 @@ impl OwnNetwork {
     }
 
     fn check(&self) -> Result<(), NotDone> {
-        if !self.inside {
-            return Err(NotDone {
-                code: "isolation_not_here",
-                message: "this agent protects a machine: only one inside a container cuts its network off"
-                    .to_owned(),
-            });
-        }
+        self.check_place()?;
         self.possible().as_ref().map_err(NotDone::from).copied()
+    }
+
+    fn check_place(&self) -> Result<(), NotDone> {
+        if self.is_whole {
+            return Ok(());
+        }
+        Err(NotDone::new(
+            "isolation_not_here",
+            "this agent has a network of its own beside the machine's: give its container the host's network and processes",
+        ))
+    }
+
+    fn check_machine(&self, lasts: Duration) -> Result<(), NotDone> {
+        if lasts.is_zero() || lasts > LASTS_MAX {
+            return Err(NotDone::new(
+                "isolation_without_end",
+                "a machine is cut off for a time only: 1 second to 7 days",
+            ));
+        }
+        if self.kept.peers.iter().any(is_own_address) {
+            return Err(NotDone::new(
+                "installation_here",
+                "the installation runs on this machine: it and all its other hosts would be cut off from one another",
+            ));
+        }
+        Ok(())
+    }
+
+    fn forget(&mut self, state: &StateDir) -> Result<(), NotDone> {
+        self.kept.alerts.clear();
+        self.kept.until_us = 0;
+        self.save(state)
     }
 
     fn save(&self, state: &StateDir) -> Result<(), NotDone> {
@@ -160,6 +255,44 @@ impl OwnNetwork {
             message: format!("it is done, but not kept over a restart: {error}"),
         })
     }
+}
+
+/// # Errors
+/// When the machine is a cluster's node.
+pub fn check_no_node(processes: &ProcessTable) -> Result<(), NotDone> {
+    let is_node_agent = |path: &[u8]| {
+        let name = path.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
+        NODE_AGENTS.contains(&name)
+    };
+    let found = processes
+        .iter()
+        .map(|(_, process)| process)
+        .find(|process| process.end_time_ns.is_none() && is_node_agent(&process.image.path));
+    let Some(process) = found else { return Ok(()) };
+    let message = format!(
+        "this host is a node of a cluster ({} runs, process {}): drain it, or isolate the pod",
+        String::from_utf8_lossy(&process.image.path),
+        process.pid
+    );
+    Err(NotDone {
+        code: "cluster_node",
+        message,
+    })
+}
+
+/// The network of the machine's first process, and no container's.
+fn is_machines_network() -> bool {
+    let of = |process: &str| fs::read_link(format!("/proc/{process}/ns/net")).ok();
+    of("1").is_some_and(|first| of("self") == Some(first))
+}
+
+fn is_own_address(peer: &SocketAddr) -> bool {
+    let mut own = getifaddrs().into_iter().flatten().filter_map(|each| {
+        let address = each.address?;
+        let v4 = address.as_sockaddr_in().map(|found| found.ip().into());
+        v4.or_else(|| address.as_sockaddr_in6().map(|found| found.ip().into()))
+    });
+    peer.ip().is_loopback() || own.any(|ip: IpAddr| ip == peer.ip())
 }
 
 impl From<&IsolationError> for NotDone {
@@ -179,65 +312,39 @@ impl From<IsolationError> for NotDone {
 
 /// As `baldur capabilities --inside` says it, too.
 pub fn own_capability() -> Capability {
-    capability(&try_isolation())
+    capability(Reach::Container, &try_isolation())
 }
 
-fn capability(possible: &Result<(), IsolationError>) -> Capability {
-    let (mechanism, detail) = match possible {
-        Ok(()) => (
-            "nftables",
+fn capability(reach: Reach, possible: &Result<(), IsolationError>) -> Capability {
+    let detail = match (reach, possible) {
+        (_, Err(error)) => return missing(&error.to_string()),
+        (Reach::Container, Ok(())) => {
             "all but loopback and the installation, of everybody in this network (a pod's containers share one); not of packets that a \
              program with NET_RAW makes itself"
-                .to_owned(),
-        ),
-        Err(error) => ("", error.to_string()),
+        }
+        (Reach::Machine, Ok(())) => {
+            "all but loopback and the installation, of this machine and of what it passes on for its containers; not of containers with a \
+             device of their own (macvlan, ipvlan, SR-IOV), and not of packets that a program with NET_RAW makes itself"
+        }
     };
     Capability {
-        name: "network.isolate".to_owned(),
-        available: possible.is_ok(),
-        mechanism: mechanism.to_owned(),
-        detail,
+        name: NAME.to_owned(),
+        available: true,
+        mechanism: "nftables".to_owned(),
+        detail: detail.to_owned(),
         // The rules were taken by the kernel, and taken away again.
-        verified: possible.is_ok(),
+        verified: true,
+    }
+}
+
+fn missing(detail: &str) -> Capability {
+    Capability {
+        name: NAME.to_owned(),
+        detail: detail.to_owned(),
+        ..Capability::default()
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::run::testing::TemporaryDir;
-
-    #[test]
-    fn a_machine_is_not_cut_off() {
-        let dir = TemporaryDir::new("isolation-machine");
-        let state = StateDir::open(&dir.0).unwrap();
-        let mut isolation = OwnNetwork::open(&state, false).unwrap();
-        isolation.learn(&["10.0.0.7:7401".to_owned()], &state);
-        assert_eq!(
-            isolation.isolate("a", &state).unwrap_err().code,
-            "isolation_not_here"
-        );
-        assert_eq!(isolation.release("a", &state).ok(), Some(""));
-        assert!(isolation.capability().is_none());
-    }
-
-    #[test]
-    fn where_the_installation_is_survives_a_restart() {
-        let dir = TemporaryDir::new("isolation-peers");
-        let state = StateDir::open(&dir.0).unwrap();
-        let mut isolation = OwnNetwork::open(&state, true).unwrap();
-        isolation.learn(
-            &[
-                "10.0.0.7:7401".to_owned(),
-                "nowhere".to_owned(),
-                "[fd00::7]:1".to_owned(),
-            ],
-            &state,
-        );
-        let again = OwnNetwork::open(&state, true).unwrap();
-        assert_eq!(name_of(&again.kept.peers), "10.0.0.7:7401, [fd00::7]:1");
-        // Names that can't be resolved while it is cut off change nothing.
-        isolation.learn(&[], &state);
-        assert_eq!(isolation.kept, again.kept);
-    }
-}
+#[path = "own_network_tests.rs"]
+mod tests;

@@ -4,23 +4,8 @@ import { post, sentenceOf } from '../../../shared/api/client.ts';
 import { queryClient } from '../../../shared/api/queries.ts';
 import type { Action, AlertDetail } from '../../../shared/api/views.ts';
 import { Confirm, type Question, useAsking } from '../../../shared/ui/confirm.tsx';
-import type { IconName } from '../../../shared/ui/icon.tsx';
+import { type IconName, isIconName } from '../../../shared/ui/icon.tsx';
 import { Button } from '../../../shared/ui/parts.tsx';
-
-const icons: Readonly<Record<string, IconName>> = {
-  restore: 'undo',
-  'restore-blamed': 'undo',
-  'restore-container': 'container',
-  'restore-container-cold': 'container',
-  'restore-conflicts': 'conflict',
-  undo: 'redo',
-  kill: 'stop',
-  'kill-container': 'stop',
-  isolate: 'network',
-  rejoin: 'network',
-  release: 'release',
-  archive: 'archive',
-};
 
 export function Actions({ detail }: { detail: AlertDetail }): ReactElement {
   const { subject: asked, ask, dialog } = useAsking<Action>();
@@ -42,7 +27,7 @@ export function Actions({ detail }: { detail: AlertDetail }): ReactElement {
             key={action.action}
             data-testid={`action-${action.action}`}
             kind={lookOf(action, detail)}
-            icon={icons[action.action] ?? 'response'}
+            icon={iconOf(action)}
             disabled={!action.enabled}
             title={action.enabled ? action.consequence : action.reason}
             onClick={() => {
@@ -63,8 +48,13 @@ export function Actions({ detail }: { detail: AlertDetail }): ReactElement {
   );
 }
 
-function questionOf({ action, label, consequence }: Action): Question {
-  return { label, consequence, icon: icons[action] ?? 'response', isGrave: action === 'kill' };
+function questionOf(action: Action): Question {
+  const { label, consequence, isGrave } = action;
+  return { label, consequence, icon: iconOf(action), isGrave };
+}
+
+function iconOf({ icon }: Action): IconName {
+  return isIconName(icon) ? icon : 'response';
 }
 
 /** The next sensible step stands out. */

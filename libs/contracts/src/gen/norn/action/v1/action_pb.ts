@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file norn/action/v1/action.proto.
  */
 export const file_norn_action_v1_action: GenFile = /*@__PURE__*/
-  fileDesc("Chtub3JuL2FjdGlvbi92MS9hY3Rpb24ucHJvdG8SDm5vcm4uYWN0aW9uLnYxIiUKCktpbGxBY3Rpb24SFwoPd2hvbGVfY29udGFpbmVyGAEgASgIIg8KDVN1c3BlbmRBY3Rpb24iDwoNUmVsZWFzZUFjdGlvbiKIAQoNUmVzdG9yZUFjdGlvbhIXCg93aG9sZV9jb250YWluZXIYASABKAgSEAoIc2luY2VfdXMYAiABKAQSFwoPdW5kb19jb21tYW5kX2lkGAMgASgJEgwKBGNvbGQYBCABKAgSFgoOb3Zlcl9jb25mbGljdHMYBSABKAgSDQoFcGF0aHMYBiADKAkiHQoNSXNvbGF0ZUFjdGlvbhIMCgRsaWZ0GAEgASgIIrcBCg1Qcm92ZW5GaW5kaW5nEgoKAmlkGAEgASgJEi4KBnNvdXJjZRgCIAEoDjIeLm5vcm4uZmluZGluZy52MS5GaW5kaW5nU291cmNlEhMKC3Byb2Nlc3NfdWlkGAMgASgMEhEKCXNjb3BlX3VpZBgEIAEoDBIUCgxjb250YWluZXJfaWQYBSABKAkSLAoFcHJvb2YYBiABKAsyHS5ub3JuLmZpbmRpbmcudjEuRmluZGluZ1Byb29mIosECgdDb21tYW5kEgoKAmlkGAEgASgJEhEKCXRlbmFudF9pZBgCIAEoCRIPCgdob3N0X2lkGAMgASgJEhAKCGFsZXJ0X2lkGAQgASgJEhQKDGlzc3VlZF9hdF91cxgFIAEoBBIVCg1leHBpcmVzX2F0X3VzGAYgASgEEg0KBWVwb2NoGAcgASgEEhQKDHJlcXVlc3RlZF9ieRgIIAEoCRISCgpzY29wZV91aWRzGAkgAygMEhMKC2ZpbmRpbmdfaWRzGAogAygJEhQKDGNvbnRhaW5lcl9pZBgLIAEoCRIvCghmaW5kaW5ncxgMIAMoCzIdLm5vcm4uYWN0aW9uLnYxLlByb3ZlbkZpbmRpbmcSKgoEa2lsbBgUIAEoCzIaLm5vcm4uYWN0aW9uLnYxLktpbGxBY3Rpb25IABIwCgdzdXNwZW5kGBUgASgLMh0ubm9ybi5hY3Rpb24udjEuU3VzcGVuZEFjdGlvbkgAEjAKB3JlbGVhc2UYFiABKAsyHS5ub3JuLmFjdGlvbi52MS5SZWxlYXNlQWN0aW9uSAASMAoHcmVzdG9yZRgXIAEoCzIdLm5vcm4uYWN0aW9uLnYxLlJlc3RvcmVBY3Rpb25IABIwCgdpc29sYXRlGBggASgLMh0ubm9ybi5hY3Rpb24udjEuSXNvbGF0ZUFjdGlvbkgAQggKBmFjdGlvbiKJAQoNU2lnbmVkQ29tbWFuZBIPCgdjb21tYW5kGAEgASgMEhEKCXNpZ25hdHVyZRgCIAEoDBIOCgZrZXlfaWQYAyABKAkSEwoLdHJhY2VwYXJlbnQYBCABKAkSGAoQcGVyc29uX3NpZ25hdHVyZRgFIAEoDBIVCg1wZXJzb25fa2V5X2lkGAYgASgJIsMCCgtGaWxlVmVyZGljdBIMCgRwYXRoGAEgASgMEhQKDGNvbnRhaW5lcl9pZBgCIAEoCRIoCgd2ZXJkaWN0GAMgASgOMhcubm9ybi5hY3Rpb24udjEuVmVyZGljdBIOCgZyZWFzb24YBCABKAkSDgoGY2hhbmdlGAUgASgJEgwKBHNpemUYBiABKAQSFQoNc2hhMjU2X2JlZm9yZRgHIAEoDBIUCgxzaGEyNTZfYWZ0ZXIYCCABKAwSDAoEbW9kZRgJIAEoDRIPCgd1c2VyX2lkGAogASgNEhAKCGdyb3VwX2lkGAsgASgNEhYKDm1vZGlmaWVkX2F0X3VzGAwgASgEEhUKDWNoYW5nZWRfYXRfdXMYDSABKAQSEwoLcHJvY2Vzc191aWQYDiABKAwSFgoOcXVhcmFudGluZWRfYXMYDyABKAkiwgIKB091dGNvbWUSEgoKY29tbWFuZF9pZBgBIAEoCRIQCghhbGVydF9pZBgCIAEoCRIrCgVzdGF0ZRgDIAEoDjIcLm5vcm4uYWN0aW9uLnYxLk91dGNvbWVTdGF0ZRIMCgRjb2RlGAQgASgJEg8KB21lc3NhZ2UYBSABKAkSFQoNc3RhcnRlZF9hdF91cxgGIAEoBBIWCg5maW5pc2hlZF9hdF91cxgHIAEoBBIqCgVmaWxlcxgIIAMoCzIbLm5vcm4uYWN0aW9uLnYxLkZpbGVWZXJkaWN0EhMKC2tpbGxlZF9waWRzGAkgAygNEgwKBHBhcnQYCiABKA0SEQoJdGVuYW50X2lkGAsgASgJEg8KB2hvc3RfaWQYDCABKAkSDgoGYWN0aW9uGA0gASgJEhMKC3RyYWNlcGFyZW50GA4gASgJKtIBCgxPdXRjb21lU3RhdGUSHQoZT1VUQ09NRV9TVEFURV9VTlNQRUNJRklFRBAAEhsKF09VVENPTUVfU1RBVEVfREVMSVZFUkVEEAESGQoVT1VUQ09NRV9TVEFURV9SVU5OSU5HEAISGwoXT1VUQ09NRV9TVEFURV9TVUNDRUVERUQQAxIYChRPVVRDT01FX1NUQVRFX0ZBSUxFRBAEEhkKFU9VVENPTUVfU1RBVEVfRVhQSVJFRBAFEhkKFU9VVENPTUVfU1RBVEVfUkVGVVNFRBAGKowBCgdWZXJkaWN0EhcKE1ZFUkRJQ1RfVU5TUEVDSUZJRUQQABIUChBWRVJESUNUX1JFU1RPUkVEEAESEwoPVkVSRElDVF9SRU1PVkVEEAISFQoRVkVSRElDVF9VTkNIQU5HRUQQAxIQCgxWRVJESUNUX0xPU1QQBBIUChBWRVJESUNUX0NPTkZMSUNUEAViBnByb3RvMw", [file_norn_finding_v1_finding]);
+  fileDesc("Chtub3JuL2FjdGlvbi92MS9hY3Rpb24ucHJvdG8SDm5vcm4uYWN0aW9uLnYxIiUKCktpbGxBY3Rpb24SFwoPd2hvbGVfY29udGFpbmVyGAEgASgIIg8KDVN1c3BlbmRBY3Rpb24iDwoNUmVsZWFzZUFjdGlvbiKIAQoNUmVzdG9yZUFjdGlvbhIXCg93aG9sZV9jb250YWluZXIYASABKAgSEAoIc2luY2VfdXMYAiABKAQSFwoPdW5kb19jb21tYW5kX2lkGAMgASgJEgwKBGNvbGQYBCABKAgSFgoOb3Zlcl9jb25mbGljdHMYBSABKAgSDQoFcGF0aHMYBiADKAkiPAoNSXNvbGF0ZUFjdGlvbhIMCgRsaWZ0GAEgASgIEgwKBGhvc3QYAiABKAgSDwoHc2Vjb25kcxgDIAEoDSK3AQoNUHJvdmVuRmluZGluZxIKCgJpZBgBIAEoCRIuCgZzb3VyY2UYAiABKA4yHi5ub3JuLmZpbmRpbmcudjEuRmluZGluZ1NvdXJjZRITCgtwcm9jZXNzX3VpZBgDIAEoDBIRCglzY29wZV91aWQYBCABKAwSFAoMY29udGFpbmVyX2lkGAUgASgJEiwKBXByb29mGAYgASgLMh0ubm9ybi5maW5kaW5nLnYxLkZpbmRpbmdQcm9vZiKLBAoHQ29tbWFuZBIKCgJpZBgBIAEoCRIRCgl0ZW5hbnRfaWQYAiABKAkSDwoHaG9zdF9pZBgDIAEoCRIQCghhbGVydF9pZBgEIAEoCRIUCgxpc3N1ZWRfYXRfdXMYBSABKAQSFQoNZXhwaXJlc19hdF91cxgGIAEoBBINCgVlcG9jaBgHIAEoBBIUCgxyZXF1ZXN0ZWRfYnkYCCABKAkSEgoKc2NvcGVfdWlkcxgJIAMoDBITCgtmaW5kaW5nX2lkcxgKIAMoCRIUCgxjb250YWluZXJfaWQYCyABKAkSLwoIZmluZGluZ3MYDCADKAsyHS5ub3JuLmFjdGlvbi52MS5Qcm92ZW5GaW5kaW5nEioKBGtpbGwYFCABKAsyGi5ub3JuLmFjdGlvbi52MS5LaWxsQWN0aW9uSAASMAoHc3VzcGVuZBgVIAEoCzIdLm5vcm4uYWN0aW9uLnYxLlN1c3BlbmRBY3Rpb25IABIwCgdyZWxlYXNlGBYgASgLMh0ubm9ybi5hY3Rpb24udjEuUmVsZWFzZUFjdGlvbkgAEjAKB3Jlc3RvcmUYFyABKAsyHS5ub3JuLmFjdGlvbi52MS5SZXN0b3JlQWN0aW9uSAASMAoHaXNvbGF0ZRgYIAEoCzIdLm5vcm4uYWN0aW9uLnYxLklzb2xhdGVBY3Rpb25IAEIICgZhY3Rpb24iiQEKDVNpZ25lZENvbW1hbmQSDwoHY29tbWFuZBgBIAEoDBIRCglzaWduYXR1cmUYAiABKAwSDgoGa2V5X2lkGAMgASgJEhMKC3RyYWNlcGFyZW50GAQgASgJEhgKEHBlcnNvbl9zaWduYXR1cmUYBSABKAwSFQoNcGVyc29uX2tleV9pZBgGIAEoCSLDAgoLRmlsZVZlcmRpY3QSDAoEcGF0aBgBIAEoDBIUCgxjb250YWluZXJfaWQYAiABKAkSKAoHdmVyZGljdBgDIAEoDjIXLm5vcm4uYWN0aW9uLnYxLlZlcmRpY3QSDgoGcmVhc29uGAQgASgJEg4KBmNoYW5nZRgFIAEoCRIMCgRzaXplGAYgASgEEhUKDXNoYTI1Nl9iZWZvcmUYByABKAwSFAoMc2hhMjU2X2FmdGVyGAggASgMEgwKBG1vZGUYCSABKA0SDwoHdXNlcl9pZBgKIAEoDRIQCghncm91cF9pZBgLIAEoDRIWCg5tb2RpZmllZF9hdF91cxgMIAEoBBIVCg1jaGFuZ2VkX2F0X3VzGA0gASgEEhMKC3Byb2Nlc3NfdWlkGA4gASgMEhYKDnF1YXJhbnRpbmVkX2FzGA8gASgJIsICCgdPdXRjb21lEhIKCmNvbW1hbmRfaWQYASABKAkSEAoIYWxlcnRfaWQYAiABKAkSKwoFc3RhdGUYAyABKA4yHC5ub3JuLmFjdGlvbi52MS5PdXRjb21lU3RhdGUSDAoEY29kZRgEIAEoCRIPCgdtZXNzYWdlGAUgASgJEhUKDXN0YXJ0ZWRfYXRfdXMYBiABKAQSFgoOZmluaXNoZWRfYXRfdXMYByABKAQSKgoFZmlsZXMYCCADKAsyGy5ub3JuLmFjdGlvbi52MS5GaWxlVmVyZGljdBITCgtraWxsZWRfcGlkcxgJIAMoDRIMCgRwYXJ0GAogASgNEhEKCXRlbmFudF9pZBgLIAEoCRIPCgdob3N0X2lkGAwgASgJEg4KBmFjdGlvbhgNIAEoCRITCgt0cmFjZXBhcmVudBgOIAEoCSrSAQoMT3V0Y29tZVN0YXRlEh0KGU9VVENPTUVfU1RBVEVfVU5TUEVDSUZJRUQQABIbChdPVVRDT01FX1NUQVRFX0RFTElWRVJFRBABEhkKFU9VVENPTUVfU1RBVEVfUlVOTklORxACEhsKF09VVENPTUVfU1RBVEVfU1VDQ0VFREVEEAMSGAoUT1VUQ09NRV9TVEFURV9GQUlMRUQQBBIZChVPVVRDT01FX1NUQVRFX0VYUElSRUQQBRIZChVPVVRDT01FX1NUQVRFX1JFRlVTRUQQBiqMAQoHVmVyZGljdBIXChNWRVJESUNUX1VOU1BFQ0lGSUVEEAASFAoQVkVSRElDVF9SRVNUT1JFRBABEhMKD1ZFUkRJQ1RfUkVNT1ZFRBACEhUKEVZFUkRJQ1RfVU5DSEFOR0VEEAMSEAoMVkVSRElDVF9MT1NUEAQSFAoQVkVSRElDVF9DT05GTElDVBAFYgZwcm90bzM", [file_norn_finding_v1_finding]);
 
 /**
  * @generated from message norn.action.v1.KillAction
@@ -193,9 +193,8 @@ export const RestoreActionSchema: GenMessage<RestoreAction, {jsonType: RestoreAc
   messageDesc(file_norn_action_v1_action, 3);
 
 /**
- * Takes the command's container off the network, or the whole pod that it is in; never the host. Its own loopback stays. An agent
- * inside a container takes off the network that it shares with the application, but for the way to the installation, until the
- * alert is released.
+ * Takes the command's container off the network, or the whole pod that it is in. Its own loopback stays. An agent inside a container takes
+ * off the network that it shares with the application, but for the way to the installation, until the alert is released.
  *
  * @generated from message norn.action.v1.IsolateAction
  */
@@ -206,12 +205,25 @@ export type IsolateAction = Message<"norn.action.v1.IsolateAction"> & {
    * @generated from field: bool lift = 1;
    */
   lift: boolean;
+
+  /**
+   * The whole host in the container's place, with what it passes on for its containers: all but its loopback and the way to the installation.
+   *
+   * @generated from field: bool host = 2;
+   */
+  host: boolean;
+
+  /**
+   * With `host`: it ends by itself after so long, s, at most 7 days. The kernel sees to it, whether or not an agent runs.
+   *
+   * @generated from field: uint32 seconds = 3;
+   */
+  seconds: number;
 };
 
 /**
- * Takes the command's container off the network, or the whole pod that it is in; never the host. Its own loopback stays. An agent
- * inside a container takes off the network that it shares with the application, but for the way to the installation, until the
- * alert is released.
+ * Takes the command's container off the network, or the whole pod that it is in. Its own loopback stays. An agent inside a container takes
+ * off the network that it shares with the application, but for the way to the installation, until the alert is released.
  *
  * @generated from message norn.action.v1.IsolateAction
  */
@@ -222,6 +234,20 @@ export type IsolateActionJson = {
    * @generated from field: bool lift = 1;
    */
   lift?: boolean;
+
+  /**
+   * The whole host in the container's place, with what it passes on for its containers: all but its loopback and the way to the installation.
+   *
+   * @generated from field: bool host = 2;
+   */
+  host?: boolean;
+
+  /**
+   * With `host`: it ends by itself after so long, s, at most 7 days. The kernel sees to it, whether or not an agent runs.
+   *
+   * @generated from field: uint32 seconds = 3;
+   */
+  seconds?: number;
 };
 
 /**

@@ -97,6 +97,7 @@ fn a_node_of_a_cluster_is_known_by_its_agent() {
 #[test]
 #[ignore = "needs root: a network namespace"]
 fn a_machine_is_cut_off_for_a_time_and_from_no_installation_of_its_own() {
+    assert!(is_machines_network(), "tests run in the machine's own");
     // The host's own network is never touched.
     unshare(CloneFlags::CLONE_NEWNET).expect("a network namespace needs root");
     let trial = Trial::new("machine");

@@ -4,13 +4,8 @@ import { NornError } from '@norn/base';
 import type { AclEntry, AclFilter, Admin } from 'kafkajs';
 import type { BusConfig } from './config.ts';
 import { type Stage, type TopicName, downlink, flow, topics } from './flow.ts';
-import {
-  AclOperationTypes,
-  AclPermissionTypes,
-  AclResourceTypes,
-  ResourcePatternTypes,
-  createKafka,
-} from './kafkajs.ts';
+import { createKafka } from './kafka-client.ts';
+import { AclOperationTypes, AclPermissionTypes, AclResourceTypes, ResourcePatternTypes } from './kafkajs.ts';
 import { withAdmin } from './topics.ts';
 
 /** Topics on which a stage may refuse a record, and to which `norn deadletters replay` gives it back. */

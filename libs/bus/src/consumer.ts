@@ -11,7 +11,7 @@ import { DeadLetters, isReplayedForAnother } from './dead-letters.ts';
 import { consumerRetry } from './failure.ts';
 import { type TopicName, stageOf, topics } from './flow.ts';
 import { type Claim, Holding } from './holding.ts';
-import { createKafka } from './kafkajs.ts';
+import { createKafka } from './kafka-client.ts';
 import { toRecords } from './messages.ts';
 import { ProvenRecords } from './proven-records.ts';
 import type { BusRecord, RecordBatch } from './record.ts';

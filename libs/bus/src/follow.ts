@@ -9,7 +9,7 @@ import { type StageBusConfig, recordBatchBytesMax } from './config.ts';
 import { type BatchHandler, handlerBytesMax } from './consumer.ts';
 import { consumerRetry } from './failure.ts';
 import { type TopicName, topics } from './flow.ts';
-import { createKafka, identityOf } from './kafkajs.ts';
+import { createKafka, identityOf } from './kafka-client.ts';
 import { toRecords } from './messages.ts';
 import { ProvenRecords } from './proven-records.ts';
 import { supervise } from './supervise.ts';

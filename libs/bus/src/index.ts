@@ -24,7 +24,7 @@ export * from './flow.ts';
 export { type Follower, followTopic, readRange } from './follow.ts';
 export type { Claim, Plan } from './holding.ts';
 export { planBytesMax } from './mark.ts';
-export { createKafka } from './kafkajs.ts';
+export { createKafka } from './kafka-client.ts';
 export { partitionOf } from './partition.ts';
 export { type BusProducer, type ProducerOptions, createProducer } from './producer.ts';
 export { type BusRecord, type OutRecord, type RecordBatch, recordKey } from './record.ts';

@@ -1,19 +1,16 @@
-// kafkajs 2.2.4 with three faults mended. Nothing else imports kafkajs, so another client can take its place.
-import { X509Certificate } from 'node:crypto';
+// kafkajs 2.2.4, its last release, with three faults mended while it is loaded: each function says what is wrong, and why it matters. But for its types,
+// nothing else here imports kafkajs, so another client can take its place.
 import { createRequire } from 'node:module';
 import { crc32c } from '@node-rs/crc32';
 import { NornError } from '@norn/base';
-import { readSecret } from '@norn/config';
-import { createLogger } from '@norn/telemetry';
 import type * as KafkaJs from 'kafkajs';
-import type { BusConfig } from './config.ts';
 import { generationOf } from './mark.ts';
 
 const require = createRequire(import.meta.url);
 
 interface RequestQueue {
   pending: readonly unknown[];
-  scheduleCheckPendingRequests(): void;
+  scheduleCheckPendingRequests: (this: RequestQueue) => void;
 }
 
 /**
@@ -22,9 +19,8 @@ interface RequestQueue {
  */
 function mendIdleTimer(): void {
   const { prototype } = require('kafkajs/src/network/requestQueue') as { prototype: RequestQueue };
-  // eslint-disable-next-line @typescript-eslint/unbound-method -- called with the queue as `this` below
   const schedule = prototype.scheduleCheckPendingRequests;
-  prototype.scheduleCheckPendingRequests = function (this: RequestQueue) {
+  prototype.scheduleCheckPendingRequests = function () {
     if (this.pending.length > 0) schedule.call(this);
   };
 }
@@ -37,11 +33,15 @@ function useNativeChecksum(): void {
   if (module !== undefined) module.exports = (buffer: Buffer) => crc32c(buffer);
 }
 
+interface OffsetsToCommit {
+  readonly topics: readonly { readonly partitions: readonly { readonly metadata: string | null }[] }[];
+}
+
 interface ConsumerGroup {
   readonly generationId: number;
   instrumentationEmitter: { emit(name: string, payload: object): void };
-  joinAndSync(): Promise<void>;
-  commitOffsets(offsets: { topics: readonly { partitions: readonly { metadata: string | null }[] }[] }): Promise<void>;
+  joinAndSync: (this: ConsumerGroup) => Promise<void>;
+  commitOffsets: (this: ConsumerGroup, offsets: OffsetsToCommit) => Promise<void>;
 }
 
 /**
@@ -50,9 +50,8 @@ interface ConsumerGroup {
  */
 function fenceCommits(): void {
   const { prototype } = require('kafkajs/src/consumer/consumerGroup') as { prototype: ConsumerGroup };
-  // eslint-disable-next-line @typescript-eslint/unbound-method -- called with the group as `this` below
   const { joinAndSync, commitOffsets } = prototype;
-  prototype.joinAndSync = async function (this: ConsumerGroup) {
+  prototype.joinAndSync = async function () {
     const emitter = this.instrumentationEmitter;
     this.instrumentationEmitter = {
       emit: (name, payload) => {
@@ -65,7 +64,7 @@ function fenceCommits(): void {
       this.instrumentationEmitter = emitter;
     }
   };
-  prototype.commitOffsets = async function (this: ConsumerGroup, offsets) {
+  prototype.commitOffsets = async function (offsets) {
     for (const { metadata } of offsets.topics.flatMap(({ partitions }) => partitions)) {
       const meant = generationOf(metadata ?? '');
       if (meant === undefined || meant === this.generationId) continue;
@@ -89,49 +88,3 @@ export const {
   AclResourceTypes,
   ResourcePatternTypes,
 } = require('kafkajs') as typeof KafkaJs;
-
-type Patience = Pick<KafkaJs.KafkaConfig, 'requestTimeout' | 'retry'>;
-
-/** A client that retries for about two seconds by itself; who uses it goes on from there. */
-export function createKafka(config: BusConfig, clientId: string, patience: Patience = {}): KafkaJs.Kafka {
-  const logger = createLogger('kafka');
-  return new Kafka({
-    clientId,
-    brokers: config.kafkaBrokers.split(','),
-    ssl: transportOf(config),
-    connectionTimeout: 3_000,
-    requestTimeout: 15_000,
-    retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 4 },
-    ...patience,
-    logLevel: logLevel.WARN,
-    // A lost broker is reported once by us, with what is done about it; kafkajs reports it several times.
-    logCreator: () => (entry) => {
-      logger.debug({ clientId, kafka: entry.log }, entry.log.message);
-    },
-  });
-}
-
-type Transport = NonNullable<KafkaJs.KafkaConfig['ssl']>;
-
-/** Throws `kafka_tls_invalid` when certificate, key, authority and TLS do not go together, `secret_missing`. */
-function transportOf(config: BusConfig): Transport {
-  const { kafkaTls = false, kafkaAuthorityFile = '', kafkaCertificateFile = '', kafkaKeyFile = '' } = config;
-  const shown = kafkaCertificateFile + kafkaKeyFile + kafkaAuthorityFile;
-  if ((kafkaCertificateFile === '') !== (kafkaKeyFile === '') || (!kafkaTls && shown !== '')) {
-    const cure =
-      'set NORN_KAFKA_TLS=true and both NORN_KAFKA_CERTIFICATE_FILE and NORN_KAFKA_KEY_FILE, or none of the two';
-    throw new NornError('kafka_tls_invalid', `A certificate for Kafka needs its key, and TLS: ${cure}`);
-  }
-  if (shown === '') return kafkaTls;
-  return {
-    ...(kafkaAuthorityFile === '' ? {} : { ca: readSecret(kafkaAuthorityFile) }),
-    ...(kafkaKeyFile === '' ? {} : { cert: readSecret(kafkaCertificateFile), key: readSecret(kafkaKeyFile) }),
-  };
-}
-
-/** Who this client is to a broker with rights: the name in its certificate; empty: it shows none. Throws `secret_missing`. */
-export function identityOf({ kafkaCertificateFile = '' }: BusConfig): string {
-  if (kafkaCertificateFile === '') return '';
-  const { subject } = new X509Certificate(readSecret(kafkaCertificateFile));
-  return /^CN=(.*)$/m.exec(subject)?.[1] ?? '';
-}

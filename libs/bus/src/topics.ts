@@ -5,7 +5,7 @@ import type { Admin, ITopicConfig, Kafka } from 'kafkajs';
 import { type BusConfig, type TopicConfig, recordBatchBytesMax } from './config.ts';
 import { backOff } from './failure.ts';
 import { type TopicName, topics } from './flow.ts';
-import { createKafka } from './kafkajs.ts';
+import { createKafka } from './kafka-client.ts';
 import { type Mark, parseMark } from './mark.ts';
 
 const compacted: ReadonlySet<TopicName> = new Set(['facts', 'lineageState', 'policies']);

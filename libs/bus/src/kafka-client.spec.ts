@@ -1,4 +1,4 @@
-import { createKafka } from './kafkajs.ts';
+import { createKafka } from './kafka-client.ts';
 
 describe('what a client of Kafka is told about TLS', () => {
   const kafkaBrokers = '127.0.0.1:9';

@@ -88,3 +88,6 @@ export const {
   AclResourceTypes,
   ResourcePatternTypes,
 } = require('kafkajs') as typeof KafkaJs;
+
+/** Kafka's hash of a key, which its partitioner keeps to itself: 32 bits with a sign. */
+export const murmur2 = require('kafkajs/src/producer/partitioners/default/murmur2') as (key: string) => number;

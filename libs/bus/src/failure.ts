@@ -1,5 +1,6 @@
 // Which of Kafka's errors go away by waiting, and how long to wait.
 import { setTimeout as sleep } from 'node:timers/promises';
+import { backOffMs } from '@norn/base';
 
 interface KafkaError extends Error {
   readonly retriable?: boolean;
@@ -17,9 +18,10 @@ export function isRetriable(error: unknown): boolean {
   return retriable ?? false;
 }
 
-/** 100 ms, doubling up to 2 s. */
+const wait = { firstMs: 100, mostMs: 2_000 } as const;
+
 export function backOff(attempt: number, signal?: AbortSignal): Promise<void> {
-  return sleep(Math.min(100 * 2 ** attempt, 2_000), undefined, signal === undefined ? {} : { signal });
+  return sleep(backOffMs(attempt, wait), undefined, signal === undefined ? {} : { signal });
 }
 
 /** kafkajs tries a little by itself; `supervise` does the rest. */

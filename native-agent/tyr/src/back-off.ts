@@ -1,16 +1,17 @@
 // Waiting longer after each failure, and not all hosts at the same moment.
+import { backOffMs, type Wait } from '@norn/base';
+
 export class BackOff {
   private failures = 0;
 
   constructor(
-    private readonly firstMs: number,
-    private readonly maxMs: number,
+    private readonly wait: Wait,
     private readonly random: () => number = Math.random,
   ) {}
 
   /** Between half and all of the doubled wait. */
   nextMs(): number {
-    const fullMs = Math.min(this.maxMs, this.firstMs * 2 ** Math.min(this.failures, 30));
+    const fullMs = backOffMs(this.failures, this.wait);
     this.failures++;
     return Math.round(fullMs * (0.5 + this.random() / 2));
   }

@@ -26,8 +26,7 @@ export const limits = {
   windowMessagesMax: 1024,
   /** Nothing acked for this long while something waits: the connection is given up. */
   ackTimeoutMs: 120_000,
-  reconnectFirstMs: 250,
-  reconnectMaxMs: 10_000,
+  reconnectWait: { firstMs: 250, mostMs: 10_000 },
 
   /** Addresses of ingest that an isolated host still reaches. */
   ingestPeersMax: 32,
@@ -44,8 +43,7 @@ export const limits = {
   baldurSilenceMs: 3_000,
   /** An idle responder looks once a second; on a starved host a second more is no hang. */
   responderAgeMaxMs: 4_000,
-  baldurRestartFirstMs: 250,
-  baldurRestartMaxMs: 30_000,
+  baldurRestartWait: { firstMs: 250, mostMs: 30_000 },
   /** After this long in good health the back-off begins anew. */
   baldurHealthyMs: 60_000,
   baldurStopMs: 5_000,

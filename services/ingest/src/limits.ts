@@ -16,8 +16,7 @@ export const limits = {
   connectionsMax: 20_000,
   /** How long Kafka may refuse before the agent is told to spool and come back. */
   produceStalledMs: 30_000,
-  produceRetryFirstMs: 100,
-  produceRetryMaxMs: 5_000,
+  produceWait: { firstMs: 100, mostMs: 5_000 },
   /** A host known good is looked up again after this; so a revocation takes at most twice this. */
   admissionCacheMs: 5_000,
   admissionCacheHostsMax: 20_000,

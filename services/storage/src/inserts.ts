@@ -1,6 +1,6 @@
 // Inserts of this process, a few at a time: each has blocks of its own, which are used again.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { AwayError, NornError, isAway, messageOf } from '@norn/base';
+import { AwayError, NornError, backOffMs, isAway, messageOf } from '@norn/base';
 import type { AnyBlock, BatchStretch, StoreWriter } from '@norn/store';
 import { Metric, count, createLogger, record } from '@norn/telemetry';
 
@@ -8,7 +8,7 @@ type BlockSet = Readonly<Record<string, AnyBlock>>;
 
 /** Inserts on their way at once, of all partitions. */
 const insertsMax = 4;
-const retryMs = { first: 100, most: 5_000 };
+const retryWait = { firstMs: 100, mostMs: 5_000 } as const;
 /** Whatever ClickHouse still did with an insert that seemed to have failed is done after this, ms. */
 const settledMs = 1_000;
 
@@ -100,7 +100,7 @@ export class Inserts<Blocks extends BlockSet> {
     const { table } = block;
     const { confirm, signal } = order;
     let attempts = 0;
-    for (let waitMs = retryMs.first; ; waitMs = Math.min(waitMs * 2, retryMs.most)) {
+    for (let failures = 0; ; failures += 1) {
       const start = performance.now();
       try {
         if (confirm !== undefined && !(await confirm())) throw new AwayError('group_rebalances', 'The group changes');
@@ -116,7 +116,7 @@ export class Inserts<Blocks extends BlockSet> {
         if (this.failure === '') this.logger.warn({ code: 'insert_failed', table }, messageOf(error));
         this.failure = messageOf(error);
         count(Metric.StorageInsertRetries, 1, { table });
-        await sleep(waitMs, undefined, { signal });
+        await sleep(backOffMs(failures, retryWait), undefined, { signal });
       }
     }
   }

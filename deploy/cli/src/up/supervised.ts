@@ -1,11 +1,10 @@
 // One part that is started again when it ends by itself, with growing pauses.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { messageOf } from '@norn/base';
+import { backOffMs, messageOf } from '@norn/base';
 import { processIdentity, type Part } from '@norn/embedded';
 import type { PartState } from './run-state.ts';
 
-const firstPauseMs = 200;
-const longestPauseMs = 15_000;
+const restartWait = { firstMs: 200, mostMs: 15_000 } as const;
 /** A part that ran for this long is healthy: the next pause is short again. */
 const steadyAfterMs = 60_000;
 
@@ -48,16 +47,18 @@ export class Supervised {
   }
 
   private async watch(): Promise<void> {
-    let pauseMs = firstPauseMs;
+    let failures = 0;
     while (this.part) {
       const startedAt = performance.now();
       const ending = await this.part.exited;
       this.part = undefined;
       if (this.stopping) return;
-      if (performance.now() - startedAt > steadyAfterMs) pauseMs = firstPauseMs;
+      if (performance.now() - startedAt > steadyAfterMs) failures = 0;
       this.lastEnd = `${new Date().toISOString()} ended with ${ending}`;
-      this.options.onChange(`${this.options.name} ended with ${ending}; starting it again in ${pauseMs} ms`);
-      pauseMs = await this.startAgain(pauseMs);
+      this.options.onChange(
+        `${this.options.name} ended with ${ending}; starting it again in ${backOffMs(failures, restartWait)} ms`,
+      );
+      failures = await this.startAgain(failures);
     }
   }
 
@@ -65,18 +66,18 @@ export class Supervised {
     if (this.stopping) await this.part?.stop();
   }
 
-  /** Returns the next pause. */
-  private async startAgain(pauseMs: number): Promise<number> {
-    for (let wait = pauseMs; ; wait = Math.min(wait * 2, longestPauseMs)) {
-      await sleep(wait, undefined, { signal: this.pause.signal }).catch(() => undefined);
-      if (this.stopping) return wait;
+  /** Returns how often it has failed with this one. */
+  private async startAgain(failuresBefore: number): Promise<number> {
+    for (let failures = failuresBefore; ; failures += 1) {
+      await sleep(backOffMs(failures, restartWait), undefined, { signal: this.pause.signal }).catch(() => undefined);
+      if (this.stopping) return failures;
       try {
         this.part = await this.options.start();
         this.restarts += 1;
         this.options.onChange(`${this.options.name} runs again (pid ${this.part.pid})`);
         // A stop that came while it started has not seen it.
         await this.stopIfAsked();
-        return Math.min(wait * 2, longestPauseMs);
+        return failures + 1;
       } catch (error) {
         this.options.onChange(`${this.options.name} did not start: ${messageOf(error)}`);
       }

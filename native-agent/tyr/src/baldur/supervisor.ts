@@ -25,7 +25,7 @@ const checkEveryMs = 250;
 const deathMs = 10;
 
 export class Supervisor {
-  private readonly backOff = new BackOff(limits.baldurRestartFirstMs, limits.baldurRestartMaxMs);
+  private readonly backOff = new BackOff(limits.baldurRestartWait);
   private readonly cap: (pid: number) => CapReport;
   private running: ProcessName | undefined;
   private connected = false;

@@ -26,7 +26,7 @@ export function enrolThisMachine(config: TyrConfig): Promise<Identity> {
 const checkEveryMs = 30_000;
 
 export class IdentityKeeper {
-  private readonly backOff = new BackOff(limits.reconnectFirstMs, limits.reconnectMaxMs);
+  private readonly backOff = new BackOff(limits.reconnectWait);
   private current: Identity | undefined;
   private timer: NodeJS.Timeout | undefined;
   private stopped = false;

@@ -42,7 +42,7 @@ interface Connection {
 }
 
 export class Uplink {
-  private readonly backOff = new BackOff(limits.reconnectFirstMs, limits.reconnectMaxMs);
+  private readonly backOff = new BackOff(limits.reconnectWait);
   private connection: Connection | undefined;
   private reconnectTimer: NodeJS.Timeout | undefined;
   private facts: event.HostFacts | undefined;

@@ -1,5 +1,5 @@
 // The records of one host on their way to Kafka, in order within each topic: what is small and urgent waits for no batch.
-import { messageOf } from '@norn/base';
+import { backOffMs, messageOf } from '@norn/base';
 import type { TopicName } from '@norn/bus';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { limits } from '../limits.ts';
@@ -99,8 +99,7 @@ export class RecordQueue {
   private async produce(topic: TopicName, group: readonly Entry[]): Promise<boolean> {
     const records = group.flatMap(({ output }) => output?.record ?? []);
     const deadline = performance.now() + limits.produceStalledMs;
-    let waitMs: number = limits.produceRetryFirstMs;
-    while (!this.closed) {
+    for (let failures = 0; !this.closed; failures += 1) {
       try {
         await this.options.producer.send(topic, records);
         return true;
@@ -111,8 +110,7 @@ export class RecordQueue {
           this.close();
           return false;
         }
-        await sleep(waitMs);
-        waitMs = Math.min(waitMs * 2, limits.produceRetryMaxMs);
+        await sleep(backOffMs(failures, limits.produceWait));
       }
     }
     return false;

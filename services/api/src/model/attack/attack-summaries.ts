@@ -3,7 +3,7 @@
 import { promisify } from 'node:util';
 import { zstdCompress, zstdDecompress } from 'node:zlib';
 import { Injectable } from '@nestjs/common';
-import { messageOf, toHex } from '@norn/base';
+import { backOffMs, messageOf, toHex } from '@norn/base';
 import { type Logger, createLogger } from '@norn/telemetry';
 import { DataSource } from 'typeorm';
 import { type Attack, isBlamed } from './attack.ts';
@@ -28,9 +28,8 @@ const freshTimes = 20;
 /** A finding is often here before the rows of its process are: they come within this after its last word, ms, and are looked for this often. */
 const rowsWithinMs = 60_000;
 const rowsEveryMs = 500;
-/** After a failure, until it is tried without being asked to, ms; doubled each time. */
-const retryMs = 60_000;
-const retryMaxMs = 30 * 60_000;
+/** After a failure, until it is tried without being asked to. */
+const retryWait = { firstMs: 60_000, mostMs: 30 * 60_000 } as const;
 /** Alerts whose failures are remembered. */
 const failuresMax = 10_000;
 
@@ -137,13 +136,13 @@ export class AttackSummaries {
   }
 
   private remember(id: string): void {
-    const times = (this.failures.get(id)?.times ?? 0) + 1;
-    const waitFor = Math.min(retryMaxMs, retryMs * 2 ** (times - 1));
+    const before = this.failures.get(id)?.times ?? 0;
+    const waitFor = backOffMs(before, retryWait);
     const message =
       'The events of this attack could not be read: stored events are away, or there are more of its host than can be looked through in time. ' +
       `It is tried again in ${Math.round(waitFor / 60_000)} min; what happened, evidence and files do not depend on it.`;
     this.failures.delete(id);
-    this.failures.set(id, { message, times, until: Date.now() + waitFor });
+    this.failures.set(id, { message, times: before + 1, until: Date.now() + waitFor });
     const [oldest] = this.failures.keys();
     if (this.failures.size > failuresMax && oldest !== undefined) this.failures.delete(oldest);
   }

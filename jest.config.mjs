@@ -22,7 +22,8 @@ export default {
   testPathIgnorePatterns: ['/node_modules/'],
   modulePathIgnorePatterns: ['<rootDir>/native-agent/target'],
   transform: { '^.+\\.[mc]?tsx?$': ['@swc/jest', swc], '^.+\\.m?js$': ['@swc/jest', swc] },
-  transformIgnorePatterns: ['/node_modules/(?!(@norn)/)'],
+  // What is an ES module alone becomes CommonJS, as the sources do.
+  transformIgnorePatterns: ['/node_modules/(?!(@norn|p-queue)/)'],
   // How long a test takes says nothing: on a machine with much else to do, many times as long. One that hangs ends here, ms.
   testTimeout: 300_000,
   extensionsToTreatAsEsm: [],

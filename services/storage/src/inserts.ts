@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { AwayError, NornError, backOffMs, isAway, messageOf } from '@norn/base';
 import type { AnyBlock, BatchStretch, StoreWriter } from '@norn/store';
 import { Metric, count, createLogger, record } from '@norn/telemetry';
+import PQueue from 'p-queue';
 
 type BlockSet = Readonly<Record<string, AnyBlock>>;
 
@@ -37,8 +38,7 @@ function fill<Blocks>(blocks: Blocks, build: (blocks: Blocks) => void): void {
 export class Inserts<Blocks extends BlockSet> {
   private readonly logger = createLogger('storage');
   private readonly spare: Blocks[] = [];
-  private readonly waiting: (() => void)[] = [];
-  private running = 0;
+  private readonly turns = new PQueue({ concurrency: insertsMax });
   /** Why an insert on its way has failed last; empty while all is well. */
   failure = '';
 
@@ -48,9 +48,12 @@ export class Inserts<Blocks extends BlockSet> {
   ) {}
 
   /** Stores all rows, trying until it succeeds. Throws when the rows are refused, or `signal` is aborted. */
-  async make(order: InsertOrder<Blocks>): Promise<void> {
+  make(order: InsertOrder<Blocks>): Promise<void> {
+    return this.turns.add(() => this.inTurn(order));
+  }
+
+  private async inTurn(order: InsertOrder<Blocks>): Promise<void> {
     const { build, signal } = order;
-    await this.turn();
     const blocks = this.spare.pop() ?? this.create();
     try {
       signal.throwIfAborted();
@@ -61,18 +64,7 @@ export class Inserts<Blocks extends BlockSet> {
     } finally {
       for (const block of Object.values(blocks)) block.clear();
       this.spare.push(blocks);
-      this.running -= 1;
-      this.waiting.shift()?.();
     }
-  }
-
-  private async turn(): Promise<void> {
-    while (this.running >= insertsMax) {
-      await new Promise<void>((resolve) => {
-        this.waiting.push(resolve);
-      });
-    }
-    this.running += 1;
   }
 
   /**

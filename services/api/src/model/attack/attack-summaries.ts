@@ -5,6 +5,7 @@ import { zstdCompress, zstdDecompress } from 'node:zlib';
 import { Injectable } from '@nestjs/common';
 import { backOffMs, messageOf, toHex } from '@norn/base';
 import { type Logger, createLogger } from '@norn/telemetry';
+import PQueue from 'p-queue';
 import { DataSource } from 'typeorm';
 import { type Attack, isBlamed } from './attack.ts';
 import type { ProcessRow } from './attack.queries.ts';
@@ -62,8 +63,7 @@ export class AttackSummaries {
   private readonly log: Logger = createLogger('api');
   private readonly making = new Map<string, Promise<AttackSummary | undefined>>();
   private readonly failures = new Map<string, Failure>();
-  private readonly waiting: (() => void)[] = [];
-  private busy = 0;
+  private readonly makers = new PQueue({ concurrency: makersMax });
 
   constructor(
     private readonly database: DataSource,
@@ -98,7 +98,7 @@ export class AttackSummaries {
 
   /** Of an alert that has changed: so that it is there before somebody opens it. */
   async refresh(tenantId: string, attack: Attack): Promise<void> {
-    if (this.waiting.length >= queueMax) return;
+    if (this.makers.size >= queueMax) return;
     const stored = await this.stored(tenantId, attack.handling.id);
     if (stored === undefined || !isCurrent(stored, attack, freshMs)) await this.make(tenantId, attack);
   }
@@ -114,7 +114,7 @@ export class AttackSummaries {
     const known = this.making.get(id);
     if (known !== undefined) return known;
     if ((this.failures.get(id)?.until ?? 0) > Date.now()) return Promise.resolve(undefined);
-    const made = this.inTurn(() => this.makeOne(tenantId, attack)).finally(() => this.making.delete(id));
+    const made = this.makers.add(() => this.makeOne(tenantId, attack)).finally(() => this.making.delete(id));
     this.making.set(id, made);
     return made;
   }
@@ -145,18 +145,6 @@ export class AttackSummaries {
     this.failures.set(id, { message, times: before + 1, until: Date.now() + waitFor });
     const [oldest] = this.failures.keys();
     if (this.failures.size > failuresMax && oldest !== undefined) this.failures.delete(oldest);
-  }
-
-  private async inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
-    if (this.busy >= makersMax) await new Promise<void>((turn) => this.waiting.push(turn));
-    else this.busy += 1;
-    try {
-      return await work();
-    } finally {
-      const next = this.waiting.shift();
-      if (next === undefined) this.busy -= 1;
-      else next();
-    }
   }
 
   private within(made: Promise<AttackSummary | undefined>): Promise<AttackSummary | undefined> {

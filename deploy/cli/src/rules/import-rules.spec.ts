@@ -42,6 +42,18 @@ function zipOf(files: Readonly<Record<string, string>>, method: 0 | 8 = 8): Buff
   return Buffer.concat([...parts, ...directory, end]);
 }
 
+/** The archive with something else in its directory of its first file. */
+function saying(archive: Buffer, say: (entry: Buffer) => void): Buffer {
+  say(archive.subarray(archive.indexOf(Buffer.from('PK\x01\x02', 'latin1'))));
+  return archive;
+}
+
+const sayingSize = (archive: Buffer, bytes: number): Buffer =>
+  saying(archive, (entry) => entry.writeUInt32LE(bytes, 24));
+const packedBy = (archive: Buffer, method: number): Buffer =>
+  saying(archive, (entry) => entry.writeUInt16LE(method, 10));
+const encrypted = (archive: Buffer): Buffer => saying(archive, (entry) => entry.writeUInt16LE(1, 8));
+
 describe('an import', () => {
   let folder = '';
   beforeAll(async () => {
@@ -108,6 +120,9 @@ describe('an import', () => {
     ['has a damaged directory', zipOf({ 'a.yml': 'a'.repeat(100) }, 0).fill(0, 135, 140)],
     ['is cut off or damaged', zipOf({ 'a.yml': 'a' }).fill(0xff, 35, 38)],
     ['has a.yml with more than 262144 bytes', zipOf({ 'a.yml': ' '.repeat(1_000_000) })],
+    ['is cut off or damaged', sayingSize(zipOf({ 'a.yml': ' '.repeat(1_000_000) }), 100)],
+    ['is encrypted', encrypted(zipOf({ 'a.yml': 'a' }))],
+    ['has a.yml packed in a way that is not known (12)', packedBy(zipOf({ 'a.yml': 'a' }), 12)],
   ])('of an archive that %s is refused', async (why, archive) => {
     await expect(importRules(await saved('bad.zip', archive), api)).rejects.toThrow(`The archive ${why}`);
     expect(sent).toEqual([]);

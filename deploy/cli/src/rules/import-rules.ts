@@ -5,7 +5,6 @@ import { readFile } from 'node:fs/promises';
 import type { ApiClient } from '../api/client.ts';
 import { lines } from '../print/columns.ts';
 import { lookAt, readRuleFiles, type RuleFileOnDisk } from './rule-files.ts';
-import { readZip } from './zip.ts';
 
 /** What the API takes at once. */
 const PORTION_FILES_MAX = 200;
@@ -49,7 +48,8 @@ async function isArchive(path: string): Promise<boolean> {
 }
 
 async function readArchive(path: string): Promise<RuleFileOnDisk[]> {
-  const files = readZip(await readFile(path), (name) => /\.ya?ml$/.test(name), zipBounds);
+  const { readZip } = await import('./zip.ts');
+  const files = await readZip(await readFile(path), (name) => /\.ya?ml$/.test(name), zipBounds);
   if (files.length === 0) throw new NornError('rules_missing', `${path} holds no rules: pack .yml files into it`);
   return files.sort((a, b) => (a.name < b.name ? -1 : 1));
 }

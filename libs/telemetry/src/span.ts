@@ -6,6 +6,7 @@ import {
   type Context,
   ROOT_CONTEXT,
   type Span,
+  type SpanContext,
   SpanKind,
   SpanStatusCode,
   TraceFlags,
@@ -13,6 +14,7 @@ import {
   isSpanContextValid,
   trace,
 } from '@opentelemetry/api';
+import { parseTraceParent } from '@opentelemetry/core';
 
 export interface SpanOptions {
   /** W3C trace context of who caused this; absent or empty: the span that is active now. */
@@ -32,17 +34,16 @@ export interface OpenSpan {
   end(error?: unknown): void;
 }
 
-/** Version 00; ids of zeros name nothing. */
-const shape = /^00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}$/;
 const oddDigits = '13579bdf';
 
-function isWellFormed(traceparent: string | undefined): traceparent is string {
-  return traceparent?.length === 55 && shape.test(traceparent);
+/** Whether a W3C traceparent is well-formed and asks to be recorded. One that does not costs a look at its last character. */
+export function isSampled(traceparent: string | undefined): traceparent is string {
+  return sampledCause(traceparent) !== undefined;
 }
 
-/** Whether a W3C traceparent is well-formed and asks to be recorded. */
-export function isSampled(traceparent: string | undefined): traceparent is string {
-  return traceparent?.length === 55 && oddDigits.includes(traceparent.charAt(54)) && shape.test(traceparent);
+function sampledCause(traceparent: string | undefined): SpanContext | undefined {
+  if (traceparent?.length !== 55 || !oddDigits.includes(traceparent.charAt(54))) return undefined;
+  return parseTraceParent(traceparent) ?? undefined;
 }
 
 /** Runs `fn` inside a span when its cause is sampled, else just runs it. The span ends when the promise does. */
@@ -63,7 +64,8 @@ export function beginSpan(name: string, options: SpanOptions): OpenSpan | undefi
  */
 export function beginTrace(name: string, options: SpanOptions): OpenSpan | undefined {
   const { traceparent } = options;
-  return isWellFormed(traceparent) ? beginSpan(name, options) : open(name, options, ROOT_CONTEXT);
+  const isReadable = traceparent?.length === 55 && parseTraceParent(traceparent) !== null;
+  return isReadable ? beginSpan(name, options) : open(name, options, ROOT_CONTEXT);
 }
 
 /** W3C trace context of the active span, for a header or a message; empty when nothing is traced. */
@@ -77,11 +79,8 @@ function parentOf(traceparent: string | undefined): Context | undefined {
   if (traceparent === undefined || traceparent === '') {
     return currentTraceparent() === '' ? undefined : context.active();
   }
-  const match = isSampled(traceparent) ? shape.exec(traceparent) : null;
-  if (match === null) return undefined;
-  const [, traceId = '', spanId = ''] = match;
-  const remote = { traceId, spanId, traceFlags: TraceFlags.SAMPLED, isRemote: true };
-  return trace.setSpanContext(context.active(), remote);
+  const cause = sampledCause(traceparent);
+  return cause && trace.setSpanContext(context.active(), { ...cause, isRemote: true });
 }
 
 function open(name: string, { kind, attributes }: SpanOptions, parent: Context): OpenSpan | undefined {

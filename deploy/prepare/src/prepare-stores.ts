@@ -3,8 +3,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ensureAccess, ensureTopics } from '@norn/bus';
 import { kafkaSettings, loadConfig, processEnvironment, settings } from '@norn/config';
-import { createControlStore, createToken, createWriter, ensureTenant, hashToken } from '@norn/store';
-import type { EntityManager } from 'typeorm';
+import { AccessToken, createControlStore, createToken, createWriter, ensureTenant, hashToken } from '@norn/store';
+import { type EntityManager, IsNull, Not } from 'typeorm';
 import { z } from 'zod';
 
 export const tenantId = 'default';
@@ -73,12 +73,9 @@ function readSecret({ secretsDir }: PrepareConfig, name: string): string {
 // Who keeps the token always has one that can still be used; who can't makes one for all the hosts there may be.
 async function renewJoinToken(manager: EntityManager, config: PrepareConfig, keep?: KeepJoinToken): Promise<void> {
   const present = readSecret(config, 'join.token');
-  const [row] = await manager.query<{ used_at: Date | null }[]>(
-    'SELECT used_at FROM access_tokens WHERE token_hash = $1 AND used_at IS NOT NULL',
-    [hashToken(present)],
-  );
+  const isUsed = await manager.existsBy(AccessToken, { tokenHash: hashToken(present), usedAt: Not(IsNull()) });
   const usesMax = config.joinTokenHostsMax;
   const request = { tenantId, userId: null, ttlMs: config.joinTokenDays * dayMs, usesMax };
-  if (present !== '' && (!row || usesMax > 1)) await createToken(manager, 'join', { ...request, secret: present });
+  if (present !== '' && (!isUsed || usesMax > 1)) await createToken(manager, 'join', { ...request, secret: present });
   else keep?.(await createToken(manager, 'join', request));
 }

@@ -24,8 +24,5 @@ export async function auditAll(manager: EntityManager, facts: readonly AuditFact
 
 /** Writes one entry in the caller's transaction, so that the deed and its trace stand or fall together. */
 export async function audit(manager: EntityManager, fact: AuditFact): Promise<void> {
-  await manager.query(
-    'INSERT INTO audit_entries (tenant_id, actor, action, subject, details) VALUES ($1, $2, $3, $4, $5)',
-    [fact.tenantId, fact.actor, fact.action, fact.subject, JSON.stringify(fact.details ?? {})],
-  );
+  await auditAll(manager, [fact]);
 }

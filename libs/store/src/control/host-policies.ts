@@ -1,7 +1,9 @@
 // The signed policy of a tenant's hosts: made anew when the version in force or the groups of hosts change, in the caller's transaction.
 import { createHash } from 'node:crypto';
 import type { DataSource, EntityManager } from 'typeorm';
-import { PolicyVersion } from './entities/policies.ts';
+import { databaseTimeUs } from './database-time.ts';
+import { OutboxEntry } from './entities/handling.ts';
+import { HostPolicyRecord, PolicyVersion } from './entities/policies.ts';
 import { resolvedGroups, type ResolvedGroup } from './resolved-groups.ts';
 import { lockTenant } from './tenants.ts';
 
@@ -43,23 +45,14 @@ export async function issueHostPolicy(
   const madeOf = createHash('sha256')
     .update(JSON.stringify([MAKING, keyId, number, groups]))
     .digest('hex');
-  const [held] = await manager.query<{ madeOf: string; epoch: string; nowUs: string }[]>(
-    `SELECT p.made_of AS "madeOf", coalesce(p.epoch, 0) AS epoch, (extract(epoch FROM now()) * 1000000)::bigint AS "nowUs"
-     FROM (SELECT 1) one LEFT JOIN host_policies p ON p.tenant_id = $1`,
-    [tenantId],
-  );
+  const held = await manager.findOneBy(HostPolicyRecord, { tenantId });
   if (held?.madeOf === madeOf) return false;
   const epoch = BigInt(held?.epoch ?? 0) + 1n;
-  const issuedAtUs = BigInt(held?.nowUs ?? 0);
+  const issuedAtUs = await databaseTimeUs(manager);
   const signed = Buffer.from(sign({ tenantId, epoch, issuedAtUs, version: number, body, groups }));
-  await manager.query(
-    `WITH held AS (
-       INSERT INTO host_policies (tenant_id, epoch, number, made_of, signed) VALUES ($1, $2, $3, $4, $5)
-       ON CONFLICT (tenant_id) DO UPDATE SET epoch = $2, number = $3, made_of = $4, signed = $5, issued_at = now()
-     )
-     INSERT INTO outbox (topic, key, body, traceparent) VALUES ($6, $1, $5, '')`,
-    [tenantId, String(epoch), number, madeOf, signed, POLICIES_TOPIC],
-  );
+  const row = { tenantId, epoch: String(epoch), number, madeOf, signed, issuedAt: () => 'now()' };
+  await manager.upsert(HostPolicyRecord, row, ['tenantId']);
+  await manager.insert(OutboxEntry, { topic: POLICIES_TOPIC, key: tenantId, body: signed });
   return true;
 }
 
@@ -75,7 +68,11 @@ export async function reissueHostPolicies(
   signer: HostPolicySigner,
   onUnmade: OnUnmade,
 ): Promise<number> {
-  const tenants = await database.query<{ id: string }[]>('SELECT DISTINCT tenant_id AS id FROM policy_versions');
+  const tenants = await database.manager
+    .createQueryBuilder(PolicyVersion, 'policy')
+    .select('policy.tenantId', 'id')
+    .distinct()
+    .getRawMany<{ id: string }>();
   let made = 0;
   for (const { id } of tenants) {
     try {

@@ -3,6 +3,7 @@ import { NornError } from '@norn/base';
 import type { DataSource, EntityManager } from 'typeorm';
 import { audit } from './audit.ts';
 import { ImportedRule, type ImportedRuleState } from './entities/rules.ts';
+import { lockTenant } from './tenants.ts';
 
 /** Of one tenant. */
 export const IMPORTED_RULES_MAX = 5_000;
@@ -31,7 +32,7 @@ export async function importRules(database: DataSource, { tenantId, actor, rules
   if (rules.length === 0) return;
   await database.transaction(async (manager) => {
     // Two imports at once could pass the bound together.
-    await manager.query('SELECT id FROM tenants WHERE id = $1 FOR UPDATE', [tenantId]);
+    await lockTenant(manager, tenantId);
     const rows = rules.map((rule) => ({ ...rule, tenantId, importedBy: actor, updatedAt: new Date() }));
     await manager.upsert(ImportedRule, rows, ['tenantId', 'ruleId']);
     const total = await manager.countBy(ImportedRule, { tenantId });
@@ -92,7 +93,7 @@ async function checkRules(
   check: RuleCheck,
 ): Promise<void> {
   // Two changes at once could each leave the other's rule without what it needs.
-  await manager.query('SELECT id FROM tenants WHERE id = $1 FOR UPDATE', [tenantId]);
+  await lockTenant(manager, tenantId);
   const rules = await manager.findBy(ImportedRule, { tenantId });
   if (!rules.some((rule) => rule.ruleId === ruleId))
     throw new NornError('rule_unknown', `There is no imported rule ${ruleId} in your tenant: see ./norn rules list`);

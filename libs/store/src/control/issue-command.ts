@@ -5,6 +5,7 @@ import { action } from '@norn/contracts';
 import { createHash } from 'node:crypto';
 import type { EntityManager } from 'typeorm';
 import { audit } from './audit.ts';
+import { databaseTimeUs } from './database-time.ts';
 import type { AlertHandling } from './entities/handling.ts';
 
 /** Signs with the installation's key (`signCommand` of libs/response with the key filled in). */
@@ -111,12 +112,6 @@ async function describe(
 function commandId(handling: LockedAlert, order: CommandOrder, epoch: bigint): string {
   const parts = ['command', handling.tenantId, handling.id, String(epoch), order.action, order.requestedBy];
   return createHash('sha256').update(parts.join('\0')).digest('hex').slice(0, 32);
-}
-
-/** The transaction's own time, Unix µs: deadlines are the database's, whatever the clocks of the services say. */
-async function databaseTimeUs(manager: EntityManager): Promise<bigint> {
-  const [row] = await manager.query<{ us: string }[]>('SELECT (extract(epoch FROM now()) * 1000000)::bigint AS us');
-  return BigInt(row?.us ?? 0);
 }
 
 interface IssuedCommand {

@@ -91,8 +91,7 @@ export function policiesInForce(database: DataSource): Promise<PolicyVersion[]> 
 
 /** Changes with every version of every tenant: versions are only ever added. */
 export async function policiesMark(database: DataSource): Promise<string> {
-  const [row] = await database.query<{ mark: string }[]>('SELECT count(*)::text AS mark FROM policy_versions');
-  return row?.mark ?? '';
+  return String(await database.manager.count(PolicyVersion));
 }
 
 function newest(manager: EntityManager, tenantId: string): Promise<PolicyVersion | null> {

@@ -2,7 +2,7 @@
 import { NornError } from '@norn/base';
 import type { DataSource, EntityManager } from 'typeorm';
 import { audit } from './audit.ts';
-import { AlertHandling, CommandRecord, type Policy } from './entities/handling.ts';
+import { AlertHandling, type AlertState, CommandRecord, type Policy } from './entities/handling.ts';
 import { issueCommand, type CommandIssuer, type CommandOrder } from './issue-command.ts';
 import { protectionsOf } from './tenants.ts';
 
@@ -64,7 +64,7 @@ export async function archiveAlert(
   const archived = await source.transaction(async (manager) => {
     const handling = await lockAlert(manager, tenantId, alertId);
     if (!handling || handling.state === 'archived') return handling;
-    await manager.query(`UPDATE alert_handlings SET state = 'archived', updated_at = now() WHERE id = $1`, [alertId]);
+    await moveAlert(manager, alertId, 'archived');
     const details = { before: handling.state };
     await audit(manager, { tenantId, actor: requestedBy, action: 'alert.archived', subject: alertId, details });
     return manager.findOneByOrFail(AlertHandling, { id: alertId });
@@ -79,6 +79,11 @@ export async function lockAlert(
   alertId: string,
 ): Promise<AlertHandling | null> {
   return manager.findOne(AlertHandling, { where: { id: alertId, tenantId }, lock: { mode: 'pessimistic_write' } });
+}
+
+/** Gives an alert, whose row the caller has locked, another state. */
+export async function moveAlert(manager: EntityManager, alertId: string, state: AlertState): Promise<void> {
+  await manager.update(AlertHandling, { id: alertId }, { state, updatedAt: () => 'now()' });
 }
 
 async function refuseUnknown(

@@ -3,6 +3,7 @@ import { NornError } from '@norn/base';
 import { type DataSource, type EntityManager, IsNull, MoreThan } from 'typeorm';
 import { audit } from './audit.ts';
 import { type ExceptedScope, RuleException } from './entities/rules.ts';
+import { lockTenant } from './tenants.ts';
 
 /** Standing ones of one tenant. */
 export const RULE_EXCEPTIONS_MAX = 1_000;
@@ -25,7 +26,7 @@ export async function addRuleException(database: DataSource, added: ExceptionToA
   const { tenantId, ruleId, scope, reason, expiresAt } = facts;
   return database.transaction(async (manager) => {
     // Two at once could pass the bound together.
-    await manager.query('SELECT id FROM tenants WHERE id = $1 FOR UPDATE', [tenantId]);
+    await lockTenant(manager, tenantId);
     if ((await countStanding(manager, tenantId)) >= RULE_EXCEPTIONS_MAX)
       throw new NornError('exceptions_too_many', `${RULE_EXCEPTIONS_MAX} exceptions stand already: remove some first`);
     const row = await manager.save(manager.create(RuleException, { ...facts, author: actor }));

@@ -1,8 +1,8 @@
 // A tenant as it begins: its policies and its first administrator.
 import { NornError } from '@norn/base';
-import type { EntityManager } from 'typeorm';
-import type { Policy } from './entities/handling.ts';
-import { User } from './entities/tenancy.ts';
+import type { EntityManager, EntityTarget, ObjectLiteral, QueryDeepPartialEntity } from 'typeorm';
+import { Policy } from './entities/handling.ts';
+import { Tenant, User } from './entities/tenancy.ts';
 
 /** Reflexes were judged on the host with the evidence at hand and act; rules begin by observing. */
 export const defaultPolicies: Readonly<Record<string, Policy['response']>> = {
@@ -18,10 +18,7 @@ export async function protectionsOf(
   manager: EntityManager,
   tenantId: string,
 ): Promise<Map<string, Policy['response']>> {
-  const rows = await manager.query<Pick<Policy, 'protection' | 'response'>[]>(
-    'SELECT protection, response FROM policies WHERE tenant_id = $1',
-    [tenantId],
-  );
+  const rows = await manager.findBy(Policy, { tenantId });
   return new Map(rows.map(({ protection, response }) => [protection, response]));
 }
 
@@ -32,18 +29,23 @@ export async function ensureTenant(manager: EntityManager, tenantId: string, nam
   if (!/^[a-z0-9][a-z0-9-]{0,62}$/.test(tenantId)) {
     throw new NornError('tenant_invalid', `Tenant id "${tenantId}" is not usable: take 1 to 63 of a-z, 0-9 and "-"`);
   }
-  await manager.query('INSERT INTO tenants (id, name) VALUES ($1, $2) ON CONFLICT DO NOTHING', [tenantId, name]);
-  for (const [protection, response] of Object.entries(defaultPolicies)) {
-    await manager.query(
-      'INSERT INTO policies (tenant_id, protection, response) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING',
-      [tenantId, protection, response],
-    );
-  }
-  await manager.query(`INSERT INTO users (tenant_id, name, role) VALUES ($1, $2, 'admin') ON CONFLICT DO NOTHING`, [
+  await insertMissing(manager, Tenant, [{ id: tenantId, name }]);
+  const policies = Object.entries(defaultPolicies).map(([protection, response]) => ({
     tenantId,
-    ADMINISTRATOR,
-  ]);
+    protection,
+    response,
+  }));
+  await insertMissing(manager, Policy, policies);
+  await insertMissing(manager, User, [{ tenantId, name: ADMINISTRATOR, role: 'admin' }]);
   return manager.findOneByOrFail(User, { tenantId, name: ADMINISTRATOR });
+}
+
+async function insertMissing<Row extends ObjectLiteral>(
+  manager: EntityManager,
+  table: EntityTarget<Row>,
+  rows: QueryDeepPartialEntity<Row>[],
+): Promise<void> {
+  await manager.createQueryBuilder().insert().into(table).values(rows).orIgnore().updateEntity(false).execute();
 }
 
 /** For what must not be done twice at once in a tenant; until the transaction ends. */

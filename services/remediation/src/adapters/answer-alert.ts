@@ -20,6 +20,7 @@ import {
   audit,
   issueCommand,
   lockAlert,
+  moveAlert,
   protectionsOf,
 } from '@norn/store';
 import { Metric, count } from '@norn/telemetry';
@@ -118,7 +119,7 @@ async function reopen(manager: EntityManager, before: AlertHandling, alert: find
   const known = new Set(fromBinary(finding.AlertSchema, before.body).findings.map(({ id }) => id));
   const fresh = alert.findings.filter((each) => !known.has(each.id) && each.severity >= finding.Severity.MEDIUM);
   if (fresh.length === 0) return;
-  await manager.query(`UPDATE alert_handlings SET state = 'open' WHERE id = $1`, [alert.id]);
+  await moveAlert(manager, alert.id, 'open');
   const details = { before: before.state, findingIds: fresh.map(({ id }) => id) };
   await audit(manager, {
     tenantId: alert.tenantId,

@@ -1,5 +1,5 @@
 // An alert's state follows from its commands.
-import { AlertHandling, CommandRecord } from '@norn/store';
+import { AlertHandling, CommandRecord, moveAlert } from '@norn/store';
 import type { EntityManager } from 'typeorm';
 import { alertStateAfter } from '@norn/response';
 
@@ -9,5 +9,5 @@ export async function settleAlert(manager: EntityManager, alertId: string): Prom
   const commands = await manager.find(CommandRecord, { where: { alertId }, order: { epoch: 'ASC' } });
   const state = alertStateAfter(handling.state, commands, handling);
   if (state === handling.state) return;
-  await manager.query('UPDATE alert_handlings SET state = $2, updated_at = now() WHERE id = $1', [alertId, state]);
+  await moveAlert(manager, alertId, state);
 }

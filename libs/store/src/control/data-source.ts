@@ -4,7 +4,14 @@ import { readSecret } from '@norn/config';
 import { createLogger } from '@norn/telemetry';
 import { setTimeout } from 'node:timers/promises';
 import { DataSource, type DataSourceOptions } from 'typeorm';
-import { AlertHandling, CommandRecord, InboxEntry, OutboxEntry, Policy } from './entities/handling.ts';
+import {
+  AlertHandling,
+  AttackSummaryRecord,
+  CommandRecord,
+  InboxEntry,
+  OutboxEntry,
+  Policy,
+} from './entities/handling.ts';
 import { HostGroup, HostPolicyRecord, PolicyVersion } from './entities/policies.ts';
 import { ImportedRule, RuleException } from './entities/rules.ts';
 import { AccessToken, AuditEntry, Host, Tenant, User } from './entities/tenancy.ts';
@@ -104,6 +111,7 @@ function optionsOf(config: ControlStoreConfig): DataSourceOptions {
       Host,
       AuditEntry,
       AlertHandling,
+      AttackSummaryRecord,
       CommandRecord,
       OutboxEntry,
       InboxEntry,
@@ -155,6 +163,7 @@ function unavailable({ postgresUrl }: ControlStoreConfig, error: unknown): NornE
   return new NornError('control_store_unavailable', message, { cause: error });
 }
 
+/** SQL, for the lock: of several that begin at once, one runs them. */
 async function migrate(source: DataSource): Promise<void> {
   const guard = source.createQueryRunner();
   try {
@@ -168,6 +177,7 @@ async function migrate(source: DataSource): Promise<void> {
   }
 }
 
+/** SQL, for the table is TypeORM's own. */
 async function assertMigrated(source: DataSource): Promise<void> {
   const tables = await source.query<{ oid: string | null }[]>('SELECT to_regclass($1) AS oid', [MIGRATIONS_TABLE]);
   const isThere = tables.some(({ oid }) => oid !== null);

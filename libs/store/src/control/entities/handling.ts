@@ -84,6 +84,22 @@ export class CommandRecord {
   @UpdateDateColumn({ type: 'timestamptz' }) updatedAt!: Date;
 }
 
+/** What the page of an alert shows of stored events. The api makes it and alone knows what is in it. */
+@Entity('attack_summaries')
+export class AttackSummaryRecord {
+  @PrimaryColumn('text') tenantId!: string;
+  @PrimaryColumn('text') alertId!: string;
+  /** Of the alert that it was made for. */
+  @Column('integer') alertVersion!: number;
+  @Column('timestamptz') madeAt!: Date;
+  /** Made when nothing more could come. */
+  @Column('boolean') settled!: boolean;
+  /** JSON, compressed. */
+  @Column('bytea') body!: Buffer;
+  /** Processes whose end was not known; null in those of before it was kept. */
+  @Column('jsonb', { nullable: true }) unended!: readonly object[] | null;
+}
+
 /** What is to be produced to Kafka, written in the transaction that decided it. */
 @Entity('outbox')
 export class OutboxEntry {

@@ -11,11 +11,12 @@ const attacker = new Uint8Array(16).fill(0xab);
 
 /** A fake of the table that summaries are kept in, with one row at most. */
 class FakeTable {
-  private row: Record<string, unknown> | undefined;
+  private row: Record<string, unknown> | null = null;
+  readonly manager = { findOne: () => Promise.resolve(this.row) };
 
-  query(sql: string, [, , alertVersion, madeAt, settled, body]: unknown[]): Promise<unknown[]> {
-    if (sql.startsWith('INSERT')) this.row = { alertVersion, madeAt, settled, body };
-    return Promise.resolve(this.row === undefined ? [] : [this.row]);
+  query(_insert: string, [, , alertVersion, madeAt, settled, body]: unknown[]): Promise<unknown[]> {
+    this.row = { alertVersion, madeAt, settled, body };
+    return Promise.resolve([]);
   }
 }
 
@@ -44,10 +45,9 @@ function attackThatSpoke(secondsAgo: number): Attack {
 
 function startAll(): { telemetry: FakeTelemetry; summaries: AttackSummaries } {
   const telemetry = new FakeTelemetry();
-  const table: Pick<DataSource, 'query'> = new FakeTable() as Pick<DataSource, 'query'>;
   return {
     telemetry,
-    summaries: new AttackSummaries(table as DataSource, telemetry as unknown as AttackTelemetry),
+    summaries: new AttackSummaries(new FakeTable() as unknown as DataSource, telemetry as unknown as AttackTelemetry),
   };
 }
 

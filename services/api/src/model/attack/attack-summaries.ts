@@ -4,9 +4,10 @@ import { promisify } from 'node:util';
 import { zstdCompress, zstdDecompress } from 'node:zlib';
 import { Injectable } from '@nestjs/common';
 import { backOffMs, messageOf, toHex } from '@norn/base';
+import { AttackSummaryRecord } from '@norn/store';
 import { type Logger, createLogger } from '@norn/telemetry';
 import PQueue from 'p-queue';
-import { DataSource } from 'typeorm';
+import { DataSource, In, IsNull, Not } from 'typeorm';
 import { type Attack, isBlamed } from './attack.ts';
 import type { ProcessRow } from './attack.queries.ts';
 import { type AttackSummary, AttackTelemetry, emptySummary } from './attack-telemetry.ts';
@@ -42,12 +43,7 @@ export interface ShownSummary {
   readonly problem: string;
 }
 
-interface Stored {
-  readonly alertVersion: number;
-  readonly madeAt: Date;
-  readonly settled: boolean;
-  readonly body: Buffer;
-}
+type Stored = Pick<AttackSummaryRecord, 'alertVersion' | 'madeAt' | 'settled' | 'body'>;
 
 /** A process of the attack whose end was not known when the summary was made. */
 export type Unended = Living & Pick<ProcessRow, 'pid'>;
@@ -75,8 +71,8 @@ export class AttackSummaries {
     const { id } = attack.handling;
     if (again) this.failures.delete(id);
     const stored = await this.stored(tenantId, id);
-    const kept = stored === undefined ? undefined : await unpacked(stored.body);
-    if (stored !== undefined && kept !== undefined) {
+    const kept = stored === null ? undefined : await unpacked(stored.body);
+    if (stored !== null && kept !== undefined) {
       const pending = isAwaiting(kept, attack);
       const freshFor = pending ? rowsEveryMs : Math.max(freshMs, freshTimes * kept.tookMs);
       if (isCurrent(stored, attack, freshFor)) return { summary: kept, pending, problem: '' };
@@ -89,18 +85,18 @@ export class AttackSummaries {
 
   /** By alert, of those whose summary is kept. */
   async unended(tenantId: string, ids: readonly string[]): Promise<Map<string, readonly Unended[]>> {
-    const rows = await this.database.query<{ id: string; unended: Unended[] }[]>(
-      'SELECT alert_id AS id, unended FROM attack_summaries WHERE tenant_id = $1 AND alert_id = ANY($2) AND unended IS NOT NULL',
-      [tenantId, ids],
-    );
-    return new Map(rows.map(({ id, unended }) => [id, unended]));
+    const rows = await this.database.manager.find(AttackSummaryRecord, {
+      select: { tenantId: true, alertId: true, unended: true },
+      where: { tenantId, alertId: In([...ids]), unended: Not(IsNull()) },
+    });
+    return new Map(rows.map(({ alertId, unended }) => [alertId, unended as Unended[]]));
   }
 
   /** Of an alert that has changed: so that it is there before somebody opens it. */
   async refresh(tenantId: string, attack: Attack): Promise<void> {
     if (this.makers.size >= queueMax) return;
     const stored = await this.stored(tenantId, attack.handling.id);
-    if (stored === undefined || !isCurrent(stored, attack, freshMs)) await this.make(tenantId, attack);
+    if (stored === null || !isCurrent(stored, attack, freshMs)) await this.make(tenantId, attack);
   }
 
   /** Alerts whose summary could not be made, and is not tried again yet. */
@@ -158,14 +154,14 @@ export class AttackSummaries {
     });
   }
 
-  private async stored(tenantId: string, id: string): Promise<Stored | undefined> {
-    const rows = await this.database.query<Stored[]>(
-      `SELECT alert_version AS "alertVersion", made_at AS "madeAt", settled, body FROM attack_summaries WHERE tenant_id = $1 AND alert_id = $2`,
-      [tenantId, id],
-    );
-    return rows[0];
+  private stored(tenantId: string, id: string): Promise<Stored | null> {
+    return this.database.manager.findOne(AttackSummaryRecord, {
+      select: { tenantId: true, alertId: true, alertVersion: true, madeAt: true, settled: true, body: true },
+      where: { tenantId, alertId: id },
+    });
   }
 
+  /** SQL, for the newer of two stays, in one statement. */
   private async keep(
     { tenantId, id, version, madeAt, settled }: Made,
     summary: AttackSummary,

@@ -43,6 +43,7 @@ export async function openBox(): Promise<OpenBox> {
   };
 }
 
+/** SQL, for a lock that a connection holds. */
 async function openTrail(installation: Installation): Promise<Trail> {
   const store = await openControlStore({
     postgresUrl: postgresUrl(installation.home, installation.ports.postgres),

@@ -12,7 +12,7 @@ export interface AuditFact {
   readonly details?: Readonly<Record<string, unknown>>;
 }
 
-/** All of them or none, in one statement. */
+/** All of them or none. By SQL: however many there are, they are one statement with one parameter. */
 export async function auditAll(manager: EntityManager, facts: readonly AuditFact[]): Promise<void> {
   await manager.query(
     `INSERT INTO audit_entries (tenant_id, actor, action, subject, details)

@@ -12,7 +12,7 @@ export interface Change {
   readonly id: string;
 }
 
-/** Tells of a change that no trigger sees; delivered when the transaction commits. */
+/** Tells of a change that no trigger sees; delivered when the transaction commits. SQL, for NOTIFY. */
 export async function notifyChange(manager: EntityManager, change: Change): Promise<void> {
   await manager.query('SELECT pg_notify($1, $2)', [CHANGES_CHANNEL, JSON.stringify(change)]);
 }

@@ -87,7 +87,7 @@ export async function reissueHostPolicies(
   return made;
 }
 
-/** Sends all of them again, as they were signed: a topic that was made anew has them then. */
+/** Sends all of them again, as they were signed: a topic that was made anew has them then. SQL, for no row of them leaves the database. */
 export async function resendHostPolicies(database: DataSource): Promise<void> {
   await database.query(
     `INSERT INTO outbox (topic, key, body, traceparent) SELECT $1, tenant_id, signed, '' FROM host_policies`,
@@ -95,7 +95,7 @@ export async function resendHostPolicies(database: DataSource): Promise<void> {
   );
 }
 
-/** Changes whenever a host's policy may have to be another. */
+/** Changes whenever a host's policy may have to be another. SQL, for sums over three tables. */
 export async function hostPoliciesMark(database: DataSource): Promise<string> {
   const [row] = await database.query<{ mark: string }[]>(
     `SELECT concat_ws(' ',

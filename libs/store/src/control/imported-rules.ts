@@ -119,7 +119,7 @@ export function runningRules(database: DataSource): Promise<ImportedRule[]> {
     .getMany();
 }
 
-/** Changes with every import, every change of a state and every removal. */
+/** Changes with every import, every change of a state and every removal. SQL, for a sum. */
 export async function importedRulesMark(database: DataSource): Promise<string> {
   const [row] = await database.query<{ mark: string }[]>(
     `SELECT count(*) || ' ' || coalesce(max(updated_at)::text, '') AS mark FROM imported_rules`,

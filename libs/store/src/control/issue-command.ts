@@ -122,7 +122,7 @@ interface IssuedCommand {
 }
 
 /**
- * The command, the alert's state and the outbox, in one statement: each more is another way to the database, and a person's files wait. What the
+ * The command, the alert's state and the outbox, by SQL in one statement: each more is another way to the database, and a person's files wait. What the
  * host has not confirmed goes before the new command: it refuses a lower epoch after a higher one, and runs no id twice.
  */
 async function insertCommand(

@@ -13,13 +13,13 @@ const MEMBERS = String.raw`SELECT g.tenant_id AS "tenantId", g.name,
   LEFT JOIN hosts h ON h.tenant_id = g.tenant_id AND (h.id = ANY (g.members) OR h.name ILIKE ANY (
     SELECT replace(regexp_replace(member, '([\\%_])', '\\\1', 'g'), '*', '%') FROM unnest(g.members) member))`;
 
-/** By name, with the hosts that they are about now. */
+/** By name, with the hosts that they are about now. SQL, for patterns against names. */
 export function resolvedGroups(manager: EntityManager, tenantId: string): Promise<ResolvedGroup[]> {
   const groups = `${MEMBERS} WHERE g.tenant_id = $1 GROUP BY g.tenant_id, g.name ORDER BY g.name`;
   return manager.query<ResolvedGroup[]>(`SELECT name, "hostIds" FROM (${groups}) groups`, [tenantId]);
 }
 
-/** Of all tenants. */
+/** Of all tenants, by the same SQL. */
 export function allResolvedGroups(database: DataSource): Promise<(ResolvedGroup & { readonly tenantId: string })[]> {
   return database.query(`${MEMBERS} GROUP BY g.tenant_id, g.name ORDER BY g.tenant_id, g.name`);
 }

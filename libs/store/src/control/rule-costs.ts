@@ -15,6 +15,7 @@ export interface RuleCostRow {
   readonly ns: number;
 }
 
+/** SQL, for the table has no key: rows are added up in it, many at once. */
 export async function addRuleCosts(database: DataSource, rows: readonly RuleCostRow[]): Promise<void> {
   await database.query(
     `INSERT INTO rule_costs (tenant_id, rule_id, events, looked, ns)
@@ -28,7 +29,7 @@ export async function addRuleCosts(database: DataSource, rows: readonly RuleCost
   await database.query('DELETE FROM rule_costs WHERE at < now() - make_interval(hours => $1)', [KEPT_HOURS]);
 }
 
-/** Of the last hour, of Norn's own rules and the tenant's: those that were looked at. */
+/** Of the last hour, of Norn's own rules and the tenant's: those that were looked at. SQL, for sums. */
 export async function ruleCosts(database: DataSource, tenantId: string): Promise<RuleCostRow[]> {
   const rows = await database.query<Record<keyof RuleCostRow, string>[]>(
     `SELECT tenant_id AS "tenantId", rule_id AS "ruleId", sum(events) AS events, sum(looked) AS looked, sum(ns) AS ns

@@ -80,7 +80,7 @@ export function judgedExceptions(database: DataSource): Promise<RuleException[]>
     .getMany();
 }
 
-/** Changes with every exception that is added or removed. */
+/** Changes with every exception that is added or removed. SQL, for a sum. */
 export async function ruleExceptionsMark(database: DataSource): Promise<string> {
   const [row] = await database.query<{ mark: string }[]>(
     `SELECT concat_ws(' ', count(*), count(removed_at), max(created_at)) AS mark FROM rule_exceptions`,

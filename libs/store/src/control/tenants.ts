@@ -48,7 +48,7 @@ async function insertMissing<Row extends ObjectLiteral>(
   await manager.createQueryBuilder().insert().into(table).values(rows).orIgnore().updateEntity(false).execute();
 }
 
-/** For what must not be done twice at once in a tenant; until the transaction ends. */
+/** For what must not be done twice at once in a tenant; until the transaction ends. SQL, for a lock that reads no row. */
 export async function lockTenant(manager: EntityManager, tenantId: string): Promise<void> {
   await manager.query('SELECT id FROM tenants WHERE id = $1 FOR UPDATE', [tenantId]);
 }

@@ -21,7 +21,10 @@ export function hashToken(token: string): string {
   return createHash('sha256').update(token, 'utf8').digest('hex');
 }
 
-/** Makes (or registers) a token and returns it; nobody can read it back later. The same secret twice is one token with the later expiry and the more uses. */
+/**
+ * Makes (or registers) a token and returns it; nobody can read it back later. The same secret twice is one token with the later expiry and the more
+ * uses: by SQL, so that two at once agree.
+ */
 export async function createToken(manager: EntityManager, kind: TokenKind, request: TokenRequest): Promise<string> {
   const token = request.secret ?? randomBytes(32).toString('base64url');
   await manager.query(
@@ -60,6 +63,11 @@ export async function redeemToken(manager: EntityManager, kind: TokenKind, token
     .execute();
   if (result.affected !== 1) return null;
   return manager.findOneByOrFail(AccessToken, { tokenHash: hashToken(token) });
+}
+
+/** Lets go of those that let nobody in any more. SQL, for the database's clock. */
+export async function forgetTokens(manager: EntityManager): Promise<void> {
+  await manager.query(`DELETE FROM access_tokens WHERE expires_at < now() - interval '1 day'`);
 }
 
 /** Ends a session or revokes a token. */

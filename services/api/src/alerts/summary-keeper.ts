@@ -50,6 +50,7 @@ export class SummaryKeeper {
     return this.ended.signal.aborted;
   }
 
+  /** Which are due is asked by SQL: of all alerts, those without a row elsewhere, or with an older one. */
   private async round(): Promise<void> {
     const due = await this.database.query<{ id: string }[]>(
       `SELECT alert.id FROM alert_handlings alert

@@ -138,6 +138,7 @@ export class ControlPlane {
     return found === null ? undefined : { epoch: BigInt(found.epoch), number: found.number };
   }
 
+  /** SQL, for sums over all alerts. */
   async totals(tenantId: string): Promise<AlertTotals> {
     const rows = await this.database.query<OpenRow[]>(
       `SELECT severity, host_id, container_id, count(*)::int AS count FROM alert_handlings

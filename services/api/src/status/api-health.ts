@@ -7,6 +7,7 @@ import { DataSource } from 'typeorm';
 export class ApiHealth {
   constructor(private readonly database: DataSource) {}
 
+  /** The shortest SQL that the database must answer itself. */
   async report(): Promise<HealthReport> {
     const control = await this.database.query('SELECT 1').then(
       () => true,

@@ -39,7 +39,10 @@ export class PostgresHosts implements HostRegistry {
   }
 }
 
-/** The id that this machine has in its tenant; a new one when it has none. Two enrolments at once agree by the unique index. */
+/**
+ * The id that this machine has in its tenant; a new one when it has none. By SQL, which says the id: two enrolments at once agree by the
+ * unique index.
+ */
 async function nameHost(manager: EntityManager, tenantId: string, claim: EnrolmentClaim): Promise<string> {
   const rows: { id: string }[] = await manager.query(
     `INSERT INTO hosts (id, tenant_id, name, machine_id) VALUES ($1, $2, $3, $4)

@@ -65,7 +65,10 @@ function provenOrder({ findings }: finding.Alert, decision: Decision) {
   return { ...decision, scopeUids, findings: provenFindings(findings, { ...decision, scopeUids }) };
 }
 
-/** The row, locked by having been written. Undefined when another tenant has an alert of this id, or another writer was faster. */
+/**
+ * The row, locked by having been written. By SQL, which adds to what is there: undefined when another tenant has an alert of this id, or another writer
+ * was faster.
+ */
 async function keepVersion(
   manager: EntityManager,
   { alert, traceparent }: Omit<AlertToAnswer, 'decide'>,

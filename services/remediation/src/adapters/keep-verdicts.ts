@@ -7,7 +7,7 @@ import type { EntityManager } from 'typeorm';
 
 const { Verdict } = action;
 
-/** In the caller's transaction, with the alert's row locked. */
+/** In the caller's transaction, with the alert's row locked. By SQL: thousands of files are one statement, which knows which verdict stays. */
 export async function keepVerdicts(
   manager: EntityManager,
   alertId: string,
@@ -28,7 +28,7 @@ export async function keepVerdicts(
 /**
  * An undo brings back what the attack left: of what it changed, nothing is decided any more, and when no other restore stands, of nothing but what it
  * left alone. The host says that it changed the files itself, outside of any container; the verdicts are of the alert's. In the caller's transaction,
- * as above.
+ * by one SQL statement, as above.
  */
 export async function dropVerdicts(
   manager: EntityManager,
@@ -49,6 +49,7 @@ export async function dropVerdicts(
   await countVerdicts(manager, alertId);
 }
 
+/** SQL, for the sums never leave the database. */
 async function countVerdicts(manager: EntityManager, alertId: string): Promise<void> {
   await manager.query(
     `UPDATE alert_handlings SET updated_at = now(), files_restored = n.restored, files_removed = n.removed, files_unchanged = n.unchanged,

@@ -6,7 +6,8 @@ import { isFinal, stateNamed, statesBefore } from '@norn/response';
 
 /**
  * True when that was all there was to do. It needs neither inbox nor lock: said twice it changes nothing, and no alert's state follows from it.
- * False leaves everything to `settleOutcome`: it is final, it says more than a state, or the command is not there or further on.
+ * False leaves everything to `settleOutcome`: it is final, it says more than a state, or the command is not there or further on. SQL, for the
+ * database's clock, and to say whether it moved.
  */
 export async function noteProgress(
   manager: EntityManager,

@@ -31,7 +31,7 @@ interface Entry {
 
 /**
  * Sends one round; entries leave the outbox when Kafka has them. Returns how many. A crash in between sends them again. A command behind which
- * there stands neither a proven finding nor a person is not sent: the database is not remediation's alone.
+ * there stands neither a proven finding nor a person is not sent: the database is not remediation's alone. By SQL, for locks that skip what another holds.
  */
 export function relayOutbox({ source, send, proofKeys, logger }: RelayParts): Promise<number> {
   return source.transaction(async (manager) => {
@@ -69,6 +69,7 @@ function runsOfOneTopic(entries: readonly Entry[]): { topic: TopicName; entries:
   return runs;
 }
 
+/** By SQL, as the deletion is: however many ids, they are one parameter. */
 async function markDispatched(manager: EntityManager, entries: readonly Entry[]): Promise<void> {
   const ids = entries.filter(({ topic }) => topic === COMMANDS_TOPIC).map(({ body }) => commandId(body));
   await manager.query(

@@ -38,7 +38,7 @@ async function settleFiles(manager: EntityManager, command: CommandRecord, outco
   if (files.length > 0 && isFinal(command.state)) await settleAlert(manager, command.alertId);
 }
 
-/** What this one command made of how many files. */
+/** What this one command made of how many files. SQL, for it adds to what is there. */
 async function countFiles(
   manager: EntityManager,
   commandId: string,
@@ -56,7 +56,7 @@ async function countFiles(
   );
 }
 
-/** One message is one (command, state, part), however often it is delivered. */
+/** One message is one (command, state, part), however often it is delivered. SQL, for the insert says whether it was the first. */
 async function isFirst(manager: EntityManager, { tenantId, hostId, outcome }: SentOutcome): Promise<boolean> {
   const id = `outcomes:${tenantId}:${hostId}:${outcome.commandId}:${outcome.state}:${outcome.part}`;
   const rows = await manager.query<unknown[]>(
@@ -66,7 +66,10 @@ async function isFirst(manager: EntityManager, { tenantId, hostId, outcome }: Se
   return rows.length > 0;
 }
 
-/** The command, with its alert's row locked to the end of the transaction: that orders everything about the alert's commands. */
+/**
+ * The command, with its alert's row locked to the end of the transaction: that orders everything about the alert's commands. SQL, for
+ * the lock is on the row of another table.
+ */
 async function lockAlertOf(
   manager: EntityManager,
   { tenantId, hostId, outcome }: SentOutcome,
@@ -92,6 +95,7 @@ async function refuse(manager: EntityManager, { tenantId, hostId, outcome }: Sen
   return 'refused';
 }
 
+/** SQL, for it adds to what is there, each once. */
 async function addKilled(manager: EntityManager, alertId: string, pids: readonly number[]): Promise<void> {
   await manager.query(
     `UPDATE alert_handlings SET killed_pids = ARRAY(SELECT DISTINCT unnest(killed_pids || $2::integer[]) ORDER BY 1), updated_at = now() WHERE id = $1`,
@@ -99,6 +103,7 @@ async function addKilled(manager: EntityManager, alertId: string, pids: readonly
   );
 }
 
+/** SQL, for the database's clock: of the transaction, and of now. */
 async function move(manager: EntityManager, command: CommandRecord, outcome: action.Outcome): Promise<void> {
   const next = nextState(command.state, stateNamed(outcome));
   if (next === undefined) return;

@@ -1,5 +1,5 @@
 // Deadlines by the database's clock: what nobody confirmed is dispatched again, what nobody ran in time is over.
-import { COMMANDS_TOPIC, audit, lockAlert } from '@norn/store';
+import { COMMANDS_TOPIC, audit, forgetTokens, lockAlert } from '@norn/store';
 import { Metric, count } from '@norn/telemetry';
 import type { DataSource, EntityManager } from 'typeorm';
 import { limits } from '../limits.ts';
@@ -16,9 +16,9 @@ export async function sweepDeadlines(source: DataSource): Promise<Swept> {
   return { retried, expired };
 }
 
-/** Bounds what the inbox remembers, and lets go of tokens that let nobody in any more. */
+/** Bounds what the inbox remembers, and lets go of tokens that let nobody in any more. SQL, for the database's clock, as below. */
 export async function forgetOld(source: DataSource): Promise<void> {
-  await source.query(`DELETE FROM access_tokens WHERE expires_at < now() - interval '1 day'`);
+  await forgetTokens(source.manager);
   await source.query(`DELETE FROM inbox WHERE applied_at < now() - $1 * interval '1 millisecond'`, [
     limits.inboxKeepMs,
   ]);
@@ -26,7 +26,7 @@ export async function forgetOld(source: DataSource): Promise<void> {
 
 /**
  * A command that is still in the outbox is not dispatched twice: only what Kafka has and the host has not confirmed. All such commands of an
- * alert go again together and in order: the host refuses a lower epoch after a higher one.
+ * alert go again together and in order: the host refuses a lower epoch after a higher one. SQL, for locks, the clock, and two tables in one statement.
  */
 async function dispatchAgain(manager: EntityManager): Promise<number> {
   const [rows] = await manager.query<[unknown[], number]>(
@@ -60,6 +60,7 @@ interface Overdue {
   readonly alert_id: string;
 }
 
+/** SQL, for the database's clock. */
 async function expireCommands(source: DataSource): Promise<number> {
   const overdue = await source.query<Overdue[]>(
     `SELECT id, tenant_id, alert_id FROM commands WHERE ${overdueCondition} ORDER BY epoch LIMIT $2`,
@@ -75,6 +76,7 @@ async function expireCommands(source: DataSource): Promise<number> {
 const overdueCondition = `finished_at IS NULL AND expires_at < now()
   AND (state <> 'running' OR updated_at < now() - $1 * interval '1 millisecond')`;
 
+/** SQL, for what it becomes follows from what it is at that moment. */
 async function expireOne(
   manager: EntityManager,
   { id, tenant_id: tenantId, alert_id: alertId }: Overdue,

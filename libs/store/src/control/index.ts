@@ -16,14 +16,8 @@ export {
   type CommandSigner,
   type LockedAlert,
 } from './issue-command.ts';
-export {
-  archiveAlert,
-  lockAlert,
-  moveAlert,
-  requestAction,
-  type ActionRequest,
-  type PersonIssuer,
-} from './request-action.ts';
+export { archiveAlert, lockAlert, requestAction, type ActionRequest, type PersonIssuer } from './request-action.ts';
+export * from './transitions.ts';
 export {
   IMPORTED_RULES_MAX,
   importRules,

@@ -2,7 +2,8 @@
 import { NornError } from '@norn/base';
 import type { DataSource, EntityManager } from 'typeorm';
 import { audit } from './audit.ts';
-import { AlertHandling, type AlertState, CommandRecord, type Policy } from './entities/handling.ts';
+import { AlertHandling, CommandRecord, type Policy } from './entities/handling.ts';
+import { moveAlert } from './transitions.ts';
 import { issueCommand, type CommandIssuer, type CommandOrder } from './issue-command.ts';
 import { protectionsOf } from './tenants.ts';
 
@@ -79,11 +80,6 @@ export async function lockAlert(
   alertId: string,
 ): Promise<AlertHandling | null> {
   return manager.findOne(AlertHandling, { where: { id: alertId, tenantId }, lock: { mode: 'pessimistic_write' } });
-}
-
-/** Gives an alert, whose row the caller has locked, another state. */
-export async function moveAlert(manager: EntityManager, alertId: string, state: AlertState): Promise<void> {
-  await manager.update(AlertHandling, { id: alertId }, { state, updatedAt: () => 'now()' });
 }
 
 async function refuseUnknown(

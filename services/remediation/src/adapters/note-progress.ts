@@ -1,4 +1,6 @@
 // That a host has a command or runs it: one statement, since the outcome that says how it ended waits behind it.
+import type { action } from '@norn/contracts';
+import { type CommandState, type CommandWord, commandProgressed } from '@norn/store';
 import type { EntityManager } from 'typeorm';
 import { limits } from '../limits.ts';
 import type { SentOutcome } from '../ports/response-ledger.port.ts';
@@ -6,8 +8,7 @@ import { isFinal, stateNamed, statesBefore } from '@norn/response';
 
 /**
  * True when that was all there was to do. It needs neither inbox nor lock: said twice it changes nothing, and no alert's state follows from it.
- * False leaves everything to `settleOutcome`: it is final, it says more than a state, or the command is not there or further on. SQL, for the
- * database's clock, and to say whether it moved.
+ * False leaves everything to `settleOutcome`: it is final, it says more than a state, or the command is not there or further on.
  */
 export async function noteProgress(
   manager: EntityManager,
@@ -15,19 +16,14 @@ export async function noteProgress(
 ): Promise<boolean> {
   const state = stateNamed(outcome);
   if (state === undefined || isFinal(state) || outcome.files.length + outcome.killedPids.length > 0) return false;
-  const [, moved] = await manager.query<[unknown, number]>(
-    `UPDATE commands SET state = $4, code = $5, message = $6, updated_at = now(), retry_at = now() + $7 * interval '1 millisecond'
-     WHERE id = $1 AND tenant_id = $2 AND host_id = $3 AND state = ANY($8)`,
-    [
-      outcome.commandId,
-      tenantId,
-      hostId,
-      state,
-      outcome.code,
-      outcome.message,
-      limits.deliveredRetryMs,
-      statesBefore(state),
-    ],
+  return commandProgressed(
+    manager,
+    { id: outcome.commandId, tenantId, hostId },
+    { ...wordOf(outcome, state), from: statesBefore(state) },
   );
-  return moved > 0;
+}
+
+/** What a host said, and the state that it is. */
+export function wordOf({ code, message }: action.Outcome, state: CommandState): CommandWord {
+  return { state, code, message, retryMs: limits.deliveredRetryMs };
 }

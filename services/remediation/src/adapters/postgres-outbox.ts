@@ -3,7 +3,7 @@ import { fromBinary } from '@bufbuild/protobuf';
 import type { OutRecord, TopicName } from '@norn/bus';
 import { action } from '@norn/contracts';
 import { type ProofKeys, type ProofRefusal, proofRefusalOf } from '@norn/response';
-import { COMMANDS_TOPIC } from '@norn/store';
+import { COMMANDS_TOPIC, commandsDispatched } from '@norn/store';
 import { type Logger, Metric, count } from '@norn/telemetry';
 import type { DataSource, EntityManager } from 'typeorm';
 import { limits } from '../limits.ts';
@@ -69,13 +69,9 @@ function runsOfOneTopic(entries: readonly Entry[]): { topic: TopicName; entries:
   return runs;
 }
 
-/** By SQL, as the deletion is: however many ids, they are one parameter. */
 async function markDispatched(manager: EntityManager, entries: readonly Entry[]): Promise<void> {
   const ids = entries.filter(({ topic }) => topic === COMMANDS_TOPIC).map(({ body }) => commandId(body));
-  await manager.query(
-    `UPDATE commands SET state = 'dispatched', updated_at = now() WHERE id = ANY($1) AND state = 'requested'`,
-    [ids],
-  );
+  await commandsDispatched(manager, ids);
   count(Metric.CommandsDispatched, ids.length);
 }
 

@@ -1,13 +1,13 @@
 // What a host says of a command: its state, the files, and with them the alert's.
 import { action } from '@norn/contracts';
-import { CommandRecord, type CommandState, audit } from '@norn/store';
+import { CommandRecord, type CommandState, audit, commandMoved } from '@norn/store';
 import { Metric, count } from '@norn/telemetry';
 import type { EntityManager } from 'typeorm';
-import { limits } from '../limits.ts';
 import type { SentOutcome } from '../ports/response-ledger.port.ts';
 import { isFinal, nextState, stateNamed } from '@norn/response';
 import { settleAlert } from './settle-alert.ts';
 import { dropVerdicts, keepVerdicts } from './keep-verdicts.ts';
+import { wordOf } from './note-progress.ts';
 
 /** Whom these name has not ended. */
 const leavesAlive: ReadonlySet<string> = new Set(['suspend', 'release']);
@@ -103,16 +103,11 @@ async function addKilled(manager: EntityManager, alertId: string, pids: readonly
   );
 }
 
-/** SQL, for the database's clock: of the transaction, and of now. */
 async function move(manager: EntityManager, command: CommandRecord, outcome: action.Outcome): Promise<void> {
   const next = nextState(command.state, stateNamed(outcome));
   if (next === undefined) return;
   const finished = isFinal(next);
-  await manager.query(
-    `UPDATE commands SET state = $2, code = $3, message = $4, updated_at = now(), retry_at = now() + $5 * interval '1 millisecond',
-       finished_at = CASE WHEN $6 THEN clock_timestamp() ELSE finished_at END WHERE id = $1`,
-    [command.id, next, outcome.code, outcome.message, limits.deliveredRetryMs, finished],
-  );
+  await commandMoved(manager, command.id, { ...wordOf(outcome, next), isFinal: finished });
   if (!finished) return;
   await audit(manager, {
     tenantId: command.tenantId,

@@ -2,15 +2,17 @@
 import { crates, rootsOf, sections, type Crate, type Section } from './crates.ts';
 
 const mayStandOn: Readonly<Record<string, readonly string[]>> = {
+  ground: [],
   contract: [],
-  reader: ['contract'],
-  part: ['contract', 'reader'],
-  mode: ['contract', 'reader', 'part'],
-  agent: ['contract', 'reader', 'part', 'mode'],
+  reader: ['ground', 'contract'],
+  part: ['ground', 'contract', 'reader'],
+  mode: ['ground', 'contract', 'reader', 'part'],
+  agent: ['ground', 'contract', 'reader', 'part', 'mode'],
   simulator: [],
 };
 
 const reasons: Readonly<Record<string, string>> = {
+  ground: 'calls the kernel and knows nothing of what for, so it stands on no crate of ours',
   contract: 'is what parts meet in, and stands on no crate of ours',
   reader: 'finds out what lies on the host and judges nothing: pass what it needs as an argument',
   part: 'knows no other part: they meet in events, and baldur hands one what it needs of another',
@@ -20,6 +22,7 @@ const reasons: Readonly<Record<string, string>> = {
 };
 
 const layers: Readonly<Record<string, readonly string[]>> = {
+  ground: ['os'],
   contract: ['events', 'hook'],
   reader: ['packages', 'insight'],
   part: ['probe', 'vault', 'policy', 'reflex', 'respond', 'inject'],

@@ -3,6 +3,8 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
+use norn_os::process::Status;
+
 use crate::error::Blind;
 
 /// Maps of more lines are not read to their end; a process that has them is not hooked.
@@ -62,13 +64,11 @@ pub fn file_of(pid: i32, mapping: &Mapping) -> Option<PathBuf> {
 
 /// One line of /proc/PID/status, without its name.
 pub fn status(pid: i32, name: &str) -> Option<String> {
-    let text = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    text.lines()
-        .find_map(|line| Some(line.strip_prefix(name)?.strip_prefix(':')?.trim().to_owned()))
+    Status::of(pid.try_into().ok()?)?.line(name).map(str::to_owned)
 }
 
 pub fn status_number(pid: i32, name: &str) -> Option<u64> {
-    status(pid, name)?.split_whitespace().next()?.parse().ok()
+    Status::of(pid.try_into().ok()?)?.number(name)
 }
 
 /// An address where `bytes` are free, as near as can be to everything between `low` and `high`; below first, where the loader puts nothing.

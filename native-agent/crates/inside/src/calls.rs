@@ -5,6 +5,7 @@ use std::path::Path;
 
 use nix::unistd::{AccessFlags, access};
 use norn_events::{ChangeKind, EventKind, Image, ProcessIndex};
+use norn_os::process;
 
 use crate::deeds::Actor;
 use crate::inside::{Inside, Said, Tell};
@@ -379,7 +380,7 @@ impl Inside {
 
     fn exit(&mut self, call: &Call<'_>, tell: &mut Tell<'_, '_>) {
         let pid = call.actor.pid;
-        for child in self.family.children(pid) {
+        for child in process::children(pid) {
             self.meet(child, tell);
         }
         let code = (call.arguments[0] as i32 & 0xff) << 8;

@@ -1,7 +1,6 @@
 //! What a container can see, prevent and restore from within, by what it was given.
 use norn_events::wire::event::v1::Capability;
-
-use crate::target::read_proc;
+use norn_os::process::Status;
 
 const NET_ADMIN: u32 = 12;
 const SYS_PTRACE: u32 = 19;
@@ -20,13 +19,13 @@ pub struct Privileges {
 
 impl Privileges {
     pub fn own() -> Self {
-        let status = read_proc(std::process::id(), "status").unwrap_or_default();
-        let bits = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+        let status = Status::of(std::process::id());
+        let bits = status.as_ref().and_then(|status| status.line("CapEff"));
         Self {
             root: nix::unistd::geteuid().is_root(),
             first_process: std::process::id() == 1,
             effective: bits
-                .and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok())
+                .and_then(|bits| u64::from_str_radix(bits, 16).ok())
                 .unwrap_or(0),
         }
     }

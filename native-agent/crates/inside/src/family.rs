@@ -9,22 +9,16 @@ use std::sync::Arc;
 use norn_events::{
     ContainerId, Credentials, Image, ImageFlag, Process, ProcessIndex, ProcessTable, ProcessUid, process_uid,
 };
+use norn_os::process::{CLOCK_TICK_NS, Stat, Status};
 
 use crate::target::read_proc;
 
 /// Ancestors looked up for one process.
 const ANCESTORS_MAX: usize = 64;
-const CLOCK_TICK_NS: u64 = 10_000_000;
 /// Threads remembered; beyond it they are looked up again.
 const THREADS_MAX: usize = 16_384;
 /// `linux/magic.h`.
 const TMPFS: i64 = 0x0102_1994;
-
-/// A process by the kernel's word.
-struct Stat {
-    parent: u32,
-    start_time_ns: u64,
-}
 
 pub struct Family {
     pub processes: ProcessTable,
@@ -58,8 +52,7 @@ impl Family {
         if let Some(&pid) = self.threads.get(&thread) {
             return Some(pid);
         }
-        let status = read_proc(thread, "status").ok()?;
-        let pid = field(&status, "Tgid:")?;
+        let pid = Status::of(thread)?.number("Tgid")?;
         if self.threads.len() >= THREADS_MAX {
             self.threads.clear();
         }
@@ -72,7 +65,7 @@ impl Family {
         let (mut chain, mut next) = (Vec::new(), pid);
         while next > 0 && self.processes.by_pid(next).is_none() && chain.len() < ANCESTORS_MAX {
             let Some(stat) = stat(next) else { break };
-            chain.push((next, stat.parent, stat.start_time_ns));
+            chain.push((next, stat.parent, stat.start_ticks * CLOCK_TICK_NS));
             // The agent is where the application begins; whoever started it is none of it.
             if next == std::process::id() {
                 break;
@@ -92,7 +85,13 @@ impl Family {
             .by_pid(parent_pid)
             .and_then(|index| self.processes.get(index));
         let parent_uid = parent.map_or(ProcessUid::UNKNOWN, |parent| parent.uid);
-        let status = read_proc(pid, "status").unwrap_or_default();
+        let status = Status::of(pid);
+        let id = |name| {
+            status
+                .as_ref()
+                .and_then(|status| status.number(name))
+                .unwrap_or(0)
+        };
         let image = parent
             .filter(|parent| parent.pid != std::process::id())
             .map_or_else(
@@ -111,8 +110,8 @@ impl Family {
             image,
             container: self.container.clone(),
             cgroup_id: 0,
-            user_id: field(&status, "Uid:").unwrap_or(0),
-            group_id: field(&status, "Gid:").unwrap_or(0),
+            user_id: id("Uid"),
+            group_id: id("Gid"),
             credentials: (self.credentials_of)(pid),
         })
     }
@@ -175,22 +174,6 @@ impl Family {
         }
     }
 
-    /// What a process that is about to end has created, so that it is known whose it was.
-    pub fn children(&self, pid: u32) -> Vec<u32> {
-        let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else {
-            return Vec::new();
-        };
-        tasks
-            .filter_map(|task| fs::read_to_string(task.ok()?.path().join("children")).ok())
-            .flat_map(|children| {
-                children
-                    .split_ascii_whitespace()
-                    .filter_map(|child| child.parse().ok())
-                    .collect::<Vec<u32>>()
-            })
-            .collect()
-    }
-
     pub fn end(&mut self, index: ProcessIndex, now_ns: u64) {
         if let Some(pid) = self.processes.get(index).map(|process| process.pid) {
             self.threads.retain(|_, owner| *owner != pid);
@@ -201,7 +184,7 @@ impl Family {
     /// Those that are gone, whoever ended them.
     pub fn gone(&self) -> Vec<ProcessIndex> {
         let lives = |process: &Process| {
-            stat(process.pid).is_some_and(|stat| stat.start_time_ns == process.start_time_ns)
+            stat(process.pid).is_some_and(|stat| stat.start_ticks * CLOCK_TICK_NS == process.start_time_ns)
         };
         self.processes
             .iter()
@@ -229,23 +212,9 @@ fn is_tmpfs(path: &Path) -> bool {
     nix::sys::statfs::statfs(path).is_ok_and(|found| found.filesystem_type().0 == TMPFS)
 }
 
-/// The first number behind a name in /proc/<pid>/status.
-fn field(status: &str, name: &str) -> Option<u32> {
-    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
-    line.split_ascii_whitespace().next()?.parse().ok()
-}
-
-/// Fields of /proc/<pid>/stat behind the name, which may hold anything. A zombie has ended.
+/// A zombie has ended.
 fn stat(pid: u32) -> Option<Stat> {
-    let line = read_proc(pid, "stat").ok()?;
-    let fields: Vec<&str> = line[line.rfind(')')? + 1..].split_ascii_whitespace().collect();
-    if matches!(*fields.first()?, "Z" | "X") {
-        return None;
-    }
-    Some(Stat {
-        parent: fields.get(1)?.parse().ok()?,
-        start_time_ns: fields.get(19)?.parse::<u64>().ok()? * CLOCK_TICK_NS,
-    })
+    Stat::of(pid).filter(|stat| !stat.has_ended())
 }
 
 #[cfg(test)]

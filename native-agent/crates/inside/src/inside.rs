@@ -8,11 +8,11 @@ use std::sync::Arc;
 
 use nix::errno::Errno;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::time::{ClockId, clock_gettime};
 use norn_events::wire::event::v1::Capability;
 use norn_events::{
     ContainerId, Credentials, Event, EventKind, Observer, ProcessIndex, ProcessTable, ProcessUid,
 };
+use norn_os::{boot_ns, clock};
 
 use crate::calls::Call;
 use crate::capability::{Privileges, report, take_up_permitted};
@@ -153,7 +153,7 @@ impl Inside {
         let other_user = options.account.is_some_and(|account| account.user != own_user);
         let capabilities = report(&privileges, other_user, &pack.place);
         close_to_others();
-        let started_s = clock_gettime(ClockId::CLOCK_REALTIME).map_or(0, |time| time.tv_sec());
+        let started_s = (clock::unix_us() / 1_000_000) as i64;
         let bytes_max = options.vault_bytes_max.min(pack.room());
         let pack = pack.with_own(options.vault_bytes_max);
         let records = Records {
@@ -362,11 +362,4 @@ impl Inside {
         }
         self.family.processes.sweep(boot_ns());
     }
-}
-
-/// CLOCK_BOOTTIME, ns.
-fn boot_ns() -> u64 {
-    clock_gettime(ClockId::CLOCK_BOOTTIME).map_or(0, |time| {
-        time.tv_sec() as u64 * 1_000_000_000 + time.tv_nsec() as u64
-    })
 }

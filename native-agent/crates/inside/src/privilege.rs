@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 
-use norn_vault::Lease;
+use norn_os::Lease;
 
 use crate::pack::Blob;
 use crate::preimage::{Attributes, metadata_of, readable};

@@ -5,7 +5,7 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use norn_vault::strip_privileges;
+use norn_os::strip_privileges;
 
 use crate::pack::Blob;
 use crate::preimage::{Attributes, Content, FileId, PreImage, Stamp, metadata_of, readable};

@@ -9,8 +9,8 @@ use norn_events::wire::agent::v1::HostPolicyForHost;
 use norn_events::wire::event::v1::{Capability, ContainerFact};
 use norn_events::wire::policy::v1::{HostAction, HostEvent, HostPolicyStatus, PolicyState};
 use norn_events::{Event, EventKind, Observer, Process, ProcessIndex, ProcessTable};
+use norn_os::clock::unix_us;
 
-use crate::clock::unix_us;
 use crate::decide::Verdict;
 use crate::denial::{Denial, Outlet};
 use crate::engine::{Current, Engine};

@@ -2,8 +2,8 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use norn_events::wire::policy::v1::{HostAction, HostEvent, HostField};
+use norn_os::clock::{boot_ns, unix_us};
 
-use crate::clock::{boot_ns, unix_us};
 use crate::decide::Verdict;
 use crate::denial::Denial;
 use crate::facts::ProgramFacts;

@@ -9,6 +9,7 @@ use nix::sys::stat::{FileStat, Mode, fstat};
 use nix::sys::statfs::{TMPFS_MAGIC, fstatfs};
 use norn_events::ImageFlag;
 use norn_events::wire::policy::v1::HostField;
+use norn_os::process::CLOCK_TICK_NS;
 
 use crate::decide::Facts;
 use crate::files::{FileVersion, Files};
@@ -171,7 +172,7 @@ impl<'a> ProgramFacts<'a> {
     fn new_since_ns(&self, container: &str) -> Option<u64> {
         let known = &self.sources.known;
         if known.new_since_ns(container).is_none() {
-            known.seen(container, proc::start_ticks(self.pid)? * proc::CLOCK_TICK_NS);
+            known.seen(container, proc::start_ticks(self.pid)? * CLOCK_TICK_NS);
         }
         known.new_since_ns(container)
     }

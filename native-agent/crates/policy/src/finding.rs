@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use norn_events::wire::finding::v1::{Evidence, Finding, FindingSource, Response, ResponseRung};
 use norn_events::wire::policy::v1::{HostEvent, HostField};
 use norn_events::{ProcessTable, ProcessUid, process_uid};
+use norn_os::process::CLOCK_TICK_NS;
 use sha2::{Digest, Sha256};
 
 use crate::denial::Denial;
-use crate::proc::CLOCK_TICK_NS;
 use crate::{Policy, Rule};
 
 /// The same rule and process are told of again after this time, ns; in between they are counted.

@@ -7,9 +7,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use libbpf_rs::{ObjectBuilder, Program};
+use norn_os::mounts::cgroup_root;
 use thiserror::Error;
-
-use crate::network::cgroup_root;
 
 const OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/isolation.bpf.o"));
 const DIRECTIONS: [u32; 2] = [

@@ -1,7 +1,6 @@
 //! The host's part of a tenant's policy: decided while the event waits. Programs are refused by fanotify, connections by
 //! programs of the root cgroup. And a container or pod taken off the network, which a command asks for.
 mod cidr;
-mod clock;
 mod decide;
 mod denial;
 mod enforcer;

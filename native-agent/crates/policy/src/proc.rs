@@ -3,12 +3,10 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 
 use norn_events::ContainerId;
+use norn_os::process;
 
 /// Programs above that are looked at.
 pub const ANCESTORS_MAX: usize = 64;
-
-/// USER_HZ is 100 on every architecture that this runs on.
-pub const CLOCK_TICK_NS: u64 = 10_000_000;
 
 /// The container of a cgroup's path.
 pub type ContainerOf = fn(&[u8]) -> Option<ContainerId>;
@@ -53,14 +51,10 @@ pub struct Status {
 }
 
 pub fn status(pid: u32) -> Option<Status> {
-    let text = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let number = |name: &str| {
-        let line = text.lines().find_map(|line| line.strip_prefix(name))?;
-        line.split_ascii_whitespace().next()?.parse().ok()
-    };
+    let status = process::Status::of(pid)?;
     Some(Status {
-        parent: number("PPid:")?,
-        user: number("Uid:")?,
+        parent: status.number("PPid")?,
+        user: status.number("Uid")?,
     })
 }
 
@@ -90,10 +84,7 @@ pub fn container(pid: u32, container_of: ContainerOf) -> Option<String> {
 
 /// Of the group leader, in clock ticks since boot.
 pub fn start_ticks(pid: u32) -> Option<u64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name before the last bracket may hold anything.
-    let fields = &stat[stat.rfind(')')? + 1..];
-    fields.split_ascii_whitespace().nth(19)?.parse().ok()
+    process::Stat::of(pid).map(|stat| stat.start_ticks)
 }
 
 /// The directory that takes the changes of the overlay this process has as its root; `None` when it has no overlay there.

@@ -12,9 +12,9 @@ use norn_events::wire::event::v1::Capability;
 use norn_events::wire::policy::v1::{
     HostAction, HostEvent, HostField, HostMatch, HostOperator, HostPolicy, HostRule, HostTest,
 };
+use norn_os::clock::unix_us;
 
 use crate::Policy;
-use crate::clock::unix_us;
 use crate::denial::Outlet;
 use crate::engine::{Current, Engine};
 use crate::exec::{DEADLINE, ExecGuard, Options, Places};

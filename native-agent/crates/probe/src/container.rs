@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use norn_events::ContainerId;
+use norn_os::mounts::cgroup_root;
 
 /// What is known of a cgroup.
 #[derive(Debug, Clone)]
@@ -141,13 +142,7 @@ impl Containers {
 }
 
 fn open_v2_root() -> Option<(PathBuf, OwnedFd)> {
-    let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
-    let mount = mounts.lines().find_map(|line| {
-        let (own, rest) = line.split_once(" - ")?;
-        let mut fields = own.split(' ');
-        let (root, mount_point) = (fields.nth(3)?, fields.next()?);
-        (rest.starts_with("cgroup2 ") && root == "/").then(|| PathBuf::from(mount_point))
-    })?;
+    let mount = cgroup_root()?;
     let path = CString::new(mount.as_os_str().as_bytes()).ok()?;
     // SAFETY: `path` is a string that ends in zero and outlives the call.
     let fd = unsafe { libc::open(path.as_ptr(), libc::O_DIRECTORY | libc::O_CLOEXEC) };

@@ -1,6 +1,5 @@
 //! The sensor: kernel events in order, the processes behind them, and what this host can and cannot observe.
 mod capability;
-mod clock;
 mod container;
 mod environment;
 mod error;
@@ -25,7 +24,6 @@ mod text;
 mod tracker;
 mod waker;
 
-pub use clock::boot_id;
 pub use container::container_of_path;
 pub use error::ProbeError;
 pub use options::{ExecPolicy, ProbeOptions, ProbeStats};

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use libbpf_rs::{Link, MapCore, MapFlags, MapHandle};
 use norn_events::wire::event::v1::Capability;
 use norn_events::{Observer, ProcessIndex, ProcessTable};
+use norn_os::clock::{boot_id, boot_ns, wall_offset_ns};
 
-use crate::clock::{boot_id, boot_ns, wall_offset_ns};
 use crate::hash::Hasher;
 use crate::kernel::Kernel;
 use crate::origin::Origins;

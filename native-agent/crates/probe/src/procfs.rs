@@ -4,6 +4,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
 use norn_events::{Capabilities, Credentials, Image};
+use norn_os::process;
 
 use crate::environment;
 use crate::text::join_arguments;
@@ -22,11 +23,10 @@ fn of(pid: u32, file: &str) -> PathBuf {
 }
 
 pub fn read_status(pid: u32) -> Option<Status> {
-    let text = fs::read_to_string(of(pid, "status")).ok()?;
-    let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name));
+    let status = process::Status::of(pid)?;
     Some(Status {
-        parent_pid: field("PPid:")?.trim().parse().ok()?,
-        namespace_pid: field("NSpid:")?.split_whitespace().last()?.parse().ok()?,
+        parent_pid: status.number("PPid")?,
+        namespace_pid: status.namespace_pid()?,
     })
 }
 
@@ -85,26 +85,20 @@ fn read_capabilities(pid: u32) -> Option<Capabilities> {
     if !users.split_whitespace().eq(ALL_USERS) {
         return None;
     }
-    let text = fs::read_to_string(of(pid, "status")).ok()?;
-    let set = |name: &str| {
-        let digits = text.lines().find_map(|line| line.strip_prefix(name))?;
-        u64::from_str_radix(digits.trim(), 16).ok()
-    };
+    let status = process::Status::of(pid)?;
+    let set = |name| u64::from_str_radix(status.line(name)?, 16).ok();
     Some(Capabilities {
-        effective: set("CapEff:")?,
-        permitted: set("CapPrm:")?,
-        inheritable: set("CapInh:")?,
-        ambient: set("CapAmb:")?,
-        bounding: set("CapBnd:")?,
+        effective: set("CapEff")?,
+        permitted: set("CapPrm")?,
+        inheritable: set("CapInh")?,
+        ambient: set("CapAmb")?,
+        bounding: set("CapBnd")?,
     })
 }
 
-/// By the number of its device: what follows the name in brackets, which may hold anything, has it in fifth place.
+/// By the number of its device.
 fn read_terminal(pid: u32) -> Option<[u8; Credentials::TERMINAL_BYTES]> {
-    let stat = fs::read_to_string(of(pid, "stat")).ok()?;
-    let (_, rest) = stat.rsplit_once(')')?;
-    let device: u32 = rest.split_whitespace().nth(4)?.parse().ok()?;
-    let name = terminal_name(device)?;
+    let name = terminal_name(process::Stat::of(pid)?.terminal)?;
     let mut terminal = [0; Credentials::TERMINAL_BYTES];
     terminal.get_mut(..name.len())?.copy_from_slice(name.as_bytes());
     Some(terminal)

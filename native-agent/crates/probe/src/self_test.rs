@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use norn_events::EventKind;
+use norn_os::boot_ns;
 
-use crate::clock::boot_ns;
 use crate::record::{Header, Record};
 use crate::stream::Stream;
 

@@ -3,11 +3,10 @@ use std::collections::HashSet;
 use std::io::Read;
 
 use libbpf_rs::{Iter, Link};
-
 use norn_events::ProcessIndex;
+use norn_os::boot_ns;
 
 use crate::ProbeError;
-use crate::clock::boot_ns;
 use crate::record::Record;
 use crate::tracker::{Observers, Tracker};
 

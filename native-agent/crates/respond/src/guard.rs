@@ -2,7 +2,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::procfs::Stat;
+use norn_os::process::Stat;
 
 /// Stopping one of these would take down every container of the host, or other people's work with it.
 const RUNTIMES: [&str; 10] = [
@@ -44,7 +44,7 @@ pub fn refusal(stat: &Stat, agent: &[u32]) -> Option<Refusal> {
     if stat.pid <= 1 {
         return Some(Refusal::FirstProcess);
     }
-    if stat.kernel_thread {
+    if stat.is_kernel_thread() {
         return Some(Refusal::KernelThread);
     }
     if stat.pid == std::process::id() || agent.contains(&stat.pid) {
@@ -79,6 +79,8 @@ fn is_shared(pid: u32, namespace: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use norn_os::process::PF_KTHREAD;
+
     use super::*;
 
     fn stat(pid: u32) -> Stat {
@@ -86,8 +88,7 @@ mod tests {
             pid,
             parent: 1,
             state: b'S',
-            kernel_thread: false,
-            start_ticks: 0,
+            ..Stat::default()
         }
     }
 
@@ -97,7 +98,7 @@ mod tests {
         assert_eq!(
             refusal(
                 &Stat {
-                    kernel_thread: true,
+                    flags: PF_KTHREAD,
                     ..stat(2)
                 },
                 &[]

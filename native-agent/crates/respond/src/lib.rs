@@ -1,11 +1,9 @@
 //! Stops a subtree of processes without a race: freeze until nobody new appears, then kill by pidfd; or leave frozen and
 //! thaw later. Never touches pid 1, kernel threads, the agent itself or a container runtime. Cuts a network namespace off.
 mod guard;
-mod handle;
 mod isolation;
 mod nftables;
 mod priority;
-mod procfs;
 mod responder;
 
 pub use guard::Refusal;

@@ -2,13 +2,12 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use nix::time::{ClockId, clock_gettime};
 use norn_events::{Process, ProcessTable, ProcessUid};
+use norn_os::process::{self, Stat};
+use norn_os::{ProcessHandle, boot_ns, wait_for_end};
 
 use crate::Refusal;
 use crate::guard::refusal;
-use crate::handle::{Handle, wait_for_end};
-use crate::procfs::{self, Stat};
 
 /// A process left stopped, named so that it is known again after a restart of the agent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,9 +132,9 @@ impl Responder {
             .unwrap_or_else(|| stopped_members(scope, processes));
         let pids = members
             .iter()
-            .filter_map(|member| Some((member, Stat::of(member.pid)?)))
+            .filter_map(|member| Some((member, Stat::of_any_thread(member.pid)?)))
             .filter(|(member, now)| now.start_ticks == member.start_ticks)
-            .filter_map(|(_, now)| Handle::open(now))
+            .filter_map(|(_, now)| ProcessHandle::open(now))
             .filter(|handle| handle.signal(libc::SIGCONT))
             .map(|handle| handle.stat.pid)
             .collect();
@@ -152,10 +151,14 @@ impl Responder {
     pub fn has_survivors(&self, scope: ProcessUid, processes: &ProcessTable) -> bool {
         known_members(&[scope], processes)
             .iter()
-            .any(|stat| !stat.is_dead() && !stat.is_stopped() && refusal(stat, &self.agent).is_none())
+            .any(|stat| !stat.has_ended() && !stat.is_stopped() && refusal(stat, &self.agent).is_none())
     }
 
-    fn freeze(&self, scopes: &[ProcessUid], processes: &ProcessTable) -> (Vec<Handle>, Vec<(u32, Refusal)>) {
+    fn freeze(
+        &self,
+        scopes: &[ProcessUid],
+        processes: &ProcessTable,
+    ) -> (Vec<ProcessHandle>, Vec<(u32, Refusal)>) {
         let mut freeze = Freeze {
             agent: &self.agent,
             seen: HashSet::new(),
@@ -187,13 +190,13 @@ impl Responder {
 struct Freeze<'a> {
     agent: &'a [u32],
     seen: HashSet<u32>,
-    handles: Vec<Handle>,
+    handles: Vec<ProcessHandle>,
     refused: Vec<(u32, Refusal)>,
 }
 
 impl Freeze<'_> {
     fn stop(&mut self, stat: Stat) {
-        if stat.is_dead() || self.seen.contains(&stat.pid) {
+        if stat.has_ended() || self.seen.contains(&stat.pid) {
             return;
         }
         self.seen.insert(stat.pid);
@@ -201,7 +204,7 @@ impl Freeze<'_> {
             self.refused.push((stat.pid, refusal));
             return;
         }
-        if let Some(handle) = Handle::open(stat)
+        if let Some(handle) = ProcessHandle::open(stat)
             && handle.signal(libc::SIGSTOP)
         {
             self.handles.push(handle);
@@ -210,14 +213,14 @@ impl Freeze<'_> {
 
     /// One look at all processes; true when there were new members. What was refused is not descended into.
     fn stop_children(&mut self) -> bool {
-        let all = procfs::all();
+        let all = process::all();
         let mut grew = false;
         loop {
             let members: HashSet<u32> = self.handles.iter().map(|handle| handle.stat.pid).collect();
             let fresh: Vec<Stat> = all
                 .iter()
                 .filter(|stat| {
-                    members.contains(&stat.parent) && !self.seen.contains(&stat.pid) && !stat.is_dead()
+                    members.contains(&stat.parent) && !self.seen.contains(&stat.pid) && !stat.has_ended()
                 })
                 .copied()
                 .collect();
@@ -238,8 +241,8 @@ fn known_members(scopes: &[ProcessUid], processes: &ProcessTable) -> Vec<Stat> {
 
 /// `None` when it has ended, or its pid belongs to another.
 fn running(process: &Process) -> Option<Stat> {
-    let stat = Stat::of(process.pid).filter(|_| process.end_time_ns.is_none())?;
-    (procfs::ticks(process.start_time_ns) == stat.start_ticks).then_some(stat)
+    let stat = Stat::of_any_thread(process.pid).filter(|_| process.end_time_ns.is_none())?;
+    (process::ticks(process.start_time_ns) == stat.start_ticks).then_some(stat)
 }
 
 fn stopped_members(scope: ProcessUid, processes: &ProcessTable) -> Vec<FrozenMember> {
@@ -251,12 +254,6 @@ fn stopped_members(scope: ProcessUid, processes: &ProcessTable) -> Vec<FrozenMem
             start_ticks: stat.start_ticks,
         })
         .collect()
-}
-
-fn boot_ns() -> u64 {
-    clock_gettime(ClockId::CLOCK_BOOTTIME).map_or(0, |time| {
-        time.tv_sec() as u64 * 1_000_000_000 + time.tv_nsec() as u64
-    })
 }
 
 #[cfg(test)]

@@ -28,18 +28,18 @@ impl Tree {
     }
 
     fn members(&self) -> Vec<Stat> {
-        let all = procfs::all();
+        let all = process::all();
         let mut found = vec![self.pid()];
         let mut next = 0;
         while let Some(&pid) = found.get(next) {
             next += 1;
             found.extend(
                 all.iter()
-                    .filter(|stat| stat.parent == pid && !stat.is_dead())
+                    .filter(|stat| stat.parent == pid && !stat.has_ended())
                     .map(|stat| stat.pid),
             );
         }
-        found.into_iter().filter_map(Stat::of).collect()
+        found.into_iter().filter_map(Stat::of_any_thread).collect()
     }
 }
 
@@ -65,7 +65,7 @@ fn until(what: &str, mut holds: impl FnMut() -> bool) {
 fn table(pids: &[u32]) -> (ProcessTable, ProcessUid) {
     let mut processes = ProcessTable::default();
     for (number, &pid) in pids.iter().enumerate() {
-        let stat = Stat::of(pid).unwrap();
+        let stat = Stat::of_any_thread(pid).unwrap();
         processes.insert(Process {
             uid: ProcessUid([number as u8 + 1; 16]),
             parent_uid: if number == 0 {
@@ -100,7 +100,7 @@ fn kill_takes_the_whole_tree_though_the_table_knows_only_its_root() {
     assert!(pids.iter().all(|pid| report.pids.contains(pid)));
     assert!(
         pids.iter()
-            .all(|&pid| Stat::of(pid).is_none_or(|stat| stat.is_dead()))
+            .all(|&pid| Stat::of_any_thread(pid).is_none_or(|stat| stat.has_ended()))
     );
     assert!(report.lingering.is_empty() && report.stopped_ns >= report.started_ns);
 }
@@ -110,7 +110,7 @@ fn a_tree_that_keeps_forking_while_it_is_killed_leaves_nobody_behind() {
     let tree = Tree::start("f() { while :; do (sleep 300 & sleep 0.01) & sleep 0.002; done; }; f & f & f");
     let group = tree.pid();
     until("a few dozen processes", || {
-        procfs::all()
+        process::all()
             .iter()
             .filter(|stat| in_group(stat.pid, group))
             .count()
@@ -120,15 +120,15 @@ fn a_tree_that_keeps_forking_while_it_is_killed_leaves_nobody_behind() {
     let mut responder = Responder::default();
     responder.kill(scope, &processes);
     let left = |group: u32| {
-        procfs::all()
+        process::all()
             .into_iter()
-            .filter(|stat| !stat.is_dead() && in_group(stat.pid, group))
+            .filter(|stat| !stat.has_ended() && in_group(stat.pid, group))
             .count()
     };
     // Children whose parents had ended before are known to the sensor's table by their creator, not to /proc.
-    let orphans: Vec<u32> = procfs::all()
+    let orphans: Vec<u32> = process::all()
         .iter()
-        .filter(|stat| in_group(stat.pid, group) && !stat.is_dead())
+        .filter(|stat| in_group(stat.pid, group) && !stat.has_ended())
         .map(|stat| stat.pid)
         .collect();
     let first = left(group);
@@ -150,12 +150,12 @@ fn in_group(pid: u32, group: u32) -> bool {
 fn a_process_that_ignores_signals_and_is_stopped_is_killed_all_the_same() {
     let tree = Tree::start("trap '' TERM INT HUP; kill -STOP $$; sleep 300");
     until("it has stopped itself", || {
-        Stat::of(tree.pid()).is_some_and(|stat| stat.is_stopped())
+        Stat::of_any_thread(tree.pid()).is_some_and(|stat| stat.is_stopped())
     });
     let (processes, scope) = table(&[tree.pid()]);
     let report = Responder::default().kill(scope, &processes);
     assert_eq!(report.pids, [tree.pid()]);
-    assert!(Stat::of(tree.pid()).is_none_or(|stat| stat.is_dead()));
+    assert!(Stat::of_any_thread(tree.pid()).is_none_or(|stat| stat.has_ended()));
 }
 
 #[test]
@@ -207,7 +207,7 @@ fn a_pid_that_belongs_to_another_process_by_now_is_left_alone() {
     let index = processes.by_uid(scope).unwrap();
     processes.get_mut(index).unwrap().start_time_ns -= 5_000_000_000;
     assert!(Responder::default().kill(scope, &processes).pids.is_empty());
-    assert!(Stat::of(tree.pid()).is_some_and(|stat| !stat.is_dead()));
+    assert!(Stat::of_any_thread(tree.pid()).is_some_and(|stat| !stat.has_ended()));
 }
 
 #[test]
@@ -237,7 +237,7 @@ fn a_guarded_member_and_what_it_started_survive_while_the_rest_is_killed() {
     responder.guard(vec![guarded]);
     let report = responder.kill(scope, &processes);
     assert_eq!(report.pids.len(), 2);
-    assert!(Stat::of(guarded).is_some_and(|stat| !stat.is_dead()));
+    assert!(Stat::of_any_thread(guarded).is_some_and(|stat| !stat.has_ended()));
 }
 
 /// A child whose first thread ends while another goes on: /proc calls it a zombie.
@@ -259,17 +259,17 @@ fn a_process_whose_first_thread_has_ended_is_frozen_and_killed() {
     let pid = leaderless();
     let line = || std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     until("its first thread has ended", || line().contains(") Z "));
-    assert!(!Stat::of(pid).unwrap().is_dead());
+    assert!(!Stat::of_any_thread(pid).unwrap().has_ended());
     let (processes, scope) = table(&[pid]);
     let mut responder = Responder::default();
     assert_eq!(responder.suspend(scope, &processes).pids, [pid]);
     until("it is stopped", || {
-        Stat::of(pid).is_some_and(|stat| stat.is_stopped())
+        Stat::of_any_thread(pid).is_some_and(|stat| stat.is_stopped())
     });
     assert!(!responder.has_survivors(scope, &processes));
     let report = responder.kill(scope, &processes);
     assert_eq!((report.pids, report.lingering), (vec![pid], vec![]));
-    assert!(Stat::of(pid).is_none_or(|stat| stat.is_dead()));
+    assert!(Stat::of_any_thread(pid).is_none_or(|stat| stat.has_ended()));
     // SAFETY: our child, which has ended.
     unsafe { libc::waitpid(pid as i32, std::ptr::null_mut(), 0) };
 }

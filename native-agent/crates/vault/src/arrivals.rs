@@ -3,6 +3,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::Duration;
 
 use norn_events::{ChangeKind, ContentShape};
+use norn_os as os;
 
 use crate::capture::{Shared, sample};
 use crate::closer::{before, looks_encrypted, tell};
@@ -13,14 +14,13 @@ use crate::made::Made;
 use crate::names::{Spot, created, identify, location, operation};
 use crate::record::{Aspect, Change, Location, NameKind, NameOperation, Record, Time};
 use crate::rest;
-use crate::sys;
 
 /// A close that was before is told within this.
 const CLOSES_WITHIN: Duration = Duration::from_millis(500);
 
 /// What a regular file holds now.
 pub fn look_at(file: &OwnedFd) -> Option<ContentShape> {
-    let stat = sys::fstat(file.as_raw_fd()).ok()?;
+    let stat = os::fstat(file.as_raw_fd()).ok()?;
     if stat.st_mode & libc::S_IFMT != libc::S_IFREG {
         return None;
     }
@@ -153,7 +153,7 @@ fn tell_written(shared: &Shared, (at, file): (&Location, &OwnedFd), by: (u32, Ti
 }
 
 fn is_changed(shared: &Shared, file: &OwnedFd, (key, time): (FileKey, Time)) -> bool {
-    let now = || Some(Stamp::from(&sys::fstat(file.as_raw_fd()).ok()?));
+    let now = || Some(Stamp::from(&os::fstat(file.as_raw_fd()).ok()?));
     let index = shared.store.index();
     let known = index
         .state(key)

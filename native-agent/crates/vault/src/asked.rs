@@ -5,11 +5,12 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use norn_os as os;
+
 use crate::capture::{Job, Shared, capture};
 use crate::file::Stamp;
 use crate::record::Time;
 use crate::rest;
-use crate::sys;
 
 /// What came of the question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +27,7 @@ pub enum Preimage {
 
 /// `file` by `O_PATH`; `pid` asks, as the host knows it. On a thread that may wait for a disk.
 pub fn keep(shared: &Shared, file: &OwnedFd, pid: u32) -> io::Result<Preimage> {
-    let stat = sys::fstat(file.as_raw_fd())?;
+    let stat = os::fstat(file.as_raw_fd())?;
     if stat.st_mode & libc::S_IFMT != libc::S_IFREG {
         return Ok(Preimage::Elsewhere);
     }
@@ -45,7 +46,7 @@ pub fn keep(shared: &Shared, file: &OwnedFd, pid: u32) -> io::Result<Preimage> {
         id: 0,
         fd: Arc::new(rest::open(file)?),
         pid,
-        time: sys::boot_ns() as Time,
+        time: os::boot_ns() as Time,
         stat,
         key,
         released: Arc::new(AtomicBool::new(false)),

@@ -8,13 +8,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use norn_os as os;
+use norn_os::paths::join;
+
 use crate::capture::Shared;
 use crate::file::{FileKey, PlaceId};
 use crate::readback::{self, Suspect};
 use crate::root::Root;
 use crate::standing::{Standing, standing};
-use crate::sys;
-use crate::watch::{is_store, join, open_directory};
+use crate::watch::{is_store, open_directory};
 
 /// Nothing new came to be protected: looked at no more often.
 const EVERY: Duration = Duration::from_secs(60);
@@ -147,7 +149,7 @@ impl Look {
             };
             let is_marked = shared.watch.is_marked(directory.as_raw_fd());
             let mut kept_files = 0;
-            let listed = std::fs::read_dir(format!("/proc/self/fd/{}", directory.as_raw_fd()))?;
+            let listed = std::fs::read_dir(os::link_of(directory.as_raw_fd()))?;
             for entry in listed.flatten() {
                 if shared.stop.load(Ordering::Relaxed) {
                     return Ok(());
@@ -176,8 +178,8 @@ impl Look {
     /// Says whether it could be given back, of one that was not counted before.
     fn file(&mut self, shared: &Shared, (directory, name): (&OwnedFd, &[u8])) -> io::Result<bool> {
         let flags = libc::O_PATH | libc::O_NOFOLLOW;
-        let file = sys::open_below(directory.as_raw_fd(), name, flags, sys::BELOW_HERE)?;
-        let stat = sys::fstat(file.as_raw_fd())?;
+        let file = os::open_below(directory.as_raw_fd(), name, flags, os::BELOW_HERE)?;
+        let stat = os::fstat(file.as_raw_fd())?;
         let key = shared.places.key(file.as_raw_fd(), &stat)?;
         if !self.seen.insert(key) {
             return Ok(false);

@@ -5,15 +5,15 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use norn_os as os;
+use norn_os::paths::{below, join};
+
 use crate::capture::Shared;
 use crate::file::{FileKey, PlaceId};
 use crate::names::Spot;
-use crate::places::below;
 use crate::protect::{drop_root, let_go, remember};
 use crate::record::{Location, Record, Time, Version};
 use crate::root::Root;
-use crate::sys;
-use crate::watch::join;
 
 /// The oldest give way.
 const PLACES_MAX: usize = 64;
@@ -41,7 +41,7 @@ impl Away {
 /// A directory that has no name in its place any more, and what was in it.
 pub struct Leaving<'a> {
     pub spot: &'a Spot,
-    pub handle: &'a sys::Handle,
+    pub handle: &'a os::Handle,
     pub inside: &'a [(Vec<u8>, FileKey)],
 }
 
@@ -49,10 +49,10 @@ pub struct Leaving<'a> {
 pub fn follow(shared: &Shared, leaving: &Leaving<'_>) -> io::Result<()> {
     let Leaving { spot, handle, inside } = leaving;
     let top = spot.root.open(libc::O_RDONLY)?;
-    let directory = sys::open_by_handle(top.as_raw_fd(), handle, libc::O_RDONLY | libc::O_DIRECTORY)?;
-    let path = sys::path_of(directory.as_raw_fd())?;
+    let directory = os::open_by_handle(top.as_raw_fd(), handle, libc::O_RDONLY | libc::O_DIRECTORY)?;
+    let path = os::path_of(directory.as_raw_fd())?;
     let is_held = |root: &Root| root.path == path || below(&path, &root.path).is_some();
-    if sys::fstat(directory.as_raw_fd())?.st_nlink == 0
+    if os::fstat(directory.as_raw_fd())?.st_nlink == 0
         || shared.places.roots().iter().any(|root| is_held(root))
     {
         return Err(io::ErrorKind::NotFound.into());
@@ -89,7 +89,7 @@ fn note(shared: &Shared, root: &Root, (path, key): (&[u8], FileKey)) {
         seen: join(&root.path, path),
     };
     let version = Version {
-        time: sys::boot_ns() as Time,
+        time: os::boot_ns() as Time,
         pid: 0,
         ..last
     };

@@ -6,6 +6,8 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use norn_events::{ContentChange, ContentShape};
+use norn_os as os;
+use norn_os::paths::open_path;
 
 use crate::audit::Figures;
 use crate::away::Away;
@@ -17,7 +19,7 @@ use crate::homes::Homes;
 use crate::learn::Learned;
 use crate::links::Linked;
 use crate::mount_events::MountEvents;
-use crate::places::{Found, LowerFile, Places, open_path};
+use crate::places::{Found, LowerFile, Places};
 use crate::progress::Progress;
 use crate::protect::Protected;
 use crate::record::{BlobRef, Content, Location, Missing, NameKind, NameOperation, Record, Time, Version};
@@ -26,7 +28,6 @@ use crate::rest::Rest;
 use crate::shape::shape;
 use crate::standing::Standings;
 use crate::store::Store;
-use crate::sys;
 use crate::unscanned::Unscanned;
 use crate::watch::Watch;
 
@@ -82,7 +83,7 @@ impl Shared {
     }
 
     /// Where an open file lies: by the name it was opened by, or else by the one it is known by.
-    pub fn find(&self, fd: RawFd, stat: &sys::Stat, key: FileKey) -> Option<Found> {
+    pub fn find(&self, fd: RawFd, stat: &os::Stat, key: FileKey) -> Option<Found> {
         self.places.find(fd, stat, key).or_else(|| self.last_known(key))
     }
 
@@ -109,7 +110,7 @@ impl Shared {
             (None, None) => Err(io::ErrorKind::NotFound.into()),
         }?;
         let flags = libc::O_PATH | libc::O_NOFOLLOW;
-        let file = sys::open_below(top.as_raw_fd(), path, flags, sys::BELOW)?;
+        let file = os::open_below(top.as_raw_fd(), path, flags, os::BELOW)?;
         self.watch.ask_again(file.as_raw_fd())
     }
 
@@ -130,7 +131,7 @@ pub struct Job {
     pub fd: Arc<OwnedFd>,
     pub pid: u32,
     pub time: Time,
-    pub stat: sys::Stat,
+    pub stat: os::Stat,
     pub key: FileKey,
     /// The opener was let go at its deadline.
     pub released: Arc<AtomicBool>,
@@ -159,9 +160,9 @@ pub fn work(shared: &Shared, jobs: &Mutex<Receiver<Box<Job>>>, done: &Done) {
 
 /// What `Vault::slow_down` asked for.
 fn dawdle(shared: &Shared) {
-    let begun = sys::boot_ns();
+    let begun = os::boot_ns();
     let delay = shared.capture_delay_ns.load(Ordering::Relaxed);
-    while sys::boot_ns() - begun < delay && !shared.stop.load(Ordering::Relaxed) {
+    while os::boot_ns() - begun < delay && !shared.stop.load(Ordering::Relaxed) {
         std::thread::sleep(std::time::Duration::from_millis(1));
     }
 }
@@ -203,14 +204,14 @@ pub fn capture(shared: &Shared, job: &Job) {
 }
 
 /// Made by the open that asks.
-pub fn is_newborn(fd: RawFd, stat: &sys::Stat, time: Time) -> bool {
-    let waited = sys::boot_ns().saturating_sub(time as u64);
-    let opened = sys::wall_ns().saturating_sub(waited);
-    stat.st_size == 0 && opened.saturating_sub(sys::birth_ns(fd)) < NEWBORN_NS
+pub fn is_newborn(fd: RawFd, stat: &os::Stat, time: Time) -> bool {
+    let waited = os::boot_ns().saturating_sub(time as u64);
+    let opened = os::wall_ns().saturating_sub(waited);
+    stat.st_size == 0 && opened.saturating_sub(os::birth_ns(fd)) < NEWBORN_NS
 }
 
 /// The state is known, its content is not: a restore says so instead of giving back an older one.
-pub fn missing_version((fd, stat): (RawFd, &sys::Stat), (time, pid): (Time, u32), why: Missing) -> Version {
+pub fn missing_version((fd, stat): (RawFd, &os::Stat), (time, pid): (Time, u32), why: Missing) -> Version {
     Version {
         time,
         pid,
@@ -260,17 +261,17 @@ fn lower_version(fd: RawFd, job: &Job, found: &Found) -> io::Result<Version> {
 fn copy_version(shared: &Shared, job: &Job, found: &Found) -> io::Result<Version> {
     let fd = job.fd.as_raw_fd();
     let upper = found.overlay.as_ref().map(|overlay| &overlay.mount.upper[..]);
-    let keep = |stat: &sys::Stat| keep(&shared.store, (fd, stat), (upper, &found.location.path));
+    let keep = |stat: &os::Stat| keep(&shared.store, (fd, stat), (upper, &found.location.path));
     let too_slow = || missing_version((fd, &job.stat), (job.time, job.pid), Missing::TooSlow);
     for _ in 0..TRIES {
-        let stat = sys::fstat(fd)?;
+        let stat = os::fstat(fd)?;
         // The opener was let go while this waited: what it wrote is no pre-image, however whole the copy is.
         if job.released.load(Ordering::Acquire) && Stamp::from(&stat) != Stamp::from(&job.stat) {
             return Ok(too_slow());
         }
         let metadata = Metadata::read(fd, &stat)?;
         let (content, shape) = keep(&stat)?;
-        if sys::fstat(fd).is_ok_and(|after| Stamp::from(&after) == metadata.stamp()) {
+        if os::fstat(fd).is_ok_and(|after| Stamp::from(&after) == metadata.stamp()) {
             return Ok(Version {
                 time: job.time,
                 pid: job.pid,
@@ -284,7 +285,7 @@ fn copy_version(shared: &Shared, job: &Job, found: &Found) -> io::Result<Version
         }
     }
     // Somebody who had it open writes on and on: what is there now is the best there is.
-    let stat = sys::fstat(fd)?;
+    let stat = os::fstat(fd)?;
     let metadata = Metadata::read(fd, &stat)?;
     let (content, shape) = keep(&stat)?;
     Ok(Version {
@@ -299,7 +300,7 @@ fn copy_version(shared: &Shared, job: &Job, found: &Found) -> io::Result<Version
 /// A clone of a large file where that can be had, else a copy. `upper` is the layer of the overlay that the file is in.
 pub fn keep(
     store: &Store,
-    (fd, stat): (RawFd, &sys::Stat),
+    (fd, stat): (RawFd, &os::Stat),
     (upper, path): (Option<&[u8]>, &[u8]),
 ) -> io::Result<(Content, Option<ContentShape>)> {
     if data_bytes(stat) >= CLONE_BYTES_MIN
@@ -313,7 +314,7 @@ pub fn keep(
 /// `None` where the vault's file system has no clones, or there is no room.
 pub fn clone(
     store: &Store,
-    (fd, stat): (RawFd, &sys::Stat),
+    (fd, stat): (RawFd, &os::Stat),
     (upper, path): (Option<&[u8]>, &[u8]),
 ) -> Option<Content> {
     store.clones.is_supported().ok()?;
@@ -326,12 +327,12 @@ pub fn clone(
 /// The shape of the content, by its first bytes.
 pub fn sample(fd: RawFd, size: u64) -> io::Result<ContentShape> {
     let mut head = [0_u8; ContentShape::SAMPLE_BYTES];
-    let count = sys::pread(fd, &mut head, 0)?;
+    let count = os::pread(fd, &mut head, 0)?;
     Ok(shape(&head[..count], size))
 }
 
 /// Copies the content into the pack.
-pub fn copy(store: &Store, fd: RawFd, stat: &sys::Stat) -> io::Result<(Content, Option<ContentShape>)> {
+pub fn copy(store: &Store, fd: RawFd, stat: &os::Stat) -> io::Result<(Content, Option<ContentShape>)> {
     let size = stat.st_size as u64;
     if data_bytes(stat) > FILE_BYTES_MAX {
         return Ok((Content::Missing(Missing::TooLarge), None));
@@ -347,7 +348,7 @@ pub fn copy(store: &Store, fd: RawFd, stat: &sys::Stat) -> io::Result<(Content, 
     let mut at = 0;
     let mut chunk = vec![0_u8; CHUNK_BYTES.min(size as usize + 1)];
     loop {
-        let count = sys::pread(fd, &mut chunk, at)?;
+        let count = os::pread(fd, &mut chunk, at)?;
         if found.is_none() {
             found = Some(shape(&chunk[..count], size));
         }
@@ -365,7 +366,7 @@ pub fn copy(store: &Store, fd: RawFd, stat: &sys::Stat) -> io::Result<(Content, 
 }
 
 /// What there is to copy: with holes, less than the size.
-pub fn data_bytes(stat: &sys::Stat) -> u64 {
+pub fn data_bytes(stat: &os::Stat) -> u64 {
     (stat.st_size as u64).min(stat.st_blocks as u64 * 512)
 }
 
@@ -375,11 +376,11 @@ fn copy_sparse(store: &Store, fd: RawFd, size: u64) -> io::Result<(Content, Opti
     let found = Some(sample(fd, size)?);
     let mut chunk = vec![0_u8; CHUNK_BYTES.min(size as usize)];
     let (mut end, mut copied) = (0, 0);
-    while let Some((start, stop)) = sys::next_data(fd, end)? {
+    while let Some((start, stop)) = os::next_data(fd, end)? {
         let mut at = start;
         while at < stop {
             let most = chunk.len().min((stop - at) as usize);
-            let count = sys::pread(fd, &mut chunk[..most], at)?;
+            let count = os::pread(fd, &mut chunk[..most], at)?;
             if count == 0 {
                 break;
             }

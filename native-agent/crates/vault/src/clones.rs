@@ -10,13 +10,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use norn_events::wire::event::v1::Capability;
+use norn_os as os;
+use norn_os::paths::open_path;
 
 use crate::capture::FILE_BYTES_MAX;
 use crate::file::{FileKey, Stamp};
 use crate::index::Index;
-use crate::places::open_path;
 use crate::record::{Content, Record, Time};
-use crate::sys;
 
 /// Smaller files are copied: that costs less than a file of their own.
 pub const CLONE_BYTES_MIN: u64 = 1 << 20;
@@ -93,14 +93,14 @@ impl Clones {
     }
 
     /// The content of the file as it is now; `None` when it can't be shared, or there is no room.
-    pub fn keep(&self, from: RawFd, stat: &sys::Stat) -> Option<Content> {
+    pub fn keep(&self, from: RawFd, stat: &os::Stat) -> Option<Content> {
         let bytes = stat.st_blocks as u64 * 512;
         if self.refused.is_some() || self.free_percent() < FREE_PERCENT_NEW {
             return None;
         }
         let number = self.number_for(bytes)?;
         let path = self.path(number);
-        let made = new_file(&path).and_then(|to| sys::clone_file(from, to.as_raw_fd()).map(|()| to));
+        let made = new_file(&path).and_then(|to| os::clone_file(from, to.as_raw_fd()).map(|()| to));
         let to = match made {
             Ok(to) => to,
             Err(error) => {
@@ -134,7 +134,7 @@ impl Clones {
     }
 
     fn free_percent(&self) -> u64 {
-        sys::free_percent(&self.dir).unwrap_or(0)
+        os::free_percent(&self.dir).unwrap_or(0)
     }
 
     /// Which files a clone is of is learned from what is recorded.
@@ -272,7 +272,7 @@ fn try_out(dir: &Path, number: u64) -> io::Result<()> {
     let tried = new_file(&paths[0]).and_then(|from| {
         from.write_all_at(b"a block to share", 0)?;
         let to = new_file(&paths[1])?;
-        sys::clone_file(from.as_raw_fd(), to.as_raw_fd())
+        os::clone_file(from.as_raw_fd(), to.as_raw_fd())
     });
     paths.iter().for_each(|path| drop(fs::remove_file(path)));
     tried
@@ -288,17 +288,17 @@ fn new_file(path: &Path) -> io::Result<File> {
 }
 
 /// A file of an overlay can't share its blocks, that of its layer with the same size and times can.
-pub fn in_layer(upper: &[u8], path: &[u8], stat: &sys::Stat) -> Option<OwnedFd> {
+pub fn in_layer(upper: &[u8], path: &[u8], stat: &os::Stat) -> Option<OwnedFd> {
     let (file, there) = open_in_layer(upper, path)?;
     (Stamp::from(&there) == Stamp::from(stat)).then_some(file)
 }
 
 /// What the layer has under this name, open for reading.
-pub fn open_in_layer(upper: &[u8], path: &[u8]) -> Option<(OwnedFd, sys::Stat)> {
+pub fn open_in_layer(upper: &[u8], path: &[u8]) -> Option<(OwnedFd, os::Stat)> {
     let layer = open_path(upper).ok()?;
     let flags = libc::O_RDONLY | libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOATIME;
-    let file = sys::open_below(layer.as_raw_fd(), path, flags, sys::BELOW).ok()?;
-    let stat = sys::fstat(file.as_raw_fd()).ok()?;
+    let file = os::open_below(layer.as_raw_fd(), path, flags, os::BELOW).ok()?;
+    let stat = os::fstat(file.as_raw_fd()).ok()?;
     Some((file, stat))
 }
 

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use norn_events::{ChangeKind, ContentChange, ContentFormat, ContentShape};
+use norn_os as os;
 
 use crate::capture::{Shared, missing_version, sample};
 use crate::closes::{self, Close};
@@ -14,7 +15,6 @@ use crate::mapped::Mappings;
 use crate::places::{Found, LowerFile};
 use crate::record::{Aspect, Change, Content, Location, Missing, Record, Time, Version};
 use crate::rest::{REST_BYTES_MAX, at_rest};
-use crate::sys;
 use crate::writers::Writers;
 
 /// Files waiting for their copy at rest, each with its descriptor; more are put off.
@@ -156,7 +156,7 @@ fn next(shared: &Shared) -> Option<Close> {
 
 fn after_close(shared: &Shared, writers: &mut Writers, mut close: Close) -> io::Result<Option<Resting>> {
     let fd = close.fd.as_raw_fd();
-    let stat = sys::fstat(fd)?;
+    let stat = os::fstat(fd)?;
     if stat.st_mode & libc::S_IFMT != libc::S_IFREG {
         return Ok(None);
     }
@@ -220,22 +220,22 @@ fn after_close(shared: &Shared, writers: &mut Writers, mut close: Close) -> io::
 
 /// Opened to write and closed as it was copied. A write in the tick of the clock in which the copied state came about would not
 /// show: such a young one counts as written.
-fn is_unwritten(shared: &Shared, key: FileKey, stat: &sys::Stat) -> bool {
+fn is_unwritten(shared: &Shared, key: FileKey, stat: &os::Stat) -> bool {
     let index = shared.store.index();
     let Some(state) = index.state(key) else {
         return false;
     };
     let copied = state.last().map_or(Time::MIN, |last| last.time);
     let now = Stamp::from(stat);
-    let age = i128::from(sys::wall_ns()) - now.changed_ns;
-    let since = i128::from(sys::boot_ns()) - i128::from(copied);
+    let age = i128::from(os::wall_ns()) - now.changed_ns;
+    let since = i128::from(os::boot_ns()) - i128::from(copied);
     state.saved() == Some(now)
         && age - since > CLOCK_TICK_NS
         && !state.ends_in_the_making(index.watched_since_ns)
 }
 
 /// Its opener was let go without a pre-image, and here it changed.
-fn record_late(shared: &Shared, found: &Found, file: (RawFd, &sys::Stat)) {
+fn record_late(shared: &Shared, found: &Found, file: (RawFd, &os::Stat)) {
     let key = found.location.key;
     let late = shared.store.index().take_late(key);
     let Some((time, pid)) = late else {
@@ -248,12 +248,12 @@ fn record_late(shared: &Shared, found: &Found, file: (RawFd, &sys::Stat)) {
 }
 
 /// A lower file that was opened without asking (its record was lost): it is its own pre-image.
-fn record_copied_up(shared: &Shared, found: &Found, (stat, time): (&sys::Stat, Time)) -> bool {
+fn record_copied_up(shared: &Shared, found: &Found, (stat, time): (&os::Stat, Time)) -> bool {
     let Some(overlay) = &found.overlay else {
         return false;
     };
     let path = &found.location.path;
-    let same = |lower: &sys::Stat| lower.st_ino == stat.st_ino;
+    let same = |lower: &os::Stat| lower.st_ino == stat.st_ino;
     if let Some(lower) = LowerFile::open(&overlay.mount.lower, path, same)
         && let Ok(metadata) = Metadata::read(lower.file.as_raw_fd(), &lower.stat)
     {
@@ -274,7 +274,7 @@ fn record_copied_up(shared: &Shared, found: &Found, (stat, time): (&sys::Stat, T
 }
 
 /// Somebody opened the file while it was being written: whether only by the one who closes it now says what he can still do.
-fn note_other_writers(shared: &Shared, (fd, stat): (RawFd, &sys::Stat), (key, time): (FileKey, Time)) {
+fn note_other_writers(shared: &Shared, (fd, stat): (RawFd, &os::Stat), (key, time): (FileKey, Time)) {
     if !is_in_the_making(shared, key, time) && !shared.store.index().has_other_writers(key) {
         return;
     }
@@ -303,8 +303,8 @@ pub fn before(shared: &Shared, key: FileKey, time: Time) -> Option<ContentShape>
     match (&version.content, overlay) {
         (Content::Lower(path), Some(overlay)) => {
             let lower = LowerFile::like(&overlay.mount.lower, path, &version.metadata)?;
-            let path = sys::path_of(lower.file.as_raw_fd()).ok()?;
-            let file = sys::open_below(libc::AT_FDCWD, &path, libc::O_RDONLY, 0).ok()?;
+            let path = os::path_of(lower.file.as_raw_fd()).ok()?;
+            let file = os::open_below(libc::AT_FDCWD, &path, libc::O_RDONLY, 0).ok()?;
             sample(file.as_raw_fd(), lower.stat.st_size as u64).ok()
         }
         _ => version.shape,

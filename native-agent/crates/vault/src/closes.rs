@@ -6,11 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use norn_os as os;
+
 use crate::capture::Shared;
 use crate::events::{RawEvent, parse};
 use crate::mapped::can_be_written;
 use crate::record::Time;
-use crate::sys;
 
 /// Closes waiting for the closer, each with a descriptor; more are lost, and counted.
 pub const CLOSES_MAX: usize = 4096;
@@ -40,7 +41,7 @@ impl Closes {
         Ok(Self {
             waiting: Mutex::default(),
             idle: AtomicBool::new(false),
-            wake: sys::event_fd()?,
+            wake: os::event_fd()?,
         })
     }
 
@@ -55,7 +56,7 @@ impl Closes {
     /// Makes an idle closer look up; a full counter is awake already.
     pub fn ring(&self) {
         if self.idle.load(Ordering::SeqCst) {
-            drop(sys::write(self.wake.as_raw_fd(), &1_u64.to_ne_bytes()));
+            drop(os::write(self.wake.as_raw_fd(), &1_u64.to_ne_bytes()));
         }
     }
 }
@@ -68,7 +69,7 @@ pub fn gather(shared: &Shared) -> bool {
     let mut waiting = shared.closes.waiting();
     loop {
         let mut read = shared.progress.closes.begin();
-        let Ok(count) = sys::read(shared.watch.closes.as_raw_fd(), &mut buffer) else {
+        let Ok(count) = os::read(shared.watch.closes.as_raw_fd(), &mut buffer) else {
             return found;
         };
         let events = parse(&buffer[..count]);
@@ -88,7 +89,7 @@ fn take(shared: &Shared, waiting: &mut VecDeque<Close>, event: RawEvent) {
     let is_own = event.pid == std::process::id();
     match event.fd {
         Some(fd) if !is_own && waiting.len() < CLOSES_MAX => {
-            let (pid, time) = (event.pid, sys::boot_ns() as Time);
+            let (pid, time) = (event.pid, os::boot_ns() as Time);
             return waiting.push_back(Close { fd, pid, time });
         }
         Some(_) if is_own => {}
@@ -98,7 +99,7 @@ fn take(shared: &Shared, waiting: &mut VecDeque<Close>, event: RawEvent) {
 }
 
 /// Somebody can write to the file, or has closed it after writing and that is not taken in yet. `file` is open for reading.
-pub fn is_being_written(shared: &Shared, file: RawFd, stat: &sys::Stat) -> io::Result<bool> {
+pub fn is_being_written(shared: &Shared, file: RawFd, stat: &os::Stat) -> io::Result<bool> {
     // An error: the file system has no leases, and nobody can tell.
     if can_be_written(shared, file, stat).unwrap_or(false) {
         return Ok(true);
@@ -110,15 +111,14 @@ pub fn is_being_written(shared: &Shared, file: RawFd, stat: &sys::Stat) -> io::R
     Ok(is_waiting(shared, stat))
 }
 
-fn is_waiting(shared: &Shared, stat: &sys::Stat) -> bool {
-    let is_it =
-        |close: &Close| sys::fstat(close.fd.as_raw_fd()).is_ok_and(|closed| sys::is_one(&closed, stat));
+fn is_waiting(shared: &Shared, stat: &os::Stat) -> bool {
+    let is_it = |close: &Close| os::fstat(close.fd.as_raw_fd()).is_ok_and(|closed| os::is_one(&closed, stat));
     shared.closes.waiting().iter().any(is_it)
 }
 
 /// Of a file whose close was told: somebody else can write to it, or has closed it since. Whoever closed it lets go of it a moment
 /// after that is told; where nobody can tell, nobody else writes.
-pub fn is_written_by_others(shared: &Shared, file: RawFd, stat: &sys::Stat) -> bool {
+pub fn is_written_by_others(shared: &Shared, file: RawFd, stat: &os::Stat) -> bool {
     for _ in 0..LETS_GO_LOOKS {
         if !is_being_written(shared, file, stat).unwrap_or(false) {
             return false;
@@ -142,9 +142,9 @@ pub fn wait(shared: &Shared, at_most: Duration) {
             (shared.watch.closes.as_raw_fd(), libc::POLLIN),
             (wake, libc::POLLIN),
         ];
-        let [_, rung] = sys::poll(sources, at_most.as_millis() as i32);
+        let [_, rung] = os::poll(sources, at_most.as_millis() as i32);
         if rung {
-            drop(sys::read(wake, &mut [0; 8]));
+            drop(os::read(wake, &mut [0; 8]));
         }
     }
     closes.idle.store(false, Ordering::SeqCst);

@@ -1,8 +1,9 @@
 //! Bytes of a fanotify group, taken apart.
 use std::os::fd::{FromRawFd, OwnedFd};
 
+use norn_os::Handle;
+
 use crate::file::FileKey;
-use crate::sys::Handle;
 
 const METADATA_BYTES: usize = size_of::<libc::fanotify_event_metadata>();
 /// type u8, pad u8, length u16, fsid 2 × u32.

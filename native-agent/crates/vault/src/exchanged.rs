@@ -2,6 +2,8 @@
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use norn_events::ChangeKind;
+use norn_os as os;
+use norn_os::paths::open_path;
 
 use crate::arrivals::look_at;
 use crate::capture::Shared;
@@ -10,9 +12,7 @@ use crate::file::PlaceId;
 use crate::index::Exchange;
 use crate::made::LOOKED_AT_MAX;
 use crate::names::{Spot, identify};
-use crate::places::open_path;
 use crate::record::{NameOperation, Record, Time, is_restorer};
-use crate::sys;
 use crate::watch::entries;
 
 /// Of each of the two directories no more than `LOOKED_AT_MAX` entries are looked at: an attack shows in the first.
@@ -25,7 +25,7 @@ pub fn tell_below(shared: &Shared, exchange: &NameOperation) {
         let mut count = 0;
         while let Some(path) = waiting.pop() {
             let flags = libc::O_RDONLY | libc::O_DIRECTORY | libc::O_NOFOLLOW;
-            let opened = sys::open_below(top.as_raw_fd(), &path, flags, sys::BELOW_HERE);
+            let opened = os::open_below(top.as_raw_fd(), &path, flags, os::BELOW_HERE);
             let inside = opened.and_then(|directory| entries(&path, &directory));
             for entry in inside.unwrap_or_default() {
                 count += 1;
@@ -55,7 +55,7 @@ pub fn complete(shared: &Shared) {
         let [(path, key), (target, replaced)] = now;
         shared.watch.moved(last.place, key, (&path, &target));
         shared.store.record(Record::Name(NameOperation {
-            time: sys::boot_ns() as Time,
+            time: os::boot_ns() as Time,
             path,
             target,
             key,
@@ -98,8 +98,8 @@ fn tell_one(
     let had = shared.store.index().name_at(place, path, time - 1).flatten()?;
     let shape = before(shared, had, time)?;
     let flags = libc::O_PATH | libc::O_NOFOLLOW;
-    let file = sys::open_below(top.as_raw_fd(), path, flags, sys::BELOW_HERE).ok()?;
-    let stat = sys::fstat(file.as_raw_fd()).ok()?;
+    let file = os::open_below(top.as_raw_fd(), path, flags, os::BELOW_HERE).ok()?;
+    let stat = os::fstat(file.as_raw_fd()).ok()?;
     let has = shared.places.key(file.as_raw_fd(), &stat).ok()?;
     if shared.store.index().original(has) == had {
         return None;

@@ -2,9 +2,8 @@
 use std::io;
 use std::os::fd::RawFd;
 
+use norn_os as os;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
-
-use crate::sys;
 
 /// A tree of files the vault watches: a container's overlay or a protected host directory. Stable for ever.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -23,7 +22,7 @@ pub struct FileKey(pub u128);
 
 impl FileKey {
     /// `domain` tells file systems apart: an overlay's place, or the id of a host file system.
-    pub fn new(domain: u64, handle: &sys::Handle) -> Self {
+    pub fn new(domain: u64, handle: &os::Handle) -> Self {
         let mut bytes = Vec::with_capacity(handle.bytes.len() + 12);
         bytes.extend_from_slice(&domain.to_le_bytes());
         bytes.extend_from_slice(&handle.kind.to_le_bytes());
@@ -62,8 +61,8 @@ pub fn nanoseconds(seconds: i64, rest: i64) -> i128 {
     i128::from(seconds) * 1_000_000_000 + i128::from(rest)
 }
 
-impl From<&sys::Stat> for Stamp {
-    fn from(stat: &sys::Stat) -> Self {
+impl From<&os::Stat> for Stamp {
+    fn from(stat: &os::Stat) -> Self {
         Self {
             size: stat.st_size as u64,
             modified_ns: nanoseconds(stat.st_mtime, stat.st_mtime_nsec),
@@ -89,8 +88,8 @@ pub struct Metadata {
 
 impl Metadata {
     /// Of an open file; O_PATH will do.
-    pub fn read(fd: RawFd, stat: &sys::Stat) -> io::Result<Self> {
-        let mut attributes = sys::attributes(fd)?;
+    pub fn read(fd: RawFd, stat: &os::Stat) -> io::Result<Self> {
+        let mut attributes = os::attributes(fd)?;
         attributes.sort();
         Ok(Self {
             mode: stat.st_mode,
@@ -129,7 +128,7 @@ impl Metadata {
 
     /// A program that is more than who starts it: its content must be right before it is.
     pub fn is_privileged(&self) -> bool {
-        let is_capable = || self.attributes.iter().any(|(name, _)| name == sys::CAPABILITY);
+        let is_capable = || self.attributes.iter().any(|(name, _)| name == os::CAPABILITY);
         self.is_regular() && (self.mode & (libc::S_ISUID | libc::S_ISGID) != 0 || is_capable())
     }
 

@@ -4,6 +4,9 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use norn_os as os;
+use norn_os::paths::{below, join};
+
 use crate::arrivals::{left, tell_change};
 use crate::away::{self, Leaving};
 use crate::capture::Shared;
@@ -11,10 +14,7 @@ use crate::file::{FileKey, PlaceId};
 use crate::links;
 use crate::made::{self, Made};
 use crate::names::{Spot, rename, unlinked};
-use crate::places::below;
 use crate::record::Time;
-use crate::sys;
-use crate::watch::join;
 
 /// Found in new directories; what is beyond is told at once.
 const FOUND_MAX: usize = 65_536;
@@ -40,7 +40,7 @@ struct Departed {
     key: Option<FileKey>,
     directory: bool,
     /// It is opened by it, wherever it is.
-    handle: Option<sys::Handle>,
+    handle: Option<os::Handle>,
     by: (u32, Time),
 }
 

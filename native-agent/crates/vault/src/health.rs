@@ -1,9 +1,10 @@
 //! The vault's figures.
 use std::sync::atomic::Ordering;
 
+use norn_os as os;
+
 use crate::capture::Shared;
 use crate::learn::{self, RefusedMount};
-use crate::sys;
 
 /// What a supervisor and a metric want to know.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -80,7 +81,7 @@ pub fn health(shared: &Shared) -> VaultHealth {
         files: index.len() as u64,
         permission_timeouts: shared.pulse.timeouts.load(Ordering::Relaxed),
         changes_dropped: shared.changes_dropped.load(Ordering::Relaxed),
-        responder_age_ms: sys::boot_ns().saturating_sub(beat) / 1_000_000,
+        responder_age_ms: os::boot_ns().saturating_sub(beat) / 1_000_000,
         evicted: index.evicted,
         holds_dropped: shared.store.holds_dropped.load(Ordering::Relaxed),
         directories_refused: shared.watch.refused.load(Ordering::Relaxed),

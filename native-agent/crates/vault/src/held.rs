@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use norn_events::{ChangeKind, ContentShape, Event, EventKind};
+use norn_os as os;
 
 use crate::capture::Shared;
 use crate::closer::{before, tell};
@@ -10,7 +11,6 @@ use crate::named::find;
 use crate::record::{Aspect, Change, Location, Record, Time};
 use crate::sensor::Note;
 use crate::shape::shape;
-use crate::sys;
 
 /// This many at once are no editor's and no shell's.
 const HELD_MIN: usize = 8;
@@ -77,7 +77,7 @@ impl Held {
 
     /// Of those that were waited for. Cheap when there is none.
     pub fn look(&mut self, shared: &Shared) {
-        let now = sys::boot_ns() as Time;
+        let now = os::boot_ns() as Time;
         if self.due.is_none_or(|due| due > now) {
             return;
         }
@@ -92,7 +92,7 @@ impl Held {
         let Some(opens) = self.processes.get_mut(&pid) else {
             return;
         };
-        let now = sys::boot_ns() as Time;
+        let now = os::boot_ns() as Time;
         let may_write_since = match has_threads(pid) {
             true => now - ABOUT_TO_WRITE_NS,
             false => Time::MAX,

@@ -4,16 +4,16 @@ use std::os::fd::AsRawFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use norn_events::ContainerId;
+use norn_os as os;
+use norn_os::mounts::mounts;
+use norn_os::paths::{below, join, open_path, parent};
 
 use crate::capture::Shared;
 use crate::file::PlaceId;
-use crate::mounts::mounts;
-use crate::places::{Overlay, below, open_path};
+use crate::places::Overlay;
 use crate::restore::note_home;
 use crate::sensor::{Note, clean};
-use crate::sys;
 use crate::table::host_path;
-use crate::watch::{join, parent};
 
 const CONTAINERS_MAX: usize = 10_000;
 
@@ -81,7 +81,7 @@ pub fn home(shared: &Shared, note: &Note) -> Option<(Arc<Overlay>, Vec<u8>)> {
 /// Looks where a process of the container has its root, and remembers it.
 pub fn find(shared: &Shared, pid: u32, container: &ContainerId) -> Option<Arc<Overlay>> {
     let root = open_path(format!("/proc/{pid}/root").as_bytes()).ok()?;
-    let overlay = shared.places.overlay(sys::fstat(root.as_raw_fd()).ok()?.st_dev)?;
+    let overlay = shared.places.overlay(os::fstat(root.as_raw_fd()).ok()?.st_dev)?;
     let read = |pid: &str| std::fs::read(format!("/proc/{pid}/mountinfo")).map(|text| mounts(&text));
     let (theirs, host) = (read(&pid.to_string()).ok()?, read("self").ok()?);
     let others = theirs.into_iter().filter(|mount| mount.at != b"/");
@@ -111,8 +111,8 @@ pub fn elsewhere(shared: &Shared, overlay: &Overlay, note: &Note, path: &[u8]) -
     };
     let root = open_path(format!("/proc/{}/root", note.pid).as_bytes());
     let directory =
-        root.and_then(|root| sys::open_below(root.as_raw_fd(), parent(path), libc::O_PATH, sys::IN_ROOT));
-    let device = directory.and_then(|directory| sys::fstat(directory.as_raw_fd()));
+        root.and_then(|root| os::open_below(root.as_raw_fd(), parent(path), libc::O_PATH, os::IN_ROOT));
+    let device = directory.and_then(|directory| os::fstat(directory.as_raw_fd()));
     device.is_ok_and(|stat| stat.st_dev != overlay.mount.device)
         || shared.homes.is_mounted(container, &[b"/", path].concat())
 }

@@ -11,14 +11,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use norn_events::ContainerId;
 use norn_events::wire::event::v1::Capability;
+use norn_os as os;
+use norn_os::mounts::mounts;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::capture::Shared;
 use crate::file::PlaceId;
 use crate::homes;
-use crate::mounts::mounts;
 use crate::protect::{Candidate, Found, is_gone, key_of, let_go, protect};
-use crate::sys;
 use crate::table::{Reading, is_host_root};
 
 /// Mounted directories that are watched; more are refused.
@@ -96,8 +96,8 @@ impl Learned {
             state: Mutex::default(),
             again: AtomicBool::new(false),
             own: fs::metadata("/proc/self/ns/mnt")?.ino(),
-            wake: sys::event_fd()?,
-            over: sys::event_fd()?,
+            wake: os::event_fd()?,
+            over: os::event_fd()?,
             looking: Mutex::default(),
         })
     }
@@ -116,12 +116,12 @@ impl Learned {
     }
 
     pub fn ring(&self) {
-        drop(sys::write(self.wake.as_raw_fd(), &1_u64.to_ne_bytes()));
+        drop(os::write(self.wake.as_raw_fd(), &1_u64.to_ne_bytes()));
     }
 
     pub fn end(&self) {
         self.ring();
-        drop(sys::write(self.over.as_raw_fd(), &1_u64.to_ne_bytes()));
+        drop(os::write(self.over.as_raw_fd(), &1_u64.to_ne_bytes()));
     }
 
     pub fn look_alone(&self) -> MutexGuard<'_, ()> {
@@ -129,7 +129,7 @@ impl Learned {
     }
 
     pub fn take_asked(&self) -> HashMap<u32, Option<ContainerId>> {
-        drop(sys::read(self.wake.as_raw_fd(), &mut [0; 8]));
+        drop(os::read(self.wake.as_raw_fd(), &mut [0; 8]));
         std::mem::take(&mut self.state().asked)
     }
 
@@ -340,11 +340,11 @@ pub fn namespace(shared: &Shared, pid: u32) -> Option<Namespace> {
     if number == shared.learned.own {
         return None;
     }
-    let root = sys::stat_at(libc::AT_FDCWD, format!("/proc/{pid}/root/.").as_bytes()).ok()?;
+    let root = os::stat_at(libc::AT_FDCWD, format!("/proc/{pid}/root/.").as_bytes()).ok()?;
     let file = fs::File::open(&name).ok()?;
     Some(Namespace {
         // The kernel gives the inode's number to another as soon as it is free.
-        id: sys::mount_namespace_id(file.as_raw_fd()).unwrap_or(number),
+        id: os::mount_namespace_id(file.as_raw_fd()).unwrap_or(number),
         root: (root.st_dev, root.st_ino),
     })
 }
@@ -410,7 +410,7 @@ pub fn watch(shared: &Shared, candidate: Candidate) -> Result<Option<Found>, &'s
         if is_full && !make_room(shared) {
             return Err("too many mounted directories are watched already");
         }
-        let top = format!("/proc/self/fd/{fd}");
+        let top = os::link_of(fd);
         let is_large = || entries_up_to(Path::new(&top), MOUNT_ENTRIES_MAX) > MOUNT_ENTRIES_MAX;
         if candidate.only.is_none() && is_large() {
             return Err("it holds more files than are watched");

@@ -6,6 +6,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use norn_events::{Event, EventKind};
+use norn_os as os;
 
 use crate::arrivals::{tell_arrival, tell_change_by};
 use crate::capture::Shared;
@@ -16,7 +17,6 @@ use crate::names::{Spot, identify, location, note_symbolic_link};
 use crate::record::{NameKind, Time};
 use crate::root::Root;
 use crate::sensor::{Note, clean};
-use crate::sys;
 
 /// Each holds its inode in the kernel's memory, about 1 KiB; the oldest are let go.
 const FILES_MAX: usize = 8_192;
@@ -28,13 +28,13 @@ const REPLACED_WITHIN: Time = 1_000_000_000;
 #[derive(Debug)]
 struct Watched {
     root: Arc<Root>,
-    handle: sys::Handle,
+    handle: os::Handle,
 }
 
 impl Watched {
     fn open(&self) -> io::Result<OwnedFd> {
         let top = self.root.open(libc::O_RDONLY)?;
-        sys::open_by_handle(top.as_raw_fd(), &self.handle, libc::O_PATH)
+        os::open_by_handle(top.as_raw_fd(), &self.handle, libc::O_PATH)
     }
 }
 
@@ -71,14 +71,14 @@ impl Linked {
 }
 
 /// A file with several names, one of which is `spot`. All may be in protected directories: that is not looked into.
-pub fn note(shared: &Shared, spot: &Spot, (file, stat): (&OwnedFd, &sys::Stat), key: FileKey) {
+pub fn note(shared: &Shared, spot: &Spot, (file, stat): (&OwnedFd, &os::Stat), key: FileKey) {
     if stat.st_nlink > 1 {
         watch(shared, &spot.root, (file, stat), key);
     }
 }
 
-fn watch(shared: &Shared, root: &Arc<Root>, (file, stat): (&OwnedFd, &sys::Stat), key: FileKey) {
-    let Ok(handle) = sys::handle_at(file.as_raw_fd(), c"") else {
+fn watch(shared: &Shared, root: &Arc<Root>, (file, stat): (&OwnedFd, &os::Stat), key: FileKey) {
+    let Ok(handle) = os::handle_at(file.as_raw_fd(), c"") else {
         return;
     };
     if stat.st_mode & libc::S_IFMT != libc::S_IFREG {
@@ -97,12 +97,12 @@ fn watch(shared: &Shared, root: &Arc<Root>, (file, stat): (&OwnedFd, &sys::Stat)
 }
 
 /// It has left its directory, and is where nobody looks.
-pub fn departed(shared: &Shared, spot: &Spot, handle: &sys::Handle, key: FileKey) {
+pub fn departed(shared: &Shared, spot: &Spot, handle: &os::Handle, key: FileKey) {
     let (root, handle) = (spot.root.clone(), handle.clone());
     let Ok(file) = (Watched { root, handle }).open() else {
         return;
     };
-    if let Ok(stat) = sys::fstat(file.as_raw_fd()) {
+    if let Ok(stat) = os::fstat(file.as_raw_fd()) {
         watch(shared, &spot.root, (&file, &stat), key);
     }
 }
@@ -124,7 +124,7 @@ pub fn made(shared: &Shared, link: &Note) {
     };
     let spot = Spot { root, path };
     if let Some((key, file)) = identify(shared, &spot)
-        && let Ok(stat) = sys::fstat(file.as_raw_fd())
+        && let Ok(stat) = os::fstat(file.as_raw_fd())
     {
         note(shared, &spot, (&file, &stat), key);
         tell_change_by(shared, (&location(&spot, key), &file), (link.pid, link.time));
@@ -132,7 +132,7 @@ pub fn made(shared: &Shared, link: &Note) {
 }
 
 fn of_known(shared: &Shared, file: &OwnedFd, link: &Note) -> Option<()> {
-    let stat = sys::fstat(file.as_raw_fd()).ok()?;
+    let stat = os::fstat(file.as_raw_fd()).ok()?;
     let key = shared.places.key(file.as_raw_fd(), &stat).ok()?;
     let known = shared.last_known(key)?.location;
     let root = shared.places.root(known.place)?;
@@ -154,7 +154,7 @@ pub fn came_in(shared: &Shared, spot: &Spot, (key, gone): (FileKey, Option<FileK
     let Some((found, file)) = identify(shared, spot).filter(|(found, _)| *found == key) else {
         return;
     };
-    let Ok(stat) = sys::fstat(file.as_raw_fd()) else {
+    let Ok(stat) = os::fstat(file.as_raw_fd()) else {
         return;
     };
     note(shared, spot, (&file, &stat), key);

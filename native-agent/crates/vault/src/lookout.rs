@@ -8,15 +8,17 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
+use norn_os as os;
+use norn_os::mounts::{self, OverlayMount};
+use norn_os::paths::{open_path, parent};
+
 use crate::capture::Shared;
-use crate::mounts::{self, OverlayMount};
-use crate::places::{Overlay, open_path};
+use crate::places::Overlay;
 use crate::protect::{Found, key_of};
 use crate::record::Record;
 use crate::rest::Scan;
 use crate::vault::remember_place;
-use crate::watch::parent;
-use crate::{homes, learn, made, protect, sys};
+use crate::{homes, learn, made, protect};
 
 const MOUNTS_IDLE_MS: i32 = 1000;
 /// How often all processes are looked at for mount tables of their own, in case the sensor did not tell of one.
@@ -96,7 +98,7 @@ pub fn watch_overlays(shared: &Shared, scans: &SyncSender<Scan>) {
     while !shared.stop.load(Ordering::Relaxed) {
         look_at_overlays(shared, scans);
         let over = shared.learned.over.as_raw_fd();
-        sys::poll(
+        os::poll(
             [(table.as_raw_fd(), libc::POLLPRI), (over, libc::POLLIN)],
             MOUNTS_IDLE_MS,
         );
@@ -156,7 +158,7 @@ fn wait(shared: &Shared, table: &File) -> News {
         (mounts, libc::POLLIN),
         (names, libc::POLLIN),
     ];
-    let [_, has_changed, has_mounted, has_named] = sys::poll(sources, MOUNTS_IDLE_MS);
+    let [_, has_changed, has_mounted, has_named] = os::poll(sources, MOUNTS_IDLE_MS);
     let mounted = has_changed || has_mounted;
     if has_named && !mounted {
         std::thread::sleep(NAMES_GAP);
@@ -200,7 +202,7 @@ fn compare(shared: &Shared, scans: &SyncSender<Scan>, news: &News) -> News {
         is_mounted |= told.is_mounted;
         for (root, entries) in done.into_iter().filter_map(|(_, done)| done.ok().flatten()) {
             if let Some(pid) = maker(shared, &root.path) {
-                made::note_made(shared, &root, &entries, (pid, sys::boot_ns() as i64));
+                made::note_made(shared, &root, &entries, (pid, os::boot_ns() as i64));
             }
             send_scan(shared, scans, Scan::Directory(root, entries));
         }
@@ -241,7 +243,7 @@ fn breathe(shared: &Shared, scans: &SyncSender<Scan>, pause: Duration) {
         if left == 0 {
             return;
         }
-        let [is_asked] = sys::poll([(wake, libc::POLLIN)], left as i32);
+        let [is_asked] = os::poll([(wake, libc::POLLIN)], left as i32);
         if is_asked {
             read_asked(shared, scans);
         }

@@ -4,6 +4,9 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use norn_os as os;
+use norn_os::paths::{last, parent};
+
 use crate::arrivals::{tell_arrival, tell_change};
 use crate::away;
 use crate::capture::Shared;
@@ -14,8 +17,7 @@ use crate::names::{Spot, identify, operation};
 use crate::protect::key_of;
 use crate::record::{NameKind, NameOperation, Record, Time};
 use crate::root::Root;
-use crate::sys;
-use crate::watch::{Entry, entries, is_store, last, open_directory, parent};
+use crate::watch::{Entry, entries, is_store, open_directory};
 
 /// Files of a directory that came as a whole which are looked at: an attack shows in the first.
 pub const LOOKED_AT_MAX: usize = 256;
@@ -28,7 +30,7 @@ const YOUNG_NS: u64 = 60_000_000_000;
 pub struct Made<'a> {
     pub key: Option<FileKey>,
     pub directory: bool,
-    pub handle: Option<&'a sys::Handle>,
+    pub handle: Option<&'a os::Handle>,
 }
 
 impl<'a> Made<'a> {
@@ -48,7 +50,7 @@ impl<'a> Made<'a> {
         };
         let top = spot.root.open(libc::O_RDONLY)?;
         let flags = libc::O_RDONLY | libc::O_DIRECTORY;
-        sys::open_by_handle(top.as_raw_fd(), handle, flags)
+        os::open_by_handle(top.as_raw_fd(), handle, flags)
     }
 }
 
@@ -89,7 +91,7 @@ impl Walk<'_> {
     fn all(&mut self, mut waiting: Vec<Inside>) {
         let flags = libc::O_RDONLY | libc::O_DIRECTORY | libc::O_NOFOLLOW;
         while let Some((path, above)) = waiting.pop() {
-            let opened = sys::open_below(above.as_raw_fd(), last(&path), flags, sys::BELOW_HERE);
+            let opened = os::open_below(above.as_raw_fd(), last(&path), flags, os::BELOW_HERE);
             let is_new =
                 |directory: &OwnedFd| key_of(directory).is_ok_and(|key| !self.is_known_elsewhere(key, &path));
             // What went away meanwhile is told of: the directory above is watched.
@@ -146,8 +148,8 @@ impl Walk<'_> {
 
     fn key_of(&self, above: &OwnedFd, entry: &Entry) -> Option<FileKey> {
         let flags = libc::O_PATH | libc::O_NOFOLLOW;
-        let file = sys::open_below(above.as_raw_fd(), last(&entry.path), flags, sys::BELOW_HERE).ok()?;
-        let stat = sys::fstat(file.as_raw_fd()).ok()?;
+        let file = os::open_below(above.as_raw_fd(), last(&entry.path), flags, os::BELOW_HERE).ok()?;
+        let stat = os::fstat(file.as_raw_fd()).ok()?;
         self.shared.places.key(file.as_raw_fd(), &stat).ok()
     }
 
@@ -227,8 +229,8 @@ pub fn is_in_young(shared: &Shared, spot: &Spot) -> bool {
     let Ok(directory) = open_directory(&spot.root, above) else {
         return false;
     };
-    let made_ns = sys::birth_ns(directory.as_raw_fd());
-    let is_young = made_ns > 0 && sys::wall_ns().saturating_sub(made_ns) < YOUNG_NS;
+    let made_ns = os::birth_ns(directory.as_raw_fd());
+    let is_young = made_ns > 0 && os::wall_ns().saturating_sub(made_ns) < YOUNG_NS;
     is_young && key_of(&directory).is_ok_and(|key| shared.store.index().knows_creation(key, above))
 }
 

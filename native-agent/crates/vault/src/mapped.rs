@@ -5,6 +5,8 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use norn_os as os;
+
 use crate::capture::Shared;
 use crate::clones::open_in_layer;
 use crate::closes::Close;
@@ -12,7 +14,6 @@ use crate::file::{FileKey, Stamp};
 use crate::mappers::{Identity, Search, Writer};
 use crate::places::Overlay;
 use crate::record::Time;
-use crate::sys;
 
 /// Files looked at, each with two descriptors; those that came first stay, and the others are counted.
 const MAPPED_MAX: usize = 1024;
@@ -40,7 +41,7 @@ struct Mapped {
     is_certain: bool,
 }
 
-fn content(stat: &sys::Stat) -> (u64, i128) {
+fn content(stat: &os::Stat) -> (u64, i128) {
     let stamp = Stamp::from(stat);
     (stamp.size, stamp.modified_ns)
 }
@@ -58,12 +59,12 @@ impl Mappings {
     /// To be called at each close of a file.
     pub fn note(&mut self, shared: &Shared, close: &Close) -> io::Result<()> {
         let fd = close.fd.as_raw_fd();
-        let stat = sys::fstat(fd)?;
+        let stat = os::fstat(fd)?;
         let Some(overlay) = shared.places.overlay(stat.st_dev) else {
             return Ok(());
         };
         // Who has it open still will close it, and is told of then.
-        if stat.st_nlink == 0 || sys::is_open_to_write(fd)? {
+        if stat.st_nlink == 0 || os::is_open_to_write(fd)? {
             return Ok(());
         }
         let key = shared.places.key(fd, &stat)?;
@@ -76,12 +77,12 @@ impl Mappings {
         let Some(layer) = layer else {
             return Ok(());
         };
-        if sys::is_open_to_write(layer.as_raw_fd())? {
+        if os::is_open_to_write(layer.as_raw_fd())? {
             if self.files.len() >= NOTED_MAX {
                 shared.mapped_refused.fetch_add(1, Ordering::Relaxed);
                 return Ok(());
             }
-            let identity = Identity::of(&stat, &sys::fstat(layer.as_raw_fd())?);
+            let identity = Identity::of(&stat, &os::fstat(layer.as_raw_fd())?);
             let first_look_at = Instant::now() + FIRST_LOOK;
             self.first_look_at.get_or_insert(first_look_at);
             self.files.push(Mapped {
@@ -162,7 +163,7 @@ impl Mapped {
     /// Says whether it is to be looked at again. While it is being searched who has it mapped, nothing is told of it.
     fn look(&mut self, is_searching: bool, written: &mut Vec<Close>) -> io::Result<bool> {
         // First this: what is written by a mapping that has gone meanwhile is seen after it.
-        let is_mapped = sys::is_open_to_write(self.layer.as_raw_fd())?;
+        let is_mapped = os::is_open_to_write(self.layer.as_raw_fd())?;
         if !is_mapped && !self.is_certain {
             return Ok(false);
         }
@@ -170,11 +171,11 @@ impl Mapped {
         if is_mapped && is_searching && !self.writer.lives() {
             return Ok(true);
         }
-        let now = content(&sys::fstat(self.fd.as_raw_fd())?);
+        let now = content(&os::fstat(self.fd.as_raw_fd())?);
         let changed = std::mem::replace(&mut self.seen, now) != now;
         // Who has opened it since tells of it by his close.
-        if changed && !sys::is_open_to_write(self.fd.as_raw_fd())? {
-            let (fd, pid, time) = (self.fd.try_clone()?, self.writer.pid, sys::boot_ns() as Time);
+        if changed && !os::is_open_to_write(self.fd.as_raw_fd())? {
+            let (fd, pid, time) = (self.fd.try_clone()?, self.writer.pid, os::boot_ns() as Time);
             written.push(Close { fd, pid, time });
         }
         Ok(is_mapped)
@@ -182,7 +183,7 @@ impl Mapped {
 }
 
 /// The file of the layer, open for reading.
-fn in_layer(overlay: &Overlay, path: &[u8], stat: &sys::Stat) -> Option<OwnedFd> {
+fn in_layer(overlay: &Overlay, path: &[u8], stat: &os::Stat) -> Option<OwnedFd> {
     let (file, there) = open_in_layer(&overlay.mount.upper, path)?;
     // On one file system both have one number; else what nobody writes at this moment has one state.
     let is_it = there.st_ino == stat.st_ino || Stamp::from(&there) == Stamp::from(stat);
@@ -190,8 +191,8 @@ fn in_layer(overlay: &Overlay, path: &[u8], stat: &sys::Stat) -> Option<OwnedFd>
 }
 
 /// A descriptor, or a mapping of the layer's file, can write to it. `file` is open for reading.
-pub fn can_be_written(shared: &Shared, file: RawFd, stat: &sys::Stat) -> io::Result<bool> {
-    if sys::is_open_to_write(file)? {
+pub fn can_be_written(shared: &Shared, file: RawFd, stat: &os::Stat) -> io::Result<bool> {
+    if os::is_open_to_write(file)? {
         return Ok(true);
     }
     let Some(overlay) = shared.places.overlay(stat.st_dev) else {
@@ -200,5 +201,5 @@ pub fn can_be_written(shared: &Shared, file: RawFd, stat: &sys::Stat) -> io::Res
     let key = shared.places.key(file, stat)?;
     let found = shared.places.find_in_overlay(file, stat, key);
     let layer = found.and_then(|found| in_layer(&overlay, &found.location.path, stat));
-    layer.map_or(Ok(false), |layer| sys::is_open_to_write(layer.as_raw_fd()))
+    layer.map_or(Ok(false), |layer| os::is_open_to_write(layer.as_raw_fd()))
 }

@@ -3,8 +3,8 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use crate::process_stat::Stat;
-use crate::sys;
+use norn_os as os;
+use norn_os::process::{Stat, pids};
 
 /// Of each look at the mapped files.
 const SLICE: Duration = Duration::from_millis(5);
@@ -35,7 +35,7 @@ impl Writer {
 /// `None` when the process has ended.
 fn start_of(pid: u32) -> Option<u64> {
     let stat = Stat::of(pid)?;
-    (!stat.has_ended()).then_some(stat.start)
+    (!stat.has_ended()).then_some(stat.start_ticks)
 }
 
 /// What /proc may call a file of an overlay: by the overlay's device, or, before Linux 6.8, by the layer's.
@@ -46,8 +46,8 @@ pub struct Identity {
 }
 
 impl Identity {
-    pub fn of(shown: &sys::Stat, layers: &sys::Stat) -> Self {
-        let device = |stat: &sys::Stat| (libc::major(stat.st_dev), libc::minor(stat.st_dev));
+    pub fn of(shown: &os::Stat, layers: &os::Stat) -> Self {
+        let device = |stat: &os::Stat| (libc::major(stat.st_dev), libc::minor(stat.st_dev));
         Self {
             devices: [device(shown), device(layers)],
             inodes: [shown.st_ino, layers.st_ino],
@@ -153,9 +153,7 @@ fn give(pid: u32, wanted: &mut Vec<(Identity, &mut Writer)>) {
 /// All but this one, in the order of those that came after `first`, then the others; the next to be looked at comes last.
 fn processes(first: u32) -> Vec<u32> {
     let own = std::process::id();
-    let names = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let pids = names.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    let mut pids: Vec<u32> = pids.filter(|&pid| pid != own).take(PROCESSES_MAX).collect();
+    let mut pids: Vec<u32> = pids().filter(|&pid| pid != own).take(PROCESSES_MAX).collect();
     pids.sort_unstable_by_key(|&pid| std::cmp::Reverse((pid < first, pid)));
     pids
 }

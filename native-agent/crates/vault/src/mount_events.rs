@@ -8,9 +8,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use norn_os as os;
+
 use crate::events::{parse, take};
 use crate::file::FileKey;
-use crate::sys;
 
 /// Linux 6.15.
 const FAN_REPORT_MNT: u32 = 0x4000;
@@ -52,7 +53,7 @@ struct Waiting {
 impl MountEvents {
     pub fn new() -> Self {
         let flags = libc::FAN_CLASS_NOTIF | libc::FAN_CLOEXEC | libc::FAN_NONBLOCK;
-        let group = |report: u32| sys::fanotify_init(flags | report, libc::O_RDONLY | libc::O_CLOEXEC).ok();
+        let group = |report: u32| os::fanotify_init(flags | report, libc::O_RDONLY | libc::O_CLOEXEC).ok();
         Self {
             mounts: group(FAN_REPORT_MNT),
             names: group(libc::FAN_REPORT_DFID_NAME | libc::FAN_REPORT_FID | libc::FAN_REPORT_TARGET_FID),
@@ -71,7 +72,7 @@ impl MountEvents {
         };
         let marked = File::open(format!("/proc/{pid}/ns/mnt")).and_then(|namespace| {
             let flags = libc::FAN_MARK_ADD | FAN_MARK_MNTNS;
-            sys::fanotify_mark(
+            os::fanotify_mark(
                 group,
                 (flags, FAN_MNT_ATTACH | FAN_MNT_DETACH),
                 namespace.as_raw_fd(),
@@ -90,8 +91,8 @@ impl MountEvents {
         };
         for (at, _) in path.iter().enumerate().filter(|(_, byte)| **byte == b'/') {
             let above = if at == 0 { &b"/"[..] } else { &path[..at] };
-            let marked = sys::c_string(above).and_then(|above| {
-                sys::fanotify_mark(group, (libc::FAN_MARK_ADD, NAMES), libc::AT_FDCWD, Some(&above))
+            let marked = os::c_string(above).and_then(|above| {
+                os::fanotify_mark(group, (libc::FAN_MARK_ADD, NAMES), libc::AT_FDCWD, Some(&above))
             });
             if let Err(error) = marked {
                 log_unwatched(&error, above);
@@ -110,12 +111,12 @@ impl MountEvents {
         let [mounts, names] = self.fds();
         let mut told = Told::default();
         while mounts >= 0
-            && let Ok(count @ 1..) = sys::read(mounts, &mut buffer)
+            && let Ok(count @ 1..) = os::read(mounts, &mut buffer)
         {
             (told.is_news, told.is_mounted) = (true, true);
             self.count(&buffer[..count]);
         }
-        let mut read = || sys::read(names, &mut buffer).map(|count| parse(&buffer[..count]));
+        let mut read = || os::read(names, &mut buffer).map(|count| parse(&buffer[..count]));
         while let Ok(events) = read() {
             told.is_news = true;
             let made = libc::FAN_CREATE | libc::FAN_ONDIR;

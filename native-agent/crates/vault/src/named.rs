@@ -3,13 +3,14 @@
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use norn_events::{ChangeKind, EventKind};
+use norn_os as os;
+use norn_os::paths::open_path;
 
 use crate::capture::Shared;
 use crate::closer::{before, tell};
-use crate::places::{Found, open_path};
+use crate::places::Found;
 use crate::record::{Aspect, Change, Record};
 use crate::sensor::{Note, clean, cut};
-use crate::sys;
 
 /// Records what was done to a protected file of the host, also when a container did it through a mount.
 pub fn changed_by_name(shared: &Shared, note: &Note) {
@@ -44,9 +45,9 @@ pub fn changed_by_name(shared: &Shared, note: &Note) {
 }
 
 /// The file that has the note's name now.
-pub fn find(shared: &Shared, note: &Note) -> Option<(Found, sys::Stat)> {
+pub fn find(shared: &Shared, note: &Note) -> Option<(Found, os::Stat)> {
     let file = open(note).or_else(|| open_on_host(shared, note))?;
-    let stat = sys::fstat(file.as_raw_fd()).ok()?;
+    let stat = os::fstat(file.as_raw_fd()).ok()?;
     if stat.st_mode & libc::S_IFMT != libc::S_IFREG {
         return None;
     }
@@ -57,7 +58,7 @@ pub fn find(shared: &Shared, note: &Note) -> Option<(Found, sys::Stat)> {
 /// Nobody is left in the container to show it: by the host's name of what was mounted there.
 fn open_on_host(shared: &Shared, note: &Note) -> Option<OwnedFd> {
     let path = shared.homes.host_path(note.container.as_ref()?, &note.path)?;
-    sys::open_below(libc::AT_FDCWD, &path, libc::O_PATH | libc::O_NOFOLLOW, 0).ok()
+    os::open_below(libc::AT_FDCWD, &path, libc::O_PATH | libc::O_NOFOLLOW, 0).ok()
 }
 
 /// The name as the process sees it; when it is gone, as its oldest living ancestor in the container does.
@@ -67,5 +68,5 @@ pub fn open(note: &Note) -> Option<OwnedFd> {
         Some(_) => root(note.pid).or_else(|| root(note.elder))?,
         None => root(note.pid).or_else(|| open_path(b"/").ok())?,
     };
-    sys::open_below(root.as_raw_fd(), &clean(&note.path), libc::O_PATH, sys::IN_ROOT).ok()
+    os::open_below(root.as_raw_fd(), &clean(&note.path), libc::O_PATH, os::IN_ROOT).ok()
 }

@@ -5,6 +5,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use norn_events::{ChangeKind, ContentShape};
+use norn_os as os;
+use norn_os::paths::join;
 
 use crate::arrivals::{arrived, is_taken, look};
 use crate::capture::Shared;
@@ -17,8 +19,6 @@ use crate::links;
 use crate::made::{Made, is_unseen, watch_new};
 use crate::record::{Aspect, Change, Content, Location, NameKind, NameOperation, Record, Time, Version};
 use crate::root::Root;
-use crate::sys;
-use crate::watch::join;
 
 const READ_BYTES: usize = 64 * 1024;
 const IDLE_MS: i32 = 500;
@@ -31,12 +31,12 @@ pub fn run(shared: &Shared) {
     let mut buffer = vec![0_u8; READ_BYTES];
     let names = shared.watch.names.as_raw_fd();
     while !shared.stop.load(Ordering::Relaxed) {
-        let [ready] = sys::poll([(names, libc::POLLIN)], IDLE_MS);
+        let [ready] = os::poll([(names, libc::POLLIN)], IDLE_MS);
         if !ready {
             continue;
         }
         let mut read = shared.progress.names.begin();
-        let Ok(count) = sys::read(names, &mut buffer) else {
+        let Ok(count) = os::read(names, &mut buffer) else {
             continue;
         };
         let events = parse(&buffer[..count]);
@@ -93,7 +93,7 @@ fn spot(shared: &Shared, name: Option<&Name>) -> Option<Spot> {
 }
 
 fn handle(shared: &Shared, event: &RawEvent) {
-    let time = sys::boot_ns() as Time;
+    let time = os::boot_ns() as Time;
     let by = (event.pid, time);
     let directory = event.mask & libc::FAN_ONDIR != 0;
     if event.mask & (libc::FAN_DELETE_SELF | libc::FAN_MOVE_SELF) != 0 {
@@ -136,7 +136,7 @@ fn follow(shared: &Shared, event: &RawEvent) {
     match (spot(shared, event.old.as_ref()), spot(shared, event.new.as_ref())) {
         // Of what it moved to and fro some was told once, or is over.
         (Some(old), Some(new)) if has_it(shared, &new, event.key) => {
-            directory_moved(shared, (&old, event.key), &new.path, sys::boot_ns() as Time);
+            directory_moved(shared, (&old, event.key), &new.path, os::boot_ns() as Time);
         }
         // It was made aside, which nobody watches.
         (None, Some(new)) => {
@@ -205,7 +205,7 @@ fn watch_successor(shared: &Shared, spot: &Spot) {
 fn is_other_name(shared: &Shared, spot: &Spot, (key, time): (FileKey, Time)) -> bool {
     let linked = || {
         let (found, file) = identify(shared, spot)?;
-        let stat = sys::fstat(file.as_raw_fd()).ok()?;
+        let stat = os::fstat(file.as_raw_fd()).ok()?;
         Some(found == key && stat.st_nlink > 1)
     };
     shared.store.index().has_state_before(key, time) || linked().unwrap_or(false)
@@ -214,21 +214,21 @@ fn is_other_name(shared: &Shared, spot: &Spot, (key, time): (FileKey, Time)) -> 
 pub fn identify(shared: &Shared, spot: &Spot) -> Option<(FileKey, OwnedFd)> {
     let top = spot.root.open(libc::O_PATH).ok()?;
     let flags = libc::O_PATH | libc::O_NOFOLLOW;
-    let file = sys::open_below(top.as_raw_fd(), &spot.path, flags, sys::BELOW_HERE).ok()?;
-    let stat = sys::fstat(file.as_raw_fd()).ok()?;
+    let file = os::open_below(top.as_raw_fd(), &spot.path, flags, os::BELOW_HERE).ok()?;
+    let stat = os::fstat(file.as_raw_fd()).ok()?;
     Some((shared.places.key(file.as_raw_fd(), &stat).ok()?, file))
 }
 
 /// Symbolic links are never opened, so their target is taken as soon as they are there.
 pub fn note_symbolic_link(shared: &Shared, fd: i32, location: Location) -> std::io::Result<()> {
-    let stat = sys::fstat(fd)?;
+    let stat = os::fstat(fd)?;
     if stat.st_mode & libc::S_IFMT != libc::S_IFLNK {
         return Ok(());
     }
-    let content = Content::Link(sys::read_link_at(fd, c"")?);
+    let content = Content::Link(os::read_link_at(fd, c"")?);
     let metadata = Metadata::read(fd, &stat)?;
     let version = Version {
-        time: sys::boot_ns() as Time,
+        time: os::boot_ns() as Time,
         pid: 0,
         content,
         metadata,
@@ -261,7 +261,7 @@ fn attributes(shared: &Shared, spot: &Spot, key: FileKey, (pid, time): (u32, Tim
     let Some((found, file)) = identify(shared, spot) else {
         return;
     };
-    let Ok(stat) = sys::fstat(file.as_raw_fd()) else {
+    let Ok(stat) = os::fstat(file.as_raw_fd()) else {
         return;
     };
     let Ok(metadata) = Metadata::read(file.as_raw_fd(), &stat) else {

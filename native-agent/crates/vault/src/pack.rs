@@ -6,10 +6,11 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use norn_os as os;
+use norn_os::clock;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::record::{BlobRef, Record};
-use crate::sys;
 
 /// length u32, kind u32, checksum u64.
 const HEADER_BYTES: usize = 16;
@@ -46,11 +47,9 @@ pub struct Pack {
 
 /// Whose clock the times of this segment are.
 pub fn this_boot() -> Record {
-    let boot_id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    let digits: String = boot_id.chars().filter(char::is_ascii_hexdigit).collect();
     Record::Boot {
-        boot_id: u128::from_str_radix(&digits, 16).unwrap_or(0),
-        wall_offset_ns: sys::wall_ns() as i64 - sys::boot_ns() as i64,
+        boot_id: clock::boot_id().map_or(0, u128::from_be_bytes),
+        wall_offset_ns: os::wall_ns() as i64 - os::boot_ns() as i64,
     }
 }
 

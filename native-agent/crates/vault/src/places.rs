@@ -4,14 +4,14 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use norn_os as os;
+use norn_os::mounts::OverlayMount;
+use norn_os::paths::{below, join, open_path};
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::file::{FileKey, Metadata, PlaceId, Stamp};
-use crate::mounts::OverlayMount;
 use crate::record::{Location, PlaceKind};
 use crate::root::Root;
-use crate::sys;
-use crate::watch::join;
 
 /// Deeper than any sane number of layers (the kernel's own limit is 500).
 const LAYERS_MAX: usize = 500;
@@ -34,16 +34,6 @@ pub struct Places {
 pub struct Found {
     pub location: Location,
     pub overlay: Option<Arc<Overlay>>,
-}
-
-/// `path` below `root`, without a slash in front.
-pub fn below<'a>(path: &'a [u8], root: &[u8]) -> Option<&'a [u8]> {
-    let rest = path.strip_prefix(root)?;
-    if root == b"/" {
-        Some(rest)
-    } else {
-        rest.strip_prefix(b"/")
-    }
 }
 
 impl Places {
@@ -135,7 +125,7 @@ impl Places {
         if let Some(id) = known {
             return Ok(id);
         }
-        let id = sys::file_system_id(fd)?;
+        let id = os::file_system_id(fd)?;
         self.file_systems
             .write()
             .unwrap_or_else(PoisonError::into_inner)
@@ -143,16 +133,16 @@ impl Places {
         Ok(id)
     }
 
-    pub fn key(&self, fd: RawFd, stat: &sys::Stat) -> io::Result<FileKey> {
+    pub fn key(&self, fd: RawFd, stat: &os::Stat) -> io::Result<FileKey> {
         let domain = match self.overlay(stat.st_dev) {
             Some(overlay) => overlay.id.0,
             None => self.domain(stat.st_dev, fd)?,
         };
-        Ok(FileKey::new(domain, &sys::handle_at(fd, c"")?))
+        Ok(FileKey::new(domain, &os::handle_at(fd, c"")?))
     }
 
     /// Where the file behind `fd` lies; `None` when it is in no place that is watched.
-    pub fn find(&self, fd: RawFd, stat: &sys::Stat, key: FileKey) -> Option<Found> {
+    pub fn find(&self, fd: RawFd, stat: &os::Stat, key: FileKey) -> Option<Found> {
         if let Some(found) = self.find_in_overlay(fd, stat, key) {
             return Some(found);
         }
@@ -170,7 +160,7 @@ impl Places {
     }
 
     /// The same for containers' own files alone: nothing is opened for it.
-    pub fn find_in_overlay(&self, fd: RawFd, stat: &sys::Stat, key: FileKey) -> Option<Found> {
+    pub fn find_in_overlay(&self, fd: RawFd, stat: &os::Stat, key: FileKey) -> Option<Found> {
         let overlay = self.overlay(stat.st_dev)?;
         let is_there =
             |seen: &[u8]| leads_to(seen, stat) || leads_to(&[&overlay.mount.merged, seen].concat(), stat);
@@ -202,7 +192,7 @@ impl Places {
             .any(|root| below(path, &root.path).is_some() || root.path == path)
     }
 
-    fn host_path(&self, fd: RawFd, stat: &sys::Stat) -> Option<(Arc<Root>, Vec<u8>)> {
+    fn host_path(&self, fd: RawFd, stat: &os::Stat) -> Option<(Arc<Root>, Vec<u8>)> {
         let roots = self.roots();
         let seen = path_when_open(fd, stat, |_| true).ok()?;
         if leads_to(&seen, stat)
@@ -212,7 +202,7 @@ impl Places {
         }
         // Another mount of the same file system (a bind mount in a container, which may call it as the host calls another), or
         // a directory whose name is another's now: the handle leads to it, also when it is deleted.
-        let handle = sys::handle_at(fd, c"").ok()?;
+        let handle = os::handle_at(fd, c"").ok()?;
         if let Some(path) = roots.iter().find_map(|root| root.host_name(&handle))
             && leads_to(&path, stat)
             && let Some(found) = named(&roots, &path)
@@ -239,8 +229,8 @@ fn named(roots: &[Arc<Root>], path: &[u8]) -> Option<(Arc<Root>, Vec<u8>)> {
 
 /// What /proc calls a file that is open. One that lost this name may have others; one may also be called so: only one that
 /// `is_there` under it has the name.
-fn path_when_open(fd: RawFd, stat: &sys::Stat, is_there: impl FnOnce(&[u8]) -> bool) -> io::Result<Vec<u8>> {
-    let mut seen = sys::path_of(fd)?;
+fn path_when_open(fd: RawFd, stat: &os::Stat, is_there: impl FnOnce(&[u8]) -> bool) -> io::Result<Vec<u8>> {
+    let mut seen = os::path_of(fd)?;
     if let Some(rest) = seen.strip_suffix(b" (deleted)")
         && (stat.st_nlink == 0 || !is_there(&seen))
     {
@@ -250,16 +240,12 @@ fn path_when_open(fd: RawFd, stat: &sys::Stat, is_there: impl FnOnce(&[u8]) -> b
 }
 
 /// The name is one of the file.
-pub fn leads_to(path: &[u8], stat: &sys::Stat) -> bool {
-    sys::stat_at(libc::AT_FDCWD, path).is_ok_and(|at| sys::is_one(&at, stat))
-}
-
-pub fn open_path(path: &[u8]) -> io::Result<OwnedFd> {
-    sys::open_below(libc::AT_FDCWD, path, libc::O_PATH | libc::O_DIRECTORY, 0)
+pub fn leads_to(path: &[u8], stat: &os::Stat) -> bool {
+    os::stat_at(libc::AT_FDCWD, path).is_ok_and(|at| os::is_one(&at, stat))
 }
 
 /// The overlay's mount on the host shows the whole host path, a container's mount the path inside it.
-fn overlay_path(overlay: &Overlay, seen: &[u8], stat: &sys::Stat) -> Vec<u8> {
+fn overlay_path(overlay: &Overlay, seen: &[u8], stat: &os::Stat) -> Vec<u8> {
     let inside = seen.strip_prefix(b"/").unwrap_or(seen);
     match below(seen, &overlay.mount.merged) {
         Some(rest) if stat.st_nlink == 0 => rest.to_vec(),
@@ -275,7 +261,7 @@ pub fn by_name(upper: &[u8], path: &[u8]) -> FileKey {
     FileKey(xxh3_128(&[upper, b"\0", path].concat()))
 }
 
-pub fn is_whiteout(stat: &sys::Stat) -> bool {
+pub fn is_whiteout(stat: &os::Stat) -> bool {
     stat.st_mode & libc::S_IFMT == libc::S_IFCHR && stat.st_rdev == 0
 }
 
@@ -283,7 +269,7 @@ const OPAQUE: [&[u8]; 2] = [b"trusted.overlay.opaque", b"user.overlay.opaque"];
 
 /// A directory of a layer that shows nothing of the layers below.
 pub fn is_opaque(fd: RawFd) -> bool {
-    let found = sys::attributes(fd).unwrap_or_default();
+    let found = os::attributes(fd).unwrap_or_default();
     found
         .iter()
         .any(|(name, value)| OPAQUE.contains(&&name[..]) && value == b"y")
@@ -298,10 +284,10 @@ pub fn hides(layer: &OwnedFd, path: &[u8]) -> bool {
         .map(|(at, _)| at);
     for end in ends.chain([path.len()]) {
         let flags = libc::O_PATH | libc::O_NOFOLLOW;
-        let Ok(file) = sys::open_below(layer.as_raw_fd(), &path[..end], flags, sys::BELOW) else {
+        let Ok(file) = os::open_below(layer.as_raw_fd(), &path[..end], flags, os::BELOW) else {
             return false;
         };
-        match sys::fstat(file.as_raw_fd()) {
+        match os::fstat(file.as_raw_fd()) {
             Ok(stat) if stat.st_mode & libc::S_IFMT == libc::S_IFDIR => {
                 if is_opaque(file.as_raw_fd()) {
                     return true;
@@ -319,21 +305,21 @@ pub struct LowerFile {
     /// The layer's directory.
     pub layer: Vec<u8>,
     pub file: OwnedFd,
-    pub stat: sys::Stat,
+    pub stat: os::Stat,
 }
 
 impl LowerFile {
     /// The first that `wanted` accepts, topmost layer first; a whiteout ends the search.
-    pub fn open(lower: &[Vec<u8>], path: &[u8], wanted: impl Fn(&sys::Stat) -> bool) -> Option<Self> {
+    pub fn open(lower: &[Vec<u8>], path: &[u8], wanted: impl Fn(&os::Stat) -> bool) -> Option<Self> {
         for layer in lower.iter().take(LAYERS_MAX) {
             let Ok(root) = open_path(layer) else {
                 continue;
             };
             let flags = libc::O_PATH | libc::O_NOFOLLOW;
-            let Ok(file) = sys::open_below(root.as_raw_fd(), path, flags, sys::BELOW) else {
+            let Ok(file) = os::open_below(root.as_raw_fd(), path, flags, os::BELOW) else {
                 continue;
             };
-            let stat = sys::fstat(file.as_raw_fd()).ok()?;
+            let stat = os::fstat(file.as_raw_fd()).ok()?;
             if is_whiteout(&stat) {
                 return None;
             }
@@ -363,8 +349,8 @@ impl LowerFile {
     }
 
     /// The lower file that the overlay's file is, when it was not copied up: no later inode has its change time.
-    pub fn behind(overlay: &Overlay, path: &[u8], stat: &sys::Stat) -> Option<Self> {
-        let same = |lower: &sys::Stat| lower.st_ino == stat.st_ino && Stamp::from(lower) == Stamp::from(stat);
+    pub fn behind(overlay: &Overlay, path: &[u8], stat: &os::Stat) -> Option<Self> {
+        let same = |lower: &os::Stat| lower.st_ino == stat.st_ino && Stamp::from(lower) == Stamp::from(stat);
         Self::open(&overlay.mount.lower, path, same)
     }
 
@@ -395,7 +381,7 @@ mod tests {
             fs::write(home.join("lower").join(name), "").unwrap();
         }
         let made_anew = fs::File::open(home.join("upper/etc/app")).unwrap();
-        sys::set_attribute(made_anew.as_raw_fd(), OPAQUE[1], Some(b"y")).unwrap();
+        os::set_attribute(made_anew.as_raw_fd(), OPAQUE[1], Some(b"y")).unwrap();
         let layers = ["upper", "lower"].map(|layer| home.join(layer).into_os_string().into_vec());
         assert!(LowerFile::shown(&layers, b"etc/app/hidden").is_none());
         assert!(LowerFile::shown(&layers, b"etc/shown").is_some());

@@ -4,7 +4,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::sys;
+use norn_os as os;
+
 use crate::watch::Watch;
 
 /// FIONREAD on a fanotify group counts this many bytes an event, whatever else the event carries.
@@ -31,7 +32,7 @@ impl Reading {
     /// The count of handled events at which all that happened before this call is handled.
     pub fn goal(&self, group: &OwnedFd) -> u64 {
         let read = self.begin();
-        *read + sys::waiting_bytes(group.as_raw_fd()) / EVENT_BYTES
+        *read + os::waiting_bytes(group.as_raw_fd()) / EVENT_BYTES
     }
 }
 

@@ -9,18 +9,20 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use norn_os as os;
+use norn_os::mounts::{Mount, mounts};
+use norn_os::paths::{below, join, open_path, parent};
+
 use crate::away;
 use crate::capture::Shared;
 use crate::file::{FileKey, PlaceId};
 use crate::learn::Source;
-use crate::mounts::{Mount, mounts};
-use crate::places::{below, leads_to, open_path};
+use crate::places::leads_to;
 use crate::record::{PlaceKind, Record};
 use crate::root::Root;
-use crate::sys;
 use crate::table::{LOCAL, PASSING};
 use crate::vault::remember_place;
-use crate::watch::{Entry, join, open_directory, parent};
+use crate::watch::{Entry, open_directory};
 
 /// What is known of a directory that was removed is kept for this long: events of its last files may still wait.
 const GONE_KEPT: Duration = Duration::from_secs(10);
@@ -219,8 +221,8 @@ fn one_mounted(shared: &Shared, mount: &Mount, path: &[u8]) -> io::Result<Option
         shared.learned.refuse(path, reason, Source::Asked);
         return Ok(None);
     }
-    let file = sys::open_below(libc::AT_FDCWD, path, libc::O_PATH, 0)?;
-    let stat = sys::fstat(file.as_raw_fd())?;
+    let file = os::open_below(libc::AT_FDCWD, path, libc::O_PATH, 0)?;
+    let stat = os::fstat(file.as_raw_fd())?;
     if stat.st_mode & libc::S_IFMT == libc::S_IFREG && !mount.read_only && !is_watched(shared, mount, &stat) {
         let reason = "a single file is mounted there, of a directory that is not watched";
         shared.learned.refuse(path, reason, Source::Asked);
@@ -240,7 +242,7 @@ fn one_mounted(shared: &Shared, mount: &Mount, path: &[u8]) -> io::Result<Option
 }
 
 /// The single file that is mounted, where it lies.
-fn is_watched(shared: &Shared, mount: &Mount, stat: &sys::Stat) -> bool {
+fn is_watched(shared: &Shared, mount: &Mount, stat: &os::Stat) -> bool {
     let table = fs::read("/proc/self/mountinfo").unwrap_or_default();
     let marked = |directory: OwnedFd| shared.watch.is_marked(directory.as_raw_fd());
     let all = mounts(&table).into_iter();
@@ -260,13 +262,13 @@ pub fn follow_moves(shared: &Shared) {
                 .gone()
                 .entry(root.id)
                 .or_insert_with(Instant::now);
-            if since.elapsed() > GONE_KEPT && sys::waiting_bytes(shared.watch.names.as_raw_fd()) == 0 {
+            if since.elapsed() > GONE_KEPT && os::waiting_bytes(shared.watch.names.as_raw_fd()) == 0 {
                 drop_root(shared, root.id);
             }
             continue;
         };
         shared.protected.gone().remove(&root.id);
-        let Ok(path) = sys::path_of(directory.as_raw_fd()) else {
+        let Ok(path) = os::path_of(directory.as_raw_fd()) else {
             continue;
         };
         let moved = root.renamed(path);
@@ -296,5 +298,5 @@ pub fn let_go(shared: &Shared, id: PlaceId) {
 /// Of a directory.
 pub fn key_of(directory: &OwnedFd) -> io::Result<FileKey> {
     let fd = directory.as_raw_fd();
-    Ok(FileKey::new(sys::file_system_id(fd)?, &sys::handle_at(fd, c"")?))
+    Ok(FileKey::new(os::file_system_id(fd)?, &os::handle_at(fd, c"")?))
 }

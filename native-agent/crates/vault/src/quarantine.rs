@@ -7,11 +7,11 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
+use norn_os as os;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::file::Metadata;
-use crate::sys;
 
 /// Larger files are not kept.
 pub const QUARANTINED_BYTES_MAX: u64 = 64 << 20;
@@ -48,7 +48,7 @@ pub struct Origin {
 /// The first bytes tell code, whatever the mode says.
 pub fn is_code(file: &OwnedFd, metadata: &Metadata) -> io::Result<bool> {
     let mut head = [0_u8; 4];
-    let count = sys::pread(file.as_raw_fd(), &mut head, 0)?;
+    let count = os::pread(file.as_raw_fd(), &mut head, 0)?;
     Ok(metadata.is_executable() || head[..count].starts_with(b"\x7fELF") || head[..count].starts_with(b"#!"))
 }
 
@@ -58,7 +58,7 @@ pub fn keep_file(dir: &Path, file: &OwnedFd, origin: Origin) -> io::Result<Strin
     let mut chunk = vec![0_u8; CHUNK_BYTES];
     keep(dir, origin, |each| {
         loop {
-            let count = sys::pread(file.as_raw_fd(), &mut chunk, at)?;
+            let count = os::pread(file.as_raw_fd(), &mut chunk, at)?;
             if count == 0 {
                 return Ok(());
             }

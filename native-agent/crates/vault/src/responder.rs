@@ -7,12 +7,13 @@ use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use norn_os as os;
+
 use crate::capture::{Job, Shared, is_newborn};
 use crate::closes;
 use crate::events::{RawEvent, parse};
 use crate::file::{FileKey, Stamp};
 use crate::record::Time;
-use crate::sys;
 
 /// How long an open of a protected file waits for its pre-image at most.
 pub const OPEN_WAITS: Duration = Duration::from_millis(20);
@@ -36,7 +37,7 @@ impl Done {
     pub fn new() -> io::Result<Self> {
         Ok(Self {
             ids: Mutex::default(),
-            wake: sys::event_fd()?,
+            wake: os::event_fd()?,
         })
     }
 
@@ -47,7 +48,7 @@ impl Done {
 
     /// Makes the responder look up; a full counter is awake already.
     pub fn ring(&self) {
-        drop(sys::write(self.wake.as_raw_fd(), &1_u64.to_ne_bytes()));
+        drop(os::write(self.wake.as_raw_fd(), &1_u64.to_ne_bytes()));
     }
 
     fn take(&self) -> Vec<u64> {
@@ -109,11 +110,11 @@ impl Responder {
         let wake = self.done.wake.as_raw_fd();
         let mut buffer = vec![0_u8; READ_BYTES];
         while !self.shared.quiet.load(Ordering::Relaxed) {
-            let now = sys::boot_ns();
+            let now = os::boot_ns();
             self.shared.pulse.beat_ns.store(now, Ordering::Relaxed);
-            let [events, woken] = sys::poll([(opens, libc::POLLIN), (wake, libc::POLLIN)], self.timeout(now));
+            let [events, woken] = os::poll([(opens, libc::POLLIN), (wake, libc::POLLIN)], self.timeout(now));
             if woken {
-                drop(sys::read(wake, &mut [0; 8]));
+                drop(os::read(wake, &mut [0; 8]));
             }
             for id in self.done.take() {
                 self.waiting.remove(&id);
@@ -131,7 +132,7 @@ impl Responder {
 
     fn read(&mut self, buffer: &mut [u8]) {
         let shared = self.shared.clone();
-        let since = sys::boot_ns();
+        let since = os::boot_ns();
         shared.pulse.reading_since_ns.store(since, Ordering::Release);
         let events = opens(&shared, buffer);
         let closed = closes::gather(&shared);
@@ -154,7 +155,7 @@ impl Responder {
             self.shared.pulse.events_lost.fetch_add(1, Ordering::Relaxed);
             return;
         };
-        self.open(fd, event.pid, sys::boot_ns() as Time);
+        self.open(fd, event.pid, os::boot_ns() as Time);
     }
 
     fn open(&mut self, fd: OwnedFd, pid: u32, time: Time) {
@@ -216,11 +217,11 @@ impl Responder {
     }
 
     /// `None` when the open may go on at once.
-    fn wants_capture(&self, fd: &OwnedFd, pid: u32, time: Time) -> Option<(sys::Stat, FileKey)> {
+    fn wants_capture(&self, fd: &OwnedFd, pid: u32, time: Time) -> Option<(os::Stat, FileKey)> {
         if pid == self.own_pid {
             return None;
         }
-        let stat = sys::fstat(fd.as_raw_fd()).ok()?;
+        let stat = os::fstat(fd.as_raw_fd()).ok()?;
         if stat.st_mode & libc::S_IFMT != libc::S_IFREG {
             return None;
         }
@@ -251,7 +252,7 @@ impl Responder {
     }
 
     fn expire(&mut self) {
-        let now = sys::boot_ns();
+        let now = os::boot_ns();
         let late = |(id, waiting): (&u64, &Waiting)| (waiting.deadline_ns <= now).then_some(*id);
         let late: Vec<u64> = self.waiting.iter().filter_map(late).collect();
         for id in late {
@@ -275,7 +276,7 @@ impl Responder {
 
 fn opens(shared: &Shared, buffer: &mut [u8]) -> Vec<RawEvent> {
     let mut read = shared.progress.opens.begin();
-    let count = sys::read(shared.watch.opens.as_raw_fd(), buffer).unwrap_or(0);
+    let count = os::read(shared.watch.opens.as_raw_fd(), buffer).unwrap_or(0);
     let events = parse(&buffer[..count]);
     *read += events.len() as u64;
     events
@@ -293,7 +294,7 @@ pub fn allow(shared: &Shared, fd: &OwnedFd) {
             size_of::<libc::fanotify_response>(),
         )
     };
-    if let Err(error) = sys::write(shared.watch.opens.as_raw_fd(), bytes) {
+    if let Err(error) = os::write(shared.watch.opens.as_raw_fd(), bytes) {
         tracing::error!(%error, "an open can't be answered");
     }
 }
@@ -304,7 +305,7 @@ pub fn guard(shared: &Shared) {
     while !shared.stop.load(Ordering::Relaxed) {
         std::thread::sleep(GUARD_EVERY);
         let since = shared.pulse.reading_since_ns.load(Ordering::Acquire);
-        if since > 0 && sys::boot_ns().saturating_sub(since) > READ_NS_MAX {
+        if since > 0 && os::boot_ns().saturating_sub(since) > READ_NS_MAX {
             tracing::error!(
                 "the responder hangs in a read; the agent ends, so that opens on this host go on"
             );

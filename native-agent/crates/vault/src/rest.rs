@@ -12,6 +12,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use norn_events::ContentShape;
+use norn_os as os;
+use norn_os::paths::{join, open_path};
 
 use crate::audit::Due;
 use crate::capture::{FILE_BYTES_MAX, Shared, clone, copy, data_bytes, sample};
@@ -19,11 +21,10 @@ use crate::closes;
 use crate::file::{Metadata, PlaceId, Stamp};
 use crate::links;
 use crate::names::{Spot, identify, location, note_symbolic_link};
-use crate::places::{Overlay, open_path};
+use crate::places::Overlay;
 use crate::record::{Content, Location, Missing, NameKind, NameOperation, Record, Time, Version};
 use crate::root::Root;
-use crate::sys;
-use crate::watch::{Entry, join};
+use crate::watch::Entry;
 
 /// Larger files are not copied at rest.
 pub const REST_BYTES_MAX: u64 = 1 << 20;
@@ -175,11 +176,11 @@ fn scan_upper(shared: &Shared, overlay: &Overlay) -> io::Result<()> {
 }
 
 fn rest_merged(shared: &Shared, overlay: &Overlay, path: Vec<u8>) -> io::Result<()> {
-    let time = sys::boot_ns() as Time;
+    let time = os::boot_ns() as Time;
     let top = open_path(&overlay.mount.merged)?;
     let flags = libc::O_PATH | libc::O_NOFOLLOW;
-    let file = sys::open_below(top.as_raw_fd(), &path, flags, sys::BELOW)?;
-    let stat = sys::fstat(file.as_raw_fd())?;
+    let file = os::open_below(top.as_raw_fd(), &path, flags, os::BELOW)?;
+    let stat = os::fstat(file.as_raw_fd())?;
     let key = shared.places.key(file.as_raw_fd(), &stat)?;
     let seen = [b"/", &path[..]].concat();
     let place = overlay.id;
@@ -195,11 +196,11 @@ fn rest_merged(shared: &Shared, overlay: &Overlay, path: Vec<u8>) -> io::Result<
 }
 
 fn rest_one(shared: &Shared, spot: &Spot) -> io::Result<()> {
-    let time = sys::boot_ns() as Time;
+    let time = os::boot_ns() as Time;
     let Some((key, file)) = identify(shared, spot) else {
         return Ok(());
     };
-    let stat = sys::fstat(file.as_raw_fd())?;
+    let stat = os::fstat(file.as_raw_fd())?;
     links::note(shared, spot, (&file, &stat), key);
     let done = rest_file(shared, (&file, &stat), location(spot, key));
     note_name(shared, (location(spot, key), &stat), time);
@@ -208,7 +209,7 @@ fn rest_one(shared: &Shared, spot: &Spot) -> io::Result<()> {
 
 /// Of a file that has no copy at least the name is known: the kernel does not say what a rename replaces, and it would look as
 /// if nothing had been there.
-fn note_name(shared: &Shared, (location, stat): (Location, &sys::Stat), time: Time) {
+fn note_name(shared: &Shared, (location, stat): (Location, &os::Stat), time: Time) {
     let index = shared.store.index();
     let is_known = index.state(location.key).is_some()
         || index.name_at(location.place, &location.path, Time::MAX).is_some();
@@ -230,7 +231,7 @@ fn note_name(shared: &Shared, (location, stat): (Location, &sys::Stat), time: Ti
     }));
 }
 
-fn rest_file(shared: &Shared, (file, stat): (&OwnedFd, &sys::Stat), location: Location) -> io::Result<()> {
+fn rest_file(shared: &Shared, (file, stat): (&OwnedFd, &os::Stat), location: Location) -> io::Result<()> {
     match stat.st_mode & libc::S_IFMT {
         libc::S_IFLNK => note_symbolic_link(shared, file.as_raw_fd(), location),
         libc::S_IFDIR => note_first(shared, location, |time| directory(file, stat, time)),
@@ -241,7 +242,7 @@ fn rest_file(shared: &Shared, (file, stat): (&OwnedFd, &sys::Stat), location: Lo
                 && !shared.store.knows_many() =>
         {
             let file = open(file)?;
-            at_rest(shared, file.as_raw_fd(), (location, sys::boot_ns() as Time))?;
+            at_rest(shared, file.as_raw_fd(), (location, os::boot_ns() as Time))?;
             std::thread::sleep(shared.rest.pay(stat.st_size as u64).saturating_sub(IDLE));
             Ok(())
         }
@@ -251,16 +252,16 @@ fn rest_file(shared: &Shared, (file, stat): (&OwnedFd, &sys::Stat), location: Lo
 
 /// For reading, of what was found by `O_PATH`.
 pub fn open(file: &OwnedFd) -> io::Result<OwnedFd> {
-    let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+    let path = os::link_of(file.as_raw_fd());
     let flags = libc::O_RDONLY | libc::O_NOATIME;
-    sys::open_below(libc::AT_FDCWD, path.as_bytes(), flags, 0)
+    os::open_below(libc::AT_FDCWD, path.as_bytes(), flags, 0)
 }
 
 /// Kept if that needs no copy; of one that never can be copied that is said before anybody attacks it.
-fn rest_large(shared: &Shared, (file, stat): (&OwnedFd, &sys::Stat), location: Location) -> io::Result<()> {
+fn rest_large(shared: &Shared, (file, stat): (&OwnedFd, &os::Stat), location: Location) -> io::Result<()> {
     let overlay = shared.places.by_id(location.place);
     let (path, is_too_large) = (location.path.clone(), data_bytes(stat) > FILE_BYTES_MAX);
-    let clone = |fd: RawFd, stat: &sys::Stat| {
+    let clone = |fd: RawFd, stat: &os::Stat| {
         let upper = overlay.as_ref().map(|overlay| &overlay.mount.upper[..]);
         let content = clone(&shared.store, (fd, stat), (upper, &path));
         let content = content.or_else(|| is_too_large.then_some(Content::Missing(Missing::TooLarge)));
@@ -271,7 +272,7 @@ fn rest_large(shared: &Shared, (file, stat): (&OwnedFd, &sys::Stat), location: L
     take_at_rest(
         shared,
         open(file)?.as_raw_fd(),
-        (location, sys::boot_ns() as Time),
+        (location, os::boot_ns() as Time),
         clone,
     )
 }
@@ -283,13 +284,13 @@ fn note_first(
     version: impl FnOnce(Time) -> io::Result<Version>,
 ) -> io::Result<()> {
     if shared.store.index().state(location.key).is_none() {
-        let version = version(sys::boot_ns() as Time)?;
+        let version = version(os::boot_ns() as Time)?;
         shared.store.record(Record::Version(location, version));
     }
     Ok(())
 }
 
-fn directory(file: &OwnedFd, stat: &sys::Stat, time: Time) -> io::Result<Version> {
+fn directory(file: &OwnedFd, stat: &os::Stat, time: Time) -> io::Result<Version> {
     Ok(Version {
         time,
         pid: 0,
@@ -312,7 +313,7 @@ fn note_other_name(shared: &Shared, location: Location, time: Time) {
 }
 
 /// By the name that the file has now: it may have waited for its copy, and been renamed meanwhile.
-fn named_now(shared: &Shared, (fd, stat): (RawFd, &sys::Stat), location: Location) -> Location {
+fn named_now(shared: &Shared, (fd, stat): (RawFd, &os::Stat), location: Location) -> Location {
     let top = match shared.places.by_id(location.place) {
         Some(overlay) => open_path(&overlay.mount.merged).ok(),
         None => shared
@@ -320,8 +321,8 @@ fn named_now(shared: &Shared, (fd, stat): (RawFd, &sys::Stat), location: Locatio
             .root(location.place)
             .and_then(|root| root.open(libc::O_PATH).ok()),
     };
-    let there = top.and_then(|top| sys::stat_at(top.as_raw_fd(), &location.path).ok());
-    if there.is_some_and(|there| sys::is_one(&there, stat)) {
+    let there = top.and_then(|top| os::stat_at(top.as_raw_fd(), &location.path).ok());
+    if there.is_some_and(|there| os::is_one(&there, stat)) {
         return location;
     }
     let found = shared.places.find(fd, stat, location.key);
@@ -329,7 +330,7 @@ fn named_now(shared: &Shared, (fd, stat): (RawFd, &sys::Stat), location: Locatio
 }
 
 /// A directory that was moved is another place now, and has no names in the one before; says whether the file is known of there.
-fn leave_former_place(shared: &Shared, (location, stat): (&Location, &sys::Stat), time: Time) -> bool {
+fn leave_former_place(shared: &Shared, (location, stat): (&Location, &os::Stat), time: Time) -> bool {
     let former = {
         let index = shared.store.index();
         let state = index.state(location.key);
@@ -344,8 +345,8 @@ fn leave_former_place(shared: &Shared, (location, stat): (&Location, &sys::Stat)
     };
     let there = root
         .open(libc::O_PATH)
-        .and_then(|top| sys::stat_at(top.as_raw_fd(), &path));
-    if there.is_ok_and(|there| sys::is_one(&there, stat)) {
+        .and_then(|top| os::stat_at(top.as_raw_fd(), &path));
+    if there.is_ok_and(|there| os::is_one(&there, stat)) {
         return false;
     }
     shared.store.record(Record::Name(NameOperation {
@@ -374,9 +375,9 @@ fn take_at_rest(
     shared: &Shared,
     fd: RawFd,
     (location, closed): (Location, Time),
-    take: impl FnOnce(RawFd, &sys::Stat) -> Taken,
+    take: impl FnOnce(RawFd, &os::Stat) -> Taken,
 ) -> io::Result<()> {
-    let stat = sys::fstat(fd)?;
+    let stat = os::fstat(fd)?;
     let is_gone = stat.st_nlink == 0;
     if is_gone && stat.st_size > 0 {
         return Ok(());
@@ -385,7 +386,7 @@ fn take_at_rest(
     let time = if is_gone {
         closed + 1
     } else {
-        sys::boot_ns() as Time
+        os::boot_ns() as Time
     };
     let location = if is_gone {
         location
@@ -418,7 +419,7 @@ fn take_at_rest(
     let Some((content, shape)) = take(fd, &stat)? else {
         return Ok(());
     };
-    let after = sys::fstat(fd)?;
+    let after = os::fstat(fd)?;
     let unchanged =
         Stamp::from(&after) == metadata.stamp() && !shared.store.index().opened_since(key, closed);
     // Nothing is lost by a state in between when there never was any content: of a new mode or owner it is told.

@@ -3,9 +3,10 @@
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 
+use norn_os as os;
+use norn_os::paths::below;
+
 use crate::file::{FileKey, PlaceId};
-use crate::places::below;
-use crate::sys;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Root {
@@ -21,7 +22,7 @@ pub struct Root {
     device: u64,
     owner: (u32, u32),
     inode: u64,
-    handle: sys::Handle,
+    handle: os::Handle,
 }
 
 impl Root {
@@ -38,9 +39,9 @@ impl Root {
         only: Option<Vec<u8>>,
     ) -> io::Result<Self> {
         let fd = directory.as_raw_fd();
-        let stat = sys::fstat(fd)?;
-        let handle = sys::handle_at(fd, c"")?;
-        let key = FileKey::new(sys::file_system_id(fd)?, &handle);
+        let stat = os::fstat(fd)?;
+        let handle = os::handle_at(fd, c"")?;
+        let key = FileKey::new(os::file_system_id(fd)?, &handle);
         let mut name = key.0.to_le_bytes().to_vec();
         name.extend(only.iter().flatten());
         Ok(Self {
@@ -62,33 +63,32 @@ impl Root {
     }
 
     /// One that was removed and made again is still the same person's.
-    pub fn is_of_its_owner(&self, stat: &sys::Stat) -> bool {
+    pub fn is_of_its_owner(&self, stat: &os::Stat) -> bool {
         self.owner == (stat.st_uid, stat.st_gid)
     }
 
     /// By its handle: the number of an inode that is gone is given to the next directory that is made.
     fn is(&self, file: &OwnedFd) -> bool {
         let fd = file.as_raw_fd();
-        let is_there = |stat: sys::Stat| stat.st_dev == self.device && stat.st_nlink > 0;
-        sys::fstat(fd).is_ok_and(is_there)
-            && sys::handle_at(fd, c"").is_ok_and(|handle| handle == self.handle)
+        let is_there = |stat: os::Stat| stat.st_dev == self.device && stat.st_nlink > 0;
+        os::fstat(fd).is_ok_and(is_there) && os::handle_at(fd, c"").is_ok_and(|handle| handle == self.handle)
     }
 
     /// Its name leads to a directory with its number: to it, unless it is gone. For who can't wait.
     pub fn may_be_named(&self) -> bool {
-        sys::stat_at(libc::AT_FDCWD, &self.path)
+        os::stat_at(libc::AT_FDCWD, &self.path)
             .is_ok_and(|stat| (stat.st_dev, stat.st_ino) == (self.device, self.inode))
     }
 
     /// Its name leads to it.
     pub fn is_named(&self) -> bool {
-        sys::open_below(libc::AT_FDCWD, &self.path, libc::O_PATH, 0).is_ok_and(|file| self.is(&file))
+        os::open_below(libc::AT_FDCWD, &self.path, libc::O_PATH, 0).is_ok_and(|file| self.is(&file))
     }
 
     /// The directory itself, whatever its name leads to now; an error when it was removed.
     pub fn open(&self, flags: i32) -> io::Result<OwnedFd> {
         let flags = flags | libc::O_DIRECTORY;
-        let named = sys::open_below(libc::AT_FDCWD, &self.path, flags, 0);
+        let named = os::open_below(libc::AT_FDCWD, &self.path, flags, 0);
         match named.ok().filter(|file| self.is(file)) {
             Some(file) => Ok(file),
             None => self.open_unnamed(flags),
@@ -96,8 +96,8 @@ impl Root {
     }
 
     fn open_unnamed(&self, flags: i32) -> io::Result<OwnedFd> {
-        let mount = sys::open_below(libc::AT_FDCWD, &self.mount, libc::O_RDONLY, 0)?;
-        let file = sys::open_by_handle(mount.as_raw_fd(), &self.handle, flags)?;
+        let mount = os::open_below(libc::AT_FDCWD, &self.mount, libc::O_RDONLY, 0)?;
+        let file = os::open_by_handle(mount.as_raw_fd(), &self.handle, flags)?;
         match self.is(&file) {
             true => Ok(file),
             false => Err(io::Error::from_raw_os_error(libc::ESTALE)),
@@ -105,28 +105,27 @@ impl Root {
     }
 
     /// What the host calls the file with this handle, when it is on the same file system.
-    pub fn host_name(&self, handle: &sys::Handle) -> Option<Vec<u8>> {
-        let top = sys::open_below(libc::AT_FDCWD, &self.mount, libc::O_RDONLY, 0).ok()?;
-        let file = sys::open_by_handle(top.as_raw_fd(), handle, libc::O_PATH).ok()?;
-        sys::path_of(file.as_raw_fd()).ok()
+    pub fn host_name(&self, handle: &os::Handle) -> Option<Vec<u8>> {
+        let top = os::open_below(libc::AT_FDCWD, &self.mount, libc::O_RDONLY, 0).ok()?;
+        let file = os::open_by_handle(top.as_raw_fd(), handle, libc::O_PATH).ok()?;
+        os::path_of(file.as_raw_fd()).ok()
     }
 
     /// Of a file with this handle, the name below the directory, when it lies there.
-    pub fn path_below(&self, handle: &sys::Handle, stat: &sys::Stat) -> Option<Vec<u8>> {
+    pub fn path_below(&self, handle: &os::Handle, stat: &os::Stat) -> Option<Vec<u8>> {
         let top = self.open(libc::O_RDONLY).ok()?;
-        let file = sys::open_by_handle(top.as_raw_fd(), handle, libc::O_PATH).ok()?;
-        if !sys::is_one(&sys::fstat(file.as_raw_fd()).ok()?, stat) {
+        let file = os::open_by_handle(top.as_raw_fd(), handle, libc::O_PATH).ok()?;
+        if !os::is_one(&os::fstat(file.as_raw_fd()).ok()?, stat) {
             return None;
         }
         let (above, mut seen) = (
-            sys::path_of(top.as_raw_fd()).ok()?,
-            sys::path_of(file.as_raw_fd()).ok()?,
+            os::path_of(top.as_raw_fd()).ok()?,
+            os::path_of(file.as_raw_fd()).ok()?,
         );
         let flags = libc::O_PATH | libc::O_NOFOLLOW;
         let is_there = |path: &[u8]| {
-            let found = sys::open_below(top.as_raw_fd(), path, flags, sys::BELOW);
-            found
-                .is_ok_and(|found| sys::fstat(found.as_raw_fd()).is_ok_and(|found| sys::is_one(&found, stat)))
+            let found = os::open_below(top.as_raw_fd(), path, flags, os::BELOW);
+            found.is_ok_and(|found| os::fstat(found.as_raw_fd()).is_ok_and(|found| os::is_one(&found, stat)))
         };
         if below(&seen, &above).is_some_and(|path| !path.is_empty() && is_there(path)) {
             return self.own(below(&seen, &above)?);

@@ -9,10 +9,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use norn_events::wire::event::v1::Capability;
+use norn_os as os;
 
 use crate::capture::Shared;
 use crate::record::Content;
-use crate::sys;
 
 const CONTENT: &[u8] = b"what was here before";
 const WAIT: Duration = Duration::from_secs(2);
@@ -75,7 +75,7 @@ fn try_file(shared: &Shared, path: &Path) -> io::Result<()> {
         let file = fs::File::open(path)?;
         shared
             .places
-            .key(file.as_raw_fd(), &sys::fstat(file.as_raw_fd())?)?
+            .key(file.as_raw_fd(), &os::fstat(file.as_raw_fd())?)?
     };
     let pid = overwrite_by_child(path)?;
     let begun = Instant::now();
@@ -114,7 +114,7 @@ fn is_saved(shared: &Shared, key: crate::file::FileKey) -> bool {
 }
 
 fn overwrite_by_child(path: &Path) -> io::Result<u32> {
-    let name = sys::c_string(path.as_os_str().as_bytes())?;
+    let name = os::c_string(path.as_os_str().as_bytes())?;
     // SAFETY: the child calls only open, write and _exit, which are safe between fork and exec.
     let pid = unsafe {
         let pid = libc::fork();
@@ -154,8 +154,8 @@ fn try_overlay(shared: &Shared, home: &Path) -> io::Result<()> {
         text(&part("work")),
     ]
     .concat();
-    let target = sys::c_string(&text(&part("merged")))?;
-    mount(&target, &sys::c_string(&options)?)?;
+    let target = os::c_string(&text(&part("merged")))?;
+    mount(&target, &os::c_string(&options)?)?;
     let tried = wait_for(shared, &text(&part("merged")))
         .and_then(|()| try_file(shared, &part("merged").join("born")));
     // SAFETY: `target` outlives the call.

@@ -7,6 +7,9 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::Duration;
 
 use norn_events::{ContainerId, Event, EventKind, Observer, Process, ProcessIndex, ProcessTable, ProcessUid};
+use norn_os as os;
+pub use overlay::cut;
+use overlay::handle;
 
 use crate::capture::Shared;
 use crate::held::{self, Held};
@@ -16,9 +19,6 @@ use crate::links;
 use crate::named::changed_by_name;
 use crate::newborn::Newborns;
 use crate::record::{Actor, Record, Time};
-use crate::sys;
-pub use overlay::cut;
-use overlay::handle;
 
 /// Events waiting for the thread that looks their names up; more are dropped and counted.
 pub const NOTES_MAX: usize = 16_384;
@@ -75,7 +75,7 @@ impl VaultObserver {
         let Some(shared) = self.shared.upgrade() else {
             return;
         };
-        let now = sys::boot_ns() as Time;
+        let now = os::boot_ns() as Time;
         let is_urgent = shared.store.awaits_actors() || self.ends.len() >= ENDS_MAX;
         let index = match is_urgent {
             true => Some(shared.store.index()),

@@ -6,13 +6,13 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use norn_events::ProcessUid;
+use norn_os as os;
 
 use crate::capture::Shared;
 use crate::file::PlaceId;
 use crate::index::{FileState, Holds};
 use crate::record::{Content, Missing};
 use crate::store::Places;
-use crate::sys;
 
 /// What the vault has of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,8 +129,8 @@ fn above(bytes: HashMap<PlaceId, u64>, most: u64) -> HashSet<PlaceId> {
 pub fn of(shared: &Shared, path: &Path) -> Standing {
     let found = || {
         let path = path.as_os_str().as_bytes();
-        let file = sys::open_below(libc::AT_FDCWD, path, libc::O_PATH | libc::O_NOFOLLOW, 0).ok()?;
-        let stat = sys::fstat(file.as_raw_fd()).ok()?;
+        let file = os::open_below(libc::AT_FDCWD, path, libc::O_PATH | libc::O_NOFOLLOW, 0).ok()?;
+        let stat = os::fstat(file.as_raw_fd()).ok()?;
         let key = shared.places.key(file.as_raw_fd(), &stat).ok()?;
         shared.store.index().state(key).map(|state| standing(&state))
     };

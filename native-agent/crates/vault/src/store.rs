@@ -6,14 +6,14 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use norn_events::ProcessUid;
+use norn_os as os;
+use norn_os::{PiGuard, PiMutex};
 
 use crate::clones::{Clones, named_by};
 use crate::file::{FileKey, PlaceId};
 use crate::index::{FILES_AT_REST_MAX, Holds, Index, shift};
 use crate::pack::{Pack, read_blob, read_records, this_boot};
-use crate::pi_mutex::{PiGuard, PiMutex};
 use crate::record::{BlobRef, Content, Location, Missing, NameOperation, Record, Version};
-use crate::sys;
 
 /// New versions may come to rest on a segment while it is emptied. It is looked through at most this many times; what comes later is lost with it.
 const SWEEPS_MAX: usize = 4;
@@ -84,9 +84,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Store {
     pub fn open(dir: &Path, bytes_max: u64) -> io::Result<Self> {
         let mut index = Index::default();
-        index.watched_since_ns = i128::from(sys::wall_ns());
+        index.watched_since_ns = i128::from(os::wall_ns());
         let this = this_boot();
-        let now = sys::boot_ns() as i64;
+        let now = os::boot_ns() as i64;
         let mut earlier = 0;
         let mut cloned: BTreeMap<u64, HashSet<FileKey>> = BTreeMap::new();
         let pack = Pack::open(dir, bytes_max, |mut record| {

@@ -2,14 +2,15 @@
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 
+use norn_os as os;
+use norn_os::mounts::Mount;
+use norn_os::paths::{below, open_path, parent};
+
 use crate::capture::Shared;
 use crate::file::PlaceId;
 use crate::learn::{Namespace, Source, watch};
-use crate::mounts::Mount;
-use crate::places::{below, leads_to, open_path};
+use crate::places::leads_to;
 use crate::protect::{Candidate, Found, key_of};
-use crate::sys;
-use crate::watch::parent;
 
 /// File systems of this machine's disks. Their files have handles, and nobody changes them behind the kernel's back.
 pub const LOCAL: [&[u8]; 7] = [b"ext4", b"ext3", b"ext2", b"xfs", b"btrfs", b"f2fs", b"bcachefs"];
@@ -84,7 +85,7 @@ const RUNTIME_FILES: [&[u8]; 4] = [
 ];
 
 pub fn is_host_root(root: (u64, u64)) -> bool {
-    sys::stat_at(libc::AT_FDCWD, b"/").is_ok_and(|host| (host.st_dev, host.st_ino) == root)
+    os::stat_at(libc::AT_FDCWD, b"/").is_ok_and(|host| (host.st_dev, host.st_ino) == root)
 }
 
 pub struct Reading<'a> {
@@ -159,11 +160,11 @@ impl Reading<'_> {
                 false => Err("the root of a container that is no overlay"),
             };
         }
-        let Ok(file) = sys::open_below(libc::AT_FDCWD, &self.inside(mount), libc::O_PATH, 0) else {
+        let Ok(file) = os::open_below(libc::AT_FDCWD, &self.inside(mount), libc::O_PATH, 0) else {
             // The process has ended, or something else is mounted above it.
             return Ok(None);
         };
-        let stat = sys::fstat(file.as_raw_fd()).map_err(|_| "it is gone")?;
+        let stat = os::fstat(file.as_raw_fd()).map_err(|_| "it is gone")?;
         if let Some(path) = path {
             may_be_watched(self.shared, path)?;
         }
@@ -238,7 +239,7 @@ pub fn host_path(pid: u32, mount: &Mount, host: &[Mount]) -> Option<Vec<u8>> {
         return None;
     }
     let inside = [format!("/proc/{pid}/root").as_bytes(), &mount.at].concat();
-    let there = sys::stat_at(libc::AT_FDCWD, &inside).ok()?;
+    let there = os::stat_at(libc::AT_FDCWD, &inside).ok()?;
     let same = |path: &Vec<u8>| leads_to(path, &there);
     let shown = host.iter().filter(|known| known.device == mount.device);
     let mut paths = shown.filter_map(|known| {

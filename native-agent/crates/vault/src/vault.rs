@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use norn_events::wire::event::v1::Capability;
 use norn_events::{ContentChange, ProcessUid};
+use norn_os as os;
 
 use crate::asked::{self, Preimage};
 use crate::audit::Figures;
@@ -41,7 +42,7 @@ use crate::store::Store;
 use crate::unscanned::Unscanned;
 use crate::watch::Watch;
 use crate::writers::LAST_CLOSE;
-use crate::{clones, closer, learn, names, protect, rest, self_test, sensor, sys};
+use crate::{clones, closer, learn, names, protect, rest, self_test, sensor};
 
 /// Content changes waiting for the reflex; more are dropped and counted.
 pub const CHANGES_MAX: usize = 8192;
@@ -88,9 +89,9 @@ pub struct Vault {
 impl Vault {
     /// Recovers the journal, starts the threads and starts watching.
     pub fn open(options: VaultOptions) -> Result<Self, VaultError> {
-        sys::share_memory();
+        os::share_memory();
         let lock = prepare(&options.dir)?;
-        let descriptors = sys::raise_descriptors();
+        let descriptors = os::raise_descriptors();
         if descriptors < DESCRIPTORS_WANTED {
             tracing::warn!(
                 descriptors,
@@ -102,7 +103,7 @@ impl Vault {
             source,
         };
         let store = Store::open(&options.dir, options.bytes_max).map_err(directory)?;
-        sys::give_back_memory();
+        os::give_back_memory();
         let shared = Arc::new(Shared {
             store,
             places: Places::default(),
@@ -130,7 +131,7 @@ impl Vault {
             signals: MountEvents::new(),
             unscanned: Unscanned::default(),
         });
-        shared.pulse.beat_ns.store(sys::boot_ns(), Ordering::Relaxed);
+        shared.pulse.beat_ns.store(os::boot_ns(), Ordering::Relaxed);
         let done = Arc::new(Done::new().map_err(VaultError::Thread)?);
         let (notes, taken) = sync_channel(NOTES_MAX);
         let mut vault = Self {
@@ -362,7 +363,7 @@ fn prepare(dir: &Path) -> Result<File, VaultError> {
             .map_err(failed)?;
     }
     let lock = File::create(dir.join("lock")).map_err(failed)?;
-    if sys::lock(lock.as_raw_fd()) {
+    if os::lock(lock.as_raw_fd()) {
         Ok(lock)
     } else {
         Err(VaultError::Held {
@@ -394,7 +395,7 @@ fn flush(shared: &Shared) {
     while !shared.stop.load(Ordering::Relaxed) {
         std::thread::sleep(FLUSH_EVERY);
         shared.store.flush();
-        shared.store.bound(sys::boot_ns() as i64);
+        shared.store.bound(os::boot_ns() as i64);
         shared.store.evict();
         if counted.is_none_or(|at: Instant| at.elapsed() > COUNT_EVERY) {
             standing::count(shared);

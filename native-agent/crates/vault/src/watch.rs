@@ -6,11 +6,13 @@ use std::os::unix::ffi::OsStringExt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use norn_os as os;
+use norn_os::paths::{below, join};
+
 use crate::error::VaultError;
 use crate::file::{FileKey, PlaceId};
-use crate::places::{Overlay, below};
+use crate::places::Overlay;
 use crate::root::Root;
-use crate::sys;
 
 /// Directories watched below protected ones; more are counted and left.
 pub const DIRECTORIES_MAX: usize = 200_000;
@@ -58,7 +60,7 @@ impl Watch {
     pub fn new() -> Result<Self, VaultError> {
         let flags = libc::FAN_CLOEXEC | libc::FAN_NONBLOCK | libc::FAN_UNLIMITED_MARKS;
         let events = libc::O_RDONLY | libc::O_LARGEFILE | libc::O_CLOEXEC | libc::O_NOATIME;
-        let group = |class| sys::fanotify_init(class | flags, events).map_err(VaultError::Permission);
+        let group = |class| os::fanotify_init(class | flags, events).map_err(VaultError::Permission);
         let report = libc::FAN_CLASS_NOTIF
             | libc::FAN_REPORT_DFID_NAME
             | libc::FAN_REPORT_FID
@@ -77,22 +79,22 @@ impl Watch {
     /// marked, that would have every open on the host ask, those of the answering thread among them.
     pub fn overlay(&self, overlay: &Overlay) -> io::Result<()> {
         let flags = libc::O_RDONLY | libc::O_DIRECTORY;
-        let top = sys::open_below(libc::AT_FDCWD, &overlay.mount.merged, flags, 0)?;
-        if sys::fstat(top.as_raw_fd())?.st_dev != overlay.mount.device {
+        let top = os::open_below(libc::AT_FDCWD, &overlay.mount.merged, flags, 0)?;
+        if os::fstat(top.as_raw_fd())?.st_dev != overlay.mount.device {
             return Err(io::Error::from_raw_os_error(libc::ENOENT));
         }
         let flags = libc::FAN_MARK_ADD | libc::FAN_MARK_FILESYSTEM;
-        sys::fanotify_mark(&self.opens, (flags, OPENS), top.as_raw_fd(), None)?;
-        sys::fanotify_mark(&self.closes, (flags, CLOSES), top.as_raw_fd(), None)
+        os::fanotify_mark(&self.opens, (flags, OPENS), top.as_raw_fd(), None)?;
+        os::fanotify_mark(&self.closes, (flags, CLOSES), top.as_raw_fd(), None)
     }
 
     /// Opens of this file no longer ask, until it is written to.
     pub fn ignore(&self, fd: RawFd) -> io::Result<()> {
         let flags = libc::FAN_MARK_ADD | libc::FAN_MARK_IGNORED_MASK;
-        match sys::fanotify_mark(&self.opens, (flags | libc::FAN_MARK_EVICTABLE, OPENS), fd, None) {
+        match os::fanotify_mark(&self.opens, (flags | libc::FAN_MARK_EVICTABLE, OPENS), fd, None) {
             // It is watched by itself, which is not to be evicted.
             Err(error) if error.raw_os_error() == Some(libc::EEXIST) => {
-                sys::fanotify_mark(&self.opens, (flags, OPENS), fd, None)
+                os::fanotify_mark(&self.opens, (flags, OPENS), fd, None)
             }
             done => done,
         }
@@ -101,9 +103,9 @@ impl Watch {
     /// Opens of this file ask again. Marks are taken away one by one: flushed all at once, those of the directories go too, and
     /// until each is set again nobody sees what happens in it.
     pub fn ask_again(&self, fd: RawFd) -> io::Result<()> {
-        let name = sys::c_string(format!("/proc/self/fd/{fd}").as_bytes())?;
+        let name = os::c_string(os::link_of(fd).as_bytes())?;
         let flags = libc::FAN_MARK_REMOVE | libc::FAN_MARK_IGNORED_MASK;
-        match sys::fanotify_mark(&self.opens, (flags, OPENS), libc::AT_FDCWD, Some(&name)) {
+        match os::fanotify_mark(&self.opens, (flags, OPENS), libc::AT_FDCWD, Some(&name)) {
             // It has none: the kernel drops them under memory pressure, and at a write.
             Err(error) if error.raw_os_error() == Some(libc::ENOENT) => Ok(()),
             done => done,
@@ -135,7 +137,7 @@ impl Watch {
         let name = root.only.as_deref().unwrap_or_default();
         let found = root.open(libc::O_PATH).and_then(|directory| {
             let flags = libc::O_PATH | libc::O_NOFOLLOW;
-            let file = sys::open_below(directory.as_raw_fd(), name, flags, sys::BELOW)?;
+            let file = os::open_below(directory.as_raw_fd(), name, flags, os::BELOW)?;
             Ok((directory, file))
         });
         found.is_ok_and(|(directory, file)| {
@@ -145,8 +147,8 @@ impl Watch {
 
     /// `None` when it is not mounted there any more.
     pub fn is_overlay_marked(&self, overlay: &Overlay) -> Option<bool> {
-        let top = sys::open_below(libc::AT_FDCWD, &overlay.mount.merged, libc::O_PATH, 0).ok()?;
-        let is_there = sys::fstat(top.as_raw_fd()).ok()?.st_dev == overlay.mount.device;
+        let top = os::open_below(libc::AT_FDCWD, &overlay.mount.merged, libc::O_PATH, 0).ok()?;
+        let is_there = os::fstat(top.as_raw_fd()).ok()?.st_dev == overlay.mount.device;
         let whole = |group| has_mark(group, libc::FAN_MARK_FILESYSTEM, top.as_raw_fd());
         is_there.then(|| whole(&self.opens) && whole(&self.closes))
     }
@@ -165,9 +167,9 @@ impl Watch {
             alone.insert((root.key, name.to_vec()), root.id);
         }
         let add = libc::FAN_MARK_ADD;
-        sys::fanotify_mark(&self.names, (add, BESIDE), directory.as_raw_fd(), None)?;
+        os::fanotify_mark(&self.names, (add, BESIDE), directory.as_raw_fd(), None)?;
         let flags = libc::O_PATH | libc::O_NOFOLLOW;
-        let file = sys::open_below(directory.as_raw_fd(), name, flags, sys::BELOW)?;
+        let file = os::open_below(directory.as_raw_fd(), name, flags, os::BELOW)?;
         self.inode(&file)
     }
 
@@ -181,14 +183,14 @@ impl Watch {
     }
 
     fn for_inode(&self, action: u32, file: &OwnedFd) -> io::Result<()> {
-        let path = sys::c_string(format!("/proc/self/fd/{}", file.as_raw_fd()).as_bytes())?;
+        let path = os::c_string(os::link_of(file.as_raw_fd()).as_bytes())?;
         let marks = [
             (&self.opens, OPENS),
             (&self.closes, CLOSES),
             (&self.names, libc::FAN_ATTRIB),
         ];
         marks.into_iter().try_for_each(|(group, mask)| {
-            sys::fanotify_mark(group, (action, mask), libc::AT_FDCWD, Some(&path))
+            os::fanotify_mark(group, (action, mask), libc::AT_FDCWD, Some(&path))
         })
     }
 
@@ -242,7 +244,7 @@ impl Watch {
     /// The same of one that is open, by its name as far as was told: it may be called otherwise by now.
     pub fn opened(&self, root: &Root, path: &[u8], directory: &OwnedFd) -> io::Result<Vec<Entry>> {
         let fd = directory.as_raw_fd();
-        let key = FileKey::new(sys::file_system_id(fd)?, &sys::handle_at(fd, c"")?);
+        let key = FileKey::new(os::file_system_id(fd)?, &os::handle_at(fd, c"")?);
         {
             let mut known = self.directories();
             let is_other = |known: &Directory| known.place != root.id && known.path.is_empty();
@@ -271,7 +273,7 @@ impl Watch {
     /// Of a protected directory itself it is told when it goes or gets another name.
     pub fn heed_end(&self, directory: &OwnedFd) -> io::Result<()> {
         let add = (libc::FAN_MARK_ADD, ENDS);
-        sys::fanotify_mark(&self.names, add, directory.as_raw_fd(), None)
+        os::fanotify_mark(&self.names, add, directory.as_raw_fd(), None)
     }
 
     /// What is known of a directory and of all below it is known of a place of its own.
@@ -339,7 +341,7 @@ impl Watch {
     fn for_children(&self, action: u32, directory: RawFd) -> io::Result<()> {
         let groups = [(&self.opens, OPENS), (&self.closes, CLOSES), (&self.names, NAMES)];
         groups.into_iter().try_for_each(|(group, mask)| {
-            sys::fanotify_mark(group, (action, mask | libc::FAN_EVENT_ON_CHILD), directory, None)
+            os::fanotify_mark(group, (action, mask | libc::FAN_EVENT_ON_CHILD), directory, None)
         })
     }
 
@@ -374,7 +376,7 @@ impl Watch {
 /// What is in a directory, by its name.
 pub fn entries(path: &[u8], directory: &OwnedFd) -> io::Result<Vec<Entry>> {
     let mut entries = Vec::new();
-    for entry in std::fs::read_dir(format!("/proc/self/fd/{}", directory.as_raw_fd()))? {
+    for entry in std::fs::read_dir(os::link_of(directory.as_raw_fd()))? {
         let entry = entry?;
         let is_directory = entry.file_type()?.is_dir();
         entries.push(Entry {
@@ -388,8 +390,8 @@ pub fn entries(path: &[u8], directory: &OwnedFd) -> io::Result<Vec<Entry>> {
 /// Asked by taking away what is in no mark.
 fn has_mark(group: &OwnedFd, kind: u32, fd: RawFd) -> bool {
     let nothing = (libc::FAN_MARK_REMOVE | kind, libc::FAN_MODIFY);
-    let named = sys::c_string(format!("/proc/self/fd/{fd}").as_bytes());
-    named.is_ok_and(|name| sys::fanotify_mark(group, nothing, libc::AT_FDCWD, Some(&name)).is_ok())
+    let named = os::c_string(os::link_of(fd).as_bytes());
+    named.is_ok_and(|name| os::fanotify_mark(group, nothing, libc::AT_FDCWD, Some(&name)).is_ok())
 }
 
 /// Where container runtimes keep layers.
@@ -406,32 +408,14 @@ pub fn is_store(path: &[u8]) -> bool {
 pub fn open_directory(root: &Root, path: &[u8]) -> io::Result<OwnedFd> {
     let top = root.open(libc::O_PATH)?;
     let flags = libc::O_RDONLY | libc::O_DIRECTORY | libc::O_NOFOLLOW;
-    sys::open_below(top.as_raw_fd(), path, flags, sys::BELOW_HERE)
-}
-
-/// What `join` put in front of the last name.
-pub fn parent(path: &[u8]) -> &[u8] {
-    let end = path.iter().rposition(|&byte| byte == b'/');
-    &path[..end.unwrap_or(0)]
-}
-
-/// The last name of a path.
-pub fn last(path: &[u8]) -> &[u8] {
-    path.rsplit(|&byte| byte == b'/').next().unwrap_or_default()
-}
-
-pub fn join(directory: &[u8], name: &[u8]) -> Vec<u8> {
-    if directory.is_empty() {
-        name.to_vec()
-    } else {
-        [directory, b"/", name].concat()
-    }
+    os::open_below(top.as_raw_fd(), path, flags, os::BELOW_HERE)
 }
 
 #[cfg(test)]
 mod tests {
+    use norn_os::mounts::OverlayMount;
+
     use super::*;
-    use crate::mounts::OverlayMount;
 
     /// Needs CAP_SYS_ADMIN, like the vault itself.
     #[test]

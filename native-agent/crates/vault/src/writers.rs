@@ -3,9 +3,10 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
+use norn_os::process::Stat;
+
 use crate::capture::Shared;
 use crate::file::{FileKey, PlaceId};
-use crate::process_stat::Stat;
 use crate::record::{Aspect, Time};
 
 /// After this, nobody closes any more for a process that has ended.

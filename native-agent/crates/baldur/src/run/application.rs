@@ -9,10 +9,10 @@ use norn_events::wire::action::v1::Verdict;
 use norn_events::wire::finding::v1::Evidence;
 use norn_events::{ContainerId, ProcessUid};
 use norn_inside::{Account, Inside, InsideOptions};
+use norn_os::clock::boot_ns;
 use norn_vault::RestoreReport;
 
 use super::RunArguments;
-use super::clock::boot_ns;
 use super::sensor::Sensor;
 
 /// What the agent keeps of files at most, bytes, unless it is told otherwise.
@@ -56,7 +56,7 @@ impl Application {
             vault_directories: vault_directories.map(Path::to_owned).to_vec(),
             vault_bytes_max: arguments.vault_bytes,
             container: Some(container()),
-            boot_id: norn_probe::boot_id().unwrap_or_default(),
+            boot_id: norn_os::clock::boot_id().unwrap_or_default(),
             credentials_of: norn_probe::read_credentials,
         })?;
         let application = Self {

@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 
 use norn_events::wire::agent::v1::{BaldurFarewell, ReflexMode, baldur_message};
 use norn_events::{BatchBuilder, ContentChange, ProcessUid};
+use norn_os::clock::{boot_ns, unix_us};
 use norn_reflex::{Clock, Reflexes, author};
 use norn_respond::Responder;
 
 use super::application::{Application, log_restore, told};
-use super::clock::{boot_ns, unix_us};
 use super::commands::Commands;
 use super::deferred::{Deferred, Seen};
 use super::enforcement::Enforcement;

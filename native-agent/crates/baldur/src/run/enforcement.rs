@@ -1,15 +1,16 @@
 //! The tenant's policy as the daemon holds it: what Tyr hands over is enforced, refusals become findings, and Tyr hears how it
 //! stands. Nothing of it is kept over a restart: Tyr sends it again.
+use std::sync::Arc;
+
 use norn_events::wire::agent::v1::HostPolicyForHost;
 use norn_events::wire::event::v1::{Capability, HostFacts};
 use norn_events::wire::finding::v1::Finding;
 use norn_events::wire::policy::v1::HostPolicyStatus;
 use norn_events::{Event, Observer, ProcessTable};
+use norn_os::clock::unix_us;
 use norn_policy::{Denial, Enforcer, EnforcerOptions, Findings, Policy, complete, exact_uid, process_of};
 use norn_reflex::Firing;
-use std::sync::Arc;
 
-use super::clock::unix_us;
 use super::sensor::Sensor;
 use super::state::StateDir;
 use super::wake::Waker;

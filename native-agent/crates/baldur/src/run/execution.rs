@@ -6,10 +6,10 @@ use norn_events::wire::action::v1::{
     Command, IsolateAction, Outcome, OutcomeState, RestoreAction, Verdict, command::Action,
 };
 use norn_events::{Process, ProcessTable, ProcessUid};
+use norn_os::clock::unix_us;
 use norn_respond::Report;
 use norn_vault::{Extent, RestoreReport, RestoreRequest};
 
-use super::clock::unix_us;
 use super::commands::answer;
 use super::daemon::Daemon;
 use super::keeper::NoRestore;

@@ -3,9 +3,9 @@ use std::fs;
 
 use norn_events::wire::agent::v1::{BaldurHeartbeat, BaldurHello};
 use norn_events::wire::event::v1::{AgentHealth, UnwatchedPlace};
+use norn_os::clock::boot_ns;
 use norn_vault::RefusedMount;
 
-use super::clock::boot_ns;
 use super::daemon::Daemon;
 use super::insight;
 

@@ -1,6 +1,5 @@
 //! `baldur run`: protects this host. Works alone; tells Tyr when there is one.
 mod application;
-mod clock;
 mod commands;
 mod daemon;
 mod deferred;
@@ -33,16 +32,8 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
-use clap::Args;
-use nix::sys::signal::Signal;
-use norn_events::{BatchBuilder, BatchIdentity};
-use norn_inside::Account;
-use norn_reflex::{Clock, Packages, Reflexes};
-use norn_respond::Responder;
-use norn_vault::{OPEN_WAITS, VaultOptions};
-
 use application::Application;
-use clock::boot_ns;
+use clap::Args;
 use commands::Commands;
 use daemon::{Daemon, Timers};
 use deferred::Deferred;
@@ -52,6 +43,13 @@ use host_mounts::enter_mounts_of;
 use isolation::Isolations;
 use keeper::Keeper;
 use link::Link;
+use nix::sys::signal::Signal;
+use norn_events::{BatchBuilder, BatchIdentity};
+use norn_inside::Account;
+use norn_os::clock::boot_ns;
+use norn_reflex::{Clock, Packages, Reflexes};
+use norn_respond::Responder;
+use norn_vault::{OPEN_WAITS, VaultOptions};
 use outbox::Outbox;
 use own_network::OwnNetwork;
 pub use own_network::own_capability as isolation_capability;

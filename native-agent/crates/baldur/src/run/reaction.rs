@@ -57,7 +57,7 @@ impl Reactions {
             summary = firing.summary,
             "a reflex fired"
         );
-        let now_ns = super::clock::boot_ns();
+        let now_ns = norn_os::boot_ns();
         if matches!(mode, ReflexMode::Kill | ReflexMode::Suspend) {
             if self.followed.len() >= FOLLOWED_MAX {
                 self.followed.remove(0);

@@ -9,9 +9,10 @@ use std::time::Duration;
 use norn_events::wire::event::v1::Capability;
 use norn_events::{ContentChange, Image, Observer, Process, ProcessTable, ProcessUid, process_uid};
 use norn_inside::Inside;
+use norn_os::boot_ns;
+use norn_os::clock::{boot_id, wall_offset_ns};
+use norn_os::process::{CLOCK_TICK_NS, Stat};
 use norn_probe::{ExecPolicy, Probe, ProbeOptions, ProbeStats};
-
-use super::clock::{boot_ns, boot_unix_ns};
 
 /// The bulk ring's pages count as the agent's memory once they have been used, bytes: half the sensor's default.
 const BULK_RING_BYTES: u32 = 8 << 20;
@@ -19,7 +20,6 @@ const BULK_RING_BYTES: u32 = 8 << 20;
 pub const EVENTS_PER_POLL_MAX: usize = 1_024;
 /// Ancestors looked up for one change.
 const ANCESTORS_MAX: usize = 16;
-const CLOCK_TICK_NS: u64 = 10_000_000;
 
 pub enum Sensor {
     Live(Box<Probe>),
@@ -48,7 +48,7 @@ impl Sensor {
                 tracing::error!(%error, "sensor_unavailable: processes are looked up in /proc only");
                 Self::Proc(Box::new(FromProc {
                     processes: ProcessTable::default(),
-                    boot_id: norn_probe::boot_id().unwrap_or_default(),
+                    boot_id: boot_id().unwrap_or_default(),
                     reason: error.to_string(),
                 }))
             }
@@ -149,7 +149,7 @@ impl Sensor {
     pub fn wall_offset_ns(&self) -> i64 {
         match self {
             Self::Live(probe) => probe.wall_offset_ns(),
-            Self::Proc(_) | Self::Inside(_) => boot_unix_ns() as i64,
+            Self::Proc(_) | Self::Inside(_) => wall_offset_ns(),
         }
     }
 
@@ -223,25 +223,13 @@ impl Sensor {
     }
 }
 
-/// Fields of /proc/<pid>/stat behind the name, which may hold anything.
-fn stat_fields(pid: u32) -> Option<Vec<String>> {
-    let line = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    Some(
-        line[line.rfind(')')? + 1..]
-            .split_ascii_whitespace()
-            .map(str::to_owned)
-            .collect(),
-    )
-}
-
 fn start_ticks(pid: u32) -> Option<u64> {
-    stat_fields(pid)?.get(19)?.parse().ok()
+    Stat::of(pid).map(|stat| stat.start_ticks)
 }
 
 fn look_up(pid: u32, boot_id: &[u8; 16]) -> Option<Process> {
-    let fields = stat_fields(pid)?;
-    let parent_pid: u32 = fields.get(1)?.parse().ok()?;
-    let start_time_ns = fields.get(19)?.parse::<u64>().ok()? * CLOCK_TICK_NS;
+    let stat = Stat::of(pid)?;
+    let (parent_pid, start_time_ns) = (stat.parent, stat.start_ticks * CLOCK_TICK_NS);
     let parent_uid = start_ticks(parent_pid).map_or(ProcessUid::UNKNOWN, |ticks| {
         process_uid(boot_id, parent_pid, ticks * CLOCK_TICK_NS)
     });
@@ -284,14 +272,15 @@ fn container_of(pid: u32) -> Option<Arc<str>> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use norn_events::ChangeKind;
+
+    use super::*;
 
     #[test]
     fn without_bpf_a_change_makes_its_process_and_its_ancestors_known() {
         let mut sensor = Sensor::Proc(Box::new(FromProc {
             processes: ProcessTable::default(),
-            boot_id: norn_probe::boot_id().unwrap_or_default(),
+            boot_id: boot_id().unwrap_or_default(),
             reason: String::new(),
         }));
         let change = ContentChange {

@@ -1,11 +1,14 @@
 //! Which file systems ask before a program starts: all that the host and its containers have mounted and that answer by
 //! themselves. One mark on the file system below an overlay covers every container on it, later ones too.
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::ffi::OsStr;
 use std::fs::{self, OpenOptions};
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+
+use norn_os::mounts::{Mount, mounts};
 
 use super::Shared;
 
@@ -60,21 +63,22 @@ pub fn mark_all(shared: &Shared, containers: &HashMap<String, u32>) -> Marked {
     );
     for (table, root, is_host) in tables {
         let Ok(text) = fs::read(&table) else { continue };
-        for mount in text.split(|&byte| byte == b'\n').filter_map(parse) {
+        for mount in mounts(&text) {
             if seen.len() >= MARKS_MAX {
                 return marked;
             }
             if !asks(&mount, is_host) {
-                if !PSEUDO.contains(&mount.kind.as_str()) && mount.kind != "overlay" {
-                    marked.left_out.insert(mount.kind);
+                let kind = String::from_utf8_lossy(&mount.kind);
+                if !PSEUDO.contains(&&*kind) && kind != "overlay" {
+                    marked.left_out.insert(kind.into_owned());
                 }
                 continue;
             }
             if seen.contains(&mount.device) {
                 continue;
             }
-            let below = mount.at.strip_prefix("/").unwrap_or(&mount.at);
-            if mark(shared, &root.join(below), Some(&mount)) {
+            let below = mount.at.strip_prefix(b"/").unwrap_or(&mount.at);
+            if mark(shared, &root.join(OsStr::from_bytes(below)), Some(&mount)) {
                 seen.insert(mount.device);
             }
         }
@@ -85,7 +89,8 @@ pub fn mark_all(shared: &Shared, containers: &HashMap<String, u32>) -> Marked {
 
 /// An overlay's files are asked about where they lie; the host's own root may lie on one that is mounted nowhere.
 fn asks(mount: &Mount, is_host: bool) -> bool {
-    KINDS.contains(&mount.kind.as_str()) || (is_host && mount.kind == "overlay" && mount.at == Path::new("/"))
+    let asked = KINDS.iter().any(|kind| kind.as_bytes() == mount.kind);
+    asked || (is_host && mount.kind == b"overlay" && mount.at == b"/")
 }
 
 /// The file system of this path, if it is still the one that was listed.
@@ -99,7 +104,7 @@ pub fn mark(shared: &Shared, path: &Path, listed: Option<&Mount>) -> bool {
     };
     // A subvolume of btrfs has a number of its own.
     let is_listed = |mount: &Mount| {
-        mount.kind == "btrfs"
+        mount.kind == b"btrfs"
             || top
                 .metadata()
                 .is_ok_and(|metadata| metadata.dev() == mount.device)
@@ -115,62 +120,15 @@ pub fn mark(shared: &Shared, path: &Path, listed: Option<&Mount>) -> bool {
     done.is_ok()
 }
 
-#[derive(Debug, PartialEq, Eq)]
-pub struct Mount {
-    device: u64,
-    at: PathBuf,
-    kind: String,
-}
-
-/// One line of a mount table (proc_pid_mountinfo(5)).
-fn parse(line: &[u8]) -> Option<Mount> {
-    let mut fields = line.split(|&byte| byte == b' ');
-    let (major, minor) = std::str::from_utf8(fields.nth(2)?).ok()?.split_once(':')?;
-    let at = unescape(fields.nth(1)?);
-    let kind = fields.skip_while(|field| *field != b"-").nth(1)?;
-    Some(Mount {
-        device: nix::sys::stat::makedev(major.parse().ok()?, minor.parse().ok()?),
-        at: PathBuf::from(std::ffi::OsStr::from_bytes(&at)),
-        kind: String::from_utf8_lossy(kind).into_owned(),
-    })
-}
-
-/// Without the octal escapes of mountinfo.
-fn unescape(text: &[u8]) -> Vec<u8> {
-    let mut found = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let [byte, after @ ..] = rest {
-        rest = after;
-        if let (b'\\', [a @ b'0'..=b'3', b @ b'0'..=b'7', c @ b'0'..=b'7', after @ ..]) = (byte, after) {
-            found.push((a - b'0') * 64 + (b - b'0') * 8 + (c - b'0'));
-            rest = after;
-        } else {
-            found.push(*byte);
-        }
-    }
-    found
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_line_says_what_is_mounted_where() {
-        let mount = parse(b"640 600 254:3 /srv /my\\040data ro master:1 - ext4 /dev/vda rw").unwrap();
-        assert_eq!(mount.device, nix::sys::stat::makedev(254, 3));
-        assert_eq!(
-            (mount.at.as_path(), mount.kind.as_str()),
-            (Path::new("/my data"), "ext4")
-        );
-        assert_eq!(parse(b"garbage"), None);
-    }
-
-    #[test]
     fn what_has_to_wait_for_somebody_is_not_asked_about() {
         let asked = |kind: &str, at: &str, is_host| {
             let line = format!("1 2 0:9 / {at} rw - {kind} none rw");
-            asks(&parse(line.as_bytes()).unwrap(), is_host)
+            asks(&mounts(line.as_bytes())[0], is_host)
         };
         assert!(asked("ext4", "/", true) && asked("tmpfs", "/dev/shm", false));
         assert!(

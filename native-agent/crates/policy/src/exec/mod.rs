@@ -12,19 +12,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use marks::Marked;
 use nix::errno::Errno;
 use nix::fcntl::AT_FDCWD;
 use nix::sys::fanotify::{
     EventFFlags, Fanotify, FanotifyEvent, FanotifyResponse, InitFlags, MarkFlags, MaskFlags, Response,
 };
+use norn_os::clock::boot_ns;
 
 use crate::EnforceError;
-use crate::clock::boot_ns;
 use crate::denial::Outlet;
 use crate::engine::Current;
 use crate::facts::Sources;
-
-use marks::Marked;
 
 /// How long an exec waits for its answer at most.
 pub const DEADLINE: Duration = Duration::from_millis(20);

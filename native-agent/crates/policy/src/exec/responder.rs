@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::fanotify::{FanotifyEvent, Response};
 use nix::sys::stat::fstat;
+use norn_os::clock::boot_ns;
 
 use super::Shared;
 use super::worker::{Job, conclude};
-use crate::clock::boot_ns;
 use crate::engine::Answer;
 use crate::facts::ProgramFacts;
 use crate::files::FileVersion;

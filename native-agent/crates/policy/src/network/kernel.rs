@@ -3,12 +3,12 @@ use std::fs::File;
 use std::mem::size_of;
 use std::net::IpAddr;
 use std::os::fd::AsRawFd;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use libbpf_rs::{
     Link, Map, MapCore, MapFlags, MapHandle, Object, ObjectBuilder, RingBuffer, RingBufferBuilder,
 };
+use norn_os::mounts::cgroup_root;
 
 use super::lines::{Mask, Rights};
 use crate::EnforceError;
@@ -384,17 +384,6 @@ impl From<RawDenial> for Refused {
             is_bind: raw.kind == KIND_BIND,
         }
     }
-}
-
-/// Where the whole v2 hierarchy is mounted.
-pub fn cgroup_root() -> Option<PathBuf> {
-    let mounts = std::fs::read_to_string("/proc/self/mountinfo").ok()?;
-    mounts.lines().find_map(|line| {
-        let (own, behind) = line.split_once(" - ")?;
-        let mut fields = own.split(' ');
-        let (root, at) = (fields.nth(3)?, fields.next()?);
-        (behind.starts_with("cgroup2 ") && root == "/").then(|| PathBuf::from(at))
-    })
 }
 
 #[cfg(test)]

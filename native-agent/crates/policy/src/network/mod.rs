@@ -6,15 +6,16 @@ pub mod lines;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 
+pub use kernel::Counters;
+use kernel::{GUARDED_MAX, Kernel, Refused, Settings, Tables};
+use lines::{Lines, Rights};
 use norn_events::wire::policy::v1::{HostEvent, HostField};
+use norn_os::process::pids;
 
 use crate::decide::Facts;
 use crate::denial::Denial;
 use crate::facts::{ProgramFacts, Sources};
 use crate::{EnforceError, Policy, proc};
-pub use kernel::{Counters, cgroup_root};
-use kernel::{GUARDED_MAX, Kernel, Refused, Settings, Tables};
-use lines::{Lines, Rights};
 
 /// A policy's rules about the network, in the kernel until this is dropped.
 pub struct Network {
@@ -104,11 +105,7 @@ impl Network {
 
     /// All that run: when the policy comes, and when more is known of containers.
     pub fn look_at_all(&self, sources: &Sources) {
-        let Ok(entries) = std::fs::read_dir("/proc") else {
-            return;
-        };
-        let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-        pids.for_each(|pid| self.look_at(pid, sources));
+        pids().for_each(|pid| self.look_at(pid, sources));
     }
 
     /// A program that started unasked.

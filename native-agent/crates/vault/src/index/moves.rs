@@ -2,10 +2,10 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 
+use norn_os::paths::{below, join};
+
 use crate::file::PlaceId;
-use crate::places::below;
 use crate::record::{NameKind, NameOperation, Time};
-use crate::watch::join;
 
 /// The oldest give way.
 const MOVES_MAX: usize = 4096;

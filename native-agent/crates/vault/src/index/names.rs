@@ -2,11 +2,12 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+use norn_os::paths::below;
+
 use super::operations::is_move;
 use super::seen::Seen;
 use super::{Index, Operation, name_hash};
 use crate::file::{FileKey, PlaceId};
-use crate::places::below;
 use crate::record::{Location, NameKind, NameOperation, Time, Version, is_restorer};
 
 impl Index {

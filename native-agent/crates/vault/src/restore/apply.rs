@@ -7,6 +7,7 @@ use std::rc::Rc;
 
 use norn_events::ProcessUid;
 use norn_events::wire::action::v1::{FileVerdict, Verdict};
+use norn_os as os;
 
 use super::aside::Aside;
 use super::content::{Source, each_extent, hash_file};
@@ -23,7 +24,6 @@ use crate::capture::Shared;
 use crate::file::{FileKey, Metadata, PlaceId, Stamp};
 use crate::quarantine::{Kept, Origin, is_code, keep, keep_file};
 use crate::record::{Location, Record, Time, Version};
-use crate::sys;
 
 pub(super) struct Work<'a> {
     pub(super) shared: &'a Shared,
@@ -146,7 +146,7 @@ fn container_of(containers: &HashMap<ProcessUid, String>, process: ProcessUid) -
 }
 
 fn verdict_at(path: Vec<u8>, time: Time, process: ProcessUid) -> FileVerdict {
-    let wall_offset = sys::wall_ns() as i64 - sys::boot_ns() as i64;
+    let wall_offset = os::wall_ns() as i64 - os::boot_ns() as i64;
     FileVerdict {
         path,
         changed_at_us: ((time + wall_offset) / 1000).max(0) as u64,
@@ -328,7 +328,7 @@ impl<'a> Work<'a> {
             seen: target.seen.clone(),
         };
         let version = Version {
-            time: sys::boot_ns() as Time,
+            time: os::boot_ns() as Time,
             pid: 0,
             metadata,
             ..version.clone()
@@ -409,12 +409,12 @@ impl<'a> Work<'a> {
         let holds = || Failed::Conflict("the directory holds files that others made".to_owned());
         self.leave(&entry.file);
         // What is not empty is not moved, not even for a moment.
-        let open = sys::open_again(entry.file.as_raw_fd(), libc::O_RDONLY | libc::O_DIRECTORY)?;
-        if sys::has_entries(open.as_raw_fd())? {
+        let open = os::open_again(entry.file.as_raw_fd(), libc::O_RDONLY | libc::O_DIRECTORY)?;
+        if os::has_entries(open.as_raw_fd())? {
             return Err(holds());
         }
         match self.take_away(path, entry) {
-            Err(Failed::Lost(_) | Failed::Refused(_)) if sys::has_entries(open.as_raw_fd())? => Err(holds()),
+            Err(Failed::Lost(_) | Failed::Refused(_)) if os::has_entries(open.as_raw_fd())? => Err(holds()),
             done => done,
         }
     }

@@ -6,8 +6,9 @@ use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
+use norn_os as os;
+
 use super::views::is_mount_point;
-use crate::sys;
 
 /// What names of the vault begin with, in directories of others.
 const PREFIX: &str = ".norn-";
@@ -23,7 +24,7 @@ pub struct Aside {
     name: CString,
     directory: OwnedFd,
     /// What the parent and the directory are.
-    nodes: [sys::Node; 2],
+    nodes: [os::Node; 2],
     count: Cell<u32>,
 }
 
@@ -35,16 +36,16 @@ pub struct Staged {
 }
 
 fn random_name() -> io::Result<CString> {
-    sys::c_string(format!("{PREFIX}{:032x}", sys::random()?).as_bytes())
+    os::c_string(format!("{PREFIX}{:032x}", os::random()?).as_bytes())
 }
 
 fn open_node(directory: RawFd, name: &CStr) -> io::Result<OwnedFd> {
     let flags = libc::O_PATH | libc::O_NOFOLLOW;
-    sys::open_below(
+    os::open_below(
         directory,
         name.to_bytes(),
         flags,
-        sys::BELOW | libc::RESOLVE_NO_XDEV,
+        os::BELOW | libc::RESOLVE_NO_XDEV,
     )
 }
 
@@ -57,7 +58,7 @@ struct Custom {
 impl Custom {
     fn usual() -> Self {
         Self {
-            user: sys::own_user(),
+            user: os::own_user(),
             keeps_modes: true,
         }
     }
@@ -66,11 +67,11 @@ impl Custom {
     /// which nobody can exchange.
     fn of(parent: &OwnedFd) -> io::Result<Self> {
         let name = random_name()?;
-        let file = sys::create_at(parent.as_raw_fd(), &name, 0o600)?;
+        let file = os::create_at(parent.as_raw_fd(), &name, 0o600)?;
         if is_at(parent.as_raw_fd(), &name, &file) {
-            sys::unlink_at(parent.as_raw_fd(), &name, false)?;
+            os::unlink_at(parent.as_raw_fd(), &name, false)?;
         }
-        let stat = sys::fstat(file.as_raw_fd())?;
+        let stat = os::fstat(file.as_raw_fd())?;
         Ok(Self {
             user: stat.st_uid,
             keeps_modes: stat.st_mode & OF_OTHERS == 0,
@@ -78,7 +79,7 @@ impl Custom {
     }
 
     /// The mode is the parent's affair as well: a default ACL, the set-group-ID bit and the umask change it, but give no rights.
-    fn is_of(&self, directory: &sys::Stat) -> bool {
+    fn is_of(&self, directory: &os::Stat) -> bool {
         directory.st_mode & libc::S_IFMT == libc::S_IFDIR
             && directory.st_uid == self.user
             && (!self.keeps_modes || directory.st_mode & OF_OTHERS == 0)
@@ -88,7 +89,7 @@ impl Custom {
 /// The directory that was just made, and no other that was put in its place: closed to others, and what is made in it is too.
 fn open_own(parent: &OwnedFd, name: &CStr) -> io::Result<OwnedFd> {
     let directory = open_node(parent.as_raw_fd(), name)?;
-    let stat = sys::fstat(directory.as_raw_fd())?;
+    let stat = os::fstat(directory.as_raw_fd())?;
     let mut custom = Custom::usual();
     if !custom.is_of(&stat) {
         custom = Custom::of(parent)?;
@@ -105,21 +106,21 @@ fn open_own(parent: &OwnedFd, name: &CStr) -> io::Result<OwnedFd> {
 }
 
 fn close_to_others(directory: RawFd) -> io::Result<()> {
-    for name in [sys::ACCESS_ACL, sys::DEFAULT_ACL] {
-        match sys::set_attribute(directory, name, None) {
+    for name in [os::ACCESS_ACL, os::DEFAULT_ACL] {
+        match os::set_attribute(directory, name, None) {
             Err(error) if !matches!(error.raw_os_error(), Some(libc::ENODATA | libc::EOPNOTSUPP)) => {
                 return Err(error);
             }
             _ => {}
         }
     }
-    sys::change_mode(directory, 0o700)
+    os::change_mode(directory, 0o700)
 }
 
 fn is_at(directory: RawFd, name: &CStr, file: &OwnedFd) -> bool {
-    let there = sys::stat_at(directory, name.to_bytes());
-    let own = sys::fstat(file.as_raw_fd());
-    there.is_ok_and(|there| own.is_ok_and(|own| sys::is_one(&there, &own)))
+    let there = os::stat_at(directory, name.to_bytes());
+    let own = os::fstat(file.as_raw_fd());
+    there.is_ok_and(|there| own.is_ok_and(|own| os::is_one(&there, &own)))
 }
 
 impl Aside {
@@ -138,18 +139,18 @@ impl Aside {
     fn make(parent: &OwnedFd) -> io::Result<Self> {
         let name = random_name()?;
         let parent = parent.try_clone()?;
-        sys::make_directory_at(parent.as_raw_fd(), &name, 0o700)?;
+        os::make_directory_at(parent.as_raw_fd(), &name, 0o700)?;
         let directory = match open_own(&parent, &name) {
             Ok(directory) => directory,
             Err(error) => {
                 // Nobody else gives such a name, and what is not empty stays.
-                drop(sys::unlink_at(parent.as_raw_fd(), &name, true));
+                drop(os::unlink_at(parent.as_raw_fd(), &name, true));
                 return Err(error);
             }
         };
         let nodes = [
-            sys::node_at(parent.as_raw_fd(), c"")?,
-            sys::node_at(directory.as_raw_fd(), c"")?,
+            os::node_at(parent.as_raw_fd(), c"")?,
+            os::node_at(directory.as_raw_fd(), c"")?,
         ];
         let made = Self {
             nodes,
@@ -158,7 +159,7 @@ impl Aside {
             directory,
             count: Cell::new(0),
         };
-        sys::create_at(made.fd(), HELD, 0o600)?;
+        os::create_at(made.fd(), HELD, 0o600)?;
         Ok(made)
     }
 
@@ -168,8 +169,8 @@ impl Aside {
 
     pub fn is_within(&self, parent: &OwnedFd) -> bool {
         let there = [
-            sys::node_at(parent.as_raw_fd(), c""),
-            sys::node_at(parent.as_raw_fd(), &self.name),
+            os::node_at(parent.as_raw_fd(), c""),
+            os::node_at(parent.as_raw_fd(), &self.name),
         ];
         there
             .into_iter()
@@ -178,12 +179,12 @@ impl Aside {
     }
 
     pub fn lies_in(&self, directory: &OwnedFd) -> bool {
-        sys::node_at(directory.as_raw_fd(), c"").is_ok_and(|there| there.is_inode_of(&self.nodes[0]))
+        os::node_at(directory.as_raw_fd(), c"").is_ok_and(|there| there.is_inode_of(&self.nodes[0]))
     }
 
     fn fresh(&self) -> io::Result<CString> {
         self.count.set(self.count.get() + 1);
-        sys::c_string(self.count.get().to_string().as_bytes())
+        os::c_string(self.count.get().to_string().as_bytes())
     }
 
     fn staged(&self, make: impl FnOnce(&CStr) -> io::Result<()>) -> io::Result<Staged> {
@@ -196,38 +197,38 @@ impl Aside {
     /// An empty file that nobody else can open, open to be written and read.
     pub fn file(&self) -> io::Result<Staged> {
         let name = self.fresh()?;
-        let file = sys::create_at(self.fd(), &name, 0o600)?;
+        let file = os::create_at(self.fd(), &name, 0o600)?;
         Ok(Staged { name, file })
     }
 
     pub fn symbolic_link(&self, target: &CStr) -> io::Result<Staged> {
-        self.staged(|name| sys::symlink_at(target, self.fd(), name))
+        self.staged(|name| os::symlink_at(target, self.fd(), name))
     }
 
     pub fn directory(&self, mode: u32) -> io::Result<Staged> {
-        self.staged(|name| sys::make_directory_at(self.fd(), name, mode))
+        self.staged(|name| os::make_directory_at(self.fd(), name, mode))
     }
 
     /// One more name of a file.
     pub fn link(&self, file: &OwnedFd) -> io::Result<Staged> {
-        self.staged(|name| sys::link_file_at(file.as_raw_fd(), (self.fd(), name)))
+        self.staged(|name| os::link_file_at(file.as_raw_fd(), (self.fd(), name)))
     }
 
     /// `name` leads to what lay aside. With `over`, what had the name lies in its place then; else nothing may have it.
     pub fn give(&self, staged: &Staged, name: &CStr, over: bool) -> io::Result<()> {
         let (from, to) = ((self.fd(), &*staged.name), (self.parent.as_raw_fd(), name));
         if !over {
-            return sys::rename_at(from, to, true);
+            return os::rename_at(from, to, true);
         }
-        match sys::exchange_at(from, to) {
+        match os::exchange_at(from, to) {
             // The file system can't.
             Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
                 let old = self.take(name)?;
-                if let Err(error) = sys::rename_at(from, to, true) {
+                if let Err(error) = os::rename_at(from, to, true) {
                     self.put_back(&old, name);
                     return Err(error);
                 }
-                sys::rename_at((self.fd(), &old.name), from, true)
+                os::rename_at((self.fd(), &old.name), from, true)
             }
             done => done,
         }
@@ -243,7 +244,7 @@ impl Aside {
     /// What `name` leads to comes here.
     pub fn take(&self, name: &CStr) -> io::Result<Staged> {
         let (from, new) = ((self.parent.as_raw_fd(), name), self.fresh()?);
-        sys::rename_at(from, (self.fd(), &new), true)?;
+        os::rename_at(from, (self.fd(), &new), true)?;
         // What can't be looked at is not ours to keep.
         open_node(self.fd(), &new).map_or_else(
             |error| {
@@ -266,9 +267,9 @@ impl Aside {
 
     /// It is what was meant: away with it.
     pub fn discard(&self, staged: &Staged) -> io::Result<()> {
-        match sys::unlink_at(self.fd(), &staged.name, false) {
+        match os::unlink_at(self.fd(), &staged.name, false) {
             Err(error) if error.raw_os_error() == Some(libc::EISDIR) => {
-                sys::unlink_at(self.fd(), &staged.name, true)
+                os::unlink_at(self.fd(), &staged.name, true)
             }
             done => done,
         }
@@ -280,12 +281,12 @@ impl Aside {
     }
 
     fn give_name(&self, from: (RawFd, &CStr), name: &CStr) {
-        if sys::rename_at(from, (self.parent.as_raw_fd(), name), true).is_ok() {
+        if os::rename_at(from, (self.parent.as_raw_fd(), name), true).is_ok() {
             return;
         }
         let beside = random_name();
         let moved = beside.and_then(|beside| {
-            sys::rename_at(from, (self.parent.as_raw_fd(), &beside), true)?;
+            os::rename_at(from, (self.parent.as_raw_fd(), &beside), true)?;
             Ok(beside)
         });
         match moved {
@@ -302,18 +303,18 @@ impl Aside {
 
     /// The name that the directory has now, wherever it was moved.
     fn own_name(&self) -> Option<CString> {
-        let path = sys::path_of(self.fd()).ok()?;
+        let path = os::path_of(self.fd()).ok()?;
         let name = path.rsplit(|&byte| byte == b'/').next()?;
-        sys::c_string(name).ok()
+        os::c_string(name).ok()
     }
 }
 
 impl Drop for Aside {
     fn drop(&mut self) {
         let parent = self.parent.as_raw_fd();
-        drop(sys::unlink_at(self.fd(), HELD, false));
+        drop(os::unlink_at(self.fd(), HELD, false));
         for name in [Some(self.name.clone()), self.own_name()].into_iter().flatten() {
-            if is_at(parent, &name, &self.directory) && sys::unlink_at(parent, &name, true).is_ok() {
+            if is_at(parent, &name, &self.directory) && os::unlink_at(parent, &name, true).is_ok() {
                 return;
             }
         }
@@ -336,7 +337,7 @@ mod tests {
         (home, open)
     }
 
-    fn with(stat: &sys::Stat, mode: u32, user: u32) -> sys::Stat {
+    fn with(stat: &os::Stat, mode: u32, user: u32) -> os::Stat {
         let mut stat = *stat;
         (stat.st_mode, stat.st_uid) = (mode, user);
         stat
@@ -346,7 +347,7 @@ mod tests {
     fn the_file_system_is_asked_whose_its_files_are_and_nothing_stays_of_the_question() {
         let (home, open) = home("custom");
         let custom = Custom::of(&open).unwrap();
-        assert_eq!((custom.user, custom.keeps_modes), (sys::own_user(), true));
+        assert_eq!((custom.user, custom.keeps_modes), (os::own_user(), true));
         assert_eq!(fs::read_dir(&home).unwrap().count(), 0);
         fs::remove_dir_all(&home).unwrap();
     }
@@ -354,7 +355,7 @@ mod tests {
     #[test]
     fn what_others_may_enter_is_the_restores_own_only_where_modes_mean_nothing() {
         let (home, open) = home("modes");
-        let stat = sys::fstat(open.as_raw_fd()).unwrap();
+        let stat = os::fstat(open.as_raw_fd()).unwrap();
         let squashed = Custom {
             user: 65_534,
             keeps_modes: true,

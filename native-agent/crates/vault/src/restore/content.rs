@@ -3,12 +3,12 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 
+use norn_os as os;
 use sha2::{Digest, Sha256};
 
 use crate::places::LowerFile;
 use crate::record::{Content, Version};
 use crate::store::Store;
-use crate::sys;
 
 const CHUNK_BYTES: usize = 1 << 20;
 /// Larger files, which only sparse ones can be, are compared by what is not a hole, and have no hash.
@@ -58,9 +58,9 @@ pub fn each_extent(
         Content::Lower(path) => {
             let gone = || "the image's layer no longer holds the file".to_owned();
             let found = LowerFile::like(source.lower, path, &source.version.metadata).ok_or_else(gone)?;
-            let path = format!("/proc/self/fd/{}", found.file.as_raw_fd());
+            let path = os::link_of(found.file.as_raw_fd());
             let flags = libc::O_RDONLY | libc::O_NOATIME;
-            let file = sys::open_below(libc::AT_FDCWD, path.as_bytes(), flags, 0).map_err(failed)?;
+            let file = os::open_below(libc::AT_FDCWD, path.as_bytes(), flags, 0).map_err(failed)?;
             file_extents(&file, each).map_err(failed)
         }
         Content::Missing(why) => Err(why.reason().to_owned()),
@@ -71,11 +71,11 @@ pub fn each_extent(
 fn file_extents(file: &OwnedFd, mut each: impl FnMut(u64, &[u8]) -> io::Result<()>) -> io::Result<()> {
     let mut chunk = vec![0_u8; CHUNK_BYTES];
     let mut end = 0;
-    while let Some((start, stop)) = sys::next_data(file.as_raw_fd(), end)? {
+    while let Some((start, stop)) = os::next_data(file.as_raw_fd(), end)? {
         let mut at = start;
         while at < stop {
             let most = chunk.len().min((stop - at) as usize);
-            let count = sys::pread(file.as_raw_fd(), &mut chunk[..most], at)?;
+            let count = os::pread(file.as_raw_fd(), &mut chunk[..most], at)?;
             if count == 0 {
                 return Ok(());
             }
@@ -122,7 +122,7 @@ impl Hash {
 }
 
 fn size_of(file: &OwnedFd) -> io::Result<u64> {
-    Ok(sys::fstat(file.as_raw_fd())?.st_size as u64)
+    Ok(os::fstat(file.as_raw_fd())?.st_size as u64)
 }
 
 /// `None` when it is too large to be hashed.
@@ -157,11 +157,11 @@ pub fn hash_of(source: Source<'_>) -> Result<Option<[u8; 32]>, Lost> {
 fn is_zero(file: &OwnedFd, (start, stop): (u64, u64)) -> io::Result<bool> {
     let mut chunk = vec![0_u8; CHUNK_BYTES];
     let mut end = start;
-    while let Some((from, to)) = sys::next_data(file.as_raw_fd(), end)? {
+    while let Some((from, to)) = os::next_data(file.as_raw_fd(), end)? {
         let (mut at, to) = (from, to.min(stop));
         while at < to {
             let most = chunk.len().min((to - at) as usize);
-            let count = sys::pread(file.as_raw_fd(), &mut chunk[..most], at)?;
+            let count = os::pread(file.as_raw_fd(), &mut chunk[..most], at)?;
             if chunk[..count].iter().any(|&byte| byte != 0) {
                 return Ok(false);
             }
@@ -190,7 +190,7 @@ pub fn is_same(source: Source<'_>, file: &OwnedFd) -> Result<bool, Lost> {
             return Ok(());
         }
         chunk.resize(bytes.len(), 0);
-        let count = sys::pread(file.as_raw_fd(), &mut chunk, at)?;
+        let count = os::pread(file.as_raw_fd(), &mut chunk, at)?;
         same = count == bytes.len() && chunk == bytes && is_zero(file, (end, at))?;
         end = at + bytes.len() as u64;
         Ok(())
@@ -202,7 +202,7 @@ pub fn is_same(source: Source<'_>, file: &OwnedFd) -> Result<bool, Lost> {
 pub fn write_version(source: Source<'_>, to: &OwnedFd) -> Result<(), Lost> {
     if let Content::Cloned(number) = source.version.content
         && let Ok(from) = source.store.clones.file(number, source.version.metadata.size)
-        && sys::clone_file(from.as_raw_fd(), to.as_raw_fd()).is_ok()
+        && os::clone_file(from.as_raw_fd(), to.as_raw_fd()).is_ok()
     {
         return Ok(());
     }
@@ -210,7 +210,7 @@ pub fn write_version(source: Source<'_>, to: &OwnedFd) -> Result<(), Lost> {
     let size = source.version.metadata.size;
     let there = file.metadata().map_err(failed)?.len();
     let hole = |from: u64, until: u64| match from < until.min(there) {
-        true => sys::punch_hole(to.as_raw_fd(), from, until - from),
+        true => os::punch_hole(to.as_raw_fd(), from, until - from),
         false => Ok(()),
     };
     let mut end = 0;

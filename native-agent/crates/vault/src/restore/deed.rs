@@ -4,6 +4,7 @@ use std::io;
 use std::os::fd::AsRawFd;
 
 use norn_events::ProcessUid;
+use norn_os as os;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::tree::{Entry, Tree};
@@ -12,7 +13,6 @@ use crate::file::{FileKey, Metadata, PlaceId, Stamp};
 use crate::record::{
     Actor, Aspect, Change, Content, Location, NameKind, NameOperation, RESTORER, Record, Time, Version,
 };
-use crate::sys;
 
 pub(super) struct Deed<'a> {
     shared: &'a Shared,
@@ -28,7 +28,7 @@ pub(super) struct At<'a> {
 }
 
 fn now() -> Time {
-    sys::boot_ns() as Time
+    os::boot_ns() as Time
 }
 
 impl<'a> Deed<'a> {
@@ -74,11 +74,11 @@ impl<'a> Deed<'a> {
             (Some(saved), _) => (saved.content, saved.shape),
             (None, libc::S_IFREG) => {
                 let file = tree.open_file(entry, libc::O_RDONLY)?;
-                let stat = sys::fstat(file.as_raw_fd())?;
+                let stat = os::fstat(file.as_raw_fd())?;
                 let upper = Some(&tree.upper[..]).filter(|upper| !upper.is_empty());
                 capture::keep(&self.shared.store, (file.as_raw_fd(), &stat), (upper, at.path))?
             }
-            (None, libc::S_IFLNK) => (Content::Link(sys::read_link_at(fd, c"")?), None),
+            (None, libc::S_IFLNK) => (Content::Link(os::read_link_at(fd, c"")?), None),
             (None, _) => (Content::Packed(Vec::new()), None),
         };
         let version = Version {

@@ -5,6 +5,9 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::rc::Rc;
 
+use norn_os as os;
+use norn_os::{self, Lease};
+
 use super::apply::Work;
 use super::aside::{Aside, Staged};
 use super::content::is_same;
@@ -12,7 +15,6 @@ use super::outcome::{CHANGED_AGAIN, Failed};
 use super::tree::{Entry, name_in_parent};
 use crate::file::Metadata;
 use crate::record::Version;
-use crate::sys::{self, Lease};
 
 pub(super) fn disturbed() -> Failed {
     Failed::Conflict("its name or its directory was given to something else while it was put back".to_owned())
@@ -47,8 +49,8 @@ impl Work<'_> {
 
     /// Copied up just now, a file of the image with several names has another inode number, but its handle.
     fn is_it(&self, file: &OwnedFd, entry: &Entry) -> io::Result<bool> {
-        let stat = sys::fstat(file.as_raw_fd())?;
-        Ok(sys::is_one(&stat, &entry.stat) || self.tree.key(file)? == entry.key)
+        let stat = os::fstat(file.as_raw_fd())?;
+        Ok(os::is_one(&stat, &entry.stat) || self.tree.key(file)? == entry.key)
     }
 
     /// Gives the name to what lies aside, complete. `there` had it, and goes.
@@ -58,7 +60,7 @@ impl Work<'_> {
         (aside, staged): (&Aside, &Staged),
         there: Option<&Entry>,
     ) -> Result<(), Failed> {
-        let name = sys::c_string(name_in_parent(path).1)?;
+        let name = os::c_string(name_in_parent(path).1)?;
         if let Err(error) = aside.give(staged, &name, there.is_some()) {
             drop(aside.discard(staged));
             return Err(error.into());
@@ -105,7 +107,7 @@ impl Work<'_> {
                 if !self.leads_to(path, &there.file)? {
                     return Err(disturbed());
                 }
-                return Ok(sys::unlink_at(parent.as_raw_fd(), &name, is_directory)?);
+                return Ok(os::unlink_at(parent.as_raw_fd(), &name, is_directory)?);
             }
             taken => taken?,
         };
@@ -130,11 +132,11 @@ impl Work<'_> {
         let (old, name) = self.tree.parent(from)?;
         let (new, target) = self.tree.parent(to)?;
         let (from, there) = ((old.as_raw_fd(), &*name), (new.as_raw_fd(), &*target));
-        sys::rename_at(from, there, true)?;
+        os::rename_at(from, there, true)?;
         if self.leads_to(to, &found.file).unwrap_or(false) {
             return Ok(());
         }
-        if let Err(error) = sys::rename_at(there, from, true) {
+        if let Err(error) = os::rename_at(there, from, true) {
             tracing::warn!(%error, "what was moved by mistake can't be moved back");
         }
         Err(disturbed())
@@ -149,12 +151,12 @@ impl Work<'_> {
         let (old, name) = self.tree.parent(one)?;
         let (new, target) = self.tree.parent(other)?;
         let spots = ((old.as_raw_fd(), &*name), (new.as_raw_fd(), &*target));
-        sys::exchange_at(spots.0, spots.1)?;
+        os::exchange_at(spots.0, spots.1)?;
         let leads = |path: &[u8], entry: &Entry| self.leads_to(path, &entry.file).unwrap_or(false);
         if leads(other, found) && leads(one, there) {
             return Ok(());
         }
-        if let Err(error) = sys::exchange_at(spots.0, spots.1) {
+        if let Err(error) = os::exchange_at(spots.0, spots.1) {
             tracing::warn!(%error, "what was exchanged by mistake can't be changed back");
         }
         Err(disturbed())
@@ -167,7 +169,7 @@ impl Work<'_> {
         if version.metadata.is_privileged() {
             match finished {
                 Ok(()) => self.remember(path, file)?,
-                Err(_) => sys::strip_privileges(file.as_raw_fd())?,
+                Err(_) => os::strip_privileges(file.as_raw_fd())?,
             }
         }
         finished
@@ -183,7 +185,7 @@ impl Work<'_> {
         let mut leases = Vec::new();
         if wanted.is_privileged() {
             // With one name it was made anew, and nobody has opened it yet who may not.
-            if sys::fstat(fd)?.st_nlink > 1 {
+            if os::fstat(fd)?.st_nlink > 1 {
                 leases.extend(lease_of(file)?);
                 // A mapping through an overlay is one of the layer's file.
                 if let Some(layers) = self.tree.in_layer(path, file)? {
@@ -195,7 +197,7 @@ impl Work<'_> {
             }
             put_privileges(fd, wanted)?;
         }
-        let now = Metadata::read(fd, &sys::fstat(fd)?)?;
+        let now = Metadata::read(fd, &os::fstat(fd)?)?;
         let is_whole = leases.iter().all(Lease::is_whole);
         // What is not privileged has its content compared once, at the end of the restore.
         let stays = match wanted.is_privileged() {
@@ -211,9 +213,9 @@ impl Work<'_> {
 
 /// What was found in a place that was to hold something of the restore's own.
 fn settle(aside: &Aside, (found, own): (&Staged, &Staged), name: &std::ffi::CStr) {
-    let stats = [found, own].map(|staged| sys::fstat(staged.file.as_raw_fd()));
+    let stats = [found, own].map(|staged| os::fstat(staged.file.as_raw_fd()));
     match stats {
-        [Ok(found_stat), Ok(own_stat)] if sys::is_one(&found_stat, &own_stat) => {
+        [Ok(found_stat), Ok(own_stat)] if os::is_one(&found_stat, &own_stat) => {
             drop(aside.discard(found));
         }
         _ => aside.put_back(found, name),
@@ -222,7 +224,7 @@ fn settle(aside: &Aside, (found, own): (&Staged, &Staged), name: &std::ffi::CStr
 
 /// `None` where the file system has no leases.
 fn lease_of(file: &OwnedFd) -> Result<Option<Lease>, Failed> {
-    match Lease::take(sys::open_again(file.as_raw_fd(), libc::O_RDONLY)?) {
+    match Lease::take(os::open_again(file.as_raw_fd(), libc::O_RDONLY)?) {
         Ok(Some(lease)) => Ok(Some(lease)),
         Ok(None) => Err(Failed::Conflict(
             "a process has this program open for writing, so it can't be given its privileges".to_owned(),
@@ -237,36 +239,36 @@ fn lease_of(file: &OwnedFd) -> Result<Option<Lease>, Failed> {
 /// Owner, then attributes and mode, without what makes a program more than who starts it.
 pub(super) fn put_metadata(file: &OwnedFd, wanted: &Metadata) -> io::Result<()> {
     let fd = file.as_raw_fd();
-    sys::change_owner(fd, wanted.uid, wanted.gid)?;
+    os::change_owner(fd, wanted.uid, wanted.gid)?;
     if wanted.is_symbolic_link() {
-        return sys::change_time(fd, wanted.modified_ns);
+        return os::change_time(fd, wanted.modified_ns);
     }
     let kept = match wanted.is_regular() {
         true => wanted.mode & !(libc::S_ISUID | libc::S_ISGID),
         false => wanted.mode,
     };
-    sys::change_mode(fd, kept)?;
-    let there = sys::attributes(fd)?;
+    os::change_mode(fd, kept)?;
+    let there = os::attributes(fd)?;
     for (name, _) in there
         .iter()
         .filter(|(name, _)| !wanted.attributes.iter().any(|(known, _)| known == name))
     {
-        sys::set_attribute(fd, name, None)?;
+        os::set_attribute(fd, name, None)?;
     }
-    let plain = |name: &[u8]| name != sys::CAPABILITY;
+    let plain = |name: &[u8]| name != os::CAPABILITY;
     for (name, value) in wanted.attributes.iter().filter(|known| !there.contains(known)) {
         if plain(name) {
-            sys::set_attribute(fd, name, Some(value))?;
+            os::set_attribute(fd, name, Some(value))?;
         }
     }
-    sys::change_time(fd, wanted.modified_ns)
+    os::change_time(fd, wanted.modified_ns)
 }
 
 fn put_privileges(fd: i32, wanted: &Metadata) -> io::Result<()> {
     for (name, value) in &wanted.attributes {
-        if name == sys::CAPABILITY {
-            sys::set_attribute(fd, name, Some(value))?;
+        if name == os::CAPABILITY {
+            os::set_attribute(fd, name, Some(value))?;
         }
     }
-    sys::change_mode(fd, wanted.mode)
+    os::change_mode(fd, wanted.mode)
 }

@@ -3,16 +3,18 @@
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 
+use norn_os as os;
+use norn_os::paths::{open_path, parent};
+use norn_os::{self, is_one};
+
 use super::aside::Aside;
 use super::plan::{Plan, Want};
 use super::tree::Tree;
 use super::twins::Names;
 use crate::capture::Shared;
 use crate::file::{FileKey, Metadata, PlaceId};
-use crate::places::{LowerFile, hides, open_path};
+use crate::places::{LowerFile, hides};
 use crate::record::{Content, PlaceKind, Record, Version};
-use crate::sys::{self, is_one};
-use crate::watch::parent;
 
 /// Attributes that overlayfs keeps for itself.
 const OVERLAYS_OWN: [&[u8]; 2] = [b"trusted.overlay.", b"user.overlay."];
@@ -91,8 +93,8 @@ fn expose(layers: &mut Layers, path: &[u8], version: &Version) -> io::Result<boo
     let Some(shown) = LowerFile::shown(&layers.lower, path) else {
         return Ok(false);
     };
-    let file = sys::open_below(layers.upper.as_raw_fd(), path, NODE, sys::BELOW)?;
-    let stat = sys::fstat(file.as_raw_fd())?;
+    let file = os::open_below(layers.upper.as_raw_fd(), path, NODE, os::BELOW)?;
+    let stat = os::fstat(file.as_raw_fd())?;
     let image = own(Metadata::read(shown.file.as_raw_fd(), &shown.stat)?);
     let is_regular = stat.st_mode & libc::S_IFMT == libc::S_IFREG;
     if !is_regular || !own(Metadata::read(file.as_raw_fd(), &stat)?).is_like(&image) {
@@ -113,7 +115,7 @@ fn expose(layers: &mut Layers, path: &[u8], version: &Version) -> io::Result<boo
 fn names_in_layer(
     layers: &mut Layers,
     path: &[u8],
-    (copy, shown): (&sys::Stat, &LowerFile),
+    (copy, shown): (&os::Stat, &LowerFile),
 ) -> io::Result<Vec<Vec<u8>>> {
     let mut names = vec![path.to_vec()];
     if shown.stat.st_nlink == 1 {
@@ -121,9 +123,9 @@ fn names_in_layer(
     }
     for name in layers.names.of(&shown.layer, shown.stat.st_ino) {
         let is_shown = LowerFile::shown(&layers.lower, &name).is_some_and(|at| is_one(&at.stat, &shown.stat));
-        let at = sys::open_below(layers.upper.as_raw_fd(), &name, NODE, sys::BELOW);
+        let at = os::open_below(layers.upper.as_raw_fd(), &name, NODE, os::BELOW);
         if let (true, Ok(at)) = (is_shown && name != path, at)
-            && is_one(&sys::fstat(at.as_raw_fd())?, copy)
+            && is_one(&os::fstat(at.as_raw_fd())?, copy)
         {
             names.push(name);
         }
@@ -132,12 +134,12 @@ fn names_in_layer(
 }
 
 /// The name of this file, and of no other that has got it since.
-fn remove(layer: &OwnedFd, path: &[u8], meant: &sys::Stat) -> io::Result<()> {
-    let directory = sys::open_below(layer.as_raw_fd(), parent(path), NODE, sys::BELOW)?;
-    let name = sys::c_string(path.rsplit(|&byte| byte == b'/').next().unwrap_or(path))?;
+fn remove(layer: &OwnedFd, path: &[u8], meant: &os::Stat) -> io::Result<()> {
+    let directory = os::open_below(layer.as_raw_fd(), parent(path), NODE, os::BELOW)?;
+    let name = os::c_string(path.rsplit(|&byte| byte == b'/').next().unwrap_or(path))?;
     let aside = Aside::within(&directory)?;
     let taken = aside.take(&name)?;
-    if is_one(&sys::fstat(taken.file.as_raw_fd())?, meant) {
+    if is_one(&os::fstat(taken.file.as_raw_fd())?, meant) {
         return aside.discard(&taken);
     }
     aside.put_back(&taken, &name);

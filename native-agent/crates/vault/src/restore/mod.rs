@@ -24,18 +24,16 @@ mod views;
 
 use std::time::Instant;
 
+pub use aside::{Aside, Staged};
+use deed::Deed;
 use norn_events::wire::action::v1::{FileVerdict, Verdict};
 use norn_events::{ContainerId, ProcessUid};
+use norn_os as os;
+pub use unwatched::note_home;
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::capture::Shared;
 use crate::exchanged;
-use crate::sys;
-
-pub use aside::{Aside, Staged};
-pub use unwatched::note_home;
-
-use deed::Deed;
 
 /// Which changes are to be undone. All that is given must hold; `scopes` empty means every process of `container`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -129,7 +127,7 @@ pub fn restore(shared: &Shared, request: &RestoreRequest) -> RestoreReport {
         expose::image(shared, &plan);
     }
     shared.store.flush();
-    sys::give_back_memory();
+    os::give_back_memory();
     RestoreReport {
         id,
         files,
@@ -149,6 +147,6 @@ fn widened(shared: &Shared, request: &RestoreRequest) -> Option<RestoreRequest> 
 }
 
 fn new_id() -> ProcessUid {
-    let now = [sys::boot_ns(), sys::wall_ns()].map(u64::to_le_bytes).concat();
+    let now = [os::boot_ns(), os::wall_ns()].map(u64::to_le_bytes).concat();
     ProcessUid(xxh3_128(&now).to_le_bytes())
 }

@@ -5,6 +5,8 @@ use std::collections::{HashMap, HashSet};
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use norn_events::wire::action::v1::FileVerdict;
+use norn_os as os;
+use norn_os::mounts::mounts;
 
 use super::apply::{Work, describe, judged, verdict_of};
 use super::content::{is_same, write_version};
@@ -17,9 +19,7 @@ use super::tree::{Entry, Tree};
 use super::views::{View, views};
 use crate::capture::Shared;
 use crate::file::{FileKey, Metadata, PlaceId};
-use crate::mounts::mounts;
 use crate::record::{Aspect, NameKind, PlaceKind, Time, Version, is_restorer};
-use crate::sys;
 use crate::table::LOCAL;
 
 /// How the kernel ends the name of a mounted file or directory that was removed.
@@ -160,10 +160,10 @@ fn add_mounted(shared: &Shared, view: &View, found: &mut HashMap<FileKey, OwnedF
             continue;
         }
         let flags = libc::O_PATH | libc::O_NOFOLLOW;
-        let Ok(file) = sys::open_below(view.root.as_raw_fd(), &mount.at, flags, sys::IN_ROOT) else {
+        let Ok(file) = os::open_below(view.root.as_raw_fd(), &mount.at, flags, os::IN_ROOT) else {
             continue;
         };
-        let Ok(stat) = sys::fstat(file.as_raw_fd()) else {
+        let Ok(stat) = os::fstat(file.as_raw_fd()) else {
             continue;
         };
         if stat.st_nlink == 0
@@ -185,7 +185,7 @@ pub(super) fn apply(shared: &Shared, plan: &Plan, (deed, verdicts): (&Deed<'_>, 
             let tree = Tree::of_file(file)?;
             let work = Work::new((shared, plan), (spot.0, &tree), deed);
             let mut outcome = work.nameless((&spot.1, target), file, &mut verdict);
-            if matches!(&outcome, Err(Failed::Refused(_))) && sys::loosen(file.as_raw_fd())?.is_some() {
+            if matches!(&outcome, Err(Failed::Refused(_))) && os::loosen(file.as_raw_fd())?.is_some() {
                 outcome = work.nameless((&spot.1, target), file, &mut verdict);
             }
             if let Err(Failed::Conflict(why)) = &mut outcome {
@@ -212,7 +212,7 @@ impl Work<'_> {
         describe(verdict, &version.metadata);
         let entry = Entry {
             key: self.tree.key(file)?,
-            stat: sys::fstat(file.as_raw_fd())?,
+            stat: os::fstat(file.as_raw_fd())?,
             file: file.try_clone()?,
         };
         let placed = Placed {
@@ -243,7 +243,7 @@ impl Work<'_> {
     /// Whoever has the mount may have it open, so it gets no privileges again.
     fn is_whole_again(&self, entry: &Entry, version: &Version, verdict: &mut FileVerdict) -> Outcome {
         let open = self.tree.open_file(entry, libc::O_RDONLY)?;
-        let now = Metadata::read(open.as_raw_fd(), &sys::fstat(open.as_raw_fd())?)?;
+        let now = Metadata::read(open.as_raw_fd(), &os::fstat(open.as_raw_fd())?)?;
         let is_right = is_same(self.source(version), &open)?;
         match is_right && now.is_like(&version.metadata) {
             true => {

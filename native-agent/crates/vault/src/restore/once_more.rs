@@ -4,17 +4,17 @@ use std::io;
 use std::os::fd::AsRawFd;
 
 use norn_events::wire::action::v1::FileVerdict;
+use norn_os as os;
 
 use super::apply::Work;
 use super::outcome::{Done, Failed, Outcome};
 use super::plan::Target;
 use super::tree::{Entry, name_in_parent};
-use crate::sys;
 
 /// What stood in the way. Flags are no part of a pre-image. A file that had them before could not be changed, so they are the
 /// attack's and go; a directory may have had them before, and gets them back.
 #[derive(Default)]
-pub(super) struct Flags(Vec<sys::Loosened>);
+pub(super) struct Flags(Vec<os::Loosened>);
 
 impl Flags {
     pub(super) fn put_back(&self) {
@@ -88,11 +88,11 @@ impl Work<'_> {
 
     fn loosen_name(&self, path: &[u8]) -> io::Result<bool> {
         let (parent, _) = self.tree.parent(path)?;
-        let directory = sys::loosen(parent.as_raw_fd())?;
+        let directory = os::loosen(parent.as_raw_fd())?;
         let is_loosened = directory.is_some();
         self.loosened.borrow_mut().0.extend(directory);
         let file = match self.tree.lookup(path)? {
-            Some(entry) => sys::loosen(entry.file.as_raw_fd())?,
+            Some(entry) => os::loosen(entry.file.as_raw_fd())?,
             None => None,
         };
         Ok(is_loosened || file.is_some())

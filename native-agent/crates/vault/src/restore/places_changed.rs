@@ -1,5 +1,8 @@
 //! A directory that got another name, and whose own name something else got that the scope made: each goes where the other is.
 //! What was made goes from there with all else that was made. The same of two that were exchanged.
+use norn_os as os;
+use norn_os::paths::{below, join, parent};
+
 use super::apply::Work;
 use super::deed::{At, Moved};
 use super::outcome::Failed;
@@ -7,10 +10,7 @@ use super::plan::{Directory, Plan};
 use super::tree::Entry;
 use crate::file::{FileKey, PlaceId};
 use crate::index::Index;
-use crate::places::below;
 use crate::record::Time;
-use crate::sys;
-use crate::watch::{join, parent};
 
 impl Plan {
     /// What a restore exchanged again has the names that it is to have.
@@ -107,7 +107,7 @@ impl Work<'_> {
                 self.exchange_again(directory, &found, &there)?;
             }
             Some(found) if is_it(&found) || is_made(&found) => {
-                let between = join(parent(to), format!(".norn-{:032x}", sys::random()?).as_bytes());
+                let between = join(parent(to), format!(".norn-{:032x}", os::random()?).as_bytes());
                 self.give_other_name(directory, (to, &between), &there)?;
                 if let Err(failed) = self.give_other_name(directory, (from, to), &found) {
                     self.give_other_name(directory, (&between, to), &there)?;

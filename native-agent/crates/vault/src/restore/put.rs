@@ -3,6 +3,7 @@
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use norn_events::wire::action::v1::FileVerdict;
+use norn_os as os;
 
 use super::apply::{Work, describe};
 use super::content::{hash_file, hash_of, is_same, write_version};
@@ -13,7 +14,6 @@ use super::plan::{IN_PLACE, METADATA, Spot, Target, Want};
 use super::tree::Entry;
 use crate::file::{FileKey, Metadata};
 use crate::record::{Aspect, Change, Content, Time, Version, is_restorer};
-use crate::sys;
 
 /// A file's times are those of the last tick of the kernel's clock, at 100 a second, ns.
 const BIRTH_TICK_NS: u64 = 10_000_000;
@@ -143,9 +143,9 @@ impl Work<'_> {
         let is_known = state.is_some_and(|state| {
             state.before(time).is_some() || state.versions.first().is_some_and(of_image)
         });
-        let since_ns = sys::boot_ns().saturating_sub(time.max(0) as u64);
-        let born_ns = sys::birth_ns(entry.file.as_raw_fd());
-        is_known || born_ns > 0 && born_ns + BIRTH_TICK_NS < sys::wall_ns().saturating_sub(since_ns)
+        let since_ns = os::boot_ns().saturating_sub(time.max(0) as u64);
+        let born_ns = os::birth_ns(entry.file.as_raw_fd());
+        is_known || born_ns > 0 && born_ns + BIRTH_TICK_NS < os::wall_ns().saturating_sub(since_ns)
     }
 
     fn wants(&self, spot: &Spot, key: FileKey) -> bool {
@@ -338,7 +338,7 @@ impl Work<'_> {
             write_version(self.source(version), &to)?;
             changed = true;
         }
-        let stat = sys::fstat(entry.file.as_raw_fd())?;
+        let stat = os::fstat(entry.file.as_raw_fd())?;
         let now = Metadata::read(entry.file.as_raw_fd(), &stat)?;
         if !now.is_like(&version.metadata) {
             if is_made_anew(entry, &version.metadata) {

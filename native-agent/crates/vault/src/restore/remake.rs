@@ -4,6 +4,7 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use norn_events::wire::action::v1::FileVerdict;
+use norn_os as os;
 
 use super::apply::Work;
 use super::aside::{Aside, Staged};
@@ -15,7 +16,6 @@ use super::tree::Entry;
 use crate::file::FileKey;
 use crate::places::LowerFile;
 use crate::record::{Content, Record, Version};
-use crate::sys;
 
 impl Work<'_> {
     /// One descriptor leads from the new file's birth to its verdict.
@@ -46,7 +46,7 @@ impl Work<'_> {
         }
         self.shared.store.record(Record::Alias(made, key));
         self.deed.created(at, made, false);
-        let has_other_names = sys::fstat(staged.file.as_raw_fd())?.st_nlink > 1;
+        let has_other_names = os::fstat(staged.file.as_raw_fd())?.st_nlink > 1;
         if has_other_names && version.metadata.is_privileged() {
             return Err(disturbed());
         }
@@ -56,7 +56,7 @@ impl Work<'_> {
 
     fn make(&self, aside: &Aside, version: &Version, verdict: &mut FileVerdict) -> Result<Staged, Failed> {
         if let Content::Link(target) = &version.content {
-            return Ok(aside.symbolic_link(&sys::c_string(target)?)?);
+            return Ok(aside.symbolic_link(&os::c_string(target)?)?);
         }
         if version.metadata.is_symbolic_link() {
             return Ok(aside.symbolic_link(&self.lower_link(version)?)?);
@@ -81,7 +81,7 @@ impl Work<'_> {
         };
         let gone = || Failed::Lost("the image's layer no longer holds the link".to_owned());
         let found = LowerFile::like(&self.tree.lower, path, &version.metadata).ok_or_else(gone)?;
-        Ok(sys::c_string(&sys::read_link_at(found.file.as_raw_fd(), c"")?)?)
+        Ok(os::c_string(&os::read_link_at(found.file.as_raw_fd(), c"")?)?)
     }
 
     /// A directory whose metadata nobody saved gets those of the directory it lies in.
@@ -112,14 +112,14 @@ impl Work<'_> {
 
 /// What a directory that is simply made gets of the one that it lies in, and more.
 fn inherit(made: &OwnedFd, parent: &OwnedFd) -> io::Result<()> {
-    let above = sys::fstat(parent.as_raw_fd())?;
-    sys::change_owner(made.as_raw_fd(), above.st_uid, above.st_gid)?;
-    sys::change_mode(made.as_raw_fd(), above.st_mode & 0o777)?;
-    let default_acl = sys::attributes(parent.as_raw_fd())?
+    let above = os::fstat(parent.as_raw_fd())?;
+    os::change_owner(made.as_raw_fd(), above.st_uid, above.st_gid)?;
+    os::change_mode(made.as_raw_fd(), above.st_mode & 0o777)?;
+    let default_acl = os::attributes(parent.as_raw_fd())?
         .into_iter()
-        .find(|(name, _)| name == sys::DEFAULT_ACL);
+        .find(|(name, _)| name == os::DEFAULT_ACL);
     match default_acl {
-        Some((name, value)) => sys::set_attribute(made.as_raw_fd(), &name, Some(&value)),
+        Some((name, value)) => os::set_attribute(made.as_raw_fd(), &name, Some(&value)),
         None => Ok(()),
     }
 }

@@ -4,6 +4,7 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use norn_events::wire::action::v1::{FileVerdict, Verdict};
+use norn_os as os;
 
 use super::apply::Work;
 use super::content::is_same;
@@ -12,7 +13,6 @@ use super::outcome::{Done, Failed, Outcome};
 use super::plan::{Target, Want};
 use super::tree::Entry;
 use crate::file::{FileKey, Metadata};
-use crate::sys;
 
 /// Programs that are held until the end, to take their privileges away again.
 const HELD_MAX: usize = 4_096;
@@ -43,7 +43,7 @@ impl<'a> Settled<'a> {
         is_told.then(|| Self {
             path,
             target,
-            found: found.map(|entry| (entry.key, sys::mount_of(entry.file.as_raw_fd()))),
+            found: found.map(|entry| (entry.key, os::mount_of(entry.file.as_raw_fd()))),
             verdict,
         })
     }
@@ -82,7 +82,7 @@ impl Work<'_> {
         };
         let mut why = failed.why();
         let program = self.privileged.borrow_mut().remove(one.path);
-        if let Some(Err(error)) = program.map(|program| sys::strip_privileges(program.as_raw_fd())) {
+        if let Some(Err(error)) = program.map(|program| os::strip_privileges(program.as_raw_fd())) {
             tracing::error!(%error, "a program that lost its name keeps its privileges");
         }
         if let Some(verdict) = verdicts.get_mut(one.verdict) {
@@ -107,13 +107,13 @@ impl Work<'_> {
         // The image's other names of it may have become one with it since: then content and metadata tell.
         let is_joined = || version.is_some_and(|version| self.other_names(path, version).is_some());
         let is_meant = self.original(entry.key) == meant || is_joined();
-        if !is_meant || sys::mount_of(entry.file.as_raw_fd()) != mount {
+        if !is_meant || os::mount_of(entry.file.as_raw_fd()) != mount {
             return Err(disturbed());
         }
         let Some(version) = version else {
             return Ok(());
         };
-        let stat = sys::fstat(entry.file.as_raw_fd())?;
+        let stat = os::fstat(entry.file.as_raw_fd())?;
         let is_like = Metadata::read(entry.file.as_raw_fd(), &stat)?.is_like(&version.metadata);
         let is_right = is_like
             && match version.metadata.is_regular() {

@@ -2,12 +2,13 @@
 //! work, though it may be told of as if a process of the container had made it.
 use std::collections::HashMap;
 
+use norn_os::paths::below;
+
 use super::apply::Work;
 use super::plan::{Plan, Want};
 use super::tree::Tree;
 use crate::capture::Shared;
 use crate::file::PlaceId;
-use crate::places::below;
 use crate::record::{Content, Missing, PlaceKind};
 
 /// Files and directories, with all below these. What has content is not the runtime's.

@@ -5,6 +5,8 @@ use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 
 use norn_events::ProcessUid;
+use norn_os as os;
+use norn_os::paths::{join, parent};
 
 use super::plan::{Plan, Target, Want};
 use super::tree::Tree;
@@ -12,8 +14,6 @@ use super::unwatched::listed;
 use crate::capture::Shared;
 use crate::file::PlaceId;
 use crate::record::{PlaceKind, Time};
-use crate::sys;
-use crate::watch::{join, parent};
 
 /// Names looked at in one restore.
 const ENTRIES_MAX: usize = 50_000;
@@ -63,8 +63,8 @@ fn stray(
 ) -> Option<Target> {
     let entry = tree.lookup(path).ok()??;
     let is_empty = entry.stat.st_mode & libc::S_IFMT == libc::S_IFREG && entry.stat.st_size == 0;
-    let born = sys::birth_ns(entry.file.as_raw_fd()) as Time;
-    let born = born - (sys::wall_ns() as Time - sys::boot_ns() as Time);
+    let born = os::birth_ns(entry.file.as_raw_fd()) as Time;
+    let born = born - (os::wall_ns() as Time - os::boot_ns() as Time);
     if !is_empty || born + TICK < since {
         return None;
     }

@@ -4,13 +4,15 @@ use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 
+use norn_os as os;
+use norn_os::paths::open_path;
+
 use crate::capture::Shared;
 use crate::file::{FileKey, PlaceId, Stamp};
 use crate::index::{FileState, Index};
-use crate::places::{LowerFile, Overlay, open_path};
+use crate::places::{LowerFile, Overlay};
 use crate::record::{Content, PlaceKind, Record, Time};
 use crate::store::Store;
-use crate::sys;
 
 #[derive(Debug)]
 pub struct Tree {
@@ -25,7 +27,7 @@ pub struct Tree {
 #[derive(Debug)]
 pub struct Entry {
     pub key: FileKey,
-    pub stat: sys::Stat,
+    pub stat: os::Stat,
     /// O_PATH.
     pub file: OwnedFd,
 }
@@ -76,7 +78,7 @@ impl Tree {
     /// O_PATH; `None` when nothing has the name.
     fn open_node(&self, path: &[u8]) -> io::Result<Option<OwnedFd>> {
         let flags = libc::O_PATH | libc::O_NOFOLLOW;
-        match sys::open_below(self.root.as_raw_fd(), path, flags, sys::BELOW) {
+        match os::open_below(self.root.as_raw_fd(), path, flags, os::BELOW) {
             Err(error) if matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ENOTDIR)) => Ok(None),
             opened => opened.map(Some),
         }
@@ -87,8 +89,8 @@ impl Tree {
         let Some(found) = self.open_node(path)? else {
             return Ok(false);
         };
-        let there = sys::node_at(found.as_raw_fd(), c"")?;
-        let own = sys::node_at(file.as_raw_fd(), c"")?;
+        let there = os::node_at(found.as_raw_fd(), c"")?;
+        let own = os::node_at(file.as_raw_fd(), c"")?;
         // Copied up just now, a file of the image with several names has another inode number, but its handle.
         Ok(there == own || there.mount == own.mount && self.key(&found)? == self.key(file)?)
     }
@@ -97,7 +99,7 @@ impl Tree {
         let Some(file) = self.open_node(path)? else {
             return Ok(None);
         };
-        let stat = sys::fstat(file.as_raw_fd())?;
+        let stat = os::fstat(file.as_raw_fd())?;
         let key = self.key(&file)?;
         Ok(Some(Entry { key, stat, file }))
     }
@@ -105,9 +107,9 @@ impl Tree {
     pub fn key(&self, file: &OwnedFd) -> io::Result<FileKey> {
         let domain = match self.domain {
             Some(domain) => domain,
-            None => sys::file_system_id(file.as_raw_fd())?,
+            None => os::file_system_id(file.as_raw_fd())?,
         };
-        Ok(FileKey::new(domain, &sys::handle_at(file.as_raw_fd(), c"")?))
+        Ok(FileKey::new(domain, &os::handle_at(file.as_raw_fd(), c"")?))
     }
 
     /// What has the name. A file of the image with several names gets another handle once it was copied up and the overlay is
@@ -154,15 +156,15 @@ impl Tree {
             return Ok(None);
         }
         let upper = open_path(&self.upper)?;
-        let found = sys::open_below(
+        let found = os::open_below(
             upper.as_raw_fd(),
             path,
             libc::O_PATH | libc::O_NOFOLLOW,
-            sys::BELOW,
+            os::BELOW,
         )?;
-        let [is, wanted] = [&found, file].map(|file| sys::fstat(file.as_raw_fd()));
+        let [is, wanted] = [&found, file].map(|file| os::fstat(file.as_raw_fd()));
         let (is, wanted) = (is?, wanted?);
-        let of = |stat: &sys::Stat| {
+        let of = |stat: &os::Stat| {
             (
                 Stamp::from(stat),
                 stat.st_mode,
@@ -181,8 +183,8 @@ impl Tree {
     pub fn parent(&self, path: &[u8]) -> io::Result<(OwnedFd, CString)> {
         let (parent, name) = name_in_parent(path);
         let flags = libc::O_PATH | libc::O_DIRECTORY | libc::O_NOFOLLOW;
-        let directory = sys::open_below(self.root.as_raw_fd(), parent, flags, sys::BELOW)?;
-        Ok((directory, sys::c_string(name)?))
+        let directory = os::open_below(self.root.as_raw_fd(), parent, flags, os::BELOW)?;
+        Ok((directory, os::c_string(name)?))
     }
 
     /// Opens the file itself, for reading or writing, whatever has its name by now.
@@ -190,7 +192,7 @@ impl Tree {
         if entry.stat.st_mode & libc::S_IFMT != libc::S_IFREG {
             return Err(io::Error::other("it is not a regular file"));
         }
-        sys::open_again(entry.file.as_raw_fd(), flags)
+        os::open_again(entry.file.as_raw_fd(), flags)
     }
 }
 
@@ -207,8 +209,8 @@ fn open_root(shared: &Shared, (place, path): (PlaceId, &[u8])) -> io::Result<Own
     if let Some(Ok(root)) = known.as_ref().map(|known| known.open(libc::O_PATH)) {
         return Ok(root);
     }
-    let root = sys::open_directory_itself(path)?;
-    let stat = sys::fstat(root.as_raw_fd())?;
+    let root = os::open_directory_itself(path)?;
+    let stat = os::fstat(root.as_raw_fd())?;
     if known.is_some_and(|known| !known.is_of_its_owner(&stat)) {
         return Err(io::Error::other(
             "it is another directory than the one that was watched",
@@ -220,7 +222,7 @@ fn open_root(shared: &Shared, (place, path): (PlaceId, &[u8])) -> io::Result<Own
 /// A name of a mount that has gone leads into the host's own file system.
 fn open_merged(overlay: &Overlay) -> io::Result<OwnedFd> {
     let root = open_path(&overlay.mount.merged)?;
-    match sys::fstat(root.as_raw_fd())?.st_dev == overlay.mount.device {
+    match os::fstat(root.as_raw_fd())?.st_dev == overlay.mount.device {
         true => Ok(root),
         false => Err(io::ErrorKind::NotFound.into()),
     }
@@ -242,11 +244,11 @@ fn mount(lower: &[Vec<u8>], upper: &[u8], work: &[u8]) -> io::Result<OwnedFd> {
         .collect::<Vec<_>>()
         .join(&b':');
     let options = [
-        (c"lowerdir", sys::c_string(&layers)?),
-        (c"upperdir", sys::c_string(upper)?),
-        (c"workdir", sys::c_string(work)?),
+        (c"lowerdir", os::c_string(&layers)?),
+        (c"upperdir", os::c_string(upper)?),
+        (c"workdir", os::c_string(work)?),
     ];
-    sys::detached_mount(c"overlay", &options)
+    os::detached_mount(c"overlay", &options)
 }
 
 fn escaped(path: &[u8]) -> Vec<u8> {

@@ -6,6 +6,9 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
+use norn_os::is_one;
+use norn_os::paths::join;
+
 use super::apply::Work;
 use super::content::is_same;
 use super::deed::At;
@@ -16,8 +19,6 @@ use super::tree::Entry;
 use crate::file::{FileKey, Metadata, Stamp};
 use crate::places::{LowerFile, by_name};
 use crate::record::{Content, Version};
-use crate::sys::is_one;
-use crate::watch::join;
 
 /// Entries of a layer that are looked at; names beyond stay parted.
 const ENTRIES_MAX: usize = 2_000_000;

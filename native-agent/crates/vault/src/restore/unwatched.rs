@@ -8,16 +8,16 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use norn_events::ProcessUid;
+use norn_os as os;
+use norn_os::paths::{join, open_path};
 
 use super::plan::{Plan, Target, Want};
 use super::tree::Tree;
 use crate::capture::Shared;
 use crate::file::{FileKey, Metadata, PlaceId, nanoseconds};
 use crate::index::FileState;
-use crate::places::{LowerFile, by_name, is_opaque, is_whiteout, open_path};
+use crate::places::{LowerFile, by_name, is_opaque, is_whiteout};
 use crate::record::{Content, Missing, PlaceKind, Record, Time, Version};
-use crate::sys;
-use crate::watch::join;
 
 /// Files and directories looked at in one layer; with more, the rest is left as it is, and the log says so.
 const ENTRIES_MAX: usize = 200_000;
@@ -70,7 +70,7 @@ impl Walk<'_> {
                     )));
                 }
                 let whole = path_below(&self.upper, &path);
-                let stat = sys::stat_at(libc::AT_FDCWD, whole.as_os_str().as_bytes())?;
+                let stat = os::stat_at(libc::AT_FDCWD, whole.as_os_str().as_bytes())?;
                 match stat.st_mode & libc::S_IFMT {
                     libc::S_IFDIR => {
                         if self.is_young(&whole)
@@ -90,20 +90,20 @@ impl Walk<'_> {
 
     /// On the clock of files.
     fn since_wall_ns(&self) -> i128 {
-        i128::from(self.since) + sys::wall_ns() as i128 - sys::boot_ns() as i128
+        i128::from(self.since) + os::wall_ns() as i128 - os::boot_ns() as i128
     }
 
     /// Changed since; nobody can set this time.
-    fn is_late(&self, stat: &sys::Stat) -> bool {
+    fn is_late(&self, stat: &os::Stat) -> bool {
         nanoseconds(stat.st_ctime, stat.st_ctime_nsec) >= self.since_wall_ns()
     }
 
     /// Came into the layer since: what it has of the image is untouched by anything before.
     fn is_young(&self, whole: &Path) -> bool {
-        open_node(whole).is_ok_and(|file| i128::from(sys::birth_ns(file.as_raw_fd())) >= self.since_wall_ns())
+        open_node(whole).is_ok_and(|file| i128::from(os::birth_ns(file.as_raw_fd())) >= self.since_wall_ns())
     }
 
-    fn file(&mut self, path: Vec<u8>, (stat, young): (&sys::Stat, bool)) -> io::Result<()> {
+    fn file(&mut self, path: Vec<u8>, (stat, young): (&os::Stat, bool)) -> io::Result<()> {
         if self.plan.targets.contains_key(&(self.place, path.clone())) {
             return Ok(());
         }
@@ -207,14 +207,14 @@ impl Walk<'_> {
 pub fn listed(top: &[u8], path: &[u8]) -> io::Result<fs::ReadDir> {
     let top = open_path(top)?;
     let flags = libc::O_PATH | libc::O_DIRECTORY | libc::O_NOFOLLOW;
-    let directory = sys::open_below(top.as_raw_fd(), path, flags, sys::BELOW)?;
-    fs::read_dir(format!("/proc/self/fd/{}", directory.as_raw_fd()))
+    let directory = os::open_below(top.as_raw_fd(), path, flags, os::BELOW)?;
+    fs::read_dir(os::link_of(directory.as_raw_fd()))
 }
 
 /// Opened to be looked at: whatever a container puts there, nobody waits for it.
 fn open_node(whole: &Path) -> io::Result<OwnedFd> {
     let flags = libc::O_PATH | libc::O_NOFOLLOW;
-    sys::open_below(libc::AT_FDCWD, whole.as_os_str().as_bytes(), flags, 0)
+    os::open_below(libc::AT_FDCWD, whole.as_os_str().as_bytes(), flags, 0)
 }
 
 /// In all layers together.

@@ -4,7 +4,8 @@ use std::fs;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 
-use crate::sys;
+use norn_os as os;
+use norn_os::process::pids;
 
 /// Of a process that stands for all that see the same.
 #[derive(Debug)]
@@ -23,17 +24,15 @@ impl View {
 /// One process of each mount namespace and root.
 pub fn views() -> Vec<View> {
     let mut seen = HashSet::new();
-    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
     let view = |pid: u32| {
         let namespace = fs::metadata(format!("/proc/{pid}/ns/mnt")).ok()?.ino();
         let root = format!("/proc/{pid}/root");
-        let root = sys::open_below(libc::AT_FDCWD, root.as_bytes(), libc::O_PATH, 0).ok()?;
-        let top = sys::fstat(root.as_raw_fd()).ok()?;
+        let root = os::open_below(libc::AT_FDCWD, root.as_bytes(), libc::O_PATH, 0).ok()?;
+        let top = os::fstat(root.as_raw_fd()).ok()?;
         let is_new = seen.insert((namespace, top.st_dev, top.st_ino));
         is_new.then_some(View { pid, root })
     };
-    pids.filter_map(view).collect()
+    pids().filter_map(view).collect()
 }
 
 /// Has anybody mounted something on what lies under this name, or below it? `name` must be like no other on the host.

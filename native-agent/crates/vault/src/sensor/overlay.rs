@@ -2,6 +2,8 @@
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use norn_events::{ChangeKind, ContentShape, EventKind};
+use norn_os as os;
+use norn_os::paths::{below, open_path};
 
 use super::{Note, TOLD_WITHIN_NS, clean};
 use crate::arrivals::look_at;
@@ -10,10 +12,9 @@ use crate::closer::{before, tell};
 use crate::exchanged;
 use crate::file::{FileKey, Metadata};
 use crate::names::{note_symbolic_link, record_rename, record_unlink, refresh_metadata, tell_rename};
-use crate::places::{LowerFile, Overlay, below, by_name, open_path};
+use crate::places::{LowerFile, Overlay, by_name};
 use crate::record::{Aspect, Change, Content, Location, NameKind, NameOperation, Record, Time, Version};
 use crate::shape::shape;
-use crate::sys;
 
 pub fn handle(shared: &Shared, overlay: &Overlay, note: &Note, path: Vec<u8>) {
     let operation = |kind: NameKind| NameOperation {
@@ -61,8 +62,8 @@ pub fn handle(shared: &Shared, overlay: &Overlay, note: &Note, path: Vec<u8>) {
 fn now(shared: &Shared, overlay: &Overlay, path: &[u8]) -> Option<(FileKey, OwnedFd)> {
     let top = open_path(&overlay.mount.merged).ok()?;
     let flags = libc::O_PATH | libc::O_NOFOLLOW;
-    let file = sys::open_below(top.as_raw_fd(), path, flags, sys::BELOW).ok()?;
-    let stat = sys::fstat(file.as_raw_fd()).ok()?;
+    let file = os::open_below(top.as_raw_fd(), path, flags, os::BELOW).ok()?;
+    let stat = os::fstat(file.as_raw_fd()).ok()?;
     if stat.st_dev != overlay.mount.device {
         return None;
     }
@@ -178,7 +179,7 @@ fn rename(shared: &Shared, overlay: &Overlay, note: &Note, mut operation: NameOp
 }
 
 fn is_directory(file: &OwnedFd) -> bool {
-    sys::fstat(file.as_raw_fd()).is_ok_and(|stat| stat.st_mode & libc::S_IFMT == libc::S_IFDIR)
+    os::fstat(file.as_raw_fd()).is_ok_and(|stat| stat.st_mode & libc::S_IFMT == libc::S_IFDIR)
 }
 
 /// The image's file that had the name `target` lies at `path` now, or has its name again, under its own key.
@@ -204,7 +205,7 @@ fn image_file(
     names: [&[u8]; 2],
 ) -> Option<(FileKey, OwnedFd)> {
     let is_it =
-        |file: &OwnedFd| sys::fstat(file.as_raw_fd()).is_ok_and(|stat| stat.st_ino == lower.stat.st_ino);
+        |file: &OwnedFd| os::fstat(file.as_raw_fd()).is_ok_and(|stat| stat.st_ino == lower.stat.st_ino);
     let mut found = names.into_iter().filter_map(|name| now(shared, overlay, name));
     found.find(|(_, file)| is_it(file))
 }
@@ -256,9 +257,9 @@ fn create(shared: &Shared, overlay: &Overlay, mut made: NameOperation) {
 
 /// Something older has the name by now: what was made was exchanged for it.
 fn is_as_young(file: &OwnedFd, made: Time) -> bool {
-    let born_ns = sys::birth_ns(file.as_raw_fd());
-    let since_ns = sys::boot_ns().saturating_sub(made.max(0) as u64);
-    born_ns == 0 || born_ns + TOLD_WITHIN_NS > sys::wall_ns().saturating_sub(since_ns)
+    let born_ns = os::birth_ns(file.as_raw_fd());
+    let since_ns = os::boot_ns().saturating_sub(made.max(0) as u64);
+    born_ns == 0 || born_ns + TOLD_WITHIN_NS > os::wall_ns().saturating_sub(since_ns)
 }
 
 /// Changed without an open.
@@ -286,7 +287,7 @@ fn touched(shared: &Shared, overlay: &Overlay, note: &Note, (path, aspect): (Vec
     };
     shared.store.record(Record::Change(location.clone(), change));
     if aspect == Aspect::Metadata
-        && let Ok(stat) = sys::fstat(file.as_raw_fd())
+        && let Ok(stat) = os::fstat(file.as_raw_fd())
         && let Ok(metadata) = Metadata::read(file.as_raw_fd(), &stat)
     {
         refresh_metadata(shared, location, (metadata, note.time));

@@ -2,8 +2,8 @@
 use norn_events::wire::action::v1::{Command, Outcome, OutcomeState};
 use norn_events::wire::agent::v1::{AgentPolicy, TyrMessage, baldur_message, tyr_message};
 use norn_events::{Event, EventKind, Observer};
+use norn_os::clock::{boot_ns, unix_us};
 
-use super::super::clock::{boot_ns, unix_us};
 use super::super::commands::{Decision, answer};
 use super::super::execution::{is_whole, restored, scopes, still_runs};
 use super::super::health;

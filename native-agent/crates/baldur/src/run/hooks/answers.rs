@@ -16,6 +16,7 @@ use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
 use norn_hook::calls;
 use norn_hook::channel::{FLAG_CUT, FLAG_UNREAD};
 use norn_inject::{Answerer, Call};
+use norn_os::process::{Status, children};
 use norn_vault::{Preimage, Vault};
 
 use super::follow::Follow;
@@ -240,9 +241,7 @@ fn below(path: &Path, root: &Path) -> PathBuf {
 
 /// Its pid in the namespace that it knows.
 fn innermost_pid(pid: u32) -> Option<u32> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("NSpid:"))?;
-    line.split_ascii_whitespace().last()?.parse().ok()
+    Status::of(pid)?.namespace_pid()
 }
 
 /// Children and theirs, the nearest first.
@@ -254,17 +253,6 @@ fn descendants(pid: u32) -> impl Iterator<Item = u32> {
         Some(found)
     })
     .take(FORKS_MAX)
-}
-
-fn children(pid: u32) -> Vec<u32> {
-    let tasks = fs::read_dir(format!("/proc/{pid}/task"));
-    let of_task = |task: fs::DirEntry| fs::read_to_string(task.path().join("children")).unwrap_or_default();
-    let all = tasks.into_iter().flatten().flatten().map(of_task);
-    all.collect::<Vec<String>>()
-        .join(" ")
-        .split_ascii_whitespace()
-        .filter_map(|pid| pid.parse().ok())
-        .collect()
 }
 
 #[cfg(test)]

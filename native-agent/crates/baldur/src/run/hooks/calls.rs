@@ -3,9 +3,8 @@ use nix::time::{ClockId, clock_gettime};
 use norn_events::{Event, EventKind, ProcessIndex};
 use norn_hook::calls;
 use norn_inject::Call;
+use norn_os::clock::boot_ns;
 use norn_reflex::HookedCall;
-
-use super::super::clock::boot_ns;
 
 /// Calls that are told of. Opening is not among them: the kernel tells of opens that matter, and there are too many others.
 pub const RECORDED: [u64; 27] = [

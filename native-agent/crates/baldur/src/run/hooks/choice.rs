@@ -1,8 +1,9 @@
 //! Whom the agent puts its library into. Nobody, until it is asked to: programs by name, and lineages that a reflex suspects.
+use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
-use std::{ffi::OsString, fs};
 
 use norn_events::Process;
+use norn_os::process::Stat;
 use norn_reflex::is_runtime;
 
 /// From the command line; Tyr passes on the host's settings.
@@ -95,9 +96,7 @@ pub fn is_named(programs: &[Vec<u8>], path: &[u8]) -> bool {
 
 /// When a process started, in clock ticks since boot: its pid may be another's by now.
 pub fn start_ticks(pid: u32) -> Option<u64> {
-    let line = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let fields = &line[line.rfind(')')? + 1..];
-    fields.split_ascii_whitespace().nth(19)?.parse().ok()
+    Stat::of(pid).map(|stat| stat.start_ticks)
 }
 
 #[cfg(test)]

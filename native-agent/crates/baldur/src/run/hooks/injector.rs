@@ -6,16 +6,18 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use norn_events::{Process, ProcessUid};
+use norn_hook::calls::{self, DESTRUCTIVE};
+use norn_inject::{Answerer, Blind, Hooked, InjectError, Options, Plans, Wanted, inject};
+use norn_os::clock::boot_ns;
+use norn_os::process::CLOCK_TICK_NS;
+use norn_reflex::TreeId;
+
 use super::answers::Answers;
 use super::calls::RECORDED;
 use super::choice::start_ticks;
 use super::follow::{Follow, Follower};
-use crate::run::clock::boot_ns;
 use crate::run::wake::Waker;
-use norn_events::{Process, ProcessUid};
-use norn_hook::calls::{self, DESTRUCTIVE};
-use norn_inject::{Answerer, Blind, Hooked, InjectError, Options, Plans, Wanted, inject};
-use norn_reflex::TreeId;
 
 /// Orders that wait; more are refused and counted.
 const ORDERS_MAX: usize = 256;
@@ -28,7 +30,6 @@ const PAUSE: Duration = Duration::from_millis(2);
 /// A call that destroys something waits at most this long for its pre-image. Only its own thread waits, not every open on this host: so there is time
 /// to copy a large file.
 const DEADLINE: Duration = Duration::from_millis(200);
-const CLOCK_TICK_NS: u64 = 10_000_000;
 
 /// One process to be hooked.
 pub struct Order {

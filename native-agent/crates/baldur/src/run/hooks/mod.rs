@@ -14,23 +14,23 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use norn_events::wire::event::v1::{AgentHealth, Capability};
-use norn_events::{
-    BatchBuilder, Event, EventKind, Observer, Process, ProcessIndex, ProcessTable, ProcessUid,
-};
-use norn_inject::{Blind, Call, Hooked, InjectError, Losses};
-use norn_insight::FileId;
-use norn_reflex::{Bypass, Firing, TreeId};
-use norn_vault::Vault;
-
-use super::clock::boot_ns;
-use super::wake::Waker;
 use calls::{Clocks, counted, row};
 pub use choice::HookOptions;
 use choice::{Choice, Why};
 use counts::Counts;
 use follow::{Follow, Follower, Start};
 use injector::{Done, Injector, Order};
+use norn_events::wire::event::v1::{AgentHealth, Capability};
+use norn_events::{
+    BatchBuilder, Event, EventKind, Observer, Process, ProcessIndex, ProcessTable, ProcessUid,
+};
+use norn_inject::{Blind, Call, Hooked, InjectError, Losses};
+use norn_insight::FileId;
+use norn_os::clock::boot_ns;
+use norn_reflex::{Bypass, Firing, TreeId};
+use norn_vault::Vault;
+
+use super::wake::Waker;
 
 /// Processes that are hooked at a time, each with a thread that answers and a channel of 0.6 MB; more are refused.
 const TREES_MAX: usize = 32;

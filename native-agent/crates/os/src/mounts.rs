@@ -1,4 +1,8 @@
-//! Overlay mounts, as /proc/self/mountinfo lists them.
+//! Mount tables, as /proc/PID/mountinfo lists them: proc_pid_mountinfo(5).
+use std::ffi::OsString;
+use std::fs;
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
 
 /// One line of a mount table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +41,15 @@ fn parse_mount(line: &[u8]) -> Option<Mount> {
         kind,
         read_only,
     })
+}
+
+/// Where the whole v2 hierarchy of control groups is mounted.
+pub fn cgroup_root() -> Option<PathBuf> {
+    let is_whole = |mount: &Mount| mount.kind == b"cgroup2" && mount.root == b"/";
+    let mount = mounts(&fs::read("/proc/self/mountinfo").ok()?)
+        .into_iter()
+        .find(is_whole)?;
+    Some(PathBuf::from(OsString::from_vec(mount.at)))
 }
 
 /// One overlay that can be written to.

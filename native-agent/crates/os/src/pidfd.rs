@@ -1,20 +1,19 @@
 //! A process by pidfd: a signal sent through it can never reach another process that was given the same pid later.
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use std::os::fd::AsFd;
 
-use crate::procfs::Stat;
+use crate::process::Stat;
 
 #[derive(Debug)]
-pub struct Handle {
+pub struct ProcessHandle {
     pub stat: Stat,
     fd: OwnedFd,
 }
 
-impl Handle {
+impl ProcessHandle {
     /// `None` when the process is gone, or its pid belongs to another one by now.
     pub fn open(stat: Stat) -> Option<Self> {
         // SAFETY: pidfd_open takes plain numbers.
@@ -24,7 +23,7 @@ impl Handle {
         }
         // SAFETY: the kernel just gave this fd to us alone.
         let fd = unsafe { OwnedFd::from_raw_fd(fd as RawFd) };
-        let now = Stat::of(stat.pid)?;
+        let now = Stat::of_any_thread(stat.pid)?;
         (now.start_ticks == stat.start_ticks).then_some(Self { stat, fd })
     }
 
@@ -45,9 +44,9 @@ impl Handle {
 }
 
 /// Waits until all have ended, at most `timeout`; those that have not.
-pub fn wait_for_end(handles: &[Handle], timeout: Duration) -> io::Result<Vec<u32>> {
+pub fn wait_for_end(handles: &[ProcessHandle], timeout: Duration) -> io::Result<Vec<u32>> {
     let deadline = Instant::now() + timeout;
-    let mut waiting: Vec<&Handle> = handles.iter().collect();
+    let mut waiting: Vec<&ProcessHandle> = handles.iter().collect();
     while !waiting.is_empty() {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {

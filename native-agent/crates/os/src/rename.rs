@@ -3,7 +3,8 @@ use std::ffi::CStr;
 use std::io;
 use std::os::fd::RawFd;
 
-use super::{check, unlink_at};
+use crate::calls::check;
+use crate::names::unlink_at;
 
 /// `no_replace`: fails when the new name is there.
 pub fn rename_at(from: (RawFd, &CStr), to: (RawFd, &CStr), no_replace: bool) -> io::Result<()> {

@@ -3,17 +3,15 @@ use std::ffi::CStr;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
-use super::{c_string, check, open_below};
+use crate::attributes::{CAPABILITY, set_attribute};
+use crate::calls::{c_string, check};
+use crate::files::{change_mode, fstat};
+use crate::names::{link_of, open_below};
 
 /// Nobody reads it, and a process that does not care is not ended by it.
 const UNHEARD: libc::c_int = libc::SIGURG;
 /// `asm-generic/fcntl.h`.
 const F_SETSIG: libc::c_int = 10;
-
-/// What /proc calls the file behind a descriptor: it leads to that inode, whatever has its name.
-fn link_of(fd: RawFd) -> String {
-    format!("/proc/self/fd/{fd}")
-}
 
 /// The file behind a descriptor (O_PATH will do), opened to be read or written.
 pub fn open_again(fd: RawFd, flags: i32) -> io::Result<OwnedFd> {
@@ -132,14 +130,14 @@ pub fn is_open_to_write(fd: RawFd) -> io::Result<bool> {
 
 /// Takes away what makes a program more than who starts it.
 pub fn strip_privileges(fd: RawFd) -> io::Result<()> {
-    let mode = super::fstat(fd)?.st_mode;
+    let mode = fstat(fd)?.st_mode;
     if mode & libc::S_IFMT != libc::S_IFREG {
         return Ok(());
     }
     if mode & (libc::S_ISUID | libc::S_ISGID) != 0 {
-        super::change_mode(fd, mode & 0o1777)?;
+        change_mode(fd, mode & 0o1777)?;
     }
-    match super::set_attribute(fd, super::CAPABILITY, None) {
+    match set_attribute(fd, CAPABILITY, None) {
         Err(error) if !matches!(error.raw_os_error(), Some(libc::ENODATA | libc::EOPNOTSUPP)) => Err(error),
         _ => Ok(()),
     }
@@ -163,7 +161,7 @@ impl Loosened {
 /// Takes away what keeps everybody from changing a file or what is in a directory; `None` when there is nothing like it.
 /// O_PATH will do.
 pub fn loosen(fd: RawFd) -> io::Result<Option<Loosened>> {
-    let kind = super::fstat(fd)?.st_mode & libc::S_IFMT;
+    let kind = fstat(fd)?.st_mode & libc::S_IFMT;
     if !matches!(kind, libc::S_IFREG | libc::S_IFDIR) {
         return Ok(None);
     }
@@ -242,12 +240,9 @@ mod tests {
     fn privileges_go_and_the_rest_of_the_mode_stays() {
         let path = file("strip");
         let open = File::open(&path).unwrap();
-        super::super::change_mode(open.as_raw_fd(), 0o6751).unwrap();
+        change_mode(open.as_raw_fd(), 0o6751).unwrap();
         strip_privileges(open.as_raw_fd()).unwrap();
-        assert_eq!(
-            super::super::fstat(open.as_raw_fd()).unwrap().st_mode & 0o7777,
-            0o751
-        );
+        assert_eq!(fstat(open.as_raw_fd()).unwrap().st_mode & 0o7777, 0o751);
         fs::remove_file(path).unwrap();
     }
 }

@@ -286,7 +286,7 @@ pub fn shape_of(file: &mut File) -> Option<ContentShape> {
         .take(ContentShape::SAMPLE_BYTES as u64)
         .read_to_end(&mut sample)
         .ok()?;
-    Some(norn_vault::shape(&sample, size))
+    Some(norn_journal::shape::shape(&sample, size))
 }
 
 /// `None` when it is no file that can be read.

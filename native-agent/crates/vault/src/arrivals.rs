@@ -3,16 +3,17 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::Duration;
 
 use norn_events::{ChangeKind, ContentShape};
+use norn_journal::copies::sample;
+use norn_journal::file::{FileKey, Stamp};
+use norn_journal::index::Operation;
+use norn_journal::record::{Aspect, Change, Location, NameKind, NameOperation, Record, Time};
 use norn_os as os;
 
-use crate::capture::{Shared, sample};
+use crate::capture::Shared;
 use crate::closer::{before, looks_encrypted, tell};
-use crate::file::{FileKey, Stamp};
 use crate::halves;
-use crate::index::Operation;
 use crate::made::Made;
 use crate::names::{Spot, created, identify, location, operation};
-use crate::record::{Aspect, Change, Location, NameKind, NameOperation, Record, Time};
 use crate::rest;
 
 /// A close that was before is told within this.

@@ -5,11 +5,11 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use norn_journal::file::Stamp;
+use norn_journal::record::Time;
 use norn_os as os;
 
 use crate::capture::{Job, Shared, capture};
-use crate::file::Stamp;
-use crate::record::Time;
 use crate::rest;
 
 /// What came of the question.

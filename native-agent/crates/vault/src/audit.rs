@@ -8,11 +8,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use norn_journal::file::{FileKey, PlaceId};
 use norn_os as os;
 use norn_os::paths::join;
 
 use crate::capture::Shared;
-use crate::file::{FileKey, PlaceId};
 use crate::readback::{self, Suspect};
 use crate::root::Root;
 use crate::standing::{Standing, standing};

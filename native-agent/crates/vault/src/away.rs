@@ -5,14 +5,14 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use norn_journal::file::{FileKey, PlaceId};
+use norn_journal::record::{Location, Record, Time, Version};
 use norn_os as os;
 use norn_os::paths::{below, join};
 
 use crate::capture::Shared;
-use crate::file::{FileKey, PlaceId};
 use crate::names::Spot;
 use crate::protect::{drop_root, let_go, remember};
-use crate::record::{Location, Record, Time, Version};
 use crate::root::Root;
 
 /// The oldest give way.

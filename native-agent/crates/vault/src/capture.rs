@@ -5,15 +5,17 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use norn_events::{ContentChange, ContentShape};
+use norn_events::ContentChange;
+use norn_journal::copies::{keep, missing_version};
+use norn_journal::file::{FileKey, Metadata, PlaceId, Stamp};
+use norn_journal::record::{Content, Location, Missing, NameKind, NameOperation, Record, Time, Version};
+use norn_journal::store::Store;
 use norn_os as os;
 use norn_os::paths::open_path;
 
 use crate::audit::Figures;
 use crate::away::Away;
-use crate::clones::{CLONE_BYTES_MIN, in_layer};
 use crate::closes::Closes;
-use crate::file::{FileKey, Metadata, PlaceId, Stamp};
 use crate::halves::Halves;
 use crate::homes::Homes;
 use crate::learn::Learned;
@@ -22,18 +24,12 @@ use crate::mount_events::MountEvents;
 use crate::places::{Found, LowerFile, Places};
 use crate::progress::Progress;
 use crate::protect::Protected;
-use crate::record::{BlobRef, Content, Location, Missing, NameKind, NameOperation, Record, Time, Version};
 use crate::responder::{Done, Pulse, allow};
 use crate::rest::Rest;
-use crate::shape::shape;
 use crate::standing::Standings;
-use crate::store::Store;
 use crate::unscanned::Unscanned;
 use crate::watch::Watch;
 
-/// Files above are not copied.
-pub const FILE_BYTES_MAX: u64 = 256 << 20;
-const CHUNK_BYTES: usize = 1 << 20;
 /// An empty file younger than this was made by the open that asks, ns.
 const NEWBORN_NS: u64 = 200_000_000;
 /// How often a copy that somebody wrote into is tried again.
@@ -210,17 +206,6 @@ pub fn is_newborn(fd: RawFd, stat: &os::Stat, time: Time) -> bool {
     stat.st_size == 0 && opened.saturating_sub(os::birth_ns(fd)) < NEWBORN_NS
 }
 
-/// The state is known, its content is not: a restore says so instead of giving back an older one.
-pub fn missing_version((fd, stat): (RawFd, &os::Stat), (time, pid): (Time, u32), why: Missing) -> Version {
-    Version {
-        time,
-        pid,
-        content: Content::Missing(why),
-        metadata: Metadata::read(fd, stat).unwrap_or_default(),
-        shape: None,
-    }
-}
-
 /// A file that did not exist before has no pre-image: its creation is what is undone.
 pub fn record_birth(shared: &Shared, found: &Found, (time, pid): (Time, u32)) {
     let location = &found.location;
@@ -295,104 +280,4 @@ fn copy_version(shared: &Shared, job: &Job, found: &Found) -> io::Result<Version
         metadata,
         shape,
     })
-}
-
-/// A clone of a large file where that can be had, else a copy. `upper` is the layer of the overlay that the file is in.
-pub fn keep(
-    store: &Store,
-    (fd, stat): (RawFd, &os::Stat),
-    (upper, path): (Option<&[u8]>, &[u8]),
-) -> io::Result<(Content, Option<ContentShape>)> {
-    if data_bytes(stat) >= CLONE_BYTES_MIN
-        && let Some(content) = clone(store, (fd, stat), (upper, path))
-    {
-        return Ok((content, Some(sample(fd, stat.st_size as u64)?)));
-    }
-    copy(store, fd, stat)
-}
-
-/// `None` where the vault's file system has no clones, or there is no room.
-pub fn clone(
-    store: &Store,
-    (fd, stat): (RawFd, &os::Stat),
-    (upper, path): (Option<&[u8]>, &[u8]),
-) -> Option<Content> {
-    store.clones.is_supported().ok()?;
-    let behind = upper.and_then(|upper| in_layer(upper, path, stat));
-    store
-        .clones
-        .keep(behind.as_ref().map_or(fd, OwnedFd::as_raw_fd), stat)
-}
-
-/// The shape of the content, by its first bytes.
-pub fn sample(fd: RawFd, size: u64) -> io::Result<ContentShape> {
-    let mut head = [0_u8; ContentShape::SAMPLE_BYTES];
-    let count = os::pread(fd, &mut head, 0)?;
-    Ok(shape(&head[..count], size))
-}
-
-/// Copies the content into the pack.
-pub fn copy(store: &Store, fd: RawFd, stat: &os::Stat) -> io::Result<(Content, Option<ContentShape>)> {
-    let size = stat.st_size as u64;
-    if data_bytes(stat) > FILE_BYTES_MAX {
-        return Ok((Content::Missing(Missing::TooLarge), None));
-    }
-    if store.is_full() {
-        return Ok((Content::Missing(Missing::Full), None));
-    }
-    if data_bytes(stat) < size {
-        return copy_sparse(store, fd, size);
-    }
-    let mut blobs: Vec<BlobRef> = Vec::new();
-    let mut found = None;
-    let mut at = 0;
-    let mut chunk = vec![0_u8; CHUNK_BYTES.min(size as usize + 1)];
-    loop {
-        let count = os::pread(fd, &mut chunk, at)?;
-        if found.is_none() {
-            found = Some(shape(&chunk[..count], size));
-        }
-        if count == 0 {
-            break;
-        }
-        blobs.push(store.append_blob(&chunk[..count])?);
-        at += count as u64;
-        if at > FILE_BYTES_MAX {
-            return Ok((Content::Missing(Missing::TooLarge), found));
-        }
-    }
-    blobs.shrink_to_fit();
-    Ok((Content::Packed(blobs), found))
-}
-
-/// What there is to copy: with holes, less than the size.
-pub fn data_bytes(stat: &os::Stat) -> u64 {
-    (stat.st_size as u64).min(stat.st_blocks as u64 * 512)
-}
-
-/// Copies what is not a hole.
-fn copy_sparse(store: &Store, fd: RawFd, size: u64) -> io::Result<(Content, Option<ContentShape>)> {
-    let mut extents: Vec<(u64, BlobRef)> = Vec::new();
-    let found = Some(sample(fd, size)?);
-    let mut chunk = vec![0_u8; CHUNK_BYTES.min(size as usize)];
-    let (mut end, mut copied) = (0, 0);
-    while let Some((start, stop)) = os::next_data(fd, end)? {
-        let mut at = start;
-        while at < stop {
-            let most = chunk.len().min((stop - at) as usize);
-            let count = os::pread(fd, &mut chunk[..most], at)?;
-            if count == 0 {
-                break;
-            }
-            extents.push((at, store.append_blob(&chunk[..count])?));
-            at += count as u64;
-            copied += count as u64;
-            if copied > FILE_BYTES_MAX {
-                return Ok((Content::Missing(Missing::TooLarge), found));
-            }
-        }
-        end = stop;
-    }
-    extents.shrink_to_fit();
-    Ok((Content::Sparse(extents), found))
 }

@@ -6,14 +6,15 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use norn_events::{ChangeKind, ContentChange, ContentFormat, ContentShape};
+use norn_journal::copies::{missing_version, sample};
+use norn_journal::file::{FileKey, Metadata, Stamp};
+use norn_journal::record::{Aspect, Change, Content, Location, Missing, Record, Time, Version};
 use norn_os as os;
 
-use crate::capture::{Shared, missing_version, sample};
+use crate::capture::Shared;
 use crate::closes::{self, Close};
-use crate::file::{FileKey, Metadata, Stamp};
 use crate::mapped::Mappings;
 use crate::places::{Found, LowerFile};
-use crate::record::{Aspect, Change, Content, Location, Missing, Record, Time, Version};
 use crate::rest::{REST_BYTES_MAX, at_rest};
 use crate::writers::Writers;
 

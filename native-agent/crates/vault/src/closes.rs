@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use norn_journal::record::Time;
 use norn_os as os;
 
 use crate::capture::Shared;
 use crate::events::{RawEvent, parse};
 use crate::mapped::can_be_written;
-use crate::record::Time;
 
 /// Closes waiting for the closer, each with a descriptor; more are lost, and counted.
 pub const CLOSES_MAX: usize = 4096;

@@ -1,9 +1,8 @@
 //! Bytes of a fanotify group, taken apart.
 use std::os::fd::{FromRawFd, OwnedFd};
 
+use norn_journal::file::FileKey;
 use norn_os::Handle;
-
-use crate::file::FileKey;
 
 const METADATA_BYTES: usize = size_of::<libc::fanotify_event_metadata>();
 /// type u8, pad u8, length u16, fsid 2 × u32.

@@ -2,17 +2,17 @@
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use norn_events::ChangeKind;
+use norn_journal::file::PlaceId;
+use norn_journal::index::Exchange;
+use norn_journal::record::{NameOperation, Record, Time, is_restorer};
 use norn_os as os;
 use norn_os::paths::open_path;
 
 use crate::arrivals::look_at;
 use crate::capture::Shared;
 use crate::closer::{before, tell};
-use crate::file::PlaceId;
-use crate::index::Exchange;
 use crate::made::LOOKED_AT_MAX;
 use crate::names::{Spot, identify};
-use crate::record::{NameOperation, Record, Time, is_restorer};
 use crate::watch::entries;
 
 /// Of each of the two directories no more than `LOOKED_AT_MAX` entries are looked at: an attack shows in the first.

@@ -4,17 +4,17 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use norn_journal::file::{FileKey, PlaceId};
+use norn_journal::record::Time;
 use norn_os as os;
 use norn_os::paths::{below, join};
 
 use crate::arrivals::{left, tell_change};
 use crate::away::{self, Leaving};
 use crate::capture::Shared;
-use crate::file::{FileKey, PlaceId};
 use crate::links;
 use crate::made::{self, Made};
 use crate::names::{Spot, rename, unlinked};
-use crate::record::Time;
 
 /// Found in new directories; what is beyond is told at once.
 const FOUND_MAX: usize = 65_536;

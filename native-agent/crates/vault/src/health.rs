@@ -78,7 +78,7 @@ pub fn health(shared: &Shared) -> VaultHealth {
     VaultHealth {
         bytes: shared.store.bytes(),
         bytes_max: shared.store.bytes_max,
-        files: index.len() as u64,
+        files: index.file_count() as u64,
         permission_timeouts: shared.pulse.timeouts.load(Ordering::Relaxed),
         changes_dropped: shared.changes_dropped.load(Ordering::Relaxed),
         responder_age_ms: os::boot_ns().saturating_sub(beat) / 1_000_000,

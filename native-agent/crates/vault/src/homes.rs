@@ -4,12 +4,12 @@ use std::os::fd::AsRawFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use norn_events::ContainerId;
+use norn_journal::file::PlaceId;
 use norn_os as os;
 use norn_os::mounts::mounts;
 use norn_os::paths::{below, join, open_path, parent};
 
 use crate::capture::Shared;
-use crate::file::PlaceId;
 use crate::places::Overlay;
 use crate::restore::note_home;
 use crate::sensor::{Note, clean};

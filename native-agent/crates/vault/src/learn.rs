@@ -11,12 +11,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use norn_events::ContainerId;
 use norn_events::wire::event::v1::Capability;
+use norn_journal::file::PlaceId;
 use norn_os as os;
 use norn_os::mounts::mounts;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::capture::Shared;
-use crate::file::PlaceId;
 use crate::homes;
 use crate::protect::{Candidate, Found, is_gone, key_of, let_go, protect};
 use crate::table::{Reading, is_host_root};

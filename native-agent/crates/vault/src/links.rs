@@ -6,15 +6,15 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use norn_events::{Event, EventKind};
+use norn_journal::file::FileKey;
+use norn_journal::record::{NameKind, Time};
 use norn_os as os;
 
 use crate::arrivals::{tell_arrival, tell_change_by};
 use crate::capture::Shared;
 use crate::closer::before;
-use crate::file::FileKey;
 use crate::named;
 use crate::names::{Spot, identify, location, note_symbolic_link};
-use crate::record::{NameKind, Time};
 use crate::root::Root;
 use crate::sensor::{Note, clean};
 

@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
+use norn_journal::record::Record;
 use norn_os as os;
 use norn_os::mounts::{self, OverlayMount};
 use norn_os::paths::{open_path, parent};
@@ -15,7 +16,6 @@ use norn_os::paths::{open_path, parent};
 use crate::capture::Shared;
 use crate::places::Overlay;
 use crate::protect::{Found, key_of};
-use crate::record::Record;
 use crate::rest::Scan;
 use crate::vault::remember_place;
 use crate::{homes, learn, made, protect};

@@ -4,6 +4,8 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use norn_journal::file::FileKey;
+use norn_journal::record::{NameKind, NameOperation, Record, Time};
 use norn_os as os;
 use norn_os::paths::{last, parent};
 
@@ -11,11 +13,9 @@ use crate::arrivals::{tell_arrival, tell_change};
 use crate::away;
 use crate::capture::Shared;
 use crate::events::RawEvent;
-use crate::file::FileKey;
 use crate::halves::{self, Found};
 use crate::names::{Spot, identify, operation};
 use crate::protect::key_of;
-use crate::record::{NameKind, NameOperation, Record, Time};
 use crate::root::Root;
 use crate::watch::{Entry, entries, is_store, open_directory};
 

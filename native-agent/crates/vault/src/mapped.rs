@@ -5,15 +5,15 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use norn_journal::clones::open_in_layer;
+use norn_journal::file::{FileKey, Stamp};
+use norn_journal::record::Time;
 use norn_os as os;
 
 use crate::capture::Shared;
-use crate::clones::open_in_layer;
 use crate::closes::Close;
-use crate::file::{FileKey, Stamp};
 use crate::mappers::{Identity, Search, Writer};
 use crate::places::Overlay;
-use crate::record::Time;
 
 /// Files looked at, each with two descriptors; those that came first stay, and the others are counted.
 const MAPPED_MAX: usize = 1024;

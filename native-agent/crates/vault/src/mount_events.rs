@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use norn_journal::file::FileKey;
 use norn_os as os;
 
 use crate::events::{parse, take};
-use crate::file::FileKey;
 
 /// Linux 6.15.
 const FAN_REPORT_MNT: u32 = 0x4000;

@@ -3,13 +3,13 @@
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use norn_events::{ChangeKind, EventKind};
+use norn_journal::record::{Aspect, Change, Record};
 use norn_os as os;
 use norn_os::paths::open_path;
 
 use crate::capture::Shared;
 use crate::closer::{before, tell};
 use crate::places::Found;
-use crate::record::{Aspect, Change, Record};
 use crate::sensor::{Note, clean, cut};
 
 /// Records what was done to a protected file of the host, also when a container did it through a mount.

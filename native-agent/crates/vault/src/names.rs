@@ -5,6 +5,10 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use norn_events::{ChangeKind, ContentShape};
+use norn_journal::file::{FileKey, Metadata};
+use norn_journal::record::{
+    Aspect, Change, Content, Location, NameKind, NameOperation, Record, Time, Version,
+};
 use norn_os as os;
 use norn_os::paths::join;
 
@@ -13,11 +17,9 @@ use crate::capture::Shared;
 use crate::closer::{before, tell};
 use crate::events::{Name, RawEvent, parse};
 use crate::exchanged;
-use crate::file::{FileKey, Metadata};
 use crate::halves;
 use crate::links;
 use crate::made::{Made, is_unseen, watch_new};
-use crate::record::{Aspect, Change, Content, Location, NameKind, NameOperation, Record, Time, Version};
 use crate::root::Root;
 
 const READ_BYTES: usize = 64 * 1024;

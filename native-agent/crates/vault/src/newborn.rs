@@ -3,9 +3,8 @@
 use std::collections::HashMap;
 
 use norn_events::{Event, EventKind};
+use norn_journal::record::Time;
 use xxhash_rust::xxh3::xxh3_64;
-
-use crate::record::Time;
 
 /// Half of what passes between a close and the second look at the new file, which finds the mode it got meanwhile.
 const FOR_NS: Time = 50_000_000;

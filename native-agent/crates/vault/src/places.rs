@@ -4,13 +4,13 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use norn_journal::file::{FileKey, Metadata, PlaceId, Stamp};
+use norn_journal::record::{Location, PlaceKind};
 use norn_os as os;
 use norn_os::mounts::OverlayMount;
 use norn_os::paths::{below, join, open_path};
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::file::{FileKey, Metadata, PlaceId, Stamp};
-use crate::record::{Location, PlaceKind};
 use crate::root::Root;
 
 /// Deeper than any sane number of layers (the kernel's own limit is 500).

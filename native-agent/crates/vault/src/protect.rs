@@ -9,16 +9,16 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use norn_journal::file::{FileKey, PlaceId};
+use norn_journal::record::{PlaceKind, Record};
 use norn_os as os;
 use norn_os::mounts::{Mount, mounts};
 use norn_os::paths::{below, join, open_path, parent};
 
 use crate::away;
 use crate::capture::Shared;
-use crate::file::{FileKey, PlaceId};
 use crate::learn::Source;
 use crate::places::leads_to;
-use crate::record::{PlaceKind, Record};
 use crate::root::Root;
 use crate::table::{LOCAL, PASSING};
 use crate::vault::remember_place;

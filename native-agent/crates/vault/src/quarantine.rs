@@ -7,11 +7,10 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
+use norn_journal::file::Metadata;
 use norn_os as os;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-
-use crate::file::Metadata;
 
 /// Larger files are not kept.
 pub const QUARANTINED_BYTES_MAX: u64 = 64 << 20;

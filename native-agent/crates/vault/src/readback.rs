@@ -6,10 +6,10 @@ use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::time::Duration;
 
+use norn_journal::file::PlaceId;
 use norn_os::paths::below;
 
 use crate::capture::Shared;
-use crate::file::PlaceId;
 use crate::protect::key_of;
 use crate::root::Root;
 use crate::watch::open_directory;

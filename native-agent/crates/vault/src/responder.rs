@@ -7,13 +7,13 @@ use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use norn_journal::file::{FileKey, Stamp};
+use norn_journal::record::Time;
 use norn_os as os;
 
 use crate::capture::{Job, Shared, is_newborn};
 use crate::closes;
 use crate::events::{RawEvent, parse};
-use crate::file::{FileKey, Stamp};
-use crate::record::Time;
 
 /// How long an open of a protected file waits for its pre-image at most.
 pub const OPEN_WAITS: Duration = Duration::from_millis(20);

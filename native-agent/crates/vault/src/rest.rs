@@ -12,17 +12,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use norn_events::ContentShape;
+use norn_journal::copies::{clone, copy, data_bytes, sample};
+use norn_journal::file::{FILE_BYTES_MAX, Metadata, PlaceId, Stamp};
+use norn_journal::record::{Content, Location, Missing, NameKind, NameOperation, Record, Time, Version};
 use norn_os as os;
 use norn_os::paths::{join, open_path};
 
 use crate::audit::Due;
-use crate::capture::{FILE_BYTES_MAX, Shared, clone, copy, data_bytes, sample};
+use crate::capture::Shared;
 use crate::closes;
-use crate::file::{Metadata, PlaceId, Stamp};
 use crate::links;
 use crate::names::{Spot, identify, location, note_symbolic_link};
 use crate::places::Overlay;
-use crate::record::{Content, Location, Missing, NameKind, NameOperation, Record, Time, Version};
 use crate::root::Root;
 use crate::watch::Entry;
 

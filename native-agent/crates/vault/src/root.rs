@@ -3,10 +3,9 @@
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 
+use norn_journal::file::{FileKey, PlaceId};
 use norn_os as os;
 use norn_os::paths::below;
-
-use crate::file::{FileKey, PlaceId};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Root {

@@ -9,10 +9,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use norn_events::wire::event::v1::Capability;
+use norn_journal::record::Content;
 use norn_os as os;
 
 use crate::capture::Shared;
-use crate::record::Content;
 
 const CONTENT: &[u8] = b"what was here before";
 const WAIT: Duration = Duration::from_secs(2);
@@ -98,7 +98,7 @@ fn try_file(shared: &Shared, path: &Path) -> io::Result<()> {
     ))
 }
 
-fn is_saved(shared: &Shared, key: crate::file::FileKey) -> bool {
+fn is_saved(shared: &Shared, key: norn_journal::file::FileKey) -> bool {
     let version = shared
         .store
         .index()

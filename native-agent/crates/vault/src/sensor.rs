@@ -7,6 +7,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::Duration;
 
 use norn_events::{ContainerId, Event, EventKind, Observer, Process, ProcessIndex, ProcessTable, ProcessUid};
+use norn_journal::record::{Actor, Record, Time};
 use norn_os as os;
 pub use overlay::cut;
 use overlay::handle;
@@ -18,7 +19,6 @@ use crate::learn::namespace;
 use crate::links;
 use crate::named::changed_by_name;
 use crate::newborn::Newborns;
-use crate::record::{Actor, Record, Time};
 
 /// Events waiting for the thread that looks their names up; more are dropped and counted.
 pub const NOTES_MAX: usize = 16_384;

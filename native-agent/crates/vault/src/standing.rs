@@ -6,13 +6,13 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use norn_events::ProcessUid;
+use norn_journal::file::PlaceId;
+use norn_journal::index::{FileState, Holds};
+use norn_journal::record::{Content, Missing};
+use norn_journal::store::Places;
 use norn_os as os;
 
 use crate::capture::Shared;
-use crate::file::PlaceId;
-use crate::index::{FileState, Holds};
-use crate::record::{Content, Missing};
-use crate::store::Places;
 
 /// What the vault has of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

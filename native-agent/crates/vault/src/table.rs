@@ -2,12 +2,12 @@
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 
+use norn_journal::file::PlaceId;
 use norn_os as os;
 use norn_os::mounts::Mount;
 use norn_os::paths::{below, open_path, parent};
 
 use crate::capture::Shared;
-use crate::file::PlaceId;
 use crate::learn::{Namespace, Source, watch};
 use crate::places::leads_to;
 use crate::protect::{Candidate, Found, key_of};

@@ -4,9 +4,9 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use norn_journal::file::{FileKey, PlaceId};
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::file::{FileKey, PlaceId};
 use crate::places::by_name;
 use crate::watch::Entry;
 

@@ -12,6 +12,9 @@ use std::time::{Duration, Instant};
 
 use norn_events::wire::event::v1::Capability;
 use norn_events::{ContentChange, ProcessUid};
+use norn_journal::clones;
+use norn_journal::record::Record;
+use norn_journal::store::Store;
 use norn_os as os;
 
 use crate::asked::{self, Preimage};
@@ -32,17 +35,15 @@ use crate::places::Places;
 use crate::progress::Progress;
 use crate::protect::{Found, Protected};
 use crate::quarantine::{Origin, origins};
-use crate::record::Record;
 use crate::responder::{Done, JOBS_MAX, Outlets, Pulse, Responder, guard};
 use crate::rest::{Rest, Scan};
 use crate::restore::{RestoreReport, RestoreRequest, restore};
 use crate::sensor::{NOTES_MAX, Note, VaultObserver};
 use crate::standing::{self, Standing, Standings};
-use crate::store::Store;
 use crate::unscanned::Unscanned;
 use crate::watch::Watch;
 use crate::writers::LAST_CLOSE;
-use crate::{clones, closer, learn, names, protect, rest, self_test, sensor};
+use crate::{closer, learn, names, protect, rest, self_test, sensor};
 
 /// Content changes waiting for the reflex; more are dropped and counted.
 pub const CHANGES_MAX: usize = 8192;

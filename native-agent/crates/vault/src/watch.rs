@@ -6,11 +6,11 @@ use std::os::unix::ffi::OsStringExt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use norn_journal::file::{FileKey, PlaceId};
 use norn_os as os;
 use norn_os::paths::{below, join};
 
 use crate::error::VaultError;
-use crate::file::{FileKey, PlaceId};
 use crate::places::Overlay;
 use crate::root::Root;
 

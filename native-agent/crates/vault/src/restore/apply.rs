@@ -7,6 +7,8 @@ use std::rc::Rc;
 
 use norn_events::ProcessUid;
 use norn_events::wire::action::v1::{FileVerdict, Verdict};
+use norn_journal::file::{FileKey, Metadata, PlaceId, Stamp};
+use norn_journal::record::{Location, Record, Time, Version};
 use norn_os as os;
 
 use super::aside::Aside;
@@ -21,9 +23,7 @@ use super::second_look::Settled;
 use super::tree::{Entry, Tree};
 use super::twins::Names;
 use crate::capture::Shared;
-use crate::file::{FileKey, Metadata, PlaceId, Stamp};
 use crate::quarantine::{Kept, Origin, is_code, keep, keep_file};
-use crate::record::{Location, Record, Time, Version};
 
 pub(super) struct Work<'a> {
     pub(super) shared: &'a Shared,

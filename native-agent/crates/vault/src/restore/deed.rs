@@ -4,15 +4,16 @@ use std::io;
 use std::os::fd::AsRawFd;
 
 use norn_events::ProcessUid;
+use norn_journal::copies;
+use norn_journal::file::{FileKey, Metadata, PlaceId, Stamp};
+use norn_journal::record::{
+    Actor, Aspect, Change, Content, Location, NameKind, NameOperation, RESTORER, Record, Time, Version,
+};
 use norn_os as os;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::tree::{Entry, Tree};
-use crate::capture::{self, Shared};
-use crate::file::{FileKey, Metadata, PlaceId, Stamp};
-use crate::record::{
-    Actor, Aspect, Change, Content, Location, NameKind, NameOperation, RESTORER, Record, Time, Version,
-};
+use crate::capture::Shared;
 
 pub(super) struct Deed<'a> {
     shared: &'a Shared,
@@ -76,7 +77,7 @@ impl<'a> Deed<'a> {
                 let file = tree.open_file(entry, libc::O_RDONLY)?;
                 let stat = os::fstat(file.as_raw_fd())?;
                 let upper = Some(&tree.upper[..]).filter(|upper| !upper.is_empty());
-                capture::keep(&self.shared.store, (file.as_raw_fd(), &stat), (upper, at.path))?
+                copies::keep(&self.shared.store, (file.as_raw_fd(), &stat), (upper, at.path))?
             }
             (None, libc::S_IFLNK) => (Content::Link(os::read_link_at(fd, c"")?), None),
             (None, _) => (Content::Packed(Vec::new()), None),

@@ -5,6 +5,8 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::rc::Rc;
 
+use norn_journal::file::Metadata;
+use norn_journal::record::Version;
 use norn_os as os;
 use norn_os::{self, Lease};
 
@@ -13,8 +15,6 @@ use super::aside::{Aside, Staged};
 use super::content::is_same;
 use super::outcome::{CHANGED_AGAIN, Failed};
 use super::tree::{Entry, name_in_parent};
-use crate::file::Metadata;
-use crate::record::Version;
 
 pub(super) fn disturbed() -> Failed {
     Failed::Conflict("its name or its directory was given to something else while it was put back".to_owned())

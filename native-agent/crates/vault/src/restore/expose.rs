@@ -3,6 +3,8 @@
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 
+use norn_journal::file::{FileKey, Metadata, PlaceId};
+use norn_journal::record::{Content, PlaceKind, Record, Version};
 use norn_os as os;
 use norn_os::paths::{open_path, parent};
 use norn_os::{self, is_one};
@@ -12,9 +14,7 @@ use super::plan::{Plan, Want};
 use super::tree::Tree;
 use super::twins::Names;
 use crate::capture::Shared;
-use crate::file::{FileKey, Metadata, PlaceId};
 use crate::places::{LowerFile, hides};
-use crate::record::{Content, PlaceKind, Record, Version};
 
 /// Attributes that overlayfs keeps for itself.
 const OVERLAYS_OWN: [&[u8]; 2] = [b"trusted.overlay.", b"user.overlay."];

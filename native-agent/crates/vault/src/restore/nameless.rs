@@ -5,6 +5,8 @@ use std::collections::{HashMap, HashSet};
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use norn_events::wire::action::v1::FileVerdict;
+use norn_journal::file::{FileKey, Metadata, PlaceId};
+use norn_journal::record::{Aspect, NameKind, PlaceKind, Time, Version, is_restorer};
 use norn_os as os;
 use norn_os::mounts::mounts;
 
@@ -18,8 +20,6 @@ use super::put::Placed;
 use super::tree::{Entry, Tree};
 use super::views::{View, views};
 use crate::capture::Shared;
-use crate::file::{FileKey, Metadata, PlaceId};
-use crate::record::{Aspect, NameKind, PlaceKind, Time, Version, is_restorer};
 use crate::table::LOCAL;
 
 /// How the kernel ends the name of a mounted file or directory that was removed.

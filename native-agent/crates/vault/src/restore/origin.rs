@@ -1,8 +1,9 @@
 //! When the scope began to change a file: the state before that is what the file is to be again.
+use norn_journal::file::FileKey;
+use norn_journal::index::FileState;
+use norn_journal::record::{Aspect, Change, Time, Version, is_restorer};
+
 use super::plan::Scope;
-use crate::file::FileKey;
-use crate::index::FileState;
-use crate::record::{Aspect, Change, Time, Version, is_restorer};
 
 /// When the scope began to change this file: its first change, or the open before it that was captured.
 pub fn origin(scope: &Scope<'_>, (key, state): (FileKey, &FileState)) -> Option<Time> {
@@ -75,12 +76,12 @@ fn saved_before(scope: &Scope<'_>, state: &FileState, open: &Version) -> Option<
 #[cfg(test)]
 mod tests {
     use norn_events::ProcessUid;
+    use norn_journal::file::{Metadata, PlaceId};
+    use norn_journal::index::Index;
+    use norn_journal::record::{Actor, Content, Location, Record};
 
     use super::super::RestoreRequest;
     use super::*;
-    use crate::file::{Metadata, PlaceId};
-    use crate::index::Index;
-    use crate::record::{Actor, Content, Location, Record};
 
     const FILE: FileKey = FileKey(1);
 

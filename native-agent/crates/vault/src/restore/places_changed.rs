@@ -1,5 +1,8 @@
 //! A directory that got another name, and whose own name something else got that the scope made: each goes where the other is.
 //! What was made goes from there with all else that was made. The same of two that were exchanged.
+use norn_journal::file::{FileKey, PlaceId};
+use norn_journal::index::Index;
+use norn_journal::record::Time;
 use norn_os as os;
 use norn_os::paths::{below, join, parent};
 
@@ -8,9 +11,6 @@ use super::deed::{At, Moved};
 use super::outcome::Failed;
 use super::plan::{Directory, Plan};
 use super::tree::Entry;
-use crate::file::{FileKey, PlaceId};
-use crate::index::Index;
-use crate::record::Time;
 
 impl Plan {
     /// What a restore exchanged again has the names that it is to have.

@@ -2,13 +2,13 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use norn_events::ProcessUid;
+use norn_journal::file::{FileKey, PlaceId};
+use norn_journal::index::{FileState, Index};
+use norn_journal::record::{Actor, Aspect, NameKind, NameOperation, Time, Version, is_restorer};
 
 use super::RestoreRequest;
 use super::nameless::{Nameless, names_lost};
 use super::origin::origin;
-use crate::file::{FileKey, PlaceId};
-use crate::index::{FileState, Index};
-use crate::record::{Actor, Aspect, NameKind, NameOperation, Time, Version, is_restorer};
 
 /// A name in a place.
 pub type Spot = (PlaceId, Vec<u8>);

@@ -3,6 +3,8 @@
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use norn_events::wire::action::v1::FileVerdict;
+use norn_journal::file::{FileKey, Metadata};
+use norn_journal::record::{Aspect, Change, Content, Time, Version, is_restorer};
 use norn_os as os;
 
 use super::apply::{Work, describe};
@@ -12,8 +14,6 @@ use super::exact::{disturbed, put_metadata};
 use super::outcome::{Done, Failed, NO_STATE, Outcome, TAKEN};
 use super::plan::{IN_PLACE, METADATA, Spot, Target, Want};
 use super::tree::Entry;
-use crate::file::{FileKey, Metadata};
-use crate::record::{Aspect, Change, Content, Time, Version, is_restorer};
 
 /// A file's times are those of the last tick of the kernel's clock, at 100 a second, ns.
 const BIRTH_TICK_NS: u64 = 10_000_000;

@@ -4,6 +4,8 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use norn_events::wire::action::v1::FileVerdict;
+use norn_journal::file::FileKey;
+use norn_journal::record::{Content, Record, Version};
 use norn_os as os;
 
 use super::apply::Work;
@@ -13,9 +15,7 @@ use super::exact::{disturbed, put_metadata};
 use super::outcome::{Done, Failed, Outcome};
 use super::plan::Target;
 use super::tree::Entry;
-use crate::file::FileKey;
 use crate::places::LowerFile;
-use crate::record::{Content, Record, Version};
 
 impl Work<'_> {
     /// One descriptor leads from the new file's birth to its verdict.

@@ -4,6 +4,7 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use norn_events::wire::action::v1::{FileVerdict, Verdict};
+use norn_journal::file::{FileKey, Metadata};
 use norn_os as os;
 
 use super::apply::Work;
@@ -12,7 +13,6 @@ use super::exact::disturbed;
 use super::outcome::{Done, Failed, Outcome};
 use super::plan::{Target, Want};
 use super::tree::Entry;
-use crate::file::{FileKey, Metadata};
 
 /// Programs that are held until the end, to take their privileges away again.
 const HELD_MAX: usize = 4_096;

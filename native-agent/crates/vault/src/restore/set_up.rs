@@ -2,14 +2,14 @@
 //! work, though it may be told of as if a process of the container had made it.
 use std::collections::HashMap;
 
+use norn_journal::file::PlaceId;
+use norn_journal::record::{Content, Missing, PlaceKind};
 use norn_os::paths::below;
 
 use super::apply::Work;
 use super::plan::{Plan, Want};
 use super::tree::Tree;
 use crate::capture::Shared;
-use crate::file::PlaceId;
-use crate::record::{Content, Missing, PlaceKind};
 
 /// Files and directories, with all below these. What has content is not the runtime's.
 const MADE: [&[u8]; 10] = [

@@ -5,6 +5,8 @@ use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 
 use norn_events::ProcessUid;
+use norn_journal::file::PlaceId;
+use norn_journal::record::{PlaceKind, Time};
 use norn_os as os;
 use norn_os::paths::{join, parent};
 
@@ -12,8 +14,6 @@ use super::plan::{Plan, Target, Want};
 use super::tree::Tree;
 use super::unwatched::listed;
 use crate::capture::Shared;
-use crate::file::PlaceId;
-use crate::record::{PlaceKind, Time};
 
 /// Names looked at in one restore.
 const ENTRIES_MAX: usize = 50_000;

@@ -4,15 +4,15 @@ use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 
+use norn_journal::file::{FileKey, PlaceId, Stamp};
+use norn_journal::index::{FileState, Index};
+use norn_journal::record::{Content, PlaceKind, Record, Time};
+use norn_journal::store::Store;
 use norn_os as os;
 use norn_os::paths::open_path;
 
 use crate::capture::Shared;
-use crate::file::{FileKey, PlaceId, Stamp};
-use crate::index::{FileState, Index};
 use crate::places::{LowerFile, Overlay};
-use crate::record::{Content, PlaceKind, Record, Time};
-use crate::store::Store;
 
 #[derive(Debug)]
 pub struct Tree {

@@ -6,6 +6,8 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
+use norn_journal::file::{FileKey, Metadata, Stamp};
+use norn_journal::record::{Content, Version};
 use norn_os::is_one;
 use norn_os::paths::join;
 
@@ -16,9 +18,7 @@ use super::outcome::Failed;
 use super::plan::Target;
 use super::put::Placed;
 use super::tree::Entry;
-use crate::file::{FileKey, Metadata, Stamp};
 use crate::places::{LowerFile, by_name};
-use crate::record::{Content, Version};
 
 /// Entries of a layer that are looked at; names beyond stay parted.
 const ENTRIES_MAX: usize = 2_000_000;

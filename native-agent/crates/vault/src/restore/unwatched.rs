@@ -8,16 +8,16 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use norn_events::ProcessUid;
+use norn_journal::file::{FileKey, Metadata, PlaceId, nanoseconds};
+use norn_journal::index::FileState;
+use norn_journal::record::{Content, Missing, PlaceKind, Record, Time, Version};
 use norn_os as os;
 use norn_os::paths::{join, open_path};
 
 use super::plan::{Plan, Target, Want};
 use super::tree::Tree;
 use crate::capture::Shared;
-use crate::file::{FileKey, Metadata, PlaceId, nanoseconds};
-use crate::index::FileState;
 use crate::places::{LowerFile, by_name, is_opaque, is_whiteout};
-use crate::record::{Content, Missing, PlaceKind, Record, Time, Version};
 
 /// Files and directories looked at in one layer; with more, the rest is left as it is, and the log says so.
 const ENTRIES_MAX: usize = 200_000;

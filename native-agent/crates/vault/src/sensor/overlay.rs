@@ -2,6 +2,11 @@
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use norn_events::{ChangeKind, ContentShape, EventKind};
+use norn_journal::file::{FileKey, Metadata};
+use norn_journal::record::{
+    Aspect, Change, Content, Location, NameKind, NameOperation, Record, Time, Version,
+};
+use norn_journal::shape::shape;
 use norn_os as os;
 use norn_os::paths::{below, open_path};
 
@@ -10,11 +15,8 @@ use crate::arrivals::look_at;
 use crate::capture::Shared;
 use crate::closer::{before, tell};
 use crate::exchanged;
-use crate::file::{FileKey, Metadata};
 use crate::names::{note_symbolic_link, record_rename, record_unlink, refresh_metadata, tell_rename};
 use crate::places::{LowerFile, Overlay, by_name};
-use crate::record::{Aspect, Change, Content, Location, NameKind, NameOperation, Record, Time, Version};
-use crate::shape::shape;
 
 pub fn handle(shared: &Shared, overlay: &Overlay, note: &Note, path: Vec<u8>) {
     let operation = |kind: NameKind| NameOperation {

@@ -13,8 +13,7 @@ use norn_events::wire::event::v1::Capability;
 use norn_os as os;
 use norn_os::paths::open_path;
 
-use crate::capture::FILE_BYTES_MAX;
-use crate::file::{FileKey, Stamp};
+use crate::file::{FILE_BYTES_MAX, FileKey, Stamp};
 use crate::index::Index;
 use crate::record::{Content, Record, Time};
 

@@ -1,10 +1,10 @@
 //! What the journal holds: the facts from which a restore is computed.
 mod bytes;
 
+pub use bytes::{Peek, peek};
 use norn_events::{ContentShape, ProcessUid};
 
 use crate::file::{FileKey, Metadata, PlaceId};
-pub use bytes::{Peek, peek};
 
 /// CLOCK_BOOTTIME of this boot, ns; negative for what an earlier boot recorded.
 pub type Time = i64;

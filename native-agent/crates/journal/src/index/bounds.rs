@@ -46,15 +46,15 @@ pub fn oldest(mut ages: Vec<(Time, FileKey)>, held: &HashSet<FileKey>, count: us
 impl Index {
     /// How many files there are too many; 0 when there is room.
     pub fn surplus(&self) -> usize {
-        match self.len() > self.limits.files.max(FILES_MAX) {
-            true => self.len() - FILES_MAX / 10 * 9,
+        match self.file_count() > self.limits.files.max(FILES_MAX) {
+            true => self.file_count() - FILES_MAX / 10 * 9,
             false => 0,
         }
     }
 
     /// What is left now is held: to be looked at again when there are many more.
     pub fn accept_files(&mut self) {
-        self.limits.files = with_slack(self.len(), FILES_MAX);
+        self.limits.files = with_slack(self.file_count(), FILES_MAX);
     }
 
     /// Does something once in many thousands of records. The number of files is another's to bound.
@@ -234,10 +234,10 @@ mod tests {
         for number in 0..=FILES_MAX as u128 {
             record(&mut index, &saved(number, number as Time));
         }
-        assert!(index.len() <= FILES_MAX, "{}", index.len());
+        assert!(index.file_count() <= FILES_MAX, "{}", index.file_count());
         assert!(index.state(FileKey(0)).is_none());
         assert!(index.state(FileKey(FILES_MAX as u128)).is_some());
-        assert_eq!(index.evicted as usize, FILES_MAX + 1 - index.len());
+        assert_eq!(index.evicted as usize, FILES_MAX + 1 - index.file_count());
     }
 
     #[test]

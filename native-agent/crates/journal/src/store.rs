@@ -161,7 +161,7 @@ impl Store {
 
     /// Whether the index is full of files at rest: those that nobody ever opened are left out then.
     pub fn knows_many(&self) -> bool {
-        self.index().len() >= FILES_AT_REST_MAX
+        self.index().file_count() >= FILES_AT_REST_MAX
     }
 
     /// A copy of how a file is now takes the place of an earlier one; other changes are found by the next count.

@@ -5,6 +5,9 @@ use std::os::fd::RawFd;
 use norn_os as os;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
+/// Files above are not copied.
+pub const FILE_BYTES_MAX: u64 = 256 << 20;
+
 /// A tree of files the vault watches: a container's overlay or a protected host directory. Stable for ever.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PlaceId(pub u64);

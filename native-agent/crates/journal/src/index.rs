@@ -295,7 +295,7 @@ impl Index {
     }
 
     /// Files with a state.
-    pub fn len(&self) -> usize {
+    pub fn file_count(&self) -> usize {
         self.touched.len() + self.at_rest.len()
     }
 

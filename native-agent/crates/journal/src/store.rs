@@ -13,7 +13,7 @@ use crate::clones::{Clones, named_by};
 use crate::file::{FileKey, PlaceId};
 use crate::index::{FILES_AT_REST_MAX, Holds, Index, shift};
 use crate::pack::{Pack, read_blob, read_records, this_boot};
-use crate::record::{BlobRef, Content, Location, Missing, NameOperation, Record, Version};
+use crate::record::{BlobRef, Content, Location, Missing, NameOperation, PlaceKind, Record, Version};
 
 /// New versions may come to rest on a segment while it is emptied. It is looked through at most this many times; what comes later is lost with it.
 const SWEEPS_MAX: usize = 4;
@@ -209,6 +209,22 @@ impl Store {
         drop(pack);
         self.clones.note(&record);
         self.index().apply(&record);
+    }
+
+    /// A place and what it is are written down once.
+    pub fn remember_place(&self, id: PlaceId, kind: PlaceKind) {
+        let known = self.index().places.get(&id) == Some(&kind);
+        if !known {
+            self.record(Record::Place(id, kind));
+        }
+    }
+
+    /// Where a container has its files is written down once.
+    pub fn note_home(&self, container: &str, place: PlaceId) {
+        let known = self.index().homes.get(container) == Some(&place);
+        if !known {
+            self.record(Record::Home(container.to_owned(), place));
+        }
     }
 
     pub fn read(&self, blob: BlobRef) -> io::Result<Vec<u8>> {
@@ -472,7 +488,7 @@ impl Store {
 mod tests {
     use super::*;
     use crate::file::Metadata;
-    use crate::record::{Actor, Aspect, Change, PlaceKind};
+    use crate::record::{Actor, Aspect, Change};
 
     fn version(time: i64, blob: BlobRef) -> Record {
         let (location, version) = parts(time, blob);

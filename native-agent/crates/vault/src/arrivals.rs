@@ -8,13 +8,14 @@ use norn_journal::file::{FileKey, Stamp};
 use norn_journal::index::Operation;
 use norn_journal::record::{Aspect, Change, Location, NameKind, NameOperation, Record, Time};
 use norn_os as os;
+use norn_watch::spot::{Spot, identify, location};
 
-use crate::capture::Shared;
 use crate::closer::{before, looks_encrypted, tell};
 use crate::halves;
 use crate::made::Made;
-use crate::names::{Spot, created, identify, location, operation};
+use crate::names::{created, operation};
 use crate::rest;
+use crate::shared::Shared;
 
 /// A close that was before is told within this.
 const CLOSES_WITHIN: Duration = Duration::from_millis(500);
@@ -30,7 +31,7 @@ pub fn look_at(file: &OwnedFd) -> Option<ContentShape> {
 }
 
 pub fn look(shared: &Shared, spot: &Spot, key: Option<FileKey>) -> Option<ContentShape> {
-    let (found, file) = identify(shared, spot)?;
+    let (found, file) = identify(&shared.places, spot)?;
     look_at(&file).filter(|_| key.is_none_or(|key| key == found))
 }
 
@@ -115,7 +116,7 @@ pub fn tell_change(shared: &Shared, spot: &Spot, key: FileKey, (pid, time): (u32
         let opened = shared.store.index().opened(key);
         opened.filter(|(opened, _)| *opened > last)
     };
-    if let Some((found, file)) = identify(shared, spot)
+    if let Some((found, file)) = identify(&shared.places, spot)
         && found == key
         && let Some(last) = untold_since(shared, &file, (key, time))
     {
@@ -170,7 +171,7 @@ pub fn tell_arrival(
     (key, before, replaced): (Option<FileKey>, Option<ContentShape>, bool),
     by: (u32, Time),
 ) {
-    let found = identify(shared, spot).filter(|(found, _)| key.is_none_or(|key| key == *found));
+    let found = identify(&shared.places, spot).filter(|(found, _)| key.is_none_or(|key| key == *found));
     let Some((after, found)) = found.and_then(|found| Some((look_at(&found.1)?, found))) else {
         return;
     };

@@ -9,8 +9,9 @@ use norn_journal::file::Stamp;
 use norn_journal::record::Time;
 use norn_os as os;
 
-use crate::capture::{Job, Shared, capture};
+use crate::capture::{Job, capture};
 use crate::rest;
+use crate::shared::Shared;
 
 /// What came of the question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

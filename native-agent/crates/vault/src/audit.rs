@@ -4,19 +4,19 @@ use std::collections::HashSet;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use norn_journal::file::{FileKey, PlaceId};
+use norn_journal::file::FileKey;
 use norn_os as os;
 use norn_os::paths::join;
+use norn_watch::readback::{self, Suspect};
+use norn_watch::root::Root;
+use norn_watch::watch::{is_store, open_directory};
 
-use crate::capture::Shared;
-use crate::readback::{self, Suspect};
-use crate::root::Root;
+use crate::shared::Shared;
 use crate::standing::{Standing, standing};
-use crate::watch::{is_store, open_directory};
 
 /// Nothing new came to be protected: looked at no more often.
 const EVERY: Duration = Duration::from_secs(60);
@@ -24,36 +24,6 @@ const EVERY: Duration = Duration::from_secs(60);
 const SOON: Duration = Duration::from_secs(1);
 /// After a look there is none for this many times as long as it took.
 const REST_TIMES: u32 = 500;
-
-/// What the last look found.
-#[derive(Debug, Default)]
-pub struct Figures {
-    /// Regular files in protected directories.
-    pub present: AtomicU64,
-    /// Of these, those of which a restore could give nothing back, or which nobody watched.
-    pub unkept: AtomicU64,
-    /// When the look began that found these, µs since 1970; 0: none yet.
-    pub counted_at_us: AtomicU64,
-    /// Directories, single files and containers' file systems that were to be watched, and were not.
-    pub unwatched: AtomicU64,
-    /// Of such, those that are watched again since, ever since the vault was opened.
-    pub rewatched: AtomicU64,
-    /// Places of which not even the top was watched, and could not be.
-    tops: Mutex<HashSet<PlaceId>>,
-}
-
-impl Figures {
-    pub fn is_unwatched(&self, id: PlaceId) -> bool {
-        self.tops
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .contains(&id)
-    }
-
-    pub fn note_unwatched(&self, tops: HashSet<PlaceId>) {
-        *self.tops.lock().unwrap_or_else(PoisonError::into_inner) = tops;
-    }
-}
 
 /// When to look next.
 #[derive(Debug)]

@@ -1,124 +1,23 @@
 //! Workers: they copy a file's state into the pack while its opener waits.
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use norn_events::ContentChange;
 use norn_journal::copies::{keep, missing_version};
-use norn_journal::file::{FileKey, Metadata, PlaceId, Stamp};
-use norn_journal::record::{Content, Location, Missing, NameKind, NameOperation, Record, Time, Version};
-use norn_journal::store::Store;
+use norn_journal::file::{FileKey, Metadata, Stamp};
+use norn_journal::record::{Content, Missing, NameKind, NameOperation, Record, Time, Version};
 use norn_os as os;
-use norn_os::paths::open_path;
+use norn_watch::places::{Found, LowerFile};
 
-use crate::audit::Figures;
-use crate::away::Away;
-use crate::closes::Closes;
-use crate::halves::Halves;
-use crate::homes::Homes;
-use crate::learn::Learned;
-use crate::links::Linked;
-use crate::mount_events::MountEvents;
-use crate::places::{Found, LowerFile, Places};
-use crate::progress::Progress;
-use crate::protect::Protected;
-use crate::responder::{Done, Pulse, allow};
-use crate::rest::Rest;
-use crate::standing::Standings;
-use crate::unscanned::Unscanned;
-use crate::watch::Watch;
+use crate::responder::{Done, allow};
+use crate::shared::Shared;
 
 /// An empty file younger than this was made by the open that asks, ns.
 const NEWBORN_NS: u64 = 200_000_000;
 /// How often a copy that somebody wrote into is tried again.
 const TRIES: usize = 3;
-
-/// What all threads of the vault share.
-#[derive(Debug)]
-pub struct Shared {
-    pub store: Store,
-    pub places: Places,
-    pub watch: Watch,
-    pub closes: Closes,
-    pub pulse: Pulse,
-    pub stop: AtomicBool,
-    /// No thread of the vault opens files any more: the responder may end. Before, it would leave one waiting for ever.
-    pub quiet: AtomicBool,
-    /// Where removed executables are kept.
-    pub quarantine: std::path::PathBuf,
-    pub changes: Mutex<Option<SyncSender<ContentChange>>>,
-    pub changes_dropped: AtomicU64,
-    /// See `VaultHealth::mapped_refused`.
-    pub mapped_refused: AtomicU64,
-    /// See `VaultHealth::self_test_retries`.
-    pub self_test_retries: AtomicU64,
-    /// Slows every capture down, so that a test can see the deadline hold, ns.
-    pub capture_delay_ns: AtomicU64,
-    pub progress: Progress,
-    pub rest: Rest,
-    pub learned: Learned,
-    pub unscanned: Unscanned,
-    pub protected: Protected,
-    pub away: Away,
-    pub linked: Linked,
-    pub signals: MountEvents,
-    pub homes: Homes,
-    pub halves: Halves,
-    pub standings: Standings,
-    pub figures: Figures,
-}
-
-impl Shared {
-    /// Best effort: without the mark the next open asks again.
-    pub fn ignore(&self, fd: RawFd) {
-        if let Err(error) = self.watch.ignore(fd) {
-            tracing::debug!(%error, "no ignore mark");
-        }
-    }
-
-    /// Where an open file lies: by the name it was opened by, or else by the one it is known by.
-    pub fn find(&self, fd: RawFd, stat: &os::Stat, key: FileKey) -> Option<Found> {
-        self.places.find(fd, stat, key).or_else(|| self.last_known(key))
-    }
-
-    /// The name by which it was opened is gone, or outside, and the kernel tells no other one of those that the file has.
-    pub fn last_known(&self, key: FileKey) -> Option<Found> {
-        let index = self.store.index();
-        let state = index.state(key)?;
-        let (place, path, seen) = (state.place, state.path.to_vec(), state.seen());
-        let location = Location {
-            key,
-            place,
-            path,
-            seen,
-        };
-        let overlay = None;
-        Some(Found { location, overlay })
-    }
-
-    /// What was kept of the file is gone: its next open is to ask.
-    pub fn ask_again(&self, place: PlaceId, path: &[u8]) -> io::Result<()> {
-        let top = match (self.places.by_id(place), self.places.root(place)) {
-            (Some(overlay), _) => open_path(&overlay.mount.merged),
-            (None, Some(root)) => root.open(libc::O_PATH),
-            (None, None) => Err(io::ErrorKind::NotFound.into()),
-        }?;
-        let flags = libc::O_PATH | libc::O_NOFOLLOW;
-        let file = os::open_below(top.as_raw_fd(), path, flags, os::BELOW)?;
-        self.watch.ask_again(file.as_raw_fd())
-    }
-
-    pub fn emit(&self, change: ContentChange) {
-        let mut sender = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
-        match sender.as_ref().map(|to| to.try_send(change)) {
-            None | Some(Ok(())) => {}
-            Some(Err(TrySendError::Full(_))) => drop(self.changes_dropped.fetch_add(1, Ordering::Relaxed)),
-            Some(Err(TrySendError::Disconnected(_))) => *sender = None,
-        }
-    }
-}
 
 /// A file whose opener waits.
 #[derive(Debug)]

@@ -10,12 +10,13 @@ use norn_journal::copies::{missing_version, sample};
 use norn_journal::file::{FileKey, Metadata, Stamp};
 use norn_journal::record::{Aspect, Change, Content, Location, Missing, Record, Time, Version};
 use norn_os as os;
+use norn_watch::closes::Close;
+use norn_watch::closing;
+use norn_watch::mapped::Mappings;
+use norn_watch::places::{Found, LowerFile};
 
-use crate::capture::Shared;
-use crate::closes::{self, Close};
-use crate::mapped::Mappings;
-use crate::places::{Found, LowerFile};
 use crate::rest::{REST_BYTES_MAX, at_rest};
+use crate::shared::Shared;
 use crate::writers::Writers;
 
 /// Files waiting for their copy at rest, each with its descriptor; more are put off.
@@ -142,7 +143,7 @@ pub fn run(shared: &Shared) {
             std::thread::sleep(NAP);
         } else {
             let idle = if files.is_empty() { IDLE } else { QUIET };
-            closes::wait(shared, files.mapped.due_in().unwrap_or(idle).min(idle));
+            closing::wait(shared, files.mapped.due_in().unwrap_or(idle).min(idle));
         }
     }
 }
@@ -150,7 +151,7 @@ pub fn run(shared: &Shared) {
 fn next(shared: &Shared) -> Option<Close> {
     let waiting = shared.closes.pop();
     waiting.or_else(|| {
-        closes::gather(shared);
+        closing::gather(shared);
         shared.closes.pop()
     })
 }
@@ -279,7 +280,7 @@ fn note_other_writers(shared: &Shared, (fd, stat): (RawFd, &os::Stat), (key, tim
     if !is_in_the_making(shared, key, time) && !shared.store.index().has_other_writers(key) {
         return;
     }
-    let is_shared = closes::is_written_by_others(shared, fd, stat);
+    let is_shared = closing::is_written_by_others(shared, fd, stat);
     shared.store.index().note_other_writers(key, time, is_shared);
 }
 

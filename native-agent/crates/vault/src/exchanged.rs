@@ -7,13 +7,13 @@ use norn_journal::index::Exchange;
 use norn_journal::record::{NameOperation, Record, Time, is_restorer};
 use norn_os as os;
 use norn_os::paths::open_path;
+use norn_watch::spot::{Spot, identify};
+use norn_watch::watch::entries;
 
 use crate::arrivals::look_at;
-use crate::capture::Shared;
 use crate::closer::{before, tell};
 use crate::made::LOOKED_AT_MAX;
-use crate::names::{Spot, identify};
-use crate::watch::entries;
+use crate::shared::Shared;
 
 /// Of each of the two directories no more than `LOOKED_AT_MAX` entries are looked at: an attack shows in the first.
 pub fn tell_below(shared: &Shared, exchange: &NameOperation) {
@@ -72,7 +72,7 @@ fn is_other_way(shared: &Shared, known: &Exchange) -> bool {
     };
     let has = |path: &Vec<u8>| {
         let (root, path) = (root.clone(), path.clone());
-        let (key, _) = identify(shared, &Spot { root, path })?;
+        let (key, _) = identify(&shared.places, &Spot { root, path })?;
         Some(shared.store.index().original(key))
     };
     let [(one, told_one), (other, told_other)] = &known.now;

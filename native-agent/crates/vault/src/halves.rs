@@ -8,13 +8,13 @@ use norn_journal::file::{FileKey, PlaceId};
 use norn_journal::record::Time;
 use norn_os as os;
 use norn_os::paths::{below, join};
+use norn_watch::away::{self, Leaving};
+use norn_watch::spot::Spot;
 
 use crate::arrivals::{left, tell_change};
-use crate::away::{self, Leaving};
-use crate::capture::Shared;
-use crate::links;
 use crate::made::{self, Made};
-use crate::names::{Spot, rename, unlinked};
+use crate::names::{rename, unlinked};
+use crate::shared::Shared;
 
 /// Found in new directories; what is beyond is told at once.
 const FOUND_MAX: usize = 65_536;
@@ -450,7 +450,7 @@ fn gone(shared: &Shared, departed: &Departed) {
         // A container may have it mounted still.
         shared.learned.look_again();
     } else if let (Some(handle), Some(key)) = (handle, key) {
-        links::departed(shared, spot, handle, *key);
+        shared.linked.departed(&shared.watch, &spot.root, (handle, *key));
     }
 }
 

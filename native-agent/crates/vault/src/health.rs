@@ -2,9 +2,10 @@
 use std::sync::atomic::Ordering;
 
 use norn_os as os;
+use norn_watch::learn;
+use norn_watch::learned::RefusedMount;
 
-use crate::capture::Shared;
-use crate::learn::{self, RefusedMount};
+use crate::shared::Shared;
 
 /// What a supervisor and a metric want to know.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -85,15 +86,16 @@ pub fn health(shared: &Shared) -> VaultHealth {
         evicted: index.evicted,
         holds_dropped: shared.store.holds_dropped.load(Ordering::Relaxed),
         directories_refused: shared.watch.refused.load(Ordering::Relaxed),
-        rests_refused: shared.rest.refused.load(Ordering::Relaxed),
+        rests_refused: shared.overdue.refused.load(Ordering::Relaxed),
         mapped_refused: shared.mapped_refused.load(Ordering::Relaxed),
         events_lost: shared.pulse.events_lost.load(Ordering::Relaxed)
+            + shared.closes.lost.load(Ordering::Relaxed)
             + shared.signals.overflows.load(Ordering::Relaxed),
         torn_bytes: shared.store.torn_bytes,
         restorable: shared.standings.restorable.load(Ordering::Relaxed),
         evicted_files: shared.standings.evicted.load(Ordering::Relaxed),
         too_large: shared.standings.too_large.load(Ordering::Relaxed),
-        mounts_watched: learn::watched(shared),
+        mounts_watched: learn::mounts_watched(shared),
         mounts_refused: shared.learned.refused_count(),
         files_present: shared.figures.present.load(Ordering::Relaxed),
         files_unkept: shared.figures.unkept.load(Ordering::Relaxed),

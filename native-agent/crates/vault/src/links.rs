@@ -1,109 +1,27 @@
 //! Files of protected directories that have another name outside of them, or were moved out: an open by that name asks nobody in
 //! the directory, so the file itself is watched.
-use std::collections::{HashMap, VecDeque};
-use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use norn_events::{Event, EventKind};
 use norn_journal::file::FileKey;
 use norn_journal::record::{NameKind, Time};
 use norn_os as os;
+use norn_watch::spot::{Spot, identify, location};
 
 use crate::arrivals::{tell_arrival, tell_change_by};
-use crate::capture::Shared;
 use crate::closer::before;
 use crate::named;
-use crate::names::{Spot, identify, location, note_symbolic_link};
-use crate::root::Root;
+use crate::names::note_symbolic_link;
 use crate::sensor::{Note, clean};
-
-/// Each holds its inode in the kernel's memory, about 1 KiB; the oldest are let go.
-const FILES_MAX: usize = 8_192;
+use crate::shared::Shared;
 
 /// Who unlinks a file and links another in its place does so at once, ns.
 const REPLACED_WITHIN: Time = 1_000_000_000;
 
-/// How it is found again, whatever it is called.
-#[derive(Debug)]
-struct Watched {
-    root: Arc<Root>,
-    handle: os::Handle,
-}
-
-impl Watched {
-    fn open(&self) -> io::Result<OwnedFd> {
-        let top = self.root.open(libc::O_RDONLY)?;
-        os::open_by_handle(top.as_raw_fd(), &self.handle, libc::O_PATH)
-    }
-}
-
-#[derive(Debug, Default)]
-struct State {
-    files: HashMap<FileKey, Watched>,
-    order: VecDeque<FileKey>,
-}
-
-#[derive(Debug, Default)]
-pub struct Linked(Mutex<State>);
-
-impl Linked {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// One that is watched by itself (`O_PATH`).
-    pub fn open(&self, key: FileKey) -> Option<OwnedFd> {
-        self.state().files.get(&key)?.open().ok()
-    }
-
-    /// Returns one that gives way; `None` for the file itself: it is known.
-    fn insert(&self, key: FileKey, watched: Watched) -> Option<Option<Watched>> {
-        let mut state = self.state();
-        if state.files.insert(key, watched).is_some() {
-            return None;
-        }
-        state.order.push_back(key);
-        let is_full = state.order.len() > FILES_MAX;
-        let oldest = is_full.then(|| state.order.pop_front()).flatten();
-        Some(oldest.and_then(|oldest| state.files.remove(&oldest)))
-    }
-}
-
 /// A file with several names, one of which is `spot`. All may be in protected directories: that is not looked into.
 pub fn note(shared: &Shared, spot: &Spot, (file, stat): (&OwnedFd, &os::Stat), key: FileKey) {
     if stat.st_nlink > 1 {
-        watch(shared, &spot.root, (file, stat), key);
-    }
-}
-
-fn watch(shared: &Shared, root: &Arc<Root>, (file, stat): (&OwnedFd, &os::Stat), key: FileKey) {
-    let Ok(handle) = os::handle_at(file.as_raw_fd(), c"") else {
-        return;
-    };
-    if stat.st_mode & libc::S_IFMT != libc::S_IFREG {
-        return;
-    }
-    let root = root.clone();
-    let Some(oldest) = shared.linked.insert(key, Watched { root, handle }) else {
-        return;
-    };
-    if let Some(Ok(oldest)) = oldest.map(|oldest| oldest.open()) {
-        drop(shared.watch.leave_inode(&oldest));
-    }
-    if let Err(error) = shared.watch.inode(file) {
-        tracing::debug!(%error, "a file with several names can't be watched by itself");
-    }
-}
-
-/// It has left its directory, and is where nobody looks.
-pub fn departed(shared: &Shared, spot: &Spot, handle: &os::Handle, key: FileKey) {
-    let (root, handle) = (spot.root.clone(), handle.clone());
-    let Ok(file) = (Watched { root, handle }).open() else {
-        return;
-    };
-    if let Ok(stat) = os::fstat(file.as_raw_fd()) {
-        watch(shared, &spot.root, (&file, &stat), key);
+        shared.linked.add(&shared.watch, &spot.root, (file, stat, key));
     }
 }
 
@@ -123,7 +41,7 @@ pub fn made(shared: &Shared, link: &Note) {
         return;
     };
     let spot = Spot { root, path };
-    if let Some((key, file)) = identify(shared, &spot)
+    if let Some((key, file)) = identify(&shared.places, &spot)
         && let Ok(stat) = os::fstat(file.as_raw_fd())
     {
         note(shared, &spot, (&file, &stat), key);
@@ -136,7 +54,7 @@ fn of_known(shared: &Shared, file: &OwnedFd, link: &Note) -> Option<()> {
     let key = shared.places.key(file.as_raw_fd(), &stat).ok()?;
     let known = shared.last_known(key)?.location;
     let root = shared.places.root(known.place)?;
-    watch(shared, &root, (file, &stat), key);
+    shared.linked.add(&shared.watch, &root, (file, &stat, key));
     tell_change_by(shared, (&known, file), (link.pid, link.time));
     Some(())
 }
@@ -151,7 +69,7 @@ pub fn last_unlinked(shared: &Shared, spot: &Spot, time: Time) -> Option<FileKey
 
 /// It got the name by a link, so it may have been written anywhere; `gone` was unlinked for it.
 pub fn came_in(shared: &Shared, spot: &Spot, (key, gone): (FileKey, Option<FileKey>), by: (u32, Time)) {
-    let Some((found, file)) = identify(shared, spot).filter(|(found, _)| *found == key) else {
+    let Some((found, file)) = identify(&shared.places, spot).filter(|(found, _)| *found == key) else {
         return;
     };
     let Ok(stat) = os::fstat(file.as_raw_fd()) else {

@@ -8,16 +8,17 @@ use norn_journal::file::FileKey;
 use norn_journal::record::{NameKind, NameOperation, Record, Time};
 use norn_os as os;
 use norn_os::paths::{last, parent};
+use norn_watch::events::RawEvent;
+use norn_watch::protect;
+use norn_watch::protect::key_of;
+use norn_watch::root::Root;
+use norn_watch::spot::{Spot, identify};
+use norn_watch::watch::{Entry, entries, is_store, open_directory};
 
 use crate::arrivals::{tell_arrival, tell_change};
-use crate::away;
-use crate::capture::Shared;
-use crate::events::RawEvent;
 use crate::halves::{self, Found};
-use crate::names::{Spot, identify, operation};
-use crate::protect::key_of;
-use crate::root::Root;
-use crate::watch::{Entry, entries, is_store, open_directory};
+use crate::names::operation;
+use crate::shared::Shared;
 
 /// Files of a directory that came as a whole which are looked at: an attack shows in the first.
 pub const LOOKED_AT_MAX: usize = 256;
@@ -57,7 +58,7 @@ impl<'a> Made<'a> {
 /// What is in a new directory already came in before it was watched.
 pub fn watch_new(shared: &Shared, spot: &Spot, made: Made<'_>, by: (u32, Time)) {
     if let Some(key) = made.key {
-        away::taken_in(shared, key);
+        protect::taken_in(shared, key);
     }
     let root = &spot.root;
     let mut walk = Walk {
@@ -174,7 +175,7 @@ pub fn look_through(shared: &Shared, top: &Spot, by: (u32, Time)) {
             let root = top.root.clone();
             let path = entry.path;
             let spot = Spot { root, path };
-            if let Some((key, _)) = identify(shared, &spot) {
+            if let Some((key, _)) = identify(&shared.places, &spot) {
                 tell_change(shared, &spot, key, by);
             }
         }
@@ -188,7 +189,7 @@ pub fn note_made(shared: &Shared, root: &Arc<Root>, entries: &[Entry], by: (u32,
             root: root.clone(),
             path: entry.path.clone(),
         };
-        let Some((key, _)) = identify(shared, &inside) else {
+        let Some((key, _)) = identify(&shared.places, &inside) else {
             continue;
         };
         if entry.is_directory {

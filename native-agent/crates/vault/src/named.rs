@@ -6,11 +6,11 @@ use norn_events::{ChangeKind, EventKind};
 use norn_journal::record::{Aspect, Change, Record};
 use norn_os as os;
 use norn_os::paths::open_path;
+use norn_watch::places::Found;
 
-use crate::capture::Shared;
 use crate::closer::{before, tell};
-use crate::places::Found;
 use crate::sensor::{Note, clean, cut};
+use crate::shared::Shared;
 
 /// Records what was done to a protected file of the host, also when a container did it through a mount.
 pub fn changed_by_name(shared: &Shared, note: &Note) {

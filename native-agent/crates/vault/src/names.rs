@@ -1,6 +1,5 @@
 //! Names below protected directories, as the kernel reports them: created, renamed, deleted, attributes changed.
-use std::os::fd::{AsRawFd, OwnedFd};
-use std::sync::Arc;
+use std::os::fd::AsRawFd;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -11,16 +10,16 @@ use norn_journal::record::{
 };
 use norn_os as os;
 use norn_os::paths::join;
+use norn_watch::events::{Name, RawEvent, parse};
+use norn_watch::spot::{Spot, identify, location};
 
 use crate::arrivals::{arrived, is_taken, look};
-use crate::capture::Shared;
 use crate::closer::{before, tell};
-use crate::events::{Name, RawEvent, parse};
 use crate::exchanged;
 use crate::halves;
 use crate::links;
 use crate::made::{Made, is_unseen, watch_new};
-use crate::root::Root;
+use crate::shared::Shared;
 
 const READ_BYTES: usize = 64 * 1024;
 const IDLE_MS: i32 = 500;
@@ -59,19 +58,6 @@ pub fn run(shared: &Shared) {
         if events.iter().all(creates) {
             std::thread::sleep(GATHER);
         }
-    }
-}
-
-/// A name below a protected directory.
-#[derive(Debug)]
-pub struct Spot {
-    pub root: Arc<Root>,
-    pub path: Vec<u8>,
-}
-
-impl Spot {
-    pub fn is(&self, other: &Self) -> bool {
-        self.root.id == other.root.id && self.path == other.path
     }
 }
 
@@ -151,7 +137,7 @@ fn follow(shared: &Shared, event: &RawEvent) {
 }
 
 fn has_it(shared: &Shared, spot: &Spot, key: Option<FileKey>) -> bool {
-    let found = || identify(shared, spot).map(|(found, _)| found);
+    let found = || identify(&shared.places, spot).map(|(found, _)| found);
     key.is_none() || found() == key
 }
 
@@ -206,19 +192,11 @@ fn watch_successor(shared: &Shared, spot: &Spot) {
 /// The kernel reports a hard link as it reports a new file.
 fn is_other_name(shared: &Shared, spot: &Spot, (key, time): (FileKey, Time)) -> bool {
     let linked = || {
-        let (found, file) = identify(shared, spot)?;
+        let (found, file) = identify(&shared.places, spot)?;
         let stat = os::fstat(file.as_raw_fd()).ok()?;
         Some(found == key && stat.st_nlink > 1)
     };
     shared.store.index().has_state_before(key, time) || linked().unwrap_or(false)
-}
-
-pub fn identify(shared: &Shared, spot: &Spot) -> Option<(FileKey, OwnedFd)> {
-    let top = spot.root.open(libc::O_PATH).ok()?;
-    let flags = libc::O_PATH | libc::O_NOFOLLOW;
-    let file = os::open_below(top.as_raw_fd(), &spot.path, flags, os::BELOW_HERE).ok()?;
-    let stat = os::fstat(file.as_raw_fd()).ok()?;
-    Some((shared.places.key(file.as_raw_fd(), &stat).ok()?, file))
 }
 
 /// Symbolic links are never opened, so their target is taken as soon as they are there.
@@ -240,16 +218,6 @@ pub fn note_symbolic_link(shared: &Shared, fd: i32, location: Location) -> std::
     Ok(())
 }
 
-pub fn location(spot: &Spot, key: FileKey) -> Location {
-    let seen = [&spot.root.path[..], b"/", &spot.path].concat();
-    Location {
-        key,
-        place: spot.root.id,
-        path: spot.path.clone(),
-        seen,
-    }
-}
-
 /// Mode, owner, extended attributes or times were set. The file's new state becomes a version of its own.
 fn attributes(shared: &Shared, spot: &Spot, key: FileKey, (pid, time): (u32, Time)) {
     let Some(last) = shared
@@ -260,7 +228,7 @@ fn attributes(shared: &Shared, spot: &Spot, key: FileKey, (pid, time): (u32, Tim
     else {
         return;
     };
-    let Some((found, file)) = identify(shared, spot) else {
+    let Some((found, file)) = identify(&shared.places, spot) else {
         return;
     };
     let Ok(stat) = os::fstat(file.as_raw_fd()) else {
@@ -386,7 +354,7 @@ fn has_come_since(shared: &Shared, operation: &NameOperation, there: FileKey) ->
     let root = shared.places.root(operation.place);
     let found = root.and_then(|root| {
         let path = operation.target.clone();
-        identify(shared, &Spot { root, path })
+        identify(&shared.places, &Spot { root, path })
     });
     let index = shared.store.index();
     found.is_some_and(|(found, _)| index.original(found) == index.original(there))

@@ -10,10 +10,11 @@ use std::time::Duration;
 use norn_journal::file::{FileKey, Stamp};
 use norn_journal::record::Time;
 use norn_os as os;
+use norn_watch::closing;
+use norn_watch::events::{RawEvent, parse};
 
-use crate::capture::{Job, Shared, is_newborn};
-use crate::closes;
-use crate::events::{RawEvent, parse};
+use crate::capture::{Job, is_newborn};
+use crate::shared::Shared;
 
 /// How long an open of a protected file waits for its pre-image at most.
 pub const OPEN_WAITS: Duration = Duration::from_millis(20);
@@ -135,7 +136,7 @@ impl Responder {
         let since = os::boot_ns();
         shared.pulse.reading_since_ns.store(since, Ordering::Release);
         let events = opens(&shared, buffer);
-        let closed = closes::gather(&shared);
+        let closed = closing::gather(&shared);
         shared.pulse.reading_since_ns.store(0, Ordering::Release);
         let number = events.len() as u64;
         events.into_iter().for_each(|event| self.handle(event));

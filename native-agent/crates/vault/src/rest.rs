@@ -1,14 +1,13 @@
 //! Copies at rest: the state of small files is saved before anybody asks for them. Only this helps against truncate(2),
 //! unlink and rename-over of a file that was never opened, for which the kernel asks nobody.
-use std::collections::HashSet;
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use norn_events::ContentShape;
@@ -17,15 +16,15 @@ use norn_journal::file::{FILE_BYTES_MAX, Metadata, PlaceId, Stamp};
 use norn_journal::record::{Content, Location, Missing, NameKind, NameOperation, Record, Time, Version};
 use norn_os as os;
 use norn_os::paths::{join, open_path};
+use norn_watch::closing;
+use norn_watch::lookout::Scan;
+use norn_watch::places::Overlay;
+use norn_watch::spot::{Spot, identify, location};
 
 use crate::audit::Due;
-use crate::capture::Shared;
-use crate::closes;
 use crate::links;
-use crate::names::{Spot, identify, location, note_symbolic_link};
-use crate::places::Overlay;
-use crate::root::Root;
-use crate::watch::Entry;
+use crate::names::note_symbolic_link;
+use crate::shared::Shared;
 
 /// Larger files are not copied at rest.
 pub const REST_BYTES_MAX: u64 = 1 << 20;
@@ -33,19 +32,13 @@ pub const REST_BYTES_MAX: u64 = 1 << 20;
 pub const REST_BYTES_PER_SECOND: u64 = 64 << 20;
 /// A file costs at least as much as this many bytes, whatever its size.
 const FILE_COST_BYTES: u64 = 8 << 10;
-/// Files whose copy was put off; more go without, and are counted.
-pub const OVERDUE_MAX: usize = 65_536;
 const IDLE: Duration = Duration::from_millis(100);
-/// Overdue files copied before the next look at new containers.
-const OVERDUE_AT_ONCE: usize = 256;
 
-/// What waits for its copy, and how fast copies may be made.
+/// How fast copies may be made.
 #[derive(Debug, Default)]
 pub struct Rest {
     /// By when the copies made so far are paid for.
     paid_until: Mutex<Option<Instant>>,
-    overdue: Mutex<HashSet<(PlaceId, Vec<u8>)>>,
-    pub refused: AtomicU64,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -67,40 +60,6 @@ impl Rest {
     pub fn is_ahead(&self) -> bool {
         lock(&self.paid_until).is_some_and(|until| until > Instant::now() + IDLE)
     }
-
-    fn put_off(&self, place: PlaceId, path: Vec<u8>) -> bool {
-        let mut overdue = lock(&self.overdue);
-        if overdue.len() < OVERDUE_MAX {
-            return overdue.insert((place, path));
-        }
-        self.refused.fetch_add(1, Ordering::Relaxed);
-        false
-    }
-
-    fn take_overdue(&self) -> Vec<(PlaceId, Vec<u8>)> {
-        let mut overdue = lock(&self.overdue);
-        let some: Vec<_> = overdue.iter().take(OVERDUE_AT_ONCE).cloned().collect();
-        for spot in &some {
-            overdue.remove(spot);
-        }
-        some
-    }
-}
-
-impl Shared {
-    /// To be copied at rest when there is time.
-    pub fn put_off(&self, place: PlaceId, path: Vec<u8>) {
-        if self.rest.put_off(place, path) {
-            self.progress.overdue.sent();
-        }
-    }
-}
-
-/// A tree that began to be watched: what is in it already is copied at rest.
-#[derive(Debug)]
-pub enum Scan {
-    Overlay(Arc<Overlay>),
-    Directory(Arc<Root>, Vec<Entry>),
 }
 
 fn scan(shared: &Shared, scan: Scan) {
@@ -130,7 +89,7 @@ pub fn run(shared: &Shared, scans: &Receiver<Scan>) {
             Err(RecvTimeoutError::Timeout) => due.look(shared),
             Err(RecvTimeoutError::Disconnected) => return,
         }
-        let overdue = shared.rest.take_overdue();
+        let overdue = shared.overdue.take();
         if !overdue.is_empty() {
             due.hasten();
         }
@@ -198,7 +157,7 @@ fn rest_merged(shared: &Shared, overlay: &Overlay, path: Vec<u8>) -> io::Result<
 
 fn rest_one(shared: &Shared, spot: &Spot) -> io::Result<()> {
     let time = os::boot_ns() as Time;
-    let Some((key, file)) = identify(shared, spot) else {
+    let Some((key, file)) = identify(&shared.places, spot) else {
         return Ok(());
     };
     let stat = os::fstat(file.as_raw_fd())?;
@@ -413,7 +372,7 @@ fn take_at_rest(
         return Ok(());
     }
     if shared.store.is_sated(location.place) {
-        shared.rest.refused.fetch_add(1, Ordering::Relaxed);
+        shared.overdue.refused.fetch_add(1, Ordering::Relaxed);
         return Ok(());
     }
     let metadata = Metadata::read(fd, &stat)?;
@@ -429,7 +388,7 @@ fn take_at_rest(
         return Ok(());
     }
     // No close was told since the copy that is known: who writes now was not asked, and what he makes of it is no state of rest.
-    if saved.is_some() && closes::is_being_written(shared, fd, &stat)? {
+    if saved.is_some() && closing::is_being_written(shared, fd, &stat)? {
         return shared.watch.ask_again(fd);
     }
     let version = Version {

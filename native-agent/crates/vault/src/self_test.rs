@@ -12,7 +12,7 @@ use norn_events::wire::event::v1::Capability;
 use norn_journal::record::Content;
 use norn_os as os;
 
-use crate::capture::Shared;
+use crate::shared::Shared;
 
 const CONTENT: &[u8] = b"what was here before";
 const WAIT: Duration = Duration::from_secs(2);

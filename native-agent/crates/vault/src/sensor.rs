@@ -9,16 +9,16 @@ use std::time::Duration;
 use norn_events::{ContainerId, Event, EventKind, Observer, Process, ProcessIndex, ProcessTable, ProcessUid};
 use norn_journal::record::{Actor, Record, Time};
 use norn_os as os;
+use norn_watch::learn::namespace;
 pub use overlay::cut;
 use overlay::handle;
 
-use crate::capture::Shared;
 use crate::held::{self, Held};
 use crate::homes::{elsewhere, home};
-use crate::learn::namespace;
 use crate::links;
 use crate::named::changed_by_name;
 use crate::newborn::Newborns;
+use crate::shared::Shared;
 
 /// Events waiting for the thread that looks their names up; more are dropped and counted.
 pub const NOTES_MAX: usize = 16_384;

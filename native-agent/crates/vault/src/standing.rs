@@ -12,7 +12,7 @@ use norn_journal::record::{Content, Missing};
 use norn_journal::store::Places;
 use norn_os as os;
 
-use crate::capture::Shared;
+use crate::shared::Shared;
 
 /// What the vault has of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -16,34 +16,39 @@ use norn_journal::clones;
 use norn_journal::record::Record;
 use norn_journal::store::Store;
 use norn_os as os;
+use norn_watch::closes::{CLOSES_MAX, Closes};
+use norn_watch::figures::Figures;
+use norn_watch::homes::Homes;
+use norn_watch::learned::{Learned, RefusedMount};
+use norn_watch::linked::Linked;
+use norn_watch::lookout::{Scan, look_at_overlays, send_found, send_scan, watch_overlays, watch_places};
+use norn_watch::mount_events::MountEvents;
+use norn_watch::overdue::Overdue;
+use norn_watch::places::Places;
+use norn_watch::progress::Progress;
+use norn_watch::protect::Found;
+use norn_watch::protected::{Away, Protected};
+use norn_watch::unscanned::Unscanned;
+use norn_watch::watch::Watch;
+use norn_watch::watched::Watched;
+use norn_watch::{learn, protect};
 
 use crate::asked::{self, Preimage};
-use crate::audit::Figures;
-use crate::away::Away;
-use crate::capture::{Shared, work};
+use crate::capture::work;
 use crate::closer::REST_MAX;
-use crate::closes::{CLOSES_MAX, Closes};
 use crate::error::VaultError;
 use crate::halves::Halves;
 use crate::health::{VaultHealth, health};
-use crate::homes::Homes;
-use crate::learn::{Learned, RefusedMount};
-use crate::links::Linked;
-use crate::lookout::{look_at_overlays, send_found, send_scan, watch_overlays, watch_places};
-use crate::mount_events::MountEvents;
-use crate::places::Places;
-use crate::progress::Progress;
-use crate::protect::{Found, Protected};
+use crate::made::note_made;
 use crate::quarantine::{Origin, origins};
 use crate::responder::{Done, JOBS_MAX, Outlets, Pulse, Responder, guard};
-use crate::rest::{Rest, Scan};
+use crate::rest::Rest;
 use crate::restore::{RestoreReport, RestoreRequest, restore};
 use crate::sensor::{NOTES_MAX, Note, VaultObserver};
+use crate::shared::Shared;
 use crate::standing::{self, Standing, Standings};
-use crate::unscanned::Unscanned;
-use crate::watch::Watch;
 use crate::writers::LAST_CLOSE;
-use crate::{closer, learn, names, protect, rest, self_test, sensor};
+use crate::{closer, names, rest, self_test, sensor};
 
 /// Content changes waiting for the reflex; more are dropped and counted.
 pub const CHANGES_MAX: usize = 8192;
@@ -106,31 +111,16 @@ impl Vault {
         let store = Store::open(&options.dir, options.bytes_max).map_err(directory)?;
         os::give_back_memory();
         let shared = Arc::new(Shared {
-            store,
-            places: Places::default(),
-            watch: Watch::new()?,
-            closes: Closes::new().map_err(VaultError::Thread)?,
+            watched: watched(&options, store)?,
             pulse: Pulse::default(),
-            stop: AtomicBool::new(false),
             quiet: AtomicBool::new(false),
-            quarantine: options.dir.join("quarantine"),
             changes: Mutex::default(),
             changes_dropped: AtomicU64::new(0),
-            mapped_refused: AtomicU64::new(0),
             self_test_retries: AtomicU64::new(0),
             capture_delay_ns: AtomicU64::new(0),
-            progress: Progress::default(),
             rest: Rest::default(),
-            standings: Standings::default(),
-            figures: Figures::default(),
-            homes: Homes::default(),
             halves: Halves::default(),
-            learned: Learned::new().map_err(VaultError::Thread)?,
-            protected: protected(&options)?,
-            away: Away::default(),
-            linked: Linked::default(),
-            signals: MountEvents::new(),
-            unscanned: Unscanned::default(),
+            standings: Standings::default(),
         });
         shared.pulse.beat_ns.store(os::boot_ns(), Ordering::Relaxed);
         let done = Arc::new(Done::new().map_err(VaultError::Thread)?);
@@ -176,7 +166,11 @@ impl Vault {
         send_found(&self.shared, &scans, learn::all(&self.shared));
         let others = scans.clone();
         self.thread("vault-mounts", move |shared| watch_overlays(&shared, &scans))?;
-        self.thread("vault-places", move |shared| watch_places(&shared, &others))?;
+        self.thread("vault-places", move |shared| {
+            watch_places(&shared, &others, &|(root, entries), by| {
+                note_made(&shared, root, entries, by);
+            });
+        })?;
         self.thread("vault-scan", move |shared| rest::run(&shared, &waiting))
     }
 
@@ -373,22 +367,34 @@ fn prepare(dir: &Path) -> Result<File, VaultError> {
     }
 }
 
+fn watched(options: &VaultOptions, store: Store) -> Result<Watched, VaultError> {
+    Ok(Watched {
+        store,
+        places: Places::default(),
+        watch: Watch::new().map_err(VaultError::Permission)?,
+        closes: Closes::new().map_err(VaultError::Thread)?,
+        progress: Progress::default(),
+        overdue: Overdue::default(),
+        learned: Learned::new().map_err(VaultError::Thread)?,
+        unscanned: Unscanned::default(),
+        protected: protected(options)?,
+        away: Away::default(),
+        linked: Linked::default(),
+        signals: MountEvents::open(),
+        homes: Homes::default(),
+        figures: Figures::default(),
+        mapped_refused: AtomicU64::new(0),
+        quarantine: options.dir.join("quarantine"),
+        stop: AtomicBool::new(false),
+    })
+}
+
 fn protected(options: &VaultOptions) -> Result<Protected, VaultError> {
     let home = self_test::home(&options.dir);
     let home = fs::canonicalize(&home).map_err(|source| VaultError::Protected { path: home, source })?;
     let mut asked = options.protected.clone();
     asked.extend([home, DOCKER_VOLUMES.into()]);
     Ok(Protected::new(asked))
-}
-
-pub fn remember_place(shared: &Shared, record: Record) {
-    let Record::Place(id, kind) = &record else {
-        return;
-    };
-    let known = shared.store.index().places.get(id) == Some(kind);
-    if !known {
-        shared.store.record(record);
-    }
 }
 
 fn flush(shared: &Shared) {
@@ -418,16 +424,6 @@ impl Shared {
         let begun = Instant::now();
         while self.store.index().actors.has_fresh() && begun.elapsed() < ACTORS_MAX {
             std::thread::sleep(Duration::from_millis(1));
-        }
-    }
-
-    /// Waits until what happened before is in the journal.
-    pub fn settle(&self, at_most: Duration) {
-        if !self.progress.settle(&self.watch, at_most) {
-            tracing::warn!(
-                ?at_most,
-                "the vault lags behind; a restore may not see the last changes"
-            );
         }
     }
 }

@@ -7,7 +7,7 @@ use norn_journal::file::{FileKey, PlaceId};
 use norn_journal::record::{Aspect, Time};
 use norn_os::process::Stat;
 
-use crate::capture::Shared;
+use crate::shared::Shared;
 
 /// After this, nobody closes any more for a process that has ended.
 pub const LAST_CLOSE: Duration = Duration::from_millis(250);

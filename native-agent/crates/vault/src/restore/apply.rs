@@ -22,8 +22,8 @@ use super::put::Placed;
 use super::second_look::Settled;
 use super::tree::{Entry, Tree};
 use super::twins::Names;
-use crate::capture::Shared;
 use crate::quarantine::{Kept, Origin, is_code, keep, keep_file};
+use crate::shared::Shared;
 
 pub(super) struct Work<'a> {
     pub(super) shared: &'a Shared,

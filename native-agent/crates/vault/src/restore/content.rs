@@ -6,9 +6,8 @@ use std::os::unix::fs::FileExt;
 use norn_journal::record::{Content, Version};
 use norn_journal::store::Store;
 use norn_os as os;
+use norn_watch::places::LowerFile;
 use sha2::{Digest, Sha256};
-
-use crate::places::LowerFile;
 
 const CHUNK_BYTES: usize = 1 << 20;
 /// Larger files, which only sparse ones can be, are compared by what is not a hole, and have no hash.

@@ -13,7 +13,7 @@ use norn_os as os;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::tree::{Entry, Tree};
-use crate::capture::Shared;
+use crate::shared::Shared;
 
 pub(super) struct Deed<'a> {
     shared: &'a Shared,

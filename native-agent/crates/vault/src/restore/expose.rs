@@ -8,13 +8,13 @@ use norn_journal::record::{Content, PlaceKind, Record, Version};
 use norn_os as os;
 use norn_os::paths::{open_path, parent};
 use norn_os::{self, is_one};
+use norn_watch::places::{LowerFile, hides};
 
 use super::aside::Aside;
 use super::plan::{Plan, Want};
 use super::tree::Tree;
 use super::twins::Names;
-use crate::capture::Shared;
-use crate::places::{LowerFile, hides};
+use crate::shared::Shared;
 
 /// Attributes that overlayfs keeps for itself.
 const OVERLAYS_OWN: [&[u8]; 2] = [b"trusted.overlay.", b"user.overlay."];

@@ -29,11 +29,10 @@ use deed::Deed;
 use norn_events::wire::action::v1::{FileVerdict, Verdict};
 use norn_events::{ContainerId, ProcessUid};
 use norn_os as os;
-pub use unwatched::note_home;
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::capture::Shared;
 use crate::exchanged;
+use crate::shared::Shared;
 
 /// Which changes are to be undone. All that is given must hold; `scopes` empty means every process of `container`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

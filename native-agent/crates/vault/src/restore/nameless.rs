@@ -9,6 +9,7 @@ use norn_journal::file::{FileKey, Metadata, PlaceId};
 use norn_journal::record::{Aspect, NameKind, PlaceKind, Time, Version, is_restorer};
 use norn_os as os;
 use norn_os::mounts::mounts;
+use norn_watch::kinds::LOCAL;
 
 use super::apply::{Work, describe, judged, verdict_of};
 use super::content::{is_same, write_version};
@@ -19,8 +20,7 @@ use super::plan::{IN_PLACE, METADATA, Plan, Scope, Spot, Target, Want};
 use super::put::Placed;
 use super::tree::{Entry, Tree};
 use super::views::{View, views};
-use crate::capture::Shared;
-use crate::table::LOCAL;
+use crate::shared::Shared;
 
 /// How the kernel ends the name of a mounted file or directory that was removed.
 const REMOVED: &[u8] = b"//deleted";

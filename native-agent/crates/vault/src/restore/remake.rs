@@ -7,6 +7,7 @@ use norn_events::wire::action::v1::FileVerdict;
 use norn_journal::file::FileKey;
 use norn_journal::record::{Content, Record, Version};
 use norn_os as os;
+use norn_watch::places::LowerFile;
 
 use super::apply::Work;
 use super::aside::{Aside, Staged};
@@ -15,7 +16,6 @@ use super::exact::{disturbed, put_metadata};
 use super::outcome::{Done, Failed, Outcome};
 use super::plan::Target;
 use super::tree::Entry;
-use crate::places::LowerFile;
 
 impl Work<'_> {
     /// One descriptor leads from the new file's birth to its verdict.

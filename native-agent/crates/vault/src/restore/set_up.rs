@@ -9,7 +9,7 @@ use norn_os::paths::below;
 use super::apply::Work;
 use super::plan::{Plan, Want};
 use super::tree::Tree;
-use crate::capture::Shared;
+use crate::shared::Shared;
 
 /// Files and directories, with all below these. What has content is not the runtime's.
 const MADE: [&[u8]; 10] = [

@@ -13,7 +13,7 @@ use norn_os::paths::{join, parent};
 use super::plan::{Plan, Target, Want};
 use super::tree::Tree;
 use super::unwatched::listed;
-use crate::capture::Shared;
+use crate::shared::Shared;
 
 /// Names looked at in one restore.
 const ENTRIES_MAX: usize = 50_000;

@@ -10,9 +10,9 @@ use norn_journal::record::{Content, PlaceKind, Record, Time};
 use norn_journal::store::Store;
 use norn_os as os;
 use norn_os::paths::open_path;
+use norn_watch::places::{LowerFile, Overlay};
 
-use crate::capture::Shared;
-use crate::places::{LowerFile, Overlay};
+use crate::shared::Shared;
 
 #[derive(Debug)]
 pub struct Tree {

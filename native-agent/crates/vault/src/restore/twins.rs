@@ -10,6 +10,7 @@ use norn_journal::file::{FileKey, Metadata, Stamp};
 use norn_journal::record::{Content, Version};
 use norn_os::is_one;
 use norn_os::paths::join;
+use norn_watch::places::{LowerFile, by_name};
 
 use super::apply::Work;
 use super::content::is_same;
@@ -18,7 +19,6 @@ use super::outcome::Failed;
 use super::plan::Target;
 use super::put::Placed;
 use super::tree::Entry;
-use crate::places::{LowerFile, by_name};
 
 /// Entries of a layer that are looked at; names beyond stay parted.
 const ENTRIES_MAX: usize = 2_000_000;

@@ -10,14 +10,14 @@ use std::path::{Path, PathBuf};
 use norn_events::ProcessUid;
 use norn_journal::file::{FileKey, Metadata, PlaceId, nanoseconds};
 use norn_journal::index::FileState;
-use norn_journal::record::{Content, Missing, PlaceKind, Record, Time, Version};
+use norn_journal::record::{Content, Missing, PlaceKind, Time, Version};
 use norn_os as os;
 use norn_os::paths::{join, open_path};
+use norn_watch::places::{LowerFile, by_name, is_opaque, is_whiteout};
 
 use super::plan::{Plan, Target, Want};
 use super::tree::Tree;
-use crate::capture::Shared;
-use crate::places::{LowerFile, by_name, is_opaque, is_whiteout};
+use crate::shared::Shared;
 
 /// Files and directories looked at in one layer; with more, the rest is left as it is, and the log says so.
 const ENTRIES_MAX: usize = 200_000;
@@ -245,13 +245,5 @@ fn unknown_version(since: Time) -> Version {
             ..Metadata::default()
         },
         shape: None,
-    }
-}
-
-/// Where a container has its files is written down once.
-pub fn note_home(shared: &Shared, container: &str, place: PlaceId) {
-    let known = shared.store.index().homes.get(container) == Some(&place);
-    if !known {
-        shared.store.record(Record::Home(container.to_owned(), place));
     }
 }

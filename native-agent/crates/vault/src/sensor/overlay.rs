@@ -9,14 +9,14 @@ use norn_journal::record::{
 use norn_journal::shape::shape;
 use norn_os as os;
 use norn_os::paths::{below, open_path};
+use norn_watch::places::{LowerFile, Overlay, by_name};
 
 use super::{Note, TOLD_WITHIN_NS, clean};
 use crate::arrivals::look_at;
-use crate::capture::Shared;
 use crate::closer::{before, tell};
 use crate::exchanged;
 use crate::names::{note_symbolic_link, record_rename, record_unlink, refresh_metadata, tell_rename};
-use crate::places::{LowerFile, Overlay, by_name};
+use crate::shared::Shared;
 
 pub fn handle(shared: &Shared, overlay: &Overlay, note: &Note, path: Vec<u8>) {
     let operation = |kind: NameKind| NameOperation {

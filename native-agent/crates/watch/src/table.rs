@@ -7,35 +7,13 @@ use norn_os as os;
 use norn_os::mounts::Mount;
 use norn_os::paths::{below, open_path, parent};
 
-use crate::capture::Shared;
-use crate::learn::{Namespace, Source, watch};
-use crate::places::leads_to;
+use crate::homes::host_path;
+use crate::kinds::{LOCAL, PASSING};
+use crate::learned::{Namespace, Source};
+use crate::mounted::watch;
 use crate::protect::{Candidate, Found, key_of};
+use crate::watched::Watched;
 
-/// File systems of this machine's disks. Their files have handles, and nobody changes them behind the kernel's back.
-pub const LOCAL: [&[u8]; 7] = [b"ext4", b"ext3", b"ext2", b"xfs", b"btrfs", b"f2fs", b"bcachefs"];
-/// No files that outlive the machine or the container: nobody expects them back.
-pub const PASSING: [&[u8]; 19] = [
-    b"proc",
-    b"sysfs",
-    b"tmpfs",
-    b"ramfs",
-    b"devtmpfs",
-    b"devpts",
-    b"mqueue",
-    b"cgroup",
-    b"cgroup2",
-    b"bpf",
-    b"securityfs",
-    b"debugfs",
-    b"tracefs",
-    b"hugetlbfs",
-    b"nsfs",
-    b"pstore",
-    b"configfs",
-    b"binfmt_misc",
-    b"autofs",
-];
 /// The host's own: whoever mounts these administers the host.
 const SYSTEM: [&[u8]; 14] = [
     b"/",
@@ -89,7 +67,7 @@ pub fn is_host_root(root: (u64, u64)) -> bool {
 }
 
 pub struct Reading<'a> {
-    pub shared: &'a Shared,
+    pub watched: &'a Watched,
     pub pid: u32,
     pub theirs: Namespace,
     pub host: Vec<Mount>,
@@ -114,7 +92,7 @@ impl Reading<'_> {
                 Ok(None) => places.extend(self.known(mount)),
                 Err(reason) => {
                     let path = host.as_deref().unwrap_or(&mount.at);
-                    self.shared
+                    self.watched
                         .learned
                         .refuse(path, reason, Source::Mounted(self.theirs));
                 }
@@ -137,7 +115,7 @@ impl Reading<'_> {
     /// The place that has been watched before for this mount.
     fn known(&self, mount: &Mount) -> Option<PlaceId> {
         let directory = open_path(&self.inside(mount)).ok()?;
-        let known = self.shared.watch.directory(key_of(&directory).ok()?)?;
+        let known = self.watched.watch.directory(key_of(&directory).ok()?)?;
         Some(known.place)
     }
 
@@ -166,7 +144,7 @@ impl Reading<'_> {
         };
         let stat = os::fstat(file.as_raw_fd()).map_err(|_| "it is gone")?;
         if let Some(path) = path {
-            may_be_watched(self.shared, path)?;
+            may_be_watched(self.watched, path)?;
         }
         let candidate = match stat.st_mode & libc::S_IFMT {
             // Nothing can be made in a directory that was removed.
@@ -180,7 +158,7 @@ impl Reading<'_> {
             libc::S_IFREG => alone(path.ok_or("a single file that has no name on the host")?)?,
             _ => return Ok(None),
         };
-        watch(self.shared, candidate)
+        watch(self.watched, candidate)
     }
 
     /// Why it is not protected, where somebody may think that it is.
@@ -233,63 +211,14 @@ fn alone(path: &[u8]) -> Result<Candidate, &'static str> {
     })
 }
 
-/// The host's name of what is mounted, for file systems of its disks: the one that leads to the same inode.
-pub fn host_path(pid: u32, mount: &Mount, host: &[Mount]) -> Option<Vec<u8>> {
-    if !LOCAL.contains(&&mount.kind[..]) {
-        return None;
-    }
-    let inside = [format!("/proc/{pid}/root").as_bytes(), &mount.at].concat();
-    let there = os::stat_at(libc::AT_FDCWD, &inside).ok()?;
-    let same = |path: &Vec<u8>| leads_to(path, &there);
-    let shown = host.iter().filter(|known| known.device == mount.device);
-    let mut paths = shown.filter_map(|known| {
-        let rest = match mount.root == known.root {
-            true => &b""[..],
-            false => below(&mount.root, &known.root)?,
-        };
-        match (known.at.as_slice(), rest) {
-            (b"/", rest) => Some([b"/", rest].concat()),
-            (at, b"") => Some(at.to_vec()),
-            (at, rest) => Some([at, b"/", rest].concat()),
-        }
-    });
-    paths.find(same)
-}
-
-fn may_be_watched(shared: &Shared, path: &[u8]) -> Result<(), &'static str> {
+fn may_be_watched(watched: &Watched, path: &[u8]) -> Result<(), &'static str> {
     let is_in = |&tree: &&[u8]| tree == path || below(path, tree).is_some();
     if SYSTEM.contains(&path) || SYSTEM_TREES.iter().any(is_in) {
         return Err("a directory of the host's own system");
     }
-    let own = shared.quarantine.as_os_str().as_bytes();
+    let own = watched.quarantine.as_os_str().as_bytes();
     if below(own, path).is_some() {
         return Err("it holds the vault itself");
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn mount(device: u64, root: &[u8], at: &[u8]) -> Mount {
-        Mount {
-            device,
-            root: root.to_vec(),
-            at: at.to_vec(),
-            kind: b"ext4".to_vec(),
-            read_only: false,
-        }
-    }
-
-    #[test]
-    fn the_host_path_leads_to_the_same_inode() {
-        let dir = std::env::temp_dir().canonicalize().unwrap();
-        let dir = dir.as_os_str().as_bytes();
-        let own = std::process::id();
-        let host = [mount(1, b"/", b"/nowhere"), mount(1, b"/deep", b"/")];
-        let found = host_path(own, &mount(1, &[b"/deep", dir].concat(), dir), &host);
-        assert_eq!(found.as_deref(), Some(dir));
-        assert_eq!(host_path(own, &mount(2, b"/deep", dir), &host), None);
-    }
 }

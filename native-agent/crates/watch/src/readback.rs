@@ -9,10 +9,10 @@ use std::time::Duration;
 use norn_journal::file::PlaceId;
 use norn_os::paths::below;
 
-use crate::capture::Shared;
 use crate::protect::key_of;
 use crate::root::Root;
 use crate::watch::open_directory;
+use crate::watched::Watched;
 
 /// For what is made while it is looked at: whoever reads of it marks it.
 const SETTLE_MAX: Duration = Duration::from_secs(10);
@@ -36,14 +36,14 @@ pub struct Found {
 }
 
 /// Those that have no mark still, after all that was told of has been done, are without one. Their marks are set again.
-pub fn confirm(shared: &Shared, suspects: Vec<Suspect>) -> Found {
+pub fn confirm(watched: &Watched, suspects: Vec<Suspect>) -> Found {
     if !suspects.is_empty() {
-        shared.settle(SETTLE_MAX);
+        watched.settle(SETTLE_MAX);
         // A place that is being marked has all its marks then.
-        drop(shared.protected.mark_alone());
+        drop(watched.protected.mark_alone());
     }
     let is_lost =
-        |suspect: &Suspect| is_unwatched(shared, suspect).unwrap_or(false) && !is_layer(shared, suspect);
+        |suspect: &Suspect| is_unwatched(watched, suspect).unwrap_or(false) && !is_layer(watched, suspect);
     let lost: Vec<Suspect> = suspects.into_iter().filter(is_lost).collect();
     let mut found = Found {
         unwatched: lost.len() as u64,
@@ -53,18 +53,18 @@ pub fn confirm(shared: &Shared, suspects: Vec<Suspect>) -> Found {
     let mut tops = HashSet::new();
     for some in lost.chunks(MENDED_AT_ONCE) {
         // No container's layer is marked, and no place that was let go.
-        let _no_overlay = shared.learned.look_alone();
-        let _no_other = shared.protected.mark_alone();
+        let _no_overlay = watched.learned.look_alone();
+        let _no_other = watched.protected.mark_alone();
         for suspect in some {
-            let is_mended = mend(shared, suspect).is_ok() && !is_unwatched(shared, suspect).unwrap_or(true);
+            let is_mended = mend(watched, suspect).is_ok() && !is_unwatched(watched, suspect).unwrap_or(true);
             found.rewatched += u64::from(is_mended);
             if suspect.path.is_empty() && !is_mended {
                 tops.insert(suspect.root.id);
             }
         }
     }
-    tops.extend(confirm_overlays(shared, &mut found));
-    shared.figures.note_unwatched(tops);
+    tops.extend(confirm_overlays(watched, &mut found));
+    watched.figures.note_unwatched(tops);
     if found.unwatched > 0 {
         let (unwatched, rewatched) = (found.unwatched, found.rewatched);
         let first = lost
@@ -81,13 +81,13 @@ pub fn confirm(shared: &Shared, suspects: Vec<Suspect>) -> Found {
 }
 
 /// Those that could not be mended.
-fn confirm_overlays(shared: &Shared, found: &mut Found) -> Vec<PlaceId> {
-    let _alone = shared.learned.look_alone();
+fn confirm_overlays(watched: &Watched, found: &mut Found) -> Vec<PlaceId> {
+    let _alone = watched.learned.look_alone();
     let mut lost = Vec::new();
-    for overlay in shared.places.overlays() {
-        if shared.watch.is_overlay_marked(&overlay) == Some(false) {
+    for overlay in watched.places.overlays() {
+        if watched.watch.is_overlay_marked(&overlay) == Some(false) {
             found.unwatched += 1;
-            match shared.watch.overlay(&overlay) {
+            match watched.watch.overlay(&overlay) {
                 Ok(_) => found.rewatched += 1,
                 Err(_) => lost.push(overlay.id),
             }
@@ -97,12 +97,12 @@ fn confirm_overlays(shared: &Shared, found: &mut Found) -> Vec<PlaceId> {
 }
 
 /// Layers are watched through their container.
-fn is_layer(shared: &Shared, suspect: &Suspect) -> bool {
+fn is_layer(watched: &Watched, suspect: &Suspect) -> bool {
     let path = match &suspect.path[..] {
         b"" => suspect.root.path.clone(),
         path => [&suspect.root.path[..], b"/", path].concat(),
     };
-    shared.places.overlays().iter().any(|overlay| {
+    watched.places.overlays().iter().any(|overlay| {
         let mount = &overlay.mount;
         let mut layers = mount.lower.iter().chain([&mount.upper, &mount.work]);
         layers.any(|layer| path == *layer || below(&path, layer).is_some())
@@ -110,32 +110,32 @@ fn is_layer(shared: &Shared, suspect: &Suspect) -> bool {
 }
 
 /// An error when it is not there any more.
-fn is_unwatched(shared: &Shared, suspect: &Suspect) -> io::Result<bool> {
-    let Some(root) = shared.places.root(suspect.root.id) else {
+fn is_unwatched(watched: &Watched, suspect: &Suspect) -> io::Result<bool> {
+    let Some(root) = watched.places.root(suspect.root.id) else {
         return Ok(false);
     };
     let directory = open_directory(&root, &suspect.path)?;
-    let is_marked = shared.watch.is_marked(directory.as_raw_fd());
-    Ok(!is_marked && (root.only.is_none() || !shared.watch.is_file_marked(&root)))
+    let is_marked = watched.watch.is_marked(directory.as_raw_fd());
+    Ok(!is_marked && (root.only.is_none() || !watched.watch.is_file_marked(&root)))
 }
 
 /// What is in it may have changed unseen: it is copied as it is now.
-fn mend(shared: &Shared, suspect: &Suspect) -> io::Result<()> {
+fn mend(watched: &Watched, suspect: &Suspect) -> io::Result<()> {
     let root = &suspect.root;
-    if is_layer(shared, suspect) || !is_unwatched(shared, suspect)? {
+    if is_layer(watched, suspect) || !is_unwatched(watched, suspect)? {
         return Ok(());
     }
     if let Some(name) = &root.only {
-        shared.watch.file(root)?;
-        shared.put_off(root.id, name.clone());
+        watched.watch.file(root)?;
+        watched.put_off(root.id, name.clone());
         return Ok(());
     }
     let key = key_of(&open_directory(root, &suspect.path)?)?;
-    if shared.watch.directory(key).is_none() && shared.watch.is_full() {
+    if watched.watch.directory(key).is_none() && watched.watch.is_full() {
         return Err(io::Error::from_raw_os_error(libc::ENOSPC));
     }
-    for entry in shared.watch.one(root, &suspect.path)? {
-        shared.put_off(root.id, entry.path);
+    for entry in watched.watch.one(root, &suspect.path)? {
+        watched.put_off(root.id, entry.path);
     }
     Ok(())
 }

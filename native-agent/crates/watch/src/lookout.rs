@@ -8,17 +8,17 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
-use norn_journal::record::Record;
+use norn_journal::record::Time;
 use norn_os as os;
 use norn_os::mounts::{self, OverlayMount};
 use norn_os::paths::{open_path, parent};
 
-use crate::capture::Shared;
 use crate::places::Overlay;
 use crate::protect::{Found, key_of};
-use crate::rest::Scan;
-use crate::vault::remember_place;
-use crate::{homes, learn, made, protect};
+use crate::root::Root;
+use crate::watch::Entry;
+use crate::watched::Watched;
+use crate::{learn, protect};
 
 const MOUNTS_IDLE_MS: i32 = 1000;
 /// How often all processes are looked at for mount tables of their own, in case the sensor did not tell of one.
@@ -33,20 +33,27 @@ const ROUNDS_MAX: usize = 4;
 const BREATH_TIMES: u32 = 4;
 const BREATH_MAX: Duration = Duration::from_millis(500);
 
+/// A tree that began to be watched: what is in it already is copied at rest.
+#[derive(Debug)]
+pub enum Scan {
+    Overlay(Arc<Overlay>),
+    Directory(Arc<Root>, Vec<Entry>),
+}
+
 /// Marks every overlay, and has the files of those that are new since the last look copied at rest. One that is unmounted and
 /// mounted again looks like the one before it, though its mark went with that: runtimes do so when they start a container.
-pub fn look_at_overlays(shared: &Shared, scans: &SyncSender<Scan>) {
-    let _alone = shared.learned.look_alone();
+pub fn look_at_overlays(watched: &Watched, scans: &SyncSender<Scan>) {
+    let _alone = watched.learned.look_alone();
     let Ok(text) = fs::read("/proc/self/mountinfo") else {
         return;
     };
     let mounted = mounts::overlays(&text);
-    shared.places.retain(&mounted);
+    watched.places.retain(&mounted);
     for mount in mounted {
-        let known = shared.places.overlay(mount.device);
+        let known = watched.places.overlay(mount.device);
         let is_new = known.is_none();
-        let overlay = known.unwrap_or_else(|| know_overlay(shared, mount));
-        if let Err(error) = shared.watch.overlay(&overlay) {
+        let overlay = known.unwrap_or_else(|| know_overlay(watched, mount));
+        if let Err(error) = watched.watch.overlay(&overlay) {
             let merged = String::from_utf8_lossy(&overlay.mount.merged);
             match error.kind() {
                 ErrorKind::NotFound => tracing::debug!(%merged, "a container's file system went away again"),
@@ -55,49 +62,51 @@ pub fn look_at_overlays(shared: &Shared, scans: &SyncSender<Scan>) {
             }
         }
         if is_new {
-            send_scan(shared, scans, Scan::Overlay(overlay));
+            send_scan(watched, scans, Scan::Overlay(overlay));
         }
     }
 }
 
-fn know_overlay(shared: &Shared, mount: OverlayMount) -> Arc<Overlay> {
-    let overlay = shared.places.insert(mount);
-    remember_place(shared, Record::Place(overlay.id, shared.places.kind(&overlay)));
+fn know_overlay(watched: &Watched, mount: OverlayMount) -> Arc<Overlay> {
+    let overlay = watched.places.insert(mount);
+    watched
+        .store
+        .remember_place(overlay.id, watched.places.kind(&overlay));
     // Reading an event of the overlay opens the file in its layer: that must ask nobody, least of all the reader.
     let mount = &overlay.mount;
     let layers = mount.lower.iter().chain([&mount.upper, &mount.work]);
-    layers.for_each(|layer| shared.watch.leave(&shared.places.roots(), layer));
+    layers.for_each(|layer| watched.watch.leave(&watched.places.roots(), layer));
     overlay
 }
 
-pub fn send_scan(shared: &Shared, scans: &SyncSender<Scan>, scan: Scan) {
-    shared.progress.scans.sent();
+pub fn send_scan(watched: &Watched, scans: &SyncSender<Scan>, scan: Scan) {
+    watched.progress.scans.sent();
     let place = match &scan {
         Scan::Overlay(overlay) => overlay.id,
         Scan::Directory(root, _) => root.id,
     };
     if scans.try_send(scan).is_err() {
-        shared.unscanned.end(place);
-        shared.progress.scans.done();
+        watched.unscanned.end(place);
+        watched.progress.scans.done();
         tracing::warn!("too many new places at once: one goes without copies at rest");
     }
 }
 
-pub fn send_found(shared: &Shared, scans: &SyncSender<Scan>, found: impl IntoIterator<Item = Found>) {
+pub fn send_found(watched: &Watched, scans: &SyncSender<Scan>, found: impl IntoIterator<Item = Found>) {
     for (root, entries) in found {
-        send_scan(shared, scans, Scan::Directory(root, entries));
+        send_scan(watched, scans, Scan::Directory(root, entries));
     }
 }
 
 /// Works until the vault stops.
-pub fn watch_overlays(shared: &Shared, scans: &SyncSender<Scan>) {
+pub fn watch_overlays(watched: &Watched, scans: &SyncSender<Scan>) {
     let Ok(table) = File::open("/proc/self/mountinfo") else {
         return;
     };
     // What was mounted before the table was opened wakes nobody: look first, then wait.
-    while !shared.stop.load(Ordering::Relaxed) {
-        look_at_overlays(shared, scans);
-        let over = shared.learned.over.as_raw_fd();
+    while !watched.stop.load(Ordering::Relaxed) {
+        look_at_overlays(watched, scans);
+        let over = watched.learned.over.as_raw_fd();
         os::poll(
             [(table.as_raw_fd(), libc::POLLPRI), (over, libc::POLLIN)],
             MOUNTS_IDLE_MS,
@@ -112,8 +121,12 @@ struct News {
     mounted: bool,
 }
 
+/// Told of a directory that is watched since it was made: what it holds, and who made it, when.
+pub type OnMade<'a> = &'a dyn Fn((&Arc<Root>, &[Entry]), (u32, Time));
+type Outlets<'a> = (&'a SyncSender<Scan>, OnMade<'a>);
+
 /// Directories and files of the host. Works until the vault stops.
-pub fn watch_places(shared: &Shared, scans: &SyncSender<Scan>) {
+pub fn watch_places(watched: &Watched, scans: &SyncSender<Scan>, made: OnMade<'_>) {
     let Ok(table) = File::open("/proc/self/mountinfo") else {
         return;
     };
@@ -122,36 +135,36 @@ pub fn watch_places(shared: &Shared, scans: &SyncSender<Scan>) {
         mounted: true,
     };
     let (mut looked, mut audited) = (Instant::now(), Instant::now());
-    while !shared.stop.load(Ordering::Relaxed) {
-        read_asked(shared, scans);
-        if shared.learned.take_again() {
+    while !watched.stop.load(Ordering::Relaxed) {
+        read_asked(watched, scans);
+        if watched.learned.take_again() {
             (news.asked, news.mounted) = (true, true);
         }
         if looked.elapsed() > PROCESSES_EVERY {
             if audited.elapsed() > AUDIT_EVERY {
-                learn::forget_tables(shared);
+                learn::forget_tables(watched);
                 news.asked = true;
                 audited = Instant::now();
             }
-            protect::follow_moves(shared);
-            send_found(shared, scans, learn::all(shared));
+            protect::follow_moves(watched);
+            send_found(watched, scans, learn::all(watched));
             looked = Instant::now();
         }
         let begun = Instant::now();
-        let later = compare(shared, scans, &news);
+        let later = compare(watched, (scans, made), &news);
         if news.mounted || later.mounted {
-            breathe(shared, scans, begun.elapsed() * BREATH_TIMES);
+            breathe(watched, scans, begun.elapsed() * BREATH_TIMES);
         }
-        news = match later.mounted || shared.learned.is_again() {
+        news = match later.mounted || watched.learned.is_again() {
             true => later,
-            false => wait(shared, &table),
+            false => wait(watched, &table),
         };
     }
 }
 
-fn wait(shared: &Shared, table: &File) -> News {
-    let wake = shared.learned.wake.as_raw_fd();
-    let [mounts, names] = shared.signals.fds();
+fn wait(watched: &Watched, table: &File) -> News {
+    let wake = watched.learned.wake.as_raw_fd();
+    let [mounts, names] = watched.signals.fds();
     let sources = [
         (wake, libc::POLLIN),
         (table.as_raw_fd(), libc::POLLPRI),
@@ -170,41 +183,41 @@ fn wait(shared: &Shared, table: &File) -> News {
 }
 
 /// The mount tables of processes that the sensor told of.
-fn read_asked(shared: &Shared, scans: &SyncSender<Scan>) {
-    let asked = shared.learned.take_asked();
+fn read_asked(watched: &Watched, scans: &SyncSender<Scan>) {
+    let asked = watched.learned.take_asked();
     if asked.is_empty() {
         return;
     }
     // The sensor may have told of a process before the overlay at its root was noticed.
-    look_at_overlays(shared, scans);
+    look_at_overlays(watched, scans);
     for (&pid, container) in &asked {
         if let Some(container) = container {
-            homes::find(shared, pid, container);
+            watched.find_home(pid, container);
         }
     }
-    send_found(shared, scans, learn::some(shared, asked));
+    send_found(watched, scans, learn::some(watched, asked));
 }
 
 /// What is to be protected with what is.
 /// Says what was told meanwhile.
-fn compare(shared: &Shared, scans: &SyncSender<Scan>, news: &News) -> News {
+fn compare(watched: &Watched, (scans, made): Outlets<'_>, news: &News) -> News {
     if news.asked {
-        protect::follow_moves(shared);
+        protect::follow_moves(watched);
     }
     let mut is_mounted = news.mounted;
     for _ in 0..ROUNDS_MAX {
         if !news.asked {
             break;
         }
-        let done = protect::asked(shared);
+        let done = protect::asked(watched);
         // After it was made something may have come into it, which counts as its maker's.
-        let told = shared.signals.drain();
+        let told = watched.signals.drain();
         is_mounted |= told.is_mounted;
         for (root, entries) in done.into_iter().filter_map(|(_, done)| done.ok().flatten()) {
-            if let Some(pid) = maker(shared, &root.path) {
-                made::note_made(shared, &root, &entries, (pid, os::boot_ns() as i64));
+            if let Some(pid) = maker(watched, &root.path) {
+                made((&root, &entries), (pid, os::boot_ns() as Time));
             }
-            send_scan(shared, scans, Scan::Directory(root, entries));
+            send_scan(watched, scans, Scan::Directory(root, entries));
         }
         if !told.is_news {
             break;
@@ -213,8 +226,8 @@ fn compare(shared: &Shared, scans: &SyncSender<Scan>, news: &News) -> News {
     if !is_mounted {
         return News::default();
     }
-    let (found, told) = shared.signals.while_reading(|| learn::known(shared));
-    send_found(shared, scans, found);
+    let (found, told) = watched.signals.while_reading(|| learn::known(watched));
+    send_found(watched, scans, found);
     News {
         asked: told.is_news,
         mounted: told.is_mounted,
@@ -222,11 +235,11 @@ fn compare(shared: &Shared, scans: &SyncSender<Scan>, news: &News) -> News {
 }
 
 /// Who has just made this directory, or the nearest one above it: nobody told what was made in that before it was watched.
-fn maker(shared: &Shared, path: &[u8]) -> Option<u32> {
+fn maker(watched: &Watched, path: &[u8]) -> Option<u32> {
     let mut above = path;
     while !above.is_empty() {
         let known = open_path(above).and_then(|directory| key_of(&directory));
-        if let Some(pid) = known.ok().and_then(|key| shared.signals.maker(key)) {
+        if let Some(pid) = known.ok().and_then(|key| watched.signals.maker(key)) {
             return Some(pid);
         }
         above = parent(above);
@@ -235,17 +248,17 @@ fn maker(shared: &Shared, path: &[u8]) -> Option<u32> {
 }
 
 /// However many mounts come and go, their tables are read a fifth of the time at most. Whoever starts a program is not kept waiting.
-fn breathe(shared: &Shared, scans: &SyncSender<Scan>, pause: Duration) {
+fn breathe(watched: &Watched, scans: &SyncSender<Scan>, pause: Duration) {
     let until = Instant::now() + pause.min(BREATH_MAX);
-    let wake = shared.learned.wake.as_raw_fd();
-    while !shared.stop.load(Ordering::Relaxed) {
+    let wake = watched.learned.wake.as_raw_fd();
+    while !watched.stop.load(Ordering::Relaxed) {
         let left = until.saturating_duration_since(Instant::now()).as_millis();
         if left == 0 {
             return;
         }
         let [is_asked] = os::poll([(wake, libc::POLLIN)], left as i32);
         if is_asked {
-            read_asked(shared, scans);
+            read_asked(watched, scans);
         }
     }
 }

@@ -10,10 +10,10 @@ use norn_journal::file::{FileKey, Stamp};
 use norn_journal::record::Time;
 use norn_os as os;
 
-use crate::capture::Shared;
 use crate::closes::Close;
 use crate::mappers::{Identity, Search, Writer};
 use crate::places::Overlay;
+use crate::watched::Watched;
 
 /// Files looked at, each with two descriptors; those that came first stay, and the others are counted.
 const MAPPED_MAX: usize = 1024;
@@ -57,19 +57,19 @@ pub struct Mappings {
 
 impl Mappings {
     /// To be called at each close of a file.
-    pub fn note(&mut self, shared: &Shared, close: &Close) -> io::Result<()> {
+    pub fn note(&mut self, watched: &Watched, close: &Close) -> io::Result<()> {
         let fd = close.fd.as_raw_fd();
         let stat = os::fstat(fd)?;
-        let Some(overlay) = shared.places.overlay(stat.st_dev) else {
+        let Some(overlay) = watched.places.overlay(stat.st_dev) else {
             return Ok(());
         };
         // Who has it open still will close it, and is told of then.
         if stat.st_nlink == 0 || os::is_open_to_write(fd)? {
             return Ok(());
         }
-        let key = shared.places.key(fd, &stat)?;
+        let key = watched.places.key(fd, &stat)?;
         let is_known = self.files.iter().any(|file| file.key == key);
-        let found = shared
+        let found = watched
             .places
             .find_in_overlay(fd, &stat, key)
             .filter(|_| !is_known);
@@ -79,7 +79,7 @@ impl Mappings {
         };
         if os::is_open_to_write(layer.as_raw_fd())? {
             if self.files.len() >= NOTED_MAX {
-                shared.mapped_refused.fetch_add(1, Ordering::Relaxed);
+                watched.mapped_refused.fetch_add(1, Ordering::Relaxed);
                 return Ok(());
             }
             let identity = Identity::of(&stat, &os::fstat(layer.as_raw_fd())?);
@@ -106,7 +106,7 @@ impl Mappings {
     }
 
     /// What was written since the last look, as if it were closed now. When it is due.
-    pub fn look(&mut self, shared: &Shared) -> Vec<Close> {
+    pub fn look(&mut self, watched: &Watched) -> Vec<Close> {
         if self.due_in() != Some(Duration::ZERO) {
             return Vec::new();
         }
@@ -134,7 +134,7 @@ impl Mappings {
             });
             certain += usize::from(goes_on);
             if certain > MAPPED_MAX {
-                shared.mapped_refused.fetch_add(1, Ordering::Relaxed);
+                watched.mapped_refused.fetch_add(1, Ordering::Relaxed);
             }
             goes_on && certain <= MAPPED_MAX
         });
@@ -191,15 +191,15 @@ fn in_layer(overlay: &Overlay, path: &[u8], stat: &os::Stat) -> Option<OwnedFd> 
 }
 
 /// A descriptor, or a mapping of the layer's file, can write to it. `file` is open for reading.
-pub fn can_be_written(shared: &Shared, file: RawFd, stat: &os::Stat) -> io::Result<bool> {
+pub fn can_be_written(watched: &Watched, file: RawFd, stat: &os::Stat) -> io::Result<bool> {
     if os::is_open_to_write(file)? {
         return Ok(true);
     }
-    let Some(overlay) = shared.places.overlay(stat.st_dev) else {
+    let Some(overlay) = watched.places.overlay(stat.st_dev) else {
         return Ok(false);
     };
-    let key = shared.places.key(file, stat)?;
-    let found = shared.places.find_in_overlay(file, stat, key);
+    let key = watched.places.key(file, stat)?;
+    let found = watched.places.find_in_overlay(file, stat, key);
     let layer = found.and_then(|found| in_layer(&overlay, &found.location.path, stat));
     layer.map_or(Ok(false), |layer| os::is_open_to_write(layer.as_raw_fd()))
 }

@@ -10,7 +10,6 @@ use norn_journal::file::{FileKey, PlaceId};
 use norn_os as os;
 use norn_os::paths::{below, join};
 
-use crate::error::VaultError;
 use crate::places::Overlay;
 use crate::root::Root;
 
@@ -57,10 +56,10 @@ pub struct Entry {
 }
 
 impl Watch {
-    pub fn new() -> Result<Self, VaultError> {
+    pub fn new() -> io::Result<Self> {
         let flags = libc::FAN_CLOEXEC | libc::FAN_NONBLOCK | libc::FAN_UNLIMITED_MARKS;
         let events = libc::O_RDONLY | libc::O_LARGEFILE | libc::O_CLOEXEC | libc::O_NOATIME;
-        let group = |class| os::fanotify_init(class | flags, events).map_err(VaultError::Permission);
+        let group = |class| os::fanotify_init(class | flags, events);
         let report = libc::FAN_CLASS_NOTIF
             | libc::FAN_REPORT_DFID_NAME
             | libc::FAN_REPORT_FID

@@ -51,7 +51,7 @@ struct Waiting {
 }
 
 impl MountEvents {
-    pub fn new() -> Self {
+    pub fn open() -> Self {
         let flags = libc::FAN_CLASS_NOTIF | libc::FAN_CLOEXEC | libc::FAN_NONBLOCK;
         let group = |report: u32| os::fanotify_init(flags | report, libc::O_RDONLY | libc::O_CLOEXEC).ok();
         Self {

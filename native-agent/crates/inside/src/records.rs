@@ -3,7 +3,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use norn_events::{ContainerId, ContentChange, ProcessUid};
-use norn_vault::{RestoreReport, RestoreRequest, VaultHealth};
+use norn_restore::{RestoreReport, RestoreRequest};
+use norn_vault::VaultHealth;
 
 use crate::changes::Changes;
 use crate::deeds::Deeds;

@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use norn_events::wire::action::v1::{FileVerdict, Verdict};
 use norn_events::{ContainerId, ProcessUid};
-use norn_vault::{Aside, Extent, RestoreReport, RestoreRequest, Staged};
+use norn_restore::{Aside, Extent, RestoreReport, RestoreRequest, Staged};
 
 use crate::deeds::{Deed, Deeds, What};
 use crate::pack::Blob;

@@ -3,11 +3,9 @@ use std::os::fd::{AsRawFd, OwnedFd};
 
 use norn_events::ChangeKind;
 use norn_journal::file::PlaceId;
-use norn_journal::index::Exchange;
-use norn_journal::record::{NameOperation, Record, Time, is_restorer};
+use norn_journal::record::{NameOperation, Time};
 use norn_os as os;
 use norn_os::paths::open_path;
-use norn_watch::spot::{Spot, identify};
 use norn_watch::watch::entries;
 
 use crate::arrivals::look_at;
@@ -42,41 +40,6 @@ pub fn tell_below(shared: &Shared, exchange: &NameOperation) {
             }
         }
     }
-}
-
-/// What comes again before it is read is told once by the kernel: of two directories that were exchanged to and fro it may have
-/// told once too seldom. What has the two names now shows it.
-pub fn complete(shared: &Shared) {
-    let known = shared.store.index().exchanges();
-    let untold = known
-        .into_iter()
-        .filter(|known| !is_restorer(known.last.pid) && is_other_way(shared, known));
-    for Exchange { last, now } in untold {
-        let [(path, key), (target, replaced)] = now;
-        shared.watch.moved(last.place, key, (&path, &target));
-        shared.store.record(Record::Name(NameOperation {
-            time: os::boot_ns() as Time,
-            path,
-            target,
-            key,
-            replaced,
-            ..last
-        }));
-    }
-}
-
-/// Each of the two directories of the host has the name that the other is told to have.
-fn is_other_way(shared: &Shared, known: &Exchange) -> bool {
-    let Some(root) = shared.places.root(known.last.place) else {
-        return false;
-    };
-    let has = |path: &Vec<u8>| {
-        let (root, path) = (root.clone(), path.clone());
-        let (key, _) = identify(&shared.places, &Spot { root, path })?;
-        Some(shared.store.index().original(key))
-    };
-    let [(one, told_one), (other, told_other)] = &known.now;
-    told_one.is_some() && told_one != told_other && has(one) == *told_other && has(other) == *told_one
 }
 
 /// Where names of this place are looked up, and what is in front of them.

@@ -42,7 +42,7 @@ struct Listener;
 
 impl tracing::Subscriber for Listener {
     fn enabled(&self, about: &tracing::Metadata<'_>) -> bool {
-        about.target().starts_with("norn_vault::restore") && *about.level() == tracing::Level::TRACE
+        about.target().starts_with("norn_restore") && *about.level() == tracing::Level::TRACE
     }
     fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
         tracing::span::Id::from_u64(1)

@@ -6,15 +6,15 @@ use norn_journal::record::Time;
 use norn_os as os;
 use norn_os::paths::{below, join, parent};
 
-use super::apply::Work;
-use super::deed::{At, Moved};
-use super::outcome::Failed;
-use super::plan::{Directory, Plan};
-use super::tree::Entry;
+use crate::apply::Work;
+use crate::deed::{At, Moved};
+use crate::outcome::Failed;
+use crate::plan::{Directory, Plan};
+use crate::tree::Entry;
 
 impl Plan {
     /// What a restore exchanged again has the names that it is to have.
-    pub(super) fn leave_changed_back(&mut self, index: &Index) {
+    pub fn leave_changed_back(&mut self, index: &Index) {
         for at in 0..self.directories.len() {
             let directory = &self.directories[at];
             let earlier = self.directories[..at].iter().rev();
@@ -29,7 +29,7 @@ impl Plan {
         }
     }
 
-    pub(super) fn moved_back(&self, place: PlaceId, path: &[u8]) -> Vec<u8> {
+    pub fn moved_back(&self, place: PlaceId, path: &[u8]) -> Vec<u8> {
         let mut path = path.to_vec();
         let here = self.directories.iter().filter(|moved| moved.place == place);
         for moved in here.filter(|moved| moved.is_in_force) {
@@ -45,7 +45,7 @@ impl Plan {
 
 impl Directory {
     /// Where a name in the directory, or of it, goes; with what was made in its place, that too.
-    pub(super) fn other(&self, path: &[u8]) -> Option<Vec<u8>> {
+    pub fn other(&self, path: &[u8]) -> Option<Vec<u8>> {
         let Self { from, to, .. } = self;
         let is_it = |from: &[u8], to: &[u8]| (path == from).then(|| to.to_vec());
         let there = || self.change_places().then(|| is_it(to, from))?;
@@ -76,7 +76,7 @@ impl Directory {
 
 impl Work<'_> {
     /// `false` when there is nothing in the way of the directory.
-    pub(super) fn change_places(&self, directory: &Directory) -> Result<bool, Failed> {
+    pub fn change_places(&self, directory: &Directory) -> Result<bool, Failed> {
         let Directory {
             from,
             to,

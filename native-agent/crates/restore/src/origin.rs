@@ -3,7 +3,7 @@ use norn_journal::file::FileKey;
 use norn_journal::index::FileState;
 use norn_journal::record::{Aspect, Change, Time, Version, is_restorer};
 
-use super::plan::Scope;
+use crate::plan::Scope;
 
 /// When the scope began to change this file: its first change, or the open before it that was captured.
 pub fn origin(scope: &Scope<'_>, (key, state): (FileKey, &FileState)) -> Option<Time> {
@@ -80,8 +80,8 @@ mod tests {
     use norn_journal::index::Index;
     use norn_journal::record::{Actor, Content, Location, Record};
 
-    use super::super::RestoreRequest;
     use super::*;
+    use crate::RestoreRequest;
 
     const FILE: FileKey = FileKey(1);
 

@@ -10,19 +10,19 @@ use norn_journal::record::{
     Actor, Aspect, Change, Content, Location, NameKind, NameOperation, RESTORER, Record, Time, Version,
 };
 use norn_os as os;
+use norn_watch::watched::Watched;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::tree::{Entry, Tree};
-use crate::shared::Shared;
+use crate::tree::{Entry, Tree};
 
-pub(super) struct Deed<'a> {
-    shared: &'a Shared,
+pub struct Deed<'a> {
+    watched: &'a Watched,
     pid: u32,
 }
 
 /// Where something is done, and what the process of the attack called it.
 #[derive(Clone, Copy)]
-pub(super) struct At<'a> {
+pub struct At<'a> {
     pub place: PlaceId,
     pub path: &'a [u8],
     pub seen: &'a [u8],
@@ -34,7 +34,7 @@ fn now() -> Time {
 
 impl<'a> Deed<'a> {
     /// The same identity goes on with the same deed.
-    pub fn begin(shared: &'a Shared, id: ProcessUid) -> Self {
+    pub fn begin(watched: &'a Watched, id: ProcessUid) -> Self {
         let pid = RESTORER | xxh3_64(&id.0) as u32;
         let actor = Actor {
             uid: id,
@@ -43,10 +43,10 @@ impl<'a> Deed<'a> {
             start: now(),
             container: None,
         };
-        if !shared.store.index().actors.contains(id) {
-            shared.store.record(Record::Actor(actor));
+        if !watched.store.index().actors.contains(id) {
+            watched.store.record(Record::Actor(actor));
         }
-        Self { shared, pid }
+        Self { watched, pid }
     }
 
     fn location(&self, at: At<'_>, key: FileKey) -> Location {
@@ -66,7 +66,7 @@ impl<'a> Deed<'a> {
     /// As `keep`, as the state of `key`.
     pub fn keep_as(&self, key: FileKey, at: At<'_>, (entry, tree): (&Entry, &Tree)) -> io::Result<()> {
         let (fd, time) = (entry.file.as_raw_fd(), now());
-        let index = self.shared.store.index();
+        let index = self.watched.store.index();
         let state = index.state(entry.key);
         let saved = state.filter(|state| state.saved() == Some(Stamp::from(&entry.stat)));
         let saved = saved.and_then(|state| state.last().cloned());
@@ -77,7 +77,7 @@ impl<'a> Deed<'a> {
                 let file = tree.open_file(entry, libc::O_RDONLY)?;
                 let stat = os::fstat(file.as_raw_fd())?;
                 let upper = Some(&tree.upper[..]).filter(|upper| !upper.is_empty());
-                copies::keep(&self.shared.store, (file.as_raw_fd(), &stat), (upper, at.path))?
+                copies::keep(&self.watched.store, (file.as_raw_fd(), &stat), (upper, at.path))?
             }
             (None, libc::S_IFLNK) => (Content::Link(os::read_link_at(fd, c"")?), None),
             (None, _) => (Content::Packed(Vec::new()), None),
@@ -90,7 +90,7 @@ impl<'a> Deed<'a> {
             shape,
         };
         let location = self.location(at, key);
-        self.shared.store.record(Record::Version(location, version));
+        self.watched.store.record(Record::Version(location, version));
         Ok(())
     }
 
@@ -105,7 +105,7 @@ impl<'a> Deed<'a> {
             shape: None,
         };
         let location = self.location(at, entry.key);
-        self.shared.store.record(Record::Version(location, version));
+        self.watched.store.record(Record::Version(location, version));
         self.unlinked(at, entry.key, true);
         Ok(())
     }
@@ -119,7 +119,7 @@ impl<'a> Deed<'a> {
             ..version.clone()
         };
         let location = self.location(at, key);
-        self.shared.store.record(Record::Version(location, kept));
+        self.watched.store.record(Record::Version(location, kept));
     }
 
     pub fn changed(&self, at: At<'_>, key: FileKey, aspect: Aspect) {
@@ -129,7 +129,7 @@ impl<'a> Deed<'a> {
             aspect,
         };
         let location = self.location(at, key);
-        self.shared.store.record(Record::Change(location, change));
+        self.watched.store.record(Record::Change(location, change));
     }
 
     fn operation(&self, at: At<'_>, kind: NameKind, key: FileKey) -> NameOperation {
@@ -148,7 +148,7 @@ impl<'a> Deed<'a> {
     }
 
     fn record(&self, operation: NameOperation) {
-        self.shared.store.record(Record::Name(operation));
+        self.watched.store.record(Record::Name(operation));
     }
 
     pub fn created(&self, at: At<'_>, key: FileKey, directory: bool) {
@@ -188,7 +188,7 @@ impl<'a> Deed<'a> {
 }
 
 #[derive(Default)]
-pub(super) struct Moved {
+pub struct Moved {
     pub key: Option<FileKey>,
     pub replaced: Option<FileKey>,
     pub exchanged: bool,

@@ -2,15 +2,15 @@
 use norn_journal::index::Index;
 use norn_journal::record::{PlaceKind, is_restorer};
 use norn_os::paths::join;
+use norn_watch::watched::Watched;
 
-use super::plan::Plan;
-use crate::shared::Shared;
+use crate::plan::Plan;
 
 /// Of files in directories of the host: the container's name when it has the directory mounted, else the host's. Events tell
 /// now the one, now the other, and sometimes a name inside the mount that nobody else knows. What undoes a restore keeps the
 /// names that the restore told.
-pub fn name(shared: &Shared, plan: &mut Plan) {
-    let index = shared.store.index();
+pub fn name(watched: &Watched, plan: &mut Plan) {
+    let index = watched.store.index();
     let displaced = plan.displaced.iter_mut().map(|(spot, target)| (&*spot, target));
     let files = plan.targets.iter_mut().chain(displaced);
     let files = files.map(|((place, path), target)| (place, path, target.process, &mut target.seen));
@@ -25,7 +25,7 @@ pub fn name(shared: &Shared, plan: &mut Plan) {
         }
         let host = join(root, path);
         let container = plan.containers.get(&process);
-        let inside = container.and_then(|container| shared.homes.path_inside(container, &host));
+        let inside = container.and_then(|container| watched.homes.path_inside(container, &host));
         *seen = inside.unwrap_or(host);
     }
 }

@@ -6,18 +6,18 @@ use std::os::fd::AsRawFd;
 use norn_events::wire::action::v1::FileVerdict;
 use norn_os as os;
 
-use super::apply::Work;
-use super::outcome::{Done, Failed, Outcome};
-use super::plan::Target;
-use super::tree::{Entry, name_in_parent};
+use crate::apply::Work;
+use crate::outcome::{Done, Failed, Outcome};
+use crate::plan::Target;
+use crate::tree::{Entry, name_in_parent};
 
 /// What stood in the way. Flags are no part of a pre-image. A file that had them before could not be changed, so they are the
 /// attack's and go; a directory may have had them before, and gets them back.
 #[derive(Default)]
-pub(super) struct Flags(Vec<os::Loosened>);
+pub struct Flags(Vec<os::Loosened>);
 
 impl Flags {
-    pub(super) fn put_back(&self) {
+    pub fn put_back(&self) {
         for directory in &self.0 {
             if let Err(error) = directory.put_back() {
                 tracing::warn!(%error, "a directory that was immutable or append-only is so no more");
@@ -27,7 +27,7 @@ impl Flags {
 }
 
 impl Work<'_> {
-    pub(super) fn one(&self, path: &[u8], target: &Target, verdict: &mut FileVerdict) -> Outcome {
+    pub fn one(&self, path: &[u8], target: &Target, verdict: &mut FileVerdict) -> Outcome {
         let outcome = self.try_one(path, target, verdict);
         match outcome {
             Err(Failed::Lost(_) | Failed::Refused(_)) if self.never_had_a_name(path, target) => {
@@ -43,7 +43,7 @@ impl Work<'_> {
         let digits = name_in_parent(path).1.strip_prefix(b"#").unwrap_or_default();
         let is_number = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
         let is_named = || {
-            let index = self.shared.store.index();
+            let index = self.watched.store.index();
             index.operations.last_of(self.place, path).is_some()
         };
         is_number && target.version.is_none() && !is_named() && matches!(self.tree.lookup(path), Ok(None))
@@ -74,7 +74,7 @@ impl Work<'_> {
     }
 
     /// A directory is given its name back.
-    pub(super) fn move_loosened(&self, from: &[u8], to: &[u8], found: &Entry) -> Result<(), Failed> {
+    pub fn move_loosened(&self, from: &[u8], to: &[u8], found: &Entry) -> Result<(), Failed> {
         match self.move_to(from, to, found) {
             Err(Failed::Refused(_)) => {
                 for name in [from, to] {

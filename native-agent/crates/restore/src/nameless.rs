@@ -10,17 +10,17 @@ use norn_journal::record::{Aspect, NameKind, PlaceKind, Time, Version, is_restor
 use norn_os as os;
 use norn_os::mounts::mounts;
 use norn_watch::kinds::LOCAL;
+use norn_watch::watched::Watched;
 
-use super::apply::{Work, describe, judged, verdict_of};
-use super::content::{is_same, write_version};
-use super::deed::Deed;
-use super::exact::put_metadata;
-use super::outcome::{CHANGED_AGAIN, CHANGED_LATER, Done, Failed, NO_STATE, Outcome};
-use super::plan::{IN_PLACE, METADATA, Plan, Scope, Spot, Target, Want};
-use super::put::Placed;
-use super::tree::{Entry, Tree};
-use super::views::{View, views};
-use crate::shared::Shared;
+use crate::apply::{Work, describe, judged, verdict_of};
+use crate::content::{is_same, write_version};
+use crate::deed::Deed;
+use crate::exact::put_metadata;
+use crate::outcome::{CHANGED_AGAIN, CHANGED_LATER, Done, Failed, NO_STATE, Outcome};
+use crate::plan::{IN_PLACE, METADATA, Plan, Scope, Spot, Target, Want};
+use crate::put::Placed;
+use crate::tree::{Entry, Tree};
+use crate::views::{View, views};
 
 /// How the kernel ends the name of a mounted file or directory that was removed.
 const REMOVED: &[u8] = b"//deleted";
@@ -66,9 +66,9 @@ pub fn names_lost(scope: &Scope<'_>, of: &HashSet<FileKey>) -> HashMap<FileKey, 
 }
 
 /// Takes out of the plan's names the files that have none any more.
-pub fn find(shared: &Shared, plan: &mut Plan) {
+pub fn find(watched: &Watched, plan: &mut Plan) {
     let mut trees = Trees {
-        shared,
+        watched,
         open: HashMap::new(),
     };
     let mut without = Vec::new();
@@ -104,10 +104,10 @@ pub fn find(shared: &Shared, plan: &mut Plan) {
     if without.is_empty() {
         return;
     }
-    let mut mounted = mounted(shared);
+    let mut mounted = mounted(watched);
     for (number, (spot, target)) in without.into_iter().enumerate() {
         let key = target.want.file();
-        let file = key.and_then(|key| mounted.remove(&key).or_else(|| shared.linked.open(key)));
+        let file = key.and_then(|key| mounted.remove(&key).or_else(|| watched.linked.open(key)));
         if file.is_none() && number >= displaced && !plan.unnamed.contains(&spot) {
             plan.targets.insert(spot, target);
             continue;
@@ -122,37 +122,37 @@ fn is_changed_alone(target: &Target) -> bool {
 }
 
 struct Trees<'a> {
-    shared: &'a Shared,
+    watched: &'a Watched,
     open: HashMap<PlaceId, Option<Tree>>,
 }
 
 impl Trees<'_> {
     fn is_of_host(&self, spot: &Spot) -> bool {
-        let index = self.shared.store.index();
+        let index = self.watched.store.index();
         matches!(index.places.get(&spot.0), Some(PlaceKind::Directory(_)))
     }
 
     /// What has the name now.
     fn key_at(&mut self, (place, path): &Spot) -> Option<FileKey> {
-        let shared = self.shared;
-        let open = || Tree::open(shared, *place).ok();
+        let watched = self.watched;
+        let open = || Tree::open(watched, *place).ok();
         let tree = self.open.entry(*place).or_insert_with(open).as_ref()?;
         let found = tree.lookup(path).ok()??;
-        Some(shared.store.index().original(found.key))
+        Some(watched.store.index().original(found.key))
     }
 }
 
 /// Files without a name that are mounted somewhere, by the keys that the journal knows them by.
-fn mounted(shared: &Shared) -> HashMap<FileKey, OwnedFd> {
+fn mounted(watched: &Watched) -> HashMap<FileKey, OwnedFd> {
     let mut found = HashMap::new();
     for view in views() {
-        add_mounted(shared, &view, &mut found);
+        add_mounted(watched, &view, &mut found);
     }
     found
 }
 
 /// Those that this process sees. What lies under another mount is out of its reach too.
-fn add_mounted(shared: &Shared, view: &View, found: &mut HashMap<FileKey, OwnedFd>) {
+fn add_mounted(watched: &Watched, view: &View, found: &mut HashMap<FileKey, OwnedFd>) {
     let table = view.mountinfo();
     let removed = |root: &[u8]| root.ends_with(REMOVED);
     for mount in mounts(&table).iter().filter(|mount| removed(&mount.root)) {
@@ -167,23 +167,23 @@ fn add_mounted(shared: &Shared, view: &View, found: &mut HashMap<FileKey, OwnedF
             continue;
         };
         if stat.st_nlink == 0
-            && let Ok(key) = shared.places.key(file.as_raw_fd(), &stat)
+            && let Ok(key) = watched.places.key(file.as_raw_fd(), &stat)
         {
-            let key = shared.store.index().original(key);
+            let key = watched.store.index().original(key);
             found.entry(key).or_insert(file);
         }
     }
 }
 
 /// Puts them back, each with its verdict, after all that has a name.
-pub(super) fn apply(shared: &Shared, plan: &Plan, (deed, verdicts): (&Deed<'_>, &mut Vec<FileVerdict>)) {
+pub fn apply(watched: &Watched, plan: &Plan, (deed, verdicts): (&Deed<'_>, &mut Vec<FileVerdict>)) {
     for Nameless { spot, target, file } in &plan.nameless {
         let mut verdict = verdict_of(target, &plan.containers);
         let out_of_reach = || Failed::Lost(OUT_OF_REACH.to_owned());
         let reached = file.as_ref().ok_or_else(out_of_reach);
         let outcome = reached.and_then(|file| {
             let tree = Tree::of_file(file)?;
-            let work = Work::new((shared, plan), (spot.0, &tree), deed);
+            let work = Work::new((watched, plan), (spot.0, &tree), deed);
             let mut outcome = work.nameless((&spot.1, target), file, &mut verdict);
             if matches!(&outcome, Err(Failed::Refused(_))) && os::loosen(file.as_raw_fd())?.is_some() {
                 outcome = work.nameless((&spot.1, target), file, &mut verdict);

@@ -7,13 +7,13 @@ use norn_journal::file::{FileKey, Metadata};
 use norn_journal::record::{Aspect, Change, Content, Time, Version, is_restorer};
 use norn_os as os;
 
-use super::apply::{Work, describe};
-use super::content::{hash_file, hash_of, is_same, write_version};
-use super::deed::Moved;
-use super::exact::{disturbed, put_metadata};
-use super::outcome::{Done, Failed, NO_STATE, Outcome, TAKEN};
-use super::plan::{IN_PLACE, METADATA, Spot, Target, Want};
-use super::tree::Entry;
+use crate::apply::{Work, describe};
+use crate::content::{hash_file, hash_of, is_same, write_version};
+use crate::deed::Moved;
+use crate::exact::{disturbed, put_metadata};
+use crate::outcome::{Done, Failed, NO_STATE, Outcome, TAKEN};
+use crate::plan::{IN_PLACE, METADATA, Spot, Target, Want};
+use crate::tree::Entry;
 
 /// A file's times are those of the last tick of the kernel's clock, at 100 a second, ns.
 const BIRTH_TICK_NS: u64 = 10_000_000;
@@ -30,7 +30,7 @@ struct Return<'a> {
 }
 
 /// The file itself, under its name; `moved` there by this restore.
-pub(super) struct Placed<'a> {
+pub struct Placed<'a> {
     pub path: &'a [u8],
     pub target: &'a Target,
     pub entry: &'a Entry,
@@ -45,7 +45,7 @@ fn is_made_anew(entry: &Entry, wanted: &Metadata) -> bool {
 
 impl Work<'_> {
     /// All that is known is that it was renamed.
-    pub(super) fn move_back(&self, path: &[u8], target: &Target) -> Outcome {
+    pub fn move_back(&self, path: &[u8], target: &Target) -> Outcome {
         let lost = || Failed::Lost("no pre-image was taken before it was removed".to_owned());
         let from = target.moved_to.as_ref().ok_or_else(lost)?;
         if self.lookup(path)?.is_some() {
@@ -62,7 +62,7 @@ impl Work<'_> {
         Ok(Done::Restored)
     }
 
-    pub(super) fn file(&self, path: &[u8], wanted: (FileKey, &Target), verdict: &mut FileVerdict) -> Outcome {
+    pub fn file(&self, path: &[u8], wanted: (FileKey, &Target), verdict: &mut FileVerdict) -> Outcome {
         match self.its_file(path, wanted, verdict)? {
             Done::Unchanged if self.exchanged.borrow().contains(path) => Ok(Done::Restored),
             done => Ok(done),
@@ -124,7 +124,7 @@ impl Work<'_> {
     }
 
     /// A name that the scope made goes with what it left there.
-    pub(super) fn may_be_removed(&self, path: &[u8], entry: &Entry, target: &Target) -> Result<(), Failed> {
+    pub fn may_be_removed(&self, path: &[u8], entry: &Entry, target: &Target) -> Result<(), Failed> {
         let key = self.original(entry.key);
         let is_other = target.left_absent || target.put.is_some_and(|put| put != key);
         let is_older = || !self.plan.made.contains(&key) && self.is_older(entry, target.time);
@@ -138,7 +138,7 @@ impl Work<'_> {
     /// Older than what the scope did to the name: it is not of its making, and nobody decides for that to go.
     fn is_older(&self, entry: &Entry, time: Time) -> bool {
         let of_image = |version: &Version| matches!(version.content, Content::Lower(_));
-        let index = self.shared.store.index();
+        let index = self.watched.store.index();
         let state = index.state(entry.key);
         let is_known = state.is_some_and(|state| {
             state.before(time).is_some() || state.versions.first().is_some_and(of_image)
@@ -154,8 +154,8 @@ impl Work<'_> {
     }
 
     /// An earlier restore, or its undo, gave the name to this file, and nobody has changed it since.
-    pub(super) fn is_restorers(&self, path: &[u8], key: FileKey) -> bool {
-        let index = self.shared.store.index();
+    pub fn is_restorers(&self, path: &[u8], key: FileKey) -> bool {
+        let index = self.watched.store.index();
         let Some(named) = index.operations.last_of(self.place, path) else {
             return false;
         };
@@ -195,7 +195,7 @@ impl Work<'_> {
         key: FileKey,
         there: Option<&Entry>,
     ) -> Result<bool, Failed> {
-        let state = self.shared.store.index();
+        let state = self.watched.store.index();
         let last = state.state(key).map(|state| (state.place, state.path.to_vec()));
         drop(state);
         let spots = self
@@ -242,7 +242,7 @@ impl Work<'_> {
     }
 
     fn had_name(&self, path: &[u8], time: Time, key: FileKey) -> bool {
-        let index = self.shared.store.index();
+        let index = self.watched.store.index();
         index.name_at(self.place, path, time) == Some(Some(key))
     }
 
@@ -265,7 +265,7 @@ impl Work<'_> {
     }
 
     /// The name is one more of this file; `there` had it, and goes.
-    pub(super) fn add_name(&self, path: &[u8], file: &OwnedFd, there: Option<&Entry>) -> Result<(), Failed> {
+    pub fn add_name(&self, path: &[u8], file: &OwnedFd, there: Option<&Entry>) -> Result<(), Failed> {
         let (parent, _) = self.tree.parent(path)?;
         let aside = self.aside(&parent)?;
         let staged = aside.link(file)?;
@@ -304,12 +304,7 @@ impl Work<'_> {
         }
     }
 
-    pub(super) fn in_place(
-        &self,
-        placed: &Placed<'_>,
-        version: &Version,
-        verdict: &mut FileVerdict,
-    ) -> Outcome {
+    pub fn in_place(&self, placed: &Placed<'_>, version: &Version, verdict: &mut FileVerdict) -> Outcome {
         let Placed { path, entry, .. } = *placed;
         let at = self.at(path, placed.target);
         let anew = |verdict: &mut FileVerdict| {
@@ -371,7 +366,7 @@ impl Work<'_> {
     }
 
     /// Is the content what it was? The verdict gets the hashes of both.
-    pub(super) fn has_content(
+    pub fn has_content(
         &self,
         placed: &Placed<'_>,
         version: &Version,

@@ -14,16 +14,16 @@ use norn_journal::record::{Content, Missing, PlaceKind, Time, Version};
 use norn_os as os;
 use norn_os::paths::{join, open_path};
 use norn_watch::places::{LowerFile, by_name, is_opaque, is_whiteout};
+use norn_watch::watched::Watched;
 
-use super::plan::{Plan, Target, Want};
-use super::tree::Tree;
-use crate::shared::Shared;
+use crate::plan::{Plan, Target, Want};
+use crate::tree::Tree;
 
 /// Files and directories looked at in one layer; with more, the rest is left as it is, and the log says so.
 const ENTRIES_MAX: usize = 200_000;
 
 struct Walk<'a> {
-    shared: &'a Shared,
+    watched: &'a Watched,
     tree: &'a Tree,
     plan: &'a mut Plan,
     place: PlaceId,
@@ -33,14 +33,14 @@ struct Walk<'a> {
 }
 
 /// Adds to the plan what it does not explain.
-pub fn add(shared: &Shared, plan: &mut Plan, (container, place, since): (&str, PlaceId, Time)) {
-    let kind = shared.store.index().places.get(&place).cloned();
-    let (Some(PlaceKind::Overlay { upper, .. }), Ok(tree)) = (kind, Tree::open(shared, place)) else {
+pub fn add(watched: &Watched, plan: &mut Plan, (container, place, since): (&str, PlaceId, Time)) {
+    let kind = watched.store.index().places.get(&place).cloned();
+    let (Some(PlaceKind::Overlay { upper, .. }), Ok(tree)) = (kind, Tree::open(watched, place)) else {
         return;
     };
     plan.containers.insert(ProcessUid::UNKNOWN, container.to_owned());
     let mut walk = Walk {
-        shared,
+        watched,
         tree: &tree,
         plan,
         place,
@@ -110,7 +110,7 @@ impl Walk<'_> {
         let lower = LowerFile::shown(&self.tree.lower, &path);
         if is_whiteout(stat) {
             // Layers share one whiteout for all names, so its time tells nothing: the journal knows what was removed under watch.
-            if self.shared.store.index().name_at(self.place, &path, Time::MAX) == Some(None) {
+            if self.watched.store.index().name_at(self.place, &path, Time::MAX) == Some(None) {
                 return Ok(());
             }
             let is_directory = lower
@@ -126,11 +126,11 @@ impl Walk<'_> {
         }
         let Some(entry) = self
             .tree
-            .lookup_known(&self.shared.store, (self.place, &path), None)?
+            .lookup_known(&self.watched.store, (self.place, &path), None)?
         else {
             return Ok(());
         };
-        let index = self.shared.store.index();
+        let index = self.watched.store.index();
         let (key, since) = (index.original(entry.key), self.since);
         let state = index.state(key);
         let later = |state: &FileState| state.changes.iter().any(|change| change.time >= since);

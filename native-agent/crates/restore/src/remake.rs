@@ -9,17 +9,17 @@ use norn_journal::record::{Content, Record, Version};
 use norn_os as os;
 use norn_watch::places::LowerFile;
 
-use super::apply::Work;
-use super::aside::{Aside, Staged};
-use super::content::{hash_of, write_version};
-use super::exact::{disturbed, put_metadata};
-use super::outcome::{Done, Failed, Outcome};
-use super::plan::Target;
-use super::tree::Entry;
+use crate::apply::Work;
+use crate::aside::{Aside, Staged};
+use crate::content::{hash_of, write_version};
+use crate::exact::{disturbed, put_metadata};
+use crate::outcome::{Done, Failed, Outcome};
+use crate::plan::Target;
+use crate::tree::Entry;
 
 impl Work<'_> {
     /// One descriptor leads from the new file's birth to its verdict.
-    pub(super) fn again(
+    pub fn again(
         &self,
         (path, target): (&[u8], &Target),
         (key, version, there): (FileKey, &Version, Option<&Entry>),
@@ -44,7 +44,7 @@ impl Work<'_> {
         if let Some(there) = there {
             self.deed.unlinked(at, there.key, false);
         }
-        self.shared.store.record(Record::Alias(made, key));
+        self.watched.store.record(Record::Alias(made, key));
         self.deed.created(at, made, false);
         let has_other_names = os::fstat(staged.file.as_raw_fd())?.st_nlink > 1;
         if has_other_names && version.metadata.is_privileged() {
@@ -85,7 +85,7 @@ impl Work<'_> {
     }
 
     /// A directory whose metadata nobody saved gets those of the directory it lies in.
-    pub(super) fn make_directory(&self, path: &[u8], key: Option<FileKey>, target: &Target) -> Outcome {
+    pub fn make_directory(&self, path: &[u8], key: Option<FileKey>, target: &Target) -> Outcome {
         if self.tree.lookup(path)?.is_some() {
             return Ok(Done::Unchanged);
         }
@@ -103,7 +103,7 @@ impl Work<'_> {
         self.give(path, (&aside, &staged), None)?;
         let made = self.tree.key(&staged.file)?;
         if let Some(key) = key {
-            self.shared.store.record(Record::Alias(made, key));
+            self.watched.store.record(Record::Alias(made, key));
         }
         self.deed.created(self.at(path, target), made, true);
         Ok(Done::Restored)

@@ -6,9 +6,9 @@ use norn_journal::file::{FileKey, PlaceId};
 use norn_journal::index::{FileState, Index};
 use norn_journal::record::{Actor, Aspect, NameKind, NameOperation, Time, Version, is_restorer};
 
-use super::RestoreRequest;
-use super::nameless::{Nameless, names_lost};
-use super::origin::origin;
+use crate::RestoreRequest;
+use crate::nameless::{Nameless, names_lost};
+use crate::origin::origin;
 
 /// A name in a place.
 pub type Spot = (PlaceId, Vec<u8>);
@@ -133,7 +133,7 @@ impl<'a> Work<'a> {
 }
 
 pub struct Scope<'a> {
-    pub(super) index: &'a Index,
+    pub index: &'a Index,
     roots: HashSet<ProcessUid>,
     request: &'a RestoreRequest,
     /// Nobody below the roots did anything before; most of what the vault knows is older, and need not be looked at closer.

@@ -12,23 +12,23 @@ use norn_os::is_one;
 use norn_os::paths::join;
 use norn_watch::places::{LowerFile, by_name};
 
-use super::apply::Work;
-use super::content::is_same;
-use super::deed::At;
-use super::outcome::Failed;
-use super::plan::Target;
-use super::put::Placed;
-use super::tree::Entry;
+use crate::apply::Work;
+use crate::content::is_same;
+use crate::deed::At;
+use crate::outcome::Failed;
+use crate::plan::Target;
+use crate::put::Placed;
+use crate::tree::Entry;
 
 /// Entries of a layer that are looked at; names beyond stay parted.
 const ENTRIES_MAX: usize = 2_000_000;
 
 /// Of a layer, the names of each of its files that have more than one.
 #[derive(Default)]
-pub(super) struct Names(HashMap<Vec<u8>, HashMap<u64, Vec<Vec<u8>>>>);
+pub struct Names(HashMap<Vec<u8>, HashMap<u64, Vec<Vec<u8>>>>);
 
 impl Names {
-    pub(super) fn of(&mut self, layer: &[u8], inode: u64) -> Vec<Vec<u8>> {
+    pub fn of(&mut self, layer: &[u8], inode: u64) -> Vec<Vec<u8>> {
         let known = self.0.entry(layer.to_vec()).or_insert_with(|| walk(layer));
         known.get(&inode).cloned().unwrap_or_default()
     }
@@ -60,7 +60,7 @@ fn walk(layer: &[u8]) -> HashMap<u64, Vec<Vec<u8>>> {
 
 impl Work<'_> {
     /// `path` has the file of the image again: the image's other names of it become names of this one.
-    pub(super) fn join_names(&self, path: &[u8], target: &Target) -> Result<(), Failed> {
+    pub fn join_names(&self, path: &[u8], target: &Target) -> Result<(), Failed> {
         let Some(version) = &target.version else {
             return Ok(());
         };
@@ -88,7 +88,7 @@ impl Work<'_> {
 
     /// Both names of the file were written to, and the other one is put back already: this becomes a name of it. Written in
     /// place, both would be the same file to the journal, and an undo could not tell what had been under which.
-    pub(super) fn becomes_name(&self, placed: &Placed<'_>, version: &Version) -> Result<bool, Failed> {
+    pub fn becomes_name(&self, placed: &Placed<'_>, version: &Version) -> Result<bool, Failed> {
         let Placed { path, entry, .. } = *placed;
         let Some((_, others)) = self.other_names(path, version).filter(|_| !placed.moved) else {
             return Ok(false);
@@ -110,7 +110,7 @@ impl Work<'_> {
     }
 
     /// The file of the image that `version` is, and its names there beside `path`; `None` when it has no other.
-    pub(super) fn other_names(&self, path: &[u8], version: &Version) -> Option<(LowerFile, Vec<Vec<u8>>)> {
+    pub fn other_names(&self, path: &[u8], version: &Version) -> Option<(LowerFile, Vec<Vec<u8>>)> {
         let Content::Lower(image_path) = &version.content else {
             return None;
         };
@@ -165,7 +165,7 @@ impl Work<'_> {
     }
 
     /// What is removed here may be another file than what was put back there, though to the journal both are one.
-    pub(super) fn own_key(&self, path: &[u8], entry: &Entry) -> Result<FileKey, Failed> {
+    pub fn own_key(&self, path: &[u8], entry: &Entry) -> Result<FileKey, Failed> {
         let key = self.original(entry.key);
         let spots = self.plan.spots.get(&key).into_iter().flatten();
         for (_, other) in spots.filter(|(place, other)| *place == self.place && other != path) {
@@ -182,7 +182,7 @@ impl Work<'_> {
     /// What had the name: a file with a history of its own, or the image's, of which nothing is known but where it lies.
     fn parted(&self, other: &Entry, (one, name): (&Entry, &[u8])) -> FileKey {
         let [other, one] = [other, one].map(|entry| self.original(entry.key));
-        let is_known = self.shared.store.index().state(other).is_some();
+        let is_known = self.watched.store.index().state(other).is_some();
         if is_known && other != one {
             other
         } else {

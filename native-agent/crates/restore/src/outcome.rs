@@ -1,10 +1,10 @@
 //! What comes of a name that is put back.
 use std::io;
 
-use super::content::Lost;
+use crate::content::Lost;
 
 /// What a name turned out to need.
-pub(super) enum Done {
+pub enum Done {
     Restored,
     Removed,
     Unchanged,
@@ -13,7 +13,7 @@ pub(super) enum Done {
 }
 
 /// A failure with its verdict.
-pub(super) enum Failed {
+pub enum Failed {
     Lost(String),
     Conflict(String),
     /// Lost, as the kernel did not allow it: a flag may stand in the way.
@@ -22,7 +22,7 @@ pub(super) enum Failed {
 
 impl Failed {
     /// For people.
-    pub(super) fn why(self) -> String {
+    pub fn why(self) -> String {
         match self {
             Self::Lost(why) | Self::Conflict(why) => why,
             Self::Refused(error) => format!("the system refused: {error}"),
@@ -51,9 +51,9 @@ impl From<io::Error> for Failed {
     }
 }
 
-pub(super) type Outcome = Result<Done, Failed>;
+pub type Outcome = Result<Done, Failed>;
 
-pub(super) const CHANGED_LATER: &str = "changed later by a process outside the attack";
-pub(super) const CHANGED_AGAIN: &str = "somebody changed it again while it was put back";
-pub(super) const TAKEN: &str = "another file has taken this name since";
-pub(super) const NO_STATE: &str = "no pre-image was taken before its first change";
+pub const CHANGED_LATER: &str = "changed later by a process outside the attack";
+pub const CHANGED_AGAIN: &str = "somebody changed it again while it was put back";
+pub const TAKEN: &str = "another file has taken this name since";
+pub const NO_STATE: &str = "no pre-image was taken before its first change";

@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use norn_journal::file::PlaceId;
 use norn_journal::record::{Content, Missing, PlaceKind};
 use norn_os::paths::below;
+use norn_watch::watched::Watched;
 
-use super::apply::Work;
-use super::plan::{Plan, Want};
-use super::tree::Tree;
-use crate::shared::Shared;
+use crate::apply::Work;
+use crate::plan::{Plan, Want};
+use crate::tree::Tree;
 
 /// Files and directories, with all below these. What has content is not the runtime's.
 const MADE: [&[u8]; 10] = [
@@ -26,7 +26,7 @@ const MADE: [&[u8]; 10] = [
 ];
 
 /// Such entries are left as they are, and are no files of the restore.
-pub fn leave_out(shared: &Shared, plan: &mut Plan) {
+pub fn leave_out(watched: &Watched, plan: &mut Plan) {
     let mut trees: HashMap<PlaceId, Option<Tree>> = HashMap::new();
     plan.targets.retain(|(place, path), target| {
         let is_named = MADE
@@ -40,9 +40,9 @@ pub fn leave_out(shared: &Shared, plan: &mut Plan) {
             return true;
         }
         let tree = trees.entry(*place).or_insert_with(|| {
-            let kind = shared.store.index().places.get(place).cloned();
+            let kind = watched.store.index().places.get(place).cloned();
             let is_container = matches!(kind, Some(PlaceKind::Overlay { .. }));
-            is_container.then(|| Tree::open(shared, *place).ok()).flatten()
+            is_container.then(|| Tree::open(watched, *place).ok()).flatten()
         });
         let Some(tree) = tree else {
             return true;
@@ -59,7 +59,7 @@ pub fn leave_out(shared: &Shared, plan: &mut Plan) {
 
 impl Work<'_> {
     /// The start of the container changed it, as every start does: it is no file that somebody asks for.
-    pub(super) fn is_containers_root(&self, path: &[u8]) -> bool {
+    pub fn is_containers_root(&self, path: &[u8]) -> bool {
         path.is_empty() && !self.tree.upper.is_empty()
     }
 }

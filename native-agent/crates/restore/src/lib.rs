@@ -1,9 +1,14 @@
 //! What to put back, and what came of it.
+//!
+//! Reading order: `plan` (what is to be undone), `unwatched`, `stray`, `nameless` (what nobody told of), `apply` (each file, by `put`, `remake`,
+//! `exact`), `aside` (where names change hands unseen), `second_look`, `deed` (what a restore did, for its undo), `quarantine`.
+#![forbid(unsafe_code)]
 mod apply;
 mod aside;
 mod content;
 mod deed;
 mod exact;
+mod exchanged;
 mod expose;
 mod nameless;
 mod once_more;
@@ -12,6 +17,7 @@ mod outcome;
 mod places_changed;
 mod plan;
 mod put;
+pub mod quarantine;
 mod remake;
 mod second_look;
 mod set_up;
@@ -29,10 +35,8 @@ use deed::Deed;
 use norn_events::wire::action::v1::{FileVerdict, Verdict};
 use norn_events::{ContainerId, ProcessUid};
 use norn_os as os;
+use norn_watch::watched::Watched;
 use xxhash_rust::xxh3::xxh3_128;
-
-use crate::exchanged;
-use crate::shared::Shared;
 
 /// Which changes are to be undone. All that is given must hold; `scopes` empty means every process of `container`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -84,7 +88,7 @@ impl RestoreReport {
     }
 }
 
-pub fn restore(shared: &Shared, request: &RestoreRequest) -> RestoreReport {
+pub fn restore(watched: &Watched, request: &RestoreRequest) -> RestoreReport {
     let begun = Instant::now();
     if request.scopes.is_empty() && request.container.is_none() {
         return RestoreReport {
@@ -93,39 +97,39 @@ pub fn restore(shared: &Shared, request: &RestoreRequest) -> RestoreReport {
             elapsed_ms: 0,
         };
     }
-    let Some(request) = &widened(shared, request) else {
+    let Some(request) = &widened(watched, request) else {
         return RestoreReport {
             id: ProcessUid::UNKNOWN,
             files: Vec::new(),
             elapsed_ms: 0,
         };
     };
-    exchanged::complete(shared);
-    let mut plan = plan::plan(&shared.store.index(), request);
+    exchanged::complete(watched);
+    let mut plan = plan::plan(&watched.store.index(), request);
     if let (Extent::Container, Some(container)) = (request.extent, request.container.as_deref()) {
-        let home = shared.store.index().homes.get(container).copied();
+        let home = watched.store.index().homes.get(container).copied();
         let since = request.since_ns.unwrap_or(0) as i64;
         match home {
-            Some(place) => unwatched::add(shared, &mut plan, (container, place, since)),
+            Some(place) => unwatched::add(watched, &mut plan, (container, place, since)),
             None => {
                 tracing::warn!(%container, "its file system is not known: only watched changes are undone")
             }
         }
     }
-    stray::add(shared, &mut plan);
-    set_up::leave_out(shared, &mut plan);
-    shown::name(shared, &mut plan);
+    stray::add(watched, &mut plan);
+    set_up::leave_out(watched, &mut plan);
+    shown::name(watched, &mut plan);
     if request.over_conflicts {
         plan.overrule(&request.paths);
     }
-    nameless::find(shared, &mut plan);
+    nameless::find(watched, &mut plan);
     let id = request.id.unwrap_or_else(new_id);
     tracing::trace!(files = plan.targets.len(), "what is to be put back is decided");
-    let files = apply::apply(shared, &plan, &Deed::begin(shared, id));
+    let files = apply::apply(watched, &plan, &Deed::begin(watched, id));
     if request.cold {
-        expose::image(shared, &plan);
+        expose::image(watched, &plan);
     }
-    shared.store.flush();
+    watched.store.flush();
     os::give_back_memory();
     RestoreReport {
         id,
@@ -135,10 +139,10 @@ pub fn restore(shared: &Shared, request: &RestoreRequest) -> RestoreReport {
 }
 
 /// The whole container from the scopes' first change on; `None` when they changed nothing.
-fn widened(shared: &Shared, request: &RestoreRequest) -> Option<RestoreRequest> {
+fn widened(watched: &Watched, request: &RestoreRequest) -> Option<RestoreRequest> {
     let mut wide = request.clone();
     if request.extent == Extent::Container && !request.scopes.is_empty() {
-        let first = plan::first_change(&shared.store.index(), request)?;
+        let first = plan::first_change(&watched.store.index(), request)?;
         wide.since_ns = Some(first.max(0) as u64);
         wide.scopes = Vec::new();
     }

@@ -7,18 +7,18 @@ use norn_events::wire::action::v1::{FileVerdict, Verdict};
 use norn_journal::file::{FileKey, Metadata};
 use norn_os as os;
 
-use super::apply::Work;
-use super::content::is_same;
-use super::exact::disturbed;
-use super::outcome::{Done, Failed, Outcome};
-use super::plan::{Target, Want};
-use super::tree::Entry;
+use crate::apply::Work;
+use crate::content::is_same;
+use crate::exact::disturbed;
+use crate::outcome::{Done, Failed, Outcome};
+use crate::plan::{Target, Want};
+use crate::tree::Entry;
 
 /// Programs that are held until the end, to take their privileges away again.
 const HELD_MAX: usize = 4_096;
 
 /// A name that is said to lead to what it led to before the attack.
-pub(super) struct Settled<'a> {
+pub struct Settled<'a> {
     path: &'a [u8],
     target: &'a Target,
     /// `None`: it was gone again at once.
@@ -29,7 +29,7 @@ pub(super) struct Settled<'a> {
 
 impl<'a> Settled<'a> {
     /// `None` where the verdict does not say which file it is.
-    pub(super) fn of(
+    pub fn of(
         (path, target): (&'a [u8], &'a Target),
         outcome: &Outcome,
         found: Option<Entry>,
@@ -50,7 +50,7 @@ impl<'a> Settled<'a> {
 }
 
 impl Work<'_> {
-    pub(super) fn remember(&self, path: &[u8], program: &OwnedFd) -> io::Result<()> {
+    pub fn remember(&self, path: &[u8], program: &OwnedFd) -> io::Result<()> {
         let mut held = self.privileged.borrow_mut();
         if held.len() < HELD_MAX {
             held.insert(path.to_vec(), program.try_clone()?);
@@ -59,7 +59,7 @@ impl Work<'_> {
     }
 
     /// What is not as its verdict says is a conflict, and has no privileges.
-    pub(super) fn look_again(&self, settled: &[Settled<'_>], verdicts: &mut [FileVerdict]) {
+    pub fn look_again(&self, settled: &[Settled<'_>], verdicts: &mut [FileVerdict]) {
         let is_privileged = |one: &&Settled<'_>| {
             let version = one.target.version.as_ref();
             version.is_some_and(|version| version.metadata.is_privileged())

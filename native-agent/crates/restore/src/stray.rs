@@ -9,11 +9,11 @@ use norn_journal::file::PlaceId;
 use norn_journal::record::{PlaceKind, Time};
 use norn_os as os;
 use norn_os::paths::{join, parent};
+use norn_watch::watched::Watched;
 
-use super::plan::{Plan, Target, Want};
-use super::tree::Tree;
-use super::unwatched::listed;
-use crate::shared::Shared;
+use crate::plan::{Plan, Target, Want};
+use crate::tree::Tree;
+use crate::unwatched::listed;
 
 /// Names looked at in one restore.
 const ENTRIES_MAX: usize = 50_000;
@@ -21,7 +21,7 @@ const ENTRIES_MAX: usize = 50_000;
 const TICK: Time = 10_000_000;
 
 /// Adds to the plan what is empty, came after the scope's first change, lies where the scope worked, and has no known maker.
-pub fn add(shared: &Shared, plan: &mut Plan) {
+pub fn add(watched: &Watched, plan: &mut Plan) {
     let mut worked: BTreeMap<(PlaceId, Vec<u8>), (Time, ProcessUid)> = BTreeMap::new();
     for ((place, path), target) in &plan.targets {
         let at = worked.entry((*place, parent(path).to_vec()));
@@ -31,7 +31,7 @@ pub fn add(shared: &Shared, plan: &mut Plan) {
     let mut layers = HashMap::new();
     let mut left = ENTRIES_MAX;
     for ((place, directory), (since, process)) in worked {
-        let layer = layers.entry(place).or_insert_with(|| layer(shared, place));
+        let layer = layers.entry(place).or_insert_with(|| layer(watched, place));
         let Some((upper, tree)) = layer else {
             continue;
         };
@@ -40,7 +40,7 @@ pub fn add(shared: &Shared, plan: &mut Plan) {
         for name in names.map(|entry| entry.file_name()).take(left) {
             left -= 1;
             let path = join(&directory, name.as_bytes());
-            if let Some(stray) = stray(shared, (tree, place, &path), (since, process)) {
+            if let Some(stray) = stray(watched, (tree, place, &path), (since, process)) {
                 plan.targets.entry((place, path)).or_insert(stray);
             }
         }
@@ -48,16 +48,16 @@ pub fn add(shared: &Shared, plan: &mut Plan) {
 }
 
 /// A container's layer, and the view of it that is changed; one whose container has gone is mounted for this.
-fn layer(shared: &Shared, place: PlaceId) -> Option<(Vec<u8>, Tree)> {
-    let kind = shared.store.index().places.get(&place).cloned();
+fn layer(watched: &Watched, place: PlaceId) -> Option<(Vec<u8>, Tree)> {
+    let kind = watched.store.index().places.get(&place).cloned();
     match kind {
-        Some(PlaceKind::Overlay { upper, .. }) => Some((upper, Tree::open(shared, place).ok()?)),
+        Some(PlaceKind::Overlay { upper, .. }) => Some((upper, Tree::open(watched, place).ok()?)),
         _ => None,
     }
 }
 
 fn stray(
-    shared: &Shared,
+    watched: &Watched,
     (tree, place, path): (&Tree, PlaceId, &[u8]),
     (since, process): (Time, ProcessUid),
 ) -> Option<Target> {
@@ -68,7 +68,7 @@ fn stray(
     if !is_empty || born + TICK < since {
         return None;
     }
-    let index = shared.store.index();
+    let index = watched.store.index();
     let is_known = index.state(entry.key).is_some() || index.name_at(place, path, Time::MAX).is_some();
     (!is_known).then(|| Target {
         want: Want::Absent,

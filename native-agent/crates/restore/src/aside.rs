@@ -8,7 +8,7 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
 use norn_os as os;
 
-use super::views::is_mount_point;
+use crate::views::is_mount_point;
 
 /// What names of the vault begin with, in directories of others.
 const PREFIX: &str = ".norn-";

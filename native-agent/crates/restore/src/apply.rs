@@ -10,49 +10,49 @@ use norn_events::wire::action::v1::{FileVerdict, Verdict};
 use norn_journal::file::{FileKey, Metadata, PlaceId, Stamp};
 use norn_journal::record::{Location, Record, Time, Version};
 use norn_os as os;
+use norn_watch::watched::Watched;
 
-use super::aside::Aside;
-use super::content::{Source, each_extent, hash_file};
-use super::deed::{At, Deed, Moved};
-use super::nameless;
-use super::once_more::Flags;
-use super::outcome::{CHANGED_LATER, Done, Failed, Outcome};
-use super::plan::{Directory, Plan, Target, Want};
-use super::put::Placed;
-use super::second_look::Settled;
-use super::tree::{Entry, Tree};
-use super::twins::Names;
+use crate::aside::Aside;
+use crate::content::{Source, each_extent, hash_file};
+use crate::deed::{At, Deed, Moved};
+use crate::nameless;
+use crate::once_more::Flags;
+use crate::outcome::{CHANGED_LATER, Done, Failed, Outcome};
+use crate::plan::{Directory, Plan, Target, Want};
+use crate::put::Placed;
 use crate::quarantine::{Kept, Origin, is_code, keep, keep_file};
-use crate::shared::Shared;
+use crate::second_look::Settled;
+use crate::tree::{Entry, Tree};
+use crate::twins::Names;
 
-pub(super) struct Work<'a> {
-    pub(super) shared: &'a Shared,
-    pub(super) tree: &'a Tree,
-    pub(super) plan: &'a Plan,
-    pub(super) place: PlaceId,
-    pub(super) deed: &'a Deed<'a>,
-    pub(super) names: RefCell<Names>,
+pub struct Work<'a> {
+    pub watched: &'a Watched,
+    pub tree: &'a Tree,
+    pub plan: &'a Plan,
+    pub place: PlaceId,
+    pub deed: &'a Deed<'a>,
+    pub names: RefCell<Names>,
     /// Of the last name that was changed.
-    pub(super) aside: RefCell<Option<Rc<Aside>>>,
+    pub aside: RefCell<Option<Rc<Aside>>>,
     /// What was given privileges, by path.
-    pub(super) privileged: RefCell<HashMap<Vec<u8>, OwnedFd>>,
+    pub privileged: RefCell<HashMap<Vec<u8>, OwnedFd>>,
     /// Of directories, put back at the end.
-    pub(super) loosened: RefCell<Flags>,
+    pub loosened: RefCell<Flags>,
     /// Names that got their files back when others did.
-    pub(super) exchanged: RefCell<HashSet<Vec<u8>>>,
+    pub exchanged: RefCell<HashSet<Vec<u8>>>,
 }
 
-pub(super) fn apply(shared: &Shared, plan: &Plan, deed: &Deed<'_>) -> Vec<FileVerdict> {
+pub fn apply(watched: &Watched, plan: &Plan, deed: &Deed<'_>) -> Vec<FileVerdict> {
     let trees: Vec<_> = places_of(plan)
         .into_iter()
-        .map(|place| (place, Tree::open(shared, place)))
+        .map(|place| (place, Tree::open(watched, place)))
         .collect();
     let mut verdicts = Vec::new();
     let mut done = Vec::new();
     for (place, tree) in &trees {
         let work = tree
             .as_ref()
-            .map(|tree| Work::new((shared, plan), (*place, tree), deed));
+            .map(|tree| Work::new((watched, plan), (*place, tree), deed));
         match work {
             Ok(work) => {
                 let settled = work.all(&mut verdicts);
@@ -73,7 +73,7 @@ pub(super) fn apply(shared: &Shared, plan: &Plan, deed: &Deed<'_>) -> Vec<FileVe
     for (work, settled) in &done {
         work.look_again(settled, &mut verdicts);
     }
-    nameless::apply(shared, plan, (deed, &mut verdicts));
+    nameless::apply(watched, plan, (deed, &mut verdicts));
     verdicts
 }
 
@@ -133,7 +133,7 @@ fn pass_of(target: &Target) -> Pass {
     }
 }
 
-pub(super) fn verdict_of(target: &Target, containers: &HashMap<ProcessUid, String>) -> FileVerdict {
+pub fn verdict_of(target: &Target, containers: &HashMap<ProcessUid, String>) -> FileVerdict {
     FileVerdict {
         container_id: container_of(containers, target.process),
         change: target.change.to_owned(),
@@ -155,7 +155,7 @@ fn verdict_at(path: Vec<u8>, time: Time, process: ProcessUid) -> FileVerdict {
     }
 }
 
-pub(super) fn judged(mut verdict: FileVerdict, outcome: Outcome) -> Option<FileVerdict> {
+pub fn judged(mut verdict: FileVerdict, outcome: Outcome) -> Option<FileVerdict> {
     let (found, why) = match outcome {
         Ok(Done::Nothing) => return None,
         Ok(Done::Restored) => (Verdict::Restored, None),
@@ -178,7 +178,7 @@ fn bytes_of(hex: &str) -> Vec<u8> {
     digits.filter_map(byte).collect()
 }
 
-pub(super) fn describe(verdict: &mut FileVerdict, metadata: &Metadata) {
+pub fn describe(verdict: &mut FileVerdict, metadata: &Metadata) {
     verdict.size = metadata.size;
     verdict.mode = metadata.mode;
     verdict.user_id = metadata.uid;
@@ -187,13 +187,13 @@ pub(super) fn describe(verdict: &mut FileVerdict, metadata: &Metadata) {
 }
 
 impl<'a> Work<'a> {
-    pub(super) fn new(
-        (shared, plan): (&'a Shared, &'a Plan),
+    pub fn new(
+        (watched, plan): (&'a Watched, &'a Plan),
         (place, tree): (PlaceId, &'a Tree),
         deed: &'a Deed<'a>,
     ) -> Self {
         Self {
-            shared,
+            watched,
             tree,
             plan,
             place,
@@ -292,7 +292,7 @@ impl<'a> Work<'a> {
         Ok(())
     }
 
-    pub(super) fn try_one(&self, path: &[u8], target: &Target, verdict: &mut FileVerdict) -> Outcome {
+    pub fn try_one(&self, path: &[u8], target: &Target, verdict: &mut FileVerdict) -> Outcome {
         if target.conflict {
             return Err(Failed::Conflict(CHANGED_LATER.to_owned()));
         }
@@ -308,9 +308,9 @@ impl<'a> Work<'a> {
     /// The next attack may cut or remove what is there again before anybody opens it: its content is in the vault already.
     fn save_again(&self, path: &[u8], target: &Target, found: Option<&Entry>) {
         let (Some(entry), Some(version)) = (found, &target.version) else {
-            return self.shared.put_off(self.place, path.to_vec());
+            return self.watched.put_off(self.place, path.to_vec());
         };
-        let index = self.shared.store.index();
+        let index = self.watched.store.index();
         let saved = index.state(entry.key).and_then(|state| state.saved());
         let named = index.name_at(self.place, path, Time::MAX).flatten();
         let known = named == Some(index.original(entry.key)) && saved == Some(Stamp::from(&entry.stat));
@@ -333,10 +333,10 @@ impl<'a> Work<'a> {
             metadata,
             ..version.clone()
         };
-        self.shared.store.record(Record::Version(location, version));
+        self.watched.store.record(Record::Version(location, version));
     }
 
-    pub(super) fn at<'b>(&self, path: &'b [u8], target: &'b Target) -> At<'b> {
+    pub fn at<'b>(&self, path: &'b [u8], target: &'b Target) -> At<'b> {
         At {
             place: self.place,
             path,
@@ -344,23 +344,23 @@ impl<'a> Work<'a> {
         }
     }
 
-    pub(super) fn source<'b>(&'b self, version: &'b Version) -> Source<'b> {
+    pub fn source<'b>(&'b self, version: &'b Version) -> Source<'b> {
         Source {
-            store: &self.shared.store,
+            store: &self.watched.store,
             lower: &self.tree.lower,
             version,
         }
     }
 
-    pub(super) fn lookup(&self, path: &[u8]) -> io::Result<Option<Entry>> {
+    pub fn lookup(&self, path: &[u8]) -> io::Result<Option<Entry>> {
         let target = self.plan.targets.get(&(self.place, path.to_vec()));
         let left = target.and_then(|target| target.put);
         self.tree
-            .lookup_known(&self.shared.store, (self.place, path), left)
+            .lookup_known(&self.watched.store, (self.place, path), left)
     }
 
-    pub(super) fn original(&self, key: FileKey) -> FileKey {
-        self.shared.store.index().original(key)
+    pub fn original(&self, key: FileKey) -> FileKey {
+        self.watched.store.index().original(key)
     }
 
     fn remove(&self, path: &[u8], target: &Target, verdict: &mut FileVerdict) -> Outcome {
@@ -420,16 +420,11 @@ impl<'a> Work<'a> {
     }
 
     /// What an attack dropped is evidence. The name it has in quarantine.
-    pub(super) fn keep_executable(
-        &self,
-        file: &OwnedFd,
-        metadata: &Metadata,
-        target: &Target,
-    ) -> Option<String> {
+    pub fn keep_executable(&self, file: &OwnedFd, metadata: &Metadata, target: &Target) -> Option<String> {
         let kept = is_code(file, metadata).and_then(|code| match code {
             true => {
                 let origin = self.origin(Kept::Dropped, metadata, target);
-                keep_file(&self.shared.quarantine, file, origin).map(Some)
+                keep_file(&self.watched.quarantine, file, origin).map(Some)
             }
             false => Ok(None),
         });
@@ -452,7 +447,7 @@ impl<'a> Work<'a> {
     }
 
     /// What somebody made of the file since stays where it is; its state from before goes into quarantine.
-    pub(super) fn keep_both(&self, target: &Target, why: &mut String, verdict: &mut FileVerdict) {
+    pub fn keep_both(&self, target: &Target, why: &mut String, verdict: &mut FileVerdict) {
         let Some(version) = target
             .version
             .as_ref()
@@ -462,7 +457,7 @@ impl<'a> Work<'a> {
         };
         describe(verdict, &version.metadata);
         let origin = self.origin(Kept::Conflict, &version.metadata, target);
-        let kept = keep(&self.shared.quarantine, origin, |each| {
+        let kept = keep(&self.watched.quarantine, origin, |each| {
             each_extent(self.source(version), each).map_err(io::Error::other)
         });
         match kept {

@@ -11,8 +11,7 @@ use norn_journal::store::Store;
 use norn_os as os;
 use norn_os::paths::open_path;
 use norn_watch::places::{LowerFile, Overlay};
-
-use crate::shared::Shared;
+use norn_watch::watched::Watched;
 
 #[derive(Debug)]
 pub struct Tree {
@@ -34,11 +33,11 @@ pub struct Entry {
 
 impl Tree {
     /// A mounted overlay through its merged view; one that is not, mounted for this alone and seen by nobody.
-    pub fn open(shared: &Shared, place: PlaceId) -> Result<Self, String> {
-        let kind = shared.store.index().places.get(&place).cloned();
+    pub fn open(watched: &Watched, place: PlaceId) -> Result<Self, String> {
+        let kind = watched.store.index().places.get(&place).cloned();
         match kind {
             Some(PlaceKind::Directory(path)) => {
-                let root = open_root(shared, (place, &path)).map_err(|error| {
+                let root = open_root(watched, (place, &path)).map_err(|error| {
                     format!("{} can't be opened: {error}", String::from_utf8_lossy(&path))
                 })?;
                 Ok(Self {
@@ -49,7 +48,7 @@ impl Tree {
                 })
             }
             Some(PlaceKind::Overlay { lower, upper, work }) => {
-                let root = match shared.places.by_id(place) {
+                let root = match watched.places.by_id(place) {
                     Some(overlay) => open_merged(&overlay),
                     None => mount(&lower, &upper, &work),
                 };
@@ -204,8 +203,8 @@ pub fn name_in_parent(path: &[u8]) -> (&[u8], &[u8]) {
 
 /// Where the directory lies now. By its last name when it was removed: whoever may write to a directory above could have put a link, or a
 /// directory of somebody else, in its place.
-fn open_root(shared: &Shared, (place, path): (PlaceId, &[u8])) -> io::Result<OwnedFd> {
-    let known = shared.places.root(place);
+fn open_root(watched: &Watched, (place, path): (PlaceId, &[u8])) -> io::Result<OwnedFd> {
+    let known = watched.places.root(place);
     if let Some(Ok(root)) = known.as_ref().map(|known| known.open(libc::O_PATH)) {
         return Ok(root);
     }

@@ -9,12 +9,12 @@ use norn_os as os;
 use norn_os::paths::{open_path, parent};
 use norn_os::{self, is_one};
 use norn_watch::places::{LowerFile, hides};
+use norn_watch::watched::Watched;
 
-use super::aside::Aside;
-use super::plan::{Plan, Want};
-use super::tree::Tree;
-use super::twins::Names;
-use crate::shared::Shared;
+use crate::aside::Aside;
+use crate::plan::{Plan, Want};
+use crate::tree::Tree;
+use crate::twins::Names;
 
 /// Attributes that overlayfs keeps for itself.
 const OVERLAYS_OWN: [&[u8]; 2] = [b"trusted.overlay.", b"user.overlay."];
@@ -28,7 +28,7 @@ struct Layers {
 }
 
 /// What a plan put back into containers that are not mounted.
-pub(super) fn image(shared: &Shared, plan: &Plan) {
+pub fn image(watched: &Watched, plan: &Plan) {
     let mut exposed = Vec::new();
     let mut known: Option<(PlaceId, Option<Layers>)> = None;
     for ((place, path), target) in &plan.targets {
@@ -37,7 +37,7 @@ pub(super) fn image(shared: &Shared, plan: &Plan) {
         };
         // One place after the other.
         if known.as_ref().is_none_or(|(at, _)| at != place) {
-            known = Some((*place, layers(shared, *place)));
+            known = Some((*place, layers(watched, *place)));
         }
         let Some((_, Some(layers))) = &mut known else {
             continue;
@@ -52,29 +52,29 @@ pub(super) fn image(shared: &Shared, plan: &Plan) {
             }
         }
     }
-    recognise(shared, &exposed);
+    recognise(watched, &exposed);
 }
 
 /// What the image shows goes on the history of the file that was put back.
-fn recognise(shared: &Shared, exposed: &[(PlaceId, &[u8], FileKey)]) {
+fn recognise(watched: &Watched, exposed: &[(PlaceId, &[u8], FileKey)]) {
     for some in exposed.chunk_by(|(one, ..), (other, ..)| one == other) {
-        let Ok(tree) = Tree::open(shared, some[0].0) else {
+        let Ok(tree) = Tree::open(watched, some[0].0) else {
             continue;
         };
         for &(_, path, key) in some {
             if let Ok(Some(entry)) = tree.lookup(path)
-                && shared.store.index().original(entry.key) != key
+                && watched.store.index().original(entry.key) != key
             {
-                shared.store.record(Record::Alias(entry.key, key));
+                watched.store.record(Record::Alias(entry.key, key));
             }
         }
     }
 }
 
-fn layers(shared: &Shared, place: PlaceId) -> Option<Layers> {
-    let kind = shared.store.index().places.get(&place).cloned();
+fn layers(watched: &Watched, place: PlaceId) -> Option<Layers> {
+    let kind = watched.store.index().places.get(&place).cloned();
     match kind {
-        Some(PlaceKind::Overlay { lower, upper, .. }) if shared.places.by_id(place).is_none() => {
+        Some(PlaceKind::Overlay { lower, upper, .. }) if watched.places.by_id(place).is_none() => {
             Some(Layers {
                 lower,
                 upper: open_path(&upper).ok()?,

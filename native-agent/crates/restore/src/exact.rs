@@ -10,19 +10,19 @@ use norn_journal::record::Version;
 use norn_os as os;
 use norn_os::{self, Lease};
 
-use super::apply::Work;
-use super::aside::{Aside, Staged};
-use super::content::is_same;
-use super::outcome::{CHANGED_AGAIN, Failed};
-use super::tree::{Entry, name_in_parent};
+use crate::apply::Work;
+use crate::aside::{Aside, Staged};
+use crate::content::is_same;
+use crate::outcome::{CHANGED_AGAIN, Failed};
+use crate::tree::{Entry, name_in_parent};
 
-pub(super) fn disturbed() -> Failed {
+pub fn disturbed() -> Failed {
     Failed::Conflict("its name or its directory was given to something else while it was put back".to_owned())
 }
 
 impl Work<'_> {
     /// Of the directory that holds `path`. The one of the last file serves again when it is the same directory's.
-    pub(super) fn aside(&self, parent: &OwnedFd) -> io::Result<Rc<Aside>> {
+    pub fn aside(&self, parent: &OwnedFd) -> io::Result<Rc<Aside>> {
         let mut last = self.aside.borrow_mut();
         if let Some(aside) = last.as_ref().filter(|aside| aside.is_within(parent)) {
             return Ok(aside.clone());
@@ -35,7 +35,7 @@ impl Work<'_> {
     }
 
     /// This directory is next to be removed: only what others made is to be left in it.
-    pub(super) fn leave(&self, directory: &OwnedFd) {
+    pub fn leave(&self, directory: &OwnedFd) {
         let mut last = self.aside.borrow_mut();
         if last.as_ref().is_some_and(|aside| aside.lies_in(directory)) {
             *last = None;
@@ -43,7 +43,7 @@ impl Work<'_> {
     }
 
     /// The name leads to this very file now, and no mount is in between.
-    pub(super) fn leads_to(&self, path: &[u8], file: &OwnedFd) -> io::Result<bool> {
+    pub fn leads_to(&self, path: &[u8], file: &OwnedFd) -> io::Result<bool> {
         self.tree.leads_to(path, file)
     }
 
@@ -54,7 +54,7 @@ impl Work<'_> {
     }
 
     /// Gives the name to what lies aside, complete. `there` had it, and goes.
-    pub(super) fn give(
+    pub fn give(
         &self,
         path: &[u8],
         (aside, staged): (&Aside, &Staged),
@@ -90,7 +90,7 @@ impl Work<'_> {
     }
 
     /// Takes the name away, if it is this file's.
-    pub(super) fn take_away(&self, path: &[u8], there: &Entry) -> Result<(), Failed> {
+    pub fn take_away(&self, path: &[u8], there: &Entry) -> Result<(), Failed> {
         let (parent, name) = self.tree.parent(path)?;
         let is_directory = there.stat.st_mode & libc::S_IFMT == libc::S_IFDIR;
         let taken = self
@@ -128,7 +128,7 @@ impl Work<'_> {
     }
 
     /// Renames a file whose new name is free.
-    pub(super) fn move_to(&self, from: &[u8], to: &[u8], found: &Entry) -> Result<(), Failed> {
+    pub fn move_to(&self, from: &[u8], to: &[u8], found: &Entry) -> Result<(), Failed> {
         let (old, name) = self.tree.parent(from)?;
         let (new, target) = self.tree.parent(to)?;
         let (from, there) = ((old.as_raw_fd(), &*name), (new.as_raw_fd(), &*target));
@@ -143,7 +143,7 @@ impl Work<'_> {
     }
 
     /// The two names change files.
-    pub(super) fn exchange(
+    pub fn exchange(
         &self,
         (one, found): (&[u8], &Entry),
         (other, there): (&[u8], &Entry),
@@ -164,7 +164,7 @@ impl Work<'_> {
 
     /// The last step: a program becomes privileged only now, when its name leads to it and its content is right. Whatever is
     /// not as it is to be is a conflict, and has no privileges. `file` is open for reading.
-    pub(super) fn finish(&self, path: &[u8], file: &OwnedFd, version: &Version) -> Result<(), Failed> {
+    pub fn finish(&self, path: &[u8], file: &OwnedFd, version: &Version) -> Result<(), Failed> {
         let finished = self.entrust(path, file, version);
         if version.metadata.is_privileged() {
             match finished {
@@ -237,7 +237,7 @@ fn lease_of(file: &OwnedFd) -> Result<Option<Lease>, Failed> {
 }
 
 /// Owner, then attributes and mode, without what makes a program more than who starts it.
-pub(super) fn put_metadata(file: &OwnedFd, wanted: &Metadata) -> io::Result<()> {
+pub fn put_metadata(file: &OwnedFd, wanted: &Metadata) -> io::Result<()> {
     let fd = file.as_raw_fd();
     os::change_owner(fd, wanted.uid, wanted.gid)?;
     if wanted.is_symbolic_link() {

@@ -1,7 +1,8 @@
 // The budgets of CONTRIBUTING.md for Rust and for the BPF programs. Clippy looks after Rust's functions, ESLint after TypeScript.
-import { sourcesBelow, withoutInlineTests, type Source } from './crates.ts';
+import { crates, sourcesBelow, withoutInlineTests, type Crate, type Source } from './crates.ts';
 
 const rustLinesMax = 500;
+const crateLinesMax = 5_000;
 const programLinesMax = 250;
 const functionLinesMax = 120;
 
@@ -32,6 +33,24 @@ function longFunctions({ path, text }: Source): string[] {
     .filter(({ lines }) => lines > functionLinesMax)
     .map(({ head, lines }) => `${path}: ${lines} lines, at most ${functionLinesMax}; name its steps: ${head.trim()}`);
 }
+
+function crateLines({ folder, sources }: Crate): number {
+  const product = sources.filter((source) => source.path.startsWith(`${folder}/src/`) && !isTest(source));
+  return product.reduce((lines, { text }) => lines + linesOf(withoutInlineTests(text)), 0);
+}
+
+/** Crates that are larger: what each has at most, in hundreds. A number may only become smaller. */
+const largerCrates: Readonly<Record<string, number>> = { baldur: 66, reflex: 56 };
+
+describe('a crate', () => {
+  it(`has at most ${crateLinesMax} lines without its tests`, () => {
+    const told = crates
+      .map((crate) => ({ crate, lines: crateLines(crate) }))
+      .filter(({ crate, lines }) => lines > (largerCrates[crate.name] ?? crateLinesMax / 100) * 100)
+      .map(({ crate, lines }) => `${crate.folder}: ${lines} lines; give a part that knows nothing of the rest a crate`);
+    expect(told).toEqual([]);
+  });
+});
 
 describe('a file', () => {
   it(`of Rust has at most ${rustLinesMax} lines without its tests`, () => {

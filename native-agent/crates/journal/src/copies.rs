@@ -7,7 +7,7 @@ use norn_os as os;
 
 use crate::clones::{CLONE_BYTES_MIN, in_layer};
 use crate::file::{FILE_BYTES_MAX, Metadata};
-use crate::record::{BlobRef, Content, Missing, Time, Version};
+use crate::record::{BlobRef, Content, Location, Missing, Record, Time, Version};
 use crate::shape::shape;
 use crate::store::Store;
 
@@ -122,4 +122,23 @@ pub fn missing_version((fd, stat): (RawFd, &os::Stat), (time, pid): (Time, u32),
         metadata: Metadata::read(fd, stat).unwrap_or_default(),
         shape: None,
     }
+}
+
+/// Symbolic links are never opened, so their target is taken as soon as they are there.
+pub fn keep_link(store: &Store, fd: RawFd, location: Location) -> io::Result<()> {
+    let stat = os::fstat(fd)?;
+    if stat.st_mode & libc::S_IFMT != libc::S_IFLNK {
+        return Ok(());
+    }
+    let content = Content::Link(os::read_link_at(fd, c"")?);
+    let metadata = Metadata::read(fd, &stat)?;
+    let version = Version {
+        time: os::boot_ns() as Time,
+        pid: 0,
+        content,
+        metadata,
+        shape: None,
+    };
+    store.record(Record::Version(location, version));
+    Ok(())
 }

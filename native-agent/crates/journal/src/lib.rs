@@ -12,5 +12,6 @@ pub mod index;
 mod pack;
 pub mod record;
 pub mod shape;
+pub mod standing;
 pub mod store;
 mod turns;

@@ -37,3 +37,16 @@ pub fn join(directory: &[u8], name: &[u8]) -> Vec<u8> {
 pub fn open_path(path: &[u8]) -> io::Result<OwnedFd> {
     open_below(libc::AT_FDCWD, path, libc::O_PATH | libc::O_DIRECTORY, 0)
 }
+
+/// Without slashes in front, `.`, `..` and double slashes.
+pub fn clean(path: &[u8]) -> Vec<u8> {
+    let mut parts: Vec<&[u8]> = Vec::new();
+    for part in path.split(|&byte| byte == b'/') {
+        match part {
+            b"" | b"." => {}
+            b".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    parts.join(&b'/')
+}

@@ -1,11 +1,10 @@
 //! What changed in a container's layer while nobody watched: the layer is compared with the image below it, by the time of each
 //! file's last change. The image's files are their own pre-images; of others the vault may still have a state from before.
 use std::collections::BTreeSet;
-use std::fs;
-use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use norn_events::ProcessUid;
 use norn_journal::file::{FileKey, Metadata, PlaceId, nanoseconds};

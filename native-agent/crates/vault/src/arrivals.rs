@@ -3,32 +3,17 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::Duration;
 
 use norn_events::{ChangeKind, ContentShape};
-use norn_journal::copies::sample;
 use norn_journal::file::{FileKey, Stamp};
 use norn_journal::index::Operation;
 use norn_journal::record::{Aspect, Change, Location, NameKind, NameOperation, Record, Time};
 use norn_os as os;
-use norn_watch::spot::{Spot, identify, location};
+use norn_watch::spot::{Spot, identify, location, operation};
 
-use crate::closer::{before, looks_encrypted, tell};
-use crate::halves;
-use crate::made::Made;
-use crate::names::{created, operation};
-use crate::rest;
 use crate::shared::Shared;
+use crate::told::{before, look_at, looks_encrypted, tell};
 
 /// A close that was before is told within this.
 const CLOSES_WITHIN: Duration = Duration::from_millis(500);
-
-/// What a regular file holds now.
-pub fn look_at(file: &OwnedFd) -> Option<ContentShape> {
-    let stat = os::fstat(file.as_raw_fd()).ok()?;
-    if stat.st_mode & libc::S_IFMT != libc::S_IFREG {
-        return None;
-    }
-    let open = rest::open(file).ok()?;
-    sample(open.as_raw_fd(), stat.st_size as u64).ok()
-}
 
 pub fn look(shared: &Shared, spot: &Spot, key: Option<FileKey>) -> Option<ContentShape> {
     let (found, file) = identify(&shared.places, spot)?;
@@ -70,27 +55,6 @@ pub fn left(shared: &Shared, spot: &Spot, by: (u32, Time)) -> Vec<(Vec<u8>, File
         }));
     }
     inside
-}
-
-/// What was made outside of the protected directories, where nobody looked, has a name in one now.
-pub fn arrived(shared: &Shared, spot: &Spot, made: Made<'_>, by: (u32, Time)) {
-    let Made { key, directory, .. } = made;
-    halves::tell_first(shared, None, spot);
-    let named = (spot.root.id, &spot.path[..]);
-    let replaced = key.and_then(|key| shared.store.index().name_before(named, by.1, key));
-    if let Some(replaced) = replaced.filter(|_| !directory) {
-        let gone = operation(NameKind::Unlink, spot, by);
-        shared.store.record(Record::Name(NameOperation {
-            key: Some(replaced),
-            ..gone
-        }));
-    }
-    created(shared, spot, made, by);
-    if directory {
-        return;
-    }
-    let before = replaced.and_then(|replaced| before(shared, replaced, by.1));
-    tell_arrival(shared, spot, (key, before, replaced.is_some()), by);
 }
 
 /// It was in a protected directory before, and left it with other content than it has now: what it was then.

@@ -9,9 +9,10 @@ use norn_journal::file::Stamp;
 use norn_journal::record::Time;
 use norn_os as os;
 
-use crate::capture::{Job, capture};
-use crate::rest;
+use crate::capture::capture;
+use crate::opens::Job;
 use crate::shared::Shared;
+use crate::told::open;
 
 /// What came of the question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +46,7 @@ pub fn keep(shared: &Shared, file: &OwnedFd, pid: u32) -> io::Result<Preimage> {
     }
     let job = Job {
         id: 0,
-        fd: Arc::new(rest::open(file)?),
+        fd: Arc::new(open(file)?),
         pid,
         time: os::boot_ns() as Time,
         stat,

@@ -1,38 +1,23 @@
 //! Workers: they copy a file's state into the pack while its opener waits.
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::os::fd::{AsRawFd, RawFd};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::Receiver;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use norn_journal::copies::{keep, missing_version};
-use norn_journal::file::{FileKey, Metadata, Stamp};
+use norn_journal::file::{Metadata, Stamp};
 use norn_journal::record::{Content, Missing, NameKind, NameOperation, Record, Time, Version};
 use norn_os as os;
 use norn_watch::places::{Found, LowerFile};
 
-use crate::responder::{Done, allow};
+use crate::opens::{Done, Job, allow};
 use crate::shared::Shared;
 
 /// An empty file younger than this was made by the open that asks, ns.
 const NEWBORN_NS: u64 = 200_000_000;
 /// How often a copy that somebody wrote into is tried again.
 const TRIES: usize = 3;
-
-/// A file whose opener waits.
-#[derive(Debug)]
-pub struct Job {
-    pub id: u64,
-    pub fd: Arc<OwnedFd>,
-    pub pid: u32,
-    pub time: Time,
-    pub stat: os::Stat,
-    pub key: FileKey,
-    /// The opener was let go at its deadline.
-    pub released: Arc<AtomicBool>,
-    /// Where it was when it was made by this open, which goes on already.
-    pub born: Option<Found>,
-}
 
 /// Works until the responder is gone.
 pub fn work(shared: &Shared, jobs: &Mutex<Receiver<Box<Job>>>, done: &Done) {
@@ -47,7 +32,7 @@ pub fn work(shared: &Shared, jobs: &Mutex<Receiver<Box<Job>>>, done: &Done) {
         shared.progress.captures.done();
         // Through the responder it would come two changes of threads later.
         if !job.released.swap(true, Ordering::AcqRel) {
-            allow(shared, &job.fd);
+            allow(&shared.watch, &job.fd);
         }
         done.push(job.id);
     }

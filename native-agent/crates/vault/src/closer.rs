@@ -5,7 +5,7 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use norn_events::{ChangeKind, ContentChange, ContentFormat, ContentShape};
+use norn_events::ChangeKind;
 use norn_journal::copies::{missing_version, sample};
 use norn_journal::file::{FileKey, Metadata, Stamp};
 use norn_journal::record::{Aspect, Change, Content, Location, Missing, Record, Time, Version};
@@ -17,6 +17,7 @@ use norn_watch::places::{Found, LowerFile};
 
 use crate::rest::{REST_BYTES_MAX, at_rest};
 use crate::shared::Shared;
+use crate::told::{before, looks_encrypted, tell};
 use crate::writers::Writers;
 
 /// Files waiting for their copy at rest, each with its descriptor; more are put off.
@@ -31,8 +32,6 @@ const IDLE: Duration = Duration::from_millis(500);
 const SETTLED_AFTER: Duration = Duration::from_millis(100);
 /// Much longer than any file system's clock takes to go on.
 const CLOCK_TICK_NS: i128 = 1_000_000_000;
-/// Above this, bits per byte, unknown content that replaced something else looks like ciphertext.
-const CIPHER_ENTROPY: f32 = 7.2;
 
 struct Resting {
     fd: OwnedFd,
@@ -91,7 +90,7 @@ impl Files {
 
     fn take(&mut self, shared: &Shared, close: Close) {
         match after_close(shared, &mut self.writers, close) {
-            Ok(Some(file)) if self.resting.order.len() < REST_MAX && !shared.rest.is_ahead() => {
+            Ok(Some(file)) if self.resting.order.len() < REST_MAX && !shared.pace.is_ahead() => {
                 self.resting.push(file);
                 self.count(shared);
             }
@@ -291,54 +290,6 @@ fn is_in_the_making(shared: &Shared, key: FileKey, time: Time) -> bool {
         let settled = state.settled_before(time, since).map(|version| version.time);
         settled != state.before(time).map(|version| version.time)
     })
-}
-
-/// The file's shape in the state it had before this close's writer opened it.
-pub fn before(shared: &Shared, key: FileKey, time: Time) -> Option<ContentShape> {
-    let index = shared.store.index();
-    let state = index.state(key)?;
-    let settled = state.settled_before(time, index.watched_since_ns);
-    let alone = settled.filter(|_| index.had_one_writer(key, time));
-    let version = alone.or_else(|| state.before(time))?.clone();
-    let overlay = shared.places.by_id(state.place);
-    drop(index);
-    match (&version.content, overlay) {
-        (Content::Lower(path), Some(overlay)) => {
-            let lower = LowerFile::like(&overlay.mount.lower, path, &version.metadata)?;
-            let path = os::path_of(lower.file.as_raw_fd()).ok()?;
-            let file = os::open_below(libc::AT_FDCWD, &path, libc::O_RDONLY, 0).ok()?;
-            sample(file.as_raw_fd(), lower.stat.st_size as u64).ok()
-        }
-        _ => version.shape,
-    }
-}
-
-pub fn tell(
-    shared: &Shared,
-    path: &[u8],
-    (pid, time): (u32, Time),
-    (kind, before, after): (ChangeKind, Option<ContentShape>, Option<ContentShape>),
-) {
-    let index = shared.store.index();
-    let actor = index.actors.at(pid, time);
-    let change = ContentChange {
-        time_ns: time.max(0) as u64,
-        pid,
-        process: actor.map(|actor| actor.uid),
-        container: actor.and_then(|actor| actor.container.as_deref()).map(Into::into),
-        path: path.to_vec(),
-        kind,
-        before,
-        after,
-    };
-    drop(index);
-    shared.emit(change);
-}
-
-/// No room is spent on what an encryptor leaves behind; its next open would be captured anyway.
-pub fn looks_encrypted(before: Option<ContentShape>, after: ContentShape) -> bool {
-    let random = after.format == ContentFormat::Unknown && after.entropy > CIPHER_ENTROPY;
-    random && before.is_some_and(|before| before.format != ContentFormat::Unknown)
 }
 
 fn rest(shared: &Shared, file: &Resting) {

@@ -8,10 +8,8 @@ use norn_os as os;
 use norn_os::paths::open_path;
 use norn_watch::watch::entries;
 
-use crate::arrivals::look_at;
-use crate::closer::{before, tell};
-use crate::made::LOOKED_AT_MAX;
 use crate::shared::Shared;
+use crate::told::{LOOKED_AT_MAX, before, look_at, tell};
 
 /// Of each of the two directories no more than `LOOKED_AT_MAX` entries are looked at: an attack shows in the first.
 pub fn tell_below(shared: &Shared, exchange: &NameOperation) {

@@ -1,13 +1,8 @@
 //! Moves of which the kernel tells one half. A directory that was made a moment before is not watched yet: of what is moved into
 //! it only the old name is told, and of what is moved on from it only the new one. It is one inode under both names, so each half
 //! waits for the other, until all that was told before is looked at. What is known below a directory keeps its name as long.
-use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
-use norn_journal::file::{FileKey, PlaceId};
+use norn_journal::file::FileKey;
 use norn_journal::record::Time;
-use norn_os as os;
-use norn_os::paths::{below, join};
 use norn_watch::away::{self, Leaving};
 use norn_watch::spot::Spot;
 
@@ -15,150 +10,12 @@ use crate::arrivals::{left, tell_change};
 use crate::made::{self, Made};
 use crate::names::{rename, unlinked};
 use crate::shared::Shared;
+use crate::waiting::{Departed, Found, Waiting};
 
 /// Found in new directories; what is beyond is told at once.
 const FOUND_MAX: usize = 65_536;
 /// The same of what lost its name. All are gone through for each name that is told.
 const DEPARTED_MAX: usize = 4_096;
-
-/// It was in a new directory when that began to be watched.
-#[derive(Debug)]
-pub struct Found {
-    pub spot: Spot,
-    pub key: FileKey,
-    pub directory: bool,
-    /// Who made the new directory.
-    pub by: (u32, Time),
-    /// Its content is to be looked at, should it have come from nowhere.
-    pub is_looked_at: bool,
-}
-
-/// It lost its name, and got one where nobody looks.
-#[derive(Debug)]
-struct Departed {
-    spot: Spot,
-    key: Option<FileKey>,
-    directory: bool,
-    /// It is opened by it, wherever it is.
-    handle: Option<os::Handle>,
-    by: (u32, Time),
-}
-
-#[derive(Debug)]
-struct Waiting<T> {
-    what: T,
-    number: u64,
-    /// How many events were handled before it.
-    since: u64,
-    /// When this many are handled, the other half does not come any more.
-    due: u64,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    found: HashMap<FileKey, Waiting<Found>>,
-    departed: HashMap<FileKey, Waiting<Departed>>,
-    /// Both halves were there, by the name at which it was found: what is told of names before that one is old.
-    moved: HashMap<FileKey, Waiting<Spot>>,
-    number: u64,
-    handled: u64,
-    reported: u64,
-    /// When this many events are handled, all is told that happened before the last look into a new directory.
-    looked_until: u64,
-}
-
-#[derive(Debug, Default)]
-pub struct Halves(Mutex<State>);
-
-impl Halves {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// A directory got another name: so did what waits below it, and what is told of that comes after.
-    pub fn follow(&self, (place, from): (PlaceId, &[u8]), to: &[u8], (time, is_news): (Time, bool)) {
-        let mut state = self.state();
-        let state = &mut *state;
-        let found = state.found.values_mut().map(|waiting| &mut waiting.what);
-        let found = found.map(|found| (&mut found.spot, Some(&mut found.by.1)));
-        let departed = state.departed.values_mut().map(|waiting| &mut waiting.what);
-        let departed = departed.map(|departed| (&mut departed.spot, Some(&mut departed.by.1)));
-        let moved = state.moved.values_mut().map(|waiting| (&mut waiting.what, None));
-        for (spot, told) in found.chain(departed).chain(moved) {
-            let moved = |from: &[u8], to: &[u8]| below(&spot.path, from).map(|rest| join(to, rest));
-            // What was at `to` and is not gone was exchanged for it.
-            if spot.root.id == place
-                && let Some(path) = moved(from, to).or_else(|| moved(to, from))
-            {
-                // It has gone with the first half of an exchange: what is told of it comes after the second too.
-                if is_news {
-                    spot.path = path;
-                }
-                told.into_iter().for_each(|told| *told = time.max(*told));
-            }
-        }
-    }
-
-    /// Somebody who has left a name is expected by no other name yet.
-    fn take_departed(&self, key: FileKey, place: PlaceId) -> Option<Departed> {
-        let mut state = self.state();
-        let is_here = |waiting: &Waiting<Departed>| waiting.what.spot.root.id == place;
-        state.departed.get(&key).filter(|waiting| is_here(waiting))?;
-        state.departed.remove(&key).map(|waiting| waiting.what)
-    }
-}
-
-impl State {
-    /// What lost its name has gone from its first new directory before that was looked into, or else it had been found there.
-    fn waiting<T>(&mut self, what: T) -> Waiting<T> {
-        self.number += 1;
-        Waiting {
-            what,
-            number: self.number,
-            since: self.handled,
-            due: self.looked_until,
-        }
-    }
-
-    /// What was found at the very name that is told of now.
-    fn take_found_at(&mut self, key: FileKey, spot: &Spot) -> Option<Found> {
-        self.found
-            .get(&key)
-            .filter(|waiting| waiting.what.spot.is(spot))?;
-        self.found.remove(&key).map(|waiting| waiting.what)
-    }
-
-    /// Is it known by a later name than those that are told of now?
-    fn is_old(&mut self, shared: &Shared, key: FileKey, (old, new): (Option<&Spot>, Option<&Spot>)) -> bool {
-        let Some(Waiting { what: at, .. }) = self.moved.get(&key) else {
-            return false;
-        };
-        let is_later = old.is_some_and(|old| at.is(old));
-        if is_later || new.is_some_and(|new| at.is(new)) {
-            self.moved.remove(&key);
-        }
-        !is_later && !old.is_some_and(|old| has_name(shared, key, old))
-    }
-
-    fn take_due(&mut self) -> (Vec<Departed>, Vec<Found>) {
-        let handled = self.handled;
-        self.moved.retain(|_, waiting| waiting.due > handled);
-        (
-            take_due(&mut self.departed, handled),
-            take_due(&mut self.found, handled),
-        )
-    }
-
-    /// Events of which nothing waits any more, and that were not reported as handled.
-    fn report(&mut self) -> u64 {
-        let found = self.found.values().map(|waiting| waiting.since);
-        let departed = self.departed.values().map(|waiting| waiting.since);
-        let done = found.chain(departed).min().unwrap_or(self.handled);
-        let new = done.saturating_sub(self.reported);
-        self.reported += new;
-        new
-    }
-}
 
 /// A file with several names may be moved by another of them.
 fn has_name(shared: &Shared, key: FileKey, spot: &Spot) -> bool {
@@ -178,16 +35,6 @@ fn take_unnamed(shared: &Shared, key: FileKey, now: &Spot) -> Option<Departed> {
     drop(state);
     (!has_name(shared, key, now) || made::is_in_young(shared, now)).then_some(())?;
     shared.halves.take_departed(key, now.root.id)
-}
-
-/// In the order in which they came.
-fn take_due<T>(from: &mut HashMap<FileKey, Waiting<T>>, handled: u64) -> Vec<T> {
-    let mut due: Vec<Waiting<T>> = from
-        .extract_if(|_, waiting| waiting.due <= handled)
-        .map(|(_, waiting)| waiting)
-        .collect();
-    due.sort_by_key(|waiting| waiting.number);
-    due.into_iter().map(|waiting| waiting.what).collect()
 }
 
 /// A new directory was looked into. Counted once for all that is in it: the kernel goes through all its events for that.
@@ -244,7 +91,7 @@ pub fn departed(shared: &Shared, old: Spot, what: Made<'_>, by: (u32, Time)) {
         return gone(shared, &leaves);
     };
     let mut state = shared.halves.state();
-    if state.is_old(shared, key, (Some(&leaves.spot), None)) {
+    if state.is_old(key, (Some(&leaves.spot), None), |old| has_name(shared, key, old)) {
         return;
     }
     let is_other =
@@ -282,7 +129,7 @@ pub fn arrived(shared: &Shared, new: &Spot, (key, directory): (Option<FileKey>, 
     {
         let mut state = shared.halves.state();
         state.take_found_at(key, new);
-        if state.is_old(shared, key, (None, Some(new))) {
+        if state.is_old(key, (None, Some(new)), |old| has_name(shared, key, old)) {
             return true;
         }
     }
@@ -330,7 +177,7 @@ pub fn is_news(
         return false;
     }
     let earlier = state.take_found_at(key, old);
-    let is_news = !state.is_old(shared, key, (Some(old), Some(new)));
+    let is_news = !state.is_old(key, (Some(old), Some(new)), |old| has_name(shared, key, old));
     drop(state);
     if let Some(earlier) = earlier {
         came(shared, earlier);

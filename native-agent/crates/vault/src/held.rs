@@ -7,10 +7,10 @@ use norn_journal::record::{Aspect, Change, Location, Record, Time};
 use norn_journal::shape::shape;
 use norn_os as os;
 
-use crate::closer::{before, tell};
 use crate::named::find;
-use crate::sensor::Note;
+use crate::note::Note;
 use crate::shared::Shared;
+use crate::told::{before, tell};
 
 /// This many at once are no editor's and no shell's.
 const HELD_MIN: usize = 8;

@@ -3,10 +3,10 @@ use std::os::fd::AsRawFd;
 use std::sync::Arc;
 
 use norn_os as os;
-use norn_os::paths::{open_path, parent};
+use norn_os::paths::{clean, open_path, parent};
 use norn_watch::places::Overlay;
 
-use crate::sensor::{Note, clean};
+use crate::note::Note;
 use crate::shared::Shared;
 
 /// The overlay that the event's process has as its root, and the path inside.

@@ -6,7 +6,6 @@
 //! threads share). What is known of files is in norn-journal, what the kernel tells of them in norn-watch.
 mod arrivals;
 mod asked;
-mod audit;
 mod capture;
 mod closer;
 mod error;
@@ -20,24 +19,28 @@ mod made;
 mod named;
 mod names;
 mod newborn;
+mod note;
+mod opens;
+mod pace;
 mod responder;
 mod rest;
 mod self_test;
 mod sensor;
 mod shared;
-mod standing;
+mod told;
 mod vault;
+mod waiting;
 mod writers;
 
 pub use asked::Preimage;
 pub use error::VaultError;
 pub use health::VaultHealth;
 pub use norn_journal::file::FILE_BYTES_MAX;
+pub use norn_journal::standing::Standing;
 pub use norn_restore::quarantine::{Kept, Origin, QUARANTINED_BYTES_MAX, QUARANTINED_FILES_MAX};
 pub use norn_restore::{Extent, RestoreReport, RestoreRequest};
 pub use norn_watch::learned::RefusedMount;
 pub use norn_watch::mounted::{MOUNT_ENTRIES_MAX, MOUNTS_MAX};
 pub use responder::OPEN_WAITS;
 pub use sensor::VaultObserver;
-pub use standing::Standing;
 pub use vault::{CHANGES_MAX, Vault, VaultOptions};

@@ -3,27 +3,21 @@
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use norn_events::{Event, EventKind};
+use norn_journal::copies::keep_link;
 use norn_journal::file::FileKey;
 use norn_journal::record::{NameKind, Time};
 use norn_os as os;
+use norn_os::paths::clean;
 use norn_watch::spot::{Spot, identify, location};
 
 use crate::arrivals::{tell_arrival, tell_change_by};
-use crate::closer::before;
 use crate::named;
-use crate::names::note_symbolic_link;
-use crate::sensor::{Note, clean};
+use crate::note::Note;
 use crate::shared::Shared;
+use crate::told::before;
 
 /// Who unlinks a file and links another in its place does so at once, ns.
 const REPLACED_WITHIN: Time = 1_000_000_000;
-
-/// A file with several names, one of which is `spot`. All may be in protected directories: that is not looked into.
-pub fn note(shared: &Shared, spot: &Spot, (file, stat): (&OwnedFd, &os::Stat), key: FileKey) {
-    if stat.st_nlink > 1 {
-        shared.linked.add(&shared.watch, &spot.root, (file, stat, key));
-    }
-}
 
 /// One more name for a file, which may be a protected one: what it is linked from need not be a name of it.
 pub fn is_made(event: &Event<'_>) -> bool {
@@ -44,7 +38,7 @@ pub fn made(shared: &Shared, link: &Note) {
     if let Some((key, file)) = identify(&shared.places, &spot)
         && let Ok(stat) = os::fstat(file.as_raw_fd())
     {
-        note(shared, &spot, (&file, &stat), key);
+        shared.linked.note(&shared.watch, &spot.root, (&file, &stat, key));
         tell_change_by(shared, (&location(&spot, key), &file), (link.pid, link.time));
     }
 }
@@ -75,8 +69,8 @@ pub fn came_in(shared: &Shared, spot: &Spot, (key, gone): (FileKey, Option<FileK
     let Ok(stat) = os::fstat(file.as_raw_fd()) else {
         return;
     };
-    note(shared, spot, (&file, &stat), key);
-    note_symbolic_link(shared, file.as_raw_fd(), location(spot, found))
+    shared.linked.note(&shared.watch, &spot.root, (&file, &stat, key));
+    keep_link(&shared.store, file.as_raw_fd(), location(spot, found))
         .unwrap_or_else(|error| tracing::debug!(%error, "a symbolic link went away"));
     let is_known = shared.store.index().state(key).is_some();
     if is_known {

@@ -12,16 +12,14 @@ use norn_watch::events::RawEvent;
 use norn_watch::protect;
 use norn_watch::protect::key_of;
 use norn_watch::root::Root;
-use norn_watch::spot::{Spot, identify};
+use norn_watch::spot::{Spot, identify, operation};
 use norn_watch::watch::{Entry, entries, is_store, open_directory};
 
 use crate::arrivals::{tell_arrival, tell_change};
-use crate::halves::{self, Found};
-use crate::names::operation;
+use crate::halves;
 use crate::shared::Shared;
-
-/// Files of a directory that came as a whole which are looked at: an attack shows in the first.
-pub const LOOKED_AT_MAX: usize = 256;
+use crate::told::LOOKED_AT_MAX;
+use crate::waiting::Found;
 
 /// What is in a directory that is younger than this, ns, and not known, was made with it.
 const YOUNG_NS: u64 = 60_000_000_000;

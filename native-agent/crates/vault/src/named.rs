@@ -5,12 +5,12 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use norn_events::{ChangeKind, EventKind};
 use norn_journal::record::{Aspect, Change, Record};
 use norn_os as os;
-use norn_os::paths::open_path;
+use norn_os::paths::{clean, open_path};
 use norn_watch::places::Found;
 
-use crate::closer::{before, tell};
-use crate::sensor::{Note, clean, cut};
+use crate::note::Note;
 use crate::shared::Shared;
+use crate::told::{before, cut, tell};
 
 /// Records what was done to a protected file of the host, also when a container did it through a mount.
 pub fn changed_by_name(shared: &Shared, note: &Note) {

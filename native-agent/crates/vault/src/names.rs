@@ -5,21 +5,17 @@ use std::time::Duration;
 
 use norn_events::{ChangeKind, ContentShape};
 use norn_journal::file::{FileKey, Metadata};
-use norn_journal::record::{
-    Aspect, Change, Content, Location, NameKind, NameOperation, Record, Time, Version,
-};
+use norn_journal::record::{Aspect, Change, Location, NameKind, NameOperation, Record, Time, Version};
 use norn_os as os;
 use norn_os::paths::join;
 use norn_watch::events::{Name, RawEvent, parse};
-use norn_watch::spot::{Spot, identify, location};
+use norn_watch::spot::{Spot, identify, location, operation};
 
-use crate::arrivals::{arrived, is_taken, look};
-use crate::closer::{before, tell};
-use crate::exchanged;
-use crate::halves;
-use crate::links;
+use crate::arrivals::{is_taken, look, tell_arrival};
 use crate::made::{Made, is_unseen, watch_new};
 use crate::shared::Shared;
+use crate::told::{before, tell};
+use crate::{exchanged, halves, links};
 
 const READ_BYTES: usize = 64 * 1024;
 const IDLE_MS: i32 = 500;
@@ -141,19 +137,25 @@ fn has_it(shared: &Shared, spot: &Spot, key: Option<FileKey>) -> bool {
     key.is_none() || found() == key
 }
 
-pub fn operation(kind: NameKind, spot: &Spot, (pid, time): (u32, Time)) -> NameOperation {
-    NameOperation {
-        time,
-        pid,
-        place: spot.root.id,
-        kind,
-        path: spot.path.clone(),
-        target: Vec::new(),
-        key: None,
-        replaced: None,
-        directory: false,
-        seen: [&spot.root.path[..], b"/", &spot.path].concat(),
+/// What was made outside of the protected directories, where nobody looked, has a name in one now.
+fn arrived(shared: &Shared, spot: &Spot, made: Made<'_>, by: (u32, Time)) {
+    let Made { key, directory, .. } = made;
+    halves::tell_first(shared, None, spot);
+    let named = (spot.root.id, &spot.path[..]);
+    let replaced = key.and_then(|key| shared.store.index().name_before(named, by.1, key));
+    if let Some(replaced) = replaced.filter(|_| !directory) {
+        let gone = operation(NameKind::Unlink, spot, by);
+        shared.store.record(Record::Name(NameOperation {
+            key: Some(replaced),
+            ..gone
+        }));
     }
+    created(shared, spot, made, by);
+    if directory {
+        return;
+    }
+    let before = replaced.and_then(|replaced| before(shared, replaced, by.1));
+    tell_arrival(shared, spot, (key, before, replaced.is_some()), by);
 }
 
 pub fn created(shared: &Shared, spot: &Spot, made: Made<'_>, by: (u32, Time)) {
@@ -197,25 +199,6 @@ fn is_other_name(shared: &Shared, spot: &Spot, (key, time): (FileKey, Time)) -> 
         Some(found == key && stat.st_nlink > 1)
     };
     shared.store.index().has_state_before(key, time) || linked().unwrap_or(false)
-}
-
-/// Symbolic links are never opened, so their target is taken as soon as they are there.
-pub fn note_symbolic_link(shared: &Shared, fd: i32, location: Location) -> std::io::Result<()> {
-    let stat = os::fstat(fd)?;
-    if stat.st_mode & libc::S_IFMT != libc::S_IFLNK {
-        return Ok(());
-    }
-    let content = Content::Link(os::read_link_at(fd, c"")?);
-    let metadata = Metadata::read(fd, &stat)?;
-    let version = Version {
-        time: os::boot_ns() as Time,
-        pid: 0,
-        content,
-        metadata,
-        shape: None,
-    };
-    shared.store.record(Record::Version(location, version));
-    Ok(())
 }
 
 /// Mode, owner, extended attributes or times were set. The file's new state becomes a version of its own.

@@ -1,10 +1,9 @@
 //! The one thread that answers permission events. It opens nothing, waits for no disk, and lets go after a deadline.
 use std::collections::HashMap;
-use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::SyncSender;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use norn_journal::file::{FileKey, Stamp};
@@ -13,7 +12,8 @@ use norn_os as os;
 use norn_watch::closing;
 use norn_watch::events::{RawEvent, parse};
 
-use crate::capture::{Job, is_newborn};
+use crate::capture::is_newborn;
+use crate::opens::{Done, Job, allow};
 use crate::shared::Shared;
 
 /// How long an open of a protected file waits for its pre-image at most.
@@ -26,47 +26,6 @@ const IDLE_MS: i32 = 1000;
 const GUARD_EVERY: Duration = Duration::from_millis(250);
 /// Longer than any read that makes progress, ns.
 const READ_NS_MAX: u64 = 3_000_000_000;
-
-/// Workers say here which opens they answered.
-#[derive(Debug)]
-pub struct Done {
-    ids: Mutex<Vec<u64>>,
-    pub wake: OwnedFd,
-}
-
-impl Done {
-    pub fn new() -> io::Result<Self> {
-        Ok(Self {
-            ids: Mutex::default(),
-            wake: os::event_fd()?,
-        })
-    }
-
-    /// The responder hears of it when it next looks up: nobody waits for that.
-    pub fn push(&self, id: u64) {
-        self.ids.lock().unwrap_or_else(PoisonError::into_inner).push(id);
-    }
-
-    /// Makes the responder look up; a full counter is awake already.
-    pub fn ring(&self) {
-        drop(os::write(self.wake.as_raw_fd(), &1_u64.to_ne_bytes()));
-    }
-
-    fn take(&self) -> Vec<u64> {
-        std::mem::take(&mut *self.ids.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-/// Figures the responder keeps for others.
-#[derive(Debug, Default)]
-pub struct Pulse {
-    /// When it last went round its loop, CLOCK_BOOTTIME ns.
-    pub beat_ns: AtomicU64,
-    pub timeouts: AtomicU64,
-    /// When the read began that it is in now; 0 when it is in none.
-    pub reading_since_ns: AtomicU64,
-    pub events_lost: AtomicU64,
-}
 
 struct Waiting {
     fd: Arc<OwnedFd>,
@@ -271,7 +230,7 @@ impl Responder {
     }
 
     fn allow(&self, fd: &OwnedFd) {
-        allow(&self.shared, fd);
+        allow(&self.shared.watch, fd);
     }
 }
 
@@ -281,23 +240,6 @@ fn opens(shared: &Shared, buffer: &mut [u8]) -> Vec<RawEvent> {
     let events = parse(&buffer[..count]);
     *read += events.len() as u64;
     events
-}
-
-pub fn allow(shared: &Shared, fd: &OwnedFd) {
-    let answer = libc::fanotify_response {
-        fd: fd.as_raw_fd(),
-        response: libc::FAN_ALLOW,
-    };
-    // SAFETY: the struct is two integers without padding, read as the bytes it is made of.
-    let bytes = unsafe {
-        std::slice::from_raw_parts(
-            (&raw const answer).cast::<u8>(),
-            size_of::<libc::fanotify_response>(),
-        )
-    };
-    if let Err(error) = os::write(shared.watch.opens.as_raw_fd(), bytes) {
-        tracing::error!(%error, "an open can't be answered");
-    }
 }
 
 /// Reading an event opens its file for the reader, and that can wait for another who watches it, or for the responder

@@ -7,60 +7,26 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use norn_events::ContentShape;
-use norn_journal::copies::{clone, copy, data_bytes, sample};
+use norn_journal::copies::{clone, copy, data_bytes, keep_link, sample};
 use norn_journal::file::{FILE_BYTES_MAX, Metadata, PlaceId, Stamp};
 use norn_journal::record::{Content, Location, Missing, NameKind, NameOperation, Record, Time, Version};
 use norn_os as os;
 use norn_os::paths::{join, open_path};
+use norn_watch::audit::Due;
 use norn_watch::closing;
 use norn_watch::lookout::Scan;
 use norn_watch::places::Overlay;
 use norn_watch::spot::{Spot, identify, location};
 
-use crate::audit::Due;
-use crate::links;
-use crate::names::note_symbolic_link;
 use crate::shared::Shared;
+use crate::told::open;
 
 /// Larger files are not copied at rest.
 pub const REST_BYTES_MAX: u64 = 1 << 20;
-/// What copying at rest may read and write; opens that wait have no such limit.
-pub const REST_BYTES_PER_SECOND: u64 = 64 << 20;
-/// A file costs at least as much as this many bytes, whatever its size.
-const FILE_COST_BYTES: u64 = 8 << 10;
 const IDLE: Duration = Duration::from_millis(100);
-
-/// How fast copies may be made.
-#[derive(Debug, Default)]
-pub struct Rest {
-    /// By when the copies made so far are paid for.
-    paid_until: Mutex<Option<Instant>>,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Rest {
-    /// Counts a copy; says how long to wait before the next.
-    fn pay(&self, bytes: u64) -> Duration {
-        let mut paid = lock(&self.paid_until);
-        let now = Instant::now();
-        let price = Duration::from_nanos((bytes + FILE_COST_BYTES) * 1_000_000_000 / REST_BYTES_PER_SECOND);
-        let until = paid.map_or(now, |until| until.max(now)) + price;
-        *paid = Some(until);
-        until - now
-    }
-
-    /// A whole tenth of a second of copies was made ahead of the limit.
-    pub fn is_ahead(&self) -> bool {
-        lock(&self.paid_until).is_some_and(|until| until > Instant::now() + IDLE)
-    }
-}
 
 fn scan(shared: &Shared, scan: Scan) {
     match scan {
@@ -78,7 +44,7 @@ fn scan(shared: &Shared, scan: Scan) {
 
 /// What is new, in its order, and what was put off. Works until the vault stops.
 pub fn run(shared: &Shared, scans: &Receiver<Scan>) {
-    let mut due = Due::new();
+    let mut due = Due::soon();
     while !shared.stop.load(Ordering::Relaxed) {
         match scans.recv_timeout(IDLE) {
             Ok(new) => {
@@ -161,7 +127,7 @@ fn rest_one(shared: &Shared, spot: &Spot) -> io::Result<()> {
         return Ok(());
     };
     let stat = os::fstat(file.as_raw_fd())?;
-    links::note(shared, spot, (&file, &stat), key);
+    shared.linked.note(&shared.watch, &spot.root, (&file, &stat, key));
     let done = rest_file(shared, (&file, &stat), location(spot, key));
     note_name(shared, (location(spot, key), &stat), time);
     done
@@ -193,7 +159,7 @@ fn note_name(shared: &Shared, (location, stat): (Location, &os::Stat), time: Tim
 
 fn rest_file(shared: &Shared, (file, stat): (&OwnedFd, &os::Stat), location: Location) -> io::Result<()> {
     match stat.st_mode & libc::S_IFMT {
-        libc::S_IFLNK => note_symbolic_link(shared, file.as_raw_fd(), location),
+        libc::S_IFLNK => keep_link(&shared.store, file.as_raw_fd(), location),
         libc::S_IFDIR => note_first(shared, location, |time| directory(file, stat, time)),
         libc::S_IFREG if stat.st_size as u64 > REST_BYTES_MAX => rest_large(shared, (file, stat), location),
         libc::S_IFREG
@@ -203,18 +169,11 @@ fn rest_file(shared: &Shared, (file, stat): (&OwnedFd, &os::Stat), location: Loc
         {
             let file = open(file)?;
             at_rest(shared, file.as_raw_fd(), (location, os::boot_ns() as Time))?;
-            std::thread::sleep(shared.rest.pay(stat.st_size as u64).saturating_sub(IDLE));
+            std::thread::sleep(shared.pace.pay(stat.st_size as u64).saturating_sub(IDLE));
             Ok(())
         }
         _ => Ok(()),
     }
-}
-
-/// For reading, of what was found by `O_PATH`.
-pub fn open(file: &OwnedFd) -> io::Result<OwnedFd> {
-    let path = os::link_of(file.as_raw_fd());
-    let flags = libc::O_RDONLY | libc::O_NOATIME;
-    os::open_below(libc::AT_FDCWD, path.as_bytes(), flags, 0)
 }
 
 /// Kept if that needs no copy; of one that never can be copied that is said before anybody attacks it.

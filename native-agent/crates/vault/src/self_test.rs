@@ -1,12 +1,11 @@
 //! Tries the vault out on files of its own: does a change by another process come back with the right pre-image?
 use std::ffi::CString;
-use std::fs;
-use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+use std::{fs, io};
 
 use norn_events::wire::event::v1::Capability;
 use norn_journal::record::Content;

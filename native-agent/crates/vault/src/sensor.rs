@@ -6,11 +6,10 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::Duration;
 
-use norn_events::{ContainerId, Event, EventKind, Observer, Process, ProcessIndex, ProcessTable, ProcessUid};
+use norn_events::{Event, EventKind, Observer, Process, ProcessIndex, ProcessTable, ProcessUid};
 use norn_journal::record::{Actor, Record, Time};
 use norn_os as os;
 use norn_watch::learn::namespace;
-pub use overlay::cut;
 use overlay::handle;
 
 use crate::held::{self, Held};
@@ -18,6 +17,7 @@ use crate::homes::{elsewhere, home};
 use crate::links;
 use crate::named::changed_by_name;
 use crate::newborn::Newborns;
+use crate::note::Note;
 use crate::shared::Shared;
 
 /// Events waiting for the thread that looks their names up; more are dropped and counted.
@@ -28,22 +28,6 @@ const IDLE: Duration = Duration::from_millis(500);
 const ANCESTORS_MAX: usize = 256;
 /// Ends that wait; with this many the index is waited for.
 const ENDS_MAX: usize = 4_096;
-
-/// A name event, owned.
-#[derive(Debug, Clone)]
-pub struct Note {
-    pub kind: EventKind,
-    pub time: Time,
-    pub pid: u32,
-    /// The oldest living ancestor in the same container; 0 when nobody needs it.
-    pub elder: u32,
-    pub container: Option<ContainerId>,
-    pub flags: u32,
-    /// The new size, of a truncate.
-    pub value: u64,
-    pub path: Vec<u8>,
-    pub target: Vec<u8>,
-}
 
 /// Feeds the vault with the sensor's events. Cheap: names are looked up by another thread.
 #[derive(Debug)]
@@ -258,17 +242,4 @@ pub fn run(shared: &Shared, notes: &Receiver<Note>) {
         }
         shared.progress.notes.done();
     }
-}
-
-/// Without slashes in front, `.`, `..` and double slashes.
-pub fn clean(path: &[u8]) -> Vec<u8> {
-    let mut parts: Vec<&[u8]> = Vec::new();
-    for part in path.split(|&byte| byte == b'/') {
-        match part {
-            b"" | b"." => {}
-            b".." => drop(parts.pop()),
-            part => parts.push(part),
-        }
-    }
-    parts.join(&b'/')
 }

@@ -9,15 +9,15 @@ use std::sync::{Mutex, PoisonError};
 use norn_events::ContentChange;
 use norn_journal::file::{FileKey, PlaceId};
 use norn_journal::record::Location;
+use norn_journal::standing::Standings;
 use norn_os as os;
 use norn_os::paths::open_path;
 use norn_watch::places::Found;
 use norn_watch::watched::Watched;
 
-use crate::halves::Halves;
-use crate::responder::Pulse;
-use crate::rest::Rest;
-use crate::standing::Standings;
+use crate::opens::Pulse;
+use crate::pace::Pace;
+use crate::waiting::Halves;
 
 /// With all that is watched: who needs no more takes `Watched`.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ pub struct Shared {
     pub self_test_retries: AtomicU64,
     /// Slows every capture down, so that a test can see the deadline hold, ns.
     pub capture_delay_ns: AtomicU64,
-    pub rest: Rest,
+    pub pace: Pace,
     pub halves: Halves,
     pub standings: Standings,
 }

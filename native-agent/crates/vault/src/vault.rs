@@ -2,6 +2,7 @@
 use std::fs::{self, DirBuilder, File};
 use std::io::ErrorKind;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -14,6 +15,7 @@ use norn_events::wire::event::v1::Capability;
 use norn_events::{ContentChange, ProcessUid};
 use norn_journal::clones;
 use norn_journal::record::Record;
+use norn_journal::standing::{self, Standing, Standings};
 use norn_journal::store::Store;
 use norn_os as os;
 use norn_restore::quarantine::{Origin, origins};
@@ -39,14 +41,15 @@ use crate::asked::{self, Preimage};
 use crate::capture::work;
 use crate::closer::REST_MAX;
 use crate::error::VaultError;
-use crate::halves::Halves;
 use crate::health::{VaultHealth, health};
 use crate::made::note_made;
-use crate::responder::{Done, JOBS_MAX, Outlets, Pulse, Responder, guard};
-use crate::rest::Rest;
-use crate::sensor::{NOTES_MAX, Note, VaultObserver};
+use crate::note::Note;
+use crate::opens::{Done, Pulse};
+use crate::pace::Pace;
+use crate::responder::{JOBS_MAX, Outlets, Responder, guard};
+use crate::sensor::{NOTES_MAX, VaultObserver};
 use crate::shared::Shared;
-use crate::standing::{self, Standing, Standings};
+use crate::waiting::Halves;
 use crate::writers::LAST_CLOSE;
 use crate::{closer, names, rest, self_test, sensor};
 
@@ -118,7 +121,7 @@ impl Vault {
             changes_dropped: AtomicU64::new(0),
             self_test_retries: AtomicU64::new(0),
             capture_delay_ns: AtomicU64::new(0),
-            rest: Rest::default(),
+            pace: Pace::default(),
             halves: Halves::default(),
             standings: Standings::default(),
         });
@@ -255,7 +258,7 @@ impl Vault {
 
     /// What a restore could give back of the file that has this name on the host now.
     pub fn standing(&self, path: &Path) -> Standing {
-        standing::of(&self.shared, path)
+        standing_of(&self.shared, path)
     }
 
     pub fn health(&self) -> VaultHealth {
@@ -305,7 +308,7 @@ impl Vault {
     /// For tests: what is protected is looked at now, and not within a minute.
     #[doc(hidden)]
     pub fn look_at_all(&self) {
-        crate::audit::look(&self.shared);
+        norn_watch::audit::look(&self.shared);
     }
 
     /// For tests of the deadline: every capture takes at least `capture`.
@@ -405,7 +408,9 @@ fn flush(shared: &Shared) {
         shared.store.bound(os::boot_ns() as i64);
         shared.store.evict();
         if counted.is_none_or(|at: Instant| at.elapsed() > COUNT_EVERY) {
-            standing::count(shared);
+            standing::count(&shared.store, &shared.standings, |place| {
+                shared.places.by_id(place).is_some() || shared.places.root(place).is_some()
+            });
             shared.store.evict_clones();
             counted = Some(Instant::now());
         }
@@ -426,4 +431,20 @@ impl Shared {
             std::thread::sleep(Duration::from_millis(1));
         }
     }
+}
+
+/// Of the file that has this name on the host now; a container's by its merged view.
+fn standing_of(shared: &Shared, path: &Path) -> Standing {
+    let found = || {
+        let path = path.as_os_str().as_bytes();
+        let file = os::open_below(libc::AT_FDCWD, path, libc::O_PATH | libc::O_NOFOLLOW, 0).ok()?;
+        let stat = os::fstat(file.as_raw_fd()).ok()?;
+        let key = shared.places.key(file.as_raw_fd(), &stat).ok()?;
+        shared
+            .store
+            .index()
+            .state(key)
+            .map(|state| standing::standing(&state))
+    };
+    found().unwrap_or(Standing::Unknown)
 }

@@ -1,11 +1,10 @@
 //! What is known of mounts in containers: tables that were read, what of them is watched, and what was refused.
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::fs;
-use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::{fs, io};
 
 use norn_events::ContainerId;
 use norn_journal::file::PlaceId;

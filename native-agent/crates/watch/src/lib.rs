@@ -4,6 +4,7 @@
 //! Reading order: `watch` (groups and marks), `events` (what they tell), `places` and `root` (trees that are watched), `lookout` (who looks
 //! out for new ones) → `protect` (what was asked for), `learn` → `table` → `mounted` (what containers have mounted), `closing` and
 //! `mapped` (who has written), `readback` (marks that went), `watched` (what they share).
+pub mod audit;
 pub mod away;
 pub mod closes;
 pub mod closing;

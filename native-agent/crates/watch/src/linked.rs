@@ -66,6 +66,13 @@ impl Linked {
         }
     }
 
+    /// A file with several names, one of which is below `root`. All may be in protected directories: that is not looked into.
+    pub fn note(&self, watch: &Watch, root: &Arc<Root>, (file, stat, key): (&OwnedFd, &os::Stat, FileKey)) {
+        if stat.st_nlink > 1 {
+            self.add(watch, root, (file, stat, key));
+        }
+    }
+
     /// It has left its directory, and is where nobody looks.
     pub fn departed(&self, watch: &Watch, root: &Arc<Root>, (handle, key): (&os::Handle, FileKey)) {
         let known = Known {

@@ -1,12 +1,11 @@
 //! What is to be protected, compared with what is: directories that were asked for, what is mounted below them, and what
 //! containers have mounted (`learn`). Each is known by its inode; a name that leads elsewhere now is another directory.
-use std::fs;
-use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use std::{fs, io};
 
 use norn_journal::file::{FileKey, PlaceId};
 use norn_journal::record::PlaceKind;

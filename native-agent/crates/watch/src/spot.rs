@@ -3,7 +3,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
 
 use norn_journal::file::FileKey;
-use norn_journal::record::Location;
+use norn_journal::record::{Location, NameKind, NameOperation, Time};
 use norn_os as os;
 
 use crate::places::Places;
@@ -38,5 +38,21 @@ pub fn location(spot: &Spot, key: FileKey) -> Location {
         place: spot.root.id,
         path: spot.path.clone(),
         seen,
+    }
+}
+
+/// What was done to the name, of a file that is still to be said.
+pub fn operation(kind: NameKind, spot: &Spot, (pid, time): (u32, Time)) -> NameOperation {
+    NameOperation {
+        time,
+        pid,
+        place: spot.root.id,
+        kind,
+        path: spot.path.clone(),
+        target: Vec::new(),
+        key: None,
+        replaced: None,
+        directory: false,
+        seen: [&spot.root.path[..], b"/", &spot.path].concat(),
     }
 }

@@ -1,22 +1,22 @@
 //! What a container's processes did to the names and files of its overlay.
 use std::os::fd::{AsRawFd, OwnedFd};
 
-use norn_events::{ChangeKind, ContentShape, EventKind};
+use norn_events::{ChangeKind, EventKind};
+use norn_journal::copies::keep_link;
 use norn_journal::file::{FileKey, Metadata};
 use norn_journal::record::{
     Aspect, Change, Content, Location, NameKind, NameOperation, Record, Time, Version,
 };
-use norn_journal::shape::shape;
 use norn_os as os;
-use norn_os::paths::{below, open_path};
+use norn_os::paths::{below, clean, open_path};
 use norn_watch::places::{LowerFile, Overlay, by_name};
 
-use super::{Note, TOLD_WITHIN_NS, clean};
-use crate::arrivals::look_at;
-use crate::closer::{before, tell};
+use super::TOLD_WITHIN_NS;
 use crate::exchanged;
-use crate::names::{note_symbolic_link, record_rename, record_unlink, refresh_metadata, tell_rename};
+use crate::names::{record_rename, record_unlink, refresh_metadata, tell_rename};
+use crate::note::Note;
 use crate::shared::Shared;
+use crate::told::{before, cut, look_at, tell};
 
 pub fn handle(shared: &Shared, overlay: &Overlay, note: &Note, path: Vec<u8>) {
     let operation = |kind: NameKind| NameOperation {
@@ -252,7 +252,7 @@ fn create(shared: &Shared, overlay: &Overlay, mut made: NameOperation) {
     });
     shared.store.record(Record::Name(made));
     if let (Some((_, file)), Some(location)) = (found, location) {
-        note_symbolic_link(shared, file.as_raw_fd(), location)
+        keep_link(&shared.store, file.as_raw_fd(), location)
             .unwrap_or_else(|error| tracing::debug!(%error, "a symbolic link went away"));
     }
 }
@@ -299,14 +299,6 @@ fn touched(shared: &Shared, overlay: &Overlay, note: &Note, (path, aspect): (Vec
         Aspect::Content => (ChangeKind::Cut, shape.map(|shape| cut(shape, note.value))),
     };
     tell(shared, &seen, (note.pid, note.time), (kind, shape, after));
-}
-
-/// What is left of a content when its size is set.
-pub fn cut(before: ContentShape, size: u64) -> ContentShape {
-    match size {
-        0 => shape(&[], 0),
-        _ => ContentShape { size, ..before },
-    }
 }
 
 /// Evidence of a writer that was stopped before it closed.

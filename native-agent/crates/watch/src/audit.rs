@@ -9,14 +9,14 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use norn_journal::file::FileKey;
+use norn_journal::standing::{Standing, standing};
 use norn_os as os;
 use norn_os::paths::join;
-use norn_watch::readback::{self, Suspect};
-use norn_watch::root::Root;
-use norn_watch::watch::{is_store, open_directory};
 
-use crate::shared::Shared;
-use crate::standing::{Standing, standing};
+use crate::readback::{self, Suspect};
+use crate::root::Root;
+use crate::watch::{is_store, open_directory};
+use crate::watched::Watched;
 
 /// Nothing new came to be protected: looked at no more often.
 const EVERY: Duration = Duration::from_secs(60);
@@ -34,7 +34,8 @@ pub struct Due {
 }
 
 impl Due {
-    pub fn new() -> Self {
+    /// Soon after the start.
+    pub fn soon() -> Self {
         let at = Instant::now() + SOON;
         Self { at, rested: at }
     }
@@ -44,12 +45,12 @@ impl Due {
         self.at = self.at.min(Instant::now() + SOON).max(self.rested);
     }
 
-    pub fn look(&mut self, shared: &Shared) {
+    pub fn look(&mut self, watched: &Watched) {
         if Instant::now() < self.at {
             return;
         }
         let begun = Instant::now();
-        let is_whole = look(shared);
+        let is_whole = look(watched);
         let rest = begun.elapsed() * REST_TIMES;
         self.rested = Instant::now() + rest.max(SOON);
         // What was mended is soon looked at again.
@@ -67,23 +68,23 @@ struct Look {
 }
 
 /// Says whether all was watched.
-pub fn look(shared: &Shared) -> bool {
+pub fn look(watched: &Watched) -> bool {
     let begun = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let mut look = Look::default();
-    for root in shared.places.roots().iter() {
+    for root in watched.places.roots().iter() {
         let done = match &root.only {
-            Some(name) => look.alone(shared, root, name),
-            None => look.tree(shared, root),
+            Some(name) => look.alone(watched, root, name),
+            None => look.tree(watched, root),
         };
         if let Err(error) = done {
             tracing::debug!(%error, path = %String::from_utf8_lossy(&root.path), "it can't be looked at");
         }
     }
-    if shared.stop.load(Ordering::Relaxed) {
+    if watched.stop.load(Ordering::Relaxed) {
         return true;
     }
-    let found = readback::confirm(shared, look.suspects);
-    let figures = &shared.figures;
+    let found = readback::confirm(watched, look.suspects);
+    let figures = &watched.figures;
     figures.present.store(look.seen.len() as u64, Ordering::Relaxed);
     figures
         .unkept
@@ -97,10 +98,10 @@ pub fn look(shared: &Shared) -> bool {
 }
 
 impl Look {
-    fn alone(&mut self, shared: &Shared, root: &Arc<Root>, name: &[u8]) -> io::Result<()> {
+    fn alone(&mut self, watched: &Watched, root: &Arc<Root>, name: &[u8]) -> io::Result<()> {
         let directory = root.open(libc::O_RDONLY)?;
-        let is_marked = shared.watch.is_file_marked(root) || shared.watch.is_marked(directory.as_raw_fd());
-        let kept = self.file(shared, (&directory, name))?;
+        let is_marked = watched.watch.is_file_marked(root) || watched.watch.is_marked(directory.as_raw_fd());
+        let kept = self.file(watched, (&directory, name))?;
         if !is_marked {
             self.suspects.push(Suspect {
                 root: root.clone(),
@@ -111,17 +112,17 @@ impl Look {
         Ok(())
     }
 
-    fn tree(&mut self, shared: &Shared, root: &Arc<Root>) -> io::Result<()> {
+    fn tree(&mut self, watched: &Watched, root: &Arc<Root>) -> io::Result<()> {
         let mut waiting = vec![Vec::new()];
         while let Some(path) = waiting.pop() {
             let Ok(directory) = open_directory(root, &path) else {
                 continue;
             };
-            let is_marked = shared.watch.is_marked(directory.as_raw_fd());
+            let is_marked = watched.watch.is_marked(directory.as_raw_fd());
             let mut kept_files = 0;
             let listed = std::fs::read_dir(os::link_of(directory.as_raw_fd()))?;
             for entry in listed.flatten() {
-                if shared.stop.load(Ordering::Relaxed) {
+                if watched.stop.load(Ordering::Relaxed) {
                     return Ok(());
                 }
                 let inside = join(&path, entry.file_name().as_bytes());
@@ -130,7 +131,7 @@ impl Look {
                     waiting.push(inside);
                 } else if kind.is_file() {
                     // Or it went away meanwhile.
-                    let kept = self.file(shared, (&directory, entry.file_name().as_bytes()));
+                    let kept = self.file(watched, (&directory, entry.file_name().as_bytes()));
                     kept_files += u64::from(kept.unwrap_or(false));
                 }
             }
@@ -146,16 +147,16 @@ impl Look {
     }
 
     /// Says whether it could be given back, of one that was not counted before.
-    fn file(&mut self, shared: &Shared, (directory, name): (&OwnedFd, &[u8])) -> io::Result<bool> {
+    fn file(&mut self, watched: &Watched, (directory, name): (&OwnedFd, &[u8])) -> io::Result<bool> {
         let flags = libc::O_PATH | libc::O_NOFOLLOW;
         let file = os::open_below(directory.as_raw_fd(), name, flags, os::BELOW_HERE)?;
         let stat = os::fstat(file.as_raw_fd())?;
-        let key = shared.places.key(file.as_raw_fd(), &stat)?;
+        let key = watched.places.key(file.as_raw_fd(), &stat)?;
         if !self.seen.insert(key) {
             return Ok(false);
         }
         let known = {
-            let index = shared.store.index();
+            let index = watched.store.index();
             index
                 .state(key)
                 .map_or(Standing::Unknown, |state| standing(&state))

@@ -1,18 +1,13 @@
 //! What a restore could give back of a file now, and how many files there are of each kind.
 use std::collections::{HashMap, HashSet};
-use std::os::fd::AsRawFd;
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use norn_events::ProcessUid;
-use norn_journal::file::PlaceId;
-use norn_journal::index::{FileState, Holds};
-use norn_journal::record::{Content, Missing};
-use norn_journal::store::Places;
-use norn_os as os;
 
-use crate::shared::Shared;
+use crate::file::PlaceId;
+use crate::index::{FileState, Holds};
+use crate::record::{Content, Missing};
+use crate::store::{Places, Store};
 
 /// What the vault has of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,19 +68,17 @@ impl Counted {
     }
 }
 
-/// Counts the files, and tells the store who is there and who takes how much.
-pub fn count(shared: &Shared) {
+/// Counts the files, and tells the store who is there and who takes how much. `lives` says which places are there.
+pub fn count(store: &Store, standings: &Standings, lives: impl Fn(PlaceId) -> bool) {
     let (mut holds, mut suspects, places) = {
-        let index = shared.store.index();
+        let index = store.index();
         let places: Vec<PlaceId> = index.places.keys().copied().collect();
         (Holds::new(&index), Holds::of_suspects(&index), places)
     };
-    let renamed: HashMap<_, _> = shared.store.renamed(&mut holds).into_iter().collect();
-    let lives =
-        |place: &PlaceId| shared.places.by_id(*place).is_some() || shared.places.root(*place).is_some();
-    let living: HashSet<PlaceId> = places.into_iter().filter(lives).collect();
+    let renamed: HashMap<_, _> = store.renamed(&mut holds).into_iter().collect();
+    let living: HashSet<PlaceId> = places.into_iter().filter(|place| lives(*place)).collect();
     let mut counted = Counted::default();
-    shared.store.each_file(|index, key| {
+    store.each_file(|index, key| {
         let Some(state) = index.state(key) else {
             return;
         };
@@ -104,17 +97,13 @@ pub fn count(shared: &Shared) {
     });
     let all_resting = counted.resting.values().sum();
     let places = Places {
-        crowded: above(counted.by_place, shared.store.share()),
-        sated: above(counted.resting, shared.store.rest_share()),
+        crowded: above(counted.by_place, store.share()),
+        sated: above(counted.resting, store.rest_share()),
         living,
     };
-    shared.store.set_places(places, all_resting);
-    shared
-        .store
-        .suspect_bytes
-        .store(counted.suspect, Ordering::Relaxed);
-    shared.store.bound_held(&counted.held);
-    let standings = &shared.standings;
+    store.set_places(places, all_resting);
+    store.suspect_bytes.store(counted.suspect, Ordering::Relaxed);
+    store.bound_held(&counted.held);
     standings.restorable.store(counted.restorable, Ordering::Relaxed);
     standings.evicted.store(counted.evicted, Ordering::Relaxed);
     standings.too_large.store(counted.too_large, Ordering::Relaxed);
@@ -123,16 +112,4 @@ pub fn count(shared: &Shared) {
 fn above(bytes: HashMap<PlaceId, u64>, most: u64) -> HashSet<PlaceId> {
     let above = bytes.into_iter().filter(|(_, bytes)| *bytes > most);
     above.map(|(place, _)| place).collect()
-}
-
-/// Of the file that has this name on the host now; a container's by its merged view.
-pub fn of(shared: &Shared, path: &Path) -> Standing {
-    let found = || {
-        let path = path.as_os_str().as_bytes();
-        let file = os::open_below(libc::AT_FDCWD, path, libc::O_PATH | libc::O_NOFOLLOW, 0).ok()?;
-        let stat = os::fstat(file.as_raw_fd()).ok()?;
-        let key = shared.places.key(file.as_raw_fd(), &stat).ok()?;
-        shared.store.index().state(key).map(|state| standing(&state))
-    };
-    found().unwrap_or(Standing::Unknown)
 }

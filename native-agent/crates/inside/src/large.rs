@@ -7,10 +7,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use norn_os as os;
+
 use crate::pack::{Blob, Extent, Pack, PackFile, copy, next_data, unnamed};
 
-/// `_IOW(0x94, 9, int)`, `linux/fs.h`.
-const FICLONE: u64 = 0x4004_9409;
 /// Copied between two looks at the clock.
 const CHUNK_BYTES: u64 = 8 << 20;
 /// Files of their own; each is a descriptor.
@@ -179,8 +179,8 @@ fn pieces(file: &File, size: u64) -> Vec<Extent> {
 }
 
 fn is_clone(of: &File, source: &File) -> bool {
-    // SAFETY: both descriptors are open. A file system that can't says so, and nothing was done.
-    unsafe { libc::ioctl(of.as_raw_fd(), FICLONE as _, source.as_raw_fd()) == 0 }
+    // A file system that can't says so, and nothing was done.
+    os::clone_file(source.as_raw_fd(), of.as_raw_fd()).is_ok()
 }
 
 fn free(file: &File) -> u64 {
@@ -191,11 +191,12 @@ fn free(file: &File) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::fs;
     use std::io::Write;
     use std::os::unix::fs::FileExt;
     use std::path::PathBuf;
+
+    use super::*;
 
     const SIZE: u64 = 20 << 20;
 

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use norn_os as os;
+
 use crate::large::Allowance;
 
 /// The place of a pack that no directory took.
@@ -220,13 +222,15 @@ impl Blob {
 
 impl Drop for Blob {
     fn drop(&mut self) {
-        let how = libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE;
         for extent in self.extents.iter().filter(|extent| extent.length > 0) {
-            let (at, length) = (extent.in_pack as i64, extent.length as i64);
             // A file of its own may be the application's, and its room goes with the descriptor.
             if self.pack.is_shared {
-                // SAFETY: the descriptor is open; a file system without holes keeps the room, and no content is touched.
-                unsafe { libc::fallocate(self.pack.file.as_raw_fd(), how, at, length) };
+                // A file system without holes keeps the room.
+                drop(os::punch_hole(
+                    self.pack.file.as_raw_fd(),
+                    extent.in_pack,
+                    extent.length,
+                ));
             }
             self.pack.bytes.fetch_sub(extent.length, Ordering::Relaxed);
         }
@@ -240,22 +244,13 @@ pub fn copy(source: &mut File, (mut target, to): (&File, u64), (at, length): (u6
     io::copy(&mut Read::by_ref(source).take(length), &mut target)
 }
 
-/// The next piece with data from `at` on.
+/// The next piece with data from `at` on. Where nobody can tell, nothing follows.
 pub fn next_data(file: &File, at: u64, size: u64) -> Option<(u64, u64)> {
     if at >= size {
         return None;
     }
-    let fd = file.as_raw_fd();
-    // SAFETY: the descriptor is open for as long as the call lasts.
-    let from = unsafe { libc::lseek(fd, at as i64, libc::SEEK_DATA) };
-    if from < 0 {
-        // ENXIO: only a hole is left. A file system that knows no holes tells of data instead.
-        return None;
-    }
-    // SAFETY: as above.
-    let to = unsafe { libc::lseek(fd, from, libc::SEEK_HOLE) };
-    let to = if to < 0 { size } else { (to as u64).min(size) };
-    Some((from as u64, to)).filter(|(from, to)| from < to)
+    let (from, to) = os::next_data(file.as_raw_fd(), at).ok()??;
+    Some((from, to.min(size))).filter(|(from, to)| from < to)
 }
 
 pub fn unnamed(directory: &Path) -> io::Result<File> {
@@ -274,8 +269,9 @@ pub fn unnamed(directory: &Path) -> io::Result<File> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::os::unix::fs::MetadataExt;
+
+    use super::*;
 
     fn file(name: &str) -> (PathBuf, File) {
         let path = std::env::temp_dir().join(format!("norn-inside-pack-{}-{name}", std::process::id()));

@@ -1,24 +1,21 @@
 //! A file as it was: content, mode, owner, times, extended attributes. Taken while whoever wants to change it waits.
-use std::ffi::{CStr, CString};
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Read};
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::AtFlags;
-use nix::sys::time::TimeSpec;
 use nix::unistd::{Gid, Uid, fchownat};
 use norn_events::ContentShape;
+use norn_journal::file::nanoseconds;
+use norn_os as os;
 
 use crate::large::NOT_READ;
 use crate::pack::{Blob, Pack};
 
 /// A larger file is not simply copied: its copy would hold the application up for too long.
 pub const FILE_BYTES_MAX: u64 = 64 << 20;
-/// Of one attribute, and of the list of their names.
-const ATTRIBUTE_BYTES_MAX: usize = 64 * 1024;
 const PERMISSION_BITS: u32 = 0o7777;
 
 /// Which inode.
@@ -45,8 +42,8 @@ impl Stamp {
                 inode: metadata.ino(),
             },
             size: metadata.len(),
-            modified_ns: i128::from(metadata.mtime()) * 1_000_000_000 + i128::from(metadata.mtime_nsec()),
-            changed_ns: i128::from(metadata.ctime()) * 1_000_000_000 + i128::from(metadata.ctime_nsec()),
+            modified_ns: nanoseconds(metadata.mtime(), metadata.mtime_nsec()),
+            changed_ns: nanoseconds(metadata.ctime(), metadata.ctime_nsec()),
         }
     }
 
@@ -68,8 +65,9 @@ pub struct Attributes {
     pub mode: u32,
     pub user: u32,
     pub group: u32,
-    modified: (i64, i64),
-    extended: Vec<(CString, Vec<u8>)>,
+    modified_ns: i128,
+    /// Sorted by name.
+    extended: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
 pub enum Content {
@@ -134,7 +132,7 @@ impl Attributes {
             mode: metadata.permissions().mode() & PERMISSION_BITS,
             user: metadata.uid(),
             group: metadata.gid(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            modified_ns: nanoseconds(metadata.mtime(), metadata.mtime_nsec()),
             extended: extended_of(node),
         }
     }
@@ -154,7 +152,11 @@ impl Attributes {
     pub fn are_of(&self, node: &OwnedFd, with_times: bool) -> bool {
         Self::read(node).is_ok_and(|now| {
             Self {
-                modified: if with_times { now.modified } else { self.modified },
+                modified_ns: if with_times {
+                    now.modified_ns
+                } else {
+                    self.modified_ns
+                },
                 ..now
             } == *self
         })
@@ -162,7 +164,7 @@ impl Attributes {
 
     /// It makes a program more than who starts it: its content must be right before it does.
     pub fn are_privileged(&self) -> bool {
-        self.mode & PRIVILEGE_BITS != 0 || self.extended.iter().any(|(name, _)| is_capability(name))
+        self.mode & PRIVILEGE_BITS != 0 || self.extended.iter().any(|(name, _)| name == os::CAPABILITY)
     }
 
     /// In the order in which nothing undoes what was set before: owner, mode, attributes, times. Without privileges.
@@ -179,30 +181,28 @@ impl Attributes {
             let kept = if metadata.is_file() { !PRIVILEGE_BITS } else { !0 };
             result = set_mode(node, self.mode & kept).and(result);
         }
-        for (name, value) in self.extended.iter().filter(|(name, _)| !is_capability(name)) {
+        for (name, value) in self.extended.iter().filter(|(name, _)| name != os::CAPABILITY) {
             let is_there = now
                 .extended
                 .iter()
                 .any(|known| known == &(name.clone(), value.clone()));
-            if !is_there || name.as_bytes().starts_with(b"security.") {
-                result = set_extended(node, name, value).and(result);
+            if !is_there || name.starts_with(b"security.") {
+                result = os::set_attribute(node.as_raw_fd(), name, Some(value)).and(result);
             }
         }
         for (name, _) in &now.extended {
             if !self.extended.iter().any(|(known, _)| known == name) {
-                result = remove_extended(node, name).and(result);
+                result = os::set_attribute(node.as_raw_fd(), name, None).and(result);
             }
         }
-        let time = TimeSpec::new(self.modified.0, self.modified.1);
-        let keep = TimeSpec::new(0, libc::UTIME_OMIT);
-        set_times(node, [*keep.as_ref(), *time.as_ref()]).and(result)
+        os::change_time(node.as_raw_fd(), self.modified_ns).and(result)
     }
 
     /// The rest of `put`, when everything else is right.
     pub fn put_privileges(&self, node: &OwnedFd) -> io::Result<()> {
         let mut result = Ok(());
-        for (name, value) in self.extended.iter().filter(|(name, _)| is_capability(name)) {
-            result = set_extended(node, name, value).and(result);
+        for (name, value) in self.extended.iter().filter(|(name, _)| name == os::CAPABILITY) {
+            result = os::set_attribute(node.as_raw_fd(), name, Some(value)).and(result);
         }
         set_mode(node, self.mode).and(result)
     }
@@ -210,8 +210,11 @@ impl Attributes {
 
 const PRIVILEGE_BITS: u32 = 0o6000;
 
-fn is_capability(name: &CStr) -> bool {
-    name == c"security.capability"
+/// Sorted by name; none where they can't be read.
+fn extended_of(node: &OwnedFd) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let mut found = os::attributes(node.as_raw_fd()).unwrap_or_default();
+    found.sort();
+    found
 }
 
 /// The file itself, links not followed: what is looked at by this is what is changed by it.
@@ -229,22 +232,11 @@ pub fn metadata_of(node: &OwnedFd) -> io::Result<fs::Metadata> {
 
 /// Leads to the held file, whatever has its name.
 fn link_of(node: &OwnedFd) -> PathBuf {
-    PathBuf::from(format!("/proc/self/fd/{}", node.as_raw_fd()))
+    PathBuf::from(os::link_of(node.as_raw_fd()))
 }
 
 pub fn set_mode(node: &OwnedFd, mode: u32) -> io::Result<()> {
     fs::set_permissions(link_of(node), Permissions::from_mode(mode))
-}
-
-fn set_times(node: &OwnedFd, times: [libc::timespec; 2]) -> io::Result<()> {
-    let flags = libc::AT_EMPTY_PATH | libc::AT_SYMLINK_NOFOLLOW;
-    // SAFETY: the path is a constant C string and `times` has the two entries the call reads.
-    let result = unsafe { libc::utimensat(node.as_raw_fd(), c"".as_ptr(), times.as_ptr(), flags) };
-    if result == 0 {
-        Ok(())
-    } else {
-        Err(io::Error::last_os_error())
-    }
 }
 
 /// Who owns a file may read it, whatever its mode says: it is opened up for a moment.
@@ -292,68 +284,4 @@ pub fn shape_of(file: &mut File) -> Option<ContentShape> {
 /// `None` when it is no file that can be read.
 pub fn shape_at(path: &Path) -> Option<ContentShape> {
     shape_of(&mut readable(&held(path).ok()?).ok()?)
-}
-
-fn c_path(path: &Path) -> Option<CString> {
-    CString::new(path.as_os_str().as_bytes()).ok()
-}
-
-fn extended_of(node: &OwnedFd) -> Vec<(CString, Vec<u8>)> {
-    let Some(path) = c_path(&link_of(node)) else {
-        return Vec::new();
-    };
-    // SAFETY: without a buffer only the length is asked for.
-    if unsafe { libc::listxattr(path.as_ptr(), std::ptr::null_mut(), 0) } <= 0 {
-        return Vec::new();
-    }
-    let mut names = vec![0_u8; ATTRIBUTE_BYTES_MAX];
-    // SAFETY: the buffer is as long as is said.
-    let length = unsafe { libc::listxattr(path.as_ptr(), names.as_mut_ptr().cast(), names.len()) };
-    names.truncate(usize::try_from(length).unwrap_or(0));
-    let mut found: Vec<(CString, Vec<u8>)> = names
-        .split_inclusive(|&byte| byte == 0)
-        .filter_map(|name| CStr::from_bytes_with_nul(name).ok())
-        .filter_map(|name| {
-            let mut value = vec![0_u8; ATTRIBUTE_BYTES_MAX];
-            let room = value.len();
-            // SAFETY: two NUL-terminated strings and a buffer as long as is said.
-            let length =
-                unsafe { libc::getxattr(path.as_ptr(), name.as_ptr(), value.as_mut_ptr().cast(), room) };
-            value.truncate(usize::try_from(length).ok()?);
-            value.shrink_to_fit();
-            Some((name.to_owned(), value))
-        })
-        .collect();
-    found.sort();
-    found
-}
-
-pub fn set_extended(node: &OwnedFd, name: &CStr, value: &[u8]) -> io::Result<()> {
-    let path = c_path(&link_of(node)).ok_or(io::ErrorKind::InvalidInput)?;
-    // SAFETY: two NUL-terminated strings and a buffer as long as is said.
-    let result = unsafe {
-        libc::setxattr(
-            path.as_ptr(),
-            name.as_ptr(),
-            value.as_ptr().cast(),
-            value.len(),
-            0,
-        )
-    };
-    if result == 0 {
-        Ok(())
-    } else {
-        Err(io::Error::last_os_error())
-    }
-}
-
-fn remove_extended(node: &OwnedFd, name: &CStr) -> io::Result<()> {
-    let path = c_path(&link_of(node)).ok_or(io::ErrorKind::InvalidInput)?;
-    // SAFETY: two NUL-terminated strings.
-    let result = unsafe { libc::removexattr(path.as_ptr(), name.as_ptr()) };
-    if result == 0 {
-        Ok(())
-    } else {
-        Err(io::Error::last_os_error())
-    }
 }

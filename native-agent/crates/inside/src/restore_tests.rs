@@ -415,8 +415,9 @@ fn works_in(number: usize, umask: u32) {
     let mut scene = Scene::new(&format!("odd-{number}-{umask:o}"));
     fs::set_permissions(&scene.dir, Permissions::from_mode(mode)).unwrap();
     if !entries.is_empty() {
-        let (name, value) = (c"system.posix_acl_default", acl(entries));
-        crate::preimage::set_extended(&held(&scene.dir).unwrap(), name, &value).unwrap();
+        let (name, value) = (norn_os::DEFAULT_ACL, acl(entries));
+        let node = held(&scene.dir).unwrap();
+        norn_os::set_attribute(node.as_raw_fd(), name, Some(&value)).unwrap();
     }
     let names = ["gone", "over", "program"];
     let before: Vec<_> = names

@@ -216,7 +216,7 @@ fn within(root: &Path, path: &Path) -> Option<PathBuf> {
             .flags(OFlag::O_PATH | OFlag::O_CLOEXEC)
             .resolve(ResolveFlag::RESOLVE_IN_ROOT)
     };
-    let name = |found: OwnedFd| fs::read_link(format!("/proc/self/fd/{}", found.as_raw_fd())).ok();
+    let name = |found: OwnedFd| fs::read_link(norn_os::link_of(found.as_raw_fd())).ok();
     if let Ok(found) = openat2(&root, path, how()) {
         return name(found);
     }

@@ -5,6 +5,7 @@ use std::io;
 
 use norn_events::wire::action::v1::{Command, Outcome, OutcomeState, command::Action};
 use norn_events::wire::finding::v1::{Finding, FindingSource};
+use norn_os::clock::unix_us;
 
 use super::held::Held;
 use super::journal::{Admission, Journal};
@@ -228,6 +229,14 @@ pub fn answer(command: &Command, state: OutcomeState, (code, message): (&str, &s
         action: action_name(command).to_owned(),
         ..Outcome::default()
     }
+}
+
+pub fn succeeded(command: &Command, message: &str) -> Outcome {
+    answer(command, OutcomeState::Succeeded, ("ok", message), unix_us())
+}
+
+pub fn failed(command: &Command, code: &str, message: &str) -> Outcome {
+    answer(command, OutcomeState::Failed, (code, message), unix_us())
 }
 
 pub fn action_name(command: &Command) -> &'static str {

@@ -1,5 +1,6 @@
 //! The main loop: one thread that hands events to the observers, lets reflexes act, ships batches and talks to Tyr, and
 //! waits for none of them.
+mod execution;
 mod talk;
 
 use std::ffi::OsStr;

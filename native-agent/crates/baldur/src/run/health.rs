@@ -4,35 +4,52 @@ use std::fs;
 use norn_events::wire::agent::v1::{BaldurHeartbeat, BaldurHello};
 use norn_events::wire::event::v1::{AgentHealth, UnwatchedPlace};
 use norn_os::clock::boot_ns;
+use norn_reflex::Reflexes;
 use norn_vault::RefusedMount;
 
-use super::daemon::Daemon;
+use super::enforcement::Enforcement;
+use super::hooks::Hooks;
 use super::insight;
+use super::keeper::Keeper;
+use super::outbox::Outbox;
+use super::own_network::OwnNetwork;
+use super::sensor::Sensor;
 
-pub fn hello(daemon: &Daemon) -> BaldurHello {
-    let mut capabilities = daemon.sensor.capabilities();
-    capabilities.extend(daemon.keeper.capabilities());
-    capabilities.extend(daemon.enforcement.capabilities());
+/// Those who are asked.
+pub struct Parts<'a> {
+    pub sensor: &'a Sensor,
+    pub keeper: &'a Keeper,
+    pub enforcement: &'a Enforcement,
+    pub reflexes: &'a Reflexes,
+    pub hooks: &'a Hooks,
+    pub own_network: &'a OwnNetwork,
+    pub outbox: &'a Outbox,
+}
+
+pub fn hello(parts: &Parts<'_>, stream_id: &[u8]) -> BaldurHello {
+    let mut capabilities = parts.sensor.capabilities();
+    capabilities.extend(parts.keeper.capabilities());
+    capabilities.extend(parts.enforcement.capabilities());
     // Inside a container nobody asks the kernel for samples, and everybody has hooks.
-    if daemon.sensor.container().is_none() {
-        capabilities.extend(insight::capabilities(&daemon.reflexes.insight_status()));
-        capabilities.extend(daemon.hooks.capabilities());
+    if parts.sensor.container().is_none() {
+        capabilities.extend(insight::capabilities(&parts.reflexes.insight_status()));
+        capabilities.extend(parts.hooks.capabilities());
     }
-    capabilities.push(daemon.own_network.capability());
+    capabilities.push(parts.own_network.capability());
     BaldurHello {
         pid: std::process::id(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        stream_id: daemon.stream_id.to_vec(),
+        stream_id: stream_id.to_vec(),
         capabilities,
-        container_id: daemon.sensor.container().unwrap_or_default().to_owned(),
+        container_id: parts.sensor.container().unwrap_or_default().to_owned(),
     }
 }
 
-pub fn heartbeat(daemon: &Daemon) -> BaldurHeartbeat {
-    let (vault, sensor) = (daemon.keeper.health(), daemon.sensor.stats());
-    let insight = daemon.reflexes.insight_status();
+pub fn heartbeat(parts: &Parts<'_>, started_ns: u64) -> BaldurHeartbeat {
+    let (vault, sensor) = (parts.keeper.health(), parts.sensor.stats());
+    let insight = parts.reflexes.insight_status();
     let health = AgentHealth {
-        uptime_us: (boot_ns() - daemon.timers.started_ns) / 1_000,
+        uptime_us: (boot_ns() - started_ns) / 1_000,
         samples: insight.samples,
         samples_lost: insight.samples_lost,
         samples_refused: insight.refused,
@@ -44,14 +61,14 @@ pub fn heartbeat(daemon: &Daemon) -> BaldurHeartbeat {
         hashes_refused: sensor.hashes_refused,
         records_malformed: sensor.records_malformed,
         compat_calls: sensor.compat_calls,
-        calls_unread: daemon.sensor.unread(),
+        calls_unread: parts.sensor.unread(),
         changes_dropped: vault.changes_dropped + vault.mapped_refused,
         directories_refused: vault.directories_refused,
         copies_refused: vault.rests_refused,
         self_test_retries: vault.self_test_retries,
         baldur_rss_bytes: rss_bytes(),
         events_total: sensor.events,
-        events_lost: sensor.lost_critical + sensor.lost_bulk + daemon.outbox.lost_total() + vault.events_lost,
+        events_lost: sensor.lost_critical + sensor.lost_bulk + parts.outbox.lost_total() + vault.events_lost,
         vault_bytes: vault.bytes,
         vault_files: vault.files,
         permission_timeouts: vault.permission_timeouts,
@@ -72,14 +89,14 @@ pub fn heartbeat(daemon: &Daemon) -> BaldurHeartbeat {
         mounts_refused: vault.mounts_refused,
         vault_bytes_max: vault.bytes_max,
         holds_dropped: vault.holds_dropped,
-        isolated: daemon.own_network.is_cut_off(),
-        ..daemon.hooks.health()
+        isolated: parts.own_network.is_cut_off(),
+        ..parts.hooks.health()
     };
     BaldurHeartbeat {
         health: Some(health),
-        responder_age_ms: u32::try_from(vault.responder_age_ms.max(daemon.enforcement.responder_age_ms()))
+        responder_age_ms: u32::try_from(vault.responder_age_ms.max(parts.enforcement.responder_age_ms()))
             .unwrap_or(u32::MAX),
-        last_batch_seq: daemon.outbox.last_seq(),
+        last_batch_seq: parts.outbox.last_seq(),
     }
 }
 

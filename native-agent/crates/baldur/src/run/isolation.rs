@@ -2,12 +2,12 @@
 //! back is in the state directory.
 use std::path::PathBuf;
 
+use norn_events::ProcessTable;
 use norn_events::wire::action::v1::{Command, Outcome};
 use norn_policy::isolation::{Isolated, IsolationError, cgroup_of, isolate, rejoin, stands};
 use serde::{Deserialize, Serialize};
 
-use super::daemon::Daemon;
-use super::execution::{failed, succeeded};
+use super::commands::{failed, succeeded};
 use super::state::StateDir;
 
 /// More at once are refused.
@@ -49,10 +49,14 @@ impl Isolations {
             boot: self.boot.clone(),
         });
     }
-}
 
-impl Daemon {
-    pub(super) fn isolate(&mut self, command: &Command, lift: bool) -> Outcome {
+    /// Takes the command's container off the network, or lets it back.
+    pub fn obey(
+        &mut self,
+        command: &Command,
+        lift: bool,
+        (processes, state): (&ProcessTable, &StateDir),
+    ) -> Outcome {
         let container = command.container_id.as_str();
         if container.is_empty() {
             return failed(
@@ -62,24 +66,23 @@ impl Daemon {
             );
         }
         let done = if lift {
-            self.let_back(container)
+            self.let_back(container, process_of(container, processes))
         } else {
-            self.take_off(container)
+            self.take_off(container, process_of(container, processes))
         };
         let outcome = match done {
             Ok(message) => succeeded(command, &message),
             Err(error) => failed(command, error.code(), &error.to_string()),
         };
-        if let Err(error) = self.state.save("isolated.json", &self.isolations.entries) {
+        if let Err(error) = state.save("isolated.json", &self.entries) {
             tracing::error!(%error, "state_unavailable: after the agent's next start it can not let back who is isolated now");
         }
         outcome
     }
 
-    fn take_off(&mut self, container: &str) -> Result<String, IsolationError> {
-        let pid = self.process_of(container);
+    fn take_off(&mut self, container: &str, pid: u32) -> Result<String, IsolationError> {
         let cgroup = cgroup_of(container, pid)?;
-        let entries = &mut self.isolations.entries;
+        let entries = &mut self.entries;
         entries.retain(|entry| stands(&entry.cgroup));
         if entries.iter().any(|entry| entry.cgroup == cgroup) {
             return Ok(format!("{} is off the network already", cgroup.display()));
@@ -88,31 +91,32 @@ impl Daemon {
             return Err(IsolationError::Full(ISOLATED_MAX));
         }
         let isolated = isolate(&cgroup, pid)?;
-        self.isolations.put(container, isolated);
+        self.put(container, isolated);
         Ok(format!("{} is off the network", cgroup.display()))
     }
 
     /// Known by the container it was asked for, or by another of the same pod.
-    fn let_back(&mut self, container: &str) -> Result<String, IsolationError> {
-        let cgroup = cgroup_of(container, self.process_of(container)).ok();
+    fn let_back(&mut self, container: &str, pid: u32) -> Result<String, IsolationError> {
+        let cgroup = cgroup_of(container, pid).ok();
         let is_meant = |entry: &Entry| entry.container == container || Some(&entry.cgroup) == cgroup.as_ref();
-        let Some(at) = self.isolations.entries.iter().position(is_meant) else {
+        let Some(at) = self.entries.iter().position(is_meant) else {
             return Ok("it is on the network".to_owned());
         };
-        let entry = &self.isolations.entries[at];
+        let entry = &self.entries[at];
         rejoin(&Isolated {
             cgroup: entry.cgroup.clone(),
             program: entry.program,
         })?;
-        let entry = self.isolations.entries.remove(at);
+        let entry = self.entries.remove(at);
         Ok(format!("{} is on the network again", entry.cgroup.display()))
     }
+}
 
-    /// Any that runs; 0 when there is none.
-    fn process_of(&self, container: &str) -> u32 {
-        let mut processes = self.sensor.processes().iter().map(|(_, process)| process);
-        let found = processes
-            .find(|process| process.end_time_ns.is_none() && process.container.as_deref() == Some(container));
-        found.map_or(0, |process| process.pid)
-    }
+/// Any that runs; 0 when there is none.
+fn process_of(container: &str, processes: &ProcessTable) -> u32 {
+    let found = processes
+        .iter()
+        .map(|(_, process)| process)
+        .find(|process| process.end_time_ns.is_none() && process.container.as_deref() == Some(container));
+    found.map_or(0, |process| process.pid)
 }

@@ -4,7 +4,6 @@ mod commands;
 mod daemon;
 mod deferred;
 mod enforcement;
-mod execution;
 mod health;
 mod held;
 mod hooks;

@@ -12,8 +12,8 @@ use norn_events::wire::event::v1::Capability;
 use norn_respond::{IsolationError, PEERS_MAX, Reach, isolate, name_of, rejoin, try_isolation};
 use serde::{Deserialize, Serialize};
 
-use super::clock::unix_us;
 use super::state::StateDir;
+use norn_os::clock::unix_us;
 
 const FILE: &str = "own_network.json";
 /// Alerts that hold an isolation; one more does not change it.

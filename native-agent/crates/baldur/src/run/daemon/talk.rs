@@ -5,15 +5,27 @@ use norn_events::{Event, EventKind, Observer};
 use norn_os::clock::{boot_ns, unix_us};
 
 use super::super::commands::{Decision, answer};
-use super::super::execution::{is_whole, restored, scopes, still_runs};
-use super::super::health;
+use super::super::health::{self, Parts};
 use super::super::policy::Modes;
+use super::execution::{is_whole, restored, scopes, still_runs};
 use super::{Daemon, HEARTBEAT_NS};
 
 /// GAP's `flags` for what the agent's own queue refused.
 const GAP_AGENT_QUEUE: u32 = 3;
 
 impl Daemon {
+    fn parts(&self) -> Parts<'_> {
+        Parts {
+            sensor: &self.sensor,
+            keeper: &self.keeper,
+            enforcement: &self.enforcement,
+            reflexes: &self.reflexes,
+            hooks: &self.hooks,
+            own_network: &self.own_network,
+            outbox: &self.outbox,
+        }
+    }
+
     pub(super) fn talk(&mut self) {
         let now_ns = boot_ns();
         if self.link.connect_if_due(now_ns) {
@@ -28,7 +40,7 @@ impl Daemon {
         }
         if now_ns >= self.timers.heartbeat_ns {
             self.timers.heartbeat_ns = now_ns + HEARTBEAT_NS;
-            let heartbeat = health::heartbeat(self);
+            let heartbeat = health::heartbeat(&self.parts(), self.timers.started_ns);
             self.link.send(baldur_message::Message::Heartbeat(heartbeat), 0);
         }
         self.send_batches();
@@ -60,7 +72,7 @@ impl Daemon {
     }
 
     pub(super) fn say_hello(&mut self) {
-        let hello = health::hello(self);
+        let hello = health::hello(&self.parts(), &self.stream_id);
         self.link.send(baldur_message::Message::Hello(hello), 0);
     }
 

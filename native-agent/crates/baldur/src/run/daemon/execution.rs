@@ -3,17 +3,17 @@
 use std::collections::BTreeSet;
 
 use norn_events::wire::action::v1::{
-    Command, IsolateAction, Outcome, OutcomeState, RestoreAction, Verdict, command::Action,
+    Command, IsolateAction, Outcome, RestoreAction, Verdict, command::Action,
 };
 use norn_events::{Process, ProcessTable, ProcessUid};
 use norn_os::clock::unix_us;
 use norn_respond::Report;
 use norn_vault::{Extent, RestoreReport, RestoreRequest};
 
-use super::commands::answer;
-use super::daemon::Daemon;
-use super::keeper::NoRestore;
-use super::own_network::{NotDone, check_no_node};
+use super::Daemon;
+use crate::run::commands::{failed, succeeded};
+use crate::run::keeper::NoRestore;
+use crate::run::own_network::{NotDone, check_no_node};
 
 impl Daemon {
     /// `None`: it goes on elsewhere, the outcome comes later.
@@ -43,6 +43,11 @@ impl Daemon {
             finished_at_us: unix_us(),
             ..outcome
         })
+    }
+
+    fn isolate(&mut self, command: &Command, lift: bool) -> Outcome {
+        let (processes, state) = (self.sensor.processes(), &self.state);
+        self.isolations.obey(command, lift, (processes, state))
     }
 
     fn stop(&mut self, command: &Command, scopes: &[ProcessUid], kill: bool) -> Outcome {
@@ -300,14 +305,6 @@ pub fn scopes(command: &Command) -> Vec<ProcessUid> {
         .iter()
         .filter_map(|uid| Some(ProcessUid(uid.as_slice().try_into().ok()?)))
         .collect()
-}
-
-pub(super) fn succeeded(command: &Command, message: &str) -> Outcome {
-    answer(command, OutcomeState::Succeeded, ("ok", message), unix_us())
-}
-
-pub(super) fn failed(command: &Command, code: &str, message: &str) -> Outcome {
-    answer(command, OutcomeState::Failed, (code, message), unix_us())
 }
 
 #[cfg(test)]

@@ -32,6 +32,8 @@ pub struct ContentShape {
 impl ContentShape {
     /// Bytes sampled, from the start of the file.
     pub const SAMPLE_BYTES: usize = 16 * 1024;
+    /// What has so many zeros where its format stood has lost it.
+    pub const BLANK_BYTES: usize = 512;
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -46,6 +48,8 @@ pub enum ContentFormat {
     Structured,
     /// No known structure.
     Unknown,
+    /// It begins with zeros, at least `BLANK_BYTES` of them or nothing else.
+    Blank,
 }
 
 /// One change to one file by one process.

@@ -68,8 +68,14 @@ fn format(sample: &[u8]) -> ContentFormat {
         [_, _, _, _, b'f', b't', b'y', b'p', ..] => ContentFormat::Media,
         _ if sample.len() > 262 && sample[257..262] == *b"ustar" => ContentFormat::Archive,
         _ if is_text(sample) => ContentFormat::Text,
+        _ if is_blank(sample) => ContentFormat::Blank,
         _ => ContentFormat::Unknown,
     }
+}
+
+fn is_blank(sample: &[u8]) -> bool {
+    let head = &sample[..sample.len().min(ContentShape::BLANK_BYTES)];
+    head.iter().all(|&byte| byte == 0)
 }
 
 /// UTF-8 (a character may be cut at the end) with hardly any control characters, or mostly printable ASCII.
@@ -122,6 +128,16 @@ mod tests {
         let mut archive = b"\x1f\x8b\x08".to_vec();
         archive.extend(noise(4096));
         assert_eq!(shape(&archive, 4099).format, ContentFormat::Archive);
+    }
+
+    #[test]
+    fn zeros_in_front_of_text_are_what_it_begins_with() {
+        let mut moved = vec![0; 4_096];
+        moved.extend("the norns spin the thread of fate. ".repeat(100).into_bytes());
+        assert_eq!(shape(&moved, 7_596).format, ContentFormat::Blank);
+        assert_eq!(shape(&[0; 100], 100).format, ContentFormat::Blank);
+        moved[10] = 1;
+        assert_eq!(shape(&moved, 7_596).format, ContentFormat::Unknown);
     }
 
     #[test]

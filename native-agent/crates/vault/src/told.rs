@@ -61,8 +61,9 @@ pub fn tell(
 
 /// No room is spent on what an encryptor leaves behind; its next open would be captured anyway.
 pub fn looks_encrypted(before: Option<ContentShape>, after: ContentShape) -> bool {
-    let random = after.format == ContentFormat::Unknown && after.entropy > CIPHER_ENTROPY;
-    random && before.is_some_and(|before| before.format != ContentFormat::Unknown)
+    use ContentFormat::{Blank, Unknown};
+    let random = matches!(after.format, Unknown | Blank) && after.entropy > CIPHER_ENTROPY;
+    random && before.is_some_and(|before| before.format != Unknown)
 }
 
 /// What a regular file holds now.

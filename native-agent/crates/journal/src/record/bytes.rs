@@ -125,13 +125,14 @@ impl Writer {
     }
 }
 
-const FORMATS: [ContentFormat; 6] = [
+const FORMATS: [ContentFormat; 7] = [
     ContentFormat::Unknown,
     ContentFormat::Empty,
     ContentFormat::Text,
     ContentFormat::Archive,
     ContentFormat::Media,
     ContentFormat::Structured,
+    ContentFormat::Blank,
 ];
 
 impl Record {

@@ -74,7 +74,9 @@ pub fn judge(before: &ContentShape, after: &ContentShape, foreign: bool) -> Opti
         return None;
     }
     match after.format {
-        ContentFormat::Unknown if is_ciphertext(after) => Some(Harm::Encrypted),
+        ContentFormat::Unknown | ContentFormat::Blank if is_ciphertext(after) => Some(Harm::Encrypted),
+        // Also where the rest is there still: no program finds it by its format any more.
+        ContentFormat::Blank => Some(Harm::Wiped),
         ContentFormat::Unknown if after.entropy < WIPED_ENTROPY => Some(Harm::Wiped),
         ContentFormat::Unknown if after.entropy - before.entropy > jump(before) => Some(Harm::Encrypted),
         ContentFormat::Text if is_encoded(before, after) => Some(Harm::Encoded),
@@ -98,7 +100,7 @@ pub fn could_be_ciphertext(after: &ContentShape) -> Option<Harm> {
         return None;
     }
     match after.format {
-        ContentFormat::Unknown if is_ciphertext(after) => Some(Harm::Encrypted),
+        ContentFormat::Unknown | ContentFormat::Blank if is_ciphertext(after) => Some(Harm::Encrypted),
         ContentFormat::Text if BASE64_ENTROPY.contains(&after.entropy) => Some(Harm::Encoded),
         _ => None,
     }
@@ -106,7 +108,8 @@ pub fn could_be_ciphertext(after: &ContentShape) -> Option<Harm> {
 
 /// A file whose disappearance is a loss: it had content of a known kind.
 pub fn had_format(before: &ContentShape) -> bool {
-    before.size >= BYTES_MIN && !matches!(before.format, ContentFormat::Unknown | ContentFormat::Empty)
+    use ContentFormat::{Blank, Empty, Unknown};
+    before.size >= BYTES_MIN && !matches!(before.format, Unknown | Empty | Blank)
 }
 
 fn is_ciphertext(shape: &ContentShape) -> bool {
@@ -209,6 +212,17 @@ mod tests {
         assert_eq!(
             judge(&text(9_000), &shape(9_000, 0.0, ContentFormat::Unknown), false),
             Some(Harm::Wiped)
+        );
+        let moved_back = shape(13_096, 3.4, ContentFormat::Blank);
+        assert_eq!(judge(&text(9_000), &moved_back, false), Some(Harm::Wiped));
+        assert_eq!(
+            judge(&moved_back, &shape(13_096, 0.0, ContentFormat::Blank), false),
+            None
+        );
+        let ciphertext_behind_zeros = shape(9_000, 7.6, ContentFormat::Blank);
+        assert_eq!(
+            judge(&text(9_000), &ciphertext_behind_zeros, false),
+            Some(Harm::Encrypted)
         );
     }
 

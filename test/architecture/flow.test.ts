@@ -1,4 +1,8 @@
-import { type TopicName, downlink, flow, writers } from '@norn/bus';
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { type TopicName, downlink, flow, stageNames, writers } from '@norn/bus';
+import { parse } from 'yaml';
+import { repository } from './repository.ts';
 
 describe('the flow', () => {
   it('reads only what an earlier stage writes', () => {
@@ -27,5 +31,16 @@ describe('the flow', () => {
     }
     expect(writers.lineageState).toEqual(['process-tree']);
     expect(writers.deadLetter).toEqual([]);
+  });
+
+  it('has each of its services in services/, and in the installation of separate services', () => {
+    const { services } = parse(readFileSync(join(repository, 'deploy/compose/compose.yaml'), 'utf8')) as {
+      services: Readonly<Record<string, { command?: readonly string[] }>>;
+    };
+    const started = Object.values(services).flatMap(({ command = [] }) => command);
+    const mains = [...stageNames, 'api'].map((name) => `/norn/services/${name}/src/main.ts`);
+    expect(started.filter((path) => path.startsWith('/norn/services/')).sort()).toEqual(mains.sort());
+    const folders = readdirSync(join(repository, 'services'));
+    expect(folders.filter((name) => name !== 'console').sort()).toEqual([...stageNames, 'api'].sort());
   });
 });

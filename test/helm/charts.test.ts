@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { stageNames } from '@norn/bus/flow';
 import { signerKeyFile, signers } from '@norn/config';
 import { toolchainFolder } from '@norn/embedded';
 import { parseAllDocuments, parse } from 'yaml';
@@ -89,8 +90,7 @@ whereHelmIs('helm: chart norn', () => {
 
   it('has a deployment for each stage, a store for each, and one job that prepares', () => {
     const names = (kind: string) => things.filter((one) => one.kind === kind).map(({ metadata }) => metadata.name);
-    const stages = ['api', 'detection', 'enrichment', 'ingest', 'process-tree', 'remediation', 'storage'];
-    expect(names('Deployment').sort()).toEqual(stages.map((stage) => `norn-${stage}`));
+    expect(names('Deployment').sort()).toEqual([...stageNames, 'api'].map((name) => `norn-${name}`).sort());
     expect(names('StatefulSet').sort()).toEqual(['norn-clickhouse', 'norn-kafka', 'norn-postgres']);
     expect(names('Job')).toEqual(['norn-prepare-1']);
   });

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { NornError } from '@norn/base';
 import type { AclEntry, AclFilter, Admin } from 'kafkajs';
 import type { BusConfig } from './config.ts';
-import { type Stage, type TopicName, downlink, flow, topics } from './flow.ts';
+import { type Stage, type TopicName, downlink, flow, stageNames, topics } from './flow.ts';
 import { createKafka } from './kafka-client.ts';
 import { AclOperationTypes, AclPermissionTypes, AclResourceTypes, ResourcePatternTypes } from './kafkajs.ts';
 import { withAdmin } from './topics.ts';
@@ -23,7 +23,7 @@ const administrator = 'prepare';
 const accessTimeoutMs = 30_000;
 const accessPollMs = 20;
 
-const services: readonly string[] = [...new Set(flow.map(serviceOf))];
+const services: readonly string[] = stageNames;
 
 /** The names that certificates for the bus are made for: `ingest` shows one of `norn-ingest`. */
 export const busIdentities: readonly string[] = [...services, ...tools.map(({ name }) => name), administrator];

@@ -52,8 +52,7 @@ export const writers: Readonly<Record<TopicName, readonly Signer[]>> = {
   lineageState: ['process-tree'],
 };
 
-/** In run order: a stage consumes only what an earlier row produces. Every stage may also dead-letter. Its rights at the broker follow from its row (`access.ts`). */
-export const flow: readonly Stage[] = [
+const rows = [
   { name: 'ingest', consumes: [], produces: ['raw', 'facts', 'outcomes'] },
   { name: 'enrichment', consumes: ['raw', 'facts'], produces: ['enriched'] },
   { name: 'process-tree', consumes: ['enriched'], produces: ['lineage'], restores: ['lineageState'] },
@@ -73,7 +72,14 @@ export const flow: readonly Stage[] = [
   },
   { name: 'remediation', consumes: ['alerts', 'outcomes'], produces: ['commands', 'policies'] },
   { name: 'storage', consumes: ['facts', 'lineage', 'findings', 'alerts', 'outcomes'], produces: [] },
-];
+] as const satisfies readonly Stage[];
+
+/** In run order: a stage consumes only what an earlier row produces. Every stage may also dead-letter. Its rights at the broker follow from its row (`access.ts`). */
+export const flow: readonly Stage[] = rows;
+
+/** The services that the stages run in, in run order. Each is a folder in services/. Whoever lists stages derives the list from this one. */
+export const stageNames = [...new Set(rows.map((row) => ('service' in row ? row.service : row.name)))];
+export type StageName = (typeof stageNames)[number];
 
 /** The one edge back up: ingest delivers commands and policies to the hosts connected to it. */
 export const downlink = { stage: 'ingest', consumes: ['commands', 'policies'] } as const;

@@ -2,7 +2,7 @@
 import type { DynamicModule, InjectionToken } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { AsyncMicroserviceOptions } from '@nestjs/microservices';
-import { BatchServer } from '@norn/bus';
+import { BatchServer, type StageName } from '@norn/bus';
 import type { RunsBeside } from './parts.ts';
 import { NestLogger } from './nest-logger.ts';
 import type { Service } from './service.ts';
@@ -15,7 +15,7 @@ export interface ModuleOfStage {
 }
 
 /** It runs when every group of its consumers has taken it, and what runs beside them has begun. */
-export function createStage(name: string, stage: ModuleOfStage): Service {
+export function createStage(name: StageName, stage: ModuleOfStage): Service {
   return {
     name,
     async start(environment) {

@@ -1,4 +1,5 @@
 // The images of Norn: one for each runtime. The same are used by compose and by the Helm charts.
+import { stageNames } from '@norn/bus/flow';
 
 export interface ImageRecipe {
   readonly name: string;
@@ -15,14 +16,14 @@ export interface ImageRecipe {
 export const imageNames = ['pipeline', 'agent', 'stores', 'inside'] as const;
 export type ImageName = (typeof imageNames)[number];
 
-const stages = ['ingest', 'enrichment', 'process-tree', 'detection', 'remediation', 'storage', 'api'];
+const services = [...stageNames, 'api'];
 
 export const recipes: Readonly<Record<ImageName, ImageRecipe>> = {
   pipeline: {
     name: 'norn/pipeline',
     dockerfile: 'pipeline.Dockerfile',
-    workspaces: [...stages.map((stage) => `@norn/${stage}`), '@norn/prepare'],
-    folders: [...stages.map((stage) => `services/${stage}`), 'deploy/prepare', 'deploy/runtime'],
+    workspaces: [...services.map((name) => `@norn/${name}`), '@norn/prepare'],
+    folders: [...services.map((name) => `services/${name}`), 'deploy/prepare', 'deploy/runtime'],
     needsJava: false,
   },
   agent: {

@@ -5,7 +5,7 @@ import { askClickHouse, askKafka, askPostgres, isAlive, type ProcessIdentity } f
 import { Metric } from '@norn/telemetry';
 import type { Installation } from '../up/installation.ts';
 import type { PartState } from '../up/run-state.ts';
-import { stageNames } from '../up/stages.ts';
+import { serviceNames } from '../up/services.ts';
 
 const partDeadlineMs = 3_000;
 /** A part that ended since then may end again. */
@@ -50,7 +50,7 @@ async function ask(installation: Installation, name: string): Promise<string> {
   else if (name === 'postgres') await askPostgres(home, ports.postgres, partDeadlineMs);
   else if (name === 'stages') return askStage(ports.health);
   else {
-    const index = stageNames.findIndex((stage) => stage === name);
+    const index = serviceNames.findIndex((service) => service === name);
     if (index >= 0) return askStage(ports.separateHealth + index);
   }
   return '';

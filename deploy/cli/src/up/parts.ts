@@ -16,7 +16,7 @@ import {
   type ProcessIdentity,
 } from '@norn/embedded';
 import { busSettings, processSettings, registerFile, repository, type Installation } from './installation.ts';
-import { stageNames } from './stages.ts';
+import { serviceNames } from './services.ts';
 
 // Loading them took 41 s on two cores at a load of 25.
 const stagesReadyWithinMs = 180_000;
@@ -71,7 +71,7 @@ export function stageParts(installation: Installation, separate: boolean): PartR
     const main = join(repository, 'deploy/cli/src/up/stages.main.ts');
     return [{ name: 'stages', start: () => startStage(installation, { name: 'stages', main, environment }) }];
   }
-  return stageNames.map((name, index) => {
+  return serviceNames.map((name, index) => {
     const main = join(repository, 'services', name, 'src/main.ts');
     const healthPort = String(installation.ports.separateHealth + index);
     const traceFile = installation.path('logs', `spans-${name}.jsonl`);

@@ -7,7 +7,7 @@ import { createLogger, startTelemetry } from '@norn/telemetry';
 import { z } from 'zod';
 import { busSettings, findInstallation } from './installation.ts';
 import { writeSecret } from './secrets.ts';
-import { loadStages } from './stages.ts';
+import { loadServices } from './services.ts';
 
 const closeTimeoutMs = 15_000;
 const schema = z.object({ host: settings.host, healthPort: settings.healthPort, traceFile: settings.traceFile });
@@ -21,7 +21,7 @@ async function main(): Promise<void> {
   const keepJoinToken = (secret: string): void => {
     writeSecret(installation.path('secrets'), 'join.token', secret);
   };
-  const [services] = await Promise.all([loadStages(), prepareStores(keepJoinToken)]);
+  const [services] = await Promise.all([loadServices(), prepareStores(keepJoinToken)]);
   const running: RunningService[] = [];
   for (const service of services) {
     running.push(await service.start({ ...processEnvironment(), ...busSettings(installation, service.name) }));

@@ -23,10 +23,34 @@ const layers = [
   // No service imports a service: they meet in proto/ and in topics.
   layer('service', ['frame', 'domain', 'platform', 'contracts', 'base']),
   layer('agent', ['domain', 'platform', 'contracts', 'base']),
+  // The broker and the databases themselves, for an installation on one machine and for tests; a service only meets them by their protocols.
+  layer('embedded', ['platform', 'contracts', 'base']),
+  layer('testkit', ['embedded', 'frame', 'domain', 'platform', 'contracts', 'base']),
   // Assembles services into processes; nothing imports it but tests.
-  layer('assembly', ['assembly', 'service', 'agent', 'frame', 'domain', 'platform', 'contracts', 'base', 'testkit']),
-  layer('testkit', ['assembly', 'frame', 'domain', 'platform', 'contracts', 'base']),
-  layer('test', ['testkit', 'assembly', 'service', 'agent', 'frame', 'domain', 'platform', 'contracts', 'base']),
+  layer('assembly', [
+    'assembly',
+    'testkit',
+    'embedded',
+    'service',
+    'agent',
+    'frame',
+    'domain',
+    'platform',
+    'contracts',
+    'base',
+  ]),
+  layer('test', [
+    'testkit',
+    'embedded',
+    'assembly',
+    'service',
+    'agent',
+    'frame',
+    'domain',
+    'platform',
+    'contracts',
+    'base',
+  ]),
 ];
 
 const budgets = {

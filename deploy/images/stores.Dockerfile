@@ -13,11 +13,11 @@ ENV NODE_ENV=production \
 # PostgreSQL asks for its user's name. The broker is started and stopped once: the archive of its classes goes with this JRE.
 RUN echo 'norn:x:10001:10001::/data:/usr/sbin/nologin' >>/etc/passwd && echo 'norn:x:10001:' >>/etc/group \
     && install -d -o 10001 -g 10001 /data \
-    && node --import /norn/deploy/runtime/register.mjs /norn/deploy/embedded/src/provide.main.ts \
+    && node --import /norn/deploy/runtime/register.mjs /norn/libs/embedded/src/provide.main.ts \
     && chmod -R a+rX /norn/toolchain/kafka-*
 USER 10001:10001
 WORKDIR /data
 VOLUME /data
 EXPOSE 5432 8443 9093
-ENTRYPOINT ["/usr/local/bin/node", "--import", "/norn/deploy/runtime/register.mjs", "/norn/deploy/embedded/src/store.main.ts"]
+ENTRYPOINT ["/usr/local/bin/node", "--import", "/norn/deploy/runtime/register.mjs", "/norn/libs/embedded/src/store.main.ts"]
 CMD ["kafka"]

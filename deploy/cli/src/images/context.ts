@@ -8,7 +8,7 @@ import { builtConsole } from '../up/build.ts';
 import { repository } from '../up/installation.ts';
 import { buildStaticBaldur } from './baldur.ts';
 import { provideModules } from './modules.ts';
-import { recipes, type ImageName, type ImageRecipe } from './recipes.ts';
+import { foldersOf, recipes, type ImageName, type ImageRecipe } from './recipes.ts';
 import { writeRustBill } from './rust-bill.ts';
 
 type OnLine = (line: string) => void;
@@ -25,8 +25,9 @@ async function layOutNode(recipe: ImageRecipe, context: string, onLine: OnLine):
   onLine('npm packages');
   const modules = await provideModules(recipe);
   await runCommand('cp', ['-a', modules, root]);
-  await removeUnused(root, recipe.folders);
-  for (const folder of [...(await libraries()), ...recipe.folders]) await copySources(folder, root);
+  const folders = foldersOf(recipe);
+  await removeUnused(root, folders);
+  for (const folder of folders) await copySources(folder, root);
   await compile(root);
   await cp(process.execPath, join(context, 'node'));
 }
@@ -68,11 +69,6 @@ const extras: Readonly<Record<ImageName, (context: string, onLine: OnLine) => Pr
   },
 };
 
-async function libraries(): Promise<string[]> {
-  const names = await readdir(join(repository, 'libs'));
-  return names.filter((name) => name !== 'testkit').map((name) => join('libs', name));
-}
-
 const notInImages = /\/(test|node_modules)(\/|$)|\.spec\.ts$|\/(README\.md|tsconfig\.json)$/;
 
 async function copySources(folder: string, root: string): Promise<void> {
@@ -84,7 +80,7 @@ async function copySources(folder: string, root: string): Promise<void> {
 /** Workspaces of others, type declarations, source maps, binaries for another libc. */
 async function removeUnused(root: string, folders: readonly string[]): Promise<void> {
   const kept = new Set(folders);
-  for (const parent of ['services', 'deploy', 'native-agent']) {
+  for (const parent of ['libs', 'services', 'deploy', 'native-agent']) {
     if (!existsSync(join(root, parent))) continue;
     const names = await readdir(join(root, parent));
     const others = names.filter((name) => !kept.has(join(parent, name)));

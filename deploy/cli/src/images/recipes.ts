@@ -1,5 +1,8 @@
 // The images of Norn: one for each runtime. The same are used by compose and by the Helm charts.
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { stageNames } from '@norn/bus/flow';
+import { repository } from '../up/installation.ts';
 
 export interface ImageRecipe {
   readonly name: string;
@@ -7,7 +10,7 @@ export interface ImageRecipe {
   readonly dockerfile: string;
   /** Workspaces whose production dependencies it holds; none: it holds no Node. */
   readonly workspaces: readonly string[];
-  /** Folders of the repository that it holds besides libs/. */
+  /** Folders of the repository that it holds besides the libraries of all. */
   readonly folders: readonly string[];
   /** The base must have a JRE and a shell. */
   readonly needsJava: boolean;
@@ -37,7 +40,7 @@ export const recipes: Readonly<Record<ImageName, ImageRecipe>> = {
     name: 'norn/stores',
     dockerfile: 'stores.Dockerfile',
     workspaces: ['@norn/embedded'],
-    folders: ['deploy/embedded', 'deploy/runtime'],
+    folders: ['libs/embedded', 'deploy/runtime'],
     needsJava: true,
   },
   inside: {
@@ -48,3 +51,12 @@ export const recipes: Readonly<Record<ImageName, ImageRecipe>> = {
     needsJava: false,
   },
 };
+
+/** Libraries that only the image of a recipe which names them holds. */
+const notOfAll = new Set(['libs/embedded', 'libs/testkit']);
+
+/** Every folder whose sources an image holds, from the root. */
+export function foldersOf({ folders }: ImageRecipe, root = repository): string[] {
+  const libraries = readdirSync(join(root, 'libs')).map((name) => join('libs', name));
+  return [...libraries.filter((folder) => !notOfAll.has(folder)), ...folders];
+}

@@ -20,10 +20,10 @@ describe('the tag of an image', () => {
   it('is another when something that the image holds has changed, and only then', () => {
     const tags = () => [sourcesTag('stores', root), sourcesTag('agent', root)];
     const before = tags();
-    writeFileSync(join(root, 'deploy/embedded/kafka.ts'), 'new');
+    writeFileSync(join(root, 'libs/embedded/kafka.ts'), 'new');
     const [stores, agent] = tags();
     expect([stores === before[0], agent === before[1]]).toEqual([false, true]);
-    writeFileSync(join(root, 'deploy/embedded/kafka.spec.ts'), 'new');
+    writeFileSync(join(root, 'libs/embedded/kafka.spec.ts'), 'new');
     expect(tags()).toEqual([stores, agent]);
   });
 });

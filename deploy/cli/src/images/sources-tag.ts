@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { repository } from '../up/installation.ts';
-import { recipes, type ImageName } from './recipes.ts';
+import { foldersOf, recipes, type ImageName } from './recipes.ts';
 
 const notSources = /(^|\/)(node_modules|target|dist|test)(\/|$)|\.spec\.ts$|\.md$/;
 /** Built for the image from sources that are not among its folders. */
@@ -12,11 +12,11 @@ const builtFrom: Partial<Record<ImageName, readonly string[]>> = {
   agent: ['native-agent'],
   inside: ['native-agent'],
 };
-const common = ['libs', 'deploy/images', 'deploy/runtime', 'deploy/cli/src/images'];
+const common = ['deploy/images', 'deploy/runtime', 'deploy/cli/src/images'];
 
 /** Twelve hex digits. */
 export function sourcesTag(name: ImageName, root = repository): string {
-  const folders = [...common, ...recipes[name].folders, ...(builtFrom[name] ?? [])];
+  const folders = [...common, ...foldersOf(recipes[name], root), ...(builtFrom[name] ?? [])];
   const hash = createHash('sha256').update(readFileSync(join(root, 'package-lock.json')));
   for (const folder of [...new Set(folders)].sort()) {
     for (const path of filesOf(root, folder)) hash.update(path).update(readFileSync(join(root, path)));

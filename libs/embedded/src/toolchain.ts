@@ -5,10 +5,11 @@ import { accessSync, chmodSync, closeSync, constants, existsSync, mkdirSync, ope
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { NornError } from '@norn/base';
+import { processEnvironment } from '@norn/config';
 
 /** `$NORN_TOOLCHAIN` (in an image it is complete and can't be written), else /var/cache/norn, else a folder of this user's that other users can traverse. */
 export function toolchainFolder(): string {
-  const chosen = process.env['NORN_TOOLCHAIN'];
+  const chosen = processEnvironment()['NORN_TOOLCHAIN'];
   if (chosen && existsSync(chosen)) return chosen;
   const candidates = chosen ? [chosen] : ['/var/cache/norn', `/var/tmp/norn-${String(process.getuid?.() ?? 0)}`];
   const folder = candidates.find(isWritable);

@@ -67,7 +67,7 @@ describe('a part', () => {
 
   it('ends when its supervisor is killed', async () => {
     const program = join(home, 'supervisor.ts');
-    const module = join(repository, 'deploy/embedded/src/part.ts');
+    const module = join(repository, 'libs/embedded/src/part.ts');
     const sleeper = JSON.stringify({ ...plan('echo ready; exec sleep 60'), isReady: undefined });
     writeFileSync(
       program,

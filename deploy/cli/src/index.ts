@@ -1,6 +1,6 @@
 export { createAuthority, type Authority, type Issued } from '@norn/embedded/certificates';
-export { waitForAgent } from './api/agent.ts';
-export { connectApi, type ApiClient } from './api/client.ts';
+export { waitForAgent } from './api/client/agent.ts';
+export { connectApi, type ApiClient } from './api/client/client.ts';
 export { buildSimulator } from './attack/binary.ts';
 export { provideAttackImage } from './attack/docker-stage.ts';
 export { playAttack, type AttackReport } from './attack/play.ts';

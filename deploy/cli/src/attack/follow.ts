@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NornError } from '@norn/base';
 import type { ShownAlert } from '@norn/contracts';
-import type { ApiClient } from '../api/client.ts';
+import type { ApiClient } from '../api/client/client.ts';
 
 export interface Follow {
   readonly api: ApiClient;

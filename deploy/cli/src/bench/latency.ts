@@ -9,7 +9,7 @@ import { messageOf, NornError } from '@norn/base';
 import { loadConfig, settings } from '@norn/config';
 import type { ShownAlert, ShownAlertDetail } from '@norn/contracts';
 import { z } from 'zod';
-import { connectApi, type ApiClient } from '../api/client.ts';
+import { connectApi, type ApiClient } from '../api/client/client.ts';
 import { buildSimulator } from '../attack/binary.ts';
 import { openDockerStage } from '../attack/docker-stage.ts';
 import { run, type Stage } from '../attack/stage.ts';

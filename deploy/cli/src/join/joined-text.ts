@@ -2,7 +2,7 @@
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readHostReport, type ToldReport } from '@norn/tyr';
-import { isOnWatch } from '../api/agent.ts';
+import { isOnWatch } from '../api/client/agent.ts';
 import type { Installation } from '../up/installation.ts';
 import { capabilityReport } from '../up/welcome.ts';
 import { validIdentity } from './enrol-host.ts';

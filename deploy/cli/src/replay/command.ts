@@ -1,7 +1,7 @@
 // `norn replay FILE` and `norn record FILE`: what the stages make of events that were recorded, and how to record them.
 import { InvalidArgumentError, type Command } from 'commander';
 import { bytes as sizeText, write, writeJson } from '../print/columns.ts';
-import { startProgressBar } from './progress-bar.ts';
+import { startProgressBar } from '../print/progress-bar.ts';
 import { replay } from './replay.ts';
 import { reportText, shortcomings } from './report-text.ts';
 

@@ -3,7 +3,7 @@ import { NornError, messageOf } from '@norn/base';
 import { loadConfig, settings } from '@norn/config';
 import { type Rule, RuleEngine, type RuleSet, readRules } from '@norn/rules';
 import { z } from 'zod';
-import { readRuleFiles } from '../rules/rule-files.ts';
+import { readRuleFiles } from './rule-files.ts';
 import { readBatches } from './input/batches.ts';
 import type { ArrivalCounters } from './input/arrival-window.ts';
 import { openInput, type InputFormat } from './input/open-file.ts';

@@ -2,9 +2,9 @@
 import { messageOf } from '@norn/base';
 import type { ShownAlert, ShownHost } from '@norn/contracts';
 import type { Command } from 'commander';
-import { connectApi } from '../api/client.ts';
-import { isComposed } from '../api/own-api.ts';
-import { placesOf, placesText } from '../commands/places.ts';
+import { connectApi } from '../api/client/client.ts';
+import { isComposed } from '../api/client/own-api.ts';
+import { placesOf, placesText } from './watched-places.ts';
 import { readJoined } from '../join/joined-host.ts';
 import { write, writeJson } from '../print/columns.ts';
 import { findInstallation, type Installation } from '../up/installation.ts';

@@ -1,7 +1,7 @@
 // The one-time link into the console of the installation on this machine.
 import { postgresUrl } from '@norn/embedded';
 import { createLoginLink as createLink } from '@norn/prepare';
-import { assertOwnApi } from '../api/own-api.ts';
+import { assertOwnApi } from '../api/client/own-api.ts';
 import type { Installation } from './installation.ts';
 
 /**

@@ -1,7 +1,7 @@
 // What `up` says when everything runs.
 import type { ShownHost } from '@norn/contracts';
-import { waitForAgent } from '../api/agent.ts';
-import { connectApi } from '../api/client.ts';
+import { waitForAgent } from '../api/client/agent.ts';
+import { connectApi } from '../api/client/client.ts';
 import type { Installation } from './installation.ts';
 import { createLoginLink } from './login-link.ts';
 import { gigabytes } from './machine.ts';

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '@norn/base';
 import type { Level } from '@norn/rules';
-import type { ApiClient } from '../../api/client.ts';
+import type { ApiClient } from '../../api/client/client.ts';
 import type { Ended, Stage, Started } from '../stage.ts';
 import type { Where } from './action.ts';
 import { FindingWatch, type Sighting } from './finding-watch.ts';

@@ -2,7 +2,7 @@
 import { rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf, NornError } from '@norn/base';
-import { connectApi, type ApiClient } from '../../api/client.ts';
+import { connectApi, type ApiClient } from '../../api/client/client.ts';
 import { modes, type Mode } from '../../attack/modes.ts';
 import { placeOpener, places, type OpenPlace, type Place } from '../../attack/place.ts';
 import { runAttack, type Tell } from '../../attack/play.ts';

@@ -4,7 +4,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '@norn/base';
-import { connectApi, type ApiClient } from '../../api/client.ts';
+import { connectApi, type ApiClient } from '../../api/client/client.ts';
 import { buildSimulator } from '../../attack/binary.ts';
 import type { Tell } from '../../attack/play.ts';
 import { run } from '../../attack/stage.ts';

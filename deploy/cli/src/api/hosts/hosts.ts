@@ -1,10 +1,10 @@
 // `norn hosts` and `norn quarantine`.
 import type { ShownHost } from '@norn/contracts';
 import type { Command } from 'commander';
-import { connectApi } from '../api/client.ts';
+import { connectApi } from '../client/client.ts';
 import { registerHostGroupCommands } from './host-groups.ts';
 import { registerInviteCommand } from './invite.ts';
-import { ago, bytes, columns, lines, write, writeJson } from '../print/columns.ts';
+import { ago, bytes, columns, lines, write, writeJson } from '../../print/columns.ts';
 
 export function registerHostCommands(program: Command): void {
   const hosts = program

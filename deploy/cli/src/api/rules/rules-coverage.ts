@@ -1,8 +1,8 @@
 // Which rules of a folder the sensor can serve, and what it lacks for the others.
 import { messageOf } from '@norn/base';
 import { blindSpots, coverageOf, readRules, type BlindCause, type Lack, type RuleCoverage } from '@norn/rules';
-import { columns } from '../print/columns.ts';
-import { readRuleFiles } from './rule-files.ts';
+import { columns } from '../../print/columns.ts';
+import { readRuleFiles } from '../../replay/rule-files.ts';
 
 export interface CoveredRule {
   readonly id: string;

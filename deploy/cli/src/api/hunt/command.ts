@@ -4,9 +4,9 @@ import { basename } from 'node:path';
 import { NornError } from '@norn/base';
 import type { ShownHunt, ShownHuntStep } from '@norn/contracts';
 import type { Command } from 'commander';
-import { type ApiClient, connectApi } from '../api/client.ts';
-import { write, writeJson } from '../print/columns.ts';
-import { startProgressBar } from '../replay/progress-bar.ts';
+import { type ApiClient, connectApi } from '../client/client.ts';
+import { write, writeJson } from '../../print/columns.ts';
+import { startProgressBar } from '../../print/progress-bar.ts';
 import { huntReport } from './report.ts';
 
 interface HuntOptions {

@@ -1,6 +1,6 @@
 // What a hunt found, for a terminal: a sentence, a picture over time, a table.
 import type { ShownHunt } from '@norn/contracts';
-import { columns } from '../print/columns.ts';
+import { columns } from '../../print/columns.ts';
 
 type ShownEvent = ShownHunt['events'][number];
 

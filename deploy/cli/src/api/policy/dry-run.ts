@@ -2,9 +2,9 @@
 import type { BatchAlerts } from '@norn/detection';
 import { PolicyEngine, policyActions, type Policy, type PolicyAction, type PolicyDecision } from '@norn/response';
 import { toRuleBatch } from '@norn/rules';
-import { linesTenant } from '../replay/input/batches.ts';
-import { unperturbed } from '../replay/perturb/perturb-arrivals.ts';
-import { runRecording } from '../replay/replay.ts';
+import { linesTenant } from '../../replay/input/batches.ts';
+import { unperturbed } from '../../replay/perturb/perturb-arrivals.ts';
+import { runRecording } from '../../replay/replay.ts';
 
 /** Examples kept of a rule, and of a difference. */
 const EXAMPLES_MAX = 3;

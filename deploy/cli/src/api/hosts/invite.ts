@@ -2,8 +2,8 @@
 import { NornError } from '@norn/base';
 import type { ShownJoinToken } from '@norn/contracts';
 import type { Command } from 'commander';
-import { connectApi } from '../api/client.ts';
-import { write, writeJson } from '../print/columns.ts';
+import { connectApi } from '../client/client.ts';
+import { write, writeJson } from '../../print/columns.ts';
 
 interface Options {
   readonly hosts: number;

@@ -11,7 +11,7 @@ import { IMPORTED_RULES_MAX } from '@norn/store';
 import { RULES_MAX, importRules, importText } from './import-rules.ts';
 
 const run = promisify(execFile);
-const register = pathToFileURL(join(import.meta.dirname, '../../../runtime/register.mjs')).href;
+const register = pathToFileURL(join(import.meta.dirname, '../../../../runtime/register.mjs')).href;
 
 /** An archive as zip(1) makes it. */
 function zipOf(files: Readonly<Record<string, string>>, method: 0 | 8 = 8): Buffer {
@@ -132,7 +132,7 @@ describe('an import', () => {
     const many = join(folder, 'many');
     await mkdir(many);
     for (let at = 0; at < 3_000; at += 1) await writeFile(join(many, `${at}.yml`), 'x');
-    const module = pathToFileURL(join(import.meta.dirname, 'rule-files.ts')).href;
+    const module = pathToFileURL(join(import.meta.dirname, '../../replay/rule-files.ts')).href;
     const script = `import { readRuleFiles } from '${module}'; console.log((await readRuleFiles('${many}')).length)`;
     const args = ['-c', 'ulimit -n 256; exec "$@"', 'sh', process.execPath, '--import', register];
     const { stdout } = await run('sh', [...args, '--input-type=module', '-e', script], {

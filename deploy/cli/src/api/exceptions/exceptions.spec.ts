@@ -1,6 +1,6 @@
 // What `norn exceptions propose` prints is a file that `norn exceptions add` takes.
 import { exceptionText, parseException } from '@norn/rules';
-import { visibleText } from '../print/visible.ts';
+import { visibleText } from '../../print/visible.ts';
 import { proposalText } from './exceptions.ts';
 
 const scope = {

@@ -58,7 +58,7 @@ describe('rules against vectors', () => {
   });
 });
 
-const shared = join(import.meta.dirname, '../../../../../shared/sigma');
+const shared = join(import.meta.dirname, '../../../../../../shared/sigma');
 
 (existsSync(shared) ? describe : describe.skip)("SigmaHQ's rules for Linux", () => {
   it('all compile, and are right about every one of their vectors', async () => {

@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline';
 import { NornError, messageOf } from '@norn/base';
 import { Engine, RecordBatch, readRules, recordLayout, type EventRecord, type Rule } from '@norn/rules';
 import { z } from 'zod';
-import { readRuleFiles } from './rule-files.ts';
+import { readRuleFiles } from '../../replay/rule-files.ts';
 
 export interface Tally {
   readonly right: number;

@@ -1,4 +1,4 @@
-import { placesOf, placesText } from './places.ts';
+import { placesOf, placesText } from './watched-places.ts';
 
 const now = new Date('2027-01-01T00:10:00Z');
 const host = {

@@ -4,8 +4,8 @@ import { NornError } from '@norn/base';
 import type { ShownAlert, ShownAlertDetail, ShownCommand } from '@norn/contracts';
 import { type AlertAction, type CommandState, actionNames, alertActions, isFinal } from '@norn/response';
 import type { Command } from 'commander';
-import { connectApi, type ApiClient } from '../api/client.ts';
-import { note, write, writeJson } from '../print/columns.ts';
+import { connectApi, type ApiClient } from '../client/client.ts';
+import { note, write, writeJson } from '../../print/columns.ts';
 import { fileSentence, resolveId, togetherDetail } from './alerts.ts';
 
 interface Row extends AlertAction {

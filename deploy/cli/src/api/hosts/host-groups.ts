@@ -1,8 +1,8 @@
 // `norn hosts groups`: hosts under one name, which policies may name as subjects.
 import type { ShownHostGroupList } from '@norn/contracts';
 import type { Command } from 'commander';
-import { connectApi } from '../api/client.ts';
-import { ago, columns, write, writeJson } from '../print/columns.ts';
+import { connectApi } from '../client/client.ts';
+import { ago, columns, write, writeJson } from '../../print/columns.ts';
 
 interface Options {
   readonly json?: boolean;

@@ -1,6 +1,6 @@
 // What rules cost and found in the last hour, for a terminal.
 import type { ShownRule } from '@norn/contracts';
-import { columns } from '../print/columns.ts';
+import { columns } from '../../print/columns.ts';
 
 type Figures = Pick<ShownRule, 'id' | 'title' | 'state' | 'usPer1000Events' | 'overBudget' | 'findings'>;
 

@@ -3,8 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { NornError } from '@norn/base';
 import type { ShownAlert, ShownAlertDetail } from '@norn/contracts';
 import type { Command } from 'commander';
-import { connectApi, type ApiClient } from '../api/client.ts';
-import { ago, columns, lines, write, writeJson } from '../print/columns.ts';
+import { connectApi, type ApiClient } from '../client/client.ts';
+import { ago, columns, lines, write, writeJson } from '../../print/columns.ts';
 
 interface ListOptions {
   json?: boolean;

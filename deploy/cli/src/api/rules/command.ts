@@ -1,8 +1,8 @@
 // `norn rules`: what one does with detection rules before they watch anybody.
 import type { ShownRule } from '@norn/contracts';
 import type { Command } from 'commander';
-import { columns, lines, write, writeJson } from '../print/columns.ts';
-import { connectApi } from '../api/client.ts';
+import { columns, lines, write, writeJson } from '../../print/columns.ts';
+import { connectApi } from '../client/client.ts';
 import { costText } from './rule-costs.ts';
 import { importRules, importText } from './import-rules.ts';
 import { coverageText, rulesCoverage } from './rules-coverage.ts';

@@ -2,9 +2,9 @@
 import { type HostEnforcement, hostRulesOf, testPolicy } from '@norn/response';
 import type { ShownPolicy, ShownPolicyHistory } from '@norn/contracts';
 import type { Command } from 'commander';
-import { connectApi } from '../api/client.ts';
-import { note, write, writeJson } from '../print/columns.ts';
-import { startProgressBar } from '../replay/progress-bar.ts';
+import { connectApi } from '../client/client.ts';
+import { note, write, writeJson } from '../../print/columns.ts';
+import { startProgressBar } from '../../print/progress-bar.ts';
 import { appliedText, dryRunText, enforcementText, historyText, policyTestText } from './policy-text.ts';
 import { readPolicy, readPolicyText } from './read-policy.ts';
 

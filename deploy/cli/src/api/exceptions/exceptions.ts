@@ -10,9 +10,9 @@ import type {
 } from '@norn/contracts';
 import { parseException } from '@norn/rules';
 import type { Command } from 'commander';
-import { connectApi } from '../api/client.ts';
-import { columns, write, writeJson } from '../print/columns.ts';
-import { resolveId } from './alerts.ts';
+import { connectApi } from '../client/client.ts';
+import { columns, write, writeJson } from '../../print/columns.ts';
+import { resolveId } from '../alerts/alerts.ts';
 
 interface Options {
   readonly json?: boolean;

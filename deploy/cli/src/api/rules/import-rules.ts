@@ -2,9 +2,9 @@
 import { NornError } from '@norn/base';
 import type { ShownImportedFile, ShownRuleImport } from '@norn/contracts';
 import { readFile } from 'node:fs/promises';
-import type { ApiClient } from '../api/client.ts';
-import { lines } from '../print/columns.ts';
-import { lookAt, readRuleFiles, type RuleFileOnDisk } from './rule-files.ts';
+import type { ApiClient } from '../client/client.ts';
+import { lines } from '../../print/columns.ts';
+import { lookAt, readRuleFiles, type RuleFileOnDisk } from '../../replay/rule-files.ts';
 
 /** What the API takes at once. */
 const PORTION_FILES_MAX = 200;

@@ -35,7 +35,7 @@ describe('the coverage of rules', () => {
   });
 });
 
-const shared = join(import.meta.dirname, '../../../../../shared/sigma');
+const shared = join(import.meta.dirname, '../../../../../../shared/sigma');
 
 (existsSync(shared) ? describe : describe.skip)("SigmaHQ's rules for Linux", () => {
   it.each([

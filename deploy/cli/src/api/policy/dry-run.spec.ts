@@ -84,7 +84,7 @@ describe('a dry run', () => {
   });
 });
 
-const noise = join(import.meta.dirname, '../../../../../shared/noise/workloads.jsonl.gz');
+const noise = join(import.meta.dirname, '../../../../../../shared/noise/workloads.jsonl.gz');
 if (!existsSync(noise)) console.log(`skipped: ${noise} is not here`);
 
 (existsSync(noise) ? describe : describe.skip)('the recommended policy over recordings of ordinary work', () => {

@@ -1,5 +1,5 @@
 import type { ShownAlert } from '@norn/contracts';
-import type { ApiClient } from '../api/client.ts';
+import type { ApiClient } from '../client/client.ts';
 import { resolveId } from './alerts.ts';
 
 const id = 'c7dff6e9fc8f00000000000000000001';

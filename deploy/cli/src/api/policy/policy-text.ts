@@ -1,7 +1,7 @@
 // Reports about policies, for a terminal.
 import type { HostEnforcement, PolicyTestReport } from '@norn/response';
 import type { ShownPolicy } from '@norn/contracts';
-import { ago, columns, lines } from '../print/columns.ts';
+import { ago, columns, lines } from '../../print/columns.ts';
 import type { DryRunDifference, DryRunReport, DryRunRule, DryRunSide } from './dry-run.ts';
 
 const SUMMARY_MAX = 100;

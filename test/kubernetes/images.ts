@@ -3,9 +3,11 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { buildSimulator, provideAttackImage, provideImage } from '@norn/cli';
+import { provideImage } from '@norn/cli';
 import { runCommand } from '@norn/embedded';
 import { ensureImage } from '@norn/testkit';
+import { buildSimulator } from '../attack/binary.ts';
+import { provideAttackImage } from '../attack/docker-stage.ts';
 import { pauseImage } from './cluster/node.ts';
 
 /** Files of the victim's corpus. */

@@ -2,16 +2,10 @@
 import { readdirSync, readFileSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import {
-  connectApi,
-  imageCorpus,
-  playAttack,
-  provideKubernetes,
-  waitForAgent,
-  type ApiClient,
-  type AttackReport,
-} from '@norn/cli';
+import { connectApi, provideKubernetes, waitForAgent, type ApiClient } from '@norn/cli';
 import type { ShownAlert, ShownAlertDetail, ShownCommand, ShownContainer, ShownHost } from '@norn/contracts';
+import { playAttack, type AttackReport } from '../attack/play.ts';
+import { imageCorpus } from '../attack/rootfs.ts';
 import { startCluster, type Cluster } from './cluster/cluster.ts';
 import { pauseImage } from './cluster/node.ts';
 import { nodeName } from './cluster/site.ts';

@@ -1,6 +1,7 @@
 // A pod as the stage of an attack.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { imageCorpus, type Scene } from '@norn/cli';
+import { imageCorpus } from '../attack/rootfs.ts';
+import type { Scene } from '../attack/stage.ts';
 import type { Cluster } from './cluster/cluster.ts';
 
 export interface Victim {

@@ -4,7 +4,7 @@ import { request } from 'node:https';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { createAuthority, type Issued } from '@norn/cli';
+import { createAuthority, type Issued } from '@norn/embedded/certificates';
 import { freePorts, openTlsFront, startKafka, startPostgres, type Exposure, type Part } from '@norn/embedded';
 import { startClickHouse, type TestClickHouse } from '@norn/testkit';
 import { Kafka, logLevel } from 'kafkajs';

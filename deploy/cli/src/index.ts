@@ -1,12 +1,13 @@
-export { createAuthority, type Authority, type Issued } from '@norn/embedded/certificates';
+// What the commands and the tests in test/ stand on.
+export { fileSentence } from './api/alerts/alerts.ts';
 export { waitForAgent } from './api/client/agent.ts';
 export { connectApi, type ApiClient } from './api/client/client.ts';
-export { buildSimulator } from './attack/binary.ts';
-export { provideAttackImage } from './attack/docker-stage.ts';
-export { playAttack, type AttackReport } from './attack/play.ts';
-export { imageCorpus } from './attack/rootfs.ts';
-export type { Scene } from './attack/stage.ts';
 export { handToImages, makeServiceSecrets } from './compose/secrets.ts';
 export { buildStaticBaldur } from './images/baldur.ts';
 export { provideImage } from './images/build.ts';
+export { bytes, columns, write, writeJson } from './print/columns.ts';
+export { provideParts, provideSystem } from './provide-system.ts';
 export { kubernetesIsBuilt, provideKubernetes, type Kubernetes } from './test/kubernetes.ts';
+export { buildAgent } from './up/build.ts';
+export { registerFile, repository } from './up/installation.ts';
+export { installPackages, isThere } from './up/packages.ts';

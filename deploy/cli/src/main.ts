@@ -1,7 +1,7 @@
 // `./norn COMMAND`: parses, runs, and says what went wrong in one sentence.
 import { messageOf, NornError } from '@norn/base';
 import { Command, CommanderError } from 'commander';
-import { commands } from './commands.ts';
+import { loadCommands } from './commands.ts';
 import { note } from './print/columns.ts';
 import { watchOutput } from './print/output.ts';
 import { visibleText } from './print/visible.ts';
@@ -15,7 +15,7 @@ const program = new Command('norn')
   .configureOutput({ writeErr: (text) => process.stderr.write(visibleText(text)) })
   // It would end the process before it is known that what it wrote could not be written.
   .exitOverride();
-for (const register of commands) register(program);
+for (const register of await loadCommands()) register(program);
 
 try {
   await program.parseAsync(process.argv);

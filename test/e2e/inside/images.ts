@@ -4,7 +4,8 @@ import { chmod, copyFile, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { buildSimulator, buildStaticBaldur } from '@norn/cli';
+import { buildStaticBaldur } from '@norn/cli';
+import { buildSimulator } from '../../attack/binary.ts';
 
 export const call = promisify(execFile);
 const here = fileURLToPath(new URL('.', import.meta.url));

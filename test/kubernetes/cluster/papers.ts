@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createAuthority } from '@norn/cli';
+import { createAuthority } from '@norn/embedded/certificates';
 import { network } from './network.ts';
 
 export interface Papers {

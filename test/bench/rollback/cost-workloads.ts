@@ -2,8 +2,8 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { NornError } from '@norn/base';
+import { isThere } from '@norn/cli';
 import { run } from '../../attack/stage.ts';
-import { isThere } from '../../up/packages.ts';
 import type { CostFigures } from './cost-figures.ts';
 import { prepareCorpus, untarFiles, type CostSite } from './cost-site.ts';
 import { runScript } from './script.ts';

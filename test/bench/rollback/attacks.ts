@@ -2,13 +2,12 @@
 import { rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf, NornError } from '@norn/base';
-import { connectApi, type ApiClient } from '../../api/client/client.ts';
+import { type ApiClient, bytes, columns, connectApi } from '@norn/cli';
 import { modes, type Mode } from '../../attack/modes.ts';
 import { placeOpener, places, type OpenPlace, type Place } from '../../attack/place.ts';
 import { runAttack, type Tell } from '../../attack/play.ts';
 import type { Stage } from '../../attack/stage.ts';
 import { parseManifest, type Manifest } from '../../attack/verdict.ts';
-import { bytes, columns } from '../../print/columns.ts';
 import { startProgress } from '../progress.ts';
 import { newAlerts, settledAlert } from './alerts-since.ts';
 import {

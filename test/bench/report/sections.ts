@@ -1,7 +1,7 @@
 // What FIGURES.md says of each benchmark: a sentence with the figure that matters, then a table.
 import type { CatalogueReport } from '../../attack/catalogue/table.ts';
 import { places, type Place } from '../../attack/place.ts';
-import { markdownTable } from '../../print/markdown.ts';
+import { markdownTable } from './markdown.ts';
 import type { LatencyFigures } from '../latency.ts';
 import { percentiles } from '../percentiles.ts';
 import type { AttackFigures, AttackReport } from '../rollback/attack-figures.ts';

@@ -19,7 +19,7 @@ export const imageCorpus = '/srv/company';
 export const otherCorpus = '/srv/work';
 
 /** The catalogue's actions: here, and in the image. */
-export const actionsFolder = fileURLToPath(new URL('../../../../test/e2e/actions', import.meta.url));
+export const actionsFolder = fileURLToPath(new URL('../e2e/actions', import.meta.url));
 export const imageActions = '/actions';
 
 /** Twelve hex digits that change with whatever goes into the image. */

@@ -1,5 +1,5 @@
 // The catalogue's results for people: a table by technique, and a summary.
-import { columns } from '../../print/columns.ts';
+import { columns } from '@norn/cli';
 import type { TrialResult } from './play-catalogue.ts';
 import { attackTechniques } from '@norn/rules';
 

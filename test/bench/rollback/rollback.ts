@@ -1,6 +1,6 @@
 // `norn bench rollback`: is what attacks do undone, is ordinary work left alone, and what does it cost.
 import { NornError } from '@norn/base';
-import { write, writeJson } from '../../print/columns.ts';
+import { write, writeJson } from '@norn/cli';
 import { watchInterruption } from '../interruption.ts';
 import { measureAttacks } from './attacks.ts';
 import { measureCost } from './cost.ts';

@@ -4,11 +4,11 @@ import { closeSync, mkdirSync, openSync, readdirSync, readFileSync } from 'node:
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NornError } from '@norn/base';
+import { repository } from '@norn/cli';
 import type { event } from '@norn/contracts';
 import { cpuTicks, endProcess, processIdentity } from '@norn/embedded';
 import { BaldurLink } from '@norn/tyr';
 import { createLogger } from '@norn/telemetry';
-import { repository } from '../../up/installation.ts';
 
 export interface LoneAgent {
   /** What its last heartbeat said. */

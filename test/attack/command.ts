@@ -1,9 +1,7 @@
 // `norn attack SCENARIO`: a harmless attack, and whether Norn saw it, stopped it and put everything back.
 import { NornError } from '@norn/base';
+import { connectApi, waitForAgent, write, writeJson } from '@norn/cli';
 import { Argument, InvalidArgumentError, Option, type Command } from 'commander';
-import { waitForAgent } from '../api/client/agent.ts';
-import { connectApi } from '../api/client/client.ts';
-import { write, writeJson } from '../print/columns.ts';
 import { registerCatalogueCommand } from './catalogue/command.ts';
 import { playMatrix } from './matrix.ts';
 import { modes, type Mode } from './modes.ts';

@@ -1,7 +1,6 @@
 // `norn attack catalogue`: many small actions of attackers, each with the alert that it must give within two seconds.
+import { connectApi, write, writeJson } from '@norn/cli';
 import { Option, type Command } from 'commander';
-import { connectApi } from '../../api/client/client.ts';
-import { write, writeJson } from '../../print/columns.ts';
 import { placeOpener } from '../place.ts';
 import type { Tell } from '../play.ts';
 import { wheres, type Where } from './action.ts';

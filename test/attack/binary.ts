@@ -4,7 +4,7 @@ import { NornError } from '@norn/base';
 import type { Tell } from './play.ts';
 import { run } from './stage.ts';
 
-const agentFolder = fileURLToPath(new URL('../../../../native-agent', import.meta.url));
+const agentFolder = fileURLToPath(new URL('../../native-agent', import.meta.url));
 const target = 'x86_64-unknown-linux-gnu';
 
 /** Builds it when it is not there (a minute) and returns its path. */

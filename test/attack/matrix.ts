@@ -1,7 +1,6 @@
 // Every mode in every place, one after another, each with a stage of its own; then a table.
 import { messageOf, NornError } from '@norn/base';
-import { connectApi, type ApiClient } from '../api/client/client.ts';
-import { columns, write, writeJson } from '../print/columns.ts';
+import { type ApiClient, columns, connectApi, write, writeJson } from '@norn/cli';
 import type { Mode } from './modes.ts';
 import type { Place } from './place.ts';
 import { runAttack, type Course } from './play.ts';

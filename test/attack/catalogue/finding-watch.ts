@@ -1,8 +1,8 @@
 // Waits for the findings of many actions with one question to the API, however many wait.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NornError } from '@norn/base';
+import type { ApiClient } from '@norn/cli';
 import type { ShownFindingList, ShownPlacedFinding } from '@norn/contracts';
-import type { ApiClient } from '../../api/client/client.ts';
 
 /** What an action must give. */
 export interface Wanted {

@@ -1,8 +1,7 @@
 // One attack from beginning to end: manifest, attack, alert, stop, restore, manifest, verdict.
 import { messageOf, NornError } from '@norn/base';
+import { type ApiClient, connectApi, fileSentence } from '@norn/cli';
 import type { ShownAlert } from '@norn/contracts';
-import { connectApi, type ApiClient } from '../api/client/client.ts';
-import { fileSentence } from '../api/alerts/alerts.ts';
 import { followAlert, knownAlerts, type Followed } from './follow.ts';
 import { mayBeRefused } from './modes.ts';
 import { scenarios, type Pace, type ScenarioName } from './scenario.ts';

@@ -1,6 +1,6 @@
 // `norn bench report`: the figures of this machine, as a document for people.
+import { write } from '@norn/cli';
 import { Option, type Command } from 'commander';
-import { write } from '../../print/columns.ts';
 import { readFlags, type RollbackFlags } from '../rollback/rollback.ts';
 import { figuresFile, partNames, togetherNames, writeReport, type PartName } from './report.ts';
 

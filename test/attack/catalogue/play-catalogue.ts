@@ -1,8 +1,8 @@
 // Plays the catalogue: a few actions at a time in each place, each judged by the finding that its own process gave.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '@norn/base';
+import type { ApiClient } from '@norn/cli';
 import type { Level } from '@norn/rules';
-import type { ApiClient } from '../../api/client/client.ts';
 import type { Ended, Stage, Started } from '../stage.ts';
 import type { Where } from './action.ts';
 import { FindingWatch, type Sighting } from './finding-watch.ts';

@@ -1,4 +1,4 @@
-import type { ApiClient } from '../../api/client/client.ts';
+import type { ApiClient } from '@norn/cli';
 import { newAlerts } from './alerts-since.ts';
 
 interface Alert {

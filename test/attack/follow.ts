@@ -1,8 +1,8 @@
 // Waits for the alert of an attack, and then for its end, telling each change as it is seen.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NornError } from '@norn/base';
+import type { ApiClient } from '@norn/cli';
 import type { ShownAlert } from '@norn/contracts';
-import type { ApiClient } from '../api/client/client.ts';
 
 export interface Follow {
   readonly api: ApiClient;

@@ -1,7 +1,7 @@
 // Alerts that came since a moment, and one alert when nothing more is expected of it.
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { ApiClient } from '@norn/cli';
 import type { ShownAlert, ShownAlertDetail } from '@norn/contracts';
-import type { ApiClient } from '../../api/client/client.ts';
 
 /** The API's largest page; a row of the benchmark that raises more has failed by far. */
 const alertsMax = 200;

@@ -3,12 +3,11 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { NornError } from '@norn/base';
+import { provideParts, provideSystem, registerFile, repository } from '@norn/cli';
 import { Argument, Option, type Command } from 'commander';
 import { showLatency } from './latency.ts';
 import { registerReportCommand } from './report/command.ts';
 import { halfNames, showRollback, type RollbackFlags } from './rollback/rollback.ts';
-import { provideParts, provideSystem } from '../provide-system.ts';
-import { registerFile, repository } from '../up/installation.ts';
 
 const benches = ['pipeline', 'rules', 'sensor', 'hooks', 'latency', 'rollback'] as const;
 type Bench = (typeof benches)[number];

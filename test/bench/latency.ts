@@ -6,14 +6,13 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf, NornError } from '@norn/base';
+import { type ApiClient, columns, connectApi, write, writeJson } from '@norn/cli';
 import { loadConfig, settings } from '@norn/config';
 import type { ShownAlert, ShownAlertDetail } from '@norn/contracts';
 import { z } from 'zod';
-import { connectApi, type ApiClient } from '../api/client/client.ts';
 import { buildSimulator } from '../attack/binary.ts';
 import { openDockerStage } from '../attack/docker-stage.ts';
 import { run, type Stage } from '../attack/stage.ts';
-import { columns, write, writeJson } from '../print/columns.ts';
 import { percentiles, type Percentiles } from './percentiles.ts';
 
 /** Enough that one is less than the hundredth part. */

@@ -90,6 +90,28 @@ const apiRoom = (room, refused, cure) => ({
   },
 });
 
+/** The rooms of deploy/cli below its commands, and the folders that each may not import. A folder without a row is a command's. */
+const cliCommands = ['up', 'join', 'status', 'images', 'compose', 'dead-letters', 'check', 'test'];
+const cliRooms = {
+  print: ['installation', 'machine', 'supervisor', 'api', 'replay', ...cliCommands],
+  installation: ['machine', 'supervisor', 'api', 'replay', ...cliCommands],
+  machine: ['supervisor', 'api', 'replay', ...cliCommands],
+  supervisor: ['machine', 'api', 'replay', ...cliCommands],
+  replay: ['machine', 'supervisor', 'api', ...cliCommands],
+  api: ['machine', 'supervisor', ...cliCommands],
+};
+const cliCure =
+  'deploy/cli/README.md says which room is above which: move what it needs down, or pass it as an argument.';
+const cliRoom = ([room, refused]) => ({
+  files: [`deploy/cli/src/${room}/**/*.ts`],
+  rules: {
+    'no-restricted-imports': [
+      'error',
+      { patterns: [{ regex: `^(\\.\\./)+(${refused.join('|')})/`, message: cliCure }] },
+    ],
+  },
+});
+
 export default tseslint.config(
   {
     ignores: [
@@ -155,6 +177,7 @@ export default tseslint.config(
   apiRoom('model', apiFeatures, apiCures.model),
   apiRoom('access', ['model', ...apiFeatures], apiCures.access),
   apiRoom('http', ['access', 'model', ...apiFeatures], apiCures.http),
+  ...Object.entries(cliRooms).map(cliRoom),
   {
     files: ['libs/config/src/**/*.ts', 'deploy/**/*.ts', 'test/**/*.ts', 'libs/testkit/**/*.ts'],
     rules: { 'no-restricted-syntax': 'off' },

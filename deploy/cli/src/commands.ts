@@ -18,7 +18,7 @@ import { registerReplayCommands } from './replay/command.ts';
 import { registerStatusCommand } from './status/command.ts';
 import { registerTestCommand } from './test/command.ts';
 import { registerInstallationCommands } from './up/command.ts';
-import { repository } from './up/installation.ts';
+import { repository } from './installation/installation.ts';
 
 type Register = (program: Command) => void;
 

@@ -1,6 +1,6 @@
 // What `norn check` has Nx run: targets of projects, each with its inputs, so that what has not changed since is not checked again.
 import { runCommand } from '@norn/embedded';
-import { repository } from '../up/installation.ts';
+import { repository } from '../installation/installation.ts';
 
 /** Arguments of one call of Nx. */
 export type Check = readonly string[];

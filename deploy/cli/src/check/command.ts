@@ -1,7 +1,7 @@
 // `norn check`: format, types, what is unused, lint, layers, proto, clippy, as targets of Nx.
 import type { Command } from 'commander';
 import { write } from '../print/columns.ts';
-import { provideSystem } from '../provide-system.ts';
+import { provideSystem } from '../machine/provide-system.ts';
 import { showNx } from '../test/run.ts';
 import { checks, type Check } from './checks.ts';
 

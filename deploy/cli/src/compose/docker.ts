@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { runCommand } from '@norn/embedded';
 import { requireDocker } from '../images/docker.ts';
-import { findCommand, installPackages, isThere } from '../up/packages.ts';
+import { findCommand, installPackages, isThere } from '../machine/packages.ts';
 
 const startsWithinMs = 20_000;
 const pollMs = 500;

@@ -3,7 +3,7 @@ import { createPublicKey } from 'node:crypto';
 import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createAuthority } from '@norn/embedded/certificates';
-import { makeSecrets, writeIssued, writeSecret } from '../up/secrets.ts';
+import { makeSecrets, writeIssued, writeSecret } from '../installation/secrets.ts';
 
 /** Who stages and stores run as in their images. */
 export const imageUser = 10_001;

@@ -5,7 +5,7 @@ import { NornError } from '@norn/base';
 import { processEnvironment } from '@norn/config';
 import { runCommand } from '@norn/embedded';
 import { sourcesTag } from '../images/sources-tag.ts';
-import { repository, whereAgentsReach, type Installation } from '../up/installation.ts';
+import { repository, whereAgentsReach, type Installation } from '../installation/installation.ts';
 import { composeWords } from './docker.ts';
 
 const file = join(repository, 'deploy/compose/compose.yaml');

@@ -6,7 +6,7 @@ import { kafkaSettings, loadConfig } from '@norn/config';
 import { postgresUrl } from '@norn/embedded';
 import { auditAll, openControlStore } from '@norn/store';
 import { z } from 'zod';
-import { type Installation, busSettings, findInstallation } from '../up/installation.ts';
+import { type Installation, busSettings, findInstallation } from '../installation/installation.ts';
 
 export interface OpenBox {
   readonly box: DeadLetterBox;

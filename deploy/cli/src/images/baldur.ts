@@ -2,8 +2,8 @@
 import { join } from 'node:path';
 import { processEnvironment } from '@norn/config';
 import { runCommand } from '@norn/embedded';
-import { provideCargo } from '../up/packages.ts';
-import { repository } from '../up/installation.ts';
+import { provideCargo } from '../machine/packages.ts';
+import { repository } from '../installation/installation.ts';
 
 const target = 'x86_64-unknown-linux-gnu';
 /** Where libelf.a and libz.a are. */

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { NornError } from '@norn/base';
 import { runCommand } from '@norn/embedded';
-import { installPackages, isThere } from '../up/packages.ts';
+import { installPackages, isThere } from '../machine/packages.ts';
 import { hasImage } from './docker.ts';
 
 const suite = 'bookworm';

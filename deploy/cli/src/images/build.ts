@@ -1,7 +1,7 @@
 // Builds an image: its context, its base where none was named, and its bill of materials beside it.
 import { cp, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { repository } from '../up/installation.ts';
+import { repository } from '../installation/installation.ts';
 import { provideBase } from './base.ts';
 import { layOut } from './context.ts';
 import { buildImage, hasImage } from './docker.ts';

@@ -24,7 +24,7 @@ export function registerImagesCommand(program: Command): void {
     .action(async (names: ImageName[], flags: Flags) => {
       const { build } = await import('./build.ts');
       const { requireDocker } = await import('./docker.ts');
-      const { runTasks } = await import('../up/task-list.ts');
+      const { runTasks } = await import('../print/task-list.ts');
       if (!/^[\w][\w.-]{0,127}$/.test(flags.tag)) throw new NornError('tag_invalid', `"${flags.tag}" can not be a tag`);
       await requireDocker();
       const wanted = names.length > 0 ? names : imageNames;

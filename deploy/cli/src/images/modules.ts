@@ -2,7 +2,7 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { provide, runCommand } from '@norn/embedded';
-import { repository } from '../up/installation.ts';
+import { repository } from '../installation/installation.ts';
 import type { ImageRecipe } from './recipes.ts';
 
 /** Of all of Norn's own packages, which npm links. */

@@ -2,7 +2,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { stageNames } from '@norn/bus/flow';
-import { repository } from '../up/installation.ts';
+import { repository } from '../installation/installation.ts';
 
 export interface ImageRecipe {
   readonly name: string;

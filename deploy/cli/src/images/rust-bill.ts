@@ -3,7 +3,7 @@ import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { processEnvironment } from '@norn/config';
 import { provide, runCommand } from '@norn/embedded';
-import { repository } from '../up/installation.ts';
+import { repository } from '../installation/installation.ts';
 
 const version = '0.5.9';
 const name = 'bill';

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { repository } from '../up/installation.ts';
+import { repository } from '../installation/installation.ts';
 import { foldersOf, recipes, type ImageName } from './recipes.ts';
 
 const notSources = /(^|\/)(node_modules|target|dist|test)(\/|$)|\.spec\.ts$|\.md$/;

@@ -3,9 +3,9 @@ import { rmSync } from 'node:fs';
 import { NornError } from '@norn/base';
 import type { Invitation } from '@norn/contracts';
 import { enrolThisMachine, IdentityFile, loadTyrConfig, type Identity } from '@norn/tyr';
-import type { Installation } from '../up/installation.ts';
-import { writeSecret } from '../up/secrets.ts';
-import { joinTokenFile, keepJoined, settingsOf } from './joined-host.ts';
+import type { Installation } from '../installation/installation.ts';
+import { writeSecret } from '../installation/secrets.ts';
+import { joinTokenFile, keepJoined, settingsOf } from '../installation/joined-host.ts';
 
 /** One that is still valid; undefined for a host that has to enrol. Throws `identity_damaged`. */
 export function validIdentity(installation: Installation): Identity | undefined {

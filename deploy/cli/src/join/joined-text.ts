@@ -3,10 +3,10 @@ import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readHostReport, type ToldReport } from '@norn/tyr';
 import { isOnWatch } from '../api/client/agent.ts';
-import type { Installation } from '../up/installation.ts';
+import type { Installation } from '../installation/installation.ts';
 import { capabilityReport } from '../up/welcome.ts';
 import { validIdentity } from './enrol-host.ts';
-import { readJoined } from './joined-host.ts';
+import { readJoined } from '../installation/joined-host.ts';
 
 const reportWithinMs = 30_000;
 const pollMs = 100;

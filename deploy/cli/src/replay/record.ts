@@ -5,7 +5,7 @@ import { type StageBusConfig, type BusRecord, type TopicName, offsetRanges, read
 import { kafkaSettings, loadConfig } from '@norn/config';
 import { openBatch } from '@norn/contracts';
 import { z } from 'zod';
-import { busSettings, findInstallation } from '../up/installation.ts';
+import { busSettings, findInstallation } from '../installation/installation.ts';
 import { recordingMagic, writePiece } from './input/recording-format.ts';
 
 export interface Recorded {

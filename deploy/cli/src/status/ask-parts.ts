@@ -3,9 +3,9 @@ import { readFileSync } from 'node:fs';
 import { messageOf } from '@norn/base';
 import { askClickHouse, askKafka, askPostgres, isAlive, type ProcessIdentity } from '@norn/embedded';
 import { Metric } from '@norn/telemetry';
-import type { Installation } from '../up/installation.ts';
-import type { PartState } from '../up/run-state.ts';
-import { serviceNames } from '../up/services.ts';
+import type { Installation } from '../installation/installation.ts';
+import type { PartState } from '../installation/run-state.ts';
+import { serviceNames } from '../installation/services.ts';
 
 const partDeadlineMs = 3_000;
 /** A part that ended since then may end again. */

@@ -5,13 +5,13 @@ import type { Command } from 'commander';
 import { connectApi } from '../api/client/client.ts';
 import { isComposed } from '../api/client/own-api.ts';
 import { placesOf, placesText } from './watched-places.ts';
-import { readJoined } from '../join/joined-host.ts';
+import { readJoined } from '../installation/joined-host.ts';
 import { write, writeJson } from '../print/columns.ts';
-import { findInstallation, type Installation } from '../up/installation.ts';
-import { readRunState, type RunState } from '../up/run-state.ts';
+import { findInstallation, type Installation } from '../installation/installation.ts';
+import { readRunState, type RunState } from '../installation/run-state.ts';
 import { askParts, partProblems, supervisorProblems } from './ask-parts.ts';
 import { roomProblems } from './room.ts';
-import { assertReadable, whyDown } from './why-down.ts';
+import { assertReadable, whyDown } from '../installation/why-down.ts';
 
 const apiDeadlineMs = 3_000;
 const alertsMax = 200;

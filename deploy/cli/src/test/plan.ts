@@ -1,7 +1,7 @@
 // Which tests there are, and by which runner each kind is run.
 import { join } from 'node:path';
 import { processEnvironment } from '@norn/config';
-import { repository } from '../up/installation.ts';
+import { repository } from '../installation/installation.ts';
 import { askedFor, kubernetesIsBuilt } from './kubernetes.ts';
 import type { Failure } from './tally.ts';
 

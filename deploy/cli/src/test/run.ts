@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { processEnvironment } from '@norn/config';
-import { repository } from '../up/installation.ts';
+import { repository } from '../installation/installation.ts';
 import { reports, runNextest } from './nextest.ts';
 import type { TestRun } from './plan.ts';
 import { add, died, nothing, tallyJest, tallyNextest, type Tally } from './tally.ts';

@@ -1,7 +1,7 @@
 // `norn up`, `norn down`, `norn login`, `norn doctor`.
 import type { Command } from 'commander';
 import { write } from '../print/columns.ts';
-import { findInstallation } from './installation.ts';
+import { findInstallation } from '../installation/installation.ts';
 
 export function registerInstallationCommands(program: Command): void {
   program
@@ -52,7 +52,7 @@ export function registerInstallationCommands(program: Command): void {
     .description('What is missing on this machine, why it is needed, and what gets it')
     .option('--json', 'as JSON')
     .action(async (options: { json?: boolean }) => {
-      const { doctor } = await import('../doctor.ts');
+      const { doctor } = await import('./doctor.ts');
       await doctor(options.json === true);
     });
 }

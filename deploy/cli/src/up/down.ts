@@ -1,8 +1,8 @@
 // Ends the supervisor, which ends its parts; and what is left when the supervisor was killed.
 import { endProcess, isAlive } from '@norn/embedded';
-import type { Installation } from './installation.ts';
-import { endBaldur } from './parts.ts';
-import { clearRunState, readLastState } from './run-state.ts';
+import type { Installation } from '../installation/installation.ts';
+import { endBaldur } from '../supervisor/parts.ts';
+import { clearRunState, readLastState } from '../installation/run-state.ts';
 
 const supervisorKillAfterMs = 60_000;
 const partKillAfterMs = 15_000;

@@ -2,7 +2,7 @@
 import { postgresUrl } from '@norn/embedded';
 import { createLoginLink as createLink } from '@norn/prepare';
 import { assertOwnApi } from '../api/client/own-api.ts';
-import type { Installation } from './installation.ts';
+import type { Installation } from '../installation/installation.ts';
 
 /**
  * Usable once, within fifteen minutes. Throws `control_store_unavailable` when the installation is down, and what `assertOwnApi` does: whoever else

@@ -9,17 +9,17 @@ import {
   type Part,
 } from '@norn/embedded';
 import type { ListrTask } from 'listr2';
-import { refuseJoinedHost } from '../join/joined-host.ts';
+import { refuseJoinedHost } from '../installation/joined-host.ts';
 import { write } from '../print/columns.ts';
-import { buildConsole } from './build.ts';
+import { buildConsole } from '../machine/build.ts';
 import { down } from './down.ts';
-import { findInstallation, makeFolders, type Installation } from './installation.ts';
-import { buildAgentTask, checkMachine, installMissing } from './machine-tasks.ts';
-import { readRunState } from './run-state.ts';
-import { refuseSecondStart } from './second-start.ts';
-import { makeSecrets } from './secrets.ts';
-import { startSupervisor } from './start-supervisor.ts';
-import { runTasks, type ToldOnce } from './task-list.ts';
+import { findInstallation, makeFolders, type Installation } from '../installation/installation.ts';
+import { buildAgentTask, checkMachine, installMissing } from '../machine/machine-tasks.ts';
+import { readRunState } from '../installation/run-state.ts';
+import { refuseSecondStart } from '../supervisor/second-start.ts';
+import { makeSecrets } from '../installation/secrets.ts';
+import { startSupervisor } from '../supervisor/start-supervisor.ts';
+import { runTasks, type ToldOnce } from '../print/task-list.ts';
 import { welcomeText } from './welcome.ts';
 
 export interface UpOptions {

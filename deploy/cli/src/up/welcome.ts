@@ -2,12 +2,12 @@
 import type { ShownHost } from '@norn/contracts';
 import { waitForAgent } from '../api/client/agent.ts';
 import { connectApi } from '../api/client/client.ts';
-import type { Installation } from './installation.ts';
+import type { Installation } from '../installation/installation.ts';
 import { createLoginLink } from './login-link.ts';
-import { gigabytes } from './machine.ts';
-import { memoryOf } from './memory.ts';
-import { findBaldur } from './parts.ts';
-import type { RunState } from './run-state.ts';
+import { gigabytes } from '../machine/inspect-machine.ts';
+import { memoryOf } from '../installation/memory.ts';
+import { findBaldur } from '../supervisor/parts.ts';
+import type { RunState } from '../installation/run-state.ts';
 
 const hostWithinMs = 30_000;
 const reportLines = 5;

@@ -6,9 +6,9 @@ import { messageOf, NornError } from '@norn/base';
 import { linesOf } from '@norn/base/lines-of';
 import { loadConfig, settings } from '@norn/config';
 import { z } from 'zod';
-import { readJoined } from '../../join/joined-host.ts';
-import { findInstallation } from '../../up/installation.ts';
-import { assertReadable } from '../../status/why-down.ts';
+import { readJoined } from '../../installation/joined-host.ts';
+import { findInstallation } from '../../installation/installation.ts';
+import { assertReadable } from '../../installation/why-down.ts';
 import { assertOwnApi } from './own-api.ts';
 
 const schema = z.object({ home: settings.home, portBase: settings.portBase });

@@ -2,8 +2,8 @@
 import { existsSync } from 'node:fs';
 import { NornError } from '@norn/base';
 import { isListener, isListenerOf } from '@norn/base/port-holder';
-import { findInstallation, type Installation } from '../../up/installation.ts';
-import { readRunState } from '../../up/run-state.ts';
+import { findInstallation, type Installation } from '../../installation/installation.ts';
+import { readRunState } from '../../installation/run-state.ts';
 
 /** Processes that have the API. */
 const apiParts = ['api', 'stages'];

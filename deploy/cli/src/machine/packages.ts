@@ -4,7 +4,7 @@ import { delimiter, join } from 'node:path';
 import { messageOf, NornError } from '@norn/base';
 import { processEnvironment } from '@norn/config';
 import { lock, runCommand, toolchainFolder } from '@norn/embedded';
-import type { Halves } from './machine.ts';
+import type { Halves } from './inspect-machine.ts';
 
 export interface Need {
   /** A command on the PATH, or a file. */

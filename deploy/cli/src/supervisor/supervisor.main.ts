@@ -3,10 +3,16 @@ import { copyFileSync, existsSync, readdirSync, rmSync, statSync, truncateSync, 
 import { join } from 'node:path';
 import { messageOf } from '@norn/base';
 import { processIdentity, runCommand, type ProcessIdentity } from '@norn/embedded';
-import { joinedSettings } from '../join/joined-host.ts';
-import { agentSettings, findInstallation, processSettings, registerFile, repository } from './installation.ts';
+import { joinedSettings } from '../installation/joined-host.ts';
+import {
+  agentSettings,
+  findInstallation,
+  processSettings,
+  registerFile,
+  repository,
+} from '../installation/installation.ts';
 import { agentPart, endBaldur, stageParts, storeParts, type PartRecipe } from './parts.ts';
-import { clearRunState, StateKeeper, writeRunState, type RunState } from './run-state.ts';
+import { clearRunState, StateKeeper, writeRunState, type RunState } from '../installation/run-state.ts';
 import { startTogether } from './start-together.ts';
 import { Supervised } from './supervised.ts';
 
@@ -75,7 +81,7 @@ async function startInstallation(): Promise<void> {
   await startAll(storeParts(installation));
   if (separate) {
     publish('Preparing topics and tables');
-    const prepare = join(repository, 'deploy/cli/src/up/prepare.main.ts');
+    const prepare = join(repository, 'deploy/cli/src/supervisor/prepare.main.ts');
     await runCommand(process.execPath, ['--import', registerFile, prepare], { env: processSettings(installation) });
   }
   publish('Starting the stages and the API');

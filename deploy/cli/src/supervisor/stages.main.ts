@@ -5,9 +5,9 @@ import { prepareStores } from '@norn/prepare';
 import { type RunningService, leaveAfter, serveHealth, untilSignal } from '@norn/stage';
 import { createLogger, startTelemetry } from '@norn/telemetry';
 import { z } from 'zod';
-import { busSettings, findInstallation } from './installation.ts';
-import { writeSecret } from './secrets.ts';
-import { loadServices } from './services.ts';
+import { busSettings, findInstallation } from '../installation/installation.ts';
+import { writeSecret } from '../installation/secrets.ts';
+import { loadServices } from '../installation/services.ts';
 
 const closeTimeoutMs = 15_000;
 const schema = z.object({ host: settings.host, healthPort: settings.healthPort, traceFile: settings.traceFile });

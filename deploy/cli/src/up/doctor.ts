@@ -1,10 +1,10 @@
 // `norn doctor`: what is missing, why it is needed, and the command that gets it.
 import { isPortFree, portOwner } from '@norn/embedded';
-import { columns, write, writeJson } from './print/columns.ts';
-import { findInstallation, makeFolders, type Installation } from './up/installation.ts';
-import { inspectMachine } from './up/machine.ts';
-import { cargoCure, isThere, missingPackages } from './up/packages.ts';
-import { readRunState } from './up/run-state.ts';
+import { columns, write, writeJson } from '../print/columns.ts';
+import { findInstallation, makeFolders, type Installation } from '../installation/installation.ts';
+import { inspectMachine } from '../machine/inspect-machine.ts';
+import { cargoCure, isThere, missingPackages } from '../machine/packages.ts';
+import { readRunState } from '../installation/run-state.ts';
 
 const both = { installation: true, agent: true };
 

@@ -15,7 +15,7 @@ import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import { processEnvironment } from '@norn/config';
 import { provide, runCommand } from '@norn/embedded';
-import { consoleFolder, repository, type Installation } from './installation.ts';
+import { consoleFolder, repository, type Installation } from '../installation/installation.ts';
 import { provideCargo } from './packages.ts';
 
 type OnLine = (line: string) => void;

@@ -3,8 +3,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { messageOf, NornError } from '@norn/base';
 import { processEnvironment } from '@norn/config';
 import { z } from 'zod';
-import { agentPlaces, type Installation } from '../up/installation.ts';
-import { writeSecret } from '../up/secrets.ts';
+import { agentPlaces, type Installation } from './installation.ts';
+import { writeSecret } from './secrets.ts';
 
 const schema = z.strictObject({
   /** "host:port" of ingest and of enrolment. */

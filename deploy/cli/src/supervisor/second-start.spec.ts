@@ -4,8 +4,8 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { processIdentity } from '@norn/embedded';
-import type { Installation, Ports } from './installation.ts';
-import { writeRunState, type RunState } from './run-state.ts';
+import type { Installation, Ports } from '../installation/installation.ts';
+import { writeRunState, type RunState } from '../installation/run-state.ts';
 import { isHeld, refuseSecondStart, waitForOwnLock } from './second-start.ts';
 
 describe('a second start of an installation', () => {

@@ -1,7 +1,7 @@
 // Sets up what checks and tests need from this machine, as `up` does for itself, and says so when it takes a while.
 import { provideClickHouse, provideKafka, providePostgres } from '@norn/embedded';
-import { write } from './print/columns.ts';
-import { installPackages, isThere, missingPackages, provideCargo } from './up/packages.ts';
+import { write } from '../print/columns.ts';
+import { installPackages, isThere, missingPackages, provideCargo } from './packages.ts';
 
 export interface Wanted {
   /** A browser for the console's tests. */

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { backOffMs, messageOf } from '@norn/base';
 import { processIdentity, type Part } from '@norn/embedded';
-import type { PartState } from './run-state.ts';
+import type { PartState } from '../installation/run-state.ts';
 
 const restartWait = { firstMs: 200, mostMs: 15_000 } as const;
 /** A part that ran for this long is healthy: the next pause is short again. */

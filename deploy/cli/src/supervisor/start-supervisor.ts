@@ -3,10 +3,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { join } from 'node:path';
 import { messageOf, NornError } from '@norn/base';
 import { isAlive, startPart, type Part } from '@norn/embedded';
-import { processSettings, registerFile, repository, type Installation } from './installation.ts';
-import { clearRunState, readLastState, readRunState, type RunState } from './run-state.ts';
+import { processSettings, registerFile, repository, type Installation } from '../installation/installation.ts';
+import { clearRunState, readLastState, readRunState, type RunState } from '../installation/run-state.ts';
 import { isHeld, secondStart, waitForOwnLock } from './second-start.ts';
-import { runTasks } from './task-list.ts';
+import { runTasks } from '../print/task-list.ts';
 
 /** Of all parts, one group after another, each with a limit of its own (180 s the longest). */
 const readyWithinMs = 600_000;
@@ -38,7 +38,12 @@ export async function startSupervisor(installation: Installation, plan: Supervis
         supervisor = await startPart({
           name: 'supervisor',
           command: process.execPath,
-          args: ['--import', registerFile, join(repository, 'deploy/cli/src/up/supervisor.main.ts'), ...plan.flags],
+          args: [
+            '--import',
+            registerFile,
+            join(repository, 'deploy/cli/src/supervisor/supervisor.main.ts'),
+            ...plan.flags,
+          ],
           cwd: installation.home,
           env: processSettings(installation),
           logFile: installation.path('logs', 'supervisor.log'),

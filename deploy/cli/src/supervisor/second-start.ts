@@ -1,8 +1,8 @@
 // Two commands that start one installation at once: the second is told what the first is doing, and touches nothing of it.
 import { NornError } from '@norn/base';
 import { runCommand, waitForLock } from '@norn/embedded';
-import type { Installation } from './installation.ts';
-import { readRunState } from './run-state.ts';
+import type { Installation } from '../installation/installation.ts';
+import { readRunState } from '../installation/run-state.ts';
 
 /** Throws `already_starting` and `already_running` when another command has started this installation. What is being stopped is waited for. */
 export function refuseSecondStart(installation: Installation): void {

@@ -15,8 +15,14 @@ import {
   type Part,
   type ProcessIdentity,
 } from '@norn/embedded';
-import { busSettings, processSettings, registerFile, repository, type Installation } from './installation.ts';
-import { serviceNames } from './services.ts';
+import {
+  busSettings,
+  processSettings,
+  registerFile,
+  repository,
+  type Installation,
+} from '../installation/installation.ts';
+import { serviceNames } from '../installation/services.ts';
 
 // Loading them took 41 s on two cores at a load of 25.
 const stagesReadyWithinMs = 180_000;
@@ -68,7 +74,7 @@ export function storeParts(installation: Installation): PartRecipe[] {
 export function stageParts(installation: Installation, separate: boolean): PartRecipe[] {
   const environment = processSettings(installation);
   if (!separate) {
-    const main = join(repository, 'deploy/cli/src/up/stages.main.ts');
+    const main = join(repository, 'deploy/cli/src/supervisor/stages.main.ts');
     return [{ name: 'stages', start: () => startStage(installation, { name: 'stages', main, environment }) }];
   }
   return serviceNames.map((name, index) => {

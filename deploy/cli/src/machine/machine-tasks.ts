@@ -1,8 +1,8 @@
 // What `up` and `join` both do to a machine before anything of Norn runs on it.
 import type { ListrTask } from 'listr2';
 import { buildAgent } from './build.ts';
-import type { Installation } from './installation.ts';
-import { inspectMachine, refuseUnusable, type Halves } from './machine.ts';
+import type { Installation } from '../installation/installation.ts';
+import { inspectMachine, refuseUnusable, type Halves } from './inspect-machine.ts';
 import { installPackages, missingPackages } from './packages.ts';
 
 /** `andMore`: what else can be in the way. */

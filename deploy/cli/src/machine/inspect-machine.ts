@@ -1,7 +1,7 @@
 // Can this machine run Norn: rights, kernel, memory, disk. What is in doubt is said, what can't work is refused with its cure.
 import { existsSync, readFileSync, statfsSync } from 'node:fs';
 import { NornError } from '@norn/base';
-import type { Installation } from './installation.ts';
+import type { Installation } from '../installation/installation.ts';
 
 const mebibyte = 1024 * 1024;
 

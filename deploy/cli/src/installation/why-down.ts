@@ -1,8 +1,8 @@
 // Why an installation is down, as far as its folder tells.
 import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs';
 import { messageOf, NornError } from '@norn/base';
-import type { Installation } from '../up/installation.ts';
-import { readLastState } from '../up/run-state.ts';
+import type { Installation } from './installation.ts';
+import { readLastState } from './run-state.ts';
 
 const logLines = 5;
 

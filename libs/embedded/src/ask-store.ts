@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { connect, type TLSSocket } from 'node:tls';
 import { NornError } from '@norn/base';
 import pg from 'pg';
-import { busIdentity } from './bus-secrets.ts';
+import { busIdentity } from './kafka/bus-secrets.ts';
 
 /** ApiVersions, version 0, correlation 0, no client's name: the shortest request that a broker's own threads answer (KIP-35). */
 const apiVersionsRequest = Buffer.from([0, 0, 0, 10, 0, 18, 0, 0, 0, 0, 0, 0, 0xff, 0xff]);

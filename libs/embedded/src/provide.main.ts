@@ -1,6 +1,6 @@
 // Prepares what the parts are made of, before they run where nothing can be written.
-import { provideClickHouse } from './clickhouse.install.ts';
-import { provideKafka } from './kafka.install.ts';
-import { providePostgres } from './postgres.install.ts';
+import { provideClickHouse } from './clickhouse/clickhouse.install.ts';
+import { provideKafka } from './kafka/kafka.install.ts';
+import { providePostgres } from './postgres/postgres.install.ts';
 
 await Promise.all([provideKafka(), provideClickHouse(), providePostgres()]);

@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import { messageOf, NornError } from '@norn/base';
 import { loadConfig, settings } from '@norn/config';
 import { z } from 'zod';
-import { startClickHouse } from './clickhouse.ts';
+import { startClickHouse } from './clickhouse/clickhouse.ts';
 import { openTlsFront, type Exposure } from './exposure.ts';
-import { startKafka } from './kafka.ts';
-import type { Part } from './part.ts';
-import { startPostgres } from './postgres.ts';
+import { startKafka } from './kafka/kafka.ts';
+import type { Part } from './process/part.ts';
+import { startPostgres } from './postgres/postgres.ts';
 
 const schema = z.object({ home: settings.home, secretsDir: settings.secretsDir, storeName: settings.storeName });
 /** There as long as the store answers; for whoever looks after its container. */

@@ -3,10 +3,10 @@ import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { runCommand } from './command.ts';
-import { provide } from './toolchain.ts';
+import { runCommand } from '../process/command.ts';
+import { provide } from '../toolchain.ts';
 
-const source = fileURLToPath(new URL('../clickhouse/launch.c', import.meta.url));
+const source = fileURLToPath(new URL('launch.c', import.meta.url));
 
 export interface ClickHouseFiles {
   readonly launcher: string;

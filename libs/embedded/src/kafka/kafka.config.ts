@@ -1,7 +1,7 @@
 // What the broker is told: mutual TLS on each of its listeners, rights by the name in a certificate, and the limits of one node.
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { everywhere, type TlsIdentity } from './exposure.ts';
+import { everywhere, type TlsIdentity } from '../exposure.ts';
 
 const recordBytesMax = 8 * 1024 * 1024;
 const segmentBytes = 64 * 1024 * 1024;

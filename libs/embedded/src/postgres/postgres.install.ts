@@ -3,8 +3,8 @@ import { chmod, cp, readFile, rm, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import { messageOf, NornError } from '@norn/base';
-import { runCommand } from './command.ts';
-import { lock, provide, toolchainFolder } from './toolchain.ts';
+import { runCommand } from '../process/command.ts';
+import { lock, provide, toolchainFolder } from '../toolchain.ts';
 
 /** PostgreSQL refuses to run as root; as another user Norn runs it as that user. */
 export const postgresUser = 'norn-postgres';

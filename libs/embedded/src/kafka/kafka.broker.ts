@@ -1,7 +1,7 @@
 // The broker's process: what its JVM is started with.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { startPart, type Part } from './part.ts';
+import { startPart, type Part } from '../process/part.ts';
 
 /** A start takes seconds of processor time, and a busy machine gives it a tenth of one. */
 const readyWithinMs = 180_000;

@@ -3,14 +3,14 @@ import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { runCommand } from './command.ts';
+import { runCommand } from '../process/command.ts';
 import { busIdentity, makeBusSecrets } from './bus-secrets.ts';
 import { writeProperties } from './kafka.config.ts';
 import { brokerArguments, startBroker } from './kafka.broker.ts';
-import { freePorts } from './ports.ts';
-import { provide } from './toolchain.ts';
+import { freePorts } from '../process/ports.ts';
+import { provide } from '../toolchain.ts';
 
-const sources = fileURLToPath(new URL('../kafka', import.meta.url));
+const sources = fileURLToPath(new URL('.', import.meta.url));
 const templateClusterId = 'AAAAAAAAAAAAAAAAAAAAAA';
 
 /** The folder with lib/, log4j2.xml, kafka.jsa and template/. Needs java and mvn. */

@@ -6,8 +6,8 @@ import { NornError } from '@norn/base';
 import { isListener } from '@norn/base/port-holder';
 import { serverConfig, tablesOf, usersConfig } from './clickhouse.config.ts';
 import { provideClickHouse } from './clickhouse.install.ts';
-import { readyOrStopped, startPart, waitForLock, type Part } from './part.ts';
-import { assertPortFree } from './ports.ts';
+import { readyOrStopped, startPart, waitForLock, type Part } from '../process/part.ts';
+import { assertPortFree } from '../process/ports.ts';
 
 const readyWithinMs = 180_000;
 /** Merges can wait; who watches for alerts and sends commands beside them can't. */

@@ -5,10 +5,10 @@ import { chmod, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/pro
 import { dirname, join } from 'node:path';
 import { NornError } from '@norn/base';
 import pg from 'pg';
-import { runCommand } from './command.ts';
-import { everywhere, type Exposure } from './exposure.ts';
-import { readyOrStopped, startPart, waitForLock, type Part } from './part.ts';
-import { assertPortFree } from './ports.ts';
+import { runCommand } from '../process/command.ts';
+import { everywhere, type Exposure } from '../exposure.ts';
+import { readyOrStopped, startPart, waitForLock, type Part } from '../process/part.ts';
+import { assertPortFree } from '../process/ports.ts';
 import { providePostgres, providePostgresUser } from './postgres.install.ts';
 
 const readyWithinMs = 180_000;

@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { brokerArguments, startBroker } from './kafka.broker.ts';
 import { type BrokerPlan, writeProperties } from './kafka.config.ts';
 import { provideKafka } from './kafka.install.ts';
-import { waitForLock, type Part } from './part.ts';
-import { assertPortFree } from './ports.ts';
+import { waitForLock, type Part } from '../process/part.ts';
+import { assertPortFree } from '../process/ports.ts';
 
 export interface RunningKafka extends Part {
   /** For `NORN_KAFKA_BROKERS`. */

@@ -1,8 +1,8 @@
 // Who is who at the broker: an authority of its own, a certificate for the broker and one for each of its clients.
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import type { TlsIdentity } from './exposure.ts';
-import { writeIssued, writeSecret } from './secret-files.ts';
+import type { TlsIdentity } from '../exposure.ts';
+import { writeIssued, writeSecret } from '../secret-files.ts';
 
 const broker = 'broker';
 const authorityFile = 'bus.cert.pem';
@@ -24,7 +24,7 @@ export async function makeBusSecrets(folder: string, { identities, names = [] }:
   if (files.every((name) => existsSync(join(folder, name)))) return;
   // Written last: without it the next start makes all of them again.
   rmSync(join(folder, authorityFile), { force: true });
-  const { createAuthority } = await import('./certificates.ts');
+  const { createAuthority } = await import('../certificates.ts');
   const authority = await createAuthority('Norn bus');
   for (const one of all) {
     const reached = one === broker ? ['localhost', '127.0.0.1', ...names] : [];

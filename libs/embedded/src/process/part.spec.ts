@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { startPart, type PartPlan } from './part.ts';
 import { isAlive, processIdentity } from './process.ts';
 
-const repository = fileURLToPath(new URL('../../..', import.meta.url));
+const repository = fileURLToPath(new URL('../../../..', import.meta.url));
 
 describe('a part', () => {
   let home: string;
@@ -67,7 +67,7 @@ describe('a part', () => {
 
   it('ends when its supervisor is killed', async () => {
     const program = join(home, 'supervisor.ts');
-    const module = join(repository, 'libs/embedded/src/part.ts');
+    const module = join(repository, 'libs/embedded/src/process/part.ts');
     const sleeper = JSON.stringify({ ...plan('echo ready; exec sleep 60'), isReady: undefined });
     writeFileSync(
       program,

@@ -1,12 +1,12 @@
 // Reading the dead letters, sending them again and giving them up. What was done stands behind them in the same topic, so it lives as long as they do.
 import { NornError } from '@norn/base';
 import type { StageBusConfig } from './config.ts';
-import { markReplayed } from './dead-letters.ts';
+import { markReplayed } from './produce/dead-letters.ts';
 import { type TopicName, flow, topics, writers } from './flow.ts';
-import { readRange } from './follow.ts';
-import { type BusProducer, createProducer } from './producer.ts';
+import { readRange } from './consume/follow.ts';
+import { type BusProducer, createProducer } from './produce/producer.ts';
 import type { BusRecord, OutRecord } from './record.ts';
-import { type OffsetRange, offsetAt, offsetRanges } from './topics.ts';
+import { type OffsetRange, offsetAt, offsetRanges } from './kafka/topics.ts';
 
 export type DeadLetterState = 'waiting' | 'replayed' | 'dropped';
 

@@ -1,6 +1,6 @@
 // The bus between stages: Kafka behind a small port, and the flow as data.
-export { type Right, busIdentities, ensureAccess, rightsOf } from './access.ts';
-export { BatchServer, type GroupOptions } from './batch-server.ts';
+export { type Right, busIdentities, ensureAccess, rightsOf } from './kafka/access.ts';
+export { BatchServer, type GroupOptions } from './consume/batch-server.ts';
 export { type BusConfig, type StageBusConfig, type TopicConfig, recordBytesMax } from './config.ts';
 export {
   type BatchHandler,
@@ -9,8 +9,8 @@ export {
   type Deferred,
   type PartitionPreparer,
   createConsumer,
-} from './consumer.ts';
-export { DeadLetters, deadLetterOf, isReplayed, markReplayed } from './dead-letters.ts';
+} from './consume/consumer.ts';
+export { DeadLetters, deadLetterOf, isReplayed, markReplayed } from './produce/dead-letters.ts';
 export {
   type Choice,
   type DeadLetter,
@@ -19,16 +19,16 @@ export {
   DeadLetterBox,
   ReplayProducer,
 } from './dead-letter-box.ts';
-export { ErrorsAsThrown } from './errors-as-thrown.filter.ts';
+export { ErrorsAsThrown } from './consume/errors-as-thrown.filter.ts';
 export * from './flow.ts';
-export { type Follower, followTopic, readRange } from './follow.ts';
-export type { Claim, Plan } from './holding.ts';
-export { planBytesMax } from './mark.ts';
-export { createKafka } from './kafka-client.ts';
-export { partitionOf } from './partition.ts';
-export { type BusProducer, type ProducerOptions, createProducer } from './producer.ts';
+export { type Follower, followTopic, readRange } from './consume/follow.ts';
+export type { Claim, Plan } from './consume/holding.ts';
+export { planBytesMax } from './kafka/mark.ts';
+export { createKafka } from './kafka/kafka-client.ts';
+export { partitionOf } from './kafka/partition.ts';
+export { type BusProducer, type ProducerOptions, createProducer } from './produce/producer.ts';
 export { type BusRecord, type OutRecord, type RecordBatch, recordKey } from './record.ts';
-export { recallEach } from './recall.ts';
+export { recallEach } from './consume/recall.ts';
 export { RecordSpans, headersAfter, withRecordSpan } from './record-spans.ts';
 export {
   type Following,
@@ -47,4 +47,4 @@ export {
   ensureTopics,
   offsetAt,
   offsetRanges,
-} from './topics.ts';
+} from './kafka/topics.ts';

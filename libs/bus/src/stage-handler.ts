@@ -1,7 +1,7 @@
 // What a stage's flow needs of the bus: it begins with a batch of records, its last steps send, and what it refuses is kept.
 import { type Pipeline, type Refused, type Step, ok } from '@norn/pipeline';
-import type { BatchHandler } from './consumer.ts';
-import { deadLetterOf } from './dead-letters.ts';
+import type { BatchHandler } from './consume/consumer.ts';
+import { deadLetterOf } from './produce/dead-letters.ts';
 import type { TopicName } from './flow.ts';
 import { RecordSpans, headersAfter } from './record-spans.ts';
 import type { BusRecord, OutRecord } from './record.ts';

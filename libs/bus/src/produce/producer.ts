@@ -3,15 +3,15 @@ import { NornError, messageOf } from '@norn/base';
 import { Metric, count, createLogger, observe } from '@norn/telemetry';
 import type { Message, Producer, TopicMessages } from 'kafkajs';
 import { type Signer, readSignerKey } from '@norn/config';
-import { type StageBusConfig, recordBytesMax } from './config.ts';
-import { backOff, isRetriable } from './failure.ts';
-import { type TopicName, topics, writers } from './flow.ts';
-import { createKafka } from './kafka-client.ts';
-import { Partitioners } from './kafkajs.ts';
-import { partitionOf } from './partition.ts';
-import type { OutRecord } from './record.ts';
+import { type StageBusConfig, recordBytesMax } from '../config.ts';
+import { backOff, isRetriable } from '../kafka/failure.ts';
+import { type TopicName, topics, writers } from '../flow.ts';
+import { createKafka } from '../kafka/kafka-client.ts';
+import { Partitioners } from '../kafka/kafkajs.ts';
+import { partitionOf } from '../kafka/partition.ts';
+import type { OutRecord } from '../record.ts';
 import { runRecordsMax, signRun, signatureHeader } from './signed-run.ts';
-import { partitionCounts } from './topics.ts';
+import { partitionCounts } from '../kafka/topics.ts';
 
 export interface BusProducer {
   /**

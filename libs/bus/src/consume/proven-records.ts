@@ -2,10 +2,10 @@
 import { messageOf } from '@norn/base';
 import { type SignerKey, SignerRing } from '@norn/config';
 import { Metric, count, createLogger } from '@norn/telemetry';
-import type { StageBusConfig } from './config.ts';
-import { type TopicName, writers } from './flow.ts';
-import type { BusRecord } from './record.ts';
-import { isInRun, isRunSigned, parseSignature, type RunSignature } from './signed-run.ts';
+import type { StageBusConfig } from '../config.ts';
+import { type TopicName, writers } from '../flow.ts';
+import type { BusRecord } from '../record.ts';
+import { isInRun, isRunSigned, parseSignature, type RunSignature } from '../produce/signed-run.ts';
 
 /** Why a record is not taken. */
 export type Unproven =

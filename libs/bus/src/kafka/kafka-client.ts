@@ -4,7 +4,7 @@ import { NornError } from '@norn/base';
 import { readSecret } from '@norn/config';
 import { createLogger } from '@norn/telemetry';
 import type * as KafkaJs from 'kafkajs';
-import type { BusConfig } from './config.ts';
+import type { BusConfig } from '../config.ts';
 import { Kafka, logLevel } from './kafkajs.ts';
 
 type Patience = Pick<KafkaJs.KafkaConfig, 'requestTimeout' | 'retry'>;

@@ -1,8 +1,8 @@
 // What a handler throws: a store or the broker that is away is waited for. A record that makes it throw is tried a few times, alone, and then refused, so
 // that what comes behind it goes on.
 import { isAway } from '@norn/base';
-import { backOff } from './failure.ts';
-import type { BusRecord } from './record.ts';
+import { backOff } from '../kafka/failure.ts';
+import type { BusRecord } from '../record.ts';
 
 /** Times that a record may make its handler throw. */
 export const attemptsMax = 3;

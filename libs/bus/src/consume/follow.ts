@@ -4,16 +4,16 @@ import { randomUUID } from 'node:crypto';
 import { messageOf } from '@norn/base';
 import { createLogger } from '@norn/telemetry';
 import type { Consumer, EachBatchPayload } from 'kafkajs';
-import { groupOf } from './access.ts';
-import { type StageBusConfig, recordBatchBytesMax } from './config.ts';
+import { groupOf } from '../kafka/access.ts';
+import { type StageBusConfig, recordBatchBytesMax } from '../config.ts';
 import { type BatchHandler, handlerBytesMax } from './consumer.ts';
-import { consumerRetry } from './failure.ts';
-import { type TopicName, topics } from './flow.ts';
-import { createKafka, identityOf } from './kafka-client.ts';
+import { consumerRetry } from '../kafka/failure.ts';
+import { type TopicName, topics } from '../flow.ts';
+import { createKafka, identityOf } from '../kafka/kafka-client.ts';
 import { toRecords } from './messages.ts';
 import { ProvenRecords } from './proven-records.ts';
-import { supervise } from './supervise.ts';
-import { type OffsetRange, offsetRanges } from './topics.ts';
+import { supervise } from '../kafka/supervise.ts';
+import { type OffsetRange, offsetRanges } from '../kafka/topics.ts';
 
 export interface Follower {
   close(): Promise<void>;

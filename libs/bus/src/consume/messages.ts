@@ -1,8 +1,8 @@
 // From kafkajs' messages to records, cut into pieces that a handler can take at once.
 import type { Batch, KafkaMessage } from 'kafkajs';
-import type { TopicName } from './flow.ts';
-import type { BusRecord } from './record.ts';
-import { signatureHeader } from './signed-run.ts';
+import type { TopicName } from '../flow.ts';
+import type { BusRecord } from '../record.ts';
+import { signatureHeader } from '../produce/signed-run.ts';
 
 /** Pieces of about `bytesMax`, one record at least. The values are views of what was received. */
 export function* toRecords(topic: TopicName, batch: Batch, bytesMax: number): Generator<BusRecord[]> {

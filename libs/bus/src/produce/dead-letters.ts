@@ -1,10 +1,10 @@
 // What could not be handled, as it came, with the reason, on a topic of its own.
 import { NornError, messageOf } from '@norn/base';
 import { Metric, count } from '@norn/telemetry';
-import type { StageBusConfig } from './config.ts';
-import type { TopicName } from './flow.ts';
+import type { StageBusConfig } from '../config.ts';
+import type { TopicName } from '../flow.ts';
 import { type BusProducer, createProducer } from './producer.ts';
-import type { BusRecord, OutRecord } from './record.ts';
+import type { BusRecord, OutRecord } from '../record.ts';
 
 /** Characters of an error that are kept. */
 const messageMax = 1_000;

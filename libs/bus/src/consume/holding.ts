@@ -1,6 +1,6 @@
 // A partition that this member of a group was given, from its first batch until it is lost or a handler failed.
 import { NornError } from '@norn/base';
-import type { TopicName } from './flow.ts';
+import type { TopicName } from '../flow.ts';
 
 /** What a handler is about to do with records, in its own words. It is done when everything below `end` is. */
 export interface Plan {

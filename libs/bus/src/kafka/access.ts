@@ -2,8 +2,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NornError } from '@norn/base';
 import type { AclEntry, AclFilter, Admin } from 'kafkajs';
-import type { BusConfig } from './config.ts';
-import { type Stage, type TopicName, downlink, flow, stageNames, topics } from './flow.ts';
+import type { BusConfig } from '../config.ts';
+import { type Stage, type TopicName, downlink, flow, stageNames, topics } from '../flow.ts';
 import { createKafka } from './kafka-client.ts';
 import { AclOperationTypes, AclPermissionTypes, AclResourceTypes, ResourcePatternTypes } from './kafkajs.ts';
 import { withAdmin } from './topics.ts';

@@ -2,7 +2,7 @@
 import { type CustomTransportStrategy, Server } from '@nestjs/microservices';
 import { NornError } from '@norn/base';
 import { isObservable, lastValueFrom } from 'rxjs';
-import type { StageBusConfig } from './config.ts';
+import type { StageBusConfig } from '../config.ts';
 import {
   type BatchHandler,
   type Deferred,
@@ -10,7 +10,7 @@ import {
   type ConsumerOptions,
   createConsumer,
 } from './consumer.ts';
-import type { TopicName } from './flow.ts';
+import type { TopicName } from '../flow.ts';
 
 export interface GroupOptions extends Omit<ConsumerOptions, 'handlers'> {
   /** What the group may read; it reads what there is a handler for. */

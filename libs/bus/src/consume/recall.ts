@@ -1,7 +1,7 @@
 // Reading records back to make state of them again: one that can not be read was refused when it came, and must not stop the take-over of its partition.
 import { isAway, messageOf } from '@norn/base';
 import { Metric, count, createLogger } from '@norn/telemetry';
-import type { BusRecord } from './record.ts';
+import type { BusRecord } from '../record.ts';
 
 /** Runs one record after the other. Throws only what `isAway` says. */
 export async function recallEach(

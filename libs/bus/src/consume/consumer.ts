@@ -6,17 +6,17 @@ import { Metric, count, createLogger } from '@norn/telemetry';
 import type { Consumer, ConsumerGroupJoinEvent, EachBatchPayload } from 'kafkajs';
 import { tryEach } from './attempts.ts';
 import { Commits } from './commits.ts';
-import { type StageBusConfig, recordBatchBytesMax } from './config.ts';
-import { DeadLetters, isReplayedForAnother } from './dead-letters.ts';
-import { consumerRetry } from './failure.ts';
-import { type TopicName, stageOf, topics } from './flow.ts';
+import { type StageBusConfig, recordBatchBytesMax } from '../config.ts';
+import { DeadLetters, isReplayedForAnother } from '../produce/dead-letters.ts';
+import { consumerRetry } from '../kafka/failure.ts';
+import { type TopicName, stageOf, topics } from '../flow.ts';
 import { type Claim, Holding } from './holding.ts';
-import { createKafka } from './kafka-client.ts';
+import { createKafka } from '../kafka/kafka-client.ts';
 import { toRecords } from './messages.ts';
 import { ProvenRecords } from './proven-records.ts';
-import type { BusRecord, RecordBatch } from './record.ts';
-import { supervise } from './supervise.ts';
-import { committedMarks } from './topics.ts';
+import type { BusRecord, RecordBatch } from '../record.ts';
+import { supervise } from '../kafka/supervise.ts';
+import { committedMarks } from '../kafka/topics.ts';
 
 /** What a handler answers when it took the records but is not done with them: they are committed when `settled` is. */
 export interface Deferred {

@@ -3,10 +3,10 @@
 import { messageOf } from '@norn/base';
 import { createLogger } from '@norn/telemetry';
 import type { Consumer } from 'kafkajs';
-import { backOff } from './failure.ts';
-import { topics } from './flow.ts';
+import { backOff } from '../kafka/failure.ts';
+import { topics } from '../flow.ts';
 import type { Holding } from './holding.ts';
-import { markText } from './mark.ts';
+import { markText } from '../kafka/mark.ts';
 
 /** Longest time between the end of a handler and its commit, ms. */
 export const commitIntervalMs = 200;

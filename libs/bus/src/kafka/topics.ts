@@ -2,9 +2,9 @@
 import { NornError, messageOf } from '@norn/base';
 import { createLogger } from '@norn/telemetry';
 import type { Admin, ITopicConfig, Kafka } from 'kafkajs';
-import { type BusConfig, type TopicConfig, recordBatchBytesMax } from './config.ts';
+import { type BusConfig, type TopicConfig, recordBatchBytesMax } from '../config.ts';
 import { backOff } from './failure.ts';
-import { type TopicName, topics } from './flow.ts';
+import { type TopicName, topics } from '../flow.ts';
 import { createKafka } from './kafka-client.ts';
 import { type Mark, parseMark } from './mark.ts';
 

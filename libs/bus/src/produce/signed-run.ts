@@ -3,7 +3,7 @@
 // Each record of a run has, in one header, the key's id, an Ed25519 signature over the digests of all of the run, which of them is its own,
 // and the digests. A digest is of topic, key and value: a record says the same under no other topic, tenant or host.
 import { createHash, sign, verify, type KeyObject } from 'node:crypto';
-import { type TopicName, topics } from './flow.ts';
+import { type TopicName, topics } from '../flow.ts';
 
 export const signatureHeader = 'norn-signature';
 

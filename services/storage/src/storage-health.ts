@@ -1,8 +1,8 @@
 // How storage is: what waits for its insert, and why it does when ClickHouse takes none.
 import { Injectable } from '@nestjs/common';
 import type { HealthReport, ReportsHealth } from '@norn/stage';
-import { BatchStore } from './batch-store.ts';
-import { RecordStore } from './record-store.ts';
+import { BatchStore } from './batches/batch-store.ts';
+import { RecordStore } from './records/record-store.ts';
 
 @Injectable()
 export class StorageHealth implements ReportsHealth {

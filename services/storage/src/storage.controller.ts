@@ -3,8 +3,8 @@ import { Controller } from '@nestjs/common';
 import { EventPattern } from '@nestjs/microservices';
 import type { Claim, Deferred, RecordBatch, TopicName } from '@norn/bus';
 import type { PartitionOwner } from '@norn/stage';
-import { BatchStore } from './batch-store.ts';
-import { RecordStore } from './record-store.ts';
+import { BatchStore } from './batches/batch-store.ts';
+import { RecordStore } from './records/record-store.ts';
 
 @Controller()
 export class StorageController implements PartitionOwner {

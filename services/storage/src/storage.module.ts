@@ -3,8 +3,8 @@ import { type DynamicModule, Inject, Module, type OnApplicationShutdown } from '
 import type { BusProducer } from '@norn/bus';
 import { PRODUCER, STAGE_CONFIG, type StageContext, StageModule, createStage } from '@norn/stage';
 import { type StoreWriter, createWriter } from '@norn/store';
-import { BatchStore } from './batch-store.ts';
-import { RecordStore } from './record-store.ts';
+import { BatchStore } from './batches/batch-store.ts';
+import { RecordStore } from './records/record-store.ts';
 import { StorageHealth } from './storage-health.ts';
 import { type StorageConfig, loadStorageConfig } from './storage.config.ts';
 import { StorageController } from './storage.controller.ts';

@@ -1,14 +1,14 @@
 // The flows of storage: records in, rows out, which wait for their insert. What is refused is acked as a dead letter before anything is inserted.
 import { type BusRecord, type Deferred, type Outputs, toDeadLetters } from '@norn/bus';
 import { type DeadLetter, type Outcome, type Pipeline, each, pipeline } from '@norn/pipeline';
-import type { Gatherer, RecordRows } from './gatherer.ts';
-import type { PartitionStore } from './partition-store.ts';
-import type { RecordBlocks } from './record-blocks.ts';
+import type { Gatherer, RecordRows } from './records/gatherer.ts';
+import type { PartitionStore } from './batches/partition-store.ts';
+import type { RecordBlocks } from './records/record-blocks.ts';
 import { createDropStored } from './steps/drop-stored.step.ts';
 import { createInsertBatches, createInsertRows, createRepeatBatches } from './steps/insert-rows.step.ts';
 import { createOpenBatch } from './steps/open-batch.step.ts';
 import { createOpenFacts, openAlert, openFinding, openOutcome } from './steps/open-rows.step.ts';
-import type { Watermarks } from './watermarks.ts';
+import type { Watermarks } from './batches/watermarks.ts';
 
 type DeadLetters = Outputs<'deadLetter'>;
 

@@ -1,6 +1,6 @@
 // Lets only batches through that are not stored yet: after a crash between an insert and its commit they come again.
 import { type Outcome, drop, ok } from '@norn/pipeline';
-import type { Watermarks } from '../watermarks.ts';
+import type { Watermarks } from '../batches/watermarks.ts';
 import type { OpenedBatch } from './open-batch.step.ts';
 
 export function createDropStored(

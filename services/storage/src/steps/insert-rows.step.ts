@@ -1,9 +1,9 @@
 // The last step of storage: rows wait to be inserted. It gives back when there is room for them; they are stored when `settled` is.
 import type { Deferred } from '@norn/bus';
 import { type Outcome, type Step, ok } from '@norn/pipeline';
-import type { Gatherer, RecordRows } from '../gatherer.ts';
-import type { PartitionStore, Unit } from '../partition-store.ts';
-import type { RecordBlocks } from '../record-blocks.ts';
+import type { Gatherer, RecordRows } from '../records/gatherer.ts';
+import type { PartitionStore, Unit } from '../batches/partition-store.ts';
+import type { RecordBlocks } from '../records/record-blocks.ts';
 import type { OpenedBatch } from './open-batch.step.ts';
 
 type Inserting<In> = Step<In, Deferred, never>;

@@ -5,9 +5,9 @@ import type { BusRecord } from '@norn/bus';
 import { action, event, finding, podLabels } from '@norn/contracts';
 import { type Outcome, deadLetter, ok } from '@norn/pipeline';
 import { pushAlert, pushContainer, pushFinding, pushOutcomeFile } from '@norn/store';
-import type { RecordRows } from '../gatherer.ts';
+import type { RecordRows } from '../records/gatherer.ts';
 import { Recent } from '../recent.ts';
-import type { RecordBlocks } from '../record-blocks.ts';
+import type { RecordBlocks } from '../records/record-blocks.ts';
 import { ownerOf } from './open-batch.step.ts';
 
 type PushRows = (blocks: RecordBlocks) => void;

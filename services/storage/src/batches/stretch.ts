@@ -1,6 +1,6 @@
 // Where the rows of a cut are in the table of events: what is asked before rows are stored that may be there.
 import type { BatchStretch } from '@norn/store';
-import type { OpenedBatch } from './steps/open-batch.step.ts';
+import type { OpenedBatch } from '../steps/open-batch.step.ts';
 
 /** Of one batch at least. */
 export function stretchOf(opened: readonly OpenedBatch[]): BatchStretch {

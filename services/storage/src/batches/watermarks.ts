@@ -1,5 +1,5 @@
 // The highest batch of each stream that is stored or about to be. For a stream that this process has not seen, ClickHouse is asked.
-import { Recent } from './recent.ts';
+import { Recent } from '../recent.ts';
 
 /** Streams remembered of one partition; forgetting one costs a question. */
 export const streamsMax = 50_000;

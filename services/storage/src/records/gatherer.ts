@@ -3,9 +3,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BusRecord, Deferred } from '@norn/bus';
 import type { AnyBlock } from '@norn/store';
-import { cutText, spansOf } from './cut.ts';
-import { type Refused, insertHalving } from './halve.ts';
-import type { Inserts } from './inserts.ts';
+import { cutText, spansOf } from '../inserts/cut.ts';
+import { type Refused, insertHalving } from '../inserts/halve.ts';
+import type { Inserts } from '../inserts/inserts.ts';
 
 /** A record, and how its rows are pushed: as often as it is asked. */
 export interface RecordRows<Blocks> {

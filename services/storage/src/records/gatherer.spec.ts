@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { AwayError, NornError } from '@norn/base';
 import { type AnyBlock, NativeBlock } from '@norn/store';
 import { Gatherer, type RecordRows } from './gatherer.ts';
-import { Inserts } from './inserts.ts';
+import { Inserts } from '../inserts/inserts.ts';
 
 /** A fake of ClickHouse that can be held up and made to fail. */
 class FakeWriter {

@@ -1,7 +1,7 @@
 // Which processes have been described to ClickHouse already: a batch repeats the description of every process that has a row in it.
 import { type BatchView, event } from '@norn/contracts';
 import type { DescribedProcess } from '@norn/store';
-import { Recent } from './recent.ts';
+import { Recent } from '../recent.ts';
 
 /** Descriptions remembered; forgetting one costs a row. */
 export const descriptionsMax = 400_000;

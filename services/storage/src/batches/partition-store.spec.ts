@@ -4,9 +4,9 @@ import type { BusRecord, Claim, Plan } from '@norn/bus';
 import { BatchWriter, event, openBatch } from '@norn/contracts';
 import type { AnyBlock } from '@norn/store';
 import { SimulatedHost } from '@norn/testkit';
-import { Inserts } from './inserts.ts';
+import { Inserts } from '../inserts/inserts.ts';
 import { PartitionStore, type Unit, createBatchBlocks } from './partition-store.ts';
-import { RowBudget } from './row-budget.ts';
+import { RowBudget } from '../inserts/row-budget.ts';
 
 /** A fake of ClickHouse: a block of a token that it has is not stored again. */
 class FakeEvents {

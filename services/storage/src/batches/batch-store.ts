@@ -2,12 +2,12 @@
 import { type BusProducer, type BusRecord, type Claim, type Deferred, type RecordBatch, deadLetterOf } from '@norn/bus';
 import type { DeadLetter, Pipeline } from '@norn/pipeline';
 import type { StoreWriter } from '@norn/store';
-import { Inserts } from './inserts.ts';
+import { Inserts } from '../inserts/inserts.ts';
 import { type BatchBlocks, PartitionStore, createBatchBlocks } from './partition-store.ts';
-import { RowBudget } from './row-budget.ts';
-import { createBatchPipeline, createRepeatPipeline } from './storage.pipeline.ts';
+import { RowBudget } from '../inserts/row-budget.ts';
+import { createBatchPipeline, createRepeatPipeline } from '../storage.pipeline.ts';
 import { Watermarks } from './watermarks.ts';
-import { settledOf, whileStoring } from './while-storing.ts';
+import { settledOf, whileStoring } from '../inserts/while-storing.ts';
 
 export interface BatchStoreOptions {
   readonly writer: StoreWriter;

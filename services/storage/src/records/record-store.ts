@@ -5,10 +5,10 @@ import { type BusProducer, type BusRecord, type Deferred, type RecordBatch, dead
 import type { Pipeline } from '@norn/pipeline';
 import type { StoreWriter } from '@norn/store';
 import { Gatherer } from './gatherer.ts';
-import { Inserts } from './inserts.ts';
+import { Inserts } from '../inserts/inserts.ts';
 import { type RecordBlocks, createRecordBlocks } from './record-blocks.ts';
-import { createRecordPipelines } from './storage.pipeline.ts';
-import { settledOf, whileStoring } from './while-storing.ts';
+import { createRecordPipelines } from '../storage.pipeline.ts';
+import { settledOf, whileStoring } from '../inserts/while-storing.ts';
 
 export interface RecordStoreOptions {
   readonly writer: StoreWriter;

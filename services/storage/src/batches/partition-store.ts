@@ -5,13 +5,13 @@ import { timed } from '@norn/pipeline';
 import { unfoldedBytes } from '@norn/contracts';
 import { createEventsBlock, createProcessesBlock, pushEvents, pushProcess } from '@norn/store';
 import { Metric, count } from '@norn/telemetry';
-import { type OffsetSpan, cutText, isIn, parsePlan, planText, spansMax, spansOf } from './cut.ts';
+import { type OffsetSpan, cutText, isIn, parsePlan, planText, spansMax, spansOf } from '../inserts/cut.ts';
 import { DescribedProcesses } from './described-processes.ts';
-import { type Refused, insertHalving } from './halve.ts';
-import type { Inserts } from './inserts.ts';
-import type { RowBudget } from './row-budget.ts';
+import { type Refused, insertHalving } from '../inserts/halve.ts';
+import type { Inserts } from '../inserts/inserts.ts';
+import type { RowBudget } from '../inserts/row-budget.ts';
 import { stretchOf } from './stretch.ts';
-import type { OpenedBatch } from './steps/open-batch.step.ts';
+import type { OpenedBatch } from '../steps/open-batch.step.ts';
 
 export interface Unit {
   readonly record: BusRecord;

@@ -34,7 +34,7 @@ export {
   isOfPolicy,
   policyResponseOf,
   sayDecision,
-  type PolicyResponse,
+  type FindingResponse,
   type SaidDecision,
 } from './policy/policy-finding.ts';
 export { testPolicy, type PolicyTestReport, type WrongDecision } from './policy/test-policy.ts';
@@ -45,8 +45,8 @@ export {
   protectionOf,
   type Answered,
   type Decision,
-  type PolicyTable,
-} from './policy.ts';
+  type ProtectionResponses,
+} from './protection-response.ts';
 export { hostRulesOf, type HostEnforcement, type HostRules } from './policy/host-rules.ts';
 export { nameTest, type NameTest } from './policy/name-pattern.ts';
 export {

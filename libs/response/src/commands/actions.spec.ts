@@ -12,7 +12,7 @@ const body = toBinary(
 );
 
 function about(change: Partial<AskedAbout> = {}, containerId = ''): AskedAbout {
-  return { alert: { id: 'a'.repeat(32), containerId, body }, commands: [], policies: new Map(), ...change };
+  return { alert: { id: 'a'.repeat(32), containerId, body }, commands: [], responses: new Map(), ...change };
 }
 
 const done = (action: string) => ({

@@ -2,7 +2,7 @@
 import { fromBinary } from '@bufbuild/protobuf';
 import { NornError, shortId, toHex } from '@norn/base';
 import { finding } from '@norn/contracts';
-import { type PolicyTable, findingsToRestore } from '../policy.ts';
+import { type ProtectionResponses, findingsToRestore } from '../protection-response.ts';
 import { type ActionName, actOf, actionOf, alertActions, rivalsOf } from './actions.ts';
 import type { AlertAction, CommandAct } from './alert-action.ts';
 import { type KnownCommand, standingRestores, undoneIds } from './standing.ts';
@@ -27,7 +27,7 @@ export interface AskedAbout {
   readonly alert: KnownAlert;
   /** All of the alert, newest first. */
   readonly commands: readonly (KnownCommand & { readonly finishedAt: Date | null })[];
-  readonly policies: PolicyTable;
+  readonly responses: ProtectionResponses;
 }
 
 export interface Order {
@@ -72,12 +72,12 @@ function refusePending(action: ActionName, { commands }: AskedAbout): void {
 type About = Pick<Order, 'scopeUids' | 'findingIds'> & { readonly undoes?: string };
 
 /** By hand a restore takes back the work of those whom policy's restore is about, and of no others unless that is asked for. */
-function about(action: ActionName, { alert, commands, policies }: AskedAbout): About {
+function about(action: ActionName, { alert, commands, responses }: AskedAbout): About {
   const { about: whom }: AlertAction = alertActions[action];
   const told = fromBinary(finding.AlertSchema, alert.body);
   if (whom === 'standing restore') return undoOf(alert, told, commands);
   if (whom === undefined) return blamed(told, told.findings);
-  const meant = blamed(told, findingsToRestore(told.findings, policies));
+  const meant = blamed(told, findingsToRestore(told.findings, responses));
   if (whom === 'restored') return meant;
   return { ...meant, scopeUids: [...meant.scopeUids, ...restoredScopes(commands)] };
 }

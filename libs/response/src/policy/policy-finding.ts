@@ -3,16 +3,16 @@ import { finding } from '@norn/contracts';
 import type { PolicyDecision } from './policy-engine.ts';
 import type { PolicyRule } from './policy-file.ts';
 
-/** What a tenant wants done about a protection. */
-export type PolicyResponse = 'observe' | 'suspend' | 'kill' | 'kill-and-remediate';
+/** What is to be done about a finding. */
+export type FindingResponse = 'observe' | 'suspend' | 'kill' | 'kill-and-remediate';
 
 /** Ids of rules that a policy's rules are made into begin with it; others' ids are UUIDs or the agent's `reflex.`. */
 const RULE_PREFIX = 'policy.';
 const RESPONSE_FIELD = 'policy.response';
 
-const responses: ReadonlySet<string> = new Set<PolicyResponse>(['observe', 'suspend', 'kill', 'kill-and-remediate']);
+const responses: ReadonlySet<string> = new Set<FindingResponse>(['observe', 'suspend', 'kill', 'kill-and-remediate']);
 
-const done: Readonly<Record<PolicyResponse, string>> = {
+const done: Readonly<Record<FindingResponse, string>> = {
   observe: 'only told of',
   suspend: 'suspended',
   kill: 'killed',
@@ -42,18 +42,18 @@ export function sayDecision({ rule, action, isStaged, evidence, summary }: Polic
   };
 }
 
-function remark({ action, observeUntil = '' }: PolicyRule, response: PolicyResponse, isStaged: boolean): string {
+function remark({ action, observeUntil = '' }: PolicyRule, response: FindingResponse, isStaged: boolean): string {
   if (isStaged) return ` (only observed until ${observeUntil})`;
   return action === 'deny' ? ` (denied where the host can: here ${done[response]})` : '';
 }
 
 /** What is to be denied and yet happened got through to here: it is answered with what the rule says otherwise. */
-function responseOf({ action, otherwise = 'kill' }: PolicyRule): PolicyResponse {
+function responseOf({ action, otherwise = 'kill' }: PolicyRule): FindingResponse {
   const asked = action === 'deny' ? otherwise : action;
   return isResponse(asked) ? asked : 'observe';
 }
 
-function isResponse(text: string): text is PolicyResponse {
+function isResponse(text: string): text is FindingResponse {
   return responses.has(text);
 }
 
@@ -68,7 +68,7 @@ export function isDenied({ response }: finding.Finding): boolean {
 }
 
 /** What the policy that made the finding wants done; undefined when none did, and the protections' responses hold. */
-export function policyResponseOf(each: finding.Finding): PolicyResponse | undefined {
+export function policyResponseOf(each: finding.Finding): FindingResponse | undefined {
   if (!isOfPolicy(each)) return undefined;
   const { source, evidence } = each;
   // A host tells of what it has denied: there is nothing left to be done.

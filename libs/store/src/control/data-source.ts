@@ -10,7 +10,7 @@ import {
   CommandRecord,
   InboxEntry,
   OutboxEntry,
-  Policy,
+  ProtectionResponse,
 } from './entities/handling.ts';
 import { HostGroup, HostPolicyRecord, PolicyVersion } from './entities/policies.ts';
 import { ImportedRule, RuleException } from './entities/rules.ts';
@@ -115,7 +115,7 @@ function optionsOf(config: ControlStoreConfig): DataSourceOptions {
       CommandRecord,
       OutboxEntry,
       InboxEntry,
-      Policy,
+      ProtectionResponse,
       ImportedRule,
       RuleException,
       PolicyVersion,

@@ -2,7 +2,7 @@
 import { NornError } from '@norn/base';
 import type { DataSource, EntityManager } from 'typeorm';
 import { audit } from './audit.ts';
-import { AlertHandling, CommandRecord, type Policy } from './entities/handling.ts';
+import { AlertHandling, CommandRecord, type ProtectionResponse } from './entities/handling.ts';
 import { moveAlert } from './transitions.ts';
 import { issueCommand, type CommandIssuer, type CommandOrder } from './issue-command.ts';
 import { protectionsOf } from './tenants.ts';
@@ -12,7 +12,7 @@ export interface AskedAbout {
   readonly alert: AlertHandling;
   /** Newest first. */
   readonly commands: readonly CommandRecord[];
-  readonly policies: ReadonlyMap<string, Policy['response']>;
+  readonly responses: ReadonlyMap<string, ProtectionResponse['response']>;
 }
 
 /** Issues what a person asks for. */
@@ -49,7 +49,7 @@ export async function requestAction<Action extends string>(
     const alert = await lockAlert(manager, tenantId, alertId);
     if (!alert) return undefined;
     const commands = await manager.find(CommandRecord, { where: { alertId }, order: { epoch: 'DESC' } });
-    const order = issuer.orderOf(request, { alert, commands, policies: await protectionsOf(manager, tenantId) });
+    const order = issuer.orderOf(request, { alert, commands, responses: await protectionsOf(manager, tenantId) });
     const id = await issueCommand(manager, issuer, alert, { action, requestedBy, traceparent, ...order });
     return manager.findOneByOrFail(CommandRecord, { id });
   });

@@ -1,11 +1,11 @@
-// A tenant as it begins: its policies and its first administrator.
+// A tenant as it begins: the responses of its protections and its first administrator.
 import { NornError } from '@norn/base';
 import type { EntityManager, EntityTarget, ObjectLiteral, QueryDeepPartialEntity } from 'typeorm';
-import { Policy } from './entities/handling.ts';
+import { ProtectionResponse } from './entities/handling.ts';
 import { Tenant, User } from './entities/tenancy.ts';
 
 /** Reflexes were judged on the host with the evidence at hand and act; rules begin by observing. */
-export const defaultPolicies: Readonly<Record<string, Policy['response']>> = {
+export const defaultResponses: Readonly<Record<string, ProtectionResponse['response']>> = {
   ransomware: 'kill-and-remediate',
   fileless: 'kill-and-remediate',
   miner: 'kill-and-remediate',
@@ -17,8 +17,8 @@ export const defaultPolicies: Readonly<Record<string, Policy['response']>> = {
 export async function protectionsOf(
   manager: EntityManager,
   tenantId: string,
-): Promise<Map<string, Policy['response']>> {
-  const rows = await manager.findBy(Policy, { tenantId });
+): Promise<Map<string, ProtectionResponse['response']>> {
+  const rows = await manager.findBy(ProtectionResponse, { tenantId });
   return new Map(rows.map(({ protection, response }) => [protection, response]));
 }
 
@@ -30,12 +30,12 @@ export async function ensureTenant(manager: EntityManager, tenantId: string, nam
     throw new NornError('tenant_invalid', `Tenant id "${tenantId}" is not usable: take 1 to 63 of a-z, 0-9 and "-"`);
   }
   await insertMissing(manager, Tenant, [{ id: tenantId, name }]);
-  const policies = Object.entries(defaultPolicies).map(([protection, response]) => ({
+  const responses = Object.entries(defaultResponses).map(([protection, response]) => ({
     tenantId,
     protection,
     response,
   }));
-  await insertMissing(manager, Policy, policies);
+  await insertMissing(manager, ProtectionResponse, responses);
   await insertMissing(manager, User, [{ tenantId, name: ADMINISTRATOR, role: 'admin' }]);
   return manager.findOneByOrFail(User, { tenantId, name: ADMINISTRATOR });
 }

@@ -23,7 +23,7 @@ export class AlertDetailService {
   /** `again`: a summary that could not be made is tried once more. Throws `alert_unknown`. */
   async detail({ tenantId, role }: Principal, id: string, again: boolean): Promise<view.AlertDetail> {
     const attack = await this.control.attack(tenantId, id);
-    const [commands, policies] = await Promise.all([
+    const [commands, responses] = await Promise.all([
       this.control.commandsOf(tenantId, id),
       this.control.protections(tenantId),
     ]);
@@ -31,7 +31,7 @@ export class AlertDetailService {
       this.places.of(tenantId, [attack]),
       this.reader.read(tenantId, attack, { commands, again }),
     ]);
-    return alertDetailView({ attack, place: placeOf(attack), commands, policies, role, ...read });
+    return alertDetailView({ attack, place: placeOf(attack), commands, responses, role, ...read });
   }
 
   /** A page of its files, what was lost first. Throws `alert_unknown`. */

@@ -1,7 +1,7 @@
 // The page of one alert, put together from all that is known of the attack.
 import { create } from '@bufbuild/protobuf';
 import { view } from '@norn/contracts';
-import { type PolicyTable, isFinal, offTheNetwork, standingRestores } from '@norn/response';
+import { type ProtectionResponses, isFinal, offTheNetwork, standingRestores } from '@norn/response';
 import type { CommandRecord, Role } from '@norn/store';
 import { type Running, alertView } from '../model/attack/alert.view.ts';
 import { filesMax } from '../model/attack/attack.queries.ts';
@@ -21,7 +21,7 @@ export interface KnownOfAlert extends ReadAttack {
   readonly attack: Attack;
   readonly place: Place;
   readonly commands: readonly CommandRecord[];
-  readonly policies: PolicyTable;
+  readonly responses: ProtectionResponses;
   /** Of who asks. */
   readonly role: Role;
 }
@@ -69,7 +69,7 @@ export function alertDetailView(parts: KnownOfAlert): view.AlertDetail {
 }
 
 function actionsFor(
-  { attack, place, role, commands, container, policies }: KnownOfAlert,
+  { attack, place, role, commands, container, responses }: KnownOfAlert,
   {
     running,
     filesTotal,
@@ -78,7 +78,7 @@ function actionsFor(
 ): view.ActionView[] {
   return actionsOf({
     ...{ attack, place, role, filesTotal },
-    ...restoreScopes(attack, policies, byUid),
+    ...restoreScopes(attack, responses, byUid),
     runningProcesses: running.running,
     unknownProcesses: running.unknown,
     knownAt: running.knownAt,

@@ -1,7 +1,7 @@
 import { create, toBinary } from '@bufbuild/protobuf';
 import { fromHex } from '@norn/base';
 import { finding } from '@norn/contracts';
-import type { PolicyResponse } from '@norn/response';
+import type { FindingResponse } from '@norn/response';
 import { AlertHandling } from '@norn/store';
 import { actionsOf } from './alert-actions.view.ts';
 import { readAttack } from '../model/attack/attack.ts';
@@ -9,7 +9,7 @@ import { restoreScopes } from './restore-scopes.ts';
 
 const { FindingSource, Severity } = finding;
 const uid = (digit: string): string => digit.repeat(32);
-const policies = new Map<string, PolicyResponse>([
+const responses = new Map<string, FindingResponse>([
   ['fileless', 'kill-and-remediate'],
   ['rule', 'observe'],
 ]);
@@ -48,7 +48,7 @@ function offered(...blamed: string[]) {
       isRestored: false,
       offTheNetwork: { container: false, host: false },
     },
-    ...restoreScopes(attack, policies, processes),
+    ...restoreScopes(attack, responses, processes),
   });
 }
 
@@ -68,11 +68,11 @@ describe('whose work a restore takes back', () => {
 
   it('is all there is where everybody else is below', () => {
     expect(offered('b', 'a').map(({ action }) => action)).not.toContain('restore-blamed');
-    expect(restoreScopes(attackOf('b'), policies, processes).blamedBeside).toEqual([]);
+    expect(restoreScopes(attackOf('b'), responses, processes).blamedBeside).toEqual([]);
   });
 
   it('is named by id where the process is not known', () => {
-    expect(restoreScopes(attackOf('5', 'c'), policies, new Map())).toEqual({
+    expect(restoreScopes(attackOf('5', 'c'), responses, new Map())).toEqual({
       restored: [],
       blamedBeside: ['process 555555555555', 'process cccccccccccc'],
     });

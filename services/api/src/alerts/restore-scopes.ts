@@ -1,7 +1,7 @@
 // Whose work a restore by hand takes back, and whom the alert blames beside them, by name.
 import { toHex } from '@norn/base';
 import type { view } from '@norn/contracts';
-import { findingsToRestore, type PolicyTable } from '@norn/response';
+import { findingsToRestore, type ProtectionResponses } from '@norn/response';
 import type { Attack } from '../model/attack/attack.ts';
 import { baseName, shortId } from '../model/words.ts';
 
@@ -13,8 +13,8 @@ export interface RestoreScopes {
 
 type Processes = ReadonlyMap<string, Pick<view.ProcessView, 'parentUid' | 'images'>>;
 
-export function restoreScopes({ alert }: Attack, policies: PolicyTable, processes: Processes): RestoreScopes {
-  const meant = scopesOf(findingsToRestore(alert.findings, policies));
+export function restoreScopes({ alert }: Attack, responses: ProtectionResponses, processes: Processes): RestoreScopes {
+  const meant = scopesOf(findingsToRestore(alert.findings, responses));
   const beside = [...scopesOf(alert.findings)].filter((uid) => !isWithin(uid, meant, processes));
   const nameOf = (uid: string): string =>
     baseName(processes.get(uid)?.images.at(-1)?.path ?? '') || `process ${shortId(uid)}`;

@@ -7,7 +7,7 @@ import {
   CommandRecord,
   Host,
   HostPolicyRecord,
-  type Policy,
+  type ProtectionResponse,
   protectionsOf,
 } from '@norn/store';
 import { DataSource, In, type SelectQueryBuilder } from 'typeorm';
@@ -90,7 +90,7 @@ export class ControlPlane {
   }
 
   /** What the tenant wants done, by protection. */
-  protections(tenantId: string): Promise<Map<string, Policy['response']>> {
+  protections(tenantId: string): Promise<Map<string, ProtectionResponse['response']>> {
     return protectionsOf(this.database.manager, tenantId);
   }
 

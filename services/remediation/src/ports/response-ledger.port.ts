@@ -1,8 +1,8 @@
 // The state of every response, kept so that each message counts once, whatever crashes when.
 import type { action, finding } from '@norn/contracts';
-import type { Answered, Decision, PolicyTable } from '@norn/response';
+import type { Answered, Decision, ProtectionResponses } from '@norn/response';
 
-export type Decide = (alert: finding.Alert, policies: PolicyTable, answered: Answered) => readonly Decision[];
+export type Decide = (alert: finding.Alert, responses: ProtectionResponses, answered: Answered) => readonly Decision[];
 
 export interface SentOutcome {
   readonly tenantId: string;

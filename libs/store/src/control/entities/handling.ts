@@ -118,9 +118,9 @@ export class InboxEntry {
   @CreateDateColumn({ type: 'timestamptz' }) appliedAt!: Date;
 }
 
-/** What a tenant wants done; one row a protection. */
+/** What a tenant wants done about a protection. The table is older than the word: policies are in `policy_versions`. */
 @Entity('policies')
-export class Policy {
+export class ProtectionResponse {
   @PrimaryColumn('text') tenantId!: string;
   /** "ransomware", "fileless", "miner", "reverse-shell", "rule". */
   @PrimaryColumn('text') protection!: string;

@@ -1,10 +1,10 @@
-// Policy: which actions an alert calls for. Pure: the tenant's choices and what was answered already are passed in.
+// Which actions an alert calls for. Pure: the responses that the tenant chose and what was answered already are passed in.
 import { toHex } from '@norn/base';
 import { finding } from '@norn/contracts';
-import { policyResponseOf, type PolicyResponse } from './policy/policy-finding.ts';
+import { policyResponseOf, type FindingResponse } from './policy/policy-finding.ts';
 
-/** By protection: "ransomware", "fileless", "miner", "reverse-shell", "rule". */
-export type PolicyTable = ReadonlyMap<string, PolicyResponse>;
+/** What is to be done, by protection: "ransomware", "fileless", "miner", "reverse-shell", "rule". */
+export type ProtectionResponses = ReadonlyMap<string, FindingResponse>;
 
 export interface Decision {
   readonly action: 'suspend' | 'kill' | 'restore';
@@ -30,10 +30,10 @@ const order = ['suspend', 'kill', 'restore'] as const;
  * What is not in the table is observed. A restore is about what earlier ones were about as well: two scopes may have changed one
  * file by turns, and what the file was before both is known only to who looks at both.
  */
-export function decideResponse(alert: finding.Alert, policies: PolicyTable, answered: Answered): Decision[] {
+export function decideResponse(alert: finding.Alert, responses: ProtectionResponses, answered: Answered): Decision[] {
   const open = alert.findings.filter((each) => !answered.findingIds.has(each.id));
   return order.flatMap((action) => {
-    const due = open.filter((each) => callsFor(each, action, policies));
+    const due = open.filter((each) => callsFor(each, action, responses));
     if (due.length === 0) return [];
     const earlier = action === 'restore' ? answered.restoredScopes : [];
     const scopeUids = [...new Set([...earlier, ...due.map((each) => toHex(each.scopeUid))])];
@@ -46,19 +46,22 @@ export function decideResponse(alert: finding.Alert, policies: PolicyTable, answ
  * by itself. Where it answers none so, a person who asks all the same means what it stops, else what the agent saw itself, else
  * what weighs enough to be acted on. A shell or a whole session that a finding only tells of is none of these.
  */
-export function findingsToRestore(findings: readonly finding.Finding[], policies: PolicyTable): finding.Finding[] {
+export function findingsToRestore(
+  findings: readonly finding.Finding[],
+  responses: ProtectionResponses,
+): finding.Finding[] {
   const weighty = findings.filter(isWeighty);
   const candidates = [
-    weighty.filter((each) => callsFor(each, 'restore', policies)),
-    weighty.filter((each) => responseTo(each, policies) !== 'observe'),
+    weighty.filter((each) => callsFor(each, 'restore', responses)),
+    weighty.filter((each) => responseTo(each, responses) !== 'observe'),
     weighty.filter(({ source }) => source === finding.FindingSource.REFLEX),
     weighty,
   ];
   return candidates.find(({ length }) => length > 0) ?? [...findings];
 }
 
-function callsFor(each: finding.Finding, action: Decision['action'], policies: PolicyTable): boolean {
-  return isWeighty(each) && actionsFor(each, responseTo(each, policies)).includes(action);
+function callsFor(each: finding.Finding, action: Decision['action'], responses: ProtectionResponses): boolean {
+  return isWeighty(each) && actionsFor(each, responseTo(each, responses)).includes(action);
 }
 
 function isWeighty(each: finding.Finding): boolean {
@@ -66,8 +69,8 @@ function isWeighty(each: finding.Finding): boolean {
 }
 
 /** A policy's rule that decided the event goes before the response of its protection. */
-function responseTo(each: finding.Finding, policies: PolicyTable): PolicyResponse {
-  return policyResponseOf(each) ?? policies.get(protectionOf(each)) ?? 'observe';
+function responseTo(each: finding.Finding, responses: ProtectionResponses): FindingResponse {
+  return policyResponseOf(each) ?? responses.get(protectionOf(each)) ?? 'observe';
 }
 
 /** The protection that a finding belongs to: `reflex.reverse_shell` → "reverse-shell", all rules → "rule". */
@@ -81,7 +84,7 @@ function isWithheld({ evidence }: finding.Finding): boolean {
   return evidence.some(({ field }) => field === 'response.withheld');
 }
 
-function actionsFor(each: finding.Finding, response: PolicyResponse): readonly Decision['action'][] {
+function actionsFor(each: finding.Finding, response: FindingResponse): readonly Decision['action'][] {
   const rung = each.response?.rung ?? finding.ResponseRung.UNSPECIFIED;
   const dead = rung >= finding.ResponseRung.KILLED;
   switch (response) {

@@ -1,8 +1,14 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { fromHex } from '@norn/base';
 import { finding } from '@norn/contracts';
-import { decideResponse, findingsToRestore, nothingAnswered, protectionOf, type Answered } from './policy.ts';
-import type { PolicyResponse } from './policy/policy-finding.ts';
+import {
+  decideResponse,
+  findingsToRestore,
+  nothingAnswered,
+  protectionOf,
+  type Answered,
+} from './protection-response.ts';
+import type { FindingResponse } from './policy/policy-finding.ts';
 
 const { FindingSource, ResponseRung, Severity } = finding;
 const scope = (digit: string): string => digit.repeat(32);
@@ -23,9 +29,13 @@ function reflex(
   });
 }
 
-function decide(findings: finding.Finding[], response: PolicyResponse, answered: Answered = nothingAnswered): string[] {
-  const policies = new Map([['ransomware', response]]);
-  const decisions = decideResponse(create(finding.AlertSchema, { findings }), policies, answered);
+function decide(
+  findings: finding.Finding[],
+  response: FindingResponse,
+  answered: Answered = nothingAnswered,
+): string[] {
+  const responses = new Map([['ransomware', response]]);
+  const decisions = decideResponse(create(finding.AlertSchema, { findings }), responses, answered);
   return decisions.map(
     ({ action, scopeUids, findingIds }) =>
       `${action} ${scopeUids.map((uid) => uid[0]).join('')} ${findingIds.join('+')}`,
@@ -33,7 +43,7 @@ function decide(findings: finding.Finding[], response: PolicyResponse, answered:
 }
 
 describe('policy', () => {
-  it.each<[PolicyResponse, finding.ResponseRung, string[]]>([
+  it.each<[FindingResponse, finding.ResponseRung, string[]]>([
     ['kill-and-remediate', ResponseRung.KILLED, ['restore a f1']],
     ['kill-and-remediate', ResponseRung.KILLED_AT_EXEC, ['restore a f1']],
     ['kill-and-remediate', ResponseRung.OBSERVED, ['kill a f1', 'restore a f1']],
@@ -100,15 +110,15 @@ describe('policy', () => {
     const told = [{ field: 'response.withheld', value: "may be a program's own protection" }];
     const withheld = reflex('withheld', ResponseRung.OBSERVED, { evidence: told });
     const all = [shell, slight, withheld, memory];
-    const meant = (findings: finding.Finding[], policies: Record<string, PolicyResponse>): string[] =>
-      findingsToRestore(findings, new Map(Object.entries(policies))).map(({ id }) => id);
+    const meant = (findings: finding.Finding[], responses: Record<string, FindingResponse>): string[] =>
+      findingsToRestore(findings, new Map(Object.entries(responses))).map(({ id }) => id);
 
-    it.each<PolicyResponse>(['observe', 'suspend', 'kill'])('means what policy restores where rules %s', (rule) => {
-      const policies = { fileless: 'kill-and-remediate', ransomware: 'kill-and-remediate', rule } as const;
+    it.each<FindingResponse>(['observe', 'suspend', 'kill'])('means what policy restores where rules %s', (rule) => {
+      const responses = { fileless: 'kill-and-remediate', ransomware: 'kill-and-remediate', rule } as const;
       const alert = create(finding.AlertSchema, { findings: all });
-      const own = decideResponse(alert, new Map(Object.entries(policies)), nothingAnswered);
+      const own = decideResponse(alert, new Map(Object.entries(responses)), nothingAnswered);
       expect(own.find(({ action }) => action === 'restore')?.findingIds).toEqual(['memory']);
-      expect(meant(all, policies)).toEqual(['memory']);
+      expect(meant(all, responses)).toEqual(['memory']);
     });
 
     it('means the rules too where policy restores for them', () => {

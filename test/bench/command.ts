@@ -7,7 +7,7 @@ import { provideParts, provideSystem, registerFile, repository } from '@norn/cli
 import { Argument, Option, type Command } from 'commander';
 import { showLatency } from './latency.ts';
 import { registerReportCommand } from './report/command.ts';
-import { halfNames, showRollback, type RollbackFlags } from './rollback/rollback.ts';
+import { rollbackPartNames, showRollback, type RollbackFlags } from './rollback/rollback.ts';
 
 const benches = ['pipeline', 'rules', 'sensor', 'hooks', 'latency', 'rollback'] as const;
 type Bench = (typeof benches)[number];
@@ -20,7 +20,7 @@ export function registerBenchCommand(program: Command): void {
     )
     .addArgument(new Argument('<what>', 'what to measure').choices(benches))
     .option('--json', 'figures as JSON alone')
-    .addOption(new Option('--only <half>', 'rollback: one part of it').choices(halfNames))
+    .addOption(new Option('--only <half>', 'rollback: one part of it').choices(rollbackPartNames))
     .option('--files <count>', 'rollback: files in the corpus of an attack', '5000')
     .option('--rounds <count>', 'rollback: how often each attack is played (1), each cost measured (3)')
     .option('--entries <count>', "rollback: files in the vault when the agent's memory is read", '100000')

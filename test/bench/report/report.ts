@@ -10,7 +10,7 @@ import type { Tell } from '../../attack/play.ts';
 import { measureLatency } from '../latency.ts';
 import { measureAttacks } from '../rollback/attacks.ts';
 import { measureCost } from '../rollback/cost.ts';
-import type { RollbackOptions } from '../rollback/half.ts';
+import type { RollbackOptions } from '../rollback/rollback-part.ts';
 import { measureWork } from '../rollback/work.ts';
 import { withSection } from './page.ts';
 import {

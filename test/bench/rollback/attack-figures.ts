@@ -1,4 +1,4 @@
-// The arithmetic of the attack half: what one attack came to, and whether all of them together meet the aims.
+// The arithmetic of the attack part: what one attack came to, and whether all of them together meet the aims.
 import type { ShownAlert, ShownAlertDetail } from '@norn/contracts';
 import { compareManifests, type Manifest } from '../../attack/verdict.ts';
 import { median, percentile } from '../percentiles.ts';
@@ -146,7 +146,7 @@ export interface AttackSummary {
   readonly missed: readonly string[];
 }
 
-/** Of the whole half. */
+/** Of the whole part. */
 export interface AttackReport {
   /** In the corpus of each attack. */
   readonly files: number;

@@ -1,4 +1,4 @@
-// The attack half: every way ransomware writes × every place, each stopped and undone by the running installation.
+// The attack part: every way ransomware writes × every place, each stopped and undone by the running installation.
 import { rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf, NornError } from '@norn/base';
@@ -17,7 +17,7 @@ import {
   type AttackReport,
   type Witness,
 } from './attack-figures.ts';
-import { isSelected, type Half, type RollbackOptions } from './half.ts';
+import { isSelected, type RollbackPart, type RollbackOptions } from './rollback-part.ts';
 
 const bystanderFiles = 60;
 /** What a session does within a second of a stop counts to the attack that was stopped. */
@@ -28,7 +28,7 @@ interface Run {
   readonly mode: Mode;
 }
 
-export async function measureAttacks(options: RollbackOptions, tell: Tell): Promise<Half<AttackReport>> {
+export async function measureAttacks(options: RollbackOptions, tell: Tell): Promise<RollbackPart<AttackReport>> {
   const api = await connectApi();
   const runs = selectedRuns(options);
   const openPlace = await placeOpener(options, tell);

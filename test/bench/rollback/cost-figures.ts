@@ -1,4 +1,4 @@
-// The arithmetic of the cost half: the best of the rounds, bare and with the agent, as ratios. What disturbs only ever adds.
+// The arithmetic of the cost part: the best of the rounds, bare and with the agent, as ratios. What disturbs only ever adds.
 
 export interface CostFigures {
   readonly name: string;
@@ -9,7 +9,7 @@ export interface CostFigures {
   readonly ratio: number;
 }
 
-/** Of the whole half. */
+/** Of the whole part. */
 export interface CostReport {
   readonly cost: readonly CostFigures[];
 }

@@ -1,4 +1,4 @@
-// Where the cost half works: a protected directory, one that nobody protects, and an overlay as containers have it.
+// Where the cost part works: a protected directory, one that nobody protects, and an overlay as containers have it.
 import { randomBytes } from 'node:crypto';
 import { closeSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';

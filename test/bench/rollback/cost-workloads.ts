@@ -1,4 +1,4 @@
-// What the cost half measures, as data: each gives one or more figures of one round.
+// What the cost part measures, as data: each gives one or more figures of one round.
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { NornError } from '@norn/base';

@@ -1,4 +1,4 @@
-// The cost half: the same work bare and with an agent that protects, in turn within one run, and the agent's memory.
+// The cost part: the same work bare and with an agent that protects, in turn within one run, and the agent's memory.
 import { randomBytes } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -12,7 +12,7 @@ import { startProgress } from '../progress.ts';
 import { costFigures, type CostFigures, type CostReport } from './cost-figures.ts';
 import { makeTarball, openFiles, openSite, writeFiles, type CostSite, type SiteFolders } from './cost-site.ts';
 import { isHere, workloads, type CostWorkload } from './cost-workloads.ts';
-import { isSelected, type Half, type RollbackOptions } from './half.ts';
+import { isSelected, type RollbackPart, type RollbackOptions } from './rollback-part.ts';
 import { refuseOtherAgent, startLoneAgent, type LoneAgent } from './lone-agent.ts';
 import { workFolder } from './work.ts';
 
@@ -22,7 +22,7 @@ const keptPollMs = 500;
 const unchangedPolls = 6;
 const memoryName = 'memory of the agent';
 
-export async function measureCost(options: RollbackOptions, tell: Tell): Promise<Half<CostReport>> {
+export async function measureCost(options: RollbackOptions, tell: Tell): Promise<RollbackPart<CostReport>> {
   refuseOtherAgent();
   await buildAgent(() => undefined);
   const id = randomBytes(4).toString('hex');

@@ -4,21 +4,21 @@ import { write, writeJson } from '@norn/cli';
 import { watchInterruption } from '../interruption.ts';
 import { measureAttacks } from './attacks.ts';
 import { measureCost } from './cost.ts';
-import type { Half, MeasureHalf, RollbackOptions } from './half.ts';
+import type { RollbackPart, MeasurePart, RollbackOptions } from './rollback-part.ts';
 import { measureWork } from './work.ts';
 
-const halves = { attacks: measureAttacks, work: measureWork, cost: measureCost } as const satisfies Record<
+const parts = { attacks: measureAttacks, work: measureWork, cost: measureCost } as const satisfies Record<
   string,
-  MeasureHalf
+  MeasurePart
 >;
 
-export type HalfName = keyof typeof halves;
-export const halfNames = Object.keys(halves) as HalfName[];
+export type RollbackPartName = keyof typeof parts;
+export const rollbackPartNames = Object.keys(parts) as RollbackPartName[];
 
 /** As typed. */
 export interface RollbackFlags {
   readonly json?: boolean;
-  readonly only?: HalfName;
+  readonly only?: RollbackPartName;
   readonly files: string;
   readonly rounds?: string;
   readonly entries: string;
@@ -28,15 +28,15 @@ export interface RollbackFlags {
 /** Attacks and work need the installation to run, the cost needs its agent not to: it is measured when asked for. */
 export async function showRollback(flags: RollbackFlags): Promise<number> {
   const options = readFlags(flags);
-  const names: HalfName[] = flags.only ? [flags.only] : ['attacks', 'work'];
-  const measured: Partial<Record<HalfName, Half>> = {};
+  const names: RollbackPartName[] = flags.only ? [flags.only] : ['attacks', 'work'];
+  const measured: Partial<Record<RollbackPartName, RollbackPart>> = {};
   for (const name of names) {
-    measured[name] = await halves[name](options, flags.json ? () => undefined : write);
+    measured[name] = await parts[name](options, flags.json ? () => undefined : write);
     if (!flags.json) write(`\n${measured[name].text}\n`);
   }
-  const missed = Object.values(measured).flatMap((half) => half.missed);
+  const missed = Object.values(measured).flatMap((part) => part.missed);
   if (flags.json) {
-    const figures = Object.entries(measured).map(([name, half]) => [name, half.figures]);
+    const figures = Object.entries(measured).map(([name, part]) => [name, part.figures]);
     writeJson({ ...(Object.fromEntries(figures) as object), missed });
   } else if (flags.only !== 'cost') write(verdict(missed));
   return missed.length === 0 ? 0 : 1;

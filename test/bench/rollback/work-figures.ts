@@ -1,4 +1,4 @@
-// The arithmetic of the ordinary-work half: what Norn made of one piece of work, and whether all of it together meets the aims.
+// The arithmetic of the ordinary-work part: what Norn made of one piece of work, and whether all of it together meets the aims.
 import type { ShownAlert, ShownAlertDetail } from '@norn/contracts';
 
 export interface WorkFigures {
@@ -81,7 +81,7 @@ export interface WorkSummary {
   readonly missed: readonly string[];
 }
 
-/** Of the whole half. */
+/** Of the whole part. */
 export interface WorkReport {
   readonly work: readonly WorkFigures[];
   readonly summary: WorkSummary;

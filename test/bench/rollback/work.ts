@@ -1,4 +1,4 @@
-// The ordinary-work half: real tools at work in a protected directory, and what the running installation makes of each.
+// The ordinary-work part: real tools at work in a protected directory, and what the running installation makes of each.
 import { randomBytes } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ import type { Tell } from '../../attack/play.ts';
 import { run } from '../../attack/stage.ts';
 import { startProgress } from '../progress.ts';
 import { newAlerts, settledAlert } from './alerts-since.ts';
-import { isSelected, type Half, type RollbackOptions } from './half.ts';
+import { isSelected, type RollbackPart, type RollbackOptions } from './rollback-part.ts';
 import { runScript } from './script.ts';
 import {
   isOfWork,
@@ -29,7 +29,7 @@ const corpusFiles = 200;
 /** An alert is there within a second of what it tells. */
 const alertsAfterMs = 2_000;
 
-export async function measureWork(options: RollbackOptions, tell: Tell): Promise<Half<WorkReport>> {
+export async function measureWork(options: RollbackOptions, tell: Tell): Promise<RollbackPart<WorkReport>> {
   const api = await connectApi();
   const simulator = await buildSimulator(tell);
   const chosen = recipes.filter(({ name }) => isSelected(name, options));

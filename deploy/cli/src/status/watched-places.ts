@@ -5,7 +5,7 @@ import { ago } from '../print/columns.ts';
 /** Places named of each host; more are counted. */
 const namedMax = 5;
 
-type Places = Pick<
+type ReportedPlaces = Pick<
   ShownHost,
   | 'name'
   | 'kind'
@@ -21,7 +21,7 @@ type Places = Pick<
 >;
 
 /** A few lines: its state, how many places are watched, each that is not with the reason, and since when the files' figures are true. */
-export function placesText(host: Places, now: Date): string {
+export function placesText(host: ReportedPlaces, now: Date): string {
   const lines = [`  ${host.name}  ${host.state}, seen ${ago(host.lastSeenAt, now)}`];
   if (host.reason !== '') lines.push(`    ${host.reason}`);
   if (host.kind === 'container') return lines.join('\n');
@@ -36,18 +36,18 @@ export function placesText(host: Places, now: Date): string {
   return lines.join('\n');
 }
 
-function filesText(host: Places, now: Date): string {
+function filesText(host: ReportedPlaces, now: Date): string {
   if (host.vaultFilesCountedAt === '') return 'not counted yet';
   return `${String(host.vaultFilesPresent)} in watched places, ${String(host.vaultFilesUnkept)} of them without a pre-image, as counted ${ago(host.vaultFilesCountedAt, now)}`;
 }
 
 /** An agent that keeps nothing, or is of an earlier version, says nothing of places; that is not the same as none. */
-function tellsPlaces(host: Places): boolean {
+function tellsPlaces(host: ReportedPlaces): boolean {
   return host.placesWatched > 0 || host.placesUnwatched > 0 || host.vaultFilesCountedAt !== '';
 }
 
 /** For `--json`. */
-export function placesOf(host: Places): object {
+export function placesOf(host: ReportedPlaces): object {
   const { vaultFilesPresent, vaultFilesUnkept, vaultFilesCountedAt, placesWatched, placesUnwatched } = host;
   const known = host.kind !== 'container' && tellsPlaces(host);
   return {

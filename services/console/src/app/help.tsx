@@ -2,7 +2,7 @@
 import type { ReactElement, RefObject } from 'react';
 import { useLocation } from 'react-router';
 import { Key } from '../shared/ui/parts.tsx';
-import { places } from './places.ts';
+import { navigationEntries } from './navigation-entries.ts';
 
 const keys: readonly (readonly [string, string])[] = [
   ['j k', 'next and previous row'],
@@ -16,7 +16,7 @@ const keys: readonly (readonly [string, string])[] = [
 
 export function Help({ dialog }: { dialog: RefObject<HTMLDialogElement | null> }): ReactElement {
   const location = useLocation();
-  const all = [...places.map(([, , name, key]) => [`g ${key}`, name] as const), ...keys];
+  const all = [...navigationEntries.map(([, , name, key]) => [`g ${key}`, name] as const), ...keys];
   return (
     <dialog
       ref={dialog}

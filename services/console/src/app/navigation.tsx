@@ -6,7 +6,7 @@ import { post } from '../shared/api/client.ts';
 import { useSession, useStatus } from '../shared/api/queries.ts';
 import { useConnection } from '../shared/api/stream.ts';
 import { Icon } from '../shared/ui/icon.tsx';
-import { places } from './places.ts';
+import { navigationEntries } from './navigation-entries.ts';
 import { type Theme, chooseTheme, chosenTheme } from './theme.ts';
 
 export function Sidebar({ onHelp }: { onHelp: () => void }): ReactElement {
@@ -17,8 +17,8 @@ export function Sidebar({ onHelp }: { onHelp: () => void }): ReactElement {
         <span className="text-base font-semibold tracking-tight">Norn</span>
       </Link>
       <nav aria-label="Pages" className="hidden flex-1 flex-col gap-0.5 md:flex">
-        {places.map((place) => (
-          <Place key={place[0]} place={place} />
+        {navigationEntries.map((entry) => (
+          <NavigationEntry key={entry[0]} entry={entry} />
         ))}
       </nav>
       <div className="ml-auto flex items-center gap-1 md:ml-0 md:flex-col md:items-stretch md:gap-2 md:border-t md:border-line md:pt-3">
@@ -41,7 +41,11 @@ export function Sidebar({ onHelp }: { onHelp: () => void }): ReactElement {
   );
 }
 
-function Place({ place: [path, icon, name, key] }: { place: (typeof places)[number] }): ReactElement {
+function NavigationEntry({
+  entry: [path, icon, name, key],
+}: {
+  entry: (typeof navigationEntries)[number];
+}): ReactElement {
   const urgent = useUrgent();
   const look = ({ isActive }: { isActive: boolean }): string =>
     `flex h-8 items-center gap-2.5 rounded-md px-2 font-medium ${isActive ? 'bg-raised text-ink' : 'text-soft hover:bg-raised hover:text-ink'}`;
@@ -60,7 +64,7 @@ export function BottomBar(): ReactElement {
   const urgent = useUrgent();
   return (
     <nav aria-label="Pages" className="fixed inset-x-0 bottom-0 z-20 flex h-14 border-t border-line bg-panel md:hidden">
-      {places.map(([path, icon, name]) => (
+      {navigationEntries.map(([path, icon, name]) => (
         <NavLink
           key={path}
           to={path}

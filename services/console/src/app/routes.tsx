@@ -1,4 +1,4 @@
-// The pages, by address. To add one: its feature, a line here, and its place in places.ts.
+// The pages, by address. To add one: its feature, a line here, and its entry in navigation-entries.ts.
 import { matchPath } from 'react-router';
 import { prefetchAlert } from '../shared/api/queries.ts';
 import { type SplitPage, splitPage } from './split-page.tsx';

@@ -7,12 +7,12 @@ import { useKeys } from '../shared/keys.ts';
 import { Icon } from '../shared/ui/icon.tsx';
 import { Help } from './help.tsx';
 import { BottomBar, Sidebar } from './navigation.tsx';
-import { places } from './places.ts';
+import { navigationEntries } from './navigation-entries.ts';
 
 export function Shell({ children }: { children: ReactNode }): ReactElement {
   const help = useRef<HTMLDialogElement>(null);
   const navigate = useNavigate();
-  const goto = Object.fromEntries(places.map(([path, , , key]) => [`g ${key}`, () => void navigate(path)]));
+  const goto = Object.fromEntries(navigationEntries.map(([path, , , key]) => [`g ${key}`, () => void navigate(path)]));
   useKeys({ ...goto, '?': () => help.current?.showModal() });
   return (
     <div className="flex min-h-dvh flex-col md:flex-row">

@@ -3,7 +3,7 @@ import type { ReactElement, ReactNode } from 'react';
 import { Link } from 'react-router';
 import { openStates } from '../../shared/alert-states.ts';
 import { useStatus } from '../../shared/api/queries.ts';
-import type { Status } from '../../shared/api/views.ts';
+import type { InstallationStatus } from '../../shared/api/views.ts';
 import { compact, grouped } from '../../shared/format.ts';
 import { AlertRow } from '../../shared/ui/alert-row.tsx';
 import { Icon, type IconName } from '../../shared/ui/icon.tsx';
@@ -58,7 +58,7 @@ const moods: Readonly<Record<string, readonly [IconName, string, string]>> = {
   calm: ['shield', 'text-good', 'border-l-good'],
 };
 
-function Mood({ status }: { status: Status }): ReactElement {
+function Mood({ status }: { status: InstallationStatus }): ReactElement {
   const onlyHigh = status.mood === 'fire' && status.alertsOpen?.critical === 0;
   const [icon, tone, edge] =
     (onlyHigh ? (['high', 'text-high', 'border-l-high'] as const) : moods[status.mood]) ??
@@ -116,7 +116,7 @@ function Big({ children, tone = '' }: { children: ReactNode; tone?: string }): R
   return <span className={`text-[28px] leading-9 font-semibold tracking-tight ${tone}`}>{children}</span>;
 }
 
-function OpenAlerts({ status }: { status: Status }): ReactElement {
+function OpenAlerts({ status }: { status: InstallationStatus }): ReactElement {
   const open = status.alertsOpen ?? { critical: 0, high: 0, medium: 0, low: 0, informational: 0 };
   const all = open.critical + open.high + open.medium + open.low + open.informational;
   const present = severities.filter((word) => open[word] > 0);
@@ -140,7 +140,7 @@ function OpenAlerts({ status }: { status: Status }): ReactElement {
   );
 }
 
-function Hosts({ status }: { status: Status }): ReactElement {
+function Hosts({ status }: { status: InstallationStatus }): ReactElement {
   const { protected: safe, degraded, silent } = status.hosts ?? { protected: 0, degraded: 0, silent: 0 };
   const all = safe + degraded + silent;
   const parts: readonly (readonly [string, number, string, IconName, string])[] = [
@@ -169,7 +169,7 @@ function Hosts({ status }: { status: Status }): ReactElement {
   );
 }
 
-function Events({ status }: { status: Status }): ReactElement {
+function Events({ status }: { status: InstallationStatus }): ReactElement {
   const lost = status.eventsLost;
   return (
     <Card title="Events" side="the last hour, by minute">
@@ -188,7 +188,7 @@ function Events({ status }: { status: Status }): ReactElement {
   );
 }
 
-function Restores({ status }: { status: Status }): ReactElement {
+function Restores({ status }: { status: InstallationStatus }): ReactElement {
   const files = status.files ?? { restored: 0, removed: 0, unchanged: 0, lost: 0, conflict: 0 };
   const tried = files.restored + files.lost + files.conflict;
   return (

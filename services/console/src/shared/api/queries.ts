@@ -1,7 +1,7 @@
 // What several pages ask for, by name, so that a change told by the stream refreshes exactly what it touches.
 import { QueryClient, type UseQueryResult, useQuery } from '@tanstack/react-query';
 import { Problem, get } from './client.ts';
-import type { AlertDetail, HostList, Session, Status } from './views.ts';
+import type { AlertDetail, HostList, Session, InstallationStatus } from './views.ts';
 
 export const queryClient = new QueryClient({
   defaultOptions: {
@@ -22,10 +22,10 @@ export function useSession(): UseQueryResult<Session> {
   });
 }
 
-export function useStatus(): UseQueryResult<Status> {
+export function useStatus(): UseQueryResult<InstallationStatus> {
   return useQuery({
     queryKey: ['status'],
-    queryFn: ({ signal }) => get<Status>('/status', signal),
+    queryFn: ({ signal }) => get<InstallationStatus>('/status', signal),
     refetchInterval: 15_000,
   });
 }

@@ -1,4 +1,4 @@
-// What the three halves of the benchmark share.
+// What the three parts of the rollback benchmark share.
 import type { Tell } from '../../attack/play.ts';
 
 export interface RollbackOptions {
@@ -14,8 +14,8 @@ export interface RollbackOptions {
   readonly checkInterrupted: () => void;
 }
 
-/** One half when it is done. */
-export interface Half<Figures extends object = object> {
+/** One part when it is done. */
+export interface RollbackPart<Figures extends object = object> {
   /** For machines. */
   readonly figures: Figures;
   /** For people. */
@@ -24,7 +24,7 @@ export interface Half<Figures extends object = object> {
   readonly missed: readonly string[];
 }
 
-export type MeasureHalf = (options: RollbackOptions, tell: Tell) => Promise<Half>;
+export type MeasurePart = (options: RollbackOptions, tell: Tell) => Promise<RollbackPart>;
 
 export function isSelected(name: string, { select }: Pick<RollbackOptions, 'select'>): boolean {
   return select.length === 0 || select.some((part) => name.includes(part));

@@ -1,7 +1,7 @@
-// Where one can go: address, icon, name, and the key after g.
+// What the navigation shows: address, icon, name, and the key after g.
 import type { IconName } from '../shared/ui/icon.tsx';
 
-export const places: readonly (readonly [string, IconName, string, string])[] = [
+export const navigationEntries: readonly (readonly [string, IconName, string, string])[] = [
   ['/', 'overview', 'Overview', 'o'],
   ['/alerts', 'alert', 'Alerts', 'a'],
   ['/hosts', 'host', 'Hosts', 'h'],

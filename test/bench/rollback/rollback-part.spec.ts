@@ -1,4 +1,4 @@
-import { isSelected } from './half.ts';
+import { isSelected } from './rollback-part.ts';
 
 describe('a selection of rows', () => {
   it('takes all when none is named, and else those whose name holds a word of it', () => {

@@ -10,10 +10,12 @@ const catalogues = ['/libs/rules/pack', '/test/e2e/actions'];
 
 /** Folders that are over, with how many each may have. A number may only become smaller. */
 const known: Readonly<Record<string, number>> = {
-  '/native-agent/crates/baldur/src/run': 29,
-  '/native-agent/crates/probe/src': 27,
-  '/native-agent/crates/vault/src': 54,
+  '/native-agent/crates/baldur/src/run': 28,
+  '/native-agent/crates/probe/src': 26,
+  '/native-agent/crates/restore/src': 25,
+  '/native-agent/crates/vault/src': 28,
   '/native-agent/crates/vault/tests': 31,
+  '/native-agent/crates/watch/src': 29,
 };
 
 const counts = new Map<string, number>();

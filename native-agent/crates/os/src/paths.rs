@@ -33,6 +33,14 @@ pub fn join(directory: &[u8], name: &[u8]) -> Vec<u8> {
     }
 }
 
+/// The process's view of `path`, from its view of `known` in the same place.
+pub fn sibling(seen: &[u8], known: &[u8], path: &[u8]) -> Vec<u8> {
+    match seen.strip_suffix(known) {
+        Some(prefix) => [prefix, path].concat(),
+        None => [b"/", path].concat(),
+    }
+}
+
 /// The directory of this name, as a place to go on from.
 pub fn open_path(path: &[u8]) -> io::Result<OwnedFd> {
     open_below(libc::AT_FDCWD, path, libc::O_PATH | libc::O_DIRECTORY, 0)

@@ -1,62 +1,20 @@
 //! From the journal: which name should hold which file, in which state, for the scope's work to be undone.
+mod target;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use norn_events::ProcessUid;
 use norn_journal::file::{FileKey, PlaceId};
 use norn_journal::index::{FileState, Index};
-use norn_journal::record::{Actor, Aspect, NameKind, NameOperation, Time, Version, is_restorer};
+use norn_journal::record::{Actor, Aspect, NameKind, NameOperation, Time, is_restorer};
+
+use norn_os::paths::sibling;
 
 use crate::RestoreRequest;
 use crate::nameless::{Nameless, names_lost};
 use crate::origin::origin;
 
-/// A name in a place.
-pub type Spot = (PlaceId, Vec<u8>);
-
-/// What was done to a file that kept its name.
-pub const IN_PLACE: &str = "in-place";
-pub const METADATA: &str = "metadata";
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Want {
-    /// The name was not there.
-    Absent,
-    File(FileKey),
-    /// There was something, but the vault never learned what.
-    Unknown,
-}
-
-impl Want {
-    pub fn file(self) -> Option<FileKey> {
-        match self {
-            Self::File(key) => Some(key),
-            Self::Absent | Self::Unknown => None,
-        }
-    }
-}
-
-/// What a name is to be again.
-#[derive(Debug, Clone)]
-pub struct Target {
-    pub want: Want,
-    /// The state `want` is to have; `None` when none was taken.
-    pub version: Option<Version>,
-    /// What the scope left under this name; `None` when it left nothing, or the vault does not know.
-    pub put: Option<FileKey>,
-    /// The scope itself left nothing under this name.
-    pub left_absent: bool,
-    /// Where the scope moved it, when that is all that is known.
-    pub moved_to: Option<Vec<u8>>,
-    pub change: &'static str,
-    pub directory: bool,
-    pub seen: Vec<u8>,
-    pub time: Time,
-    pub process: ProcessUid,
-    /// The name goes, the file stays under others: it gets its content back by this one first.
-    pub repair: bool,
-    /// Somebody else changed it later.
-    pub conflict: bool,
-}
+pub use target::{IN_PLACE, METADATA, Spot, Target, Want};
 
 /// One that the scope gave another name.
 #[derive(Debug)]
@@ -191,6 +149,7 @@ pub fn plan(index: &Index, request: &RestoreRequest) -> Plan {
     for (_, target) in &mut plan.displaced {
         settle(&scope, target);
     }
+    plan.mark_directories();
     plan
 }
 
@@ -239,6 +198,28 @@ fn is_changed_later(scope: &Scope<'_>, state: &FileState, time: Time) -> bool {
 }
 
 impl Plan {
+    /// What others are to lie in again is a directory, also where the vault never learned what it was.
+    fn mark_directories(&mut self) {
+        let is_within = |spot: &Spot| {
+            let (place, path) = spot;
+            let below = [&path[..], b"/"].concat();
+            let next = self.targets.range((*place, below.clone())..).next();
+            next.is_some_and(|((there, inner), _)| there == place && inner.starts_with(&below))
+        };
+        let unknown = |target: &Target| target.version.is_none() && target.want != Want::Absent;
+        let found: Vec<Spot> = self
+            .targets
+            .iter()
+            .filter(|(spot, target)| !target.directory && unknown(target) && is_within(spot))
+            .map(|(spot, _)| spot.clone())
+            .collect();
+        for spot in found {
+            self.targets
+                .entry(spot)
+                .and_modify(|target| target.directory = true);
+        }
+    }
+
     /// A person decided for the state from before, of `paths` or of all.
     pub fn overrule(&mut self, paths: &[String]) {
         let is_meant = |seen: &[u8]| {
@@ -369,18 +350,10 @@ impl Plan {
             operation.seen.clone()
         };
         let target = self.targets.entry((operation.place, path)).or_insert(Target {
-            want,
-            version: None,
             put,
             left_absent,
-            moved_to: None,
-            change,
-            directory: operation.directory,
             seen,
-            time: operation.time,
-            process: actor.uid,
-            repair: false,
-            conflict: false,
+            ..Target::new(want, change, (operation.time, actor.uid))
         });
         target.want = want;
         target.change = stronger(target.change, change);
@@ -439,18 +412,9 @@ impl Plan {
             let seen = sibling(&state.seen(), &state.path, &path);
             let spot = (place, self.moved_back(place, &path));
             let target = Target {
-                want: Want::File(key),
-                version: None,
                 put: Some(key),
-                left_absent: false,
-                moved_to: None,
-                change: work.change,
-                directory: false,
                 seen,
-                time: work.time,
-                process: actor.uid,
-                repair: false,
-                conflict: false,
+                ..Target::new(Want::File(key), work.change, (work.time, actor.uid))
             };
             let Some(known) = self.targets.get_mut(&spot) else {
                 self.targets.insert(spot, target);
@@ -481,10 +445,29 @@ fn stronger(known: &'static str, new: &'static str) -> &'static str {
     }
 }
 
-/// The process's view of `path`, from its view of `known` in the same place.
-fn sibling(seen: &[u8], known: &[u8], path: &[u8]) -> Vec<u8> {
-    match seen.strip_suffix(known) {
-        Some(prefix) => [prefix, path].concat(),
-        None => [b"/", path].concat(),
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_lie_in_is_a_directory_though_nothing_is_known_of_it() {
+        let target = |want: Want| Target::new(want, "unlinked", (1, ProcessUid::UNKNOWN));
+        let mut plan = Plan::default();
+        let key = |number: u128| Want::File(FileKey(number));
+        for (place, path, want) in [
+            (1, "a", key(1)),
+            (1, "a-b", key(2)),
+            (1, "a/lib", key(3)),
+            (1, "a/lib/x", key(4)),
+            (1, "b", Want::Absent),
+            (1, "b/y", Want::Absent),
+            (2, "a-b/z", key(5)),
+        ] {
+            plan.targets.insert((PlaceId(place), path.into()), target(want));
+        }
+        plan.mark_directories();
+        let directories = plan.targets.iter().filter(|(_, target)| target.directory);
+        let names: Vec<&[u8]> = directories.map(|((_, path), _)| &path[..]).collect();
+        assert_eq!(names, [&b"a"[..], b"a/lib"]);
     }
 }

@@ -71,17 +71,8 @@ fn stray(
     let index = watched.store.index();
     let is_known = index.state(entry.key).is_some() || index.name_at(place, path, Time::MAX).is_some();
     (!is_known).then(|| Target {
-        want: Want::Absent,
-        version: None,
         put: Some(entry.key),
-        left_absent: false,
-        moved_to: None,
-        change: "created",
-        directory: false,
         seen: [b"/", path].concat(),
-        time: born,
-        process,
-        repair: false,
-        conflict: false,
+        ..Target::new(Want::Absent, "created", (born, process))
     })
 }

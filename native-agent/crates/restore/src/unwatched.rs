@@ -185,18 +185,11 @@ impl Walk<'_> {
     fn target(&mut self, path: Vec<u8>, (key, version): (FileKey, Version), change: &'static str) {
         let directory = version.metadata.mode & libc::S_IFMT == libc::S_IFDIR;
         let target = Target {
-            want: Want::File(key),
             version: Some(version),
             put: Some(key),
-            left_absent: false,
-            moved_to: None,
-            change,
             directory,
             seen: [b"/", &path[..]].concat(),
-            time: self.since,
-            process: ProcessUid::UNKNOWN,
-            repair: false,
-            conflict: false,
+            ..Target::new(Want::File(key), change, (self.since, ProcessUid::UNKNOWN))
         };
         self.plan.targets.insert((self.place, path), target);
     }

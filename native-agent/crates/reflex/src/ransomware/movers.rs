@@ -8,7 +8,7 @@ use super::blame::{Actor, common_ancestor};
 use super::names::hash_of;
 use crate::Context;
 
-/// Who renamed what to a path, the latest of them.
+/// Who renamed what to a path or away from it, the latest of them: a file that was moved out of what is protected is told of by its old name.
 #[derive(Debug, Default)]
 pub struct Movers {
     by_path: HashMap<u64, (u64, ProcessUid)>,
@@ -16,7 +16,7 @@ pub struct Movers {
 }
 
 impl Movers {
-    const MAX: usize = 4_096;
+    const MAX: usize = 16_384;
     /// What was moved longer ago is somebody's own order, ns.
     const RECENT_NS: u64 = 60_000_000_000;
 
@@ -24,8 +24,13 @@ impl Movers {
         let Some(process) = context.processes.get(event.process) else {
             return;
         };
-        let path = hash_of(event.target);
-        if self.by_path.insert(path, (event.time_ns, process.uid)).is_some() {
+        let mover = (event.time_ns, process.uid);
+        self.note(hash_of(event.target), mover);
+        self.note(hash_of(event.path), mover);
+    }
+
+    fn note(&mut self, path: u64, mover: (u64, ProcessUid)) {
+        if self.by_path.insert(path, mover).is_some() {
             return;
         }
         self.order.push_back(path);

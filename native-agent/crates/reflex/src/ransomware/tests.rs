@@ -129,6 +129,15 @@ fn ciphertext_of_elsewhere_moved_by_its_writer_or_by_mv_is_found() {
 
 /// The scope of what encrypts `docs.locked` below `script` after it was moved there by `mover`, `later_ns` before.
 fn scope_after_move(later_ns: u64, mover_of: fn(&mut World, ProcessIndex) -> ProcessIndex) -> (bool, bool) {
+    scope_of_files_in("/srv/docs.locked", later_ns, mover_of)
+}
+
+/// The same, of files that the vault tells of as lying in `told`.
+fn scope_of_files_in(
+    told: &str,
+    later_ns: u64,
+    mover_of: fn(&mut World, ProcessIndex) -> ProcessIndex,
+) -> (bool, bool) {
     let mut world = World::new();
     let terminal = world.process("/usr/bin/bash", None);
     let script = world.process("/usr/bin/bash", Some(terminal));
@@ -137,11 +146,7 @@ fn scope_after_move(later_ns: u64, mover_of: fn(&mut World, ProcessIndex) -> Pro
     world.now_ns += later_ns;
     let program = world.process("/usr/bin/python3", Some(script));
     for number in 0..9 {
-        world.overwrite(
-            program,
-            &format!("/srv/docs.locked/a/{number}.txt"),
-            (TEXT, CIPHER),
-        );
+        world.overwrite(program, &format!("{told}/a/{number}.txt"), (TEXT, CIPHER));
     }
     let scope = world.firing().expect("fires").scope;
     (scope == world.uid(script), scope == world.uid(program))
@@ -156,6 +161,8 @@ fn whoever_moved_the_directory_just_before_is_blamed_together_with_who_encrypts_
         (false, true),
         "long ago"
     );
+    // Out of what is protected: its files are told of where they lay.
+    assert_eq!(scope_of_files_in("/srv/docs", 0, by_sibling), (true, false));
     let by_stranger = |world: &mut World, _| world.process("/usr/bin/mv", None);
     assert_eq!(scope_after_move(0, by_stranger), (false, true), "of nobody's");
 }

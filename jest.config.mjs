@@ -20,6 +20,7 @@ export default {
   roots: ['<rootDir>/libs', '<rootDir>/services', '<rootDir>/native-agent/tyr', '<rootDir>/deploy', '<rootDir>/test'],
   testMatch: ['**/*.spec.ts', '**/*.test.ts'],
   testPathIgnorePatterns: ['/node_modules/'],
+  globalTeardown: '<rootDir>/libs/testkit/src/end-docker.ts',
   modulePathIgnorePatterns: ['<rootDir>/native-agent/target'],
   transform: { '^.+\\.[mc]?tsx?$': ['@swc/jest', swc], '^.+\\.m?js$': ['@swc/jest', swc] },
   // What is an ES module alone becomes CommonJS, as the sources do.

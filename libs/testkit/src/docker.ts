@@ -1,7 +1,7 @@
 // Docker for tests: the daemon that is there, or one that is started; images made here, since nothing can be pulled.
 import { spawn } from 'node:child_process';
 import { chmod, copyFile, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
-import { closeSync, existsSync, openSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,12 +12,15 @@ import { lock, runCommand } from '@norn/embedded';
 const socketPath = '/var/run/docker.sock';
 const startLock = '/tmp/dockerd.lock';
 const daemonLog = '/tmp/dockerd.log';
+/** Which daemon tests have started, and for whom. */
+const startedFile = '/tmp/norn-dockerd.json';
 /** Tells an image made here from one of the same name with less in it. */
 const label = 'norn.test=root';
 const readyWithinMs = 20_000;
+const endsWithinMs = 20_000;
 const pollMs = 100;
 
-/** Resolves once a daemon answers. One that is started here goes on when the tests have ended. Throws `docker_missing`, `docker_not_started`. */
+/** Resolves once a daemon answers; `endDocker` ends one that is started here. Throws `docker_missing`, `docker_not_started`. */
 export async function ensureDocker(): Promise<void> {
   if (await dockerAnswers()) return;
   const release = await lock(startLock);
@@ -47,6 +50,8 @@ async function startDaemon(): Promise<void> {
   const daemon = spawn('dockerd', ['--storage-driver', 'overlay2'], { detached: true, stdio: ['ignore', log, log] });
   closeSync(log);
   daemon.unref();
+  // A worker of Jest's is its parent's.
+  writeFileSync(startedFile, JSON.stringify({ pid: daemon.pid, by: [process.pid, process.ppid] }), { mode: 0o600 });
   let problem = '';
   daemon.once('error', (error) => {
     problem = error.message;
@@ -62,6 +67,24 @@ async function startDaemon(): Promise<void> {
     }
     await sleep(pollMs);
   }
+}
+
+/** Ends the daemon that this process, or a worker of it, has started; leaves every other alone. Waits until it answers no more. */
+export async function endDocker(): Promise<void> {
+  if (!existsSync(startedFile)) return;
+  const { pid, by } = JSON.parse(readFileSync(startedFile, 'utf8')) as { pid: number; by: readonly number[] };
+  if (!by.includes(process.pid)) return;
+  rmSync(startedFile);
+  // Its pid may be another's by now.
+  if (!isDockerd(pid)) return;
+  process.kill(pid, 'SIGTERM');
+  const deadline = performance.now() + endsWithinMs;
+  while (isDockerd(pid) && performance.now() < deadline) await sleep(pollMs);
+}
+
+function isDockerd(pid: number): boolean {
+  const name = `/proc/${pid}/comm`;
+  return existsSync(name) && readFileSync(name, 'utf8') === 'dockerd\n';
 }
 
 /** A root with a static busybox and its commands, by default `norn-test/busybox:latest`. Returns the name. */

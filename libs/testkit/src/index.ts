@@ -10,5 +10,5 @@ export {
   type ForgedRecord,
   type TestKeys,
 } from './signed-bus.ts';
-export { dockerAnswers, ensureDocker, ensureImage } from './docker.ts';
+export { dockerAnswers, endDocker, ensureDocker, ensureImage } from './docker.ts';
 export * from './batches/index.ts';

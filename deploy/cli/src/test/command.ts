@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { messageOf, NornError } from '@norn/base';
 import { processEnvironment } from '@norn/config';
-import { ensureDocker } from '@norn/testkit';
+import { endDocker, ensureDocker } from '@norn/testkit';
 import { Argument, Option, type Command } from 'commander';
 import { write } from '../print/columns.ts';
 import { provideParts, provideSystem } from '../machine/provide-system.ts';
@@ -35,16 +35,21 @@ async function test(given: string | undefined, options: { only?: Kind }): Promis
   await provideParts();
   await offerDocker();
   if (only === 'kubernetes') await provideKubernetes(write);
-  let tally: Tally = nothing;
-  for (const run of planRuns(only, pattern)) {
-    write(`\n── ${run.kind}: ${run.runner} ${run.args.slice(0, 3).join(' ')}`);
-    const began = Date.now();
-    tally = add(tally, await runAndRepeat(run, pattern !== undefined));
-    write(`── ${run.kind}: ${run.runner} took ${seconds(Date.now() - began)}`);
-  }
+  const tally = await runAll(planRuns(only, pattern), pattern !== undefined).finally(endDocker);
   if (pattern !== undefined && tally.passed + tally.failed + tally.skipped.length === 0)
     throw new NornError('tests_not_found', `No test has «${pattern}» in its name, and no file of tests in its path`);
   report(tally);
+}
+
+async function runAll(runs: readonly TestRun[], byPattern: boolean): Promise<Tally> {
+  let tally: Tally = nothing;
+  for (const run of runs) {
+    write(`\n── ${run.kind}: ${run.runner} ${run.args.slice(0, 3).join(' ')}`);
+    const began = Date.now();
+    tally = add(tally, await runAndRepeat(run, byPattern));
+    write(`── ${run.kind}: ${run.runner} took ${seconds(Date.now() - began)}`);
+  }
+  return tally;
 }
 
 async function runAndRepeat(run: TestRun, byPattern: boolean): Promise<Tally> {

@@ -8,6 +8,8 @@ export interface Follow {
   readonly api: ApiClient;
   /** Full id; empty for the host. */
   readonly containerId: string;
+  /** A path that the attack works on, and nothing else does: on the host other alerts may come at the same moment. */
+  readonly corpus: string;
   /** Alerts that were there before the attack, with their versions. */
   readonly known: ReadonlyMap<string, number>;
   /** Until the alert must be there. */
@@ -40,7 +42,7 @@ export async function followAlert(follow: Follow): Promise<Followed> {
   let changedAt = startedAt;
   let seen: ShownAlert | undefined;
   while (Date.now() < startedAt + (seen ? follow.timeoutMs : follow.detectWithinMs)) {
-    const alert = (await alertsWhenReachable(follow.api)).find((candidate) => isOfAttack(candidate, follow));
+    const alert = await alertOfAttack(follow, seen?.id);
     if (hasMoved(alert, seen)) changedAt = Date.now();
     if (alert && describeState(alert) !== (seen && describeState(seen))) follow.onChange(alert);
     seen = alert ?? seen;
@@ -60,12 +62,28 @@ function notRemediated({ id, state }: ShownAlert, { timeoutMs }: Follow): NornEr
   return new NornError('not_remediated', sentence);
 }
 
+/** `seen`: the id of the one that was found before. */
+async function alertOfAttack(follow: Follow, seen: string | undefined): Promise<ShownAlert | undefined> {
+  const alerts = (await whenReachable(newestAlerts(follow.api))) ?? [];
+  if (seen !== undefined) return alerts.find(({ id }) => id === seen);
+  const fresh = alerts.filter((alert) => isFresh(alert, follow));
+  if (follow.containerId !== '') return fresh[0];
+  for (const alert of fresh) if (await speaksOf(follow, alert)) return alert;
+  return undefined;
+}
+
+/** In its findings, its files or its processes; these come a moment later. */
+async function speaksOf({ api, corpus }: Follow, { id }: ShownAlert): Promise<boolean> {
+  const detail = await whenReachable(api.get<unknown>(`/alerts/${id}`));
+  return JSON.stringify(detail ?? null).includes(corpus);
+}
+
 /** The API may be down for a moment; the attack's end is what counts. */
-async function alertsWhenReachable(api: ApiClient): Promise<ShownAlert[]> {
+async function whenReachable<T>(answer: Promise<T>): Promise<T | undefined> {
   try {
-    return await newestAlerts(api);
+    return await answer;
   } catch (error) {
-    if (error instanceof NornError && passing.test(error.code)) return [];
+    if (error instanceof NornError && passing.test(error.code)) return undefined;
     throw error;
   }
 }
@@ -74,14 +92,8 @@ async function newestAlerts(api: ApiClient): Promise<ShownAlert[]> {
   return (await api.get<{ alerts: ShownAlert[] }>('/alerts?limit=50')).alerts;
 }
 
-function isOfAttack(alert: ShownAlert, { containerId, known }: Follow): boolean {
-  const isNew = alert.version > (known.get(alert.id) ?? 0);
-  return isNew && alert.containerId === containerId && (containerId !== '' || isSimulator(alert));
-}
-
-/** On the host other alerts may come at the same moment. */
-function isSimulator(alert: ShownAlert): boolean {
-  return /norn-attack|memfd|\/sh$|\/dash$|busybox/.test(alert.processName);
+function isFresh(alert: ShownAlert, { containerId, known }: Follow): boolean {
+  return alert.version > (known.get(alert.id) ?? 0) && alert.containerId === containerId;
 }
 
 function hasMoved(alert: ShownAlert | undefined, seen: ShownAlert | undefined): boolean {

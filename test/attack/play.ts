@@ -67,6 +67,7 @@ export async function runAttack(api: ApiClient, attack: Attack, tell: Tell): Pro
     api,
     known,
     containerId: stage.containerId,
+    corpus: stage.corpus,
     detectWithinMs: attack.detectWithinMs ?? scenario.timeoutMs,
     timeoutMs: scenario.timeoutMs,
     onChange: (change) => {

@@ -9,6 +9,8 @@ use crate::calls::{c_string, check, own};
 pub const BELOW: u64 = libc::RESOLVE_BENEATH | libc::RESOLVE_NO_SYMLINKS | libc::RESOLVE_NO_MAGICLINKS;
 /// And not into what is mounted there.
 pub const BELOW_HERE: u64 = BELOW | libc::RESOLVE_NO_XDEV;
+/// Symbolic links are followed, but into no other mount: a file system of somebody's own answers when he likes.
+pub const ON_MOUNT: u64 = libc::RESOLVE_NO_XDEV | libc::RESOLVE_NO_MAGICLINKS;
 /// Symbolic links are followed, but never out of the root.
 pub const IN_ROOT: u64 = libc::RESOLVE_IN_ROOT | libc::RESOLVE_NO_MAGICLINKS;
 

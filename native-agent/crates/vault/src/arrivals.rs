@@ -10,14 +10,14 @@ use norn_os as os;
 use norn_watch::spot::{Spot, identify, location, operation};
 
 use crate::shared::Shared;
-use crate::told::{before, look_at, looks_encrypted, tell};
+use crate::told::{before, look_at, look_by_name, looks_encrypted, tell};
 
 /// A close that was before is told within this.
 const CLOSES_WITHIN: Duration = Duration::from_millis(500);
 
 pub fn look(shared: &Shared, spot: &Spot, key: Option<FileKey>) -> Option<ContentShape> {
     let (found, file) = identify(&shared.places, spot)?;
-    look_at(&file).filter(|_| key.is_none_or(|key| key == found))
+    look_by_name(spot, &file).filter(|_| key.is_none_or(|key| key == found))
 }
 
 /// Another file was told to have its name already: the two were exchanged. What only was seen there may have come later.
@@ -136,7 +136,7 @@ pub fn tell_arrival(
     by: (u32, Time),
 ) {
     let found = identify(&shared.places, spot).filter(|(found, _)| key.is_none_or(|key| key == *found));
-    let Some((after, found)) = found.and_then(|found| Some((look_at(&found.1)?, found))) else {
+    let Some((after, found)) = found.and_then(|found| Some((look_by_name(spot, &found.1)?, found))) else {
         return;
     };
     let own = key.and_then(|key| changed_outside(shared, (&location(spot, key), &found.1), by));

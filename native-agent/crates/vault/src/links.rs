@@ -70,9 +70,10 @@ pub fn came_in(shared: &Shared, spot: &Spot, (key, gone): (FileKey, Option<FileK
         return;
     };
     shared.linked.note(&shared.watch, &spot.root, (&file, &stat, key));
+    // A link that is kept is known from then on.
+    let is_known = shared.store.index().state(key).is_some();
     keep_link(&shared.store, file.as_raw_fd(), location(spot, found))
         .unwrap_or_else(|error| tracing::debug!(%error, "a symbolic link went away"));
-    let is_known = shared.store.index().state(key).is_some();
     if is_known {
         tell_change_by(shared, (&location(spot, key), &file), by);
     } else if stat.st_size > 0 {

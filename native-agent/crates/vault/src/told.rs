@@ -8,7 +8,9 @@ use norn_journal::file::FileKey;
 use norn_journal::record::{Content, Time};
 use norn_journal::shape::shape;
 use norn_os as os;
+use norn_os::paths::{below, open_path, parent};
 use norn_watch::places::LowerFile;
+use norn_watch::spot::Spot;
 
 use crate::shared::Shared;
 
@@ -74,6 +76,34 @@ pub fn look_at(file: &OwnedFd) -> Option<ContentShape> {
     }
     let open = open(file).ok()?;
     sample(open.as_raw_fd(), stat.st_size as u64).ok()
+}
+
+/// What whoever reads by the name gets: of a symbolic link, what lies behind it.
+pub fn look_by_name(spot: &Spot, file: &OwnedFd) -> Option<ContentShape> {
+    look_at(file).or_else(|| look_at(&behind(spot, file).ok()??))
+}
+
+/// Within the file system of the link, and through no mount of another.
+fn behind(spot: &Spot, link: &OwnedFd) -> io::Result<Option<OwnedFd>> {
+    let own = os::fstat(link.as_raw_fd())?;
+    if own.st_mode & libc::S_IFMT != libc::S_IFLNK {
+        return Ok(None);
+    }
+    let target = os::read_link_at(link.as_raw_fd(), c"")?;
+    let mount = &spot.root.mount;
+    let (start, path) = match below(&target, mount) {
+        Some(rest) => (os::open_below(libc::AT_FDCWD, mount, libc::O_PATH, 0)?, rest),
+        None if target.starts_with(b"/") => (open_path(b"/")?, &target[1..]),
+        None => {
+            let top = spot.root.open(libc::O_PATH)?;
+            let directory = parent(&spot.path);
+            let start = os::open_below(top.as_raw_fd(), directory, libc::O_PATH, os::BELOW_HERE)?;
+            (start, &target[..])
+        }
+    };
+    let found = os::open_below(start.as_raw_fd(), path, libc::O_PATH, os::ON_MOUNT)?;
+    let is_near = os::fstat(found.as_raw_fd())?.st_dev == own.st_dev;
+    Ok(is_near.then_some(found))
 }
 
 /// For reading, of what was found by `O_PATH`.

@@ -104,6 +104,25 @@ fn renamed_over() {
     everywhere(move_over);
 }
 
+/// What is read by the name is the ciphertext, wherever it lies.
+#[test]
+fn a_symbolic_link_to_it_is_put_in_place() {
+    everywhere(|actor, from, to| {
+        actor.unlink(to);
+        actor.symlink(from, to);
+    });
+}
+
+/// As `ln -sf` does.
+#[test]
+fn a_symbolic_link_to_it_is_renamed_over() {
+    everywhere(|actor, from, to| {
+        let beside = with_suffix(to, ".new");
+        actor.symlink(from, &beside);
+        actor.rename(&beside, to);
+    });
+}
+
 #[test]
 #[ignore = "long"]
 fn long_exchanged() {

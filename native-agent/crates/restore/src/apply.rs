@@ -59,12 +59,19 @@ pub fn apply(watched: &Watched, plan: &Plan, deed: &Deed<'_>) -> Vec<FileVerdict
                 done.push((work, settled));
             }
             Err(why) => {
-                let lost = || Err(Failed::Lost(why.clone()));
+                let is_gone = Tree::is_gone(watched, *place);
+                // What the attack made went with the container.
+                let outcome = |target: &Target| match target.want {
+                    Want::Absent if is_gone => Ok(Done::Removed),
+                    _ => Err(Failed::Lost(why.clone())),
+                };
                 let is_elsewhere = |target: &Target| is_wanted_elsewhere(plan, *place, target);
                 let here = plan.targets.iter().filter(|((at, _), _)| at == place);
                 let here = here.filter(|(_, target)| !is_elsewhere(target));
                 verdicts.extend(
-                    here.filter_map(|(_, target)| judged(verdict_of(target, &plan.containers), lost())),
+                    here.filter_map(|(_, target)| {
+                        judged(verdict_of(target, &plan.containers), outcome(target))
+                    }),
                 );
             }
         }

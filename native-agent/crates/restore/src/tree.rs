@@ -64,6 +64,15 @@ impl Tree {
         }
     }
 
+    /// The container was removed, and all that was in its layer.
+    pub fn is_gone(watched: &Watched, place: PlaceId) -> bool {
+        let kind = watched.store.index().places.get(&place).cloned();
+        let Some(PlaceKind::Overlay { upper, .. }) = kind else {
+            return false;
+        };
+        open_path(&upper).is_err_and(|error| error.raw_os_error() == Some(libc::ENOENT))
+    }
+
     /// For a file that has no name in any.
     pub fn of_file(file: &OwnedFd) -> io::Result<Self> {
         Ok(Self {

@@ -445,6 +445,29 @@ fn restore_after_container_gone() {
     }
 }
 
+/// What it had made itself is no loss.
+#[test]
+fn what_a_removed_container_had_made_is_gone_with_it() {
+    let mut scene = Scene::new(Place::Upper, corpus(20));
+    let targets = files(&scene.manifest(), &scene.data());
+    let note = scene.data().join("README.locked");
+    let scope = scene.attack(|actor| {
+        actor.encrypt(&targets[0]);
+        fs::write(&note, b"pay").unwrap();
+    });
+    scene.settle();
+    scene.unmount();
+    fs::remove_dir_all(scene.home.join("upper")).unwrap();
+    scene.wait_for_unmount();
+    let report = scene.restore(scope);
+    assert_eq!(
+        (report.count(Verdict::Removed), report.count(Verdict::Lost)),
+        (1, 1),
+        "{:?}",
+        refused(&report)
+    );
+}
+
 /// After a cold restore the layer is what it was, not a layer full of copies; and it can be undone.
 #[test]
 fn a_stopped_container_shows_its_image_again() {

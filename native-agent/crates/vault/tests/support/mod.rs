@@ -211,7 +211,9 @@ impl Scene {
         let host = alone_on_host.metadata().unwrap().ino();
         let number = SCENES.fetch_add(1, Ordering::Relaxed);
         let own = std::process::id();
-        let home = PathBuf::from(format!("/var/tmp/norn-vault-test-{host}-{own}-{number}"));
+        // A run that was killed leaves its own, and numbers of namespaces come again.
+        let begun = norn_os::clock::boot_ns();
+        let home = PathBuf::from(format!("/var/tmp/norn-vault-test-{host}-{own}-{number}-{begun}"));
         fs::create_dir(&home).unwrap();
         prepare(&home);
         for part in [

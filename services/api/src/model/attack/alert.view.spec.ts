@@ -96,6 +96,7 @@ describe('what is left to do', () => {
       0,
       /it was left alone.*1 file could not be brought back/,
     ],
+    ['a restore was undone', { state: 'open', filesRestored: 13, killedPids: [1] }, 0, /^A restore was undone, or/],
     ['all is well', { state: 'remediated', filesRestored: 7, killedPids: [1] }, 0, /^It is over and nothing was lost/],
     ['the response failed', { state: 'failed', killedPids: [1] }, 0, /did not succeed/],
     ['somebody archived it', { state: 'archived', filesLost: 1 }, 3, /^Archived: .* 3 processes of it still run\.$/],

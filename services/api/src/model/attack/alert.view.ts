@@ -114,11 +114,17 @@ export function nextOf(attack: Attack, { running, unknown, knownAt, notRead: isN
   if (handling.state === 'failed') return 'The response did not succeed: see Commands for the reason, then try again.';
   const undone = undoneParts(handling);
   if (undone.length > 0) return undone.join(' ');
-  if (filesDecided(handling) > 0) return 'It is over and nothing was lost: archive it when you have read it.';
+  if (filesDecided(handling) > 0) return afterRestore(handling);
   if (attack.killedPids.length > 0)
     return 'It was stopped: restore what it changed, or release it when it was harmless.';
   if (attack.denied > 0) return 'It was denied, so there is nothing to undo: archive it when you have read it.';
   return 'Nothing was stopped: the policy only observes here. Kill it when it is an attack, archive it when it is not.';
+}
+
+function afterRestore({ state }: AlertHandling): string {
+  return state === 'open'
+    ? 'A restore was undone, or there is new evidence since: restore what it changed, or archive it when that is meant to stay.'
+    : 'It is over and nothing was lost: archive it when you have read it.';
 }
 
 /** Of what somebody has decided about. */

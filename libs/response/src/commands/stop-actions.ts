@@ -138,7 +138,7 @@ export const isolateHost: AlertAction = {
   effect: { network: { of: 'host', isOff: true, lastsMs: hostIsolationHours * hourSeconds * 1_000 } },
   act: () => ({ case: 'isolate', value: { host: true, seconds: hostIsolationHours * hourSeconds } }),
   words: {
-    deed: 'take the host off the network',
+    deed: 'cut off the network',
     noun: 'isolation of the host',
     route: `Takes the whole host off the network, but for the way to the installation; it ends by itself after ${String(hostIsolationHours)} hours`,
   },
@@ -167,7 +167,7 @@ export const rejoinHost: AlertAction = {
   effect: { network: { of: 'host', isOff: false } },
   act: () => ({ case: 'isolate', value: { host: true, lift: true } }),
   words: {
-    deed: 'let the host back onto the network',
+    deed: 'lift the isolation',
     noun: "end of the host's isolation",
     route: 'Lets the host back onto the network',
   },

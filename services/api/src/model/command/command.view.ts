@@ -51,7 +51,8 @@ export function commandView(command: CommandRecord, place: CommandPlace): view.C
 }
 
 function commandSummary(command: CommandRecord, { hostName, containerId }: CommandPlace): string {
-  const where = containerId === '' ? `on ${hostName}` : `in container ${shortId(containerId)}`;
+  const isHosts = containerId === '' || actionOf(command.action)?.effect?.network?.of === 'host';
+  const where = isHosts ? `on ${hostName}` : `in container ${shortId(containerId)}`;
   const who = command.requestedBy === 'policy' ? 'The policy' : sentenceCase(command.requestedBy);
   const result = resultOf(command);
   const asked = `${who} asked to ${deedOf(command.action)} ${where}`;

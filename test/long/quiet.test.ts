@@ -15,6 +15,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { ensureDocker, ensureImage } from '@norn/testkit';
+import { provideBase } from '@norn/cli';
 import { startInstallation, type Installation } from '../e2e/installation.ts';
 
 interface Detail {
@@ -78,8 +79,11 @@ describe('administration', () => {
     await mustRun('getent group shadow && getent passwd root && id root && chage -l root && passwd -S root');
     await mustRun('adduser --system --no-create-home norn-quiet && deluser --system norn-quiet');
     await ensureDocker();
-    const image = await ensureImage();
+    const [image, base] = [await ensureImage(), await provideBase(false, () => undefined)];
     await mustRun(`docker run --rm ${image} sh -c id`);
+    const inContainer = `dpkg -i /q.deb && dpkg-reconfigure ${package_} && dpkg --purge ${package_} && useradd -r norn-quiet && getent group shadow`;
+    const debian = `docker run --rm -e DEBIAN_FRONTEND=noninteractive -v ${deb}:/q.deb:ro ${base}`;
+    await mustRun(`${debian} sh -c '${inContainer}'`);
     // The last word: what came before it has come by then.
     await sh('getent gshadow');
     const found = await awaitFinding(from, 'getent gshadow');

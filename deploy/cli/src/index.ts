@@ -4,6 +4,7 @@ export { waitForAgent } from './api/client/agent.ts';
 export { connectApi, type ApiClient } from './api/client/client.ts';
 export { handToImages, makeServiceSecrets } from './compose/secrets.ts';
 export { buildStaticBaldur } from './images/baldur.ts';
+export { provideBase } from './images/base.ts';
 export { provideImage } from './images/build.ts';
 export { bytes, columns, write, writeJson } from './print/columns.ts';
 export { provideParts, provideSystem } from './machine/provide-system.ts';

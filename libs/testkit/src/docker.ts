@@ -13,7 +13,7 @@ const socketPath = '/var/run/docker.sock';
 const startLock = '/tmp/dockerd.lock';
 const daemonLog = '/tmp/dockerd.log';
 /** Which daemon tests have started, and for whom. */
-const startedFile = '/tmp/norn-dockerd.json';
+const startedFile = '/run/norn-dockerd.json';
 /** Tells an image made here from one of the same name with less in it. */
 const label = 'norn.test=root';
 const readyWithinMs = 20_000;

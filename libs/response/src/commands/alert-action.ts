@@ -26,7 +26,7 @@ export interface AlertAction {
   readonly words: ActionWords;
   /** Of its button. Absent: the plain one. */
   readonly icon?: ActionIcon;
-  /** What it ends does not come back: who is asked for it is warned. */
+  /** What it ends does not come back, so the question before it looks it. */
   readonly isGrave?: true;
   /** Of the alert's page, where it is offered. */
   readonly button?: (situation: Situation) => Button | undefined;

@@ -242,6 +242,13 @@ fn the_kernel_ends_by_itself_what_has_lasted_long_enough() {
         "it ended as the first would have"
     );
     assert_eq!(wire.sent(), [(17, 53)]);
+    // What has no time left does not stand for ever.
+    isolate(&peers, Reach::Machine, Some(Duration::ZERO)).unwrap();
+    let began = std::time::Instant::now();
+    while say().is_err() {
+        assert!(began.elapsed() < Duration::from_secs(60), "it stands for ever");
+        std::thread::sleep(Duration::from_millis(50));
+    }
     rejoin().unwrap();
 }
 

@@ -168,7 +168,8 @@ impl Transaction {
 
     /// Elements of one byte each, which the kernel takes out itself after `lasting`, whether or not anybody runs who could.
     pub fn set(self, name: &str, elements: &[u8], lasting: Duration) -> Self {
-        let milliseconds = u64::try_from(lasting.as_millis()).unwrap_or(u64::MAX);
+        // 0 would be for ever.
+        let milliseconds = u64::try_from(lasting.as_millis()).unwrap_or(u64::MAX).max(1);
         let timeout = attribute(4, &milliseconds.to_be_bytes());
         let listed: Vec<u8> = elements
             .iter()

@@ -40,7 +40,9 @@ pub struct OwnNetworkFile {
 impl OwnNetworkFile {
     /// How long the isolation has left; `None`: it stands until it is lifted.
     fn left(&self) -> Option<Duration> {
-        (self.until_us != 0).then(|| Duration::from_micros(self.until_us.saturating_sub(unix_us())))
+        let left = || Duration::from_micros(self.until_us.saturating_sub(unix_us()));
+        // A clock that was set back makes it no longer than it may be.
+        (self.until_us != 0).then(|| left().min(LASTS_MAX))
     }
 }
 

@@ -1,10 +1,9 @@
-use norn_events::{Image, Process, ProcessUid};
-use std::sync::Arc;
+use norn_events::Image;
 
 use nix::sched::{CloneFlags, unshare};
 
 use super::*;
-use crate::run::testing::TemporaryDir;
+use crate::run::testing::{TemporaryDir, process};
 
 const FAR: &str = "192.0.2.7:7401";
 
@@ -67,27 +66,12 @@ fn what_an_agent_before_this_one_kept_is_read() {
 #[test]
 fn a_node_of_a_cluster_is_known_by_its_agent() {
     let mut processes = ProcessTable::default();
-    let mut start = |path: &str, pid: u8| {
+    let mut start = |path: &str, number: u8| {
         let image = Image {
             path: path.into(),
             ..Image::default()
         };
-        processes.insert(Process {
-            uid: ProcessUid([pid; 16]),
-            parent_uid: ProcessUid::UNKNOWN,
-            pid: pid.into(),
-            namespace_pid: pid.into(),
-            parent_pid: 1,
-            start_time_ns: 1,
-            end_time_ns: None,
-            image_number: 1,
-            image: Arc::new(image),
-            container: None,
-            cgroup_id: 0,
-            user_id: 0,
-            group_id: 0,
-            credentials: Default::default(),
-        });
+        processes.insert(process(number, image));
         code(check_no_node(&processes))
     };
     assert_eq!(start("/usr/bin/kubelet-watch", 1), "");

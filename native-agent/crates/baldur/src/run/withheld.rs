@@ -105,9 +105,10 @@ impl Observer for Patient<'_> {
 mod tests {
     use std::sync::Arc;
 
-    use norn_events::{BatchIdentity, Image, ImageFlag, Process, SensitiveFile, read_batch};
+    use norn_events::{BatchIdentity, Image, ImageFlag, SensitiveFile, read_batch};
 
     use super::*;
+    use crate::run::testing::process;
 
     const HASHES: u64 = (SensitiveFile::PasswordHash as u64) << 32;
 
@@ -117,22 +118,7 @@ mod tests {
             is_asked_about: true,
             ..Image::default()
         };
-        table.insert(Process {
-            uid: ProcessUid([1; 16]),
-            parent_uid: ProcessUid::UNKNOWN,
-            pid: 7,
-            namespace_pid: 7,
-            parent_pid: 1,
-            start_time_ns: 1,
-            end_time_ns: None,
-            image_number: 1,
-            image: Arc::new(image),
-            container: None,
-            cgroup_id: 0,
-            user_id: 0,
-            group_id: 0,
-            credentials: Default::default(),
-        })
+        table.insert(process(7, image))
     }
 
     fn event(kind: EventKind, process: ProcessIndex, value: u64) -> Event<'static> {

@@ -11,6 +11,18 @@ pub struct ProcessUid(pub [u8; 16]);
 impl ProcessUid {
     /// All zeros: not known.
     pub const UNKNOWN: Self = Self([0; 16]);
+
+    /// From what it is displayed as: 32 hex digits.
+    pub fn parse(text: &str) -> Option<Self> {
+        if text.len() != 32 || !text.is_ascii() {
+            return None;
+        }
+        let mut uid = [0; 16];
+        for (at, byte) in uid.iter_mut().enumerate() {
+            *byte = u8::from_str_radix(&text[2 * at..2 * at + 2], 16).ok()?;
+        }
+        Some(Self(uid))
+    }
 }
 
 impl fmt::Display for ProcessUid {

@@ -14,6 +14,8 @@ mod pi_mutex;
 mod pidfd;
 pub mod process;
 mod rename;
+mod wake;
+mod whole;
 
 pub use attributes::{ACCESS_ACL, CAPABILITY, DEFAULT_ACL, attributes, set_attribute};
 pub use calls::c_string;
@@ -39,3 +41,5 @@ pub use names::{
 pub use pi_mutex::{PiGuard, PiMutex};
 pub use pidfd::{ProcessHandle, wait_for_end};
 pub use rename::{exchange_at, rename_at};
+pub use wake::{Waiter, Waker};
+pub use whole::write_whole;

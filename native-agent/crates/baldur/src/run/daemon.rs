@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use norn_events::wire::agent::v1::{BaldurFarewell, ReflexMode, baldur_message};
 use norn_events::{BatchBuilder, ContentChange, ProcessUid};
+use norn_os::Waiter;
 use norn_os::clock::{boot_ns, unix_us};
 use norn_reflex::{Clock, Reflexes, author};
 use norn_respond::Responder;
@@ -29,7 +30,6 @@ use super::reaction::Reactions;
 use super::sensor::Sensor;
 use super::state::StateDir;
 use super::trace::Traces;
-use super::wake::Waiter;
 use super::withheld::Withheld;
 
 /// The loop goes round at least this often: the sensor's bulk ring does not call for every event.

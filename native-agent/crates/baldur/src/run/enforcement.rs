@@ -7,13 +7,13 @@ use norn_events::wire::event::v1::{Capability, HostFacts};
 use norn_events::wire::finding::v1::Finding;
 use norn_events::wire::policy::v1::HostPolicyStatus;
 use norn_events::{Event, Observer, ProcessTable};
+use norn_os::Waker;
 use norn_os::clock::unix_us;
 use norn_policy::{Denial, Enforcer, EnforcerOptions, Findings, Policy, complete, exact_uid, process_of};
 use norn_reflex::Firing;
 
 use super::sensor::Sensor;
 use super::state::StateDir;
-use super::wake::Waker;
 
 /// A refusal of a process that the sensor has not told of yet waits this long for it, ns.
 const PARK_NS: u64 = 500_000_000;

@@ -8,8 +8,7 @@ use std::path::{Path, PathBuf};
 
 use norn_events::ProcessUid;
 use norn_events::wire::finding::v1::Finding;
-
-use super::state::{parse_uid, write_whole};
+use norn_os::write_whole;
 
 pub struct Held {
     path: PathBuf,
@@ -42,7 +41,7 @@ impl Held {
             .lines()
             .filter_map(|line| line.split_once(' '))
         {
-            if let Some(scope) = parse_uid(scope) {
+            if let Some(scope) = ProcessUid::parse(scope) {
                 held.keep(id, scope);
             }
         }

@@ -7,10 +7,9 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use norn_events::wire::action::v1::Command;
+use norn_os::write_whole;
 use prost::Message;
 use serde::{Deserialize, Serialize};
-
-use super::state::write_whole;
 
 /// A record of the file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -8,10 +8,10 @@ use norn_events::wire::action::v1::Command;
 use norn_events::wire::event::v1::Capability;
 use norn_events::{ContentChange, Event, Observer, ProcessTable, ProcessUid};
 use norn_inside::InsideVault;
+use norn_os::Waker;
 use norn_vault::{RestoreReport, RestoreRequest, Vault, VaultHealth, VaultObserver, VaultOptions};
 
 use super::restorer::{Restorer, StillRuns};
-use super::wake::Waker;
 
 /// Changes that wait between the vault's channel and the main loop.
 const CHANGES_MAX: usize = 1_024;

@@ -24,7 +24,6 @@ mod state;
 #[cfg(test)]
 mod testing;
 mod trace;
-mod wake;
 mod withheld;
 
 use std::ffi::OsString;
@@ -45,6 +44,7 @@ use link::Link;
 use nix::sys::signal::Signal;
 use norn_events::{BatchBuilder, BatchIdentity};
 use norn_inside::Account;
+use norn_os::Waiter;
 use norn_os::clock::boot_ns;
 use norn_reflex::{Clock, Packages, Reflexes};
 use norn_respond::Responder;
@@ -57,7 +57,6 @@ use reaction::Reactions;
 use sensor::Sensor;
 use state::StateDir;
 use trace::Traces;
-use wake::Waiter;
 use withheld::Withheld;
 
 /// What the vault keeps on disk at most, bytes, until a policy says otherwise.

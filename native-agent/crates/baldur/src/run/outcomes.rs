@@ -6,9 +6,8 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use norn_events::wire::action::v1::Outcome;
+use norn_os::write_whole;
 use prost::Message;
-
-use super::state::write_whole;
 
 pub struct Outcomes {
     dir: PathBuf,

@@ -5,9 +5,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use norn_events::wire::action::v1::Command;
+use norn_os::Waker;
 use norn_vault::{RestoreReport, RestoreRequest, Vault};
-
-use super::wake::Waker;
 
 /// Tyr has stopped the container by then; its runtime unmounts what it had.
 const UNMOUNTED_WITHIN: Duration = Duration::from_secs(10);

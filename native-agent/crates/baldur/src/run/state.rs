@@ -10,6 +10,7 @@ use anyhow::{Context, bail};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use norn_events::ProcessUid;
+use norn_os::write_whole;
 use norn_reflex::Released;
 use norn_respond::{FrozenMember, Responder};
 use serde::{Deserialize, Serialize};
@@ -97,7 +98,11 @@ impl StateDir {
     pub fn load_released(&self) -> anyhow::Result<Released> {
         let file: ReleasedFile = self.load("released.json")?;
         let mut released = Released::default();
-        let scopes: Vec<ProcessUid> = file.scopes.iter().filter_map(|text| parse_uid(text)).collect();
+        let scopes: Vec<ProcessUid> = file
+            .scopes
+            .iter()
+            .filter_map(|text| ProcessUid::parse(text))
+            .collect();
         if !released.add(&scopes, &file.findings) {
             tracing::error!(
                 max = Released::MAX,
@@ -122,7 +127,7 @@ impl StateDir {
                 .members
                 .into_iter()
                 .map(|(pid, start_ticks)| FrozenMember { pid, start_ticks });
-            if let Some(scope) = parse_uid(&frozen.scope) {
+            if let Some(scope) = ProcessUid::parse(&frozen.scope) {
                 responder.adopt(scope, members.collect());
             }
         }
@@ -165,36 +170,6 @@ impl StateDir {
             )
         })
     }
-}
-
-/// Replaces a file so that a crash leaves the old content or the new one.
-pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let temporary = path.with_extension("new");
-    let mut file = OpenOptions::new()
-        .create(true)
-        .truncate(true)
-        .write(true)
-        .mode(0o600)
-        .open(&temporary)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&temporary, path)?;
-    match path.parent() {
-        Some(parent) => File::open(parent)?.sync_all(),
-        None => Ok(()),
-    }
-}
-
-/// 32 hex digits.
-pub fn parse_uid(text: &str) -> Option<ProcessUid> {
-    if text.len() != 32 || !text.is_ascii() {
-        return None;
-    }
-    let mut uid = [0; 16];
-    for (at, byte) in uid.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(&text[2 * at..2 * at + 2], 16).ok()?;
-    }
-    Some(ProcessUid(uid))
 }
 
 /// An agent that was killed holds its files until its last thread is gone, a little after its death can be seen.

@@ -12,6 +12,7 @@ use std::{fs, thread};
 
 use norn_events::ProcessUid;
 use norn_inject::{Call, Hooked, InjectError, Plans, hook_next};
+use norn_os::Waker;
 use norn_os::clock::boot_ns;
 use norn_reflex::has_runtime_name;
 use norn_vault::Vault;
@@ -19,7 +20,6 @@ use norn_vault::Vault;
 use super::answers::{AnswerCounts, Answers};
 use super::choice::is_named;
 use super::injector::{Pace, options};
-use crate::run::wake::Waker;
 
 /// Starts that are followed at a time, and a second: each costs the agent some 2 ms. What has no room starts as it is, and is hooked by the sensor's event.
 const AT_ONCE_MAX: usize = 8;

@@ -2,9 +2,9 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use norn_inject::{Blind, inject};
+use norn_os::Waiter;
 
 use super::*;
-use crate::run::wake::Waiter;
 
 const PATIENCE: Duration = Duration::from_secs(120);
 const STARTS_MAX: usize = 100;

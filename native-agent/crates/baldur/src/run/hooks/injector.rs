@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use norn_events::{Process, ProcessUid};
 use norn_hook::calls::{self, DESTRUCTIVE};
 use norn_inject::{Answerer, Blind, Hooked, InjectError, Options, Plans, Wanted, inject};
+use norn_os::Waker;
 use norn_os::clock::boot_ns;
 use norn_os::process::CLOCK_TICK_NS;
 use norn_reflex::TreeId;
@@ -17,7 +18,6 @@ use super::answers::Answers;
 use super::calls::RECORDED;
 use super::choice::start_ticks;
 use super::follow::{Follow, Follower};
-use crate::run::wake::Waker;
 
 /// Orders that wait; more are refused and counted.
 const ORDERS_MAX: usize = 256;

@@ -26,11 +26,10 @@ use norn_events::{
 };
 use norn_inject::{Blind, Call, Hooked, InjectError, Losses};
 use norn_insight::FileId;
+use norn_os::Waker;
 use norn_os::clock::boot_ns;
 use norn_reflex::{Bypass, Firing, TreeId};
 use norn_vault::Vault;
-
-use super::wake::Waker;
 
 /// Processes that are hooked at a time, each with a thread that answers and a channel of 0.6 MB; more are refused.
 const TREES_MAX: usize = 32;

@@ -1,5 +1,5 @@
-//! What the main loop waits for: the sensor's rings, the socket, other threads, and the signal to stop.
-use std::io::{Read, Write};
+//! What a thread waits for: descriptors, other threads, and signals.
+use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ pub struct Waiter {
 
 impl Waiter {
     /// Blocks these signals for this thread and all started after: call it before any other thread starts.
-    pub fn new(signals: &[Signal]) -> anyhow::Result<Self> {
+    pub fn new(signals: &[Signal]) -> io::Result<Self> {
         let (woken, waker) = UnixStream::pair()?;
         woken.set_nonblocking(true)?;
         waker.set_nonblocking(true)?;
@@ -46,18 +46,23 @@ impl Waiter {
         self.waker.clone()
     }
 
-    /// The signals that came.
+    /// Until one of `sources` can be read from, a signal came or a waker woke. `link` can be read from, too, or be written to if its
+    /// second part says so. The signals that came.
     pub fn wait(
         &mut self,
         link: Option<(BorrowedFd<'_>, bool)>,
-        rings: &[BorrowedFd<'_>],
+        sources: &[BorrowedFd<'_>],
         timeout: Duration,
     ) -> Vec<Signal> {
         let mut fds = vec![
             PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
             PollFd::new(self.woken.as_fd(), PollFlags::POLLIN),
         ];
-        fds.extend(rings.iter().map(|&ring| PollFd::new(ring, PollFlags::POLLIN)));
+        fds.extend(
+            sources
+                .iter()
+                .map(|&source| PollFd::new(source, PollFlags::POLLIN)),
+        );
         if let Some((link, writes)) = link {
             let interest = if writes {
                 PollFlags::POLLIN | PollFlags::POLLOUT

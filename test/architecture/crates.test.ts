@@ -31,7 +31,7 @@ const layers: Readonly<Record<string, readonly string[]>> = {
   ground: ['os'],
   contract: ['events', 'hook'],
   reader: ['packages', 'insight'],
-  record: ['journal'],
+  record: ['journal', 'commands'],
   watch: ['watch'],
   restore: ['restore'],
   part: ['probe', 'vault', 'policy', 'reflex', 'respond', 'inject'],

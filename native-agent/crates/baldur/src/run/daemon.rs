@@ -8,6 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use norn_commands::Commands;
 use norn_events::wire::agent::v1::{BaldurFarewell, ReflexMode, baldur_message};
 use norn_events::{BatchBuilder, ContentChange, ProcessUid};
 use norn_os::Waiter;
@@ -16,7 +17,6 @@ use norn_reflex::{Clock, Reflexes, author};
 use norn_respond::Responder;
 
 use super::application::{Application, log_restore, told};
-use super::commands::Commands;
 use super::deferred::{Deferred, Seen};
 use super::enforcement::Enforcement;
 use super::hooks::Hooks;

@@ -55,13 +55,14 @@ fn listener(socket: &Path) -> Option<i32> {
 mod tests {
     use std::os::unix::net::UnixListener;
 
+    use tempfile::tempdir;
+
     use super::*;
-    use crate::run::testing::TemporaryDir;
 
     #[test]
     fn the_runtime_is_who_listens_at_its_socket() {
-        let folder = TemporaryDir::new("listener");
-        let socket = folder.0.join("containerd.sock");
+        let folder = tempdir().unwrap();
+        let socket = folder.path().join("containerd.sock");
         let _listens = UnixListener::bind(&socket).expect("a socket");
         assert_eq!(listener(&socket), Some(std::process::id() as i32));
     }

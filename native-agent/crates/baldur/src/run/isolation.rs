@@ -2,12 +2,12 @@
 //! back is in the state directory.
 use std::path::PathBuf;
 
+use norn_commands::{failed, succeeded};
 use norn_events::ProcessTable;
 use norn_events::wire::action::v1::{Command, Outcome};
 use norn_policy::isolation::{Isolated, IsolationError, cgroup_of, isolate, rejoin, stands};
 use serde::{Deserialize, Serialize};
 
-use super::commands::{failed, succeeded};
 use super::state::StateDir;
 
 /// More at once are refused.

@@ -1,20 +1,16 @@
 //! `baldur run`: protects this host. Works alone; tells Tyr when there is one.
 mod application;
-mod commands;
 mod daemon;
 mod deferred;
 mod enforcement;
 mod health;
-mod held;
 mod hooks;
 mod host_mounts;
 mod insight;
 mod isolation;
-mod journal;
 mod keeper;
 mod link;
 mod outbox;
-mod outcomes;
 mod own_network;
 mod policy;
 mod reaction;
@@ -32,7 +28,6 @@ use std::path::{Path, PathBuf};
 
 use application::Application;
 use clap::Args;
-use commands::Commands;
 use daemon::{Daemon, Timers};
 use deferred::Deferred;
 use enforcement::Enforcement;
@@ -42,6 +37,7 @@ use isolation::Isolations;
 use keeper::Keeper;
 use link::Link;
 use nix::sys::signal::Signal;
+use norn_commands::Commands;
 use norn_events::{BatchBuilder, BatchIdentity};
 use norn_inside::Account;
 use norn_os::Waiter;
@@ -160,7 +156,7 @@ pub fn run(arguments: RunArguments) -> anyhow::Result<i32> {
         hooks,
         enforcement,
         isolations: Isolations::open(&state, &identity.boot_id)?,
-        commands: Commands::open(&state)?,
+        commands: Commands::open(state.path())?,
         builder: BatchBuilder::new(identity)?,
         withheld: Withheld::default(),
         clock: Clock {

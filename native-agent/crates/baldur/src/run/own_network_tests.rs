@@ -1,21 +1,22 @@
 use norn_events::Image;
 
 use nix::sched::{CloneFlags, unshare};
+use tempfile::{TempDir, tempdir};
 
 use super::*;
-use crate::run::testing::{TemporaryDir, process};
+use crate::run::testing::process;
 
 const FAR: &str = "192.0.2.7:7401";
 
 struct Trial {
-    _dir: TemporaryDir,
+    _dir: TempDir,
     state: StateDir,
 }
 
 impl Trial {
-    fn new(name: &str) -> Self {
-        let dir = TemporaryDir::new(&format!("own-network-{name}"));
-        let state = StateDir::open(&dir.0).unwrap();
+    fn new() -> Self {
+        let dir = tempdir().unwrap();
+        let state = StateDir::open(dir.path()).unwrap();
         Self { _dir: dir, state }
     }
 
@@ -30,7 +31,7 @@ fn code(done: Result<impl Sized, NotDone>) -> &'static str {
 
 #[test]
 fn a_network_that_is_the_agents_own_is_not_said_to_be_the_machines() {
-    let trial = Trial::new("apart");
+    let trial = Trial::new();
     let mut network = OwnNetwork::of(&trial.state, Reach::Machine, false).unwrap();
     network.learn(&[FAR.to_owned()], &trial.state);
     assert_eq!(code(network.isolate("a", 60, &trial.state)), "isolation_not_here");
@@ -44,7 +45,7 @@ fn a_network_that_is_the_agents_own_is_not_said_to_be_the_machines() {
 
 #[test]
 fn where_the_installation_is_survives_a_restart() {
-    let trial = Trial::new("peers");
+    let trial = Trial::new();
     let mut network = OwnNetwork::open(&trial.state, true).unwrap();
     let peers = ["10.0.0.7:7401", "nowhere", "[fd00::7]:1"].map(str::to_owned);
     network.learn(&peers, &trial.state);
@@ -57,7 +58,7 @@ fn where_the_installation_is_survives_a_restart() {
 
 #[test]
 fn what_an_agent_before_this_one_kept_is_read() {
-    let trial = Trial::new("before");
+    let trial = Trial::new();
     let before = serde_json::json!({ "alerts": [], "peers": [FAR] });
     trial.state.save(FILE, &before).unwrap();
     assert_eq!(name_of(&trial.machine().kept.peers), FAR);
@@ -84,7 +85,7 @@ fn a_machine_is_cut_off_for_a_time_and_from_no_installation_of_its_own() {
     assert!(is_machines_network(), "tests run in the machine's own");
     // The host's own network is never touched.
     unshare(CloneFlags::CLONE_NEWNET).expect("a network namespace needs root");
-    let trial = Trial::new("machine");
+    let trial = Trial::new();
     let mut network = trial.machine();
     assert_eq!(code(network.isolate("a", 60, &trial.state)), "isolation_no_peer");
     for seconds in [0, 7 * 24 * 3_600 + 1] {

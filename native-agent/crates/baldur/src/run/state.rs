@@ -83,18 +83,6 @@ impl StateDir {
         self.path.join("vault")
     }
 
-    pub fn journal(&self) -> PathBuf {
-        self.path.join("commands.journal")
-    }
-
-    pub fn held(&self) -> PathBuf {
-        self.path.join("held.findings")
-    }
-
-    pub fn outcomes(&self) -> PathBuf {
-        self.path.join("outcomes")
-    }
-
     pub fn load_released(&self) -> anyhow::Result<Released> {
         let file: ReleasedFile = self.load("released.json")?;
         let mut released = Released::default();
@@ -187,25 +175,26 @@ fn lock(mut file: File) -> Result<Flock<File>, Errno> {
 
 #[cfg(test)]
 mod tests {
+    use tempfile::tempdir;
+
     use super::*;
-    use crate::run::testing::TemporaryDir;
 
     #[test]
     fn a_second_agent_on_one_directory_is_refused_and_told_why() {
-        let dir = TemporaryDir::new("lock");
-        let first = StateDir::open(&dir.0).unwrap();
-        let refusal = StateDir::open(&dir.0).err().unwrap().to_string();
+        let dir = tempdir().unwrap();
+        let first = StateDir::open(dir.path()).unwrap();
+        let refusal = StateDir::open(dir.path()).err().unwrap().to_string();
         assert!(refusal.starts_with("ALREADY_RUNNING"));
         drop(first);
-        assert!(StateDir::open(&dir.0).is_ok());
+        assert!(StateDir::open(dir.path()).is_ok());
     }
 
     #[test]
     fn what_was_released_and_frozen_is_known_after_a_restart() {
-        let dir = TemporaryDir::new("remember");
+        let dir = tempdir().unwrap();
         let scope = ProcessUid([0xab; 16]);
         {
-            let state = StateDir::open(&dir.0).unwrap();
+            let state = StateDir::open(dir.path()).unwrap();
             let mut released = Released::default();
             released.add(&[scope], &["f".repeat(32)]);
             state.save_released(&released).unwrap();
@@ -219,7 +208,7 @@ mod tests {
             );
             state.save_frozen(&responder).unwrap();
         }
-        let state = StateDir::open(&dir.0).unwrap();
+        let state = StateDir::open(dir.path()).unwrap();
         let released = state.load_released().unwrap();
         assert!(released.holds(scope) && released.holds_finding(&"f".repeat(32)));
         let mut responder = Responder::default();

@@ -1,5 +1,4 @@
 //! What this crate's unit tests share.
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use norn_events::{Image, Process, ProcessUid};
@@ -21,21 +20,5 @@ pub fn process(number: u8, image: Image) -> Process {
         user_id: 0,
         group_id: 0,
         credentials: Default::default(),
-    }
-}
-
-pub struct TemporaryDir(pub PathBuf);
-
-impl TemporaryDir {
-    pub fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("norn-baldur-{}-{name}", std::process::id()));
-        std::fs::create_dir_all(&path).expect("a temporary directory can be made");
-        Self(path)
-    }
-}
-
-impl Drop for TemporaryDir {
-    fn drop(&mut self) {
-        let _gone = std::fs::remove_dir_all(&self.0);
     }
 }

@@ -2,6 +2,7 @@
 //! in the restorer's thread.
 use std::collections::BTreeSet;
 
+use norn_commands::{failed, succeeded};
 use norn_events::wire::action::v1::{
     Command, IsolateAction, Outcome, RestoreAction, Verdict, command::Action,
 };
@@ -11,7 +12,6 @@ use norn_respond::Report;
 use norn_vault::{Extent, RestoreReport, RestoreRequest};
 
 use super::Daemon;
-use crate::run::commands::{failed, succeeded};
 use crate::run::keeper::NoRestore;
 use crate::run::own_network::{NotDone, check_no_node};
 

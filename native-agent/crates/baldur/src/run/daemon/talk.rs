@@ -1,10 +1,10 @@
 //! What the loop tells Tyr, and what it does of what Tyr asks.
+use norn_commands::{Decision, answer};
 use norn_events::wire::action::v1::{Command, Outcome, OutcomeState};
 use norn_events::wire::agent::v1::{AgentPolicy, TyrMessage, baldur_message, tyr_message};
 use norn_events::{Event, EventKind, Observer};
 use norn_os::clock::{boot_ns, unix_us};
 
-use super::super::commands::{Decision, answer};
 use super::super::health::{self, Parts};
 use super::super::policy::Modes;
 use super::execution::{is_whole, restored, scopes, still_runs};

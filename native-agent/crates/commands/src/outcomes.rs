@@ -123,8 +123,9 @@ fn into_parts(mut outcome: Outcome) -> Vec<Outcome> {
 
 #[cfg(test)]
 mod tests {
+    use tempfile::tempdir;
+
     use super::*;
-    use crate::run::testing::TemporaryDir;
     use norn_events::wire::action::v1::{FileVerdict, OutcomeState};
 
     fn outcome(files: usize) -> Outcome {
@@ -139,8 +140,8 @@ mod tests {
 
     #[test]
     fn many_files_travel_in_parts_and_only_the_last_is_final() {
-        let dir = TemporaryDir::new("outcome-parts");
-        let parts = Outcomes::open(&dir.0).unwrap().store(outcome(2_500)).unwrap();
+        let dir = tempdir().unwrap();
+        let parts = Outcomes::open(dir.path()).unwrap().store(outcome(2_500)).unwrap();
         assert_eq!(
             parts
                 .iter()
@@ -156,12 +157,12 @@ mod tests {
 
     #[test]
     fn an_outcome_waits_on_disk_until_it_is_acked() {
-        let dir = TemporaryDir::new("outcome-wait");
-        Outcomes::open(&dir.0).unwrap().store(outcome(1)).unwrap();
-        let mut again = Outcomes::open(&dir.0).unwrap();
+        let dir = tempdir().unwrap();
+        Outcomes::open(dir.path()).unwrap().store(outcome(1)).unwrap();
+        let mut again = Outcomes::open(dir.path()).unwrap();
         assert_eq!(again.waiting().len(), 1);
         again.ack("c1");
         assert!(again.waiting().is_empty());
-        assert!(Outcomes::open(&dir.0).unwrap().waiting().is_empty());
+        assert!(Outcomes::open(dir.path()).unwrap().waiting().is_empty());
     }
 }

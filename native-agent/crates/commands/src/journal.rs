@@ -202,8 +202,9 @@ fn from_hex(text: &str) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
+    use tempfile::tempdir;
+
     use super::*;
-    use crate::run::testing::TemporaryDir;
 
     fn command(id: &str, epoch: u64) -> Command {
         Command {
@@ -217,8 +218,8 @@ mod tests {
 
     #[test]
     fn an_id_is_seen_after_a_restart_and_knows_whether_it_was_finished() {
-        let dir = TemporaryDir::new("journal-restart");
-        let path = dir.0.join("commands.journal");
+        let dir = tempdir().unwrap();
+        let path = dir.path().join("commands.journal");
         let mut journal = Journal::open(&path).unwrap();
         assert_eq!(journal.admit(&command("a", 1)), Admission::New);
         journal.begin(&command("a", 1)).unwrap();
@@ -231,8 +232,8 @@ mod tests {
 
     #[test]
     fn a_lower_epoch_of_an_alert_is_fenced() {
-        let dir = TemporaryDir::new("journal-epoch");
-        let mut journal = Journal::open(&dir.0.join("commands.journal")).unwrap();
+        let dir = tempdir().unwrap();
+        let mut journal = Journal::open(&dir.path().join("commands.journal")).unwrap();
         journal.begin(&command("a", 3)).unwrap();
         assert_eq!(journal.admit(&command("b", 2)), Admission::Fenced);
         assert_eq!(journal.admit(&command("c", 3)), Admission::New);
@@ -247,8 +248,8 @@ mod tests {
 
     #[test]
     fn a_torn_last_line_is_cut_and_the_next_record_is_whole() {
-        let dir = TemporaryDir::new("journal-torn");
-        let path = dir.0.join("commands.journal");
+        let dir = tempdir().unwrap();
+        let path = dir.path().join("commands.journal");
         Journal::open(&path).unwrap().begin(&command("a", 1)).unwrap();
         let mut content = fs::read(&path).unwrap();
         content.extend(b"{\"id\":\"b\",\"al");

@@ -1,9 +1,9 @@
 use norn_events::wire::action::v1::{
     IsolateAction, KillAction, ProvenFinding, ReleaseAction, RestoreAction, SuspendAction,
 };
+use tempfile::{TempDir, tempdir};
 
 use super::*;
-use crate::run::testing::TemporaryDir;
 
 const NOW_US: u64 = 1_000_000;
 
@@ -37,16 +37,14 @@ fn code(decision: Decision) -> String {
 }
 
 /// Opens the commands of one directory, as a start of the agent does.
-fn start(dir: &TemporaryDir) -> (StateDir, Commands) {
-    let state = StateDir::open(&dir.0).unwrap();
-    let commands = Commands::open(&state).unwrap();
-    (state, commands)
+fn start(dir: &TempDir) -> Commands {
+    Commands::open(dir.path()).unwrap()
 }
 
 #[test]
 fn a_command_runs_once_and_its_stored_outcome_answers_a_repetition() {
-    let dir = TemporaryDir::new("once");
-    let (_state, mut commands) = start(&dir);
+    let dir = tempdir().unwrap();
+    let mut commands = start(&dir);
     assert_eq!(code(commands.receive(kill(1), NOW_US)), "run");
     let Decision::Answer(running) = commands.receive(kill(1), NOW_US) else {
         panic!("ran twice")
@@ -63,8 +61,8 @@ fn a_command_runs_once_and_its_stored_outcome_answers_a_repetition() {
 
 #[test]
 fn what_is_expired_fenced_malformed_or_unknown_is_refused_and_leaves_no_trace() {
-    let dir = TemporaryDir::new("refused");
-    let (_state, mut commands) = start(&dir);
+    let dir = tempdir().unwrap();
+    let mut commands = start(&dir);
     commands.receive(Command { epoch: 5, ..kill(1) }, NOW_US);
     let cases = [
         (
@@ -105,12 +103,12 @@ fn what_is_expired_fenced_malformed_or_unknown_is_refused_and_leaves_no_trace() 
 
 #[test]
 fn a_kill_cut_off_by_the_agents_end_is_answered_as_interrupted_and_never_run_again() {
-    let dir = TemporaryDir::new("interrupted");
+    let dir = tempdir().unwrap();
     {
-        let (_state, mut commands) = start(&dir);
+        let mut commands = start(&dir);
         commands.receive(kill(1), NOW_US);
     }
-    let (_state, mut commands) = start(&dir);
+    let mut commands = start(&dir);
     let mut resumed = commands.resume(NOW_US);
     assert_eq!(code(resumed.remove(0)), "interrupted");
     assert!(resumed.is_empty() && commands.resume(NOW_US).is_empty());
@@ -119,14 +117,14 @@ fn a_kill_cut_off_by_the_agents_end_is_answered_as_interrupted_and_never_run_aga
 
 #[test]
 fn a_restore_cut_off_is_run_again_but_not_for_ever() {
-    let dir = TemporaryDir::new("resumed");
+    let dir = tempdir().unwrap();
     {
-        let (_state, mut commands) = start(&dir);
+        let mut commands = start(&dir);
         commands.receive(restore(1), NOW_US);
     }
     let codes: Vec<String> = (0..3)
         .map(|_| {
-            let (_state, mut commands) = start(&dir);
+            let mut commands = start(&dir);
             code(commands.resume(NOW_US).remove(0))
         })
         .collect();
@@ -154,10 +152,10 @@ fn of_policy(number: u8, findings: &[ProvenFinding]) -> Command {
 
 #[test]
 fn a_policys_command_about_the_agents_own_finding_runs_once_it_holds_it_also_after_a_restart() {
-    let dir = TemporaryDir::new("held-command");
+    let dir = tempdir().unwrap();
     let own = finding(1, FindingSource::Reflex);
     {
-        let (_state, mut commands) = start(&dir);
+        let mut commands = start(&dir);
         assert_eq!(
             code(commands.receive(of_policy(1, std::slice::from_ref(&own)), NOW_US)),
             "finding_not_held"
@@ -173,7 +171,7 @@ fn a_policys_command_about_the_agents_own_finding_runs_once_it_holds_it_also_aft
             "run"
         );
     }
-    let (_state, mut commands) = start(&dir);
+    let mut commands = start(&dir);
     assert_eq!(
         code(commands.receive(of_policy(2, std::slice::from_ref(&own)), NOW_US)),
         "run"
@@ -190,8 +188,8 @@ fn a_policys_command_about_the_agents_own_finding_runs_once_it_holds_it_also_aft
 
 #[test]
 fn a_policys_command_about_a_rules_finding_runs_for_the_scopes_of_its_findings_alone() {
-    let dir = TemporaryDir::new("held-rule");
-    let (_state, mut commands) = start(&dir);
+    let dir = tempdir().unwrap();
+    let mut commands = start(&dir);
     let rules = [finding(1, FindingSource::Rule), finding(2, FindingSource::Rule)];
     assert_eq!(code(commands.receive(of_policy(1, &rules), NOW_US)), "run");
     for (number, scopes) in [(2, vec![vec![1; 16], vec![3; 16]]), (3, Vec::new())] {
@@ -214,8 +212,8 @@ fn a_policy_asks_for_nothing_that_reaches_further_than_its_findings() {
         seconds: 60,
         ..IsolateAction::default()
     };
-    let dir = TemporaryDir::new("held-plain");
-    let (_state, mut commands) = start(&dir);
+    let dir = tempdir().unwrap();
+    let mut commands = start(&dir);
     let rule = finding(1, FindingSource::Rule);
     let restore = RestoreAction::default;
     let cases = [

@@ -109,8 +109,9 @@ fn append_to(path: &Path) -> io::Result<File> {
 
 #[cfg(test)]
 mod tests {
+    use tempfile::tempdir;
+
     use super::*;
-    use crate::run::testing::TemporaryDir;
 
     fn finding(number: usize) -> Finding {
         Finding {
@@ -126,8 +127,8 @@ mod tests {
 
     #[test]
     fn a_finding_is_held_with_its_scope_over_a_restart_and_a_torn_line() {
-        let dir = TemporaryDir::new("held");
-        let path = dir.0.join("held.findings");
+        let dir = tempdir().unwrap();
+        let path = dir.path().join("held.findings");
         let mut held = Held::open(&path).unwrap();
         held.add(&finding(1));
         assert!(holds(&held, 1));
@@ -144,8 +145,8 @@ mod tests {
 
     #[test]
     fn the_oldest_go_and_the_file_stays_bounded() {
-        let dir = TemporaryDir::new("held-bound");
-        let path = dir.0.join("held.findings");
+        let dir = tempdir().unwrap();
+        let path = dir.path().join("held.findings");
         let mut held = Held::open(&path).unwrap();
         let last = 2 * Held::FINDINGS_MAX + 5;
         for number in 0..=last {

@@ -2,15 +2,15 @@
 //! command runs. A command that the agent's end cut off is answered as `interrupted` and not run again, but for restore:
 //! that is idempotent (what is back already counts as unchanged), so it is run again, `RESTORE_ATTEMPTS_MAX` times in all.
 use std::io;
+use std::path::Path;
 
 use norn_events::wire::action::v1::{Command, Outcome, OutcomeState, command::Action};
 use norn_events::wire::finding::v1::{Finding, FindingSource};
 use norn_os::clock::unix_us;
 
-use super::held::Held;
-use super::journal::{Admission, Journal};
-use super::outcomes::Outcomes;
-use super::state::StateDir;
+use crate::held::Held;
+use crate::journal::{Admission, Journal};
+use crate::outcomes::Outcomes;
 
 /// A restore that ends the agent this many times is at fault itself.
 const RESTORE_ATTEMPTS_MAX: u32 = 3;
@@ -36,11 +36,12 @@ pub enum Decision {
 }
 
 impl Commands {
-    pub fn open(state: &StateDir) -> io::Result<Self> {
+    /// What is kept of them in this directory, which nobody else writes to.
+    pub fn open(dir: &Path) -> io::Result<Self> {
         Ok(Self {
-            journal: Journal::open(&state.journal())?,
-            outcomes: Outcomes::open(&state.outcomes())?,
-            held: Held::open(&state.held())?,
+            journal: Journal::open(&dir.join("commands.journal"))?,
+            outcomes: Outcomes::open(&dir.join("outcomes"))?,
+            held: Held::open(&dir.join("held.findings"))?,
             running: Vec::new(),
         })
     }
@@ -239,7 +240,7 @@ pub fn failed(command: &Command, code: &str, message: &str) -> Outcome {
     answer(command, OutcomeState::Failed, (code, message), unix_us())
 }
 
-pub fn action_name(command: &Command) -> &'static str {
+fn action_name(command: &Command) -> &'static str {
     match command.action {
         Some(Action::Kill(_)) => "kill",
         Some(Action::Suspend(_)) => "suspend",

@@ -35,7 +35,7 @@ const layers: Readonly<Record<string, readonly string[]>> = {
   watch: ['watch'],
   restore: ['restore'],
   part: ['probe', 'vault', 'policy', 'reflex', 'respond', 'inject'],
-  mode: ['inside'],
+  mode: ['inside', 'hooked'],
   agent: ['baldur'],
   simulator: ['attack'],
 };

@@ -3,12 +3,12 @@ use std::fs;
 
 use norn_events::wire::agent::v1::{BaldurHeartbeat, BaldurHello};
 use norn_events::wire::event::v1::{AgentHealth, UnwatchedPlace};
+use norn_hooked::Hooks;
 use norn_os::clock::boot_ns;
 use norn_reflex::Reflexes;
 use norn_vault::RefusedMount;
 
 use super::enforcement::Enforcement;
-use super::hooks::Hooks;
 use super::insight;
 use super::keeper::Keeper;
 use super::outbox::Outbox;

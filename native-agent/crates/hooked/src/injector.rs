@@ -14,10 +14,10 @@ use norn_os::clock::boot_ns;
 use norn_os::process::CLOCK_TICK_NS;
 use norn_reflex::TreeId;
 
-use super::answers::Answers;
-use super::calls::RECORDED;
-use super::choice::start_ticks;
-use super::follow::{Follow, Follower};
+use crate::answers::Answers;
+use crate::calls::RECORDED;
+use crate::choice::start_ticks;
+use crate::follow::{Follow, Follower};
 
 /// Orders that wait; more are refused and counted.
 const ORDERS_MAX: usize = 256;

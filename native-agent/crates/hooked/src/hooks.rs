@@ -1,25 +1,9 @@
-//! Hooks inside processes: whom the agent puts its library into, what that tells of them, and what is kept before a file is
-//! destroyed.
-//!
-//! `choice` (whom) → `injector` (a thread of its own, within a budget) → `answers` (pre-images in line) · `calls` (records become rows).
-mod answers;
-mod calls;
-mod choice;
-mod counts;
-mod follow;
-mod injector;
-
+//! All that is hooked: what was injected, what hooked processes call, and what goes when they end.
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use calls::{Clocks, counted, row};
-pub use choice::HookOptions;
-use choice::{Choice, Why};
-use counts::Counts;
-use follow::{Follow, Follower, Start};
-use injector::{Done, Injector, Order};
 use norn_events::wire::event::v1::{AgentHealth, Capability};
 use norn_events::{
     BatchBuilder, Event, EventKind, Observer, Process, ProcessIndex, ProcessTable, ProcessUid,
@@ -30,6 +14,12 @@ use norn_os::Waker;
 use norn_os::clock::boot_ns;
 use norn_reflex::{Bypass, Firing, TreeId};
 use norn_vault::Vault;
+
+use crate::calls::{Clocks, counted, row};
+use crate::choice::{Choice, HookOptions, Why};
+use crate::counts::Counts;
+use crate::follow::{Follow, Follower, Start};
+use crate::injector::{Done, Injector, Order};
 
 /// Processes that are hooked at a time, each with a thread that answers and a channel of 0.6 MB; more are refused.
 const TREES_MAX: usize = 32;

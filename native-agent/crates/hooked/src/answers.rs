@@ -19,7 +19,7 @@ use norn_inject::{Answerer, Call};
 use norn_os::process::{Status, children};
 use norn_vault::{Preimage, Vault};
 
-use super::follow::Follow;
+use crate::follow::Follow;
 
 /// Forks whose pids on the host are remembered, and looked through for one.
 const FORKS_MAX: usize = 1_024;

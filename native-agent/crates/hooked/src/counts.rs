@@ -5,7 +5,7 @@ use std::sync::Arc;
 use norn_events::wire::event::v1::{AgentHealth, Capability};
 use norn_inject::{Blind, InjectError, Losses};
 
-use super::answers::AnswerCounts;
+use crate::answers::AnswerCounts;
 
 const MECHANISM: &str = "hook library";
 const OFF: &str = "no process is chosen: --hook-suspects, --hook PROGRAM";

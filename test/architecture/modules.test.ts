@@ -6,7 +6,7 @@ import { modulesOf, siblingUses } from './modules.ts';
 /** Modules in circles, of each crate that has any. A number may only become smaller: then write it here. */
 const known: Readonly<Record<string, number>> = {
   hook: 8,
-  hooked: 3,
+  hooked: 2,
   inject: 2,
   inside: 4,
   insight: 4,

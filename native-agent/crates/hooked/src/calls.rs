@@ -1,13 +1,15 @@
-//! What a hook tells becomes a row beside the kernel's.
+//! Which calls a hook tells of and asks about, and the row that becomes of one beside the kernel's.
+use std::time::Duration;
+
 use nix::time::{ClockId, clock_gettime};
 use norn_events::{Event, EventKind, ProcessIndex};
-use norn_hook::calls;
-use norn_inject::Call;
+use norn_hook::calls::{self, DESTRUCTIVE};
+use norn_inject::{Call, Options, Wanted};
 use norn_os::clock::boot_ns;
 use norn_reflex::HookedCall;
 
 /// Calls that are told of. Opening is not among them: the kernel tells of opens that matter, and there are too many others.
-pub const RECORDED: [u64; 27] = [
+const RECORDED: [u64; 27] = [
     calls::MMAP,
     calls::CONNECT,
     calls::ACCEPT,
@@ -36,6 +38,24 @@ pub const RECORDED: [u64; 27] = [
     calls::EXECVEAT,
     calls::FCHMODAT2,
 ];
+/// A call that destroys something waits at most this long for its pre-image. Only its own thread waits, not every open on this host: so there is time
+/// to copy a large file.
+const DEADLINE: Duration = Duration::from_millis(200);
+
+/// Before which calls a process asks: those that destroy something, when it can be kept, and those that start a program.
+pub fn options(keeps: bool) -> Options {
+    let destructive = if keeps { &DESTRUCTIVE[..] } else { &[] };
+    let wanted = Wanted {
+        recorded: RECORDED.to_vec(),
+        questioned: [destructive, &[calls::EXECVE, calls::EXECVEAT]].concat(),
+        deadline: DEADLINE,
+        ..Wanted::default()
+    };
+    Options {
+        wanted,
+        ..Options::default()
+    }
+}
 
 /// Hooks tell CLOCK_MONOTONIC, rows have CLOCK_BOOTTIME.
 #[derive(Debug, Clone, Copy)]

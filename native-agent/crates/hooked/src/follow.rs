@@ -18,8 +18,9 @@ use norn_reflex::has_runtime_name;
 use norn_vault::Vault;
 
 use crate::answers::{AnswerCounts, Answers};
+use crate::calls::options;
 use crate::choice::is_named;
-use crate::injector::{Pace, options};
+use crate::pace::Pace;
 
 /// Starts that are followed at a time, and a second: each costs the agent some 2 ms. What has no room starts as it is, and is hooked by the sensor's event.
 const AT_ONCE_MAX: usize = 8;

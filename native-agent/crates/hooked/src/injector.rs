@@ -7,17 +7,17 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use norn_events::{Process, ProcessUid};
-use norn_hook::calls::{self, DESTRUCTIVE};
-use norn_inject::{Answerer, Blind, Hooked, InjectError, Options, Plans, Wanted, inject};
+use norn_inject::{Answerer, Blind, Hooked, InjectError, Plans, inject};
 use norn_os::Waker;
 use norn_os::clock::boot_ns;
 use norn_os::process::CLOCK_TICK_NS;
 use norn_reflex::TreeId;
 
 use crate::answers::Answers;
-use crate::calls::RECORDED;
+use crate::calls::options;
 use crate::choice::start_ticks;
 use crate::follow::{Follow, Follower};
+use crate::pace::Pace;
 
 /// Orders that wait; more are refused and counted.
 const ORDERS_MAX: usize = 256;
@@ -27,9 +27,6 @@ const AT_ONCE_MAX: u32 = 10;
 /// A program that has only just started has no libc yet: it is looked at again.
 const ATTEMPTS: u32 = 8;
 const PAUSE: Duration = Duration::from_millis(2);
-/// A call that destroys something waits at most this long for its pre-image. Only its own thread waits, not every open on this host: so there is time
-/// to copy a large file.
-const DEADLINE: Duration = Duration::from_millis(200);
 
 /// One process to be hooked.
 pub struct Order {
@@ -57,21 +54,6 @@ impl Order {
         let Follow { vault, counts, .. } = &self.follow;
         let answers = Answers::new((self.pid, self.namespace_pid), vault.clone(), counts.clone());
         Box::new(answers.following(Some(self.follow.clone())))
-    }
-}
-
-/// Before which calls a process asks: those that destroy something, when it can be kept, and those that start a program.
-pub fn options(keeps: bool) -> Options {
-    let destructive = if keeps { &DESTRUCTIVE[..] } else { &[] };
-    let wanted = Wanted {
-        recorded: RECORDED.to_vec(),
-        questioned: [destructive, &[calls::EXECVE, calls::EXECVEAT]].concat(),
-        deadline: DEADLINE,
-        ..Wanted::default()
-    };
-    Options {
-        wanted,
-        ..Options::default()
     }
 }
 
@@ -214,67 +196,4 @@ fn hook(order: &Order, plans: &Plans) -> Result<Hooked, InjectError> {
         thread::sleep(PAUSE);
     }
     inject(pid, plans, &options, order.answerer())
-}
-
-/// A bucket of injections that fills with time.
-pub struct Pace {
-    per_second: f64,
-    at_once: f64,
-    left: f64,
-    at: Instant,
-}
-
-impl Pace {
-    pub fn new(now: Instant, (per_second, at_once): (u32, u32)) -> Self {
-        Self {
-            per_second: f64::from(per_second),
-            at_once: f64::from(at_once),
-            left: f64::from(at_once),
-            at: now,
-        }
-    }
-
-    /// Takes one; how long to wait before.
-    fn wait(&mut self, now: Instant) -> Duration {
-        self.fill(now);
-        self.left -= 1.0;
-        Duration::from_secs_f64((-self.left).max(0.0) / self.per_second)
-    }
-
-    /// Takes one, if there is one.
-    pub fn take(&mut self, now: Instant) -> bool {
-        self.fill(now);
-        let is_there = self.left >= 1.0;
-        self.left -= if is_there { 1.0 } else { 0.0 };
-        is_there
-    }
-
-    fn fill(&mut self, now: Instant) {
-        let grown = now.saturating_duration_since(self.at).as_secs_f64() * self.per_second;
-        self.left = (self.left + grown).min(self.at_once);
-        self.at = now;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_few_come_at_once_and_then_they_come_at_their_rate() {
-        let begin = Instant::now();
-        let mut pace = Pace::new(begin, (PER_SECOND_MAX, AT_ONCE_MAX));
-        let waits: Vec<Duration> = (0..AT_ONCE_MAX).map(|_| pace.wait(begin)).collect();
-        assert!(waits.iter().all(Duration::is_zero));
-        assert_eq!(pace.wait(begin), Duration::from_millis(50));
-        assert_eq!(pace.wait(begin), Duration::from_millis(100));
-        let later = begin + Duration::from_secs(60);
-        assert!((0..AT_ONCE_MAX).all(|_| pace.wait(later).is_zero()));
-        assert!(!pace.wait(later).is_zero(), "what was not used does not add up");
-        assert!(
-            !pace.take(later),
-            "nor is there one for somebody who does not wait"
-        );
-        assert!(pace.take(later + Duration::from_secs(1)));
-    }
 }

@@ -11,6 +11,7 @@ mod counts;
 mod follow;
 mod hooks;
 mod injector;
+mod pace;
 
 pub use choice::HookOptions;
 pub use hooks::Hooks;

@@ -5,12 +5,13 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { stageNames } from '@norn/bus/flow';
 import { decodeInvitation } from '@norn/contracts';
 import { startInstallation, type Installation } from './installation.ts';
 
 const portBase = 7860;
 const repository = fileURLToPath(new URL('../..', import.meta.url));
-const stages = ['api', 'detection', 'enrichment', 'ingest', 'process-tree', 'remediation', 'storage'];
+const services = [...stageNames, 'api'];
 const stores = ['clickhouse', 'kafka', 'postgres'];
 /** Images are built when there are none. */
 const startWithinMs = 1_200_000;
@@ -35,7 +36,7 @@ describe('an installation of separate services', () => {
   afterAll(() => norn.stop(), startWithinMs);
 
   it('has each stage and each store in a container of its own', () => {
-    expect([...containers.keys()].sort()).toEqual([...stages, ...stores].sort());
+    expect([...containers.keys()].sort()).toEqual([...services, ...stores].sort());
   });
 
   it('gives none of them root, a capability or a root file system to write to', () => {

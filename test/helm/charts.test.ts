@@ -132,8 +132,7 @@ whereHelmIs('helm: chart norn', () => {
     const holders = (key: string) => [...given].filter(([, keys]) => keys.includes(key)).map(([name]) => name);
     expect(holders('command.key.pem').sort()).toEqual(['norn-api', 'norn-remediation']);
     for (const signer of signers) expect(holders(signerKeyFile(signer))).toEqual([`norn-${signer}`]);
-    const readers = ['detection', 'enrichment', 'ingest', 'process-tree', 'remediation', 'storage'];
-    expect(holders('signers.json').sort()).toEqual(readers.map((name) => `norn-${name}`));
+    expect(holders('signers.json').sort()).toEqual(stageNames.map((name) => `norn-${name}`).sort());
     expect(holders('authority.key.pem')).toEqual(['norn-ingest']);
     expect(holders('clickhouse-reader.password').sort()).toEqual(['norn-api', 'norn-clickhouse']);
     expect([...given.keys()].filter((name) => !holders('stores.cert.pem').includes(name))).toEqual([]);

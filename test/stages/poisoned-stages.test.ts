@@ -5,7 +5,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createControlStore } from '@norn/store';
 import { startPostgres, type TestPostgres } from '@norn/testkit';
-import { type StageTrial, eventually, startStageTrial } from './stage-trial.ts';
+import { type StageTrial, eventually, readingStages, startStageTrial } from './stage-trial.ts';
 
 let trial: StageTrial;
 let postgres: TestPostgres;
@@ -59,8 +59,7 @@ describe('every stage', () => {
       );
     }
     const store = { NORN_POSTGRES_URL: postgres.urlWithPassword, NORN_POSTGRES_PASSWORD_FILE: '' };
-    const services = ['enrichment', 'process-tree', 'detection', 'remediation', 'storage'] as const;
-    const stages = services.map((name) => trial.stage(name, store));
+    const stages = readingStages.map((name) => trial.stage(name, store));
     await Promise.all(stages.map((stage) => stage.start()));
     // What is empty may be a message without fields; the first and the third are none in any topic.
     const due = doors.flatMap(({ stage, topic }) => [0, 2].map((offset) => `${stage} ${topic} ${offset} `));

@@ -6,12 +6,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type BusProducer,
   type BusRecord,
+  type StageName,
   type TopicName,
   committedOffsets,
   ensureAccess,
   ensureTopics,
   offsetRanges,
   readRange,
+  stageNames,
 } from '@norn/bus';
 import { type TenantReader, createReader } from '@norn/store';
 import {
@@ -24,7 +26,9 @@ import {
 } from '@norn/testkit';
 import { type StageListening, StageProcess } from '../remediation/stage-process.ts';
 
-type StageName = 'enrichment' | 'process-tree' | 'detection' | 'remediation' | 'storage';
+export type ReadingStage = Exclude<StageName, 'ingest'>;
+/** In run order. Ingest is told of hosts, not of records. */
+export const readingStages = stageNames.filter((name) => name !== 'ingest');
 
 export interface StageTrial {
   readonly kafka: TestKafka;
@@ -34,7 +38,7 @@ export interface StageTrial {
   readonly secretsDir: string;
   readonly reader: TenantReader;
   /** `more`: what it is told besides. */
-  stage(name: StageName, more?: Readonly<Record<string, string>>, listening?: StageListening): StageProcess;
+  stage(name: ReadingStage, more?: Readonly<Record<string, string>>, listening?: StageListening): StageProcess;
   records(topic: TopicName): Promise<BusRecord[]>;
   /** Where each partition ends, and up to where a group has read it. */
   ends(topic: TopicName): Promise<ReadonlyMap<number, number>>;

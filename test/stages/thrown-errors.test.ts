@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { flow } from '@norn/bus';
 import { createControlStore } from '@norn/store';
 import { startPostgres, type TestPostgres } from '@norn/testkit';
-import { type StageTrial, eventually, startStageTrial } from './stage-trial.ts';
+import { type StageTrial, eventually, readingStages, startStageTrial } from './stage-trial.ts';
 
 let trial: StageTrial;
 let postgres: TestPostgres;
@@ -44,8 +44,7 @@ describe('a handler that throws', () => {
       imports: [join(import.meta.dirname, 'throwing-steps.mjs')],
       onOutput: (text: string) => output.push(text),
     };
-    const services = ['enrichment', 'process-tree', 'detection', 'remediation', 'storage'] as const;
-    const stages = services.map((name) => trial.stage(name, more, listening));
+    const stages = readingStages.map((name) => trial.stage(name, more, listening));
     await Promise.all(stages.map((stage) => stage.start()));
     const refused = await eventually(
       () => trial.records('deadLetter'),

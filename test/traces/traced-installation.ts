@@ -4,11 +4,12 @@ import { freePorts } from '@norn/embedded';
 import { createToken } from '@norn/store';
 import type { TraceLine } from '@norn/telemetry';
 import { startClickHouse } from '@norn/testkit';
+import { readingStages } from '../stages/stage-trial.ts';
 import { FakeBaldur } from '../agent-link/fake-baldur.ts';
 import { type PartProcess, startLink } from '../agent-link/link.ts';
 
 const tenantId = 'default';
-const stages = ['enrichment', 'process-tree', 'detection', 'remediation', 'storage', 'api'] as const;
+const stages = [...readingStages, 'api'] as const;
 const traced = ['ingest', ...stages];
 
 export type TracedInstallation = Awaited<ReturnType<typeof startTracedInstallation>>;

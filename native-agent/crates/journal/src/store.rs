@@ -1,4 +1,6 @@
 //! Pack and index together: what is recorded is on its way to disk before it counts.
+mod stuck;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
 use std::path::Path;
@@ -14,6 +16,7 @@ use crate::file::{FileKey, PlaceId};
 use crate::index::{FILES_AT_REST_MAX, Holds, Index, shift};
 use crate::pack::{Pack, read_blob, read_records, this_boot};
 use crate::record::{BlobRef, Content, Location, Missing, NameOperation, PlaceKind, Record, Version};
+use stuck::Stuck;
 
 /// New versions may come to rest on a segment while it is emptied. It is looked through at most this many times; what comes later is lost with it.
 const SWEEPS_MAX: usize = 4;
@@ -25,17 +28,6 @@ const RESTING_SHARES: u64 = 2;
 const KEPT_SHARES: u64 = 3;
 /// Pre-images of suspects stay if they take at most one of this many parts. Of those judged harmless, theirs go first.
 const SUSPECT_SHARES: u64 = 4;
-/// When all that is left is held, the store grows by one of this many parts before what is in it is looked through again.
-const GROWTHS: u64 = 32;
-
-/// What stays when room is made, beside what is in the newest segment. All but the held is counted every few seconds.
-#[derive(Debug, PartialEq)]
-struct Spared {
-    held: Vec<ProcessUid>,
-    has_suspects: bool,
-    has_resting: bool,
-    places: Places,
-}
 
 /// The index's lock is never held while the disk works; the pack's is.
 #[derive(Debug)]
@@ -46,8 +38,7 @@ pub struct Store {
     pub bytes_max: u64,
     bytes: AtomicU64,
     full: AtomicBool,
-    /// Bytes and what was spared when nothing could give way: as long as they are about the same, looking again finds nothing.
-    stuck: Mutex<Option<(u64, Spared)>>,
+    stuck: Mutex<Option<Stuck>>,
     /// Held subtrees that were let go to make room.
     pub holds_dropped: AtomicU64,
     places: Mutex<Places>,
@@ -293,24 +284,8 @@ impl Store {
         }
         let full = self.bytes() > self.bytes_max;
         self.full.store(full, Ordering::Relaxed);
-        *lock(&self.stuck) = full.then(|| (self.bytes(), self.spared()));
+        self.note_stuck(full, evicted);
         evicted
-    }
-
-    fn is_stuck(&self) -> bool {
-        let stuck = lock(&self.stuck);
-        stuck.as_ref().is_some_and(|(bytes, spared)| {
-            self.bytes() < bytes + self.bytes_max / GROWTHS && self.spared() == *spared
-        })
-    }
-
-    fn spared(&self) -> Spared {
-        Spared {
-            held: self.index().held.clone(),
-            has_suspects: self.spares_suspects(),
-            has_resting: self.spares_resting(),
-            places: lock(&self.places).clone(),
-        }
     }
 
     fn spares_resting(&self) -> bool {
@@ -486,6 +461,7 @@ impl Store {
 
 #[cfg(test)]
 mod tests {
+    use super::stuck::AGAIN_AFTER;
     use super::*;
     use crate::file::Metadata;
     use crate::record::{Actor, Aspect, Change};
@@ -649,6 +625,42 @@ mod tests {
         store.record(Record::Forget(attacker.uid));
         assert!(store.evict());
         assert!(!store.is_full());
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
+
+    #[test]
+    fn what_came_while_a_full_store_was_looked_through_gives_way_later() {
+        let dir = std::env::temp_dir().join(format!("norn-later-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).unwrap();
+        let store = Store::open(&dir, 3 << 20).unwrap();
+        let attacker = attacker(7);
+        store.record(Record::Actor(attacker.clone()));
+        store.record(Record::Hold(attacker.uid));
+        let record = |number: u8, pid: u32, bytes: usize| {
+            let blob = store.append_blob(&vec![number; bytes]).unwrap();
+            let (mut location, mut version) = parts(10 + i64::from(number), blob);
+            (location.key, version.pid) = (FileKey(number.into()), pid);
+            location.path = vec![b'a' + number];
+            store.record(Record::Version(location, version));
+        };
+        (0..5).for_each(|number| record(number, attacker.pid, 540 << 10));
+        // In the segment that is being written, which nothing is taken from.
+        record(9, 0, 460 << 10);
+        assert!(!store.evict() && store.is_full());
+        assert!(!store.evict(), "nothing is another since");
+        let rest = |store: &Store| lock(&store.stuck).as_ref().map(|stuck| stuck.rest);
+        assert_eq!(rest(&store), Some(AGAIN_AFTER));
+        let pass = |store: &Store| {
+            let mut stuck = lock(&store.stuck);
+            stuck.as_mut().unwrap().since -= AGAIN_AFTER;
+        };
+        pass(&store);
+        assert!(store.evict() && !store.is_full(), "{} bytes", store.bytes());
+        (20..22).for_each(|number| record(number, attacker.pid, 540 << 10));
+        assert!(!store.evict() && rest(&store) == Some(AGAIN_AFTER));
+        pass(&store);
+        assert!(!store.evict());
+        assert_eq!(rest(&store), Some(AGAIN_AFTER * 2), "it was in vain");
         std::fs::remove_dir_all(&dir).unwrap();
     }
 

@@ -50,6 +50,8 @@ pub enum ContentFormat {
     Unknown,
     /// It begins with zeros, at least `BLANK_BYTES` of them or nothing else.
     Blank,
+    /// It begins as a known format does, and what follows is not of it.
+    Feigned,
 }
 
 /// One change to one file by one process.

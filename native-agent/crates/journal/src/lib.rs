@@ -14,4 +14,5 @@ pub mod record;
 pub mod shape;
 pub mod standing;
 pub mod store;
+mod structure;
 mod turns;

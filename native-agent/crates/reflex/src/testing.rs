@@ -57,6 +57,11 @@ pub const CIPHER: ContentShape = ContentShape {
     entropy: 7.96,
     format: ContentFormat::Unknown,
 };
+/// Behind the first bytes of a known format.
+pub const FEIGNED: ContentShape = ContentShape {
+    format: ContentFormat::Feigned,
+    ..CIPHER
+};
 pub const ARCHIVE: ContentShape = ContentShape {
     size: 2_000,
     entropy: 7.9,

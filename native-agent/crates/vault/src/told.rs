@@ -63,9 +63,9 @@ pub fn tell(
 
 /// No room is spent on what an encryptor leaves behind; its next open would be captured anyway.
 pub fn looks_encrypted(before: Option<ContentShape>, after: ContentShape) -> bool {
-    use ContentFormat::{Blank, Unknown};
-    let random = matches!(after.format, Unknown | Blank) && after.entropy > CIPHER_ENTROPY;
-    random && before.is_some_and(|before| before.format != Unknown)
+    use ContentFormat::{Blank, Feigned, Unknown};
+    let random = matches!(after.format, Unknown | Blank | Feigned) && after.entropy > CIPHER_ENTROPY;
+    random && before.is_some_and(|before| !matches!(before.format, Unknown | Feigned))
 }
 
 /// What a regular file holds now.

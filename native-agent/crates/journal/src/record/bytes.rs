@@ -125,7 +125,7 @@ impl Writer {
     }
 }
 
-const FORMATS: [ContentFormat; 7] = [
+const FORMATS: [ContentFormat; 8] = [
     ContentFormat::Unknown,
     ContentFormat::Empty,
     ContentFormat::Text,
@@ -133,6 +133,7 @@ const FORMATS: [ContentFormat; 7] = [
     ContentFormat::Media,
     ContentFormat::Structured,
     ContentFormat::Blank,
+    ContentFormat::Feigned,
 ];
 
 impl Record {

@@ -74,7 +74,11 @@ pub fn judge(before: &ContentShape, after: &ContentShape, foreign: bool) -> Opti
         return None;
     }
     match after.format {
-        ContentFormat::Unknown | ContentFormat::Blank if is_ciphertext(after) => Some(Harm::Encrypted),
+        // It was so before, and is so still: whatever wrote it may know more of the format than we do.
+        ContentFormat::Feigned if before.format == ContentFormat::Feigned => None,
+        ContentFormat::Unknown | ContentFormat::Blank | ContentFormat::Feigned if is_ciphertext(after) => {
+            Some(Harm::Encrypted)
+        }
         // Also where the rest is there still: no program finds it by its format any more.
         ContentFormat::Blank => Some(Harm::Wiped),
         ContentFormat::Unknown if after.entropy < WIPED_ENTROPY => Some(Harm::Wiped),
@@ -100,7 +104,9 @@ pub fn could_be_ciphertext(after: &ContentShape) -> Option<Harm> {
         return None;
     }
     match after.format {
-        ContentFormat::Unknown | ContentFormat::Blank if is_ciphertext(after) => Some(Harm::Encrypted),
+        ContentFormat::Unknown | ContentFormat::Blank | ContentFormat::Feigned if is_ciphertext(after) => {
+            Some(Harm::Encrypted)
+        }
         ContentFormat::Text if BASE64_ENTROPY.contains(&after.entropy) => Some(Harm::Encoded),
         _ => None,
     }
@@ -246,6 +252,19 @@ mod tests {
             judge(&database, &shape(9_500, 6.9, ContentFormat::Structured), false),
             None
         );
+    }
+
+    #[test]
+    fn ciphertext_behind_a_known_magic_is_encrypted_and_what_was_so_before_is_none() {
+        let feigned = shape(9_020, 7.97, ContentFormat::Feigned);
+        let picture = shape(9_000, 7.9, ContentFormat::Media);
+        for before in [text(9_000), picture] {
+            assert_eq!(judge(&before, &feigned, false), Some(Harm::Encrypted));
+        }
+        assert_eq!(judge(&feigned, &feigned, false), None);
+        assert_eq!(could_be_ciphertext(&feigned), Some(Harm::Encrypted));
+        let magic_alone = shape(9_020, 3.0, ContentFormat::Feigned);
+        assert_eq!(judge(&text(9_000), &magic_alone, false), None);
     }
 
     #[test]

@@ -364,7 +364,9 @@ impl Ransomware {
         } else {
             (&other, &half)
         };
-        if !self.is_first_harm(&gone.path, actor, time_ns) {
+        // A copy of it, not its ciphertext.
+        let is_alike = made.format == ContentFormat::Feigned && gone.format == ContentFormat::Feigned;
+        if is_alike || !self.is_first_harm(&gone.path, actor, time_ns) {
             return None;
         }
         let by_one = made.process == gone.process;

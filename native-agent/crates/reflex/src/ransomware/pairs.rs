@@ -28,7 +28,6 @@ pub struct Half {
     pub process: ProcessUid,
     /// `Some`: a new file that could be ciphertext. `None`: an original that is gone.
     pub made: Option<Harm>,
-    /// Of an original.
     pub format: ContentFormat,
 }
 

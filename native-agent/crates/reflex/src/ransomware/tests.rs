@@ -1,5 +1,5 @@
 use super::*;
-use crate::testing::{ARCHIVE, CIPHER, EMPTY, TEXT, World};
+use crate::testing::{ARCHIVE, CIPHER, EMPTY, FEIGNED, TEXT, World};
 use norn_events::{EventKind, ImageFlag};
 
 fn encrypt_in_place(world: &mut World, by: ProcessIndex, files: std::ops::Range<u32>) {
@@ -21,6 +21,36 @@ fn one_process_that_encrypts_in_place_is_blamed_alone_before_ten_files() {
         firing.summary,
         format!("python3.11 encrypted {} files in 16 ms", firing.files_changed)
     );
+}
+
+#[test]
+fn ciphertext_behind_a_known_magic_counts_in_place_and_beside_a_deleted_original() {
+    type Deed = fn(&mut World, ProcessIndex, String);
+    let deeds: [Deed; 2] = [
+        |world, by, path| world.overwrite(by, &path, (TEXT, FEIGNED)),
+        |world, by, path| {
+            world.create(by, &format!("{path}.locked"), FEIGNED);
+            world.unlink(by, &path, TEXT);
+        },
+    ];
+    for deed in deeds {
+        let mut world = World::new();
+        let attacker = world.process("/usr/bin/python3", None);
+        (0..9).for_each(|number| deed(&mut world, attacker, format!("/srv/{number}.csv")));
+        assert!(world.firing().expect("fires").files_changed <= 5);
+    }
+}
+
+#[test]
+fn copies_of_what_only_begins_as_its_format_never_fire() {
+    let mut world = World::new();
+    let mirror = world.process("/usr/bin/rsync", None);
+    for number in 0..300 {
+        world.create(mirror, &format!("/backup/{number}.png"), FEIGNED);
+        world.unlink(mirror, &format!("/srv/{number}.png"), FEIGNED);
+        world.overwrite(mirror, &format!("/old/{number}.png"), (FEIGNED, FEIGNED));
+    }
+    assert!(world.firing().is_none());
 }
 
 #[test]

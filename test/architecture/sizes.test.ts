@@ -34,13 +34,21 @@ function longFunctions({ path, text }: Source): string[] {
     .map(({ head, lines }) => `${path}: ${lines} lines, at most ${functionLinesMax}; name its steps: ${head.trim()}`);
 }
 
+/** What tests share: a module that is compiled for them alone. */
+function isForTests({ path }: Source, sources: readonly Source[]): boolean {
+  const name = /([^/]+)\.rs$/.exec(path)?.[1];
+  return sources.some(({ text }) => new RegExp(`^#\\[cfg\\(test\\)\\]\nmod ${name};$`, 'm').test(text));
+}
+
 function crateLines({ folder, sources }: Crate): number {
-  const product = sources.filter((source) => source.path.startsWith(`${folder}/src/`) && !isTest(source));
+  const product = sources.filter(
+    (source) => source.path.startsWith(`${folder}/src/`) && !isTest(source) && !isForTests(source, sources),
+  );
   return product.reduce((lines, { text }) => lines + linesOf(withoutInlineTests(text)), 0);
 }
 
 /** Crates that are larger: what each has at most, in hundreds. A number may only become smaller. */
-const largerCrates: Readonly<Record<string, number>> = { reflex: 56 };
+const largerCrates: Readonly<Record<string, number>> = { reflex: 55 };
 
 describe('a crate', () => {
   it(`has at most ${crateLinesMax} lines without its tests`, () => {

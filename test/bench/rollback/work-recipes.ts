@@ -20,8 +20,10 @@ export interface Recipe {
 }
 
 const npm: Tool = { provides: 'npm', package: 'npm', byHand: true };
-const each = (command: string): string =>
-  `find "$CORPUS" -type f -print0 | while IFS= read -r -d '' file; do ${command}; done`;
+/** What a person seals at a time: more originals that give way to their ciphertext within a minute are an attack. */
+const sealedFiles = 30;
+const eachOfFew = (command: string): string =>
+  `find "$CORPUS" -type f -print0 | head -z -n ${sealedFiles} | while IFS= read -r -d '' file; do ${command}; done`;
 
 /** Three packages of 150 files as tarballs, and a project with a lockfile that wants them. */
 const npmProject = `
@@ -124,12 +126,12 @@ export const recipes: readonly Recipe[] = [
     needs: [{ provides: 'gpg', package: 'gpg' }],
     prepare: 'mkdir -m 700 keys',
     work: `export GNUPGHOME="$PWD/keys" && trap 'gpgconf --kill gpg-agent || true' EXIT
-      ${each('gpg -q --batch --pinentry-mode loopback --passphrase bench --s2k-count 1024 -c "$file" && rm -f "$file"')}`,
+      ${eachOfFew('gpg -q --batch --pinentry-mode loopback --passphrase bench --s2k-count 1024 -c "$file" && rm -f "$file"')}`,
   },
   {
     name: 'openssl loop',
     needs: [{ provides: 'openssl', package: 'openssl' }],
-    work: each(
+    work: eachOfFew(
       'openssl enc -aes-256-cbc -pbkdf2 -iter 1000 -pass pass:bench -in "$file" -out "$file.enc" && rm -f "$file"',
     ),
   },
@@ -137,7 +139,7 @@ export const recipes: readonly Recipe[] = [
     name: 'age loop',
     needs: [{ provides: 'age', package: 'age' }],
     prepare: 'age-keygen -o key.txt 2> /dev/null',
-    work: `to=$(age-keygen -y key.txt); ${each('age -r "$to" -o "$file.age" "$file" && rm -f "$file"')}`,
+    work: `to=$(age-keygen -y key.txt); ${eachOfFew('age -r "$to" -o "$file.age" "$file" && rm -f "$file"')}`,
   },
   { name: 'sed -i over a tree', needs: [], work: `find "$CORPUS" -type f -exec sed -i 's/customer/client/g' {} +` },
   {

@@ -52,6 +52,8 @@ pub enum ContentFormat {
     Blank,
     /// It begins as a known format does, and what follows is not of it.
     Feigned,
+    /// An archive that wants a password for what is in it.
+    Locked,
 }
 
 /// One change to one file by one process.

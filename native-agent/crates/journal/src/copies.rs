@@ -2,7 +2,7 @@
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
-use norn_events::ContentShape;
+use norn_events::{ContentFormat, ContentShape};
 use norn_os as os;
 
 use crate::clones::{CLONE_BYTES_MIN, in_layer};
@@ -10,8 +10,11 @@ use crate::file::{FILE_BYTES_MAX, Metadata};
 use crate::record::{BlobRef, Content, Location, Missing, Record, Time, Version};
 use crate::shape::shape;
 use crate::store::Store;
+use crate::structure::{index_of_7z, is_locked_7z};
 
 const CHUNK_BYTES: usize = 1 << 20;
+/// Of the index of an archive, where its first file's method stands.
+const INDEX_BYTES: usize = 256;
 
 /// A clone of a large file where that can be had, else a copy. `upper` is the layer of the overlay that the file is in.
 pub fn keep(
@@ -40,11 +43,21 @@ pub fn clone(
         .keep(behind.as_ref().map_or(fd, OwnedFd::as_raw_fd), stat)
 }
 
-/// The shape of the content, by its first bytes.
+/// The shape of the content, by its first bytes, and by the index of a 7z archive.
 pub fn sample(fd: RawFd, size: u64) -> io::Result<ContentShape> {
     let mut head = [0_u8; ContentShape::SAMPLE_BYTES];
     let count = os::pread(fd, &mut head, 0)?;
-    Ok(shape(&head[..count], size))
+    let mut found = shape(&head[..count], size);
+    let index_at =
+        index_of_7z(&head[..count]).filter(|&at| found.format == ContentFormat::Archive && at < size);
+    if let Some(at) = index_at {
+        let mut index = [0_u8; INDEX_BYTES];
+        let count = os::pread(fd, &mut index, at)?;
+        if is_locked_7z(&index[..count]) {
+            found.format = ContentFormat::Locked;
+        }
+    }
+    Ok(found)
 }
 
 /// Copies the content into the pack.
@@ -141,4 +154,29 @@ pub fn keep_link(store: &Store, fd: RawFd, location: Location) -> io::Result<()>
     };
     store.record(Record::Version(location, version));
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::{self, File};
+
+    /// By `7z a -psecret` and `7z a`, of one file of 102 bytes.
+    const LOCKED: &[u8] = b"\x37\x7a\xbc\xaf\x27\x1c\x00\x04\x04\x62\x08\x34\x30\x00\x00\x00\x00\x00\x00\x00\x62\x00\x00\x00\x00\x00\x00\x00\xe0\xee\x0e\x02\x42\xaa\xa6\x0e\xfc\xd3\x82\x77\x99\xfe\x33\xeb\x52\x63\x27\x92\x5b\xc6\xcc\x3d\x24\x1f\xdc\x68\x69\x16\x3e\x0e\x21\xd6\xd7\x4b\x2e\x45\x63\x82\x3e\xee\x1c\xc9\x78\xfe\x9e\x93\x1a\x90\x60\xe5\x01\x04\x06\x00\x01\x09\x30\x00\x07\x0b\x01\x00\x02\x24\x06\xf1\x07\x01\x12\x53\x0f\x90\xde\x61\xc8\xce\xb1\xcb\xd5\x6c\x40\x80\xdb\xfc\x08\x12\x8d\x21\x21\x01\x00\x01\x00\x0c\x2f\x66\x00\x08\x0a\x01\xc8\x63\xbf\xe4\x00\x00\x05\x01\x19\x01\x00\x11\x0d\x00\x61\x00\x2e\x00\x63\x00\x73\x00\x76\x00\x00\x00\x14\x0a\x01\x00\xed\x6e\x0e\xb1\x62\x81\xdd\x01\x15\x06\x01\x00\x20\x80\xa4\x81\x00\x00";
+    const PLAIN: &[u8] = b"\x37\x7a\xbc\xaf\x27\x1c\x00\x04\x53\xdf\xdf\xce\x2f\x00\x00\x00\x00\x00\x00\x00\x52\x00\x00\x00\x00\x00\x00\x00\xa7\xb8\xed\x91\xe0\x00\x65\x00\x27\x5d\x00\x3a\x1a\x08\xce\x76\xac\xc2\x75\x53\x36\x0c\x1b\x03\xe1\x87\x10\x77\xfd\x48\x99\xef\x8c\x87\x16\xa4\x3e\xe8\x5d\x10\x2b\x02\xe4\xe5\x4e\xa3\x3f\x90\x00\x00\x00\x01\x04\x06\x00\x01\x09\x2f\x00\x07\x0b\x01\x00\x01\x21\x21\x01\x00\x0c\x66\x00\x08\x0a\x01\xc8\x63\xbf\xe4\x00\x00\x05\x01\x19\x0c\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x11\x0d\x00\x61\x00\x2e\x00\x63\x00\x73\x00\x76\x00\x00\x00\x14\x0a\x01\x00\xed\x6e\x0e\xb1\x62\x81\xdd\x01\x15\x06\x01\x00\x20\x80\xa4\x81\x00\x00";
+
+    #[test]
+    fn a_7z_that_wants_a_password_is_locked_however_far_behind_that_stands() {
+        let path = std::env::temp_dir().join(format!("norn-copies-{}", std::process::id()));
+        let format_of = |content: &[u8]| {
+            fs::write(&path, content).unwrap();
+            let file = File::open(&path).unwrap();
+            let found = sample(file.as_raw_fd(), content.len() as u64).unwrap().format;
+            fs::remove_file(&path).unwrap();
+            found
+        };
+        assert_eq!(format_of(LOCKED), ContentFormat::Locked);
+        assert_eq!(format_of(PLAIN), ContentFormat::Archive);
+        assert_eq!(format_of(&LOCKED[..64]), ContentFormat::Archive, "cut off");
+    }
 }

@@ -1,5 +1,5 @@
 //! The shape of a content: entropy and format of a sample.
-use norn_events::ContentFormat::{Archive, Media, Structured};
+use norn_events::ContentFormat::{Archive, Locked, Media, Structured};
 use norn_events::{ContentFormat, ContentShape};
 
 use crate::structure::{self, Head};
@@ -72,7 +72,13 @@ fn format(head: Head<'_>) -> ContentFormat {
     let begins_as = by_magic(sample);
     match begins_as {
         _ if sample.is_empty() => ContentFormat::Empty,
-        Some((format, check)) if check(head).unwrap_or(true) => format,
+        Some((format, check)) if check(head).unwrap_or(true) => {
+            if structure::is_locked_zip(head) {
+                Locked
+            } else {
+                format
+            }
+        }
         _ if is_text(sample) => ContentFormat::Text,
         _ if is_blank(sample) => ContentFormat::Blank,
         Some(_) => ContentFormat::Feigned,
@@ -179,6 +185,9 @@ mod tests {
         ),
     ];
 
+    /// By `zip -P secret`.
+    const LOCKED_ZIP: &str = "504b0304140009000800fc38815dc863bfe4320000006600000005001c00612e63737655540900034c720e6b4c720e6b75780b000104000000000400000000e5b5fffc87eb9164bcb1439f80c3f51ba5f9d8d725575424684e223b4ac58cb0978b02f29e4a415ba5fb0c9db0ab7f3481e8504b0708c863bfe43200000066000000504b01021e03140009000800fc38815dc863bfe43200000066000000050018000000000001000000a48100000000612e63737655540500034c720e6b75780b000104000000000400000000504b050600000000010001004b000000810000000000";
+
     /// Up to where the content of a gzip, a zip, a PNG (its header, its first chunk of data), a JFIF and a PDF begins.
     const HEADS: [&str; 6] = [
         "1f8b0800000000000203",
@@ -203,6 +212,12 @@ mod tests {
                 assert_eq!(shape(&file[..end], 1 << 20).format, format, "{hex} up to {end}");
             }
         }
+    }
+
+    #[test]
+    fn a_zip_that_wants_a_password_is_locked() {
+        let file = bytes(LOCKED_ZIP);
+        assert_eq!(shape(&file, file.len() as u64).format, Locked);
     }
 
     #[test]

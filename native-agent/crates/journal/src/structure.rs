@@ -6,6 +6,9 @@ use miniz_oxide::inflate::core::inflate_flags::{
 };
 use miniz_oxide::inflate::core::{DecompressorOxide, decompress};
 
+/// What a 7z archive that wants a password names as its method.
+const AES_OF_7Z: [u8; 4] = [0x06, 0xf1, 0x07, 0x01];
+
 /// The beginning of a file, and how large the file is.
 #[derive(Clone, Copy)]
 pub struct Head<'a> {
@@ -103,12 +106,28 @@ pub fn zip(head: Head<'_>) -> Option<bool> {
         return Some(false);
     }
     let data = head.from(start + usize::from(head.u16(28)?))?;
-    Some(method != 8 || head.byte(6)? & 1 != 0 || inflates(data))
+    Some(method != 8 || is_locked_zip(head) || inflates(data))
 }
 
 /// The end of a zip without files: 4.3.16.
 pub fn empty_zip(head: Head<'_>) -> Option<bool> {
     Some(head.bytes.get(4..20)?.iter().all(|&byte| byte == 0))
+}
+
+/// Its first file is encrypted.
+pub fn is_locked_zip(head: Head<'_>) -> bool {
+    head.bytes.starts_with(b"PK\x03\x04") && head.byte(6).is_some_and(|flags| flags & 1 != 0)
+}
+
+/// Where a 7z archive tells what it holds.
+pub fn index_of_7z(bytes: &[u8]) -> Option<u64> {
+    let offset = bytes.strip_prefix(b"7z\xbc\xaf\x27\x1c")?.get(6..14)?;
+    u64::from_le_bytes(offset.try_into().ok()?).checked_add(32)
+}
+
+/// `index`: what a 7z archive tells of what it holds, or the beginning of that. It is plain where one file is in it.
+pub fn is_locked_7z(index: &[u8]) -> bool {
+    index.windows(AES_OF_7Z.len()).any(|part| part == AES_OF_7Z)
 }
 
 /// 7zFormat.txt: the start header and its checksum.

@@ -104,6 +104,25 @@ const COPIERS: [&str; 14] = [
     "7zz",
 ];
 
+/// Put one file in another's place, with the same content: not all of what they make has a magic.
+const COMPRESSORS: [&str; 15] = [
+    "gzip",
+    "pigz",
+    "bzip2",
+    "pbzip2",
+    "lbzip2",
+    "xz",
+    "zstd",
+    "lz4",
+    "lzip",
+    "plzip",
+    "lzop",
+    "lrzip",
+    "brotli",
+    "compress",
+    "ncompress",
+];
+
 const SYSTEM_DIRECTORIES: [&[u8]; 7] = [
     b"/usr/", b"/bin/", b"/sbin/", b"/lib/", b"/lib64/", b"/opt/", b"/snap/",
 ];
@@ -204,6 +223,12 @@ pub fn does_as_told(process: &Process) -> bool {
 pub fn is_copier(process: &Process) -> bool {
     let name = image_name(process);
     is_one_of(name, &CARRIERS) || is_one_of(name, &COPIERS)
+}
+
+/// Makes of a file, or of another's file, what is the same but for its form. Not who puts files into archives with a password.
+pub fn keeps_content(process: &Process) -> bool {
+    let name = image_name(process);
+    is_one_of(name, &COMPRESSORS) || (is_copier(process) && !name.starts_with(b"7z"))
 }
 
 /// A container runtime of the host itself.

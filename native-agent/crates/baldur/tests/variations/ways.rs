@@ -52,6 +52,52 @@ find docs -name '*.txt' -o -name '*.csv' | sort -t/ -k3 | "$OUT/w" -ne 'chomp; u
 
 pub const ATTACKS: &[Way] = &[
     way(
+        "ciphertext behind a magic",
+        PYTHON,
+        r#"files | python3 -c 'import os, sys
+heads = ["1f8b08000000000000ff", "ffd8ffe000104a46494600010100000100010000", "504b0304140000000800", "28b52ffd",
+         "89504e470d0a1a0a0000000d49484452", "377abcaf271c0004", "255044462d312e370a"]
+for number, path in enumerate(sys.stdin.read().split("\n")[:-1]):
+    size = os.path.getsize(path)
+    with open(path, "wb") as file:
+        file.write(bytes.fromhex(heads[number % 7]) + os.urandom(size))'"#,
+    ),
+    way(
+        "ciphertext behind a magic beside originals",
+        PYTHON,
+        r#"files | python3 -c 'import os, sys
+for path in sys.stdin.read().split("\n")[:-1]:
+    with open(path + ".locked", "wb") as file:
+        file.write(b"\x1f\x8b\x08\0" + os.urandom(os.path.getsize(path)))
+    os.unlink(path)'"#,
+    ),
+    way(
+        "gpg and rm",
+        "gpg gpgconf",
+        r#"export GNUPGHOME="$OUT/keys"; mkdir -m 700 "$OUT/keys"
+one() { gpg --batch -q --pinentry-mode loopback --passphrase x --s2k-count 1024 -c "$1" && rm "$1"; }; each one; gpgconf --kill all"#,
+    ),
+    way(
+        "openssl and rm",
+        "openssl",
+        r#"one() { openssl enc -aes-256-cbc -pbkdf2 -iter 1 -pass pass:x -in "$1" -out "$1.enc" && rm "$1"; }; each one"#,
+    ),
+    way(
+        "zip of one file and rm",
+        "zip",
+        r#"one() { zip -q -P secret "$1.zip" "$1" && rm "$1"; }; each one"#,
+    ),
+    way(
+        "zip of one file that moves and rm",
+        "zip",
+        r#"one() { zip -q -m -P secret "${1%.*}.zip" "$1"; }; each one"#,
+    ),
+    way(
+        "7z of one file and rm",
+        "7z",
+        r#"one() { 7z a -bd -mx=1 -psecret "$1.7z" "$1" > /dev/null && rm "$1"; }; each one"#,
+    ),
+    way(
         "one kind deleted",
         "perl",
         r#"cp "$(command -v perl)" "$OUT/w"; find docs -name '*.pdf' | "$OUT/w" -ne 'chomp; unlink'"#,
@@ -292,6 +338,24 @@ for f in sys.stdin: f = f.rstrip("\n"); s = os.path.getsize(f); open(f, "r+b").w
 
 /// Ordinary, though it empties or replaces many files.
 pub const WORK: &[Way] = &[
+    way(
+        "one encrypted archive",
+        "gpg gpgconf tar",
+        r#"export GNUPGHOME="$OUT/keys"; mkdir -m 700 "$OUT/keys"
+tar -c docs | gpg --batch -q --pinentry-mode loopback --passphrase x -c > all.gpg; rm -r docs; gpgconf --kill all"#,
+    ),
+    way("one sealed zip", "zip", r#"zip -q -r -m -P secret all.zip docs"#),
+    way(
+        "each into a zip of its own",
+        "zip",
+        r#"one() { zip -q "$1.zip" "$1" && rm "$1"; }; each one"#,
+    ),
+    way(
+        "a few sealed by zip and 7z",
+        "zip 7z",
+        r#"files | head -14 | while read -r f; do zip -q -P secret "$f.zip" "$f"; rm "$f"; done
+files | tail -14 | while read -r f; do 7z a -bd -mx=1 -psecret "$f.7z" "$f" > /dev/null; rm "$f"; done"#,
+    ),
     way(
         "logs cleared",
         "truncate",

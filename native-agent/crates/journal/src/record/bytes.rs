@@ -125,7 +125,7 @@ impl Writer {
     }
 }
 
-const FORMATS: [ContentFormat; 8] = [
+const FORMATS: [ContentFormat; 9] = [
     ContentFormat::Unknown,
     ContentFormat::Empty,
     ContentFormat::Text,
@@ -134,6 +134,7 @@ const FORMATS: [ContentFormat; 8] = [
     ContentFormat::Structured,
     ContentFormat::Blank,
     ContentFormat::Feigned,
+    ContentFormat::Locked,
 ];
 
 impl Record {

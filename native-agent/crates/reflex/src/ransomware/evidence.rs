@@ -22,6 +22,8 @@ pub enum Harm {
     Encrypted,
     /// Ciphertext in letters, base64 or hex.
     Encoded,
+    /// Ciphertext that a tool of a package made, and the original gone: a person does so with a few files.
+    Sealed,
     Wiped,
     /// The format's magic in place of another format, at the same name.
     Disguised,
@@ -39,6 +41,7 @@ impl Harm {
         match self {
             Self::Encrypted | Self::Canary => 1.0,
             Self::Encoded => 0.7,
+            Self::Sealed => 0.5,
             Self::Wiped => 0.7,
             Self::Disguised | Self::Removed => 0.5,
             Self::Emptied => 0.55,
@@ -50,6 +53,7 @@ impl Harm {
         match self {
             Self::Encrypted => "ciphertext",
             Self::Encoded => "ciphertext in letters",
+            Self::Sealed => "ciphertext of a packaged tool",
             Self::Wiped => "wiped",
             Self::Disguised => "ciphertext under a known format's first bytes",
             Self::Removed => "deleted",
@@ -60,7 +64,7 @@ impl Harm {
 
     pub fn word(self) -> &'static str {
         match self {
-            Self::Encrypted | Self::Encoded | Self::Disguised => "encrypted",
+            Self::Encrypted | Self::Encoded | Self::Sealed | Self::Disguised => "encrypted",
             Self::Wiped | Self::Removed | Self::Emptied => "wiped",
             Self::Canary => "changed",
         }
@@ -84,6 +88,10 @@ pub fn judge(before: &ContentShape, after: &ContentShape, foreign: bool) -> Opti
         ContentFormat::Unknown if after.entropy < WIPED_ENTROPY => Some(Harm::Wiped),
         ContentFormat::Unknown if after.entropy - before.entropy > jump(before) => Some(Harm::Encrypted),
         ContentFormat::Text if is_encoded(before, after) => Some(Harm::Encoded),
+        // Not where an archive got its password.
+        ContentFormat::Locked if !matches!(before.format, ContentFormat::Archive | ContentFormat::Locked) => {
+            Some(Harm::Encrypted)
+        }
         ContentFormat::Archive | ContentFormat::Media if foreign && is_disguise(before, after) => {
             Some(Harm::Disguised)
         }
@@ -108,6 +116,7 @@ pub fn could_be_ciphertext(after: &ContentShape) -> Option<Harm> {
             Some(Harm::Encrypted)
         }
         ContentFormat::Text if BASE64_ENTROPY.contains(&after.entropy) => Some(Harm::Encoded),
+        ContentFormat::Locked => Some(Harm::Encrypted),
         _ => None,
     }
 }
@@ -281,5 +290,13 @@ mod tests {
         let archive = shape(9_000, 7.9, ContentFormat::Archive);
         assert_eq!(judge(&text(9_000), &archive, false), None);
         assert_eq!(judge(&text(9_000), &archive, true), Some(Harm::Disguised));
+    }
+
+    #[test]
+    fn an_archive_with_a_password_in_place_of_something_else_is_encrypted() {
+        let locked = shape(4_000, 7.9, ContentFormat::Locked);
+        let archive = shape(4_000, 7.9, ContentFormat::Archive);
+        assert_eq!(judge(&text(9_000), &locked, false), Some(Harm::Encrypted));
+        assert_eq!(judge(&archive, &locked, false), None);
     }
 }

@@ -24,7 +24,7 @@ use crate::{Context, Firing};
 use births::Births;
 use blame::{Actor, common_ancestor};
 use canaries::Canaries;
-use emptied::{AllEmptied, has_content_again, is_lost};
+use emptied::{AllEmptied, has_content_again, is_lost, is_passing};
 use evidence::{Harm, could_be_ciphertext, had_format, judge};
 use finding::exhibit;
 use movers::Movers;
@@ -32,16 +32,11 @@ use names::Names;
 use pairs::{Half, Pairs};
 use removals::{NEWCOMER, Removals, Removed, STRANGER};
 use score::{Exhibit, Piece, Score};
-use trust::{is_copier_of, is_newcomer, is_proven, is_stranger};
+use trust::{is_copier_of, is_newcomer, is_proven, is_stranger, keeps_content_of};
 use writers::Writers;
 
 /// Notes and renames count for at most this many processes: the one that made them, and those above it.
 const NAMES_REACH: usize = 2;
-/// A new file and a deleted one that fit by size and moment only.
-const UNNAMED_PAIR: f32 = 0.8;
-/// A dedicated tool made the ciphertext and somebody else removed the original, as in `gpg -c f && rm f`; with all that
-/// dedicated tools did it stays below `PROVEN_MAX`.
-const PROVEN_PAIR: f32 = 0.5;
 /// Processes with a score, lineages with halves and names; the oldest go first.
 const TRACKED_MAX: usize = 4_096;
 /// Harmed files that one lineage is known by; beyond it a file may count twice.
@@ -364,28 +359,28 @@ impl Ransomware {
         } else {
             (&other, &half)
         };
-        // A copy of it, not its ciphertext.
+        // A copy of it, or what was in it: not its ciphertext.
         let is_alike = made.format == ContentFormat::Feigned && gone.format == ContentFormat::Feigned;
-        if is_alike || !self.is_first_harm(&gone.path, actor, time_ns) {
+        if is_alike || pairs::is_unpacked(made, gone) || !self.is_first_harm(&gone.path, actor, time_ns) {
             return None;
         }
-        let by_one = made.process == gone.process;
         let replaces = made.path == gone.path;
-        let by_tool = context
-            .processes
-            .by_uid(made.process)
-            .is_some_and(|index| !(replaces && is_copier_of(index, context)) && is_proven(index, context));
-        let harm = made.made.unwrap_or(Harm::Encrypted);
-        let likeness = if crate::lineage::directory(&made.path) == crate::lineage::directory(&gone.path) {
-            1.0
-        } else {
-            UNNAMED_PAIR
-        };
-        let weight = harm.weight() * likeness * if by_tool && !by_one { PROVEN_PAIR } else { 1.0 };
+        let maker = context.processes.by_uid(made.process);
+        let locked = made.format == ContentFormat::Locked && !actor.foreign;
+        let by_tool = locked
+            || maker.is_some_and(|index| {
+                !(replaces && is_copier_of(index, context)) && is_proven(index, context)
+            });
+        let made_of = made.made.unwrap_or(Harm::Encrypted);
+        let is_sealed = by_tool
+            && !replaces
+            && pairs::names_are_of_one_file(&made.path, &gone.path)
+            && !is_passing(&gone.path)
+            && !maker.is_some_and(|index| keeps_content_of(index, context));
         let piece = Piece {
-            weight,
+            weight: pairs::weight(made_of, (made, gone), by_tool),
             files: 1,
-            harm: Some(harm),
+            harm: Some(if is_sealed { Harm::Sealed } else { made_of }),
             proven: by_tool,
             time_ns,
         };
@@ -395,7 +390,7 @@ impl Ransomware {
                 "{:?} of {} bytes gone, {} of {} bytes in its place: {}",
                 gone.format,
                 gone.size,
-                harm.kind(),
+                made_of.kind(),
                 made.size,
                 String::from_utf8_lossy(&made.path)
             ),

@@ -16,6 +16,12 @@ const GROWTH_MAX: u64 = 1_024;
 /// Where not even the directory is the same: ciphertext grows by the same header and tag each time, but for padding, bytes.
 const GROWTH_VARIES_MAX: u64 = 32;
 
+/// A new file and a deleted one that fit by size and moment only.
+const UNNAMED_PAIR: f32 = 0.8;
+/// A dedicated tool made the ciphertext and somebody else removed the original, as in `gpg -c f && rm f`; with all that
+/// dedicated tools did to a few files it stays below `PROVEN_MAX`.
+const PROVEN_PAIR: f32 = 0.5;
+
 /// A new name that is only the beginning of the old one must be at least this long to say anything, bytes.
 const NAME_PREFIX_MIN: usize = 3;
 
@@ -101,6 +107,13 @@ impl Pairs {
     }
 }
 
+/// How much the pair counts. `by_tool`: a dedicated one of a package made the new file.
+pub fn weight(harm: Harm, (made, gone): (&Half, &Half), by_tool: bool) -> f32 {
+    let is_near = directory(&made.path) == directory(&gone.path);
+    let by_two = by_tool && made.process != gone.process;
+    harm.weight() * if is_near { 1.0 } else { UNNAMED_PAIR } * if by_two { PROVEN_PAIR } else { 1.0 }
+}
+
 /// 3: one took the other's name; 2: the names are of one file; 1: only size and moment fit; 0: nothing to do with each other.
 fn likeness(one: &Half, other: &Half) -> u8 {
     let (made, gone) = sides(one, other);
@@ -111,13 +124,20 @@ fn likeness(one: &Half, other: &Half) -> u8 {
     // Two processes: only a name made out of the other's name shows that they work together. A build or an unpacking
     // that leaves random-looking files is no accomplice of whoever deletes their neighbours.
     if one.process != other.process {
-        return if extends(&made.path, &gone.path) { 2 } else { 0 };
+        let locked = || made.format == ContentFormat::Locked && names_are_of_one_file(&made.path, &gone.path);
+        return if extends(&made.path, &gone.path) || locked() {
+            2
+        } else {
+            0
+        };
     }
     if names_are_of_one_file(&made.path, &gone.path) {
         return 2;
     }
     let apart = one.time_ns.abs_diff(other.time_ns);
-    let alone_proves_nothing = gone.format == ContentFormat::Archive;
+    let alone_proves_nothing = [made.format, gone.format]
+        .iter()
+        .any(|format| matches!(format, ContentFormat::Archive | ContentFormat::Locked));
     // Small sizes always fit: a database's merges delete and make tiny files all over. Only a neighbour took the place of such a one.
     let size_says_something = gone.size >= GROWTH_MAX || directory(&made.path) == directory(&gone.path);
     if apart < APART_UNNAMED_MAX_NS && !alone_proves_nothing && size_says_something && sizes_fit(made, gone) {
@@ -146,7 +166,7 @@ fn sides<'a>(one: &'a Half, other: &'a Half) -> (&'a Half, &'a Half) {
 }
 
 /// `a/report.pdf` and `a/report.pdf.locked`, `a/report.locked` or `a/report.pdf.tmp`.
-fn names_are_of_one_file(made: &[u8], gone: &[u8]) -> bool {
+pub fn names_are_of_one_file(made: &[u8], gone: &[u8]) -> bool {
     let (made_name, gone_name) = (base_name(made), base_name(gone));
     let (made_stem, gone_stem) = (stem(made_name), stem(gone_name));
     directory(made) == directory(gone)
@@ -154,6 +174,11 @@ fn names_are_of_one_file(made: &[u8], gone: &[u8]) -> bool {
         && (made_name.starts_with(gone_name)
             || made_stem == gone_stem
             || (made_name.len() >= NAME_PREFIX_MIN && gone_name.starts_with(made_name)))
+}
+
+/// What was in an archive of its name.
+pub fn is_unpacked(made: &Half, gone: &Half) -> bool {
+    gone.format == ContentFormat::Archive && extends(&gone.path, &made.path)
 }
 
 /// `a/report.pdf.enc` of `a/report.pdf`.

@@ -15,6 +15,8 @@ const BELOW_HALF_LIFE_NS: f32 = 60e9;
 /// What dedicated tools of unchanged packages (`ccrypt -r`, `gpg` in a loop) can add up to: below any threshold, so that
 /// something else must stand against the lineage as well.
 const PROVEN_MAX: f32 = 2.4;
+/// More originals than a person seals one by one within about a minute: from here on what tools of packages did counts in full.
+const SEALED_MIN: f32 = 32.0;
 /// Renames and notes corroborate; alone they are a file manager or a template.
 const CORROBORATION_MAX: f32 = 2.2;
 /// Corroboration counts from this much evidence on.
@@ -74,6 +76,9 @@ pub struct Score {
     own: Fading,
     below: Fading,
     proven: Fading,
+    /// Originals that gave way to what a packaged tool made of each: all, and those without a child between.
+    sealed: Fading,
+    sealed_own: Fading,
     corroboration: Fading,
     pub files: u32,
     pub wiped: u32,
@@ -105,6 +110,11 @@ impl Score {
         }
         self.first_ns = self.first_ns.min(now);
         self.last_ns = self.last_ns.max(now);
+        if piece.harm == Some(Harm::Sealed) {
+            self.sealed.add(1.0, now, BELOW_HALF_LIFE_NS);
+            self.sealed_own
+                .add(f32::from(u8::from(own)), now, BELOW_HALF_LIFE_NS);
+        }
         match piece.harm {
             None => {
                 self.signed |= own;
@@ -142,9 +152,14 @@ impl Score {
     }
 
     pub fn total(&self, now_ns: u64) -> f32 {
+        let allowed = if self.seals_many(now_ns) {
+            f32::MAX
+        } else {
+            PROVEN_MAX
+        };
         let evidence = self.own.at(now_ns, OWN_HALF_LIFE_NS)
             + self.below.at(now_ns, BELOW_HALF_LIFE_NS)
-            + self.proven.at(now_ns, BELOW_HALF_LIFE_NS).min(PROVEN_MAX);
+            + self.proven.at(now_ns, BELOW_HALF_LIFE_NS).min(allowed);
         let corroboration = self
             .corroboration
             .at(now_ns, BELOW_HALF_LIFE_NS)
@@ -176,7 +191,14 @@ impl Score {
 
     /// What the process did itself (or two of its children did together) makes up most of it, or it signed the work.
     pub fn is_its_own(&self, now_ns: u64) -> bool {
-        self.signed || self.own.at(now_ns, OWN_HALF_LIFE_NS) * 2.0 >= self.total(now_ns)
+        let sealed = |part: Fading| part.at(now_ns, BELOW_HALF_LIFE_NS);
+        self.signed
+            || self.own.at(now_ns, OWN_HALF_LIFE_NS) * 2.0 >= self.total(now_ns)
+            || self.seals_many(now_ns) && sealed(self.sealed_own) * 2.0 >= sealed(self.sealed)
+    }
+
+    fn seals_many(&self, now_ns: u64) -> bool {
+        self.sealed.at(now_ns, BELOW_HALF_LIFE_NS) >= SEALED_MIN
     }
 
     pub fn corroboration(&self, now_ns: u64) -> f32 {
@@ -188,6 +210,11 @@ impl Score {
         self.below.add(-blamed.total(now_ns), now_ns, BELOW_HALF_LIFE_NS);
         self.proven.add(
             -blamed.proven.at(now_ns, BELOW_HALF_LIFE_NS),
+            now_ns,
+            BELOW_HALF_LIFE_NS,
+        );
+        self.sealed.add(
+            -blamed.sealed.at(now_ns, BELOW_HALF_LIFE_NS),
             now_ns,
             BELOW_HALF_LIFE_NS,
         );

@@ -3,7 +3,7 @@ use norn_events::{Process, ProcessIndex, ProcessUid};
 
 use super::blame::{self, Actor};
 use crate::Context;
-use crate::lineage::{does_as_told, is_copier, is_foreign, is_in_system_directory};
+use crate::lineage::{does_as_told, is_copier, is_foreign, is_in_system_directory, keeps_content};
 
 /// Dedicated tools only: an interpreter or `mv` does what it is told, whatever package it came in.
 pub fn is_proven(index: ProcessIndex, context: &mut Context<'_>) -> bool {
@@ -15,6 +15,11 @@ pub fn is_proven(index: ProcessIndex, context: &mut Context<'_>) -> bool {
 
 pub fn is_copier_of(index: ProcessIndex, context: &Context<'_>) -> bool {
     context.processes.get(index).is_some_and(is_copier)
+}
+
+/// A mirror, or a compressor.
+pub fn keeps_content_of(index: ProcessIndex, context: &Context<'_>) -> bool {
+    context.processes.get(index).is_some_and(keeps_content)
 }
 
 /// Nobody's tool: it lies where everybody may put programs, does nobody's bidding, and came to this host lately.

@@ -26,6 +26,10 @@ pub trait Provenance {
     /// The program's file was put there, or changed, within the last day. False when it can't be found any more.
     fn is_new(&mut self, process: &Process) -> bool;
 
+    /// New, and none of its root's packages brought it or what it holds. False where no package can be asked about, or its file is
+    /// too large to be compared.
+    fn came_past_packages(&mut self, process: &Process) -> bool;
+
     /// As large as a runtime with a compiler in it, or owned by a package. True when the process is gone: nobody can tell.
     fn is_whole_runtime(&mut self, process: &Process) -> bool;
 
@@ -36,10 +40,20 @@ pub trait Provenance {
     fn reads_as_it_hashes(&mut self, process: &Process) -> bool;
 }
 
+/// What the package databases say of a program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ownership {
+    Unchanged,
+    /// In no package, or not as the package put it there.
+    Other,
+    /// There is no database that can be read, or the file is too large to be compared.
+    Untold,
+}
+
 /// The package databases, of the host or of the container's own root.
 #[derive(Debug)]
 pub struct Packages {
-    known: HashMap<(u64, u64), bool>,
+    known: HashMap<(u64, u64), Ownership>,
     host: HostPackages,
 }
 
@@ -65,14 +79,14 @@ impl Packages {
     const IMAGE_BYTES_MAX: u64 = 64 << 20;
 
     /// `None`: the process is gone, and nobody can tell.
-    fn owned(&mut self, process: &Process, beside: &dyn Fn() -> Option<u32>) -> Option<bool> {
+    fn owned(&mut self, process: &Process, beside: &dyn Fn() -> Option<u32>) -> Option<Ownership> {
         let key = (process.image.device, process.image.inode);
         if let Some(&answer) = self.known.get(&key).filter(|_| key.1 != 0) {
             return Some(answer);
         }
         // Whoever starts one short-lived tool after another is asked about when they have ended: no root, no answer to keep.
         let root = root_of(process, beside)?;
-        let answer = is_unchanged(&self.host, &root, &process.image.path).unwrap_or(false);
+        let answer = ownership(&self.host, &root, &process.image.path).unwrap_or(Ownership::Untold);
         if self.known.len() >= Self::KNOWN_MAX {
             self.known.clear();
         }
@@ -83,17 +97,22 @@ impl Packages {
 
 impl Provenance for Packages {
     fn is_package_owned(&mut self, process: &Process) -> bool {
-        may_be_packaged(process) && self.owned(process, &|| None) == Some(true)
+        may_be_packaged(process) && self.owned(process, &|| None) == Some(Ownership::Unchanged)
     }
 
     fn is_unpackaged(&mut self, process: &Process, beside: &dyn Fn() -> Option<u32>) -> bool {
-        !may_be_packaged(process) || self.owned(process, beside) == Some(false)
+        let is_other = |owned| owned != Ownership::Unchanged;
+        !may_be_packaged(process) || self.owned(process, beside).is_some_and(is_other)
     }
 
     fn is_new(&mut self, process: &Process) -> bool {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let changed = image_of(process).map(|image| image.ctime());
         changed.is_some_and(|changed| now.as_secs().saturating_sub(changed as u64) < Self::NEW_S)
+    }
+
+    fn came_past_packages(&mut self, process: &Process) -> bool {
+        self.is_new(process) && self.owned(process, &|| None) == Some(Ownership::Other)
     }
 
     fn is_whole_runtime(&mut self, process: &Process) -> bool {
@@ -170,19 +189,22 @@ fn below(root: &Path, path: &[u8]) -> PathBuf {
     ))
 }
 
-fn is_unchanged(host: &HostPackages, root: &Path, path: &[u8]) -> io::Result<bool> {
+fn ownership(host: &HostPackages, root: &Path, path: &[u8]) -> io::Result<Ownership> {
     let recorded = match host.of(root, path) {
         Some(known) => known,
         None => look_up(root, path)?,
     };
     let Some(recorded) = recorded else {
-        return Ok(false);
+        return Ok(Ownership::Other);
     };
     let file = File::open(below(root, path))?;
     if file.metadata()?.len() > Packages::IMAGE_BYTES_MAX {
-        return Ok(false);
+        return Ok(Ownership::Untold);
     }
-    holds(file, &recorded.checksum)
+    Ok(match holds(file, &recorded.checksum)? {
+        true => Ownership::Unchanged,
+        false => Ownership::Other,
+    })
 }
 
 fn holds(mut file: File, recorded: &Checksum) -> io::Result<bool> {
@@ -233,7 +255,10 @@ mod tests {
     #[test]
     fn a_file_that_is_what_its_package_put_there_is_unchanged() {
         let root = root_with_gzip("same", b"gzip, unchanged");
-        assert!(is_unchanged(&HostPackages::default(), &root.0, b"/usr/bin/gzip").unwrap());
+        assert_eq!(
+            ownership(&HostPackages::default(), &root.0, b"/usr/bin/gzip").unwrap(),
+            Ownership::Unchanged
+        );
     }
 
     fn ended(parent_pid: u32, path: &Path) -> Process {
@@ -276,6 +301,17 @@ mod tests {
     }
 
     #[test]
+    fn a_new_program_of_no_package_came_past_them_where_they_can_be_asked() {
+        let root = root_with_gzip("past", b"a program");
+        let path = root.0.join("usr/bin/gzip");
+        let is_told = look_up(Path::new("/"), path.as_os_str().as_bytes()).is_ok();
+        let program = ended(std::process::id(), &path);
+        assert_eq!(Packages::default().came_past_packages(&program), is_told);
+        let packaged = ended(std::process::id(), &fs::canonicalize("/bin/cat").unwrap());
+        assert!(!Packages::default().came_past_packages(&packaged));
+    }
+
+    #[test]
     fn a_process_that_has_ended_is_judged_by_its_parents_root() {
         let own = std::process::id();
         let path = std::env::current_exe().unwrap();
@@ -299,12 +335,18 @@ mod tests {
     #[test]
     fn a_file_somebody_replaced_is_not() {
         let root = root_with_gzip("other", b"something else");
-        assert!(!is_unchanged(&HostPackages::default(), &root.0, b"/usr/bin/gzip").unwrap());
+        assert_eq!(
+            ownership(&HostPackages::default(), &root.0, b"/usr/bin/gzip").unwrap(),
+            Ownership::Other
+        );
     }
 
     #[test]
     fn a_file_no_package_lists_is_not() {
         let root = root_with_gzip("none", b"gzip, unchanged");
-        assert!(!is_unchanged(&HostPackages::default(), &root.0, b"/usr/bin/other").unwrap());
+        assert_eq!(
+            ownership(&HostPackages::default(), &root.0, b"/usr/bin/other").unwrap(),
+            Ownership::Other
+        );
     }
 }

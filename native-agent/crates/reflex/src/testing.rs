@@ -9,7 +9,7 @@ use norn_events::{
 use crate::lineage::may_be_packaged;
 use crate::{Firing, Provenance, Reflexes, Source};
 
-/// Package-owned is what the test names; new is what lies in /tmp; sealed is a memfd called `sealed`; `summer` reads.
+/// Package-owned is what the test names; new is what lies in /tmp, and past the packages what lies in /usr/local; sealed is a memfd called `sealed`; `summer` reads.
 #[derive(Default)]
 pub struct FakeProvenance(pub Vec<&'static str>);
 
@@ -24,6 +24,10 @@ impl Provenance for FakeProvenance {
 
     fn is_new(&mut self, process: &Process) -> bool {
         process.image.path.starts_with(b"/tmp/")
+    }
+
+    fn came_past_packages(&mut self, process: &Process) -> bool {
+        process.image.path.starts_with(b"/usr/local/") && !self.is_package_owned(process)
     }
 
     fn is_whole_runtime(&mut self, process: &Process) -> bool {

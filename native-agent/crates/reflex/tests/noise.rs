@@ -12,7 +12,8 @@ use norn_events::{
 use norn_reflex::{Provenance, Reflexes};
 use serde_json::Value;
 
-/// Programs in /usr are the packages', everything else came today.
+/// Programs in /usr are the packages' where they encrypt, and an administrator's of today where they delete; everything else came
+/// today.
 struct UsrIsPackaged;
 
 impl Provenance for UsrIsPackaged {
@@ -26,6 +27,10 @@ impl Provenance for UsrIsPackaged {
 
     fn is_new(&mut self, process: &Process) -> bool {
         !process.image.path.starts_with(b"/usr/")
+    }
+
+    fn came_past_packages(&mut self, _process: &Process) -> bool {
+        true
     }
 
     fn is_whole_runtime(&mut self, process: &Process) -> bool {

@@ -30,9 +30,9 @@ use finding::exhibit;
 use movers::Movers;
 use names::Names;
 use pairs::{Half, Pairs};
-use removals::{NEWCOMER, Removals, Removed, STRANGER};
+use removals::{Removals, Removed, bars_for};
 use score::{Exhibit, Piece, Score};
-use trust::{is_copier_of, is_newcomer, is_proven, is_stranger, keeps_content_of};
+use trust::{is_copier_of, is_proven, keeps_content_of};
 use writers::Writers;
 
 /// Notes and renames count for at most this many processes: the one that made them, and those above it.
@@ -406,13 +406,7 @@ impl Ransomware {
         (actor, index): (&Actor, ProcessIndex),
         context: &mut Context<'_>,
     ) -> Option<(Piece, usize, Exhibit)> {
-        let bars = if is_newcomer(index, context) {
-            &NEWCOMER[..]
-        } else if is_stranger(actor, index, context) {
-            &STRANGER
-        } else {
-            return None;
-        };
+        let (bars, blamed_from) = bars_for(actor, index, context)?;
         if self.births.are_of(&change.path, actor) {
             return None;
         }
@@ -421,7 +415,7 @@ impl Ransomware {
         let file = Removed {
             format: before.format,
             time_ns: change.time_ns,
-            chain: actor.chain.clone(),
+            chain: actor.chain[blamed_from..].to_vec(),
             exhibit: exhibit(&change.path, Harm::Removed, (&before, None)),
         };
         let mut counted = self.lineage(actor, change.time_ns).removals.add(file, bars);
@@ -429,7 +423,7 @@ impl Ransomware {
         for file in &counted {
             self.credit(&file.piece(), &file.chain, &file.exhibit);
         }
-        Some((last.piece(), 0, last.exhibit))
+        Some((last.piece(), blamed_from, last.exhibit))
     }
 
     fn is_first_harm(&mut self, path: &[u8], actor: &Actor, now_ns: u64) -> bool {

@@ -1,13 +1,17 @@
 //! Files that are only deleted: ordinary for whatever came with the system, and for whoever deletes whole directories or
-//! what it made itself; not for a program that has just come and picks files of many kinds, or documents all over a tree.
+//! what it made itself; not for a program that has just come and picks files of many kinds, or documents all over a tree, or has
+//! another program do so.
 use std::collections::{HashSet, VecDeque};
 
-use norn_events::{ContentFormat, ProcessUid};
+use norn_events::{ContentFormat, ProcessIndex, ProcessUid};
 
+use super::blame::Actor;
 use super::emptied::is_passing;
 use super::evidence::Harm;
 use super::names::hash_of;
 use super::score::{Exhibit, Piece};
+use super::trust::{Newcomer, is_stranger, newcomer, teller_of};
+use crate::Context;
 use crate::lineage::{base_name, directory};
 
 /// Weight of one file.
@@ -18,7 +22,7 @@ const PAUSE_MAX_NS: u64 = 60_000_000_000;
 const WINDOW: usize = 128;
 
 /// What must have gone before deletions count: fewer files are housekeeping; logs, caches and backups are of one kind or two.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Bar {
     files: usize,
     /// Endings of names.
@@ -32,7 +36,7 @@ pub struct Bar {
 
 /// For a program that nobody brought here but lately. Fewer kinds ask for more files, in more places, and for documents: who
 /// prunes backups or pictures does it in one directory, and what is generated has other endings.
-pub const NEWCOMER: [Bar; 3] = [
+const NEWCOMER: [Bar; 3] = [
     Bar {
         files: 8,
         kinds: 3,
@@ -40,30 +44,57 @@ pub const NEWCOMER: [Bar; 3] = [
         directories: 1,
         documents: false,
     },
-    Bar {
-        files: 12,
-        kinds: 2,
-        formats: 1,
-        directories: 3,
-        documents: true,
-    },
-    Bar {
-        files: 16,
-        kinds: 1,
-        formats: 1,
-        directories: 8,
-        documents: true,
-    },
+    documents(12, 2, 3),
+    documents(16, 1, 8),
 ];
 /// For one that lies where programs lie, in no package, and was started in a container from outside of it: it may be there to
 /// clear away, but not documents, pictures and archives alike.
-pub const STRANGER: [Bar; 1] = [Bar {
+const STRANGER: [Bar; 1] = [Bar {
     files: 12,
     kinds: 5,
     formats: 3,
     directories: 1,
     documents: false,
 }];
+/// For a program that came as lately to where packages put theirs, in none of them. Administrators' tools come so, and what a company
+/// runs itself: it asks for twice as many documents, and of all else for what it asks of a stranger.
+const INSTALLED: [Bar; 4] = [
+    documents(16, 3, 1),
+    documents(24, 2, 3),
+    documents(32, 1, 8),
+    STRANGER[0],
+];
+/// For what such programs have `rm`, `find` or a script delete. A scheduler that came today starts the same jobs as yesterday's.
+const TOLD: [Bar; 1] = [documents(64, 3, 3)];
+
+const fn documents(files: usize, kinds: usize, directories: usize) -> Bar {
+    Bar {
+        files,
+        kinds,
+        formats: 1,
+        directories,
+        documents: true,
+    }
+}
+
+/// What must have gone before it counts against whoever deletes, and from where in its chain on: what a program of nobody's has others
+/// delete is its own deed. `None` for whom deleting is ordinary.
+pub fn bars_for(
+    actor: &Actor,
+    index: ProcessIndex,
+    context: &mut Context<'_>,
+) -> Option<(&'static [Bar], usize)> {
+    match newcomer(index, context) {
+        Some(Newcomer::Anywhere) => return Some((&NEWCOMER, 0)),
+        Some(Newcomer::Installed) => return Some((&INSTALLED, 0)),
+        None => {}
+    }
+    if is_stranger(actor, index, context) {
+        return Some((&STRANGER, 0));
+    }
+    let (at, teller) = teller_of(actor, context)?;
+    newcomer(teller, context).map(|_| (&TOLD[..], at))
+}
 
 /// Ends of names that people give to what they write, draw and record, lower case. Not archives, dumps, sources, configuration:
 /// programs make those, and prune them.

@@ -192,3 +192,79 @@ fn who_is_told_what_to_delete_or_removes_the_directories_too_is_let_go() {
         );
     }
 }
+
+#[test]
+fn a_program_that_came_past_the_packages_to_where_they_put_theirs_is_a_wiper_of_documents() {
+    for (directories, each, kinds, expected) in [
+        (1, 40, &["txt", "pdf", "png"][..], 16),
+        (20, 20, &["txt", "doc"], 41),
+        (200, 2, &["pdf"], 32),
+    ] {
+        let paths = spread(directories, each, kinds);
+        let gone = |program: &str| {
+            let mut world = World::with(&["/usr/local/bin/packaged"], None);
+            let shell = world.process("/usr/bin/bash", None);
+            let wiper = world.process(program, Some(shell));
+            gone_before_a_firing(&mut world, &[wiper], &paths)
+        };
+        assert_eq!(gone("/usr/local/bin/w"), Some(expected), "{kinds:?}");
+        assert_eq!(gone("/usr/local/bin/packaged"), None, "{kinds:?}");
+        assert_eq!(gone("/usr/bin/old"), None, "{kinds:?}");
+    }
+}
+
+#[test]
+fn what_an_administrator_installs_may_clear_away_all_but_documents_and_what_it_made() {
+    let many = |name: &str| -> Vec<String> {
+        let kinds = ["go", "mod", "sum", "yml", "json", "toml", "sh"];
+        (0..300)
+            .map(|number| format!("{name}{number}.{}", kinds[number % kinds.len()]))
+            .collect()
+    };
+    let mut world = World::new();
+    let tool = world.process("/usr/local/bin/tool", None);
+    assert_eq!(
+        gone_before_a_firing(&mut world, &[tool], &many("/srv/mod/")),
+        None
+    );
+    let paths = spread(40, 5, &["txt", "pdf", "png"]);
+    paths.iter().for_each(|path| world.create(tool, path, TEXT));
+    assert_eq!(gone_before_a_firing(&mut world, &[tool], &paths), None);
+    // An image's own programs are as new as the image.
+    let inside = world.process("/usr/local/bin/server", None);
+    let inside = world.in_container(inside);
+    world.init_of_container(inside);
+    let paths = spread(40, 5, &["doc", "csv", "jpg"]);
+    assert_eq!(gone_before_a_firing(&mut world, &[inside], &paths), None);
+}
+
+/// Deletes one file after another by a process each, started by `above` in turn; and whether it was blamed.
+fn told(stranger: &str, above: &[&str], remover: &str) -> Option<(usize, bool)> {
+    let mut world = World::new();
+    let stranger = world.process(stranger, None);
+    for (number, path) in spread(100, 4, &["txt", "pdf", "png", "csv"]).iter().enumerate() {
+        let between = above
+            .iter()
+            .fold(stranger, |parent, image| world.process(image, Some(parent)));
+        let by = world.process(remover, Some(between));
+        world.unlink(by, path, TEXT);
+        if let Some(firing) = world.firing() {
+            return Some((number + 1, firing.scope == world.uid(stranger)));
+        }
+    }
+    None
+}
+
+#[test]
+fn who_has_others_delete_documents_is_blamed_for_it_unless_a_shell_is_between() {
+    for stranger in ["/tmp/w", "/usr/local/bin/w"] {
+        assert_eq!(told(stranger, &[], "/usr/bin/rm"), Some((64, true)), "{stranger}");
+        let by_find = told(stranger, &["/usr/bin/xargs"], "/usr/bin/rm");
+        assert_eq!(by_find, Some((64, true)), "{stranger}");
+        assert_eq!(told(stranger, &[], "/usr/bin/python3"), Some((64, true)));
+        // A session, or a job of a scheduler.
+        assert_eq!(told(stranger, &["/usr/bin/bash"], "/usr/bin/rm"), None);
+        assert_eq!(told(stranger, &[], "/usr/bin/git"), None);
+    }
+    assert_eq!(told("/usr/bin/make", &[], "/usr/bin/rm"), None);
+}

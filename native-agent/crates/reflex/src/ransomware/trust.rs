@@ -3,7 +3,7 @@ use norn_events::{Process, ProcessIndex, ProcessUid};
 
 use super::blame::{self, Actor};
 use crate::Context;
-use crate::lineage::{does_as_told, is_copier, is_foreign, is_in_system_directory, keeps_content};
+use crate::lineage::{does_as_told, is_copier, is_foreign, is_in_system_directory, is_shell, keeps_content};
 
 /// Dedicated tools only: an interpreter or `mv` does what it is told, whatever package it came in.
 pub fn is_proven(index: ProcessIndex, context: &mut Context<'_>) -> bool {
@@ -22,13 +22,36 @@ pub fn keeps_content_of(index: ProcessIndex, context: &Context<'_>) -> bool {
     context.processes.get(index).is_some_and(keeps_content)
 }
 
-/// Nobody's tool: it lies where everybody may put programs, does nobody's bidding, and came to this host lately.
-pub fn is_newcomer(index: ProcessIndex, context: &mut Context<'_>) -> bool {
-    context.processes.get(index).is_some_and(|process| {
-        !is_in_system_directory(process)
-            && !does_as_told(process)
-            && (is_foreign(process) || context.provenance.is_new(process))
-    })
+/// Nobody's tool: it does nobody's bidding and came to this host lately.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Newcomer {
+    /// To where everybody may put programs.
+    Anywhere,
+    /// Past the packages of the host, to where those put theirs.
+    Installed,
+}
+
+pub fn newcomer(index: ProcessIndex, context: &mut Context<'_>) -> Option<Newcomer> {
+    let process = context.processes.get(index)?;
+    if does_as_told(process) {
+        return None;
+    }
+    if !is_in_system_directory(process) {
+        let is_late = is_foreign(process) || context.provenance.is_new(process);
+        return is_late.then_some(Newcomer::Anywhere);
+    }
+    // An image's own programs are as new as the image is on this host.
+    let installed = process.container.is_none() && context.provenance.came_past_packages(process);
+    installed.then_some(Newcomer::Installed)
+}
+
+/// Where in the actor's chain whoever has it delete is: above all that do as they are told. A shell in between is a session, or a job.
+pub fn teller_of(actor: &Actor, context: &Context<'_>) -> Option<(usize, ProcessIndex)> {
+    let mut above = actor.chain.iter().enumerate();
+    let (at, &uid) = above.find(|(_, uid)| {
+        !blame::process_of(**uid, context).is_some_and(|process| does_as_told(process) && !is_shell(process))
+    })?;
+    Some((at, context.processes.by_uid(uid)?)).filter(|(at, _)| *at > 0)
 }
 
 /// In a container, in no package, does nobody's bidding, and what runs in the container did not start it.

@@ -87,7 +87,7 @@ const CARRIERS: [&str; 15] = [
 ];
 
 /// Put files in place that others wrote: that they came with a package says nothing of the content.
-const COPIERS: [&str; 14] = [
+const COPIERS: [&str; 19] = [
     "rsync",
     "tar",
     "bsdtar",
@@ -102,6 +102,11 @@ const COPIERS: [&str; 14] = [
     "7za",
     "7zr",
     "7zz",
+    "git",
+    "svn",
+    "dpkg",
+    "rpm",
+    "apk",
 ];
 
 /// Put one file in another's place, with the same content: not all of what they make has a magic.

@@ -32,7 +32,7 @@ use names::Names;
 use pairs::{Half, Pairs};
 use removals::{Removals, Removed, bars_for};
 use score::{Exhibit, Piece, Score};
-use trust::{is_copier_of, is_proven, keeps_content_of};
+use trust::{is_proven, keeps_content_of, places_others_content};
 use writers::Writers;
 
 /// Notes and renames count for at most this many processes: the one that made them, and those above it.
@@ -298,8 +298,7 @@ impl Ransomware {
         if !self.is_first_harm(&change.path, actor, change.time_ns) {
             return None;
         }
-        // Whoever puts a file in another's place did not write it.
-        let proven = !is_copier_of(index, context) && is_proven(index, context);
+        let proven = !places_others_content(index, before.size, context) && is_proven(index, context);
         let blamed_from = self.writers.blamed_from(&change.path, actor, context);
         let piece = Piece {
             weight: harm.weight(),
@@ -369,7 +368,7 @@ impl Ransomware {
         let locked = made.format == ContentFormat::Locked && !actor.foreign;
         let by_tool = locked
             || maker.is_some_and(|index| {
-                !(replaces && is_copier_of(index, context)) && is_proven(index, context)
+                !(replaces && places_others_content(index, gone.size, context)) && is_proven(index, context)
             });
         let made_of = made.made.unwrap_or(Harm::Encrypted);
         let is_sealed = by_tool

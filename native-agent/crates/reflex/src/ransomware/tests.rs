@@ -156,6 +156,67 @@ fn what_a_packages_copier_puts_over_originals_is_judged_and_who_wrote_it_is_blam
     }
 }
 
+/// Puts ciphertext in the place of nine files of `bytes`: unlinked and made anew, as git does, or renamed over, as dpkg does.
+fn put_in_place(world: &mut World, mover: ProcessIndex, bytes: u64) {
+    let text = ContentShape { size: bytes, ..TEXT };
+    for number in 0..9 {
+        let path = format!("/srv/{number}.txt");
+        if number % 2 == 0 {
+            world.unlink(mover, &path, text);
+            world.create(mover, &path, CIPHER);
+        } else {
+            let made = format!("{path}.dpkg-new");
+            world.create(mover, &made, CIPHER);
+            world.rename(mover, &made, &path);
+            world.replace(mover, &path, (text, CIPHER));
+        }
+    }
+}
+
+#[test]
+fn what_git_or_a_package_manager_puts_over_originals_is_judged_and_who_wrote_it_is_blamed() {
+    for mover in ["/usr/bin/git", "/usr/bin/dpkg", "/usr/bin/rpm"] {
+        let mut world = World::with(&["/usr/bin/git", "/usr/bin/dpkg", "/usr/bin/rpm"], None);
+        let terminal = world.process("/usr/bin/bash", None);
+        let script = world.process("/usr/bin/bash", Some(terminal));
+        let writer = world.process("/usr/bin/python3", Some(script));
+        for number in 0..9 {
+            let staged = format!("/tmp/x/{number}.txt");
+            world.event(writer, EventKind::FileOpen, (&staged, 1, 0));
+        }
+        let mover_process = world.process(mover, Some(script));
+        put_in_place(&mut world, mover_process, TEXT.size);
+        assert_eq!(world.firing().expect("fires").scope, world.uid(script), "{mover}");
+    }
+}
+
+#[test]
+fn git_may_follow_pointers_check_out_binaries_and_show_what_a_packages_cipher_locks() {
+    let mut world = World::with(&["/usr/bin/git", "/usr/bin/git-crypt"], None);
+    let shell = world.process("/usr/bin/bash", None);
+    let git = world.process("/usr/bin/git", Some(shell));
+    put_in_place(&mut world, git, 132);
+    let binary = ContentShape {
+        entropy: 7.8,
+        ..CIPHER
+    };
+    for number in 0..300 {
+        world.unlink(git, &format!("/srv/model/{number}.bin"), binary);
+        world.create(git, &format!("/srv/model/{number}.bin"), CIPHER);
+    }
+    assert!(world.firing().is_none());
+    let locks = |cipher: &str| {
+        let mut world = World::with(&["/usr/bin/git", "/usr/bin/git-crypt"], None);
+        let cipher = world.process(cipher, None);
+        let git = world.process("/usr/bin/git", Some(cipher));
+        let worker = world.process("/usr/bin/git", Some(git));
+        put_in_place(&mut world, worker, TEXT.size);
+        world.firing().is_none()
+    };
+    assert!(locks("/usr/bin/git-crypt"));
+    assert!(!locks("/usr/bin/make") && !locks("/tmp/git-crypt"));
+}
+
 #[test]
 fn ciphertext_of_elsewhere_moved_by_its_writer_or_by_mv_is_found() {
     let mut world = World::new();

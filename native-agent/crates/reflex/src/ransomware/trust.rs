@@ -3,7 +3,10 @@ use norn_events::{Process, ProcessIndex, ProcessUid};
 
 use super::blame::{self, Actor};
 use crate::Context;
-use crate::lineage::{does_as_told, is_copier, is_foreign, is_in_system_directory, is_shell, keeps_content};
+use crate::lineage::{
+    CHAIN_MAX, does_as_told, image_name, is_copier, is_foreign, is_in_system_directory, is_shell,
+    keeps_content,
+};
 
 /// Dedicated tools only: an interpreter or `mv` does what it is told, whatever package it came in.
 pub fn is_proven(index: ProcessIndex, context: &mut Context<'_>) -> bool {
@@ -13,8 +16,24 @@ pub fn is_proven(index: ProcessIndex, context: &mut Context<'_>) -> bool {
         .is_some_and(|process| !does_as_told(process) && context.provenance.is_package_owned(process))
 }
 
-pub fn is_copier_of(index: ProcessIndex, context: &Context<'_>) -> bool {
-    context.processes.get(index).is_some_and(is_copier)
+/// git puts what a smaller file only stands for in its place (git-lfs), bytes.
+const POINTER_BYTES_MAX: u64 = 256;
+
+/// Whoever puts a file in the place of another, of `gone_bytes`, did not write it. Not git where it follows a pointer, or a cipher.
+pub fn places_others_content(index: ProcessIndex, gone_bytes: u64, context: &mut Context<'_>) -> bool {
+    let Some(process) = context.processes.get(index).filter(|process| is_copier(process)) else {
+        return false;
+    };
+    image_name(process) != b"git" || (gone_bytes > POINTER_BYTES_MAX && !is_told_by_cipher(index, context))
+}
+
+/// Its files are to be shown as they are kept: `git-crypt lock`, by the tool of that name of an unchanged package.
+fn is_told_by_cipher(git: ProcessIndex, context: &mut Context<'_>) -> bool {
+    let processes = context.processes;
+    let named = |index: &ProcessIndex| processes.get(*index).map(image_name);
+    let mut above = std::iter::successors(Some(git), |&index| processes.parent(index)).take(CHAIN_MAX);
+    let teller = above.find(|index| named(index) != Some(b"git"));
+    teller.is_some_and(|index| named(&index) == Some(b"git-crypt") && is_proven(index, context))
 }
 
 /// A mirror, or a compressor.

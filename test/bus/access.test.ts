@@ -1,4 +1,5 @@
 // Who may do what at the real broker: each stage what its row of the flow says, others nothing.
+// @norn-strict
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';

@@ -1,4 +1,5 @@
 // The bus on a real broker: order, redelivery, and the loss of the broker.
+// @norn-strict
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type BatchHandler,

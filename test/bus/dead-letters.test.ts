@@ -1,4 +1,5 @@
 // A refused record is listed, shown, sent again once the cause is gone, and given up: on a real broker.
+// @norn-strict
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type BusProducer,

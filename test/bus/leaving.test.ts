@@ -1,4 +1,5 @@
 // A member that must leave while its handler waits: what it had taken before and was not done with comes again, to whoever has the partition then.
+// @norn-strict
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type BatchHandler, type BusProducer, committedMarks, createConsumer, ensureTopics } from '@norn/bus';
 import { type TestKafka, createStagesProducer, makeTestKeys, startKafka } from '@norn/testkit';

@@ -1,4 +1,5 @@
 // A record that makes its handler throw, among two members of a group on a real broker: it is tried, refused and left; nobody else notices.
+// @norn-strict
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AwayError } from '@norn/base';
 import {

@@ -1,4 +1,5 @@
 // Who wrote a record: readers take what a stage signed that may write it, and nothing else that stands on a topic.
+// @norn-strict
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';

@@ -1,4 +1,5 @@
 // Batches out of hand: whatever the bytes, the stage that judges takes them or refuses them with a code.
+// @norn-strict
 import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import { NornError } from '@norn/base';
 import { event, openBatch } from '@norn/contracts';

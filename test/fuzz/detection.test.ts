@@ -1,4 +1,5 @@
 // Records out of hand: the stage that judges goes on, whatever a host in an attacker's hands sends.
+// @norn-strict
 import { create, toBinary } from '@bufbuild/protobuf';
 import { appendField, batchFields, event, finding } from '@norn/contracts';
 import { createJudge } from '@norn/detection/judge';

@@ -1,4 +1,5 @@
 // Policies out of hand: whatever the text, a policy decides and becomes rules of hosts, or is refused with file, line and cure.
+// @norn-strict
 import { NornError, SeededRandom } from '@norn/base';
 import { policy } from '@norn/contracts';
 import { buildRuleBatch } from '@norn/rules';

@@ -1,4 +1,5 @@
 // Rules out of hand: whatever the text, a rule runs or is refused with file, line and cure.
+// @norn-strict
 import { NornError } from '@norn/base';
 import {
   buildRuleBatch,

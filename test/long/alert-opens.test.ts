@@ -1,4 +1,5 @@
 // Any alert opens at once: 10,000 processes and 60 findings, in a store of 100 million events.
+// @norn-strict
 import { type ApiTrial, startApiTrial } from '@norn/api/trial';
 import {
   costOfOpening,

@@ -1,4 +1,5 @@
 // Every way to write, in every kind of place: stopped and undone. A sample of it is in test/e2e/attacks.test.ts.
+// @norn-strict
 import { startInstallation, type Installation } from '../e2e/installation.ts';
 import { type AttackReport, expectDeletionUndone, expectUndone, paceOf } from '../e2e/undone.ts';
 

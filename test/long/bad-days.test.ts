@@ -1,4 +1,5 @@
 // Kill -9 of any one part while an attack runs: nothing acked is missing, nothing counts twice, no command runs twice.
+// @norn-strict
 import { readFileSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';

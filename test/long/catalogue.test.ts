@@ -1,4 +1,5 @@
 // Every action of the catalogue gives its alert, in a container and on the host. Whether within two seconds is for a quiet machine: it is said.
+// @norn-strict
 import { startInstallation, type Installation } from '../e2e/installation.ts';
 
 interface Report {

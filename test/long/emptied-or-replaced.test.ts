@@ -1,5 +1,6 @@
 // Files that are only emptied, that get ciphertext made elsewhere, or whose directories get other names first: in every place the
 // attack is stopped after a part of the files, and undone.
+// @norn-strict
 import { ensureDocker } from '@norn/testkit';
 import { startInstallation, type Installation } from '../e2e/installation.ts';
 

@@ -1,4 +1,5 @@
 // The disk fills, and has room again: what ended runs again without a person. A file system of its own for the installation's state.
+// @norn-strict
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, openSync, readFileSync, rmSync, writeSync, closeSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';

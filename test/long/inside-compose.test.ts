@@ -1,5 +1,6 @@
 // deploy/compose/inside.yaml as somebody would use it: an application of another user's image, Baldur put before it, Tyr beside it. Only the
 // installation is this machine's, so Tyr shares the machine's network.
+// @norn-strict
 import { fromBinary, fromJson } from '@bufbuild/protobuf';
 import { provideImage } from '@norn/cli';
 import { event } from '@norn/contracts';

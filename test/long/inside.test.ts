@@ -1,4 +1,5 @@
 // Protection from within a container: what every way to write loses in each of three levels of privilege, and what a start costs.
+// @norn-strict
 import { ensureDocker } from '@norn/testkit';
 import { existsSync } from 'node:fs';
 import { chmod, mkdtemp, readFile, rm, stat } from 'node:fs/promises';

@@ -1,4 +1,5 @@
 // What administrators do raises nothing; what attackers call by the same names does. On a whole installation, without a network.
+// @norn-strict
 import { execFile } from 'node:child_process';
 import {
   chmodSync,

@@ -1,4 +1,5 @@
 // Members of process-tree and of detection come and go, by SIGTERM and by SIGKILL: the findings and alerts are those of one member that nobody disturbed.
+// @norn-strict
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AttackedHosts, alertsOf, allJudged, findingsOf } from '../stages/judged-members.ts';
 import { type StageTrial, startStageTrial } from '../stages/stage-trial.ts';

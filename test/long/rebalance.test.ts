@@ -1,4 +1,5 @@
 // Ten times a member joins and leaves, by SIGTERM and by SIGKILL, each time with a ClickHouse that stands still for 5 s.
+// @norn-strict
 import { StorageLoad, allStored, comeAndGo } from '../stages/storage-members.ts';
 import { type StageTrial, startStageTrial } from '../stages/stage-trial.ts';
 

@@ -1,4 +1,5 @@
 // What hangs is named: `norn status` with each part of an installation halted in turn.
+// @norn-strict
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { startInstallation, type Installation } from '../e2e/installation.ts';

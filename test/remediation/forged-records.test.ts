@@ -1,4 +1,5 @@
 // Remediation and storage's neighbours on a broker that somebody else writes to as well: what no stage signed has no effect.
+// @norn-strict
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { type BusProducer, ensureAccess, ensureTopics, offsetRanges } from '@norn/bus';
 import { makeSignerKeys, readSignerKey } from '@norn/config';

@@ -1,5 +1,6 @@
 // Detection and remediation as processes, real Kafka, real PostgreSQL: from a batch with a reflex's finding to a remediated alert,
 // while both stages are killed with -9. Nothing is missing, nothing counts twice.
+// @norn-strict
 import { fromBinary } from '@bufbuild/protobuf';
 import { type BusProducer, ensureAccess, ensureTopics, offsetRanges, readRange } from '@norn/bus';
 import { event, finding } from '@norn/contracts';

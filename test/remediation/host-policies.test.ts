@@ -1,4 +1,5 @@
 // The policies that hosts hold, against the real PostgreSQL: signed with what changes them, or not at all.
+// @norn-strict
 import { fromBinary } from '@bufbuild/protobuf';
 import type { OutRecord } from '@norn/bus';
 import { policy } from '@norn/contracts';

@@ -1,4 +1,5 @@
 // Remediation against the real PostgreSQL: every message counts once, whatever is delivered twice and whatever crashes when.
+// @norn-strict
 import { create, fromBinary } from '@bufbuild/protobuf';
 import { toHex } from '@norn/base';
 import type { BusRecord, OutRecord } from '@norn/bus';

@@ -1,4 +1,5 @@
 // A record that can not be handled, at the door of each stage: it is dead-lettered with its stage and place, and the next one is handled.
+// @norn-strict
 import { flow, type TopicName } from '@norn/bus';
 import { generateKeyPairSync } from 'node:crypto';
 import { writeFileSync } from 'node:fs';

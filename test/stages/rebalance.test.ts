@@ -1,4 +1,5 @@
 // Members of a group that come and go while the stores are slow: nothing is lost, nothing is there twice. The long version is in test/long.
+// @norn-strict
 import { StorageLoad, allStored, comeAndGo } from './storage-members.ts';
 import { type StageTrial, startStageTrial } from './stage-trial.ts';
 

@@ -1,4 +1,5 @@
 // What a killed stage must not forget, lose or do twice. Every part is real.
+// @norn-strict
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import type { BusRecord, OutRecord } from '@norn/bus';
 import { BatchWriter, event, finding, openBatch } from '@norn/contracts';

@@ -1,4 +1,5 @@
 // A handler that throws, in every stage: what the log says of it, in one JSON line, and nothing between the lines.
+// @norn-strict
 import { generateKeyPairSync } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,5 @@
 // What opening an alert costs does not grow with what is stored: the short form of test/long/alert-opens.test.ts.
+// @norn-strict
 import { type ApiTrial, startApiTrial } from '@norn/api/trial';
 import {
   costOfOpening,

@@ -1,4 +1,5 @@
 // The stores as they run for stages on other machines: by TLS alone, Kafka for those with a certificate alone.
+// @norn-strict
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { Socket } from 'node:net';

@@ -1,4 +1,5 @@
 // The engine's own session is a user without a password: every way to come as that user, or as one of ours without the password.
+// @norn-strict
 import { connect } from 'node:net';
 import { startClickHouse, type TestClickHouse } from '@norn/testkit';
 import { listeningPorts } from './doors.ts';

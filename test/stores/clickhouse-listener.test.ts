@@ -1,4 +1,5 @@
 // ClickHouse of an installation on one machine: its passwords go to the engine that was started, and to nobody who has its port.
+// @norn-strict
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';

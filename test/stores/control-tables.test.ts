@@ -1,4 +1,5 @@
 // The tables of the control plane: made in one place, waited for in all others, and as the entities say.
+// @norn-strict
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createControlStore, openControlStore } from '@norn/store';
 import { type TestPostgres, startPostgres } from '@norn/testkit';

@@ -1,4 +1,5 @@
 // Join tokens: one host, or as many as a cluster has nodes; never one more.
+// @norn-strict
 import { createControlStore, createToken, ensureTenant, redeemToken } from '@norn/store';
 import { startPostgres, type TestPostgres } from '@norn/testkit';
 import type { DataSource } from 'typeorm';

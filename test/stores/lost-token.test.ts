@@ -1,4 +1,5 @@
 // ClickHouse writes the token of an insert down before its part has its name. One that ends in between takes the repetition for stored.
+// @norn-strict
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createClient } from '@clickhouse/client';

@@ -1,4 +1,5 @@
 // PostgreSQL of an installation on one machine: whoever else is there neither reaches it nor answers in its place.
+// @norn-strict
 import { execFile } from 'node:child_process';
 import { statSync } from 'node:fs';
 import { connect, createServer } from 'node:net';

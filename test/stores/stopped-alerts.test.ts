@@ -1,4 +1,5 @@
 // Alerts from before an alert could be "stopped" are shown as what they are once the control plane is brought up to date.
+// @norn-strict
 import { AlertHandling, CommandRecord, createControlStore } from '@norn/store';
 import { startPostgres, type TestPostgres } from '@norn/testkit';
 import type { DataSource } from 'typeorm';

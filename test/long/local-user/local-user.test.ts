@@ -1,4 +1,5 @@
 // A whole installation, and a user of its machine without rights: every port, socket and file that it has is found and tried. None may be reached.
+// @norn-strict
 import { execFileSync, spawn } from 'node:child_process';
 import { chmodSync, cpSync, mkdtempSync, readFileSync, readdirSync, readlinkSync, rmSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';

@@ -1,4 +1,6 @@
 // What becomes of a test that failed once.
+import { join } from 'node:path';
+import { repository } from '../installation/installation.ts';
 import { again, againMax } from './again.ts';
 import { planAgain } from './plan.ts';
 import { nothing, type Failure, type Tally } from './tally.ts';
@@ -28,17 +30,18 @@ describe('a test that failed', () => {
 
   it.each([
     [failureOf('restores_under_an_owner_who_races_give_nobody_anything')],
-    [failureOf('restore::tests::races::what_took_a_name')],
+    [failureOf('restore::tests::races::what_took_a_programs_name_does_not_become_privileged')],
     [failureOf('a_restore_is_undone_and_done_again')],
-    [failureOf('two members', '/norn/test/stages/rebalance.test.ts')],
+    [failureOf('two members', join(repository, 'test/stages/rebalance.test.ts'))],
   ])('of exactness, hostile use and rollback has failed', async (failure) => {
     expect(await again('unit', failed(failure), passes)).toMatchObject({ failed: 1, unstable: [] });
   });
 
   it('is run by its whole name, and in jest in its file', () => {
-    const args = planAgain('unit', failureOf('a file (of two) is read', '/norn/libs/a.spec.ts'))?.args;
+    const file = join(repository, 'libs/base/src/back-off.spec.ts');
+    const args = planAgain('unit', failureOf('a file (of two) is read', file))?.args;
     expect(args?.slice(-2)).toEqual(['--testNamePattern', '^a file \\(of two\\) is read$']);
-    expect(args).toContain('/norn/libs/a.spec.ts');
+    expect(args).toContain(file);
     expect(planAgain('kernel', failureOf('exec::exec'))?.args.join(' ')).toBe(
       'run --workspace --locked --no-tests pass --run-ignored only --test-threads 1 -E test(=exec::exec)',
     );

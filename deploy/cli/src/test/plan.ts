@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { processEnvironment } from '@norn/config';
 import { repository } from '../installation/installation.ts';
 import { askedFor, kubernetesIsBuilt } from './kubernetes.ts';
+import { isStrict } from './strict.ts';
 import type { Failure } from './tally.ts';
 
 /** In the order in which they are run: what is quick to fail is run first. */
@@ -70,18 +71,13 @@ const filesOf: Readonly<Record<Kind, readonly string[] | undefined>> = {
 };
 
 /** The run of one test that failed; undefined for one of which a single failure is one too many. */
-export function planAgain(kind: Kind, { test, file }: Failure): TestRun | undefined {
-  if (strict.some((one) => one.test(file === '' ? test : file))) return undefined;
+export function planAgain(kind: Kind, failure: Failure): TestRun | undefined {
+  if (isStrict(failure)) return undefined;
+  const { test, file } = failure;
   if (file === '') return nextest(kind, '-E', `test(=${test})`);
   const name = test === '' ? [] : ['--testNamePattern', `^${test.replace(/[$()*+.?[\\\]^{|}]/g, '\\$&')}$`];
   return jest(kind, '--runTestsByPath', file, ...name);
 }
-
-/** Exactness, hostile use and rollback: what fails there once loses rows, lets somebody in or leaves a file. */
-const strict = [
-  /test\/(stages|bus|stores|remediation|fuzz|long)\//,
-  /(^|::|_)(races|races?_|undo|undone|rollback|forged|hostile|privileged)/,
-];
 
 function jest(kind: Kind, ...args: string[]): TestRun {
   return { kind, runner: 'jest', args: ['--passWithNoTests', '--runInBand', ...args], cwd: repository };

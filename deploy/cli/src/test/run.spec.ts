@@ -18,7 +18,9 @@ describe('a report that was begun and never written', () => {
   it('is a failure, also when all others are mended by a second time', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'norn-reports-'));
     const one = { fullName: 'one', status: 'failed' };
-    const testResults = [{ name: '/a.spec.ts', status: 'failed', startTime: 0, endTime: 1, assertionResults: [one] }];
+    const testResults = [
+      { name: import.meta.filename, status: 'failed', startTime: 0, endTime: 1, assertionResults: [one] },
+    ];
     const report = { numPassedTests: 2, numFailedTests: 1, numRuntimeErrorTestSuites: 0, testResults };
     writeFileSync(join(folder, 'a.json'), JSON.stringify(report));
     writeFileSync(join(folder, 'b.json'), '');

@@ -203,6 +203,7 @@ fn is_raced((harm_name, harm): (&str, Harm), (trick_name, trick): (&str, Trick),
 }
 
 /// At each step of the restore, whatever the owner of the directory does there.
+// @norn-strict
 #[test]
 fn what_took_a_programs_name_does_not_become_privileged() {
     tracing::subscriber::set_global_default(Steps).unwrap();

@@ -223,6 +223,7 @@ fn a_program_that_got_another_name_and_content_has_both_back_and_its_privileges(
 }
 
 /// A mapping needs no descriptor, and to write by it takes no privileges away.
+// @norn-strict
 #[test]
 fn who_mapped_a_program_while_all_could_write_to_it_does_not_change_it_when_it_is_privileged_again() {
     let mut scene = Scene::new("mapped");
@@ -318,6 +319,7 @@ fn what_others_did_before_stays_and_twice_changes_nothing() {
     assert!(scene.restore(RestoreRequest::default()).is_empty());
 }
 
+// @norn-strict
 #[test]
 fn a_call_that_failed_is_undone_by_doing_nothing() {
     let mut scene = Scene::new("failed");
@@ -359,6 +361,7 @@ fn without_room_the_oldest_go_and_it_is_said_unless_they_are_held() {
     assert!(lost.reason.contains("evicted"), "{}", lost.reason);
 }
 
+// @norn-strict
 #[test]
 fn a_mode_and_a_directory_are_undone_too() {
     let mut scene = Scene::new("attributes");

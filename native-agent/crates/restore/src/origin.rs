@@ -142,6 +142,7 @@ mod tests {
         origin(&Scope::new(index, &request), (FILE, &index.state(FILE).unwrap()))
     }
 
+    // @norn-strict
     #[test]
     fn two_of_a_scope_that_write_by_turns_are_undone_to_what_was_there_before_both() {
         let mut index = index();

@@ -104,6 +104,7 @@ fn large_files_are_kept_whole_and_not_copied() {
 }
 
 /// What a restore replaces is kept the same way.
+// @norn-strict
 #[test]
 fn the_restore_of_a_huge_file_can_be_undone() {
     let mut scene = Scene::on("xfs", Place::Host, |dir| write(&dir.join("huge"), 1, HUGE));

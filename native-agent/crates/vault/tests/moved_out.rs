@@ -44,6 +44,7 @@ fn harm_all(actor: &mut Actor, harm: Harm, folder: &Path) {
         .for_each(|path| harm(actor, path));
 }
 
+// @norn-strict
 #[test]
 fn what_somebody_else_does_to_its_files_is_undone_where_they_are() {
     let mut problems = Vec::new();
@@ -69,6 +70,7 @@ fn what_somebody_else_does_to_its_files_is_undone_where_they_are() {
     assert!(problems.is_empty(), "{problems:#?}");
 }
 
+// @norn-strict
 #[test]
 fn what_its_mover_does_to_its_files_is_undone_where_they_were() {
     for (_, harm) in HARMS {
@@ -169,6 +171,7 @@ fn files_that_are_moved_on_one_by_one_come_back_where_they_were() {
 }
 
 /// By their inodes: who harms them is not who moved them.
+// @norn-strict
 #[test]
 fn files_that_somebody_else_moved_are_undone_where_they_are() {
     for (name, harm) in [HARMS[0], HARMS[1]] {

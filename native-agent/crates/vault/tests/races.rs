@@ -346,6 +346,7 @@ fn race(kind: Option<&str>, place: Place, rounds: u64) -> Tally {
 }
 
 /// Its own verdict was given before; the name is lost while the restore still goes on.
+// @norn-strict
 #[test]
 fn a_program_that_is_moved_after_it_was_put_back_is_a_conflict_and_has_no_privileges() {
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
@@ -383,6 +384,7 @@ fn a_program_that_is_moved_after_it_was_put_back_is_a_conflict_and_has_no_privil
 }
 
 /// Who mapped it while everybody could write to it writes without a descriptor, and the kernel takes nothing away for that.
+// @norn-strict
 #[test]
 fn a_program_that_somebody_has_mapped_to_write_does_not_become_privileged() {
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
@@ -415,6 +417,7 @@ fn a_program_that_somebody_has_mapped_to_write_does_not_become_privileged() {
 }
 
 /// Two hundred files.
+// @norn-strict
 #[test]
 fn restores_under_an_owner_who_races_give_nobody_anything() {
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
@@ -423,6 +426,7 @@ fn restores_under_an_owner_who_races_give_nobody_anything() {
 }
 
 /// Ten thousand files, on each file system.
+// @norn-strict
 #[test]
 #[ignore = "takes minutes: `./norn test long` runs it"]
 fn long_ten_thousand_files_are_restored_against_an_owner_who_races() {

@@ -318,6 +318,7 @@ fn second_restore_unchanged() {
 }
 
 /// Deleted with its directories, restored, and then attacked in the ways that leave no time for a copy.
+// @norn-strict
 #[test]
 fn a_second_attack_is_undone_too() {
     for place in PLACES {
@@ -349,6 +350,7 @@ fn a_second_attack_is_undone_too() {
 }
 
 /// While the restore runs, a container swaps a directory of its own for a link to the host's files, again and again.
+// @norn-strict
 #[test]
 fn symlink_race_never_leaves_root() {
     const ROUNDS: usize = 12;

@@ -52,6 +52,7 @@ fn undo(scene: &Scene, restore: ProcessUid) -> RestoreReport {
     scene.restore(restore)
 }
 
+// @norn-strict
 #[test]
 fn a_restore_is_undone_and_done_again() {
     for place in PLACES {
@@ -74,6 +75,7 @@ fn a_restore_is_undone_and_done_again() {
 }
 
 /// Overlayfs parts an image's names of one file, the restore joins them, and its undo parts them again.
+// @norn-strict
 #[test]
 fn files_with_two_names_are_what_they_were_after_an_undo() {
     PLACES.into_iter().for_each(two_names);
@@ -107,6 +109,7 @@ fn two_names(place: Place) {
 }
 
 /// The agent may end in between: the journal knows.
+// @norn-strict
 #[test]
 fn a_restore_is_undone_after_a_restart() {
     for place in [Place::Upper, Place::Host] {
@@ -126,6 +129,7 @@ fn a_restore_is_undone_after_a_restart() {
 }
 
 /// A file that somebody worked on since the restore is not taken back to what the attack had made of it.
+// @norn-strict
 #[test]
 fn undo_leaves_later_work_alone() {
     for place in PLACES {
@@ -148,6 +152,7 @@ fn undo_leaves_later_work_alone() {
 }
 
 /// The caller's name for a restore is the one that undoes it.
+// @norn-strict
 #[test]
 fn a_restore_has_the_name_it_was_given() {
     let mut scene = Scene::new(Place::Host, corpus(4));
@@ -165,6 +170,7 @@ fn a_restore_has_the_name_it_was_given() {
     assert_same(&scene, &spoiled, &undone);
 }
 
+// @norn-strict
 #[test]
 fn a_conflict_keeps_both_versions() {
     for place in PLACES {
@@ -194,6 +200,7 @@ fn a_conflict_keeps_both_versions() {
 }
 
 /// A person decides for one file, then for all; what others made of them comes back by an undo.
+// @norn-strict
 #[test]
 fn a_person_can_decide_a_conflict() {
     for place in PLACES {
@@ -251,6 +258,7 @@ fn a_person_can_decide_a_conflict() {
 }
 
 /// What the attack dropped can't run any more, and is there for who wants to look at it; what lies outside is nobody's business.
+// @norn-strict
 #[test]
 fn dropped_executables_go_to_quarantine() {
     for place in PLACES {
@@ -332,6 +340,7 @@ fn rounds(place: Place, rounds: usize, agent_of: usize) {
 }
 
 /// Each round takes three states of a file of a container: of the sixteen that are kept, the fifth wants more.
+// @norn-strict
 #[test]
 fn restore_and_undo_by_turns_handle_every_file_each_time() {
     [Place::Upper, Place::Host]
@@ -340,6 +349,7 @@ fn restore_and_undo_by_turns_handle_every_file_each_time() {
 }
 
 /// More than all that is kept of a file: states, changes, names.
+// @norn-strict
 #[test]
 #[ignore = "takes two minutes"]
 fn long_restore_and_undo_by_turns_handle_every_file_each_time() {

@@ -100,6 +100,7 @@ fn quarantined(state: &Path) -> usize {
         .count()
 }
 
+// @norn-strict
 #[test]
 fn what_was_planted_to_come_back_is_undone_and_the_implant_kept_for_the_analyst() {
     let host = Host::new();

@@ -280,6 +280,7 @@ fn files_that_are_emptied_or_replaced_from_elsewhere_are_seen_and_come_back() {
     play(QUICK_ATTACKS);
 }
 
+// @norn-strict
 #[test]
 #[ignore = "long"]
 fn long_every_way_to_empty_or_replace_is_seen_and_undone() {

@@ -261,6 +261,7 @@ mod tests {
         }
     }
 
+    // @norn-strict
     #[test]
     fn what_an_attack_found_survives_a_long_life_before_and_many_rounds_of_restore_and_undo_after() {
         const HOUR: Time = 3_600_000_000_000;

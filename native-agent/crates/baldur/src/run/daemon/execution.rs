@@ -432,6 +432,7 @@ mod tests {
         assert_eq!(roots_of("c3", &processes), uids(&[]));
     }
 
+    // @norn-strict
     #[test]
     fn what_is_to_be_undone_is_the_only_scope() {
         let mut wanted = RestoreAction {

@@ -56,6 +56,8 @@ export class Tyr {
   private diskSaidAtMs = -Infinity;
   private hello: local.BaldurHello | undefined;
   private baldurHealth: event.AgentHealth | undefined;
+  /** Baldur is to tell again of all that runs: ends may have been lost. */
+  private listingOwed = false;
   private readonly inside = new InsideEnd(() => {
     this.sendFacts();
   });
@@ -335,7 +337,9 @@ export class Tyr {
   }
 
   private async flush(): Promise<void> {
-    this.intake.tellLosses();
+    if (this.intake.tellLosses()) this.listingOwed = true;
+    if (this.listingOwed)
+      this.listingOwed = !this.link.send({ case: 'listProcesses', value: create(local.ListProcessesSchema) });
     await this.spool.flushIfDue();
     this.ackToBaldur();
   }

@@ -153,6 +153,53 @@ it('a kill names what runs and has no parent any more: an agent that started sin
   expect(scopeUids).toEqual([one.scope.uid, orphan.uid]);
 });
 
+it('what the host told may be lost on its way: not known until its agent tells again of all that runs', async () => {
+  const one = await scene();
+  const kept = one.attack.process(one.scope, { pid: 1001, startUs: one.t0 + 5, commands: ['miner'] });
+  const late = one.attack.process(one.scope, { pid: 1002, startUs: one.t0 + 6, commands: ['beacon'] });
+  one.attack.event(one.login, { kind: 4, us: one.t0 - hour, path: '' });
+  one.attack.event(late, { kind: 4, us: one.t0 + 3 * hour, path: '' });
+  one.attack.event(one.login, { kind: 40, us: one.t0 + 2 * hour, path: '', flags: 3, value: 8000 });
+  const id = await store(one);
+  const doubtful = await read(id, one.home);
+  expect(lifeOf(doubtful)).toEqual([1, 2]);
+  expect(killOf(doubtful)).toMatchObject({ label: 'Kill 1 process' });
+
+  const again = new AttackBuilder('told again');
+  for (const process of [one.login, kept, late])
+    again.event(process, { kind: 4, us: one.t0 + 4 * hour, path: '', flags: 1 });
+  await storeTelemetry(trial, one.home, again, one.login);
+  const detail = await read(id, one.home);
+  expect(lifeOf(detail)).toEqual([2, 0]);
+  expect(detail.processes.find(({ pid }) => pid === 1000)).toMatchObject({ ended: true, endFound: true });
+});
+
+it('an agent that told of all that runs, and whose telling was lost in part, ends nobody', async () => {
+  const one = await scene();
+  one.attack.event(one.login, { kind: 4, us: one.t0 + 2 * hour, path: '', flags: 1 });
+  one.attack.event(one.login, { kind: 40, us: one.t0 + 2 * hour + 1, path: '', flags: 4, value: 10 });
+  const detail = await read(await store(one), one.home);
+  expect(lifeOf(detail)).toEqual([0, 1]);
+  expect(detail.alert.response).toMatch(/^Whether 1 process of it still runs is not known since .* was lost then/);
+});
+
+it('what is stored of a host may be behind: what has no end is not said to run', async () => {
+  const one = await scene();
+  one.attack.event(one.scope, { kind: 10, us: one.t0 + 1000, path: '/srv/a', flags: 1 });
+  const id = await store(one);
+  const told = (us: number) =>
+    trial.control.query(
+      `UPDATE hosts SET facts = jsonb_set(facts, '{health}', facts->'health' || $2::jsonb) WHERE tenant_id = $1`,
+      [one.home.tenantId, JSON.stringify({ newestEventAtUs: String(us) })],
+    );
+  await told(one.t0 + hour);
+  const behind = await read(id, one.home);
+  expect(lifeOf(behind)).toEqual([0, 1]);
+  expect(behind.alert.response).toMatch(/^Whether 1 process of it still runs is not known since .* is not stored yet/);
+  await told(one.t0 + 1000);
+  expect(lifeOf(await read(id, one.home))).toEqual([1, 0]);
+});
+
 it('an end that the agent found after a gap is an end', async () => {
   const one = await scene();
   one.attack.event(one.scope, { kind: 3, us: one.t0 + hour, path: '', flags: 1 });

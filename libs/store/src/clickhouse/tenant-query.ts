@@ -44,6 +44,8 @@ export const clickHouseTables = [
   'process_ends',
   'process_sightings',
   'agent_starts',
+  'lifecycle_marks',
+  'host_progress',
   'findings',
   'alerts',
   'outcome_files',

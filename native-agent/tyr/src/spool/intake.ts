@@ -93,17 +93,18 @@ export class Intake {
     this.untold = { batches: batches + loss.batches, events: events + loss.events, precious: precious + loss.precious };
   }
 
-  /** One GAP event for all that was lost in the last second. */
-  tellLosses(): void {
+  /** One GAP event for all that was lost in the last second; whether there was one. */
+  tellLosses(): boolean {
     const nowMs = this.options.nowMs();
     const durationMs = nowMs - this.untoldSinceMs;
-    if (this.untold === undefined || (durationMs >= 0 && durationMs < limits.gapEveryMs)) return;
+    if (this.untold === undefined || (durationMs >= 0 && durationMs < limits.gapEveryMs)) return false;
     const loss = this.untold;
     this.untold = undefined;
     const reason = 'events are lost: the spool is full or a batch is unusable';
     this.options.logger.error({ code: 'spool_lost', ...loss }, reason);
     const bytes = this.gaps.next(loss, { nowUs: BigInt(nowMs) * 1000n, durationMs: Math.max(0, durationMs) });
     this.spool?.append({ kind: 'batch', bytes, precious: true, events: 0 });
+    return true;
   }
 }
 

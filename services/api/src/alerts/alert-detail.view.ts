@@ -41,7 +41,7 @@ export function alertDetailView(parts: KnownOfAlert): view.AlertDetail {
   };
   const commandViews = commands.map((command) => commandView(command, commandPlace));
   const notRead = processes.length === 0 && (shown.pending || shown.problem !== '');
-  const running: Running = { ...livesOf(processes), knownAt: lives.knownAt, notRead };
+  const running: Running = { ...livesOf(processes), knownAt: lives.knownAt, doubt: lives.doubt, notRead };
   const filesTotal = Math.max(files.length, filesDecided(attack.handling), attack.filesChanged);
   const blamed = processes.filter((process) => process.blamed).length;
   const processesTotal = processes.length + Math.max(0, summary.blamedTotal - blamed);

@@ -40,7 +40,7 @@ export function processViews(attack: Attack, { rows, ancestors, activity, lives 
     const node = processNode(images, attack);
     applyActivity(node, activityOf.get(node.processUid));
     applyEnd(node, lives.ends.get(node.processUid));
-    node.unknown = !node.ended && !node.killed && (lives.unknown || lives.forgotten.has(node.processUid));
+    node.unknown = !node.ended && !node.killed && lives.isUnknown(node.processUid);
     node.ancestor = above.has(node.processUid);
     node.origin = node.processUid === origin;
     node.orphan = node.parentUid === '' || !known.has(node.parentUid);

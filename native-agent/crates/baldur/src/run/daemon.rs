@@ -31,6 +31,7 @@ use super::sensor::Sensor;
 use super::state::StateDir;
 use super::trace::Traces;
 use super::withheld::Withheld;
+pub use talk::Listing;
 
 /// The loop goes round at least this often: the sensor's bulk ring does not call for every event.
 const ROUND: Duration = Duration::from_millis(10);
@@ -73,6 +74,7 @@ pub struct Daemon {
     /// Host directories whose changes the reflexes do not judge.
     pub(super) kept: Vec<PathBuf>,
     pub(super) deferred: Deferred,
+    pub(super) listing: Listing,
     pub(super) timers: Timers,
 }
 

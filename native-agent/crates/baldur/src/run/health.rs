@@ -1,6 +1,7 @@
 //! What Baldur says of itself: hello and heartbeat.
 use std::fs;
 
+use norn_events::BatchBuilder;
 use norn_events::wire::agent::v1::{BaldurHeartbeat, BaldurHello};
 use norn_events::wire::event::v1::{AgentHealth, UnwatchedPlace};
 use norn_hooked::Hooks;
@@ -24,6 +25,7 @@ pub struct Parts<'a> {
     pub hooks: &'a Hooks,
     pub own_network: &'a OwnNetwork,
     pub outbox: &'a Outbox,
+    pub builder: &'a BatchBuilder,
 }
 
 pub fn hello(parts: &Parts<'_>, stream_id: &[u8]) -> BaldurHello {
@@ -68,6 +70,7 @@ pub fn heartbeat(parts: &Parts<'_>, started_ns: u64) -> BaldurHeartbeat {
         self_test_retries: vault.self_test_retries,
         baldur_rss_bytes: rss_bytes(),
         events_total: sensor.events,
+        newest_event_at_us: parts.builder.newest_us(),
         events_lost: sensor.lost_critical + sensor.lost_bulk + parts.outbox.lost_total() + vault.events_lost,
         vault_bytes: vault.bytes,
         vault_files: vault.files,

@@ -27,7 +27,7 @@ use std::path::{Path, PathBuf};
 
 use application::Application;
 use clap::Args;
-use daemon::{Daemon, Timers};
+use daemon::{Daemon, Listing, Timers};
 use deferred::Deferred;
 use enforcement::Enforcement;
 use host_mounts::enter_mounts_of;
@@ -174,6 +174,7 @@ pub fn run(arguments: RunArguments) -> anyhow::Result<i32> {
         act_below: arguments.act_below,
         kept: arguments.keep,
         deferred: Deferred::default(),
+        listing: Listing::default(),
         timers: Timers::new(boot_ns()),
         sensor,
         keeper,

@@ -106,6 +106,10 @@ impl Outbox {
         self.given < self.entries.len()
     }
 
+    pub fn is_half_empty(&self) -> bool {
+        self.bytes <= self.bytes_max / 2
+    }
+
     pub fn last_seq(&self) -> u64 {
         self.last_seq
     }

@@ -1,6 +1,7 @@
 //! `baldur run` against a fake Tyr on a real kernel: hello, heartbeat, batches, commands at most once over a kill -9.
 mod fake_tyr;
 mod host_policy;
+mod listing;
 mod persistence;
 mod policy;
 

@@ -31,6 +31,7 @@ pub struct BatchBuilder {
     columns: EventColumns,
     strings: Strings,
     times_us: Vec<u64>,
+    newest_us: u64,
     processes: HashMap<ProcessKey, u16, BuildHasherDefault<KeyIsHash>>,
     last_process: Option<(ProcessKey, u16)>,
     images: HashMap<usize, u16>,
@@ -97,6 +98,7 @@ impl BatchBuilder {
             containers: HashMap::new(),
             findings: Vec::new(),
             sealed: VecDeque::new(),
+            newest_us: 0,
             refused_rows: 0,
             unreported_rows: 0,
             compressor,
@@ -119,6 +121,11 @@ impl BatchBuilder {
     /// A whole batch waits for `finish`.
     pub fn is_full(&self) -> bool {
         !self.sealed.is_empty() || self.is_at_limit()
+    }
+
+    /// Of the newest row, Unix µs; 0 before the first.
+    pub fn newest_us(&self) -> u64 {
+        self.newest_us
     }
 
     /// Rows that were refused, since the start, because nobody called `finish`.
@@ -389,7 +396,9 @@ impl BatchBuilder {
         let entry = self.process_entry(process);
         let path = self.strings.intern(event.path);
         let target = self.strings.intern(event.target);
-        self.times_us.push(self.wall_us(event.time_ns));
+        let time_us = self.wall_us(event.time_ns);
+        self.times_us.push(time_us);
+        self.newest_us = self.newest_us.max(time_us);
         let c = &mut self.columns;
         c.kind.push(event.kind as i32 as u8);
         c.process.extend_from_slice(&entry.to_le_bytes());

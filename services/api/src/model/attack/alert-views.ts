@@ -82,6 +82,6 @@ export class AlertViews {
 function runningOf(open: readonly Unended[] | undefined, lives: Lives | undefined): Running {
   if (open === undefined) return notRead;
   const left = open.filter(({ uid }) => lives?.ends.has(uid) === false);
-  const unknown = left.filter(({ uid }) => lives?.unknown === true || lives?.forgotten.has(uid)).length;
-  return { running: left.length - unknown, unknown, knownAt: lives?.knownAt ?? 0 };
+  const unknown = left.filter(({ uid }) => lives?.isUnknown(uid)).length;
+  return { running: left.length - unknown, unknown, knownAt: lives?.knownAt ?? 0, doubt: lives?.doubt ?? '' };
 }

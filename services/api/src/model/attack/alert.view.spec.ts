@@ -69,8 +69,10 @@ describe('an act that the host denied', () => {
   it('is said so, by whom it was stopped, and who tried it lives on', () => {
     expect(summaryOf(denied)).toBe('python3 encrypted 7 files in 38 ms; Norn did not let it happen.');
     expect(alertView(denied, place, notRead)).toMatchObject({ stoppedBy: 'policy', killedPids: [] });
-    expect(nextOf(denied, { running: 1, unknown: 0, knownAt: 1 })).toMatch(/^1 process of it still runs/);
-    expect(nextOf(denied, { running: 0, unknown: 0, knownAt: 1 })).toMatch(/^It was denied/);
+    expect(nextOf(denied, { running: 1, unknown: 0, knownAt: 1, doubt: '' as const })).toMatch(
+      /^1 process of it still runs/,
+    );
+    expect(nextOf(denied, { running: 0, unknown: 0, knownAt: 1, doubt: '' as const })).toMatch(/^It was denied/);
   });
 });
 
@@ -101,7 +103,7 @@ describe('what is left to do', () => {
     ['the response failed', { state: 'failed', killedPids: [1] }, 0, /did not succeed/],
     ['somebody archived it', { state: 'archived', filesLost: 1 }, 3, /^Archived: .* 3 processes of it still run\.$/],
   ] as const)('when %s', (_, facts, running, sentence) => {
-    const lives = { running, unknown: 0, knownAt: 1 };
+    const lives = { running, unknown: 0, knownAt: 1, doubt: '' as const };
     expect(nextOf(readAttack(handlingOf(facts as Partial<AlertHandling>)), lives)).toMatch(sentence);
   });
 });
@@ -110,7 +112,7 @@ describe('what is not known', () => {
   const killed = readAttack(handlingOf({ state: 'remediated', filesRestored: 7, killedPids: [1] }));
 
   it('is neither running nor over', () => {
-    const lives = { running: 0, unknown: 2, knownAt: Date.UTC(2026, 10, 29, 16, 40) };
+    const lives = { running: 0, unknown: 2, knownAt: Date.UTC(2026, 10, 29, 16, 40), doubt: 'silent' as const };
     expect(nextOf(killed, lives)).toMatch(
       /^Whether 2 processes of it still run is not known since 2026-11-29 16:40 UTC/,
     );
@@ -120,12 +122,14 @@ describe('what is not known', () => {
   });
 
   it('is not called over while its events are not read', () => {
-    const lives = { running: 0, unknown: 0, knownAt: 1, notRead: true };
+    const lives = { running: 0, unknown: 0, knownAt: 1, doubt: '' as const, notRead: true };
     expect(nextOf(killed, lives)).toMatch(/^Whether anything of it still runs is not known/);
   });
 
   it('is not hidden by what was killed: one that runs is said to', () => {
-    expect(nextOf(killed, { running: 1, unknown: 0, knownAt: 1 })).toMatch(/^1 process of it still runs/);
+    expect(nextOf(killed, { running: 1, unknown: 0, knownAt: 1, doubt: '' as const })).toMatch(
+      /^1 process of it still runs/,
+    );
   });
 });
 

@@ -4,6 +4,7 @@ import { toHex } from '@norn/base';
 import { view } from '@norn/contracts';
 import { type Attack, type Place, filesDecided } from './attack.ts';
 import type { AlertHandling } from '@norn/store';
+import type { Doubt } from './process-lives.ts';
 import { ofPod } from '../container/pod.view.ts';
 import { counted, listed, sentenceCase, severityWord, timeOf, timeOfDate, waiting } from '../words.ts';
 
@@ -13,12 +14,14 @@ export interface Running {
   readonly unknown: number;
   /** Unix ms; 0: not known. */
   readonly knownAt: number;
+  /** Why of some it is not known. */
+  readonly doubt: Doubt;
   /** What its processes did is not put together yet, or can't be: nothing is said of them. */
   readonly notRead?: boolean;
 }
 
 /** Nothing says what the alert's processes are. */
-export const notRead: Running = { running: 0, unknown: 0, knownAt: 0, notRead: true };
+export const notRead: Running = { running: 0, unknown: 0, knownAt: 0, doubt: '', notRead: true };
 
 export function alertView(attack: Attack, place: Place, lives: Running): view.AlertView {
   const { alert, handling } = attack;
@@ -101,13 +104,14 @@ function deedsOf({ handling, killedPids, denied }: Attack): string[] {
 }
 
 /** What is left to do, and by whom. */
-export function nextOf(attack: Attack, { running, unknown, knownAt, notRead: isNotRead = false }: Running): string {
+export function nextOf(attack: Attack, lives: Running): string {
+  const { running, unknown, notRead: isNotRead = false } = lives;
   const { handling } = attack;
   if (handling.state === 'archived') return `Archived: somebody has dealt with it.${goingOn(running)}`;
   if (handling.state === 'released')
     return `Released: it was judged harmless and will not be stopped again for this evidence.${goingOn(running)}`;
   if (running > 0) return stillRunning(running);
-  if (unknown > 0) return notKnown(unknown, knownAt);
+  if (unknown > 0) return notKnown(lives);
   if (isNotRead && handling.state !== 'responding' && handling.state !== 'failed')
     return 'Whether anything of it still runs is not known: its stored events are not read.';
   if (handling.state === 'responding') return 'Norn is at work on the host; this page follows it.';
@@ -141,12 +145,19 @@ function stillRunning(running: number): string {
   return `${ofItStill(running)}: kill ${them} when this is an attack, release when it is not.`;
 }
 
-/** `knownAt`: when the host was last heard of, Unix ms; 0: never. */
-function notKnown(unknown: number, knownAt: number): string {
+const doubts: Readonly<Record<Doubt, string>> = {
+  '': '',
+  silent: "the host does not answer. See that it is up and that Norn's agent runs there.",
+  behind: 'what its host said later is not stored yet. Look again in a minute; when it stays so, see Status.',
+  lost: 'some of what its host told was lost then. The agent tells again what runs: look again in a minute or two.',
+  forgotten: 'it began before the oldest events that are kept. Look on the host.',
+};
+
+function notKnown({ unknown, knownAt, doubt }: Running): string {
   const heard = new Date(knownAt).toISOString().slice(0, 16).replace('T', ' ');
-  const since = knownAt === 0 ? 'not known' : `not known since ${heard} UTC`;
+  const since = knownAt === 0 || doubt === 'forgotten' ? 'not known' : `not known since ${heard} UTC`;
   const what = unknown === 1 ? '1 process of it still runs' : `${unknown} processes of it still run`;
-  return `Whether ${what} is ${since}: the host does not answer. See that it is up and that Norn's agent runs there.`;
+  return `Whether ${what} is ${since}: ${doubts[doubt]}`;
 }
 
 /** What a restore could not do: files that wait for a decision, and files that are lost. */

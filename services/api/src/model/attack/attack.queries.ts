@@ -324,7 +324,10 @@ export function sightingsQuery(hostId: string, of: readonly string[]): TenantQue
   };
 }
 
-/** When the host's agent started last and listed what ran. One that started this second may still be telling. */
+/** One that started, or tells, this second may still be telling. */
+const toldBy = 'now64(6) - INTERVAL 60 SECOND';
+
+/** When the host's agent started last and listed what ran. */
 export function agentStartQuery(hostId: string): TenantQueryParts {
   return {
     select: ['toUnixTimestamp64Micro(min(started_at)) AS startedUs'],
@@ -332,8 +335,36 @@ export function agentStartQuery(hostId: string): TenantQueryParts {
     where: ['host_id = {host:String}'],
     parameters: { host: hostId },
     groupBy: ['stream_id'],
-    having: ['min(started_at) < now64(6) - INTERVAL 60 SECOND'],
+    having: [`min(started_at) < ${toldBy}`],
     orderBy: ['startedUs DESC'],
     limit: 1,
+  };
+}
+
+export interface MarksRow {
+  listedUs: number | string;
+  lostUs: number | string;
+}
+
+/** When the host's agent last told of all that ran, and when something that it told was last lost on its way; 0: never. */
+export function marksQuery(hostId: string): TenantQueryParts {
+  return {
+    select: [
+      `toUnixTimestamp64Micro(maxIf(time, mark = 1 AND time < ${toldBy})) AS listedUs`,
+      'toUnixTimestamp64Micro(maxIf(time, mark = 2)) AS lostUs',
+    ],
+    from: 'lifecycle_marks',
+    where: ['host_id = {host:String}'],
+    parameters: { host: hostId },
+  };
+}
+
+/** How far stored events of the host go. */
+export function newestEventQuery(hostId: string): TenantQueryParts {
+  return {
+    select: ['toUnixTimestamp64Micro(max(stored_at)) AS storedUs'],
+    from: 'host_progress',
+    where: ['host_id = {host:String}'],
+    parameters: { host: hostId },
   };
 }

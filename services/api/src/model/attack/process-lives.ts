@@ -9,25 +9,48 @@ import { lifecycleOf } from '../host/host-state.ts';
 import type { ContainerRow } from '../container/container.queries.ts';
 import {
   type EndRow,
+  type MarksRow,
   type ProcessRow,
   type SightingRow,
   agentStartQuery,
   endsQuery,
+  marksQuery,
+  newestEventQuery,
   sightingsQuery,
 } from './attack.queries.ts';
+
+/**
+ * Why it is not known whether a process runs: the host is silent, or stored events can't be read; they are behind; some were lost on their way, ends
+ * perhaps among them; the process began before stored events do.
+ */
+export type Doubt = '' | 'silent' | 'behind' | 'lost' | 'forgotten';
 
 export interface Lives {
   /** By uid. */
   readonly ends: ReadonlyMap<string, EndRow>;
-  /** Unix ms: what has no end ran then; 0 when nothing is known. */
+  /** Unix ms; 0 when nothing is known. As of then it is known what runs, save what is in doubt. */
   readonly knownAt: number;
-  /** Whether what has no end runs now is not known: the host is silent, or stored events can't be read. */
-  readonly unknown: boolean;
-  /** Those that began before stored events do: their ends may have been forgotten. */
-  readonly forgotten: ReadonlySet<string>;
+  readonly doubt: Doubt;
+  /** Of what has no end: whether it runs now is not known. */
+  readonly isUnknown: (uid: string) => boolean;
 }
 
-export const nothingKnown: Lives = { ends: new Map(), knownAt: 0, unknown: true, forgotten: new Set() };
+export const nothingKnown: Lives = { ends: new Map(), knownAt: 0, doubt: 'silent', isUnknown: () => true };
+
+/** What stored events say of how far they can be believed, Unix µs; 0: never. */
+interface Word {
+  /** When the host's agent last told of all that ran. */
+  readonly listedUs: number;
+  /** When something that it told was last lost. */
+  readonly lostUs: number;
+  /** The newest that is stored. */
+  readonly storedUs: number;
+}
+
+const nothingSaid: Word = { listedUs: 0, lostUs: 0, storedUs: Number.MAX_SAFE_INTEGER };
+
+/** An event is stored within a second or two; later than this after the host told of it, µs, and what is stored is not what is so. */
+const behindUs = 30_000_000;
 
 /** Stored events, and with them ends, are kept for 30 days. */
 const keptMs = 29 * 24 * 3_600_000;
@@ -55,53 +78,81 @@ export class ProcessLives {
 
   async of(tenantId: string, asked: Asked): Promise<Lives> {
     const host = await this.control.host(tenantId, asked.hostId);
-    const { knownAt, state, lists } = lifecycleOf(host, new Date());
+    const lifecycle = lifecycleOf(host, new Date());
     try {
-      const ends = await this.ends(tenantId, asked, { goneAt: state === 'ended' ? knownAt : 0, lists });
-      const forgotten = asked.rows.filter(
-        (row) => !ends.has(row.uid) && Date.now() - Number(row.startUs) / 1000 > keptMs,
-      );
-      return { ends, knownAt, unknown: state === 'unknown', forgotten: new Set(forgotten.map(({ uid }) => uid)) };
+      const ends = await this.told(tenantId, asked, lifecycle.state === 'ended' ? lifecycle.knownAt : 0);
+      const open = asked.rows.filter(({ uid }) => !ends.has(uid));
+      if (open.length === 0) return { ends, knownAt: lifecycle.knownAt, doubt: '', isUnknown: () => false };
+      const [word, lastSeen] = lifecycle.lists
+        ? await Promise.all([this.word(tenantId, asked.hostId), this.lastSeen(tenantId, asked.hostId, open)])
+        : [nothingSaid, new Map<string, number>()];
+      for (const [uid, us] of lastSeen)
+        if (us < word.listedUs && word.lostUs <= word.listedUs) ends.set(uid, foundEnd(uid, word.listedUs));
+      return { ends, ...doubtOf({ open, word, lastSeen, ...lifecycle }) };
     } catch (error) {
       this.log.warn({ host: asked.hostId, error: messageOf(error) }, 'the ends of processes could not be read');
       return nothingKnown;
     }
   }
 
-  /** Seen and found ones. `goneAt`: when the host itself, which is a container, ended; 0 while it is there. */
-  private async ends(
-    tenantId: string,
-    { hostId, rows, ends: before, containers }: Asked,
-    { goneAt, lists }: { goneAt: number; lists: boolean },
-  ): Promise<Map<string, EndRow>> {
-    const ends = new Map(before.map((row) => [row.uid, row]));
+  /** Those that were seen, and those with the container they were in. `goneAt`: when the host itself, which is a container, ended; 0 while it is there. */
+  private async told(tenantId: string, asked: Asked, goneAt: number): Promise<Map<string, EndRow>> {
+    const { hostId, rows, containers } = asked;
+    const ends = new Map(asked.ends.map((row) => [row.uid, row]));
     const uids = [...new Set(rows.map(({ uid }) => uid))].filter((uid) => !ends.has(uid));
     if (uids.length === 0) return ends;
     for (const row of await this.telemetry.rows<EndRow>(tenantId, endsQuery(hostId, uids))) ends.set(row.uid, row);
-    const open = rows.filter(({ uid }) => !ends.has(uid));
-    for (const row of open) {
-      const endUs = goneAt > 0 ? goneAt * 1000 : Number(containers.get(row.containerId)?.endedUs ?? 0);
-      if (endUs > 0) ends.set(row.uid, foundEnd(row.uid, endUs));
+    for (const { uid, containerId } of rows.filter((row) => !ends.has(row.uid))) {
+      const endUs = goneAt > 0 ? goneAt * 1000 : Number(containers.get(containerId)?.endedUs ?? 0);
+      if (endUs > 0) ends.set(uid, foundEnd(uid, endUs));
     }
-    const left = open.filter(({ uid }) => !ends.has(uid));
-    if (left.length > 0 && lists) for (const end of await this.missed(tenantId, hostId, left)) ends.set(end.uid, end);
     return ends;
   }
 
-  /** Ends while no agent looked. */
-  private async missed(tenantId: string, hostId: string, left: readonly Living[]): Promise<EndRow[]> {
-    const uids = [...new Set(left.map(({ uid }) => uid))];
-    const [[start], sightings] = await Promise.all([
+  private async word(tenantId: string, hostId: string): Promise<Word> {
+    const [[start], [marks], [newest]] = await Promise.all([
       this.telemetry.rows<{ startedUs: number | string }>(tenantId, agentStartQuery(hostId)),
-      this.telemetry.rows<SightingRow>(tenantId, sightingsQuery(hostId, uids)),
+      this.telemetry.rows<MarksRow>(tenantId, marksQuery(hostId)),
+      this.telemetry.rows<{ storedUs: number | string }>(tenantId, newestEventQuery(hostId)),
     ]);
-    const startedUs = Number(start?.startedUs ?? 0);
-    const sighted = new Map(sightings.map(({ uid, seenUs }) => [uid, Number(seenUs)]));
-    const lastSeen = new Map<string, number>();
-    for (const { uid, startUs, seenUs } of left)
-      lastSeen.set(uid, Math.max(lastSeen.get(uid) ?? 0, sighted.get(uid) ?? 0, Number(startUs), Number(seenUs)));
-    return [...lastSeen].filter(([, us]) => us < startedUs).map(([uid]) => foundEnd(uid, startedUs));
+    return {
+      listedUs: Math.max(Number(start?.startedUs ?? 0), Number(marks?.listedUs ?? 0)),
+      lostUs: Number(marks?.lostUs ?? 0),
+      storedUs: Number(newest?.storedUs ?? 0),
+    };
   }
+
+  /** When each was last told of, Unix µs. */
+  private async lastSeen(tenantId: string, hostId: string, open: readonly Living[]): Promise<Map<string, number>> {
+    const uids = [...new Set(open.map(({ uid }) => uid))];
+    const sightings = await this.telemetry.rows<SightingRow>(tenantId, sightingsQuery(hostId, uids));
+    const lastSeen = new Map(sightings.map(({ uid, seenUs }) => [uid, Number(seenUs)]));
+    for (const { uid, startUs, seenUs } of open)
+      lastSeen.set(uid, Math.max(lastSeen.get(uid) ?? 0, Number(startUs), Number(seenUs)));
+    return lastSeen;
+  }
+}
+
+interface Open extends Pick<ReturnType<typeof lifecycleOf>, 'knownAt' | 'state' | 'toldUs'> {
+  readonly open: readonly Living[];
+  readonly word: Word;
+  readonly lastSeen: ReadonlyMap<string, number>;
+}
+
+function doubtOf({ open, word, lastSeen, knownAt, state, toldUs }: Open): Omit<Lives, 'ends'> {
+  if (state === 'unknown') return { knownAt, doubt: 'silent', isUnknown: () => true };
+  if (toldUs - word.storedUs > behindUs)
+    return { knownAt: word.storedUs / 1000, doubt: 'behind', isUnknown: () => true };
+  const lost = new Set([...lastSeen].filter(([, us]) => us < word.lostUs).map(([uid]) => uid));
+  if (word.lostUs > word.listedUs && lost.size > 0)
+    return { knownAt: word.lostUs / 1000, doubt: 'lost', isUnknown: (uid) => lost.has(uid) };
+  const forgotten = new Set(open.filter(({ startUs }) => isForgotten(startUs)).map(({ uid }) => uid));
+  const doubt = forgotten.size > 0 ? 'forgotten' : '';
+  return { knownAt, doubt, isUnknown: (uid) => forgotten.has(uid) };
+}
+
+function isForgotten(startUs: number | string): boolean {
+  return Date.now() - Number(startUs) / 1000 > keptMs;
 }
 
 function foundEnd(uid: string, endUs: number): EndRow {

@@ -98,20 +98,25 @@ function gapOf(facts: event.HostFacts, lostLately: readonly Loss[]): string {
   return `${counted(lost, 'event')} were lost in the last hour (${places}): the host page says when.`;
 }
 
-/**
- * What a host can say about its processes: as of when, and whether it can at all. `ended`: the container that it is has. `lists`: its agent lists
- * what runs whenever it starts.
- */
-export function lifecycleOf(
-  host: Host | null,
-  now: Date,
-): { readonly knownAt: number; readonly state: 'known' | 'unknown' | 'ended'; readonly lists: boolean } {
-  if (host === null) return { knownAt: 0, state: 'unknown', lists: false };
+interface Lifecycle {
+  /** When it was last heard, Unix ms; 0: never. */
+  readonly knownAt: number;
+  /** `ended`: the container that it is has. */
+  readonly state: 'known' | 'unknown' | 'ended';
+  /** Its agent lists what runs whenever it starts. */
+  readonly lists: boolean;
+  /** Of the newest event that its agent had told of by then, Unix µs; 0: it did not say. */
+  readonly toldUs: number;
+}
+
+/** What a host can say about its processes: as of when, and whether it can at all. */
+export function lifecycleOf(host: Host | null, now: Date): Lifecycle {
+  if (host === null) return { knownAt: 0, state: 'unknown', lists: false, toldUs: 0 };
   const knownAt = host.lastSeenAt?.getTime() ?? 0;
   const facts = readFacts(host);
   const can = (what: string): boolean => facts.capabilities.some(({ name, available }) => name === what && available);
-  const lists = can('process.snapshot');
-  if (facts.ended) return { knownAt, state: 'ended', lists };
+  const said = { knownAt, lists: can('process.snapshot'), toldUs: Number(facts.health?.newestEventAtUs ?? 0) };
+  if (facts.ended) return { ...said, state: 'ended' };
   const isSilent = now.getTime() - knownAt > silentAfterMs;
-  return { knownAt, state: isSilent || !can('process.lifecycle') ? 'unknown' : 'known', lists };
+  return { ...said, state: isSilent || !can('process.lifecycle') ? 'unknown' : 'known' };
 }

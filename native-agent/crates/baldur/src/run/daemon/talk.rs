@@ -12,6 +12,19 @@ use super::{Daemon, HEARTBEAT_NS};
 
 /// GAP's `flags` for what the agent's own queue refused.
 const GAP_AGENT_QUEUE: u32 = 3;
+/// PROCESS_SEEN's `flags` for one of all that run.
+const SEEN_AGAIN: u32 = 1;
+const LISTING_EVERY_NS: u64 = 60_000_000_000;
+
+/// Telling of all that runs once more.
+#[derive(Default)]
+pub struct Listing {
+    asked: bool,
+    /// Rows that the batches had no room for, when it was last told.
+    refused: u64,
+    /// No sooner than this, CLOCK_BOOTTIME ns.
+    next_ns: u64,
+}
 
 impl Daemon {
     fn parts(&self) -> Parts<'_> {
@@ -23,6 +36,7 @@ impl Daemon {
             hooks: &self.hooks,
             own_network: &self.own_network,
             outbox: &self.outbox,
+            builder: &self.builder,
         }
     }
 
@@ -37,6 +51,10 @@ impl Daemon {
         self.send_restored();
         if let Some(status) = self.enforcement.status_if_due(now_ns) {
             self.link.send(baldur_message::Message::PolicyStatus(status), 0);
+        }
+        if self.outbox.is_half_empty() {
+            self.tell_loss();
+            self.list_processes(now_ns);
         }
         if now_ns >= self.timers.heartbeat_ns {
             self.timers.heartbeat_ns = now_ns + HEARTBEAT_NS;
@@ -86,6 +104,7 @@ impl Daemon {
         let Some(loss) = self.outbox.take_loss() else {
             return;
         };
+        self.listing.asked = true;
         let now_ns = boot_ns();
         let gap = Event {
             kind: EventKind::Gap,
@@ -98,6 +117,39 @@ impl Daemon {
             target: b"",
         };
         self.builder.observe(&gap, processes);
+        self.timers.rows_since_ns.get_or_insert(now_ns);
+    }
+
+    /// All that runs, again: ends may have been among what was lost.
+    fn list_processes(&mut self, now_ns: u64) {
+        let refused = self.builder.refused_rows();
+        let asked = self.listing.asked || refused > self.listing.refused;
+        if !asked || now_ns < self.listing.next_ns {
+            return;
+        }
+        self.listing = Listing {
+            asked: false,
+            refused,
+            next_ns: now_ns + LISTING_EVERY_NS,
+        };
+        let processes = self.sensor.processes();
+        let time_ns = self.sensor.seen_ns();
+        for (index, process) in processes
+            .iter()
+            .filter(|(_, process)| process.end_time_ns.is_none())
+        {
+            let seen = Event {
+                kind: EventKind::ProcessSeen,
+                time_ns,
+                process: index,
+                flags: SEEN_AGAIN,
+                value: 0,
+                result: 0,
+                path: &process.image.path,
+                target: b"",
+            };
+            self.builder.observe(&seen, processes);
+        }
         self.timers.rows_since_ns.get_or_insert(now_ns);
     }
 
@@ -116,6 +168,7 @@ impl Daemon {
             Some(tyr_message::Message::Installation(found)) => {
                 self.own_network.learn(&found.peers, &self.state);
             }
+            Some(tyr_message::Message::ListProcesses(_)) => self.listing.asked = true,
             None => {}
         }
     }

@@ -18,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file norn/agent/v1/local.proto.
  */
 export const file_norn_agent_v1_local: GenFile = /*@__PURE__*/
-  fileDesc("Chlub3JuL2FnZW50L3YxL2xvY2FsLnByb3RvEg1ub3JuLmFnZW50LnYxIrQCCg1CYWxkdXJNZXNzYWdlEisKBWhlbGxvGAEgASgLMhoubm9ybi5hZ2VudC52MS5CYWxkdXJIZWxsb0gAEjMKCWhlYXJ0YmVhdBgCIAEoCzIeLm5vcm4uYWdlbnQudjEuQmFsZHVySGVhcnRiZWF0SAASDwoFYmF0Y2gYAyABKAxIABIqCgdvdXRjb21lGAQgASgLMhcubm9ybi5hY3Rpb24udjEuT3V0Y29tZUgAEjkKDXBvbGljeV9zdGF0dXMYBSABKAsyIC5ub3JuLnBvbGljeS52MS5Ib3N0UG9saWN5U3RhdHVzSAASMQoIZmFyZXdlbGwYCiABKAsyHS5ub3JuLmFnZW50LnYxLkJhbGR1ckZhcmV3ZWxsSAASCwoDc2VxGA8gASgEQgkKB21lc3NhZ2UitgIKClR5ck1lc3NhZ2USEwoJYmF0Y2hfYWNrGAEgASgESAASKgoHY29tbWFuZBgCIAEoCzIXLm5vcm4uYWN0aW9uLnYxLkNvbW1hbmRIABIsCgZwb2xpY3kYAyABKAsyGi5ub3JuLmFnZW50LnYxLkFnZW50UG9saWN5SAASKQoFZmFjdHMYBCABKAsyGC5ub3JuLmV2ZW50LnYxLkhvc3RGYWN0c0gAEhUKC291dGNvbWVfYWNrGAUgASgJSAASNwoLaG9zdF9wb2xpY3kYBiABKAsyIC5ub3JuLmFnZW50LnYxLkhvc3RQb2xpY3lGb3JIb3N0SAASMwoMaW5zdGFsbGF0aW9uGAcgASgLMhsubm9ybi5hZ2VudC52MS5JbnN0YWxsYXRpb25IAEIJCgdtZXNzYWdlIoUBCgtCYWxkdXJIZWxsbxILCgNwaWQYASABKA0SDwoHdmVyc2lvbhgCIAEoCRIRCglzdHJlYW1faWQYAyABKAwSLwoMY2FwYWJpbGl0aWVzGAQgAygLMhkubm9ybi5ldmVudC52MS5DYXBhYmlsaXR5EhQKDGNvbnRhaW5lcl9pZBgKIAEoCSIjCg5CYWxkdXJGYXJld2VsbBIRCglleGl0X2NvZGUYASABKAUibwoPQmFsZHVySGVhcnRiZWF0EioKBmhlYWx0aBgBIAEoCzIaLm5vcm4uZXZlbnQudjEuQWdlbnRIZWFsdGgSGAoQcmVzcG9uZGVyX2FnZV9tcxgCIAEoDRIWCg5sYXN0X2JhdGNoX3NlcRgDIAEoBCL3AQoLQWdlbnRQb2xpY3kSLQoKcmFuc29td2FyZRgBIAEoDjIZLm5vcm4uYWdlbnQudjEuUmVmbGV4TW9kZRIrCghmaWxlbGVzcxgCIAEoDjIZLm5vcm4uYWdlbnQudjEuUmVmbGV4TW9kZRIoCgVtaW5lchgDIAEoDjIZLm5vcm4uYWdlbnQudjEuUmVmbGV4TW9kZRIwCg1yZXZlcnNlX3NoZWxsGAQgASgOMhkubm9ybi5hZ2VudC52MS5SZWZsZXhNb2RlEhcKD3Byb3RlY3RlZF9wYXRocxgFIAMoCRIXCg92YXVsdF9ieXRlc19tYXgYBiABKAQiHQoMSW5zdGFsbGF0aW9uEg0KBXBlZXJzGAEgAygJIk8KEUhvc3RQb2xpY3lGb3JIb3N0EioKBnBvbGljeRgBIAEoCzIaLm5vcm4ucG9saWN5LnYxLkhvc3RQb2xpY3kSDgoGZ3JvdXBzGAIgAygJKnEKClJlZmxleE1vZGUSGwoXUkVGTEVYX01PREVfVU5TUEVDSUZJRUQQABIXChNSRUZMRVhfTU9ERV9PQlNFUlZFEAESFwoTUkVGTEVYX01PREVfU1VTUEVORBACEhQKEFJFRkxFWF9NT0RFX0tJTEwQA2IGcHJvdG8z", [file_norn_action_v1_action, file_norn_event_v1_event, file_norn_policy_v1_policy]);
+  fileDesc("Chlub3JuL2FnZW50L3YxL2xvY2FsLnByb3RvEg1ub3JuLmFnZW50LnYxIrQCCg1CYWxkdXJNZXNzYWdlEisKBWhlbGxvGAEgASgLMhoubm9ybi5hZ2VudC52MS5CYWxkdXJIZWxsb0gAEjMKCWhlYXJ0YmVhdBgCIAEoCzIeLm5vcm4uYWdlbnQudjEuQmFsZHVySGVhcnRiZWF0SAASDwoFYmF0Y2gYAyABKAxIABIqCgdvdXRjb21lGAQgASgLMhcubm9ybi5hY3Rpb24udjEuT3V0Y29tZUgAEjkKDXBvbGljeV9zdGF0dXMYBSABKAsyIC5ub3JuLnBvbGljeS52MS5Ib3N0UG9saWN5U3RhdHVzSAASMQoIZmFyZXdlbGwYCiABKAsyHS5ub3JuLmFnZW50LnYxLkJhbGR1ckZhcmV3ZWxsSAASCwoDc2VxGA8gASgEQgkKB21lc3NhZ2Ui7gIKClR5ck1lc3NhZ2USEwoJYmF0Y2hfYWNrGAEgASgESAASKgoHY29tbWFuZBgCIAEoCzIXLm5vcm4uYWN0aW9uLnYxLkNvbW1hbmRIABIsCgZwb2xpY3kYAyABKAsyGi5ub3JuLmFnZW50LnYxLkFnZW50UG9saWN5SAASKQoFZmFjdHMYBCABKAsyGC5ub3JuLmV2ZW50LnYxLkhvc3RGYWN0c0gAEhUKC291dGNvbWVfYWNrGAUgASgJSAASNwoLaG9zdF9wb2xpY3kYBiABKAsyIC5ub3JuLmFnZW50LnYxLkhvc3RQb2xpY3lGb3JIb3N0SAASMwoMaW5zdGFsbGF0aW9uGAcgASgLMhsubm9ybi5hZ2VudC52MS5JbnN0YWxsYXRpb25IABI2Cg5saXN0X3Byb2Nlc3NlcxgIIAEoCzIcLm5vcm4uYWdlbnQudjEuTGlzdFByb2Nlc3Nlc0gAQgkKB21lc3NhZ2UiDwoNTGlzdFByb2Nlc3NlcyKFAQoLQmFsZHVySGVsbG8SCwoDcGlkGAEgASgNEg8KB3ZlcnNpb24YAiABKAkSEQoJc3RyZWFtX2lkGAMgASgMEi8KDGNhcGFiaWxpdGllcxgEIAMoCzIZLm5vcm4uZXZlbnQudjEuQ2FwYWJpbGl0eRIUCgxjb250YWluZXJfaWQYCiABKAkiIwoOQmFsZHVyRmFyZXdlbGwSEQoJZXhpdF9jb2RlGAEgASgFIm8KD0JhbGR1ckhlYXJ0YmVhdBIqCgZoZWFsdGgYASABKAsyGi5ub3JuLmV2ZW50LnYxLkFnZW50SGVhbHRoEhgKEHJlc3BvbmRlcl9hZ2VfbXMYAiABKA0SFgoObGFzdF9iYXRjaF9zZXEYAyABKAQi9wEKC0FnZW50UG9saWN5Ei0KCnJhbnNvbXdhcmUYASABKA4yGS5ub3JuLmFnZW50LnYxLlJlZmxleE1vZGUSKwoIZmlsZWxlc3MYAiABKA4yGS5ub3JuLmFnZW50LnYxLlJlZmxleE1vZGUSKAoFbWluZXIYAyABKA4yGS5ub3JuLmFnZW50LnYxLlJlZmxleE1vZGUSMAoNcmV2ZXJzZV9zaGVsbBgEIAEoDjIZLm5vcm4uYWdlbnQudjEuUmVmbGV4TW9kZRIXCg9wcm90ZWN0ZWRfcGF0aHMYBSADKAkSFwoPdmF1bHRfYnl0ZXNfbWF4GAYgASgEIh0KDEluc3RhbGxhdGlvbhINCgVwZWVycxgBIAMoCSJPChFIb3N0UG9saWN5Rm9ySG9zdBIqCgZwb2xpY3kYASABKAsyGi5ub3JuLnBvbGljeS52MS5Ib3N0UG9saWN5Eg4KBmdyb3VwcxgCIAMoCSpxCgpSZWZsZXhNb2RlEhsKF1JFRkxFWF9NT0RFX1VOU1BFQ0lGSUVEEAASFwoTUkVGTEVYX01PREVfT0JTRVJWRRABEhcKE1JFRkxFWF9NT0RFX1NVU1BFTkQQAhIUChBSRUZMRVhfTU9ERV9LSUxMEANiBnByb3RvMw", [file_norn_action_v1_action, file_norn_event_v1_event, file_norn_policy_v1_policy]);
 
 /**
  * @generated from message norn.agent.v1.BaldurMessage
@@ -188,6 +188,14 @@ export type TyrMessage = Message<"norn.agent.v1.TyrMessage"> & {
      */
     value: Installation;
     case: "installation";
+  } | {
+    /**
+     * Events were lost on their way, ends perhaps among them: all that runs is told again, at most once a minute.
+     *
+     * @generated from field: norn.agent.v1.ListProcesses list_processes = 8;
+     */
+    value: ListProcesses;
+    case: "listProcesses";
   } | { case: undefined; value?: undefined };
 };
 
@@ -238,6 +246,13 @@ export type TyrMessageJson = {
    * @generated from field: norn.agent.v1.Installation installation = 7;
    */
   installation?: InstallationJson;
+
+  /**
+   * Events were lost on their way, ends perhaps among them: all that runs is told again, at most once a minute.
+   *
+   * @generated from field: norn.agent.v1.ListProcesses list_processes = 8;
+   */
+  listProcesses?: ListProcessesJson;
 };
 
 /**
@@ -246,6 +261,25 @@ export type TyrMessageJson = {
  */
 export const TyrMessageSchema: GenMessage<TyrMessage, {jsonType: TyrMessageJson}> = /*@__PURE__*/
   messageDesc(file_norn_agent_v1_local, 1);
+
+/**
+ * @generated from message norn.agent.v1.ListProcesses
+ */
+export type ListProcesses = Message<"norn.agent.v1.ListProcesses"> & {
+};
+
+/**
+ * @generated from message norn.agent.v1.ListProcesses
+ */
+export type ListProcessesJson = {
+};
+
+/**
+ * Describes the message norn.agent.v1.ListProcesses.
+ * Use `create(ListProcessesSchema)` to create a new message.
+ */
+export const ListProcessesSchema: GenMessage<ListProcesses, {jsonType: ListProcessesJson}> = /*@__PURE__*/
+  messageDesc(file_norn_agent_v1_local, 2);
 
 /**
  * @generated from message norn.agent.v1.BaldurHello
@@ -316,7 +350,7 @@ export type BaldurHelloJson = {
  * Use `create(BaldurHelloSchema)` to create a new message.
  */
 export const BaldurHelloSchema: GenMessage<BaldurHello, {jsonType: BaldurHelloJson}> = /*@__PURE__*/
-  messageDesc(file_norn_agent_v1_local, 2);
+  messageDesc(file_norn_agent_v1_local, 3);
 
 /**
  * Nothing more comes: the application has ended, and the container with it.
@@ -351,7 +385,7 @@ export type BaldurFarewellJson = {
  * Use `create(BaldurFarewellSchema)` to create a new message.
  */
 export const BaldurFarewellSchema: GenMessage<BaldurFarewell, {jsonType: BaldurFarewellJson}> = /*@__PURE__*/
-  messageDesc(file_norn_agent_v1_local, 3);
+  messageDesc(file_norn_agent_v1_local, 4);
 
 /**
  * Every 500 ms.
@@ -406,7 +440,7 @@ export type BaldurHeartbeatJson = {
  * Use `create(BaldurHeartbeatSchema)` to create a new message.
  */
 export const BaldurHeartbeatSchema: GenMessage<BaldurHeartbeat, {jsonType: BaldurHeartbeatJson}> = /*@__PURE__*/
-  messageDesc(file_norn_agent_v1_local, 4);
+  messageDesc(file_norn_agent_v1_local, 5);
 
 /**
  * @generated from message norn.agent.v1.AgentPolicy
@@ -487,7 +521,7 @@ export type AgentPolicyJson = {
  * Use `create(AgentPolicySchema)` to create a new message.
  */
 export const AgentPolicySchema: GenMessage<AgentPolicy, {jsonType: AgentPolicyJson}> = /*@__PURE__*/
-  messageDesc(file_norn_agent_v1_local, 5);
+  messageDesc(file_norn_agent_v1_local, 6);
 
 /**
  * Whom an isolated host still reaches, so that it can be released. On connect, and when it changes.
@@ -522,7 +556,7 @@ export type InstallationJson = {
  * Use `create(InstallationSchema)` to create a new message.
  */
 export const InstallationSchema: GenMessage<Installation, {jsonType: InstallationJson}> = /*@__PURE__*/
-  messageDesc(file_norn_agent_v1_local, 6);
+  messageDesc(file_norn_agent_v1_local, 7);
 
 /**
  * @generated from message norn.agent.v1.HostPolicyForHost
@@ -563,7 +597,7 @@ export type HostPolicyForHostJson = {
  * Use `create(HostPolicyForHostSchema)` to create a new message.
  */
 export const HostPolicyForHostSchema: GenMessage<HostPolicyForHost, {jsonType: HostPolicyForHostJson}> = /*@__PURE__*/
-  messageDesc(file_norn_agent_v1_local, 7);
+  messageDesc(file_norn_agent_v1_local, 8);
 
 /**
  * @generated from enum norn.agent.v1.ReflexMode

@@ -660,6 +660,38 @@ describe('what a person asks for', () => {
     expect((await handlingOf('alert')).state).toBe('archived');
     expect(await auditOf(idOf('alert'))).toContain('alert.archived');
   });
+
+  describe('an alert that was archived', () => {
+    const { severity, source } = { severity: finding.Severity.LOW, source: finding.FindingSource.RULE };
+    const known = [rule, reflexFinding('f2', 'scope2', { severity })];
+    const joined = (...found: finding.Finding[]): finding.Alert => alertOf('alert', 2, [...known, ...found]);
+
+    beforeEach(async () => {
+      await archiveAlert(store, request);
+    });
+
+    it('comes back with a finding that nothing answers', async () => {
+      await deliver(alertRecord(joined(reflexFinding('f3', 'scope1', { severity, source }))));
+      expect((await handlingOf('alert')).state).toBe('open');
+      expect(await auditOf(idOf('alert'))).toEqual(['alert.archived', 'alert.reopened']);
+    });
+
+    it('comes back with one that policy answers, and its history says so', async () => {
+      await deliver(alertRecord(joined(reflexFinding('f3', 'scope3'))));
+      expect((await handlingOf('alert')).state).toBe('responding');
+      expect(await auditOf(idOf('alert'))).toEqual(['alert.archived', 'alert.reopened']);
+    });
+
+    it('comes back with one that it has no room for', async () => {
+      await deliver(alertRecord({ ...joined(), findingsTotal: known.length + 1 }));
+      expect((await handlingOf('alert')).state).toBe('open');
+    });
+
+    it('stays where it is when nothing is new', async () => {
+      await deliver(alertRecord(joined()));
+      expect((await handlingOf('alert')).state).toBe('archived');
+    });
+  });
 });
 
 describe('the control store', () => {

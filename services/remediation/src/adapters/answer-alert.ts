@@ -43,6 +43,7 @@ export async function answerAlert(
   if (before && before.version >= alert.version) return 'stale';
   const handling = await keepVersion(manager, { alert, traceparent });
   if (!handling) return 'stale';
+  if (before) await reopen(manager, before, alert);
   const answered = before ? await answeredBy(manager, alert.id) : nothingAnswered;
   const decisions = decide(alert, await protectionsOf(manager, alert.tenantId), answered);
   for (const decision of decisions) {
@@ -54,7 +55,6 @@ export async function answerAlert(
     });
     count(Metric.CommandsIssued, 1, { action: decision.action });
   }
-  if (decisions.length === 0 && before) await reopen(manager, before, alert);
   return decisions.length;
 }
 
@@ -116,12 +116,15 @@ async function answeredBy(manager: EntityManager, alertId: string): Promise<Answ
   };
 }
 
-/** What somebody put away or released comes back when there is new evidence that nothing answers. */
+/** What somebody put away comes back with any new finding, also one that the alert has no room for; what was released, with a grave one. */
 async function reopen(manager: EntityManager, before: AlertHandling, alert: finding.Alert): Promise<void> {
   if (before.state !== 'archived' && before.state !== 'released') return;
-  const known = new Set(fromBinary(finding.AlertSchema, before.body).findings.map(({ id }) => id));
-  const fresh = alert.findings.filter((each) => !known.has(each.id) && each.severity >= finding.Severity.MEDIUM);
-  if (fresh.length === 0) return;
+  const earlier = fromBinary(finding.AlertSchema, before.body);
+  const known = new Set(earlier.findings.map(({ id }) => id));
+  const least = before.state === 'archived' ? finding.Severity.UNSPECIFIED : finding.Severity.MEDIUM;
+  const fresh = alert.findings.filter((each) => !known.has(each.id) && each.severity >= least);
+  const grown = before.state === 'archived' && alert.findingsTotal > earlier.findingsTotal;
+  if (fresh.length === 0 && !grown) return;
   await moveAlert(manager, alert.id, 'open');
   const details = { before: before.state, findingIds: fresh.map(({ id }) => id) };
   await audit(manager, {

@@ -1,4 +1,4 @@
-// Runs a target over inputs that are made up, for a given time. Each input follows from the seed and its number alone, so what failed can be
+// Runs a target over inputs that are made up, for a given time, and on until it has proved something. Each input follows from the seed and its number alone, so what failed can be
 // made again: `NORN_FUZZ_SEED=<seed> NORN_FUZZ_CASE=<number>`.
 import { messageOf } from '@norn/base';
 import { loadConfig, settings } from '@norn/config';
@@ -18,6 +18,8 @@ const schema = z.object({ fuzzMs: settings.fuzzMs, fuzzSeed: settings.fuzzSeed, 
 
 export interface FuzzTarget<Input> {
   readonly name: string;
+  /** Fates without which it would prove little: it goes on until there was one of each. */
+  readonly wanted: readonly string[];
   make(random: SeededRandom): Input;
   /** Throws when the input has shown a defect. Returns what became of it, to be counted. */
   run(input: Input): string | Promise<string>;
@@ -29,7 +31,8 @@ export async function fuzz<Input>(target: FuzzTarget<Input>): Promise<ReadonlyMa
   const seed = fuzzSeed || Date.now() >>> 0;
   const fates = new Map<string, number>();
   const endsAt = performance.now() + fuzzMs;
-  for (let number = fuzzCase ?? 0; number === fuzzCase || performance.now() < endsAt; number += 1) {
+  const isDone = (): boolean => performance.now() >= endsAt && target.wanted.every((fate) => fates.has(fate));
+  for (let number = fuzzCase ?? 0; number === fuzzCase || !isDone(); number += 1) {
     const fate = await tryOne(target, seed, number);
     fates.set(fate, (fates.get(fate) ?? 0) + 1);
     if (fuzzCase !== undefined) break;

@@ -333,7 +333,8 @@ fn tell_of_code(scene: &mut Scene, (from, origin): (&str, &str)) {
     drop(running);
 }
 
-/// Of the ordinary work what looks most like either: it hashes without end, it makes code while it runs.
+/// Of the ordinary work what looks most like either: it hashes without end, it makes code while it runs. Side by side each has
+/// more of a core than the miner that asks for a third of one, and is found.
 const LIKE_AN_ATTACK: [&str; 3] = ["openssl speed", "sums of files", "node"];
 
 #[test]
@@ -344,7 +345,7 @@ fn work_that_hashes_or_makes_code_is_neither_mining_nor_misplaced() {
         .filter(|workload| LIKE_AN_ATTACK.contains(&workload.name))
         .collect();
     assert_eq!(like.len(), LIKE_AN_ATTACK.len());
-    assert_none_is_wrong(&like);
+    assert_none_is_wrong(&[&like]);
 }
 
 /// `NORN_ORDINARY` names one of them.
@@ -356,66 +357,102 @@ fn long_ordinary_work_of_every_kind_is_neither_mining_nor_misplaced() {
         .iter()
         .filter(|workload| workload.name.contains(&wanted))
         .collect();
-    assert_none_is_wrong(&all);
+    let each: Vec<&[&Workload]> = all.chunks(1).collect();
+    assert_none_is_wrong(&each);
 }
 
-fn assert_none_is_wrong(workloads: &[&Workload]) {
+/// Each group side by side, one group after the other.
+fn assert_none_is_wrong(groups: &[&[&Workload]]) {
     let mut scene = Scene::start("work");
     let mut wrong = Vec::new();
-    for workload in workloads {
-        if let Err(missing) = workload.is_possible() {
-            println!("{:<24} not tested: {missing}", workload.name);
-            continue;
+    for group in groups {
+        let mut work: Vec<Work> = Vec::new();
+        for workload in *group {
+            match workload.is_possible() {
+                Ok(()) => work.push(Work::start(&scene, workload)),
+                Err(missing) => println!("{:<24} not tested: {missing}", workload.name),
+            }
         }
-        let found = run(&mut scene, workload);
-        println!("{:<24} {} wrong", workload.name, found.len());
-        wrong.extend(found.into_iter().map(|what| format!("{}: {what}", workload.name)));
+        watch(&mut scene, &mut work);
+        for Work { name, findings, .. } in work {
+            println!("{name:<24} {} wrong", findings.len());
+            wrong.extend(findings.into_iter().map(|what| format!("{name}: {what}")));
+        }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-/// Again and again, for as long as a miner would need to be found. What went wrong.
-fn run(scene: &mut Scene, workload: &Workload) -> Vec<String> {
-    let dir = scene.stage.dir.join(workload.name.replace(' ', "-"));
-    std::fs::create_dir_all(&dir).unwrap();
-    let log = std::fs::File::create(dir.with_extension("log")).unwrap();
-    let script = format!("{}\nwhile :; do\n{}\ndone", workload.setup, workload.script);
-    let running = Running(
-        Command::new("/bin/sh")
-            .args(["-euc", &script])
-            .current_dir(&dir)
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().unwrap())
-            .stderr(log)
-            .process_group(0)
-            .spawn()
-            .unwrap(),
-    );
-    let (begun, mut findings) = (Instant::now(), Vec::new());
-    let mut running = running;
-    let mut family = Family::new(running.0.id());
-    while begun.elapsed() < WORK {
+/// A workload that is done again and again, and what went wrong with it.
+struct Work {
+    name: &'static str,
+    running: Running,
+    log: PathBuf,
+    family: Family,
+    findings: Vec<String>,
+}
+
+impl Work {
+    fn start(scene: &Scene, workload: &Workload) -> Self {
+        let dir = scene.stage.dir.join(workload.name.replace(' ', "-"));
+        std::fs::create_dir_all(&dir).unwrap();
+        let log = dir.with_extension("log");
+        let said = std::fs::File::create(&log).unwrap();
+        let script = format!("{}\nwhile :; do\n{}\ndone", workload.setup, workload.script);
+        let running = Running(
+            Command::new("/bin/sh")
+                .args(["-euc", &script])
+                .current_dir(&dir)
+                .stdin(Stdio::null())
+                .stdout(said.try_clone().unwrap())
+                .stderr(said)
+                .process_group(0)
+                .spawn()
+                .unwrap(),
+        );
+        Self {
+            name: workload.name,
+            family: Family::new(running.0.id()),
+            running,
+            log,
+            findings: Vec::new(),
+        }
+    }
+
+    fn judge(&mut self, batch: &[Finding], rows: &ReadBatch) {
+        self.family.learn(rows);
+        let wrong = batch.iter().filter(|finding| is_wrong(finding, &self.family));
+        self.findings.extend(wrong.map(|finding| format!("{finding:?}")));
+    }
+
+    /// It goes on until it is ended: by the agent, whose finding comes later.
+    fn has_ended(&mut self) -> bool {
+        let Some(status) = self.running.0.try_wait().unwrap() else {
+            return false;
+        };
+        if self.findings.is_empty() {
+            let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+            self.findings.push(format!("ended with {status}: {log}"));
+        }
+        true
+    }
+}
+
+/// For as long as a miner would need to be found, or until one of them has ended.
+fn watch(scene: &mut Scene, work: &mut [Work]) {
+    let begun = Instant::now();
+    while !work.is_empty() && begun.elapsed() < WORK {
         let heard = scene.tyr.hear().unwrap();
         let Some(message) = heard.message else { continue };
-        if matches!(message, baldur_message::Message::Batch(_)) {
-            let (batch, rows) = as_batch(&message).expect("a batch");
+        if let Some((batch, rows)) = as_batch(&message) {
             scene.tyr.say(tyr_message::Message::BatchAck(heard.seq));
-            family.learn(&rows);
-            let wrong = batch
-                .findings
-                .into_iter()
-                .filter(|finding| is_wrong(finding, &family));
-            findings.extend(wrong.map(|finding| format!("{finding:?}")));
+            for each in work.iter_mut() {
+                each.judge(&batch.findings, &rows);
+            }
         }
-        if findings.is_empty()
-            && let Some(status) = running.0.try_wait().unwrap()
-        {
-            let log = std::fs::read_to_string(dir.with_extension("log")).unwrap_or_default();
-            findings.push(format!("ended with {status}: {log}"));
+        if work.iter_mut().any(Work::has_ended) {
             break;
         }
     }
-    findings
 }
 
 /// Others use this machine: what counts is what the agent says of this test's own work, whatever it does about it.

@@ -38,10 +38,17 @@ fn no_ordinary_work_is_stopped() {
     let (able, unable): (Vec<_>, Vec<_>) = WORKLOADS
         .iter()
         .partition(|workload| missing(workload).is_empty());
-    let results: Vec<Result> = able
+    let able: Vec<_> = able
         .into_iter()
         .filter(|workload| is_wanted(workload.name))
-        .map(|workload| run(workload, &home, &listener))
+        .map(|workload| (workload, home.corpus(workload.name)))
+        .collect();
+    // What is found while the corpora are made is no workload's.
+    listener.quiet();
+    listener.take();
+    let results: Vec<Result> = able
+        .iter()
+        .map(|(workload, dir)| run(workload, dir, &listener))
         .collect();
     for workload in unable {
         println!(
@@ -82,12 +89,9 @@ fn find(tool: &str) -> Option<PathBuf> {
         .find(|file| file.is_file())
 }
 
-fn run(workload: &Workload, home: &Files, listener: &Listener) -> Result {
-    let dir = home.corpus(workload.name);
-    listener.quiet();
-    listener.take();
+fn run(workload: &Workload, dir: &Path, listener: &Listener) -> Result {
     let begun = Instant::now();
-    let failed = !succeeds(workload, &dir);
+    let failed = !succeeds(workload, dir);
     let elapsed = begun.elapsed();
     listener.quiet();
     let findings = listener.take();

@@ -26,6 +26,7 @@ import {
   upgrade,
   upgradeAgent,
 } from './installation.ts';
+import { account, accountOf, kioskOf, nightlyOf, podOf } from './manifests.ts';
 import { listenIn, reachOf } from './reach.ts';
 import { startCountedStream, storedOf } from './counted-stream.ts';
 import { helmLeftovers } from './leftovers.ts';
@@ -33,8 +34,6 @@ import { containerIdOf, openPodStage, type Victim } from './pod-stage.ts';
 
 const apiPort = 7960;
 const agentWithinMs = 180_000;
-/** Whom the victim's pod speaks as. */
-const account = 'cashier';
 const pollMs = 500;
 const pollsMax = 60;
 const shop: Victim = { namespace: 'shop', pod: 'till' };
@@ -309,18 +308,6 @@ async function ownerOnceNightlyRuns(api: ApiClient): Promise<string> {
   return '';
 }
 
-/** Its first run is there within a minute, and goes on. */
-function nightlyOf(where: string, image: string): object {
-  const nightly = { name: 'nightly', image, imagePullPolicy: 'Never', command: ['/bin/sleep', '3000'] };
-  const spec = { restartPolicy: 'Never', terminationGracePeriodSeconds: 1, containers: [nightly] };
-  return {
-    apiVersion: 'batch/v1',
-    kind: 'CronJob',
-    metadata: { name: 'nightly', namespace: where },
-    spec: { schedule: '* * * * *', concurrencyPolicy: 'Forbid', jobTemplate: { spec: { template: { spec } } } },
-  };
-}
-
 /** What the runtime says of a container that has just begun comes later than its attack. */
 async function alertOnceAccountIsKnown(api: ApiClient, id: string): Promise<ShownAlert> {
   for (let attempt = 0; ; attempt++) {
@@ -342,41 +329,9 @@ async function alertOnceRemediated(api: ApiClient): Promise<ShownAlert> {
   }
 }
 
-/** An application of its own, before Norn comes into it. */
-function kioskOf(where: string, image: string): object {
-  const labels = { app: 'kiosk' };
-  const kiosk = { name: 'kiosk', image, imagePullPolicy: 'Never', command: ['/bin/sh', '-c', 'sleep 1000'] };
-  return {
-    apiVersion: 'apps/v1',
-    kind: 'Deployment',
-    metadata: { name: 'kiosk', namespace: where },
-    spec: {
-      selector: { matchLabels: labels },
-      template: { metadata: { labels }, spec: { terminationGracePeriodSeconds: 1, containers: [kiosk] } },
-    },
-  };
-}
-
 /** The pod is absent until it is known that there is one. */
 function accountIn({ pod }: Partial<ShownAlert>): string {
   return pod?.serviceAccount ?? '';
-}
-
-function accountOf({ namespace: where }: Victim): object {
-  return { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: account, namespace: where } };
-}
-
-function podOf({ namespace: where, pod }: Victim, image: string): object {
-  return {
-    apiVersion: 'v1',
-    kind: 'Pod',
-    metadata: { name: pod, namespace: where, labels: { app: pod, tier: 'front' } },
-    spec: {
-      serviceAccountName: account,
-      terminationGracePeriodSeconds: 1,
-      containers: [{ name: 'till', image, imagePullPolicy: 'Never', command: ['/bin/norn-attack', 'hold'] }],
-    },
-  };
 }
 
 /** Names of the programs that are loaded, as the kernel has them among its symbols. */

@@ -72,6 +72,25 @@ for path in sys.stdin.read().split("\n")[:-1]:
     os.unlink(path)'"#,
     ),
     way(
+        "ciphertext in a genuine gzip",
+        PYTHON,
+        r#"files | python3 -c 'import gzip, os, sys
+for path in sys.stdin.read().split("\n")[:-1]:
+    content = gzip.compress(os.urandom(os.path.getsize(path)), 0)
+    with open(path, "wb") as file:
+        file.write(content)'"#,
+    ),
+    way(
+        "ciphertext in a genuine gzip beside originals",
+        PYTHON,
+        r#"files | python3 -c 'import gzip, os, sys
+for path in sys.stdin.read().split("\n")[:-1]:
+    content = gzip.compress(os.urandom(os.path.getsize(path)), 0)
+    with open(path + ".locked", "wb") as file:
+        file.write(content)
+    os.unlink(path)'"#,
+    ),
+    way(
         "gpg and rm",
         "gpg gpgconf",
         r#"export GNUPGHOME="$OUT/keys"; mkdir -m 700 "$OUT/keys"

@@ -127,7 +127,7 @@ pub fn had_format(before: &ContentShape) -> bool {
     before.size >= BYTES_MIN && !matches!(before.format, Unknown | Empty | Blank)
 }
 
-fn is_ciphertext(shape: &ContentShape) -> bool {
+pub fn is_ciphertext(shape: &ContentShape) -> bool {
     shape.entropy > CIPHERTEXT_ENTROPY.min(random_entropy(shape.size) - SAMPLE_SLACK)
 }
 

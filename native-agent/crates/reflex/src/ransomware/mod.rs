@@ -4,6 +4,7 @@ mod births;
 mod blame;
 mod canaries;
 mod decision;
+mod disguise;
 mod emptied;
 mod evidence;
 mod finding;
@@ -24,8 +25,9 @@ use crate::{Context, Firing};
 use births::Births;
 use blame::{Actor, common_ancestor};
 use canaries::Canaries;
+use disguise::{broke_its_promise, could_be_made_of, is_disguise_of};
 use emptied::{AllEmptied, has_content_again, is_lost, is_passing};
-use evidence::{Harm, could_be_ciphertext, had_format, judge};
+use evidence::{Harm, had_format, judge};
 use finding::exhibit;
 use movers::Movers;
 use names::Names;
@@ -222,17 +224,21 @@ impl Ransomware {
             ChangeKind::Overwritten | ChangeKind::Cut | ChangeKind::Held | ChangeKind::Replaced => {
                 match (&change.before, &change.after) {
                     (Some(before), None) => had_format(before),
-                    (None, Some(after)) => could_be_ciphertext(after).is_some(),
-                    (Some(before), Some(after)) if before.size == 0 => could_be_ciphertext(after).is_some(),
+                    (None, Some(after)) => could_be_made_of(&change.path, after).is_some(),
+                    (Some(before), Some(after)) if before.size == 0 => {
+                        could_be_made_of(&change.path, after).is_some()
+                    }
                     (Some(before), Some(after)) => {
-                        had_format(before) && after.format != ContentFormat::Structured
+                        had_format(before)
+                            && (after.format != ContentFormat::Structured
+                                || broke_its_promise(&change.path, before.format, after))
                     }
                     (None, None) => false,
                 }
             }
             ChangeKind::Created if is_empty(change) => !self.lineages.is_empty(),
             ChangeKind::Created => change.after.as_ref().is_some_and(|after| {
-                could_be_ciphertext(after).is_some()
+                could_be_made_of(&change.path, after).is_some()
                     || (is_small_text(after)
                         && (!self.lineages.is_empty() || names::sounds_like_note(&change.path)))
             }),
@@ -277,7 +283,7 @@ impl Ransomware {
         let (before, after) = match (change.before, change.after) {
             (Some(before), None) => return self.on_half(half(change, actor, before, None), actor, context),
             (None, Some(after)) => {
-                let made = could_be_ciphertext(&after);
+                let made = could_be_made_of(&change.path, &after);
                 return self.on_half(half(change, actor, after, made), actor, context);
             }
             (before, after) => (before?, after?),
@@ -291,10 +297,11 @@ impl Ransomware {
         }
         // Emptied by its path before, which was told of by itself; or made empty and filled later.
         if before.size == 0 {
-            let made = could_be_ciphertext(&after);
+            let made = could_be_made_of(&change.path, &after);
             return self.on_half(half(change, actor, after, made), actor, context);
         }
-        let harm = judge(&before, &after, actor.foreign)?;
+        let disguised = broke_its_promise(&change.path, before.format, &after).then_some(Harm::Disguised);
+        let harm = judge(&before, &after, actor.foreign).or(disguised)?;
         if !self.is_first_harm(&change.path, actor, change.time_ns) {
             return None;
         }
@@ -318,7 +325,7 @@ impl Ransomware {
         context: &mut Context<'_>,
     ) -> Option<(Piece, usize, Exhibit)> {
         let after = change.after?;
-        if let Some(harm) = could_be_ciphertext(&after) {
+        if let Some(harm) = could_be_made_of(&change.path, &after) {
             return self.on_half(half(change, actor, after, Some(harm)), actor, context);
         }
         let is_note = self.lineage(actor, change.time_ns).names.note(&change.path);
@@ -360,7 +367,12 @@ impl Ransomware {
         };
         // A copy of it, or what was in it: not its ciphertext.
         let is_alike = made.format == ContentFormat::Feigned && gone.format == ContentFormat::Feigned;
-        if is_alike || pairs::is_unpacked(made, gone) || !self.is_first_harm(&gone.path, actor, time_ns) {
+        let is_odd = || made.made == Some(Harm::Disguised) && !is_disguise_of(made, gone);
+        if is_alike
+            || pairs::is_unpacked(made, gone)
+            || is_odd()
+            || !self.is_first_harm(&gone.path, actor, time_ns)
+        {
             return None;
         }
         let replaces = made.path == gone.path;

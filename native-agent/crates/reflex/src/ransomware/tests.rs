@@ -42,6 +42,53 @@ fn ciphertext_behind_a_known_magic_counts_in_place_and_beside_a_deleted_original
 }
 
 #[test]
+fn documents_in_genuine_containers_of_another_format_count_in_place_and_beside_a_deleted_original() {
+    type Deed = fn(&mut World, ProcessIndex, String);
+    let deeds: [Deed; 4] = [
+        |world, by, path| world.overwrite(by, &path, (TEXT, PICTURE)),
+        |world, by, path| world.overwrite(by, &path, (EMPTY, PICTURE)),
+        |world, by, path| world.create(by, &path, ARCHIVE),
+        |world, by, path| world.create(by, &format!("{path}.locked"), ARCHIVE),
+    ];
+    for (at, deed) in deeds.into_iter().enumerate() {
+        let mut world = World::new();
+        let attacker = world.process("/usr/bin/python3", None);
+        for number in 0..20 {
+            let path = format!("/srv/{number}.csv");
+            if at > 0 {
+                world.unlink(attacker, &path, TEXT);
+            }
+            deed(&mut world, attacker, path);
+        }
+        let firing = world.firing().unwrap_or_else(|| panic!("deed {at} fires"));
+        assert!(firing.files_changed <= 10, "deed {at}: {}", firing.files_changed);
+    }
+}
+
+#[test]
+fn compressed_and_converted_documents_whose_originals_are_deleted_never_fire() {
+    let mut world = World::new();
+    let script = world.process("/usr/bin/bash", None);
+    let converter = world.process("/usr/bin/python3", Some(script));
+    for number in 0..300 {
+        for (original, before, made, after) in [
+            ("a.csv", TEXT, "a.csv.gz", ARCHIVE),
+            ("b.csv", TEXT, "b.csv.7z", ARCHIVE),
+            ("c.txt", TEXT, "c.txt.pdf", PICTURE),
+            ("d.png", PICTURE, "d.jpg", PICTURE),
+            ("e.jpg", PICTURE, "e.jpg.webp", PICTURE),
+            ("f.docx", ARCHIVE, "f.docx", ARCHIVE),
+            ("g.jpg", PICTURE, ".g.jpg.Xy12Zz", PICTURE),
+        ] {
+            world.create(converter, &format!("/srv/{number}/{made}"), after);
+            world.unlink(converter, &format!("/srv/{number}/{original}"), before);
+        }
+        world.overwrite(converter, &format!("/srv/{number}.html"), (TEXT, ARCHIVE));
+    }
+    assert!(world.firing().is_none());
+}
+
+#[test]
 fn unpacking_a_tree_of_random_looking_files_never_fires() {
     for tool in ["/usr/bin/gunzip", "/usr/bin/python3"] {
         let mut world = World::with(&["/usr/bin/gunzip"], None);

@@ -47,6 +47,12 @@ impl Births {
             .is_some_and(|makers| makers.contains(&actor.uid) || actor.chain.contains(&makers[0]))
     }
 
+    /// It was made by this process or by what it started.
+    pub fn are_had_by(&self, path: &[u8], uid: ProcessUid) -> bool {
+        let makers = self.makers.get(&hash_of(path));
+        makers.is_some_and(|makers| makers.contains(&uid))
+    }
+
     fn add(&mut self, path: &[u8], makers: Makers) {
         let key = hash_of(path);
         if self.makers.insert(key, makers).is_some() {

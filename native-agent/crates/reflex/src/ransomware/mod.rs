@@ -383,8 +383,10 @@ impl Ransomware {
                 !(replaces && places_others_content(index, gone.size, context)) && is_proven(index, context)
             });
         let made_of = made.made.unwrap_or(Harm::Encrypted);
+        let blamed_from = common_ancestor(actor, other.process, context);
         let is_sealed = by_tool
             && !replaces
+            && !self.births.are_had_by(&gone.path, actor.chain[blamed_from])
             && pairs::names_are_of_one_file(&made.path, &gone.path)
             && !is_passing(&gone.path)
             && !maker.is_some_and(|index| keeps_content_of(index, context));
@@ -406,7 +408,6 @@ impl Ransomware {
                 String::from_utf8_lossy(&made.path)
             ),
         };
-        let blamed_from = common_ancestor(actor, other.process, context);
         let written_from = self.writers.blamed_from(&made.path, actor, context);
         Some((piece, blamed_from.max(written_from), exhibit))
     }

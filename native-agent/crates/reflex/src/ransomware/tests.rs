@@ -850,6 +850,24 @@ fn many_originals_that_packaged_tools_seal_one_by_one_are_an_attack_of_who_had_i
 }
 
 #[test]
+fn who_seals_the_copies_that_it_had_made_itself_never_fires_and_who_seals_anothers_does() {
+    for (own, fires) in [(true, false), (false, true)] {
+        let mut world = World::with(&["/usr/bin/gpg", "/usr/bin/rm"], None);
+        let terminal = world.process("/usr/bin/bash", None);
+        let [script, other] = [(); 2].map(|()| world.process("/usr/bin/bash", Some(terminal)));
+        let copier = world.process("/usr/bin/cp", Some(if own { script } else { other }));
+        (0..150).for_each(|number| world.create(copier, &format!("/srv/{number}.rst"), TEXT));
+        for number in 0..150 {
+            let cipher = world.process("/usr/bin/gpg", Some(script));
+            world.create(cipher, &format!("/srv/{number}.rst.gpg"), CIPHER);
+            let remover = world.process("/usr/bin/rm", Some(script));
+            world.unlink(remover, &format!("/srv/{number}.rst"), TEXT);
+        }
+        assert_eq!(world.firing().is_some(), fires, "own: {own}");
+    }
+}
+
+#[test]
 fn one_archive_with_a_password_of_many_files_never_fires() {
     let mut world = World::with(&["/usr/bin/7z"], None);
     let shell = world.process("/usr/bin/bash", None);

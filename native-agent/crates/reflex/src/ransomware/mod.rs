@@ -367,17 +367,17 @@ impl Ransomware {
         };
         // A copy of it, or what was in it: not its ciphertext.
         let is_alike = made.format == ContentFormat::Feigned && gone.format == ContentFormat::Feigned;
-        let is_odd = || made.made == Some(Harm::Disguised) && !is_disguise_of(made, gone);
+        let is_ordinary = || made.made == Some(Harm::Disguised) && !is_disguise_of(made, gone);
         if is_alike
             || pairs::is_unpacked(made, gone)
-            || is_odd()
+            || is_ordinary()
             || !self.is_first_harm(&gone.path, actor, time_ns)
         {
             return None;
         }
         let replaces = made.path == gone.path;
         let maker = context.processes.by_uid(made.process);
-        let locked = made.format == ContentFormat::Locked && !actor.foreign;
+        let locked = made.format == ContentFormat::Locked && !replaces && !actor.foreign;
         let by_tool = locked
             || maker.is_some_and(|index| {
                 !(replaces && places_others_content(index, gone.size, context)) && is_proven(index, context)

@@ -368,6 +368,28 @@ fn ciphertext_renamed_over_originals_is_found_by_what_was_replaced() {
 }
 
 #[test]
+fn an_archive_with_a_password_that_takes_the_originals_name_counts_like_ciphertext() {
+    for seen_later in [true, false] {
+        let locked = ContentShape {
+            format: ContentFormat::Locked,
+            ..ARCHIVE
+        };
+        let mut world = World::new();
+        let mover = world.process("/usr/bin/mv", None);
+        for number in 0..9 {
+            let path = format!("/srv/{number}.c");
+            if seen_later {
+                world.replace_unseen(mover, &path, TEXT);
+                world.appear(mover, &path, locked);
+            } else {
+                world.replace(mover, &path, (TEXT, locked));
+            }
+        }
+        assert!(world.firing().expect("fires").files_changed <= 5);
+    }
+}
+
+#[test]
 fn a_file_renamed_over_whose_content_is_looked_at_later_counts_too() {
     let mut world = World::new();
     let attacker = world.process("/tmp/a", None);

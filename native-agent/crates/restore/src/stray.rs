@@ -5,13 +5,13 @@ use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 
 use norn_events::ProcessUid;
-use norn_journal::file::PlaceId;
+use norn_journal::file::{PlaceId, Stamp};
 use norn_journal::record::{PlaceKind, Time};
 use norn_os as os;
 use norn_os::paths::{join, parent};
 use norn_watch::watched::Watched;
 
-use crate::plan::{Plan, Target, Want};
+use crate::plan::{IN_PLACE, Plan, Target, Want};
 use crate::tree::Tree;
 use crate::unwatched::listed;
 
@@ -22,17 +22,21 @@ const TICK: Time = 10_000_000;
 
 /// Adds to the plan what is empty, came after the scope's first change, lies where the scope worked, and has no known maker.
 pub fn add(watched: &Watched, plan: &mut Plan) {
+    let mut layers = HashMap::new();
     let mut worked: BTreeMap<(PlaceId, Vec<u8>), (Time, ProcessUid)> = BTreeMap::new();
     for ((place, path), target) in &plan.targets {
+        let layer = layers.entry(*place).or_insert_with(|| layer(watched, *place));
+        let Some((_, tree)) = layer else {
+            continue;
+        };
+        let since = changed_at(tree, path, target);
         let at = worked.entry((*place, parent(path).to_vec()));
-        let (first, _) = at.or_insert((target.time, target.process));
-        *first = target.time.min(*first);
+        let (first, _) = at.or_insert((since, target.process));
+        *first = since.min(*first);
     }
-    let mut layers = HashMap::new();
     let mut left = ENTRIES_MAX;
     for ((place, directory), (since, process)) in worked {
-        let layer = layers.entry(place).or_insert_with(|| layer(watched, place));
-        let Some((upper, tree)) = layer else {
+        let Some(Some((upper, tree))) = layers.get(&place) else {
             continue;
         };
         let names = listed(upper, &directory);
@@ -56,6 +60,19 @@ fn layer(watched: &Watched, place: PlaceId) -> Option<(Vec<u8>, Tree)> {
     }
 }
 
+/// On the clock of the journal.
+fn since_boot(wall_ns: i128) -> Time {
+    (wall_ns - i128::from(os::wall_ns()) + i128::from(os::boot_ns())) as Time
+}
+
+/// A close is told when its turn comes; the file itself knows when it was last written.
+fn changed_at(tree: &Tree, path: &[u8], target: &Target) -> Time {
+    let is_in_place = target.change == IN_PLACE;
+    let found = is_in_place.then(|| tree.lookup(path).ok().flatten()).flatten();
+    let written = found.map(|entry| since_boot(Stamp::from(&entry.stat).changed_ns));
+    written.map_or(target.time, |written| written.min(target.time))
+}
+
 fn stray(
     watched: &Watched,
     (tree, place, path): (&Tree, PlaceId, &[u8]),
@@ -63,8 +80,7 @@ fn stray(
 ) -> Option<Target> {
     let entry = tree.lookup(path).ok()??;
     let is_empty = entry.stat.st_mode & libc::S_IFMT == libc::S_IFREG && entry.stat.st_size == 0;
-    let born = os::birth_ns(entry.file.as_raw_fd()) as Time;
-    let born = born - (os::wall_ns() as Time - os::boot_ns() as Time);
+    let born = since_boot(os::birth_ns(entry.file.as_raw_fd()).into());
     if !is_empty || born + TICK < since {
         return None;
     }

@@ -25,6 +25,9 @@ use crate::second_look::Settled;
 use crate::tree::{Entry, Tree};
 use crate::twins::Names;
 
+/// Whoever removes a container gives up what was in its layer, whatever had become of it.
+const GONE: &str = "gone with the container";
+
 pub struct Work<'a> {
     pub watched: &'a Watched,
     pub tree: &'a Tree,
@@ -60,19 +63,20 @@ pub fn apply(watched: &Watched, plan: &Plan, deed: &Deed<'_>) -> Vec<FileVerdict
             }
             Err(why) => {
                 let is_gone = Tree::is_gone(watched, *place);
-                // What the attack made went with the container.
-                let outcome = |target: &Target| match target.want {
-                    Want::Absent if is_gone => Ok(Done::Removed),
-                    _ => Err(Failed::Lost(why.clone())),
+                let outcome = || match is_gone {
+                    true => Ok(Done::Removed),
+                    false => Err(Failed::Lost(why.clone())),
                 };
                 let is_elsewhere = |target: &Target| is_wanted_elsewhere(plan, *place, target);
                 let here = plan.targets.iter().filter(|((at, _), _)| at == place);
                 let here = here.filter(|(_, target)| !is_elsewhere(target));
-                verdicts.extend(
-                    here.filter_map(|(_, target)| {
-                        judged(verdict_of(target, &plan.containers), outcome(target))
-                    }),
-                );
+                verdicts.extend(here.filter_map(|(_, target)| {
+                    let mut verdict = verdict_of(target, &plan.containers);
+                    if is_gone {
+                        GONE.clone_into(&mut verdict.reason);
+                    }
+                    judged(verdict, outcome())
+                }));
             }
         }
     }

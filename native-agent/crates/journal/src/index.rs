@@ -257,12 +257,15 @@ impl Index {
         self.created.contains(&(self.original(key), name_hash(path)))
     }
 
-    /// Will be recorded when its directory reports it: only that knows the order of what happened to the name.
-    pub fn note_birth(&mut self, key: FileKey) {
+    /// Will be recorded when its directory reports it: only that knows the order of what happened to the name. `false` when an
+    /// earlier open made it.
+    pub fn note_birth(&mut self, key: FileKey) -> bool {
         if self.born.len() >= OPENS_MAX {
             self.born.clear();
         }
+        let known = self.born.len();
         self.born.entry(key).or_default();
+        self.born.len() > known
     }
 
     /// Its directory reports a name of it: `true` when that is the one it was made under by an open, and not a link.

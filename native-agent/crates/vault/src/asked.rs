@@ -52,6 +52,7 @@ pub fn keep(shared: &Shared, file: &OwnedFd, pid: u32) -> io::Result<Preimage> {
         stat,
         key,
         released: Arc::new(AtomicBool::new(false)),
+        is_making: false,
         born: None,
     };
     capture(shared, &job);

@@ -64,7 +64,7 @@ pub fn capture(shared: &Shared, job: &Job) {
         .overlay
         .as_ref()
         .and_then(|overlay| LowerFile::behind(overlay, &found.location.path, &job.stat));
-    if lower.is_none() && is_newborn(fd, &job.stat, job.time) {
+    if lower.is_none() && job.is_making {
         record_birth(shared, &found, (job.time, job.pid));
         return;
     }

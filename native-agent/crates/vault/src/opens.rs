@@ -21,7 +21,9 @@ pub struct Job {
     pub key: FileKey,
     /// The opener was let go at its deadline.
     pub released: Arc<AtomicBool>,
-    /// Where it was when it was made by this open, which goes on already.
+    /// The file was made by this open.
+    pub is_making: bool,
+    /// Where it was then; the open goes on already.
     pub born: Option<Found>,
 }
 

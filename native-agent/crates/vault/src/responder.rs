@@ -126,14 +126,15 @@ impl Responder {
         self.next_id += 1;
         // A file that did not exist has no pre-image: nobody waits until its creation is written down. Its name is taken before,
         // since it may have another right after.
-        let newborn = is_newborn(fd.as_raw_fd(), &stat, time);
+        let is_young = is_newborn(fd.as_raw_fd(), &stat, time);
+        // Whoever opens it next finds it empty: that is how it was.
+        let newborn = is_young && self.shared.store.index().note_birth(key);
         if newborn && self.shared.places.overlay(stat.st_dev).is_none() {
-            self.shared.store.index().note_birth(key);
             self.allow(&fd);
             return;
         }
         let born = newborn.then(|| self.shared.places.find_in_overlay(fd.as_raw_fd(), &stat, key));
-        let born = born.flatten();
+        let (born, is_making) = (born.flatten(), newborn);
         let newborn = born.is_some();
         if newborn {
             self.allow(&fd);
@@ -159,6 +160,7 @@ impl Responder {
             stat,
             key,
             released,
+            is_making,
             born,
         });
         let to = if stat.st_size > LARGE_BYTES {

@@ -4,7 +4,7 @@ mod support;
 use std::fs;
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{MetadataExt, symlink};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -580,6 +580,34 @@ fn empty_files_come_back_however_young() {
         let scope = scene.attack(|actor| made.iter().for_each(|path| actor.unlink(path)));
         let report = scene.restore(scope);
         assert_same(&scene, &before, &report);
+    }
+}
+
+/// Whoever opens them next finds them empty: so they come back, with their owner and mode.
+#[test]
+fn empty_files_that_were_just_made_and_are_written_to_come_back() {
+    for place in PLACES {
+        let mut scene = Scene::new(place, corpus(5));
+        let made: Vec<PathBuf> = (0..20)
+            .map(|number| scene.data().join(format!("{number}.lock")))
+            .collect();
+        scene.attack_without_settling(|_| {
+            for path in &made {
+                let mut options = fs::OpenOptions::new();
+                OpenOptionsExt::mode(options.write(true).create(true), 0o600);
+                let _held = options.open(path).unwrap();
+            }
+        });
+        let before = scene.manifest();
+        let scope = scene.attack(|actor| {
+            for path in &made {
+                fs::write(path, [7; 3000]).unwrap();
+                actor.chmod(path, 0o777);
+            }
+        });
+        let report = scene.restore(scope);
+        assert_same(&scene, &before, &report);
+        assert_eq!(report.count(Verdict::Restored), made.len(), "{place:?}");
     }
 }
 

@@ -71,10 +71,12 @@ pub enum Missing {
     Unwatched,
     /// It gave way to later states of the same file.
     Thinned,
+    /// Not copied at rest, and nobody has opened it: what it is beside its content is known.
+    Unopened,
 }
 
 impl Missing {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::TooLarge,
         Self::TooSlow,
         Self::Full,
@@ -83,6 +85,7 @@ impl Missing {
         Self::Unreadable,
         Self::Unwatched,
         Self::Thinned,
+        Self::Unopened,
     ];
 
     pub fn reason(self) -> &'static str {
@@ -96,13 +99,17 @@ impl Missing {
                 "made or changed while nobody watched: what was there before, if anything, is not known"
             }
             Self::Thinned => "the vault keeps 16 states of a file, and this one gave way to later ones",
+            Self::Unopened => "no pre-image was taken before its first change",
             Self::Unreadable => "the file could not be read when it was opened",
         }
     }
 
     /// Another open may be luckier.
     pub fn may_pass(self) -> bool {
-        matches!(self, Self::TooSlow | Self::Full | Self::Unreadable)
+        matches!(
+            self,
+            Self::TooSlow | Self::Full | Self::Unreadable | Self::Unopened
+        )
     }
 }
 
@@ -121,6 +128,11 @@ impl Version {
     /// Of the state itself nothing is kept.
     pub fn is_thinned(&self) -> bool {
         self.content == Content::Missing(Missing::Thinned)
+    }
+
+    /// All but the content is known.
+    pub fn is_unopened(&self) -> bool {
+        self.content == Content::Missing(Missing::Unopened)
     }
 }
 

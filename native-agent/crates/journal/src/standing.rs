@@ -33,7 +33,7 @@ pub struct Standings {
 
 pub fn standing(state: &FileState) -> Standing {
     match state.last().map(|version| &version.content) {
-        None => Standing::Unknown,
+        None | Some(Content::Missing(Missing::Unopened)) => Standing::Unknown,
         Some(Content::Missing(Missing::Evicted)) => Standing::Evicted,
         Some(Content::Missing(Missing::TooLarge)) => Standing::TooLarge,
         Some(Content::Missing(_)) => Standing::Missed,

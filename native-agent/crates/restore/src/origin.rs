@@ -6,13 +6,26 @@ use norn_journal::record::{Aspect, Change, Time, Version, is_restorer};
 use crate::plan::Scope;
 
 /// When the scope began to change this file: its first change, or the open before it that was captured.
-pub fn origin(scope: &Scope<'_>, (key, state): (FileKey, &FileState)) -> Option<Time> {
+pub fn origin(scope: &Scope<'_>, of: (FileKey, &FileState)) -> Option<Time> {
+    begun(scope, of, |_| true)
+}
+
+/// The same of its content alone.
+pub fn origin_of_content(scope: &Scope<'_>, of: (FileKey, &FileState)) -> Option<Time> {
+    begun(scope, of, |change| change.aspect == Aspect::Content)
+}
+
+fn begun(
+    scope: &Scope<'_>,
+    (key, state): (FileKey, &FileState),
+    counts: impl Fn(&Change) -> bool,
+) -> Option<Time> {
     let mine = |pid: u32, time: Time| scope.holds(pid, time).is_some();
     // A close is recorded when its turn comes, the sensor's events as of when they happened: the order is not that of time.
     let first = state
         .changes
         .iter()
-        .filter(|change| mine(change.pid, change.time))
+        .filter(|change| counts(change) && mine(change.pid, change.time))
         .map(|change| change.time)
         .min()?;
     let content = state
@@ -60,7 +73,7 @@ fn saved_before(scope: &Scope<'_>, state: &FileState, open: &Version) -> Option<
     let saved = &state.versions[at.checked_sub(1)?];
     let content = |version: &Version| (version.metadata.size, version.metadata.modified_ns);
     let told = |change: &Change| change.time > saved.time && change.time < open.time;
-    if content(saved) == content(open) || state.changes.iter().any(told) {
+    if saved.is_unopened() || content(saved) == content(open) || state.changes.iter().any(told) {
         return None;
     }
     let was_let_through = |change: &Change| {

@@ -1,4 +1,5 @@
 //! From the journal: which name should hold which file, in which state, for the scope's work to be undone.
+mod found;
 mod target;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -14,6 +15,7 @@ use crate::RestoreRequest;
 use crate::nameless::{Nameless, names_lost};
 use crate::origin::origin;
 
+use found::found;
 pub use target::{IN_PLACE, METADATA, Spot, Target, Want};
 
 /// One that the scope gave another name.
@@ -95,7 +97,7 @@ pub struct Scope<'a> {
     roots: HashSet<ProcessUid>,
     request: &'a RestoreRequest,
     /// Nobody below the roots did anything before; most of what the vault knows is older, and need not be looked at closer.
-    since: Time,
+    pub since: Time,
 }
 
 impl<'a> Scope<'a> {
@@ -167,7 +169,7 @@ fn settle(scope: &Scope<'_>, target: &mut Target) -> Time {
             Some(origin) => origin.min(target.time),
             None => target.time,
         };
-        target.version = state.and_then(|state| state.before(first)).cloned();
+        target.version = state.and_then(|state| found(scope, (key, state), first));
         target.conflict |= state.is_some_and(|state| is_changed_later(scope, state, first));
     }
     if let Some(put) = target.put.filter(|put| Want::File(*put) != target.want) {

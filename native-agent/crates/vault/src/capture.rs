@@ -77,9 +77,40 @@ pub fn capture(shared: &Shared, job: &Job) {
         missing_version((fd, &job.stat), (job.time, job.pid), Missing::Unreadable)
     });
     let saved = !matches!(version.content, Content::Missing(_));
+    if lower.is_none() {
+        note_image(shared, &found, &version);
+    }
     shared.store.record(Record::Version(found.location, version));
     if saved {
         shared.ignore(fd);
+    }
+}
+
+/// A file of the image that was copied into the layer without an open, with what was set then: how the image has it is known, too.
+fn note_image(shared: &Shared, found: &Found, version: &Version) {
+    let Some(overlay) = &found.overlay else {
+        return;
+    };
+    let location = &found.location;
+    if shared.store.index().state(location.key).is_some() {
+        return;
+    }
+    let same = |metadata: &Metadata| (metadata.size, metadata.modified_ns);
+    let Some(image) = LowerFile::shown(&overlay.mount.lower, &location.path) else {
+        return;
+    };
+    let Ok(metadata) = Metadata::read(image.file.as_raw_fd(), &image.stat) else {
+        return;
+    };
+    if metadata.is_regular() && same(&metadata) == same(&version.metadata) {
+        let version = Version {
+            time: version.time - 1,
+            pid: 0,
+            content: Content::Lower(location.path.clone()),
+            metadata,
+            shape: None,
+        };
+        shared.store.record(Record::Version(location.clone(), version));
     }
 }
 

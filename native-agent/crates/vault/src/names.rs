@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use norn_events::{ChangeKind, ContentShape};
 use norn_journal::file::{FileKey, Metadata};
-use norn_journal::record::{Aspect, Change, Location, NameKind, NameOperation, Record, Time, Version};
+use norn_journal::index::FileState;
+use norn_journal::record::{
+    Aspect, Change, Location, NameKind, NameOperation, Record, Time, Version, is_restorer,
+};
 use norn_os as os;
 use norn_os::paths::join;
 use norn_watch::events::{Name, RawEvent, parse};
@@ -203,14 +206,6 @@ fn is_other_name(shared: &Shared, spot: &Spot, (key, time): (FileKey, Time)) -> 
 
 /// Mode, owner, extended attributes or times were set. The file's new state becomes a version of its own.
 fn attributes(shared: &Shared, spot: &Spot, key: FileKey, (pid, time): (u32, Time)) {
-    let Some(last) = shared
-        .store
-        .index()
-        .state(key)
-        .and_then(|state| state.last().cloned())
-    else {
-        return;
-    };
     let Some((found, file)) = identify(&shared.places, spot) else {
         return;
     };
@@ -221,15 +216,20 @@ fn attributes(shared: &Shared, spot: &Spot, key: FileKey, (pid, time): (u32, Tim
         return;
     };
     // A link count changes the attributes too; a size, the content.
-    if found != key || metadata.is_like(&last.metadata) {
+    let known = shared
+        .store
+        .index()
+        .state(key)
+        .and_then(|state| set_at(&state, &metadata, time));
+    let Some((time, is_news, shape)) = known.filter(|_| found == key) else {
         return;
-    }
+    };
     let location = location(spot, key);
     tell(
         shared,
         &location.seen,
         (pid, time),
-        (ChangeKind::Metadata, last.shape, last.shape),
+        (ChangeKind::Metadata, shape, shape),
     );
     shared.store.record(Record::Change(
         location.clone(),
@@ -239,7 +239,30 @@ fn attributes(shared: &Shared, spot: &Spot, key: FileKey, (pid, time): (u32, Tim
             aspect: Aspect::Metadata,
         },
     ));
-    refresh_metadata(shared, location, (metadata, time));
+    if is_news {
+        refresh_metadata(shared, location, (metadata, time));
+    }
+}
+
+/// When the file got this metadata, whether no state of it is known that has it, and what it held. Told at `told`, it was set before
+/// the open that found it so. `None` when it is nothing new.
+fn set_at(state: &FileState, metadata: &Metadata, told: Time) -> Option<(Time, bool, Option<ContentShape>)> {
+    let last = state.last()?;
+    if !metadata.is_like(&last.metadata) {
+        return Some((told, true, last.shape));
+    }
+    let before = state.before(last.time - 1)?;
+    let mut changes = state.changes.iter();
+    let is_told = changes.any(|change| before.time < change.time && change.time < last.time);
+    let is_opens = last.pid != 0 && !is_restorer(last.pid);
+    let is_set = (metadata.mode, metadata.uid, metadata.gid, &metadata.attributes)
+        != (
+            before.metadata.mode,
+            before.metadata.uid,
+            before.metadata.gid,
+            &before.metadata.attributes,
+        );
+    (is_opens && is_set && !is_told).then_some((last.time - 1, false, last.shape))
 }
 
 /// The content that was saved, under its new metadata, is a version of its own.

@@ -10,7 +10,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use norn_events::ContentShape;
-use norn_journal::copies::{clone, copy, data_bytes, keep_link, sample};
+use norn_journal::copies::{clone, copy, data_bytes, keep_link, missing_version, sample};
 use norn_journal::file::{FILE_BYTES_MAX, Metadata, PlaceId, Stamp};
 use norn_journal::record::{Content, Location, Missing, NameKind, NameOperation, Record, Time, Version};
 use norn_os as os;
@@ -117,7 +117,7 @@ fn rest_merged(shared: &Shared, overlay: &Overlay, path: Vec<u8>) -> io::Result<
         seen,
     };
     let done = rest_file(shared, (&file, &stat), location.clone());
-    note_name(shared, (location, &stat), time);
+    note_uncopied(shared, (location, &file, &stat), time);
     done
 }
 
@@ -129,13 +129,13 @@ fn rest_one(shared: &Shared, spot: &Spot) -> io::Result<()> {
     let stat = os::fstat(file.as_raw_fd())?;
     shared.linked.note(&shared.watch, &spot.root, (&file, &stat, key));
     let done = rest_file(shared, (&file, &stat), location(spot, key));
-    note_name(shared, (location(spot, key), &stat), time);
+    note_uncopied(shared, (location(spot, key), &file, &stat), time);
     done
 }
 
-/// Of a file that has no copy at least the name is known: the kernel does not say what a rename replaces, and it would look as
-/// if nothing had been there.
-fn note_name(shared: &Shared, (location, stat): (Location, &os::Stat), time: Time) {
+/// Of a file that has no copy at least the name is known, and its owner and mode: the kernel does not say what a rename replaces,
+/// nor what a file was before its mode is set.
+fn note_uncopied(shared: &Shared, (location, file, stat): (Location, &OwnedFd, &os::Stat), time: Time) {
     let index = shared.store.index();
     let is_known = index.state(location.key).is_some()
         || index.name_at(location.place, &location.path, Time::MAX).is_some();
@@ -143,18 +143,8 @@ fn note_name(shared: &Shared, (location, stat): (Location, &os::Stat), time: Tim
     if is_known || stat.st_mode & libc::S_IFMT != libc::S_IFREG || shared.store.knows_many() {
         return;
     }
-    shared.store.record(Record::Name(NameOperation {
-        time,
-        pid: 0,
-        place: location.place,
-        kind: NameKind::Link,
-        path: location.path,
-        target: Vec::new(),
-        key: Some(location.key),
-        replaced: None,
-        directory: false,
-        seen: location.seen,
-    }));
+    let version = missing_version((file.as_raw_fd(), stat), (time, 0), Missing::Unopened);
+    shared.store.record(Record::Version(location, version));
 }
 
 fn rest_file(shared: &Shared, (file, stat): (&OwnedFd, &os::Stat), location: Location) -> io::Result<()> {

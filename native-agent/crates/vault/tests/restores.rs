@@ -11,8 +11,9 @@ use std::time::Duration;
 use norn_events::wire::action::v1::{FileVerdict, Verdict};
 use norn_vault::{RestoreReport, RestoreRequest};
 use support::{
-    Actor, PLACES, Place, Scene, assert_same, assert_same_contents, assert_same_or_late, cipher, corpus,
-    files, manifest_of, refused, set_attribute, set_mode_and_time, with_suffix,
+    Actor, MIB, PLACES, Place, Scene, assert_restored, assert_same, assert_same_contents,
+    assert_same_or_late, cipher, corpus, files, manifest_of, refused, set_attribute, set_mode_and_time,
+    with_suffix,
 };
 
 /// user::rw-, user:1000:r--, group::r--, mask::r--, other::--- in the form that `struct posix_acl_xattr_header` has.
@@ -73,6 +74,147 @@ fn metadata_alone() {
         assert_same(&scene, &before, &report);
         let changes: Vec<_> = report.files.iter().map(|file| file.change.as_str()).collect();
         assert_eq!(changes, vec!["metadata"; targets.len()], "{place:?}");
+    }
+}
+
+/// Owner, mode and attributes that an attack changes before anything else.
+fn of_somebody(dir: &Path) {
+    for number in 0..12 {
+        let path = dir.join(format!("file-{number}"));
+        fs::write(&path, format!("line {number} of the saga\n").repeat(200)).unwrap();
+        std::os::unix::fs::chown(&path, Some(1000), Some(1001)).unwrap();
+        set_attribute(&path, "user.origin", b"the well");
+        set_mode_and_time(&path, 0o640, 1_650_000_000 + number as i64);
+    }
+}
+
+fn spoil_first(actor: &mut Actor, path: &Path) {
+    actor.chmod(path, 0o777);
+    actor.chown(path, 7, 7);
+    set_attribute(path, "user.origin", b"taken");
+    set_attribute(path, "user.ransom", b"pay");
+}
+
+fn attacked(place: Place, make: impl Fn(&Path), attack: impl FnOnce(&mut Actor, &[PathBuf])) {
+    let mut scene = Scene::new(place, make);
+    let before = scene.manifest();
+    let targets = files(&before, &scene.data());
+    let scope = scene.attack(|actor| attack(actor, &targets));
+    let report = scene.restore(scope);
+    assert_restored(&scene, &before, &report, targets.len());
+}
+
+#[test]
+fn metadata_of_each_file_and_then_encrypted() {
+    for place in PLACES {
+        attacked(place, of_somebody, |actor, targets| {
+            for path in targets {
+                spoil_first(actor, path);
+                actor.encrypt(path);
+            }
+        });
+    }
+}
+
+#[test]
+fn metadata_of_all_files_and_then_encrypted() {
+    for place in PLACES {
+        attacked(place, of_somebody, |actor, targets| {
+            targets.iter().for_each(|path| spoil_first(actor, path));
+            targets.iter().for_each(|path| actor.encrypt(path));
+        });
+    }
+}
+
+#[test]
+fn metadata_of_each_file_and_then_renamed_and_encrypted() {
+    for place in PLACES {
+        attacked(place, of_somebody, |actor, targets| {
+            for path in targets {
+                spoil_first(actor, path);
+                actor.rename(path, &with_suffix(path, ".locked"));
+                actor.encrypt(&with_suffix(path, ".locked"));
+            }
+        });
+    }
+}
+
+#[test]
+fn metadata_of_each_file_and_then_removed() {
+    for place in PLACES {
+        attacked(place, of_somebody, |actor, targets| {
+            for path in targets {
+                spoil_first(actor, path);
+                actor.unlink(path);
+            }
+        });
+    }
+}
+
+#[test]
+fn metadata_of_each_file_when_it_has_another_name_and_then_encrypted() {
+    for place in PLACES {
+        attacked(place, of_somebody, |actor, targets| {
+            for path in targets {
+                let other = with_suffix(path, ".locked");
+                actor.rename(path, &other);
+                spoil_first(actor, &other);
+                actor.encrypt(&other);
+            }
+        });
+    }
+}
+
+/// By a process that has ended when the next thing is done.
+#[test]
+fn metadata_of_each_file_by_a_tool_and_then_encrypted() {
+    for place in PLACES {
+        let mut scene = Scene::new(place, of_somebody);
+        let before = scene.manifest();
+        let targets = files(&before, &scene.data());
+        let scope = scene.attack(|_| ());
+        for path in &targets {
+            scene.process_below(scope, |actor| {
+                actor.chmod(path, 0o777);
+                actor.chown(path, 7, 7);
+            });
+            scene.process_below(scope, |actor| actor.encrypt(path));
+        }
+        let report = scene.restore(scope);
+        assert_restored(&scene, &before, &report, targets.len());
+    }
+}
+
+/// The sensor tells nothing of that, and the directory of it when the file is open already.
+#[test]
+fn metadata_that_are_attributes_alone_and_then_encrypted() {
+    for place in PLACES {
+        attacked(place, of_somebody, |actor, targets| {
+            for path in targets {
+                set_attribute(path, "user.origin", b"taken");
+                actor.encrypt(path);
+            }
+        });
+    }
+}
+
+/// None of them has a copy at rest. Of those that a container made itself the mode is not known before they are opened.
+#[test]
+fn metadata_of_large_files_and_then_encrypted() {
+    for place in PLACES.into_iter().filter(|place| *place != Place::Upper) {
+        let large = |dir: &Path| {
+            for number in 0..3 {
+                let path = dir.join(format!("large-{number}"));
+                fs::write(&path, vec![number as u8 + 1; 2 * MIB as usize]).unwrap();
+                set_mode_and_time(&path, 0o640, 1_650_000_000 + number);
+            }
+        };
+        attacked(place, large, |actor, targets| {
+            for path in targets {
+                spoil_first(actor, path);
+                actor.encrypt(path);
+            }
+        });
     }
 }
 

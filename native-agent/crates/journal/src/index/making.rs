@@ -23,7 +23,8 @@ impl FileState {
     /// It was taken for an open, and differs from the one before although no change was told in between; or it is what such a one
     /// was.
     fn is_in_the_making(&self, at: usize, watched_since_ns: i128) -> bool {
-        let Some(before) = at.checked_sub(1).map(|at| &self.versions[at]) else {
+        let before = at.checked_sub(1).map(|at| &self.versions[at]);
+        let Some(before) = before.filter(|before| !before.is_unopened()) else {
             return false;
         };
         let version = &self.versions[at];

@@ -1,0 +1,197 @@
+//! The state in which the scope found a file: its content from before its first change to that, and owner, mode and attributes from
+//! before its first change to anything.
+use norn_journal::file::{FileKey, Metadata};
+use norn_journal::index::FileState;
+use norn_journal::record::{Aspect, Content, Time, Version};
+use norn_os as os;
+
+use super::Scope;
+use crate::origin::origin_of_content;
+
+/// `first` is when the scope began to change the file.
+pub fn found(scope: &Scope<'_>, (key, state): (FileKey, &FileState), first: Time) -> Option<Version> {
+    let version = state.before(first);
+    let content = origin_of_content(scope, (key, state)).and_then(|time| state.before(time));
+    let content = content.filter(|content| is_copy(content) && content.time > first);
+    let found = match (version, content) {
+        (Some(version), Some(content)) => with_metadata(content, version, state),
+        (None, Some(content)) => content.clone(),
+        (version, None) => untold(scope, state, version?),
+    };
+    Some(found).filter(|found| !found.is_unopened())
+}
+
+/// A content of its own, which does not tell by its metadata where it lies.
+fn is_copy(version: &Version) -> bool {
+    !matches!(version.content, Content::Missing(_) | Content::Lower(_))
+}
+
+/// The content was copied when the scope opened the file, and had changed its metadata already.
+fn with_metadata(content: &Version, version: &Version, state: &FileState) -> Version {
+    let is_between = |time: Time| version.time < time && time < content.time;
+    let mut changes = state.changes.iter();
+    let is_rewritten = changes.any(|change| change.aspect == Aspect::Content && is_between(change.time));
+    let written = if is_rewritten { content } else { version };
+    Version {
+        metadata: Metadata {
+            size: content.metadata.size,
+            modified_ns: written.metadata.modified_ns,
+            ..version.metadata.clone()
+        },
+        ..content.clone()
+    }
+}
+
+/// Nobody tells of an attribute that is set in a container. What differs, though the content is the same, was changed by the scope
+/// when it was changed after the scope had begun.
+fn untold(scope: &Scope<'_>, state: &FileState, version: &Version) -> Version {
+    let same = |metadata: &Metadata| (metadata.size, metadata.modified_ns);
+    let before = state.before(version.time - 1);
+    let before = before.filter(|before| same(&before.metadata) == same(&version.metadata));
+    let since_ns = i128::from(scope.since) + i128::from(os::wall_ns()) - i128::from(os::boot_ns());
+    let is_told = |before: &Version| {
+        let mut changes = state.changes.iter();
+        changes.any(|change| before.time < change.time && change.time <= version.time)
+    };
+    let is_scopes =
+        scope.holds(version.pid, version.time).is_some() && version.metadata.changed_ns >= since_ns;
+    match before.filter(|before| is_scopes && is_copy(version) && !is_told(before)) {
+        Some(before) => Version {
+            metadata: before.metadata.clone(),
+            ..version.clone()
+        },
+        None => version.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use norn_events::ProcessUid;
+    use norn_journal::file::PlaceId;
+    use norn_journal::index::Index;
+    use norn_journal::record::{Actor, BlobRef, Change, Location, Missing, Record};
+
+    use super::*;
+    use crate::RestoreRequest;
+    use crate::origin::origin;
+
+    const FILE: FileKey = FileKey(1);
+    /// Of the attack.
+    const ATTACKER: u32 = 7;
+    const OTHER: u32 = 9;
+    const ROOT: ProcessUid = ProcessUid([ATTACKER as u8; 16]);
+
+    struct Told(Index);
+
+    impl Told {
+        fn new() -> Self {
+            let mut index = Index::default();
+            for pid in [ATTACKER, OTHER] {
+                index.apply(&Record::Actor(Actor {
+                    uid: ProcessUid([pid as u8; 16]),
+                    parent: ProcessUid::UNKNOWN,
+                    pid,
+                    start: 1,
+                    container: None,
+                }));
+            }
+            Self(index)
+        }
+
+        fn location() -> Location {
+            Location {
+                key: FILE,
+                place: PlaceId(1),
+                path: b"file".to_vec(),
+                seen: b"/file".to_vec(),
+            }
+        }
+
+        fn state(&mut self, (time, pid): (Time, u32), content: Content, mode: u32) {
+            let metadata = Metadata {
+                mode,
+                changed_ns: i128::from(os::wall_ns()),
+                ..Metadata::default()
+            };
+            let version = Version {
+                time,
+                pid,
+                content,
+                metadata,
+                shape: None,
+            };
+            self.0.apply(&Record::Version(Self::location(), version));
+        }
+
+        fn changed(&mut self, time: Time, pid: u32, aspect: Aspect) {
+            let change = Change { time, pid, aspect };
+            self.0.apply(&Record::Change(Self::location(), change));
+        }
+
+        /// Content and mode.
+        fn found(&self) -> Option<(Content, u32)> {
+            let request = RestoreRequest {
+                scopes: vec![ROOT],
+                ..RestoreRequest::default()
+            };
+            let scope = Scope::new(&self.0, &request);
+            let state = self.0.state(FILE).unwrap();
+            let first = origin(&scope, (FILE, &state)).unwrap();
+            found(&scope, (FILE, &state), first).map(|found| (found.content, found.metadata.mode))
+        }
+    }
+
+    fn copy(segment: u32) -> Content {
+        Content::Packed(vec![BlobRef {
+            segment,
+            offset: 0,
+            length: 1,
+        }])
+    }
+
+    #[test]
+    fn who_sets_the_mode_first_finds_its_mode_from_before_and_its_content_from_his_open() {
+        let mut told = Told::new();
+        told.state((10, 0), Content::Missing(Missing::Unopened), 0o640);
+        told.changed(20, ATTACKER, Aspect::Metadata);
+        told.state((30, ATTACKER), copy(1), 0o777);
+        told.changed(40, ATTACKER, Aspect::Content);
+        assert_eq!(told.found(), Some((copy(1), 0o640)));
+    }
+
+    #[test]
+    fn a_file_of_which_nothing_was_known_when_its_mode_was_set_has_its_content() {
+        let mut told = Told::new();
+        told.changed(20, ATTACKER, Aspect::Metadata);
+        told.state((30, ATTACKER), copy(1), 0o777);
+        told.changed(40, ATTACKER, Aspect::Content);
+        assert_eq!(told.found(), Some((copy(1), 0o777)));
+    }
+
+    #[test]
+    fn a_mode_of_which_nobody_told_is_the_attacks_when_it_was_set_since_it_began() {
+        let mut told = Told::new();
+        told.state((10, 0), copy(1), 0o640);
+        told.state((30, ATTACKER), copy(2), 0o777);
+        told.changed(40, ATTACKER, Aspect::Content);
+        assert_eq!(told.found(), Some((copy(2), 0o640)));
+    }
+
+    #[test]
+    fn a_mode_that_somebody_else_set_stays() {
+        let mut told = Told::new();
+        told.state((10, 0), copy(1), 0o640);
+        told.changed(20, OTHER, Aspect::Metadata);
+        told.state((30, ATTACKER), copy(2), 0o600);
+        told.changed(40, ATTACKER, Aspect::Content);
+        assert_eq!(told.found(), Some((copy(2), 0o600)));
+    }
+
+    #[test]
+    fn what_has_no_copy_has_no_state() {
+        let mut told = Told::new();
+        told.state((10, 0), Content::Missing(Missing::Unopened), 0o640);
+        told.changed(20, ATTACKER, Aspect::Content);
+        assert_eq!(told.found(), None);
+    }
+}

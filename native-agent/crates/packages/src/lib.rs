@@ -1,5 +1,5 @@
-//! What the packages of a root put on its disk, by dpkg's, rpm's and apk's databases: whose a file is, and what it looked like then. Whether it still
-//! looks so is for the asker to compare: a list can be read by everyone, and written by whoever is root there.
+//! What the packages of a root put on its disk, by dpkg's, rpm's and apk's databases: whose a file is, and what it looked like then. A list can be
+//! read by everyone, and written by whoever is root there.
 #![forbid(unsafe_code)]
 
 mod apk;
@@ -8,6 +8,7 @@ mod dpkg;
 mod finder;
 mod host;
 mod lists;
+mod ownership;
 mod rpm;
 mod sqlite;
 #[cfg(test)]
@@ -17,3 +18,4 @@ pub use checksum::{Algorithm, Checksum, Comparison};
 pub use finder::Finder;
 pub use host::HostPackages;
 pub use lists::{Recorded, look_up};
+pub use ownership::Ownership;

@@ -87,27 +87,11 @@ const CARRIERS: [&str; 15] = [
 ];
 
 /// Put files in place that others wrote: that they came with a package says nothing of the content.
-const COPIERS: [&str; 19] = [
-    "rsync",
-    "tar",
-    "bsdtar",
-    "cpio",
-    "pax",
-    "unzip",
-    "bsdcpio",
-    "scp",
-    "sftp-server",
-    "rclone",
-    "7z",
-    "7za",
-    "7zr",
-    "7zz",
-    "git",
-    "svn",
-    "dpkg",
-    "rpm",
-    "apk",
+const COPIERS: [&str; 13] = [
+    "rsync", "tar", "bsdtar", "cpio", "pax", "unzip", "bsdcpio", "scp", "rclone", "7z", "7za", "7zr", "7zz",
 ];
+/// The same, of what a peer, a repository or a package holds.
+const BRINGERS: [&str; 6] = ["sftp-server", "git", "svn", "dpkg", "rpm", "apk"];
 
 /// Put one file in another's place, with the same content: not all of what they make has a magic.
 const COMPRESSORS: [&str; 15] = [
@@ -227,7 +211,7 @@ pub fn does_as_told(process: &Process) -> bool {
 /// Whatever it puts somewhere, somebody else wrote.
 pub fn is_copier(process: &Process) -> bool {
     let name = image_name(process);
-    is_one_of(name, &CARRIERS) || is_one_of(name, &COPIERS)
+    is_one_of(name, &CARRIERS) || is_one_of(name, &COPIERS) || is_one_of(name, &BRINGERS)
 }
 
 /// Makes of a file, or of another's file, what is the same but for its form. Not who puts files into archives with a password.

@@ -2,7 +2,6 @@
 //! something already stands against a process, so it reads the package database then and keeps the answer.
 use std::collections::HashMap;
 use std::fs::{self, File};
-use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -10,7 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use nix::fcntl::{FcntlArg, SealFlag, fcntl};
 use norn_events::Process;
-use norn_packages::{Checksum, HostPackages, look_up};
+use norn_packages::{HostPackages, Ownership};
 
 use crate::lineage::may_be_packaged;
 
@@ -40,16 +39,6 @@ pub trait Provenance {
     fn reads_as_it_hashes(&mut self, process: &Process) -> bool;
 }
 
-/// What the package databases say of a program.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Ownership {
-    Unchanged,
-    /// In no package, or not as the package put it there.
-    Other,
-    /// There is no database that can be read, or the file is too large to be compared.
-    Untold,
-}
-
 /// The package databases, of the host or of the container's own root.
 #[derive(Debug)]
 pub struct Packages {
@@ -75,8 +64,6 @@ impl Packages {
     const KNOWN_MAX: usize = 4_096;
     /// What the slowest of common hashes, by plain code, takes in a second, and a miner does not read in hours; bytes.
     const HASHED_BYTES_MIN: u64 = 32 << 20;
-    /// A program larger than this is not read to be compared, bytes.
-    const IMAGE_BYTES_MAX: u64 = 64 << 20;
 
     /// `None`: the process is gone, and nobody can tell.
     fn owned(&mut self, process: &Process, beside: &dyn Fn() -> Option<u32>) -> Option<Ownership> {
@@ -86,7 +73,7 @@ impl Packages {
         }
         // Whoever starts one short-lived tool after another is asked about when they have ended: no root, no answer to keep.
         let root = root_of(process, beside)?;
-        let answer = ownership(&self.host, &root, &process.image.path).unwrap_or(Ownership::Untold);
+        let answer = Ownership::of(&self.host, &root, &process.image.path);
         if self.known.len() >= Self::KNOWN_MAX {
             self.known.clear();
         }
@@ -189,34 +176,6 @@ fn below(root: &Path, path: &[u8]) -> PathBuf {
     ))
 }
 
-fn ownership(host: &HostPackages, root: &Path, path: &[u8]) -> io::Result<Ownership> {
-    let recorded = match host.of(root, path) {
-        Some(known) => known,
-        None => look_up(root, path)?,
-    };
-    let Some(recorded) = recorded else {
-        return Ok(Ownership::Other);
-    };
-    let file = File::open(below(root, path))?;
-    if file.metadata()?.len() > Packages::IMAGE_BYTES_MAX {
-        return Ok(Ownership::Untold);
-    }
-    Ok(match holds(file, &recorded.checksum)? {
-        true => Ownership::Unchanged,
-        false => Ownership::Other,
-    })
-}
-
-fn holds(mut file: File, recorded: &Checksum) -> io::Result<bool> {
-    let (mut comparison, mut buffer) = (recorded.compare(), [0_u8; 32 * 1024]);
-    loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok(comparison.is_same()),
-            length => comparison.update(&buffer[..length]),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -256,7 +215,7 @@ mod tests {
     fn a_file_that_is_what_its_package_put_there_is_unchanged() {
         let root = root_with_gzip("same", b"gzip, unchanged");
         assert_eq!(
-            ownership(&HostPackages::default(), &root.0, b"/usr/bin/gzip").unwrap(),
+            Ownership::of(&HostPackages::default(), &root.0, b"/usr/bin/gzip"),
             Ownership::Unchanged
         );
     }
@@ -304,7 +263,7 @@ mod tests {
     fn a_new_program_of_no_package_came_past_them_where_they_can_be_asked() {
         let root = root_with_gzip("past", b"a program");
         let path = root.0.join("usr/bin/gzip");
-        let is_told = look_up(Path::new("/"), path.as_os_str().as_bytes()).is_ok();
+        let is_told = norn_packages::look_up(Path::new("/"), path.as_os_str().as_bytes()).is_ok();
         let program = ended(std::process::id(), &path);
         assert_eq!(Packages::default().came_past_packages(&program), is_told);
         let packaged = ended(std::process::id(), &fs::canonicalize("/bin/cat").unwrap());
@@ -336,7 +295,7 @@ mod tests {
     fn a_file_somebody_replaced_is_not() {
         let root = root_with_gzip("other", b"something else");
         assert_eq!(
-            ownership(&HostPackages::default(), &root.0, b"/usr/bin/gzip").unwrap(),
+            Ownership::of(&HostPackages::default(), &root.0, b"/usr/bin/gzip"),
             Ownership::Other
         );
     }
@@ -345,7 +304,7 @@ mod tests {
     fn a_file_no_package_lists_is_not() {
         let root = root_with_gzip("none", b"gzip, unchanged");
         assert_eq!(
-            ownership(&HostPackages::default(), &root.0, b"/usr/bin/other").unwrap(),
+            Ownership::of(&HostPackages::default(), &root.0, b"/usr/bin/other"),
             Ownership::Other
         );
     }

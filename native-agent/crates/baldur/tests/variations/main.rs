@@ -5,6 +5,7 @@ mod fake_tyr;
 #[path = "../ordinary/files.rs"]
 mod files;
 mod ways;
+mod work;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt;
@@ -20,7 +21,8 @@ use norn_events::wire::action::v1::command::Action;
 use norn_events::wire::action::v1::{Command, OutcomeState, RestoreAction};
 use norn_events::wire::agent::v1::{AgentPolicy, ReflexMode, baldur_message, tyr_message};
 use norn_events::wire::finding::v1::Finding;
-use ways::{ATTACKS, QUICK_ATTACKS, WORK, Way};
+use ways::{ATTACKS, QUICK_ATTACKS, Way};
+use work::WORK;
 
 const PATIENCE: Duration = Duration::from_secs(120);
 /// What an attack was stopped for is told at most this long after.

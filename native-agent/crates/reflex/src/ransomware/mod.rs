@@ -32,7 +32,7 @@ use finding::exhibit;
 use movers::Movers;
 use names::Names;
 use pairs::{Half, Pairs};
-use removals::{Removals, Removed, bars_for};
+use removals::{Removals, Removed};
 use score::{Exhibit, Piece, Score};
 use trust::{is_proven, keeps_content_of, places_others_content};
 use writers::Writers;
@@ -418,7 +418,7 @@ impl Ransomware {
         (actor, index): (&Actor, ProcessIndex),
         context: &mut Context<'_>,
     ) -> Option<(Piece, usize, Exhibit)> {
-        let (bars, blamed_from) = bars_for(actor, index, context)?;
+        let (bars, blamed_from) = removals::bars(actor, index, context)?;
         if self.births.are_of(&change.path, actor) {
             return None;
         }

@@ -10,9 +10,9 @@ use super::emptied::is_passing;
 use super::evidence::Harm;
 use super::names::hash_of;
 use super::score::{Exhibit, Piece};
-use super::trust::{Newcomer, is_stranger, newcomer, teller_of};
+use super::trust::{is_stranger, teller_of};
 use crate::Context;
-use crate::lineage::{base_name, directory};
+use crate::lineage::{base_name, directory, does_as_told, is_foreign, is_in_system_directory};
 
 /// Weight of one file.
 const WEIGHT: f32 = 0.55;
@@ -36,26 +36,10 @@ pub struct Bar {
 
 /// For a program that nobody brought here but lately. Fewer kinds ask for more files, in more places, and for documents: who
 /// prunes backups or pictures does it in one directory, and what is generated has other endings.
-const NEWCOMER: [Bar; 3] = [
-    Bar {
-        files: 8,
-        kinds: 3,
-        formats: 1,
-        directories: 1,
-        documents: false,
-    },
-    documents(12, 2, 3),
-    documents(16, 1, 8),
-];
+const NEWCOMER: [Bar; 3] = [any(8, 3, 1), documents(12, 2, 3), documents(16, 1, 8)];
 /// For one that lies where programs lie, in no package, and was started in a container from outside of it: it may be there to
 /// clear away, but not documents, pictures and archives alike.
-const STRANGER: [Bar; 1] = [Bar {
-    files: 12,
-    kinds: 5,
-    formats: 3,
-    directories: 1,
-    documents: false,
-}];
+const STRANGER: [Bar; 1] = [any(12, 5, 3)];
 /// For a program that came as lately to where packages put theirs, in none of them. Administrators' tools come so, and what a company
 /// runs itself: it asks for twice as many documents, and of all else for what it asks of a stranger.
 const INSTALLED: [Bar; 4] = [
@@ -66,6 +50,15 @@ const INSTALLED: [Bar; 4] = [
 ];
 /// For what such programs have `rm`, `find` or a script delete. A scheduler that came today starts the same jobs as yesterday's.
 const TOLD: [Bar; 1] = [documents(64, 3, 3)];
+
+const fn any(files: usize, kinds: usize, formats: u32) -> Bar {
+    let directories = 1;
+    Bar {
+        formats,
+        documents: false,
+        ..documents(files, kinds, directories)
+    }
+}
 
 const fn documents(files: usize, kinds: usize, directories: usize) -> Bar {
     Bar {
@@ -79,21 +72,32 @@ const fn documents(files: usize, kinds: usize, directories: usize) -> Bar {
 
 /// What must have gone before it counts against whoever deletes, and from where in its chain on: what a program of nobody's has others
 /// delete is its own deed. `None` for whom deleting is ordinary.
-pub fn bars_for(
+pub fn bars(
     actor: &Actor,
     index: ProcessIndex,
     context: &mut Context<'_>,
 ) -> Option<(&'static [Bar], usize)> {
-    match newcomer(index, context) {
-        Some(Newcomer::Anywhere) => return Some((&NEWCOMER, 0)),
-        Some(Newcomer::Installed) => return Some((&INSTALLED, 0)),
-        None => {}
+    if let Some(bars) = newcomers(index, context) {
+        return Some((bars, 0));
     }
     if is_stranger(actor, index, context) {
         return Some((&STRANGER, 0));
     }
     let (at, teller) = teller_of(actor, context)?;
-    newcomer(teller, context).map(|_| (&TOLD[..], at))
+    newcomers(teller, context).map(|_| (&TOLD[..], at))
+}
+
+/// `None` for who does another's bidding, or did not come to this host lately.
+fn newcomers(index: ProcessIndex, context: &mut Context<'_>) -> Option<&'static [Bar]> {
+    let process = context
+        .processes
+        .get(index)
+        .filter(|process| !does_as_told(process))?;
+    if !is_in_system_directory(process) {
+        return (is_foreign(process) || context.provenance.is_new(process)).then_some(&NEWCOMER);
+    }
+    // An image's own programs are as new as the image is on this host.
+    (process.container.is_none() && context.provenance.came_past_packages(process)).then_some(&INSTALLED)
 }
 
 /// Ends of names that people give to what they write, draw and record, lower case. Not archives, dumps, sources, configuration:

@@ -3,10 +3,7 @@ use norn_events::{Process, ProcessIndex, ProcessUid};
 
 use super::blame::{self, Actor};
 use crate::Context;
-use crate::lineage::{
-    CHAIN_MAX, does_as_told, image_name, is_copier, is_foreign, is_in_system_directory, is_shell,
-    keeps_content,
-};
+use crate::lineage::{CHAIN_MAX, does_as_told, image_name, is_copier, is_shell, keeps_content};
 
 /// Dedicated tools only: an interpreter or `mv` does what it is told, whatever package it came in.
 pub fn is_proven(index: ProcessIndex, context: &mut Context<'_>) -> bool {
@@ -39,29 +36,6 @@ fn is_told_by_cipher(git: ProcessIndex, context: &mut Context<'_>) -> bool {
 /// A mirror, or a compressor.
 pub fn keeps_content_of(index: ProcessIndex, context: &Context<'_>) -> bool {
     context.processes.get(index).is_some_and(keeps_content)
-}
-
-/// Nobody's tool: it does nobody's bidding and came to this host lately.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Newcomer {
-    /// To where everybody may put programs.
-    Anywhere,
-    /// Past the packages of the host, to where those put theirs.
-    Installed,
-}
-
-pub fn newcomer(index: ProcessIndex, context: &mut Context<'_>) -> Option<Newcomer> {
-    let process = context.processes.get(index)?;
-    if does_as_told(process) {
-        return None;
-    }
-    if !is_in_system_directory(process) {
-        let is_late = is_foreign(process) || context.provenance.is_new(process);
-        return is_late.then_some(Newcomer::Anywhere);
-    }
-    // An image's own programs are as new as the image is on this host.
-    let installed = process.container.is_none() && context.provenance.came_past_packages(process);
-    installed.then_some(Newcomer::Installed)
 }
 
 /// Where in the actor's chain whoever has it delete is: above all that do as they are told. A shell in between is a session, or a job.

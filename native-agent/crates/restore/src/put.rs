@@ -4,7 +4,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 
 use norn_events::wire::action::v1::FileVerdict;
 use norn_journal::file::{FileKey, Metadata};
-use norn_journal::record::{Aspect, Change, Content, Time, Version, is_restorer};
+use norn_journal::record::{Aspect, Change, Content, NameKind, Time, Version, is_restorer};
 use norn_os as os;
 
 use crate::apply::{Work, describe};
@@ -76,6 +76,9 @@ impl Work<'_> {
         if entry.is_none() && matches!(target.change, IN_PLACE | METADATA) && self.is_elsewhere(path, key)? {
             return Ok(Done::Nothing);
         }
+        if entry.is_none() && self.was_removed_since(path, key, target) {
+            return Ok(Done::Nothing);
+        }
         if !is_it(entry.as_ref()) {
             if let Some(there) = &entry {
                 self.may_give_way(path, there, target)?;
@@ -108,6 +111,21 @@ impl Work<'_> {
             }
             there => self.again((path, target), (key, version, there.as_ref()), verdict),
         }
+    }
+
+    /// The scope changed it in place, a restore put it back, and somebody removed it after that.
+    fn was_removed_since(&self, path: &[u8], key: FileKey, target: &Target) -> bool {
+        let index = self.watched.store.index();
+        let Some(gone) = index.operations.last_of(self.place, path) else {
+            return false;
+        };
+        let is_removal = gone.kind() == NameKind::Unlink && !is_restorer(gone.pid);
+        let is_back = |change: &Change| is_restorer(change.pid) && change.time < gone.time;
+        matches!(target.change, IN_PLACE | METADATA)
+            && is_removal
+            && index
+                .state(key)
+                .is_some_and(|state| state.changes.iter().any(is_back))
     }
 
     /// The scope changed its content alone, and it has another of the names that it was known by: this one was taken for its own

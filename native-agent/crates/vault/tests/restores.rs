@@ -753,6 +753,24 @@ fn empty_files_that_were_just_made_and_are_written_to_come_back() {
     }
 }
 
+/// What its owner does with a file that is back is his own business.
+#[test]
+fn a_file_that_its_owner_removed_after_the_restore_is_not_lost() {
+    for place in PLACES {
+        let mut scene = Scene::new(place, corpus(6));
+        let before = scene.manifest();
+        let targets = files(&before, &scene.data());
+        let scope = scene.attack(|actor| actor.by_turns(&targets, ".locked"));
+        let report = scene.restore(scope);
+        assert_same(&scene, &before, &report);
+        scene.outsider(|actor| targets.iter().for_each(|path| actor.unlink(path)));
+        let again = scene.restore(scope);
+        assert_eq!(again.count(Verdict::Lost), 0, "{place:?}: {:?}", refused(&again));
+        let back: Vec<_> = targets.iter().filter(|path| path.exists()).collect();
+        assert!(back.is_empty(), "{place:?}: {back:?}");
+    }
+}
+
 /// Runtimes mount a container's file system, unmount it and mount it again; the second looks like the first to whoever did not
 /// look in between, and has no mark.
 #[test]

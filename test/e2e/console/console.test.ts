@@ -388,7 +388,7 @@ describe('the console', () => {
     await says(page, 'not-found', /no alert/);
   });
 
-  it.each(['/', '/alerts', '/hosts', '/containers', '/rules', '/hunt', '/responses'])(
+  it.each(['/', '/alerts', '/hosts', '/containers', '/rules', '/hunt', '/responses', '/policy'])(
     'fits a phone: %s',
     async (path) => {
       const page = await enter(path, { width: 390 });

@@ -47,14 +47,11 @@ function crateLines({ folder, sources }: Crate): number {
   return product.reduce((lines, { text }) => lines + linesOf(withoutInlineTests(text)), 0);
 }
 
-/** Crates that are larger: what each has at most, in hundreds. A number may only become smaller. */
-const largerCrates: Readonly<Record<string, number>> = { reflex: 55 };
-
 describe('a crate', () => {
   it(`has at most ${crateLinesMax} lines without its tests`, () => {
     const told = crates
       .map((crate) => ({ crate, lines: crateLines(crate) }))
-      .filter(({ crate, lines }) => lines > (largerCrates[crate.name] ?? crateLinesMax / 100) * 100)
+      .filter(({ lines }) => lines > crateLinesMax)
       .map(({ crate, lines }) => `${crate.folder}: ${lines} lines; give a part that knows nothing of the rest a crate`);
     expect(told).toEqual([]);
   });

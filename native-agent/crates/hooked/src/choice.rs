@@ -4,7 +4,7 @@ use std::os::unix::ffi::OsStringExt;
 
 use norn_events::Process;
 use norn_os::process::Stat;
-use norn_reflex::is_runtime;
+use norn_programs::lineage::is_runtime;
 
 /// From the command line; Tyr passes on the host's settings.
 #[derive(Debug, Clone, Default)]

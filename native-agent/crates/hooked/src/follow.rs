@@ -14,7 +14,7 @@ use norn_events::ProcessUid;
 use norn_inject::{Call, Hooked, InjectError, Plans, hook_next};
 use norn_os::Waker;
 use norn_os::clock::boot_ns;
-use norn_reflex::has_runtime_name;
+use norn_programs::lineage::has_runtime_name;
 use norn_vault::Vault;
 
 use crate::answers::{AnswerCounts, Answers};

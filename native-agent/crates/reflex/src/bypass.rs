@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, HashMap};
 use norn_events::{Event, EventKind, ProcessIndex, ProcessTable, ProcessUid};
 
 use crate::firing::evidence as field;
-use crate::lineage::image_name;
 use crate::{Firing, Rule};
+use norn_programs::lineage::image_name;
 
 /// Calls are counted by this much time, ns.
 const STEP_NS: u64 = 100_000_000;

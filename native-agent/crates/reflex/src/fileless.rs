@@ -4,8 +4,8 @@ use norn_events::wire::event::v1::ExecFlag;
 use norn_events::{Event, ImageFlag, Process, ProcessTable};
 
 use crate::firing::evidence as field;
-use crate::lineage::{image_name, is_runtime, is_system_image};
 use crate::{Context, Firing, Rule};
+use norn_programs::lineage::{image_name, is_runtime, is_system_image};
 
 /// Ancestors looked at for a container runtime: shim → runc → runc's sealed copy → the stage that starts the container.
 const RUNTIME_DEPTH: usize = 3;

@@ -6,10 +6,8 @@ mod bypass;
 mod fileless;
 mod firing;
 mod insight;
-mod lineage;
 mod miner;
 mod misplaced;
-mod provenance;
 mod ransomware;
 mod released;
 mod reverse_shell;
@@ -21,13 +19,12 @@ use std::collections::HashSet;
 
 use norn_events::{ContentChange, Event, EventKind, Observer, ProcessTable, ProcessUid};
 use norn_insight::FileId;
+use norn_programs::Provenance;
+use norn_programs::lineage::hands;
 
 pub use bypass::{Bypass, HookedCall, TreeId};
 pub use firing::{Clock, Firing};
 pub use insight::{InsightStatus, Source};
-use lineage::hands;
-pub use lineage::{author, has_runtime_name, is_manager, is_runtime, is_system_image};
-pub use provenance::{Packages, Provenance};
 pub use released::Released;
 pub use rule::Rule;
 

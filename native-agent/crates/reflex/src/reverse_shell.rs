@@ -6,8 +6,8 @@ use std::net::IpAddr;
 use norn_events::{Event, EventKind, Process, ProcessTable, ProcessUid};
 
 use crate::firing::evidence as field;
-use crate::lineage::{chain, image_name, is_interpreter, is_manager, is_shell};
 use crate::{Context, Firing, Rule};
+use norn_programs::lineage::{chain, image_name, is_interpreter, is_manager, is_shell};
 
 /// Connections remembered for one process: the newest.
 const CONNECTIONS_MAX: usize = 8;

@@ -6,8 +6,9 @@ use norn_events::{
     ProcessIndex, ProcessTable, ProcessUid,
 };
 
-use crate::lineage::may_be_packaged;
-use crate::{Firing, Provenance, Reflexes, Source};
+use crate::{Firing, Reflexes, Source};
+use norn_programs::Provenance;
+use norn_programs::lineage::may_be_packaged;
 
 /// Package-owned is what the test names; new is what lies in /tmp, and past the packages what lies in /usr/local; sealed is a memfd called `sealed`; `summer` reads.
 #[derive(Default)]

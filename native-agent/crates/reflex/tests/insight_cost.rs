@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use norn_events::{Image, Process, ProcessTable, ProcessUid};
 use norn_insight::{Sampler, of_this_cpu, self_test, thread_cpu_ns};
-use norn_reflex::{Packages, Reflexes, Source};
+use norn_programs::Packages;
+use norn_reflex::{Reflexes, Source};
 
 const RUN: Duration = Duration::from_secs(10);
 const TICK: Duration = Duration::from_millis(10);

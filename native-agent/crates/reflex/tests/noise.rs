@@ -9,7 +9,8 @@ use norn_events::{
     ChangeKind, ContentChange, ContentFormat, ContentShape, Event, EventKind, Image, Observer, Process,
     ProcessIndex, ProcessTable, ProcessUid,
 };
-use norn_reflex::{Provenance, Reflexes};
+use norn_programs::Provenance;
+use norn_reflex::Reflexes;
 use serde_json::Value;
 
 /// Programs in /usr are the packages' where they encrypt, and an administrator's of today where they delete; everything else came

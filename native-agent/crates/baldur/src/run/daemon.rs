@@ -14,7 +14,8 @@ use norn_events::{BatchBuilder, ContentChange, ProcessUid};
 use norn_hooked::Hooks;
 use norn_os::Waiter;
 use norn_os::clock::{boot_ns, unix_us};
-use norn_reflex::{Clock, Reflexes, author};
+use norn_programs::lineage::author;
+use norn_reflex::{Clock, Reflexes};
 use norn_respond::Responder;
 
 use super::application::{Application, log_restore, told};

@@ -9,9 +9,9 @@ use norn_insight::{Origin, Sample};
 
 use crate::firing::evidence as field;
 use crate::insight::{Listing, Sight};
-use crate::lineage::{chain, does_as_told, image_name, is_foreign, is_system_path};
 use crate::{Context, Firing, Rule};
 use account::Account;
+use norn_programs::lineage::{chain, does_as_told, image_name, is_foreign, is_system_path};
 
 /// Processes whose time is accounted for; those that came late are left out.
 const ACCOUNTS_MAX: usize = 4_096;

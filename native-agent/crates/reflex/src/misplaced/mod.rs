@@ -10,8 +10,8 @@ use norn_insight::Origin;
 
 use crate::firing::evidence as field;
 use crate::insight::{Listing, Place, Sight};
-use crate::lineage::{image_name, is_compiling_runtime, is_foreign, is_system_path};
 use crate::{Context, Firing, Rule};
+use norn_programs::lineage::{image_name, is_compiling_runtime, is_foreign, is_system_path};
 
 /// Samples, and rounds they came in, before anything is said: a trampoline on a stack is a few instructions long.
 const SAMPLES_MIN: u32 = 5;

@@ -2,7 +2,7 @@
 use norn_events::{Process, ProcessUid};
 
 use crate::Context;
-use crate::lineage::{chain, is_foreign, is_shell};
+use norn_programs::lineage::{chain, is_foreign, is_shell};
 
 /// Five files harmed (evidence fades, hence not 5.0): fewer happen by accident (a converter, a broken save), more is loss.
 pub const THRESHOLD: f32 = 4.5;

@@ -13,7 +13,7 @@ use super::removals::{is_remade, kind};
 use super::score::{Exhibit, Piece};
 use super::trust::is_proven;
 use crate::Context;
-use crate::lineage::{base_name, directory};
+use norn_programs::lineage::{base_name, directory};
 
 /// Of a file that was written anew, at most this is left, bytes, which says nothing, and less than one of `LEFT_PART` parts.
 const LEFT_BYTES_MAX: u64 = 48;

@@ -6,8 +6,8 @@ use super::blame::{Actor, process_of, threshold};
 use super::evidence::Harm;
 use super::score::{Exhibit, Score};
 use crate::firing::evidence as field;
-use crate::lineage::image_name;
 use crate::{Context, Firing, Rule};
+use norn_programs::lineage::image_name;
 
 /// Named in a finding.
 const ANCESTORS_SHOWN: usize = 8;

@@ -20,7 +20,6 @@ use std::collections::{HashMap, HashSet};
 
 use norn_events::{ChangeKind, ContentChange, ContentFormat, ContentShape, Event, ProcessIndex, ProcessUid};
 
-use crate::lineage::{author, chain, is_foreign};
 use crate::{Context, Firing};
 use births::Births;
 use blame::{Actor, common_ancestor};
@@ -31,6 +30,7 @@ use evidence::{Harm, had_format, judge};
 use finding::exhibit;
 use movers::Movers;
 use names::Names;
+use norn_programs::lineage::{author, chain, is_foreign};
 use pairs::{Half, Pairs};
 use removals::{Removals, Removed};
 use score::{Exhibit, Piece, Score};

@@ -2,7 +2,7 @@
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use crate::lineage::{base_name, directory};
+use norn_programs::lineage::{base_name, directory};
 
 /// Suffixes that ordinary programs add to names.
 const ORDINARY_SUFFIXES: [&[u8]; 18] = [

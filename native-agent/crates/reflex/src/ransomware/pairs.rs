@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use norn_events::{ContentFormat, ProcessUid};
 
 use super::evidence::Harm;
-use crate::lineage::{base_name, directory};
+use norn_programs::lineage::{base_name, directory};
 
 /// Two halves further apart than this are not one act, ns.
 const APART_MAX_NS: u64 = 60_000_000_000;

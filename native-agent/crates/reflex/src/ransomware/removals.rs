@@ -12,7 +12,7 @@ use super::names::hash_of;
 use super::score::{Exhibit, Piece};
 use super::trust::{is_stranger, teller_of};
 use crate::Context;
-use crate::lineage::{base_name, directory, does_as_told, is_foreign, is_in_system_directory};
+use norn_programs::lineage::{base_name, directory, does_as_told, is_foreign, is_in_system_directory};
 
 /// Weight of one file.
 const WEIGHT: f32 = 0.55;

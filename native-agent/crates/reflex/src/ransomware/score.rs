@@ -6,7 +6,7 @@ use norn_events::ProcessUid;
 use super::evidence::Harm;
 use super::names::hash_of;
 use super::removals::kind;
-use crate::lineage::directory;
+use norn_programs::lineage::directory;
 
 /// A process's own evidence loses half its weight in this time: slow encryptors are still caught at a file every two minutes, ns.
 const OWN_HALF_LIFE_NS: f32 = 600e9;

@@ -3,7 +3,7 @@ use norn_events::{Process, ProcessIndex, ProcessUid};
 
 use super::blame::{self, Actor};
 use crate::Context;
-use crate::lineage::{CHAIN_MAX, does_as_told, image_name, is_copier, is_shell, keeps_content};
+use norn_programs::lineage::{CHAIN_MAX, does_as_told, image_name, is_copier, is_shell, keeps_content};
 
 /// Dedicated tools only: an interpreter or `mv` does what it is told, whatever package it came in.
 pub fn is_proven(index: ProcessIndex, context: &mut Context<'_>) -> bool {

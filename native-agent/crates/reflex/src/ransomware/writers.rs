@@ -7,7 +7,7 @@ use norn_events::{Event, ProcessUid};
 use super::blame::{Actor, common_ancestor};
 use super::names::hash_of;
 use crate::Context;
-use crate::lineage::{base_name, is_copier};
+use norn_programs::lineage::{base_name, is_copier};
 
 /// Who opened files for writing, the latest; by path, and by the last part of it.
 #[derive(Debug, Default)]

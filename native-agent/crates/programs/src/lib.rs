@@ -1,0 +1,8 @@
+//! What a program is, by its name, its place and where it came from, and who stands above a process. Whether it may do what it does is judged by
+//! those who ask.
+#![forbid(unsafe_code)]
+
+pub mod lineage;
+mod provenance;
+
+pub use provenance::{Packages, Provenance};

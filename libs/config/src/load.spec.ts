@@ -21,6 +21,13 @@ describe('loadConfig', () => {
     expect(() => loadConfig(bases, { NORN_PORT_BASE: '65530' })).toThrow(/BASE to BASE\+19 .* at most 65516/);
   });
 
+  it('refuses directories of which none would be protected', () => {
+    const paths = z.object({ protectedPaths: settings.protectedPaths });
+    expect(loadConfig(paths, { NORN_PROTECTED_PATHS: '/a:/b,c:' })).toEqual({ protectedPaths: '/a:/b,c:' });
+    for (const wrong of ['/a,/b', 'a', '/a:b', '~/a'])
+      expect(() => loadConfig(paths, { NORN_PROTECTED_PATHS: wrong })).toThrow(/NORN_PROTECTED_PATHS: .* colons/);
+  });
+
   it('refuses a name that nothing knows', () => {
     expect(() => loadConfig(schema, { NORN_API_PROT: '1' })).toThrow(/NORN_API_PROT/);
   });

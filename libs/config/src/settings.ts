@@ -12,6 +12,13 @@ const reach = z
 const bytes = z.coerce.number().int().positive();
 const milliseconds = z.coerce.number().int().positive();
 
+/** "/home:/srv". A comma before a slash is one that should have been a colon: nothing has that name, and nothing would be protected. */
+const directories = z
+  .string()
+  .refine((list) => list.split(':').every((path) => path === '' || (path.startsWith('/') && !path.includes(',/'))), {
+    message: 'directories are absolute, and colons stand between them: /home:/srv',
+  });
+
 export const settings = {
   home: z.string().default('/var/lib/norn').describe('Where state lives'),
   portBase: port
@@ -120,12 +127,10 @@ export const settings = {
     .union([z.literal(''), z.url({ protocol: /^https$/ })])
     .default('')
     .describe('Where the API server is, which says the workload of each pod; empty: it is not asked'),
-  protectedPaths: z
-    .string()
+  protectedPaths: directories
     .default('/home:/srv:/var/www')
     .describe('Host directories with pre-images, colon-separated'),
-  keptPaths: z
-    .string()
+  keptPaths: directories
     .default('/etc:/var/spool/cron:/root/.ssh:/usr/local/bin:/usr/local/sbin')
     .describe('Host directories where persistence is planted: with pre-images, judged by no reflex; colon-separated'),
   canaries: z

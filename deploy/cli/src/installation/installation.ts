@@ -12,7 +12,9 @@ import { assertOwnHome } from './own-home.ts';
 export const repository = fileURLToPath(new URL('../../../..', import.meta.url)).replace(/\/$/, '');
 export const registerFile = join(repository, 'deploy/runtime/register.mjs');
 
-const schema = z.object({ home: settings.home, portBase: settings.portBase });
+const { home, portBase, protectedPaths, keptPaths } = settings;
+/** The paths are the agent's; a command says at once that they are wrong. */
+const schema = z.object({ home, portBase, protectedPaths, keptPaths });
 const reachSchema = z.object({ host: settings.host, agentHost: settings.agentHost });
 
 export interface Ports {

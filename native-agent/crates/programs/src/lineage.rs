@@ -91,7 +91,7 @@ const COPIERS: [&str; 13] = [
     "rsync", "tar", "bsdtar", "cpio", "pax", "unzip", "bsdcpio", "scp", "rclone", "7z", "7za", "7zr", "7zz",
 ];
 /// The same, of what a peer, a repository or a package holds.
-const BRINGERS: [&str; 6] = ["sftp-server", "git", "svn", "dpkg", "rpm", "apk"];
+const BRINGERS: [&str; 8] = ["sftp-server", "git", "svn", "dpkg", "rpm", "apk", "curl", "wget"];
 
 /// Put one file in another's place, with the same content: not all of what they make has a magic.
 const COMPRESSORS: [&str; 15] = [

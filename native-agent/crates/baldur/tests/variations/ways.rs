@@ -128,6 +128,11 @@ files | $W -ne 'chomp; unlink; select(undef, undef, undef, 0.01)'"#,
         r#"cp "$(command -v perl)" "$OUT/w"; files | grep -v 'json$\|log$\|c$' | "$OUT/w" -ne 'chomp; system("rm", $_)'"#,
     ),
     way(
+        "curl of a file",
+        "curl",
+        r#"each staged; over() { curl -s "file://$OUT/$1" -o "$1"; }; each over"#,
+    ),
+    way(
         "git checkout",
         "git",
         r#"each staged; git init -q "$OUT/r"; cd docs; G="git --git-dir=$OUT/r/.git -c user.name=a -c user.email=a@b"

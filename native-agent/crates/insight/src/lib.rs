@@ -1,6 +1,7 @@
 //! What processes execute: samples of running code, the loops around them, what those compute, and the memory they lie in.
 //! Knows nothing of who may do so; that is the reflexes' to judge.
 mod aarch64;
+mod allowance;
 mod body;
 mod cpus;
 mod decoder;
@@ -14,6 +15,7 @@ mod x86;
 
 use nix::time::{ClockId, clock_gettime};
 
+pub use allowance::Allowance;
 pub use decoder::{Decoder, Loop, Unsupported, of, of_this_cpu};
 pub use kernel::{Kernel, Mix};
 pub use memory::{FileId, Memory, Origin, Region};

@@ -1,6 +1,5 @@
 //! Looks at what processes execute, within a budget, and hands what it finds to the reflexes that judge it: the miner's and
 //! that of misplaced code.
-mod allowance;
 mod known;
 mod listing;
 mod status;
@@ -9,12 +8,13 @@ use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use norn_events::{Event, Process, ProcessIndex, ProcessTable, ProcessUid};
-use norn_insight::{Decoder, FileId, Instructions, Kernel, Origin, Pace, Sample, SelfTest, Unsupported};
+use norn_insight::{
+    Allowance, Decoder, FileId, Instructions, Kernel, Origin, Pace, Sample, SelfTest, Unsupported,
+};
 
 use crate::miner::Miner;
 use crate::misplaced::Misplaced;
 use crate::{Context, Firing};
-use allowance::Allowance;
 use known::Known;
 pub use known::Place;
 pub(crate) use listing::Listing;

@@ -6,7 +6,7 @@
 //! One costly round must not blind the agent for long: nobody looks while there is a debt, so the debt is bounded. What was
 //! spent beyond it is paid back on the side, and only reading maps, which is what costs much, waits for that. A virtual
 //! machine that stood still is charged to whoever was running, so that is bounded too: it may not have been spent at all.
-use norn_insight::Pace;
+use crate::Pace;
 
 /// The part of it that maps have, and what else is looked at has the rest.
 const MAPS_ONE_IN: i64 = 3;

@@ -32,6 +32,8 @@ interface Scene {
   readonly login: BuiltProcess;
   readonly scope: BuiltProcess;
   readonly t0: number;
+  /** Of whom a finding is, when it is not of the scope. */
+  readonly blamed?: BuiltProcess;
 }
 
 /** A host of its own, a session on it, and in it what is blamed: a shell of six hours ago. */
@@ -49,13 +51,16 @@ async function scene(inContainer = false): Promise<Scene> {
   return { home, attack, login, scope, t0 };
 }
 
-async function store({ home, attack, login, scope, t0 }: Scene, state: AlertState = 'open'): Promise<string> {
+async function store(
+  { home, attack, login, scope, t0, blamed = scope }: Scene,
+  state: AlertState = 'open',
+): Promise<string> {
   await storeTelemetry(trial, home, attack, login);
   return storeAlert(trial, home, attack, {
     ...{ title: 'Evil', summary: 'evil ran', severity: finding.Severity.HIGH, state, scope, origin: login },
     ...{ firstActUs: t0, atUs: t0 + 1000 * ms },
     findings: [
-      reflex({ process: scope, rule: 'r', title: 'Evil', summary: 'evil', techniques: [], us: t0 + 5, evidence: {} }),
+      reflex({ process: blamed, rule: 'r', title: 'Evil', summary: 'evil', techniques: [], us: t0 + 5, evidence: {} }),
     ],
   });
 }
@@ -214,6 +219,29 @@ it('with its container all its processes have ended, and the container is not of
   const detail = await read(await store(one), one.home);
   expect([lifeOf(detail), killOf(detail)]).toEqual([[0, 0], undefined]);
   expect(detail.actions.map(({ action }) => action)).not.toContain('kill-container');
+});
+
+it('what runs of a tree that is larger than a page is found, and the dead on the way to a finding are not said to run', async () => {
+  const one = await scene();
+  const dead = { endUs: one.t0 + hour, exitStatus: 0 };
+  for (let at = 0; at < 2500; at += 1)
+    one.attack.process(one.scope, { pid: 2000 + at, startUs: one.t0 + 10 + at, commands: ['true'], ...dead });
+  const shell = one.attack.process(one.scope, { pid: 5000, startUs: one.t0 + 5000, commands: ['bash -c x'], ...dead });
+  const deep = one.attack.process(shell, { pid: 5001, startUs: one.t0 + 5001, commands: ['./evil'], ...dead });
+  for (const pid of [6001, 6002, 6003])
+    one.attack.process(one.scope, { pid, startUs: one.t0 + 1_000_000 + pid, commands: ['sleep 900'] });
+  const detail = await read(await store({ ...one, blamed: deep }), one.home);
+  expect(lifeOf(detail)).toEqual([4, 0]);
+  expect(detail.processes.filter(({ ended }) => !ended).map(({ pid }) => pid)).toEqual([900, 1000, 6001, 6002, 6003]);
+  expect(killOf(detail)).toMatchObject({ label: 'Kill 4 processes' });
+});
+
+it('an agent that has just started may still be telling: not known, for a minute', async () => {
+  const one = await scene();
+  const kept = one.attack.process(one.scope, { pid: 1001, startUs: one.t0 + 5, commands: ['miner'] });
+  for (const process of [one.login, kept])
+    one.attack.event(process, { kind: 4, us: Date.now() * ms - 5_000_000, path: '' });
+  expect(lifeOf(await read(await store(one), one.home))).toEqual([1, 1]);
 });
 
 it('shows the attack of one process as that, and not the session that it was in', async () => {

@@ -45,9 +45,9 @@ export class AttackReader {
       this.orNothing(id, this.container(tenantId, attack)),
     ]);
     const container = containers?.[0];
-    const { rows, ends } = shown.summary;
+    const { rows, ancestors, ends } = shown.summary;
     const ended = new Map((containers ?? []).map((row) => [row.containerId, row]));
-    const lives = await this.lives.of(tenantId, { hostId, rows, ends, containers: ended });
+    const lives = await this.lives.of(tenantId, { hostId, rows: [...rows, ...ancestors], ends, containers: ended });
     return { shown, lives, files: files ?? [], container, unavailable: files === undefined };
   }
 

@@ -21,6 +21,7 @@ import {
   connectionsQuery,
   endsQuery,
   lossQuery,
+  openQuery,
   processesMax,
   processesQuery,
   relativesQuery,
@@ -72,11 +73,13 @@ export class AttackTelemetry {
     const begun = performance.now();
     const window = windowOf(attack);
     const read = <Row>(query: TenantQueryParts): Promise<Row[]> => this.telemetry.rows<Row>(tenantId, query);
-    const [blamed, counted, relatives] = await Promise.all([
+    const [first, open, counted, relatives] = await Promise.all([
       read<MemberRow>(blamedQuery(window)),
+      read<MemberRow>(openQuery(window)),
       read<{ processes: number | string }>(blamedCountQuery(window)),
       window.containerId === '' ? [] : read<MemberRow>(relativesQuery(window)),
     ]);
+    const blamed = withOpen(first, open);
     const tree = treeOf(blamed, relatives);
     const rows = tree.members.length === 0 ? [] : await read<ProcessRow>(processesQuery(window.hostId, tree.members));
     const ancestors = tree.above.length === 0 ? [] : await read<ProcessRow>(processesQuery(window.hostId, tree.above));
@@ -84,7 +87,7 @@ export class AttackTelemetry {
     if (uids.length === 0) return { ...emptySummary, rows, ancestors };
     const [activity, ends, connections, changed, loss] = await Promise.all([
       read<ActivityRow>(activityQuery(window, uids)),
-      read<EndRow>(endsQuery(window.hostId, tree.members)),
+      read<EndRow>(endsQuery(window.hostId, [...tree.members, ...tree.above])),
       read<ConnectionRow>(connectionsQuery(window, uids)),
       read<ChangedRow>(changedFilesQuery(window, uids.slice(0, changedByMax))),
       read<{ lost: number | string }>(lossQuery(window)),
@@ -98,6 +101,13 @@ export class AttackTelemetry {
       tookMs: Math.ceil(performance.now() - begun),
     };
   }
+}
+
+/** What may run yet takes the room of those that came last. */
+function withOpen(first: readonly MemberRow[], open: readonly MemberRow[]): MemberRow[] {
+  const known = new Set(first.map(({ uid }) => uid));
+  const late = open.filter(({ uid }) => !known.has(uid));
+  return [...first.slice(0, processesMax - late.length), ...late];
 }
 
 /** Uids of the tree: what is blamed, others of its container for as long as there is room, and what stands above it. */

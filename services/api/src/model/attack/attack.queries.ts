@@ -120,6 +120,26 @@ export function blamedQuery(window: AttackWindow): TenantQueryParts {
   };
 }
 
+/** Of the attack's own processes that have no end, at most so many are shown before all others. */
+const openMax = 500;
+
+/** Those that are not known to have ended, the newest first: they may run yet, however many came before them. */
+export function openQuery(window: AttackWindow): TenantQueryParts {
+  const own = blamedWhere.map((condition) => `(${condition})`).join(' AND ');
+  const ofTenant = 'tenant_id = {tenantId:String}';
+  const ended = `SELECT process_uid FROM process_ends WHERE ${ofTenant} AND host_id = {host:String} AND process_uid IN (SELECT process_uid FROM processes WHERE ${ofTenant} AND ${own})`;
+  return {
+    select: [minimum],
+    from: 'processes',
+    where: [...blamedWhere, `process_uid NOT IN (${ended})`],
+    parameters: blamedParams(window),
+    groupBy: ['process_uid'],
+    orderBy: ['min(start_time) DESC', 'process_uid'],
+    limit: openMax,
+    long: true,
+  };
+}
+
 /** How many there are, also beyond those that are shown. */
 export function blamedCountQuery(window: AttackWindow): TenantQueryParts {
   return {
@@ -324,9 +344,6 @@ export function sightingsQuery(hostId: string, of: readonly string[]): TenantQue
   };
 }
 
-/** One that started, or tells, this second may still be telling. */
-const toldBy = 'now64(6) - INTERVAL 60 SECOND';
-
 /** When the host's agent started last and listed what ran. */
 export function agentStartQuery(hostId: string): TenantQueryParts {
   return {
@@ -335,7 +352,6 @@ export function agentStartQuery(hostId: string): TenantQueryParts {
     where: ['host_id = {host:String}'],
     parameters: { host: hostId },
     groupBy: ['stream_id'],
-    having: [`min(started_at) < ${toldBy}`],
     orderBy: ['startedUs DESC'],
     limit: 1,
   };
@@ -350,7 +366,7 @@ export interface MarksRow {
 export function marksQuery(hostId: string): TenantQueryParts {
   return {
     select: [
-      `toUnixTimestamp64Micro(maxIf(time, mark = 1 AND time < ${toldBy})) AS listedUs`,
+      'toUnixTimestamp64Micro(maxIf(time, mark = 1)) AS listedUs',
       'toUnixTimestamp64Micro(maxIf(time, mark = 2)) AS lostUs',
     ],
     from: 'lifecycle_marks',

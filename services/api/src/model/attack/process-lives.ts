@@ -49,6 +49,9 @@ interface Word {
 
 const nothingSaid: Word = { listedUs: 0, lostUs: 0, storedUs: Number.MAX_SAFE_INTEGER };
 
+/** An agent that told of all that runs this short a while ago, µs, may still be telling. */
+const listingUs = 60_000_000;
+
 /** An event is stored within a second or two; later than this after the host told of it, µs, and what is stored is not what is so. */
 const behindUs = 30_000_000;
 
@@ -86,8 +89,8 @@ export class ProcessLives {
       const [word, lastSeen] = lifecycle.lists
         ? await Promise.all([this.word(tenantId, asked.hostId), this.lastSeen(tenantId, asked.hostId, open)])
         : [nothingSaid, new Map<string, number>()];
-      for (const [uid, us] of lastSeen)
-        if (us < word.listedUs && word.lostUs <= word.listedUs) ends.set(uid, foundEnd(uid, word.listedUs));
+      const isWhole = word.lostUs <= word.listedUs && Date.now() * 1000 - word.listedUs > listingUs;
+      for (const [uid, us] of lastSeen) if (us < word.listedUs && isWhole) ends.set(uid, foundEnd(uid, word.listedUs));
       return { ends, ...doubtOf({ open, word, lastSeen, ...lifecycle }) };
     } catch (error) {
       this.log.warn({ host: asked.hostId, error: messageOf(error) }, 'the ends of processes could not be read');
@@ -143,9 +146,13 @@ function doubtOf({ open, word, lastSeen, knownAt, state, toldUs }: Open): Omit<L
   if (state === 'unknown') return { knownAt, doubt: 'silent', isUnknown: () => true };
   if (toldUs - word.storedUs > behindUs)
     return { knownAt: word.storedUs / 1000, doubt: 'behind', isUnknown: () => true };
-  const lost = new Set([...lastSeen].filter(([, us]) => us < word.lostUs).map(([uid]) => uid));
+  const left = new Set(open.map(({ uid }) => uid));
+  const before = (us: number): Set<string> =>
+    new Set([...lastSeen].filter(([uid, seenUs]) => left.has(uid) && seenUs < us).map(([uid]) => uid));
+  const [lost, untold] = [before(word.lostUs), before(word.listedUs)];
   if (word.lostUs > word.listedUs && lost.size > 0)
     return { knownAt: word.lostUs / 1000, doubt: 'lost', isUnknown: (uid) => lost.has(uid) };
+  if (untold.size > 0) return { knownAt: word.listedUs / 1000, doubt: 'behind', isUnknown: (uid) => untold.has(uid) };
   const forgotten = new Set(open.filter(({ startUs }) => isForgotten(startUs)).map(({ uid }) => uid));
   const doubt = forgotten.size > 0 ? 'forgotten' : '';
   return { knownAt, doubt, isUnknown: (uid) => forgotten.has(uid) };

@@ -107,12 +107,14 @@ impl Agent {
     }
 }
 
+/// Files that were moved out may be told of by the name they had there.
 fn is_about(finding: &Finding, dir: &Path) -> bool {
-    let inside = format!("{}/", dir.display());
+    let places = [dir, &outside(dir)].map(|place| format!("{}/", place.display()));
+    let is_there = |path: &String| places.iter().any(|place| path.starts_with(place));
     finding
         .evidence
         .iter()
-        .any(|evidence| evidence.field == "files.first" && evidence.value.starts_with(&inside))
+        .any(|evidence| evidence.field == "files.first" && is_there(&evidence.value))
 }
 
 fn restorable(tyr: &mut FakeTyr) -> u64 {

@@ -5,7 +5,7 @@ pub struct Way {
     /// Programs that must be installed.
     pub needs: &'static str,
     pub script: &'static str,
-    /// One call gives all of a directory other names: nobody can stop it in the middle.
+    /// It is over in a few calls or milliseconds: nobody can stop it in the middle. All comes back.
     pub at_once: bool,
 }
 
@@ -247,14 +247,18 @@ for f in sys.stdin:
         "perl",
         r#"files | perl -ne 'chomp; open($h[$n++], ">", $_); END { sleep 60 }'"#,
     ),
-    way(
-        "held and cut",
-        PYTHON,
-        r#"files | python3 -c 'import sys,time
+    // Each descriptor is cut by one call, and nothing is opened in between: some hundreds are gone in milliseconds.
+    Way {
+        at_once: true,
+        ..way(
+            "held and cut",
+            PYTHON,
+            r#"files | python3 -c 'import sys,time
 held = [open(f.rstrip("\n"), "r+b") for f in sys.stdin]
 for f in held: f.truncate(0)
 time.sleep(60)'"#,
-    ),
+        )
+    },
     way(
         "held by several threads",
         PYTHON,

@@ -12,7 +12,7 @@ const ms = 1000;
 const hour = 3_600_000 * ms;
 
 interface Detail {
-  alert: { runningProcesses: number; unknownProcesses: number; response: string };
+  alert: { runningProcesses: number; unknownProcesses: number; response: string; livesKnownAt: string };
   processes: { pid: number; blamed: boolean; ended: boolean; endFound: boolean }[];
   processesTotal: number;
   actions: { action: string; label: string; enabled: boolean; reason: string }[];
@@ -137,6 +137,8 @@ it('what a restarted agent, or one after a reboot, does not find running has end
     one.attack.event(process, { kind: 4, us: one.t0 + 3 * hour, path: '' });
   const detail = await read(await store(one), one.home);
   expect(lifeOf(detail)).toEqual([1, 0]);
+  // As of when the host was heard, not of when its agent started.
+  expect(Date.parse(detail.alert.livesKnownAt)).toBeGreaterThan((one.t0 + 4 * hour) / ms);
   const lives = detail.processes
     .filter(({ blamed }) => blamed)
     .map(({ pid, ended, endFound }) => [pid, ended, endFound]);

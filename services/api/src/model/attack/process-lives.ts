@@ -90,8 +90,12 @@ export class ProcessLives {
         ? await Promise.all([this.word(tenantId, asked.hostId), this.lastSeen(tenantId, asked.hostId, open)])
         : [nothingSaid, new Map<string, number>()];
       const isWhole = word.lostUs <= word.listedUs && Date.now() * 1000 - word.listedUs > listingUs;
-      for (const [uid, us] of lastSeen) if (us < word.listedUs && isWhole) ends.set(uid, foundEnd(uid, word.listedUs));
-      return { ends, ...doubtOf({ open, word, lastSeen, ...lifecycle }) };
+      for (const [uid, us] of lastSeen) {
+        if (!isWhole || us >= word.listedUs) continue;
+        ends.set(uid, foundEnd(uid, word.listedUs));
+        lastSeen.delete(uid);
+      }
+      return { ends, ...doubtOf({ open: open.filter(({ uid }) => !ends.has(uid)), word, lastSeen, ...lifecycle }) };
     } catch (error) {
       this.log.warn({ host: asked.hostId, error: messageOf(error) }, 'the ends of processes could not be read');
       return nothingKnown;
@@ -146,9 +150,8 @@ function doubtOf({ open, word, lastSeen, knownAt, state, toldUs }: Open): Omit<L
   if (state === 'unknown') return { knownAt, doubt: 'silent', isUnknown: () => true };
   if (toldUs - word.storedUs > behindUs)
     return { knownAt: word.storedUs / 1000, doubt: 'behind', isUnknown: () => true };
-  const left = new Set(open.map(({ uid }) => uid));
   const before = (us: number): Set<string> =>
-    new Set([...lastSeen].filter(([uid, seenUs]) => left.has(uid) && seenUs < us).map(([uid]) => uid));
+    new Set([...lastSeen].filter(([, seenUs]) => seenUs < us).map(([uid]) => uid));
   const [lost, untold] = [before(word.lostUs), before(word.listedUs)];
   if (word.lostUs > word.listedUs && lost.size > 0)
     return { knownAt: word.lostUs / 1000, doubt: 'lost', isUnknown: (uid) => lost.has(uid) };

@@ -106,6 +106,11 @@ impl Outbox {
         self.given < self.entries.len()
     }
 
+    /// Something was lost that nobody was told of.
+    pub fn has_loss(&self) -> bool {
+        self.loss.events > 0
+    }
+
     pub fn is_half_empty(&self) -> bool {
         self.bytes <= self.bytes_max / 2
     }
@@ -119,7 +124,7 @@ impl Outbox {
     }
 
     pub fn take_loss(&mut self) -> Option<Loss> {
-        (self.loss.events > 0).then(|| std::mem::take(&mut self.loss))
+        self.has_loss().then(|| std::mem::take(&mut self.loss))
     }
 
     /// First what nobody was given and holds no finding, then what holds none, then the oldest.

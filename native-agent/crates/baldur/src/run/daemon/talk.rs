@@ -53,7 +53,9 @@ impl Daemon {
             self.link.send(baldur_message::Message::PolicyStatus(status), 0);
         }
         if self.outbox.is_half_empty() {
-            self.tell_loss();
+            if self.outbox.has_loss() {
+                self.tell_loss();
+            }
             self.list_processes(now_ns);
         }
         if now_ns >= self.timers.heartbeat_ns {

@@ -5,7 +5,7 @@ import { Metric, count, createLogger } from '@norn/telemetry';
 import type { StageBusConfig } from '../config.ts';
 import { type TopicName, writers } from '../flow.ts';
 import type { BusRecord } from '../record.ts';
-import { isInRun, isRunSigned, parseSignature, type RunSignature } from '../produce/signed-run.ts';
+import { claimedBy, isRunSigned, parseSignature, type RunSignature } from '../produce/signed-run.ts';
 
 /** Why a record is not taken. */
 export type Unproven =
@@ -20,7 +20,8 @@ const runsKept = 1_000;
 export class ProvenRecords {
   private readonly logger = createLogger('bus');
   private readonly toldAt = new Map<string, number>();
-  private readonly signedRuns = new Set<string>();
+  /** What each is of, by key and signature. */
+  private readonly signedRuns = new Map<string, Buffer>();
   private readonly ring: SignerRing;
 
   constructor({ secretsDir }: StageBusConfig) {
@@ -46,17 +47,17 @@ export class ProvenRecords {
     const known = this.ring.find(run.keyId);
     if (known === undefined) return 'signer_unknown';
     if (!writers[record.topic].includes(known.signer)) return 'signer_foreign';
-    const isRight = isInRun(record.topic, record, run) && this.isSigned(run, known);
-    return isRight ? undefined : 'signature_wrong';
+    return this.isSigned(record, run, known) ? undefined : 'signature_wrong';
   }
 
   /** The records of a run come one after the other, each with the signature of all. */
-  private isSigned(signature: RunSignature, { publicKey }: SignerKey): boolean {
-    const { run } = signature;
-    if (this.signedRuns.has(run)) return true;
-    if (!isRunSigned(signature, publicKey)) return false;
+  private isSigned(record: BusRecord, run: RunSignature, { publicKey }: SignerKey): boolean {
+    const claim = claimedBy(record.topic, record, run);
+    const name = `${run.keyId}.${run.signature.toString('latin1')}`;
+    if (this.signedRuns.get(name)?.equals(claim) === true) return true;
+    if (!isRunSigned(claim, run, publicKey)) return false;
     if (this.signedRuns.size >= runsKept) this.signedRuns.clear();
-    this.signedRuns.add(run);
+    this.signedRuns.set(name, claim);
     return true;
   }
 

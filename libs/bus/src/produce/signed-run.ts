@@ -1,18 +1,22 @@
 // The signature of records: over a run of them that one request carries, so that its cost is shared while much is sent at once.
 //
-// Each record of a run has, in one header, the key's id, an Ed25519 signature over the digests of all of the run, which of them is its own,
-// and the digests. A digest is of topic, key and value: a record says the same under no other topic, tenant or host.
-import { createHash, sign, verify, type KeyObject } from 'node:crypto';
+// The digests of a run are the leaves of a hash tree (as RFC 6962 has one: a last node without a neighbour goes up as it is), whose root is signed
+// with Ed25519. Each record has, in one header, the key's id, the signature, its place in the run, the run's length, and the nodes that lead from
+// its own digest to the root. A digest is of topic, key and value: a record says the same under no other topic, tenant or host.
+import { createHash, hash, sign, verify, type KeyObject } from 'node:crypto';
 import { type TopicName, topics } from '../flow.ts';
 
 export const signatureHeader = 'norn-signature';
 
-/** Records of one run: their digests travel with each of them. */
+/** Records of one run. */
 export const runRecordsMax = 32;
 
 const digestBytes = 32;
 const signatureBytes = 64;
-const runContext = Buffer.from('norn.run.v1\n');
+const runContext = Buffer.from('norn.run.v2\n');
+/** What the digest of a record begins with is another byte. */
+const nodePrefix = Buffer.of(1);
+const placeText = /^(\d{1,2})-(\d{1,2})$/;
 
 export interface SignedContent {
   readonly key: string;
@@ -21,12 +25,13 @@ export interface SignedContent {
 
 export interface RunSignature {
   readonly keyId: string;
-  /** The same for every record of the run, and for no other run. */
-  readonly run: string;
   readonly signature: Buffer;
-  /** Which of the digests is the record's own. */
+  /** Which record of the run it is. */
   readonly index: number;
-  readonly digests: Buffer;
+  /** Records of the run. */
+  readonly length: number;
+  /** From the record's digest to the root, lowest first. */
+  readonly path: Buffer;
 }
 
 /** Values of the header, one a record, in their order. At most `runRecordsMax` of them. */
@@ -35,33 +40,70 @@ export function signRun(
   run: readonly SignedContent[],
   { keyId, key }: { readonly keyId: string; readonly key: KeyObject },
 ): string[] {
-  const digests = Buffer.concat(run.map((record) => digestOf(topic, record)));
-  const signature = sign(null, Buffer.concat([runContext, digests]), key).toString('base64url');
-  const encoded = digests.toString('base64url');
-  return run.map((_, index) => [keyId, signature, index, encoded].join('.'));
+  const levels = [run.map((record) => digestOf(topic, record))];
+  for (let level = levels[0] ?? []; level.length > 1; levels.push(level)) level = above(level);
+  const [root = Buffer.alloc(0)] = levels.at(-1) ?? [];
+  const signature = sign(null, claimOf(root, run.length), key).toString('base64url');
+  return run.map((_, index) => {
+    const path = levels.map((level, height) => level[(index >> height) ^ 1] ?? Buffer.alloc(0));
+    const place = `${index}-${run.length}`;
+    return [keyId, signature, place, Buffer.concat(path).toString('base64url')].join('.');
+  });
 }
 
 /** Undefined when it is no such header. */
 export function parseSignature(header: string): RunSignature | undefined {
-  const [keyId = '', signatureText = '', indexText = '', digestsText = '', ...more] = header.split('.');
+  const [keyId = '', signatureText = '', placeOf = '', pathText = '', ...more] = header.split('.');
+  const [, index = NaN, length = NaN] = placeText.exec(placeOf)?.map(Number) ?? [];
   const signature = Buffer.from(signatureText, 'base64url');
-  const digests = Buffer.from(digestsText, 'base64url');
-  const records = digests.length / digestBytes;
-  const index = /^\d{1,2}$/.test(indexText) ? Number(indexText) : NaN;
-  const isWhole = Number.isInteger(records) && records <= runRecordsMax && index < records && more.length === 0;
-  const run = `${keyId}.${signatureText}.${digestsText}`;
-  return isWhole && signature.length === signatureBytes ? { keyId, run, signature, index, digests } : undefined;
+  const path = Buffer.from(pathText, 'base64url');
+  const isInRun = index < length && length <= runRecordsMax && more.length === 0;
+  const isWhole = signature.length === signatureBytes && path.length === stepsOf(index, length) * digestBytes;
+  return isInRun && isWhole ? { keyId, signature, index, length, path } : undefined;
 }
 
-/** Whether this record is the one that the run has at its index. */
-export function isInRun(topic: TopicName, record: SignedContent, { index, digests }: RunSignature): boolean {
-  const own = digests.subarray(index * digestBytes, (index + 1) * digestBytes);
-  return own.equals(digestOf(topic, record));
+/** What the run's signature must be of for this record to have its place in it. */
+export function claimedBy(topic: TopicName, record: SignedContent, { index, length, path }: RunSignature): Buffer {
+  let node = digestOf(topic, record);
+  let used = 0;
+  for (let at = index, width = length; width > 1; at >>= 1, width = (width + 1) >> 1) {
+    if ((at ^ 1) >= width) continue;
+    const beside = path.subarray(used, used + digestBytes);
+    used += digestBytes;
+    node = at % 2 === 0 ? nodeOf(node, beside) : nodeOf(beside, node);
+  }
+  return claimOf(node, length);
 }
 
 /** Whether the key signed the run. */
-export function isRunSigned({ signature, digests }: RunSignature, publicKey: KeyObject): boolean {
-  return verify(null, Buffer.concat([runContext, digests]), publicKey, signature);
+export function isRunSigned(claim: Buffer, { signature }: RunSignature, publicKey: KeyObject): boolean {
+  return verify(null, claim, publicKey, signature);
+}
+
+function above(level: readonly Buffer[]): Buffer[] {
+  const nodes: Buffer[] = [];
+  for (let at = 0; at < level.length; at += 2) {
+    const [left, right] = [level[at], level[at + 1]] as [Buffer, Buffer | undefined];
+    nodes.push(right === undefined ? left : nodeOf(left, right));
+  }
+  return nodes;
+}
+
+/** Levels on which the record's node has a neighbour. */
+function stepsOf(index: number, length: number): number {
+  let steps = 0;
+  for (let at = index, width = length; width > 1; at >>= 1, width = (width + 1) >> 1) {
+    if ((at ^ 1) < width) steps += 1;
+  }
+  return steps;
+}
+
+function nodeOf(left: Buffer, right: Buffer): Buffer {
+  return hash('sha256', Buffer.concat([nodePrefix, left, right]), 'buffer');
+}
+
+function claimOf(root: Buffer, length: number): Buffer {
+  return Buffer.concat([runContext, Buffer.of(length), root]);
 }
 
 /** JSON has no line end of its own: where the names end and the value begins is never in doubt. */

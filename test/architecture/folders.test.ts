@@ -13,7 +13,6 @@ const known: Readonly<Record<string, number>> = {
   '/native-agent/crates/probe/src': 26,
   '/native-agent/crates/restore/src': 25,
   '/native-agent/crates/vault/src': 28,
-  '/native-agent/crates/vault/tests': 31,
   '/native-agent/crates/watch/src': 29,
 };
 

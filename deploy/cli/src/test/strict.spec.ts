@@ -8,7 +8,11 @@ import { isStrict, isStrictFile, strictTests } from './strict.ts';
 const folders = ['bus', 'fuzz', 'long', 'remediation', 'stages', 'stores'].map((name) => `test/${name}`);
 
 /** Of these, every test. */
-const sources = ['inside/src/restore_races.rs', 'vault/tests/races.rs', 'vault/tests/undo.rs'];
+const sources = [
+  'inside/src/restore_races.rs',
+  'vault/tests/vault/restoring/races.rs',
+  'vault/tests/vault/restoring/undo.rs',
+];
 
 const others: Readonly<Record<string, readonly string[]>> = {
   'baldur/src/run/daemon/execution.rs': ['what_is_to_be_undone_is_the_only_scope'],
@@ -23,13 +27,13 @@ const others: Readonly<Record<string, readonly string[]>> = {
     'what_an_attack_found_survives_a_long_life_before_and_many_rounds_of_restore_and_undo_after',
   ],
   'restore/src/origin.rs': ['two_of_a_scope_that_write_by_turns_are_undone_to_what_was_there_before_both'],
-  'vault/tests/clones.rs': ['the_restore_of_a_huge_file_can_be_undone'],
-  'vault/tests/moved_out.rs': [
+  'vault/tests/vault/keeping/clones.rs': ['the_restore_of_a_huge_file_can_be_undone'],
+  'vault/tests/vault/attacks/moved_out.rs': [
     'files_that_somebody_else_moved_are_undone_where_they_are',
     'what_its_mover_does_to_its_files_is_undone_where_they_were',
     'what_somebody_else_does_to_its_files_is_undone_where_they_are',
   ],
-  'vault/tests/restores.rs': ['a_second_attack_is_undone_too', 'symlink_race_never_leaves_root'],
+  'vault/tests/vault/restoring/restores.rs': ['a_second_attack_is_undone_too', 'symlink_race_never_leaves_root'],
 };
 
 const read = (path: string): string => readFileSync(join(repository, path), 'utf8');

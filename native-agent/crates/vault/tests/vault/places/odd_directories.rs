@@ -1,13 +1,12 @@
 //! Directories that change the mode of what is made in them: a restore puts everything back in them too, and leaves nothing of
 //! its own there.
-mod support;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use crate::support::{Actor, Place, Scene, assert_same, set_attribute, set_mode_and_time};
 use norn_events::wire::action::v1::Verdict;
-use support::{Actor, Place, Scene, assert_same, set_attribute, set_mode_and_time};
 
 /// Tag, permissions and user of each entry, as in linux/posix_acl_xattr.h.
 type Acl = &'static [(u16, u16, u32)];

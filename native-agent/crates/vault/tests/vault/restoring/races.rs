@@ -1,6 +1,5 @@
 //! Restores while the owner of the directory changes names under their hands. A file that is said to be restored is that file,
 //! under that name; no file of the racers becomes root's or privileged; nothing of others goes; what went wrong is a conflict.
-mod support;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,12 +9,12 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Once, PoisonError};
 
-use norn_events::wire::action::v1::{FileVerdict, Verdict};
-use sha2::{Digest, Sha256};
-use support::racers::{EVIL, NAMES, NOBODY, Racers, now_ns, unbind_all};
-use support::{
+use crate::support::racers::{EVIL, NAMES, NOBODY, Racers, now_ns, unbind_all};
+use crate::support::{
     Actor, Manifest, Place, Scene, State, difference, manifest_of, set_attribute, set_mode_and_time,
 };
+use norn_events::wire::action::v1::{FileVerdict, Verdict};
+use sha2::{Digest, Sha256};
 
 /// cap_net_bind_service=ep, as `struct vfs_cap_data` of revision 2.
 const CAPABILITY: &[u8] = &[1, 0, 0, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
@@ -400,7 +399,7 @@ fn a_program_that_somebody_has_mapped_to_write_does_not_become_privileged() {
             actor.chmod(&tool, 0o666);
         });
         let open = fs::OpenOptions::new().read(true).write(true).open(&tool).unwrap();
-        let mapped = support::racers::Mapped::of(open);
+        let mapped = crate::support::racers::Mapped::of(open);
         let report = scene.restore(scope);
         assert!(
             report

@@ -1,19 +1,18 @@
 //! Names that exchange what they lead to (RENAME_EXCHANGE): files pair by pair, and whole directories. Nothing needs to be written
 //! for that, and nothing is gone after it.
-mod support;
 
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use norn_events::wire::action::v1::Verdict;
-use norn_events::{ChangeKind, ContentFormat, ProcessUid};
-use norn_vault::{RestoreReport, RestoreRequest};
-use support::{
+use crate::support::{
     Actor, Manifest, PLACES, Place, Scene, assert_same, cipher, corpus, difference, files, manifest_of,
     refused, with_suffix,
 };
+use norn_events::wire::action::v1::Verdict;
+use norn_events::{ChangeKind, ContentFormat, ProcessUid};
+use norn_vault::{RestoreReport, RestoreRequest};
 
 const FILES: usize = 24;
 /// What is attacked is older than what the attack makes, by more than the clocks of the kernel and of file systems may differ.
@@ -96,7 +95,7 @@ fn long_files_that_exchanged_their_names_to_and_fro_get_them_back() {
 #[test]
 fn so_do_files_of_which_there_is_no_copy() {
     for place in PLACES {
-        let mut scene = Scene::new(place, support::large_files(4));
+        let mut scene = Scene::new(place, crate::support::large_files(4));
         let before = scene.manifest();
         let targets = files(&before, &scene.data());
         let scope = scene.attack(|actor| exchange_pairs(actor, &targets, 1));

@@ -1,12 +1,11 @@
 //! Files that somebody reads while whoever writes to them has them open still: what he has written by then is not how they were.
-mod support;
 
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use support::{Actor, PLACES, Place, Scene, assert_restored, cipher, corpus, files, fork, ways};
+use crate::support::{Actor, PLACES, Place, Scene, assert_restored, cipher, corpus, files, fork, ways};
 
 const FILES: usize = 20;
 

@@ -1,11 +1,10 @@
 //! Documents that are saved as editors do, a moment before somebody attacks them: what is undone is the attack, and no more.
-mod support;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use support::{Actor, Place, Scene, assert_same, cipher, corpus, files, refused};
+use crate::support::{Actor, Place, Scene, assert_same, cipher, corpus, files, refused};
 
 const FILES: usize = 30;
 /// The vault looks at a file this long after its close: the last of these comes after that, the first before.
@@ -22,7 +21,7 @@ const SAVES: [(&str, Save); 4] = [
         actor.unlink(new);
     }),
     ("rename by way of another", |actor, new, document| {
-        let other = support::with_suffix(new, ".other");
+        let other = crate::support::with_suffix(new, ".other");
         actor.rename(new, &other);
         actor.rename(&other, document);
     }),

@@ -1,10 +1,9 @@
 //! Directories that get the names of empty ones which were made a moment before, and are gone when they are told of.
-mod support;
 
 use std::path::{Path, PathBuf};
 
+use crate::support::{Actor, Place, Scene, corpus, files, manifest_of, refused};
 use norn_events::wire::action::v1::Verdict;
-use support::{Actor, Place, Scene, corpus, files, manifest_of, refused};
 
 const FILES: usize = 25;
 /// Which of the events is looked at in time is not the same each time.
@@ -70,7 +69,7 @@ fn every_file_is_back_and_none_counts_as_made() {
             });
             assert_ne!(before, scene.manifest(), "{name}: the attack did nothing");
             let report = scene.restore(scope);
-            let left = support::difference(&before, &scene.manifest());
+            let left = crate::support::difference(&before, &scene.manifest());
             problems.extend(left.into_iter().map(|left| format!("{name}, {round}: {left}")));
             let odd = refused(&report);
             problems.extend(odd.into_iter().map(|odd| format!("{name}, {round}: {odd:?}")));

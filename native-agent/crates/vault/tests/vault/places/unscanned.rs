@@ -1,11 +1,10 @@
 //! An attack on a directory that is watched since a moment: its files were looked at by nobody yet.
-mod support;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::support::{Place, Scene, cipher, with_suffix};
 use norn_events::wire::action::v1::Verdict;
-use support::{Place, Scene, cipher, with_suffix};
 
 /// Enough that the last are looked at long after the attack has begun.
 const FILES: usize = 6_000;

@@ -1,14 +1,13 @@
 //! Directories that are moved out of what is protected, and then attacked where they are: by who moved them, and by somebody else.
-mod support;
 
 use std::fs;
 use std::path::Path;
 
-use norn_events::wire::action::v1::Verdict;
-use support::{
+use crate::support::{
     Actor, Place, Scene, assert_same_or_late, cipher, corpus, difference, files, manifest_of, refused,
     with_suffix,
 };
+use norn_events::wire::action::v1::Verdict;
 
 const FILES: usize = 25;
 

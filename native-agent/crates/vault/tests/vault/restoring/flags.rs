@@ -1,5 +1,4 @@
 //! Files that nobody may change after the attack, and such that never had a name.
-mod support;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
@@ -7,8 +6,8 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use crate::support::{Actor, Place, Scene, assert_same_or_late, cipher, with_suffix};
 use norn_events::wire::action::v1::Verdict;
-use support::{Actor, Place, Scene, assert_same_or_late, cipher, with_suffix};
 
 const IMMUTABLE: libc::c_int = 0x10;
 const APPEND_ONLY: libc::c_int = 0x20;
@@ -116,7 +115,7 @@ fn a_file_that_never_had_a_name_is_nobodys_loss() {
         let report = scene.restore(scope);
         let late = assert_same_or_late(&scene, &before, &report);
         let lost = report.count(Verdict::Lost);
-        assert_eq!(lost, late, "{place:?}: {:?}", support::refused(&report));
+        assert_eq!(lost, late, "{place:?}: {:?}", crate::support::refused(&report));
         assert_eq!(
             report.count(Verdict::Restored) + late,
             2,

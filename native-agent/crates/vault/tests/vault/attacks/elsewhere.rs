@@ -1,16 +1,15 @@
 //! Ciphertext that was made where nobody looks and then put in the place of files, and directories that get other names first:
 //! each is told as it is, and undone, in every place.
-mod support;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use norn_events::wire::action::v1::Verdict;
-use norn_events::{ChangeKind, ContentChange, ContentFormat};
-use support::{
+use crate::support::{
     Actor, PLACES, Place, Scene, assert_same, assert_same_or_late, cipher, corpus, files, refused,
     with_suffix,
 };
+use norn_events::wire::action::v1::Verdict;
+use norn_events::{ChangeKind, ContentChange, ContentFormat};
 
 const FILES: usize = 25;
 
@@ -235,7 +234,7 @@ fn a_directory_that_was_exchanged_for_another_in_part_comes_back() {
         let scope = scene.attack(|actor| exchange_until(actor, (&data, &stage), stopped));
         assert_ne!(before, scene.manifest(), "{stopped:?}: the attack did nothing");
         scene.restore(scope);
-        let left = support::difference(&before, &scene.manifest());
+        let left = crate::support::difference(&before, &scene.manifest());
         problems.extend(left.into_iter().map(|left| format!("{stopped:?}: {left}")));
     }
     assert!(problems.is_empty(), "{problems:#?}");
@@ -366,7 +365,7 @@ fn left_of_moved(place: Place, (moving, harm): (Moving, Harm), one_by_one: bool)
         }
     });
     scene.restore(scope);
-    support::difference(&before, &scene.manifest())
+    crate::support::difference(&before, &scene.manifest())
 }
 
 #[test]

@@ -1,13 +1,12 @@
 //! Files and directories that are moved into a directory which was made a moment before: the kernel tells of the move by halves
 //! when that is not watched yet. Whether it is or not, the move is one, it is undone, and nothing is left of it.
-mod support;
 
 use std::ffi::CString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use support::{
+use crate::support::{
     Actor, Manifest, PLACES, Place, Scene, assert_same_or_late, c_path, cipher, difference, is_watched,
     refused, with_suffix,
 };

@@ -1,17 +1,16 @@
 //! Long paths, large and sparse files, names that come and go, directories that move, file systems that refuse: right, or lost with
 //! the reason, never silently wrong.
-mod support;
 
 use std::fs::{self, File};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use norn_events::wire::action::v1::Verdict;
-use norn_vault::{FILE_BYTES_MAX, Standing};
-use support::{
+use crate::support::{
     PLACES, Place, Scene, assert_same, assert_same_or_late, corpus, difference, files, with_suffix,
 };
+use norn_events::wire::action::v1::Verdict;
+use norn_vault::{FILE_BYTES_MAX, Standing};
 
 /// Below `dir`, so deep that its whole path has about 4,000 bytes.
 fn deep(dir: &Path) -> PathBuf {
@@ -216,14 +215,14 @@ fn a_read_only_file_system_is_said() {
     let scope = scene.attack(|actor| actor.by_turns(&targets, ".locked"));
     let spoiled = scene.manifest();
     let host = scene.home.join("host");
-    support::bind_read_only(&host);
+    crate::support::bind_read_only(&host);
     let report = scene.restore(scope);
-    support::unmount(&host);
+    crate::support::unmount(&host);
     let differs = difference(&spoiled, &scene.manifest());
     assert!(differs.is_empty(), "{differs:#?}");
     let lost = report.count(Verdict::Lost);
     assert!(lost >= targets.len(), "{:?}", report.files);
-    let reasons = support::refused(&report);
+    let reasons = crate::support::refused(&report);
     assert!(
         reasons
             .iter()
@@ -255,7 +254,7 @@ fn a_full_file_system_is_said() {
         }
     });
     let report = scene.restore(scope);
-    let lost: Vec<_> = support::refused(&report);
+    let lost: Vec<_> = crate::support::refused(&report);
     assert!(!lost.is_empty(), "nothing was refused: {:?}", report.files);
     assert!(
         lost.iter().all(|(_, why)| why.contains("No space left")),
@@ -309,14 +308,14 @@ fn what_is_too_large_is_known_before_the_attack() {
         scene.vault().standing(Path::new("/etc/hostname")),
         Standing::Unknown
     );
-    let counted = support::eventually(|| {
+    let counted = crate::support::eventually(|| {
         let health = scene.vault().health();
         health.too_large == 1 && health.restorable >= 3
     });
     assert!(counted, "{:?}", scene.vault().health());
     let scope = scene.attack(|_| fs::write(data.join("large"), b"gone").unwrap());
     let report = scene.restore(scope);
-    let said = support::refused(&report);
+    let said = crate::support::refused(&report);
     assert_eq!(said.len(), 1, "{said:?}");
     assert!(said[0].1.starts_with("too large"), "{said:?}");
 }

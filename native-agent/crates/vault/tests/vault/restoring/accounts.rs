@@ -1,12 +1,11 @@
 //! A restore accounts for all that the attack did: what is not as it was before has a verdict that says so.
-mod support;
 
 use std::fs;
 use std::path::Path;
 
+use crate::support::{CONTAINER, Place, Scene, assert_same, mount_tmpfs, refused};
 use norn_events::wire::action::v1::Verdict;
 use norn_vault::{Extent, RestoreRequest};
-use support::{CONTAINER, Place, Scene, assert_same, mount_tmpfs, refused};
 
 const LARGE_BYTES: usize = 2 << 20;
 

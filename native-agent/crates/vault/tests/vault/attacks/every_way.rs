@@ -1,14 +1,13 @@
 //! One attack mode, one test: files of the image, born in the container, on the host and behind a bind mount come back
 //! byte for byte, and what was made goes.
-mod support;
 
 use std::fs;
 use std::io::Write;
 use std::path::PathBuf;
 
+use crate::support::{Actor, PLACES, Scene, assert_same_or_late, cipher, corpus, files, with_suffix};
 use norn_events::ProcessUid;
 use norn_events::wire::action::v1::Verdict;
-use support::{Actor, PLACES, Scene, assert_same_or_late, cipher, corpus, files, with_suffix};
 
 const FILES: usize = 40;
 

@@ -1,14 +1,13 @@
 //! Large files that nobody ever opened, destroyed in the ways about which the kernel asks nobody: what was asked for before is given back.
-mod support;
 
 use std::fs::{self, File};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use crate::support::{Actor, Place, Scene, assert_same, files, large_files};
 use norn_events::wire::action::v1::Verdict;
 use norn_vault::Preimage;
-use support::{Actor, Place, Scene, assert_same, files, large_files};
 
 /// Of who asks; the agent learns it from the hooks.
 const PID: u32 = 1;

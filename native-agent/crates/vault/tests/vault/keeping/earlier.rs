@@ -1,13 +1,12 @@
 //! Files that somebody had open, or mapped, before the vault was there: nobody was asked about them. Others read them before he
 //! lets them go.
-mod support;
 
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use support::{PLACES, Place, Scene, assert_restored, cipher, corpus, files, fork, ways};
+use crate::support::{PLACES, Place, Scene, assert_restored, cipher, corpus, files, fork, ways};
 
 const FILES: usize = 20;
 
@@ -57,7 +56,7 @@ fn written_by_what_was_open(place: Place, open: impl Fn(&[PathBuf]) -> Open) {
     // What is empty can't be mapped.
     targets.retain(|path| fs::metadata(path).unwrap().len() > 0);
     let (opened, begin) = (scene.home.join("opened"), scene.home.join("begin"));
-    let start = support::boot_ns();
+    let start = crate::support::boot_ns();
     let child = fork(|| {
         let held = open(&targets);
         fs::write(&opened, "").unwrap();

@@ -1,14 +1,13 @@
 //! Files of a protected directory that have another name outside of it, and are changed by that one.
-mod support;
 
 use std::fs;
 use std::io::{Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use crate::support::{Actor, Manifest, Place, Scene, assert_same, cipher, corpus, files};
 use norn_events::wire::action::v1::Verdict;
 use norn_events::{ChangeKind, ContentChange, ContentFormat, ProcessUid};
-use support::{Actor, Manifest, Place, Scene, assert_same, cipher, corpus, files};
 
 const FILES: usize = 25;
 

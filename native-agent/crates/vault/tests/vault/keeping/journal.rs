@@ -1,5 +1,4 @@
 //! The journal outlives its writer, a torn end, and the bound on its size.
-mod support;
 
 use std::fs;
 use std::io::{Read, Write};
@@ -8,15 +7,15 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::support::{MIB, PLACES, Place, Scene, assert_same, assert_same_or_late, corpus, files};
 use norn_events::ProcessUid;
 use norn_events::wire::action::v1::Verdict;
-use support::{MIB, PLACES, Place, Scene, assert_same, assert_same_or_late, corpus, files};
 
 /// Lets a process of its own open the vault and stage the attack, and kills it as soon as the attack is over.
 fn attack_and_kill_the_agent(scene: &mut Scene) -> ProcessUid {
     let targets = files(&scene.manifest(), &scene.data());
     let (mut here, mut there) = UnixStream::pair().unwrap();
-    let agent = support::fork(|| {
+    let agent = crate::support::fork(|| {
         scene.open_vault();
         scene.settle();
         let scope = scene.attack(|actor| {
@@ -51,10 +50,10 @@ fn journal_recovered_after_kill() {
 /// Timeouts were counted by the agent that is gone: here a late file may only be said to be late.
 fn assert_same_or_late_across_restarts(
     scene: &Scene,
-    before: &support::Manifest,
+    before: &crate::support::Manifest,
     report: &norn_vault::RestoreReport,
 ) {
-    let late = support::assert_same_but_late(scene, before, report);
+    let late = crate::support::assert_same_but_late(scene, before, report);
     assert_eq!(report.count(Verdict::Restored) + late, 30, "{:?}", scene.place);
 }
 
@@ -96,7 +95,7 @@ fn torn_tail() {
         assert!(torn > 0, "the torn end was taken for sound");
         assert!(torn < 64 + garbage.len() as u64, "{torn} bytes were thrown away");
         let report = scene.restore(scope);
-        support::assert_same_but_late(&scene, &before, &report);
+        crate::support::assert_same_but_late(&scene, &before, &report);
         scene.close_vault();
         scene.open_vault();
         assert_eq!(scene.vault().health().torn_bytes, 0, "the cut did not last");
@@ -128,7 +127,7 @@ fn eviction_never_touches_held() {
             scene.open_vault();
         }
     }
-    let evicted = support::eventually(|| {
+    let evicted = crate::support::eventually(|| {
         let health = scene.vault().health();
         health.evicted > 0 && health.bytes <= ROOM
     });
@@ -157,10 +156,10 @@ fn eviction_says_what_it_took() {
         });
         scene.settle();
     }
-    let evicted = support::eventually(|| scene.vault().health().evicted > 0);
+    let evicted = crate::support::eventually(|| scene.vault().health().evicted > 0);
     assert!(evicted, "{:?}", scene.vault().health());
     let report = scene.restore(scope);
-    let said = support::refused(&report);
+    let said = crate::support::refused(&report);
     assert!(
         said.iter().all(|(_, reason)| reason.starts_with("evicted")) && !said.is_empty(),
         "{said:?}"
@@ -202,7 +201,7 @@ fn nothing_goes_unseen_while_a_full_vault_evicts() {
             }
         }));
     }
-    let evicted = support::eventually(|| scene.vault().health().evicted > 0);
+    let evicted = crate::support::eventually(|| scene.vault().health().evicted > 0);
     assert!(evicted, "{:?}", scene.vault().health());
     let reports: Vec<_> = scopes.into_iter().map(|scope| scene.restore(scope)).collect();
     let told = |path: &PathBuf| {

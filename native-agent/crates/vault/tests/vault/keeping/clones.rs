@@ -1,14 +1,13 @@
 //! Large files where the file system lets files share their blocks: kept whole, whatever their size, and nothing is copied.
-mod support;
 
 use std::fs::{self, File};
 use std::io::Write;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 
+use crate::support::{Place, Scene, refused};
 use norn_events::wire::action::v1::Verdict;
 use norn_vault::{FILE_BYTES_MAX, RestoreReport, Standing};
-use support::{Place, Scene, refused};
 use xxhash_rust::xxh3::Xxh3;
 
 const MIB: u64 = 1 << 20;

@@ -1,5 +1,4 @@
 //! A whole container goes back to its state before the attack's first change: its own file system and what is mounted in it.
-mod support;
 
 use std::fs;
 use std::io::Write;
@@ -7,12 +6,12 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::support::{
+    CONTAINER, Manifest, Place, Scene, boot_ns, corpus, difference, files, manifest_of, refused, with_suffix,
+};
 use norn_events::ProcessUid;
 use norn_events::wire::action::v1::Verdict;
 use norn_vault::{Extent, RestoreReport, RestoreRequest, Standing};
-use support::{
-    CONTAINER, Manifest, Place, Scene, boot_ns, corpus, difference, files, manifest_of, refused, with_suffix,
-};
 
 /// The image has files at /data of the container; the volume has some of its own.
 fn in_image_and_volume(volume: &Path) {
@@ -224,7 +223,7 @@ fn mounts_of_docker_are_learned() {
         "docker run -d --name {tag} --network none -v {}:/data -v {tag}:/volume {tag} /bin/busybox sleep 300",
         host.display()
     ));
-    let learned = support::eventually(|| scene.vault().health().mounts_watched > 0);
+    let learned = crate::support::eventually(|| scene.vault().health().mounts_watched > 0);
     let refused = scene.vault().refused_mounts();
     fs::write(host.join("data/file"), b"before").unwrap();
     let inside = |script: &str| shell(format!("docker exec {tag} /bin/busybox sh -ec '{script}'"));
@@ -284,8 +283,8 @@ fn file_systems_in_memory_and_overlays_of_the_hosts_are_said() {
     };
     let [memory, lower, upper, work, merged] =
         ["memory", "image", "upper-layer", "work-layer", "shown"].map(made);
-    support::mount_tmpfs(&memory);
-    support::mount_overlay(&lower, (&upper, &work), &merged);
+    crate::support::mount_tmpfs(&memory);
+    crate::support::mount_overlay(&lower, (&upper, &work), &merged);
     for path in [&memory, &merged] {
         let name = path.file_name().unwrap().to_str().unwrap();
         scene.mount_into_container(&path.display().to_string(), name);
@@ -302,11 +301,15 @@ fn file_systems_in_memory_and_overlays_of_the_hosts_are_said() {
         (of("/memory"), of("/shown"))
     };
     let said = (Some("a file system in memory"), Some("an overlay of the host's"));
-    assert!(support::eventually(|| reasons() == said), "{:?}", reasons());
+    assert!(
+        crate::support::eventually(|| reasons() == said),
+        "{:?}",
+        reasons()
+    );
     scene.stop();
     [&memory, &merged]
         .into_iter()
-        .for_each(|path| support::unmount(path));
+        .for_each(|path| crate::support::unmount(path));
 }
 
 #[test]

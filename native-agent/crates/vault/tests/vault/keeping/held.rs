@@ -1,5 +1,4 @@
 //! Files that an open empties: while they are held they are told of, unless they were written or closed.
-mod support;
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -8,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
+use crate::support::{Place, Scene, assert_same, corpus, eventually, files, fork};
 use norn_events::{ChangeKind, ContentChange};
-use support::{Place, Scene, assert_same, corpus, eventually, files, fork};
 
 const FILES: usize = 20;
 

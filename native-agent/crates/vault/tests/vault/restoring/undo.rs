@@ -1,17 +1,16 @@
 //! A restore can be undone: what it replaced is saved first. And a conflict keeps both versions.
-mod support;
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use norn_events::ProcessUid;
-use norn_events::wire::action::v1::Verdict;
-use norn_vault::{Kept, RestoreReport, RestoreRequest};
-use support::{
+use crate::support::{
     Actor, PLACES, Place, Scene, assert_same, assert_same_contents, assert_same_or_late, corpus, files,
     refused, with_suffix,
 };
+use norn_events::ProcessUid;
+use norn_events::wire::action::v1::Verdict;
+use norn_vault::{Kept, RestoreReport, RestoreRequest};
 
 /// Every kind of change to content and names, a different one for each file.
 fn all_sorts(actor: &mut Actor, targets: &[PathBuf]) {

@@ -1,5 +1,4 @@
 //! What comes back beside content: metadata, links, odd names; and what a restore must leave alone.
-mod support;
 
 use std::fs;
 use std::io::Write;
@@ -8,13 +7,13 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use norn_events::wire::action::v1::{FileVerdict, Verdict};
-use norn_vault::{RestoreReport, RestoreRequest};
-use support::{
+use crate::support::{
     Actor, MIB, PLACES, Place, Scene, assert_restored, assert_same, assert_same_contents,
     assert_same_or_late, cipher, corpus, files, manifest_of, refused, set_attribute, set_mode_and_time,
     with_suffix,
 };
+use norn_events::wire::action::v1::{FileVerdict, Verdict};
+use norn_vault::{RestoreReport, RestoreRequest};
 
 /// user::rw-, user:1000:r--, group::r--, mask::r--, other::--- in the form that `struct posix_acl_xattr_header` has.
 const ACL: &[u8] = &[
@@ -517,11 +516,11 @@ fn symlink_race_never_leaves_root() {
                     fs::write(with_suffix(path, ".note"), b"pay").unwrap();
                 }
             });
-            let racer = support::race(|| support::exchange(&bait, &victim));
+            let racer = crate::support::race(|| crate::support::exchange(&bait, &victim));
             scene.restore(scope);
             drop(racer);
             if fs::symlink_metadata(&victim).unwrap().is_symlink() {
-                support::exchange(&bait, &victim);
+                crate::support::exchange(&bait, &victim);
             }
             told.extend(scene.restore(scope).files);
         }
@@ -666,7 +665,7 @@ fn what_a_killed_process_had_just_made_is_removed() {
         let other = scene.data().join("of somebody else");
         let scope = scene.attack(|actor| {
             actor.encrypt(&targets[0]);
-            let made = support::c_path(&with_suffix(&targets[1], ".locked"));
+            let made = crate::support::c_path(&with_suffix(&targets[1], ".locked"));
             // SAFETY: the string outlives the call.
             assert_eq!(unsafe { libc::mknod(made.as_ptr(), libc::S_IFREG | 0o600, 0) }, 0);
         });
@@ -783,7 +782,7 @@ fn a_container_that_is_mounted_again_is_watched_again() {
         std::thread::sleep(std::time::Duration::from_micros(round * 20));
         scene.unmount();
         scene.mount();
-        let is_marked = support::eventually(|| is_marked(&scene.home.join("merged")));
+        let is_marked = crate::support::eventually(|| is_marked(&scene.home.join("merged")));
         assert!(is_marked, "round {round}");
     }
 }

@@ -1,16 +1,15 @@
 //! What is protected is what is mounted, whatever becomes of its name: directories that are removed and made again, moved away
 //! and replaced, mounted over, mounted later, one in the other, or as a single file.
-mod support;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use norn_events::wire::action::v1::Verdict;
-use norn_vault::Standing;
-use support::{
+use crate::support::{
     Manifest, Scene, bind, corpus, difference, eventually, files, fork, manifest_of, mount_tmpfs, refused,
     unmount,
 };
+use norn_events::wire::action::v1::Verdict;
+use norn_vault::Standing;
 
 const FILES: usize = 40;
 

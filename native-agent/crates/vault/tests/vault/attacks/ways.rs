@@ -1,13 +1,12 @@
 //! One way to change content, one test, in every place: whatever the system call, the file comes back byte for byte.
-mod support;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use norn_events::wire::action::v1::Verdict;
-use support::{
+use crate::support::{
     Actor, PLACES, Scene, assert_restored, assert_same_or_late, files, set_mode_and_time, ways, with_suffix,
 };
+use norn_events::wire::action::v1::Verdict;
 
 const FILES: usize = 12;
 
@@ -128,7 +127,7 @@ fn truncate_then_new_file() {
     everywhere(|actor, files| {
         for path in files {
             let content = fs::read(path).unwrap();
-            fs::write(with_suffix(path, ".locked"), support::cipher(&content)).unwrap();
+            fs::write(with_suffix(path, ".locked"), crate::support::cipher(&content)).unwrap();
             actor.truncate(path, 0);
         }
     });

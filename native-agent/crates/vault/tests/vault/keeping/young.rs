@@ -1,17 +1,16 @@
 //! Files that were written a moment before an attack opens them: their copy at rest is looked at again then, to find the owner,
 //! mode and times that they got after their last close. What the attack is about to do to them is not how they rest.
-mod support;
 
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use norn_events::wire::action::v1::Verdict;
-use norn_events::{ContentChange, ContentFormat};
-use support::{
+use crate::support::{
     Actor, PLACES, Place, Scene, assert_restored, assert_same_or_late, cipher, files, set_mode_and_time, ways,
 };
+use norn_events::wire::action::v1::Verdict;
+use norn_events::{ContentChange, ContentFormat};
 
 const FILES: usize = 8;
 /// The first copies are made by then, and nobody has looked a second time.
@@ -142,7 +141,7 @@ fn an_old_file_of_a_layer_that_is_mapped_closed_and_written_long_after() {
     let report = scene.restore(scope);
     let late = assert_same_or_late(&scene, &before, &report);
     let restored = report.count(Verdict::Restored);
-    assert_eq!(restored + late, FILES, "{:?}", support::refused(&report));
+    assert_eq!(restored + late, FILES, "{:?}", crate::support::refused(&report));
 }
 
 /// Who closed the files has ended when its child writes to them: the child is the one to be blamed.
@@ -185,14 +184,14 @@ fn mapped_files_that_nobody_looks_at_are_counted() {
     let vault = scene.vault.take().unwrap();
     std::thread::scope(|threads| {
         threads.spawn(|| {
-            let is_so = support::eventually(|| vault.health().mapped_refused == TOO_MANY as u64);
+            let is_so = crate::support::eventually(|| vault.health().mapped_refused == TOO_MANY as u64);
             fs::write(&counted, if is_so { "yes" } else { "no" }).unwrap();
         });
         scene.attack_without_settling(|_| {
             let paths = (0..MAPPED_MAX + TOO_MANY).map(|number| data.join(number.to_string()));
             let mut held: Vec<_> = paths.map(|path| ways::Mapped::new(&path)).collect();
             held.iter_mut().for_each(ways::Mapped::close);
-            assert!(support::eventually(|| counted.exists()), "nobody counts");
+            assert!(crate::support::eventually(|| counted.exists()), "nobody counts");
         });
     });
     let refused = vault.health().mapped_refused;

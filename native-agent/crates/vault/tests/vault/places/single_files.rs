@@ -1,15 +1,14 @@
 //! A container has a single file of the host mounted, and the host gives the file's name to another, as an editor saves it: the
 //! container keeps the one that has no name any more. What is done to that one is no business of the one that has its name.
-mod support;
 
 use std::fs;
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 
+use crate::support::{Scene, bind, cipher, eventually, fork, refused, unmount};
 use norn_events::ProcessUid;
 use norn_events::wire::action::v1::Verdict;
 use norn_vault::{RestoreReport, RestoreRequest, Standing};
-use support::{Scene, bind, cipher, eventually, fork, refused, unmount};
 
 const INSIDE: &str = "/etc/app.ini";
 

@@ -1,0 +1,5 @@
+mod accounts;
+mod flags;
+mod races;
+mod restores;
+mod undo;

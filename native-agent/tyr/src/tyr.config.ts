@@ -38,6 +38,11 @@ export function pathsOf(setting: string): string[] {
   return setting.split(':').filter((path) => path.startsWith('/'));
 }
 
+/** Not those that nobody had to choose. */
+export function areChosen(protectedPaths: string): boolean {
+  return protectedPaths !== settings.protectedPaths.parse(undefined);
+}
+
 /** Paths, and names without a slash. */
 export function filesOf(setting: string): string[] {
   return setting.split(':').filter((file) => file !== '');

@@ -25,7 +25,7 @@ import { limits } from './limits.ts';
 import { PolicyDesk } from './policy/policy-desk.ts';
 import { Intake } from './spool/intake.ts';
 import { Spool } from './spool/spool.ts';
-import { type TyrConfig, filesOf, pathsOf } from './tyr.config.ts';
+import { type TyrConfig, areChosen, filesOf, pathsOf } from './tyr.config.ts';
 import { IngestPeers, type Target } from './uplink/ingest-peers.ts';
 import { Uplink } from './uplink/uplink.ts';
 
@@ -92,6 +92,7 @@ export class Tyr {
       agentDir: config.agentDir,
       socket: config.agentSocket,
       protectedPaths: pathsOf(config.protectedPaths),
+      pathsAreChosen: areChosen(config.protectedPaths),
       keptPaths: pathsOf(config.keptPaths),
       canaries: filesOf(config.canaries),
       hookedPrograms: filesOf(config.hookedPrograms),

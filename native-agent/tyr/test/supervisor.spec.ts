@@ -22,6 +22,7 @@ async function startSupervisor(): Promise<{ readonly link: BaldurLink; readonly 
     keptPaths: ['/etc'],
     canaries: [],
     hookedPrograms: [],
+    pathsAreChosen: false,
     hookSuspects: false,
     logger,
     nowMs: () => performance.now(),

@@ -78,6 +78,8 @@ pub struct VaultOptions {
     pub bytes_max: u64,
     /// Host directories to protect, with all below them, as soon as they are there. Docker's volumes are protected always.
     pub protected: Vec<PathBuf>,
+    /// Of these, those that count as not protected while they are not there.
+    pub expected: Vec<PathBuf>,
     /// See `OPEN_WAITS`.
     pub open_waits: Duration,
 }
@@ -195,8 +197,8 @@ impl Vault {
         for (path, done) in protect::asked(&self.shared) {
             match done {
                 Ok(new) => found.extend(new),
-                // It may come later.
-                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                // It may come later; what is no directory is named meanwhile.
+                Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {}
                 Err(source) => return Err(VaultError::Protected { path, source }),
             }
         }
@@ -397,7 +399,7 @@ fn protected(options: &VaultOptions) -> Result<Protected, VaultError> {
     let home = fs::canonicalize(&home).map_err(|source| VaultError::Protected { path: home, source })?;
     let mut asked = options.protected.clone();
     asked.extend([home, DOCKER_VOLUMES.into()]);
-    Ok(Protected::new(asked))
+    Ok(Protected::new(asked, options.expected.clone()))
 }
 
 fn flush(shared: &Shared) {

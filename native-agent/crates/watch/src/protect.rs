@@ -130,10 +130,13 @@ pub fn asked(watched: &Watched) -> Vec<(PathBuf, io::Result<Option<Found>>)> {
         let name = path.as_os_str().as_bytes();
         watched.signals.watch_above(name);
         let done = one_asked(watched, path);
-        if let Err(error) = &done
-            && error.kind() != io::ErrorKind::NotFound
+        let is_expected = watched.protected.expected.contains(path);
+        if let Some(reason) = done
+            .as_ref()
+            .err()
+            .and_then(|error| unwatched(error, is_expected))
         {
-            watched.learned.refuse(name, "it can't be watched", Source::Asked);
+            watched.learned.refuse(name, reason, Source::Asked);
         }
         found.push((path.clone(), done));
     }
@@ -143,6 +146,15 @@ pub fn asked(watched: &Watched) -> Vec<(PathBuf, io::Result<Option<Found>>)> {
     }
     watched.learned.drop_doubted(Source::Asked);
     found
+}
+
+/// Why it is not watched, if that is to be told.
+fn unwatched(error: &io::Error, is_expected: bool) -> Option<&'static str> {
+    match error.kind() {
+        io::ErrorKind::NotFound => is_expected.then_some("it is not there; it is watched as soon as it is"),
+        io::ErrorKind::NotADirectory => Some("it is no directory"),
+        _ => Some("it can't be watched"),
+    }
 }
 
 fn one_asked(watched: &Watched, path: &Path) -> io::Result<Option<Found>> {

@@ -10,15 +10,18 @@ use norn_journal::file::PlaceId;
 pub struct Protected {
     /// Directories that were asked for, as they are called; they need not be there yet.
     pub asked: Vec<PathBuf>,
+    /// Of these, those that count as not protected while they are not there.
+    pub expected: Vec<PathBuf>,
     gone: Mutex<HashMap<PlaceId, Instant>>,
     /// Held while the marks of a place are set or taken away.
     marking: Mutex<()>,
 }
 
 impl Protected {
-    pub fn new(asked: Vec<PathBuf>) -> Self {
+    pub fn new(asked: Vec<PathBuf>, expected: Vec<PathBuf>) -> Self {
         Self {
             asked,
+            expected,
             gone: Mutex::default(),
             marking: Mutex::default(),
         }

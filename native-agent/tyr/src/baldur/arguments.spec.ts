@@ -4,6 +4,7 @@ const nothing = {
   agentDir: '/var/lib/norn/agent',
   socket: '/run/baldur.sock',
   protectedPaths: [],
+  pathsAreChosen: false,
   keptPaths: [],
   canaries: [],
   hookedPrograms: [],
@@ -20,13 +21,14 @@ describe('what baldur is started with', () => {
     const settings = {
       ...nothing,
       protectedPaths: ['/home', '/srv'],
+      pathsAreChosen: true,
       keptPaths: ['/etc'],
       canaries: ['passwords.txt'],
       hookedPrograms: ['/usr/sbin/nginx'],
       hookSuspects: true,
     };
     expect(baldurArguments(settings).slice(always.length)).toEqual([
-      ...['--protect', '/home', '--protect', '/srv', '--keep', '/etc', '--canary', 'passwords.txt'],
+      ...['--protect', '/home', '--protect', '/srv', '--tell-missing', '--keep', '/etc', '--canary', 'passwords.txt'],
       ...['--hook', '/usr/sbin/nginx', '--hook-suspects'],
     ]);
   });

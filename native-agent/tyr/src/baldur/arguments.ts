@@ -5,6 +5,8 @@ export interface BaldurSettings {
   readonly agentDir: string;
   readonly socket: string;
   readonly protectedPaths: readonly string[];
+  /** Somebody chose them: one that is not there is a mistake, or comes later, and is told of. */
+  readonly pathsAreChosen: boolean;
   readonly keptPaths: readonly string[];
   readonly canaries: readonly string[];
   readonly hookedPrograms: readonly string[];
@@ -21,6 +23,7 @@ export function baldurArguments(settings: BaldurSettings): string[] {
   return [
     ...['run', '--socket', settings.socket, '--state-dir', stateOf(settings.agentDir)],
     ...each('--protect', settings.protectedPaths),
+    ...(settings.pathsAreChosen ? ['--tell-missing'] : []),
     ...each('--keep', settings.keptPaths),
     ...each('--canary', settings.canaries),
     ...each('--hook', settings.hookedPrograms),

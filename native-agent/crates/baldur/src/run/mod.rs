@@ -72,6 +72,9 @@ pub struct RunArguments {
     /// A host directory whose files have pre-images; may be given several times.
     #[arg(long)]
     protect: Vec<PathBuf>,
+    /// What --protect names and is not there counts as not protected, until it is.
+    #[arg(long)]
+    tell_missing: bool,
     /// A host directory whose files have pre-images too, but whose changes are no sign of ransomware: where persistence is
     /// planted and administrators write; may be given several times.
     #[arg(long)]
@@ -249,22 +252,15 @@ fn open_vault(arguments: &RunArguments, state: &StateDir, waiter: &Waiter) -> Ke
     if arguments.no_vault {
         return Keeper::Absent("started with --no-vault".to_owned());
     }
-    let (protected, others): (Vec<PathBuf>, Vec<PathBuf>) = arguments
-        .protect
-        .iter()
-        .chain(&arguments.keep)
-        .cloned()
-        .partition(|path| path.is_dir() || !path.exists());
-    for path in others {
-        tracing::warn!(path = %path.display(), "what is to be protected is no directory and is left out");
-    }
-    for path in protected.iter().filter(|path| !path.exists()) {
-        tracing::warn!(path = %path.display(), "a directory to protect does not exist yet");
-    }
+    let expected = match arguments.tell_missing {
+        true => arguments.protect.clone(),
+        false => Vec::new(),
+    };
     let options = VaultOptions {
         dir: state.vault(),
         bytes_max: VAULT_BYTES_MAX,
-        protected,
+        protected: [&arguments.protect[..], &arguments.keep].concat(),
+        expected,
         open_waits: OPEN_WAITS,
     };
     Keeper::open(options, waiter.waker())

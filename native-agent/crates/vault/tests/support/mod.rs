@@ -93,6 +93,8 @@ pub struct Scene {
     /// The parent of those that come: the container's first process, or `root`.
     init: ProcessUid,
     bytes_max: u64,
+    /// Protected too, and not there.
+    pub expected: Vec<PathBuf>,
     protected: PathBuf,
     container: Option<Container>,
     /// What else is mounted into it: of the host, and the name in the container.
@@ -240,6 +242,7 @@ impl Scene {
             root,
             init: root,
             bytes_max,
+            expected: Vec::new(),
             protected: home.join("host"),
             container: None,
             others: Vec::new(),
@@ -262,7 +265,8 @@ impl Scene {
         let options = VaultOptions {
             dir: self.home.join("vault"),
             bytes_max: self.bytes_max,
-            protected: vec![self.protected.clone()],
+            protected: [std::slice::from_ref(&self.protected), &self.expected[..]].concat(),
+            expected: self.expected.clone(),
             open_waits: open_waits(),
         };
         let vault = Vault::open(options).unwrap();

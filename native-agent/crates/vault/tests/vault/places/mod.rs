@@ -1,6 +1,7 @@
 mod containers;
 mod mounts;
 mod new_directories;
+mod not_there;
 mod odd_directories;
 mod single_files;
 mod unscanned;

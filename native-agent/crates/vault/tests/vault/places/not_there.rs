@@ -1,0 +1,53 @@
+//! What is to be protected and is not there, or is no directory: it is not counted as protected.
+
+use std::fs;
+
+use crate::support::{Scene, eventually};
+use norn_vault::Standing;
+
+#[test]
+fn what_is_to_be_protected_and_is_not_there_is_named_until_it_is() {
+    let mut scene = Scene::empty_volume();
+    let (later, file) = (scene.home.join("later"), scene.home.join("no-directory"));
+    fs::write(&file, "one name, one file").unwrap();
+    scene.expected = vec![later.clone(), file.clone()];
+    scene.open_vault();
+    let named = |scene: &Scene| {
+        let health = scene.vault().health();
+        let named = health.unwatched_places.iter();
+        let mut named: Vec<String> = named
+            .map(|place| format!("{}: {}", String::from_utf8_lossy(&place.path), place.reason))
+            .collect();
+        named.sort();
+        named
+    };
+    let missing = format!(
+        "{}: it is not there; it is watched as soon as it is",
+        later.display()
+    );
+    let odd = format!("{}: it is no directory", file.display());
+    assert!(
+        eventually(|| named(&scene) == [missing.clone(), odd.clone()]),
+        "{:?}",
+        named(&scene)
+    );
+    assert_eq!(scene.vault().health().places_unwatched, 2);
+    fs::create_dir(&later).unwrap();
+    let letter = later.join("letter");
+    fs::write(&letter, "dear reader\n".repeat(40)).unwrap();
+    assert!(
+        eventually(|| named(&scene) == [odd.clone()]),
+        "{:?}",
+        named(&scene)
+    );
+    assert!(eventually(
+        || scene.vault().standing(&letter) == Standing::Restorable
+    ));
+    // Gone again, which nobody need take for an attack.
+    fs::remove_dir_all(&later).unwrap();
+    assert!(
+        eventually(|| named(&scene) == [missing.clone(), odd.clone()]),
+        "{:?}",
+        named(&scene)
+    );
+}

@@ -37,13 +37,13 @@ interface Scene {
 }
 
 /** A host of its own, a session on it, and in it what is blamed: a shell of six hours ago. */
-async function scene(inContainer = false): Promise<Scene> {
+async function scene({ inContainer = false, agoUs = 6 * hour } = {}): Promise<Scene> {
   homes += 1;
   const tenantId = `tenant-${homes}`;
   await seedTenant(trial, tenantId);
   const home = await seedHost(trial, tenantId, { name: `node-${homes}` });
   const attack = new AttackBuilder(`lives ${homes}`);
-  const t0 = Date.now() * ms - 6 * hour;
+  const t0 = Date.now() * ms - agoUs;
   const login = inContainer
     ? containerStart(attack, t0 - hour)
     : attack.process(undefined, { pid: 900, startUs: t0 - hour, commands: ['-bash'] });
@@ -216,7 +216,7 @@ it('an end that the agent found after a gap is an end', async () => {
 });
 
 it('with its container all its processes have ended, and the container is not offered to be killed', async () => {
-  const one = await scene(true);
+  const one = await scene({ inContainer: true });
   await storeContainerOf(trial, one.home, webContainer, { startUs: one.t0 - hour, endUs: one.t0 + hour });
   const detail = await read(await store(one), one.home);
   expect([lifeOf(detail), killOf(detail)]).toEqual([[0, 0], undefined]);
@@ -252,4 +252,23 @@ it('shows the attack of one process as that, and not the session that it was in'
     one.attack.process(one.login, { pid: 2000 + at, startUs: one.t0 + at, commands: ['gcc'] });
   const detail = await read(await store(one), one.home);
   expect([detail.processes.map(({ pid }) => pid), detail.processesTotal]).toEqual([[900, 1000], 2]);
+});
+
+it('a list learns of what began after its alert was looked at last, without anybody opening it', async () => {
+  const one = await scene({ agoUs: 60_000 * ms });
+  const id = await store(one);
+  expect(lifeOf(await read(id, one.home))).toEqual([1, 0]);
+  for (const pid of [1001, 1002]) one.attack.process(one.scope, { pid, startUs: Date.now() * ms, commands: ['miner'] });
+  await storeTelemetry(trial, one.home, one.attack, one.login);
+  await trial.control.query(`UPDATE attack_summaries SET made_at = made_at - interval '20 s' WHERE alert_id = $1`, [
+    id,
+  ]);
+  const token = await trial.tokenOf('responder', one.home.tenantId);
+  const listed = async (): Promise<number | undefined> => {
+    await trial.control.query('UPDATE hosts SET last_seen_at = now() WHERE tenant_id = $1', [one.home.tenantId]);
+    const answer = await fetch(`${trial.url}/api/v1/alerts`, { headers: { authorization: `Bearer ${token}` } });
+    const { alerts } = (await answer.json()) as { alerts: Detail['alert'][] };
+    return alerts[0]?.runningProcesses;
+  };
+  while ((await listed()) !== 3) await sleep(100);
 });

@@ -32,7 +32,7 @@ export class AlertViews {
   async stillRunning(tenantId: string, attack: Attack): Promise<string[]> {
     const { id, hostId } = attack.handling;
     await this.summaries.of(tenantId, attack);
-    const left = (await this.summaries.unended(tenantId, [id])).get(id) ?? [];
+    const left = (await this.summaries.unended(tenantId, [attack])).get(id) ?? [];
     const asked = new Map([[hostId, new Map(left.map((process) => [process.uid, process]))]]);
     const lives = (await this.livesOf(tenantId, asked)).get(hostId);
     return left.map(({ uid }) => uid).filter((uid) => lives?.ends.has(uid) === false);
@@ -44,10 +44,7 @@ export class AlertViews {
   }
 
   private async running(tenantId: string, attacks: readonly Attack[]): Promise<(attack: Attack) => Running> {
-    const known = await this.summaries.unended(
-      tenantId,
-      attacks.map(({ handling }) => handling.id),
-    );
+    const known = await this.summaries.unended(tenantId, attacks);
     const asked = new Map<string, Map<string, Unended>>();
     const open = new Map<string, readonly Unended[]>();
     for (const { handling, killedPids } of attacks) {

@@ -27,6 +27,8 @@ const settledAfterMs = 15 * 60_000;
 /** One that may still grow is made again when somebody looks and it is older than this, ms, and than this many times what it took to make. */
 const freshMs = 5_000;
 const freshTimes = 20;
+/** In a list, what runs of one that may still grow is as old as this at most, ms, while there is nothing else to make. */
+const listedFreshMs = 15_000;
 /** A finding is often here before the rows of its process are: they come within this after its last word, ms, and are looked for this often. */
 const rowsWithinMs = 60_000;
 const rowsEveryMs = 500;
@@ -44,6 +46,7 @@ export interface ShownSummary {
 }
 
 type Stored = Pick<AttackSummaryRecord, 'alertVersion' | 'madeAt' | 'settled' | 'body'>;
+type Making = Omit<Stored, 'body'>;
 
 /** A process of the attack whose end was not known when the summary was made. */
 export type Unended = Living & Pick<ProcessRow, 'pid'>;
@@ -83,12 +86,20 @@ export class AttackSummaries {
     return { summary: kept ?? emptySummary, pending: this.making.has(id), problem: kept === undefined ? problem : '' };
   }
 
-  /** By alert, of those whose summary is kept. */
-  async unended(tenantId: string, ids: readonly string[]): Promise<Map<string, readonly Unended[]>> {
+  /** By alert, of those whose summary is kept. The oldest that may have grown since is made again meanwhile: what began later is not in it. */
+  async unended(tenantId: string, attacks: readonly Attack[]): Promise<Map<string, readonly Unended[]>> {
+    const byId = new Map(attacks.map((attack) => [attack.handling.id, attack]));
     const rows = await this.database.manager.find(AttackSummaryRecord, {
-      select: { tenantId: true, alertId: true, unended: true },
-      where: { tenantId, alertId: In([...ids]), unended: Not(IsNull()) },
+      select: { tenantId: true, alertId: true, alertVersion: true, madeAt: true, settled: true, unended: true },
+      where: { tenantId, alertId: In([...byId.keys()]), unended: Not(IsNull()) },
+      order: { madeAt: 'ASC' },
     });
+    const isOld = (row: AttackSummaryRecord): boolean => {
+      const attack = byId.get(row.alertId);
+      return attack !== undefined && !this.isFailing(row.alertId) && !isCurrent(row, attack, listedFreshMs);
+    };
+    const old = byId.get(rows.find(isOld)?.alertId ?? '');
+    if (old !== undefined && this.makers.pending === 0) void this.make(tenantId, old);
     return new Map(rows.map(({ alertId, unended }) => [alertId, unended as Unended[]]));
   }
 
@@ -109,7 +120,7 @@ export class AttackSummaries {
     const { id } = attack.handling;
     const known = this.making.get(id);
     if (known !== undefined) return known;
-    if ((this.failures.get(id)?.until ?? 0) > Date.now()) return Promise.resolve(undefined);
+    if (this.isFailing(id)) return Promise.resolve(undefined);
     const made = this.makers.add(() => this.makeOne(tenantId, attack)).finally(() => this.making.delete(id));
     this.making.set(id, made);
     return made;
@@ -129,6 +140,10 @@ export class AttackSummaries {
       this.remember(id);
       return undefined;
     }
+  }
+
+  private isFailing(id: string): boolean {
+    return (this.failures.get(id)?.until ?? 0) > Date.now();
   }
 
   private remember(id: string): void {
@@ -188,7 +203,7 @@ interface Made {
 }
 
 /** Of this version, and made when nothing more could come, or a moment ago. */
-function isCurrent({ alertVersion, madeAt, settled }: Stored, { handling }: Attack, freshForMs: number): boolean {
+function isCurrent({ alertVersion, madeAt, settled }: Making, { handling }: Attack, freshForMs: number): boolean {
   if (alertVersion < handling.version) return false;
   return settled || Date.now() - madeAt.getTime() < freshForMs;
 }

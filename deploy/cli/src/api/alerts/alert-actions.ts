@@ -1,12 +1,12 @@
 // What a person does about an alert: a command, or an option of one, for each row of the table of actions.
-import { setTimeout as sleep } from 'node:timers/promises';
 import { NornError } from '@norn/base';
 import type { ShownAlert, ShownAlertDetail, ShownCommand } from '@norn/contracts';
-import { type AlertAction, type CommandState, actionNames, alertActions, isFinal } from '@norn/response';
+import { type AlertAction, actionNames, alertActions } from '@norn/response';
 import type { Command } from 'commander';
 import { connectApi, type ApiClient } from '../client/client.ts';
 import { note, write, writeJson } from '../../print/columns.ts';
 import { fileSentence, resolveId, togetherDetail } from './alerts.ts';
+import { untilDone } from './until-done.ts';
 
 interface Row extends AlertAction {
   readonly name: string;
@@ -49,7 +49,7 @@ async function act(command: string, alert: string, options: Options): Promise<vo
     return;
   }
   await sayFirst(api, row, id);
-  const done = await finished(api, await api.post<ShownCommand>(`/alerts/${id}/${path}`));
+  const done = await untilDone(api, await api.post<ShownCommand>(`/alerts/${id}/${path}`));
   const { alert: after } = await api.get<ShownAlertDetail>(`/alerts/${id}`);
   const sentence = `${done.summary} · the alert: ${after.stateText.toLowerCase()} · files: ${fileSentence(after)}`;
   report({ ...done, files: after.files }, sentence, options);
@@ -84,23 +84,4 @@ async function sayFirst(api: ApiClient, { name, cli }: Row, id: string): Promise
 function report(value: object, sentence: string, options: { json?: boolean }): void {
   if (options.json) writeJson(value);
   else write(sentence);
-}
-
-const commandWaitMs = 120_000;
-
-async function finished(api: ApiClient, requested: ShownCommand): Promise<ShownCommand> {
-  const deadline = Date.now() + commandWaitMs;
-  let command = requested;
-  while (!isFinal(command.state as CommandState)) {
-    if (Date.now() > deadline) {
-      throw new NornError(
-        'command_pending',
-        `Command ${command.id} is still ${command.state}: is the host connected? ./norn hosts`,
-      );
-    }
-    await sleep(150);
-    const detail = await api.get<ShownAlertDetail>(`/alerts/${requested.alertId}`);
-    command = detail.commands.find(({ id }) => id === requested.id) ?? command;
-  }
-  return command;
 }

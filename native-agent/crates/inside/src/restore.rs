@@ -8,9 +8,10 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use norn_aside::{Aside, Staged};
 use norn_events::wire::action::v1::{FileVerdict, Verdict};
 use norn_events::{ContainerId, ProcessUid};
-use norn_restore::{Aside, Extent, RestoreReport, RestoreRequest, Staged};
+use norn_restore::{Extent, RestoreReport, RestoreRequest};
 
 use crate::deeds::{Deed, Deeds, What};
 use crate::pack::Blob;

@@ -10,8 +10,8 @@ use std::path::{Component, Path, PathBuf};
 
 use nix::fcntl::{OFlag, OpenHow, RenameFlags, ResolveFlag, openat2, renameat2};
 use nix::unistd::{UnlinkatFlags, unlinkat};
+use norn_aside::{Aside, Staged};
 use norn_os::{mount_of, strip_privileges};
-use norn_restore::{Aside, Staged};
 
 use crate::preimage::metadata_of;
 

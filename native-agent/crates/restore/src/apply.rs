@@ -5,6 +5,7 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::rc::Rc;
 
+use norn_aside::Aside;
 use norn_events::ProcessUid;
 use norn_events::wire::action::v1::{FileVerdict, Verdict};
 use norn_journal::file::{FileKey, Metadata, PlaceId, Stamp};
@@ -12,7 +13,6 @@ use norn_journal::record::{Location, Record, Time, Version};
 use norn_os as os;
 use norn_watch::watched::Watched;
 
-use crate::aside::Aside;
 use crate::content::{Source, each_extent, hash_file};
 use crate::deed::{At, Deed, Moved};
 use crate::nameless;

@@ -5,13 +5,13 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::rc::Rc;
 
+use norn_aside::{Aside, Staged};
 use norn_journal::file::Metadata;
 use norn_journal::record::Version;
 use norn_os as os;
 use norn_os::{self, Lease};
 
 use crate::apply::Work;
-use crate::aside::{Aside, Staged};
 use crate::content::is_same;
 use crate::outcome::{CHANGED_AGAIN, Failed};
 use crate::tree::{Entry, name_in_parent};

@@ -3,6 +3,7 @@
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 
+use norn_aside::Aside;
 use norn_journal::file::{FileKey, Metadata, PlaceId};
 use norn_journal::record::{Content, PlaceKind, Record, Version};
 use norn_os as os;
@@ -11,7 +12,6 @@ use norn_os::{self, is_one};
 use norn_watch::places::{LowerFile, hides};
 use norn_watch::watched::Watched;
 
-use crate::aside::Aside;
 use crate::plan::{Plan, Want};
 use crate::tree::Tree;
 use crate::twins::Names;

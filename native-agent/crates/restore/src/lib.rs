@@ -1,10 +1,9 @@
 //! What to put back, and what came of it.
 //!
 //! Reading order: `plan` (what is to be undone), `unwatched`, `stray`, `nameless` (what nobody told of), `apply` (each file, by `put`, `remake`,
-//! `exact`), `aside` (where names change hands unseen), `second_look`, `deed` (what a restore did, for its undo), `quarantine`.
+//! `exact`; names change hands in `norn-aside`), `second_look`, `deed` (what a restore did, for its undo), `quarantine`.
 #![forbid(unsafe_code)]
 mod apply;
-mod aside;
 mod content;
 mod deed;
 mod exact;
@@ -26,11 +25,9 @@ mod stray;
 mod tree;
 mod twins;
 mod unwatched;
-mod views;
 
 use std::time::Instant;
 
-pub use aside::{Aside, Staged};
 use deed::Deed;
 use norn_events::wire::action::v1::{FileVerdict, Verdict};
 use norn_events::{ContainerId, ProcessUid};

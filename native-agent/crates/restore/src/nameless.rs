@@ -4,6 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::os::fd::{AsRawFd, OwnedFd};
 
+use norn_aside::{View, views};
 use norn_events::wire::action::v1::FileVerdict;
 use norn_journal::file::{FileKey, Metadata, PlaceId};
 use norn_journal::record::{Aspect, NameKind, PlaceKind, Time, Version, is_restorer};
@@ -20,7 +21,6 @@ use crate::outcome::{CHANGED_AGAIN, CHANGED_LATER, Done, Failed, NO_STATE, Outco
 use crate::plan::{IN_PLACE, METADATA, Plan, Scope, Spot, Target, Want};
 use crate::put::Placed;
 use crate::tree::{Entry, Tree};
-use crate::views::{View, views};
 
 /// How the kernel ends the name of a mounted file or directory that was removed.
 const REMOVED: &[u8] = b"//deleted";

@@ -3,6 +3,7 @@ use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 
+use norn_aside::{Aside, Staged};
 use norn_events::wire::action::v1::FileVerdict;
 use norn_journal::file::FileKey;
 use norn_journal::record::{Content, Record, Version};
@@ -10,7 +11,6 @@ use norn_os as os;
 use norn_watch::places::LowerFile;
 
 use crate::apply::Work;
-use crate::aside::{Aside, Staged};
 use crate::content::{hash_of, write_version};
 use crate::exact::{disturbed, put_metadata};
 use crate::outcome::{Done, Failed, Outcome};

@@ -31,6 +31,7 @@ use std::time::Instant;
 use deed::Deed;
 use norn_events::wire::action::v1::{FileVerdict, Verdict};
 use norn_events::{ContainerId, ProcessUid};
+use norn_journal::record::Time;
 use norn_os as os;
 use norn_watch::watched::Watched;
 use xxhash_rust::xxh3::xxh3_128;
@@ -44,6 +45,8 @@ pub struct RestoreRequest {
     pub container: Option<ContainerId>,
     /// Only changes at or after this moment, CLOCK_BOOTTIME, ns.
     pub since_ns: Option<u64>,
+    /// What the scopes made before this moment stays, CLOCK_BOOTTIME, ns; what they did to that since is undone. Of `Extent::Processes`.
+    pub made_since_ns: Option<u64>,
     pub extent: Extent,
     /// The container is stopped: what its layer holds of the image's own files goes, so that the image shows them again.
     pub cold: bool,
@@ -113,7 +116,11 @@ pub fn restore(watched: &Watched, request: &RestoreRequest) -> RestoreReport {
             }
         }
     }
-    stray::add(watched, &mut plan);
+    stray::add(
+        watched,
+        &mut plan,
+        request.made_since_ns.map_or(Time::MIN, |since| since as Time),
+    );
     set_up::leave_out(watched, &mut plan);
     shown::name(watched, &mut plan);
     if request.over_conflicts {
@@ -138,8 +145,12 @@ pub fn restore(watched: &Watched, request: &RestoreRequest) -> RestoreReport {
 /// The whole container from the scopes' first change on; `None` when they changed nothing.
 fn widened(watched: &Watched, request: &RestoreRequest) -> Option<RestoreRequest> {
     let mut wide = request.clone();
-    if request.extent == Extent::Container && !request.scopes.is_empty() {
-        let first = plan::first_change(&watched.store.index(), request)?;
+    if request.extent == Extent::Processes {
+        return Some(wide);
+    }
+    wide.made_since_ns = None;
+    if !request.scopes.is_empty() {
+        let first = plan::first_change(&watched.store.index(), &wide)?;
         wide.since_ns = Some(first.max(0) as u64);
         wide.scopes = Vec::new();
     }

@@ -20,7 +20,7 @@ fn begun(
     (key, state): (FileKey, &FileState),
     counts: impl Fn(&Change) -> bool,
 ) -> Option<Time> {
-    let mine = |pid: u32, time: Time| scope.holds(pid, time).is_some();
+    let mine = |pid: u32, time: Time| scope.holds_of(key, pid, time).is_some();
     // A close is recorded when its turn comes, the sensor's events as of when they happened: the order is not that of time.
     let first = state
         .changes
@@ -46,7 +46,7 @@ fn begun(
         .filter(|version| version.time > others && version.time <= first);
     let mine = opens.filter(|version| version.pid != 0 && mine(version.pid, version.time));
     Some(match mine.min_by_key(|version| version.time) {
-        Some(open) => saved_before(scope, state, open).unwrap_or(open.time),
+        Some(open) => saved_before(scope, (key, state), open).unwrap_or(open.time),
         None => first,
     })
 }
@@ -60,7 +60,7 @@ fn settled_before(scope: &Scope<'_>, (key, state): (FileKey, &FileState), first:
         change.aspect == Aspect::Content
             && change.time > settled.time
             && !is_restorer(change.pid)
-            && scope.holds(change.pid, change.time).is_none()
+            && scope.holds_of(key, change.pid, change.time).is_none()
     };
     let is_shared = !scope.index.had_one_writer(key, first) || state.changes.iter().any(by_others);
     (!is_last && !is_shared).then_some(settled.time)
@@ -68,7 +68,7 @@ fn settled_before(scope: &Scope<'_>, (key, state): (FileKey, &FileState), first:
 
 /// The open found the file half written by another process of the scope, which had it open already and was let through: the
 /// state before was saved. A file that somebody else writes to for hours looks alike, but no other of the scope closes it.
-fn saved_before(scope: &Scope<'_>, state: &FileState, open: &Version) -> Option<Time> {
+fn saved_before(scope: &Scope<'_>, (key, state): (FileKey, &FileState), open: &Version) -> Option<Time> {
     let at = state.versions.iter().position(|version| version == open)?;
     let saved = &state.versions[at.checked_sub(1)?];
     let content = |version: &Version| (version.metadata.size, version.metadata.modified_ns);
@@ -79,7 +79,7 @@ fn saved_before(scope: &Scope<'_>, state: &FileState, open: &Version) -> Option<
     let was_let_through = |change: &Change| {
         let asked = |version: &Version| version.pid == change.pid && version.time > saved.time;
         change.time >= open.time
-            && scope.holds(change.pid, change.time).is_some()
+            && scope.holds_of(key, change.pid, change.time).is_some()
             && !state.versions.iter().any(asked)
     };
     let is_written = state.changes.iter().any(was_let_through);

@@ -87,7 +87,7 @@ impl Work<'_> {
         let is_other = |key: FileKey| *is_exchange && made.is_none_or(|made| self.original(made) == key);
         let is_made = |entry: &Entry| {
             let key = self.original(entry.key);
-            self.plan.made.contains(&key) || is_other(key)
+            self.plan.made.contains(&key) || self.plan.older.contains(&key) || is_other(key)
         };
         let is_it =
             |entry: &Entry| directory.key.map(|key| self.original(key)) == Some(self.original(entry.key));

@@ -1,5 +1,7 @@
 //! From the journal: which name should hold which file, in which state, for the scope's work to be undone.
 mod found;
+mod older;
+mod scope;
 mod target;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -16,6 +18,8 @@ use crate::nameless::{Nameless, names_lost};
 use crate::origin::origin;
 
 use found::found;
+use older::Older;
+pub use scope::Scope;
 pub use target::{IN_PLACE, METADATA, Spot, Target, Want};
 
 /// One that the scope gave another name.
@@ -44,6 +48,10 @@ pub struct Plan {
     pub directories: Vec<Directory>,
     /// Files the scope made.
     pub made: HashSet<FileKey>,
+    /// Files and directories that it made so long before that they stay.
+    pub older: HashSet<FileKey>,
+    /// Those of these directories that got another name as early. From the last to the first.
+    kept_moves: Vec<Directory>,
     /// Files whose content or metadata the scope changed.
     pub changed: HashSet<FileKey>,
     pub containers: HashMap<ProcessUid, String>,
@@ -74,7 +82,7 @@ impl<'a> Work<'a> {
         let mut last = None;
         let mut change = METADATA;
         for known in &state.changes {
-            if let Some(actor) = scope.holds(known.pid, known.time) {
+            if let Some(actor) = scope.holds_of(key, known.pid, known.time) {
                 last = Some((actor, known.time));
                 if known.aspect == Aspect::Content {
                     change = IN_PLACE;
@@ -92,46 +100,13 @@ impl<'a> Work<'a> {
     }
 }
 
-pub struct Scope<'a> {
-    pub index: &'a Index,
-    roots: HashSet<ProcessUid>,
-    request: &'a RestoreRequest,
-    /// Nobody below the roots did anything before; most of what the vault knows is older, and need not be looked at closer.
-    pub since: Time,
-}
-
-impl<'a> Scope<'a> {
-    pub fn new(index: &'a Index, request: &'a RestoreRequest) -> Self {
-        let roots: HashSet<ProcessUid> = request.scopes.iter().copied().collect();
-        let begun = roots.iter().map(|&root| index.actors.begin_of(root));
-        let asked = request.since_ns.map_or(Time::MIN, |since| since as Time);
-        Self {
-            since: begun.min().unwrap_or(Time::MIN).max(asked),
-            index,
-            roots,
-            request,
-        }
-    }
-
-    /// The process, when what it did at `time` is to be undone.
-    pub fn holds(&self, pid: u32, time: Time) -> Option<&'a Actor> {
-        if time < self.since {
-            return None;
-        }
-        let actor = self.index.actors.at(pid, time)?;
-        let below = self.roots.is_empty() || self.index.actors.is_below(actor.uid, &self.roots);
-        let inside = self
-            .request
-            .container
-            .as_deref()
-            .is_none_or(|id| actor.container.as_deref() == Some(id));
-        (below && inside).then_some(actor)
-    }
-}
-
 pub fn plan(index: &Index, request: &RestoreRequest) -> Plan {
     let scope = Scope::new(index, request);
-    let mut plan = Plan::default();
+    let mut plan = Plan {
+        made: scope.older.nameless().collect(),
+        older: scope.older.files().collect(),
+        ..Plan::default()
+    };
     let conflicts = plan.names(&scope);
     plan.leave_changed_back(index);
     plan.contents(&scope);
@@ -169,7 +144,10 @@ fn settle(scope: &Scope<'_>, target: &mut Target) -> Time {
             Some(origin) => origin.min(target.time),
             None => target.time,
         };
-        target.version = state.and_then(|state| found(scope, (key, state), first));
+        let is_untouched = origin.is_none() && scope.older.is_before(key, target.time);
+        target.version = state
+            .filter(|_| !is_untouched)
+            .and_then(|state| found(scope, (key, state), first));
         target.conflict |= state.is_some_and(|state| is_changed_later(scope, state, first));
     }
     if let Some(put) = target.put.filter(|put| Want::File(*put) != target.want) {
@@ -251,21 +229,29 @@ impl Plan {
                 .flatten()
                 .map(|path| (operation.place, path.to_vec()));
             if let Some(actor) = scope.holds(operation.pid, operation.time) {
-                touched.extend(spots);
+                let stays = scope.older.leaves(operation);
+                touched.extend(spots.filter(|_| !stays));
                 mine.push((operation, actor));
             } else if !is_restorer(operation.pid) {
                 conflicts.extend(spots.filter(|spot| touched.contains(spot)));
             }
         }
         for &(operation, actor) in mine.iter().rev() {
-            self.undo(&operation.whole(), actor);
+            let whole = self.called_since(operation.whole());
+            match scope.older.leaves(operation) {
+                true => self.leave(&whole, actor),
+                false => self.undo(&whole, actor, &scope.older),
+            }
         }
+        self.targets.retain(|_, target| !target.stays);
         conflicts
     }
 
-    fn undo(&mut self, operation: &NameOperation, actor: &Actor) {
+    fn undo(&mut self, operation: &NameOperation, actor: &Actor, older: &Older) {
         let is_there = operation.key.map_or(Want::Unknown, Want::File);
-        let was_there = operation.replaced.map_or(Want::Absent, Want::File);
+        let is_older = |key: &FileKey| older.is_before(*key, operation.time);
+        let replaced = operation.replaced.filter(|key| !is_older(key));
+        let was_there = replaced.map_or(Want::Absent, Want::File);
         let path = || operation.path.clone();
         match operation.kind {
             NameKind::Create => {
@@ -283,7 +269,10 @@ impl Plan {
                     "created"
                 };
                 self.target(operation, actor, (operation.target.clone(), was_there, change));
-                self.target(operation, actor, (path(), is_there, "renamed"));
+                match operation.key.as_ref().is_some_and(is_older) {
+                    true => self.stays(operation, actor, (path(), "renamed")),
+                    false => self.target(operation, actor, (path(), is_there, "renamed")),
+                }
             }
             NameKind::Exchange if operation.directory => self.undo_directory(operation, actor),
             NameKind::Exchange => {
@@ -300,7 +289,7 @@ impl Plan {
         let there = self.targets.get(&(place, to.clone()));
         let made = there
             .and_then(|target| target.put)
-            .filter(|put| self.made.contains(put));
+            .filter(|put| self.made.contains(put) || self.older.contains(put));
         let is_exchange = operation.kind == NameKind::Exchange;
         self.directories.push(Directory {
             made: if is_exchange { operation.replaced } else { made },
@@ -319,6 +308,11 @@ impl Plan {
             .or_insert_with(|| actor.container.clone().unwrap_or_default());
         let here = self.directories.last();
         let changed = |path: &[u8]| here.and_then(|moved| moved.other(path));
+        for kept in self.kept_moves.iter_mut().filter(|kept| kept.place == place) {
+            for name in [&mut kept.from, &mut kept.to] {
+                *name = changed(name).unwrap_or_else(|| std::mem::take(name));
+            }
+        }
         let moved: Vec<(Spot, Vec<u8>)> = self
             .targets
             .keys()
@@ -336,28 +330,12 @@ impl Plan {
     /// Called from the last change to the first: the first says what is wanted, the last what was left.
     fn target(&mut self, operation: &NameOperation, actor: &Actor, wanted: (Vec<u8>, Want, &'static str)) {
         let (path, want, change) = wanted;
-        let is_source =
-            path == operation.path && !matches!(operation.kind, NameKind::Create | NameKind::Link);
-        let left_absent = is_source && operation.kind != NameKind::Exchange;
-        let put = match operation.kind {
-            NameKind::Unlink => None,
-            NameKind::Exchange if is_source => operation.replaced,
-            NameKind::Rename if is_source => None,
-            _ => operation.key,
-        };
-        let moved = operation.kind == NameKind::Rename && is_source;
-        let seen = if is_source && operation.kind != NameKind::Unlink {
-            sibling(&operation.seen, &operation.target, &path)
-        } else {
-            operation.seen.clone()
-        };
-        let target = self.targets.entry((operation.place, path)).or_insert(Target {
-            put,
-            left_absent,
-            seen,
-            ..Target::new(want, change, (operation.time, actor.uid))
-        });
+        let moved = operation.kind == NameKind::Rename && path == operation.path;
+        let left = || left(operation, actor, (&path, change));
+        let spot = (operation.place, path.clone());
+        let target = self.targets.entry(spot).or_insert_with(left);
         target.want = want;
+        target.stays = false;
         target.change = stronger(target.change, change);
         target.time = operation.time;
         target.directory = operation.directory;
@@ -435,6 +413,29 @@ impl Plan {
         self.containers
             .entry(actor.uid)
             .or_insert_with(|| actor.container.clone().unwrap_or_default());
+    }
+}
+
+/// What the scope left under a name, by its last change of it.
+fn left(operation: &NameOperation, actor: &Actor, (path, change): (&[u8], &'static str)) -> Target {
+    let is_source =
+        path == &operation.path[..] && !matches!(operation.kind, NameKind::Create | NameKind::Link);
+    let put = match operation.kind {
+        NameKind::Unlink => None,
+        NameKind::Exchange if is_source => operation.replaced,
+        NameKind::Rename if is_source => None,
+        _ => operation.key,
+    };
+    let seen = if is_source && operation.kind != NameKind::Unlink {
+        sibling(&operation.seen, &operation.target, path)
+    } else {
+        operation.seen.clone()
+    };
+    Target {
+        put,
+        left_absent: is_source && operation.kind != NameKind::Exchange,
+        seen,
+        ..Target::new(Want::Absent, change, (operation.time, actor.uid))
     }
 }
 

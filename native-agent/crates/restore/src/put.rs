@@ -192,6 +192,7 @@ impl Work<'_> {
         let ours = self.plan.over_conflicts
             || Some(key) == target.put
             || self.plan.made.contains(&key)
+            || self.plan.older.contains(&key)
             || spots.any(|spot| self.wants(spot, key))
             || self.is_restorers(path, key);
         if !ours {

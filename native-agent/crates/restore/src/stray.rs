@@ -20,8 +20,9 @@ const ENTRIES_MAX: usize = 50_000;
 /// A file's times are those of the last tick of the kernel's clock, at 100 a second, ns.
 const TICK: Time = 10_000_000;
 
-/// Adds to the plan what is empty, came after the scope's first change, lies where the scope worked, and has no known maker.
-pub fn add(watched: &Watched, plan: &mut Plan) {
+/// Adds to the plan what is empty, came after the scope's first change and not before `made_since`, lies where the scope worked, and
+/// has no known maker.
+pub fn add(watched: &Watched, plan: &mut Plan, made_since: Time) {
     let mut layers = HashMap::new();
     let mut worked: BTreeMap<(PlaceId, Vec<u8>), (Time, ProcessUid)> = BTreeMap::new();
     for ((place, path), target) in &plan.targets {
@@ -29,7 +30,7 @@ pub fn add(watched: &Watched, plan: &mut Plan) {
         let Some((_, tree)) = layer else {
             continue;
         };
-        let since = changed_at(tree, path, target);
+        let since = changed_at(tree, path, target).max(made_since);
         let at = worked.entry((*place, parent(path).to_vec()));
         let (first, _) = at.or_insert((since, target.process));
         *first = since.min(*first);

@@ -16,7 +16,7 @@ pub fn found(scope: &Scope<'_>, (key, state): (FileKey, &FileState), first: Time
     let found = match (version, content) {
         (Some(version), Some(content)) => with_metadata(content, version, state),
         (None, Some(content)) => content.clone(),
-        (version, None) => untold(scope, state, version?),
+        (version, None) => untold(scope, (key, state), version?),
     };
     Some(found).filter(|found| !found.is_unopened())
 }
@@ -44,17 +44,17 @@ fn with_metadata(content: &Version, version: &Version, state: &FileState) -> Ver
 
 /// Nobody tells of an attribute that is set in a container. What differs, though the content is the same, was changed by the scope
 /// when it was changed after the scope had begun.
-fn untold(scope: &Scope<'_>, state: &FileState, version: &Version) -> Version {
+fn untold(scope: &Scope<'_>, (key, state): (FileKey, &FileState), version: &Version) -> Version {
     let same = |metadata: &Metadata| (metadata.size, metadata.modified_ns);
     let before = state.before(version.time - 1);
     let before = before.filter(|before| same(&before.metadata) == same(&version.metadata));
-    let since_ns = i128::from(scope.since) + i128::from(os::wall_ns()) - i128::from(os::boot_ns());
+    let since_ns = i128::from(scope.since_of(key)) + i128::from(os::wall_ns()) - i128::from(os::boot_ns());
     let is_told = |before: &Version| {
         let mut changes = state.changes.iter();
         changes.any(|change| before.time < change.time && change.time <= version.time)
     };
     let is_scopes =
-        scope.holds(version.pid, version.time).is_some() && version.metadata.changed_ns >= since_ns;
+        scope.holds_of(key, version.pid, version.time).is_some() && version.metadata.changed_ns >= since_ns;
     match before.filter(|before| is_scopes && is_copy(version) && !is_told(before)) {
         Some(before) => Version {
             metadata: before.metadata.clone(),

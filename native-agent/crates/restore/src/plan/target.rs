@@ -49,6 +49,8 @@ pub struct Target {
     pub repair: bool,
     /// Somebody else changed it later.
     pub conflict: bool,
+    /// All that the scope did to the name was to files that stay: nothing is to be done.
+    pub stays: bool,
 }
 
 impl Target {
@@ -67,6 +69,7 @@ impl Target {
             process,
             repair: false,
             conflict: false,
+            stays: false,
         }
     }
 }

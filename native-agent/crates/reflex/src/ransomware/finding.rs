@@ -51,7 +51,7 @@ pub fn firing(actor: &Actor, scope: ProcessUid, score: &Score, when: (u64, &Cont
         scope,
         container: blamed.container.clone(),
         time_ns: now_ns,
-        first_act_ns: score.first_ns,
+        first_act_ns: score.first_act_ns,
         files_changed: files,
         killed_at_exec: false,
         observe_only: None,

@@ -26,6 +26,8 @@ const CORROBORATION_FROM: f32 = 1.9;
 const CHILDREN_MIN: usize = 3;
 /// A child that harmed more files works on its own account.
 const CHILD_FILES_MAX: u32 = 2;
+/// Evidence that has faded to this does not count any more: what comes next is the first act.
+const FADED: f32 = 0.02;
 /// Shown in a finding.
 const EXHIBITS_MAX: usize = 8;
 /// Directories, and kinds, that are told apart.
@@ -84,6 +86,8 @@ pub struct Score {
     pub wiped: u32,
     pub canaries: u32,
     pub first_ns: u64,
+    /// The first act that still counted when the next came. A daemon's jobs leave a little every few hours.
+    pub first_act_ns: u64,
     pub last_ns: u64,
     pub first_path: Vec<u8>,
     /// The first few.
@@ -109,6 +113,10 @@ impl Score {
             self.first_path = exhibit.path.clone();
         }
         self.first_ns = self.first_ns.min(now);
+        self.first_act_ns = match self.has_faded(now) {
+            true => now,
+            false => self.first_act_ns.min(now),
+        };
         self.last_ns = self.last_ns.max(now);
         if piece.harm == Some(Harm::Sealed) {
             self.sealed.add(1.0, now, BELOW_HALF_LIFE_NS);
@@ -201,6 +209,13 @@ impl Score {
         self.sealed.at(now_ns, BELOW_HALF_LIFE_NS) >= SEALED_MIN
     }
 
+    /// Also when there was none.
+    fn has_faded(&self, now_ns: u64) -> bool {
+        let below = [self.below, self.proven, self.corroboration];
+        let below: f32 = below.iter().map(|part| part.at(now_ns, BELOW_HALF_LIFE_NS)).sum();
+        below + self.own.at(now_ns, OWN_HALF_LIFE_NS) < FADED
+    }
+
     pub fn corroboration(&self, now_ns: u64) -> f32 {
         self.corroboration.at(now_ns, BELOW_HALF_LIFE_NS)
     }
@@ -223,6 +238,47 @@ impl Score {
         self.files = self.files.saturating_sub(blamed.files);
         self.wiped = self.wiped.saturating_sub(blamed.wiped);
         self.first_ns = 0;
+        self.first_act_ns = u64::MAX;
         self.children.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND_NS: u64 = 1_000_000_000;
+
+    /// The first act, after a file was harmed at each of these seconds.
+    fn first_act(seconds: &[u64], child: Option<ProcessUid>) -> u64 {
+        let mut score = Score::default();
+        let exhibit = Exhibit {
+            path: b"/srv/a".to_vec(),
+            what: String::new(),
+        };
+        for &second in seconds {
+            let piece = Piece {
+                weight: 1.0,
+                files: 1,
+                harm: Some(Harm::Sealed),
+                proven: false,
+                time_ns: second * SECOND_NS,
+            };
+            score.add(&piece, child, &exhibit);
+        }
+        assert_eq!(score.first_ns, seconds[0] * SECOND_NS);
+        score.first_act_ns / SECOND_NS
+    }
+
+    #[test]
+    fn what_an_earlier_job_did_and_what_has_faded_is_no_first_act() {
+        let job = Some(ProcessUid([7; 16]));
+        assert_eq!(first_act(&[10, 3_600, 3_601, 3_602], job), 3_600);
+    }
+
+    #[test]
+    fn who_is_slow_began_with_his_first_file() {
+        let seconds: Vec<u64> = (1..100).map(|number| number * 120).collect();
+        assert_eq!(first_act(&seconds, None), 120);
     }
 }

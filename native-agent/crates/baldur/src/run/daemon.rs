@@ -21,6 +21,7 @@ use norn_respond::Responder;
 use super::application::{Application, log_restore, told};
 use super::deferred::{Deferred, Seen};
 use super::enforcement::Enforcement;
+use super::first_acts::FirstActs;
 use super::isolation::Isolations;
 use super::keeper::Keeper;
 use super::link::Link;
@@ -54,6 +55,7 @@ pub struct Daemon {
     pub(super) keeper: Keeper,
     pub(super) enforcement: Enforcement,
     pub(super) isolations: Isolations,
+    pub(super) first_acts: FirstActs,
     pub(super) hooks: Hooks,
     pub(super) own_network: OwnNetwork,
     pub(super) reflexes: Reflexes,
@@ -216,6 +218,7 @@ impl Daemon {
                 ReflexMode::Observe
             };
             let scope = firing.scope;
+            self.first_acts.note(&firing, self.clock);
             self.reactions.react(
                 firing,
                 mode,
@@ -259,6 +262,7 @@ impl Daemon {
             self.sensor.sweep();
             self.enforcement.tick();
             self.own_network.end_what_is_over(&self.state);
+            self.first_acts.save(&self.state);
         }
     }
 
@@ -346,6 +350,7 @@ impl Daemon {
     /// What is in hand goes to Tyr, if Tyr takes it; the vault's marks go with the vault.
     fn say_farewell(mut self) {
         tracing::info!("stopping");
+        self.first_acts.save(&self.state);
         self.hooks.say_farewell();
         self.withheld
             .release(&mut self.builder, self.sensor.processes(), true);

@@ -3,6 +3,7 @@ mod application;
 mod daemon;
 mod deferred;
 mod enforcement;
+mod first_acts;
 mod health;
 mod host_mounts;
 mod insight;
@@ -30,6 +31,7 @@ use clap::Args;
 use daemon::{Daemon, Listing, Timers};
 use deferred::Deferred;
 use enforcement::Enforcement;
+use first_acts::FirstActs;
 use host_mounts::enter_mounts_of;
 use isolation::Isolations;
 use keeper::Keeper;
@@ -159,6 +161,7 @@ pub fn run(arguments: RunArguments) -> anyhow::Result<i32> {
         hooks,
         enforcement,
         isolations: Isolations::open(&state, &identity.boot_id)?,
+        first_acts: FirstActs::open(&state)?,
         commands: Commands::open(state.path())?,
         builder: BatchBuilder::new(identity)?,
         withheld: Withheld::default(),

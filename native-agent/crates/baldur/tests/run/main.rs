@@ -1,4 +1,5 @@
 //! `baldur run` against a fake Tyr on a real kernel: hello, heartbeat, batches, commands at most once over a kill -9.
+mod earlier_jobs;
 mod fake_tyr;
 mod host_policy;
 mod listing;

@@ -128,7 +128,7 @@ impl Daemon {
         wanted: &RestoreAction,
         scopes: &[ProcessUid],
     ) -> Option<Outcome> {
-        let Some(request) = request(&command, wanted, self.clock.boot_unix_ns) else {
+        let Some(mut request) = request(&command, wanted, self.clock.boot_unix_ns) else {
             let message = "the restore to be undone is not named by 32 hex digits";
             return Some(failed(&command, "malformed", message));
         };
@@ -139,6 +139,7 @@ impl Daemon {
                 "the command names neither a process nor a container",
             ));
         }
+        request.made_since_ns = self.first_acts.made_since_ns(&request.scopes, self.clock);
         let processes = self.sensor.processes();
         for &scope in scopes {
             if self.responder.has_survivors(scope, processes) {
@@ -206,6 +207,7 @@ fn request(command: &Command, wanted: &RestoreAction, boot_unix_ns: u64) -> Opti
         over_conflicts: wanted.over_conflicts,
         paths: wanted.paths.clone(),
         id,
+        ..RestoreRequest::default()
     })
 }
 

@@ -16,6 +16,7 @@ const sources = [
 
 const others: Readonly<Record<string, readonly string[]>> = {
   'baldur/src/run/daemon/execution.rs': ['what_is_to_be_undone_is_the_only_scope'],
+  'baldur/tests/run/earlier_jobs.rs': ['a_command_leaves_what_earlier_jobs_made_also_after_a_restart_of_the_agent'],
   'baldur/tests/run/persistence.rs': ['what_was_planted_to_come_back_is_undone_and_the_implant_kept_for_the_analyst'],
   'baldur/tests/variations/main.rs': ['long_every_way_to_empty_or_replace_is_seen_and_undone'],
   'inside/src/restore_tests.rs': [
@@ -32,6 +33,11 @@ const others: Readonly<Record<string, readonly string[]>> = {
     'files_that_somebody_else_moved_are_undone_where_they_are',
     'what_its_mover_does_to_its_files_is_undone_where_they_were',
     'what_somebody_else_does_to_its_files_is_undone_where_they_are',
+  ],
+  'vault/tests/vault/restoring/earlier_jobs.rs': [
+    'what_earlier_jobs_made_stays_and_is_put_back_where_the_attack_harmed_it',
+    'what_one_process_made_before_and_harmed_since_has_a_verdict',
+    'what_was_there_before_the_daemon_comes_back_whenever_it_was_changed',
   ],
   'vault/tests/vault/restoring/restores.rs': ['a_second_attack_is_undone_too', 'symlink_race_never_leaves_root'],
 };

@@ -1,4 +1,5 @@
 mod accounts;
+mod earlier_jobs;
 mod flags;
 mod races;
 mod restores;

@@ -1,19 +1,17 @@
 //! A job daemon is blamed for one of its jobs: what its earlier jobs made stays, what the attack made goes.
-#[path = "../support/mod.rs"]
-mod support;
 
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use norn_events::ProcessUid;
-use norn_events::wire::action::v1::Verdict;
-use norn_vault::{RestoreReport, RestoreRequest};
-use support::{
+use crate::support::{
     Actor, CONTAINER, Manifest, PLACES, Place, Scene, assert_same, boot_ns, cipher, corpus, files, refused,
     with_suffix,
 };
+use norn_events::ProcessUid;
+use norn_events::wire::action::v1::Verdict;
+use norn_vault::{RestoreReport, RestoreRequest};
 
 /// Of the tree that a job unpacks.
 const MADE: usize = 24;

@@ -345,7 +345,7 @@ impl Ransomware {
 
     fn on_half(
         &mut self,
-        half: Half,
+        mut half: Half,
         actor: &Actor,
         context: &mut Context<'_>,
     ) -> Option<(Piece, usize, Exhibit)> {
@@ -358,6 +358,7 @@ impl Ransomware {
         {
             return None;
         }
+        half.own = half.made.is_none() && self.births.are_had_by(&half.path, actor.uid);
         let time_ns = half.time_ns;
         let other = self.lineage(actor, time_ns).pairs.complete(half.clone())?;
         let (made, gone) = if half.made.is_some() {
@@ -471,6 +472,7 @@ fn half(change: &ContentChange, actor: &Actor, shape: ContentShape, made: Option
         process: actor.uid,
         made,
         format: shape.format,
+        own: false,
     }
 }
 

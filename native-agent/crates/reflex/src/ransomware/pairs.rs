@@ -35,6 +35,8 @@ pub struct Half {
     /// `Some`: a new file that could be ciphertext. `None`: an original that is gone.
     pub made: Option<Harm>,
     pub format: ContentFormat,
+    /// Who deletes it had made it, while the agent watched: what is unpacked, looked at and cleared away. Other files of its size say nothing.
+    pub own: bool,
 }
 
 /// The halves of one lineage that wait; the oldest is given up for the newest.
@@ -140,7 +142,8 @@ fn likeness(one: &Half, other: &Half) -> u8 {
         .any(|format| matches!(format, ContentFormat::Archive | ContentFormat::Locked));
     // Small sizes always fit: a database's merges delete and make tiny files all over. Only a neighbour took the place of such a one.
     let size_says_something = gone.size >= GROWTH_MAX || directory(&made.path) == directory(&gone.path);
-    if apart < APART_UNNAMED_MAX_NS && !alone_proves_nothing && size_says_something && sizes_fit(made, gone) {
+    let is_near = apart < APART_UNNAMED_MAX_NS;
+    if is_near && !gone.own && !alone_proves_nothing && size_says_something && sizes_fit(made, gone) {
         1
     } else {
         0
@@ -218,6 +221,7 @@ mod tests {
             process: ProcessUid([1; 16]),
             made: Some(Harm::Encrypted),
             format: ContentFormat::Unknown,
+            own: false,
         }
     }
 

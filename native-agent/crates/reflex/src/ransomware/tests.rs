@@ -102,6 +102,31 @@ fn unpacking_a_tree_of_random_looking_files_never_fires() {
     }
 }
 
+/// Texts, and what is larger by as much each time and has no format, elsewhere; then the texts go. By whom the texts were made differs.
+fn made_and_cleared_away(by_shell: bool) -> Option<Firing> {
+    let mut world = World::new();
+    let shell = world.process("/usr/bin/bash", None);
+    let node = world.process("/usr/bin/node", Some(shell));
+    let maker = if by_shell { shell } else { node };
+    for number in 0..60 {
+        let (text, other) = (format!("/tmp/x/{number}.txt"), format!("/srv/lib/{number:x}.dat"));
+        world.create(maker, &text, TEXT);
+        let size = TEXT.size + 200;
+        world.create(node, &other, ContentShape { size, ..CIPHER });
+        world.unlink(node, &text, TEXT);
+    }
+    world.firing()
+}
+
+#[test]
+fn what_is_unpacked_and_cleared_away_beside_random_looking_files_never_fires() {
+    assert!(made_and_cleared_away(false).is_none());
+    assert!(
+        made_and_cleared_away(true).is_some(),
+        "of what the shell had made, its ciphertext is"
+    );
+}
+
 #[test]
 fn copies_of_what_only_begins_as_its_format_never_fire() {
     let mut world = World::new();

@@ -1,4 +1,5 @@
 // Is it over, as a person reads it: of a silent host it is not known; and an alert of ten thousand processes opens all the same.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { seedForkTree, seedHost, seedReverseShell } from '@norn/api/trial';
 import { says, screenshot } from './browser.ts';
 import { tryConsole } from './trial.ts';
@@ -10,6 +11,13 @@ describe('an alert', () => {
     const home = await seedHost(api, 'default', { name: 'node-3' });
     ids = { silent: await seedReverseShell(api, silent), large: await seedForkTree(api, home, 10_000) };
   });
+
+  /** What a list says of an alert is kept with it, from seconds after it came. */
+  const untilKept = async (): Promise<void> => {
+    const count = 'SELECT count(*)::int AS kept FROM attack_summaries';
+    const kept = async () => (await trial.api.control.query<{ kept: number }[]>(count))[0]?.kept;
+    while ((await kept()) !== 2) await sleep(50);
+  };
 
   it('of a silent host says that it is not known, and offers nobody to be killed', async () => {
     const page = await trial.enter(`/alerts/${ids.silent}`, 'responder');
@@ -25,6 +33,7 @@ describe('an alert', () => {
   });
 
   it('says in the list, too, whether it is over', async () => {
+    await untilKept();
     const page = await trial.enter('/alerts', 'viewer');
     const row = (id: string) => page.locator(`[data-testid=alert-row][data-id="${id}"]`);
     await row(ids.silent).getByText('not known whether it runs').waitFor();

@@ -12,6 +12,8 @@ export interface Follow {
   readonly corpus: string;
   /** Alerts that were there before the attack, with their versions. */
   readonly known: ReadonlyMap<string, number>;
+  /** When the attack began, Unix ms, by this host's clock: what was done before (its files were made) may be told of after. */
+  readonly begunAt: number;
   /** Until the alert must be there. */
   readonly detectWithinMs: number;
   /** Until its end. */
@@ -92,8 +94,11 @@ async function newestAlerts(api: ApiClient): Promise<ShownAlert[]> {
   return (await api.get<{ alerts: ShownAlert[] }>('/alerts?limit=50')).alerts;
 }
 
-function isFresh(alert: ShownAlert, { containerId, known }: Follow): boolean {
-  return alert.version > (known.get(alert.id) ?? 0) && alert.containerId === containerId;
+/** New, with nothing in it from before; or grown since. */
+function isFresh({ id, version, createdAt, containerId }: ShownAlert, follow: Follow): boolean {
+  const before = follow.known.get(id);
+  const isNews = before === undefined ? Date.parse(createdAt) >= follow.begunAt : version > before;
+  return isNews && containerId === follow.containerId;
 }
 
 function hasMoved(alert: ShownAlert | undefined, seen: ShownAlert | undefined): boolean {

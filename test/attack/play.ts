@@ -68,6 +68,7 @@ export async function runAttack(api: ApiClient, attack: Attack, tell: Tell): Pro
     known,
     containerId: stage.containerId,
     corpus: stage.corpus,
+    begunAt: startedAt,
     detectWithinMs: attack.detectWithinMs ?? scenario.timeoutMs,
     timeoutMs: scenario.timeoutMs,
     onChange: (change) => {

@@ -2,6 +2,7 @@
 import { type Environment, loadConfig, settings } from '@norn/config';
 import { hostname } from 'node:os';
 import { z } from 'zod';
+import type { BaldurSettings } from './baldur/arguments.ts';
 
 const schema = z.object({
   agentDir: settings.agentDir,
@@ -39,11 +40,25 @@ export function pathsOf(setting: string): string[] {
 }
 
 /** Not those that nobody had to choose. */
-export function areChosen(protectedPaths: string): boolean {
+function areChosen(protectedPaths: string): boolean {
   return protectedPaths !== settings.protectedPaths.parse(undefined);
 }
 
+/** What baldur is started with. */
+export function baldurSettings(config: TyrConfig): BaldurSettings {
+  return {
+    agentDir: config.agentDir,
+    socket: config.agentSocket,
+    protectedPaths: pathsOf(config.protectedPaths),
+    pathsAreChosen: areChosen(config.protectedPaths),
+    keptPaths: pathsOf(config.keptPaths),
+    canaries: filesOf(config.canaries),
+    hookedPrograms: filesOf(config.hookedPrograms),
+    hookSuspects: config.hookSuspects,
+  };
+}
+
 /** Paths, and names without a slash. */
-export function filesOf(setting: string): string[] {
+function filesOf(setting: string): string[] {
   return setting.split(':').filter((file) => file !== '');
 }

@@ -25,7 +25,7 @@ import { limits } from './limits.ts';
 import { PolicyDesk } from './policy/policy-desk.ts';
 import { Intake } from './spool/intake.ts';
 import { Spool } from './spool/spool.ts';
-import { type TyrConfig, areChosen, filesOf, pathsOf } from './tyr.config.ts';
+import { type TyrConfig, baldurSettings, pathsOf } from './tyr.config.ts';
 import { IngestPeers, type Target } from './uplink/ingest-peers.ts';
 import { Uplink } from './uplink/uplink.ts';
 
@@ -89,14 +89,7 @@ export class Tyr {
     this.uplink = this.createUplink();
     this.supervisor = new Supervisor({
       baldurPath: config.baldurPath,
-      agentDir: config.agentDir,
-      socket: config.agentSocket,
-      protectedPaths: pathsOf(config.protectedPaths),
-      pathsAreChosen: areChosen(config.protectedPaths),
-      keptPaths: pathsOf(config.keptPaths),
-      canaries: filesOf(config.canaries),
-      hookedPrograms: filesOf(config.hookedPrograms),
-      hookSuspects: config.hookSuspects,
+      ...baldurSettings(config),
       logger,
       nowMs: monotonicMs,
     });

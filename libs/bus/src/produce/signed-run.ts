@@ -14,7 +14,7 @@ export const runRecordsMax = 32;
 const digestBytes = 32;
 const signatureBytes = 64;
 const runContext = Buffer.from('norn.run.v2\n');
-/** What the digest of a record begins with is another byte. */
+/** What is hashed of a record begins with another byte. */
 const nodePrefix = Buffer.of(1);
 const placeText = /^(\d{1,2})-(\d{1,2})$/;
 
@@ -40,9 +40,13 @@ export function signRun(
   run: readonly SignedContent[],
   { keyId, key }: { readonly keyId: string; readonly key: KeyObject },
 ): string[] {
-  const levels = [run.map((record) => digestOf(topic, record))];
-  for (let level = levels[0] ?? []; level.length > 1; levels.push(level)) level = above(level);
-  const [root = Buffer.alloc(0)] = levels.at(-1) ?? [];
+  let level = run.map((record) => digestOf(topic, record));
+  const levels = [level];
+  while (level.length > 1) {
+    level = above(level);
+    levels.push(level);
+  }
+  const [root = Buffer.alloc(0)] = level;
   const signature = sign(null, claimOf(root, run.length), key).toString('base64url');
   return run.map((_, index) => {
     const path = levels.map((level, height) => level[(index >> height) ^ 1] ?? Buffer.alloc(0));
@@ -58,19 +62,17 @@ export function parseSignature(header: string): RunSignature | undefined {
   const signature = Buffer.from(signatureText, 'base64url');
   const path = Buffer.from(pathText, 'base64url');
   const isInRun = index < length && length <= runRecordsMax && more.length === 0;
-  const isWhole = signature.length === signatureBytes && path.length === stepsOf(index, length) * digestBytes;
-  return isInRun && isWhole ? { keyId, signature, index, length, path } : undefined;
+  if (!isInRun) return undefined;
+  const isWhole = signature.length === signatureBytes && path.length === sidesOf(index, length).length * digestBytes;
+  return isWhole ? { keyId, signature, index, length, path } : undefined;
 }
 
 /** What the run's signature must be of for this record to have its place in it. */
 export function claimedBy(topic: TopicName, record: SignedContent, { index, length, path }: RunSignature): Buffer {
   let node = digestOf(topic, record);
-  let used = 0;
-  for (let at = index, width = length; width > 1; at >>= 1, width = (width + 1) >> 1) {
-    if ((at ^ 1) >= width) continue;
-    const beside = path.subarray(used, used + digestBytes);
-    used += digestBytes;
-    node = at % 2 === 0 ? nodeOf(node, beside) : nodeOf(beside, node);
+  for (const [step, side] of sidesOf(index, length).entries()) {
+    const beside = path.subarray(step * digestBytes, (step + 1) * digestBytes);
+    node = side === 'left' ? nodeOf(node, beside) : nodeOf(beside, node);
   }
   return claimOf(node, length);
 }
@@ -89,13 +91,13 @@ function above(level: readonly Buffer[]): Buffer[] {
   return nodes;
 }
 
-/** Levels on which the record's node has a neighbour. */
-function stepsOf(index: number, length: number): number {
-  let steps = 0;
+/** Which of two the record's node is, on each level on which it has a neighbour, lowest first. */
+function sidesOf(index: number, length: number): ('left' | 'right')[] {
+  const sides: ('left' | 'right')[] = [];
   for (let at = index, width = length; width > 1; at >>= 1, width = (width + 1) >> 1) {
-    if ((at ^ 1) < width) steps += 1;
+    if ((at ^ 1) < width) sides.push(at % 2 === 0 ? 'left' : 'right');
   }
-  return steps;
+  return sides;
 }
 
 function nodeOf(left: Buffer, right: Buffer): Buffer {

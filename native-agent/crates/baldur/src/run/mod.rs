@@ -75,7 +75,7 @@ pub struct RunArguments {
     #[arg(long)]
     protect: Vec<PathBuf>,
     /// What --protect names and is not there counts as not protected, until it is.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "command")]
     tell_missing: bool,
     /// A host directory whose files have pre-images too, but whose changes are no sign of ransomware: where persistence is
     /// planted and administrators write; may be given several times.

@@ -486,5 +486,4 @@ fn make_room<T>(map: &mut HashMap<ProcessUid, T>, last_ns: impl Fn(&T) -> u64) {
 }
 
 #[cfg(test)]
-#[path = "tests.rs"]
 mod tests;

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::support::{Scene, eventually};
+use crate::support::{Scene, eventually, fork};
 use norn_vault::Standing;
 
 #[test]
@@ -32,9 +32,13 @@ fn what_is_to_be_protected_and_is_not_there_is_named_until_it_is() {
         named(&scene)
     );
     assert_eq!(scene.vault().health().places_unwatched, 2);
-    fs::create_dir(&later).unwrap();
     let letter = later.join("letter");
-    fs::write(&letter, "dear reader\n".repeat(40)).unwrap();
+    // By another process: what a vault does itself it tells nobody.
+    let made = fork(|| {
+        fs::create_dir(&later).unwrap();
+        fs::write(&letter, "dear reader\n".repeat(40)).unwrap();
+    });
+    assert!(made.ended_well());
     assert!(
         eventually(|| named(&scene) == [odd.clone()]),
         "{:?}",
@@ -44,7 +48,7 @@ fn what_is_to_be_protected_and_is_not_there_is_named_until_it_is() {
         || scene.vault().standing(&letter) == Standing::Restorable
     ));
     // Gone again, which nobody need take for an attack.
-    fs::remove_dir_all(&later).unwrap();
+    assert!(fork(|| fs::remove_dir_all(&later).unwrap()).ended_well());
     assert!(
         eventually(|| named(&scene) == [missing.clone(), odd.clone()]),
         "{:?}",

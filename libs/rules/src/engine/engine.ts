@@ -47,7 +47,6 @@ export class Engine<Batch extends Rows> {
   private readonly verdicts: Verdicts<Batch>;
   /** By event kind. */
   private readonly steps: readonly (readonly Step<Batch>[])[];
-  private readonly candidates: CompiledRule[] = [];
   private readonly costs: Costs;
   private readonly matchesMax: number;
 
@@ -87,8 +86,10 @@ export class Engine<Batch extends Rows> {
     for (let row = 0; row < batch.rowCount; row += 1) {
       for (const step of this.steps[batch.kind[row] ?? 0] ?? []) {
         if (!step.accepts(batch, row)) continue;
-        for (const rule of this.mayMatch(step, batch, row)) {
-          if (!this.judge(rule, row)) continue;
+        const count = step.program.look(batch, row, this.verdicts);
+        for (let at = 0; at < count; at += 1) {
+          const rule = step.program.candidate(at);
+          if (rule === undefined || !this.judge(rule, row)) continue;
           if (matches.length < this.matchesMax) matches.push(this.describe(rule, row));
           else refused += 1;
         }
@@ -100,12 +101,6 @@ export class Engine<Batch extends Rows> {
   /** What rules cost since the last call, dearest first. */
   takeCosts(): RuleCost[] {
     return this.costs.take();
-  }
-
-  private mayMatch(step: Step<Batch>, batch: Batch, row: number): readonly CompiledRule[] {
-    this.candidates.length = 0;
-    step.program.candidates(batch, row, this.verdicts, this.candidates);
-    return this.candidates;
   }
 
   private judge({ number, root }: CompiledRule, row: number): boolean {

@@ -10,8 +10,17 @@ export interface Rows {
   readonly kind: Uint8Array;
   /** Entries of the dictionary. */
   readonly textCount: number;
+  /** The same texts as they lie in the batch, if they do. */
+  readonly dictionary?: Dictionary;
   /** Entries of the table whose entries may have several texts. */
   readonly listCount: number;
+}
+
+/** Texts in UTF-8: where each begins in `bytes`, and where it ends. */
+export interface Dictionary {
+  readonly bytes: Uint8Array;
+  readonly starts: Uint32Array;
+  readonly ends: Uint32Array;
 }
 
 /** What an entry of a field's domain is: one text of the dictionary, a list of texts of a table, or the row itself. */

@@ -22,6 +22,9 @@ export class Program<Batch extends Rows> {
   private taken = new Float64Array(0);
   private numbers = 0;
   private rows = 0;
+  /** Of the row that was asked for last, the first `count`: what is behind them is of rows before. */
+  private readonly found: CompiledRule[] = [];
+  private count = 0;
 
   add(rule: CompiledRule, table: AtomTable<Field<Batch>>): void {
     this.numbers = Math.max(this.numbers, rule.number + 1);
@@ -40,22 +43,30 @@ export class Program<Batch extends Rows> {
     this.taken = new Float64Array(this.numbers);
   }
 
-  /** Adds the rules that may be true of the row, each once. */
-  candidates(batch: Batch, row: number, verdicts: Verdicts<Batch>, into: CompiledRule[]): void {
+  /** Finds the rules that may be true of the row, each once, and says how many. */
+  look(batch: Batch, row: number, verdicts: Verdicts<Batch>): number {
     this.rows += 1;
-    for (const rule of this.always) into.push(rule);
+    this.count = 0;
+    for (const rule of this.always) this.found[this.count++] = rule;
     for (const field of this.fields) {
-      for (const atom of verdicts.truths(field, field.entry(batch, row))) this.announce(atom, into);
+      const truths = verdicts.truths(field, field.entry(batch, row));
+      for (const atom of truths) this.announce(atom);
     }
+    return this.count;
   }
 
-  private announce(atom: number, into: CompiledRule[]): void {
-    for (const rule of this.byAtom.get(atom) ?? none) {
+  /** Of those that `look` found. */
+  candidate(at: number): CompiledRule | undefined {
+    return this.found[at];
+  }
+
+  private announce(atom: number): void {
+    const rules = this.byAtom.get(atom);
+    if (rules === undefined) return;
+    for (const rule of rules) {
       if (this.taken[rule.number] === this.rows) continue;
       this.taken[rule.number] = this.rows;
-      into.push(rule);
+      this.found[this.count++] = rule;
     }
   }
 }
-
-const none: readonly CompiledRule[] = [];

@@ -26,8 +26,11 @@ export interface Test {
   /** What the rule asks for, for people. */
   readonly shown: string;
   readonly form: TestForm;
-  /** A folded text without which it can not hold; empty when none is known. */
+  /** A folded text without which it can not hold; empty when none is known, or when it would be in nearly every text. */
   readonly literal: string;
+  /** Whether the text begins and ends with it whenever the test holds. */
+  readonly atStart: boolean;
+  readonly atEnd: boolean;
   /** In plain comparisons, about. */
   readonly cost: number;
   holds(text: FieldText): boolean;
@@ -40,6 +43,7 @@ const REGEX_COST = 50;
  * would be tried on all of them; without, it is tried where the rule's other parts hold.
  */
 const REGEX_LITERAL_MIN = 4;
+const nowhere = { literal: '', atStart: false, atEnd: false };
 
 /** `value` is what the modifiers made of the rule's value. Throws `rule_invalid`. */
 export function makeTest(place: Place, asked: FieldTest, value: Exclude<Scalar, null>): Test {
@@ -52,12 +56,12 @@ function testOf(place: Place, asked: FieldTest, value: Exclude<Scalar, null>): O
       return regexTest(place, asked.regexFlags, String(value));
     case 'cidr': {
       const network = readNetwork(place, String(value));
-      return { form: { kind: 'cidr', ...network }, literal: '', cost: 5, holds: cidrTest(network) };
+      return { form: { kind: 'cidr', ...network }, ...nowhere, cost: 5, holds: cidrTest(network) };
     }
     case 'number': {
       const { comparison, timePart } = asked;
       const form = { kind: 'number', comparison, timePart, wanted: readNumber(place, value) } as const;
-      return { form, literal: '', cost: 2, holds: numberTest(form) };
+      return { form, ...nowhere, cost: 2, holds: numberTest(form) };
     }
     default:
       return textTest(asked.position, asked.cased, String(value));
@@ -73,15 +77,17 @@ function textTest(position: Position, cased: boolean, value: string): Omit<Test,
   const test = segmentTest(segments);
   return {
     form: { kind: 'text', segments, cased },
-    literal: longest(segments),
+    ...literalOf(segments),
     cost: 1,
     holds: cased ? ({ raw }) => test(raw) : ({ folded }) => test(folded),
   };
 }
 
-function longest(segments: readonly Segment[]): string {
+function literalOf(segments: readonly Segment[]): Pick<Test, 'literal' | 'atStart' | 'atEnd'> {
   const literals = segments.filter((segment) => typeof segment === 'string');
-  return foldCase(literals.reduce((found, each) => (each.length > found.length ? each : found), ''));
+  const longest = literals.reduce((found, each) => (each.length > found.length ? each : found), '');
+  const [atStart, atEnd] = [segments[0] === longest, segments.at(-1) === longest];
+  return longest.length > 1 || atStart || atEnd ? { literal: foldCase(longest), atStart, atEnd } : nowhere;
 }
 
 function regexTest(place: Place, flags: string, source: string): Omit<Test, 'shown'> {
@@ -91,6 +97,7 @@ function regexTest(place: Place, flags: string, source: string): Omit<Test, 'sho
     const literal = requiredLiteral(source);
     return {
       form: { kind: 're', source, flags },
+      ...nowhere,
       literal: literal.length < REGEX_LITERAL_MIN ? '' : literal,
       cost: REGEX_COST,
       holds: ({ raw }) => compiled.test(raw),

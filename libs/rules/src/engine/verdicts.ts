@@ -2,7 +2,7 @@
 // entry of its field's domain, and remembered.
 import type { Atom, AtomTable } from './atoms.ts';
 import type { Domain, Field, Rows } from './field.ts';
-import { LiteralIndex } from './literal-index.ts';
+import { LiteralIndex, isAscii } from './literal-index.ts';
 import { fold, type FieldText } from './fold.ts';
 import type { Test } from './test.ts';
 import { TextCache } from './text-cache.ts';
@@ -27,19 +27,24 @@ export class Verdicts<Batch extends Rows> {
   /** By entry of the dictionary: the indexed atoms that its text makes true, of whatever field. */
   private ofText: (readonly number[])[] = [];
   private readonly found = new TextCache((raw: string) => this.search(fold(raw)));
+  /** Literals of the text that is searched. */
+  private readonly literals: number[] = [];
+  private readonly note = (literal: number): unknown => this.literals.push(literal);
   private ofEntries = new Map<Field<Batch>, (readonly number[])[]>();
 
   constructor(private readonly table: AtomTable<Field<Batch>>) {
-    const numbers = new Map<string, number[]>();
     const used = new Set(table.atoms.flatMap((atom) => (atom.kind === 'text' && atom.indexed ? atom.tests : [])));
-    for (const test of used) {
-      const { literal } = table.testAt(test);
-      const sharing = numbers.get(literal);
-      if (sharing) sharing.push(test);
-      else numbers.set(literal, [test]);
-    }
-    this.index = new LiteralIndex([...numbers.keys()]);
-    this.testsOf = [...numbers.values()];
+    const sharing = Map.groupBy(used, (test) => {
+      const { literal, atStart, atEnd } = table.testAt(test);
+      return `${Number(atStart)}${Number(atEnd)}${literal}`;
+    });
+    this.testsOf = [...sharing.values()];
+    this.index = new LiteralIndex(
+      this.testsOf.map(([test = 0]) => {
+        const { literal, atStart, atEnd } = table.testAt(test);
+        return { text: literal, atStart, atEnd };
+      }),
+    );
     this.atomsOf = atomsByTest(table);
   }
 
@@ -58,17 +63,29 @@ export class Verdicts<Batch extends Rows> {
 
   /** The indexed atoms that are true of the field's entry. Those of a dictionary entry may be of other fields, too. */
   truths(field: Field<Batch>, entry: number): readonly number[] {
-    if (field.domain === 'text') return (this.ofText[entry] ??= this.searchAll(field, entry));
-    if (field.domain === 'row') return this.searchAll(field, entry);
+    if (field.domain === 'text') return (this.ofText[entry] ??= this.searchEntry(field, entry));
     let known = this.ofEntries.get(field);
-    if (!known) this.ofEntries.set(field, (known = new Array<readonly number[]>(this.batch.listCount)));
+    if (!known) this.ofEntries.set(field, (known = []));
     return (known[entry] ??= this.searchAll(field, entry));
   }
 
+  /** Where the text lies; a string is made of it only when it contains a literal. */
+  private searchEntry(field: Field<Batch>, entry: number): readonly number[] {
+    const { dictionary } = this.batch;
+    if (dictionary === undefined) return this.searchAll(field, entry);
+    const text = { bytes: dictionary.bytes, start: dictionary.starts[entry] ?? 0, end: dictionary.ends[entry] ?? 0 };
+    if (!isAscii(text)) return this.searchAll(field, entry);
+    this.index.search(text, this.note);
+    return this.literals.length === 0 ? NONE : this.announced(this.textOf(field, entry));
+  }
+
   private searchAll(field: Field<Batch>, entry: number): readonly number[] {
-    const [first, ...others] = field.texts(this.batch, entry).map((text) => this.found.of(text));
-    if (first === undefined) return NONE;
-    return others.every((atoms) => atoms.length === 0) ? first : [...new Set([first, ...others].flat())];
+    let all = NONE;
+    for (const text of field.texts(this.batch, entry)) {
+      const atoms = this.found.of(text);
+      if (atoms.length > 0) all = all.length === 0 ? atoms : [...new Set([...all, ...atoms])];
+    }
+    return all;
   }
 
   /** Whether the atom is true of what the row refers to. */
@@ -96,14 +113,22 @@ export class Verdicts<Batch extends Rows> {
   }
 
   private search(text: FieldText): readonly number[] {
-    let atoms: Set<number> | undefined;
-    this.index.search(text.folded, (literal) => {
+    const bytes = Buffer.from(text.folded);
+    this.index.search({ bytes, start: 0, end: bytes.length }, this.note);
+    return this.literals.length === 0 ? NONE : this.announced(text);
+  }
+
+  /** The atoms that the text makes true, of those that the literals found in it announce. */
+  private announced(text: FieldText): readonly number[] {
+    const atoms = new Set<number>();
+    for (const literal of this.literals) {
       for (const test of this.testsOf[literal] ?? NONE) {
         if (!this.table.testAt(test).holds(text)) continue;
-        for (const atom of this.atomsOf[test] ?? NONE) (atoms ??= new Set()).add(atom);
+        for (const atom of this.atomsOf[test] ?? NONE) atoms.add(atom);
       }
-    });
-    return atoms ? [...atoms] : NONE;
+    }
+    this.literals.length = 0;
+    return atoms.size === 0 ? NONE : [...atoms];
   }
 
   private remembered(number: number, atom: Atom<Field<Batch>> & { kind: 'text' }, entry: number): boolean {
@@ -134,9 +159,12 @@ export class Verdicts<Batch extends Rows> {
   }
 
   private foldedOf(field: Field<Batch>, entry: number): readonly FieldText[] {
-    const texts = field.texts(this.batch, entry);
-    if (field.domain === 'list') return texts.map(fold);
-    return texts.map((text) => (this.dictionary[entry] ??= fold(text)));
+    return field.domain === 'list' ? field.texts(this.batch, entry).map(fold) : [this.textOf(field, entry)];
+  }
+
+  /** Of a field of the dictionary. */
+  private textOf(field: Field<Batch>, entry: number): FieldText {
+    return (this.dictionary[entry] ??= fold(field.texts(this.batch, entry)[0] ?? ''));
   }
 
   private cellsOf(atom: number, domain: Domain, entry: number): Uint32Array {

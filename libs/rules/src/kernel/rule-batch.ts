@@ -16,6 +16,7 @@ export function toRuleBatch(batch: BatchView): RuleBatch {
     value: columns.value,
     result: columns.result,
     textCount: strings.count,
+    dictionary: strings,
     text: (index) => strings.text(index),
     listCount: processes.count,
     processImage: processes.image,

@@ -3,10 +3,10 @@ import { fromBinary } from '@bufbuild/protobuf';
 import { NornError, toHex } from '@norn/base';
 import { type BatchEnrichment, BatchEnrichmentSchema } from '../gen/norn/event/v1/event_pb.ts';
 import { type Finding, FindingSchema } from '../gen/norn/finding/v1/finding_pb.ts';
-import { type BatchColumns, readColumns } from './columns.ts';
+import type { BatchColumns } from './columns.ts';
 import { type LineageView, readLineage } from './lineage-view.ts';
+import { RecentColumns } from './recent-columns.ts';
 import { WireReader, malformed } from './wire.ts';
-import { decompressFrame } from './zstd-frame.ts';
 
 /** Largest size of a batch's columns before compression, bytes. */
 export const columnsBytesMax = 4 * 1024 * 1024;
@@ -47,6 +47,9 @@ export function openBatch(bytes: Uint8Array): BatchView {
 }
 
 const none = new Uint8Array(0);
+/** Columns that are remembered, bytes: a second's worth when busy, so that the last stage finds what the first one opened. */
+const recentBytesMax = 64 * 1024 * 1024;
+const recentColumns = new RecentColumns(recentBytesMax);
 
 class OpenBatch implements BatchView {
   schemaVersion = 0;
@@ -86,7 +89,11 @@ class OpenBatch implements BatchView {
   }
 
   get columns(): BatchColumns {
-    return (this.openColumns ??= readColumns(decompressFrame(this.compressed, this.columnsSize), this.eventCount));
+    return (this.openColumns ??= recentColumns.open(`${this.streamIdHex}:${this.batchSeq}`, {
+      compressed: this.compressed,
+      size: this.columnsSize,
+      eventCount: this.eventCount,
+    }));
   }
 
   get findings(): readonly Finding[] {

@@ -30,6 +30,8 @@ export interface ProcessTable {
   readonly sessionId: Uint32Array;
   /** Five each: effective, permitted, inheritable, ambient, bounding. */
   readonly capabilities: BigUint64Array;
+  /** The same as `capabilities`: low word, high word. */
+  readonly capabilityWords: Uint32Array;
 }
 
 /** What the kernel's audit has for no login. */
@@ -143,17 +145,19 @@ function readProcesses(block: ColumnBlock): ProcessTable {
   };
 }
 
-type Credentials = Pick<ProcessTable, 'terminal' | 'loginUserId' | 'sessionId' | 'capabilities'>;
+type Credentials = Pick<ProcessTable, 'terminal' | 'loginUserId' | 'sessionId' | 'capabilities' | 'capabilityWords'>;
 
 /** Agents that know none leave them out. */
 function readCredentials(block: ColumnBlock, count: number): Credentials {
   const nobody = (): Uint32Array => new Uint32Array(count).fill(nobodyId);
   const sets = count * capabilitySets.length;
+  const capabilities = block.countOf(34) === 0 ? new BigUint64Array(sets) : block.u64s(34, count);
   return {
     terminal: block.u16OrZeros(31, count),
     loginUserId: block.countOf(32) === 0 ? nobody() : block.u32(32, count),
     sessionId: block.countOf(33) === 0 ? nobody() : block.u32(33, count),
-    capabilities: block.countOf(34) === 0 ? new BigUint64Array(sets) : block.u64s(34, count),
+    capabilities,
+    capabilityWords: new Uint32Array(capabilities.buffer, capabilities.byteOffset, capabilities.length * 2),
   };
 }
 

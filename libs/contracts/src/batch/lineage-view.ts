@@ -29,10 +29,10 @@ class OpenLineage implements LineageView {
   private readonly fields: Uint8Array[] = [];
   private readonly depths: Uint8Array;
   private readonly incompletes: Uint8Array;
-  private paths: readonly Uint8Array[] | undefined;
-  private commandLines: readonly Uint8Array[] | undefined;
-  private uids: readonly Uint8Array[] | undefined;
-  private pids: readonly Uint8Array[] | undefined;
+  private paths: Entries | undefined;
+  private commandLines: Entries | undefined;
+  private uids: Entries | undefined;
+  private pids: Entries | undefined;
 
   constructor(
     bytes: Uint8Array,
@@ -59,24 +59,24 @@ class OpenLineage implements LineageView {
 
   ancestorPaths(process: number): readonly string[] {
     this.paths ??= this.split(3, 1);
-    const joined = textOf(this.paths[process]);
+    const joined = textOf(this.paths, process);
     return joined === '' ? [] : joined.split('\n');
   }
 
   parentCommandLine(process: number): string {
     this.commandLines ??= this.split(4, 1);
-    return textOf(this.commandLines[process]);
+    return textOf(this.commandLines, process);
   }
 
   ancestorUids(process: number): Uint8Array {
     this.uids ??= this.split(6, 16);
-    return this.uids[process] ?? new Uint8Array(0);
+    return viewOf(this.uids, process);
   }
 
   ancestorPids(process: number): readonly number[] {
     if (this.fields[7] === undefined) return [];
     this.pids ??= this.split(7, 4);
-    const { buffer, byteOffset, length } = this.pids[process] ?? new Uint8Array(0);
+    const { buffer, byteOffset, length } = viewOf(this.pids, process);
     const view = new DataView(buffer, byteOffset, length);
     return Array.from({ length: length / 4 }, (_, at) => view.getUint32(at * 4, true));
   }
@@ -88,23 +88,37 @@ class OpenLineage implements LineageView {
   }
 
   /** Entries of varint count + count × width bytes. */
-  private split(field: number, width: number): readonly Uint8Array[] {
+  private split(field: number, width: number): Entries {
     const bytes = this.fields[field] ?? new Uint8Array(0);
     const reader = new WireReader(bytes);
-    const entries: Uint8Array[] = [];
-    while (!reader.atEnd) {
+    const starts = new Uint32Array(this.count);
+    const ends = new Uint32Array(this.count);
+    let count = 0;
+    for (; !reader.atEnd; count += 1) {
       const length = reader.varint() * width;
-      entries.push(bytes.subarray(reader.position, reader.position + length));
+      starts[count] = reader.position;
       reader.position += length;
+      ends[count] = reader.position;
     }
-    if (entries.length !== this.count || reader.position !== bytes.length) {
-      throw malformed(`Lineage has ${entries.length} entries in field ${field}, ${this.count} are due`);
+    if (count !== this.count || reader.position !== bytes.length) {
+      throw malformed(`Lineage has ${count} entries in field ${field}, ${this.count} are due`);
     }
-    return entries;
+    return { bytes: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), starts, ends };
   }
 }
 
-function textOf(bytes: Uint8Array | undefined): string {
-  if (bytes === undefined || bytes.length === 0) return '';
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
+/** Where each entry lies. */
+interface Entries {
+  readonly bytes: Buffer;
+  readonly starts: Uint32Array;
+  readonly ends: Uint32Array;
+}
+
+function viewOf({ bytes, starts, ends }: Entries, at: number): Uint8Array {
+  return bytes.subarray(starts[at] ?? 0, ends[at] ?? 0);
+}
+
+function textOf({ bytes, starts, ends }: Entries, at: number): string {
+  const [start, end] = [starts[at] ?? 0, ends[at] ?? 0];
+  return start === end ? '' : bytes.toString('utf8', start, end);
 }

@@ -37,8 +37,8 @@ export function ownerOf(key: string): RowOwner {
 /** Opens all that rows are made of, so that pushing them cannot fail half-way. */
 function isWhole({ columns, eventCount, enrichment, lineage }: BatchView): boolean {
   const containers = enrichment?.containers.length ?? columns.containers.count;
-  for (let entry = 0; entry < columns.processes.count; entry++) lineage?.ancestorUids(entry);
   // The first entry's are read out of all.
+  lineage?.ancestorUids(0);
   lineage?.ancestorPaths(0);
   lineage?.parentCommandLine(0);
   return columns.kind.length === eventCount && containers === columns.containers.count;

@@ -1,5 +1,8 @@
 // A buffer that grows and is used again after its bytes have been sent.
 
+/** Longer pieces are copied faster by a view of them, shorter ones byte by byte. */
+const viewPaysBytes = 128;
+
 export class Bytes {
   buffer: Buffer;
   length = 0;
@@ -28,9 +31,14 @@ export class Bytes {
   }
 
   u64(value: number): void {
+    this.words(value % 2 ** 32, Math.floor(value / 2 ** 32));
+  }
+
+  /** Of 64 bits. */
+  words(low: number, high: number): void {
     this.reserve(8);
-    this.buffer.writeUInt32LE(value % 2 ** 32, this.length);
-    this.buffer.writeUInt32LE(Math.floor(value / 2 ** 32), this.length + 4);
+    this.buffer.writeUInt32LE(low, this.length);
+    this.buffer.writeUInt32LE(high, this.length + 4);
     this.length += 8;
   }
 
@@ -38,6 +46,19 @@ export class Bytes {
     this.reserve(source.length);
     this.buffer.set(source, this.length);
     this.length += source.length;
+  }
+
+  /** Of `source` what lies between. */
+  range(source: Uint8Array, from: number, to: number): void {
+    if (to - from > viewPaysBytes) {
+      this.bytes(source.subarray(from, to));
+      return;
+    }
+    this.reserve(to - from);
+    const { buffer } = this;
+    let at = this.length;
+    for (let byte = from; byte < to; byte++) buffer[at++] = source[byte] ?? 0;
+    this.length = at;
   }
 
   /** Varint length and UTF-8. */

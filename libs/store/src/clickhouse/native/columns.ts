@@ -32,6 +32,11 @@ export class NumberColumn implements Column {
     data.length += width;
   }
 
+  /** Of 64 bits. */
+  pushWords(low: number, high: number): void {
+    this.data.words(low, high);
+  }
+
   /** A whole column as it lies in memory (this machine is little-endian). */
   pushAll(values: ArrayBufferView): void {
     this.data.bytes(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
@@ -44,6 +49,13 @@ export class NumberColumn implements Column {
     const start = data.length;
     data.length += rows * width;
     return { buffer: data.buffer, start };
+  }
+
+  /** The same as words, for columns of four or eight bytes: one or two a row. */
+  takeWords(rows: number): Uint32Array {
+    const { buffer, start } = this.take(rows);
+    // The buffer is its own allocation and all that is written are whole words, so this is aligned.
+    return new Uint32Array(buffer.buffer, buffer.byteOffset + start, (rows * this.width) / 4);
   }
 
   chunks(): readonly Buffer[] {
@@ -69,6 +81,16 @@ export class FixedBytesColumn implements Column {
   /** Anything that is not `width` bytes long is zeros: not known. */
   push(value: Uint8Array): void {
     this.data.bytes(value.length === this.width ? value : this.zeros);
+  }
+
+  /** Element `index` of `table`. */
+  pushAt(table: Uint8Array, index: number): void {
+    this.data.range(table, index * this.width, (index + 1) * this.width);
+  }
+
+  /** Elements one after the other. */
+  pushAll(elements: Uint8Array): void {
+    this.data.bytes(elements);
   }
 
   /** The same value for `rows` rows. */
@@ -116,6 +138,11 @@ export class StringColumn implements Column {
     this.data.bytes(bytes);
   }
 
+  /** Of a batch's dictionary, which has ClickHouse's own form: the length stands before the string. */
+  pushAt({ bytes, ends }: { readonly bytes: Uint8Array; readonly ends: Uint32Array }, index: number): void {
+    this.data.range(bytes, index === 0 ? 0 : (ends[index - 1] ?? 0), ends[index] ?? 0);
+  }
+
   chunks(): readonly Buffer[] {
     return [this.data.view()];
   }
@@ -139,9 +166,19 @@ export class LowCardinalityColumn implements Column {
   private readonly indices = new Bytes();
   private readonly head = new Bytes(64);
   private readonly middle = new Bytes(64);
+  /** Most rows say what the one before said. */
+  private lastText = '';
+  private lastKey = -1;
 
   /** The index of a key in this block. */
   key(text: string): number {
+    if (this.lastKey >= 0 && this.lastText === text) return this.lastKey;
+    this.lastText = text;
+    this.lastKey = this.keyOf(text);
+    return this.lastKey;
+  }
+
+  private keyOf(text: string): number {
     const known = this.keys.get(text);
     if (known !== undefined) return known;
     const index = this.keys.size;
@@ -199,6 +236,7 @@ export class LowCardinalityColumn implements Column {
   }
 
   clear(): void {
+    this.lastKey = -1;
     this.keys.clear();
     this.keyData.length = 0;
     this.indices.length = 0;

@@ -56,13 +56,12 @@ export function pushEvents(block: EventsBlock, owner: RowOwner, batch: BatchView
 }
 
 function pushTimes(column: NumberColumn, baseTimeUs: number, offsets: Uint32Array): void {
-  const { buffer, start } = column.take(offsets.length);
-  let at = start;
+  const words = column.takeWords(offsets.length);
+  let at = 0;
   for (const offset of offsets) {
     const timeUs = baseTimeUs + offset;
-    buffer.writeUInt32LE(timeUs % 2 ** 32, at);
-    buffer.writeUInt32LE(Math.floor(timeUs / 2 ** 32), at + 4);
-    at += 8;
+    words[at++] = timeUs % 2 ** 32;
+    words[at++] = Math.floor(timeUs / 2 ** 32);
   }
 }
 
@@ -84,9 +83,9 @@ function pushRowNumbers(column: NumberColumn, rows: number): void {
 }
 
 function pushPids(column: NumberColumn, pids: Uint32Array, process: Uint16Array): void {
-  const { buffer, start } = column.take(process.length);
-  let at = start;
-  for (const entry of process) at = buffer.writeUInt32LE(pids[entry] ?? 0, at);
+  const words = column.takeWords(process.length);
+  let at = 0;
+  for (const entry of process) words[at++] = pids[entry] ?? 0;
 }
 
 /** Keys of each process's container in this block. */

@@ -4,7 +4,6 @@ import {
   type BatchView,
   type LineageView,
   type event,
-  capabilitiesOf,
   capabilitySets,
   nobodyId,
   podLabels,
@@ -62,6 +61,8 @@ export function createProcessesBlock() {
 
 export type ProcessesBlock = ReturnType<typeof createProcessesBlock>;
 
+const noLineage = new Uint8Array(0);
+
 /** One entry of a batch's process table. */
 export interface DescribedProcess {
   readonly entry: number;
@@ -91,9 +92,9 @@ export function pushProcess(
 }
 
 function pushIdentity({ columns }: ProcessesBlock, { processes }: BatchColumns, entry: number): void {
-  columns.process_uid.push(processes.uid.subarray(entry * 16, entry * 16 + 16));
+  columns.process_uid.pushAt(processes.uid, entry);
   columns.image_number.push(processes.imageNumber[entry] ?? 0);
-  columns.parent_uid.push(processes.parentUid.subarray(entry * 16, entry * 16 + 16));
+  columns.parent_uid.pushAt(processes.parentUid, entry);
   columns.pid.push(processes.pid[entry] ?? 0);
   columns.namespace_pid.push(processes.namespacePid[entry] ?? 0);
   columns.parent_pid.push(processes.parentPid[entry] ?? 0);
@@ -105,22 +106,26 @@ function pushCredentials({ columns }: ProcessesBlock, { strings, processes }: Ba
   columns.terminal.push(strings.text(processes.terminal[entry] ?? 0));
   columns.login_user_id.push(processes.loginUserId[entry] ?? nobodyId);
   columns.session_id.push(processes.sessionId[entry] ?? nobodyId);
-  const sets = capabilitiesOf(processes, entry);
-  capabilitySets.forEach((name, set) => {
-    columns[`capabilities_${name}`].pushAll(sets.subarray(set, set + 1));
-  });
+  const words = processes.capabilityWords;
+  const at = entry * capabilitySets.length * 2;
+  // By name: names that are put together cost more than the rest of the row.
+  columns.capabilities_effective.pushWords(words[at] ?? 0, words[at + 1] ?? 0);
+  columns.capabilities_permitted.pushWords(words[at + 2] ?? 0, words[at + 3] ?? 0);
+  columns.capabilities_inheritable.pushWords(words[at + 4] ?? 0, words[at + 5] ?? 0);
+  columns.capabilities_ambient.pushWords(words[at + 6] ?? 0, words[at + 7] ?? 0);
+  columns.capabilities_bounding.pushWords(words[at + 8] ?? 0, words[at + 9] ?? 0);
 }
 
 function pushImage({ columns }: ProcessesBlock, { strings, processes, images }: BatchColumns, entry: number): void {
   const image = processes.image[entry] ?? 0;
   columns.image_path.push(strings.text(images.path[image] ?? 0));
-  columns.command_line.pushBytes(strings.raw(images.commandLine[image] ?? 0));
-  columns.image_sha256.push(images.sha256.subarray(image * 32, image * 32 + 32));
+  columns.command_line.pushAt(strings, images.commandLine[image] ?? 0);
+  columns.image_sha256.pushAt(images.sha256, image);
   columns.package.push(strings.text(images.package[image] ?? 0));
   columns.package_version.push(strings.text(images.packageVersion[image] ?? 0));
   columns.image_flags.push(images.flags[image] ?? 0);
-  columns.working_directory.pushBytes(strings.raw(images.workingDirectory[image] ?? 0));
-  columns.environment.pushBytes(strings.raw(images.environment[image] ?? 0));
+  columns.working_directory.pushAt(strings, images.workingDirectory[image] ?? 0);
+  columns.environment.pushAt(strings, images.environment[image] ?? 0);
 }
 
 function pushTimes({ columns }: ProcessesBlock, { processes }: BatchColumns, described: DescribedProcess): void {
@@ -134,10 +139,9 @@ function pushTimes({ columns }: ProcessesBlock, { processes }: BatchColumns, des
 }
 
 function pushLineage({ columns }: ProcessesBlock, lineage: LineageView | undefined, entry: number): void {
-  const ancestors = lineage?.ancestorUids(entry) ?? new Uint8Array(0);
-  columns.lineage_uid.push(lineage?.lineageUid.subarray(entry * 16, entry * 16 + 16) ?? ancestors);
-  for (let at = 0; at < ancestors.length; at += 16)
-    columns.ancestor_uids.elements.push(ancestors.subarray(at, at + 16));
+  const ancestors = lineage?.ancestorUids(entry) ?? noLineage;
+  columns.lineage_uid.pushAt(lineage?.lineageUid ?? noLineage, entry);
+  columns.ancestor_uids.elements.pushAll(ancestors);
   columns.ancestor_uids.close(ancestors.length / 16);
   pushTexts(columns.ancestor_images, lineage?.ancestorPaths(entry) ?? []);
   columns.parent_command_line.push(lineage?.parentCommandLine(entry) ?? '');

@@ -83,17 +83,22 @@ type Buckets = ReadonlyMap<number, readonly Filed[]>;
 /** Those of `length` bytes and at most `most`, by their rarest run of `length`. */
 function bucketsOf(all: readonly NumberedLiteral[], length: number, most: number): Buckets {
   const members = all.filter(({ bytes }) => bytes.length >= length && bytes.length <= most);
-  const runsOf = ({ bytes }: NumberedLiteral): number[] =>
-    Array.from({ length: bytes.length - length + 1 }, (_, offset) => runAt(bytes, offset, length));
   // How often each run occurs in all literals: what is rare among them is rare in what they are about.
   const counts = new Map<number, number>();
-  for (const run of members.flatMap(runsOf)) counts.set(run, (counts.get(run) ?? 0) + 1);
+  for (const { bytes } of members) {
+    for (let at = 0; at + length <= bytes.length; at += 1) {
+      const run = runAt(bytes, at, length);
+      counts.set(run, (counts.get(run) ?? 0) + 1);
+    }
+  }
   const buckets = new Map<number, Filed[]>();
   for (const member of members) {
-    const runs = runsOf(member);
-    const fewest = Math.min(...runs.map((run) => counts.get(run) ?? 0));
-    const offset = runs.findIndex((run) => counts.get(run) === fewest);
-    const run = runs[offset] ?? 0;
+    let [offset, fewest] = [0, Infinity];
+    for (let at = 0; at + length <= member.bytes.length; at += 1) {
+      const count = counts.get(runAt(member.bytes, at, length)) ?? 0;
+      if (count < fewest) [offset, fewest] = [at, count];
+    }
+    const run = runAt(member.bytes, offset, length);
     const bucket = buckets.get(run) ?? [];
     bucket.push({ ...member, offset });
     buckets.set(run, bucket);

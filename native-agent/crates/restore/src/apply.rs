@@ -18,7 +18,7 @@ use crate::deed::{At, Deed, Moved};
 use crate::nameless;
 use crate::once_more::Flags;
 use crate::outcome::{CHANGED_LATER, Done, Failed, Outcome};
-use crate::plan::{Directory, Plan, Target, Want};
+use crate::planning::{Directory, Plan, Target, Want};
 use crate::put::Placed;
 use crate::quarantine::{Kept, Origin, is_code, keep, keep_file};
 use crate::second_look::Settled;

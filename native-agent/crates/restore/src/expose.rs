@@ -12,7 +12,7 @@ use norn_os::{self, is_one};
 use norn_watch::places::{LowerFile, hides};
 use norn_watch::watched::Watched;
 
-use crate::plan::{Plan, Want};
+use crate::planning::{Plan, Want};
 use crate::tree::Tree;
 use crate::twins::Names;
 

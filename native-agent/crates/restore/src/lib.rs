@@ -1,6 +1,6 @@
 //! What to put back, and what came of it.
 //!
-//! Reading order: `plan` (what is to be undone), `unwatched`, `stray`, `nameless` (what nobody told of), `apply` (each file, by `put`, `remake`,
+//! Reading order: `planning` (what is to be undone), `unwatched`, `stray`, `nameless` (what nobody told of), `apply` (each file, by `put`, `remake`,
 //! `exact`; names change hands in `norn-aside`), `second_look`, `deed` (what a restore did, for its undo), `quarantine`.
 #![forbid(unsafe_code)]
 mod apply;
@@ -14,7 +14,7 @@ mod once_more;
 mod origin;
 mod outcome;
 mod places_changed;
-mod plan;
+mod planning;
 mod put;
 pub mod quarantine;
 mod remake;
@@ -105,7 +105,7 @@ pub fn restore(watched: &Watched, request: &RestoreRequest) -> RestoreReport {
         };
     };
     exchanged::complete(watched);
-    let mut plan = plan::plan(&watched.store.index(), request);
+    let mut plan = planning::plan(&watched.store.index(), request);
     if let (Extent::Container, Some(container)) = (request.extent, request.container.as_deref()) {
         let home = watched.store.index().homes.get(container).copied();
         let since = request.since_ns.unwrap_or(0) as i64;
@@ -150,7 +150,7 @@ fn widened(watched: &Watched, request: &RestoreRequest) -> Option<RestoreRequest
     }
     wide.made_since_ns = None;
     if !request.scopes.is_empty() {
-        let first = plan::first_change(&watched.store.index(), &wide)?;
+        let first = planning::first_change(&watched.store.index(), &wide)?;
         wide.since_ns = Some(first.max(0) as u64);
         wide.scopes = Vec::new();
     }

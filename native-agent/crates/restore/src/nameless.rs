@@ -18,7 +18,7 @@ use crate::content::{is_same, write_version};
 use crate::deed::Deed;
 use crate::exact::put_metadata;
 use crate::outcome::{CHANGED_AGAIN, CHANGED_LATER, Done, Failed, NO_STATE, Outcome};
-use crate::plan::{IN_PLACE, METADATA, Plan, Scope, Spot, Target, Want};
+use crate::planning::{IN_PLACE, METADATA, Plan, Scope, Spot, Target, Want};
 use crate::put::Placed;
 use crate::tree::{Entry, Tree};
 

@@ -8,7 +8,7 @@ use norn_os as os;
 
 use crate::apply::Work;
 use crate::outcome::{Done, Failed, Outcome};
-use crate::plan::Target;
+use crate::planning::Target;
 use crate::tree::{Entry, name_in_parent};
 
 /// What stood in the way. Flags are no part of a pre-image. A file that had them before could not be changed, so they are the

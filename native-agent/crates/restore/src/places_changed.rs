@@ -9,7 +9,7 @@ use norn_os::paths::{below, join, parent};
 use crate::apply::Work;
 use crate::deed::{At, Moved};
 use crate::outcome::Failed;
-use crate::plan::{Directory, Plan};
+use crate::planning::{Directory, Plan};
 use crate::tree::Entry;
 
 impl Plan {

@@ -12,7 +12,7 @@ use crate::content::{hash_file, hash_of, is_same, write_version};
 use crate::deed::Moved;
 use crate::exact::{disturbed, put_metadata};
 use crate::outcome::{Done, Failed, NO_STATE, Outcome, TAKEN};
-use crate::plan::{IN_PLACE, METADATA, Spot, Target, Want};
+use crate::planning::{IN_PLACE, METADATA, Spot, Target, Want};
 use crate::tree::Entry;
 
 /// A file's times are those of the last tick of the kernel's clock, at 100 a second, ns.

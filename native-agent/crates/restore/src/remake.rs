@@ -14,7 +14,7 @@ use crate::apply::Work;
 use crate::content::{hash_of, write_version};
 use crate::exact::{disturbed, put_metadata};
 use crate::outcome::{Done, Failed, Outcome};
-use crate::plan::Target;
+use crate::planning::Target;
 use crate::tree::Entry;
 
 impl Work<'_> {

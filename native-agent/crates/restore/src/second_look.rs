@@ -11,7 +11,7 @@ use crate::apply::Work;
 use crate::content::is_same;
 use crate::exact::disturbed;
 use crate::outcome::{Done, Failed, Outcome};
-use crate::plan::{Target, Want};
+use crate::planning::{Target, Want};
 use crate::tree::Entry;
 
 /// Programs that are held until the end, to take their privileges away again.

@@ -8,7 +8,7 @@ use norn_os::paths::below;
 use norn_watch::watched::Watched;
 
 use crate::apply::Work;
-use crate::plan::{Plan, Want};
+use crate::planning::{Plan, Want};
 use crate::tree::Tree;
 
 /// Files and directories, with all below these. What has content is not the runtime's.

@@ -16,7 +16,7 @@ use crate::apply::Work;
 use crate::content::is_same;
 use crate::deed::At;
 use crate::outcome::Failed;
-use crate::plan::Target;
+use crate::planning::Target;
 use crate::put::Placed;
 use crate::tree::Entry;
 

@@ -6,7 +6,7 @@ use norn_journal::record::{Aspect, BlobRef, Change, Content, Location, Record, V
 
 use super::*;
 use crate::RestoreRequest;
-use crate::plan::{IN_PLACE, Target, Want, plan};
+use crate::planning::{IN_PLACE, Target, Want, plan};
 
 const PLACE: PlaceId = PlaceId(1);
 /// The daemon; its jobs are below it.

@@ -17,7 +17,6 @@ const known: Readonly<Record<string, number>> = {
   policy: 4,
   probe: 2,
   reflex: 15,
-  restore: 20,
   vault: 5,
 };
 

@@ -27,7 +27,7 @@ const others: Readonly<Record<string, readonly string[]>> = {
   'journal/src/index/state.rs': [
     'what_an_attack_found_survives_a_long_life_before_and_many_rounds_of_restore_and_undo_after',
   ],
-  'restore/src/origin.rs': ['two_of_a_scope_that_write_by_turns_are_undone_to_what_was_there_before_both'],
+  'restore/src/planning/origin.rs': ['two_of_a_scope_that_write_by_turns_are_undone_to_what_was_there_before_both'],
   'vault/tests/vault/keeping/clones.rs': ['the_restore_of_a_huge_file_can_be_undone'],
   'vault/tests/vault/attacks/moved_out.rs': [
     'files_that_somebody_else_moved_are_undone_where_they_are',

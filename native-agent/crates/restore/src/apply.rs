@@ -1,49 +1,34 @@
 //! Carries a plan out, name by name, and says for each what came of it.
-use std::cell::RefCell;
-use std::collections::{HashMap, HashSet};
-use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
-use std::rc::Rc;
+mod exact;
+mod mounted;
+mod once_more;
+mod places_changed;
+mod put;
+mod remake;
+mod removal;
+mod second_look;
+mod twins;
+mod work;
 
-use norn_aside::Aside;
-use norn_events::ProcessUid;
-use norn_events::wire::action::v1::{FileVerdict, Verdict};
-use norn_journal::file::{FileKey, Metadata, PlaceId, Stamp};
+use std::os::fd::AsRawFd;
+
+use norn_events::wire::action::v1::FileVerdict;
+use norn_journal::file::{Metadata, PlaceId, Stamp};
 use norn_journal::record::{Location, Record, Time, Version};
 use norn_os as os;
 use norn_watch::watched::Watched;
 
-use crate::content::{Source, each_extent, hash_file};
 use crate::deed::{At, Deed, Moved};
-use crate::nameless;
-use crate::once_more::Flags;
-use crate::outcome::{CHANGED_LATER, Done, Failed, Outcome};
-use crate::planning::{Directory, Plan, Target, Want};
-use crate::put::Placed;
-use crate::quarantine::{Kept, Origin, is_code, keep, keep_file};
-use crate::second_look::Settled;
+use crate::outcome::{Done, Failed};
+use crate::plan::{Directory, Plan, Target, Want};
 use crate::tree::{Entry, Tree};
-use crate::twins::Names;
+use crate::verdict::{container_of, judged, verdict_at, verdict_of};
+
+use second_look::Settled;
+use work::Work;
 
 /// Whoever removes a container gives up what was in its layer, whatever had become of it.
 const GONE: &str = "gone with the container";
-
-pub struct Work<'a> {
-    pub watched: &'a Watched,
-    pub tree: &'a Tree,
-    pub plan: &'a Plan,
-    pub place: PlaceId,
-    pub deed: &'a Deed<'a>,
-    pub names: RefCell<Names>,
-    /// Of the last name that was changed.
-    pub aside: RefCell<Option<Rc<Aside>>>,
-    /// What was given privileges, by path.
-    pub privileged: RefCell<HashMap<Vec<u8>, OwnedFd>>,
-    /// Of directories, put back at the end.
-    pub loosened: RefCell<Flags>,
-    /// Names that got their files back when others did.
-    pub exchanged: RefCell<HashSet<Vec<u8>>>,
-}
 
 pub fn apply(watched: &Watched, plan: &Plan, deed: &Deed<'_>) -> Vec<FileVerdict> {
     let trees: Vec<_> = places_of(plan)
@@ -84,7 +69,7 @@ pub fn apply(watched: &Watched, plan: &Plan, deed: &Deed<'_>) -> Vec<FileVerdict
     for (work, settled) in &done {
         work.look_again(settled, &mut verdicts);
     }
-    nameless::apply(watched, plan, (deed, &mut verdicts));
+    mounted::put_back(watched, plan, (deed, &mut verdicts));
     verdicts
 }
 
@@ -144,79 +129,7 @@ fn pass_of(target: &Target) -> Pass {
     }
 }
 
-pub fn verdict_of(target: &Target, containers: &HashMap<ProcessUid, String>) -> FileVerdict {
-    FileVerdict {
-        container_id: container_of(containers, target.process),
-        change: target.change.to_owned(),
-        ..verdict_at(target.seen.clone(), target.time, target.process)
-    }
-}
-
-fn container_of(containers: &HashMap<ProcessUid, String>, process: ProcessUid) -> String {
-    containers.get(&process).cloned().unwrap_or_default()
-}
-
-fn verdict_at(path: Vec<u8>, time: Time, process: ProcessUid) -> FileVerdict {
-    let wall_offset = os::wall_ns() as i64 - os::boot_ns() as i64;
-    FileVerdict {
-        path,
-        changed_at_us: ((time + wall_offset) / 1000).max(0) as u64,
-        process_uid: process.0.to_vec(),
-        ..FileVerdict::default()
-    }
-}
-
-pub fn judged(mut verdict: FileVerdict, outcome: Outcome) -> Option<FileVerdict> {
-    let (found, why) = match outcome {
-        Ok(Done::Nothing) => return None,
-        Ok(Done::Restored) => (Verdict::Restored, None),
-        Ok(Done::Removed) => (Verdict::Removed, None),
-        Ok(Done::Unchanged) => (Verdict::Unchanged, None),
-        Err(Failed::Conflict(why)) => (Verdict::Conflict, Some(why)),
-        Err(failed) => (Verdict::Lost, Some(failed.why())),
-    };
-    verdict.verdict = found as i32;
-    if let Some(why) = why {
-        verdict.reason = why;
-    }
-    Some(verdict)
-}
-
-/// Of a hash in hex.
-fn bytes_of(hex: &str) -> Vec<u8> {
-    let digits = hex.as_bytes().chunks(2);
-    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
-    digits.filter_map(byte).collect()
-}
-
-pub fn describe(verdict: &mut FileVerdict, metadata: &Metadata) {
-    verdict.size = metadata.size;
-    verdict.mode = metadata.mode;
-    verdict.user_id = metadata.uid;
-    verdict.group_id = metadata.gid;
-    verdict.modified_at_us = (metadata.modified_ns / 1000).max(0) as u64;
-}
-
 impl<'a> Work<'a> {
-    pub fn new(
-        (watched, plan): (&'a Watched, &'a Plan),
-        (place, tree): (PlaceId, &'a Tree),
-        deed: &'a Deed<'a>,
-    ) -> Self {
-        Self {
-            watched,
-            tree,
-            plan,
-            place,
-            deed,
-            names: RefCell::default(),
-            aside: RefCell::default(),
-            privileged: RefCell::default(),
-            loosened: RefCell::default(),
-            exchanged: RefCell::default(),
-        }
-    }
-
     /// Everything in this place; what is to be looked at again at the end.
     fn all(&self, verdicts: &mut Vec<FileVerdict>) -> Vec<Settled<'a>> {
         let (mut put_back, mut settled) = (Vec::new(), Vec::new());
@@ -252,6 +165,11 @@ impl<'a> Work<'a> {
         *self.aside.borrow_mut() = None;
         self.loosened.take().put_back();
         settled
+    }
+
+    /// The start of the container changed it, as every start does: it is no file that somebody asks for.
+    fn is_containers_root(&self, path: &[u8]) -> bool {
+        path.is_empty() && !self.tree.upper.is_empty()
     }
 
     fn move_directories(&self, verdicts: &mut Vec<FileVerdict>) {
@@ -303,19 +221,6 @@ impl<'a> Work<'a> {
         Ok(())
     }
 
-    pub fn try_one(&self, path: &[u8], target: &Target, verdict: &mut FileVerdict) -> Outcome {
-        if target.conflict {
-            return Err(Failed::Conflict(CHANGED_LATER.to_owned()));
-        }
-        match target.want {
-            Want::Absent => self.remove(path, target, verdict),
-            Want::Unknown if target.directory => self.make_directory(path, None, target),
-            Want::Unknown => self.move_back(path, target),
-            Want::File(key) if target.directory => self.make_directory(path, Some(key), target),
-            Want::File(key) => self.file(path, (key, target), verdict),
-        }
-    }
-
     /// The next attack may cut or remove what is there again before anybody opens it: its content is in the vault already.
     fn save_again(&self, path: &[u8], target: &Target, found: Option<&Entry>) {
         let (Some(entry), Some(version)) = (found, &target.version) else {
@@ -345,141 +250,5 @@ impl<'a> Work<'a> {
             ..version.clone()
         };
         self.watched.store.record(Record::Version(location, version));
-    }
-
-    pub fn at<'b>(&self, path: &'b [u8], target: &'b Target) -> At<'b> {
-        At {
-            place: self.place,
-            path,
-            seen: &target.seen,
-        }
-    }
-
-    pub fn source<'b>(&'b self, version: &'b Version) -> Source<'b> {
-        Source {
-            store: &self.watched.store,
-            lower: &self.tree.lower,
-            version,
-        }
-    }
-
-    pub fn lookup(&self, path: &[u8]) -> io::Result<Option<Entry>> {
-        let target = self.plan.targets.get(&(self.place, path.to_vec()));
-        let left = target.and_then(|target| target.put);
-        self.tree
-            .lookup_known(&self.watched.store, (self.place, path), left)
-    }
-
-    pub fn original(&self, key: FileKey) -> FileKey {
-        self.watched.store.index().original(key)
-    }
-
-    fn remove(&self, path: &[u8], target: &Target, verdict: &mut FileVerdict) -> Outcome {
-        let Some(entry) = self.lookup(path)? else {
-            return Ok(if target.left_absent {
-                Done::Nothing
-            } else {
-                Done::Unchanged
-            });
-        };
-        let is_directory = entry.stat.st_mode & libc::S_IFMT == libc::S_IFDIR;
-        self.may_be_removed(path, &entry, target)?;
-        let at = self.at(path, target);
-        if is_directory {
-            self.remove_directory(path, &entry)?;
-            self.deed.keep_gone(at, &entry)?;
-            return Ok(Done::Removed);
-        }
-        if let Some(version) = target.version.as_ref().filter(|_| entry.stat.st_nlink > 1) {
-            let placed = Placed {
-                path,
-                target,
-                entry: &entry,
-                moved: false,
-            };
-            self.in_place(&placed, version, verdict)?;
-        }
-        let metadata = Metadata::read(entry.file.as_raw_fd(), &entry.stat)?;
-        describe(verdict, &metadata);
-        if metadata.is_regular() {
-            let file = self.tree.open_file(&entry, libc::O_RDONLY)?;
-            verdict.sha256_after = hash_file(&file)?.map(Vec::from).unwrap_or_default();
-            if let Some(name) = self.keep_executable(&file, &metadata, target) {
-                verdict.reason = format!("a program: it is kept in quarantine as {name}");
-                verdict.quarantined_as = name;
-            }
-        }
-        let key = self.own_key(path, &entry)?;
-        self.deed.keep_as(key, at, (&entry, self.tree))?;
-        self.take_away(path, &entry)?;
-        self.deed.unlinked(at, key, false);
-        Ok(Done::Removed)
-    }
-
-    fn remove_directory(&self, path: &[u8], entry: &Entry) -> Result<(), Failed> {
-        let holds = || Failed::Conflict("the directory holds files that others made".to_owned());
-        self.leave(&entry.file);
-        // What is not empty is not moved, not even for a moment.
-        let open = os::open_again(entry.file.as_raw_fd(), libc::O_RDONLY | libc::O_DIRECTORY)?;
-        if os::has_entries(open.as_raw_fd())? {
-            return Err(holds());
-        }
-        match self.take_away(path, entry) {
-            Err(Failed::Lost(_) | Failed::Refused(_)) if os::has_entries(open.as_raw_fd())? => Err(holds()),
-            done => done,
-        }
-    }
-
-    /// What an attack dropped is evidence. The name it has in quarantine.
-    pub fn keep_executable(&self, file: &OwnedFd, metadata: &Metadata, target: &Target) -> Option<String> {
-        let kept = is_code(file, metadata).and_then(|code| match code {
-            true => {
-                let origin = self.origin(Kept::Dropped, metadata, target);
-                keep_file(&self.watched.quarantine, file, origin).map(Some)
-            }
-            false => Ok(None),
-        });
-        kept.unwrap_or_else(|error| {
-            tracing::warn!(%error, "a removed executable could not be kept");
-            None
-        })
-    }
-
-    fn origin(&self, kept: Kept, metadata: &Metadata, target: &Target) -> Origin {
-        let container = self.plan.containers.get(&target.process);
-        Origin {
-            sha256: String::new(),
-            kept,
-            path: String::from_utf8_lossy(&target.seen).into_owned(),
-            container_id: container.cloned().unwrap_or_default(),
-            size: metadata.size,
-            mode: metadata.mode,
-        }
-    }
-
-    /// What somebody made of the file since stays where it is; its state from before goes into quarantine.
-    pub fn keep_both(&self, target: &Target, why: &mut String, verdict: &mut FileVerdict) {
-        let Some(version) = target
-            .version
-            .as_ref()
-            .filter(|version| version.metadata.is_regular())
-        else {
-            return;
-        };
-        describe(verdict, &version.metadata);
-        let origin = self.origin(Kept::Conflict, &version.metadata, target);
-        let kept = keep(&self.watched.quarantine, origin, |each| {
-            each_extent(self.source(version), each).map_err(io::Error::other)
-        });
-        match kept {
-            Ok(name) => {
-                verdict.sha256_before = bytes_of(&name);
-                why.push_str(&format!(
-                    "; its state from before is kept in quarantine as {name}"
-                ));
-                verdict.quarantined_as = name;
-            }
-            Err(error) => why.push_str(&format!("; its state from before can't be kept ({error})")),
-        }
     }
 }

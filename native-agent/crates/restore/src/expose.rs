@@ -12,9 +12,9 @@ use norn_os::{self, is_one};
 use norn_watch::places::{LowerFile, hides};
 use norn_watch::watched::Watched;
 
-use crate::planning::{Plan, Want};
+use crate::layer_names::Names;
+use crate::plan::{Plan, Want};
 use crate::tree::Tree;
-use crate::twins::Names;
 
 /// Attributes that overlayfs keeps for itself.
 const OVERLAYS_OWN: [&[u8]; 2] = [b"trusted.overlay.", b"user.overlay."];

@@ -1,74 +1,39 @@
 //! What to put back, and what came of it.
 //!
-//! Reading order: `planning` (what is to be undone), `unwatched`, `stray`, `nameless` (what nobody told of), `apply` (each file, by `put`, `remake`,
-//! `exact`; names change hands in `norn-aside`), `second_look`, `deed` (what a restore did, for its undo), `quarantine`.
+//! Reading order: `request`, `plan` (what is to be undone), `planning` (how the journal tells it), `unwatched`, `stray`, `nameless` (what nobody told
+//! of), `apply` (its `work` in each place; `once_more` each name, by `removal`, `put`, `remake`, `exact`; names change hands in `norn-aside`;
+//! `second_look`), `verdict`, `deed` (what a restore did, for its undo), `quarantine`.
 #![forbid(unsafe_code)]
 mod apply;
 mod content;
 mod deed;
-mod exact;
 mod exchanged;
 mod expose;
+mod layer_names;
 mod nameless;
-mod once_more;
-mod origin;
 mod outcome;
-mod places_changed;
+mod plan;
 mod planning;
-mod put;
 pub mod quarantine;
-mod remake;
-mod second_look;
+mod request;
 mod set_up;
 mod shown;
 mod stray;
 mod tree;
-mod twins;
 mod unwatched;
+mod verdict;
 
 use std::time::Instant;
 
 use deed::Deed;
+use norn_events::ProcessUid;
 use norn_events::wire::action::v1::{FileVerdict, Verdict};
-use norn_events::{ContainerId, ProcessUid};
 use norn_journal::record::Time;
 use norn_os as os;
 use norn_watch::watched::Watched;
 use xxhash_rust::xxh3::xxh3_128;
 
-/// Which changes are to be undone. All that is given must hold; `scopes` empty means every process of `container`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct RestoreRequest {
-    /// Roots of subtrees: these processes and everything they created, running or not.
-    pub scopes: Vec<ProcessUid>,
-    /// Only changes by processes of this container.
-    pub container: Option<ContainerId>,
-    /// Only changes at or after this moment, CLOCK_BOOTTIME, ns.
-    pub since_ns: Option<u64>,
-    /// What the scopes made before this moment stays, CLOCK_BOOTTIME, ns; what they did to that since is undone. Of `Extent::Processes`.
-    pub made_since_ns: Option<u64>,
-    pub extent: Extent,
-    /// The container is stopped: what its layer holds of the image's own files goes, so that the image shows them again.
-    pub cold: bool,
-    /// A person decided: files in conflict are put back all the same.
-    pub over_conflicts: bool,
-    /// With `over_conflicts`: only these, as verdicts show them; empty: all.
-    pub paths: Vec<String>,
-    /// What this restore is called: a later request that has it among its `scopes` undoes it. The vault finds a name when
-    /// there is none.
-    pub id: Option<ProcessUid>,
-}
-
-/// How far a restore goes.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Extent {
-    /// What the processes of the request did.
-    #[default]
-    Processes,
-    /// What any process of `container` did since the first change by the scopes (without scopes: since `since_ns`), and what
-    /// changed in the container's own file system while nobody watched.
-    Container,
-}
+pub use request::{Extent, RestoreRequest};
 
 /// One verdict for each file that a process of the request changed.
 #[derive(Debug, Clone, PartialEq)]

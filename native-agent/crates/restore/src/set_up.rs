@@ -7,8 +7,7 @@ use norn_journal::record::{Content, Missing, PlaceKind};
 use norn_os::paths::below;
 use norn_watch::watched::Watched;
 
-use crate::apply::Work;
-use crate::planning::{Plan, Want};
+use crate::plan::{Plan, Want};
 use crate::tree::Tree;
 
 /// Files and directories, with all below these. What has content is not the runtime's.
@@ -55,11 +54,4 @@ pub fn leave_out(watched: &Watched, plan: &mut Plan) {
             _ => true,
         }
     });
-}
-
-impl Work<'_> {
-    /// The start of the container changed it, as every start does: it is no file that somebody asks for.
-    pub fn is_containers_root(&self, path: &[u8]) -> bool {
-        path.is_empty() && !self.tree.upper.is_empty()
-    }
 }

@@ -4,7 +4,7 @@ use norn_journal::record::{PlaceKind, is_restorer};
 use norn_os::paths::join;
 use norn_watch::watched::Watched;
 
-use crate::planning::Plan;
+use crate::plan::Plan;
 
 /// Of files in directories of the host: the container's name when it has the directory mounted, else the host's. Events tell
 /// now the one, now the other, and sometimes a name inside the mount that nobody else knows. What undoes a restore keeps the

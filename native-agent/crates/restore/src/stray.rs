@@ -11,7 +11,7 @@ use norn_os as os;
 use norn_os::paths::{join, parent};
 use norn_watch::watched::Watched;
 
-use crate::planning::{IN_PLACE, Plan, Target, Want};
+use crate::plan::{IN_PLACE, Plan, Target, Want};
 use crate::tree::Tree;
 use crate::unwatched::listed;
 

@@ -15,7 +15,7 @@ use norn_os::paths::{join, open_path};
 use norn_watch::places::{LowerFile, by_name, is_opaque, is_whiteout};
 use norn_watch::watched::Watched;
 
-use crate::planning::{Plan, Target, Want};
+use crate::plan::{Plan, Target, Want};
 use crate::tree::Tree;
 
 /// Files and directories looked at in one layer; with more, the rest is left as it is, and the log says so.

@@ -5,8 +5,8 @@ use norn_journal::index::FileState;
 use norn_journal::record::{Aspect, Content, Time, Version};
 use norn_os as os;
 
-use super::Scope;
-use crate::origin::origin_of_content;
+use super::origin::origin_of_content;
+use super::scope::Scope;
 
 /// `first` is when the scope began to change the file.
 pub fn found(scope: &Scope<'_>, (key, state): (FileKey, &FileState), first: Time) -> Option<Version> {
@@ -72,8 +72,8 @@ mod tests {
     use norn_journal::record::{Actor, BlobRef, Change, Location, Missing, Record};
 
     use super::*;
-    use crate::RestoreRequest;
-    use crate::origin::origin;
+    use crate::planning::origin::origin;
+    use crate::request::RestoreRequest;
 
     const FILE: FileKey = FileKey(1);
     /// Of the attack.

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, HashSet};
 
 use norn_journal::file::{FileKey, PlaceId};
 use norn_journal::index::Operation;
-use norn_journal::record::{Actor, NameKind, NameOperation, Time};
+use norn_journal::record::{NameKind, Time};
 
-use super::{Directory, Plan, Spot, left};
+use crate::plan::Spot;
 
 /// Files and directories that the scope made before a moment.
 #[derive(Debug, Default)]
@@ -177,71 +177,6 @@ impl Names {
             .into_iter()
             .map(|(rest, key)| ((*place, [&path[..], &rest].concat()), key));
         self.at.extend(named);
-    }
-}
-
-impl Plan {
-    /// Nothing of it is undone. It is known all the same what lies under these names, should one of them be another file's that was
-    /// there before.
-    pub fn leave(&mut self, operation: &NameOperation, actor: &Actor) {
-        let (path, target) = (operation.path.clone(), operation.target.clone());
-        match operation.kind {
-            NameKind::Create | NameKind::Link => self.stays(operation, actor, (path, "created")),
-            NameKind::Unlink => self.stays(operation, actor, (path, "unlinked")),
-            NameKind::Rename | NameKind::Exchange if operation.directory => self.kept_moves.push(Directory {
-                place: operation.place,
-                from: path,
-                to: target,
-                key: operation.key,
-                made: None,
-                is_exchange: operation.kind == NameKind::Exchange,
-                is_in_force: true,
-                seen: Vec::new(),
-                time: operation.time,
-                process: actor.uid,
-            }),
-            NameKind::Rename | NameKind::Exchange => {
-                self.stays(operation, actor, (target, "replaced"));
-                self.stays(operation, actor, (path, "renamed"));
-            }
-        }
-    }
-
-    pub fn stays(
-        &mut self,
-        operation: &NameOperation,
-        actor: &Actor,
-        (path, change): (Vec<u8>, &'static str),
-    ) {
-        let mut target = left(operation, actor, (&path, change));
-        target.stays = true;
-        self.targets.entry((operation.place, path)).or_insert(target);
-    }
-
-    /// By the names that directories have which stay where the scope moved them later.
-    pub fn called_since(&mut self, mut operation: NameOperation) -> NameOperation {
-        let place = operation.place;
-        let mut its_own = HashSet::new();
-        for (number, kept) in self.kept_moves.iter().enumerate().rev() {
-            if kept.place != place {
-                continue;
-            }
-            if kept.from == operation.path && !kept.is_exchange {
-                its_own.insert(number);
-            }
-            for name in [&mut operation.path, &mut operation.target] {
-                if let Some(now) = kept.other(name) {
-                    *name = now;
-                }
-            }
-        }
-        // What had these names before is another.
-        if operation.kind == NameKind::Create {
-            let mut number = 0..;
-            self.kept_moves
-                .retain(|_| number.next().is_none_or(|number| !its_own.contains(&number)));
-        }
-        operation
     }
 }
 

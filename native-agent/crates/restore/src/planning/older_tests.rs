@@ -2,11 +2,14 @@
 use norn_events::ProcessUid;
 use norn_journal::file::Metadata;
 use norn_journal::index::Index;
-use norn_journal::record::{Aspect, BlobRef, Change, Content, Location, Record, Version};
+use norn_journal::record::{
+    Actor, Aspect, BlobRef, Change, Content, Location, NameOperation, Record, Version,
+};
 
 use super::*;
-use crate::RestoreRequest;
-use crate::planning::{IN_PLACE, Target, Want, plan};
+use crate::plan::{IN_PLACE, Plan, Target, Want};
+use crate::planning::plan;
+use crate::request::RestoreRequest;
 
 const PLACE: PlaceId = PlaceId(1);
 /// The daemon; its jobs are below it.

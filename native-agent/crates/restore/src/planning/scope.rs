@@ -7,7 +7,7 @@ use norn_journal::index::{Index, Operation};
 use norn_journal::record::{Actor, Time};
 
 use super::older::Older;
-use crate::RestoreRequest;
+use crate::request::RestoreRequest;
 
 pub struct Scope<'a> {
     pub index: &'a Index,

@@ -1,19 +1,20 @@
 //! A file gets its name and content back by the gentlest way: left alone, renamed, linked, overwritten in place, made again.
 //! What each way replaces is saved first.
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::AsRawFd;
 
 use norn_events::wire::action::v1::FileVerdict;
 use norn_journal::file::{FileKey, Metadata};
 use norn_journal::record::{Aspect, Change, Content, NameKind, Time, Version, is_restorer};
 use norn_os as os;
 
-use crate::apply::{Work, describe};
+use super::exact::{disturbed, put_metadata};
+use super::work::{Placed, Work};
 use crate::content::{hash_file, hash_of, is_same, write_version};
 use crate::deed::Moved;
-use crate::exact::{disturbed, put_metadata};
 use crate::outcome::{Done, Failed, NO_STATE, Outcome, TAKEN};
-use crate::planning::{IN_PLACE, METADATA, Spot, Target, Want};
+use crate::plan::{IN_PLACE, METADATA, Spot, Target, Want};
 use crate::tree::Entry;
+use crate::verdict::describe;
 
 /// A file's times are those of the last tick of the kernel's clock, at 100 a second, ns.
 const BIRTH_TICK_NS: u64 = 10_000_000;
@@ -27,14 +28,6 @@ struct Return<'a> {
     found: &'a Entry,
     stays: bool,
     key: FileKey,
-}
-
-/// The file itself, under its name; `moved` there by this restore.
-pub struct Placed<'a> {
-    pub path: &'a [u8],
-    pub target: &'a Target,
-    pub entry: &'a Entry,
-    pub moved: bool,
 }
 
 /// Whoever could change a program may still have it open, mapped or under another name: before it is privileged again it
@@ -281,14 +274,6 @@ impl Work<'_> {
         };
         self.deed.renamed(at, back.other, moved);
         Ok(())
-    }
-
-    /// The name is one more of this file; `there` had it, and goes.
-    pub fn add_name(&self, path: &[u8], file: &OwnedFd, there: Option<&Entry>) -> Result<(), Failed> {
-        let (parent, _) = self.tree.parent(path)?;
-        let aside = self.aside(&parent)?;
-        let staged = aside.link(file)?;
-        self.give(path, (&aside, &staged), there)
     }
 
     /// The name is taken by what the scope left there: that goes aside when it is wanted elsewhere, else away.

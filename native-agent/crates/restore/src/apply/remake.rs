@@ -10,11 +10,11 @@ use norn_journal::record::{Content, Record, Version};
 use norn_os as os;
 use norn_watch::places::LowerFile;
 
-use crate::apply::Work;
+use super::exact::{disturbed, put_metadata};
+use super::work::Work;
 use crate::content::{hash_of, write_version};
-use crate::exact::{disturbed, put_metadata};
 use crate::outcome::{Done, Failed, Outcome};
-use crate::planning::Target;
+use crate::plan::Target;
 use crate::tree::Entry;
 
 impl Work<'_> {

@@ -3,7 +3,7 @@ use norn_journal::file::FileKey;
 use norn_journal::index::FileState;
 use norn_journal::record::{Aspect, Change, Time, Version, is_restorer};
 
-use crate::planning::Scope;
+use super::scope::Scope;
 
 /// When the scope began to change this file: its first change, or the open before it that was captured.
 pub fn origin(scope: &Scope<'_>, of: (FileKey, &FileState)) -> Option<Time> {

@@ -1,21 +1,17 @@
 //! At the end of a restore each name is looked at once more. What was put back may have been moved since: by others, or by this
 //! restore, when it took back by name what others had exchanged.
-use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::AsRawFd;
 
 use norn_events::wire::action::v1::{FileVerdict, Verdict};
 use norn_journal::file::{FileKey, Metadata};
 use norn_os as os;
 
-use crate::apply::Work;
+use super::exact::disturbed;
+use super::work::Work;
 use crate::content::is_same;
-use crate::exact::disturbed;
 use crate::outcome::{Done, Failed, Outcome};
-use crate::planning::{Target, Want};
+use crate::plan::{Target, Want};
 use crate::tree::Entry;
-
-/// Programs that are held until the end, to take their privileges away again.
-const HELD_MAX: usize = 4_096;
 
 /// A name that is said to lead to what it led to before the attack.
 pub struct Settled<'a> {
@@ -50,14 +46,6 @@ impl<'a> Settled<'a> {
 }
 
 impl Work<'_> {
-    pub fn remember(&self, path: &[u8], program: &OwnedFd) -> io::Result<()> {
-        let mut held = self.privileged.borrow_mut();
-        if held.len() < HELD_MAX {
-            held.insert(path.to_vec(), program.try_clone()?);
-        }
-        Ok(())
-    }
-
     /// What is not as its verdict says is a conflict, and has no privileges.
     pub fn look_again(&self, settled: &[Settled<'_>], verdicts: &mut [FileVerdict]) {
         let is_privileged = |one: &&Settled<'_>| {

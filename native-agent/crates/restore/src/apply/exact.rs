@@ -11,10 +11,13 @@ use norn_journal::record::Version;
 use norn_os as os;
 use norn_os::{self, Lease};
 
-use crate::apply::Work;
+use super::work::Work;
 use crate::content::is_same;
 use crate::outcome::{CHANGED_AGAIN, Failed};
 use crate::tree::{Entry, name_in_parent};
+
+/// Programs that are held until the end, to take their privileges away again.
+const HELD_MAX: usize = 4_096;
 
 pub fn disturbed() -> Failed {
     Failed::Conflict("its name or its directory was given to something else while it was put back".to_owned())
@@ -127,6 +130,14 @@ impl Work<'_> {
         gone
     }
 
+    /// The name is one more of this file; `there` had it, and goes.
+    pub fn add_name(&self, path: &[u8], file: &OwnedFd, there: Option<&Entry>) -> Result<(), Failed> {
+        let (parent, _) = self.tree.parent(path)?;
+        let aside = self.aside(&parent)?;
+        let staged = aside.link(file)?;
+        self.give(path, (&aside, &staged), there)
+    }
+
     /// Renames a file whose new name is free.
     pub fn move_to(&self, from: &[u8], to: &[u8], found: &Entry) -> Result<(), Failed> {
         let (old, name) = self.tree.parent(from)?;
@@ -173,6 +184,14 @@ impl Work<'_> {
             }
         }
         finished
+    }
+
+    fn remember(&self, path: &[u8], program: &OwnedFd) -> io::Result<()> {
+        let mut held = self.privileged.borrow_mut();
+        if held.len() < HELD_MAX {
+            held.insert(path.to_vec(), program.try_clone()?);
+        }
+        Ok(())
     }
 
     fn entrust(&self, path: &[u8], file: &OwnedFd, version: &Version) -> Result<(), Failed> {

@@ -1,30 +1,14 @@
-//! Names that could not be put back at the first try: a flag of the file or of its directory stood in the way, or there is
-//! nothing to put back.
+//! A name is put back, and tried once more where a flag of the file or of its directory stood in the way.
 use std::io;
 use std::os::fd::AsRawFd;
 
 use norn_events::wire::action::v1::FileVerdict;
 use norn_os as os;
 
-use crate::apply::Work;
-use crate::outcome::{Done, Failed, Outcome};
-use crate::planning::Target;
+use super::work::Work;
+use crate::outcome::{CHANGED_LATER, Done, Failed, Outcome};
+use crate::plan::{Target, Want};
 use crate::tree::{Entry, name_in_parent};
-
-/// What stood in the way. Flags are no part of a pre-image. A file that had them before could not be changed, so they are the
-/// attack's and go; a directory may have had them before, and gets them back.
-#[derive(Default)]
-pub struct Flags(Vec<os::Loosened>);
-
-impl Flags {
-    pub fn put_back(&self) {
-        for directory in &self.0 {
-            if let Err(error) = directory.put_back() {
-                tracing::warn!(%error, "a directory that was immutable or append-only is so no more");
-            }
-        }
-    }
-}
 
 impl Work<'_> {
     pub fn one(&self, path: &[u8], target: &Target, verdict: &mut FileVerdict) -> Outcome {
@@ -35,6 +19,19 @@ impl Work<'_> {
             }
             Err(Failed::Refused(_)) if self.loosen(path, target) => self.try_one(path, target, verdict),
             outcome => outcome,
+        }
+    }
+
+    fn try_one(&self, path: &[u8], target: &Target, verdict: &mut FileVerdict) -> Outcome {
+        if target.conflict {
+            return Err(Failed::Conflict(CHANGED_LATER.to_owned()));
+        }
+        match target.want {
+            Want::Absent => self.remove(path, target, verdict),
+            Want::Unknown if target.directory => self.make_directory(path, None, target),
+            Want::Unknown => self.move_back(path, target),
+            Want::File(key) if target.directory => self.make_directory(path, Some(key), target),
+            Want::File(key) => self.file(path, (key, target), verdict),
         }
     }
 

@@ -17,7 +17,6 @@ const known: Readonly<Record<string, number>> = {
   policy: 4,
   probe: 2,
   reflex: 15,
-  vault: 5,
 };
 
 const cure = 'pass what it needs as an argument, or move what both need to a module below them';

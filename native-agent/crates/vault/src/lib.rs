@@ -1,7 +1,7 @@
 //! Pre-images of files, taken through fanotify before a process can change them, and their byte-for-byte restore.
 //!
 //! Reading order: `vault` (the public face and its threads), `responder` → `capture` (an open waits while its file is
-//! copied), `closer` (what became of the content), `rest` (copies made before anybody asks), `names` and `sensor` (who changed which name; `halves`: moves
+//! copied), `closer` (what became of the content), `rest` (copies made before anybody asks), `names` and `sensor` (who changed which name; `names/halves`: moves
 //! that are told by halves), `held` (who emptied files and keeps them open), `restore` (plan, then apply), `shared` (what the
 //! threads share). What is known of files is in norn-journal, what the kernel tells of them in norn-watch.
 mod arrivals;
@@ -10,12 +10,10 @@ mod capture;
 mod closer;
 mod error;
 mod exchanged;
-mod halves;
 mod health;
 mod held;
 mod homes;
 mod links;
-mod made;
 mod named;
 mod names;
 mod newborn;

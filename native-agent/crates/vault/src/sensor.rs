@@ -22,8 +22,6 @@ use crate::shared::Shared;
 
 /// Events waiting for the thread that looks their names up; more are dropped and counted.
 pub const NOTES_MAX: usize = 16_384;
-/// What is told to be made at a moment was made no longer before it.
-const TOLD_WITHIN_NS: u64 = 200_000_000;
 const IDLE: Duration = Duration::from_millis(500);
 const ANCESTORS_MAX: usize = 256;
 /// Ends that wait; with this many the index is waited for.

@@ -42,7 +42,7 @@ use crate::capture::work;
 use crate::closer::REST_MAX;
 use crate::error::VaultError;
 use crate::health::{VaultHealth, health};
-use crate::made::note_made;
+use crate::names::made::note_made;
 use crate::note::Note;
 use crate::opens::{Done, Pulse};
 use crate::pace::Pace;

@@ -11,12 +11,15 @@ use norn_os as os;
 use norn_os::paths::{below, clean, open_path};
 use norn_watch::places::{LowerFile, Overlay, by_name};
 
-use super::TOLD_WITHIN_NS;
 use crate::exchanged;
-use crate::names::{record_rename, record_unlink, refresh_metadata, tell_rename};
+use crate::names::changes::{record_rename, record_unlink, tell_rename};
+use crate::names::refresh_metadata;
 use crate::note::Note;
 use crate::shared::Shared;
 use crate::told::{before, cut, look_at, tell};
+
+/// What is told to be made at a moment was made no longer before it.
+const TOLD_WITHIN_NS: u64 = 200_000_000;
 
 pub fn handle(shared: &Shared, overlay: &Overlay, note: &Note, path: Vec<u8>) {
     let operation = |kind: NameKind| NameOperation {

@@ -6,9 +6,9 @@ use norn_journal::record::Time;
 use norn_watch::away::{self, Leaving};
 use norn_watch::spot::Spot;
 
+use super::changes::{rename, unlinked};
+use super::made::{self, Made};
 use crate::arrivals::{left, tell_change};
-use crate::made::{self, Made};
-use crate::names::{rename, unlinked};
 use crate::shared::Shared;
 use crate::waiting::{Departed, Found, Waiting};
 

@@ -13,7 +13,6 @@ const known: Readonly<Record<string, number>> = {
   inside: 4,
   insight: 4,
   journal: 10,
-  packages: 5,
   policy: 4,
   probe: 2,
   reflex: 15,

@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::checksum::{Algorithm, Checksum};
-use crate::lists::{Owner, Visit, open_plain};
+use crate::database::{Owner, Visit, open_plain};
 
 /// Relative to a root.
 pub const INSTALLED: &str = "lib/apk/db/installed";

@@ -5,7 +5,7 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
 use crate::checksum::{Algorithm, Checksum};
-use crate::lists::{Owner, Visit, open_plain};
+use crate::database::{Owner, Visit, open_plain};
 
 /// Relative to a root; a list that comes or goes changes its time.
 pub const LISTS: &str = "var/lib/dpkg/info";

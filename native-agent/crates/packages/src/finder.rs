@@ -2,8 +2,8 @@
 use std::collections::VecDeque;
 use std::path::Path;
 
-use crate::host::{HostPackages, is_own};
-use crate::lists::{AsOf, Lists, Recorded, changed, identity, is_left_out, look_up};
+use crate::host::HostPackages;
+use crate::lists::{AsOf, Lists, Recorded, changed, identity, is_left_out, is_own, look_up};
 
 /// Keeps the lists of the last few containers' roots.
 #[derive(Debug)]

@@ -1,12 +1,10 @@
 //! The host's own lists, kept in memory: reading them when a reflex asks would hold up a stop by as long as an encryptor needs
 //! for a hundred files.
-use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 
-use crate::lists::{Lists, Recorded, changed};
+use crate::lists::{Lists, Recorded, changed, is_own};
 
 /// Read by a thread of its own, at the start and whenever packages have come or gone.
 #[derive(Debug, Clone, Default)]
@@ -64,12 +62,6 @@ impl HostPackages {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Whether it is the root that the agent itself has.
-pub fn is_own(root: &Path) -> bool {
-    let at = |path: &Path| fs::metadata(path).map(|found| (found.dev(), found.ino())).ok();
-    at(root).is_some_and(|theirs| at(Path::new("/")) == Some(theirs))
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 
 mod apk;
 mod checksum;
+mod database;
 mod dpkg;
 mod finder;
 mod host;

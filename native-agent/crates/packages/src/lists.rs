@@ -1,8 +1,8 @@
 //! What the package databases of a root say, whichever they are.
 use std::collections::HashMap;
-use std::fs::{self, File, OpenOptions};
+use std::fs;
 use std::io;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -11,7 +11,7 @@ use norn_events::Package;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::checksum::Checksum;
-use crate::host::is_own;
+use crate::database::{Owner, Visit};
 use crate::{apk, dpkg, rpm};
 
 /// What a package says of one of its files.
@@ -20,16 +20,6 @@ pub struct Recorded {
     pub checksum: Checksum,
     pub package: Arc<Package>,
 }
-
-/// Whose a file is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Owner<'a> {
-    pub name: &'a str,
-    pub version: &'a str,
-}
-
-/// Takes a file, its path without the leading slash; false: no more.
-pub type Visit<'a> = dyn FnMut(Owner<'_>, &[u8], Checksum) -> bool + 'a;
 
 struct Kind {
     /// Relative to a root; it is there when such packages are.
@@ -169,6 +159,12 @@ pub fn look_up(root: &Path, path: &[u8]) -> io::Result<Option<Recorded>> {
     Ok(found)
 }
 
+/// Whether it is the root that the agent itself has.
+pub fn is_own(root: &Path) -> bool {
+    let at = |path: &Path| fs::metadata(path).map(|found| (found.dev(), found.ino())).ok();
+    at(root).is_some_and(|theirs| at(Path::new("/")) == Some(theirs))
+}
+
 fn described(owner: Owner<'_>) -> Arc<Package> {
     Arc::new(Package {
         name: owner.name.to_owned(),
@@ -195,18 +191,6 @@ fn each(root: &Path, visit: &mut Visit<'_>) -> io::Result<()> {
     is_any
         .then_some(())
         .ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
-}
-
-/// Whoever made the root may have put a pipe there, which nobody must wait at.
-pub fn open_plain(path: &Path) -> io::Result<File> {
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(libc::O_NONBLOCK)
-        .open(path)?;
-    if file.metadata()?.is_file() {
-        return Ok(file);
-    }
-    Err(io::Error::from(io::ErrorKind::InvalidInput))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 
 use crate::checksum::{Algorithm, Checksum};
-use crate::lists::{Owner, Visit, open_plain};
+use crate::database::{Owner, Visit, open_plain};
 use crate::sqlite::Database;
 
 /// Relative to a root; newer systems have a link there.

@@ -11,7 +11,6 @@ const known: Readonly<Record<string, number>> = {
   hooked: 2,
   inject: 2,
   inside: 4,
-  insight: 4,
   journal: 10,
   policy: 4,
   probe: 2,

@@ -2,6 +2,7 @@
 //! Knows nothing of who may do so; that is the reflexes' to judge.
 mod aarch64;
 mod allowance;
+mod architecture;
 mod body;
 mod cpus;
 mod decoder;
@@ -16,7 +17,8 @@ mod x86;
 use nix::time::{ClockId, clock_gettime};
 
 pub use allowance::Allowance;
-pub use decoder::{Decoder, Loop, Unsupported, of, of_this_cpu};
+pub use architecture::{Unsupported, of, of_this_cpu};
+pub use decoder::{Decoder, Loop};
 pub use kernel::{Kernel, Mix};
 pub use memory::{FileId, Memory, Origin, Region};
 pub use sampler::Sampler;

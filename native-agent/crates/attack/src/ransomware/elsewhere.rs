@@ -6,8 +6,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail};
 
-use super::Pace;
 use super::cipher::{encrypted, key_of};
+use super::mode::Pace;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Carrier {

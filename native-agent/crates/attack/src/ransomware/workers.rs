@@ -4,7 +4,8 @@ use std::process::Command;
 
 use anyhow::{Context, bail};
 
-use super::{Pace, harm_each};
+use super::harm::harm_each;
+use super::mode::Pace;
 use crate::call::checked;
 
 const THREADS: usize = 8;

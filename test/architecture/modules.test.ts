@@ -8,7 +8,6 @@ const known: Readonly<Record<string, number>> = {
   baldur: 5,
   hook: 8,
   hooked: 2,
-  inject: 2,
   inside: 4,
   journal: 10,
   policy: 4,

@@ -3,6 +3,7 @@ use std::fs;
 use std::sync::Arc;
 
 use norn_hook::channel::{MODULES_MAX, SITES_MAX};
+use norn_hook::stub::Site;
 use object::{Object, ObjectSection, read::elf::FileHeader};
 
 use crate::error::Blind;
@@ -45,6 +46,23 @@ impl Target {
                 restore: loaded.base + found.restore,
             })
         })
+    }
+
+    /// All that is replaced, at its addresses in the process.
+    pub(crate) fn sites_there(&self) -> Vec<Site> {
+        let of = |loaded: &Loaded| {
+            let base = loaded.base;
+            loaded
+                .plan
+                .sites
+                .iter()
+                .map(move |site| Site {
+                    start: base + site.start,
+                    ..*site
+                })
+                .collect::<Vec<_>>()
+        };
+        self.libraries.iter().flat_map(of).collect()
     }
 
     /// From the lowest to the highest address of code that is replaced.

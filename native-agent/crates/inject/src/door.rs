@@ -17,7 +17,7 @@ use crate::channel::{Channel, Wanted};
 use crate::error::Blind;
 use crate::image::stubs_bytes;
 use crate::plan::Plans;
-use crate::{clock, inject, maps};
+use crate::{clock, maps};
 
 const SOCKET: &str = "hook.sock";
 const FILE: &str = "libnorn_hook.so";
@@ -189,7 +189,7 @@ impl Keeper {
 
 fn write_setup(channel: &Channel, target: &Target) -> Option<()> {
     let setup = &mut channel.raw().setup;
-    let sites = inject::sites(target);
+    let sites = target.sites_there();
     setup.area_bytes = stubs_bytes(sites.len());
     // The process maps the channel itself, and the kernel puts it at the upper end of the first gap.
     setup.area = maps::gap(

@@ -165,7 +165,7 @@ enum Undo {
 
 impl<'a> Injection<'a> {
     fn prepare(target: &'a Target, options: &'a Options) -> Result<Self, InjectError> {
-        let sites = sites(target);
+        let sites = target.sites_there();
         let no_room = Blind::NoRoom { pid: target.pid };
         let base = maps::gap(&target.maps, target.extent(), Layout::bytes(sites.len())?).ok_or(no_room)?;
         let layout = Layout::at(base, sites.len())?;
@@ -456,21 +456,4 @@ fn check_started(stopped: &Stopped) -> Result<(), InjectError> {
         }),
         None => Ok(()),
     }
-}
-
-/// All sites of the target, at their addresses in the process.
-pub(crate) fn sites(target: &Target) -> Vec<Site> {
-    let of = |loaded: &blind::Loaded| {
-        let base = loaded.base;
-        loaded
-            .plan
-            .sites
-            .iter()
-            .map(move |site| Site {
-                start: base + site.start,
-                ..*site
-            })
-            .collect::<Vec<_>>()
-    };
-    target.libraries.iter().flat_map(of).collect()
 }

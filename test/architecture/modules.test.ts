@@ -7,7 +7,6 @@ import { modulesOf, usesOf } from './modules.ts';
 const known: Readonly<Record<string, number>> = {
   baldur: 5,
   hook: 8,
-  hooked: 2,
   inside: 4,
   journal: 10,
   policy: 4,

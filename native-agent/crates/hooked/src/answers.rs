@@ -19,8 +19,6 @@ use norn_inject::{Answerer, Call};
 use norn_os::process::{Status, children};
 use norn_vault::{Preimage, Vault};
 
-use crate::follow::Follow;
-
 /// Forks whose pids on the host are remembered, and looked through for one.
 const FORKS_MAX: usize = 1_024;
 
@@ -50,12 +48,15 @@ impl AnswerCounts {
     }
 }
 
+/// Told before a process starts a program: its ids on the host and as it knows itself, the call, and the file.
+pub type Starts = Box<dyn Fn((u32, u32), &Call, &OwnedFd) + Send>;
+
 pub struct Answers {
     /// The hooked process, on the host and as it knows itself.
     pid: u32,
     namespace_pid: u32,
     vault: Option<Arc<Vault>>,
-    follow: Option<Follow>,
+    starts: Option<Starts>,
     counts: Arc<AnswerCounts>,
     /// Its forks, by the pid that they know, in its own namespace of pids.
     forks: HashMap<u32, u32>,
@@ -72,7 +73,7 @@ impl Answers {
             pid,
             namespace_pid,
             vault,
-            follow: None,
+            starts: None,
             counts,
             forks: HashMap::new(),
             is_raised: false,
@@ -80,8 +81,9 @@ impl Answers {
     }
 
     /// Of what it starts, too, it is told before.
-    pub fn following(self, follow: Option<Follow>) -> Self {
-        Self { follow, ..self }
+    pub fn following(self, starts: Starts) -> Self {
+        let starts = Some(starts);
+        Self { starts, ..self }
     }
 
     fn keep(&mut self, call: &Call, named: Named<'_>) -> io::Result<Preimage> {
@@ -95,7 +97,7 @@ impl Answers {
 
     /// A child of vfork says its parent's process id; its thread's own is also that of its process.
     fn start(&mut self, call: &Call) {
-        let Some((pid, follow)) = self.host_pid(call.tid).zip(self.follow.clone()) else {
+        let (Some(pid), Some(starts)) = (self.host_pid(call.tid), &self.starts) else {
             return;
         };
         let directory = if call.number == calls::EXECVEAT {
@@ -111,7 +113,7 @@ impl Answers {
         let is_whole = call.flags & (FLAG_CUT | FLAG_UNREAD) == 0 && !call.first.is_empty();
         // Where there is nothing it is looked for elsewhere, or the call fails.
         if is_whole && let Ok(file) = open(pid, named) {
-            follow.before((pid, call.tid), call, &file);
+            starts((pid, call.tid), call, &file);
         }
     }
 

@@ -17,7 +17,7 @@ use norn_os::clock::boot_ns;
 use norn_programs::lineage::has_runtime_name;
 use norn_vault::Vault;
 
-use crate::answers::{AnswerCounts, Answers};
+use crate::answers::{AnswerCounts, Answers, Starts};
 use crate::calls::options;
 use crate::choice::is_named;
 use crate::pace::Pace;
@@ -144,6 +144,11 @@ impl Follower {
 }
 
 impl Follow {
+    /// To be told of what its process starts.
+    pub fn starts(self) -> Starts {
+        Box::new(move |ids, call, file| self.before(ids, call, file))
+    }
+
     /// Returns when the process can no longer start `call`'s program without being followed, or has waited long enough.
     pub fn before(&self, (pid, namespace_pid): (u32, u32), call: &Call, path: &impl AsRawFd) {
         if !is_first_thread(pid) || !self.is_chosen(call, path) || self.is_followed(pid) {
@@ -184,7 +189,7 @@ impl Follow {
     fn run(&self, ids: (u32, u32), hold: &SyncSender<()>) {
         let begun = Instant::now();
         let answers = Answers::new(ids, self.vault.clone(), self.counts.clone());
-        let answers = Box::new(answers.following(Some(self.clone())));
+        let answers = Box::new(answers.following(self.clone().starts()));
         let options = options(self.vault.is_some());
         let result = hook_next(ids.0 as i32, &self.follower.plans, (&options, answers), || {
             // Nobody waits any more: it took too long.

@@ -30,7 +30,7 @@ impl Shell {
         let mut output = BufReader::new(output);
         tell((&mut input, &mut output), ":");
         let answers = Answers::new((child.id(), child.id()), None, follow.counts.clone());
-        let answers = Box::new(answers.following(Some(follow.clone())));
+        let answers = Box::new(answers.following(follow.clone().starts()));
         let pid = child.id() as i32;
         let hooked = inject(pid, &follow.follower.plans, &options(false), answers).unwrap();
         Self {

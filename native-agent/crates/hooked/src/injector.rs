@@ -53,7 +53,7 @@ impl Order {
     fn answerer(&self) -> Box<dyn Answerer> {
         let Follow { vault, counts, .. } = &self.follow;
         let answers = Answers::new((self.pid, self.namespace_pid), vault.clone(), counts.clone());
-        Box::new(answers.following(Some(self.follow.clone())))
+        Box::new(answers.following(self.follow.clone().starts()))
     }
 }
 

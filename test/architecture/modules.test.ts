@@ -7,7 +7,7 @@ import { modulesOf, usesOf } from './modules.ts';
 const known: Readonly<Record<string, number>> = {
   baldur: 5,
   hook: 8,
-  inside: 4,
+  inside: 2,
   journal: 10,
   policy: 4,
   probe: 2,

@@ -5,7 +5,7 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use norn_os as os;
 
@@ -20,43 +20,6 @@ pub const NO_TIME: &str = "too large: to copy it would have held the application
 pub const NO_ROOM: &str =
     "too large: it takes more than is kept in all (--vault-bytes), or than half of what is free";
 pub const NOT_READ: &str = "the agent may not read it, or had no room for it";
-
-/// How long copies may hold the application up.
-#[derive(Debug)]
-pub struct Allowance {
-    each: Duration,
-    /// All together, a window long.
-    together: Duration,
-    window: Duration,
-    since: Instant,
-    spent: Duration,
-}
-
-impl Default for Allowance {
-    fn default() -> Self {
-        Self::of(Duration::from_secs(2), Duration::from_secs(10))
-    }
-}
-
-impl Allowance {
-    pub fn of(each: Duration, together: Duration) -> Self {
-        Self {
-            each,
-            together,
-            window: Duration::from_secs(60),
-            since: Instant::now(),
-            spent: Duration::ZERO,
-        }
-    }
-
-    fn left(&mut self) -> Duration {
-        if self.since.elapsed() > self.window {
-            self.since = Instant::now();
-            self.spent = Duration::ZERO;
-        }
-        self.each.min(self.together.saturating_sub(self.spent))
-    }
-}
 
 impl Pack {
     /// A file whose only name is to go: its content stays for as long as somebody has it open.
@@ -195,8 +158,10 @@ mod tests {
     use std::io::Write;
     use std::os::unix::fs::FileExt;
     use std::path::PathBuf;
+    use std::time::Duration;
 
     use super::*;
+    use crate::allowance::Allowance;
 
     const SIZE: u64 = 20 << 20;
 
@@ -272,14 +237,5 @@ mod tests {
             assert_eq!(slow.bytes() + slow.own_bytes(), 0);
         }
         fs::remove_dir_all(dir).unwrap();
-    }
-
-    #[test]
-    fn time_that_is_spent_is_back_after_the_window() {
-        let mut allowance = Allowance::of(Duration::from_secs(2), Duration::from_secs(10));
-        allowance.spent = Duration::from_secs(9);
-        assert_eq!(allowance.left(), Duration::from_secs(1));
-        allowance.window = Duration::ZERO;
-        assert_eq!(allowance.left(), Duration::from_secs(2));
     }
 }

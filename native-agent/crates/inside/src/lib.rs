@@ -3,6 +3,7 @@
 //!
 //! Reading order: `launch` and `filter` (how calls come to wait), `listener`, `inside` → `calls` (what they mean), `deeds` and
 //! `preimage` (what is kept), `changes` (what became of files), `restore`.
+mod allowance;
 mod calls;
 mod capability;
 mod changes;

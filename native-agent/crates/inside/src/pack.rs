@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use norn_os as os;
 
-use crate::large::Allowance;
+use crate::allowance::Allowance;
 
 /// The place of a pack that no directory took.
 const MEMORY: &str = "memory";

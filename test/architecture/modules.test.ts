@@ -9,7 +9,6 @@ const known: Readonly<Record<string, number>> = {
   hook: 8,
   inside: 2,
   journal: 10,
-  policy: 4,
   probe: 2,
   reflex: 15,
 };

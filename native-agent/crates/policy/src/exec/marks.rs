@@ -1,6 +1,6 @@
 //! Which file systems ask before a program starts: all that the host and its containers have mounted and that answer by
 //! themselves. One mark on the file system below an overlay covers every container on it, later ones too.
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::fs::{self, OpenOptions};
 use std::os::fd::AsRawFd;
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use norn_os::mounts::{Mount, mounts};
 
-use super::Shared;
+use super::shared::{Marked, Shared};
 
 /// File systems marked at most in one look.
 const MARKS_MAX: usize = 4_096;
@@ -42,14 +42,6 @@ const PSEUDO: [&str; 19] = [
     "devtmpfs",
     "efivarfs",
 ];
-
-/// What a look at the mounts gave.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Marked {
-    pub file_systems: usize,
-    /// Kinds that are mounted and don't ask.
-    pub left_out: BTreeSet<String>,
-}
 
 /// Marks what is mounted, again and again: a mark that is there stays, and goes with its file system.
 pub fn mark_all(shared: &Shared, containers: &HashMap<String, u32>) -> Marked {

@@ -2,23 +2,19 @@
 //! exists only while a policy asks for it.
 mod marks;
 mod responder;
+mod shared;
 mod worker;
 
-use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use marks::Marked;
-use nix::errno::Errno;
-use nix::fcntl::AT_FDCWD;
-use nix::sys::fanotify::{
-    EventFFlags, Fanotify, FanotifyEvent, FanotifyResponse, InitFlags, MarkFlags, MaskFlags, Response,
-};
+use nix::sys::fanotify::{EventFFlags, Fanotify, InitFlags};
 use norn_os::clock::boot_ns;
+use shared::Shared;
 
 use crate::EnforceError;
 use crate::denial::Outlet;
@@ -51,58 +47,6 @@ pub enum Places {
     Only(Vec<PathBuf>),
 }
 
-/// What the threads share.
-pub struct Shared {
-    group: Fanotify,
-    pub current: Arc<Current>,
-    pub sources: Arc<Sources>,
-    pub outlet: Arc<Outlet>,
-    /// Never refused anything: the agent's own.
-    pub guarded: Mutex<Vec<u32>>,
-    deadline: Duration,
-    stop: AtomicBool,
-    beat_ns: AtomicU64,
-    reading_since_ns: AtomicU64,
-    containers: Mutex<HashMap<String, u32>>,
-    /// No mark is set any more.
-    closed: Mutex<bool>,
-    marked: Mutex<Marked>,
-}
-
-impl Shared {
-    fn answer(&self, event: &FanotifyEvent, response: Response) {
-        let Some(fd) = event.fd() else { return };
-        if let Err(error) = self.group.write_response(FanotifyResponse::new(fd, response)) {
-            tracing::error!(%error, "an exec can't be answered");
-        }
-    }
-
-    /// Set within the lock, so that none comes after the last was taken away.
-    fn mark(&self, name: &str) -> Result<(), Errno> {
-        let closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
-        if *closed {
-            return Err(Errno::ESHUTDOWN);
-        }
-        let flags = MarkFlags::FAN_MARK_ADD | MarkFlags::FAN_MARK_FILESYSTEM;
-        self.group
-            .mark(flags, MaskFlags::FAN_OPEN_EXEC_PERM, AT_FDCWD, Some(name))
-    }
-
-    /// From here on nobody asks; who asked before is still answered.
-    fn close(&self) {
-        *self.closed.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        let flags = MarkFlags::FAN_MARK_FLUSH | MarkFlags::FAN_MARK_FILESYSTEM;
-        if let Err(error) = self.group.mark(flags, MaskFlags::empty(), AT_FDCWD, Some("/")) {
-            tracing::error!(%error, "marks can't be taken away");
-        }
-        self.stop.store(true, Ordering::Relaxed);
-    }
-
-    fn stops(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
-    }
-}
-
 pub struct Options {
     pub places: Places,
     pub deadline: Duration,
@@ -118,7 +62,7 @@ pub struct ExecGuard {
 
 impl ExecGuard {
     pub fn start(
-        (current, sources, outlet): (Arc<Current>, Arc<Sources>, Arc<Outlet>),
+        parts: (Arc<Current>, Arc<Sources>, Arc<Outlet>),
         guarded: Vec<u32>,
         options: &Options,
     ) -> Result<Self, EnforceError> {
@@ -126,20 +70,7 @@ impl ExecGuard {
         let events = EventFFlags::O_RDONLY | EventFFlags::O_LARGEFILE | EventFFlags::O_CLOEXEC;
         let group =
             Fanotify::init(flags, events).map_err(|error| EnforceError::Fanotify(error.to_string()))?;
-        let shared = Arc::new(Shared {
-            group,
-            current,
-            sources,
-            outlet,
-            guarded: Mutex::new(guarded),
-            deadline: options.deadline,
-            stop: AtomicBool::new(false),
-            beat_ns: AtomicU64::new(boot_ns()),
-            reading_since_ns: AtomicU64::new(0),
-            containers: Mutex::default(),
-            closed: Mutex::default(),
-            marked: Mutex::default(),
-        });
+        let shared = Arc::new(Shared::new(group, parts, guarded, options.deadline));
         let (look, wanted) = sync_channel(1);
         let mut guard = Self {
             shared,

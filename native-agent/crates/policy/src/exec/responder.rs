@@ -11,7 +11,7 @@ use nix::sys::fanotify::{FanotifyEvent, Response};
 use nix::sys::stat::fstat;
 use norn_os::clock::boot_ns;
 
-use super::Shared;
+use super::shared::Shared;
 use super::worker::{Job, conclude};
 use crate::engine::Answer;
 use crate::facts::ProgramFacts;

@@ -10,7 +10,7 @@ use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
 use nix::sys::fanotify::{FanotifyEvent, Response};
 use nix::sys::stat::{Mode, fstat};
 
-use super::Shared;
+use super::shared::Shared;
 use crate::engine::{Answer, Engine};
 use crate::facts::ProgramFacts;
 

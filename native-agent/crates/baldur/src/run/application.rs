@@ -8,15 +8,13 @@ use nix::unistd::{AccessFlags, Pid, access};
 use norn_events::wire::action::v1::Verdict;
 use norn_events::wire::finding::v1::Evidence;
 use norn_events::{ContainerId, ProcessUid};
-use norn_inside::{Account, Inside, InsideOptions};
+use norn_inside::{Inside, InsideOptions};
 use norn_os::clock::boot_ns;
 use norn_vault::RestoreReport;
 
-use super::RunArguments;
+use super::arguments::RunArguments;
 use super::sensor::Sensor;
 
-/// What the agent keeps of files at most, bytes, unless it is told otherwise.
-pub const VAULT_BYTES_MAX: u64 = 1 << 30;
 /// After the application's end: findings are completed.
 const SETTLE_NS: u64 = 60_000_000;
 /// After the application's end, when something fired: commands about it are waited for, as pre-images go with the agent.
@@ -129,19 +127,6 @@ pub fn log_restore(scope: ProcessUid, report: &RestoreReport) {
     }
 }
 
-/// "1000" or "1000:100".
-pub fn parse_account(text: &str) -> Result<Account, String> {
-    let (user, group) = text.split_once(':').unwrap_or((text, text));
-    let number = |part: &str| {
-        part.parse()
-            .map_err(|_| format!("{part:?} is no user id: give numbers, as 1000 or 1000:100"))
-    };
-    Ok(Account {
-        user: number(user)?,
-        group: number(group)?,
-    })
-}
-
 /// The one that was asked for, else the first that can be made.
 pub fn state_dir(wanted: Option<PathBuf>) -> PathBuf {
     let own = |parent: &str| match parent {
@@ -201,17 +186,6 @@ fn hash(bytes: &[u8]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_account_is_a_user_and_a_group_in_numbers() {
-        let both = Account {
-            user: 1_000,
-            group: 100,
-        };
-        assert_eq!(parse_account("1000:100"), Ok(both));
-        assert_eq!(parse_account("7").map(|account| account.group), Ok(7));
-        assert!(parse_account("www-data").is_err_and(|error| error.contains("numbers")));
-    }
 
     #[test]
     fn the_id_of_a_container_is_in_what_its_runtime_mounts() {

@@ -1,5 +1,6 @@
 //! `baldur run`: protects this host. Works alone; tells Tyr when there is one.
 mod application;
+mod arguments;
 mod daemon;
 mod deferred;
 mod enforcement;
@@ -24,10 +25,10 @@ mod withheld;
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use application::Application;
-use clap::Args;
+pub use arguments::RunArguments;
 use daemon::{Daemon, Listing, Timers};
 use deferred::Deferred;
 use enforcement::Enforcement;
@@ -40,7 +41,6 @@ use nix::sys::signal::Signal;
 use norn_commands::Commands;
 use norn_events::{BatchBuilder, BatchIdentity};
 use norn_hooked::{HookOptions, Hooks};
-use norn_inside::Account;
 use norn_os::Waiter;
 use norn_os::clock::boot_ns;
 use norn_programs::Packages;
@@ -61,69 +61,6 @@ use withheld::Withheld;
 const VAULT_BYTES_MAX: u64 = 2 << 30;
 /// Batches kept when there is no socket to send them to: findings are in the log.
 const OUTBOX_BYTES_UNHEARD: usize = 1 << 20;
-
-#[derive(Args)]
-pub struct RunArguments {
-    /// The unix socket that Tyr listens on; nobody need listen.
-    #[arg(long, required_unless_present = "command")]
-    socket: Option<PathBuf>,
-    /// Where the vault, the command journal and what was released are kept. Inside a container: /run/norn, /var/lib/norn or
-    /// /dev/shm when it is not given.
-    #[arg(long, required_unless_present = "command")]
-    state_dir: Option<PathBuf>,
-    /// A host directory whose files have pre-images; may be given several times.
-    #[arg(long)]
-    protect: Vec<PathBuf>,
-    /// What --protect names and is not there counts as not protected, until it is.
-    #[arg(long, conflicts_with = "command")]
-    tell_missing: bool,
-    /// A host directory whose files have pre-images too, but whose changes are no sign of ransomware: where persistence is
-    /// planted and administrators write; may be given several times.
-    #[arg(long)]
-    keep: Vec<PathBuf>,
-    /// A file that nobody but an attack changes, as its path or, for files of that name anywhere, as a name: the first change
-    /// of it stops who did it; may be given several times. Norn makes no such files.
-    #[arg(long, value_name = "PATH|NAME")]
-    canary: Vec<OsString>,
-    /// Put the hook library into programs of this path or, for any of that name, of this name; may be given several times. Nobody is
-    /// hooked unasked.
-    #[arg(long, value_name = "PATH|NAME", conflicts_with = "command")]
-    hook: Vec<OsString>,
-    /// Put it into processes that a reflex suspects, and all that they start: pre-images then exist before unlink, rename over and
-    /// truncate.
-    #[arg(long, conflicts_with = "command")]
-    hook_suspects: bool,
-    /// Take no pre-images: nothing can be restored, and ransomware is not seen.
-    #[arg(long)]
-    no_vault: bool,
-    /// Reflexes stop only processes below this pid, and tell of all others; may be given several times. For trials on a
-    /// machine that others use.
-    #[arg(long, value_name = "PID")]
-    act_below: Vec<u32>,
-    /// Inside a container: the application runs as this user (and group), in numbers.
-    #[arg(long, value_name = "UID[:GID]", requires = "command", value_parser = application::parse_account)]
-    user: Option<Account>,
-    /// Inside a container: what a reflex killed is not undone at once.
-    #[arg(long, requires = "command")]
-    no_restore: bool,
-    /// Inside a container: pre-images take at most this many bytes.
-    #[arg(long, requires = "command", value_name = "BYTES", default_value_t = application::VAULT_BYTES_MAX)]
-    vault_bytes: u64,
-    /// The socket of the container runtime, for an agent in a container with the host's pids: it works in the mount namespace
-    /// of who listens there.
-    #[arg(long, value_name = "SOCKET")]
-    mounts_of: Option<PathBuf>,
-    /// Protects from within a container, without the host: the application to start and its arguments. --protect then names
-    /// the only directories whose files have pre-images.
-    #[arg(last = true)]
-    command: Vec<OsString>,
-}
-
-impl RunArguments {
-    pub fn is_inside(&self) -> bool {
-        !self.command.is_empty()
-    }
-}
 
 /// # Errors
 /// When the state directory can't be had, or another agent holds it. What the kernel refuses is no error: the agent says

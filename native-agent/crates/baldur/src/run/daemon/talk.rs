@@ -8,23 +8,14 @@ use norn_os::clock::{boot_ns, unix_us};
 use super::super::health::{self, Parts};
 use super::super::policy::Modes;
 use super::execution::{is_whole, restored, scopes, still_runs};
-use super::{Daemon, HEARTBEAT_NS};
+use super::{Daemon, Listing};
 
 /// GAP's `flags` for what the agent's own queue refused.
 const GAP_AGENT_QUEUE: u32 = 3;
 /// PROCESS_SEEN's `flags` for one of all that run.
 const SEEN_AGAIN: u32 = 1;
+const HEARTBEAT_NS: u64 = 500_000_000;
 const LISTING_EVERY_NS: u64 = 60_000_000_000;
-
-/// Telling of all that runs once more.
-#[derive(Default)]
-pub struct Listing {
-    asked: bool,
-    /// Rows that the batches had no room for, when it was last told.
-    refused: u64,
-    /// No sooner than this, CLOCK_BOOTTIME ns.
-    next_ns: u64,
-}
 
 impl Daemon {
     fn parts(&self) -> Parts<'_> {

@@ -15,4 +15,3 @@ pub mod shape;
 pub mod standing;
 pub mod store;
 mod structure;
-mod turns;

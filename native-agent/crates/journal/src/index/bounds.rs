@@ -3,7 +3,8 @@ use std::collections::HashSet;
 
 use norn_events::ProcessUid;
 
-use super::{FileState, Holds, Index, present_name};
+use super::moves::present_name;
+use super::{FileState, Holds, Index};
 use crate::file::FileKey;
 use crate::record::{Content, Time};
 
@@ -21,15 +22,6 @@ const OPERATION_GRACE: Time = 600_000_000_000;
 pub const ACTORS_MAX: usize = 100_000;
 /// A process without any recorded change is kept for this long, ns, after it was first recorded: its changes may be on their way.
 const ACTOR_GRACE: Time = 60_000_000_000;
-
-/// Sizes at which to look again; above the maximum only as long as what is held does not fit.
-#[derive(Debug, Default)]
-pub struct Limits {
-    files: usize,
-    names: usize,
-    operations: usize,
-    actors: usize,
-}
 
 fn with_slack(left: usize, most: usize) -> usize {
     most.max(left + most / 10)
@@ -103,7 +95,7 @@ impl Index {
 
     /// When it was last touched; `None` when nothing is known of it.
     pub fn age(&self, key: FileKey) -> Option<Time> {
-        let touched = self.touched.get(&key).map(last_touch);
+        let touched = self.touched.get(&key).map(FileState::last_touch);
         touched.or_else(|| self.at_rest.peek(key).map(|file| file.time))
     }
 
@@ -166,12 +158,6 @@ impl Index {
         );
         self.actors.retain(used, now - ACTOR_GRACE);
     }
-}
-
-pub fn last_touch(state: &FileState) -> Time {
-    let change = state.changes.last().map(|change| change.time);
-    let version = state.versions.last().map(|version| version.time);
-    change.max(version).unwrap_or(Time::MIN)
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
 //! Names that changed places. Below two directories that did, what is known of a name from before is of the other's file.
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::sync::Arc;
 
 use super::{Index, Operation};
 use crate::file::{FileKey, PlaceId};
@@ -17,28 +16,6 @@ pub struct Exchange {
 }
 
 impl Index {
-    /// Who had the name `path` before what is below it and below `other` changed places. Who opened a file then may have seen it
-    /// by its new name before the exchange was told: one that still had `other` was not here yet.
-    pub(super) fn before_exchange(
-        &self,
-        place: PlaceId,
-        (path, other): (&[u8], &[u8]),
-        (time, but): (Time, Option<FileKey>),
-    ) -> Option<(Option<FileKey>, Time)> {
-        let Some(history) = self.names.get(&(place, Arc::from(path))) else {
-            return self.named_so((place, path), time, but);
-        };
-        let there = self.names.get(&(place, Arc::from(other)));
-        let rests = self.at_rest.holder(place, other);
-        let had_other = |key: FileKey, since: Time| match there {
-            Some(there) => there.had(key, since),
-            None => rests.is_some_and(|(holder, at)| holder == key && at < since),
-        };
-        history.last_of(time, |key, since| {
-            key.is_none_or(|key| but != Some(key) && !had_other(key, since))
-        })
-    }
-
     /// Another may have got the name since its file left it with its directory, and what was seen at the time of an exchange may
     /// have been called by the names from before or after it.
     pub(super) fn correct_exchanged(

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use norn_os::paths::{below, join};
 
+use super::state::FileState;
 use crate::file::PlaceId;
 use crate::record::{NameKind, NameOperation, Time};
 
@@ -131,4 +132,15 @@ impl Moves {
         }
         found
     }
+}
+
+/// The last name known of the file, below directories as they are called now.
+pub fn last_name(state: &FileState, moves: &Moves) -> (PlaceId, Vec<u8>) {
+    let since = state.last_touch();
+    (state.place, moves.present((state.place, &state.path), since))
+}
+
+/// Where the file lies, when opens of it do not ask: who wrote to it since has them ask again.
+pub fn present_name(state: &FileState, moves: &Moves) -> Option<(PlaceId, Vec<u8>)> {
+    state.is_saved.then(|| last_name(state, moves))
 }

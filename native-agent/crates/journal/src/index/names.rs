@@ -1,12 +1,13 @@
-//! Who has a name, who had it at a time, and what a change of names makes of that.
+//! The names of files, and what a change of names makes of them.
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use norn_os::paths::below;
 
-use super::operations::is_move;
+use super::moves::last_name;
+use super::operations::{is_move, name_hash};
 use super::seen::Seen;
-use super::{Index, Operation, name_hash};
+use super::{FileState, Index, Operation};
 use crate::file::{FileKey, PlaceId};
 use crate::record::{Location, NameKind, NameOperation, Time, Version, is_restorer};
 
@@ -47,63 +48,6 @@ impl Index {
         let name = (place, Arc::from(path));
         let known = self.names.get_key_value(&name).map(|(known, _)| known.1.clone());
         known.unwrap_or(name.1)
-    }
-
-    /// Who had the name at `time`: `None` when that is not known, `Some(None)` when nobody had it.
-    pub fn name_at(&self, place: PlaceId, path: &[u8], time: Time) -> Option<Option<FileKey>> {
-        self.holder((place, path), time, None)
-    }
-
-    /// Who had the name before `key` got it by an operation at `time`; somebody may have opened it since.
-    pub fn name_before(&self, name: (PlaceId, &[u8]), time: Time, key: FileKey) -> Option<FileKey> {
-        self.holder(name, time, Some(key)).flatten()
-    }
-
-    /// Of holders other than `but`. What was known below a directory's former names holds below its present one.
-    fn holder(
-        &self,
-        (place, path): (PlaceId, &[u8]),
-        time: Time,
-        but: Option<FileKey>,
-    ) -> Option<Option<FileKey>> {
-        let at = |path: &[u8], time| {
-            let known = self.named_so((place, path), time, but);
-            known.filter(|(_, since)| !self.moves.has_left((place, path), *since..time))
-        };
-        let known = at(path, time);
-        if self.moves.is_empty() || known.is_some() && !self.moves.has_exchanges() {
-            return known.map(|(holder, _)| holder);
-        }
-        let mut name = (path.to_vec(), known);
-        for former in self.moves.former((place, path), time) {
-            let until = former.until;
-            let is_stale = |since: Time| former.is_exchange && since <= until;
-            if let Some((holder, _)) = name.1.filter(|(_, since)| !is_stale(*since)) {
-                return Some(holder);
-            }
-            let known = match former.is_exchange {
-                true => self.before_exchange(place, (&former.path, &name.0), (until, but)),
-                false => at(&former.path, until),
-            };
-            name = (former.path, known);
-        }
-        name.1.map(|(holder, _)| holder)
-    }
-
-    /// By this very name, and since when.
-    pub(super) fn named_so(
-        &self,
-        (place, path): (PlaceId, &[u8]),
-        time: Time,
-        but: Option<FileKey>,
-    ) -> Option<(Option<FileKey>, Time)> {
-        match self.names.get(&(place, Arc::from(path))) {
-            Some(history) => history.at(time, but),
-            None => {
-                let (key, since) = self.at_rest.holder(place, path)?;
-                (since <= time && but != Some(key)).then_some((Some(key), since))
-            }
-        }
     }
 
     /// The names that each of these files has now, as far as is known. A name below a directory that was moved since is none.
@@ -206,6 +150,27 @@ impl Index {
             Some((path, key))
         };
         inside.into_iter().filter_map(holder).collect()
+    }
+
+    /// The version is how the file is now: nothing changed it since, and the file has not lost its name.
+    pub fn is_current(&self, key: FileKey, time: Time) -> bool {
+        self.state(key).is_some_and(|state| {
+            let is_last = state.last().is_some_and(|last| last.time == time);
+            let holder = || self.name_at(state.place, &state.path, Time::MAX);
+            state.is_saved && is_last && holder().is_none_or(|holder| holder == Some(key))
+        })
+    }
+
+    pub fn last_name(&self, key: FileKey, state: &FileState) -> (PlaceId, Vec<u8>) {
+        let last = last_name(state, &self.moves);
+        if !self.moves.has_exchanges() {
+            return last;
+        }
+        let is_its = |path: &[u8]| self.name_at(state.place, path, Time::MAX).flatten() == Some(key);
+        match !is_its(&last.1) && is_its(&state.path) {
+            true => (state.place, state.path.to_vec()),
+            false => last,
+        }
     }
 }
 

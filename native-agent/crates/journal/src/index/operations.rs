@@ -2,7 +2,6 @@
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
-use super::name_hash;
 use super::seen::Seen;
 use crate::file::{FileKey, PlaceId, SlimKey};
 use crate::record::{NameKind, NameOperation, Time};
@@ -96,6 +95,10 @@ impl Operation {
 /// `seen` is then what the process calls the target.
 pub fn is_move(kind: NameKind) -> bool {
     matches!(kind, NameKind::Rename | NameKind::Exchange)
+}
+
+pub fn name_hash(path: &[u8]) -> u64 {
+    xxhash_rust::xxh3::xxh3_64(path)
 }
 
 /// Tells one operation from others.

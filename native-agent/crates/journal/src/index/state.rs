@@ -41,6 +41,13 @@ impl From<(Location, Version)> for FileState {
 }
 
 impl FileState {
+    /// When it was last touched.
+    pub fn last_touch(&self) -> Time {
+        let change = self.changes.last().map(|change| change.time);
+        let version = self.versions.last().map(|version| version.time);
+        change.max(version).unwrap_or(Time::MIN)
+    }
+
     pub(super) fn location(&self, key: FileKey) -> Location {
         Location {
             key,

@@ -1,34 +1,13 @@
 //! When nothing could give way: a full store is not looked through again and again, which would write all of it anew.
 use std::time::{Duration, Instant};
 
-use norn_events::ProcessUid;
-
-use super::{Places, Store, lock};
+use super::{Spared, Store, Stuck, lock};
 
 /// When all that is left is held, the store grows by one of this many parts before what is in it is looked through again.
 const GROWTHS: u64 = 32;
 /// A full store is looked through again after this time, and after twice the time before when that was in vain.
 pub(super) const AGAIN_AFTER: Duration = Duration::from_secs(5);
 const AGAIN_AFTER_MAX: Duration = Duration::from_secs(600);
-
-/// What was found when nothing could give way: as long as it is about the same, looking again finds nothing.
-#[derive(Debug)]
-pub(super) struct Stuck {
-    bytes: u64,
-    spared: Spared,
-    pub(super) since: Instant,
-    /// What came, or was replaced by later work, while the store was looked through may give way after this time.
-    pub(super) rest: Duration,
-}
-
-/// What stays when room is made, beside what is in the newest segment. All but the held is counted every few seconds.
-#[derive(Debug, PartialEq)]
-struct Spared {
-    held: Vec<ProcessUid>,
-    has_suspects: bool,
-    has_resting: bool,
-    places: Places,
-}
 
 impl Store {
     /// Remembers what was found, when room was looked for; `evicted`: some gave way.

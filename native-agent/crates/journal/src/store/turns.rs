@@ -3,10 +3,10 @@ use std::collections::HashSet;
 
 use norn_events::ProcessUid;
 
+use super::Store;
 use crate::file::FileKey;
 use crate::index::{Holds, Index, Operation, oldest};
 use crate::record::{Location, Time, Version};
-use crate::store::Store;
 
 /// A tenth of a millisecond's work, about.
 const AT_ONCE: usize = 256;

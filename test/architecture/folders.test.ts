@@ -10,7 +10,7 @@ const catalogues = ['/libs/rules/pack', '/test/e2e/actions'];
 
 /** Folders that are over, with how many each may have. A number may only become smaller. */
 const known: Readonly<Record<string, number>> = {
-  '/native-agent/crates/probe/src': 26,
+  '/native-agent/crates/probe/src': 24,
   '/native-agent/crates/vault/src': 26,
   '/native-agent/crates/watch/src': 29,
 };

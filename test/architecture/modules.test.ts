@@ -7,7 +7,6 @@ import { modulesOf, usesOf } from './modules.ts';
 const known: Readonly<Record<string, number>> = {
   hook: 8,
   inside: 2,
-  probe: 2,
   reflex: 15,
 };
 

@@ -7,7 +7,6 @@ mod figures;
 mod hash;
 mod kernel;
 mod options;
-mod origin;
 mod probe;
 mod procfs;
 mod record;

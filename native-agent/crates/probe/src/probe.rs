@@ -10,13 +10,12 @@ use norn_os::clock::{boot_id, boot_ns, wall_offset_ns};
 
 use crate::hash::Hasher;
 use crate::kernel::Kernel;
-use crate::origin::Origins;
 use crate::self_test::SelfTest;
 use crate::sensitive::SensitiveFiles;
 use crate::signals::ITERATOR;
 use crate::snapshot::Snapshot;
 use crate::stream::{Drained, Gap, Stream};
-use crate::tracker::{Observers, Tracker};
+use crate::tracker::{Observers, Origins, Tracker};
 use crate::{ExecPolicy, ProbeError, ProbeOptions, ProbeStats, capability, runtimes};
 
 /// The running sensor. One per host; used from one thread at a time. Dropping it detaches everything.

@@ -1,14 +1,14 @@
 //! Where the programs of processes come from: their sums and packages as the threads beside find them out, and, for the few events
 //! whose rules ask for it, whether all that a process runs is a package's.
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use norn_events::{ImageFlag, Process, ProcessIndex};
 
+use super::Tracker;
+use super::origins::{Origins, Unsettled};
 use crate::script::{self, PACKAGE_MANAGERS, is_roots};
-use crate::scripts::{Root, ScriptVersion, Scripts, Verdict, below};
-use crate::tracker::Tracker;
+use crate::scripts::{Root, ScriptVersion, Verdict, below};
 
 /// What is found out about a process beside its package.
 const FOUND_OUT: u32 =
@@ -20,39 +20,6 @@ const NOT_OF_THE_IMAGE: u32 = ImageFlag::UpperLayer as u32
     | ImageFlag::Tmpfs as u32
     | ImageFlag::Writable as u32
     | ImageFlag::New as u32;
-
-#[derive(Default)]
-pub struct Origins {
-    scripts: Option<Scripts>,
-    /// Scripts of processes of whom somebody is asked; the process may end before the answer comes.
-    asked: HashMap<(ProcessIndex, u32), ScriptVersion>,
-    unsettled: Vec<Unsettled>,
-}
-
-struct Unsettled {
-    process: ProcessIndex,
-    image_number: u32,
-    /// CLOCK_BOOTTIME, ns.
-    until_ns: u64,
-}
-
-impl Origins {
-    /// An event waits at most this long, ns, for what its process is; then it is told without.
-    const WAIT_NS: u64 = 10_000_000_000;
-    /// Processes asked about at a time; of those beyond nothing is found out.
-    const UNSETTLED_MAX: usize = 256;
-    /// A maintainer's script and what it starts: ancestors looked through.
-    const DEPTH_MAX: usize = 16;
-    /// The package manager, debconf's frontend, the script.
-    const MANAGER_DEPTH_MAX: usize = 3;
-
-    pub fn start() -> Self {
-        Self {
-            scripts: Scripts::start().ok(),
-            ..Self::default()
-        }
-    }
-}
 
 /// Not known yet: `None`.
 type Found<T> = Option<T>;

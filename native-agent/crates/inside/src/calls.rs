@@ -7,10 +7,11 @@ use nix::unistd::{AccessFlags, access};
 use norn_events::{ChangeKind, EventKind, Image, ProcessIndex};
 use norn_os::process;
 
+use crate::application::Application;
 use crate::deeds::Actor;
-use crate::inside::{Inside, Said, Tell};
 use crate::listener::Waiting;
 use crate::preimage::Stamp;
+use crate::said::{Said, Tell};
 use crate::target::{Place, Target, peer};
 
 const HERE: u64 = libc::AT_FDCWD as u64;
@@ -51,9 +52,9 @@ impl<'a> Call<'a> {
     }
 }
 
-impl Inside {
+impl Application {
     /// `None`: the caller's memory could not be read, or the call means nothing here.
-    pub(crate) fn act(&mut self, call: &Call<'_>, tell: &mut Tell<'_, '_>) -> Option<()> {
+    pub fn act(&mut self, call: &Call<'_>, tell: &mut Tell<'_, '_>) -> Option<()> {
         let a = call.arguments;
         match call.number {
             libc::SYS_openat => self.open(call, (call.place(Some(0), 1)?, a[2], a[3]), tell),

@@ -1,5 +1,8 @@
 //! Where contents are kept: one file without a name. Nobody can open it but through the agent's descriptor, which is out of
 //! reach; it is gone with the agent. Room that is given up is given back at once.
+mod allowance;
+pub mod large;
+
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::fd::{AsRawFd, FromRawFd};
@@ -10,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use norn_os as os;
 
-use crate::allowance::Allowance;
+use allowance::Allowance;
 
 /// The place of a pack that no directory took.
 const MEMORY: &str = "memory";

@@ -11,7 +11,7 @@ use norn_events::ContentShape;
 use norn_journal::file::nanoseconds;
 use norn_os as os;
 
-use crate::large::NOT_READ;
+use crate::pack::large::NOT_READ;
 use crate::pack::{Blob, Pack};
 
 /// A larger file is not simply copied: its copy would hold the application up for too long.

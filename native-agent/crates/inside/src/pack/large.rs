@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use norn_os as os;
 
-use crate::pack::{Blob, Extent, Pack, PackFile, copy, next_data, unnamed};
+use super::{Blob, Extent, Pack, PackFile, copy, next_data, unnamed};
 
 /// Copied between two looks at the clock.
 const CHUNK_BYTES: u64 = 8 << 20;
@@ -161,7 +161,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::allowance::Allowance;
+    use crate::pack::allowance::Allowance;
 
     const SIZE: u64 = 20 << 20;
 

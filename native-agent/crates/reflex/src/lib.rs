@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod bypass;
+mod context;
 mod fileless;
 mod firing;
 mod insight;
@@ -12,6 +13,7 @@ mod ransomware;
 mod released;
 mod reverse_shell;
 mod rule;
+mod sight;
 #[cfg(test)]
 mod testing;
 
@@ -28,21 +30,13 @@ pub use insight::{InsightStatus, Source};
 pub use released::Released;
 pub use rule::Rule;
 
+use context::Context;
 use fileless::Fileless;
 use insight::Insight;
 use miner::Miner;
 use misplaced::Misplaced;
 use ransomware::Ransomware;
 use reverse_shell::ReverseShell;
-
-/// What a reflex may look at while it decides.
-pub(crate) struct Context<'a> {
-    pub processes: &'a ProcessTable,
-    pub provenance: &'a mut dyn Provenance,
-    pub released: &'a Released,
-    /// The agent's own pids: never blamed, and the end of every chain.
-    pub guarded: &'a [u32],
-}
 
 /// All reflexes. Feed it events in order and changes as they come; collect with `take`.
 pub struct Reflexes {

@@ -3,7 +3,7 @@ use std::collections::{HashMap, HashSet};
 
 use norn_insight::{FileId, Kernel, Loop, Memory, Origin, Sample};
 
-use super::is_odd;
+use crate::sight::Place;
 
 /// Maps are read again after this, ns: code may have come.
 const MEMORY_NS: u64 = 10_000_000_000;
@@ -23,23 +23,6 @@ const LOOPS_MAX: usize = 64;
 const ADDRESSES_MAX: usize = 512;
 /// A longer loop that computes nothing of interest may hold one that does, bytes.
 const SURE_BYTES: u64 = 1_024;
-
-/// Where a sample lies.
-#[derive(Debug, Clone)]
-pub struct Place {
-    pub origin: Origin,
-    pub writable: bool,
-    pub path: Vec<u8>,
-    /// The region's addresses, rights and origin; of a file only when a finding shows it.
-    pub region: String,
-    /// Where the stack pointer points; `None`: not known.
-    pub stack: Option<Origin>,
-    pub stack_executable: bool,
-    pub stack_region: String,
-    pub engine: bool,
-    /// Code of the agent's own, in a process that it hooked.
-    pub own: bool,
-}
 
 /// Parts of the names of libraries that make code at run time: Java, .NET, JavaScript, LLVM, Lua, Ruby, PHP, regular
 /// expressions, foreign functions, WebAssembly, graphics.
@@ -67,6 +50,11 @@ const ENGINES: [&[u8]; 22] = [
     b"Qml",
     b"libgallium",
 ];
+
+/// Memory in which no program keeps its code.
+pub fn is_odd(origin: Origin) -> bool {
+    !matches!(origin, Origin::File | Origin::Kernel)
+}
 
 #[derive(Debug, Default)]
 pub struct Known {

@@ -1,15 +1,10 @@
 //! The code that a finding shows, kept for processes that end before they are blamed.
 use std::collections::HashMap;
 
+use crate::sight::Listing;
+
 /// Programs whose loop is kept; it begins anew beyond.
 const LISTINGS_MAX: usize = 16;
-
-/// The code that a finding shows.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Listing {
-    pub region: String,
-    pub lines: Vec<String>,
-}
 
 /// By device and inode of the program.
 #[derive(Debug, Default)]

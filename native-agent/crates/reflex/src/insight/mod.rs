@@ -8,16 +8,13 @@ use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use norn_events::{Event, Process, ProcessIndex, ProcessTable, ProcessUid};
-use norn_insight::{
-    Allowance, Decoder, FileId, Instructions, Kernel, Origin, Pace, Sample, SelfTest, Unsupported,
-};
+use norn_insight::{Allowance, Decoder, FileId, Instructions, Kernel, Pace, Sample, SelfTest, Unsupported};
 
 use crate::miner::Miner;
 use crate::misplaced::Misplaced;
+use crate::sight::{Listing, Place, Sight};
 use crate::{Context, Firing};
-use known::Known;
-pub use known::Place;
-pub(crate) use listing::Listing;
+use known::{Known, is_odd};
 use listing::Listings;
 pub use status::InsightStatus;
 use status::Told;
@@ -54,18 +51,6 @@ pub struct Source {
     pub self_test: SelfTest,
     /// CPU time of the thread that looks, ns: [`norn_insight::thread_cpu_ns`] but in tests.
     pub cpu_ns: fn() -> u64,
-}
-
-/// One sample, looked at.
-pub(crate) struct Sight<'a> {
-    pub index: ProcessIndex,
-    pub sample: Sample,
-    /// `None`: not decoded. `Some(None)`: nothing that a miner computes.
-    pub kernel: Option<Option<Kernel>>,
-    /// Where the code and the stack lie, if the process's memory could be looked at.
-    pub place: Option<&'a Place>,
-    /// It is in a system call that such code made, not in an interrupt.
-    pub calls: bool,
 }
 
 /// A process and its samples of one round.
@@ -489,11 +474,6 @@ fn read(source: &Source, pid: u32, address: u64, code: &mut [u8]) -> (u64, usize
 fn region_of(source: &Source, pid: u32, address: u64) -> Option<String> {
     let memory = source.instructions.memory(pid)?;
     memory.at(address).map(|region| region.describe())
-}
-
-/// Memory in which no program keeps its code.
-pub(crate) fn is_odd(origin: Origin) -> bool {
-    !matches!(origin, Origin::File | Origin::Kernel)
 }
 
 #[cfg(test)]

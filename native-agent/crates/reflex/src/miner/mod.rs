@@ -8,7 +8,7 @@ use norn_events::{Process, ProcessIndex, ProcessTable, ProcessUid};
 use norn_insight::{Origin, Sample};
 
 use crate::firing::evidence as field;
-use crate::insight::{Listing, Sight};
+use crate::sight::{Listing, Sight};
 use crate::{Context, Firing, Rule};
 use account::Account;
 use norn_programs::lineage::{chain, does_as_told, image_name, is_foreign, is_system_path};

@@ -9,7 +9,7 @@ use norn_events::{ImageFlag, Process, ProcessIndex, ProcessTable, ProcessUid};
 use norn_insight::Origin;
 
 use crate::firing::evidence as field;
-use crate::insight::{Listing, Place, Sight};
+use crate::sight::{Listing, Place, Sight};
 use crate::{Context, Firing, Rule};
 use norn_programs::lineage::{image_name, is_compiling_runtime, is_foreign, is_system_path};
 

@@ -5,8 +5,11 @@ use super::blame::{Actor, HOLDS, climb, is_forked_from, threshold};
 use super::finding::firing;
 use super::pairs::Pairs;
 use super::score::{Exhibit, Piece};
-use super::{NAMES_REACH, Ransomware, make_room};
+use super::{Ransomware, make_room};
 use crate::{Context, Firing};
+
+/// Notes and renames count for at most this many processes: the one that made them, and those above it.
+const NAMES_REACH: usize = 2;
 
 impl Ransomware {
     pub(super) fn credit(&mut self, piece: &Piece, chain: &[ProcessUid], exhibit: &Exhibit) {

@@ -3,9 +3,8 @@
 use norn_events::{ContentFormat, ContentShape};
 
 use super::evidence::{Harm, could_be_ciphertext, is_ciphertext};
-use super::names::added_suffix;
+use super::names::{added_suffix, kind};
 use super::pairs::Half;
-use super::removals::kind;
 
 /// Ends of names and what such a file holds, lower case.
 const PROMISES: [(ContentFormat, &[&str]); 4] = [

@@ -2,18 +2,10 @@
 //! several kinds are loss, whatever program was told to do it.
 use std::collections::{HashMap, HashSet};
 
-use norn_events::{ChangeKind, ContentChange, ContentShape, ProcessIndex, ProcessUid};
+use norn_events::{ChangeKind, ContentChange, ContentShape, ProcessUid};
 
-use super::Ransomware;
-use super::blame::Actor;
-use super::evidence::{Harm, had_format};
-use super::finding::exhibit;
 use super::names::hash_of;
-use super::removals::{is_remade, kind};
-use super::score::{Exhibit, Piece};
-use super::trust::is_proven;
-use crate::Context;
-use norn_programs::lineage::{base_name, directory};
+use super::score::{Exhibit, TRACKED_MAX};
 
 /// Of a file that was written anew, at most this is left, bytes, which says nothing, and less than one of `LEFT_PART` parts.
 const LEFT_BYTES_MAX: u64 = 48;
@@ -38,35 +30,17 @@ const BARS_PROVEN: [Bar; 1] = [(16, 5, 1)];
 const BARS_HELD: [Bar; 3] = [(24, 3, 1), (32, 2, 1), (40, 1, 8)];
 const BARS_HELD_PROVEN: [Bar; 1] = [(24, 5, 1)];
 
-/// Emptied all the time, by whoever rotates or clears them. Whole parts of a path, and ends of names.
-const PASSING_FOLDERS: [&[u8]; 5] = [b"log", b"logs", b"cache", b".cache", b"spool"];
-const PASSING_KINDS: [&[u8]; 13] = [
-    b".log",
-    b".err",
-    b".out",
-    b".trace",
-    b".journal",
-    b".pid",
-    b".lock",
-    b".tmp",
-    b".temp",
-    b".cache",
-    b".swp",
-    b".old",
-    b".dump",
-];
-
 #[derive(Debug)]
-struct Waiting {
-    path: u64,
-    kind: u64,
-    directory: u64,
-    time_ns: u64,
+pub struct Waiting {
+    pub path: u64,
+    pub kind: u64,
+    pub directory: u64,
+    pub time_ns: u64,
     /// Whoever emptied it has it open.
-    held: bool,
-    proven: bool,
-    chain: Vec<ProcessUid>,
-    exhibit: Exhibit,
+    pub held: bool,
+    pub proven: bool,
+    pub chain: Vec<ProcessUid>,
+    pub exhibit: Exhibit,
 }
 
 /// What one lineage emptied.
@@ -148,8 +122,8 @@ impl AllEmptied {
         self.of.retain(|_, origin| living.contains_key(origin));
     }
 
-    fn add(&mut self, origin: ProcessUid, file: Waiting) -> Vec<Waiting> {
-        if self.of.len() >= REMEMBERED_MAX || self.by_lineage.len() >= super::TRACKED_MAX {
+    pub fn add(&mut self, origin: ProcessUid, file: Waiting) -> Vec<Waiting> {
+        if self.of.len() >= REMEMBERED_MAX || self.by_lineage.len() >= TRACKED_MAX {
             self.of.clear();
             self.by_lineage.clear();
         }
@@ -177,92 +151,6 @@ pub fn has_content_again(change: &ContentChange) -> bool {
         after.size > 0 && !change.before.as_ref().is_some_and(lost)
     };
     written && change.after.as_ref().is_some_and(is_kept)
-}
-
-impl Ransomware {
-    /// It counts when enough others are as empty; those then count with it.
-    pub(super) fn on_emptied(
-        &mut self,
-        change: &ContentChange,
-        (actor, index): (&Actor, ProcessIndex),
-        context: &mut Context<'_>,
-    ) -> Option<(Piece, usize, Exhibit)> {
-        self.on_loss(change, (change.before?, change.after?), ((actor, index), context))
-    }
-
-    /// Deleted, and made anew with nothing in it: `install /dev/null`, or an empty file that `mv` brings from elsewhere.
-    pub(super) fn on_made_empty(
-        &mut self,
-        change: &ContentChange,
-        (actor, index): (&Actor, ProcessIndex),
-        context: &mut Context<'_>,
-    ) -> Option<(Piece, usize, Exhibit)> {
-        let lineage = self.lineages.get_mut(&actor.origin())?;
-        let gone = lineage.pairs.take_gone(&change.path)?;
-        let before = ContentShape {
-            size: gone.size,
-            entropy: 0.0,
-            format: gone.format,
-        };
-        self.on_loss(change, (before, change.after?), ((actor, index), context))
-    }
-
-    fn on_loss(
-        &mut self,
-        change: &ContentChange,
-        (before, after): (ContentShape, ContentShape),
-        ((actor, index), context): ((&Actor, ProcessIndex), &mut Context<'_>),
-    ) -> Option<(Piece, usize, Exhibit)> {
-        if !had_format(&before) || is_passing(&change.path) {
-            return None;
-        }
-        let proven = is_proven(index, context);
-        if !proven {
-            self.suspect(actor.uid);
-        }
-        let file = Waiting {
-            path: hash_of(&change.path),
-            kind: hash_of(kind(&change.path)),
-            directory: hash_of(directory(&change.path)),
-            held: change.kind == ChangeKind::Held,
-            time_ns: change.time_ns,
-            proven,
-            chain: actor.chain.clone(),
-            exhibit: exhibit(&change.path, Harm::Emptied, (&before, Some(&after))),
-        };
-        let mut counted = self.emptied.add(actor.origin(), file);
-        counted.retain(|file| self.is_first_harm_of(file.path, actor, change.time_ns));
-        let last = counted.pop()?;
-        for file in &counted {
-            self.credit(&piece(file.time_ns), &file.chain, &file.exhibit);
-        }
-        Some((piece(last.time_ns), 0, last.exhibit))
-    }
-}
-
-fn piece(time_ns: u64) -> Piece {
-    Piece {
-        weight: Harm::Emptied.weight(),
-        files: 1,
-        harm: Some(Harm::Emptied),
-        // Its bar is its own; a tool of a package that reached it is no better than others.
-        proven: false,
-        time_ns,
-    }
-}
-
-/// A log, a cache, or what a build makes again.
-pub fn is_passing(path: &[u8]) -> bool {
-    let name = base_name(path);
-    let is_rotated = || name.windows(5).any(|part| part == b".log." || part == b".log-");
-    let numbered = kind(path).len() > 1 && kind(path)[1..].iter().all(u8::is_ascii_digit);
-    is_remade(path)
-        || numbered
-        || PASSING_KINDS.contains(&kind(path))
-        || is_rotated()
-        || path
-            .split(|&byte| byte == b'/')
-            .any(|part| PASSING_FOLDERS.contains(&part))
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 use norn_events::{ContentFormat, ContentShape};
 
-use super::{is_lost, is_passing};
+use super::is_lost;
+use crate::ransomware::passing::is_passing;
 use crate::testing::{EMPTY, TEXT, World};
 
 const KINDS: [&str; 4] = ["txt", "pdf", "csv", "png"];

@@ -6,13 +6,13 @@ use std::collections::{HashSet, VecDeque};
 use norn_events::{ContentFormat, ProcessIndex, ProcessUid};
 
 use super::blame::Actor;
-use super::emptied::is_passing;
 use super::evidence::Harm;
-use super::names::hash_of;
+use super::names::{hash_of, kind};
+use super::passing::{is_passing, is_remade};
 use super::score::{Exhibit, Piece};
 use super::trust::{is_stranger, teller_of};
 use crate::Context;
-use norn_programs::lineage::{base_name, directory, does_as_told, is_foreign, is_in_system_directory};
+use norn_programs::lineage::{directory, does_as_told, is_foreign, is_in_system_directory};
 
 /// Weight of one file.
 const WEIGHT: f32 = 0.55;
@@ -110,24 +110,6 @@ const DOCUMENTS: [&str; 44] = [
 ];
 /// Parts of folders' names below which pictures and texts are copies of others.
 const COPIES: [&str; 3] = ["cache", "thumb", "preview"];
-
-/// Directories whose content a build, a package manager or a clone makes again.
-const REMADE: [&[u8]; 14] = [
-    b"node_modules",
-    b"target",
-    b"build",
-    b"dist",
-    b".git",
-    b".cache",
-    b".cargo",
-    b".npm",
-    b".nx",
-    b".rustup",
-    b".venv",
-    b"__pycache__",
-    b"site-packages",
-    b"dist-packages",
-];
 
 /// A deleted file.
 #[derive(Debug)]
@@ -233,19 +215,6 @@ fn is_document(path: &[u8]) -> bool {
     DOCUMENTS.iter().any(|known| known.as_bytes() == ending)
         && !is_passing(path)
         && !COPIES.iter().any(lies_below)
-}
-
-/// Lies where a build, a package manager or a clone makes its files again.
-pub fn is_remade(path: &[u8]) -> bool {
-    path.split(|&byte| byte == b'/')
-        .any(|part| REMADE.contains(&part))
-}
-
-/// What a name ends in; all names without an ending are of one kind.
-pub fn kind(path: &[u8]) -> &[u8] {
-    let name = base_name(path);
-    let dot = name.iter().rposition(|&byte| byte == b'.');
-    dot.filter(|&at| at > 0).map_or(b"", |at| &name[at..])
 }
 
 #[cfg(test)]

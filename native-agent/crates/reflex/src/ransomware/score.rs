@@ -4,8 +4,7 @@ use std::collections::HashSet;
 use norn_events::ProcessUid;
 
 use super::evidence::Harm;
-use super::names::hash_of;
-use super::removals::kind;
+use super::names::{hash_of, kind};
 use norn_programs::lineage::directory;
 
 /// A process's own evidence loses half its weight in this time: slow encryptors are still caught at a file every two minutes, ns.
@@ -32,6 +31,8 @@ const FADED: f32 = 0.02;
 const EXHIBITS_MAX: usize = 8;
 /// Directories, and kinds, that are told apart.
 const SPREAD_MAX: usize = 256;
+/// Processes with a score, lineages with halves and names; the oldest go first.
+pub const TRACKED_MAX: usize = 4_096;
 /// Children remembered for one process.
 const CHILDREN_MAX: usize = 16;
 

@@ -4,8 +4,9 @@ mod ordinary;
 mod sealed;
 
 use super::*;
+use crate::Firing;
 use crate::testing::{ARCHIVE, CIPHER, EMPTY, FEIGNED, TEXT, World};
-use norn_events::{EventKind, ImageFlag};
+use norn_events::{ContentFormat, ContentShape, EventKind, ImageFlag};
 
 fn encrypt_in_place(world: &mut World, by: ProcessIndex, files: std::ops::Range<u32>) {
     for number in files {

@@ -1,28 +1,5 @@
 //! The way in from a stub: everything that the program may still need is kept, the kernel's own rcx and r11 aside.
-use core::sync::atomic::{AtomicI64, AtomicPtr, AtomicU64};
-
-use crate::channel::{CALLS, Mask};
-use crate::state::State;
-
-/// The registers of a system call that is about to happen. What is written here is what the kernel gets.
-#[repr(C)]
-pub struct Frame {
-    pub call: u64,
-    pub args: [u64; 6],
-}
-
-static NOTHING: Mask = [const { AtomicU64::new(0) }; CALLS / 64];
-
-/// Exported, so that the injector finds it.
-#[unsafe(no_mangle)]
-pub static norn_hook_state: State = State {
-    mask: AtomicPtr::new((&raw const NOTHING).cast_mut()),
-    channel: AtomicU64::new(0),
-    clock: AtomicU64::new(0),
-    pid_page: AtomicU64::new(0),
-    own_calls: AtomicU64::new(0),
-    inside: AtomicI64::new(0),
-};
+use crate::state::norn_hook_state;
 
 /// Called by stubs, with the stack below the program's red zone and the flags already kept. A call that nobody asked for costs the six
 /// instructions at the top. The vector registers are kept because a compiler may hold values in them across a system call.

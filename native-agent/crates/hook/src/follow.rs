@@ -3,9 +3,8 @@ use core::sync::atomic::Ordering;
 
 use crate::calls::EXECVE;
 use crate::channel::{START_VARIABLES, Start};
-use crate::entry::Frame;
-use crate::handle::Hooked;
-use crate::start::DOOR_VARIABLE;
+use crate::hooked::{Frame, Hooked};
+use crate::surroundings::DOOR_VARIABLE;
 use crate::system::{self, PAGE};
 
 const PRELOAD_VARIABLE: &str = "LD_PRELOAD";

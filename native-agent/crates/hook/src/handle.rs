@@ -2,9 +2,9 @@
 use core::sync::atomic::Ordering;
 
 use crate::calls::{self, Shape};
-use crate::channel::{Channel, FLAG_ASKED, FLAG_UNANSWERED, OWNER_DIED, has};
-use crate::entry::{Frame, norn_hook_state};
-use crate::state::State;
+use crate::channel::{Channel, FLAG_ASKED, FLAG_UNANSWERED, has};
+use crate::hooked::{Frame, Hooked, is_alive};
+use crate::state::{State, norn_hook_state};
 use crate::{follow, identity, question, record};
 
 const PROT_WRITE: u64 = 2;
@@ -39,19 +39,6 @@ pub extern "C" fn handle(frame: &mut Frame) {
     state.inside.fetch_sub(1, Ordering::Release);
 }
 
-/// Where a call is, and what is to be copied of it.
-pub struct Hooked<'a> {
-    pub state: &'a State,
-    pub channel: &'a Channel,
-    pub shape: Shape,
-}
-
-impl Hooked<'_> {
-    pub fn own_calls(&self) -> bool {
-        self.state.own_calls.load(Ordering::Relaxed) != 0
-    }
-}
-
 fn observe(hooked: &Hooked, frame: &mut Frame) {
     let mut flags = 0;
     if has(&hooked.channel.header.questioned, frame.call) && may_destroy(frame) {
@@ -69,12 +56,6 @@ fn observe(hooked: &Hooked, frame: &mut Frame) {
 fn channel(state: &State) -> Option<&'static Channel> {
     // SAFETY: the address is 0 or that of a channel which stays mapped as long as the library.
     unsafe { (state.channel.load(Ordering::Acquire) as *const Channel).as_ref() }
-}
-
-/// The kernel itself notes in this word that the agent's thread has ended, however it ended.
-pub fn is_alive(channel: &Channel) -> bool {
-    let agent = channel.header.agent.load(Ordering::Relaxed);
-    agent != 0 && agent & OWNER_DIED == 0
 }
 
 /// After a filter of the program's own, the library makes no system call any more: it might be the program's end.

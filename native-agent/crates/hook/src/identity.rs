@@ -5,7 +5,7 @@
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use crate::calls::{CLONE, CLONE3, VFORK};
-use crate::entry::Frame;
+use crate::hooked::Frame;
 use crate::state::State;
 use crate::system;
 

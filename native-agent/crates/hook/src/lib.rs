@@ -12,6 +12,7 @@ pub mod channel;
 mod entry;
 mod follow;
 mod handle;
+mod hooked;
 mod identity;
 mod question;
 mod record;
@@ -30,4 +31,4 @@ static ALIGNED: &Aligned<[u8]> = &Aligned(*include_bytes!(concat!(env!("OUT_DIR"
 struct Aligned<Bytes: ?Sized>(Bytes);
 
 /// Where a preloaded library finds the agent: the path of its socket.
-pub const DOOR_VARIABLE: &str = start::DOOR_VARIABLE;
+pub const DOOR_VARIABLE: &str = surroundings::DOOR_VARIABLE;

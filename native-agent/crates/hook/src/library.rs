@@ -7,6 +7,7 @@ mod channel;
 mod entry;
 mod follow;
 mod handle;
+mod hooked;
 mod identity;
 mod question;
 mod record;

@@ -3,8 +3,7 @@ use core::sync::atomic::Ordering;
 
 use crate::calls::{EXECVE, EXECVEAT};
 use crate::channel::{Channel, SLOT_ABANDONED, SLOT_ANSWERED, SLOT_ASKED, SLOT_FREE, SLOT_WRITING, Slot};
-use crate::entry::Frame;
-use crate::handle::{Hooked, is_alive};
+use crate::hooked::{Frame, Hooked, is_alive};
 use crate::{record, system};
 
 /// Whether the agent is still there is looked at this often while waiting.

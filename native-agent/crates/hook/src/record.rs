@@ -3,8 +3,7 @@ use core::sync::atomic::Ordering;
 
 use crate::calls::Shape;
 use crate::channel::{Counters, FLAG_CUT, FLAG_UNREAD, HALF_TEXT_BYTES, Header, RECORDS, Record, TEXT_BYTES};
-use crate::entry::Frame;
-use crate::handle::Hooked;
+use crate::hooked::{Frame, Hooked};
 use crate::identity;
 use crate::system::{self, PAGE};
 

@@ -5,12 +5,11 @@
 use core::sync::atomic::Ordering;
 
 use crate::channel::{CHANNEL_BYTES, Channel, MAGIC, Module, Setup, VERSION};
-use crate::entry::norn_hook_state;
+use crate::entry::norn_hook_entry;
+use crate::state::norn_hook_state;
 use crate::stub::{JUMP_BYTES, STUB_BYTES, STUBS_OFFSET, Site, patch, stub, stub_address};
 use crate::surroundings::{environment, is_secure};
 use crate::system::{PAGE, checked, close, number};
-
-pub const DOOR_VARIABLE: &str = "NORN_HOOK";
 
 const READ_WRITE: u64 = 1 | 2;
 const READ_EXECUTE: u64 = 1 | 4;
@@ -150,7 +149,7 @@ fn build(setup: &Setup) -> Result<(), i64> {
         return Err(ENOEXEC);
     }
     // SAFETY: the area was mapped just now and is large enough for the word and every stub.
-    unsafe { (setup.area as *mut u64).write(crate::entry::norn_hook_entry as *const () as u64) };
+    unsafe { (setup.area as *mut u64).write(norn_hook_entry as *const () as u64) };
     for module in &setup.modules {
         for (index, site) in sites(setup, module).iter().enumerate() {
             let at = stub_address(setup.area, module.first_site as usize + index);

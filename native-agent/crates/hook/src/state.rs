@@ -1,7 +1,7 @@
 //! What the library keeps for itself in each process. The injector fills it from outside, a preloaded library itself.
 use core::sync::atomic::{AtomicI64, AtomicPtr, AtomicU64};
 
-use crate::channel::Mask;
+use crate::channel::{CALLS, Mask};
 
 /// Name of the exported symbol that is the `State`.
 pub const SYMBOL: &str = "norn_hook_state";
@@ -23,3 +23,16 @@ pub struct State {
     /// Threads that are in the library now. The injector unmaps nothing until it is 0.
     pub inside: AtomicI64,
 }
+
+static NOTHING: Mask = [const { AtomicU64::new(0) }; CALLS / 64];
+
+/// Exported, so that the injector finds it.
+#[unsafe(no_mangle)]
+pub static norn_hook_state: State = State {
+    mask: AtomicPtr::new((&raw const NOTHING).cast_mut()),
+    channel: AtomicU64::new(0),
+    clock: AtomicU64::new(0),
+    pid_page: AtomicU64::new(0),
+    own_calls: AtomicU64::new(0),
+    inside: AtomicI64::new(0),
+};

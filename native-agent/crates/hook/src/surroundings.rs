@@ -1,6 +1,7 @@
 //! What a preloaded library finds out about its process at its start, from /proc: the two libcs tell a library's start different things.
-use crate::start::DOOR_VARIABLE;
 use crate::system::{checked, close, number};
+
+pub const DOOR_VARIABLE: &str = "NORN_HOOK";
 
 /// A program with other rights than whoever started it is left alone. The loader does not preload there either; this is the second lock.
 pub fn is_secure() -> bool {

@@ -5,6 +5,8 @@ mod names;
 mod older;
 mod origin;
 mod scope;
+#[cfg(test)]
+mod testing;
 
 use std::collections::HashSet;
 

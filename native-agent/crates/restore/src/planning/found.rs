@@ -66,79 +66,43 @@ fn untold(scope: &Scope<'_>, (key, state): (FileKey, &FileState), version: &Vers
 
 #[cfg(test)]
 mod tests {
-    use norn_events::ProcessUid;
-    use norn_journal::file::PlaceId;
-    use norn_journal::index::Index;
-    use norn_journal::record::{Actor, BlobRef, Change, Location, Missing, Record};
+    use norn_journal::record::{BlobRef, Missing};
 
     use super::*;
     use crate::planning::origin::origin;
+    use crate::planning::testing::{File, Told, uid};
     use crate::request::RestoreRequest;
 
-    const FILE: FileKey = FileKey(1);
+    const FILE: File<'_> = ("file", 1);
     /// Of the attack.
     const ATTACKER: u32 = 7;
     const OTHER: u32 = 9;
-    const ROOT: ProcessUid = ProcessUid([ATTACKER as u8; 16]);
 
-    struct Told(Index);
+    fn told() -> Told {
+        Told::of(&[(ATTACKER, 0), (OTHER, 0)])
+    }
 
-    impl Told {
-        fn new() -> Self {
-            let mut index = Index::default();
-            for pid in [ATTACKER, OTHER] {
-                index.apply(&Record::Actor(Actor {
-                    uid: ProcessUid([pid as u8; 16]),
-                    parent: ProcessUid::UNKNOWN,
-                    pid,
-                    start: 1,
-                    container: None,
-                }));
-            }
-            Self(index)
-        }
+    /// With its mode, which was set just now.
+    fn held(content: Content, mode: u32) -> (Content, Metadata) {
+        let metadata = Metadata {
+            mode,
+            changed_ns: i128::from(os::wall_ns()),
+            ..Metadata::default()
+        };
+        (content, metadata)
+    }
 
-        fn location() -> Location {
-            Location {
-                key: FILE,
-                place: PlaceId(1),
-                path: b"file".to_vec(),
-                seen: b"/file".to_vec(),
-            }
-        }
-
-        fn state(&mut self, (time, pid): (Time, u32), content: Content, mode: u32) {
-            let metadata = Metadata {
-                mode,
-                changed_ns: i128::from(os::wall_ns()),
-                ..Metadata::default()
-            };
-            let version = Version {
-                time,
-                pid,
-                content,
-                metadata,
-                shape: None,
-            };
-            self.0.apply(&Record::Version(Self::location(), version));
-        }
-
-        fn changed(&mut self, time: Time, pid: u32, aspect: Aspect) {
-            let change = Change { time, pid, aspect };
-            self.0.apply(&Record::Change(Self::location(), change));
-        }
-
-        /// Content and mode.
-        fn found(&self) -> Option<(Content, u32)> {
-            let request = RestoreRequest {
-                scopes: vec![ROOT],
-                ..RestoreRequest::default()
-            };
-            let scope = Scope::new(&self.0, &request);
-            let state = self.0.state(FILE).unwrap();
-            let first = origin(&scope, (FILE, &state)).unwrap();
-            found(&scope, (FILE, &state), first).map(|found| (found.content, found.metadata.mode))
-        }
+    /// Content and mode.
+    fn found_in(told: &Told) -> Option<(Content, u32)> {
+        let request = RestoreRequest {
+            scopes: vec![uid(ATTACKER)],
+            ..RestoreRequest::default()
+        };
+        let scope = Scope::new(&told.0, &request);
+        let key = FileKey(FILE.1);
+        let state = told.0.state(key).unwrap();
+        let first = origin(&scope, (key, &state)).unwrap();
+        found(&scope, (key, &state), first).map(|found| (found.content, found.metadata.mode))
     }
 
     fn copy(segment: u32) -> Content {
@@ -151,47 +115,47 @@ mod tests {
 
     #[test]
     fn who_sets_the_mode_first_finds_its_mode_from_before_and_its_content_from_his_open() {
-        let mut told = Told::new();
-        told.state((10, 0), Content::Missing(Missing::Unopened), 0o640);
-        told.changed(20, ATTACKER, Aspect::Metadata);
-        told.state((30, ATTACKER), copy(1), 0o777);
-        told.changed(40, ATTACKER, Aspect::Content);
-        assert_eq!(told.found(), Some((copy(1), 0o640)));
+        let mut told = told();
+        told.state((10, 0), FILE, held(Content::Missing(Missing::Unopened), 0o640));
+        told.changed((20, ATTACKER), FILE, Aspect::Metadata);
+        told.state((30, ATTACKER), FILE, held(copy(1), 0o777));
+        told.changed((40, ATTACKER), FILE, Aspect::Content);
+        assert_eq!(found_in(&told), Some((copy(1), 0o640)));
     }
 
     #[test]
     fn a_file_of_which_nothing_was_known_when_its_mode_was_set_has_its_content() {
-        let mut told = Told::new();
-        told.changed(20, ATTACKER, Aspect::Metadata);
-        told.state((30, ATTACKER), copy(1), 0o777);
-        told.changed(40, ATTACKER, Aspect::Content);
-        assert_eq!(told.found(), Some((copy(1), 0o777)));
+        let mut told = told();
+        told.changed((20, ATTACKER), FILE, Aspect::Metadata);
+        told.state((30, ATTACKER), FILE, held(copy(1), 0o777));
+        told.changed((40, ATTACKER), FILE, Aspect::Content);
+        assert_eq!(found_in(&told), Some((copy(1), 0o777)));
     }
 
     #[test]
     fn a_mode_of_which_nobody_told_is_the_attacks_when_it_was_set_since_it_began() {
-        let mut told = Told::new();
-        told.state((10, 0), copy(1), 0o640);
-        told.state((30, ATTACKER), copy(2), 0o777);
-        told.changed(40, ATTACKER, Aspect::Content);
-        assert_eq!(told.found(), Some((copy(2), 0o640)));
+        let mut told = told();
+        told.state((10, 0), FILE, held(copy(1), 0o640));
+        told.state((30, ATTACKER), FILE, held(copy(2), 0o777));
+        told.changed((40, ATTACKER), FILE, Aspect::Content);
+        assert_eq!(found_in(&told), Some((copy(2), 0o640)));
     }
 
     #[test]
     fn a_mode_that_somebody_else_set_stays() {
-        let mut told = Told::new();
-        told.state((10, 0), copy(1), 0o640);
-        told.changed(20, OTHER, Aspect::Metadata);
-        told.state((30, ATTACKER), copy(2), 0o600);
-        told.changed(40, ATTACKER, Aspect::Content);
-        assert_eq!(told.found(), Some((copy(2), 0o600)));
+        let mut told = told();
+        told.state((10, 0), FILE, held(copy(1), 0o640));
+        told.changed((20, OTHER), FILE, Aspect::Metadata);
+        told.state((30, ATTACKER), FILE, held(copy(2), 0o600));
+        told.changed((40, ATTACKER), FILE, Aspect::Content);
+        assert_eq!(found_in(&told), Some((copy(2), 0o600)));
     }
 
     #[test]
     fn what_has_no_copy_has_no_state() {
-        let mut told = Told::new();
-        told.state((10, 0), Content::Missing(Missing::Unopened), 0o640);
-        told.changed(20, ATTACKER, Aspect::Content);
-        assert_eq!(told.found(), None);
+        let mut told = told();
+        told.state((10, 0), FILE, held(Content::Missing(Missing::Unopened), 0o640));
+        told.changed((20, ATTACKER), FILE, Aspect::Content);
+        assert_eq!(found_in(&told), None);
     }
 }

@@ -1,17 +1,13 @@
 //! What of the work of a job daemon a plan leaves as it is.
-use norn_events::ProcessUid;
 use norn_journal::file::Metadata;
-use norn_journal::index::Index;
-use norn_journal::record::{
-    Actor, Aspect, BlobRef, Change, Content, Location, NameOperation, Record, Version,
-};
+use norn_journal::record::{Aspect, BlobRef, Content, NameOperation, Record};
 
 use super::*;
 use crate::plan::{IN_PLACE, Plan, Target, Want};
 use crate::planning::plan;
+use crate::planning::testing::{self, PLACE, uid};
 use crate::request::RestoreRequest;
 
-const PLACE: PlaceId = PlaceId(1);
 /// The daemon; its jobs are below it.
 const DAEMON: u32 = 7;
 const JOB: u32 = 8;
@@ -20,25 +16,16 @@ const OTHER: u32 = 10;
 /// From here on all that was made goes.
 const SINCE: Time = 100;
 
-fn uid(pid: u32) -> ProcessUid {
-    ProcessUid([pid as u8; 16])
-}
-
-struct Told(Index);
+struct Told(testing::Told);
 
 impl Told {
     fn new() -> Self {
-        let mut index = Index::default();
-        for (pid, parent) in [(DAEMON, 0), (JOB, DAEMON), (ATTACK, DAEMON), (OTHER, 0)] {
-            index.apply(&Record::Actor(Actor {
-                uid: uid(pid),
-                parent: uid(parent),
-                pid,
-                start: 1,
-                container: None,
-            }));
-        }
-        Self(index)
+        Self(testing::Told::of(&[
+            (DAEMON, 0),
+            (JOB, DAEMON),
+            (ATTACK, DAEMON),
+            (OTHER, 0),
+        ]))
     }
 
     fn name(
@@ -48,7 +35,7 @@ impl Told {
         ((path, target), keys): ((&str, &str), [u128; 2]),
     ) {
         let key = |number: u128| (number > 0).then_some(FileKey(number));
-        self.0.apply(&Record::Name(NameOperation {
+        self.0.0.apply(&Record::Name(NameOperation {
             time,
             pid,
             place: PLACE,
@@ -74,40 +61,24 @@ impl Told {
         self.name(at, NameKind::Rename, (names, keys));
     }
 
-    fn location(path: &str, key: u128) -> Location {
-        Location {
-            key: FileKey(key),
-            place: PLACE,
-            path: path.into(),
-            seen: path.into(),
-        }
-    }
-
     /// As it was at rest then.
     fn saved(&mut self, time: Time, path: &str, key: u128) {
-        let version = Version {
-            time,
-            pid: 0,
-            content: Content::Packed(vec![BlobRef {
-                segment: 1,
-                offset: 0,
-                length: 1,
-            }]),
-            metadata: Metadata::default(),
-            shape: None,
+        let blob = BlobRef {
+            segment: 1,
+            offset: 0,
+            length: 1,
         };
-        self.0.apply(&Record::Version(Self::location(path, key), version));
+        let saved = (Content::Packed(vec![blob]), Metadata::default());
+        self.0.state((time, 0), (path, key), saved);
     }
 
-    fn changed(&mut self, (time, pid): (Time, u32), path: &str, key: u128) {
-        let aspect = Aspect::Content;
-        let change = Change { time, pid, aspect };
-        self.0.apply(&Record::Change(Self::location(path, key), change));
+    fn changed(&mut self, at: (Time, u32), path: &str, key: u128) {
+        self.0.changed(at, (path, key), Aspect::Content);
     }
 
     fn plan(&self) -> Plan {
         plan(
-            &self.0,
+            &self.0.0,
             &RestoreRequest {
                 scopes: vec![uid(DAEMON)],
                 made_since_ns: Some(SINCE as u64),

@@ -88,126 +88,95 @@ fn saved_before(scope: &Scope<'_>, (key, state): (FileKey, &FileState), open: &V
 
 #[cfg(test)]
 mod tests {
-    use norn_events::ProcessUid;
-    use norn_journal::file::{Metadata, PlaceId};
-    use norn_journal::index::Index;
-    use norn_journal::record::{Actor, Content, Location, Record};
+    use norn_journal::file::Metadata;
+    use norn_journal::record::Content;
 
     use super::*;
-    use crate::RestoreRequest;
+    use crate::planning::testing::{File, Told, uid};
+    use crate::request::RestoreRequest;
 
-    const FILE: FileKey = FileKey(1);
-
-    fn uid(pid: u32) -> ProcessUid {
-        ProcessUid([pid as u8; 16])
-    }
+    const FILE: File<'_> = ("file", 1);
+    const KEY: FileKey = FileKey(FILE.1);
 
     /// Processes 7 and 8 are below 1, which is to be undone; 9 is not.
-    fn index() -> Index {
-        let mut index = Index::default();
-        for (pid, parent) in [(1, 0), (7, 1), (8, 1), (9, 0)] {
-            index.apply(&Record::Actor(Actor {
-                uid: uid(pid),
-                parent: uid(parent),
-                pid,
-                start: 1,
-                container: None,
-            }));
-        }
-        index
-    }
-
-    fn location() -> Location {
-        Location {
-            key: FILE,
-            place: PlaceId(1),
-            path: b"file".to_vec(),
-            seen: b"/file".to_vec(),
-        }
+    fn told() -> Told {
+        Told::of(&[(1, 0), (7, 1), (8, 1), (9, 0)])
     }
 
     /// A state taken at `time` for an open by `pid` (0: at rest), last written at `modified`.
-    fn state(index: &mut Index, (time, pid): (Time, u32), modified: i128) {
+    fn state(told: &mut Told, (time, pid): (Time, u32), modified: i128) {
         let metadata = Metadata {
             modified_ns: modified,
             ..Metadata::default()
         };
-        let version = Version {
-            time,
-            pid,
-            content: Content::Packed(Vec::new()),
-            metadata,
-            shape: None,
-        };
-        index.apply(&Record::Version(location(), version));
+        told.state((time, pid), FILE, (Content::Packed(Vec::new()), metadata));
     }
 
-    fn closed(index: &mut Index, time: Time, pid: u32) {
-        let aspect = Aspect::Content;
-        index.apply(&Record::Change(location(), Change { time, pid, aspect }));
+    fn closed(told: &mut Told, time: Time, pid: u32) {
+        told.changed((time, pid), FILE, Aspect::Content);
     }
 
-    fn found(index: &Index) -> Option<Time> {
+    fn found(told: &Told) -> Option<Time> {
         let request = RestoreRequest {
             scopes: vec![uid(1)],
             ..RestoreRequest::default()
         };
-        origin(&Scope::new(index, &request), (FILE, &index.state(FILE).unwrap()))
+        origin(&Scope::new(&told.0, &request), (KEY, &told.0.state(KEY).unwrap()))
     }
 
     // @norn-strict
     #[test]
     fn two_of_a_scope_that_write_by_turns_are_undone_to_what_was_there_before_both() {
-        let mut index = index();
-        state(&mut index, (10, 0), 5);
-        state(&mut index, (20, 8), 15);
-        closed(&mut index, 30, 8);
-        closed(&mut index, 40, 7);
-        assert_eq!(found(&index), Some(10));
+        let mut told = told();
+        state(&mut told, (10, 0), 5);
+        state(&mut told, (20, 8), 15);
+        closed(&mut told, 30, 8);
+        closed(&mut told, 40, 7);
+        assert_eq!(found(&told), Some(10));
     }
 
     #[test]
     fn what_somebody_else_wrote_before_the_open_is_kept() {
-        let mut index = index();
-        state(&mut index, (10, 0), 5);
-        state(&mut index, (20, 8), 15);
-        closed(&mut index, 30, 8);
-        assert_eq!(found(&index), Some(20), "by whom nobody can tell");
-        index.note_other_writers(FILE, 30, true);
-        assert_eq!(found(&index), Some(20), "by one who has not closed it yet");
-        index.note_other_writers(FILE, 30, false);
-        assert_eq!(found(&index), Some(10), "by nobody else");
-        index.note_other_writers(FILE, 30, true);
-        closed(&mut index, 40, 9);
-        assert_eq!(found(&index), Some(20), "by one who closed it later");
+        let mut told = told();
+        state(&mut told, (10, 0), 5);
+        state(&mut told, (20, 8), 15);
+        closed(&mut told, 30, 8);
+        assert_eq!(found(&told), Some(20), "by whom nobody can tell");
+        told.0.note_other_writers(KEY, 30, true);
+        assert_eq!(found(&told), Some(20), "by one who has not closed it yet");
+        told.0.note_other_writers(KEY, 30, false);
+        assert_eq!(found(&told), Some(10), "by nobody else");
+        told.0.note_other_writers(KEY, 30, true);
+        closed(&mut told, 40, 9);
+        assert_eq!(found(&told), Some(20), "by one who closed it later");
     }
 
     #[test]
     fn what_others_read_while_the_scope_had_the_file_open_is_its_own_work() {
-        let mut index = index();
-        state(&mut index, (10, 0), 5);
-        state(&mut index, (20, 9), 15);
-        state(&mut index, (30, 8), 25);
-        closed(&mut index, 40, 8);
-        index.note_other_writers(FILE, 40, false);
-        assert_eq!(found(&index), Some(10));
-        index.note_other_writers(FILE, 40, true);
-        assert_eq!(found(&index), Some(30), "somebody else writes to it");
-        index.note_other_writers(FILE, 39, false);
-        assert_eq!(found(&index), Some(30), "nobody did at an earlier close");
-        index.note_other_writers(FILE, 45, false);
-        assert_eq!(found(&index), Some(10), "nobody does at a later one");
-        closed(&mut index, 50, 9);
-        assert_eq!(found(&index), Some(30), "somebody else has written to it");
+        let mut told = told();
+        state(&mut told, (10, 0), 5);
+        state(&mut told, (20, 9), 15);
+        state(&mut told, (30, 8), 25);
+        closed(&mut told, 40, 8);
+        told.0.note_other_writers(KEY, 40, false);
+        assert_eq!(found(&told), Some(10));
+        told.0.note_other_writers(KEY, 40, true);
+        assert_eq!(found(&told), Some(30), "somebody else writes to it");
+        told.0.note_other_writers(KEY, 39, false);
+        assert_eq!(found(&told), Some(30), "nobody did at an earlier close");
+        told.0.note_other_writers(KEY, 45, false);
+        assert_eq!(found(&told), Some(10), "nobody does at a later one");
+        closed(&mut told, 50, 9);
+        assert_eq!(found(&told), Some(30), "somebody else has written to it");
     }
 
     #[test]
     fn an_open_that_found_what_was_saved_is_the_origin() {
-        let mut index = index();
-        state(&mut index, (10, 0), 5);
-        state(&mut index, (20, 8), 5);
-        closed(&mut index, 30, 8);
-        closed(&mut index, 40, 7);
-        assert_eq!(found(&index), Some(20));
+        let mut told = told();
+        state(&mut told, (10, 0), 5);
+        state(&mut told, (20, 8), 5);
+        closed(&mut told, 30, 8);
+        closed(&mut told, 40, 7);
+        assert_eq!(found(&told), Some(20));
     }
 }

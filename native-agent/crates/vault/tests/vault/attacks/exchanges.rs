@@ -46,6 +46,26 @@ fn there_and_back(scene: &Scene, (before, scope): (&Manifest, ProcessUid)) -> Re
     first
 }
 
+/// The same: what is not as it is to be after each, two names of it.
+fn left_by_turns(scene: &Scene, (before, scope): (&Manifest, ProcessUid), case: &str) -> Vec<String> {
+    let mut problems = Vec::new();
+    let spoiled = scene.manifest();
+    let mut look = |what: &str, expected: &Manifest, report: &RestoreReport| {
+        let left = difference(expected, &scene.manifest());
+        let first = left.into_iter().take(2);
+        let refused = refused(report).into_iter().take(2);
+        let first = first.chain(refused.map(|(path, why)| format!("{path}: {why}")));
+        problems.extend(first.map(|line| format!("{case} {what}: {line}")));
+    };
+    let first = scene.restore(scope);
+    look("restored", before, &first);
+    let second = scene.restore(scope);
+    look("restored again", before, &second);
+    look("undone", &spoiled, &scene.restore(first.id));
+    look("restored at last", before, &scene.restore(scope));
+    problems
+}
+
 fn exchange_pairs(actor: &mut Actor, targets: &[PathBuf], times: usize) {
     for pair in targets.chunks_exact(2) {
         for turn in 0..times {
@@ -184,20 +204,8 @@ fn exchanged_for_ciphertext(places: &[Place], olds: &[Old]) {
             let before = scene.manifest();
             let data = scene.data();
             let scope = scene.attack(|actor| exchange_for_ciphertext(actor, &data, old));
-            let spoiled = scene.manifest();
-            let mut look = |what: &str, expected: &Manifest, report: &RestoreReport| {
-                let left = difference(expected, &scene.manifest());
-                let first = left.into_iter().take(2);
-                let refused = refused(report).into_iter().take(2);
-                let first = first.chain(refused.map(|(path, why)| format!("{path}: {why}")));
-                problems.extend(first.map(|line| format!("{place:?} {old:?} {what}: {line}")));
-            };
-            let first = scene.restore(scope);
-            look("restored", &before, &first);
-            let second = scene.restore(scope);
-            look("restored again", &before, &second);
-            look("undone", &spoiled, &scene.restore(first.id));
-            look("restored at last", &before, &scene.restore(scope));
+            let case = format!("{place:?} {old:?}");
+            problems.extend(left_by_turns(&scene, (&before, scope), &case));
         }
     }
     assert!(problems.is_empty(), "{problems:#?}");
@@ -237,20 +245,8 @@ fn changed_places(places: &[Place], times: &[usize]) {
                 actor.unlink(&targets[1]);
                 actor.rename(&targets[3], &with_suffix(&targets[3], ".locked"));
             });
-            let spoiled = scene.manifest();
-            let mut look = |what: &str, expected: &Manifest, report: &RestoreReport| {
-                let left = difference(expected, &scene.manifest());
-                let first = left.into_iter().take(2);
-                let refused = refused(report).into_iter().take(2);
-                let first = first.chain(refused.map(|(path, why)| format!("{path}: {why}")));
-                problems.extend(first.map(|line| format!("{place:?} {times} {what}: {line}")));
-            };
-            let first = scene.restore(scope);
-            look("restored", &before, &first);
-            let second = scene.restore(scope);
-            look("restored again", &before, &second);
-            look("undone", &spoiled, &scene.restore(first.id));
-            look("restored at last", &before, &scene.restore(scope));
+            let case = format!("{place:?} {times}");
+            problems.extend(left_by_turns(&scene, (&before, scope), &case));
             // Who comes after that finds every directory watched by its name.
             let again = scene.attack(|actor| {
                 let targets = files_in(&data);

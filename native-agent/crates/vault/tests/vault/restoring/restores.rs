@@ -94,74 +94,70 @@ fn spoil_first(actor: &mut Actor, path: &Path) {
     set_attribute(path, "user.ransom", b"pay");
 }
 
-fn attacked(place: Place, make: impl Fn(&Path), attack: impl FnOnce(&mut Actor, &[PathBuf])) {
-    let mut scene = Scene::new(place, make);
-    let before = scene.manifest();
-    let targets = files(&before, &scene.data());
-    let scope = scene.attack(|actor| attack(actor, &targets));
-    let report = scene.restore(scope);
-    assert_restored(&scene, &before, &report, targets.len());
+fn attacked(
+    places: impl IntoIterator<Item = Place>,
+    make: impl Fn(&Path),
+    attack: impl Fn(&mut Actor, &[PathBuf]),
+) {
+    for place in places {
+        let mut scene = Scene::new(place, &make);
+        let before = scene.manifest();
+        let targets = files(&before, &scene.data());
+        let scope = scene.attack(|actor| attack(actor, &targets));
+        let report = scene.restore(scope);
+        assert_restored(&scene, &before, &report, targets.len());
+    }
 }
 
 #[test]
 fn metadata_of_each_file_and_then_encrypted() {
-    for place in PLACES {
-        attacked(place, of_somebody, |actor, targets| {
-            for path in targets {
-                spoil_first(actor, path);
-                actor.encrypt(path);
-            }
-        });
-    }
+    attacked(PLACES, of_somebody, |actor, targets| {
+        for path in targets {
+            spoil_first(actor, path);
+            actor.encrypt(path);
+        }
+    });
 }
 
 #[test]
 fn metadata_of_all_files_and_then_encrypted() {
-    for place in PLACES {
-        attacked(place, of_somebody, |actor, targets| {
-            targets.iter().for_each(|path| spoil_first(actor, path));
-            targets.iter().for_each(|path| actor.encrypt(path));
-        });
-    }
+    attacked(PLACES, of_somebody, |actor, targets| {
+        targets.iter().for_each(|path| spoil_first(actor, path));
+        targets.iter().for_each(|path| actor.encrypt(path));
+    });
 }
 
 #[test]
 fn metadata_of_each_file_and_then_renamed_and_encrypted() {
-    for place in PLACES {
-        attacked(place, of_somebody, |actor, targets| {
-            for path in targets {
-                spoil_first(actor, path);
-                actor.rename(path, &with_suffix(path, ".locked"));
-                actor.encrypt(&with_suffix(path, ".locked"));
-            }
-        });
-    }
+    attacked(PLACES, of_somebody, |actor, targets| {
+        for path in targets {
+            spoil_first(actor, path);
+            actor.rename(path, &with_suffix(path, ".locked"));
+            actor.encrypt(&with_suffix(path, ".locked"));
+        }
+    });
 }
 
 #[test]
 fn metadata_of_each_file_and_then_removed() {
-    for place in PLACES {
-        attacked(place, of_somebody, |actor, targets| {
-            for path in targets {
-                spoil_first(actor, path);
-                actor.unlink(path);
-            }
-        });
-    }
+    attacked(PLACES, of_somebody, |actor, targets| {
+        for path in targets {
+            spoil_first(actor, path);
+            actor.unlink(path);
+        }
+    });
 }
 
 #[test]
 fn metadata_of_each_file_when_it_has_another_name_and_then_encrypted() {
-    for place in PLACES {
-        attacked(place, of_somebody, |actor, targets| {
-            for path in targets {
-                let other = with_suffix(path, ".locked");
-                actor.rename(path, &other);
-                spoil_first(actor, &other);
-                actor.encrypt(&other);
-            }
-        });
-    }
+    attacked(PLACES, of_somebody, |actor, targets| {
+        for path in targets {
+            let other = with_suffix(path, ".locked");
+            actor.rename(path, &other);
+            spoil_first(actor, &other);
+            actor.encrypt(&other);
+        }
+    });
 }
 
 /// By a process that has ended when the next thing is done.
@@ -187,34 +183,31 @@ fn metadata_of_each_file_by_a_tool_and_then_encrypted() {
 /// The sensor tells nothing of that, and the directory of it when the file is open already.
 #[test]
 fn metadata_that_are_attributes_alone_and_then_encrypted() {
-    for place in PLACES {
-        attacked(place, of_somebody, |actor, targets| {
-            for path in targets {
-                set_attribute(path, "user.origin", b"taken");
-                actor.encrypt(path);
-            }
-        });
-    }
+    attacked(PLACES, of_somebody, |actor, targets| {
+        for path in targets {
+            set_attribute(path, "user.origin", b"taken");
+            actor.encrypt(path);
+        }
+    });
 }
 
 /// None of them has a copy at rest. Of those that a container made itself the mode is not known before they are opened.
 #[test]
 fn metadata_of_large_files_and_then_encrypted() {
-    for place in PLACES.into_iter().filter(|place| *place != Place::Upper) {
-        let large = |dir: &Path| {
-            for number in 0..3 {
-                let path = dir.join(format!("large-{number}"));
-                fs::write(&path, vec![number as u8 + 1; 2 * MIB as usize]).unwrap();
-                set_mode_and_time(&path, 0o640, 1_650_000_000 + number);
-            }
-        };
-        attacked(place, large, |actor, targets| {
-            for path in targets {
-                spoil_first(actor, path);
-                actor.encrypt(path);
-            }
-        });
-    }
+    let places = PLACES.into_iter().filter(|place| *place != Place::Upper);
+    let large = |dir: &Path| {
+        for number in 0..3 {
+            let path = dir.join(format!("large-{number}"));
+            fs::write(&path, vec![number as u8 + 1; 2 * MIB as usize]).unwrap();
+            set_mode_and_time(&path, 0o640, 1_650_000_000 + number);
+        }
+    };
+    attacked(places, large, |actor, targets| {
+        for path in targets {
+            spoil_first(actor, path);
+            actor.encrypt(path);
+        }
+    });
 }
 
 fn two_names_each(dir: &Path) {

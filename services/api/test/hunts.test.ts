@@ -109,6 +109,8 @@ const credentialEvents: readonly TestEvent[] = [
   },
 ];
 const events = [...packEvents, ...otherEvents, ...credentialEvents];
+/** Fewer at once than the matches that the engine tells of. */
+const batches = [0, 400, 800].map((from) => ({ from, batch: buildRuleBatch(events.slice(from, from + 400)) }));
 
 /** Every field of every log source, by a question that some of the events answer with yes and some with no. */
 const questions: readonly (readonly [source: string, selection: string])[] = [
@@ -249,10 +251,9 @@ describe('hunts', () => {
   /** Position and evidence of each event that the engine finds, in order. */
   function foundByEngine(rule: Rule): unknown[] {
     const engine = new RuleEngine([rule]);
-    // Fewer at once than the matches it tells of.
-    return [0, 400, 800].flatMap((from) =>
+    return batches.flatMap(({ from, batch }) =>
       engine
-        .evaluate(buildRuleBatch(events.slice(from, from + 400)))
+        .evaluate(batch)
         .matches.map(({ row, evidence, summary }) => ({ at: from + row, summary, matched: evidence })),
     );
   }

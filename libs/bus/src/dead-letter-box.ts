@@ -256,7 +256,7 @@ class Held {
   }
 
   newest(): DeadLetter[] {
-    return [...this.letters.values()].sort((a, b) => b.at - a.at).slice(0, this.wanted.max);
+    return [...this.letters.values()].sort(newestFirst).slice(0, this.wanted.max);
   }
 
   private add(letter: DeadLetter): void {
@@ -277,6 +277,14 @@ class Held {
     if (isOut && this.letters.delete(id)) this.total -= 1;
     else this.letters.set(id, { ...letter, ...done });
   }
+}
+
+/** Of the same time by their place, so that the order is the same at each reading: partitions are read side by side. */
+function newestFirst(one: DeadLetter, other: DeadLetter): number {
+  if (one.at !== other.at) return other.at - one.at;
+  const [a, b] = [placeOf(one.id), placeOf(other.id)];
+  if (a === undefined || b === undefined) return 0;
+  return a.partition - b.partition || b.offset - a.offset;
 }
 
 /** Sends as whoever may write to a topic, with the keys of this machine's installation. */

@@ -7,6 +7,7 @@ import {
   DeadLetterBox,
   type Settled,
   createConsumer,
+  deadLetterOf,
   ensureTopics,
   offsetRanges,
   readRange,
@@ -64,6 +65,22 @@ async function act(what: 'replay' | 'drop', id: string, by: string): Promise<str
   await box.settle([...(await box.named([id])).values()], { what, by, tell });
   return told;
 }
+
+const textOf = ({ value }: Pick<BusRecord, 'value'>): string => Buffer.from(value).toString();
+
+async function recordsOf(topic: 'alerts' | 'findings', isWanted: (text: string) => boolean): Promise<BusRecord[]> {
+  const found: BusRecord[] = [];
+  await readRange(config(), topic, await offsetRanges(config(), topic), ({ records }) => {
+    found.push(...records.filter((record) => isWanted(textOf(record))));
+    return Promise.resolve();
+  });
+  return found;
+}
+
+const alertsOf = (isWanted: (text: string) => boolean): Promise<BusRecord[]> => recordsOf('alerts', isWanted);
+
+const refusedByRemediation = (record: BusRecord) =>
+  deadLetterOf(record, { stage: 'remediation', reason: 'r', error: new Error('r'), attempts: 1 });
 
 describe('a dead letter', () => {
   const headers = { tenant: 't', host: 'h', traceparent: '' };
@@ -130,13 +147,13 @@ describe('a dead letter', () => {
 
   it('is told of as many as there are, is found among them, and goes with all others in few requests', async () => {
     const count = 10_500;
-    const refused = { ...headers, stage: 'remediation', topic: 'alerts', offset: '0', code: 'c', reason: 'r' };
     const sent = Array.from({ length: count }, (_, at) => ({
-      key: `t:h${at % 7}`,
+      ...{ key: `t:h${at % 7}`, headers },
       value: Buffer.from(`many ${at}`),
-      headers: { ...refused, partition: String(at % 2) },
     }));
-    await producer.send('deadLetter', sent);
+    await producer.send('alerts', sent);
+    const written = await alertsOf((text) => text.startsWith('many'));
+    await producer.send('deadLetter', written.map(refusedByRemediation));
     const choice = { stage: 'remediation', state: 'waiting' } as const;
     const { letters, total } = await box.list(choice);
     expect([letters.length, total]).toEqual([count, count]);
@@ -163,13 +180,34 @@ describe('a dead letter', () => {
     expect(told.length).toBeGreaterThan(10);
     expect(requests.length).toBeLessThan(count / 50);
     expect(await box.list(choice)).toEqual({ letters: [], total: 0 });
-    const heard: string[] = [];
-    await readRange(config(), 'alerts', await offsetRanges(config(), 'alerts'), ({ records }) => {
-      heard.push(
-        ...records.map(({ value }) => Buffer.from(value).toString()).filter((text) => text.startsWith('many')),
-      );
-      return Promise.resolve();
-    });
-    expect(heard.sort()).toEqual(sent.map(({ value }) => value.toString()).sort());
+    const heard = (await alertsOf((text) => text.startsWith('many'))).map(textOf);
+    // As it was sent, and once more.
+    expect(heard.sort()).toEqual([...sent, ...sent].map(textOf).sort());
+  });
+
+  it('that nobody signed, or who may not, is not sent again in the name of who may', async () => {
+    await producer.send('alerts', [{ key: 't:h', value: Buffer.from('true'), headers }]);
+    await producer.send('findings', [{ key: 't:h', value: Buffer.from('true'), headers }]);
+    const [alert] = (await alertsOf((text) => text === 'true')) as [BusRecord];
+    const [finding] = (await recordsOf('findings', (text) => text === 'true')) as [BusRecord];
+    const { signature, ...unsigned } = alert;
+    const made = [
+      unsigned,
+      { ...alert, value: Buffer.from('false') },
+      { ...alert, key: 'other:h' },
+      { ...alert, signature: finding.signature ?? '' },
+      { ...alert, signature: 'x' },
+    ];
+    expect(signature).toMatch(/./);
+    await producer.send('deadLetter', [...made, alert].map(refusedByRemediation));
+    const { letters } = await box.list({ stage: 'remediation', state: 'waiting' });
+    const ids = letters.map(({ id }) => id);
+    expect(ids).toHaveLength(made.length + 1);
+    const told = (await Promise.all(ids.map((id) => act('replay', id, 'ada')))).flat();
+    expect(told.filter((each) => each.endsWith(' dead_letter_unproven'))).toHaveLength(made.length);
+    expect(await alertsOf((text) => text === 'true' || text === 'false')).toHaveLength(2);
+    const left = await box.list({ stage: 'remediation', state: 'waiting' });
+    expect(left.total).toBe(made.length);
+    for (const { id } of left.letters) expect(await act('drop', id, 'ada')).toEqual([id]);
   });
 });

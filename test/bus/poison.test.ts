@@ -136,6 +136,7 @@ describe('a record that makes its handler throw', () => {
           offset: '30',
           attempts: '3',
           message: 'It can not be read',
+          letter_signature: expect.stringMatching(/^[0-9a-f]+\./),
         },
       ],
     ]);

@@ -1,7 +1,8 @@
 // Reading the dead letters, sending them again and giving them up. What was done stands behind them in the same topic, so it lives as long as they do.
 import { NornError } from '@norn/base';
 import type { StageBusConfig } from './config.ts';
-import { markReplayed } from './produce/dead-letters.ts';
+import { ProvenRecords } from './consume/proven-records.ts';
+import { letterSignature, markReplayed } from './produce/dead-letters.ts';
 import { type TopicName, flow, topics, writers } from './flow.ts';
 import { readRange } from './consume/follow.ts';
 import { type BusProducer, createProducer } from './produce/producer.ts';
@@ -45,6 +46,7 @@ const refusalHeaders = new Set([
   'attempts',
   'message',
   'size',
+  letterSignature,
 ]);
 /** Letters that are held at once, without their bytes: about 1 KB each. */
 const lettersMax = 200_000;
@@ -76,6 +78,8 @@ export interface Deed {
 }
 
 export class DeadLetterBox {
+  private proven: ProvenRecords | undefined;
+
   constructor(
     private readonly config: StageBusConfig,
     private readonly producer: Pick<BusProducer, 'send'>,
@@ -153,12 +157,24 @@ export class DeadLetterBox {
     const byTopic = new Map<TopicName, Taken[]>();
     for (const taken of batch) {
       const { id, stage, topic } = taken.letter;
-      const reason = refusalOf(id, stage, topic);
+      const reason = refusalOf(id, stage, topic) ?? this.unproven(taken);
       if (reason !== undefined) settled.push({ letter: taken.letter, refused: reason });
       else byTopic.set(topic as TopicName, [...(byTopic.get(topic as TopicName) ?? []), taken]);
     }
     for (const [topic, taken] of byTopic) settled.push(...(await this.send(topic, taken)));
     return settled;
+  }
+
+  /** Every stage may write dead letters, and what is sent again is signed again: so it must have been signed before. */
+  private unproven({ letter, record }: Taken): NornError | undefined {
+    const { id, topic } = letter;
+    const from = { key: record.key, value: record.value, signature: record.headers[letterSignature] };
+    this.proven ??= new ProvenRecords(this.config);
+    const reason = this.proven.refusalOf({ topic: topic as TopicName, ...from });
+    if (reason === undefined) return undefined;
+    const who = writers[topic as TopicName].join(' or ');
+    const why = `it has no signature of ${who} for what it says (${reason}), so it may be made up`;
+    return new NornError('dead_letter_unproven', `Dead letter ${id} can not be replayed: ${why}; drop it`);
   }
 
   /** One that the bus does not take does not keep the others back. */

@@ -35,7 +35,7 @@ export interface Stage {
 }
 
 /**
- * Who may have written a record: readers take one only with the signature of a signer named here. Without: dead letters, which nobody acts on.
+ * Who may have written a record: readers take one only with the signature of a signer named here. Without: dead letters, which have the signature of their record.
  */
 export const writers: Readonly<Record<TopicName, readonly Signer[]>> = {
   raw: ['ingest'],

@@ -11,6 +11,9 @@ import { claimedBy, isRunSigned, parseSignature, type RunSignature } from '../pr
 export type Unproven =
   'record_unsigned' | 'signature_malformed' | 'signer_unknown' | 'signer_foreign' | 'signature_wrong';
 
+/** What a signature is of. */
+export type SignedRecord = Pick<BusRecord, 'topic' | 'key' | 'value'> & { readonly signature?: string | undefined };
+
 /** A kind of refusal is told of this often, ms; the counter has them all. */
 const toldEveryMs = 60_000;
 /** Runs whose signature is known to be right; the memory is emptied when full. */
@@ -40,7 +43,8 @@ export class ProvenRecords {
     });
   }
 
-  private refusalOf(record: BusRecord): Unproven | undefined {
+  /** Why nobody may act on what it says; undefined when a stage that may write to its topic said it. */
+  refusalOf(record: SignedRecord): Unproven | undefined {
     if (record.signature === undefined) return 'record_unsigned';
     const run = parseSignature(record.signature);
     if (run === undefined) return 'signature_malformed';
@@ -51,7 +55,7 @@ export class ProvenRecords {
   }
 
   /** The records of a run come one after the other, each with the signature of all. */
-  private isSigned(record: BusRecord, run: RunSignature, { publicKey }: SignerKey): boolean {
+  private isSigned(record: SignedRecord, run: RunSignature, { publicKey }: SignerKey): boolean {
     const claim = claimedBy(record.topic, record, run);
     const name = `${run.keyId}.${run.signature.toString('latin1')}`;
     if (this.signedRuns.get(name)?.equals(claim) === true) return true;

@@ -17,14 +17,19 @@ export interface Refusal {
   readonly attempts: number;
 }
 
+/** Header of a dead letter: the signature that the record had. Anybody who may write dead letters can make one up, but for this. */
+export const letterSignature = 'letter_signature';
+
 /** The record with the refusal in its headers; `readDeadLetter` is the way back. */
 export function deadLetterOf(record: BusRecord, { stage, reason, error, attempts }: Refusal): OutRecord {
   const { key, value, headers, topic, partition, offset } = record;
   const code = error instanceof NornError ? error.code : 'unexpected';
   const where = { topic, partition: String(partition), offset: String(offset) };
   const message = messageOf(error).slice(0, messageMax);
+  const signed = record.signature === undefined ? {} : { [letterSignature]: record.signature };
   count(Metric.BusDeadLetters, 1, { stage, topic, code });
-  return { key, value, headers: { ...headers, reason, code, stage, ...where, attempts: String(attempts), message } };
+  const refused = { reason, code, stage, ...where, attempts: String(attempts), message };
+  return { key, value, headers: { ...headers, ...refused, ...signed } };
 }
 
 /** Headers of a record that comes again out of the dead letters: for which stage, and on which topic that reads. */

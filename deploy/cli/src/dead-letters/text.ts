@@ -2,8 +2,9 @@
 import type { DeadLetter } from '@norn/bus';
 import { ago, bytes, columns } from '../print/columns.ts';
 
-/** Characters of an error in a table, and bytes of a record. */
+/** Characters of an error and of a host's key in a table, and bytes of a record. */
 const errorMax = 80;
+const keyMax = 80;
 const bytesShown = 256;
 
 export function counted(count: number): string {
@@ -17,7 +18,7 @@ export function lettersText(letters: readonly DeadLetter[], now: Date): string {
     ago(new Date(letter.at).toISOString(), now),
     plain(letter.stage),
     placeOf(letter),
-    plain(letter.key),
+    plain(letter.key).slice(0, keyMax),
     plain(letter.code),
     letter.state,
     plain(letter.error).slice(0, errorMax),

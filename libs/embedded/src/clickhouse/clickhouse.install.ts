@@ -22,5 +22,5 @@ export async function provideClickHouse(): Promise<ClickHouseFiles> {
 }
 
 async function compile(folder: string): Promise<void> {
-  await runCommand('cc', ['-O1', '-Wall', '-Werror', '-o', join(folder, 'launch'), source, '-ldl']);
+  await runCommand('cc', ['-O1', '-Wall', '-Werror', '-rdynamic', '-o', join(folder, 'launch'), source, '-ldl']);
 }

@@ -3,7 +3,7 @@ import { NornError, messageOf } from '@norn/base';
 import { readSecret } from '@norn/config';
 import { createLogger } from '@norn/telemetry';
 import { setTimeout } from 'node:timers/promises';
-import { DataSource, type DataSourceOptions } from 'typeorm';
+import { DataSource, type DataSourceOptions, QueryFailedError } from 'typeorm';
 import {
   AlertHandling,
   AttackSummaryRecord,
@@ -151,10 +151,25 @@ function optionsOf(config: ControlStoreConfig): DataSourceOptions {
   };
 }
 
+/** As the pool and its connections say it, which have no codes for these. */
+const awayWords = /(timeout exceeded when trying to connect|Connection terminated|Query read timeout)/;
+
+/** Whether a query failed because PostgreSQL is not there or does not answer. */
+export function isControlStoreAway(error: unknown): boolean {
+  const cause: unknown = error instanceof QueryFailedError ? error.driverError : error;
+  const isAway = isPassing(cause) && codeOf(cause) !== TABLES_MISSING;
+  // A file that is not there says so by the same code as a socket.
+  const isOfFile = codeOf(cause) === 'ENOENT' && !messageOf(cause).includes('connect ENOENT');
+  return (isAway && !isOfFile) || awayWords.test(messageOf(cause));
+}
+
 function isPassing(error: unknown): boolean {
   if (error instanceof AggregateError) return error.errors.some(isPassing);
-  const isCoded = typeof error === 'object' && error !== null && 'code' in error;
-  return isCoded && typeof error.code === 'string' && passing.has(error.code);
+  return passing.has(codeOf(error));
+}
+
+function codeOf(error: unknown): string {
+  return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
 }
 
 function unavailable({ postgresUrl }: ControlStoreConfig, error: unknown): NornError {

@@ -3,7 +3,13 @@ export * from './entities/tenancy.ts';
 export * from './entities/handling.ts';
 export * from './entities/rules.ts';
 export * from './entities/policies.ts';
-export { createControlStore, openControlStore, withPassword, type ControlStoreConfig } from './data-source.ts';
+export {
+  createControlStore,
+  isControlStoreAway,
+  openControlStore,
+  withPassword,
+  type ControlStoreConfig,
+} from './data-source.ts';
 export { audit, auditAll, type AuditFact } from './audit.ts';
 export * from './tokens.ts';
 export * from './tenants.ts';

@@ -4,6 +4,7 @@ import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException } from '
 import { ThrottlerException } from '@nestjs/throttler';
 import { NornError, messageOf } from '@norn/base';
 import { type Logger, Metric, count, createLogger } from '@norn/telemetry';
+import { isControlStoreAway } from '@norn/store';
 import type { Response } from 'express';
 import { ZodError } from 'zod';
 
@@ -45,6 +46,7 @@ export const problemStatus: Readonly<Record<string, number>> = {
   hunts_exhausted: 429,
   invitations_unavailable: 503,
   telemetry_unavailable: 503,
+  control_store_unavailable: 503,
 };
 
 interface Problem {
@@ -52,6 +54,9 @@ interface Problem {
   readonly code: string;
   readonly message: string;
 }
+
+const controlStoreAway =
+  'PostgreSQL, which has hosts, alerts and people, does not answer: see in ./norn status what does not run, then ask again';
 
 const log: Logger = createLogger('api');
 
@@ -82,6 +87,10 @@ function classify(error: unknown): Problem {
   }
   if (error instanceof ThrottlerException) {
     return { status: 429, code: 'too_many_requests', message: 'Too many requests: wait a minute, then go on' };
+  }
+  if (isControlStoreAway(error)) {
+    log.error({ code: 'control_store_unavailable', error: messageOf(error) }, 'PostgreSQL does not answer');
+    return { status: 503, code: 'control_store_unavailable', message: controlStoreAway };
   }
   const status = error instanceof HttpException ? error.getStatus() : statusOf(error);
   if (status < 500) return { status, code: codeOf(status), message: messageOf(error) };

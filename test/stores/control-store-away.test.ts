@@ -1,0 +1,45 @@
+// What a query fails with when PostgreSQL is stopped, hangs, or ends under it is told from what fails for another reason.
+// @norn-strict
+import { createControlStore, isControlStoreAway } from '@norn/store';
+import { startPostgres, type TestPostgres } from '@norn/testkit';
+import type { DataSource } from 'typeorm';
+
+let postgres: TestPostgres;
+let store: DataSource;
+beforeAll(async () => {
+  postgres = await startPostgres();
+  store = await createControlStore({ postgresUrl: postgres.urlWithPassword, poolMax: 2 });
+});
+afterAll(async () => {
+  await store.destroy();
+  await postgres.stop();
+});
+
+const failureOf = (sql: string): Promise<unknown> =>
+  store.query(sql).then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+
+it('tells a wrong query and a missing file from a server that is away', async () => {
+  expect(isControlStoreAway(await failureOf('SELECT nothing_like_it'))).toBe(false);
+  expect(isControlStoreAway(await failureOf('SELECT 1 FROM no_such_table'))).toBe(false);
+  expect(isControlStoreAway(Object.assign(new Error('open /x'), { code: 'ENOENT', syscall: 'open' }))).toBe(false);
+});
+
+it('knows a server that gives no connection in time', async () => {
+  const runs = [store.createQueryRunner(), store.createQueryRunner()];
+  for (const run of runs) await run.query('SELECT 1');
+  const failed = await failureOf('SELECT 1');
+  for (const run of runs) await run.release();
+  expect(isControlStoreAway(failed)).toBe(true);
+});
+
+it('knows a connection whose server ends, and a server that is gone', async () => {
+  const asked = failureOf('SELECT pg_sleep(60)');
+  await postgres.stop();
+  const failures = [await asked, await failureOf('SELECT 1')];
+  expect(failures.map((failure) => [String(failure), isControlStoreAway(failure)])).toEqual(
+    failures.map((failure) => [String(failure), true]),
+  );
+});

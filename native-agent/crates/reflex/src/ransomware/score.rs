@@ -23,8 +23,8 @@ const CORROBORATION_FROM: f32 = 1.9;
 
 /// Children that evidence must come through before their parent counts as handing out work.
 const CHILDREN_MIN: usize = 3;
-/// A child that harmed more files works on its own account.
-const CHILD_FILES_MAX: u32 = 2;
+/// A child that harmed more files is over the threshold itself, and blamed for itself.
+const CHILD_FILES_MAX: u32 = 4;
 /// Evidence that has faded to this does not count any more: what comes next is the first act.
 const FADED: f32 = 0.02;
 /// Shown in a finding.

@@ -1,4 +1,5 @@
 mod canaries;
+mod jobs;
 mod moved;
 mod ordinary;
 mod sealed;

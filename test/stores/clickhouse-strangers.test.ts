@@ -48,7 +48,7 @@ const ping = async (): Promise<boolean> => (await fetch(`${engine.url}/ping`, { 
 it.each([
   ['who waits for an answer', true],
   ['who goes away at once', false],
-])('is let go on by nobody, %s', async (_, isPatient) => {
+])('goes on answering while another user sends it such requests, %s', async (_, isPatient) => {
   const { pid } = engine;
   const asked = asNobody(50, isPatient);
   for (let time = 0; time < 50; time += 1) expect(await ping()).toBe(true);
@@ -57,7 +57,7 @@ it.each([
   expect([await ping(), engine.pid]).toEqual([true, pid]);
 });
 
-it('answers its own user meanwhile, and stops when it is told to', async () => {
+it('stops when it is told to, also while it waits behind a foreign connection', async () => {
   await asNobody(1, false);
   await engine.stop();
   await expect(ping()).rejects.toThrow();

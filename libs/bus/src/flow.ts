@@ -35,7 +35,8 @@ export interface Stage {
 }
 
 /**
- * Who may have written a record: readers take one only with the signature of a signer named here. Without: dead letters, which have the signature of their record.
+ * Who may have written a record: readers take one only with the signature of a signer named here. Dead letters have no signer; each carries the
+ * signature that its record had.
  */
 export const writers: Readonly<Record<TopicName, readonly Signer[]>> = {
   raw: ['ingest'],

@@ -2,9 +2,8 @@
 import type { DeadLetter } from '@norn/bus';
 import { ago, bytes, columns } from '../print/columns.ts';
 
-/** Characters of an error and of a host's key in a table, and bytes of a record. */
-const errorMax = 80;
-const keyMax = 80;
+/** Characters of a host's key and of an error in a table, and bytes of a record. */
+const cellMax = 80;
 const bytesShown = 256;
 
 export function counted(count: number): string {
@@ -18,10 +17,10 @@ export function lettersText(letters: readonly DeadLetter[], now: Date): string {
     ago(new Date(letter.at).toISOString(), now),
     plain(letter.stage),
     placeOf(letter),
-    plain(letter.key).slice(0, keyMax),
+    plain(letter.key).slice(0, cellMax),
     plain(letter.code),
     letter.state,
-    plain(letter.error).slice(0, errorMax),
+    plain(letter.error).slice(0, cellMax),
   ]);
   return columns([['ID', 'WHEN', 'STAGE', 'WHERE', 'HOST', 'CODE', 'STATE', 'ERROR'], ...rows]);
 }

@@ -38,3 +38,15 @@ fn what_jobs_did_minutes_apart_does_not_add_up() {
     let daemon = world.process("/usr/bin/python3", None);
     assert_eq!(blamed(&mut world, daemon, 4, 300 * SECOND_NS), None);
 }
+
+#[test]
+fn a_shell_that_starts_one_process_a_file_is_blamed_and_its_terminal_is_not() {
+    let mut world = World::new();
+    let terminal = world.process("/usr/bin/bash", None);
+    let script = world.process("/bin/sh", Some(terminal));
+    for number in 0..9 {
+        let child = world.process("/usr/bin/openssl", Some(script));
+        encrypt_in_place(&mut world, child, number..number + 1);
+    }
+    assert_eq!(world.firing().expect("fires").scope, world.uid(script));
+}

@@ -73,18 +73,6 @@ fn documents_in_genuine_containers_of_another_format_count_in_place_and_beside_a
 }
 
 #[test]
-fn a_shell_that_starts_one_process_a_file_is_blamed_and_its_terminal_is_not() {
-    let mut world = World::new();
-    let terminal = world.process("/usr/bin/bash", None);
-    let script = world.process("/bin/sh", Some(terminal));
-    for number in 0..9 {
-        let child = world.process("/usr/bin/openssl", Some(script));
-        encrypt_in_place(&mut world, child, number..number + 1);
-    }
-    assert_eq!(world.firing().expect("fires").scope, world.uid(script));
-}
-
-#[test]
 fn workers_are_blamed_through_the_process_that_forked_them() {
     let mut world = World::new();
     let leader = world.process("/tmp/a", None);

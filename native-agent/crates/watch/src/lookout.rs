@@ -14,8 +14,8 @@ use norn_os::mounts::{self, OverlayMount};
 use norn_os::paths::{open_path, parent};
 
 use crate::places::Overlay;
-use crate::protect::{Found, key_of};
-use crate::root::Root;
+use crate::protect::Found;
+use crate::root::{Root, key_of};
 use crate::watch::Entry;
 use crate::watched::Watched;
 use crate::{learn, protect};

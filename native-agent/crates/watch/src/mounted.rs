@@ -5,7 +5,8 @@ use std::path::Path;
 
 use norn_os as os;
 
-use crate::protect::{Candidate, Found, key_of, let_go, protect};
+use crate::protect::{Candidate, Found, let_go, protect};
+use crate::root::key_of;
 use crate::watched::Watched;
 
 /// Mounted directories that are watched; more are refused.

@@ -47,6 +47,11 @@ impl Places {
 
     /// One more directory that is watched, or one under its new name; the innermost of nested ones comes first.
     pub fn add_root(&self, root: Root) -> Arc<Root> {
+        // It may be of a file system that was made on the device of one which is gone.
+        self.file_systems
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
         let root = Arc::new(root);
         let mut roots = self.roots.write().unwrap_or_else(PoisonError::into_inner);
         let mut all = roots.as_ref().clone();

@@ -291,9 +291,3 @@ pub fn let_go(watched: &Watched, id: PlaceId) {
     }
     drop_root(watched, id);
 }
-
-/// Of a directory.
-pub fn key_of(directory: &OwnedFd) -> io::Result<FileKey> {
-    let fd = directory.as_raw_fd();
-    Ok(FileKey::new(os::file_system_id(fd)?, &os::handle_at(fd, c"")?))
-}

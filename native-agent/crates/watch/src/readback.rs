@@ -9,8 +9,7 @@ use std::time::Duration;
 use norn_journal::file::PlaceId;
 use norn_os::paths::below;
 
-use crate::protect::key_of;
-use crate::root::Root;
+use crate::root::{Root, key_of};
 use crate::watch::open_directory;
 use crate::watched::Watched;
 

@@ -24,6 +24,12 @@ pub struct Root {
     handle: os::Handle,
 }
 
+/// Of a directory.
+pub fn key_of(directory: &OwnedFd) -> io::Result<FileKey> {
+    let fd = directory.as_raw_fd();
+    Ok(FileKey::new(os::file_system_id(fd)?, &os::handle_at(fd, c"")?))
+}
+
 impl Root {
     /// For people: of the directory, or of the single file.
     pub fn name(&self) -> Vec<u8> {
@@ -40,7 +46,7 @@ impl Root {
         let fd = directory.as_raw_fd();
         let stat = os::fstat(fd)?;
         let handle = os::handle_at(fd, c"")?;
-        let key = FileKey::new(os::file_system_id(fd)?, &handle);
+        let key = key_of(directory)?;
         let mut name = key.0.to_le_bytes().to_vec();
         name.extend(only.iter().flatten());
         Ok(Self {
@@ -66,11 +72,11 @@ impl Root {
         self.owner == (stat.st_uid, stat.st_gid)
     }
 
-    /// By its handle: the number of an inode that is gone is given to the next directory that is made.
+    /// By its handle: the number of an inode that is gone is given to the next directory that is made; and by its file system:
+    /// another one that is made on the same device gives out the same handles.
     fn is(&self, file: &OwnedFd) -> bool {
-        let fd = file.as_raw_fd();
         let is_there = |stat: os::Stat| stat.st_dev == self.device && stat.st_nlink > 0;
-        os::fstat(fd).is_ok_and(is_there) && os::handle_at(fd, c"").is_ok_and(|handle| handle == self.handle)
+        os::fstat(file.as_raw_fd()).is_ok_and(is_there) && key_of(file).is_ok_and(|key| key == self.key)
     }
 
     /// Its name leads to a directory with its number: to it, unless it is gone. For who can't wait.

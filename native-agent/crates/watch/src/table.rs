@@ -11,7 +11,8 @@ use crate::homes::host_path;
 use crate::kinds::{LOCAL, PASSING};
 use crate::learned::{Namespace, Source};
 use crate::mounted::watch;
-use crate::protect::{Candidate, Found, key_of};
+use crate::protect::{Candidate, Found};
+use crate::root::key_of;
 use crate::watched::Watched;
 
 /// The host's own: whoever mounts these administers the host.

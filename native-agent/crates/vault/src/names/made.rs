@@ -8,8 +8,7 @@ use norn_journal::record::{NameKind, NameOperation, Record, Time};
 use norn_os as os;
 use norn_os::paths::parent;
 use norn_watch::events::RawEvent;
-use norn_watch::protect::key_of;
-use norn_watch::root::Root;
+use norn_watch::root::{Root, key_of};
 use norn_watch::spot::{Spot, identify, operation};
 use norn_watch::watch::{Entry, entries, open_directory};
 

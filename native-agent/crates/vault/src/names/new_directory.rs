@@ -9,8 +9,7 @@ use norn_journal::record::Time;
 use norn_os as os;
 use norn_os::paths::last;
 use norn_watch::protect;
-use norn_watch::protect::key_of;
-use norn_watch::root::Root;
+use norn_watch::root::{Root, key_of};
 use norn_watch::spot::Spot;
 use norn_watch::watch::{Entry, is_store};
 

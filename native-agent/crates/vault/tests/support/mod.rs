@@ -26,8 +26,7 @@ pub use child::{Child, eventually, fork, race};
 pub use container::{Container, bind, mount_overlay, mount_tmpfs};
 pub use corpus::{corpus, large_files, set_attribute, set_mode_and_time};
 pub use manifest::{Manifest, State, difference, files, manifest_of};
-use mounts::mount_new;
-pub use mounts::{bind_read_only, c_path, mount, unmount};
+pub use mounts::{bind_read_only, c_path, mount, mount_new, unmount};
 use processes::process;
 pub use verdicts::{
     assert_restored, assert_same, assert_same_but_late, assert_same_contents, assert_same_or_late, refused,

@@ -1,4 +1,5 @@
 mod containers;
+mod made_again;
 mod mounts;
 mod new_directories;
 mod not_there;

@@ -53,25 +53,42 @@ impl Homes {
     pub fn is_mounted(&self, container: &ContainerId, path: &[u8]) -> bool {
         let homes = self.lock();
         let home = homes.get(container);
-        home.is_some_and(|home| home.mounts.iter().any(|mount| below(path, &mount.at).is_some()))
+        home.is_some_and(|home| home.mounts.iter().any(|mount| within(path, &mount.at).is_some()))
     }
 
-    /// The host's name of what the container has under this one in a directory that is mounted there.
+    /// The host's name of what the container has under this one, which is mounted there or in a directory that is.
     pub fn host_path(&self, container: &ContainerId, path: &[u8]) -> Option<Vec<u8>> {
         let homes = self.lock();
         let mounts = homes.get(container)?.mounts.iter();
-        let inside = mounts.filter_map(|mount| Some((mount, below(path, &mount.at)?)));
+        let inside = mounts.filter_map(|mount| Some((mount, within(path, &mount.at)?)));
         let (mount, rest) = inside.max_by_key(|(mount, _)| mount.at.len())?;
-        Some([mount.host.as_ref()?, &b"/"[..], rest].concat())
+        Some(named(mount.host.as_ref()?, rest))
     }
 
     /// The container's name of what the host has under this one.
     pub fn path_inside(&self, container: &str, path: &[u8]) -> Option<Vec<u8>> {
         let homes = self.lock();
         let mounts = homes.get(container)?.mounts.iter();
-        let holding = mounts.filter_map(|mount| Some((&mount.at, below(path, mount.host.as_ref()?)?)));
+        let holding = mounts.filter_map(|mount| Some((&mount.at, within(path, mount.host.as_ref()?)?)));
         let (at, rest) = holding.min_by_key(|(_, rest)| rest.len())?;
-        Some(join(at, rest))
+        Some(named(at, rest))
+    }
+}
+
+/// What is mounted may be the file itself: then nothing is left of the path.
+fn within<'a>(path: &'a [u8], mounted: &[u8]) -> Option<&'a [u8]> {
+    if path == mounted {
+        Some(b"")
+    } else {
+        below(path, mounted)
+    }
+}
+
+fn named(top: &[u8], rest: &[u8]) -> Vec<u8> {
+    if rest.is_empty() {
+        top.to_vec()
+    } else {
+        join(top, rest)
     }
 }
 

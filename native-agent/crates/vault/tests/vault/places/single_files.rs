@@ -5,9 +5,9 @@ use std::fs;
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 
-use crate::support::{Scene, bind, cipher, eventually, fork, refused, unmount};
-use norn_events::ProcessUid;
+use crate::support::{Scene, bind, cipher, eventually, fork, manifest_of, refused, unmount};
 use norn_events::wire::action::v1::Verdict;
+use norn_events::{ChangeKind, ContentChange, ProcessUid};
 use norn_vault::{RestoreReport, RestoreRequest, Standing};
 
 const INSIDE: &str = "/etc/app.ini";
@@ -197,4 +197,44 @@ fn one_that_was_moved_aside_comes_back_where_it_was_moved_to() {
     assert_eq!(report.count(Verdict::Restored), 1, "{:?}", report.files);
     assert_eq!(fs::read_to_string(&aside).unwrap(), replaced.old);
     assert_eq!(fs::read_to_string(&replaced.file).unwrap(), replaced.new);
+}
+
+/// The kernel tells of truncate(2) nowhere but in the sensor's events, by the container's names.
+#[test]
+fn files_that_are_emptied_by_their_names_in_the_container_are_told_and_come_back() {
+    const FILES: usize = 20;
+    let mut scene = Scene::empty_volume();
+    let folder = scene.home.join("conf");
+    fs::create_dir(&folder).unwrap();
+    let (on_host, inside): (Vec<_>, Vec<_>) = (0..FILES)
+        .map(|number| {
+            let name = format!("app-{number}.ini");
+            (folder.join(&name), Path::new("/etc").join(name))
+        })
+        .unzip();
+    for (file, name) in on_host.iter().zip(&inside) {
+        fs::write(file, text("blue")).unwrap();
+        let name = name.strip_prefix("/").unwrap();
+        scene.mount_into_container(&file.display().to_string(), &name.display().to_string());
+    }
+    scene.open_vault();
+    scene.mount();
+    let is_kept = |file: &PathBuf| scene.vault().standing(file) == Standing::Restorable;
+    assert!(
+        eventually(|| on_host.iter().all(is_kept)),
+        "{:?}",
+        scene.vault().refused_mounts()
+    );
+    let before = manifest_of(&folder);
+    let told = scene.vault().changes();
+    let scope = scene.attack(|actor| inside.iter().for_each(|name| actor.truncate(name, 0)));
+    let is_emptied = |change: &ContentChange| {
+        let is_empty = change.after.is_some_and(|after| after.size == 0);
+        change.kind == ChangeKind::Cut && change.before.is_some() && is_empty
+    };
+    assert_eq!(told.try_iter().filter(is_emptied).count(), FILES);
+    let report = scene.restore(scope);
+    assert_eq!(refused(&report), []);
+    assert_eq!(report.count(Verdict::Restored), FILES, "{:?}", report.files);
+    assert_eq!(before, manifest_of(&folder));
 }

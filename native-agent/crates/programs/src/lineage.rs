@@ -80,6 +80,30 @@ const COMPILERS: [&str; 10] = [
     "wasmtime",
 ];
 
+/// Have a language of their own, or a shell of it, in which they are told what to write: `writefile` of a database, `w` of an editor.
+const WRITERS: [&str; 20] = [
+    "sqlite3",
+    "duckdb",
+    "psql",
+    "mysql",
+    "mariadb",
+    "mongosh",
+    "vi",
+    "vim",
+    "vim.basic",
+    "vim.tiny",
+    "vim.nox",
+    "nvim",
+    "ex",
+    "ed",
+    "emacs",
+    "sed",
+    "gdb",
+    "m4",
+    "expect",
+    "octave-cli",
+];
+
 /// Do to a file what their parent tells them.
 const CARRIERS: [&str; 15] = [
     "mv", "cp", "rm", "dd", "tee", "cat", "install", "unlink", "shred", "truncate", "ln", "xargs", "find",
@@ -205,7 +229,8 @@ pub fn is_compiling_runtime(process: &Process) -> bool {
 
 /// Programs whose provenance proves nothing: they do what a script or their parent says.
 pub fn does_as_told(process: &Process) -> bool {
-    is_shell(process) || is_interpreter(process) || is_one_of(image_name(process), &CARRIERS)
+    let name = image_name(process);
+    is_shell(process) || is_interpreter(process) || is_one_of(name, &CARRIERS) || is_one_of(name, &WRITERS)
 }
 
 /// Whatever it puts somewhere, somebody else wrote.

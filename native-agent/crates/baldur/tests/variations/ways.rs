@@ -391,6 +391,45 @@ for d in docs/*; do mv "$d" docs/old; mv "$OUT/$d" "$d"; rm -rf docs/old; done"#
     Way {
         at_once: true,
         ..way(
+            "whole directories replaced",
+            "mv rm",
+            r#"each staged; mkdir "$OUT/orig"
+for d in docs/*; do mv "$d" "$OUT/orig/"; mv "$OUT/$d" docs/; done; rm -rf "$OUT/orig""#,
+        )
+    },
+    Way {
+        at_once: true,
+        ..way(
+            "whole directories replaced by a tool's",
+            "mv rm openssl",
+            r#"one() { mkdir -p "$OUT/${1%/*}"; openssl enc -aes-256-cbc -pbkdf2 -iter 1 -pass pass:x -in "$1" -out "$OUT/$1"; }; each one
+mkdir "$OUT/orig"; for d in docs/*; do mv "$d" "$OUT/orig/"; mv "$OUT/$d" docs/; done; rm -rf "$OUT/orig""#,
+        )
+    },
+    Way {
+        at_once: true,
+        ..way(
+            "whole directories replaced by a program's",
+            "mv rm python3",
+            r#"cp -r docs "$OUT/"; find "$OUT/docs" -type f | python3 -c 'import os,sys
+for f in sys.stdin: f = f.rstrip("\n"); s = os.path.getsize(f); open(f, "r+b").write(os.urandom(s))'
+mkdir "$OUT/orig"; for d in docs/*; do mv "$d" "$OUT/orig/"; mv "$OUT/$d" docs/; done; rm -rf "$OUT/orig""#,
+        )
+    },
+    way(
+        "written by a database's shell",
+        "sqlite3",
+        r#"one() { sqlite3 :memory: "select writefile('$1', randomblob($(stat -c %s "$1")))" > /dev/null; }; each one"#,
+    ),
+    way(
+        "python most",
+        PYTHON,
+        r#"files | python3 -c 'import os,sys
+for f in sys.stdin: f = f.rstrip("\n"); os.truncate(f, os.path.getsize(f) * 11 // 20)'"#,
+    ),
+    Way {
+        at_once: true,
+        ..way(
             "whole tree renamed first",
             PYTHON,
             r#"mv docs docs.locked; find docs.locked -type f | python3 -c 'import os,sys

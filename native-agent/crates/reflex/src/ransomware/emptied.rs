@@ -10,8 +10,10 @@ use super::score::{Exhibit, TRACKED_MAX};
 /// Of a file that was written anew, at most this is left, bytes, which says nothing, and less than one of `LEFT_PART` parts.
 const LEFT_BYTES_MAX: u64 = 48;
 const LEFT_PART: u64 = 16;
-/// Where the beginning is the same, and so the rest was cut off, this part of the size is loss.
-const CUT_MIN: u64 = 2;
+/// Of what is cut off a file by its size alone, this part is loss: nobody edits so.
+const CUT_MIN: u64 = 8;
+/// Where it was written too, and the beginning is the same, this part: lists are shortened at their end.
+const SHORTENED_MIN: u64 = 2;
 /// After a longer pause counting begins anew, ns.
 const PAUSE_MAX_NS: u64 = 600_000_000_000;
 /// Files of one lineage that wait for more of them; the oldest are given up.
@@ -134,13 +136,16 @@ impl AllEmptied {
 
 /// Nearly all is gone, or the beginning alone is left. `cut`: the file's size was set, and nothing written.
 pub fn is_lost(before: &ContentShape, after: &ContentShape, cut: bool) -> bool {
-    let same_beginning = cut
-        || (after.size >= ContentShape::SAMPLE_BYTES as u64
+    let same_beginning = || {
+        after.size >= ContentShape::SAMPLE_BYTES as u64
             && after.format == before.format
-            && after.entropy.to_bits() == before.entropy.to_bits());
+            && after.entropy.to_bits() == before.entropy.to_bits()
+    };
+    let loses = |part: u64| after.size <= before.size - before.size / part;
     after.size == 0
         || (after.size < LEFT_BYTES_MAX && after.size < before.size / LEFT_PART)
-        || (same_beginning && after.size <= before.size - before.size / CUT_MIN)
+        || (cut && loses(CUT_MIN))
+        || (same_beginning() && loses(SHORTENED_MIN))
 }
 
 /// What was emptied before was so in order to be written.

@@ -32,10 +32,14 @@ pub fn is_taken(shared: &Shared, old: &Spot, (key, time): (Option<FileKey>, Time
     !key.is_none_or(is_holder) && told().is_some_and(is_holder)
 }
 
-/// With a directory, all in it left, which is returned. Nobody is told: it is not deleted.
+/// With a directory, all in it left. Nobody is told: it is not deleted. What was told to be deleted since is not returned.
 pub fn left(shared: &Shared, spot: &Spot, by: (u32, Time)) -> Vec<(Vec<u8>, FileKey)> {
     let place = spot.root.id;
     let inside = shared.store.index().files_below((place, &spot.path), by.1);
+    let is_there = |(path, key): &&(Vec<u8>, FileKey)| {
+        shared.store.index().name_at(place, path, Time::MAX).flatten() == Some(*key)
+    };
+    let there = inside.iter().filter(is_there).cloned().collect();
     for (path, key) in &inside {
         let (path, key) = (path.clone(), *key);
         let is_directory = shared
@@ -54,7 +58,7 @@ pub fn left(shared: &Shared, spot: &Spot, by: (u32, Time)) -> Vec<(Vec<u8>, File
             ..gone
         }));
     }
-    inside
+    there
 }
 
 /// It was in a protected directory before, and left it with other content than it has now: what it was then.

@@ -20,16 +20,17 @@ pub struct Leaving<'a> {
     pub inside: &'a [(Vec<u8>, FileKey)],
 }
 
-/// Goes on with it where it is now. An error when it is gone, or elsewhere already.
+/// Goes on with it where it is now. ESTALE when it is removed, another error when it is elsewhere already.
 pub fn follow(watched: &Watched, leaving: &Leaving<'_>) -> io::Result<()> {
     let Leaving { spot, handle, inside } = leaving;
     let top = spot.root.open(libc::O_RDONLY)?;
     let directory = os::open_by_handle(top.as_raw_fd(), handle, libc::O_RDONLY | libc::O_DIRECTORY)?;
     let path = os::path_of(directory.as_raw_fd())?;
+    if os::fstat(directory.as_raw_fd())?.st_nlink == 0 {
+        return Err(io::Error::from_raw_os_error(libc::ESTALE));
+    }
     let is_held = |root: &Root| root.path == path || below(&path, &root.path).is_some();
-    if os::fstat(directory.as_raw_fd())?.st_nlink == 0
-        || watched.places.roots().iter().any(|root| is_held(root))
-    {
+    if watched.places.roots().iter().any(|root| is_held(root)) {
         return Err(io::ErrorKind::NotFound.into());
     }
     let root = Root::new(path, &directory, spot.root.mount.clone(), None)?;

@@ -1,8 +1,10 @@
 //! Moves of which the kernel tells one half. A directory that was made a moment before is not watched yet: of what is moved into
 //! it only the old name is told, and of what is moved on from it only the new one. It is one inode under both names, so each half
 //! waits for the other, until all that was told before is looked at. What is known below a directory keeps its name as long.
+use norn_events::ChangeKind;
 use norn_journal::file::FileKey;
 use norn_journal::record::Time;
+use norn_os::paths::join;
 use norn_watch::away::{self, Leaving};
 use norn_watch::spot::Spot;
 
@@ -10,6 +12,7 @@ use super::changes::{rename, unlinked};
 use super::made::{self, Made};
 use crate::arrivals::{left, tell_change};
 use crate::shared::Shared;
+use crate::told::{LOOKED_AT_MAX, before, tell};
 use crate::waiting::{Departed, Found, Waiting};
 
 /// Found in new directories; what is beyond is told at once.
@@ -292,12 +295,24 @@ fn gone(shared: &Shared, departed: &Departed) {
         let leaving = handle.as_ref().map(|handle| Leaving { spot, handle, inside });
         if let Some(Err(error)) = leaving.map(|leaving| away::follow(shared, &leaving)) {
             tracing::debug!(%error, "a directory that was moved out can't be followed");
+            if error.raw_os_error() == Some(libc::ESTALE) {
+                removed_since(shared, spot, inside, *by);
+            }
         }
         shared.watch.forget(spot.root.id, &spot.path);
         // A container may have it mounted still.
         shared.learned.look_again();
     } else if let (Some(handle), Some(key)) = (handle, key) {
         shared.linked.departed(&shared.watch, &spot.root, (handle, *key));
+    }
+}
+
+/// It was removed before anybody could follow it, and so of its files nobody is told more: they are gone by who moved it.
+fn removed_since(shared: &Shared, spot: &Spot, inside: &[(Vec<u8>, FileKey)], by: (u32, Time)) {
+    for (path, key) in inside.iter().take(LOOKED_AT_MAX) {
+        let shape = before(shared, *key, by.1);
+        let seen = join(&spot.root.path, path);
+        tell(shared, &seen, by, (ChangeKind::Unlinked, shape, None));
     }
 }
 

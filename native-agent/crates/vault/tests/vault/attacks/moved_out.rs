@@ -8,6 +8,7 @@ use crate::support::{
     with_suffix,
 };
 use norn_events::wire::action::v1::Verdict;
+use norn_events::{ChangeKind, ContentChange};
 
 const FILES: usize = 25;
 
@@ -184,6 +185,31 @@ fn files_that_somebody_else_moved_are_undone_where_they_are() {
         let left = difference(&before, &manifest_of(&on));
         assert!(left.is_empty(), "{name}: {left:#?} {:?}", refused(&report));
     }
+}
+
+/// Faster than anybody can follow, and its name is another's by then: nobody is told of the deletions themselves.
+#[test]
+fn one_that_is_replaced_and_removed_at_once_is_told_with_each_file() {
+    let mut scene = Scene::new(Place::Host, corpus(FILES));
+    let before = scene.manifest();
+    let data = scene.data();
+    let [made, out] = ["made", "out"].map(|name| scene.home.join(name));
+    corpus(FILES)(&made);
+    let told = scene.vault().changes();
+    let scope = scene.attack(|_| {
+        fs::create_dir(&out).unwrap();
+        for entry in fs::read_dir(&data).unwrap() {
+            let name = entry.unwrap().file_name();
+            fs::rename(data.join(&name), out.join(&name)).unwrap();
+            fs::rename(made.join(&name), data.join(&name)).unwrap();
+        }
+        fs::remove_dir_all(&out).unwrap();
+    });
+    let is_gone = |change: &ContentChange| change.kind == ChangeKind::Unlinked && change.before.is_some();
+    assert_eq!(told.try_iter().filter(is_gone).count(), FILES);
+    let report = scene.restore(scope);
+    assert_same_or_late(&scene, &before, &report);
+    assert_eq!(report.count(Verdict::Lost), 0, "{:?}", refused(&report));
 }
 
 /// What is left of it is nothing: each file is where it was, and said once.

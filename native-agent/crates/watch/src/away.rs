@@ -29,7 +29,8 @@ pub fn follow(watched: &Watched, leaving: &Leaving<'_>) -> io::Result<()> {
     if os::fstat(directory.as_raw_fd())?.st_nlink == 0 {
         return Err(io::Error::from_raw_os_error(libc::ESTALE));
     }
-    let is_held = |root: &Root| root.path == path || below(&path, &root.path).is_some();
+    // One that was removed is known by its name for a while, which another has now.
+    let is_held = |root: &Root| (root.path == path || below(&path, &root.path).is_some()) && root.is_named();
     if watched.places.roots().iter().any(|root| is_held(root)) {
         return Err(io::ErrorKind::NotFound.into());
     }

@@ -118,6 +118,24 @@ fn a_new_file_in_it_and_a_new_name_of_it_are_seen() {
     assert!(left.is_empty(), "{left:#?}, {:?}", refused(&report));
 }
 
+/// What was known there before is not forgotten at once.
+#[test]
+fn one_that_is_moved_to_where_another_was_removed_is_followed() {
+    let mut scene = Scene::new(Place::Host, corpus(FILES));
+    let (data, elsewhere) = (scene.data(), scene.home.join("elsewhere"));
+    scene.outsider(|actor| actor.rename(&data.join("d0"), &elsewhere));
+    scene.settle();
+    scene.outsider(|_| fs::remove_dir_all(&elsewhere).unwrap());
+    scene.settle();
+    scene.outsider(|actor| actor.rename(&data.join("d1"), &elsewhere));
+    scene.settle();
+    let before = manifest_of(&elsewhere);
+    let scope = scene.attack(|actor| harm_all(actor, |actor, path| actor.encrypt(path), &elsewhere));
+    let report = scene.restore(scope);
+    let left = difference(&before, &manifest_of(&elsewhere));
+    assert!(left.is_empty(), "{left:#?}, {:?}", refused(&report));
+}
+
 /// More than are followed: the oldest are let go.
 #[test]
 fn of_many_the_newest_are_followed() {

@@ -19,7 +19,13 @@ class Home {
   constructor(readonly portBase: number) {}
 
   norn(...args: string[]): Promise<{ code: number; text: string }> {
-    const env = { ...process.env, NORN_HOME: this.path, NORN_PORT_BASE: String(this.portBase) };
+    return this.run(args, { NORN_PORT_BASE: String(this.portBase) });
+  }
+
+  run(args: readonly string[], ports: { NORN_PORT_BASE?: string }): Promise<{ code: number; text: string }> {
+    const env: NodeJS.ProcessEnv = { ...process.env, NORN_HOME: this.path };
+    delete env['NORN_PORT_BASE'];
+    Object.assign(env, ports);
     return new Promise((resolve) => {
       execFile(launcher, args, { env }, (error, stdout, stderr) => {
         resolve({ code: error ? Number(error.code ?? 1) : 0, text: stdout + stderr });
@@ -85,6 +91,12 @@ describe('the launcher', () => {
     expect(started[0]?.text).toMatch(/Ready in .* of memory[\s\S]*http:\/\/127\.0\.0\.1:7720\/login\?token=/);
     expect(one.parts().map(({ name }) => name)).toEqual(['kafka', 'clickhouse', 'postgres', 'stages']);
     expect(two.parts().map(({ name }) => name)).toContain('process-tree');
+  });
+
+  it('is found by its folder, without its ports being named again', async () => {
+    const { code, text } = await one.run(['status'], {});
+    expect(text).toContain('http://127.0.0.1:7720');
+    expect(code).toBe(0);
   });
 
   it('says the same again when it runs already', async () => {

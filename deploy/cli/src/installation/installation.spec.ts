@@ -11,7 +11,9 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Installation, makeFolders } from './installation.ts';
+import { processIdentity } from '@norn/embedded';
+import { findInstallation, type Installation, makeFolders } from './installation.ts';
+import { writeRunState } from './run-state.ts';
 
 const nobody = 65_534;
 /** Only root gives files away. */
@@ -89,5 +91,39 @@ describe('the folder of an installation', () => {
     symlinkSync(home, link);
     lchownSync(link, nobody, nobody);
     expect(refusal(link)).toEqual(refused);
+  });
+});
+
+describe('the ports of an installation', () => {
+  const named = process.env['NORN_PORT_BASE'];
+  let home: string;
+  beforeEach(() => {
+    home = mkdtempSync(join(tmpdir(), 'norn-ports-'));
+    mkdirSync(join(home, 'run'));
+  });
+  afterEach(() => {
+    process.env['NORN_PORT_BASE'] = named;
+    if (named === undefined) delete process.env['NORN_PORT_BASE'];
+    rmSync(home, { recursive: true });
+  });
+
+  const leave = (supervisor = processIdentity(process.pid)!): void => {
+    const state = { supervisor, phase: 'ready', portBase: 28_000, separate: false, message: '', parts: [] } as const;
+    writeRunState({ path: (...parts) => join(home, ...parts) }, state);
+  };
+
+  it('are those of what runs there, unless others are named', () => {
+    leave();
+    delete process.env['NORN_PORT_BASE'];
+    expect(findInstallation(home).ports).toMatchObject({ api: 28_000, ingest: 28_001 });
+    process.env['NORN_PORT_BASE'] = '29000';
+    expect(findInstallation(home).ports.api).toBe(29_000);
+  });
+
+  it('are the usual ones where nothing runs', () => {
+    delete process.env['NORN_PORT_BASE'];
+    expect(findInstallation(home).ports.api).toBe(7400);
+    leave({ ...processIdentity(process.pid)!, startTime: '1' });
+    expect(findInstallation(home).ports.api).toBe(7400);
   });
 });

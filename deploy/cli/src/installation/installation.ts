@@ -8,6 +8,7 @@ import { busIdentity, postgresUrl } from '@norn/embedded';
 import { z } from 'zod';
 import { reachOf } from './agents-reach.ts';
 import { assertOwnHome } from './own-home.ts';
+import { readRunState } from './run-state.ts';
 
 export const repository = fileURLToPath(new URL('../../../..', import.meta.url)).replace(/\/$/, '');
 export const registerFile = join(repository, 'deploy/runtime/register.mjs');
@@ -37,10 +38,13 @@ export interface Installation {
   path(...parts: string[]): string;
 }
 
-/** By NORN_HOME and NORN_PORT_BASE; the folder that a person named wins. */
+/** By NORN_HOME and NORN_PORT_BASE; the folder that a person named wins, and where no ports are named, those of what runs in it. */
 export function findInstallation(folder?: string): Installation {
-  const { home: usualHome, portBase } = loadConfig(schema);
+  const { home: usualHome, portBase: usualBase } = loadConfig(schema);
   const home = folder === undefined ? usualHome : resolve(folder);
+  const path = (...parts: string[]): string => join(home, ...parts);
+  const isNamed = processEnvironment()['NORN_PORT_BASE'] !== undefined;
+  const portBase = (isNamed ? undefined : readRunState({ path })?.portBase) ?? usualBase;
   const ports: Ports = {
     api: portBase,
     ingest: portBase + 1,
@@ -52,7 +56,7 @@ export function findInstallation(folder?: string): Installation {
     enrol: portBase + 8,
     separateHealth: portBase + 10,
   };
-  return { home, ports, path: (...parts) => join(home, ...parts) };
+  return { home, ports, path };
 }
 
 // Level by level: node's own recursion never ends where a file system answers ENOENT to every mkdir, as /proc does.

@@ -14,7 +14,15 @@ describe('the state of what runs', () => {
     const keeper = new StateKeeper({
       write: () => {
         const supervisor = processIdentity(process.pid)!;
-        writeRunState(installation, { supervisor, phase: 'ready', separate: false, message: 'kept', parts: [] });
+        const ready = {
+          supervisor,
+          phase: 'ready',
+          portBase: 7400,
+          separate: false,
+          message: 'kept',
+          parts: [],
+        } as const;
+        writeRunState(installation, ready);
       },
       tell: (sentence) => {
         told.push(sentence);

@@ -2,7 +2,11 @@
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { messageOf } from '@norn/base';
 import { isAlive, type ProcessIdentity } from '@norn/embedded';
-import type { Installation } from './installation.ts';
+
+/** The folder of an installation. */
+interface Home {
+  path(...parts: string[]): string;
+}
 
 export interface PartState {
   readonly name: string;
@@ -15,6 +19,8 @@ export interface PartState {
 export interface RunState {
   readonly supervisor: ProcessIdentity;
   readonly phase: 'starting' | 'ready' | 'stopping' | 'failed';
+  /** The first of its ports. */
+  readonly portBase: number;
   /** One process each for the stages. */
   readonly separate: boolean;
   /** What it is doing, or why it failed. */
@@ -23,13 +29,13 @@ export interface RunState {
 }
 
 /** Undefined when nothing runs here. */
-export function readRunState(installation: Installation): RunState | undefined {
+export function readRunState(installation: Home): RunState | undefined {
   const state = readLastState(installation);
   return state && isAlive(state.supervisor) ? state : undefined;
 }
 
 /** As the supervisor left it, though it may have been killed since. */
-export function readLastState(installation: Installation): RunState | undefined {
+export function readLastState(installation: Home): RunState | undefined {
   try {
     return JSON.parse(readFileSync(installation.path('run', 'installation.json'), 'utf8')) as RunState;
   } catch {
@@ -37,7 +43,7 @@ export function readLastState(installation: Installation): RunState | undefined 
   }
 }
 
-export function writeRunState(installation: Installation, state: RunState): void {
+export function writeRunState(installation: Home, state: RunState): void {
   const file = installation.path('run', 'installation.json');
   writeFileSync(`${file}.part`, JSON.stringify(state, undefined, 2), { mode: 0o600 });
   renameSync(`${file}.part`, file);
@@ -48,7 +54,7 @@ export function writeRunState(installation: Installation, state: RunState): void
   }
 }
 
-export function clearRunState(installation: Installation): void {
+export function clearRunState(installation: Home): void {
   rmSync(installation.path('run', 'installation.json'), { force: true });
 }
 

@@ -148,7 +148,7 @@ describe('an installation that is down', () => {
     appendFileSync(join(home, 'logs', 'supervisor.log'), `${line}\n`);
   };
   const left = (phase: RunState['phase'], message: string): void => {
-    writeRunState(installation, { supervisor: nobody, phase, message, separate: false, parts: [] });
+    writeRunState(installation, { supervisor: nobody, phase, message, portBase: 7400, separate: false, parts: [] });
   };
 
   it('was never started, stopped, did not start, or lost its supervisor: it says which', () => {

@@ -23,7 +23,7 @@ describe('a second start of an installation', () => {
 
   const left = (phase: RunState['phase'], message: string): void => {
     const supervisor = processIdentity(process.pid)!;
-    writeRunState(installation, { supervisor, phase, message, separate: false, parts: [] });
+    writeRunState(installation, { supervisor, phase, portBase: 7400, message, separate: false, parts: [] });
   };
   const start = (): Promise<void> => waitForOwnLock(installation, installation.path('run', 'supervisor.lock'), 0);
 

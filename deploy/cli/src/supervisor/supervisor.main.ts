@@ -34,7 +34,8 @@ let sentencesLost = 0;
 const keeper = new StateKeeper({
   write: () => {
     const parts = supervised.map(({ state }) => state);
-    writeRunState(installation, { supervisor: self(), phase, separate, message, parts });
+    const portBase = installation.ports.api;
+    writeRunState(installation, { supervisor: self(), phase, portBase, separate, message, parts });
   },
   tell: log,
 });

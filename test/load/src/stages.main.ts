@@ -1,6 +1,7 @@
 // All stages that a batch passes through, in one process: what the benchmark measures. Answers "sample" over IPC with what it used so far.
 import { PerformanceObserver, performance } from 'node:perf_hooks';
 import { loadConfig, processEnvironment, settings } from '@norn/config';
+import { shareColumns } from '@norn/contracts';
 import { detection } from '@norn/detection';
 import { enrichment } from '@norn/enrichment';
 import { ingest } from '@norn/ingest';
@@ -19,6 +20,8 @@ export interface StagesSample {
   /** Prometheus text. */
   readonly metrics: string;
 }
+
+shareColumns();
 
 let gcMs = 0;
 new PerformanceObserver((list) => {

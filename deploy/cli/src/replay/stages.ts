@@ -1,7 +1,7 @@
 // The stages between ingest and the alerts, in this process: their own flows, with memory where a live one has the broker.
 import { NornError } from '@norn/base';
 import { type BusRecord, type Following, type TopicName, recordKey } from '@norn/bus';
-import { BatchWriter } from '@norn/contracts';
+import { BatchWriter, shareColumns } from '@norn/contracts';
 import type { BatchAlerts, TenantReplay } from '@norn/detection';
 import type { HostDirectories } from '@norn/enrichment';
 import type { DeadLetter, Pipeline, PipelineResult } from '@norn/pipeline';
@@ -100,6 +100,7 @@ export class ReplayStages {
 
   /** The stages are loaded here: they are much for every other command. */
   static async load(options: StagesOptions): Promise<ReplayStages> {
+    shareColumns();
     const [{ HostDirectories, createEnrichmentPipeline }, { Forest, createProcessTreePipeline }, detection] =
       await Promise.all([import('@norn/enrichment'), import('@norn/process-tree'), import('@norn/detection')]);
     const directories = new HostDirectories();

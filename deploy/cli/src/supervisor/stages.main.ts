@@ -1,6 +1,7 @@
 // All stages and the API as one process.
 import { messageOf } from '@norn/base';
 import { loadConfig, processEnvironment, settings } from '@norn/config';
+import { shareColumns } from '@norn/contracts';
 import { prepareStores } from '@norn/prepare';
 import { type RunningService, leaveAfter, serveHealth, untilSignal } from '@norn/stage';
 import { createLogger, startTelemetry } from '@norn/telemetry';
@@ -13,6 +14,7 @@ const closeTimeoutMs = 15_000;
 const schema = z.object({ host: settings.host, healthPort: settings.healthPort, traceFile: settings.traceFile });
 
 async function main(): Promise<void> {
+  shareColumns();
   const logger = createLogger('stages');
   const config = loadConfig(schema);
   const telemetry = startTelemetry({ serviceName: 'norn', traceFile: config.traceFile });

@@ -7,7 +7,7 @@ import {
   EventKind,
 } from '../gen/norn/event/v1/event_pb.ts';
 import { appendField } from './append-field.ts';
-import { batchFields, openBatch } from './batch-view.ts';
+import { batchFields, openBatch, shareColumns } from './batch-view.ts';
 import { BatchWriter, type ProcessEntry } from './batch-writer.ts';
 
 const shell: ProcessEntry = {
@@ -142,4 +142,11 @@ describe('a batch', () => {
       /Column process points to entry 999 of 1/,
     );
   });
+});
+
+it('is opened once for all stages of a process that says so, and anew for each elsewhere', () => {
+  const bytes = aBatch();
+  expect(openBatch(bytes).columns).not.toBe(openBatch(bytes).columns);
+  shareColumns();
+  expect(openBatch(bytes).columns).toBe(openBatch(bytes).columns);
 });

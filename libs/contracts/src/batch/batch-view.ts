@@ -5,7 +5,7 @@ import { type BatchEnrichment, BatchEnrichmentSchema } from '../gen/norn/event/v
 import { type Finding, FindingSchema } from '../gen/norn/finding/v1/finding_pb.ts';
 import type { BatchColumns } from './columns.ts';
 import { type LineageView, readLineage } from './lineage-view.ts';
-import { RecentColumns } from './recent-columns.ts';
+import { RecentColumns, openColumns } from './recent-columns.ts';
 import { WireReader, malformed } from './wire.ts';
 
 /** Largest size of a batch's columns before compression, bytes. */
@@ -49,7 +49,12 @@ export function openBatch(bytes: Uint8Array): BatchView {
 const none = new Uint8Array(0);
 /** Columns that are remembered, bytes: a second's worth when busy, so that the last stage finds what the first one opened. */
 const recentBytesMax = 64 * 1024 * 1024;
-const recentColumns = new RecentColumns(recentBytesMax);
+let recentColumns: RecentColumns | undefined;
+
+/** For a process that several stages run in: what one has opened, the next ones find. Others would keep what nobody asks for again. */
+export function shareColumns(): void {
+  recentColumns ??= new RecentColumns(recentBytesMax);
+}
 
 class OpenBatch implements BatchView {
   schemaVersion = 0;
@@ -89,11 +94,13 @@ class OpenBatch implements BatchView {
   }
 
   get columns(): BatchColumns {
-    return (this.openColumns ??= recentColumns.open(`${this.streamIdHex}:${this.batchSeq}`, {
-      compressed: this.compressed,
-      size: this.columnsSize,
-      eventCount: this.eventCount,
-    }));
+    return (this.openColumns ??= this.findColumns());
+  }
+
+  private findColumns(): BatchColumns {
+    const { compressed, columnsSize: size, eventCount } = this;
+    if (recentColumns === undefined) return openColumns({ compressed, size, eventCount });
+    return recentColumns.open(`${this.streamIdHex}:${this.batchSeq}`, { compressed, size, eventCount });
   }
 
   get findings(): readonly Finding[] {

@@ -1,6 +1,6 @@
 // The columnar batch: read without objects, written by replays, tests and the load generator.
 export { appendField } from './append-field.ts';
-export { type BatchView, batchEventsMax, batchFields, columnsBytesMax, openBatch } from './batch-view.ts';
+export { type BatchView, batchEventsMax, batchFields, columnsBytesMax, openBatch, shareColumns } from './batch-view.ts';
 export { BatchWriter, type BatchHeader, type ProcessEntry, type Row } from './batch-writer.ts';
 export type { BatchColumns, ContainerTable, ImageTable, ProcessTable } from './columns.ts';
 export { capabilitiesOf, capabilitySets, nobodyId } from './columns.ts';

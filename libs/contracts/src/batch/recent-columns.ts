@@ -19,6 +19,11 @@ interface Opened {
 /** What a batch takes beside its bytes: some thirty arrays on them. */
 const overheadBytes = 4_096;
 
+/** Throws `batch_malformed`. */
+export function openColumns({ compressed, size, eventCount }: ColumnsFrame): BatchColumns {
+  return readColumns(decompressFrame(compressed, size), eventCount);
+}
+
 export class RecentColumns {
   /** By the batch's name, oldest first. */
   private readonly opened = new Map<string, Opened>();
@@ -31,7 +36,7 @@ export class RecentColumns {
   open(name: string, frame: ColumnsFrame): BatchColumns {
     const known = this.opened.get(name);
     if (known !== undefined && isSame(known.frame, frame)) return known.columns;
-    const columns = readColumns(decompressFrame(frame.compressed, frame.size), frame.eventCount);
+    const columns = openColumns(frame);
     this.forget(name);
     // A copy: the frame is a view of what the broker sent, with all that came with it.
     this.opened.set(name, { frame: { ...frame, compressed: Uint8Array.from(frame.compressed) }, columns });

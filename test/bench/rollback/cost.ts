@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { buildAgent, bytes, columns } from '@norn/cli';
+import { buildBaldur, bytes, columns } from '@norn/cli';
 import { loadConfig, settings } from '@norn/config';
 import { z } from 'zod';
 import { buildSimulator } from '../../attack/binary.ts';
@@ -24,13 +24,13 @@ const memoryName = 'memory of the agent';
 
 export async function measureCost(options: RollbackOptions, tell: Tell): Promise<RollbackPart<CostReport>> {
   refuseOtherAgent();
-  await buildAgent(() => undefined);
+  const baldur = await buildBaldur(() => undefined);
   const id = randomBytes(4).toString('hex');
   const { home } = loadConfig(z.object({ home: settings.home }));
   const folders = { workDir: join(home, 'run', `bench-${id}`), protectedDir: join(workFolder, id) };
   await mkdir(folders.workDir, { recursive: true, mode: 0o700 });
   try {
-    const bench = new CostBench(folders, { simulator: await buildSimulator(tell), tarball: '' }, options);
+    const bench = new CostBench(folders, { baldur, simulator: await buildSimulator(tell), tarball: '' }, options);
     const rows = await bench.run(tell);
     return { figures: { cost: rows }, text: costTable(rows), missed: [] };
   } finally {
@@ -49,7 +49,7 @@ class CostBench {
 
   constructor(
     private readonly folders: SiteFolders,
-    private tools: Pick<CostSite, 'simulator' | 'tarball'>,
+    private tools: Pick<CostSite, 'simulator' | 'tarball'> & { readonly baldur: string },
     private readonly options: RollbackOptions,
   ) {
     this.chosen = workloads.filter((one) => isHere(one) && one.names.some((name) => isSelected(name, options)));
@@ -106,7 +106,7 @@ class CostBench {
   private async startAgent(): Promise<LoneAgent> {
     const dir = join(this.folders.workDir, 'agent');
     await rm(dir, { recursive: true, force: true });
-    return startLoneAgent(dir, this.folders.protectedDir);
+    return startLoneAgent(this.tools.baldur, dir, this.folders.protectedDir);
   }
 
   /** With an empty vault, and with `entries` files in it. */

@@ -4,7 +4,6 @@ import { closeSync, mkdirSync, openSync, readdirSync, readFileSync } from 'node:
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NornError } from '@norn/base';
-import { repository } from '@norn/cli';
 import type { event } from '@norn/contracts';
 import { cpuTicks, endProcess, processIdentity } from '@norn/embedded';
 import { BaldurLink } from '@norn/tyr';
@@ -18,7 +17,6 @@ export interface LoneAgent {
   stop(): Promise<void>;
 }
 
-const binary = join(repository, 'native-agent/target/release/baldur');
 /** Reflexes act below this pid only: on nobody. */
 const actBelow = '1';
 const connectWithinMs = 30_000;
@@ -47,8 +45,8 @@ function isBaldur(pid: string): boolean {
   }
 }
 
-/** Returns when its start's own work is done: the snapshot, and the copies of what lies in `protect`. */
-export async function startLoneAgent(dir: string, protect: string): Promise<LoneAgent> {
+/** Returns when its start's own work is done: the snapshot, and the copies of what lies in `protect`. `baldur`: the program. */
+export async function startLoneAgent(baldur: string, dir: string, protect: string): Promise<LoneAgent> {
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   const socket = join(dir, 'baldur.sock');
   const told: { health?: event.AgentHealth | undefined; connected?: boolean } = {};
@@ -67,7 +65,7 @@ export async function startLoneAgent(dir: string, protect: string): Promise<Lone
     createLogger('bench').child({}, { level: 'fatal' }),
   );
   await link.listen();
-  const pid = launch(dir, socket, protect);
+  const pid = launch(baldur, dir, ['--socket', socket, '--protect', protect]);
   const stop = async (): Promise<void> => {
     const identity = processIdentity(pid);
     if (identity) await endProcess(identity, killAfterMs);
@@ -83,18 +81,17 @@ export async function startLoneAgent(dir: string, protect: string): Promise<Lone
   return { health: () => told.health, rssBytes: () => rssBytes(pid), stop };
 }
 
-function launch(dir: string, socket: string, protect: string): number {
+function launch(baldur: string, dir: string, given: readonly string[]): number {
   const log = openSync(join(dir, 'baldur.log'), 'a');
-  const state = join(dir, 'state');
-  const flags = ['--socket', socket, '--state-dir', state, '--protect', protect, '--act-below', actBelow];
+  const flags = [...given, '--state-dir', join(dir, 'state'), '--act-below', actBelow];
   // A session of its own, so that Ctrl-C ends it in order; and it never outlives this process.
-  const child = spawn('setpriv', ['--pdeathsig', 'TERM', binary, 'run', ...flags], {
+  const child = spawn('setpriv', ['--pdeathsig', 'TERM', baldur, 'run', ...flags], {
     stdio: ['ignore', log, log],
     cwd: '/',
     detached: true,
   });
   closeSync(log);
-  if (child.pid === undefined) throw new NornError('agent_missing', `${binary} does not start: ./norn up builds it`);
+  if (child.pid === undefined) throw new NornError('agent_missing', `${baldur} does not start`);
   return child.pid;
 }
 

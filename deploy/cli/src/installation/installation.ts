@@ -163,13 +163,17 @@ export function agentSettings(installation: Installation): NodeJS.ProcessEnv {
   };
 }
 
+export function baldurProgram(installation: Installation): string {
+  return installation.path('agent', 'bin', 'baldur');
+}
+
 /** Where an agent keeps things, be its installation here or elsewhere. */
 export function agentPlaces(installation: Installation): NodeJS.ProcessEnv {
   return {
     NORN_TRACE_FILE: installation.path('logs', 'spans-tyr.jsonl'),
     NORN_AGENT_DIR: installation.path('agent'),
     NORN_AGENT_SOCKET: installation.path('agent', 'baldur.sock'),
-    NORN_BALDUR_PATH: join(repository, 'native-agent/target/release/baldur'),
+    NORN_BALDUR_PATH: baldurProgram(installation),
   };
 }
 

@@ -32,7 +32,7 @@ export async function join(given: string | undefined, folder: string | undefined
       checkMachine(installation, halves),
       ...(invitation ? [meet(installation, invitation)] : []),
       installMissing(halves),
-      buildAgentTask(),
+      buildAgentTask(installation),
     ]);
     await startSupervisor(installation, { flags: ['--agent-only'], detach: true });
   }

@@ -7,6 +7,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -15,16 +16,18 @@ import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import { processEnvironment } from '@norn/config';
 import { provide, runCommand } from '@norn/embedded';
-import { consoleFolder, repository, type Installation } from '../installation/installation.ts';
-import { provideCargo } from './packages.ts';
+import { baldurProgram, consoleFolder, repository, type Installation } from '../installation/installation.ts';
+import { buildBaldur } from './baldur.ts';
 
 type OnLine = (line: string) => void;
 
-/** 0.3 s when nothing changed. */
-export async function buildAgent(onLine: OnLine): Promise<void> {
-  await provideCargo(onLine);
-  const cwd = join(repository, 'native-agent');
-  await runCommand('cargo', ['build', '--release', '--locked', '-p', 'baldur'], { cwd, onLine });
+/** Built once for each state of its sources, then copied into the installation: a build goes on beside an agent that runs. */
+export async function buildAgent(installation: Installation, onLine: OnLine): Promise<void> {
+  const built = await buildBaldur(onLine);
+  const program = baldurProgram(installation);
+  mkdirSync(dirname(program), { recursive: true, mode: 0o700 });
+  cpSync(built, `${program}.part`);
+  renameSync(`${program}.part`, program);
 }
 
 const consoleSources = join(repository, 'services/console');

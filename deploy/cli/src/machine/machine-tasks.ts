@@ -33,11 +33,11 @@ export function installMissing(halves: Halves): ListrTask {
   };
 }
 
-export function buildAgentTask(): ListrTask {
+export function buildAgentTask(installation: Installation): ListrTask {
   return {
     title: 'Agent',
     task: (_, task) =>
-      buildAgent((line) => {
+      buildAgent(installation, (line) => {
         task.output = line;
       }),
   };

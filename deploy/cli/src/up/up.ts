@@ -107,7 +107,7 @@ function parts(installation: Installation, withAgent: boolean): ListrTask[] {
           task.title = `Console not built; all else works without it (cd services/console && npx vite build says why)`;
         }),
     },
-    ...(withAgent ? [buildAgentTask()] : []),
+    ...(withAgent ? [buildAgentTask(installation)] : []),
   ];
 }
 

@@ -1,5 +1,6 @@
 // How a stage's flow is built: steps with outcomes, and a pipeline that runs them over a batch.
 export { type BusyName, timed } from './busy.ts';
+export { opened } from './opened.ts';
 export {
   type DeadLetter,
   type Drop,

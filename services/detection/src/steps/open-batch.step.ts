@@ -2,21 +2,18 @@
 import { NornError } from '@norn/base';
 import type { BusRecord } from '@norn/bus';
 import { type BatchView, openBatch } from '@norn/contracts';
-import { type Outcome, deadLetter, ok } from '@norn/pipeline';
+import { type Outcome, opened } from '@norn/pipeline';
 import type { HostBatch } from './envelope.ts';
 
 export function createOpenBatch(): (record: BusRecord) => Outcome<HostBatch> {
   return function openHostBatch(record) {
-    try {
+    return opened(() => {
       const colon = record.key.indexOf(':');
       if (colon < 1) throw new NornError('key_malformed', `Record key "${record.key}" is not tenant:host`);
       const batch = openBatch(record.value);
       readWhole(batch);
-      return ok({ record, tenantId: record.key.slice(0, colon), hostId: record.key.slice(colon + 1), batch });
-    } catch (error) {
-      if (error instanceof NornError) return deadLetter(error.code, error);
-      throw error;
-    }
+      return { record, tenantId: record.key.slice(0, colon), hostId: record.key.slice(colon + 1), batch };
+    });
   };
 }
 

@@ -2,7 +2,7 @@
 import { NornError } from '@norn/base';
 import type { BusRecord } from '@norn/bus';
 import { type BatchView, openBatch as open } from '@norn/contracts';
-import { type Outcome, deadLetter, ok } from '@norn/pipeline';
+import { type Outcome, opened } from '@norn/pipeline';
 
 export interface OpenedBatch {
   readonly record: BusRecord;
@@ -11,15 +11,12 @@ export interface OpenedBatch {
 
 export function createOpenBatch(): (record: BusRecord) => Outcome<OpenedBatch> {
   return function openBatch(record) {
-    try {
+    return opened(() => {
       const batch = open(record.value);
       // Opened here, so that a tree is never half changed by a batch that turns out malformed.
-      return batch.columns.kind.length === batch.eventCount
-        ? ok({ record, batch })
-        : deadLetter('malformed', new NornError('batch_malformed', 'Rows and event_count differ'));
-    } catch (error) {
-      if (error instanceof NornError) return deadLetter('malformed', error);
-      throw error;
-    }
+      const rows = batch.columns.kind.length;
+      if (rows !== batch.eventCount) throw new NornError('batch_malformed', 'Rows and event_count differ');
+      return { record, batch };
+    }, 'malformed');
   };
 }

@@ -2,7 +2,7 @@
 import { NornError } from '@norn/base';
 import { type BusRecord, isReplayed } from '@norn/bus';
 import { type BatchView, openBatch as open } from '@norn/contracts';
-import { type Outcome, deadLetter, ok } from '@norn/pipeline';
+import { type Outcome, opened } from '@norn/pipeline';
 import type { RowOwner } from '@norn/store';
 
 export interface OpenedBatch {
@@ -15,15 +15,11 @@ export interface OpenedBatch {
 
 export function createOpenBatch(): (record: BusRecord) => Outcome<OpenedBatch> {
   return function openBatch(record) {
-    try {
+    return opened(() => {
       const batch = open(record.value);
-      return isWhole(batch)
-        ? ok({ record, owner: ownerOf(record.key), batch, isReplayed: isReplayed(record) })
-        : deadLetter('malformed', new NornError('batch_malformed', 'Columns or containers are missing'));
-    } catch (error) {
-      if (error instanceof NornError) return deadLetter('malformed', error);
-      throw error;
-    }
+      if (!isWhole(batch)) throw new NornError('batch_malformed', 'Columns or containers are missing');
+      return { record, owner: ownerOf(record.key), batch, isReplayed: isReplayed(record) };
+    }, 'malformed');
   };
 }
 

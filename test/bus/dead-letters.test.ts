@@ -5,6 +5,7 @@ import {
   type BusProducer,
   type BusRecord,
   DeadLetterBox,
+  DeadLetterDeeds,
   type Settled,
   createConsumer,
   deadLetterOf,
@@ -18,13 +19,15 @@ const keys = makeTestKeys();
 let kafka: TestKafka;
 let producer: BusProducer;
 let box: DeadLetterBox;
+let deeds: DeadLetterDeeds;
 const config = () => ({ ...keys, ...kafka.bus, kafkaPartitions: 2 });
 
 beforeAll(async () => {
   kafka = await startKafka();
   await ensureTopics(config());
   producer = await createStagesProducer(config());
-  box = new DeadLetterBox(config(), producer);
+  box = new DeadLetterBox(config());
+  deeds = new DeadLetterDeeds(config(), producer);
 });
 
 afterAll(async () => {
@@ -62,7 +65,7 @@ async function act(what: 'replay' | 'drop', id: string, by: string): Promise<str
     told.push(...settled.map(({ letter, refused }) => [letter.id, refused?.code].join(' ').trim()));
     return Promise.resolve();
   };
-  await box.settle([...(await box.named([id])).values()], { what, by, tell });
+  await deeds.settle([...(await box.named([id])).values()], { what, by, tell });
   return told;
 }
 
@@ -165,7 +168,7 @@ describe('a dead letter', () => {
 
     const requests: string[] = [];
     const told: number[] = [];
-    const counting = new DeadLetterBox(config(), {
+    const counting = new DeadLetterDeeds(config(), {
       send: (topic, records) => {
         requests.push(topic);
         return producer.send(topic, records);

@@ -11,14 +11,10 @@ export {
   createConsumer,
 } from './consume/consumer.ts';
 export { DeadLetters, deadLetterOf, isReplayed, markReplayed } from './produce/dead-letters.ts';
-export {
-  type Choice,
-  type DeadLetter,
-  type DeadLetterState,
-  type Settled,
-  DeadLetterBox,
-  ReplayProducer,
-} from './dead-letter-box.ts';
+export { type Choice, DeadLetterBox } from './dead-letters/dead-letter-box.ts';
+export { type Settled, DeadLetterDeeds } from './dead-letters/dead-letter-deeds.ts';
+export type { DeadLetter, DeadLetterState } from './dead-letters/letter.ts';
+export { ReplayProducer } from './dead-letters/replay-producer.ts';
 export { ErrorsAsThrown } from './consume/errors-as-thrown.filter.ts';
 export * from './flow.ts';
 export { type Follower, followTopic, readRange } from './consume/follow.ts';

@@ -2,7 +2,7 @@
 import { userInfo } from 'node:os';
 import { createInterface } from 'node:readline/promises';
 import { NornError } from '@norn/base';
-import type { Choice, DeadLetter, DeadLetterBox, Settled } from '@norn/bus';
+import type { Choice, DeadLetter, DeadLetterBox, DeadLetterDeeds, Settled } from '@norn/bus';
 import { flow } from '@norn/bus/flow';
 import { InvalidArgumentError, type Command } from 'commander';
 import { write, writeJson } from '../print/columns.ts';
@@ -66,7 +66,7 @@ function withDeed(command: Command): Command {
 
 async function list(which: Which & { readonly all?: boolean }): Promise<void> {
   const isWhole = which.all === true || which.json === true;
-  const { letters, total } = await withBox((box) =>
+  const { letters, total } = await withBox(({ box }) =>
     box.list({ ...choiceOf(which), ...(!isWhole && { max: rowsMax }) }),
   );
   if (which.json) writeJson(letters);
@@ -79,7 +79,7 @@ async function list(which: Which & { readonly all?: boolean }): Promise<void> {
 }
 
 async function show(id: string, { json }: { readonly json?: boolean }): Promise<void> {
-  const { record, ...letter } = await withBox((box) => box.find(id));
+  const { record, ...letter } = await withBox(({ box }) => box.find(id));
   const value = Buffer.from(record.value);
   if (json) writeJson({ ...letter, headers: record.headers, value: value.toString('base64') });
   else write(letterText(letter, record.headers, value));
@@ -93,12 +93,13 @@ async function act(what: 'replay' | 'drop', ids: readonly string[], deed: Deed):
     const cure = `give ids, as ./norn deadletters list shows them, or --all`;
     throw new NornError('dead_letters_unnamed', `./norn deadletters ${what} must know which: ${cure}`);
   }
-  await withBox(async (box, openTrail) => {
-    const trail = await openTrail();
+  await withBox(async (opened) => {
+    const { box, deeds } = opened;
+    const trail = await opened.openTrail();
     try {
       // Read behind the lock: what another did before is seen.
-      if (deed.all) await actOnAll({ box, trail }, what, deed);
-      else await actOnNamed({ box, trail }, { what, ...deed }, ids);
+      if (deed.all) await actOnAll({ box, deeds, trail }, what, deed);
+      else await actOnNamed({ box, deeds, trail }, { what, ...deed }, ids);
     } finally {
       await trail.close();
     }
@@ -107,6 +108,7 @@ async function act(what: 'replay' | 'drop', ids: readonly string[], deed: Deed):
 
 interface Hands {
   readonly box: DeadLetterBox;
+  readonly deeds: DeadLetterDeeds;
   readonly trail: Trail;
 }
 
@@ -138,7 +140,7 @@ async function actOnNamed(
   await settleAll(hands, outcomes, [...found.values()]);
 }
 
-async function settleAll({ box, trail }: Hands, outcomes: Outcomes, letters: readonly DeadLetter[]): Promise<void> {
+async function settleAll({ deeds, trail }: Hands, outcomes: Outcomes, letters: readonly DeadLetter[]): Promise<void> {
   const { what, past } = outcomes;
   const by = userInfo().username;
   const tell = async (settled: readonly Settled[]): Promise<void> => {
@@ -151,7 +153,7 @@ async function settleAll({ box, trail }: Hands, outcomes: Outcomes, letters: rea
     endIfUnread();
   };
   try {
-    await holdingOn(() => box.settle(letters, { what, by, tell }));
+    await holdingOn(() => deeds.settle(letters, { what, by, tell }));
   } finally {
     outcomes.end();
   }
@@ -175,12 +177,12 @@ async function isAgreed(question: string): Promise<boolean> {
   return /^y(es)?$/i.test(answer.trim());
 }
 
-async function withBox<T>(work: (box: DeadLetterBox, openTrail: OpenBox['openTrail']) => Promise<T>): Promise<T> {
+async function withBox<T>(work: (opened: OpenBox) => Promise<T>): Promise<T> {
   // Only here: Kafka's client is much to load for every other command.
   const { openBox } = await import('./open-box.ts');
   const opened = await openBox();
   try {
-    return await work(opened.box, () => opened.openTrail());
+    return await work(opened);
   } finally {
     await opened.close();
   }

@@ -1,7 +1,7 @@
 // The dead letters of this machine's installation, by a certificate of their own; what is done with them stands in the audit trail.
 // First, since the store makes its logger when it is loaded.
 import './log.ts';
-import { type DeadLetter, DeadLetterBox, ReplayProducer, assertBrokerAnswers } from '@norn/bus';
+import { type DeadLetter, DeadLetterBox, DeadLetterDeeds, ReplayProducer, assertBrokerAnswers } from '@norn/bus';
 import { kafkaSettings, loadConfig } from '@norn/config';
 import { postgresUrl } from '@norn/embedded';
 import { auditAll, openControlStore } from '@norn/store';
@@ -10,6 +10,7 @@ import { type Installation, busSettings, findInstallation } from '../installatio
 
 export interface OpenBox {
   readonly box: DeadLetterBox;
+  readonly deeds: DeadLetterDeeds;
   /**
    * Waits until nobody else replays or drops: who comes second sees what the first did. Throws `control_store_unavailable`: nothing is done that
    * would not be told of.
@@ -37,7 +38,8 @@ export async function openBox(): Promise<OpenBox> {
   await assertBrokerAnswers(config);
   const producer = new ReplayProducer(config);
   return {
-    box: new DeadLetterBox(config, producer),
+    box: new DeadLetterBox(config),
+    deeds: new DeadLetterDeeds(config, producer),
     openTrail: () => openTrail(installation),
     close: () => producer.close(),
   };

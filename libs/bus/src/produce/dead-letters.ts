@@ -20,7 +20,7 @@ export interface Refusal {
 /** Header of a dead letter: the signature that the record had. Anybody who may write dead letters can make one up, but for this. */
 export const letterSignature = 'letter_signature';
 
-/** The record with the refusal in its headers; `DeadLetterBox` is the way back. */
+/** The record with the refusal in its headers; `DeadLetterDeeds` is the way back. */
 export function deadLetterOf(record: BusRecord, { stage, reason, error, attempts }: Refusal): OutRecord {
   const { key, value, headers, topic, partition, offset } = record;
   const code = error instanceof NornError ? error.code : 'unexpected';

@@ -36,7 +36,7 @@ export interface Stage {
 
 /**
  * Who may have written a record: readers take one only with the signature of a signer named here. Dead letters have no signer; each carries the
- * signature that its record had.
+ * signature that its record had, and what was done with it is signed by who did it (`dead-letters/notes.ts`).
  */
 export const writers: Readonly<Record<TopicName, readonly Signer[]>> = {
   raw: ['ingest'],

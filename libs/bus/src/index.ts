@@ -13,6 +13,7 @@ export {
 export { DeadLetters, deadLetterOf, isReplayed, markReplayed } from './produce/dead-letters.ts';
 export { type Choice, DeadLetterBox } from './dead-letters/dead-letter-box.ts';
 export { type Settled, DeadLetterDeeds } from './dead-letters/dead-letter-deeds.ts';
+export type { FalseNotes } from './dead-letters/false-notes.ts';
 export type { DeadLetter, DeadLetterState } from './dead-letters/letter.ts';
 export { ReplayProducer } from './dead-letters/replay-producer.ts';
 export { ErrorsAsThrown } from './consume/errors-as-thrown.filter.ts';

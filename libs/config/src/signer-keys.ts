@@ -6,8 +6,16 @@ import { NornError, messageOf } from '@norn/base';
 import { z } from 'zod';
 import { readSecret } from './secret.ts';
 
-/** Who has such a key. Storage and the console write nothing from which a deed follows. */
-export const signers = ['ingest', 'enrichment', 'process-tree', 'detection', 'remediation', 'api'] as const;
+/** Who has such a key. Storage and the console write nothing from which a deed follows; `deadletters` is the tool of that name, which no stage is. */
+export const signers = [
+  'ingest',
+  'enrichment',
+  'process-tree',
+  'detection',
+  'remediation',
+  'api',
+  'deadletters',
+] as const;
 
 export type Signer = (typeof signers)[number];
 

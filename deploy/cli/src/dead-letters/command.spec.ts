@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { flow } from '@norn/bus/flow';
 import { Outcomes } from './outcomes.ts';
+import { falseNotesText } from './text.ts';
 
 const register = pathToFileURL(join(import.meta.dirname, '../../../runtime/register.mjs')).href;
 const main = join(import.meta.dirname, '../main.ts');
@@ -24,6 +25,18 @@ describe('deadletters', () => {
   it('takes ids or --all, and says which of the two is wrong', () => {
     expect(refusalOf('drop', '--all', '0-3')).toMatch(/was given ids and --all/);
     expect(refusalOf('replay')).toMatch(/must know which/);
+  });
+});
+
+describe('notes that nobody signed who may', () => {
+  it('are told of by reason, with the letters that they are about', () => {
+    const reasons = { record_unsigned: 1_200, signer_foreign: 1 };
+    expect(falseNotesText({ total: 1_201, reasons, letters: ['0-7', '1-9'] })).toMatch(
+      /^1,201 notes .* count for nothing \(record_unsigned 1,200, signer_foreign 1\); about 0-7, 1-9$/,
+    );
+    expect(falseNotesText({ total: 1, reasons: { signature_wrong: 1 }, letters: [] })).toMatch(
+      /\(signature_wrong 1\)$/,
+    );
   });
 });
 

@@ -9,7 +9,7 @@ import { write, writeJson } from '../print/columns.ts';
 import { endIfUnread, holdingOn } from '../print/output.ts';
 import type { OpenBox, Trail } from './open-box.ts';
 import { Outcomes } from './outcomes.ts';
-import { counted, letterText, lettersText } from './text.ts';
+import { counted, falseNotesText, letterText, lettersText } from './text.ts';
 
 const stages = flow.map(({ name }) => name);
 /** Rows of a table. */
@@ -66,11 +66,12 @@ function withDeed(command: Command): Command {
 
 async function list(which: Which & { readonly all?: boolean }): Promise<void> {
   const isWhole = which.all === true || which.json === true;
-  const { letters, total } = await withBox(({ box }) =>
+  const { letters, total, falseNotes } = await withBox(({ box }) =>
     box.list({ ...choiceOf(which), ...(!isWhole && { max: rowsMax }) }),
   );
   if (which.json) writeJson(letters);
   else write(lettersText(letters, new Date()));
+  if (falseNotes !== undefined) process.stderr.write(`${falseNotesText(falseNotes)}\n`);
   const oldest = letters.at(-1);
   if (oldest === undefined || total <= letters.length) return;
   // Others may have come in the same millisecond.

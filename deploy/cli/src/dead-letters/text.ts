@@ -1,5 +1,5 @@
 // Dead letters for a terminal.
-import type { DeadLetter } from '@norn/bus';
+import type { DeadLetter, FalseNotes } from '@norn/bus';
 import { ago, bytes, columns } from '../print/columns.ts';
 
 /** Characters of a host's key and of an error in a table, and bytes of a record. */
@@ -45,6 +45,14 @@ export function letterText(letter: DeadLetter, headers: Readonly<Record<string, 
     .replace(/(.{64})/g, '$1\n')
     .trimEnd();
   return `${columns(facts)}\n\n${shown}${value.length > bytesShown ? '\n…' : ''}`;
+}
+
+/** Anybody who may write dead letters can make a note up. */
+export function falseNotesText({ total, reasons, letters }: FalseNotes): string {
+  const why = Object.entries(reasons).map(([reason, count]) => `${reason} ${counted(count)}`);
+  const about = letters.length === 0 ? '' : `; about ${letters.join(', ')}`;
+  const what = 'notes of what was done with a letter are not by ./norn deadletters and count for nothing';
+  return `${counted(total)} ${what} (${why.join(', ')})${about}`;
 }
 
 function placeOf({ topic, partition, offset }: DeadLetter): string {

@@ -1,6 +1,6 @@
 // Of what stands on a topic, the records that a stage wrote which may: the others are counted, told of, and handed to nobody.
 import { messageOf } from '@norn/base';
-import { type SignerKey, SignerRing } from '@norn/config';
+import { type Signer, type SignerKey, SignerRing } from '@norn/config';
 import { Metric, count, createLogger } from '@norn/telemetry';
 import type { StageBusConfig } from '../config.ts';
 import { type TopicName, writers } from '../flow.ts';
@@ -43,14 +43,14 @@ export class ProvenRecords {
     });
   }
 
-  /** Why nobody may act on what it says; undefined when a stage that may write to its topic said it. */
-  refusalOf(record: SignedRecord): Unproven | undefined {
+  /** Why nobody may act on what it says; undefined when one of `signers` said it: by default a stage that may write to its topic. */
+  refusalOf(record: SignedRecord, signers: readonly Signer[] = writers[record.topic]): Unproven | undefined {
     if (record.signature === undefined) return 'record_unsigned';
     const run = parseSignature(record.signature);
     if (run === undefined) return 'signature_malformed';
     const known = this.ring.find(run.keyId);
     if (known === undefined) return 'signer_unknown';
-    if (!writers[record.topic].includes(known.signer)) return 'signer_foreign';
+    if (!signers.includes(known.signer)) return 'signer_foreign';
     return this.isSigned(record, run, known) ? undefined : 'signature_wrong';
   }
 

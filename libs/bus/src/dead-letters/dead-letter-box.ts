@@ -1,8 +1,10 @@
 // What the dead letters' topic holds: which letters there are, and what was done with each.
 import type { StageBusConfig } from '../config.ts';
 import { readRange } from '../consume/follow.ts';
+import { ProvenRecords } from '../consume/proven-records.ts';
 import { type OffsetRange, offsetAt, offsetRanges } from '../kafka/topics.ts';
 import type { BusRecord } from '../record.ts';
+import type { FalseNotes } from './false-notes.ts';
 import { HeldLetters, type Wanted, lettersMax } from './held-letters.ts';
 import { type DeadLetter, type DeadLetterState, placeOf, unknownLetter } from './letter.ts';
 import { readLetters } from './read-letters.ts';
@@ -18,18 +20,28 @@ export interface Choice {
   readonly max?: number;
 }
 
+export interface DeadLetterList {
+  /** Newest first. */
+  readonly letters: DeadLetter[];
+  /** All that match, also beyond the most that were asked for. */
+  readonly total: number;
+  /** Absent: there are none. */
+  readonly falseNotes?: FalseNotes;
+}
+
 export class DeadLetterBox {
   constructor(private readonly config: StageBusConfig) {}
 
-  /** Reads the topic once. Newest first; `total` counts also those that match beyond `max`. */
-  async list(choice: Choice = {}): Promise<{ readonly letters: DeadLetter[]; readonly total: number }> {
+  /** Reads the topic once. */
+  async list(choice: Choice = {}): Promise<DeadLetterList> {
     const { sinceMs = 0, beforeMs = Infinity, stage, state, max = lettersMax } = choice;
     const all = await this.read(await this.rangesSince(sinceMs), {
       isWanted: (letter) => letter.at < beforeMs && (stage === undefined || letter.stage === stage),
       state,
       max: Math.min(max, lettersMax),
     });
-    return { letters: all.newest(), total: all.total };
+    const { total, falseNotes } = all;
+    return { letters: all.newest(), total, ...(falseNotes.total > 0 && { falseNotes }) };
   }
 
   /** Reads once, from the oldest of them on. Without those that there are not. */
@@ -62,7 +74,7 @@ export class DeadLetterBox {
   }
 
   private async read(ranges: readonly OffsetRange[], wanted: Wanted): Promise<HeldLetters> {
-    const held = new HeldLetters(wanted);
+    const held = new HeldLetters(wanted, new ProvenRecords(this.config));
     await readRange(this.config, 'deadLetter', ranges, ({ records }) => {
       for (const record of records) held.take(record);
       return Promise.resolve();

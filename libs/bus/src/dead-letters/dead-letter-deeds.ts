@@ -6,8 +6,8 @@ import { type TopicName, flow, topics, writers } from '../flow.ts';
 import { letterSignature, markReplayed } from '../produce/dead-letters.ts';
 import type { BusProducer } from '../produce/producer.ts';
 import type { BusRecord, OutRecord } from '../record.ts';
-import { deed } from './held-letters.ts';
-import { type DeadLetter, idOf, placeOf, unknownLetter } from './letter.ts';
+import { type DeadLetter, idOf, unknownLetter } from './letter.ts';
+import { createNoteWriter } from './notes.ts';
 import { readLetters } from './read-letters.ts';
 
 /** Headers that a refusal adds; the others are the record's own. */
@@ -50,9 +50,10 @@ export class DeadLetterDeeds {
   /**
    * Replays letters that wait, back to where they were refused, for the stage that refused them and those behind; or gives them up. Oldest first within
    * a partition, in batches: a batch is sent, then noted, then told of. It trusts the state in `letters`: two who do this at once with the same ones
-   * both do it, so whoever calls it holds a lock from before these were read.
+   * both do it, so whoever calls it holds a lock from before these were read. Throws `secret_missing` and `signers_invalid` before it does anything.
    */
   async settle(letters: readonly DeadLetter[], { what, by, tell }: Deed): Promise<void> {
+    const writeNotes = createNoteWriter(this.config.secretsDir);
     const left = new Map(letters.filter(({ state }) => state === 'waiting').map((letter) => [letter.id, letter]));
     const take = async (records: readonly BusRecord[]): Promise<void> => {
       // A broker that was lost hands out the same records again.
@@ -66,7 +67,8 @@ export class DeadLetterDeeds {
         const settled: readonly Settled[] =
           what === 'replay' ? await this.sendAgain(batch) : batch.map(({ letter }) => ({ letter }));
         const done = settled.filter(({ refused }) => refused === undefined).map(({ letter }) => letter);
-        await this.note(done, { state: what === 'replay' ? 'replayed' : 'dropped', by });
+        const state = what === 'replay' ? 'replayed' : 'dropped';
+        await this.producer.send('deadLetter', writeNotes(done, { state, by }));
         await tell(settled);
       }
     };
@@ -115,16 +117,6 @@ export class DeadLetterDeeds {
       for (const one of batch) settled.push(...(await this.send(topic, [one])));
       return settled;
     }
-  }
-
-  private async note(letters: readonly DeadLetter[], { state, by }: Pick<DeadLetter, 'state' | 'by'>): Promise<void> {
-    const notes = letters.map(({ id, key }) => ({
-      key,
-      partition: placeOf(id)?.partition ?? 0,
-      value: new Uint8Array(0),
-      headers: { [deed.of]: id, [deed.state]: state, [deed.by]: by },
-    }));
-    await this.producer.send('deadLetter', notes);
   }
 }
 

@@ -1,9 +1,10 @@
 // The letters that a reading found, and what was done with each: that stands behind it.
 import type { BusRecord } from '../record.ts';
+import type { ProvenRecords } from '../consume/proven-records.ts';
+import { CountedFalseNotes } from './false-notes.ts';
 import { type DeadLetter, type DeadLetterState, letterOf, newestFirst } from './letter.ts';
+import { type Note, letterNamed, readNote } from './notes.ts';
 
-/** Headers of a record that says what was done with another. */
-export const deed = { of: 'letter', state: 'letter_state', by: 'letter_by' } as const;
 /** Letters that are held at once, without their bytes: about 1 KB each. */
 export const lettersMax = 200_000;
 
@@ -15,14 +16,23 @@ export interface Wanted {
 
 export class HeldLetters {
   total = 0;
+  readonly falseNotes = new CountedFalseNotes();
   private readonly letters = new Map<string, DeadLetter>();
 
-  constructor(private readonly wanted: Wanted) {}
+  constructor(
+    private readonly wanted: Wanted,
+    private readonly proven: ProvenRecords,
+  ) {}
 
   take(record: BusRecord): void {
-    const of = record.headers[deed.of];
-    if (of === undefined) this.add(letterOf(record));
-    else this.note(of, { state: record.headers[deed.state] as DeadLetterState, by: record.headers[deed.by] ?? '' });
+    const named = letterNamed(record);
+    if (named === undefined) {
+      this.add(letterOf(record));
+      return;
+    }
+    const note = readNote(record, this.proven);
+    if (typeof note === 'string') this.falseNotes.add(named, note);
+    else this.note(note);
   }
 
   newest(): DeadLetter[] {
@@ -40,11 +50,11 @@ export class HeldLetters {
     for (const one of kept) this.letters.set(one.id, one);
   }
 
-  private note(id: string, done: Pick<DeadLetter, 'state' | 'by'>): void {
+  private note({ id, at, state, by }: Note): void {
     const letter = this.letters.get(id);
-    if (letter === undefined) return;
-    const isOut = this.wanted.state !== undefined && this.wanted.state !== done.state;
+    if (letter?.at !== at) return;
+    const isOut = this.wanted.state !== undefined && this.wanted.state !== state;
     if (isOut && this.letters.delete(id)) this.total -= 1;
-    else this.letters.set(id, { ...letter, ...done });
+    else this.letters.set(id, { ...letter, state, by });
   }
 }

@@ -41,7 +41,10 @@ export function alertOf(
   found: readonly finding.Finding[],
   detection: ProofSigner = proofs.detection,
 ): finding.Alert {
-  const findings = found.map((each) => ({ ...each, proof: proveFinding({ ...each, tenantId, hostId }, detection) }));
+  const findings = found.map((each) => {
+    const owned = { ...each, tenantId, hostId };
+    return { ...owned, proof: proveFinding(owned, detection) };
+  });
   return create(finding.AlertSchema, {
     id: idOf(name),
     tenantId,
@@ -65,7 +68,10 @@ export function outcomeRecord(
   more: Omit<MessageInitShape<typeof action.OutcomeSchema>, '$typeName'> = {},
   key = hostKey,
 ): BusRecord {
-  const outcome = create(action.OutcomeSchema, { commandId, state, code: 'ok', ...more });
+  // As ingest writes it: by the certificate, as the key.
+  const [tenant = '', host = ''] = key.split(':');
+  const sender = { tenantId: tenant, hostId: host };
+  const outcome = create(action.OutcomeSchema, { commandId, state, code: 'ok', ...sender, ...more });
   return recordOf('outcomes', toBinary(action.OutcomeSchema, outcome), key);
 }
 

@@ -98,11 +98,16 @@ describe('what stands on the bus and no stage wrote', () => {
     expect(await store.manager.countBy(AlertHandling, { hostId: 'host-of-another' })).toBe(0);
   });
 
-  it('is an alert by detection itself that names another host than its key', async () => {
+  it('is an alert by detection itself that names another host or tenant than its key', async () => {
+    const before = await store.manager.count(AlertHandling);
     const foreign = alertOf('misplaced', 1, [reflexFinding('misplaced-f', 'misplaced')]);
-    await producer.send('alerts', [alertRecord(foreign, 'default:host-of-another')]);
+    await producer.send('alerts', [
+      alertRecord(foreign, 'default:host-of-another'),
+      alertRecord(foreign, `acme:${hostId}`),
+    ]);
     await trueAlert('after-misplaced');
     expect(await handled('misplaced')).toBe(false);
+    expect(await store.manager.count(AlertHandling)).toBe(before + 1);
   });
 
   it('is an outcome that changes no state', async () => {

@@ -206,12 +206,6 @@ describe('an alert of a reflex', () => {
     expect((await handlingOf('alert')).state).toBe('open');
   });
 
-  it('is refused when it names another sender than its record', async () => {
-    await deliver(alertRecord(alertOf('alert', 1, [reflexFinding('f1')]), 'acme:host-0123456789abcdef'));
-    expect(await store.manager.count(AlertHandling)).toBe(0);
-    expect(deadLetters.map(({ headers }) => headers['code'])).toEqual(['sender_mismatch']);
-  });
-
   it('does not stop what comes behind it when nothing can hold it', async () => {
     const impossible = { ...alertOf('far', 1, [reflexFinding('f1')]), createdAtUs: 2n ** 63n };
     const odd = alertOf('odd', 1, [reflexFinding('f1')]);

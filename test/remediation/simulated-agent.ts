@@ -43,7 +43,10 @@ export class SimulatedAgents {
             create(action.FileVerdictSchema, { path: Buffer.from(path), verdict: action.Verdict.RESTORED }),
           )
         : [];
+    const [tenantId = '', hostId = ''] = key.split(':');
     const outcome = create(action.OutcomeSchema, {
+      tenantId,
+      hostId,
       commandId: command.id,
       alertId: command.alertId,
       state,

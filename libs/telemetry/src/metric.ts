@@ -24,7 +24,7 @@ export enum Metric {
   BusConsumerRestarts = 'norn_bus_consumer_restarts_total',
   /** Records of a topic that retention removed before this group read them. Attributes: group, topic. */
   BusRecordsMissed = 'norn_bus_records_missed_total',
-  /** Not taken, for who wrote them is not proven. Attributes: topic, reason. */
+  /** Not taken, for who wrote them is not proven, or whose they are not clear. Attributes: topic, reason. */
   BusRecordsUnproven = 'norn_bus_records_unproven_total',
   BusPendingBytes = 'norn_bus_pending_bytes',
   /** Attributes: stage, topic, code. */

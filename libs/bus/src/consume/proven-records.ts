@@ -1,15 +1,22 @@
-// Of what stands on a topic, the records that a stage wrote which may: the others are counted, told of, and handed to nobody.
+// Of what stands on a topic, the records that a stage wrote which may, and that say whose they are: the others are counted, told of, and handed to nobody.
 import { messageOf } from '@norn/base';
 import { type Signer, type SignerKey, SignerRing } from '@norn/config';
 import { Metric, count, createLogger } from '@norn/telemetry';
 import type { StageBusConfig } from '../config.ts';
 import { type TopicName, writers } from '../flow.ts';
 import type { BusRecord } from '../record.ts';
+import { namesAnother } from './body-owner.ts';
 import { claimedBy, isRunSigned, parseSignature, type RunSignature } from '../produce/signed-run.ts';
 
 /** Why a record is not taken. */
 export type Unproven =
-  'record_unsigned' | 'signature_malformed' | 'signer_unknown' | 'signer_foreign' | 'signature_wrong';
+  | 'record_unsigned'
+  | 'signature_malformed'
+  | 'signer_unknown'
+  | 'signer_foreign'
+  | 'signature_wrong'
+  /** Its body names another tenant or host than its key. */
+  | 'sender_mismatch';
 
 /** What a signature is of. */
 export type SignedRecord = Pick<BusRecord, 'topic' | 'key' | 'value'> & { readonly signature?: string | undefined };
@@ -51,7 +58,8 @@ export class ProvenRecords {
     const known = this.ring.find(run.keyId);
     if (known === undefined) return 'signer_unknown';
     if (!signers.includes(known.signer)) return 'signer_foreign';
-    return this.isSigned(record, run, known) ? undefined : 'signature_wrong';
+    if (!this.isSigned(record, run, known)) return 'signature_wrong';
+    return namesAnother(record) ? 'sender_mismatch' : undefined;
   }
 
   /** The records of a run come one after the other, each with the signature of all. */
@@ -72,7 +80,11 @@ export class ProvenRecords {
     if (now - (this.toldAt.get(kind) ?? -Infinity) < toldEveryMs) return;
     this.toldAt.set(kind, now);
     const where = { topic, partition, offset, key: key.slice(0, 128) };
-    const what = 'A record is left where it is: no stage that may write it has signed it';
+    const why =
+      reason === 'sender_mismatch'
+        ? 'it names another tenant or host than its key'
+        : 'no stage that may write it has signed it';
+    const what = `A record is left where it is: ${why}`;
     this.logger.error({ code: reason, ...where }, `${what}; more of this kind are only counted for a minute`);
   }
 }

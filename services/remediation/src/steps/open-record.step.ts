@@ -1,4 +1,4 @@
-// Record → alert or outcome, with the sender from the key. What does not parse, or claims another sender, is dead-lettered.
+// Record → alert or outcome, with the sender from the key, whom the body names as well (`libs/bus`). What does not parse is dead-lettered.
 import { fromBinary } from '@bufbuild/protobuf';
 import { NornError, messageOf } from '@norn/base';
 import type { BusRecord } from '@norn/bus';
@@ -18,17 +18,10 @@ export function createOpenAlert(): (record: BusRecord) => Outcome<AlertEnvelope>
   return function openAlert(record) {
     const alert = parsed('alert_malformed', () => fromBinary(finding.AlertSchema, record.value));
     if (alert instanceof NornError) return deadLetter(alert.code, alert);
-    const sender = senderOf(record);
-    if (alert.tenantId !== sender.tenantId || alert.hostId !== sender.hostId) {
-      return refused(
-        'sender_mismatch',
-        `Alert ${alert.id} names ${alert.tenantId}:${alert.hostId}, its record ${record.key}`,
-      );
-    }
     const problem = problemOf(alert);
     if (problem !== undefined)
       return refused('alert_malformed', `Alert "${alert.id.slice(0, 64)}" has no usable ${problem}`);
-    return ok({ ...sender, alert });
+    return ok({ ...senderOf(record), alert });
   };
 }
 

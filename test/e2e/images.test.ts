@@ -2,6 +2,7 @@
 // them and say what is wrong when they can not. Containers by Testcontainers; nothing is pulled.
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, chownSync } from 'node:fs';
+import { Agent } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createClient } from '@clickhouse/client';
@@ -80,6 +81,8 @@ const settings = {
   NORN_KAFKA_CERTIFICATE_FILE: '/run/secrets/stage.cert.pem',
   NORN_KAFKA_KEY_FILE: '/run/secrets/stage.key.pem',
   NORN_CLICKHOUSE_URL: 'https://clickhouse:8443',
+  NORN_CLICKHOUSE_CERTIFICATE_FILE: '/run/secrets/stage.cert.pem',
+  NORN_CLICKHOUSE_KEY_FILE: '/run/secrets/stage.key.pem',
   NORN_CLICKHOUSE_WRITER_PASSWORD_FILE: '/run/secrets/clickhouse-writer.password',
   NORN_CLICKHOUSE_READER_PASSWORD_FILE: '/run/secrets/clickhouse-reader.password',
   NORN_POSTGRES_URL: 'postgres://norn@postgres:5432/norn?sslmode=verify-full',
@@ -121,7 +124,7 @@ async function inClickHouse<Row>(query: string): Promise<Row[]> {
     username: 'norn_writer',
     password: secret('clickhouse-writer.password'),
     database: 'norn',
-    tls: { ca_cert: readFileSync(join(secrets, 'stores.cert.pem')) },
+    http_agent: new Agent({ ca: secret('stores.cert.pem'), cert: secret('api.cert.pem'), key: secret('api.key.pem') }),
   });
   try {
     return await (await client.query({ query, format: 'JSONEachRow' })).json<Row>();
@@ -173,7 +176,10 @@ describe('the images', () => {
   );
 
   it('run a stage as nobody, that answers people and asks who they are', async () => {
-    const api = await stage('services/api')
+    const api = await stage('services/api', {
+      NORN_CLICKHOUSE_CERTIFICATE_FILE: '/run/secrets/api.cert.pem',
+      NORN_CLICKHOUSE_KEY_FILE: '/run/secrets/api.key.pem',
+    })
       .withExposedPorts(7400)
       .withWaitStrategy(Wait.forSuccessfulCommand(healthy))
       .start();

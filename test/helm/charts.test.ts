@@ -138,8 +138,27 @@ whereHelmIs('helm: chart norn', () => {
     expect(holders('signers.json').sort()).toEqual(stageNames.map((name) => `norn-${name}`).sort());
     expect(holders('authority.key.pem')).toEqual(['norn-ingest']);
     expect(holders('clickhouse-reader.password').sort()).toEqual(['norn-api', 'norn-clickhouse']);
+    expect(holders('api.key.pem')).toEqual(['norn-api']);
+    expect(holders('stage.key.pem')).not.toContain('norn-api');
     expect([...given.keys()].filter((name) => !holders('stores.cert.pem').includes(name))).toEqual([]);
     expect([...given.values()].flat()).not.toContain('stores.key.pem');
+  });
+
+  it('shows ClickHouse the certificate that each is given, and none where none is wanted', () => {
+    const shown = (rendered: Thing[]): [string, string | undefined][] =>
+      podsOf(rendered).flatMap(({ name, spec }) => {
+        const file = allContainers(spec)[0]?.env?.find(({ name: of }) => of === 'NORN_CLICKHOUSE_CERTIFICATE_FILE');
+        return file === undefined ? [] : [[name, file.value.split('/').at(-1)]];
+      });
+    const given = (name: string): string[] =>
+      podsOf(things)
+        .filter((pod) => pod.name === name)
+        .flatMap(({ spec }) => spec.volumes.flatMap(({ secret }) => secret?.items?.map(({ key }) => key) ?? []));
+    const who = new Map(shown(things));
+    expect([who.get('norn-api'), who.get('norn-storage')]).toEqual(['api.cert.pem', 'stage.cert.pem']);
+    for (const [name, file = ''] of who) expect([name, given(name).includes(file)]).toEqual([name, true]);
+    expect(shown(render('norn', ...trial, '--set', 'clickhouse.clientCertificate=false'))).toEqual([]);
+    expect(shown(render('norn', ...trial, '--set', 'clickhouse.url=http://clickhouse:8123'))).toEqual([]);
   });
 
   it('scales by the lag of the group that the stage reads in, up to its partitions', () => {

@@ -63,6 +63,7 @@ async function askClickHouse(cluster: Cluster): Promise<Stored> {
   const password = readFileSync(join(secrets, 'clickhouse-reader.password'), 'utf8').trim();
   const { stdout } = await run('curl', [
     ...['--silent', '--show-error', '--fail-with-body', '--cacert', join(secrets, 'stores.cert.pem')],
+    ...['--cert', join(secrets, 'api.cert.pem'), '--key', join(secrets, 'api.key.pem')],
     ...['--user', `norn_reader:${password}`, '--header', 'X-Norn-Tenant: default'],
     ...[
       '--data-binary',

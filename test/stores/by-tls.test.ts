@@ -1,4 +1,4 @@
-// The stores as they run for stages on other machines: by TLS alone, Kafka for those with a certificate alone.
+// The stores as they run for stages on other machines: by TLS alone, Kafka and ClickHouse for those with a certificate alone.
 // @norn-strict
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
@@ -135,7 +135,8 @@ describe('ClickHouse by TLS', () => {
 
   const ask = (path: string, trusted: string): Promise<string> =>
     new Promise((resolve, reject) => {
-      const options = { host: name, port: outside, path, ca: trusted, agent: false };
+      const shown = { cert: stage.certificatePem, key: stage.keyPem };
+      const options = { host: name, port: outside, path, ca: trusted, ...shown, agent: false };
       const headers = { 'X-ClickHouse-User': 'norn_writer', 'X-ClickHouse-Key': engine.writerPassword };
       request({ ...options, headers }, (response) => void text(response).then(resolve, reject))
         .once('error', reject)

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ensureAccess, ensureTopics } from '@norn/bus';
-import { kafkaSettings, loadConfig, processEnvironment, settings } from '@norn/config';
+import { clickhouseSettings, kafkaSettings, loadConfig, processEnvironment, settings } from '@norn/config';
 import { AccessToken, createControlStore, createToken, createWriter, ensureTenant, hashToken } from '@norn/store';
 import { type EntityManager, IsNull, Not } from 'typeorm';
 import { z } from 'zod';
@@ -24,9 +24,7 @@ const schema = z.object({
 });
 
 const eventsSchema = z.object({
-  clickhouseUrl: settings.clickhouseUrl,
-  clickhousePidFile: settings.clickhousePidFile,
-  clickhouseDatabase: settings.clickhouseDatabase,
+  ...clickhouseSettings,
   clickhouseWriterPasswordFile: settings.clickhouseWriterPasswordFile,
 });
 

@@ -13,4 +13,4 @@ export {
   type SignerKey,
 } from './signer-keys.ts';
 export { SignerRing } from './signer-ring.ts';
-export { environmentName, kafkaSettings, settings, type SettingName } from './settings.ts';
+export { clickhouseSettings, environmentName, kafkaSettings, settings, type SettingName } from './settings.ts';

@@ -76,6 +76,11 @@ export const settings = {
     .describe(
       'Holds the process id of a ClickHouse on this machine: no other is told a password. Empty: not looked at',
     ),
+  clickhouseCertificateFile: z
+    .string()
+    .default('')
+    .describe('PEM: who this service is to ClickHouse; needs https and the key'),
+  clickhouseKeyFile: z.string().default(''),
   clickhouseDatabase: z.string().default('norn'),
   clickhouseWriterPasswordFile: z.string().describe('Password of user norn_writer'),
   clickhouseReaderPasswordFile: z.string().describe('Password of user norn_reader, bound to one tenant by row policy'),
@@ -159,6 +164,15 @@ export const kafkaSettings = {
   kafkaAuthorityFile: settings.kafkaAuthorityFile,
   kafkaCertificateFile: settings.kafkaCertificateFile,
   kafkaKeyFile: settings.kafkaKeyFile,
+} as const;
+
+/** How a service reaches ClickHouse. */
+export const clickhouseSettings = {
+  clickhouseUrl: settings.clickhouseUrl,
+  clickhousePidFile: settings.clickhousePidFile,
+  clickhouseCertificateFile: settings.clickhouseCertificateFile,
+  clickhouseKeyFile: settings.clickhouseKeyFile,
+  clickhouseDatabase: settings.clickhouseDatabase,
 } as const;
 
 export type SettingName = keyof typeof settings;

@@ -7,7 +7,7 @@ import { messageOf, NornError } from '@norn/base';
 export interface TlsIdentity {
   readonly keyFile: string;
   readonly certificateFile: string;
-  /** Kafka lets in who has a certificate of this authority, and nobody else. */
+  /** Kafka and the front of ClickHouse let in who has a certificate of this authority, and nobody else. */
   readonly authorityFile: string;
 }
 
@@ -26,11 +26,19 @@ export interface TlsFront {
   readonly exposure: Exposure;
 }
 
-/** Ends TLS on `outside` and hands what comes to `inside` on loopback: for a part that can't do it itself. Throws `port_taken`. */
+/**
+ * Ends TLS on `outside` and hands what comes with a certificate of the authority to `inside` on loopback: for a part that can't do it itself. Of
+ * anybody else the part hears nothing. Throws `port_taken`.
+ */
 export async function openTlsFront({ ports, exposure }: TlsFront): Promise<Server> {
-  const identity = { key: readFileSync(exposure.keyFile), cert: readFileSync(exposure.certificateFile) };
+  const identity = {
+    key: readFileSync(exposure.keyFile),
+    cert: readFileSync(exposure.certificateFile),
+    ca: readFileSync(exposure.authorityFile),
+  };
+  const asked = { requestCert: true, rejectUnauthorized: true };
   const server = createServer(
-    { ...identity, minVersion: 'TLSv1.2', handshakeTimeout: handshakeTimeoutMs },
+    { ...identity, ...asked, minVersion: 'TLSv1.2', handshakeTimeout: handshakeTimeoutMs },
     (client) => {
       const part = connect(ports.inside, '127.0.0.1');
       const end = (): void => {

@@ -1,5 +1,5 @@
 // What the API takes from the installation's settings.
-import { settings } from '@norn/config';
+import { clickhouseSettings, settings } from '@norn/config';
 import { z } from 'zod';
 
 export const apiConfig = z.object({
@@ -7,9 +7,7 @@ export const apiConfig = z.object({
   apiPort: settings.apiPort,
   publicUrl: settings.publicUrl,
   consoleDir: settings.consoleDir,
-  clickhouseUrl: settings.clickhouseUrl,
-  clickhousePidFile: settings.clickhousePidFile,
-  clickhouseDatabase: settings.clickhouseDatabase,
+  ...clickhouseSettings,
   clickhouseReaderPasswordFile: settings.clickhouseReaderPasswordFile,
   postgresUrl: settings.postgresUrl,
   postgresPasswordFile: settings.postgresPasswordFile,

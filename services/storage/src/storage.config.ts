@@ -1,12 +1,10 @@
 // What storage is told: Kafka, ClickHouse, and how long rows wait for a larger insert.
-import { type Environment, loadConfig, kafkaSettings, settings } from '@norn/config';
+import { type Environment, clickhouseSettings, loadConfig, kafkaSettings, settings } from '@norn/config';
 import { z } from 'zod';
 
 const schema = z.object({
   ...kafkaSettings,
-  clickhouseUrl: settings.clickhouseUrl,
-  clickhousePidFile: settings.clickhousePidFile,
-  clickhouseDatabase: settings.clickhouseDatabase,
+  ...clickhouseSettings,
   clickhouseWriterPasswordFile: settings.clickhouseWriterPasswordFile,
   storageLingerMs: settings.storageLingerMs,
 });

@@ -1,7 +1,8 @@
 import { X509Certificate, createPrivateKey, createPublicKey } from 'node:crypto';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createAuthority } from '@norn/embedded/certificates';
 import { makeServiceSecrets } from './secrets.ts';
 
 describe('the secrets of an installation of separate services', () => {
@@ -27,10 +28,17 @@ describe('the secrets of an installation of separate services', () => {
 
   it('let no agent be taken for a stage: the stores have an authority of their own', () => {
     const [agents, stores] = [certificate('authority').publicKey, certificate('stores').publicKey];
-    for (const name of ['kafka', 'clickhouse', 'postgres', 'stage']) {
+    for (const name of ['kafka', 'clickhouse', 'postgres', 'stage', 'api']) {
       expect([certificate(name).verify(stores), certificate(name).verify(agents)]).toEqual([true, false]);
     }
     expect([certificate('ingest').verify(agents), certificate('ingest').verify(stores)]).toEqual([true, false]);
+  });
+
+  it('let no API be taken for a stage: it has a certificate of its own, as a client alone', () => {
+    const [stage, api] = [certificate('stage'), certificate('api')];
+    expect([stage.subject, api.subject]).toEqual(['CN=Norn stage', 'CN=Norn api']);
+    expect(api.checkPrivateKey(createPrivateKey(read('api.key.pem')))).toBe(true);
+    expect([stage.keyUsage, api.keyUsage]).toEqual([['1.3.6.1.5.5.7.3.2'], ['1.3.6.1.5.5.7.3.2']]);
   });
 
   it('have the public half of the command key for ingest', () => {
@@ -43,5 +51,23 @@ describe('the secrets of an installation of separate services', () => {
     await make();
     expect(readdirSync(folder).map(read)).toEqual(before);
     expect(readdirSync(folder).filter((name) => (statSync(join(folder, name)).mode & 0o777) !== 0o600)).toEqual([]);
+  });
+
+  it('are made anew between stages and stores when one is missing, all from one authority', async () => {
+    const before = certificate('stores').fingerprint256;
+    rmSync(join(folder, 'api.cert.pem'));
+    await make();
+    expect(certificate('stores').fingerprint256).not.toBe(before);
+    for (const name of ['kafka', 'clickhouse', 'postgres', 'stage', 'api'])
+      expect([name, certificate(name).verify(certificate('stores').publicKey)]).toEqual([name, true]);
+  });
+
+  it('are left alone when the authority of the stores is somebody else’s', async () => {
+    const yours = await createAuthority('Example stores');
+    writeFileSync(join(folder, 'stores.cert.pem'), yours.certificatePem);
+    rmSync(join(folder, 'api.cert.pem'));
+    const before = readdirSync(folder).map(read);
+    await make();
+    expect(readdirSync(folder).map(read)).toEqual(before);
   });
 });

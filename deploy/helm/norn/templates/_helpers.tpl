@@ -35,12 +35,17 @@ capabilities: { drop: [ALL] }
 {{- else }}{{ fail "clickhouse.url is empty: name your server, or set bundled.enabled=true for a trial" }}{{ end }}
 {{- end }}
 
+{{/* "shown" or nothing: a certificate is for TLS alone, which the bundled one speaks. */}}
+{{- define "norn.clickhouseIdentity" -}}
+{{- if and .Values.clickhouse.clientCertificate (not (hasPrefix "http:" .Values.clickhouse.url)) }}shown{{ end }}
+{{- end }}
+
 {{- define "norn.postgres" -}}
 {{- if .Values.postgres.url }}{{ .Values.postgres.url }}{{ else if .Values.bundled.enabled }}postgres://norn@{{ .Release.Name }}-postgres:5432/norn?sslmode=verify-full
 {{- else }}{{ fail "postgres.url is empty: name your server, or set bundled.enabled=true for a trial" }}{{ end }}
 {{- end }}
 
-{{/* What each stage is told; which file it has of those named is what the stage is given. */}}
+{{/* What each stage is told; which file it has of those named is what the stage is given. `client`: whose certificate ClickHouse is shown. */}}
 {{- define "norn.environment" -}}
 - { name: NORN_KAFKA_BROKERS, value: {{ include "norn.kafka" . | quote }} }
 - { name: NORN_KAFKA_PARTITIONS, value: {{ .Values.kafka.partitions | quote }} }
@@ -50,6 +55,10 @@ capabilities: { drop: [ALL] }
 - { name: NORN_KAFKA_KEY_FILE, value: /run/secrets/norn/stage.key.pem }
 {{- end }}
 - { name: NORN_CLICKHOUSE_URL, value: {{ include "norn.clickhouse" . | quote }} }
+{{- if eq (include "norn.clickhouseIdentity" .) "shown" }}
+- { name: NORN_CLICKHOUSE_CERTIFICATE_FILE, value: /run/secrets/norn/{{ .client | default "stage" }}.cert.pem }
+- { name: NORN_CLICKHOUSE_KEY_FILE, value: /run/secrets/norn/{{ .client | default "stage" }}.key.pem }
+{{- end }}
 - { name: NORN_CLICKHOUSE_DATABASE, value: {{ .Values.clickhouse.database | quote }} }
 - { name: NORN_CLICKHOUSE_WRITER_PASSWORD_FILE, value: /run/secrets/norn/clickhouse-writer.password }
 - { name: NORN_CLICKHOUSE_READER_PASSWORD_FILE, value: /run/secrets/norn/clickhouse-reader.password }
@@ -114,7 +123,8 @@ storage:
   secrets: [stores.cert.pem, stage.cert.pem, stage.key.pem, clickhouse-writer.password, signers.json]
   group: norn.storage
 api:
-  secrets: [stores.cert.pem, clickhouse-reader.password, postgres.password, command.key.pem, signing-api.key.pem, authority.cert.pem]
+  secrets: [stores.cert.pem, {{ if eq (include "norn.clickhouseIdentity" .) "shown" }}api.cert.pem, api.key.pem, {{ end }}clickhouse-reader.password, postgres.password, command.key.pem, signing-api.key.pem, authority.cert.pem]
+  client: api
   ports: { http: 7400 }
   peers: people
 {{- end }}

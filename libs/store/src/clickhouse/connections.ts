@@ -1,21 +1,44 @@
-// Connections to ClickHouse. On one machine its passwords go to the process that was started for them, not to whoever has the port.
+// Connections to ClickHouse. On one machine its passwords go to the process that was started for them, not to whoever has the port; elsewhere TLS says
+// who both are.
 import { readFileSync } from 'node:fs';
 import { Agent, type ClientRequestArgs } from 'node:http';
+import { Agent as SecureAgent } from 'node:https';
 import { connect } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { AwayError, messageOf } from '@norn/base';
+import { AwayError, NornError, messageOf } from '@norn/base';
 import { assertHolder } from '@norn/base/port-holder';
+import { readSecret } from '@norn/config';
 
 export interface EngineAddress {
   readonly clickhouseUrl: string;
   /** Holds the process id of the engine of this machine; empty or absent: it is another's, and TLS says who it is. */
   readonly clickhousePidFile?: string;
+  /** PEM of this client's certificate and of its key; empty or absent: it shows none. */
+  readonly clickhouseCertificateFile?: string;
+  readonly clickhouseKeyFile?: string;
 }
 
-/** Options of the client that connects so. */
-export function connectionsTo({ clickhousePidFile = '' }: EngineAddress, max: number): { http_agent?: Agent } {
+/** Options of the client that connects so. Throws `clickhouse_tls_invalid` when certificate, key and https do not go together, `secret_missing`. */
+export function connectionsTo(address: EngineAddress, max: number): { http_agent?: Agent } {
+  const { clickhousePidFile = '' } = address;
+  const shown = identityOf(address);
+  if (shown !== undefined) {
+    // The client's own option for it asks the server to take the certificate in place of the password.
+    return { http_agent: new SecureAgent({ ...shown, keepAlive: true, maxSockets: max }) };
+  }
   if (clickhousePidFile === '') return {};
   return { http_agent: new EngineAgent(clickhousePidFile, max) };
+}
+
+function identityOf(address: EngineAddress): { readonly cert: string; readonly key: string } | undefined {
+  const { clickhouseUrl, clickhouseCertificateFile = '', clickhouseKeyFile = '' } = address;
+  if (clickhouseCertificateFile + clickhouseKeyFile === '') return undefined;
+  if (clickhouseCertificateFile === '' || clickhouseKeyFile === '' || !clickhouseUrl.startsWith('https:')) {
+    const cure =
+      'set both NORN_CLICKHOUSE_CERTIFICATE_FILE and NORN_CLICKHOUSE_KEY_FILE and a NORN_CLICKHOUSE_URL of https, or none of the two';
+    throw new NornError('clickhouse_tls_invalid', `A certificate for ClickHouse needs its key, and TLS: ${cure}`);
+  }
+  return { cert: readSecret(clickhouseCertificateFile), key: readSecret(clickhouseKeyFile) };
 }
 
 class EngineAgent extends Agent {

@@ -70,11 +70,17 @@ async function askStage(port: number): Promise<string> {
   return ill.map(([name, { details }]) => `${name} says ${JSON.stringify(details)}`).join(', ');
 }
 
-/** Records that no stage may have written: somebody else did, or they are damaged. Counted since the stage began. */
+/** Records that no stage may have written, or not so: somebody else did, or they are damaged. Counted since the stage began. */
 function unprovenIn(metrics: string): string {
-  const counts = metrics.matchAll(new RegExp(`^${Metric.BusRecordsUnproven}\\{.*\\breason="(\\w+)".*\\} (\\d+)`, 'gm'));
-  const told = [...counts].map(([, reason = '', number = '']) => `${number} ${reason}`);
-  return told.length === 0 ? '' : `it left records that no stage had signed: ${told.join(', ')}; its log says where`;
+  const counts = metrics.matchAll(new RegExp(`^${Metric.BusRecordsUnproven}\\{(.*)\\} (\\d+)`, 'gm'));
+  const told = [...counts].map(
+    ([, labels = '', number = '']) => `${number} of ${labelIn(labels, 'topic')} (${labelIn(labels, 'reason')})`,
+  );
+  return told.length === 0 ? '' : `it refused records, made up or damaged: ${told.join(', ')}; its log says where`;
+}
+
+function labelIn(labels: string, name: string): string {
+  return new RegExp(`\\b${name}="([\\w.-]+)"`).exec(labels)?.[1] ?? 'unknown';
 }
 
 /** By a signal or a debugger (proc_pid_stat(5)). */

@@ -85,9 +85,8 @@ describe('the parts of an installation', () => {
     ]);
   });
 
-  it('are not well when they got records that no stage had signed', async () => {
-    const unproven = (reason: string, number: number): string =>
-      `norn_bus_records_unproven_total{topic="norn.raw.v1",reason="${reason}"} ${number}`;
+  it('are not well when they refused records, of which topic and why', async () => {
+    const unproven = (labels: string, number: number): string => `norn_bus_records_unproven_total{${labels}} ${number}`;
     let metrics = 'norn_bus_lag{group="a"} 3\n';
     const healthy = JSON.stringify({ healthy: true, services: {} });
     const health = await listen(
@@ -95,9 +94,15 @@ describe('the parts of an installation', () => {
     );
     useInstallation({ health });
     expect(partProblems(await askParts(installation, [part('stages')]), new Date())).toEqual([]);
-    metrics += `${unproven('record_unsigned', 5005)}\n${unproven('signature_wrong', 1)} 1796041759110\n`;
+    metrics += [
+      unproven('topic="raw",reason="record_unsigned"', 5005),
+      unproven('topic="alerts",reason="record_unsigned"', 2),
+      `${unproven('otel_scope_name="norn",reason="sender_mismatch",topic="alerts"', 1)} 1796041759110`,
+      '',
+    ].join('\n');
+    const refused = '5005 of raw (record_unsigned), 2 of alerts (record_unsigned), 1 of alerts (sender_mismatch)';
     expect(partProblems(await askParts(installation, [part('stages')]), new Date())).toEqual([
-      'stages is not well: it left records that no stage had signed: 5005 record_unsigned, 1 signature_wrong; its log says where',
+      `stages is not well: it refused records, made up or damaged: ${refused}; its log says where`,
     ]);
   });
 

@@ -24,7 +24,15 @@ export { planBytesMax } from './kafka/mark.ts';
 export { createKafka } from './kafka/kafka-client.ts';
 export { partitionOf } from './kafka/partition.ts';
 export { type BusProducer, type ProducerOptions, createProducer } from './produce/producer.ts';
-export { type BusRecord, type OutRecord, type RecordBatch, recordKey } from './record.ts';
+export {
+  type BusRecord,
+  type OutRecord,
+  type RecordBatch,
+  type RecordOwner,
+  findOwner,
+  ownerOf,
+  recordKey,
+} from './record.ts';
 export { recallEach } from './consume/recall.ts';
 export { RecordSpans, headersAfter, withRecordSpan } from './record-spans.ts';
 export {

@@ -1,4 +1,5 @@
 // A record on the bus, as it goes in and as it comes out.
+import { NornError } from '@norn/base';
 import type { OpenSpan } from '@norn/telemetry';
 import type { TopicName } from './flow.ts';
 
@@ -37,4 +38,23 @@ export interface RecordBatch {
 /** Makes the key of a host's records. */
 export function recordKey(tenantId: string, hostId: string): string {
   return `${tenantId}:${hostId}`;
+}
+
+/** Whose a host's records are. */
+export interface RecordOwner {
+  readonly tenantId: string;
+  readonly hostId: string;
+}
+
+/** What such a key says; undefined for any other key. */
+export function findOwner(key: string): RecordOwner | undefined {
+  const colon = key.indexOf(':');
+  return colon < 1 ? undefined : { tenantId: key.slice(0, colon), hostId: key.slice(colon + 1) };
+}
+
+/** The same. Throws `key_malformed`. */
+export function ownerOf(key: string): RecordOwner {
+  const owner = findOwner(key);
+  if (owner === undefined) throw new NornError('key_malformed', `Key "${key.slice(0, 100)}" is not tenant:host`);
+  return owner;
 }

@@ -4,12 +4,7 @@
 import { fromBinary } from '@bufbuild/protobuf';
 import { action, finding, occurrence, policy } from '@norn/contracts';
 import type { TopicName } from '../flow.ts';
-import type { BusRecord } from '../record.ts';
-
-interface Owner {
-  readonly tenantId: string;
-  readonly hostId: string;
-}
+import { type BusRecord, type RecordOwner, findOwner } from '../record.ts';
 
 type IsOwn = (key: string, body: Uint8Array) => boolean;
 
@@ -42,7 +37,7 @@ export function namesAnother({ topic, key, value }: Pick<BusRecord, 'topic' | 'k
 }
 
 /** By each part: `a:b` with `c` is not `a` with `b:c`, though the key is the same. */
-function isOfHost(key: string, { tenantId, hostId }: Owner): boolean {
-  const colon = key.indexOf(':');
-  return colon > 0 && key.slice(0, colon) === tenantId && key.slice(colon + 1) === hostId;
+function isOfHost(key: string, { tenantId, hostId }: RecordOwner): boolean {
+  const owner = findOwner(key);
+  return owner?.tenantId === tenantId && owner.hostId === hostId;
 }

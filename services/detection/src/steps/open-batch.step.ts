@@ -1,6 +1,5 @@
 // Record → batch: tenant and host from the key, the columns checked. What does not parse is dead-lettered with its code.
-import { NornError } from '@norn/base';
-import type { BusRecord } from '@norn/bus';
+import { type BusRecord, ownerOf } from '@norn/bus';
 import { type BatchView, openBatch } from '@norn/contracts';
 import { type Outcome, opened } from '@norn/pipeline';
 import type { HostBatch } from './envelope.ts';
@@ -8,11 +7,9 @@ import type { HostBatch } from './envelope.ts';
 export function createOpenBatch(): (record: BusRecord) => Outcome<HostBatch> {
   return function openHostBatch(record) {
     return opened(() => {
-      const colon = record.key.indexOf(':');
-      if (colon < 1) throw new NornError('key_malformed', `Record key "${record.key}" is not tenant:host`);
       const batch = openBatch(record.value);
       readWhole(batch);
-      return { record, tenantId: record.key.slice(0, colon), hostId: record.key.slice(colon + 1), batch };
+      return { record, ...ownerOf(record.key), batch };
     });
   };
 }

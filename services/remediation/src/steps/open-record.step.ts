@@ -1,7 +1,7 @@
 // Record → alert or outcome, with the sender from the key, whom the body names as well (`libs/bus`). What does not parse is dead-lettered.
 import { fromBinary } from '@bufbuild/protobuf';
 import { NornError, messageOf } from '@norn/base';
-import type { BusRecord } from '@norn/bus';
+import { type BusRecord, findOwner } from '@norn/bus';
 import { action, finding } from '@norn/contracts';
 import { type DeadLetter, type Outcome, deadLetter, ok } from '@norn/pipeline';
 import type { AlertEnvelope, OutcomeEnvelope, Sender } from './envelope.ts';
@@ -63,8 +63,7 @@ function clean(text: string, max: number): string {
 }
 
 function senderOf(record: BusRecord): Sender {
-  const colon = record.key.indexOf(':');
-  return { record, tenantId: record.key.slice(0, Math.max(colon, 0)), hostId: record.key.slice(colon + 1) };
+  return { record, ...(findOwner(record.key) ?? { tenantId: '', hostId: record.key }) };
 }
 
 function parsed<T>(code: string, read: () => T): T | NornError {

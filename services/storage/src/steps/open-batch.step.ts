@@ -1,6 +1,6 @@
 // Opens a batch and names its owner from the record's key.
 import { NornError } from '@norn/base';
-import { type BusRecord, isReplayed } from '@norn/bus';
+import { type BusRecord, isReplayed, ownerOf } from '@norn/bus';
 import { type BatchView, openBatch as open } from '@norn/contracts';
 import { type Outcome, opened } from '@norn/pipeline';
 import type { RowOwner } from '@norn/store';
@@ -21,13 +21,6 @@ export function createOpenBatch(): (record: BusRecord) => Outcome<OpenedBatch> {
       return { record, owner: ownerOf(record.key), batch, isReplayed: isReplayed(record) };
     }, 'malformed');
   };
-}
-
-/** Keys are `tenant:host`. */
-export function ownerOf(key: string): RowOwner {
-  const at = key.indexOf(':');
-  if (at < 1) throw new NornError('key_malformed', `Key "${key.slice(0, 100)}" is not tenant:host`);
-  return { tenantId: key.slice(0, at), hostId: key.slice(at + 1) };
 }
 
 /** Opens all that rows are made of, so that pushing them cannot fail half-way. */

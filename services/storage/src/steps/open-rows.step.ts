@@ -1,14 +1,13 @@
 // Record → the rows that it becomes. What does not parse is dead-lettered.
 import { fromBinary } from '@bufbuild/protobuf';
 import { NornError, messageOf } from '@norn/base';
-import type { BusRecord } from '@norn/bus';
+import { type BusRecord, ownerOf } from '@norn/bus';
 import { action, event, finding, podLabels } from '@norn/contracts';
 import { type Outcome, deadLetter, ok } from '@norn/pipeline';
 import { pushAlert, pushContainer, pushFinding, pushOutcomeFile } from '@norn/store';
 import type { RecordRows } from '../records/gatherer.ts';
 import { Recent } from '../recent.ts';
 import type { RecordBlocks } from '../records/record-blocks.ts';
-import { ownerOf } from './open-batch.step.ts';
 
 type PushRows = (blocks: RecordBlocks) => void;
 type OpenRows = (record: BusRecord) => Outcome<RecordRows<RecordBlocks>>;

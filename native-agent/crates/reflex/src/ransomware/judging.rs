@@ -66,7 +66,7 @@ impl Ransomware {
     /// Renames carry no content: they tell by their names.
     pub fn rename(&mut self, event: &Event<'_>, context: &mut Context<'_>) -> Option<Firing> {
         self.births.rename(event.path, event.target);
-        self.writers.rename(event.path, event.target);
+        self.writers.rename(event);
         self.movers.rename(event, context);
         if self.canaries.has(event.path) {
             return self.on_canary((event.path, event.time_ns), event.process, context);
@@ -181,7 +181,9 @@ impl Ransomware {
             return None;
         }
         let proven = !places_others_content(index, before.size, context) && is_proven(index, context);
-        let blamed_from = self.writers.blamed_from(&change.path, actor, context);
+        let blamed_from =
+            self.writers
+                .blamed_from((&change.path, change.kind, change.time_ns), actor, context);
         let piece = Piece {
             weight: harm.weight(),
             files: 1,
@@ -284,7 +286,8 @@ impl Ransomware {
                 String::from_utf8_lossy(&made.path)
             ),
         };
-        let written_from = self.writers.blamed_from(&made.path, actor, context);
+        let placed = (&made.path[..], ChangeKind::Created, made.time_ns);
+        let written_from = self.writers.blamed_from(placed, actor, context);
         Some((piece, blamed_from.max(written_from), exhibit))
     }
 

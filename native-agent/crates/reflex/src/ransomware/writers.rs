@@ -2,23 +2,36 @@
 //! nothing is protected.
 use std::collections::{HashMap, VecDeque};
 
-use norn_events::{Event, ProcessUid};
+use norn_events::{ChangeKind, Event, ProcessUid};
 
 use super::blame::{Actor, common_ancestor};
 use super::names::hash_of;
 use crate::Context;
-use norn_programs::lineage::{base_name, is_copier};
+use norn_programs::lineage::{base_name, image_name, is_copier};
+
+/// The latest that opened a file of a name for writing.
+#[derive(Debug, Clone, Copy)]
+struct Written {
+    path: u64,
+    by: ProcessUid,
+    time_ns: u64,
+}
 
 /// Who opened files for writing, the latest; by path, and by the last part of it.
 #[derive(Debug, Default)]
 pub struct Writers {
     by_path: HashMap<u64, ProcessUid>,
-    by_name: HashMap<u64, (u64, ProcessUid)>,
+    by_name: HashMap<u64, Written>,
     order: VecDeque<(u64, u64)>,
 }
 
+/// Where a file got content from somebody, how and when.
+pub type Placed<'a> = (&'a [u8], ChangeKind, u64);
+
 impl Writers {
     const MAX: usize = 16_384;
+    /// A file elsewhere that was written longer ago and has the same name is another's: many have an `index.html`, ns.
+    const RECENT_NS: u64 = 60_000_000_000;
 
     /// A file was opened for writing.
     pub fn note(&mut self, event: &Event<'_>, context: &Context<'_>) {
@@ -27,20 +40,20 @@ impl Writers {
         };
         // A copy has the content of another's file.
         if !is_copier(process) {
-            self.add(event.path, process.uid);
+            self.add(event.path, process.uid, event.time_ns);
         }
     }
 
-    pub fn rename(&mut self, from: &[u8], to: &[u8]) {
-        if let Some(&writer) = self.by_path.get(&hash_of(from)) {
-            self.add(to, writer);
+    pub fn rename(&mut self, event: &Event<'_>) {
+        if let Some(&writer) = self.by_path.get(&hash_of(event.path)) {
+            self.add(event.target, writer, event.time_ns);
         }
     }
 
-    fn add(&mut self, path: &[u8], writer: ProcessUid) {
+    fn add(&mut self, path: &[u8], by: ProcessUid, time_ns: u64) {
         let (path, name) = (hash_of(path), hash_of(base_name(path)));
-        self.by_name.insert(name, (path, writer));
-        if self.by_path.insert(path, writer).is_some() {
+        self.by_name.insert(name, Written { path, by, time_ns });
+        if self.by_path.insert(path, by).is_some() {
             return;
         }
         self.order.push_back((path, name));
@@ -48,32 +61,41 @@ impl Writers {
             && let Some((path, name)) = self.order.pop_front()
         {
             self.by_path.remove(&path);
-            if self.by_name.get(&name).is_some_and(|(at, _)| *at == path) {
+            if self
+                .by_name
+                .get(&name)
+                .is_some_and(|written| written.path == path)
+            {
                 self.by_name.remove(&name);
             }
         }
     }
 
-    /// Who wrote the content that a copier put at `path`: the file had this path before, or one of this name elsewhere.
-    fn of(&self, path: &[u8]) -> Option<ProcessUid> {
+    /// Who wrote the content that a copier put there: the file had this path before, or, unless it only got this name, one of this
+    /// name elsewhere.
+    fn of(&self, (path, _, time_ns): Placed<'_>, is_renamed: bool) -> Option<ProcessUid> {
         let at = hash_of(path);
-        let named = || self.by_name.get(&hash_of(base_name(path)));
-        let elsewhere = named()
-            .filter(|(other, _)| *other != at)
-            .map(|(_, writer)| *writer);
+        let is_source = |written: &&Written| {
+            let is_recent = written.time_ns.saturating_add(Self::RECENT_NS) > time_ns;
+            !is_renamed && written.path != at && is_recent
+        };
+        let named = self.by_name.get(&hash_of(base_name(path)));
+        let elsewhere = named.filter(is_source).map(|written| written.by);
         elsewhere.or_else(|| self.by_path.get(&at).copied())
     }
 
     /// Where in the actor's chain it meets the writer's; 0 for whoever is no copier, or when nobody is known.
-    pub fn blamed_from(&self, path: &[u8], actor: &Actor, context: &Context<'_>) -> usize {
+    pub fn blamed_from(&self, placed: Placed<'_>, actor: &Actor, context: &Context<'_>) -> usize {
         let process = context
             .processes
             .by_uid(actor.uid)
             .and_then(|index| context.processes.get(index));
-        if !process.is_some_and(is_copier) {
+        let Some(copier) = process.filter(|process| is_copier(process)) else {
             return 0;
-        }
-        self.of(path)
+        };
+        // Of the rename itself is told too, if a moment later.
+        let is_renamed = placed.1 == ChangeKind::Replaced && image_name(copier) == b"mv";
+        self.of(placed, is_renamed)
             .filter(|writer| *writer != actor.uid)
             .map_or(0, |writer| common_ancestor(actor, writer, context))
     }

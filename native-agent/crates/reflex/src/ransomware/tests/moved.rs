@@ -101,6 +101,28 @@ fn ciphertext_of_elsewhere_moved_by_its_writer_or_by_mv_is_found() {
     assert!(firing.files_changed <= 5);
 }
 
+/// Whoever wrote files of these names long before, or what `mv` renamed and is told of later, is no accomplice: both were started
+/// by the same session, which has started other work as well.
+#[test]
+fn who_wrote_files_of_the_same_names_elsewhere_is_not_drawn_in() {
+    for (mover, earlier_ns) in [("/usr/bin/mv", 1_000_000_000), ("/usr/bin/cp", 900_000_000_000)] {
+        let mut world = World::with(&["/usr/bin/mv", "/usr/bin/cp"], None);
+        let session = world.process("/usr/bin/bash", None);
+        let generator = world.process("/usr/bin/python3", Some(session));
+        for number in 0..9 {
+            let made = format!("/home/site/{number}.txt");
+            world.event(generator, EventKind::FileOpen, (&made, 1, 0));
+        }
+        world.now_ns += earlier_ns;
+        let daemon = world.process("/usr/bin/perl", Some(session));
+        for number in 0..9 {
+            let job = world.process(mover, Some(daemon));
+            world.replace(job, &format!("/srv/{number}.txt"), (TEXT, CIPHER));
+        }
+        assert_eq!(world.firing().expect("fires").scope, world.uid(daemon), "{mover}");
+    }
+}
+
 /// The scope of what encrypts `docs.locked` below `script` after it was moved there by `mover`, `later_ns` before.
 fn scope_after_move(later_ns: u64, mover_of: fn(&mut World, ProcessIndex) -> ProcessIndex) -> (bool, bool) {
     scope_of_files_in("/srv/docs.locked", later_ns, mover_of)

@@ -4,14 +4,10 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf, NornError } from '@norn/base';
 import { linesOf } from '@norn/base/lines-of';
-import { loadConfig, settings } from '@norn/config';
-import { z } from 'zod';
 import { readJoined } from '../../installation/joined-host.ts';
 import { findInstallation } from '../../installation/installation.ts';
 import { assertReadable } from '../../installation/why-down.ts';
 import { assertOwnApi } from './own-api.ts';
-
-const schema = z.object({ home: settings.home, portBase: settings.portBase });
 
 /** Longer than the longest answer takes: a hunt through all of history. */
 const longestCallMs = 65_000;
@@ -34,11 +30,12 @@ export interface ApiClient {
  * token is not told, `not_permitted` when this user may not read it.
  */
 export async function connectApi(timeoutMs = longestCallMs): Promise<ApiClient> {
-  const { home, portBase } = loadConfig(schema);
-  const url = `http://127.0.0.1:${String(portBase)}`;
-  assertReadable(findInstallation());
-  const token = await readToken(home);
-  assertOwnApi();
+  const installation = findInstallation();
+  const url = `http://127.0.0.1:${installation.ports.api}`;
+  assertReadable(installation);
+  const token = await readToken(installation.home);
+  // Of the same one that is asked.
+  assertOwnApi(installation);
   const call = async <Answer>(method: string, path: string, body?: object): Promise<Answer> => {
     const response = await request(`${url}/api/v1${path}`, { method, token, body, timeoutMs });
     return (await response.json()) as Answer;

@@ -1,6 +1,7 @@
 // Dead letters for a terminal.
 import type { DeadLetter, FalseNotes } from '@norn/bus';
 import { ago, bytes, columns } from '../print/columns.ts';
+import { visibleLine } from '../print/visible.ts';
 
 /** Characters of a host's key and of an error in a table, and bytes of a record. */
 const cellMax = 80;
@@ -15,12 +16,12 @@ export function lettersText(letters: readonly DeadLetter[], now: Date): string {
   const rows = letters.map((letter) => [
     letter.id,
     ago(new Date(letter.at).toISOString(), now),
-    plain(letter.stage),
+    letter.stage,
     placeOf(letter),
-    plain(letter.key).slice(0, cellMax),
-    plain(letter.code),
+    visibleLine(letter.key).slice(0, cellMax),
+    letter.code,
     letter.state,
-    plain(letter.error).slice(0, cellMax),
+    visibleLine(letter.error).slice(0, cellMax),
   ]);
   return columns([['ID', 'WHEN', 'STAGE', 'WHERE', 'HOST', 'CODE', 'STATE', 'ERROR'], ...rows]);
 }
@@ -29,15 +30,15 @@ export function letterText(letter: DeadLetter, headers: Readonly<Record<string, 
   const facts = [
     ['id', letter.id],
     ['when', new Date(letter.at).toISOString()],
-    ['stage', plain(letter.stage)],
+    ['stage', letter.stage],
     ['where', placeOf(letter)],
-    ['host', plain(letter.key)],
+    ['host', letter.key],
     ['code', letter.code],
-    ['error', plain(letter.error)],
+    ['error', letter.error],
     ['attempts', String(letter.attempts)],
     ['state', letter.by === '' ? letter.state : `${letter.state} by ${letter.by}`],
     ['size', bytes(letter.bytes)],
-    ...Object.entries(headers).map(([name, text]) => [`header ${name}`, plain(text)]),
+    ...Object.entries(headers).map(([name, text]) => [`header ${name}`, text]),
   ];
   const shown = value
     .subarray(0, bytesShown)
@@ -57,9 +58,4 @@ export function falseNotesText({ total, reasons, letters }: FalseNotes): string 
 
 function placeOf({ topic, partition, offset }: DeadLetter): string {
   return topic === '' ? 'before the bus' : `${topic}/${partition}/${offset}`;
-}
-
-/** What a host sent must not move a terminal's cursor. */
-function plain(text: string): string {
-  return text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ');
 }

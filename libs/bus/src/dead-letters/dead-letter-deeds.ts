@@ -137,12 +137,15 @@ function partitionOf({ headers }: BusRecord): { partition: number } | undefined 
 }
 
 function refusalOf(id: string, stage: string, topic: string): NornError | undefined {
-  const reads = flow.find(({ name }) => name === stage)?.consumes ?? [];
+  const known = flow.find(({ name }) => name === stage);
+  const reads = known?.consumes ?? [];
   const isKnown = topic in topics && reads.includes(topic as TopicName);
   if (isKnown && topic !== 'facts') return undefined;
   const why =
     topic === 'facts'
       ? 'hosts tell their facts again by themselves, and old ones would take the place of newer'
-      : `${stage} refused it before it was on the bus, and kept its beginning only`;
+      : known === undefined
+        ? 'it names no stage that could have refused it, so it may be made up'
+        : `${stage} refused it before it was on the bus, and kept its beginning only`;
   return new NornError('dead_letter_not_replayable', `Dead letter ${id} can not be replayed: ${why}; drop it`);
 }

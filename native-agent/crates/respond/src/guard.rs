@@ -1,5 +1,6 @@
 //! Processes that are never stopped, whatever a finding or a command says.
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use norn_os::process::Stat;
@@ -51,6 +52,17 @@ pub fn refusal(stat: &Stat, agent: &[u32]) -> Option<Refusal> {
         return Some(Refusal::Agent);
     }
     is_runtime(stat.pid).then_some(Refusal::ContainerRuntime)
+}
+
+/// Who started it, when that is the same program: what keeps an agent running, and the installation beside it. A shell or an init
+/// system is another program, and has started much else.
+pub fn keeper_of(pid: u32) -> Option<u32> {
+    let parent = Stat::of(pid)?.parent;
+    let program = |pid: u32| {
+        let image = fs::metadata(format!("/proc/{pid}/exe")).ok()?;
+        Some((image.dev(), image.ino()))
+    };
+    (parent > 1 && program(parent)? == program(pid)?).then_some(parent)
 }
 
 /// By name, but only where the host's administrator puts programs: in the agent's own mount and pid namespaces, below a
@@ -107,6 +119,32 @@ mod tests {
         );
         assert_eq!(refusal(&stat(std::process::id()), &[]), Some(Refusal::Agent));
         assert_eq!(refusal(&stat(999_999), &[999_999]), Some(Refusal::Agent));
+    }
+
+    #[test]
+    fn a_keeper_is_of_the_same_program() {
+        let mut outer = std::process::Command::new("sh");
+        let mut outer = outer.args(["-c", "sh -c 'sleep 60; :'; :"]).spawn().unwrap();
+        let child_of = |pid: u32| {
+            let is_child = |stat: &Stat| stat.parent == pid;
+            norn_os::process::all().into_iter().find(is_child)
+        };
+        let found = (0..500).find_map(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+            let inner = child_of(outer.id())?.pid;
+            Some((inner, child_of(inner)?.pid))
+        });
+        let (inner, sleep) = found.unwrap();
+        let keepers = [inner, sleep, outer.id()].map(keeper_of);
+        assert_eq!(keepers, [Some(outer.id()), None, None]);
+        for pid in [sleep, inner] {
+            std::process::Command::new("kill")
+                .arg(pid.to_string())
+                .status()
+                .unwrap();
+        }
+        outer.kill().unwrap();
+        outer.wait().unwrap();
     }
 
     #[test]

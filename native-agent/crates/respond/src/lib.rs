@@ -6,7 +6,7 @@ mod nftables;
 mod priority;
 mod responder;
 
-pub use guard::Refusal;
+pub use guard::{Refusal, keeper_of};
 pub use isolation::{IsolationError, PEERS_MAX, Reach, isolate, name_of, rejoin, try_isolation};
 pub use priority::{raise_own_thread, raise_threads};
 pub use responder::{FrozenMember, Report, Responder};

@@ -69,7 +69,9 @@ impl Daemon {
     /// A new connection: who this is, the outcomes and the batches that were not acked, and what was lost meanwhile.
     fn greet(&mut self) {
         let mut guarded = vec![std::process::id()];
-        guarded.extend(self.link.peer_pid());
+        let tyr = self.link.peer_pid();
+        guarded.extend(tyr);
+        guarded.extend(tyr.and_then(norn_respond::keeper_of));
         self.reflexes.guard(guarded.clone());
         self.enforcement.guard(guarded.clone());
         self.hooks.guard(guarded.clone());

@@ -1,6 +1,6 @@
 // What a query fails with when PostgreSQL is stopped, hangs, or ends under it is told from what fails for another reason.
 // @norn-strict
-import { createControlStore, isControlStoreAway } from '@norn/store';
+import { createControlStore, isControlStoreAway, openControlStore } from '@norn/store';
 import { startPostgres, type TestPostgres } from '@norn/testkit';
 import type { DataSource } from 'typeorm';
 
@@ -33,6 +33,13 @@ it('knows a server that gives no connection in time', async () => {
   const failed = await failureOf('SELECT 1');
   for (const run of runs) await run.release();
   expect(isControlStoreAway(failed)).toBe(true);
+});
+
+it('knows a server that hangs, and waits no longer than it was told', async () => {
+  const hasty = await openControlStore({ postgresUrl: postgres.urlWithPassword, answerWithinMs: 300 });
+  const failed: unknown = await hasty.query('SELECT pg_sleep(20)').catch((error: unknown) => error);
+  expect([String(failed), isControlStoreAway(failed)]).toEqual([expect.stringContaining('Query read timeout'), true]);
+  await hasty.destroy();
 });
 
 it('knows a connection whose server ends, and a server that is gone', async () => {

@@ -50,8 +50,9 @@ async function openTrail(installation: Installation): Promise<Trail> {
   const store = await openControlStore({
     postgresUrl: postgresUrl(installation.home, installation.ports.postgres),
     postgresPasswordFile: installation.path('secrets', 'postgres.password'),
-    // The lock holds one.
+    // The lock holds one, and may be waited for.
     poolMax: 2,
+    answerWithinMs: 0,
   });
   const guard = store.createQueryRunner();
   await guard.query('SET statement_timeout = 0');

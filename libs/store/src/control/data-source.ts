@@ -42,6 +42,8 @@ export interface ControlStoreConfig {
   readonly postgresPasswordFile?: string;
   /** Connections of this process. */
   readonly poolMax?: number;
+  /** A query that has no answer by then has failed: a server that hangs ends none. 0: it is waited for, as for a lock. */
+  readonly answerWithinMs?: number;
 }
 
 /** Any fixed number that nothing else in the database locks on. */
@@ -52,6 +54,8 @@ const POOL_MAX = 8;
 const CONNECT_TIMEOUT_MS = 10_000;
 /** A statement of the control plane touches a handful of rows. */
 const STATEMENT_TIMEOUT_MS = 30_000;
+/** With what a connection takes, less than half a minute in all. */
+const ANSWER_WITHIN_MS = 15_000;
 const logger = createLogger('store');
 
 /** How long one waits for a server that is not there yet or starts up, ms: an installation's parts start together. */
@@ -65,7 +69,7 @@ const passing = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ENOENT', '57P01
  * connections at least, for the lock holds one. Throws `control_store_unavailable`.
  */
 export function createControlStore(config: ControlStoreConfig): Promise<DataSource> {
-  return patiently(config, migrate);
+  return patiently({ ...config, answerWithinMs: 0 }, migrate);
 }
 
 /** For everybody else: connects, waits until every migration of this version has been run, and returns the pool. Throws `control_store_unavailable`. */
@@ -147,7 +151,7 @@ function optionsOf(config: ControlStoreConfig): DataSourceOptions {
     synchronize: false,
     poolSize: config.poolMax ?? POOL_MAX,
     connectTimeoutMS: CONNECT_TIMEOUT_MS,
-    extra: { statement_timeout: STATEMENT_TIMEOUT_MS },
+    extra: { statement_timeout: STATEMENT_TIMEOUT_MS, query_timeout: config.answerWithinMs ?? ANSWER_WITHIN_MS },
   };
 }
 

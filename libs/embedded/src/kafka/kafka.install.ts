@@ -9,17 +9,29 @@ import { writeProperties } from './kafka.config.ts';
 import { brokerArguments, startBroker } from './kafka.broker.ts';
 import { freePorts } from '../process/ports.ts';
 import { provide } from '../toolchain.ts';
+import { writeMends } from './mends.ts';
 
 const sources = fileURLToPath(new URL('.', import.meta.url));
+const mendsJar = 'mends.jar';
+const mendSources = ['mends.ts', 'class-file.ts'];
 const templateClusterId = 'AAAAAAAAAAAAAAAAAAAAAA';
 
-/** The folder with lib/, log4j2.xml, kafka.jsa and template/. Needs java and mvn. */
+/** The folder with class-path, log4j2.xml, kafka.jsa and template/. Needs java and mvn. */
 export async function provideKafka(): Promise<string> {
   const pom = await readFile(join(sources, 'pom.xml'), 'utf8');
   const log4j = await readFile(join(sources, 'log4j2.xml'), 'utf8');
   const java = await runCommand('java', ['-version']);
+  const mends = await Promise.all(mendSources.map((name) => readFile(join(sources, name), 'utf8')));
   const jars = await provideKafkaJars();
-  return provide({ name: 'kafka', content: [pom, log4j, java, 'v2'], build: (folder) => prepare(jars, folder) });
+  const mended = await provide({
+    name: 'kafka-mends',
+    content: [pom, ...mends],
+    build: (folder) => writeMends(jars, join(folder, mendsJar)),
+  });
+  // Of two classes of one name the first is loaded.
+  const classPath = `${join(mended, mendsJar)}:${jars}/*`;
+  const content = [pom, log4j, java, ...mends, 'v2'];
+  return provide({ name: 'kafka', content, build: (folder) => prepare(classPath, folder) });
 }
 
 /** The broker's jars alone. Needs mvn. */
@@ -34,9 +46,9 @@ async function fetchJars(folder: string): Promise<void> {
 }
 
 // The archive remembers the class path, so the jars are named where they will stay.
-async function prepare(jars: string, folder: string): Promise<void> {
+async function prepare(classPath: string, folder: string): Promise<void> {
   await cp(join(sources, 'log4j2.xml'), join(folder, 'log4j2.xml'));
-  await writeFile(join(folder, 'class-path'), `${jars}/*`);
+  await writeFile(join(folder, 'class-path'), classPath);
   const home = await mkdtemp(join(tmpdir(), 'norn-kafka-'));
   try {
     const [broker = 0, controller = 0] = await freePorts(2);

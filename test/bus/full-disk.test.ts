@@ -2,7 +2,7 @@
 // its file should be. test/long/full-disk.test.ts fills real ones.
 // @norn-strict
 import { randomUUID } from 'node:crypto';
-import { appendFileSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { createKafka } from '@norn/bus';
 import { startKafka, type TestKafka } from '@norn/testkit';
@@ -14,10 +14,12 @@ const values = ['a', 'b', 'c'].map((letter) => letter.repeat(5_000));
 const place = { first: 0, length: 8, behind: 12, more: 23 };
 
 describe('a broker that has no room', () => {
+  const plenty = { bytesLeft: 9e9, bytesTotal: 10e9, filesLeft: 9e6, filesTotal: 10e6 };
+  let room = plenty;
   let kafka: TestKafka;
 
   beforeAll(async () => {
-    kafka = await startKafka();
+    kafka = await startKafka({ readRoom: () => Promise.resolve(room) });
     const client = createKafka(kafka.bus, 'norn-full-disk');
     const [admin, producer] = [client.admin(), client.producer()];
     await admin.connect();
@@ -29,8 +31,27 @@ describe('a broker that has no room', () => {
   });
   afterAll(() => kafka.stop());
 
-  const segment = (log: string): string =>
-    join(dirname(kafka.bus.kafkaAuthorityFile), 'kafka/data', log, '00000000000000000000.log');
+  const data = (...path: string[]): string => join(dirname(kafka.bus.kafkaAuthorityFile), 'kafka/data', ...path);
+  const segment = (log: string): string => data(log, '00000000000000000000.log');
+
+  it('any more is stopped in order, said to be so, and not started before there is', async () => {
+    room = { ...plenty, bytesLeft: 100_000_000 };
+    expect(await kafka.exited).toBe('disk_full (stopped, with 100 MB left of the 134 MB that it takes to run)');
+    const files = readdirSync(data());
+    // Without it the next start goes over every log.
+    expect(files).toContain('.kafka_cleanshutdown');
+    room = { ...plenty, bytesLeft: 150_000_000 };
+    await expect(kafka.restart()).rejects.toMatchObject({
+      code: 'disk_full',
+      message: expect.stringMatching(
+        /^The file system of .*kafka has 150 MB left of the 201 MB that it takes to start/,
+      ),
+    });
+    expect(readdirSync(data())).toEqual(files);
+    room = plenty;
+    await kafka.restart();
+    expect(await kept()).toEqual(values);
+  });
 
   it.each(['__cluster_metadata-0', `${topic}-0`])(
     'while it starts leaves %s as it is, and the next start has everything',

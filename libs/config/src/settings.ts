@@ -21,6 +21,11 @@ const directories = z
 
 export const settings = {
   home: z.string().default('/var/lib/norn').describe('Where state lives'),
+  roomBytesMin: bytes
+    .default(128 * 1024 * 1024)
+    .describe(
+      'Kafka of an embedded installation is stopped when its disk has less left, and starts with half as much more; of a small disk at most a sixteenth',
+    ),
   portBase: port
     .max(portBaseMax, `ports BASE to BASE+${portsAfterBase} end at 65535: give at most ${portBaseMax}`)
     .default(7400)

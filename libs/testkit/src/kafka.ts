@@ -27,8 +27,8 @@ export interface TestKafka extends RunningKafka, Disposable, Restartable {
   environmentOf(identity: string): Readonly<Record<string, string>>;
 }
 
-/** A broker with no topics, told `properties` over its own. `stop()` ends it and removes what it kept; `kill()` and `restart()` are for bad days. */
-export async function startKafka(options: Pick<KafkaOptions, 'properties'> = {}): Promise<TestKafka> {
+/** A broker with no topics, told `properties` over its own and what room there is. `stop()` ends it and removes what it kept; `kill()` and `restart()` are for bad days. */
+export async function startKafka(options: Pick<KafkaOptions, 'properties' | 'readRoom'> = {}): Promise<TestKafka> {
   const folder = takeFolder('kafka');
   const [broker = 0, controller = 0] = await freePorts(2);
   await makeBusSecrets(folder.path, { identities: busIdentities });

@@ -8,6 +8,7 @@ import { type BrokerPlan, writeProperties } from './kafka.config.ts';
 import { provideKafka } from './kafka.install.ts';
 import { waitForLock, type Part } from '../process/part.ts';
 import { assertPortFree } from '../process/ports.ts';
+import { startWithRoom, type ReadRoom } from '../process/room.ts';
 
 export interface RunningKafka extends Part {
   /** For `NORN_KAFKA_BROKERS`. */
@@ -16,12 +17,21 @@ export interface RunningKafka extends Part {
 
 export interface KafkaOptions extends BrokerPlan {
   readonly home: string;
+  /** What is left of its file system; for tests. */
+  readonly readRoom?: ReadRoom | undefined;
 }
 
-/** Starts the broker on `<home>/kafka`, formatted when new. Throws `port_taken`, `home_in_use`, `part_not_started`. */
-export async function startKafka(options: KafkaOptions): Promise<RunningKafka> {
+/**
+ * Starts the broker on `<home>/kafka`, formatted when new, and stops it when its file system gets full. Throws `disk_full`, `port_taken`, `home_in_use`,
+ * `part_not_started`.
+ */
+export function startKafka(options: KafkaOptions): Promise<RunningKafka> {
+  const folder = join(options.home, 'kafka');
+  return startWithRoom({ name: 'Kafka', folder, read: options.readRoom }, () => start(folder, options));
+}
+
+async function start(home: string, options: KafkaOptions): Promise<RunningKafka> {
   const { ports, exposedAs } = options;
-  const home = join(options.home, 'kafka');
   const folder = await provideKafka();
   await mkdir(home, { recursive: true, mode: 0o700 });
   await waitForLock(join(home, 'broker.lock'), 'Kafka broker');

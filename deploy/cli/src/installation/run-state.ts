@@ -14,6 +14,8 @@ export interface PartState {
   readonly restarts: number;
   /** How it ended last, with the time; empty: it never did. */
   readonly lastEnd: string;
+  /** Why it could not be started again, with the error's code; absent: it could. */
+  readonly failure?: string;
 }
 
 export interface RunState {

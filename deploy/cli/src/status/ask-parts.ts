@@ -28,7 +28,7 @@ export function askParts(installation: Installation, parts: readonly PartState[]
 async function askPart(installation: Installation, part: PartState): Promise<AskedPart> {
   const { name, restarts, lastEnd } = part;
   const asked = (state: AskedPart['state'], detail = ''): AskedPart => ({ name, state, detail, restarts, lastEnd });
-  if (!part.process || !isAlive(part.process)) return asked('away');
+  if (!part.process || !isAlive(part.process)) return asked('away', part.failure);
   try {
     const illness = await ask(installation, name);
     if (illness !== '') return asked('ill', illness);
@@ -107,7 +107,7 @@ export function partProblems(parts: readonly AskedPart[], now: Date): string[] {
 
 function problemOf({ name, state, detail }: AskedPart): string[] {
   if (state === 'answers') return [];
-  if (state === 'away') return [`${name} does not run`];
+  if (state === 'away') return [`${name} does not run${detail === '' ? '' : `: ${detail}`}`];
   return [state === 'ill' ? `${name} is not well: ${detail}` : `${name} does not answer (${detail})`];
 }
 

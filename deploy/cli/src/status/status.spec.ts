@@ -69,19 +69,22 @@ describe('the parts of an installation', () => {
       health,
     });
     const names = ['kafka', 'clickhouse', 'postgres', 'stages'];
-    const parts = await askParts(installation, [...names.map((name) => part(name)), part('tyr', false)]);
+    const failed = { ...part('storage', false), failure: 'No room left (disk_full)' };
+    const parts = await askParts(installation, [...names.map((name) => part(name)), part('tyr', false), failed]);
     expect(parts.map(({ name, state }) => `${name} ${state}`)).toEqual([
       'kafka silent',
       'clickhouse answers',
       'postgres silent',
       'stages ill',
       'tyr away',
+      'storage away',
     ]);
     expect(partProblems(parts, new Date())).toEqual([
       'kafka does not answer (no answer in 3 s)',
       'postgres does not answer (no answer in 3 s)',
       'stages is not well: storage says {"lag":7}',
       'tyr does not run',
+      'storage does not run: No room left (disk_full)',
     ]);
   });
 

@@ -1,3 +1,4 @@
+import { NornError } from '@norn/base';
 import type { Part } from '@norn/embedded';
 import { Supervised } from './supervised.ts';
 
@@ -50,15 +51,18 @@ describe('a supervised part', () => {
     const starts = [
       () => first,
       () => {
-        throw new Error('still locked');
+        throw new NornError('disk_full', 'No room left\nand more of a log');
       },
       () => new FakePart(process.pid),
     ];
     const { supervised, told, until } = supervise(async () => Promise.resolve(starts.shift()!()));
     await supervised.start();
     first.end(1);
+    await until(/did not start/);
+    expect(supervised.state).toMatchObject({ process: undefined, failure: 'No room left (disk_full)' });
     await until(/runs again/);
-    expect(told).toContainEqual(expect.stringContaining('still locked'));
+    expect(told).toContain('fake did not start (disk_full): No room left\nand more of a log');
+    expect(supervised.state).not.toHaveProperty('failure');
     await supervised.stop();
   });
 

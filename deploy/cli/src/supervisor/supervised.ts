@@ -1,6 +1,6 @@
 // One part that is started again when it ends by itself, with growing pauses.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { backOffMs, messageOf } from '@norn/base';
+import { backOffMs, messageOf, NornError } from '@norn/base';
 import { processIdentity, type Part } from '@norn/embedded';
 import type { PartState } from '../installation/run-state.ts';
 
@@ -19,6 +19,7 @@ export class Supervised {
   private part: Part | undefined;
   private restarts = 0;
   private lastEnd = '';
+  private failure = '';
   private stopping = false;
   private watching: Promise<void> | undefined;
   private readonly pause = new AbortController();
@@ -27,7 +28,8 @@ export class Supervised {
 
   get state(): PartState {
     const process = this.part ? processIdentity(this.part.pid) : undefined;
-    return { name: this.options.name, process, restarts: this.restarts, lastEnd: this.lastEnd };
+    const failed = this.failure === '' ? {} : { failure: this.failure };
+    return { name: this.options.name, process, restarts: this.restarts, lastEnd: this.lastEnd, ...failed };
   }
 
   /** Throws when the first start fails; later ones are tried for ever. */
@@ -74,12 +76,16 @@ export class Supervised {
       try {
         this.part = await this.options.start();
         this.restarts += 1;
+        this.failure = '';
         this.options.onChange(`${this.options.name} runs again (pid ${this.part.pid})`);
         // A stop that came while it started has not seen it.
         await this.stopIfAsked();
         return failures + 1;
       } catch (error) {
-        this.options.onChange(`${this.options.name} did not start: ${messageOf(error)}`);
+        const code = error instanceof NornError ? ` (${error.code})` : '';
+        const [sentence = ''] = messageOf(error).split('\n');
+        this.failure = `${sentence}${code}`;
+        this.options.onChange(`${this.options.name} did not start${code}: ${messageOf(error)}`);
       }
     }
   }

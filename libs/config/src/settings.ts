@@ -24,7 +24,7 @@ export const settings = {
   roomBytesMin: bytes
     .default(128 * 1024 * 1024)
     .describe(
-      'Kafka of an embedded installation is stopped when its disk has less left, and starts with half as much more; of a small disk at most a sixteenth',
+      'Embedded Kafka and ClickHouse are stopped when their disk has less left, and start with half as much more; of a small disk at most a sixteenth',
     ),
   portBase: port
     .max(portBaseMax, `ports BASE to BASE+${portsAfterBase} end at 65535: give at most ${portBaseMax}`)

@@ -8,6 +8,7 @@ import { serverConfig, tablesOf, usersConfig } from './clickhouse.config.ts';
 import { provideClickHouse } from './clickhouse.install.ts';
 import { readyOrStopped, startPart, waitForLock, type Part } from '../process/part.ts';
 import { assertPortFree } from '../process/ports.ts';
+import { startWithRoom, type ReadRoom } from '../process/room.ts';
 
 const readyWithinMs = 180_000;
 /** Merges can wait; who watches for alerts and sends commands beside them can't. */
@@ -29,6 +30,8 @@ export interface ClickHouseOptions {
   readonly database?: string;
   /** Tables under the row policy; default: all that the store's migrations make. */
   readonly tables?: readonly string[];
+  /** What is left of its file system; for tests. */
+  readonly readRoom?: ReadRoom | undefined;
 }
 
 export interface RunningClickHouse extends Part {
@@ -36,10 +39,17 @@ export interface RunningClickHouse extends Part {
   readonly url: string;
 }
 
-/** Starts the engine on `<home>/clickhouse`. Throws `port_taken`, `home_in_use`, `part_not_started`. */
-export async function startClickHouse(options: ClickHouseOptions): Promise<RunningClickHouse> {
+/**
+ * Starts the engine on `<home>/clickhouse`, and stops it when its file system gets full: a merge that had no room for a while was seen to make a part without
+ * what it could not write. Throws `disk_full`, `port_taken`, `home_in_use`, `part_not_started`.
+ */
+export function startClickHouse(options: ClickHouseOptions): Promise<RunningClickHouse> {
+  const folder = join(options.home, 'clickhouse');
+  return startWithRoom({ name: 'ClickHouse', folder, read: options.readRoom }, () => start(folder, options));
+}
+
+async function start(home: string, options: ClickHouseOptions): Promise<RunningClickHouse> {
   const { port } = options;
-  const home = join(options.home, 'clickhouse');
   const { launcher, library } = await provideClickHouse();
   await mkdir(join(home, 'data'), { recursive: true, mode: 0o700 });
   await waitForLock(join(home, 'engine.lock'), 'ClickHouse');

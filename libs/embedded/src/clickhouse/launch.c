@@ -72,6 +72,7 @@ static enum owner owner_told(int kernel, const struct ends *ends) {
         return has_told ? ANOTHERS : NOT_TOLD;
     }
     has_told = true;
+    // Of a socket that is gone the kernel tells of one that listens in its place, if there is one: that has no other end.
     const struct inet_diag_msg *found = NLMSG_DATA(&answer.header);
     if (count < (ssize_t)NLMSG_LENGTH(sizeof *found) || found->id.idiag_dport != ends->here.sin_port) return ANOTHERS;
     return owner_of(found->idiag_uid, found->idiag_inode);

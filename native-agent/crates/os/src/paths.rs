@@ -14,6 +14,14 @@ pub fn below<'a>(path: &'a [u8], root: &[u8]) -> Option<&'a [u8]> {
     }
 }
 
+/// The same of what may be `root` itself: then nothing is left.
+pub fn within<'a>(path: &'a [u8], root: &[u8]) -> Option<&'a [u8]> {
+    match path == root {
+        true => Some(b""),
+        false => below(path, root),
+    }
+}
+
 /// What `join` put in front of the last name.
 pub fn parent(path: &[u8]) -> &[u8] {
     let end = path.iter().rposition(|&byte| byte == b'/');

@@ -6,7 +6,7 @@ use std::os::fd::AsRawFd;
 use norn_journal::file::FileKey;
 use norn_journal::record::{Location, Record, Time, Version};
 use norn_os as os;
-use norn_os::paths::{below, join};
+use norn_os::paths::{below, join, within};
 
 use crate::protect::remember;
 use crate::root::Root;
@@ -30,7 +30,7 @@ pub fn follow(watched: &Watched, leaving: &Leaving<'_>) -> io::Result<()> {
         return Err(io::Error::from_raw_os_error(libc::ESTALE));
     }
     // One that was removed is known by its name for a while, which another has now.
-    let is_held = |root: &Root| (root.path == path || below(&path, &root.path).is_some()) && root.is_named();
+    let is_held = |root: &Root| within(&path, &root.path).is_some() && root.is_named();
     if watched.places.roots().iter().any(|root| is_held(root)) {
         return Err(io::ErrorKind::NotFound.into());
     }

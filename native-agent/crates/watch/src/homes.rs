@@ -7,7 +7,7 @@ use norn_events::ContainerId;
 use norn_journal::file::PlaceId;
 use norn_os as os;
 use norn_os::mounts::{Mount, mounts};
-use norn_os::paths::{below, join, open_path};
+use norn_os::paths::{below, join, open_path, within};
 
 use crate::kinds::LOCAL;
 use crate::places::{Overlay, Places, leads_to};
@@ -72,15 +72,6 @@ impl Homes {
         let holding = mounts.filter_map(|mount| Some((&mount.at, within(path, mount.host.as_ref()?)?)));
         let (at, rest) = holding.min_by_key(|(_, rest)| rest.len())?;
         Some(named(at, rest))
-    }
-}
-
-/// What is mounted may be the file itself: then nothing is left of the path.
-fn within<'a>(path: &'a [u8], mounted: &[u8]) -> Option<&'a [u8]> {
-    if path == mounted {
-        Some(b"")
-    } else {
-        below(path, mounted)
     }
 }
 

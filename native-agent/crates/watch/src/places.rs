@@ -8,7 +8,7 @@ use norn_journal::file::{FileKey, Metadata, PlaceId, Stamp};
 use norn_journal::record::{Location, PlaceKind};
 use norn_os as os;
 use norn_os::mounts::OverlayMount;
-use norn_os::paths::{below, join, open_path};
+use norn_os::paths::{below, join, open_path, within};
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::root::Root;
@@ -192,9 +192,7 @@ impl Places {
     /// Does this name of the host lead into a watched directory? For who can't wait.
     pub fn is_inside(&self, path: &[u8]) -> bool {
         let roots = self.roots();
-        roots
-            .iter()
-            .any(|root| below(path, &root.path).is_some() || root.path == path)
+        roots.iter().any(|root| within(path, &root.path).is_some())
     }
 
     fn host_path(&self, fd: RawFd, stat: &os::Stat) -> Option<(Arc<Root>, Vec<u8>)> {

@@ -31,20 +31,6 @@ fn one_process_that_encrypts_in_place_is_blamed_alone_before_ten_files() {
 }
 
 #[test]
-fn a_packaged_program_that_is_told_what_to_write_is_no_better_than_who_tells_it() {
-    for program in ["/usr/bin/sqlite3", "/usr/bin/vim.basic", "/usr/bin/sed"] {
-        let mut world = World::with(&[program], None);
-        let script = world.process("/usr/bin/bash", None);
-        for number in 0..9 {
-            let writer = world.process(program, Some(script));
-            world.overwrite(writer, &format!("/srv/data/{number}.txt"), (TEXT, CIPHER));
-        }
-        let firing = world.firing().unwrap_or_else(|| panic!("{program} fires"));
-        assert_eq!(firing.scope, world.uid(script), "{program}");
-    }
-}
-
-#[test]
 fn ciphertext_behind_a_known_magic_counts_in_place_and_beside_a_deleted_original() {
     type Deed = fn(&mut World, ProcessIndex, String);
     let deeds: [Deed; 2] = [

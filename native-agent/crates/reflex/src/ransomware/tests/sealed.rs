@@ -1,4 +1,4 @@
-//! Originals that tools of packages seal one by one, or all at once.
+//! What tools of packages do: originals that they seal one by one or all at once, and what others tell them to write.
 use super::*;
 
 #[test]
@@ -124,4 +124,18 @@ fn a_zip_with_a_password_beside_its_original_is_its_pair_by_the_name_without_end
         world.unlink(remover, &format!("/srv/{number}.docx"), TEXT);
     }
     assert_eq!(world.firing().expect("fires").scope, world.uid(script));
+}
+
+#[test]
+fn a_packaged_program_that_is_told_what_to_write_is_no_better_than_who_tells_it() {
+    for program in ["/usr/bin/sqlite3", "/usr/bin/vim.basic", "/usr/bin/sed"] {
+        let mut world = World::with(&[program], None);
+        let script = world.process("/usr/bin/bash", None);
+        for number in 0..9 {
+            let writer = world.process(program, Some(script));
+            world.overwrite(writer, &format!("/srv/data/{number}.txt"), (TEXT, CIPHER));
+        }
+        let firing = world.firing().unwrap_or_else(|| panic!("{program} fires"));
+        assert_eq!(firing.scope, world.uid(script), "{program}");
+    }
 }

@@ -1,8 +1,10 @@
 // /healthz and /metrics of a process: what runs in it, how each part is, what it measured.
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { NornError, messageOf } from '@norn/base';
-import { metricsText } from '@norn/telemetry';
+import { boundConnections } from '@norn/base/strangers';
+import { Metric, count, metricsText } from '@norn/telemetry';
 import type { HealthReport, RunningService } from './service.ts';
 
 export interface HealthServerOptions {
@@ -13,6 +15,10 @@ export interface HealthServerOptions {
   readonly services: () => readonly RunningService[];
 }
 
+const bounds = { strangersMax: 64, connectionsMax: 256, requestMs: 5_000, quietMs: 10_000 } as const;
+/** Less than whoever asks waits for all of them. */
+const partAnswersMs = 2_000;
+
 export interface HealthServer {
   readonly port: number;
   close(): Promise<void>;
@@ -21,6 +27,9 @@ export interface HealthServer {
 export async function serveHealth(options: HealthServerOptions): Promise<HealthServer> {
   const server = createServer((request, response) => {
     void answer(request.url ?? '/', options.services(), response);
+  });
+  boundConnections(server, bounds, () => {
+    count(Metric.HttpConnectionsRefused, 1, { door: 'health' });
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) => {
@@ -59,8 +68,13 @@ async function sendHealth(services: readonly RunningService[], response: ServerR
 }
 
 async function reportOf(service: RunningService): Promise<HealthReport> {
+  const late = sleep(
+    partAnswersMs,
+    { healthy: false, details: { error: `no answer in ${partAnswersMs / 1_000} s` } },
+    { ref: false },
+  );
   try {
-    return await service.health();
+    return await Promise.race([service.health(), late]);
   } catch (error) {
     return { healthy: false, details: { error: messageOf(error) } };
   }

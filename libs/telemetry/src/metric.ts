@@ -32,6 +32,10 @@ export enum Metric {
   /** Records left out when state was made again. Attributes: stage, topic. */
   BusRecallsSkipped = 'norn_bus_recalls_skipped_total',
 
+  // Doors of HTTP.
+  /** Attributes: door. */
+  HttpConnectionsRefused = 'norn_http_connections_refused_total',
+
   // Ingest.
   IngestConnections = 'norn_ingest_connections',
   IngestInFlightBytes = 'norn_ingest_in_flight_bytes',

@@ -2,6 +2,8 @@
 import type { LogLevel } from '@nestjs/common';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { NestFactory } from '@nestjs/core';
+import { boundConnections } from '@norn/base/strangers';
+import { Metric, count } from '@norn/telemetry';
 import { json } from 'express';
 import { tenantOf } from './access/principal.ts';
 import { ApiModule, type ApiParts } from './api.module.ts';
@@ -30,5 +32,8 @@ export async function createApp(parts: ApiParts): Promise<NestExpressApplication
   app.use('/api/v1/hunts', json({ limit: huntLimits.bodyBytesMax }));
   app.use(json({ limit: limits.bodyBytesMax }));
   app.use(parts.consoleFiles.serve);
+  boundConnections(app.getHttpServer(), limits, () => {
+    count(Metric.HttpConnectionsRefused, 1, { door: 'api' });
+  });
   return app;
 }

@@ -14,6 +14,11 @@ export const limits = {
   /** Taken from all hosts and not yet in Kafka; below what the bus lets wait. */
   totalInFlightBytesMax: 48 * MiB,
   connectionsMax: 20_000,
+  /** An agent has one, and one more while it renews or comes back. */
+  connectionsPerHostMax: 8,
+  /** Connections of those who have not shown a certificate, at once. */
+  strangersMax: 512,
+  handshakeMs: 10_000,
   /** How long Kafka may refuse before the agent is told to spool and come back. */
   produceStalledMs: 30_000,
   produceWait: { firstMs: 100, mostMs: 5_000 },
@@ -34,6 +39,8 @@ export const limits = {
   tenantsMax: 10_000,
   enrolMessageBytesMax: 64 * 1024,
   enrolmentsAtOnceMax: 16,
+  /** An enrolment takes less than a second. */
+  enrolConnectionMs: 20_000,
   certificateTtlMs: 7 * 24 * 3_600_000,
 } as const;
 

@@ -7,6 +7,8 @@ const recordBytesMax = 8 * 1024 * 1024;
 const segmentBytes = 64 * 1024 * 1024;
 const retentionBytesEachPartition = 1024 * 1024 * 1024;
 const ownerOnly = 0o600;
+/** At once, on each listener. Stages hold a few dozen. */
+const connectionsMax = 2_000;
 
 type Properties = Readonly<Record<string, string | number | boolean>>;
 
@@ -56,6 +58,8 @@ function listeners({ ports, exposedAs }: BrokerPlan): Properties {
     'advertised.listeners': `SSL://${exposedAs ?? '127.0.0.1'}:${ports.broker}`,
     'listener.security.protocol.map': 'SSL:SSL,CONTROLLER:SSL',
     'inter.broker.listener.name': 'SSL',
+    // Who has no certificate may hold connections too. One that finds no descriptor for its metadata ends.
+    'max.connections': connectionsMax,
   };
 }
 

@@ -13,7 +13,7 @@ import {
 import { NornError, messageOf } from '@norn/base';
 import { readSecret } from '@norn/config';
 import { type EngineAddress, connectionsTo } from './connections.ts';
-import { type TenantQueryParts, longQueryLimits, tenantQuery } from './tenant-query.ts';
+import { type TenantQueryParts, longQueryLimits, queryLimits, tenantQuery } from './tenant-query.ts';
 
 export interface ReaderConfig extends EngineAddress {
   readonly clickhouseDatabase: string;
@@ -43,8 +43,10 @@ export interface TenantReader {
 
 /** Connections of one tenant's reader: two hunts at once have two each, the rest is for its pages. */
 const connectionsMax = 8;
-/** Longer than ClickHouse gives the longest query, so that it is ClickHouse that says what was too much. */
-const requestTimeoutMs = (longQueryLimits.seconds + 4) * 1_000;
+/** How much longer than ClickHouse gives a query its answer is waited for, so that it is ClickHouse that says what was too much. */
+const patienceMs = 4_000;
+const answerWithinMs = ({ long }: TenantQueryParts): number =>
+  (long === true ? longQueryLimits : queryLimits).seconds * 1_000 + patienceMs;
 
 /** Holds connections: make one for each tenant that asks, and keep it. */
 export function createReader(config: ReaderConfig, tenantId: string): TenantReader {
@@ -58,7 +60,8 @@ export function createReader(config: ReaderConfig, tenantId: string): TenantRead
     http_headers: { 'X-Norn-Tenant': tenantId },
     max_open_connections: connectionsMax,
     ...connectionsTo(config, connectionsMax),
-    request_timeout: requestTimeoutMs,
+    // Each query has a limit of its own, at most this.
+    request_timeout: longQueryLimits.seconds * 1_000 + patienceMs,
   });
   return {
     tenantId,
@@ -74,18 +77,21 @@ async function select<Row>(
   { signal, onProgress }: Reading = {},
 ): Promise<Row[]> {
   const { query, query_params, clickhouse_settings } = tenantQuery(tenantId, parts);
+  const withinMs = answerWithinMs(parts);
+  const late = AbortSignal.timeout(withinMs);
   try {
     const asked = {
       query,
       query_params: { ...query_params },
       clickhouse_settings: { ...clickhouse_settings },
-      ...(signal === undefined ? {} : { abort_signal: signal }),
+      abort_signal: signal === undefined ? late : AbortSignal.any([signal, late]),
     };
     if (onProgress === undefined) return await (await client.query({ ...asked, format: 'JSONEachRow' })).json<Row>();
     return await followed<Row>(await client.query({ ...asked, format: 'JSONEachRowWithProgress' }), onProgress);
   } catch (error) {
     const cure = 'narrow the time or the filter, or see whether ClickHouse runs';
-    throw new NornError('query_failed', `Query of ${parts.from} failed (${messageOf(error)}): ${cure}`, {
+    const why = late.aborted ? `no answer within ${withinMs / 1_000} s` : messageOf(error);
+    throw new NornError('query_failed', `Query of ${parts.from} failed (${why}): ${cure}`, {
       cause: error,
     });
   }

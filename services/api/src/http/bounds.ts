@@ -11,6 +11,12 @@ export const limits = {
   requestsPerMinuteMax: 1200,
   loginsPerMinuteMax: 60,
   streamsPerTenantMax: 200,
+  /** Connections at once, all of them and those from which no whole request has come yet, for which there is so long. */
+  connectionsMax: 4_096,
+  strangersMax: 256,
+  requestMs: 30_000,
+  /** Streams say something every 15 s, hunts ten times a second. */
+  quietMs: 60_000,
   pathCharactersMax: 4096,
   pathsMax: 20,
   ruleImportBytesMax: 1024 * 1024,

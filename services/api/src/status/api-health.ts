@@ -1,5 +1,6 @@
 // Whether the API can do its work: the control plane answers; without stored events it goes on, with less to show.
 import { Injectable } from '@nestjs/common';
+import { messageOf } from '@norn/base';
 import type { HealthReport } from '@norn/stage';
 import { DataSource } from 'typeorm';
 
@@ -9,10 +10,11 @@ export class ApiHealth {
 
   /** The shortest SQL that the database must answer itself. */
   async report(): Promise<HealthReport> {
-    const control = await this.database.query('SELECT 1').then(
-      () => true,
-      () => false,
+    const problem = await this.database.query('SELECT 1').then(
+      () => '',
+      (error: unknown) => `PostgreSQL, which has hosts, alerts and people, does not answer (${messageOf(error)})`,
     );
-    return { healthy: control, details: { controlPlane: control } };
+    const healthy = problem === '';
+    return { healthy, details: { controlPlane: healthy, ...(healthy ? {} : { problem }) } };
   }
 }

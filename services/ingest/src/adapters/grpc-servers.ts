@@ -1,5 +1,5 @@
 // The two gRPC servers: agents over mTLS, enrolment over TLS. What a call means is decided elsewhere.
-import { isIPv6 } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import {
   Server,
   ServerCredentials,
@@ -14,6 +14,8 @@ import { limits } from '../limits.ts';
 import type { ConnectCall } from '../stream/host-stream.ts';
 import { type Peer, peerOf } from '../stream/peer.ts';
 import type { IngestSecrets } from './secrets.ts';
+import { Seats } from './seats.ts';
+import { TlsDoor } from './tls-door.ts';
 
 export interface ListenOptions {
   readonly host: string;
@@ -59,7 +61,8 @@ export async function serveAgents(options: ListenOptions, handlers: AgentHandler
     }),
   };
   server.addService(agentServiceDefinition, implementation);
-  return listen(server, options, true);
+  const seats = new Seats();
+  return listen(server, options, (socket) => seats.take(socket));
 }
 
 export async function serveEnrolment(
@@ -69,34 +72,39 @@ export async function serveEnrolment(
   const server = new Server({
     'grpc.max_receive_message_length': limits.enrolMessageBytesMax,
     'grpc.max_concurrent_streams': 1,
+    // Anybody may connect here, nobody stays.
+    'grpc.max_connection_age_ms': limits.enrolConnectionMs,
+    'grpc.max_connection_age_grace_ms': limits.handshakeMs,
   });
   server.addService(enrolmentServiceDefinition, {
     enrol: unary((call: ServerUnaryCall<agent.EnrolRequest, agent.EnrolResponse>) => enrol(call.request)),
   });
-  return listen(server, options, false);
+  return listen(server, options);
 }
 
-function listen(server: Server, { host, port, secrets }: ListenOptions, mutual: boolean): Promise<ListeningServer> {
+async function listen(
+  server: Server,
+  { host, port, secrets }: ListenOptions,
+  enter?: (socket: TLSSocket) => boolean,
+): Promise<ListeningServer> {
+  const { serverKeyPem: key, serverCertPem, authorityCertPem } = secrets;
   // With the authority, whose fingerprint a new host compares with its invitation's.
-  const chain = `${secrets.serverCertPem.trimEnd()}\n${secrets.authorityCertPem}`;
-  const pair = { private_key: Buffer.from(secrets.serverKeyPem), cert_chain: Buffer.from(chain) };
-  const authority = mutual ? Buffer.from(secrets.authorityCertPem) : null;
-  const credentials = ServerCredentials.createSsl(authority, [pair], mutual);
-  return new Promise((resolve, reject) => {
-    server.bindAsync(isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`, credentials, (error, boundPort) => {
-      if (error === null) {
-        resolve({
-          port: boundPort,
-          close: () => {
-            server.forceShutdown();
-          },
-        });
-        return;
-      }
-      const cure = 'stop what listens there or move the ports with NORN_PORT_BASE';
-      reject(new NornError('port_taken', `${host}:${port} can not be listened on (${error.message}): ${cure}`));
-    });
+  const cert = `${serverCertPem.trimEnd()}\n${authorityCertPem}`;
+  const clientAuthority = enter === undefined ? undefined : authorityCertPem;
+  // TLS is done when a connection comes here, with the certificate in its socket.
+  const calls = server.createConnectionInjector(ServerCredentials.createInsecure());
+  const door = new TlsDoor({ host, port, key, cert, clientAuthority }, (socket) => {
+    if (enter?.(socket) === false) socket.destroy();
+    else calls.injectConnection(socket);
   });
+  await door.open();
+  return {
+    port: door.port,
+    close: () => {
+      server.forceShutdown();
+      door.close();
+    },
+  };
 }
 
 const statusOfCode: Readonly<Record<string, status>> = {

@@ -1,5 +1,5 @@
 // The commands of `./norn` that play attacks and measure. They stand on the command line, which finds them here by their names.
-import { registerAttackCommand } from './attack/command.ts';
-import { registerBenchCommand } from './bench/command.ts';
-
-export const commands = { attack: registerAttackCommand, bench: registerBenchCommand };
+export const commands = {
+  attack: async () => (await import('./attack/command.ts')).registerAttackCommand,
+  bench: async () => (await import('./bench/command.ts')).registerBenchCommand,
+};

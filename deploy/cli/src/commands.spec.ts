@@ -8,22 +8,31 @@ const naming = `
   import { Command } from 'commander';
   import { loadCommands } from './commands.ts';
   const program = new Command();
-  for (const register of await loadCommands(process.argv[1])) register(program);
+  for (const register of await loadCommands(...process.argv.slice(1))) register(program);
   console.log(JSON.stringify(program.commands.map((command) => command.name())));
 `;
 
-function namesOf(...trials: readonly string[]): string[] {
-  const args = ['--import', register, '--input-type=module', '--eval', naming, '--', ...trials];
+/** What is registered when so is asked: a name, and the file of trials. */
+function namesOf(...asked: readonly string[]): string[] {
+  const args = ['--import', register, '--input-type=module', '--eval', naming, '--', ...asked];
   const env = { ...process.env, NODE_OPTIONS: '' };
   return JSON.parse(execFileSync(process.execPath, args, { cwd: import.meta.dirname, env }).toString()) as string[];
 }
 
 describe('the commands of ./norn', () => {
   it('are in a checkout those of an installation, and those that play attacks and measure', () => {
-    const installed = namesOf('/nowhere/commands.ts');
+    const installed = namesOf('', '/nowhere/commands.ts');
     const all = namesOf();
     expect(installed).toEqual(expect.arrayContaining(['up', 'down', 'join', 'alerts', 'status', 'replay']));
     expect(all.filter((name) => !installed.includes(name))).toEqual(['attack', 'bench']);
     expect(all.filter((name) => installed.includes(name))).toEqual(installed);
+  });
+
+  it('are, when one is asked for, that one and its neighbours, and all when there is none of that name', () => {
+    const all = namesOf();
+    expect(namesOf('alert')).toEqual(['alerts', 'alert']);
+    expect(namesOf('rejoin')).toEqual(['restore', 'kill', 'isolate', 'rejoin', 'undo', 'release', 'archive']);
+    for (const asked of ['attack', 'record']) expect(namesOf(asked)).toContain(asked);
+    expect(namesOf('help')).toEqual(all);
   });
 });

@@ -1,23 +1,8 @@
-// Every command of `./norn`: a function that adds its own to the program, in the order of the help. A new one is one line here.
+// Every command of `./norn`: a function that adds its own to the program, in the order of the help. A new one is one line here. Only those that were
+// asked for are loaded: each stands on libraries that take longer to load than a command takes to run.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { registerAlertActions } from './api/alerts/alert-actions.ts';
-import { registerAlertCommands } from './api/alerts/alerts.ts';
-import { registerExceptionCommands } from './api/exceptions/exceptions.ts';
-import { registerHostCommands } from './api/hosts/hosts.ts';
-import { registerHuntCommand } from './api/hunt/command.ts';
-import { registerPolicyCommand } from './api/policy/command.ts';
-import { registerRulesCommand } from './api/rules/command.ts';
-import { registerCheckCommand } from './check/command.ts';
-import { registerSecretsCommand } from './compose/command.ts';
-import { registerDeadLettersCommand } from './dead-letters/command.ts';
-import { registerImagesCommand } from './images/command.ts';
-import { registerJoinCommand } from './join/command.ts';
-import { registerReplayCommands } from './replay/command.ts';
-import { registerStatusCommand } from './status/command.ts';
-import { registerTestCommand } from './test/command.ts';
-import { registerInstallationCommands } from './up/command.ts';
 import { repository } from './installation/installation.ts';
 
 type Register = (program: Command) => void;
@@ -26,33 +11,56 @@ type Register = (program: Command) => void;
 const trialsFile = join(repository, 'test/commands.ts');
 
 interface Trials {
-  readonly attack?: Register;
-  readonly bench?: Register;
+  readonly attack?: () => Promise<Register>;
+  readonly bench?: () => Promise<Register>;
 }
 
-/** Where there is no file of trials, there are no such commands. */
-export async function loadCommands(trials = trialsFile): Promise<readonly Register[]> {
-  const { attack, bench } = await loadTrials(trials);
+interface Group {
+  /** What it adds. A name that is missing here is found, only later. */
+  readonly names: readonly string[];
+  readonly load: () => Promise<Register>;
+}
+
+function groupsWith({ attack, bench }: Trials): readonly Group[] {
   return [
-    registerInstallationCommands,
-    registerJoinCommand,
-    ...(attack ? [attack] : []),
-    registerAlertCommands,
-    registerAlertActions,
-    registerHostCommands,
-    registerStatusCommand,
-    registerRulesCommand,
-    registerExceptionCommands,
-    registerPolicyCommand,
-    registerHuntCommand,
-    registerReplayCommands,
-    registerDeadLettersCommand,
-    registerImagesCommand,
-    registerSecretsCommand,
-    registerCheckCommand,
-    registerTestCommand,
-    ...(bench ? [bench] : []),
+    {
+      names: ['up', 'down', 'login', 'doctor'],
+      load: async () => (await import('./up/command.ts')).registerInstallationCommands,
+    },
+    { names: ['join'], load: async () => (await import('./join/command.ts')).registerJoinCommand },
+    ...(attack ? [{ names: ['attack'], load: attack }] : []),
+    { names: ['alerts', 'alert'], load: async () => (await import('./api/alerts/alerts.ts')).registerAlertCommands },
+    {
+      names: ['restore', 'kill', 'isolate', 'rejoin', 'undo', 'release', 'archive'],
+      load: async () => (await import('./api/alerts/alert-actions.ts')).registerAlertActions,
+    },
+    { names: ['hosts', 'quarantine'], load: async () => (await import('./api/hosts/hosts.ts')).registerHostCommands },
+    { names: ['status'], load: async () => (await import('./status/command.ts')).registerStatusCommand },
+    { names: ['rules'], load: async () => (await import('./api/rules/command.ts')).registerRulesCommand },
+    {
+      names: ['exceptions'],
+      load: async () => (await import('./api/exceptions/exceptions.ts')).registerExceptionCommands,
+    },
+    { names: ['policy'], load: async () => (await import('./api/policy/command.ts')).registerPolicyCommand },
+    { names: ['hunt'], load: async () => (await import('./api/hunt/command.ts')).registerHuntCommand },
+    { names: ['replay', 'record'], load: async () => (await import('./replay/command.ts')).registerReplayCommands },
+    {
+      names: ['deadletters'],
+      load: async () => (await import('./dead-letters/command.ts')).registerDeadLettersCommand,
+    },
+    { names: ['images'], load: async () => (await import('./images/command.ts')).registerImagesCommand },
+    { names: ['secrets'], load: async () => (await import('./compose/command.ts')).registerSecretsCommand },
+    { names: ['check'], load: async () => (await import('./check/command.ts')).registerCheckCommand },
+    { names: ['test'], load: async () => (await import('./test/command.ts')).registerTestCommand },
+    ...(bench ? [{ names: ['bench'], load: bench }] : []),
   ];
+}
+
+/** Those that have the command; all of them when no name is given or none has it. Where there is no file of trials, there are no such commands. */
+export async function loadCommands(name = '', trials = trialsFile): Promise<readonly Register[]> {
+  const groups = groupsWith(await loadTrials(trials));
+  const asked = groups.filter(({ names }) => names.includes(name));
+  return Promise.all((asked.length > 0 ? asked : groups).map(({ load }) => load()));
 }
 
 async function loadTrials(file: string): Promise<Trials> {

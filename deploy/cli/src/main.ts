@@ -15,7 +15,7 @@ const program = new Command('norn')
   .configureOutput({ writeErr: (text) => process.stderr.write(visibleText(text)) })
   // It would end the process before it is known that what it wrote could not be written.
   .exitOverride();
-for (const register of await loadCommands()) register(program);
+for (const register of await loadCommands(process.argv[2])) register(program);
 
 try {
   await program.parseAsync(process.argv);

@@ -17,10 +17,10 @@ struct Written {
     time_ns: u64,
 }
 
-/// Who opened files for writing, the latest; by path, and by the last part of it.
+/// Who opened files for writing, the latest; by path, with when it was moved there (0: written there), and by the last part of it.
 #[derive(Debug, Default)]
 pub struct Writers {
-    by_path: HashMap<u64, ProcessUid>,
+    by_path: HashMap<u64, (ProcessUid, u64)>,
     by_name: HashMap<u64, Written>,
     order: VecDeque<(u64, u64)>,
 }
@@ -40,19 +40,24 @@ impl Writers {
         };
         // A copy has the content of another's file.
         if !is_copier(process) {
-            self.add(event.path, process.uid, event.time_ns);
+            self.add(event.path, (process.uid, 0), event.time_ns);
         }
     }
 
     pub fn rename(&mut self, event: &Event<'_>) {
-        if let Some(&writer) = self.by_path.get(&hash_of(event.path)) {
-            self.add(event.target, writer, event.time_ns);
+        if let Some(&(writer, _)) = self.by_path.get(&hash_of(event.path)) {
+            self.add(event.target, (writer, event.time_ns), event.time_ns);
         }
     }
 
-    fn add(&mut self, path: &[u8], by: ProcessUid, time_ns: u64) {
+    fn add(&mut self, path: &[u8], by: (ProcessUid, u64), time_ns: u64) {
         let (path, name) = (hash_of(path), hash_of(base_name(path)));
-        self.by_name.insert(name, Written { path, by, time_ns });
+        let written = Written {
+            path,
+            by: by.0,
+            time_ns,
+        };
+        self.by_name.insert(name, written);
         if self.by_path.insert(path, by).is_some() {
             return;
         }
@@ -71,17 +76,20 @@ impl Writers {
         }
     }
 
-    /// Who wrote the content that a copier put there: the file had this path before, or, unless it only got this name, one of this
-    /// name elsewhere.
+    /// Who wrote the content that a copier put there: of the file that was moved there just now, or, unless it only got this name, of
+    /// one of this name elsewhere. Who wrote what was there before has no part in it.
     fn of(&self, (path, _, time_ns): Placed<'_>, is_renamed: bool) -> Option<ProcessUid> {
         let at = hash_of(path);
-        let is_source = |written: &&Written| {
-            let is_recent = written.time_ns.saturating_add(Self::RECENT_NS) > time_ns;
-            !is_renamed && written.path != at && is_recent
-        };
+        let is_recent = |then_ns: u64| then_ns.saturating_add(Self::RECENT_NS) > time_ns;
+        let is_source = |written: &&Written| !is_renamed && written.path != at && is_recent(written.time_ns);
         let named = self.by_name.get(&hash_of(base_name(path)));
         let elsewhere = named.filter(is_source).map(|written| written.by);
-        elsewhere.or_else(|| self.by_path.get(&at).copied())
+        let moved = || {
+            self.by_path
+                .get(&at)
+                .filter(|(_, moved_ns)| *moved_ns > 0 && is_recent(*moved_ns))
+        };
+        elsewhere.or_else(|| moved().map(|(writer, _)| *writer))
     }
 
     /// Where in the actor's chain it meets the writer's; 0 for whoever is no copier, or when nobody is known.

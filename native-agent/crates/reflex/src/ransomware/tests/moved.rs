@@ -101,16 +101,23 @@ fn ciphertext_of_elsewhere_moved_by_its_writer_or_by_mv_is_found() {
     assert!(firing.files_changed <= 5);
 }
 
-/// Whoever wrote files of these names long before, or what `mv` renamed and is told of later, is no accomplice: both were started
-/// by the same session, which has started other work as well.
+/// Whoever wrote files of these names long before, or what `mv` renamed and is told of later, or those very files, is no accomplice:
+/// both were started by the same session, which has started other work as well.
 #[test]
-fn who_wrote_files_of_the_same_names_elsewhere_is_not_drawn_in() {
-    for (mover, earlier_ns) in [("/usr/bin/mv", 1_000_000_000), ("/usr/bin/cp", 900_000_000_000)] {
+fn who_wrote_files_of_the_same_names_elsewhere_or_what_was_there_before_is_not_drawn_in() {
+    let (just_now, long_ago) = (1_000_000_000, 900_000_000_000);
+    for (mover, made_in, earlier_ns) in [
+        ("/usr/bin/mv", "/home/site", just_now),
+        ("/usr/bin/cp", "/home/site", long_ago),
+        ("/usr/bin/mv", "/srv", just_now),
+        ("/usr/bin/cp", "/srv", just_now),
+        ("/usr/bin/cp", "/srv", long_ago),
+    ] {
         let mut world = World::with(&["/usr/bin/mv", "/usr/bin/cp"], None);
         let session = world.process("/usr/bin/bash", None);
         let generator = world.process("/usr/bin/python3", Some(session));
         for number in 0..9 {
-            let made = format!("/home/site/{number}.txt");
+            let made = format!("{made_in}/{number}.txt");
             world.event(generator, EventKind::FileOpen, (&made, 1, 0));
         }
         world.now_ns += earlier_ns;
@@ -119,7 +126,11 @@ fn who_wrote_files_of_the_same_names_elsewhere_is_not_drawn_in() {
             let job = world.process(mover, Some(daemon));
             world.replace(job, &format!("/srv/{number}.txt"), (TEXT, CIPHER));
         }
-        assert_eq!(world.firing().expect("fires").scope, world.uid(daemon), "{mover}");
+        assert_eq!(
+            world.firing().expect("fires").scope,
+            world.uid(daemon),
+            "{mover} {made_in}"
+        );
     }
 }
 

@@ -2,15 +2,40 @@
 import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type ShownHost, type ShownJoinToken, decodeInvitation, encodeInvitation } from '@norn/contracts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  type ShownAlert,
+  type ShownHost,
+  type ShownJoinToken,
+  decodeInvitation,
+  encodeInvitation,
+} from '@norn/contracts';
 import { type Answer, type Installation, callNorn, startInstallation } from './installation.ts';
 
 const portBase = 7760;
+const missedWithinMs = 30_000;
+
+async function until<T>(ask: () => Promise<T>, is: (answer: T) => boolean): Promise<T> {
+  const deadline = performance.now() + missedWithinMs;
+  for (;;) {
+    const answer = await ask();
+    if (is(answer) || performance.now() > deadline) return answer;
+    await sleep(1_000);
+  }
+}
+
+/** run/installation.json, as far as it is asked for here. */
+interface RunState {
+  readonly supervisor: { readonly pid: number };
+  readonly parts: readonly { readonly process?: { readonly pid: number } }[];
+}
 
 interface JoinedHome {
   readonly home: string;
   norn(...args: string[]): Promise<Answer>;
   has(...path: string[]): boolean;
+  /** Of the supervisor, tyr and baldur. */
+  pids(): number[];
   remove(): Promise<void>;
 }
 
@@ -22,6 +47,11 @@ function newHome(): JoinedHome {
     home,
     norn,
     has: (...path) => existsSync(join(home, ...path)),
+    pids: () => {
+      const state = JSON.parse(readFileSync(join(home, 'run/installation.json'), 'utf8')) as RunState;
+      const [baldur = ''] = readFileSync(join(home, 'agent/baldur.pid'), 'utf8').split(' ');
+      return [state.supervisor.pid, ...state.parts.flatMap(({ process }) => process?.pid ?? []), Number(baldur)];
+    },
     remove: async () => {
       await norn('down');
       await rm(home, { recursive: true, force: true });
@@ -100,6 +130,21 @@ describe('a host that joins', () => {
     expect((await host.norn('down')).stdout).toMatch(/Stopped/);
     const { stdout } = await host.norn('join');
     expect(stdout).toMatch(new RegExp(`Joined in[\\s\\S]*${hostId}[\\s\\S]*✓ `));
+  });
+
+  it('is missed within half a minute when root ends all of its agent at once, and is there again when it is started', async () => {
+    const endedAt = Date.now();
+    const isMissed = ({ title, updatedAt }: ShownAlert): boolean =>
+      title === 'Host fell silent' && Date.parse(updatedAt) > endedAt;
+    for (const pid of host.pids()) process.kill(pid, 'SIGKILL');
+    const alerts = await until(
+      () => norn.json<ShownAlert[]>('alerts'),
+      (all) => all.some(isMissed),
+    );
+    expect(alerts.filter(isMissed)).toMatchObject([
+      { severity: 'high', hostId, summary: expect.stringMatching(/^Nothing was heard from /) },
+    ]);
+    expect(await host.norn('join')).toMatchObject({ code: 0 });
   });
 
   it('does not leave for another installation by itself', async () => {

@@ -17,6 +17,7 @@ import { DockerApi } from './containers/docker-api.ts';
 import { DockerWatch, type RuntimeState } from './containers/docker-watch.ts';
 import { KubernetesApi } from './containers/kubernetes-api.ts';
 import { WorkloadWatch } from './containers/workload-watch.ts';
+import { Farewell } from './farewell.ts';
 import { HostFactsSource } from './facts/host-facts.ts';
 import { HostReport } from './facts/host-report.ts';
 import { type Identity, IdentityFile } from './identity/identity-file.ts';
@@ -49,6 +50,7 @@ export class Tyr {
   private readonly workloads: WorkloadWatch | undefined;
   private readonly factsSource: HostFactsSource;
   private readonly hostReport: HostReport;
+  private readonly farewell: Farewell;
   private readonly timers: NodeJS.Timeout[] = [];
   /** Baldur keeps an outcome until it hears that it is durable here. */
   private readonly outcomesToAck: { readonly position: number; readonly commandId: string }[] = [];
@@ -104,6 +106,7 @@ export class Tyr {
     const workloadOf = (podUid: string): string | undefined => this.workloads?.workloadOf(podUid);
     this.cri = new CriWatch({ ...watch, socketPath: config.containerdSocket, workloadOf });
     this.hostReport = new HostReport(config.agentDir, logger);
+    this.farewell = new Farewell(config.agentDir, logger);
     this.factsSource = new HostFactsSource({
       containers: () => this.table.all(),
       capabilities: () => this.capabilities(),
@@ -118,6 +121,7 @@ export class Tyr {
   /** Baldur first: it protects before anyone is asked. Enrolment goes on in the background until it succeeds. */
   async start(): Promise<void> {
     await this.link.listen();
+    this.farewell.begin();
     void this.lookUpIngest();
     // Beside an agent inside a container there is neither a baldur to start nor a runtime to ask.
     if (!this.config.agentInside) {
@@ -159,6 +163,7 @@ export class Tyr {
     await this.spool.close();
     this.link.close();
     this.commandLog.close();
+    this.farewell.end();
   }
 
   private createSpool(nowMs: () => number): Spool {
@@ -391,6 +396,7 @@ export class Tyr {
       batchesSpooled: BigInt(spool.entriesWaiting),
       spoolBytes: BigInt(spool.diskBytes),
       baldurRestarts: BigInt(supervisor.restarts),
+      tyrUncleanStarts: BigInt(this.farewell.uncleanStarts),
       containersRefused: BigInt(this.table.refused),
     });
   }

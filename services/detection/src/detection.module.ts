@@ -4,11 +4,12 @@ import { type BusProducer, groupIdOf, offsetRanges, partitionOf } from '@norn/bu
 import { readSignerKey } from '@norn/config';
 import { CorrelationSet, RuleEngine } from '@norn/rules';
 import { PRODUCER, STAGE_CONFIG, type StageContext, StageModule, createStage } from '@norn/stage';
-import { ControlPlaneModule } from './adapters/control-plane.ts';
 import { KafkaAlertHistory } from './adapters/kafka-alert-history.ts';
 import { KafkaBatchHistory } from './adapters/kafka-batch-history.ts';
 import { KafkaLineageProgress } from './adapters/kafka-lineage-progress.ts';
 import { KafkaOccurrenceHistory } from './adapters/kafka-occurrence-history.ts';
+import { ControlPlane, ControlPlaneModule } from './adapters/control-plane.ts';
+import { PostgresHostTroubles } from './adapters/postgres-host-troubles.ts';
 import { PostgresRuleCosts } from './adapters/postgres-rule-costs.ts';
 import { readRulePack } from './adapters/rule-pack.ts';
 import { TenantsOwn } from './adapters/tenants-own.ts';
@@ -30,6 +31,7 @@ import { TenantCorrelations } from './tenants/tenant-correlations.ts';
 import { TenantDetector } from './tenants/tenant-detector.ts';
 import { TenantController } from './tenants/tenant.controller.ts';
 import { createTenantPipeline } from './tenants/tenant.pipeline.ts';
+import { HostWatch } from './watch/host-watch.ts';
 
 /** A batch waits at most this long for others at the broker, ms: alerts are on this path. */
 const maxWaitMs = 20;
@@ -50,6 +52,7 @@ const minBytes = 64 * 1024;
       inject: [STAGE_CONFIG, PRODUCER, TenantsOwn, TenantCorrelations],
     },
     { provide: TenantClock, useFactory: createTenantClock, inject: [STAGE_CONFIG, PRODUCER, TenantCorrelations] },
+    { provide: HostWatch, useFactory: createHostWatch, inject: [STAGE_CONFIG, PRODUCER, ControlPlane] },
   ],
 })
 export class DetectionModule {
@@ -67,7 +70,7 @@ export class DetectionModule {
           config: loadDetectionConfig,
           consumers,
           producer: { lingerMs: 5 },
-          beside: [TenantClock],
+          beside: [TenantClock, HostWatch],
         }),
       ],
     };
@@ -139,4 +142,10 @@ function createTenantClock(
 ): TenantClock {
   const progress = new KafkaLineageProgress(config, groupIdOf({ name: 'detection' }));
   return new TenantClock({ correlations, progress, outputs, nowMs: Date.now });
+}
+
+/** Without a control plane nobody knows which hosts there are. */
+function createHostWatch(config: DetectionConfig, outputs: BusProducer, control: ControlPlane): HostWatch {
+  const troubles = config.postgresPasswordFile === '' ? undefined : new PostgresHostTroubles(control);
+  return new HostWatch({ troubles, outputs, nowMs: Date.now });
 }

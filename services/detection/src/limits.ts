@@ -51,6 +51,11 @@ export const limits = {
   replayRecordsMax: 2_000,
   /** Records of one partition of tenants' occurrences that are read back when it is taken over. */
   occurrencesReadBackMax: 200_000,
+  /**
+   * Hosts that are missed: how often it is looked, ms; after how many seconds without a connection, and of a host that says that nothing protects it.
+   * An agent that was ended by chance is back within two.
+   */
+  watch: { everyMs: 2_000, silentS: 12, unprotectedS: 15 },
   /** Records of the alerts topic read back when a partition is taken over. */
   historyRecordsMax: 5_000,
 } as const;

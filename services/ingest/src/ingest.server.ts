@@ -2,7 +2,7 @@
 import { status } from '@grpc/grpc-js';
 import type { OnModuleDestroy } from '@nestjs/common';
 import { NornError, messageOf } from '@norn/base';
-import type { agent } from '@norn/contracts';
+import type { agent, event } from '@norn/contracts';
 import type { HealthReport, ReportsHealth, RunsBeside } from '@norn/stage';
 import { type Logger, Metric, count, observe } from '@norn/telemetry';
 import { type ListeningServer, serveAgents, serveEnrolment } from './adapters/grpc-servers.ts';
@@ -24,6 +24,7 @@ import { FactsSaver } from './stream/facts-saver.ts';
 import { type ConnectCall, HostStream } from './stream/host-stream.ts';
 import { InFlight } from './stream/in-flight.ts';
 import type { Peer } from './stream/peer.ts';
+import { Presence } from './stream/presence.ts';
 
 export type IngestServerConfig = Pick<
   IngestConfig,
@@ -48,6 +49,7 @@ export class IngestServer implements RunsBeside, ReportsHealth, OnModuleDestroy 
   private readonly totalInFlight = new InFlight(limits.totalInFlightBytesMax);
   private readonly admission: Admission;
   private readonly factsSaver: FactsSaver;
+  private readonly presence: Presence;
   private readonly pipeline: ReturnType<typeof createIngestPipeline>;
   private readonly forgetGauges: (() => void)[];
   private agents: ListeningServer | undefined;
@@ -61,6 +63,7 @@ export class IngestServer implements RunsBeside, ReportsHealth, OnModuleDestroy 
   constructor(private readonly options: IngestServerOptions) {
     this.admission = new Admission(options.registry);
     this.factsSaver = new FactsSaver(options.registry, this.controlFailed);
+    this.presence = new Presence(options.registry, this.controlFailed);
     this.pipeline = createIngestPipeline({ ...options.config, nowMs: () => performance.now() });
     this.forgetGauges = [
       observe(Metric.IngestConnections, () => this.connections.size),
@@ -97,6 +100,7 @@ export class IngestServer implements RunsBeside, ReportsHealth, OnModuleDestroy 
     this.enrolment = await serveEnrolment({ host, port: config.enrolPort, secrets }, (request) =>
       this.enrol(() => enrolHost(request)),
     );
+    this.presence.start();
     this.recheck = setInterval(() => {
       void this.connections.recheck(this.admission, this.controlFailed);
       if (this.options.signers.refresh()) this.connections.tellSigners(this.options.signers.keys());
@@ -120,6 +124,7 @@ export class IngestServer implements RunsBeside, ReportsHealth, OnModuleDestroy 
     this.agents?.close();
     this.enrolment?.close();
     this.factsSaver.close();
+    await this.presence.close();
     await Promise.all([this.options.commands.close(), this.options.policies.close()]);
     for (const forget of this.forgetGauges) forget();
   }
@@ -146,20 +151,26 @@ export class IngestServer implements RunsBeside, ReportsHealth, OnModuleDestroy 
       call.emit('error', { code: status.RESOURCE_EXHAUSTED, details: `connections_full: ${limits.connectionsMax}` });
       return;
     }
-    const { pipeline, totalInFlight, factsSaver } = this;
+    const { pipeline, totalInFlight } = this;
+    const onFacts = (facts: event.HostFacts): void => {
+      this.factsSaver.save(peer, facts);
+      this.presence.hear(peer, facts);
+    };
     const onProduceFailed = (): void => {
       this.produceFailures++;
       count(Metric.IngestProduceFailures);
     };
-    const shared = { pipeline, producer, totalInFlight, factsSaver, onProduceFailed, logger };
+    const shared = { pipeline, producer, totalInFlight, onFacts, onProduceFailed, logger };
     const stream = new HostStream({ peer, call, ...shared });
     this.connections.add(stream);
+    const connection = this.presence.arrive(peer);
     logger.info({ host: peer.hostId, tenant: peer.tenantId }, 'connected');
     stream.sendSigners(this.options.signers.keys());
     const policy = this.policies.of(peer.tenantId);
     if (policy !== undefined) stream.sendPolicy(policy);
     await stream.run();
     this.connections.remove(stream);
+    this.presence.leave(peer, connection);
     logger.info({ host: peer.hostId, tenant: peer.tenantId }, 'disconnected');
   }
 

@@ -27,6 +27,8 @@ export const limits = {
   admissionCacheHostsMax: 20_000,
   /** Facts of one host go to PostgreSQL at most this often; Kafka has all of them. */
   factsSaveEveryMs: 2_000,
+  /** Who came and went, and that this instance listens, goes to PostgreSQL this often. */
+  presenceEveryMs: 1_000,
   /** Unsent commands of one connection. */
   downlinkQueueMax: 256,
   /** Same refusal of the same host is written to the audit trail at most this often. */

@@ -3,7 +3,14 @@ import { create } from '@bufbuild/protobuf';
 import type { TopicName } from '@norn/bus';
 import { agent } from '@norn/contracts';
 import type { AddressedCommand, CommandFeed } from '../src/ports/command-feed.ts';
-import type { AuditFact, EnrolledHost, EnrolmentClaim, HostRegistry, KnownHost } from '../src/ports/host-registry.ts';
+import type {
+  AuditFact,
+  EnrolledHost,
+  EnrolmentClaim,
+  HeardHosts,
+  HostRegistry,
+  KnownHost,
+} from '../src/ports/host-registry.ts';
 import type { PolicyFeed, TenantPolicy } from '../src/ports/policy-feed.ts';
 import type { SignerFeed } from '../src/ports/signer-feed.ts';
 import type { OutgoingRecord, ProduceRecords } from '../src/ports/produce-records.ts';
@@ -51,6 +58,9 @@ export class FakeProducer implements ProduceRecords {
 export class FakeRegistry implements HostRegistry {
   readonly hosts = new Map<string, KnownHost>();
   readonly audits: AuditFact[] = [];
+  readonly heard: HeardHosts[] = [];
+  /** The next so many writes of who was heard are refused. */
+  deafTurns = 0;
   readonly saved: { readonly hostId: string; readonly facts: object }[] = [];
   readonly joinTokens = new Map<string, string>();
   /** How often it was asked for a host. */
@@ -75,6 +85,15 @@ export class FakeRegistry implements HostRegistry {
 
   saveFacts({ hostId }: EnrolledHost, facts: object): Promise<void> {
     this.saved.push({ hostId, facts });
+    return Promise.resolve();
+  }
+
+  writeHeard(heard: HeardHosts): Promise<void> {
+    if (this.deafTurns > 0) {
+      this.deafTurns--;
+      return Promise.reject(new Error('The fake control plane is away'));
+    }
+    this.heard.push(heard);
     return Promise.resolve();
   }
 

@@ -33,6 +33,7 @@ import { AttackSummaries1760000000021 } from './migrations/0021-attack-summaries
 import { RestoreBlamed1760000000022 } from './migrations/0022-restore-blamed.ts';
 import { UnendedProcesses1760000000023 } from './migrations/0023-unended-processes.ts';
 import { ActionNames1760000000024 } from './migrations/0024-action-names.ts';
+import { HostPresence1760000000025 } from './migrations/0025-host-presence.ts';
 import { SnakeNames } from './snake-names.ts';
 
 /** The settings of the same names in libs/config. */
@@ -145,6 +146,7 @@ function optionsOf(config: ControlStoreConfig): DataSourceOptions {
       RestoreBlamed1760000000022,
       UnendedProcesses1760000000023,
       ActionNames1760000000024,
+      HostPresence1760000000025,
     ],
     migrationsTableName: MIGRATIONS_TABLE,
     namingStrategy: new SnakeNames(),

@@ -37,6 +37,15 @@ export {
   type RuleStateChange,
   type RuleToImport,
 } from './imported-rules.ts';
+export {
+  hostsInTrouble,
+  markTroublesTold,
+  writeHeard,
+  type HeardHosts,
+  type HostTroubleRow,
+  type PresenceChange,
+  type ProtectionChange,
+} from './host-presence.ts';
 export { addRuleCosts, ruleCosts, type RuleCostRow } from './rule-costs.ts';
 export {
   RULE_EXCEPTIONS_MAX,

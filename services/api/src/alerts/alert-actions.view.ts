@@ -4,7 +4,7 @@ import { view } from '@norn/contracts';
 import { type ActionName, type AlertAction, type Button, actionNames, alertActions, rivalsOf } from '@norn/response';
 import type { Role } from '@norn/store';
 import { roleReaches } from '../access/roles.ts';
-import { type Attack, type Place, filesDecided } from '../model/attack/attack.ts';
+import { type Attack, type Place, filesDecided, isOfHost } from '../model/attack/attack.ts';
 import { baseName, shortId } from '../model/words.ts';
 import type { RestoreScopes } from './restore-scopes.ts';
 
@@ -44,8 +44,10 @@ export function actionsOf(situation: Situation): view.ActionView[] {
     filesDecided: filesDecided(handling),
   };
   return actionNames.flatMap((name) => {
-    const { button }: AlertAction = alertActions[name];
-    const offered = button?.(shown);
+    const { button, act, effect }: AlertAction = alertActions[name];
+    // Where nobody is blamed there is nobody's work to take back, and nobody to kill.
+    const hasObject = act === undefined || effect?.network?.of === 'host' || !isOfHost(attack);
+    const offered = hasObject ? button?.(shown) : undefined;
     return offered === undefined ? [] : [actionView(name, offered, situation)];
   });
 }

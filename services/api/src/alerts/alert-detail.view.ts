@@ -5,7 +5,7 @@ import { type ProtectionResponses, isFinal, offTheNetwork, standingRestores } fr
 import type { CommandRecord, Role } from '@norn/store';
 import { type Running, alertView } from '../model/attack/alert.view.ts';
 import { filesMax } from '../model/attack/attack.queries.ts';
-import { type Attack, type Place, filesDecided } from '../model/attack/attack.ts';
+import { type Attack, type Place, filesDecided, isOfHost } from '../model/attack/attack.ts';
 import { findingView } from '../model/attack/finding.view.ts';
 import { commandView } from '../model/command/command.view.ts';
 import { containerView } from '../model/container/container.view.ts';
@@ -63,7 +63,7 @@ export function alertDetailView(parts: KnownOfAlert): view.AlertDetail {
     ...(container === undefined ? {} : { container: containerView(container, place.hostName, 0) }),
     eventsLost: summary.eventsLost,
     telemetryUnavailable: parts.unavailable,
-    telemetryPending: shown.pending,
+    telemetryPending: shown.pending && !isOfHost(attack),
     telemetryProblem: shown.problem,
   });
 }

@@ -24,6 +24,11 @@ const loss = (name: string, of: Figure['of'], meaning: string): Figure => ({ nam
 
 const events: readonly Figure[] = [
   figure('batches spooled', (health) => health.batchesSpooled, 'Wait on the host’s disk for the installation.'),
+  figure(
+    'sudden ends of Tyr',
+    (health) => health.tyrUncleanStarts,
+    'It was killed, or the host lost its power; it was started again.',
+  ),
   loss(
     'events shed',
     (health) => health.eventsShed,

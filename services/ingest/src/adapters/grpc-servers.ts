@@ -44,9 +44,9 @@ export async function serveAgents(options: ListenOptions, handlers: AgentHandler
   const server = new Server({
     'grpc.max_receive_message_length': handlers.batchBytesMax + limits.messageSlackBytes,
     'grpc.max_concurrent_streams': 8,
-    // A host that vanished without a word is noticed within half a minute.
-    'grpc.keepalive_time_ms': 20_000,
-    'grpc.keepalive_timeout_ms': 10_000,
+    // A host that vanished without a word is noticed within this, and missed soon after (detection's `limits.watch`).
+    'grpc.keepalive_time_ms': 6_000,
+    'grpc.keepalive_timeout_ms': 5_000,
   });
   const implementation: UntypedServiceImplementation = {
     connect: (call: ConnectCall) => {

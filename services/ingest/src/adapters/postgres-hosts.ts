@@ -1,5 +1,5 @@
 // Hosts in the control plane (PostgreSQL).
-import { AuditEntry, Host, audit, redeemToken } from '@norn/store';
+import { AuditEntry, type HeardHosts, Host, audit, redeemToken, writeHeard } from '@norn/store';
 import { randomBytes } from 'node:crypto';
 import type { DataSource, EntityManager } from 'typeorm';
 import type { AuditFact, EnrolledHost, EnrolmentClaim, HostRegistry, KnownHost } from '../ports/host-registry.ts';
@@ -32,6 +32,10 @@ export class PostgresHosts implements HostRegistry {
 
   async saveFacts({ tenantId, hostId }: EnrolledHost, facts: object, seenAt: Date): Promise<void> {
     await this.control.manager.update(Host, { id: hostId, tenantId }, { facts, lastSeenAt: seenAt });
+  }
+
+  writeHeard(heard: HeardHosts): Promise<void> {
+    return writeHeard(this.control, heard);
   }
 
   async audit(fact: AuditFact): Promise<void> {

@@ -1,4 +1,7 @@
 // What the control plane knows of hosts, and what it is told about them.
+import type { HeardHosts } from '@norn/store';
+
+export type { HeardHosts };
 
 export interface KnownHost {
   /** Certificates issued before this moment are refused. */
@@ -32,5 +35,7 @@ export interface HostRegistry {
    */
   enrol<T>(claim: EnrolmentClaim, issue: (host: EnrolledHost) => Promise<T>): Promise<T | undefined>;
   saveFacts(host: EnrolledHost, facts: object, seenAt: Date): Promise<void>;
+  /** That this instance listens, and whom it has heard. */
+  writeHeard(heard: HeardHosts): Promise<void>;
   audit(fact: AuditFact): Promise<void>;
 }

@@ -9,7 +9,6 @@ import type { IngestPipeline } from '../ingest.pipeline.ts';
 import { limits } from '../limits.ts';
 import type { ProduceRecords } from '../ports/produce-records.ts';
 import type { BatchSource, CheckedBatch, HostBatch, ThrottleOrder } from '../steps/envelope-of-host.ts';
-import type { FactsSaver } from './facts-saver.ts';
 import { HostRecords } from './host-records.ts';
 import { InFlight } from './in-flight.ts';
 import type { Peer } from './peer.ts';
@@ -24,7 +23,7 @@ export interface HostStreamOptions {
   readonly pipeline: IngestPipeline;
   readonly producer: ProduceRecords;
   readonly totalInFlight: InFlight;
-  readonly factsSaver: FactsSaver;
+  readonly onFacts: (facts: event.HostFacts) => void;
   readonly onProduceFailed: () => void;
   readonly logger: Logger;
 }
@@ -184,7 +183,7 @@ export class HostStream implements BatchSource {
       return;
     }
     this.produce(seq, 'facts', this.records.of(value));
-    this.options.factsSaver.save(this.peer, facts);
+    this.options.onFacts(facts);
   }
 
   /** Tenant and host of an outcome are the certificate's, whatever the message says. */

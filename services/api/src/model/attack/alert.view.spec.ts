@@ -108,6 +108,14 @@ describe('what is left to do', () => {
   });
 });
 
+it('of a host that fell silent it says what to look at, whatever is known of processes', () => {
+  const handling = handlingOf({});
+  const found = create(finding.FindingSchema, { ruleId: 'norn.host_silent', title: 'Host fell silent' });
+  const silent = create(finding.AlertSchema, { title: found.title, findings: [found] });
+  handling.body = Buffer.from(toBinary(finding.AlertSchema, silent));
+  expect(nextOf(readAttack(handling), notRead)).toMatch(/^See that the host is up/);
+});
+
 describe('what is not known', () => {
   const killed = readAttack(handlingOf({ state: 'remediated', filesRestored: 7, killedPids: [1] }));
 

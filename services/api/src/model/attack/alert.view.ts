@@ -2,7 +2,7 @@
 import { create } from '@bufbuild/protobuf';
 import { toHex } from '@norn/base';
 import { view } from '@norn/contracts';
-import { type Attack, type Place, filesDecided } from './attack.ts';
+import { type Attack, type Place, filesDecided, isOfHost } from './attack.ts';
 import type { AlertHandling } from '@norn/store';
 import type { Doubt } from './process-lives.ts';
 import { ofPod } from '../container/pod.view.ts';
@@ -105,11 +105,19 @@ function deedsOf({ handling, killedPids, denied }: Attack): string[] {
 
 /** What is left to do, and by whom. */
 export function nextOf(attack: Attack, lives: Running): string {
-  const { running, unknown, notRead: isNotRead = false } = lives;
+  const { running } = lives;
   const { handling } = attack;
   if (handling.state === 'archived') return `Archived: somebody has dealt with it.${goingOn(running)}`;
   if (handling.state === 'released')
     return `Released: it was judged harmless and will not be stopped again for this evidence.${goingOn(running)}`;
+  if (isOfHost(attack))
+    return "See that the host is up and that Norn's agent runs there, and why it did not; then archive this.";
+  return nextOfAttack(attack, lives);
+}
+
+function nextOfAttack(attack: Attack, lives: Running): string {
+  const { running, unknown, notRead: isNotRead = false } = lives;
+  const { handling } = attack;
   if (running > 0) return stillRunning(running);
   if (unknown > 0) return notKnown(lives);
   if (isNotRead && handling.state !== 'responding' && handling.state !== 'failed')

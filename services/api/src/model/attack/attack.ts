@@ -82,6 +82,13 @@ export function isBlamed(
   return scopes.has(uid) || ancestors.some((ancestor) => scopes.has(ancestor));
 }
 
+/** No process did it that is known: it is about the host itself, which fell silent or was left without its agent. */
+export function isOfHost({ alert }: Pick<Attack, 'alert'>): boolean {
+  const { findings } = alert;
+  const names = ({ processUid, scopeUid }: finding.Finding): boolean => processUid.length + scopeUid.length > 0;
+  return findings.length > 0 && findings.every((each) => each.ruleId !== '' && !names(each));
+}
+
 /** Files of the attack whose verdict is known. */
 export function filesDecided({
   filesRestored,

@@ -4,10 +4,8 @@ import { event } from '@norn/contracts';
 import type { Host } from '@norn/store';
 import { counted, durationOf, listed } from '../words.ts';
 
-/** A host that said nothing for this long is silent; agents report every few seconds. */
-const silentAfterMs = 90_000;
-/** What runs on a host that was not heard for this long is not known any more. */
-const unheardAfterMs = 45_000;
+/** A host that said nothing for this long is silent, and what runs on it is not known any more; agents report every 15 s. */
+const silentAfterMs = 45_000;
 const isolated =
   'It is cut off from every network but this installation, by a command. Lifting the isolation, or releasing the alert, ends that.';
 /** A container that has ended is listed for this long. */
@@ -119,6 +117,6 @@ export function lifecycleOf(host: Host | null, now: Date): Lifecycle {
   const can = (what: string): boolean => facts.capabilities.some(({ name, available }) => name === what && available);
   const said = { knownAt, lists: can('process.snapshot'), toldUs: Number(facts.health?.newestEventAtUs ?? 0) };
   if (facts.ended) return { ...said, state: 'ended' };
-  const isSilent = now.getTime() - knownAt > unheardAfterMs;
+  const isSilent = now.getTime() - knownAt > silentAfterMs;
   return { ...said, state: isSilent || !can('process.lifecycle') ? 'unknown' : 'known' };
 }

@@ -134,7 +134,7 @@ function Rows({
 function NoRows({ search }: { search: string }): ReactElement {
   return (
     <p className="p-6 text-center text-faint">
-      {search === '' ? 'No process of it can be shown yet.' : `Nothing here is called “${search}”.`}
+      {search === '' ? 'No process of it is known so far.' : `Nothing here is called “${search}”.`}
     </p>
   );
 }

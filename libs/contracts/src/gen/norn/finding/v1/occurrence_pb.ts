@@ -4,8 +4,8 @@
 // @generated from file norn/finding/v1/occurrence.proto (package norn.finding.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Evidence, EvidenceJson, Finding, FindingJson } from "./finding_pb.ts";
 import { file_norn_finding_v1_finding } from "./finding_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file norn/finding/v1/occurrence.proto.
  */
 export const file_norn_finding_v1_occurrence: GenFile = /*@__PURE__*/
-  fileDesc("CiBub3JuL2ZpbmRpbmcvdjEvb2NjdXJyZW5jZS5wcm90bxIPbm9ybi5maW5kaW5nLnYxIpEBCgpPY2N1cnJlbmNlEg8KB3RpbWVfdXMYASABKAQSEAoIZXZlbnRfaWQYAiABKAkSDAoEcnVsZRgDIAEoCRIpCgZmaWVsZHMYBCADKAsyGS5ub3JuLmZpbmRpbmcudjEuRXZpZGVuY2USJwoFYWJvdXQYBSABKAsyGC5ub3JuLmZpbmRpbmcudjEuRmluZGluZyJNCgdIb3N0R2FwEg8KB2hvc3RfaWQYASABKAkSDwoHZnJvbV91cxgCIAEoBBIQCgh1bnRpbF91cxgDIAEoBBIOCgZldmVudHMYBCABKAQinQEKDFRlbmFudFJlY29yZBIPCgdzZW50X3VzGAEgASgEEjEKCm9jY3VycmVuY2UYAiABKAsyGy5ub3JuLmZpbmRpbmcudjEuT2NjdXJyZW5jZUgAEicKA2dhcBgDIAEoCzIYLm5vcm4uZmluZGluZy52MS5Ib3N0R2FwSAASGAoOaGVhcmRfdW50aWxfdXMYBCABKARIAEIGCgR3aGF0YgZwcm90bzM", [file_norn_finding_v1_finding]);
+  fileDesc("CiBub3JuL2ZpbmRpbmcvdjEvb2NjdXJyZW5jZS5wcm90bxIPbm9ybi5maW5kaW5nLnYxIpEBCgpPY2N1cnJlbmNlEg8KB3RpbWVfdXMYASABKAQSEAoIZXZlbnRfaWQYAiABKAkSDAoEcnVsZRgDIAEoCRIpCgZmaWVsZHMYBCADKAsyGS5ub3JuLmZpbmRpbmcudjEuRXZpZGVuY2USJwoFYWJvdXQYBSABKAsyGC5ub3JuLmZpbmRpbmcudjEuRmluZGluZyJNCgdIb3N0R2FwEg8KB2hvc3RfaWQYASABKAkSDwoHZnJvbV91cxgCIAEoBBIQCgh1bnRpbF91cxgDIAEoBBIOCgZldmVudHMYBCABKAQiyQEKC0hvc3RUcm91YmxlEg8KB2hvc3RfaWQYASABKAkSEQoJaG9zdF9uYW1lGAIgASgJEi8KBGtpbmQYAyABKA4yIS5ub3JuLmZpbmRpbmcudjEuSG9zdFRyb3VibGUuS2luZBIQCghzaW5jZV91cxgEIAEoBCJTCgRLaW5kEhQKEEtJTkRfVU5TUEVDSUZJRUQQABIPCgtLSU5EX1NJTEVOVBABEhQKEEtJTkRfVU5QUk9URUNURUQQAhIOCgpLSU5EX0VOREVEEAMizgEKDFRlbmFudFJlY29yZBIPCgdzZW50X3VzGAEgASgEEjEKCm9jY3VycmVuY2UYAiABKAsyGy5ub3JuLmZpbmRpbmcudjEuT2NjdXJyZW5jZUgAEicKA2dhcBgDIAEoCzIYLm5vcm4uZmluZGluZy52MS5Ib3N0R2FwSAASGAoOaGVhcmRfdW50aWxfdXMYBCABKARIABIvCgd0cm91YmxlGAUgASgLMhwubm9ybi5maW5kaW5nLnYxLkhvc3RUcm91YmxlSABCBgoEd2hhdGIGcHJvdG8z", [file_norn_finding_v1_finding]);
 
 /**
  * An event that a rule found and such a correlation awaits.
@@ -173,6 +173,113 @@ export const HostGapSchema: GenMessage<HostGap, {jsonType: HostGapJson}> = /*@__
   messageDesc(file_norn_finding_v1_occurrence, 1);
 
 /**
+ * A host from which the installation hears nothing, or only that nothing protects it.
+ *
+ * @generated from message norn.finding.v1.HostTrouble
+ */
+export type HostTrouble = Message<"norn.finding.v1.HostTrouble"> & {
+  /**
+   * @generated from field: string host_id = 1;
+   */
+  hostId: string;
+
+  /**
+   * @generated from field: string host_name = 2;
+   */
+  hostName: string;
+
+  /**
+   * @generated from field: norn.finding.v1.HostTrouble.Kind kind = 3;
+   */
+  kind: HostTrouble_Kind;
+
+  /**
+   * Unix µs.
+   *
+   * @generated from field: uint64 since_us = 4;
+   */
+  sinceUs: bigint;
+};
+
+/**
+ * A host from which the installation hears nothing, or only that nothing protects it.
+ *
+ * @generated from message norn.finding.v1.HostTrouble
+ */
+export type HostTroubleJson = {
+  /**
+   * @generated from field: string host_id = 1;
+   */
+  hostId?: string;
+
+  /**
+   * @generated from field: string host_name = 2;
+   */
+  hostName?: string;
+
+  /**
+   * @generated from field: norn.finding.v1.HostTrouble.Kind kind = 3;
+   */
+  kind?: HostTrouble_KindJson;
+
+  /**
+   * Unix µs.
+   *
+   * @generated from field: uint64 since_us = 4;
+   */
+  sinceUs?: string;
+};
+
+/**
+ * Describes the message norn.finding.v1.HostTrouble.
+ * Use `create(HostTroubleSchema)` to create a new message.
+ */
+export const HostTroubleSchema: GenMessage<HostTrouble, {jsonType: HostTroubleJson}> = /*@__PURE__*/
+  messageDesc(file_norn_finding_v1_occurrence, 2);
+
+/**
+ * @generated from enum norn.finding.v1.HostTrouble.Kind
+ */
+export enum HostTrouble_Kind {
+  /**
+   * @generated from enum value: KIND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * It is connected to no ingest.
+   *
+   * @generated from enum value: KIND_SILENT = 1;
+   */
+  SILENT = 1,
+
+  /**
+   * It is, and says that the part that protects does not run.
+   *
+   * @generated from enum value: KIND_UNPROTECTED = 2;
+   */
+  UNPROTECTED = 2,
+
+  /**
+   * A part of its agent ended without a farewell, and was started again.
+   *
+   * @generated from enum value: KIND_ENDED = 3;
+   */
+  ENDED = 3,
+}
+
+/**
+ * @generated from enum norn.finding.v1.HostTrouble.Kind
+ */
+export type HostTrouble_KindJson = "KIND_UNSPECIFIED" | "KIND_SILENT" | "KIND_UNPROTECTED" | "KIND_ENDED";
+
+/**
+ * Describes the enum norn.finding.v1.HostTrouble.Kind.
+ */
+export const HostTrouble_KindSchema: GenEnum<HostTrouble_Kind, HostTrouble_KindJson> = /*@__PURE__*/
+  enumDesc(file_norn_finding_v1_occurrence, 2, 0);
+
+/**
  * @generated from message norn.finding.v1.TenantRecord
  */
 export type TenantRecord = Message<"norn.finding.v1.TenantRecord"> & {
@@ -206,6 +313,12 @@ export type TenantRecord = Message<"norn.finding.v1.TenantRecord"> & {
      */
     value: bigint;
     case: "heardUntilUs";
+  } | {
+    /**
+     * @generated from field: norn.finding.v1.HostTrouble trouble = 5;
+     */
+    value: HostTrouble;
+    case: "trouble";
   } | { case: undefined; value?: undefined };
 };
 
@@ -236,6 +349,11 @@ export type TenantRecordJson = {
    * @generated from field: uint64 heard_until_us = 4;
    */
   heardUntilUs?: string;
+
+  /**
+   * @generated from field: norn.finding.v1.HostTrouble trouble = 5;
+   */
+  trouble?: HostTroubleJson;
 };
 
 /**
@@ -243,5 +361,5 @@ export type TenantRecordJson = {
  * Use `create(TenantRecordSchema)` to create a new message.
  */
 export const TenantRecordSchema: GenMessage<TenantRecord, {jsonType: TenantRecordJson}> = /*@__PURE__*/
-  messageDesc(file_norn_finding_v1_occurrence, 2);
+  messageDesc(file_norn_finding_v1_occurrence, 3);
 

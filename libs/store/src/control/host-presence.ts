@@ -1,0 +1,148 @@
+// Who is connected, written by ingest, and who is missing, asked by detection. All times are the database's, for instances' clocks may differ.
+import type { DataSource, EntityManager } from 'typeorm';
+
+/** An instance that has not written for this long is gone, and its hosts with it. It writes every few seconds. */
+const INSTANCE_GONE_S = 10;
+/** A break of this long, and what was said meanwhile was not heard. */
+const DEAF_S = 15;
+/** How long hosts have to come back after an instance has begun to listen. */
+const COME_BACK_S = 30;
+const TROUBLES_MAX = 1_000;
+
+export interface PresenceChange {
+  readonly tenantId: string;
+  readonly hostId: string;
+  /** UUID; of the connection that came or went. */
+  readonly connection: string;
+  readonly isConnected: boolean;
+}
+
+export interface ProtectionChange {
+  readonly hostId: string;
+  readonly isProtected: boolean;
+  /** Of Baldur, since its Tyr began; of Tyr without a farewell, since the host was enrolled. */
+  readonly baldurEnds: number;
+  readonly tyrEnds: number;
+}
+
+export interface HeardHosts {
+  /** UUID of the ingest that heard it. */
+  readonly instance: string;
+  readonly presence: readonly PresenceChange[];
+  readonly protection: readonly ProtectionChange[];
+}
+
+export type TroubleKind = 'silent' | 'unprotected' | 'ended';
+
+export interface HostTroubleRow {
+  readonly tenantId: string;
+  readonly hostId: string;
+  readonly hostName: string;
+  readonly kind: TroubleKind;
+  /** ISO 8601, µs: what names the trouble. */
+  readonly since: string;
+}
+
+/** Says that the instance listens, and what it has heard: all of it or nothing. SQL, for the database's clock. */
+export async function writeHeard(database: DataSource, heard: HeardHosts): Promise<void> {
+  await database.transaction(async (manager) => {
+    await writePresence(manager, heard);
+    await writeProtection(manager, heard.protection);
+    await manager.query(
+      `INSERT INTO ingest_beats (instance, hearing_since, beat_at) VALUES ($1, now(), now())
+       ON CONFLICT (instance) DO UPDATE SET beat_at = now(),
+         hearing_since = CASE WHEN ingest_beats.beat_at < now() - make_interval(secs => $2) THEN now() ELSE ingest_beats.hearing_since END`,
+      [heard.instance, DEAF_S],
+    );
+    await manager.query(
+      `DELETE FROM ingest_beats WHERE beat_at < now() - interval '1 hour'
+       AND NOT EXISTS (SELECT FROM host_presence p WHERE p.instance = ingest_beats.instance)`,
+    );
+  });
+}
+
+/** A connection that went says nothing of one that has come since, at this instance or another. SQL, for many rows at once and the condition. */
+async function writePresence(manager: EntityManager, { instance, presence }: HeardHosts): Promise<void> {
+  if (presence.length === 0) return;
+  await manager.query(
+    `INSERT INTO host_presence (host_id, tenant_id, instance, connection, arrived_at, left_at)
+     SELECT h.id, h.tenant_id, $1::uuid, c.connection, now(), CASE WHEN c.connected THEN NULL ELSE now() END
+     FROM unnest($2::text[], $3::text[], $4::uuid[], $5::boolean[]) AS c (tenant_id, host_id, connection, connected)
+     JOIN hosts h ON h.id = c.host_id AND h.tenant_id = c.tenant_id
+     ON CONFLICT (host_id) DO UPDATE SET instance = excluded.instance, connection = excluded.connection,
+       arrived_at = CASE WHEN excluded.left_at IS NULL THEN excluded.arrived_at ELSE host_presence.arrived_at END, left_at = excluded.left_at
+     WHERE excluded.left_at IS NULL OR host_presence.connection = excluded.connection`,
+    [
+      instance,
+      presence.map(({ tenantId }) => tenantId),
+      presence.map(({ hostId }) => hostId),
+      presence.map(({ connection }) => connection),
+      presence.map(({ isConnected }) => isConnected),
+    ],
+  );
+}
+
+/** SQL, for many rows at once, each compared with what it was. */
+async function writeProtection(manager: EntityManager, protection: readonly ProtectionChange[]): Promise<void> {
+  if (protection.length === 0) return;
+  await manager.query(
+    `UPDATE host_presence SET unprotected_since = CASE WHEN c.protected THEN NULL ELSE coalesce(unprotected_since, now()) END,
+       ended_at = CASE WHEN c.baldur_ends > host_presence.baldur_ends OR c.tyr_ends > host_presence.tyr_ends THEN now() ELSE ended_at END,
+       baldur_ends = c.baldur_ends, tyr_ends = c.tyr_ends
+     FROM unnest($1::text[], $2::boolean[], $3::bigint[], $4::bigint[]) AS c (host_id, protected, baldur_ends, tyr_ends)
+     WHERE host_presence.host_id = c.host_id`,
+    [
+      protection.map(({ hostId }) => hostId),
+      protection.map(({ isProtected }) => isProtected),
+      protection.map(({ baldurEnds }) => baldurEnds),
+      protection.map(({ tyrEnds }) => tyrEnds),
+    ],
+  );
+}
+
+/**
+ * Machines that are gone for at least `silentS`, those that have had no protection for at least `unprotectedS`, seconds, and those of whose agent a part
+ * has ended, and were not told of. A container comes and goes. Nobody is missed while no ingest has listened for long enough to hear him.
+ * SQL, for conditions over both tables in one look.
+ */
+export async function hostsInTrouble(
+  database: DataSource,
+  { silentS, unprotectedS }: { readonly silentS: number; readonly unprotectedS: number },
+): Promise<HostTroubleRow[]> {
+  return database.query<HostTroubleRow[]>(
+    `WITH seen AS (
+       SELECT p.*, coalesce(p.left_at, CASE WHEN b.beat_at IS NULL THEN p.arrived_at
+         WHEN b.beat_at < now() - make_interval(secs => $1) THEN b.beat_at END) AS gone
+       FROM host_presence p LEFT JOIN ingest_beats b ON b.instance = p.instance
+     ), trouble AS (
+       SELECT tenant_id, host_id, 'silent' AS kind, gone AS since FROM seen
+       WHERE gone < now() - make_interval(secs => $2) AND told_silent IS DISTINCT FROM gone
+       UNION ALL
+       SELECT tenant_id, host_id, 'unprotected', unprotected_since FROM seen
+       WHERE gone IS NULL AND unprotected_since < now() - make_interval(secs => $3) AND told_unprotected IS DISTINCT FROM unprotected_since
+       UNION ALL
+       SELECT tenant_id, host_id, 'ended', ended_at FROM seen WHERE ended_at IS NOT NULL AND told_ended IS DISTINCT FROM ended_at
+     )
+     SELECT t.tenant_id AS "tenantId", t.host_id AS "hostId", h.name AS "hostName", t.kind,
+       to_char(t.since AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS since
+     FROM trouble t JOIN hosts h ON h.id = t.host_id
+     WHERE coalesce(h.facts ->> 'containerId', '') = '' AND (h.revoked_before IS NULL OR h.revoked_before < t.since)
+       AND EXISTS (SELECT FROM ingest_beats WHERE beat_at > now() - make_interval(secs => $1) AND hearing_since < now() - make_interval(secs => $4))
+     ORDER BY t.since LIMIT $5`,
+    [INSTANCE_GONE_S, silentS, unprotectedS, COME_BACK_S, TROUBLES_MAX],
+  );
+}
+
+/** SQL, for many rows at once. */
+export async function markTroublesTold(database: DataSource, troubles: readonly HostTroubleRow[]): Promise<void> {
+  const columns = { silent: 'told_silent', unprotected: 'told_unprotected', ended: 'told_ended' } as const;
+  for (const kind of ['silent', 'unprotected', 'ended'] as const) {
+    const told = troubles.filter((each) => each.kind === kind);
+    if (told.length === 0) continue;
+    await database.query(
+      `UPDATE host_presence SET ${columns[kind]} = c.since
+       FROM unnest($1::text[], $2::timestamptz[]) AS c (host_id, since) WHERE host_presence.host_id = c.host_id`,
+      [told.map(({ hostId }) => hostId), told.map(({ since }) => since)],
+    );
+  }
+}

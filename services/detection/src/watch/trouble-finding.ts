@@ -1,0 +1,77 @@
+// What is said of a host that is missing: a finding like those of rules, of the installation itself.
+import { create } from '@bufbuild/protobuf';
+import { finding, occurrence } from '@norn/contracts';
+import { createHash } from 'node:crypto';
+
+const { HostTrouble_Kind: Kind } = occurrence;
+
+interface TroubleRule {
+  readonly id: string;
+  readonly title: string;
+  readonly severity: finding.Severity;
+  readonly say: (host: string, since: string) => string;
+}
+
+const silent: TroubleRule = {
+  id: 'norn.host_silent',
+  title: 'Host fell silent',
+  severity: finding.Severity.HIGH,
+  say: (host, since) =>
+    `Nothing was heard from ${host} since ${since}: the host is down, cut off, or its agent was ended without a farewell`,
+};
+const unprotected: TroubleRule = {
+  id: 'norn.host_unprotected',
+  title: 'Host without protection',
+  severity: finding.Severity.HIGH,
+  say: (host, since) => `${host} says that the part of the agent that protects it does not run since ${since}`,
+};
+
+const ended: TroubleRule = {
+  id: 'norn.agent_ended',
+  title: 'Agent ended and was started again',
+  severity: finding.Severity.MEDIUM,
+  say: (host, since) => `A part of the agent on ${host} ended without a farewell by ${since} and was started again`,
+};
+
+/** ATT&CK: Impair Defenses, Disable or Modify Tools. */
+const techniques = ['T1562.001'];
+
+/** Undefined of a kind that this version does not know. No process did it that is known. The same trouble is the same finding, whoever tells of it. */
+export function troubleFinding(
+  tenantId: string,
+  { what, sentUs }: occurrence.TenantRecord,
+): finding.Finding | undefined {
+  if (what.case !== 'trouble') return undefined;
+  const { hostId, hostName, kind, sinceUs } = what.value;
+  const rule = {
+    [Kind.UNSPECIFIED]: undefined,
+    [Kind.SILENT]: silent,
+    [Kind.UNPROTECTED]: unprotected,
+    [Kind.ENDED]: ended,
+  }[kind];
+  if (rule === undefined) return undefined;
+  const since = new Date(Number(sinceUs / 1000n)).toISOString();
+  return create(finding.FindingSchema, {
+    id: idOf(['trouble', tenantId, hostId, rule.id, String(sinceUs)]),
+    ruleId: rule.id,
+    title: rule.title,
+    ruleVersion: 1,
+    source: finding.FindingSource.RULE,
+    severity: rule.severity,
+    techniques,
+    timeUs: sentUs,
+    summary: rule.say(hostName || hostId, `${since.slice(11, 19)} UTC`),
+    evidence: [
+      create(finding.EvidenceSchema, { field: 'host', value: hostName || hostId }),
+      create(finding.EvidenceSchema, { field: 'since', value: since }),
+    ],
+    tenantId,
+    hostId,
+    hostIds: [hostId],
+  });
+}
+
+/** First 16 bytes of SHA-256, hex. */
+function idOf(parts: readonly string[]): string {
+  return createHash('sha256').update(parts.join('\0')).digest('hex').slice(0, 32);
+}

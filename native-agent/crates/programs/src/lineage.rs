@@ -160,6 +160,18 @@ pub fn directory(path: &[u8]) -> &[u8] {
     &path[..path.len() - base_name(path).len()]
 }
 
+/// What a name ends in; all names without an ending are of one kind.
+pub fn kind(path: &[u8]) -> &[u8] {
+    let name = base_name(path);
+    &name[stem(name).len()..]
+}
+
+/// A name without its ending.
+pub fn stem(name: &[u8]) -> &[u8] {
+    let dot = name.iter().rposition(|&byte| byte == b'.');
+    dot.filter(|&at| at > 0).map_or(name, |at| &name[..at])
+}
+
 fn is_one_of(name: &[u8], list: &[&str]) -> bool {
     list.iter().any(|&known| known.as_bytes() == name)
 }

@@ -416,6 +416,36 @@ for f in sys.stdin: f = f.rstrip("\n"); s = os.path.getsize(f); open(f, "r+b").w
 mkdir "$OUT/orig"; for d in docs/*; do mv "$d" "$OUT/orig/"; mv "$OUT/$d" docs/; done; rm -rf "$OUT/orig""#,
         )
     },
+    // A directory goes at once, and one is not enough.
+    Way {
+        at_once: true,
+        ..way(
+            "directories made anew by a tool",
+            "mv rm openssl",
+            r#"cd docs; for d in *; do mv "$d" ".$d.old"; mkdir "$d"
+for f in ".$d.old"/*; do openssl enc -aes-256-ctr -pbkdf2 -iter 1 -pass pass:k -in "$f" -out "$d/${f##*/}"; done; rm -rf ".$d.old"; done"#,
+        )
+    },
+    // A directory goes at once, and one is not enough.
+    Way {
+        at_once: true,
+        ..way(
+            "directories made anew",
+            "mv rm",
+            r#"cd docs; for d in *; do mv "$d" "$d.old"; mkdir "$d"
+for f in "$d.old"/*; do cipher "$f" "$d/${f##*/}"; done; rm -rf "$d.old"; done"#,
+        )
+    },
+    // A directory goes at once, and one is not enough.
+    Way {
+        at_once: true,
+        ..way(
+            "directories made beside and renamed",
+            "mv rm openssl",
+            r#"cd docs; for d in *; do mkdir ".n.$d"
+for f in "$d"/*; do openssl enc -aes-256-ctr -pbkdf2 -iter 1 -pass pass:k -in "$f" -out ".n.$d/${f##*/}"; done; rm -rf "$d"; mv ".n.$d" "$d"; done"#,
+        )
+    },
     way(
         "written by a database's shell",
         "sqlite3",

@@ -1,9 +1,10 @@
 //! Ciphertext in a genuine container of another format: the name still promises what was there before, or has an ending more
 //! that no format has. Only documents' names promise anything: others are given to whatever a program likes.
 use norn_events::{ContentFormat, ContentShape};
+use norn_programs::lineage::kind;
 
 use super::evidence::{Harm, could_be_ciphertext, is_ciphertext};
-use super::names::{added_suffix, kind};
+use super::names::added_suffix;
 use super::pairs::Half;
 
 /// Ends of names and what such a file holds, lower case.

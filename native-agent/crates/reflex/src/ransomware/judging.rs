@@ -265,7 +265,7 @@ impl Ransomware {
         let is_sealed = by_tool
             && !replaces
             && !self.births.are_had_by(&gone.path, actor.chain[blamed_from])
-            && pairs::names_are_of_one_file(&made.path, &gone.path)
+            && pairs::is_sealed_as(made, gone)
             && !is_passing(&gone.path)
             && !maker.is_some_and(|index| keeps_content_of(index, context));
         let piece = Piece {

@@ -1,13 +1,13 @@
 //! What an emptied file says against who emptied it.
 use norn_events::{ChangeKind, ContentChange, ContentShape, ProcessIndex};
-use norn_programs::lineage::directory;
+use norn_programs::lineage::{directory, kind};
 
 use super::Ransomware;
 use super::blame::Actor;
 use super::emptied::Waiting;
 use super::evidence::{Harm, had_format};
 use super::finding::exhibit;
-use super::names::{hash_of, kind};
+use super::names::hash_of;
 use super::passing::is_passing;
 use super::score::{Exhibit, Piece};
 use super::trust::is_proven;

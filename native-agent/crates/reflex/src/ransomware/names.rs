@@ -100,13 +100,6 @@ impl Names {
     }
 }
 
-/// What a name ends in; all names without an ending are of one kind.
-pub fn kind(path: &[u8]) -> &[u8] {
-    let name = base_name(path);
-    let dot = name.iter().rposition(|&byte| byte == b'.');
-    dot.filter(|&at| at > 0).map_or(b"", |at| &name[at..])
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

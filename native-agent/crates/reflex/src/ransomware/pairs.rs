@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use norn_events::{ContentFormat, ProcessUid};
 
 use super::evidence::Harm;
-use norn_programs::lineage::{base_name, directory};
+use norn_programs::lineage::{base_name, directory, stem};
 
 /// Two halves further apart than this are not one act, ns.
 const APART_MAX_NS: u64 = 60_000_000_000;
@@ -179,6 +179,12 @@ pub fn names_are_of_one_file(made: &[u8], gone: &[u8]) -> bool {
             || (made_name.len() >= NAME_PREFIX_MIN && gone_name.starts_with(made_name)))
 }
 
+/// Who seals keeps the name, or makes the new one out of it; with a directory of its own for what is sealed, another removes the original.
+pub fn is_sealed_as(made: &Half, gone: &Half) -> bool {
+    names_are_of_one_file(&made.path, &gone.path)
+        || made.process != gone.process && is_in_place_of(made, gone)
+}
+
 /// What was in an archive of its name.
 pub fn is_unpacked(made: &Half, gone: &Half) -> bool {
     gone.format == ContentFormat::Archive && extends(&gone.path, &made.path)
@@ -187,13 +193,6 @@ pub fn is_unpacked(made: &Half, gone: &Half) -> bool {
 /// `a/report.pdf.enc` of `a/report.pdf`.
 fn extends(made: &[u8], gone: &[u8]) -> bool {
     made.len() > gone.len() && made.starts_with(gone) && made[gone.len()] == b'.'
-}
-
-fn stem(name: &[u8]) -> &[u8] {
-    match name.iter().rposition(|&byte| byte == b'.') {
-        Some(dot) if dot > 0 => &name[..dot],
-        _ => name,
-    }
 }
 
 fn sizes_fit(made: &Half, gone: &Half) -> bool {

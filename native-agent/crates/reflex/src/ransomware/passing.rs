@@ -1,7 +1,5 @@
 //! Files that come and go in ordinary work: logs, caches, and what a build makes again.
-use norn_programs::lineage::base_name;
-
-use super::names::kind;
+use norn_programs::lineage::{base_name, kind};
 
 /// Directories whose content a build, a package manager or a clone makes again.
 const REMADE: [&[u8]; 14] = [

@@ -7,12 +7,12 @@ use norn_events::{ContentFormat, ProcessIndex, ProcessUid};
 
 use super::blame::Actor;
 use super::evidence::Harm;
-use super::names::{hash_of, kind};
+use super::names::hash_of;
 use super::passing::{is_passing, is_remade};
 use super::score::{Exhibit, Piece};
 use super::trust::{is_stranger, teller_of};
 use crate::Context;
-use norn_programs::lineage::{directory, does_as_told, is_foreign, is_in_system_directory};
+use norn_programs::lineage::{directory, does_as_told, is_foreign, is_in_system_directory, kind};
 
 /// Weight of one file.
 const WEIGHT: f32 = 0.55;

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use norn_events::ProcessUid;
 
 use super::evidence::Harm;
-use super::names::{hash_of, kind};
-use norn_programs::lineage::directory;
+use super::names::hash_of;
+use norn_programs::lineage::{directory, kind};
 
 /// A process's own evidence loses half its weight in this time: slow encryptors are still caught at a file every two minutes, ns.
 const OWN_HALF_LIFE_NS: f32 = 600e9;
@@ -241,6 +241,7 @@ impl Score {
         self.first_ns = 0;
         self.first_act_ns = u64::MAX;
         self.children.clear();
+        self.exhibits.clear();
     }
 }
 

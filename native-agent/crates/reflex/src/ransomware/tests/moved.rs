@@ -254,3 +254,43 @@ fn a_file_renamed_over_whose_content_is_looked_at_later_counts_too() {
     }
     assert!(world.firing().expect("fires").files_changed < 10);
 }
+
+/// `mv docs .docs.old; mkdir docs`, a process for each new file of `docs`, `rm -r .docs.old`; so with each directory.
+fn directories_made_anew_by(tool: &'static str, made: ContentShape) -> Option<(u32, bool)> {
+    let mut world = World::with(&[tool, "/usr/bin/mv", "/usr/bin/rm"], None);
+    let terminal = world.process("/usr/bin/bash", None);
+    let script = world.process("/usr/bin/bash", Some(terminal));
+    (0..10).find_map(|folder| {
+        let mover = world.process("/usr/bin/mv", Some(script));
+        world.rename(mover, &format!("/srv/{folder}"), &format!("/srv/.{folder}.old"));
+        for number in 0..20 {
+            let maker = world.process(tool, Some(script));
+            world.create(maker, &format!("/srv/{folder}/{number}.txt"), made);
+        }
+        let remover = world.process("/usr/bin/rm", Some(script));
+        for number in 0..20 {
+            world.unlink(remover, &format!("/srv/.{folder}.old/{number}.txt"), TEXT);
+        }
+        let firing = world.firing()?;
+        Some((firing.files_changed, firing.scope == world.uid(script)))
+    })
+}
+
+#[test]
+fn directories_that_are_moved_aside_made_anew_and_removed_are_an_attack_whatever_makes_the_files() {
+    const LOCKED: ContentShape = ContentShape {
+        format: ContentFormat::Locked,
+        ..CIPHER
+    };
+    for (tool, made) in [
+        ("/usr/bin/openssl", LOCKED),
+        ("/usr/bin/openssl", CIPHER),
+        ("/usr/bin/head", CIPHER),
+    ] {
+        let fired = directories_made_anew_by(tool, made);
+        assert!(
+            fired.is_some_and(|(files, by_script)| files < 60 && by_script),
+            "{tool} {made:?}: {fired:?}"
+        );
+    }
+}

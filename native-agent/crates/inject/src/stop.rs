@@ -197,6 +197,7 @@ pub fn refused(pid: i32, tid: i32) -> InjectError {
             tracer: tracer as i32,
         }
         .into(),
+        _ if has_ended(tid) => Blind::Gone { pid }.into(),
         _ => Blind::NotAllowed { pid }.into(),
     }
 }

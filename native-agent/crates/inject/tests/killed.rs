@@ -266,6 +266,10 @@ fn threads_that_compute_and_wait_are_as_they_were() {
     }
 }
 
+/// Calls of a loader at least, and how often it is tried again to get so far.
+const CALLS_MIN: usize = 300;
+const TRIES: usize = 20;
+
 /// A program that is followed into its start is held at its exec and at each of its loader's calls.
 #[test]
 fn a_program_starts_whenever_its_follower_is_killed() {
@@ -275,6 +279,7 @@ fn a_program_starts_whenever_its_follower_is_killed() {
     let line = format!("read -r line; exec cat {}", file.display());
     let step = if turns() >= TURNS_OF_ALL { 1 } else { 41 };
     let mut at = 0;
+    let mut tries_left = TRIES;
     loop {
         // By another thread, so that this one does not wait for it when it waits for the follower.
         let spawn = || {
@@ -303,12 +308,16 @@ fn a_program_starts_whenever_its_follower_is_killed() {
             output.status.success() && output.stdout == b"content",
             "killed at stop {at}: {output:?}"
         );
-        if !was_met {
+        if was_met {
+            at += step;
+        } else if at > CALLS_MIN || tries_left == 0 {
             break;
+        } else {
+            // On a busy machine the follower lets go early, so as not to hold the program up.
+            tries_left -= 1;
         }
-        at += step;
     }
-    assert!(at > 300, "following has more calls than {at}");
+    assert!(at > CALLS_MIN, "following has more calls than {at}");
 }
 
 /// Also where no system call of the injector's is near, and on a busy machine.

@@ -1,5 +1,6 @@
 // The installation as separate services: every image starts without rights and with nothing to write to, all speak TLS, and an agent gets through.
 import { spawn, execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -74,7 +75,9 @@ describe('an installation of separate services', () => {
         { enrolledAt: expect.any(String), capabilities: expect.any(Array) },
       ]);
     } finally {
+      const ended = once(tyr, 'exit');
       tyr.kill('SIGTERM');
+      await ended;
       await rm(agent, { recursive: true, force: true });
     }
   });

@@ -21,7 +21,8 @@ export class Strangers {
     if (this.sockets.size >= this.placesMax) this.turnAwayTheFirst();
     this.sockets.set(name, socket);
     socket.once('close', () => {
-      this.sockets.delete(name);
+      // The other end may have come again by the same port.
+      if (this.sockets.get(name) === socket) this.sockets.delete(name);
     });
   }
 

@@ -5,6 +5,7 @@ import { action, event, local, type policy } from '@norn/contracts';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { BaldurLink } from './baldur/baldur-link.ts';
+import { firstPolicy } from './baldur/first-policy.ts';
 import { InsideEnd } from './baldur/inside-end.ts';
 import { Supervisor } from './baldur/supervisor.ts';
 import { ColdRestore } from './commands/cold-restore.ts';
@@ -14,19 +15,19 @@ import { SignerBook } from './commands/signer-book.ts';
 import { ContainerTable } from './containers/container-table.ts';
 import { CriWatch } from './containers/cri-watch.ts';
 import { DockerApi } from './containers/docker-api.ts';
-import { DockerWatch, type RuntimeState } from './containers/docker-watch.ts';
-import { KubernetesApi } from './containers/kubernetes-api.ts';
-import { WorkloadWatch } from './containers/workload-watch.ts';
+import { DockerWatch } from './containers/docker-watch.ts';
+import { type WorkloadWatch, createWorkloadWatch } from './containers/workload-watch.ts';
 import { Farewell } from './farewell.ts';
 import { HostFactsSource } from './facts/host-facts.ts';
 import { HostReport } from './facts/host-report.ts';
+import { ownCapabilities } from './facts/own-capabilities.ts';
 import { type Identity, IdentityFile } from './identity/identity-file.ts';
 import { IdentityKeeper } from './identity/identity-keeper.ts';
 import { limits } from './limits.ts';
 import { PolicyDesk } from './policy/policy-desk.ts';
 import { Intake } from './spool/intake.ts';
 import { Spool } from './spool/spool.ts';
-import { type TyrConfig, baldurSettings, pathsOf } from './tyr.config.ts';
+import { type TyrConfig, baldurSettings } from './tyr.config.ts';
 import { IngestPeers, type Target } from './uplink/ingest-peers.ts';
 import { Uplink } from './uplink/uplink.ts';
 
@@ -96,13 +97,10 @@ export class Tyr {
       nowMs: monotonicMs,
     });
     this.link = this.createLink();
-    const factsSoon = (): void => {
-      this.sendFactsSoon();
-    };
-    this.table = new ContainerTable(nowMs, factsSoon);
-    const watch = { table: this.table, logger, onStateChange: factsSoon };
+    this.table = new ContainerTable(nowMs, this.sendFactsSoon);
+    const watch = { table: this.table, logger, onStateChange: this.sendFactsSoon };
     this.docker = new DockerWatch({ ...watch, socketPath: config.dockerSocket });
-    this.workloads = createWorkloadWatch(config, { logger, onStateChange: factsSoon });
+    this.workloads = createWorkloadWatch(config, { logger, onStateChange: this.sendFactsSoon });
     const workloadOf = (podUid: string): string | undefined => this.workloads?.workloadOf(podUid);
     this.cri = new CriWatch({ ...watch, socketPath: config.containerdSocket, workloadOf });
     this.hostReport = new HostReport(config.agentDir, logger);
@@ -208,9 +206,7 @@ export class Tyr {
       giveToBaldur: (value) => {
         this.link.send({ case: 'hostPolicy', value });
       },
-      onStatus: () => {
-        this.sendFactsSoon();
-      },
+      onStatus: this.sendFactsSoon,
       logger: this.logger,
     });
   }
@@ -295,7 +291,7 @@ export class Tyr {
     this.intake.stream(hello.streamId);
     // A pid of another namespace names nobody here, and a container's first process is the runtime's to start and end.
     if (this.containerId === '') this.supervisor.onHello(hello);
-    this.link.send({ case: 'policy', value: policyOf(this.config) });
+    this.link.send({ case: 'policy', value: firstPolicy(this.config) });
     this.tellPeers();
     this.policyDesk.onBaldurConnected();
     this.ackToBaldur();
@@ -352,11 +348,11 @@ export class Tyr {
     }
   }
 
-  private sendFactsSoon(): void {
+  private readonly sendFactsSoon = (): void => {
     this.factsTimer ??= setTimeout(() => {
       this.sendFacts();
     }, limits.factsDelayMs);
-  }
+  };
 
   private sendFacts(): void {
     clearTimeout(this.factsTimer);
@@ -368,24 +364,11 @@ export class Tyr {
   }
 
   private capabilities(): event.Capability[] {
-    const { capReport } = this.supervisor;
-    const own = [
-      { name: 'agent.baldur', ...this.baldurState(), mechanism: 'socket', verified: this.link.isConnected },
-      { name: 'agent.limits', ...capReport, verified: capReport.available },
-      { name: 'containers.docker', ...this.docker.state, mechanism: this.docker.state.available ? 'docker' : '' },
-      { name: 'containers.cri', ...this.cri.state, mechanism: this.cri.state.available ? 'cri' : '' },
-      ...(this.workloads ? [workloadCapability(this.workloads.state)] : []),
-    ];
+    const { isConnected } = this.link;
+    const { supervisor, docker, cri, workloads } = this;
     // What a baldur said that is gone is not so any more.
-    const said = this.link.isConnected ? this.hello?.capabilities : undefined;
-    return [...(said ?? []), ...own.map((one) => create(event.CapabilitySchema, one))];
-  }
-
-  private baldurState(): { available: boolean; detail: string } {
-    if (this.link.isConnected) return { available: true, detail: '' };
-    const { restarts } = this.supervisor;
-    const detail = restarts === 0 ? 'it has not connected yet' : `it was started again ${restarts} times`;
-    return { available: false, detail };
+    const said = isConnected ? this.hello?.capabilities : undefined;
+    return [...(said ?? []), ...ownCapabilities({ isConnected, supervisor, docker, cri, workloads })];
   }
 
   private health(): event.AgentHealth {
@@ -413,24 +396,4 @@ export class Tyr {
   private every(periodMs: number, run: () => void): void {
     this.timers.push(setInterval(run, periodMs));
   }
-}
-
-function createWorkloadWatch(
-  { kubernetesApi, hostName }: TyrConfig,
-  told: { readonly logger: Logger; readonly onStateChange: () => void },
-): WorkloadWatch | undefined {
-  if (kubernetesApi === '') return undefined;
-  return new WorkloadWatch({ api: new KubernetesApi(kubernetesApi), node: hostName, ...told });
-}
-
-/** Without it the labels of Kubernetes' controllers say of whom a pod is. */
-function workloadCapability(state: RuntimeState) {
-  return { name: 'containers.workloads', ...state, mechanism: state.available ? 'kubernetes' : 'labels' };
-}
-
-/** Until policy comes from the installation: every reflex acts. */
-function policyOf(config: TyrConfig): local.AgentPolicy {
-  const { KILL } = local.ReflexMode;
-  const modes = { ransomware: KILL, fileless: KILL, miner: KILL, reverseShell: KILL };
-  return create(local.AgentPolicySchema, { ...modes, protectedPaths: pathsOf(config.protectedPaths) });
 }

@@ -1,7 +1,7 @@
 // Who is connected, written by ingest, and who is missing, asked by detection. All times are the database's, for instances' clocks may differ.
 import type { DataSource, EntityManager } from 'typeorm';
 
-/** An instance that has not written for this long is gone, and its hosts with it. It writes every few seconds. */
+/** An instance that has not written for this long is gone, and its hosts with it. It writes once a second. */
 const INSTANCE_GONE_S = 10;
 /** A break of this long, and what was said meanwhile was not heard. */
 const DEAF_S = 15;

@@ -4,7 +4,7 @@ import { NornError, messageOf } from '@norn/base';
 import type { Logger } from 'pino';
 import { limits } from '../limits.ts';
 import type { RuntimeState } from './docker-watch.ts';
-import type { KubernetesApi, Metadata } from './kubernetes-api.ts';
+import { KubernetesApi, type Metadata } from './kubernetes-api.ts';
 
 export interface WorkloadWatchOptions {
   readonly api: KubernetesApi;
@@ -12,6 +12,15 @@ export interface WorkloadWatchOptions {
   readonly node: string;
   readonly logger: Logger;
   readonly onStateChange: () => void;
+}
+
+/** Undefined where the API server is not to be asked. */
+export function createWorkloadWatch(
+  { kubernetesApi, hostName }: { readonly kubernetesApi: string; readonly hostName: string },
+  told: Pick<WorkloadWatchOptions, 'logger' | 'onStateChange'>,
+): WorkloadWatch | undefined {
+  if (kubernetesApi === '') return undefined;
+  return new WorkloadWatch({ api: new KubernetesApi(kubernetesApi), node: hostName, ...told });
 }
 
 export class WorkloadWatch {

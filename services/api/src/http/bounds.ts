@@ -11,9 +11,10 @@ export const limits = {
   requestsPerMinuteMax: 1200,
   loginsPerMinuteMax: 60,
   streamsPerTenantMax: 200,
-  /** Connections at once, all of them and those from which no whole request has come yet, for which there is so long. */
+  /** Connections at once: all of them, and those from which no whole request has come yet. */
   connectionsMax: 4_096,
   strangersMax: 256,
+  /** A whole request comes within this. */
   requestMs: 30_000,
   /** Streams say something every 15 s, hunts ten times a second. */
   quietMs: 60_000,

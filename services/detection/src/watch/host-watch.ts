@@ -23,8 +23,7 @@ export interface HostWatchParts {
 export class HostWatch implements RunsBeside {
   private readonly log = createLogger('detection');
   private timer: NodeJS.Timeout | undefined;
-  private turn: Promise<void> = Promise.resolve();
-  private looking = false;
+  private turn: Promise<void> | undefined;
   private away = false;
 
   constructor(private readonly parts: HostWatchParts) {}
@@ -32,7 +31,7 @@ export class HostWatch implements RunsBeside {
   start(): void {
     if (this.parts.troubles === undefined) return;
     this.timer = setInterval(() => {
-      if (!this.looking) this.turn = this.lookOrTell();
+      this.turn ??= this.lookOrTell();
     }, limits.watch.everyMs);
   }
 
@@ -60,7 +59,6 @@ export class HostWatch implements RunsBeside {
   }
 
   private async lookOrTell(): Promise<void> {
-    this.looking = true;
     try {
       await this.look();
       this.away = false;
@@ -68,7 +66,7 @@ export class HostWatch implements RunsBeside {
       if (!this.away) this.log.warn({ code: 'host_watch_away' }, `Nobody misses hosts now: ${messageOf(error)}`);
       this.away = true;
     } finally {
-      this.looking = false;
+      this.turn = undefined;
     }
   }
 }

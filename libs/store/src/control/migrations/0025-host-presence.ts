@@ -31,7 +31,6 @@ CREATE TABLE host_presence (
   told_unprotected timestamptz,
   told_ended timestamptz
 )`);
-    await runner.query('CREATE INDEX host_presence_left ON host_presence (left_at) WHERE left_at IS NOT NULL');
     await runner.query('CREATE INDEX host_presence_instance ON host_presence (instance)');
   }
 

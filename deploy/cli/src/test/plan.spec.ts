@@ -35,7 +35,11 @@ describe('a name', () => {
 
 describe('without a pattern', () => {
   it('targets of Nx are run, the long ones only when asked for', () => {
-    expect(unasked()).toEqual(['nx run-many --targets test', 'nx run native-agent:kernel', 'nx run test:e2e']);
+    expect(unasked()).toEqual([
+      'nx run-many --targets test',
+      'nx run-many --targets kernel,build --projects native-agent',
+      'nx run-many --targets e2e,console --projects test',
+    ]);
     expect(planRuns('long', undefined).map(line)).toEqual(['nx run test:long', 'nx run native-agent:long']);
   });
 
@@ -44,14 +48,18 @@ describe('without a pattern', () => {
       test: manifest('test/package.json').nx?.targets,
       'native-agent': manifest('native-agent/project.json').targets,
     };
-    const named = kinds
-      .flatMap((kind) => planRuns(kind, undefined))
-      .filter(({ args }) => args[0] === 'run')
-      .map(({ args }) => args[1]?.split(':') ?? []);
-    expect(named).toHaveLength(5);
+    const named = kinds.flatMap((kind) => planRuns(kind, undefined)).flatMap(({ args }) => namedIn(args));
+    expect(named).toHaveLength(7);
     for (const [project = '', target = ''] of named) expect(targetsOf[project]).toHaveProperty(target);
   });
 });
+
+/** Project and target of each, but for those of all projects. */
+function namedIn([how, what = '', ...rest]: readonly string[]): string[][] {
+  if (how === 'run') return [what.split(':')];
+  const [targets = '', , project] = rest;
+  return project === undefined ? [] : targets.split(',').map((target) => [project, target]);
+}
 
 interface Manifest {
   readonly nx?: { readonly targets: object };

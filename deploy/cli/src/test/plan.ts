@@ -25,8 +25,10 @@ export interface TestRun {
 /** The targets of each kind, as Nx runs them. */
 const targets: Readonly<Record<Kind, readonly (readonly string[])[]>> = {
   unit: [['run-many', '--targets', 'test']],
-  kernel: [['run', 'native-agent:kernel']],
-  e2e: [['run', 'test:e2e']],
+  // They wait more than they compute: meanwhile the agent that the next kind needs is built.
+  kernel: [['run-many', '--targets', 'kernel,build', '--projects', 'native-agent']],
+  // The console is tried without an agent, so beside the installations, whose agents are one at a time.
+  e2e: [['run-many', '--targets', 'e2e,console', '--projects', 'test']],
   kubernetes: [['run', 'test:kubernetes']],
   long: [
     ['run', 'test:long'],

@@ -21,6 +21,7 @@
 #include "programs/mount.bpf.c"
 #include "programs/namespace.bpf.c"
 #include "programs/bpf_call.bpf.c"
+#include "programs/agent_touch.bpf.c"
 
 /* The layout as this compiler made it, compared with Rust's in a test. */
 const volatile __u32 record_layout[] = {

@@ -51,6 +51,9 @@ struct pt_regs {
 #error "pt_regs of this machine is not known: see call.bpf.h"
 #endif
 
+struct kernel_siginfo {
+	int si_code;
+};
 struct qstr {
 	__u32 len;
 	const unsigned char *name;

@@ -35,6 +35,7 @@ enum record_kind {
 	KIND_STDIO_SOCKET = 36,
 	KIND_PROCESS_WRITE = 37,
 	KIND_MODULE_LOAD = 38,
+	KIND_AGENT_TOUCHED = 41,
 	/* A cgroup was made or removed: slot name = its path, value = its id, flags = 1 when removed. */
 	KIND_CGROUP = 200,
 };

@@ -49,4 +49,4 @@ pub use process::{
     Capabilities, ContainerId, Credentials, Image, Package, Process, ProcessIndex, ProcessTable, ProcessUid,
     process_uid,
 };
-pub use wire::event::v1::{EventKind, ExecFlag, ImageFlag, SensitiveFile};
+pub use wire::event::v1::{AgentTouch, EventKind, ExecFlag, ImageFlag, SensitiveFile};

@@ -2,7 +2,7 @@
 use norn_events::wire::event::v1::Capability;
 
 use crate::kernel::Served;
-use crate::self_test::SelfTest;
+use crate::sight::self_test::SelfTest;
 use crate::tracker::Tracker;
 
 /// What no mechanism here tells, on any host: people see it beside what is told.
@@ -98,7 +98,7 @@ fn of_signal(served: &Served, self_test: &SelfTest) -> Capability {
     let name = served.signal.name.to_owned();
     match &served.mechanism {
         Ok(mechanism) => Capability {
-            verified: self_test.saw(&name),
+            verified: self_test.proved().contains(&&*name),
             name,
             available: true,
             mechanism: mechanism.name.to_owned(),

@@ -15,6 +15,8 @@ pub struct ProbeOptions {
     pub hash_executables: bool,
     /// Do a known action at the start and see its event come back; `capabilities()` then says `verified`.
     pub self_test: bool,
+    /// Do it again every five seconds, as long as the sensor runs: see `Probe::take_sights`.
+    pub canary: bool,
     /// Container runtimes outside the usual directories; the exec policy leaves alone what they run from a memfd of theirs.
     /// Each must be root's and writable by nobody else.
     pub runtime_paths: Vec<PathBuf>,
@@ -30,6 +32,7 @@ impl Default for ProbeOptions {
             excluded_pids: Vec::new(),
             hash_executables: true,
             self_test: true,
+            canary: false,
             runtime_paths: Vec::new(),
             events_per_poll_max: 16_384,
         }

@@ -10,8 +10,10 @@ use norn_os::clock::{boot_id, boot_ns, wall_offset_ns};
 
 use crate::hash::Hasher;
 use crate::kernel::Kernel;
-use crate::self_test::SelfTest;
 use crate::sensitive::SensitiveFiles;
+use crate::sight::canary::{Canary, Sight};
+use crate::sight::holdings::Holdings;
+use crate::sight::self_test::SelfTest;
 use crate::signals::ITERATOR;
 use crate::snapshot::Snapshot;
 use crate::stream::{Drained, Gap, Stream};
@@ -31,6 +33,11 @@ pub struct Probe {
     self_test: SelfTest,
     /// What ran before the sensor did and has not been reported yet.
     unreported: Vec<ProcessIndex>,
+    /// `None` when it was not asked for, or could not be started.
+    canary: Option<Canary>,
+    sights: Vec<Sight>,
+    /// Until somebody takes them.
+    holdings: Option<Holdings>,
     /// Taken after a gap in the lifecycle; applied when the stream has caught up with it.
     reconciliation: Option<Snapshot>,
     last_upkeep_ns: u64,
@@ -64,6 +71,9 @@ impl Probe {
         set_sensitive_files(&kernel)?;
         let mut tracker = Tracker::new(boot_id, wall_offset_ns, boot_ns());
         kernel.attach()?;
+        set_pace(&kernel.map("pace_policy")?);
+        freeze(&kernel)?;
+        let holdings = Holdings::of(&kernel)?;
         let snapshot = Snapshot::take(&iterator)?;
         if options.hash_executables {
             tracker.hasher = Hasher::start().ok();
@@ -74,6 +84,9 @@ impl Probe {
         if options.self_test {
             self_test.run(&stream);
         }
+        let canary = (options.self_test && options.canary)
+            .then(|| Canary::start(self_test.proved(), boot_ns()).ok())
+            .flatten();
         let mut probe = Self {
             capabilities: capability::list(&kernel.served, &self_test, &tracker),
             exec_policy: kernel.map("exec_policy")?,
@@ -82,6 +95,9 @@ impl Probe {
             stream,
             tracker,
             self_test,
+            canary,
+            sights: Vec::new(),
+            holdings: Some(holdings),
             stats: ProbeStats::default(),
             boot_id,
             wall_offset_ns,
@@ -94,7 +110,6 @@ impl Probe {
             iterator,
             _kernel: kernel,
         };
-        set_pace(&probe._kernel.map("pace_policy")?);
         probe.learn_runtimes();
         Ok(probe)
     }
@@ -146,9 +161,30 @@ impl Probe {
         self.drained.has_more
     }
 
-    /// What this host can observe, by which mechanism, and whether the self-test saw it work.
+    /// What this host can observe, by which mechanism, and whether the self-test saw it work, or still does.
     pub fn capabilities(&self) -> Vec<Capability> {
-        self.capabilities.clone()
+        let mut capabilities = self.capabilities.clone();
+        let Some(canary) = &self.canary else {
+            return capabilities;
+        };
+        for capability in &mut capabilities {
+            if canary.is_blind(&capability.name) {
+                capability.verified = false;
+                "it was seen to work at the start and is not any more: somebody has interfered with the sensor"
+                    .clone_into(&mut capability.detail);
+            }
+        }
+        capabilities
+    }
+
+    /// What has changed about what is seen, since the last call.
+    pub fn take_sights(&mut self) -> Vec<Sight> {
+        std::mem::take(&mut self.sights)
+    }
+
+    /// Once: for a thread that looks after them.
+    pub fn take_holdings(&mut self) -> Option<Holdings> {
+        self.holdings.take()
     }
 
     pub fn stats(&self) -> ProbeStats {
@@ -208,9 +244,10 @@ impl Probe {
         let horizon_ns = boot_ns();
         let counts = self.stream.read_counters(horizon_ns);
         let mut events = 0;
-        let (tracker, self_test) = (&mut self.tracker, &self.self_test);
+        let (tracker, self_test, canary) = (&mut self.tracker, &self.self_test, &self.canary);
         let drained = self.stream.drain(horizon_ns, self.events_per_poll_max, |record| {
-            if self_test.acted(&record.header) {
+            let is_canary = canary.as_ref().is_some_and(|canary| canary.look(record));
+            if is_canary || self_test.acted(&record.header) {
                 tracker.handle(record, &mut []);
             } else {
                 events += usize::from(tracker.handle(record, observers));
@@ -254,6 +291,13 @@ impl Probe {
             return;
         }
         self.last_upkeep_ns = now_ns;
+        let lost = self.stats.lost_critical + self.stats.lost_bulk;
+        let seen_ns = self.drained.seen_ns;
+        let sight = self
+            .canary
+            .as_mut()
+            .and_then(|canary| canary.judge(seen_ns, now_ns, lost));
+        self.sights.extend(sight);
         self.tracker.processes.sweep(now_ns);
         self.tracker.containers.sweep(now_ns);
         self.learn_runtimes();
@@ -283,6 +327,24 @@ fn set_pace(policy: &MapHandle) {
     if let Err(error) = policy.update(&0_u32.to_ne_bytes(), &pace_ns.to_ne_bytes(), MapFlags::ANY) {
         tracing::warn!(%error, "nobody is slowed down: a fast attack gets further before it is stopped");
     }
+}
+
+/// What is written once: from now on nobody changes it by bpf(2), root neither.
+const WRITTEN_ONCE: [&str; 5] = [
+    "calls",
+    "own_processes",
+    "sensitive_files",
+    "sensitive_names",
+    "pace_policy",
+];
+
+fn freeze(kernel: &Kernel) -> Result<(), ProbeError> {
+    for name in WRITTEN_ONCE {
+        if let Err(error) = kernel.map(name)?.freeze() {
+            tracing::warn!(%error, name, "not_frozen: root can change what the sensor goes by");
+        }
+    }
+    Ok(())
 }
 
 fn set_sensitive_files(kernel: &Kernel) -> Result<(), ProbeError> {

@@ -30,6 +30,13 @@ pub fn read_status(pid: u32) -> Option<Status> {
     })
 }
 
+/// The process that this descriptor of `pid` stands for, as the host counts it.
+pub fn read_pidfd(pid: u32, descriptor: i32) -> Option<u32> {
+    let about = fs::read_to_string(of(pid, &format!("fdinfo/{descriptor}"))).ok()?;
+    let line = about.lines().find_map(|line| line.strip_prefix("Pid:"))?;
+    line.trim().parse().ok()
+}
+
 /// Empty when the process is gone.
 pub fn read_command_line(pid: u32) -> Vec<u8> {
     let mut line = Vec::new();

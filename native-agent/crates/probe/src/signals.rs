@@ -241,4 +241,22 @@ pub const SIGNALS: &[Signal] = &[
         mechanisms: &[tp_btf(&[], &[(libc::SYS_bpf, "bpf__on_exit")])],
         detail: "",
     },
+    Signal {
+        name: "agent.touch",
+        core: false,
+        mechanisms: &[tp_btf(
+            &["agent__on_signal"],
+            &[
+                (libc::SYS_prlimit64, "agent__on_limits"),
+                (libc::SYS_sched_setaffinity, "agent__on_processors"),
+                (libc::SYS_sched_setscheduler, "agent__on_scheduling"),
+                (libc::SYS_sched_setparam, "agent__on_scheduling"),
+                (libc::SYS_sched_setattr, "agent__on_scheduling"),
+                (libc::SYS_setpriority, "agent__on_priority"),
+                (libc::SYS_pidfd_open, "agent__on_handle"),
+                (libc::SYS_pidfd_getfd, "agent__on_descriptor"),
+            ],
+        )],
+        detail: "of its threads the first alone is watched for what is done to its processors",
+    },
 ];

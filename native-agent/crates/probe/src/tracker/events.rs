@@ -4,7 +4,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use norn_events::{Credentials, Event, EventKind, Image, Process, ProcessIndex, ProcessUid, process_uid};
+use norn_events::{
+    AgentTouch, Credentials, Event, EventKind, Image, Process, ProcessIndex, ProcessUid, process_uid,
+};
 
 use super::origin::script_of;
 use super::{Observers, Tracker};
@@ -77,6 +79,7 @@ impl Tracker {
         self.target.clear();
         match kind {
             EventKind::Fork | EventKind::Exit | EventKind::Setns | EventKind::Unshare => {}
+            EventKind::AgentTouched => self.name_touched(record, figures, process),
             EventKind::Exec if record.header.result == 0 => self.copy_image_path(process),
             EventKind::NetConnect | EventKind::NetAccept | EventKind::NetListen | EventKind::StdioSocket => {
                 let socket = record.socket();
@@ -98,6 +101,20 @@ impl Tracker {
             // A module out of memory has no file.
             EventKind::ModuleLoad if record.slot(Slot::Base).is_empty() => {}
             _ => self.write_paths(kind, record),
+        }
+    }
+
+    /// The agent's process as the host counts it.
+    fn name_touched(&self, record: &Record<'_>, figures: &mut Figures, process: ProcessIndex) {
+        match AgentTouch::try_from(figures.flags as i32) {
+            Ok(AgentTouch::Limits | AgentTouch::Processors | AgentTouch::Scheduling | AgentTouch::Handle) => {
+                figures.value = self.host_pid(process, figures.value as u32).into()
+            }
+            Ok(AgentTouch::Descriptor) => {
+                let handle = procfs::read_pidfd(record.header.tgid, figures.result);
+                figures.value = handle.map_or(0, u64::from);
+            }
+            _ => {}
         }
     }
 

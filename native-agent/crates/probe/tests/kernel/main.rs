@@ -1,4 +1,5 @@
 //! The real kernel: one behaviour, one tiny program or thread that does it, one test of the same name. Needs root.
+mod agent_touch;
 mod bpf_call;
 mod cgroup;
 mod container;
@@ -10,7 +11,6 @@ mod file_change;
 mod file_open;
 mod file_read;
 mod fork;
-mod loss;
 mod memfd;
 mod module_load;
 mod mount;
@@ -18,7 +18,7 @@ mod namespace;
 mod network;
 mod process_write;
 mod ptrace;
-mod self_test;
 mod sensor;
+mod sight;
 mod stdio_socket;
 mod task_iter;

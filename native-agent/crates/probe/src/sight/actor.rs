@@ -1,52 +1,30 @@
-//! Does a known action in a child process and looks for its events in the rings, without taking them out: each must
-//! come back with the child's own pid and user, and the path it used.
+//! The known action: one of each kind of event, in a child process, with names that nobody else has.
 use std::ffi::CString;
-use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::path::{Path, PathBuf};
 
+use nix::fcntl::OFlag;
 use norn_events::EventKind;
 use norn_os::boot_ns;
 
 use crate::record::{Header, Record};
-use crate::stream::Stream;
 
-/// Which events came back as they should.
-#[derive(Debug, Default)]
-pub struct SelfTest {
-    seen: Vec<EventKind>,
-    actor: Option<Actor>,
-}
-
-/// The child that acted: until this moment its pid was its own, ns since boot.
+/// The child that acts: until this moment its pid is its own, ns since boot.
 #[derive(Debug, Clone, Copy)]
-struct Actor {
-    pid: u32,
-    ended_ns: u64,
+pub struct Actor {
+    pub pid: u32,
+    pub ended_ns: u64,
 }
 
-/// What proves a capability: all of these events.
-const PROOFS: [(&str, &[EventKind]); 14] = [
-    (
-        "process.lifecycle",
-        &[EventKind::Fork, EventKind::Exec, EventKind::Exit],
-    ),
-    ("file.open", &[EventKind::FileOpen]),
-    ("file.read", &[EventKind::FileRead]),
-    ("file.change", &[EventKind::FileUnlink]),
-    ("file.attribute", &[EventKind::FileTimes]),
-    ("network.connection", &[EventKind::NetListen]),
-    ("process.stdio_socket", &[EventKind::StdioSocket]),
-    ("process.memfd", &[EventKind::MemfdCreate]),
-    ("process.ptrace", &[EventKind::Ptrace]),
-    ("process.write", &[EventKind::ProcessWrite]),
-    ("host.module", &[EventKind::ModuleLoad]),
-    ("process.namespace", &[EventKind::Unshare]),
-    ("host.mount", &[EventKind::Mount]),
-    ("host.bpf", &[EventKind::Bpf]),
-];
+impl Actor {
+    pub fn did(&self, header: &Header) -> bool {
+        header.tgid == self.pid && header.time_ns <= self.ended_ns
+    }
+}
 
 /// The child's names, made before the fork: afterwards it may not allocate.
-struct Names {
+pub struct Names {
     file: CString,
     /// One whose reading is told, and where it lies.
     key: CString,
@@ -55,8 +33,8 @@ struct Names {
 }
 
 impl Names {
-    fn new(text: &str) -> Option<Self> {
-        let file = std::env::temp_dir().join(text);
+    pub fn new(directory: &Path, text: &str) -> Option<Self> {
+        let file = directory.join(text);
         let directory = file.with_extension("keys");
         let name = |path: PathBuf| CString::new(path.into_os_string().into_encoded_bytes()).ok();
         Some(Self {
@@ -66,73 +44,74 @@ impl Names {
             memfd: CString::new(text).ok()?,
         })
     }
-}
 
-impl SelfTest {
-    const PATIENCE: Duration = Duration::from_millis(500);
-
-    pub fn run(&mut self, stream: &Stream) {
-        let text = format!("norn-self-test-{}", std::process::id());
-        let Some(names) = Names::new(&text) else { return };
-        // SAFETY: the child calls only async-signal-safe functions on memory made before, and ends by _exit.
-        let child = unsafe { libc::fork() };
-        if child == 0 {
-            act(&names);
-        }
-        if child < 0 {
-            return;
-        }
-        // SAFETY: waits for our own child and writes no status.
-        unsafe { libc::waitpid(child, std::ptr::null_mut(), 0) };
-        self.actor = Some(Actor {
-            pid: child.cast_unsigned(),
-            ended_ns: boot_ns(),
-        });
-        let deadline = Instant::now() + Self::PATIENCE;
-        while Instant::now() < deadline && !self.is_complete() {
-            stream.peek(|record| self.look(record, &names));
-            std::thread::sleep(Duration::from_millis(1));
-        }
-    }
-
-    /// Whether all events that prove the capability came back.
-    pub fn saw(&self, capability: &str) -> bool {
-        let proof = PROOFS.iter().find(|(name, _)| *name == capability);
-        proof.is_some_and(|(_, kinds)| kinds.iter().all(|kind| self.seen.contains(kind)))
-    }
-
-    fn is_complete(&self) -> bool {
-        PROOFS.iter().all(|(capability, _)| self.saw(capability))
-    }
-
-    /// Did the child of this test do it? Nobody else is to be told of that.
-    pub fn acted(&self, header: &Header) -> bool {
-        self.actor
-            .is_some_and(|actor| header.tgid == actor.pid && header.time_ns <= actor.ended_ns)
-    }
-
-    fn look(&mut self, record: &Record<'_>, names: &Names) {
+    /// Whether this record of the actor's is as it must be; its kind.
+    pub fn proves(&self, record: &Record<'_>) -> Option<EventKind> {
         let header = &record.header;
         // SAFETY: getuid cannot fail and touches no memory.
         let own_user = unsafe { libc::getuid() };
-        if !self.acted(header) || header.user_id != own_user {
-            return;
+        if header.user_id != own_user {
+            return None;
         }
-        let Some(kind) = record.kind() else { return };
+        let kind = record.kind()?;
         let mut path = Vec::new();
         record.path_into(&mut path);
         let is_right = match kind {
-            EventKind::FileOpen | EventKind::FileUnlink => path == names.file.as_bytes(),
-            EventKind::FileRead | EventKind::FileTimes => path == names.key.as_bytes(),
-            EventKind::Exec => path == names.file.as_bytes() && header.result == -libc::ENOENT,
-            EventKind::MemfdCreate => path.ends_with(names.memfd.as_bytes()),
+            EventKind::FileOpen | EventKind::FileUnlink => path == self.file.as_bytes(),
+            EventKind::FileRead | EventKind::FileTimes => path == self.key.as_bytes(),
+            EventKind::Exec => path == self.file.as_bytes() && header.result == -libc::ENOENT,
+            EventKind::MemfdCreate => path.ends_with(self.memfd.as_bytes()),
             EventKind::Mount => path == b"/",
             EventKind::ModuleLoad => header.result < 0,
             EventKind::StdioSocket => header.flags == 0,
             _ => true,
         };
-        if is_right && !self.seen.contains(&kind) {
-            self.seen.push(kind);
+        is_right.then_some(kind)
+    }
+}
+
+/// A child that has not begun: it waits for a byte.
+pub struct Waiting {
+    pub pid: u32,
+    gate: OwnedFd,
+}
+
+impl Waiting {
+    /// # Errors
+    /// When the kernel gives no process or no pipe.
+    pub fn start(names: &Names) -> io::Result<Self> {
+        let (read, write) = nix::unistd::pipe2(OFlag::O_CLOEXEC)?;
+        // SAFETY: the child calls only async-signal-safe functions on memory made before, and ends by _exit.
+        let child = unsafe { libc::fork() };
+        if child == 0 {
+            wait(read.as_raw_fd(), write.as_raw_fd());
+            act(names);
+        }
+        let pid = u32::try_from(child).map_err(|_| io::Error::last_os_error())?;
+        Ok(Self { pid, gate: write })
+    }
+
+    /// Lets it act, and waits for its end.
+    pub fn let_act(self) -> Actor {
+        // One that is gone already has done nothing, which is seen.
+        let _ = nix::unistd::write(&self.gate, b"!");
+        // SAFETY: waits for our own child and writes no status.
+        unsafe { libc::waitpid(self.pid.cast_signed(), std::ptr::null_mut(), 0) };
+        Actor {
+            pid: self.pid,
+            ended_ns: boot_ns(),
+        }
+    }
+}
+
+/// In the child: until the parent says so. When the parent ends instead, so does the child.
+fn wait(read: RawFd, write: RawFd) {
+    let mut byte = 0_u8;
+    // SAFETY: closes the child's copy of the descriptor, and reads one byte into one that is there.
+    unsafe {
+        libc::close(write);
+        if libc::read(read, (&raw mut byte).cast(), 1) != 1 {
+            libc::_exit(0);
         }
     }
 }
@@ -180,6 +159,7 @@ fn act(names: &Names) -> ! {
         libc::dup2(socket, 0);
         make_bpf_array();
         write_to_itself();
+        set_limit_of_agent();
         // Nothing is no module: it is refused.
         libc::syscall(libc::SYS_init_module, std::ptr::null::<u8>(), 0, c"".as_ptr());
         libc::ptrace(libc::PTRACE_TRACEME, 0, 0, 0);
@@ -225,6 +205,24 @@ unsafe fn read_key(names: &Names) {
         libc::utimensat(libc::AT_FDCWD, names.key.as_ptr(), [time, time].as_ptr(), 0);
         libc::unlink(names.key.as_ptr());
         libc::rmdir(names.directory.as_ptr());
+    }
+}
+
+/// To what it is.
+///
+/// # Safety
+/// As `act`.
+unsafe fn set_limit_of_agent() {
+    let mut limit = libc::rlimit64 {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: the limit is there for both calls.
+    unsafe {
+        let agent = libc::getppid();
+        if libc::prlimit64(agent, libc::RLIMIT_CORE, std::ptr::null(), &raw mut limit) == 0 {
+            libc::prlimit64(agent, libc::RLIMIT_CORE, &raw const limit, std::ptr::null_mut());
+        }
     }
 }
 

@@ -40,7 +40,7 @@ const layers: Readonly<Record<string, readonly string[]>> = {
   watch: ['watch'],
   names: ['aside'],
   restore: ['restore'],
-  part: ['probe', 'vault', 'policy', 'reflex', 'respond', 'inject'],
+  part: ['probe', 'vault', 'policy', 'reflex', 'respond', 'inject', 'tamper'],
   mode: ['inside', 'hooked'],
   agent: ['baldur'],
   simulator: ['attack'],

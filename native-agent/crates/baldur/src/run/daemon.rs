@@ -11,6 +11,7 @@ use norn_hooked::Hooks;
 use norn_os::Waiter;
 use norn_reflex::{Clock, Reflexes};
 use norn_respond::Responder;
+use norn_tamper::Tamper;
 
 use super::application::Application;
 use super::deferred::Deferred;
@@ -39,6 +40,7 @@ pub struct Daemon {
     pub(super) hooks: Hooks,
     pub(super) own_network: OwnNetwork,
     pub(super) reflexes: Reflexes,
+    pub(super) tamper: Tamper,
     pub(super) responder: Responder,
     pub(super) reactions: Reactions,
     pub(super) state: StateDir,

@@ -46,6 +46,7 @@ use norn_os::clock::boot_ns;
 use norn_programs::Packages;
 use norn_reflex::{Clock, Reflexes};
 use norn_respond::Responder;
+use norn_tamper::{Own, Tamper};
 use norn_vault::{OPEN_WAITS, VaultOptions};
 use outbox::Outbox;
 use own_network::OwnNetwork;
@@ -76,7 +77,7 @@ pub fn run(arguments: RunArguments) -> anyhow::Result<i32> {
         state,
         waiter,
         keeper,
-        sensor,
+        mut sensor,
     } = parts;
     let reflexes = open_reflexes(&state, arguments.canary, application.is_some())?;
     let mut responder = Responder::default();
@@ -95,6 +96,7 @@ pub fn run(arguments: RunArguments) -> anyhow::Result<i32> {
     };
     let hooks = Hooks::new(options, waiter.waker());
     let daemon = Daemon {
+        tamper: open_tamper(&state, &mut sensor),
         hooks,
         enforcement,
         isolations: Isolations::open(&state, &identity.boot_id)?,
@@ -135,6 +137,17 @@ pub fn run(arguments: RunArguments) -> anyhow::Result<i32> {
         tracing::warn!(%error, "priority_refused: on a busy machine a stop comes milliseconds later");
     }
     Ok(daemon.run())
+}
+
+/// Who is inside a container has no host to be safe on.
+fn open_tamper(state: &StateDir, sensor: &mut Sensor) -> Tamper {
+    if let Sensor::Inside(_) = sensor {
+        return Tamper::off();
+    }
+    let boot_unix_ns = sensor.wall_offset_ns().max(0) as u64;
+    let mut holdings = sensor.take_holdings();
+    let missing = move |pids: &[u32]| holdings.as_mut().map(|held| held.look(pids)).unwrap_or_default();
+    Tamper::new(Own::new(state.path().to_owned()), Box::new(missing), boot_unix_ns)
 }
 
 fn open_reflexes(state: &StateDir, canaries: Vec<OsString>, inside: bool) -> anyhow::Result<Reflexes> {

@@ -12,7 +12,7 @@ use norn_inside::Inside;
 use norn_os::boot_ns;
 use norn_os::clock::{boot_id, wall_offset_ns};
 use norn_os::process::{CLOCK_TICK_NS, Stat};
-use norn_probe::{ExecPolicy, Probe, ProbeOptions, ProbeStats};
+use norn_probe::{ExecPolicy, Holdings, Probe, ProbeOptions, ProbeStats, Sight};
 
 /// The bulk ring's pages count as the agent's memory once they have been used, bytes: half the sensor's default.
 const BULK_RING_BYTES: u32 = 8 << 20;
@@ -40,6 +40,7 @@ impl Sensor {
         let options = ProbeOptions {
             bulk_ring_bytes: BULK_RING_BYTES,
             events_per_poll_max: EVENTS_PER_POLL_MAX,
+            canary: true,
             ..ProbeOptions::default()
         };
         match Probe::start(&options) {
@@ -165,6 +166,22 @@ impl Sensor {
                 ),
                 ..Capability::default()
             }],
+        }
+    }
+
+    /// What has changed about what is seen, since the last call.
+    pub fn take_sights(&mut self) -> Vec<Sight> {
+        match self {
+            Self::Live(probe) => probe.take_sights(),
+            Self::Proc(_) | Self::Inside(_) => Vec::new(),
+        }
+    }
+
+    /// See `Probe::take_holdings`.
+    pub fn take_holdings(&mut self) -> Option<Holdings> {
+        match self {
+            Self::Live(probe) => probe.take_holdings(),
+            Self::Proc(_) | Self::Inside(_) => None,
         }
     }
 

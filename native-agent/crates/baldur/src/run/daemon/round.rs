@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use norn_events::wire::agent::v1::{BaldurFarewell, ReflexMode, baldur_message};
 use norn_events::{ContentChange, ProcessUid};
 use norn_os::clock::{boot_ns, unix_us};
+use norn_probe::Sight;
 use norn_programs::lineage::author;
 
 use super::super::application::{Application, log_restore, told};
@@ -75,6 +76,7 @@ impl Daemon {
         let events = self.sensor.poll(&mut [
             &mut self.keeper,
             &mut self.reflexes,
+            &mut self.tamper,
             &mut self.withheld.before(&mut self.builder),
             &mut self.enforcement,
             &mut self.hooks,
@@ -183,9 +185,26 @@ impl Daemon {
         if now_ns >= self.timers.upkeep_ns {
             self.timers.upkeep_ns = now_ns + UPKEEP_NS;
             self.sensor.sweep();
+            self.watch_sight(now_ns);
             self.enforcement.tick();
             self.own_network.end_what_is_over(&self.state);
             self.first_acts.save(&self.state);
+        }
+    }
+
+    /// What the sensor sees no more is told, and is in the capability report.
+    fn watch_sight(&mut self, now_ns: u64) {
+        let sights = self.sensor.take_sights();
+        for sight in &sights {
+            let processes = self.sensor.processes();
+            match sight {
+                Sight::Blind(capabilities) => self.tamper.blind(capabilities, now_ns, processes),
+                Sight::Untested => self.tamper.untested(now_ns, processes),
+                Sight::Restored(capabilities) => tracing::info!(?capabilities, "seen again"),
+            }
+        }
+        if !sights.is_empty() {
+            self.say_hello();
         }
     }
 
@@ -208,6 +227,7 @@ impl Daemon {
         let now_ns = boot_ns();
         let mut findings = self.reactions.take_ready(now_ns, self.clock);
         findings.extend(self.enforcement.take_findings(now_ns, self.sensor.processes()));
+        findings.extend(self.tamper.take(now_ns, self.sensor.processes()));
         let urgent = !findings.is_empty();
         for finding in findings {
             for uid in [&finding.process_uid, &finding.scope_uid] {

@@ -75,6 +75,7 @@ impl Daemon {
         self.reflexes.guard(guarded.clone());
         self.enforcement.guard(guarded.clone());
         self.hooks.guard(guarded.clone());
+        self.tamper.guard(&guarded);
         self.responder.guard(guarded);
         self.say_hello();
         for outcome in self.commands.waiting() {

@@ -1,0 +1,84 @@
+"""Does one of the ways of README.md to Norn's agent, as root: ways.py WAY PID STATE. Nothing here ends it."""
+import ctypes
+import os
+import resource
+import sys
+
+libc = ctypes.CDLL(None, use_errno=True)
+# Numbers of x86-64.
+PIDFD_OPEN, PIDFD_GETFD, BPF = 434, 438, 321
+PTRACE_SEIZE, PTRACE_INTERRUPT, PTRACE_DETACH = 0x4206, 0x4207, 17
+MAP_DELETE_ELEM, MAP_GET_NEXT_ID, MAP_GET_FD_BY_ID = 3, 12, 14
+
+
+def starve(pid, state):
+    """6: behind everybody else, and on one processor."""
+    os.sched_setscheduler(pid, os.SCHED_IDLE, os.sched_param(0))
+    os.sched_setaffinity(pid, {0})
+
+
+def memory(pid, state):
+    """7: the first to be ended when memory is short."""
+    with open(f"/proc/{pid}/oom_score_adj", "w") as file:
+        file.write("1000")
+
+
+def descriptors(pid, state):
+    """8: no new descriptor."""
+    _, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (1, hard))
+
+
+def hold(pid, state):
+    """9: held by a tracer, for a moment."""
+    libc.ptrace(PTRACE_SEIZE, pid, 0, 0)
+    libc.ptrace(PTRACE_INTERRUPT, pid, 0, 0)
+    os.waitpid(pid, 0)
+    libc.ptrace(PTRACE_DETACH, pid, 0, 0)
+
+
+def write(pid, state):
+    """10: its memory is opened to be written."""
+    os.close(os.open(f"/proc/{pid}/mem", os.O_RDWR))
+
+
+def take(pid, state):
+    """11: one of its descriptors, taken from outside."""
+    handle = libc.syscall(PIDFD_OPEN, pid, 0)
+    libc.syscall(PIDFD_GETFD, handle, 1, 0)
+
+
+def bpf(command, *words):
+    attributes = (ctypes.c_uint32 * 32)(*words)
+    return libc.syscall(BPF, command, attributes, ctypes.sizeof(attributes)), attributes
+
+
+def maps():
+    """Every map of this kernel, by descriptor."""
+    number = 0
+    while True:
+        result, attributes = bpf(MAP_GET_NEXT_ID, number)
+        if result < 0:
+            return
+        number = attributes[1]
+        yield bpf(MAP_GET_FD_BY_ID, number)[0]
+
+
+def empty(pid, state):
+    """12: every entry of every map of programs by call number."""
+    for each in maps():
+        with open(f"/proc/self/fdinfo/{each}") as file:
+            about = dict(line.split(":", 1) for line in file if ":" in line)
+        is_programs = about.get("map_type", "").strip() == "3"
+        for number in range(512 if is_programs else 0):
+            key = ctypes.c_uint32(number)
+            address = ctypes.addressof(key)
+            bpf(MAP_DELETE_ELEM, each, 0, address & 0xFFFFFFFF, address >> 32)
+
+
+def state(pid, state):
+    """20: what it keeps, removed."""
+    os.remove(os.path.join(state, "commands.journal"))
+
+
+globals()[sys.argv[1]](int(sys.argv[2]), sys.argv[3])

@@ -13,7 +13,7 @@ import {
 } from '@norn/response';
 import { Host } from '@norn/store';
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
-import { readFileSync, rmSync, statSync } from 'node:fs';
+import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FakeBaldur } from './fake-baldur.ts';
@@ -347,7 +347,7 @@ it('acks an outcome to baldur when it can no longer be lost', async () => {
   expect(stored).toMatchObject(await link.identity());
 });
 
-it('cuts a revoked host off while it is connected, audits it, and takes it back when it enrols again', async () => {
+it('cuts a revoked host off while it is connected, audits it, and lets its machine in as another host', async () => {
   const { hostId } = await link.identity();
   await link.control.manager.update(Host, { id: hostId }, { revokedBefore: new Date() });
   const audits = () =>
@@ -365,10 +365,33 @@ it('cuts a revoked host off while it is connected, audits it, and takes it back 
   await link.newJoinToken();
   await tyr.kill('SIGTERM');
   rmSync(`${link.agentDir}/identity.json`);
-  await sleep(1000); // Certificates count seconds: the new one must be of a later one than the revocation.
   tyr = link.startTyr();
-  expect((await link.identity()).hostId).toBe(hostId);
+  const { hostId: another } = await link.identity();
+  expect(another).not.toBe(hostId);
+  const [enrolled] = await link.control.query<{ details: { alike: string[] } }[]>(
+    `SELECT details FROM audit_entries WHERE subject = $1 AND action = 'host.enrolled'`,
+    [another],
+  );
+  expect(enrolled?.details.alike).toEqual([hostId]);
   expectCompleteInOrder(await until(storedSeqs, (all) => all.includes(last)), last);
+});
+
+it('stays the same host, without a token, when its certificate has expired meanwhile', async () => {
+  const { hostId } = await link.identity();
+  await tyr.kill('SIGTERM');
+  const file = `${link.agentDir}/identity.json`;
+  // As after an outage of weeks: what is asked is the file.
+  const identity = JSON.parse(readFileSync(file, 'utf8')) as object;
+  writeFileSync(file, JSON.stringify({ ...identity, issuedAtMs: 1, expiresAtMs: 2 }));
+  tyr = link.startTyr();
+  const last = baldur.sendBatches(10);
+  await baldur.untilAcked(last);
+  expect((await link.identity()).hostId).toBe(hostId);
+  const audits = await link.control.query<object[]>(
+    `SELECT 1 FROM audit_entries WHERE subject = $1 AND action = 'host.enrolled_again'`,
+    [hostId],
+  );
+  expect(audits).toHaveLength(1);
 });
 
 it('keeps tyr within its memory', () => {

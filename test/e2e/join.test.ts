@@ -159,6 +159,36 @@ describe('a host that joins', () => {
     expect((await other.norn('down')).stdout).toMatch(/Nothing of .* runs/);
   });
 
+  it('that was revoked is silent and no alert, and its machine joins again as another host only', async () => {
+    expect((await norn.norn('hosts', 'revoke', hostId)).stdout).toMatch(/is refused from now on/);
+    const refused = (): boolean => /certificate_revoked/.test(readFileSync(join(host.home, 'logs/tyr.log'), 'utf8'));
+    expect(await until(() => Promise.resolve(refused()), Boolean)).toBe(true);
+    expect(await norn.json<ShownHost[]>('hosts')).toMatchObject([
+      { id: hostId, state: 'silent', reason: expect.stringMatching(/^Its certificates were revoked/) },
+    ]);
+    await host.norn('down');
+    const invited = await norn.json<ShownJoinToken>('hosts', 'invite');
+    const { stdout } = await host.norn('join', invited.invitation);
+    const another = /\((host-[0-9a-f]+)\)/.exec(stdout)?.[1] ?? '';
+    expect(another).not.toBe(hostId);
+    const hosts = await norn.json<ShownHost[]>('hosts');
+    expect(hosts.map(({ id }) => id).sort()).toEqual([hostId, another].sort());
+    // It is silent by intent.
+    const alerts = await norn.json<ShownAlert[]>('alerts');
+    expect(alerts.filter(({ title }) => title === 'Host fell silent')).toHaveLength(1);
+    expect((await norn.norn('hosts', 'remove', hostId)).stdout).toMatch(/is forgotten/);
+    expect((await norn.json<ShownHost[]>('hosts')).map(({ id }) => id)).toEqual([another]);
+  });
+
+  it('that is there keeps its name and place, whoever says to be the same machine', async () => {
+    const [before] = await norn.json<ShownHost[]>('hosts');
+    const invited = await norn.json<ShownJoinToken>('hosts', 'invite');
+    expect(await other.norn('join', invited.invitation)).toMatchObject({ code: 0 });
+    const hosts = await norn.json<ShownHost[]>('hosts');
+    expect(hosts).toHaveLength(2);
+    expect(hosts.find(({ id }) => id === before?.id)).toMatchObject({ state: before?.state });
+  });
+
   it('is not one in the home of an installation', async () => {
     expect(ended(await norn.norn('join', made.invitation))).toEqual({ code: 1, refusal: 'installation_here' });
   });

@@ -44,6 +44,8 @@ export const limits = {
   /** An enrolment takes less than a second. */
   enrolConnectionMs: 20_000,
   certificateTtlMs: 7 * 24 * 3_600_000,
+  /** A certificate that expired at most this long ago still proves which host it was issued to, at enrolment only. */
+  enrolAgainMs: 366 * 24 * 3_600_000,
 } as const;
 
 /** Schema of batches that this installation understands. */

@@ -1,5 +1,6 @@
 // Fakes of ingest's ports: what a unit test can look into, break and mend.
 import { create } from '@bufbuild/protobuf';
+import { NornError } from '@norn/base';
 import type { TopicName } from '@norn/bus';
 import { agent } from '@norn/contracts';
 import type { AddressedCommand, CommandFeed } from '../src/ports/command-feed.ts';
@@ -10,6 +11,7 @@ import type {
   HeardHosts,
   HostRegistry,
   KnownHost,
+  ProvenHost,
 } from '../src/ports/host-registry.ts';
 import type { PolicyFeed, TenantPolicy } from '../src/ports/policy-feed.ts';
 import type { SignerFeed } from '../src/ports/signer-feed.ts';
@@ -78,8 +80,15 @@ export class FakeRegistry implements HostRegistry {
     const tenantId = this.joinTokens.get(claim.joinToken);
     if (tenantId === undefined) return undefined;
     this.joinTokens.delete(claim.joinToken);
-    const hostId = 'host-0123456789abcdef';
+    const hostId = `host-${String(this.hosts.size).padStart(16, '0')}`;
     this.hosts.set(`${tenantId}:${hostId}`, { revokedBefore: null });
+    return issue({ tenantId, hostId });
+  }
+
+  async enrolAgain<T>({ tenantId, hostId }: ProvenHost, issue: (host: EnrolledHost) => Promise<T>): Promise<T> {
+    const known = this.hosts.get(`${tenantId}:${hostId}`);
+    if (known === undefined) throw new NornError('host_unknown', 'The fake control plane has no such host');
+    if (known.revokedBefore !== null) throw new NornError('certificate_revoked', 'The fake control plane revoked it');
     return issue({ tenantId, hostId });
   }
 

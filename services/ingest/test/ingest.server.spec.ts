@@ -1,4 +1,5 @@
 // Ingest over real gRPC with real certificates; only Kafka, PostgreSQL and the command feed are fakes.
+import { sign } from 'node:crypto';
 import { connect as connectTls } from 'node:tls';
 import { create, fromBinary, type MessageInitShape } from '@bufbuild/protobuf';
 import { Client, credentials, status } from '@grpc/grpc-js';
@@ -360,6 +361,106 @@ describe('enrolment', () => {
       code: status.UNAUTHENTICATED,
       details: expect.stringMatching(/^join_token_invalid/),
     });
+  });
+
+  /** What a host shows of the certificate it has; `keyPem`: the key that it proves to have. */
+  async function proofOf({ certificatePem, keyPem }: HostIdentity) {
+    const { keyPem: newKeyPem, requestPem } = await makeRequest();
+    const previousProof = sign('sha256', Buffer.from(requestPem), keyPem);
+    return {
+      newKeyPem,
+      request: { certificateRequest: requestPem, previousCertificate: certificatePem, previousProof },
+    };
+  }
+
+  describe('of who is a host already', () => {
+    const longAgo = (days: number): Date => new Date(Date.now() - days * 24 * 3_600_000);
+
+    it('needs no token and keeps the host, weeks after its certificate has expired', async () => {
+      const identity = await issueIdentity(secrets, { now: longAgo(100) });
+      registry.hosts.set(`default:${identity.hostId}`, { revokedBefore: null });
+      const { newKeyPem, request } = await proofOf(identity);
+      const enrolled = await enrol(request);
+      expect([enrolled.tenantId, enrolled.hostId]).toEqual(['default', identity.hostId]);
+      const host = connect({ keyPem: newKeyPem, certificatePem: enrolled.certificate });
+      await host.untilAcked(host.sendBatch(aBatch()));
+      expect(producer.of('raw')[0]?.key).toBe(`default:${identity.hostId}`);
+    });
+
+    it('leaves a token that it was given unused', async () => {
+      const identity = await issueIdentity(secrets);
+      registry.hosts.set(`default:${identity.hostId}`, { revokedBefore: null });
+      registry.joinTokens.set('token', 'default');
+      const { request } = await proofOf(identity);
+      expect((await enrol({ ...request, joinToken: 'token' })).hostId).toBe(identity.hostId);
+      expect(registry.joinTokens.has('token')).toBe(true);
+    });
+
+    it.each([
+      [
+        'its certificate without its key',
+        'certificate_foreign',
+        async () => {
+          const { certificatePem } = await issueIdentity(secrets);
+          return proofOf({ certificatePem, keyPem: (await makeRequest()).keyPem });
+        },
+      ],
+      [
+        'a certificate of another authority',
+        'certificate_foreign',
+        async () => proofOf(await issueIdentity(await makeSecrets())),
+      ],
+      [
+        'the certificate of ingest',
+        'certificate_foreign',
+        () => proofOf({ certificatePem: secrets.serverCertPem, keyPem: secrets.serverKeyPem }),
+      ],
+      [
+        'what is no certificate',
+        'certificate_foreign',
+        async () => proofOf({ certificatePem: 'nonsense', keyPem: (await makeRequest()).keyPem }),
+      ],
+      [
+        'one that expired more than a year ago',
+        'certificate_expired',
+        async () => proofOf(await issueIdentity(secrets, { now: longAgo(400) })),
+      ],
+      ['one of a host that was removed', 'host_unknown', async () => proofOf(await issueIdentity(secrets))],
+      [
+        'one that was revoked',
+        'certificate_revoked',
+        async () => {
+          const identity = await issueIdentity(secrets);
+          registry.hosts.set(`default:${identity.hostId}`, { revokedBefore: new Date() });
+          return proofOf(identity);
+        },
+      ],
+    ] as const)('is not for %s; with a token it is another host', async (_, code, make) => {
+      const { request } = await make();
+      const known = [...registry.hosts.keys()];
+      await expect(enrol(request)).rejects.toMatchObject({ details: expect.stringMatching(`^${code}`) });
+      registry.joinTokens.set('token', 'default');
+      const { hostId } = await enrol({ ...request, joinToken: 'token' });
+      expect(known).not.toContain(`default:${hostId}`);
+    });
+
+    it('is proven anew for each request', async () => {
+      const identity = await issueIdentity(secrets);
+      registry.hosts.set(`default:${identity.hostId}`, { revokedBefore: null });
+      const { request } = await proofOf(identity);
+      const { requestPem } = await makeRequest();
+      await expect(enrol({ ...request, certificateRequest: requestPem })).rejects.toMatchObject({
+        details: expect.stringMatching(/^certificate_foreign/),
+      });
+    });
+  });
+
+  it('makes two hosts of a machine that enrols twice by tokens: what names a machine proves nothing', async () => {
+    registry.joinTokens.set('first', 'default').set('second', 'default');
+    const { requestPem } = await makeRequest();
+    const first = await enrol({ joinToken: 'first', certificateRequest: requestPem });
+    const second = await enrol({ joinToken: 'second', certificateRequest: requestPem });
+    expect(second.hostId).not.toBe(first.hostId);
   });
 
   it('does not use a token up for a request whose signature is not its own', async () => {

@@ -13,14 +13,22 @@ export function validIdentity(installation: Installation): Identity | undefined 
   return identity && identity.expiresAtMs > Date.now() ? identity : undefined;
 }
 
-/** With the authority's certificate in place. Throws `invitation_used` when the token lets nobody in any more, `enrolment_failed` otherwise. */
-export async function enrolHost(installation: Installation, invitation: Invitation): Promise<Identity> {
+/**
+ * With the authority's certificate in place. Who is a host of the installation already stays that host, and the invitation is not used up; who was
+ * revoked becomes another one. Throws `invitation_used` when the token lets nobody in any more, `identity_damaged`, `enrolment_failed` otherwise.
+ */
+export async function enrolHost(
+  installation: Installation,
+  invitation: Invitation,
+): Promise<{ readonly identity: Identity; readonly isKnown: boolean }> {
+  const file = new IdentityFile(installation.path('agent'));
+  const previous = file.read();
   writeSecret(installation.path('secrets'), 'join.token', invitation.token);
   try {
-    const identity = await enrolThisMachine(loadTyrConfig(settingsOf(installation, invitation)));
+    const identity = await enrolThisMachine(loadTyrConfig(settingsOf(installation, invitation)), previous);
     keepJoined(installation, invitation);
-    new IdentityFile(installation.path('agent')).write(identity);
-    return identity;
+    file.write(identity);
+    return { identity, isKnown: identity.hostId === previous?.hostId };
   } catch (error) {
     throw refusalOf(error, invitation);
   } finally {

@@ -11,7 +11,7 @@ import { writeSecret } from '../installation/secrets.ts';
 import { startSupervisor } from '../supervisor/start-supervisor.ts';
 import { runTasks } from '../print/task-list.ts';
 import { enrolHost, validIdentity } from './enrol-host.ts';
-import { keepJoined, readJoined } from '../installation/joined-host.ts';
+import { readJoined } from '../installation/joined-host.ts';
 import { joinedText } from './joined-text.ts';
 import { fetchAuthority } from './known-authority.ts';
 
@@ -45,11 +45,8 @@ function meet(installation: Installation, invitation: Invitation): ListrTask {
     title: `Join the installation at ${invitation.ingest}`,
     task: async (_, task) => {
       writeSecret(installation.path('secrets'), 'authority.cert.pem', await fetchAuthority(invitation));
-      const known = validIdentity(installation);
-      // It may be somewhere else by now.
-      if (known) keepJoined(installation, invitation);
-      const { hostId } = known ?? (await enrolHost(installation, invitation));
-      task.title = `Join the installation at ${invitation.ingest}: this host is ${hostId}${known ? ' already' : ''}`;
+      const { identity, isKnown } = await enrolHost(installation, invitation);
+      task.title = `Join the installation at ${invitation.ingest}: this host is ${identity.hostId}${isKnown ? ' already' : ''}`;
     },
   };
 }

@@ -34,6 +34,7 @@ import { RestoreBlamed1760000000022 } from './migrations/0022-restore-blamed.ts'
 import { UnendedProcesses1760000000023 } from './migrations/0023-unended-processes.ts';
 import { ActionNames1760000000024 } from './migrations/0024-action-names.ts';
 import { HostPresence1760000000025 } from './migrations/0025-host-presence.ts';
+import { HostsByKey1760000000026 } from './migrations/0026-hosts-by-key.ts';
 import { SnakeNames } from './snake-names.ts';
 
 /** The settings of the same names in libs/config. */
@@ -147,6 +148,7 @@ function optionsOf(config: ControlStoreConfig): DataSourceOptions {
       UnendedProcesses1760000000023,
       ActionNames1760000000024,
       HostPresence1760000000025,
+      HostsByKey1760000000026,
     ],
     migrationsTableName: MIGRATIONS_TABLE,
     namingStrategy: new SnakeNames(),

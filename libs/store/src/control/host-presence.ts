@@ -102,7 +102,7 @@ async function writeProtection(manager: EntityManager, protection: readonly Prot
 
 /**
  * Machines that are gone for at least `silentS`, those that have had no protection for at least `unprotectedS`, seconds, and those of whose agent a part
- * has ended, and were not told of. A container comes and goes. Nobody is missed while no ingest has listened for long enough to hear him.
+ * has ended, and were not told of. A container comes and goes; a host that was revoked is silent by intent. Nobody is missed while no ingest has listened for long enough to hear him.
  * SQL, for conditions over both tables in one look.
  */
 export async function hostsInTrouble(
@@ -126,7 +126,7 @@ export async function hostsInTrouble(
      SELECT t.tenant_id AS "tenantId", t.host_id AS "hostId", h.name AS "hostName", t.kind,
        to_char(t.since AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS since
      FROM trouble t JOIN hosts h ON h.id = t.host_id
-     WHERE coalesce(h.facts ->> 'containerId', '') = '' AND (h.revoked_before IS NULL OR h.revoked_before < t.since)
+     WHERE coalesce(h.facts ->> 'containerId', '') = '' AND h.revoked_before IS NULL
        AND EXISTS (SELECT FROM ingest_beats WHERE beat_at > now() - make_interval(secs => $1) AND hearing_since < now() - make_interval(secs => $4))
      ORDER BY t.since LIMIT $5`,
     [INSTANCE_GONE_S, silentS, unprotectedS, COME_BACK_S, TROUBLES_MAX],

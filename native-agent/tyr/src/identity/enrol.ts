@@ -1,9 +1,10 @@
-// A host's first certificate, by join token, and the next ones, by the one it has.
+// A host's first certificate, by join token, and the next ones, by the key of the one it has.
 import { create } from '@bufbuild/protobuf';
 import type { ServiceError } from '@grpc/grpc-js';
 import { NornError, messageOf } from '@norn/base';
 import { agent, agentServiceDefinition, enrolmentServiceDefinition } from '@norn/contracts';
-import { readFileSync } from 'node:fs';
+import { sign } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
 import { openClient } from '../uplink/grpc-client.ts';
 import type { Target } from '../uplink/ingest-peers.ts';
 import { requestCertificate } from './certificate-request.ts';
@@ -19,13 +20,15 @@ export interface EnrolOptions {
   /** /etc/machine-id, or what stands for it. */
   readonly machineId: string;
   readonly hostName: string;
+  /** Who this host was, though its certificate may have expired: with its key it is that host still, without a token. */
+  readonly previous?: Identity | undefined;
 }
 
 const timeoutMs = 15_000;
 
 export async function enrol(options: EnrolOptions): Promise<Identity> {
   const authorityPem = readSetting('NORN_AUTHORITY_FILE', options.authorityFile);
-  const joinToken = readSetting('NORN_JOIN_TOKEN_FILE', options.joinTokenFile).trim();
+  const joinToken = readJoinToken(options);
   const { keyPem, requestPem } = requestCertificate(options.hostName);
   const { enrolAddress: address, ingestName } = options;
   const client = openClient(ingestName === '' ? { address } : { address, name: ingestName }, { authorityPem });
@@ -35,6 +38,7 @@ export async function enrol(options: EnrolOptions): Promise<Identity> {
     certificateRequest: requestPem,
     hostname: options.hostName,
     machineId: options.machineId,
+    ...proofOf(options.previous, requestPem),
   });
   try {
     const response = await new Promise<agent.EnrolResponse>((resolve, reject) => {
@@ -87,6 +91,18 @@ export async function renew(ingest: Target, identity: Identity): Promise<Identit
   } finally {
     client.close();
   }
+}
+
+function proofOf(previous: Identity | undefined, requestPem: string) {
+  if (previous === undefined) return {};
+  const previousProof = sign('sha256', Buffer.from(requestPem), previous.keyPem);
+  return { previousCertificate: previous.certificatePem, previousProof };
+}
+
+/** A host that has been one needs none, and takes one to become another when it is refused. */
+function readJoinToken({ previous, joinTokenFile }: EnrolOptions): string {
+  if (previous !== undefined && !existsSync(joinTokenFile)) return '';
+  return readSetting('NORN_JOIN_TOKEN_FILE', joinTokenFile).trim();
 }
 
 function settle<T>(resolve: (value: T) => void, reject: (error: Error) => void) {

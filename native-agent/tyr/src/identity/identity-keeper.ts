@@ -14,12 +14,12 @@ export interface IdentityEvents {
   readonly onRenewed: () => void;
 }
 
-/** Asks for an identity once, by the join token; keeps nothing. */
-export function enrolThisMachine(config: TyrConfig): Promise<Identity> {
+/** Asks for an identity once, by the key of the previous one, else by the join token; keeps nothing. */
+export function enrolThisMachine(config: TyrConfig, previous?: Identity): Promise<Identity> {
   const { agentDir, agentInside } = config;
   // The machine's id is that of every container on it.
   const machine = agentInside ? machineId(agentDir, '') : machineId(agentDir);
-  return enrol({ ...config, machineId: machine });
+  return enrol({ ...config, machineId: machine, previous });
 }
 
 /** Looked at this often rather than slept until: clocks jump and machines are suspended. */
@@ -71,7 +71,7 @@ export class IdentityKeeper {
 
   private async enrol(events: IdentityEvents): Promise<void> {
     const isFirst = this.current === undefined;
-    this.take(await enrolThisMachine(this.config));
+    this.take(await enrolThisMachine(this.config, this.current));
     this.logger.info({ host: this.current?.hostId, tenant: this.current?.tenantId }, 'enrolled');
     if (isFirst) events.onEnrolled();
     else events.onRenewed();

@@ -1,4 +1,4 @@
-// What names this machine to the installation, so that enrolling again keeps its host id.
+// What names this machine to people who look for clones and former lives of a host; it proves nothing.
 import { existsSync, readFileSync } from 'node:fs';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';

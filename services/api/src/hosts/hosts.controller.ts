@@ -1,15 +1,19 @@
 // Hosts, containers and commands.
-import { Controller, Get, Param, Query } from '@nestjs/common';
+import { Controller, Delete, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { view } from '@norn/contracts';
 import { Asking, type Principal } from '../access/principal.ts';
 import { Parsed, hostId } from '../http/bounds.ts';
 import { type CommandsQuery, commandsQuery } from './hosts.request.ts';
 import { Route, emit } from '../http/route.ts';
+import { HostAccessService } from './host-access.service.ts';
 import { HostsService } from './hosts.service.ts';
 
 @Controller('api/v1')
 export class HostsController {
-  constructor(private readonly service: HostsService) {}
+  constructor(
+    private readonly service: HostsService,
+    private readonly access: HostAccessService,
+  ) {}
 
   @Get('hosts')
   @Route({ summary: 'Hosts with their capabilities', access: 'viewer', answers: view.HostListSchema })
@@ -21,6 +25,29 @@ export class HostsController {
   @Route({ summary: 'One host with its gaps', access: 'viewer', answers: view.HostViewSchema })
   async host(@Asking() { tenantId }: Principal, @Param('id', new Parsed(hostId)) id: string): Promise<object> {
     return emit(view.HostViewSchema, await this.service.one(tenantId, id));
+  }
+
+  @Post('hosts/:id/revoke')
+  @HttpCode(200)
+  @Route({
+    summary: 'Refuses the certificates of a host, which can then join as another one only',
+    access: 'admin',
+    answers: view.HostListSchema,
+  })
+  async revoke(@Asking() asking: Principal, @Param('id', new Parsed(hostId)) id: string): Promise<object> {
+    await this.access.revoke(asking, id);
+    return emit(view.HostListSchema, { hosts: await this.service.list(asking.tenantId) });
+  }
+
+  @Delete('hosts/:id')
+  @Route({
+    summary: 'Forgets a host and refuses it; its alerts and events stay',
+    access: 'admin',
+    answers: view.HostListSchema,
+  })
+  async remove(@Asking() asking: Principal, @Param('id', new Parsed(hostId)) id: string): Promise<object> {
+    await this.access.remove(asking, id);
+    return emit(view.HostListSchema, { hosts: await this.service.list(asking.tenantId) });
   }
 
   @Get('containers')

@@ -1,10 +1,21 @@
 // Hosts in the control plane (PostgreSQL).
+import { NornError } from '@norn/base';
 import { AuditEntry, type HeardHosts, Host, audit, redeemToken, writeHeard } from '@norn/store';
 import { randomBytes } from 'node:crypto';
 import type { DataSource, EntityManager } from 'typeorm';
-import type { AuditFact, EnrolledHost, EnrolmentClaim, HostRegistry, KnownHost } from '../ports/host-registry.ts';
+import type {
+  AuditFact,
+  EnrolledHost,
+  EnrolmentClaim,
+  HostRegistry,
+  KnownHost,
+  ProvenHost,
+} from '../ports/host-registry.ts';
+import { isRevoked } from '../stream/peer.ts';
 
 const actor: AuditEntry['actor'] = 'ingest';
+/** Hosts of the same machine that an audit entry names. */
+const alikeMax = 20;
 
 export class PostgresHosts implements HostRegistry {
   constructor(private readonly control: DataSource) {}
@@ -22,10 +33,29 @@ export class PostgresHosts implements HostRegistry {
       const token = await redeemToken(manager, 'join', claim.joinToken);
       if (token === null) return undefined;
       const { tenantId } = token;
-      const hostId = await nameHost(manager, tenantId, claim);
+      const { hostname, machineId } = claim;
+      const alike = await hostsOfMachine(manager, tenantId, machineId);
+      const hostId = `host-${randomBytes(8).toString('hex')}`;
+      await manager.insert(Host, { id: hostId, tenantId, name: hostname, machineId });
       const issued = await issue({ tenantId, hostId });
-      const details = { hostname: claim.hostname, machineId: claim.machineId };
+      const details = { hostname, machineId, alike };
       await audit(manager, { tenantId, actor, action: 'host.enrolled', subject: hostId, details });
+      return issued;
+    });
+  }
+
+  enrolAgain<T>(proven: ProvenHost, issue: (host: EnrolledHost) => Promise<T>): Promise<T> {
+    const { tenantId, hostId, hostname, issuedAt } = proven;
+    return this.control.transaction(async (manager) => {
+      const lock = { mode: 'pessimistic_write' } as const;
+      const host = await manager.findOne(Host, { where: { id: hostId, tenantId }, lock });
+      if (host === null) throw new NornError('host_unknown', `This installation has no host ${hostId}`);
+      if (isRevoked(host, issuedAt))
+        throw new NornError('certificate_revoked', `The certificate of ${hostId} was revoked`);
+      await manager.update(Host, { id: hostId }, { name: hostname });
+      const issued = await issue({ tenantId, hostId });
+      const details = { hostname, issuedAt: issuedAt.toISOString() };
+      await audit(manager, { tenantId, actor, action: 'host.enrolled_again', subject: hostId, details });
       return issued;
     });
   }
@@ -43,17 +73,8 @@ export class PostgresHosts implements HostRegistry {
   }
 }
 
-/**
- * The id that this machine has in its tenant; a new one when it has none. By SQL, which says the id: two enrolments at once agree by the
- * unique index.
- */
-async function nameHost(manager: EntityManager, tenantId: string, claim: EnrolmentClaim): Promise<string> {
-  const rows: { id: string }[] = await manager.query(
-    `INSERT INTO hosts (id, tenant_id, name, machine_id) VALUES ($1, $2, $3, $4)
-     ON CONFLICT (tenant_id, machine_id) DO UPDATE SET name = excluded.name RETURNING id`,
-    [`host-${randomBytes(8).toString('hex')}`, tenantId, claim.hostname, claim.machineId],
-  );
-  const [host] = rows;
-  if (host === undefined) throw new Error('PostgreSQL returned no host for an upsert');
-  return host.id;
+/** Others that said to be the same machine: clones, former lives, or somebody who read its id. For whoever looks into it. */
+async function hostsOfMachine(manager: EntityManager, tenantId: string, machineId: string): Promise<string[]> {
+  const hosts = await manager.find(Host, { select: { id: true }, where: { tenantId, machineId }, take: alikeMax });
+  return hosts.map(({ id }) => id);
 }

@@ -2,9 +2,10 @@
 import 'reflect-metadata';
 import { NornError, messageOf } from '@norn/base';
 import * as x509 from '@peculiar/x509';
-import { createPrivateKey, randomBytes, webcrypto } from 'node:crypto';
+import { X509Certificate, createPrivateKey, randomBytes, verify, webcrypto } from 'node:crypto';
 import { limits } from '../limits.ts';
 import type { EnrolledHost } from '../ports/host-registry.ts';
+import { type Peer, peerIn } from '../stream/peer.ts';
 
 export interface IssuedCertificate {
   readonly certificatePem: string;
@@ -18,6 +19,16 @@ export interface AuthoritySecrets {
 
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256' } as const;
 const signingAlgorithm = { name: 'ECDSA', hash: 'SHA-256' } as const;
+
+/** What shows that whoever asks is a host already. */
+export interface PreviousProof {
+  /** That it was issued. */
+  readonly certificatePem: string;
+  /** Made with that certificate's key. */
+  readonly signature: Uint8Array;
+  /** What the signature is over: the new request. */
+  readonly requestPem: string;
+}
 
 /** A request whose holder proved to have its key. */
 export type CheckedRequest = x509.Pkcs10CertificateRequest;
@@ -45,6 +56,19 @@ export class Authority {
     const proven = await request.verify().catch(() => false);
     if (!proven) throw invalid('its signature was not made with its key');
     return request;
+  }
+
+  /** Whose certificate it is, expired ones included. Throws `certificate_foreign`, `certificate_expired`. */
+  checkPrevious({ certificatePem, signature, requestPem }: PreviousProof, now = new Date()): Peer {
+    const certificate = parseCertificate(certificatePem);
+    if (!certificate.verify(new X509Certificate(this.certificatePem).publicKey))
+      throw foreign('another authority issued it');
+    const peer = peerIn(certificate.toLegacyObject());
+    if (peer === undefined) throw foreign('it names no tenant (O) and host (CN) of Norn');
+    if (!verify('sha256', Buffer.from(requestPem), certificate.publicKey, signature))
+      throw foreign('the proof was not made with its key');
+    if (now.getTime() - peer.expiresAt.getTime() <= limits.enrolAgainMs) return peer;
+    throw new NornError('certificate_expired', `The certificate of ${peer.hostId} expired long ago: give a join token`);
   }
 
   async issue(request: CheckedRequest, host: EnrolledHost, now = new Date()): Promise<IssuedCertificate> {
@@ -77,6 +101,18 @@ function parse(requestPem: string): x509.Pkcs10CertificateRequest {
   } catch (error) {
     throw invalid(messageOf(error));
   }
+}
+
+function parseCertificate(certificatePem: string): X509Certificate {
+  try {
+    return new X509Certificate(certificatePem);
+  } catch (error) {
+    throw foreign(messageOf(error));
+  }
+}
+
+function foreign(reason: string): NornError {
+  return new NornError('certificate_foreign', `The previous certificate proves nothing: ${reason}`);
 }
 
 function invalid(reason: string): NornError {

@@ -1,8 +1,8 @@
-// A machine with a join token becomes a host of the token's tenant; a host renews its certificate.
+// A machine with a join token becomes a host of the token's tenant; a host with the key of its last certificate is that host again.
 import { create } from '@bufbuild/protobuf';
 import { NornError } from '@norn/base';
 import { agent } from '@norn/contracts';
-import type { HostRegistry } from '../ports/host-registry.ts';
+import type { EnrolledHost, HostRegistry } from '../ports/host-registry.ts';
 import type { Peer } from '../stream/peer.ts';
 import type { Authority } from './authority.ts';
 
@@ -15,16 +15,19 @@ export interface EnrolmentOptions {
 const nameBytesMax = 253;
 const tokenBytesMax = 512;
 
-/** Throws `enrolment_invalid`, `certificate_request_invalid`, `join_token_invalid`. */
+type Issue = (host: EnrolledHost) => Promise<agent.EnrolResponse>;
+
+/** Throws `enrolment_invalid`, `certificate_request_invalid`, `join_token_invalid`, and without a token why the last certificate is none any more. */
 export function createEnrolHost({ registry, authority, commandPublicKeyPem }: EnrolmentOptions) {
   return async function enrolHost(request: agent.EnrolRequest): Promise<agent.EnrolResponse> {
     const { joinToken, machineId, hostname } = request;
+    const hasPrevious = request.previousCertificate !== '';
     checkText('machine_id', machineId, nameBytesMax);
     checkText('hostname', hostname, nameBytesMax);
-    checkText('join_token', joinToken, tokenBytesMax);
+    if (!hasPrevious || joinToken !== '') checkText('join_token', joinToken, tokenBytesMax);
     // Before the token is used up: a bad request must not cost one.
     const checked = await authority.check(request.certificateRequest);
-    const response = await registry.enrol({ joinToken, machineId, hostname }, async (host) => {
+    const issue: Issue = async (host) => {
       const { certificatePem, expiresAt } = await authority.issue(checked, host);
       return create(agent.EnrolResponseSchema, {
         ...host,
@@ -33,11 +36,27 @@ export function createEnrolHost({ registry, authority, commandPublicKeyPem }: En
         commandKey: commandPublicKeyPem,
         expiresAtUs: unixUs(expiresAt),
       });
-    });
+    };
+    const again = hasPrevious ? await enrolAgain(request, issue) : undefined;
+    if (again !== undefined) return again;
+    const response = await registry.enrol({ joinToken, machineId, hostname }, issue);
     if (response !== undefined) return response;
     const cure = 'make another in the console (Hosts, Add a host) or with ./norn hosts invite';
     throw new NornError('join_token_invalid', `The join token is unknown, used or expired: ${cure}`);
   };
+
+  /** Undefined: it is that host no more, and has a token to become another one. */
+  async function enrolAgain(request: agent.EnrolRequest, issue: Issue): Promise<agent.EnrolResponse | undefined> {
+    const { previousCertificate, previousProof, certificateRequest, hostname } = request;
+    const proof = { certificatePem: previousCertificate, signature: previousProof, requestPem: certificateRequest };
+    try {
+      const { tenantId, hostId, issuedAt } = authority.checkPrevious(proof);
+      return await registry.enrolAgain({ tenantId, hostId, issuedAt, hostname }, issue);
+    } catch (error) {
+      if (error instanceof NornError && request.joinToken !== '') return undefined;
+      throw error;
+    }
+  }
 }
 
 export function createRenewCertificate({ registry, authority, commandPublicKeyPem }: EnrolmentOptions) {

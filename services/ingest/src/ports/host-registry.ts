@@ -8,15 +8,21 @@ export interface KnownHost {
   readonly revokedBefore: Date | null;
 }
 
+export interface EnrolledHost {
+  readonly tenantId: string;
+  readonly hostId: string;
+}
+
 export interface EnrolmentClaim {
   readonly joinToken: string;
   readonly machineId: string;
   readonly hostname: string;
 }
 
-export interface EnrolledHost {
-  readonly tenantId: string;
-  readonly hostId: string;
+/** A host that proved to have the key of a certificate it was issued. */
+export interface ProvenHost extends EnrolledHost {
+  readonly issuedAt: Date;
+  readonly hostname: string;
 }
 
 export interface AuditFact {
@@ -30,10 +36,12 @@ export interface AuditFact {
 export interface HostRegistry {
   find(tenantId: string, hostId: string): Promise<KnownHost | undefined>;
   /**
-   * Uses the token up and names the host, in one transaction with its audit entry; `issue` runs inside it, so a certificate that
-   * can't be issued leaves the token unused. The same machine of the same tenant keeps its host id. Undefined: the token is not valid.
+   * Uses the token up and makes a new host, in one transaction with its audit entry; `issue` runs inside it, so a certificate that
+   * can't be issued leaves the token unused. Undefined: the token is not valid.
    */
   enrol<T>(claim: EnrolmentClaim, issue: (host: EnrolledHost) => Promise<T>): Promise<T | undefined>;
+  /** The same host with another certificate. Throws `host_unknown`, `certificate_revoked`. */
+  enrolAgain<T>(proven: ProvenHost, issue: (host: EnrolledHost) => Promise<T>): Promise<T>;
   saveFacts(host: EnrolledHost, facts: object, seenAt: Date): Promise<void>;
   /** That this instance listens, and whom it has heard. */
   writeHeard(heard: HeardHosts): Promise<void>;

@@ -2,7 +2,7 @@
 import { Metric, count } from '@norn/telemetry';
 import { limits } from '../limits.ts';
 import type { HostRegistry, KnownHost } from '../ports/host-registry.ts';
-import { type Peer, keyOf } from './peer.ts';
+import { type Peer, isRevoked, keyOf } from './peer.ts';
 
 export type AdmissionRefusal = 'host_unknown' | 'certificate_revoked' | 'certificate_expired';
 
@@ -25,8 +25,7 @@ export class Admission {
     if (peer.expiresAt <= this.now()) return 'certificate_expired';
     const host = await this.find(peer);
     if (host === undefined) return 'host_unknown';
-    const { revokedBefore } = host;
-    return revokedBefore !== null && peer.issuedAt < revokedBefore ? 'certificate_revoked' : undefined;
+    return isRevoked(host, peer.issuedAt) ? 'certificate_revoked' : undefined;
   }
 
   /** Counts always, writes to the audit trail once a minute for the same host and code. Never rejects. */

@@ -1,4 +1,5 @@
 // Who is at the other end, from the verified client certificate and from nothing else.
+import type { PeerCertificate } from 'node:tls';
 import type { AuthContext } from '@grpc/grpc-js/build/src/auth-context.js';
 
 export interface Peer {
@@ -12,10 +13,14 @@ export interface Peer {
 export const tenantIdShape = /^[a-z0-9][a-z0-9-]{0,62}$/;
 export const hostIdShape = /^host-[0-9a-f]{16}$/;
 
+export function peerOf({ sslPeerCertificate }: AuthContext): Peer | undefined {
+  return sslPeerCertificate && peerIn(sslPeerCertificate);
+}
+
 /** Undefined when the certificate does not name exactly one tenant (O) and one host (CN). */
-export function peerOf(context: AuthContext): Peer | undefined {
-  const certificate = context.sslPeerCertificate;
-  if (certificate === undefined) return undefined;
+export function peerIn(
+  certificate: Pick<PeerCertificate, 'subject' | 'valid_from' | 'valid_to' | 'serialNumber'>,
+): Peer | undefined {
   // Repeated attributes come as an array; Node's types do not say so.
   const { O: tenantId, CN: hostId } = certificate.subject as Partial<Record<'O' | 'CN', unknown>>;
   if (typeof tenantId !== 'string' || !tenantIdShape.test(tenantId)) return undefined;
@@ -27,6 +32,11 @@ export function peerOf(context: AuthContext): Peer | undefined {
     expiresAt: new Date(certificate.valid_to),
     serial: certificate.serialNumber,
   };
+}
+
+/** Certificates count whole seconds: one of the second of the revocation is revoked too. */
+export function isRevoked({ revokedBefore }: { readonly revokedBefore: Date | null }, issuedAt: Date): boolean {
+  return revokedBefore !== null && issuedAt < revokedBefore;
 }
 
 /** Key of every record of the host, and of its connection. */

@@ -2,6 +2,7 @@
 import type { ShownHost } from '@norn/contracts';
 import type { Command } from 'commander';
 import { connectApi } from '../client/client.ts';
+import { registerHostAccessCommands } from './host-access.ts';
 import { registerHostGroupCommands } from './host-groups.ts';
 import { registerInviteCommand } from './invite.ts';
 import { ago, bytes, columns, lines, write, writeJson } from '../../print/columns.ts';
@@ -13,6 +14,7 @@ export function registerHostCommands(program: Command): void {
     .option('--json', 'as JSON')
     .action(listHosts);
   registerInviteCommand(hosts);
+  registerHostAccessCommands(hosts);
   registerHostGroupCommands(hosts);
   program
     .command('quarantine')

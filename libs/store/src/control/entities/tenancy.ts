@@ -44,8 +44,9 @@ export class Host {
   @PrimaryColumn('text') id!: string;
   @Column('text') tenantId!: string;
   @Column('text') name!: string;
+  /** What it said at its enrolment; two hosts may say the same. */
   @Column('text') machineId!: string;
-  /** Certificates with a serial in this list, or issued before `revokedBefore`, are refused. */
+  /** Certificates issued before are refused. */
   @Column('timestamptz', { nullable: true }) revokedBefore!: Date | null;
   @Column('timestamptz', { nullable: true }) lastSeenAt!: Date | null;
   /** norn.event.v1.HostFacts as JSON, the newest. */

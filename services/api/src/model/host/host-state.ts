@@ -51,6 +51,10 @@ export function isPast(host: Host, now: Date): boolean {
   return readFacts(host).ended && now.getTime() - (host.lastSeenAt?.getTime() ?? 0) > endedShownMs;
 }
 
+function revokedAt(at: Date): string {
+  return `Its certificates were revoked at ${at.toISOString().slice(0, 16).replace('T', ' ')} UTC, so nothing it says is taken. Its agent protects it on. To let it in again, end the agent there (./norn down) and join with a new invitation: it is another host then, and this one can be removed.`;
+}
+
 /** Its connection is there, and what protects is not. */
 function withoutBaldur({ capabilities }: event.HostFacts): string {
   const detail = capabilities.find(({ name, available }) => name === 'agent.baldur' && !available)?.detail ?? '';
@@ -62,6 +66,7 @@ export function judge(
   facts: event.HostFacts,
   { now, lostLately }: Looked,
 ): Pick<HostState, 'state' | 'reason'> {
+  if (host.revokedBefore) return { state: 'silent', reason: revokedAt(host.revokedBefore) };
   if (facts.ended) return { state: 'ended', reason: 'The container has ended, and its agent with it.' };
   const silentMs = host.lastSeenAt === null ? Infinity : now.getTime() - host.lastSeenAt.getTime();
   if (silentMs > silentAfterMs) {

@@ -18,13 +18,15 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file norn/agent/v1/agent.proto.
  */
 export const file_norn_agent_v1_agent: GenFile = /*@__PURE__*/
-  fileDesc("Chlub3JuL2FnZW50L3YxL2FnZW50LnByb3RvEg1ub3JuLmFnZW50LnYxImUKDEVucm9sUmVxdWVzdBISCgpqb2luX3Rva2VuGAEgASgJEhsKE2NlcnRpZmljYXRlX3JlcXVlc3QYAiABKAkSEAoIaG9zdG5hbWUYAyABKAkSEgoKbWFjaGluZV9pZBgEIAEoCSKHAQoNRW5yb2xSZXNwb25zZRIPCgdob3N0X2lkGAEgASgJEhEKCXRlbmFudF9pZBgCIAEoCRITCgtjZXJ0aWZpY2F0ZRgDIAEoCRIRCglhdXRob3JpdHkYBCABKAkSEwoLY29tbWFuZF9rZXkYBSABKAkSFQoNZXhwaXJlc19hdF91cxgGIAEoBCIrCgxSZW5ld1JlcXVlc3QSGwoTY2VydGlmaWNhdGVfcmVxdWVzdBgBIAEoCSJQCg1SZW5ld1Jlc3BvbnNlEhMKC2NlcnRpZmljYXRlGAEgASgJEhUKDWV4cGlyZXNfYXRfdXMYAiABKAQSEwoLY29tbWFuZF9rZXkYAyABKAkikAEKDkNvbm5lY3RSZXF1ZXN0Eg8KBWJhdGNoGAEgASgMSAASKQoFZmFjdHMYAiABKAsyGC5ub3JuLmV2ZW50LnYxLkhvc3RGYWN0c0gAEioKB291dGNvbWUYAyABKAsyFy5ub3JuLmFjdGlvbi52MS5PdXRjb21lSAASCwoDc2VxGA8gASgEQgkKB21lc3NhZ2UipwIKD0Nvbm5lY3RSZXNwb25zZRIhCgNhY2sYASABKAsyEi5ub3JuLmFnZW50LnYxLkFja0gAEikKB3JlZnVzYWwYAiABKAsyFi5ub3JuLmFnZW50LnYxLlJlZnVzYWxIABIwCgdjb21tYW5kGAMgASgLMh0ubm9ybi5hY3Rpb24udjEuU2lnbmVkQ29tbWFuZEgAEisKCHRocm90dGxlGAQgASgLMhcubm9ybi5hZ2VudC52MS5UaHJvdHRsZUgAEi4KBnBvbGljeRgFIAEoCzIcLm5vcm4ucG9saWN5LnYxLlNpZ25lZFBvbGljeUgAEiwKB3NpZ25lcnMYBiABKAsyGS5ub3JuLmFnZW50LnYxLlNpZ25lcktleXNIAEIJCgdtZXNzYWdlIjQKClNpZ25lcktleXMSJgoEa2V5cxgBIAMoCzIYLm5vcm4uYWdlbnQudjEuU2lnbmVyS2V5Ii8KCVNpZ25lcktleRIOCgZzaWduZXIYASABKAkSEgoKcHVibGljX2tleRgCIAEoCSISCgNBY2sSCwoDc2VxGAEgASgEIjUKB1JlZnVzYWwSCwoDc2VxGAEgASgEEgwKBGNvZGUYAiABKAkSDwoHbWVzc2FnZRgDIAEoCSIpCghUaHJvdHRsZRIQCghwYXVzZV9tcxgBIAEoDRILCgNzZXEYAiABKAQyVgoQRW5yb2xtZW50U2VydmljZRJCCgVFbnJvbBIbLm5vcm4uYWdlbnQudjEuRW5yb2xSZXF1ZXN0Ghwubm9ybi5hZ2VudC52MS5FbnJvbFJlc3BvbnNlMqABCgxBZ2VudFNlcnZpY2USTAoHQ29ubmVjdBIdLm5vcm4uYWdlbnQudjEuQ29ubmVjdFJlcXVlc3QaHi5ub3JuLmFnZW50LnYxLkNvbm5lY3RSZXNwb25zZSgBMAESQgoFUmVuZXcSGy5ub3JuLmFnZW50LnYxLlJlbmV3UmVxdWVzdBocLm5vcm4uYWdlbnQudjEuUmVuZXdSZXNwb25zZWIGcHJvdG8z", [file_norn_action_v1_action, file_norn_event_v1_event, file_norn_policy_v1_policy]);
+  fileDesc("Chlub3JuL2FnZW50L3YxL2FnZW50LnByb3RvEg1ub3JuLmFnZW50LnYxIpsBCgxFbnJvbFJlcXVlc3QSEgoKam9pbl90b2tlbhgBIAEoCRIbChNjZXJ0aWZpY2F0ZV9yZXF1ZXN0GAIgASgJEhAKCGhvc3RuYW1lGAMgASgJEhIKCm1hY2hpbmVfaWQYBCABKAkSHAoUcHJldmlvdXNfY2VydGlmaWNhdGUYBSABKAkSFgoOcHJldmlvdXNfcHJvb2YYBiABKAwihwEKDUVucm9sUmVzcG9uc2USDwoHaG9zdF9pZBgBIAEoCRIRCgl0ZW5hbnRfaWQYAiABKAkSEwoLY2VydGlmaWNhdGUYAyABKAkSEQoJYXV0aG9yaXR5GAQgASgJEhMKC2NvbW1hbmRfa2V5GAUgASgJEhUKDWV4cGlyZXNfYXRfdXMYBiABKAQiKwoMUmVuZXdSZXF1ZXN0EhsKE2NlcnRpZmljYXRlX3JlcXVlc3QYASABKAkiUAoNUmVuZXdSZXNwb25zZRITCgtjZXJ0aWZpY2F0ZRgBIAEoCRIVCg1leHBpcmVzX2F0X3VzGAIgASgEEhMKC2NvbW1hbmRfa2V5GAMgASgJIpABCg5Db25uZWN0UmVxdWVzdBIPCgViYXRjaBgBIAEoDEgAEikKBWZhY3RzGAIgASgLMhgubm9ybi5ldmVudC52MS5Ib3N0RmFjdHNIABIqCgdvdXRjb21lGAMgASgLMhcubm9ybi5hY3Rpb24udjEuT3V0Y29tZUgAEgsKA3NlcRgPIAEoBEIJCgdtZXNzYWdlIqcCCg9Db25uZWN0UmVzcG9uc2USIQoDYWNrGAEgASgLMhIubm9ybi5hZ2VudC52MS5BY2tIABIpCgdyZWZ1c2FsGAIgASgLMhYubm9ybi5hZ2VudC52MS5SZWZ1c2FsSAASMAoHY29tbWFuZBgDIAEoCzIdLm5vcm4uYWN0aW9uLnYxLlNpZ25lZENvbW1hbmRIABIrCgh0aHJvdHRsZRgEIAEoCzIXLm5vcm4uYWdlbnQudjEuVGhyb3R0bGVIABIuCgZwb2xpY3kYBSABKAsyHC5ub3JuLnBvbGljeS52MS5TaWduZWRQb2xpY3lIABIsCgdzaWduZXJzGAYgASgLMhkubm9ybi5hZ2VudC52MS5TaWduZXJLZXlzSABCCQoHbWVzc2FnZSI0CgpTaWduZXJLZXlzEiYKBGtleXMYASADKAsyGC5ub3JuLmFnZW50LnYxLlNpZ25lcktleSIvCglTaWduZXJLZXkSDgoGc2lnbmVyGAEgASgJEhIKCnB1YmxpY19rZXkYAiABKAkiEgoDQWNrEgsKA3NlcRgBIAEoBCI1CgdSZWZ1c2FsEgsKA3NlcRgBIAEoBBIMCgRjb2RlGAIgASgJEg8KB21lc3NhZ2UYAyABKAkiKQoIVGhyb3R0bGUSEAoIcGF1c2VfbXMYASABKA0SCwoDc2VxGAIgASgEMlYKEEVucm9sbWVudFNlcnZpY2USQgoFRW5yb2wSGy5ub3JuLmFnZW50LnYxLkVucm9sUmVxdWVzdBocLm5vcm4uYWdlbnQudjEuRW5yb2xSZXNwb25zZTKgAQoMQWdlbnRTZXJ2aWNlEkwKB0Nvbm5lY3QSHS5ub3JuLmFnZW50LnYxLkNvbm5lY3RSZXF1ZXN0Gh4ubm9ybi5hZ2VudC52MS5Db25uZWN0UmVzcG9uc2UoATABEkIKBVJlbmV3Ehsubm9ybi5hZ2VudC52MS5SZW5ld1JlcXVlc3QaHC5ub3JuLmFnZW50LnYxLlJlbmV3UmVzcG9uc2ViBnByb3RvMw", [file_norn_action_v1_action, file_norn_event_v1_event, file_norn_policy_v1_policy]);
 
 /**
  * @generated from message norn.agent.v1.EnrolRequest
  */
 export type EnrolRequest = Message<"norn.agent.v1.EnrolRequest"> & {
   /**
+   * Not needed by who proves to have a host's key: it is that host.
+   *
    * @generated from field: string join_token = 1;
    */
   joinToken: string;
@@ -42,11 +44,25 @@ export type EnrolRequest = Message<"norn.agent.v1.EnrolRequest"> & {
   hostname: string;
 
   /**
-   * /etc/machine-id or its like; the same machine keeps its host id.
+   * /etc/machine-id or its like, for people: anybody can read it, so it proves nothing.
    *
    * @generated from field: string machine_id = 4;
    */
   machineId: string;
+
+  /**
+   * PEM, the newest that this host was issued; it may have expired.
+   *
+   * @generated from field: string previous_certificate = 5;
+   */
+  previousCertificate: string;
+
+  /**
+   * ECDSA with SHA-256 over `certificate_request`, DER, by the key of `previous_certificate`.
+   *
+   * @generated from field: bytes previous_proof = 6;
+   */
+  previousProof: Uint8Array;
 };
 
 /**
@@ -54,6 +70,8 @@ export type EnrolRequest = Message<"norn.agent.v1.EnrolRequest"> & {
  */
 export type EnrolRequestJson = {
   /**
+   * Not needed by who proves to have a host's key: it is that host.
+   *
    * @generated from field: string join_token = 1;
    */
   joinToken?: string;
@@ -71,11 +89,25 @@ export type EnrolRequestJson = {
   hostname?: string;
 
   /**
-   * /etc/machine-id or its like; the same machine keeps its host id.
+   * /etc/machine-id or its like, for people: anybody can read it, so it proves nothing.
    *
    * @generated from field: string machine_id = 4;
    */
   machineId?: string;
+
+  /**
+   * PEM, the newest that this host was issued; it may have expired.
+   *
+   * @generated from field: string previous_certificate = 5;
+   */
+  previousCertificate?: string;
+
+  /**
+   * ECDSA with SHA-256 over `certificate_request`, DER, by the key of `previous_certificate`.
+   *
+   * @generated from field: bytes previous_proof = 6;
+   */
+  previousProof?: string;
 };
 
 /**

@@ -1,0 +1,19 @@
+import { chosen } from './host-access.ts';
+
+const hosts = [
+  { id: 'host-1', name: 'web' },
+  { id: 'host-2', name: 'db' },
+  { id: 'host-3', name: 'web' },
+];
+
+describe('the host that a command is about', () => {
+  it('is named by its id, or by a name that no other has', () => {
+    expect(chosen(hosts, 'host-3').id).toBe('host-3');
+    expect(chosen(hosts, 'db').id).toBe('host-2');
+  });
+
+  it('is not guessed', () => {
+    expect(() => chosen(hosts, 'web')).toThrow(/2 hosts are called web: give the id of one \(host-1, host-3\)/);
+    expect(() => chosen(hosts, 'we')).toThrow(/There is no host we/);
+  });
+});

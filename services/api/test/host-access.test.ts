@@ -1,0 +1,62 @@
+// Who may talk to the installation, over the API on a real PostgreSQL: taken from a host by administrators, and told in the trail.
+import type { ShownHost } from '@norn/contracts';
+import { AuditEntry, Host } from '@norn/store';
+import { type ApiTrial, startApiTrial } from './api-trial.ts';
+import { seedHost, seedTenant } from './seeds/index.ts';
+
+describe('a host', () => {
+  let trial: ApiTrial;
+  let admin: string;
+  let web: string;
+  let foreign: string;
+
+  beforeAll(async () => {
+    trial = await startApiTrial();
+    await seedTenant(trial, 'default');
+    await seedTenant(trial, 'other');
+    web = (await seedHost(trial, 'default', { name: 'web-1' })).hostId;
+    foreign = (await seedHost(trial, 'other', { name: 'web-1' })).hostId;
+    admin = await trial.tokenOf('admin');
+  });
+
+  afterAll(() => trial.close());
+
+  async function ask(token: string, path: string, method: string) {
+    const response = await fetch(`${trial.url}/api/v1${path}`, {
+      method,
+      headers: { authorization: `Bearer ${token}` },
+    });
+    const body = (await response.json()) as { readonly hosts: ShownHost[]; readonly code: string };
+    return { status: response.status, ...body };
+  }
+
+  it('is not for others than administrators of its tenant to revoke or remove', async () => {
+    for (const role of ['viewer', 'analyst', 'responder'] as const) {
+      const token = await trial.tokenOf(role);
+      expect((await ask(token, `/hosts/${web}/revoke`, 'POST')).status).toBe(403);
+      expect((await ask(token, `/hosts/${web}`, 'DELETE')).status).toBe(403);
+    }
+    expect(await ask(admin, `/hosts/${foreign}/revoke`, 'POST')).toMatchObject({ status: 404, code: 'host_unknown' });
+    expect(await ask(admin, `/hosts/${foreign}`, 'DELETE')).toMatchObject({ status: 404, code: 'host_unknown' });
+    expect(await trial.control.manager.countBy(Host, { id: foreign })).toBe(1);
+  });
+
+  it('that is revoked is silent, and says since when and what helps', async () => {
+    const { hosts } = await ask(admin, `/hosts/${web}/revoke`, 'POST');
+    expect(hosts).toMatchObject([
+      { id: web, state: 'silent', reason: expect.stringMatching(/^Its certificates were revoked at /) },
+    ]);
+    const { revokedBefore } = await trial.control.manager.findOneByOrFail(Host, { id: web });
+    expect(Math.abs(Date.now() - (revokedBefore?.getTime() ?? 0))).toBeLessThan(60_000);
+  });
+
+  it('that is removed is forgotten; both are in the trail, with who did it', async () => {
+    expect((await ask(admin, `/hosts/${web}`, 'DELETE')).hosts).toEqual([]);
+    expect(await ask(admin, `/hosts/${web}`, 'DELETE')).toMatchObject({ status: 404, code: 'host_unknown' });
+    const trail = await trial.control.manager.find(AuditEntry, { where: { subject: web }, order: { at: 'ASC' } });
+    expect(trail.map(({ action, actor }) => `${actor} ${action}`)).toEqual([
+      'admin host.revoked',
+      'admin host.removed',
+    ]);
+  });
+});

@@ -305,6 +305,19 @@ describe('what a host says of a command', () => {
     expect((await auditOf(idOf('nobody')))[0]).toBe('outcome.refused');
   });
 
+  it('that a host makes up is in the trail at most once a minute, and leaves nothing else behind', async () => {
+    const rows = async (table: string): Promise<number> => {
+      const [row] = await store.query<{ count: string }[]>(`SELECT count(*) FROM ${table}`);
+      return Number(row?.count);
+    };
+    const before = { trail: await rows('audit_entries'), inbox: await rows('inbox') };
+    const key = `${tenantId}:host-eeeeeeeeeeeeeeee`;
+    for (let i = 0; i < 100; i++) await deliver(outcomeRecord(idOf(`made up ${i}`), OutcomeState.SUCCEEDED, {}, key));
+    // A minute may end meanwhile.
+    expect((await rows('audit_entries')) - before.trail).toBeLessThanOrEqual(2);
+    expect((await rows('inbox')) - before.inbox).toBeLessThanOrEqual(2);
+  });
+
   it('is bounded, whoever has the host', async () => {
     const { id } = await only();
     const hostile = { message: 'a\0'.repeat(5_000), code: '\0', alertId: '\0', killedPids: [4_000_000_000, 7] };

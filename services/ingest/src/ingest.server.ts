@@ -25,6 +25,7 @@ import { type ConnectCall, HostStream } from './stream/host-stream.ts';
 import { InFlight } from './stream/in-flight.ts';
 import type { Peer } from './stream/peer.ts';
 import { Presence } from './stream/presence.ts';
+import { TenantMeter } from './stream/tenant-meter.ts';
 
 export type IngestServerConfig = Pick<
   IngestConfig,
@@ -50,6 +51,7 @@ export class IngestServer implements RunsBeside, ReportsHealth, OnModuleDestroy 
   private readonly admission: Admission;
   private readonly factsSaver: FactsSaver;
   private readonly presence: Presence;
+  private readonly meter: TenantMeter;
   private readonly pipeline: ReturnType<typeof createIngestPipeline>;
   private readonly forgetGauges: (() => void)[];
   private agents: ListeningServer | undefined;
@@ -64,7 +66,8 @@ export class IngestServer implements RunsBeside, ReportsHealth, OnModuleDestroy 
     this.admission = new Admission(options.registry);
     this.factsSaver = new FactsSaver(options.registry, this.controlFailed);
     this.presence = new Presence(options.registry, this.controlFailed);
-    this.pipeline = createIngestPipeline({ ...options.config, nowMs: () => performance.now() });
+    this.meter = new TenantMeter({ ...options.config, nowMs: () => performance.now() });
+    this.pipeline = createIngestPipeline({ ...options.config, meter: this.meter });
     this.forgetGauges = [
       observe(Metric.IngestConnections, () => this.connections.size),
       observe(Metric.IngestInFlightBytes, () => this.totalInFlight.bytes),
@@ -151,7 +154,7 @@ export class IngestServer implements RunsBeside, ReportsHealth, OnModuleDestroy 
       call.emit('error', { code: status.RESOURCE_EXHAUSTED, details: `connections_full: ${limits.connectionsMax}` });
       return;
     }
-    const { pipeline, totalInFlight } = this;
+    const { pipeline, meter, totalInFlight } = this;
     const onFacts = (facts: event.HostFacts): void => {
       this.factsSaver.save(peer, facts);
       this.presence.hear(peer, facts);
@@ -160,7 +163,7 @@ export class IngestServer implements RunsBeside, ReportsHealth, OnModuleDestroy 
       this.produceFailures++;
       count(Metric.IngestProduceFailures);
     };
-    const shared = { pipeline, producer, totalInFlight, onFacts, onProduceFailed, logger };
+    const shared = { pipeline, meter, producer, totalInFlight, onFacts, onProduceFailed, logger };
     const stream = new HostStream({ peer, call, ...shared });
     this.connections.add(stream);
     const connection = this.presence.arrive(peer);

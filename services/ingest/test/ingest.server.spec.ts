@@ -253,6 +253,31 @@ describe('a tenant over its quota', () => {
     const order = producer.of('raw').map(({ value }) => fromBinary(event.EventBatchSchema, value).batchSeq);
     expect(order.slice(0, 2)).toEqual([1n, 2n]);
   });
+
+  const outcome: agent.ConnectRequest['message'] = {
+    case: 'outcome',
+    value: create(action.OutcomeSchema, { commandId: 'c', message: 'x'.repeat(500_000) }),
+  };
+  const facts: agent.ConnectRequest['message'] = {
+    case: 'facts',
+    value: create(event.HostFactsSchema, { hostname: 'x'.repeat(500_000) }),
+  };
+  it.each([
+    ['an outcome', outcome, 'outcomes'],
+    ['facts', facts, 'facts'],
+    ['a batch that is refused', { case: 'batch', value: new Uint8Array(500_000) }, 'deadLetter'],
+  ] as const)('has %s metered like a batch', async (_, message, topic) => {
+    const { host } = await connectKnown();
+    host.sendBatch(aBatch({ eventCount: 65_535 }));
+    const seq = host.send(message);
+    const throttle = () => host.heard.flatMap((heard) => (heard.case === 'throttle' ? [heard.value] : []))[0];
+    await host.until(() => throttle() !== undefined);
+    expect(throttle()?.seq).toBe(seq);
+    expect(producer.of(topic)).toEqual([]);
+    await new Promise((resolve) => setTimeout(resolve, throttle()?.pauseMs));
+    await host.untilAcked(host.send(message, seq));
+    expect(producer.of(topic)).toHaveLength(1);
+  });
 });
 
 describe('who may connect', () => {

@@ -23,7 +23,7 @@ export interface ThrottleOrder {
 export interface BatchSource {
   /** It was not taken: the host waits, and sends it again. */
   throttle(seq: bigint, order: ThrottleOrder): void;
-  /** It was refused: the host is told, a part of it is kept as a dead letter, and it is acked in its turn. */
+  /** It was refused: the host is told, a part of it is kept as a dead letter, and it is acked in its turn; or it waits, as above. */
   refuseBatch(refused: HostBatch, code: string, reason: string): void;
   /** It goes to Kafka, and is acked in its turn when Kafka has it. */
   produceBatch(checked: CheckedBatch): void;

@@ -1,11 +1,12 @@
 import { readBatchEnvelope } from '@norn/contracts';
 import { fromHost } from '../../test/fakes.ts';
 import { aBatch } from '../../test/test-host.ts';
+import { TenantMeter } from '../stream/tenant-meter.ts';
 import { createMeterTenant } from './meter-tenant.step.ts';
 
 function meterAt(tenantEventsPerSecondMax: number) {
   const clock = { ms: 0 };
-  const meterTenant = createMeterTenant({ tenantEventsPerSecondMax, nowMs: () => clock.ms });
+  const meterTenant = createMeterTenant(new TenantMeter({ tenantEventsPerSecondMax, nowMs: () => clock.ms }));
   const send = (eventCount: number, tenantId = 'default', batch = aBatch({ eventCount })): number => {
     const reading = readBatchEnvelope(batch);
     if (!reading.ok) throw new Error(reading.message);

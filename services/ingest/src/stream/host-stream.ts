@@ -13,6 +13,7 @@ import { HostRecords } from './host-records.ts';
 import { InFlight } from './in-flight.ts';
 import type { Peer } from './peer.ts';
 import { RecordQueue } from './record-queue.ts';
+import type { TenantMeter } from './tenant-meter.ts';
 import { commandInTrace, produceInTrace } from './traces.ts';
 
 export type ConnectCall = ServerDuplexStream<agent.ConnectRequest, agent.ConnectResponse>;
@@ -21,6 +22,8 @@ export interface HostStreamOptions {
   readonly peer: Peer;
   readonly call: ConnectCall;
   readonly pipeline: IngestPipeline;
+  /** Of what goes through the pipeline and of what does not. */
+  readonly meter: TenantMeter;
   readonly producer: ProduceRecords;
   readonly totalInFlight: InFlight;
   readonly onFacts: (facts: event.HostFacts) => void;
@@ -127,6 +130,7 @@ export class HostStream implements BatchSource {
   }
 
   refuseBatch({ seq, batch }: HostBatch, code: string, reason: string): void {
+    if (this.mustWait(seq, batch)) return;
     this.took(seq);
     this.refuse(seq, { code, reason }, batch);
   }
@@ -164,11 +168,29 @@ export class HostStream implements BatchSource {
       await this.takeBatch(seq, body.value);
       return;
     }
+    const value = this.valueOf(message);
+    if (this.mustWait(seq, value)) return;
     this.took(seq);
-    if (body.case === 'facts') this.takeFacts(seq, body.value);
-    else if (body.case === 'outcome') this.takeOutcome(seq, body.value);
+    if (body.case === 'facts') this.takeFacts(seq, body.value, value);
+    else if (body.case === 'outcome') this.takeOutcome(seq, body.value, value);
     else
       this.refuse(seq, { code: 'message_unknown', reason: 'A kind of message that this installation does not know' });
+  }
+
+  /** As it goes to Kafka. Tenant and host of an outcome are the certificate's, whatever the message says. */
+  private valueOf(message: agent.ConnectRequest): Uint8Array {
+    const { message: body } = message;
+    if (body.case === 'facts') return toBinary(event.HostFactsSchema, body.value);
+    if (body.case !== 'outcome') return toBinary(agent.ConnectRequestSchema, message);
+    const { tenantId, hostId } = this.peer;
+    return toBinary(action.OutcomeSchema, { ...body.value, tenantId, hostId });
+  }
+
+  /** Whether the tenant's quota is used up; the host was told then. */
+  private mustWait(seq: bigint, value: Uint8Array): boolean {
+    const pauseMs = this.options.meter.pauseMs(this.peer.tenantId, value.byteLength);
+    if (pauseMs > 0) this.throttle(seq, { pauseMs });
+    return pauseMs > 0;
   }
 
   private async takeBatch(seq: bigint, batch: Uint8Array): Promise<void> {
@@ -176,8 +198,7 @@ export class HostStream implements BatchSource {
     await this.options.pipeline.run([{ tenantId, hostId, seq, batch, from: this }]);
   }
 
-  private takeFacts(seq: bigint, facts: event.HostFacts): void {
-    const value = toBinary(event.HostFactsSchema, facts);
+  private takeFacts(seq: bigint, facts: event.HostFacts, value: Uint8Array): void {
     if (value.byteLength > limits.factsBytesMax) {
       this.refuse(seq, { code: 'facts_too_large', reason: `${value.byteLength} bytes of facts` }, value);
       return;
@@ -186,10 +207,7 @@ export class HostStream implements BatchSource {
     this.options.onFacts(facts);
   }
 
-  /** Tenant and host of an outcome are the certificate's, whatever the message says. */
-  private takeOutcome(seq: bigint, outcome: action.Outcome): void {
-    const { tenantId, hostId } = this.peer;
-    const value = toBinary(action.OutcomeSchema, { ...outcome, tenantId, hostId });
+  private takeOutcome(seq: bigint, outcome: action.Outcome, value: Uint8Array): void {
     if (value.byteLength > limits.outcomeBytesMax) {
       this.refuse(seq, { code: 'outcome_too_large', reason: `${value.byteLength} bytes of outcome` }, value);
       return;

@@ -18,9 +18,10 @@ export async function settleOutcome(
   sent: SentOutcome,
 ): Promise<'applied' | 'repeated' | 'refused'> {
   const { outcome } = sent;
-  if (!(await isFirst(manager, sent))) return 'repeated';
+  // Before the inbox: what a host makes up leaves no row in it.
   const command = await lockAlertOf(manager, sent);
   if (!command) return refuse(manager, sent);
+  if (!(await isFirst(manager, sent))) return 'repeated';
   await settleFiles(manager, command, outcome);
   if (outcome.killedPids.length > 0 && !leavesAlive.has(command.action))
     await addKilled(manager, command.alertId, outcome.killedPids);
@@ -56,14 +57,16 @@ async function countFiles(
   );
 }
 
-/** One message is one (command, state, part), however often it is delivered. SQL, for the insert says whether it was the first. */
-async function isFirst(manager: EntityManager, { tenantId, hostId, outcome }: SentOutcome): Promise<boolean> {
-  const id = `outcomes:${tenantId}:${hostId}:${outcome.commandId}:${outcome.state}:${outcome.part}`;
-  const rows = await manager.query<unknown[]>(
-    'INSERT INTO inbox (id) VALUES ($1) ON CONFLICT DO NOTHING RETURNING id',
-    [id],
-  );
-  return rows.length > 0;
+/** One message is one (command, state, part), however often it is delivered. */
+function isFirst(manager: EntityManager, { tenantId, hostId, outcome }: SentOutcome): Promise<boolean> {
+  const { commandId, state, part } = outcome;
+  return isFirstOf(manager, `outcomes:${tenantId}:${hostId}:${commandId}:${state}:${part}`);
+}
+
+/** SQL, for the insert says whether it was the first. */
+async function isFirstOf(manager: EntityManager, id: string): Promise<boolean> {
+  const insert = 'INSERT INTO inbox (id) VALUES ($1) ON CONFLICT DO NOTHING RETURNING id';
+  return (await manager.query<unknown[]>(insert, [id])).length > 0;
 }
 
 /**
@@ -82,8 +85,11 @@ async function lockAlertOf(
   return locked ? manager.findOneBy(CommandRecord, { id: outcome.commandId }) : null;
 }
 
+/** Counts each. The trail has the first of a host in a minute: a host must not fill it. */
 async function refuse(manager: EntityManager, { tenantId, hostId, outcome }: SentOutcome): Promise<'refused'> {
   count(Metric.OutcomesRefused, 1, { reason: 'command_unknown' });
+  const minute = Math.trunc(Date.now() / 60_000);
+  if (!(await isFirstOf(manager, `outcomes-refused:${tenantId}:${hostId}:${minute}`))) return 'refused';
   const details = {
     hostId,
     reason: 'command_unknown',

@@ -234,7 +234,7 @@ describe('nobody is missed', () => {
   it('who is the agent of a container, or was revoked before', async () => {
     const ingest = new Ingest();
     for (const host of ['one', 'two']) await ingest.leaves(host, await ingest.arrives(host));
-    await store.manager.update(Host, { id: 'one' }, { facts: { containerId: 'c0ffee' } });
+    await store.manager.update(Host, { id: 'one' }, { inside: true });
     await store.manager.update(Host, { id: 'two' }, { revokedBefore: new Date() });
     await passes(60, ingest);
     expect(await inTrouble()).toEqual([]);

@@ -138,8 +138,10 @@ export class IngestServer implements RunsBeside, ReportsHealth, OnModuleDestroy 
       call.emit('error', { code: status.UNAVAILABLE, details: 'closing: connect again' });
       return;
     }
+    let inside = false;
     try {
       await this.admit(peer);
+      inside = (await this.admission.find(peer))?.inside ?? false;
     } catch (error) {
       const known = error instanceof NornError;
       const code = known ? status.PERMISSION_DENIED : status.UNAVAILABLE;
@@ -164,7 +166,7 @@ export class IngestServer implements RunsBeside, ReportsHealth, OnModuleDestroy 
       count(Metric.IngestProduceFailures);
     };
     const shared = { pipeline, meter, producer, totalInFlight, onFacts, onProduceFailed, logger };
-    const stream = new HostStream({ peer, call, ...shared });
+    const stream = new HostStream({ peer, inside, call, ...shared });
     this.connections.add(stream);
     const connection = this.presence.arrive(peer);
     logger.info({ host: peer.hostId, tenant: peer.tenantId }, 'connected');

@@ -81,7 +81,7 @@ export class FakeRegistry implements HostRegistry {
     if (tenantId === undefined) return undefined;
     this.joinTokens.delete(claim.joinToken);
     const hostId = `host-${String(this.hosts.size).padStart(16, '0')}`;
-    this.hosts.set(`${tenantId}:${hostId}`, { revokedBefore: null });
+    this.hosts.set(`${tenantId}:${hostId}`, { revokedBefore: null, inside: claim.inside });
     return issue({ tenantId, hostId });
   }
 

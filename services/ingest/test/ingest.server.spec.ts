@@ -49,7 +49,7 @@ async function until(isTrue: () => boolean): Promise<void> {
 
 async function connectKnown() {
   const identity = await issueIdentity(secrets);
-  registry.hosts.set(`${identity.tenantId}:${identity.hostId}`, { revokedBefore: null });
+  registry.hosts.set(`${identity.tenantId}:${identity.hostId}`, { revokedBefore: null, inside: false });
   return { identity, host: connect(identity) };
 }
 
@@ -206,6 +206,26 @@ describe('a connected host', () => {
     expect(registry.saved).toEqual([{ hostId: identity.hostId, facts: { hostname: 'one' } }]);
   });
 
+  it('can not become a container, which may go without a word', async () => {
+    const { host, identity } = await connectKnown();
+    const said = (facts: MessageInitShape<typeof event.HostFactsSchema>): bigint =>
+      host.send({ case: 'facts', value: create(event.HostFactsSchema, facts) });
+    said({ hostname: 'one', ended: true });
+    said({ hostname: 'two', containerId: 'c'.repeat(64) });
+    await host.untilAcked(said({ hostname: 'three' }));
+    expect(host.refusals()).toEqual(['facts_foreign', 'facts_foreign']);
+    expect(registry.saved).toEqual([{ hostId: identity.hostId, facts: { hostname: 'three' } }]);
+  });
+
+  it('that enrolled as one says which, and that it has ended', async () => {
+    const identity = await issueIdentity(secrets);
+    registry.hosts.set(`default:${identity.hostId}`, { revokedBefore: null, inside: true });
+    const host = connect(identity);
+    const facts = { containerId: 'c'.repeat(64), ended: true };
+    await host.untilAcked(host.send({ case: 'facts', value: create(event.HostFactsSchema, facts) }));
+    expect([host.refusals(), registry.saved]).toEqual([[], [{ hostId: identity.hostId, facts }]]);
+  });
+
   it('loses its older connection when it connects again', async () => {
     const { host, identity } = await connectKnown();
     await host.untilAcked(host.sendBatch(aBatch()));
@@ -283,7 +303,7 @@ describe('a tenant over its quota', () => {
 describe('who may connect', () => {
   it('is nobody with a certificate of another authority', async () => {
     const foreign = await issueIdentity(await makeSecrets());
-    registry.hosts.set(`default:${foreign.hostId}`, { revokedBefore: null });
+    registry.hosts.set(`default:${foreign.hostId}`, { revokedBefore: null, inside: false });
     const host = connect(foreign);
     host.sendBatch(aBatch());
     expect((await host.ended)?.code).toBe(status.UNAVAILABLE);
@@ -292,7 +312,7 @@ describe('who may connect', () => {
 
   it('is no host that is unknown to its tenant, and the refusal is audited', async () => {
     const { hostId } = await issueIdentity(secrets);
-    registry.hosts.set(`default:${hostId}`, { revokedBefore: null });
+    registry.hosts.set(`default:${hostId}`, { revokedBefore: null, inside: false });
     const host = connect(await issueIdentity(secrets, { tenantId: 'other', hostId }));
     expect((await host.ended)?.code).toBe(status.PERMISSION_DENIED);
     expect(registry.audits).toMatchObject([{ tenantId: 'other', action: 'certificate.refused', subject: hostId }]);
@@ -300,7 +320,7 @@ describe('who may connect', () => {
 
   it('is no host whose certificate was revoked, but the same host with a newer one', async () => {
     const revoked = await issueIdentity(secrets, { now: new Date(Date.now() - 3_600_000) });
-    registry.hosts.set(`default:${revoked.hostId}`, { revokedBefore: new Date(Date.now() - 60_000) });
+    registry.hosts.set(`default:${revoked.hostId}`, { revokedBefore: new Date(Date.now() - 60_000), inside: false });
     expect((await connect(revoked).ended)?.details).toMatch(/^certificate_revoked/);
     expect(registry.audits).toMatchObject([{ details: { code: 'certificate_revoked' } }]);
     const renewed = connect(await issueIdentity(secrets, { hostId: revoked.hostId }));
@@ -403,7 +423,7 @@ describe('enrolment', () => {
 
     it('needs no token and keeps the host, weeks after its certificate has expired', async () => {
       const identity = await issueIdentity(secrets, { now: longAgo(100) });
-      registry.hosts.set(`default:${identity.hostId}`, { revokedBefore: null });
+      registry.hosts.set(`default:${identity.hostId}`, { revokedBefore: null, inside: false });
       const { newKeyPem, request } = await proofOf(identity);
       const enrolled = await enrol(request);
       expect([enrolled.tenantId, enrolled.hostId]).toEqual(['default', identity.hostId]);
@@ -414,7 +434,7 @@ describe('enrolment', () => {
 
     it('leaves a token that it was given unused', async () => {
       const identity = await issueIdentity(secrets);
-      registry.hosts.set(`default:${identity.hostId}`, { revokedBefore: null });
+      registry.hosts.set(`default:${identity.hostId}`, { revokedBefore: null, inside: false });
       registry.joinTokens.set('token', 'default');
       const { request } = await proofOf(identity);
       expect((await enrol({ ...request, joinToken: 'token' })).hostId).toBe(identity.hostId);
@@ -456,7 +476,7 @@ describe('enrolment', () => {
         'certificate_revoked',
         async () => {
           const identity = await issueIdentity(secrets);
-          registry.hosts.set(`default:${identity.hostId}`, { revokedBefore: new Date() });
+          registry.hosts.set(`default:${identity.hostId}`, { revokedBefore: new Date(), inside: false });
           return proofOf(identity);
         },
       ],
@@ -471,7 +491,7 @@ describe('enrolment', () => {
 
     it('is proven anew for each request', async () => {
       const identity = await issueIdentity(secrets);
-      registry.hosts.set(`default:${identity.hostId}`, { revokedBefore: null });
+      registry.hosts.set(`default:${identity.hostId}`, { revokedBefore: null, inside: false });
       const { request } = await proofOf(identity);
       const { requestPem } = await makeRequest();
       await expect(enrol({ ...request, certificateRequest: requestPem })).rejects.toMatchObject({

@@ -54,7 +54,7 @@ afterEach(async () => {
 
 async function known(): Promise<HostIdentity> {
   const identity = await issueIdentity(secrets);
-  registry.hosts.set(`${identity.tenantId}:${identity.hostId}`, { revokedBefore: null });
+  registry.hosts.set(`${identity.tenantId}:${identity.hostId}`, { revokedBefore: null, inside: false });
   return identity;
 }
 

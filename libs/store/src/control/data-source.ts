@@ -35,6 +35,7 @@ import { UnendedProcesses1760000000023 } from './migrations/0023-unended-process
 import { ActionNames1760000000024 } from './migrations/0024-action-names.ts';
 import { HostPresence1760000000025 } from './migrations/0025-host-presence.ts';
 import { HostsByKey1760000000026 } from './migrations/0026-hosts-by-key.ts';
+import { HostsInside1760000000027 } from './migrations/0027-hosts-inside.ts';
 import { SnakeNames } from './snake-names.ts';
 
 /** The settings of the same names in libs/config. */
@@ -149,6 +150,7 @@ function optionsOf(config: ControlStoreConfig): DataSourceOptions {
       ActionNames1760000000024,
       HostPresence1760000000025,
       HostsByKey1760000000026,
+      HostsInside1760000000027,
     ],
     migrationsTableName: MIGRATIONS_TABLE,
     namingStrategy: new SnakeNames(),

@@ -126,7 +126,7 @@ export async function hostsInTrouble(
      SELECT t.tenant_id AS "tenantId", t.host_id AS "hostId", h.name AS "hostName", t.kind,
        to_char(t.since AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS since
      FROM trouble t JOIN hosts h ON h.id = t.host_id
-     WHERE coalesce(h.facts ->> 'containerId', '') = '' AND h.revoked_before IS NULL
+     WHERE NOT h.inside AND h.revoked_before IS NULL
        AND EXISTS (SELECT FROM ingest_beats WHERE beat_at > now() - make_interval(secs => $1) AND hearing_since < now() - make_interval(secs => $4))
      ORDER BY t.since LIMIT $5`,
     [INSTANCE_GONE_S, silentS, unprotectedS, COME_BACK_S, TROUBLES_MAX],

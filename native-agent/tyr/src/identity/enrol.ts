@@ -20,6 +20,8 @@ export interface EnrolOptions {
   /** /etc/machine-id, or what stands for it. */
   readonly machineId: string;
   readonly hostName: string;
+  /** It is the agent of one container. */
+  readonly agentInside: boolean;
   /** Who this host was, though its certificate may have expired: with its key it is that host still, without a token. */
   readonly previous?: Identity | undefined;
 }
@@ -38,6 +40,7 @@ export async function enrol(options: EnrolOptions): Promise<Identity> {
     certificateRequest: requestPem,
     hostname: options.hostName,
     machineId: options.machineId,
+    inside: options.agentInside,
     ...proofOf(options.previous, requestPem),
   });
   try {

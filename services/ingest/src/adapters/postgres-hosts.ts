@@ -22,10 +22,10 @@ export class PostgresHosts implements HostRegistry {
 
   async find(tenantId: string, hostId: string): Promise<KnownHost | undefined> {
     const host = await this.control.manager.findOne(Host, {
-      select: { id: true, revokedBefore: true },
+      select: { id: true, revokedBefore: true, inside: true },
       where: { id: hostId, tenantId },
     });
-    return host === null ? undefined : { revokedBefore: host.revokedBefore };
+    return host === null ? undefined : { revokedBefore: host.revokedBefore, inside: host.inside };
   }
 
   enrol<T>(claim: EnrolmentClaim, issue: (host: EnrolledHost) => Promise<T>): Promise<T | undefined> {
@@ -33,12 +33,12 @@ export class PostgresHosts implements HostRegistry {
       const token = await redeemToken(manager, 'join', claim.joinToken);
       if (token === null) return undefined;
       const { tenantId } = token;
-      const { hostname, machineId } = claim;
+      const { hostname, machineId, inside } = claim;
       const alike = await hostsOfMachine(manager, tenantId, machineId);
       const hostId = `host-${randomBytes(8).toString('hex')}`;
-      await manager.insert(Host, { id: hostId, tenantId, name: hostname, machineId });
+      await manager.insert(Host, { id: hostId, tenantId, name: hostname, machineId, inside });
       const issued = await issue({ tenantId, hostId });
-      const details = { hostname, machineId, alike };
+      const details = { hostname, machineId, inside, alike };
       await audit(manager, { tenantId, actor, action: 'host.enrolled', subject: hostId, details });
       return issued;
     });

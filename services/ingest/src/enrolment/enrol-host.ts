@@ -20,7 +20,7 @@ type Issue = (host: EnrolledHost) => Promise<agent.EnrolResponse>;
 /** Throws `enrolment_invalid`, `certificate_request_invalid`, `join_token_invalid`, and without a token why the last certificate is none any more. */
 export function createEnrolHost({ registry, authority, commandPublicKeyPem }: EnrolmentOptions) {
   return async function enrolHost(request: agent.EnrolRequest): Promise<agent.EnrolResponse> {
-    const { joinToken, machineId, hostname } = request;
+    const { joinToken, machineId, hostname, inside } = request;
     const hasPrevious = request.previousCertificate !== '';
     checkText('machine_id', machineId, nameBytesMax);
     checkText('hostname', hostname, nameBytesMax);
@@ -39,7 +39,7 @@ export function createEnrolHost({ registry, authority, commandPublicKeyPem }: En
     };
     const again = hasPrevious ? await enrolAgain(request, issue) : undefined;
     if (again !== undefined) return again;
-    const response = await registry.enrol({ joinToken, machineId, hostname }, issue);
+    const response = await registry.enrol({ joinToken, machineId, hostname, inside }, issue);
     if (response !== undefined) return response;
     const cure = 'make another in the console (Hosts, Add a host) or with ./norn hosts invite';
     throw new NornError('join_token_invalid', `The join token is unknown, used or expired: ${cure}`);

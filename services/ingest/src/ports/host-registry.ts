@@ -6,6 +6,8 @@ export type { HeardHosts };
 export interface KnownHost {
   /** Certificates issued before this moment are refused. */
   readonly revokedBefore: Date | null;
+  /** It is the agent of one container, and may say which, and that it has ended. */
+  readonly inside: boolean;
 }
 
 export interface EnrolledHost {
@@ -15,6 +17,8 @@ export interface EnrolledHost {
 
 export interface EnrolmentClaim {
   readonly joinToken: string;
+  /** It is the agent of one container. */
+  readonly inside: boolean;
   readonly machineId: string;
   readonly hostname: string;
 }

@@ -28,16 +28,8 @@ export class Admission {
     return isRevoked(host, peer.issuedAt) ? 'certificate_revoked' : undefined;
   }
 
-  /** Counts always, writes to the audit trail once a minute for the same host and code. Never rejects. */
-  async auditRefusal(peer: Peer, code: AdmissionRefusal, onError: (error: unknown) => void): Promise<void> {
-    count(Metric.IngestConnectionsRefused, 1, { code });
-    if (!this.isNews(`${keyOf(peer)} ${code}`)) return;
-    const details = { code, serial: peer.serial, issuedAt: peer.issuedAt.toISOString() };
-    const fact = { tenantId: peer.tenantId, action: 'certificate.refused', subject: peer.hostId, details };
-    await this.registry.audit(fact).catch(onError);
-  }
-
-  private async find(peer: Peer): Promise<KnownHost | undefined> {
+  /** As it was at most `admissionCacheMs` ago. */
+  async find(peer: Peer): Promise<KnownHost | undefined> {
     const key = keyOf(peer);
     const nowMs = this.now().getTime();
     const known = this.remembered.get(key);
@@ -45,6 +37,15 @@ export class Admission {
     const host = await this.registry.find(peer.tenantId, peer.hostId);
     boundedSet(this.remembered, key, { host, atMs: nowMs }, limits.admissionCacheHostsMax);
     return host;
+  }
+
+  /** Counts always, writes to the audit trail once a minute for the same host and code. Never rejects. */
+  async auditRefusal(peer: Peer, code: AdmissionRefusal, onError: (error: unknown) => void): Promise<void> {
+    count(Metric.IngestConnectionsRefused, 1, { code });
+    if (!this.isNews(`${keyOf(peer)} ${code}`)) return;
+    const details = { code, serial: peer.serial, issuedAt: peer.issuedAt.toISOString() };
+    const fact = { tenantId: peer.tenantId, action: 'certificate.refused', subject: peer.hostId, details };
+    await this.registry.audit(fact).catch(onError);
   }
 
   private isNews(subject: string): boolean {

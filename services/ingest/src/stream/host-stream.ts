@@ -20,6 +20,8 @@ export type ConnectCall = ServerDuplexStream<agent.ConnectRequest, agent.Connect
 
 export interface HostStreamOptions {
   readonly peer: Peer;
+  /** It is the agent of one container. */
+  readonly inside: boolean;
   readonly call: ConnectCall;
   readonly pipeline: IngestPipeline;
   /** Of what goes through the pipeline and of what does not. */
@@ -201,6 +203,15 @@ export class HostStream implements BatchSource {
   private takeFacts(seq: bigint, facts: event.HostFacts, value: Uint8Array): void {
     if (value.byteLength > limits.factsBytesMax) {
       this.refuse(seq, { code: 'facts_too_large', reason: `${value.byteLength} bytes of facts` }, value);
+      return;
+    }
+    // What comes and goes is not missed: a machine must not say that of itself.
+    if (!this.options.inside && (facts.ended || facts.containerId !== '')) {
+      this.refuse(
+        seq,
+        { code: 'facts_foreign', reason: 'A machine says that it is a container: enrol it as one' },
+        value,
+      );
       return;
     }
     this.produce(seq, 'facts', this.records.of(value));

@@ -46,6 +46,8 @@ export class Host {
   @Column('text') name!: string;
   /** What it said at its enrolment; two hosts may say the same. */
   @Column('text') machineId!: string;
+  /** It is the agent of one container, as it said at its enrolment. */
+  @Column('boolean', { default: false }) inside!: boolean;
   /** Certificates issued before are refused. */
   @Column('timestamptz', { nullable: true }) revokedBefore!: Date | null;
   @Column('timestamptz', { nullable: true }) lastSeenAt!: Date | null;

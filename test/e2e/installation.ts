@@ -52,14 +52,15 @@ export async function startInstallation(portBase: number, way: keyof typeof ways
   return installation;
 }
 
-/** Runs `./norn …args`. */
-export function callNorn(args: string[], env: NodeJS.ProcessEnv): Promise<Answer> {
+/** Runs `./norn …args`, with `input` as standard input. */
+export function callNorn(args: string[], env: NodeJS.ProcessEnv, input = ''): Promise<Answer> {
   return new Promise((resolve) => {
     const options = { env, timeout: startTimeoutMs, maxBuffer: 64 * 1024 * 1024 };
-    execFile(launcher, args, options, (error, stdout, stderr) => {
+    const child = execFile(launcher, args, options, (error, stdout, stderr) => {
       const code = error ? (typeof error.code === 'number' ? error.code : 1) : 0;
       resolve({ code, stdout, stderr });
     });
+    child.stdin?.end(input);
   });
 }
 

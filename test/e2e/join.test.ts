@@ -33,6 +33,7 @@ interface RunState {
 interface JoinedHome {
   readonly home: string;
   norn(...args: string[]): Promise<Answer>;
+  join(invitation: string): Promise<Answer>;
   has(...path: string[]): boolean;
   /** Of the supervisor, tyr and baldur. */
   pids(): number[];
@@ -42,10 +43,12 @@ interface JoinedHome {
 /** Where a machine of its own would keep the state of its agent. */
 function newHome(): JoinedHome {
   const home = mkdtempSync('/var/tmp/norn-joined-');
-  const norn = (...args: string[]): Promise<Answer> => callNorn(args, { ...process.env, NORN_HOME: home });
+  const environment = { ...process.env, NORN_HOME: home };
+  const norn = (...args: string[]): Promise<Answer> => callNorn(args, environment);
   return {
     home,
     norn,
+    join: (invitation) => callNorn(['join', '-'], environment, invitation),
     has: (...path) => existsSync(join(home, ...path)),
     pids: () => {
       const state = JSON.parse(readFileSync(join(home, 'run/installation.json'), 'utf8')) as RunState;
@@ -85,27 +88,30 @@ describe('a host that joins', () => {
 
   it('is told the one command, for how many hosts and until when', async () => {
     const { stdout } = await norn.norn('hosts', 'invite', '--hosts', '3');
-    expect(stdout).toMatch(/Good for 3 hosts, until \d{4}-\d\d-\d\d \d\d:\d\d UTC:\n\n {2}\.\/norn join norn1\./);
+    expect(stdout).toMatch(
+      /Good for 3 hosts, until \d{4}-\d\d-\d\d \d\d:\d\d UTC:\n\n {2}echo norn1\.\S+ \| \.\/norn join -\n/,
+    );
     expect(decodeInvitation(made.invitation)).toMatchObject({ ingest: `127.0.0.1:${portBase + 1}`, hosts: 1 });
   });
 
   it('refuses what is no whole invitation', async () => {
-    expect(ended(await host.norn('join', made.invitation.slice(0, -5)))).toEqual({
+    expect(ended(await host.join(made.invitation.slice(0, -5)))).toEqual({
       code: 1,
       refusal: 'invitation_garbled',
     });
     expect(ended(await host.norn('join'))).toEqual({ code: 1, refusal: 'not_joined' });
+    expect(ended(await host.norn('join', made.invitation))).toEqual({ code: 1, refusal: 'invitation_exposed' });
   });
 
   it('gives its token to nobody whose authority is another', async () => {
-    const answer = await host.norn('join', ofAnother());
+    const answer = await host.join(ofAnother());
     expect(ended(answer)).toEqual({ code: 1, refusal: 'authority_foreign' });
     expect(answer.stderr).toContain('Nothing was sent');
     expect([host.has('agent/identity.json'), host.has('secrets/join.token')]).toEqual([false, false]);
   });
 
   it('is a host of the installation, protected, when the command ends', async () => {
-    const answer = await host.norn('join', made.invitation);
+    const answer = await host.join(made.invitation);
     expect(answer).toMatchObject({ code: 0 });
     expect(answer.stdout).toMatch(new RegExp(`Joined in .* the installation at 127\\.0\\.0\\.1:${portBase + 1}`));
     hostId = /\((host-[0-9a-f]+)\)/.exec(answer.stdout)?.[1] ?? '';
@@ -148,11 +154,11 @@ describe('a host that joins', () => {
   });
 
   it('does not leave for another installation by itself', async () => {
-    expect(ended(await host.norn('join', ofAnother()))).toEqual({ code: 1, refusal: 'joined_elsewhere' });
+    expect(ended(await host.join(ofAnother()))).toEqual({ code: 1, refusal: 'joined_elsewhere' });
   });
 
   it('is the only one by an invitation for one', async () => {
-    const answer = await other.norn('join', made.invitation);
+    const answer = await other.join(made.invitation);
     expect(ended(answer)).toEqual({ code: 1, refusal: 'invitation_used' });
     expect(answer.stderr).toMatch(/for one host, until .*norn hosts invite/);
     expect(other.has('agent/identity.json')).toBe(false);
@@ -168,7 +174,7 @@ describe('a host that joins', () => {
     ]);
     await host.norn('down');
     const invited = await norn.json<ShownJoinToken>('hosts', 'invite');
-    const { stdout } = await host.norn('join', invited.invitation);
+    const { stdout } = await host.join(invited.invitation);
     const another = /\((host-[0-9a-f]+)\)/.exec(stdout)?.[1] ?? '';
     expect(another).not.toBe(hostId);
     const hosts = await norn.json<ShownHost[]>('hosts');
@@ -183,13 +189,16 @@ describe('a host that joins', () => {
   it('that is there keeps its name and place, whoever says to be the same machine', async () => {
     const [before] = await norn.json<ShownHost[]>('hosts');
     const invited = await norn.json<ShownJoinToken>('hosts', 'invite');
-    expect(await other.norn('join', invited.invitation)).toMatchObject({ code: 0 });
+    expect(await other.join(invited.invitation)).toMatchObject({ code: 0 });
     const hosts = await norn.json<ShownHost[]>('hosts');
     expect(hosts).toHaveLength(2);
     expect(hosts.find(({ id }) => id === before?.id)).toMatchObject({ state: before?.state });
   });
 
   it('is not one in the home of an installation', async () => {
-    expect(ended(await norn.norn('join', made.invitation))).toEqual({ code: 1, refusal: 'installation_here' });
+    expect(ended(await callNorn(['join', '-'], { ...process.env, NORN_HOME: norn.home }, made.invitation))).toEqual({
+      code: 1,
+      refusal: 'installation_here',
+    });
   });
 });

@@ -36,6 +36,11 @@ export function encodeInvitation(invitation: Invitation): string {
   return `${prefix}.${body}.${sumOf(body)}`;
 }
 
+/** Whether it was meant as one, whole or not. */
+export function isInvitation(text: string): boolean {
+  return text.trim().startsWith(`${prefix}.`);
+}
+
 /** Throws `invitation_garbled` for what is none, was cut or was changed on the way. */
 export function decodeInvitation(text: string): Invitation {
   const word = text.trim();

@@ -41,7 +41,7 @@ describe('an invitation', () => {
       hosts: 2,
       expiresAt: body.expiresAt,
     });
-    expect(body).toMatchObject({ command: `./norn join ${body.invitation}`, hosts: 2, caution: '' });
+    expect(body).toMatchObject({ command: `echo ${body.invitation} | ./norn join -`, hosts: 2, caution: '' });
     const inADay = Date.now() + 24 * 3_600_000;
     expect(Math.abs(Date.parse(body.expiresAt) - inADay)).toBeLessThan(60_000);
   });

@@ -33,7 +33,7 @@ describe('adding a host in the console', () => {
     await page.getByTestId('add-host-make').click();
     await says(page, 'add-host-joined', /^Waiting for 2 hosts to join$/);
     const command = await page.getByTestId('add-host-command').innerText();
-    const invitation = decodeInvitation(command.replace('./norn join ', ''));
+    const invitation = decodeInvitation(/^echo (\S+) \| \.\/norn join -$/.exec(command)?.[1] ?? '');
     expect(invitation.hosts).toBe(2);
     expect(await page.getByTestId('add-host-until').getAttribute('datetime')).toBe(invitation.expiresAt);
     await says(page, 'add-host-caution', /NORN_AGENT_HOST/);

@@ -38,7 +38,7 @@ export function keepJoined(installation: Installation, { ingest, enrol, name, au
 export function joinedSettings(installation: Installation): NodeJS.ProcessEnv {
   const joined = readJoined(installation);
   if (joined) return settingsOf(installation, joined);
-  throw new NornError('not_joined', `${installation.home} has joined no installation: ./norn join INVITATION`);
+  throw new NornError('not_joined', `${installation.home} has joined no installation: echo INVITATION | ./norn join -`);
 }
 
 export function settingsOf(installation: Installation, { ingest, enrol, name }: Joined): NodeJS.ProcessEnv {

@@ -3,11 +3,13 @@ import type { Command } from 'commander';
 
 export function registerJoinCommand(program: Command): void {
   program
-    .command('join [invitation]')
-    .description('Make this machine a host of an installation elsewhere, and protect it; ./norn down stops that')
+    .command('join [file]')
+    .description(
+      'Make this machine a host of an installation elsewhere, and protect it; ./norn down stops that. FILE holds the invitation, - is standard input',
+    )
     .option('--home <folder>', 'where its state lives, instead of NORN_HOME')
-    .action(async (invitation: string | undefined, { home }: { home?: string }) => {
+    .action(async (file: string | undefined, { home }: { home?: string }) => {
       const { join } = await import('./join.ts');
-      await join(invitation, home);
+      await join(file, home);
     });
 }

@@ -7,10 +7,9 @@ import type { Installation } from '../installation/installation.ts';
 import { writeSecret } from '../installation/secrets.ts';
 import { joinTokenFile, keepJoined, settingsOf } from '../installation/joined-host.ts';
 
-/** One that is still valid; undefined for a host that has to enrol. Throws `identity_damaged`. */
-export function validIdentity(installation: Installation): Identity | undefined {
-  const identity = new IdentityFile(installation.path('agent')).read();
-  return identity && identity.expiresAtMs > Date.now() ? identity : undefined;
+/** Undefined for a host that has to enrol; Tyr renews one whose certificate has expired. Throws `identity_damaged`. */
+export function knownIdentity(installation: Installation): Identity | undefined {
+  return new IdentityFile(installation.path('agent')).read();
 }
 
 /**
@@ -21,13 +20,12 @@ export async function enrolHost(
   installation: Installation,
   invitation: Invitation,
 ): Promise<{ readonly identity: Identity; readonly isKnown: boolean }> {
-  const file = new IdentityFile(installation.path('agent'));
-  const previous = file.read();
+  const previous = knownIdentity(installation);
   writeSecret(installation.path('secrets'), 'join.token', invitation.token);
   try {
     const identity = await enrolThisMachine(loadTyrConfig(settingsOf(installation, invitation)), previous);
     keepJoined(installation, invitation);
-    file.write(identity);
+    new IdentityFile(installation.path('agent')).write(identity);
     return { identity, isKnown: identity.hostId === previous?.hostId };
   } catch (error) {
     throw refusalOf(error, invitation);

@@ -1,7 +1,7 @@
 // `norn join`: this machine becomes a host of an installation that runs elsewhere.
 import { existsSync } from 'node:fs';
 import { NornError } from '@norn/base';
-import { decodeInvitation, type Invitation } from '@norn/contracts';
+import type { Invitation } from '@norn/contracts';
 import type { ListrTask } from 'listr2';
 import { write } from '../print/columns.ts';
 import { findInstallation, makeFolders, type Installation } from '../installation/installation.ts';
@@ -10,18 +10,19 @@ import { readRunState } from '../installation/run-state.ts';
 import { writeSecret } from '../installation/secrets.ts';
 import { startSupervisor } from '../supervisor/start-supervisor.ts';
 import { runTasks } from '../print/task-list.ts';
-import { enrolHost, validIdentity } from './enrol-host.ts';
+import { enrolHost, knownIdentity } from './enrol-host.ts';
+import { givenInvitation } from './given-invitation.ts';
 import { readJoined } from '../installation/joined-host.ts';
 import { joinedText } from './joined-text.ts';
 import { fetchAuthority } from './known-authority.ts';
 
 const halves = { installation: false, agent: true };
 
-/** `given`: the invitation; a host that has joined needs none. `folder`: where its state lives. */
-export async function join(given: string | undefined, folder: string | undefined): Promise<void> {
+/** `file`: holds the invitation; a host that has joined needs none. `folder`: where its state lives. */
+export async function join(file: string | undefined, folder: string | undefined): Promise<void> {
   const begunAt = new Date();
   const installation = findInstallation(folder);
-  const invitation = given === undefined ? undefined : decodeInvitation(given);
+  const invitation = file === undefined ? undefined : givenInvitation(file);
   refuseInstallation(installation);
   makeFolders(installation);
   refuseStranger(installation, invitation);
@@ -64,12 +65,12 @@ function refuseInstallation(installation: Installation): void {
 /** Throws `not_joined` for want of an invitation, `joined_elsewhere` for one of another installation. */
 function refuseStranger(installation: Installation, invitation: Invitation | undefined): void {
   const joined = readJoined(installation);
-  const identity = joined && validIdentity(installation);
+  const identity = joined && knownIdentity(installation);
   if (!invitation && !identity) {
-    const why = joined ? "This host's certificate has expired or is gone" : 'This host has joined no installation';
+    const why = joined ? "This host's key is gone" : 'This host has joined no installation';
     throw new NornError(
       'not_joined',
-      `${why}: ./norn join INVITATION. The installation makes one with ./norn hosts invite, or in its console under Hosts`,
+      `${why}: echo INVITATION | ./norn join -. The installation makes one with ./norn hosts invite, or in its console under Hosts`,
     );
   }
   if (!invitation || !identity || joined.authority === invitation.authority) return;

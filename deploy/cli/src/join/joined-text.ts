@@ -5,7 +5,7 @@ import { readHostReport, type ToldReport } from '@norn/tyr';
 import { isOnWatch } from '../api/client/agent.ts';
 import type { Installation } from '../installation/installation.ts';
 import { capabilityReport } from '../up/welcome.ts';
-import { validIdentity } from './enrol-host.ts';
+import { knownIdentity } from './enrol-host.ts';
 import { readJoined } from '../installation/joined-host.ts';
 
 const reportWithinMs = 30_000;
@@ -20,7 +20,7 @@ export interface Joining {
 
 export async function joinedText(installation: Installation, { ran, begunAt }: Joining): Promise<string> {
   const report = await waitForReport(installation, begunAt ?? new Date(0));
-  const { hostId = '' } = validIdentity(installation) ?? {};
+  const { hostId = '' } = knownIdentity(installation) ?? {};
   const { ingest = '' } = readJoined(installation) ?? {};
   const took =
     begunAt && !ran ? `Joined in ${((Date.now() - begunAt.getTime()) / 1000).toFixed(1)} s` : 'Already joined';

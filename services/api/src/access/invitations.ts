@@ -39,7 +39,8 @@ export class Invitations {
     const token = await this.createJoinToken(principal, hosts, expiresAt);
     const place = { ingest: agentsAt, enrol: enrolAt, name: ingestName };
     const invitation = encodeInvitation({ ...place, authority, token, hosts, expiresAt });
-    const command = `./norn join ${invitation}`;
+    // From there no other user of the machine can read it.
+    const command = `echo ${invitation} | ./norn join -`;
     return { token, expiresAt, hosts, invitation, command, caution: cautionOf(agentsAt) };
   }
 

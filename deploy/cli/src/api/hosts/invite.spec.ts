@@ -6,7 +6,7 @@ const made: ShownJoinToken = {
   expiresAt: '2026-11-30T10:20:30.000Z',
   hosts: 1,
   invitation: 'norn1.a.b',
-  command: './norn join norn1.a.b',
+  command: 'echo norn1.a.b | ./norn join -',
   caution: '',
 };
 
@@ -14,7 +14,7 @@ describe('what ./norn hosts invite says', () => {
   it('is the command, for how many and until when', () => {
     const text = invitationText(made);
     expect(text).toMatch(
-      /the new host.*Good for one host, until 2026-11-30 10:20 UTC:\n\n {2}\.\/norn join norn1\.a\.b$/,
+      /the new host.*Good for one host, until 2026-11-30 10:20 UTC:\n\n {2}echo norn1\.a\.b \| \.\/norn join -$/,
     );
     expect(invitationText({ ...made, hosts: 12 })).toMatch(/each new host.*for 12 hosts/);
   });

@@ -88,7 +88,7 @@ describe('the launcher', () => {
   it('starts two installations side by side', async () => {
     const started = [await one.norn('up', '-d', '--no-agent'), await two.norn('up', '-d', '--no-agent', '--separate')];
     for (const { code, text } of started) expect({ code, text }).toMatchObject({ code: 0 });
-    expect(started[0]?.text).toMatch(/Ready in .* of memory[\s\S]*http:\/\/127\.0\.0\.1:7720\/login\?token=/);
+    expect(started[0]?.text).toMatch(/Ready in .* of memory[\s\S]*http:\/\/127\.0\.0\.1:7720\/login#token=/);
     expect(one.parts().map(({ name }) => name)).toEqual(['kafka', 'clickhouse', 'postgres', 'stages']);
     expect(two.parts().map(({ name }) => name)).toContain('process-tree');
   });
@@ -103,7 +103,7 @@ describe('the launcher', () => {
     const before = one.parts();
     const { code, text } = await one.norn('up', '-d', '--no-agent');
     expect(code).toBe(0);
-    expect(text).toMatch(/Already running[\s\S]*login\?token=/);
+    expect(text).toMatch(/Already running[\s\S]*login#token=/);
     expect(one.parts()).toEqual(before);
   });
 
@@ -125,7 +125,14 @@ describe('the launcher', () => {
 
   it('lets nobody in by a link that was used', async () => {
     const { text } = await one.norn('login');
-    const follow = (): Promise<Response> => fetch(text.trim(), { redirect: 'manual' });
+    const { origin, hash } = new URL(text.trim());
+    const token = new URLSearchParams(hash.slice(1)).get('token');
+    const follow = (): Promise<Response> =>
+      fetch(`${origin}/api/v1/login`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ token }),
+      });
     const first = await follow();
     expect(first.headers.get('set-cookie')).toMatch(/norn_session=.*HttpOnly/i);
     expect((await follow()).headers.get('set-cookie')).toBeNull();

@@ -10,7 +10,8 @@ export async function createLoginLink(store: ControlStoreConfig, publicUrl: stri
   try {
     const administrator = await ensureTenant(source.manager, tenantId);
     const token = await createToken(source.manager, 'login', { tenantId, userId: administrator.id, ttlMs });
-    return `${publicUrl.replace(/\/$/, '')}/login?token=${token}`;
+    // Behind the #, which no browser sends: who looks a link up does not use it up, and no log has it.
+    return `${publicUrl.replace(/\/$/, '')}/login#token=${token}`;
   } finally {
     await source.destroy();
   }

@@ -29,8 +29,15 @@ describe('the API', () => {
   });
   afterAll(() => trial.close());
 
+  const login = (token: string, headers: Record<string, string> = {}): Promise<Response> =>
+    nobody('/api/v1/login', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...headers },
+      body: JSON.stringify({ token }),
+    });
+
   async function signIn(): Promise<string> {
-    const response = await nobody(`/login?token=${await trial.loginToken('responder')}`);
+    const response = await login(await trial.loginToken('responder'));
     return (response.headers.get('set-cookie') ?? '').split(';')[0] ?? '';
   }
 
@@ -53,25 +60,62 @@ describe('the API', () => {
       expect((await ask('/api/v1/status', { token: 'x'.repeat(43) })).status).toBe(401);
     });
 
-    it('whoever opens a one-time link, once', async () => {
-      const link = `/login?token=${await trial.loginToken()}`;
-      const first = await nobody(link);
+    it('whoever posts the token of a one-time link, once', async () => {
+      const token = await trial.loginToken();
+      const first = await login(token);
       const cookie = first.headers.get('set-cookie') ?? '';
-      expect(cookie).toMatch(/^norn_session=.+; Max-Age=43200; Path=\/;.*HttpOnly; SameSite=Strict$/);
+      expect([first.status, cookie]).toEqual([
+        204,
+        expect.stringMatching(/^norn_session=.+; Max-Age=43200; Path=\/;.*HttpOnly; SameSite=Strict$/),
+      ]);
       const session = await nobody('/api/v1/session', { headers: { cookie: cookie.split(';')[0] ?? '' } });
       expect(await session.json()).toMatchObject({ userName: 'admin', role: 'admin', tenantId: 'default' });
-      const second = await nobody(link);
-      expect([second.status, second.headers.get('location'), second.headers.get('set-cookie')]).toEqual([
-        303,
-        '/login?problem=used',
-        null,
+      const second = await login(token);
+      expect([second.status, ((await second.json()) as { code: string }).code]).toEqual([401, 'login_link_used']);
+      expect(second.headers.get('set-cookie')).toBeNull();
+    });
+
+    it('nobody by a link that is none any more, or was none, and the trail has both', async () => {
+      const used = await trial.loginToken();
+      await login(used);
+      for (const token of [used, 'y'.repeat(43), 'z'.repeat(43)]) expect((await login(token)).status).toBe(401);
+      const refused = await trial.control.manager.findBy(AuditEntry, { action: 'login.refused' });
+      const told = (tenantId: string): object[] => refused.filter((entry) => entry.tenantId === tenantId);
+      expect(told('default')).toContainEqual(
+        expect.objectContaining({ details: expect.objectContaining({ reason: 'used' }) }),
+      );
+      // However many are tried.
+      expect(told('')).toMatchObject([{ actor: 'nobody', details: { reason: 'unknown' } }]);
+    });
+
+    it('nobody to what the role does not reach, and the trail has it once', async () => {
+      const token = await trial.tokenOf('viewer');
+      for (let i = 0; i < 3; i++) expect((await post(`/api/v1/alerts/${wiper}/kill`, token)).status).toBe(403);
+      const subject = `POST /api/v1/alerts/${wiper}/kill`;
+      expect(await trial.control.manager.findBy(AuditEntry, { subject })).toMatchObject([
+        {
+          tenantId: 'default',
+          actor: 'viewer-person',
+          action: 'request.refused',
+          details: { needs: 'responder', role: 'viewer' },
+        },
       ]);
     });
 
-    it('exactly one of many who open the same link at once', async () => {
-      const link = `/login?token=${await trial.loginToken()}`;
-      const all = await Promise.all(Array.from({ length: 8 }, () => nobody(link)));
-      expect(all.filter(({ status }) => status === 200)).toHaveLength(1);
+    it('nobody who only looks at a link, or posts it from another site, and leaves it unused', async () => {
+      const token = await trial.loginToken();
+      for (const method of ['HEAD', 'GET'])
+        for (const path of [`/login?token=${token}`, `/api/v1/login?token=${token}`])
+          expect((await nobody(path, { method })).headers.get('set-cookie')).toBeNull();
+      const foreign = await login(token, { origin: 'https://evil.example' });
+      expect([foreign.status, ((await foreign.json()) as { code: string }).code]).toEqual([403, 'origin_foreign']);
+      expect((await login(token)).status).toBe(204);
+    });
+
+    it('exactly one of many who post the same link at once', async () => {
+      const token = await trial.loginToken();
+      const all = await Promise.all(Array.from({ length: 8 }, () => login(token)));
+      expect(all.filter(({ status }) => status === 204)).toHaveLength(1);
     });
 
     it('no session secret as a bearer token, and no login link as either', async () => {
@@ -228,15 +272,14 @@ describe('the API', () => {
   });
 
   it('lets nobody try one-time links without end', async () => {
-    const tries = await Promise.all(
-      Array.from({ length: 70 }, (_, index) => nobody(`/login?token=${'x'.repeat(40)}${index}`)),
-    );
+    const tries = await Promise.all(Array.from({ length: 70 }, (_, index) => login(`${'x'.repeat(40)}${index}`)));
     expect(tries.map(({ status }) => status)).toContain(429);
-    expect(tries.filter(({ status }) => status === 200)).toEqual([]);
+    expect(tries.filter(({ ok }) => ok)).toEqual([]);
     // What one user of this machine has used up is another's still.
     if (process.getuid?.() !== 0) return;
-    const url = `${trial.url}/login?token=${'x'.repeat(40)}`;
-    const script = `fetch(${JSON.stringify(url)}, { redirect: 'manual' }).then(({ status }) => console.log(status))`;
+    const body = JSON.stringify({ token: 'x'.repeat(40) });
+    const asked = { method: 'POST', headers: { 'content-type': 'application/json' }, body };
+    const script = `fetch(${JSON.stringify(`${trial.url}/api/v1/login`)}, ${JSON.stringify(asked)}).then(({ status }) => console.log(status))`;
     const other = ['--reuid', '65534', '--regid', '65534', '--clear-groups', process.execPath, '-e', script];
     const { stdout } = await promisify(execFile)('setpriv', other, { cwd: '/' });
     const answers = new Set(tries.map(({ status }) => String(status)).filter((status) => status !== '429'));

@@ -16,7 +16,7 @@ const ids = [
 ];
 const bearer = await trial.tokenOf('admin');
 process.stdout.write(
-  `${JSON.stringify({ url: trial.url, login: `${trial.url}/login?token=${await trial.loginToken()}`, bearer, ids })}\n`,
+  `${JSON.stringify({ url: trial.url, login: `${trial.url}/login#token=${await trial.loginToken()}`, bearer, ids })}\n`,
 );
 process.once('SIGTERM', () => {
   void trial.close().then(() => process.exit(0));

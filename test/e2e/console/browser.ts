@@ -65,7 +65,7 @@ export async function signIn(
   page.on('console', (message) => {
     if (message.type() === 'error') complaints.push(message.text());
   });
-  await page.goto(`/login?token=${login}`);
+  await page.goto(`/login#token=${login}`);
   await page.getByTestId('mood').waitFor();
   return { page, context, complaints };
 }

@@ -36,10 +36,13 @@ describe('the console', () => {
     const page = await context.newPage();
     await page.goto('/alerts');
     expect(await text(page, 'login')).toContain('./norn login');
-    const link = `/login?token=${await trial.api.loginToken()}`;
+    const link = `/login#token=${await trial.api.loginToken()}`;
     await page.goto(link);
     await page.getByTestId('mood').waitFor();
+    expect(page.url()).not.toContain('token');
     await context.clearCookies();
+    // Another page first: only what stands behind the # would change.
+    await page.goto('about:blank');
     await page.goto(link);
     expect(await page.getByRole('alert').innerText()).toMatch(/used before/);
     await context.close();

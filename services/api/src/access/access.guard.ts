@@ -7,13 +7,18 @@ import type { Request } from 'express';
 import { ROUTE_FACTS, type RouteFacts } from '../http/route.ts';
 import { roleReaches } from './roles.ts';
 import { type Principal, rememberPrincipal } from './principal.ts';
+import { Refusals } from './refusals.ts';
 import { Sessions, sessionCookie } from './sessions.ts';
+
+/** Of a path, as the trail has it. */
+const pathCharactersMax = 200;
 
 @Injectable()
 export class AccessGuard implements CanActivate {
   constructor(
     private readonly reflector: Reflector,
     private readonly sessions: Sessions,
+    private readonly refusals: Refusals,
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
@@ -23,6 +28,7 @@ export class AccessGuard implements CanActivate {
     const request = context.switchToHttp().getRequest<Request>();
     const principal = await this.authenticate(request);
     if (!roleReaches(principal.role, facts.access)) {
+      await this.tell(request, principal, { needs: facts.access, role: principal.role });
       throw new NornError(
         'forbidden',
         `This needs the role ${facts.access}, and you are ${principal.role}: ask an administrator of your tenant`,
@@ -47,17 +53,35 @@ export class AccessGuard implements CanActivate {
         'Sign in with the one-time link of `./norn login`, or send a bearer token',
       );
     }
-    if (principal.kind === 'session') refuseForeignOrigin(request);
+    if (principal.kind === 'session' && isForeign(request)) {
+      await this.tell(request, principal, { origin: originOf(request) });
+      throw foreign(request);
+    }
     return principal;
+  }
+
+  private tell(request: Request, { tenantId, userName }: Principal, details: Record<string, string>): Promise<void> {
+    const subject = `${request.method} ${request.path.slice(0, pathCharactersMax)}`;
+    return this.refusals.tell({ tenantId, actor: userName, action: 'request.refused', subject, details });
   }
 }
 
 /** A cookie travels by itself, so a change asked for by another site's page is refused even if a browser sent it. */
-function refuseForeignOrigin(request: Request): void {
-  const { origin, host } = request.headers;
-  if (request.method === 'GET' || request.method === 'HEAD' || origin === undefined) return;
-  if (URL.canParse(origin) && new URL(origin).host === host) return;
-  throw new NornError('origin_foreign', `A page of ${origin.slice(0, 100)} may not act here: open the console itself`);
+export function refuseForeignOrigin(request: Request): void {
+  if (isForeign(request)) throw foreign(request);
+}
+
+function isForeign({ method, headers: { origin, host } }: Request): boolean {
+  if (method === 'GET' || method === 'HEAD' || origin === undefined) return false;
+  return !URL.canParse(origin) || new URL(origin).host !== host;
+}
+
+function foreign(request: Request): NornError {
+  return new NornError('origin_foreign', `A page of ${originOf(request)} may not act here: open the console itself`);
+}
+
+function originOf({ headers }: Request): string {
+  return (headers.origin ?? '').slice(0, 100);
 }
 
 function cookieOf(request: Request, name: string): string | undefined {

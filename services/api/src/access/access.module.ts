@@ -7,6 +7,7 @@ import { AccessGuard } from './access.guard.ts';
 import { CallerThrottler } from './caller-throttler.ts';
 import { Invitations } from './invitations.ts';
 import { JoinTokensController } from './join-tokens.controller.ts';
+import { Refusals } from './refusals.ts';
 import { SessionController } from './session.controller.ts';
 import { Sessions } from './sessions.ts';
 
@@ -18,6 +19,7 @@ import { Sessions } from './sessions.ts';
     { provide: APP_GUARD, useClass: CallerThrottler },
     { provide: APP_GUARD, useClass: AccessGuard },
     Sessions,
+    Refusals,
     Invitations,
   ],
   exports: [Sessions],

@@ -2,8 +2,8 @@
 import { invitedHostsMax } from '@norn/contracts';
 import { z } from 'zod';
 
-export const loginToken = z.string().min(16).max(512);
-export const loginQuery = z.object({ token: loginToken.optional() });
+export const loginBody = z.strictObject({ token: z.string().min(16).max(512) });
+export type LoginBody = z.output<typeof loginBody>;
 
 /** How many hosts an invitation lets in; one unless said. */
 export const joinTokenBody = z

@@ -1,31 +1,68 @@
 // Ways in: one-time links become sessions; sessions and API tokens become principals.
 import { Injectable } from '@nestjs/common';
 import { NornError } from '@norn/base';
-import { Tenant, User, audit, createToken, findToken, redeemToken, revokeToken } from '@norn/store';
+import {
+  AccessToken,
+  Tenant,
+  User,
+  audit,
+  createToken,
+  findToken,
+  hashToken,
+  redeemToken,
+  revokeToken,
+} from '@norn/store';
 import { DataSource } from 'typeorm';
 import type { Principal } from './principal.ts';
+import { Refusals } from './refusals.ts';
 
 export const sessionCookie = 'norn_session';
 export const sessionTtlMs = 12 * 3_600_000;
 
 @Injectable()
 export class Sessions {
-  constructor(private readonly database: DataSource) {}
+  constructor(
+    private readonly database: DataSource,
+    private readonly refusals: Refusals,
+  ) {}
 
   /** Uses the link up and returns a session's secret. Of two callers with one link, one fails with `login_link_used`. */
   async signIn(loginToken: string, from: string): Promise<string> {
+    const session = await this.redeem(loginToken, from);
+    if (session !== undefined) return session;
+    await this.tellRefused(loginToken, from);
+    throw new NornError(
+      'login_link_used',
+      'This link was used before, or is older than 15 minutes: `./norn login` makes another',
+    );
+  }
+
+  private async redeem(loginToken: string, from: string): Promise<string | undefined> {
     return this.database.transaction(async (manager) => {
       const link = await redeemToken(manager, 'login', loginToken);
-      if (link?.userId == null) {
-        throw new NornError(
-          'login_link_used',
-          'This link was used before, or is older than 15 minutes: `./norn login` makes another',
-        );
-      }
+      if (link?.userId == null) return undefined;
       const { tenantId, userId } = link;
       const user = await manager.findOneByOrFail(User, { id: userId, tenantId });
       await audit(manager, { tenantId, actor: user.name, action: 'login', subject: userId, details: { from } });
       return createToken(manager, 'session', { tenantId, userId, ttlMs: sessionTtlMs });
+    });
+  }
+
+  /** Of nobody's tenant when it is no link of ours. */
+  private async tellRefused(loginToken: string, from: string): Promise<void> {
+    const link = await this.database.manager.findOneBy(AccessToken, {
+      tokenHash: hashToken(loginToken),
+      kind: 'login',
+    });
+    const tenantId = link?.tenantId ?? '';
+    const reason = link === null ? 'unknown' : link.usedAt === null ? 'expired' : 'used';
+    const subject = link?.userId ?? '';
+    await this.refusals.tell({
+      tenantId,
+      actor: 'nobody',
+      action: 'login.refused',
+      subject,
+      details: { reason, from },
     });
   }
 

@@ -48,7 +48,7 @@ export class ConsoleFiles {
     const file = this.files.get(request.path);
     if (!reads || isApi(request.path)) next();
     else if (file !== undefined) send(file, request, response);
-    else if (request.path.startsWith('/assets/') || request.path === '/login') next();
+    else if (request.path.startsWith('/assets/')) next();
     else this.sendPage(request, response);
   };
 

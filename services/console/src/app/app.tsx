@@ -14,7 +14,10 @@ export function App(): ReactElement {
   return (
     <QueryClientProvider client={queryClient}>
       <BrowserRouter>
-        <SignedIn />
+        <Routes>
+          <Route path="/login" element={<LoginPage />} />
+          <Route path="*" element={<SignedIn />} />
+        </Routes>
       </BrowserRouter>
     </QueryClientProvider>
   );
@@ -27,12 +30,7 @@ function SignedIn(): ReactElement {
   if (session.error instanceof Problem && session.error.status === 401) return <LoginPage />;
   if (session.isError) return <Failed error={session.error} again={() => void session.refetch()} />;
   if (session.data === undefined) return <Loading what="Signing in" />;
-  return (
-    <Routes>
-      <Route path="/login" element={<LoginPage />} />
-      <Route path="*" element={<Inside />} />
-    </Routes>
-  );
+  return <Inside />;
 }
 
 function Inside(): ReactElement {

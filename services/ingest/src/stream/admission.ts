@@ -1,4 +1,5 @@
 // Whether a host may talk to this installation now: known, of the tenant its certificate names, not revoked, not expired.
+import { News } from '@norn/base/news';
 import { Metric, count } from '@norn/telemetry';
 import { limits } from '../limits.ts';
 import type { HostRegistry, KnownHost } from '../ports/host-registry.ts';
@@ -13,12 +14,14 @@ interface Remembered {
 
 export class Admission {
   private readonly remembered = new Map<string, Remembered>();
-  private readonly auditedAtMs = new Map<string, number>();
+  private readonly news: News;
 
   constructor(
     private readonly registry: HostRegistry,
     private readonly now: () => Date = () => new Date(),
-  ) {}
+  ) {
+    this.news = new News(limits.auditEveryMs, limits.auditSubjectsMax, () => this.now().getTime());
+  }
 
   /** Undefined: admitted. Rejects when the control plane can't be asked and nothing fresh is remembered. */
   async refusalOf(peer: Peer): Promise<AdmissionRefusal | undefined> {
@@ -35,30 +38,20 @@ export class Admission {
     const known = this.remembered.get(key);
     if (known !== undefined && nowMs - known.atMs < limits.admissionCacheMs) return known.host;
     const host = await this.registry.find(peer.tenantId, peer.hostId);
-    boundedSet(this.remembered, key, { host, atMs: nowMs }, limits.admissionCacheHostsMax);
+    this.remembered.delete(key);
+    // The one that was asked for longest ago is forgotten.
+    if (this.remembered.size >= limits.admissionCacheHostsMax)
+      this.remembered.delete(this.remembered.keys().next().value ?? '');
+    this.remembered.set(key, { host, atMs: nowMs });
     return host;
   }
 
   /** Counts always, writes to the audit trail once a minute for the same host and code. Never rejects. */
   async auditRefusal(peer: Peer, code: AdmissionRefusal, onError: (error: unknown) => void): Promise<void> {
     count(Metric.IngestConnectionsRefused, 1, { code });
-    if (!this.isNews(`${keyOf(peer)} ${code}`)) return;
+    if (!this.news.isNews(`${keyOf(peer)} ${code}`)) return;
     const details = { code, serial: peer.serial, issuedAt: peer.issuedAt.toISOString() };
     const fact = { tenantId: peer.tenantId, action: 'certificate.refused', subject: peer.hostId, details };
     await this.registry.audit(fact).catch(onError);
   }
-
-  private isNews(subject: string): boolean {
-    const nowMs = this.now().getTime();
-    if (nowMs - (this.auditedAtMs.get(subject) ?? -Infinity) < limits.auditEveryMs) return false;
-    boundedSet(this.auditedAtMs, subject, nowMs, limits.auditSubjectsMax);
-    return true;
-  }
-}
-
-/** The oldest entry leaves when the map is full. */
-function boundedSet<V>(map: Map<string, V>, key: string, value: V, entriesMax: number): void {
-  map.delete(key);
-  if (map.size >= entriesMax) map.delete(map.keys().next().value ?? '');
-  map.set(key, value);
 }

@@ -1,11 +1,10 @@
 // For somebody who is not signed in: how to get in.
 import type { ReactElement } from 'react';
-import { useAddress } from '../../shared/address.ts';
 import { Icon } from '../../shared/ui/icon.tsx';
+import { useLoginLink } from './login-link.ts';
 
 export function LoginPage(): ReactElement {
-  const [read] = useAddress();
-  const used = read('problem') === 'used';
+  const problem = useLoginLink();
   return (
     <main className="grid min-h-dvh place-items-center p-4">
       <section
@@ -14,12 +13,12 @@ export function LoginPage(): ReactElement {
       >
         <img src="/mark.svg" alt="" width="36" height="36" />
         <h1 className="mt-4 text-xl font-semibold">Sign in to Norn</h1>
-        {used ? (
+        {problem === '' ? null : (
           <p role="alert" className="mt-4 flex gap-2 rounded-md bg-high-wash px-3 py-2 text-high">
             <Icon name="high" className="mt-0.5" />
-            This link was used before, or is older than 15 minutes. Make another.
+            {problem}
           </p>
-        ) : null}
+        )}
         <p className="mt-3 text-soft">
           There is no password to know or to lose. Norn lets you in by a link that works once, for 15 minutes.
         </p>

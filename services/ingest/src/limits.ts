@@ -13,6 +13,8 @@ export const limits = {
   streamInFlightRecordsMax: 2048,
   /** Taken from all hosts and not yet in Kafka; below what the bus lets wait. */
   totalInFlightBytesMax: 48 * MiB,
+  /** Who does not read what was sent before is not told why its call ends. */
+  lastWordMs: 5_000,
   connectionsMax: 20_000,
   /** An agent has one, and one more while it renews or comes back. */
   connectionsPerHostMax: 8,

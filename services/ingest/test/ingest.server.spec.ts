@@ -8,6 +8,7 @@ import { signCommand } from '@norn/response';
 import { createLogger } from '@norn/telemetry';
 import { Authority } from '../src/enrolment/authority.ts';
 import { IngestServer } from '../src/ingest.server.ts';
+import { limits } from '../src/limits.ts';
 import { FakeCommands, FakePolicies, FakeProducer, FakeRegistry, FakeSigners } from './fakes.ts';
 import { type HostIdentity, issueIdentity, makeRequest, makeSecrets, type TestSecrets } from './test-authority.ts';
 import { TestHost, aBatch } from './test-host.ts';
@@ -232,6 +233,25 @@ describe('a connected host', () => {
     const again = connect(identity);
     await again.untilAcked(again.sendBatch(aBatch()));
     expect((await host.ended)?.code).toBe(status.ABORTED);
+  });
+
+  it('is told at once when it was superseded while it connected, whichever of the two is admitted first', async () => {
+    const { identity, host: first } = await connectKnown();
+    await first.untilAcked(first.sendBatch(aBatch()));
+    const asking = Promise.withResolvers<unknown>();
+    registry.answering = asking.promise;
+    // What is remembered of the host is old by then.
+    await new Promise((resolve) => setTimeout(resolve, limits.admissionCacheMs));
+    const others = [connect(identity), connect(identity)];
+    for (const other of others) other.sendBatch(aBatch());
+    await until(() => registry.asked >= 3);
+    asking.resolve(undefined);
+    const ends = await Promise.race([
+      Promise.all(others.map(({ ended }) => ended)).then(() => 'both ended'),
+      Promise.any(others.map(async (other) => (await other.ended)?.details)),
+    ]);
+    expect(ends).toMatch(/^superseded/);
+    expect((await first.ended)?.details).toMatch(/^superseded/);
   });
 
   it('gets the commands of its tenant and host, and no others', async () => {

@@ -46,6 +46,9 @@ export class HostStream implements BatchSource {
   /** The message at `nextSeq` was sent back to wait; what follows it is left until it comes again, so order holds. */
   private throttled = false;
   private ended = false;
+  /** Messages that the call has not taken yet. */
+  private writing = 0;
+  private tellEnd: (() => void) | undefined;
 
   constructor(private readonly options: HostStreamOptions) {
     this.peer = options.peer;
@@ -123,7 +126,15 @@ export class HostStream implements BatchSource {
   end(code: status, details: string): void {
     if (this.ended) return;
     this.stop();
-    this.options.call.emit('error', { code, details });
+    // With messages on their way the call would be destroyed before its status is sent, and the host wait for nobody.
+    const late = setTimeout(() => this.tellEnd?.(), limits.lastWordMs);
+    late.unref();
+    this.tellEnd = () => {
+      clearTimeout(late);
+      this.tellEnd = undefined;
+      this.options.call.emit('error', { code, details });
+    };
+    if (this.writing === 0) this.tellEnd();
   }
 
   throttle(seq: bigint, order: ThrottleOrder): void {
@@ -248,6 +259,11 @@ export class HostStream implements BatchSource {
   }
 
   private respond(message: agent.ConnectResponse['message']): void {
-    if (!this.ended) this.options.call.write(create(agent.ConnectResponseSchema, { message }));
+    if (this.ended) return;
+    this.writing++;
+    this.options.call.write(create(agent.ConnectResponseSchema, { message }), () => {
+      this.writing--;
+      if (this.writing === 0) this.tellEnd?.();
+    });
   }
 }

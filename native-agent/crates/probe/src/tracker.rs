@@ -1,5 +1,6 @@
 //! What is known of processes while their records come in.
 mod events;
+mod handles;
 mod origin;
 mod origins;
 
@@ -9,6 +10,7 @@ use norn_events::{Observer, ProcessIndex, ProcessTable};
 
 use crate::container::Containers;
 use crate::hash::{FileVersion, Hasher};
+use handles::Handles;
 pub use origins::Origins;
 
 pub type Observers<'a, 'b> = &'a mut [&'b mut dyn Observer];
@@ -20,6 +22,7 @@ pub struct Tracker {
     /// Processes whose image's sum is being computed.
     hash_waiters: HashMap<FileVersion, Vec<ProcessIndex>>,
     pub(crate) origins: Origins,
+    handles: Handles,
     boot_id: [u8; 16],
     pub(crate) wall_offset_ns: i64,
     /// When the agent attached, CLOCK_BOOTTIME ns.
@@ -39,6 +42,7 @@ impl Tracker {
             hasher: None,
             hash_waiters: HashMap::new(),
             origins: Origins::default(),
+            handles: Handles::default(),
             boot_id,
             wall_offset_ns,
             started_ns,

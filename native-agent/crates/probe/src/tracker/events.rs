@@ -105,14 +105,20 @@ impl Tracker {
     }
 
     /// The agent's process as the host counts it.
-    fn name_touched(&self, record: &Record<'_>, figures: &mut Figures, process: ProcessIndex) {
+    fn name_touched(&mut self, record: &Record<'_>, figures: &mut Figures, process: ProcessIndex) {
+        let (tgid, descriptor) = (record.header.tgid, figures.result);
         match AgentTouch::try_from(figures.flags as i32) {
-            Ok(AgentTouch::Limits | AgentTouch::Processors | AgentTouch::Scheduling | AgentTouch::Handle) => {
+            Ok(AgentTouch::Limits | AgentTouch::Processors | AgentTouch::Scheduling) => {
                 figures.value = self.host_pid(process, figures.value as u32).into()
             }
+            Ok(AgentTouch::Handle) => {
+                let pid = self.host_pid(process, figures.value as u32);
+                self.handles.took(tgid, descriptor, pid);
+                figures.value = pid.into();
+            }
             Ok(AgentTouch::Descriptor) => {
-                let handle = procfs::read_pidfd(record.header.tgid, figures.result);
-                figures.value = handle.map_or(0, u64::from);
+                let pid = procfs::read_pidfd(tgid, descriptor).or_else(|| self.handles.of(tgid, descriptor));
+                figures.value = pid.map_or(0, u64::from);
             }
             _ => {}
         }

@@ -9,6 +9,7 @@ import { Heading, Id, Panel, State, Time } from '../../shared/ui/parts.tsx';
 import { Failed, Loading, Notice } from '../../shared/ui/states.tsx';
 import { Table } from '../../shared/ui/table.tsx';
 import { Figures } from './figures.tsx';
+import { HostAccess } from './host-access.tsx';
 import { useHost } from './host-query.ts';
 import { PolicyOfHost } from './policy-of-host.tsx';
 import { Quarantine } from './quarantine.tsx';
@@ -67,6 +68,7 @@ function Whole({ host }: { host: Host }): ReactElement {
             Its alerts{host.openAlerts > 0 ? ` (${host.openAlerts} open)` : ''}
           </Link>
         </p>
+        <HostAccess host={host} />
       </Panel>
       <Panel className="grid grid-cols-2 gap-x-4 gap-y-3 p-4 sm:grid-cols-4 xl:grid-cols-8">
         <Figure name="events">{grouped(host.eventsTotal)}</Figure>

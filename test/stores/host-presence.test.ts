@@ -5,6 +5,7 @@ import {
   Host,
   Tenant,
   createControlStore,
+  forgetGoneContainers,
   hostsInTrouble,
   markTroublesTold,
   writeHeard,
@@ -32,7 +33,7 @@ afterAll(async () => {
 beforeEach(async () => {
   await store.query('DELETE FROM host_presence');
   await store.query('DELETE FROM ingest_beats');
-  await store.query('UPDATE hosts SET facts = NULL, revoked_before = NULL');
+  await store.query('UPDATE hosts SET facts = NULL, inside = false, revoked_before = NULL');
 });
 
 /** An ingest with its hosts, as ingest writes them. */
@@ -239,6 +240,20 @@ describe('nobody is missed', () => {
     await passes(60, ingest);
     expect(await inTrouble()).toEqual([]);
   });
+});
+
+it('a container that went a day ago is forgotten, a machine is not', async () => {
+  const ingest = new Ingest();
+  for (const host of ['one', 'two']) await ingest.leaves(host, await ingest.arrives(host));
+  await store.manager.update(Host, { id: 'one' }, { inside: true });
+  const left = async (): Promise<string[]> => {
+    await forgetGoneContainers(store);
+    const rows = await store.query<{ id: string }[]>('SELECT host_id AS id FROM host_presence ORDER BY host_id');
+    return rows.map(({ id }) => id);
+  };
+  expect(await left()).toEqual(['one', 'two']);
+  await store.query(`UPDATE host_presence SET left_at = left_at - interval '2 days'`);
+  expect(await left()).toEqual(['two']);
 });
 
 it('a host of another tenant is not touched by a name that is not its own', async () => {

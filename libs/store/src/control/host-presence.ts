@@ -133,6 +133,13 @@ export async function hostsInTrouble(
   );
 }
 
+/** Containers that went a day ago do not come back; nobody misses them. SQL, for the database's clock and the condition over two tables. */
+export async function forgetGoneContainers(database: DataSource): Promise<void> {
+  await database.query(
+    `DELETE FROM host_presence p USING hosts h WHERE h.id = p.host_id AND h.inside AND p.left_at < now() - interval '1 day'`,
+  );
+}
+
 /** SQL, for many rows at once. */
 export async function markTroublesTold(database: DataSource, troubles: readonly HostTroubleRow[]): Promise<void> {
   const columns = { silent: 'told_silent', unprotected: 'told_unprotected', ended: 'told_ended' } as const;

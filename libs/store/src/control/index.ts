@@ -38,6 +38,7 @@ export {
   type RuleToImport,
 } from './imported-rules.ts';
 export {
+  forgetGoneContainers,
   hostsInTrouble,
   markTroublesTold,
   writeHeard,

@@ -4,6 +4,7 @@ import {
   audit,
   commandOverdue,
   commandsDispatchedAgain,
+  forgetGoneContainers,
   forgetTokens,
   lockAlert,
   overdueCommands,
@@ -24,9 +25,10 @@ export async function sweepDeadlines(source: DataSource): Promise<Swept> {
   return { retried, expired };
 }
 
-/** Bounds what the inbox remembers, and lets go of tokens that let nobody in any more. SQL, for the database's clock. */
+/** Bounds what the inbox remembers, and lets go of tokens that let nobody in any more and of containers that are gone. SQL, for the database's clock. */
 export async function forgetOld(source: DataSource): Promise<void> {
   await forgetTokens(source.manager);
+  await forgetGoneContainers(source);
   await source.query(`DELETE FROM inbox WHERE applied_at < now() - $1 * interval '1 millisecond'`, [
     limits.inboxKeepMs,
   ]);

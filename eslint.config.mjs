@@ -67,7 +67,18 @@ const environment = {
   message: 'Read the environment through @norn/config: it parses once, types it and refuses unknown keys.',
 };
 /** The rooms of services/api, each above those that it may import. */
-const apiFeatures = ['alerts', 'hunts', 'rules', 'exceptions', 'policy', 'hosts', 'findings', 'status', 'stream'];
+const apiFeatures = [
+  'alerts',
+  'hunts',
+  'rules',
+  'exceptions',
+  'policy',
+  'hosts',
+  'findings',
+  'audit',
+  'status',
+  'stream',
+];
 const apiCures = {
   feature: 'A feature of the API imports no other: what two of them need moves to services/api/src/model.',
   model:

@@ -41,6 +41,7 @@ function groupsWith({ attack, bench }: Trials): readonly Group[] {
       names: ['exceptions'],
       load: async () => (await import('./api/exceptions/exceptions.ts')).registerExceptionCommands,
     },
+    { names: ['audit'], load: async () => (await import('./api/audit/command.ts')).registerAuditCommand },
     { names: ['policy'], load: async () => (await import('./api/policy/command.ts')).registerPolicyCommand },
     { names: ['hunt'], load: async () => (await import('./api/hunt/command.ts')).registerHuntCommand },
     { names: ['replay', 'record'], load: async () => (await import('./replay/command.ts')).registerReplayCommands },

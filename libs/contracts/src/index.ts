@@ -13,6 +13,7 @@ export type {
   ShownAlert,
   ShownAlertDetail,
   ShownCommand,
+  ShownAuditVerification,
   ShownContainer,
   ShownException,
   ShownExceptionPreview,

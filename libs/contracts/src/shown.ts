@@ -3,6 +3,7 @@ import type {
   AlertDetailJson,
   AlertViewJson,
   CommandViewJson,
+  AuditVerificationViewJson,
   ContainerViewJson,
   ExceptionPreviewViewJson,
   ExceptionProposalViewJson,
@@ -37,6 +38,7 @@ export type Shown<T> = [number] extends [T]
 export type ShownAlert = Shown<AlertViewJson>;
 export type ShownAlertDetail = Shown<AlertDetailJson>;
 export type ShownCommand = Shown<CommandViewJson>;
+export type ShownAuditVerification = Shown<AuditVerificationViewJson>;
 export type ShownContainer = Shown<ContainerViewJson>;
 export type ShownException = Shown<ExceptionViewJson>;
 export type ShownExceptionPreview = Shown<ExceptionPreviewViewJson>;

@@ -4,6 +4,7 @@ import { DataSource } from 'typeorm';
 import { AccessModule } from './access/access.module.ts';
 import { AlertsModule } from './alerts/alerts.module.ts';
 import { ApiConfig } from './api.config.ts';
+import { AuditModule } from './audit/audit.module.ts';
 import { ExceptionsModule } from './exceptions/exceptions.module.ts';
 import { FindingsModule } from './findings/findings.module.ts';
 import { HostsModule } from './hosts/hosts.module.ts';
@@ -30,7 +31,7 @@ export interface ApiParts {
   imports: [
     ...[HttpModule, AccessModule],
     ...[AlertsModule, HuntsModule, RulesModule, ExceptionsModule, PolicyModule],
-    ...[HostsModule, FindingsModule, StatusModule, StreamModule],
+    ...[HostsModule, FindingsModule, AuditModule, StatusModule, StreamModule],
   ],
 })
 export class ApiModule {

@@ -1,7 +1,14 @@
-// What remediation does without being asked: the outbox relay and the sweep of deadlines.
+// What remediation does without being asked: the outbox relay, the sweep of deadlines, the seals of the trail.
 import type { OnApplicationShutdown, OnModuleDestroy } from '@nestjs/common';
 import type { RunsBeside } from '@norn/stage';
-import { type ControlStoreConfig, type HostPolicySigner, type Listener, OUTBOX_CHANNEL, listenTo } from '@norn/store';
+import {
+  type ControlStoreConfig,
+  type HostPolicySigner,
+  type Listener,
+  OUTBOX_CHANNEL,
+  listenTo,
+  sealAudit,
+} from '@norn/store';
 import type { ProofKeys } from '@norn/response';
 import type { Logger } from '@norn/telemetry';
 import type { DataSource } from 'typeorm';
@@ -61,7 +68,8 @@ export class Background implements RunsBeside, OnModuleDestroy, OnApplicationShu
         return false;
       },
     });
-    this.works = [this.relay, sweep, forget, policies];
+    const seal = new Recurring({ name: 'seal', everyMs: limits.sealMs, logger, work: () => sealAudit(source) });
+    this.works = [this.relay, sweep, forget, policies, seal];
   }
 
   async start(): Promise<void> {

@@ -6,6 +6,8 @@ export const limits = {
   outboxRoundMax: 200,
   /** Deadlines are looked at this often, ms. */
   sweepMs: 500,
+  /** What is new in the audit trail is sealed this often, ms. */
+  sealMs: 1_000,
   /** Policies of hosts are compared with hosts and groups this often, ms. */
   policiesMs: 5_000,
   /** Commands that one sweep dispatches again or ends. */

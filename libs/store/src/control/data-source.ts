@@ -36,6 +36,7 @@ import { ActionNames1760000000024 } from './migrations/0024-action-names.ts';
 import { HostPresence1760000000025 } from './migrations/0025-host-presence.ts';
 import { HostsByKey1760000000026 } from './migrations/0026-hosts-by-key.ts';
 import { HostsInside1760000000027 } from './migrations/0027-hosts-inside.ts';
+import { AuditChain1760000000028 } from './migrations/0028-audit-chain.ts';
 import { SnakeNames } from './snake-names.ts';
 
 /** The settings of the same names in libs/config. */
@@ -151,6 +152,7 @@ function optionsOf(config: ControlStoreConfig): DataSourceOptions {
       HostPresence1760000000025,
       HostsByKey1760000000026,
       HostsInside1760000000027,
+      AuditChain1760000000028,
     ],
     migrationsTableName: MIGRATIONS_TABLE,
     namingStrategy: new SnakeNames(),

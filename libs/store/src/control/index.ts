@@ -11,6 +11,7 @@ export {
   type ControlStoreConfig,
 } from './data-source.ts';
 export { audit, auditAll, type AuditFact } from './audit.ts';
+export { sealAudit, verifyAudit, type AuditVerification } from './audit-chain.ts';
 export * from './tokens.ts';
 export * from './tenants.ts';
 export * from './changes.ts';

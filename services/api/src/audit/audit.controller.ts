@@ -1,0 +1,29 @@
+// Whether the audit trail is as it was written.
+import { Controller, Get } from '@nestjs/common';
+import { view } from '@norn/contracts';
+import { verifyAudit } from '@norn/store';
+import { DataSource } from 'typeorm';
+import { Asking, type Principal } from '../access/principal.ts';
+import { Route, emit } from '../http/route.ts';
+
+@Controller('api/v1')
+export class AuditController {
+  constructor(private readonly database: DataSource) {}
+
+  @Get('audit/verification')
+  @Route({
+    summary: 'Whether an entry of the audit trail was changed or taken out since it was sealed',
+    access: 'admin',
+    answers: view.AuditVerificationViewSchema,
+  })
+  async verification(@Asking() { tenantId }: Principal): Promise<object> {
+    const { sealed, waiting, head, broken } = await verifyAudit(this.database, tenantId);
+    return emit(view.AuditVerificationViewSchema, {
+      sealed,
+      waiting,
+      head,
+      brokenNumber: broken?.number ?? 0,
+      brokenReason: broken?.reason ?? '',
+    });
+  }
+}

@@ -1,6 +1,6 @@
 // Invitations over the API on a real PostgreSQL: what they hold, for how many hosts, and what the audit trail says of them.
 import { type ShownJoinToken, decodeInvitation } from '@norn/contracts';
-import { AuditEntry, redeemToken } from '@norn/store';
+import { AuditEntry, Host, HostGroup, redeemToken, resolvedGroups } from '@norn/store';
 import { type ApiTrial, startApiTrial } from './api-trial.ts';
 import { authorityFingerprint } from './authority.ts';
 import { seedTenant } from './seeds/index.ts';
@@ -59,6 +59,26 @@ describe('an invitation', () => {
   it('is for a reasonable number of hosts, and says nothing of a tenant', async () => {
     for (const body of [{ hosts: 0 }, { hosts: 1.5 }, { hosts: 10_001 }, { hosts: '1' }, { tenantId: 'other' }])
       expect(await invite(admin, body)).toMatchObject({ status: 400, body: { code: 'input_invalid' } });
+  });
+
+  it('puts who joins by it into a group that there is', async () => {
+    const { manager } = trial.control;
+    await manager.insert(HostGroup, {
+      tenantId: 'default',
+      name: 'web',
+      members: [],
+      changedBy: 'ada',
+      changedAt: new Date(),
+    });
+    expect(await invite(admin, { group: 'db' })).toMatchObject({ status: 404, body: { code: 'host_group_unknown' } });
+    const { body } = await invite(admin, { group: 'web' });
+    expect(body.group).toBe('web');
+    expect((await lettingIn(body.token))?.hostGroup).toBe('web');
+    await manager.insert(Host, { id: 'host-1', tenantId: 'default', name: 'a', machineId: 'a', joinedGroup: 'web' });
+    expect(await resolvedGroups(manager, 'default')).toEqual([{ name: 'web', hostIds: ['host-1'] }]);
+    // Of a tenant that has no such group.
+    const other = await trial.tokenOf('admin', 'other');
+    expect((await invite(other, { group: 'web' })).status).toBe(404);
   });
 
   it('is made by administrators alone, and kept in the audit trail without its secret', async () => {

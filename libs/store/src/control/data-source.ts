@@ -37,6 +37,7 @@ import { HostPresence1760000000025 } from './migrations/0025-host-presence.ts';
 import { HostsByKey1760000000026 } from './migrations/0026-hosts-by-key.ts';
 import { HostsInside1760000000027 } from './migrations/0027-hosts-inside.ts';
 import { AuditChain1760000000028 } from './migrations/0028-audit-chain.ts';
+import { InvitedGroups1760000000029 } from './migrations/0029-invited-groups.ts';
 import { SnakeNames } from './snake-names.ts';
 
 /** The settings of the same names in libs/config. */
@@ -153,6 +154,7 @@ function optionsOf(config: ControlStoreConfig): DataSourceOptions {
       HostsByKey1760000000026,
       HostsInside1760000000027,
       AuditChain1760000000028,
+      InvitedGroups1760000000029,
     ],
     migrationsTableName: MIGRATIONS_TABLE,
     namingStrategy: new SnakeNames(),

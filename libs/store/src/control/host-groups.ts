@@ -1,6 +1,6 @@
 // Groups of hosts: named by people, resolved to the hosts that they are about now.
 import { NornError } from '@norn/base';
-import type { DataSource } from 'typeorm';
+import type { DataSource, EntityManager } from 'typeorm';
 import { audit } from './audit.ts';
 import { HostGroup } from './entities/policies.ts';
 import { type HostPolicySigner, issueHostPolicy } from './host-policies.ts';
@@ -49,13 +49,21 @@ export async function removeHostGroup(
   await database.transaction(async (manager) => {
     await lockTenant(manager, tenantId);
     const { affected } = await manager.delete(HostGroup, { tenantId, name });
-    if (affected !== 1)
-      throw new NornError('host_group_unknown', `Your tenant has no group of hosts ${name}: see ./norn hosts groups`);
+    if (affected !== 1) throw unknown(name);
     await audit(manager, { tenantId, actor, action: 'host_group.removed', subject: name });
     await issueHostPolicy(manager, tenantId, signer);
   });
 }
 
+/** Throws `host_group_unknown`. */
+export async function assertHostGroup(manager: EntityManager, tenantId: string, name: string): Promise<void> {
+  if (!(await manager.existsBy(HostGroup, { tenantId, name }))) throw unknown(name);
+}
+
 export function hostGroups(database: DataSource, tenantId: string): Promise<HostGroup[]> {
   return database.manager.find(HostGroup, { where: { tenantId }, order: { name: 'ASC' }, take: HOST_GROUPS_MAX });
+}
+
+function unknown(name: string): NornError {
+  return new NornError('host_group_unknown', `Your tenant has no group of hosts ${name}: see ./norn hosts groups`);
 }

@@ -101,7 +101,7 @@ export async function hostPoliciesMark(database: DataSource): Promise<string> {
     `SELECT concat_ws(' ',
        (SELECT count(*) FROM policy_versions),
        (SELECT md5(string_agg(concat_ws(':', tenant_id, name, members), ',' ORDER BY tenant_id, name)) FROM host_groups),
-       (SELECT md5(string_agg(concat_ws(':', id, name), ',' ORDER BY id)) FROM hosts)) AS mark`,
+       (SELECT md5(string_agg(concat_ws(':', id, name, joined_group), ',' ORDER BY id)) FROM hosts)) AS mark`,
   );
   return row?.mark ?? '';
 }

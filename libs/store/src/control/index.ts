@@ -74,6 +74,7 @@ export {
 export { removeHost, revokeHost, type HostAccessChange } from './host-access.ts';
 export {
   HOST_GROUPS_MAX,
+  assertHostGroup,
   hostGroups,
   putHostGroup,
   removeHostGroup,

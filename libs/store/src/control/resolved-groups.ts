@@ -6,11 +6,11 @@ export interface ResolvedGroup {
   readonly hostIds: readonly string[];
 }
 
-/** A member is a host's id, or a pattern of its name: `*` for any characters, without regard to case. */
+/** A member is a host's id, or a pattern of its name: `*` for any characters, without regard to case; or whoever joined by an invitation to the group. */
 const MEMBERS = String.raw`SELECT g.tenant_id AS "tenantId", g.name,
        coalesce(array_agg(h.id ORDER BY h.id) FILTER (WHERE h.id IS NOT NULL), '{}') AS "hostIds"
   FROM host_groups g
-  LEFT JOIN hosts h ON h.tenant_id = g.tenant_id AND (h.id = ANY (g.members) OR h.name ILIKE ANY (
+  LEFT JOIN hosts h ON h.tenant_id = g.tenant_id AND (h.id = ANY (g.members) OR h.joined_group = g.name OR h.name ILIKE ANY (
     SELECT replace(regexp_replace(member, '([\\%_])', '\\\1', 'g'), '*', '%') FROM unnest(g.members) member))`;
 
 /** By name, with the hosts that they are about now. SQL, for patterns against names. */

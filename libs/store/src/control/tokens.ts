@@ -14,6 +14,8 @@ export interface TokenRequest {
   readonly secret?: string;
   /** How often it lets someone in; absent: once. */
   readonly usesMax?: number;
+  /** Of a join token: the group that who joins is in. */
+  readonly hostGroup?: string;
 }
 
 /** SHA-256 of the token, hex: what `access_tokens` keeps. */
@@ -28,13 +30,21 @@ export function hashToken(token: string): string {
 export async function createToken(manager: EntityManager, kind: TokenKind, request: TokenRequest): Promise<string> {
   const token = request.secret ?? randomBytes(32).toString('base64url');
   await manager.query(
-    `INSERT INTO access_tokens AS known (token_hash, kind, tenant_id, user_id, expires_at, uses_max)
-     VALUES ($1, $2, $3, $4, now() + $5 * interval '1 millisecond', $6)
+    `INSERT INTO access_tokens AS known (token_hash, kind, tenant_id, user_id, expires_at, uses_max, host_group)
+     VALUES ($1, $2, $3, $4, now() + $5 * interval '1 millisecond', $6, $7)
      ON CONFLICT (token_hash) DO UPDATE SET
        expires_at = greatest(known.expires_at, excluded.expires_at),
        uses_max = greatest(known.uses_max, excluded.uses_max),
        used_at = CASE WHEN known.uses < excluded.uses_max THEN NULL ELSE known.used_at END`,
-    [hashToken(token), kind, request.tenantId, request.userId, request.ttlMs, request.usesMax ?? 1],
+    [
+      hashToken(token),
+      kind,
+      request.tenantId,
+      request.userId,
+      request.ttlMs,
+      request.usesMax ?? 1,
+      request.hostGroup ?? '',
+    ],
   );
   return token;
 }

@@ -4,9 +4,10 @@ import { Injectable } from '@nestjs/common';
 import { NornError } from '@norn/base';
 import { readSecret } from '@norn/config';
 import { encodeInvitation, fingerprintOf } from '@norn/contracts';
-import { audit, createToken } from '@norn/store';
+import { assertHostGroup, audit, createToken } from '@norn/store';
 import { DataSource } from 'typeorm';
 import { ApiConfig } from '../api.config.ts';
+import type { JoinTokenBody } from './access.request.ts';
 import type { Principal } from './principal.ts';
 
 const joinTokenTtlMs = 24 * 3_600_000;
@@ -18,6 +19,7 @@ export interface Invited {
   readonly token: string;
   readonly expiresAt: string;
   readonly hosts: number;
+  readonly group: string;
   readonly invitation: string;
   readonly command: string;
   /** Empty when there is none. */
@@ -31,25 +33,28 @@ export class Invitations {
     private readonly config: ApiConfig,
   ) {}
 
-  /** Throws `invitations_unavailable` where the API does not know the authority that hosts are to trust. */
-  async invite(principal: Principal, hosts: number): Promise<Invited> {
+  /** Throws `invitations_unavailable` where the API does not know the authority that hosts are to trust, `host_group_unknown`. */
+  async invite(principal: Principal, { hosts, group }: JoinTokenBody): Promise<Invited> {
     const { agentsAt, enrolAt, ingestName } = this.reach();
     const authority = this.authority();
     const expiresAt = new Date(Date.now() + joinTokenTtlMs).toISOString();
-    const token = await this.createJoinToken(principal, hosts, expiresAt);
+    const token = await this.createJoinToken(principal, { hosts, group, expiresAt });
     const place = { ingest: agentsAt, enrol: enrolAt, name: ingestName };
     const invitation = encodeInvitation({ ...place, authority, token, hosts, expiresAt });
     // From there no other user of the machine can read it.
     const command = `echo ${invitation} | ./norn join -`;
-    return { token, expiresAt, hosts, invitation, command, caution: cautionOf(agentsAt) };
+    return { token, expiresAt, hosts, group, invitation, command, caution: cautionOf(agentsAt) };
   }
 
-  private async createJoinToken(principal: Principal, hosts: number, expiresAt: string): Promise<string> {
-    const { tenantId, userName } = principal;
-    const details = { hosts, expiresAt };
+  private async createJoinToken(
+    { tenantId, userName }: Principal,
+    details: { readonly hosts: number; readonly group: string; readonly expiresAt: string },
+  ): Promise<string> {
+    const { hosts: usesMax, group: hostGroup } = details;
     return this.database.transaction(async (manager) => {
+      if (hostGroup !== '') await assertHostGroup(manager, tenantId, hostGroup);
       await audit(manager, { tenantId, actor: userName, action: 'join-token.created', subject: tenantId, details });
-      return createToken(manager, 'join', { tenantId, userId: null, ttlMs: joinTokenTtlMs, usesMax: hosts });
+      return createToken(manager, 'join', { tenantId, userId: null, ttlMs: joinTokenTtlMs, usesMax, hostGroup });
     });
   }
 

@@ -19,10 +19,7 @@ export class JoinTokensController {
     body: joinTokenBody,
     status: 201,
   })
-  async invite(
-    @Asking() asking: Principal,
-    @Body(new Parsed(joinTokenBody)) { hosts }: JoinTokenBody,
-  ): Promise<object> {
-    return emit(view.JoinTokenViewSchema, await this.invitations.invite(asking, hosts));
+  async invite(@Asking() asking: Principal, @Body(new Parsed(joinTokenBody)) body: JoinTokenBody): Promise<object> {
+    return emit(view.JoinTokenViewSchema, await this.invitations.invite(asking, body));
   }
 }

@@ -2,8 +2,8 @@
 import { Body, Controller, Delete, Get, Param, Put } from '@nestjs/common';
 import { view } from '@norn/contracts';
 import { Asking, type Principal } from '../access/principal.ts';
-import { Parsed } from '../http/bounds.ts';
-import { type HostGroupBody, hostGroupBody, hostGroupName } from './hosts.request.ts';
+import { Parsed, hostGroupName } from '../http/bounds.ts';
+import { type HostGroupBody, hostGroupBody } from './hosts.request.ts';
 import { Route, emit } from '../http/route.ts';
 import { HostGroupsService } from './host-groups.service.ts';
 

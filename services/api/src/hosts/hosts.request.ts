@@ -5,10 +5,6 @@ import { alertId, limits, pageLimit } from '../http/bounds.ts';
 export const commandsQuery = z.object({ alert: alertId.optional(), limit: pageLimit, cursor: alertId.optional() });
 export type CommandsQuery = z.output<typeof commandsQuery>;
 
-/** As policies name it. */
-export const hostGroupName = z
-  .string()
-  .regex(/^[a-z0-9][a-z0-9-]{0,63}$/, 'a group of hosts is called by 1 to 64 small letters, digits and "-"');
 export const hostGroupBody = z.strictObject({
   /** Ids of hosts, or patterns of their names. */
   members: z

@@ -33,6 +33,10 @@ export const alertId = z.string().regex(/^[0-9a-f]{32}$/, 'an id is 32 lower-cas
 export const hostId = z
   .string()
   .regex(/^[\w.-]{1,100}$/, 'a host id has at most 100 letters, digits, ".", "_" and "-"');
+/** Of a group of hosts, as policies name it. */
+export const hostGroupName = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9-]{0,63}$/, 'a group of hosts is called by 1 to 64 small letters, digits and "-"');
 /** Of a page of a list. */
 export const pageLimit = z.coerce.number().int().min(1).max(limits.pageMax).default(limits.pageDefault);
 export const searchText = z.string().trim().min(1).max(limits.searchCharactersMax);

@@ -32,13 +32,13 @@ export class PostgresHosts implements HostRegistry {
     return this.control.transaction(async (manager) => {
       const token = await redeemToken(manager, 'join', claim.joinToken);
       if (token === null) return undefined;
-      const { tenantId } = token;
+      const { tenantId, hostGroup: joinedGroup } = token;
       const { hostname, machineId, inside } = claim;
       const alike = await hostsOfMachine(manager, tenantId, machineId);
       const hostId = `host-${randomBytes(8).toString('hex')}`;
-      await manager.insert(Host, { id: hostId, tenantId, name: hostname, machineId, inside });
+      await manager.insert(Host, { id: hostId, tenantId, name: hostname, machineId, inside, joinedGroup });
       const issued = await issue({ tenantId, hostId });
-      const details = { hostname, machineId, inside, alike };
+      const details = { hostname, machineId, inside, joinedGroup, alike };
       await audit(manager, { tenantId, actor, action: 'host.enrolled', subject: hostId, details });
       return issued;
     });

@@ -7,6 +7,7 @@ import { write, writeJson } from '../../print/columns.ts';
 
 interface Options {
   readonly hosts: number;
+  readonly group?: string;
   readonly json?: boolean;
 }
 
@@ -15,21 +16,23 @@ export function registerInviteCommand(hosts: Command): void {
     .command('invite')
     .description('Let other machines join: prints the command to run on each')
     .option('--hosts <n>', 'how many it lets in', numberOf, 1)
+    .option('--group <name>', 'the group of hosts that they are in from then on')
     .option('--json', 'as JSON')
     .action(async (_: Options, command: Command) => {
       const options = command.optsWithGlobals<Options>();
       const api = await connectApi();
-      const made = await api.post<ShownJoinToken>('/join-tokens', { hosts: options.hosts });
+      const made = await api.post<ShownJoinToken>('/join-tokens', { hosts: options.hosts, group: options.group ?? '' });
       if (options.json) writeJson(made);
       else write(invitationText(made));
     });
 }
 
-export function invitationText({ command, hosts, expiresAt, caution }: ShownJoinToken): string {
+export function invitationText({ command, hosts, group, expiresAt, caution }: ShownJoinToken): string {
   const [where, many] = hosts === 1 ? ['the new host', 'one host'] : ['each new host', `${hosts} hosts`];
+  const within = group === '' ? '' : ` in the group ${group}`;
   const until = expiresAt.slice(0, 16).replace('T', ' ');
   return [
-    `Run this on ${where}, as root, where Norn's sources are. Good for ${many}, until ${until} UTC:`,
+    `Run this on ${where}, as root, where Norn's sources are. Good for ${many}${within}, until ${until} UTC:`,
     '',
     `  ${command}`,
     ...(caution === '' ? [] : ['', `${caution}.`]),

@@ -36,6 +36,8 @@ export class AccessToken {
   /** Of login and join tokens: how often it lets someone in, and how often it has. */
   @Column('integer', { default: 1 }) usesMax!: number;
   @Column('integer', { default: 0 }) uses!: number;
+  /** Of a join token: the group of hosts that who joins by it is in; empty for none. */
+  @Column('text', { default: '' }) hostGroup!: string;
   @CreateDateColumn({ type: 'timestamptz' }) createdAt!: Date;
 }
 
@@ -46,6 +48,8 @@ export class Host {
   @Column('text') name!: string;
   /** What it said at its enrolment; two hosts may say the same. */
   @Column('text') machineId!: string;
+  /** The group of hosts that its invitation named; empty for none. */
+  @Column('text', { default: '' }) joinedGroup!: string;
   /** It is the agent of one container, as it said at its enrolment. */
   @Column('boolean', { default: false }) inside!: boolean;
   /** Certificates issued before are refused. */

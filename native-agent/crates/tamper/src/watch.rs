@@ -141,7 +141,7 @@ impl Looking {
             after: format!(
                 "set {} by {} s",
                 if self.clock_ns > before { "forward" } else { "back" },
-                step / 1_000_000_000
+                step.saturating_add(500_000_000) / 1_000_000_000
             ),
         })
     }

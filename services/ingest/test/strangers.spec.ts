@@ -1,68 +1,17 @@
 // Connections that are held open at ingest's doors, by those who never show a certificate and by a host that wants more than its share.
 import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import { createLogger } from '@norn/telemetry';
-import { Authority } from '../src/enrolment/authority.ts';
-import { IngestServer } from '../src/ingest.server.ts';
 import { limits } from '../src/limits.ts';
-import { FakeCommands, FakePolicies, FakeProducer, FakeRegistry, FakeSigners } from './fakes.ts';
-import { type HostIdentity, issueIdentity, makeSecrets, type TestSecrets } from './test-authority.ts';
-import { TestHost, aBatch } from './test-host.ts';
+import { tryIngest } from './ingest-trial.ts';
+import { type TestHost, aBatch } from './test-host.ts';
 
 const held = 3 * limits.strangersMax;
-const logger = createLogger('ingest-strangers-test');
-logger.level = 'silent';
-
-let secrets: TestSecrets;
-let registry: FakeRegistry;
-let server: IngestServer;
+const ingest = tryIngest();
 const sockets: Socket[] = [];
-const hosts: TestHost[] = [];
 
-beforeAll(async () => {
-  secrets = await makeSecrets();
-});
-
-beforeEach(async () => {
-  registry = new FakeRegistry();
-  const config = {
-    agentHost: '127.0.0.1',
-    ingestPort: 0,
-    enrolPort: 0,
-    batchBytesMax: 64 * 1024,
-    tenantEventsPerSecondMax: 1_000_000,
-  };
-  server = new IngestServer({
-    config,
-    secrets,
-    authority: await Authority.open(secrets),
-    registry,
-    producer: new FakeProducer(),
-    commands: new FakeCommands(),
-    policies: new FakePolicies(),
-    signers: new FakeSigners(),
-    logger,
-  });
-  await server.start();
-});
-
-afterEach(async () => {
-  for (const host of hosts.splice(0)) host.close();
+afterEach(() => {
   for (const socket of sockets.splice(0)) socket.destroy();
-  await server.close();
 });
-
-async function known(): Promise<HostIdentity> {
-  const identity = await issueIdentity(secrets);
-  registry.hosts.set(`${identity.tenantId}:${identity.hostId}`, { revokedBefore: null, inside: false });
-  return identity;
-}
-
-function connectHost(identity: HostIdentity): TestHost {
-  const host = new TestHost({ port: server.ports.ingest, authorityPem: secrets.authorityCertPem, identity });
-  hosts.push(host);
-  return host;
-}
 
 async function isHeard(host: TestHost): Promise<void> {
   await host.untilAcked(host.sendBatch(aBatch()));
@@ -88,19 +37,19 @@ async function untilOpen(most: number): Promise<void> {
 
 describe('strangers who say nothing', () => {
   it('hold at most their places at the door of agents, and hosts come and stay meanwhile', async () => {
-    const before = connectHost(await known());
+    const before = ingest.connect(await ingest.known());
     await isHeard(before);
-    for (let i = 0; i < held; i++) await hold(connectTcp(server.ports.ingest, '127.0.0.1'), 'connect');
+    for (let i = 0; i < held; i++) await hold(connectTcp(ingest.server.ports.ingest, '127.0.0.1'), 'connect');
     await untilOpen(limits.strangersMax);
     await isHeard(before);
-    await isHeard(connectHost(await known()));
+    await isHeard(ingest.connect(await ingest.known()));
     expect(open()).toBeGreaterThan(0);
   });
 
   it('hold at most as many at the door of enrolment, also when they have done the handshake', async () => {
-    const to = { port: server.ports.enrol, host: '127.0.0.1', servername: 'localhost', ALPNProtocols: ['h2'] };
+    const to = { port: ingest.server.ports.enrol, host: '127.0.0.1', servername: 'localhost', ALPNProtocols: ['h2'] };
     for (let i = 0; i < limits.strangersMax + 20; i++) {
-      await hold(connectTls({ ...to, ca: secrets.authorityCertPem }), 'secureConnect');
+      await hold(connectTls({ ...to, ca: ingest.secrets.authorityCertPem }), 'secureConnect');
     }
     await untilOpen(limits.strangersMax);
     expect(open()).toBeGreaterThan(limits.strangersMax - 20);
@@ -109,14 +58,14 @@ describe('strangers who say nothing', () => {
 
 describe('a host that connects again and again', () => {
   it('has at most its own places, and another host has one', async () => {
-    const greedy = await known();
-    const to = { port: server.ports.ingest, host: '127.0.0.1', servername: 'localhost', ALPNProtocols: ['h2'] };
-    const identity = { cert: greedy.certificatePem, key: greedy.keyPem, ca: secrets.authorityCertPem };
+    const greedy = await ingest.known();
+    const to = { port: ingest.server.ports.ingest, host: '127.0.0.1', servername: 'localhost', ALPNProtocols: ['h2'] };
+    const identity = { cert: greedy.certificatePem, key: greedy.keyPem, ca: ingest.secrets.authorityCertPem };
     for (let i = 0; i < 3 * limits.connectionsPerHostMax; i++) {
       await hold(connectTls({ ...to, ...identity }), 'secureConnect');
     }
     await untilOpen(limits.connectionsPerHostMax);
     expect(open()).toBe(limits.connectionsPerHostMax);
-    await isHeard(connectHost(await known()));
+    await isHeard(ingest.connect(await ingest.known()));
   });
 });

@@ -35,7 +35,7 @@ function seal(before: string, text: string): string {
   return createHash('sha256').update(`${before}\n${text}`).digest('hex');
 }
 
-/** Seals what waits, one sealer at a time, at most so many at once. Returns whether there may be more. SQL, for the lock and the queue. */
+/** Seals what waits, one sealer at a time, at most 500 entries in one turn. Returns whether there may be more. SQL, for the lock and the queue. */
 export function sealAudit(database: DataSource): Promise<boolean> {
   return database.transaction(async (manager) => {
     const [lock] = await manager.query<{ got: boolean }[]>('SELECT pg_try_advisory_xact_lock($1) AS got', [SEAL_LOCK]);

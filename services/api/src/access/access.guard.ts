@@ -53,11 +53,10 @@ export class AccessGuard implements CanActivate {
         'Sign in with the one-time link of `./norn login`, or send a bearer token',
       );
     }
-    if (principal.kind === 'session' && isForeign(request)) {
-      await this.tell(request, principal, { origin: originOf(request) });
-      throw foreign(request);
-    }
-    return principal;
+    const foreign = principal.kind === 'session' ? foreignOrigin(request) : undefined;
+    if (foreign === undefined) return principal;
+    await this.tell(request, principal, { origin: foreign });
+    throw originForeign(foreign);
   }
 
   private tell(request: Request, { tenantId, userName }: Principal, details: Record<string, string>): Promise<void> {
@@ -66,22 +65,17 @@ export class AccessGuard implements CanActivate {
   }
 }
 
-/** A cookie travels by itself, so a change asked for by another site's page is refused even if a browser sent it. */
-export function refuseForeignOrigin(request: Request): void {
-  if (isForeign(request)) throw foreign(request);
+/**
+ * The other site whose page asks for a change; undefined when none does. A cookie travels by itself, so that is refused even if a browser sent it.
+ */
+export function foreignOrigin({ method, headers: { origin, host } }: Request): string | undefined {
+  if (method === 'GET' || method === 'HEAD' || origin === undefined) return undefined;
+  const isOwn = URL.canParse(origin) && new URL(origin).host === host;
+  return isOwn ? undefined : origin.slice(0, 100);
 }
 
-function isForeign({ method, headers: { origin, host } }: Request): boolean {
-  if (method === 'GET' || method === 'HEAD' || origin === undefined) return false;
-  return !URL.canParse(origin) || new URL(origin).host !== host;
-}
-
-function foreign(request: Request): NornError {
-  return new NornError('origin_foreign', `A page of ${originOf(request)} may not act here: open the console itself`);
-}
-
-function originOf({ headers }: Request): string {
-  return (headers.origin ?? '').slice(0, 100);
+export function originForeign(origin: string): NornError {
+  return new NornError('origin_foreign', `A page of ${origin} may not act here: open the console itself`);
 }
 
 function cookieOf(request: Request, name: string): string | undefined {

@@ -5,7 +5,7 @@ import { view } from '@norn/contracts';
 import type { Request, Response } from 'express';
 import { ApiConfig } from '../api.config.ts';
 import { Parsed, limits } from '../http/bounds.ts';
-import { refuseForeignOrigin } from './access.guard.ts';
+import { foreignOrigin, originForeign } from './access.guard.ts';
 import { type LoginBody, loginBody } from './access.request.ts';
 import { Route, emit } from '../http/route.ts';
 import { Asking, type Principal } from './principal.ts';
@@ -27,7 +27,8 @@ export class SessionController {
     @Req() request: Request,
     @Res({ passthrough: true }) response: Response,
   ): Promise<void> {
-    refuseForeignOrigin(request);
+    const foreign = foreignOrigin(request);
+    if (foreign !== undefined) throw originForeign(foreign);
     const session = await this.sessions.signIn(token, request.ip ?? '');
     response.cookie(sessionCookie, session, {
       httpOnly: true,

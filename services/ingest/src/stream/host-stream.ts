@@ -258,12 +258,14 @@ export class HostStream implements BatchSource {
     this.produce(seq, 'deadLetter', this.records.refused(value, refused));
   }
 
+  private readonly written = (): void => {
+    this.writing--;
+    if (this.writing === 0) this.tellEnd?.();
+  };
+
   private respond(message: agent.ConnectResponse['message']): void {
     if (this.ended) return;
     this.writing++;
-    this.options.call.write(create(agent.ConnectResponseSchema, { message }), () => {
-      this.writing--;
-      if (this.writing === 0) this.tellEnd?.();
-    });
+    this.options.call.write(create(agent.ConnectResponseSchema, { message }), this.written);
   }
 }

@@ -5,9 +5,32 @@ import { post, remove, sentenceOf } from '../../shared/api/client.ts';
 import { queryClient, useSession } from '../../shared/api/queries.ts';
 import type { Host } from '../../shared/api/views.ts';
 import { Confirm, type Question, useAsking } from '../../shared/ui/confirm.tsx';
+import type { IconName } from '../../shared/ui/icon.tsx';
 import { Button } from '../../shared/ui/parts.tsx';
 
 type Deed = 'revoke' | 'remove';
+
+const deeds: readonly {
+  readonly deed: Deed;
+  readonly verb: string;
+  readonly icon: IconName;
+  readonly consequence: string;
+}[] = [
+  {
+    deed: 'revoke',
+    verb: 'Revoke',
+    icon: 'key',
+    consequence:
+      'From now on nothing it says is taken and no command reaches it. Its agent protects it on. Its machine can join again, by an invitation and as another host.',
+  },
+  {
+    deed: 'remove',
+    verb: 'Remove',
+    icon: 'trash',
+    consequence:
+      'It leaves the list and is refused from now on; its alerts and events stay. For a machine that is gone. One that is there can join again, by an invitation and as another host.',
+  },
+];
 
 export function HostAccess({ host }: { host: Host }): ReactElement | null {
   const mayDo = useSession().data?.role === 'admin';
@@ -30,24 +53,18 @@ export function HostAccess({ host }: { host: Host }): ReactElement | null {
   };
   return (
     <div className="flex flex-wrap items-center gap-2">
-      <Button
-        icon="key"
-        data-testid="host-revoke"
-        onClick={() => {
-          ask('revoke');
-        }}
-      >
-        Revoke
-      </Button>
-      <Button
-        icon="trash"
-        data-testid="host-remove"
-        onClick={() => {
-          ask('remove');
-        }}
-      >
-        Remove
-      </Button>
+      {deeds.map(({ deed, verb, icon }) => (
+        <Button
+          key={deed}
+          icon={icon}
+          data-testid={`host-${deed}`}
+          onClick={() => {
+            ask(deed);
+          }}
+        >
+          {verb}
+        </Button>
+      ))}
       {problem === '' ? null : (
         <span role="alert" className="text-critical">
           {problem}
@@ -63,20 +80,7 @@ export function HostAccess({ host }: { host: Host }): ReactElement | null {
   );
 }
 
-function questionOf(deed: Deed, { name }: Host): Question {
-  return deed === 'revoke'
-    ? {
-        label: `Revoke ${name}`,
-        icon: 'key',
-        isGrave: true,
-        consequence:
-          'From now on nothing it says is taken and no command reaches it. Its agent protects it on. Its machine can join again, by an invitation and as another host.',
-      }
-    : {
-        label: `Remove ${name}`,
-        icon: 'trash',
-        isGrave: true,
-        consequence:
-          'It leaves the list and is refused from now on; its alerts and events stay. For a machine that is gone. One that is there can join again, by an invitation and as another host.',
-      };
+function questionOf(asked: Deed, { name }: Host): Question | undefined {
+  const found = deeds.find(({ deed }) => deed === asked);
+  return found && { label: `${found.verb} ${name}`, icon: found.icon, consequence: found.consequence, isGrave: true };
 }

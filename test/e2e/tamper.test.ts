@@ -28,6 +28,7 @@ const ways: readonly (readonly [string, number, RegExp])[] = [
   ['write', 10, /opened for writing the memory of the agent's process/],
   ['take', 11, /took a descriptor out of the agent's process/],
   ['empty', 12, /was refused to change an object that the agent has in the kernel/],
+  ['fill', 13, /A process changed an object that the agent has in the kernel/],
   ['replace', 18, /renamed what is of the agent's: .*baldur/],
   ['state', 20, /removed what is of the agent's: .*commands\.journal/],
 ];

@@ -9,8 +9,8 @@ libc = ctypes.CDLL(None, use_errno=True)
 # Numbers of x86-64.
 PIDFD_OPEN, PIDFD_GETFD, BPF = 434, 438, 321
 PTRACE_SEIZE, PTRACE_INTERRUPT, PTRACE_DETACH = 0x4206, 0x4207, 17
-MAP_DELETE_ELEM, MAP_GET_NEXT_ID, MAP_GET_FD_BY_ID = 3, 12, 14
-PROGRAMS = 3
+MAP_UPDATE_ELEM, MAP_DELETE_ELEM, MAP_GET_NEXT_ID, MAP_GET_FD_BY_ID = 2, 3, 12, 14
+HASH, PROGRAMS = 1, 3
 
 
 def starve(pid, state):
@@ -66,10 +66,11 @@ def maps():
         yield bpf(MAP_GET_FD_BY_ID, number)[0]
 
 
-def map_type(map):
+def about(map):
+    """Its type, and the sizes of a key and a value."""
     with open(f"/proc/self/fdinfo/{map}") as file:
         lines = dict(line.split(":", 1) for line in file if ":" in line)
-    return int(lines.get("map_type", "0"))
+    return tuple(int(lines.get(name, "0")) for name in ("map_type", "key_size", "value_size"))
 
 
 def halves(memory):
@@ -80,10 +81,18 @@ def halves(memory):
 def empty(pid, state):
     """12: every entry of every map of programs by call number."""
     for each in maps():
-        is_programs = map_type(each) == PROGRAMS
+        is_programs = about(each)[0] == PROGRAMS
         for number in range(512 if is_programs else 0):
             key = ctypes.c_uint32(number)
             bpf(MAP_DELETE_ELEM, each, 0, *halves(key))
+
+
+def fill(pid, state):
+    """13: an entry that says nothing, in every table of processes."""
+    key, value = ctypes.c_uint32(0xFFFFFFFE), ctypes.c_uint8(1)
+    for each in maps():
+        if about(each) == (HASH, 4, 1):
+            bpf(MAP_UPDATE_ELEM, each, 0, *halves(key), *halves(value), 0, 0)
 
 
 def replace(pid, state):

@@ -94,7 +94,8 @@ impl Touches {
                     "A process {came} an object that the agent has in the kernel, by bpf command {}",
                     event.value
                 );
-                return Some(Some(attack("object", summary, Vec::new())));
+                // Who was refused one may have changed another.
+                return Some(Some(attack(&format!("object {came}"), summary, Vec::new())));
             }
             _ if !self.is_agent(event.value) => return None,
             AgentTouch::Signal if is_farewell(event.result) => return Some(None),

@@ -3,6 +3,7 @@
 
 mod capabilities;
 mod copy;
+mod lifeline;
 mod run;
 mod watch;
 
@@ -30,6 +31,9 @@ enum Command {
     Capabilities(capabilities::CapabilitiesArguments),
     /// Copies this program to a file, for a container that has no other way to get it.
     Copy(copy::CopyArguments),
+    /// Ends an agent that is held; the agent starts it.
+    #[command(hide = true)]
+    Lifeline(lifeline::LifelineArguments),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -50,5 +54,6 @@ fn main() -> anyhow::Result<()> {
         Command::Watch(arguments) => watch::watch(&arguments),
         Command::Capabilities(arguments) => capabilities::show(&arguments),
         Command::Copy(arguments) => copy::copy(&arguments),
+        Command::Lifeline(arguments) => lifeline::keep(&arguments),
     }
 }

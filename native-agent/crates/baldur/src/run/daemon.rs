@@ -28,6 +28,7 @@ use super::sensor::Sensor;
 use super::state::StateDir;
 use super::trace::Traces;
 use super::withheld::Withheld;
+use crate::lifeline::Lifeline;
 
 pub struct Daemon {
     /// Only inside a container.
@@ -47,6 +48,7 @@ pub struct Daemon {
     pub(super) builder: BatchBuilder,
     pub(super) withheld: Withheld,
     pub(super) outbox: Outbox,
+    pub(super) lifeline: Lifeline,
     pub(super) link: Link,
     pub(super) commands: Commands,
     pub(super) waiter: Waiter,

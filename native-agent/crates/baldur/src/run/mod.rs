@@ -58,6 +58,8 @@ use state::StateDir;
 use trace::Traces;
 use withheld::Withheld;
 
+use crate::lifeline::Lifeline;
+
 /// What the vault keeps on disk at most, bytes, until a policy says otherwise.
 const VAULT_BYTES_MAX: u64 = 2 << 30;
 /// Batches kept when there is no socket to send them to: findings are in the log.
@@ -113,6 +115,7 @@ pub fn run(arguments: RunArguments) -> anyhow::Result<i32> {
         },
         link: Link::new(arguments.socket.unwrap_or_default()),
         own_network: OwnNetwork::open(&state, application.is_some())?,
+        lifeline: Lifeline::start(application.is_none()),
         application,
         traces: Traces::new()?,
         reactions: Reactions::default(),

@@ -2,6 +2,7 @@
 mod earlier_jobs;
 mod fake_tyr;
 mod host_policy;
+mod lifeline;
 mod listing;
 mod persistence;
 mod policy;

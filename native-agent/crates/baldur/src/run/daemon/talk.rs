@@ -52,6 +52,9 @@ impl Daemon {
         if now_ns >= self.timers.heartbeat_ns {
             self.timers.heartbeat_ns = now_ns + HEARTBEAT_NS;
             let heartbeat = health::heartbeat(&self.parts(), self.timers.started_ns);
+            if self.lifeline.beat(heartbeat.responder_age_ms) {
+                self.guard_own();
+            }
             self.link.send(baldur_message::Message::Heartbeat(heartbeat), 0);
         }
         self.send_batches();
@@ -68,7 +71,19 @@ impl Daemon {
 
     /// A new connection: who this is, the outcomes and the batches that were not acked, and what was lost meanwhile.
     fn greet(&mut self) {
+        self.guard_own();
+        self.say_hello();
+        for outcome in self.commands.waiting() {
+            self.link.send(baldur_message::Message::Outcome(outcome), 0);
+        }
+        self.outbox.rewind();
+        self.tell_loss();
+    }
+
+    /// Norn's own processes are stopped by no reflex, and who touches them is told of.
+    fn guard_own(&mut self) {
         let mut guarded = vec![std::process::id()];
+        guarded.extend(self.lifeline.pid());
         let tyr = self.link.peer_pid();
         guarded.extend(tyr);
         guarded.extend(tyr.and_then(norn_respond::keeper_of));
@@ -77,12 +92,6 @@ impl Daemon {
         self.hooks.guard(guarded.clone());
         self.tamper.guard(&guarded);
         self.responder.guard(guarded);
-        self.say_hello();
-        for outcome in self.commands.waiting() {
-            self.link.send(baldur_message::Message::Outcome(outcome), 0);
-        }
-        self.outbox.rewind();
-        self.tell_loss();
     }
 
     pub(super) fn say_hello(&mut self) {

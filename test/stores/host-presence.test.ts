@@ -55,8 +55,12 @@ class Ingest {
     return this.told(hostId, connection, false);
   }
 
-  says(hostId: string, isProtected: boolean, { baldurEnds = 0, tyrEnds = 0 } = {}): Promise<void> {
-    const protection = [{ hostId, isProtected, baldurEnds, tyrEnds }];
+  says(
+    hostId: string,
+    isProtected: boolean,
+    { baldurEnds = 0, tyrEnds = 0, run = '', previousRun = '' } = {},
+  ): Promise<void> {
+    const protection = [{ hostId, isProtected, baldurEnds, tyrEnds, run, previousRun }];
     return writeHeard(store, { instance: this.instance, presence: [], protection });
   }
 
@@ -76,7 +80,8 @@ async function passes(seconds: number, ...listening: Ingest[]): Promise<void> {
     `UPDATE host_presence SET arrived_at = arrived_at - make_interval(secs => $1), left_at = left_at - make_interval(secs => $1),
        unprotected_since = unprotected_since - make_interval(secs => $1), ended_at = ended_at - make_interval(secs => $1),
        told_ended = told_ended - make_interval(secs => $1), told_silent = told_silent - make_interval(secs => $1),
-       told_unprotected = told_unprotected - make_interval(secs => $1)`,
+       told_unprotected = told_unprotected - make_interval(secs => $1), replaced_at = replaced_at - make_interval(secs => $1),
+       told_replaced = told_replaced - make_interval(secs => $1)`,
     [seconds],
   );
   // A break of more than 15 s would count as deaf: they have written all along.
@@ -197,6 +202,58 @@ describe('a part of the agent that ended and was started again', () => {
     await ingest.says('one', true, { baldurEnds: 3, tyrEnds: 1 });
     await passes(60, ingest);
     await ingest.says('one', true, { tyrEnds: 1 });
+    expect(await inTrouble()).toEqual([]);
+  });
+});
+
+describe('another run of the agent', () => {
+  /** A host that is heard by its first run. */
+  async function heard(): Promise<Ingest> {
+    const ingest = new Ingest();
+    await ingest.arrives('one');
+    await ingest.says('one', true, { run: 'aa' });
+    await passes(60, ingest);
+    return ingest;
+  }
+
+  it('is another agent with the same key, told of once, when it knows nothing of the one before', async () => {
+    const ingest = await heard();
+    expect(await inTrouble()).toEqual([]);
+    await ingest.says('one', true, { run: 'bb' });
+    const replaced = await hostsInTrouble(store, after);
+    expect(replaced.map(({ kind }) => kind)).toEqual(['replaced']);
+    await markTroublesTold(store, replaced);
+    await passes(5, ingest);
+    await ingest.says('one', false, { run: 'bb' });
+    expect(await inTrouble()).toEqual([]);
+  });
+
+  it('is told of each time when two speak in turn', async () => {
+    const ingest = await heard();
+    for (const run of ['bb', 'aa', 'bb']) {
+      await ingest.says('one', true, { run });
+      const replaced = await hostsInTrouble(store, after);
+      expect(replaced.map(({ kind }) => kind)).toEqual(['replaced']);
+      await markTroublesTold(store, replaced);
+      await passes(5, ingest);
+    }
+  });
+
+  it('is the same agent when it names the one before, or was killed and says so', async () => {
+    const ingest = await heard();
+    await ingest.says('one', true, { run: 'bb', previousRun: 'aa' });
+    expect(await inTrouble()).toEqual([]);
+    await ingest.says('one', true, { run: 'cc', tyrEnds: 1 });
+    expect(await inTrouble()).toEqual(['web-one ended']);
+  });
+
+  it('of an older agent, which says none, is one that does not know it, and the next is believed', async () => {
+    const ingest = await heard();
+    await ingest.says('one', true);
+    expect(await inTrouble()).toEqual(['web-one replaced']);
+    await markTroublesTold(store, await hostsInTrouble(store, after));
+    await passes(5, ingest);
+    await ingest.says('one', true, { run: 'bb' });
     expect(await inTrouble()).toEqual([]);
   });
 });

@@ -1,5 +1,7 @@
 // farewell.json: whether the tyr before this one ended in order. One that was killed, or whose machine lost its power, has not.
+// Who took a copy of the agent's folder while it ran can't say so: the name of a run is on disk only after it.
 import { messageOf } from '@norn/base';
+import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
@@ -10,13 +12,25 @@ const schema = z.object({
   running: z.boolean(),
   /** Starts after an end that was not in order, since the host was enrolled. */
   uncleanStarts: z.int().nonnegative(),
+  /** Hex; the last that the installation heard, while none runs. */
+  lastRun: z.hex().optional(),
 });
 
 type State = z.output<typeof schema>;
 
+/** As facts have it: 16 bytes each, the second empty when the one before did not end in order. */
+export interface Run {
+  readonly runId: Uint8Array;
+  readonly previousRunId: Uint8Array;
+}
+
 export class Farewell {
   private readonly file: string;
+  private readonly runId = randomBytes(16);
   private state: State = { running: false, uncleanStarts: 0 };
+  private previousRun = '';
+  /** The last that was heard. */
+  private lastRun = '';
 
   constructor(
     agentDir: string,
@@ -29,15 +43,25 @@ export class Farewell {
     return this.state.uncleanStarts;
   }
 
+  get run(): Run {
+    return { runId: this.runId, previousRunId: Buffer.from(this.previousRun, 'hex') };
+  }
+
+  /** The installation knows this run from now on. */
+  heard(): void {
+    this.lastRun = this.runId.toString('hex');
+  }
+
   begin(): void {
     const before = this.read();
+    if (!before.running) this.previousRun = this.lastRun = before.lastRun ?? '';
     if (before.running)
       this.logger.warn({ code: 'tyr_ended_uncleanly' }, 'the tyr before this one ended without a word');
     this.write({ running: true, uncleanStarts: before.uncleanStarts + (before.running ? 1 : 0) });
   }
 
   end(): void {
-    this.write({ ...this.state, running: false });
+    this.write({ ...this.state, running: false, lastRun: this.lastRun });
   }
 
   /** One that can't be read is as none: it says nothing of how the last one ended. */

@@ -111,6 +111,7 @@ export class Tyr {
       health: () => this.health(),
       policy: () => this.policyDesk.status(),
       inside: () => ({ containerId: this.containerId, ended: this.inside.ended }),
+      run: () => this.farewell.run,
       hostName: config.hostName,
       nowMs,
     });
@@ -240,6 +241,7 @@ export class Tyr {
       },
       onAcked: () => {
         this.hostReport.acked();
+        this.farewell.heard();
         this.ackToBaldur();
       },
       logger: this.logger,

@@ -151,12 +151,18 @@ it('many hosts that fall silent together are one alert, which grows; another ten
 
 it('a host without protection is another alert than one that is silent or whose agent was started again', async () => {
   const on = new Installation();
-  on.missing = [missing('web-1'), missing('web-2', { kind: 'unprotected' }), missing('web-3', { kind: 'ended' })];
+  on.missing = [
+    missing('web-1'),
+    missing('web-2', { kind: 'unprotected' }),
+    missing('web-3', { kind: 'ended' }),
+    missing('web-4', { kind: 'replaced' }),
+  ];
   await on.look();
   expect(on.alerts.map(({ title, hostId }) => [title, hostId])).toEqual([
     ['Host fell silent', 'web-1'],
     ['Host without protection', 'web-2'],
     ['Agent ended and was started again', 'web-3'],
+    ['Another agent speaks for a host', 'web-4'],
   ]);
 });
 

@@ -23,6 +23,9 @@ export interface ProtectionChange {
   /** Of Baldur, since its Tyr began; of Tyr without a farewell, since the host was enrolled. */
   readonly baldurEnds: number;
   readonly tyrEnds: number;
+  /** Hex, of this run of the agent and of the one before that ended in order; empty: not said. */
+  readonly run: string;
+  readonly previousRun: string;
 }
 
 export interface HeardHosts {
@@ -32,7 +35,7 @@ export interface HeardHosts {
   readonly protection: readonly ProtectionChange[];
 }
 
-export type TroubleKind = 'silent' | 'unprotected' | 'ended';
+export type TroubleKind = 'silent' | 'unprotected' | 'ended' | 'replaced';
 
 export interface HostTroubleRow {
   readonly tenantId: string;
@@ -88,21 +91,24 @@ async function writeProtection(manager: EntityManager, protection: readonly Prot
   await manager.query(
     `UPDATE host_presence SET unprotected_since = CASE WHEN c.protected THEN NULL ELSE coalesce(unprotected_since, now()) END,
        ended_at = CASE WHEN c.baldur_ends > host_presence.baldur_ends OR c.tyr_ends > host_presence.tyr_ends THEN now() ELSE ended_at END,
-       baldur_ends = c.baldur_ends, tyr_ends = c.tyr_ends
-     FROM unnest($1::text[], $2::boolean[], $3::bigint[], $4::bigint[]) AS c (host_id, protected, baldur_ends, tyr_ends)
+       replaced_at = CASE WHEN host_presence.run NOT IN (c.run, c.previous_run) AND NOT c.tyr_ends > host_presence.tyr_ends THEN now() ELSE replaced_at END,
+       baldur_ends = c.baldur_ends, tyr_ends = c.tyr_ends, run = nullif(c.run, '')
+     FROM unnest($1::text[], $2::boolean[], $3::bigint[], $4::bigint[], $5::text[], $6::text[]) AS c (host_id, protected, baldur_ends, tyr_ends, run, previous_run)
      WHERE host_presence.host_id = c.host_id`,
     [
       protection.map(({ hostId }) => hostId),
       protection.map(({ isProtected }) => isProtected),
       protection.map(({ baldurEnds }) => baldurEnds),
       protection.map(({ tyrEnds }) => tyrEnds),
+      protection.map(({ run }) => run),
+      protection.map(({ previousRun }) => previousRun),
     ],
   );
 }
 
 /**
- * Machines that are gone for at least `silentS`, those that have had no protection for at least `unprotectedS`, seconds, and those of whose agent a part
- * has ended, and were not told of. A container comes and goes; a host that was revoked is silent by intent. Nobody is missed while no ingest has listened for long enough to hear him.
+ * Machines that are gone for at least `silentS`, those that have had no protection for at least `unprotectedS`, seconds, those of whose agent a part
+ * has ended, those that another agent speaks for, and were not told of. A container comes and goes; a host that was revoked is silent by intent. Nobody is missed while no ingest has listened for long enough to hear him.
  * SQL, for conditions over both tables in one look.
  */
 export async function hostsInTrouble(
@@ -122,6 +128,8 @@ export async function hostsInTrouble(
        WHERE gone IS NULL AND unprotected_since < now() - make_interval(secs => $3) AND told_unprotected IS DISTINCT FROM unprotected_since
        UNION ALL
        SELECT tenant_id, host_id, 'ended', ended_at FROM seen WHERE ended_at IS NOT NULL AND told_ended IS DISTINCT FROM ended_at
+       UNION ALL
+       SELECT tenant_id, host_id, 'replaced', replaced_at FROM seen WHERE replaced_at IS NOT NULL AND told_replaced IS DISTINCT FROM replaced_at
      )
      SELECT t.tenant_id AS "tenantId", t.host_id AS "hostId", h.name AS "hostName", t.kind,
        to_char(t.since AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS since
@@ -142,12 +150,11 @@ export async function forgetGoneContainers(database: DataSource): Promise<void> 
 
 /** SQL, for many rows at once. */
 export async function markTroublesTold(database: DataSource, troubles: readonly HostTroubleRow[]): Promise<void> {
-  const columns = { silent: 'told_silent', unprotected: 'told_unprotected', ended: 'told_ended' } as const;
-  for (const kind of ['silent', 'unprotected', 'ended'] as const) {
+  for (const kind of ['silent', 'unprotected', 'ended', 'replaced'] as const) {
     const told = troubles.filter((each) => each.kind === kind);
     if (told.length === 0) continue;
     await database.query(
-      `UPDATE host_presence SET ${columns[kind]} = c.since
+      `UPDATE host_presence SET told_${kind} = c.since
        FROM unnest($1::text[], $2::timestamptz[]) AS c (host_id, since) WHERE host_presence.host_id = c.host_id`,
       [told.map(({ hostId }) => hostId), told.map(({ since }) => since)],
     );

@@ -2,6 +2,7 @@
 import { create } from '@bufbuild/protobuf';
 import { event, type policy } from '@norn/contracts';
 import { readFileSync, statSync } from 'node:fs';
+import type { Run } from '../farewell.ts';
 import { ContainerUsers } from './container-users.ts';
 import { release } from 'node:os';
 import { agentVersion } from '../limits.ts';
@@ -13,6 +14,7 @@ export interface FactsSources {
   readonly health: () => event.AgentHealth;
   readonly policy: () => policy.HostPolicyStatus | undefined;
   readonly inside: () => { readonly containerId: string; readonly ended: boolean };
+  readonly run: () => Run;
   /** A node's, in a cluster. */
   readonly hostName: string;
   readonly nowMs: () => number;
@@ -35,6 +37,7 @@ export class HostFactsSource {
     return create(event.HostFactsSchema, {
       ...(policy && { policy }),
       ...this.sources.inside(),
+      ...this.sources.run(),
       containers: this.containerUsers.addTo(this.sources.containers()),
       users: this.users,
       hostname: this.sources.hostName,

@@ -10,7 +10,12 @@ import type { Outputs } from '../ports/outputs.port.ts';
 
 const { HostTrouble_Kind: Kind, HostTroubleSchema, TenantRecordSchema } = occurrence;
 
-const kinds = { silent: Kind.SILENT, unprotected: Kind.UNPROTECTED, ended: Kind.ENDED } as const;
+const kinds = {
+  silent: Kind.SILENT,
+  unprotected: Kind.UNPROTECTED,
+  ended: Kind.ENDED,
+  replaced: Kind.REPLACED,
+} as const;
 
 export interface HostWatchParts {
   /** Undefined: there is no control plane to ask. */

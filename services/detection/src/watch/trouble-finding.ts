@@ -33,6 +33,14 @@ const ended: TroubleRule = {
   say: (host, since) => `A part of the agent on ${host} ended without a farewell by ${since} and was started again`,
 };
 
+const replaced: TroubleRule = {
+  id: 'norn.agent_replaced',
+  title: 'Another agent speaks for a host',
+  severity: finding.Severity.CRITICAL,
+  say: (host, since) =>
+    `Since ${since} an agent speaks for ${host} that does not know the one before: the key of the host was copied, or its disk was set back. If nobody did the latter, revoke the host and let it join again`,
+};
+
 /** ATT&CK: Impair Defenses, Disable or Modify Tools. */
 const techniques = ['T1562.001'];
 
@@ -48,6 +56,7 @@ export function troubleFinding(
     [Kind.SILENT]: silent,
     [Kind.UNPROTECTED]: unprotected,
     [Kind.ENDED]: ended,
+    [Kind.REPLACED]: replaced,
   }[kind];
   if (rule === undefined) return undefined;
   const since = new Date(Number(sinceUs / 1000n)).toISOString();

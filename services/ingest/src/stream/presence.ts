@@ -54,7 +54,7 @@ export class Presence {
   }
 
   /** Of a machine: an agent in a container is not there when its container is not. */
-  hear(peer: Peer, { capabilities, containerId, health }: event.HostFacts): void {
+  hear(peer: Peer, { capabilities, containerId, health, runId, previousRunId }: event.HostFacts): void {
     const baldur = capabilities.find(({ name }) => name === 'agent.baldur');
     if (baldur === undefined || containerId !== '') return;
     const here = this.here.get(keyOf(peer));
@@ -63,6 +63,8 @@ export class Presence {
       isProtected: baldur.available,
       baldurEnds: Number(health?.baldurRestarts ?? 0n),
       tyrEnds: Number(health?.tyrUncleanStarts ?? 0n),
+      run: Buffer.from(runId).toString('hex'),
+      previousRun: Buffer.from(previousRunId).toString('hex'),
     };
     if (here === undefined || isDeepStrictEqual(here.said, said)) return;
     here.said = said;

@@ -6,10 +6,13 @@ use std::fs;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use norn_events::ContainerId;
-use norn_os::mounts::cgroup_root;
+use norn_events::{ContainerId, ProcessUid};
+
+mod names;
+
+use names::{Name, Names, host_root};
+pub use names::{container_in_path, container_of_path};
 
 /// What is known of a cgroup.
 #[derive(Debug, Clone)]
@@ -19,11 +22,23 @@ pub struct Cgroup {
     /// When the container began, CLOCK_BOOTTIME ns; `None` until known.
     pub start_time_ns: Option<u64>,
     removed_ns: Option<u64>,
+    path: Vec<u8>,
+}
+
+/// A cgroup with the name of a container that is another one's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Impostor {
+    /// Who made it, or runs in it.
+    pub by: ProcessUid,
+    pub container: ContainerId,
+    pub cgroup: Vec<u8>,
 }
 
 pub struct Containers {
     /// Where the v2 hierarchy is mounted, and that directory open; `None` in places that do not show it.
     root: Option<(PathBuf, OwnedFd)>,
+    names: Names,
+    impostors: Vec<Impostor>,
     by_cgroup: HashMap<u64, Cgroup>,
     last_sweep_ns: u64,
 }
@@ -33,10 +48,14 @@ impl Containers {
     const KEPT_NS: u64 = 60_000_000_000;
     /// Cgroups known at once; beyond it those that are not containers are forgotten.
     const CGROUPS_MAX: usize = 16_384;
+    /// Impostors that wait to be told of; those beyond are believed no more, and not told of.
+    const IMPOSTORS_MAX: usize = 64;
 
     pub fn new() -> Self {
         Self {
             root: open_v2_root(),
+            names: Names::new(host_root()),
+            impostors: Vec::new(),
             by_cgroup: HashMap::new(),
             last_sweep_ns: 0,
         }
@@ -48,44 +67,60 @@ impl Containers {
         path.is_some() && path == path_of_process(pid)
     }
 
-    pub fn made(&mut self, id: u64, path: &[u8], time_ns: u64) {
-        let container = container_of_path(path);
-        self.by_cgroup.insert(
-            id,
-            Cgroup {
-                container,
-                start_time_ns: Some(time_ns),
-                removed_ns: None,
-            },
-        );
+    /// (When, by whom.)
+    pub fn made(&mut self, id: u64, path: &[u8], (time_ns, by): (u64, ProcessUid)) {
+        self.learn(id, path, (Some(time_ns), by));
     }
 
     pub fn removed(&mut self, id: u64, time_ns: u64) {
         if let Some(cgroup) = self.by_cgroup.get_mut(&id) {
             cgroup.removed_ns = Some(time_ns);
+            self.names.free(&cgroup.path);
         }
     }
 
-    /// The container of a cgroup; `pid` is a process in it, for where the hierarchy cannot be looked into.
-    pub fn of(&mut self, id: u64, pid: u32) -> Option<ContainerId> {
-        if let Some(cgroup) = self.by_cgroup.get(&id) {
-            return cgroup.container.clone();
-        }
-        // A process that is gone with its cgroup must not make "host" the answer for ever.
-        let path = self.path_of(id).or_else(|| path_of_process(pid))?;
-        let container = container_of_path(&path);
-        if self.by_cgroup.len() >= Self::CGROUPS_MAX {
-            self.by_cgroup.retain(|_, cgroup| cgroup.container.is_some());
+    /// Those found since the last call.
+    pub fn take_impostors(&mut self) -> Vec<Impostor> {
+        std::mem::take(&mut self.impostors)
+    }
+
+    fn learn(
+        &mut self,
+        id: u64,
+        path: &[u8],
+        (start_time_ns, by): (Option<u64>, ProcessUid),
+    ) -> Option<ContainerId> {
+        let Name { container, taken } = self.names.read(path);
+        if let Some(taken) = taken.filter(|_| self.impostors.len() < Self::IMPOSTORS_MAX) {
+            self.impostors.push(Impostor {
+                by,
+                container: taken,
+                cgroup: path.to_vec(),
+            });
         }
         self.by_cgroup.insert(
             id,
             Cgroup {
                 container: container.clone(),
-                start_time_ns: None,
+                start_time_ns,
                 removed_ns: None,
+                path: path.to_vec(),
             },
         );
         container
+    }
+
+    /// The container of a cgroup. The process is in it, for where the hierarchy cannot be looked into.
+    pub fn of(&mut self, id: u64, (pid, uid): (u32, ProcessUid)) -> Option<ContainerId> {
+        if let Some(cgroup) = self.by_cgroup.get(&id) {
+            return cgroup.container.clone();
+        }
+        // A process that is gone with its cgroup must not make "host" the answer for ever.
+        let path = self.path_of(id).or_else(|| path_of_process(pid))?;
+        if self.by_cgroup.len() >= Self::CGROUPS_MAX {
+            self.by_cgroup.retain(|_, cgroup| cgroup.container.is_some());
+        }
+        self.learn(id, &path, (None, uid))
     }
 
     /// When the cgroup's container began, as far as known: at the latest when this process of it did.
@@ -142,7 +177,7 @@ impl Containers {
 }
 
 fn open_v2_root() -> Option<(PathBuf, OwnedFd)> {
-    let mount = cgroup_root()?;
+    let mount = host_root()?;
     let path = CString::new(mount.as_os_str().as_bytes()).ok()?;
     // SAFETY: `path` is a string that ends in zero and outlives the call.
     let fd = unsafe { libc::open(path.as_ptr(), libc::O_DIRECTORY | libc::O_CLOEXEC) };
@@ -155,80 +190,4 @@ fn path_of_process(pid: u32) -> Option<Vec<u8>> {
     text.split(|&byte| byte == b'\n')
         .find_map(|line| line.strip_prefix(b"0::"))
         .map(<[u8]>::to_vec)
-}
-
-/// The container id in a cgroup's path: of nested containers the innermost. Docker, containerd and CRI-O under cgroupfs
-/// and systemd, podman, and `norn-<id>` for what is started by runc or crun directly.
-pub fn container_of_path(path: &[u8]) -> Option<ContainerId> {
-    path.split(|&byte| byte == b'/')
-        .rev()
-        .find_map(container_of_component)
-}
-
-fn container_of_component(component: &[u8]) -> Option<ContainerId> {
-    const ID_BYTES: usize = 64;
-    const PREFIXES: [&[u8]; 6] = [
-        b"docker-",
-        b"cri-containerd-",
-        b"crio-",
-        b"libpod-",
-        b"norn-",
-        b"",
-    ];
-    let name = component.strip_suffix(b".scope").unwrap_or(component);
-    // crio-conmon-<id> and libpod-conmon-<id> hold the monitor, which runs on the host.
-    PREFIXES.iter().find_map(|prefix| {
-        let id = name.strip_prefix(*prefix)?;
-        let is_id = id.len() == ID_BYTES && id.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-        is_id.then(|| Arc::from(String::from_utf8_lossy(id).as_ref()))
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const ID: &str = "4f1c9a2b77e04f1c9a2b77e04f1c9a2b77e04f1c9a2b77e04f1c9a2b77e0abcd";
-    const INNER: &str = "00aa9a2b77e04f1c9a2b77e04f1c9a2b77e04f1c9a2b77e04f1c9a2b77e0abcd";
-
-    fn id_in(path: &str) -> Option<String> {
-        container_of_path(path.as_bytes()).map(|id| id.to_string())
-    }
-
-    #[test]
-    fn each_runtime_s_cgroup_gives_its_container_id() {
-        for path in [
-            format!("/docker/{ID}"),
-            format!("/system.slice/docker-{ID}.scope"),
-            format!("/kubepods/burstable/pod0a1b2c3d-0a1b-0a1b-0a1b-0a1b2c3d4e5f/{ID}"),
-            format!("/kubepods.slice/kubepods-burstable.slice/x.slice/cri-containerd-{ID}.scope"),
-            format!("/kubepods.slice/crio-{ID}.scope/container"),
-            format!("/machine.slice/libpod-{ID}.scope/init"),
-            format!("/norn-{ID}"),
-        ] {
-            assert_eq!(id_in(&path).as_deref(), Some(ID), "{path}");
-        }
-    }
-
-    #[test]
-    fn of_nested_containers_the_innermost_counts() {
-        assert_eq!(
-            id_in(&format!("/docker/{ID}/docker/{INNER}")).as_deref(),
-            Some(INNER)
-        );
-    }
-
-    #[test]
-    fn the_host_s_cgroups_are_no_containers() {
-        for path in [
-            "/",
-            "/user.slice/user-0.slice",
-            "/docker/buildkit",
-            "/machine.slice/libpod-conmon-4f1c.scope",
-        ] {
-            assert_eq!(id_in(path), None, "{path}");
-        }
-        assert_eq!(id_in(&format!("/machine.slice/libpod-conmon-{ID}.scope")), None);
-        assert_eq!(id_in(&format!("/docker/{}", ID.to_uppercase())), None);
-    }
 }

@@ -179,7 +179,15 @@ impl Probe {
 
     /// What has changed about what is seen, since the last call.
     pub fn take_sights(&mut self) -> Vec<Sight> {
-        std::mem::take(&mut self.sights)
+        let mut sights = std::mem::take(&mut self.sights);
+        for impostor in self.tracker.containers.take_impostors() {
+            sights.push(Sight::Impostor {
+                by: impostor.by,
+                container: impostor.container,
+                cgroup: String::from_utf8_lossy(&impostor.cgroup).into_owned(),
+            });
+        }
+        sights
     }
 
     /// Once: for a thread that looks after them.

@@ -12,11 +12,12 @@ mod watch;
 use norn_events::wire::finding::v1::Finding;
 use norn_events::{Event, Observer, ProcessTable, ProcessUid};
 
-use told::{Act, Attack, Told};
+use told::{Attack, Told};
 use touches::Touches;
 use watch::Watch;
 
 pub use facts::Own;
+pub use told::Act;
 pub use watch::Missing;
 
 /// Who touched the agent so long ago, ns, may be who changed what is found changed now.
@@ -70,6 +71,11 @@ impl Tamper {
     /// The sensor can't be tried any more.
     pub fn untested(&mut self, now_ns: u64, processes: &ProcessTable) {
         self.tell_of(&Attack::untested(), now_ns, processes);
+    }
+
+    /// Somebody's control group has a container's name: (container, group).
+    pub fn impostor(&mut self, (container, group): (&str, &str), act: Act, processes: &ProcessTable) {
+        self.tell(&Attack::impostor(container, group), act, processes);
     }
 
     /// What was found changed since the last call, and what events showed; ready to be sent.

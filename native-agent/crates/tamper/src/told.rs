@@ -20,6 +20,8 @@ pub enum Rule {
     Attacked,
     /// Something that the agent needs is other than it was.
     Weakened,
+    /// Somebody passes off what he runs as a container's.
+    Impostor,
 }
 
 impl Rule {
@@ -28,6 +30,7 @@ impl Rule {
             Self::Blinded => "norn.agent_blinded",
             Self::Attacked => "norn.agent_attacked",
             Self::Weakened => "norn.agent_weakened",
+            Self::Impostor => "norn.container_impostor",
         }
     }
 
@@ -36,19 +39,25 @@ impl Rule {
             Self::Blinded => "Agent was blinded",
             Self::Attacked => "Agent was attacked",
             Self::Weakened => "Agent was weakened",
+            Self::Impostor => "Container was impersonated",
         }
     }
 
     fn severity(self) -> Severity {
         match self {
             Self::Blinded => Severity::Critical,
-            Self::Attacked | Self::Weakened => Severity::High,
+            Self::Attacked | Self::Weakened | Self::Impostor => Severity::High,
+        }
+    }
+
+    /// ATT&CK: Impair Defenses, Disable or Modify Tools; Masquerading, Match Legitimate Resource Name or Location.
+    fn technique(self) -> &'static str {
+        match self {
+            Self::Blinded | Self::Attacked | Self::Weakened => "T1562.001",
+            Self::Impostor => "T1036.005",
         }
     }
 }
-
-/// ATT&CK: Impair Defenses, Disable or Modify Tools.
-const TECHNIQUE: &str = "T1562.001";
 
 /// Something that is told, whoever did it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,6 +87,18 @@ impl Attack {
             key: "untested".to_owned(),
             summary: "The agent can not test its sensor any more: it gets no process, or what it starts does not run".to_owned(),
             evidence: Vec::new(),
+        }
+    }
+
+    pub fn impostor(container: &str, group: &str) -> Self {
+        Self {
+            rule: Rule::Impostor,
+            key: format!("impostor {container}"),
+            summary: format!(
+                "A control group is called like container {}, and is not its: what runs in it counts as the host's, or its outer container's: {group}",
+                container.get(..12).unwrap_or(container)
+            ),
+            evidence: vec![("container", container.to_owned()), ("cgroup", group.to_owned())],
         }
     }
 
@@ -160,7 +181,7 @@ impl Told {
             rule_version: 1,
             source: FindingSource::Reflex.into(),
             severity: attack.rule.severity().into(),
-            techniques: vec![TECHNIQUE.to_owned()],
+            techniques: vec![attack.rule.technique().to_owned()],
             time_us,
             process_uid: by.0.to_vec(),
             scope_uid: by.0.to_vec(),

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use norn_events::EventKind;
+use norn_events::{ContainerId, EventKind, ProcessUid};
 
 use super::actor::{Actor, Names, Waiting};
 use super::self_test::{directory, proved};
@@ -42,6 +42,12 @@ pub enum Sight {
     Restored(Vec<&'static str>),
     /// The known action can't be done any more.
     Untested,
+    /// Somebody's group of processes has a container's name.
+    Impostor {
+        by: ProcessUid,
+        container: ContainerId,
+        cgroup: String,
+    },
 }
 
 pub struct Canary {

@@ -149,8 +149,8 @@ impl Tracker {
     fn learn_cgroup(&mut self, record: &Record<'_>) {
         let header = &record.header;
         if header.flags == 0 {
-            self.containers
-                .made(header.value, record.slot(Slot::Name), header.time_ns);
+            let made = (header.time_ns, self.uid(header.tgid, header.start_time_ns));
+            self.containers.made(header.value, record.slot(Slot::Name), made);
         } else {
             self.containers.removed(header.value, header.time_ns);
         }
@@ -182,7 +182,7 @@ impl Tracker {
         process.group_id = header.group_id;
         if process.cgroup_id != header.cgroup_id {
             process.cgroup_id = header.cgroup_id;
-            process.container = self.containers.of(header.cgroup_id, header.tgid);
+            process.container = self.containers.of(header.cgroup_id, (header.tgid, process.uid));
         }
     }
 
@@ -211,8 +211,9 @@ impl Tracker {
             0 => ProcessUid::UNKNOWN,
             parent => self.uid(parent, facts.parent_start_time_ns),
         };
+        let uid = self.uid(header.tgid, header.start_time_ns);
         Process {
-            uid: self.uid(header.tgid, header.start_time_ns),
+            uid,
             parent_uid,
             pid: header.tgid,
             namespace_pid: facts.namespace_pid,
@@ -221,7 +222,7 @@ impl Tracker {
             end_time_ns: None,
             image_number: 0,
             image,
-            container: self.containers.of(header.cgroup_id, header.tgid),
+            container: self.containers.of(header.cgroup_id, (header.tgid, uid)),
             cgroup_id: header.cgroup_id,
             user_id: header.user_id,
             group_id: header.group_id,

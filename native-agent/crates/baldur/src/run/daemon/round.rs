@@ -10,6 +10,7 @@ use norn_events::{ContentChange, ProcessUid};
 use norn_os::clock::{boot_ns, unix_us};
 use norn_probe::Sight;
 use norn_programs::lineage::author;
+use norn_tamper::Act;
 
 use super::super::application::{Application, log_restore, told};
 use super::super::deferred::Seen;
@@ -200,10 +201,24 @@ impl Daemon {
             match sight {
                 Sight::Blind(capabilities) => self.tamper.blind(capabilities, now_ns, processes),
                 Sight::Untested => self.tamper.untested(now_ns, processes),
+                Sight::Impostor {
+                    by,
+                    container,
+                    cgroup,
+                } => {
+                    let act = Act {
+                        by: *by,
+                        time_ns: now_ns,
+                    };
+                    self.tamper.impostor((container, cgroup), act, processes);
+                }
                 Sight::Restored(capabilities) => tracing::info!(?capabilities, "seen again"),
             }
         }
-        if !sights.is_empty() {
+        if sights
+            .iter()
+            .any(|sight| !matches!(sight, Sight::Impostor { .. }))
+        {
             self.say_hello();
         }
     }

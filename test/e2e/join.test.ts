@@ -1,5 +1,7 @@
 // Another host joins a running installation: by one command, once per invited host, and only the installation that invited it.
-import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { copyFileSync, cpSync, existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -14,6 +16,8 @@ import { type Answer, type Installation, callNorn, startInstallation } from './i
 
 const portBase = 7760;
 const missedWithinMs = 30_000;
+/** Then the test lets go by itself, and has failed. */
+const heldAtMostMs = 45_000;
 
 async function until<T>(ask: () => Promise<T>, is: (answer: T) => boolean): Promise<T> {
   const deadline = performance.now() + missedWithinMs;
@@ -153,6 +157,63 @@ describe('a host that joins', () => {
     expect(await host.norn('join')).toMatchObject({ code: 0 });
   });
 
+  it('lets the host go on while all of its agent is held, is missed, and is there again when it is let go', async () => {
+    const fresh = join(host.home, 'not-looked-at-before');
+    copyFileSync('/bin/true', fresh);
+    // It waits in a program that runs: to start one while the agent is held would hold this test.
+    const program = spawn('/bin/sh', ['-c', 'read line; exec "$0"', fresh], { stdio: ['pipe', 'ignore', 'inherit'] });
+    const pids = host.pids();
+    const heldAt = Date.now();
+    const letGo = (): void => {
+      for (const pid of pids) if (existsSync(`/proc/${pid}`)) process.kill(pid, 'SIGCONT');
+    };
+    const tooLong = setTimeout(letGo, heldAtMostMs);
+    try {
+      for (const pid of pids) process.kill(pid, 'SIGSTOP');
+      program.stdin.end('go\n');
+      expect(await once(program, 'exit')).toEqual([0, null]);
+      expect(Date.now() - heldAt).toBeLessThan(heldAtMostMs);
+      const isMissed = ({ title, updatedAt }: ShownAlert): boolean =>
+        title === 'Host fell silent' && Date.parse(updatedAt) > heldAt;
+      const alerts = await until(
+        () => norn.json<ShownAlert[]>('alerts'),
+        (all) => all.some(isMissed),
+      );
+      expect(alerts.filter(isMissed)).toHaveLength(1);
+    } finally {
+      clearTimeout(tooLong);
+      letGo();
+    }
+    const [again] = await until(
+      () => norn.json<ShownHost[]>('hosts'),
+      ([shown]) => shown?.state === 'protected' || shown?.state === 'degraded',
+    );
+    expect(['protected', 'degraded']).toContain(again?.state);
+  });
+
+  it('is told of when a copy of its disk speaks in its place, though it says that all ended in order', async () => {
+    const copy = newHome();
+    const startedAt = Date.now();
+    const isTold = ({ title, updatedAt }: ShownAlert): boolean =>
+      title === 'Another agent speaks for a host' && Date.parse(updatedAt) > startedAt;
+    try {
+      for (const pid of host.pids()) process.kill(pid, 'SIGKILL');
+      cpSync(host.home, copy.home, { recursive: true, filter: (path) => !/\.(sock|pid|lock)$|\/run$/.test(path) });
+      const farewell = join(copy.home, 'agent/farewell.json');
+      const { uncleanStarts } = JSON.parse(readFileSync(farewell, 'utf8')) as { uncleanStarts: number };
+      writeFileSync(farewell, JSON.stringify({ running: false, uncleanStarts }));
+      expect(await copy.norn('join')).toMatchObject({ code: 0 });
+      const alerts = await until(
+        () => norn.json<ShownAlert[]>('alerts'),
+        (all) => all.some(isTold),
+      );
+      expect(alerts.filter(isTold)).toMatchObject([{ severity: 'critical', hostId }]);
+    } finally {
+      await copy.remove();
+    }
+    expect(await host.norn('join')).toMatchObject({ code: 0 });
+  });
+
   it('does not leave for another installation by itself', async () => {
     expect(ended(await host.join(ofAnother()))).toEqual({ code: 1, refusal: 'joined_elsewhere' });
   });
@@ -184,6 +245,23 @@ describe('a host that joins', () => {
     expect(alerts.filter(({ title }) => title === 'Host fell silent')).toHaveLength(1);
     expect((await norn.norn('hosts', 'remove', hostId)).stdout).toMatch(/is forgotten/);
     expect((await norn.json<ShownHost[]>('hosts')).map(({ id }) => id)).toEqual([another]);
+  });
+
+  it('whose agent is stopped is told of, unless that is a maintenance', async () => {
+    const [before] = await norn.json<ShownHost[]>('hosts');
+    const id = before?.id ?? '';
+    const stoppedAt = Date.now();
+    const isTold = ({ title, updatedAt }: ShownAlert): boolean =>
+      title === 'Agent was stopped' && Date.parse(updatedAt) > stoppedAt;
+    const told = async (): Promise<ShownAlert[]> => (await norn.json<ShownAlert[]>('alerts')).filter(isTold);
+    expect((await norn.norn('hosts', 'maintenance', id, '--for', '30m')).stdout).toMatch(/is in maintenance until/);
+    await host.norn('down');
+    // Twice as long as it takes where it is none.
+    await sleep(30_000);
+    expect(await told()).toEqual([]);
+    expect((await norn.norn('hosts', 'maintenance', id, '--end')).stdout).toMatch(/is over/);
+    expect(await until(told, (alerts) => alerts.length > 0)).toMatchObject([{ severity: 'high', hostId: id }]);
+    expect(await host.norn('join')).toMatchObject({ code: 0 });
   });
 
   it('that is there keeps its name and place, whoever says to be the same machine', async () => {

@@ -8,8 +8,10 @@ import {
   forgetGoneContainers,
   hostsInTrouble,
   markTroublesTold,
+  setMaintenance,
   writeHeard,
   type HostTroubleRow,
+  type ProtectionChange,
 } from '@norn/store';
 import { type TestPostgres, startPostgres } from '@norn/testkit';
 import type { DataSource } from 'typeorm';
@@ -55,12 +57,9 @@ class Ingest {
     return this.told(hostId, connection, false);
   }
 
-  says(
-    hostId: string,
-    isProtected: boolean,
-    { baldurEnds = 0, tyrEnds = 0, run = '', previousRun = '' } = {},
-  ): Promise<void> {
-    const protection = [{ hostId, isProtected, baldurEnds, tyrEnds, run, previousRun }];
+  says(hostId: string, isProtected: boolean, said: Partial<ProtectionChange> = {}): Promise<void> {
+    const none = { baldurEnds: 0, tyrEnds: 0, run: '', previousRun: '', leaving: '' } as const;
+    const protection = [{ hostId, isProtected, ...none, ...said }];
     return writeHeard(store, { instance: this.instance, presence: [], protection });
   }
 
@@ -203,6 +202,69 @@ describe('a part of the agent that ended and was started again', () => {
     await passes(60, ingest);
     await ingest.says('one', true, { tyrEnds: 1 });
     expect(await inTrouble()).toEqual([]);
+  });
+});
+
+describe('a host whose agent said goodbye', () => {
+  async function gone(leaving: ProtectionChange['leaving'], seconds: number): Promise<Ingest> {
+    const ingest = new Ingest();
+    const connection = await ingest.arrives('one');
+    await passes(60, ingest);
+    await ingest.says('one', true, { leaving });
+    await ingest.leaves('one', connection);
+    await passes(seconds, ingest);
+    return ingest;
+  }
+
+  it('is told of as one that was stopped, once', async () => {
+    await gone('stopped', 13);
+    const stopped = await hostsInTrouble(store, after);
+    expect(stopped.map(({ kind }) => kind)).toEqual(['stopped']);
+    await markTroublesTold(store, stopped);
+    expect(await inTrouble()).toEqual([]);
+  });
+
+  it('since it goes down has ten minutes to come back', async () => {
+    const ingest = await gone('shutdown', 590);
+    expect(await inTrouble()).toEqual([]);
+    await passes(11, ingest);
+    expect(await inTrouble()).toEqual(['web-one silent']);
+  });
+
+  it('and came back is missed as ever when it goes without a word', async () => {
+    const ingest = await gone('shutdown', 300);
+    const connection = await ingest.arrives('one');
+    await ingest.says('one', true);
+    await passes(60, ingest);
+    await ingest.leaves('one', connection);
+    await passes(13, ingest);
+    expect(await inTrouble()).toEqual(['web-one silent']);
+  });
+});
+
+describe('a host in maintenance', () => {
+  const maintain = (until: Date | null): Promise<void> =>
+    setMaintenance(store, { tenantId: 'acme', actor: 'ann', hostId: 'one' }, until);
+  afterEach(() => maintain(null));
+
+  it('is missed by nobody until that is over', async () => {
+    await maintain(new Date(Date.now() + 3_600_000));
+    const ingest = new Ingest();
+    await ingest.leaves('one', await ingest.arrives('one'));
+    await passes(60, ingest);
+    expect(await inTrouble()).toEqual([]);
+    await maintain(new Date(Date.now() - 60_000));
+    expect(await inTrouble()).toEqual(['web-one silent']);
+  });
+
+  it('is no cover for another agent that speaks for it', async () => {
+    await maintain(new Date(Date.now() + 3_600_000));
+    const ingest = new Ingest();
+    await ingest.arrives('one');
+    await ingest.says('one', true, { run: 'aa' });
+    await passes(60, ingest);
+    await ingest.says('one', true, { run: 'bb' });
+    expect(await inTrouble()).toEqual(['web-one replaced']);
   });
 });
 

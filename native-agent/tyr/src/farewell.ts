@@ -1,6 +1,7 @@
 // farewell.json: whether the tyr before this one ended in order. One that was killed, or whose machine lost its power, has not.
 // Who took a copy of the agent's folder while it ran can't say so: the name of a run is on disk only after it.
 import { messageOf } from '@norn/base';
+import { event } from '@norn/contracts';
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -22,12 +23,14 @@ type State = z.output<typeof schema>;
 export interface Run {
   readonly runId: Uint8Array;
   readonly previousRunId: Uint8Array;
+  readonly leaving: event.Leaving;
 }
 
 export class Farewell {
   private readonly file: string;
   private readonly runId = randomBytes(16);
   private state: State = { running: false, uncleanStarts: 0 };
+  private leaving = event.Leaving.UNSPECIFIED;
   private previousRun = '';
   /** The last that was heard. */
   private lastRun = '';
@@ -44,7 +47,12 @@ export class Farewell {
   }
 
   get run(): Run {
-    return { runId: this.runId, previousRunId: Buffer.from(this.previousRun, 'hex') };
+    return { runId: this.runId, previousRunId: Buffer.from(this.previousRun, 'hex'), leaving: this.leaving };
+  }
+
+  /** The next facts are the last. */
+  say(isToBeBack: boolean): void {
+    this.leaving = isToBeBack ? event.Leaving.SHUTDOWN : event.Leaving.STOPPED;
   }
 
   /** The installation knows this run from now on. */

@@ -18,6 +18,7 @@ import { DockerApi } from './containers/docker-api.ts';
 import { DockerWatch } from './containers/docker-watch.ts';
 import { type WorkloadWatch, createWorkloadWatch } from './containers/workload-watch.ts';
 import { Farewell } from './farewell.ts';
+import { isGoingDown } from './shutdown.ts';
 import { HostFactsSource } from './facts/host-facts.ts';
 import { HostReport } from './facts/host-report.ts';
 import { ownCapabilities } from './facts/own-capabilities.ts';
@@ -151,6 +152,9 @@ export class Tyr {
   /** `norn down`: the stream, the spool and baldur. A tyr that is killed leaves baldur running. */
   async stop(): Promise<void> {
     if (this.containerId !== '') await this.inside.untilEnded();
+    // In a cluster whoever ends it puts another in its place.
+    this.farewell.say(this.config.kubernetesApi !== '' || (await isGoingDown()));
+    this.sendFacts();
     for (const timer of this.timers) clearInterval(timer);
     clearTimeout(this.factsTimer);
     this.keeper.stop();

@@ -21,13 +21,14 @@ describe('a host', () => {
 
   afterAll(() => trial.close());
 
-  async function ask(token: string, path: string, method: string) {
+  async function ask(token: string, path: string, method: string, body?: object) {
     const response = await fetch(`${trial.url}/api/v1${path}`, {
       method,
-      headers: { authorization: `Bearer ${token}` },
+      headers: { authorization: `Bearer ${token}`, ...(body && { 'content-type': 'application/json' }) },
+      ...(body && { body: JSON.stringify(body) }),
     });
-    const body = (await response.json()) as { readonly hosts: ShownHost[]; readonly code: string };
-    return { status: response.status, ...body };
+    const answer = (await response.json()) as { readonly hosts: ShownHost[]; readonly code: string };
+    return { status: response.status, ...answer };
   }
 
   it('is not for others than administrators of its tenant to revoke or remove', async () => {
@@ -39,6 +40,18 @@ describe('a host', () => {
     expect(await ask(admin, `/hosts/${foreign}/revoke`, 'POST')).toMatchObject({ status: 404, code: 'host_unknown' });
     expect(await ask(admin, `/hosts/${foreign}`, 'DELETE')).toMatchObject({ status: 404, code: 'host_unknown' });
     expect(await trial.control.manager.countBy(Host, { id: foreign })).toBe(1);
+  });
+
+  it('in maintenance says until when, until that is ended; both are for administrators', async () => {
+    const maintenance = `/hosts/${web}/maintenance`;
+    expect((await ask(await trial.tokenOf('responder'), maintenance, 'POST', { minutes: 5 })).status).toBe(403);
+    expect(await ask(admin, maintenance, 'POST', { minutes: 0 })).toMatchObject({ status: 400 });
+    expect(await ask(admin, `/hosts/${foreign}/maintenance`, 'POST', { minutes: 5 })).toMatchObject({ status: 404 });
+    const { hosts } = await ask(admin, maintenance, 'POST', { minutes: 90 });
+    const [host] = hosts;
+    expect(Math.abs(Date.parse(host?.maintenanceUntil ?? '') - Date.now() - 5_400_000)).toBeLessThan(60_000);
+    expect(host?.reason).toMatch(/^In maintenance until \d{4}-\d\d-\d\d \d\d:\d\d UTC/);
+    expect((await ask(admin, maintenance, 'DELETE')).hosts).toMatchObject([{ id: web, maintenanceUntil: '' }]);
   });
 
   it('that is revoked is silent, and says since when and what helps', async () => {
@@ -55,6 +68,8 @@ describe('a host', () => {
     expect(await ask(admin, `/hosts/${web}`, 'DELETE')).toMatchObject({ status: 404, code: 'host_unknown' });
     const trail = await trial.control.manager.find(AuditEntry, { where: { subject: web }, order: { at: 'ASC' } });
     expect(trail.map(({ action, actor }) => `${actor} ${action}`)).toEqual([
+      'admin host.maintenance_begun',
+      'admin host.maintenance_ended',
       'admin host.revoked',
       'admin host.removed',
     ]);

@@ -156,6 +156,7 @@ it('a host without protection is another alert than one that is silent or whose 
     missing('web-2', { kind: 'unprotected' }),
     missing('web-3', { kind: 'ended' }),
     missing('web-4', { kind: 'replaced' }),
+    missing('web-5', { kind: 'stopped' }),
   ];
   await on.look();
   expect(on.alerts.map(({ title, hostId }) => [title, hostId])).toEqual([
@@ -163,6 +164,7 @@ it('a host without protection is another alert than one that is silent or whose 
     ['Host without protection', 'web-2'],
     ['Agent ended and was started again', 'web-3'],
     ['Another agent speaks for a host', 'web-4'],
+    ['Agent was stopped', 'web-5'],
   ]);
 });
 

@@ -17,6 +17,20 @@ describe('a host in the console', () => {
     expect(await page.getByTestId('host-remove').count()).toBe(0);
   });
 
+  it('is in maintenance for two hours, or until that is ended', async () => {
+    const page = await trial.enter(`/hosts/${id}`, 'admin');
+    await page.getByTestId('host-maintain').click();
+    await says(page, 'confirm-host', /Begin a maintenance of node-3\?[\s\S]*For two hours/);
+    await page.getByTestId('confirm-host-yes').click();
+    await page.getByText(/^In maintenance until/).waitFor();
+    await screenshot(page, 'host-maintenance');
+    expect(await page.getByTestId('host-maintain').count()).toBe(0);
+    await page.getByTestId('host-resume').click();
+    await page.getByTestId('confirm-host-yes').click();
+    await page.getByTestId('host-maintain').waitFor();
+    expect((await trial.api.control.manager.findOneByOrFail(Host, { id })).maintenanceUntil).toBeNull();
+  });
+
   it('is revoked and removed by an administrator, who is told what that does', async () => {
     const page = await trial.enter(`/hosts/${id}`, 'admin');
     await page.getByTestId('host-revoke').click();

@@ -39,6 +39,7 @@ import { HostsInside1760000000027 } from './migrations/0027-hosts-inside.ts';
 import { AuditChain1760000000028 } from './migrations/0028-audit-chain.ts';
 import { InvitedGroups1760000000029 } from './migrations/0029-invited-groups.ts';
 import { AgentRuns1760000000030 } from './migrations/0030-agent-runs.ts';
+import { HostMaintenance1760000000031 } from './migrations/0031-host-maintenance.ts';
 import { SnakeNames } from './snake-names.ts';
 
 /** The settings of the same names in libs/config. */
@@ -157,6 +158,7 @@ function optionsOf(config: ControlStoreConfig): DataSourceOptions {
       AuditChain1760000000028,
       InvitedGroups1760000000029,
       AgentRuns1760000000030,
+      HostMaintenance1760000000031,
     ],
     migrationsTableName: MIGRATIONS_TABLE,
     namingStrategy: new SnakeNames(),

@@ -26,6 +26,21 @@ export async function revokeHost(database: DataSource, { tenantId, actor, hostId
   });
 }
 
+/** Until then nobody is told that it fell silent or lost its protection; `null` ends that now. Throws `host_unknown`. */
+export async function setMaintenance(
+  database: DataSource,
+  { tenantId, actor, hostId }: HostAccessChange,
+  until: Date | null,
+): Promise<void> {
+  await database.transaction(async (manager) => {
+    const host = await lockHost(manager, tenantId, hostId);
+    await manager.update(Host, { id: hostId }, { maintenanceUntil: until });
+    const action = until === null ? 'host.maintenance_ended' : 'host.maintenance_begun';
+    const details = { hostname: host.name, ...(until && { until: until.toISOString() }) };
+    await audit(manager, { tenantId, actor, action, subject: hostId, details });
+  });
+}
+
 /** Forgets a host, and refuses it as unknown; its alerts and events stay. Throws `host_unknown`. SQL, for a table without an entity. */
 export async function removeHost(database: DataSource, { tenantId, actor, hostId }: HostAccessChange): Promise<void> {
   await database.transaction(async (manager) => {

@@ -7,6 +7,8 @@ const INSTANCE_GONE_S = 10;
 const DEAF_S = 15;
 /** How long hosts have to come back after an instance has begun to listen. */
 const COME_BACK_S = 30;
+/** How long a machine that said that it goes down has to come back. */
+const BOOT_S = 600;
 const TROUBLES_MAX = 1_000;
 
 export interface PresenceChange {
@@ -26,6 +28,8 @@ export interface ProtectionChange {
   /** Hex, of this run of the agent and of the one before that ended in order; empty: not said. */
   readonly run: string;
   readonly previousRun: string;
+  /** Why it goes, said at its end; empty: it stays. */
+  readonly leaving: '' | 'stopped' | 'shutdown';
 }
 
 export interface HeardHosts {
@@ -35,7 +39,7 @@ export interface HeardHosts {
   readonly protection: readonly ProtectionChange[];
 }
 
-export type TroubleKind = 'silent' | 'unprotected' | 'ended' | 'replaced';
+export type TroubleKind = 'silent' | 'stopped' | 'unprotected' | 'ended' | 'replaced';
 
 export interface HostTroubleRow {
   readonly tenantId: string;
@@ -92,8 +96,9 @@ async function writeProtection(manager: EntityManager, protection: readonly Prot
     `UPDATE host_presence SET unprotected_since = CASE WHEN c.protected THEN NULL ELSE coalesce(unprotected_since, now()) END,
        ended_at = CASE WHEN c.baldur_ends > host_presence.baldur_ends OR c.tyr_ends > host_presence.tyr_ends THEN now() ELSE ended_at END,
        replaced_at = CASE WHEN host_presence.run NOT IN (c.run, c.previous_run) AND NOT c.tyr_ends > host_presence.tyr_ends THEN now() ELSE replaced_at END,
-       baldur_ends = c.baldur_ends, tyr_ends = c.tyr_ends, run = nullif(c.run, '')
-     FROM unnest($1::text[], $2::boolean[], $3::bigint[], $4::bigint[], $5::text[], $6::text[]) AS c (host_id, protected, baldur_ends, tyr_ends, run, previous_run)
+       baldur_ends = c.baldur_ends, tyr_ends = c.tyr_ends, run = nullif(c.run, ''),
+       leaving = c.leaving
+     FROM unnest($1::text[], $2::boolean[], $3::bigint[], $4::bigint[], $5::text[], $6::text[], $7::text[]) AS c (host_id, protected, baldur_ends, tyr_ends, run, previous_run, leaving)
      WHERE host_presence.host_id = c.host_id`,
     [
       protection.map(({ hostId }) => hostId),
@@ -102,13 +107,15 @@ async function writeProtection(manager: EntityManager, protection: readonly Prot
       protection.map(({ tyrEnds }) => tyrEnds),
       protection.map(({ run }) => run),
       protection.map(({ previousRun }) => previousRun),
+      protection.map(({ leaving }) => leaving),
     ],
   );
 }
 
 /**
  * Machines that are gone for at least `silentS`, those that have had no protection for at least `unprotectedS`, seconds, those of whose agent a part
- * has ended, those that another agent speaks for, and were not told of. A container comes and goes; a host that was revoked is silent by intent. Nobody is missed while no ingest has listened for long enough to hear him.
+ * has ended, those that another agent speaks for, and were not told of. A container comes and goes; a host that was revoked is silent by intent, and so is
+ * one in maintenance, until that is over; but never may another agent speak for it. Nobody is missed while no ingest has listened for long enough to hear him.
  * SQL, for conditions over both tables in one look.
  */
 export async function hostsInTrouble(
@@ -121,8 +128,8 @@ export async function hostsInTrouble(
          WHEN b.beat_at < now() - make_interval(secs => $1) THEN b.beat_at END) AS gone
        FROM host_presence p LEFT JOIN ingest_beats b ON b.instance = p.instance
      ), trouble AS (
-       SELECT tenant_id, host_id, 'silent' AS kind, gone AS since FROM seen
-       WHERE gone < now() - make_interval(secs => $2) AND told_silent IS DISTINCT FROM gone
+       SELECT tenant_id, host_id, CASE leaving WHEN 'stopped' THEN 'stopped' ELSE 'silent' END AS kind, gone AS since FROM seen
+       WHERE gone < now() - make_interval(secs => CASE leaving WHEN 'shutdown' THEN $6::float8 ELSE $2::float8 END) AND told_silent IS DISTINCT FROM gone
        UNION ALL
        SELECT tenant_id, host_id, 'unprotected', unprotected_since FROM seen
        WHERE gone IS NULL AND unprotected_since < now() - make_interval(secs => $3) AND told_unprotected IS DISTINCT FROM unprotected_since
@@ -134,10 +141,10 @@ export async function hostsInTrouble(
      SELECT t.tenant_id AS "tenantId", t.host_id AS "hostId", h.name AS "hostName", t.kind,
        to_char(t.since AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS since
      FROM trouble t JOIN hosts h ON h.id = t.host_id
-     WHERE NOT h.inside AND h.revoked_before IS NULL
+     WHERE NOT h.inside AND h.revoked_before IS NULL AND (t.kind = 'replaced' OR h.maintenance_until IS NULL OR h.maintenance_until < now())
        AND EXISTS (SELECT FROM ingest_beats WHERE beat_at > now() - make_interval(secs => $1) AND hearing_since < now() - make_interval(secs => $4))
      ORDER BY t.since LIMIT $5`,
-    [INSTANCE_GONE_S, silentS, unprotectedS, COME_BACK_S, TROUBLES_MAX],
+    [INSTANCE_GONE_S, silentS, unprotectedS, COME_BACK_S, TROUBLES_MAX, Math.max(silentS, BOOT_S)],
   );
 }
 
@@ -148,13 +155,21 @@ export async function forgetGoneContainers(database: DataSource): Promise<void> 
   );
 }
 
+/** Where it is kept that these were told of. */
+const columns: Readonly<Record<string, readonly TroubleKind[]>> = {
+  told_silent: ['silent', 'stopped'],
+  told_unprotected: ['unprotected'],
+  told_ended: ['ended'],
+  told_replaced: ['replaced'],
+};
+
 /** SQL, for many rows at once. */
 export async function markTroublesTold(database: DataSource, troubles: readonly HostTroubleRow[]): Promise<void> {
-  for (const kind of ['silent', 'unprotected', 'ended', 'replaced'] as const) {
-    const told = troubles.filter((each) => each.kind === kind);
+  for (const [column, kinds] of Object.entries(columns)) {
+    const told = troubles.filter(({ kind }) => kinds.includes(kind));
     if (told.length === 0) continue;
     await database.query(
-      `UPDATE host_presence SET told_${kind} = c.since
+      `UPDATE host_presence SET ${column} = c.since
        FROM unnest($1::text[], $2::timestamptz[]) AS c (host_id, since) WHERE host_presence.host_id = c.host_id`,
       [told.map(({ hostId }) => hostId), told.map(({ since }) => since)],
     );

@@ -71,7 +71,7 @@ export {
   type PolicyRollback,
   type PolicyToApply,
 } from './policy-versions.ts';
-export { removeHost, revokeHost, type HostAccessChange } from './host-access.ts';
+export { removeHost, revokeHost, setMaintenance, type HostAccessChange } from './host-access.ts';
 export {
   HOST_GROUPS_MAX,
   assertHostGroup,

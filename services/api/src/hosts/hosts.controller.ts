@@ -1,9 +1,9 @@
 // Hosts, containers and commands.
-import { Controller, Delete, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
+import { Body, Controller, Delete, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { view } from '@norn/contracts';
 import { Asking, type Principal } from '../access/principal.ts';
 import { Parsed, hostId } from '../http/bounds.ts';
-import { type CommandsQuery, commandsQuery } from './hosts.request.ts';
+import { type CommandsQuery, type MaintenanceBody, commandsQuery, maintenanceBody } from './hosts.request.ts';
 import { Route, emit } from '../http/route.ts';
 import { HostAccessService } from './host-access.service.ts';
 import { HostsService } from './hosts.service.ts';
@@ -36,6 +36,34 @@ export class HostsController {
   })
   async revoke(@Asking() asking: Principal, @Param('id', new Parsed(hostId)) id: string): Promise<object> {
     await this.access.revoke(asking, id);
+    return emit(view.HostListSchema, { hosts: await this.service.list(asking.tenantId) });
+  }
+
+  @Post('hosts/:id/maintenance')
+  @HttpCode(200)
+  @Route({
+    summary: 'Begins a maintenance: for so long nobody is told that the host fell silent or that its agent was stopped',
+    access: 'admin',
+    body: maintenanceBody,
+    answers: view.HostListSchema,
+  })
+  async maintain(
+    @Asking() asking: Principal,
+    @Param('id', new Parsed(hostId)) id: string,
+    @Body(new Parsed(maintenanceBody)) { minutes }: MaintenanceBody,
+  ): Promise<object> {
+    await this.access.maintain(asking, id, minutes);
+    return emit(view.HostListSchema, { hosts: await this.service.list(asking.tenantId) });
+  }
+
+  @Delete('hosts/:id/maintenance')
+  @Route({
+    summary: 'Ends a maintenance: from now on the host is missed again',
+    access: 'admin',
+    answers: view.HostListSchema,
+  })
+  async endMaintenance(@Asking() asking: Principal, @Param('id', new Parsed(hostId)) id: string): Promise<object> {
+    await this.access.maintain(asking, id);
     return emit(view.HostListSchema, { hosts: await this.service.list(asking.tenantId) });
   }
 

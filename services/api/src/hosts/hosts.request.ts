@@ -5,6 +5,10 @@ import { alertId, limits, pageLimit } from '../http/bounds.ts';
 export const commandsQuery = z.object({ alert: alertId.optional(), limit: pageLimit, cursor: alertId.optional() });
 export type CommandsQuery = z.output<typeof commandsQuery>;
 
+/** A maintenance lasts at most a week. */
+export const maintenanceBody = z.strictObject({ minutes: z.int().min(1).max(10_080) });
+export type MaintenanceBody = z.output<typeof maintenanceBody>;
+
 export const hostGroupBody = z.strictObject({
   /** Ids of hosts, or patterns of their names. */
   members: z

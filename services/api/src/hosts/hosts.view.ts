@@ -18,7 +18,7 @@ export interface HostContext {
 }
 
 export function hostView(
-  { host, facts, state, reason }: HostState,
+  { host, facts, state, reason, isMaintained }: HostState,
   { newestPolicy, openAlerts, gaps, quarantined }: HostContext,
 ): view.HostView {
   const health = facts.health ?? create(event.AgentHealthSchema);
@@ -32,6 +32,7 @@ export function hostView(
     lastSeenAt: timeOfDate(host.lastSeenAt),
     reportedAt: timeOf(facts.observedAtUs),
     enrolledAt: timeOfDate(host.enrolledAt),
+    maintenanceUntil: isMaintained ? timeOfDate(host.maintenanceUntil) : '',
     agentVersion: facts.agentVersion,
     kernel: facts.kernel,
     os: facts.os,

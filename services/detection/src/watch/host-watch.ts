@@ -12,6 +12,7 @@ const { HostTrouble_Kind: Kind, HostTroubleSchema, TenantRecordSchema } = occurr
 
 const kinds = {
   silent: Kind.SILENT,
+  stopped: Kind.STOPPED,
   unprotected: Kind.UNPROTECTED,
   ended: Kind.ENDED,
   replaced: Kind.REPLACED,

@@ -19,6 +19,13 @@ const silent: TroubleRule = {
   say: (host, since) =>
     `Nothing was heard from ${host} since ${since}: the host is down, cut off, or its agent was ended without a farewell`,
 };
+const stopped: TroubleRule = {
+  id: 'norn.agent_stopped',
+  title: 'Agent was stopped',
+  severity: finding.Severity.HIGH,
+  say: (host, since) =>
+    `The agent on ${host} was stopped in order by ${since}, and no maintenance of the host had been announced (./norn hosts maintenance)`,
+};
 const unprotected: TroubleRule = {
   id: 'norn.host_unprotected',
   title: 'Host without protection',
@@ -54,6 +61,7 @@ export function troubleFinding(
   const rule = {
     [Kind.UNSPECIFIED]: undefined,
     [Kind.SILENT]: silent,
+    [Kind.STOPPED]: stopped,
     [Kind.UNPROTECTED]: unprotected,
     [Kind.ENDED]: ended,
     [Kind.REPLACED]: replaced,

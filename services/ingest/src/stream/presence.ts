@@ -1,10 +1,13 @@
 // Who is connected, and who says that nothing protects it: written to the control plane, where a host that is missing is missed.
 import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
-import type { event } from '@norn/contracts';
+import { event } from '@norn/contracts';
 import { limits } from '../limits.ts';
 import type { HeardHosts, HostRegistry } from '../ports/host-registry.ts';
 import { type Peer, keyOf } from './peer.ts';
+
+const { Leaving } = event;
+const leavings = { [Leaving.UNSPECIFIED]: '', [Leaving.STOPPED]: 'stopped', [Leaving.SHUTDOWN]: 'shutdown' } as const;
 
 type PresenceChange = HeardHosts['presence'][number];
 type ProtectionChange = HeardHosts['protection'][number];
@@ -54,7 +57,7 @@ export class Presence {
   }
 
   /** Of a machine: an agent in a container is not there when its container is not. */
-  hear(peer: Peer, { capabilities, containerId, health, runId, previousRunId }: event.HostFacts): void {
+  hear(peer: Peer, { capabilities, containerId, health, ...facts }: event.HostFacts): void {
     const baldur = capabilities.find(({ name }) => name === 'agent.baldur');
     if (baldur === undefined || containerId !== '') return;
     const here = this.here.get(keyOf(peer));
@@ -63,8 +66,9 @@ export class Presence {
       isProtected: baldur.available,
       baldurEnds: Number(health?.baldurRestarts ?? 0n),
       tyrEnds: Number(health?.tyrUncleanStarts ?? 0n),
-      run: Buffer.from(runId).toString('hex'),
-      previousRun: Buffer.from(previousRunId).toString('hex'),
+      run: Buffer.from(facts.runId).toString('hex'),
+      previousRun: Buffer.from(facts.previousRunId).toString('hex'),
+      leaving: leavings[facts.leaving],
     };
     if (here === undefined || isDeepStrictEqual(here.said, said)) return;
     here.said = said;

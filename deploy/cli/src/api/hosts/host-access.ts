@@ -1,12 +1,21 @@
-// `norn hosts revoke` and `norn hosts remove`: who may not talk to the installation any more.
+// `norn hosts revoke` and `norn hosts remove`: who may not talk to the installation any more; `norn hosts maintenance`: who need not.
 import { NornError } from '@norn/base';
 import type { ShownHost } from '@norn/contracts';
 import type { Command } from 'commander';
 import { connectApi } from '../client/client.ts';
 import { write, writeJson } from '../../print/columns.ts';
 
+/** A week. */
+const maintenanceMinutesMax = 10_080;
+
 interface Options {
   readonly json?: boolean;
+}
+
+interface Maintenance extends Options {
+  /** Minutes. */
+  readonly for: number;
+  readonly end?: boolean;
 }
 
 /** `--json` is `hosts`' own too, which takes it: the actions read both. */
@@ -18,6 +27,15 @@ export function registerHostAccessCommands(hosts: Command): void {
     )
     .option('--json', 'as JSON')
     .action(revoke);
+  hosts
+    .command('maintenance <host>')
+    .description(
+      'Say that a host, by its id or name, may be silent for a while: nobody is told then that it is, nor that its agent was stopped',
+    )
+    .option('--for <time>', 'for how long: 30m, 2h or 3d, at most 7d', minutesOf, 120)
+    .option('--end', 'end it now')
+    .option('--json', 'as JSON')
+    .action(maintain);
   hosts
     .command('remove <host>')
     .description('Forget a host, by its id or name, and refuse it: for one that is gone. Its alerts and events stay')
@@ -35,6 +53,35 @@ async function revoke(given: string, _: Options, command: Command): Promise<void
       `${name} (${id}) is refused from now on. To let the machine in again: ./norn hosts invite, there ./norn down and ` +
         'the command that the invitation names; it is another host then.',
     );
+}
+
+async function maintain(given: string, { for: minutes, end }: Maintenance, command: Command): Promise<void> {
+  const api = await connectApi();
+  const { id, name } = chosen((await api.get<{ hosts: ShownHost[] }>('/hosts')).hosts, given);
+  const path = `/hosts/${id}/maintenance`;
+  const asked = end === true ? api.delete(path) : api.post(path, { minutes });
+  const host = ((await asked) as { hosts: ShownHost[] }).hosts.find((each) => each.id === id);
+  if (command.optsWithGlobals<Options>().json) writeJson(host);
+  else if (end === true)
+    write(`The maintenance of ${name} (${id}) is over: from now on it is missed when it falls silent.`);
+  else {
+    const until = host?.maintenanceUntil.slice(0, 16).replace('T', ' ') ?? '';
+    write(
+      `${name} (${id}) is in maintenance until ${until} UTC: nobody is told when it falls silent. To end it: ./norn hosts maintenance ${given} --end`,
+    );
+  }
+}
+
+/** Throws `time_invalid`. */
+export function minutesOf(text: string): number {
+  const units = { m: 1, h: 60, d: 1_440 } as const;
+  const [, number = '', unit = ''] = /^([1-9]\d{0,4})([mhd])$/.exec(text) ?? [];
+  const minutes = Number(number) * units[(unit || 'm') as keyof typeof units];
+  if (minutes >= 1 && minutes <= maintenanceMinutesMax) return minutes;
+  throw new NornError(
+    'time_invalid',
+    `"${text.slice(0, 20)}" is no time for a maintenance: give 30m, 2h or 3d, at most 7d`,
+  );
 }
 
 async function remove(given: string, _: Options, command: Command): Promise<void> {

@@ -54,6 +54,8 @@ export class Host {
   @Column('boolean', { default: false }) inside!: boolean;
   /** Certificates issued before are refused. */
   @Column('timestamptz', { nullable: true }) revokedBefore!: Date | null;
+  /** Nobody misses it until then. */
+  @Column('timestamptz', { nullable: true }) maintenanceUntil!: Date | null;
   @Column('timestamptz', { nullable: true }) lastSeenAt!: Date | null;
   /** norn.event.v1.HostFacts as JSON, the newest. */
   @Column('jsonb', { nullable: true }) facts!: object | null;

@@ -28,6 +28,8 @@ export interface HostState {
   readonly state: 'protected' | 'degraded' | 'silent' | 'ended';
   /** Why it is not protected, or what else there is to know; empty for nothing. */
   readonly reason: string;
+  /** Nobody is told when it falls silent. */
+  readonly isMaintained: boolean;
 }
 
 interface Looked {
@@ -38,7 +40,11 @@ interface Looked {
 
 export function stateOf(host: Host, looked: Looked): HostState {
   const facts = readFacts(host);
-  return { host, facts, ...judge(host, facts, looked) };
+  const isMaintained = (host.maintenanceUntil ?? looked.now) > looked.now;
+  const judged = judge(host, facts, looked);
+  if (!isMaintained || host.maintenanceUntil === null) return { host, facts, isMaintained, ...judged };
+  const reason = `${maintained(host.maintenanceUntil)} ${judged.reason}`.trim();
+  return { host, facts, isMaintained, ...judged, reason };
 }
 
 export function readFacts(host: Host): event.HostFacts {
@@ -51,8 +57,16 @@ export function isPast(host: Host, now: Date): boolean {
   return readFacts(host).ended && now.getTime() - (host.lastSeenAt?.getTime() ?? 0) > endedShownMs;
 }
 
+function maintained(until: Date): string {
+  return `In maintenance until ${minuteOf(until)} UTC: until then nobody is told when it falls silent.`;
+}
+
+function minuteOf(at: Date): string {
+  return at.toISOString().slice(0, 16).replace('T', ' ');
+}
+
 function revokedAt(at: Date): string {
-  return `Its certificates were revoked at ${at.toISOString().slice(0, 16).replace('T', ' ')} UTC, so nothing it says is taken. Its agent protects it on. To let it in again, end the agent there (./norn down) and join with a new invitation: it is another host then, and this one can be removed.`;
+  return `Its certificates were revoked at ${minuteOf(at)} UTC, so nothing it says is taken. Its agent protects it on. To let it in again, end the agent there (./norn down) and join with a new invitation: it is another host then, and this one can be removed.`;
 }
 
 /** Its connection is there, and what protects is not. */
@@ -60,6 +74,13 @@ function withoutBaldur({ capabilities }: event.HostFacts): string {
   const detail = capabilities.find(({ name, available }) => name === 'agent.baldur' && !available)?.detail ?? '';
   return `Nothing is seen or stopped here: Baldur, the part of the agent that protects, does not run${detail === '' ? '' : ` (${detail.replace(/\.$/, '')})`}. Look at baldur.log in the agent's directory on the host.`;
 }
+
+/** What it said at the end. */
+const farewells: Readonly<Record<event.Leaving, string>> = {
+  [event.Leaving.UNSPECIFIED]: '',
+  [event.Leaving.STOPPED]: ', when its agent was stopped in order',
+  [event.Leaving.SHUTDOWN]: ', when it went down in order',
+};
 
 export function judge(
   host: Host,
@@ -73,7 +94,7 @@ export function judge(
     const since = host.lastSeenAt === null ? 'since it enrolled' : `for ${durationOf(silentMs * 1000)}`;
     return {
       state: 'silent',
-      reason: `Nothing was heard from it ${since}. The agent protects without a connection; check that the host is up and that norn's agent runs on it.`,
+      reason: `Nothing was heard from it ${since}${farewells[facts.leaving]}. The agent protects without a connection; check that the host is up and that norn's agent runs on it.`,
     };
   }
   const needed = facts.containerId === '' ? essential : essentialInside;

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ShownHunt, ShownHuntStep } from '@norn/contracts';
 import { type Rule, type TestEvent, RuleEngine, buildRuleBatch, readRules } from '@norn/rules';
-import { createWriter, importRules, type StoreWriter } from '@norn/store';
+import { AuditEntry, createWriter, importRules, type StoreWriter } from '@norn/store';
 import { RulePack } from '../src/model/rule-pack.ts';
 import { type ApiTrial, startApiTrial } from './api-trial.ts';
 import { seedHost, seedTenant } from './seeds/index.ts';
@@ -498,6 +498,23 @@ describe('hunts', () => {
     expect(found.events.map(positionOf).reverse()).toEqual(
       expected.filter((position) => position >= 2 && position < 9),
     );
+  });
+
+  it('are in the trail, with who asked for what; one that is refused as wrong is not', async () => {
+    const text = ruleText('process_creation', `{ Image: /only/in/the/trail }`);
+    const analyst = await trial.tokenOf('analyst');
+    await ask({ text, since: '1h' }, analyst);
+    await ask({ rule: 'log_deleted', since: '1h' }, analyst);
+    await ask({ rule: 'nonsense' }, analyst);
+    const trail = await trial.control.manager.find(AuditEntry, {
+      where: { actor: 'analyst-person', action: 'hunt.run' },
+      order: { at: 'ASC' },
+    });
+    expect(trail.map(({ details }) => details)).toMatchObject([
+      { text, sha256: expect.stringMatching(/^[0-9a-f]{64}$/), since: expect.any(String), until: expect.any(String) },
+      { rule: 'log_deleted' },
+    ]);
+    expect(trail.map(({ subject }) => subject)).toEqual(['A question', expect.stringMatching(/^[0-9a-f-]{36}$/)]);
   });
 
   it("find nothing of another tenant's", async () => {

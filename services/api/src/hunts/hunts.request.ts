@@ -7,6 +7,8 @@ export const huntLimits = {
   /** A rule given as text, in a body of its own size. */
   bodyBytesMax: 288 * 1024,
   eventsMax: 1_000,
+  /** Of a rule that is given as text, in the audit trail. */
+  tracedCharsMax: 2_000,
   eventsDefault: 100,
   /** Events of a correlation's rules that one hunt puts together, all rules together. */
   correlatedEventsMax: 50_000,

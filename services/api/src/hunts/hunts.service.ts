@@ -16,7 +16,8 @@ import {
   readBrought,
   readRules,
 } from '@norn/rules';
-import { type ImportedRule, importedRules } from '@norn/store';
+import { type ImportedRule, audit, importedRules } from '@norn/store';
+import { createHash } from 'node:crypto';
 import { DataSource } from 'typeorm';
 import type { Principal } from '../access/principal.ts';
 import { ControlPlane } from '../model/control-plane.ts';
@@ -35,7 +36,7 @@ import {
   histogramQuery,
   imagesQuery,
 } from './hunts.queries.ts';
-import { type HuntBody, bucketOf, windowOf } from './hunts.request.ts';
+import { type HuntBody, bucketOf, huntLimits, windowOf } from './hunts.request.ts';
 
 @Injectable()
 export class HuntsService {
@@ -52,9 +53,13 @@ export class HuntsService {
 
   /**
    * Throws `rule_invalid`, `rule_unknown`, `input_invalid` before anything is asked; `hunts_exhausted`, `hunt_too_large`,
-   * `telemetry_unavailable`.
+   * `telemetry_unavailable`. Who asks for what is in the trail before the answer is looked for.
    */
-  async run({ tenantId }: Principal, body: HuntBody, { signal, tell }: Watching = {}): Promise<view.HuntView> {
+  async run(
+    { tenantId, userName }: Principal,
+    body: HuntBody,
+    { signal, tell }: Watching = {},
+  ): Promise<view.HuntView> {
     const asked = await this.ruleOf(tenantId, body);
     const { name, rule } = asked;
     const window = windowOf(body, new Date());
@@ -66,6 +71,14 @@ export class HuntsService {
       rule.kind === 'correlation'
         ? () => this.correlate(question, { name, rule, ruleSet: asked.ruleSet })
         : this.looker(question, { name, rule, hunt: compileHunt(rule, kernelColumns) });
+    const details = { since: timeOf(window.sinceUs), until: timeOf(window.untilUs), ...asTraced(body) };
+    await audit(this.database.manager, {
+      tenantId,
+      actor: userName,
+      action: 'hunt.run',
+      subject: rule.id || rule.title,
+      details,
+    });
     return this.reader.inTurn(tenantId, look, signal);
   }
 
@@ -140,6 +153,13 @@ export class HuntsService {
     const progress = new HuntProgress(scans, tell);
     return (query) => progress.follow((onProgress) => this.reader.read(tenantId, query, { signal, onProgress }));
   }
+}
+
+/** A rule of the pack by its name; of another its beginning, and by which sum it is known again. */
+function asTraced({ rule, text }: HuntBody): Readonly<Record<string, string>> {
+  if (text === undefined) return { rule: rule ?? '' };
+  const sha256 = createHash('sha256').update(text).digest('hex');
+  return { text: text.slice(0, huntLimits.tracedCharsMax), sha256 };
 }
 
 interface Question {

@@ -139,6 +139,16 @@ describe('a host', () => {
     expect(await inTrouble()).toEqual([]);
   });
 
+  it('whose connection here was superseded by one that went at once is missed', async () => {
+    const ingest = new Ingest();
+    await ingest.arrives('one');
+    await passes(60, ingest);
+    // It came and went between two writes: only that it went is written, and that the one before was superseded never is.
+    await ingest.leaves('one', randomUUID());
+    await passes(13, ingest);
+    expect(await inTrouble()).toEqual(['web-one silent']);
+  });
+
   it('whose ingest has died is missed unless it comes to another one', async () => {
     const [dying, other] = [new Ingest(), new Ingest()];
     for (const host of ['one', 'two']) await dying.arrives(host);

@@ -47,6 +47,8 @@ it('is what the version in force says, with the groups that its rules speak of',
   expect(made.groups.map(({ name }) => name)).toEqual(['webshop']);
   expect(groupsOfHost(made, { id: 'host-1', name: 'web-1' })).toEqual(['host-1', 'web-1', 'webshop']);
   expect(groupsOfHost(made, { id: 'host-3', name: 'web-3' })).toEqual(['host-3', 'web-3']);
+  const named = { id: 'host-3', name: `host-${'0'.repeat(16)}` };
+  expect(groupsOfHost(made, named)).toEqual(['host-3']);
 });
 
 it('is taken when it is signed, for the tenant and not older than what is held', () => {

@@ -3,6 +3,8 @@ import { fromBinary } from '@bufbuild/protobuf';
 import { policy } from '@norn/contracts';
 import { isSigned } from './signature.ts';
 
+const hostIdShape = /^host-[0-9a-f]{16}$/;
+
 /** Of a serialised HostPolicy. */
 export const hostPolicyBytesMax = 1024 * 1024;
 
@@ -39,7 +41,9 @@ export function verifyPolicy(signed: policy.SignedPolicy, context: PolicyContext
 /** What rules may call a host: its name, its id, and the groups that list it. */
 export function groupsOfHost(made: policy.HostPolicy, host: { readonly name: string; readonly id: string }): string[] {
   const listed = made.groups.filter(({ hostIds }) => hostIds.includes(host.id)).map(({ name }) => name);
-  return [...new Set([host.id, host.name, ...listed])];
+  // A machine calls itself as it likes: by its name it must be no other host.
+  const own = hostIdShape.test(host.name) ? [host.id] : [host.id, host.name];
+  return [...new Set([...own, ...listed])];
 }
 
 function parse(bytes: Uint8Array): policy.HostPolicy | undefined {

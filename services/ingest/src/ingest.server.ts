@@ -2,6 +2,7 @@
 import { status } from '@grpc/grpc-js';
 import type { OnModuleDestroy } from '@nestjs/common';
 import { NornError, messageOf } from '@norn/base';
+import { News } from '@norn/base/news';
 import type { agent, event } from '@norn/contracts';
 import type { HealthReport, ReportsHealth, RunsBeside } from '@norn/stage';
 import { type Logger, Metric, count, observe } from '@norn/telemetry';
@@ -18,6 +19,7 @@ import type { PolicyFeed } from './ports/policy-feed.ts';
 import type { SignerFeed } from './ports/signer-feed.ts';
 import type { ProduceRecords } from './ports/produce-records.ts';
 import { Admission } from './stream/admission.ts';
+import { Allowance } from './stream/allowance.ts';
 import { Connections } from './stream/connections.ts';
 import { HostPolicies } from './stream/host-policies.ts';
 import { FactsSaver } from './stream/facts-saver.ts';
@@ -52,6 +54,9 @@ export class IngestServer implements RunsBeside, ReportsHealth, OnModuleDestroy 
   private readonly factsSaver: FactsSaver;
   private readonly presence: Presence;
   private readonly meter: TenantMeter;
+  private readonly certificates = new Allowance(limits.certificatesPerHost);
+  private readonly deadLetters = new Allowance(limits.deadLettersPerHost);
+  private readonly refusals = new News(limits.auditEveryMs, limits.auditSubjectsMax);
   private readonly pipeline: ReturnType<typeof createIngestPipeline>;
   private readonly forgetGauges: (() => void)[];
   private agents: ListeningServer | undefined;
@@ -156,7 +161,7 @@ export class IngestServer implements RunsBeside, ReportsHealth, OnModuleDestroy 
       call.emit('error', { code: status.RESOURCE_EXHAUSTED, details: `connections_full: ${limits.connectionsMax}` });
       return;
     }
-    const { pipeline, meter, totalInFlight } = this;
+    const { pipeline, meter, totalInFlight, deadLetters } = this;
     const onFacts = (facts: event.HostFacts): void => {
       this.factsSaver.save(peer, facts);
       this.presence.hear(peer, facts);
@@ -165,7 +170,7 @@ export class IngestServer implements RunsBeside, ReportsHealth, OnModuleDestroy 
       this.produceFailures++;
       count(Metric.IngestProduceFailures);
     };
-    const shared = { pipeline, meter, producer, totalInFlight, onFacts, onProduceFailed, logger };
+    const shared = { pipeline, meter, producer, totalInFlight, deadLetters, onFacts, onProduceFailed, logger };
     const stream = new HostStream({ peer, inside, call, ...shared });
     this.connections.add(stream);
     const connection = this.presence.arrive(peer);
@@ -205,8 +210,11 @@ export class IngestServer implements RunsBeside, ReportsHealth, OnModuleDestroy 
       this.options.logger.info({ host: response.hostId, tenant: response.tenantId }, 'enrolled');
       return response;
     } catch (error) {
-      count(Metric.IngestEnrolments, 1, { code: error instanceof NornError ? error.code : 'failed' });
-      this.options.logger.warn({ err: error }, 'enrolment refused');
+      const code = error instanceof NornError ? error.code : 'failed';
+      count(Metric.IngestEnrolments, 1, { code });
+      // Anybody may ask: a refusal is counted, and told now and then.
+      if (code === 'failed') this.options.logger.warn({ err: error }, 'enrolment failed');
+      else if (this.refusals.isNews(code)) this.options.logger.warn({ code }, `enrolment refused: ${messageOf(error)}`);
       throw error;
     } finally {
       this.enrolmentsNow--;
@@ -215,7 +223,8 @@ export class IngestServer implements RunsBeside, ReportsHealth, OnModuleDestroy 
 
   private enrolmentOptions(): Parameters<typeof createEnrolHost>[0] {
     const { registry, authority, secrets } = this.options;
-    return { registry, authority, commandPublicKeyPem: secrets.commandPublicKeyPem };
+    const { certificates: allowance } = this;
+    return { registry, authority, allowance, commandPublicKeyPem: secrets.commandPublicKeyPem };
   }
 
   /** What was asked before it closed may fail with it. */

@@ -8,6 +8,8 @@ export const limits = {
   messageSlackBytes: MiB,
   /** How much of a refused batch is kept for whoever looks into it. */
   deadLetterBytesMax: 64 * 1024,
+  /** Refused messages of one host that are kept, a minute; of the rest there is the count. */
+  deadLettersPerHost: { most: 60, everyMs: 60_000, subjectsMax: 20_000 },
   /** Taken from one host and not yet in Kafka. */
   streamInFlightBytesMax: 8 * MiB,
   streamInFlightRecordsMax: 2048,
@@ -45,6 +47,8 @@ export const limits = {
   enrolmentsAtOnceMax: 16,
   /** An enrolment takes less than a second. */
   enrolConnectionMs: 20_000,
+  /** Certificates that one host is issued, an hour: one that renews needs one in days. */
+  certificatesPerHost: { most: 30, everyMs: 3_600_000, subjectsMax: 20_000 },
   certificateTtlMs: 7 * 24 * 3_600_000,
   /** A certificate that expired at most this long ago still proves which host it was issued to, at enrolment only. */
   enrolAgainMs: 366 * 24 * 3_600_000,

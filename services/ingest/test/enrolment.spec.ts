@@ -126,7 +126,7 @@ describe('enrolment', () => {
         'certificate_revoked',
         async () => {
           const identity = await issueIdentity(ingest.secrets);
-          ingest.registry.hosts.set(`default:${identity.hostId}`, { revokedBefore: new Date(), inside: false });
+          ingest.registry.hosts.set(`default:${identity.hostId}`, { isRevoked: true, inside: false });
           return proofOf(identity);
         },
       ],
@@ -147,6 +147,17 @@ describe('enrolment', () => {
         details: expect.stringMatching(/^certificate_foreign/),
       });
     });
+  });
+
+  it('is not for a machine that calls itself by the id of a host', async () => {
+    const { hostId } = await ingest.known();
+    ingest.registry.joinTokens.set('token', 'default');
+    const { requestPem: certificateRequest } = await makeRequest();
+    const request = { joinToken: 'token', certificateRequest, hostname: hostId, machineId: 'm' };
+    await expect(enrol(request)).rejects.toMatchObject({
+      details: expect.stringMatching(/^enrolment_invalid: hostname/),
+    });
+    expect(ingest.registry.joinTokens.has('token')).toBe(true);
   });
 
   it('makes two hosts of a machine that enrols twice by tokens: what names a machine proves nothing', async () => {

@@ -81,14 +81,16 @@ export class FakeRegistry implements HostRegistry {
     if (tenantId === undefined) return undefined;
     this.joinTokens.delete(claim.joinToken);
     const hostId = `host-${String(this.hosts.size).padStart(16, '0')}`;
-    this.hosts.set(`${tenantId}:${hostId}`, { revokedBefore: null, inside: claim.inside });
+    this.hosts.set(`${tenantId}:${hostId}`, { isRevoked: false, inside: claim.inside });
     return issue({ tenantId, hostId });
   }
 
-  async enrolAgain<T>({ tenantId, hostId }: ProvenHost, issue: (host: EnrolledHost) => Promise<T>): Promise<T> {
+  async certifyAgain<T>(proven: ProvenHost, issue: (host: EnrolledHost) => Promise<T>): Promise<T> {
+    const { tenantId, hostId, action, details } = proven;
     const known = this.hosts.get(`${tenantId}:${hostId}`);
     if (known === undefined) throw new NornError('host_unknown', 'The fake control plane has no such host');
-    if (known.revokedBefore !== null) throw new NornError('certificate_revoked', 'The fake control plane revoked it');
+    if (known.isRevoked) throw new NornError('certificate_revoked', 'The fake control plane revoked it');
+    this.audits.push({ tenantId, action, subject: hostId, details });
     return issue({ tenantId, hostId });
   }
 

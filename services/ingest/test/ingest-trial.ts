@@ -52,7 +52,7 @@ export class IngestTrial {
   /** A certificate of a host that the control plane has. */
   async known(options: Parameters<typeof issueIdentity>[1] = {}, { inside = false } = {}) {
     const identity = await issueIdentity(this.secrets, options);
-    this.registry.hosts.set(`${identity.tenantId}:${identity.hostId}`, { revokedBefore: null, inside });
+    this.registry.hosts.set(`${identity.tenantId}:${identity.hostId}`, { isRevoked: false, inside });
     return identity;
   }
 

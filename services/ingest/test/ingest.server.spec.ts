@@ -165,6 +165,30 @@ describe('a connected host', () => {
     expect(ingest.registry.saved).toEqual([{ hostId: identity.hostId, facts: { hostname: 'three' } }]);
   });
 
+  it('is one container for good, by its whole id, and ends as that', async () => {
+    const identity = await ingest.known({}, { inside: true });
+    const host = ingest.connect(identity);
+    const said = (facts: MessageInitShape<typeof event.HostFactsSchema>): bigint =>
+      host.send({ case: 'facts', value: create(event.HostFactsSchema, facts) });
+    said({ ended: true });
+    said({ containerId: '<img src=x>' });
+    said({ containerId: 'C'.repeat(64) });
+    await host.untilAcked(said({ containerId: 'c'.repeat(64) }));
+    await host.untilAcked(said({ containerId: 'd'.repeat(64) }));
+    expect(host.refusals()).toEqual(Array(4).fill('facts_foreign'));
+    expect(ingest.registry.saved.map(({ facts }) => facts)).toEqual([{ containerId: 'c'.repeat(64) }]);
+  });
+
+  it('has so many of its refused messages kept, and all answered', async () => {
+    const { host } = await ingest.connectKnown();
+    const { most } = limits.deadLettersPerHost;
+    let last = 0n;
+    for (let i = 0; i < most + 20; i += 1) last = host.sendBatch(new Uint8Array([255]));
+    await host.untilAcked(last);
+    expect(host.refusals()).toHaveLength(most + 20);
+    expect(ingest.producer.of('deadLetter')).toHaveLength(most);
+  });
+
   it('that enrolled as one says which, and that it has ended', async () => {
     const identity = await ingest.known({}, { inside: true });
     const host = ingest.connect(identity);
@@ -219,7 +243,7 @@ describe('a connected host', () => {
 describe('who may connect', () => {
   it('is nobody with a certificate of another authority', async () => {
     const foreign = await issueIdentity(await makeSecrets());
-    ingest.registry.hosts.set(`default:${foreign.hostId}`, { revokedBefore: null, inside: false });
+    ingest.registry.hosts.set(`default:${foreign.hostId}`, { isRevoked: false, inside: false });
     const host = ingest.connect(foreign);
     host.sendBatch(aBatch());
     expect((await host.ended)?.code).toBe(status.UNAVAILABLE);
@@ -228,7 +252,7 @@ describe('who may connect', () => {
 
   it('is no host that is unknown to its tenant, and the refusal is audited', async () => {
     const { hostId } = await issueIdentity(ingest.secrets);
-    ingest.registry.hosts.set(`default:${hostId}`, { revokedBefore: null, inside: false });
+    ingest.registry.hosts.set(`default:${hostId}`, { isRevoked: false, inside: false });
     const host = ingest.connect(await issueIdentity(ingest.secrets, { tenantId: 'other', hostId }));
     expect((await host.ended)?.code).toBe(status.PERMISSION_DENIED);
     expect(ingest.registry.audits).toMatchObject([
@@ -236,16 +260,13 @@ describe('who may connect', () => {
     ]);
   });
 
-  it('is no host whose certificate was revoked, but the same host with a newer one', async () => {
+  it('is no host that was revoked, also with a certificate that was issued later', async () => {
     const revoked = await issueIdentity(ingest.secrets, { now: new Date(Date.now() - 3_600_000) });
-    ingest.registry.hosts.set(`default:${revoked.hostId}`, {
-      revokedBefore: new Date(Date.now() - 60_000),
-      inside: false,
-    });
+    ingest.registry.hosts.set(`default:${revoked.hostId}`, { isRevoked: true, inside: false });
     expect((await ingest.connect(revoked).ended)?.details).toMatch(/^certificate_revoked/);
     expect(ingest.registry.audits).toMatchObject([{ details: { code: 'certificate_revoked' } }]);
-    const renewed = ingest.connect(await issueIdentity(ingest.secrets, { hostId: revoked.hostId }));
-    await renewed.untilAcked(renewed.sendBatch(aBatch()));
+    const later = ingest.connect(await issueIdentity(ingest.secrets, { hostId: revoked.hostId }));
+    expect((await later.ended)?.details).toMatch(/^certificate_revoked/);
   });
 
   it('is nobody without a certificate', async () => {
@@ -253,6 +274,34 @@ describe('who may connect', () => {
     host.sendBatch(aBatch());
     expect((await host.ended)?.code).toBe(status.UNAVAILABLE);
     expect(ingest.producer.records).toEqual([]);
+  });
+});
+
+describe('a certificate is renewed', () => {
+  it('for a host, and told to the trail', async () => {
+    const { host } = await ingest.connectKnown();
+    expect((await host.renew()).certificate).toMatch(/^-----BEGIN CERTIFICATE-----/);
+    expect(ingest.registry.audits).toMatchObject([{ action: 'certificate.renewed' }]);
+  });
+
+  it('for none that was revoked a moment ago, though it is connected still', async () => {
+    const { host, identity } = await ingest.connectKnown();
+    await host.untilAcked(host.sendBatch(aBatch()));
+    ingest.registry.hosts.set(`default:${identity.hostId}`, { isRevoked: true, inside: false });
+    await expect(host.renew()).rejects.toMatchObject({ details: expect.stringMatching(/^certificate_revoked/) });
+    ingest.registry.hosts.delete(`default:${identity.hostId}`);
+    await expect(host.renew()).rejects.toMatchObject({ details: expect.stringMatching(/^host_unknown/) });
+  });
+
+  it('not without end, for one host', async () => {
+    const [{ host }, { host: other }] = [await ingest.connectKnown(), await ingest.connectKnown()];
+    for (let i = 0; i < limits.certificatesPerHost.most; i += 1) await host.renew();
+    await expect(host.renew()).rejects.toMatchObject({
+      code: status.RESOURCE_EXHAUSTED,
+      details: expect.stringMatching(/^certificates_exhausted/),
+    });
+    await other.renew();
+    expect(ingest.registry.audits).toHaveLength(limits.certificatesPerHost.most + 1);
   });
 });
 

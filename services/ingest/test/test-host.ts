@@ -2,7 +2,7 @@
 import { create, toBinary, type MessageInitShape } from '@bufbuild/protobuf';
 import { Client, type ClientDuplexStream, credentials, type ServiceError } from '@grpc/grpc-js';
 import { agent, agentServiceDefinition, event } from '@norn/contracts';
-import type { HostIdentity } from './test-authority.ts';
+import { type HostIdentity, makeRequest } from './test-authority.ts';
 
 export interface TestHostOptions {
   readonly port: number;
@@ -79,6 +79,19 @@ export class TestHost {
 
   async untilAcked(seq: bigint): Promise<void> {
     await this.until(() => this.acked() >= seq);
+  }
+
+  /** With another key. */
+  async renew(): Promise<agent.RenewResponse> {
+    const { requestPem } = await makeRequest();
+    const request = create(agent.RenewRequestSchema, { certificateRequest: requestPem });
+    const { path, requestSerialize, responseDeserialize } = agentServiceDefinition.renew;
+    return new Promise((resolve, reject) => {
+      this.client.makeUnaryRequest(path, requestSerialize, responseDeserialize, request, (error, response) => {
+        if (response === undefined) reject(error ?? new Error('There was no answer'));
+        else resolve(response);
+      });
+    });
   }
 
   async finish(): Promise<ServiceError | undefined> {

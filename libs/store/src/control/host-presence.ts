@@ -68,7 +68,7 @@ export async function writeHeard(database: DataSource, heard: HeardHosts): Promi
   });
 }
 
-/** A connection that went says nothing of one that has come since, at this instance or another. SQL, for many rows at once and the condition. */
+/** A connection that went says nothing of one that has come to another instance since; of those here its own knows which is the newest. SQL, for many rows at once and the condition. */
 async function writePresence(manager: EntityManager, { instance, presence }: HeardHosts): Promise<void> {
   if (presence.length === 0) return;
   await manager.query(
@@ -78,7 +78,7 @@ async function writePresence(manager: EntityManager, { instance, presence }: Hea
      JOIN hosts h ON h.id = c.host_id AND h.tenant_id = c.tenant_id
      ON CONFLICT (host_id) DO UPDATE SET instance = excluded.instance, connection = excluded.connection,
        arrived_at = CASE WHEN excluded.left_at IS NULL THEN excluded.arrived_at ELSE host_presence.arrived_at END, left_at = excluded.left_at
-     WHERE excluded.left_at IS NULL OR host_presence.connection = excluded.connection`,
+     WHERE excluded.left_at IS NULL OR host_presence.instance = excluded.instance OR host_presence.connection = excluded.connection`,
     [
       instance,
       presence.map(({ tenantId }) => tenantId),

@@ -6,12 +6,12 @@ export interface ResolvedGroup {
   readonly hostIds: readonly string[];
 }
 
-/** A member is a host's id, or a pattern of its name: `*` for any characters, without regard to case; or whoever joined by an invitation to the group. */
+/** A member is a host's id, or a pattern of its name: `*` for any characters, without regard to case, and never an id; or whoever joined by an invitation to the group. */
 const MEMBERS = String.raw`SELECT g.tenant_id AS "tenantId", g.name,
        coalesce(array_agg(h.id ORDER BY h.id) FILTER (WHERE h.id IS NOT NULL), '{}') AS "hostIds"
   FROM host_groups g
   LEFT JOIN hosts h ON h.tenant_id = g.tenant_id AND (h.id = ANY (g.members) OR h.joined_group = g.name OR h.name ILIKE ANY (
-    SELECT replace(regexp_replace(member, '([\\%_])', '\\\1', 'g'), '*', '%') FROM unnest(g.members) member))`;
+    SELECT replace(regexp_replace(member, '([\\%_])', '\\\1', 'g'), '*', '%') FROM unnest(g.members) member WHERE member !~ '^host-[0-9a-f]{16}$'))`;
 
 /** By name, with the hosts that they are about now. SQL, for patterns against names. */
 export function resolvedGroups(manager: EntityManager, tenantId: string): Promise<ResolvedGroup[]> {

@@ -116,6 +116,7 @@ const statusOfCode: Readonly<Record<string, status>> = {
   enrolment_invalid: status.INVALID_ARGUMENT,
   certificate_request_invalid: status.INVALID_ARGUMENT,
   enrolment_busy: status.RESOURCE_EXHAUSTED,
+  certificates_exhausted: status.RESOURCE_EXHAUSTED,
 };
 
 /** What is not a NornError is ours: the caller learns that it failed, the log why. */

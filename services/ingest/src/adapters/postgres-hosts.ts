@@ -11,7 +11,6 @@ import type {
   KnownHost,
   ProvenHost,
 } from '../ports/host-registry.ts';
-import { isRevoked } from '../stream/peer.ts';
 
 const actor: AuditEntry['actor'] = 'ingest';
 /** Hosts of the same machine that an audit entry names. */
@@ -25,7 +24,7 @@ export class PostgresHosts implements HostRegistry {
       select: { id: true, revokedBefore: true, inside: true },
       where: { id: hostId, tenantId },
     });
-    return host === null ? undefined : { revokedBefore: host.revokedBefore, inside: host.inside };
+    return host === null ? undefined : { isRevoked: host.revokedBefore !== null, inside: host.inside };
   }
 
   enrol<T>(claim: EnrolmentClaim, issue: (host: EnrolledHost) => Promise<T>): Promise<T | undefined> {
@@ -44,18 +43,17 @@ export class PostgresHosts implements HostRegistry {
     });
   }
 
-  enrolAgain<T>(proven: ProvenHost, issue: (host: EnrolledHost) => Promise<T>): Promise<T> {
-    const { tenantId, hostId, hostname, issuedAt } = proven;
+  certifyAgain<T>(proven: ProvenHost, issue: (host: EnrolledHost) => Promise<T>): Promise<T> {
+    const { tenantId, hostId, hostname, action, details } = proven;
     return this.control.transaction(async (manager) => {
       const lock = { mode: 'pessimistic_write' } as const;
       const host = await manager.findOne(Host, { where: { id: hostId, tenantId }, lock });
       if (host === null) throw new NornError('host_unknown', `This installation has no host ${hostId}`);
-      if (isRevoked(host, issuedAt))
-        throw new NornError('certificate_revoked', `The certificate of ${hostId} was revoked`);
-      await manager.update(Host, { id: hostId }, { name: hostname });
+      if (host.revokedBefore !== null)
+        throw new NornError('certificate_revoked', `The certificates of ${hostId} were revoked`);
+      if (hostname !== undefined) await manager.update(Host, { id: hostId }, { name: hostname });
       const issued = await issue({ tenantId, hostId });
-      const details = { hostname, issuedAt: issuedAt.toISOString() };
-      await audit(manager, { tenantId, actor, action: 'host.enrolled_again', subject: hostId, details });
+      await audit(manager, { tenantId, actor, action, subject: hostId, details });
       return issued;
     });
   }

@@ -3,10 +3,13 @@ import { create } from '@bufbuild/protobuf';
 import { NornError } from '@norn/base';
 import { agent } from '@norn/contracts';
 import type { EnrolledHost, HostRegistry } from '../ports/host-registry.ts';
-import type { Peer } from '../stream/peer.ts';
+import type { Allowance } from '../stream/allowance.ts';
+import { type Peer, hostIdShape, keyOf } from '../stream/peer.ts';
 import type { Authority } from './authority.ts';
 
 export interface EnrolmentOptions {
+  /** Certificates, by host. */
+  readonly allowance: Allowance;
   readonly registry: HostRegistry;
   readonly authority: Authority;
   readonly commandPublicKeyPem: string;
@@ -17,13 +20,18 @@ const tokenBytesMax = 512;
 
 type Issue = (host: EnrolledHost) => Promise<agent.EnrolResponse>;
 
-/** Throws `enrolment_invalid`, `certificate_request_invalid`, `join_token_invalid`, and without a token why the last certificate is none any more. */
-export function createEnrolHost({ registry, authority, commandPublicKeyPem }: EnrolmentOptions) {
+/** Throws `enrolment_invalid`, `certificate_request_invalid`, `join_token_invalid`, `certificates_exhausted`, and without a token why the last certificate is none any more. */
+export function createEnrolHost({ registry, authority, allowance, commandPublicKeyPem }: EnrolmentOptions) {
   return async function enrolHost(request: agent.EnrolRequest): Promise<agent.EnrolResponse> {
     const { joinToken, machineId, hostname, inside } = request;
     const hasPrevious = request.previousCertificate !== '';
     checkText('machine_id', machineId, nameBytesMax);
     checkText('hostname', hostname, nameBytesMax);
+    if (hostIdShape.test(hostname))
+      throw new NornError(
+        'enrolment_invalid',
+        `hostname ${hostname} has the form of a host's id: give the machine a name`,
+      );
     if (!hasPrevious || joinToken !== '') checkText('join_token', joinToken, tokenBytesMax);
     // Before the token is used up: a bad request must not cost one.
     const checked = await authority.check(request.certificateRequest);
@@ -51,7 +59,9 @@ export function createEnrolHost({ registry, authority, commandPublicKeyPem }: En
     const proof = { certificatePem: previousCertificate, signature: previousProof, requestPem: certificateRequest };
     try {
       const { tenantId, hostId, issuedAt } = authority.checkPrevious(proof);
-      return await registry.enrolAgain({ tenantId, hostId, issuedAt, hostname }, issue);
+      checkAllowance(allowance, { tenantId, hostId });
+      const details = { hostname, issuedAt: issuedAt.toISOString() };
+      return await registry.certifyAgain({ tenantId, hostId, hostname, action: 'host.enrolled_again', details }, issue);
     } catch (error) {
       if (error instanceof NornError && request.joinToken !== '') return undefined;
       throw error;
@@ -59,19 +69,25 @@ export function createEnrolHost({ registry, authority, commandPublicKeyPem }: En
   }
 }
 
-export function createRenewCertificate({ registry, authority, commandPublicKeyPem }: EnrolmentOptions) {
+/** Throws `certificate_request_invalid`, `certificates_exhausted`, `host_unknown`, `certificate_revoked`. */
+export function createRenewCertificate({ registry, authority, allowance, commandPublicKeyPem }: EnrolmentOptions) {
   return async function renewCertificate(peer: Peer, request: agent.RenewRequest): Promise<agent.RenewResponse> {
+    checkAllowance(allowance, peer);
     const checked = await authority.check(request.certificateRequest);
-    const { certificatePem, expiresAt } = await authority.issue(checked, peer);
-    const { tenantId, hostId: subject } = peer;
-    const details = { replaces: peer.serial, expiresAt: expiresAt.toISOString() };
-    await registry.audit({ tenantId, action: 'certificate.renewed', subject, details });
+    const { tenantId, hostId, serial } = peer;
+    const proven = { tenantId, hostId, action: 'certificate.renewed', details: { replaces: serial } };
+    const { certificatePem, expiresAt } = await registry.certifyAgain(proven, (host) => authority.issue(checked, host));
     return create(agent.RenewResponseSchema, {
       certificate: certificatePem,
       expiresAtUs: unixUs(expiresAt),
       commandKey: commandPublicKeyPem,
     });
   };
+}
+
+function checkAllowance(allowance: Allowance, host: EnrolledHost): void {
+  if (allowance.take(keyOf(host))) return;
+  throw new NornError('certificates_exhausted', `${host.hostId} was given too many certificates: ask again in an hour`);
 }
 
 function checkText(name: string, value: string, bytesMax: number): void {

@@ -4,8 +4,8 @@ import type { HeardHosts } from '@norn/store';
 export type { HeardHosts };
 
 export interface KnownHost {
-  /** Certificates issued before this moment are refused. */
-  readonly revokedBefore: Date | null;
+  /** For good, whenever its certificate was issued: one that is issued while it is revoked would be a way out. */
+  readonly isRevoked: boolean;
   /** It is the agent of one container, and may say which, and that it has ended. */
   readonly inside: boolean;
 }
@@ -25,8 +25,11 @@ export interface EnrolmentClaim {
 
 /** A host that proved to have the key of a certificate it was issued. */
 export interface ProvenHost extends EnrolledHost {
-  readonly issuedAt: Date;
-  readonly hostname: string;
+  /** As it calls itself now; undefined: as before. */
+  readonly hostname?: string;
+  /** What the trail has of it: "host.enrolled_again", "certificate.renewed". */
+  readonly action: string;
+  readonly details: Readonly<Record<string, unknown>>;
 }
 
 export interface AuditFact {
@@ -44,8 +47,11 @@ export interface HostRegistry {
    * can't be issued leaves the token unused. Undefined: the token is not valid.
    */
   enrol<T>(claim: EnrolmentClaim, issue: (host: EnrolledHost) => Promise<T>): Promise<T | undefined>;
-  /** The same host with another certificate. Throws `host_unknown`, `certificate_revoked`. */
-  enrolAgain<T>(proven: ProvenHost, issue: (host: EnrolledHost) => Promise<T>): Promise<T>;
+  /**
+   * The same host with another certificate, looked up and issued in one transaction with its audit entry: a revocation comes before or
+   * after all of it. Throws `host_unknown`, `certificate_revoked`.
+   */
+  certifyAgain<T>(proven: ProvenHost, issue: (host: EnrolledHost) => Promise<T>): Promise<T>;
   saveFacts(host: EnrolledHost, facts: object, seenAt: Date): Promise<void>;
   /** That this instance listens, and whom it has heard. */
   writeHeard(heard: HeardHosts): Promise<void>;

@@ -3,7 +3,7 @@ import { News } from '@norn/base/news';
 import { Metric, count } from '@norn/telemetry';
 import { limits } from '../limits.ts';
 import type { HostRegistry, KnownHost } from '../ports/host-registry.ts';
-import { type Peer, isRevoked, keyOf } from './peer.ts';
+import { type Peer, keyOf } from './peer.ts';
 
 export type AdmissionRefusal = 'host_unknown' | 'certificate_revoked' | 'certificate_expired';
 
@@ -28,7 +28,7 @@ export class Admission {
     if (peer.expiresAt <= this.now()) return 'certificate_expired';
     const host = await this.find(peer);
     if (host === undefined) return 'host_unknown';
-    return isRevoked(host, peer.issuedAt) ? 'certificate_revoked' : undefined;
+    return host.isRevoked ? 'certificate_revoked' : undefined;
   }
 
   /** As it was at most `admissionCacheMs` ago. */

@@ -9,9 +9,10 @@ import type { IngestPipeline } from '../ingest.pipeline.ts';
 import { limits } from '../limits.ts';
 import type { ProduceRecords } from '../ports/produce-records.ts';
 import type { BatchSource, CheckedBatch, HostBatch, ThrottleOrder } from '../steps/envelope-of-host.ts';
+import type { Allowance } from './allowance.ts';
 import { HostRecords } from './host-records.ts';
 import { InFlight } from './in-flight.ts';
-import type { Peer } from './peer.ts';
+import { type Peer, keyOf } from './peer.ts';
 import { RecordQueue } from './record-queue.ts';
 import type { TenantMeter } from './tenant-meter.ts';
 import { commandInTrace, produceInTrace } from './traces.ts';
@@ -28,10 +29,14 @@ export interface HostStreamOptions {
   readonly meter: TenantMeter;
   readonly producer: ProduceRecords;
   readonly totalInFlight: InFlight;
+  /** Refused messages that are kept, by host. */
+  readonly deadLetters: Allowance;
   readonly onFacts: (facts: event.HostFacts) => void;
   readonly onProduceFailed: () => void;
   readonly logger: Logger;
 }
+
+const containerIdShape = /^[0-9a-f]{64}$/;
 
 interface Refused {
   readonly code: string;
@@ -46,6 +51,8 @@ export class HostStream implements BatchSource {
   /** The message at `nextSeq` was sent back to wait; what follows it is left until it comes again, so order holds. */
   private throttled = false;
   private ended = false;
+  /** As it said first on this connection. */
+  private containerId = '';
   /** Messages that the call has not taken yet. */
   private writing = 0;
   private tellEnd: (() => void) | undefined;
@@ -216,17 +223,24 @@ export class HostStream implements BatchSource {
       this.refuse(seq, { code: 'facts_too_large', reason: `${value.byteLength} bytes of facts` }, value);
       return;
     }
-    // What comes and goes is not missed: a machine must not say that of itself.
-    if (!this.options.inside && (facts.ended || facts.containerId !== '')) {
-      this.refuse(
-        seq,
-        { code: 'facts_foreign', reason: 'A machine says that it is a container: enrol it as one' },
-        value,
-      );
+    const foreign = this.foreignIn(facts);
+    if (foreign !== undefined) {
+      this.refuse(seq, { code: 'facts_foreign', reason: foreign }, value);
       return;
     }
+    this.containerId ||= facts.containerId;
     this.produce(seq, 'facts', this.records.of(value));
     this.options.onFacts(facts);
+  }
+
+  /** What comes and goes is not missed: only a container's agent may say so, of the container that it is. */
+  private foreignIn({ containerId, ended }: event.HostFacts): string | undefined {
+    if (!this.options.inside)
+      return ended || containerId !== '' ? 'A machine says that it is a container: enrol it as one' : undefined;
+    if (containerId === '') return ended ? 'It has ended, and says not which container it is' : undefined;
+    if (!containerIdShape.test(containerId)) return 'The id of its container is not 64 digits, 0-9 and a-f';
+    if (this.containerId !== '' && this.containerId !== containerId) return 'It was another container before';
+    return undefined;
   }
 
   private takeOutcome(seq: bigint, outcome: action.Outcome, value: Uint8Array): void {
@@ -250,12 +264,14 @@ export class HostStream implements BatchSource {
     this.queue.push({ seq, output: { topic, record } });
   }
 
-  /** Said to the host, counted, kept as a dead letter, acked in its turn: the stream goes on. */
+  /** Said to the host, counted, kept as a dead letter unless there are too many, acked in its turn: the stream goes on. */
   private refuse(seq: bigint, refused: Refused, value: Uint8Array = new Uint8Array()): void {
     count(Metric.IngestMessagesRefused, 1, { code: refused.code });
     const { code, reason } = refused;
     this.respond({ case: 'refusal', value: create(agent.RefusalSchema, { seq, code, message: reason }) });
-    this.produce(seq, 'deadLetter', this.records.refused(value, refused));
+    if (this.options.deadLetters.take(keyOf(this.peer)))
+      this.produce(seq, 'deadLetter', this.records.refused(value, refused));
+    else this.queue.push({ seq });
   }
 
   private readonly written = (): void => {

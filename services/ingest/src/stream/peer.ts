@@ -34,11 +34,6 @@ export function peerIn(
   };
 }
 
-/** Certificates count whole seconds: one of the second of the revocation is revoked too. */
-export function isRevoked({ revokedBefore }: { readonly revokedBefore: Date | null }, issuedAt: Date): boolean {
-  return revokedBefore !== null && issuedAt < revokedBefore;
-}
-
 /** Key of every record of the host, and of its connection. */
 export function keyOf({ tenantId, hostId }: { readonly tenantId: string; readonly hostId: string }): string {
   return `${tenantId}:${hostId}`;

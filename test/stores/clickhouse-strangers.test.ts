@@ -12,6 +12,8 @@ beforeAll(async () => {
 afterAll(() => engine.stop());
 
 const nobody = 65_534;
+/** The engine's listener waits for so long when it was told of a connection that it does not get, 30 s, and some more. */
+const acceptGivesUpMs = 33_000;
 
 /** What ended an engine that let everybody in, each by itself. */
 const requests = [
@@ -54,6 +56,13 @@ it.each([
   for (let time = 0; time < 50; time += 1) expect(await ping()).toBe(true);
   expect(await asked).toBe('');
   await sleep(1_000);
+  expect([await ping(), engine.pid]).toEqual([true, pid]);
+});
+
+it('goes on answering when nobody of its own comes for a long time after a stranger', async () => {
+  const { pid } = engine;
+  expect(await asNobody(1, false)).toBe('');
+  await sleep(acceptGivesUpMs);
   expect([await ping(), engine.pid]).toEqual([true, pid]);
 });
 

@@ -106,12 +106,16 @@ static bool is_ours(const struct ends *ends) {
     return owner == NOT_TOLD ? is_listed_as_ours(ends) : owner == OURS;
 }
 
-/** As accept(2), but for who is let in. It waits for the next one after a stranger: to return without one ends the server's thread. */
+/**
+ * As accept(2), but for who is let in. It waits for the next one after a stranger, and for as long as it takes, though the listener has a time-out of
+ * 30 s: to return without a connection aborts the whole server.
+ */
 int accept(int listener, struct sockaddr *address, socklen_t *length) {
     socklen_t room = length ? *length : 0;
     for (;;) {
         int connection = accept4(listener, address, length, 0);
         struct ends ends;
+        if (connection < 0 && errno == EAGAIN) continue;
         if (connection < 0 || (ends_of(connection, &ends) && is_ours(&ends))) return connection;
         close(connection);
         if (length) *length = room;

@@ -38,8 +38,7 @@ import { HostsByKey1760000000026 } from './migrations/0026-hosts-by-key.ts';
 import { HostsInside1760000000027 } from './migrations/0027-hosts-inside.ts';
 import { AuditChain1760000000028 } from './migrations/0028-audit-chain.ts';
 import { InvitedGroups1760000000029 } from './migrations/0029-invited-groups.ts';
-import { AgentRuns1760000000030 } from './migrations/0030-agent-runs.ts';
-import { HostMaintenance1760000000031 } from './migrations/0031-host-maintenance.ts';
+import { PresenceOfAgents1760000000030 } from './migrations/0030-presence-of-agents.ts';
 import { SnakeNames } from './snake-names.ts';
 
 /** The settings of the same names in libs/config. */
@@ -157,8 +156,7 @@ function optionsOf(config: ControlStoreConfig): DataSourceOptions {
       HostsInside1760000000027,
       AuditChain1760000000028,
       InvitedGroups1760000000029,
-      AgentRuns1760000000030,
-      HostMaintenance1760000000031,
+      PresenceOfAgents1760000000030,
     ],
     migrationsTableName: MIGRATIONS_TABLE,
     namingStrategy: new SnakeNames(),

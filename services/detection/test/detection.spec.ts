@@ -157,6 +157,21 @@ describe('detection', () => {
     expect(new Set(detection.alerts.map(({ id }) => id)).size).toBe(5);
   });
 
+  it('keeps what is done to the agent apart from what else its lineage does, and together', async () => {
+    const detection = new DetectionInMemory();
+    const agent = (id: string) =>
+      reflexFinding(id, python, { ruleId: 'norn.agent_attacked', title: 'Agent was attacked' });
+    await detection.deliver(
+      batchRecord({ seq: 1, rows: [touch(python)], findings: [reflexFinding('a1', python)] }),
+      batchRecord({ seq: 2, rows: [touch(python)], findings: [agent('a2'), reflexFinding('a3', python), agent('a4')] }),
+    );
+    const newest = new Map(detection.alerts.map((alert) => [alert.id, alert]));
+    expect([...newest.values()].map(({ title, findingsTotal }) => [title, findingsTotal])).toEqual([
+      ['Files encrypted or wiped', 2],
+      ['Agent was attacked', 2],
+    ]);
+  });
+
   it('joins by scope when the lineage is not known', async () => {
     const detection = new DetectionInMemory();
     const orphan = reflexFinding('a2', process('unseen', undefined, { containerId }), { scopeUid: shell.uid });

@@ -7,7 +7,7 @@ import { limits } from '../limits.ts';
 import { isBelow } from '../steps/batch-processes.ts';
 import type { BatchFindings } from '../steps/envelope.ts';
 import { addContainerFact, addFinding, hasPlaceFor, nameIn, openAlert } from './alert-content.ts';
-import { isOfLineage } from './same-attack.ts';
+import { isAboutAgent, isOfLineage } from './same-attack.ts';
 
 export interface BookChange {
   readonly findings: readonly finding.Finding[];
@@ -133,7 +133,7 @@ class Round {
   }
 
   private isSameAttack(alert: finding.Alert, each: finding.Finding): boolean {
-    if (alert.containerId !== each.containerId) return false;
+    if (alert.containerId !== each.containerId || isAboutAgent(alert.findings[0]) !== isAboutAgent(each)) return false;
     const early = each.timeUs + this.windowUs < alert.createdAtUs;
     const late = each.timeUs > alert.updatedAtUs + this.windowUs;
     return !early && !late && (isOfLineage(alert, each) || this.isRelated(alert, each));

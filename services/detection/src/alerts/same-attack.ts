@@ -10,6 +10,11 @@ export function isOfLineage(alert: finding.Alert, each: finding.Finding): boolea
   return !isAfterStop(alert, each) || sharesParent(alert, each);
 }
 
+/** What somebody does to Norn is an alert of its own: in one of an attack that was stopped and undone nobody would look for it. */
+export function isAboutAgent(each: finding.Finding | undefined): boolean {
+  return each?.ruleId.startsWith('norn.agent_') ?? false;
+}
+
 function isAfterStop(alert: finding.Alert, each: finding.Finding): boolean {
   const reflexes = alert.findings.filter((known) => known.source === finding.FindingSource.REFLEX);
   if (reflexes.length === 0 || !reflexes.every(wasStopped)) return false;

@@ -38,6 +38,8 @@ export const limits = {
   insideEndWaitMs: 8_000,
   insideEndSendMs: 300,
 
+  /** How often it is looked whether the socket is still at its name. */
+  socketLookEveryMs: 1_000,
   baldurConnectMs: 15_000,
   baldurAdoptMs: 2_000,
   baldurSilenceMs: 3_000,

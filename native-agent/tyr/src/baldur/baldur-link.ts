@@ -2,7 +2,7 @@
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { NornError, messageOf } from '@norn/base';
 import { local, type policy } from '@norn/contracts';
-import { chmodSync, existsSync, mkdirSync, unlinkSync } from 'node:fs';
+import { chmodSync, existsSync, lstatSync, mkdirSync, rmSync, unlinkSync } from 'node:fs';
 import { type Server, type Socket, createConnection, createServer } from 'node:net';
 import { dirname } from 'node:path';
 import type { Logger } from 'pino';
@@ -21,6 +21,9 @@ export interface BaldurHandlers {
 
 export class BaldurLink {
   private server: Server | undefined;
+  /** Of the socket's file, as it was made here. */
+  private inode = 0n;
+  private watch: NodeJS.Timeout | undefined;
   private active: Socket | undefined;
   private readonly sockets = new Set<Socket>();
   framesDropped = 0;
@@ -44,6 +47,11 @@ export class BaldurLink {
       }
       unlinkSync(this.path);
     }
+    await this.open();
+    this.watch = setInterval(() => void this.openAgain(), limits.socketLookEveryMs);
+  }
+
+  private async open(): Promise<void> {
     const server = createServer((socket) => {
       this.accept(socket);
     });
@@ -59,6 +67,21 @@ export class BaldurLink {
       process.umask(before);
     }
     chmodSync(this.path, 0o600);
+    this.inode = inodeOf(this.path);
+  }
+
+  /** Without its name the socket is there and nobody finds it: a baldur that was started again would connect nowhere, or to somebody else. */
+  private async openAgain(): Promise<void> {
+    if (inodeOf(this.path) === this.inode) return;
+    this.logger.error({ code: 'socket_taken' }, `${this.path} was removed or replaced: it is made anew`);
+    try {
+      // First, for it takes what is at its name with it. Who is connected stays so.
+      this.server?.close();
+      rmSync(this.path, { force: true, recursive: true });
+      await this.open();
+    } catch (error) {
+      this.logger.error({ code: 'socket_taken', err: error }, messageOf(error));
+    }
   }
 
   /** False when no baldur is connected, or it does not read: then the frame is dropped and counted. */
@@ -74,6 +97,7 @@ export class BaldurLink {
   }
 
   close(): void {
+    clearInterval(this.watch);
     this.server?.close();
     for (const socket of this.sockets) socket.destroy();
   }
@@ -116,6 +140,11 @@ export class BaldurLink {
     else if (message.case === 'farewell') this.handlers.onFarewell(message.value);
     else if (message.case === 'policyStatus') this.handlers.onPolicyStatus(message.value);
   }
+}
+
+/** 0: there is none. */
+function inodeOf(path: string): bigint {
+  return lstatSync(path, { bigint: true, throwIfNoEntry: false })?.ino ?? 0n;
 }
 
 function answers(path: string): Promise<boolean> {

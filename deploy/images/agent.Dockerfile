@@ -8,5 +8,5 @@ ENV NODE_ENV=production \
     NORN_CODE_CACHE=/norn/code \
     NORN_BALDUR_PATH=/usr/local/bin/baldur
 WORKDIR /norn
-ENTRYPOINT ["/usr/local/bin/node", "--disable-warning=TimeoutNegativeWarning", "--import", "/norn/deploy/runtime/register.mjs"]
+ENTRYPOINT ["/usr/local/bin/node", "--disable-warning=TimeoutNegativeWarning", "--disable-sigusr1", "--import", "/norn/deploy/runtime/register.mjs"]
 CMD ["/norn/native-agent/tyr/src/main.ts"]

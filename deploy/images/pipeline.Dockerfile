@@ -12,5 +12,5 @@ ENV NODE_ENV=production \
 USER 10001:10001
 WORKDIR /norn
 EXPOSE 7400 7401 7407 7408
-ENTRYPOINT ["/usr/local/bin/node", "--disable-warning=TimeoutNegativeWarning", "--external-memory-accounted-in-global-limit", "--import", "/norn/deploy/runtime/register.mjs"]
+ENTRYPOINT ["/usr/local/bin/node", "--disable-warning=TimeoutNegativeWarning", "--disable-sigusr1", "--external-memory-accounted-in-global-limit", "--import", "/norn/deploy/runtime/register.mjs"]
 CMD ["/norn/services/api/src/main.ts"]

@@ -19,5 +19,5 @@ USER 10001:10001
 WORKDIR /data
 VOLUME /data
 EXPOSE 5432 8443 9093
-ENTRYPOINT ["/usr/local/bin/node", "--import", "/norn/deploy/runtime/register.mjs", "/norn/libs/embedded/src/store.main.ts"]
+ENTRYPOINT ["/usr/local/bin/node", "--disable-sigusr1", "--import", "/norn/deploy/runtime/register.mjs", "/norn/libs/embedded/src/store.main.ts"]
 CMD ["kafka"]

@@ -32,7 +32,12 @@ const baldurKillAfterMs = 5_000;
 const baldurConnected = '"msg":"baldur connected"';
 const baldurWithinMs = 15_000;
 // Buffers outside the heap count, or they pile up and every collection is a full one (FACTS: GC share 27–41 % → 2–10 %).
-const nodeFlags = ['--disable-warning=TimeoutNegativeWarning', '--external-memory-accounted-in-global-limit'];
+const nodeFlags = [
+  '--disable-warning=TimeoutNegativeWarning',
+  '--external-memory-accounted-in-global-limit',
+  // A debugger that anybody on the machine reaches is not a signal away.
+  '--disable-sigusr1',
+];
 
 export interface PartRecipe {
   readonly name: string;

@@ -39,6 +39,7 @@ export async function startSupervisor(installation: Installation, plan: Supervis
           name: 'supervisor',
           command: process.execPath,
           args: [
+            '--disable-sigusr1',
             '--import',
             registerFile,
             join(repository, 'deploy/cli/src/supervisor/supervisor.main.ts'),

@@ -6,10 +6,10 @@
 #include "call.bpf.h"
 #include "emit.bpf.h"
 
-/* Tgids of the agent as the host counts: Baldur, Tyr, and who keeps Tyr. User space fills it. */
+/* Tgids of the agent as the host counts, Baldur, Tyr, and who keeps Tyr, and the numbers of their threads. User space fills it. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 64);
+	__uint(max_entries, 1024);
 	__type(key, __u32);
 	__type(value, __u8);
 } agent_processes SEC(".maps");
@@ -47,6 +47,7 @@ enum agent_touch {
 	TOUCH_DESCRIPTOR = 6,
 	TOUCH_OBJECT = 7,
 	TOUCH_OBJECT_CHANGE = 8,
+	TOUCH_DESCRIPTOR_KILLED = 9,
 };
 
 static __always_inline bool agent__has(__u32 tgid)

@@ -168,6 +168,7 @@ struct upid {
 	int nr;
 };
 
+/* A process as each of its namespaces numbers it, the host's first. */
 struct pid {
 	unsigned int level;
 	struct upid numbers[1];

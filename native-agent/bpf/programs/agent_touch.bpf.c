@@ -2,6 +2,7 @@
 /* AGENT_TOUCHED: signals to the agent, its limits and processors, handles of it. Its BPF objects: bpf_call.bpf.c. */
 #include "../include/agent.bpf.h"
 #include "../include/call.bpf.h"
+#include "../include/path.bpf.h"
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_tracing.h>
 
@@ -110,10 +111,34 @@ int BPF_PROG(agent__on_handle, struct pt_regs *regs, long result)
 	return 0;
 }
 
+static __always_inline bool pid__is_agents(struct pid *pid)
+{
+	return pid && agent__has(kernel__read(pid, pid, numbers[0].nr));
+}
+
+/* Since 6.9 (cb12fd8e0dab) a pidfd has an inode of its own, which knows whom it stands for; before, the file does. */
+static __always_inline bool pidfd__is_agents(int descriptor)
+{
+	struct file *file = task__get_file(bpf_get_current_task_btf(), descriptor);
+	struct inode *inode;
+
+	if (!file)
+		return false;
+	inode = kernel__read(file, file, f_inode);
+	return pid__is_agents(kernel__read(inode, inode, i_private)) ||
+	       pid__is_agents(kernel__read(file, file, private_data));
+}
+
+/* With one of the agent's descriptors its marks can be taken away. Who has got one is ended before he uses it. */
 SEC("tp_btf/sys_exit")
 int BPF_PROG(agent__on_descriptor, struct pt_regs *regs, long result)
 {
-	if (result >= 0 && !call__is_ignored())
-		agent__send_touch(TOUCH_DESCRIPTOR, 0, call__get_argument(regs, 1));
+	__u32 pidfd = call__get_argument(regs, 1);
+	bool is_killed;
+
+	if (result < 0 || call__is_ignored() || agent__has(bpf_get_current_pid_tgid() >> 32))
+		return 0;
+	is_killed = pidfd__is_agents(pidfd) && bpf_send_signal(SIGKILL) == 0;
+	agent__send_touch(is_killed ? TOUCH_DESCRIPTOR_KILLED : TOUCH_DESCRIPTOR, 0, pidfd);
 	return 0;
 }

@@ -8,8 +8,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
-use norn_events::ContainerId;
-use norn_os::mounts::cgroup_root;
+use crate::mounts::cgroup_root;
 
 /// Others than the owner may write.
 const WRITABLE: u32 = 0o022;
@@ -18,9 +17,9 @@ const WRITABLE: u32 = 0o022;
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Name {
     /// The innermost that is believed.
-    pub container: Option<ContainerId>,
+    pub container: Option<Arc<str>>,
     /// The innermost that is not, when another group has that name by right.
-    pub taken: Option<ContainerId>,
+    pub taken: Option<Arc<str>>,
 }
 
 /// The names of containers and who has them.
@@ -28,7 +27,7 @@ pub struct Names {
     /// Where the hierarchy is mounted; `None` where it can't be looked into: then names are all there is.
     root: Option<PathBuf>,
     /// By container, the group of it that is in no other container.
-    holders: HashMap<ContainerId, Vec<u8>>,
+    holders: HashMap<Arc<str>, Vec<u8>>,
 }
 
 impl Names {
@@ -45,19 +44,27 @@ impl Names {
         let mut name = Name::default();
         for (id, group) in named(path) {
             let is_nested = named(group).nth(1).is_some();
-            let holder = self.holders.get(&id).filter(|holder| *holder != group);
-            if is_roots(self.root.as_deref(), group) && !(is_nested && holder.is_some()) {
+            let is_anothers = self.is_held_elsewhere(&id, group);
+            if is_roots(self.root.as_deref(), group) && !is_anothers {
                 if !is_nested {
                     self.holders.insert(Arc::clone(&id), group.to_vec());
                 }
                 name.container = Some(id);
                 break;
             }
-            if holder.is_some() && name.taken.is_none() {
+            if is_anothers && name.taken.is_none() {
                 name.taken = Some(id);
             }
         }
         name
+    }
+
+    /// Another group has that name, and is there still.
+    fn is_held_elsewhere(&self, id: &Arc<str>, group: &[u8]) -> bool {
+        let holder = self.holders.get(id).filter(|holder| *holder != group);
+        let root = self.root.as_deref();
+        let is_there = |holder: &Vec<u8>| root.is_none_or(|root| at(root, holder).exists());
+        holder.is_some_and(is_there)
     }
 
     /// The group is gone.
@@ -78,7 +85,7 @@ pub fn host_root() -> Option<PathBuf> {
 }
 
 /// The container of a cgroup's path, of nested ones the innermost; only root can have given the group that name.
-pub fn container_of_path(path: &[u8]) -> Option<ContainerId> {
+pub fn container_of_path(path: &[u8]) -> Option<Arc<str>> {
     let root = host_root();
     named(path)
         .find(|(_, group)| is_roots(root.as_deref(), group))
@@ -86,12 +93,12 @@ pub fn container_of_path(path: &[u8]) -> Option<ContainerId> {
 }
 
 /// The same for who is in the container, and asks for his own.
-pub fn container_in_path(path: &[u8]) -> Option<ContainerId> {
+pub fn container_in_path(path: &[u8]) -> Option<Arc<str>> {
     named(path).next().map(|(id, _)| id)
 }
 
 /// Every group on the way that is called like a container, innermost first, with the path that ends in it.
-fn named(path: &[u8]) -> impl Iterator<Item = (ContainerId, &[u8])> {
+fn named(path: &[u8]) -> impl Iterator<Item = (Arc<str>, &[u8])> {
     let ends = (0..=path.len())
         .rev()
         .filter(|&at| at == path.len() || path[at] == b'/');
@@ -113,14 +120,19 @@ fn is_roots(root: Option<&Path>, group: &[u8]) -> bool {
         .skip(1)
         .filter(|group| group.has_root() && group.parent().is_some());
     above.all(|group| {
-        let below = group.strip_prefix("/").unwrap_or(group);
-        fs::symlink_metadata(root.join(below))
+        fs::symlink_metadata(at(root, group.as_os_str().as_bytes()))
             .map_or(true, |found| found.uid() == 0 && found.mode() & WRITABLE == 0)
     })
 }
 
+/// Where a group's directory is.
+fn at(root: &Path, group: &[u8]) -> PathBuf {
+    let group = Path::new(OsStr::from_bytes(group));
+    root.join(group.strip_prefix("/").unwrap_or(group))
+}
+
 /// Docker, containerd and CRI-O under cgroupfs and systemd, podman, and `norn-<id>` for what is started by runc or crun directly.
-fn container_of_component(component: &[u8]) -> Option<ContainerId> {
+fn container_of_component(component: &[u8]) -> Option<Arc<str>> {
     const ID_BYTES: usize = 64;
     const PREFIXES: [&[u8]; 6] = [
         b"docker-",
@@ -215,7 +227,7 @@ mod tests {
 
         fn read(&mut self, path: &str) -> (Option<String>, Option<String>) {
             let Name { container, taken } = self.names.read(path.as_bytes());
-            let text = |id: Option<ContainerId>| id.map(|id| id.to_string());
+            let text = |id: Option<Arc<str>>| id.map(|id| id.to_string());
             (text(container), text(taken))
         }
     }
@@ -316,14 +328,20 @@ mod tests {
         assert_eq!(host.read(&nested), (Some(INNER.to_owned()), None));
         let first = format!("/docker/{INNER}");
         host.make(&first, 0);
-        assert_eq!(
-            host.read(&first),
-            (Some(INNER.to_owned()), None),
-            "root gave it the name"
-        );
-        host.names.free(first.as_bytes());
+        assert_eq!(host.read(&first), (Some(INNER.to_owned()), None));
         let moved = format!("/system.slice/docker-{INNER}.scope");
         host.make(&moved, 0);
+        assert_eq!(
+            host.read(&moved),
+            (None, Some(INNER.to_owned())),
+            "the other is there"
+        );
+        fs::remove_dir(host.folder.path().join(&first[1..])).unwrap();
+        assert_eq!(host.read(&moved), (Some(INNER.to_owned()), None));
+        host.names.free(moved.as_bytes());
+        host.make(&first, 0);
+        assert_eq!(host.read(&first), (Some(INNER.to_owned()), None));
+        fs::remove_dir(host.folder.path().join(&first[1..])).unwrap();
         assert_eq!(host.read(&moved), (Some(INNER.to_owned()), None));
         assert_eq!(
             host.read(&format!("{moved}/init")),

@@ -1,6 +1,7 @@
 //! The kernel behind safe functions: its calls, its clocks and what /proc says. Knows nothing of what it is asked for.
 mod attributes;
 mod calls;
+pub mod cgroups;
 pub mod clock;
 mod descriptors;
 mod fanotify;

@@ -8,11 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use norn_events::{ContainerId, ProcessUid};
-
-mod names;
-
-use names::{Name, Names, host_root};
-pub use names::{container_in_path, container_of_path};
+use norn_os::cgroups::{Name, Names, host_root};
 
 /// What is known of a cgroup.
 #[derive(Debug, Clone)]

@@ -23,7 +23,6 @@ mod text;
 mod tracker;
 mod waker;
 
-pub use container::{container_in_path, container_of_path};
 pub use error::ProbeError;
 pub use options::{ExecPolicy, ProbeOptions, ProbeStats};
 pub use probe::Probe;

@@ -73,6 +73,11 @@ impl Tamper {
         self.tell_of(&Attack::untested(), now_ns, processes);
     }
 
+    /// So many of the vault's marks were gone and had to be set again.
+    pub fn unmarked(&mut self, marks: u64, now_ns: u64, processes: &ProcessTable) {
+        self.tell_of(&Attack::unmarked(marks), now_ns, processes);
+    }
+
     /// Somebody's control group has a container's name: (container, group).
     pub fn impostor(&mut self, (container, group): (&str, &str), act: Act, processes: &ProcessTable) {
         self.tell(&Attack::impostor(container, group), act, processes);

@@ -2,7 +2,7 @@
 use std::collections::HashMap;
 
 use norn_events::wire::finding::v1::{Evidence, Finding, FindingSource, Response, ResponseRung, Severity};
-use norn_events::{ProcessTable, ProcessUid};
+use norn_events::{Process, ProcessTable, ProcessUid};
 use sha2::{Digest, Sha256};
 
 use crate::watch::Change;
@@ -102,6 +102,17 @@ impl Attack {
         }
     }
 
+    pub fn unmarked(marks: u64) -> Self {
+        Self {
+            rule: Rule::Blinded,
+            key: "unmarked".to_owned(),
+            summary: format!(
+                "{marks} of the agent's marks on directories and mounts were gone from the kernel, and were set again: what was changed there meanwhile was not seen"
+            ),
+            evidence: vec![("marks", marks.to_string())],
+        }
+    }
+
     pub fn change(change: &Change) -> Self {
         let Change { what, before, after } = change;
         let rule = if what.starts_with(crate::facts::SENSOR) {
@@ -194,7 +205,7 @@ impl Told {
                     value: value.clone(),
                 })
                 .collect(),
-            summary: attack.summary.clone(),
+            summary: said(&attack.summary, process),
             response: Some(Response {
                 rung: ResponseRung::Observed.into(),
                 first_act_us: time_us,
@@ -204,6 +215,18 @@ impl Told {
             ..Finding::default()
         }
     }
+}
+
+/// With the name and number of who did it, where he is known.
+fn said(summary: &str, by: Option<&Process>) -> String {
+    let named = summary.strip_prefix("A process ").zip(by);
+    named.map_or_else(
+        || summary.to_owned(),
+        |(deed, process)| {
+            let program = String::from_utf8_lossy(&process.image.path);
+            format!("{program} (process {}) {deed}", process.pid)
+        },
+    )
 }
 
 /// First 16 bytes of SHA-256, as 32 hex.

@@ -2,6 +2,7 @@
 use std::collections::VecDeque;
 
 use norn_events::{AgentTouch, Event, EventKind, ProcessIndex, ProcessTable, ProcessUid};
+use norn_os::process::Status;
 
 use crate::facts::Own;
 use crate::told::{Attack, Rule};
@@ -75,13 +76,20 @@ impl Touches {
         self.guarded.contains(&process.pid) || self.guarded.contains(&process.parent_pid)
     }
 
-    fn is_agent(&self, pid: u64) -> bool {
-        u32::try_from(pid).is_ok_and(|pid| self.guarded.contains(&pid))
+    /// The agent's process that this is, or a thread of.
+    fn agent_of(&self, number: u64) -> Option<u32> {
+        let number = u32::try_from(number).ok()?;
+        let is_guarded = |pid: &u32| self.guarded.contains(pid);
+        let process_of = || Status::of(number)?.number("Tgid");
+        Some(number)
+            .filter(is_guarded)
+            .or_else(|| process_of().filter(is_guarded))
     }
 
     /// `Some(None)`: remembered, and nothing to tell by itself.
     fn touch(&self, event: &Event<'_>) -> Option<Option<Attack>> {
         let touch = AgentTouch::try_from(event.flags as i32).ok()?;
+        let process = self.agent_of(event.value);
         let what = match touch {
             AgentTouch::Object | AgentTouch::Handle => return Some(None),
             AgentTouch::ObjectChange => {
@@ -97,27 +105,25 @@ impl Touches {
                 // Who was refused one may have changed another.
                 return Some(Some(attack(&format!("object {came}"), summary, Vec::new())));
             }
-            _ if !self.is_agent(event.value) => return None,
             AgentTouch::Signal if is_farewell(event.result) => return Some(None),
             AgentTouch::Signal => format!("sent {} to", signal_name(event.result)),
             AgentTouch::Limits => "changed the limits of".to_owned(),
             AgentTouch::Processors => "changed the processors of".to_owned(),
             AgentTouch::Scheduling => "changed the priority of".to_owned(),
             AgentTouch::Descriptor => "took a descriptor out of".to_owned(),
+            AgentTouch::DescriptorKilled => "was killed, since it took a descriptor out of".to_owned(),
             AgentTouch::Unspecified => return None,
         };
-        Some(Some(on_process(touch.as_str_name(), &what, event.value)))
+        Some(Some(on_process(touch.as_str_name(), &what, process?)))
     }
 
     fn hold(&self, event: &Event<'_>) -> Option<Option<Attack>> {
-        if !self.is_agent(event.value) {
-            return None;
-        }
+        let process = self.agent_of(event.value)?;
         let what = match event.kind {
             EventKind::Ptrace => "traces",
             _ => "wrote into the memory of",
         };
-        Some(Some(on_process("hold", what, event.value)))
+        Some(Some(on_process("hold", what, process)))
     }
 
     fn file(&self, event: &Event<'_>) -> Option<Option<Attack>> {
@@ -126,9 +132,12 @@ impl Touches {
             return None;
         }
         if let Some(pid) = memory_of(event.path) {
-            return self
-                .is_agent(pid)
-                .then(|| Some(on_process("memory", "opened for writing the memory of", pid)));
+            let process = self.agent_of(pid)?;
+            return Some(Some(on_process(
+                "memory",
+                "opened for writing the memory of",
+                process,
+            )));
         }
         let path = [event.path, event.target]
             .into_iter()
@@ -154,7 +163,7 @@ fn said_of(kind: EventKind) -> &'static str {
     }
 }
 
-fn on_process(key: &str, what: &str, pid: u64) -> Attack {
+fn on_process(key: &str, what: &str, pid: u32) -> Attack {
     let summary = format!("A process {what} the agent's process {pid}");
     attack(
         &format!("{key} {pid}"),

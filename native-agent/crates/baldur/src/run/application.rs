@@ -152,7 +152,7 @@ fn container() -> ContainerId {
     let cgroup = read("/proc/self/cgroup");
     let found = cgroup
         .split(|&byte| byte == b'\n')
-        .find_map(norn_probe::container_in_path);
+        .find_map(norn_os::cgroups::container_in_path);
     found
         .or_else(|| of_mounts(&read("/proc/self/mountinfo")))
         .unwrap_or_else(|| {
@@ -167,7 +167,7 @@ fn of_mounts(mounts: &[u8]) -> Option<ContainerId> {
     let of_container = |line: &&[u8]| line.windows(5).any(|word| word == b" /etc");
     lines.filter(of_container).find_map(|line| {
         line.split(|&byte| byte == b' ')
-            .find_map(norn_probe::container_in_path)
+            .find_map(norn_os::cgroups::container_in_path)
     })
 }
 

@@ -73,6 +73,8 @@ pub(super) struct Timers {
     heartbeat_ns: u64,
     upkeep_ns: u64,
     hook_report_ns: u64,
+    /// Marks of the vault's that were set again, when it was last looked.
+    rewatched: u64,
     /// When the oldest row of the batch in the making came.
     rows_since_ns: Option<u64>,
     busy: bool,

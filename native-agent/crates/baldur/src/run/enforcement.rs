@@ -48,7 +48,7 @@ impl Enforcement {
         let may_enforce = !matches!(sensor, Sensor::Inside(_));
         let options = EnforcerOptions {
             self_test_dir: may_enforce.then(|| state.path().to_owned()),
-            ..EnforcerOptions::new(norn_probe::container_of_path, started_ns, boot_unix_ns)
+            ..EnforcerOptions::new(norn_os::cgroups::container_of_path, started_ns, boot_unix_ns)
         };
         Self {
             enforcer: Enforcer::new(options, Box::new(move || waker.wake())),

@@ -19,7 +19,7 @@ const EVERY: Duration = Duration::from_secs(5);
 /// The events of a turn are awaited this long after its end, ns.
 const PATIENCE_NS: u64 = 2_000_000_000;
 /// A capability is blind after so many turns in a row: one may fall into a moment of heavy loss that is counted later.
-const MISSED_MAX: u32 = 2;
+const MISSED_MAX: u32 = 3;
 /// Without a new turn for so long nothing is known, ns.
 const STALLED_NS: u64 = 30_000_000_000;
 const TURNS_MAX: usize = 8;

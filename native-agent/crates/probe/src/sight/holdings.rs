@@ -60,7 +60,8 @@ impl Holdings {
     }
 
     fn guard(&mut self, pids: &[u32]) {
-        let guarded: BTreeSet<u32> = pids.iter().copied().chain([std::process::id()]).collect();
+        let processes = pids.iter().copied().chain([std::process::id()]);
+        let guarded: BTreeSet<u32> = processes.flat_map(|pid| threads(pid).chain([pid])).collect();
         for gone in self.guarded.difference(&guarded) {
             // It may be gone from the map already: no matter.
             let _ = self.processes.delete(&gone.to_ne_bytes());
@@ -98,6 +99,15 @@ impl Holdings {
         }
         missing
     }
+}
+
+/// What is done to one of them is done to the process.
+fn threads(pid: u32) -> impl Iterator<Item = u32> {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task"))
+        .into_iter()
+        .flatten()
+        .flatten();
+    tasks.filter_map(|task| task.file_name().to_str()?.parse().ok())
 }
 
 fn put(map: &MapHandle, key: &[u8]) {

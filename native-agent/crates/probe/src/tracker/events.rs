@@ -116,7 +116,7 @@ impl Tracker {
                 self.handles.took(tgid, descriptor, pid);
                 figures.value = pid.into();
             }
-            Ok(AgentTouch::Descriptor) => {
+            Ok(AgentTouch::Descriptor | AgentTouch::DescriptorKilled) => {
                 let pid = procfs::read_pidfd(tgid, descriptor).or_else(|| self.handles.of(tgid, descriptor));
                 figures.value = pid.map_or(0, u64::from);
             }

@@ -61,7 +61,7 @@ fn agent_touch() {
             AgentTouch::Processors,
             AgentTouch::Scheduling,
             AgentTouch::Handle,
-            AgentTouch::Descriptor
+            AgentTouch::DescriptorKilled
         ],
         "{seen:#?}"
     );
@@ -69,6 +69,25 @@ fn agent_touch() {
     assert_eq!(told[1], (AgentTouch::Limits, pid, libc::RLIMIT_NOFILE as i32));
     // Also of the descriptor, by one who is gone when the event is read.
     assert!(told.iter().all(|(_, value, _)| *value == pid), "{told:?}");
+}
+
+#[test]
+fn what_is_done_to_a_thread_of_the_agent_is_done_to_it() {
+    let mut sensor = Sensor::start();
+    let _watched_over = sensor.probe.take_holdings().expect("nobody has taken them");
+    let thread = std::fs::read_dir("/proc/self/task")
+        .expect("it is there")
+        .filter_map(|task| task.ok()?.file_name().to_str()?.parse::<u32>().ok())
+        .find(|number| *number != std::process::id())
+        .expect("the sensor has threads");
+    let seen = sensor.events_of(|| {
+        // SAFETY: plain system calls; what they set is what is there already.
+        unsafe {
+            let priority = libc::getpriority(libc::PRIO_PROCESS, thread);
+            libc::setpriority(libc::PRIO_PROCESS, thread, priority);
+        }
+    });
+    assert_eq!(touches(&seen), [(AgentTouch::Scheduling, u64::from(thread), 0)]);
 }
 
 /// Ids of the maps that this process holds.

@@ -2,6 +2,7 @@
 use norn_commands::{Decision, answer};
 use norn_events::wire::action::v1::{Command, Outcome, OutcomeState};
 use norn_events::wire::agent::v1::{AgentPolicy, TyrMessage, baldur_message, tyr_message};
+use norn_events::wire::event::v1::AgentHealth;
 use norn_events::{Event, EventKind, Observer};
 use norn_os::clock::{boot_ns, unix_us};
 
@@ -16,6 +17,8 @@ const GAP_AGENT_QUEUE: u32 = 3;
 const SEEN_AGAIN: u32 = 1;
 const HEARTBEAT_NS: u64 = 500_000_000;
 const LISTING_EVERY_NS: u64 = 60_000_000_000;
+/// Marks that are gone at once, and of each place at least one, before it is held to be somebody's doing.
+const UNMARKED_MIN: u64 = 8;
 
 impl Daemon {
     fn parts(&self) -> Parts<'_> {
@@ -55,6 +58,7 @@ impl Daemon {
             if self.lifeline.beat(heartbeat.responder_age_ms) {
                 self.guard_own();
             }
+            self.watch_marks(heartbeat.health.as_ref(), now_ns);
             self.link.send(baldur_message::Message::Heartbeat(heartbeat), 0);
         }
         self.send_batches();
@@ -78,6 +82,16 @@ impl Daemon {
         }
         self.outbox.rewind();
         self.tell_loss();
+    }
+
+    /// A directory that is made anew has to be marked anew; many at once were unmarked by somebody.
+    fn watch_marks(&mut self, health: Option<&AgentHealth>, now_ns: u64) {
+        let Some(health) = health else { return };
+        let before = std::mem::replace(&mut self.timers.rewatched, health.vault_rewatched);
+        let again = health.vault_rewatched.saturating_sub(before);
+        if again >= UNMARKED_MIN && again >= health.places_watched {
+            self.tamper.unmarked(again, now_ns, self.sensor.processes());
+        }
     }
 
     /// Norn's own processes are stopped by no reflex, and who touches them is told of.

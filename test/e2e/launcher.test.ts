@@ -130,7 +130,7 @@ describe('the launcher', () => {
     const follow = (): Promise<Response> =>
       fetch(`${origin}/api/v1/login`, {
         method: 'POST',
-        headers: { 'content-type': 'application/json' },
+        headers: { 'content-type': 'application/json', origin },
         body: JSON.stringify({ token }),
       });
     const first = await follow();

@@ -245,7 +245,7 @@ describe('a person’s request', () => {
     await ask('/api/v1/alerts/not-an-id');
     await fetch(`${installation.url}/api/v1/login`, {
       method: 'POST',
-      headers: { 'content-type': 'application/json' },
+      headers: { 'content-type': 'application/json', origin: installation.url },
       body: JSON.stringify({ token: tokens.login }),
     });
     await ask('/api/v1/nothing-here');

@@ -32,7 +32,7 @@ describe('the API', () => {
   const login = (token: string, headers: Record<string, string> = {}): Promise<Response> =>
     nobody('/api/v1/login', {
       method: 'POST',
-      headers: { 'content-type': 'application/json', ...headers },
+      headers: { 'content-type': 'application/json', origin: trial.url, ...headers },
       body: JSON.stringify({ token }),
     });
 
@@ -126,7 +126,8 @@ describe('the API', () => {
 
     it('nobody any more after signing out, and leaves a trace of both', async () => {
       const cookie = await signIn();
-      expect((await nobody('/api/v1/logout', { method: 'POST', headers: { cookie } })).status).toBe(204);
+      const headers = { cookie, origin: trial.url };
+      expect((await nobody('/api/v1/logout', { method: 'POST', headers })).status).toBe(204);
       expect((await nobody('/api/v1/session', { headers: { cookie } })).status).toBe(401);
       const trail = await trial.control.manager.findBy(AuditEntry, { tenantId: 'default', actor: 'responder-person' });
       expect(trail.map((entry) => entry.action)).toEqual(expect.arrayContaining(['login', 'logout']));
@@ -278,7 +279,8 @@ describe('the API', () => {
     // What one user of this machine has used up is another's still.
     if (process.getuid?.() !== 0) return;
     const body = JSON.stringify({ token: 'x'.repeat(40) });
-    const asked = { method: 'POST', headers: { 'content-type': 'application/json' }, body };
+    const headers = { 'content-type': 'application/json', origin: trial.url };
+    const asked = { method: 'POST', headers, body };
     const script = `fetch(${JSON.stringify(`${trial.url}/api/v1/login`)}, ${JSON.stringify(asked)}).then(({ status }) => console.log(status))`;
     const other = ['--reuid', '65534', '--regid', '65534', '--clear-groups', process.execPath, '-e', script];
     const { stdout } = await promisify(execFile)('setpriv', other, { cwd: '/' });

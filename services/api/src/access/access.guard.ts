@@ -65,17 +65,24 @@ export class AccessGuard implements CanActivate {
   }
 }
 
+/** What `foreignOrigin` says of a request that does not tell which page sent it. */
+const unknownPage = 'unknown';
+
 /**
- * The other site whose page asks for a change; undefined when none does. A cookie travels by itself, so that is refused even if a browser sent it.
+ * Which other page asks for a change; undefined when the console does, or nobody does. A cookie travels by itself, so it says nothing of who asks.
+ * Browsers name the page in Origin or, when that is missing, say in Sec-Fetch-Site that it is of the same origin. What does neither is no console.
  */
-export function foreignOrigin({ method, headers: { origin, host } }: Request): string | undefined {
-  if (method === 'GET' || method === 'HEAD' || origin === undefined) return undefined;
+export function foreignOrigin({ method, headers }: Request): string | undefined {
+  const { origin, host } = headers;
+  if (method === 'GET' || method === 'HEAD') return undefined;
+  if (origin === undefined) return headers['sec-fetch-site'] === 'same-origin' ? undefined : unknownPage;
   const isOwn = URL.canParse(origin) && new URL(origin).host === host;
   return isOwn ? undefined : origin.slice(0, 100);
 }
 
 export function originForeign(origin: string): NornError {
-  return new NornError('origin_foreign', `A page of ${origin} may not act here: open the console itself`);
+  const who = origin === unknownPage ? 'A request that does not say which page it is of' : `A page of ${origin}`;
+  return new NornError('origin_foreign', `${who} may not act here: open the console itself, or send a bearer token`);
 }
 
 function cookieOf(request: Request, name: string): string | undefined {

@@ -1,0 +1,66 @@
+// What the API makes of requests that no page of its own sent, of wrong secrets in numbers, and of sessions that end.
+import { type ApiTrial, startApiTrial } from './api-trial.ts';
+import { seedTenant } from './seeds/index.ts';
+
+describe('access to the API', () => {
+  let trial: ApiTrial;
+  beforeAll(async () => {
+    trial = await startApiTrial();
+    await seedTenant(trial, 'default');
+  });
+  afterAll(() => trial.close());
+
+  type Headers = Readonly<Record<string, string>>;
+
+  const post = (path: string, headers: Headers, body: object = {}): Promise<Response> =>
+    fetch(`${trial.url}${path}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...headers },
+      body: JSON.stringify(body),
+    });
+
+  const login = (token: string, headers: Headers = { origin: trial.url }): Promise<Response> =>
+    post('/api/v1/login', headers, { token });
+
+  async function signIn(): Promise<string> {
+    const response = await login(await trial.loginToken());
+    return (response.headers.get('set-cookie') ?? '').split(';')[0] ?? '';
+  }
+
+  const answerOf = async (response: Response): Promise<[number, string]> => {
+    const text = await response.text();
+    return [response.status, text === '' ? '' : (JSON.parse(text) as { code: string }).code];
+  };
+
+  const elsewhere: readonly Headers[] = [
+    {},
+    { 'sec-fetch-site': 'cross-site' },
+    { 'sec-fetch-site': 'same-site' },
+    { origin: 'null', 'sec-fetch-site': 'same-origin' },
+    { origin: 'https://evil.example' },
+  ];
+
+  it('is not given by a link that no page of the console posts, and the link stays good', async () => {
+    const token = await trial.loginToken();
+    for (const headers of elsewhere)
+      expect([headers, await answerOf(await login(token, headers))]).toEqual([headers, [403, 'origin_foreign']]);
+    expect((await login(token, { 'sec-fetch-site': 'same-origin' })).status).toBe(204);
+  });
+
+  it('is not had for a change by the cookie alone, and for reading it is', async () => {
+    const cookie = await signIn();
+    for (const headers of elsewhere) {
+      const answer = await answerOf(await post('/api/v1/join-tokens', { cookie, ...headers }));
+      expect([headers, answer]).toEqual([headers, [403, 'origin_foreign']]);
+    }
+    for (const headers of [{ origin: trial.url }, { 'sec-fetch-site': 'same-origin' }])
+      expect((await post('/api/v1/join-tokens', { cookie, ...headers })).status).toBe(201);
+    expect((await fetch(`${trial.url}/api/v1/session`, { headers: { cookie } })).status).toBe(200);
+  });
+
+  it('is had by a bearer token wherever it comes from', async () => {
+    const authorization = `Bearer ${await trial.tokenOf('admin')}`;
+    for (const headers of elsewhere)
+      expect((await post('/api/v1/join-tokens', { authorization, ...headers })).status).toBe(201);
+  });
+});

@@ -47,6 +47,14 @@ describe('access to the API', () => {
     expect((await login(token, { 'sec-fetch-site': 'same-origin' })).status).toBe(204);
   });
 
+  it('is not given by asking for a page that is none, whose answer repeats nothing of what was asked', async () => {
+    const token = await trial.loginToken();
+    const response = await fetch(`${trial.url}/api/v1/login?token=${token}`);
+    const text = await response.text();
+    expect([response.status, text]).toEqual([404, expect.stringContaining('"not_found"')]);
+    expect(text).not.toContain(token);
+  });
+
   it('is not had for a change by the cookie alone, and for reading it is', async () => {
     const cookie = await signIn();
     for (const headers of elsewhere) {

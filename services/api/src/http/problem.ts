@@ -1,6 +1,6 @@
 // Every failure leaves as {code, message}: a stable code for machines, a sentence with the cure for people.
 import { randomUUID } from 'node:crypto';
-import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException } from '@nestjs/common';
+import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, NotFoundException } from '@nestjs/common';
 import { ThrottlerException } from '@nestjs/throttler';
 import { NornError, messageOf } from '@norn/base';
 import { type Logger, Metric, count, createLogger } from '@norn/telemetry';
@@ -58,6 +58,8 @@ interface Problem {
 const controlStoreAway =
   'PostgreSQL, which has hosts, alerts and people, does not answer: see in ./norn status what does not run, then ask again';
 
+const nothingThere = 'Nothing answers to this at this address: /api/v1/openapi.json has all that does';
+
 const log: Logger = createLogger('api');
 
 @Catch()
@@ -88,6 +90,8 @@ function classify(error: unknown): Problem {
   if (error instanceof ThrottlerException) {
     return { status: 429, code: 'too_many_requests', message: 'Too many requests: wait a minute, then go on' };
   }
+  // Nest's own message repeats the address with its query, which may hold a secret.
+  if (error instanceof NotFoundException) return { status: 404, code: 'not_found', message: nothingThere };
   if (isControlStoreAway(error)) {
     log.error({ code: 'control_store_unavailable', error: messageOf(error) }, 'PostgreSQL does not answer');
     return { status: 503, code: 'control_store_unavailable', message: controlStoreAway };

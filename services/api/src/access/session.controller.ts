@@ -7,6 +7,7 @@ import { ApiConfig } from '../api.config.ts';
 import { Parsed, limits } from '../http/bounds.ts';
 import { foreignOrigin, originForeign } from './access.guard.ts';
 import { type LoginBody, loginBody } from './access.request.ts';
+import { AskedOverBound, isOverBound } from './caller-throttler.ts';
 import { Route, emit } from '../http/route.ts';
 import { Asking, type Principal } from './principal.ts';
 import { Sessions, sessionCookie, sessionTtlMs } from './sessions.ts';
@@ -21,6 +22,7 @@ export class SessionController {
   @Post('api/v1/login')
   @HttpCode(204)
   @Throttle({ default: { limit: limits.loginsPerMinuteMax, ttl: 60_000 } })
+  @AskedOverBound()
   @Route({ summary: 'Signs in by the token of a one-time link', access: 'public', status: 204, body: loginBody })
   async login(
     @Body(new Parsed(loginBody)) { token }: LoginBody,
@@ -29,7 +31,7 @@ export class SessionController {
   ): Promise<void> {
     const foreign = foreignOrigin(request);
     if (foreign !== undefined) throw originForeign(foreign);
-    const session = await this.sessions.signIn(token, request.ip ?? '');
+    const session = await this.sessions.signIn(token, { from: request.ip ?? '', isOverBound: isOverBound(request) });
     response.cookie(sessionCookie, session, {
       httpOnly: true,
       sameSite: 'strict',

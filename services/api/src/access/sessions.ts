@@ -19,6 +19,13 @@ import { Refusals } from './refusals.ts';
 export const sessionCookie = 'norn_session';
 export const sessionTtlMs = 12 * 3_600_000;
 
+/** Who tries a one-time link. */
+export interface LoginCaller {
+  readonly from: string;
+  /** Has tried too many of late. */
+  readonly isOverBound: boolean;
+}
+
 @Injectable()
 export class Sessions {
   constructor(
@@ -26,11 +33,16 @@ export class Sessions {
     private readonly refusals: Refusals,
   ) {}
 
-  /** Uses the link up and returns a session's secret. Of two callers with one link, one fails with `login_link_used`. */
-  async signIn(loginToken: string, from: string): Promise<string> {
+  /**
+   * Uses the link up and returns a session's secret. Of two callers with one link, one fails with `login_link_used`; over the bound with
+   * `too_many_requests`. A right link works over the bound, too: nobody guesses 256 bits, and who shares an address would lock others out.
+   */
+  async signIn(loginToken: string, { from, isOverBound }: LoginCaller): Promise<string> {
     const session = await this.redeem(loginToken, from);
     if (session !== undefined) return session;
     await this.tellRefused(loginToken, from);
+    if (isOverBound)
+      throw new NornError('too_many_requests', 'Too many links from you that are none: wait a minute, then go on');
     throw new NornError(
       'login_link_used',
       'This link was used before, or is older than 15 minutes: `./norn login` makes another',

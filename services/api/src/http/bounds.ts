@@ -9,6 +9,7 @@ export const limits = {
   pageDefault: 50,
   searchCharactersMax: 200,
   requestsPerMinuteMax: 1200,
+  /** Beyond these, a wrong one-time link is answered 429; a right one works. */
   loginsPerMinuteMax: 60,
   streamsPerTenantMax: 200,
   /** Connections at once: all of them, and those from which no whole request has come yet. */

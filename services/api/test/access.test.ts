@@ -1,4 +1,5 @@
 // What the API makes of requests that no page of its own sent, of wrong secrets in numbers, and of sessions that end.
+import { AuditEntry } from '@norn/store';
 import { type ApiTrial, startApiTrial } from './api-trial.ts';
 import { seedTenant } from './seeds/index.ts';
 
@@ -70,5 +71,25 @@ describe('access to the API', () => {
     const authorization = `Bearer ${await trial.tokenOf('admin')}`;
     for (const headers of elsewhere)
       expect((await post('/api/v1/join-tokens', { authorization, ...headers })).status).toBe(201);
+  });
+
+  const trail = async (action: string): Promise<object[]> => {
+    const rows = await trial.control.manager.find(AuditEntry, { where: { action }, order: { at: 'ASC' } });
+    return rows.map(({ tenantId, actor, details }) => ({ tenantId, actor, ...details }));
+  };
+
+  it('that was refused is in the trail: logins of another page, bearer tokens that are none, and how many', async () => {
+    const evil = { origin: 'https://evil.example' };
+    for (let i = 0; i < 2; i++) await login(await trial.loginToken(), evil);
+    for (let i = 0; i < 4; i++) await login('x'.repeat(40), evil);
+    for (let i = 0; i < 3; i++)
+      await fetch(`${trial.url}/api/v1/status`, { headers: { authorization: `Bearer ${'y'.repeat(40)}` } });
+    const stranger = { tenantId: '', actor: 'nobody', reason: 'origin', origin: evil.origin };
+    const token = { tenantId: '', actor: 'nobody', from: expect.any(String) as string };
+    expect(await trail('login.refused')).toMatchObject([{ tenantId: 'default', reason: 'origin' }, stranger]);
+    expect(await trail('token.refused')).toEqual([token]);
+    await trial.stop();
+    expect(await trail('login.refused')).toContainEqual(expect.objectContaining({ ...stranger, times: 3 }));
+    expect(await trail('token.refused')).toEqual([token, { ...token, times: 2 }]);
   });
 });

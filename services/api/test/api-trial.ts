@@ -9,6 +9,7 @@ import type { Environment } from '@norn/config';
 import type { RunningService } from '@norn/stage';
 import { type Role, User, createControlStore, createToken, createWriter, ensureTenant } from '@norn/store';
 import { type TestClickHouse, startClickHouse, startPostgres } from '@norn/testkit';
+import type { DataSource } from 'typeorm';
 import { type RunningApi, startApi } from '../src/api.service.ts';
 import { authorityPem } from './authority.ts';
 import type { Databases } from './store-attack.ts';
@@ -25,6 +26,8 @@ export interface ApiTrial extends Databases {
   routes(): string[];
   /** Cuts every connection to the API, as when a network goes away; it goes on listening. */
   dropConnections(): void;
+  /** Shuts the API down; the databases go on. */
+  stop(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -71,16 +74,8 @@ export async function startApiTrial(options: TrialOptions = {}): Promise<ApiTria
     NORN_POSTGRES_PASSWORD_FILE: file('postgres.password', postgres.password),
     NORN_SECRETS_DIR: secrets,
   });
-  const person = async (role: Role, tenantId: string): Promise<string> => {
-    await control.transaction((manager) => ensureTenant(manager, tenantId));
-    const known = await control.manager.findOneBy(User, { tenantId, role });
-    if (known !== null) return known.id;
-    const [made] = await control.query<{ id: string }[]>(
-      'INSERT INTO users (tenant_id, name, role) VALUES ($1, $2, $3) RETURNING id',
-      [tenantId, `${role}-person`, role],
-    );
-    return made?.id ?? '';
-  };
+  let stopped: Promise<void> | undefined;
+  const stop = (): Promise<void> => (stopped ??= service.close());
   return {
     url: `http://127.0.0.1:${port}`,
     service,
@@ -88,21 +83,42 @@ export async function startApiTrial(options: TrialOptions = {}): Promise<ApiTria
     control,
     events,
     tokenOf: async (role, tenantId = 'default') =>
-      createToken(control.manager, 'api', { tenantId, userId: await person(role, tenantId), ttlMs: 3_600_000 }),
+      createToken(control.manager, 'api', {
+        tenantId,
+        userId: await personOf(control, role, tenantId),
+        ttlMs: 3_600_000,
+      }),
     loginToken: async (role = 'admin', tenantId = 'default') =>
-      createToken(control.manager, 'login', { tenantId, userId: await person(role, tenantId), ttlMs: 900_000 }),
+      createToken(control.manager, 'login', {
+        tenantId,
+        userId: await personOf(control, role, tenantId),
+        ttlMs: 900_000,
+      }),
     routes: () => routesOf(service),
     dropConnections: () => {
       (service.app.getHttpServer() as { closeAllConnections(): void }).closeAllConnections();
     },
+    stop,
     close: async () => {
-      await service.close();
+      await stop();
       await events.close();
       await control.destroy();
       await Promise.all([postgres.stop(), clickhouse.stop()]);
       rmSync(secrets, { recursive: true, force: true });
     },
   };
+}
+
+/** The id of the one person with that role. */
+async function personOf(control: DataSource, role: Role, tenantId: string): Promise<string> {
+  await control.transaction((manager) => ensureTenant(manager, tenantId));
+  const known = await control.manager.findOneBy(User, { tenantId, role });
+  if (known !== null) return known.id;
+  const [made] = await control.query<{ id: string }[]>(
+    'INSERT INTO users (tenant_id, name, role) VALUES ($1, $2, $3) RETURNING id',
+    [tenantId, `${role}-person`, role],
+  );
+  return made?.id ?? '';
 }
 
 interface RouterLayer {

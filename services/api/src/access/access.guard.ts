@@ -48,6 +48,7 @@ export class AccessGuard implements CanActivate {
           ? await this.sessions.principalFor('session', cookie)
           : null;
     if (principal === null) {
+      if (request.headers.authorization !== undefined) await this.refusals.tellToken(request.ip ?? '');
       throw new NornError(
         'unauthenticated',
         'Sign in with the one-time link of `./norn login`, or send a bearer token',

@@ -29,9 +29,13 @@ export class SessionController {
     @Req() request: Request,
     @Res({ passthrough: true }) response: Response,
   ): Promise<void> {
+    const caller = { from: request.ip ?? '', isOverBound: isOverBound(request) };
     const foreign = foreignOrigin(request);
-    if (foreign !== undefined) throw originForeign(foreign);
-    const session = await this.sessions.signIn(token, { from: request.ip ?? '', isOverBound: isOverBound(request) });
+    if (foreign !== undefined) {
+      await this.sessions.tellForeign(token, caller, foreign);
+      throw originForeign(foreign);
+    }
+    const session = await this.sessions.signIn(token, caller);
     response.cookie(sessionCookie, session, {
       httpOnly: true,
       sameSite: 'strict',

@@ -40,7 +40,9 @@ export class Sessions {
   async signIn(loginToken: string, { from, isOverBound }: LoginCaller): Promise<string> {
     const session = await this.redeem(loginToken, from);
     if (session !== undefined) return session;
-    await this.tellRefused(loginToken, from);
+    const link = await this.findLink(loginToken);
+    const reason = link === null ? 'unknown' : link.usedAt === null ? 'expired' : 'used';
+    await this.tellRefused(link, { reason, from });
     if (isOverBound)
       throw new NornError('too_many_requests', 'Too many links from you that are none: wait a minute, then go on');
     throw new NornError(
@@ -60,22 +62,21 @@ export class Sessions {
     });
   }
 
+  /** Leaves the link unused. */
+  async tellForeign(loginToken: string, { from }: LoginCaller, origin: string): Promise<void> {
+    const link = await this.findLink(loginToken);
+    await this.tellRefused(link, { reason: 'origin', from, origin });
+  }
+
+  private findLink(loginToken: string): Promise<AccessToken | null> {
+    return this.database.manager.findOneBy(AccessToken, { tokenHash: hashToken(loginToken), kind: 'login' });
+  }
+
   /** Of nobody's tenant when it is no link of ours. */
-  private async tellRefused(loginToken: string, from: string): Promise<void> {
-    const link = await this.database.manager.findOneBy(AccessToken, {
-      tokenHash: hashToken(loginToken),
-      kind: 'login',
-    });
+  private async tellRefused(link: AccessToken | null, details: Readonly<Record<string, string>>): Promise<void> {
     const tenantId = link?.tenantId ?? '';
-    const reason = link === null ? 'unknown' : link.usedAt === null ? 'expired' : 'used';
     const subject = link?.userId ?? '';
-    await this.refusals.tell({
-      tenantId,
-      actor: 'nobody',
-      action: 'login.refused',
-      subject,
-      details: { reason, from },
-    });
+    await this.refusals.tell({ tenantId, actor: 'nobody', action: 'login.refused', subject, details });
   }
 
   async signOut(principal: Principal): Promise<void> {

@@ -73,6 +73,24 @@ describe('access to the API', () => {
       expect((await post('/api/v1/join-tokens', { authorization, ...headers })).status).toBe(201);
   });
 
+  it('to the stream of changes ends with the session, before other streams hear their next word', async () => {
+    const cookie = await signIn();
+    const streams = new AbortController();
+    const open = async (headers: Headers): Promise<Response> => {
+      const response = await fetch(`${trial.url}/api/v1/stream`, { headers, signal: streams.signal });
+      expect(response.status).toBe(200);
+      return response;
+    };
+    const others = (await open({ authorization: `Bearer ${await trial.tokenOf('viewer')}` })).body?.getReader();
+    expect(Buffer.from((await others?.read())?.value ?? []).toString()).toContain(': connected');
+    const own = await open({ cookie });
+    const nextWord = others?.read().then(() => 'others', String);
+    expect((await post('/api/v1/logout', { cookie, origin: trial.url })).status).toBe(204);
+    expect(await Promise.race([own.text().then(() => 'own'), nextWord])).toBe('own');
+    streams.abort();
+    await nextWord;
+  });
+
   const trail = async (action: string): Promise<object[]> => {
     const rows = await trial.control.manager.find(AuditEntry, { where: { action }, order: { at: 'ASC' } });
     return rows.map(({ tenantId, actor, details }) => ({ tenantId, actor, ...details }));

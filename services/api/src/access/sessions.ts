@@ -28,6 +28,8 @@ export interface LoginCaller {
 
 @Injectable()
 export class Sessions {
+  private readonly endings = new Map<string, Set<() => void>>();
+
   constructor(
     private readonly database: DataSource,
     private readonly refusals: Refusals,
@@ -79,6 +81,7 @@ export class Sessions {
     await this.refusals.tell({ tenantId, actor: 'nobody', action: 'login.refused', subject, details });
   }
 
+  /** Ends what was opened by it, too. */
   async signOut(principal: Principal): Promise<void> {
     await this.database.transaction(async (manager) => {
       await revokeToken(manager, principal.token);
@@ -89,6 +92,17 @@ export class Sessions {
         subject: principal.userId,
       });
     });
+    for (const end of this.endings.get(principal.token) ?? []) end();
+  }
+
+  /** Calls `end` when somebody signs out of the session in this process, until the returned function is called. */
+  whenEnded(token: string, end: () => void): () => void {
+    const endings = this.endings.get(token) ?? new Set();
+    this.endings.set(token, endings.add(end));
+    return () => {
+      endings.delete(end);
+      if (endings.size === 0) this.endings.delete(token);
+    };
   }
 
   /** Null when the secret is unknown, of another kind, or expired. */

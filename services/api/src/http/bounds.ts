@@ -17,7 +17,7 @@ export const limits = {
   strangersMax: 256,
   /** A whole request comes within this. */
   requestMs: 30_000,
-  /** Streams say something every 15 s, hunts ten times a second. */
+  /** Streams say something every 5 s, hunts ten times a second. */
   quietMs: 60_000,
   pathCharactersMax: 4096,
   pathsMax: 20,

@@ -1,4 +1,4 @@
-// Tells each open stream what changed. One comment every 15 s keeps the way open.
+// Tells each open stream what changed. One comment every 5 s keeps the way open.
 import { Injectable } from '@nestjs/common';
 import { messageOf } from '@norn/base';
 import type { Change } from '@norn/store';
@@ -9,7 +9,8 @@ import { Sessions } from '../access/sessions.ts';
 import { ControlPlane } from '../model/control-plane.ts';
 import { Changes } from './changes.port.ts';
 
-const heartbeatMs = 15_000;
+/** So long at most a stream outlives a session that another process of the API ended. */
+const heartbeatMs = 5_000;
 /** A reader that takes nothing loses the stream, and connects again when it wakes. */
 const unsentBytesMax = 256 * 1024;
 
@@ -47,8 +48,10 @@ export class StreamService {
     const heartbeat = setInterval(() => {
       void this.beat(asking, response);
     }, heartbeatMs);
+    const forgetEnd = this.sessions.whenEnded(asking.token, () => response.end());
     request.on('close', () => {
       clearInterval(heartbeat);
+      forgetEnd();
       unsubscribe();
       this.streams.delete(response);
     });
@@ -62,13 +65,13 @@ export class StreamService {
 
   private tell(tenantId: string, change: Change | 'missed', response: Response): void {
     if (change === 'missed') {
-      response.write('event: missed\ndata: {}\n\n');
+      write(response, 'event: missed\ndata: {}\n\n');
       return;
     }
     this.describe(tenantId, change).then(
       (data) => {
         if (response.writableLength > unsentBytesMax) this.cut(response);
-        else response.write(`event: ${change.kind}\ndata: ${JSON.stringify(data)}\n\n`);
+        else write(response, `event: ${change.kind}\ndata: ${JSON.stringify(data)}\n\n`);
       },
       (error: unknown) => {
         this.log.warn({ error: messageOf(error) }, 'a change could not be told');
@@ -100,9 +103,14 @@ export class StreamService {
   private async beat({ kind, token }: Principal, response: Response): Promise<void> {
     try {
       if ((await this.sessions.principalFor(kind, token)) === null) response.end();
-      else response.write(': heartbeat\n\n');
+      else write(response, ': heartbeat\n\n');
     } catch (error) {
       this.log.warn({ error: messageOf(error) }, 'a session could not be checked; its stream stays');
     }
   }
+}
+
+/** A stream that has ended hears nothing more, though what it was to hear was being looked up. */
+function write(response: Response, text: string): void {
+  if (!response.writableEnded) response.write(text);
 }

@@ -73,6 +73,23 @@ describe('access to the API', () => {
       expect((await post('/api/v1/join-tokens', { authorization, ...headers })).status).toBe(201);
   });
 
+  it('is a failure of the database, and says so, when that has no room', async () => {
+    const { manager } = trial.control;
+    const authorization = `Bearer ${await trial.tokenOf('admin')}`;
+    await manager.query(`
+      CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = '53100';
+      END $$;
+      CREATE TRIGGER no_room BEFORE INSERT ON access_tokens FOR EACH ROW EXECUTE FUNCTION no_room()`);
+    const response = await post('/api/v1/join-tokens', { authorization });
+    const body = (await response.json()) as object;
+    await manager.query('DROP FUNCTION no_room CASCADE');
+    expect([response.status, body]).toEqual([
+      503,
+      { code: 'control_store_unavailable', message: expect.stringContaining('has no room') as string },
+    ]);
+  });
+
   it('to the stream of changes ends with the session, before other streams hear their next word', async () => {
     const cookie = await signIn();
     const streams = new AbortController();

@@ -172,11 +172,26 @@ const awayWords = /(timeout exceeded when trying to connect|Connection terminate
 
 /** Whether a query failed because PostgreSQL is not there or does not answer. */
 export function isControlStoreAway(error: unknown): boolean {
-  const cause: unknown = error instanceof QueryFailedError ? error.driverError : error;
-  const isAway = isPassing(cause) && codeOf(cause) !== TABLES_MISSING;
+  const cause = causeOf(error);
+  const isAway = (isPassing(cause) && codeOf(cause) !== TABLES_MISSING) || isOfClass('08', cause);
   // A file that is not there says so by the same code as a socket.
   const isOfFile = codeOf(cause) === 'ENOENT' && !messageOf(cause).includes('connect ENOENT');
   return (isAway && !isOfFile) || awayWords.test(messageOf(cause));
+}
+
+/** Whether a query failed because PostgreSQL has no disk, memory or connection left for it. */
+export function isControlStoreFull(error: unknown): boolean {
+  return isOfClass('53', causeOf(error));
+}
+
+function causeOf(error: unknown): unknown {
+  return error instanceof QueryFailedError ? error.driverError : error;
+}
+
+/** The first two characters of an SQLSTATE: https://www.postgresql.org/docs/current/errcodes-appendix.html */
+function isOfClass(sqlClass: '08' | '53', error: unknown): boolean {
+  const code = codeOf(error);
+  return code.length === 5 && code.startsWith(sqlClass);
 }
 
 function isPassing(error: unknown): boolean {

@@ -6,6 +6,7 @@ export * from './entities/policies.ts';
 export {
   createControlStore,
   isControlStoreAway,
+  isControlStoreFull,
   openControlStore,
   withPassword,
   type ControlStoreConfig,

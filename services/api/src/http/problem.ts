@@ -4,7 +4,7 @@ import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, NotFoun
 import { ThrottlerException } from '@nestjs/throttler';
 import { NornError, messageOf } from '@norn/base';
 import { type Logger, Metric, count, createLogger } from '@norn/telemetry';
-import { isControlStoreAway } from '@norn/store';
+import { isControlStoreAway, isControlStoreFull } from '@norn/store';
 import type { Response } from 'express';
 import { ZodError } from 'zod';
 
@@ -58,6 +58,9 @@ interface Problem {
 const controlStoreAway =
   'PostgreSQL, which has hosts, alerts and people, does not answer: see in ./norn status what does not run, then ask again';
 
+const controlStoreFull =
+  'PostgreSQL, which has hosts, alerts and people, has no room: see in ./norn status whether its disk is full, make room, then ask again';
+
 const nothingThere = 'Nothing answers to this at this address: /api/v1/openapi.json has all that does';
 
 const log: Logger = createLogger('api');
@@ -92,10 +95,8 @@ function classify(error: unknown): Problem {
   }
   // Nest's own message repeats the address with its query, which may hold a secret.
   if (error instanceof NotFoundException) return { status: 404, code: 'not_found', message: nothingThere };
-  if (isControlStoreAway(error)) {
-    log.error({ code: 'control_store_unavailable', error: messageOf(error) }, 'PostgreSQL does not answer');
-    return { status: 503, code: 'control_store_unavailable', message: controlStoreAway };
-  }
+  if (isControlStoreFull(error)) return unavailable(error, controlStoreFull);
+  if (isControlStoreAway(error)) return unavailable(error, controlStoreAway);
   const status = error instanceof HttpException ? error.getStatus() : statusOf(error);
   if (status < 500) return { status, code: codeOf(status), message: messageOf(error) };
   const incident = randomUUID();
@@ -104,6 +105,11 @@ function classify(error: unknown): Problem {
     'request failed',
   );
   return { status: 500, code: 'internal', message: `Something broke in Norn; the log names it as ${incident}` };
+}
+
+function unavailable(error: unknown, message: string): Problem {
+  log.error({ code: 'control_store_unavailable', error: messageOf(error) }, 'PostgreSQL does not serve');
+  return { status: 503, code: 'control_store_unavailable', message };
 }
 
 /** Express' body parser throws errors with a status. */

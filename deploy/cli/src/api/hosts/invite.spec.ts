@@ -1,5 +1,5 @@
 import type { ShownJoinToken } from '@norn/contracts';
-import { invitationText } from './invite.ts';
+import { invitationText, numberOf } from './invite.ts';
 
 const made: ShownJoinToken = {
   token: 'secret',
@@ -10,6 +10,14 @@ const made: ShownJoinToken = {
   command: 'echo norn1.a.b | ./norn join -',
   caution: '',
 };
+
+describe('how many ./norn hosts invite lets in', () => {
+  it('is a number from 1 to 10,000, and what is none is told the bounds', () => {
+    expect([numberOf('1'), numberOf('10000')]).toEqual([1, 10_000]);
+    for (const text of ['0', '-1', '1.5', '1e3', 'many', '', '10001', '100000000', '9'.repeat(400)])
+      expect(() => numberOf(text)).toThrow(/is no number of hosts .* give 1 to 10,000$/);
+  });
+});
 
 describe('what ./norn hosts invite says', () => {
   it('is the command, for how many and until when', () => {

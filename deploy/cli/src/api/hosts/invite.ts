@@ -1,6 +1,6 @@
 // `norn hosts invite`: the one command that makes another machine a host of this installation.
 import { NornError } from '@norn/base';
-import type { ShownJoinToken } from '@norn/contracts';
+import { type ShownJoinToken, invitedHostsMax } from '@norn/contracts';
 import type { Command } from 'commander';
 import { connectApi } from '../client/client.ts';
 import { write, writeJson } from '../../print/columns.ts';
@@ -39,7 +39,12 @@ export function invitationText({ command, hosts, group, expiresAt, caution }: Sh
   ].join('\n');
 }
 
-function numberOf(text: string): number {
-  if (/^[1-9]\d{0,5}$/.test(text)) return Number(text);
-  throw new NornError('hosts_invalid', `"${text.slice(0, 20)}" is no number of hosts: give 1, 2, …`);
+/** Throws `hosts_invalid`. */
+export function numberOf(text: string): number {
+  if (/^[1-9]\d{0,8}$/.test(text) && Number(text) <= invitedHostsMax) return Number(text);
+  const max = invitedHostsMax.toLocaleString('en');
+  throw new NornError(
+    'hosts_invalid',
+    `"${text.slice(0, 20)}" is no number of hosts that one invitation lets in: give 1 to ${max}`,
+  );
 }

@@ -272,6 +272,24 @@ describe('the API', () => {
     expect(described.length).toBeGreaterThan(15);
   });
 
+  it('describes the body of every route that takes one', async () => {
+    const { body } = await ask<OpenApi>('/api/v1/openapi.json', { token: '' });
+    const taking = Object.entries(body.paths).flatMap(([path, methods]) =>
+      Object.entries(methods).flatMap(([method, { requestBody }]) => {
+        const properties = requestBody?.content['application/json']?.schema.properties ?? {};
+        return requestBody === undefined ? [] : [[`${method} ${path}`, Object.keys(properties).length > 0]];
+      }),
+    );
+    const routes = [
+      ...['post /api/v1/login', 'post /api/v1/join-tokens', 'post /api/v1/hosts/{id}/maintenance'],
+      ...['put /api/v1/host-groups/{name}', 'post /api/v1/hunts', 'post /api/v1/hunts/steps'],
+      ...['put /api/v1/policy', 'post /api/v1/policy/test', 'post /api/v1/policy/rollback'],
+      ...['post /api/v1/exceptions', 'post /api/v1/exceptions/preview'],
+      ...['post /api/v1/rules/import', 'post /api/v1/rules/{id}/state'],
+    ];
+    expect(Object.fromEntries(taking)).toEqual(Object.fromEntries(routes.map((route) => [route, true])));
+  });
+
   it('lets nobody try one-time links without end', async () => {
     const tries = await Promise.all(Array.from({ length: 70 }, (_, index) => login(`${'x'.repeat(40)}${index}`)));
     expect(tries.map(({ status }) => status)).toContain(429);

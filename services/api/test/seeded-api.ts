@@ -14,8 +14,12 @@ export type Detail = Shown<view.AlertDetail>;
 export type List = Shown<view.AlertList>;
 export type Problem = Shown<view.ErrorView>;
 
+interface Operation {
+  requestBody?: { content: Record<string, { schema: { properties?: object } }> };
+}
+
 export interface OpenApi {
-  paths: Record<string, Record<string, object>>;
+  paths: Record<string, Record<string, Operation>>;
   components: { schemas: Record<string, { properties: Record<string, object> }> };
 }
 

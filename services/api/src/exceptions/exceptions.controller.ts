@@ -39,6 +39,7 @@ export class ExceptionsController {
     access: 'analyst',
     answers: view.ExceptionPreviewViewSchema,
     query: previewQuery,
+    body: triedException,
   })
   async preview(
     @Asking() asking: Principal,
@@ -53,6 +54,7 @@ export class ExceptionsController {
     summary: 'Excepts one process in one place from one rule, from now on',
     access: 'analyst',
     answers: view.ExceptionViewSchema,
+    body: exceptionDraft,
     status: 201,
   })
   async add(@Asking() asking: Principal, @Body(new Parsed(exceptionDraft)) draft: ExceptionDraft): Promise<object> {

@@ -30,7 +30,7 @@ export class PolicyController {
   }
 
   @Put()
-  @Route({ summary: 'Puts a policy in force', access: 'admin', answers: view.PolicyViewSchema })
+  @Route({ summary: 'Puts a policy in force', access: 'admin', answers: view.PolicyViewSchema, body: policyBody })
   async apply(@Asking() asking: Principal, @Body(new Parsed(policyBody)) { body }: PolicyBody): Promise<object> {
     return emit(view.PolicyViewSchema, await this.service.apply(asking, body));
   }
@@ -56,6 +56,7 @@ export class PolicyController {
     summary: 'Tries a policy: its tests, what hosts would deny, what its rules find in the last day',
     access: 'analyst',
     answers: view.PolicyTrialViewSchema,
+    body: policyBody,
   })
   async try(
     @Asking() asking: Principal,
@@ -67,7 +68,12 @@ export class PolicyController {
 
   @Post('rollback')
   @HttpCode(200)
-  @Route({ summary: 'Puts the text of an earlier version in force', access: 'admin', answers: view.PolicyViewSchema })
+  @Route({
+    summary: 'Puts the text of an earlier version in force',
+    access: 'admin',
+    answers: view.PolicyViewSchema,
+    body: policyRollback,
+  })
   async rollback(
     @Asking() asking: Principal,
     @Body(new Parsed(policyRollback)) { number }: PolicyRollbackBody,

@@ -26,6 +26,7 @@ export class RulesController {
     summary: 'Takes in rules, correlations and filters in the form of Sigma; new ones only observe',
     access: 'admin',
     answers: view.RuleImportViewSchema,
+    body: ruleFiles,
     status: 201,
   })
   async import(@Asking() asking: Principal, @Body(new Parsed(ruleFiles, 'let be')) files: RuleFiles): Promise<object> {
@@ -38,6 +39,7 @@ export class RulesController {
     summary: 'Lets an imported rule observe, open alerts, or puts it off',
     access: 'admin',
     answers: view.RuleListSchema,
+    body: ruleState,
   })
   async setState(
     @Asking() asking: Principal,

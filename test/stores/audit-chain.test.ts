@@ -60,6 +60,49 @@ it('seals each entry once, however many seal at once, and each tenant has a chai
   expect([longer.sealed, longer.head === whole.head]).toEqual([1_201, false]);
 });
 
+describe('an entry that is put in later', () => {
+  const put = (at: string): Promise<unknown> =>
+    store.query(
+      `INSERT INTO audit_entries (tenant_id, actor, action, subject, details, at) VALUES ('late', 'eve', 'login', 'x', '{}', ${at})`,
+    );
+  beforeAll(() => ensureTenant(store.manager, 'late'));
+
+  it.each([
+    ['before one that was there', `now() - interval '11 minutes'`, /dated before one that was there before it/],
+    ['after it was sealed', `now() + interval '5 years'`, /dated after it was sealed/],
+  ])('shows by its date, %s', async (_, at, reason) => {
+    await write('late', 1);
+    await sealAll();
+    await put(at);
+    await sealAll();
+    expect((await verifyAudit(store, 'late')).broken?.reason).toMatch(reason);
+    await asOwner(`DELETE FROM audit_seals WHERE tenant_id = 'late'`);
+    await asOwner(`DELETE FROM audit_entries WHERE tenant_id = 'late'`);
+  });
+
+  it('is none when nobody sealed for a while', async () => {
+    for (const minutes of [90, 30, 60]) {
+      for (let i = 0; i < 300; i += 1) await put(`now() - interval '${minutes} minutes'`);
+    }
+    await write('late', 1);
+    await sealAll();
+    expect(await verifyAudit(store, 'late')).toMatchObject({ sealed: 901, broken: undefined });
+  });
+});
+
+it('knows a seal that was kept, and misses it when the end was cut off or all was written anew', async () => {
+  await write('acme', 1);
+  await sealAll();
+  const { sealed: number, head: hash } = await verifyAudit(store, 'acme');
+  await write('acme', 2);
+  await sealAll();
+  const ask = async (kept: { number: number; hash: string }): Promise<string> =>
+    (await verifyAudit(store, 'acme', kept)).broken?.reason ?? 'whole';
+  expect(await ask({ number, hash })).toBe('whole');
+  expect(await ask({ number, hash: 'ab'.repeat(32) })).toMatch(/^its seal is not the one that was kept/);
+  expect(await ask({ number: number + 100, hash })).toMatch(/the end of the trail was cut off$/);
+});
+
 const third = `SELECT entry_id FROM audit_seals WHERE tenant_id = 'other' AND number = 3`;
 
 it.each([

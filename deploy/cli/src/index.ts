@@ -10,4 +10,7 @@ export { bytes, columns, write, writeJson } from './print/columns.ts';
 export { provideParts, provideSystem } from './machine/provide-system.ts';
 export { kubernetesIsBuilt, provideKubernetes, type Kubernetes } from './test/kubernetes.ts';
 export { registerFile, repository } from './installation/installation.ts';
+export { runTests } from './test/run.ts';
+export type { TestRun } from './test/plan.ts';
+export type { Tally } from './test/tally.ts';
 export { installPackages, isThere } from './machine/packages.ts';

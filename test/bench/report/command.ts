@@ -13,7 +13,11 @@ export function registerReportCommand(bench: Command): void {
   bench
     .command('report')
     .description('Measure losses, false alarms, detection and speed on the running installation, into FIGURES.md')
-    .addOption(new Option('--part <names...>', 'these alone; cost is measured after ./norn down').choices(partNames))
+    .addOption(
+      new Option('--part <names...>', 'these alone; cost and hostile are measured after ./norn down').choices(
+        partNames,
+      ),
+    )
     .option('--out <file>', 'the document to write into', figuresFile)
     // The command above has the options of an attack, and takes them.
     .action(async (_: unknown, command: Command) => {

@@ -1,4 +1,5 @@
 import type { AttackFigures } from '../rollback/attack-figures.ts';
+import { hostileSection, type LineResult } from './hostile-section.ts';
 import { withSection } from './page.ts';
 import { attackSection, catalogueSection, rulesSection } from './sections.ts';
 
@@ -59,6 +60,34 @@ describe('the report of figures', () => {
     expect(text).toContain('1 of 2 actions');
     expect(text).toContain('p50 40 ms');
     expect(text).toContain('missed: `a` · host: missing no alert');
+  });
+
+  it('says of hostile use what the tests said, and what nobody tests', () => {
+    const failing = (...tests: string[]): LineResult['tally'] => ({
+      passed: 5,
+      failed: tests.length,
+      failures: tests.map((test) => ({ test, file: '/x' })),
+    });
+    const ways = [
+      [3, 'ends all'],
+      [6, '(6): is told'],
+      [7, '(7): is told'],
+    ] as const;
+    const line = { what: 'Ways', aim: '25 of 25', ways };
+    const text = hostileSection([
+      { what: 'Doors', aim: '0', tally: failing() },
+      { what: 'Records', aim: '0', tally: failing('a', 'b') },
+      { ...line, tally: failing('root memory (7): is told') },
+      { ...line, what: 'Not loaded', tally: failing('') },
+      { what: 'Rings', aim: 'all', tally: undefined },
+    ]);
+    expect(text.split('\n').slice(2)).toEqual([
+      '| Doors | 0 | 0 | 5 of 5 |',
+      '| Records | 0 | ✘ 2 | 5 of 7 |',
+      '| Ways | 25 of 25 | 2 of 25 | 5 of 6 |',
+      '| Not loaded | 25 of 25 | 0 of 25 | 5 of 6 |',
+      '| Rings | all | not tested | – |',
+    ]);
   });
 
   it('shows numbers as people write them', () => {

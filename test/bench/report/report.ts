@@ -12,6 +12,8 @@ import { measureAttacks } from '../rollback/attacks.ts';
 import { measureCost } from '../rollback/cost.ts';
 import type { RollbackOptions } from '../rollback/rollback-part.ts';
 import { measureWork } from '../rollback/work.ts';
+import { hostileSection } from './hostile-section.ts';
+import { measureHostile } from './hostile.ts';
 import { withSection } from './page.ts';
 import {
   attackSection,
@@ -25,7 +27,7 @@ import {
 
 type Measure = (options: RollbackOptions, tell: Tell) => Promise<string>;
 
-/** In the order in which they are measured: all but the last two need the installation to run, the last needs its agent not to. */
+/** In the order in which they are measured: the first four need the installation to run, the last two need that it does not. */
 const parts = {
   attacks: async (options, tell) => attackSection((await measureAttacks(options, tell)).figures),
   work: async (options, tell) => workSection((await measureWork(options, tell)).figures),
@@ -33,12 +35,13 @@ const parts = {
   latency: async (_, tell) => latencySection(await measureLatency(tell)),
   rules: async () => rulesSection(await measureRules()),
   cost: async (options, tell) => costSection((await measureCost(options, tell)).figures),
+  hostile: async (_, tell) => hostileSection(await measureHostile(tell)),
 } as const satisfies Record<string, Measure>;
 
 export type PartName = keyof typeof parts;
 export const partNames = Object.keys(parts) as PartName[];
 /** What one run can measure without a stop of the installation. */
-export const togetherNames = partNames.filter((name) => name !== 'cost');
+export const togetherNames = partNames.filter((name) => name !== 'cost' && name !== 'hostile');
 
 export const figuresFile = join(repository, 'FIGURES.md');
 

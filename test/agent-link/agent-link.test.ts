@@ -1,6 +1,7 @@
 // From baldur's socket to Kafka and back, through real processes that are killed on the way.
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { type Signer, readSignerKey } from '@norn/config';
+import type { BusRecord } from '@norn/bus';
 import { action, event, finding, policy } from '@norn/contracts';
 import {
   POLICY,
@@ -39,8 +40,12 @@ afterAll(async () => {
   await link.close();
 });
 
+/** In the order of the topic; one host after the other, for two may be in two partitions. */
 async function storedSeqs(): Promise<bigint[]> {
-  const batches = (await link.records('raw')).map(({ value }) => fromBinary(event.EventBatchSchema, value));
+  const ofHosts = [...Map.groupBy(await link.records('raw'), ({ key }) => key).values()];
+  const beganAt = ([first]: readonly BusRecord[]): number => Number(first?.headers['received_at'] ?? 0);
+  const records = ofHosts.toSorted((one, other) => beganAt(one) - beganAt(other)).flat();
+  const batches = records.map(({ value }) => fromBinary(event.EventBatchSchema, value));
   const own = batches.filter(({ streamId }) => Buffer.from(streamId).equals(Buffer.from(baldur.streamId)));
   return own.map(({ batchSeq }) => batchSeq);
 }

@@ -166,8 +166,14 @@ fn what_cannot_be_followed_starts_as_ever() {
     // Another user's rights are gained although somebody follows.
     std::os::unix::fs::chown(&raised, Some(65534), None).unwrap();
     std::fs::set_permissions(&raised, std::fs::Permissions::from_mode(0o4755)).unwrap();
-    assert_eq!(scene.shell.run(&raised.display().to_string()), "65534");
-    assert_eq!(scene.code(), "HOOK_SECURE_EXEC");
+    // One that has ended before it is looked at is gone: that says nothing of its rights.
+    let code = (0..50)
+        .map(|_| {
+            assert_eq!(scene.shell.run(&raised.display().to_string()), "65534");
+            scene.code()
+        })
+        .find(|code| code != "HOOK_GONE");
+    assert_eq!(code.as_deref(), Some("HOOK_SECURE_EXEC"));
     scene.shell.end();
 }
 

@@ -277,7 +277,8 @@ describe('a host that joins', () => {
     expect(await other.join(invited.invitation)).toMatchObject({ code: 0 });
     const hosts = await norn.json<ShownHost[]>('hosts');
     expect(hosts).toHaveLength(2);
-    expect(hosts.find(({ id }) => id === before?.id)).toMatchObject({ state: before?.state });
+    // It was started a moment ago, and may be on its way from the one to the other.
+    expect(['protected', 'degraded']).toContain(hosts.find(({ id }) => id === before?.id)?.state);
   });
 
   it('is not one in the home of an installation', async () => {

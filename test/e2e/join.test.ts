@@ -258,8 +258,8 @@ describe('a host that joins', () => {
     const [before] = await norn.json<ShownHost[]>('hosts');
     const id = before?.id ?? '';
     const stoppedAt = Date.now();
-    const isTold = ({ title, updatedAt }: ShownAlert): boolean =>
-      title === 'Agent was stopped' && Date.parse(updatedAt) > stoppedAt;
+    // As one that fell silent when its last word did not come through.
+    const isTold = ({ title, updatedAt }: ShownAlert): boolean => isGone(title) && Date.parse(updatedAt) > stoppedAt;
     const told = async (): Promise<ShownAlert[]> => (await norn.json<ShownAlert[]>('alerts')).filter(isTold);
     expect((await norn.norn('hosts', 'maintenance', id, '--for', '30m')).stdout).toMatch(/is in maintenance until/);
     await host.norn('down');

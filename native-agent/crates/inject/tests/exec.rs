@@ -172,8 +172,8 @@ fn what_cannot_be_followed_starts_as_ever() {
             assert_eq!(scene.shell.run(&raised.display().to_string()), "65534");
             scene.code()
         })
-        .find(|code| code != "HOOK_GONE");
-    assert_eq!(code.as_deref(), Some("HOOK_SECURE_EXEC"));
+        .find(|code| *code != "HOOK_GONE");
+    assert_eq!(code, Some("HOOK_SECURE_EXEC"));
     scene.shell.end();
 }
 

@@ -36,6 +36,7 @@ export type {
 } from './shown.ts';
 export * from './grpc/agent-service.ts';
 export * from './grpc/batch-envelope.ts';
+export * from './host.ts';
 export * from './invitation.ts';
 export * from './batch/index.ts';
 export { podLabels } from './pods.ts';

@@ -1,9 +1,7 @@
 // Whether a signed policy is what this host is to hold. What is checked, in this order, is what the agent answers for.
 import { fromBinary } from '@bufbuild/protobuf';
-import { policy } from '@norn/contracts';
+import { hostIdShape, policy } from '@norn/contracts';
 import { isSigned } from './signature.ts';
-
-const hostIdShape = /^host-[0-9a-f]{16}$/;
 
 /** Of a serialised HostPolicy. */
 export const hostPolicyBytesMax = 1024 * 1024;

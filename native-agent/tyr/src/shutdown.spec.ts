@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isGoingDown } from './shutdown.ts';
 
+const alone = { kubernetesApi: '' };
 let folder: string;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'norn-shutdown-'));
@@ -25,9 +26,13 @@ it.each([
   ['echo degraded; exit 1', false],
   ['exit 127', false],
 ])('a machine whose systemd does `%s` goes down: %s', async (script, expected) => {
-  expect(await isGoingDown(folder, systemctl(script))).toBe(expected);
+  expect(await isGoingDown(alone, folder, systemctl(script))).toBe(expected);
 });
 
 it('nobody is asked where there is no systemd', async () => {
-  expect(await isGoingDown(join(folder, 'none'), systemctl('echo stopping'))).toBe(false);
+  expect(await isGoingDown(alone, join(folder, 'none'), systemctl('echo stopping'))).toBe(false);
+});
+
+it('in a cluster another takes its place', async () => {
+  expect(await isGoingDown({ kubernetesApi: 'https://10.0.0.1' }, join(folder, 'none'))).toBe(true);
 });

@@ -5,8 +5,13 @@ import { existsSync } from 'node:fs';
 /** systemctl(1) answers at once; one that does not must hold up nobody's end, ms. */
 const askedAtMost = 1_000;
 
-/** The machine goes down, as systemd says. Where there is none nobody says it. */
-export function isGoingDown(booted = '/run/systemd/system', systemctl = 'systemctl'): Promise<boolean> {
+/** The machine goes down, as systemd says; where there is none nobody says it. In a cluster whoever ends it puts another in its place. */
+export function isGoingDown(
+  { kubernetesApi }: { readonly kubernetesApi: string },
+  booted = '/run/systemd/system',
+  systemctl = 'systemctl',
+): Promise<boolean> {
+  if (kubernetesApi !== '') return Promise.resolve(true);
   if (!existsSync(booted)) return Promise.resolve(false);
   return new Promise((resolve) => {
     // It fails in every state but "running", and says which all the same.

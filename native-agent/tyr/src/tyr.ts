@@ -22,7 +22,7 @@ import { isGoingDown } from './shutdown.ts';
 import { HostFactsSource } from './facts/host-facts.ts';
 import { HostReport } from './facts/host-report.ts';
 import { ownCapabilities } from './facts/own-capabilities.ts';
-import { type Identity, IdentityFile } from './identity/identity-file.ts';
+import { IdentityFile } from './identity/identity-file.ts';
 import { IdentityKeeper } from './identity/identity-keeper.ts';
 import { limits } from './limits.ts';
 import { PolicyDesk } from './policy/policy-desk.ts';
@@ -152,8 +152,7 @@ export class Tyr {
   /** `norn down`: the stream, the spool and baldur. A tyr that is killed leaves baldur running. */
   async stop(): Promise<void> {
     if (this.containerId !== '') await this.inside.untilEnded();
-    // In a cluster whoever ends it puts another in its place.
-    this.farewell.say(this.config.kubernetesApi !== '' || (await isGoingDown()));
+    this.farewell.say(await isGoingDown(this.config));
     this.sendFacts();
     for (const timer of this.timers) clearInterval(timer);
     clearTimeout(this.factsTimer);
@@ -191,7 +190,7 @@ export class Tyr {
 
   private createDesk(nowMs: () => number): CommandDesk {
     return new CommandDesk({
-      identity: () => this.identity(),
+      identity: () => this.keeper.identity(),
       proofKeys: this.signers,
       log: this.commandLog,
       giveToBaldur: (command) => this.giveToBaldur(command),
@@ -206,7 +205,7 @@ export class Tyr {
   private createPolicyDesk(): PolicyDesk {
     return new PolicyDesk({
       agentDir: this.config.agentDir,
-      identity: () => this.identity(),
+      identity: () => this.keeper.identity(),
       hostname: () => this.config.hostName,
       giveToBaldur: (value) => {
         this.link.send({ case: 'hostPolicy', value });
@@ -229,7 +228,7 @@ export class Tyr {
   private createUplink(): Uplink {
     return new Uplink({
       target: () => this.peers.target(),
-      secrets: () => this.identity(),
+      secrets: () => this.keeper.identity(),
       spool: this.spool,
       onCommand: (signed) => {
         this.desk.receive(signed);
@@ -393,10 +392,6 @@ export class Tyr {
   /** Empty when baldur protects a machine. */
   private get containerId(): string {
     return this.hello?.containerId ?? '';
-  }
-
-  private identity(): Identity {
-    return this.keeper.identity();
   }
 
   private every(periodMs: number, run: () => void): void {

@@ -42,7 +42,8 @@ export class HostsController {
   @Post('hosts/:id/maintenance')
   @HttpCode(200)
   @Route({
-    summary: 'Begins a maintenance: for so long nobody is told that the host fell silent or that its agent was stopped',
+    summary:
+      'Begins a maintenance: until it is over nobody is told that the host fell silent or that its agent was stopped',
     access: 'admin',
     body: maintenanceBody,
     answers: view.HostListSchema,

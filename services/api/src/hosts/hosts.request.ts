@@ -1,12 +1,12 @@
 // What hosts may be asked: the commands that they were sent, and groups of them.
+import { maintenanceMinutesMax } from '@norn/contracts';
 import { z } from 'zod';
 import { alertId, limits, pageLimit } from '../http/bounds.ts';
 
 export const commandsQuery = z.object({ alert: alertId.optional(), limit: pageLimit, cursor: alertId.optional() });
 export type CommandsQuery = z.output<typeof commandsQuery>;
 
-/** A maintenance lasts at most a week. */
-export const maintenanceBody = z.strictObject({ minutes: z.int().min(1).max(10_080) });
+export const maintenanceBody = z.strictObject({ minutes: z.int().min(1).max(maintenanceMinutesMax) });
 export type MaintenanceBody = z.output<typeof maintenanceBody>;
 
 export const hostGroupBody = z.strictObject({

@@ -1,10 +1,10 @@
 // A machine with a join token becomes a host of the token's tenant; a host with the key of its last certificate is that host again.
 import { create } from '@bufbuild/protobuf';
 import { NornError } from '@norn/base';
-import { agent } from '@norn/contracts';
+import { agent, hostIdShape } from '@norn/contracts';
 import type { EnrolledHost, HostRegistry } from '../ports/host-registry.ts';
 import type { Allowance } from '../stream/allowance.ts';
-import { type Peer, hostIdShape, keyOf } from '../stream/peer.ts';
+import { type Peer, keyOf } from '../stream/peer.ts';
 import type { Authority } from './authority.ts';
 
 export interface EnrolmentOptions {

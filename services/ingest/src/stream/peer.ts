@@ -1,4 +1,5 @@
 // Who is at the other end, from the verified client certificate and from nothing else.
+import { hostIdShape } from '@norn/contracts';
 import type { PeerCertificate } from 'node:tls';
 import type { AuthContext } from '@grpc/grpc-js/build/src/auth-context.js';
 
@@ -11,7 +12,6 @@ export interface Peer {
 }
 
 export const tenantIdShape = /^[a-z0-9][a-z0-9-]{0,62}$/;
-export const hostIdShape = /^host-[0-9a-f]{16}$/;
 
 export function peerOf({ sslPeerCertificate }: AuthContext): Peer | undefined {
   return sslPeerCertificate && peerIn(sslPeerCertificate);

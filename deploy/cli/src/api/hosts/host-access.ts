@@ -1,12 +1,9 @@
 // `norn hosts revoke` and `norn hosts remove`: who may not talk to the installation any more; `norn hosts maintenance`: who need not.
 import { NornError } from '@norn/base';
-import type { ShownHost } from '@norn/contracts';
+import { type ShownHost, maintenanceMinutesMax } from '@norn/contracts';
 import type { Command } from 'commander';
 import { connectApi } from '../client/client.ts';
 import { write, writeJson } from '../../print/columns.ts';
-
-/** A week. */
-const maintenanceMinutesMax = 10_080;
 
 interface Options {
   readonly json?: boolean;

@@ -75,12 +75,19 @@ function withoutBaldur({ capabilities }: event.HostFacts): string {
   return `Nothing is seen or stopped here: Baldur, the part of the agent that protects, does not run${detail === '' ? '' : ` (${detail.replace(/\.$/, '')})`}. Look at baldur.log in the agent's directory on the host.`;
 }
 
-/** What it said at the end. */
-const farewells: Readonly<Record<event.Leaving, string>> = {
-  [event.Leaving.UNSPECIFIED]: '',
-  [event.Leaving.STOPPED]: ', when its agent was stopped in order',
-  [event.Leaving.SHUTDOWN]: ', when it went down in order',
+/** By what it said at the end: an agent that was stopped protects nothing. */
+const sinceThen: Readonly<Partial<Record<event.Leaving, string>>> = {
+  [event.Leaving.STOPPED]: 'Its agent was stopped in order, so nothing protects it: start the agent there.',
+  [event.Leaving.SHUTDOWN]: 'It went down in order, and its agent with it: check that the host is up again.',
 };
+const unknownSince =
+  "The agent protects without a connection; check that the host is up and that norn's agent runs on it.";
+
+/** `silentMs`: infinite for one that was never heard. */
+function silentFor(silentMs: number, { leaving }: event.HostFacts): string {
+  const since = silentMs === Infinity ? 'since it enrolled' : `for ${durationOf(silentMs * 1000)}`;
+  return `Nothing was heard from it ${since}. ${sinceThen[leaving] ?? unknownSince}`;
+}
 
 export function judge(
   host: Host,
@@ -90,13 +97,7 @@ export function judge(
   if (host.revokedBefore) return { state: 'silent', reason: revokedAt(host.revokedBefore) };
   if (facts.ended) return { state: 'ended', reason: 'The container has ended, and its agent with it.' };
   const silentMs = host.lastSeenAt === null ? Infinity : now.getTime() - host.lastSeenAt.getTime();
-  if (silentMs > silentAfterMs) {
-    const since = host.lastSeenAt === null ? 'since it enrolled' : `for ${durationOf(silentMs * 1000)}`;
-    return {
-      state: 'silent',
-      reason: `Nothing was heard from it ${since}${farewells[facts.leaving]}. The agent protects without a connection; check that the host is up and that norn's agent runs on it.`,
-    };
-  }
+  if (silentMs > silentAfterMs) return { state: 'silent', reason: silentFor(silentMs, facts) };
   const needed = facts.containerId === '' ? essential : essentialInside;
   if (!facts.capabilities.some(({ name }) => needed.test(name)))
     return { state: 'degraded', reason: withoutBaldur(facts) };

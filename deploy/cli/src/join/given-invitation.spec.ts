@@ -20,21 +20,21 @@ describe('an invitation', () => {
     rmSync(folder, { recursive: true });
   });
 
-  it('is taken from a file', () => {
+  it('is taken from a file', async () => {
     const file = join(folder, 'invitation');
     writeFileSync(file, `${encodeInvitation(invitation)}\n`);
-    expect(givenInvitation(file)).toEqual(invitation);
+    expect(await givenInvitation(file)).toEqual(invitation);
   });
 
-  it('is not taken from the command line, where everybody reads it', () => {
-    expect(() => givenInvitation(encodeInvitation(invitation))).toThrow(
+  it('is not taken from the command line, where everybody reads it', async () => {
+    await expect(givenInvitation(encodeInvitation(invitation))).rejects.toThrow(
       /every user of this machine.*\| \.\/norn join -/,
     );
   });
 
-  it('says what to give when there is none', () => {
-    expect(() => givenInvitation(join(folder, 'none'))).toThrow(/ENOENT.*give a file/);
+  it('says what to give when there is none', async () => {
+    await expect(givenInvitation(join(folder, 'none'))).rejects.toThrow(/ENOENT.*give a file/);
     writeFileSync(join(folder, 'empty'), '');
-    expect(() => givenInvitation(join(folder, 'empty'))).toThrow(/norn1/);
+    await expect(givenInvitation(join(folder, 'empty'))).rejects.toThrow(/norn1/);
   });
 });

@@ -1,12 +1,10 @@
 // The invitation that `norn join` was given: from a file or from standard input, for what stands on a command line all users can read.
-import { readFileSync } from 'node:fs';
 import { NornError, messageOf } from '@norn/base';
 import { type Invitation, decodeInvitation, isInvitation } from '@norn/contracts';
-
-const standardInput = '-';
+import { givenText } from '../installation/given-text.ts';
 
 /** Throws `invitation_exposed`, `invitation_unreadable`, `invitation_garbled`. */
-export function givenInvitation(file: string): Invitation {
+export async function givenInvitation(file: string): Promise<Invitation> {
   if (isInvitation(file)) {
     throw new NornError(
       'invitation_exposed',
@@ -14,12 +12,12 @@ export function givenInvitation(file: string): Invitation {
         'echo INVITATION | ./norn join -, or give a file that holds it',
     );
   }
-  return decodeInvitation(read(file));
+  return decodeInvitation(await read(file));
 }
 
-function read(file: string): string {
+async function read(file: string): Promise<string> {
   try {
-    return readFileSync(file === standardInput ? 0 : file, 'utf8');
+    return await givenText(file);
   } catch (error) {
     const cure = 'give a file that holds the invitation, or echo INVITATION | ./norn join -';
     throw new NornError('invitation_unreadable', `${messageOf(error)}: ${cure}`, { cause: error });

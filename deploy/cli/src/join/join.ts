@@ -22,7 +22,7 @@ const halves = { installation: false, agent: true };
 export async function join(file: string | undefined, folder: string | undefined): Promise<void> {
   const begunAt = new Date();
   const installation = findInstallation(folder);
-  const invitation = file === undefined ? undefined : givenInvitation(file);
+  const invitation = file === undefined ? undefined : await givenInvitation(file);
   refuseInstallation(installation);
   makeFolders(installation);
   refuseStranger(installation, invitation);

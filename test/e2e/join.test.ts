@@ -43,6 +43,8 @@ interface JoinedHome {
   has(...path: string[]): boolean;
   /** Of the supervisor, tyr and baldur. */
   pids(): number[];
+  /** With its maintenance token, as its installation shows it. */
+  stop(installation: Installation): Promise<Answer>;
   remove(): Promise<void>;
 }
 
@@ -61,7 +63,14 @@ function newHome(): JoinedHome {
       const [baldur = ''] = readFileSync(join(home, 'agent/baldur.pid'), 'utf8').split(' ');
       return [state.supervisor.pid, ...state.parts.flatMap(({ process }) => process?.pid ?? []), Number(baldur)];
     },
+    stop: async (installation) => {
+      const { hostId } = JSON.parse(readFileSync(join(home, 'agent/identity.json'), 'utf8')) as { hostId: string };
+      const { stdout } = await installation.norn('hosts', 'token', hostId);
+      return callNorn(['down', '-'], environment, stdout);
+    },
     remove: async () => {
+      // Whose installation goes as well has no use for a token.
+      await rm(join(home, 'agent/maintenance.json'), { force: true });
       await norn('down');
       await rm(home, { recursive: true, force: true });
     },
@@ -139,9 +148,21 @@ describe('a host that joins', () => {
     const again = await host.norn('join');
     expect(again).toMatchObject({ code: 0 });
     expect(again.stdout).toMatch(new RegExp(`Already joined[\\s\\S]*${hostId}`));
-    expect((await host.norn('down')).stdout).toMatch(/Stopped/);
+    expect((await host.stop(norn)).stdout).toMatch(/Stopped/);
     const { stdout } = await host.norn('join');
     expect(stdout).toMatch(new RegExp(`Joined in[\\s\\S]*${hostId}[\\s\\S]*✓ `));
+  });
+
+  it('stops with its maintenance token alone', async () => {
+    const needed = await host.norn('down');
+    expect(ended(needed)).toEqual({ code: 1, refusal: 'maintenance_token_needed' });
+    expect(needed.stderr).toMatch(/norn hosts token HOST on the installation at 127\.0\.0\.1:\d+/);
+    const environment = { ...process.env, NORN_HOME: host.home };
+    expect(ended(await callNorn(['down', '-'], environment, 'abcd-efgh-ijkm-npqr-stuv-wxyz'))).toEqual({
+      code: 1,
+      refusal: 'maintenance_token_wrong',
+    });
+    expect((await norn.json<ShownHost[]>('hosts'))[0]?.state).toMatch(/protected|degraded/);
   });
 
   it('is missed within half a minute when root ends all of its agent at once, and is there again when it is started', async () => {
@@ -254,20 +275,23 @@ describe('a host that joins', () => {
     expect((await norn.json<ShownHost[]>('hosts')).map(({ id }) => id)).toEqual([another]);
   });
 
-  it('whose agent is stopped is told of, unless that is a maintenance', async () => {
+  it('whose agent is stopped is told of, unless that was with its maintenance token', async () => {
     const [before] = await norn.json<ShownHost[]>('hosts');
     const id = before?.id ?? '';
     const stoppedAt = Date.now();
-    // As one that fell silent when its last word did not come through.
-    const isTold = ({ title, updatedAt }: ShownAlert): boolean => isGone(title) && Date.parse(updatedAt) > stoppedAt;
+    const isTold = ({ title, updatedAt, hostId: of, hosts }: ShownAlert): boolean =>
+      isGone(title) && Date.parse(updatedAt) > stoppedAt && [of, ...hosts.map((one) => one.hostId)].includes(id);
     const told = async (): Promise<ShownAlert[]> => (await norn.json<ShownAlert[]>('alerts')).filter(isTold);
-    expect((await norn.norn('hosts', 'maintenance', id, '--for', '30m')).stdout).toMatch(/is in maintenance until/);
-    await host.norn('down');
-    // Twice as long as it takes where it is none.
-    await sleep(30_000);
+    expect((await host.stop(norn)).stdout).toMatch(/Stopped/);
+    // Longer than it takes where it is told.
+    await sleep(20_000);
     expect(await told()).toEqual([]);
-    expect((await norn.norn('hosts', 'maintenance', id, '--end')).stdout).toMatch(/is over/);
-    expect(await until(told, (alerts) => alerts.length > 0)).toMatchObject([{ severity: 'high', hostId: id }]);
+    expect(await host.norn('join')).toMatchObject({ code: 0 });
+    const [supervisor = 0] = host.pids();
+    process.kill(supervisor, 'SIGTERM');
+    expect(await until(told, (alerts) => alerts.length > 0)).toMatchObject([
+      { title: 'Agent was stopped', severity: 'high' },
+    ]);
     expect(await host.norn('join')).toMatchObject({ code: 0 });
   });
 

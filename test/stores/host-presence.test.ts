@@ -1,12 +1,16 @@
 // Who is missing: what ingest writes of its hosts, and whom detection's question finds, against a real control plane. Time is moved by changing what was written.
 // @norn-strict
 import { randomUUID } from 'node:crypto';
+import { fromHex, toHex } from '@norn/base';
+import { maintenanceProof } from '@norn/contracts';
 import {
+  AuditEntry,
   Host,
   Tenant,
   createControlStore,
   forgetGoneContainers,
   hostsInTrouble,
+  maintenanceTokenOf,
   markTroublesTold,
   setMaintenance,
   writeHeard,
@@ -58,7 +62,7 @@ class Ingest {
   }
 
   says(hostId: string, isProtected: boolean, said: Partial<ProtectionChange> = {}): Promise<void> {
-    const none = { baldurEnds: 0, tyrEnds: 0, run: '', previousRun: '', leaving: '' } as const;
+    const none = { baldurEnds: 0, tyrEnds: 0, run: '', previousRun: '', leaving: '', leavingProof: '' } as const;
     const protection = [{ hostId, isProtected, ...none, ...said }];
     return writeHeard(store, { instance: this.instance, presence: [], protection });
   }
@@ -127,6 +131,54 @@ describe('a host', () => {
     await ingest.leaves('one', second);
     await passes(13, ingest);
     expect(await inTrouble()).toEqual(['web-one silent']);
+  });
+
+  it('whose agent was stopped with its maintenance token is not missed until it is back, and the token is good for no other stop', async () => {
+    const ingest = new Ingest();
+    const token = (await maintenanceTokenOf(store, 'acme', 'one')) ?? '';
+    const stop = async (run: string, leavingProof: Uint8Array): Promise<void> => {
+      const connection = await ingest.arrives('one');
+      await ingest.says('one', true, { run });
+      await ingest.says('one', true, { run, leaving: 'stopped', leavingProof: toHex(leavingProof) });
+      await ingest.leaves('one', connection);
+      await passes(60, ingest);
+    };
+    const [first, second] = ['11'.repeat(16), '22'.repeat(16)];
+    await stop(first, maintenanceProof(token, fromHex(first)));
+    expect(await inTrouble()).toEqual([]);
+    // Its last word once more, as after a connection that broke.
+    await ingest.says('one', true, { run: first, leaving: 'stopped', leavingProof: 'ab'.repeat(32) });
+    expect(await inTrouble()).toEqual([]);
+    expect(await maintenanceTokenOf(store, 'acme', 'one')).not.toBe(token);
+    await ingest.says('one', true, { run: second, previousRun: first });
+    await stop(second, maintenanceProof(token, fromHex(second)));
+    expect(await inTrouble()).toEqual(['web-one stopped']);
+    const told = await store.manager.findBy(AuditEntry, { action: 'host.stopped_by_token' });
+    expect(told).toMatchObject([
+      { tenantId: 'acme', actor: 'agent', subject: 'one', details: { hostname: 'web-one' } },
+    ]);
+  });
+
+  it.each([
+    ['of another host', 'two', '11'.repeat(16)],
+    ['of another run', 'one', '33'.repeat(16)],
+  ])('is missed when the proof of the token is %s', async (_, of, ofRun) => {
+    const ingest = new Ingest();
+    const token = (await maintenanceTokenOf(store, 'acme', of)) ?? '';
+    const leavingProof = toHex(maintenanceProof(token, fromHex(ofRun)));
+    await maintenanceTokenOf(store, 'acme', 'one');
+    const connection = await ingest.arrives('one');
+    await ingest.says('one', true, { run: '11'.repeat(16), leaving: 'stopped', leavingProof });
+    await ingest.leaves('one', connection);
+    await passes(60, ingest);
+    expect(await inTrouble()).toEqual(['web-one stopped']);
+  });
+
+  it('has one maintenance token, however many ask at once', async () => {
+    await store.query('UPDATE hosts SET maintenance_token = NULL');
+    const asked = await Promise.all(Array.from({ length: 8 }, () => maintenanceTokenOf(store, 'acme', 'one')));
+    expect(new Set(asked).size).toBe(1);
+    expect(await maintenanceTokenOf(store, 'other', 'one')).toBeUndefined();
   });
 
   it('that moved to another ingest is not missed when the first one tells late that it went', async () => {

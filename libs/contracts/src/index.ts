@@ -37,6 +37,7 @@ export type {
 export * from './grpc/agent-service.ts';
 export * from './grpc/batch-envelope.ts';
 export * from './host.ts';
+export * from './maintenance-token.ts';
 export * from './invitation.ts';
 export * from './batch/index.ts';
 export { podLabels } from './pods.ts';

@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { z } from 'zod';
+import { MaintenanceLock } from './maintenance-lock.ts';
 import { writeFileAtomically } from './write-file.ts';
 
 const schema = z.object({
@@ -24,13 +25,17 @@ export interface Run {
   readonly runId: Uint8Array;
   readonly previousRunId: Uint8Array;
   readonly leaving: event.Leaving;
+  /** Of who stopped it with the host's maintenance token. */
+  readonly leavingProof: Uint8Array;
 }
 
 export class Farewell {
+  readonly lock: MaintenanceLock;
   private readonly file: string;
   private readonly runId = randomBytes(16);
   private state: State = { running: false, uncleanStarts: 0 };
   private leaving = event.Leaving.UNSPECIFIED;
+  private leavingProof: Uint8Array = new Uint8Array();
   private previousRun = '';
   /** The last that was heard. */
   private lastRun = '';
@@ -40,6 +45,7 @@ export class Farewell {
     private readonly logger: Logger,
   ) {
     this.file = join(agentDir, 'farewell.json');
+    this.lock = new MaintenanceLock(agentDir, logger);
   }
 
   get uncleanStarts(): number {
@@ -47,11 +53,13 @@ export class Farewell {
   }
 
   get run(): Run {
-    return { runId: this.runId, previousRunId: Buffer.from(this.previousRun, 'hex'), leaving: this.leaving };
+    const { runId, leaving, leavingProof } = this;
+    return { runId, previousRunId: Buffer.from(this.previousRun, 'hex'), leaving, leavingProof };
   }
 
   /** The next facts are the last. */
   say(isToBeBack: boolean): void {
+    this.leavingProof = this.lock.takeProof(this.runId);
     this.leaving = isToBeBack ? event.Leaving.SHUTDOWN : event.Leaving.STOPPED;
   }
 
@@ -62,6 +70,8 @@ export class Farewell {
 
   begin(): void {
     const before = this.read();
+    // Of a stop that came to nothing.
+    this.lock.takeProof(this.runId);
     if (!before.running) this.previousRun = this.lastRun = before.lastRun ?? '';
     if (before.running)
       this.logger.warn({ code: 'tyr_ended_uncleanly' }, 'the tyr before this one ended without a word');

@@ -3,5 +3,6 @@ export { type TyrConfig, loadTyrConfig } from './tyr.config.ts';
 export { readHostReport, type ToldReport } from './facts/host-report.ts';
 export { IdentityFile, type Identity } from './identity/identity-file.ts';
 export { enrolThisMachine } from './identity/identity-keeper.ts';
+export { MaintenanceLock } from './maintenance-lock.ts';
 export { Tyr } from './tyr.ts';
 export { type BaldurHandlers, BaldurLink } from './baldur/baldur-link.ts';

@@ -26,6 +26,8 @@ export const limits = {
   windowMessagesMax: 1024,
   /** Nothing acked for this long while something waits: the connection is given up. */
   ackTimeoutMs: 120_000,
+  /** The last word of a run is waited for. */
+  farewellMs: 2_000,
   reconnectWait: { firstMs: 250, mostMs: 10_000 },
 
   /** Addresses of ingest that an isolated host still reaches. */

@@ -88,6 +88,7 @@ export class Tyr {
     const runtime = new DockerApi(config.dockerSocket);
     this.cold = new ColdRestore(join(config.agentDir, 'stopped-containers'), runtime, logger);
     this.signers = new SignerBook(logger);
+    this.farewell = new Farewell(config.agentDir, logger);
     this.desk = this.createDesk(nowMs);
     this.policyDesk = this.createPolicyDesk();
     this.uplink = this.createUplink();
@@ -105,7 +106,6 @@ export class Tyr {
     const workloadOf = (podUid: string): string | undefined => this.workloads?.workloadOf(podUid);
     this.cri = new CriWatch({ ...watch, socketPath: config.containerdSocket, workloadOf });
     this.hostReport = new HostReport(config.agentDir, logger);
-    this.farewell = new Farewell(config.agentDir, logger);
     this.factsSource = new HostFactsSource({
       containers: () => this.table.all(),
       capabilities: () => this.capabilities(),
@@ -160,7 +160,7 @@ export class Tyr {
     this.docker.stop();
     this.cri.stop();
     this.workloads?.stop();
-    await this.supervisor.stop();
+    await Promise.all([this.supervisor.stop(), this.uplink.factsHeard(limits.farewellMs)]);
     this.uplink.stop();
     await this.spool.close();
     this.link.close();
@@ -239,6 +239,7 @@ export class Tyr {
       onPolicy: (signed) => {
         this.policyDesk.receive(signed);
       },
+      lock: this.farewell.lock,
       onConnecting: () => {
         this.sendFacts();
       },
@@ -310,8 +311,7 @@ export class Tyr {
 
   /** Whom an isolated host still reaches. */
   private tellPeers(): void {
-    const { peers } = this.peers;
-    this.link.send({ case: 'installation', value: create(local.InstallationSchema, { peers }) });
+    this.link.send({ case: 'installation', value: create(local.InstallationSchema, { peers: this.peers.peers }) });
   }
 
   private pass(outcome: action.Outcome): void {
@@ -369,8 +369,8 @@ export class Tyr {
   }
 
   private capabilities(): event.Capability[] {
-    const { isConnected } = this.link;
     const { supervisor, docker, cri, workloads } = this;
+    const { isConnected } = this.link;
     // What a baldur said that is gone is not so any more.
     const said = isConnected ? this.hello?.capabilities : undefined;
     return [...(said ?? []), ...ownCapabilities({ isConnected, supervisor, docker, cri, workloads })];

@@ -1,6 +1,6 @@
 // Who may talk to the installation, over the API on a real PostgreSQL: taken from a host by administrators, and told in the trail.
 import type { ShownHost } from '@norn/contracts';
-import { AuditEntry, Host } from '@norn/store';
+import { AuditEntry, Host, maintenanceTokenOf } from '@norn/store';
 import { type ApiTrial, startApiTrial } from './api-trial.ts';
 import { seedHost, seedTenant } from './seeds/index.ts';
 
@@ -54,6 +54,17 @@ describe('a host', () => {
     expect((await ask(admin, maintenance, 'DELETE')).hosts).toMatchObject([{ id: web, maintenanceUntil: '' }]);
   });
 
+  it('shows its maintenance token to administrators of its tenant, when it asks for one, and that is in the trail', async () => {
+    const path = `/hosts/${web}/maintenance-token`;
+    expect((await ask(await trial.tokenOf('responder'), path, 'POST')).status).toBe(403);
+    expect(await ask(admin, `/hosts/${foreign}/maintenance-token`, 'POST')).toMatchObject({ status: 404 });
+    expect(await ask(admin, path, 'POST')).toMatchObject({ status: 409, code: 'maintenance_token_unset' });
+    const token = await maintenanceTokenOf(trial.control, 'default', web);
+    expect(await ask(admin, path, 'POST')).toMatchObject({ status: 200, token });
+    const shown = await trial.control.manager.findBy(AuditEntry, { action: 'host.maintenance_token_shown' });
+    expect(shown).toMatchObject([{ actor: 'admin', subject: web, details: { hostname: 'web-1' } }]);
+  });
+
   it('that is revoked is silent, and says since when and what helps', async () => {
     const { hosts } = await ask(admin, `/hosts/${web}/revoke`, 'POST');
     expect(hosts).toMatchObject([
@@ -70,6 +81,7 @@ describe('a host', () => {
     expect(trail.map(({ action, actor }) => `${actor} ${action}`)).toEqual([
       'admin host.maintenance_begun',
       'admin host.maintenance_ended',
+      'admin host.maintenance_token_shown',
       'admin host.revoked',
       'admin host.removed',
     ]);

@@ -3,7 +3,7 @@ import { status } from '@grpc/grpc-js';
 import type { OnModuleDestroy } from '@nestjs/common';
 import { NornError, messageOf } from '@norn/base';
 import { News } from '@norn/base/news';
-import type { agent, event } from '@norn/contracts';
+import { type agent, type event, maintenanceDigest } from '@norn/contracts';
 import type { HealthReport, ReportsHealth, RunsBeside } from '@norn/stage';
 import { type Logger, Metric, count, observe } from '@norn/telemetry';
 import { type ListeningServer, serveAgents, serveEnrolment } from './adapters/grpc-servers.ts';
@@ -178,10 +178,21 @@ export class IngestServer implements RunsBeside, ReportsHealth, OnModuleDestroy 
     stream.sendSigners(this.options.signers.keys());
     const policy = this.policies.of(peer.tenantId);
     if (policy !== undefined) stream.sendPolicy(policy);
+    if (!inside) void this.tellMaintenance(stream);
     await stream.run();
     this.connections.remove(stream);
     this.presence.leave(peer, connection);
     logger.info({ host: peer.hostId, tenant: peer.tenantId }, 'disconnected');
+  }
+
+  /** A host that is not told keeps the one that it was told before. */
+  private async tellMaintenance(stream: HostStream): Promise<void> {
+    try {
+      const token = await this.options.registry.maintenanceToken(stream.peer);
+      if (token !== undefined) stream.sendMaintenance(maintenanceDigest(token));
+    } catch (error) {
+      this.controlFailed(error);
+    }
   }
 
   /** Throws the refusal as a NornError; what else is thrown means that the control plane could not be asked. */

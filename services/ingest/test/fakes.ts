@@ -94,6 +94,10 @@ export class FakeRegistry implements HostRegistry {
     return issue({ tenantId, hostId });
   }
 
+  maintenanceToken({ hostId }: EnrolledHost): Promise<string | undefined> {
+    return Promise.resolve(`token-of-${hostId}`);
+  }
+
   saveFacts({ hostId }: EnrolledHost, facts: object): Promise<void> {
     this.saved.push({ hostId, facts });
     return Promise.resolve();

@@ -68,7 +68,8 @@ it('says how often parts of its agent have ended, when that changes', async () =
   const health = { baldurRestarts: 2n, tyrUncleanStarts: 1n };
   presence.hear(peer('one'), baldur(true, '', health));
   await presence.close();
-  const said = { hostId: 'one', isProtected: true, baldurEnds: 2, tyrEnds: 1, run: '', previousRun: '', leaving: '' };
+  const unsaid = { run: '', previousRun: '', leaving: '', leavingProof: '' };
+  const said = { hostId: 'one', isProtected: true, baldurEnds: 2, tyrEnds: 1, ...unsaid };
   expect(registry.heard.at(-1)?.protection).toEqual([said]);
   presence.hear(peer('one'), baldur(true, '', health));
   presence.hear(peer('one'), baldur(true, '', { ...health, baldurRestarts: 3n }));

@@ -31,7 +31,7 @@ export async function joinedText(installation: Installation, { ran, begunAt }: J
     '',
     `  Host      ${hostname()} (${hostId})`,
     ...reportLines(installation, report).map((line) => `            ${line}`),
-    `  Stop      ${home}./norn down`,
+    `  Stop      ${home}./norn down - (with the maintenance token: ./norn hosts token ${hostId} on the installation)`,
     `  Again     ${home}./norn join (after a restart of this machine; needs no invitation)`,
     '',
   ].join('\n');

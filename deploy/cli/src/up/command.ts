@@ -21,18 +21,20 @@ export function registerInstallationCommands(program: Command): void {
       await up({ detach: options.detach === true, separate: options.separate === true, withAgent: options.agent });
     });
   program
-    .command('down')
-    .description('Stop everything that ./norn up started, and nothing else')
+    .command('down [file]')
+    .description(
+      'Stop everything that ./norn up or join started, and nothing else. On a host that has joined, FILE holds its maintenance token, - is standard input',
+    )
     .option('--compose', 'what ./norn up --compose started')
     .option('--erase', 'with --compose: what was stored, too')
-    .action(async (options: { compose?: boolean; erase?: boolean }) => {
+    .action(async (file: string | undefined, options: { compose?: boolean; erase?: boolean }) => {
       if (options.compose === true) {
         const { composeDown } = await import('../compose/up.ts');
         await composeDown(options.erase === true);
         return;
       }
       const { down } = await import('./down.ts');
-      write(await down(findInstallation()));
+      write(await down(findInstallation(), file));
     });
   program
     .command('login')

@@ -1,16 +1,25 @@
-// Ends the supervisor, which ends its parts; and what is left when the supervisor was killed.
+// Ends the supervisor, which ends its parts; and what is left when the supervisor was killed. The agent of an installation elsewhere ends with
+// the host's maintenance token, so that the installation knows by whom.
+import { NornError, messageOf } from '@norn/base';
 import { endProcess, isAlive } from '@norn/embedded';
+import { MaintenanceLock } from '@norn/tyr';
+import { givenText } from '../installation/given-text.ts';
 import type { Installation } from '../installation/installation.ts';
+import { readJoined } from '../installation/joined-host.ts';
 import { endBaldur } from '../supervisor/parts.ts';
 import { clearRunState, readLastState } from '../installation/run-state.ts';
 
 const supervisorKillAfterMs = 60_000;
 const partKillAfterMs = 15_000;
 
-/** Returns what it did. */
-export async function down(installation: Installation): Promise<string> {
+/**
+ * Returns what it did. `tokenFile`: holds the maintenance token of a host that has joined, - is standard input. Throws
+ * `maintenance_token_needed`, `maintenance_token_wrong`, `maintenance_token_unreadable`.
+ */
+export async function down(installation: Installation, tokenFile?: string): Promise<string> {
   const state = readLastState(installation);
   if (!state) return `Nothing of ${installation.home} runs`;
+  await openLock(installation, tokenFile);
   const ran = isAlive(state.supervisor);
   await endProcess(state.supervisor, supervisorKillAfterMs);
   const left = state.parts.flatMap(({ process }) => (process && isAlive(process) ? [process] : []));
@@ -21,4 +30,32 @@ export async function down(installation: Installation): Promise<string> {
   return left.length > 0
     ? `Stopped ${left.length} processes that a dead supervisor left`
     : `Nothing of ${installation.home} runs`;
+}
+
+/** Root can end the agent without it; then that is told. */
+async function openLock(installation: Installation, tokenFile: string | undefined): Promise<void> {
+  const joined = readJoined(installation);
+  const lock = new MaintenanceLock(installation.path('agent'));
+  if (!joined || !lock.isLocked()) return;
+  const cure = `./norn hosts token HOST on the installation at ${joined.ingest} shows it to an administrator; then, here: echo TOKEN | ./norn down -`;
+  if (tokenFile === undefined)
+    throw new NornError(
+      'maintenance_token_needed',
+      `The agent of this host stops with the host's maintenance token: ${cure}`,
+    );
+  const token = await read(tokenFile, cure);
+  if (!lock.opens(token))
+    throw new NornError(
+      'maintenance_token_wrong',
+      `This is not the maintenance token of this host, or it was used before: ${cure}`,
+    );
+  lock.leaveWith(token);
+}
+
+async function read(file: string, cure: string): Promise<string> {
+  try {
+    return await givenText(file);
+  } catch (error) {
+    throw new NornError('maintenance_token_unreadable', `${messageOf(error)}: ${cure}`, { cause: error });
+  }
 }

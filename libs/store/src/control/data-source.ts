@@ -15,18 +15,18 @@ import {
 import { HostGroup, HostPolicyRecord, PolicyVersion } from './entities/policies.ts';
 import { ImportedRule, RuleException } from './entities/rules.ts';
 import { AccessToken, AuditEntry, Host, Tenant, User } from './entities/tenancy.ts';
-import { ControlPlane1760000000001 } from './migrations/0001-control-plane.ts';
-import { FileVerdicts1760000000002 } from './migrations/0002-file-verdicts.ts';
-import { CommandTrace1760000000003 } from './migrations/0003-command-trace.ts';
-import { PersonRestores1760000000004 } from './migrations/0004-person-restores.ts';
-import { ColdRestore1760000000005 } from './migrations/0005-cold-restore.ts';
-import { RestoreConflicts1760000000006 } from './migrations/0006-restore-conflicts.ts';
-import { ImportedRules1760000000007 } from './migrations/0007-imported-rules.ts';
-import { RuleExceptions1760000000008 } from './migrations/0008-rule-exceptions.ts';
-import { PolicyVersions1760000000009 } from './migrations/0009-policy-versions.ts';
-import { HostPolicies1760000000010 } from './migrations/0010-host-policies.ts';
-import { RuleCosts1760000000011 } from './migrations/0011-rule-costs.ts';
-import { JoinTokenHosts1760000000012 } from './migrations/0012-join-token-hosts.ts';
+import { ControlPlane1760000000001 } from './migrations/until-0012/0001-control-plane.ts';
+import { FileVerdicts1760000000002 } from './migrations/until-0012/0002-file-verdicts.ts';
+import { CommandTrace1760000000003 } from './migrations/until-0012/0003-command-trace.ts';
+import { PersonRestores1760000000004 } from './migrations/until-0012/0004-person-restores.ts';
+import { ColdRestore1760000000005 } from './migrations/until-0012/0005-cold-restore.ts';
+import { RestoreConflicts1760000000006 } from './migrations/until-0012/0006-restore-conflicts.ts';
+import { ImportedRules1760000000007 } from './migrations/until-0012/0007-imported-rules.ts';
+import { RuleExceptions1760000000008 } from './migrations/until-0012/0008-rule-exceptions.ts';
+import { PolicyVersions1760000000009 } from './migrations/until-0012/0009-policy-versions.ts';
+import { HostPolicies1760000000010 } from './migrations/until-0012/0010-host-policies.ts';
+import { RuleCosts1760000000011 } from './migrations/until-0012/0011-rule-costs.ts';
+import { JoinTokenHosts1760000000012 } from './migrations/until-0012/0012-join-token-hosts.ts';
 import { ContainerActions1760000000014 } from './migrations/0014-container-actions.ts';
 import { StoppedAlerts1760000000020 } from './migrations/0020-stopped-alerts.ts';
 import { AttackSummaries1760000000021 } from './migrations/0021-attack-summaries.ts';
@@ -39,6 +39,7 @@ import { HostsInside1760000000027 } from './migrations/0027-hosts-inside.ts';
 import { AuditChain1760000000028 } from './migrations/0028-audit-chain.ts';
 import { InvitedGroups1760000000029 } from './migrations/0029-invited-groups.ts';
 import { PresenceOfAgents1760000000030 } from './migrations/0030-presence-of-agents.ts';
+import { MaintenanceTokens1760000000031 } from './migrations/0031-maintenance-tokens.ts';
 import { SnakeNames } from './snake-names.ts';
 
 /** The settings of the same names in libs/config. */
@@ -157,6 +158,7 @@ function optionsOf(config: ControlStoreConfig): DataSourceOptions {
       AuditChain1760000000028,
       InvitedGroups1760000000029,
       PresenceOfAgents1760000000030,
+      MaintenanceTokens1760000000031,
     ],
     migrationsTableName: MIGRATIONS_TABLE,
     namingStrategy: new SnakeNames(),

@@ -1,5 +1,6 @@
 // Who is connected, written by ingest, and who is missing, asked by detection. All times are the database's, for instances' clocks may differ.
 import type { DataSource, EntityManager } from 'typeorm';
+import { redeemMaintenanceTokens } from './maintenance-tokens.ts';
 
 /** An instance that has not written for this long is gone, and its hosts with it. It writes once a second. */
 const INSTANCE_GONE_S = 10;
@@ -30,6 +31,8 @@ export interface ProtectionChange {
   readonly previousRun: string;
   /** Why it goes, said at its end; empty: it stays. */
   readonly leaving: '' | 'stopped' | 'shutdown';
+  /** Hex, of who stopped it with the host's maintenance token. */
+  readonly leavingProof: string;
 }
 
 export interface HeardHosts {
@@ -54,7 +57,8 @@ export interface HostTroubleRow {
 export async function writeHeard(database: DataSource, heard: HeardHosts): Promise<void> {
   await database.transaction(async (manager) => {
     await writePresence(manager, heard);
-    await writeProtection(manager, heard.protection);
+    const permitted = await redeemMaintenanceTokens(manager, heard.protection);
+    await writeProtection(manager, heard.protection, permitted);
     await manager.query(
       `INSERT INTO ingest_beats (instance, hearing_since, beat_at) VALUES ($1, now(), now())
        ON CONFLICT (instance) DO UPDATE SET beat_at = now(),
@@ -89,15 +93,19 @@ async function writePresence(manager: EntityManager, { instance, presence }: Hea
   );
 }
 
-/** SQL, for many rows at once, each compared with what it was. */
-async function writeProtection(manager: EntityManager, protection: readonly ProtectionChange[]): Promise<void> {
+/** SQL, for many rows at once, each compared with what it was. Of `permitted` hosts the agent was stopped with their maintenance token. */
+async function writeProtection(
+  manager: EntityManager,
+  protection: readonly ProtectionChange[],
+  permitted: ReadonlySet<string>,
+): Promise<void> {
   if (protection.length === 0) return;
   await manager.query(
     `UPDATE host_presence SET unprotected_since = CASE WHEN c.protected THEN NULL ELSE coalesce(unprotected_since, now()) END,
        ended_at = CASE WHEN c.baldur_ends > host_presence.baldur_ends OR c.tyr_ends > host_presence.tyr_ends THEN now() ELSE ended_at END,
        replaced_at = CASE WHEN host_presence.run NOT IN (c.run, c.previous_run) AND NOT c.tyr_ends > host_presence.tyr_ends THEN now() ELSE replaced_at END,
        baldur_ends = c.baldur_ends, tyr_ends = c.tyr_ends, run = nullif(c.run, ''),
-       leaving = c.leaving
+       leaving = CASE WHEN host_presence.leaving = 'permitted' AND host_presence.run = c.run AND c.leaving = 'stopped' THEN 'permitted' ELSE c.leaving END
      FROM unnest($1::text[], $2::boolean[], $3::bigint[], $4::bigint[], $5::text[], $6::text[], $7::text[]) AS c (host_id, protected, baldur_ends, tyr_ends, run, previous_run, leaving)
      WHERE host_presence.host_id = c.host_id`,
     [
@@ -107,7 +115,7 @@ async function writeProtection(manager: EntityManager, protection: readonly Prot
       protection.map(({ tyrEnds }) => tyrEnds),
       protection.map(({ run }) => run),
       protection.map(({ previousRun }) => previousRun),
-      protection.map(({ leaving }) => leaving),
+      protection.map(({ hostId, leaving }) => (permitted.has(hostId) ? 'permitted' : leaving)),
     ],
   );
 }
@@ -115,7 +123,7 @@ async function writeProtection(manager: EntityManager, protection: readonly Prot
 /**
  * Machines that are gone for at least `silentS`, those that have had no protection for at least `unprotectedS`, seconds, those of whose agent a part
  * has ended, those that another agent speaks for, and were not told of. A container comes and goes; a host that was revoked is silent by intent, and so is
- * one in maintenance, until that is over; but never may another agent speak for it. Nobody is missed while no ingest has listened for long enough to hear him.
+ * one whose agent was stopped with its maintenance token, until it is back, and one in maintenance, until that is over; but never may another agent speak for it. Nobody is missed while no ingest has listened for long enough to hear him.
  * SQL, for conditions over both tables in one look.
  */
 export async function hostsInTrouble(
@@ -129,7 +137,7 @@ export async function hostsInTrouble(
        FROM host_presence p LEFT JOIN ingest_beats b ON b.instance = p.instance
      ), trouble AS (
        SELECT tenant_id, host_id, CASE leaving WHEN 'stopped' THEN 'stopped' ELSE 'silent' END AS kind, gone AS since FROM seen
-       WHERE gone < now() - make_interval(secs => CASE leaving WHEN 'shutdown' THEN $6::float8 ELSE $2::float8 END) AND told_silent IS DISTINCT FROM gone
+       WHERE leaving <> 'permitted' AND gone < now() - make_interval(secs => CASE leaving WHEN 'shutdown' THEN $6::float8 ELSE $2::float8 END) AND told_silent IS DISTINCT FROM gone
        UNION ALL
        SELECT tenant_id, host_id, 'unprotected', unprotected_since FROM seen
        WHERE gone IS NULL AND unprotected_since < now() - make_interval(secs => $3) AND told_unprotected IS DISTINCT FROM unprotected_since

@@ -2,9 +2,11 @@
 import { create, fromBinary } from '@bufbuild/protobuf';
 import { type Client, type ClientDuplexStream, type ServiceError, status } from '@grpc/grpc-js';
 import { action, agent, agentServiceDefinition, type event, type policy } from '@norn/contracts';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { BackOff } from '../back-off.ts';
 import { limits } from '../limits.ts';
+import type { MaintenanceLock } from '../maintenance-lock.ts';
 import type { SpoolEntry } from '../spool/spool-record.ts';
 import type { Spool } from '../spool/spool.ts';
 import { type ClientSecrets, openClient } from './grpc-client.ts';
@@ -20,6 +22,8 @@ export interface UplinkOptions {
   readonly onCommand: (signed: action.SignedCommand) => void;
   readonly onPolicy: (signed: policy.SignedPolicy) => void;
   readonly onSigners: (keys: agent.SignerKeys) => void;
+  /** Who may stop this agent, as the installation says; a host of the installation no more is stopped by whoever may. */
+  readonly lock: Pick<MaintenanceLock, 'learn' | 'lift'>;
   /** Facts are sent first on a connection. */
   readonly onConnecting: () => void;
   readonly onAcked: () => void;
@@ -37,9 +41,17 @@ interface Connection {
   sentThrough: number;
   pausedUntilResent: boolean;
   isBlocked: boolean;
+  /** Of the facts sent last, and of what was acked last. */
+  factsSeq: bigint;
+  ackedSeq: bigint;
   ackTimer: NodeJS.Timeout | undefined;
   pauseTimer: NodeJS.Timeout | undefined;
 }
+
+/** How ingest's refusal of a host begins that is none of the installation's any more. */
+const expelled = /^(certificate_revoked|host_unknown)\b/;
+
+const heardPollMs = 20;
 
 export class Uplink {
   private readonly backOff = new BackOff(limits.reconnectWait);
@@ -62,6 +74,16 @@ export class Uplink {
     this.pump();
   }
 
+  /** Until the installation has the facts that were given last, at most `withinMs`; at once when there is no connection. */
+  async factsHeard(withinMs: number): Promise<void> {
+    const giveUpAt = performance.now() + withinMs;
+    const isHeard = (): boolean => {
+      const { connection, facts } = this;
+      return connection === undefined || (facts === undefined && connection.factsSeq <= connection.ackedSeq);
+    };
+    while (!isHeard() && performance.now() < giveUpAt) await sleep(heardPollMs);
+  }
+
   /** Sends what the spool holds and the window lets through. */
   pump(): void {
     const { connection } = this;
@@ -69,7 +91,9 @@ export class Uplink {
     if (this.facts !== undefined && connection.window.hasRoom()) {
       const { facts } = this;
       this.facts = undefined;
-      this.write(connection, connection.window.add({ case: 'facts', value: facts }, { position: 0, bytes: 4096 }));
+      const sent = connection.window.add({ case: 'facts', value: facts }, { position: 0, bytes: 4096 });
+      connection.factsSeq = sent.seq;
+      this.write(connection, sent);
     }
     while (connection.window.hasRoom() && !isBlocked(connection)) {
       const entries = this.options.spool.read(connection.sentThrough, limits.spoolReadBytes);
@@ -101,7 +125,7 @@ export class Uplink {
     const call: ConnectCall = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize);
     const timers = { ackTimer: undefined, pauseTimer: undefined };
     const sentThrough = spool.ackedThrough;
-    const state = { sentThrough, pausedUntilResent: false, isBlocked: false };
+    const state = { sentThrough, pausedUntilResent: false, isBlocked: false, factsSeq: 0n, ackedSeq: 0n };
     const connection: Connection = { client, call, window: new Window(), ...state, ...timers };
     this.connection = connection;
     call.on('data', (response: agent.ConnectResponse) => {
@@ -112,6 +136,7 @@ export class Uplink {
       this.pump();
     });
     call.on('error', (error: ServiceError) => {
+      if (expelled.test(error.details)) this.options.lock.lift();
       this.ended(connection, `${status[error.code]}: ${error.details}`);
     });
     call.on('end', () => {
@@ -148,6 +173,7 @@ export class Uplink {
     else if (message.case === 'command') this.options.onCommand(message.value);
     else if (message.case === 'policy') this.options.onPolicy(message.value);
     else if (message.case === 'signers') this.options.onSigners(message.value);
+    else if (message.case === 'maintenance') this.options.lock.learn(message.value.tokenSha256);
     else if (message.case === 'refusal') {
       this.refused++;
       const { seq, code, message: reason } = message.value;
@@ -157,6 +183,7 @@ export class Uplink {
 
   private acked(connection: Connection, seq: bigint): void {
     this.backOff.reset();
+    connection.ackedSeq = seq;
     const position = connection.window.ack(seq);
     if (position > 0) this.options.spool.ack(position);
     clearTimeout(connection.ackTimer);

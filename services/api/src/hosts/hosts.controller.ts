@@ -57,6 +57,17 @@ export class HostsController {
     return emit(view.HostListSchema, { hosts: await this.service.list(asking.tenantId) });
   }
 
+  @Post('hosts/:id/maintenance-token')
+  @HttpCode(200)
+  @Route({
+    summary: 'Shows the token with which the agent of a host is stopped once, also while the host is offline',
+    access: 'admin',
+    answers: view.MaintenanceTokenViewSchema,
+  })
+  async token(@Asking() asking: Principal, @Param('id', new Parsed(hostId)) id: string): Promise<object> {
+    return emit(view.MaintenanceTokenViewSchema, { token: await this.access.token(asking, id) });
+  }
+
   @Delete('hosts/:id/maintenance')
   @Route({
     summary: 'Ends a maintenance: from now on the host is missed again',

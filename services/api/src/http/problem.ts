@@ -36,6 +36,7 @@ export const problemStatus: Readonly<Record<string, number>> = {
   action_pending: 409,
   no_container: 409,
   nothing_to_undo: 409,
+  maintenance_token_unset: 409,
   rules_too_many: 409,
   rule_needed: 409,
   exception_unsuited: 409,

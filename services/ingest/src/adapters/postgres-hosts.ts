@@ -1,6 +1,6 @@
 // Hosts in the control plane (PostgreSQL).
 import { NornError } from '@norn/base';
-import { AuditEntry, type HeardHosts, Host, audit, redeemToken, writeHeard } from '@norn/store';
+import { AuditEntry, type HeardHosts, Host, audit, maintenanceTokenOf, redeemToken, writeHeard } from '@norn/store';
 import { randomBytes } from 'node:crypto';
 import type { DataSource, EntityManager } from 'typeorm';
 import type {
@@ -56,6 +56,10 @@ export class PostgresHosts implements HostRegistry {
       await audit(manager, { tenantId, actor, action, subject: hostId, details });
       return issued;
     });
+  }
+
+  maintenanceToken({ tenantId, hostId }: EnrolledHost): Promise<string | undefined> {
+    return maintenanceTokenOf(this.control, tenantId, hostId);
   }
 
   async saveFacts({ tenantId, hostId }: EnrolledHost, facts: object, seenAt: Date): Promise<void> {

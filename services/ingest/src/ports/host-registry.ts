@@ -52,6 +52,8 @@ export interface HostRegistry {
    * after all of it. Throws `host_unknown`, `certificate_revoked`.
    */
   certifyAgain<T>(proven: ProvenHost, issue: (host: EnrolledHost) => Promise<T>): Promise<T>;
+  /** Without it the agent of that host is not stopped unnoticed. Undefined: the host is not known any more. */
+  maintenanceToken(host: EnrolledHost): Promise<string | undefined>;
   saveFacts(host: EnrolledHost, facts: object, seenAt: Date): Promise<void>;
   /** That this instance listens, and whom it has heard. */
   writeHeard(heard: HeardHosts): Promise<void>;

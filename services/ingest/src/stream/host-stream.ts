@@ -108,6 +108,11 @@ export class HostStream implements BatchSource {
     this.respond({ case: 'signers', value: keys });
   }
 
+  /** By what it knows who may stop its agent. */
+  sendMaintenance(tokenSha256: Uint8Array): void {
+    this.respond({ case: 'maintenance', value: create(agent.MaintenanceSchema, { tokenSha256 }) });
+  }
+
   /** A host that does not read connects again, and gets the newest then. */
   sendPolicy(signed: policy.SignedPolicy): void {
     if (this.options.call.writableLength >= limits.downlinkQueueMax) {

@@ -1,12 +1,15 @@
 // Who is connected, and who says that nothing protects it: written to the control plane, where a host that is missing is missed.
 import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
+import { toHex } from '@norn/base';
 import { event } from '@norn/contracts';
 import { limits } from '../limits.ts';
 import type { HeardHosts, HostRegistry } from '../ports/host-registry.ts';
 import { type Peer, keyOf } from './peer.ts';
 
 const { Leaving } = event;
+/** Of a maintenance token. */
+const proofBytes = 32;
 const leavings = { [Leaving.UNSPECIFIED]: '', [Leaving.STOPPED]: 'stopped', [Leaving.SHUTDOWN]: 'shutdown' } as const;
 
 type PresenceChange = HeardHosts['presence'][number];
@@ -66,9 +69,10 @@ export class Presence {
       isProtected: baldur.available,
       baldurEnds: Number(health?.baldurRestarts ?? 0n),
       tyrEnds: Number(health?.tyrUncleanStarts ?? 0n),
-      run: Buffer.from(facts.runId).toString('hex'),
-      previousRun: Buffer.from(facts.previousRunId).toString('hex'),
+      run: toHex(facts.runId),
+      previousRun: toHex(facts.previousRunId),
       leaving: leavings[facts.leaving],
+      leavingProof: facts.leavingProof.byteLength === proofBytes ? toHex(facts.leavingProof) : '',
     };
     if (here === undefined || isDeepStrictEqual(here.said, said)) return;
     here.said = said;

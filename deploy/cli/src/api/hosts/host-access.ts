@@ -34,6 +34,13 @@ export function registerHostAccessCommands(hosts: Command): void {
     .option('--json', 'as JSON')
     .action(maintain);
   hosts
+    .command('token <host>')
+    .description(
+      'Show the maintenance token of a host, by its id or name: with it ./norn down stops the agent there once, and nobody is told',
+    )
+    .option('--json', 'as JSON')
+    .action(token);
+  hosts
     .command('remove <host>')
     .description('Forget a host, by its id or name, and refuse it: for one that is gone. Its alerts and events stay')
     .option('--json', 'as JSON')
@@ -67,6 +74,15 @@ async function maintain(given: string, { for: minutes, end }: Maintenance, comma
       `${name} (${id}) is in maintenance until ${until} UTC: nobody is told when it falls silent. To end it: ./norn hosts maintenance ${given} --end`,
     );
   }
+}
+
+async function token(given: string, _: Options, command: Command): Promise<void> {
+  const api = await connectApi();
+  const { id } = chosen((await api.get<{ hosts: ShownHost[] }>('/hosts')).hosts, given);
+  const shown = await api.post<{ token: string }>(`/hosts/${id}/maintenance-token`, {});
+  if (command.optsWithGlobals<Options>().json) writeJson(shown);
+  // Nothing beside it, so that it can be piped.
+  else write(shown.token);
 }
 
 /** Throws `time_invalid`. */

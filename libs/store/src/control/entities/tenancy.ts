@@ -56,6 +56,8 @@ export class Host {
   @Column('timestamptz', { nullable: true }) revokedBefore!: Date | null;
   /** Nobody misses it until then. */
   @Column('timestamptz', { nullable: true }) maintenanceUntil!: Date | null;
+  /** Good for one stop of its agent; null before the host asked for it. Read only by who means to. */
+  @Column('text', { nullable: true, select: false }) maintenanceToken!: string | null;
   @Column('timestamptz', { nullable: true }) lastSeenAt!: Date | null;
   /** norn.event.v1.HostFacts as JSON, the newest. */
   @Column('jsonb', { nullable: true }) facts!: object | null;

@@ -93,6 +93,17 @@ describe('a host', () => {
     );
   });
 
+  it.each([event.Leaving.STOPPED, event.Leaving.SHUTDOWN])(
+    'is silent as soon as its agent has said that it goes',
+    (leaving) => {
+      const facts = { ...factsWith('file.open', true), leaving };
+      expect(judge(hostSeen(1), facts, { now, lostLately: [] })).toMatchObject({
+        state: 'silent',
+        reason: expect.stringContaining('in order'),
+      });
+    },
+  );
+
   it.each([200, null])('is silent when it was last heard %s seconds ago', (secondsAgo) => {
     expect(judge(hostSeen(secondsAgo), factsWith('file.open', true), { now, lostLately: [] }).state).toBe('silent');
   });

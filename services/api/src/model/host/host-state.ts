@@ -77,7 +77,8 @@ function withoutBaldur({ capabilities }: event.HostFacts): string {
 
 /** By what it said at the end: an agent that was stopped protects nothing. */
 const sinceThen: Readonly<Partial<Record<event.Leaving, string>>> = {
-  [event.Leaving.STOPPED]: 'Its agent was stopped in order, so nothing protects it: start the agent there.',
+  [event.Leaving.STOPPED]:
+    'Its agent was stopped in order, so nothing protects it: start the agent there (./norn join).',
   [event.Leaving.SHUTDOWN]: 'It went down in order, and its agent with it: check that the host is up again.',
 };
 const unknownSince =
@@ -89,6 +90,11 @@ function silentFor(silentMs: number, { leaving }: event.HostFacts): string {
   return `Nothing was heard from it ${since}. ${sinceThen[leaving] ?? unknownSince}`;
 }
 
+/** It said so itself: what ran until then protects nothing now. */
+function hasLeft({ leaving }: event.HostFacts): boolean {
+  return leaving !== event.Leaving.UNSPECIFIED;
+}
+
 export function judge(
   host: Host,
   facts: event.HostFacts,
@@ -97,7 +103,7 @@ export function judge(
   if (host.revokedBefore) return { state: 'silent', reason: revokedAt(host.revokedBefore) };
   if (facts.ended) return { state: 'ended', reason: 'The container has ended, and its agent with it.' };
   const silentMs = host.lastSeenAt === null ? Infinity : now.getTime() - host.lastSeenAt.getTime();
-  if (silentMs > silentAfterMs) return { state: 'silent', reason: silentFor(silentMs, facts) };
+  if (silentMs > silentAfterMs || hasLeft(facts)) return { state: 'silent', reason: silentFor(silentMs, facts) };
   const needed = facts.containerId === '' ? essential : essentialInside;
   if (!facts.capabilities.some(({ name }) => needed.test(name)))
     return { state: 'degraded', reason: withoutBaldur(facts) };

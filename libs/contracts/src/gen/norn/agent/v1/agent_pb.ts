@@ -18,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file norn/agent/v1/agent.proto.
  */
 export const file_norn_agent_v1_agent: GenFile = /*@__PURE__*/
-  fileDesc("Chlub3JuL2FnZW50L3YxL2FnZW50LnByb3RvEg1ub3JuLmFnZW50LnYxIqsBCgxFbnJvbFJlcXVlc3QSEgoKam9pbl90b2tlbhgBIAEoCRIbChNjZXJ0aWZpY2F0ZV9yZXF1ZXN0GAIgASgJEhAKCGhvc3RuYW1lGAMgASgJEhIKCm1hY2hpbmVfaWQYBCABKAkSHAoUcHJldmlvdXNfY2VydGlmaWNhdGUYBSABKAkSFgoOcHJldmlvdXNfcHJvb2YYBiABKAwSDgoGaW5zaWRlGAcgASgIIocBCg1FbnJvbFJlc3BvbnNlEg8KB2hvc3RfaWQYASABKAkSEQoJdGVuYW50X2lkGAIgASgJEhMKC2NlcnRpZmljYXRlGAMgASgJEhEKCWF1dGhvcml0eRgEIAEoCRITCgtjb21tYW5kX2tleRgFIAEoCRIVCg1leHBpcmVzX2F0X3VzGAYgASgEIisKDFJlbmV3UmVxdWVzdBIbChNjZXJ0aWZpY2F0ZV9yZXF1ZXN0GAEgASgJIlAKDVJlbmV3UmVzcG9uc2USEwoLY2VydGlmaWNhdGUYASABKAkSFQoNZXhwaXJlc19hdF91cxgCIAEoBBITCgtjb21tYW5kX2tleRgDIAEoCSKQAQoOQ29ubmVjdFJlcXVlc3QSDwoFYmF0Y2gYASABKAxIABIpCgVmYWN0cxgCIAEoCzIYLm5vcm4uZXZlbnQudjEuSG9zdEZhY3RzSAASKgoHb3V0Y29tZRgDIAEoCzIXLm5vcm4uYWN0aW9uLnYxLk91dGNvbWVIABILCgNzZXEYDyABKARCCQoHbWVzc2FnZSKnAgoPQ29ubmVjdFJlc3BvbnNlEiEKA2FjaxgBIAEoCzISLm5vcm4uYWdlbnQudjEuQWNrSAASKQoHcmVmdXNhbBgCIAEoCzIWLm5vcm4uYWdlbnQudjEuUmVmdXNhbEgAEjAKB2NvbW1hbmQYAyABKAsyHS5ub3JuLmFjdGlvbi52MS5TaWduZWRDb21tYW5kSAASKwoIdGhyb3R0bGUYBCABKAsyFy5ub3JuLmFnZW50LnYxLlRocm90dGxlSAASLgoGcG9saWN5GAUgASgLMhwubm9ybi5wb2xpY3kudjEuU2lnbmVkUG9saWN5SAASLAoHc2lnbmVycxgGIAEoCzIZLm5vcm4uYWdlbnQudjEuU2lnbmVyS2V5c0gAQgkKB21lc3NhZ2UiNAoKU2lnbmVyS2V5cxImCgRrZXlzGAEgAygLMhgubm9ybi5hZ2VudC52MS5TaWduZXJLZXkiLwoJU2lnbmVyS2V5Eg4KBnNpZ25lchgBIAEoCRISCgpwdWJsaWNfa2V5GAIgASgJIhIKA0FjaxILCgNzZXEYASABKAQiNQoHUmVmdXNhbBILCgNzZXEYASABKAQSDAoEY29kZRgCIAEoCRIPCgdtZXNzYWdlGAMgASgJIikKCFRocm90dGxlEhAKCHBhdXNlX21zGAEgASgNEgsKA3NlcRgCIAEoBDJWChBFbnJvbG1lbnRTZXJ2aWNlEkIKBUVucm9sEhsubm9ybi5hZ2VudC52MS5FbnJvbFJlcXVlc3QaHC5ub3JuLmFnZW50LnYxLkVucm9sUmVzcG9uc2UyoAEKDEFnZW50U2VydmljZRJMCgdDb25uZWN0Eh0ubm9ybi5hZ2VudC52MS5Db25uZWN0UmVxdWVzdBoeLm5vcm4uYWdlbnQudjEuQ29ubmVjdFJlc3BvbnNlKAEwARJCCgVSZW5ldxIbLm5vcm4uYWdlbnQudjEuUmVuZXdSZXF1ZXN0Ghwubm9ybi5hZ2VudC52MS5SZW5ld1Jlc3BvbnNlYgZwcm90bzM", [file_norn_action_v1_action, file_norn_event_v1_event, file_norn_policy_v1_policy]);
+  fileDesc("Chlub3JuL2FnZW50L3YxL2FnZW50LnByb3RvEg1ub3JuLmFnZW50LnYxIqsBCgxFbnJvbFJlcXVlc3QSEgoKam9pbl90b2tlbhgBIAEoCRIbChNjZXJ0aWZpY2F0ZV9yZXF1ZXN0GAIgASgJEhAKCGhvc3RuYW1lGAMgASgJEhIKCm1hY2hpbmVfaWQYBCABKAkSHAoUcHJldmlvdXNfY2VydGlmaWNhdGUYBSABKAkSFgoOcHJldmlvdXNfcHJvb2YYBiABKAwSDgoGaW5zaWRlGAcgASgIIocBCg1FbnJvbFJlc3BvbnNlEg8KB2hvc3RfaWQYASABKAkSEQoJdGVuYW50X2lkGAIgASgJEhMKC2NlcnRpZmljYXRlGAMgASgJEhEKCWF1dGhvcml0eRgEIAEoCRITCgtjb21tYW5kX2tleRgFIAEoCRIVCg1leHBpcmVzX2F0X3VzGAYgASgEIisKDFJlbmV3UmVxdWVzdBIbChNjZXJ0aWZpY2F0ZV9yZXF1ZXN0GAEgASgJIlAKDVJlbmV3UmVzcG9uc2USEwoLY2VydGlmaWNhdGUYASABKAkSFQoNZXhwaXJlc19hdF91cxgCIAEoBBITCgtjb21tYW5kX2tleRgDIAEoCSKQAQoOQ29ubmVjdFJlcXVlc3QSDwoFYmF0Y2gYASABKAxIABIpCgVmYWN0cxgCIAEoCzIYLm5vcm4uZXZlbnQudjEuSG9zdEZhY3RzSAASKgoHb3V0Y29tZRgDIAEoCzIXLm5vcm4uYWN0aW9uLnYxLk91dGNvbWVIABILCgNzZXEYDyABKARCCQoHbWVzc2FnZSLaAgoPQ29ubmVjdFJlc3BvbnNlEiEKA2FjaxgBIAEoCzISLm5vcm4uYWdlbnQudjEuQWNrSAASKQoHcmVmdXNhbBgCIAEoCzIWLm5vcm4uYWdlbnQudjEuUmVmdXNhbEgAEjAKB2NvbW1hbmQYAyABKAsyHS5ub3JuLmFjdGlvbi52MS5TaWduZWRDb21tYW5kSAASKwoIdGhyb3R0bGUYBCABKAsyFy5ub3JuLmFnZW50LnYxLlRocm90dGxlSAASLgoGcG9saWN5GAUgASgLMhwubm9ybi5wb2xpY3kudjEuU2lnbmVkUG9saWN5SAASLAoHc2lnbmVycxgGIAEoCzIZLm5vcm4uYWdlbnQudjEuU2lnbmVyS2V5c0gAEjEKC21haW50ZW5hbmNlGAcgASgLMhoubm9ybi5hZ2VudC52MS5NYWludGVuYW5jZUgAQgkKB21lc3NhZ2UiIwoLTWFpbnRlbmFuY2USFAoMdG9rZW5fc2hhMjU2GAEgASgMIjQKClNpZ25lcktleXMSJgoEa2V5cxgBIAMoCzIYLm5vcm4uYWdlbnQudjEuU2lnbmVyS2V5Ii8KCVNpZ25lcktleRIOCgZzaWduZXIYASABKAkSEgoKcHVibGljX2tleRgCIAEoCSISCgNBY2sSCwoDc2VxGAEgASgEIjUKB1JlZnVzYWwSCwoDc2VxGAEgASgEEgwKBGNvZGUYAiABKAkSDwoHbWVzc2FnZRgDIAEoCSIpCghUaHJvdHRsZRIQCghwYXVzZV9tcxgBIAEoDRILCgNzZXEYAiABKAQyVgoQRW5yb2xtZW50U2VydmljZRJCCgVFbnJvbBIbLm5vcm4uYWdlbnQudjEuRW5yb2xSZXF1ZXN0Ghwubm9ybi5hZ2VudC52MS5FbnJvbFJlc3BvbnNlMqABCgxBZ2VudFNlcnZpY2USTAoHQ29ubmVjdBIdLm5vcm4uYWdlbnQudjEuQ29ubmVjdFJlcXVlc3QaHi5ub3JuLmFnZW50LnYxLkNvbm5lY3RSZXNwb25zZSgBMAESQgoFUmVuZXcSGy5ub3JuLmFnZW50LnYxLlJlbmV3UmVxdWVzdBocLm5vcm4uYWdlbnQudjEuUmVuZXdSZXNwb25zZWIGcHJvdG8z", [file_norn_action_v1_action, file_norn_event_v1_event, file_norn_policy_v1_policy]);
 
 /**
  * @generated from message norn.agent.v1.EnrolRequest
@@ -412,6 +412,14 @@ export type ConnectResponse = Message<"norn.agent.v1.ConnectResponse"> & {
      */
     value: SignerKeys;
     case: "signers";
+  } | {
+    /**
+     * Once on each connection, to machines.
+     *
+     * @generated from field: norn.agent.v1.Maintenance maintenance = 7;
+     */
+    value: Maintenance;
+    case: "maintenance";
   } | { case: undefined; value?: undefined };
 };
 
@@ -454,6 +462,13 @@ export type ConnectResponseJson = {
    * @generated from field: norn.agent.v1.SignerKeys signers = 6;
    */
   signers?: SignerKeysJson;
+
+  /**
+   * Once on each connection, to machines.
+   *
+   * @generated from field: norn.agent.v1.Maintenance maintenance = 7;
+   */
+  maintenance?: MaintenanceJson;
 };
 
 /**
@@ -462,6 +477,41 @@ export type ConnectResponseJson = {
  */
 export const ConnectResponseSchema: GenMessage<ConnectResponse, {jsonType: ConnectResponseJson}> = /*@__PURE__*/
   messageDesc(file_norn_agent_v1_agent, 5);
+
+/**
+ * How a host knows who may stop its agent.
+ *
+ * @generated from message norn.agent.v1.Maintenance
+ */
+export type Maintenance = Message<"norn.agent.v1.Maintenance"> & {
+  /**
+   * SHA-256 of its maintenance token.
+   *
+   * @generated from field: bytes token_sha256 = 1;
+   */
+  tokenSha256: Uint8Array;
+};
+
+/**
+ * How a host knows who may stop its agent.
+ *
+ * @generated from message norn.agent.v1.Maintenance
+ */
+export type MaintenanceJson = {
+  /**
+   * SHA-256 of its maintenance token.
+   *
+   * @generated from field: bytes token_sha256 = 1;
+   */
+  tokenSha256?: string;
+};
+
+/**
+ * Describes the message norn.agent.v1.Maintenance.
+ * Use `create(MaintenanceSchema)` to create a new message.
+ */
+export const MaintenanceSchema: GenMessage<Maintenance, {jsonType: MaintenanceJson}> = /*@__PURE__*/
+  messageDesc(file_norn_agent_v1_agent, 6);
 
 /**
  * Whose word the host takes for what stands behind a command.
@@ -492,7 +542,7 @@ export type SignerKeysJson = {
  * Use `create(SignerKeysSchema)` to create a new message.
  */
 export const SignerKeysSchema: GenMessage<SignerKeys, {jsonType: SignerKeysJson}> = /*@__PURE__*/
-  messageDesc(file_norn_agent_v1_agent, 6);
+  messageDesc(file_norn_agent_v1_agent, 7);
 
 /**
  * @generated from message norn.agent.v1.SignerKey
@@ -537,7 +587,7 @@ export type SignerKeyJson = {
  * Use `create(SignerKeySchema)` to create a new message.
  */
 export const SignerKeySchema: GenMessage<SignerKey, {jsonType: SignerKeyJson}> = /*@__PURE__*/
-  messageDesc(file_norn_agent_v1_agent, 7);
+  messageDesc(file_norn_agent_v1_agent, 8);
 
 /**
  * Everything up to and including `seq` is in Kafka (acks=all).
@@ -568,7 +618,7 @@ export type AckJson = {
  * Use `create(AckSchema)` to create a new message.
  */
 export const AckSchema: GenMessage<Ack, {jsonType: AckJson}> = /*@__PURE__*/
-  messageDesc(file_norn_agent_v1_agent, 8);
+  messageDesc(file_norn_agent_v1_agent, 9);
 
 /**
  * This one message was not taken; the stream goes on.
@@ -623,7 +673,7 @@ export type RefusalJson = {
  * Use `create(RefusalSchema)` to create a new message.
  */
 export const RefusalSchema: GenMessage<Refusal, {jsonType: RefusalJson}> = /*@__PURE__*/
-  messageDesc(file_norn_agent_v1_agent, 9);
+  messageDesc(file_norn_agent_v1_agent, 10);
 
 /**
  * @generated from message norn.agent.v1.Throttle
@@ -660,7 +710,7 @@ export type ThrottleJson = {
  * Use `create(ThrottleSchema)` to create a new message.
  */
 export const ThrottleSchema: GenMessage<Throttle, {jsonType: ThrottleJson}> = /*@__PURE__*/
-  messageDesc(file_norn_agent_v1_agent, 10);
+  messageDesc(file_norn_agent_v1_agent, 11);
 
 /**
  * Served without a client certificate, on a port of its own.

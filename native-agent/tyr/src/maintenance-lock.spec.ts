@@ -1,0 +1,52 @@
+import { maintenanceDigest, maintenanceProof, makeMaintenanceToken } from '@norn/contracts';
+import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { MaintenanceLock } from './maintenance-lock.ts';
+
+describe('the lock of an agent', () => {
+  const token = makeMaintenanceToken();
+  const run = Buffer.alloc(16, 7);
+  let folder: string;
+  let lock: MaintenanceLock;
+
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'norn-lock-'));
+    lock = new MaintenanceLock(folder);
+  });
+  afterEach(() => {
+    rmSync(folder, { recursive: true });
+  });
+
+  it('is none before the installation has said by what the token is known, and none when it takes nothing any more', () => {
+    expect(lock.isLocked()).toBe(false);
+    lock.learn(maintenanceDigest(token));
+    expect(lock.isLocked()).toBe(true);
+    lock.lift();
+    expect(lock.isLocked()).toBe(false);
+  });
+
+  it('opens for the newest token as people write it down, and for no other', () => {
+    lock.learn(maintenanceDigest(makeMaintenanceToken()));
+    lock.learn(maintenanceDigest(token));
+    expect(lock.opens(` ${token.toUpperCase().replaceAll('-', ' ')}\n`)).toBe(true);
+    for (const other of ['', makeMaintenanceToken(), token.slice(1), 'a'.repeat(10_000)])
+      expect(lock.opens(other)).toBe(false);
+  });
+
+  it('does not keep the token itself, and stays shut when what it keeps was written over', () => {
+    lock.learn(new Uint8Array(3));
+    expect(lock.isLocked()).toBe(false);
+    writeFileSync(join(folder, 'maintenance.json'), '{"tokenSha256":""}');
+    expect([lock.isLocked(), lock.opens(''), lock.opens(token)]).toEqual([true, false, false]);
+  });
+
+  it('has the end of one run say by whom it was stopped, once', () => {
+    lock.leaveWith(token);
+    const kept = join(folder, 'leaving.token');
+    expect(statSync(kept).mode & 0o777).toBe(0o600);
+    expect(lock.takeProof(run)).toEqual(maintenanceProof(token, run));
+    expect(existsSync(kept)).toBe(false);
+    expect(lock.takeProof(run)).toEqual(new Uint8Array());
+  });
+});

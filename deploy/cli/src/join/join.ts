@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { NornError } from '@norn/base';
 import type { Invitation } from '@norn/contracts';
 import type { ListrTask } from 'listr2';
+import { refuseToInstall, startFromBoot } from '../boot/systemd.ts';
 import { write } from '../print/columns.ts';
 import { findInstallation, makeFolders, type Installation } from '../installation/installation.ts';
 import { buildAgentTask, checkMachine, installMissing } from '../machine/machine-tasks.ts';
@@ -16,12 +17,21 @@ import { readJoined } from '../installation/joined-host.ts';
 import { joinedText } from './joined-text.ts';
 import { fetchAuthority } from './known-authority.ts';
 
+const flags = ['--agent-only'];
 const halves = { installation: false, agent: true };
 
-/** `file`: holds the invitation; a host that has joined needs none. `folder`: where its state lives. */
-export async function join(file: string | undefined, folder: string | undefined): Promise<void> {
+export interface JoinOptions {
+  /** Where its state lives. */
+  readonly folder: string | undefined;
+  /** By systemd, now and at every boot. */
+  readonly install: boolean;
+}
+
+/** `file`: holds the invitation; a host that has joined needs none. */
+export async function join(file: string | undefined, { folder, install }: JoinOptions): Promise<void> {
   const begunAt = new Date();
   const installation = findInstallation(folder);
+  if (install) await refuseToInstall(installation);
   const invitation = file === undefined ? undefined : await givenInvitation(file);
   refuseInstallation(installation);
   makeFolders(installation);
@@ -35,7 +45,8 @@ export async function join(file: string | undefined, folder: string | undefined)
       installMissing(halves),
       buildAgentTask(installation),
     ]);
-    await startSupervisor(installation, { flags: ['--agent-only'], detach: true });
+    if (install) await startFromBoot(installation, flags);
+    else await startSupervisor(installation, { flags, detach: true });
   }
   write(await joinedText(installation, ran ? { ran } : { ran, begunAt }));
   process.exit(0);

@@ -14,6 +14,7 @@ import {
 import { agentPart, endBaldur, stageParts, storeParts, type PartRecipe } from './parts.ts';
 import { clearRunState, StateKeeper, writeRunState, type RunState } from '../installation/run-state.ts';
 import { startTogether } from './start-together.ts';
+import { Notify } from './notify.ts';
 import { Supervised } from './supervised.ts';
 
 const logBytesMax = 32 * 1024 * 1024;
@@ -23,6 +24,7 @@ const storeNames = new Set(['kafka', 'clickhouse', 'postgres']);
 const otherLogs = ['kafka/broker.log', 'clickhouse/engine.log', 'postgres/server.log'];
 
 const installation = findInstallation();
+const systemd = new Notify();
 const separate = process.argv.includes('--separate');
 const withAgent = !process.argv.includes('--no-agent');
 /** Of an installation that runs elsewhere. */
@@ -92,6 +94,7 @@ async function startInstallation(): Promise<void> {
 
 async function stopInstallation(): Promise<void> {
   phase = 'stopping';
+  systemd.stopping();
   publish('Stopping');
   // What depends on others ends before them; the stores end together.
   const isStore = ({ state }: Supervised): boolean => storeNames.has(state.name);
@@ -147,6 +150,7 @@ try {
   if (stopped === undefined) {
     phase = 'ready';
     publish('Ready');
+    systemd.ready();
     setInterval(boundLogs, logCheckMs).unref();
     publish(`Stopping at ${await signal}`);
   }

@@ -3,22 +3,32 @@ import type { Command } from 'commander';
 import { write } from '../print/columns.ts';
 import { findInstallation } from '../installation/installation.ts';
 
+interface Up {
+  readonly detach?: boolean;
+  readonly install?: boolean;
+  readonly separate?: boolean;
+  readonly agent: boolean;
+  readonly compose?: boolean;
+}
+
 export function registerInstallationCommands(program: Command): void {
   program
     .command('up')
     .description('Start Norn on this machine: install what is missing, build, run, protect this host')
     .option('-d, --detach', 'go on in the background; ./norn down stops it')
+    .option('--install', 'by systemd: now and at every boot, before containers are started')
     .option('--separate', 'one process for each stage')
     .option('--no-agent', 'the installation alone, without protecting this host')
     .option('--compose', 'the installation alone, each stage and store a container; goes on in the background')
-    .action(async (options: { detach?: boolean; separate?: boolean; agent: boolean; compose?: boolean }) => {
+    .action(async (options: Up) => {
       if (options.compose === true) {
         const { composeUp } = await import('../compose/up.ts');
         await composeUp();
         return;
       }
       const { up } = await import('./up.ts');
-      await up({ detach: options.detach === true, separate: options.separate === true, withAgent: options.agent });
+      const { detach = false, separate = false, install = false, agent: withAgent } = options;
+      await up({ detach, separate, withAgent, install });
     });
   program
     .command('down [file]')
@@ -27,14 +37,15 @@ export function registerInstallationCommands(program: Command): void {
     )
     .option('--compose', 'what ./norn up --compose started')
     .option('--erase', 'with --compose: what was stored, too')
-    .action(async (file: string | undefined, options: { compose?: boolean; erase?: boolean }) => {
+    .option('--uninstall', 'what --install did, too: it is not started at the next boot')
+    .action(async (file: string | undefined, options: { compose?: boolean; erase?: boolean; uninstall?: boolean }) => {
       if (options.compose === true) {
         const { composeDown } = await import('../compose/up.ts');
         await composeDown(options.erase === true);
         return;
       }
       const { down } = await import('./down.ts');
-      write(await down(findInstallation(), file));
+      write(await down(findInstallation(), { tokenFile: file, forGood: options.uninstall }));
     });
   program
     .command('login')

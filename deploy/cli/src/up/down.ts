@@ -3,6 +3,7 @@
 import { NornError, messageOf } from '@norn/base';
 import { endProcess, isAlive } from '@norn/embedded';
 import { MaintenanceLock } from '@norn/tyr';
+import { isFromBoot, stopFromBoot } from '../boot/systemd.ts';
 import { givenText } from '../installation/given-text.ts';
 import type { Installation } from '../installation/installation.ts';
 import { readJoined } from '../installation/joined-host.ts';
@@ -12,15 +13,28 @@ import { clearRunState, readLastState } from '../installation/run-state.ts';
 const supervisorKillAfterMs = 60_000;
 const partKillAfterMs = 15_000;
 
+export interface DownOptions {
+  /** Holds the maintenance token of a host that has joined; - is standard input. */
+  readonly tokenFile?: string | undefined;
+  /** It is not started at the next boot. */
+  readonly forGood?: boolean | undefined;
+}
+
 /**
- * Returns what it did. `tokenFile`: holds the maintenance token of a host that has joined, - is standard input. Throws
+ * Returns what it did. Throws
  * `maintenance_token_needed`, `maintenance_token_wrong`, `maintenance_token_unreadable`.
  */
-export async function down(installation: Installation, tokenFile?: string): Promise<string> {
+export async function down(
+  installation: Installation,
+  { tokenFile, forGood = false }: DownOptions = {},
+): Promise<string> {
   const state = readLastState(installation);
-  if (!state) return `Nothing of ${installation.home} runs`;
+  const fromBoot = isFromBoot(installation);
+  if (!state && !(fromBoot && forGood)) return `Nothing of ${installation.home} runs`;
   await openLock(installation, tokenFile);
-  const ran = isAlive(state.supervisor);
+  const ran = state !== undefined && isAlive(state.supervisor);
+  if (fromBoot) await stopFromBoot(installation, forGood);
+  if (!state) return `${installation.home} is not started at boot any more`;
   await endProcess(state.supervisor, supervisorKillAfterMs);
   const left = state.parts.flatMap(({ process }) => (process && isAlive(process) ? [process] : []));
   await Promise.all(left.map((process) => endProcess(process, partKillAfterMs)));

@@ -1,4 +1,5 @@
 // `norn up`: checks, installs, builds, starts, and says where to look.
+import { NornError } from '@norn/base';
 import { busIdentities } from '@norn/bus';
 import {
   assertPortFree,
@@ -10,12 +11,13 @@ import {
 } from '@norn/embedded';
 import type { ListrTask } from 'listr2';
 import { refuseJoinedHost } from '../installation/joined-host.ts';
+import { refuseToInstall, startFromBoot } from '../boot/systemd.ts';
 import { write } from '../print/columns.ts';
 import { buildConsole } from '../machine/build.ts';
 import { down } from './down.ts';
 import { findInstallation, makeFolders, type Installation } from '../installation/installation.ts';
 import { buildAgentTask, checkMachine, installMissing } from '../machine/machine-tasks.ts';
-import { readRunState } from '../installation/run-state.ts';
+import { type RunState, readRunState } from '../installation/run-state.ts';
 import { refuseSecondStart } from '../supervisor/second-start.ts';
 import { makeSecrets } from '../installation/secrets.ts';
 import { startSupervisor } from '../supervisor/start-supervisor.ts';
@@ -26,12 +28,15 @@ export interface UpOptions {
   readonly detach: boolean;
   readonly separate: boolean;
   readonly withAgent: boolean;
+  /** By systemd, now and at every boot. */
+  readonly install: boolean;
 }
 
 export async function up(options: UpOptions): Promise<void> {
   const begunAt = new Date();
   const installation = findInstallation();
   refuseJoinedHost(installation);
+  if (options.install) await refuseToInstall(installation);
   makeFolders(installation);
   const before = readRunState(installation);
   if (before?.phase === 'ready') {
@@ -46,13 +51,20 @@ export async function up(options: UpOptions): Promise<void> {
   const start = async (): Promise<void> => {
     await runTasks((toldOnce) => preparation(installation, options, toldOnce));
     const flags = [...(options.separate ? ['--separate'] : []), ...(options.withAgent ? [] : ['--no-agent'])];
-    const started = await startSupervisor(installation, { flags, detach: options.detach });
-    supervisor = started.supervisor;
-    write(await welcomeText(installation, { state: started.state, withAgent: options.withAgent, begunAt }));
+    if (options.install) await startFromBoot(installation, flags);
+    else supervisor = (await startSupervisor(installation, { flags, detach: options.detach })).supervisor;
+    write(await welcomeText(installation, { state: readState(installation), withAgent: options.withAgent, begunAt }));
   };
   const signal = await Promise.race([start(), interrupted]);
-  if (options.detach && !signal) process.exit(0);
+  if ((options.detach || options.install) && !signal) process.exit(0);
   await hold(installation, supervisor, signal ? Promise.resolve(signal) : interrupted);
+}
+
+/** Throws `not_started` when it has ended since. */
+function readState(installation: Installation): RunState {
+  const state = readRunState(installation);
+  if (state) return state;
+  throw new NornError('not_started', `It ended at once: ${installation.path('logs', 'supervisor.log')}`);
 }
 
 /** In the foreground: until Ctrl-C, or until the supervisor ends by itself. */

@@ -1,10 +1,10 @@
-// The policies that hosts hold, against the real PostgreSQL: signed with what changes them, or not at all.
+// The policies that hosts hold, against the real PostgreSQL: made with what changes them, or not at all, and signed when they are sent.
 // @norn-strict
-import { fromBinary } from '@bufbuild/protobuf';
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import type { OutRecord } from '@norn/bus';
-import { policy } from '@norn/contracts';
+import { action, policy } from '@norn/contracts';
 import { HostPolicyKeeper, relayOutbox } from '@norn/remediation/parts';
-import { createHostPolicySigner, publicKeyPemOf, verifyPolicy } from '@norn/response';
+import { publicKeyPemOf, unsignedHostPolicy, verifyPolicy } from '@norn/response';
 import {
   applyPolicy,
   AuditEntry,
@@ -19,13 +19,12 @@ import {
 } from '@norn/store';
 import { createLogger } from '@norn/telemetry';
 import { startPostgres, type TestPostgres } from '@norn/testkit';
-import { generateKeyPairSync } from 'node:crypto';
 import type { DataSource } from 'typeorm';
+import { makeCommandKey, newCommandKeyPem } from './test-command-key.ts';
 
-const newKey = (): string =>
-  generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
-const key = newKey();
-const signer = createHostPolicySigner(key);
+const key = newCommandKeyPem();
+const { commandKey, put } = makeCommandKey(key);
+const keyId = (): string => commandKey.keyId();
 const logger = createLogger('host-policies-test');
 logger.level = 'silent';
 const about = { tenantId: 'default', actor: 'ada' };
@@ -33,7 +32,8 @@ const yaml = (name: string, more = ''): string => `policy: ${name}
 rules:
   - { name: a, when: { exec: { Image: /a } }, subjects: { hostGroup: [web, db] }, action: deny ${more} }
 `;
-const apply = (name: string, more?: string) => applyPolicy(store, { ...about, name, body: yaml(name, more) }, signer);
+const apply = (name: string, more?: string) =>
+  applyPolicy(store, { ...about, name, body: yaml(name, more) }, unsignedHostPolicy);
 
 let postgres: TestPostgres;
 let store: DataSource;
@@ -67,7 +67,7 @@ async function sent(signedBy = key): Promise<policy.HostPolicy[]> {
     records.push(...some);
     return Promise.resolve();
   };
-  await relayOutbox({ source: store, send, proofKeys: { find: () => undefined }, logger });
+  await relayOutbox({ source: store, send, proofKeys: { find: () => undefined }, commandKey, logger });
   return records.map((record) => {
     const signed = fromBinary(policy.SignedPolicySchema, record.value);
     const verdict = verifyPolicy(signed, {
@@ -89,7 +89,7 @@ it('is signed and sent with each version that is put in force, its epoch growing
   await apply('first');
   await apply('second');
   await apply('second');
-  await rollbackPolicy(store, { ...about, number: 1 }, signer);
+  await rollbackPolicy(store, { ...about, number: 1 }, unsignedHostPolicy);
   expect(shown(await sent())).toEqual(['default first 1 1', 'default second 2 2', 'default first 3 3']);
 });
 
@@ -105,7 +105,7 @@ it('stands or falls with the version: what hosts can not take is not put in forc
 rules:
   - { name: a, when: { exec: { Image|contains: [${many}] }, not: [${excepted}] }, action: deny }
 `;
-  await expect(applyPolicy(store, { ...about, name: 'large', body }, signer)).rejects.toMatchObject({
+  await expect(applyPolicy(store, { ...about, name: 'large', body }, unsignedHostPolicy)).rejects.toMatchObject({
     code: 'policy_too_large',
   });
   expect(await policyInForce(store, 'default')).toMatchObject({ name: 'first', number: 1 });
@@ -117,10 +117,10 @@ it('is signed again when a group of hosts changes, by id and by name, with a tra
   await addHost('host-2', 'WEB-2');
   await addHost('host-3', 'web_2');
   await addHost('host-4', 'web-9', 'other');
-  await putHostGroup(store, { ...about, name: 'web', members: ['web-*'] }, signer);
-  await putHostGroup(store, { ...about, name: 'unnamed', members: ['*'] }, signer);
-  await putHostGroup(store, { ...about, name: 'db', members: ['host-3', 'host-4', 'web_1'] }, signer);
-  await removeHostGroup(store, { ...about, name: 'web' }, signer);
+  await putHostGroup(store, { ...about, name: 'web', members: ['web-*'] }, unsignedHostPolicy);
+  await putHostGroup(store, { ...about, name: 'unnamed', members: ['*'] }, unsignedHostPolicy);
+  await putHostGroup(store, { ...about, name: 'db', members: ['host-3', 'host-4', 'web_1'] }, unsignedHostPolicy);
+  await removeHostGroup(store, { ...about, name: 'web' }, unsignedHostPolicy);
   expect(shown(await sent())).toEqual([
     'default shop 1 1',
     'default shop 1 2 web=host-1+host-2',
@@ -133,7 +133,7 @@ it('is signed again when a group of hosts changes, by id and by name, with a tra
     ['ada', 'host_group.put'],
     ['ada', 'host_group.removed'],
   ]);
-  await expect(removeHostGroup(store, { ...about, name: 'web' }, signer)).rejects.toMatchObject({
+  await expect(removeHostGroup(store, { ...about, name: 'web' }, unsignedHostPolicy)).rejects.toMatchObject({
     code: 'host_group_unknown',
   });
 });
@@ -143,18 +143,20 @@ it('has no more groups than their bound', async () => {
     `INSERT INTO host_groups (tenant_id, name, members, changed_by) SELECT 'default', 'g' || n, '{x}', 'ada' FROM generate_series(1, $1) n`,
     [HOST_GROUPS_MAX],
   );
-  await expect(putHostGroup(store, { ...about, name: 'web', members: ['x'] }, signer)).rejects.toMatchObject({
+  await expect(
+    putHostGroup(store, { ...about, name: 'web', members: ['x'] }, unsignedHostPolicy),
+  ).rejects.toMatchObject({
     code: 'host_groups_too_many',
   });
-  await putHostGroup(store, { ...about, name: 'g1', members: ['web-1'] }, signer);
+  await putHostGroup(store, { ...about, name: 'g1', members: ['web-1'] }, unsignedHostPolicy);
 });
 
 describe('what remediation keeps', () => {
   it('is up to date when a host enrols, and sent again at its start', async () => {
-    await putHostGroup(store, { ...about, name: 'web', members: ['web-*'] }, signer);
+    await putHostGroup(store, { ...about, name: 'web', members: ['web-*'] }, unsignedHostPolicy);
     await apply('shop');
     await sent();
-    const keeper = new HostPolicyKeeper(store, signer, logger);
+    const keeper = new HostPolicyKeeper(store, keyId, logger);
     await keeper.keep();
     await keeper.keep();
     expect(shown(await sent())).toEqual(['default shop 1 1 web=host-1']);
@@ -163,16 +165,29 @@ describe('what remediation keeps', () => {
     expect(shown(await sent())).toEqual(['default shop 1 2 web=host-1+host-2']);
   });
 
-  it('is signed anew at its start when the installation has another key, and not again', async () => {
+  it('is sent again by another key while remediation runs, and once', async () => {
     await apply('shop');
     await sent();
-    const other = newKey();
-    const keep = () => new HostPolicyKeeper(store, createHostPolicySigner(other), logger).keep();
-    await keep();
-    await store.query(`DELETE FROM outbox WHERE id = (SELECT min(id) FROM outbox)`);
-    expect(shown(await sent(other))).toEqual(['default shop 1 2']);
-    await keep();
-    expect(shown(await sent(other))).toEqual(['default shop 1 2']);
+    const keeper = new HostPolicyKeeper(store, keyId, logger);
+    await keeper.keep();
+    expect(shown(await sent())).toEqual(['default shop 1 1']);
+    const other = newCommandKeyPem();
+    try {
+      put(`${other}${key}`);
+      await keeper.keep();
+      expect(shown(await sent(other))).toEqual(['default shop 1 1']);
+      await keeper.keep();
+      expect(await sent(other)).toEqual([]);
+    } finally {
+      put(key);
+    }
+  });
+
+  it('is signed as what a policy is, whoever put more into the database', () => {
+    const bytes = toBinary(action.CommandSchema, create(action.CommandSchema, { action: { case: 'kill', value: {} } }));
+    const body = toBinary(policy.SignedPolicySchema, create(policy.SignedPolicySchema, { policy: bytes }));
+    const { policy: signed } = fromBinary(policy.SignedPolicySchema, commandKey.signPolicy(body));
+    expect(fromBinary(action.CommandSchema, signed).action.case).toBeUndefined();
   });
 
   it('is made for a policy that was in force before there were any, whatever others are like', async () => {
@@ -180,7 +195,7 @@ describe('what remediation keeps', () => {
       `INSERT INTO policy_versions (tenant_id, number, name, body, applied_by) VALUES ('default', 1, 'bad', 'policy: [', 'ada'), ('other', 1, 'good', $1, 'ada')`,
       [yaml('good')],
     );
-    await new HostPolicyKeeper(store, signer, logger).keep();
+    await new HostPolicyKeeper(store, keyId, logger).keep();
     expect(shown(await sent())).toEqual(['other good 1 1']);
   });
 });

@@ -5,15 +5,7 @@ import { toHex } from '@norn/base';
 import type { BusRecord, OutRecord } from '@norn/bus';
 import { action, finding } from '@norn/contracts';
 import { PostgresLedger, type Send, relayOutbox, Responder, sweepDeadlines } from '@norn/remediation/parts';
-import {
-  type ActionName,
-  orderOf,
-  POLICY,
-  publicKeyPemOf,
-  signCommand,
-  signForPerson,
-  verifyCommand,
-} from '@norn/response';
+import { type ActionName, orderOf, signForPerson, verifyCommand } from '@norn/response';
 import { createLogger } from '@norn/telemetry';
 import {
   AlertHandling,
@@ -33,7 +25,6 @@ import {
   requestAction,
 } from '@norn/store';
 import { startPostgres, type TestPostgres } from '@norn/testkit';
-import { generateKeyPairSync } from 'node:crypto';
 import type { DataSource } from 'typeorm';
 import {
   alertOf,
@@ -46,16 +37,14 @@ import {
   reflexFinding,
   tenantId,
 } from './attack-alert.ts';
+import { makeCommandKey } from './test-command-key.ts';
 
 const { OutcomeState, Verdict } = action;
-const commandKey = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+const { commandKey, publicKeyPem } = makeCommandKey();
 const issuer: PersonIssuer<ActionName> = {
   orderOf,
   commandTtlMs: 120_000,
-  sign: (command, traceparent) => {
-    const signed = signCommand(command, commandKey, traceparent);
-    return command.requestedBy === POLICY ? signed : signForPerson(signed, proofs.api);
-  },
+  prove: (unsigned) => signForPerson(unsigned, proofs.api),
 };
 
 let postgres: TestPostgres;
@@ -79,7 +68,7 @@ beforeEach(async () => {
   await store.query('TRUNCATE alert_handlings, commands, attack_summaries, file_verdicts, outbox, inbox');
   deadLetters = [];
   [{ startedAt }] = await store.query<[{ startedAt: string }]>(`SELECT clock_timestamp()::text AS "startedAt"`);
-  responder = new Responder(new PostgresLedger(store, issuer), {
+  responder = new Responder(new PostgresLedger(store, { commandTtlMs: issuer.commandTtlMs }), {
     send: (_topic, records) => {
       deadLetters.push(...records);
       return Promise.resolve();
@@ -108,7 +97,7 @@ const auditOf = async (subject: string): Promise<string[]> => {
 };
 
 function relayTo(send: Send): Promise<number> {
-  return relayOutbox({ source: store, send, proofKeys: proofs.keys, logger: createLogger('test') });
+  return relayOutbox({ source: store, send, proofKeys: proofs.keys, commandKey, logger: createLogger('test') });
 }
 
 /** What the relay would give to Kafka; the ids of the commands. */
@@ -147,11 +136,15 @@ describe('an alert of a reflex', () => {
     expect(await auditOf(command.id)).toEqual(['command.requested']);
     const [entry] = await store.manager.find(OutboxEntry);
     expect(entry).toMatchObject({ topic: 'commands', key: `${tenantId}:${hostId}` });
-    const signed = fromBinary(action.SignedCommandSchema, entry!.body);
+    // Who reads the database finds nothing that a host would obey.
+    expect(fromBinary(action.SignedCommandSchema, entry!.body).signature).toHaveLength(0);
+    const sent: OutRecord[] = [];
+    await relayTo((_topic, records) => Promise.resolve(void sent.push(...records)));
+    const signed = fromBinary(action.SignedCommandSchema, sent[0]!.value);
     const context = { tenantId, hostId, nowUs: BigInt(Date.now()) * 1000n, seenIds: new Set<string>() };
     const verdict = verifyCommand(signed, {
       ...context,
-      publicKeyPem: publicKeyPemOf(commandKey),
+      publicKeyPem,
       proofKeys: proofs.keys,
     });
     expect(verdict).toMatchObject({
@@ -756,7 +749,9 @@ describe('the control store', () => {
     await postgres.restart();
     await store.destroy();
     store = await createControlStore({ postgresUrl: postgres.urlWithPassword });
-    responder = new Responder(new PostgresLedger(store, issuer), { send: () => Promise.resolve() });
+    responder = new Responder(new PostgresLedger(store, { commandTtlMs: issuer.commandTtlMs }), {
+      send: () => Promise.resolve(),
+    });
     await deliver(...records);
     expect(await commands()).toHaveLength(20);
     expect(await store.manager.count(OutboxEntry)).toBe(20);

@@ -1,6 +1,7 @@
 // The only place that reads the environment.
 export { otlpEndpoint, processEnvironment } from './environment.ts';
 export { loadConfig, type Environment } from './load.ts';
+export { pemBlocks } from './pem.ts';
 export { readSecret } from './secret.ts';
 export {
   makeSignerKeys,
@@ -13,4 +14,5 @@ export {
   type SignerKey,
 } from './signer-keys.ts';
 export { SignerRing } from './signer-ring.ts';
+export { WatchedSecrets } from './watched-secrets.ts';
 export { clickhouseSettings, environmentName, kafkaSettings, settings, type SettingName } from './settings.ts';

@@ -1,12 +1,11 @@
-// A tenant's policy on its way to the hosts: made of the version in force and the groups of hosts, signed by the installation.
+// A tenant's policy on its way to the hosts: made of the version in force and the groups of hosts, signed when it is sent.
 import { create, toBinary } from '@bufbuild/protobuf';
 import { NornError } from '@norn/base';
 import { policy } from '@norn/contracts';
-import { createPublicKey } from 'node:crypto';
 import { hostRulesOf } from './policy/host-rules.ts';
 import { nameTest } from './policy/name-pattern.ts';
 import { parsePolicy } from './policy/policy-file.ts';
-import { commandKeyId, signBytes } from './signature.ts';
+import { signBytes } from './signature.ts';
 import { hostPolicyBytesMax } from './verify-policy.ts';
 
 export interface HostPolicySource {
@@ -50,10 +49,8 @@ export function signedHostPolicy(source: HostPolicySource, privateKeyPem: string
   return toBinary(policy.SignedPolicySchema, signPolicy(makeHostPolicy(source), privateKeyPem));
 }
 
-/** For those who keep what hosts hold: signs as `signedHostPolicy` does, and tells which key it is. */
-export function createHostPolicySigner(privateKeyPem: string) {
-  return {
-    keyId: commandKeyId(createPublicKey(privateKeyPem)),
-    sign: (source: HostPolicySource): Uint8Array => signedHostPolicy(source, privateKeyPem),
-  };
+/** The serialised SignedPolicy as the store keeps it: remediation signs what it sends. Throws as `makeHostPolicy` does. */
+export function unsignedHostPolicy(source: HostPolicySource): Uint8Array {
+  const bytes = toBinary(policy.HostPolicySchema, makeHostPolicy(source));
+  return toBinary(policy.SignedPolicySchema, create(policy.SignedPolicySchema, { policy: bytes }));
 }

@@ -1,5 +1,5 @@
 // How Norn answers an alert: policy decides actions, a command carries one to a host, signed; the host checks it.
-export { commandKeyId, publicKeyPemOf } from './signature.ts';
+export { commandKeyId, keyIdOfPair, publicKeyPemOf, signBytes, type Signature } from './signature.ts';
 export { signCommand } from './sign-command.ts';
 export {
   commandBytesMax,
@@ -50,10 +50,10 @@ export {
 export { hostRulesOf, type HostEnforcement, type HostRules } from './policy/host-rules.ts';
 export { nameTest, type NameTest } from './policy/name-pattern.ts';
 export {
-  createHostPolicySigner,
   makeHostPolicy,
   signPolicy,
   signedHostPolicy,
+  unsignedHostPolicy,
   type HostPolicySource,
 } from './host-policy.ts';
 export {

@@ -14,6 +14,11 @@ export function commandKeyId(publicKey: KeyObject): string {
   return createHash('sha256').update(der).digest('hex').slice(0, 16);
 }
 
+/** As `commandKeyId`, of a PKCS#8 PEM. */
+export function keyIdOfPair(privateKeyPem: string): string {
+  return commandKeyId(createPublicKey(privateKeyPem));
+}
+
 /** SPKI PEM of the public half of a PKCS#8 PEM. */
 export function publicKeyPemOf(privateKeyPem: string): string {
   return createPublicKey(privateKeyPem).export({ type: 'spki', format: 'pem' }).toString();

@@ -3,7 +3,6 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { makeSignerKeys } from '@norn/config';
-import { generateKeyPairSync } from 'node:crypto';
 import { createClient } from '@clickhouse/client';
 import type { Environment } from '@norn/config';
 import type { RunningService } from '@norn/stage';
@@ -45,8 +44,6 @@ export async function startApiTrial(options: TrialOptions = {}): Promise<ApiTria
     writeFileSync(join(secrets, name), content, { mode: 0o600 });
     return join(secrets, name);
   };
-  const { privateKey } = generateKeyPairSync('ed25519');
-  file('command.key.pem', privateKey.export({ type: 'pkcs8', format: 'pem' }).toString());
   makeSignerKeys(secrets);
   file('authority.cert.pem', authorityPem);
   const port = options.port ?? (await freePort());

@@ -141,7 +141,7 @@ describe('policies out of PostgreSQL', () => {
     const { control, store } = plane;
     const policies = new PostgresPolicies(control);
     const about = { tenantId: 'default', actor: 'ada' };
-    const unsigned = { keyId: '', sign: (): Uint8Array => new Uint8Array() };
+    const unsigned = (): Uint8Array => new Uint8Array();
     try {
       await ensureTenant(store.manager, 'default');
       await store.manager.insert(Host, { id: 'h1', tenantId: 'default', name: 'web-1', machineId: 'm1' });

@@ -1,17 +1,11 @@
 // What remediation does without being asked: the outbox relay, the sweep of deadlines, the seals of the trail.
 import type { OnApplicationShutdown, OnModuleDestroy } from '@nestjs/common';
 import type { RunsBeside } from '@norn/stage';
-import {
-  type ControlStoreConfig,
-  type HostPolicySigner,
-  type Listener,
-  OUTBOX_CHANNEL,
-  listenTo,
-  sealAudit,
-} from '@norn/store';
+import { type ControlStoreConfig, type Listener, OUTBOX_CHANNEL, listenTo, sealAudit } from '@norn/store';
 import type { ProofKeys } from '@norn/response';
 import type { Logger } from '@norn/telemetry';
 import type { DataSource } from 'typeorm';
+import type { CommandKey } from './adapters/command-key.ts';
 import { HostPolicyKeeper } from './adapters/host-policy-keeper.ts';
 import { type Send, relayOutbox } from './adapters/postgres-outbox.ts';
 import { forgetOld, sweepDeadlines } from './adapters/sweep-deadlines.ts';
@@ -23,8 +17,8 @@ export interface BackgroundParts {
   readonly source: DataSource;
   readonly send: Send;
   readonly logger: Logger;
-  readonly hostPolicySigner: HostPolicySigner;
   readonly proofKeys: ProofKeys;
+  readonly commandKey: CommandKey;
 }
 
 const HOUR_MS = 3_600_000;
@@ -36,8 +30,8 @@ export class Background implements RunsBeside, OnModuleDestroy, OnApplicationShu
   private closing: Promise<void> = Promise.resolve();
 
   constructor(private readonly parts: BackgroundParts) {
-    const { source, logger, hostPolicySigner } = parts;
-    const hostPolicies = new HostPolicyKeeper(source, hostPolicySigner, logger);
+    const { source, logger, commandKey } = parts;
+    const hostPolicies = new HostPolicyKeeper(source, () => commandKey.keyId(), logger);
     this.relay = new Recurring({
       name: 'relay',
       everyMs: limits.outboxPollMs,

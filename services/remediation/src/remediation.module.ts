@@ -1,15 +1,14 @@
 // What remediation consists of.
 import { type DynamicModule, Module } from '@nestjs/common';
-import { SignerRing, readSecret } from '@norn/config';
+import { SignerRing } from '@norn/config';
 import type { BusProducer } from '@norn/bus';
-import { type ProofKeys, signCommand, createHostPolicySigner } from '@norn/response';
+import type { ProofKeys } from '@norn/response';
 import { PRODUCER, STAGE_CONFIG, type StageContext, StageModule, createStage } from '@norn/stage';
 import { ControlStoreModule } from '@norn/stage/control-store';
-import type { CommandIssuer } from '@norn/store';
 import { messageOf } from '@norn/base';
 import { type Logger, createLogger } from '@norn/telemetry';
-import { join } from 'node:path';
 import { DataSource } from 'typeorm';
+import { CommandKey } from './adapters/command-key.ts';
 import { PostgresLedger } from './adapters/postgres-ledger.ts';
 import { Background } from './background.ts';
 import { type RemediationConfig, loadRemediationConfig } from './remediation.config.ts';
@@ -47,18 +46,17 @@ export class RemediationModule {
 export const remediation = createStage('remediation', RemediationModule);
 
 function createResponder(config: RemediationConfig, source: DataSource, producer: BusProducer): Responder {
-  return new Responder(new PostgresLedger(source, commandIssuer(config)), producer);
+  return new Responder(new PostgresLedger(source, config), producer);
 }
 
 function createBackground(config: RemediationConfig, source: DataSource, producer: BusProducer): Background {
   const logger = createLogger('remediation');
-  const key = readSecret(join(config.secretsDir, 'command.key.pem'));
   return new Background({
     config,
     source,
     logger,
     send: (topic, records) => producer.send(topic, records),
-    hostPolicySigner: createHostPolicySigner(key),
+    commandKey: new CommandKey(config.secretsDir, logger),
     proofKeys: proofKeysOf(config, logger),
   });
 }
@@ -72,13 +70,5 @@ function proofKeysOf({ secretsDir }: RemediationConfig, logger: Logger): ProofKe
       const found = ring.find(keyId);
       return found?.signer === signer ? found.publicKey : undefined;
     },
-  };
-}
-
-function commandIssuer(config: RemediationConfig): CommandIssuer {
-  const key = readSecret(join(config.secretsDir, 'command.key.pem'));
-  return {
-    commandTtlMs: config.commandTtlMs,
-    sign: (command, traceparent) => signCommand(command, key, traceparent),
   };
 }

@@ -123,7 +123,7 @@ storage:
   secrets: [stores.cert.pem, stage.cert.pem, stage.key.pem, clickhouse-writer.password, signers.json]
   group: norn.storage
 api:
-  secrets: [stores.cert.pem, {{ if eq (include "norn.clickhouseIdentity" .) "shown" }}api.cert.pem, api.key.pem, {{ end }}clickhouse-reader.password, postgres.password, command.key.pem, signing-api.key.pem, authority.cert.pem]
+  secrets: [stores.cert.pem, {{ if eq (include "norn.clickhouseIdentity" .) "shown" }}api.cert.pem, api.key.pem, {{ end }}clickhouse-reader.password, postgres.password, signing-api.key.pem, authority.cert.pem]
   client: api
   ports: { http: 7400 }
   peers: people

@@ -3,7 +3,7 @@ import { NornError } from '@norn/base';
 import type { DataSource, EntityManager } from 'typeorm';
 import { audit } from './audit.ts';
 import { HostGroup } from './entities/policies.ts';
-import { type HostPolicySigner, issueHostPolicy } from './host-policies.ts';
+import { type MakeHostPolicy, issueHostPolicy } from './host-policies.ts';
 import { lockTenant } from './tenants.ts';
 
 /** Of one tenant. */
@@ -25,7 +25,7 @@ export interface HostGroupToPut extends HostGroupChange {
 export async function putHostGroup(
   database: DataSource,
   { tenantId, actor, name, members }: HostGroupToPut,
-  signer: HostPolicySigner,
+  make: MakeHostPolicy,
 ): Promise<void> {
   await database.transaction(async (manager) => {
     await lockTenant(manager, tenantId);
@@ -36,7 +36,7 @@ export async function putHostGroup(
     await manager.upsert(HostGroup, row, ['tenantId', 'name']);
     const details = { members, ...(before && { before: before.members }) };
     await audit(manager, { tenantId, actor, action: 'host_group.put', subject: name, details });
-    await issueHostPolicy(manager, tenantId, signer);
+    await issueHostPolicy(manager, tenantId, make);
   });
 }
 
@@ -44,14 +44,14 @@ export async function putHostGroup(
 export async function removeHostGroup(
   database: DataSource,
   { tenantId, actor, name }: HostGroupChange,
-  signer: HostPolicySigner,
+  make: MakeHostPolicy,
 ): Promise<void> {
   await database.transaction(async (manager) => {
     await lockTenant(manager, tenantId);
     const { affected } = await manager.delete(HostGroup, { tenantId, name });
     if (affected !== 1) throw unknown(name);
     await audit(manager, { tenantId, actor, action: 'host_group.removed', subject: name });
-    await issueHostPolicy(manager, tenantId, signer);
+    await issueHostPolicy(manager, tenantId, make);
   });
 }
 

@@ -1,4 +1,4 @@
-// The signed policy of a tenant's hosts: made anew when the version in force or the groups of hosts change, in the caller's transaction.
+// The policy of a tenant's hosts: made anew when the version in force or the groups of hosts change, in the caller's transaction.
 import { createHash } from 'node:crypto';
 import type { DataSource, EntityManager } from 'typeorm';
 import { databaseTimeUs } from './database-time.ts';
@@ -11,9 +11,9 @@ import { lockTenant } from './tenants.ts';
 export const POLICIES_TOPIC = 'policies';
 
 /** Another number when the same version is to become another policy for hosts. */
-const MAKING = 1;
+const MAKING = 2;
 
-/** What a policy for hosts is made of: libs/response makes and signs it. */
+/** What a policy for hosts is made of: libs/response makes it. */
 export interface HostPolicyParts {
   readonly tenantId: string;
   readonly epoch: bigint;
@@ -25,31 +25,29 @@ export interface HostPolicyParts {
   readonly groups: readonly ResolvedGroup[];
 }
 
-export interface HostPolicySigner {
-  /** Another for each key: what is signed with one that was replaced is signed anew. */
-  readonly keyId: string;
-  /** The serialised SignedPolicy. Throws for what hosts can not take; then nothing of the transaction holds. */
-  readonly sign: (parts: HostPolicyParts) => Uint8Array;
-}
+/**
+ * The serialised SignedPolicy, which remediation signs when it is sent. Throws for what hosts can not take; then nothing of the transaction holds.
+ */
+export type MakeHostPolicy = (parts: HostPolicyParts) => Uint8Array;
 
-/** Signs and sends what the tenant's hosts are to hold now. The caller has locked the tenant. Returns whether it was another than before. */
+/** Makes and sends what the tenant's hosts are to hold now. The caller has locked the tenant. Returns whether it was another than before. */
 export async function issueHostPolicy(
   manager: EntityManager,
   tenantId: string,
-  { keyId, sign }: HostPolicySigner,
+  make: MakeHostPolicy,
 ): Promise<boolean> {
   const version = await manager.findOne(PolicyVersion, { where: { tenantId }, order: { number: 'DESC' } });
   if (version === null) return false;
   const { number, body } = version;
   const groups = await resolvedGroups(manager, tenantId);
   const madeOf = createHash('sha256')
-    .update(JSON.stringify([MAKING, keyId, number, groups]))
+    .update(JSON.stringify([MAKING, number, groups]))
     .digest('hex');
   const held = await manager.findOneBy(HostPolicyRecord, { tenantId });
   if (held?.madeOf === madeOf) return false;
   const epoch = BigInt(held?.epoch ?? 0) + 1n;
   const issuedAtUs = await databaseTimeUs(manager);
-  const signed = Buffer.from(sign({ tenantId, epoch, issuedAtUs, version: number, body, groups }));
+  const signed = Buffer.from(make({ tenantId, epoch, issuedAtUs, version: number, body, groups }));
   const row = { tenantId, epoch: String(epoch), number, madeOf, signed, issuedAt: () => 'now()' };
   await manager.upsert(HostPolicyRecord, row, ['tenantId']);
   await manager.insert(OutboxEntry, { topic: POLICIES_TOPIC, key: tenantId, body: signed });
@@ -65,7 +63,7 @@ export type OnUnmade = (tenantId: string, error: unknown) => void;
  */
 export async function reissueHostPolicies(
   database: DataSource,
-  signer: HostPolicySigner,
+  make: MakeHostPolicy,
   onUnmade: OnUnmade,
 ): Promise<number> {
   const tenants = await database.manager
@@ -78,7 +76,7 @@ export async function reissueHostPolicies(
     try {
       made += await database.transaction(async (manager) => {
         await lockTenant(manager, id);
-        return Number(await issueHostPolicy(manager, id, signer));
+        return Number(await issueHostPolicy(manager, id, make));
       });
     } catch (error) {
       onUnmade(id, error);
@@ -87,7 +85,7 @@ export async function reissueHostPolicies(
   return made;
 }
 
-/** Sends all of them again, as they were signed: a topic that was made anew has them then. SQL, for no row of them leaves the database. */
+/** Sends all of them again: a topic that was made anew has them then, and hosts have them by another key. SQL, for no row of them leaves the database. */
 export async function resendHostPolicies(database: DataSource): Promise<void> {
   await database.query(
     `INSERT INTO outbox (topic, key, body, traceparent) SELECT $1, tenant_id, signed, '' FROM host_policies`,

@@ -21,7 +21,6 @@ export {
   COMMANDS_TOPIC,
   type CommandIssuer,
   type CommandOrder,
-  type CommandSigner,
   type LockedAlert,
 } from './issue-command.ts';
 export { archiveAlert, lockAlert, requestAction, type ActionRequest, type PersonIssuer } from './request-action.ts';
@@ -90,7 +89,7 @@ export {
   reissueHostPolicies,
   resendHostPolicies,
   type HostPolicyParts,
-  type HostPolicySigner,
+  type MakeHostPolicy,
 } from './host-policies.ts';
 export { allResolvedGroups, resolvedGroups, type ResolvedGroup } from './resolved-groups.ts';
 export { listenTo, type Listener } from './listen.ts';

@@ -8,11 +8,9 @@ import { audit } from './audit.ts';
 import { databaseTimeUs } from './database-time.ts';
 import type { AlertHandling } from './entities/handling.ts';
 
-/** Signs with the installation's key (`signCommand` of libs/response with the key filled in). */
-export type CommandSigner = (command: action.Command, traceparent: string) => action.SignedCommand;
-
 export interface CommandIssuer {
-  readonly sign: CommandSigner;
+  /** Puts down who asked (`signForPerson` of libs/response). Absent for a policy's: its findings are in the command. */
+  readonly prove?: (unsigned: action.SignedCommand) => action.SignedCommand;
   /** How long a host may take to start it; the setting commandTtlMs. */
   readonly commandTtlMs: number;
 }
@@ -61,7 +59,7 @@ export async function issueCommand(
   const epoch = BigInt(handling.epoch) + 1n;
   const command = await describe(manager, issuer, { handling, order, epoch });
   const traceparent = order.traceparent || handling.traceparent;
-  const signed = Buffer.from(toBinary(action.SignedCommandSchema, issuer.sign(command, traceparent)));
+  const signed = Buffer.from(toBinary(action.SignedCommandSchema, withProof(command, traceparent, issuer)));
   await insertCommand(manager, { command, order, signed, traceparent });
   handling.epoch = String(epoch);
   handling.state = 'responding';
@@ -79,6 +77,13 @@ export async function issueCommand(
     },
   });
   return command.id;
+}
+
+/** Without the installation's signature: remediation alone has the key, and signs what it sends. */
+function withProof(command: action.Command, traceparent: string, { prove }: CommandIssuer): action.SignedCommand {
+  const bytes = toBinary(action.CommandSchema, command);
+  const unsigned = create(action.SignedCommandSchema, { command: bytes, traceparent });
+  return prove === undefined ? unsigned : prove(unsigned);
 }
 
 function scopesOf({ scopeUids, findingIds, paths = [] }: CommandOrder): object {

@@ -3,7 +3,7 @@ import { NornError } from '@norn/base';
 import type { DataSource, EntityManager } from 'typeorm';
 import { audit } from './audit.ts';
 import { PolicyVersion } from './entities/policies.ts';
-import { type HostPolicySigner, issueHostPolicy } from './host-policies.ts';
+import { type MakeHostPolicy, issueHostPolicy } from './host-policies.ts';
 import { lockTenant } from './tenants.ts';
 
 /** Shown of a tenant's history. */
@@ -21,14 +21,14 @@ export interface PolicyToApply {
 export async function applyPolicy(
   database: DataSource,
   policy: PolicyToApply,
-  signer: HostPolicySigner,
+  make: MakeHostPolicy,
 ): Promise<PolicyVersion> {
   return database.transaction(async (manager) => {
     // Two who apply at once would take the same number.
     await lockTenant(manager, policy.tenantId);
     const current = await newest(manager, policy.tenantId);
     if (current?.body === policy.body) return current;
-    return add(manager, current, { ...policy, restores: null, action: 'policy.applied', signer });
+    return add(manager, current, { ...policy, restores: null, action: 'policy.applied', make });
   });
 }
 
@@ -42,7 +42,7 @@ export interface PolicyRollback {
 export async function rollbackPolicy(
   database: DataSource,
   { tenantId, actor, number }: PolicyRollback,
-  signer: HostPolicySigner,
+  make: MakeHostPolicy,
 ): Promise<PolicyVersion> {
   return database.transaction(async (manager) => {
     await lockTenant(manager, tenantId);
@@ -55,7 +55,7 @@ export async function rollbackPolicy(
       body,
       restores: number,
       action: 'policy.rolled_back',
-      signer,
+      make,
     });
   });
 }
@@ -108,19 +108,19 @@ async function versionOf(manager: EntityManager, tenantId: string, number: numbe
 interface VersionToAdd extends PolicyToApply {
   readonly restores: number | null;
   readonly action: string;
-  readonly signer: HostPolicySigner;
+  readonly make: MakeHostPolicy;
 }
 
 async function add(
   manager: EntityManager,
   current: PolicyVersion | null,
-  { tenantId, actor, name, body, restores, action, signer }: VersionToAdd,
+  { tenantId, actor, name, body, restores, action, make }: VersionToAdd,
 ): Promise<PolicyVersion> {
   const number = (current?.number ?? 0) + 1;
   const version = manager.create(PolicyVersion, { tenantId, number, name, body, restores, appliedBy: actor });
   await manager.insert(PolicyVersion, version);
   const details = { number, name, before: current?.number ?? 0, ...(restores !== null && { restores }) };
   await audit(manager, { tenantId, actor, action, subject: `policy ${number}`, details });
-  await issueHostPolicy(manager, tenantId, signer);
+  await issueHostPolicy(manager, tenantId, make);
   return version;
 }

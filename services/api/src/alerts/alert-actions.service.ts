@@ -1,4 +1,4 @@
-// What a person does about an alert: a signed command on its way to the host, or the alert put away.
+// What a person does about an alert: a command on its way to the host, or the alert put away.
 import { Injectable } from '@nestjs/common';
 import { NornError } from '@norn/base';
 import type { view } from '@norn/contracts';

@@ -1,19 +1,18 @@
-// Groups of hosts; each change is signed for the hosts.
+// Groups of hosts; with each change the hosts have their policy anew.
 import { create } from '@bufbuild/protobuf';
 import { Injectable } from '@nestjs/common';
 import { view } from '@norn/contracts';
+import { unsignedHostPolicy } from '@norn/response';
 import { hostGroups, putHostGroup, removeHostGroup, resolvedGroups } from '@norn/store';
 import { DataSource } from 'typeorm';
 import type { Principal } from '../access/principal.ts';
 import { ControlPlane } from '../model/control-plane.ts';
-import { SigningKey } from '../model/signing-key.ts';
 
 @Injectable()
 export class HostGroupsService {
   constructor(
     private readonly database: DataSource,
     private readonly control: ControlPlane,
-    private readonly signingKey: SigningKey,
   ) {}
 
   async list(tenantId: string): Promise<view.HostGroupList> {
@@ -36,13 +35,13 @@ export class HostGroupsService {
 
   /** Throws `host_groups_too_many`. */
   async put({ tenantId, userName }: Principal, name: string, members: string[]): Promise<view.HostGroupList> {
-    await putHostGroup(this.database, { tenantId, actor: userName, name, members }, this.signingKey.hostPolicy);
+    await putHostGroup(this.database, { tenantId, actor: userName, name, members }, unsignedHostPolicy);
     return this.list(tenantId);
   }
 
   /** Throws `host_group_unknown`. */
   async remove({ tenantId, userName }: Principal, name: string): Promise<view.HostGroupList> {
-    await removeHostGroup(this.database, { tenantId, actor: userName, name }, this.signingKey.hostPolicy);
+    await removeHostGroup(this.database, { tenantId, actor: userName, name }, unsignedHostPolicy);
     return this.list(tenantId);
   }
 }

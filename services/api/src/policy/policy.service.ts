@@ -2,7 +2,7 @@
 import { Injectable } from '@nestjs/common';
 import { NornError } from '@norn/base';
 import type { view } from '@norn/contracts';
-import { parsePolicy, testPolicy } from '@norn/response';
+import { parsePolicy, testPolicy, unsignedHostPolicy } from '@norn/response';
 import {
   type PolicyVersion,
   applyPolicy,
@@ -16,7 +16,6 @@ import type { Principal } from '../access/principal.ts';
 import { PolicyFirings } from './policy-firings.ts';
 import { wrongText } from './policy-trials.ts';
 import { noPolicy, policyList, policyView } from './policy.view.ts';
-import { SigningKey } from '../model/signing-key.ts';
 
 /** What errors call the file that a request brought. */
 const FILE = 'policy.yml';
@@ -25,7 +24,6 @@ const FILE = 'policy.yml';
 export class PolicyService {
   constructor(
     private readonly database: DataSource,
-    private readonly signingKey: SigningKey,
     private readonly firings: PolicyFirings,
   ) {}
 
@@ -59,14 +57,14 @@ export class PolicyService {
       );
     }
     const change = { tenantId, actor: userName, name: policy.policy, body };
-    const version = await applyPolicy(this.database, change, this.signingKey.hostPolicy);
+    const version = await applyPolicy(this.database, change, unsignedHostPolicy);
     return this.shown(tenantId, version, version.number);
   }
 
   /** What once was in force was judged then. Throws `policy_unknown`. */
   async rollback({ tenantId, userName }: Principal, number: number): Promise<view.PolicyView> {
     const change = { tenantId, actor: userName, number };
-    const version = await rollbackPolicy(this.database, change, this.signingKey.hostPolicy);
+    const version = await rollbackPolicy(this.database, change, unsignedHostPolicy);
     return this.shown(tenantId, version, version.number);
   }
 

@@ -3,10 +3,11 @@ import { fromBinary } from '@bufbuild/protobuf';
 import type { OutRecord, TopicName } from '@norn/bus';
 import { action } from '@norn/contracts';
 import { type ProofKeys, type ProofRefusal, proofRefusalOf } from '@norn/response';
-import { COMMANDS_TOPIC, commandsDispatched } from '@norn/store';
+import { COMMANDS_TOPIC, POLICIES_TOPIC, commandsDispatched } from '@norn/store';
 import { type Logger, Metric, count } from '@norn/telemetry';
 import type { DataSource, EntityManager } from 'typeorm';
 import { limits } from '../limits.ts';
+import type { CommandKey } from './command-key.ts';
 
 export type Send = (topic: TopicName, records: readonly OutRecord[]) => Promise<void>;
 
@@ -18,6 +19,8 @@ export interface RelayParts {
   readonly send: Send;
   /** Whose word counts for what stands behind a command. */
   readonly proofKeys: ProofKeys;
+  /** Signs what is sent to hosts, at the time it is sent: what waited is by the key of now. */
+  readonly commandKey: CommandKey;
   readonly logger: Logger;
 }
 
@@ -33,7 +36,7 @@ interface Entry {
  * Sends one round; entries leave the outbox when Kafka has them. Returns how many. A crash in between sends them again. A command behind which
  * there stands neither a proven finding nor a person is not sent: the database is not remediation's alone. By SQL, for locks that skip what another holds.
  */
-export function relayOutbox({ source, send, proofKeys, logger }: RelayParts): Promise<number> {
+export function relayOutbox({ source, send, proofKeys, commandKey, logger }: RelayParts): Promise<number> {
   return source.transaction(async (manager) => {
     const entries = await manager.query<Entry[]>(
       `SELECT id, topic, key, body, traceparent FROM outbox WHERE (SELECT pg_try_advisory_xact_lock($2))
@@ -46,17 +49,28 @@ export function relayOutbox({ source, send, proofKeys, logger }: RelayParts): Pr
       if (refusal !== undefined) tellRefused(entry, refusal, logger);
       return refusal === undefined;
     });
-    for (const run of runsOfOneTopic(proven)) await send(run.topic, run.entries.map(toRecord));
+    commandKey.keyId();
+    for (const { topic, entries: run } of runsOfOneTopic(proven)) {
+      await send(
+        topic,
+        run.map((entry) => toRecord(entry, signedBody(entry, commandKey))),
+      );
+    }
     await manager.query('DELETE FROM outbox WHERE id = ANY($1)', [entries.map(({ id }) => id)]);
     await markDispatched(manager, proven);
     return entries.length;
   });
 }
 
-function toRecord({ key, body, traceparent }: Entry): OutRecord {
+function signedBody({ topic, body }: Entry, commandKey: CommandKey): Uint8Array {
+  if (topic === COMMANDS_TOPIC) return commandKey.signCommand(body);
+  return topic === POLICIES_TOPIC ? commandKey.signPolicy(body) : body;
+}
+
+function toRecord({ key, traceparent }: Entry, value: Uint8Array): OutRecord {
   const [tenant = '', host = ''] = key.split(':');
   const headers = { tenant, host, schema: '1', received_at: String(Date.now() * 1000) };
-  return { key, value: body, headers: traceparent === '' ? headers : { ...headers, traceparent } };
+  return { key, value, headers: traceparent === '' ? headers : { ...headers, traceparent } };
 }
 
 function runsOfOneTopic(entries: readonly Entry[]): { topic: TopicName; entries: Entry[] }[] {

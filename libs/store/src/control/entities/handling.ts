@@ -72,7 +72,7 @@ export class CommandRecord {
   @Column('integer', { default: 0 }) filesConflict!: number;
   /** How often it was put into the outbox. */
   @Column('integer', { default: 0 }) attempts!: number;
-  /** norn.action.v1.SignedCommand, serialised. */
+  /** norn.action.v1.SignedCommand, serialised; remediation signs it whenever it is sent. */
   @Column('bytea') signed!: Buffer;
   /** W3C trace context of what asked for it; whenever it is dispatched, it joins this trace. */
   @Column('text', { default: '' }) traceparent!: string;

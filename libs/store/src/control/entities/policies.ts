@@ -32,11 +32,11 @@ export class HostGroup {
 @Entity('host_policies')
 export class HostPolicyRecord {
   @PrimaryColumn('text') tenantId!: string;
-  /** Grows with each one that is signed. */
+  /** Grows with each one that is made. */
   @Column('bigint') epoch!: string;
   /** Of the version of the policy that it was made of. */
   @Column('integer') number!: number;
-  /** SHA-256 over version and groups: what is the same is not signed again. */
+  /** SHA-256 over version and groups: what is the same is not made again. */
   @Column('text') madeOf!: string;
   /** norn.policy.v1.SignedPolicy. */
   @Column('bytea') signed!: Buffer;

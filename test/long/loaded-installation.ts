@@ -1,4 +1,5 @@
 // A whole installation without an agent, to which a host sends batches all the time: what was acked to it, and where that is.
+import { noKeyWasChanged } from '@norn/config';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -84,6 +85,7 @@ async function enrolHost(home: string, portBase: number): Promise<SpoolingHost> 
     serverKeyPem: '',
     serverCertPem: '',
     commandPublicKeyPem: '',
+    keys: noKeyWasChanged,
   });
   await control.manager.insert(Host, { id: hostId, tenantId, name: hostId, machineId: hostId });
   await control.destroy();

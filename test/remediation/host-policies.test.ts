@@ -71,7 +71,7 @@ async function sent(signedBy = key): Promise<policy.HostPolicy[]> {
   return records.map((record) => {
     const signed = fromBinary(policy.SignedPolicySchema, record.value);
     const verdict = verifyPolicy(signed, {
-      publicKeyPem: publicKeyPemOf(signedBy),
+      publicKeyPems: [publicKeyPemOf(signedBy)],
       tenantId: record.key,
       heldEpoch: undefined,
     });

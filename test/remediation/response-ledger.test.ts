@@ -144,7 +144,7 @@ describe('an alert of a reflex', () => {
     const context = { tenantId, hostId, nowUs: BigInt(Date.now()) * 1000n, seenIds: new Set<string>() };
     const verdict = verifyCommand(signed, {
       ...context,
-      publicKeyPem,
+      publicKeyPems: [publicKeyPem],
       proofKeys: proofs.keys,
     });
     expect(verdict).toMatchObject({

@@ -1,5 +1,11 @@
 // The only place that reads the environment.
 export { otlpEndpoint, processEnvironment } from './environment.ts';
+export {
+  installationKeysFile,
+  noKeyWasChanged,
+  readInstallationKeys,
+  type InstallationKeys,
+} from './installation-keys.ts';
 export { loadConfig, type Environment } from './load.ts';
 export { pemBlocks } from './pem.ts';
 export { readSecret } from './secret.ts';

@@ -33,7 +33,7 @@ const source: HostPolicySource = {
 
 function check(signed: policy.SignedPolicy, change: Partial<PolicyContext> = {}): string {
   const verdict = verifyPolicy(signed, {
-    publicKeyPem: publicKeyPemOf(key),
+    publicKeyPems: [publicKeyPemOf(key)],
     tenantId: 'default',
     heldEpoch: undefined,
     ...change,

@@ -1,5 +1,6 @@
 // How Norn answers an alert: policy decides actions, a command carries one to a host, signed; the host checks it.
 export { commandKeyId, keyIdOfPair, publicKeyPemOf, signBytes, type Signature } from './signature.ts';
+export { readCommandKeys, signCommandKeys, type HeldCommandKeys } from './command-keys.ts';
 export { signCommand } from './sign-command.ts';
 export {
   commandBytesMax,

@@ -36,3 +36,8 @@ export function isSigned(bytes: Uint8Array, signature: Uint8Array, publicKeyPem:
   const key = createPublicKey(publicKeyPem);
   return key.asymmetricKeyType === 'ed25519' && verify(null, bytes, key, signature);
 }
+
+/** `publicKeyPems`: SPKI each. */
+export function isSignedByOne(bytes: Uint8Array, signature: Uint8Array, publicKeyPems: readonly string[]): boolean {
+  return publicKeyPems.some((pem) => isSigned(bytes, signature, pem));
+}

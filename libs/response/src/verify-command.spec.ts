@@ -28,7 +28,7 @@ function aCommand(change: Partial<action.Command> = {}): action.Command {
 function check(signed: action.SignedCommand, change: Partial<CommandContext> = {}): string {
   const context = {
     proofKeys: proofs.keys,
-    publicKeyPem: publicKeyPemOf(privateKeyPem),
+    publicKeyPems: [publicKeyPemOf(privateKeyPem)],
     tenantId: 'default',
     hostId: 'host-1',
     nowUs,

@@ -2,7 +2,7 @@
 import { fromBinary } from '@bufbuild/protobuf';
 import { action } from '@norn/contracts';
 import { type ProofKeys, type ProofRefusal, proofRefusalOf } from './proof.ts';
-import { isSigned } from './signature.ts';
+import { isSignedByOne } from './signature.ts';
 
 /** Largest serialised command; a command names subtrees and findings, it carries no content. */
 export const commandBytesMax = 256 * 1024;
@@ -11,8 +11,8 @@ export type CommandRefusal =
   'bad_signature' | 'malformed' | 'wrong_tenant' | 'wrong_host' | 'expired' | 'replayed' | 'fenced' | ProofRefusal;
 
 export interface CommandContext {
-  /** SPKI PEM of the Ed25519 key that signs commands. */
-  readonly publicKeyPem: string;
+  /** SPKI PEM, Ed25519: each of them may sign. */
+  readonly publicKeyPems: readonly string[];
   /** Whose word counts for what stands behind a command. */
   readonly proofKeys: ProofKeys;
   readonly tenantId: string;
@@ -34,7 +34,7 @@ export type CommandVerdict =
 export function verifyCommand(signed: action.SignedCommand, context: CommandContext): CommandVerdict {
   const command = parse(signed.command);
   const isSmall = signed.command.byteLength <= commandBytesMax;
-  if (!isSmall || !isSigned(signed.command, signed.signature, context.publicKeyPem))
+  if (!isSmall || !isSignedByOne(signed.command, signed.signature, context.publicKeyPems))
     return { ok: false, code: 'bad_signature', command };
   if (command === undefined) return { ok: false, code: 'malformed', command };
   const code = refusalOf(command, context) ?? proofRefusalOf(signed, command, context.proofKeys);

@@ -1,7 +1,7 @@
 // Whether a signed policy is what this host is to hold. What is checked, in this order, is what the agent answers for.
 import { fromBinary } from '@bufbuild/protobuf';
 import { hostIdShape, policy } from '@norn/contracts';
-import { isSigned } from './signature.ts';
+import { isSignedByOne } from './signature.ts';
 
 /** Of a serialised HostPolicy. */
 export const hostPolicyBytesMax = 1024 * 1024;
@@ -12,8 +12,8 @@ export const signedPolicyBytesMax = hostPolicyBytesMax + 4096;
 export type PolicyRefusal = 'bad_signature' | 'wrong_tenant' | 'fenced' | 'policy_malformed';
 
 export interface PolicyContext {
-  /** SPKI PEM of the Ed25519 key that signs commands and policies. */
-  readonly publicKeyPem: string;
+  /** SPKI PEM, Ed25519: each of them may sign. */
+  readonly publicKeyPems: readonly string[];
   readonly tenantId: string;
   /** Of the policy that the host holds; undefined when it holds none. */
   readonly heldEpoch: bigint | undefined;
@@ -29,7 +29,7 @@ export function verifyPolicy(signed: policy.SignedPolicy, context: PolicyContext
   const made = parse(signed.policy);
   const refused = (code: PolicyRefusal): PolicyVerdict => ({ ok: false, code, policy: made });
   if (signed.policy.byteLength > hostPolicyBytesMax) return refused('policy_malformed');
-  if (!isSigned(signed.policy, signed.signature, context.publicKeyPem)) return refused('bad_signature');
+  if (!isSignedByOne(signed.policy, signed.signature, context.publicKeyPems)) return refused('bad_signature');
   if (made === undefined) return refused('policy_malformed');
   if (made.tenantId !== context.tenantId) return refused('wrong_tenant');
   if (context.heldEpoch !== undefined && made.epoch < context.heldEpoch) return refused('fenced');

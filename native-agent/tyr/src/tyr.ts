@@ -27,7 +27,8 @@ import { IdentityKeeper } from './identity/identity-keeper.ts';
 import { limits } from './limits.ts';
 import { PolicyDesk } from './policy/policy-desk.ts';
 import { Intake } from './spool/intake.ts';
-import { Spool } from './spool/spool.ts';
+import { createSpool } from './spool/create-spool.ts';
+import type { Spool } from './spool/spool.ts';
 import { type TyrConfig, baldurSettings } from './tyr.config.ts';
 import { IngestPeers, type Target } from './uplink/ingest-peers.ts';
 import { Uplink } from './uplink/uplink.ts';
@@ -73,7 +74,17 @@ export class Tyr {
     const nowMs = (): number => Date.now();
     const monotonicMs = (): number => performance.now();
     this.intake = new Intake({ batchBytesMax: config.batchBytesMax, nowMs, logger });
-    this.spool = this.intake.attach(this.createSpool(monotonicMs));
+    this.spool = this.intake.attach(
+      createSpool(config, {
+        nowMs: monotonicMs,
+        onLost: (loss) => {
+          this.intake.lost(loss);
+        },
+        onDiskFailed: (error) => {
+          this.diskFailed(error);
+        },
+      }),
+    );
     const peersFile = join(config.agentDir, 'ingest-peers.json');
     this.peers = new IngestPeers({
       address: config.ingestAddress,
@@ -111,6 +122,7 @@ export class Tyr {
       capabilities: () => this.capabilities(),
       health: () => this.health(),
       policy: () => this.policyDesk.status(),
+      keys: () => this.keeper.hostKeys(),
       inside: () => ({ containerId: this.containerId, ended: this.inside.ended }),
       run: () => this.farewell.run,
       hostName: config.hostName,
@@ -168,26 +180,6 @@ export class Tyr {
     this.farewell.end();
   }
 
-  private createSpool(nowMs: () => number): Spool {
-    const { agentDir, spoolBytesMax } = this.config;
-    return new Spool({
-      directory: join(agentDir, 'spool'),
-      limits: {
-        bytesMax: spoolBytesMax,
-        segmentBytesMax: Math.min(limits.segmentBytesMax, Math.ceil(spoolBytesMax / 8)),
-        memoryBytesMax: limits.spoolMemoryBytesMax,
-        memoryAgeMs: limits.spoolMemoryAgeMs,
-      },
-      nowMs,
-      onLost: (loss) => {
-        this.intake.lost(loss);
-      },
-      onDiskFailed: (error) => {
-        this.diskFailed(error);
-      },
-    });
-  }
-
   private createDesk(nowMs: () => number): CommandDesk {
     return new CommandDesk({
       identity: () => this.keeper.identity(),
@@ -235,6 +227,9 @@ export class Tyr {
       },
       onSigners: (keys) => {
         this.signers.learn(keys);
+      },
+      onKeys: (told) => {
+        if (this.keeper.learn(told)) this.sendFactsSoon();
       },
       onPolicy: (signed) => {
         this.policyDesk.receive(signed);

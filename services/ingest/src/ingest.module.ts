@@ -9,8 +9,7 @@ import { KafkaCommands } from './adapters/kafka-commands.ts';
 import { KafkaPolicies } from './adapters/kafka-policies.ts';
 import { PostgresHosts } from './adapters/postgres-hosts.ts';
 import { SignersFile } from './adapters/signers-file.ts';
-import { readSecrets } from './adapters/secrets.ts';
-import { Authority } from './enrolment/authority.ts';
+import { watchKeys } from './adapters/secrets.ts';
 import { type IngestConfig, loadIngestConfig } from './ingest.config.ts';
 import { IngestServer } from './ingest.server.ts';
 
@@ -30,13 +29,11 @@ export class IngestModule {
 
 export const ingest = createStage('ingest', IngestModule);
 
-async function createServer(config: IngestConfig, control: DataSource, producer: BusProducer): Promise<IngestServer> {
+function createServer(config: IngestConfig, control: DataSource, producer: BusProducer): IngestServer {
   const logger = createLogger('ingest');
-  const secrets = readSecrets(config.secretsDir);
   return new IngestServer({
     config,
-    secrets,
-    authority: await Authority.open(secrets),
+    keys: watchKeys(config.secretsDir, logger),
     registry: new PostgresHosts(control),
     producer,
     commands: new KafkaCommands(config, logger),

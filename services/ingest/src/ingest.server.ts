@@ -7,14 +7,15 @@ import { type agent, type event, maintenanceDigest } from '@norn/contracts';
 import type { HealthReport, ReportsHealth, RunsBeside } from '@norn/stage';
 import { type Logger, Metric, count, observe } from '@norn/telemetry';
 import { type ListeningServer, serveAgents, serveEnrolment } from './adapters/grpc-servers.ts';
-import type { IngestSecrets } from './adapters/secrets.ts';
-import type { Authority } from './enrolment/authority.ts';
 import { createEnrolHost, createRenewCertificate } from './enrolment/enrol-host.ts';
+import { ServerCertificate } from './enrolment/server-certificate.ts';
+import { toldKeys } from './enrolment/told-keys.ts';
 import type { IngestConfig } from './ingest.config.ts';
 import { createIngestPipeline } from './ingest.pipeline.ts';
 import { limits } from './limits.ts';
 import type { CommandFeed } from './ports/command-feed.ts';
 import type { HostRegistry } from './ports/host-registry.ts';
+import type { IngestKeys } from './ports/ingest-keys.ts';
 import type { PolicyFeed } from './ports/policy-feed.ts';
 import type { SignerFeed } from './ports/signer-feed.ts';
 import type { ProduceRecords } from './ports/produce-records.ts';
@@ -36,8 +37,7 @@ export type IngestServerConfig = Pick<
 
 export interface IngestServerOptions {
   readonly config: IngestServerConfig;
-  readonly secrets: IngestSecrets;
-  readonly authority: Authority;
+  readonly keys: IngestKeys;
   readonly registry: HostRegistry;
   readonly producer: ProduceRecords;
   readonly commands: CommandFeed;
@@ -62,6 +62,10 @@ export class IngestServer implements RunsBeside, ReportsHealth, OnModuleDestroy 
   private agents: ListeningServer | undefined;
   private enrolment: ListeningServer | undefined;
   private recheck: NodeJS.Timeout | undefined;
+  private keysTimer: NodeJS.Timeout | undefined;
+  private readonly certificate = new ServerCertificate();
+  /** Of the certificate that is shown. */
+  private shownKey = '';
   private enrolmentsNow = 0;
   private produceFailures = 0;
   /** From then on the control plane is not asked: it may close as well. */
@@ -84,7 +88,9 @@ export class IngestServer implements RunsBeside, ReportsHealth, OnModuleDestroy 
   }
 
   async start(): Promise<void> {
-    const { config, secrets, commands, policies } = this.options;
+    const { config, keys, commands, policies } = this.options;
+    const shown = await this.certificate.shown(keys.current);
+    this.shownKey = shown.key;
     await policies.start((policy) => {
       this.policies.tell(policy);
     });
@@ -94,7 +100,7 @@ export class IngestServer implements RunsBeside, ReportsHealth, OnModuleDestroy 
     const { agentHost: host, batchBytesMax } = config;
     const renewCertificate = createRenewCertificate(this.enrolmentOptions());
     this.agents = await serveAgents(
-      { host, port: config.ingestPort, secrets },
+      { host, port: config.ingestPort, shown },
       {
         batchBytesMax,
         connect: (peer, call) => void this.connect(peer, call),
@@ -105,7 +111,7 @@ export class IngestServer implements RunsBeside, ReportsHealth, OnModuleDestroy 
       },
     );
     const enrolHost = createEnrolHost(this.enrolmentOptions());
-    this.enrolment = await serveEnrolment({ host, port: config.enrolPort, secrets }, (request) =>
+    this.enrolment = await serveEnrolment({ host, port: config.enrolPort, shown }, (request) =>
       this.enrol(() => enrolHost(request)),
     );
     this.presence.start();
@@ -113,6 +119,7 @@ export class IngestServer implements RunsBeside, ReportsHealth, OnModuleDestroy 
       void this.connections.recheck(this.admission, this.controlFailed);
       if (this.options.signers.refresh()) this.connections.tellSigners(this.options.signers.keys());
     }, limits.admissionCacheMs);
+    this.keysTimer = setInterval(() => void this.lookAtKeys(), limits.keysEveryMs);
   }
 
   health(): HealthReport {
@@ -128,6 +135,7 @@ export class IngestServer implements RunsBeside, ReportsHealth, OnModuleDestroy 
   async close(): Promise<void> {
     this.closing = true;
     clearInterval(this.recheck);
+    clearInterval(this.keysTimer);
     this.connections.closeAll();
     this.agents?.close();
     this.enrolment?.close();
@@ -176,6 +184,7 @@ export class IngestServer implements RunsBeside, ReportsHealth, OnModuleDestroy 
     const connection = this.presence.arrive(peer);
     logger.info({ host: peer.hostId, tenant: peer.tenantId }, 'connected');
     stream.sendSigners(this.options.signers.keys());
+    stream.sendKeys(toldKeys(this.options.keys.current));
     const policy = this.policies.of(peer.tenantId);
     if (policy !== undefined) stream.sendPolicy(policy);
     if (!inside) void this.tellMaintenance(stream);
@@ -232,10 +241,26 @@ export class IngestServer implements RunsBeside, ReportsHealth, OnModuleDestroy 
     }
   }
 
+  /** What was changed is gone by at once, and ingest's own certificate is another before it expires; no connection ends for it. */
+  private async lookAtKeys(): Promise<void> {
+    const { keys, logger } = this.options;
+    try {
+      const isOther = keys.refresh();
+      const shown = await this.certificate.shown(keys.current);
+      if (!isOther && shown.key === this.shownKey) return;
+      this.shownKey = shown.key;
+      this.agents?.show(shown);
+      this.enrolment?.show(shown);
+      this.connections.tellKeys(toldKeys(keys.current));
+      logger.info({ commandKeyLists: keys.current.secrets.keys.commandKeys.length }, 'other keys');
+    } catch (error) {
+      logger.error({ code: 'keys_unused', err: error }, messageOf(error));
+    }
+  }
+
   private enrolmentOptions(): Parameters<typeof createEnrolHost>[0] {
-    const { registry, authority, secrets } = this.options;
-    const { certificates: allowance } = this;
-    return { registry, authority, allowance, commandPublicKeyPem: secrets.commandPublicKeyPem };
+    const { registry, keys } = this.options;
+    return { registry, allowance: this.certificates, keys: () => keys.current };
   }
 
   /** What was asked before it closed may fail with it. */

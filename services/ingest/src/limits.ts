@@ -50,6 +50,12 @@ export const limits = {
   /** Certificates that one host is issued, an hour: one that renews needs one in days. */
   certificatesPerHost: { most: 30, everyMs: 3_600_000, subjectsMax: 20_000 },
   certificateTtlMs: 7 * 24 * 3_600_000,
+  /** Of a certificate that ingest makes itself when the one it was given is two thirds through. */
+  serverCertificateTtlMs: 90 * 24 * 3_600_000,
+  /** Whether keys and certificates were changed is looked at this often. */
+  keysEveryMs: 1_000,
+  /** Each host is told of other keys this long after the one before: it asks for a certificate then, and all would at once. */
+  keysToldEveryMs: 5,
   /** A certificate that expired at most this long ago still proves which host it was issued to, at enrolment only. */
   enrolAgainMs: 366 * 24 * 3_600_000,
 } as const;

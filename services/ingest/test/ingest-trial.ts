@@ -30,10 +30,10 @@ export class IngestTrial {
     this.policies = new FakePolicies();
     this.signers = new FakeSigners();
     const config = { agentHost: '127.0.0.1', ingestPort: 0, enrolPort: 0, batchBytesMax, tenantEventsPerSecondMax };
-    const authority = await Authority.open(this.secrets);
-    const { secrets, producer, registry, commands, policies, signers } = this;
+    const keys = { current: { secrets: this.secrets, authority: Authority.open(this.secrets) }, refresh: () => false };
+    const { producer, registry, commands, policies, signers } = this;
     const fakes = { producer, registry, commands, policies, signers };
-    this.server = new IngestServer({ config, secrets, authority, logger, ...fakes });
+    this.server = new IngestServer({ config, keys, logger, ...fakes });
     await this.server.start();
   }
 

@@ -4,9 +4,9 @@ import * as x509 from '@peculiar/x509';
 import { generateKeyPairSync, randomBytes, webcrypto } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { IngestSecrets } from '../src/adapters/secrets.ts';
+import type { IngestSecrets } from '../src/ports/ingest-keys.ts';
 import { Authority } from '../src/enrolment/authority.ts';
-import { makeSignerKeys } from '@norn/config';
+import { makeSignerKeys, noKeyWasChanged } from '@norn/config';
 import { publicKeyPemOf } from '@norn/response';
 
 const ecdsa = { name: 'ECDSA', namedCurve: 'P-256' } as const;
@@ -31,7 +31,11 @@ export async function makeSecrets(): Promise<TestSecrets> {
     notAfter: new Date(Date.now() + dayMs),
     keys: authority,
     signingAlgorithm,
-    extensions: [new x509.BasicConstraintsExtension(true, 0, true)],
+    // Two authorities of one name are told apart by it.
+    extensions: [
+      new x509.BasicConstraintsExtension(true, 0, true),
+      await x509.SubjectKeyIdentifierExtension.create(authority.publicKey),
+    ],
   });
   const server = await makeKeys();
   const serverCert = await x509.X509CertificateGenerator.create({
@@ -61,6 +65,7 @@ export async function makeSecrets(): Promise<TestSecrets> {
     serverCertPem: serverCert.toString('pem'),
     commandPublicKeyPem: publicKeyPemOf(commandPrivateKeyPem),
     commandPrivateKeyPem,
+    keys: noKeyWasChanged,
   };
 }
 
@@ -89,7 +94,7 @@ export async function issueIdentity(
   secrets: IngestSecrets,
   { tenantId = 'default', hostId = `host-${randomBytes(8).toString('hex')}`, now = new Date() } = {},
 ): Promise<HostIdentity & { readonly tenantId: string; readonly hostId: string }> {
-  const authority = await Authority.open(secrets);
+  const authority = Authority.open(secrets);
   const { keyPem, requestPem } = await makeRequest();
   const { certificatePem } = await authority.issue(await authority.check(requestPem), { tenantId, hostId }, now);
   return { keyPem, certificatePem, tenantId, hostId };

@@ -30,7 +30,11 @@ function openDesk({ baldurIsThere = true } = {}) {
   const traces: string[] = [];
   const log = new CommandLog(directory, nowMs);
   const desk = new CommandDesk({
-    identity: () => ({ tenantId: 'default', hostId: 'host-1', commandKeyPem: publicKeyPemOf(key) }),
+    identity: () => ({
+      tenantId: 'default',
+      hostId: 'host-1',
+      commandKeys: { number: 0, keys: [publicKeyPemOf(key)] },
+    }),
     log,
     proofKeys: proofs.keys,
     giveToBaldur: ({ id }) => {

@@ -4,10 +4,11 @@ import { messageOf } from '@norn/base';
 import { action } from '@norn/contracts';
 import { type CommandRefusal, type ProofKeys, verifyCommand } from '@norn/response/agent';
 import type { Logger } from 'pino';
+import type { Identity } from '../identity/identity-file.ts';
 import type { CommandLog } from './command-log.ts';
 
 export interface CommandDeskOptions {
-  readonly identity: () => { readonly tenantId: string; readonly hostId: string; readonly commandKeyPem: string };
+  readonly identity: () => Pick<Identity, 'tenantId' | 'hostId' | 'commandKeys'>;
   /** Whose word counts for what stands behind a command. */
   readonly proofKeys: ProofKeys;
   readonly log: CommandLog;
@@ -19,7 +20,7 @@ export interface CommandDeskOptions {
 }
 
 const reasons: Readonly<Record<CommandRefusal, string>> = {
-  bad_signature: 'the signature is not of the key that signs commands',
+  bad_signature: 'the signature is of no key that signs commands',
   malformed: 'it is no command this agent understands',
   wrong_tenant: 'it is for another tenant',
   wrong_host: 'it is for another host',
@@ -50,9 +51,9 @@ export class CommandDesk {
 
   receive(signed: action.SignedCommand): void {
     const { log, nowMs, logger, proofKeys } = this.options;
-    const { tenantId, hostId, commandKeyPem } = this.options.identity();
+    const { tenantId, hostId, commandKeys } = this.options.identity();
     const verdict = verifyCommand(signed, {
-      publicKeyPem: commandKeyPem,
+      publicKeyPems: commandKeys.keys,
       proofKeys,
       tenantId,
       hostId,

@@ -13,6 +13,8 @@ export interface FactsSources {
   readonly capabilities: () => event.Capability[];
   readonly health: () => event.AgentHealth;
   readonly policy: () => policy.HostPolicyStatus | undefined;
+  /** Undefined before enrolment. */
+  readonly keys: () => event.HostKeys | undefined;
   readonly inside: () => { readonly containerId: string; readonly ended: boolean };
   readonly run: () => Run;
   /** A node's, in a cluster. */
@@ -34,8 +36,10 @@ export class HostFactsSource {
   read(): event.HostFacts {
     this.readUsers();
     const policy = this.sources.policy();
+    const keys = this.sources.keys();
     return create(event.HostFactsSchema, {
       ...(policy && { policy }),
+      ...(keys && { keys }),
       ...this.sources.inside(),
       ...this.sources.run(),
       containers: this.containerUsers.addTo(this.sources.containers()),

@@ -14,7 +14,7 @@ export interface EnrolOptions {
   readonly enrolAddress: string;
   /** Whose certificate it has to show; empty: the address' own name. */
   readonly ingestName: string;
-  /** PEM file of the installation's authority: whom to give the join token to. */
+  /** PEM file of the installation's authority: whom to give the join token to. Who was a host goes by whom it trusted last. */
   readonly authorityFile: string;
   readonly joinTokenFile: string;
   /** /etc/machine-id, or what stands for it. */
@@ -29,7 +29,7 @@ export interface EnrolOptions {
 const timeoutMs = 15_000;
 
 export async function enrol(options: EnrolOptions): Promise<Identity> {
-  const authorityPem = readSetting('NORN_AUTHORITY_FILE', options.authorityFile);
+  const authorityPem = options.previous?.authorityPem ?? readSetting('NORN_AUTHORITY_FILE', options.authorityFile);
   const joinToken = readJoinToken(options);
   const { keyPem, requestPem } = requestCertificate(options.hostName);
   const { enrolAddress: address, ingestName } = options;
@@ -56,9 +56,11 @@ export async function enrol(options: EnrolOptions): Promise<Identity> {
       );
     });
     const { tenantId, hostId, certificate, authority, commandKey, expiresAtUs } = response;
+    const { number, keys } = response.commandKeys ?? { number: 0n, keys: [commandKey] };
+    const commandKeys = { number: Number(number), keys };
     const life = { issuedAtMs: Date.now(), expiresAtMs: Number(expiresAtUs / 1000n) };
     const names = { tenantId, hostId, keyPem, certificatePem: certificate };
-    return { ...names, ...life, authorityPem: authority, commandKeyPem: commandKey };
+    return { ...names, ...life, authorityPem: authority, commandKeyPem: commandKey, commandKeys };
   } catch (error) {
     throw new NornError('enrolment_failed', `Enrolment at ${address}: ${detailsOf(error)}`, {
       cause: error,
@@ -68,7 +70,7 @@ export async function enrol(options: EnrolOptions): Promise<Identity> {
   }
 }
 
-/** The same host with a new key and certificate. */
+/** The same host with a new key and certificate. Of command keys it learns nothing: they are signed by the one before. */
 export async function renew(ingest: Target, identity: Identity): Promise<Identity> {
   const { keyPem, requestPem } = requestCertificate(identity.hostId);
   const client = openClient(ingest, identity);
@@ -87,8 +89,7 @@ export async function renew(ingest: Target, identity: Identity): Promise<Identit
       );
     });
     const life = { issuedAtMs: Date.now(), expiresAtMs: Number(response.expiresAtUs / 1000n) };
-    const commandKeyPem = response.commandKey === '' ? identity.commandKeyPem : response.commandKey;
-    return { ...identity, ...life, keyPem, certificatePem: response.certificate, commandKeyPem };
+    return { ...identity, ...life, keyPem, certificatePem: response.certificate };
   } catch (error) {
     throw new NornError('renewal_failed', `Renewal at ${ingest.address}: ${detailsOf(error)}`, { cause: error });
   } finally {

@@ -1,5 +1,6 @@
 // Who this host is to its installation: ids, key, certificates, in one file that changes as a whole.
 import { NornError, messageOf } from '@norn/base';
+import type { HeldCommandKeys } from '@norn/response/agent';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -11,14 +12,19 @@ const schema = z.object({
   /** ECDSA P-256, PKCS#8; made here, never sent. */
   keyPem: z.string().min(1),
   certificatePem: z.string().min(1),
+  /** Whom it takes for its installation; two while one authority takes another's place. */
   authorityPem: z.string().min(1),
-  /** SPKI, Ed25519. */
+  /** SPKI, Ed25519: as it was told at its enrolment. */
   commandKeyPem: z.string().min(1),
+  /** Those that count now; absent in what an older tyr wrote. */
+  commandKeys: z.object({ number: z.number(), keys: z.array(z.string().min(1)).min(1) }).optional(),
   issuedAtMs: z.number(),
   expiresAtMs: z.number(),
 });
 
-export type Identity = z.output<typeof schema>;
+export interface Identity extends Omit<z.output<typeof schema>, 'commandKeys'> {
+  readonly commandKeys: HeldCommandKeys;
+}
 
 export class IdentityFile {
   private readonly path: string;
@@ -32,7 +38,8 @@ export class IdentityFile {
   read(): Identity | undefined {
     if (!existsSync(this.path)) return undefined;
     try {
-      return schema.parse(JSON.parse(readFileSync(this.path, 'utf8')));
+      const { commandKeys, ...identity } = schema.parse(JSON.parse(readFileSync(this.path, 'utf8')));
+      return { ...identity, commandKeys: commandKeys ?? { number: 0, keys: [identity.commandKeyPem] } };
     } catch (error) {
       const cure = 'remove it and give a new join token (NORN_JOIN_TOKEN_FILE) to enrol again';
       throw new NornError('identity_damaged', `${this.path} is not usable (${messageOf(error)}): ${cure}`, {

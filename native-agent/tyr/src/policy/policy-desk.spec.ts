@@ -30,7 +30,7 @@ function openDesk(tenantId = 'default') {
   let told = 0;
   const desk = new PolicyDesk({
     agentDir: directory,
-    identity: () => ({ tenantId, hostId: 'host-1', commandKeyPem: publicKeyPemOf(key) }),
+    identity: () => ({ tenantId, hostId: 'host-1', commandKeys: { number: 0, keys: [publicKeyPemOf(key)] } }),
     hostname: () => 'web-1',
     giveToBaldur: ({ policy: what, groups }) => given.push(`${what?.epoch} ${groups.join(' ')}`),
     onStatus: () => (told += 1),

@@ -12,12 +12,13 @@ import {
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
+import type { Identity } from '../identity/identity-file.ts';
 import { writeFileAtomically } from '../write-file.ts';
 
 export interface PolicyDeskOptions {
   readonly agentDir: string;
   /** Throws before enrolment. */
-  readonly identity: () => { readonly tenantId: string; readonly hostId: string; readonly commandKeyPem: string };
+  readonly identity: () => Pick<Identity, 'tenantId' | 'hostId' | 'commandKeys'>;
   readonly hostname: () => string;
   readonly giveToBaldur: (policy: local.HostPolicyForHost) => void;
   /** What `status` says is another. */
@@ -26,7 +27,7 @@ export interface PolicyDeskOptions {
 }
 
 const reasons: Readonly<Record<PolicyRefusal, string>> = {
-  bad_signature: 'the signature is not of the key that signs policies',
+  bad_signature: 'the signature is of no key that signs policies',
   wrong_tenant: 'it is for another tenant',
   fenced: 'it is older than the one that is held',
   policy_malformed: 'it is no policy this agent understands',
@@ -37,6 +38,8 @@ const { PolicyState } = policy;
 export class PolicyDesk {
   private readonly path: string;
   private held: policy.HostPolicy | undefined;
+  /** Of the key that signed it. */
+  private keyId = '';
   private refused: policy.HostPolicyStatus | undefined;
   /** What baldur last said, of this run of it. */
   private said: policy.HostPolicyStatus | undefined;
@@ -52,12 +55,14 @@ export class PolicyDesk {
     try {
       const bytes = readFileSync(this.path);
       if (bytes.byteLength > signedPolicyBytesMax) throw new RangeError(`${this.path} has ${bytes.byteLength} bytes`);
-      const verdict = this.verify(fromBinary(policy.SignedPolicySchema, bytes));
+      const kept = fromBinary(policy.SignedPolicySchema, bytes);
+      const verdict = this.verify(kept);
       if (!verdict.ok) {
         logger.error({ code: verdict.code }, `the kept policy is left out: ${reasons[verdict.code]}`);
         return;
       }
       this.held = verdict.policy;
+      this.keyId = kept.keyId;
       this.give();
     } catch (error) {
       logger.error({ code: 'policy_damaged', err: error }, messageOf(error));
@@ -72,9 +77,13 @@ export class PolicyDesk {
     }
     const wasRefused = this.refused !== undefined;
     this.refused = undefined;
-    // It comes again at each connection.
-    if (this.held?.epoch !== verdict.policy.epoch) this.take(signed, verdict.policy);
-    else if (wasRefused) this.options.onStatus();
+    // It comes again at each connection, and by another key: then that is kept, for the one before will not count any more.
+    if (this.held?.epoch !== verdict.policy.epoch) {
+      this.take(signed, verdict.policy);
+      return;
+    }
+    if (this.keyId !== signed.keyId) this.keep(signed);
+    if (wasRefused) this.options.onStatus();
   }
 
   /** To a baldur that has just connected. */
@@ -100,23 +109,27 @@ export class PolicyDesk {
   }
 
   private verify(signed: policy.SignedPolicy): PolicyVerdict {
-    const { tenantId, commandKeyPem } = this.options.identity();
-    return verifyPolicy(signed, { publicKeyPem: commandKeyPem, tenantId, heldEpoch: this.held?.epoch });
+    const { tenantId, commandKeys } = this.options.identity();
+    return verifyPolicy(signed, { publicKeyPems: commandKeys.keys, tenantId, heldEpoch: this.held?.epoch });
   }
 
   private take(signed: policy.SignedPolicy, taken: policy.HostPolicy): void {
-    const { logger } = this.options;
+    this.keep(signed);
+    this.held = taken;
+    const { policy: name, version, epoch, rules } = taken;
+    this.options.logger.info({ policy: name, version, epoch: String(epoch), rules: rules.length }, 'policy accepted');
+    this.give();
+    this.options.onStatus();
+  }
+
+  private keep(signed: policy.SignedPolicy): void {
+    this.keyId = signed.keyId;
     try {
       writeFileAtomically(this.path, toBinary(policy.SignedPolicySchema, signed));
     } catch (error) {
       // In effect all the same; until the disk is well a restart falls back to the one before.
-      logger.error({ code: 'policy_not_kept', err: error }, messageOf(error));
+      this.options.logger.error({ code: 'policy_not_kept', err: error }, messageOf(error));
     }
-    this.held = taken;
-    const { policy: name, version, epoch, rules } = taken;
-    logger.info({ policy: name, version, epoch: String(epoch), rules: rules.length }, 'policy accepted');
-    this.give();
-    this.options.onStatus();
   }
 
   private refuse({ code, policy: what }: Extract<PolicyVerdict, { ok: false }>): void {

@@ -24,6 +24,7 @@ export interface UplinkOptions {
   readonly onSigners: (keys: agent.SignerKeys) => void;
   /** Who may stop this agent, as the installation says; a host of the installation no more is stopped by whoever may. */
   readonly lock: Pick<MaintenanceLock, 'learn' | 'lift'>;
+  readonly onKeys: (keys: agent.InstallationKeys) => void;
   /** Facts are sent first on a connection. */
   readonly onConnecting: () => void;
   readonly onAcked: () => void;
@@ -174,6 +175,7 @@ export class Uplink {
     else if (message.case === 'policy') this.options.onPolicy(message.value);
     else if (message.case === 'signers') this.options.onSigners(message.value);
     else if (message.case === 'maintenance') this.options.lock.learn(message.value.tokenSha256);
+    else if (message.case === 'keys') this.options.onKeys(message.value);
     else if (message.case === 'refusal') {
       this.refused++;
       const { seq, code, message: reason } = message.value;

@@ -10,17 +10,17 @@ import {
 } from '@grpc/grpc-js';
 import { NornError, messageOf } from '@norn/base';
 import { type agent, agentServiceDefinition, enrolmentServiceDefinition } from '@norn/contracts';
+import type { ShownCertificate } from '../enrolment/server-certificate.ts';
 import { limits } from '../limits.ts';
 import type { ConnectCall } from '../stream/host-stream.ts';
 import { type Peer, peerOf } from '../stream/peer.ts';
-import type { IngestSecrets } from './secrets.ts';
 import { Seats } from './seats.ts';
 import { TlsDoor } from './tls-door.ts';
 
 export interface ListenOptions {
   readonly host: string;
   readonly port: number;
-  readonly secrets: IngestSecrets;
+  readonly shown: ShownCertificate;
 }
 
 export interface AgentHandlers {
@@ -31,6 +31,8 @@ export interface AgentHandlers {
 
 export interface ListeningServer {
   readonly port: number;
+  /** Another certificate, from the next connection on; open calls go on. */
+  show(shown: ShownCertificate): void;
   /** Open calls end with UNAVAILABLE. */
   close(): void;
 }
@@ -84,22 +86,21 @@ export async function serveEnrolment(
 
 async function listen(
   server: Server,
-  { host, port, secrets }: ListenOptions,
+  { host, port, shown }: ListenOptions,
   enter?: (socket: TLSSocket) => boolean,
 ): Promise<ListeningServer> {
-  const { serverKeyPem: key, serverCertPem, authorityCertPem } = secrets;
-  // With the authority, whose fingerprint a new host compares with its invitation's.
-  const cert = `${serverCertPem.trimEnd()}\n${authorityCertPem}`;
-  const clientAuthority = enter === undefined ? undefined : authorityCertPem;
   // TLS is done when a connection comes here, with the certificate in its socket.
   const calls = server.createConnectionInjector(ServerCredentials.createInsecure());
-  const door = new TlsDoor({ host, port, key, cert, clientAuthority }, (socket) => {
+  const door = new TlsDoor({ host, port, shown, isMutual: enter !== undefined }, (socket) => {
     if (enter?.(socket) === false) socket.destroy();
     else calls.injectConnection(socket);
   });
   await door.open();
   return {
     port: door.port,
+    show: (other) => {
+      door.show(other);
+    },
     close: () => {
       server.forceShutdown();
       door.close();

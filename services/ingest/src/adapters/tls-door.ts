@@ -4,17 +4,16 @@ import { createServer as createTls, type Server as TlsServer, type TLSSocket } f
 import { NornError, messageOf } from '@norn/base';
 import { Strangers } from '@norn/base/strangers';
 import { Metric, count } from '@norn/telemetry';
+import type { ShownCertificate } from '../enrolment/server-certificate.ts';
 import { limits } from '../limits.ts';
 
 export interface TlsDoorOptions {
   readonly host: string;
   /** 0: any free port. */
   readonly port: number;
-  /** PEM. */
-  readonly key: string;
-  readonly cert: string;
-  /** PEM of the authority without whose certificate nobody comes in; undefined: anybody does, and is a stranger for as long as he stays. */
-  readonly clientAuthority?: string | undefined;
+  readonly shown: ShownCertificate;
+  /** Without a certificate of its authorities nobody comes in; else anybody does, and is a stranger for as long as he stays. */
+  readonly isMutual: boolean;
 }
 
 /** Hands over sockets whose handshake is done. Strangers who have to go are counted. */
@@ -30,13 +29,10 @@ export class TlsDoor {
     private readonly options: TlsDoorOptions,
     private readonly enter: (socket: TLSSocket) => void,
   ) {
-    const { key, cert, clientAuthority } = options;
-    const mutual = clientAuthority !== undefined;
+    const { isMutual: mutual } = options;
     this.tls = createTls(
       {
-        key,
-        cert,
-        ...(mutual ? { ca: clientAuthority } : {}),
+        ...this.contextOf(options.shown),
         requestCert: mutual,
         rejectUnauthorized: mutual,
         ALPNProtocols: ['h2'],
@@ -69,9 +65,18 @@ export class TlsDoor {
     });
   }
 
+  /** From the next handshake on; who is in stays in. */
+  show(shown: ShownCertificate): void {
+    this.tls.setSecureContext(this.contextOf(shown));
+  }
+
   close(): void {
     this.listener.close();
     for (const socket of this.sockets) socket.destroy();
+  }
+
+  private contextOf({ key, cert, clientAuthorities }: ShownCertificate) {
+    return { key, cert, ...(this.options.isMutual ? { ca: clientAuthorities } : {}) };
   }
 
   private knock(socket: Socket): void {

@@ -2,7 +2,8 @@
 import 'reflect-metadata';
 import { NornError, messageOf } from '@norn/base';
 import * as x509 from '@peculiar/x509';
-import { X509Certificate, createPrivateKey, randomBytes, verify, webcrypto } from 'node:crypto';
+import { KeyObject, X509Certificate, createPrivateKey, randomBytes, verify, webcrypto } from 'node:crypto';
+import { type InstallationKeys, pemBlocks } from '@norn/config';
 import { limits } from '../limits.ts';
 import type { EnrolledHost } from '../ports/host-registry.ts';
 import { type Peer, peerIn } from '../stream/peer.ts';
@@ -15,6 +16,7 @@ export interface IssuedCertificate {
 export interface AuthoritySecrets {
   readonly authorityKeyPem: string;
   readonly authorityCertPem: string;
+  readonly keys: Pick<InstallationKeys, 'retiredAuthorities'>;
 }
 
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256' } as const;
@@ -34,16 +36,29 @@ export interface PreviousProof {
 export type CheckedRequest = x509.Pkcs10CertificateRequest;
 
 export class Authority {
-  private constructor(
-    readonly certificatePem: string,
-    private readonly certificate: x509.X509Certificate,
-    private readonly key: webcrypto.CryptoKey,
-  ) {}
+  private readonly certificate: x509.X509Certificate;
+  private imported: Promise<webcrypto.CryptoKey> | undefined;
 
-  static async open({ authorityKeyPem, authorityCertPem }: AuthoritySecrets): Promise<Authority> {
-    const pkcs8 = createPrivateKey(authorityKeyPem).export({ type: 'pkcs8', format: 'der' });
-    const key = await webcrypto.subtle.importKey('pkcs8', new Uint8Array(pkcs8), algorithm, false, ['sign']);
-    return new Authority(authorityCertPem, new x509.X509Certificate(authorityCertPem), key);
+  private constructor(
+    /** PEM, each: of those whose certificates let a host in. */
+    readonly trusted: readonly string[],
+    /** PEM, each: what they issued says who a host was, and lets nobody in. */
+    readonly retired: readonly string[],
+    /** PEM, the one of `trusted` that issues. */
+    readonly issuingPem: string,
+    private readonly key: KeyObject,
+  ) {
+    this.certificate = new x509.X509Certificate(issuingPem);
+  }
+
+  /** Throws `authority_invalid` when none of the certificates is of the first key. */
+  static open({ authorityKeyPem, authorityCertPem, keys }: AuthoritySecrets): Authority {
+    const key = createPrivateKey(pemBlocks(authorityKeyPem)[0] ?? authorityKeyPem);
+    const trusted = pemBlocks(authorityCertPem);
+    const issuing = trusted.find((pem) => new X509Certificate(pem).checkPrivateKey(key));
+    if (issuing !== undefined) return new Authority(trusted, keys.retiredAuthorities, issuing, key);
+    const cure = 'put the two in together';
+    throw new NornError('authority_invalid', `authority.cert.pem has no certificate of authority.key.pem: ${cure}`);
   }
 
   /** Throws `certificate_request_invalid`. Only the request's key is used; who the host is, is not its to say. */
@@ -61,7 +76,8 @@ export class Authority {
   /** Whose certificate it is, expired ones included. Throws `certificate_foreign`, `certificate_expired`. */
   checkPrevious({ certificatePem, signature, requestPem }: PreviousProof, now = new Date()): Peer {
     const certificate = parseCertificate(certificatePem);
-    if (!certificate.verify(new X509Certificate(this.certificatePem).publicKey))
+    const known = [...this.trusted, ...this.retired];
+    if (!known.some((pem) => certificate.verify(new X509Certificate(pem).publicKey)))
       throw foreign('another authority issued it');
     const peer = peerIn(certificate.toLegacyObject());
     if (peer === undefined) throw foreign('it names no tenant (O) and host (CN) of Norn');
@@ -73,25 +89,64 @@ export class Authority {
 
   async issue(request: CheckedRequest, host: EnrolledHost, now = new Date()): Promise<IssuedCertificate> {
     const expiresAt = new Date(now.getTime() + limits.certificateTtlMs);
-    const certificate = await x509.X509CertificateGenerator.create({
-      serialNumber: randomBytes(16)
-        .toString('hex')
-        .replace(/^[89a-f]/, '7'),
+    const certificate = await this.sign({
       subject: [{ O: [host.tenantId] }, { CN: [host.hostId] }],
-      issuer: this.certificate.subjectName,
       notBefore: now,
       notAfter: expiresAt,
       publicKey: request.publicKey,
-      signingKey: this.key,
+      extensions: [new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.clientAuth], true)],
+    });
+    return { certificatePem: certificate.toString('pem'), expiresAt };
+  }
+
+  /** Whether it is of the authority that issues now: only then ingest may make itself another like it. */
+  hasIssued(certificatePem: string): boolean {
+    return new X509Certificate(certificatePem).verify(new X509Certificate(this.issuingPem).publicKey);
+  }
+
+  /** Ingest's next certificate, with the names of the one before and a key of its own. */
+  async issueLike(certificatePem: string, now = new Date()): Promise<{ keyPem: string; certificatePem: string }> {
+    const before = new x509.X509Certificate(certificatePem);
+    const names = before.getExtension(x509.SubjectAlternativeNameExtension);
+    const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
+    const certificate = await this.sign({
+      subject: before.subject,
+      notBefore: now,
+      notAfter: new Date(now.getTime() + limits.serverCertificateTtlMs),
+      publicKey: keys.publicKey,
+      extensions: [
+        new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth], true),
+        ...(names === null ? [] : [names]),
+      ],
+    });
+    const keyPem = KeyObject.from(keys.privateKey).export({ type: 'pkcs8', format: 'pem' }).toString();
+    return { keyPem, certificatePem: certificate.toString('pem') };
+  }
+
+  private async sign(
+    plan: Pick<x509.X509CertificateCreateParams, 'subject' | 'notBefore' | 'notAfter' | 'extensions' | 'publicKey'>,
+  ): Promise<x509.X509Certificate> {
+    return x509.X509CertificateGenerator.create({
+      ...plan,
+      serialNumber: randomBytes(16)
+        .toString('hex')
+        .replace(/^[89a-f]/, '7'),
+      issuer: this.certificate.subjectName,
+      signingKey: await this.signingKey(),
       signingAlgorithm,
       extensions: [
         new x509.BasicConstraintsExtension(false, undefined, true),
         new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
-        new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.clientAuth], true),
+        ...(plan.extensions ?? []),
         await x509.AuthorityKeyIdentifierExtension.create(this.certificate),
       ],
     });
-    return { certificatePem: certificate.toString('pem'), expiresAt };
+  }
+
+  private signingKey(): Promise<webcrypto.CryptoKey> {
+    const pkcs8 = (): Uint8Array<ArrayBuffer> => new Uint8Array(this.key.export({ type: 'pkcs8', format: 'der' }));
+    this.imported ??= webcrypto.subtle.importKey('pkcs8', pkcs8(), algorithm, false, ['sign']);
+    return this.imported;
   }
 }
 

@@ -5,14 +5,14 @@ import { agent, hostIdShape } from '@norn/contracts';
 import type { EnrolledHost, HostRegistry } from '../ports/host-registry.ts';
 import type { Allowance } from '../stream/allowance.ts';
 import { type Peer, keyOf } from '../stream/peer.ts';
-import type { Authority } from './authority.ts';
+import type { KeysNow } from '../ports/ingest-keys.ts';
+import { firstCommandKeys } from './told-keys.ts';
 
 export interface EnrolmentOptions {
   /** Certificates, by host. */
   readonly allowance: Allowance;
   readonly registry: HostRegistry;
-  readonly authority: Authority;
-  readonly commandPublicKeyPem: string;
+  readonly keys: () => KeysNow;
 }
 
 const nameBytesMax = 253;
@@ -21,7 +21,7 @@ const tokenBytesMax = 512;
 type Issue = (host: EnrolledHost) => Promise<agent.EnrolResponse>;
 
 /** Throws `enrolment_invalid`, `certificate_request_invalid`, `join_token_invalid`, `certificates_exhausted`, and without a token why the last certificate is none any more. */
-export function createEnrolHost({ registry, authority, allowance, commandPublicKeyPem }: EnrolmentOptions) {
+export function createEnrolHost({ registry, keys, allowance }: EnrolmentOptions) {
   return async function enrolHost(request: agent.EnrolRequest): Promise<agent.EnrolResponse> {
     const { joinToken, machineId, hostname, inside } = request;
     const hasPrevious = request.previousCertificate !== '';
@@ -33,6 +33,8 @@ export function createEnrolHost({ registry, authority, allowance, commandPublicK
         `hostname ${hostname} has the form of a host's id: give the machine a name`,
       );
     if (!hasPrevious || joinToken !== '') checkText('join_token', joinToken, tokenBytesMax);
+    const now = keys();
+    const { secrets, authority } = now;
     // Before the token is used up: a bad request must not cost one.
     const checked = await authority.check(request.certificateRequest);
     const issue: Issue = async (host) => {
@@ -40,8 +42,9 @@ export function createEnrolHost({ registry, authority, allowance, commandPublicK
       return create(agent.EnrolResponseSchema, {
         ...host,
         certificate: certificatePem,
-        authority: authority.certificatePem,
-        commandKey: commandPublicKeyPem,
+        authority: authority.trusted.join(''),
+        commandKey: secrets.commandPublicKeyPem,
+        commandKeys: firstCommandKeys(now),
         expiresAtUs: unixUs(expiresAt),
       });
     };
@@ -58,7 +61,7 @@ export function createEnrolHost({ registry, authority, allowance, commandPublicK
     const { previousCertificate, previousProof, certificateRequest, hostname } = request;
     const proof = { certificatePem: previousCertificate, signature: previousProof, requestPem: certificateRequest };
     try {
-      const { tenantId, hostId, issuedAt } = authority.checkPrevious(proof);
+      const { tenantId, hostId, issuedAt } = keys().authority.checkPrevious(proof);
       checkAllowance(allowance, { tenantId, hostId });
       const details = { hostname, issuedAt: issuedAt.toISOString() };
       return await registry.certifyAgain({ tenantId, hostId, hostname, action: 'host.enrolled_again', details }, issue);
@@ -70,9 +73,10 @@ export function createEnrolHost({ registry, authority, allowance, commandPublicK
 }
 
 /** Throws `certificate_request_invalid`, `certificates_exhausted`, `host_unknown`, `certificate_revoked`. */
-export function createRenewCertificate({ registry, authority, allowance, commandPublicKeyPem }: EnrolmentOptions) {
+export function createRenewCertificate({ registry, keys, allowance }: EnrolmentOptions) {
   return async function renewCertificate(peer: Peer, request: agent.RenewRequest): Promise<agent.RenewResponse> {
     checkAllowance(allowance, peer);
+    const { secrets, authority } = keys();
     const checked = await authority.check(request.certificateRequest);
     const { tenantId, hostId, serial } = peer;
     const proven = { tenantId, hostId, action: 'certificate.renewed', details: { replaces: serial } };
@@ -80,7 +84,7 @@ export function createRenewCertificate({ registry, authority, allowance, command
     return create(agent.RenewResponseSchema, {
       certificate: certificatePem,
       expiresAtUs: unixUs(expiresAt),
-      commandKey: commandPublicKeyPem,
+      commandKey: secrets.commandPublicKeyPem,
     });
   };
 }

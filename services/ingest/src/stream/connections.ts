@@ -1,6 +1,7 @@
 // The hosts connected to this instance; one connection a host, the newest wins.
 import { status } from '@grpc/grpc-js';
 import type { agent } from '@norn/contracts';
+import { limits } from '../limits.ts';
 import type { AddressedCommand } from '../ports/command-feed.ts';
 import type { Admission } from './admission.ts';
 import type { HostStream } from './host-stream.ts';
@@ -33,6 +34,16 @@ export class Connections {
   /** To all: a key was added or taken out. */
   tellSigners(keys: agent.SignerKeys): void {
     for (const stream of this.streams.values()) stream.sendSigners(keys);
+  }
+
+  /** To all, one after the other: other keys count, or another authority issues. */
+  tellKeys(keys: agent.InstallationKeys): void {
+    for (const [place, stream] of [...this.streams.values()].entries()) {
+      const tell = (): void => {
+        if (!stream.hasEnded()) stream.sendKeys(keys);
+      };
+      setTimeout(tell, place * limits.keysToldEveryMs).unref();
+    }
   }
 
   ofTenant(tenantId: string): HostStream[] {

@@ -113,6 +113,11 @@ export class HostStream implements BatchSource {
     this.respond({ case: 'maintenance', value: create(agent.MaintenanceSchema, { tokenSha256 }) });
   }
 
+  /** Which keys of the installation count. */
+  sendKeys(keys: agent.InstallationKeys): void {
+    this.respond({ case: 'keys', value: keys });
+  }
+
   /** A host that does not read connects again, and gets the newest then. */
   sendPolicy(signed: policy.SignedPolicy): void {
     if (this.options.call.writableLength >= limits.downlinkQueueMax) {

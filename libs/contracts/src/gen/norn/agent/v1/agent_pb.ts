@@ -18,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file norn/agent/v1/agent.proto.
  */
 export const file_norn_agent_v1_agent: GenFile = /*@__PURE__*/
-  fileDesc("Chlub3JuL2FnZW50L3YxL2FnZW50LnByb3RvEg1ub3JuLmFnZW50LnYxIqsBCgxFbnJvbFJlcXVlc3QSEgoKam9pbl90b2tlbhgBIAEoCRIbChNjZXJ0aWZpY2F0ZV9yZXF1ZXN0GAIgASgJEhAKCGhvc3RuYW1lGAMgASgJEhIKCm1hY2hpbmVfaWQYBCABKAkSHAoUcHJldmlvdXNfY2VydGlmaWNhdGUYBSABKAkSFgoOcHJldmlvdXNfcHJvb2YYBiABKAwSDgoGaW5zaWRlGAcgASgIIocBCg1FbnJvbFJlc3BvbnNlEg8KB2hvc3RfaWQYASABKAkSEQoJdGVuYW50X2lkGAIgASgJEhMKC2NlcnRpZmljYXRlGAMgASgJEhEKCWF1dGhvcml0eRgEIAEoCRITCgtjb21tYW5kX2tleRgFIAEoCRIVCg1leHBpcmVzX2F0X3VzGAYgASgEIisKDFJlbmV3UmVxdWVzdBIbChNjZXJ0aWZpY2F0ZV9yZXF1ZXN0GAEgASgJIlAKDVJlbmV3UmVzcG9uc2USEwoLY2VydGlmaWNhdGUYASABKAkSFQoNZXhwaXJlc19hdF91cxgCIAEoBBITCgtjb21tYW5kX2tleRgDIAEoCSKQAQoOQ29ubmVjdFJlcXVlc3QSDwoFYmF0Y2gYASABKAxIABIpCgVmYWN0cxgCIAEoCzIYLm5vcm4uZXZlbnQudjEuSG9zdEZhY3RzSAASKgoHb3V0Y29tZRgDIAEoCzIXLm5vcm4uYWN0aW9uLnYxLk91dGNvbWVIABILCgNzZXEYDyABKARCCQoHbWVzc2FnZSLaAgoPQ29ubmVjdFJlc3BvbnNlEiEKA2FjaxgBIAEoCzISLm5vcm4uYWdlbnQudjEuQWNrSAASKQoHcmVmdXNhbBgCIAEoCzIWLm5vcm4uYWdlbnQudjEuUmVmdXNhbEgAEjAKB2NvbW1hbmQYAyABKAsyHS5ub3JuLmFjdGlvbi52MS5TaWduZWRDb21tYW5kSAASKwoIdGhyb3R0bGUYBCABKAsyFy5ub3JuLmFnZW50LnYxLlRocm90dGxlSAASLgoGcG9saWN5GAUgASgLMhwubm9ybi5wb2xpY3kudjEuU2lnbmVkUG9saWN5SAASLAoHc2lnbmVycxgGIAEoCzIZLm5vcm4uYWdlbnQudjEuU2lnbmVyS2V5c0gAEjEKC21haW50ZW5hbmNlGAcgASgLMhoubm9ybi5hZ2VudC52MS5NYWludGVuYW5jZUgAQgkKB21lc3NhZ2UiIwoLTWFpbnRlbmFuY2USFAoMdG9rZW5fc2hhMjU2GAEgASgMIjQKClNpZ25lcktleXMSJgoEa2V5cxgBIAMoCzIYLm5vcm4uYWdlbnQudjEuU2lnbmVyS2V5Ii8KCVNpZ25lcktleRIOCgZzaWduZXIYASABKAkSEgoKcHVibGljX2tleRgCIAEoCSISCgNBY2sSCwoDc2VxGAEgASgEIjUKB1JlZnVzYWwSCwoDc2VxGAEgASgEEgwKBGNvZGUYAiABKAkSDwoHbWVzc2FnZRgDIAEoCSIpCghUaHJvdHRsZRIQCghwYXVzZV9tcxgBIAEoDRILCgNzZXEYAiABKAQyVgoQRW5yb2xtZW50U2VydmljZRJCCgVFbnJvbBIbLm5vcm4uYWdlbnQudjEuRW5yb2xSZXF1ZXN0Ghwubm9ybi5hZ2VudC52MS5FbnJvbFJlc3BvbnNlMqABCgxBZ2VudFNlcnZpY2USTAoHQ29ubmVjdBIdLm5vcm4uYWdlbnQudjEuQ29ubmVjdFJlcXVlc3QaHi5ub3JuLmFnZW50LnYxLkNvbm5lY3RSZXNwb25zZSgBMAESQgoFUmVuZXcSGy5ub3JuLmFnZW50LnYxLlJlbmV3UmVxdWVzdBocLm5vcm4uYWdlbnQudjEuUmVuZXdSZXNwb25zZWIGcHJvdG8z", [file_norn_action_v1_action, file_norn_event_v1_event, file_norn_policy_v1_policy]);
+  fileDesc("Chlub3JuL2FnZW50L3YxL2FnZW50LnByb3RvEg1ub3JuLmFnZW50LnYxIqsBCgxFbnJvbFJlcXVlc3QSEgoKam9pbl90b2tlbhgBIAEoCRIbChNjZXJ0aWZpY2F0ZV9yZXF1ZXN0GAIgASgJEhAKCGhvc3RuYW1lGAMgASgJEhIKCm1hY2hpbmVfaWQYBCABKAkSHAoUcHJldmlvdXNfY2VydGlmaWNhdGUYBSABKAkSFgoOcHJldmlvdXNfcHJvb2YYBiABKAwSDgoGaW5zaWRlGAcgASgIIrkBCg1FbnJvbFJlc3BvbnNlEg8KB2hvc3RfaWQYASABKAkSEQoJdGVuYW50X2lkGAIgASgJEhMKC2NlcnRpZmljYXRlGAMgASgJEhEKCWF1dGhvcml0eRgEIAEoCRITCgtjb21tYW5kX2tleRgFIAEoCRIVCg1leHBpcmVzX2F0X3VzGAYgASgEEjAKDGNvbW1hbmRfa2V5cxgHIAEoCzIaLm5vcm4uYWdlbnQudjEuQ29tbWFuZEtleXMiKwoMUmVuZXdSZXF1ZXN0EhsKE2NlcnRpZmljYXRlX3JlcXVlc3QYASABKAkiUAoNUmVuZXdSZXNwb25zZRITCgtjZXJ0aWZpY2F0ZRgBIAEoCRIVCg1leHBpcmVzX2F0X3VzGAIgASgEEhMKC2NvbW1hbmRfa2V5GAMgASgJIpABCg5Db25uZWN0UmVxdWVzdBIPCgViYXRjaBgBIAEoDEgAEikKBWZhY3RzGAIgASgLMhgubm9ybi5ldmVudC52MS5Ib3N0RmFjdHNIABIqCgdvdXRjb21lGAMgASgLMhcubm9ybi5hY3Rpb24udjEuT3V0Y29tZUgAEgsKA3NlcRgPIAEoBEIJCgdtZXNzYWdlIosDCg9Db25uZWN0UmVzcG9uc2USIQoDYWNrGAEgASgLMhIubm9ybi5hZ2VudC52MS5BY2tIABIpCgdyZWZ1c2FsGAIgASgLMhYubm9ybi5hZ2VudC52MS5SZWZ1c2FsSAASMAoHY29tbWFuZBgDIAEoCzIdLm5vcm4uYWN0aW9uLnYxLlNpZ25lZENvbW1hbmRIABIrCgh0aHJvdHRsZRgEIAEoCzIXLm5vcm4uYWdlbnQudjEuVGhyb3R0bGVIABIuCgZwb2xpY3kYBSABKAsyHC5ub3JuLnBvbGljeS52MS5TaWduZWRQb2xpY3lIABIsCgdzaWduZXJzGAYgASgLMhkubm9ybi5hZ2VudC52MS5TaWduZXJLZXlzSAASLwoEa2V5cxgHIAEoCzIfLm5vcm4uYWdlbnQudjEuSW5zdGFsbGF0aW9uS2V5c0gAEjEKC21haW50ZW5hbmNlGAggASgLMhoubm9ybi5hZ2VudC52MS5NYWludGVuYW5jZUgAQgkKB21lc3NhZ2UiegoQSW5zdGFsbGF0aW9uS2V5cxI2Cgxjb21tYW5kX2tleXMYASADKAsyIC5ub3JuLmFnZW50LnYxLlNpZ25lZENvbW1hbmRLZXlzEhMKC2F1dGhvcml0aWVzGAIgAygJEhkKEWlzc3VpbmdfYXV0aG9yaXR5GAMgASgJIisKC0NvbW1hbmRLZXlzEg4KBm51bWJlchgBIAEoBBIMCgRrZXlzGAIgAygJIjwKEVNpZ25lZENvbW1hbmRLZXlzEhQKDGNvbW1hbmRfa2V5cxgBIAEoDBIRCglzaWduYXR1cmUYAiABKAwiIwoLTWFpbnRlbmFuY2USFAoMdG9rZW5fc2hhMjU2GAEgASgMIjQKClNpZ25lcktleXMSJgoEa2V5cxgBIAMoCzIYLm5vcm4uYWdlbnQudjEuU2lnbmVyS2V5Ii8KCVNpZ25lcktleRIOCgZzaWduZXIYASABKAkSEgoKcHVibGljX2tleRgCIAEoCSISCgNBY2sSCwoDc2VxGAEgASgEIjUKB1JlZnVzYWwSCwoDc2VxGAEgASgEEgwKBGNvZGUYAiABKAkSDwoHbWVzc2FnZRgDIAEoCSIpCghUaHJvdHRsZRIQCghwYXVzZV9tcxgBIAEoDRILCgNzZXEYAiABKAQyVgoQRW5yb2xtZW50U2VydmljZRJCCgVFbnJvbBIbLm5vcm4uYWdlbnQudjEuRW5yb2xSZXF1ZXN0Ghwubm9ybi5hZ2VudC52MS5FbnJvbFJlc3BvbnNlMqABCgxBZ2VudFNlcnZpY2USTAoHQ29ubmVjdBIdLm5vcm4uYWdlbnQudjEuQ29ubmVjdFJlcXVlc3QaHi5ub3JuLmFnZW50LnYxLkNvbm5lY3RSZXNwb25zZSgBMAESQgoFUmVuZXcSGy5ub3JuLmFnZW50LnYxLlJlbmV3UmVxdWVzdBocLm5vcm4uYWdlbnQudjEuUmVuZXdSZXNwb25zZWIGcHJvdG8z", [file_norn_action_v1_action, file_norn_event_v1_event, file_norn_policy_v1_policy]);
 
 /**
  * @generated from message norn.agent.v1.EnrolRequest
@@ -153,6 +153,8 @@ export type EnrolResponse = Message<"norn.agent.v1.EnrolResponse"> & {
   certificate: string;
 
   /**
+   * One after the other while one takes another's place.
+   *
    * @generated from field: string authority = 4;
    */
   authority: string;
@@ -168,6 +170,13 @@ export type EnrolResponse = Message<"norn.agent.v1.EnrolResponse"> & {
    * @generated from field: uint64 expires_at_us = 6;
    */
   expiresAtUs: bigint;
+
+  /**
+   * Those that a new host begins with; later ones it takes only when one of these has signed them.
+   *
+   * @generated from field: norn.agent.v1.CommandKeys command_keys = 7;
+   */
+  commandKeys?: CommandKeys | undefined;
 };
 
 /**
@@ -192,6 +201,8 @@ export type EnrolResponseJson = {
   certificate?: string;
 
   /**
+   * One after the other while one takes another's place.
+   *
    * @generated from field: string authority = 4;
    */
   authority?: string;
@@ -207,6 +218,13 @@ export type EnrolResponseJson = {
    * @generated from field: uint64 expires_at_us = 6;
    */
   expiresAtUs?: string;
+
+  /**
+   * Those that a new host begins with; later ones it takes only when one of these has signed them.
+   *
+   * @generated from field: norn.agent.v1.CommandKeys command_keys = 7;
+   */
+  commandKeys?: CommandKeysJson;
 };
 
 /**
@@ -258,6 +276,8 @@ export type RenewResponse = Message<"norn.agent.v1.RenewResponse"> & {
   expiresAtUs: bigint;
 
   /**
+   * Of an agent from before command keys were handed over; others take it from nobody but the key before it.
+   *
    * @generated from field: string command_key = 3;
    */
   commandKey: string;
@@ -278,6 +298,8 @@ export type RenewResponseJson = {
   expiresAtUs?: string;
 
   /**
+   * Of an agent from before command keys were handed over; others take it from nobody but the key before it.
+   *
    * @generated from field: string command_key = 3;
    */
   commandKey?: string;
@@ -414,9 +436,17 @@ export type ConnectResponse = Message<"norn.agent.v1.ConnectResponse"> & {
     case: "signers";
   } | {
     /**
+     * Before any command of a connection, and when they change.
+     *
+     * @generated from field: norn.agent.v1.InstallationKeys keys = 7;
+     */
+    value: InstallationKeys;
+    case: "keys";
+  } | {
+    /**
      * Once on each connection, to machines.
      *
-     * @generated from field: norn.agent.v1.Maintenance maintenance = 7;
+     * @generated from field: norn.agent.v1.Maintenance maintenance = 8;
      */
     value: Maintenance;
     case: "maintenance";
@@ -464,9 +494,16 @@ export type ConnectResponseJson = {
   signers?: SignerKeysJson;
 
   /**
+   * Before any command of a connection, and when they change.
+   *
+   * @generated from field: norn.agent.v1.InstallationKeys keys = 7;
+   */
+  keys?: InstallationKeysJson;
+
+  /**
    * Once on each connection, to machines.
    *
-   * @generated from field: norn.agent.v1.Maintenance maintenance = 7;
+   * @generated from field: norn.agent.v1.Maintenance maintenance = 8;
    */
   maintenance?: MaintenanceJson;
 };
@@ -477,6 +514,163 @@ export type ConnectResponseJson = {
  */
 export const ConnectResponseSchema: GenMessage<ConnectResponse, {jsonType: ConnectResponseJson}> = /*@__PURE__*/
   messageDesc(file_norn_agent_v1_agent, 5);
+
+/**
+ * Which of the installation's keys count.
+ *
+ * @generated from message norn.agent.v1.InstallationKeys
+ */
+export type InstallationKeys = Message<"norn.agent.v1.InstallationKeys"> & {
+  /**
+   * Oldest first; each is signed by a key of the one before.
+   *
+   * @generated from field: repeated norn.agent.v1.SignedCommandKeys command_keys = 1;
+   */
+  commandKeys: SignedCommandKeys[];
+
+  /**
+   * PEM: whose certificates the installation shows, and may show soon.
+   *
+   * @generated from field: repeated string authorities = 2;
+   */
+  authorities: string[];
+
+  /**
+   * PEM: the one of them that issues certificates. A host whose certificate is another's asks for one at once.
+   *
+   * @generated from field: string issuing_authority = 3;
+   */
+  issuingAuthority: string;
+};
+
+/**
+ * Which of the installation's keys count.
+ *
+ * @generated from message norn.agent.v1.InstallationKeys
+ */
+export type InstallationKeysJson = {
+  /**
+   * Oldest first; each is signed by a key of the one before.
+   *
+   * @generated from field: repeated norn.agent.v1.SignedCommandKeys command_keys = 1;
+   */
+  commandKeys?: SignedCommandKeysJson[];
+
+  /**
+   * PEM: whose certificates the installation shows, and may show soon.
+   *
+   * @generated from field: repeated string authorities = 2;
+   */
+  authorities?: string[];
+
+  /**
+   * PEM: the one of them that issues certificates. A host whose certificate is another's asks for one at once.
+   *
+   * @generated from field: string issuing_authority = 3;
+   */
+  issuingAuthority?: string;
+};
+
+/**
+ * Describes the message norn.agent.v1.InstallationKeys.
+ * Use `create(InstallationKeysSchema)` to create a new message.
+ */
+export const InstallationKeysSchema: GenMessage<InstallationKeys, {jsonType: InstallationKeysJson}> = /*@__PURE__*/
+  messageDesc(file_norn_agent_v1_agent, 6);
+
+/**
+ * The keys of which each may sign commands and policies from now on; no others may.
+ *
+ * @generated from message norn.agent.v1.CommandKeys
+ */
+export type CommandKeys = Message<"norn.agent.v1.CommandKeys"> & {
+  /**
+   * Grows; a host takes none that is not higher than what it has.
+   *
+   * @generated from field: uint64 number = 1;
+   */
+  number: bigint;
+
+  /**
+   * SPKI PEM, Ed25519; the newest last.
+   *
+   * @generated from field: repeated string keys = 2;
+   */
+  keys: string[];
+};
+
+/**
+ * The keys of which each may sign commands and policies from now on; no others may.
+ *
+ * @generated from message norn.agent.v1.CommandKeys
+ */
+export type CommandKeysJson = {
+  /**
+   * Grows; a host takes none that is not higher than what it has.
+   *
+   * @generated from field: uint64 number = 1;
+   */
+  number?: string;
+
+  /**
+   * SPKI PEM, Ed25519; the newest last.
+   *
+   * @generated from field: repeated string keys = 2;
+   */
+  keys?: string[];
+};
+
+/**
+ * Describes the message norn.agent.v1.CommandKeys.
+ * Use `create(CommandKeysSchema)` to create a new message.
+ */
+export const CommandKeysSchema: GenMessage<CommandKeys, {jsonType: CommandKeysJson}> = /*@__PURE__*/
+  messageDesc(file_norn_agent_v1_agent, 7);
+
+/**
+ * @generated from message norn.agent.v1.SignedCommandKeys
+ */
+export type SignedCommandKeys = Message<"norn.agent.v1.SignedCommandKeys"> & {
+  /**
+   * CommandKeys, serialised.
+   *
+   * @generated from field: bytes command_keys = 1;
+   */
+  commandKeys: Uint8Array;
+
+  /**
+   * Ed25519 over "norn.command-keys.v1", a newline and `command_keys`, 64 bytes.
+   *
+   * @generated from field: bytes signature = 2;
+   */
+  signature: Uint8Array;
+};
+
+/**
+ * @generated from message norn.agent.v1.SignedCommandKeys
+ */
+export type SignedCommandKeysJson = {
+  /**
+   * CommandKeys, serialised.
+   *
+   * @generated from field: bytes command_keys = 1;
+   */
+  commandKeys?: string;
+
+  /**
+   * Ed25519 over "norn.command-keys.v1", a newline and `command_keys`, 64 bytes.
+   *
+   * @generated from field: bytes signature = 2;
+   */
+  signature?: string;
+};
+
+/**
+ * Describes the message norn.agent.v1.SignedCommandKeys.
+ * Use `create(SignedCommandKeysSchema)` to create a new message.
+ */
+export const SignedCommandKeysSchema: GenMessage<SignedCommandKeys, {jsonType: SignedCommandKeysJson}> = /*@__PURE__*/
+  messageDesc(file_norn_agent_v1_agent, 8);
 
 /**
  * How a host knows who may stop its agent.
@@ -511,7 +705,7 @@ export type MaintenanceJson = {
  * Use `create(MaintenanceSchema)` to create a new message.
  */
 export const MaintenanceSchema: GenMessage<Maintenance, {jsonType: MaintenanceJson}> = /*@__PURE__*/
-  messageDesc(file_norn_agent_v1_agent, 6);
+  messageDesc(file_norn_agent_v1_agent, 9);
 
 /**
  * Whose word the host takes for what stands behind a command.
@@ -542,7 +736,7 @@ export type SignerKeysJson = {
  * Use `create(SignerKeysSchema)` to create a new message.
  */
 export const SignerKeysSchema: GenMessage<SignerKeys, {jsonType: SignerKeysJson}> = /*@__PURE__*/
-  messageDesc(file_norn_agent_v1_agent, 7);
+  messageDesc(file_norn_agent_v1_agent, 10);
 
 /**
  * @generated from message norn.agent.v1.SignerKey
@@ -587,7 +781,7 @@ export type SignerKeyJson = {
  * Use `create(SignerKeySchema)` to create a new message.
  */
 export const SignerKeySchema: GenMessage<SignerKey, {jsonType: SignerKeyJson}> = /*@__PURE__*/
-  messageDesc(file_norn_agent_v1_agent, 8);
+  messageDesc(file_norn_agent_v1_agent, 11);
 
 /**
  * Everything up to and including `seq` is in Kafka (acks=all).
@@ -618,7 +812,7 @@ export type AckJson = {
  * Use `create(AckSchema)` to create a new message.
  */
 export const AckSchema: GenMessage<Ack, {jsonType: AckJson}> = /*@__PURE__*/
-  messageDesc(file_norn_agent_v1_agent, 9);
+  messageDesc(file_norn_agent_v1_agent, 12);
 
 /**
  * This one message was not taken; the stream goes on.
@@ -673,7 +867,7 @@ export type RefusalJson = {
  * Use `create(RefusalSchema)` to create a new message.
  */
 export const RefusalSchema: GenMessage<Refusal, {jsonType: RefusalJson}> = /*@__PURE__*/
-  messageDesc(file_norn_agent_v1_agent, 10);
+  messageDesc(file_norn_agent_v1_agent, 13);
 
 /**
  * @generated from message norn.agent.v1.Throttle
@@ -710,7 +904,7 @@ export type ThrottleJson = {
  * Use `create(ThrottleSchema)` to create a new message.
  */
 export const ThrottleSchema: GenMessage<Throttle, {jsonType: ThrottleJson}> = /*@__PURE__*/
-  messageDesc(file_norn_agent_v1_agent, 11);
+  messageDesc(file_norn_agent_v1_agent, 14);
 
 /**
  * Served without a client certificate, on a port of its own.

@@ -102,7 +102,7 @@ const apiRoom = (room, refused, cure) => ({
 });
 
 /** The rooms of deploy/cli below its commands, and the folders that each may not import. A folder without a row is a command's. */
-const cliCommands = ['up', 'join', 'status', 'images', 'compose', 'dead-letters', 'check', 'test'];
+const cliCommands = ['up', 'join', 'status', 'images', 'compose', 'secrets', 'dead-letters', 'check', 'test'];
 const cliRooms = {
   print: ['installation', 'machine', 'supervisor', 'api', 'replay', ...cliCommands],
   installation: ['machine', 'supervisor', 'api', 'replay', ...cliCommands],

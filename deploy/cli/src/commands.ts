@@ -50,7 +50,7 @@ function groupsWith({ attack, bench }: Trials): readonly Group[] {
       load: async () => (await import('./dead-letters/command.ts')).registerDeadLettersCommand,
     },
     { names: ['images'], load: async () => (await import('./images/command.ts')).registerImagesCommand },
-    { names: ['secrets'], load: async () => (await import('./compose/command.ts')).registerSecretsCommand },
+    { names: ['secrets'], load: async () => (await import('./secrets/command.ts')).registerSecretsCommand },
     { names: ['check'], load: async () => (await import('./check/command.ts')).registerCheckCommand },
     { names: ['test'], load: async () => (await import('./test/command.ts')).registerTestCommand },
     ...(bench ? [{ names: ['bench'], load: bench }] : []),

@@ -1,6 +1,6 @@
 // Authorities of an installation, and the certificates that they sign (X.509, ECDSA P-256).
 import 'reflect-metadata'; // @peculiar/x509 stands on it.
-import { randomBytes, webcrypto } from 'node:crypto';
+import { createPrivateKey, randomBytes, webcrypto } from 'node:crypto';
 import { isIP } from 'node:net';
 import * as x509 from '@peculiar/x509';
 
@@ -24,6 +24,11 @@ export interface CertificatePlan {
 
 export interface Authority extends Issued {
   issue(plan: CertificatePlan): Promise<Issued>;
+  /**
+   * PEM: the other authority's key, certified by this one, so that who trusts this one alone takes what the other issues (RFC 4210, 4.4: "new with
+   * old"). Only for one of the same name: such a link counts for no length of a path.
+   */
+  vouchFor(certificatePem: string): Promise<string>;
 }
 
 export async function createAuthority(name: string): Promise<Authority> {
@@ -39,11 +44,42 @@ export async function createAuthority(name: string): Promise<Authority> {
       await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
     ],
   });
+  return authorityOf({ certificate, signingKey: keys.privateKey }, await privatePem(keys));
+}
+
+/** One that was made before. */
+export async function openAuthority({ keyPem, certificatePem }: Issued): Promise<Authority> {
+  const pkcs8 = createPrivateKey(keyPem).export({ type: 'pkcs8', format: 'der' });
+  const signingKey = await webcrypto.subtle.importKey('pkcs8', new Uint8Array(pkcs8), ecdsa, true, ['sign']);
+  return authorityOf({ certificate: new x509.X509Certificate(certificatePem), signingKey }, keyPem);
+}
+
+function authorityOf(signer: Signer, keyPem: string): Authority {
   return {
-    keyPem: await privatePem(keys),
-    certificatePem: certificate.toString('pem'),
-    issue: (plan) => issue(plan, { certificate, signingKey: keys.privateKey }),
+    keyPem,
+    certificatePem: signer.certificate.toString('pem'),
+    issue: (plan) => issue(plan, signer),
+    vouchFor: (certificatePem) => vouchFor(new x509.X509Certificate(certificatePem), signer),
   };
+}
+
+async function vouchFor(other: x509.X509Certificate, { certificate, signingKey }: Signer): Promise<string> {
+  const bridge = await x509.X509CertificateGenerator.create({
+    ...newValidity(),
+    notAfter: certificate.notAfter,
+    subject: other.subjectName,
+    issuer: certificate.subjectName,
+    publicKey: other.publicKey,
+    signingKey,
+    signingAlgorithm,
+    extensions: [
+      new x509.BasicConstraintsExtension(true, 0, true),
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
+      await x509.SubjectKeyIdentifierExtension.create(other.publicKey),
+      await x509.AuthorityKeyIdentifierExtension.create(certificate),
+    ],
+  });
+  return bridge.toString('pem');
 }
 
 interface Signer {

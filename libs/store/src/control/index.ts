@@ -91,5 +91,6 @@ export {
   type HostPolicyParts,
   type MakeHostPolicy,
 } from './host-policies.ts';
+export { auditKeyDeed, hostKeys, type HostKeysRow, type KeyDeed } from './host-keys.ts';
 export { allResolvedGroups, resolvedGroups, type ResolvedGroup } from './resolved-groups.ts';
 export { listenTo, type Listener } from './listen.ts';

@@ -1,0 +1,104 @@
+// `norn secrets`: which keys there are, what an installation elsewhere needs as files, and one key in another's place.
+import { join, resolve } from 'node:path';
+import { NornError } from '@norn/base';
+import type { Command } from 'commander';
+import { findInstallation } from '../installation/installation.ts';
+import { note, write } from '../print/columns.ts';
+
+interface MakeFlags {
+  readonly release: string;
+  readonly namespace: string;
+  readonly name: readonly string[];
+  readonly json?: boolean;
+}
+
+interface RotateOptions {
+  readonly back?: true;
+  readonly finish?: true;
+  readonly force?: true;
+  readonly forget?: true;
+  readonly wait: number;
+}
+
+/** RFC 1123, as Kubernetes has it for names of releases and namespaces. */
+const label = /^[a-z0-9]([a-z0-9-]{0,51}[a-z0-9])?$/;
+const keys = ['command', 'authority', 'ingest'] as const;
+/** Remediation and ingest look at their files each second. */
+const settleMs = 10_000;
+
+export function registerSecretsCommand(program: Command): void {
+  const secrets = program
+    .command('secrets [folder]')
+    .description(
+      'Show the keys of this installation, and whether one takes another’s place. With a folder: make there the keys, certificates and passwords of an ' +
+        'installation in Kubernetes; what is there stays',
+    )
+    .option('--release <name>', 'name of the Helm release', 'norn')
+    .option('--namespace <name>', 'its namespace', 'norn')
+    .option('--name <host...>', 'more names or addresses at which agents reach ingest', [])
+    .option('--json', 'the keys as JSON')
+    .action(async (folder: string | undefined, flags: MakeFlags) => {
+      if (folder === undefined) await showKeys(flags.json === true);
+      else await makeForKubernetes(folder, flags);
+    });
+  secrets
+    .command('rotate <key>')
+    .description(
+      `Put another key in the place of ${keys.join(', ')}. Hosts learn the new one from the old one before it is in use; nothing is restarted, ` +
+        'and the old one counts until --finish. One that was interrupted is gone on with',
+    )
+    .option('--back', 'take up the old one again, while it is still there')
+    .option('--finish', 'let the one that is not in use go; refused while hosts rely on it')
+    .option('--force', 'also without hosts that do not follow, or that rely on the one that goes')
+    .option('--forget', 'with --finish, of an authority whose key may be in other hands: what it issued proves nothing')
+    .option('--wait <seconds>', 'for hosts that are connected', Number, 60)
+    .action(rotateKey);
+}
+
+async function showKeys(asJson: boolean): Promise<void> {
+  const { printKeys } = await import('./show.ts');
+  await printKeys(findInstallation(), asJson);
+}
+
+async function makeForKubernetes(folder: string, { release, namespace, name }: MakeFlags): Promise<void> {
+  for (const given of [release, namespace]) {
+    if (!label.test(given)) throw new NornError('name_invalid', `"${given}" can not be a name in Kubernetes`);
+  }
+  const { makeServiceSecrets } = await import('../compose/secrets.ts');
+  const at = (service: string): string[] => {
+    const short = `${release}-${service}`;
+    return [short, `${short}.${namespace}`, `${short}.${namespace}.svc`, `${short}.${namespace}.svc.cluster.local`];
+  };
+  const place = resolve(folder);
+  await makeServiceSecrets(place, { ingest: [...at('ingest'), ...name], stores: at });
+  const secret = `kubectl -n ${namespace} create secret generic`;
+  write(`${secret} norn-secrets --from-file=${place}`);
+  const ofAgents = ['join.token', 'authority.cert.pem'].map((file) => `--from-file=${join(place, file)}`).join(' ');
+  write(`${secret} norn-agent-join ${ofAgents}`);
+}
+
+async function rotateKey(given: string, flags: RotateOptions): Promise<void> {
+  const key = keys.find((each) => each === given);
+  if (key === undefined)
+    throw new NornError(
+      'key_unknown',
+      `"${given.slice(0, 40)}" is no key that is rotated: give one of ${keys.join(', ')}`,
+    );
+  if (!Number.isFinite(flags.wait) || flags.wait < 0)
+    throw new NornError('wait_invalid', '--wait takes seconds: 0 or more');
+  const [{ openControl }, { rotate, rotateIngest }, { rotationsOf }] = await Promise.all([
+    import('./control.ts'),
+    import('./rotate.ts'),
+    import('./show.ts'),
+  ]);
+  const installation = findInstallation();
+  const folder = installation.path('secrets');
+  const control = await openControl(installation, { changes: true });
+  try {
+    const running = { control, tell: note, settleMs };
+    const rotation = rotationsOf(folder).find((each) => each.key === key);
+    await (rotation === undefined ? rotateIngest(folder, flags, running) : rotate(rotation, flags, running));
+  } finally {
+    await control.close();
+  }
+}

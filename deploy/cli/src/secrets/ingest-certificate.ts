@@ -1,0 +1,82 @@
+// Ingest's certificate: another of the same names by the authority in use, and the one before kept for the way back.
+import { X509Certificate, createPrivateKey } from 'node:crypto';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { NornError } from '@norn/base';
+import { pemBlocks } from '@norn/config';
+import { type Authority, openAuthority } from '@norn/embedded/certificates';
+import { writeSecret } from '../installation/secrets.ts';
+
+interface Files {
+  readonly key: string;
+  readonly cert: string;
+}
+
+const shown: Files = { key: 'ingest.key.pem', cert: 'ingest.cert.pem' };
+/** Of the command line's folder alone: no stage reads them. */
+const kept: Files = { key: 'ingest.previous.key.pem', cert: 'ingest.previous.cert.pem' };
+
+/** By the first key of authority.key.pem. */
+export function authorityInUse(folder: string): Promise<Authority> {
+  const read = (name: string): string[] => pemBlocks(readFileSync(join(folder, name), 'utf8'));
+  const [keyPem = ''] = read('authority.key.pem');
+  return openAuthority({ keyPem, certificatePem: certificateOf(keyPem, read('authority.cert.pem')) });
+}
+
+export function hasPreviousCertificate(folder: string): boolean {
+  return existsSync(join(folder, kept.cert));
+}
+
+/** Its names and what proves it to who trusts an earlier authority stay. */
+export async function renewIngestCertificate(folder: string): Promise<void> {
+  const before = readFileSync(join(folder, shown.cert), 'utf8');
+  const [, ...bridges] = pemBlocks(before);
+  const issued = await issueForIngest(await authorityInUse(folder), before);
+  for (const half of ['key', 'cert'] as const)
+    writeSecret(folder, kept[half], readFileSync(join(folder, shown[half]), 'utf8'));
+  showIngest(folder, issued.keyPem, [issued.certificatePem, ...bridges]);
+}
+
+/** Throws `no_way_back`. */
+export function ingestCertificateBack(folder: string): void {
+  if (!hasPreviousCertificate(folder))
+    throw new NornError(
+      'no_way_back',
+      'The certificate before this one is gone: ./norn secrets rotate ingest makes another',
+    );
+  const read = (name: string): string => readFileSync(join(folder, name), 'utf8');
+  const [key, cert, otherKey, otherCert] = [kept.key, kept.cert, shown.key, shown.cert].map(read) as [
+    string,
+    string,
+    string,
+    string,
+  ];
+  showIngest(folder, key, [cert]);
+  writeSecret(folder, kept.key, otherKey);
+  writeSecret(folder, kept.cert, otherCert);
+}
+
+export function forgetPreviousCertificate(folder: string): void {
+  for (const name of Object.values(kept) as string[]) rmSync(join(folder, name), { force: true });
+}
+
+export function issueForIngest(authority: Authority, likePem: string) {
+  const names = new X509Certificate(likePem).subjectAltName ?? '';
+  const reached = names.split(', ').map((name) => name.replace(/^(DNS|IP Address):/, ''));
+  return authority.issue({ name: 'Norn ingest', names: reached.filter(Boolean), purposes: ['server'] });
+}
+
+/** The key first: a stage that looks in between finds that the two do not fit, and waits for the other. */
+export function showIngest(folder: string, keyPem: string, chain: readonly string[]): void {
+  writeSecret(folder, shown.key, keyPem);
+  writeSecret(folder, shown.cert, chain.map((pem) => `${pem.trimEnd()}\n`).join(''));
+}
+
+function certificateOf(keyPem: string, certificates: readonly string[]): string {
+  const found = certificates.find((pem) => new X509Certificate(pem).checkPrivateKey(createPrivateKey(keyPem)));
+  if (found !== undefined) return found;
+  throw new NornError(
+    'authority_invalid',
+    'authority.cert.pem has no certificate of the first key of authority.key.pem',
+  );
+}

@@ -1,0 +1,180 @@
+// `norn secrets rotate`: one step after the other, each written down before the next, so that one that was interrupted is gone on with.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { NornError } from '@norn/base';
+import type { HostKeysRow } from '@norn/store';
+import type { Control } from './control.ts';
+import { forgetPreviousCertificate, ingestCertificateBack, renewIngestCertificate } from './ingest-certificate.ts';
+import type { Rotation } from './rotation.ts';
+
+export interface RotateFlags {
+  readonly back?: boolean;
+  readonly finish?: boolean;
+  readonly force?: boolean;
+  readonly forget?: boolean;
+  /** Seconds. */
+  readonly wait: number;
+}
+
+export interface Running {
+  readonly control: Control;
+  readonly tell: (sentence: string) => void;
+  /** What was on its way when a key was turned has arrived after it. */
+  readonly settleMs: number;
+}
+
+const pollMs = 500;
+const namesMax = 20;
+
+/** Throws `hosts_behind`, `hosts_rely`, `nothing_to_finish`, `no_way_back`, `rotation_unfinished`. */
+export async function rotate(rotation: Rotation, flags: RotateFlags, running: Running): Promise<void> {
+  if (flags.finish) await finish(rotation, flags, running);
+  else if (flags.back) await back(rotation, running);
+  else await forward(rotation, flags, running);
+}
+
+async function forward(rotation: Rotation, flags: RotateFlags, running: Running): Promise<void> {
+  const { control, tell } = running;
+  const { key } = rotation;
+  const cure = `end it with ./norn secrets rotate ${key} --finish, or go back with --back`;
+  if (rotation.phase() === 'turned')
+    throw new NornError(
+      'rotation_unfinished',
+      `The new ${key} key is in use already, and the old one counts still: ${cure}`,
+    );
+  if (rotation.phase() === 'finishing')
+    throw new NornError(
+      'rotation_unfinished',
+      `A rotation was interrupted at its end: ./norn secrets rotate ${key} --finish`,
+    );
+  if (rotation.phase() !== 'announced') {
+    await rotation.announce();
+    await control.note('key.announced', key, { inUse: rotation.inUse(), next: rotation.beside() });
+    tell(`The next ${key} key is ${shortOf(rotation.beside())}: hosts are told of it`);
+  }
+  await untilFollowed(rotation, flags, running);
+  await rotation.turn();
+  await control.note('key.turned', key, { inUse: rotation.inUse(), before: rotation.beside() });
+  tell(
+    `${shortOf(rotation.inUse())} is in use now. ${shortOf(rotation.beside())} counts still: ` +
+      `--back takes it up again, --finish lets it go (./norn secrets rotate ${key} --finish)`,
+  );
+}
+
+/** Only hosts that are there: who is away is told before anything else when it comes back. */
+async function untilFollowed(rotation: Rotation, flags: RotateFlags, { control, tell }: Running): Promise<void> {
+  const behind = await stillBehind(rotation, flags, control);
+  if (behind.length === 0) {
+    tell('Each host that is connected has it');
+    return;
+  }
+  if (flags.force) return;
+  throw new NornError(
+    'hosts_behind',
+    `After ${flags.wait} s these hosts have not taken it: ${namesOf(behind)}. Bring their agents up to date and run this again, ` +
+      `or go on without them (--force), or give it up (./norn secrets rotate ${rotation.key} --finish)`,
+  );
+}
+
+/** Connected hosts that do not follow when the time is over; none as soon as all do. */
+async function stillBehind(rotation: Rotation, { wait }: RotateFlags, control: Control): Promise<HostKeysRow[]> {
+  const deadline = performance.now() + wait * 1_000;
+  for (;;) {
+    const behind = (await control.hosts()).filter((host) => host.isConnected && !rotation.follows(host));
+    if (behind.length === 0 || performance.now() > deadline) return behind;
+    await sleep(pollMs);
+  }
+}
+
+async function back(rotation: Rotation, { control, tell }: Running): Promise<void> {
+  const { key } = rotation;
+  const phase = rotation.phase();
+  if (phase !== 'turned') {
+    const cure =
+      phase === 'announced' ? `the old one is in use; --finish lets the new one go` : `there is no other one`;
+    throw new NornError('no_way_back', `The ${key} key can not go back: ${cure}`);
+  }
+  await rotation.back();
+  await control.note('key.turned_back', key, { inUse: rotation.inUse(), before: rotation.beside() });
+  tell(
+    `${shortOf(rotation.inUse())} is in use again. ./norn secrets rotate ${key} takes up ${shortOf(rotation.beside())} again, ` +
+      '--finish lets it go',
+  );
+}
+
+async function finish(rotation: Rotation, flags: RotateFlags, running: Running): Promise<void> {
+  const { key } = rotation;
+  const { control, tell } = running;
+  if (rotation.phase() === 'steady' || rotation.phase() === 'announcing')
+    throw new NornError(
+      'nothing_to_finish',
+      `No rotation of the ${key} key is under way: ./norn secrets shows which keys there are`,
+    );
+  const gone = rotation.beside();
+  const lost = (await control.hosts()).flatMap((host) => {
+    const why = rotation.lossOf(host, new Date());
+    return why === '' ? [] : [{ ...host, why }];
+  });
+  if (lost.length > 0 && !flags.force) {
+    const named = lost.slice(0, namesMax).map(({ name, why }) => `${name} (${why})`);
+    throw new NornError(
+      'hosts_rely',
+      `${count(lost.length)} would be lost: ${named.join(', ')}${more(lost.length)}. Wait for them, or remove those that are gone ` +
+        '(./norn hosts remove), or let them go (--force): then they have to join again',
+    );
+  }
+  await settled(rotation, running);
+  await rotation.finish(flags.forget === true);
+  const details = { inUse: rotation.inUse(), gone, forced: lost.map(({ id }) => id), forgotten: flags.forget === true };
+  await control.note('key.finished', key, details);
+  tell(`${shortOf(rotation.inUse())} is the only ${key} key now`);
+  const behind = await stillBehind(rotation, flags, control);
+  if (behind.length === 0)
+    tell(gone === '' ? 'Each connected host has it' : `${shortOf(gone)} counts on no connected host any more`);
+  else tell(`These hosts have not let the other one go yet: ${namesOf(behind)}`);
+}
+
+async function settled(rotation: Rotation, { tell, settleMs }: Running): Promise<void> {
+  const leftMs = rotation.inUseSinceMs() + settleMs - Date.now();
+  if (rotation.phase() === 'finishing' || leftMs <= 0) return;
+  tell(`What is on its way may be by the other one: waiting ${Math.ceil(leftMs / 1_000)} s`);
+  await sleep(leftMs);
+}
+
+/** One step: nothing is told to hosts, whoever is connected stays, and the next connection is shown the new one. */
+export async function rotateIngest(folder: string, flags: RotateFlags, { control, tell }: Running): Promise<void> {
+  if (flags.finish) {
+    forgetPreviousCertificate(folder);
+    await control.note('key.finished', 'ingest', {});
+    tell("Ingest's certificate before this one is gone");
+    return;
+  }
+  if (flags.back) ingestCertificateBack(folder);
+  else await renewIngestCertificate(folder);
+  await control.note(flags.back ? 'key.turned_back' : 'key.turned', 'ingest', {});
+  tell(
+    flags.back
+      ? 'Ingest shows its certificate of before again; nobody was cut off'
+      : 'Ingest shows another certificate from the next connection on; nobody was cut off. --back takes up the one before',
+  );
+}
+
+function namesOf(hosts: readonly HostKeysRow[]): string {
+  return (
+    hosts
+      .slice(0, namesMax)
+      .map(({ name }) => name)
+      .join(', ') + more(hosts.length)
+  );
+}
+
+function more(hosts: number): string {
+  return hosts > namesMax ? ` and ${hosts - namesMax} more` : '';
+}
+
+function count(hosts: number): string {
+  return hosts === 1 ? '1 host' : `${hosts} hosts`;
+}
+
+export function shortOf(keyId: string): string {
+  return keyId.slice(0, 16);
+}

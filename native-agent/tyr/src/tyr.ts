@@ -235,6 +235,9 @@ export class Tyr {
         this.policyDesk.receive(signed);
       },
       lock: this.farewell.lock,
+      onForeign: () => {
+        this.keeper.enrolSoon();
+      },
       onConnecting: () => {
         this.sendFacts();
       },

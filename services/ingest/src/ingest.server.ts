@@ -103,6 +103,7 @@ export class IngestServer implements RunsBeside, ReportsHealth, OnModuleDestroy 
       { host, port: config.ingestPort, shown },
       {
         batchBytesMax,
+        letsIn: (der) => keys.current.authority.letsIn(der),
         connect: (peer, call) => void this.connect(peer, call),
         renew: async (peer, request) => {
           await this.admit(peer);

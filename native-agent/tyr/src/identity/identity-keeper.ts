@@ -39,6 +39,7 @@ export class IdentityKeeper {
   private issuing = '';
   /** The one that it has a certificate of, or got none of when it asked. */
   private asked = '';
+  private mustEnrol = false;
   private stopped = false;
 
   constructor(
@@ -88,6 +89,13 @@ export class IdentityKeeper {
     return this.current;
   }
 
+  /** Its certificate lets it in no more, whenever it expires: with its key it asks for one that does. */
+  enrolSoon(): void {
+    if (this.mustEnrol) return;
+    this.mustEnrol = true;
+    this.wake();
+  }
+
   /** What the installation is told of them; undefined before enrolment. */
   hostKeys(): event.HostKeys | undefined {
     return this.current && hostKeysOf(this.current);
@@ -99,7 +107,7 @@ export class IdentityKeeper {
     let waitMs = checkEveryMs;
     try {
       const { current } = this;
-      if (current === undefined || current.expiresAtMs <= Date.now()) await this.enrol();
+      if (current === undefined || current.expiresAtMs <= Date.now() || this.mustEnrol) await this.enrol();
       else if (renewAtMs(current) <= Date.now() || this.isOfAnotherAuthority(current)) await this.renew(current);
       this.backOff.reset();
     } catch (error) {
@@ -132,6 +140,7 @@ export class IdentityKeeper {
     const enrolled = await enrolThisMachine(this.config, before);
     // Also at its enrolment nobody hands another command key to a host that has one.
     const isSame = before !== undefined && before.hostId === enrolled.hostId && before.tenantId === enrolled.tenantId;
+    this.mustEnrol = false;
     this.take(isSame ? { ...enrolled, commandKeys: this.identity().commandKeys } : enrolled);
     this.logger.info({ host: this.current?.hostId, tenant: this.current?.tenantId }, 'enrolled');
     if (before === undefined) this.events.onEnrolled();

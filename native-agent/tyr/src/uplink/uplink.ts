@@ -25,6 +25,8 @@ export interface UplinkOptions {
   /** Who may stop this agent, as the installation says; a host of the installation no more is stopped by whoever may. */
   readonly lock: Pick<MaintenanceLock, 'learn' | 'lift'>;
   readonly onKeys: (keys: agent.InstallationKeys) => void;
+  /** The installation takes no certificate of the authority that issued this host's. */
+  readonly onForeign: () => void;
   /** Facts are sent first on a connection. */
   readonly onConnecting: () => void;
   readonly onAcked: () => void;
@@ -32,6 +34,9 @@ export interface UplinkOptions {
 }
 
 type ConnectCall = ClientDuplexStream<agent.ConnectRequest, agent.ConnectResponse>;
+
+/** What ingest says, of a host of an authority that is retired. */
+const foreignShape = /: certificate_foreign: /;
 
 /** One connection, from its first message to its end. */
 interface Connection {
@@ -155,6 +160,7 @@ export class Uplink {
     if (this.stopped) return;
     const waitMs = this.backOff.nextMs();
     this.options.logger.warn({ code: 'uplink_down', waitMs }, reason);
+    if (foreignShape.test(reason)) this.options.onForeign();
     this.reconnectTimer = setTimeout(() => {
       this.connect();
     }, waitMs);

@@ -8,6 +8,7 @@ import {
   type ServerUnaryCall,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
+import type { AuthContext } from '@grpc/grpc-js/build/src/auth-context.js';
 import { NornError, messageOf } from '@norn/base';
 import { type agent, agentServiceDefinition, enrolmentServiceDefinition } from '@norn/contracts';
 import type { ShownCertificate } from '../enrolment/server-certificate.ts';
@@ -25,6 +26,8 @@ export interface ListenOptions {
 
 export interface AgentHandlers {
   readonly batchBytesMax: number;
+  /** Whether a certificate (DER) is of an authority that counts still. */
+  readonly letsIn: (der: Uint8Array) => boolean;
   readonly connect: (peer: Peer, call: ConnectCall) => void;
   readonly renew: (peer: Peer, request: agent.RenewRequest) => Promise<agent.RenewResponse>;
 }
@@ -42,6 +45,10 @@ const noPeer = {
   details: 'certificate_foreign: the client certificate names no tenant (O) and host (CN) of Norn; enrol the host',
 };
 
+const retiredReason = 'its authority lets nobody in any more; enrol again by the key of this certificate';
+/** The agent takes it for what it is to do. */
+const retired = { code: status.UNAUTHENTICATED, details: `certificate_foreign: ${retiredReason}` };
+
 export async function serveAgents(options: ListenOptions, handlers: AgentHandlers): Promise<ListeningServer> {
   const server = new Server({
     'grpc.max_receive_message_length': handlers.batchBytesMax + limits.messageSlackBytes,
@@ -50,15 +57,21 @@ export async function serveAgents(options: ListenOptions, handlers: AgentHandler
     'grpc.keepalive_time_ms': 6_000,
     'grpc.keepalive_timeout_ms': 5_000,
   });
+  const isLetIn = (call: { getAuthContext(): AuthContext }): boolean => {
+    const raw = call.getAuthContext().sslPeerCertificate?.raw;
+    return raw !== undefined && handlers.letsIn(raw);
+  };
   const implementation: UntypedServiceImplementation = {
     connect: (call: ConnectCall) => {
       const peer = peerOf(call.getAuthContext());
       if (peer === undefined) call.emit('error', noPeer);
+      else if (!isLetIn(call)) call.emit('error', retired);
       else handlers.connect(peer, call);
     },
     renew: unary((call: ServerUnaryCall<agent.RenewRequest, agent.RenewResponse>) => {
       const peer = peerOf(call.getAuthContext());
       if (peer === undefined) throw new NornError('certificate_foreign', noPeer.details);
+      if (!isLetIn(call)) throw new NornError('certificate_foreign', retiredReason);
       return handlers.renew(peer, call.request);
     }),
   };

@@ -99,6 +99,12 @@ export class Authority {
     return { certificatePem: certificate.toString('pem'), expiresAt };
   }
 
+  /** Whether a certificate (DER) lets a host in. */
+  letsIn(der: Uint8Array): boolean {
+    const certificate = new X509Certificate(der);
+    return this.trusted.some((pem) => certificate.verify(new X509Certificate(pem).publicKey));
+  }
+
   /** Whether it is of the authority that issues now: only then ingest may make itself another like it. */
   hasIssued(certificatePem: string): boolean {
     return new X509Certificate(certificatePem).verify(new X509Certificate(this.issuingPem).publicKey);

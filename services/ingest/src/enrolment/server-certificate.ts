@@ -8,7 +8,7 @@ export interface ShownCertificate {
   readonly key: string;
   /** PEM: its own, then what proves it to hosts that trust an earlier authority, then all authorities, for who compares fingerprints. */
   readonly cert: string;
-  /** PEM: whose certificates let a host in. */
+  /** PEM: whose certificates are looked at; those of one that is retired are told to enrol again. */
   readonly clientAuthorities: string;
 }
 
@@ -35,7 +35,7 @@ export class ServerCertificate {
     // A bridge before the authority that it stands for: who builds the chain takes the first that fits.
     const chain = [certificatePem, ...bridges, ...authority.trusted, ...authority.retired];
     const cert = chain.map((pem) => `${pem.trimEnd()}\n`).join('');
-    return { key: keyPem, cert, clientAuthorities: authority.trusted.join('') };
+    return { key: keyPem, cert, clientAuthorities: [...authority.trusted, ...authority.retired].join('') };
   }
 }
 

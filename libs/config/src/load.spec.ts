@@ -8,6 +8,14 @@ describe('loadConfig', () => {
     expect(loadConfig(schema, {})).toEqual({ apiPort: 7400, logLevel: 'info' });
   });
 
+  it('looks for secrets where systemd puts them, unless it is told', () => {
+    const places = z.object({ secretsDir: settings.secretsDir });
+    const environment = { CREDENTIALS_DIRECTORY: '/run/credentials/norn.service' };
+    expect(loadConfig(places, environment)).toEqual({ secretsDir: '/run/credentials/norn.service' });
+    expect(loadConfig(places, { ...environment, NORN_SECRETS_DIR: '/a' })).toEqual({ secretsDir: '/a' });
+    expect(() => loadConfig(places, {})).toThrow(/NORN_SECRETS_DIR/);
+  });
+
   it('names the variable that is wrong', () => {
     expect(() => loadConfig(schema, { NORN_API_PORT: 'many' })).toThrow(/NORN_API_PORT/);
   });

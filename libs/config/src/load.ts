@@ -16,12 +16,20 @@ export function loadConfig<Shape extends z.ZodRawShape>(
 ): z.output<z.ZodObject<Shape>> {
   refuseUnknown(environment);
   const input = Object.fromEntries(
-    Object.keys(schema.shape).map((setting) => [setting, environment[environmentName(setting)]]),
+    Object.keys(schema.shape).map((setting) => [
+      setting,
+      environment[environmentName(setting)] ?? credentialsOf(setting, environment),
+    ]),
   );
   const parsed = schema.safeParse(input);
   if (parsed.success) return parsed.data;
   const problems = parsed.error.issues.map((issue) => `${environmentName(String(issue.path[0]))}: ${issue.message}`);
   throw new NornError('config_invalid', `Configuration is not usable: ${problems.join('; ')}`);
+}
+
+/** Where nothing else is said, secrets are those that systemd gives the service: `LoadCredential=`, systemd.exec(5). */
+function credentialsOf(setting: string, environment: Environment): string | undefined {
+  return setting === 'secretsDir' ? environment['CREDENTIALS_DIRECTORY'] : undefined;
 }
 
 function refuseUnknown(environment: Environment): void {

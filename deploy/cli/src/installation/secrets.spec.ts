@@ -23,7 +23,7 @@ describe('the secrets of an installation', () => {
     const folder = installation.path('secrets');
     expect(statSync(folder).mode & 0o777).toBe(0o700);
     const modes = readdirSync(folder).map((name) => [name, statSync(join(folder, name)).mode & 0o777]);
-    expect(modes).toHaveLength(18);
+    expect(modes).toHaveLength(19);
     expect(modes.filter(([, mode]) => mode !== 0o600)).toEqual([]);
   });
 

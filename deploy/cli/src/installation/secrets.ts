@@ -2,7 +2,7 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { makeSignerKeys } from '@norn/config';
+import { installationKeysFile, makeSignerKeys, noKeyWasChanged } from '@norn/config';
 import { writeIssued, writeSecret } from '@norn/embedded';
 import { createAuthority } from '@norn/embedded/certificates';
 
@@ -21,6 +21,7 @@ export async function makeSecrets(folder: string, names: readonly string[] = [])
   const missing = (name: string): boolean => !existsSync(join(folder, name));
   for (const name of randomSecrets.filter(missing)) writeSecret(folder, name, newToken());
   makeSignerKeys(folder);
+  if (missing(installationKeysFile)) writeSecret(folder, installationKeysFile, `${JSON.stringify(noKeyWasChanged)}\n`);
   if (missing('command.key.pem')) {
     const { privateKey } = generateKeyPairSync('ed25519');
     writeSecret(folder, 'command.key.pem', privateKey.export({ type: 'pkcs8', format: 'pem' }).toString());

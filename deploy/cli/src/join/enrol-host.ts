@@ -1,5 +1,5 @@
 // Who this host is to the installation: an identity for a join token, asked for once and kept where tyr looks for it.
-import { rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { NornError } from '@norn/base';
 import type { Invitation } from '@norn/contracts';
 import { enrolThisMachine, IdentityFile, loadTyrConfig, type Identity } from '@norn/tyr';
@@ -23,7 +23,10 @@ export async function enrolHost(
   const previous = knownIdentity(installation);
   writeSecret(installation.path('secrets'), 'join.token', invitation.token);
   try {
-    const identity = await enrolThisMachine(loadTyrConfig(settingsOf(installation, invitation)), previous);
+    const config = loadTyrConfig(settingsOf(installation, invitation));
+    // A person invited it: also by an authority that it has not heard of yet, and to command keys that it could not follow.
+    const trusting = previous && { ...previous, authorityPem: readFileSync(config.authorityFile, 'utf8') };
+    const identity = await enrolThisMachine(config, trusting);
     keepJoined(installation, invitation);
     new IdentityFile(installation.path('agent')).write(identity);
     return { identity, isKnown: identity.hostId === previous?.hostId };

@@ -1,7 +1,9 @@
 // `norn join`: this machine becomes a host of an installation that runs elsewhere.
 import { existsSync } from 'node:fs';
 import { NornError } from '@norn/base';
-import type { Invitation } from '@norn/contracts';
+import { pemBlocks } from '@norn/config';
+import { fingerprintOf, type Invitation } from '@norn/contracts';
+import type { Identity } from '@norn/tyr';
 import type { ListrTask } from 'listr2';
 import { refuseToInstall, startFromBoot } from '../boot/systemd.ts';
 import { write } from '../print/columns.ts';
@@ -13,7 +15,7 @@ import { startSupervisor } from '../supervisor/start-supervisor.ts';
 import { runTasks } from '../print/task-list.ts';
 import { enrolHost, knownIdentity } from './enrol-host.ts';
 import { givenInvitation } from './given-invitation.ts';
-import { readJoined } from '../installation/joined-host.ts';
+import { readJoined, type Joined } from '../installation/joined-host.ts';
 import { joinedText } from './joined-text.ts';
 import { fetchAuthority } from './known-authority.ts';
 
@@ -73,6 +75,11 @@ function refuseInstallation(installation: Installation): void {
   );
 }
 
+/** By the authority that it joined by, or by one that took its place since. */
+function isOfInstallation(joined: Joined, { authorityPem }: Identity, { authority }: Invitation): boolean {
+  return joined.authority === authority || pemBlocks(authorityPem).some((pem) => fingerprintOf(pem) === authority);
+}
+
 /** Throws `not_joined` for want of an invitation, `joined_elsewhere` for one of another installation. */
 function refuseStranger(installation: Installation, invitation: Invitation | undefined): void {
   const joined = readJoined(installation);
@@ -84,7 +91,7 @@ function refuseStranger(installation: Installation, invitation: Invitation | und
       `${why}: echo INVITATION | ./norn join -. The installation makes one with ./norn hosts invite, or in its console under Hosts`,
     );
   }
-  if (!invitation || !identity || joined.authority === invitation.authority) return;
+  if (!invitation || !identity || isOfInstallation(joined, identity, invitation)) return;
   throw new NornError(
     'joined_elsewhere',
     `This host belongs to the installation at ${joined.ingest}: to leave it, ./norn down and remove ${installation.home}`,

@@ -18,6 +18,8 @@ interface RotateOptions {
   readonly force?: true;
   readonly forget?: true;
   readonly wait: number;
+  readonly folder?: string;
+  readonly hosts?: string;
 }
 
 /** RFC 1123, as Kubernetes has it for names of releases and namespaces. */
@@ -25,6 +27,8 @@ const label = /^[a-z0-9]([a-z0-9-]{0,51}[a-z0-9])?$/;
 const keys = ['command', 'authority', 'ingest'] as const;
 /** Remediation and ingest look at their files each second. */
 const settleMs = 10_000;
+/** Kubernetes brings a changed secret to its pods within two minutes. */
+const settleElsewhereMs = 300_000;
 
 export function registerSecretsCommand(program: Command): void {
   const secrets = program
@@ -51,6 +55,11 @@ export function registerSecretsCommand(program: Command): void {
     .option('--finish', 'let the one that is not in use go; refused while hosts rely on it')
     .option('--force', 'also without hosts that do not follow, or that rely on the one that goes')
     .option('--forget', 'with --finish, of an authority whose key may be in other hands: what it issued proves nothing')
+    .option(
+      '--folder <dir>',
+      'of secrets that are brought to an installation elsewhere: one step a call, and it says what to do then',
+    )
+    .option('--hosts <file>', 'with --folder: the hosts, as that installation printed them')
     .option('--wait <seconds>', 'for hosts that are connected', Number, 60)
     .action(rotateKey);
 }
@@ -86,16 +95,22 @@ async function rotateKey(given: string, flags: RotateOptions): Promise<void> {
     );
   if (!Number.isFinite(flags.wait) || flags.wait < 0)
     throw new NornError('wait_invalid', '--wait takes seconds: 0 or more');
-  const [{ openControl }, { rotate, rotateIngest }, { rotationsOf }] = await Promise.all([
+  const [{ elsewhere, openControl }, { rotate, rotateIngest }, { rotationsOf }] = await Promise.all([
     import('./control.ts'),
     import('./rotate.ts'),
     import('./show.ts'),
   ]);
   const installation = findInstallation();
-  const folder = installation.path('secrets');
-  const control = await openControl(installation, { changes: true });
+  const isElsewhere = flags.folder !== undefined;
+  const folder = isElsewhere ? resolve(flags.folder ?? '') : installation.path('secrets');
+  const control = isElsewhere ? elsewhere(flags, note) : await openControl(installation, { changes: true });
   try {
-    const running = { control, tell: note, settleMs };
+    const bringing = `Bring the files of ${folder} to the stages (deploy/helm/norn/README.md, deploy/compose/README.md).`;
+    const running = {
+      control,
+      tell: note,
+      ...(isElsewhere ? { settleMs: settleElsewhereMs, bringing } : { settleMs }),
+    };
     const rotation = rotationsOf(folder).find((each) => each.key === key);
     await (rotation === undefined ? rotateIngest(folder, flags, running) : rotate(rotation, flags, running));
   } finally {

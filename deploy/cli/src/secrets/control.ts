@@ -1,4 +1,5 @@
 // What a rotation asks of the running installation, and where it is told of: hosts, and the trail of who did what.
+import { readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { NornError } from '@norn/base';
 import { processEnvironment } from '@norn/config';
@@ -45,6 +46,31 @@ export async function openControl(installation: Installation, { changes = false 
       await guard.release();
       await store.destroy();
     },
+  };
+}
+
+/**
+ * Of an installation elsewhere, whose database is not reached from here: its hosts as `host-keys.main.ts` of deploy/prepare printed them beside it.
+ * What is done is told, and written into its trail by the same program. Throws `hosts_unknown`.
+ */
+export function elsewhere(
+  { hosts: hostsFile, force }: { readonly hosts?: string; readonly force?: boolean },
+  tell: (sentence: string) => void,
+): Control {
+  return {
+    hosts: () => {
+      if (hostsFile !== undefined) return Promise.resolve(JSON.parse(readFileSync(hostsFile, 'utf8')) as HostKeysRow[]);
+      if (force) return Promise.resolve([]);
+      const cure = 'print them there (deploy/prepare/src/host-keys.main.ts) and give the file by --hosts, or --force';
+      throw new NornError('hosts_unknown', `Which hosts follow is not known here: ${cure}`);
+    },
+    note: (action, subject, details) => {
+      tell(
+        `For the trail: host-keys.main.ts note ${JSON.stringify(JSON.stringify({ actor: whoAmI(), action, subject, details }))}`,
+      );
+      return Promise.resolve();
+    },
+    close: () => Promise.resolve(),
   };
 }
 

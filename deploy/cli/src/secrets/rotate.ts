@@ -20,12 +20,14 @@ export interface Running {
   readonly tell: (sentence: string) => void;
   /** What was on its way when a key was turned has arrived after it. */
   readonly settleMs: number;
+  /** One step a call, for files that somebody has to bring to the stages: how. Absent: the stages read the files that are changed here. */
+  readonly bringing?: string;
 }
 
 const pollMs = 500;
 const namesMax = 20;
 
-/** Throws `hosts_behind`, `hosts_rely`, `nothing_to_finish`, `no_way_back`, `rotation_unfinished`. */
+/** Throws `hosts_behind`, `hosts_rely`, `key_unsettled`, `nothing_to_finish`, `no_way_back`, `rotation_unfinished`. */
 export async function rotate(rotation: Rotation, flags: RotateFlags, running: Running): Promise<void> {
   if (flags.finish) await finish(rotation, flags, running);
   else if (flags.back) await back(rotation, running);
@@ -46,10 +48,15 @@ async function forward(rotation: Rotation, flags: RotateFlags, running: Running)
       'rotation_unfinished',
       `A rotation was interrupted at its end: ./norn secrets rotate ${key} --finish`,
     );
-  if (rotation.phase() !== 'announced') {
+  const wasAnnounced = rotation.phase() === 'announced';
+  if (!wasAnnounced) {
     await rotation.announce();
     await control.note('key.announced', key, { inUse: rotation.inUse(), next: rotation.beside() });
     tell(`The next ${key} key is ${shortOf(rotation.beside())}: hosts are told of it`);
+  }
+  if (running.bringing !== undefined && !wasAnnounced) {
+    tell(`${running.bringing} Then run this again: it is in use once the hosts have it`);
+    return;
   }
   await untilFollowed(rotation, flags, running);
   await rotation.turn();
@@ -133,10 +140,17 @@ async function finish(rotation: Rotation, flags: RotateFlags, running: Running):
   else tell(`These hosts have not let the other one go yet: ${namesOf(behind)}`);
 }
 
-async function settled(rotation: Rotation, { tell, settleMs }: Running): Promise<void> {
+/** Throws `key_unsettled` where the files have to be brought to the stages first, which may take a while. */
+async function settled(rotation: Rotation, { tell, settleMs, bringing }: Running): Promise<void> {
   const leftMs = rotation.inUseSinceMs() + settleMs - Date.now();
   if (rotation.phase() === 'finishing' || leftMs <= 0) return;
-  tell(`What is on its way may be by the other one: waiting ${Math.ceil(leftMs / 1_000)} s`);
+  const seconds = Math.ceil(leftMs / 1_000);
+  if (bringing !== undefined)
+    throw new NornError(
+      'key_unsettled',
+      `A stage may still be at the key of before: ${bringing} Run this again in ${seconds} s`,
+    );
+  tell(`What is on its way may be by the other one: waiting ${seconds} s`);
   await sleep(leftMs);
 }
 

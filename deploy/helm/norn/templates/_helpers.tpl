@@ -105,7 +105,7 @@ priorityClassName: {{ . }}
 {{/* The stages: which secrets each is given, and where it listens besides health. */}}
 {{- define "norn.stages" -}}
 ingest:
-  secrets: [stores.cert.pem, stage.cert.pem, stage.key.pem, postgres.password, authority.key.pem, authority.cert.pem, ingest.key.pem, ingest.cert.pem, command.public.pem, signers.json, signing-ingest.key.pem]
+  secrets: [stores.cert.pem, stage.cert.pem, stage.key.pem, postgres.password, authority.key.pem, authority.cert.pem, ingest.key.pem, ingest.cert.pem, command.public.pem, keys.json, signers.json, signing-ingest.key.pem]
   ports: { agents: 7401, enrolment: 7408 }
   peers: agents
 enrichment:

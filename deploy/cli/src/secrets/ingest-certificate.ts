@@ -23,7 +23,7 @@ export function authorityInUse(folder: string): Promise<Authority> {
   return openAuthority({ keyPem, certificatePem: certificateOf(keyPem, read('authority.cert.pem')) });
 }
 
-export function hasPreviousCertificate(folder: string): boolean {
+function hasPreviousCertificate(folder: string): boolean {
   return existsSync(join(folder, kept.cert));
 }
 
@@ -37,20 +37,16 @@ export async function renewIngestCertificate(folder: string): Promise<void> {
   showIngest(folder, issued.keyPem, [issued.certificatePem, ...bridges]);
 }
 
-/** Throws `no_way_back`. */
-export function ingestCertificateBack(folder: string): void {
+/** Throws `no_way_back`; also for one of an authority that is in use no more: hosts would not take ingest for what it is. */
+export async function ingestCertificateBack(folder: string): Promise<void> {
+  const cure = './norn secrets rotate ingest makes another';
   if (!hasPreviousCertificate(folder))
-    throw new NornError(
-      'no_way_back',
-      'The certificate before this one is gone: ./norn secrets rotate ingest makes another',
-    );
+    throw new NornError('no_way_back', `The certificate before this one is gone: ${cure}`);
   const read = (name: string): string => readFileSync(join(folder, name), 'utf8');
-  const [key, cert, otherKey, otherCert] = [kept.key, kept.cert, shown.key, shown.cert].map(read) as [
-    string,
-    string,
-    string,
-    string,
-  ];
+  const [key, cert, otherKey, otherCert] = [read(kept.key), read(kept.cert), read(shown.key), read(shown.cert)];
+  const { certificatePem } = await authorityInUse(folder);
+  if (!new X509Certificate(cert).verify(new X509Certificate(certificatePem).publicKey))
+    throw new NornError('no_way_back', `The certificate before this one is of another authority: ${cure}`);
   showIngest(folder, key, [cert]);
   writeSecret(folder, kept.key, otherKey);
   writeSecret(folder, kept.cert, otherCert);

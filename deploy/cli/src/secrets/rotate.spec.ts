@@ -184,6 +184,9 @@ it("ingest's certificate is another of the same names, and has a way back until 
   expect(new X509Certificate(second).subjectAltName).toBe(new X509Certificate(first).subjectAltName);
   await rotateIngest(folder, { wait: 0, back: true }, running);
   expect(read('ingest.cert.pem').trim()).toBe(first.trim());
+  await run(new AuthorityRotation(folder));
+  const foreign = { code: 'no_way_back', message: expect.stringContaining('of another authority') };
+  await expect(rotateIngest(folder, { wait: 0, back: true }, running)).rejects.toMatchObject(foreign);
   await rotateIngest(folder, { wait: 0, finish: true }, running);
   await expect(rotateIngest(folder, { wait: 0, back: true }, running)).rejects.toMatchObject({ code: 'no_way_back' });
 });

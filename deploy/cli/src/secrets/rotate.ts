@@ -162,7 +162,7 @@ export async function rotateIngest(folder: string, flags: RotateFlags, { control
     tell("Ingest's certificate before this one is gone");
     return;
   }
-  if (flags.back) ingestCertificateBack(folder);
+  if (flags.back) await ingestCertificateBack(folder);
   else await renewIngestCertificate(folder);
   await control.note(flags.back ? 'key.turned_back' : 'key.turned', 'ingest', {});
   tell(

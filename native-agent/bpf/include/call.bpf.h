@@ -24,19 +24,30 @@
 #define NR_EXECVEAT 322
 #define NR_OPENAT2 437
 
-static __always_inline unsigned long call__get_number(struct pt_regs *regs)
+#include "compat.bpf.h"
+
+static __always_inline bool call__is_32_bit(void)
 {
-	return regs->orig_ax;
+	return bpf_get_current_task_btf()->thread_info.status & TS_COMPAT;
 }
 
-static __always_inline bool call__is_32_bit(struct task_struct *task)
+/* As 64-bit programs number it. */
+static __always_inline unsigned long call__get_number(struct pt_regs *regs)
 {
-	return task->thread_info.status & TS_COMPAT;
+	return call__is_32_bit() ? compat__get_number(regs) : regs->orig_ax;
+}
+
+/* Whether the times it is given have 64 bits. */
+static __always_inline bool call__has_wide_times(struct pt_regs *regs)
+{
+	return !call__is_32_bit() || (__u32)regs->orig_ax == COMPAT_UTIMENSAT_TIME64;
 }
 
 /* Argument 1–6 of the call. */
 static __always_inline unsigned long call__get_argument(struct pt_regs *regs, __u32 number)
 {
+	if (call__is_32_bit())
+		return compat__get_argument(regs, number);
 	switch (number) {
 	case 1:
 		return regs->di;
@@ -67,14 +78,35 @@ static __always_inline unsigned long call__get_argument(struct pt_regs *regs, __
 #define NR_EXECVEAT 281
 #define NR_OPENAT2 437
 
+/* Of no call: the numbers of 32-bit ones are not translated here. */
+#define NR_COMPAT 0xffffffff
+
+static __always_inline bool call__is_32_bit(void)
+{
+	return bpf_get_current_task_btf()->thread_info.flags & TIF_32BIT;
+}
+
+static __always_inline void call__count_compat(void)
+{
+	__u32 zero = 0;
+	struct ring_counters *counter = bpf_map_lookup_elem(&counters, &zero);
+
+	if (counter)
+		counter->compat_calls++;
+}
+
 static __always_inline unsigned long call__get_number(struct pt_regs *regs)
 {
+	if (call__is_32_bit()) {
+		call__count_compat();
+		return NR_COMPAT;
+	}
 	return (__u32)regs->syscallno;
 }
 
-static __always_inline bool call__is_32_bit(struct task_struct *task)
+static __always_inline bool call__has_wide_times(struct pt_regs *regs)
 {
-	return task->thread_info.flags & TIF_32BIT;
+	return true;
 }
 
 /* Argument 1–6 of the call. The result has taken the place of the first by now. */
@@ -98,20 +130,11 @@ static __always_inline unsigned long call__get_argument(struct pt_regs *regs, __
 
 #endif
 
-/* The agent's own calls, and calls of 32-bit programs, whose numbers mean other things. */
+/* The agent's own calls. */
 static __always_inline bool call__is_ignored(void)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	__u32 tgid = task->tgid;
+	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
 
-	if (call__is_32_bit(task)) {
-		__u32 zero = 0;
-		struct ring_counters *counter = bpf_map_lookup_elem(&counters, &zero);
-
-		if (counter)
-			counter->compat_calls++;
-		return true;
-	}
 	return bpf_map_lookup_elem(&own_processes, &tgid) != NULL;
 }
 

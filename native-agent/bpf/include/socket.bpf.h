@@ -3,6 +3,7 @@
 #ifndef NORN_SOCKET_BPF_H
 #define NORN_SOCKET_BPF_H
 
+#include "emit.bpf.h"
 #include "path.bpf.h"
 #include <bpf/bpf_endian.h>
 
@@ -10,6 +11,7 @@
 #define AF_INET 2
 #define AF_INET6 10
 #define S_IFSOCK 0140000
+#define EINPROGRESS 115
 
 static __always_inline struct sock *file__get_sock(struct file *file)
 {
@@ -46,6 +48,25 @@ static __always_inline void sock__read_facts(struct sock *sock, struct socket_fa
 static __always_inline bool socket_facts__is_internet(const struct socket_facts *facts)
 {
 	return facts->family == AF_INET || facts->family == AF_INET6;
+}
+
+static __always_inline void socket__report(struct sock *sock, __u8 kind, long result, const void *unix_address)
+{
+	struct socket_facts facts = {};
+	struct scratch *scratch;
+
+	sock__read_facts(sock, &facts);
+	if (!socket_facts__is_internet(&facts) && facts.family != AF_UNIX)
+		return;
+	scratch = record__begin(kind);
+	if (!scratch)
+		return;
+	scratch->record.result = result;
+	record__put_facts(scratch, &facts);
+	/* struct sockaddr_un: the path follows the two bytes of the family. */
+	if (facts.family == AF_UNIX && unix_address)
+		record__append_user_string(scratch, SLOT_NAME, unix_address + 2);
+	record__send_bulk(scratch);
 }
 
 #endif

@@ -7,6 +7,7 @@
 #include <bpf/bpf_tracing.h>
 
 #define FS_IOC_SETFLAGS 0x40086602
+#define FS_IOC32_SETFLAGS 0x40046602
 #define FS_IOC_FSSETXATTR 0x401c5820
 #define FS_IMMUTABLE_FL 0x10
 #define FS_APPEND_FL 0x20
@@ -24,19 +25,34 @@ static __always_inline void record__append_fd(struct scratch *scratch, int fd)
 		record__append_file(scratch, SLOT_BASE, file);
 }
 
+/* The second group of `count` words; those of 32-bit programs have 32 bits. */
+static __always_inline void times__read_words(long *time, __u64 times, __u32 count, bool wide)
+{
+	int narrow[2] = {};
+
+	if (wide) {
+		bpf_probe_read_user(time, count * sizeof(*time), (void *)(times + count * sizeof(*time)));
+		return;
+	}
+	bpf_probe_read_user(narrow, count * sizeof(*narrow), (void *)(times + count * sizeof(*narrow)));
+	time[0] = narrow[0];
+	time[1] = narrow[1];
+}
+
 /* The second of two times is that of the change. µs; 0: none was given, or one before 1970. */
 static __always_inline __u64 times__read_change_us(struct pt_regs *regs, __u64 times)
 {
 	__u64 fine = call__get_number(regs) == NR_UTIMENSAT;
+	bool wide = call__has_wide_times(regs);
 	long time[2] = {};
 
 	if (!times)
 		return 0;
 	if (call__get_number(regs) == NR_UTIME) {
-		bpf_probe_read_user(time, sizeof(time[0]), (void *)(times + sizeof(time[0])));
+		times__read_words(time, times, 1, wide);
 		return time[0] > 0 ? time[0] * 1000000ull : 0;
 	}
-	bpf_probe_read_user(time, sizeof(time), (void *)(times + sizeof(time)));
+	times__read_words(time, times, 2, wide);
 	if (time[0] <= 0 || (fine && time[1] >= UTIME_OMIT))
 		return 0;
 	return time[0] * 1000000ull + (fine ? (__u64)time[1] / 1000 : time[1]);
@@ -77,6 +93,8 @@ int BPF_PROG(file__on_ioctl, struct pt_regs *regs, long result)
 	__u32 command = call__get_argument(regs, 2), flags = 0;
 	struct scratch *scratch;
 
+	if (command == FS_IOC32_SETFLAGS)
+		command = FS_IOC_SETFLAGS;
 	if ((command != FS_IOC_SETFLAGS && command != FS_IOC_FSSETXATTR) || result < 0 || call__is_ignored())
 		return 0;
 	bpf_probe_read_user(&flags, sizeof(flags), (void *)call__get_argument(regs, 3));

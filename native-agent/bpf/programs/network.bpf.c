@@ -1,30 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
 /* NET_CONNECT, NET_ACCEPT, NET_LISTEN, from the socket itself; only a unix path comes from user memory. */
 #include "../include/call.bpf.h"
-#include "../include/emit.bpf.h"
 #include "../include/socket.bpf.h"
 #include <bpf/bpf_tracing.h>
-
-#define EINPROGRESS 115
-
-static __always_inline void socket__report(struct sock *sock, __u8 kind, long result, const void *unix_address)
-{
-	struct socket_facts facts = {};
-	struct scratch *scratch;
-
-	sock__read_facts(sock, &facts);
-	if (!socket_facts__is_internet(&facts) && facts.family != AF_UNIX)
-		return;
-	scratch = record__begin(kind);
-	if (!scratch)
-		return;
-	scratch->record.result = result;
-	record__put_facts(scratch, &facts);
-	/* struct sockaddr_un: the path follows the two bytes of the family. */
-	if (facts.family == AF_UNIX && unix_address)
-		record__append_user_string(scratch, SLOT_NAME, unix_address + 2);
-	record__send_bulk(scratch);
-}
 
 SEC("tp_btf/sys_exit")
 int BPF_PROG(network__on_connect, struct pt_regs *regs, long result)

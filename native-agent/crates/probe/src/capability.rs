@@ -6,7 +6,7 @@ use crate::sight::self_test::SelfTest;
 use crate::tracker::Tracker;
 
 /// What no mechanism here tells, on any host: people see it beside what is told.
-const BLIND_SPOTS: [(&str, &str); 10] = [
+const BLIND_SPOTS: &[(&str, &str)] = &[
     (
         "file.io_uring",
         "files opened, read or changed through io_uring are not seen",
@@ -35,6 +35,7 @@ const BLIND_SPOTS: [(&str, &str); 10] = [
         "process.code_in_memory",
         "code that a running program loads or makes in its own memory is not seen, nor are calls within an interpreter",
     ),
+    #[cfg(not(target_arch = "x86_64"))]
     (
         "process.compat_calls",
         "system calls of 32-bit programs are counted, not interpreted",

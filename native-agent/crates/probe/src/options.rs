@@ -68,7 +68,7 @@ pub struct ProbeStats {
     pub hashes_refused: u64,
     /// Bytes in the rings that could not be read as a record; not 0 means a defect.
     pub records_malformed: u64,
-    /// System calls by 32-bit programs, which are not interpreted.
+    /// System calls by 32-bit programs that are not interpreted: those of AArch64.
     pub compat_calls: u64,
 }
 

@@ -50,7 +50,7 @@ const OPENS: &[(i64, &str)] = &[
     (libc::SYS_openat2, OPEN),
 ];
 
-/// What AArch64 has no call for is x86-64's alone; 32-bit programs' calls are counted, not interpreted.
+/// What AArch64 has no call for is x86-64's alone. Calls of 32-bit programs reach the same handlers on x86-64 (`bpf/include/compat.bpf.h`).
 pub const SIGNALS: &[Signal] = &[
     Signal {
         name: "process.lifecycle",

@@ -22,3 +22,4 @@ mod sensor;
 mod sight;
 mod stdio_socket;
 mod task_iter;
+mod ways;

@@ -22,6 +22,7 @@
 #include "programs/namespace.bpf.c"
 #include "programs/bpf_call.bpf.c"
 #include "programs/agent_touch.bpf.c"
+#include "programs/uring.bpf.c"
 
 /* The layout as this compiler made it, compared with Rust's in a test. */
 const volatile __u32 record_layout[] = {

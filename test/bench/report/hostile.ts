@@ -52,7 +52,11 @@ const lines: readonly Line[] = [
     aim: '0',
     runs: [nextest('test(cgroups::) + test(a_users_group)')],
   },
-  { what: 'Actions by io_uring that are seen like system calls', aim: 'all', runs: [] },
+  {
+    what: 'Actions by io_uring that are seen like system calls',
+    aim: 'all',
+    runs: [nextest('test(uring::) + test(ways::)')],
+  },
 ];
 
 /** Runs them all, one after the other: minutes, and nothing else may load the machine meanwhile. */

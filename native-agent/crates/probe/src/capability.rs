@@ -8,10 +8,6 @@ use crate::tracker::Tracker;
 /// What no mechanism here tells, on any host: people see it beside what is told.
 const BLIND_SPOTS: &[(&str, &str)] = &[
     (
-        "file.io_uring",
-        "files opened, read or changed through io_uring are not seen",
-    ),
-    (
         "file.read.other",
         "opening a file for reading is told of sensitive files only; a copy, a hard link or another name hides one",
     ),

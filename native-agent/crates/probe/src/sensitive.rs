@@ -43,6 +43,20 @@ impl SensitiveFiles {
         }
     }
 
+    /// SensitiveFile of a file by the names of its directory and its own; 0: not sensitive.
+    pub fn class_of(&self, directory: &[u8], name: &[u8]) -> u8 {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let (directory, name) = (text(directory), text(name));
+        [
+            (directory.clone(), name.clone()),
+            (String::new(), name),
+            (directory, String::new()),
+        ]
+        .iter()
+        .find_map(|names| self.classes.get(names).copied())
+        .unwrap_or_default()
+    }
+
     /// # Errors
     /// When the kernel refuses an entry.
     pub fn install(&self, files: &MapHandle, names: &MapHandle) -> libbpf_rs::Result<()> {

@@ -1,4 +1,5 @@
 //! What is known of processes while their records come in.
+mod attempt;
 mod events;
 mod handles;
 mod origin;

@@ -9,7 +9,7 @@ use norn_events::{
 };
 
 use super::origin::script_of;
-use super::{Observers, Tracker};
+use super::{Observers, Tracker, attempt};
 use crate::figures::Figures;
 use crate::hash::{FileVersion, Source};
 use crate::record::{Header, KIND_CGROUP, LifecycleFacts, MARK_KERNEL_THREAD, Record, Slot};
@@ -45,6 +45,13 @@ impl Tracker {
             _ => self.process_of(header),
         };
         self.write_texts(record, &mut figures, process);
+        // The kernel side does not know whether the file is a sensitive one.
+        if kind == EventKind::FileRead && figures.value == 0 {
+            figures.value = attempt::judge(&mut self.path, header.tgid);
+            if figures.value == 0 {
+                return false;
+            }
+        }
         if kind == EventKind::Exit {
             self.processes.end(process, header.time_ns);
         }

@@ -22,4 +22,5 @@ mod sensor;
 mod sight;
 mod stdio_socket;
 mod task_iter;
+mod uring;
 mod ways;

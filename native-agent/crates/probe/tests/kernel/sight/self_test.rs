@@ -55,7 +55,7 @@ fn the_self_test_verifies_what_is_available() {
         .filter(|capability| !capability.available)
         .collect();
     assert!(unseen.iter().all(|spot| !spot.detail.is_empty()), "{unseen:#?}");
-    for name in ["file.io_uring", "file.read.other", "process.applets"] {
+    for name in ["file.attribute.new_calls", "file.read.other", "process.applets"] {
         assert!(
             unseen.iter().any(|spot| spot.name == name),
             "{name} is said to be unseen"

@@ -1,3 +1,5 @@
 //! Other ways to ask the kernel for the same.
 mod compat;
-mod same;
+mod evasion;
+pub mod ring;
+pub mod same;

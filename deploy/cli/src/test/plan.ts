@@ -24,10 +24,11 @@ export interface TestRun {
 
 /** The targets of each kind, as Nx runs them. */
 const targets: Readonly<Record<Kind, readonly (readonly string[])[]>> = {
-  // Where they wait, the agent that the next kinds need is built: it gives way to all others.
-  unit: [['run-many', '--targets', 'test,build', '--parallel', '4']],
-  kernel: [['run-many', '--targets', 'kernel', '--projects', 'native-agent']],
-  e2e: [['run-many', '--targets', 'e2e,console,containers', '--projects', 'test']],
+  unit: [['run-many', '--targets', 'test']],
+  // They wait more than they compute: meanwhile the agent that the next kind needs is built.
+  kernel: [['run-many', '--targets', 'kernel,build', '--projects', 'native-agent']],
+  // The console is tried without an agent, so beside the installations, whose agents are one at a time.
+  e2e: [['run-many', '--targets', 'e2e,console', '--projects', 'test']],
   kubernetes: [['run', 'test:kubernetes']],
   long: [
     ['run', 'test:long'],
@@ -35,18 +36,10 @@ const targets: Readonly<Record<Kind, readonly (readonly string[])[]>> = {
   ],
 };
 
-/** Agents are one at a time on a machine, whose tests wait more than they compute; what is tried without one is run beside those of the kernel. */
-const ofAll: typeof targets = {
-  ...targets,
-  kernel: [['run-many', '--targets', 'kernel,console,containers', '--projects', 'native-agent,test']],
-  e2e: [['run-many', '--targets', 'e2e', '--projects', 'test']],
-};
-
 /** Without a pattern the targets of Nx; with one the runners themselves, which know files and names of tests. */
 export function planRuns(only: Kind | undefined, pattern: string | undefined): TestRun[] {
   const wanted = only ? [only] : kinds.filter(runsByDefault);
-  const whole = only ? targets : ofAll;
-  return wanted.flatMap((kind) => (pattern === undefined ? whole[kind].map(nx(kind)) : chosen(kind, pattern)));
+  return wanted.flatMap((kind) => (pattern === undefined ? whole(kind) : chosen(kind, pattern)));
 }
 
 /** Not a Kubernetes on a machine that would have to build it first, unless somebody asks for it. */
@@ -55,9 +48,9 @@ function runsByDefault(kind: Kind): boolean {
   return kind !== 'long';
 }
 
-const nx =
-  (kind: Kind) =>
-  (args: readonly string[]): TestRun => ({ kind, runner: 'nx', args, cwd: repository });
+function whole(kind: Kind): TestRun[] {
+  return targets[kind].map((args) => ({ kind, runner: 'nx', args, cwd: repository }));
+}
 
 /** A pattern is a part of a file's path for jest, a part of a test's name for both. */
 function chosen(kind: Kind, pattern: string): TestRun[] {

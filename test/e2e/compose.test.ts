@@ -8,10 +8,10 @@ import { fileURLToPath } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { stageNames } from '@norn/bus/flow';
 import { decodeInvitation } from '@norn/contracts';
-import { startInstallation, type Installation } from '../installation.ts';
+import { startInstallation, type Installation } from './installation.ts';
 
 const portBase = 7860;
-const repository = fileURLToPath(new URL('../../..', import.meta.url));
+const repository = fileURLToPath(new URL('../..', import.meta.url));
 const services = [...stageNames, 'api'];
 const stores = ['clickhouse', 'kafka', 'postgres'];
 /** Images are built when there are none. */

@@ -15,17 +15,14 @@ const units = '/etc/systemd/system';
 
 /** Before anything is built. Throws `no_systemd`, `already_running`. */
 export async function refuseToInstall(installation: Installation): Promise<void> {
-  const runs = readRunState(installation)?.phase === 'ready';
-  if (existsSync(booted) && runs && !(await isHeld(unitNameOf(installation.home))))
+  const { home } = installation;
+  if (!existsSync(booted))
     throw new NornError(
-      'already_running',
-      `${installation.home} runs already, and not by systemd: ./norn down, then --install`,
+      'no_systemd',
+      'This machine is not run by systemd, so --install can do nothing: leave it out, and have what runs the machine start it at boot',
     );
-  if (existsSync(booted)) return;
-  throw new NornError(
-    'no_systemd',
-    'This machine is not run by systemd, so --install can do nothing: without it, and have what runs the machine start it at boot',
-  );
+  if (readRunState(installation)?.phase !== 'ready' || (await isHeld(unitNameOf(home)))) return;
+  throw new NornError('already_running', `${home} runs already, and not by systemd: ./norn down, then --install`);
 }
 
 /** Starts it now and at every boot. `flags`: see supervisor.main.ts. Throws `not_installed`. */

@@ -27,7 +27,7 @@ describe('the unit', () => {
 
   it('has settings as they are', () => {
     expect(unitText(plan)).toContain(
-      'Environment="NORN_PROTECTED_PATHS=/srv/100%% \\"mine\\"\\\\:/home/$$USER"\nEnvironment="NORN_HOME=/var/lib/norn"',
+      'Environment="NORN_PROTECTED_PATHS=/srv/100%% \\"mine\\"\\\\:/home/$USER"\nEnvironment="NORN_HOME=/var/lib/norn"',
     );
   });
 

@@ -35,7 +35,7 @@ export function unitText({ launcher, home, flags, settings }: BootPlan): string 
     'Type=notify',
     'NotifyAccess=all',
     ...environment,
-    `ExecStart=${[launcher, 'supervise', ...flags].map(quoted).join(' ')}`,
+    `ExecStart=${[launcher, 'supervise', ...flags].map((word) => quoted(word).replace(/\$/g, '$$$$')).join(' ')}`,
     'Restart=always',
     'RestartSec=1',
     'TimeoutStartSec=180',
@@ -50,9 +50,9 @@ export function unitText({ launcher, home, flags, settings }: BootPlan): string 
   ].join('\n')}\n`;
 }
 
-/** One word, as it is: neither a specifier, nor a variable, nor an end of line. */
+/** One word, as it is: neither a specifier nor an end of line. Variables are looked for in commands alone. */
 function quoted(word: string): string {
-  const kept = asItIs(word).replace(/[\\"]/g, '\\$&').replace(/\$/g, '$$$$');
+  const kept = asItIs(word).replace(/[\\"]/g, '\\$&');
   return `"${kept.replace(/\n/g, '\\n')}"`;
 }
 

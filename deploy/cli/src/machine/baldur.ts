@@ -33,7 +33,8 @@ export async function buildStaticBaldur(onLine: OnLine): Promise<string> {
 
 async function build(onLine: OnLine, args: readonly string[], environment: NodeJS.ProcessEnv): Promise<void> {
   await provideCargo(onLine);
-  const env = { ...processEnvironment(), ...environment };
+  // Who only wants it to run is not told what clippy thinks.
+  const env = { ...processEnvironment(), RUSTC_WORKSPACE_WRAPPER: '', ...environment };
   await runCommand('cargo', ['build', '--release', '--locked', '-p', 'baldur', ...args], { cwd: sources, env, onLine });
 }
 

@@ -205,7 +205,9 @@ fn simulator() -> PathBuf {
         .arg("--target-dir")
         .arg(target)
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+        // As the agent that is released, so that what both stand on is compiled once.
         .env("RUSTFLAGS", "-C target-feature=+crt-static")
+        .env("RUSTC_WORKSPACE_WRAPPER", "")
         .status();
     assert!(status.unwrap().success(), "the simulator is built");
     target.join("x86_64-unknown-linux-gnu/release/norn-attack")

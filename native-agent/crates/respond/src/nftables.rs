@@ -7,7 +7,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 use nix::sys::socket::{
     AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, recv, sendto, setsockopt, socket,
-    sockopt::ReceiveTimeout,
+    sockopt::{ReceiveTimeout, SndBufForce},
 };
 use nix::sys::time::{TimeVal, TimeValLike};
 
@@ -24,8 +24,6 @@ const NEW_CHAIN: u16 = SUBSYSTEM << 8 | 3;
 const NEW_RULE: u16 = SUBSYSTEM << 8 | 6;
 const NEW_SET: u16 = SUBSYSTEM << 8 | 9;
 const NEW_SET_ELEMENTS: u16 = SUBSYSTEM << 8 | 12;
-/// IPv4 and IPv6 together.
-const FAMILY_INET: u8 = 1;
 
 const REQUEST: u16 = 1;
 const ACK: u16 = 4;
@@ -41,8 +39,33 @@ const REGISTER: u32 = 1;
 const SET_OF_PASSING: u32 = 0x10;
 const DROP: u32 = 0;
 const ACCEPT: u32 = 1;
+/// `NFT_CMP_*`.
+const EQUAL: u32 = 0;
+const AT_MOST: u32 = 3;
+const AT_LEAST: u32 = 5;
+/// `NFT_NETDEVICE_MAX`: what one chain can be laid on.
+pub const DEVICES_MAX: usize = 256;
+/// A peer's rule has some 500 bytes, in each chain that it stands in.
+const SEND_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Before every other table: whoever accepts or changes a packet comes later.
 const PRIORITY: i32 = -400;
+
+/// What a table is about; the same name in two families is two tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    /// IPv4 and IPv6 together.
+    Inet = 1,
+    /// The frames of interfaces.
+    Netdev = 5,
+}
+
+/// Where frames are looked at: as they come from the interface, and as the last thing before it sends them. Out (since Linux 5.16) sees
+/// AF_PACKET's, also with PACKET_QDISC_BYPASS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    In = 0,
+    Out = 1,
+}
 
 /// Where packets are looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,7 +81,7 @@ pub enum Field {
     /// `NFT_META_IIF`, an index in the host's order of bytes.
     InInterface = 4,
     OutInterface = 5,
-    /// `NFT_META_NFPROTO`, one byte: 2 for IPv4, 10 for IPv6.
+    /// `NFT_META_NFPROTO`, one byte: 2 for IPv4, 10 for IPv6, 5 for whatever is a frame.
     Protocol = 15,
     /// `NFT_META_L4PROTO`, one byte.
     Transport = 16,
@@ -66,6 +89,8 @@ pub enum Field {
 
 #[derive(Debug, Clone, Copy)]
 pub enum Header {
+    /// Nothing matches where the interface's frames have none. A VLAN's tag is part of it.
+    Link = 0,
     Network = 1,
     Transport = 2,
 }
@@ -82,13 +107,14 @@ impl Rule {
 
     /// Bytes of a header from `offset` on.
     pub fn bytes(self, header: Header, offset: u32, value: &[u8]) -> Self {
-        let place = [
-            number(2, header as u32),
-            number(3, offset),
-            number(4, value.len() as u32),
-        ];
-        let load = [number(1, REGISTER), place.concat()].concat();
-        self.expression("payload", &load).equals(value)
+        self.load(header, offset, value.len()).equals(value)
+    }
+
+    /// A byte of a header, both ends included.
+    pub fn between(self, header: Header, offset: u32, (least, most): (u8, u8)) -> Self {
+        self.load(header, offset, 1)
+            .compares(AT_LEAST, &[least])
+            .compares(AT_MOST, &[most])
     }
 
     /// One of the elements that the set has now.
@@ -106,8 +132,26 @@ impl Rule {
         self.verdict(DROP)
     }
 
+    fn load(self, header: Header, offset: u32, length: usize) -> Self {
+        let place = [
+            number(2, header as u32),
+            number(3, offset),
+            number(4, length as u32),
+        ];
+        let load = [number(1, REGISTER), place.concat()].concat();
+        self.expression("payload", &load)
+    }
+
     fn equals(self, value: &[u8]) -> Self {
-        let compare = [number(1, REGISTER), number(2, 0), nested(3, &attribute(1, value))];
+        self.compares(EQUAL, value)
+    }
+
+    fn compares(self, how: u32, value: &[u8]) -> Self {
+        let compare = [
+            number(1, REGISTER),
+            number(2, how),
+            nested(3, &attribute(1, value)),
+        ];
         self.expression("cmp", &compare.concat())
     }
 
@@ -126,6 +170,7 @@ impl Rule {
 /// Messages that take effect all at once, or not at all.
 pub struct Transaction {
     table: &'static str,
+    family: Family,
     bytes: Vec<u8>,
     sequence: u32,
 }
@@ -134,11 +179,18 @@ impl Transaction {
     pub fn of(table: &'static str) -> Self {
         let mut transaction = Self {
             table,
+            family: Family::Inet,
             bytes: Vec::new(),
             sequence: 0,
         };
         transaction.push((BATCH_BEGIN, 0), (0, SUBSYSTEM), &[]);
         transaction
+    }
+
+    /// What follows is about the table of that family; of none other than `Inet` at first.
+    pub fn about(mut self, family: Family) -> Self {
+        self.family = family;
+        self
     }
 
     /// Whatever was in the table goes; it need not have been there.
@@ -166,6 +218,24 @@ impl Transaction {
         self.message(NEW_CHAIN, CREATE, &chain.concat())
     }
 
+    /// On the frames of these interfaces, at most `DEVICES_MAX`; it goes with the last of them.
+    pub fn chain_on(self, name: &str, direction: Direction, devices: &[&str]) -> Self {
+        let names: Vec<u8> = devices.iter().flat_map(|device| text(1, device)).collect();
+        let place = [
+            number(1, direction as u32),
+            number(2, PRIORITY.cast_unsigned()),
+            nested(4, &names),
+        ];
+        let chain = [
+            text(1, self.table),
+            text(3, name),
+            nested(4, &place.concat()),
+            number(5, ACCEPT),
+            text(7, "filter"),
+        ];
+        self.message(NEW_CHAIN, CREATE, &chain.concat())
+    }
+
     /// Elements of one byte each, which the kernel takes out itself after `lasting`, whether or not anybody runs who could.
     pub fn set(self, name: &str, elements: &[u8], lasting: Duration) -> Self {
         // 0 would be for ever.
@@ -187,7 +257,7 @@ impl Transaction {
             number(4, 0),
             number(5, 1),
             // Within the transaction; the name is what counts.
-            number(10, 1),
+            number(10, self.family as u32),
         ];
         let content = [text(1, self.table), text(2, name), nested(3, &listed)];
         self.message(NEW_SET, CREATE, &set.concat())
@@ -210,13 +280,15 @@ impl Transaction {
         let flags = SockFlag::SOCK_CLOEXEC;
         let kernel = socket(AddressFamily::Netlink, SockType::Raw, flags, protocol)?;
         setsockopt(&kernel, ReceiveTimeout, &TimeVal::seconds(ANSWER_SECONDS))?;
+        setsockopt(&kernel, SndBufForce, &SEND_BYTES_MAX)?;
         let all = NetlinkAddr::new(0, 0);
         sendto(kernel.as_raw_fd(), &self.bytes, &all, MsgFlags::empty())?;
         answer_to(asked, &kernel)
     }
 
     fn message(mut self, kind: u16, flags: u16, body: &[u8]) -> Self {
-        self.push((kind, flags | ACK), (FAMILY_INET, 0), body);
+        let family = self.family as u8;
+        self.push((kind, flags | ACK), (family, 0), body);
         self
     }
 

@@ -9,7 +9,9 @@ use std::time::Duration;
 use nix::ifaddrs::getifaddrs;
 use norn_events::ProcessTable;
 use norn_events::wire::event::v1::Capability;
-use norn_respond::{IsolationError, PEERS_MAX, Reach, isolate, name_of, rejoin, try_isolation};
+use norn_respond::{
+    Held, IsolationError, PEERS_MAX, Reach, is_as_held, isolate, name_of, rejoin, try_isolation,
+};
 use serde::{Deserialize, Serialize};
 
 use super::state::StateDir;
@@ -52,7 +54,9 @@ pub struct OwnNetwork {
     is_whole: bool,
     kept: OwnNetworkFile,
     /// Asked for once: the answer costs the kernel a transaction.
-    possible: OnceLock<Result<(), IsolationError>>,
+    possible: OnceLock<Result<Option<String>, IsolationError>>,
+    /// What this agent has laid, while it stands.
+    held: Option<Held>,
 }
 
 /// Why a command was not carried out.
@@ -86,6 +90,7 @@ impl OwnNetwork {
             is_whole,
             kept: state.load(FILE)?,
             possible: OnceLock::new(),
+            held: None,
         };
         network.end_what_is_over(state);
         if network.is_cut_off()
@@ -134,7 +139,29 @@ impl OwnNetwork {
             return Err(error.into());
         }
         self.save(state)?;
-        Ok(name_of(&self.kept.peers))
+        let reached = name_of(&self.kept.peers);
+        Ok(match self.gap() {
+            None => reached,
+            Some(gap) => format!("{reached}; frames that a program makes itself are not held: {gap}"),
+        })
+    }
+
+    /// Why frames that a program makes itself are not held while it is cut off.
+    fn gap(&self) -> Option<String> {
+        self.held.as_ref().and_then(Held::gap)
+    }
+
+    /// An interface that has come since then would lead out past what was laid.
+    pub fn follow_interfaces(&mut self) {
+        let is_as_laid = |held: &Held| is_as_held(held, &self.kept.peers, self.reach);
+        if !self.is_cut_off() || self.held.as_ref().is_none_or(is_as_laid) {
+            return;
+        }
+        // Asked for once: what fails now would fail every second.
+        self.held = None;
+        if let Err(error) = self.lay() {
+            tracing::error!(%error, "isolation_unchanged: frames of a new network interface are not held");
+        }
     }
 
     /// What there is to say of it. Also of an isolation that nothing is known of any more: its rules may still be there.
@@ -201,22 +228,31 @@ impl OwnNetwork {
 
     pub fn capability(&self) -> Capability {
         match self.check_place() {
-            Ok(()) => capability(self.reach, self.possible()),
+            Ok(()) => capability(self.reach, self.possible(), self.gap()),
             Err(NotDone { message, .. }) => missing(&message),
         }
     }
 
-    fn lay(&self) -> Result<(), IsolationError> {
-        isolate(&self.kept.peers, self.reach, self.kept.left())
+    fn lay(&mut self) -> Result<(), IsolationError> {
+        let held = isolate(&self.kept.peers, self.reach, self.kept.left())?;
+        if let Some(gap) = held.gap() {
+            tracing::warn!(
+                gap,
+                "isolation_of_packets_only: frames that a program makes itself are not held"
+            );
+        }
+        self.held = Some(held);
+        Ok(())
     }
 
-    fn possible(&self) -> &Result<(), IsolationError> {
+    fn possible(&self) -> &Result<Option<String>, IsolationError> {
         self.possible.get_or_init(try_isolation)
     }
 
     fn check(&self) -> Result<(), NotDone> {
         self.check_place()?;
-        self.possible().as_ref().map_err(NotDone::from).copied()
+        let possible = self.possible().as_ref();
+        possible.map(|_| ()).map_err(NotDone::from)
     }
 
     fn check_place(&self) -> Result<(), NotDone> {
@@ -248,6 +284,7 @@ impl OwnNetwork {
     fn forget(&mut self, state: &StateDir) -> Result<(), NotDone> {
         self.kept.alerts.clear();
         self.kept.until_us = 0;
+        self.held = None;
         self.save(state)
     }
 
@@ -321,26 +358,37 @@ impl From<IsolationError> for NotDone {
 
 /// As `baldur capabilities --inside` says it, too.
 pub fn own_capability() -> Capability {
-    capability(Reach::Container, &try_isolation())
+    capability(Reach::Container, &try_isolation(), None)
 }
 
-fn capability(reach: Reach, possible: &Result<(), IsolationError>) -> Capability {
-    let detail = match (reach, possible) {
-        (_, Err(error)) => return missing(&error.to_string()),
-        (Reach::Container, Ok(())) => {
-            "all but loopback and the installation, of everybody in this network (a pod's containers share one); not of packets that a \
-             program with NET_RAW makes itself"
+/// `gap`: what is not held of an isolation that stands.
+fn capability(
+    reach: Reach,
+    possible: &Result<Option<String>, IsolationError>,
+    gap: Option<String>,
+) -> Capability {
+    let unheld = match possible {
+        Err(error) => return missing(&error.to_string()),
+        Ok(unheld) => gap.or_else(|| unheld.clone()),
+    };
+    let whose = match reach {
+        Reach::Container => {
+            "all but loopback and the installation, of everybody in this network (a pod's containers share one)"
         }
-        (Reach::Machine, Ok(())) => {
+        Reach::Machine => {
             "all but loopback and the installation, of this machine and of what it passes on for its containers; not of containers with a \
-             device of their own (macvlan, ipvlan, SR-IOV), and not of packets that a program with NET_RAW makes itself"
+             device of their own (SR-IOV)"
         }
+    };
+    let frames = match unheld {
+        None => "frames that a program with NET_RAW makes itself too, but for AF_XDP's".to_owned(),
+        Some(gap) => format!("not of frames that a program with NET_RAW makes itself: {gap}"),
     };
     Capability {
         name: NAME.to_owned(),
         available: true,
         mechanism: "nftables".to_owned(),
-        detail: detail.to_owned(),
+        detail: format!("{whose}; {frames}"),
         // The rules were taken by the kernel, and taken away again.
         verified: true,
     }

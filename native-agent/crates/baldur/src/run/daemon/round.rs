@@ -189,6 +189,7 @@ impl Daemon {
             self.watch_sight(now_ns);
             self.enforcement.tick();
             self.own_network.end_what_is_over(&self.state);
+            self.own_network.follow_interfaces();
             self.first_acts.save(&self.state);
         }
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
 /* Takes a cgroup off the network: every packet to or from a socket of its processes goes through here, 1 lets it on, 0 drops it.
- * A frame that is written past IP (AF_PACKET, which needs CAP_NET_RAW) does not. An object of its own: it is loaded for one cgroup
- * and stays without the agent. */
+ * A frame that is written past IP (AF_PACKET, which needs CAP_NET_RAW) does not: baldur holds it where it leaves. An object of its
+ * own: it is loaded for one cgroup and stays without the agent. */
 #include "include/kernel.h"
 #include <bpf/bpf_helpers.h>
 

@@ -29,6 +29,8 @@ enum Command {
     Watch(watch::WatchArguments),
     /// Says what this host can observe and by which mechanism.
     Capabilities(capabilities::CapabilitiesArguments),
+    /// Gives back what an agent that has ended has cut off the network.
+    Rejoin(run::RejoinArguments),
     /// Copies this program to a file, for a container that has no other way to get it.
     Copy(copy::CopyArguments),
     /// Ends an agent that is held; the agent starts it.
@@ -53,6 +55,7 @@ fn main() -> anyhow::Result<()> {
         },
         Command::Watch(arguments) => watch::watch(&arguments),
         Command::Capabilities(arguments) => capabilities::show(&arguments),
+        Command::Rejoin(arguments) => run::lift_all(&arguments),
         Command::Copy(arguments) => copy::copy(&arguments),
         Command::Lifeline(arguments) => lifeline::keep(&arguments),
     }

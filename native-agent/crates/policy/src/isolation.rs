@@ -36,6 +36,8 @@ pub enum IsolationError {
     NotItsOwn { pid: u32, container: String },
     #[error("isolated_full: {0} containers and pods are off the network: let one back first")]
     Full(usize),
+    #[error("frames_stay_held: {0}: it is still off the network; try again")]
+    Frames(String),
     #[error("bpf_refused: {0}: the agent needs CAP_BPF, CAP_NET_ADMIN and a kernel with CONFIG_CGROUP_BPF")]
     Bpf(String),
 }
@@ -47,6 +49,7 @@ impl IsolationError {
             Self::NoCgroup => "cgroup_v2_missing",
             Self::NotItsOwn { .. } => "container_gone",
             Self::Full(_) => "isolated_full",
+            Self::Frames(_) => "frames_stay_held",
             Self::Bpf(_) => "bpf_refused",
         }
     }

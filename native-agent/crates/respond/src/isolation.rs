@@ -11,6 +11,8 @@ use crate::nftables::{Direction, Family, Field, Header, Hook, Rule, Transaction}
 use crate::reach::{ICMPV6, LINK_LOCAL, NEIGHBOUR_TYPES, PEERS_MAX, Reach, TCP};
 
 const TABLE: &str = "norn_isolation";
+/// Of a container's network; one that an agent inside of it lays is another.
+const SEAL: &str = "norn_sealed";
 /// Only for the look at whether there could be one.
 const TRIAL: &str = "norn_trial";
 /// Of every network namespace.
@@ -160,6 +162,26 @@ pub fn rejoin() -> Result<(), IsolationError> {
         Transaction::of(TABLE).without_table().commit()?;
     }
     Ok(())
+}
+
+/// No frame leaves or comes into this thread's network namespace but over loopback, whoever makes it; until `unseal`.
+///
+/// # Errors
+/// Then it is as it was before.
+pub fn seal() -> io::Result<()> {
+    let ways = ways_out(&[], Reach::Container)?;
+    let transaction = Transaction::of(SEAL).about(Family::Netdev);
+    let transaction = transaction.without_table().table();
+    on_ways(transaction, &ways, &[], &Rule::default().drop()).commit()
+}
+
+/// Also when it was not sealed.
+///
+/// # Errors
+/// Then it still is.
+pub fn unseal() -> io::Result<()> {
+    let transaction = Transaction::of(SEAL).about(Family::Netdev);
+    transaction.without_table().commit()
 }
 
 /// "10.0.0.7:7401, [fd00::7]:7401", or that there is none.

@@ -2,12 +2,16 @@
 //! back is in the state directory.
 use std::path::PathBuf;
 
+use clap::Args;
 use norn_commands::{failed, succeeded};
 use norn_events::ProcessTable;
 use norn_events::wire::action::v1::{Command, Outcome};
+use norn_os::clock::boot_id;
 use norn_policy::isolation::{Isolated, IsolationError, cgroup_of, isolate, rejoin, stands};
+use norn_respond::{hold_frames, let_frames_go};
 use serde::{Deserialize, Serialize};
 
+use super::own_network;
 use super::state::StateDir;
 
 /// More at once are refused.
@@ -22,6 +26,16 @@ struct Entry {
     program: u32,
     /// The kernel's numbers and cgroups are of one boot.
     boot: String,
+}
+
+impl Entry {
+    fn lift(&self) -> Result<(), IsolationError> {
+        let_frames_go(&self.cgroup).map_err(|error| IsolationError::Frames(error.to_string()))?;
+        rejoin(&Isolated {
+            cgroup: self.cgroup.clone(),
+            program: self.program,
+        })
+    }
 }
 
 #[derive(Debug, Default)]
@@ -39,6 +53,17 @@ impl Isolations {
         let mut entries: Vec<Entry> = state.load("isolated.json")?;
         entries.retain(|entry| entry.boot == boot);
         Ok(Self { entries, boot })
+    }
+
+    /// # Errors
+    /// Of the first that is still off the network; those before it are back.
+    pub fn lift_all(mut self, state: &StateDir) -> anyhow::Result<()> {
+        while let Some(entry) = self.entries.last() {
+            entry.lift()?;
+            self.entries.pop();
+            state.save("isolated.json", &self.entries)?;
+        }
+        Ok(())
     }
 
     fn put(&mut self, container: &str, isolated: Isolated) {
@@ -92,7 +117,17 @@ impl Isolations {
         }
         let isolated = isolate(&cgroup, pid)?;
         self.put(container, isolated);
-        Ok(format!("{} is off the network", cgroup.display()))
+        let off = format!("{} is off the network", cgroup.display());
+        let Some(gap) = hold_frames(&cgroup) else {
+            return Ok(off);
+        };
+        tracing::warn!(
+            gap,
+            "isolation_of_packets_only: frames that a program makes itself are not held"
+        );
+        Ok(format!(
+            "{off}; frames that it makes itself (AF_PACKET, with NET_RAW) are not held: {gap}"
+        ))
     }
 
     /// Known by the container it was asked for, or by another of the same pod.
@@ -102,11 +137,7 @@ impl Isolations {
         let Some(at) = self.entries.iter().position(is_meant) else {
             return Ok("it is on the network".to_owned());
         };
-        let entry = &self.entries[at];
-        rejoin(&Isolated {
-            cgroup: entry.cgroup.clone(),
-            program: entry.program,
-        })?;
+        self.entries[at].lift()?;
         let entry = self.entries.remove(at);
         Ok(format!("{} is on the network again", entry.cgroup.display()))
     }
@@ -119,4 +150,27 @@ fn process_of(container: &str, processes: &ProcessTable) -> u32 {
         .map(|(_, process)| process)
         .find(|process| process.end_time_ns.is_none() && process.container.as_deref() == Some(container));
     found.map_or(0, |process| process.pid)
+}
+
+/// `baldur rejoin`.
+#[derive(Args)]
+pub struct RejoinArguments {
+    /// The ended agent's.
+    #[arg(long)]
+    state_dir: PathBuf,
+}
+
+/// Gives back what an agent that has ended has cut off the network: this machine, containers and pods.
+///
+/// # Errors
+/// When an agent runs there, or something stays cut off.
+pub fn lift_all(arguments: &RejoinArguments) -> anyhow::Result<()> {
+    // Nothing is made where no agent was.
+    if !arguments.state_dir.is_dir() {
+        return Ok(());
+    }
+    let state = StateDir::open(&arguments.state_dir)?;
+    own_network::lift(&state)?;
+    let boot = boot_id().unwrap_or_default();
+    Isolations::open(&state, &boot)?.lift_all(&state)
 }

@@ -35,6 +35,7 @@ use enforcement::Enforcement;
 use first_acts::FirstActs;
 use host_mounts::enter_mounts_of;
 use isolation::Isolations;
+pub use isolation::{RejoinArguments, lift_all};
 use keeper::Keeper;
 use link::Link;
 use nix::sys::signal::Signal;

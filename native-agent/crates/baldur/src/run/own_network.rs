@@ -356,6 +356,21 @@ impl From<IsolationError> for NotDone {
     }
 }
 
+/// What an agent that has ended cut off is on the network again.
+///
+/// # Errors
+/// When it still is cut off, or that is not kept.
+pub fn lift(state: &StateDir) -> anyhow::Result<()> {
+    let mut kept: OwnNetworkFile = state.load(FILE)?;
+    if kept.alerts.is_empty() {
+        return Ok(());
+    }
+    rejoin()?;
+    kept.alerts.clear();
+    kept.until_us = 0;
+    state.save(FILE, &kept)
+}
+
 /// As `baldur capabilities --inside` says it, too.
 pub fn own_capability() -> Capability {
     capability(Reach::Container, &try_isolation(), None)

@@ -109,6 +109,9 @@ fn a_machine_is_cut_off_for_a_time_and_from_no_installation_of_its_own() {
         network.release("a", &trial.state).ok(),
         Some("; it stays cut off from the network, for another alert")
     );
+    lift(&trial.state).unwrap();
+    assert!(!trial.machine().is_cut_off(), "an ended agent's is lifted");
+    assert_eq!(network.isolate("b", 60, &trial.state).unwrap(), FAR);
     network.kept.until_us = unix_us() - 1;
     network.end_what_is_over(&trial.state);
     assert!(!network.is_cut_off() && !trial.machine().is_cut_off());

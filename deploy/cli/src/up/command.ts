@@ -45,7 +45,7 @@ export function registerInstallationCommands(program: Command): void {
         return;
       }
       const { down } = await import('./down.ts');
-      write(await down(findInstallation(), { tokenFile: file, forGood: options.uninstall }));
+      write(await down(findInstallation(), { tokenFile: file, forGood: options.uninstall, rejoins: true }));
     });
   program
     .command('login')

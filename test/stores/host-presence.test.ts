@@ -293,6 +293,19 @@ describe('a host whose agent said goodbye', () => {
     expect(await inTrouble()).toEqual(['web-one silent']);
   });
 
+  it('and came back is without protection from its start on, not from its stop', async () => {
+    const ingest = await gone('shutdown', 0);
+    await ingest.says('one', false, { leaving: 'shutdown', run: 'aa' });
+    await passes(300, ingest);
+    await ingest.arrives('one');
+    await ingest.says('one', false, { run: 'bb', previousRun: 'aa' });
+    await passes(14, ingest);
+    expect(await inTrouble()).toEqual([]);
+    await ingest.says('one', false, { run: 'bb', previousRun: 'aa' });
+    await passes(2, ingest);
+    expect(await inTrouble()).toEqual(['web-one unprotected']);
+  });
+
   it('and came back is missed as ever when it goes without a word', async () => {
     const ingest = await gone('shutdown', 300);
     const connection = await ingest.arrives('one');

@@ -93,7 +93,7 @@ async function writePresence(manager: EntityManager, { instance, presence }: Hea
   );
 }
 
-/** SQL, for many rows at once, each compared with what it was. Of `permitted` hosts the agent was stopped with their maintenance token. */
+/** SQL, for many rows at once, each compared with what it was. After a stop by token or with its machine a host is without protection from its new start on. Of `permitted` hosts the agent was stopped with their maintenance token. */
 async function writeProtection(
   manager: EntityManager,
   protection: readonly ProtectionChange[],
@@ -101,7 +101,9 @@ async function writeProtection(
 ): Promise<void> {
   if (protection.length === 0) return;
   await manager.query(
-    `UPDATE host_presence SET unprotected_since = CASE WHEN c.protected THEN NULL ELSE coalesce(unprotected_since, now()) END,
+    `UPDATE host_presence SET unprotected_since = CASE WHEN c.protected THEN NULL
+         WHEN host_presence.leaving IN ('permitted', 'shutdown') AND host_presence.run IS DISTINCT FROM nullif(c.run, '') THEN now()
+         ELSE coalesce(unprotected_since, now()) END,
        ended_at = CASE WHEN c.baldur_ends > host_presence.baldur_ends OR c.tyr_ends > host_presence.tyr_ends THEN now() ELSE ended_at END,
        replaced_at = CASE WHEN host_presence.run NOT IN (c.run, c.previous_run) AND NOT c.tyr_ends > host_presence.tyr_ends THEN now() ELSE replaced_at END,
        baldur_ends = c.baldur_ends, tyr_ends = c.tyr_ends, run = nullif(c.run, ''),

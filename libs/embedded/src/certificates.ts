@@ -31,11 +31,25 @@ export interface Authority extends Issued {
   vouchFor(certificatePem: string): Promise<string>;
 }
 
-export async function createAuthority(name: string): Promise<Authority> {
+export function createAuthority(name: string): Promise<Authority> {
+  return create(`CN=${name}`);
+}
+
+/**
+ * One to take that authority's place. By the same name, for then a link between the two counts for no length of a path; but by another where nothing
+ * else would tell them apart: who trusts both takes the first of the name, and tries no other.
+ */
+export function createSuccessor({ certificatePem }: Pick<Issued, 'certificatePem'>): Promise<Authority> {
+  const older = new x509.X509Certificate(certificatePem);
+  const isTold = older.getExtension(x509.SubjectKeyIdentifierExtension) !== null;
+  return create(isTold ? older.subject : `${older.subject}, OU=${new Date().toISOString()}`);
+}
+
+async function create(subject: string): Promise<Authority> {
   const keys = await newKeys();
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
     ...newValidity(),
-    name: `CN=${name}`,
+    name: subject,
     keys,
     signingAlgorithm,
     extensions: [

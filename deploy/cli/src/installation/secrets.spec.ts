@@ -1,5 +1,5 @@
-import { X509Certificate, createPrivateKey } from 'node:crypto';
-import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { X509Certificate, createPrivateKey, generateKeyPairSync } from 'node:crypto';
+import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makeFolders, type Installation } from './installation.ts';
@@ -31,6 +31,41 @@ describe('the secrets of an installation', () => {
     const before = readdirSync(installation.path('secrets')).map(read);
     await makeSecrets(installation.path('secrets'));
     expect(readdirSync(installation.path('secrets')).map(read)).toEqual(before);
+  });
+
+  it("have ingest's certificate made again by the same authority", async () => {
+    const [authority, before] = [read('authority.cert.pem'), read('ingest.cert.pem')];
+    rmSync(installation.path('secrets', 'ingest.cert.pem'));
+    await makeSecrets(installation.path('secrets'));
+    expect(read('authority.cert.pem')).toBe(authority);
+    expect(read('ingest.cert.pem')).not.toBe(before);
+    expect(new X509Certificate(read('ingest.cert.pem')).verify(new X509Certificate(authority).publicKey)).toBe(true);
+  });
+
+  it.each(['authority.key.pem', 'authority.cert.pem'])(
+    'are not made over what hosts trust when %s is lost',
+    async (name) => {
+      const [place, kept] = [installation.path('secrets', name), read(name)];
+      rmSync(place);
+      const refused = { code: 'authority_incomplete', message: expect.stringContaining(name) };
+      await expect(makeSecrets(installation.path('secrets'))).rejects.toMatchObject(refused);
+      writeFileSync(place, kept, { mode: 0o600 });
+    },
+  );
+
+  it.each([
+    ['rsa', () => generateKeyPairSync('rsa', { modulusLength: 2048 })],
+    ['ed25519', () => generateKeyPairSync('ed25519')],
+    ['secp384r1', () => generateKeyPairSync('ec', { namedCurve: 'secp384r1' })],
+    ['a passphrase', () => undefined],
+  ])('refuse an authority that can not issue: %s', async (kind, make) => {
+    const [place, kept] = [installation.path('secrets', 'authority.key.pem'), read('authority.key.pem')];
+    const locked = { type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'x' } as const;
+    const pem = make()?.privateKey.export({ type: 'pkcs8', format: 'pem' }) ?? createPrivateKey(kept).export(locked);
+    writeFileSync(place, pem, { mode: 0o600 });
+    const refused = { code: 'authority_invalid', message: expect.stringContaining(kind) };
+    await expect(makeSecrets(installation.path('secrets'))).rejects.toMatchObject(refused);
+    writeFileSync(place, kept, { mode: 0o600 });
   });
 
   it("name ingest by loopback, under the installation's own authority", () => {

@@ -2,9 +2,11 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { NornError } from '@norn/base';
 import { installationKeysFile, makeSignerKeys, noKeyWasChanged } from '@norn/config';
 import { writeIssued, writeSecret } from '@norn/embedded';
 import { createAuthority } from '@norn/embedded/certificates';
+import { authorityInUse } from './authority.ts';
 
 const tokenBytes = 32;
 
@@ -16,7 +18,7 @@ const randomSecrets = [
   'join.token',
 ];
 
-/** Makes what is missing in the folder; what is there stays. `names`: where agents reach ingest, besides loopback. */
+/** Makes what is missing in the folder; what is there stays. `names`: where agents reach ingest, besides loopback. Throws `authority_incomplete`, `authority_invalid`. */
 export async function makeSecrets(folder: string, names: readonly string[] = []): Promise<void> {
   const missing = (name: string): boolean => !existsSync(join(folder, name));
   for (const name of randomSecrets.filter(missing)) writeSecret(folder, name, newToken());
@@ -26,13 +28,25 @@ export async function makeSecrets(folder: string, names: readonly string[] = [])
     const { privateKey } = generateKeyPairSync('ed25519');
     writeSecret(folder, 'command.key.pem', privateKey.export({ type: 'pkcs8', format: 'pem' }).toString());
   }
-  if (['authority.key.pem', 'authority.cert.pem', 'ingest.key.pem', 'ingest.cert.pem'].some(missing)) {
-    // An authority of its own for each installation: agents trust it alone, and it signs agents alone.
-    const authority = await createAuthority('Norn authority');
-    writeIssued(folder, 'authority', authority);
-    const reached = ['localhost', '127.0.0.1', ...names];
-    writeIssued(folder, 'ingest', await authority.issue({ name: 'Norn ingest', names: reached, purposes: ['server'] }));
-  }
+  const isNew = await makeAuthority(folder, missing);
+  const authority = await authorityInUse(folder);
+  if (!isNew && !['ingest.key.pem', 'ingest.cert.pem'].some(missing)) return;
+  const reached = ['localhost', '127.0.0.1', ...names];
+  writeIssued(folder, 'ingest', await authority.issue({ name: 'Norn ingest', names: reached, purposes: ['server'] }));
+}
+
+/** Its own for each installation: hosts trust it alone, so one of which a half is there is never made anew. Throws `authority_incomplete`. */
+async function makeAuthority(folder: string, missing: (name: string) => boolean): Promise<boolean> {
+  const [gone, ...more] = ['authority.key.pem', 'authority.cert.pem'].filter(missing);
+  if (gone === undefined) return false;
+  if (more.length === 0)
+    throw new NornError(
+      'authority_incomplete',
+      `${join(folder, gone)} is missing, and its other half is there: put it back from a copy. ` +
+        'To begin with another authority, remove the other half, too: then each host has to join again',
+    );
+  writeIssued(folder, 'authority', await createAuthority('Norn authority'));
+  return true;
 }
 
 export function newToken(): string {

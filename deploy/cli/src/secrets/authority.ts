@@ -5,10 +5,11 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { pemBlocks } from '@norn/config';
 import { fingerprintOf } from '@norn/contracts';
-import { type Authority, createAuthority, openAuthority } from '@norn/embedded/certificates';
+import { type Authority, createSuccessor, openAuthority } from '@norn/embedded/certificates';
 import type { HostKeysRow } from '@norn/store';
+import { authorityInUse } from '../installation/authority.ts';
 import { writeSecret } from '../installation/secrets.ts';
-import { authorityInUse, issueForIngest, showIngest } from './ingest-certificate.ts';
+import { issueForIngest, showIngest } from './ingest-certificate.ts';
 import { changeKeysFile } from './keys-file.ts';
 import type { Phase, Rotation } from './rotation.ts';
 
@@ -40,9 +41,10 @@ export class AuthorityRotation implements Rotation {
 
   /** The certificate first: one whose key was never kept issues nothing, and another takes its place when it is gone on with. */
   async announce(): Promise<void> {
+    // Hosts are told of a next one only by an authority that can vouch for it.
+    await authorityInUse(this.folder);
     const [older = ''] = this.read(certFile);
-    // By the same name, so that the older one can vouch for it.
-    const made = await createAuthority(new X509Certificate(older).subject.replace(/^CN=/, ''));
+    const made = await createSuccessor({ certificatePem: older });
     this.write(certFile, [older, made.certificatePem]);
     this.write(keyFile, [...this.read(keyFile), made.keyPem]);
   }

@@ -1,7 +1,8 @@
 // `norn secrets`: which keys there are, what an installation elsewhere needs as files, and one key in another's place.
+import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { NornError } from '@norn/base';
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { findInstallation } from '../installation/installation.ts';
 import { note, write } from '../print/columns.ts';
 
@@ -51,7 +52,13 @@ export function registerSecretsCommand(program: Command): void {
       `Put another key in the place of ${keys.join(', ')}. Hosts learn the new one from the old one before it is in use; nothing is restarted, ` +
         'and the old one counts until --finish. One that was interrupted is gone on with',
     )
-    .option('--back', 'take up the old one again, while it is still there')
+    .addOption(
+      new Option('--back', 'take up the old one again, while it is still there').conflicts([
+        'finish',
+        'force',
+        'forget',
+      ]),
+    )
     .option('--finish', 'let the one that is not in use go; refused while hosts rely on it')
     .option('--force', 'also without hosts that do not follow, or that rely on the one that goes')
     .option('--forget', 'with --finish, of an authority whose key may be in other hands: what it issued proves nothing')
@@ -95,6 +102,10 @@ async function rotateKey(given: string, flags: RotateOptions): Promise<void> {
     );
   if (!Number.isFinite(flags.wait) || flags.wait < 0)
     throw new NornError('wait_invalid', '--wait takes seconds: 0 or more');
+  if (flags.forget && !flags.finish)
+    throw new NornError('flags_invalid', '--forget goes with --finish: it says what becomes of the one that goes');
+  if (flags.hosts !== undefined && flags.folder === undefined)
+    throw new NornError('flags_invalid', '--hosts goes with --folder: the hosts of this installation are known here');
   const [{ elsewhere, openControl }, { rotate, rotateIngest }, { rotationsOf }] = await Promise.all([
     import('./control.ts'),
     import('./rotate.ts'),
@@ -103,13 +114,18 @@ async function rotateKey(given: string, flags: RotateOptions): Promise<void> {
   const installation = findInstallation();
   const isElsewhere = flags.folder !== undefined;
   const folder = isElsewhere ? resolve(flags.folder ?? '') : installation.path('secrets');
+  if (isElsewhere && !existsSync(join(folder, 'keys.json')))
+    throw new NornError(
+      'folder_invalid',
+      `${folder} has no keys.json: give the folder that ./norn secrets FOLDER made`,
+    );
   const control = isElsewhere ? elsewhere(flags, note) : await openControl(installation, { changes: true });
   try {
     const bringing = `Bring the files of ${folder} to the stages (deploy/helm/norn/README.md, deploy/compose/README.md).`;
     const running = {
       control,
       tell: note,
-      ...(isElsewhere ? { settleMs: settleElsewhereMs, bringing } : { settleMs }),
+      ...(isElsewhere ? { settleMs: settleElsewhereMs, bringing, where: ` --folder ${folder}` } : { settleMs }),
     };
     const rotation = rotationsOf(folder).find((each) => each.key === key);
     await (rotation === undefined ? rotateIngest(folder, flags, running) : rotate(rotation, flags, running));

@@ -1,10 +1,11 @@
 // Ingest's certificate: another of the same names by the authority in use, and the one before kept for the way back.
-import { X509Certificate, createPrivateKey } from 'node:crypto';
+import { X509Certificate } from 'node:crypto';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { NornError } from '@norn/base';
 import { pemBlocks } from '@norn/config';
-import { type Authority, openAuthority } from '@norn/embedded/certificates';
+import type { Authority } from '@norn/embedded/certificates';
+import { authorityInUse } from '../installation/authority.ts';
 import { writeSecret } from '../installation/secrets.ts';
 
 interface Files {
@@ -15,13 +16,6 @@ interface Files {
 const shown: Files = { key: 'ingest.key.pem', cert: 'ingest.cert.pem' };
 /** Of the command line's folder alone: no stage reads them. */
 const kept: Files = { key: 'ingest.previous.key.pem', cert: 'ingest.previous.cert.pem' };
-
-/** By the first key of authority.key.pem. */
-export function authorityInUse(folder: string): Promise<Authority> {
-  const read = (name: string): string[] => pemBlocks(readFileSync(join(folder, name), 'utf8'));
-  const [keyPem = ''] = read('authority.key.pem');
-  return openAuthority({ keyPem, certificatePem: certificateOf(keyPem, read('authority.cert.pem')) });
-}
 
 function hasPreviousCertificate(folder: string): boolean {
   return existsSync(join(folder, kept.cert));
@@ -66,13 +60,4 @@ export function issueForIngest(authority: Authority, likePem: string) {
 export function showIngest(folder: string, keyPem: string, chain: readonly string[]): void {
   writeSecret(folder, shown.key, keyPem);
   writeSecret(folder, shown.cert, chain.map((pem) => `${pem.trimEnd()}\n`).join(''));
-}
-
-function certificateOf(keyPem: string, certificates: readonly string[]): string {
-  const found = certificates.find((pem) => new X509Certificate(pem).checkPrivateKey(createPrivateKey(keyPem)));
-  if (found !== undefined) return found;
-  throw new NornError(
-    'authority_invalid',
-    'authority.cert.pem has no certificate of the first key of authority.key.pem',
-  );
 }

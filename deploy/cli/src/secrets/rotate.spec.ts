@@ -1,4 +1,4 @@
-import { X509Certificate } from 'node:crypto';
+import { X509Certificate, generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -134,6 +134,20 @@ describe('the authority', () => {
     expect(names()).toHaveLength(1);
     expect(new X509Certificate(read('ingest.cert.pem')).verify(older.publicKey)).toBe(true);
     expect(pemBlocks(read('authority.cert.pem'))).toHaveLength(2);
+  });
+
+  it('is announced only when it can vouch for the next one', async () => {
+    const rotation = new AuthorityRotation(folder);
+    const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+    writeFileSync(join(folder, 'authority.key.pem'), privateKey.export({ type: 'pkcs8', format: 'pem' }));
+    await expect(run(rotation)).rejects.toMatchObject({ code: 'authority_invalid' });
+    expect([rotation.phase(), deeds]).toEqual(['steady', []]);
+  });
+
+  it('says what to do next with the folder that it was told', async () => {
+    const where = ` --folder ${folder}`;
+    await rotate(new AuthorityRotation(folder), { wait: 0 }, { ...running, where });
+    expect(told.at(-1)).toContain(`./norn secrets rotate authority --folder ${folder} --finish`);
   });
 
   it('is let go when no certificate of it is good any more, and then proves who a host was, or nothing', async () => {

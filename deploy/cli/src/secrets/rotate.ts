@@ -22,6 +22,8 @@ export interface Running {
   readonly settleMs: number;
   /** One step a call, for files that somebody has to bring to the stages: how. Absent: the stages read the files that are changed here. */
   readonly bringing?: string;
+  /** What the command was told where the files are, to be said again in each sentence that names it: " --folder D", or nothing. */
+  readonly where?: string;
 }
 
 const pollMs = 500;
@@ -37,17 +39,15 @@ export async function rotate(rotation: Rotation, flags: RotateFlags, running: Ru
 async function forward(rotation: Rotation, flags: RotateFlags, running: Running): Promise<void> {
   const { control, tell } = running;
   const { key } = rotation;
-  const cure = `end it with ./norn secrets rotate ${key} --finish, or go back with --back`;
+  const next = commandOf(rotation, running);
+  const cure = `end it with ${next} --finish, or go back with --back`;
   if (rotation.phase() === 'turned')
     throw new NornError(
       'rotation_unfinished',
       `The new ${key} key is in use already, and the old one counts still: ${cure}`,
     );
   if (rotation.phase() === 'finishing')
-    throw new NornError(
-      'rotation_unfinished',
-      `A rotation was interrupted at its end: ./norn secrets rotate ${key} --finish`,
-    );
+    throw new NornError('rotation_unfinished', `A rotation was interrupted at its end: ${next} --finish`);
   const wasAnnounced = rotation.phase() === 'announced';
   if (!wasAnnounced) {
     await rotation.announce();
@@ -63,12 +63,13 @@ async function forward(rotation: Rotation, flags: RotateFlags, running: Running)
   await control.note('key.turned', key, { inUse: rotation.inUse(), before: rotation.beside() });
   tell(
     `${shortOf(rotation.inUse())} is in use now. ${shortOf(rotation.beside())} counts still: ` +
-      `--back takes it up again, --finish lets it go (./norn secrets rotate ${key} --finish)`,
+      `--back takes it up again, --finish lets it go (${next} --finish)`,
   );
 }
 
 /** Only hosts that are there: who is away is told before anything else when it comes back. */
-async function untilFollowed(rotation: Rotation, flags: RotateFlags, { control, tell }: Running): Promise<void> {
+async function untilFollowed(rotation: Rotation, flags: RotateFlags, running: Running): Promise<void> {
+  const { control, tell } = running;
   const behind = await stillBehind(rotation, flags, control);
   if (behind.length === 0) {
     tell('Each host that is connected has it');
@@ -78,7 +79,7 @@ async function untilFollowed(rotation: Rotation, flags: RotateFlags, { control, 
   throw new NornError(
     'hosts_behind',
     `After ${flags.wait} s these hosts have not taken it: ${namesOf(behind)}. Bring their agents up to date and run this again, ` +
-      `or go on without them (--force), or give it up (./norn secrets rotate ${rotation.key} --finish)`,
+      `or go on without them (--force), or give it up (${commandOf(rotation, running)} --finish)`,
   );
 }
 
@@ -92,7 +93,8 @@ async function stillBehind(rotation: Rotation, { wait }: RotateFlags, control: C
   }
 }
 
-async function back(rotation: Rotation, { control, tell }: Running): Promise<void> {
+async function back(rotation: Rotation, running: Running): Promise<void> {
+  const { control, tell } = running;
   const { key } = rotation;
   const phase = rotation.phase();
   if (phase !== 'turned') {
@@ -103,7 +105,7 @@ async function back(rotation: Rotation, { control, tell }: Running): Promise<voi
   await rotation.back();
   await control.note('key.turned_back', key, { inUse: rotation.inUse(), before: rotation.beside() });
   tell(
-    `${shortOf(rotation.inUse())} is in use again. ./norn secrets rotate ${key} takes up ${shortOf(rotation.beside())} again, ` +
+    `${shortOf(rotation.inUse())} is in use again. ${commandOf(rotation, running)} takes up ${shortOf(rotation.beside())} again, ` +
       '--finish lets it go',
   );
 }
@@ -152,6 +154,10 @@ async function settled(rotation: Rotation, { tell, settleMs, bringing }: Running
     );
   tell(`What is on its way may be by the other one: waiting ${seconds} s`);
   await sleep(leftMs);
+}
+
+function commandOf({ key }: Pick<Rotation, 'key'>, { where = '' }: Running): string {
+  return `./norn secrets rotate ${key}${where}`;
 }
 
 /** One step: nothing is told to hosts, whoever is connected stays, and the next connection is shown the new one. */

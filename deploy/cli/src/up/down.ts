@@ -86,6 +86,7 @@ async function openLock(installation: Installation, tokenFile: string | undefine
       `The agent of this host stops with the host's maintenance token: ${cure}`,
     );
   const token = await read(tokenFile, cure);
+  if (token === '') throw new NornError('maintenance_token_empty', `No token was given: ${cure}`);
   if (!lock.opens(token))
     throw new NornError(
       'maintenance_token_wrong',
@@ -98,6 +99,12 @@ async function read(file: string, cure: string): Promise<string> {
   try {
     return await givenText(file);
   } catch (error) {
+    // Not by its name, which may be a token that was given in place of a file.
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT')
+      throw new NornError(
+        'maintenance_token_unreadable',
+        `No file of that name is here, and the token itself is no argument: ${cure}`,
+      );
     throw new NornError('maintenance_token_unreadable', `${messageOf(error)}: ${cure}`, { cause: error });
   }
 }

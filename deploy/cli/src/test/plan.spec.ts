@@ -36,7 +36,7 @@ describe('a name', () => {
 describe('without a pattern', () => {
   it('targets of Nx are run, the long ones only when asked for', () => {
     expect(unasked()).toEqual([
-      'nx run-many --targets test,build --parallel 4',
+      'nx run-many --targets test,build',
       'nx run native-agent:kernel',
       'nx run-many --targets e2e,console --projects test',
     ]);

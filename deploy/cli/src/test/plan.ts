@@ -25,7 +25,7 @@ export interface TestRun {
 /** The targets of each kind, as Nx runs them. */
 const targets: Readonly<Record<Kind, readonly (readonly string[])[]>> = {
   // Where they wait, the agent that the next kinds need is built: it gives way to all others.
-  unit: [['run-many', '--targets', 'test,build', '--parallel', '4']],
+  unit: [['run-many', '--targets', 'test,build']],
   kernel: [['run', 'native-agent:kernel']],
   // The console is tried without an agent, so beside the installations, whose agents are one at a time.
   e2e: [['run-many', '--targets', 'e2e,console', '--projects', 'test']],

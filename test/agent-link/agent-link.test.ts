@@ -12,7 +12,7 @@ import {
   signForPerson,
   signedHostPolicy,
 } from '@norn/response';
-import { Host } from '@norn/store';
+import { AuditEntry, Host } from '@norn/store';
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
@@ -355,13 +355,8 @@ it('acks an outcome to baldur when it can no longer be lost', async () => {
 it('cuts a revoked host off while it is connected, audits it, and lets its machine in as another host', async () => {
   const { hostId } = await link.identity();
   await link.control.manager.update(Host, { id: hostId }, { revokedBefore: new Date() });
-  const audits = () =>
-    link.control.query<{ action: string; details: { code: string } }[]>(
-      `SELECT action, details FROM audit_entries WHERE subject = $1 AND action = 'certificate.refused'`,
-      [hostId],
-    );
-  const entries = await until(audits, (all) => all.length > 0);
-  expect(entries[0]?.details.code).toBe('certificate_revoked');
+  const [refused] = await audited(hostId, 'certificate.refused');
+  expect(refused?.details).toMatchObject({ code: 'certificate_revoked' });
   const before = await storedSeqs();
   const last = baldur.sendBatches(50);
   await baldur.untilAcked(last);
@@ -373,11 +368,8 @@ it('cuts a revoked host off while it is connected, audits it, and lets its machi
   tyr = link.startTyr();
   const { hostId: another } = await link.identity();
   expect(another).not.toBe(hostId);
-  const [enrolled] = await link.control.query<{ details: { alike: string[] } }[]>(
-    `SELECT details FROM audit_entries WHERE subject = $1 AND action = 'host.enrolled'`,
-    [another],
-  );
-  expect(enrolled?.details.alike).toEqual([hostId]);
+  const [enrolled] = await audited(another, 'host.enrolled');
+  expect(enrolled?.details).toMatchObject({ alike: [hostId] });
   expectCompleteInOrder(await until(storedSeqs, (all) => all.includes(last)), last);
 });
 
@@ -393,12 +385,14 @@ it('stays the same host, without a token, when its certificate has expired meanw
   await baldur.untilAcked(last);
   expect((await link.identity()).hostId).toBe(hostId);
   // It may have connected with what it still had before it asked for another.
-  const audits = () =>
-    link.control.query<object[]>(`SELECT 1 FROM audit_entries WHERE subject = $1 AND action = 'host.enrolled_again'`, [
-      hostId,
-    ]);
-  expect(await until(audits, (all) => all.length > 0)).toHaveLength(1);
+  expect(await audited(hostId, 'host.enrolled_again')).toHaveLength(1);
 });
+
+/** What the trail has of it, as soon as it has anything. */
+function audited(subject: string, action: string): Promise<AuditEntry[]> {
+  const entries = () => link.control.manager.findBy(AuditEntry, { subject, action });
+  return until(entries, (all) => all.length > 0);
+}
 
 it('keeps tyr within its memory', () => {
   const rssKiB = Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${tyr.pid}/status`, 'utf8'))?.[1]);

@@ -18,7 +18,10 @@ const randomSecrets = [
   'join.token',
 ];
 
-/** Makes what is missing in the folder; what is there stays. `names`: where agents reach ingest, besides loopback. Throws `authority_incomplete`, `authority_invalid`. */
+/**
+ * Makes what is missing in the folder; what is there stays. `names`: where agents reach ingest, besides loopback.
+ * Throws `authority_incomplete`, `authority_invalid`.
+ */
 export async function makeSecrets(folder: string, names: readonly string[] = []): Promise<void> {
   const missing = (name: string): boolean => !existsSync(join(folder, name));
   for (const name of randomSecrets.filter(missing)) writeSecret(folder, name, newToken());

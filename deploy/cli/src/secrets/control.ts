@@ -76,13 +76,15 @@ export function elsewhere(
 }
 
 const hostKeysSchema: z.ZodType<HostKeysRow> = z.object({
-  ...{ id: z.string(), name: z.string(), tenantId: z.string(), isConnected: z.boolean(), canFollow: z.boolean() },
-  ...{
-    commandKeys: z.number(),
-    issuer: z.string(),
-    authorities: z.array(z.string()),
-    certificateExpiresAtMs: z.number(),
-  },
+  id: z.string(),
+  name: z.string(),
+  tenantId: z.string(),
+  isConnected: z.boolean(),
+  canFollow: z.boolean(),
+  commandKeys: z.number(),
+  issuer: z.string(),
+  authorities: z.array(z.string()),
+  certificateExpiresAtMs: z.number(),
 });
 
 function readHosts(file: string): HostKeysRow[] {

@@ -8,6 +8,7 @@ import type { HostKeysRow } from '@norn/store';
 import { makeServiceSecrets } from '../compose/secrets.ts';
 import { AuthorityRotation } from './authority.ts';
 import { CommandKeyRotation } from './command-key.ts';
+import { elsewhere } from './control.ts';
 import { rotationText, shownKeys, shownRotation } from './keys-shown.ts';
 import { type RotateFlags, rotate, rotateIngest } from './rotate.ts';
 import type { Rotation } from './rotation.ts';
@@ -189,6 +190,18 @@ describe('the authority', () => {
     expect(new X509Certificate(read('authority.cert.pem')).subject).toBe('CN=Norn authority');
   });
 });
+
+it.each(['{}', '[1]', 'null', 'garbage', '[{ "id": "web-1" }]'])(
+  'hosts that are no list of hosts are refused: %s',
+  (text) => {
+    const file = join(folder, 'hosts.json');
+    writeFileSync(file, text);
+    const there = elsewhere({ hosts: file }, () => undefined);
+    expect(() => there.hosts()).toThrow(
+      /does not say which hosts follow .* give what deploy\/prepare\/src\/host-keys\.main\.ts printed there/s,
+    );
+  },
+);
 
 it("ingest's certificate is another of the same names, and has a way back until it is let go", async () => {
   const first = read('ingest.cert.pem');

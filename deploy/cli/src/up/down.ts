@@ -30,7 +30,7 @@ export interface DownOptions {
 
 /**
  * Returns what it did. Throws
- * `maintenance_token_needed`, `maintenance_token_wrong`, `maintenance_token_unreadable`, `still_isolated`.
+ * `maintenance_token_needed`, `maintenance_token_empty`, `maintenance_token_wrong`, `maintenance_token_unreadable`, `still_isolated`.
  */
 export async function down(installation: Installation, options: DownOptions = {}): Promise<string> {
   const done = await end(installation, options);
@@ -86,7 +86,7 @@ async function openLock(installation: Installation, tokenFile: string | undefine
       `The agent of this host stops with the host's maintenance token: ${cure}`,
     );
   const token = await read(tokenFile, cure);
-  if (token === '') throw new NornError('maintenance_token_empty', `No token was given: ${cure}`);
+  if (token.trim() === '') throw new NornError('maintenance_token_empty', `No token was given: ${cure}`);
   if (!lock.opens(token))
     throw new NornError(
       'maintenance_token_wrong',

@@ -93,7 +93,10 @@ async function writePresence(manager: EntityManager, { instance, presence }: Hea
   );
 }
 
-/** SQL, for many rows at once, each compared with what it was. After a stop by token or with its machine a host is without protection from its new start on. Of `permitted` hosts the agent was stopped with their maintenance token. */
+/**
+ * SQL, for many rows at once, each compared with what it was. Of `permitted` hosts the agent was stopped with their maintenance token. After such a stop,
+ * or one of its machine, a host is without protection from its new start on.
+ */
 async function writeProtection(
   manager: EntityManager,
   protection: readonly ProtectionChange[],

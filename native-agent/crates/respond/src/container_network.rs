@@ -14,7 +14,7 @@ use crate::isolation::{seal, unseal};
 
 /// Of one container or pod; in more nothing is held, and that is said.
 const NETWORKS_MAX: usize = 64;
-/// Cgroups looked into below it.
+/// Cgroups looked into below it; of more it is not known whose networks they are in.
 const CGROUPS_MAX: usize = 1_024;
 
 /// Why what it writes past IP is not held; `None`: it is.
@@ -44,7 +44,7 @@ fn of(cgroup: &Path) -> io::Result<Vec<File>> {
     let hosts = ["1", "self"].map(|process| network_of(process).and_then(|network| number(&network)));
     let mut seen: HashSet<u64> = hosts.into_iter().flatten().collect();
     let mut networks = Vec::new();
-    for pid in processes(cgroup) {
+    for pid in processes(cgroup)? {
         let Ok(network) = network_of(&pid) else { continue };
         // The pid may have become another's before it was opened.
         if is_below(&pid, cgroup) && seen.insert(number(&network)?) {
@@ -59,10 +59,15 @@ fn of(cgroup: &Path) -> io::Result<Vec<File>> {
     }
 }
 
-fn processes(cgroup: &Path) -> Vec<String> {
+fn processes(cgroup: &Path) -> io::Result<Vec<String>> {
     let mut left: Vec<_> = cgroup_root().map(|root| root.join(cgroup)).into_iter().collect();
     let (mut pids, mut looked) = (Vec::new(), 0);
-    while let Some(at) = left.pop().filter(|_| looked < CGROUPS_MAX) {
+    while let Some(at) = left.pop() {
+        if looked == CGROUPS_MAX {
+            return Err(io::Error::other(format!(
+                "it has more than {CGROUPS_MAX} cgroups below it"
+            )));
+        }
         looked += 1;
         let listed = fs::read_to_string(at.join("cgroup.procs")).unwrap_or_default();
         pids.extend(listed.lines().map(str::to_owned));
@@ -73,7 +78,7 @@ fn processes(cgroup: &Path) -> Vec<String> {
                 .map(|entry| entry.path()),
         );
     }
-    pids
+    Ok(pids)
 }
 
 fn is_below(pid: &str, cgroup: &Path) -> bool {

@@ -94,3 +94,16 @@ fn the_hosts_network_is_not_cut_off_for_a_container_and_that_is_said() {
     assert!(hold_frames(&trial.cgroup).unwrap().contains("is the host's"));
     let_frames_go(&trial.cgroup).unwrap();
 }
+
+#[test]
+fn more_cgroups_than_are_looked_into_are_said_and_not_passed_over() {
+    let trial = Trial::new("many", "exec sleep 60");
+    let root = cgroup_root().unwrap().join(&trial.cgroup);
+    let more: Vec<PathBuf> = (0..CGROUPS_MAX)
+        .map(|number| root.join(number.to_string()))
+        .collect();
+    more.iter().for_each(|path| fs::create_dir(path).unwrap());
+    let gap = hold_frames(&trial.cgroup);
+    more.iter().for_each(|path| fs::remove_dir(path).unwrap());
+    assert_eq!(gap.as_deref(), Some("it has more than 1024 cgroups below it"));
+}

@@ -5,6 +5,7 @@ mod frames;
 mod guard;
 mod isolation;
 mod links;
+mod netlink;
 mod nftables;
 mod priority;
 mod reach;

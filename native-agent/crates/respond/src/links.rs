@@ -5,24 +5,18 @@ use std::net::IpAddr;
 use std::os::fd::AsRawFd;
 
 use nix::errno::Errno;
-use nix::sys::socket::{
-    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, recv, sendto, setsockopt, socket,
-    sockopt::ReceiveTimeout,
-};
-use nix::sys::time::{TimeVal, TimeValLike};
+use nix::sys::socket::{MsgFlags, SockProtocol, recv};
 
-const ANSWER_SECONDS: i64 = 2;
+use crate::netlink::{self, HEADER_BYTES, REQUEST, TYPE_ERROR};
+
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
 /// `linux/netlink.h`, `linux/rtnetlink.h`, `linux/if_link.h`.
-const REQUEST: u16 = 1;
 const DUMP: u16 = 0x300;
-const TYPE_ERROR: u16 = 2;
 const TYPE_DONE: u16 = 3;
 const NEW_LINK: u16 = 16;
 const GET_LINK: u16 = 18;
 const NEW_ROUTE: u16 = 24;
 const GET_ROUTE: u16 = 26;
-const HEADER_BYTES: usize = 16;
 const LINK_BYTES: usize = 16;
 const ROUTE_BYTES: usize = 12;
 const LINK_NAME: u16 = 3;
@@ -92,25 +86,13 @@ fn link(body: &[u8]) -> Option<Link> {
 
 /// (type, body) of each message of the answer.
 fn ask((kind, flags): (u16, u16), body: &[u8]) -> io::Result<Vec<(u16, Vec<u8>)>> {
-    let flag = SockFlag::SOCK_CLOEXEC;
-    let kernel = socket(
-        AddressFamily::Netlink,
-        SockType::Raw,
-        flag,
-        SockProtocol::NetlinkRoute,
-    )?;
-    setsockopt(&kernel, ReceiveTimeout, &TimeVal::seconds(ANSWER_SECONDS))?;
+    let kernel = netlink::open(SockProtocol::NetlinkRoute)?;
     let mut request = ((HEADER_BYTES + body.len()) as u32).to_ne_bytes().to_vec();
     request.extend(kind.to_ne_bytes());
     request.extend((flags | REQUEST).to_ne_bytes());
     request.extend([0; 8]);
     request.extend(body);
-    sendto(
-        kernel.as_raw_fd(),
-        &request,
-        &NetlinkAddr::new(0, 0),
-        MsgFlags::empty(),
-    )?;
+    netlink::send(&kernel, &request)?;
     let (mut buffer, mut answers) = (vec![0; ANSWER_BYTES_MAX], Vec::new());
     loop {
         let length = recv(kernel.as_raw_fd(), &mut buffer, MsgFlags::empty())?;

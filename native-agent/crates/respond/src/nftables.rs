@@ -5,14 +5,10 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::sys::socket::{
-    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, recv, sendto, setsockopt, socket,
-    sockopt::{ReceiveTimeout, SndBufForce},
-};
-use nix::sys::time::{TimeVal, TimeValLike};
+use nix::sys::socket::{MsgFlags, SockProtocol, recv, setsockopt, sockopt::SndBufForce};
 
-/// The kernel answers while the message is being sent; this is for a kernel that does not.
-const ANSWER_SECONDS: i64 = 2;
+use crate::netlink::{self, HEADER_BYTES, REQUEST, TYPE_ERROR};
+
 const ANSWER_BYTES_MAX: usize = 32 * 1024;
 
 const SUBSYSTEM: u16 = 10;
@@ -25,13 +21,10 @@ const NEW_RULE: u16 = SUBSYSTEM << 8 | 6;
 const NEW_SET: u16 = SUBSYSTEM << 8 | 9;
 const NEW_SET_ELEMENTS: u16 = SUBSYSTEM << 8 | 12;
 
-const REQUEST: u16 = 1;
 const ACK: u16 = 4;
 const CREATE: u16 = 0x400;
 const APPEND: u16 = 0x800;
 const NESTED: u16 = 0x8000;
-const HEADER_BYTES: usize = 16;
-const TYPE_ERROR: u16 = 2;
 
 const REGISTER_VERDICT: u32 = 0;
 const REGISTER: u32 = 1;
@@ -276,13 +269,10 @@ impl Transaction {
     pub fn commit(mut self) -> io::Result<()> {
         let asked = self.sequence;
         self.push((BATCH_END, 0), (0, SUBSYSTEM), &[]);
-        let protocol = SockProtocol::NetlinkNetFilter;
-        let flags = SockFlag::SOCK_CLOEXEC;
-        let kernel = socket(AddressFamily::Netlink, SockType::Raw, flags, protocol)?;
-        setsockopt(&kernel, ReceiveTimeout, &TimeVal::seconds(ANSWER_SECONDS))?;
-        setsockopt(&kernel, SndBufForce, &SEND_BYTES_MAX)?;
-        let all = NetlinkAddr::new(0, 0);
-        sendto(kernel.as_raw_fd(), &self.bytes, &all, MsgFlags::empty())?;
+        let kernel = netlink::open(SockProtocol::NetlinkNetFilter)?;
+        // Refused in a user namespace, whoever may change the network there: then what is short is sent, and the rest is an error.
+        let _refused = setsockopt(&kernel, SndBufForce, &SEND_BYTES_MAX);
+        netlink::send(&kernel, &self.bytes)?;
         answer_to(asked, &kernel)
     }
 

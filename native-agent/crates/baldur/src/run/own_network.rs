@@ -46,6 +46,12 @@ impl OwnNetworkFile {
         // A clock that was set back makes it no longer than it may be.
         (self.until_us != 0).then(|| left().min(LASTS_MAX))
     }
+
+    /// Where the installation is stays known.
+    fn end(&mut self) {
+        self.alerts.clear();
+        self.until_us = 0;
+    }
 }
 
 pub struct OwnNetwork {
@@ -57,6 +63,8 @@ pub struct OwnNetwork {
     possible: OnceLock<Result<Option<String>, IsolationError>>,
     /// What this agent has laid, while it stands.
     held: Option<Held>,
+    /// There are other interfaces now, and the tables could not be laid for them.
+    is_behind: bool,
 }
 
 /// Why a command was not carried out.
@@ -91,6 +99,7 @@ impl OwnNetwork {
             kept: state.load(FILE)?,
             possible: OnceLock::new(),
             held: None,
+            is_behind: false,
         };
         network.end_what_is_over(state);
         if network.is_cut_off()
@@ -148,18 +157,23 @@ impl OwnNetwork {
 
     /// Why frames that a program makes itself are not held while it is cut off.
     fn gap(&self) -> Option<String> {
+        if self.is_behind {
+            return Some(
+                "a network interface has come since, and the rules could not be laid for it".to_owned(),
+            );
+        }
         self.held.as_ref().and_then(Held::gap)
     }
 
     /// An interface that has come since then would lead out past what was laid.
     pub fn follow_interfaces(&mut self) {
         let is_as_laid = |held: &Held| is_as_held(held, &self.kept.peers, self.reach);
-        if !self.is_cut_off() || self.held.as_ref().is_none_or(is_as_laid) {
+        // Tried once: what fails now would fail every second.
+        if !self.is_cut_off() || self.is_behind || self.held.as_ref().is_none_or(is_as_laid) {
             return;
         }
-        // Asked for once: what fails now would fail every second.
-        self.held = None;
         if let Err(error) = self.lay() {
+            self.is_behind = true;
             tracing::error!(%error, "isolation_unchanged: frames of a new network interface are not held");
         }
     }
@@ -242,6 +256,7 @@ impl OwnNetwork {
             );
         }
         self.held = Some(held);
+        self.is_behind = false;
         Ok(())
     }
 
@@ -282,9 +297,9 @@ impl OwnNetwork {
     }
 
     fn forget(&mut self, state: &StateDir) -> Result<(), NotDone> {
-        self.kept.alerts.clear();
-        self.kept.until_us = 0;
+        self.kept.end();
         self.held = None;
+        self.is_behind = false;
         self.save(state)
     }
 
@@ -366,8 +381,7 @@ pub fn lift(state: &StateDir) -> anyhow::Result<()> {
         return Ok(());
     }
     rejoin()?;
-    kept.alerts.clear();
-    kept.until_us = 0;
+    kept.end();
     state.save(FILE, &kept)
 }
 

@@ -2,11 +2,12 @@
 //! work that looks like either. Each attack is the simulator's, by a name that says nothing.
 #[path = "../run/fake_tyr.rs"]
 mod fake_tyr;
+mod simulator;
 mod workloads;
 
 use std::collections::HashMap;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -14,6 +15,7 @@ use fake_tyr::{FakeTyr, Stage, as_batch};
 use norn_events::ReadBatch;
 use norn_events::wire::agent::v1::{AgentPolicy, BaldurHeartbeat, ReflexMode, baldur_message, tyr_message};
 use norn_events::wire::finding::v1::{Finding, ResponseRung, Severity};
+use simulator::{IMAGE, make_image, simulator};
 use workloads::{WORKLOADS, Workload};
 
 /// What an attack must be found within, on a machine that others use. A quiet one takes 1 to 2 s for code, 10 to 14 s for a miner.
@@ -24,9 +26,6 @@ const ATTACK_SECONDS: &str = "150";
 const WORK: Duration = Duration::from_secs(25);
 /// Of the agent's log, when an attack is not found.
 const LOG_LINES: usize = 40;
-/// A container of nothing: the simulator is static.
-const IMAGE: &str = "norn-test/empty:latest";
-
 const MINERS: [&[&str]; 7] = [
     &["--kind", "sha256d"],
     &["--kind", "keccak"],
@@ -183,54 +182,6 @@ impl Drop for Running {
         let _gone = nix::sys::signal::killpg(group, nix::sys::signal::SIGKILL);
         let _status = self.0.wait();
     }
-}
-
-/// Released, as attackers release; static, for a container.
-fn simulator() -> PathBuf {
-    let target = Path::new(env!("CARGO_BIN_EXE_baldur"))
-        .parent()
-        .unwrap()
-        .parent()
-        .unwrap();
-    let status = Command::new(env!("CARGO"))
-        .args([
-            "build",
-            "--release",
-            "--locked",
-            "--package",
-            "norn-attack",
-            "--target",
-        ])
-        .arg("x86_64-unknown-linux-gnu")
-        .arg("--target-dir")
-        .arg(target)
-        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
-        // As the agent that is released, so that what both stand on is compiled once.
-        .env("RUSTFLAGS", "-C target-feature=+crt-static")
-        .env("RUSTC_WORKSPACE_WRAPPER", "")
-        .status();
-    assert!(status.unwrap().success(), "the simulator is built");
-    target.join("x86_64-unknown-linux-gnu/release/norn-attack")
-}
-
-fn make_image(dir: &Path) {
-    let (root, archive) = (dir.join("root"), dir.join("root.tar"));
-    std::fs::create_dir_all(root.join("srv")).unwrap();
-    let packed = Command::new("tar")
-        .arg("-C")
-        .arg(&root)
-        .arg("-cf")
-        .arg(&archive)
-        .arg(".")
-        .status();
-    assert!(packed.unwrap().success());
-    let imported = Command::new("docker")
-        .arg("import")
-        .arg(&archive)
-        .arg(IMAGE)
-        .output()
-        .expect("docker is installed (apt-get install docker.io)");
-    assert!(imported.status.success(), "{imported:?}");
 }
 
 fn text<'a>(finding: &'a Finding, name: &str) -> &'a str {

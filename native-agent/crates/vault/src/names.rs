@@ -273,14 +273,15 @@ fn set_at(state: &FileState, metadata: &Metadata, told: Time) -> Option<(Time, b
     (is_opens && is_set && !is_told).then_some((last.time - 1, false, last.shape))
 }
 
-/// The content that was saved, under its new metadata, is a version of its own.
+/// The content that was saved, under its new metadata, is a version of its own. Told late, it may be known in a later state already: that
+/// one has the metadata too, and what was written since.
 pub fn refresh_metadata(shared: &Shared, location: Location, (metadata, time): (Metadata, Time)) {
     let last = shared
         .store
         .index()
         .state(location.key)
         .and_then(|state| state.last().cloned());
-    if let Some(last) = last.filter(|last| last.metadata.size == metadata.size) {
+    if let Some(last) = last.filter(|last| last.time <= time && last.metadata.size == metadata.size) {
         let version = Version {
             time: time + 1,
             pid: 0,

@@ -36,6 +36,7 @@ const others: Readonly<Record<string, readonly string[]>> = {
   ],
   'vault/tests/vault/restoring/earlier_jobs.rs': [
     'what_earlier_jobs_made_stays_and_is_put_back_where_the_attack_harmed_it',
+    'what_its_maker_writes_again_at_once_is_not_taken_for_what_he_made',
     'what_one_process_made_before_and_harmed_since_has_a_verdict',
     'what_was_there_before_the_daemon_comes_back_whenever_it_was_changed',
   ],

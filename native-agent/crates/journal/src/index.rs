@@ -180,6 +180,15 @@ impl Index {
         })
     }
 
+    /// Who wrote to it last has opened it again since his last close. As he is not asked, he may be writing.
+    pub fn is_reopened(&self, key: FileKey) -> bool {
+        self.opened(key).is_some_and(|(opened, by)| {
+            let is_closed = |change: &Change| change.aspect == Aspect::Content && change.time > opened;
+            let state = self.state(key);
+            self.is_own_work(key, by) && !state.is_some_and(|state| state.changes.iter().any(is_closed))
+        })
+    }
+
     pub fn note_open(&mut self, key: FileKey, time: Time, pid: u32) {
         if self.opens.len() >= OPENS_MAX {
             self.opens.clear();

@@ -197,11 +197,9 @@ impl Responder {
             self.shared.ignore(fd.as_raw_fd());
             return None;
         }
-        if index.is_own_work(key, pid) {
-            return None;
-        }
+        let is_own_work = index.is_own_work(key, pid);
         index.note_open(key, time, pid);
-        Some((stat, key))
+        (!is_own_work).then_some((stat, key))
     }
 
     /// `false` when a worker did before.

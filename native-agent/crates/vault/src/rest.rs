@@ -329,15 +329,19 @@ fn take_at_rest(
         return Ok(());
     };
     let after = os::fstat(fd)?;
-    let unchanged =
-        Stamp::from(&after) == metadata.stamp() && !shared.store.index().opened_since(key, closed);
+    let (is_reopened, is_opened) = {
+        let index = shared.store.index();
+        (index.is_reopened(key), index.opened_since(key, closed))
+    };
+    let unchanged = Stamp::from(&after) == metadata.stamp() && (is_reopened || !is_opened);
     // Nothing is lost by a state in between when there never was any content: of a new mode or owner it is told.
     let always_empty = earlier.is_none() && stat.st_size + after.st_size == 0;
     if !unchanged && !always_empty {
         return Ok(());
     }
-    // No close was told since the copy that is known: who writes now was not asked, and what he makes of it is no state of rest.
-    if saved.is_some() && closing::is_being_written(shared, fd, &stat)? {
+    // No close was told since the copy that is known, or since the last writer opened it again: who writes now was not asked, and
+    // what he makes of it is no state of rest.
+    if (saved.is_some() || is_reopened) && closing::is_being_written(shared, fd, &stat)? {
         return shared.watch.ask_again(fd);
     }
     let version = Version {

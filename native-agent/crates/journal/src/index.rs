@@ -180,13 +180,17 @@ impl Index {
         })
     }
 
-    /// Who wrote to it last has opened it again since his last close. As he is not asked, he may be writing.
+    /// Who opened the file last, and has not closed it after writing since.
+    pub fn opener(&self, key: FileKey) -> Option<u32> {
+        let (opened, by) = self.opened(key)?;
+        let is_closed = |change: &Change| change.aspect == Aspect::Content && change.time > opened;
+        let state = self.state(key);
+        (!state.is_some_and(|state| state.changes.iter().any(is_closed))).then_some(by)
+    }
+
+    /// Who wrote to it last has opened it again since his last close. As he does not wait for a copy, he may be writing.
     pub fn is_reopened(&self, key: FileKey) -> bool {
-        self.opened(key).is_some_and(|(opened, by)| {
-            let is_closed = |change: &Change| change.aspect == Aspect::Content && change.time > opened;
-            let state = self.state(key);
-            self.is_own_work(key, by) && !state.is_some_and(|state| state.changes.iter().any(is_closed))
-        })
+        self.opener(key).is_some_and(|by| self.is_own_work(key, by))
     }
 
     pub fn note_open(&mut self, key: FileKey, time: Time, pid: u32) {
@@ -233,7 +237,7 @@ impl Index {
         closed.is_some_and(|closed| closed >= time)
     }
 
-    /// When it was last opened by one who had to ask, and by whom.
+    /// When an open of it was told last, and by whom. Of a file that has a copy none is told.
     pub fn opened(&self, key: FileKey) -> Option<(Time, u32)> {
         self.opens.get(&key).copied()
     }

@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use norn_journal::file::{FileKey, PlaceId};
-use norn_journal::record::{Aspect, Time};
+use norn_journal::record::Time;
 use norn_os::process::Stat;
 
 use crate::shared::Shared;
@@ -33,7 +33,8 @@ impl Writers {
         }
         // Nobody is asked about the opens of a file that has its pre-image: the last one asked about may have been a reader's,
         // who ended before the writer did.
-        let opener = opener(shared, key).filter(|pid| has_ended(*pid));
+        let opener = shared.store.index().opener(key);
+        let opener = opener.filter(|pid| has_ended(*pid));
         let ended = self.last_ended(place, time).into_iter().chain(opener);
         ended
             .max_by_key(|pid| shared.store.index().actors.end_of(*pid, time))
@@ -61,20 +62,6 @@ impl Writers {
         let mut recent = writers.filter(|(_, closed)| closed + RECENT_NS > time);
         recent.find(|(pid, _)| has_ended(*pid)).map(|(pid, _)| *pid)
     }
-}
-
-/// Who asked to open the file and has not closed it since.
-fn opener(shared: &Shared, key: FileKey) -> Option<u32> {
-    let index = shared.store.index();
-    let (opened, pid) = index.opened(key)?;
-    let is_closed = index.state(key).is_some_and(|state| {
-        let closes = state
-            .changes
-            .iter()
-            .filter(|change| change.aspect == Aspect::Content);
-        closes.into_iter().any(|change| change.time > opened)
-    });
-    (!is_closed).then_some(pid)
 }
 
 fn is_of_kernel(pid: u32) -> bool {

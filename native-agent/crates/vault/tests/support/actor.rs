@@ -121,6 +121,18 @@ impl Actor {
         self.tell((EventKind::FileChown, 0), path, Path::new(""));
     }
 
+    /// For what set modes, owners and attributes below this directory and told nobody, as the sensor would have.
+    pub fn tell_modes_below(&mut self, dir: &Path) {
+        for entry in fs::read_dir(dir).unwrap().map(Result::unwrap) {
+            let kind = entry.file_type().unwrap();
+            if kind.is_dir() {
+                self.tell_modes_below(&entry.path());
+            } else if kind.is_file() {
+                self.tell((EventKind::FileChmod, 0), &entry.path(), Path::new(""));
+            }
+        }
+    }
+
     pub fn truncate(&mut self, path: &Path, size: i64) {
         // SAFETY: the string outlives the call.
         assert_eq!(unsafe { libc::truncate(c_path(path).as_ptr(), size) }, 0);

@@ -138,7 +138,10 @@ impl Scene {
         scene.mount();
         if place == Place::Upper {
             let data = scene.data();
-            scene.outsider(|_| make(&data));
+            scene.outsider(|maker| {
+                make(&data);
+                maker.tell_modes_below(&data);
+            });
         }
         scene.settle();
         scene

@@ -37,8 +37,8 @@ describe('without a pattern', () => {
   it('targets of Nx are run, the long ones only when asked for', () => {
     expect(unasked()).toEqual([
       'nx run-many --targets test,build',
-      'nx run native-agent:kernel',
-      'nx run-many --targets e2e,console --projects test',
+      'nx run-many --targets kernel,console,images --projects native-agent,test',
+      'nx run test:e2e',
     ]);
     expect(planRuns('long', undefined).map(line)).toEqual(['nx run test:long', 'nx run native-agent:long']);
   });
@@ -48,17 +48,30 @@ describe('without a pattern', () => {
       test: manifest('test/package.json').nx?.targets,
       'native-agent': manifest('native-agent/project.json').targets,
     };
-    const named = kinds.flatMap((kind) => planRuns(kind, undefined)).flatMap(({ args }) => namedIn(args));
-    expect(named).toHaveLength(6);
-    for (const [project = '', target = ''] of named) expect(targetsOf[project]).toHaveProperty(target);
+    const named = [undefined, ...kinds]
+      .flatMap((kind) => planRuns(kind, undefined))
+      .flatMap(({ args }) => namedIn(args));
+    expect(named.length).toBeGreaterThanOrEqual(10);
+    for (const [projects = [], target = ''] of named)
+      expect([target, projects.some((project) => target in (targetsOf[project] ?? {}))]).toEqual([target, true]);
+  });
+
+  it('all together run what each kind alone does', () => {
+    const targetsIn = (kind: (typeof kinds)[number] | undefined): string[] =>
+      planRuns(kind, undefined).flatMap(({ args }) => namedIn(args).map(([, target]) => target));
+    const together = targetsIn(undefined);
+    for (const kind of ['unit', 'kernel', 'e2e'] as const)
+      expect(together).toEqual(expect.arrayContaining(targetsIn(kind)));
   });
 });
 
-/** Project and target of each, but for those of all projects. */
-function namedIn([how, what = '', ...rest]: readonly string[]): string[][] {
-  if (how === 'run') return [what.split(':')];
-  const [targets = '', flag, project] = rest;
-  return flag !== '--projects' || project === undefined ? [] : targets.split(',').map((target) => [project, target]);
+/** Projects and target of each, but for those of all projects. */
+function namedIn([how, what = '', ...rest]: readonly string[]): [projects: string[], target: string][] {
+  const [project = '', only = ''] = what.split(':');
+  if (how === 'run') return [[[project], only]];
+  const [targets = '', flag, projects] = rest;
+  if (flag !== '--projects' || projects === undefined) return [];
+  return targets.split(',').map((target) => [projects.split(','), target]);
 }
 
 interface Manifest {

@@ -26,9 +26,9 @@ export interface TestRun {
 const targets: Readonly<Record<Kind, readonly (readonly string[])[]>> = {
   // Where they wait, the agent that the next kinds need is built: it gives way to all others.
   unit: [['run-many', '--targets', 'test,build']],
-  kernel: [['run', 'native-agent:kernel']],
-  // The console is tried without an agent, so beside the installations, whose agents are one at a time.
-  e2e: [['run-many', '--targets', 'e2e,console', '--projects', 'test']],
+  // What is end to end and has no agent is tried beside the kernel, and the agents of a host alone.
+  kernel: [['run-many', '--targets', 'kernel,console,images', '--projects', 'native-agent,test']],
+  e2e: [['run', 'test:e2e']],
   kubernetes: [['run', 'test:kubernetes']],
   long: [
     ['run', 'test:long'],
@@ -36,10 +36,17 @@ const targets: Readonly<Record<Kind, readonly (readonly string[])[]>> = {
   ],
 };
 
+/** Where a kind that is asked for alone is not what is run of it among all. */
+const alone: Readonly<Partial<Record<Kind, readonly string[]>>> = {
+  kernel: ['run', 'native-agent:kernel'],
+  e2e: ['run-many', '--targets', 'e2e,console,images', '--projects', 'test'],
+};
+
 /** Without a pattern the targets of Nx; with one the runners themselves, which know files and names of tests. */
 export function planRuns(only: Kind | undefined, pattern: string | undefined): TestRun[] {
-  const wanted = only ? [only] : kinds.filter(runsByDefault);
-  return wanted.flatMap((kind) => (pattern === undefined ? whole(kind) : chosen(kind, pattern)));
+  if (pattern === undefined)
+    return only ? whole(only, alone[only]) : kinds.filter(runsByDefault).flatMap((kind) => whole(kind));
+  return (only ? [only] : kinds.filter(runsByDefault)).flatMap((kind) => chosen(kind, pattern));
 }
 
 /** Not a Kubernetes on a machine that would have to build it first, unless somebody asks for it. */
@@ -48,8 +55,8 @@ function runsByDefault(kind: Kind): boolean {
   return kind !== 'long';
 }
 
-function whole(kind: Kind): TestRun[] {
-  return targets[kind].map((args) => ({ kind, runner: 'nx', args, cwd: repository }));
+function whole(kind: Kind, called?: readonly string[]): TestRun[] {
+  return (called ? [called] : targets[kind]).map((args) => ({ kind, runner: 'nx', args, cwd: repository }));
 }
 
 /** A pattern is a part of a file's path for jest, a part of a test's name for both. */

@@ -10,6 +10,7 @@ import {
   hostsInTrouble,
   maintenanceTokenOf,
   markTroublesTold,
+  redeemToldLater,
   writeHeard,
   type HostTroubleRow,
 } from '@norn/store';
@@ -93,6 +94,21 @@ describe('a host', () => {
     await ingest.leaves('one', connection);
     await passes(60, ingest);
     expect(await inTrouble()).toEqual(['web-one stopped']);
+  });
+
+  it('that tells later of a stop with its maintenance token has used that up, once', async () => {
+    const stops = { action: 'host.stopped_by_token', subject: 'two' };
+    const token = (await maintenanceTokenOf(store, 'acme', 'two')) ?? '';
+    const run = '44'.repeat(16);
+    const proof = toHex(maintenanceProof(token, fromHex(run)));
+    await redeemToldLater(store, 'two', { run, proof: 'ab'.repeat(32) });
+    await redeemToldLater(store, 'one', { run, proof });
+    expect(await maintenanceTokenOf(store, 'acme', 'two')).toBe(token);
+    for (let turn = 0; turn < 2; turn++) await redeemToldLater(store, 'two', { run, proof });
+    expect(await maintenanceTokenOf(store, 'acme', 'two')).not.toBe(token);
+    expect(await store.manager.findBy(AuditEntry, stops)).toMatchObject([
+      { tenantId: 'acme', actor: 'agent', details: { hostname: 'web-two', toldLater: true } },
+    ]);
   });
 
   it('has one maintenance token, however many ask at once', async () => {

@@ -1,4 +1,5 @@
 // farewell.json: whether the tyr before this one ended in order. One that was killed, or whose machine lost its power, has not.
+// One that was stopped with the host's maintenance token leaves the proof of it here for the next, since the installation may not have been there to hear it.
 // Who took a copy of the agent's folder while it ran can't say so: the name of a run is on disk only after it.
 import { messageOf } from '@norn/base';
 import { event } from '@norn/contracts';
@@ -16,6 +17,8 @@ const schema = z.object({
   uncleanStarts: z.int().nonnegative(),
   /** Hex; the last that the installation heard, while none runs. */
   lastRun: z.hex().optional(),
+  /** Hex; the installation may not have heard of it. */
+  tokenStop: z.object({ run: z.hex(), proof: z.hex() }).optional(),
 });
 
 type State = z.output<typeof schema>;
@@ -27,10 +30,12 @@ export interface Run {
   readonly leaving: event.Leaving;
   /** Of who stopped it with the host's maintenance token. */
   readonly leavingProof: Uint8Array;
+  /** Of the last run that the token has stopped, for as long as the installation has not answered. */
+  readonly tokenStop?: { readonly runId: Uint8Array; readonly proof: Uint8Array };
 }
 
 export class Farewell {
-  readonly lock: MaintenanceLock;
+  private readonly lock: MaintenanceLock;
   private readonly file: string;
   private readonly runId = randomBytes(16);
   private state: State = { running: false, uncleanStarts: 0 };
@@ -54,7 +59,10 @@ export class Farewell {
 
   get run(): Run {
     const { runId, leaving, leavingProof } = this;
-    return { runId, previousRunId: Buffer.from(this.previousRun, 'hex'), leaving, leavingProof };
+    const { tokenStop } = this.state;
+    const stop = tokenStop && { runId: Buffer.from(tokenStop.run, 'hex'), proof: Buffer.from(tokenStop.proof, 'hex') };
+    const previousRunId = Buffer.from(this.previousRun, 'hex');
+    return { runId, previousRunId, leaving, leavingProof, ...(stop && { tokenStop: stop }) };
   }
 
   /** The next facts are the last. */
@@ -68,18 +76,37 @@ export class Farewell {
     this.lastRun = this.runId.toString('hex');
   }
 
+  /** By what the host's next token is known, which the installation says when it has heard what the facts say of a stop. */
+  learn(digest: Uint8Array): void {
+    // Of a run that goes it may not have heard everything: this may be the token that has just been used.
+    if (this.leaving !== event.Leaving.UNSPECIFIED) return;
+    this.lock.learn(digest);
+    if (this.state.tokenStop !== undefined) this.write({ ...this.state, tokenStop: undefined });
+  }
+
+  /** The installation takes nothing from this host any more. */
+  lift(): void {
+    this.lock.lift();
+  }
+
   begin(): void {
     const before = this.read();
-    // Of a stop that came to nothing.
-    this.lock.takeProof(this.runId);
+    this.lock.stay();
     if (!before.running) this.previousRun = this.lastRun = before.lastRun ?? '';
     if (before.running)
       this.logger.warn({ code: 'tyr_ended_uncleanly' }, 'the tyr before this one ended without a word');
-    this.write({ running: true, uncleanStarts: before.uncleanStarts + (before.running ? 1 : 0) });
+    const uncleanStarts = before.uncleanStarts + (before.running ? 1 : 0);
+    this.write({ running: true, uncleanStarts, tokenStop: before.tokenStop });
   }
 
   end(): void {
-    this.write({ ...this.state, running: false, lastRun: this.lastRun });
+    const tokenStop = this.state.tokenStop ?? this.ownTokenStop();
+    this.write({ ...this.state, running: false, lastRun: this.lastRun, tokenStop });
+  }
+
+  private ownTokenStop(): State['tokenStop'] {
+    if (this.leavingProof.byteLength === 0) return undefined;
+    return { run: this.runId.toString('hex'), proof: Buffer.from(this.leavingProof).toString('hex') };
   }
 
   /** One that can't be read is as none: it says nothing of how the last one ended. */

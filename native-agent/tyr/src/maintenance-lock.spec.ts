@@ -49,4 +49,24 @@ describe('the lock of an agent', () => {
     expect(existsSync(kept)).toBe(false);
     expect(lock.takeProof(run)).toEqual(new Uint8Array());
   });
+
+  it('opens for a token no more when a run has ended with it, until the installation has said by what the next is known', () => {
+    lock.learn(maintenanceDigest(token));
+    lock.leaveWith(token);
+    lock.stay();
+    expect([lock.takeProof(run), lock.opens(token)]).toEqual([new Uint8Array(), true]);
+    lock.leaveWith(token);
+    lock.takeProof(run);
+    expect([lock.isLocked(), lock.opens(token), lock.opens('')]).toEqual([true, false, false]);
+    const next = makeMaintenanceToken();
+    lock.learn(maintenanceDigest(next));
+    expect([lock.opens(token), lock.opens(next)]).toEqual([false, true]);
+  });
+
+  it('stays open for its token when somebody left another one', () => {
+    lock.learn(maintenanceDigest(token));
+    lock.leaveWith(makeMaintenanceToken());
+    lock.takeProof(run);
+    expect(lock.opens(token)).toBe(true);
+  });
 });

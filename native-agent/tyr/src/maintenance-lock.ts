@@ -8,7 +8,8 @@ import type { Logger } from 'pino';
 import { z } from 'zod';
 import { writeFileAtomically } from './write-file.ts';
 
-const schema = z.object({ tokenSha256: z.hex().length(64) });
+/** Without a digest: the token has stopped the agent, and the installation has not said by what the next one is known. */
+const schema = z.object({ tokenSha256: z.hex().length(64).optional() });
 /** Of a token, as people write it down. */
 const tokenBytesMax = 256;
 
@@ -53,21 +54,29 @@ export class MaintenanceLock {
     rmSync(this.file, { force: true });
   }
 
-  /** What the last facts of this run say of who stopped it; empty: nobody gave a token. */
+  /** What the last facts of this run say of who stopped it; empty: nobody gave a token. The token opens nothing more, also while the installation is away. */
   takeProof(runId: Uint8Array): Uint8Array {
     try {
-      return maintenanceProof(readFileSync(this.leavingFile, 'utf8'), runId);
+      const token = readFileSync(this.leavingFile, 'utf8');
+      if (this.opens(token)) writeFileAtomically(this.file, '{}');
+      return maintenanceProof(token, runId);
     } catch {
       return new Uint8Array();
     } finally {
-      rmSync(this.leavingFile, { force: true });
+      this.stay();
     }
   }
 
-  /** Of nothing when it can not be read: then no token opens, and whoever stops it is told of. */
+  /** The stop that a token was given for has come to nothing: it is good for another. */
+  stay(): void {
+    rmSync(this.leavingFile, { force: true });
+  }
+
+  /** Of nothing when it can not be read, or was used: then no token opens, and whoever stops it is told of. */
   private digest(): Uint8Array {
     try {
-      return Buffer.from(schema.parse(JSON.parse(readFileSync(this.file, 'utf8'))).tokenSha256, 'hex');
+      const { tokenSha256 = '' } = schema.parse(JSON.parse(readFileSync(this.file, 'utf8')));
+      return Buffer.from(tokenSha256, 'hex');
     } catch {
       return new Uint8Array();
     }

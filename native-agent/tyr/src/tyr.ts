@@ -234,7 +234,7 @@ export class Tyr {
       onPolicy: (signed) => {
         this.policyDesk.receive(signed);
       },
-      lock: this.farewell.lock,
+      lock: this.farewell,
       onForeign: () => {
         this.keeper.enrolSoon();
       },

@@ -3,7 +3,7 @@ import { status } from '@grpc/grpc-js';
 import type { OnModuleDestroy } from '@nestjs/common';
 import { NornError, messageOf } from '@norn/base';
 import { News } from '@norn/base/news';
-import { type agent, type event, maintenanceDigest } from '@norn/contracts';
+import type { agent, event } from '@norn/contracts';
 import type { HealthReport, ReportsHealth, RunsBeside } from '@norn/stage';
 import { type Logger, Metric, count, observe } from '@norn/telemetry';
 import { type ListeningServer, serveAgents, serveEnrolment } from './adapters/grpc-servers.ts';
@@ -26,6 +26,7 @@ import { HostPolicies } from './stream/host-policies.ts';
 import { FactsSaver } from './stream/facts-saver.ts';
 import { type ConnectCall, HostStream } from './stream/host-stream.ts';
 import { InFlight } from './stream/in-flight.ts';
+import { MaintenanceWord } from './stream/maintenance-word.ts';
 import type { Peer } from './stream/peer.ts';
 import { Presence } from './stream/presence.ts';
 import { TenantMeter } from './stream/tenant-meter.ts';
@@ -174,6 +175,7 @@ export class IngestServer implements RunsBeside, ReportsHealth, OnModuleDestroy 
     const onFacts = (facts: event.HostFacts): void => {
       this.factsSaver.save(peer, facts);
       this.presence.hear(peer, facts);
+      if (!inside) void maintenance.hear(facts);
     };
     const onProduceFailed = (): void => {
       this.produceFailures++;
@@ -181,6 +183,7 @@ export class IngestServer implements RunsBeside, ReportsHealth, OnModuleDestroy 
     };
     const shared = { pipeline, meter, producer, totalInFlight, deadLetters, onFacts, onProduceFailed, logger };
     const stream = new HostStream({ peer, inside, call, ...shared });
+    const maintenance = this.maintenanceWord(stream);
     this.connections.add(stream);
     const connection = this.presence.arrive(peer);
     logger.info({ host: peer.hostId, tenant: peer.tenantId }, 'connected');
@@ -188,21 +191,18 @@ export class IngestServer implements RunsBeside, ReportsHealth, OnModuleDestroy 
     stream.sendKeys(toldKeys(this.options.keys.current));
     const policy = this.policies.of(peer.tenantId);
     if (policy !== undefined) stream.sendPolicy(policy);
-    if (!inside) void this.tellMaintenance(stream);
     await stream.run();
     this.connections.remove(stream);
     this.presence.leave(peer, connection);
     logger.info({ host: peer.hostId, tenant: peer.tenantId }, 'disconnected');
   }
 
-  /** A host that is not told keeps the one that it was told before. */
-  private async tellMaintenance(stream: HostStream): Promise<void> {
-    try {
-      const token = await this.options.registry.maintenanceToken(stream.peer);
-      if (token !== undefined) stream.sendMaintenance(maintenanceDigest(token));
-    } catch (error) {
-      this.controlFailed(error);
-    }
+  private maintenanceWord(stream: HostStream): MaintenanceWord {
+    const say = (tokenSha256: Uint8Array): void => {
+      stream.sendMaintenance(tokenSha256);
+    };
+    const { registry } = this.options;
+    return new MaintenanceWord({ peer: stream.peer, registry, say, onError: this.controlFailed });
   }
 
   /** Throws the refusal as a NornError; what else is thrown means that the control plane could not be asked. */

@@ -12,6 +12,7 @@ import type {
   HostRegistry,
   KnownHost,
   ProvenHost,
+  TokenStop,
 } from '../src/ports/host-registry.ts';
 import type { PolicyFeed, TenantPolicy } from '../src/ports/policy-feed.ts';
 import type { SignerFeed } from '../src/ports/signer-feed.ts';
@@ -63,6 +64,7 @@ export class FakeRegistry implements HostRegistry {
   readonly heard: HeardHosts[] = [];
   /** The next so many writes of who was heard are refused. */
   deafTurns = 0;
+  readonly stops: (TokenStop & { readonly hostId: string })[] = [];
   readonly saved: { readonly hostId: string; readonly facts: object }[] = [];
   readonly joinTokens = new Map<string, string>();
   /** How often it was asked for a host. */
@@ -95,7 +97,17 @@ export class FakeRegistry implements HostRegistry {
   }
 
   maintenanceToken({ hostId }: EnrolledHost): Promise<string | undefined> {
-    return Promise.resolve(`token-of-${hostId}`);
+    const used = this.stops.filter((stop) => stop.hostId === hostId).length;
+    return Promise.resolve(`token-${used}-of-${hostId}`);
+  }
+
+  redeemToldLater({ hostId }: EnrolledHost, stop: TokenStop): Promise<void> {
+    if (this.deafTurns > 0) {
+      this.deafTurns--;
+      return Promise.reject(new Error('The fake control plane is away'));
+    }
+    this.stops.push({ hostId, ...stop });
+    return Promise.resolve();
   }
 
   saveFacts({ hostId }: EnrolledHost, facts: object): Promise<void> {

@@ -72,7 +72,7 @@ export {
   type PolicyToApply,
 } from './policy-versions.ts';
 export { removeHost, revokeHost, setMaintenance, type HostAccessChange } from './host-access.ts';
-export { maintenanceTokenOf, showMaintenanceToken } from './maintenance-tokens.ts';
+export { type TokenStop, maintenanceTokenOf, redeemToldLater, showMaintenanceToken } from './maintenance-tokens.ts';
 export {
   HOST_GROUPS_MAX,
   assertHostGroup,

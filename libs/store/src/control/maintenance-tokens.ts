@@ -2,11 +2,17 @@
 import { NornError, fromHex } from '@norn/base';
 import { isSameDigest, maintenanceProof, makeMaintenanceToken } from '@norn/contracts';
 import { type DataSource, type EntityManager, In, IsNull } from 'typeorm';
-import { auditAll, audit } from './audit.ts';
+import { type AuditFact, auditAll, audit } from './audit.ts';
 import { Host } from './entities/tenancy.ts';
 import type { HostAccessChange } from './host-access.ts';
 
 const readable = { id: true, tenantId: true, name: true, maintenanceToken: true } as const;
+
+/** Of a run of a host's agent. Both hex. */
+export interface TokenStop {
+  readonly run: string;
+  readonly proof: string;
+}
 
 interface Leaving {
   readonly hostId: string;
@@ -55,6 +61,7 @@ export function showMaintenanceToken(
 export async function redeemMaintenanceTokens(
   manager: EntityManager,
   stopped: readonly Leaving[],
+  details: AuditFact['details'] = {},
 ): Promise<ReadonlySet<string>> {
   const proofs = new Map(stopped.filter(({ leavingProof }) => leavingProof !== '').map((said) => [said.hostId, said]));
   if (proofs.size === 0) return new Set();
@@ -71,10 +78,17 @@ export async function redeemMaintenanceTokens(
       actor: 'agent',
       action: 'host.stopped_by_token',
       subject: id,
-      details: { hostname: name },
+      details: { hostname: name, ...details },
     })),
   );
   return new Set(ids);
+}
+
+/** Of a stop that the host tells of after its next start, since nobody may have heard it. One that was heard is in the trail already, and changes nothing. */
+export async function redeemToldLater(database: DataSource, hostId: string, { run, proof }: TokenStop): Promise<void> {
+  await database.transaction((manager) =>
+    redeemMaintenanceTokens(manager, [{ hostId, run, leavingProof: proof }], { toldLater: true }),
+  );
 }
 
 function isProven(token: string | null, said: Leaving | undefined): boolean {

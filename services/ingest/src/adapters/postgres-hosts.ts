@@ -1,6 +1,16 @@
 // Hosts in the control plane (PostgreSQL).
 import { NornError } from '@norn/base';
-import { AuditEntry, type HeardHosts, Host, audit, maintenanceTokenOf, redeemToken, writeHeard } from '@norn/store';
+import {
+  AuditEntry,
+  type HeardHosts,
+  Host,
+  type TokenStop,
+  audit,
+  maintenanceTokenOf,
+  redeemToken,
+  redeemToldLater,
+  writeHeard,
+} from '@norn/store';
 import { randomBytes } from 'node:crypto';
 import type { DataSource, EntityManager } from 'typeorm';
 import type {
@@ -60,6 +70,10 @@ export class PostgresHosts implements HostRegistry {
 
   maintenanceToken({ tenantId, hostId }: EnrolledHost): Promise<string | undefined> {
     return maintenanceTokenOf(this.control, tenantId, hostId);
+  }
+
+  redeemToldLater({ hostId }: EnrolledHost, stop: TokenStop): Promise<void> {
+    return redeemToldLater(this.control, hostId, stop);
   }
 
   async saveFacts({ tenantId, hostId }: EnrolledHost, facts: object, seenAt: Date): Promise<void> {

@@ -1,7 +1,7 @@
 // What the control plane knows of hosts, and what it is told about them.
-import type { HeardHosts } from '@norn/store';
+import type { HeardHosts, TokenStop } from '@norn/store';
 
-export type { HeardHosts };
+export type { HeardHosts, TokenStop };
 
 export interface KnownHost {
   /** For good, whenever its certificate was issued: one that is issued while it is revoked would be a way out. */
@@ -54,6 +54,8 @@ export interface HostRegistry {
   certifyAgain<T>(proven: ProvenHost, issue: (host: EnrolledHost) => Promise<T>): Promise<T>;
   /** Without it the agent of that host is not stopped unnoticed. Undefined: the host is not known any more. */
   maintenanceToken(host: EnrolledHost): Promise<string | undefined>;
+  /** Its agent was stopped with its maintenance token, and nobody may have heard it: the token is good for nothing more. */
+  redeemToldLater(host: EnrolledHost, stop: TokenStop): Promise<void>;
   saveFacts(host: EnrolledHost, facts: object, seenAt: Date): Promise<void>;
   /** That this instance listens, and whom it has heard. */
   writeHeard(heard: HeardHosts): Promise<void>;

@@ -444,7 +444,7 @@ export type ConnectResponse = Message<"norn.agent.v1.ConnectResponse"> & {
     case: "keys";
   } | {
     /**
-     * Once on each connection, to machines.
+     * Once on each connection, to machines, when what their first facts say of a stop has used up the token before.
      *
      * @generated from field: norn.agent.v1.Maintenance maintenance = 8;
      */
@@ -501,7 +501,7 @@ export type ConnectResponseJson = {
   keys?: InstallationKeysJson;
 
   /**
-   * Once on each connection, to machines.
+   * Once on each connection, to machines, when what their first facts say of a stop has used up the token before.
    *
    * @generated from field: norn.agent.v1.Maintenance maintenance = 8;
    */

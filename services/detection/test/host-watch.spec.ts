@@ -149,6 +149,54 @@ it('many hosts that fall silent together are one alert, which grows; another ten
   ]);
 });
 
+describe('an agent that is stopped again', () => {
+  const stop = (since: string, hostId = 'web-1') => missing(hostId, { kind: 'stopped', since: `2026-12-01T${since}Z` });
+  const first = stop('10:00:12.345678');
+
+  async function after(...later: HostTrouble[]): Promise<Installation> {
+    const on = new Installation();
+    for (const each of [first, ...later]) {
+      on.missing = [each];
+      on.nowMs = Date.parse(each.since) + 18_000;
+      await on.look();
+    }
+    return on;
+  }
+
+  it('shows on the alert that is there, with how often and when last', async () => {
+    const { alerts } = await after(stop('10:05:40.000001'));
+    const [before, again] = alerts;
+    expect(alerts).toHaveLength(2);
+    expect(before?.summary).toMatch(
+      /^The agent on web-1\.example was stopped in order by 10:00:12 UTC, .*maintenance\)$/,
+    );
+    expect(again?.summary).toBe(`${before?.summary}; 2 times, last at 10:05:40 UTC`);
+    expect(again).toMatchObject({ id: before?.id, version: 2, findingsTotal: 2 });
+    expect(again!.updatedAtUs).toBeGreaterThan(before!.updatedAtUs);
+  });
+
+  it('names the last host when there are more', async () => {
+    const { alerts } = await after(stop('10:05:40.000001'), stop('10:06:00.000001', 'web-2'));
+    expect(alerts.at(-1)?.summary).toMatch(/; 3 times on 2 hosts, last on web-2\.example at 10:06:00 UTC$/);
+  });
+
+  it('is another alert when the first began more than a window ago', async () => {
+    const { alerts } = await after(stop('10:11:00.000001'));
+    expect(new Set(alerts.map(({ id }) => id)).size).toBe(2);
+    expect(alerts[1]?.summary).toMatch(/ by 10:11:00 UTC, .*maintenance\)$/);
+  });
+});
+
+it('of very many troubles an alert says that there are at least so many', async () => {
+  const on = new Installation();
+  on.missing = [...Array(130).keys()].map((at) => missing(`web-${at}`));
+  await on.look();
+  expect(on.alerts.at(-1)).toMatchObject({
+    findingsTotal: 130,
+    summary: expect.stringMatching(/; at least 100 times on 100 hosts, last on web-0\.example at 10:00:12 UTC$/),
+  });
+});
+
 it('a host without protection is another alert than one that is silent or whose agent was started again', async () => {
   const on = new Installation();
   on.missing = [

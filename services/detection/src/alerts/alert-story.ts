@@ -3,6 +3,7 @@ import { finding } from '@norn/contracts';
 import { isOfPolicy } from '@norn/response';
 import { attackSteps } from '@norn/rules';
 import { limits } from '../limits.ts';
+import { repeatOf } from '../watch/trouble-finding.ts';
 
 const { FindingSource, Severity } = finding;
 
@@ -39,7 +40,7 @@ export function storyOf(findings: readonly finding.Finding[], head: finding.Find
     severity: severityOf(steps),
     confidence: confidenceOf(steps),
     techniques: [...new Set(steps.flatMap(({ techniques }) => techniques))],
-    summary: sentenceOf(steps, head),
+    summary: cut(repeated(findings, head) ?? sentenceOf(steps, head)),
   };
 }
 
@@ -67,17 +68,23 @@ function likelihoodOf(each: finding.Finding): number {
     : likelihoods[severity];
 }
 
+/** What hosts are in trouble with happens again, and is no further step: undefined of anything else. */
+function repeated(findings: readonly finding.Finding[], head: finding.Finding): string | undefined {
+  const repeat = repeatOf(findings);
+  return repeat === undefined ? undefined : `${head.summary}; ${repeat}`;
+}
+
 /** A reflex knows the whole story of what it stopped; of rules each tells a step. */
 function sentenceOf(steps: readonly finding.Finding[], head: finding.Finding): string {
   const own = head.summary || head.title;
   const others = steps.length - 1;
   const more = others === 1 ? '1 more step' : `${String(others)} more steps`;
-  if (others === 0 || isSequence(head)) return cut(own);
-  if (head.source === FindingSource.REFLEX) return cut(`${own}, with ${more}`);
+  if (others === 0 || isSequence(head)) return own;
+  if (head.source === FindingSource.REFLEX) return `${own}, with ${more}`;
   const told = steps.slice(0, TOLD_MAX).map((step) => step.summary || step.title);
   const untold = steps.length - told.length;
   const rest = untold === 0 ? '' : untold === 1 ? ', and 1 more step' : `, and ${String(untold)} more steps`;
-  return cut([...new Set(told)].join(', then ') + rest);
+  return [...new Set(told)].join(', then ') + rest;
 }
 
 /** Told by its events already. */

@@ -2,6 +2,7 @@
 import { create } from '@bufbuild/protobuf';
 import { finding, occurrence } from '@norn/contracts';
 import { createHash } from 'node:crypto';
+import { limits } from '../limits.ts';
 
 const { HostTrouble_Kind: Kind } = occurrence;
 
@@ -48,6 +49,8 @@ const replaced: TroubleRule = {
     `Since ${since} an agent speaks for ${host} that does not know the one before: the key of the host was copied, or its disk was set back. If nobody did the latter, revoke the host and let it join again`,
 };
 
+const troubleRules: ReadonlySet<string> = new Set([silent, stopped, unprotected, ended, replaced].map(({ id }) => id));
+
 /** ATT&CK: Impair Defenses, Disable or Modify Tools. */
 const techniques = ['T1562.001'];
 
@@ -77,7 +80,7 @@ export function troubleFinding(
     severity: rule.severity,
     techniques,
     timeUs: sentUs,
-    summary: rule.say(hostName || hostId, `${since.slice(11, 19)} UTC`),
+    summary: rule.say(hostName || hostId, clockOf(since)),
     evidence: [
       create(finding.EvidenceSchema, { field: 'host', value: hostName || hostId }),
       create(finding.EvidenceSchema, { field: 'since', value: since }),
@@ -86,6 +89,31 @@ export function troubleFinding(
     hostId,
     hostIds: [hostId],
   });
+}
+
+/** Of an alert that has more than one trouble of a kind: how often it happened, and when last. Undefined of any other. */
+export function repeatOf(findings: readonly finding.Finding[]): string | undefined {
+  const [first, second] = findings;
+  if (first === undefined || second === undefined || !troubleRules.has(first.ruleId)) return undefined;
+  const last = findings.reduce((latest, each) => (sinceOf(each) > sinceOf(latest) ? each : latest));
+  const hosts = new Set(findings.map(({ hostId }) => hostId)).size;
+  const atLeast = findings.length < limits.findingsPerAlertMax ? '' : 'at least ';
+  const onHosts = hosts > 1 ? ` on ${hosts} hosts` : '';
+  const onLast = hosts > 1 ? ` on ${evidenceOf(last, 'host')}` : '';
+  return `${atLeast}${findings.length} times${onHosts}, last${onLast} at ${clockOf(sinceOf(last))}`;
+}
+
+function sinceOf(each: finding.Finding): string {
+  return evidenceOf(each, 'since');
+}
+
+function evidenceOf({ evidence }: finding.Finding, field: string): string {
+  return evidence.find((one) => one.field === field)?.value ?? '';
+}
+
+/** Of ISO 8601 in UTC. */
+function clockOf(since: string): string {
+  return `${since.slice(11, 19)} UTC`;
 }
 
 /** First 16 bytes of SHA-256, hex. */

@@ -1,12 +1,13 @@
-// A stop with the host's maintenance token while the installation is away: through a real tyr and a real ingest.
+// A maintenance token that is wrong, and one that stops the agent while the installation is away: through a real tyr and a real ingest.
 import { makeMaintenanceToken } from '@norn/contracts';
 import { AuditEntry, maintenanceTokenOf } from '@norn/store';
 import { MaintenanceLock } from '@norn/tyr';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Link, startLink } from './link.ts';
+import { type Link, type PartProcess, startLink } from './link.ts';
 
 let link: Link;
 let lock: MaintenanceLock;
+let starts = 0;
 
 beforeAll(async () => {
   link = await startLink();
@@ -22,14 +23,36 @@ async function until(isIt: () => boolean | Promise<boolean>): Promise<void> {
   }
 }
 
+/** Returns when it takes signals. */
+async function startTyr(): Promise<PartProcess> {
+  const tyr = link.startTyr();
+  starts++;
+  await until(() => link.log('tyr').split('"running"').length > starts);
+  return tyr;
+}
+
+it('that is wrong is in the trail', async () => {
+  const ingest = await link.startIngest();
+  const tyr = await startTyr();
+  const { tenantId, hostId } = await link.identity();
+  const refused = (): Promise<AuditEntry[]> => link.control.manager.findBy(AuditEntry, { action: 'host.stop_refused' });
+  await until(() => lock.isLocked());
+  expect(await refused()).toEqual([]);
+  lock.refuse();
+  await until(async () => (await refused()).length > 0);
+  expect(await refused()).toMatchObject([{ tenantId, actor: 'agent', subject: hostId, details: { total: 1 } }]);
+  await tyr.kill('SIGTERM');
+  await ingest.kill('SIGTERM');
+});
+
 it('is heard when the agent is back, and until then the token stops it no second time', async () => {
   let ingest = await link.startIngest();
-  let tyr = link.startTyr();
+  let tyr = await startTyr();
   const { tenantId, hostId } = await link.identity();
   const token = async (): Promise<string> => (await maintenanceTokenOf(link.control, tenantId, hostId)) ?? '';
   const stops = (): Promise<AuditEntry[]> =>
     link.control.manager.findBy(AuditEntry, { action: 'host.stopped_by_token' });
-  await until(() => lock.isLocked());
+  await until(async () => lock.opens(await token()));
   const first = await token();
   await ingest.kill('SIGTERM');
   expect([lock.opens(makeMaintenanceToken()), lock.opens(first)]).toEqual([false, true]);
@@ -38,12 +61,11 @@ it('is heard when the agent is back, and until then the token stops it no second
   expect([lock.isLocked(), lock.opens(first)]).toEqual([true, false]);
 
   // Started and ended once more before anybody hears of it.
-  tyr = link.startTyr();
-  await until(() => link.log('tyr').split('"running"').length === 3);
+  tyr = await startTyr();
   await tyr.kill('SIGTERM');
   expect([await token(), await stops()]).toEqual([first, []]);
 
-  tyr = link.startTyr();
+  tyr = await startTyr();
   ingest = await link.startIngest();
   await until(async () => lock.opens(await token()));
   expect(await token()).not.toBe(first);

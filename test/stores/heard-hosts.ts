@@ -51,7 +51,15 @@ export class Ingest {
   }
 
   says(hostId: string, isProtected: boolean, said: Partial<ProtectionChange> = {}): Promise<void> {
-    const none = { baldurEnds: 0, tyrEnds: 0, run: '', previousRun: '', leaving: '', leavingProof: '' } as const;
+    const none = {
+      baldurEnds: 0,
+      tyrEnds: 0,
+      stopsRefused: 0,
+      run: '',
+      previousRun: '',
+      leaving: '',
+      leavingProof: '',
+    } as const;
     const protection = [{ hostId, isProtected, ...none, ...said }];
     return writeHeard(store, { instance: this.instance, presence: [], protection });
   }
@@ -73,7 +81,8 @@ export async function passes(seconds: number, ...listening: Ingest[]): Promise<v
        unprotected_since = unprotected_since - make_interval(secs => $1), ended_at = ended_at - make_interval(secs => $1),
        told_ended = told_ended - make_interval(secs => $1), told_silent = told_silent - make_interval(secs => $1),
        told_unprotected = told_unprotected - make_interval(secs => $1), replaced_at = replaced_at - make_interval(secs => $1),
-       told_replaced = told_replaced - make_interval(secs => $1)`,
+       told_replaced = told_replaced - make_interval(secs => $1), refused_at = refused_at - make_interval(secs => $1),
+       told_refused = told_refused - make_interval(secs => $1)`,
     [seconds],
   );
   // A break of more than 15 s would count as deaf: they have written all along.

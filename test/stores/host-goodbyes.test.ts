@@ -1,6 +1,6 @@
 // Who is not missed, for a while: a host that says goodbye, one in maintenance, one whose agent is another run.
 // @norn-strict
-import { hostsInTrouble, markTroublesTold, setMaintenance, type ProtectionChange } from '@norn/store';
+import { AuditEntry, hostsInTrouble, markTroublesTold, setMaintenance, type ProtectionChange } from '@norn/store';
 import { Ingest, after, inTrouble, passes, store, withControlPlane } from './heard-hosts.ts';
 
 withControlPlane();
@@ -78,6 +78,44 @@ describe('a host in maintenance', () => {
     await passes(60, ingest);
     await ingest.says('one', true, { run: 'bb' });
     expect(await inTrouble()).toEqual(['web-one replaced']);
+  });
+});
+
+describe('a wrong maintenance token', () => {
+  const trail = async (): Promise<unknown[]> => {
+    const rows = await store.manager.findBy(AuditEntry, { action: 'host.stop_refused' });
+    return rows.map(({ actor, subject, details }) => ({ actor, subject, ...details }));
+  };
+
+  it('that somebody gave to stop an agent is told of, and in the trail, each time and once', async () => {
+    const ingest = new Ingest();
+    await ingest.arrives('one');
+    await ingest.says('one', true);
+    await passes(60, ingest);
+    expect(await inTrouble()).toEqual([]);
+    for (const stopsRefused of [1, 3]) {
+      await ingest.says('one', true, { stopsRefused });
+      const refused = await hostsInTrouble(store, after);
+      expect(refused.map(({ kind }) => kind)).toEqual(['refused']);
+      await markTroublesTold(store, refused);
+      await passes(5, ingest);
+      await ingest.says('one', false, { stopsRefused });
+      await ingest.says('one', true, { stopsRefused });
+      expect(await inTrouble()).toEqual([]);
+    }
+    expect(await trail()).toEqual([
+      { actor: 'agent', subject: 'one', hostname: 'web-one', total: 1 },
+      { actor: 'agent', subject: 'one', hostname: 'web-one', total: 3 },
+    ]);
+  });
+
+  it('that was given while nobody heard the host is told of when it is back', async () => {
+    const ingest = new Ingest();
+    await ingest.leaves('two', await ingest.arrives('two'));
+    await ingest.arrives('two');
+    await passes(60, ingest);
+    await ingest.says('two', true, { stopsRefused: 1 });
+    expect(await inTrouble()).toEqual(['web-two refused']);
   });
 });
 

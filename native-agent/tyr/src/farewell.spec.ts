@@ -95,6 +95,13 @@ describe('a run that was stopped with the maintenance token of the host', () => 
   });
 });
 
+it('says how often somebody gave a wrong maintenance token while it runs', () => {
+  const farewell = begun();
+  expect(farewell.run.stopsRefused).toBe(0n);
+  new MaintenanceLock(folder).refuse();
+  expect(farewell.run.stopsRefused).toBe(1n);
+});
+
 it('says nothing of the last one when what it left can not be read', () => {
   writeFileSync(join(folder, 'farewell.json'), '{');
   expect(begun().uncleanStarts).toBe(0);

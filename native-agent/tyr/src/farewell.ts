@@ -30,6 +30,8 @@ export interface Run {
   readonly leaving: event.Leaving;
   /** Of who stopped it with the host's maintenance token. */
   readonly leavingProof: Uint8Array;
+  /** How often somebody gave a wrong one. */
+  readonly stopsRefused: bigint;
   /** Of the last run that the token has stopped, for as long as the installation has not answered. */
   readonly tokenStop?: { readonly runId: Uint8Array; readonly proof: Uint8Array };
 }
@@ -62,7 +64,8 @@ export class Farewell {
     const { tokenStop } = this.state;
     const stop = tokenStop && { runId: Buffer.from(tokenStop.run, 'hex'), proof: Buffer.from(tokenStop.proof, 'hex') };
     const previousRunId = Buffer.from(this.previousRun, 'hex');
-    return { runId, previousRunId, leaving, leavingProof, ...(stop && { tokenStop: stop }) };
+    const stopsRefused = BigInt(this.lock.refused);
+    return { runId, previousRunId, leaving, leavingProof, stopsRefused, ...(stop && { tokenStop: stop }) };
   }
 
   /** The next facts are the last. */

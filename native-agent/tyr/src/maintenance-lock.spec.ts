@@ -34,6 +34,15 @@ describe('the lock of an agent', () => {
       expect(lock.opens(other)).toBe(false);
   });
 
+  it('remembers how often somebody gave a wrong one, and begins anew with a count that can not be read', () => {
+    expect(lock.refused).toBe(0);
+    lock.refuse();
+    lock.refuse();
+    expect(new MaintenanceLock(folder).refused).toBe(2);
+    writeFileSync(join(folder, 'refused-stops.json'), '{"count":-1}');
+    expect(lock.refused).toBe(0);
+  });
+
   it('does not keep the token itself, and stays shut when what it keeps was written over', () => {
     lock.learn(new Uint8Array(3));
     expect(lock.isLocked()).toBe(false);

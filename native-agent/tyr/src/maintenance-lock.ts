@@ -1,5 +1,5 @@
 // Who may stop this agent without being told of: whoever gives the host's maintenance token, also while the installation is away.
-// maintenance.json: by what the token is known. leaving.token: the token, for as long as it takes the agent to end.
+// maintenance.json: by what the token is known. refused-stops.json: how often another was given. leaving.token: the token, for as long as it takes the agent to end.
 import { messageOf } from '@norn/base';
 import { isSameDigest, maintenanceDigest, maintenanceProof } from '@norn/contracts';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
@@ -10,12 +10,14 @@ import { writeFileAtomically } from './write-file.ts';
 
 /** Without a digest: the token has stopped the agent, and the installation has not said by what the next one is known. */
 const schema = z.object({ tokenSha256: z.hex().length(64).optional() });
+const refusedSchema = z.object({ count: z.int().nonnegative() });
 /** Of a token, as people write it down. */
 const tokenBytesMax = 256;
 
 export class MaintenanceLock {
   private readonly file: string;
   private readonly leavingFile: string;
+  private readonly refusedFile: string;
 
   constructor(
     agentDir: string,
@@ -23,6 +25,7 @@ export class MaintenanceLock {
   ) {
     this.file = join(agentDir, 'maintenance.json');
     this.leavingFile = join(agentDir, 'leaving.token');
+    this.refusedFile = join(agentDir, 'refused-stops.json');
   }
 
   /** A host that was never told of a token, or is one of the installation no more, is stopped by whoever may. */
@@ -32,6 +35,20 @@ export class MaintenanceLock {
 
   opens(token: string): boolean {
     return token.length <= tokenBytesMax && isSameDigest(maintenanceDigest(token), this.digest());
+  }
+
+  /** How often `refuse` was called. A count that can not be read begins anew. */
+  get refused(): number {
+    try {
+      return refusedSchema.parse(JSON.parse(readFileSync(this.refusedFile, 'utf8'))).count;
+    } catch {
+      return 0;
+    }
+  }
+
+  /** Somebody gave a token that does not open: the agent's next facts tell of it, also when the installation is away now. */
+  refuse(): void {
+    writeFileAtomically(this.refusedFile, JSON.stringify({ count: this.refused + 1 }));
   }
 
   /** The agent that ends next says by whom it was stopped. */

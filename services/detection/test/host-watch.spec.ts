@@ -205,6 +205,7 @@ it('a host without protection is another alert than one that is silent or whose 
     missing('web-3', { kind: 'ended' }),
     missing('web-4', { kind: 'replaced' }),
     missing('web-5', { kind: 'stopped' }),
+    missing('web-6', { kind: 'refused' }),
   ];
   await on.look();
   expect(on.alerts.map(({ title, hostId }) => [title, hostId])).toEqual([
@@ -213,6 +214,7 @@ it('a host without protection is another alert than one that is silent or whose 
     ['Agent ended and was started again', 'web-3'],
     ['Another agent speaks for a host', 'web-4'],
     ['Agent was stopped', 'web-5'],
+    ['Stop of an agent refused', 'web-6'],
   ]);
 });
 

@@ -68,13 +68,20 @@ it('says how often parts of its agent have ended, when that changes', async () =
   const health = { baldurRestarts: 2n, tyrUncleanStarts: 1n };
   presence.hear(peer('one'), baldur(true, '', health));
   await presence.close();
-  const unsaid = { run: '', previousRun: '', leaving: '', leavingProof: '' };
+  const unsaid = { stopsRefused: 0, run: '', previousRun: '', leaving: '', leavingProof: '' };
   const said = { hostId: 'one', isProtected: true, baldurEnds: 2, tyrEnds: 1, ...unsaid };
   expect(registry.heard.at(-1)?.protection).toEqual([said]);
   presence.hear(peer('one'), baldur(true, '', health));
   presence.hear(peer('one'), baldur(true, '', { ...health, baldurRestarts: 3n }));
   await presence.close();
   expect(registry.heard.at(-1)?.protection).toEqual([{ ...said, baldurEnds: 3 }]);
+});
+
+it('says how often somebody gave a wrong token to stop it, when that changes', async () => {
+  presence.arrive(peer('one'));
+  presence.hear(peer('one'), { ...baldur(true), stopsRefused: 2n });
+  await presence.close();
+  expect(registry.heard.at(-1)?.protection).toMatchObject([{ hostId: 'one', stopsRefused: 2 }]);
 });
 
 it('keeps what it has to say while the control plane is away, of which it tells once, and says the newest', async () => {

@@ -6,13 +6,11 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { NornError, messageOf } from '@norn/base';
 import { endProcess, isAlive } from '@norn/embedded';
-import { MaintenanceLock } from '@norn/tyr';
 import { isFromBoot, stopFromBoot } from '../boot/systemd.ts';
-import { givenText } from '../installation/given-text.ts';
 import { baldurProgram, type Installation } from '../installation/installation.ts';
-import { readJoined } from '../installation/joined-host.ts';
 import { endBaldur } from '../supervisor/parts.ts';
 import { clearRunState, readLastState } from '../installation/run-state.ts';
+import { openLock } from './open-lock.ts';
 
 const supervisorKillAfterMs = 60_000;
 const partKillAfterMs = 15_000;
@@ -71,40 +69,5 @@ async function rejoin(installation: Installation): Promise<void> {
       `What the agent cut off the network may still be: ${messageOf(error)}: as root, run ${program} rejoin --state-dir ${state}`,
       { cause: error },
     );
-  }
-}
-
-/** Root can end the agent without it; then that is told. */
-async function openLock(installation: Installation, tokenFile: string | undefined): Promise<void> {
-  const joined = readJoined(installation);
-  const lock = new MaintenanceLock(installation.path('agent'));
-  if (!joined || !lock.isLocked()) return;
-  const cure = `./norn hosts token HOST on the installation at ${joined.ingest} shows it to an administrator; then, here: echo TOKEN | ./norn down -`;
-  if (tokenFile === undefined)
-    throw new NornError(
-      'maintenance_token_needed',
-      `The agent of this host stops with the host's maintenance token: ${cure}`,
-    );
-  const token = await read(tokenFile, cure);
-  if (token.trim() === '') throw new NornError('maintenance_token_empty', `No token was given: ${cure}`);
-  if (!lock.opens(token))
-    throw new NornError(
-      'maintenance_token_wrong',
-      `This is not the maintenance token of this host, or it was used before: ${cure}`,
-    );
-  lock.leaveWith(token);
-}
-
-async function read(file: string, cure: string): Promise<string> {
-  try {
-    return await givenText(file);
-  } catch (error) {
-    // Not by its name, which may be a token that was given in place of a file.
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT')
-      throw new NornError(
-        'maintenance_token_unreadable',
-        `No file of that name is here, and the token itself is no argument: ${cure}`,
-      );
-    throw new NornError('maintenance_token_unreadable', `${messageOf(error)}: ${cure}`, { cause: error });
   }
 }

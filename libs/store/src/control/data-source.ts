@@ -40,6 +40,7 @@ import { AuditChain1760000000028 } from './migrations/0028-audit-chain.ts';
 import { InvitedGroups1760000000029 } from './migrations/0029-invited-groups.ts';
 import { PresenceOfAgents1760000000030 } from './migrations/0030-presence-of-agents.ts';
 import { MaintenanceTokens1760000000031 } from './migrations/0031-maintenance-tokens.ts';
+import { RefusedStops1760000000032 } from './migrations/0032-refused-stops.ts';
 import { SnakeNames } from './snake-names.ts';
 
 /** The settings of the same names in libs/config. */
@@ -159,6 +160,7 @@ function optionsOf(config: ControlStoreConfig): DataSourceOptions {
       InvitedGroups1760000000029,
       PresenceOfAgents1760000000030,
       MaintenanceTokens1760000000031,
+      RefusedStops1760000000032,
     ],
     migrationsTableName: MIGRATIONS_TABLE,
     namingStrategy: new SnakeNames(),

@@ -1,6 +1,6 @@
 // Who is connected, written by ingest, and who is missing, asked by detection. All times are the database's, for instances' clocks may differ.
 import type { DataSource, EntityManager } from 'typeorm';
-import { redeemMaintenanceTokens } from './maintenance-tokens.ts';
+import { type RefusedStops, auditRefusedStops, redeemMaintenanceTokens } from './maintenance-tokens.ts';
 
 /** An instance that has not written for this long is gone, and its hosts with it. It writes once a second. */
 const INSTANCE_GONE_S = 10;
@@ -26,6 +26,8 @@ export interface ProtectionChange {
   /** Of Baldur, since its Tyr began; of Tyr without a farewell, since the host was enrolled. */
   readonly baldurEnds: number;
   readonly tyrEnds: number;
+  /** Wrong maintenance tokens that were given to stop it, since the agent is on the host. */
+  readonly stopsRefused: number;
   /** Hex, of this run of the agent and of the one before that ended in order; empty: not said. */
   readonly run: string;
   readonly previousRun: string;
@@ -42,7 +44,7 @@ export interface HeardHosts {
   readonly protection: readonly ProtectionChange[];
 }
 
-export type TroubleKind = 'silent' | 'stopped' | 'unprotected' | 'ended' | 'replaced';
+export type TroubleKind = 'silent' | 'stopped' | 'unprotected' | 'ended' | 'replaced' | 'refused';
 
 export interface HostTroubleRow {
   readonly tenantId: string;
@@ -58,7 +60,7 @@ export async function writeHeard(database: DataSource, heard: HeardHosts): Promi
   await database.transaction(async (manager) => {
     await writePresence(manager, heard);
     const permitted = await redeemMaintenanceTokens(manager, heard.protection);
-    await writeProtection(manager, heard.protection, permitted);
+    await auditRefusedStops(manager, await writeProtection(manager, heard.protection, permitted));
     await manager.query(
       `INSERT INTO ingest_beats (instance, hearing_since, beat_at) VALUES ($1, now(), now())
        ON CONFLICT (instance) DO UPDATE SET beat_at = now(),
@@ -95,24 +97,29 @@ async function writePresence(manager: EntityManager, { instance, presence }: Hea
 
 /**
  * SQL, for many rows at once, each compared with what it was. Of `permitted` hosts the agent was stopped with their maintenance token. After such a stop,
- * or one of its machine, a host is without protection from its new start on.
+ * or one of its machine, a host is without protection from its new start on. Returns those where somebody gave a wrong token since.
  */
 async function writeProtection(
   manager: EntityManager,
   protection: readonly ProtectionChange[],
   permitted: ReadonlySet<string>,
-): Promise<void> {
-  if (protection.length === 0) return;
-  await manager.query(
-    `UPDATE host_presence SET unprotected_since = CASE WHEN c.protected THEN NULL
+): Promise<readonly RefusedStops[]> {
+  if (protection.length === 0) return [];
+  return manager.query<RefusedStops[]>(
+    `WITH heard AS (UPDATE host_presence SET unprotected_since = CASE WHEN c.protected THEN NULL
          WHEN host_presence.leaving IN ('permitted', 'shutdown') AND host_presence.run IS DISTINCT FROM nullif(c.run, '') THEN now()
          ELSE coalesce(unprotected_since, now()) END,
        ended_at = CASE WHEN c.baldur_ends > host_presence.baldur_ends OR c.tyr_ends > host_presence.tyr_ends THEN now() ELSE ended_at END,
        replaced_at = CASE WHEN host_presence.run NOT IN (c.run, c.previous_run) AND NOT c.tyr_ends > host_presence.tyr_ends THEN now() ELSE replaced_at END,
+       refused_at = CASE WHEN c.stops_refused > host_presence.stops_refused THEN now() ELSE refused_at END, stops_refused = c.stops_refused,
        baldur_ends = c.baldur_ends, tyr_ends = c.tyr_ends, run = nullif(c.run, ''),
        leaving = CASE WHEN host_presence.leaving = 'permitted' AND host_presence.run = c.run AND c.leaving = 'stopped' THEN 'permitted' ELSE c.leaving END
-     FROM unnest($1::text[], $2::boolean[], $3::bigint[], $4::bigint[], $5::text[], $6::text[], $7::text[]) AS c (host_id, protected, baldur_ends, tyr_ends, run, previous_run, leaving)
-     WHERE host_presence.host_id = c.host_id`,
+     FROM unnest($1::text[], $2::boolean[], $3::bigint[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::bigint[])
+       AS c (host_id, protected, baldur_ends, tyr_ends, run, previous_run, leaving, stops_refused)
+     WHERE host_presence.host_id = c.host_id
+     RETURNING host_presence.host_id, host_presence.stops_refused, refused_at)
+     SELECT h.id AS "hostId", h.tenant_id AS "tenantId", h.name, heard.stops_refused::float8 AS total
+     FROM heard JOIN hosts h ON h.id = heard.host_id WHERE heard.refused_at = now()`,
     [
       protection.map(({ hostId }) => hostId),
       protection.map(({ isProtected }) => isProtected),
@@ -121,14 +128,16 @@ async function writeProtection(
       protection.map(({ run }) => run),
       protection.map(({ previousRun }) => previousRun),
       protection.map(({ hostId, leaving }) => (permitted.has(hostId) ? 'permitted' : leaving)),
+      protection.map(({ stopsRefused }) => stopsRefused),
     ],
   );
 }
 
 /**
  * Machines that are gone for at least `silentS`, those that have had no protection for at least `unprotectedS`, seconds, those of whose agent a part
- * has ended, those that another agent speaks for, and were not told of. A container comes and goes; a host that was revoked is silent by intent, and so is
- * one whose agent was stopped with its maintenance token, until it is back, and one in maintenance, until that is over; but never may another agent speak for it. Nobody is missed while no ingest has listened for long enough to hear him.
+ * has ended, those where somebody gave a wrong maintenance token, those that another agent speaks for, and were not told of. A container comes and goes;
+ * a host that was revoked is silent by intent, and so is one whose agent was stopped with its maintenance token, until it is back, and one in
+ * maintenance, until that is over; but never may another agent speak for it. Nobody is missed while no ingest has listened for long enough to hear him.
  * SQL, for conditions over both tables in one look.
  */
 export async function hostsInTrouble(
@@ -148,6 +157,8 @@ export async function hostsInTrouble(
        WHERE gone IS NULL AND unprotected_since < now() - make_interval(secs => $3) AND told_unprotected IS DISTINCT FROM unprotected_since
        UNION ALL
        SELECT tenant_id, host_id, 'ended', ended_at FROM seen WHERE ended_at IS NOT NULL AND told_ended IS DISTINCT FROM ended_at
+       UNION ALL
+       SELECT tenant_id, host_id, 'refused', refused_at FROM seen WHERE refused_at IS NOT NULL AND told_refused IS DISTINCT FROM refused_at
        UNION ALL
        SELECT tenant_id, host_id, 'replaced', replaced_at FROM seen WHERE replaced_at IS NOT NULL AND told_replaced IS DISTINCT FROM replaced_at
      )
@@ -174,6 +185,7 @@ const columns: Readonly<Record<string, readonly TroubleKind[]>> = {
   told_unprotected: ['unprotected'],
   told_ended: ['ended'],
   told_replaced: ['replaced'],
+  told_refused: ['refused'],
 };
 
 /** SQL, for many rows at once. */

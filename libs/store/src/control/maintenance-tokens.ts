@@ -14,6 +14,15 @@ export interface TokenStop {
   readonly proof: string;
 }
 
+/** Of a host where somebody gave a wrong token. */
+export interface RefusedStops {
+  readonly tenantId: string;
+  readonly hostId: string;
+  readonly name: string;
+  /** Since the agent is on the host. */
+  readonly total: number;
+}
+
 interface Leaving {
   readonly hostId: string;
   /** Hex. */
@@ -88,6 +97,21 @@ export async function redeemMaintenanceTokens(
 export async function redeemToldLater(database: DataSource, hostId: string, { run, proof }: TokenStop): Promise<void> {
   await database.transaction((manager) =>
     redeemMaintenanceTokens(manager, [{ hostId, run, leavingProof: proof }], { toldLater: true }),
+  );
+}
+
+/** Nobody was stopped; that somebody tried is in the trail. */
+export async function auditRefusedStops(manager: EntityManager, refused: readonly RefusedStops[]): Promise<void> {
+  if (refused.length === 0) return;
+  await auditAll(
+    manager,
+    refused.map(({ tenantId, hostId, name, total }) => ({
+      tenantId,
+      actor: 'agent',
+      action: 'host.stop_refused',
+      subject: hostId,
+      details: { hostname: name, total },
+    })),
   );
 }
 

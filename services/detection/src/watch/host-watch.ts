@@ -16,6 +16,7 @@ const kinds = {
   unprotected: Kind.UNPROTECTED,
   ended: Kind.ENDED,
   replaced: Kind.REPLACED,
+  refused: Kind.STOP_REFUSED,
 } as const;
 
 export interface HostWatchParts {

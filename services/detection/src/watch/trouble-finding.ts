@@ -49,7 +49,16 @@ const replaced: TroubleRule = {
     `Since ${since} an agent speaks for ${host} that does not know the one before: the key of the host was copied, or its disk was set back. If nobody did the latter, revoke the host and let it join again`,
 };
 
-const troubleRules: ReadonlySet<string> = new Set([silent, stopped, unprotected, ended, replaced].map(({ id }) => id));
+const refused: TroubleRule = {
+  id: 'norn.agent_stop_refused',
+  title: 'Stop of an agent refused',
+  severity: finding.Severity.MEDIUM,
+  say: (host, since) =>
+    `Somebody gave a wrong maintenance token to stop the agent on ${host} by ${since}, and was refused (./norn hosts token)`,
+};
+
+const rules = [silent, stopped, unprotected, ended, replaced, refused];
+const troubleRules: ReadonlySet<string> = new Set(rules.map(({ id }) => id));
 
 /** ATT&CK: Impair Defenses, Disable or Modify Tools. */
 const techniques = ['T1562.001'];
@@ -68,6 +77,7 @@ export function troubleFinding(
     [Kind.UNPROTECTED]: unprotected,
     [Kind.ENDED]: ended,
     [Kind.REPLACED]: replaced,
+    [Kind.STOP_REFUSED]: refused,
   }[kind];
   if (rule === undefined) return undefined;
   const since = new Date(Number(sinceUs / 1000n)).toISOString();

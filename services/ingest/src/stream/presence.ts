@@ -71,6 +71,7 @@ export class Presence {
       tyrEnds: Number(health?.tyrUncleanStarts ?? 0n),
       run: toHex(facts.runId),
       previousRun: toHex(facts.previousRunId),
+      stopsRefused: Number(facts.stopsRefused),
       leaving: leavings[facts.leaving],
       leavingProof: facts.leavingProof.byteLength === proofBytes ? toHex(facts.leavingProof) : '',
     };

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file norn/finding/v1/occurrence.proto.
  */
 export const file_norn_finding_v1_occurrence: GenFile = /*@__PURE__*/
-  fileDesc("CiBub3JuL2ZpbmRpbmcvdjEvb2NjdXJyZW5jZS5wcm90bxIPbm9ybi5maW5kaW5nLnYxIpEBCgpPY2N1cnJlbmNlEg8KB3RpbWVfdXMYASABKAQSEAoIZXZlbnRfaWQYAiABKAkSDAoEcnVsZRgDIAEoCRIpCgZmaWVsZHMYBCADKAsyGS5ub3JuLmZpbmRpbmcudjEuRXZpZGVuY2USJwoFYWJvdXQYBSABKAsyGC5ub3JuLmZpbmRpbmcudjEuRmluZGluZyJNCgdIb3N0R2FwEg8KB2hvc3RfaWQYASABKAkSDwoHZnJvbV91cxgCIAEoBBIQCgh1bnRpbF91cxgDIAEoBBIOCgZldmVudHMYBCABKAQi7gEKC0hvc3RUcm91YmxlEg8KB2hvc3RfaWQYASABKAkSEQoJaG9zdF9uYW1lGAIgASgJEi8KBGtpbmQYAyABKA4yIS5ub3JuLmZpbmRpbmcudjEuSG9zdFRyb3VibGUuS2luZBIQCghzaW5jZV91cxgEIAEoBCJ4CgRLaW5kEhQKEEtJTkRfVU5TUEVDSUZJRUQQABIPCgtLSU5EX1NJTEVOVBABEhQKEEtJTkRfVU5QUk9URUNURUQQAhIOCgpLSU5EX0VOREVEEAMSEQoNS0lORF9SRVBMQUNFRBAEEhAKDEtJTkRfU1RPUFBFRBAFIs4BCgxUZW5hbnRSZWNvcmQSDwoHc2VudF91cxgBIAEoBBIxCgpvY2N1cnJlbmNlGAIgASgLMhsubm9ybi5maW5kaW5nLnYxLk9jY3VycmVuY2VIABInCgNnYXAYAyABKAsyGC5ub3JuLmZpbmRpbmcudjEuSG9zdEdhcEgAEhgKDmhlYXJkX3VudGlsX3VzGAQgASgESAASLwoHdHJvdWJsZRgFIAEoCzIcLm5vcm4uZmluZGluZy52MS5Ib3N0VHJvdWJsZUgAQgYKBHdoYXRiBnByb3RvMw", [file_norn_finding_v1_finding]);
+  fileDesc("CiBub3JuL2ZpbmRpbmcvdjEvb2NjdXJyZW5jZS5wcm90bxIPbm9ybi5maW5kaW5nLnYxIpEBCgpPY2N1cnJlbmNlEg8KB3RpbWVfdXMYASABKAQSEAoIZXZlbnRfaWQYAiABKAkSDAoEcnVsZRgDIAEoCRIpCgZmaWVsZHMYBCADKAsyGS5ub3JuLmZpbmRpbmcudjEuRXZpZGVuY2USJwoFYWJvdXQYBSABKAsyGC5ub3JuLmZpbmRpbmcudjEuRmluZGluZyJNCgdIb3N0R2FwEg8KB2hvc3RfaWQYASABKAkSDwoHZnJvbV91cxgCIAEoBBIQCgh1bnRpbF91cxgDIAEoBBIOCgZldmVudHMYBCABKAQihgIKC0hvc3RUcm91YmxlEg8KB2hvc3RfaWQYASABKAkSEQoJaG9zdF9uYW1lGAIgASgJEi8KBGtpbmQYAyABKA4yIS5ub3JuLmZpbmRpbmcudjEuSG9zdFRyb3VibGUuS2luZBIQCghzaW5jZV91cxgEIAEoBCKPAQoES2luZBIUChBLSU5EX1VOU1BFQ0lGSUVEEAASDwoLS0lORF9TSUxFTlQQARIUChBLSU5EX1VOUFJPVEVDVEVEEAISDgoKS0lORF9FTkRFRBADEhEKDUtJTkRfUkVQTEFDRUQQBBIQCgxLSU5EX1NUT1BQRUQQBRIVChFLSU5EX1NUT1BfUkVGVVNFRBAGIs4BCgxUZW5hbnRSZWNvcmQSDwoHc2VudF91cxgBIAEoBBIxCgpvY2N1cnJlbmNlGAIgASgLMhsubm9ybi5maW5kaW5nLnYxLk9jY3VycmVuY2VIABInCgNnYXAYAyABKAsyGC5ub3JuLmZpbmRpbmcudjEuSG9zdEdhcEgAEhgKDmhlYXJkX3VudGlsX3VzGAQgASgESAASLwoHdHJvdWJsZRgFIAEoCzIcLm5vcm4uZmluZGluZy52MS5Ib3N0VHJvdWJsZUgAQgYKBHdoYXRiBnByb3RvMw", [file_norn_finding_v1_finding]);
 
 /**
  * An event that a rule found and such a correlation awaits.
@@ -280,12 +280,19 @@ export enum HostTrouble_Kind {
    * @generated from enum value: KIND_STOPPED = 5;
    */
   STOPPED = 5,
+
+  /**
+   * Somebody gave a wrong maintenance token to stop its agent.
+   *
+   * @generated from enum value: KIND_STOP_REFUSED = 6;
+   */
+  STOP_REFUSED = 6,
 }
 
 /**
  * @generated from enum norn.finding.v1.HostTrouble.Kind
  */
-export type HostTrouble_KindJson = "KIND_UNSPECIFIED" | "KIND_SILENT" | "KIND_UNPROTECTED" | "KIND_ENDED" | "KIND_REPLACED" | "KIND_STOPPED";
+export type HostTrouble_KindJson = "KIND_UNSPECIFIED" | "KIND_SILENT" | "KIND_UNPROTECTED" | "KIND_ENDED" | "KIND_REPLACED" | "KIND_STOPPED" | "KIND_STOP_REFUSED";
 
 /**
  * Describes the enum norn.finding.v1.HostTrouble.Kind.

@@ -185,6 +185,17 @@ describe('a part of the agent that ended and was started again', () => {
     expect(await inTrouble()).toEqual([]);
   });
 
+  it('is told of when their count is the highest that ingest takes', async () => {
+    const ingest = new Ingest();
+    await ingest.arrives('one');
+    const counted = Number.MAX_SAFE_INTEGER;
+    await ingest.says('one', true, { baldurEnds: counted - 1 });
+    await passes(60, ingest);
+    await ingest.says('one', true, { baldurEnds: counted, tyrEnds: counted, stopsRefused: counted });
+    expect((await inTrouble()).toSorted()).toEqual(['web-one ended', 'web-one refused']);
+    await expect(ingest.says('one', true, { baldurEnds: Number(2n ** 64n - 1n) })).rejects.toThrow(/out of range/);
+  });
+
   it('is told of when it was Tyr, which counts the ends of its Baldur anew', async () => {
     const ingest = new Ingest();
     await ingest.arrives('one');

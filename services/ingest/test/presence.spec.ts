@@ -84,6 +84,17 @@ it('says how often somebody gave a wrong token to stop it, when that changes', a
   expect(registry.heard.at(-1)?.protection).toMatchObject([{ hostId: 'one', stopsRefused: 2 }]);
 });
 
+it('takes no count of a host that the control plane has no room for: what others said stands in the same write', async () => {
+  presence.arrive(peer('one'));
+  const most = 2n ** 64n - 1n;
+  const health = { baldurRestarts: most, tyrUncleanStarts: most };
+  presence.hear(peer('one'), { ...baldur(true, '', health), stopsRefused: most });
+  await presence.close();
+  const counted = Number.MAX_SAFE_INTEGER;
+  const said = { baldurEnds: counted, tyrEnds: counted, stopsRefused: counted };
+  expect(registry.heard.at(-1)?.protection).toMatchObject([said]);
+});
+
 it('keeps what it has to say while the control plane is away, of which it tells once, and says the newest', async () => {
   const [one, two] = [presence.arrive(peer('one')), presence.arrive(peer('two'))];
   presence.hear(peer('one'), baldur(false));

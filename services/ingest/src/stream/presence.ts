@@ -11,6 +11,7 @@ const { Leaving } = event;
 /** Of a maintenance token. */
 const proofBytes = 32;
 const leavings = { [Leaving.UNSPECIFIED]: '', [Leaving.STOPPED]: 'stopped', [Leaving.SHUTDOWN]: 'shutdown' } as const;
+const countMax = BigInt(Number.MAX_SAFE_INTEGER);
 
 type PresenceChange = HeardHosts['presence'][number];
 type ProtectionChange = HeardHosts['protection'][number];
@@ -67,11 +68,11 @@ export class Presence {
     const said: ProtectionChange = {
       hostId: peer.hostId,
       isProtected: baldur.available,
-      baldurEnds: Number(health?.baldurRestarts ?? 0n),
-      tyrEnds: Number(health?.tyrUncleanStarts ?? 0n),
+      baldurEnds: countOf(health?.baldurRestarts),
+      tyrEnds: countOf(health?.tyrUncleanStarts),
       run: toHex(facts.runId),
       previousRun: toHex(facts.previousRunId),
-      stopsRefused: Number(facts.stopsRefused),
+      stopsRefused: countOf(facts.stopsRefused),
       leaving: leavings[facts.leaving],
       leavingProof: facts.leavingProof.byteLength === proofBytes ? toHex(facts.leavingProof) : '',
     };
@@ -104,4 +105,9 @@ export class Presence {
     }
     this.writing = undefined;
   }
+}
+
+/** Of what a host says, which may be anything: PostgreSQL refuses more than a bigint, and with it what was heard of all others. */
+function countOf(said = 0n): number {
+  return Number(said > countMax ? countMax : said);
 }

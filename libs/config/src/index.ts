@@ -21,4 +21,5 @@ export {
 } from './signer-keys.ts';
 export { SignerRing } from './signer-ring.ts';
 export { WatchedSecrets } from './watched-secrets.ts';
+export { makeSecretsFolder, writeSecret, writeSecrets } from './write-secret.ts';
 export { clickhouseSettings, environmentName, kafkaSettings, settings, type SettingName } from './settings.ts';

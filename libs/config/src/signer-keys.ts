@@ -1,10 +1,11 @@
 // The keys with which stages sign what they write: a private one each, in a file of its own, and the public ones of all in one file.
 import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { chmodSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { NornError, messageOf } from '@norn/base';
 import { z } from 'zod';
 import { readSecret } from './secret.ts';
+import { writeSecret } from './write-secret.ts';
 
 /** Who has such a key. Storage and the console write nothing from which a deed follows; `deadletters` is the tool of that name, which no stage is. */
 export const signers = [
@@ -59,34 +60,27 @@ export function readSigners(secretsDir: string): SignerKey[] {
 
 /**
  * Makes the private keys that are missing, and adds their public halves to the file of all. What is there stays: a key whose private half
- * was removed goes on being believed, so that what it signed can be read.
+ * was removed goes on being believed, so that what it signed can be read. Throws as `writeSecrets` does.
  */
 export function makeSignerKeys(secretsDir: string): void {
   const file = join(secretsDir, signersFile);
   const present = existsSync(file) ? parseSigners(file, readFileSync(file, 'utf8')) : [];
   const keys = [...present];
   for (const signer of signers) {
-    const publicKey = publicHalf(join(secretsDir, signerKeyFile(signer)));
+    const publicKey = publicHalf(secretsDir, signerKeyFile(signer));
     const isKnown = keys.some((each) => each.signer === signer && each.publicKey === publicKey);
     if (!isKnown) keys.push({ signer, publicKey });
   }
-  if (keys.length > present.length) writeOwn(file, `${JSON.stringify({ keys }, undefined, 2)}\n`);
+  if (keys.length > present.length) writeSecret(secretsDir, signersFile, `${JSON.stringify({ keys }, undefined, 2)}\n`);
 }
 
-function publicHalf(file: string): string {
+function publicHalf(secretsDir: string, name: string): string {
+  const file = join(secretsDir, name);
   if (!existsSync(file)) {
     const { privateKey } = generateKeyPairSync('ed25519');
-    writeOwn(file, privateKey.export({ type: 'pkcs8', format: 'pem' }).toString());
+    writeSecret(secretsDir, name, privateKey.export({ type: 'pkcs8', format: 'pem' }).toString());
   }
   return createPublicKey(readFileSync(file)).export({ type: 'spki', format: 'pem' }).toString();
-}
-
-/** Whole or not at all; for its owner alone. */
-function writeOwn(file: string, content: string): void {
-  const unfinished = `${file}.part`;
-  writeFileSync(unfinished, content, { mode: 0o600, flush: true });
-  chmodSync(unfinished, 0o600);
-  renameSync(unfinished, file);
 }
 
 function parseSigners(file: string, text: string) {

@@ -1,7 +1,8 @@
 // The secrets of an installation of separate services: those of any, and certificates between stages and stores.
 import { X509Certificate, createPublicKey } from 'node:crypto';
-import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { chownSync, existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { makeSecretsFolder } from '@norn/config';
 import { createAuthority } from '@norn/embedded/certificates';
 import { makeSecrets, writeIssued, writeSecret } from '../installation/secrets.ts';
 
@@ -24,7 +25,7 @@ export interface SecretNames {
 
 /** Makes what is missing; what is there stays. */
 export async function makeServiceSecrets(folder: string, names: SecretNames): Promise<void> {
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  makeSecretsFolder(folder);
   await makeSecrets(folder, names.ingest);
   if (!existsSync(join(folder, 'command.public.pem'))) {
     const key = createPublicKey(readFileSync(join(folder, 'command.key.pem')));

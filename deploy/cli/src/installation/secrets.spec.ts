@@ -1,5 +1,14 @@
 import { X509Certificate, createPrivateKey, generateKeyPairSync } from 'node:crypto';
-import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makeFolders, type Installation } from './installation.ts';
@@ -52,6 +61,16 @@ describe('the secrets of an installation', () => {
       writeFileSync(place, kept, { mode: 0o600 });
     },
   );
+
+  it('have no half of an authority when the disk was full, and are made when there is room', async () => {
+    const folder = join(home, 'full');
+    mkdirSync(folder);
+    symlinkSync('/dev/full', join(folder, 'authority.cert.pem.part'));
+    await expect(makeSecrets(folder)).rejects.toMatchObject({ code: 'disk_full' });
+    expect(readdirSync(folder).filter((name) => /authority|part/.test(name))).toEqual([]);
+    await makeSecrets(folder);
+    expect(readdirSync(folder)).toHaveLength(19);
+  });
 
   it.each([
     ['rsa', () => generateKeyPairSync('rsa', { modulusLength: 2048 })],

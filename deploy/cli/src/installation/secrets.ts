@@ -3,8 +3,8 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { NornError } from '@norn/base';
-import { installationKeysFile, makeSignerKeys, noKeyWasChanged } from '@norn/config';
-import { writeIssued, writeSecret } from '@norn/embedded';
+import { installationKeysFile, makeSignerKeys, noKeyWasChanged, writeSecret } from '@norn/config';
+import { writeIssued } from '@norn/embedded';
 import { createAuthority } from '@norn/embedded/certificates';
 import { authorityInUse } from './authority.ts';
 

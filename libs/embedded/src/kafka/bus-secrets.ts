@@ -1,8 +1,9 @@
 // Who is who at the broker: an authority of its own, a certificate for the broker and one for each of its clients.
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { writeSecret } from '@norn/config';
 import type { TlsIdentity } from '../exposure.ts';
-import { writeIssued, writeSecret } from '../secret-files.ts';
+import { writeIssued } from '../secret-files.ts';
 
 const broker = 'broker';
 const authorityFile = 'bus.cert.pem';

@@ -1,12 +1,11 @@
 // Ingest's certificate: another of the same names by the authority in use, and the one before kept for the way back.
 import { X509Certificate } from 'node:crypto';
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { NornError } from '@norn/base';
-import { pemBlocks } from '@norn/config';
+import { pemBlocks, readSecret, writeSecrets } from '@norn/config';
 import type { Authority } from '@norn/embedded/certificates';
 import { authorityInUse } from '../installation/authority.ts';
-import { writeSecret } from '../installation/secrets.ts';
 
 interface Files {
   readonly key: string;
@@ -23,11 +22,10 @@ function hasPreviousCertificate(folder: string): boolean {
 
 /** Its names and what proves it to who trusts an earlier authority stay. */
 export async function renewIngestCertificate(folder: string): Promise<void> {
-  const before = readFileSync(join(folder, shown.cert), 'utf8');
-  const [, ...bridges] = pemBlocks(before);
-  const issued = await issueForIngest(await authorityInUse(folder), before);
-  for (const half of ['key', 'cert'] as const)
-    writeSecret(folder, kept[half], readFileSync(join(folder, shown[half]), 'utf8'));
+  const [key, cert] = [readSecret(join(folder, shown.key)), readSecret(join(folder, shown.cert))];
+  const [, ...bridges] = pemBlocks(cert);
+  const issued = await issueForIngest(await authorityInUse(folder), cert);
+  keepIngest(folder, key, cert);
   showIngest(folder, issued.keyPem, [issued.certificatePem, ...bridges]);
 }
 
@@ -36,14 +34,13 @@ export async function ingestCertificateBack(folder: string): Promise<void> {
   const cure = './norn secrets rotate ingest makes another';
   if (!hasPreviousCertificate(folder))
     throw new NornError('no_way_back', `The certificate before this one is gone: ${cure}`);
-  const read = (name: string): string => readFileSync(join(folder, name), 'utf8');
+  const read = (name: string): string => readSecret(join(folder, name));
   const [key, cert, otherKey, otherCert] = [read(kept.key), read(kept.cert), read(shown.key), read(shown.cert)];
   const { certificatePem } = await authorityInUse(folder);
   if (!new X509Certificate(cert).verify(new X509Certificate(certificatePem).publicKey))
     throw new NornError('no_way_back', `The certificate before this one is of another authority: ${cure}`);
   showIngest(folder, key, [cert]);
-  writeSecret(folder, kept.key, otherKey);
-  writeSecret(folder, kept.cert, otherCert);
+  keepIngest(folder, otherKey, otherCert);
 }
 
 export function forgetPreviousCertificate(folder: string): void {
@@ -58,6 +55,16 @@ export function issueForIngest(authority: Authority, likePem: string) {
 
 /** The key first: a stage that looks in between finds that the two do not fit, and waits for the other. */
 export function showIngest(folder: string, keyPem: string, chain: readonly string[]): void {
-  writeSecret(folder, shown.key, keyPem);
-  writeSecret(folder, shown.cert, chain.map((pem) => `${pem.trimEnd()}\n`).join(''));
+  writeSecrets(folder, [
+    { name: shown.key, content: keyPem },
+    { name: shown.cert, content: chain.map((pem) => `${pem.trimEnd()}\n`).join('') },
+  ]);
+}
+
+/** Whose the one in use is, and read by whom that is. */
+function keepIngest(folder: string, keyPem: string, certificatePem: string): void {
+  writeSecrets(folder, [
+    { name: kept.key, content: keyPem, like: shown.key },
+    { name: kept.cert, content: certificatePem, like: shown.cert },
+  ]);
 }

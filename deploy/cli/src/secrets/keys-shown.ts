@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { pemBlocks, readSigners } from '@norn/config';
 import { fingerprintOf } from '@norn/contracts';
 import type { HostKeysRow } from '@norn/store';
+import { hasPreviousCertificate } from './ingest-certificate.ts';
 import type { Phase, Rotation } from './rotation.ts';
 import { shortOf } from './rotate.ts';
 
@@ -61,7 +62,10 @@ export function shownKeys(folder: string, rotations: readonly Rotation[]): Shown
       ...{ key: 'authority', purpose: 'issues certificates of hosts', holder: 'ingest', ...lifeOf(issuing) },
       state: stateOf('authority'),
     },
-    { ...{ key: 'ingest', purpose: 'is what ingest shows hosts', holder: 'ingest', ...lifeOf(ingest), state: '' } },
+    {
+      ...{ key: 'ingest', purpose: 'is what ingest shows hosts', holder: 'ingest', ...lifeOf(ingest) },
+      state: hasPreviousCertificate(folder) ? 'in use; the other one is kept' : '',
+    },
     ...signing,
   ];
 }

@@ -4,7 +4,7 @@ import { NornError } from '@norn/base';
 import type { HostKeysRow } from '@norn/store';
 import type { Control } from './control.ts';
 import { forgetPreviousCertificate, ingestCertificateBack, renewIngestCertificate } from './ingest-certificate.ts';
-import type { Rotation } from './rotation.ts';
+import type { RotatedKey, Rotation } from './rotation.ts';
 
 export interface RotateFlags {
   readonly back?: boolean;
@@ -156,26 +156,29 @@ async function settled(rotation: Rotation, { tell, settleMs, bringing }: Running
   await sleep(leftMs);
 }
 
-function commandOf({ key }: Pick<Rotation, 'key'>, { where = '' }: Running): string {
+function commandOf({ key }: { readonly key: RotatedKey | 'ingest' }, { where = '' }: Running): string {
   return `./norn secrets rotate ${key}${where}`;
 }
 
-/** One step: nothing is told to hosts, whoever is connected stays, and the next connection is shown the new one. */
-export async function rotateIngest(folder: string, flags: RotateFlags, { control, tell }: Running): Promise<void> {
+/**
+ * One step: nothing is told to hosts, whoever is connected stays, and the next connection is shown the new one. Throws `rotation_unfinished`,
+ * `no_way_back`, `nothing_to_finish`.
+ */
+export async function rotateIngest(folder: string, flags: RotateFlags, running: Running): Promise<void> {
+  const { control, tell } = running;
+  const next = commandOf({ key: 'ingest' }, running);
   if (flags.finish) {
-    forgetPreviousCertificate(folder);
+    forgetPreviousCertificate(folder, next);
     await control.note('key.finished', 'ingest', {});
     tell("Ingest's certificate before this one is gone");
     return;
   }
-  if (flags.back) await ingestCertificateBack(folder);
-  else await renewIngestCertificate(folder);
+  if (flags.back) await ingestCertificateBack(folder, next);
+  else await renewIngestCertificate(folder, next);
   await control.note(flags.back ? 'key.turned_back' : 'key.turned', 'ingest', {});
-  tell(
-    flags.back
-      ? 'Ingest shows its certificate of before again; nobody was cut off'
-      : 'Ingest shows another certificate from the next connection on; nobody was cut off. --back takes up the one before',
-  );
+  const done = flags.back ? 'its certificate of before again' : 'another certificate from the next connection on';
+  const other = flags.back ? 'the other one again' : 'the one before';
+  tell(`Ingest shows ${done}; nobody was cut off. --back takes up ${other}, --finish lets it go (${next} --finish)`);
 }
 
 function namesOf(hosts: readonly HostKeysRow[]): string {

@@ -5,6 +5,7 @@ import { NornError } from '@norn/base';
 import { Option, type Command } from 'commander';
 import { findInstallation } from '../installation/installation.ts';
 import { note, write } from '../print/columns.ts';
+import { shellWord } from '../print/shell-word.ts';
 
 interface MakeFlags {
   readonly release: string;
@@ -47,7 +48,8 @@ export function registerSecretsCommand(program: Command): void {
       else await makeForKubernetes(folder, flags);
     });
   secrets
-    .command('rotate <key>')
+    .command('rotate [key]')
+    .usage('[options] <key>')
     .description(
       `Put another key in the place of ${keys.join(', ')}. Hosts learn the new one from the old one before it is in use; nothing is restarted, ` +
         'and the old one counts until --finish. One that was interrupted is gone on with',
@@ -88,18 +90,28 @@ async function makeForKubernetes(folder: string, { release, namespace, name }: M
   const place = resolve(folder);
   await makeServiceSecrets(place, { ingest: [...at('ingest'), ...name], stores: at });
   const secret = `kubectl -n ${namespace} create secret generic`;
-  write(`${secret} norn-secrets --from-file=${place}`);
-  const ofAgents = ['join.token', 'authority.cert.pem'].map((file) => `--from-file=${join(place, file)}`).join(' ');
+  const from = (path: string): string => `--from-file=${shellWord(path)}`;
+  write(`${secret} norn-secrets ${from(place)}`);
+  const ofAgents = ['join.token', 'authority.cert.pem'].map((file) => from(join(place, file))).join(' ');
   write(`${secret} norn-agent-join ${ofAgents}`);
 }
 
-async function rotateKey(given: string, flags: RotateOptions): Promise<void> {
-  const key = keys.find((each) => each === given);
-  if (key === undefined)
+function rotatedKey(given: string | undefined): (typeof keys)[number] {
+  if (given === undefined)
     throw new NornError(
-      'key_unknown',
-      `"${given.slice(0, 40)}" is no key that is rotated: give one of ${keys.join(', ')}`,
+      'key_missing',
+      `Which key is to be rotated was not said: ./norn secrets rotate KEY, with one of ${keys.join(', ')}`,
     );
+  const key = keys.find((each) => each === given);
+  if (key !== undefined) return key;
+  throw new NornError(
+    'key_unknown',
+    `"${given.slice(0, 40)}" is no key that is rotated: give one of ${keys.join(', ')}`,
+  );
+}
+
+async function rotateKey(given: string | undefined, flags: RotateOptions): Promise<void> {
+  const key = rotatedKey(given);
   if (!Number.isFinite(flags.wait) || flags.wait < 0)
     throw new NornError('wait_invalid', '--wait takes seconds: 0 or more');
   if (flags.forget && !flags.finish)
@@ -125,7 +137,9 @@ async function rotateKey(given: string, flags: RotateOptions): Promise<void> {
     const running = {
       control,
       tell: note,
-      ...(isElsewhere ? { settleMs: settleElsewhereMs, bringing, where: ` --folder ${folder}` } : { settleMs }),
+      ...(isElsewhere
+        ? { settleMs: settleElsewhereMs, bringing, where: ` --folder ${shellWord(folder)}` }
+        : { settleMs }),
     };
     const rotation = rotationsOf(folder).find((each) => each.key === key);
     await (rotation === undefined ? rotateIngest(folder, flags, running) : rotate(rotation, flags, running));

@@ -8,6 +8,7 @@ import { type HostKeysRow, auditKeyDeed, hostKeys, openControlStore } from '@nor
 import { z } from 'zod';
 import type { Installation } from '../installation/installation.ts';
 import { readRunState } from '../installation/run-state.ts';
+import { shellWord } from '../print/shell-word.ts';
 
 export interface Control {
   hosts(): Promise<HostKeysRow[]>;
@@ -66,9 +67,8 @@ export function elsewhere(
       throw new NornError('hosts_unknown', `Which hosts follow is not known here: ${cure}`);
     },
     note: (action, subject, details) => {
-      tell(
-        `For the trail: host-keys.main.ts note ${JSON.stringify(JSON.stringify({ actor: whoAmI(), action, subject, details }))}`,
-      );
+      const deed = JSON.stringify({ actor: whoAmI(), action, subject, details });
+      tell(`For the trail: host-keys.main.ts note ${shellWord(deed)}`);
       return Promise.resolve();
     },
     close: () => Promise.resolve(),

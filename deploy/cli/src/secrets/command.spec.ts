@@ -1,0 +1,75 @@
+// `./norn secrets` as it is typed, over a folder of an installation elsewhere.
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { makeServiceSecrets } from '../compose/secrets.ts';
+
+const register = pathToFileURL(join(import.meta.dirname, '../../../runtime/register.mjs')).href;
+const main = join(import.meta.dirname, '../main.ts');
+
+interface Ended {
+  readonly code: number | null;
+  readonly answer: string;
+  readonly said: string;
+}
+
+let home: string;
+let folder: string;
+
+beforeEach(async () => {
+  home = mkdtempSync(join(tmpdir(), 'norn-secrets-command-'));
+  folder = join(home, 'my out');
+  await makeServiceSecrets(folder, { ingest: [], stores: () => [] });
+});
+afterEach(() => {
+  rmSync(home, { recursive: true });
+});
+
+function secrets(...args: string[]): Ended {
+  const env = { ...process.env, NODE_OPTIONS: '', NORN_HOME: home };
+  const run = spawnSync(process.execPath, ['--import', register, main, 'secrets', ...args], { env });
+  return { code: run.status, answer: run.stdout.toString(), said: run.stderr.toString() };
+}
+
+const refusal = (text: string) => ({ code: 1, answer: '', said: expect.stringContaining(text) });
+
+describe('secrets rotate', () => {
+  it('lists the keys when it is told none, or another', () => {
+    const one = 'one of command, authority, ingest';
+    expect(secrets('rotate')).toEqual(refusal(`./norn secrets rotate KEY, with ${one} (key_missing)\n`));
+    expect(secrets('rotate', 'kafka')).toEqual(refusal(`give ${one} (key_unknown)\n`));
+  });
+
+  it.each([
+    ['flags_invalid', ['--forget'], '--forget goes with --finish'],
+    ['flags_invalid', ['--hosts', 'hosts.json'], '--hosts goes with --folder'],
+    ['wait_invalid', ['--wait', 'long'], '--wait takes seconds'],
+    ['folder_invalid', ['--folder', '/nowhere'], '/nowhere has no keys.json'],
+  ])('refuses as %s: %s', (code, flags, sentence) => {
+    const { said } = secrets('rotate', 'command', ...flags);
+    expect(said).toMatch(new RegExp(`^norn: ${sentence}.* \\(${code}\\)\\n$`));
+  });
+
+  it('says what to type next with the folder as one word', () => {
+    const { code, said } = secrets('rotate', 'ingest', '--folder', folder);
+    expect([code, said]).toEqual([
+      0,
+      expect.stringContaining(`./norn secrets rotate ingest --folder '${folder}' --finish`),
+    ]);
+    expect(said).toMatch(/^For the trail: host-keys\.main\.ts note '\{"actor":.*\}'$/m);
+    expect(secrets('rotate', 'ingest', '--folder', folder)).toEqual(refusal('(rotation_unfinished)\n'));
+  });
+});
+
+describe('secrets FOLDER', () => {
+  it('says how the cluster gets them, with the folder as one word', () => {
+    const { code, answer, said } = secrets(folder);
+    expect([code, said]).toEqual([0, '']);
+    expect(answer.split('\n').slice(0, 2)).toEqual([
+      `kubectl -n norn create secret generic norn-secrets --from-file='${folder}'`,
+      expect.stringContaining(` --from-file='${folder}/join.token' --from-file='${folder}/authority.cert.pem'`),
+    ]);
+  });
+});

@@ -21,5 +21,5 @@ export {
 } from './signer-keys.ts';
 export { SignerRing } from './signer-ring.ts';
 export { WatchedSecrets } from './watched-secrets.ts';
-export { makeSecretsFolder, writeSecret, writeSecrets } from './write-secret.ts';
+export { makeSecretsFolder, writeSecret, writeSecrets, type WrittenSecret } from './write-secret.ts';
 export { clickhouseSettings, environmentName, kafkaSettings, settings, type SettingName } from './settings.ts';

@@ -4,7 +4,7 @@ export { openTlsFront, type Exposure, type TlsFront, type TlsIdentity } from './
 export { startKafka, type KafkaOptions, type RunningKafka } from './kafka/kafka.ts';
 export { type KafkaPorts } from './kafka/kafka.config.ts';
 export { busIdentity, makeBusSecrets } from './kafka/bus-secrets.ts';
-export { writeIssued } from './secret-files.ts';
+export { issuedFiles, writeIssued } from './secret-files.ts';
 export { provideKafka, provideKafkaJars } from './kafka/kafka.install.ts';
 export { startClickHouse, type ClickHouseOptions, type RunningClickHouse } from './clickhouse/clickhouse.ts';
 export { provideClickHouse } from './clickhouse/clickhouse.install.ts';

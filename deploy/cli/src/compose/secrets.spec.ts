@@ -1,9 +1,10 @@
 import { X509Certificate, createPrivateKey, createPublicKey } from 'node:crypto';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createAuthority } from '@norn/embedded/certificates';
 import { makeServiceSecrets } from './secrets.ts';
+import { lostText } from './store-certificates.ts';
 
 describe('the secrets of an installation of separate services', () => {
   const folder = join(mkdtempSync(join(tmpdir(), 'norn-secrets-')), 'secrets');
@@ -53,21 +54,80 @@ describe('the secrets of an installation of separate services', () => {
     expect(readdirSync(folder).filter((name) => (statSync(join(folder, name)).mode & 0o777) !== 0o600)).toEqual([]);
   });
 
-  it('are made anew between stages and stores when one is missing, all from one authority', async () => {
-    const before = certificate('stores').fingerprint256;
-    rmSync(join(folder, 'api.cert.pem'));
-    await make();
-    expect(certificate('stores').fingerprint256).not.toBe(before);
-    for (const name of ['kafka', 'clickhouse', 'postgres', 'stage', 'api'])
-      expect([name, certificate(name).verify(certificate('stores').publicKey)]).toEqual([name, true]);
+  const all = (): Record<string, string> => Object.fromEntries(readdirSync(folder).map((name) => [name, read(name)]));
+  const ofStores = ['kafka', 'clickhouse', 'postgres', 'stage', 'api'].flatMap((name) => [
+    `${name}.key.pem`,
+    `${name}.cert.pem`,
+  ]);
+
+  it.each(['stores.cert.pem', ...ofStores])(
+    'are made anew between stages and stores when %s is missing, all from one authority, and it is named',
+    async (lost) => {
+      const before = all();
+      rmSync(join(folder, lost));
+      const made = await make();
+      expect(made).toEqual({ files: [lost], areMadeAnew: true });
+      expect(lostText(folder, made)).toContain(`Missing in ${folder}: ${lost}. The key of the authority`);
+      const after = all();
+      expect(Object.keys(after).filter((name) => after[name] !== before[name])).toEqual(
+        ['stores.cert.pem', ...ofStores].toSorted(),
+      );
+      for (const name of ['kafka', 'clickhouse', 'postgres', 'stage', 'api'])
+        expect([name, certificate(name).verify(certificate('stores').publicKey)]).toEqual([name, true]);
+    },
+  );
+
+  it('have no loss to tell of when they are made first, or are all there', async () => {
+    for (const name of ['stores.cert.pem', ...ofStores]) rmSync(join(folder, name));
+    for (const made of [await make(), await make()]) expect(lostText(folder, made)).toBe('');
   });
 
-  it('are left alone when the authority of the stores is somebody else’s', async () => {
-    const yours = await createAuthority('Example stores');
-    writeFileSync(join(folder, 'stores.cert.pem'), yours.certificatePem);
-    rmSync(join(folder, 'api.cert.pem'));
-    const before = readdirSync(folder).map(read);
+  it('are as they were when the disk is full', async () => {
+    rmSync(join(folder, 'kafka.cert.pem'));
+    const [before, unfinished] = [all(), join(folder, 'api.cert.pem.part')];
+    symlinkSync('/dev/full', unfinished);
+    const made = await make().catch((error: unknown) => error);
+    // Read like a file, it has no end.
+    rmSync(unfinished, { force: true });
+    expect([made, all()]).toMatchObject([{ code: 'disk_full' }, before]);
     await make();
-    expect(readdirSync(folder).map(read)).toEqual(before);
   });
+
+  it('have no other command key beside the public half of one that is lost', async () => {
+    const kept = read('command.key.pem');
+    rmSync(join(folder, 'command.key.pem'));
+    const before = all();
+    const refused = { code: 'command_key_incomplete', message: expect.stringContaining('put it back from a copy') };
+    await expect(make()).rejects.toMatchObject(refused);
+    expect(all()).toEqual(before);
+    writeFileSync(join(folder, 'command.key.pem'), kept);
+  });
+
+  it.each([
+    [
+      'stores.cert.pem is',
+      ['api.cert.pem', 'stage.key.pem', 'stage.cert.pem'],
+      ['stage.key.pem', 'stage.cert.pem', 'api.cert.pem'],
+    ],
+    [
+      'what the API shows is',
+      ['stores.cert.pem', 'stage.cert.pem', 'kafka.key.pem'],
+      ['stores.cert.pem', 'stage.cert.pem'],
+    ],
+  ])(
+    'are left alone when %s of somebody else’s authority, and what he has to bring is named',
+    async (_, gone, files) => {
+      for (const name of ['stores.cert.pem', ...ofStores]) rmSync(join(folder, name), { force: true });
+      await make();
+      const yours = await createAuthority('Example stores');
+      const api = await yours.issue({ name: 'api', names: [], purposes: ['client'] });
+      writeFileSync(join(folder, 'stores.cert.pem'), yours.certificatePem);
+      writeFileSync(join(folder, 'api.cert.pem'), api.certificatePem);
+      for (const name of gone) rmSync(join(folder, name), { force: true });
+      const before = all();
+      const made = await make();
+      expect([all(), made]).toEqual([before, { files, areMadeAnew: false }]);
+      expect(lostText(folder, made)).toMatch(/an authority of yours, so none is made\. Bring /);
+    },
+  );
 });

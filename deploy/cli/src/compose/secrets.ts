@@ -1,20 +1,17 @@
 // The secrets of an installation of separate services: those of any, and certificates between stages and stores.
-import { X509Certificate, createPublicKey } from 'node:crypto';
+import { createPublicKey } from 'node:crypto';
 import { chownSync, existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { NornError } from '@norn/base';
 import { makeSecretsFolder } from '@norn/config';
-import { createAuthority } from '@norn/embedded/certificates';
-import { makeSecrets, writeIssued, writeSecret } from '../installation/secrets.ts';
+import { makeSecrets, writeSecret } from '../installation/secrets.ts';
+import { type LostCertificates, makeStoreCertificates } from './store-certificates.ts';
 
 /** Who stages and stores run as in their images. */
 export const imageUser = 10_001;
 
-export const storeNames = ['kafka', 'clickhouse', 'postgres'] as const;
-
-const authorityName = 'Norn stores';
-const authorityFile = 'stores.cert.pem';
-/** The API asks ClickHouse alone: with the stages' certificate it could do at Kafka what they can. */
-const clients = ['stage', 'api'] as const;
+const commandKeyFile = 'command.key.pem';
+const commandPublicFile = 'command.public.pem';
 
 export interface SecretNames {
   /** Where agents reach ingest, besides loopback. */
@@ -23,38 +20,23 @@ export interface SecretNames {
   readonly stores: (store: string) => readonly string[];
 }
 
-/** Makes what is missing; what is there stays. */
-export async function makeServiceSecrets(folder: string, names: SecretNames): Promise<void> {
+/** Makes what is missing; what is there stays. Throws as `makeSecrets` does, and `command_key_incomplete`. */
+export async function makeServiceSecrets(folder: string, names: SecretNames): Promise<LostCertificates> {
   makeSecretsFolder(folder);
+  const missing = (name: string): boolean => !existsSync(join(folder, name));
+  // Hosts go by the one that is lost, and obey no other.
+  if (missing(commandKeyFile) && !missing(commandPublicFile))
+    throw new NornError(
+      'command_key_incomplete',
+      `${join(folder, commandKeyFile)} is missing, and its public half is there: put it back from a copy. ` +
+        `To begin with another command key, remove ${commandPublicFile}, too: then each host has to join again`,
+    );
   await makeSecrets(folder, names.ingest);
-  if (!existsSync(join(folder, 'command.public.pem'))) {
-    const key = createPublicKey(readFileSync(join(folder, 'command.key.pem')));
-    writeSecret(folder, 'command.public.pem', key.export({ type: 'spki', format: 'pem' }).toString());
+  if (missing(commandPublicFile)) {
+    const key = createPublicKey(readFileSync(join(folder, commandKeyFile)));
+    writeSecret(folder, commandPublicFile, key.export({ type: 'spki', format: 'pem' }).toString());
   }
-  const missing = clients.filter((client) => !existsSync(join(folder, `${client}.cert.pem`)));
-  const isFirst = missing.includes('stage');
-  if (isFirst || (missing.length > 0 && isOwnAuthority(folder))) await makeStoreCertificates(folder, names);
-}
-
-/** Whoever has stores of his own put their authorities in its place: those certificates are his to make. */
-function isOwnAuthority(folder: string): boolean {
-  const pem = readFileSync(join(folder, authorityFile), 'utf8');
-  return pem.split('-----BEGIN').length === 2 && new X509Certificate(pem).subject === `CN=${authorityName}`;
-}
-
-// An authority of its own: with that of the agents, each of them could write to Kafka. What is missing when it is interrupted is made with all others.
-async function makeStoreCertificates(folder: string, names: SecretNames): Promise<void> {
-  const authority = await createAuthority(authorityName);
-  // Its key is not kept: nobody is to be let in later.
-  writeSecret(folder, authorityFile, authority.certificatePem);
-  for (const store of storeNames) {
-    const reached = [store, 'localhost', ...names.stores(store)];
-    // Kafka is a client of itself.
-    const purposes = store === 'kafka' ? (['server', 'client'] as const) : (['server'] as const);
-    writeIssued(folder, store, await authority.issue({ name: `Norn ${store}`, names: reached, purposes }));
-  }
-  for (const client of clients)
-    writeIssued(folder, client, await authority.issue({ name: `Norn ${client}`, names: [], purposes: ['client'] }));
+  return makeStoreCertificates(folder, names.stores);
 }
 
 /** The files become the image's user's, who alone reads them; the folder stays whose it is. Needs root. */

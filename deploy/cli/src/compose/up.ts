@@ -4,12 +4,13 @@ import { NornError } from '@norn/base';
 import { provideImage } from '../images/build.ts';
 import { requireDocker } from '../images/docker.ts';
 import type { ImageName } from '../images/recipes.ts';
-import { write } from '../print/columns.ts';
+import { note, write } from '../print/columns.ts';
 import { findInstallation, makeFolders, type Installation } from '../installation/installation.ts';
 import { runTasks } from '../print/task-list.ts';
 import { provideDocker } from './docker.ts';
 import { handToImages, makeServiceSecrets } from './secrets.ts';
 import { composeStack, type Stack } from './stack.ts';
+import { lostText } from './store-certificates.ts';
 
 const images: readonly ImageName[] = ['pipeline', 'stores'];
 const loginProgram = '/norn/deploy/prepare/src/login.main.ts';
@@ -23,6 +24,7 @@ export async function composeUp(): Promise<void> {
   }
   const installation = findInstallation();
   let stack: Stack | undefined;
+  let lost = '';
   await runTasks(() => [
     {
       title: 'Check the machine',
@@ -38,9 +40,15 @@ export async function composeUp(): Promise<void> {
         for (const name of images) await provideImage(name, (line) => (task.output = `${name}: ${line}`));
       },
     },
-    { title: 'Make the secrets', task: () => makeComposeSecrets(installation) },
+    {
+      title: 'Make the secrets',
+      task: async () => {
+        lost = await makeComposeSecrets(installation);
+      },
+    },
     { title: 'Start', task: (_, task) => stack?.up((line) => (task.output = line)) },
   ]);
+  if (lost !== '') note(lost);
   write(`\nNorn runs as separate services. Console: ${await composeLoginLink(stack)}`);
   write('Stop: ./norn down --compose');
 }
@@ -52,11 +60,13 @@ export async function composeLoginLink(stack?: Stack): Promise<string> {
   return (await running.run('api', loginProgram)).trim().split('\n').at(-1) ?? '';
 }
 
-async function makeComposeSecrets(installation: Installation): Promise<void> {
+/** What was lost of what was there, for people; empty: nothing. */
+async function makeComposeSecrets(installation: Installation): Promise<string> {
   const folder = installation.path('compose', 'secrets');
   mkdirSync(installation.path('compose'), { recursive: true, mode: 0o700 });
-  await makeServiceSecrets(folder, { ingest: ['ingest'], stores: () => [] });
+  const lost = await makeServiceSecrets(folder, { ingest: ['ingest'], stores: () => [] });
   handToImages(folder);
+  return lostText(folder, lost);
 }
 
 export async function composeDown(erase: boolean): Promise<void> {

@@ -72,4 +72,14 @@ describe('secrets FOLDER', () => {
       expect.stringContaining(` --from-file='${folder}/join.token' --from-file='${folder}/authority.cert.pem'`),
     ]);
   });
+
+  it('says what was missing beside what was there, and what is to be done', () => {
+    for (const name of ['api.token', 'kafka.cert.pem', 'stage.key.pem']) rmSync(join(folder, name));
+    const { code, said } = secrets(folder);
+    expect(code).toBe(0);
+    const [made = '', lost = ''] = said.split('\n');
+    expect(made).toContain(`Made in ${folder}, for they were not there: api.token. If the installation has others`);
+    expect(lost).toContain(`Missing in ${folder}: kafka.cert.pem, stage.key.pem. The key of the authority`);
+    expect(secrets(folder).said).toBe('');
+  });
 });

@@ -1,5 +1,5 @@
 // `norn secrets`: which keys there are, what an installation elsewhere needs as files, and one key in another's place.
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { NornError } from '@norn/base';
 import { Option, type Command } from 'commander';
@@ -82,18 +82,34 @@ async function makeForKubernetes(folder: string, { release, namespace, name }: M
   for (const given of [release, namespace]) {
     if (!label.test(given)) throw new NornError('name_invalid', `"${given}" can not be a name in Kubernetes`);
   }
-  const { makeServiceSecrets } = await import('../compose/secrets.ts');
+  const [{ makeServiceSecrets }, { lostText }] = await Promise.all([
+    import('../compose/secrets.ts'),
+    import('../compose/store-certificates.ts'),
+  ]);
   const at = (service: string): string[] => {
     const short = `${release}-${service}`;
     return [short, `${short}.${namespace}`, `${short}.${namespace}.svc`, `${short}.${namespace}.svc.cluster.local`];
   };
   const place = resolve(folder);
-  await makeServiceSecrets(place, { ingest: [...at('ingest'), ...name], stores: at });
+  const before = filesIn(place);
+  const lost = await makeServiceSecrets(place, { ingest: [...at('ingest'), ...name], stores: at });
+  const made = filesIn(place).filter((file) => !before.includes(file) && !lost.files.includes(file));
+  // Of a folder that is begun with, nobody misses anything.
+  if (before.length > 0 && made.length > 0)
+    note(
+      `Made in ${place}, for they were not there: ${made.join(', ')}. If the installation has others of these names, put those back from its secret; ` +
+        'if it has none, bring them there',
+    );
+  if (lost.files.length > 0) note(lostText(place, lost));
   const secret = `kubectl -n ${namespace} create secret generic`;
   const from = (path: string): string => `--from-file=${shellWord(path)}`;
   write(`${secret} norn-secrets ${from(place)}`);
   const ofAgents = ['join.token', 'authority.cert.pem'].map((file) => from(join(place, file))).join(' ');
   write(`${secret} norn-agent-join ${ofAgents}`);
+}
+
+function filesIn(folder: string): string[] {
+  return existsSync(folder) ? readdirSync(folder) : [];
 }
 
 function rotatedKey(given: string | undefined): (typeof keys)[number] {

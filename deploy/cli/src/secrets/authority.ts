@@ -3,7 +3,7 @@ import { X509Certificate, createPrivateKey } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { pemBlocks } from '@norn/config';
+import { pemBlocks, readInstallationKeys } from '@norn/config';
 import { fingerprintOf } from '@norn/contracts';
 import { type Authority, createSuccessor, openAuthority } from '@norn/embedded/certificates';
 import type { HostKeysRow } from '@norn/store';
@@ -90,8 +90,18 @@ export class AuthorityRotation implements Rotation {
     return isOfOther ? 'its certificate is of the authority that goes' : '';
   }
 
+  /** One that is away may be of an authority that was forgotten since. */
+  isStrange({ isConnected, issuer }: HostKeysRow): boolean {
+    const known = [...this.read(certFile), ...readInstallationKeys(this.folder).retiredAuthorities];
+    return isConnected && issuer !== '' && !known.some((pem) => fingerprintOf(pem) === issuer);
+  }
+
   inUseSinceMs(): number {
     return statSync(join(this.folder, keyFile)).mtimeMs;
+  }
+
+  changedAtMs(): number {
+    return Math.max(this.inUseSinceMs(), statSync(join(this.folder, certFile)).mtimeMs);
   }
 
   private isNewInUse(): boolean {

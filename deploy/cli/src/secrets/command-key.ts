@@ -73,8 +73,18 @@ export class CommandKeyRotation implements Rotation {
     return host.isConnected && !this.follows(host) ? 'it has not taken the new key; its log says why' : '';
   }
 
+  isStrange({ commandKeys }: HostKeysRow): boolean {
+    return commandKeys > this.list().number;
+  }
+
   inUseSinceMs(): number {
     return statSync(join(this.folder, keyFile)).mtimeMs;
+  }
+
+  changedAtMs(): number {
+    const { at } = readInstallationKeys(this.folder).commandKeys.at(-1) ?? { at: '' };
+    // An unreadable time is none.
+    return Math.max(this.inUseSinceMs(), Date.parse(at) || 0);
   }
 
   private first(): string {

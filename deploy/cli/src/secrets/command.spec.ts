@@ -1,6 +1,6 @@
 // `./norn secrets` as it is typed, over a folder of an installation elsewhere.
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -60,6 +60,18 @@ describe('secrets rotate', () => {
     ]);
     expect(said).toMatch(/^For the trail: host-keys\.main\.ts note '\{"actor":.*\}'$/m);
     expect(secrets('rotate', 'ingest', '--folder', folder)).toEqual(refusal('(rotation_unfinished)\n'));
+  });
+
+  it('reads the hosts that it is given in each step, and says when nobody asks for them', () => {
+    const hosts = join(home, 'hosts.json');
+    writeFileSync(hosts, '{}');
+    const given = ['--folder', folder, '--hosts', hosts];
+    for (const key of ['command', 'ingest'])
+      expect(secrets('rotate', key, ...given)).toEqual(refusal('(hosts_invalid)\n'));
+    writeFileSync(hosts, '[]');
+    const { code, said } = secrets('rotate', 'ingest', ...given);
+    expect([code, said]).toEqual([0, expect.stringContaining('what --hosts gives is not looked at')]);
+    expect(said).toContain(`Bring the files of ${folder} to the stages`);
   });
 });
 

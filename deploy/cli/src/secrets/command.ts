@@ -126,19 +126,21 @@ function rotatedKey(given: string | undefined): (typeof keys)[number] {
   );
 }
 
-async function rotateKey(given: string | undefined, flags: RotateOptions): Promise<void> {
-  const key = rotatedKey(given);
+function checkFlags(flags: RotateOptions): void {
   if (!Number.isFinite(flags.wait) || flags.wait < 0)
     throw new NornError('wait_invalid', '--wait takes seconds: 0 or more');
   if (flags.forget && !flags.finish)
     throw new NornError('flags_invalid', '--forget goes with --finish: it says what becomes of the one that goes');
   if (flags.hosts !== undefined && flags.folder === undefined)
     throw new NornError('flags_invalid', '--hosts goes with --folder: the hosts of this installation are known here');
-  const [{ elsewhere, openControl }, { rotate, rotateIngest }, { rotationsOf }] = await Promise.all([
-    import('./control.ts'),
-    import('./rotate.ts'),
-    import('./show.ts'),
-  ]);
+}
+
+async function rotateKey(given: string | undefined, flags: RotateOptions): Promise<void> {
+  const key = rotatedKey(given);
+  checkFlags(flags);
+  const [{ readGivenHosts }, { elsewhere, openControl }, { rotate, rotateIngest }, { rotationsOf }] = await Promise.all(
+    [import('./given-hosts.ts'), import('./control.ts'), import('./rotate.ts'), import('./show.ts')],
+  );
   const installation = findInstallation();
   const isElsewhere = flags.folder !== undefined;
   const folder = isElsewhere ? resolve(flags.folder ?? '') : installation.path('secrets');
@@ -147,7 +149,12 @@ async function rotateKey(given: string | undefined, flags: RotateOptions): Promi
       'folder_invalid',
       `${folder} has no keys.json: give the folder that ./norn secrets FOLDER made`,
     );
-  const control = isElsewhere ? elsewhere(flags, note) : await openControl(installation, { changes: true });
+  // Also where a step asks no host: what was given is to be what the next one needs.
+  if (flags.hosts !== undefined) readGivenHosts(flags.hosts);
+  const rotation = rotationsOf(folder).find((each) => each.key === key);
+  if (flags.hosts !== undefined && rotation === undefined)
+    note('No host has to follow the certificate of ingest: what --hosts gives is not looked at');
+  const control = isElsewhere ? elsewhere(flags, note, rotation) : await openControl(installation, { changes: true });
   try {
     const bringing = `Bring the files of ${folder} to the stages (deploy/helm/norn/README.md, deploy/compose/README.md).`;
     const running = {
@@ -157,7 +164,6 @@ async function rotateKey(given: string | undefined, flags: RotateOptions): Promi
         ? { settleMs: settleElsewhereMs, bringing, where: ` --folder ${shellWord(folder)}` }
         : { settleMs }),
     };
-    const rotation = rotationsOf(folder).find((each) => each.key === key);
     await (rotation === undefined ? rotateIngest(folder, flags, running) : rotate(rotation, flags, running));
   } finally {
     await control.close();

@@ -1,14 +1,14 @@
 // What a rotation asks of the running installation, and where it is told of: hosts, and the trail of who did what.
-import { readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
-import { messageOf, NornError } from '@norn/base';
+import { NornError } from '@norn/base';
 import { processEnvironment } from '@norn/config';
 import { postgresUrl } from '@norn/embedded';
 import { type HostKeysRow, auditKeyDeed, hostKeys, openControlStore } from '@norn/store';
-import { z } from 'zod';
 import type { Installation } from '../installation/installation.ts';
 import { readRunState } from '../installation/run-state.ts';
 import { shellWord } from '../print/shell-word.ts';
+import { checkGivenHosts, readGivenHosts } from './given-hosts.ts';
+import type { Rotation } from './rotation.ts';
 
 export interface Control {
   hosts(): Promise<HostKeysRow[]>;
@@ -53,15 +53,21 @@ export async function openControl(installation: Installation, { changes = false 
 
 /**
  * Of an installation elsewhere, whose database is not reached from here: its hosts as `host-keys.main.ts` of deploy/prepare printed them beside it.
- * What is done is told, and written into its trail by the same program. Throws `hosts_unknown`, `hosts_invalid`.
+ * What is done is told, and written into its trail by the same program. With `rotation` they are held against its keys, unless by force.
+ * Throws `hosts_unknown`, `hosts_invalid`, `hosts_stale`, `hosts_foreign`.
  */
 export function elsewhere(
   { hosts: hostsFile, force }: { readonly hosts?: string; readonly force?: boolean },
   tell: (sentence: string) => void,
+  rotation?: Rotation,
 ): Control {
   return {
     hosts: () => {
-      if (hostsFile !== undefined) return Promise.resolve(readHosts(hostsFile));
+      if (hostsFile !== undefined) {
+        const given = readGivenHosts(hostsFile);
+        if (rotation !== undefined && !force) checkGivenHosts(hostsFile, given, rotation);
+        return Promise.resolve(given);
+      }
       if (force) return Promise.resolve([]);
       const cure = 'print them there (deploy/prepare/src/host-keys.main.ts) and give the file by --hosts, or --force';
       throw new NornError('hosts_unknown', `Which hosts follow is not known here: ${cure}`);
@@ -73,28 +79,6 @@ export function elsewhere(
     },
     close: () => Promise.resolve(),
   };
-}
-
-const hostKeysSchema: z.ZodType<HostKeysRow> = z.object({
-  id: z.string(),
-  name: z.string(),
-  tenantId: z.string(),
-  isConnected: z.boolean(),
-  canFollow: z.boolean(),
-  commandKeys: z.number(),
-  issuer: z.string(),
-  authorities: z.array(z.string()),
-  certificateExpiresAtMs: z.number(),
-});
-
-function readHosts(file: string): HostKeysRow[] {
-  try {
-    return z.array(hostKeysSchema).parse(JSON.parse(readFileSync(file, 'utf8')));
-  } catch (error) {
-    const why = error instanceof z.ZodError ? z.prettifyError(error) : messageOf(error);
-    const cure = 'give what deploy/prepare/src/host-keys.main.ts printed there';
-    throw new NornError('hosts_invalid', `${file} does not say which hosts follow (${why}): ${cure}`, { cause: error });
-  }
 }
 
 /** By sudo it is root for all, and the trail is to say who. */

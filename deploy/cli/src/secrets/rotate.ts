@@ -65,6 +65,7 @@ async function forward(rotation: Rotation, flags: RotateFlags, running: Running)
     `${shortOf(rotation.inUse())} is in use now. ${shortOf(rotation.beside())} counts still: ` +
       `--back takes it up again, --finish lets it go (${next} --finish)`,
   );
+  if (running.bringing !== undefined) tell(`${running.bringing} They go by it then`);
 }
 
 /** Only hosts that are there: who is away is told before anything else when it comes back. */
@@ -108,6 +109,7 @@ async function back(rotation: Rotation, running: Running): Promise<void> {
     `${shortOf(rotation.inUse())} is in use again. ${commandOf(rotation, running)} takes up ${shortOf(rotation.beside())} again, ` +
       '--finish lets it go',
   );
+  if (running.bringing !== undefined) tell(`${running.bringing} They go by it then`);
 }
 
 async function finish(rotation: Rotation, flags: RotateFlags, running: Running): Promise<void> {
@@ -136,6 +138,11 @@ async function finish(rotation: Rotation, flags: RotateFlags, running: Running):
   const details = { inUse: rotation.inUse(), gone, forced: lost.map(({ id }) => id), forgotten: flags.forget === true };
   await control.note('key.finished', key, details);
   tell(`${shortOf(rotation.inUse())} is the only ${key} key now`);
+  if (running.bringing !== undefined) {
+    // What the hosts were said to have is of before.
+    tell(`${running.bringing} ${gone === '' ? 'The other one' : shortOf(gone)} counts until then`);
+    return;
+  }
   const behind = await stillBehind(rotation, flags, control);
   if (behind.length === 0)
     tell(gone === '' ? 'Each connected host has it' : `${shortOf(gone)} counts on no connected host any more`);
@@ -179,6 +186,7 @@ export async function rotateIngest(folder: string, flags: RotateFlags, running: 
   const done = flags.back ? 'its certificate of before again' : 'another certificate from the next connection on';
   const other = flags.back ? 'the other one again' : 'the one before';
   tell(`Ingest shows ${done}; nobody was cut off. --back takes up ${other}, --finish lets it go (${next} --finish)`);
+  if (running.bringing !== undefined) tell(`${running.bringing} It is shown then`);
 }
 
 function namesOf(hosts: readonly HostKeysRow[]): string {

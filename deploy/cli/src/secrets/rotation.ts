@@ -28,6 +28,10 @@ export interface Rotation {
   follows(host: HostKeysRow): boolean;
   /** Why the host would be lost if the one that is not in use counted no more; empty: it would not. */
   lossOf(host: HostKeysRow, now: Date): string;
+  /** The host goes by a key that is not in these files: they are not those of its installation, or not its newest. */
+  isStrange(host: HostKeysRow): boolean;
   /** Unix ms: since when the one in use is. */
   inUseSinceMs(): number;
+  /** Unix ms: when the last step was done. What hosts said before that says nothing of it. */
+  changedAtMs(): number;
 }

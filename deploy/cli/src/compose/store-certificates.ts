@@ -6,7 +6,7 @@ import { writeSecrets } from '@norn/config';
 import { issuedFiles } from '@norn/embedded';
 import { createAuthority, type CertificatePlan } from '@norn/embedded/certificates';
 
-const storeNames = ['kafka', 'clickhouse', 'postgres'] as const;
+export const storeNames = ['kafka', 'clickhouse', 'postgres'] as const;
 /** The API asks ClickHouse alone: with the stages' certificate it could do at Kafka what they can. */
 const clients = ['stage', 'api'] as const;
 
@@ -51,7 +51,7 @@ export function lostText(folder: string, { files, areMadeAnew }: LostCertificate
 }
 
 /** Whoever has stores of his own put their authorities in its place: those certificates are his to make. */
-function isOwnAuthority(folder: string): boolean {
+export function isOwnAuthority(folder: string): boolean {
   const read = (name: string): string =>
     existsSync(join(folder, name)) ? readFileSync(join(folder, name), 'utf8') : '';
   const authority = read(authorityFile);

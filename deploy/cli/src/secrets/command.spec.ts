@@ -21,7 +21,9 @@ let folder: string;
 beforeEach(async () => {
   home = mkdtempSync(join(tmpdir(), 'norn-secrets-command-'));
   folder = join(home, 'my out');
-  await makeServiceSecrets(folder, { ingest: [], stores: () => [] });
+  const names = (service: string) =>
+    ['', '.norn', '.norn.svc', '.norn.svc.cluster.local'].map((end) => `norn-${service}${end}`);
+  await makeServiceSecrets(folder, { ingest: names('ingest'), stores: names });
 });
 afterEach(() => {
   rmSync(home, { recursive: true });
@@ -93,5 +95,21 @@ describe('secrets FOLDER', () => {
     expect(made).toContain(`Made in ${folder}, for they were not there: api.token. If the installation has others`);
     expect(lost).toContain(`Missing in ${folder}: kafka.cert.pem, stage.key.pem. The key of the authority`);
     expect(secrets(folder).said).toBe('');
+  });
+
+  it('says which names were asked for that a certificate does not have', () => {
+    const asked = ['--release', 'other', '--name', 'in.example', '192.0.2.7'];
+    const { code, said } = secrets(folder, ...asked);
+    expect(code).toBe(0);
+    expect(said.trim().split('\n')).toEqual([
+      expect.stringMatching(
+        /ingest\.cert\.pem was there and stays.*: other-ingest, .*, in\.example, 192\.0\.2\.7\. .*remove it/,
+      ),
+      ...['kafka', 'clickhouse', 'postgres'].map(
+        (store) => expect.stringContaining(`names: other-${store}, `) as unknown,
+      ),
+    ]);
+    for (const name of ['ingest.cert.pem', 'kafka.cert.pem']) rmSync(join(folder, name));
+    expect(secrets(folder, ...asked).said).not.toContain('was there and stays');
   });
 });

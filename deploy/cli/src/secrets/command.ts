@@ -82,9 +82,10 @@ async function makeForKubernetes(folder: string, { release, namespace, name }: M
   for (const given of [release, namespace]) {
     if (!label.test(given)) throw new NornError('name_invalid', `"${given}" can not be a name in Kubernetes`);
   }
-  const [{ makeServiceSecrets }, { lostText }] = await Promise.all([
+  const [{ makeServiceSecrets }, { lostText }, { lackedNames }] = await Promise.all([
     import('../compose/secrets.ts'),
     import('../compose/store-certificates.ts'),
+    import('../compose/asked-names.ts'),
   ]);
   const at = (service: string): string[] => {
     const short = `${release}-${service}`;
@@ -92,7 +93,8 @@ async function makeForKubernetes(folder: string, { release, namespace, name }: M
   };
   const place = resolve(folder);
   const before = filesIn(place);
-  const lost = await makeServiceSecrets(place, { ingest: [...at('ingest'), ...name], stores: at });
+  const names = { ingest: [...at('ingest'), ...name], stores: at };
+  const lost = await makeServiceSecrets(place, names);
   const made = filesIn(place).filter((file) => !before.includes(file) && !lost.files.includes(file));
   // Of a folder that is begun with, nobody misses anything.
   if (before.length > 0 && made.length > 0)
@@ -101,6 +103,7 @@ async function makeForKubernetes(folder: string, { release, namespace, name }: M
         'if it has none, bring them there',
     );
   if (lost.files.length > 0) note(lostText(place, lost));
+  for (const sentence of lackedNames(place, names)) note(sentence);
   const secret = `kubectl -n ${namespace} create secret generic`;
   const from = (path: string): string => `--from-file=${shellWord(path)}`;
   write(`${secret} norn-secrets ${from(place)}`);

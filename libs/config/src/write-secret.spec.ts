@@ -1,4 +1,6 @@
-import { chmodSync, chownSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { chmodSync, chownSync, copyFileSync, mkdtempSync, readFileSync } from 'node:fs';
+import { readdirSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makeSignerKeys } from './signer-keys.ts';
@@ -54,37 +56,16 @@ describe('a secret that is written', () => {
     expect(whose('b')).toEqual(whose('a'));
   });
 
-  it('leaves what was there, and nothing unfinished, on a full disk', () => {
+  it('is not written to where a link leads that somebody left in its way', () => {
+    const foreign = join(folder, 'of-somebody-else');
+    writeSecret(folder, 'of-somebody-else', 'theirs');
+    symlinkSync(foreign, join(folder, 'a.part'));
+    symlinkSync(foreign, join(folder, 'a'));
     writeSecret(folder, 'a', 'one');
-    symlinkSync('/dev/full', join(folder, 'a.part'));
-    const refused = { code: 'disk_full', message: expect.stringMatching(/\/a could not be written .*free some room/) };
-    const refusal = refusalOf(() => {
-      writeSecret(folder, 'a', 'two');
-    });
-    expect(refusal).toMatchObject(refused);
-    expect([readdirSync(folder), readFileSync(join(folder, 'a'), 'utf8')]).toEqual([['a'], 'one']);
-  });
-
-  it('is none of a pair whose other half could not be written', () => {
-    writeSecret(folder, 'b', 'one');
-    symlinkSync('/dev/full', join(folder, 'b.part'));
-    const refusal = refusalOf(() => {
-      writeSecrets(folder, [
-        { name: 'a', content: 'two' },
-        { name: 'b', content: 'two' },
-      ]);
-    });
-    expect(refusal).toMatchObject({ code: 'disk_full', message: expect.stringContaining(join(folder, 'b')) });
-    expect([readdirSync(folder), readFileSync(join(folder, 'b'), 'utf8')]).toEqual([['b'], 'one']);
-  });
-
-  it.each(['signing-ingest.key.pem', 'signers.json'])('is told of in the same way when it is %s', (name) => {
-    symlinkSync('/dev/full', join(folder, `${name}.part`));
-    const refusal = refusalOf(() => {
-      makeSignerKeys(folder);
-    });
-    expect(refusal).toMatchObject({ code: 'disk_full' });
-    expect(readdirSync(folder).filter((file) => file.endsWith('.part'))).toEqual([]);
+    expect(['of-somebody-else', 'a'].map((name) => readFileSync(join(folder, name), 'utf8'))).toEqual([
+      'theirs',
+      'one',
+    ]);
   });
 
   it('needs a folder that can be written to, and names it', () => {
@@ -98,5 +79,60 @@ describe('a secret that is written', () => {
       makeSecretsFolder(join(folder, 'a'));
     });
     expect(made).toMatchObject({ code: 'secret_not_written' });
+  });
+});
+
+describe('on a disk that gets full', () => {
+  const page = 4_096;
+  let folder: string;
+
+  /** A file of a few bytes takes a page of it. */
+  const mountPages = (pages: number): void => {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${pages * page}`, 'norn-full-disk', folder]);
+  };
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'norn-full-disk-'));
+  });
+  afterEach(() => {
+    execFileSync('umount', [folder]);
+    rmSync(folder, { recursive: true });
+  });
+
+  it('what was there stays, and nothing unfinished', () => {
+    mountPages(1);
+    writeSecret(folder, 'a', 'one');
+    const refusal = refusalOf(() => {
+      writeSecret(folder, 'a', 'two');
+    });
+    const message = expect.stringMatching(/\/a could not be written .*free some room/);
+    expect(refusal).toMatchObject({ code: 'disk_full', message });
+    expect([readdirSync(folder), readFileSync(join(folder, 'a'), 'utf8')]).toEqual([['a'], 'one']);
+  });
+
+  it('there is none of a pair whose other half could not be written', () => {
+    mountPages(2);
+    writeSecret(folder, 'b', 'one');
+    const refusal = refusalOf(() => {
+      writeSecrets(folder, [
+        { name: 'a', content: 'two' },
+        { name: 'b', content: 'two' },
+      ]);
+    });
+    expect(refusal).toMatchObject({ code: 'disk_full', message: expect.stringContaining(join(folder, 'b')) });
+    expect([readdirSync(folder), readFileSync(join(folder, 'b'), 'utf8')]).toEqual([['b'], 'one']);
+  });
+
+  it.each(['signing-ingest.key.pem', 'signers.json'])('it is told in the same way when it is %s', (missing) => {
+    const roomy = mkdtempSync(join(tmpdir(), 'norn-roomy-'));
+    makeSignerKeys(roomy);
+    const others = readdirSync(roomy).filter((name) => name !== missing);
+    mountPages(others.length);
+    for (const name of others) copyFileSync(join(roomy, name), join(folder, name));
+    rmSync(roomy, { recursive: true });
+    const refusal = refusalOf(() => {
+      makeSignerKeys(folder);
+    });
+    expect(refusal).toMatchObject({ code: 'disk_full', message: expect.stringContaining(missing) });
+    expect(readdirSync(folder).toSorted()).toEqual(others.toSorted());
   });
 });

@@ -1,12 +1,12 @@
 // Secrets as files, written: readable by their owner alone, whole or not there.
 import { closeSync, fchmodSync, fchownSync, fstatSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
-import { renameSync, rmSync, statSync, writeFileSync, type Stats } from 'node:fs';
+import { lstatSync, renameSync, rmSync, writeFileSync, type Stats } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { NornError, messageOf } from '@norn/base';
 
 const ownerOnly = 0o600;
-/** Of a mode as the kernel has it, who may do what. */
-const permissions = 0o7777;
+/** Of a mode as the kernel has it, who may read and write. */
+const permissions = 0o666;
 /** The file system has no room left, or this user may have no more of it. */
 const fullCodes: ReadonlySet<unknown> = new Set(['ENOSPC', 'EDQUOT']);
 
@@ -27,14 +27,18 @@ export function writeSecrets(folder: string, secrets: readonly WrittenSecret[]):
     return { file, unfinished: `${file}.part`, content, like: join(folder, like) };
   });
   let [at = folder] = files.map(({ file }) => file);
+  const begun: string[] = [];
   try {
     for (const { file, unfinished, content, like } of files) {
       at = file;
-      writeUnfinished(unfinished, content, statSync(like, { throwIfNoEntry: false }));
+      // The folder may be another user's, who could have put a link to a file of ours there.
+      rmSync(unfinished, { force: true });
+      begun.push(unfinished);
+      writeUnfinished(unfinished, content, ownFile(like));
     }
     for (const { file, unfinished } of files) renameSync(unfinished, file);
   } catch (error) {
-    for (const { unfinished } of files) rmSync(unfinished, { force: true });
+    for (const unfinished of begun) rmSync(unfinished, { force: true });
     throw notWritten(at, error);
   }
 }
@@ -54,7 +58,7 @@ export function makeSecretsFolder(folder: string): void {
 }
 
 function writeUnfinished(file: string, content: string, like: Stats | undefined): void {
-  const descriptor = openSync(file, 'w', ownerOnly);
+  const descriptor = openSync(file, 'wx', ownerOnly);
   try {
     // All of it: a disk that gets full takes a part of what it is given first.
     writeFileSync(descriptor, content);
@@ -63,6 +67,12 @@ function writeUnfinished(file: string, content: string, like: Stats | undefined)
   } finally {
     closeSync(descriptor);
   }
+}
+
+/** Undefined of a link too: what it leads to is another's. */
+function ownFile(path: string): Stats | undefined {
+  const stats = lstatSync(path, { throwIfNoEntry: false });
+  return stats?.isFile() ? stats : undefined;
 }
 
 function becomeLike(descriptor: number, { uid, gid, mode }: Stats): void {

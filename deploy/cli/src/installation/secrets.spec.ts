@@ -1,14 +1,5 @@
 import { X509Certificate, createPrivateKey, generateKeyPairSync } from 'node:crypto';
-import {
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  readdirSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makeFolders, type Installation } from './installation.ts';
@@ -62,11 +53,13 @@ describe('the secrets of an installation', () => {
     },
   );
 
-  it('have no half of an authority when the disk was full, and are made when there is room', async () => {
+  it('have no half of an authority when the other can not be written, and are made when it can', async () => {
     const folder = join(home, 'full');
     mkdirSync(folder);
-    symlinkSync('/dev/full', join(folder, 'authority.cert.pem.part'));
-    await expect(makeSecrets(folder)).rejects.toMatchObject({ code: 'disk_full' });
+    const inTheWay = join(folder, 'authority.cert.pem.part');
+    mkdirSync(inTheWay);
+    await expect(makeSecrets(folder)).rejects.toMatchObject({ code: 'secret_not_written' });
+    rmdirSync(inTheWay);
     expect(readdirSync(folder).filter((name) => /authority|part/.test(name))).toEqual([]);
     await makeSecrets(folder);
     expect(readdirSync(folder)).toHaveLength(19);

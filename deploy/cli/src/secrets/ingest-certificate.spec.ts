@@ -2,12 +2,13 @@ import { X509Certificate, createPrivateKey } from 'node:crypto';
 import {
   chmodSync,
   chownSync,
+  mkdirSync,
   mkdtempSync,
-  readFileSync,
   readdirSync,
+  readFileSync,
+  rmdirSync,
   rmSync,
   statSync,
-  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -64,10 +65,12 @@ describe("ingest's certificate of before", () => {
     }
   });
 
-  it('is none, and nothing is changed, when the disk is full', async () => {
+  it('is none, and nothing is changed, when it can not be written', async () => {
     const before = read('ingest.cert.pem');
-    symlinkSync('/dev/full', join(folder, 'ingest.previous.cert.pem.part'));
-    await expect(run()).rejects.toMatchObject({ code: 'disk_full' });
+    const inTheWay = join(folder, 'ingest.previous.cert.pem.part');
+    mkdirSync(inTheWay);
+    await expect(run()).rejects.toMatchObject({ code: 'secret_not_written' });
+    rmdirSync(inTheWay);
     expect(readdirSync(folder).filter((name) => /previous|part/.test(name))).toEqual([]);
     expect([read('ingest.cert.pem'), fits('ingest')]).toEqual([before, true]);
   });

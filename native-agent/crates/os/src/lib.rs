@@ -37,7 +37,7 @@ pub use inode::{
 pub use memory::{give_back_memory, share_memory};
 pub use names::{
     BELOW, BELOW_HERE, IN_ROOT, ON_MOUNT, create_at, detached_mount, link_of, make_directory_at, open_below,
-    path_of, read_link_at, symlink_at, unlink_at,
+    open_remembered, path_of, read_link_at, symlink_at, unlink_at,
 };
 pub use pi_mutex::{PiGuard, PiMutex};
 pub use pidfd::{ProcessHandle, wait_for_end};

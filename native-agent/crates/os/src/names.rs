@@ -34,6 +34,25 @@ pub fn open_below(dir: RawFd, path: &[u8], flags: i32, resolve: u64) -> io::Resu
     own(result as libc::c_int)
 }
 
+/// What is not in memory is not waited for. The kernel has this since Linux 5.12.
+const RESOLVE_CACHED: u64 = 0x20;
+const REMEMBERED_TRIES_MAX: u32 = 8;
+
+/// Where `path` leads to in `root`, O_PATH, from the kernel's memory alone: a file system may be its owner's own program, which answers when he
+/// likes. The kernel refuses what it remembers while a name or a mount changes anywhere, and is asked again; it never follows a link whose time of
+/// access it would have to write, as that of one made and followed within the same few milliseconds.
+pub fn open_remembered(root: RawFd, path: &[u8]) -> io::Result<OwnedFd> {
+    let mut tries = 0;
+    loop {
+        let opened = open_below(root, path, libc::O_PATH, IN_ROOT | RESOLVE_CACHED);
+        tries += 1;
+        match &opened {
+            Err(error) if error.raw_os_error() == Some(libc::EAGAIN) && tries < REMEMBERED_TRIES_MAX => {}
+            _ => return opened,
+        }
+    }
+}
+
 /// What /proc calls the file behind a descriptor: it leads to that inode, whatever has its name.
 pub fn link_of(fd: RawFd) -> String {
     format!("/proc/self/fd/{fd}")

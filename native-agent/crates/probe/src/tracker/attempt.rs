@@ -4,12 +4,9 @@ use std::os::fd::AsRawFd;
 use std::sync::LazyLock;
 
 use norn_os::paths::{last, open_path, parent};
-use norn_os::{IN_ROOT, fstat, open_below, path_of};
+use norn_os::{fstat, open_remembered, path_of};
 
 use crate::sensitive::SensitiveFiles;
-
-/// What is not in memory is not waited for: a file system may be its owner's own program.
-const RESOLVE_CACHED: u64 = 0x20;
 
 static KNOWN: LazyLock<SensitiveFiles> = LazyLock::new(SensitiveFiles::built_in);
 
@@ -54,7 +51,7 @@ fn pid_of(path: &[u8]) -> Option<u32> {
 fn resolve(path: &[u8], reader: u32) -> Option<Vec<u8>> {
     let link = format!("/proc/{reader}/root");
     let root = open_path(link.as_bytes()).or_else(|_| open_path(b"/")).ok()?;
-    let file = open_below(root.as_raw_fd(), path, libc::O_PATH, IN_ROOT | RESOLVE_CACHED).ok()?;
+    let file = open_remembered(root.as_raw_fd(), path).ok()?;
     if fstat(file.as_raw_fd()).ok()?.st_mode & libc::S_IFMT != libc::S_IFREG {
         return None;
     }
@@ -67,6 +64,11 @@ fn resolve(path: &[u8], reader: u32) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use nix::mount::{MntFlags, MsFlags, mount, umount2};
+    use nix::sched::{CloneFlags, unshare};
+
     use super::*;
     use norn_events::SensitiveFile;
 
@@ -83,18 +85,67 @@ mod tests {
         assert_eq!(class("/none/etc/hostname", own), 0);
     }
 
+    /// A directory with a sensitive file, and a link to it of an innocent name.
+    struct Linked(std::path::PathBuf);
+
+    impl Linked {
+        fn new(name: &str) -> Self {
+            let directory = std::env::temp_dir().join(format!("norn-attempt-{name}-{}", std::process::id()));
+            std::fs::create_dir_all(directory.join("etc")).unwrap();
+            std::fs::write(directory.join("etc/shadow"), "none").unwrap();
+            std::os::unix::fs::symlink(directory.join("etc/shadow"), directory.join("innocent")).unwrap();
+            // Made, followed and judged by three, each in a moment of the kernel's clock of its own.
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            std::fs::read(directory.join("innocent")).unwrap();
+            Self(directory)
+        }
+
+        fn judged(&self) -> (u64, Vec<u8>) {
+            let mut path = self.0.join("innocent").display().to_string().into_bytes();
+            (judge(&mut path, std::process::id()) >> 32, path)
+        }
+    }
+
+    impl Drop for Linked {
+        fn drop(&mut self) {
+            std::fs::remove_dir_all(&self.0).unwrap();
+        }
+    }
+
     #[test]
     fn a_link_is_followed() {
-        let directory = std::env::temp_dir().join(format!("norn-attempt-{}", std::process::id()));
-        std::fs::create_dir_all(directory.join("etc")).unwrap();
-        std::fs::write(directory.join("etc/shadow"), "none").unwrap();
-        let link = directory.join("innocent");
-        std::os::unix::fs::symlink(directory.join("etc/shadow"), &link).unwrap();
-        let mut path = link.display().to_string().into_bytes();
-        let value = judge(&mut path, std::process::id());
-        assert_eq!(value >> 32, SensitiveFile::PasswordHash as u64);
+        let (class, path) = Linked::new("alone").judged();
+        assert_eq!(class, SensitiveFile::PasswordHash as u64);
         assert!(path.ends_with(b"/etc/shadow"));
-        std::fs::remove_dir_all(directory).unwrap();
+    }
+
+    #[test]
+    fn a_link_is_followed_while_somebody_mounts() {
+        let linked = Linked::new("mounts");
+        let mounted = linked.0.join("elsewhere");
+        std::fs::create_dir(&mounted).unwrap();
+        let ended = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                unshare(CloneFlags::CLONE_NEWNS).expect("mounts of its own need root");
+                let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
+                mount(None::<&str>, "/", None::<&str>, private, None::<&str>).unwrap();
+                while !ended.load(Ordering::Relaxed) {
+                    mount(
+                        Some("norn"),
+                        &mounted,
+                        Some("tmpfs"),
+                        MsFlags::empty(),
+                        None::<&str>,
+                    )
+                    .unwrap();
+                    umount2(&mounted, MntFlags::MNT_DETACH).unwrap();
+                }
+            });
+            let missed = (0..20_000).filter(|_| linked.judged().0 == 0).count();
+            ended.store(true, Ordering::Relaxed);
+            assert_eq!(missed, 0);
+        });
     }
 
     #[test]

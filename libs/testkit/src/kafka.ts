@@ -28,13 +28,15 @@ export interface TestKafka extends RunningKafka, Disposable, Restartable {
 }
 
 /** A broker with no topics, told `properties` over its own and what room there is. `stop()` ends it and removes what it kept; `kill()` and `restart()` are for bad days. */
-export async function startKafka(options: Pick<KafkaOptions, 'properties' | 'readRoom'> = {}): Promise<TestKafka> {
+export async function startKafka(
+  options: Pick<KafkaOptions, 'properties' | 'readRoom' | 'isBrief'> = {},
+): Promise<TestKafka> {
   const folder = takeFolder('kafka');
   const [broker = 0, controller = 0] = await freePorts(2);
   await makeBusSecrets(folder.path, { identities: busIdentities });
   const identity = busIdentity(folder.path);
   const start = (): Promise<RunningKafka> =>
-    startEmbedded({ home: folder.path, ports: { broker, controller }, identity, ...options });
+    startEmbedded({ home: folder.path, ports: { broker, controller }, identity, isBrief: true, ...options });
   const running = folder.hold(await start(), start);
   const busOf = (name: string): TestBus => testBus(running.brokers, folder.path, name);
   const environment = (name: string): Readonly<Record<string, string>> => environmentOf(busOf(name));

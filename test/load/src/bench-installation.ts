@@ -26,7 +26,7 @@ export interface BenchBus {
 export async function startBenchInstallation(hostCount: number, { plain }: BenchBus) {
   const folder = mkdtempSync(join(tmpdir(), 'norn-bench-'));
   const [kafka, clickhouse, postgres, ports] = await Promise.all([
-    startKafka(plain ? { properties: plainBus } : {}),
+    startKafka({ isBrief: false, ...(plain ? { properties: plainBus } : {}) }),
     startClickHouse(),
     startPostgres(),
     freePorts(2),

@@ -17,13 +17,16 @@ const compileLater = [
   '-XX:Tier4BackEdgeThreshold=400000',
 ];
 
-/** JVM flags up to the main class. */
-export async function brokerArguments(folder: string): Promise<string[]> {
+/** Never: what one compiles for a broker that lives for seconds is a third of the processor time of its life. */
+const compileOnce = ['-XX:TieredStopAtLevel=1'];
+
+/** JVM flags up to the main class. `isBrief`: it lives for seconds, and is given little. */
+export async function brokerArguments(folder: string, isBrief = false): Promise<string[]> {
   const classPath = await readFile(join(folder, 'class-path'), 'utf8');
   return [
     '-Xmx384m',
     '-XX:+UseSerialGC',
-    ...compileLater,
+    ...(isBrief ? compileOnce : compileLater),
     // No file below /tmp that tells of it, and no door there.
     '-XX:-UsePerfData',
     '-XX:+DisableAttachMechanism',

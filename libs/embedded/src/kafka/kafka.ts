@@ -19,6 +19,8 @@ export interface KafkaOptions extends BrokerPlan {
   readonly home: string;
   /** What is left of its file system; for tests. */
   readonly readRoom?: ReadRoom | undefined;
+  /** It lives for seconds, and is given little; for tests. */
+  readonly isBrief?: boolean;
 }
 
 /**
@@ -31,7 +33,7 @@ export function startKafka(options: KafkaOptions): Promise<RunningKafka> {
 }
 
 async function start(home: string, options: KafkaOptions): Promise<RunningKafka> {
-  const { ports, exposedAs } = options;
+  const { ports, exposedAs, isBrief } = options;
   const folder = await provideKafka();
   await mkdir(home, { recursive: true, mode: 0o700 });
   await waitForLock(join(home, 'broker.lock'), 'Kafka broker');
@@ -40,7 +42,7 @@ async function start(home: string, options: KafkaOptions): Promise<RunningKafka>
   await format(home, join(folder, 'template'));
   await writeProperties(home, options);
   const archive = ['-Xshare:auto', `-XX:SharedArchiveFile=${join(folder, 'kafka.jsa')}`];
-  const part = await startBroker(home, [...archive, ...(await brokerArguments(folder))]);
+  const part = await startBroker(home, [...archive, ...(await brokerArguments(folder, isBrief))]);
   return { ...part, brokers: `${exposedAs ?? '127.0.0.1'}:${ports.broker}` };
 }
 

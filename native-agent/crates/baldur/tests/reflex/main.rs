@@ -98,15 +98,7 @@ fn protect(name: &str, mode: ReflexMode) -> (Stage, FakeTyr, Files, PathBuf) {
     let mut stage = Stage::new(name, &["--protect", &dir.to_string_lossy()]);
     stage.start_baldur();
     let (mut tyr, _) = stage.accept();
-    // Said again when the vault is open: what is changed from then on is seen.
-    tyr.until("a hello with a vault", |message| match message {
-        baldur_message::Message::Hello(hello) => hello
-            .capabilities
-            .iter()
-            .any(|capability| capability.name == "file.preimage.host" && capability.available)
-            .then_some(()),
-        _ => None,
-    });
+    tyr.until_files_are_kept();
     tyr.say(tyr_message::Message::Policy(AgentPolicy {
         ransomware: mode.into(),
         ..AgentPolicy::default()

@@ -81,6 +81,7 @@ fn a_command_leaves_what_earlier_jobs_made_also_after_a_restart_of_the_agent() {
     if !sees_processes(&hello) {
         return;
     }
+    tyr.until_files_are_kept();
     let mut jobs = Jobs::start(&home.0);
     jobs.run("mkdir tree; for name in a b c; do echo $name > tree/$name; done");
     let scope = tyr.process(jobs.shell.id());
@@ -94,7 +95,7 @@ fn a_command_leaves_what_earlier_jobs_made_also_after_a_restart_of_the_agent() {
     fs::write(stage.dir.join("state/first_acts.json"), found).unwrap();
     stage.start_baldur();
     let (mut tyr, _) = stage.accept();
-    std::thread::sleep(Duration::from_secs(2));
+    tyr.until_files_are_kept();
     jobs.run("echo evil > original; echo evil > tree/a; rm tree/b; echo pay > tree/note");
     let restore = command(1, scope, Action::Restore(RestoreAction::default()));
     tyr.command(&restore);

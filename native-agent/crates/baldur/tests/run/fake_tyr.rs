@@ -133,6 +133,18 @@ impl FakeTyr {
         }
     }
 
+    /// Hello is said again when the vault is open: what is changed from then on can be restored.
+    pub fn until_files_are_kept(&mut self) {
+        self.until("a hello with a vault", |message| match message {
+            baldur_message::Message::Hello(hello) => hello
+                .capabilities
+                .iter()
+                .any(|capability| capability.name == "file.preimage.host" && capability.available)
+                .then_some(()),
+            _ => None,
+        });
+    }
+
     pub fn hear(&mut self) -> std::io::Result<BaldurMessage> {
         let mut length = [0; 4];
         self.stream.read_exact(&mut length)?;

@@ -6,7 +6,6 @@ use std::process::Command as Program;
 
 use norn_events::wire::action::v1::command::Action;
 use norn_events::wire::action::v1::{OutcomeState, RestoreAction, Verdict};
-use norn_events::wire::event::v1::Capability;
 
 use crate::fake_tyr::{FakeTyr, Stage};
 use crate::{command, sees_processes};
@@ -86,12 +85,6 @@ fn undo(tyr: &mut FakeTyr, pid: u32) -> norn_events::wire::action::v1::Outcome {
     tyr.outcome(&restore.id)
 }
 
-fn has_vault(capabilities: &[Capability]) -> bool {
-    capabilities
-        .iter()
-        .any(|capability| capability.name == "file.preimage.host" && capability.available)
-}
-
 /// Copies are named by their SHA-256.
 fn quarantined(state: &Path) -> usize {
     let names = fs::read_dir(state.join("vault/quarantine")).unwrap();
@@ -110,7 +103,7 @@ fn what_was_planted_to_come_back_is_undone_and_the_implant_kept_for_the_analyst(
     if !sees_processes(&hello) {
         return;
     }
-    assert!(has_vault(&hello.capabilities), "{:?}", hello.capabilities);
+    tyr.until_files_are_kept();
     let before = host.manifest();
     let mut intruder = Program::new("/bin/sh")
         .arg("-c")

@@ -5,6 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use norn_events::wire::policy::v1::{HostEvent, HostField};
 
@@ -130,6 +131,13 @@ fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     }
 }
 
+/// Until then a thread of it may answer still.
+fn stop(child: Pid) {
+    kill(child, Signal::SIGSTOP).unwrap();
+    let stopped = waitpid(child, Some(WaitPidFlag::WUNTRACED)).unwrap();
+    assert!(matches!(stopped, WaitStatus::Stopped(..)), "{stopped:?}");
+}
+
 #[test]
 fn an_agent_that_hangs_holds_execs_up_until_it_is_ended() {
     let marker = std::env::temp_dir().join(format!("norn-policy-agent-{}", std::process::id()));
@@ -143,7 +151,7 @@ fn an_agent_that_hangs_holds_execs_up_until_it_is_ended() {
         fs::read_to_string(&marker).ok().filter(|text| !text.is_empty())
     });
     assert!(start(Path::new(&program), &["true"]).is_ok());
-    kill(Pid::from_raw(agent.0.id() as i32), Signal::SIGSTOP).unwrap();
+    stop(Pid::from_raw(agent.0.id() as i32));
     let path = program.clone();
     let starting = std::thread::spawn(move || start(Path::new(&path), &["true"]));
     std::thread::sleep(Duration::from_millis(300));

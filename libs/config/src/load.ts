@@ -5,8 +5,8 @@ import { environmentName, settings } from './settings.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Read by the launcher and the runtime, not by a stage. */
-const launcherNames = new Set(['NORN_CODE_CACHE', 'NORN_TOOLCHAIN']);
+/** Read by the launcher, the runtime and the command line, not by a stage. */
+const launcherNames = new Set(['NORN_AGENT_PROFILE', 'NORN_CODE_CACHE', 'NORN_TOOLCHAIN']);
 const knownNames = new Set([...Object.keys(settings).map(environmentName), ...launcherNames]);
 
 /** Parses the settings of one schema out of the environment. Throws `config_unknown` or `config_invalid` naming the variable. */

@@ -26,9 +26,10 @@ export interface TestRun {
 const targets: Readonly<Record<Kind, readonly (readonly string[])[]>> = {
   // Where they wait, the agent that the next kinds need is built: it gives way to all others.
   unit: [['run-many', '--targets', 'test,build']],
-  // What is end to end and has no agent is tried beside the kernel, and the agents of a host alone.
-  kernel: [['run-many', '--targets', 'kernel,console,images', '--projects', 'native-agent,test']],
-  e2e: [['run', 'test:e2e']],
+  // The console has no agent that could disturb the kernel's tests.
+  kernel: [['run-many', '--targets', 'kernel,console', '--projects', 'native-agent,test']],
+  // Beside the agents of this host, one after the other, what has none: each waits for much.
+  e2e: [['run-many', '--targets', 'e2e,apart', '--projects', 'test']],
   kubernetes: [['run', 'test:kubernetes']],
   long: [
     ['run', 'test:long'],
@@ -39,7 +40,7 @@ const targets: Readonly<Record<Kind, readonly (readonly string[])[]>> = {
 /** Where a kind that is asked for alone is not what is run of it among all. */
 const alone: Readonly<Partial<Record<Kind, readonly string[]>>> = {
   kernel: ['run', 'native-agent:kernel'],
-  e2e: ['run-many', '--targets', 'e2e,console,images', '--projects', 'test'],
+  e2e: ['run-many', '--targets', 'e2e,apart,console', '--projects', 'test'],
 };
 
 /** Without a pattern the targets of Nx; with one the runners themselves, which know files and names of tests. */

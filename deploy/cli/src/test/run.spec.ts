@@ -8,7 +8,7 @@ describe('a run of tests', () => {
   it('ends when it ends, whatever it left running', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'norn-run-'));
     const pid = join(folder, 'pid');
-    expect(await show('sh', ['-c', `sleep 60 & echo $! > ${pid}; exit 3`], '/', 'ignore')).toBe(3);
+    expect(await show('sh', ['-c', `sleep 60 & echo $! > ${pid}; exit 3`], { cwd: '/', out: 'ignore' })).toBe(3);
     process.kill(Number(readFileSync(pid, 'utf8')), 'SIGKILL');
     rmSync(folder, { recursive: true });
   });

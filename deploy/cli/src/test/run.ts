@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { processEnvironment } from '@norn/config';
 import { repository } from '../installation/installation.ts';
 import { reports, runNextest } from './nextest.ts';
-import type { TestRun } from './plan.ts';
+import type { Kind, TestRun } from './plan.ts';
 import { add, died, nothing, tallyJest, tallyNextest, type Tally } from './tally.ts';
 
 export async function runTests(run: TestRun, byPattern: boolean): Promise<Tally> {
@@ -23,7 +23,7 @@ export async function runTests(run: TestRun, byPattern: boolean): Promise<Tally>
 /** Every target begins with an empty report and ends with a written one. Nx brings back those of targets that it has in its cache. */
 async function runNx(run: TestRun): Promise<Tally> {
   rmSync(reports, { recursive: true, force: true });
-  const exitCode = await showNx([...run.args, '--outputStyle', 'stream-without-prefixes']);
+  const exitCode = await showNx([...run.args, '--outputStyle', 'stream-without-prefixes'], run.kind);
   return withDeaths(exitCode, tallyReports());
 }
 
@@ -61,7 +61,7 @@ async function runJest(run: TestRun, byPattern: boolean): Promise<Tally> {
       '--forceExit',
       ...run.args,
     ];
-    const exitCode = await show(process.execPath, args, run.cwd, 'ignore');
+    const exitCode = await show(process.execPath, args, { cwd: run.cwd, out: 'ignore', kind: run.kind });
     try {
       return tallyJest(readFileSync(report, 'utf8'), byPattern);
     } catch {
@@ -72,15 +72,16 @@ async function runJest(run: TestRun, byPattern: boolean): Promise<Tally> {
   }
 }
 
+interface Shown {
+  readonly cwd: string;
+  readonly out: 'inherit' | 'ignore';
+  readonly kind?: Kind | undefined;
+}
+
 /** Runs it to its end, and shows what it prints. Returns its exit code. */
-export function show(
-  command: string,
-  args: readonly string[],
-  cwd: string,
-  out: 'inherit' | 'ignore',
-): Promise<number> {
+export function show(command: string, args: readonly string[], { cwd, out, kind }: Shown): Promise<number> {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { cwd, env: environment(), stdio: ['ignore', out, 'inherit'] });
+    const child = spawn(command, args, { cwd, env: environment(kind), stdio: ['ignore', out, 'inherit'] });
     child.once('error', reject);
     child.once('exit', (code) => {
       resolve(code ?? 1);
@@ -89,15 +90,16 @@ export function show(
 }
 
 /** Runs Nx, which says itself what it does. */
-export function showNx(args: readonly string[]): Promise<number> {
+export function showNx(args: readonly string[], kind?: Kind): Promise<number> {
   const nx = join(repository, 'node_modules/nx/dist/bin/nx.js');
-  return show(process.execPath, [nx, ...args], repository, 'inherit');
+  return show(process.execPath, [nx, ...args], { cwd: repository, out: 'inherit', kind });
 }
 
-/** Tests make their own homes and ports; the caller's installation is none of theirs. */
-function environment(): NodeJS.ProcessEnv {
+/** Tests make their own homes and ports; the caller's installation is none of theirs. What is long is tried with the agent that ships. */
+function environment(kind: Kind | undefined): NodeJS.ProcessEnv {
   const kept = Object.entries(processEnvironment()).filter(([name]) => !installationNames.has(name));
-  return { ...Object.fromEntries(kept), TESTCONTAINERS_RYUK_DISABLED: 'true' };
+  const agent = kind === 'long' || kind === 'kubernetes' ? 'release' : 'quick';
+  return { NORN_AGENT_PROFILE: agent, ...Object.fromEntries(kept), TESTCONTAINERS_RYUK_DISABLED: 'true' };
 }
 
 const installationNames = new Set(['NORN_HOME', 'NORN_PORT_BASE']);

@@ -3,8 +3,10 @@ use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStringExt;
+use std::sync::{Mutex, PoisonError};
 
 use crate::calls::{c_string, check, own};
+use crate::clock::boot_ns;
 
 pub const BELOW: u64 = libc::RESOLVE_BENEATH | libc::RESOLVE_NO_SYMLINKS | libc::RESOLVE_NO_MAGICLINKS;
 /// And not into what is mounted there.
@@ -36,21 +38,47 @@ pub fn open_below(dir: RawFd, path: &[u8], flags: i32, resolve: u64) -> io::Resu
 
 /// What is not in memory is not waited for. The kernel has this since Linux 5.12.
 const RESOLVE_CACHED: u64 = 0x20;
-const REMEMBERED_TRIES_MAX: u32 = 8;
+/// Tries at once, and then others for as long as the kernel may take to mount something, ns.
+const TRIES_AT_ONCE: u32 = 8;
+const WAIT_MAX_NS: u64 = 2_000_000;
+/// Of each second, for all who ask: whoever changes names without end must not hold them up. ns.
+const WAITS_A_SECOND_NS: u64 = 20_000_000;
+/// Of the second that began last: when that was, and for how long was waited, ns.
+static WAITED: Mutex<(u64, u64)> = Mutex::new((0, 0));
 
 /// Where `path` leads to in `root`, O_PATH, from the kernel's memory alone: a file system may be its owner's own program, which answers when he
 /// likes. The kernel refuses what it remembers while a name or a mount changes anywhere, and is asked again; it never follows a link whose time of
 /// access it would have to write, as that of one made and followed within the same few milliseconds.
+///
+/// # Errors
+/// EAGAIN when it refused for 2 ms, or at once when others waited for 20 ms of this second.
 pub fn open_remembered(root: RawFd, path: &[u8]) -> io::Result<OwnedFd> {
-    let mut tries = 0;
-    loop {
-        let opened = open_below(root, path, libc::O_PATH, IN_ROOT | RESOLVE_CACHED);
-        tries += 1;
-        match &opened {
-            Err(error) if error.raw_os_error() == Some(libc::EAGAIN) && tries < REMEMBERED_TRIES_MAX => {}
-            _ => return opened,
+    let open = || open_below(root, path, libc::O_PATH, IN_ROOT | RESOLVE_CACHED);
+    let is_refused = |opened: &io::Result<OwnedFd>| {
+        opened
+            .as_ref()
+            .is_err_and(|error| error.raw_os_error() == Some(libc::EAGAIN))
+    };
+    let mut opened = open();
+    for _ in 1..TRIES_AT_ONCE {
+        if !is_refused(&opened) {
+            return opened;
         }
+        opened = open();
     }
+    let mut waited = WAITED.lock().unwrap_or_else(PoisonError::into_inner);
+    let begun = boot_ns();
+    if begun.saturating_sub(waited.0) > 1_000_000_000 {
+        *waited = (begun, 0);
+    }
+    let most = WAIT_MAX_NS.min(WAITS_A_SECOND_NS.saturating_sub(waited.1));
+    while is_refused(&opened) && boot_ns() - begun < most {
+        // Who holds the kernel's names may wait for this processor.
+        std::thread::yield_now();
+        opened = open();
+    }
+    waited.1 += boot_ns() - begun;
+    opened
 }
 
 /// What /proc calls the file behind a descriptor: it leads to that inode, whatever has its name.

@@ -1,6 +1,7 @@
 // Root on a protected host at work on Norn itself: each way is told within half a minute, with who did it, and protection goes on.
 // The list is test/hostile/README.md; what root does as it wishes to the machine as a whole (its clock, its disks) is not done here.
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -29,6 +30,8 @@ const ways: readonly (readonly [string, number, RegExp])[] = [
   ['take', 11, /was killed, since it took a descriptor out of the agent's process/],
   ['empty', 12, /was refused to change an object that the agent has in the kernel/],
   ['fill', 13, /python\S* \(process \d+\) changed an object that the agent has in the kernel/],
+  ['switch', 15, /the kernel's switch \S*perf_event_paranoid was \d+ and is \d+ now/],
+  ['settings', 19, /wrote to what is of the agent's: .*maintenance\.json/],
   ['replace', 18, /renamed what is of the agent's: .*baldur/],
   ['state', 20, /removed what is of the agent's: .*commands\.journal/],
 ];
@@ -79,10 +82,25 @@ describe('root', () => {
     expect((await findings()).map(({ finding }) => finding.summary)).toEqual([]);
   });
 
+  it('finds no right to load a module, set the clock or end the machine in it', () => {
+    // SYS_MODULE, SYS_RAWIO, SYS_BOOT, SYS_TIME.
+    const dangerous = [16n, 17n, 22n, 25n].reduce((mask, number) => mask | (1n << number), 0n);
+    for (const pid of [tyr().pid, baldur()]) {
+      const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+      const bound = BigInt(`0x${/^CapBnd:\t(.*)$/m.exec(status)?.[1] ?? 'f'.repeat(16)}`);
+      expect(bound & dangerous).toBe(0n);
+      expect(status).toMatch(/^NoNewPrivs:\t1$/m);
+    }
+  });
+
   it.each(ways)('%s (%i): is told', async (way, _, what) => {
-    // Who takes a descriptor is killed for it.
-    spawnSync('python3', [script, way, String(baldur()), join(norn.home, 'agent/baldur')], { stdio: 'inherit' });
+    const done = spawn('python3', [script, way, String(baldur()), join(norn.home, 'agent/baldur')], {
+      stdio: 'inherit',
+    });
+    const ended = once(done, 'exit');
     expect((await told(what))?.finding.summary).toMatch(what);
+    // Who takes a descriptor is killed for it.
+    await ended;
   });
 
   it('holds Tyr up for a moment: is told by Baldur', async () => {

@@ -4,6 +4,7 @@ import os
 import resource
 import shutil
 import sys
+import time
 
 libc = ctypes.CDLL(None, use_errno=True)
 # Numbers of x86-64.
@@ -93,6 +94,23 @@ def fill(pid, state):
     for each in maps():
         if about(each) == (HASH, 4, 1):
             bpf(MAP_UPDATE_ELEM, each, 0, *halves(key), *halves(value), 0, 0)
+
+
+def switch(pid, state):
+    """15: less for those who sample the processor, for a while."""
+    path = "/proc/sys/kernel/perf_event_paranoid"
+    with open(path) as file:
+        before = file.read()
+    with open(path, "w") as file:
+        file.write(str(int(before) + 1))
+    time.sleep(12)
+    with open(path, "w") as file:
+        file.write(before)
+
+
+def settings(pid, state):
+    """19: who may stop it, opened to be changed."""
+    os.close(os.open(os.path.join(os.path.dirname(state), "maintenance.json"), os.O_WRONLY))
 
 
 def replace(pid, state):

@@ -9,6 +9,9 @@ use std::path::{Path, PathBuf};
 use nix::sys::statvfs::{FsFlags, statvfs};
 use norn_os::mounts::mounts;
 
+/// Of Tyr's files: who the host is, who may stop its agent, and how the run before ended.
+const TYRS: [&str; 3] = ["identity.json", "maintenance.json", "farewell.json"];
+
 /// What begins so is about what the agent sees.
 pub const SENSOR: &str = "the sensor's ";
 /// The control group that Tyr makes for the agent.
@@ -32,7 +35,7 @@ pub struct Own {
 }
 
 impl Own {
-    /// `state`: Baldur's state directory.
+    /// `state`: Baldur's state directory, which lies in Tyr's.
     pub fn new(state: PathBuf) -> Self {
         let program = fs::read_link("/proc/self/exe").unwrap_or_default();
         Self { program, state }
@@ -43,7 +46,11 @@ impl Own {
         let path = Path::new(OsStr::from_bytes(path));
         let is_group = || path.starts_with("/sys/fs/cgroup") && path.iter().any(|name| name == GROUP);
         let is_state = !self.state.as_os_str().is_empty() && path.starts_with(&self.state);
-        path.is_absolute() && (is_state || path == self.program || is_group())
+        let is_tyrs = || {
+            let folder = self.state.parent().filter(|folder| folder.is_absolute());
+            folder.is_some() && path.parent() == folder && TYRS.iter().any(|name| path.ends_with(name))
+        };
+        path.is_absolute() && (is_state || path == self.program || is_group() || is_tyrs())
     }
 }
 
@@ -241,7 +248,14 @@ mod tests {
         assert!(own.has(b"/var/lib/norn/baldur/vault/index"));
         assert!(own.has(b"/sys/fs/cgroup/cpu/norn-agent/cpu.cfs_quota_us"));
         assert!(own.has(own.program.as_os_str().as_bytes()));
-        assert!(!own.has(b"/var/lib/norn/baldur2"));
+        assert!(own.has(b"/var/lib/norn/maintenance.json"));
+        for beside in [
+            "/var/lib/norn/baldur2",
+            "/var/lib/norn/logs",
+            "/srv/maintenance.json",
+        ] {
+            assert!(!own.has(beside.as_bytes()), "{beside}");
+        }
         assert!(!own.has(b"/home/a/norn-agent/x"));
         assert!(!own.has(b""));
     }

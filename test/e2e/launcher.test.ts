@@ -51,7 +51,7 @@ class Home {
   }
 }
 
-function said(pid: string, what: 'cmdline' | 'environ'): string {
+function said(pid: string, what: 'cmdline' | 'environ' | 'status'): string {
   try {
     return readFileSync(`/proc/${pid}/${what}`, 'utf8');
   } catch {
@@ -91,6 +91,13 @@ describe('the launcher', () => {
     expect(started[0]?.text).toMatch(/Ready in .* of memory[\s\S]*http:\/\/127\.0\.0\.1:7720\/login#token=/);
     expect(one.parts().map(({ name }) => name)).toEqual(['kafka', 'clickhouse', 'postgres', 'stages']);
     expect(two.parts().map(({ name }) => name)).toContain('process-tree');
+  });
+
+  it('leaves its parts, but for the agent, the rights over files alone, for good', () => {
+    const pids = [...one.parts(), ...two.parts()].map((part) => String(part.process?.pid));
+    expect(pids.length).toBeGreaterThan(8);
+    // CHOWN, DAC_OVERRIDE, DAC_READ_SEARCH, FOWNER, NET_BIND_SERVICE.
+    for (const pid of pids) expect(said(pid, 'status')).toMatch(/CapBnd:\t0{13}40f\n(.*\n)*NoNewPrivs:\t1\n/);
   });
 
   it('is found by its folder, without its ports being named again', async () => {

@@ -72,6 +72,7 @@ export async function startCluster(kubernetes: Kubernetes): Promise<Cluster> {
 function start(site: Site, { name, program, args, isReady }: PartOfCluster): Promise<Part> {
   const [enter = '', ...words] = inside;
   return startPart({
+    capabilities: 'all',
     name,
     command: enter,
     args: [...words, ...(program ? [program] : [site.kubernetes.program, name]), ...args],

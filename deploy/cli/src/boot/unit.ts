@@ -11,6 +11,16 @@ export interface BootPlan {
   readonly settings: Readonly<Record<string, string>>;
 }
 
+/**
+ * What no part needs, nor what a part starts: other kernels and modules, the clock, the end of the machine. Neither mounts of its own, which would
+ * hide the host's, nor a filter of calls: an agent that has one can not read those of whom it hooks.
+ */
+const confinement = [
+  'NoNewPrivileges=yes',
+  'CapabilityBoundingSet=~CAP_SYS_MODULE CAP_SYS_RAWIO CAP_SYS_BOOT CAP_SYS_TIME CAP_SYS_PACCT',
+  'CapabilityBoundingSet=~CAP_MAC_ADMIN CAP_MAC_OVERRIDE CAP_AUDIT_CONTROL CAP_AUDIT_READ CAP_AUDIT_WRITE',
+];
+
 const usualHome = '/var/lib/norn';
 
 /** Two on one machine have a unit each. */
@@ -42,6 +52,7 @@ export function unitText({ launcher, home, flags, settings }: BootPlan): string 
     'TimeoutStopSec=90',
     'WatchdogSec=20',
     'KillMode=process',
+    ...confinement,
     `StandardOutput=append:${asItIs(home)}/logs/supervisor.log`,
     'StandardError=inherit',
     '',

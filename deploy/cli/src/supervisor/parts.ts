@@ -39,6 +39,23 @@ const nodeFlags = [
   '--disable-sigusr1',
 ];
 
+/** What Baldur keeps (native-agent/crates/tamper/src/rights.rs), which Tyr starts, and what it needs for giving up the rest. */
+const agentCapabilities = [
+  ...[
+    'chown',
+    'dac_override',
+    'dac_read_search',
+    'fowner',
+    'fsetid',
+    'kill',
+    'setpcap',
+    'linux_immutable',
+    'net_admin',
+  ],
+  ...['ipc_lock', 'sys_chroot', 'sys_ptrace', 'sys_admin', 'sys_nice', 'sys_resource', 'mknod', 'lease'],
+  ...['setfcap', 'syslog', 'perfmon', 'bpf'],
+];
+
 export interface PartRecipe {
   readonly name: string;
   readonly start: () => Promise<Part>;
@@ -107,7 +124,7 @@ export function agentPart(installation: Installation, environment: NodeJS.Proces
       const startedAt = performance.now();
       const isReady = (log: string): boolean =>
         log.includes(baldurConnected) || performance.now() - startedAt > baldurWithinMs;
-      return startNode(installation, { name: 'tyr', main, environment, isReady });
+      return startNode(installation, { name: 'tyr', main, environment, capabilities: agentCapabilities, isReady });
     },
   };
 }
@@ -121,6 +138,7 @@ interface NodeProgram {
   readonly name: string;
   readonly main: string;
   readonly environment: NodeJS.ProcessEnv;
+  readonly capabilities?: readonly string[];
 }
 
 function startStage(installation: Installation, program: NodeProgram): Promise<Part> {
@@ -140,6 +158,7 @@ async function startNode(
     args: [...nodeFlags, '--import', registerFile, program.main],
     cwd: installation.home,
     env: program.environment,
+    ...(program.capabilities === undefined ? {} : { capabilities: program.capabilities }),
     logFile: installation.path('logs', `${program.name}.log`),
     lockFile,
     stopSignal: 'SIGTERM',

@@ -51,6 +51,8 @@ export async function startSupervisor(installation: Installation, plan: Supervis
           lockFile,
           stopSignal: 'SIGTERM',
           outlivesParent: plan.detach,
+          // It leaves each part what that one needs.
+          capabilities: 'all',
           readyWithinMs,
           isReady: () => {
             const state = readLastState(installation);

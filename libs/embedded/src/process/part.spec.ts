@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { getPriority, tmpdir } from 'node:os';
@@ -39,6 +39,28 @@ describe('a part', () => {
     await part.stop();
     expect(identity && isAlive(identity)).toBe(false);
     expect(await part.exited).toBe('SIGTERM');
+  });
+
+  it('can gain nothing, and has of the rights of root what it needs, as has what it starts', async () => {
+    const shown = 'grep -E "^(NoNewPrivs|CapEff|CapBnd)" /proc/self/status; echo ready; exec sleep 60';
+    const rightsOf = async (extra: Partial<PartPlan>): Promise<string[]> => {
+      rmSync(join(home, 'part.log'), { force: true });
+      await (await startPart(plan(shown, extra))).stop();
+      return readFileSync(join(home, 'part.log'), 'utf8').match(/\S+:\t[0-9a-f]+/g) ?? [];
+    };
+    const bits = (...numbers: number[]): string =>
+      numbers
+        .reduce((all, number) => all | (1n << BigInt(number)), 0n)
+        .toString(16)
+        .padStart(16, '0');
+    const usual = bits(0, 1, 2, 3, 10);
+    expect(await rightsOf({})).toEqual([`CapEff:\t${usual}`, `CapBnd:\t${usual}`, 'NoNewPrivs:\t1']);
+    const asked = bits(5, 21);
+    expect(await rightsOf({ capabilities: ['kill', 'sys_admin'] })).toEqual([
+      `CapEff:\t${asked}`,
+      `CapBnd:\t${asked}`,
+      'NoNewPrivs:\t1',
+    ]);
   });
 
   it('that may wait for CPU has a nice value', async () => {

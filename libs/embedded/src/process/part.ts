@@ -12,6 +12,9 @@ const pollMs = 25;
 const logBytesMax = 16 * 1024 * 1024;
 const logTailLines = 8;
 const killAfterMs = 10_000;
+const usualCapabilities = ['chown', 'dac_override', 'dac_read_search', 'fowner', 'net_bind_service'];
+/** Number of the capability without which nobody gives up another for good (capabilities(7)). */
+const setpcap = 8n;
 
 export interface PartPlan {
   readonly name: string;
@@ -28,6 +31,8 @@ export interface PartPlan {
   readonly env?: NodeJS.ProcessEnv;
   /** Run as this user and group. */
   readonly user?: string;
+  /** Capabilities that it may have, as setpriv(1) names them; default: what is needed for files of all users, and ports below 1024. */
+  readonly capabilities?: readonly string[] | 'all';
   /** Comes after the others when CPU is short: 1 to 19, as nice(1) has it. */
   readonly nice?: number;
   /** Answers once the part is of use; `log` is what it has written since it started. */
@@ -101,8 +106,7 @@ export async function readyOrStopped(part: Part, rest: Promise<void>): Promise<v
 function spawnPart(plan: PartPlan): ChildProcess {
   const identity = plan.user ? ['--reuid', plan.user, '--regid', plan.user, '--clear-groups'] : [];
   const parentDeath = plan.outlivesParent ? [] : ['--pdeathsig', plan.stopSignal.slice(3)];
-  const privileges = [...identity, ...parentDeath];
-  const become = privileges.length > 0 ? ['setpriv', ...privileges] : [];
+  const become = ['setpriv', '--no-new-privs', ...identity, ...parentDeath, ...boundTo(plan)];
   const log = openSync(plan.logFile, 'a', 0o600);
   try {
     return spawn('flock', ['-n', '--no-fork', plan.lockFile, ...become, plan.command, ...plan.args], {
@@ -114,6 +118,13 @@ function spawnPart(plan: PartPlan): ChildProcess {
   } finally {
     closeSync(log);
   }
+}
+
+/** It and what it starts get no other one. Who runs this without root's rights has none to keep from it. */
+function boundTo({ capabilities = usualCapabilities }: PartPlan): string[] {
+  const own = /^CapEff:\t([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0';
+  if (capabilities === 'all' || ((BigInt(`0x${own}`) >> setpcap) & 1n) === 0n) return [];
+  return ['--bounding-set', ['-all', ...capabilities.map((name) => `+${name}`)].join(',')];
 }
 
 /** Threads inherit it. The kernel weighs sessions against each other first where it groups by them (sched(7)), and a part is one. */

@@ -1,6 +1,9 @@
 //! What a container can see, prevent and restore from within, by what it was given.
+use std::io;
+
 use norn_events::wire::event::v1::Capability;
 use norn_os::process::Status;
+use norn_os::rights::Capabilities;
 
 const NET_ADMIN: u32 = 12;
 const SYS_PTRACE: u32 = 19;
@@ -35,67 +38,22 @@ impl Privileges {
     }
 }
 
-/// `linux/capability.h`: version 3, which has two words a set.
-const VERSION: u32 = 0x2008_0522;
-
-#[repr(C)]
-struct Header {
-    version: u32,
-    pid: i32,
-}
-
-#[repr(C)]
-#[derive(Clone, Copy, Default)]
-struct Sets {
-    effective: u32,
-    permitted: u32,
-    inheritable: u32,
-}
-
-type CapabilitySets = [Sets; 2];
-
-/// Of this thread.
-fn sets() -> Option<(Header, CapabilitySets)> {
-    let mut header = Header {
-        version: VERSION,
-        pid: 0,
-    };
-    let mut sets = CapabilitySets::default();
-    // SAFETY: both structures have the kernel's layout; pid 0 is this thread.
-    let result = unsafe { libc::syscall(libc::SYS_capget, &raw mut header, sets.as_mut_ptr()) };
-    (result == 0).then_some((header, sets))
-}
-
-fn set(header: &Header, sets: &CapabilitySets) -> bool {
-    // SAFETY: as above.
-    unsafe { libc::syscall(libc::SYS_capset, &raw const *header, sets.as_ptr()) == 0 }
-}
-
 /// Of a process that is to start the application, which gains no privileges any more (`no_new_privs`): what is taken from it here
-/// does not come back with the program, also where CAP_SETPCAP is missing. False when it was refused.
-pub fn lay_down_agents_own() -> bool {
-    let Some((header, mut held)) = sets() else {
-        return false;
-    };
-    for capability in AGENTS_OWN {
-        let (word, bit) = (capability as usize / 32, 1 << (capability % 32));
-        held[word].effective &= !bit;
-        held[word].permitted &= !bit;
-        held[word].inheritable &= !bit;
-    }
-    set(&header, &held)
+/// does not come back with the program, also where CAP_SETPCAP is missing.
+pub fn lay_down_agents_own() -> io::Result<()> {
+    let agents = AGENTS_OWN
+        .iter()
+        .fold(0, |mask, capability| mask | 1 << capability);
+    Capabilities::own()?.within(!agents).hold()
 }
 
 /// What the agent's file is only permitted (so that it starts without it, too) is put to use.
 pub fn take_up_permitted() {
-    let Some((header, mut held)) = sets() else {
-        return;
-    };
-    for word in &mut held {
-        word.effective = word.permitted;
+    if let Ok(own) = Capabilities::own() {
+        let effective = own.permitted;
+        // What is refused is missing in the report.
+        let _ = Capabilities { effective, ..own }.hold();
     }
-    // What is refused is missing in the report.
-    set(&header, &held);
 }
 
 /// With the privileges of this process, as an application of the same user would have it.

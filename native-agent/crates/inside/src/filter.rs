@@ -1,19 +1,10 @@
 //! The seccomp filter: which calls wait for the agent. It decides by the call's number and plain arguments; a call that is
 //! not named here is let through by the kernel's own table, at no cost.
 use libc::{c_long, sock_filter};
+use norn_os::filter::{OFFSET_ARGUMENTS, answer, fail, jump, load, native_only};
 
-#[cfg(target_arch = "x86_64")]
-const ARCHITECTURE: u32 = 0xc000_003e;
-#[cfg(target_arch = "aarch64")]
-const ARCHITECTURE: u32 = 0xc000_00b7;
-
-/// x32's calls have this bit in their number.
-const X32: u32 = 0x4000_0000;
 /// Open flags of whoever may change a file or make one.
 const WRITES: u32 = (libc::O_WRONLY | libc::O_RDWR | libc::O_CREAT | libc::O_TRUNC) as u32;
-const OFFSET_NUMBER: u32 = 0;
-const OFFSET_ARCHITECTURE: u32 = 4;
-const OFFSET_ARGUMENTS: u32 = 16;
 
 #[derive(Clone, Copy)]
 enum When {
@@ -84,27 +75,6 @@ fn watched() -> Vec<(c_long, When)> {
     calls
 }
 
-const fn instruction(code: u32, k: u32, (jump_true, jump_false): (u8, u8)) -> sock_filter {
-    sock_filter {
-        code: code as u16,
-        jt: jump_true,
-        jf: jump_false,
-        k,
-    }
-}
-
-const fn load(offset: u32) -> sock_filter {
-    instruction(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, offset, (0, 0))
-}
-
-const fn answer(action: u32) -> sock_filter {
-    instruction(libc::BPF_RET | libc::BPF_K, action, (0, 0))
-}
-
-const fn jump(test: u32, value: u32, jumps: (u8, u8)) -> sock_filter {
-    instruction(libc::BPF_JMP | test | libc::BPF_K, value, jumps)
-}
-
 fn test_of(when: When) -> Vec<sock_filter> {
     let notify = answer(libc::SECCOMP_RET_USER_NOTIF);
     let (argument, test) = match when {
@@ -136,24 +106,16 @@ const CONFINED: [c_long; 2] = [libc::SYS_clone, libc::SYS_unshare];
 /// The program. Calls of another architecture (32-bit, x32) would go past it, too: they are refused as if the kernel did not have
 /// them.
 pub fn program() -> Vec<sock_filter> {
-    let refuse = answer(libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32);
-    let mut program = vec![
-        load(OFFSET_ARCHITECTURE),
-        jump(libc::BPF_JEQ, ARCHITECTURE, (1, 0)),
-        refuse,
-        load(OFFSET_NUMBER),
-        jump(libc::BPF_JGE, X32, (0, 1)),
-        refuse,
-    ];
+    let mut program = native_only().to_vec();
     for number in REFUSED {
-        program.extend([jump(libc::BPF_JEQ, number as u32, (0, 1)), refuse]);
+        program.extend([jump(libc::BPF_JEQ, number as u32, (0, 1)), fail(libc::ENOSYS)]);
     }
     for number in CONFINED {
         program.extend([
             jump(libc::BPF_JEQ, number as u32, (0, 4)),
             load(OFFSET_ARGUMENTS),
             jump(libc::BPF_JSET, NAMESPACES, (0, 1)),
-            answer(libc::SECCOMP_RET_ERRNO | libc::EPERM as u32),
+            fail(libc::EPERM),
             answer(libc::SECCOMP_RET_ALLOW),
         ]);
     }
@@ -168,6 +130,8 @@ pub fn program() -> Vec<sock_filter> {
 
 #[cfg(test)]
 mod tests {
+    use norn_os::filter::{ARCHITECTURE, X32};
+
     use super::*;
 
     /// What the program says of a call; enough of classic BPF for what it uses.

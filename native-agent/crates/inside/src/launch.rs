@@ -12,6 +12,8 @@ use nix::sys::socket::{
     socketpair,
 };
 use nix::unistd::{ForkResult, Gid, Uid, fork, setgroups, setresgid, setresuid};
+use norn_os::filter::lay_on;
+use norn_os::rights::gain_nothing;
 
 use crate::capability::{AGENTS_OWN, lay_down_agents_own};
 use crate::error::InsideError;
@@ -84,9 +86,7 @@ fn become_application(
         // SAFETY: plain arguments. Without CAP_SETPCAP it is refused, and laying them down does it.
         unsafe { libc::prctl(libc::PR_CAPBSET_DROP, capability) };
     }
-    if !lay_down_agents_own() {
-        return Err(io::Error::last_os_error());
-    }
+    lay_down_agents_own()?;
     if let Some(Account { user, group }) = account {
         setgroups(&[])?;
         setresgid(Gid::from(group), Gid::from(group), Gid::from(group))?;
@@ -120,36 +120,14 @@ fn own_the_terminal() {
 
 fn install() -> io::Result<OwnedFd> {
     let program = filter::program();
-    let filter = libc::sock_fprog {
-        len: program.len() as u16,
-        filter: program.as_ptr().cast_mut(),
-    };
-    // SAFETY: plain arguments.
-    if unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) } != 0 {
-        return Err(io::Error::last_os_error());
-    }
+    gain_nothing()?;
     // A thread that waits is not woken by signals, only by its end (Linux 5.19): else programs with many signals (Go) ask
     // again and again.
-    let flags = [
-        libc::SECCOMP_FILTER_FLAG_NEW_LISTENER | libc::SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV,
-        libc::SECCOMP_FILTER_FLAG_NEW_LISTENER,
-    ];
-    for flags in flags {
-        // SAFETY: the program outlives the call, which copies it.
-        let fd = unsafe {
-            libc::syscall(
-                libc::SYS_seccomp,
-                libc::SECCOMP_SET_MODE_FILTER,
-                flags,
-                &raw const filter,
-            )
-        };
-        if fd >= 0 {
-            // SAFETY: a new descriptor that nobody else has.
-            return Ok(unsafe { OwnedFd::from_raw_fd(fd as RawFd) });
-        }
-    }
-    Err(io::Error::last_os_error())
+    let killable = libc::SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
+    let fd = lay_on(&program, libc::SECCOMP_FILTER_FLAG_NEW_LISTENER | killable)
+        .or_else(|_| lay_on(&program, libc::SECCOMP_FILTER_FLAG_NEW_LISTENER))?;
+    // SAFETY: a new descriptor that nobody else has.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
 fn take_descriptor(from: &OwnedFd) -> io::Result<OwnedFd> {

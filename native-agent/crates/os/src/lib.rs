@@ -6,6 +6,7 @@ pub mod clock;
 mod descriptors;
 mod fanotify;
 mod files;
+pub mod filter;
 mod inode;
 mod memory;
 pub mod mounts;
@@ -15,6 +16,7 @@ mod pi_mutex;
 mod pidfd;
 pub mod process;
 mod rename;
+pub mod rights;
 mod wake;
 mod whole;
 

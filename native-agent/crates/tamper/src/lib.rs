@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod facts;
+mod rights;
 mod told;
 mod touches;
 mod watch;
@@ -17,6 +18,7 @@ use touches::Touches;
 use watch::Watch;
 
 pub use facts::Own;
+pub use rights::give_up;
 pub use told::Act;
 pub use watch::Missing;
 

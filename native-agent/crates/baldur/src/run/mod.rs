@@ -47,7 +47,7 @@ use norn_os::clock::boot_ns;
 use norn_programs::Packages;
 use norn_reflex::{Clock, Reflexes};
 use norn_respond::Responder;
-use norn_tamper::{Own, Tamper};
+use norn_tamper::{Own, Tamper, give_up};
 use norn_vault::{OPEN_WAITS, VaultOptions};
 use outbox::Outbox;
 use own_network::OwnNetwork;
@@ -173,6 +173,9 @@ struct Parts {
 }
 
 fn open_host(arguments: &RunArguments) -> anyhow::Result<Parts> {
+    if let Err(error) = give_up(arguments.hook_suspects || !arguments.hook.is_empty()) {
+        tracing::warn!(%error, "rights_kept: the agent runs with more than it needs");
+    }
     if let Some(socket) = &arguments.mounts_of {
         enter_mounts_of(socket)?;
     }

@@ -6,6 +6,7 @@ mod lifeline;
 mod listing;
 mod persistence;
 mod policy;
+mod rights;
 
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command as Program, Stdio};

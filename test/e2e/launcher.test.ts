@@ -93,7 +93,7 @@ describe('the launcher', () => {
     expect(two.parts().map(({ name }) => name)).toContain('process-tree');
   });
 
-  it('leaves its parts, but for the agent, the rights over files alone, for good', () => {
+  it('leaves its parts, but for the agent, rights over files and ports alone, for good', () => {
     const pids = [...one.parts(), ...two.parts()].map((part) => String(part.process?.pid));
     expect(pids.length).toBeGreaterThan(8);
     // CHOWN, DAC_OVERRIDE, DAC_READ_SEARCH, FOWNER, NET_BIND_SERVICE.

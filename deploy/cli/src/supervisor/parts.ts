@@ -23,6 +23,7 @@ import {
   type Installation,
 } from '../installation/installation.ts';
 import { serviceNames } from '../installation/services.ts';
+import { agentCapabilities } from './agent-capabilities.ts';
 
 // Loading them took 41 s on two cores at a load of 25.
 const stagesReadyWithinMs = 180_000;
@@ -37,23 +38,6 @@ const nodeFlags = [
   '--external-memory-accounted-in-global-limit',
   // A debugger that anybody on the machine reaches is not a signal away.
   '--disable-sigusr1',
-];
-
-/** What Baldur keeps (native-agent/crates/tamper/src/rights.rs), which Tyr starts, and what it needs for giving up the rest. */
-const agentCapabilities = [
-  ...[
-    'chown',
-    'dac_override',
-    'dac_read_search',
-    'fowner',
-    'fsetid',
-    'kill',
-    'setpcap',
-    'linux_immutable',
-    'net_admin',
-  ],
-  ...['ipc_lock', 'sys_chroot', 'sys_ptrace', 'sys_admin', 'sys_nice', 'sys_resource', 'mknod', 'lease'],
-  ...['setfcap', 'syslog', 'perfmon', 'bpf'],
 ];
 
 export interface PartRecipe {

@@ -28,7 +28,7 @@ const targets: Readonly<Record<Kind, readonly (readonly string[])[]>> = {
   unit: [['run-many', '--targets', 'test,build']],
   // The console has no agent that could disturb the kernel's tests.
   kernel: [['run-many', '--targets', 'kernel,console', '--projects', 'native-agent,test']],
-  // Beside the agents of this host, one after the other, what has none: each waits for much.
+  // What has no agent of this host is tried beside what has one: both wait for much.
   e2e: [['run-many', '--targets', 'e2e,apart', '--projects', 'test']],
   kubernetes: [['run', 'test:kubernetes']],
   long: [

@@ -134,8 +134,8 @@ function fenceCommits(): void {
 const idleWaitMs = 250;
 
 /**
- * A reader that gathers waits for a batch at most as long as a record may be late, and asks again as soon when there is nothing to gather: nine idle
- * readers took a quarter of a core of the broker and an eighth of their own. After an answer without a record, the next record alone is waited for.
+ * A reader that gathers has the broker wait for a batch, at most as long as a record may be late, and asks as often when nothing comes: nine idle
+ * readers took a fifth of a core of the broker and an eighth of their own. After an answer without a record the next one alone is waited for.
  */
 function waitWhenIdle(): void {
   const { prototype } = require('kafkajs/src/consumer/consumerGroup') as { prototype: ConsumerGroup };

@@ -2,8 +2,7 @@
 use std::io;
 
 use norn_events::wire::event::v1::Capability;
-use norn_os::process::Status;
-use norn_os::rights::Capabilities;
+use norn_os::rights::{Capabilities, mask_of};
 
 const NET_ADMIN: u32 = 12;
 const SYS_PTRACE: u32 = 19;
@@ -22,14 +21,10 @@ pub struct Privileges {
 
 impl Privileges {
     pub fn own() -> Self {
-        let status = Status::of(std::process::id());
-        let bits = status.as_ref().and_then(|status| status.line("CapEff"));
         Self {
             root: nix::unistd::geteuid().is_root(),
             first_process: std::process::id() == 1,
-            effective: bits
-                .and_then(|bits| u64::from_str_radix(bits, 16).ok())
-                .unwrap_or(0),
+            effective: Capabilities::own().map_or(0, |own| own.effective),
         }
     }
 
@@ -41,10 +36,7 @@ impl Privileges {
 /// Of a process that is to start the application, which gains no privileges any more (`no_new_privs`): what is taken from it here
 /// does not come back with the program, also where CAP_SETPCAP is missing.
 pub fn lay_down_agents_own() -> io::Result<()> {
-    let agents = AGENTS_OWN
-        .iter()
-        .fold(0, |mask, capability| mask | 1 << capability);
-    Capabilities::own()?.within(!agents).hold()
+    Capabilities::own()?.within(!mask_of(&AGENTS_OWN)).hold()
 }
 
 /// What the agent's file is only permitted (so that it starts without it, too) is put to use.

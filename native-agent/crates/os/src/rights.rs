@@ -78,6 +78,11 @@ impl Capabilities {
     }
 }
 
+/// The bits of these, by their numbers.
+pub fn mask_of(capabilities: &[u32]) -> u64 {
+    capabilities.iter().fold(0, |mask, number| mask | 1 << number)
+}
+
 /// No program that this thread starts is given another one, whatever its file has.
 ///
 /// # Errors

@@ -32,24 +32,29 @@ const ROOM_BYTES: u64 = 16 << 20;
 pub struct Own {
     program: PathBuf,
     state: PathBuf,
+    tyrs: Vec<PathBuf>,
 }
 
 impl Own {
     /// `state`: Baldur's state directory, which lies in Tyr's.
     pub fn new(state: PathBuf) -> Self {
         let program = fs::read_link("/proc/self/exe").unwrap_or_default();
-        Self { program, state }
+        let folder = state.parent().filter(|folder| folder.is_absolute());
+        let tyrs = folder.map(|folder| TYRS.map(|name| folder.join(name)).to_vec());
+        Self {
+            program,
+            state,
+            tyrs: tyrs.unwrap_or_default(),
+        }
     }
 
-    /// Is this the agent's program, its state, or its control group?
+    /// Is this the agent's program, its state, Tyr's, or its control group?
     pub fn has(&self, path: &[u8]) -> bool {
         let path = Path::new(OsStr::from_bytes(path));
         let is_group = || path.starts_with("/sys/fs/cgroup") && path.iter().any(|name| name == GROUP);
         let is_state = !self.state.as_os_str().is_empty() && path.starts_with(&self.state);
-        let is_tyrs = || {
-            let folder = self.state.parent().filter(|folder| folder.is_absolute());
-            folder.is_some() && path.parent() == folder && TYRS.iter().any(|name| path.ends_with(name))
-        };
+        // Asked of every file that is changed: bytes are compared, not parts of paths.
+        let is_tyrs = || self.tyrs.iter().any(|file| file.as_os_str() == path.as_os_str());
         path.is_absolute() && (is_state || path == self.program || is_group() || is_tyrs())
     }
 }
@@ -290,7 +295,7 @@ mod tests {
         fs::write(&program, b"one").expect("a file");
         let own = Own {
             program: program.clone(),
-            state: PathBuf::new(),
+            ..Own::default()
         };
         let before = read(&own, &[]);
         fs::write(folder.path().join("other"), b"two").expect("a file");

@@ -1,7 +1,8 @@
 //! What somebody does to the agent itself: told, whoever does it. Root can end or blind whatever runs beside it; then that is seen.
 //!
 //! Three senses: events of the kernel name who does it (`touches`), facts about the agent are read again and again and compared
-//! (`facts`, `watch`), and what the sensor saw at its start it must go on to see, which it says itself.
+//! (`facts`, `watch`), and what the sensor saw at its start it must go on to see, which it says itself. And who gets hold of the agent
+//! has little of root's: `give_up`.
 #![forbid(unsafe_code)]
 
 mod facts;

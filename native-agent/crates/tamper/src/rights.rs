@@ -4,7 +4,7 @@ use std::io;
 
 use libc::c_long;
 use norn_os::filter::{lay_on, without};
-use norn_os::rights::{Capabilities, bound_to, gain_nothing};
+use norn_os::rights::{Capabilities, bound_to, gain_nothing, mask_of};
 
 /// By their numbers in `linux/capability.h`, each with what needs it.
 const KEPT: [u32; 20] = [
@@ -62,7 +62,7 @@ const REFUSED: [c_long; 22] = [
 /// # Errors
 /// What the kernel refused. Whoever may not give up (no CAP_SETPCAP) has no more than what is kept from what it starts.
 pub fn give_up(hooks: bool) -> io::Result<()> {
-    let kept = KEPT.iter().fold(0, |mask, capability| mask | 1_u64 << capability);
+    let kept = mask_of(&KEPT);
     let bound = bound_to(kept);
     Capabilities::own()?.within(kept).hold()?;
     gain_nothing()?;

@@ -2,6 +2,7 @@
 use std::fs;
 
 use norn_os::process::{Status, children};
+use norn_os::rights::mask_of;
 
 use crate::fake_tyr::Stage;
 
@@ -28,9 +29,7 @@ fn no_thread_of_it_can_load_a_module_set_the_clock_or_gain_anything() {
     let threads = threads.map(|entry| entry.unwrap().file_name().into_string().unwrap().parse().unwrap());
     let all: Vec<u32> = threads.chain(started).collect();
     assert!(all.len() > 5, "{all:?}");
-    let given_up = GIVEN_UP
-        .iter()
-        .fold(0, |mask, capability| mask | 1_u64 << capability);
+    let given_up = mask_of(&GIVEN_UP);
     for task in all {
         let status = Status::of(task).unwrap();
         assert_eq!(status.line("NoNewPrivs"), Some("1"), "{task}");

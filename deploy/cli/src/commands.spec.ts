@@ -1,5 +1,7 @@
 // Each in a process of its own: commander is for Node's modules alone.
 import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
@@ -34,5 +36,15 @@ describe('the commands of ./norn', () => {
     expect(namesOf('rejoin')).toEqual(['restore', 'kill', 'isolate', 'rejoin', 'undo', 'release', 'archive']);
     for (const asked of ['attack', 'record']) expect(namesOf(asked)).toContain(asked);
     expect(namesOf('help')).toEqual(all);
+  });
+
+  it('start from what was compiled before, in the folder of Norn alone, and forbid such a folder to what they start', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'norn-code-'));
+    const env = { ...process.env, NODE_OPTIONS: '', NODE_DISABLE_COMPILE_CACHE: '1', NORN_CODE_CACHE: folder };
+    const asked = "await import('./commands.ts'); console.log(process.env.NODE_DISABLE_COMPILE_CACHE)";
+    const args = ['--import', register, '--input-type=module', '--eval', asked];
+    expect(execFileSync(process.execPath, args, { cwd: import.meta.dirname, env }).toString()).toBe('1\n');
+    expect(readdirSync(join(folder, 'compiled'))).not.toEqual([]);
+    rmSync(folder, { recursive: true });
   });
 });

@@ -16,14 +16,18 @@ const KINDS: [&str; 2] = ["xfs", "btrfs"];
 const HUGE: u64 = FILE_BYTES_MAX + 16 * MIB;
 const LARGE: u64 = 8 * MIB;
 
+/// Of no two blocks the same bytes.
 fn write(path: &Path, seed: u64, bytes: u64) {
     let mut file = File::create(path).unwrap();
     let mut state = seed;
     let mut chunk = vec![0_u8; MIB as usize];
-    for _ in 0..bytes / MIB {
-        for word in chunk.chunks_exact_mut(8) {
-            state = state.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(seed);
-            word.copy_from_slice(&state.to_le_bytes());
+    for word in chunk.chunks_exact_mut(8) {
+        state = state.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(seed);
+        word.copy_from_slice(&state.to_le_bytes());
+    }
+    for number in 0..bytes / MIB {
+        for block in chunk.chunks_exact_mut(4096) {
+            block[..8].copy_from_slice(&number.to_le_bytes());
         }
         file.write_all(&chunk).unwrap();
     }

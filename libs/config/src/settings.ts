@@ -156,7 +156,7 @@ export const settings = {
     .default(false)
     .describe('Whether processes that look like an attack get the hook library, with all that they start'),
   // Of tests that make their inputs up.
-  fuzzMs: milliseconds.default(5_000).describe('How long each target of test/fuzz is tried'),
+  fuzzMs: milliseconds.default(2_000).describe('How long each target of test/fuzz is tried'),
   fuzzSeed: z.coerce.number().int().min(0).default(0).describe('What its inputs follow from; 0: the time of day'),
   fuzzCase: z.coerce.number().int().min(0).optional().describe('The one input to try again'),
 } as const;

@@ -1,4 +1,5 @@
 // The installation as separate services: every image starts without rights and with nothing to write to, all speak TLS, and an agent gets through.
+// @norn-strict
 import { spawn, execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync } from 'node:fs';
@@ -8,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { stageNames } from '@norn/bus/flow';
 import { decodeInvitation } from '@norn/contracts';
-import { startInstallation, type Installation } from './installation.ts';
+import { startInstallation, type Installation } from '../e2e/installation.ts';
 
 const portBase = 7860;
 const repository = fileURLToPath(new URL('../..', import.meta.url));

@@ -34,7 +34,7 @@ const lines: readonly Line[] = [
   {
     what: 'Ways of root that are told within 30 s',
     aim: `${String(waysTotal)} of ${String(waysTotal)}`,
-    runs: [jest('test/e2e/tamper'), jest('test/e2e/join')],
+    runs: [jest('test/e2e/tamper'), jest('test/e2e/join'), jest('test/long/join')],
     ways: [
       [1, 'stops Baldur and lets it be'],
       [3, 'ends all of its agent at once'],

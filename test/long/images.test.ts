@@ -1,5 +1,6 @@
 // Each image by itself, as an orchestrator runs it: the stores come up under their names, preparing them twice is as once, stages work with
 // them and say what is wrong when they can not. Containers by Testcontainers; nothing is pulled.
+// @norn-strict
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, chownSync } from 'node:fs';
 import { Agent } from 'node:https';

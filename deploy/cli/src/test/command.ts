@@ -20,10 +20,11 @@ export function registerTestCommand(program: Command): void {
     .description('Run all tests: units and real parts, this kernel, a whole installation')
     .addArgument(new Argument('[pattern]', `${kinds.join(', ')}; or part of a path (with a /) or of a test name`))
     .addOption(new Option('--only <kind>', 'one kind of tests').choices([...kinds]))
+    .option('--prepare', 'only set up what tests need, and run none')
     .action(test);
 }
 
-async function test(given: string | undefined, options: { only?: Kind }): Promise<void> {
+async function test(given: string | undefined, options: { only?: Kind; prepare?: boolean }): Promise<void> {
   // `norn test kubernetes` is `norn test --only kubernetes`.
   const kind = kinds.find((one) => one === given);
   const [only, pattern] = kind ? [kind, undefined] : [options.only, given];
@@ -33,6 +34,7 @@ async function test(given: string | undefined, options: { only?: Kind }): Promis
     hooked: only === undefined || only === 'unit',
   });
   await provideParts();
+  if (options.prepare) return;
   await offerDocker();
   if (only === 'kubernetes') await provideKubernetes(write);
   const tally = await runAll(planRuns(only, pattern), pattern !== undefined).finally(endDocker);

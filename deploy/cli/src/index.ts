@@ -3,7 +3,7 @@ export { fileSentence } from './api/alerts/alerts.ts';
 export { waitForAgent } from './api/client/agent.ts';
 export { connectApi, type ApiClient } from './api/client/client.ts';
 export { handToImages, makeServiceSecrets } from './compose/secrets.ts';
-export { agentProfile, buildBaldur, buildStaticBaldur } from './machine/baldur.ts';
+export { buildBaldur, buildStatic } from './machine/baldur.ts';
 export { provideBase } from './images/base.ts';
 export { provideImage } from './images/build.ts';
 export { bytes, columns, write, writeJson } from './print/columns.ts';

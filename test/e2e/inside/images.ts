@@ -4,7 +4,7 @@ import { chmod, copyFile, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { buildStaticBaldur } from '@norn/cli';
+import { buildStatic } from '@norn/cli';
 import { buildSimulator } from '../../attack/binary.ts';
 
 export const call = promisify(execFile);
@@ -30,7 +30,7 @@ export const imageOf = (kind: Kind): string => `norn-test/inside-${kind}:latest`
 export async function makeImages(folder: string): Promise<Images> {
   const quiet = (): undefined => undefined;
   const baldur = join(folder, 'baldur');
-  await copyFile(await buildStaticBaldur(quiet), baldur);
+  await copyFile(await buildStatic('baldur', quiet), baldur);
   const simulator = await buildSimulator(quiet);
   // Given to a container without root, a capability is only permitted; to one without the capability, nothing.
   await call('setcap', ['cap_sys_ptrace+p', baldur]);

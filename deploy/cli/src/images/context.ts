@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { processEnvironment } from '@norn/config';
 import { provideClickHouse, provideKafkaJars, providePostgres, runCommand } from '@norn/embedded';
-import { buildStaticBaldur } from '../machine/baldur.ts';
+import { buildStatic } from '../machine/baldur.ts';
 import { builtConsole } from '../machine/build.ts';
 import { repository } from '../installation/installation.ts';
 import { provideModules } from './modules.ts';
@@ -39,7 +39,7 @@ const extras: Readonly<Record<ImageName, (context: string, onLine: OnLine) => Pr
   },
   agent: async (context, onLine) => {
     onLine('baldur');
-    await cp(await buildStaticBaldur(onLine), join(context, 'baldur'));
+    await cp(await buildStatic('baldur', onLine), join(context, 'baldur'));
     await cp(join(repository, 'deploy/images/baldur-on-host'), join(context, 'baldur-on-host'));
     onLine('bill of materials of baldur');
     await writeRustBill(join(context, 'norn', 'rust.cdx.json'));
@@ -47,7 +47,7 @@ const extras: Readonly<Record<ImageName, (context: string, onLine: OnLine) => Pr
   inside: async (context, onLine) => {
     onLine('baldur');
     const baldur = join(context, 'baldur');
-    await cp(await buildStaticBaldur(onLine), baldur);
+    await cp(await buildStatic('baldur', onLine), baldur);
     // Only permitted: without root it is to be had where the container was given it, and no hindrance where it was not.
     await runCommand('setcap', ['cap_sys_ptrace+p', baldur]);
     // A copy would lose it.

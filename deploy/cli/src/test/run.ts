@@ -98,7 +98,7 @@ export function showNx(args: readonly string[], kind?: Kind): Promise<number> {
 /** Tests make their own homes and ports; the caller's installation is none of theirs. What is long is tried with the agent that ships. */
 function environment(kind: Kind | undefined): NodeJS.ProcessEnv {
   const kept = Object.entries(processEnvironment()).filter(([name]) => !installationNames.has(name));
-  const agent = kind === 'long' || kind === 'kubernetes' ? 'release' : 'quick';
+  const agent = kind === 'long' || kind === 'kubernetes' ? 'release' : 'dev';
   return { NORN_AGENT_PROFILE: agent, ...Object.fromEntries(kept), TESTCONTAINERS_RYUK_DISABLED: 'true' };
 }
 

@@ -1,4 +1,5 @@
 use super::*;
+use std::io::Read;
 
 fn scanned(code: &[u8]) -> Plan {
     let mut scan = Scan::default();
@@ -96,7 +97,17 @@ fn a_number_is_followed_through_registers() {
 
 #[test]
 fn libc_of_this_machine_has_nearly_all_its_call_sites_replaced() {
-    let maps = crate::maps::read(std::process::id() as i32).unwrap();
+    // The test itself may be linked without it.
+    let mut shell = std::process::Command::new("/bin/sh")
+        .args(["-c", "echo; read line"])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    shell.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
+    let maps = crate::maps::read(shell.id() as i32).unwrap();
+    drop(shell.stdin.take());
+    shell.wait().unwrap();
     let libc = maps
         .iter()
         .find(|mapping| mapping.executable && mapping.path.contains("/libc"))

@@ -187,20 +187,19 @@ mod tests {
             let version = FileVersion::from(&fstat(file.as_fd()).unwrap());
             Files::default().loader(file.as_fd(), version)
         };
-        let own = std::env::current_exe().unwrap();
-        assert!(loader(own.to_str().unwrap()).unwrap().starts_with("/lib"));
+        assert!(loader("/bin/sh").unwrap().starts_with("/lib"));
         assert_eq!(loader("/etc/passwd"), None);
     }
 
     #[test]
     fn no_head_however_broken_is_read_beyond_its_end() {
-        let own = fs::read(std::env::current_exe().unwrap()).unwrap();
+        let shell = fs::read("/bin/sh").unwrap();
         for length in 0..512 {
-            loader_of(&own[..length]);
+            loader_of(&shell[..length]);
         }
         for at in 0..200 {
             for byte in [0, 1, 0x7f, 0xff] {
-                let mut head = own[..4_096].to_vec();
+                let mut head = shell[..4_096].to_vec();
                 head[at] = byte;
                 loader_of(&head);
             }

@@ -41,8 +41,22 @@ fn a_sensitive_file_by_every_kind_of_ring() {
     }
 }
 
-/// Opened into the ring's own table, read, closed and followed by another file before a completion is told.
+/// Opened into the ring's own table, read, closed and followed by another file before a completion is told. What is not linked has no order: the kernel
+/// hands an open to a worker when it would have to wait for the name. It is tried until it came first.
 fn read_and_hide(name: &std::ffi::CString, other: &std::ffi::CString, linked: squeue::Flags) {
+    let tries = if linked.is_empty() { 100 } else { 1 };
+    let told: Vec<Vec<i32>> = (0..tries)
+        .map_while(|_| try_to_hide(name, other, linked).err())
+        .collect();
+    assert!(told.len() < tries, "{told:?}");
+}
+
+/// What the ring told, where a request failed.
+fn try_to_hide(
+    name: &std::ffi::CString,
+    other: &std::ffi::CString,
+    linked: squeue::Flags,
+) -> Result<(), Vec<i32>> {
     let slot = types::DestinationSlot::try_from_slot_target(0).unwrap();
     let mut bytes = [0_u8; 16];
     let mut ring = ring_of(Way::Plain);
@@ -62,8 +76,11 @@ fn read_and_hide(name: &std::ffi::CString, other: &std::ffi::CString, linked: sq
     let skipped = linked.contains(squeue::Flags::SKIP_SUCCESS);
     ring.submit_and_wait(if skipped { 1 } else { 4 }).unwrap();
     let results: Vec<i32> = ring.completion().map(|done| done.result()).collect();
-    assert!(results.iter().all(|&result| result >= 0), "{results:?}");
+    if results.iter().any(|&result| result < 0) {
+        return Err(results);
+    }
     assert_eq!(&bytes[..4], b"0123", "it was read");
+    Ok(())
 }
 
 #[test]

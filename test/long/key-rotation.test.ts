@@ -1,5 +1,6 @@
 // Keys of the installation change while two hosts send and obey, one of them away for a while: nothing is lost, nothing is refused that was not
 // to be, and what is old, forged or sent again counts nowhere.
+// @norn-strict
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { Client, credentials } from '@grpc/grpc-js';
 import { AuthorityRotation, CommandKeyRotation, rotate, rotateIngest, type Running } from '@norn/cli';
@@ -11,8 +12,8 @@ import { X509Certificate, createPublicKey, generateKeyPairSync, randomBytes } fr
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect as connectTls } from 'node:tls';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { FakeBaldur } from './fake-baldur.ts';
-import { type Link, type PartProcess, startLink } from './link.ts';
+import { FakeBaldur } from '../agent-link/fake-baldur.ts';
+import { type Link, type PartProcess, startLink } from '../agent-link/link.ts';
 
 interface Kept {
   readonly tenantId: string;

@@ -1,9 +1,10 @@
 // A maintenance token that is wrong, and one that stops the agent while the installation is away: through a real tyr and a real ingest.
+// @norn-strict
 import { makeMaintenanceToken } from '@norn/contracts';
 import { AuditEntry, maintenanceTokenOf } from '@norn/store';
 import { MaintenanceLock } from '@norn/tyr';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Link, type PartProcess, startLink } from './link.ts';
+import { type Link, type PartProcess, startLink } from '../agent-link/link.ts';
 
 let link: Link;
 let lock: MaintenanceLock;

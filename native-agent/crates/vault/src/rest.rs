@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use norn_events::ContentShape;
 use norn_journal::copies::{clone, copy, data_bytes, keep_link, missing_version, sample};
-use norn_journal::file::{FILE_BYTES_MAX, Metadata, PlaceId, Stamp};
+use norn_journal::file::{FILE_BYTES_MAX, FileKey, Metadata, PlaceId, Stamp};
 use norn_journal::record::{Content, Location, Missing, NameKind, NameOperation, Record, Time, Version};
 use norn_os as os;
 use norn_os::paths::{join, open_path};
@@ -278,6 +278,17 @@ pub fn at_rest(shared: &Shared, fd: RawFd, of: (Location, Time)) -> io::Result<(
     take_at_rest(shared, fd, of, |fd, stat| copy(&shared.store, fd, stat).map(Some))
 }
 
+/// The state that needs no other copy; whether the content of the file is kept, whatever its mode; what that takes in the pack.
+fn known(shared: &Shared, key: FileKey) -> (Option<Stamp>, bool, Option<u64>) {
+    let index = shared.store.index();
+    let Some(state) = index.state(key) else {
+        return (None, false, None);
+    };
+    let saved = state.saved();
+    let is_kept = saved.is_some() || state.has_content();
+    (saved, is_kept, state.last().map(|last| last.content.bytes()))
+}
+
 type Taken = io::Result<Option<(Content, Option<ContentShape>)>>;
 
 fn take_at_rest(
@@ -304,13 +315,7 @@ fn take_at_rest(
     };
     let key = location.key;
     let elsewhere = leave_former_place(shared, (&location, &stat), time);
-    let (saved, earlier) = {
-        let index = shared.store.index();
-        let state = index.state(key);
-        let last = state.as_ref().and_then(|state| state.last());
-        let saved = state.as_ref().and_then(|state| state.saved());
-        (saved, last.map(|last| last.content.bytes()))
-    };
+    let (saved, is_kept, earlier) = known(shared, key);
     if saved == Some(Stamp::from(&stat)) {
         if stat.st_nlink > 1 || elsewhere {
             note_other_name(shared, location, time);
@@ -341,7 +346,7 @@ fn take_at_rest(
     }
     // No close was told since the copy that is known, or since the last writer opened it again: who writes now was not asked, and
     // what he makes of it is no state of rest.
-    if (saved.is_some() || is_reopened) && closing::is_being_written(shared, fd, &stat)? {
+    if (is_kept || is_reopened) && closing::is_being_written(shared, fd, &stat)? {
         return shared.watch.ask_again(fd);
     }
     let version = Version {
@@ -354,9 +359,9 @@ fn take_at_rest(
     shared
         .store
         .note_resting(version.content.bytes(), earlier.unwrap_or(0));
-    let is_kept = !matches!(version.content, Content::Missing(_));
+    let is_copied = !matches!(version.content, Content::Missing(_));
     shared.store.record(Record::Version(location, version));
-    if is_kept {
+    if is_copied {
         shared.ignore(fd);
     }
     Ok(())

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use super::seen::Seen;
 use crate::file::{FileKey, PlaceId, Stamp};
-use crate::record::{Change, Content, Location, Missing, Time, Version, is_restorer};
+use crate::record::{Aspect, Change, Content, Location, Missing, Time, Version, is_restorer};
 
 /// States kept of one file; which ones give way says `victim`.
 pub const VERSIONS_MAX: usize = 16;
@@ -66,6 +66,17 @@ impl FileState {
     pub fn saved(&self) -> Option<Stamp> {
         let last = self.versions.last().filter(|_| self.is_saved);
         last.map(|version| version.metadata.stamp())
+    }
+
+    /// The content of the last version is that of the file, as far as anybody told; its mode or owner may be another.
+    pub fn has_content(&self) -> bool {
+        let copied = self
+            .last()
+            .filter(|last| !matches!(last.content, Content::Missing(_)));
+        copied.is_some_and(|last| {
+            let is_later = |change: &Change| change.aspect == Aspect::Content && change.time > last.time;
+            !self.changes.iter().any(is_later)
+        })
     }
 
     /// The last name known, as the process saw it.
@@ -199,7 +210,7 @@ impl FileState {
 mod tests {
     use super::*;
     use crate::file::Metadata;
-    use crate::record::{Aspect, RESTORER};
+    use crate::record::RESTORER;
 
     fn version(time: Time, pid: u32) -> Version {
         Version {
@@ -233,6 +244,28 @@ mod tests {
             let times: Vec<Time> = state.changes.iter().map(|change| change.time).collect();
             assert_eq!(times, [10, 60], "{told:?}");
         }
+    }
+
+    #[test]
+    fn a_copy_holds_the_content_until_another_is_told_whatever_becomes_of_the_mode() {
+        let mut state = FileState::default();
+        assert!(!state.has_content(), "nothing was copied");
+        state.add_version(version(10, 1));
+        let aspect = Aspect::Metadata;
+        state.add_change(Change {
+            time: 20,
+            pid: 1,
+            aspect,
+        });
+        assert!(state.has_content() && !state.is_saved, "{state:?}");
+        changed(&mut state, 30, 1);
+        assert!(!state.has_content(), "{state:?}");
+        let content = Content::Missing(Missing::TooSlow);
+        state.add_version(Version {
+            content,
+            ..version(40, 1)
+        });
+        assert!(!state.has_content(), "{state:?}");
     }
 
     fn times(state: &FileState) -> Vec<Time> {

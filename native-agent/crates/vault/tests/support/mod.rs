@@ -100,6 +100,8 @@ pub struct Scene {
     others: Vec<(PathBuf, PathBuf)>,
     /// `home` is a file system of its own.
     is_mounted: bool,
+    /// How many the vault watched when the container's file system was unmounted.
+    places_before: u64,
     _alone_on_host: fs::File,
     _alone: MutexGuard<'static, ()>,
 }
@@ -121,6 +123,15 @@ pub fn is_watched(directory: &Path) -> bool {
     let infos = fs::read_dir("/proc/self/fdinfo").unwrap().flatten();
     let texts = infos.filter_map(|info| fs::read_to_string(info.path()).ok());
     texts.filter(|text| text.contains(&mark)).count() >= 3
+}
+
+/// The vault's two groups that watch whole file systems watch this one.
+pub fn is_marked(top: &Path) -> bool {
+    let device = fs::metadata(top).unwrap().dev();
+    let mark = format!("fanotify sdev:{device:x} ");
+    let infos = fs::read_dir("/proc/self/fdinfo").unwrap().flatten();
+    let texts = infos.filter_map(|info| fs::read_to_string(info.path()).ok());
+    texts.filter(|text| text.contains(&mark)).count() >= 2
 }
 
 impl Scene {
@@ -249,6 +260,7 @@ impl Scene {
             container: None,
             others: Vec::new(),
             is_mounted: false,
+            places_before: 0,
             _alone_on_host: alone_on_host,
             _alone: alone,
         }
@@ -277,11 +289,21 @@ impl Scene {
     }
 
     pub fn close_vault(&mut self) {
+        self.places_before = 0;
         self.observer = None;
         self.vault = None;
     }
 
+    /// Until the vault watches what was mounted: the runtime mounts long before the first process starts.
     pub fn mount(&mut self) {
+        self.mount_unseen();
+        if self.vault.is_some() && matches!(self.place, Place::Lower | Place::Upper | Place::Volume) {
+            let merged = self.home.join("merged");
+            assert!(eventually(|| is_marked(&merged)), "the container is not watched");
+        }
+    }
+
+    pub fn mount_unseen(&mut self) {
         if self.place == Place::Volume {
             let inside = self.home.join("lower").join(self.home.strip_prefix("/").unwrap());
             fs::create_dir_all(inside.join("shared")).unwrap();
@@ -307,8 +329,6 @@ impl Scene {
         if self.place == Place::Volume {
             self.start_container();
         }
-        // The runtime mounts long before the first process starts.
-        std::thread::sleep(std::time::Duration::from_millis(50));
     }
 
     /// Its first program is told to the vault, which is given the time to learn what is mounted.
@@ -378,6 +398,10 @@ impl Scene {
     }
 
     pub fn unmount(&mut self) {
+        self.places_before = self
+            .vault
+            .as_ref()
+            .map_or(0, |vault| vault.health().places_watched);
         self.container = None;
         unmount(&self.home.join("merged"));
         unmount(&self.home.join("bind"));
@@ -386,7 +410,9 @@ impl Scene {
 
     /// Until the vault has noticed that the container's file system is gone.
     pub fn wait_for_unmount(&self) {
-        std::thread::sleep(std::time::Duration::from_millis(50));
+        let is_noticed =
+            || self.places_before == 0 || self.vault().health().places_watched < self.places_before;
+        assert!(eventually(is_noticed), "the vault watches what is not mounted");
     }
 
     /// Where attackers find the files.

@@ -1,5 +1,6 @@
 //! Processes of a scene: each does something, and the vault is told what the sensor would tell of it.
 use std::fs;
+use std::io::{Read, Write};
 
 use norn_events::{Event, EventKind, Observer, Process, ProcessIndex, ProcessUid};
 
@@ -52,6 +53,39 @@ impl Scene {
         self.table.get(index).unwrap().uid
     }
 
+    /// One process in two halves: what the first did is told, and what comes of it has reached the journal, before the second
+    /// begins.
+    pub fn attack_in_two<T>(
+        &mut self,
+        first: impl FnOnce(&mut Actor) -> T,
+        second: impl FnOnce(&mut Actor, T),
+    ) -> ProcessUid {
+        let report = self.home.join(format!("report-{}", boot_ns()));
+        let mut outside = fs::File::create(&report).unwrap();
+        let (mut half, mut halfway) = std::io::pipe().unwrap();
+        let (mut wait, mut go) = std::io::pipe().unwrap();
+        let start = boot_ns();
+        let child = fork(|| {
+            let mut actor = Actor::default();
+            self.container.as_ref().inspect(|container| container.enter());
+            let made = first(&mut actor);
+            outside.write_all(&actor.told).unwrap();
+            halfway.write_all(b"1").unwrap();
+            wait.read_exact(&mut [0]).unwrap();
+            second(&mut Actor::default(), made);
+        });
+        drop(halfway);
+        let index = self.begin(self.init, (child.0 as u32, start));
+        half.read_exact(&mut [0]).expect("the first half failed");
+        self.tell_all(index, &fs::read(&report).unwrap());
+        self.settle();
+        go.write_all(b"2").unwrap();
+        assert!(child.ended_well(), "the second half failed");
+        self.settle();
+        self.end(index);
+        self.table.get(index).unwrap().uid
+    }
+
     /// For a vault that is kept busy longer than a test should wait.
     pub fn attack_without_settling(&mut self, work: impl FnOnce(&mut Actor)) -> ProcessUid {
         let (uid, index) = self.run(self.init, work);
@@ -85,18 +119,22 @@ impl Scene {
                 container.enter();
             }
             work(&mut actor);
-            std::io::Write::write_all(&mut outside, &actor.told).unwrap();
+            outside.write_all(&actor.told).unwrap();
         });
         let index = self.begin(parent, (child.0 as u32, start));
         let uid = self.table.get(index).unwrap().uid;
         assert!(child.ended_well(), "the other process failed");
         let told = fs::read(&report).unwrap();
         fs::remove_file(&report).unwrap();
-        for event in Told::parse(&told) {
-            let names = (&event.path[..], &event.target[..], event.flags);
-            self.tell(index, (event.kind, event.time), names);
-        }
+        self.tell_all(index, &told);
         (uid, index)
+    }
+
+    fn tell_all(&mut self, process: ProcessIndex, told: &[u8]) {
+        for event in Told::parse(told) {
+            let names = (&event.path[..], &event.target[..], event.flags);
+            self.tell(process, (event.kind, event.time), names);
+        }
     }
 
     /// A process of the container, when there is one.

@@ -98,21 +98,22 @@ static __always_inline struct file *result__get_file(struct io_ring_ctx *ring, _
 static __noinline bool file__ends_name(struct file *file, struct scratch *scratch)
 {
 	__u32 length = scratch->record.slot_bytes[SLOT_NAME], bytes, start;
-	char name[NAME_BYTES_MAX] = {};
+	/* Behind what has waited: together with its caller's, the stack has no room for it. */
+	__u8 *name = &scratch->data[WAITING_DATA_BYTES];
 	struct path path;
 
 	file__read_path(file, &path);
 	bytes = kernel__read(dentry, path.dentry, d_name.len);
 	if (bytes == 0 || bytes >= NAME_BYTES_MAX || bytes > length)
 		return false;
-	bpf_probe_read_kernel_str(name, sizeof(name), kernel__read(dentry, path.dentry, d_name.name));
+	bpf_probe_read_kernel_str(name, NAME_BYTES_MAX, kernel__read(dentry, path.dentry, d_name.name));
 	start = length - bytes;
 	if (start > 0 && scratch->data[(start - 1) & (WAITING_DATA_BYTES - 1)] != '/')
 		return false;
 	for (__u32 at = 0; at < NAME_BYTES_MAX; at++) {
 		if (at >= bytes)
 			break;
-		if (scratch->data[(start + at) & (WAITING_DATA_BYTES - 1)] != (__u8)name[at])
+		if (scratch->data[(start + at) & (WAITING_DATA_BYTES - 1)] != name[at])
 			return false;
 	}
 	return true;

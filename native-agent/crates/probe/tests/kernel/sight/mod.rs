@@ -2,3 +2,4 @@
 mod canary;
 mod loss;
 mod self_test;
+mod stack;

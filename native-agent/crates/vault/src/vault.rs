@@ -296,7 +296,7 @@ impl Vault {
     /// seconds at most.
     pub fn settle(&self) {
         self.shared.settle(SETTLE_MAX);
-        if !self.shared.progress.rest(SETTLE_MAX) {
+        if !self.shared.rest(SETTLE_MAX) {
             tracing::warn!("copies at rest lag behind");
         }
     }

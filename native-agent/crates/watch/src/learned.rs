@@ -2,7 +2,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::{fs, io};
 
@@ -35,6 +35,17 @@ pub struct Learned {
     pub over: OwnedFd,
     /// Overlays are looked at by one thread at a time.
     looking: Mutex<()>,
+    looks: AtomicUsize,
+}
+
+/// A look at what is mounted, under way until what was found is watched and among the scans.
+#[derive(Debug)]
+pub struct Look<'a>(&'a AtomicUsize);
+
+impl Drop for Look<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
 }
 
 /// A mount namespace, and the directory that is the root of those who are in it: a runtime changes that before it starts
@@ -84,6 +95,7 @@ impl Learned {
             wake: os::event_fd()?,
             over: os::event_fd()?,
             looking: Mutex::default(),
+            looks: AtomicUsize::default(),
         })
     }
 
@@ -111,6 +123,17 @@ impl Learned {
 
     pub fn look_alone(&self) -> MutexGuard<'_, ()> {
         self.looking.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// To be held from before anything is taken that was asked.
+    pub fn begin_look(&self) -> Look<'_> {
+        self.looks.fetch_add(1, Ordering::AcqRel);
+        Look(&self.looks)
+    }
+
+    /// Whether everybody who was told of has been looked at.
+    pub fn is_at_rest(&self) -> bool {
+        self.state().asked.is_empty() && !self.is_again() && self.looks.load(Ordering::Acquire) == 0
     }
 
     pub fn take_asked(&self) -> HashMap<u32, Option<ContainerId>> {

@@ -43,6 +43,7 @@ pub enum Scan {
 /// Marks every overlay, and has the files of those that are new since the last look copied at rest. One that is unmounted and
 /// mounted again looks like the one before it, though its mark went with that: runtimes do so when they start a container.
 pub fn look_at_overlays(watched: &Watched, scans: &SyncSender<Scan>) {
+    let _look = watched.learned.begin_look();
     let _alone = watched.learned.look_alone();
     let Ok(text) = fs::read("/proc/self/mountinfo") else {
         return;
@@ -137,6 +138,7 @@ pub fn watch_places(watched: &Watched, scans: &SyncSender<Scan>, made: OnMade<'_
     let (mut looked, mut audited) = (Instant::now(), Instant::now());
     while !watched.stop.load(Ordering::Relaxed) {
         read_asked(watched, scans);
+        let look = watched.learned.begin_look();
         if watched.learned.take_again() {
             (news.asked, news.mounted) = (true, true);
         }
@@ -152,6 +154,7 @@ pub fn watch_places(watched: &Watched, scans: &SyncSender<Scan>, made: OnMade<'_
         }
         let begun = Instant::now();
         let later = compare(watched, (scans, made), &news);
+        drop(look);
         if news.mounted || later.mounted {
             breathe(watched, scans, begun.elapsed() * BREATH_TIMES);
         }
@@ -184,6 +187,7 @@ fn wait(watched: &Watched, table: &File) -> News {
 
 /// The mount tables of processes that the sensor told of.
 fn read_asked(watched: &Watched, scans: &SyncSender<Scan>) {
+    let _look = watched.learned.begin_look();
     let asked = watched.learned.take_asked();
     if asked.is_empty() {
         return;

@@ -109,18 +109,17 @@ impl Progress {
         if !through(&self.scans) || !through(&self.overdue) {
             return false;
         }
-        while self.rests.0.load(Ordering::Acquire) > 0 {
-            if Instant::now() >= until {
-                return false;
-            }
-            std::thread::sleep(LOOK_EVERY);
-        }
-        true
+        wait_until(until, || self.rests.0.load(Ordering::Acquire) == 0)
     }
 }
 
 fn wait(until: Instant, count: &AtomicU64, goal: u64) -> bool {
-    while count.load(Ordering::Acquire) < goal {
+    wait_until(until, || count.load(Ordering::Acquire) >= goal)
+}
+
+/// Says whether it came to be so in time.
+pub fn wait_until(until: Instant, is_so: impl Fn() -> bool) -> bool {
+    while !is_so() {
         if Instant::now() >= until {
             return false;
         }

@@ -2,7 +2,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use norn_events::ContainerId;
 use norn_journal::file::PlaceId;
@@ -16,7 +16,7 @@ use crate::linked::Linked;
 use crate::mount_events::MountEvents;
 use crate::overdue::Overdue;
 use crate::places::{Overlay, Places};
-use crate::progress::Progress;
+use crate::progress::{Progress, wait_until};
 use crate::protected::{Away, Protected};
 use crate::unscanned::Unscanned;
 use crate::watch::Watch;
@@ -60,6 +60,12 @@ impl Watched {
                 "the vault lags behind; a restore may not see the last changes"
             );
         }
+    }
+
+    /// Waits until all that is to be watched is, and is copied at rest; says whether it is.
+    pub fn rest(&self, at_most: Duration) -> bool {
+        let has_looked = wait_until(Instant::now() + at_most, || self.learned.is_at_rest());
+        has_looked && self.progress.rest(at_most)
     }
 
     /// Looks where a process of the container has its root, and remembers it.

@@ -12,8 +12,6 @@ mod procfs;
 mod record;
 mod ring;
 mod runtimes;
-mod script;
-mod scripts;
 mod sensitive;
 mod sight;
 mod signals;

@@ -4,5 +4,7 @@
 
 pub mod lineage;
 mod provenance;
+pub mod script;
+pub mod scripts;
 
 pub use provenance::{Packages, Provenance};

@@ -7,13 +7,13 @@ use std::sync::Arc;
 use norn_events::{
     AgentTouch, Credentials, Event, EventKind, Image, Process, ProcessIndex, ProcessUid, process_uid,
 };
+use norn_programs::script::is_influenced;
 
 use super::origin::script_of;
 use super::{Observers, Tracker, attempt};
 use crate::figures::Figures;
 use crate::hash::{FileVersion, Source};
 use crate::record::{Header, KIND_CGROUP, LifecycleFacts, MARK_KERNEL_THREAD, Record, Slot};
-use crate::script::is_influenced;
 use crate::stream::Gap;
 use crate::text::{join_arguments, socket_text, socket_value};
 use crate::{environment, procfs};

@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use norn_events::{ImageFlag, Process, ProcessIndex};
+use norn_programs::script::{self, PACKAGE_MANAGERS, is_roots};
+use norn_programs::scripts::{Root, ScriptVersion, Verdict, below};
 
 use super::Tracker;
 use super::origins::{Origins, Unsettled};
-use crate::script::{self, PACKAGE_MANAGERS, is_roots};
-use crate::scripts::{Root, ScriptVersion, Verdict, below};
 
 /// What is found out about a process beside its package.
 const FOUND_OUT: u32 =

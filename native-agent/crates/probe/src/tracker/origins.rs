@@ -2,8 +2,7 @@
 use std::collections::HashMap;
 
 use norn_events::ProcessIndex;
-
-use crate::scripts::{ScriptVersion, Scripts};
+use norn_programs::scripts::{ScriptVersion, Scripts};
 
 #[derive(Default)]
 pub struct Origins {

@@ -1,5 +1,8 @@
 // What the API makes of requests that no page of its own sent, of wrong secrets in numbers, and of sessions that end.
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { AuditEntry } from '@norn/store';
+import { limits } from '../src/http/bounds.ts';
 import { type ApiTrial, startApiTrial } from './api-trial.ts';
 import { seedTenant } from './seeds/index.ts';
 
@@ -106,6 +109,23 @@ describe('access to the API', () => {
     expect(await Promise.race([own.text().then(() => 'own'), nextWord])).toBe('own');
     streams.abort();
     await nextWord;
+  });
+
+  it('to the stream of changes goes on however many leave before they are known', async () => {
+    const authorization = `Bearer ${await trial.tokenOf('viewer')}`;
+    const url = new URL('/api/v1/stream', trial.url);
+    const leave = async (): Promise<void> => {
+      const asked = connect(Number(url.port), url.hostname);
+      await once(asked, 'connect');
+      asked.write(`GET ${url.pathname} HTTP/1.1\r\nHost: ${url.host}\r\nAuthorization: ${authorization}\r\n\r\n`);
+      asked.destroy();
+    };
+    for (let i = 0; i < limits.streamsPerTenantMax + 10; i++) await leave();
+    // Behind all of them.
+    await fetch(`${trial.url}/api/v1/status`, { headers: { authorization } });
+    const stays = new AbortController();
+    expect((await fetch(url, { headers: { authorization }, signal: stays.signal })).status).toBe(200);
+    stays.abort();
   });
 
   const trail = async (action: string): Promise<object[]> => {

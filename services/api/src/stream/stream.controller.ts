@@ -1,7 +1,7 @@
 // Server-sent events: what changed, by kind and id; the reader asks for the rest.
-import { Controller, Get, Req, Res } from '@nestjs/common';
+import { Controller, Get, Res } from '@nestjs/common';
 import { SkipThrottle } from '@nestjs/throttler';
-import type { Request, Response } from 'express';
+import type { Response } from 'express';
 import { Asking, type Principal } from '../access/principal.ts';
 import { Route } from '../http/route.ts';
 import { StreamService } from './stream.service.ts';
@@ -17,7 +17,7 @@ export class StreamController {
     access: 'viewer',
     contentType: 'text/event-stream',
   })
-  stream(@Asking() asking: Principal, @Req() request: Request, @Res() response: Response): void {
-    this.service.open(asking, request, response);
+  stream(@Asking() asking: Principal, @Res() response: Response): void {
+    this.service.open(asking, response);
   }
 }

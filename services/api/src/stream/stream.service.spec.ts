@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import type { Request, Response } from 'express';
+import type { Response } from 'express';
 import type { DataSource } from 'typeorm';
 import type { Principal } from '../access/principal.ts';
 import { Refusals } from '../access/refusals.ts';
@@ -20,8 +20,9 @@ class FakeChanges extends Changes {
 }
 
 /** Refuses, as a real one does, what is written after the end. */
-class FakeResponse {
+class FakeResponse extends EventEmitter {
   writableEnded = false;
+  destroyed = false;
   text = '';
   writeHead(): void {
     // Nobody looks at it.
@@ -50,10 +51,9 @@ function startTrial() {
   const sessions = new Sessions(database, new Refusals(database));
   const changes = new FakeChanges();
   const service = new StreamService(changes, {} as unknown as ControlPlane, sessions);
-  const open = (token: string): { request: EventEmitter; response: FakeResponse } => {
-    const [request, response] = [new EventEmitter(), new FakeResponse()];
-    service.open({ ...asking, token }, request as unknown as Request, response as unknown as Response);
-    return { request, response };
+  const open = (token: string, response = new FakeResponse()): FakeResponse => {
+    service.open({ ...asking, token }, response as unknown as Response);
+    return response;
   };
   return { service, sessions, changes, open };
 }
@@ -68,9 +68,9 @@ describe('a stream', () => {
     // It is being looked up when the session ends.
     for (const listener of changes.listeners) listener({ tenantId: 't', kind: 'host', id: 'h' });
     await sessions.signOut(asking);
-    expect([own, second, other].map(({ response }) => response.writableEnded)).toEqual([true, true, false]);
+    expect([own, second, other].map(({ writableEnded }) => writableEnded)).toEqual([true, true, false]);
     await jest.advanceTimersByTimeAsync(0);
-    for (const { request } of [own, second, other]) request.emit('close');
+    for (const response of [own, second, other]) response.emit('close');
     expect(changes.listeners.size).toBe(0);
     service.onModuleDestroy();
   });
@@ -78,13 +78,29 @@ describe('a stream', () => {
   it('ends within 5 s of a sign-out that another process of the API saw', async () => {
     const { service, sessions, open } = startTrial();
     const found = jest.spyOn(sessions, 'principalFor').mockResolvedValue(asking);
-    const { request, response } = open('secret');
+    const response = open('secret');
     await jest.advanceTimersByTimeAsync(5_000);
     expect([response.text, response.writableEnded]).toEqual([expect.stringMatching(/: heartbeat\n\n$/), false]);
     found.mockResolvedValue(null);
     await jest.advanceTimersByTimeAsync(5_000);
     expect(response.writableEnded).toBe(true);
-    request.emit('close');
+    response.emit('close');
     service.onModuleDestroy();
+  });
+
+  it('of a reader that went away while it was being known is none', () => {
+    const { service, changes, open } = startTrial();
+    const gone = Object.assign(new FakeResponse(), { destroyed: true });
+    expect([open('secret', gone).text, changes.listeners.size, jest.getTimerCount()]).toEqual(['', 0, 0]);
+    service.onModuleDestroy();
+  });
+
+  it('that is opened while the server closes ends at once, so that the reader finds the next one', () => {
+    const { service, open } = startTrial();
+    service.onModuleDestroy();
+    const late = open('secret');
+    expect([late.text, late.writableEnded]).toEqual([expect.stringContaining('retry: 2000'), true]);
+    late.emit('close');
+    expect(jest.getTimerCount()).toBe(0);
   });
 });

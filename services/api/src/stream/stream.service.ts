@@ -3,7 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { messageOf } from '@norn/base';
 import type { Change } from '@norn/store';
 import { type Logger, Metric, count, createLogger, observe } from '@norn/telemetry';
-import type { Request, Response } from 'express';
+import type { Response } from 'express';
 import type { Principal } from '../access/principal.ts';
 import { Sessions } from '../access/sessions.ts';
 import { ControlPlane } from '../model/control-plane.ts';
@@ -25,6 +25,8 @@ export class StreamService {
   private readonly streams = new Set<Response>();
   /** A change is described once, however many listen to it. */
   private readonly describing = new Map<string, Promise<Described>>();
+  /** Who connects again while the server closes is sent away, to the next one. */
+  private isOver = false;
   private readonly forgetGauge = observe(Metric.ApiStreams, () => this.streams.size);
 
   constructor(
@@ -34,7 +36,9 @@ export class StreamService {
   ) {}
 
   /** Until the reader goes away, its session ends, or it takes nothing for long. Throws `streams_exhausted`. */
-  open(asking: Principal, request: Request, response: Response): void {
+  open(asking: Principal, response: Response): void {
+    // Who went away while he was being known says so no more.
+    if (response.destroyed) return;
     const unsubscribe = this.changes.subscribe(asking.tenantId, (change) => {
       this.tell(asking.tenantId, change, response);
     });
@@ -44,12 +48,13 @@ export class StreamService {
       'X-Accel-Buffering': 'no',
     });
     response.write('retry: 2000\n: connected\n\n');
+    if (this.isOver) response.end();
     this.streams.add(response);
     const heartbeat = setInterval(() => {
       void this.beat(asking, response);
     }, heartbeatMs);
     const forgetEnd = this.sessions.whenEnded(asking.token, () => response.end());
-    request.on('close', () => {
+    response.on('close', () => {
       clearInterval(heartbeat);
       forgetEnd();
       unsubscribe();
@@ -60,6 +65,7 @@ export class StreamService {
   /** Ends every stream, so that the server can close. */
   onModuleDestroy(): void {
     this.forgetGauge();
+    this.isOver = true;
     for (const response of this.streams) response.end();
   }
 

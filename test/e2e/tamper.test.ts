@@ -32,6 +32,9 @@ const ways: readonly (readonly [string, number, RegExp])[] = [
   ['fill', 13, /python\S* \(process \d+\) changed an object that the agent has in the kernel/],
   ['switch', 15, /the kernel's switch \S*perf_event_paranoid was \d+ and is \d+ now/],
   ['settings', 19, /wrote to what is of the agent's: .*maintenance\.json/],
+  ['key', 25, /python\S* \(process \d+\) read the key of the agent: .*identity\.json/],
+  ['name', 25, /gave another name to what is of the agent's: .*identity\.json/],
+  ['mounted', 25, /mounted elsewhere what is of the agent's: .*agent/],
   ['replace', 18, /renamed what is of the agent's: .*baldur/],
   ['state', 20, /removed what is of the agent's: .*commands\.journal/],
 ];
@@ -57,7 +60,7 @@ describe('root', () => {
 
   async function findings(): Promise<ShownPlacedFinding[]> {
     const authorization = `Bearer ${readFileSync(join(norn.home, 'secrets/api.token'), 'utf8').trim()}`;
-    const rules = ['attacked', 'weakened', 'blinded', 'ended'].map((what) => `norn.agent_${what}`);
+    const rules = ['attacked', 'weakened', 'blinded', 'ended', 'key_read'].map((what) => `norn.agent_${what}`);
     const answers = rules.map(async (rule) => {
       const answer = await fetch(`${norn.url}/api/v1/findings?rule=${rule}&since=${began}`, {
         headers: { authorization },

@@ -12,12 +12,17 @@ PIDFD_OPEN, PIDFD_GETFD, BPF = 434, 438, 321
 PTRACE_SEIZE, PTRACE_INTERRUPT, PTRACE_DETACH = 0x4206, 0x4207, 17
 MAP_UPDATE_ELEM, MAP_DELETE_ELEM, MAP_GET_NEXT_ID, MAP_GET_FD_BY_ID = 2, 3, 12, 14
 HASH, PROGRAMS = 1, 3
+NEW_MOUNTS, BIND, RECURSIVE, PRIVATE = 0x20000, 0x1000, 0x4000, 0x40000
 
 
 def starve(pid, state):
-    """6: behind everybody else, and on one processor."""
+    """6: behind everybody else, and on one processor, for a moment: of more Tyr would start another."""
+    before = os.sched_getscheduler(pid), os.sched_getparam(pid), os.sched_getaffinity(pid)
     os.sched_setscheduler(pid, os.SCHED_IDLE, os.sched_param(0))
     os.sched_setaffinity(pid, {0})
+    time.sleep(1)
+    os.sched_setaffinity(pid, before[2])
+    os.sched_setscheduler(pid, before[0], before[1])
 
 
 def memory(pid, state):
@@ -123,6 +128,30 @@ def replace(pid, state):
 def state(pid, state):
     """20: what it keeps, removed."""
     os.remove(os.path.join(state, "commands.journal"))
+
+
+def identity(state):
+    return os.path.join(os.path.dirname(state), "identity.json")
+
+
+def key(pid, state):
+    """25: its key, read to be copied."""
+    with open(identity(state), "rb") as file:
+        file.read()
+
+
+def name(pid, state):
+    """25: another name of its key, to be read by that."""
+    other = f"{identity(state)}.other"
+    os.link(identity(state), other)
+    os.remove(other)
+
+
+def mounted(pid, state):
+    """25: the folder of its key elsewhere, in a table of mounts of this process alone."""
+    libc.unshare(NEW_MOUNTS)
+    libc.mount(b"none", b"/", None, RECURSIVE | PRIVATE, None)
+    libc.mount(os.path.dirname(state).encode(), b"/mnt", None, BIND, None)
 
 
 globals()[sys.argv[1]](int(sys.argv[2]), sys.argv[3])

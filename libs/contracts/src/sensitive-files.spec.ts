@@ -25,6 +25,6 @@ describe('the table of sensitive files', () => {
 
   it('has a word for each class', () => {
     expect(sensitiveFileNames.get(SensitiveFile.SSH_KEY)).toBe('ssh-key');
-    expect(sensitiveFileNames.size).toBe(SensitiveFile.KEY_STORE);
+    expect(sensitiveFileNames.size).toBe(SensitiveFile.AGENT_KEY);
   });
 });

@@ -20,6 +20,8 @@ pub struct ProbeOptions {
     /// Container runtimes outside the usual directories; the exec policy leaves alone what they run from a memfd of theirs.
     /// Each must be root's and writable by nobody else.
     pub runtime_paths: Vec<PathBuf>,
+    /// The key of this host's agent: who reads it is told, and who reads a file of its name in a directory of the same name.
+    pub agent_key: Option<PathBuf>,
     /// Events one `poll` hands out at most; the rest waits in the rings.
     pub events_per_poll_max: usize,
 }
@@ -34,6 +36,7 @@ impl Default for ProbeOptions {
             self_test: true,
             canary: false,
             runtime_paths: Vec::new(),
+            agent_key: None,
             events_per_poll_max: 16_384,
         }
     }

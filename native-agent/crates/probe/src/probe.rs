@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use libbpf_rs::{Link, MapCore, MapFlags, MapHandle};
 use norn_events::wire::event::v1::Capability;
-use norn_events::{Observer, ProcessIndex, ProcessTable};
+use norn_events::{Observer, ProcessIndex, ProcessTable, SensitiveFile};
 use norn_os::clock::{boot_id, boot_ns, wall_offset_ns};
 
 use crate::hash::Hasher;
@@ -68,7 +68,7 @@ impl Probe {
         let rings = [kernel.map("critical_ring")?, kernel.map("bulk_ring")?];
         let stream = Stream::new(options, rings, kernel.map("counters")?)?;
         let iterator = kernel.attach_alone(ITERATOR)?;
-        set_sensitive_files(&kernel)?;
+        set_sensitive_files(&kernel, options)?;
         let mut tracker = Tracker::new(boot_id, wall_offset_ns, boot_ns());
         kernel.attach()?;
         set_pace(&kernel.map("pace_policy")?);
@@ -355,9 +355,13 @@ fn freeze(kernel: &Kernel) -> Result<(), ProbeError> {
     Ok(())
 }
 
-fn set_sensitive_files(kernel: &Kernel) -> Result<(), ProbeError> {
+fn set_sensitive_files(kernel: &Kernel, options: &ProbeOptions) -> Result<(), ProbeError> {
     let (files, names) = (kernel.map("sensitive_files")?, kernel.map("sensitive_names")?);
-    SensitiveFiles::built_in()
+    let mut sensitive = SensitiveFiles::built_in();
+    if let Some(key) = &options.agent_key {
+        sensitive.add(key, SensitiveFile::AgentKey);
+    }
+    sensitive
         .install(&files, &names)
         .map_err(|error| ProbeError::NotLoaded(format!("the table of sensitive files was refused: {error}")))
 }

@@ -1,5 +1,7 @@
 //! Which files the kernel side tells of when they are read: a table of libs/contracts, as the maps of bpf/include/sensitive.bpf.h.
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::path::Path;
 
 use libbpf_rs::{MapCore, MapFlags, MapHandle};
 use norn_events::SensitiveFile;
@@ -40,6 +42,18 @@ impl SensitiveFiles {
         let entries: Vec<Entry> = serde_json::from_str(TABLE).unwrap_or_default();
         Self {
             classes: entries.iter().flat_map(Entry::classes).collect(),
+        }
+    }
+
+    /// This one too, by its name and that of its directory. What the kernel's side can't hold is left out, and logged.
+    pub fn add(&mut self, file: &Path, class: SensitiveFile) {
+        let part = |part: Option<&OsStr>| part.and_then(OsStr::to_str).map(str::to_owned);
+        let names = part(file.parent().and_then(Path::file_name)).zip(part(file.file_name()));
+        match names.filter(|(directory, name)| directory.len().max(name.len()) < NAME_BYTES) {
+            Some(names) => drop(self.classes.insert(names, class as u8)),
+            None => {
+                tracing::warn!(file = %file.display(), "reads of this file are not told: its name is too long, or no text")
+            }
         }
     }
 
@@ -141,6 +155,24 @@ mod tests {
             "the kernel's map has room for 512, not {}",
             seen.len()
         );
+    }
+
+    #[test]
+    fn one_that_is_added_is_known_by_both_names() {
+        let mut files = SensitiveFiles::built_in();
+        files.add(Path::new("/var/lib/norn/identity.json"), SensitiveFile::AgentKey);
+        assert_eq!(
+            files.class_of(b"norn", b"identity.json"),
+            SensitiveFile::AgentKey as u8
+        );
+        assert_eq!(files.class_of(b"other", b"identity.json"), 0);
+        let before = files.classes.len();
+        files.add(
+            &Path::new("/var").join("n".repeat(NAME_BYTES)),
+            SensitiveFile::AgentKey,
+        );
+        files.add(Path::new("/"), SensitiveFile::AgentKey);
+        assert_eq!(files.classes.len(), before);
     }
 
     #[test]

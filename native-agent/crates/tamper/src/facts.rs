@@ -10,7 +10,9 @@ use nix::sys::statvfs::{FsFlags, statvfs};
 use norn_os::mounts::mounts;
 
 /// Of Tyr's files: who the host is, who may stop its agent, and how the run before ended.
-const TYRS: [&str; 3] = ["identity.json", "maintenance.json", "farewell.json"];
+const TYRS: [&str; 3] = [KEY, "maintenance.json", "farewell.json"];
+/// Of these: with it anybody anywhere speaks as this host.
+const KEY: &str = "identity.json";
 
 /// What begins so is about what the agent sees.
 pub const SENSOR: &str = "the sensor's ";
@@ -32,6 +34,8 @@ const ROOM_BYTES: u64 = 16 << 20;
 pub struct Own {
     program: PathBuf,
     state: PathBuf,
+    /// Tyr's.
+    folder: Option<PathBuf>,
     tyrs: Vec<PathBuf>,
 }
 
@@ -40,12 +44,28 @@ impl Own {
     pub fn new(state: PathBuf) -> Self {
         let program = fs::read_link("/proc/self/exe").unwrap_or_default();
         let folder = state.parent().filter(|folder| folder.is_absolute());
-        let tyrs = folder.map(|folder| TYRS.map(|name| folder.join(name)).to_vec());
+        let folder = folder.map(Path::to_owned);
+        let tyrs = folder
+            .as_ref()
+            .map(|folder| TYRS.map(|name| folder.join(name)).to_vec());
         Self {
             program,
             state,
+            folder,
             tyrs: tyrs.unwrap_or_default(),
         }
+    }
+
+    /// The key by which the host is known to the installation.
+    pub fn key(&self) -> Option<PathBuf> {
+        self.folder.as_ref().map(|folder| folder.join(KEY))
+    }
+
+    /// Is it where all that is Tyr's lies?
+    pub fn is_folder(&self, path: &[u8]) -> bool {
+        let path = path.strip_suffix(b"/").unwrap_or(path);
+        let folder = self.folder.as_ref();
+        folder.is_some_and(|folder| folder.as_os_str().as_bytes() == path)
     }
 
     /// Is this the agent's program, its state, Tyr's, or its control group?
@@ -254,6 +274,9 @@ mod tests {
         assert!(own.has(b"/sys/fs/cgroup/cpu/norn-agent/cpu.cfs_quota_us"));
         assert!(own.has(own.program.as_os_str().as_bytes()));
         assert!(own.has(b"/var/lib/norn/maintenance.json"));
+        assert_eq!(own.key(), Some(PathBuf::from("/var/lib/norn/identity.json")));
+        assert!(own.is_folder(b"/var/lib/norn") && own.is_folder(b"/var/lib/norn/"));
+        assert!(!own.is_folder(b"/var/lib") && !own.is_folder(b"/var/lib/norn/baldur"));
         for beside in [
             "/var/lib/norn/baldur2",
             "/var/lib/norn/logs",

@@ -18,6 +18,8 @@ pub enum Rule {
     Blinded,
     /// Somebody acts on the agent's processes, files or objects of the kernel.
     Attacked,
+    /// Somebody gets at the key by which the host is known to the installation.
+    KeyRead,
     /// Something that the agent needs is other than it was.
     Weakened,
     /// Somebody passes off what he runs as a container's.
@@ -29,6 +31,7 @@ impl Rule {
         match self {
             Self::Blinded => "norn.agent_blinded",
             Self::Attacked => "norn.agent_attacked",
+            Self::KeyRead => "norn.agent_key_read",
             Self::Weakened => "norn.agent_weakened",
             Self::Impostor => "norn.container_impostor",
         }
@@ -38,6 +41,7 @@ impl Rule {
         match self {
             Self::Blinded => "Agent was blinded",
             Self::Attacked => "Agent was attacked",
+            Self::KeyRead => "Key of the agent was read",
             Self::Weakened => "Agent was weakened",
             Self::Impostor => "Container was impersonated",
         }
@@ -47,13 +51,17 @@ impl Rule {
         match self {
             Self::Blinded => Severity::Critical,
             Self::Attacked | Self::Weakened | Self::Impostor => Severity::High,
+            // Backups do so too.
+            Self::KeyRead => Severity::Medium,
         }
     }
 
-    /// ATT&CK: Impair Defenses, Disable or Modify Tools; Masquerading, Match Legitimate Resource Name or Location.
+    /// ATT&CK: Impair Defenses, Disable or Modify Tools; Unsecured Credentials, Private Keys; Masquerading, Match Legitimate
+    /// Resource Name or Location.
     fn technique(self) -> &'static str {
         match self {
             Self::Blinded | Self::Attacked | Self::Weakened => "T1562.001",
+            Self::KeyRead => "T1552.004",
             Self::Impostor => "T1036.005",
         }
     }

@@ -1,7 +1,7 @@
 //! Events that are about the agent: who does something to its processes, files, cgroups or objects of the kernel.
 use std::collections::VecDeque;
 
-use norn_events::{AgentTouch, Event, EventKind, ProcessIndex, ProcessTable, ProcessUid};
+use norn_events::{AgentTouch, Event, EventKind, ProcessIndex, ProcessTable, ProcessUid, SensitiveFile};
 use norn_os::process::Status;
 
 use crate::facts::Own;
@@ -12,6 +12,8 @@ const REMEMBERED_MAX: usize = 64;
 /// open(2): for writing.
 const O_ACCMODE: u32 = 3;
 const O_TRUNC: u32 = 0o1000;
+/// Of a link's flags.
+const SYMBOLIC: u32 = 1;
 
 pub struct Touches {
     own: Own,
@@ -47,7 +49,9 @@ impl Touches {
         let attack = match event.kind {
             EventKind::AgentTouched => self.touch(event)?,
             EventKind::Ptrace | EventKind::ProcessWrite => self.hold(event)?,
+            EventKind::FileRead => read(event)?,
             EventKind::FileOpen
+            | EventKind::FileLink
             | EventKind::FileRename
             | EventKind::FileUnlink
             | EventKind::FileTruncate
@@ -127,7 +131,11 @@ impl Touches {
     }
 
     fn file(&self, event: &Event<'_>) -> Option<Option<Attack>> {
-        let changes = event.kind != EventKind::FileOpen || event.flags & (O_ACCMODE | O_TRUNC) != 0;
+        let changes = match event.kind {
+            EventKind::FileOpen => event.flags & (O_ACCMODE | O_TRUNC) != 0,
+            EventKind::FileLink => event.flags & SYMBOLIC == 0,
+            _ => true,
+        };
         if !changes || event.result < 0 {
             return None;
         }
@@ -139,11 +147,15 @@ impl Touches {
                 process,
             )));
         }
-        let path = [event.path, event.target]
-            .into_iter()
-            .find(|path| self.own.has(path))?;
+        let is_mount = event.kind == EventKind::Mount;
+        let is_own = |path: &[u8]| self.own.has(path) || is_mount && self.own.is_folder(path);
+        let path = [event.path, event.target].into_iter().find(|path| is_own(path))?;
+        let said = match event.kind {
+            EventKind::Mount if path == event.target => "A process mounted elsewhere what is",
+            kind => said_of(kind),
+        };
         let path = String::from_utf8_lossy(path).into_owned();
-        let summary = format!("{} of the agent's: {path}", said_of(event.kind));
+        let summary = format!("{said} of the agent's: {path}");
         Some(Some(attack(
             &format!("file {path}"),
             summary,
@@ -152,9 +164,24 @@ impl Touches {
     }
 }
 
+/// The key by which the host is known, or what is called like it in a folder of the same name: a mount elsewhere has both names.
+fn read(event: &Event<'_>) -> Option<Option<Attack>> {
+    if event.value >> 32 != SensitiveFile::AgentKey as u64 {
+        return None;
+    }
+    let path = String::from_utf8_lossy(event.path).into_owned();
+    Some(Some(Attack {
+        rule: Rule::KeyRead,
+        key: format!("key {path}"),
+        summary: format!("A process read the key of the agent: {path}"),
+        evidence: vec![("path", path)],
+    }))
+}
+
 fn said_of(kind: EventKind) -> &'static str {
     match kind {
         EventKind::FileRename => "A process renamed what is",
+        EventKind::FileLink => "A process gave another name to what is",
         EventKind::FileUnlink => "A process removed what is",
         EventKind::FileTruncate => "A process cut what is",
         EventKind::Mount => "A process mounted over what is",
@@ -203,4 +230,115 @@ fn signal_name(signal: i32) -> String {
         |_| format!("signal {signal}"),
         |signal| signal.as_str().to_owned(),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use norn_events::Process;
+
+    use super::*;
+
+    const KEY: u64 = (SensitiveFile::AgentKey as u64) << 32;
+    const FOLDER: &[u8] = b"/var/lib/norn";
+    const IDENTITY: &[u8] = b"/var/lib/norn/identity.json";
+
+    struct Scene {
+        processes: ProcessTable,
+        touches: Touches,
+    }
+
+    impl Scene {
+        fn new() -> Self {
+            Self {
+                processes: ProcessTable::default(),
+                touches: Touches::new(Own::new(PathBuf::from("/var/lib/norn/baldur"))),
+            }
+        }
+
+        fn process(&mut self, pid: u32) -> ProcessIndex {
+            self.processes.insert(Process {
+                uid: ProcessUid([pid as u8; 16]),
+                parent_uid: ProcessUid::UNKNOWN,
+                pid,
+                namespace_pid: pid,
+                parent_pid: 1,
+                start_time_ns: 0,
+                end_time_ns: None,
+                image_number: 0,
+                image: Default::default(),
+                container: None,
+                cgroup_id: 0,
+                user_id: 0,
+                group_id: 0,
+                credentials: Default::default(),
+            })
+        }
+
+        /// What is told when process 7 does it: by (flags, value), on (path, target).
+        fn told(
+            &mut self,
+            kind: EventKind,
+            (flags, value): (u32, u64),
+            (path, target): (&[u8], &[u8]),
+        ) -> Option<String> {
+            let event = Event {
+                kind,
+                time_ns: 1,
+                process: self.process(7),
+                flags,
+                value,
+                result: 0,
+                path,
+                target,
+            };
+            let attack = self.touches.judge(&event, &self.processes)?;
+            Some(attack.summary)
+        }
+    }
+
+    #[test]
+    fn who_reads_the_key_is_told_wherever_it_is_mounted() {
+        for path in [IDENTITY, b"/host/var/lib/norn/identity.json"] {
+            let told = Scene::new().told(EventKind::FileRead, (0, KEY), (path, b""));
+            let expected = format!(
+                "A process read the key of the agent: {}",
+                String::from_utf8_lossy(path)
+            );
+            assert_eq!(told, Some(expected));
+        }
+        let other = (SensitiveFile::SshKey as u64) << 32;
+        let told = Scene::new().told(EventKind::FileRead, (0, other), (b"/root/.ssh/id_rsa", b""));
+        assert_eq!(told, None);
+    }
+
+    #[test]
+    fn the_agent_reads_its_own_key() {
+        let mut scene = Scene::new();
+        scene.touches.guard(&[7]);
+        assert_eq!(scene.told(EventKind::FileRead, (0, KEY), (IDENTITY, b"")), None);
+    }
+
+    #[test]
+    fn another_name_of_the_key_is_told_and_a_symbolic_link_is_none() {
+        let names = (&b"/tmp/x"[..], IDENTITY);
+        let told = Scene::new().told(EventKind::FileLink, (0, 0), names);
+        let expected = "A process gave another name to what is of the agent's: /var/lib/norn/identity.json";
+        assert_eq!(told.as_deref(), Some(expected));
+        let told = Scene::new().told(EventKind::FileLink, (SYMBOLIC, 0), names);
+        assert_eq!(told, None, "it is read by its own name");
+    }
+
+    #[test]
+    fn a_mount_of_the_folder_and_one_over_it_are_told() {
+        let elsewhere = Scene::new().told(EventKind::Mount, (0, 0), (b"/mnt", FOLDER));
+        let expected = "A process mounted elsewhere what is of the agent's: /var/lib/norn";
+        assert_eq!(elsewhere.as_deref(), Some(expected));
+        let over = Scene::new().told(EventKind::Mount, (0, 0), (FOLDER, b"tmpfs"));
+        let expected = "A process mounted over what is of the agent's: /var/lib/norn";
+        assert_eq!(over.as_deref(), Some(expected));
+        let beside = Scene::new().told(EventKind::Mount, (0, 0), (b"/mnt", b"/var/lib"));
+        assert_eq!(beside, None);
+    }
 }

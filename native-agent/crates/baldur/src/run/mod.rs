@@ -99,7 +99,7 @@ pub fn run(arguments: RunArguments) -> anyhow::Result<i32> {
     };
     let hooks = Hooks::new(options, waiter.waker());
     let daemon = Daemon {
-        tamper: open_tamper(&state, &mut sensor),
+        tamper: open_tamper(own_of(&state), &mut sensor),
         hooks,
         enforcement,
         isolations: Isolations::open(&state, &identity.boot_id)?,
@@ -143,15 +143,19 @@ pub fn run(arguments: RunArguments) -> anyhow::Result<i32> {
     Ok(daemon.run())
 }
 
+fn own_of(state: &StateDir) -> Own {
+    Own::new(state.path().to_owned())
+}
+
 /// Who is inside a container has no host to be safe on.
-fn open_tamper(state: &StateDir, sensor: &mut Sensor) -> Tamper {
+fn open_tamper(own: Own, sensor: &mut Sensor) -> Tamper {
     if let Sensor::Inside(_) = sensor {
         return Tamper::off();
     }
     let boot_unix_ns = sensor.wall_offset_ns().max(0) as u64;
     let mut holdings = sensor.take_holdings();
     let missing = move |pids: &[u32]| holdings.as_mut().map(|held| held.look(pids)).unwrap_or_default();
-    Tamper::new(Own::new(state.path().to_owned()), Box::new(missing), boot_unix_ns)
+    Tamper::new(own, Box::new(missing), boot_unix_ns)
 }
 
 fn open_reflexes(state: &StateDir, canaries: Vec<OsString>, inside: bool) -> anyhow::Result<Reflexes> {
@@ -183,7 +187,7 @@ fn open_host(arguments: &RunArguments) -> anyhow::Result<Parts> {
     let state = StateDir::open(arguments.state_dir.as_deref().unwrap_or(Path::new("")))?;
     // First, and in a thread of its own: the kernel takes a second to verify the sensor, and files change meanwhile.
     let keeper = open_vault(arguments, &state, &waiter);
-    let sensor = Sensor::start();
+    let sensor = Sensor::start(own_of(&state).key());
     Ok(Parts {
         state,
         waiter,

@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::fd::BorrowedFd;
 use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,8 +37,10 @@ pub struct FromProc {
 }
 
 impl Sensor {
-    pub fn start() -> Self {
+    /// Who reads `agent_key` is told.
+    pub fn start(agent_key: Option<PathBuf>) -> Self {
         let options = ProbeOptions {
+            agent_key,
             bulk_ring_bytes: BULK_RING_BYTES,
             events_per_poll_max: EVENTS_PER_POLL_MAX,
             canary: true,

@@ -227,3 +227,27 @@ fn an_open_by_handle_is_an_open() {
     assert_eq!(seen.len(), 1, "{seen:#?}");
     assert_eq!(class(&seen[0]), SensitiveFile::PasswordHash as u64);
 }
+
+#[test]
+fn the_agent_s_key_is_known_by_both_its_names() {
+    let directory = Directory::new("key");
+    let key = put(&directory, "agent/identity.json");
+    let other = put(&directory, "other/identity.json");
+    let names = [c(&key), c(&other)];
+    let mut sensor = Sensor::with(&norn_probe::ProbeOptions {
+        self_test: false,
+        agent_key: Some(key.clone().into()),
+        ..Default::default()
+    });
+    let seen = reads(sensor.events_of(|| {
+        for name in &names {
+            // SAFETY: plain system calls on a string that outlives them.
+            unsafe { libc::close(libc::open(name.as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC)) };
+        }
+    }));
+    let found: Vec<_> = seen
+        .iter()
+        .map(|event| (event.path.as_str(), class(event)))
+        .collect();
+    assert_eq!(found, [(key.as_str(), SensitiveFile::AgentKey as u64)]);
+}

@@ -6,7 +6,8 @@ use norn_os::Waiter;
 
 use super::*;
 
-const PATIENCE: Duration = Duration::from_secs(120);
+/// Longer than anything here takes; who was not asked about is waited for in vain.
+const PATIENCE: Duration = Duration::from_secs(10);
 const STARTS_MAX: usize = 100;
 
 /// A shell that is hooked as the agent hooks it.
@@ -46,13 +47,13 @@ impl Shell {
     }
 
     /// What comes of a line's program, which is started again by the next turn when it was not followed: on a machine that gives the follower
-    /// no turn in time, it starts as it is.
+    /// no turn in time, or nobody one who is asked, it starts as it is.
     fn hooked(&mut self, follow: &Follow, line: impl Fn() -> String) -> Hooked {
         for _ in 0..STARTS_MAX {
             assert_eq!(self.tell(&line()), "0");
-            let start = settled(follow)
-                .pop()
-                .expect("it is chosen, and its start is decided");
+            let Some(start) = settled(follow).pop() else {
+                continue;
+            };
             match start.outcome.unwrap().result {
                 Err(InjectError::Busy { .. } | InjectError::NoExec { .. }) => {}
                 Err(InjectError::Blind(Blind::Gone { .. })) => {}
@@ -147,12 +148,18 @@ fn what_has_no_room_starts_as_it_is_and_is_counted() {
     let follow = follow(&[], true);
     follow.follower.trees.store(TREES_MAX, Ordering::Relaxed);
     let mut shell = Shell::start(&follow);
-    assert_eq!(shell.tell("cat /dev/null"), "0");
-    // Where the answer came late, the shell did not wait for it.
-    let begun = Instant::now();
-    while follow.follower.passed.load(Ordering::Relaxed) == 0 && begun.elapsed() < PATIENCE {
-        thread::sleep(Duration::from_millis(1));
+    let passed = || follow.follower.passed.load(Ordering::Relaxed);
+    // Who starts a program waits for an answer a moment only, and on a busy machine is not heard at all.
+    for _ in 0..STARTS_MAX {
+        assert_eq!(shell.tell("cat /dev/null"), "0");
+        let begun = Instant::now();
+        while passed() == 0 && begun.elapsed() < Duration::from_secs(1) {
+            thread::sleep(Duration::from_millis(1));
+        }
+        if passed() > 0 {
+            break;
+        }
     }
-    assert_eq!(follow.follower.passed.load(Ordering::Relaxed), 1);
+    assert_eq!(passed(), 1);
     assert!(lock(&follow.follower.starts).is_empty());
 }
